@@ -1,0 +1,340 @@
+//! What went wrong, and what the caller may do about it.
+
+use crate::record::{Key, Kind, Value};
+use std::error::Error;
+use std::fmt;
+
+/// The number of a commit of a store: 1, 2, 3 …; 0 is the empty store before the first.
+pub type Commit = u64;
+
+/// A key that no record can have.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeyError {
+    /// Every part was an empty string, or there was no part.
+    #[error("the key is empty: give it at least one byte")]
+    Empty,
+    /// A part was a missing value.
+    #[error("a part of the key is missing: key fields can't be null")]
+    MissingPart,
+    /// The key is longer than [`limits::MAX_KEY_BYTES`](crate::limits::MAX_KEY_BYTES).
+    #[error("the key takes {bytes} bytes, the limit is {limit}: shorten it, or use a hash of it as key")]
+    TooLong {
+        /// What it takes, encoded.
+        bytes: usize,
+        /// What it may take.
+        limit: usize,
+    },
+}
+
+/// A schema that no collection can have.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SchemaError {
+    /// No field is part of the key.
+    #[error("no field is the key: mark at least one as key")]
+    NoKey,
+    /// A key field is optional.
+    #[error("key field {field:?} is optional: a key has no missing parts")]
+    OptionalKey {
+        /// The field.
+        field: String,
+    },
+    /// Two fields share a name.
+    #[error("two fields are called {field:?}: rename one")]
+    DuplicateField {
+        /// The name.
+        field: String,
+    },
+    /// A field has no name.
+    #[error("the field at position {position} has an empty name")]
+    UnnamedField {
+        /// Its position.
+        position: usize,
+    },
+    /// More fields than [`limits::MAX_FIELDS`](crate::limits::MAX_FIELDS).
+    #[error("{fields} fields, the limit is {limit}")]
+    TooManyFields {
+        /// How many there are.
+        fields: usize,
+        /// How many there may be.
+        limit: usize,
+    },
+}
+
+/// Why a collection could not be opened.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CollectionError {
+    /// The type's schema is not sound.
+    #[error("collection {collection:?}: {source}")]
+    Schema {
+        /// The name asked for.
+        collection: String,
+        /// What is wrong with the schema.
+        source: SchemaError,
+    },
+    /// The name belongs to a collection of another type.
+    #[error("collection {collection:?} holds {registered}, not {requested}: ask for that type or take another name")]
+    OtherType {
+        /// The name asked for.
+        collection: String,
+        /// The type that it holds.
+        registered: &'static str,
+        /// The type asked for.
+        requested: &'static str,
+    },
+    /// The type is the same, but its schema has changed since the collection was made.
+    #[error("collection {collection:?} has schema {registered}, not {requested}")]
+    OtherSchema {
+        /// The name asked for.
+        collection: String,
+        /// The schema that it has.
+        registered: String,
+        /// The schema asked for.
+        requested: String,
+    },
+    /// User code panicked while it gave its schema.
+    #[error("collection {collection:?}: asking for its schema panicked: {message}")]
+    Panicked {
+        /// The name asked for.
+        collection: String,
+        /// What it said.
+        message: String,
+    },
+}
+
+/// Why an operation, and with it its batch, was refused. The batch has touched nothing.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Cause {
+    /// An insert found a record with its key.
+    #[error("a record with this key exists: use store to replace it, or upsert to change it")]
+    KeyExists,
+    /// An update found no record with its key.
+    #[error("no record has this key: use store or upsert to create it")]
+    KeyMissing,
+    /// An update's closure changed the key.
+    #[error("the closure changed the key to {to}: delete the record and store it under its new key instead")]
+    KeyChanged {
+        /// The key that it made.
+        to: Key,
+    },
+    /// The record is no longer the one that the caller saw.
+    #[error("the caller last saw this record as of commit {seen}, but {}: read it again", Now(*now))]
+    Stale {
+        /// The commit that the operation named.
+        seen: Commit,
+        /// The commit that wrote the record as it is; `None` if there is none.
+        now: Option<Commit>,
+    },
+    /// The key can't be one.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// An indexed value is longer than [`limits::MAX_INDEXED_BYTES`](crate::limits::MAX_INDEXED_BYTES).
+    #[error("indexed field {field:?} takes {bytes} bytes, the limit is {limit}: shorten it, or scan it instead")]
+    ValueTooLong {
+        /// The field.
+        field: String,
+        /// What its value takes.
+        bytes: usize,
+        /// What it may take.
+        limit: usize,
+    },
+    /// A hand-written [`Record`](crate::Record) gave a value that its schema does not announce.
+    #[error("field {field:?} is of kind {expected}, but its value is {given}: mend the schema or the extractor")]
+    WrongKind {
+        /// The field.
+        field: String,
+        /// The kind that the schema announces.
+        expected: Kind,
+        /// The value.
+        given: Value,
+    },
+    /// The caller's own closure refused.
+    #[error("refused by its closure: {0}")]
+    Closure(Box<dyn Error + Send + Sync>),
+    /// The caller's code panicked.
+    #[error("the {what} panicked: {message}")]
+    Panicked {
+        /// Which code: closure, key or field extractor.
+        what: &'static str,
+        /// What it said.
+        message: String,
+    },
+    /// A write was tried from inside an update closure, an extractor, an observer or `get_with`.
+    #[error("a write from inside a closure, an extractor or an observer: reads work there, writes must wait until it has returned")]
+    InsideUserCode,
+    /// The collection belongs to another store.
+    #[error("the collection belongs to another store: open it on this one")]
+    OtherStore,
+    /// The batch holds as many operations as it may.
+    #[error("the batch holds {limit} operations, which is the limit: commit it and go on with another")]
+    BatchFull {
+        /// How many it may hold.
+        limit: usize,
+    },
+    /// The collection has used as many rows as it may.
+    #[error("the collection holds {limit} rows, which is the limit: delete records, or spread them over collections")]
+    CollectionFull {
+        /// How many it may hold.
+        limit: usize,
+    },
+    /// The store was damaged by a bug and refuses writes; reads go on.
+    #[error("the store refuses writes since an earlier commit broke off: {why}; reads go on, copy out what you need")]
+    Damaged {
+        /// What broke off.
+        why: String,
+    },
+}
+
+struct Now(Option<Commit>);
+
+impl fmt::Display for Now {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(commit) => write!(f, "commit {commit} has changed it since"),
+            None => f.write_str("it is gone"),
+        }
+    }
+}
+
+/// Which operation was refused, and why.
+#[derive(Debug)]
+pub struct Refusal {
+    inner: Box<RefusedOperation>,
+}
+
+#[derive(Debug)]
+struct RefusedOperation {
+    position: Option<usize>,
+    operation: &'static str,
+    collection: String,
+    key: Option<Key>,
+    cause: Cause,
+}
+
+impl Refusal {
+    pub(crate) fn new(operation: &'static str, collection: &str, cause: impl Into<Cause>) -> Self {
+        let collection = collection.to_owned();
+        Refusal {
+            inner: Box::new(RefusedOperation { position: None, operation, collection, key: None, cause: cause.into() }),
+        }
+    }
+
+    pub(crate) fn of_batch(cause: impl Into<Cause>) -> Self {
+        Refusal::new("commit", "", cause)
+    }
+
+    pub(crate) fn with_key(mut self, key: &Key) -> Self {
+        self.inner.key = Some(key.clone());
+        self
+    }
+
+    pub(crate) fn at(mut self, position: usize) -> Self {
+        self.inner.position = Some(position);
+        self
+    }
+
+    /// A refusal of the caller's own, for the closure of [`Store::commit`](crate::Store::commit).
+    ///
+    /// ```
+    /// # use memdex::{Refusal, Store};
+    /// let refused = Store::new().commit(|_| Err(Refusal::because("the till is closed"))).unwrap_err();
+    /// assert!(refused.to_string().contains("the till is closed"));
+    /// ```
+    pub fn because(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Refusal::of_batch(Cause::Closure(error.into()))
+    }
+
+    /// The operation's position in its batch, counted from 0; `None` if no single operation is at fault.
+    pub fn position(&self) -> Option<usize> {
+        self.inner.position
+    }
+
+    /// What was tried: `store`, `insert`, `update` …; `commit` if no single operation is at fault.
+    pub fn operation(&self) -> &'static str {
+        self.inner.operation
+    }
+
+    /// The name of the collection; empty if no single operation is at fault.
+    pub fn collection(&self) -> &str {
+        &self.inner.collection
+    }
+
+    /// The key concerned, if it is known.
+    pub fn key(&self) -> Option<&Key> {
+        self.inner.key.as_ref()
+    }
+
+    /// Why.
+    pub fn cause(&self) -> &Cause {
+        &self.inner.cause
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let RefusedOperation { position, operation, collection, key, cause } = &*self.inner;
+        f.write_str(operation)?;
+        if let Some(key) = key {
+            write!(f, " of {key}")?;
+        }
+        if !collection.is_empty() {
+            write!(f, " in {collection:?}")?;
+        }
+        if let Some(position) = position {
+            write!(f, " (operation {position} of the batch)")?;
+        }
+        write!(f, " refused: {cause}")
+    }
+}
+
+impl Error for Refusal {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match &self.inner.cause {
+            Cause::Closure(error) => Some(&**error),
+            _ => None,
+        }
+    }
+}
+
+/// A question that can't be answered.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum QueryError {
+    /// The schema has no such field.
+    #[error("collection {collection:?} has no field {field:?}; it has {}", known.join(", "))]
+    UnknownField {
+        /// The collection asked.
+        collection: String,
+        /// The name asked for.
+        field: String,
+        /// The fields that there are.
+        known: Vec<String>,
+    },
+    /// A field is compared with a value that it can never hold.
+    #[error("field {field:?} of {collection:?} is of kind {expected} and can't be compared with {given}")]
+    WrongKind {
+        /// The collection asked.
+        collection: String,
+        /// The field.
+        field: String,
+        /// The kind of its values.
+        expected: Kind,
+        /// What it is compared with.
+        given: Value,
+    },
+    /// The predicate is nested deeper than [`limits::MAX_PREDICATE_DEPTH`](crate::limits::MAX_PREDICATE_DEPTH).
+    #[error("the predicate is nested deeper than {limit} levels: flatten it")]
+    TooDeep {
+        /// How deep it may be.
+        limit: usize,
+    },
+    /// The collection and the snapshot belong to different stores.
+    #[error("collection {collection:?} belongs to another store than the snapshot")]
+    OtherStore {
+        /// The collection asked.
+        collection: String,
+    },
+}

@@ -1,0 +1,93 @@
+//! An in-memory store of typed records with secondary indexes: atomic batches over many indexes, snapshot reads that
+//! wait for nobody.
+//!
+//! ```
+//! use memdex::{FieldValue, Record, Store};
+//!
+//! #[derive(Clone, Debug, Record)]
+//! struct Payment {
+//!     #[record(key)]   payment_id: String,
+//!     #[record(index)] organization_id: String, // equality index
+//!     #[record(index)] status: Status,
+//!     #[record(index)] currency: Option<String>,
+//!     #[record(field)] amount_cents: i64,       // queryable by scan
+//!                      description: String,     // invisible to queries, no trait asked of it
+//! }
+//!
+//! #[derive(Clone, Copy, Debug, PartialEq, FieldValue)]
+//! #[field(rename_all = "snake_case")]
+//! enum Status { Pending, Completed, Refunded }
+//!
+//! # fn payment(id: &str) -> Payment {
+//! #     let id = id.to_owned();
+//! #     Payment { payment_id: id, organization_id: "org-456".into(), status: Status::Pending, currency: None,
+//! #               amount_cents: 500, description: String::new() }
+//! # }
+//! let store = Store::new();
+//! let payments = store.collection::<Payment>("Payment")?;
+//!
+//! payments.store(payment("payment-1"))?;                        // one operation, one commit
+//!
+//! store.commit(|batch| {                                        // all of it becomes visible at once, or none of it
+//!     batch.update(&payments, "payment-1", |p| p.status = Status::Completed)?;
+//!     batch.delete(&payments, "payment-9")
+//! })?;
+//!
+//! let mut writer = store.writer();                              // bulk: buffers, flushes itself every 100 operations
+//! for n in 2..500 {
+//!     writer.store(&payments, payment(&format!("payment-{n}")))?;
+//! }
+//! writer.flush()?;
+//!
+//! let p = payments.get("payment-1").unwrap();                   // an owned handle; holds no lock
+//! assert_eq!(p.status, Status::Completed);
+//! let now = store.snapshot();                                   // every answer below is as of one commit
+//! let hits = now.of(&payments)
+//!     .find(payment::ORGANIZATION_ID.eq("org-456") & payment::STATUS.is_in([Status::Completed, Status::Refunded]))
+//!     .fetch()?;
+//! assert_eq!(hits.len(), 1);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # What is promised
+//!
+//! * A batch is visible whole or not at all, over all its collections and all their indexes.
+//! * A snapshot answers everything as of one commit, for as long as it is held. Readers never wait for a commit, only,
+//!   briefly, for a change of the very part that they read.
+//! * A refused batch has touched nothing, and is given back. Code of yours that panics never harms the store.
+//! * Everything is in memory: at exit it is gone.
+
+#![forbid(unsafe_code)]
+
+// The derive macros name this crate by its name, also where they are used inside it.
+extern crate self as memdex;
+
+mod clock;
+mod error;
+mod hash;
+mod index;
+pub mod limits;
+mod query;
+mod read;
+mod record;
+mod rowset;
+mod storage;
+mod store;
+mod sync;
+mod user_code;
+mod write;
+
+pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
+pub use error::{Cause, CollectionError, Commit, KeyError, QueryError, Refusal, SchemaError};
+pub use memdex_derive::{FieldValue, Record};
+pub use query::{Field, Filter, NamedField, Predicate, field};
+pub use read::{Find, Records, Snapshot, View};
+pub use record::{Access, FieldDef, FieldValue, IntoKey, Key, KeyBuffer, Kind, Operand, Record, Schema, Value, ValueRef};
+pub use storage::{
+    Collection, CollectionStats, CommitInfo, CommitObserver, Handle, MemoryStats, RecordChange, Stats, VerifyError,
+    VerifyReport,
+};
+pub use store::{Store, StoreBuilder};
+pub use write::{
+    Batch, Counts, OperationInfo, Pending, Receipt, Refused, TakenOperation, Writer, WriterError,
+};

@@ -1,0 +1,52 @@
+//! Every bound of the engine by name, so that an error can quote it and a test can stand on either side of it.
+
+/// Longest key, in encoded bytes (a string of n bytes without NULs encodes to n + 1).
+pub const MAX_KEY_BYTES: usize = 4_096;
+
+/// Longest string or byte string that an index takes. Longer values belong in a field that is only scanned.
+pub const MAX_INDEXED_BYTES: usize = 65_536;
+
+/// Most fields of one schema.
+pub const MAX_FIELDS: usize = 1_024;
+
+/// Most operations of one batch.
+pub const MAX_BATCH_OPERATIONS: usize = 1 << 24;
+
+/// Most rows that one collection ever uses; a row is a `u32`, and one number is kept free.
+pub const MAX_ROWS: usize = u32::MAX as usize - 1;
+
+/// Deepest nesting of `&`, `|` and `!` in one predicate.
+pub const MAX_PREDICATE_DEPTH: usize = 128;
+
+/// Operations that a [`Writer`](crate::Writer) buffers before it flushes, unless told otherwise.
+pub const DEFAULT_BULK_SIZE: usize = 100;
+
+/// Pins that cost one atomic slot each. Further ones go through a map under a lock.
+#[cfg(not(any(memdex_shuttle, memdex_loom)))]
+pub(crate) const PIN_SLOTS: usize = 32;
+/// Few, so that the checkers reach the overflow with few readers.
+#[cfg(any(memdex_shuttle, memdex_loom))]
+pub(crate) const PIN_SLOTS: usize = 2;
+
+/// Shards of a key table. Many and small, since a shard stalls its readers while it grows.
+#[cfg(not(any(memdex_shuttle, memdex_loom)))]
+pub(crate) const KEY_SHARDS: usize = 1_024;
+#[cfg(any(memdex_shuttle, memdex_loom))]
+pub(crate) const KEY_SHARDS: usize = 2;
+
+/// Shards of an equality index's table of values.
+#[cfg(not(any(memdex_shuttle, memdex_loom)))]
+pub(crate) const VALUE_SHARDS: usize = 256;
+#[cfg(any(memdex_shuttle, memdex_loom))]
+pub(crate) const VALUE_SHARDS: usize = 2;
+
+/// Rows of a page: one lock each.
+#[cfg(not(any(memdex_shuttle, memdex_loom)))]
+pub(crate) const PAGE_ROWS: usize = 1_024;
+/// Two rows, so that the checkers cross page borders with three keys.
+#[cfg(any(memdex_shuttle, memdex_loom))]
+pub(crate) const PAGE_ROWS: usize = 2;
+
+/// Kept versions that one settle looks at beyond those of its own commit, so that no commit pays for the end of a
+/// long snapshot.
+pub(crate) const SETTLE_SLICE: usize = 512;

@@ -1,0 +1,99 @@
+//! A predicate as plain data: no types of records, nothing of the engine.
+
+use crate::record::Value;
+use std::borrow::Cow;
+use std::ops::{BitAnd, BitOr, Not};
+
+/// The name of a field.
+pub type FieldName = Cow<'static, str>;
+
+/// Which records are meant, by the names of fields. Made by [`Field`](crate::Field)s and [`field`](crate::field), joined
+/// by `&`, `|` and `!`.
+///
+/// A missing value is neither equal nor unequal to anything: `eq` and `ne` are both false for it. `!` is plain negation:
+/// `!eq` is true for it. So `!a.eq(1)` and `a.ne(1)` differ for records without `a`, and neither is ever rewritten
+/// into the other.
+///
+/// ```
+/// use memdex::{Predicate, field};
+/// let predicate = field("status").eq("completed") & !field("currency").is_null();
+/// assert!(matches!(predicate, Predicate::And(parts) if parts.len() == 2));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Predicate {
+    /// Every record.
+    All,
+    /// The field has this value.
+    Eq(FieldName, Value),
+    /// The field has a value, and it is another than this.
+    Ne(FieldName, Value),
+    /// The field has one of these values.
+    In(FieldName, Vec<Value>),
+    /// The field has no value.
+    IsNull(FieldName),
+    /// Each of these holds; true if there are none.
+    And(Vec<Predicate>),
+    /// One of these holds at least; false if there are none.
+    Or(Vec<Predicate>),
+    /// This does not hold.
+    Not(Box<Predicate>),
+}
+
+impl BitAnd for Predicate {
+    type Output = Predicate;
+
+    /// Both. Chains become one flat list.
+    fn bitand(self, other: Predicate) -> Predicate {
+        match (self, other) {
+            (Predicate::And(mut all), Predicate::And(more)) => {
+                all.extend(more);
+                Predicate::And(all)
+            }
+            (Predicate::And(mut all), one) => {
+                all.push(one);
+                Predicate::And(all)
+            }
+            (one, Predicate::And(mut all)) => {
+                all.insert(0, one);
+                Predicate::And(all)
+            }
+            (one, other) => Predicate::And(vec![one, other]),
+        }
+    }
+}
+
+impl BitOr for Predicate {
+    type Output = Predicate;
+
+    /// Either. Chains become one flat list.
+    fn bitor(self, other: Predicate) -> Predicate {
+        match (self, other) {
+            (Predicate::Or(mut any), Predicate::Or(more)) => {
+                any.extend(more);
+                Predicate::Or(any)
+            }
+            (Predicate::Or(mut any), one) => {
+                any.push(one);
+                Predicate::Or(any)
+            }
+            (one, Predicate::Or(mut any)) => {
+                any.insert(0, one);
+                Predicate::Or(any)
+            }
+            (one, other) => Predicate::Or(vec![one, other]),
+        }
+    }
+}
+
+impl Not for Predicate {
+    type Output = Predicate;
+
+    /// The opposite: true wherever this is false. Twice is nothing.
+    fn not(self) -> Predicate {
+        match self {
+            Predicate::Not(inner) => *inner,
+            other => Predicate::Not(Box::new(other)),
+        }
+    }
+}

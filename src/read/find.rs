@@ -1,0 +1,88 @@
+//! A query on its way: what `find` gives, to be answered as records, keys or a count.
+
+use super::execute;
+use super::plan::Plan;
+use super::snapshot::{Snapshot, View};
+use crate::error::QueryError;
+use crate::query::{Filter, Predicate};
+use crate::record::{Key, Record};
+use crate::storage::{Collection, Handle};
+use std::fmt;
+
+/// A question to a collection as of one commit. Nothing is looked at before it is asked for records, keys or a count,
+/// and it can be asked several times.
+#[must_use = "a query does nothing until it is fetched or counted"]
+pub struct Find<R: Record> {
+    view: View<R>,
+    predicate: Predicate,
+}
+
+impl<R: Record> View<R> {
+    /// The records that a filter means, as of this snapshot.
+    pub fn find(&self, filter: impl Into<Filter<R>>) -> Find<R> {
+        Find { view: self.clone(), predicate: filter.into().into_predicate() }
+    }
+}
+
+impl<R: Record> Collection<R> {
+    /// The records that a filter means, as of now: a snapshot is taken here, and dropped with the query.
+    ///
+    /// ```
+    /// # use memdex::{Record, Store};
+    /// # #[derive(Record)]
+    /// # struct User { #[record(key)] id: u32, #[record(index)] city: String, #[record(field)] age: u8 }
+    /// # let users = Store::new().collection::<User>("User")?;
+    /// # users.store(User { id: 1, city: "Bern".into(), age: 40 })?;
+    /// let forty = users.find(user::CITY.eq("Bern") & user::AGE.eq(40)).fetch()?;
+    /// assert_eq!(forty[0].id, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn find(&self, filter: impl Into<Filter<R>>) -> Find<R> {
+        Find { view: self.view(), predicate: filter.into().into_predicate() }
+    }
+}
+
+impl<R: Record> Find<R> {
+    /// The snapshot that answers it.
+    pub fn snapshot(&self) -> &Snapshot {
+        self.view.snapshot()
+    }
+
+    /// The records, in no particular order. What indexes answer costs no look at other records; what only a scan can
+    /// answer looks at all of those that the indexes leave.
+    ///
+    /// # Errors
+    /// A [`QueryError`] if the predicate names a field that is not there, or compares one with what it can't hold.
+    pub fn fetch(&self) -> Result<Vec<Handle<R>>, QueryError> {
+        let versions = self.run(|plan| execute::execute(&self.view, plan).fetch(&self.view))?;
+        Ok(versions.into_iter().filter_map(Handle::of).collect())
+    }
+
+    /// The keys of the records, in no particular order.
+    ///
+    /// # Errors
+    /// As [`fetch`](Find::fetch).
+    pub fn keys(&self) -> Result<Vec<Key>, QueryError> {
+        let versions = self.run(|plan| execute::execute(&self.view, plan).fetch(&self.view))?;
+        Ok(versions.iter().map(|version| version.key.clone()).collect())
+    }
+
+    /// How many records there are. Where indexes answer the whole predicate, none is looked at.
+    ///
+    /// # Errors
+    /// As [`fetch`](Find::fetch).
+    pub fn count(&self) -> Result<usize, QueryError> {
+        self.run(|plan| execute::count(&self.view, plan))
+    }
+
+    fn run<T>(&self, answer: impl FnOnce(&Plan) -> T) -> Result<T, QueryError> {
+        let _span = tracing::debug_span!("query", collection = &*self.view.table.name).entered();
+        Plan::new(&self.view.table, &self.predicate).map(|plan| answer(&plan))
+    }
+}
+
+impl<R: Record> fmt::Debug for Find<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Find").field("of", &self.view).field("predicate", &self.predicate).finish()
+    }
+}

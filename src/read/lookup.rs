@@ -1,0 +1,129 @@
+//! Look-ups by key: the one kind of read that pins nothing in the common case.
+
+use super::snapshot::View;
+use crate::hash;
+use crate::record::{IntoKey, KeyBuffer, Record};
+use crate::storage::{Collection, Handle, Table, Version};
+use crate::sync::Arc;
+
+/// A key on the stack, hashed.
+struct Lookup {
+    key: KeyBuffer,
+    hash: u32,
+}
+
+impl Lookup {
+    #[inline]
+    fn new<R: Record, Q: IntoKey<R::Key>>(table: &Table<R>, key: &Q) -> Self {
+        let key = KeyBuffer::of(key);
+        Lookup { hash: hash::short(&table.seed, key.bytes()), key }
+    }
+}
+
+enum Seen<T> {
+    Answer(Option<T>),
+    /// A commit in flight has just changed this very key.
+    InFlight,
+}
+
+impl<R: Record> Collection<R> {
+    /// The record of a key, as of the newest commit. Three steps to memory; waits only for a change of the same shard.
+    #[inline]
+    pub fn get<Q: IntoKey<R::Key>>(&self, key: Q) -> Option<Handle<R>> {
+        let lookup = Lookup::new(&self.table, &key);
+        let newest = self.table.keys.newest(lookup.hash, lookup.key.bytes())?;
+        // `published` is read after the version was found: else the batch in flight could show through.
+        if newest.begin <= self.engine.timeline.published() {
+            return Handle::of(newest);
+        }
+        drop(newest);
+        self.view().look_up(&lookup).and_then(Handle::of)
+    }
+
+    /// Shows the record of a key to `look` where it lies, without counting a reference: the cheapest read.
+    ///
+    /// Changes of the key's shard wait until `look` returns, so it should be short, must not wait for a thread that
+    /// writes to this store, and can't write to it itself; reads work.
+    #[inline]
+    pub fn get_with<Q: IntoKey<R::Key>, T>(&self, key: Q, look: impl FnOnce(&R) -> T) -> Option<T> {
+        let lookup = Lookup::new(&self.table, &key);
+        let mut look = Some(look);
+        let seen = self.table.keys.with_newest(lookup.hash, lookup.key.bytes(), |newest| match newest {
+            Some(newest) if newest.begin > self.engine.timeline.published() => Seen::InFlight,
+            newest => Seen::Answer(newest.and_then(|v| v.record.as_ref()).zip(look.take()).map(|(record, look)| look(record))),
+        });
+        match seen {
+            Seen::Answer(answer) => answer,
+            Seen::InFlight => {
+                let version = self.view().look_up(&lookup)?;
+                version.record.as_ref().zip(look).map(|(record, look)| look(record))
+            }
+        }
+    }
+
+    /// The records of several keys, all as of one commit, in the order of the keys.
+    pub fn get_many<Q: IntoKey<R::Key>>(&self, keys: impl IntoIterator<Item = Q>) -> Vec<Option<Handle<R>>> {
+        self.view().get_many(keys)
+    }
+
+    /// Whether there is a record of this key.
+    pub fn contains<Q: IntoKey<R::Key>>(&self, key: Q) -> bool {
+        self.get(key).is_some()
+    }
+
+    /// How many records there are. O(1).
+    pub fn len(&self) -> usize {
+        self.table.lengths.newest(|| self.engine.timeline.published())
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl<R: Record> View<R> {
+    /// The record of a key.
+    pub fn get<Q: IntoKey<R::Key>>(&self, key: Q) -> Option<Handle<R>> {
+        self.look_up(&Lookup::new(&self.table, &key)).and_then(Handle::of)
+    }
+
+    /// Shows the record of a key to `look`.
+    pub fn get_with<Q: IntoKey<R::Key>, T>(&self, key: Q, look: impl FnOnce(&R) -> T) -> Option<T> {
+        self.get(key).map(|record| look(&record))
+    }
+
+    /// The records of several keys, in the order of the keys.
+    pub fn get_many<Q: IntoKey<R::Key>>(&self, keys: impl IntoIterator<Item = Q>) -> Vec<Option<Handle<R>>> {
+        keys.into_iter().map(|key| self.get(key)).collect()
+    }
+
+    /// Whether there is a record of this key.
+    pub fn contains<Q: IntoKey<R::Key>>(&self, key: Q) -> bool {
+        self.get(key).is_some()
+    }
+
+    /// How many records there are. O(1).
+    pub fn len(&self) -> usize {
+        self.table.lengths.at(self.snapshot.commit())
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The version of a key that the snapshot sees. Only the key table proves absence; where it shows a later version,
+    /// the row page has the one before.
+    fn look_up(&self, lookup: &Lookup) -> Option<Arc<Version<R>>> {
+        let newest = self.table.keys.newest(lookup.hash, lookup.key.bytes())?;
+        if newest.begin <= self.snapshot.commit() {
+            return Some(newest);
+        }
+        // While this epoch is pinned a row that it sees keeps its key; one that it does not see may have changed hands,
+        // but then shows nothing at this epoch.
+        let version = self.table.pages.at(newest.row, self.snapshot.commit())?;
+        debug_assert!(version.key == newest.key);
+        Some(version)
+    }
+}

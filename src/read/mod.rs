@@ -1,0 +1,12 @@
+//! What is the answer, as of one commit? Snapshots, look-ups by key, and the execution of queries.
+
+mod execute;
+mod find;
+mod iter;
+mod lookup;
+mod plan;
+mod snapshot;
+
+pub use find::Find;
+pub use iter::Records;
+pub use snapshot::{Snapshot, View};

@@ -1,0 +1,14 @@
+//! What is a record? Its schema, its key, and the values of its fields, in memdex's own terms.
+
+mod field_value;
+mod key;
+mod operand;
+mod schema;
+mod value;
+
+pub use field_value::FieldValue;
+pub use key::{IntoKey, Key, KeyBuffer};
+pub use operand::Operand;
+pub use schema::{Access, FieldDef, Record, Schema};
+pub use value::{Kind, Value, ValueRef};
+

@@ -1,0 +1,81 @@
+//! What may stand on the other side of a comparison with a field: its own type, or a borrowed form of it.
+
+use super::{FieldValue, Value, ValueRef};
+use std::borrow::Cow;
+use std::sync::Arc;
+
+/// Something that a field of type `T` can be compared with: a `T`, a `&T`, and for strings and byte strings whatever
+/// borrows as one.
+///
+/// A comparison with another type does not compile:
+///
+/// ```compile_fail
+/// # use memdex::Record;
+/// #[derive(Record)]
+/// struct Payment { #[record(key)] id: String, #[record(field)] amount_cents: i64 }
+/// let wrong = payment::AMOUNT_CENTS.eq("500");
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "a field of type `{T}` can't be compared with `{Self}`",
+    label = "expected `{T}` or a borrowed form of it"
+)]
+pub trait Operand<T: ?Sized> {
+    /// The value to compare with, borrowed.
+    fn operand(&self) -> ValueRef<'_>;
+
+    /// The value to compare with, owned.
+    fn to_operand(&self) -> Value {
+        self.operand().to_value()
+    }
+}
+
+impl<T: FieldValue> Operand<T> for T {
+    #[inline]
+    fn operand(&self) -> ValueRef<'_> {
+        self.value()
+    }
+}
+
+impl<T: FieldValue> Operand<T> for &T {
+    #[inline]
+    fn operand(&self) -> ValueRef<'_> {
+        (**self).value()
+    }
+}
+
+/// Hands every pair of a borrowed form and a field type that it may be compared with to a macro.
+macro_rules! with_borrowed_forms {
+    ($implement:ident) => {
+        with_borrowed_forms! { @each $implement
+            Str [] &str => [String] [Box<str>] [Arc<str>] [Cow<'static, str>];
+            Str [] &&str => [String] [Box<str>] [Arc<str>] [Cow<'static, str>];
+            Str [] String => [Box<str>] [Arc<str>] [Cow<'static, str>] [&'static str];
+            Str [] &String => [Box<str>] [Arc<str>] [Cow<'static, str>] [&'static str];
+            Bytes [] &[u8] => [Vec<u8>] [Box<[u8]>] [Arc<[u8]>] [Cow<'static, [u8]>];
+            Bytes [] Vec<u8> => [Box<[u8]>] [Arc<[u8]>] [Cow<'static, [u8]>] [&'static [u8]];
+            Bytes [] &Vec<u8> => [Box<[u8]>] [Arc<[u8]>] [Cow<'static, [u8]>] [&'static [u8]];
+            Bytes [const N: usize] &[u8; N] => [Vec<u8>] [Box<[u8]>] [Arc<[u8]>] [Cow<'static, [u8]>];
+        }
+    };
+    (@each $implement:ident $($kind:ident $generics:tt $form:ty => $([$($field:tt)*])*;)*) => {
+        $(with_borrowed_forms! { @of $implement $kind $generics ($form) $([$($field)*])* })*
+    };
+    (@of $implement:ident $kind:ident $generics:tt $form:tt $([$($field:tt)*])*) => {
+        $($implement! { $kind $generics $form $($field)* })*
+    };
+}
+
+pub(super) use with_borrowed_forms;
+
+macro_rules! borrowed_operand {
+    ($kind:ident [$($generics:tt)*] ($form:ty) $field:ty) => {
+        impl<$($generics)*> Operand<$field> for $form {
+            #[inline]
+            fn operand(&self) -> ValueRef<'_> {
+                ValueRef::$kind(&**self)
+            }
+        }
+    };
+}
+
+with_borrowed_forms!(borrowed_operand);

@@ -1,0 +1,124 @@
+//! Many rows at once, from strictly ascending slices.
+//!
+//! The slice is cut into runs of one chunk each, so that a chunk is located, and copied if it is shared, once per run.
+//! Rows behind the last one are appended without a search. New chunks are collected and merged into the slots at the
+//! end, and emptied ones taken out at the end, so that a call is linear in slots and rows whatever their pattern.
+
+use super::chunk::low;
+use super::set::{Repr, TINY, slots_of};
+use super::slot::{Slot, find, key, runs};
+use super::{Row, RowSet, room, sorted};
+use crate::sync::Arc;
+
+impl RowSet {
+    /// The set of strictly ascending rows.
+    pub(crate) fn from_sorted(rows: &[Row]) -> Self {
+        debug_assert!(sorted::is_ascending(rows), "rows must ascend strictly");
+        RowSet {
+            repr: if rows.len() <= TINY { Repr::Tiny(rows.to_vec()) } else { Repr::Slots(Arc::new(slots_of(rows))) },
+        }
+    }
+
+    /// Adds strictly ascending rows.
+    pub(crate) fn insert_all(&mut self, rows: &[Row]) {
+        debug_assert!(sorted::is_ascending(rows), "rows must ascend strictly");
+        match &mut self.repr {
+            Repr::Tiny(held) if held.len() + rows.len() <= TINY => {
+                if held.last() < rows.first() {
+                    room::reserve(held, rows.len());
+                    held.extend_from_slice(rows);
+                } else if let [row] = rows {
+                    self.insert(*row);
+                } else if !rows.is_empty() {
+                    *held = sorted::or(held, rows);
+                    room::trim(held);
+                }
+            }
+            Repr::Tiny(held) if rows.len() <= TINY => {
+                let mut merged = sorted::or(held, rows);
+                room::trim(&mut merged);
+                self.repr =
+                    if merged.len() <= TINY { Repr::Tiny(merged) } else { Repr::Slots(Arc::new(slots_of(&merged))) };
+            }
+            Repr::Tiny(held) => {
+                let mut slots = slots_of(rows);
+                insert_into(&mut slots, held);
+                self.repr = Repr::Slots(Arc::new(slots));
+            }
+            Repr::Slots(slots) => insert_into(Arc::make_mut(slots), rows),
+        }
+    }
+
+    /// Takes out strictly ascending rows.
+    pub(crate) fn remove_all(&mut self, rows: &[Row]) {
+        debug_assert!(sorted::is_ascending(rows), "rows must ascend strictly");
+        match &mut self.repr {
+            Repr::Tiny(held) => {
+                let mut at = 0;
+                held.retain(|row| {
+                    at = sorted::gallop(rows, at, |gone| gone < row);
+                    rows.get(at) != Some(row)
+                });
+                room::trim(held);
+            }
+            Repr::Slots(slots) => {
+                let slots = Arc::make_mut(slots);
+                let mut emptied = false;
+                for (key, run) in runs(rows) {
+                    if let Ok(at) = find(slots, key) {
+                        slots[at].remove_run(run);
+                        emptied |= slots[at].len() == 0;
+                    }
+                }
+                if emptied {
+                    slots.retain(|slot| slot.len() != 0);
+                }
+                self.settle();
+            }
+        }
+    }
+
+    /// Takes out every row from `first` on.
+    pub(crate) fn truncate(&mut self, first: Row) {
+        match &mut self.repr {
+            Repr::Tiny(rows) => {
+                rows.truncate(rows.partition_point(|&row| row < first));
+                room::trim(rows);
+            }
+            Repr::Slots(slots) => {
+                let slots = Arc::make_mut(slots);
+                let cut = match find(slots, key(first)) {
+                    Ok(at) if low(&first) == 0 => at,
+                    Ok(at) => {
+                        slots[at].truncate(first);
+                        at + usize::from(slots[at].len() != 0)
+                    }
+                    Err(at) => at,
+                };
+                slots.truncate(cut);
+                self.settle();
+            }
+        }
+    }
+}
+
+/// Adds strictly ascending rows to slots.
+fn insert_into(slots: &mut Vec<Slot>, rows: &[Row]) {
+    let mut fresh = Vec::new();
+    for (key, run) in runs(rows) {
+        match find(slots, key) {
+            Ok(at) => slots[at].insert_run(run),
+            Err(_) => fresh.append(&mut slots_of(run)),
+        }
+    }
+    if let Some(first) = fresh.first() {
+        let in_order = slots.last().is_none_or(|last| last.key() < first.key());
+        room::reserve(slots, fresh.len());
+        slots.append(&mut fresh);
+        if !in_order {
+            // Two ascending runs, which the stable sort finds and merges in linear time.
+            slots.sort_by_key(Slot::key);
+        }
+    }
+    debug_assert!(slots.is_sorted_by(|a, b| a.key() < b.key()));
+}

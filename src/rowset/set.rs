@@ -1,0 +1,204 @@
+//! The row set: a tiny one is one sorted vector of rows, a bigger one a vector of slots, one per chunk that has rows.
+//!
+//! Most sets of an index have a handful of rows: one allocation of 4 bytes a row is the least that can be. Up to
+//! `TINY` rows this is also smaller than chunks if the rows are spread (a chunk costs 56 bytes before its first row),
+//! as fast to clone, and inserting moves at most 1 KiB. A set of slots returns to it only at `TINY_MIN` rows, so that a
+//! set hovering at the border does not thrash.
+//!
+//! The vector of slots is itself shared by reference count: cloning a big set, which queries do under locks, is O(1),
+//! and a writer copies the vector (not the chunks) only if someone else still holds it.
+//! Invariants: `Tiny` is strictly ascending and at most `TINY` long; `Slots` ascend by key, none of them is empty, and
+//! they have more than `TINY_MIN` rows together.
+
+use super::chunk::low;
+use super::slot::{Slot, find, key, runs};
+use super::{Row, room};
+use crate::sync::Arc;
+use std::fmt;
+
+/// Most rows of a tiny set.
+pub(super) const TINY: usize = 256;
+/// A set of slots that has no more rows than this becomes tiny.
+pub(super) const TINY_MIN: usize = 128;
+
+/// A compressed set of rows. Cloning is cheap (chunks are shared), an empty set holds no memory.
+#[derive(Clone, Default)]
+pub(crate) struct RowSet {
+    pub(super) repr: Repr,
+}
+
+#[derive(Clone)]
+pub(super) enum Repr {
+    Tiny(Vec<Row>),
+    Slots(Arc<Vec<Slot>>),
+}
+
+impl Default for Repr {
+    fn default() -> Self {
+        Repr::Tiny(Vec::new())
+    }
+}
+
+/// Slots of strictly ascending rows.
+pub(super) fn slots_of(rows: &[Row]) -> Vec<Slot> {
+    use super::chunk::Chunk;
+    runs(rows).filter_map(|(key, run)| Slot::new(key, Chunk::from_run(run))).collect()
+}
+
+/// Whether slots have at most `most` rows together; looks at no more of them than it takes to know.
+pub(super) fn at_most(slots: &[Slot], most: usize) -> bool {
+    let mut rest = most;
+    slots.len() <= most
+        && slots.iter().all(|slot| match rest.checked_sub(slot.len() as usize) {
+            Some(left) => {
+                rest = left;
+                true
+            }
+            None => false,
+        })
+}
+
+/// All rows of slots.
+pub(super) fn rows_of(slots: &[Slot]) -> Vec<Row> {
+    let mut rows = Vec::with_capacity(slots.iter().map(|slot| slot.len() as usize).sum());
+    for slot in slots {
+        slot.chunk().for_each(|low| rows.push(slot.base() | Row::from(low)));
+    }
+    rows
+}
+
+impl RowSet {
+    /// The empty set.
+    pub(crate) const fn new() -> Self {
+        RowSet { repr: Repr::Tiny(Vec::new()) }
+    }
+
+    /// The set of slots, tiny if they have few rows.
+    pub(super) fn from_slots(mut slots: Vec<Slot>) -> Self {
+        debug_assert!(slots.is_sorted_by(|a, b| a.key() < b.key()));
+        if at_most(&slots, TINY) {
+            return RowSet { repr: Repr::Tiny(rows_of(&slots)) };
+        }
+        room::trim(&mut slots);
+        RowSet { repr: Repr::Slots(Arc::new(slots)) }
+    }
+
+    /// Adds a row; false if it was there.
+    pub(crate) fn insert(&mut self, row: Row) -> bool {
+        match &mut self.repr {
+            Repr::Tiny(rows) => {
+                let at = match rows.last() {
+                    Some(&last) if last >= row => match rows.binary_search(&row) {
+                        Ok(_) => return false,
+                        Err(at) => at,
+                    },
+                    _ => rows.len(),
+                };
+                room::reserve(rows, 1);
+                rows.insert(at, row);
+                if rows.len() > TINY {
+                    self.repr = Repr::Slots(Arc::new(slots_of(rows)));
+                }
+                true
+            }
+            Repr::Slots(slots) => match find(slots, key(row)) {
+                Ok(at) => Arc::make_mut(slots)[at].insert(row),
+                Err(at) => {
+                    let slots = Arc::make_mut(slots);
+                    room::reserve(slots, 1);
+                    slots.splice(at..at, slots_of(&[row]));
+                    true
+                }
+            },
+        }
+    }
+
+    /// Takes out a row; false if it was not there.
+    pub(crate) fn remove(&mut self, row: Row) -> bool {
+        match &mut self.repr {
+            Repr::Tiny(rows) => match rows.binary_search(&row) {
+                Ok(at) => {
+                    rows.remove(at);
+                    room::trim(rows);
+                    true
+                }
+                Err(_) => false,
+            },
+            Repr::Slots(slots) => {
+                let Ok(at) = find(slots, key(row)) else { return false };
+                let slots = Arc::make_mut(slots);
+                if !slots[at].remove(row) {
+                    return false;
+                }
+                if slots[at].len() == 0 {
+                    slots.remove(at);
+                }
+                self.settle();
+                true
+            }
+        }
+    }
+
+    /// Whether the set has a row.
+    pub(crate) fn contains(&self, row: Row) -> bool {
+        match &self.repr {
+            Repr::Tiny(rows) => rows.binary_search(&row).is_ok(),
+            Repr::Slots(slots) => find(slots, key(row)).is_ok_and(|at| slots[at].chunk().contains(low(&row))),
+        }
+    }
+
+    /// Number of rows; O(chunks).
+    pub(crate) fn len(&self) -> usize {
+        match &self.repr {
+            Repr::Tiny(rows) => rows.len(),
+            Repr::Slots(slots) => slots.iter().map(|slot| slot.len() as usize).sum(),
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        match &self.repr {
+            Repr::Tiny(rows) => rows.is_empty(),
+            Repr::Slots(slots) => slots.is_empty(),
+        }
+    }
+
+    /// Heap memory held, that of chunks shared with other sets included.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        match &self.repr {
+            Repr::Tiny(rows) => rows.capacity() * size_of::<Row>(),
+            Repr::Slots(slots) => {
+                const ARC: usize = 2 * size_of::<usize>() + size_of::<Vec<Slot>>();
+                ARC + slots.capacity() * size_of::<Slot>() + slots.iter().map(Slot::heap_bytes).sum::<usize>()
+            }
+        }
+    }
+
+    /// Restores the invariants after rows were taken out of non-empty slots.
+    pub(super) fn settle(&mut self) {
+        if let Repr::Slots(slots) = &mut self.repr {
+            if at_most(slots, TINY_MIN) {
+                self.repr = Repr::Tiny(rows_of(slots));
+            } else {
+                room::trim(Arc::make_mut(slots));
+            }
+        }
+    }
+}
+
+impl PartialEq for RowSet {
+    fn eq(&self, other: &Self) -> bool {
+        match (&self.repr, &other.repr) {
+            (Repr::Tiny(a), Repr::Tiny(b)) => a == b,
+            (Repr::Slots(a), Repr::Slots(b)) => Arc::ptr_eq(a, b) || a == b,
+            _ => self.len() == other.len() && self.iter().eq(other.iter()),
+        }
+    }
+}
+
+impl Eq for RowSet {}
+
+impl fmt::Debug for RowSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.iter()).finish()
+    }
+}

@@ -1,0 +1,150 @@
+//! A slot: the entry of a set for one chunk. 16 bytes: the key (upper half of the rows), the cardinality, the chunk.
+//!
+//! Chunks are shared by reference count between clones and results of set operations. A writer copies a chunk only if
+//! someone else still holds it, and only after it has seen that there is something to change at all. The cardinality
+//! is cached in the slot (it fits beside the key), so that a set's length is read from one contiguous vector.
+//! Invariants: `len` is the cardinality of the chunk; slots at rest are not empty; a set's slots ascend by key.
+
+use super::chunk::{Chunk, low};
+use super::{Row, sorted};
+use crate::sync::Arc;
+
+#[derive(Clone)]
+pub(super) struct Slot {
+    key: u16,
+    len: u32,
+    chunk: Arc<Chunk>,
+}
+
+/// The upper half of a row, the key of its chunk.
+#[inline(always)]
+pub(super) fn key(row: Row) -> u16 {
+    (row >> 16) as u16
+}
+
+/// Index of the slot of `key` (`Ok`), or where it belongs (`Err`).
+///
+/// The last slot (appends) and the one at index `key` (sets that have rows in every chunk) are tried first.
+#[inline]
+pub(super) fn find(slots: &[Slot], key: u16) -> Result<usize, usize> {
+    match slots.last() {
+        None => Err(0),
+        Some(last) if last.key < key => Err(slots.len()),
+        Some(last) if last.key == key => Ok(slots.len() - 1),
+        _ if slots.get(usize::from(key)).is_some_and(|slot| slot.key == key) => Ok(usize::from(key)),
+        _ => slots.binary_search_by_key(&key, |slot| slot.key),
+    }
+}
+
+/// Splits strictly ascending rows into runs of one key each.
+pub(super) fn runs(mut rows: &[Row]) -> impl Iterator<Item = (u16, &[Row])> {
+    std::iter::from_fn(move || {
+        let key = key(*rows.first()?);
+        let last = Row::from(key) << 16 | 0xffff;
+        let end = match rows.last() {
+            Some(&row) if row <= last => rows.len(),
+            _ => sorted::gallop(rows, 0, |&row| row <= last),
+        };
+        let (run, rest) = rows.split_at(end);
+        rows = rest;
+        Some((key, run))
+    })
+}
+
+impl Slot {
+    /// A slot of a chunk, none if it is empty.
+    pub(super) fn new(key: u16, chunk: Chunk) -> Option<Self> {
+        let len = chunk.len();
+        (len != 0).then(|| Slot { key, len, chunk: Arc::new(chunk) })
+    }
+
+    pub(super) fn key(&self) -> u16 {
+        self.key
+    }
+
+    pub(super) fn len(&self) -> u32 {
+        self.len
+    }
+
+    pub(super) fn chunk(&self) -> &Chunk {
+        &self.chunk
+    }
+
+    /// The first row the chunk could hold.
+    pub(super) fn base(&self) -> Row {
+        Row::from(self.key) << 16
+    }
+
+    /// Whether both hold the very same chunk.
+    pub(super) fn shares(&self, other: &Slot) -> bool {
+        Arc::ptr_eq(&self.chunk, &other.chunk)
+    }
+
+    /// Heap memory of the chunk, its reference counts included.
+    pub(super) fn heap_bytes(&self) -> usize {
+        2 * size_of::<usize>() + size_of::<Chunk>() + self.chunk.heap_bytes()
+    }
+
+    /// Adds a row; false if it is there.
+    pub(super) fn insert(&mut self, row: Row) -> bool {
+        let low = low(&row);
+        match self.chunk.search(low) {
+            Ok(_) => false,
+            Err(at) => {
+                self.edit(|chunk| chunk.insert_at(at, low));
+                true
+            }
+        }
+    }
+
+    /// Takes out a row; false if it is not there.
+    pub(super) fn remove(&mut self, row: Row) -> bool {
+        let low = low(&row);
+        match self.chunk.search(low) {
+            Err(_) => false,
+            Ok(at) => {
+                self.edit(|chunk| chunk.remove_at(at, low));
+                true
+            }
+        }
+    }
+
+    /// Adds a run of rows of this key.
+    pub(super) fn insert_run(&mut self, run: &[Row]) {
+        if let Some(news) = run.iter().position(|row| self.chunk.search(low(row)).is_err()) {
+            let (_, rest) = run.split_at(news);
+            self.edit(|chunk| chunk.insert_run(rest));
+        }
+    }
+
+    /// Takes out a run of rows of this key.
+    pub(super) fn remove_run(&mut self, run: &[Row]) {
+        if let Some(found) = run.iter().position(|row| self.chunk.search(low(row)).is_ok()) {
+            let (_, rest) = run.split_at(found);
+            self.edit(|chunk| chunk.remove_run(rest));
+        }
+    }
+
+    /// Takes out the rows from `first`, which is of this key, on.
+    pub(super) fn truncate(&mut self, first: Row) {
+        let first = low(&first);
+        if self.chunk.rank(first) < self.len {
+            self.edit(|chunk| chunk.truncate(first));
+        }
+    }
+
+    /// Changes the chunk, after copying it if it is shared.
+    fn edit(&mut self, change: impl FnOnce(&mut Chunk)) {
+        let chunk = Arc::make_mut(&mut self.chunk);
+        change(chunk);
+        self.len = chunk.len();
+    }
+}
+
+impl PartialEq for Slot {
+    fn eq(&self, other: &Self) -> bool {
+        self.key == other.key && self.len == other.len && (self.shares(other) || self.chunk == other.chunk)
+    }
+}
+
+impl Eq for Slot {}

@@ -1,0 +1,92 @@
+//! Key → newest version, published or in flight: hash tables of pointers, in many small shards with a lock each.
+//!
+//! A look-up of a key that is there costs three steps to memory: the shard's tags, its pointer, the version. The hashes
+//! are kept in the versions, so that a slot takes nine bytes; growth of a shard reads them again, and stalls only those
+//! who ask for that shard.
+
+use super::Version;
+use crate::hash::{shard, spread};
+use crate::limits::KEY_SHARDS;
+use crate::sync::{Arc, RwLock, RwLockReadGuard};
+use crate::user_code;
+use hashbrown::HashTable;
+
+type Entries<R> = HashTable<Arc<Version<R>>>;
+
+/// Within one cache line, so that a look-up touches no more of the directory.
+#[repr(align(64))]
+struct Shard<R>(RwLock<Entries<R>>);
+
+pub(crate) struct KeyTable<R>(Box<[Shard<R>]>);
+
+impl<R> KeyTable<R> {
+    pub(crate) fn new() -> Self {
+        KeyTable((0..KEY_SHARDS).map(|_| Shard(RwLock::new(Entries::new()))).collect())
+    }
+
+    /// Inside user code a guard of the same shard may already be held further up (`nested`): then waiting behind a
+    /// writer, who waits for that guard, would be for ever.
+    #[inline]
+    fn read(&self, hash: u32, nested: bool) -> RwLockReadGuard<'_, Entries<R>> {
+        let entries = &self.0[shard(hash, KEY_SHARDS)].0;
+        if nested { entries.read_recursive() } else { entries.read() }
+    }
+
+    /// The newest version of a key; `None` proves that no epoch that may still be read has a record of it.
+    #[inline]
+    pub(crate) fn newest(&self, hash: u32, key: &[u8]) -> Option<Arc<Version<R>>> {
+        let entries = self.read(hash, user_code::inside());
+        entries.find(spread(hash), |v| v.hash == hash && v.key.bytes() == key).cloned()
+    }
+
+    /// Shows the newest version of a key to `look`, user code, under the shard's guard.
+    #[inline]
+    pub(crate) fn with_newest<T>(&self, hash: u32, key: &[u8], look: impl FnOnce(Option<&Version<R>>) -> T) -> T {
+        let nested = user_code::inside();
+        // Declared before the guard, so that what it has put off runs when the guard is gone.
+        let _scope = user_code::Scope::enter();
+        let entries = self.read(hash, nested);
+        look(entries.find(spread(hash), |v| v.hash == hash && v.key.bytes() == key).map(|v| &**v))
+    }
+
+    /// Puts `new` where `old` is, or beside the others when there is no old one. Found by identity: no key is compared.
+    pub(crate) fn put(&self, old: Option<&Arc<Version<R>>>, new: &Arc<Version<R>>) {
+        let hash = spread(new.hash);
+        let mut entries = self.0[shard(new.hash, KEY_SHARDS)].0.write();
+        match old {
+            None => {
+                entries.insert_unique(hash, new.clone(), |v| spread(v.hash));
+            }
+            Some(old) => match entries.find_mut(hash, |v| Arc::ptr_eq(v, old)) {
+                // The old one stays in its row page, so nothing is dropped under the guard.
+                Some(entry) => *entry = new.clone(),
+                None => unreachable!("the newest version of a key is in the key table"),
+            },
+        }
+    }
+
+    /// Forgets a key whose newest version is `tombstone`.
+    pub(crate) fn forget(&self, tombstone: &Arc<Version<R>>) {
+        let mut entries = self.0[shard(tombstone.hash, KEY_SHARDS)].0.write();
+        match entries.find_entry(spread(tombstone.hash), |v| Arc::ptr_eq(v, tombstone)) {
+            // The caller holds the tombstone, so nothing is dropped under the guard.
+            Ok(entry) => drop(entry.remove()),
+            Err(_) => unreachable!("a tombstone stands in the key table until it is forgotten"),
+        }
+    }
+
+    /// Keys that stand in the table, tombstones among them.
+    pub(crate) fn len(&self) -> usize {
+        self.0.iter().map(|shard| shard.0.read().len()).sum()
+    }
+
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.0.iter().map(|shard| size_of::<Shard<R>>() + shard.0.read().allocation_size()).sum()
+    }
+
+    /// Every version in the table, handed over: for the end of the collection.
+    pub(crate) fn take_all(&mut self) -> impl Iterator<Item = Arc<Version<R>>> {
+        let shards = std::mem::take(&mut self.0);
+        shards.into_iter().flat_map(|shard| std::mem::take(&mut *shard.0.write()).into_iter())
+    }
+}

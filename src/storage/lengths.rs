@@ -1,0 +1,78 @@
+//! How many records there are, as of each commit that some reader may stand on.
+//!
+//! A length can't be re-checked row by row, so it is versioned like a row. It changes by push at apply, and entries
+//! that no pinned commit sees are forgotten at settle.
+
+use super::timeline::newest_within;
+use crate::error::Commit;
+use crate::sync::RwLock;
+
+pub(crate) struct Lengths(RwLock<Vec<(Commit, usize)>>);
+
+impl Lengths {
+    pub(crate) fn new() -> Self {
+        Lengths(RwLock::new(vec![(0, 0)]))
+    }
+
+    pub(crate) fn push(&self, commit: Commit, len: usize) {
+        let mut list = self.0.write();
+        if list.last().is_none_or(|(_, last)| *last != len) {
+            list.push((commit, len));
+        }
+    }
+
+    /// The length as of `epoch`, which the caller has pinned.
+    pub(crate) fn at(&self, epoch: Commit) -> usize {
+        find(&self.0.read(), epoch)
+    }
+
+    /// The length as of the newest published commit; no pin is needed, since the list is read before `published`: the
+    /// entry of whatever was published then is in it.
+    pub(crate) fn newest(&self, published: impl FnOnce() -> Commit) -> usize {
+        let list = self.0.read();
+        find(&list, published())
+    }
+
+    /// How many lengths are kept.
+    pub(crate) fn len(&self) -> usize {
+        self.0.read().len()
+    }
+
+    pub(crate) fn settle(&self, pinned: &[Commit]) {
+        let mut list = self.0.write();
+        if list.len() == 1 {
+            return;
+        }
+        let begins: Vec<Commit> = list.iter().map(|(begin, _)| *begin).collect();
+        let mut at = 0;
+        list.retain(|(begin, _)| {
+            at += 1;
+            begins.get(at).is_none_or(|until| newest_within(pinned, *begin, *until).is_some())
+        });
+    }
+}
+
+fn find(list: &[(Commit, usize)], epoch: Commit) -> usize {
+    let later = list.partition_point(|(begin, _)| *begin <= epoch);
+    // The first entry may be younger than the epoch only where it says that nothing came before it.
+    later.checked_sub(1).map_or(0, |at| list[at].1)
+}
+
+#[cfg(all(test, not(any(memdex_shuttle, memdex_loom))))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_pinned_commit_keeps_its_length() {
+        let lengths = Lengths::new();
+        for (commit, len) in [(1, 10), (2, 10), (4, 11), (5, 9), (7, 12)] {
+            lengths.push(commit, len);
+        }
+        lengths.settle(&[3, 5]);
+        assert_eq!([3, 5, 7].map(|e| lengths.at(e)), [10, 9, 12]);
+        assert_eq!(lengths.len(), 3, "the empty start and commit 4 are forgotten, commit 2 changed nothing");
+        assert_eq!(lengths.newest(|| 6), 9, "a commit in flight does not count");
+        lengths.settle(&[]);
+        assert_eq!((lengths.len(), lengths.at(7)), (1, 12));
+    }
+}

@@ -1,0 +1,181 @@
+//! Row → versions: the newest of each row, and the older ones that some pinned epoch may still see.
+//!
+//! Pages of 1,024 rows with a lock each. A page never moves: the directory is an array of segments, each twice as long as
+//! the one before it, so that it grows without a lock and without copying (as in Bagwell's and Dechev's lock-free vectors).
+//! A row past the last page is absent.
+//!
+//! Older versions are kept beside the newest ones, ordered by row and commit, rather than in a chain that hangs from
+//! them: a reader finds its version in O(log n) however long the history is, nothing is dropped by recursion, and a
+//! record without history pays nothing for it. There are only as many as pinned epochs and the commit in flight ask for.
+
+use super::table::Change;
+use super::timeline::newest_within;
+use super::version::Version;
+use crate::error::Commit;
+use crate::limits::PAGE_ROWS;
+use crate::rowset::Row;
+use crate::sync::{Arc, OnceLock, RwLock};
+use std::collections::BTreeMap;
+
+/// Segment s has 2^s pages: enough for every row that a `u32` can number.
+const SEGMENTS: usize = 32;
+
+pub(crate) struct Pages<R> {
+    segments: [OnceLock<Box<[Page<R>]>>; SEGMENTS],
+}
+
+#[repr(align(64))]
+struct Page<R>(RwLock<Rows<R>>);
+
+struct Rows<R> {
+    /// By row of the page; shorter than a page as long as the rest was never used.
+    newest: Vec<Option<Arc<Version<R>>>>,
+    /// By row of the page and begin.
+    older: BTreeMap<(u16, Commit), Arc<Version<R>>>,
+}
+
+/// What came of an older version at a settle.
+pub(crate) enum Fate<R> {
+    /// A pin at this commit still sees it.
+    Kept(Commit),
+    /// It is out of the page. Beside it, when that has left only a tombstone of its row, the tombstone: the row is free.
+    Forgotten(Arc<Version<R>>, Option<Arc<Version<R>>>),
+}
+
+fn place(row: Row) -> (usize, usize, u16) {
+    let page = row as usize / PAGE_ROWS + 1;
+    let segment = page.ilog2() as usize;
+    (segment, page - (1 << segment), (row as usize % PAGE_ROWS) as u16)
+}
+
+impl<R> Rows<R> {
+    /// The version of a row that `epoch` sees, a tombstone among them.
+    fn at(&self, slot: u16, epoch: Commit) -> Option<&Arc<Version<R>>> {
+        let newest = self.newest.get(usize::from(slot))?.as_ref()?;
+        if newest.begin <= epoch {
+            return Some(newest);
+        }
+        self.older.range((slot, 0)..=(slot, epoch)).next_back().map(|(_, version)| version)
+    }
+
+    fn put(&mut self, slot: u16, old: Option<&Arc<Version<R>>>, new: &Arc<Version<R>>) {
+        let index = usize::from(slot);
+        if index >= self.newest.len() {
+            self.newest.resize_with(index + 1, || None);
+        }
+        let displaced = self.newest[index].replace(new.clone());
+        debug_assert!(displaced.as_ref().map(Arc::as_ptr) == old.map(Arc::as_ptr), "old is what the row page held");
+        if let Some(displaced) = displaced {
+            debug_assert!(displaced.begin < new.begin);
+            self.older.insert((slot, displaced.begin), displaced);
+        }
+    }
+
+    fn settle(&mut self, slot: u16, begin: Commit, pinned: &[Commit]) -> Option<Fate<R>> {
+        let next = self.older.range((slot, begin + 1)..=(slot, Commit::MAX)).next();
+        let until = next.map(|(_, version)| version.begin).or_else(|| Some(self.newest.get(usize::from(slot))?.as_ref()?.begin))?;
+        if let Some(pin) = newest_within(pinned, begin, until) {
+            return Some(Fate::Kept(pin));
+        }
+        let forgotten = self.older.remove(&(slot, begin))?;
+        let alone = self.older.range((slot, 0)..=(slot, Commit::MAX)).next().is_none();
+        let newest = &mut self.newest[usize::from(slot)];
+        let tombstone = newest.take_if(|newest| alone && newest.is_tombstone());
+        Some(Fate::Forgotten(forgotten, tombstone))
+    }
+}
+
+impl<R> Pages<R> {
+    pub(crate) fn new() -> Self {
+        Pages { segments: std::array::from_fn(|_| OnceLock::new()) }
+    }
+
+    fn page(&self, row: Row) -> Option<(&RwLock<Rows<R>>, u16)> {
+        let (segment, page, slot) = place(row);
+        self.segments[segment].get().map(|pages| (&pages[page].0, slot))
+    }
+
+    /// The page of a row that is about to be used. Under the commit lock.
+    fn page_to_write(&self, row: Row) -> &RwLock<Rows<R>> {
+        let (segment, page, _) = place(row);
+        let segment_pages = &self.segments[segment];
+        if segment_pages.get().is_none() {
+            let empty = || Page(RwLock::new(Rows { newest: Vec::new(), older: BTreeMap::new() }));
+            let pages = (0..1_usize << segment).map(|_| empty()).collect();
+            let added = segment_pages.set(pages);
+            debug_assert!(added.is_ok(), "pages are added under the commit lock");
+        }
+        match segment_pages.get() {
+            Some(pages) => &pages[page].0,
+            None => unreachable!("the segment was just added"),
+        }
+    }
+
+    /// The version of a row that `epoch` sees, unless it is a tombstone.
+    pub(crate) fn at(&self, row: Row, epoch: Commit) -> Option<Arc<Version<R>>> {
+        let (page, slot) = self.page(row)?;
+        page.read().at(slot, epoch).filter(|version| !version.is_tombstone()).cloned()
+    }
+
+    /// Adds the records of a page that `epoch` sees, in the order of their rows. `false` past the last page.
+    pub(crate) fn read_page(&self, number: usize, epoch: Commit, versions: &mut Vec<Arc<Version<R>>>) -> bool {
+        let Some((page, _)) = Row::try_from(number * PAGE_ROWS).ok().and_then(|row| self.page(row)) else { return false };
+        let rows = page.read();
+        let visible = (0..rows.newest.len()).filter_map(|slot| rows.at(slot as u16, epoch));
+        versions.extend(visible.filter(|version| !version.is_tombstone()).cloned());
+        true
+    }
+
+    /// Puts the new versions into place, the ones that they displace among the older. One guard a page.
+    pub(crate) fn apply(&self, changes: &[Change<R>]) {
+        debug_assert!(changes.is_sorted_by(|a, b| a.row() < b.row()));
+        for of_page in changes.chunk_by(|a, b| a.row() as usize / PAGE_ROWS == b.row() as usize / PAGE_ROWS) {
+            let mut rows = self.page_to_write(of_page[0].row()).write();
+            for change in of_page {
+                rows.put((change.row() as usize % PAGE_ROWS) as u16, change.old.as_ref(), &change.new);
+            }
+        }
+    }
+
+    /// Decides the fate of older versions, given by row and begin; neighbours of one page share a guard.
+    pub(crate) fn settle(&self, versions: &[(Row, Commit)], pinned: &[Commit], mut tell: impl FnMut(Row, Commit, Fate<R>)) {
+        for of_page in versions.chunk_by(|a, b| a.0 as usize / PAGE_ROWS == b.0 as usize / PAGE_ROWS) {
+            let Some((page, _)) = self.page(of_page[0].0) else { continue };
+            let mut rows = page.write();
+            for &(row, begin) in of_page {
+                if let Some(fate) = rows.settle((row as usize % PAGE_ROWS) as u16, begin, pinned) {
+                    tell(row, begin, fate);
+                }
+            }
+        }
+    }
+
+    /// Shows the newest version and the older ones of each row of a page, for audits and figures.
+    pub(crate) fn audit_page(&self, number: usize, mut look: impl FnMut(Row, Option<&Arc<Version<R>>>, &[Arc<Version<R>>])) -> bool {
+        let first = number * PAGE_ROWS;
+        let Some((page, _)) = Row::try_from(first).ok().and_then(|row| self.page(row)) else { return false };
+        let rows = page.read();
+        for (slot, newest) in rows.newest.iter().enumerate() {
+            let slot_key = slot as u16;
+            let older: Vec<_> = rows.older.range((slot_key, 0)..=(slot_key, Commit::MAX)).map(|(_, v)| v.clone()).collect();
+            look((first + slot) as Row, newest.as_ref(), &older);
+        }
+        true
+    }
+
+    pub(crate) fn heap_bytes(&self) -> usize {
+        let pages = self.segments.iter().filter_map(OnceLock::get).flat_map(|pages| pages.iter());
+        pages.map(|page| size_of::<Page<R>>() + page.0.read().newest.capacity() * size_of::<Option<Arc<Version<R>>>>()).sum()
+    }
+
+    /// Every version, handed over: for the end of the collection.
+    pub(crate) fn take_all(&mut self) -> impl Iterator<Item = Arc<Version<R>>> {
+        let segments = std::mem::replace(&mut self.segments, std::array::from_fn(|_| OnceLock::new()));
+        let pages = segments.into_iter().filter_map(OnceLock::into_inner).flat_map(|pages| pages.into_iter());
+        pages.flat_map(|page| {
+            let mut rows = page.0.write();
+            let newest = std::mem::take(&mut rows.newest).into_iter().flatten();
+            newest.chain(std::mem::take(&mut rows.older).into_values())
+        })
+    }
+}

@@ -1,0 +1,170 @@
+//! Figures of a store: how much it holds, where the memory goes, and what its readers hold up.
+
+use super::engine::Engine;
+use super::table::{Table, TableWriter};
+use super::version::Version;
+use crate::error::Commit;
+use crate::index::IndexWriter;
+use crate::record::Record;
+use crate::sync::AtomicU64;
+use crate::sync::Ordering::{Relaxed, SeqCst};
+
+/// A store's figures, as [`Store::stats`](crate::Store::stats) gives them. Taken part by part while writers go on, so
+/// parts may differ by a commit in flight.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// The newest published commit, which is also how many there were.
+    pub commits: Commit,
+    /// The oldest commit that a reader has pinned.
+    pub oldest_pin: Option<Commit>,
+    /// Distinct commits that readers have pinned.
+    pub pinned_commits: usize,
+    /// Batches that were refused.
+    pub refusals: u64,
+    /// Flushes of dropped writers that failed: their operations are lost.
+    pub lost_flushes: u64,
+    /// Panics in the `Drop` of records that the store has forgotten.
+    pub drop_panics: u64,
+    /// Panics in observers.
+    pub observer_panics: u64,
+    /// Why writes are refused, if a bug has damaged the store.
+    pub damage: Option<String>,
+    /// Collection by collection, in the order in which they were opened.
+    pub collections: Vec<CollectionStats>,
+}
+
+/// One collection's figures.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CollectionStats {
+    /// Its name.
+    pub name: String,
+    /// Records, as of the newest published commit.
+    pub records: usize,
+    /// Row numbers ever used.
+    pub rows_used: usize,
+    /// Row numbers that are free for new records.
+    pub rows_free: usize,
+    /// By indexed field: its name, and how many distinct values have records.
+    pub indexes: Vec<(String, usize)>,
+    /// Older versions and tombstones that are kept because a pinned commit sees them.
+    pub versions_kept: usize,
+    /// Marks that are kept because a pinned commit lies before them.
+    pub marks: usize,
+    /// Where the memory goes.
+    pub memory: MemoryStats,
+}
+
+/// Memory of a collection by part, in bytes. What records hold on the heap (their strings, say) is theirs and not
+/// counted, nor is what the allocator adds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MemoryStats {
+    /// The records themselves, without what they point to.
+    pub records: usize,
+    /// Beside each record: reference counts, commit, row, hash and key.
+    pub versions: usize,
+    /// Key → version.
+    pub key_table: usize,
+    /// Row → version.
+    pub row_pages: usize,
+    /// Value → rows, all indexes together, and the set of all rows.
+    pub indexes: usize,
+    /// Row → code of each indexed value.
+    pub codes: usize,
+    /// Marks, kept versions' filing, free rows.
+    pub bookkeeping: usize,
+}
+
+impl MemoryStats {
+    /// All of it but the records.
+    pub fn overhead(&self) -> usize {
+        self.versions + self.key_table + self.row_pages + self.indexes + self.codes + self.bookkeeping
+    }
+
+    /// All of it.
+    pub fn total(&self) -> usize {
+        self.records + self.overhead()
+    }
+}
+
+impl Stats {
+    pub(crate) fn of(engine: &Engine) -> Self {
+        let published = engine.timeline.published();
+        let pinned = engine.timeline.pinned();
+        let counters = &engine.counters;
+        Stats {
+            commits: published,
+            oldest_pin: pinned.first().copied(),
+            pinned_commits: pinned.len(),
+            refusals: counters.refusals.load(SeqCst),
+            lost_flushes: counters.lost_flushes.load(SeqCst),
+            drop_panics: counters.drop_panics.load(SeqCst),
+            observer_panics: counters.observer_panics.load(SeqCst),
+            damage: engine.damage().map(str::to_owned),
+            collections: engine.tables().iter().map(|table| table.stats(published)).collect(),
+        }
+    }
+}
+
+pub(crate) fn of_table<R: Record>(table: &Table<R>, published: Commit) -> CollectionStats {
+    let figures = &table.figures;
+    let version_bytes = VERSION_HEADER + size_of::<Version<R>>() - size_of::<Option<R>>();
+    let kept = figures.kept.load(Relaxed) as usize;
+    let keys = table.keys.len();
+    let shared_indexes: usize = table.indexes.iter().map(|(_, index)| index.heap_bytes()).sum();
+    CollectionStats {
+        name: table.name.to_string(),
+        records: table.lengths.newest(|| published),
+        rows_used: figures.rows_used.load(Relaxed) as usize,
+        rows_free: figures.rows_free.load(Relaxed) as usize,
+        indexes: (table.indexes.iter())
+            .map(|(position, index)| (table.schema.fields()[*position].name().to_owned(), index.distinct()))
+            .collect(),
+        versions_kept: kept,
+        marks: table.marks.len(),
+        memory: MemoryStats {
+            records: (keys + kept) * size_of::<Option<R>>(),
+            versions: (keys + kept) * version_bytes + figures.key_bytes.load(Relaxed) as usize,
+            key_table: table.keys.heap_bytes(),
+            row_pages: table.pages.heap_bytes(),
+            indexes: shared_indexes + figures.index_writer_bytes.load(Relaxed) as usize + table.all_rows.read().heap_bytes(),
+            codes: figures.code_bytes.load(Relaxed) as usize,
+            bookkeeping: figures.bookkeeping_bytes.load(Relaxed) as usize + table.marks.heap_bytes(),
+        },
+    }
+}
+
+/// The two counts of an `Arc`.
+const VERSION_HEADER: usize = 16;
+
+/// What the committer alone knows, copied out so that figures never wait for a commit.
+#[derive(Default)]
+pub(super) struct Figures {
+    rows_used: AtomicU64,
+    rows_free: AtomicU64,
+    kept: AtomicU64,
+    key_bytes: AtomicU64,
+    code_bytes: AtomicU64,
+    index_writer_bytes: AtomicU64,
+    bookkeeping_bytes: AtomicU64,
+}
+
+impl Figures {
+    pub(super) fn refresh(&self, writer: &TableWriter) {
+        let kept: usize = writer.kept.values().map(Vec::len).sum();
+        let index_writer_bytes: usize = writer.indexes.iter().map(IndexWriter::heap_bytes).sum();
+        for (figure, now) in [
+            (&self.rows_used, writer.used_rows as usize),
+            (&self.rows_free, writer.free_rows.len()),
+            (&self.kept, kept),
+            (&self.key_bytes, writer.key_bytes),
+            (&self.code_bytes, writer.codes.heap_bytes()),
+            (&self.index_writer_bytes, index_writer_bytes),
+            (&self.bookkeeping_bytes, kept * 16 + writer.free_rows.capacity() * 4),
+        ] {
+            figure.store(now as u64, Relaxed);
+        }
+    }
+}

@@ -1,0 +1,337 @@
+//! One collection's shared structures, and how a commit brings them to its state.
+//!
+//! They hold the newest state, published or in flight, and are changed in place under short locks on small parts, one
+//! at a time. Whoever changes them holds the commit lock, and with it the table's [`TableWriter`].
+
+use super::codes::Codes;
+use super::engine::Garbage;
+use super::key_table::KeyTable;
+use super::lengths::Lengths;
+use super::marks::{Mark, Marks};
+use super::observers::{CollectionChanges, RecordChange};
+use super::pages::{Fate, Pages};
+use super::stats::{CollectionStats, Figures};
+use super::verify::{VerifyError, VerifyReport};
+use super::version::Version;
+use crate::error::Commit;
+use crate::hash::RandomState;
+use crate::index::{EqualityIndex, IndexWriter};
+use crate::limits::MAX_ROWS;
+use crate::record::{Access, Record, Schema};
+use crate::rowset::{Row, RowSet};
+use crate::sync::{Arc, Mutex, MutexGuard, RwLock};
+use crate::user_code;
+use std::any::{Any, type_name};
+use std::collections::BTreeMap;
+
+pub(crate) struct Table<R> {
+    pub(crate) name: Arc<str>,
+    pub(crate) schema: Schema,
+    pub(crate) seed: RandomState,
+    pub(crate) keys: KeyTable<R>,
+    pub(crate) pages: Pages<R>,
+    /// With the position of the field in the schema.
+    pub(crate) indexes: Vec<(usize, EqualityIndex)>,
+    /// Rows that hold a record.
+    pub(crate) all_rows: RwLock<RowSet>,
+    pub(crate) marks: Marks,
+    pub(crate) lengths: Lengths,
+    pub(super) figures: Figures,
+    writer: Mutex<TableWriter>,
+}
+
+/// What only the committer knows of a collection.
+pub(crate) struct TableWriter {
+    pub(super) free_rows: Vec<Row>,
+    /// Rows from here on were never used. Never falls.
+    pub(super) used_rows: Row,
+    pub(super) codes: Codes,
+    pub(super) indexes: Vec<IndexWriter>,
+    pub(super) records: usize,
+    /// What the keys of all versions hold on the heap.
+    pub(super) key_bytes: usize,
+    /// Older versions, by row and begin, filed under a pinned commit that sees them. They are looked at again once no
+    /// pin is left at that commit, so that a snapshot held for long costs the commits under it nothing.
+    pub(super) kept: BTreeMap<Commit, Vec<(Row, Commit)>>,
+}
+
+impl TableWriter {
+    /// Rows from here on were never used.
+    pub(crate) fn used_rows(&self) -> usize {
+        self.used_rows as usize
+    }
+
+    /// How many used rows are free.
+    pub(crate) fn free_rows(&self) -> usize {
+        self.free_rows.len()
+    }
+
+    /// Gives out a row: a free one, or one that was never used.
+    pub(crate) fn new_row(&mut self) -> Row {
+        self.free_rows.pop().unwrap_or_else(|| {
+            debug_assert!((self.used_rows as usize) < MAX_ROWS);
+            self.used_rows += 1;
+            self.used_rows - 1
+        })
+    }
+
+    /// The codes of a row that holds a record, one an index.
+    pub(crate) fn codes(&self, row: Row) -> &[u32] {
+        self.codes.of(row)
+    }
+
+    /// The committer's side of an index.
+    pub(crate) fn index(&self, at: usize) -> &IndexWriter {
+        &self.indexes[at]
+    }
+
+    /// The committer's side of an index.
+    pub(crate) fn index_mut(&mut self, at: usize) -> &mut IndexWriter {
+        &mut self.indexes[at]
+    }
+}
+
+/// The net change of one key.
+pub(crate) struct Change<R> {
+    pub(crate) old: Option<Arc<Version<R>>>,
+    pub(crate) new: Arc<Version<R>>,
+}
+
+impl<R> Change<R> {
+    pub(crate) fn row(&self) -> Row {
+        self.new.row
+    }
+
+    fn had_record(&self) -> bool {
+        self.old.as_ref().is_some_and(|old| !old.is_tombstone())
+    }
+}
+
+/// All that a commit changes in one collection, ready to be moved into place.
+pub(crate) struct Applied<R> {
+    /// Ascending by row.
+    pub(crate) changes: Vec<Change<R>>,
+    /// The new codes of each change, one an index; those of a tombstone mean nothing.
+    pub(crate) codes: Vec<u32>,
+    /// The codes that each index has admitted for this commit.
+    pub(crate) new_codes: Vec<Vec<u32>>,
+    /// Rows from here on were never used before this commit.
+    pub(crate) first_new_row: Row,
+}
+
+/// A table without its record type, as the engine keeps it.
+pub(crate) trait AnyTable: Any + Send + Sync {
+    fn name(&self) -> &str;
+    fn type_name(&self) -> &'static str;
+    fn schema(&self) -> &Schema;
+    /// Settles what is left of earlier commits, at most `budget` versions. Whether anything is left still.
+    fn settle_backlog(&self, pinned: &[Commit], published: Commit, budget: &mut usize, garbage: &mut Garbage) -> Backlog;
+    fn stats(&self, published: Commit) -> CollectionStats;
+    fn verify(&self, published: Commit) -> Result<VerifyReport, VerifyError>;
+    fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
+}
+
+/// What a settle has left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Backlog {
+    Nothing,
+    /// What pinned readers see.
+    Pinned,
+    /// What nobody sees, beyond the budget.
+    CutShort,
+}
+
+impl<R: Record> Table<R> {
+    pub(crate) fn new(name: &str, schema: Schema, seed: RandomState) -> Self {
+        let indexed = schema.fields().iter().enumerate().filter(|(_, field)| field.access() == Access::Index);
+        let (indexes, writers): (Vec<_>, Vec<_>) = indexed
+            .map(|(position, _)| {
+                let (index, writer) = EqualityIndex::new();
+                ((position, index), writer)
+            })
+            .unzip();
+        Table {
+            name: name.into(),
+            schema,
+            seed,
+            keys: KeyTable::new(),
+            pages: Pages::new(),
+            all_rows: RwLock::new(RowSet::new()),
+            marks: Marks::new(),
+            lengths: Lengths::new(),
+            figures: Figures::default(),
+            writer: Mutex::new(TableWriter {
+                free_rows: Vec::new(),
+                used_rows: 0,
+                codes: Codes::new(indexes.len()),
+                indexes: writers,
+                records: 0,
+                key_bytes: 0,
+                kept: BTreeMap::new(),
+            }),
+            indexes,
+        }
+    }
+
+    /// The committer's side. Only under the commit lock, which makes it free at once.
+    pub(crate) fn writer(&self) -> MutexGuard<'_, TableWriter> {
+        self.writer.lock()
+    }
+
+    /// The index of the field at a position of the schema.
+    pub(crate) fn index(&self, position: usize) -> Option<&EqualityIndex> {
+        self.indexes.iter().find(|(of, _)| *of == position).map(|(_, index)| index)
+    }
+
+    /// Tells readers which rows are about to change. Nothing shared has changed before this.
+    pub(crate) fn mark(&self, commit: Commit, applied: &Applied<R>) {
+        let rows: Vec<Row> = applied.changes.iter().map(Change::row).take_while(|row| *row < applied.first_new_row).collect();
+        self.marks.add(Mark { commit, first_new_row: applied.first_new_row, rows: RowSet::from_sorted(&rows) });
+    }
+
+    /// Brings every shared structure to the newest state, field by field over the whole batch. Cannot fail.
+    pub(crate) fn apply(&self, writer: &mut TableWriter, commit: Commit, applied: &Applied<R>) {
+        debug_assert!(applied.changes.iter().all(|change| change.new.begin == commit));
+        for at in 0..self.indexes.len() {
+            self.apply_to_index(writer, applied, at);
+        }
+        let width = self.indexes.len();
+        let (mut added, mut removed) = (Vec::new(), Vec::new());
+        for (at, change) in applied.changes.iter().enumerate() {
+            match (change.had_record(), !change.new.is_tombstone()) {
+                (false, true) => added.push(change.row()),
+                (true, false) => removed.push(change.row()),
+                _ => {}
+            }
+            if !change.new.is_tombstone() && width > 0 {
+                writer.codes.set(change.row(), &applied.codes[at * width..][..width]);
+            }
+        }
+        if !(added.is_empty() && removed.is_empty()) {
+            let mut all_rows = self.all_rows.write();
+            all_rows.insert_all(&added);
+            all_rows.remove_all(&removed);
+        }
+        self.pages.apply(&applied.changes);
+        applied.changes.iter().for_each(|change| self.keys.put(change.old.as_ref(), &change.new));
+        writer.key_bytes += applied.changes.iter().map(|change| change.new.key.heap_bytes()).sum::<usize>();
+        writer.records = writer.records + added.len() - removed.len();
+        if added.len() != removed.len() {
+            self.lengths.push(commit, writer.records);
+        }
+    }
+
+    fn apply_to_index(&self, writer: &mut TableWriter, applied: &Applied<R>, at: usize) {
+        let width = self.indexes.len();
+        let mut leave = Vec::new();
+        let mut join = Vec::with_capacity(applied.changes.len());
+        for (number, change) in applied.changes.iter().enumerate() {
+            let old = change.had_record().then(|| writer.codes.of(change.row())[at]);
+            let new = (!change.new.is_tombstone()).then(|| applied.codes[number * width + at]);
+            if old != new {
+                leave.extend(old.map(|code| (code, change.row())));
+                join.extend(new.map(|code| (code, change.row())));
+            }
+        }
+        self.indexes[at].1.apply(&mut writer.indexes[at], &applied.new_codes[at], &mut leave, &mut join);
+    }
+
+    /// Forgets the versions that a commit has displaced and nobody sees, files the others.
+    pub(crate) fn settle(&self, writer: &mut TableWriter, pinned: &[Commit], applied: &Applied<R>, garbage: &mut Garbage) {
+        let displaced = applied.changes.iter().filter_map(|change| Some((change.row(), change.old.as_ref()?.begin)));
+        let displaced: Vec<(Row, Commit)> = displaced.collect();
+        self.settle_versions(writer, &displaced, pinned, garbage);
+    }
+
+    /// The changes as observers are shown them.
+    pub(crate) fn changes(&self, applied: &Applied<R>) -> CollectionChanges {
+        let changes = applied.changes.iter().map(|change| RecordChange::new(change.old.as_ref(), &change.new)).collect();
+        CollectionChanges::new(self.name.clone(), changes)
+    }
+
+    fn settle_versions(&self, writer: &mut TableWriter, versions: &[(Row, Commit)], pinned: &[Commit], garbage: &mut Garbage) {
+        let mut forgotten = Vec::with_capacity(versions.len());
+        let mut tombstones = Vec::new();
+        self.pages.settle(versions, pinned, |row, begin, fate| match fate {
+            Fate::Kept(pin) => writer.kept.entry(pin).or_default().push((row, begin)),
+            Fate::Forgotten(version, tombstone) => {
+                forgotten.push(version);
+                tombstones.extend(tombstone);
+            }
+        });
+        for tombstone in tombstones {
+            self.keys.forget(&tombstone);
+            writer.free_rows.push(tombstone.row);
+            forgotten.push(tombstone);
+        }
+        writer.key_bytes -= forgotten.iter().map(|version| version.key.heap_bytes()).sum::<usize>();
+        garbage.add(forgotten);
+    }
+}
+
+impl<R: Record> AnyTable for Table<R> {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn type_name(&self) -> &'static str {
+        type_name::<R>()
+    }
+
+    fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    fn settle_backlog(&self, pinned: &[Commit], published: Commit, budget: &mut usize, garbage: &mut Garbage) -> Backlog {
+        let writer = &mut *self.writer();
+        while *budget > 0 {
+            let Some((&pin, _)) = writer.kept.iter().find(|(pin, _)| pinned.binary_search(pin).is_err()) else { break };
+            let Some(filed) = writer.kept.get_mut(&pin) else { break };
+            let slice = filed.split_off(filed.len().saturating_sub(*budget));
+            if filed.is_empty() {
+                writer.kept.remove(&pin);
+            }
+            *budget -= slice.len();
+            self.settle_versions(writer, &slice, pinned, garbage);
+        }
+        self.marks.tidy(pinned, published);
+        self.lengths.settle(pinned);
+        self.figures.refresh(writer);
+        if writer.kept.keys().any(|pin| pinned.binary_search(pin).is_err()) {
+            Backlog::CutShort
+        } else if writer.kept.is_empty() && self.marks.len() == 0 && self.lengths.len() == 1 {
+            Backlog::Nothing
+        } else {
+            Backlog::Pinned
+        }
+    }
+
+    fn stats(&self, published: Commit) -> CollectionStats {
+        super::stats::of_table(self, published)
+    }
+
+    fn verify(&self, published: Commit) -> Result<VerifyReport, VerifyError> {
+        super::verify::table(self, published)
+    }
+
+    fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
+        self
+    }
+}
+
+impl<R> Drop for Table<R> {
+    /// One by one, so that a `Drop` that panics takes no other record's place.
+    fn drop(&mut self) {
+        // Each version is in the key table or the pages, the newest in both: whichever comes second drops it.
+        let from_pages: Vec<_> = self.pages.take_all().collect();
+        drop_versions(self.keys.take_all());
+        drop_versions(from_pages);
+    }
+}
+
+fn drop_versions<R>(versions: impl IntoIterator<Item = Arc<Version<R>>>) {
+    let panics = user_code::drop_each(versions);
+    if panics > 0 {
+        tracing::error!(panics, "records panicked in their Drop while their collection was dropped");
+    }
+}

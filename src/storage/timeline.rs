@@ -1,0 +1,189 @@
+//! Which commit may readers see, and which commits do some still read?
+//!
+//! `published` is the newest commit that readers may see. A pin is a slot that holds the commit its reader stands on:
+//! one a pin, not a thread. More pins than slots go into a map.
+//!
+//! Invariant: whoever reads the pins after it has published `c` sees every pin that was or will be taken at a commit
+//! before `c`. A pin is stored before `published` is read again, the settle publishes before it reads the pins, all
+//! sequentially consistent: so either the pinner sees the new commit and moves its pin there, or the settle sees the pin.
+//! (This is the announcement of hazard pointers, and of epoch-based reclamation.)
+
+use crate::error::Commit;
+use crate::limits::PIN_SLOTS;
+use crate::sync::{self, AtomicU64, Mutex, Ordering::SeqCst, thread_local};
+use std::cell::Cell;
+use std::collections::BTreeMap;
+
+const FREE: u64 = u64::MAX;
+
+/// On a cache line of its own, so that readers on different cores do not meet.
+#[repr(align(64))]
+struct Padded(AtomicU64);
+
+pub(crate) struct Timeline {
+    published: Padded,
+    slots: [Padded; PIN_SLOTS],
+    overflow: Mutex<Overflow>,
+}
+
+#[derive(Default)]
+struct Overflow {
+    next: u64,
+    pins: BTreeMap<u64, Commit>,
+}
+
+/// A pin that is taken. Give it back with [`Timeline::unpin`]; it never moves.
+#[derive(Debug)]
+pub(crate) struct Pin {
+    pub(crate) epoch: Commit,
+    place: Place,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Place {
+    Slot(usize),
+    Overflow(u64),
+}
+
+thread_local! {
+    /// The slot that this thread used last: most likely free again, and in its core's cache.
+    static LAST_SLOT: Cell<usize> = Cell::new(0);
+}
+
+impl Timeline {
+    pub(crate) fn new() -> Self {
+        Timeline {
+            published: Padded(AtomicU64::new(0)),
+            slots: std::array::from_fn(|_| Padded(AtomicU64::new(FREE))),
+            overflow: Mutex::new(Overflow::default()),
+        }
+    }
+
+    /// The newest commit that readers may see.
+    #[inline]
+    pub(crate) fn published(&self) -> Commit {
+        self.published.0.load(SeqCst)
+    }
+
+    /// Makes `commit` visible: one store, the whole batch.
+    pub(crate) fn publish(&self, commit: Commit) {
+        self.published.0.store(commit, SeqCst);
+        sync::fence();
+    }
+
+    /// Pins the newest commit. `between` runs after the pin is announced and before it is known to hold, and may run
+    /// again: what it gives belongs to the commit that is pinned.
+    pub(crate) fn pin<T>(&self, mut between: impl FnMut() -> T) -> (Pin, T) {
+        let mut epoch = self.published();
+        let place = self.announce(epoch);
+        loop {
+            sync::fence();
+            let value = between();
+            let newest = self.published();
+            if newest == epoch {
+                return (Pin { epoch, place }, value);
+            }
+            epoch = newest;
+            self.announce_again(place, epoch);
+        }
+    }
+
+    fn announce(&self, epoch: Commit) -> Place {
+        let hint = LAST_SLOT.try_with(Cell::get).unwrap_or(0);
+        for at in 0..PIN_SLOTS {
+            let slot = (hint + at) % PIN_SLOTS;
+            if self.slots[slot].0.compare_exchange(FREE, epoch, SeqCst, SeqCst).is_ok() {
+                // Failing to remember costs the next pin a few steps at most.
+                let _ = LAST_SLOT.try_with(|last| last.set(slot));
+                return Place::Slot(slot);
+            }
+        }
+        let mut overflow = self.overflow.lock();
+        overflow.next += 1;
+        let ticket = overflow.next;
+        overflow.pins.insert(ticket, epoch);
+        Place::Overflow(ticket)
+    }
+
+    fn announce_again(&self, place: Place, epoch: Commit) {
+        match place {
+            Place::Slot(slot) => self.slots[slot].0.store(epoch, SeqCst),
+            Place::Overflow(ticket) => {
+                self.overflow.lock().pins.insert(ticket, epoch);
+            }
+        }
+    }
+
+    pub(crate) fn unpin(&self, pin: &Pin) {
+        match pin.place {
+            Place::Slot(slot) => {
+                debug_assert_eq!(self.slots[slot].0.load(SeqCst), pin.epoch);
+                self.slots[slot].0.store(FREE, SeqCst);
+                sync::fence();
+            }
+            Place::Overflow(ticket) => {
+                let epoch = self.overflow.lock().pins.remove(&ticket);
+                debug_assert_eq!(epoch, Some(pin.epoch));
+            }
+        }
+    }
+
+    /// The pinned commits, ascending, each once. A pin that was taken before the newest publish is among them.
+    pub(crate) fn pinned(&self) -> Vec<Commit> {
+        sync::fence();
+        let mut pinned: Vec<Commit> = self.slots.iter().map(|s| s.0.load(SeqCst)).filter(|c| *c != FREE).collect();
+        pinned.extend(self.overflow.lock().pins.values());
+        pinned.sort_unstable();
+        pinned.dedup();
+        pinned
+    }
+}
+
+/// Whether a commit of `pinned` (ascending) lies in `from..until`; the newest such.
+pub(crate) fn newest_within(pinned: &[Commit], from: Commit, until: Commit) -> Option<Commit> {
+    debug_assert!(from <= until);
+    let before = pinned.partition_point(|e| *e < until);
+    pinned[..before].last().copied().filter(|e| *e >= from)
+}
+
+#[cfg(all(test, not(any(memdex_shuttle, memdex_loom))))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_pins_than_slots() {
+        let timeline = Timeline::new();
+        let mut pins: Vec<Pin> = (0..PIN_SLOTS * 2)
+            .map(|commit| {
+                timeline.publish(commit as Commit);
+                timeline.pin(|| ()).0
+            })
+            .collect();
+        let all: Vec<Commit> = (0..PIN_SLOTS as Commit * 2).collect();
+        assert_eq!(timeline.pinned(), all);
+        let last = pins.pop().unwrap();
+        let first = pins.remove(0);
+        timeline.unpin(&last);
+        timeline.unpin(&first);
+        assert_eq!(timeline.pinned(), all[1..all.len() - 1]);
+        assert_eq!(newest_within(&timeline.pinned(), 0, 1), None);
+        assert_eq!(newest_within(&timeline.pinned(), 0, 3), Some(2));
+        assert_eq!(newest_within(&timeline.pinned(), 3, 3), None);
+        pins.iter().for_each(|pin| timeline.unpin(pin));
+        assert_eq!(timeline.pinned(), []);
+    }
+
+    #[test]
+    fn a_pin_follows_a_publish_in_its_middle() {
+        let timeline = Timeline::new();
+        let mut publishes = [7, 9].into_iter();
+        let (pin, seen) = timeline.pin(|| {
+            let seen = timeline.published();
+            publishes.next().inspect(|commit| timeline.publish(*commit));
+            seen
+        });
+        assert_eq!((pin.epoch, seen), (9, 9));
+        assert_eq!(timeline.pinned(), [9]);
+        timeline.unpin(&pin);
+    }
+}

@@ -1,0 +1,163 @@
+//! The public face: the store, its parts wired together.
+
+use crate::clock::{Clock, SystemClock};
+use crate::error::{CollectionError, Refusal};
+use crate::read::Snapshot;
+use crate::record::Record;
+use crate::storage::{
+    AnyTable, Collection, CommitObserver, Engine, Stats, Table, VerifyError, VerifyReport,
+};
+use crate::sync::Arc;
+use crate::user_code;
+use crate::write::{Batch, Receipt, Refused, Writer};
+use std::any::type_name;
+use std::fmt;
+
+/// An in-memory store: collections that share one sequence of commits. Cheap to clone; clones are the same store, and
+/// it lives as long as any of its handles.
+#[derive(Clone)]
+pub struct Store {
+    engine: Arc<Engine>,
+}
+
+impl Store {
+    /// An empty store on the system's clock.
+    pub fn new() -> Self {
+        Store::builder().build()
+    }
+
+    /// A store with settings of its own.
+    pub fn builder() -> StoreBuilder {
+        StoreBuilder { clock: Box::new(SystemClock) }
+    }
+
+    /// The collection called `name`, made if there is none.
+    ///
+    /// # Errors
+    /// A [`CollectionError`] if the name belongs to a collection of another type or schema, or the schema is not sound.
+    pub fn collection<R: Record>(&self, name: &str) -> Result<Collection<R>, CollectionError> {
+        let collection = || name.to_owned();
+        let schema = user_code::run(R::schema)
+            .map_err(|message| CollectionError::Panicked { collection: collection(), message })?;
+        schema.check().map_err(|source| CollectionError::Schema { collection: collection(), source })?;
+        let make = || Arc::new(Table::<R>::new(name, schema.clone(), self.engine.seed.clone())) as Arc<dyn AnyTable>;
+        let table = self.engine.table(name, make);
+        let (registered, registered_schema) = (table.type_name(), table.schema().to_string());
+        let same_schema = *table.schema() == schema;
+        let Ok(table) = table.into_any().downcast::<Table<R>>() else {
+            let requested = type_name::<R>();
+            return Err(CollectionError::OtherType { collection: collection(), registered, requested });
+        };
+        if !same_schema {
+            return Err(CollectionError::OtherSchema {
+                collection: collection(),
+                registered: registered_schema,
+                requested: schema.to_string(),
+            });
+        }
+        Ok(Collection { engine: self.engine.clone(), table })
+    }
+
+    /// The store as of the newest commit, pinned.
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot::new(&self.engine)
+    }
+
+    /// An empty batch.
+    pub fn batch(&self) -> Batch {
+        Batch::new(self.engine.clone())
+    }
+
+    /// Gathers operations and commits them: all become visible at once, or none.
+    ///
+    /// ```
+    /// # use memdex::{Record, Store};
+    /// # #[derive(Clone, Record)] struct Account { #[record(key)] id: u32, balance: i64 }
+    /// # let store = Store::new();
+    /// # let accounts = store.collection::<Account>("Account")?;
+    /// # accounts.store(Account { id: 1, balance: 100 })?;
+    /// # accounts.store(Account { id: 2, balance: 0 })?;
+    /// store.commit(|batch| {
+    ///     batch.try_update(&accounts, 1, |a| {
+    ///         a.balance = a.balance.checked_sub(30).filter(|b| *b >= 0).ok_or("not enough")?;
+    ///         Ok::<(), &str>(())
+    ///     })?;
+    ///     batch.update(&accounts, 2, |a| a.balance += 30)
+    /// })?;
+    /// # assert_eq!(accounts.get(2).unwrap().balance, 30);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Refused`], with the operation at fault, the cause, and the batch.
+    pub fn commit(&self, gather: impl FnOnce(&mut Batch) -> Result<(), Refusal>) -> Result<Receipt, Refused> {
+        self.batch().commit_with(gather)
+    }
+
+    /// A writer for bulk: it flushes by itself.
+    pub fn writer(&self) -> Writer {
+        Writer::new(self.engine.clone())
+    }
+
+    /// Has `observer` told of every commit from now on.
+    pub fn observe(&self, observer: Arc<impl CommitObserver>) {
+        self.engine.observers.add(observer);
+    }
+
+    /// Audits every structure against every record. Writers wait meanwhile, readers don't. O(records × indexes).
+    ///
+    /// # Errors
+    /// A [`VerifyError`] with the first findings: a bug of memdex, or an extractor that has changed its mind.
+    pub fn verify(&self) -> Result<VerifyReport, VerifyError> {
+        let Some(_turn) = self.engine.turn_to_look() else { return Err(VerifyError::InsideUserCode) };
+        let published = self.engine.timeline.published();
+        let mut report = VerifyReport::default();
+        for table in self.engine.tables() {
+            report += table.verify(published)?;
+        }
+        Ok(report)
+    }
+
+    /// The store's figures. Waits for no commit. O(distinct indexed values + rows / 1,000).
+    pub fn stats(&self) -> Stats {
+        Stats::of(&self.engine)
+    }
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Store::new()
+    }
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let collections: Vec<String> = self.engine.tables().iter().map(|table| table.name().to_owned()).collect();
+        let commits = self.engine.timeline.published();
+        f.debug_struct("Store").field("commits", &commits).field("collections", &collections).finish()
+    }
+}
+
+/// Settings of a store to be; see [`Store::builder`].
+pub struct StoreBuilder {
+    clock: Box<dyn Clock>,
+}
+
+impl StoreBuilder {
+    /// Takes all time from `clock`.
+    #[must_use]
+    pub fn clock(self, clock: impl Clock) -> Self {
+        StoreBuilder { clock: Box::new(clock) }
+    }
+
+    /// The store.
+    pub fn build(self) -> Store {
+        Store { engine: Arc::new(Engine::new(self.clock)) }
+    }
+}
+
+impl fmt::Debug for StoreBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoreBuilder").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,109 @@
+//! Code of the user's that runs inside a call of ours: closures, extractors, observers, `Drop`s.
+//!
+//! While it runs, a flag of the thread says so. Reads look at it to take their guards recursively, writes to refuse
+//! rather than to wait for a lock that their own thread holds, and a dropped pin to put its settling off until the
+//! last such code on the thread has returned.
+
+use crate::sync::thread_local;
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+thread_local! {
+    static DEPTH: Cell<usize> = Cell::new(0);
+    static DEFERRED: RefCell<Vec<Box<dyn FnOnce()>>> = RefCell::new(Vec::new());
+}
+
+/// While one lives, this thread is inside user code. Declare it before any guard, so that it is dropped after them.
+pub(crate) struct Scope(());
+
+impl Scope {
+    #[inline]
+    pub(crate) fn enter() -> Self {
+        DEPTH.with(|depth| depth.set(depth.get() + 1));
+        Scope(())
+    }
+}
+
+impl Drop for Scope {
+    #[inline]
+    fn drop(&mut self) {
+        let outermost = DEPTH.with(|depth| {
+            depth.set(depth.get() - 1);
+            depth.get() == 0
+        });
+        if outermost {
+            run_deferred();
+        }
+    }
+}
+
+/// Whether this thread is inside user code. On a thread that is being torn down there is none.
+#[inline]
+pub(crate) fn inside() -> bool {
+    DEPTH.try_with(Cell::get).unwrap_or(0) > 0
+}
+
+/// Runs `work` once this thread has left all user code.
+pub(crate) fn defer(work: impl FnOnce() + 'static) {
+    debug_assert!(inside());
+    DEFERRED.with(|deferred| deferred.borrow_mut().push(Box::new(work)));
+}
+
+fn run_deferred() {
+    let next = || DEFERRED.with(|deferred| deferred.borrow_mut().pop());
+    while let Some(work) = next() {
+        work();
+    }
+}
+
+/// Runs user code, and turns its panic into the message of the panic.
+pub(crate) fn run<T>(code: impl FnOnce() -> T) -> Result<T, String> {
+    let _scope = Scope::enter();
+    catch_unwind(AssertUnwindSafe(code)).map_err(|payload| message(&*payload))
+}
+
+fn message(payload: &(dyn Any + Send)) -> String {
+    let text = payload.downcast_ref::<&str>().map(|s| (*s).to_owned());
+    text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".to_owned())
+}
+
+/// Drops each value by itself and counts the `Drop`s that panicked.
+pub(crate) fn drop_each<T>(values: impl IntoIterator<Item = T>) -> u64 {
+    values.into_iter().map(|value| u64::from(run(|| drop(value)).is_err())).sum()
+}
+
+#[cfg(all(test, not(any(memdex_shuttle, memdex_loom))))]
+mod tests {
+    use super::*;
+    use std::rc::Rc;
+
+    #[test]
+    fn deferred_work_runs_when_the_outermost_scope_ends() {
+        let ran = Rc::new(Cell::new(0));
+        let outer = Scope::enter();
+        {
+            let _inner = Scope::enter();
+            let ran = ran.clone();
+            defer(move || ran.set(ran.get() + 1));
+        }
+        assert_eq!(ran.get(), 0);
+        assert!(inside());
+        drop(outer);
+        assert_eq!(ran.get(), 1);
+        assert!(!inside());
+    }
+
+    #[test]
+    fn a_panic_becomes_its_message_and_leaves_the_scope() {
+        assert_eq!(run(|| panic!("no {}", 1)), Err::<(), _>("no 1".to_owned()));
+        assert!(!inside());
+        struct Bomb;
+        impl Drop for Bomb {
+            fn drop(&mut self) {
+                panic!("bomb");
+            }
+        }
+        assert_eq!(drop_each([Bomb, Bomb]), 2);
+    }
+}

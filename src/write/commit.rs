@@ -1,0 +1,77 @@
+//! The write path: how a batch becomes visible at once. One committer at a time.
+
+use super::batch::Part;
+use super::receipt::{Counts, Receipt};
+use crate::error::{Cause, Refusal};
+use crate::storage::{CommitInfo, Engine};
+use crate::sync::{Arc, Ordering::SeqCst};
+use crate::user_code;
+use std::time::Instant;
+
+/// Commits the operations of all `parts`, whole, or refuses them whole and leaves them as they are.
+pub(super) fn commit(engine: &Engine, parts: &mut [Box<dyn Part>]) -> Result<Receipt, Refusal> {
+    let started = Instant::now();
+    let operations: usize = parts.iter().map(|part| part.len()).sum();
+    let _span = tracing::debug_span!("flush", operations).entered();
+    let refuse = |refusal: Refusal| {
+        refused(engine, &refusal);
+        refusal
+    };
+    let mut turn = engine.turn_to_write().map_err(Refusal::of_batch).map_err(refuse)?;
+    let at = engine.clock.now();
+    if operations == 0 {
+        return Ok(Receipt { commit: engine.timeline.published(), at, took: started.elapsed(), ..Receipt::default() });
+    }
+
+    // 0. Stage: all user code runs here and all refusals happen here; nothing is touched yet.
+    let staged = user_code::run(|| parts.iter_mut().filter(|part| part.len() > 0).map(|part| part.stage()).collect());
+    let panicked = |message| Refusal::of_batch(Cause::Panicked { what: "drop of an intermediate record", message });
+    let staged: Result<Vec<_>, Refusal> = staged.map_err(panicked).and_then(|staged| staged);
+    let mut staged = staged.map_err(refuse)?;
+    let commit = engine.timeline.published() + 1;
+    let no_return = turn.no_return(commit);
+    staged.iter_mut().for_each(|part| part.seal(commit));
+
+    // 1. Mark: readers learn which rows are about to change before anything shared does.
+    staged.iter().for_each(|part| part.mark(commit));
+
+    // 2. Apply: every shared structure is brought to the new state, in place.
+    staged.iter_mut().for_each(|part| part.apply(commit));
+
+    // 3. Invalidate what answers reads from memory: never after the publish, or a stale answer could be given under it.
+    let told = engine.observers.any().then(|| {
+        let changes = staged.iter().map(|part| part.changes()).collect();
+        Arc::new(CommitInfo::new(commit, at, changes))
+    });
+    let panics = told.as_ref().map_or(0, |info| engine.observers.invalidate(info));
+
+    // 4. Publish: one store makes the whole batch visible.
+    engine.timeline.publish(commit);
+
+    // 5. Settle: forget what no pinned reader sees, this commit's rows first.
+    let counts = staged.iter().fold(Counts::default(), |mut sum, part| {
+        sum += part.counts();
+        sum
+    });
+    let tables: Vec<_> = staged.iter().map(|part| part.table()).collect();
+    let garbage = tracing::trace_span!("settle").in_scope(|| {
+        turn.settle(tables, |pinned, garbage| {
+            // Each part lets go of its table's writer as it is done.
+            staged.into_iter().for_each(|mut part| part.settle(pinned, garbage));
+        })
+    });
+    drop(no_return);
+
+    // 6. Tell: queued under the lock, so in the order of the commits; told outside of it.
+    told.into_iter().for_each(|info| engine.observers.enqueue(info));
+    drop(turn);
+    engine.dispose(garbage);
+    engine.report_observer_panics(panics + engine.observers.tell());
+    Ok(Receipt { commit, at, took: started.elapsed(), counts })
+}
+
+/// Counts and traces a refusal.
+pub(super) fn refused(engine: &Engine, refusal: &Refusal) {
+    engine.counters.refusals.fetch_add(1, SeqCst);
+    tracing::debug_span!("refusal").in_scope(|| tracing::debug!(%refusal, "a batch was refused"));
+}

@@ -1,0 +1,219 @@
+//! Every command there is, once as operations of a batch or a writer, once as a commit of its own.
+
+use super::batch::{Batch, change, try_change};
+use super::operation::{Action, Operation};
+use super::receipt::{Receipt, Refused};
+use super::writer::{Writer, WriterError};
+use crate::error::{Commit, Refusal};
+use crate::record::{IntoKey, Record};
+use crate::storage::Collection;
+use std::error::Error;
+
+/// The commands of `$gatherer`, which puts each operation where `add` says.
+macro_rules! gathered_commands {
+    ($gatherer:ty, $error:ty) => {
+        impl $gatherer {
+            /// Stores a record: inserts it, or replaces the one that has its key.
+            pub fn store<R: Record>(&mut self, collection: &Collection<R>, record: R) -> Result<(), $error> {
+                self.add(collection, Operation::of_record(&collection.table, None, Action::Store(record)))
+            }
+
+            /// Replaces the record that has the key of this one, provided that it is as the caller saw it at commit
+            /// `seen` ([`Handle::commit`](crate::Handle::commit)). Otherwise the batch is refused.
+            pub fn store_if<R: Record>(
+                &mut self,
+                collection: &Collection<R>,
+                seen: Commit,
+                record: R,
+            ) -> Result<(), $error> {
+                self.add(collection, Operation::of_record(&collection.table, Some(seen), Action::Store(record)))
+            }
+
+            /// Inserts a record. The batch is refused if a record has its key.
+            pub fn insert<R: Record>(&mut self, collection: &Collection<R>, record: R) -> Result<(), $error> {
+                self.add(collection, Operation::of_record(&collection.table, None, Action::Insert(record)))
+            }
+
+            /// Changes the record of a key. The batch is refused if there is none, or if the closure changes the key. The
+            /// closure runs when the batch is committed, on a clone; it may run again, so it must not have effects.
+            pub fn update<R: Record + Clone, Q: IntoKey<R::Key>>(
+                &mut self,
+                collection: &Collection<R>,
+                key: Q,
+                update: impl Fn(&mut R) + Send + 'static,
+            ) -> Result<(), $error> {
+                self.add(collection, Operation::of_key(&collection.table, &key, None, Action::Update(change(update))))
+            }
+
+            /// As `update`, provided that the record is as the caller saw it at commit `seen`.
+            pub fn update_if<R: Record + Clone, Q: IntoKey<R::Key>>(
+                &mut self,
+                collection: &Collection<R>,
+                seen: Commit,
+                key: Q,
+                update: impl Fn(&mut R) + Send + 'static,
+            ) -> Result<(), $error> {
+                let action = Action::Update(change(update));
+                self.add(collection, Operation::of_key(&collection.table, &key, Some(seen), action))
+            }
+
+            /// As `update`, with a closure that may refuse: then the whole batch is refused.
+            pub fn try_update<R: Record + Clone, Q: IntoKey<R::Key>, E: Into<Box<dyn Error + Send + Sync>>>(
+                &mut self,
+                collection: &Collection<R>,
+                key: Q,
+                update: impl Fn(&mut R) -> Result<(), E> + Send + 'static,
+            ) -> Result<(), $error> {
+                let action = Action::Update(try_change(update));
+                self.add(collection, Operation::of_key(&collection.table, &key, None, action))
+            }
+
+            /// As `try_update`, provided that the record is as the caller saw it at commit `seen`.
+            pub fn try_update_if<R: Record + Clone, Q: IntoKey<R::Key>, E: Into<Box<dyn Error + Send + Sync>>>(
+                &mut self,
+                collection: &Collection<R>,
+                seen: Commit,
+                key: Q,
+                update: impl Fn(&mut R) -> Result<(), E> + Send + 'static,
+            ) -> Result<(), $error> {
+                let action = Action::Update(try_change(update));
+                self.add(collection, Operation::of_key(&collection.table, &key, Some(seen), action))
+            }
+
+            /// Inserts `record`, or changes the one that has its key as `update` does.
+            pub fn upsert<R: Record + Clone>(
+                &mut self,
+                collection: &Collection<R>,
+                record: R,
+                update: impl Fn(&mut R) + Send + 'static,
+            ) -> Result<(), $error> {
+                let action = Action::Upsert(record, change(update));
+                self.add(collection, Operation::of_record(&collection.table, None, action))
+            }
+
+            /// Deletes the record of a key. A missing one is counted, and no error.
+            pub fn delete<R: Record, Q: IntoKey<R::Key>>(
+                &mut self,
+                collection: &Collection<R>,
+                key: Q,
+            ) -> Result<(), $error> {
+                self.add(collection, Operation::of_key(&collection.table, &key, None, Action::Delete))
+            }
+
+            /// Deletes the record of a key, provided that it is as the caller saw it at commit `seen`. Otherwise, a
+            /// missing one included, the batch is refused.
+            pub fn delete_if<R: Record, Q: IntoKey<R::Key>>(
+                &mut self,
+                collection: &Collection<R>,
+                seen: Commit,
+                key: Q,
+            ) -> Result<(), $error> {
+                self.add(collection, Operation::of_key(&collection.table, &key, Some(seen), Action::Delete))
+            }
+        }
+    };
+}
+
+gathered_commands!(Batch, Refusal);
+gathered_commands!(Writer, WriterError);
+
+/// Commands that are a commit each. Where several belong together, or many come at once, use a [`Batch`] or a
+/// [`Writer`]: a commit costs more than its operation.
+impl<R: Record> Collection<R> {
+    /// Stores a record: inserts it, or replaces the one that has its key.
+    pub fn store(&self, record: R) -> Result<Receipt, Refused> {
+        self.alone(|batch| batch.store(self, record))
+    }
+
+    /// Replaces the record that has the key of this one, provided that it is as the caller saw it at commit `seen`
+    /// ([`Handle::commit`](crate::Handle::commit)).
+    ///
+    /// ```
+    /// # use memdex::{Cause, Record, Store};
+    /// # #[derive(Clone, Record)] struct User { #[record(key)] id: u32, visits: u64 }
+    /// # let users = Store::new().collection::<User>("User")?;
+    /// users.store(User { id: 1, visits: 0 })?;
+    /// let seen = users.get(1).unwrap();
+    /// users.update(1, |user| user.visits = 7)?; // somebody else was faster
+    /// let refused = users.store_if(seen.commit(), User { id: 1, visits: seen.visits + 1 }).unwrap_err();
+    /// assert!(matches!(refused.cause(), Cause::Stale { seen: 1, now: Some(2) }));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn store_if(&self, seen: Commit, record: R) -> Result<Receipt, Refused> {
+        self.alone(|batch| batch.store_if(self, seen, record))
+    }
+
+    /// Inserts a record. Refused if a record has its key.
+    pub fn insert(&self, record: R) -> Result<Receipt, Refused> {
+        self.alone(|batch| batch.insert(self, record))
+    }
+
+    /// Changes the record of a key. Refused if there is none, or if the closure changes the key. Reads of the store work
+    /// inside the closure, writes are refused there.
+    pub fn update<Q: IntoKey<R::Key>>(&self, key: Q, update: impl Fn(&mut R) + Send + 'static) -> Result<Receipt, Refused>
+    where
+        R: Clone,
+    {
+        self.alone(|batch| batch.update(self, key, update))
+    }
+
+    /// As [`update`](Collection::update), provided that the record is as the caller saw it at commit `seen`.
+    pub fn update_if<Q: IntoKey<R::Key>>(
+        &self,
+        seen: Commit,
+        key: Q,
+        update: impl Fn(&mut R) + Send + 'static,
+    ) -> Result<Receipt, Refused>
+    where
+        R: Clone,
+    {
+        self.alone(|batch| batch.update_if(self, seen, key, update))
+    }
+
+    /// As [`update`](Collection::update), with a closure that may refuse.
+    pub fn try_update<Q: IntoKey<R::Key>, E: Into<Box<dyn Error + Send + Sync>>>(
+        &self,
+        key: Q,
+        update: impl Fn(&mut R) -> Result<(), E> + Send + 'static,
+    ) -> Result<Receipt, Refused>
+    where
+        R: Clone,
+    {
+        self.alone(|batch| batch.try_update(self, key, update))
+    }
+
+    /// As [`try_update`](Collection::try_update), provided that the record is as the caller saw it at commit `seen`.
+    pub fn try_update_if<Q: IntoKey<R::Key>, E: Into<Box<dyn Error + Send + Sync>>>(
+        &self,
+        seen: Commit,
+        key: Q,
+        update: impl Fn(&mut R) -> Result<(), E> + Send + 'static,
+    ) -> Result<Receipt, Refused>
+    where
+        R: Clone,
+    {
+        self.alone(|batch| batch.try_update_if(self, seen, key, update))
+    }
+
+    /// Inserts `record`, or changes the one that has its key as [`update`](Collection::update) does.
+    pub fn upsert(&self, record: R, update: impl Fn(&mut R) + Send + 'static) -> Result<Receipt, Refused>
+    where
+        R: Clone,
+    {
+        self.alone(|batch| batch.upsert(self, record, update))
+    }
+
+    /// Deletes the record of a key. A missing one is counted, and no error.
+    pub fn delete<Q: IntoKey<R::Key>>(&self, key: Q) -> Result<Receipt, Refused> {
+        self.alone(|batch| batch.delete(self, key))
+    }
+
+    /// Deletes the record of a key, provided that it is as the caller saw it at commit `seen`.
+    pub fn delete_if<Q: IntoKey<R::Key>>(&self, seen: Commit, key: Q) -> Result<Receipt, Refused> {
+        self.alone(|batch| batch.delete_if(self, seen, key))
+    }
+
+    fn alone(&self, add: impl FnOnce(&mut Batch) -> Result<(), Refusal>) -> Result<Receipt, Refused> {
+        Batch::new(self.engine.clone()).commit_with(add)
+    }
+}

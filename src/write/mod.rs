@@ -1,0 +1,13 @@
+//! How do changes get in? Operations, the batches that gather them, and the commit that makes a batch visible at once.
+
+mod batch;
+mod commit;
+mod direct;
+mod operation;
+mod receipt;
+mod stage;
+mod writer;
+
+pub use batch::{Batch, OperationInfo, Pending, TakenOperation};
+pub use receipt::{Counts, Receipt, Refused};
+pub use writer::{Writer, WriterError};

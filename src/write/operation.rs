@@ -1,0 +1,162 @@
+//! One operation on one record, and what it makes of the record's state.
+
+use crate::error::{Cause, Commit, Refusal};
+use crate::hash;
+use crate::record::{IntoKey, Key, KeyBuffer, Record};
+use crate::storage::Table;
+use crate::user_code;
+
+/// Makes the new record from the present one.
+pub(super) type Change<R> = Box<dyn Fn(&R) -> Result<R, Cause> + Send>;
+
+pub(super) struct Operation<R> {
+    /// Its position in the batch.
+    pub(super) position: usize,
+    pub(super) key: Key,
+    pub(super) hash: u32,
+    /// The commit at which the caller last saw the record, if that is a condition.
+    pub(super) seen: Option<Commit>,
+    pub(super) action: Action<R>,
+}
+
+pub(super) enum Action<R> {
+    Store(R),
+    Insert(R),
+    Update(Change<R>),
+    Upsert(R, Change<R>),
+    Delete,
+    /// Its record has moved into the store.
+    Done,
+}
+
+/// What an operation makes of a record's state.
+pub(super) enum Outcome<R> {
+    /// The operation's own record, which was not there before.
+    Inserted,
+    /// The operation's own record, in place of another.
+    Replaced,
+    Updated(R),
+    Deleted,
+    Missing,
+}
+
+impl<R> Action<R> {
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Action::Store(_) => "store",
+            Action::Insert(_) => "insert",
+            Action::Update(_) => "update",
+            Action::Upsert(..) => "upsert",
+            Action::Delete => "delete",
+            Action::Done => "done",
+        }
+    }
+
+    pub(super) fn record(&self) -> Option<&R> {
+        match self {
+            Action::Store(record) | Action::Insert(record) | Action::Upsert(record, _) => Some(record),
+            _ => None,
+        }
+    }
+
+    pub(super) fn record_mut(&mut self) -> Option<&mut R> {
+        match self {
+            Action::Store(record) | Action::Insert(record) | Action::Upsert(record, _) => Some(record),
+            _ => None,
+        }
+    }
+
+    pub(super) fn take_record(&mut self) -> Option<R> {
+        match std::mem::replace(self, Action::Done) {
+            Action::Store(record) | Action::Insert(record) | Action::Upsert(record, _) => Some(record),
+            _ => None,
+        }
+    }
+
+    /// Whether dropping it runs user code.
+    pub(super) fn holds_user_values(&self) -> bool {
+        !matches!(self, Action::Delete | Action::Done)
+    }
+}
+
+impl<R: Record> Operation<R> {
+    /// An operation that brings its record, and so its key.
+    pub(super) fn of_record(table: &Table<R>, seen: Option<Commit>, action: Action<R>) -> Result<Self, Refusal> {
+        let keyed = match action.record() {
+            Some(record) => key_of(record).and_then(|buffer| Ok(buffer.checked()?)),
+            None => unreachable!("only for actions that hold a record"),
+        };
+        match keyed {
+            Ok(key) => Ok(Operation::new(table, key, seen, action)),
+            Err(cause) => Err(Refusal::new(action.name(), &table.name, cause)),
+        }
+    }
+
+    /// An operation on the record of a key.
+    pub(super) fn of_key<Q: IntoKey<R::Key>>(
+        table: &Table<R>,
+        key: &Q,
+        seen: Option<Commit>,
+        action: Action<R>,
+    ) -> Result<Self, Refusal> {
+        match KeyBuffer::of(key).checked() {
+            Ok(key) => Ok(Operation::new(table, key, seen, action)),
+            Err(error) => Err(Refusal::new(action.name(), &table.name, error)),
+        }
+    }
+
+    fn new(table: &Table<R>, key: Key, seen: Option<Commit>, action: Action<R>) -> Self {
+        Operation { position: 0, hash: hash::short(&table.seed, key.bytes()), key, seen, action }
+    }
+
+    /// Changes the record that the operation brings, which may change its key.
+    pub(super) fn mend(&mut self, table: &Table<R>, mend: impl FnOnce(&mut R)) -> Result<bool, Cause> {
+        let Some(record) = self.action.record_mut() else { return Ok(false) };
+        mend(record);
+        let key = key_of(record)?.checked()?;
+        self.hash = hash::short(&table.seed, key.bytes());
+        self.key = key;
+        Ok(true)
+    }
+
+    /// What this operation makes of the record `present`, which the batch found as commit `begin` wrote it. Runs user
+    /// code, touches nothing.
+    pub(super) fn outcome(&self, present: Option<&R>, begin: Option<Commit>) -> Result<Outcome<R>, Cause> {
+        if let Some(seen) = self.seen.filter(|seen| begin != Some(*seen)) {
+            return Err(Cause::Stale { seen, now: begin });
+        }
+        match (&self.action, present) {
+            (Action::Store(_), Some(_)) => Ok(Outcome::Replaced),
+            (Action::Insert(_), Some(_)) => Err(Cause::KeyExists),
+            (Action::Store(_) | Action::Insert(_) | Action::Upsert(..), None) => Ok(Outcome::Inserted),
+            (Action::Update(change) | Action::Upsert(_, change), Some(record)) => self.changed(change, record),
+            (Action::Update(_), None) => Err(Cause::KeyMissing),
+            (Action::Delete, Some(_)) => Ok(Outcome::Deleted),
+            (Action::Delete | Action::Done, _) => Ok(Outcome::Missing),
+        }
+    }
+
+    fn changed(&self, change: &Change<R>, record: &R) -> Result<Outcome<R>, Cause> {
+        let changed = user_code::run(|| change(record));
+        let changed = changed.map_err(|message| Cause::Panicked { what: "update closure", message })??;
+        let key = key_of(&changed)?;
+        if key.bytes() != self.key.bytes() {
+            return Err(Cause::KeyChanged { to: key.to_key() });
+        }
+        Ok(Outcome::Updated(changed))
+    }
+
+    /// The refusal of this operation.
+    pub(super) fn refusal(&self, table: &Table<R>, cause: Cause) -> Refusal {
+        Refusal::new(self.action.name(), &table.name, cause).with_key(&self.key).at(self.position)
+    }
+}
+
+fn key_of<R: Record>(record: &R) -> Result<KeyBuffer, Cause> {
+    let extracted = user_code::run(|| {
+        let mut buffer = KeyBuffer::new();
+        record.key(&mut buffer);
+        buffer
+    });
+    extracted.map_err(|message| Cause::Panicked { what: "key extractor", message })
+}

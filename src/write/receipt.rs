@@ -1,0 +1,124 @@
+//! What a commit reports: the receipt, or the refusal with the batch.
+
+use super::Batch;
+use crate::clock::Timestamp;
+use crate::error::{Cause, Commit, Refusal};
+use std::error::Error;
+use std::fmt;
+use std::ops::AddAssign;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+/// What a commit has done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Receipt {
+    /// Its number. An empty batch makes no commit: then it is the newest one.
+    pub commit: Commit,
+    /// When it was committed, by the store's clock.
+    pub at: Timestamp,
+    /// How long it took, from the call until it was settled.
+    pub took: Duration,
+    /// What its operations did.
+    pub counts: Counts,
+}
+
+/// Operations by what they did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Counts {
+    /// Records that were not there before: by store, insert or upsert.
+    pub inserted: usize,
+    /// Records replaced as a whole, by store.
+    pub replaced: usize,
+    /// Records changed by a closure: by update, try_update or upsert.
+    pub updated: usize,
+    /// Records deleted.
+    pub deleted: usize,
+    /// Deletes that found no record.
+    pub missing: usize,
+}
+
+impl Counts {
+    /// All operations.
+    pub fn total(&self) -> usize {
+        self.inserted + self.replaced + self.updated + self.deleted + self.missing
+    }
+}
+
+impl AddAssign for Counts {
+    fn add_assign(&mut self, other: Counts) {
+        self.inserted += other.inserted;
+        self.replaced += other.replaced;
+        self.updated += other.updated;
+        self.deleted += other.deleted;
+        self.missing += other.missing;
+    }
+}
+
+/// A refused batch: it has touched nothing, and here it is back.
+///
+/// ```
+/// # use memdex::{Record, Store};
+/// # #[derive(Clone, Record)] struct User { #[record(key)] id: u32 }
+/// # let store = Store::new();
+/// # let users = store.collection::<User>("User")?;
+/// let mut batch = store.batch();
+/// batch.store(&users, User { id: 1 })?;
+/// batch.update(&users, 2, |_| ())?;
+/// let refused = batch.commit().unwrap_err();
+/// assert_eq!(refused.refusal().position(), Some(1));
+/// let mut batch = refused.into_batch();
+/// batch.remove(1);
+/// assert_eq!(batch.commit()?.counts.inserted, 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Refused {
+    refusal: Refusal,
+    // Only to be `Sync`, so that the error passes through `Box<dyn Error + Send + Sync>`.
+    batch: Mutex<Batch>,
+}
+
+impl Refused {
+    pub(super) fn new(refusal: Refusal, batch: Batch) -> Self {
+        Refused { refusal, batch: Mutex::new(batch) }
+    }
+
+    /// Which operation, and why.
+    pub fn refusal(&self) -> &Refusal {
+        &self.refusal
+    }
+
+    /// Why.
+    pub fn cause(&self) -> &Cause {
+        self.refusal.cause()
+    }
+
+    /// The batch as it was.
+    pub fn into_batch(self) -> Batch {
+        self.batch.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The refusal alone; the batch is dropped.
+    pub fn into_refusal(self) -> Refusal {
+        self.refusal
+    }
+}
+
+impl fmt::Debug for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Refused").field("refusal", &self.refusal).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.refusal.fmt(f)
+    }
+}
+
+impl Error for Refused {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.refusal.source()
+    }
+}

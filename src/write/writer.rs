@@ -1,0 +1,185 @@
+//! The bulk writer: buffers operations and flushes them in batches by itself.
+
+use super::batch::Batch;
+use super::operation::Operation;
+use super::receipt::{Counts, Receipt};
+use crate::error::Refusal;
+use crate::limits::DEFAULT_BULK_SIZE;
+use crate::record::Record;
+use crate::storage::{Collection, Engine};
+use crate::sync::{Arc, Ordering::SeqCst};
+use std::fmt;
+
+/// Buffers operations, and flushes them as one batch whenever [`bulk_size`](Writer::bulk_size) of them have gathered.
+///
+/// A flush that is refused leaves the buffer as it was: mend the operation at fault or take it out
+/// ([`batch_mut`](Writer::batch_mut)), or take everything back ([`take`](Writer::take)). Dropped, a writer flushes what
+/// it still holds, unless its thread is panicking; an error is then logged and counted in
+/// [`Stats::lost_flushes`](crate::Stats::lost_flushes), so call [`flush`](Writer::flush) where it matters.
+///
+/// ```
+/// # use memdex::{Record, Store};
+/// # #[derive(Record)] struct User { #[record(key)] id: u32 }
+/// # let store = Store::new();
+/// # let users = store.collection::<User>("User")?;
+/// let mut writer = store.writer();
+/// for id in 0..250 {
+///     writer.store(&users, User { id })?;
+/// }
+/// assert_eq!((users.len(), writer.len()), (200, 50));
+/// writer.flush()?;
+/// assert_eq!((users.len(), writer.counts().inserted), (250, 250));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Writer {
+    batch: Batch,
+    bulk_size: usize,
+    counts: Counts,
+}
+
+/// Why a writer could not go on. Its buffer is intact in either case.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum WriterError {
+    /// The operation was not taken into the buffer.
+    #[error(transparent)]
+    NotTaken(Refusal),
+    /// The operation is in the buffer, but the buffer could not be flushed.
+    #[error("the buffer stays unflushed: {0}")]
+    NotFlushed(Refusal),
+}
+
+impl WriterError {
+    /// Which operation, and why.
+    pub fn refusal(&self) -> &Refusal {
+        match self {
+            WriterError::NotTaken(refusal) | WriterError::NotFlushed(refusal) => refusal,
+        }
+    }
+}
+
+impl Writer {
+    pub(crate) fn new(engine: Arc<Engine>) -> Self {
+        Writer { batch: Batch::new(engine), bulk_size: DEFAULT_BULK_SIZE, counts: Counts::default() }
+    }
+
+    /// Flushes at this many operations instead of [`limits::DEFAULT_BULK_SIZE`](crate::limits::DEFAULT_BULK_SIZE); at
+    /// every single one if it is 0 or 1.
+    #[must_use]
+    pub fn bulk_size(mut self, operations: usize) -> Self {
+        self.bulk_size = operations.max(1);
+        self
+    }
+
+    /// Adds operations that no flush may part: it flushes, if it is time, only after the last of them. If the closure
+    /// refuses, those that it added are taken out again.
+    ///
+    /// ```
+    /// # use memdex::{Record, Store};
+    /// # #[derive(Clone, Record)] struct Account { #[record(key)] id: u32, balance: i64 }
+    /// # let store = Store::new();
+    /// # let accounts = store.collection::<Account>("Account")?;
+    /// # store.commit(|b| (0..2).try_for_each(|id| b.store(&accounts, Account { id, balance: 0 })))?;
+    /// let mut writer = store.writer().bulk_size(3);
+    /// for _ in 0..10 {
+    ///     writer.group(|batch| {
+    ///         batch.update(&accounts, 0, |a| a.balance -= 1)?;
+    ///         batch.update(&accounts, 1, |a| a.balance += 1)
+    ///     })?;
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn group(&mut self, add: impl FnOnce(&mut Batch) -> Result<(), Refusal>) -> Result<(), WriterError> {
+        let from = self.batch.next_position();
+        let mut group = Group { batch: &mut self.batch, from: Some(from) };
+        add(group.batch).map_err(WriterError::NotTaken)?;
+        group.from = None;
+        drop(group);
+        self.flush_if_full()
+    }
+
+    /// Commits what is buffered. With an empty buffer nothing happens.
+    ///
+    /// # Errors
+    /// The [`Refusal`]; the buffer stays as it was.
+    pub fn flush(&mut self) -> Result<Receipt, Refusal> {
+        let receipt = self.batch.flush()?;
+        self.counts += receipt.counts;
+        Ok(receipt)
+    }
+
+    /// How many operations are buffered.
+    pub fn len(&self) -> usize {
+        self.batch.len()
+    }
+
+    /// Whether nothing is buffered.
+    pub fn is_empty(&self) -> bool {
+        self.batch.is_empty()
+    }
+
+    /// What the flushed operations did, all together.
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// The buffer, to read it back, and after a refusal to mend it.
+    pub fn batch_mut(&mut self) -> &mut Batch {
+        &mut self.batch
+    }
+
+    /// Takes all that is buffered back; the writer goes on with an empty buffer.
+    pub fn take(&mut self) -> Batch {
+        let empty = Batch::new(self.batch.engine().clone());
+        std::mem::replace(&mut self.batch, empty)
+    }
+
+    pub(super) fn add<R: Record>(
+        &mut self,
+        collection: &Collection<R>,
+        operation: Result<Operation<R>, Refusal>,
+    ) -> Result<(), WriterError> {
+        self.batch.add(collection, operation).map_err(WriterError::NotTaken)?;
+        self.flush_if_full()
+    }
+
+    fn flush_if_full(&mut self) -> Result<(), WriterError> {
+        if self.batch.len() >= self.bulk_size {
+            self.flush().map_err(WriterError::NotFlushed)?;
+        }
+        Ok(())
+    }
+}
+
+/// Takes out what was added since, unless it is told that all is well: also when the closure panics.
+struct Group<'a> {
+    batch: &'a mut Batch,
+    from: Option<usize>,
+}
+
+impl Drop for Group<'_> {
+    fn drop(&mut self) {
+        if let Some(from) = self.from {
+            self.batch.truncate(from);
+        }
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        if self.is_empty() || std::thread::panicking() {
+            return;
+        }
+        let operations = self.len();
+        if let Err(refusal) = self.flush() {
+            self.batch.engine().counters.lost_flushes.fetch_add(1, SeqCst);
+            tracing::error!(%refusal, operations, "a writer was dropped and its last flush refused: its operations are lost");
+        }
+    }
+}
+
+impl fmt::Debug for Writer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Writer").field("buffered", &self.len()).field("bulk_size", &self.bulk_size).finish_non_exhaustive()
+    }
+}
