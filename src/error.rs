@@ -152,7 +152,7 @@ pub enum Cause {
         given: Value,
     },
     /// The caller's own closure refused.
-    #[error("refused by its closure: {0}")]
+    #[error("{0}")]
     Closure(Box<dyn Error + Send + Sync>),
     /// The caller's code panicked.
     #[error("the {what} panicked: {message}")]
@@ -163,7 +163,9 @@ pub enum Cause {
         message: String,
     },
     /// A write was tried from inside an update closure, an extractor, an observer or `get_with`.
-    #[error("a write from inside a closure, an extractor or an observer: reads work there, writes must wait until it has returned")]
+    #[error(
+        "a write from inside a closure, an extractor or an observer: reads work there, writes must wait until it has returned"
+    )]
     InsideUserCode,
     /// The collection belongs to another store.
     #[error("the collection belongs to another store: open it on this one")]
@@ -270,6 +272,12 @@ impl Refusal {
     /// Why.
     pub fn cause(&self) -> &Cause {
         &self.inner.cause
+    }
+}
+
+impl From<QueryError> for Refusal {
+    fn from(error: QueryError) -> Self {
+        Refusal::because(error)
     }
 }
 

@@ -82,12 +82,12 @@ pub use error::{Cause, CollectionError, Commit, KeyError, QueryError, Refusal, S
 pub use memdex_derive::{FieldValue, Record};
 pub use query::{Field, Filter, NamedField, Predicate, field};
 pub use read::{Find, Records, Snapshot, View};
-pub use record::{Access, FieldDef, FieldValue, IntoKey, Key, KeyBuffer, Kind, Operand, Record, Schema, Value, ValueRef};
+pub use record::{
+    Access, FieldDef, FieldValue, IntoKey, Key, KeyBuffer, Kind, Operand, Record, Schema, Value, ValueRef,
+};
 pub use storage::{
     Collection, CollectionStats, CommitInfo, CommitObserver, Handle, MemoryStats, RecordChange, Stats, VerifyError,
     VerifyReport,
 };
 pub use store::{Store, StoreBuilder};
-pub use write::{
-    Batch, Counts, OperationInfo, Pending, Receipt, Refused, TakenOperation, Writer, WriterError,
-};
+pub use write::{Batch, Counts, OperationInfo, Pending, Receipt, Refused, TakenOperation, Writer, WriterError};

@@ -25,8 +25,10 @@ pub const DEFAULT_BULK_SIZE: usize = 100;
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
 pub(crate) const PIN_SLOTS: usize = 32;
 /// Few, so that the checkers reach the overflow with few readers.
-#[cfg(any(memdex_shuttle, memdex_loom))]
+#[cfg(memdex_shuttle)]
 pub(crate) const PIN_SLOTS: usize = 2;
+#[cfg(memdex_loom)]
+pub(crate) const PIN_SLOTS: usize = 1;
 
 /// Shards of a key table. Many and small, since a shard stalls its readers while it grows.
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]

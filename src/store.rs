@@ -1,12 +1,10 @@
 //! The public face: the store, its parts wired together.
 
 use crate::clock::{Clock, SystemClock};
-use crate::error::{CollectionError, Refusal};
+use crate::error::{CollectionError, Commit, Refusal};
 use crate::read::Snapshot;
 use crate::record::Record;
-use crate::storage::{
-    AnyTable, Collection, CommitObserver, Engine, Stats, Table, VerifyError, VerifyReport,
-};
+use crate::storage::{AnyTable, Collection, CommitObserver, Engine, Stats, Table, VerifyError, VerifyReport};
 use crate::sync::Arc;
 use crate::user_code;
 use crate::write::{Batch, Receipt, Refused, Writer};
@@ -56,6 +54,11 @@ impl Store {
             });
         }
         Ok(Collection { engine: self.engine.clone(), table })
+    }
+
+    /// The newest commit that readers see.
+    pub fn newest_commit(&self) -> Commit {
+        self.engine.timeline.published()
     }
 
     /// The store as of the newest commit, pinned.

@@ -15,15 +15,28 @@ mod chosen {
 mod chosen {
     pub(crate) use super::stand_in::{Mutex, MutexGuard, OnceLock, RwLock, RwLockReadGuard};
     pub(crate) use shuttle::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-    pub(crate) use shuttle::thread_local;
 }
 
 #[cfg(memdex_loom)]
 mod chosen {
     pub(crate) use super::stand_in::{Mutex, MutexGuard, OnceLock, RwLock, RwLockReadGuard};
     pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-    pub(crate) use loom::thread_local;
 }
+
+/// The checkers' thread locals take no `const` blocks.
+#[cfg(any(memdex_shuttle, memdex_loom))]
+macro_rules! thread_local {
+    ($($(#[$attribute:meta])* static $name:ident: $t:ty = const { $value:expr };)*) => {
+        $crate::sync::lazy_thread_local! { $($(#[$attribute])* static $name: $t = $value;)* }
+    };
+}
+
+#[cfg(memdex_loom)]
+pub(crate) use loom::thread_local as lazy_thread_local;
+#[cfg(memdex_shuttle)]
+pub(crate) use shuttle::thread_local as lazy_thread_local;
+#[cfg(any(memdex_shuttle, memdex_loom))]
+pub(crate) use thread_local;
 
 pub(crate) use chosen::*;
 pub(crate) use std::sync::Arc;
@@ -34,4 +47,80 @@ pub(crate) use std::sync::Arc;
 pub(crate) fn fence() {
     #[cfg(memdex_loom)]
     loom::sync::atomic::fence(Ordering::SeqCst);
+}
+
+/// `parking_lot`'s interface over the checkers' locks, which are made after `std`'s.
+#[cfg(any(memdex_shuttle, memdex_loom))]
+mod stand_in {
+    use super::{AtomicBool, Ordering};
+    pub(crate) use checked::{MutexGuard, RwLockReadGuard, RwLockWriteGuard};
+    #[cfg(memdex_loom)]
+    use loom::sync as checked;
+    #[cfg(memdex_shuttle)]
+    use shuttle::sync as checked;
+    use std::sync::PoisonError;
+
+    #[derive(Default)]
+    pub(crate) struct Mutex<T>(checked::Mutex<T>);
+
+    impl<T> Mutex<T> {
+        pub(crate) fn new(value: T) -> Self {
+            Mutex(checked::Mutex::new(value))
+        }
+
+        pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        }
+
+        pub(crate) fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
+            self.0.try_lock().ok()
+        }
+    }
+
+    #[derive(Default)]
+    pub(crate) struct RwLock<T>(checked::RwLock<T>);
+
+    impl<T> RwLock<T> {
+        pub(crate) fn new(value: T) -> Self {
+            RwLock(checked::RwLock::new(value))
+        }
+
+        pub(crate) fn read(&self) -> RwLockReadGuard<'_, T> {
+            self.0.read().unwrap_or_else(PoisonError::into_inner)
+        }
+
+        pub(crate) fn read_recursive(&self) -> RwLockReadGuard<'_, T> {
+            self.read()
+        }
+
+        pub(crate) fn write(&self) -> RwLockWriteGuard<'_, T> {
+            self.0.write().unwrap_or_else(PoisonError::into_inner)
+        }
+    }
+
+    /// `std`'s cell, with a step that the checker sees before each look.
+    pub(crate) struct OnceLock<T> {
+        cell: std::sync::OnceLock<T>,
+        set: AtomicBool,
+    }
+
+    impl<T> OnceLock<T> {
+        pub(crate) fn new() -> Self {
+            OnceLock { cell: std::sync::OnceLock::new(), set: AtomicBool::new(false) }
+        }
+
+        pub(crate) fn get(&self) -> Option<&T> {
+            if self.set.load(Ordering::SeqCst) { self.cell.get() } else { None }
+        }
+
+        pub(crate) fn set(&self, value: T) -> Result<(), T> {
+            let set = self.cell.set(value);
+            self.set.store(true, Ordering::SeqCst);
+            set
+        }
+
+        pub(crate) fn into_inner(self) -> Option<T> {
+            self.cell.into_inner()
+        }
+    }
 }

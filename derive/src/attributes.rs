@@ -10,7 +10,7 @@ use syn::{Attribute, Error, Expr, ExprLit, Generics, Lit, LitStr, Meta, Result, 
 
 /// All that is wrong with the input, so that one run of the compiler shows it.
 #[derive(Default)]
-pub(crate) struct Errors(Option<Error>);
+pub(crate) struct Errors(Vec<Error>);
 
 impl Errors {
     pub(crate) fn add(&mut self, at: impl ToTokens, message: impl Display) {
@@ -18,14 +18,16 @@ impl Errors {
     }
 
     pub(crate) fn append(&mut self, error: Error) {
-        match &mut self.0 {
-            Some(errors) => errors.combine(error),
-            none => *none = Some(error),
-        }
+        self.0.push(error);
     }
 
+    /// All errors as one.
     pub(crate) fn check(self) -> Result<()> {
-        self.0.map_or(Ok(()), Err)
+        let all = self.0.into_iter().reduce(|mut all, error| {
+            all.combine(error);
+            all
+        });
+        all.map_or(Ok(()), Err)
     }
 }
 
@@ -64,11 +66,14 @@ pub(crate) struct Words {
     words: Vec<(&'static str, Meta)>,
     /// The first attribute, if there is any.
     pub(crate) span: Option<Span>,
+    /// Nothing was wrong with the attributes, so that what is absent is absent by intent.
+    pub(crate) sound: bool,
 }
 
 impl Words {
     pub(crate) fn parse(attributes: &[Attribute], known: &Known, errors: &mut Errors) -> Self {
-        let mut words = Words { words: Vec::new(), span: None };
+        let errors_before = errors.0.len();
+        let mut words = Words { words: Vec::new(), span: None, sound: true };
         for attribute in attributes.iter().filter(|a| a.path().is_ident(known.attribute)) {
             words.span.get_or_insert(attribute.path().span());
             let Meta::List(list) = &attribute.meta else {
@@ -81,6 +86,7 @@ impl Words {
                 Err(error) => errors.append(error),
             }
         }
+        words.sound = errors.0.len() == errors_before;
         words
     }
 
@@ -157,6 +163,7 @@ fn list(words: &[String], and: &str) -> String {
 /// Neither macro takes parameters of any kind.
 pub(crate) fn refuse_generics(generics: &Generics, derive: &str, why: &str, errors: &mut Errors) {
     if !generics.params.is_empty() {
-        errors.add(&generics.params, format!("not supported: `{derive}` on a type with parameters or lifetimes; {why}"));
+        let message = format!("not supported: `{derive}` on a type with parameters or lifetimes; {why}");
+        errors.add(&generics.params, message);
     }
 }

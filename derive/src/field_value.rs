@@ -4,7 +4,7 @@ use crate::attributes::{Errors, Form, Known, Words, refuse_generics};
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
-use syn::{Data, DataEnum, DeriveInput, Error, Field, Fields, Result};
+use syn::{Data, DataEnum, DeriveInput, Error, Field, Fields, Result, Variant};
 
 const ON_ENUM: Known = Known { attribute: "field", place: "an enum", words: &[("rename_all", Form::Text)] };
 const ON_VARIANT: Known = Known { attribute: "field", place: "a variant", words: &[("rename", Form::Text)] };
@@ -44,8 +44,11 @@ fn names(input: &DeriveInput, data: &DataEnum, errors: &mut Errors) -> Result<To
     for variant in &data.variants {
         let words = Words::parse(&variant.attrs, &ON_VARIANT, errors);
         if !matches!(variant.fields, Fields::Unit) {
-            let syn::Variant { ident, fields, .. } = variant;
-            errors.add(quote!(#ident #fields), "a variant with data has no name that would stand for it: `FieldValue` is for unit enums");
+            let Variant { ident, fields, .. } = variant;
+            errors.add(
+                quote!(#ident #fields),
+                "a variant with data is more than its name: `FieldValue` is for unit enums",
+            );
         }
         let ident = variant.ident.unraw().to_string();
         let name = match (words.rename(errors), style) {

@@ -2,14 +2,13 @@
 
 use crate::attributes::{Errors, Form, Known, Words, refuse_generics};
 use crate::rename::{Style, constant, namespace};
-use proc_macro2::{Ident, Span, TokenStream, TokenTree};
-use quote::{ToTokens, format_ident, quote, quote_spanned};
+use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{Data, DeriveInput, Error, Field, Fields, FieldsNamed, Result, Type};
 
-const ON_STRUCT: Known =
-    Known { attribute: "record", place: "a struct", words: &[("rename_all", Form::Text)] };
+const ON_STRUCT: Known = Known { attribute: "record", place: "a struct", words: &[("rename_all", Form::Text)] };
 
 const ON_FIELD: Known = Known {
     attribute: "record",
@@ -32,7 +31,7 @@ struct Part<'a> {
 pub(crate) fn derive(input: &DeriveInput) -> Result<TokenStream> {
     let fields = named_fields(input)?;
     let mut errors = Errors::default();
-    refuse_generics(&input.generics, "Record", "a collection holds records of one type that own their data", &mut errors);
+    refuse_generics(&input.generics, "Record", "a collection holds one type, which owns its data", &mut errors);
     let style = Words::parse(&input.attrs, &ON_STRUCT, &mut errors).rename_all(&mut errors);
     let mut parts: Vec<Part<'_>> = Vec::new();
     let mut keyed = false;
@@ -64,7 +63,8 @@ fn named_fields(input: &DeriveInput) -> Result<&FieldsNamed> {
         Data::Enum(data) => (data.enum_token.to_token_stream(), "an enum"),
         Data::Union(data) => (data.union_token.to_token_stream(), "a union"),
     };
-    let message = format!("`Record` is for structs with named fields, which the names in queries stand for; this is {what}");
+    let message =
+        format!("`Record` is for structs with named fields, which the names in queries stand for; this is {what}");
     Err(Error::new_spanned(at, message))
 }
 
@@ -74,8 +74,10 @@ fn part<'a>(field: &'a Field, words: &Words, style: Option<Style>, errors: &mut 
     let (key, index) = (words.has("key"), words.has("index"));
     match words.get("field") {
         Some(word) if key => errors.add(word, "`field` says nothing beside `key`: queries reach every key field"),
-        Some(word) if index => errors.add(word, "`field` says nothing beside `index`: queries reach every indexed field"),
-        None if !key && !index => {
+        Some(word) if index => {
+            errors.add(word, "`field` says nothing beside `index`: queries reach every indexed field")
+        }
+        None if !key && !index && words.sound => {
             let message = format!("say what `{}` is to queries: `key`, `index` or `field`", ident.unraw());
             errors.append(Error::new(span, message));
         }
@@ -102,15 +104,13 @@ fn clashes(part: &Part<'_>, words: &Words, earlier: &[Part<'_>], errors: &mut Er
         errors.add(ident, "nothing is left of this name in that style: give it a `rename = \"…\"`");
     }
     if let Some(other) = earlier.iter().find(|other| other.constant == *constant) {
-        let message = format!("the field `{}` has the constant `{constant}` already: rename one of both", other.ident.unraw());
+        let message =
+            format!("the field `{}` has the constant `{constant}` already: rename one of the two", other.ident.unraw());
         errors.add(ident, message);
     }
 }
 
 fn implementation(record: &Ident, parts: &[Part<'_>]) -> TokenStream {
-    // Parameters that no constant or static of the user's can stand in for.
-    let buffer = format_ident!("key", span = Span::mixed_site());
-    let position = format_ident!("field", span = Span::mixed_site());
     let definitions = parts.iter().map(|Part { ty, name, key, index, .. }| {
         let key = key.then(|| quote!(.key()));
         let index = index.then(|| quote!(.index()));
@@ -127,6 +127,7 @@ fn implementation(record: &Ident, parts: &[Part<'_>]) -> TokenStream {
     let key_values = keys.iter().map(|part| value(part));
     let values = parts.iter().map(value);
     let positions = 0..parts.len();
+    // Parameters are named as no constant of the user's is: one of the same name would stand in for them.
     quote! {
         #[automatically_derived]
         #[allow(deprecated)]
@@ -138,13 +139,13 @@ fn implementation(record: &Ident, parts: &[Part<'_>]) -> TokenStream {
             }
 
             #[inline]
-            fn key(&self, #buffer: &mut ::memdex::KeyBuffer) {
-                #(#buffer.push(#key_values);)*
+            fn key(&self, __key: &mut ::memdex::KeyBuffer) {
+                #(__key.push(#key_values);)*
             }
 
             #[inline]
-            fn value(&self, #position: ::core::primitive::usize) -> ::memdex::ValueRef<'_> {
-                match #position {
+            fn value(&self, __field: ::core::primitive::usize) -> ::memdex::ValueRef<'_> {
+                match __field {
                     #(#positions => #values,)*
                     _ => ::memdex::ValueRef::Null,
                 }
@@ -194,10 +195,7 @@ fn never_optional(Part { ident, ty, .. }: &Part<'_>) -> TokenStream {
     let first = ty.span();
     let last = ty.to_token_stream().into_iter().last().as_ref().map_or(first, TokenTree::span);
     let start = quote_spanned!(first=> ::core::assert);
-    let mut condition = proc_macro2::Group::new(
-        proc_macro2::Delimiter::Parenthesis,
-        quote!(!<#ty as ::memdex::FieldValue>::NULLABLE, #message),
-    );
+    let mut condition = Group::new(Delimiter::Parenthesis, quote!(!<#ty as ::memdex::FieldValue>::NULLABLE, #message));
     condition.set_span(last);
     quote!(const _: () = #start ! #condition;)
 }

@@ -141,7 +141,13 @@ mod tests {
         let expected = ["at", "AT", "At", "at", "at", "AT", "at", "AT"];
         assert_eq!(names("at"), expected);
         let expected = [
-            "payment_id_2", "PAYMENT_ID_2", "PaymentId2", "paymentId2", "payment_id_2", "PAYMENT_ID_2", "payment-id-2",
+            "payment_id_2",
+            "PAYMENT_ID_2",
+            "PaymentId2",
+            "paymentId2",
+            "payment_id_2",
+            "PAYMENT_ID_2",
+            "payment-id-2",
             "PAYMENT-ID-2",
         ];
         assert_eq!(names("payment_id_2"), expected);
@@ -152,8 +158,7 @@ mod tests {
         let names = |variant| Style::ALL.map(|(_, style)| style.variant(variant));
         let expected = ["a", "A", "A", "a", "a", "A", "a", "A"];
         assert_eq!(names("A"), expected);
-        let expected =
-            ["paidout", "PAIDOUT", "PaidOut", "paidOut", "paid_out", "PAID_OUT", "paid-out", "PAID-OUT"];
+        let expected = ["paidout", "PAIDOUT", "PaidOut", "paidOut", "paid_out", "PAID_OUT", "paid-out", "PAID-OUT"];
         assert_eq!(names("PaidOut"), expected);
     }
 

@@ -98,7 +98,13 @@ impl EqualityIndex {
 
     /// Moves rows between postings. `leave` and `join` are pairs of code and row, and are sorted here; `new_codes` are
     /// those of the postings that [`IndexWriter::admit`] has made for this commit. One guard a posting.
-    pub(crate) fn apply(&self, writer: &mut IndexWriter, new_codes: &[u32], leave: &mut [(u32, Row)], join: &mut [(u32, Row)]) {
+    pub(crate) fn apply(
+        &self,
+        writer: &mut IndexWriter,
+        new_codes: &[u32],
+        leave: &mut [(u32, Row)],
+        join: &mut [(u32, Row)],
+    ) {
         for posting in new_codes.iter().filter_map(|code| writer.postings[*code as usize].as_ref()) {
             let mut entries = self.shard(posting.hash).write();
             entries.insert_unique(spread(posting.hash), posting.clone(), |p| spread(p.hash));

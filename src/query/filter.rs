@@ -56,6 +56,13 @@ impl<R> From<Predicate> for Filter<R> {
     }
 }
 
+/// So that one filter can be asked several times.
+impl<R> From<&Filter<R>> for Filter<R> {
+    fn from(filter: &Filter<R>) -> Self {
+        filter.clone()
+    }
+}
+
 macro_rules! join {
     ($($op:ident $method:ident: $left:ty, $right:ty;)*) => {$(
         impl<R> $op<$right> for $left {

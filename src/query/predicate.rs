@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::ops::{BitAnd, BitOr, Not};
 
 /// The name of a field.
-pub type FieldName = Cow<'static, str>;
+pub(super) type FieldName = Cow<'static, str>;
 
 /// Which records are meant, by the names of fields. Made by [`Field`](crate::Field)s and [`field`](crate::field), joined
 /// by `&`, `|` and `!`.
@@ -46,6 +46,7 @@ impl BitAnd for Predicate {
     /// Both. Chains become one flat list.
     fn bitand(self, other: Predicate) -> Predicate {
         match (self, other) {
+            (Predicate::All, one) | (one, Predicate::All) => one,
             (Predicate::And(mut all), Predicate::And(more)) => {
                 all.extend(more);
                 Predicate::And(all)

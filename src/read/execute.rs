@@ -83,12 +83,7 @@ fn trusted(mut rows: RowSet, changed: &Changed) -> RowSet {
 }
 
 /// The records of these rows that the epoch sees and that meet the predicate. No guard is held while extractors run.
-fn look<R: Record>(
-    table: &Table<R>,
-    epoch: u64,
-    rows: impl Iterator<Item = Row>,
-    plan: &Plan,
-) -> Vec<Arc<Version<R>>> {
+fn look<R: Record>(table: &Table<R>, epoch: u64, rows: impl Iterator<Item = Row>, plan: &Plan) -> Vec<Arc<Version<R>>> {
     let _scope = user_code::Scope::enter();
     rows.filter_map(|row| table.pages.at(row, epoch)).filter(|version| meets(plan, version)).collect()
 }

@@ -3,8 +3,7 @@
 use super::snapshot::View;
 use crate::hash;
 use crate::record::{IntoKey, KeyBuffer, Record};
-use crate::storage::{Collection, Handle, Table, Version};
-use crate::sync::Arc;
+use crate::storage::{Collection, Handle, Table};
 
 /// A key on the stack, hashed.
 struct Lookup {
@@ -31,13 +30,7 @@ impl<R: Record> Collection<R> {
     #[inline]
     pub fn get<Q: IntoKey<R::Key>>(&self, key: Q) -> Option<Handle<R>> {
         let lookup = Lookup::new(&self.table, &key);
-        let newest = self.table.keys.newest(lookup.hash, lookup.key.bytes())?;
-        // `published` is read after the version was found: else the batch in flight could show through.
-        if newest.begin <= self.engine.timeline.published() {
-            return Handle::of(newest);
-        }
-        drop(newest);
-        self.view().look_up(&lookup).and_then(Handle::of)
+        self.newest(lookup.hash, lookup.key.bytes()).and_then(Handle::of)
     }
 
     /// Shows the record of a key to `look` where it lies, without counting a reference: the cheapest read.
@@ -50,12 +43,14 @@ impl<R: Record> Collection<R> {
         let mut look = Some(look);
         let seen = self.table.keys.with_newest(lookup.hash, lookup.key.bytes(), |newest| match newest {
             Some(newest) if newest.begin > self.engine.timeline.published() => Seen::InFlight,
-            newest => Seen::Answer(newest.and_then(|v| v.record.as_ref()).zip(look.take()).map(|(record, look)| look(record))),
+            newest => {
+                Seen::Answer(newest.and_then(|v| v.record.as_ref()).zip(look.take()).map(|(record, look)| look(record)))
+            }
         });
         match seen {
             Seen::Answer(answer) => answer,
             Seen::InFlight => {
-                let version = self.view().look_up(&lookup)?;
+                let version = self.newest_beside_commit(lookup.hash, lookup.key.bytes())?;
                 version.record.as_ref().zip(look).map(|(record, look)| look(record))
             }
         }
@@ -85,7 +80,8 @@ impl<R: Record> Collection<R> {
 impl<R: Record> View<R> {
     /// The record of a key.
     pub fn get<Q: IntoKey<R::Key>>(&self, key: Q) -> Option<Handle<R>> {
-        self.look_up(&Lookup::new(&self.table, &key)).and_then(Handle::of)
+        let lookup = Lookup::new(&self.table, &key);
+        self.table.version_at(lookup.hash, lookup.key.bytes(), self.snapshot.commit()).and_then(Handle::of)
     }
 
     /// Shows the record of a key to `look`.
@@ -111,19 +107,5 @@ impl<R: Record> View<R> {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
-    }
-
-    /// The version of a key that the snapshot sees. Only the key table proves absence; where it shows a later version,
-    /// the row page has the one before.
-    fn look_up(&self, lookup: &Lookup) -> Option<Arc<Version<R>>> {
-        let newest = self.table.keys.newest(lookup.hash, lookup.key.bytes())?;
-        if newest.begin <= self.snapshot.commit() {
-            return Some(newest);
-        }
-        // While this epoch is pinned a row that it sees keeps its key; one that it does not see may have changed hands,
-        // but then shows nothing at this epoch.
-        let version = self.table.pages.at(newest.row, self.snapshot.commit())?;
-        debug_assert!(version.key == newest.key);
-        Some(version)
     }
 }

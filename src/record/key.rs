@@ -1,7 +1,7 @@
 //! Keys as memdex keeps them: the parts of a record's key, encoded to bytes whose order is the order of the keys.
 //!
-//! The encoding is that of FoundationDB's tuple layer in spirit: a tag a part, integers big-endian with the sign bit
-//! turned, strings with `00` escaped as `00 ff`. What ends a string is written only before a further part, so that a
+//! The encoding is that of FoundationDB's tuple layer in spirit: a tag a part, integers big-endian in as few
+//! bytes as they need, their number in the tag, strings with `00` escaped as `00 ff`. What ends a string is written only before a further part, so that a
 //! key of one short string stays short. Up to 22 bytes a key lives inline, in 24 bytes.
 
 use super::operand::with_borrowed_forms;
@@ -22,10 +22,11 @@ const TAG_STR: u8 = 0x02;
 const TAG_CHAR: u8 = 0x03;
 const TAG_FALSE: u8 = 0x04;
 const TAG_TRUE: u8 = 0x05;
-const TAG_INT_BELOW: u8 = 0x10;
-const TAG_INT: u8 = 0x11;
-const TAG_INT_ABOVE: u8 = 0x12;
-const TAG_FLOAT: u8 = 0x20;
+/// Zero; a positive integer of n bytes has the tag n above it, a negative one n below.
+const TAG_ZERO: u8 = 0x20;
+const TAG_LOWEST_INT: u8 = TAG_ZERO - 16;
+const TAG_HIGHEST_INT: u8 = TAG_ZERO + 16;
+const TAG_FLOAT: u8 = 0x40;
 
 /// A record's key, in memdex's own form: what `find(…).keys()` gives, and what every method takes that takes a key.
 ///
@@ -175,15 +176,7 @@ impl KeyBuffer {
     /// An empty buffer.
     #[inline]
     pub fn new() -> Self {
-        KeyBuffer {
-            len: 0,
-            inline: [0; 64],
-            spilled: Vec::new(),
-            open: false,
-            parts: 0,
-            null_part: false,
-            empty: true,
-        }
+        KeyBuffer { len: 0, inline: [0; 64], spilled: Vec::new(), open: false, parts: 0, null_part: false, empty: true }
     }
 
     pub(crate) fn of_one(part: ValueRef<'_>) -> Self {
@@ -210,10 +203,9 @@ impl KeyBuffer {
         match part.canonical() {
             ValueRef::Null => self.null_part = true,
             ValueRef::Bool(b) => self.write(&[if b { TAG_TRUE } else { TAG_FALSE }]),
-            ValueRef::Int(n) => self.write_tagged(TAG_INT, (n ^ i64::MIN).to_be_bytes()),
-            ValueRef::Int128(n) if n < 0 => self.write_tagged(TAG_INT_BELOW, (n ^ i128::MIN).to_be_bytes()),
-            ValueRef::Int128(n) => self.write_tagged(TAG_INT_ABOVE, (n as u128).to_be_bytes()),
-            ValueRef::UInt128(n) => self.write_tagged(TAG_INT_ABOVE, n.to_be_bytes()),
+            ValueRef::Int(n) => self.write_integer(n < 0, n.unsigned_abs().into()),
+            ValueRef::Int128(n) => self.write_integer(n < 0, n.unsigned_abs()),
+            ValueRef::UInt128(n) => self.write_integer(false, n),
             ValueRef::Float(x) => self.write_tagged(TAG_FLOAT, ordered_bits(x).to_be_bytes()),
             ValueRef::Char(c) => self.write_tagged(TAG_CHAR, u32::from(c).to_be_bytes()),
             ValueRef::Str(s) => self.write_escaped(TAG_STR, s.as_bytes()),
@@ -225,6 +217,15 @@ impl KeyBuffer {
         self.write(key.bytes());
         self.parts += 1;
         self.empty = false;
+    }
+
+    /// Of negative numbers the complement, so that the lower one comes first.
+    fn write_integer(&mut self, negative: bool, magnitude: u128) {
+        let bytes = (u128::BITS - magnitude.leading_zeros()).div_ceil(8) as u8;
+        let tag = if negative { TAG_ZERO - bytes } else { TAG_ZERO + bytes };
+        let magnitude = if negative { !magnitude } else { magnitude };
+        self.write(&[tag]);
+        self.write(&magnitude.to_be_bytes()[16 - usize::from(bytes)..]);
     }
 
     fn write_tagged<const N: usize>(&mut self, tag: u8, bytes: [u8; N]) {
@@ -380,15 +381,23 @@ fn decode(bytes: &[u8]) -> Option<(Value, &[u8])> {
     }
     let (value, rest) = match tag {
         TAG_FALSE | TAG_TRUE => (ValueRef::Bool(tag == TAG_TRUE), rest),
-        TAG_INT => split(rest).map(|(b, tail)| (ValueRef::Int(i64::from_be_bytes(b) ^ i64::MIN), tail))?,
-        TAG_INT_BELOW => split(rest).map(|(b, tail)| (ValueRef::Int128(i128::from_be_bytes(b) ^ i128::MIN), tail))?,
-        TAG_INT_ABOVE => split(rest).map(|(b, tail)| (ValueRef::UInt128(u128::from_be_bytes(b)), tail))?,
+        TAG_LOWEST_INT..=TAG_HIGHEST_INT => {
+            let bytes = usize::from(tag.abs_diff(TAG_ZERO));
+            let (digits, tail) = rest.split_at_checked(bytes)?;
+            let mut padded = [if tag < TAG_ZERO { 0xff } else { 0 }; 16];
+            padded[16 - bytes..].copy_from_slice(digits);
+            let magnitude = u128::from_be_bytes(padded);
+            let below_zero = || ValueRef::Int128((!magnitude).wrapping_neg() as i128);
+            (if tag < TAG_ZERO { below_zero() } else { ValueRef::UInt128(magnitude) }, tail)
+        }
         TAG_FLOAT => split(rest).map(|(b, tail)| {
             let bits = u64::from_be_bytes(b);
             let bits = if bits >> 63 == 1 { bits ^ (1 << 63) } else { !bits };
             (ValueRef::Float(f64::from_bits(bits)), tail)
         })?,
-        TAG_CHAR => split(rest).and_then(|(b, tail)| Some((ValueRef::Char(char::from_u32(u32::from_be_bytes(b))?), tail)))?,
+        TAG_CHAR => {
+            split(rest).and_then(|(b, tail)| Some((ValueRef::Char(char::from_u32(u32::from_be_bytes(b))?), tail)))?
+        }
         TAG_STR | TAG_BYTES => {
             let (text, tail) = unescape(rest);
             let value = match (tag, CompactString::from_utf8(&text)) {
@@ -442,10 +451,20 @@ mod tests {
             vec![ValueRef::Str("ab"), ValueRef::Str("")],
             vec![ValueRef::Str("ab"), ValueRef::Str("c")],
             vec![ValueRef::from(i128::MIN)],
+            vec![ValueRef::from(i128::MIN + 1)],
+            vec![ValueRef::from(i128::from(i64::MIN) - 1)],
             vec![ValueRef::from(i64::MIN)],
+            vec![ValueRef::from(-65_536)],
+            vec![ValueRef::from(-257)],
+            vec![ValueRef::from(-256)],
+            vec![ValueRef::from(-255)],
             vec![ValueRef::from(-1)],
+            vec![ValueRef::from(-1), ValueRef::from(-1)],
             vec![ValueRef::from(0u8)],
+            vec![ValueRef::from(0u8), ValueRef::from(0u8)],
+            vec![ValueRef::from(1u8)],
             vec![ValueRef::from(255u8)],
+            vec![ValueRef::from(256u16)],
             vec![ValueRef::from(i64::MAX)],
             vec![ValueRef::from(u64::MAX)],
             vec![ValueRef::from(u128::MAX)],
@@ -472,7 +491,10 @@ mod tests {
             assert_eq!(long.parts(), [Value::from(text), Value::from(7)]);
         }
         assert_eq!(key(&[ValueRef::Str("p")]), "p");
-        assert_eq!(key(&[ValueRef::Char('ß'), ValueRef::Bool(true), ValueRef::Bytes(b"\0")]).to_string(), "('ß', true, b\"\\x00\")");
+        assert_eq!(
+            key(&[ValueRef::Char('ß'), ValueRef::Bool(true), ValueRef::Bytes(b"\0")]).to_string(),
+            "('ß', true, b\"\\x00\")"
+        );
     }
 
     #[test]
@@ -488,7 +510,13 @@ mod tests {
         let fits = "x".repeat(MAX_KEY_BYTES - 1);
         assert!(checked(&[ValueRef::Str(&fits)]).is_ok());
         let long = "x".repeat(MAX_KEY_BYTES);
-        assert_eq!(checked(&[ValueRef::Str(&long)]), Err(KeyError::TooLong { bytes: MAX_KEY_BYTES + 1, limit: MAX_KEY_BYTES }));
-        assert!(checked(&[ValueRef::Str(""), ValueRef::Str("x")]).is_ok(), "one empty part of several is a value like others");
+        assert_eq!(
+            checked(&[ValueRef::Str(&long)]),
+            Err(KeyError::TooLong { bytes: MAX_KEY_BYTES + 1, limit: MAX_KEY_BYTES })
+        );
+        assert!(
+            checked(&[ValueRef::Str(""), ValueRef::Str("x")]).is_ok(),
+            "one empty part of several is a value like others"
+        );
     }
 }

@@ -11,4 +11,3 @@ pub use key::{IntoKey, Key, KeyBuffer};
 pub use operand::Operand;
 pub use schema::{Access, FieldDef, Record, Schema};
 pub use value::{Kind, Value, ValueRef};
-

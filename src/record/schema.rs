@@ -1,6 +1,6 @@
 //! A record's schema: which fields queries may name, which are indexed, which make the key.
 
-use super::{FieldValue, Kind, KeyBuffer, ValueRef};
+use super::{FieldValue, KeyBuffer, Kind, ValueRef};
 use crate::error::SchemaError;
 use crate::limits;
 use std::borrow::Cow;

@@ -77,7 +77,7 @@ impl<'a> ValueRef<'a> {
         match self {
             ValueRef::Int128(n) => i64::try_from(n).map_or(self, ValueRef::Int),
             ValueRef::UInt128(n) => i128::try_from(n).map_or(self, |n| ValueRef::Int128(n).canonical()),
-            ValueRef::Float(x) if x == 0.0 => ValueRef::Float(0.0),
+            ValueRef::Float(0.0) => ValueRef::Float(0.0),
             ValueRef::Float(x) if x.is_nan() => ValueRef::Float(f64::NAN),
             other => other,
         }
@@ -199,7 +199,6 @@ impl Value {
 
     /// The value, borrowed.
     // Not the `AsRef` trait: what is borrowed is not behind a reference.
-    #[expect(clippy::should_implement_trait)]
     pub fn as_ref(&self) -> ValueRef<'_> {
         match &self.0 {
             Repr::Null => ValueRef::Null,

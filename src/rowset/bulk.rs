@@ -52,6 +52,10 @@ impl RowSet {
     /// Takes out strictly ascending rows.
     pub(crate) fn remove_all(&mut self, rows: &[Row]) {
         debug_assert!(sorted::is_ascending(rows), "rows must ascend strictly");
+        if let [row] = rows {
+            self.remove(*row);
+            return;
+        }
         match &mut self.repr {
             Repr::Tiny(held) => {
                 let mut at = 0;

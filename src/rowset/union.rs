@@ -23,8 +23,9 @@ impl RowSet {
         let mut sets = sets.into_iter().filter(|set| !set.is_empty());
         let Some(first) = sets.next() else { return RowSet::new() };
         let Some(second) = sets.next() else { return first.clone() };
+        let Some(third) = sets.next() else { return first.or(second) };
         let (mut rows, mut slots) = (Vec::new(), Vec::new());
-        for set in [first, second].into_iter().chain(sets) {
+        for set in [first, second, third].into_iter().chain(sets) {
             match &set.repr {
                 Repr::Tiny(tiny) => rows.extend_from_slice(tiny),
                 Repr::Slots(big) => slots.extend(big.iter()),

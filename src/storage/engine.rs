@@ -220,7 +220,9 @@ impl<'a> Turn<'a> {
         tables: impl IntoIterator<Item = Arc<dyn AnyTable>>,
         own: impl FnOnce(&[Commit], &mut Garbage),
     ) -> Garbage {
-        let Some(committer) = self.committer.as_mut() else { unreachable!("a turn holds the lock until it is dropped") };
+        let Some(committer) = self.committer.as_mut() else {
+            unreachable!("a turn holds the lock until it is dropped")
+        };
         for table in tables {
             if !committer.lagging.iter().any(|lagging| Arc::ptr_eq(lagging, &table)) {
                 committer.lagging.push(table);

@@ -121,7 +121,9 @@ mod tests {
     #[test]
     fn merged_marks_answer_as_before_for_every_pinned_commit() {
         let marks = Marks::new();
-        for (commit, first_new_row, rows) in [(1, 0, &[][..]), (2, 3, &[0, 1]), (3, 5, &[0, 4]), (4, 6, &[2]), (5, 6, &[5])] {
+        for (commit, first_new_row, rows) in
+            [(1, 0, &[][..]), (2, 3, &[0, 1]), (3, 5, &[0, 4]), (4, 6, &[2]), (5, 6, &[5])]
+        {
             marks.add(mark(commit, first_new_row, rows));
         }
         let pinned = [1, 3];
@@ -129,7 +131,11 @@ mod tests {
         assert_eq!(before[1], (vec![2, 5], 6));
         marks.tidy(&pinned, 5);
         assert_eq!(marks.len(), 2, "2 and 3 are one, 4 and 5 are one, 1 is gone");
-        assert_eq!(after(&marks, 1), (vec![0, 1, 2, 5], 3), "row 4 is beyond the cut, rows 2 and 5 are where they were");
+        assert_eq!(
+            after(&marks, 1),
+            (vec![0, 1, 2, 5], 3),
+            "row 4 is beyond the cut, rows 2 and 5 are where they were"
+        );
         assert_eq!(after(&marks, 3), before[1]);
         assert!(marks.after(5).is_nothing());
         marks.tidy(&[], 5);

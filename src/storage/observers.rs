@@ -124,7 +124,11 @@ impl CommitInfo {
 impl fmt::Debug for CommitInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let collections: Vec<_> = self.collections().collect();
-        f.debug_struct("CommitInfo").field("number", &self.number).field("at", &self.at).field("collections", &collections).finish()
+        f.debug_struct("CommitInfo")
+            .field("number", &self.number)
+            .field("at", &self.at)
+            .field("collections", &collections)
+            .finish()
     }
 }
 

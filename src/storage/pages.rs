@@ -73,7 +73,9 @@ impl<R> Rows<R> {
 
     fn settle(&mut self, slot: u16, begin: Commit, pinned: &[Commit]) -> Option<Fate<R>> {
         let next = self.older.range((slot, begin + 1)..=(slot, Commit::MAX)).next();
-        let until = next.map(|(_, version)| version.begin).or_else(|| Some(self.newest.get(usize::from(slot))?.as_ref()?.begin))?;
+        let until = next
+            .map(|(_, version)| version.begin)
+            .or_else(|| Some(self.newest.get(usize::from(slot))?.as_ref()?.begin))?;
         if let Some(pin) = newest_within(pinned, begin, until) {
             return Some(Fate::Kept(pin));
         }
@@ -119,7 +121,9 @@ impl<R> Pages<R> {
 
     /// Adds the records of a page that `epoch` sees, in the order of their rows. `false` past the last page.
     pub(crate) fn read_page(&self, number: usize, epoch: Commit, versions: &mut Vec<Arc<Version<R>>>) -> bool {
-        let Some((page, _)) = Row::try_from(number * PAGE_ROWS).ok().and_then(|row| self.page(row)) else { return false };
+        let Some((page, _)) = Row::try_from(number * PAGE_ROWS).ok().and_then(|row| self.page(row)) else {
+            return false;
+        };
         let rows = page.read();
         let visible = (0..rows.newest.len()).filter_map(|slot| rows.at(slot as u16, epoch));
         versions.extend(visible.filter(|version| !version.is_tombstone()).cloned());
@@ -138,7 +142,12 @@ impl<R> Pages<R> {
     }
 
     /// Decides the fate of older versions, given by row and begin; neighbours of one page share a guard.
-    pub(crate) fn settle(&self, versions: &[(Row, Commit)], pinned: &[Commit], mut tell: impl FnMut(Row, Commit, Fate<R>)) {
+    pub(crate) fn settle(
+        &self,
+        versions: &[(Row, Commit)],
+        pinned: &[Commit],
+        mut tell: impl FnMut(Row, Commit, Fate<R>),
+    ) {
         for of_page in versions.chunk_by(|a, b| a.0 as usize / PAGE_ROWS == b.0 as usize / PAGE_ROWS) {
             let Some((page, _)) = self.page(of_page[0].0) else { continue };
             let mut rows = page.write();
@@ -151,13 +160,18 @@ impl<R> Pages<R> {
     }
 
     /// Shows the newest version and the older ones of each row of a page, for audits and figures.
-    pub(crate) fn audit_page(&self, number: usize, mut look: impl FnMut(Row, Option<&Arc<Version<R>>>, &[Arc<Version<R>>])) -> bool {
+    pub(crate) fn audit_page(
+        &self,
+        number: usize,
+        mut look: impl FnMut(Row, Option<&Arc<Version<R>>>, &[Arc<Version<R>>]),
+    ) -> bool {
         let first = number * PAGE_ROWS;
         let Some((page, _)) = Row::try_from(first).ok().and_then(|row| self.page(row)) else { return false };
         let rows = page.read();
         for (slot, newest) in rows.newest.iter().enumerate() {
             let slot_key = slot as u16;
-            let older: Vec<_> = rows.older.range((slot_key, 0)..=(slot_key, Commit::MAX)).map(|(_, v)| v.clone()).collect();
+            let older: Vec<_> =
+                rows.older.range((slot_key, 0)..=(slot_key, Commit::MAX)).map(|(_, v)| v.clone()).collect();
             look((first + slot) as Row, newest.as_ref(), &older);
         }
         true
@@ -165,7 +179,9 @@ impl<R> Pages<R> {
 
     pub(crate) fn heap_bytes(&self) -> usize {
         let pages = self.segments.iter().filter_map(OnceLock::get).flat_map(|pages| pages.iter());
-        pages.map(|page| size_of::<Page<R>>() + page.0.read().newest.capacity() * size_of::<Option<Arc<Version<R>>>>()).sum()
+        pages
+            .map(|page| size_of::<Page<R>>() + page.0.read().newest.capacity() * size_of::<Option<Arc<Version<R>>>>())
+            .sum()
     }
 
     /// Every version, handed over: for the end of the collection.

@@ -129,7 +129,9 @@ pub(crate) fn of_table<R: Record>(table: &Table<R>, published: Commit) -> Collec
             versions: (keys + kept) * version_bytes + figures.key_bytes.load(Relaxed) as usize,
             key_table: table.keys.heap_bytes(),
             row_pages: table.pages.heap_bytes(),
-            indexes: shared_indexes + figures.index_writer_bytes.load(Relaxed) as usize + table.all_rows.read().heap_bytes(),
+            indexes: shared_indexes
+                + figures.index_writer_bytes.load(Relaxed) as usize
+                + table.all_rows.read().heap_bytes(),
             codes: figures.code_bytes.load(Relaxed) as usize,
             bookkeeping: figures.bookkeeping_bytes.load(Relaxed) as usize + table.marks.heap_bytes(),
         },

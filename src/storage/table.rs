@@ -125,7 +125,13 @@ pub(crate) trait AnyTable: Any + Send + Sync {
     fn type_name(&self) -> &'static str;
     fn schema(&self) -> &Schema;
     /// Settles what is left of earlier commits, at most `budget` versions. Whether anything is left still.
-    fn settle_backlog(&self, pinned: &[Commit], published: Commit, budget: &mut usize, garbage: &mut Garbage) -> Backlog;
+    fn settle_backlog(
+        &self,
+        pinned: &[Commit],
+        published: Commit,
+        budget: &mut usize,
+        garbage: &mut Garbage,
+    ) -> Backlog;
     fn stats(&self, published: Commit) -> CollectionStats;
     fn verify(&self, published: Commit) -> Result<VerifyReport, VerifyError>;
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
@@ -183,9 +189,24 @@ impl<R: Record> Table<R> {
         self.indexes.iter().find(|(of, _)| *of == position).map(|(_, index)| index)
     }
 
+    /// The version of a key that `epoch`, which is pinned, sees. Only the key table proves absence; where it shows a later
+    /// version, the row page has the one before.
+    pub(crate) fn version_at(&self, hash: u32, key: &[u8], epoch: Commit) -> Option<Arc<Version<R>>> {
+        let newest = self.keys.newest(hash, key)?;
+        if newest.begin <= epoch {
+            return Some(newest);
+        }
+        // While the epoch is pinned a row that it sees keeps its key; one that it does not see may have changed hands,
+        // but then shows nothing at this epoch.
+        let version = self.pages.at(newest.row, epoch)?;
+        debug_assert!(version.key == newest.key);
+        Some(version)
+    }
+
     /// Tells readers which rows are about to change. Nothing shared has changed before this.
     pub(crate) fn mark(&self, commit: Commit, applied: &Applied<R>) {
-        let rows: Vec<Row> = applied.changes.iter().map(Change::row).take_while(|row| *row < applied.first_new_row).collect();
+        let rows: Vec<Row> =
+            applied.changes.iter().map(Change::row).take_while(|row| *row < applied.first_new_row).collect();
         self.marks.add(Mark { commit, first_new_row: applied.first_new_row, rows: RowSet::from_sorted(&rows) });
     }
 
@@ -237,7 +258,13 @@ impl<R: Record> Table<R> {
     }
 
     /// Forgets the versions that a commit has displaced and nobody sees, files the others.
-    pub(crate) fn settle(&self, writer: &mut TableWriter, pinned: &[Commit], applied: &Applied<R>, garbage: &mut Garbage) {
+    pub(crate) fn settle(
+        &self,
+        writer: &mut TableWriter,
+        pinned: &[Commit],
+        applied: &Applied<R>,
+        garbage: &mut Garbage,
+    ) {
         let displaced = applied.changes.iter().filter_map(|change| Some((change.row(), change.old.as_ref()?.begin)));
         let displaced: Vec<(Row, Commit)> = displaced.collect();
         self.settle_versions(writer, &displaced, pinned, garbage);
@@ -245,11 +272,18 @@ impl<R: Record> Table<R> {
 
     /// The changes as observers are shown them.
     pub(crate) fn changes(&self, applied: &Applied<R>) -> CollectionChanges {
-        let changes = applied.changes.iter().map(|change| RecordChange::new(change.old.as_ref(), &change.new)).collect();
+        let changes =
+            applied.changes.iter().map(|change| RecordChange::new(change.old.as_ref(), &change.new)).collect();
         CollectionChanges::new(self.name.clone(), changes)
     }
 
-    fn settle_versions(&self, writer: &mut TableWriter, versions: &[(Row, Commit)], pinned: &[Commit], garbage: &mut Garbage) {
+    fn settle_versions(
+        &self,
+        writer: &mut TableWriter,
+        versions: &[(Row, Commit)],
+        pinned: &[Commit],
+        garbage: &mut Garbage,
+    ) {
         let mut forgotten = Vec::with_capacity(versions.len());
         let mut tombstones = Vec::new();
         self.pages.settle(versions, pinned, |row, begin, fate| match fate {
@@ -282,7 +316,13 @@ impl<R: Record> AnyTable for Table<R> {
         &self.schema
     }
 
-    fn settle_backlog(&self, pinned: &[Commit], published: Commit, budget: &mut usize, garbage: &mut Garbage) -> Backlog {
+    fn settle_backlog(
+        &self,
+        pinned: &[Commit],
+        published: Commit,
+        budget: &mut usize,
+        garbage: &mut Garbage,
+    ) -> Backlog {
         let writer = &mut *self.writer();
         while *budget > 0 {
             let Some((&pin, _)) = writer.kept.iter().find(|(pin, _)| pinned.binary_search(pin).is_err()) else { break };

@@ -47,7 +47,7 @@ enum Place {
 
 thread_local! {
     /// The slot that this thread used last: most likely free again, and in its core's cache.
-    static LAST_SLOT: Cell<usize> = Cell::new(0);
+    static LAST_SLOT: Cell<usize> = const { Cell::new(0) };
 }
 
 impl Timeline {
@@ -185,5 +185,90 @@ mod tests {
         assert_eq!((pin.epoch, seen), (9, 9));
         assert_eq!(timeline.pinned(), [9]);
         timeline.unpin(&pin);
+    }
+}
+
+/// Which orderings pin and publish need: `RUSTFLAGS="--cfg memdex_loom" cargo test --release --lib timeline`.
+#[cfg(all(test, memdex_loom))]
+mod orderings {
+    use super::*;
+    use crate::sync::{Arc, AtomicBool, Ordering::Relaxed};
+    use loom::thread;
+
+    struct Shared {
+        timeline: Timeline,
+        /// What commit 1 writes before it is published.
+        written: AtomicBool,
+        /// Commit 1 has forgotten what only commit 0 sees.
+        forgotten: AtomicBool,
+    }
+
+    fn shared() -> Arc<Shared> {
+        let timeline = Timeline::new();
+        Arc::new(Shared { timeline, written: AtomicBool::new(false), forgotten: AtomicBool::new(false) })
+    }
+
+    fn commit(shared: &Shared) {
+        shared.written.store(true, Relaxed);
+        shared.timeline.publish(1);
+        if newest_within(&shared.timeline.pinned(), 0, 1).is_none() {
+            shared.forgotten.store(true, Relaxed);
+        }
+    }
+
+    /// A reader relies on nothing but its pin: everything else it does is relaxed.
+    fn read(shared: &Shared) {
+        let (pin, ()) = shared.timeline.pin(|| ());
+        if pin.epoch == 0 {
+            assert!(!shared.forgotten.load(Relaxed), "what a pinned commit sees is kept");
+        } else {
+            assert!(shared.written.load(Relaxed), "what is published is there");
+        }
+        shared.timeline.unpin(&pin);
+    }
+
+    fn race(readers: usize) {
+        let mut model = loom::model::Builder::new();
+        model.preemption_bound = Some(3);
+        model.check(move || {
+            let shared = shared();
+            let readers: Vec<_> = (0..readers)
+                .map(|_| {
+                    let shared = shared.clone();
+                    thread::spawn(move || read(&shared))
+                })
+                .collect();
+            commit(&shared);
+            readers.into_iter().for_each(|reader| reader.join().unwrap());
+            assert_eq!(shared.timeline.pinned(), []);
+        });
+    }
+
+    #[test]
+    fn a_pin_against_a_commit() {
+        race(1);
+    }
+
+    /// There is one slot under loom, so one of the pins may go to the overflow.
+    #[test]
+    fn two_pins_against_a_commit() {
+        race(2);
+    }
+
+    /// An unpinned get: it has seen the version of a commit before it reads `published`; if the commit is published then,
+    /// all of it is there.
+    #[test]
+    fn published_tells_all() {
+        loom::model(|| {
+            let shared = shared();
+            let committer = {
+                let shared = shared.clone();
+                thread::spawn(move || commit(&shared))
+            };
+            if shared.timeline.published() == 1 {
+                assert!(shared.written.load(Relaxed));
+            }
+            committer.join().unwrap();
+        });
     }
 }

@@ -105,7 +105,9 @@ pub(super) fn table<R: Record>(table: &Table<R>, published: Commit) -> Result<Ve
     }
     debug_assert!(page * PAGE_ROWS >= live.len());
     let live_set = RowSet::from_sorted(&live);
-    found.expect(*table.all_rows.read() == live_set, || "the set of all rows is not that of the rows with records".into());
+    found.expect(*table.all_rows.read() == live_set, || {
+        "the set of all rows is not that of the rows with records".into()
+    });
     for (at, of_index) in postings.iter().enumerate() {
         let name = || table.schema.fields()[table.indexes[at].0].name();
         let entries: usize = of_index.values().map(RowSet::len).sum();
@@ -142,13 +144,21 @@ fn audit_row<R: Record>(
 ) {
     let Some(newest) = newest else { return };
     let key = &newest.key;
-    found.expect(newest.begin <= published, || format!("{key} was written by commit {}, not yet published", newest.begin));
-    found.expect(older.iter().chain([newest]).is_sorted_by(|a, b| a.begin < b.begin), || format!("versions of {key} out of order"));
-    found.expect(older.iter().chain([newest]).all(|v| v.row == row), || format!("a version of {key} bears another row than {row}"));
+    found.expect(newest.begin <= published, || {
+        format!("{key} was written by commit {}, not yet published", newest.begin)
+    });
+    found.expect(older.iter().chain([newest]).is_sorted_by(|a, b| a.begin < b.begin), || {
+        format!("versions of {key} out of order")
+    });
+    found.expect(older.iter().chain([newest]).all(|v| v.row == row), || {
+        format!("a version of {key} bears another row than {row}")
+    });
     found.expect(!newest.is_tombstone() || !older.is_empty(), || format!("{key} is a tombstone that nobody needs"));
     found.expect(newest.hash == hash::short(&table.seed, newest.key.bytes()), || format!("{key} bears a wrong hash"));
     let by_key = table.keys.newest(newest.hash, newest.key.bytes());
-    found.expect(by_key.is_some_and(|v| Arc::ptr_eq(&v, newest)), || format!("the key table does not lead to row {row} of {key}"));
+    found.expect(by_key.is_some_and(|v| Arc::ptr_eq(&v, newest)), || {
+        format!("the key table does not lead to row {row} of {key}")
+    });
     let Some(record) = &newest.record else { return };
     let extracted = user_code::run(|| {
         let mut buffer = KeyBuffer::new();
@@ -196,5 +206,7 @@ fn audit_counts<R: Record>(
     let free: BTreeSet<Row> = writer.free_rows.iter().copied().collect();
     found.expect(free.len() == writer.free_rows.len(), || "a row is free twice".into());
     let used = writer.used_rows as usize;
-    found.expect(free.len() + occupied == used, || format!("{used} rows were used: {occupied} are, {} are free", free.len()));
+    found.expect(free.len() + occupied == used, || {
+        format!("{used} rows were used: {occupied} are, {} are free", free.len())
+    });
 }

@@ -5,11 +5,11 @@ use super::operation::{Change, Operation, Outcome};
 use super::receipt::{Receipt, Refused};
 use super::stage::{Staged, StagedPart};
 use crate::error::{Cause, Refusal};
+use crate::hash;
 use crate::limits::MAX_BATCH_OPERATIONS;
 use crate::record::{IntoKey, Key, KeyBuffer, Record};
 use crate::storage::{Collection, Engine, Handle, Table};
 use crate::sync::Arc;
-use crate::hash;
 use std::any::Any;
 use std::fmt;
 use std::ops::Deref;
@@ -160,7 +160,10 @@ impl Batch {
     }
 
     /// Adds operations and commits. A refusal of `add` refuses the batch.
-    pub(crate) fn commit_with(mut self, add: impl FnOnce(&mut Batch) -> Result<(), Refusal>) -> Result<Receipt, Refused> {
+    pub(crate) fn commit_with(
+        mut self,
+        add: impl FnOnce(&mut Batch) -> Result<(), Refusal>,
+    ) -> Result<Receipt, Refused> {
         match add(&mut self) {
             Ok(()) => self.commit(),
             Err(refusal) => {
@@ -220,7 +223,7 @@ impl Batch {
     ) -> Result<Option<Pending<'_, R>>, Refusal> {
         let buffer = KeyBuffer::of(&key);
         let hash = hash::short(&collection.table.seed, buffer.bytes());
-        let committed = collection.get(&buffer.to_key());
+        let committed = collection.newest(hash, buffer.bytes()).and_then(Handle::of);
         let begin = committed.as_ref().map(Handle::commit);
         let mut pending = committed.map(Pending::Committed);
         let part = self.parts.iter().find(|part| part.is_of(Arc::as_ptr(&collection.table).cast()));

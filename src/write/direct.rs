@@ -150,7 +150,11 @@ impl<R: Record> Collection<R> {
 
     /// Changes the record of a key. Refused if there is none, or if the closure changes the key. Reads of the store work
     /// inside the closure, writes are refused there.
-    pub fn update<Q: IntoKey<R::Key>>(&self, key: Q, update: impl Fn(&mut R) + Send + 'static) -> Result<Receipt, Refused>
+    pub fn update<Q: IntoKey<R::Key>>(
+        &self,
+        key: Q,
+        update: impl Fn(&mut R) + Send + 'static,
+    ) -> Result<Receipt, Refused>
     where
         R: Clone,
     {

@@ -158,7 +158,8 @@ fn resolve<R: Record>(table: &Table<R>, operations: &[Operation<R>]) -> Result<(
     let mut counts = Counts::default();
     let mut nets: Vec<Net<R>> = Vec::with_capacity(operations.len());
     // The first operation on each key, with its net change.
-    let mut by_key: HashTable<(usize, usize)> = HashTable::with_capacity(if operations.len() > 1 { operations.len() } else { 0 });
+    let mut by_key: HashTable<(usize, usize)> =
+        HashTable::with_capacity(if operations.len() > 1 { operations.len() } else { 0 });
     for (at, operation) in operations.iter().enumerate() {
         let same_key = |first: &(usize, usize)| operations[first.0].key == operation.key;
         let known = by_key.find(spread(operation.hash), same_key).map(|(_, net)| *net);

@@ -180,6 +180,9 @@ impl Drop for Writer {
 
 impl fmt::Debug for Writer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Writer").field("buffered", &self.len()).field("bulk_size", &self.bulk_size).finish_non_exhaustive()
+        f.debug_struct("Writer")
+            .field("buffered", &self.len())
+            .field("bulk_size", &self.bulk_size)
+            .finish_non_exhaustive()
     }
 }

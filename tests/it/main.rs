@@ -1,2 +1,13 @@
 //! The one integration-test binary: a module a subject. See `tests/README.md`.
 
+#[cfg(memdex_shuttle)]
+mod schedules;
+
+#[cfg(not(any(memdex_shuttle, memdex_loom)))]
+mod model;
+
+#[cfg(not(any(memdex_shuttle, memdex_loom)))]
+mod threads;
+
+#[cfg(not(any(memdex_shuttle, memdex_loom)))]
+mod user_code;

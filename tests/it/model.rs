@@ -1,0 +1,122 @@
+//! The store races a naive model: random commands of every kind over two collections with few keys, committed in every
+//! way there is, refused, mended and committed again; queries drawn after the writes, put to the newest state and to every
+//! snapshot that is held; audits and figures in between. See `reference.rs` for the model, which shares no code with the
+//! engine.
+
+mod compare;
+mod operations;
+mod predicates;
+mod records;
+mod reference;
+mod writes;
+
+use memdex::{Collection, Snapshot, Store};
+use predicates::Tree;
+use proptest_state_machine::{StateMachineTest, prop_state_machine};
+use records::{Flight, Payment};
+use reference::{How, Transition, World};
+
+prop_state_machine! {
+    // The number of cases comes from PROPTEST_CASES, else it is 256.
+    #[test]
+    fn the_store_equals_the_model(sequential 1..60 => Race);
+}
+
+/// The store beside the model.
+struct Race {
+    store: Store,
+    payments: Collection<Payment>,
+    flights: Collection<Flight>,
+    snapshots: Vec<Snapshot>,
+}
+
+impl StateMachineTest for Race {
+    type SystemUnderTest = Race;
+    type Reference = World;
+
+    fn init_test(_: &World) -> Race {
+        let store = Store::new();
+        let (payments, flights) = (store.collection("payments").unwrap(), store.collection("flights").unwrap());
+        Race { store, payments, flights, snapshots: Vec::new() }
+    }
+
+    fn apply(mut race: Race, world: &World, transition: Transition) -> Race {
+        let held = race.snapshots.len().max(1);
+        match transition {
+            Transition::Write { how: How::Writer { bulk, group, end }, .. } => {
+                race.write_in_bulk(world, bulk, group, end)
+            }
+            Transition::Write { how, .. } => world.attempts.iter().for_each(|attempt| race.write(world, attempt, how)),
+            Transition::Snapshot => race.snapshots.push(race.store.snapshot()),
+            Transition::CloneSnapshot(of) => race.snapshots.extend(race.snapshots.get(of % held).cloned()),
+            Transition::DropSnapshot(at) if !race.snapshots.is_empty() => drop(race.snapshots.remove(at % held)),
+            Transition::DropSnapshot(_) => {}
+            Transition::DropAllSnapshots => race.snapshots.clear(),
+            Transition::FindPayments(trees) => trees.iter().for_each(|tree| race.find_payments(world, tree)),
+            Transition::FindFlights(trees) => trees.iter().for_each(|tree| race.find_flights(world, tree)),
+            Transition::Look => race.look_at_snapshots(world),
+        }
+        race
+    }
+
+    fn check_invariants(race: &Race, world: &World) {
+        race.is_as_of(world, world.newest());
+        compare::figures(&race.store, world);
+        if world.steps.is_multiple_of(3) {
+            race.audit(world);
+        }
+    }
+
+    fn teardown(mut race: Race, mut world: World) {
+        race.look_at_snapshots(&world);
+        while !race.snapshots.is_empty() {
+            drop(race.snapshots.swap_remove(0));
+            world.snapshots.swap_remove(0);
+            race.audit(&world);
+        }
+        // Nothing is pinned now, which the figures must show; an audit knows it too.
+        compare::figures(&race.store, &world);
+        assert_eq!(race.store.verify().unwrap().versions_kept, 0);
+    }
+}
+
+impl Race {
+    /// Whether the newest state of the store is that of a commit of the model.
+    fn is_as_of(&self, world: &World, commit: u64) {
+        assert_eq!(self.store.snapshot().commit(), commit);
+        compare::newest(&self.payments, &world.at(commit).payments);
+        compare::newest(&self.flights, &world.at(commit).flights);
+    }
+
+    fn look_at_snapshots(&self, world: &World) {
+        assert!(self.snapshots.iter().map(Snapshot::commit).eq(world.snapshots.iter().copied()));
+        for snapshot in &self.snapshots {
+            compare::snapshot(&snapshot.of(&self.payments), &world.at(snapshot.commit()).payments);
+            compare::snapshot(&snapshot.of(&self.flights), &world.at(snapshot.commit()).flights);
+        }
+    }
+
+    fn find_payments(&self, world: &World, tree: &Tree) {
+        compare::answers(&self.payments.find(tree.filter()), tree, &world.at(world.newest()).payments);
+        for snapshot in &self.snapshots {
+            let view = snapshot.of(&self.payments);
+            compare::answers(&view.find(tree.filter()), tree, &world.at(snapshot.commit()).payments);
+        }
+    }
+
+    fn find_flights(&self, world: &World, tree: &Tree) {
+        compare::answers(&self.flights.find(tree.filter()), tree, &world.at(world.newest()).flights);
+        for snapshot in &self.snapshots {
+            let view = snapshot.of(&self.flights);
+            compare::answers(&view.find(tree.filter()), tree, &world.at(snapshot.commit()).flights);
+        }
+    }
+
+    fn audit(&self, world: &World) {
+        let report = self.store.verify().unwrap();
+        let newest = world.at(world.newest());
+        assert_eq!((report.collections, report.records), (2, newest.payments.len() + newest.flights.len()));
+        let kept: usize = self.store.stats().collections.iter().map(|collection| collection.versions_kept).sum();
+        assert_eq!(report.versions_kept, kept);
+    }
+}

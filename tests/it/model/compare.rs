@@ -1,0 +1,119 @@
+//! Every way to read, and the figures, against the state that the model kept for a commit.
+
+use super::predicates::Tree;
+use super::records::{Flight, Payment, Subject};
+use super::reference::{Shelf, World};
+use memdex::{Collection, CollectionStats, Commit, Find, Handle, Store, View};
+use std::collections::BTreeMap;
+
+fn shelved<R: Subject>(handles: impl IntoIterator<Item = Handle<R>>) -> Shelf<R> {
+    let mut shelf = Shelf::<R>::new();
+    for handle in handles {
+        assert_eq!(R::id_of(handle.key()), handle.id());
+        let twice = shelf.insert(handle.id(), ((*handle).clone(), handle.commit()));
+        assert!(twice.is_none(), "{:?} came twice", handle.key());
+    }
+    shelf
+}
+
+fn same<R: Subject>(found: Option<Handle<R>>, expected: Option<&(R, Commit)>, id: &R::Id) {
+    let found = found.map(|handle| ((*handle).clone(), handle.commit()));
+    assert_eq!(found.as_ref(), expected, "at {id:?}");
+}
+
+/// Everything that can be read of a collection's newest state.
+pub(super) fn newest<R: Subject>(collection: &Collection<R>, shelf: &Shelf<R>) {
+    assert_eq!((collection.len(), collection.is_empty()), (shelf.len(), shelf.is_empty()));
+    assert_eq!(&shelved(collection), shelf);
+    for id in R::ids() {
+        let expected = shelf.get(&id);
+        same(collection.get(id.clone()), expected, &id);
+        assert_eq!(collection.contains(id.clone()), expected.is_some());
+        let shown = collection.get_with(id.clone(), |record| record.clone());
+        assert_eq!(shown.as_ref(), expected.map(|(record, _)| record));
+    }
+    let many = collection.get_many(R::ids());
+    R::ids().iter().zip(many).for_each(|(id, found)| same(found, shelf.get(id), id));
+}
+
+/// Everything that can be read of a collection through a snapshot.
+pub(super) fn snapshot<R: Subject>(view: &View<R>, shelf: &Shelf<R>) {
+    assert_eq!((view.len(), view.is_empty()), (shelf.len(), shelf.is_empty()));
+    assert_eq!(&shelved(view), shelf);
+    for id in R::ids() {
+        let expected = shelf.get(&id);
+        same(view.get(id.clone()), expected, &id);
+        assert_eq!(view.contains(id.clone()), expected.is_some());
+        let shown = view.get_with(id.clone(), |record| record.clone());
+        assert_eq!(shown.as_ref(), expected.map(|(record, _)| record));
+    }
+    let many = view.get_many(R::ids());
+    R::ids().iter().zip(many).for_each(|(id, found)| same(found, shelf.get(id), id));
+}
+
+/// Records, keys and count of a query against the naive evaluator.
+pub(super) fn answers<R: Subject>(find: &Find<R>, tree: &Tree, shelf: &Shelf<R>) {
+    let matching = shelf.iter().filter(|(_, (record, _))| tree.holds(record));
+    let expected: Shelf<R> = matching.map(|(id, record)| (id.clone(), record.clone())).collect();
+    assert_eq!(shelved(find.fetch().unwrap()), expected, "fetched by {tree:?}");
+    let mut keys: Vec<R::Id> = find.keys().unwrap().iter().map(R::id_of).collect();
+    keys.sort();
+    assert!(keys.iter().eq(expected.keys()), "keys by {tree:?}");
+    assert_eq!(find.count().unwrap(), expected.len(), "counted by {tree:?}");
+}
+
+/// The store's figures, as far as the model knows them.
+pub(super) fn figures(store: &Store, world: &World) {
+    let stats = store.stats();
+    let pinned = world.pinned();
+    assert_eq!((stats.commits, stats.damage), (world.newest(), None));
+    assert_eq!((stats.oldest_pin, stats.pinned_commits), (pinned.first().copied(), pinned.len()));
+    assert_eq!((stats.refusals, stats.lost_flushes), (world.refusals, world.lost_flushes));
+    assert_eq!((stats.drop_panics, stats.observer_panics), (0, 0));
+    figures_of::<Payment>(&stats.collections[0], world, |commit| &world.at(commit).payments);
+    figures_of::<Flight>(&stats.collections[1], world, |commit| &world.at(commit).flights);
+}
+
+fn figures_of<'a, R: Subject>(stats: &CollectionStats, world: &World, at: impl Fn(Commit) -> &'a Shelf<R>) {
+    let newest = at(world.newest());
+    assert_eq!(stats.records, newest.len());
+    let distinct = |name: &&str| {
+        let at = R::FIELDS.iter().position(|field| field == name).unwrap();
+        let mut values: Vec<_> = newest.values().map(|(record, _)| record.see(at)).collect();
+        values.retain(|value| value.to_value() != memdex::Value::NULL);
+        let mut different: Vec<super::records::Val> = Vec::new();
+        values.into_iter().for_each(|v| {
+            if !different.iter().any(|d| d.same(&v)) {
+                different.push(v)
+            }
+        });
+        ((*name).to_owned(), different.len())
+    };
+    assert_eq!(stats.indexes, R::INDEXED.iter().map(distinct).collect::<Vec<_>>());
+    // Versions that a pin sees and that are not the newest. Each absence that a pin sees may be a tombstone.
+    let mut older: BTreeMap<(R::Id, Option<Commit>, Commit), ()> = BTreeMap::new();
+    for (id, pin) in R::ids().into_iter().flat_map(|id| world.pinned().into_iter().map(move |pin| (id.clone(), pin))) {
+        let begin = |commit| at(commit).get(&id).map(|(_, begin)| *begin);
+        match begin(pin) {
+            None => older.insert((id, None, pin), ()),
+            seen if seen == begin(world.newest()) => None,
+            seen => older.insert((id, seen, 0), ()),
+        };
+    }
+    let records = older.keys().filter(|(_, begin, _)| begin.is_some()).count();
+    assert!(
+        (records..=older.len()).contains(&stats.versions_kept),
+        "{} versions kept, not {records} to {}",
+        stats.versions_kept,
+        older.len()
+    );
+    assert!(stats.rows_used >= stats.records + stats.rows_free);
+    if pinned_nothing_older(world) {
+        assert_eq!((stats.versions_kept, stats.marks), (0, 0), "nothing is pinned, so nothing is kept");
+        assert_eq!(stats.rows_used, stats.records + stats.rows_free);
+    }
+}
+
+fn pinned_nothing_older(world: &World) -> bool {
+    world.pinned().iter().all(|pin| *pin == world.newest())
+}

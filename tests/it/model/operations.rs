@@ -1,0 +1,192 @@
+//! Random operations: every command there is, drawn as data, understood by the model and put to the store.
+
+use super::records::Subject;
+use memdex::{Batch, Cause, Collection, Commit, Receipt, Refusal, Refused, Writer, WriterError};
+use proptest::prelude::*;
+use proptest::sample::select;
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Verb {
+    Store,
+    Insert,
+    Update,
+    TryUpdate,
+    Upsert,
+    Delete,
+}
+
+/// Which commit a conditional form names.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Seen {
+    Right,
+    Wrong(Commit),
+}
+
+/// What the closure does.
+#[derive(Clone, Debug)]
+pub(super) enum Change<R: Subject> {
+    Nothing,
+    /// Takes all but the key from this record.
+    Fields(R),
+    Rekey(R::Id),
+    /// Changes the record, then refuses; a closure that can't refuse only changes it.
+    Refuse(R),
+}
+
+/// One operation, on the key of its record.
+#[derive(Clone, Debug)]
+pub(super) struct Op<R: Subject> {
+    pub verb: Verb,
+    pub seen: Option<Seen>,
+    pub record: R,
+    pub change: Change<R>,
+}
+
+/// Why the model refuses.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Fault {
+    KeyExists,
+    KeyMissing,
+    KeyChanged,
+    Stale { seen: Commit, now: Option<Commit> },
+    Closure,
+}
+
+impl Fault {
+    pub(super) fn is(&self, cause: &Cause) -> bool {
+        match (self, cause) {
+            (Fault::KeyExists, Cause::KeyExists)
+            | (Fault::KeyMissing, Cause::KeyMissing)
+            | (Fault::KeyChanged, Cause::KeyChanged { .. })
+            | (Fault::Closure, Cause::Closure(_)) => true,
+            (Fault::Stale { seen, now }, Cause::Stale { seen: told, now: found }) => seen == told && now == found,
+            _ => false,
+        }
+    }
+}
+
+impl<R: Subject> Change<R> {
+    fn any() -> BoxedStrategy<Self> {
+        prop_oneof![
+            2 => Just(Change::Nothing),
+            20 => R::any().prop_map(Change::Fields),
+            1 => select(R::ids()).prop_map(Change::Rekey),
+            1 => R::any().prop_map(Change::Refuse),
+        ]
+        .boxed()
+    }
+
+    /// Whether it does not refuse.
+    pub(super) fn apply(&self, record: &mut R) -> bool {
+        match self {
+            Change::Nothing => {}
+            Change::Fields(from) | Change::Refuse(from) => {
+                let id = record.id();
+                *record = from.clone();
+                record.set_id(id);
+            }
+            Change::Rekey(id) => record.set_id(id.clone()),
+        }
+        !matches!(self, Change::Refuse(_))
+    }
+
+    fn closure(&self) -> impl Fn(&mut R) + Send + 'static {
+        let change = self.clone();
+        move |record| {
+            change.apply(record);
+        }
+    }
+
+    fn try_closure(&self) -> impl Fn(&mut R) -> Result<(), &'static str> + Send + 'static {
+        let change = self.clone();
+        move |record| if change.apply(record) { Ok(()) } else { Err("the closure does not want to") }
+    }
+}
+
+impl<R: Subject> Op<R> {
+    pub(super) fn any() -> BoxedStrategy<Self> {
+        let verb = prop_oneof![
+            3 => Just(Verb::Store),
+            2 => Just(Verb::Insert),
+            2 => Just(Verb::Update),
+            1 => Just(Verb::TryUpdate),
+            3 => Just(Verb::Upsert),
+            4 => Just(Verb::Delete),
+        ];
+        let seen = prop_oneof![
+            8 => Just(None),
+            3 => Just(Some(Seen::Right)),
+            1 => (0..3_u64).prop_map(|off| Some(Seen::Wrong(off))),
+        ];
+        let op = |(verb, seen, record, change)| {
+            let conditional = !matches!(verb, Verb::Insert | Verb::Upsert);
+            Op { verb, seen: if conditional { seen } else { None }, record, change }
+        };
+        (verb, seen, R::any(), Change::any()).prop_map(op).boxed()
+    }
+
+    pub(super) fn id(&self) -> R::Id {
+        self.record.id()
+    }
+
+    /// Whether it brings a record, which can be mended.
+    pub(super) fn brings_record(&self) -> bool {
+        matches!(self.verb, Verb::Store | Verb::Insert | Verb::Upsert)
+    }
+
+    /// The name that descriptions give it.
+    pub(super) fn name(&self) -> &'static str {
+        match self.verb {
+            Verb::Store => "store",
+            Verb::Insert => "insert",
+            Verb::Update | Verb::TryUpdate => "update",
+            Verb::Upsert => "upsert",
+            Verb::Delete => "delete",
+        }
+    }
+}
+
+macro_rules! put {
+    ($name:ident: $gatherer:ty, $error:ty) => {
+        pub(super) fn $name<R: Subject>(
+            to: &mut $gatherer,
+            of: &Collection<R>,
+            op: &Op<R>,
+            seen: Commit,
+        ) -> Result<(), $error> {
+            let (id, record, change) = (op.id(), op.record.clone(), &op.change);
+            match (op.verb, op.seen.is_some()) {
+                (Verb::Store, false) => to.store(of, record),
+                (Verb::Store, true) => to.store_if(of, seen, record),
+                (Verb::Insert, _) => to.insert(of, record),
+                (Verb::Update, false) => to.update(of, id, change.closure()),
+                (Verb::Update, true) => to.update_if(of, seen, id, change.closure()),
+                (Verb::TryUpdate, false) => to.try_update(of, id, change.try_closure()),
+                (Verb::TryUpdate, true) => to.try_update_if(of, seen, id, change.try_closure()),
+                (Verb::Upsert, _) => to.upsert(of, record, change.closure()),
+                (Verb::Delete, false) => to.delete(of, id),
+                (Verb::Delete, true) => to.delete_if(of, seen, id),
+            }
+        }
+    };
+}
+
+put!(put_in_batch: Batch, Refusal);
+put!(put_in_writer: Writer, WriterError);
+
+/// The operation as a commit of its own.
+pub(super) fn alone<R: Subject>(of: &Collection<R>, op: &Op<R>, seen: Commit) -> Result<Receipt, Refused> {
+    let (id, record, change) = (op.id(), op.record.clone(), &op.change);
+    match (op.verb, op.seen.is_some()) {
+        (Verb::Store, false) => of.store(record),
+        (Verb::Store, true) => of.store_if(seen, record),
+        (Verb::Insert, _) => of.insert(record),
+        (Verb::Update, false) => of.update(id, change.closure()),
+        (Verb::Update, true) => of.update_if(seen, id, change.closure()),
+        (Verb::TryUpdate, false) => of.try_update(id, change.try_closure()),
+        (Verb::TryUpdate, true) => of.try_update_if(seen, id, change.try_closure()),
+        (Verb::Upsert, _) => of.upsert(record, change.closure()),
+        (Verb::Delete, false) => of.delete(id),
+        (Verb::Delete, true) => of.delete_if(seen, id),
+    }
+}

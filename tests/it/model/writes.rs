@@ -1,0 +1,200 @@
+//! Puts the model's attempts to the store, in every way in which a batch can be committed, and follows each through its
+//! refusals: what is told, that nothing has changed, that the batch comes back as it was, and that it can be mended.
+
+use super::Race;
+use super::operations::{Op, alone, put_in_batch, put_in_writer};
+use super::records::{Flight, Payment, Subject};
+use super::reference::{AnyOp, Attempt, End, How, Mend, Outcome, Pendings, Placed, Round, World};
+use memdex::{Batch, Collection, Counts, Receipt, Refusal, Refused, Writer, WriterError};
+
+/// A batch, or the buffer of a writer.
+enum Bearer<'a> {
+    Batch(Batch),
+    Writer(&'a mut Writer),
+}
+
+impl Bearer<'_> {
+    fn batch(&mut self) -> &mut Batch {
+        match self {
+            Bearer::Batch(batch) => batch,
+            Bearer::Writer(writer) => writer.batch_mut(),
+        }
+    }
+
+    /// The receipt, or what bears the operations after the refusal that the model foretells.
+    fn commit(self, foretold: Option<&Round>) -> Result<Receipt, Self> {
+        match self {
+            Bearer::Batch(batch) => batch.commit().map_err(|refused| Bearer::of(refused, foretold)),
+            Bearer::Writer(writer) => match writer.flush() {
+                Ok(receipt) => Ok(receipt),
+                Err(refusal) => {
+                    is_foretold(&refusal, foretold);
+                    Err(Bearer::Writer(writer))
+                }
+            },
+        }
+    }
+
+    fn of(refused: Refused, foretold: Option<&Round>) -> Self {
+        is_foretold(refused.refusal(), foretold);
+        Bearer::Batch(refused.into_batch())
+    }
+}
+
+fn is_foretold(refusal: &Refusal, foretold: Option<&Round>) {
+    let Some(round) = foretold else { panic!("the model does not refuse, the store says: {refusal}") };
+    let told = |(position, fault): &(usize, super::operations::Fault)| {
+        refusal.position() == Some(*position) && fault.is(refusal.cause())
+    };
+    assert!(round.faults.iter().any(told), "the model refuses {:?}, the store says: {refusal}", round.faults);
+}
+
+impl Race {
+    /// One batch: by hand, by a closure, or of a single command.
+    pub(super) fn write(&self, world: &World, attempt: &Attempt, how: How) {
+        let first = attempt.rounds.first();
+        let result = match (how, &attempt.ops[..]) {
+            (How::Single, [Placed { seen, op: AnyOp::Payment(op), .. }]) => alone(&self.payments, op, *seen),
+            (How::Single, [Placed { seen, op: AnyOp::Flight(op), .. }]) => alone(&self.flights, op, *seen),
+            (How::Closure, ops) => self.store.commit(|batch| ops.iter().try_for_each(|placed| self.put(batch, placed))),
+            (_, ops) => {
+                let mut batch = self.store.batch();
+                ops.iter().for_each(|placed| self.put(&mut batch, placed).unwrap());
+                is_pending(&batch, &self.payments, &attempt.payments);
+                is_pending(&batch, &self.flights, &attempt.flights);
+                batch.commit()
+            }
+        };
+        self.follow(world, attempt, result.map_err(|refused| Bearer::of(refused, first)));
+    }
+
+    fn put(&self, batch: &mut Batch, Placed { seen, op, .. }: &Placed) -> Result<(), Refusal> {
+        match op {
+            AnyOp::Payment(op) => put_in_batch(batch, &self.payments, op, *seen),
+            AnyOp::Flight(op) => put_in_batch(batch, &self.flights, op, *seen),
+        }
+    }
+
+    fn put_in_writer(&self, writer: &mut Writer, Placed { seen, op, .. }: &Placed) -> Result<(), WriterError> {
+        match op {
+            AnyOp::Payment(op) => put_in_writer(writer, &self.payments, op, *seen),
+            AnyOp::Flight(op) => put_in_writer(writer, &self.flights, op, *seen),
+        }
+    }
+
+    /// Through a writer, which flushes when `bulk` operations have gathered; in groups that no flush may part.
+    pub(super) fn write_in_bulk(&self, world: &World, bulk: usize, group: usize, end: End) {
+        let mut writer = self.store.writer().bulk_size(bulk);
+        for attempt in &world.attempts {
+            let mut refused = false;
+            let counts = writer.counts();
+            for unit in attempt.ops.chunks(group) {
+                let done = if let [alone] = unit {
+                    self.put_in_writer(&mut writer, alone)
+                } else {
+                    let buffered = writer.len();
+                    let broken = writer.group(|batch| {
+                        unit.iter().try_for_each(|placed| self.put(batch, placed))?;
+                        Err(Refusal::because("a group that thinks better of it"))
+                    });
+                    assert!(matches!(broken, Err(WriterError::NotTaken(_))));
+                    assert_eq!(writer.len(), buffered, "what a refused group has added is taken out again");
+                    writer.group(|batch| unit.iter().try_for_each(|placed| self.put(batch, placed)))
+                };
+                refused = match done {
+                    Ok(()) => false,
+                    Err(WriterError::NotFlushed(refusal)) => {
+                        is_foretold(&refusal, attempt.rounds.first());
+                        true
+                    }
+                    Err(other) => panic!("{other}"),
+                };
+            }
+            if refused {
+                self.follow(world, attempt, Err(Bearer::Writer(&mut writer)));
+            } else if attempt.ops.len() >= bulk {
+                assert!(writer.is_empty() && attempt.rounds.is_empty());
+                let mut expected = counts;
+                if let Outcome::Committed(counts) = attempt.outcome {
+                    expected += counts;
+                }
+                assert_eq!(writer.counts(), expected);
+            } else {
+                assert_eq!(writer.len(), attempt.ops.len());
+                return self.end(world, attempt, writer, end);
+            }
+        }
+        assert!(writer.is_empty());
+    }
+
+    fn end(&self, world: &World, attempt: &Attempt, mut writer: Writer, end: End) {
+        match end {
+            End::Dropped => drop(writer),
+            End::TakenBack => self.is_as_added(&writer.take(), attempt),
+            End::Flushed => self.follow(world, attempt, Bearer::Writer(&mut writer).commit(attempt.rounds.first())),
+        }
+    }
+
+    /// Mends and commits again, until the model says how it ends.
+    fn follow(&self, world: &World, attempt: &Attempt, mut result: Result<Receipt, Bearer<'_>>) {
+        for (number, round) in attempt.rounds.iter().enumerate() {
+            let Err(mut bearer) = result else { panic!("the model refuses {:?}", round.faults) };
+            if number == 0 {
+                self.is_as_added(bearer.batch(), attempt);
+            }
+            self.is_as_of(world, attempt.before);
+            for (position, mend) in &round.mends {
+                match &attempt.ops[*position].op {
+                    AnyOp::Payment(op) => mended(bearer.batch(), &self.payments, *position, op, *mend),
+                    AnyOp::Flight(op) => mended(bearer.batch(), &self.flights, *position, op, *mend),
+                }
+            }
+            result = bearer.commit(attempt.rounds.get(number + 1));
+        }
+        let Ok(receipt) = result else { unreachable!("a refusal that is not foretold has panicked") };
+        let (commit, counts) = match attempt.outcome {
+            Outcome::Committed(counts) => (attempt.before + 1, counts),
+            Outcome::Empty | Outcome::Gone => (attempt.before, Counts::default()),
+        };
+        assert_eq!((receipt.commit, receipt.counts), (commit, counts));
+        self.is_as_of(world, commit);
+    }
+
+    /// Whether the batch describes its operations as they were added.
+    fn is_as_added(&self, batch: &Batch, attempt: &Attempt) {
+        let infos = batch.operations();
+        assert_eq!((batch.len(), infos.len()), (attempt.ops.len(), attempt.ops.len()));
+        for (info, Placed { position, op, .. }) in infos.iter().zip(&attempt.ops) {
+            let (name, collection, same_key) = match op {
+                AnyOp::Payment(op) => (op.name(), self.payments.name(), Payment::id_of(&info.key) == op.id()),
+                AnyOp::Flight(op) => (op.name(), self.flights.name(), Flight::id_of(&info.key) == op.id()),
+            };
+            assert_eq!((info.position, info.operation, &*info.collection), (*position, name, collection));
+            assert!(same_key, "{info:?} is not {op:?}");
+        }
+    }
+}
+
+fn is_pending<R: Subject>(batch: &Batch, collection: &Collection<R>, pendings: &Pendings<R>) {
+    for (id, expected) in pendings {
+        match (batch.get(collection, id.clone()), expected) {
+            (Ok(found), Ok(expected)) => assert_eq!(found.as_deref(), expected.as_ref(), "pending at {id:?}"),
+            (Err(refusal), Err(position)) => assert_eq!(refusal.position(), Some(*position), "{refusal}"),
+            (found, expected) => panic!("pending at {id:?} is {found:?}, not {expected:?}"),
+        }
+    }
+}
+
+fn mended<R: Subject>(batch: &mut Batch, collection: &Collection<R>, position: usize, op: &Op<R>, mend: Mend) {
+    match mend {
+        Mend::Rename(number) => {
+            assert!(batch.mend(collection, position, |record| record.set_id(R::ids()[number].clone())).unwrap());
+        }
+        Mend::Remove => {
+            let taken = batch.remove(position).expect("it is still there");
+            assert_eq!((taken.info.position, taken.info.operation), (position, op.name()));
+            assert_eq!(taken.into_record::<R>().is_some(), op.brings_record());
+            assert!(batch.remove(position).is_none());
+        }
+    }
+}

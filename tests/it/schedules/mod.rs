@@ -1,0 +1,235 @@
+//! The engine's real commit, settle, get and query code under a concurrency checker: random schedules, and PCT ones,
+//! which find rare line-ups of few steps. Directed scenarios, since random batches rarely line several commits up behind
+//! one read.
+//!
+//! `RUSTFLAGS="--cfg memdex_shuttle" cargo test --release --test it schedules`; `SCHEDULES=100000` for more of them.
+//! Shuttle explores sequential consistency; which orderings pin and publish need is checked with loom in the library.
+
+mod world;
+
+use self::world::{KEYS, World, questions};
+use memdex::{Commit, Snapshot};
+use shuttle::rand::{Rng, thread_rng};
+use shuttle::thread::{self, JoinHandle};
+
+/// Runs a scenario on that many random and as many PCT schedules.
+fn explore(scenario: fn()) {
+    let schedules = std::env::var("SCHEDULES").ok().and_then(|n| n.parse().ok()).unwrap_or(5_000);
+    shuttle::check_random(scenario, schedules);
+    shuttle::check_pct(scenario, schedules, 3);
+}
+
+fn spawn(world: &World, run: impl FnOnce(World) + Send + 'static) -> JoinHandle<()> {
+    let world = world.clone();
+    thread::spawn(move || run(world))
+}
+
+fn join(world: &World, threads: impl IntoIterator<Item = JoinHandle<()>>) {
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    world.check_at_rest();
+}
+
+/// Everything at once, two writers among it.
+#[test]
+fn mixed() {
+    explore(|| {
+        let world = World::new();
+        let writer = |commits| move |world: World| (0..commits).for_each(|_| world.random_commit());
+        let reader = |world: World| {
+            let mut seen: Commit = 0;
+            for _ in 0..2 {
+                let choice = thread_rng().gen_range(0..4);
+                if choice == 0 {
+                    seen = world.check_get(thread_rng().gen_range(0..KEYS), seen);
+                    continue;
+                }
+                if choice == 1 {
+                    seen = world.check_len(seen);
+                    continue;
+                }
+                let snapshot = world.store.snapshot();
+                assert!(snapshot.commit() >= seen, "a session went back in time");
+                seen = snapshot.commit();
+                world.check_random_question(&snapshot);
+                world.check_random_question(&snapshot);
+            }
+        };
+        let threads =
+            [spawn(&world, writer(3)), spawn(&world, writer(1)), spawn(&world, reader), spawn(&world, reader)];
+        join(&world, threads);
+    });
+}
+
+/// One key that is always there, replaced again and again under gets that pin nothing.
+#[test]
+fn hot_key() {
+    explore(|| {
+        let world = World::new();
+        world.put(&[(0, 0, 0)]);
+        let writer = spawn(&world, |world| (0..5).for_each(|_| world.put(&[(0, thread_rng().gen_range(0..2), 0)])));
+        let reader = spawn(&world, |world| {
+            (0..3).fold(0, |seen, _| world.check_get(0, seen));
+        });
+        join(&world, [writer, reader]);
+    });
+}
+
+/// A key deleted and inserted anew, its row given to others, under snapshots and gets.
+#[test]
+fn reuse() {
+    explore(|| {
+        let world = World::new();
+        world.put(&[(0, 0, 0), (1, 1, 1)]);
+        let writer = spawn(&world, |world| {
+            for _ in 0..5 {
+                let key = thread_rng().gen_range(0..KEYS);
+                if thread_rng().gen_range(0..2) == 0 {
+                    world.put(&[(key, 0, 1)]);
+                } else {
+                    world.left.delete(key).unwrap();
+                }
+            }
+        });
+        let reader = |world: World| {
+            let snapshot = world.store.snapshot();
+            world.check_random_question(&snapshot);
+            world.check_keys(&snapshot);
+            let seen = snapshot.commit();
+            drop(snapshot);
+            world.check_get(0, seen);
+        };
+        let threads = [writer, spawn(&world, reader), spawn(&world, reader)];
+        join(&world, threads);
+    });
+}
+
+/// Snapshots of different ages held through many commits: what is kept for whom, merged marks, rows that keep changing.
+/// Three readers for two slots: one of them overflows.
+#[test]
+fn long_snapshots() {
+    explore(|| {
+        let world = World::new();
+        world.put(&[(0, 0, 0), (1, 0, 1)]);
+        let writer = spawn(&world, |world| (0..6).for_each(|_| world.random_commit()));
+        let reader = |world: World| {
+            let snapshot = world.store.snapshot();
+            for _ in 0..2 {
+                world.check_random_question(&snapshot);
+                thread::yield_now();
+            }
+            world.check_keys(&snapshot);
+        };
+        let readers: Vec<_> = (0..3).map(|_| spawn(&world, reader)).collect();
+        join(&world, readers.into_iter().chain([writer]));
+    });
+}
+
+/// Both collections in each commit: a reader never sees one without the other.
+#[test]
+fn two_collections() {
+    explore(|| {
+        let world = World::new();
+        let writer = |world: World| {
+            for key in 0..3 {
+                let item = world.random_item(key % 2);
+                world
+                    .store
+                    .commit(|batch| {
+                        batch.store(&world.left, item.clone())?;
+                        if key == 2 { batch.delete(&world.right, 0) } else { batch.store(&world.right, item) }
+                    })
+                    .unwrap();
+            }
+        };
+        let reader = |world: World| {
+            let snapshot = world.store.snapshot();
+            let right = snapshot.of(&world.right).get_many([0, 1]);
+            let left = snapshot.of(&world.left).get_many([0, 1]);
+            if snapshot.commit() < 3 {
+                assert_eq!(left, right, "at {}", snapshot.commit());
+            }
+            questions().iter().take(3).for_each(|question| world.check_question(&snapshot, question));
+        };
+        join(&world, [spawn(&world, writer), spawn(&world, reader), spawn(&world, reader)]);
+    });
+}
+
+/// Clones of a snapshot share its pin: the last one to go, wherever that is, gives it back.
+#[test]
+fn shared_snapshots() {
+    explore(|| {
+        let world = World::new();
+        world.put(&[(0, 0, 0), (1, 1, 0)]);
+        let snapshot = world.store.snapshot();
+        let reader = |snapshot: Snapshot| {
+            move |world: World| {
+                world.check_random_question(&snapshot);
+                drop(snapshot.clone());
+                world.check_keys(&snapshot);
+            }
+        };
+        let readers = [spawn(&world, reader(snapshot.clone())), spawn(&world, reader(snapshot))];
+        let writer = spawn(&world, |world| {
+            world.put(&[(0, 1, 1)]);
+            world.left.delete(1).unwrap();
+            world.put(&[(2, 0, 0)]);
+        });
+        join(&world, readers.into_iter().chain([writer]));
+    });
+}
+
+/// A snapshot dropped while a commit is under way, and no commit after it: what it held up must go all the same.
+#[test]
+fn last_pin_dropped_beside_the_last_commit() {
+    explore(|| {
+        let world = World::new();
+        world.put(&[(0, 0, 0)]);
+        let snapshot = world.store.snapshot();
+        let reader = spawn(&world, move |world| {
+            let later = world.store.snapshot();
+            drop(snapshot);
+            drop(later);
+        });
+        let writer = spawn(&world, |world| {
+            world.put(&[(0, 1, 0)]);
+            world.left.delete(0).unwrap();
+        });
+        join(&world, [reader, writer]);
+    });
+}
+
+/// More pins at once than there are slots, taken and given back while commits go on.
+#[test]
+fn slots_overflow() {
+    explore(|| {
+        let world = World::new();
+        world.put(&[(0, 0, 0)]);
+        let writer = spawn(&world, |world| (0..3).for_each(|n| world.put(&[(0, n % 2, 1), (1 + n % 2, 0, 0)])));
+        let reader = |world: World| {
+            let first = world.store.snapshot();
+            let second = world.store.snapshot();
+            assert!(first.commit() <= second.commit());
+            world.check_question(&first, &questions()[0]);
+            drop(first);
+            world.check_question(&second, &questions()[2]);
+        };
+        let readers: Vec<_> = (0..2).map(|_| spawn(&world, reader)).collect();
+        join(&world, readers.into_iter().chain([writer]));
+    });
+}
+
+/// A value loses its last row and gains another, so that its posting goes and comes, under queries for it.
+#[test]
+fn emptied_values() {
+    explore(|| {
+        let world = World::new();
+        world.put(&[(0, 0, 0)]);
+        let writer = spawn(&world, |world| [1, 0, 1, 0].iter().for_each(|a| world.put(&[(0, *a, 1 - *a)])));
+        let reader = |world: World| {
+            let snapshot = world.store.snapshot();
+            world.check_question(&snapshot, &questions()[thread_rng().gen_range(0..5)]);
+            world.check_question(&snapshot, &questions()[thread_rng().gen_range(0..5)]);
+        };
+        join(&world, [writer, spawn(&world, reader), spawn(&world, reader)]);
+    });
+}

@@ -1,0 +1,223 @@
+//! What the scenarios share: a small store, the truth of each commit, and the checks against it.
+//!
+//! The truth is written by an observer between mark and publish, under the commit lock: whoever can see a commit finds
+//! its truth. It sits behind `std`'s locks, which the checker does not schedule, so it adds no interleavings.
+
+use memdex::{
+    Collection, Commit, CommitInfo, CommitObserver, Filter, Handle, Record, RecordChange, Refusal, Snapshot, Store,
+    field,
+};
+use shuttle::rand::{Rng, thread_rng};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
+
+pub(super) const KEYS: u8 = 3;
+const VALUES: u8 = 2;
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Record)]
+pub(super) struct Item {
+    #[record(key)]
+    pub(super) key: u8,
+    #[record(index)]
+    pub(super) a: u8,
+    #[record(index)]
+    pub(super) b: u8,
+    /// As `b`, but found by scan.
+    #[record(field)]
+    pub(super) c: u8,
+    /// Another one each time, so that every state of a key is told apart.
+    pub(super) stamp: u32,
+}
+
+/// The state after one commit, by collection and key.
+pub(super) type State = BTreeMap<(&'static str, u8), Item>;
+
+/// Both collections hold items.
+pub(super) const NAMES: [&str; 2] = ["left", "right"];
+
+pub(super) struct Truth {
+    states: Mutex<Vec<State>>,
+    /// The commits in the order in which the feed told of them.
+    told: Mutex<Vec<Commit>>,
+}
+
+impl CommitObserver for Truth {
+    fn invalidate(&self, commit: &CommitInfo) {
+        let mut states = self.states.lock().unwrap();
+        assert_eq!(states.len() as Commit, commit.number(), "commits come in order");
+        let mut state = states.last().unwrap().clone();
+        for name in NAMES {
+            for RecordChange { before, after, .. } in commit.changes::<Item>(name) {
+                let key = before.as_ref().or(after.as_ref()).unwrap().key;
+                let was = state.remove(&(name, key));
+                assert_eq!(was.as_ref(), before.as_deref(), "the feed knows the record before");
+                after.iter().for_each(|item| {
+                    state.insert((name, key), Item::clone(item));
+                });
+            }
+        }
+        states.push(state);
+    }
+
+    fn committed(&self, commit: &CommitInfo) {
+        self.told.lock().unwrap().push(commit.number());
+    }
+}
+
+#[derive(Clone)]
+pub(super) struct World {
+    pub(super) store: Store,
+    pub(super) left: Collection<Item>,
+    pub(super) right: Collection<Item>,
+    truth: Arc<Truth>,
+    stamps: Arc<AtomicU32>,
+}
+
+/// A predicate in two forms: as the store is asked, and as the truth is.
+pub(super) struct Question {
+    pub(super) filter: Filter<Item>,
+    pub(super) holds: fn(&Item) -> bool,
+}
+
+pub(super) fn questions() -> Vec<Question> {
+    let question = |filter, holds| Question { filter, holds };
+    vec![
+        question(item::A.eq(0) & item::B.eq(0), |i| i.a == 0 && i.b == 0),
+        question(item::A.eq(0) | item::B.eq(0), |i| i.a == 0 || i.b == 0),
+        question(!item::A.eq(0) & !item::B.eq(0), |i| i.a != 0 && i.b != 0),
+        question(item::A.ne(0) | item::B.is_in([0, 1]), |_| true),
+        question(item::A.eq(1) & item::C.eq(1), |i| i.a == 1 && i.c == 1),
+        question(field("c").eq(0).into(), |i| i.c == 0),
+        question(Filter::all(), |_| true),
+    ]
+}
+
+impl World {
+    pub(super) fn new() -> Self {
+        let store = Store::new();
+        let (left, right) = (store.collection("left").unwrap(), store.collection("right").unwrap());
+        let truth = Arc::new(Truth { states: Mutex::new(vec![State::new()]), told: Mutex::new(Vec::new()) });
+        store.observe(truth.clone());
+        World { store, left, right, truth, stamps: Arc::default() }
+    }
+
+    pub(super) fn item(&self, key: u8, a: u8, b: u8) -> Item {
+        Item { key, a, b, c: b, stamp: self.stamps.fetch_add(1, Relaxed) }
+    }
+
+    pub(super) fn random_item(&self, key: u8) -> Item {
+        let mut rng = thread_rng();
+        self.item(key, rng.gen_range(0..VALUES), rng.gen_range(0..VALUES))
+    }
+
+    pub(super) fn put(&self, items: &[(u8, u8, u8)]) {
+        let store_all = |batch: &mut memdex::Batch| {
+            items.iter().try_for_each(|(key, a, b)| batch.store(&self.left, self.item(*key, *a, *b)))
+        };
+        self.store.commit(store_all).unwrap();
+    }
+
+    /// One or two random operations.
+    pub(super) fn random_commit(&self) {
+        let operations = thread_rng().gen_range(1..=2);
+        let gather = |batch: &mut memdex::Batch| (0..operations).try_for_each(|_| self.random_operation(batch));
+        self.store.commit(gather).unwrap();
+    }
+
+    fn random_operation(&self, batch: &mut memdex::Batch) -> Result<(), Refusal> {
+        let key = thread_rng().gen_range(0..KEYS);
+        let item = self.random_item(key);
+        match thread_rng().gen_range(0..4) {
+            0 => batch.delete(&self.left, key),
+            1 => {
+                let stamp = item.stamp;
+                batch.upsert(&self.left, item, move |item| {
+                    item.a = 1 - item.a;
+                    item.stamp = stamp;
+                })
+            }
+            _ => batch.store(&self.left, item),
+        }
+    }
+
+    fn state(&self, commit: Commit) -> State {
+        self.truth.states.lock().unwrap()[commit as usize].clone()
+    }
+
+    /// Every form of one query over both collections, as of a snapshot.
+    pub(super) fn check_question(&self, snapshot: &Snapshot, question: &Question) {
+        let state = self.state(snapshot.commit());
+        for (name, collection) in [("left", &self.left), ("right", &self.right)] {
+            let of_name = state.iter().filter(|((of, _), _)| *of == name).map(|(_, item)| item);
+            let expected: Vec<&Item> = of_name.filter(|item| (question.holds)(item)).collect();
+            let find = snapshot.of(collection).find(question.filter.clone());
+            let mut items: Vec<Handle<Item>> = find.fetch().unwrap();
+            items.sort_by(|x, y| x.key.cmp(&y.key));
+            let got: Vec<&Item> = items.iter().map(|item| &**item).collect();
+            assert_eq!(got, expected, "{name} at {}: {:?}", snapshot.commit(), question.filter);
+            assert_eq!(find.count().unwrap(), expected.len(), "{name} at {}: {:?}", snapshot.commit(), question.filter);
+        }
+    }
+
+    pub(super) fn check_random_question(&self, snapshot: &Snapshot) {
+        let mut questions = questions();
+        self.check_question(snapshot, &questions.swap_remove(thread_rng().gen_range(0..questions.len())));
+    }
+
+    /// Look-ups by key, length and iteration, as of a snapshot.
+    pub(super) fn check_keys(&self, snapshot: &Snapshot) {
+        let state = self.state(snapshot.commit());
+        let view = snapshot.of(&self.left);
+        let left: Vec<&Item> = state.iter().filter(|((of, _), _)| *of == "left").map(|(_, item)| item).collect();
+        let many = view.get_many(0..KEYS);
+        let got: Vec<&Item> = many.iter().flatten().map(|item| &**item).collect();
+        assert_eq!(got, left, "get_many at {}", snapshot.commit());
+        assert_eq!(view.len(), left.len(), "len at {}", snapshot.commit());
+        let mut all: Vec<Handle<Item>> = view.iter().collect();
+        all.sort_by(|x, y| x.key.cmp(&y.key));
+        assert_eq!(all.iter().map(|item| &**item).collect::<Vec<_>>(), left, "iter at {}", snapshot.commit());
+    }
+
+    /// A get that pins nothing shows the state of some commit from `seen` on. Gives the first such commit.
+    pub(super) fn check_get(&self, key: u8, seen: Commit) -> Commit {
+        let from = self.store.newest_commit().max(seen);
+        let got = if thread_rng().gen_range(0..2) == 0 {
+            self.left.get(key).map(|item| Item::clone(&item))
+        } else {
+            self.left.get_with(key, Item::clone)
+        };
+        let to = self.store.newest_commit();
+        let at = (from..=to).find(|commit| self.state(*commit).get(&("left", key)) == got.as_ref());
+        at.unwrap_or_else(|| panic!("get of {key} between {from} and {to}: {got:?}"))
+    }
+
+    /// The length, unpinned, is that of some commit from `seen` on. Gives the first such commit.
+    pub(super) fn check_len(&self, seen: Commit) -> Commit {
+        let from = self.store.newest_commit().max(seen);
+        let got = self.left.len();
+        let to = self.store.newest_commit();
+        let len = |commit| self.state(commit).keys().filter(|(of, _)| *of == "left").count();
+        (from..=to).find(|commit| len(*commit) == got).unwrap_or_else(|| panic!("len between {from} and {to}: {got}"))
+    }
+
+    /// Once nobody reads, nothing is left to settle, although no commit followed; and every structure agrees.
+    pub(super) fn check_at_rest(&self) {
+        let stats = self.store.stats();
+        assert_eq!(stats.oldest_pin, None);
+        assert_eq!(stats.damage, None);
+        for collection in &stats.collections {
+            assert_eq!(
+                (collection.versions_kept, collection.marks),
+                (0, 0),
+                "all settles once nobody reads: {stats:?}"
+            );
+        }
+        self.store.verify().unwrap();
+        let told = self.truth.told.lock().unwrap().clone();
+        assert_eq!(told, (1..=stats.commits).collect::<Vec<_>>(), "the feed tells of each commit once, in order");
+        let snapshot = self.store.snapshot();
+        self.check_keys(&snapshot);
+        questions().iter().for_each(|question| self.check_question(&snapshot, question));
+    }
+}

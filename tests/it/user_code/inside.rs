@@ -1,0 +1,211 @@
+//! The store called from inside user code that it has called: writes are refused at once and reads work, while another
+//! thread writes; what a snapshot dropped there has held up is settled when the call ends.
+
+use super::observers::Witness;
+use super::{Bed, Call, watched};
+use memdex::{Cause, Collection, Refused, Store, VerifyError, WriterError, field};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::mpsc::channel;
+use std::time::Duration;
+
+/// Where user code runs inside a call of the store.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Place {
+    UpdateClosure,
+    Clone,
+    KeyExtractor,
+    FieldExtractor,
+    /// Of a record that a query looks at.
+    FieldExtractorOfAScan,
+    GetWith,
+    Invalidate,
+    Committed,
+    /// Of a record that a commit displaces.
+    Drop,
+    /// Of a record that a snapshot has held up.
+    DropWithASnapshot,
+}
+
+const PLACES: [Place; 10] = [
+    Place::UpdateClosure,
+    Place::Clone,
+    Place::KeyExtractor,
+    Place::FieldExtractor,
+    Place::FieldExtractorOfAScan,
+    Place::GetWith,
+    Place::Invalidate,
+    Place::Committed,
+    Place::Drop,
+    Place::DropWithASnapshot,
+];
+
+/// Runs `act` once inside user code. The key concerned is 1.
+fn at(place: Place, bed: &Bed, act: impl FnOnce() + Send + 'static) {
+    let call = match place {
+        Place::GetWith => return bed.people.get_with(1, |_| act()).unwrap(),
+        Place::UpdateClosure => Call::Closure,
+        Place::Clone => Call::Clone,
+        Place::KeyExtractor => Call::Key,
+        Place::FieldExtractor | Place::FieldExtractorOfAScan => Call::Field,
+        Place::Invalidate => Call::Invalidate,
+        Place::Committed => Call::Committed,
+        Place::Drop | Place::DropWithASnapshot => Call::Drop,
+    };
+    let held = (place == Place::DropWithASnapshot).then(|| {
+        let held = bed.store.snapshot();
+        bed.people.update(1, |person| person.score += 1).unwrap();
+        held
+    });
+    bed.hooks.set(call, 1, act);
+    match place {
+        Place::FieldExtractorOfAScan => drop(bed.people.find(field("score").eq(-1)).fetch().unwrap()),
+        Place::DropWithASnapshot => drop(held),
+        _ => {
+            let hooks = bed.hooks.clone();
+            let closure = move |person: &mut super::Unruly| {
+                hooks.called(Call::Closure);
+                person.score += 1;
+            };
+            bed.people.update(1, closure).unwrap();
+        }
+    }
+}
+
+/// Has commits told only where that is the question: they hold on to what was displaced, see `observers.rs`.
+fn observe(place: Place, bed: &Bed) {
+    if matches!(place, Place::Invalidate | Place::Committed) {
+        Witness::of(bed);
+    }
+}
+
+/// For each place: a store, an observer, and `act` in that place; a watchdog over all of it.
+fn in_every_place(act: impl Fn(Place, &Store, &Collection<super::Unruly>) + Copy + Send + 'static, busy: bool) {
+    for place in PLACES {
+        watched(&format!("{place:?}"), move || {
+            let bed = Arc::new(Bed::new());
+            observe(place, &bed);
+            let stop = Arc::new(AtomicBool::new(false));
+            let writer = busy.then(|| {
+                let (bed, stop) = (bed.clone(), stop.clone());
+                std::thread::spawn(move || {
+                    while !stop.load(SeqCst) {
+                        bed.store
+                            .commit(|batch| (1..=4).try_for_each(|id| batch.update(&bed.people, id, |p| p.score += 1)))
+                            .unwrap();
+                    }
+                })
+            });
+            for _ in 0..if busy { 20 } else { 1 } {
+                let (done, is_done) = channel();
+                let (store, people) = (bed.store.clone(), bed.people.clone());
+                at(place, &bed, move || {
+                    act(place, &store, &people);
+                    done.send(()).unwrap();
+                });
+                // Another thread may have been the one to do it.
+                is_done.recv_timeout(Duration::from_secs(20)).unwrap_or_else(|error| panic!("{place:?}: {error}"));
+            }
+            stop.store(true, SeqCst);
+            writer.into_iter().for_each(|writer| writer.join().unwrap());
+            bed.is_well();
+            let stats = bed.stats();
+            assert_eq!((stats.observer_panics, stats.drop_panics), (0, 0));
+        });
+    }
+}
+
+#[test]
+fn writes_are_refused_at_once() {
+    in_every_place(
+        |place, store, people| {
+            let refused = |result: Result<memdex::Receipt, Refused>| {
+                let refused = result.expect_err("a write from inside user code");
+                assert!(matches!(refused.cause(), Cause::InsideUserCode), "{place:?}: {refused}");
+            };
+            refused(people.delete(2));
+            refused(people.update(1, |person| person.score = 0));
+            refused(store.commit(|batch| batch.delete(people, 3)));
+            let mut writer = store.writer().bulk_size(1);
+            let error = writer.delete(people, 4).unwrap_err();
+            assert!(
+                matches!(&error, WriterError::NotFlushed(r) if matches!(r.cause(), Cause::InsideUserCode)),
+                "{error}"
+            );
+            assert_eq!(writer.take().len(), 1);
+            assert_eq!(people.len(), 4);
+        },
+        false,
+    );
+}
+
+#[test]
+fn reads_work_while_another_thread_writes() {
+    in_every_place(
+        |place, store, people| {
+            for id in 1..=4 {
+                assert_eq!(people.get(id).unwrap().id, id);
+                let nested = people.get_with(id, |outer| people.get_with(1, |inner| (outer.id, inner.id)).unwrap());
+                assert_eq!(nested, Some((id, 1)));
+            }
+            assert!(people.get(10).is_none() && !people.contains(11));
+            assert_eq!(people.get_many(1..=5).iter().flatten().count(), 4);
+            assert_eq!(people.find(field("team").eq("red")).count(), Ok(2));
+            assert_eq!(people.find(field("score").ne(-1)).fetch().unwrap().len(), 4);
+            assert_eq!((people.len(), people.iter().count()), (4, 4));
+            let now = store.snapshot();
+            let sum = || now.of(people).iter().map(|person| person.score).sum::<i64>();
+            assert_eq!((sum(), now.of(people).len()), (sum(), 4));
+            drop(now);
+            assert_eq!(store.verify(), Err(VerifyError::InsideUserCode));
+            assert_eq!(store.collection::<super::Unruly>("people").unwrap().len(), 4);
+            // See `figures_can_be_asked_for_inside_get_with` below.
+            if place != Place::GetWith {
+                assert_eq!(store.stats().collections[0].records, 4);
+            }
+        },
+        true,
+    );
+}
+
+/// Known to fail: the figures ask for a second plain guard of the shard, and wait behind the writer, who waits for the
+/// first.
+#[test]
+fn figures_can_be_asked_for_inside_get_with() {
+    watched("stats in get_with", || {
+        let bed = Arc::new(Bed::new());
+        let writer = bed.people.get_with(1, |_| {
+            let of_writer = bed.clone();
+            let writer = std::thread::spawn(move || of_writer.people.delete(1).unwrap());
+            // Until it waits for this key's shard, most likely. Should it be late, the test shows nothing, and passes.
+            std::thread::sleep(Duration::from_millis(200));
+            assert_eq!(bed.stats().collections[0].records, 4);
+            writer
+        });
+        writer.unwrap().join().unwrap();
+        bed.is_well();
+    });
+}
+
+#[test]
+fn a_snapshot_dropped_inside_is_settled_when_the_call_ends() {
+    for place in PLACES {
+        watched(&format!("{place:?}"), move || {
+            let bed = Bed::new();
+            observe(place, &bed);
+            let held = bed.store.snapshot();
+            bed.people.update(2, |person| person.score = 1).unwrap();
+            bed.people.delete(3).unwrap();
+            assert_eq!(bed.stats().collections[0].versions_kept, 2);
+            let store = bed.store.clone();
+            at(place, &bed, move || {
+                drop(held);
+                assert_eq!(store.stats().oldest_pin.is_some(), matches!(place, Place::FieldExtractorOfAScan));
+            });
+            let stats = bed.stats();
+            assert_eq!((stats.oldest_pin, stats.collections[0].versions_kept), (None, 0), "{place:?}");
+            assert_eq!((stats.collections[0].marks, stats.drop_panics), (0, 0), "{place:?}");
+            bed.is_well();
+        });
+    }
+}

@@ -1,0 +1,80 @@
+//! Observers that panic: the commit stands, the panic is counted, the other observers are told.
+
+use super::{Bed, Call, Hooks};
+use memdex::{Cause, CommitInfo, CommitObserver};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex};
+
+/// An observer that does what the hooks say, and remembers what it was told.
+#[derive(Default)]
+pub(super) struct Witness {
+    hooks: Hooks,
+    told: Mutex<Vec<(Call, u64)>>,
+}
+
+impl Witness {
+    pub(super) fn of(bed: &Bed) -> Arc<Self> {
+        let witness = Arc::new(Witness { hooks: bed.hooks.clone(), told: Mutex::default() });
+        bed.store.observe(witness.clone());
+        witness
+    }
+}
+
+impl CommitObserver for Witness {
+    fn invalidate(&self, commit: &CommitInfo) {
+        self.told.lock().unwrap().push((Call::Invalidate, commit.number()));
+        self.hooks.called(Call::Invalidate);
+    }
+
+    fn committed(&self, commit: &CommitInfo) {
+        self.told.lock().unwrap().push((Call::Committed, commit.number()));
+        self.hooks.called(Call::Committed);
+    }
+}
+
+#[test]
+fn a_panic_of_an_observer_is_counted_and_the_commit_stands() {
+    for call in [Call::Invalidate, Call::Committed] {
+        for nth in [1, 2] {
+            let bed = Bed::new();
+            let witnesses = [Witness::of(&bed), Witness::of(&bed)];
+            bed.hooks.panic_at(call, nth);
+            let receipt = bed.people.store(bed.person(1, 7)).unwrap();
+            assert!(!bed.hooks.clear());
+            assert_eq!((receipt.commit, bed.people.get(1).unwrap().score), (2, 7));
+            assert_eq!(bed.stats().observer_panics, 1);
+            for witness in witnesses {
+                assert_eq!(*witness.told.lock().unwrap(), [(Call::Invalidate, 2), (Call::Committed, 2)]);
+            }
+            bed.is_well();
+        }
+    }
+}
+
+/// Known to fail: the commit stands, but the panic reaches who committed.
+#[test]
+fn a_panic_in_the_drop_of_what_observers_were_shown_is_counted() {
+    let bed = Bed::new();
+    let _witness = Witness::of(&bed);
+    bed.hooks.panic_at(Call::Drop, 1);
+    let stored = catch_unwind(AssertUnwindSafe(|| bed.people.store(bed.person(1, 7)).unwrap()));
+    assert_eq!(bed.people.get(1).unwrap().score, 7);
+    assert!(stored.is_ok(), "the panic is the store's to catch");
+    assert_eq!(bed.stats().drop_panics, 1);
+    bed.is_well();
+}
+
+/// Known to fail: the write is done.
+#[test]
+fn a_write_in_the_drop_of_what_observers_were_shown_is_refused() {
+    let bed = Bed::new();
+    let _witness = Witness::of(&bed);
+    let (tell, told) = channel();
+    let people = bed.people.clone();
+    bed.hooks.set(Call::Drop, 1, move || tell.send(people.delete(2)).unwrap());
+    bed.people.store(bed.person(1, 7)).unwrap();
+    let refused = told.recv().unwrap().expect_err("a write from inside a drop");
+    assert!(matches!(refused.cause(), Cause::InsideUserCode), "{refused}");
+    bed.is_well();
+}

@@ -1,0 +1,20 @@
+use memdex::{FieldValue, Record};
+use std::collections::HashMap;
+
+struct Opaque;
+
+#[derive(Record)]
+struct Payment {
+    #[record(key)]
+    id: Opaque,
+    #[record(index)]
+    labels: HashMap<String, String>,
+    #[record(field)]
+    twice: Option<Option<u8>>,
+    hidden: Opaque,
+}
+
+#[derive(FieldValue)]
+struct Wrapper(Opaque);
+
+fn main() {}
