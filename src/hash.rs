@@ -2,7 +2,8 @@
 //!
 //! A hash is 32 bits and lives only in memory: the upper bits choose a shard, the lower ones a place in it.
 
-use std::hash::Hash;
+use ahash::AHasher;
+use std::hash::{BuildHasher, Hash, Hasher};
 
 pub(crate) use ahash::RandomState;
 
@@ -26,6 +27,26 @@ pub(crate) fn seeded(seed: usize) -> RandomState {
 /// The 32 bits that stand for `value` in memory.
 pub(crate) fn short<T: Hash + ?Sized>(state: &RandomState, value: &T) -> u32 {
     (state.hash_one(value) >> 32) as u32
+}
+
+/// Hashes the parts of a key, one after the other.
+pub(crate) struct KeyHasher(AHasher);
+
+impl KeyHasher {
+    #[inline]
+    pub(crate) fn new(state: &RandomState) -> Self {
+        KeyHasher(state.build_hasher())
+    }
+
+    #[inline]
+    pub(crate) fn add<T: Hash>(&mut self, part: &T) {
+        part.hash(&mut self.0);
+    }
+
+    #[inline]
+    pub(crate) fn hash(&self) -> u32 {
+        (self.0.finish() >> 32) as u32
+    }
 }
 
 /// The 64 bits that a hashbrown table wants, from the 32 that are kept: it takes its tags from the top and places from

@@ -83,7 +83,7 @@ pub use memdex_derive::{FieldValue, Record};
 pub use query::{Field, Filter, NamedField, Predicate, field};
 pub use read::{Find, Records, Snapshot, View};
 pub use record::{
-    Access, FieldDef, FieldValue, IntoKey, Key, KeyBuffer, Kind, Operand, Record, Schema, Value, ValueRef,
+    Access, FieldDef, FieldValue, IntoKey, Key, KeyBuffer, KeySink, Kind, Operand, Record, Schema, Value, ValueRef,
 };
 pub use storage::{
     Collection, CollectionStats, CommitInfo, CommitObserver, Handle, MemoryStats, RecordChange, Stats, VerifyError,

@@ -10,7 +10,9 @@ use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 thread_local! {
-    static DEPTH: Cell<usize> = const { Cell::new(0) };
+    static DEPTH: Cell<u32> = const { Cell::new(0) };
+    /// Whether `DEFERRED` holds anything: looked at each time, so it must cost nothing.
+    static ANY_DEFERRED: Cell<bool> = const { Cell::new(false) };
     static DEFERRED: RefCell<Vec<Box<dyn FnOnce()>>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -32,7 +34,7 @@ impl Drop for Scope {
             depth.set(depth.get() - 1);
             depth.get() == 0
         });
-        if outermost {
+        if outermost && ANY_DEFERRED.with(Cell::get) {
             run_deferred();
         }
     }
@@ -47,10 +49,13 @@ pub(crate) fn inside() -> bool {
 /// Runs `work` once this thread has left all user code.
 pub(crate) fn defer(work: impl FnOnce() + 'static) {
     debug_assert!(inside());
+    ANY_DEFERRED.with(|any| any.set(true));
     DEFERRED.with(|deferred| deferred.borrow_mut().push(Box::new(work)));
 }
 
+#[cold]
 fn run_deferred() {
+    ANY_DEFERRED.with(|any| any.set(false));
     let next = || DEFERRED.with(|deferred| deferred.borrow_mut().pop());
     while let Some(work) = next() {
         work();

@@ -1,23 +1,8 @@
 //! Look-ups by key: the one kind of read that pins nothing in the common case.
 
 use super::snapshot::View;
-use crate::hash;
-use crate::record::{IntoKey, KeyBuffer, Record};
-use crate::storage::{Collection, Handle, Table};
-
-/// A key on the stack, hashed.
-struct Lookup {
-    key: KeyBuffer,
-    hash: u32,
-}
-
-impl Lookup {
-    #[inline]
-    fn new<R: Record, Q: IntoKey<R::Key>>(table: &Table<R>, key: &Q) -> Self {
-        let key = KeyBuffer::of(key);
-        Lookup { hash: hash::short(&table.seed, key.bytes()), key }
-    }
-}
+use crate::record::{IntoKey, Lookup, Record};
+use crate::storage::{Collection, Handle};
 
 enum Seen<T> {
     Answer(Option<T>),
@@ -29,8 +14,8 @@ impl<R: Record> Collection<R> {
     /// The record of a key, as of the newest commit. Three steps to memory; waits only for a change of the same shard.
     #[inline]
     pub fn get<Q: IntoKey<R::Key>>(&self, key: Q) -> Option<Handle<R>> {
-        let lookup = Lookup::new(&self.table, &key);
-        self.newest(lookup.hash, lookup.key.bytes()).and_then(Handle::of)
+        let lookup = Lookup::new(&self.table.seed, &key);
+        self.newest(&lookup).and_then(Handle::of)
     }
 
     /// Shows the record of a key to `look` where it lies, without counting a reference: the cheapest read.
@@ -39,18 +24,22 @@ impl<R: Record> Collection<R> {
     /// writes to this store, and can't write to it itself; reads work.
     #[inline]
     pub fn get_with<Q: IntoKey<R::Key>, T>(&self, key: Q, look: impl FnOnce(&R) -> T) -> Option<T> {
-        let lookup = Lookup::new(&self.table, &key);
+        let lookup = Lookup::new(&self.table.seed, &key);
         let mut look = Some(look);
-        let seen = self.table.keys.with_newest(lookup.hash, lookup.key.bytes(), |newest| match newest {
-            Some(newest) if newest.begin > self.engine.timeline.published() => Seen::InFlight,
-            newest => {
-                Seen::Answer(newest.and_then(|v| v.record.as_ref()).zip(look.take()).map(|(record, look)| look(record)))
-            }
-        });
+        let seen = self.table.keys.with_newest(
+            lookup.hash,
+            |key| lookup.matches(key),
+            |newest| match newest {
+                Some(newest) if newest.begin > self.engine.timeline.published() => Seen::InFlight,
+                newest => Seen::Answer(
+                    newest.and_then(|v| v.record.as_ref()).zip(look.take()).map(|(record, look)| look(record)),
+                ),
+            },
+        );
         match seen {
             Seen::Answer(answer) => answer,
             Seen::InFlight => {
-                let version = self.newest_beside_commit(lookup.hash, lookup.key.bytes())?;
+                let version = self.newest_beside_commit(&lookup)?;
                 version.record.as_ref().zip(look).map(|(record, look)| look(record))
             }
         }
@@ -80,8 +69,8 @@ impl<R: Record> Collection<R> {
 impl<R: Record> View<R> {
     /// The record of a key.
     pub fn get<Q: IntoKey<R::Key>>(&self, key: Q) -> Option<Handle<R>> {
-        let lookup = Lookup::new(&self.table, &key);
-        self.table.version_at(lookup.hash, lookup.key.bytes(), self.snapshot.commit()).and_then(Handle::of)
+        let lookup = Lookup::new(&self.table.seed, &key);
+        self.table.version_at(lookup.hash, |key| lookup.matches(key), self.snapshot.commit()).and_then(Handle::of)
     }
 
     /// Shows the record of a key to `look`.

@@ -73,6 +73,7 @@ pub enum ValueRef<'a> {
 impl<'a> ValueRef<'a> {
     /// The one form of this value: the narrowest integer, no negative zero, one NaN.
     #[must_use]
+    #[inline]
     pub fn canonical(self) -> Self {
         match self {
             ValueRef::Int128(n) => i64::try_from(n).map_or(self, ValueRef::Int),
@@ -84,6 +85,7 @@ impl<'a> ValueRef<'a> {
     }
 
     /// The kind of this value; `None` for a missing one.
+    #[inline]
     pub fn kind(self) -> Option<Kind> {
         Some(match self {
             ValueRef::Null => return None,
@@ -97,6 +99,7 @@ impl<'a> ValueRef<'a> {
     }
 
     /// Whether the value is missing.
+    #[inline]
     pub fn is_null(self) -> bool {
         matches!(self, ValueRef::Null)
     }
@@ -118,6 +121,7 @@ impl<'a> ValueRef<'a> {
 }
 
 impl PartialEq for ValueRef<'_> {
+    #[inline]
     fn eq(&self, other: &Self) -> bool {
         match (self.canonical(), other.canonical()) {
             (ValueRef::Null, ValueRef::Null) => true,
@@ -137,6 +141,8 @@ impl PartialEq for ValueRef<'_> {
 impl Eq for ValueRef<'_> {}
 
 impl Hash for ValueRef<'_> {
+    // Inlined, the variant is mostly known and nothing but its own arm is left.
+    #[inline]
     fn hash<H: Hasher>(&self, state: &mut H) {
         match self.canonical() {
             ValueRef::Null => state.write_u8(0),

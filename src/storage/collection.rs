@@ -1,7 +1,7 @@
 //! The handle that users hold on to a collection. Commands on it stand in `write`, queries in `read`.
 
 use super::{Engine, Table, Version};
-use crate::record::{Record, Schema};
+use crate::record::{IntoKey, Lookup, Record, Schema};
 use crate::sync::Arc;
 use std::fmt;
 
@@ -27,21 +27,21 @@ impl<R: Record> Collection<R> {
 
     /// The version of a key that the newest commit shows. Pins nothing in the common case.
     #[inline]
-    pub(crate) fn newest(&self, hash: u32, key: &[u8]) -> Option<Arc<Version<R>>> {
-        let newest = self.table.keys.newest(hash, key)?;
+    pub(crate) fn newest<Q: IntoKey<R::Key>>(&self, lookup: &Lookup<'_, Q>) -> Option<Arc<Version<R>>> {
+        let newest = self.table.keys.newest(lookup.hash, |key| lookup.matches(key))?;
         // `published` is read after the version was found: else the batch in flight could show through.
         if newest.begin <= self.engine.timeline.published() {
             return Some(newest);
         }
         drop(newest);
-        self.newest_beside_commit(hash, key)
+        self.newest_beside_commit(lookup)
     }
 
     /// A commit in flight has just changed this very key: what was there before it is safe to look for under a pin alone.
     #[cold]
-    pub(crate) fn newest_beside_commit(&self, hash: u32, key: &[u8]) -> Option<Arc<Version<R>>> {
+    pub(crate) fn newest_beside_commit<Q: IntoKey<R::Key>>(&self, lookup: &Lookup<'_, Q>) -> Option<Arc<Version<R>>> {
         let (pin, _) = self.engine.pin();
-        let version = self.table.version_at(hash, key, pin.epoch);
+        let version = self.table.version_at(lookup.hash, |key| lookup.matches(key), pin.epoch);
         self.engine.unpin(&pin);
         version
     }

@@ -7,6 +7,7 @@
 use super::Version;
 use crate::hash::{shard, spread};
 use crate::limits::KEY_SHARDS;
+use crate::record::Key;
 use crate::sync::{Arc, RwLock, RwLockReadGuard};
 use crate::user_code;
 use hashbrown::HashTable;
@@ -34,19 +35,24 @@ impl<R> KeyTable<R> {
 
     /// The newest version of a key; `None` proves that no epoch that may still be read has a record of it.
     #[inline]
-    pub(crate) fn newest(&self, hash: u32, key: &[u8]) -> Option<Arc<Version<R>>> {
+    pub(crate) fn newest(&self, hash: u32, is: impl Fn(&Key) -> bool) -> Option<Arc<Version<R>>> {
         let entries = self.read(hash, user_code::inside());
-        entries.find(spread(hash), |v| v.hash == hash && v.key.bytes() == key).cloned()
+        entries.find(spread(hash), |v| v.hash == hash && is(&v.key)).cloned()
     }
 
     /// Shows the newest version of a key to `look`, user code, under the shard's guard.
     #[inline]
-    pub(crate) fn with_newest<T>(&self, hash: u32, key: &[u8], look: impl FnOnce(Option<&Version<R>>) -> T) -> T {
+    pub(crate) fn with_newest<T>(
+        &self,
+        hash: u32,
+        is: impl Fn(&Key) -> bool,
+        look: impl FnOnce(Option<&Version<R>>) -> T,
+    ) -> T {
         let nested = user_code::inside();
         // Declared before the guard, so that what it has put off runs when the guard is gone.
         let _scope = user_code::Scope::enter();
         let entries = self.read(hash, nested);
-        look(entries.find(spread(hash), |v| v.hash == hash && v.key.bytes() == key).map(|v| &**v))
+        look(entries.find(spread(hash), |v| v.hash == hash && is(&v.key)).map(|v| &**v))
     }
 
     /// Puts `new` where `old` is, or beside the others when there is no old one. Found by identity: no key is compared.

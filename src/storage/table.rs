@@ -17,7 +17,7 @@ use crate::error::Commit;
 use crate::hash::RandomState;
 use crate::index::{EqualityIndex, IndexWriter};
 use crate::limits::MAX_ROWS;
-use crate::record::{Access, Record, Schema};
+use crate::record::{Access, Key, Record, Schema};
 use crate::rowset::{Row, RowSet};
 use crate::sync::{Arc, Mutex, MutexGuard, RwLock};
 use crate::user_code;
@@ -191,8 +191,8 @@ impl<R: Record> Table<R> {
 
     /// The version of a key that `epoch`, which is pinned, sees. Only the key table proves absence; where it shows a later
     /// version, the row page has the one before.
-    pub(crate) fn version_at(&self, hash: u32, key: &[u8], epoch: Commit) -> Option<Arc<Version<R>>> {
-        let newest = self.keys.newest(hash, key)?;
+    pub(crate) fn version_at(&self, hash: u32, is: impl Fn(&Key) -> bool, epoch: Commit) -> Option<Arc<Version<R>>> {
+        let newest = self.keys.newest(hash, is)?;
         if newest.begin <= epoch {
             return Some(newest);
         }

@@ -3,9 +3,8 @@
 use super::table::{Table, TableWriter};
 use super::version::Version;
 use crate::error::Commit;
-use crate::hash;
 use crate::limits::PAGE_ROWS;
-use crate::record::{KeyBuffer, Record};
+use crate::record::{KeyBuffer, Lookup, Record};
 use crate::rowset::{Row, RowSet};
 use crate::sync::Arc;
 use crate::user_code;
@@ -154,14 +153,16 @@ fn audit_row<R: Record>(
         format!("a version of {key} bears another row than {row}")
     });
     found.expect(!newest.is_tombstone() || !older.is_empty(), || format!("{key} is a tombstone that nobody needs"));
-    found.expect(newest.hash == hash::short(&table.seed, newest.key.bytes()), || format!("{key} bears a wrong hash"));
-    let by_key = table.keys.newest(newest.hash, newest.key.bytes());
+    found.expect(newest.hash == Lookup::new::<R::Key>(&table.seed, &newest.key).hash, || {
+        format!("{key} bears a wrong hash")
+    });
+    let by_key = table.keys.newest(newest.hash, |key| *key == newest.key);
     found.expect(by_key.is_some_and(|v| Arc::ptr_eq(&v, newest)), || {
         format!("the key table does not lead to row {row} of {key}")
     });
     let Some(record) = &newest.record else { return };
     let extracted = user_code::run(|| {
-        let mut buffer = KeyBuffer::new();
+        let mut buffer = KeyBuffer::new(&table.seed);
         record.key(&mut buffer);
         buffer.to_key()
     });

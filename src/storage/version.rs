@@ -8,6 +8,8 @@ use crate::error::Commit;
 use crate::record::Key;
 use crate::rowset::Row;
 
+/// In this order, so that what a look-up compares lies in one cache line with the reference counts.
+#[repr(C)]
 pub(crate) struct Version<R> {
     /// The commit that wrote it.
     pub(crate) begin: Commit,

@@ -5,9 +5,8 @@ use super::operation::{Change, Operation, Outcome};
 use super::receipt::{Receipt, Refused};
 use super::stage::{Staged, StagedPart};
 use crate::error::{Cause, Refusal};
-use crate::hash;
 use crate::limits::MAX_BATCH_OPERATIONS;
-use crate::record::{IntoKey, Key, KeyBuffer, Record};
+use crate::record::{IntoKey, Key, Lookup, Record};
 use crate::storage::{Collection, Engine, Handle, Table};
 use crate::sync::Arc;
 use std::any::Any;
@@ -221,16 +220,15 @@ impl Batch {
         collection: &Collection<R>,
         key: Q,
     ) -> Result<Option<Pending<'_, R>>, Refusal> {
-        let buffer = KeyBuffer::of(&key);
-        let hash = hash::short(&collection.table.seed, buffer.bytes());
-        let committed = collection.newest(hash, buffer.bytes()).and_then(Handle::of);
+        let lookup = Lookup::new(&collection.table.seed, &key);
+        let committed = collection.newest(&lookup).and_then(Handle::of);
         let begin = committed.as_ref().map(Handle::commit);
         let mut pending = committed.map(Pending::Committed);
         let part = self.parts.iter().find(|part| part.is_of(Arc::as_ptr(&collection.table).cast()));
         let part = part.and_then(|part| (&**part as &dyn Any).downcast_ref::<Operations<R>>());
         let operations = part.map_or(&[][..], |part| &part.list);
-        for operation in operations.iter().filter(|o| o.hash == hash && o.key.bytes() == buffer.bytes()) {
-            let outcome = operation.outcome(pending.as_deref(), begin);
+        for operation in operations.iter().filter(|o| o.hash == lookup.hash && lookup.matches(&o.key)) {
+            let outcome = operation.outcome(&collection.table, pending.as_deref(), begin);
             pending = match outcome.map_err(|cause| operation.refusal(&collection.table, cause))? {
                 Outcome::Inserted | Outcome::Replaced => operation.action.record().map(Pending::Brought),
                 Outcome::Updated(record) => Some(Pending::Computed(record)),

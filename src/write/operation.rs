@@ -1,7 +1,6 @@
 //! One operation on one record, and what it makes of the record's state.
 
 use crate::error::{Cause, Commit, Refusal};
-use crate::hash;
 use crate::record::{IntoKey, Key, KeyBuffer, Record};
 use crate::storage::Table;
 use crate::user_code;
@@ -83,11 +82,11 @@ impl<R: Record> Operation<R> {
     /// An operation that brings its record, and so its key.
     pub(super) fn of_record(table: &Table<R>, seen: Option<Commit>, action: Action<R>) -> Result<Self, Refusal> {
         let keyed = match action.record() {
-            Some(record) => key_of(record).and_then(|buffer| Ok(buffer.checked()?)),
+            Some(record) => key_of(table, record).and_then(|buffer| Ok(buffer.checked()?)),
             None => unreachable!("only for actions that hold a record"),
         };
         match keyed {
-            Ok(key) => Ok(Operation::new(table, key, seen, action)),
+            Ok((key, hash)) => Ok(Operation { position: 0, key, hash, seen, action }),
             Err(cause) => Err(Refusal::new(action.name(), &table.name, cause)),
         }
     }
@@ -99,29 +98,28 @@ impl<R: Record> Operation<R> {
         seen: Option<Commit>,
         action: Action<R>,
     ) -> Result<Self, Refusal> {
-        match KeyBuffer::of(key).checked() {
-            Ok(key) => Ok(Operation::new(table, key, seen, action)),
+        match KeyBuffer::of(&table.seed, key).checked() {
+            Ok((key, hash)) => Ok(Operation { position: 0, key, hash, seen, action }),
             Err(error) => Err(Refusal::new(action.name(), &table.name, error)),
         }
-    }
-
-    fn new(table: &Table<R>, key: Key, seen: Option<Commit>, action: Action<R>) -> Self {
-        Operation { position: 0, hash: hash::short(&table.seed, key.bytes()), key, seen, action }
     }
 
     /// Changes the record that the operation brings, which may change its key.
     pub(super) fn mend(&mut self, table: &Table<R>, mend: impl FnOnce(&mut R)) -> Result<bool, Cause> {
         let Some(record) = self.action.record_mut() else { return Ok(false) };
         mend(record);
-        let key = key_of(record)?.checked()?;
-        self.hash = hash::short(&table.seed, key.bytes());
-        self.key = key;
+        (self.key, self.hash) = key_of(table, record)?.checked()?;
         Ok(true)
     }
 
     /// What this operation makes of the record `present`, which the batch found as commit `begin` wrote it. Runs user
     /// code, touches nothing.
-    pub(super) fn outcome(&self, present: Option<&R>, begin: Option<Commit>) -> Result<Outcome<R>, Cause> {
+    pub(super) fn outcome(
+        &self,
+        table: &Table<R>,
+        present: Option<&R>,
+        begin: Option<Commit>,
+    ) -> Result<Outcome<R>, Cause> {
         if let Some(seen) = self.seen.filter(|seen| begin != Some(*seen)) {
             return Err(Cause::Stale { seen, now: begin });
         }
@@ -129,17 +127,17 @@ impl<R: Record> Operation<R> {
             (Action::Store(_), Some(_)) => Ok(Outcome::Replaced),
             (Action::Insert(_), Some(_)) => Err(Cause::KeyExists),
             (Action::Store(_) | Action::Insert(_) | Action::Upsert(..), None) => Ok(Outcome::Inserted),
-            (Action::Update(change) | Action::Upsert(_, change), Some(record)) => self.changed(change, record),
+            (Action::Update(change) | Action::Upsert(_, change), Some(record)) => self.changed(table, change, record),
             (Action::Update(_), None) => Err(Cause::KeyMissing),
             (Action::Delete, Some(_)) => Ok(Outcome::Deleted),
             (Action::Delete | Action::Done, _) => Ok(Outcome::Missing),
         }
     }
 
-    fn changed(&self, change: &Change<R>, record: &R) -> Result<Outcome<R>, Cause> {
+    fn changed(&self, table: &Table<R>, change: &Change<R>, record: &R) -> Result<Outcome<R>, Cause> {
         let changed = user_code::run(|| change(record));
         let changed = changed.map_err(|message| Cause::Panicked { what: "update closure", message })??;
-        let key = key_of(&changed)?;
+        let key = key_of(table, &changed)?;
         if key.bytes() != self.key.bytes() {
             return Err(Cause::KeyChanged { to: key.to_key() });
         }
@@ -152,9 +150,9 @@ impl<R: Record> Operation<R> {
     }
 }
 
-fn key_of<R: Record>(record: &R) -> Result<KeyBuffer, Cause> {
+fn key_of<R: Record>(table: &Table<R>, record: &R) -> Result<KeyBuffer, Cause> {
     let extracted = user_code::run(|| {
-        let mut buffer = KeyBuffer::new();
+        let mut buffer = KeyBuffer::new(&table.seed);
         record.key(&mut buffer);
         buffer
     });

@@ -168,12 +168,12 @@ fn resolve<R: Record>(table: &Table<R>, operations: &[Operation<R>]) -> Result<(
                 let rehash = |first: &(usize, usize)| spread(operations[first.0].hash);
                 by_key.insert_unique(spread(operation.hash), (at, nets.len()), rehash);
             }
-            let old = table.keys.newest(operation.hash, operation.key.bytes());
+            let old = table.keys.newest(operation.hash, |key| *key == operation.key);
             nets.push(Net { first: at, last: at, old, state: State::Unchanged });
             nets.len() - 1
         });
         let net = &mut nets[net];
-        let outcome = operation.outcome(net.present(operations), net.begin());
+        let outcome = operation.outcome(table, net.present(operations), net.begin());
         let (counted, state) = match outcome.map_err(|cause| operation.refusal(table, cause))? {
             Outcome::Inserted => (&mut counts.inserted, State::Brought(at)),
             Outcome::Replaced => (&mut counts.replaced, State::Brought(at)),

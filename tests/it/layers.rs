@@ -73,11 +73,17 @@ fn imports_go_downward() {
     let mut seen = 0;
     for file in files {
         let Some((module, named)) = imports(&source, &file) else { continue };
-        let level = *levels.get(&*module).unwrap_or_else(|| panic!("{module} has no level: give it one here and in ARCHITECTURE.md"));
+        let level = *levels
+            .get(&*module)
+            .unwrap_or_else(|| panic!("{module} has no level: give it one here and in ARCHITECTURE.md"));
         for import in named.iter().filter(|import| **import != module && levels.contains_key(&***import)) {
             seen += 1;
             let allowed = ALLOWED.contains(&(&module, import));
-            assert!(levels[&**import] < level || allowed, "{} imports {import}, which is not below {module}", file.display());
+            assert!(
+                levels[&**import] < level || allowed,
+                "{} imports {import}, which is not below {module}",
+                file.display()
+            );
         }
     }
     assert!(seen > 50, "the test reads the imports: {seen}");
@@ -100,7 +106,8 @@ fn files_stay_short() {
 fn what_architecture_names_is_there() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let text = fs::read_to_string(root.join("ARCHITECTURE.md")).unwrap();
-    let named: Vec<&str> = text.split('`').skip(1).step_by(2).filter(|word| word.contains('/') && !word.contains(' ')).collect();
+    let named: Vec<&str> =
+        text.split('`').skip(1).step_by(2).filter(|word| word.contains('/') && !word.contains(' ')).collect();
     assert!(named.len() > 10);
     for path in named {
         assert!(root.join(path).exists(), "ARCHITECTURE.md names {path}, which is not there");

@@ -4,10 +4,14 @@
 mod schedules;
 
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
+mod derive;
+#[cfg(not(any(memdex_shuttle, memdex_loom)))]
+mod layers;
+#[cfg(not(any(memdex_shuttle, memdex_loom)))]
 mod model;
-
+#[cfg(not(any(memdex_shuttle, memdex_loom)))]
+mod store;
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
 mod threads;
-
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
 mod user_code;

@@ -4,17 +4,22 @@
 //! engine.
 
 mod compare;
+mod flights;
 mod operations;
+mod payments;
 mod predicates;
 mod records;
 mod reference;
+mod transitions;
 mod writes;
 
+use flights::Flight;
 use memdex::{Collection, Snapshot, Store};
+use payments::Payment;
 use predicates::Tree;
 use proptest_state_machine::{StateMachineTest, prop_state_machine};
-use records::{Flight, Payment};
-use reference::{How, Transition, World};
+use reference::World;
+use transitions::{How, Transition};
 
 prop_state_machine! {
     // The number of cases comes from PROPTEST_CASES, else it is 256.

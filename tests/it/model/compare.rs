@@ -1,7 +1,9 @@
 //! Every way to read, and the figures, against the state that the model kept for a commit.
 
+use super::flights::Flight;
+use super::payments::Payment;
 use super::predicates::Tree;
-use super::records::{Flight, Payment, Subject};
+use super::records::{Subject, Val};
 use super::reference::{Shelf, World};
 use memdex::{Collection, CollectionStats, Commit, Find, Handle, Store, View};
 use std::collections::BTreeMap;
@@ -81,7 +83,7 @@ fn figures_of<'a, R: Subject>(stats: &CollectionStats, world: &World, at: impl F
         let at = R::FIELDS.iter().position(|field| field == name).unwrap();
         let mut values: Vec<_> = newest.values().map(|(record, _)| record.see(at)).collect();
         values.retain(|value| value.to_value() != memdex::Value::NULL);
-        let mut different: Vec<super::records::Val> = Vec::new();
+        let mut different: Vec<Val> = Vec::new();
         values.into_iter().for_each(|v| {
             if !different.iter().any(|d| d.same(&v)) {
                 different.push(v)

@@ -1,11 +1,12 @@
 //! The reference: a `BTreeMap` a collection a commit, every commit kept. It decides what each write must do before the
 //! store is asked, and writes it down as [`Attempt`]s for the comparison.
 
+use super::flights::Flight;
 use super::operations::{Fault, Op, Seen, Verb};
-use super::predicates::{Tree, tree};
-use super::records::{Flight, Payment, Subject};
+use super::payments::Payment;
+use super::records::Subject;
+use super::transitions::{self, AnyOp, End, How, Transition};
 use memdex::{Commit, Counts};
-use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest_state_machine::ReferenceStateMachine;
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,45 +20,6 @@ pub(super) type Shelf<R> = BTreeMap<<R as Subject>::Id, (R, Commit)>;
 pub(super) struct Shelves {
     pub payments: Shelf<Payment>,
     pub flights: Shelf<Flight>,
-}
-
-#[derive(Clone, Debug)]
-pub(super) enum AnyOp {
-    Payment(Op<Payment>),
-    Flight(Op<Flight>),
-}
-
-#[derive(Clone, Copy, Debug)]
-pub(super) enum How {
-    Batch,
-    Closure,
-    Single,
-    /// In groups of so many; a group that refuses is tried between them.
-    Writer {
-        bulk: usize,
-        group: usize,
-        end: End,
-    },
-}
-
-/// What becomes of what a writer still holds.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum End {
-    Flushed,
-    Dropped,
-    TakenBack,
-}
-
-#[derive(Clone, Debug)]
-pub(super) enum Transition {
-    Write { how: How, ops: Vec<AnyOp>, rename: Option<usize> },
-    Snapshot,
-    CloneSnapshot(usize),
-    DropSnapshot(usize),
-    DropAllSnapshots,
-    FindPayments(Vec<Tree>),
-    FindFlights(Vec<Tree>),
-    Look,
 }
 
 /// An operation in its place, with the commit that a conditional form names.
@@ -307,17 +269,6 @@ impl World {
     }
 }
 
-fn how() -> BoxedStrategy<How> {
-    let end = prop_oneof![2 => Just(End::Flushed), 1 => Just(End::Dropped), 1 => Just(End::TakenBack)];
-    prop_oneof![
-        4 => Just(How::Batch),
-        2 => Just(How::Closure),
-        2 => Just(How::Single),
-        3 => (1..6_usize, 1..4_usize, end).prop_map(|(bulk, group, end)| How::Writer { bulk, group, end }),
-    ]
-    .boxed()
-}
-
 impl ReferenceStateMachine for World {
     type State = World;
     type Transition = Transition;
@@ -329,22 +280,7 @@ impl ReferenceStateMachine for World {
     }
 
     fn transitions(_: &World) -> BoxedStrategy<Transition> {
-        let op = prop_oneof![
-            3 => Op::<Payment>::any().prop_map(AnyOp::Payment),
-            2 => Op::<Flight>::any().prop_map(AnyOp::Flight),
-        ];
-        let write = (how(), vec(op, 1..=8), proptest::option::of(0..4_usize));
-        prop_oneof![
-            10 => write.prop_map(|(how, ops, rename)| Transition::Write { how, ops, rename }),
-            3 => Just(Transition::Snapshot),
-            1 => any::<usize>().prop_map(Transition::CloneSnapshot),
-            2 => any::<usize>().prop_map(Transition::DropSnapshot),
-            1 => Just(Transition::DropAllSnapshots),
-            4 => vec(tree::<Payment>(), 1..4).prop_map(Transition::FindPayments),
-            3 => vec(tree::<Flight>(), 1..4).prop_map(Transition::FindFlights),
-            2 => Just(Transition::Look),
-        ]
-        .boxed()
+        transitions::transition()
     }
 
     fn apply(mut world: World, transition: &Transition) -> World {

@@ -2,9 +2,12 @@
 //! refusals: what is told, that nothing has changed, that the batch comes back as it was, and that it can be mended.
 
 use super::Race;
-use super::operations::{Op, alone, put_in_batch, put_in_writer};
-use super::records::{Flight, Payment, Subject};
-use super::reference::{AnyOp, Attempt, End, How, Mend, Outcome, Pendings, Placed, Round, World};
+use super::flights::Flight;
+use super::operations::{Fault, Op, alone, put_in_batch, put_in_writer};
+use super::payments::Payment;
+use super::records::Subject;
+use super::reference::{Attempt, Mend, Outcome, Pendings, Placed, Round, World};
+use super::transitions::{AnyOp, End, How};
 use memdex::{Batch, Collection, Counts, Receipt, Refusal, Refused, Writer, WriterError};
 
 /// A batch, or the buffer of a writer.
@@ -43,9 +46,7 @@ impl Bearer<'_> {
 
 fn is_foretold(refusal: &Refusal, foretold: Option<&Round>) {
     let Some(round) = foretold else { panic!("the model does not refuse, the store says: {refusal}") };
-    let told = |(position, fault): &(usize, super::operations::Fault)| {
-        refusal.position() == Some(*position) && fault.is(refusal.cause())
-    };
+    let told = |(position, fault): &(usize, Fault)| refusal.position() == Some(*position) && fault.is(refusal.cause());
     assert!(round.faults.iter().any(told), "the model refuses {:?}, the store says: {refusal}", round.faults);
 }
 

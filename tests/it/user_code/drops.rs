@@ -1,9 +1,10 @@
 //! Records whose `Drop` panics, wherever the store may drop them: it is unharmed, counts them, and drops the others.
 
-use super::{Bed, Call};
+use super::{Bed, Call, Hooks, watched};
 use memdex::Cause;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::Command;
+use std::sync::mpsc::channel;
 
 /// How many records' `Drop`s panicked, and that the store is well.
 fn panicked(bed: &Bed) -> u64 {
@@ -106,7 +107,7 @@ fn computed_in_a_batch_that_is_refused() {
 
 const CHILD: &str = "user_code::drops::two_at_once_in_a_batch_that_is_refused_child";
 
-/// Known to fail: the second panic comes while the first unwinds, and the process aborts.
+/// The danger: a second panic comes while the first unwinds, and the process aborts.
 #[test]
 fn two_at_once_in_a_batch_that_is_refused() {
     let test = std::env::current_exe().unwrap();
@@ -150,4 +151,54 @@ fn by_the_user_it_is_the_users_own() {
     bed.hooks.panic_at(Call::Drop, 1);
     assert!(catch_unwind(AssertUnwindSafe(|| drop(last))).is_err(), "the handle was the last to hold it");
     assert_eq!(panicked(&bed), 0);
+}
+
+/// What a closure has captured is dropped with it: by the store, once its batch is committed.
+struct Captured(Hooks);
+
+impl Drop for Captured {
+    fn drop(&mut self) {
+        self.0.called(Call::Drop);
+    }
+}
+
+/// Commits an upsert of a key, whose closure has captured something that does as the hooks say.
+fn upsert(bed: &Bed, id: u32, hooks: &Hooks) -> u64 {
+    let captured = Captured(hooks.clone());
+    let receipt = bed.people.upsert(bed.person(id, 1), move |person| {
+        let _captured = &captured;
+        person.score += 10;
+    });
+    receipt.unwrap().commit
+}
+
+/// The danger: a closure that is not needed, as the record is new, goes when its record is taken, in mid-commit.
+#[test]
+fn captured_by_a_closure_it_panics() {
+    for (id, score) in [(1, 10), (10, 1)] {
+        let (bed, hooks) = (Bed::new(), Hooks::default());
+        hooks.panic_at(Call::Drop, 1);
+        let committed = catch_unwind(AssertUnwindSafe(|| upsert(&bed, id, &hooks)));
+        assert!(!hooks.clear(), "it was dropped");
+        assert_eq!(bed.stats().damage, None);
+        assert_eq!((committed.ok(), bed.people.get(id).map(|person| person.score)), (Some(2), Some(score)));
+        assert_eq!(bed.stats().drop_panics, 1);
+        bed.is_well();
+    }
+}
+
+#[test]
+fn captured_by_a_closure_it_writes() {
+    for id in [1, 10] {
+        watched(&format!("a write from what the closure of an upsert of {id} has captured"), move || {
+            let (bed, hooks) = (Bed::new(), Hooks::default());
+            let (tell, told) = channel();
+            let people = bed.people.clone();
+            hooks.set(Call::Drop, 1, move || tell.send(people.delete(2)).unwrap());
+            upsert(&bed, id, &hooks);
+            let refused = told.recv().unwrap().expect_err("a write from inside a drop");
+            assert!(matches!(refused.cause(), Cause::InsideUserCode), "{refused}");
+            bed.is_well();
+        });
+    }
 }

@@ -168,7 +168,7 @@ fn in_a_schema_it_refuses_the_collection() {
     bed.is_well();
 }
 
-/// Known to fail: the record is changed, its operation keeps the old key, and a commit stores the one under the other.
+/// The danger: the record is changed, its operation keeps the old key, and a commit stores the one under the other.
 #[test]
 fn in_a_mend_it_leaves_an_operation_that_can_do_no_harm() {
     let bed = Bed::new();
@@ -185,7 +185,7 @@ fn in_a_mend_it_leaves_an_operation_that_can_do_no_harm() {
     bed.store.verify().unwrap();
 }
 
-/// Known to fail, as above: here the extractor is at fault, and the refusal is told.
+/// The danger is as above; here the extractor is at fault, and the refusal is told.
 #[test]
 fn of_the_key_extractor_in_a_mend_leaves_an_operation_that_can_do_no_harm() {
     let bed = Bed::new();
@@ -198,7 +198,7 @@ fn of_the_key_extractor_in_a_mend_leaves_an_operation_that_can_do_no_harm() {
     bed.store.verify().unwrap();
 }
 
-/// Known to fail: the commit is whole, yet takes itself for broken off, and the store refuses all writes from then on.
+/// The danger: the commit is whole, yet takes itself for broken off, and the store refuses all writes from then on.
 #[test]
 fn around_a_write_does_not_damage_the_store() {
     struct Finally<'a>(&'a Bed);

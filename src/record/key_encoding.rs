@@ -1,0 +1,128 @@
+//! How the parts of a key become bytes whose order is the order of the keys, and back.
+//!
+//! The encoding is that of FoundationDB's tuple layer in spirit: a tag a part, integers big-endian in as few bytes as
+//! they need, their number in the tag, strings with `00` escaped as `00 ff`. What ends a string, a `00`, is written only
+//! before a further part, so that a key of one short string stays short.
+
+use super::{Value, ValueRef};
+
+pub(super) const TAG_BYTES: u8 = 0x01;
+pub(super) const TAG_STR: u8 = 0x02;
+pub(super) const TAG_CHAR: u8 = 0x03;
+pub(super) const TAG_FALSE: u8 = 0x04;
+pub(super) const TAG_TRUE: u8 = 0x05;
+/// Zero; a positive integer of n bytes has the tag n above it, a negative one n below.
+pub(super) const TAG_ZERO: u8 = 0x20;
+pub(super) const TAG_LOWEST_INT: u8 = TAG_ZERO - 16;
+pub(super) const TAG_HIGHEST_INT: u8 = TAG_ZERO + 16;
+pub(super) const TAG_FLOAT: u8 = 0x40;
+
+/// Appends a part. `open` says, before and after, whether a string that was the last part has yet to be ended.
+pub(super) fn encode(part: ValueRef<'_>, open: &mut bool, mut write: impl FnMut(&[u8])) {
+    if std::mem::take(open) {
+        write(&[0]);
+    }
+    match part.canonical() {
+        ValueRef::Null => {}
+        ValueRef::Bool(b) => write(&[if b { TAG_TRUE } else { TAG_FALSE }]),
+        ValueRef::Int(n) => integer(n < 0, n.unsigned_abs().into(), write),
+        ValueRef::Int128(n) => integer(n < 0, n.unsigned_abs(), write),
+        ValueRef::UInt128(n) => integer(false, n, write),
+        ValueRef::Float(x) => {
+            write(&[TAG_FLOAT]);
+            write(&ordered_bits(x).to_be_bytes());
+        }
+        ValueRef::Char(c) => {
+            write(&[TAG_CHAR]);
+            write(&u32::from(c).to_be_bytes());
+        }
+        ValueRef::Str(s) => {
+            *open = true;
+            escaped(TAG_STR, s.as_bytes(), write);
+        }
+        ValueRef::Bytes(b) => {
+            *open = true;
+            escaped(TAG_BYTES, b, write);
+        }
+    }
+}
+
+/// Of negative numbers the complement, so that the lower one comes first.
+fn integer(negative: bool, magnitude: u128, mut write: impl FnMut(&[u8])) {
+    let bytes = (u128::BITS - magnitude.leading_zeros()).div_ceil(8) as u8;
+    let tag = if negative { TAG_ZERO - bytes } else { TAG_ZERO + bytes };
+    let magnitude = if negative { !magnitude } else { magnitude };
+    write(&[tag]);
+    write(&magnitude.to_be_bytes()[16 - usize::from(bytes)..]);
+}
+
+fn escaped(tag: u8, bytes: &[u8], mut write: impl FnMut(&[u8])) {
+    write(&[tag]);
+    if !bytes.contains(&0) {
+        return write(bytes);
+    }
+    for run in bytes.split_inclusive(|b| *b == 0) {
+        write(run);
+        if run.last() == Some(&0) {
+            write(&[0xff]);
+        }
+    }
+}
+
+/// Bits whose unsigned order is the order of the floats.
+fn ordered_bits(x: f64) -> u64 {
+    let bits = x.to_bits();
+    if bits >> 63 == 0 { bits ^ (1 << 63) } else { !bits }
+}
+
+/// The first part of an encoded key, and what follows it.
+pub(super) fn decode(bytes: &[u8]) -> Option<(Value, &[u8])> {
+    let (&tag, rest) = bytes.split_first()?;
+    fn split<const N: usize>(rest: &[u8]) -> Option<([u8; N], &[u8])> {
+        rest.split_first_chunk::<N>().map(|(head, tail)| (*head, tail))
+    }
+    let (value, rest) = match tag {
+        TAG_FALSE | TAG_TRUE => (ValueRef::Bool(tag == TAG_TRUE), rest),
+        TAG_LOWEST_INT..=TAG_HIGHEST_INT => {
+            let bytes = usize::from(tag.abs_diff(TAG_ZERO));
+            let (digits, tail) = rest.split_at_checked(bytes)?;
+            let mut padded = [if tag < TAG_ZERO { 0xff } else { 0 }; 16];
+            padded[16 - bytes..].copy_from_slice(digits);
+            let magnitude = u128::from_be_bytes(padded);
+            let below_zero = || ValueRef::Int128((!magnitude).wrapping_neg() as i128);
+            (if tag < TAG_ZERO { below_zero() } else { ValueRef::UInt128(magnitude) }, tail)
+        }
+        TAG_FLOAT => split(rest).map(|(b, tail)| {
+            let bits = u64::from_be_bytes(b);
+            let bits = if bits >> 63 == 1 { bits ^ (1 << 63) } else { !bits };
+            (ValueRef::Float(f64::from_bits(bits)), tail)
+        })?,
+        TAG_CHAR => {
+            split(rest).and_then(|(b, tail)| Some((ValueRef::Char(char::from_u32(u32::from_be_bytes(b))?), tail)))?
+        }
+        TAG_STR | TAG_BYTES => {
+            let (text, tail) = unescape(rest);
+            let value = match (tag, std::str::from_utf8(&text)) {
+                (TAG_STR, Ok(text)) => Value::from(text),
+                _ => Value::from(text.as_slice()),
+            };
+            return Some((value, tail));
+        }
+        _ => return None,
+    };
+    Some((value.to_value(), rest))
+}
+
+/// The text up to a `00` that no `ff` follows, and what comes behind it.
+fn unescape(bytes: &[u8]) -> (Vec<u8>, &[u8]) {
+    let mut text = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while let Some(&byte) = bytes.get(at) {
+        if byte == 0 && bytes.get(at + 1) != Some(&0xff) {
+            return (text, &bytes[at + 1..]);
+        }
+        text.push(byte);
+        at += if byte == 0 { 2 } else { 1 };
+    }
+    (text, &[])
+}

@@ -1,0 +1,42 @@
+//! The rest of the promises: collections and the stores that they belong to, handles, time, the writer, limits and what
+//! is said at them, observers, and long histories.
+
+mod chains;
+mod collections;
+mod errors;
+mod observers;
+mod time;
+mod writer;
+
+use memdex::{Collection, Record, Store};
+
+#[derive(Clone, Debug, PartialEq, Record)]
+struct User {
+    #[record(key)]
+    id: String,
+    #[record(index)]
+    city: String,
+    #[record(field)]
+    visits: i64,
+}
+
+fn user(id: &str, visits: i64) -> User {
+    User { id: id.to_owned(), city: "Bern".to_owned(), visits }
+}
+
+fn users() -> (Store, Collection<User>) {
+    let store = Store::new();
+    let users = store.collection("users").unwrap();
+    (store, users)
+}
+
+/// Identifiers and visits, in order.
+fn state(users: &Collection<User>) -> Vec<(String, i64)> {
+    let mut state: Vec<_> = users.iter().map(|user| (user.id.clone(), user.visits)).collect();
+    state.sort();
+    state
+}
+
+fn ids(of: impl IntoIterator<Item = i64>) -> Vec<(String, i64)> {
+    of.into_iter().map(|n| (n.to_string(), n)).collect()
+}
