@@ -1,5 +1,6 @@
 //! Injected time: every time that the engine knows comes from one [`Clock`], so that a test can be its master.
 
+use crate::user_code;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -113,8 +114,9 @@ impl SteadyClock {
 
     /// The time now, never earlier than one given out before.
     pub(crate) fn now(&self) -> Timestamp {
-        let now = self.clock.now().0;
         let latest = self.latest.load(Ordering::SeqCst);
+        // A clock of the user's that panics stands still.
+        let now = user_code::run(|| self.clock.now().0).unwrap_or(latest);
         // Most calls within one microsecond find nothing to raise and so leave the shared line alone.
         if now <= latest {
             return Timestamp(latest);
@@ -126,6 +128,19 @@ impl SteadyClock {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_clock_that_panics_stands_still() {
+        struct Broken(AtomicU64);
+        impl Clock for Broken {
+            fn now(&self) -> Timestamp {
+                assert!(self.0.fetch_add(1, Ordering::SeqCst) == 0, "broken");
+                Timestamp(7)
+            }
+        }
+        let steady = SteadyClock::new(Box::new(Broken(AtomicU64::new(0))));
+        assert_eq!((steady.now(), steady.now()), (Timestamp(7), Timestamp(7)));
+    }
 
     #[test]
     fn time_given_out_never_runs_backwards() {

@@ -151,6 +151,9 @@ pub enum Cause {
         /// The value.
         given: Value,
     },
+    /// A mend of the operation broke off, so that its record and its key may differ.
+    #[error("an earlier mend of this operation broke off: mend it again, or take it out")]
+    HalfMended,
     /// The caller's own closure refused.
     #[error("{0}")]
     Closure(Box<dyn Error + Send + Sync>),

@@ -1,6 +1,7 @@
 //! Look-ups of random existing keys, beside a `DashMap` from which the record's `Arc` is cloned.
 
-use crate::{KEYS, STORE, common::Payment, common::payments};
+use crate::common::{Payment, payments};
+use crate::{STORE, Walk, built};
 use criterion::{BenchmarkGroup, Criterion, measurement::WallTime};
 use dashmap::DashMap;
 use std::cell::LazyCell;
@@ -32,9 +33,10 @@ fn beside<S: BuildHasher + Clone>(group: &mut BenchmarkGroup<'_, WallTime>, name
 }
 
 fn looked_up(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, look_up: impl Fn(&str) -> Option<i64>) {
+    let mut walk = Walk::default();
     group.bench_function(name, |bencher| {
-        assert!(KEYS.iter().take(1_000).all(|key| look_up(key).is_some()), "the keys exist");
-        let mut keys = KEYS.iter().cycle();
-        bencher.iter(|| keys.next().and_then(|key| look_up(key)));
+        built(&STORE);
+        assert!(look_up(walk.key()).is_some(), "the keys exist");
+        bencher.iter(|| look_up(walk.key()));
     });
 }

@@ -3,7 +3,7 @@
 
 use crate::common::peer::ByHand;
 use crate::common::{Payment, Status, payment};
-use crate::{BY_HAND, KEYS, STORE};
+use crate::{BY_HAND, STORE, Walk, built};
 use criterion::{Criterion, SamplingMode};
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -20,7 +20,10 @@ fn count(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("count");
     group.warm_up_time(Duration::from_secs(1)).measurement_time(Duration::from_secs(2));
     let by_memdex = || STORE.1.find(payment::STATUS.eq(STATUS) & payment::CURRENCY.eq("EUR")).count().ok();
-    group.sample_size(50).bench_function("memdex", |bencher| bencher.iter(by_memdex));
+    group.sample_size(50).bench_function("memdex", |bencher| {
+        built(&STORE);
+        bencher.iter(by_memdex);
+    });
     let currency = Some("EUR".to_owned());
     group.sample_size(10).sampling_mode(SamplingMode::Flat).bench_function("HashSet", |bencher| {
         assert_eq!(BY_HAND.count(STATUS, &currency), by_memdex(), "both count the same");
@@ -32,25 +35,30 @@ fn count(criterion: &mut Criterion) {
 fn find(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("find");
     group.sample_size(50).warm_up_time(Duration::from_secs(1)).measurement_time(Duration::from_secs(2));
+    let mut walk = Walk::default();
     group.bench_function("memdex", |bencher| {
-        let mut organizations = organizations();
+        let (_, payments) = built(&STORE);
+        let organizations = organizations(&mut walk);
+        let mut organizations = organizations.iter().cycle();
         bencher.iter(|| {
             let filter = payment::ORGANIZATION_ID.eq(organizations.next()?) & payment::STATUS.eq(STATUS);
-            STORE.1.find(filter).fetch().ok()
+            payments.find(filter).fetch().ok()
         });
     });
+    let mut walk = Walk::default();
     group.bench_function("DashMap + HashSet", |bencher| {
-        let mut organizations = organizations();
-        bencher.iter(|| BY_HAND.fetch(&organizations.next()?, STATUS));
+        let by_hand = built(&BY_HAND);
+        let organizations = organizations(&mut walk);
+        let mut organizations = organizations.iter().cycle();
+        bencher.iter(|| by_hand.fetch(organizations.next()?, STATUS));
     });
     group.finish();
 }
 
-/// Organisations of random payments, for ever.
-fn organizations() -> impl Iterator<Item = String> {
-    let of = |key| STORE.1.get_with(key, |payment: &Payment| payment.organization_id.clone());
-    let organizations: Vec<String> = KEYS.iter().take(10_000).filter_map(|key| of(key.as_str())).collect();
-    organizations.into_iter().cycle()
+/// The organisations of the next thousand payments of a walk: other ones for every sample.
+fn organizations(walk: &mut Walk) -> Vec<String> {
+    let of = |key: &String| STORE.1.get_with(key.as_str(), |payment| payment.organization_id.clone());
+    walk.keys(1_000).iter().filter_map(of).collect()
 }
 
 impl ByHand {

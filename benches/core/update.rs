@@ -3,7 +3,7 @@
 
 use crate::common::Status;
 use crate::common::peer::{ByHand, add};
-use crate::{BY_HAND, KEYS, STORE};
+use crate::{BY_HAND, STORE, Walk, built};
 use criterion::Criterion;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,27 +13,28 @@ const BATCH: usize = 100;
 pub(crate) fn benches(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("update");
     group.sample_size(30).warm_up_time(Duration::from_secs(1)).measurement_time(Duration::from_secs(3));
+    let mut walk = Walk::default();
     group.bench_function("memdex, alone", |bencher| {
-        let mut keys = KEYS.iter().cycle();
+        let (_, payments) = built(&STORE);
         bencher.iter(|| {
-            let key = keys.next().expect("endless");
-            STORE.1.update(key, |payment| payment.status = next(payment.status)).expect("nothing refuses the update")
+            let updated = payments.update(walk.key(), |payment| payment.status = next(payment.status));
+            updated.expect("nothing refuses the update")
         });
     });
+    let mut walk = Walk::default();
     group.bench_function("memdex, batches of 100", |bencher| {
-        let mut batches = KEYS.chunks_exact(BATCH).cycle();
+        built(&STORE);
         bencher.iter_custom(|updates| {
             let batches_now = updates.div_ceil(BATCH as u64);
             let started = Instant::now();
-            for keys in batches.by_ref().take(batches_now as usize) {
-                change_all(keys);
-            }
+            (0..batches_now).for_each(|_| change_all(walk.keys(BATCH)));
             started.elapsed().mul_f64(updates as f64 / (batches_now * BATCH as u64) as f64)
         });
     });
+    let mut walk = Walk::default();
     group.bench_function("DashMap + HashSet", |bencher| {
-        let mut keys = KEYS.iter().cycle();
-        bencher.iter(|| BY_HAND.change_status(keys.next().expect("endless")));
+        let by_hand = built(&BY_HAND);
+        bencher.iter(|| by_hand.change_status(walk.key()));
     });
     group.finish();
 }

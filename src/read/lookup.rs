@@ -3,6 +3,7 @@
 use super::snapshot::View;
 use crate::record::{IntoKey, Lookup, Record};
 use crate::storage::{Collection, Handle};
+use crate::user_code;
 
 enum Seen<T> {
     Answer(Option<T>),
@@ -40,6 +41,7 @@ impl<R: Record> Collection<R> {
             Seen::Answer(answer) => answer,
             Seen::InFlight => {
                 let version = self.newest_beside_commit(&lookup)?;
+                let _scope = user_code::Scope::enter();
                 version.record.as_ref().zip(look).map(|(record, look)| look(record))
             }
         }
@@ -75,7 +77,9 @@ impl<R: Record> View<R> {
 
     /// Shows the record of a key to `look`.
     pub fn get_with<Q: IntoKey<R::Key>, T>(&self, key: Q, look: impl FnOnce(&R) -> T) -> Option<T> {
-        self.get(key).map(|record| look(&record))
+        let record = self.get(key)?;
+        let _scope = user_code::Scope::enter();
+        Some(look(&record))
     }
 
     /// The records of several keys, in the order of the keys.

@@ -1,6 +1,6 @@
 //! What all collections of a store share: the sequence of commits, the pins, the commit lock, time, and the observers.
 
-use super::observers::Observers;
+use super::observers::{CommitInfo, Observers};
 use super::table::{AnyTable, Backlog};
 use super::timeline::{Pin, Timeline};
 use crate::clock::{Clock, SteadyClock, Timestamp};
@@ -183,17 +183,31 @@ impl Engine {
         }
     }
 
-    /// Counts and traces panics of observers.
-    pub(crate) fn report_observer_panics(&self, panics: u64) {
+    /// Has the observers answer for what a commit is about to change.
+    pub(crate) fn invalidate(&self, commit: &CommitInfo) {
+        self.report_observer_panics(self.observers.invalidate(commit));
+    }
+
+    /// Tells the observers what is queued, in order. Outside of every lock.
+    pub(crate) fn tell(&self) {
+        let (observer_panics, drop_panics) = self.observers.tell();
+        self.report_observer_panics(observer_panics);
+        self.report_drop_panics(drop_panics);
+    }
+
+    /// Drops garbage, outside of every lock.
+    pub(crate) fn dispose(&self, garbage: Garbage) {
+        self.report_drop_panics(garbage.0.into_iter().map(|drop_all| drop_all()).sum());
+    }
+
+    fn report_observer_panics(&self, panics: u64) {
         if panics > 0 {
             self.counters.observer_panics.fetch_add(panics, SeqCst);
             tracing::error!(panics, "observers panicked; the commits stand");
         }
     }
 
-    /// Drops garbage, outside of every lock.
-    pub(crate) fn dispose(&self, garbage: Garbage) {
-        let panics: u64 = garbage.0.into_iter().map(|drop_all| drop_all()).sum();
+    fn report_drop_panics(&self, panics: u64) {
         if panics > 0 {
             self.counters.drop_panics.fetch_add(panics, SeqCst);
             tracing::error!(panics, "records panicked in their Drop; the store is unharmed");
@@ -211,7 +225,7 @@ impl<'a> Turn<'a> {
     /// From the first mark to the last settle nothing may break off. Should it all the same, writes end here: readers
     /// go on with the marks that stand, and nothing is settled any more.
     pub(crate) fn no_return(&self, commit: Commit) -> NoReturn<'a> {
-        NoReturn { engine: self.engine, commit }
+        NoReturn { engine: self.engine, commit, reached_the_end: false }
     }
 
     /// Settles what the commit at hand has displaced in `tables`, as `own` does, and a slice of what is left over.
@@ -239,15 +253,23 @@ impl Drop for Turn<'_> {
     }
 }
 
-/// While one lives, a panic damages the store.
+/// Unless it reaches its end, the store is damaged.
 pub(crate) struct NoReturn<'a> {
     engine: &'a Engine,
     commit: Commit,
+    reached_the_end: bool,
+}
+
+impl NoReturn<'_> {
+    pub(crate) fn reached_the_end(mut self) {
+        self.reached_the_end = true;
+    }
 }
 
 impl Drop for NoReturn<'_> {
+    // Not a look at `thread::panicking`: a destructor may commit while an unwinding that has nothing to do with it goes on.
     fn drop(&mut self) {
-        if std::thread::panicking() {
+        if !self.reached_the_end {
             let why = format!("commit {} panicked while it was applied, which is a bug of memdex", self.commit);
             tracing::error!(why, "the store is damaged: writes are refused from here on, reads go on");
             // Only the holder of the commit lock gets here, and only once.

@@ -18,6 +18,15 @@ type Entries<R> = HashTable<Arc<Version<R>>>;
 #[repr(align(64))]
 struct Shard<R>(RwLock<Entries<R>>);
 
+impl<R> Shard<R> {
+    /// Inside user code a guard of the same shard may already be held further up (`nested`): then waiting behind a
+    /// writer, who waits for that guard, would be for ever.
+    #[inline]
+    fn read(&self, nested: bool) -> RwLockReadGuard<'_, Entries<R>> {
+        if nested { self.0.read_recursive() } else { self.0.read() }
+    }
+}
+
 pub(crate) struct KeyTable<R>(Box<[Shard<R>]>);
 
 impl<R> KeyTable<R> {
@@ -25,12 +34,9 @@ impl<R> KeyTable<R> {
         KeyTable((0..KEY_SHARDS).map(|_| Shard(RwLock::new(Entries::new()))).collect())
     }
 
-    /// Inside user code a guard of the same shard may already be held further up (`nested`): then waiting behind a
-    /// writer, who waits for that guard, would be for ever.
     #[inline]
     fn read(&self, hash: u32, nested: bool) -> RwLockReadGuard<'_, Entries<R>> {
-        let entries = &self.0[shard(hash, KEY_SHARDS)].0;
-        if nested { entries.read_recursive() } else { entries.read() }
+        self.0[shard(hash, KEY_SHARDS)].read(nested)
     }
 
     /// The newest version of a key; `None` proves that no epoch that may still be read has a record of it.
@@ -83,11 +89,13 @@ impl<R> KeyTable<R> {
 
     /// Keys that stand in the table, tombstones among them.
     pub(crate) fn len(&self) -> usize {
-        self.0.iter().map(|shard| shard.0.read().len()).sum()
+        let nested = user_code::inside();
+        self.0.iter().map(|shard| shard.read(nested).len()).sum()
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {
-        self.0.iter().map(|shard| size_of::<Shard<R>>() + shard.0.read().allocation_size()).sum()
+        let nested = user_code::inside();
+        self.0.iter().map(|shard| size_of::<Shard<R>>() + shard.read(nested).allocation_size()).sum()
     }
 
     /// Every version in the table, handed over: for the end of the collection.

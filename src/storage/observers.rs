@@ -66,8 +66,19 @@ pub struct CommitInfo {
 pub(crate) struct CollectionChanges {
     name: Arc<str>,
     len: usize,
-    /// A `Vec<RecordChange<R>>`.
-    changes: Box<dyn Any + Send + Sync>,
+    changes: Box<dyn ChangeList>,
+}
+
+/// A `Vec<RecordChange<R>>` without its record type.
+trait ChangeList: Any + Send + Sync {
+    /// Drops each record by itself; gives the number of panics.
+    fn drop_each(self: Box<Self>) -> u64;
+}
+
+impl<R: Send + Sync + 'static> ChangeList for Vec<RecordChange<R>> {
+    fn drop_each(self: Box<Self>) -> u64 {
+        user_code::drop_each(self.into_iter().flat_map(|change| [change.before, change.after]))
+    }
 }
 
 /// The net change of one record in a commit.
@@ -117,7 +128,8 @@ impl CommitInfo {
     /// The net changes in the collection `name`, one a key; none if it holds another type or was not touched.
     pub fn changes<R: 'static>(&self, name: &str) -> &[RecordChange<R>] {
         let of_name = self.collections.iter().find(|changes| &*changes.name == name);
-        of_name.and_then(|changes| changes.changes.downcast_ref::<Vec<RecordChange<R>>>()).map_or(&[], Vec::as_slice)
+        let list = of_name.and_then(|changes| (&*changes.changes as &dyn Any).downcast_ref::<Vec<RecordChange<R>>>());
+        list.map_or(&[], Vec::as_slice)
     }
 }
 
@@ -162,20 +174,23 @@ impl Observers {
         self.queue.lock().push_back(commit);
     }
 
-    /// Tells what is queued, in order, unless another thread is at it: then it tells this too. Gives the number of panics.
-    pub(crate) fn tell(&self) -> u64 {
-        let mut panics = 0;
+    /// Tells what is queued, in order, unless another thread is at it: then it tells this too. Gives the number of panics
+    /// of observers, and in the `Drop` of records that were told of last.
+    pub(crate) fn tell(&self) -> (u64, u64) {
+        let (mut observer_panics, mut drop_panics) = (0, 0);
         while !self.queue.lock().is_empty() {
             // Who is telling looks at the queue again after letting go, so nothing stays untold.
             let Some(telling) = self.telling.try_lock() else { break };
             loop {
                 let next = self.queue.lock().pop_front();
                 let Some(commit) = next else { break };
-                panics += self.each(|observer| observer.committed(&commit));
+                observer_panics += self.each(|observer| observer.committed(&commit));
+                let lists = Arc::into_inner(commit).into_iter().flat_map(|commit| commit.collections);
+                drop_panics += lists.map(|list| list.changes.drop_each()).sum::<u64>();
             }
             drop(telling);
         }
-        panics
+        (observer_panics, drop_panics)
     }
 
     fn each(&self, tell: impl Fn(&dyn CommitObserver)) -> u64 {

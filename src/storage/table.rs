@@ -53,6 +53,17 @@ pub(crate) struct TableWriter {
     /// Older versions, by row and begin, filed under a pinned commit that sees them. They are looked at again once no
     /// pin is left at that commit, so that a snapshot held for long costs the commits under it nothing.
     pub(super) kept: BTreeMap<Commit, Vec<(Row, Commit)>>,
+    scratch: Scratch,
+}
+
+/// A batch of more moves than this gives its room back.
+const SCRATCH_KEPT: usize = 16_384;
+
+/// Room that every commit needs again.
+#[derive(Default)]
+struct Scratch {
+    leave: Vec<(u32, Row)>,
+    join: Vec<(u32, Row)>,
 }
 
 impl TableWriter {
@@ -75,9 +86,12 @@ impl TableWriter {
         })
     }
 
-    /// The codes of a row that holds a record, one an index.
-    pub(crate) fn codes(&self, row: Row) -> &[u32] {
-        self.codes.of(row)
+    /// What a version's row is indexed under, one code an index; without a record nothing of meaning.
+    pub(crate) fn codes_of<R>(&self, old: Option<&Version<R>>) -> &[u32] {
+        match old {
+            Some(old) if !old.is_tombstone() => self.codes.of(old.row),
+            _ => self.codes.of_none(),
+        }
     }
 
     /// The committer's side of an index.
@@ -111,12 +125,35 @@ impl<R> Change<R> {
 pub(crate) struct Applied<R> {
     /// Ascending by row.
     pub(crate) changes: Vec<Change<R>>,
-    /// The new codes of each change, one an index; those of a tombstone mean nothing.
+    /// The codes that each change finds, one an index; without an old record they mean nothing.
+    pub(crate) old_codes: Vec<u32>,
+    /// The codes that each change leaves, one an index; those of a tombstone mean nothing.
     pub(crate) codes: Vec<u32>,
     /// The codes that each index has admitted for this commit.
     pub(crate) new_codes: Vec<Vec<u32>>,
     /// Rows from here on were never used before this commit.
     pub(crate) first_new_row: Row,
+}
+
+impl<R> Default for Applied<R> {
+    fn default() -> Self {
+        Applied { changes: vec![], old_codes: vec![], codes: vec![], new_codes: vec![], first_new_row: 0 }
+    }
+}
+
+impl<R> Applied<R> {
+    /// Puts the changes, with their codes, into the order of their rows.
+    pub(crate) fn sort_by_row(&mut self, width: usize) {
+        if self.changes.is_sorted_by_key(Change::row) {
+            return;
+        }
+        let mut changes: Vec<(usize, Change<R>)> = std::mem::take(&mut self.changes).into_iter().enumerate().collect();
+        changes.sort_unstable_by_key(|(_, change)| change.row());
+        let sorted =
+            |codes: &[u32]| changes.iter().flat_map(|(at, _)| &codes[at * width..][..width]).copied().collect();
+        (self.old_codes, self.codes) = (sorted(&self.old_codes), sorted(&self.codes));
+        self.changes = changes.into_iter().map(|(_, change)| change).collect();
+    }
 }
 
 /// A table without its record type, as the engine keeps it.
@@ -174,6 +211,7 @@ impl<R: Record> Table<R> {
                 records: 0,
                 key_bytes: 0,
                 kept: BTreeMap::new(),
+                scratch: Scratch::default(),
             }),
             indexes,
         }
@@ -224,7 +262,7 @@ impl<R: Record> Table<R> {
                 (true, false) => removed.push(change.row()),
                 _ => {}
             }
-            if !change.new.is_tombstone() && width > 0 {
+            if !change.new.is_tombstone() {
                 writer.codes.set(change.row(), &applied.codes[at * width..][..width]);
             }
         }
@@ -244,17 +282,22 @@ impl<R: Record> Table<R> {
 
     fn apply_to_index(&self, writer: &mut TableWriter, applied: &Applied<R>, at: usize) {
         let width = self.indexes.len();
-        let mut leave = Vec::new();
-        let mut join = Vec::with_capacity(applied.changes.len());
+        let Scratch { leave, join } = &mut writer.scratch;
+        leave.clear();
+        join.clear();
         for (number, change) in applied.changes.iter().enumerate() {
-            let old = change.had_record().then(|| writer.codes.of(change.row())[at]);
-            let new = (!change.new.is_tombstone()).then(|| applied.codes[number * width + at]);
+            let code_at = number * width + at;
+            let old = change.had_record().then(|| applied.old_codes[code_at]);
+            let new = (!change.new.is_tombstone()).then(|| applied.codes[code_at]);
             if old != new {
                 leave.extend(old.map(|code| (code, change.row())));
                 join.extend(new.map(|code| (code, change.row())));
             }
         }
-        self.indexes[at].1.apply(&mut writer.indexes[at], &applied.new_codes[at], &mut leave, &mut join);
+        self.indexes[at].1.apply(&mut writer.indexes[at], &applied.new_codes[at], leave, join);
+        if leave.capacity().max(join.capacity()) > SCRATCH_KEPT {
+            writer.scratch = Scratch::default();
+        }
     }
 
     /// Forgets the versions that a commit has displaced and nobody sees, files the others.

@@ -179,7 +179,7 @@ fn audit_codes<R: Record>(
 ) {
     let Some(record) = &version.record else { return };
     for (at, (position, _)) in table.indexes.iter().enumerate() {
-        let code = writer.codes.of(version.row)[at];
+        let code = writer.codes_of(Some(version))[at];
         let name = || table.schema.fields()[*position].name();
         let key = &version.key;
         let indexed = writer.indexes[at].value(code).map(|value| value.to_value());

@@ -220,6 +220,7 @@ impl Batch {
         collection: &Collection<R>,
         key: Q,
     ) -> Result<Option<Pending<'_, R>>, Refusal> {
+        self.check_store(collection)?;
         let lookup = Lookup::new(&collection.table.seed, &key);
         let committed = collection.newest(&lookup).and_then(Handle::of);
         let begin = committed.as_ref().map(Handle::commit);
@@ -251,11 +252,16 @@ impl Batch {
         &self.engine
     }
 
+    fn check_store<R: Record>(&self, collection: &Collection<R>) -> Result<(), Refusal> {
+        if Arc::ptr_eq(&self.engine, &collection.engine) {
+            return Ok(());
+        }
+        Err(Refusal::new("batch", collection.name(), Cause::OtherStore))
+    }
+
     /// The part of a collection, made if it is its first operation.
     fn part<R: Record>(&mut self, collection: &Collection<R>) -> Result<&mut Operations<R>, Refusal> {
-        if !Arc::ptr_eq(&self.engine, &collection.engine) {
-            return Err(Refusal::new("write", collection.name(), Cause::OtherStore));
-        }
+        self.check_store(collection)?;
         let table = Arc::as_ptr(&collection.table).cast();
         if !self.parts.get(self.last_part).is_some_and(|part| part.is_of(table)) {
             self.last_part = self.parts.iter().position(|part| part.is_of(table)).unwrap_or_else(|| {

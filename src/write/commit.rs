@@ -43,7 +43,7 @@ pub(super) fn commit(engine: &Engine, parts: &mut [Box<dyn Part>]) -> Result<Rec
         let changes = staged.iter().map(|part| part.changes()).collect();
         Arc::new(CommitInfo::new(commit, at, changes))
     });
-    let panics = told.as_ref().map_or(0, |info| engine.observers.invalidate(info));
+    told.iter().for_each(|info| engine.invalidate(info));
 
     // 4. Publish: one store makes the whole batch visible.
     engine.timeline.publish(commit);
@@ -60,13 +60,13 @@ pub(super) fn commit(engine: &Engine, parts: &mut [Box<dyn Part>]) -> Result<Rec
             staged.into_iter().for_each(|mut part| part.settle(pinned, garbage));
         })
     });
-    drop(no_return);
+    no_return.reached_the_end();
 
     // 6. Tell: queued under the lock, so in the order of the commits; told outside of it.
     told.into_iter().for_each(|info| engine.observers.enqueue(info));
     drop(turn);
     engine.dispose(garbage);
-    engine.report_observer_panics(panics + engine.observers.tell());
+    engine.tell();
     Ok(Receipt { commit, at, took: started.elapsed(), counts })
 }
 

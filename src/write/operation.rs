@@ -15,6 +15,8 @@ pub(super) struct Operation<R> {
     pub(super) hash: u32,
     /// The commit at which the caller last saw the record, if that is a condition.
     pub(super) seen: Option<Commit>,
+    /// Its record was being changed when something broke off: the key may not be the record's.
+    pub(super) half_mended: bool,
     pub(super) action: Action<R>,
 }
 
@@ -67,8 +69,16 @@ impl<R> Action<R> {
 
     pub(super) fn take_record(&mut self) -> Option<R> {
         match std::mem::replace(self, Action::Done) {
-            Action::Store(record) | Action::Insert(record) | Action::Upsert(record, _) => Some(record),
-            _ => None,
+            Action::Store(record) | Action::Insert(record) => Some(record),
+            Action::Upsert(record, change) => {
+                // Dropping the closure is user code: it stays with the operation, which goes when the locks are released.
+                *self = Action::Update(change);
+                Some(record)
+            }
+            other => {
+                *self = other;
+                None
+            }
         }
     }
 
@@ -86,7 +96,7 @@ impl<R: Record> Operation<R> {
             None => unreachable!("only for actions that hold a record"),
         };
         match keyed {
-            Ok((key, hash)) => Ok(Operation { position: 0, key, hash, seen, action }),
+            Ok((key, hash)) => Ok(Operation { position: 0, key, hash, seen, half_mended: false, action }),
             Err(cause) => Err(Refusal::new(action.name(), &table.name, cause)),
         }
     }
@@ -99,7 +109,7 @@ impl<R: Record> Operation<R> {
         action: Action<R>,
     ) -> Result<Self, Refusal> {
         match KeyBuffer::of(&table.seed, key).checked() {
-            Ok((key, hash)) => Ok(Operation { position: 0, key, hash, seen, action }),
+            Ok((key, hash)) => Ok(Operation { position: 0, key, hash, seen, half_mended: false, action }),
             Err(error) => Err(Refusal::new(action.name(), &table.name, error)),
         }
     }
@@ -107,8 +117,10 @@ impl<R: Record> Operation<R> {
     /// Changes the record that the operation brings, which may change its key.
     pub(super) fn mend(&mut self, table: &Table<R>, mend: impl FnOnce(&mut R)) -> Result<bool, Cause> {
         let Some(record) = self.action.record_mut() else { return Ok(false) };
+        self.half_mended = true;
         mend(record);
         (self.key, self.hash) = key_of(table, record)?.checked()?;
+        self.half_mended = false;
         Ok(true)
     }
 
@@ -120,6 +132,9 @@ impl<R: Record> Operation<R> {
         present: Option<&R>,
         begin: Option<Commit>,
     ) -> Result<Outcome<R>, Cause> {
+        if self.half_mended {
+            return Err(Cause::HalfMended);
+        }
         if let Some(seen) = self.seen.filter(|seen| begin != Some(*seen)) {
             return Err(Cause::Stale { seen, now: begin });
         }
@@ -137,11 +152,13 @@ impl<R: Record> Operation<R> {
     fn changed(&self, table: &Table<R>, change: &Change<R>, record: &R) -> Result<Outcome<R>, Cause> {
         let changed = user_code::run(|| change(record));
         let changed = changed.map_err(|message| Cause::Panicked { what: "update closure", message })??;
-        let key = key_of(table, &changed)?;
-        if key.bytes() != self.key.bytes() {
-            return Err(Cause::KeyChanged { to: key.to_key() });
+        match key_of(table, &changed) {
+            Ok(key) if key.bytes() == self.key.bytes() => Ok(Outcome::Updated(changed)),
+            other => {
+                user_code::drop_each([changed]);
+                Err(other.map_or_else(|cause| cause, |key| Cause::KeyChanged { to: key.to_key() }))
+            }
         }
-        Ok(Outcome::Updated(changed))
     }
 
     /// The refusal of this operation.

@@ -94,9 +94,14 @@ impl Refused {
         self.refusal.cause()
     }
 
+    /// The refusal, and the batch as it was.
+    pub fn into_parts(self) -> (Refusal, Batch) {
+        (self.refusal, self.batch.into_inner().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// The batch as it was.
     pub fn into_batch(self) -> Batch {
-        self.batch.into_inner().unwrap_or_else(PoisonError::into_inner)
+        self.into_parts().1
     }
 
     /// The refusal alone; the batch is dropped.

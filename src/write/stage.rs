@@ -13,6 +13,7 @@ use crate::storage::{AnyTable, Applied, Change, CollectionChanges, Garbage, Tabl
 use crate::sync::{Arc, MutexGuard};
 use crate::user_code;
 use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 
 /// A net change before it has a row and a version.
 struct Net<R> {
@@ -78,9 +79,7 @@ pub(super) struct Staged<'a, R: Record> {
     writer: MutexGuard<'a, TableWriter>,
     operations: &'a mut Vec<Operation<R>>,
     counts: Counts,
-    nets: Vec<Net<R>>,
-    /// One an index for each net change.
-    codes: Vec<u32>,
+    looked: Looked<R>,
     /// By index.
     new_values: Vec<Vec<NewValue>>,
     applied: Applied<R>,
@@ -90,17 +89,23 @@ impl<'a, R: Record> Staged<'a, R> {
     /// Resolves the operations in their order against the newest state, then asks the net records for their values.
     pub(super) fn new(table: &'a Arc<Table<R>>, operations: &'a mut Vec<Operation<R>>) -> Result<Self, Refusal> {
         let writer = table.writer();
-        let (mut nets, counts) = resolve(table, operations)?;
-        nets.retain(Net::changes_something);
-        let unused = MAX_ROWS - writer.used_rows();
-        if nets.len() > unused + writer.free_rows() {
+        let width = table.indexes.len();
+        let new_values = (0..width).map(|_| Vec::new()).collect();
+        let looked = look_up(table, operations);
+        let (counts, applied) = (Counts::default(), Applied::default());
+        let mut staged = Staged { table, writer, operations, counts, looked, new_values, applied };
+        staged.counts = resolve(table, staged.operations, &mut staged.looked)?;
+        staged.looked.nets.retain(Net::changes_something);
+        let nets = &staged.looked.nets;
+        let (used, free) = (staged.writer.used_rows(), staged.writer.free_rows());
+        let new = nets.iter().filter(|net| net.old.is_none()).count();
+        if new > MAX_ROWS - used + free {
             return Err(Refusal::new("store", &table.name, Cause::CollectionFull { limit: MAX_ROWS }));
         }
-        let width = table.indexes.len();
-        let applied = Applied { changes: Vec::new(), codes: Vec::new(), new_codes: Vec::new(), first_new_row: 0 };
-        let codes = vec![NULL_CODE; nets.len() * width];
-        let new_values = (0..width).map(|_| Vec::new()).collect();
-        let mut staged = Staged { table, writer, operations, counts, nets, codes, new_values, applied };
+        // Gathered in one go, so that the steps to memory overlap.
+        let old_codes = nets.iter().flat_map(|net| staged.writer.codes_of(net.old.as_deref())).copied().collect();
+        staged.applied.old_codes = old_codes;
+        staged.applied.codes = vec![NULL_CODE; nets.len() * width];
         for at in 0..width {
             staged.look_up_codes(at)?;
         }
@@ -115,7 +120,7 @@ impl<'a, R: Record> Staged<'a, R> {
         let width = table.indexes.len();
         let new_values = &mut self.new_values[at];
         let mut by_hash = HashTable::new();
-        for (number, net) in self.nets.iter().enumerate() {
+        for (number, net) in self.looked.nets.iter().enumerate() {
             let Some(record) = (if matches!(net.state, State::Gone) { None } else { net.present(operations) }) else {
                 continue;
             };
@@ -124,11 +129,11 @@ impl<'a, R: Record> Staged<'a, R> {
                 .map_err(|message| blame(Cause::Panicked { what: "field extractor", message }))?
                 .canonical();
             check_value(field, value).map_err(blame)?;
-            let old = net.old.as_ref().filter(|old| !old.is_tombstone()).map(|old| self.writer.codes(old.row)[at]);
-            self.codes[number * width + at] = if value.is_null() {
+            let old = self.applied.old_codes[number * width + at];
+            self.applied.codes[number * width + at] = if value.is_null() {
                 NULL_CODE
-            } else if let Some(same) = old.filter(|code| self.writer.index(at).value(*code) == Some(value)) {
-                same
+            } else if self.writer.index(at).value(old) == Some(value) {
+                old
             } else {
                 let hash = hash::short(&table.seed, &value);
                 index.code(hash, value).unwrap_or_else(|| new_code(&mut by_hash, new_values, hash, value))
@@ -153,26 +158,23 @@ impl<'a, R: Record> Staged<'a, R> {
     }
 }
 
-/// The net change of each key, in the order in which the batch touched them.
-fn resolve<R: Record>(table: &Table<R>, operations: &[Operation<R>]) -> Result<(Vec<Net<R>>, Counts), Refusal> {
+/// The net changes of a batch in the order in which it touched their keys, and which of them each operation belongs to.
+struct Looked<R> {
+    nets: Vec<Net<R>>,
+    net_of: Vec<usize>,
+    /// What closures made and others then changed again.
+    superseded: Vec<State<R>>,
+}
+
+/// Lets the operations, in their order, change the states.
+fn resolve<R: Record>(
+    table: &Table<R>,
+    operations: &[Operation<R>],
+    Looked { nets, net_of, superseded }: &mut Looked<R>,
+) -> Result<Counts, Refusal> {
     let mut counts = Counts::default();
-    let mut nets: Vec<Net<R>> = Vec::with_capacity(operations.len());
-    // The first operation on each key, with its net change.
-    let mut by_key: HashTable<(usize, usize)> =
-        HashTable::with_capacity(if operations.len() > 1 { operations.len() } else { 0 });
     for (at, operation) in operations.iter().enumerate() {
-        let same_key = |first: &(usize, usize)| operations[first.0].key == operation.key;
-        let known = by_key.find(spread(operation.hash), same_key).map(|(_, net)| *net);
-        let net = known.unwrap_or_else(|| {
-            if operations.len() > 1 {
-                let rehash = |first: &(usize, usize)| spread(operations[first.0].hash);
-                by_key.insert_unique(spread(operation.hash), (at, nets.len()), rehash);
-            }
-            let old = table.keys.newest(operation.hash, |key| *key == operation.key);
-            nets.push(Net { first: at, last: at, old, state: State::Unchanged });
-            nets.len() - 1
-        });
-        let net = &mut nets[net];
+        let net = &mut nets[net_of[at]];
         let outcome = operation.outcome(table, net.present(operations), net.begin());
         let (counted, state) = match outcome.map_err(|cause| operation.refusal(table, cause))? {
             Outcome::Inserted => (&mut counts.inserted, State::Brought(at)),
@@ -185,9 +187,40 @@ fn resolve<R: Record>(table: &Table<R>, operations: &[Operation<R>]) -> Result<(
             }
         };
         *counted += 1;
-        (net.last, net.state) = (at, state);
+        net.last = at;
+        if let computed @ State::Computed(_) = std::mem::replace(&mut net.state, state) {
+            superseded.push(computed);
+        }
     }
-    Ok((nets, counts))
+    Ok(counts)
+}
+
+/// One net change a key, still unchanged. Does nothing else, so that the steps to memory of successive look-ups overlap.
+fn look_up<R: Record>(table: &Table<R>, operations: &[Operation<R>]) -> Looked<R> {
+    let new = |at: usize, operation: &Operation<R>| {
+        let old = table.keys.newest(operation.hash, |key| *key == operation.key);
+        Net { first: at, last: at, old, state: State::Unchanged }
+    };
+    if let [alone] = operations {
+        return Looked { nets: vec![new(0, alone)], net_of: vec![0], superseded: Vec::new() };
+    }
+    let mut nets: Vec<Net<R>> = Vec::with_capacity(operations.len());
+    // The first operation on each key, with its net change.
+    let mut by_key: HashTable<(usize, usize)> = HashTable::with_capacity(operations.len());
+    let net_of = operations.iter().enumerate().map(|(at, operation)| {
+        let same_key = |first: &(usize, usize)| operations[first.0].key == operation.key;
+        let rehash = |first: &(usize, usize)| spread(operations[first.0].hash);
+        match by_key.entry(spread(operation.hash), same_key, rehash) {
+            Entry::Occupied(known) => known.get().1,
+            Entry::Vacant(unknown) => {
+                unknown.insert((at, nets.len()));
+                nets.push(new(at, operation));
+                nets.len() - 1
+            }
+        }
+    });
+    let net_of = net_of.collect();
+    Looked { nets, net_of, superseded: Vec::new() }
 }
 
 /// The schema has announced what a value can be; an index takes none that is too long.
@@ -230,21 +263,15 @@ impl<R: Record> StagedPart for Staged<'_, R> {
             self.applied.new_codes.push(values.into_iter().map(|value| index.admit(value)).collect());
         }
         let width = self.table.indexes.len();
-        for (at, code) in self.codes.iter_mut().enumerate() {
+        for (at, code) in self.applied.codes.iter_mut().enumerate() {
             if *code & NEW != 0 {
                 *code = self.applied.new_codes[at % width][(*code & !NEW) as usize];
             }
         }
-        let nets = std::mem::take(&mut self.nets);
-        let mut changes: Vec<(Change<R>, usize)> =
-            nets.into_iter().enumerate().map(|(number, net)| (self.version(commit, net), number)).collect();
-        if !changes.is_sorted_by_key(|(change, _)| change.row()) {
-            changes.sort_unstable_by_key(|(change, _)| change.row());
-        }
-        let codes_of = |number: usize| &self.codes[number * width..][..width];
-        self.applied.codes = changes.iter().flat_map(|(_, number)| codes_of(*number)).copied().collect();
-        self.applied.changes = changes.into_iter().map(|(change, _)| change).collect();
+        let nets = std::mem::take(&mut self.looked.nets);
+        self.applied.changes = nets.into_iter().map(|net| self.version(commit, net)).collect();
         self.applied.first_new_row = first_new_row;
+        self.applied.sort_by_row(width);
     }
 
     fn mark(&self, commit: Commit) {
@@ -263,11 +290,20 @@ impl<R: Record> StagedPart for Staged<'_, R> {
         self.table.settle(&mut self.writer, pinned, &self.applied, garbage);
         // The last references to what was displaced may be these, and the operations hold what the batch made needless.
         garbage.add(std::mem::take(&mut self.applied.changes));
+        garbage.add(std::mem::take(&mut self.looked.superseded));
         let needless = |operation: &Operation<R>| operation.action.holds_user_values();
         garbage.add(self.operations.drain(..).filter(needless).map(|o| o.action).collect::<Vec<Action<R>>>());
     }
 
     fn table(&self) -> Arc<dyn AnyTable> {
         self.table.clone()
+    }
+}
+
+impl<R: Record> Drop for Staged<'_, R> {
+    /// Of a refused batch: what closures have made, each by itself. A second panic while one unwinds would be the last.
+    fn drop(&mut self) {
+        user_code::drop_each(std::mem::take(&mut self.looked.nets).into_iter().map(|net| net.state));
+        user_code::drop_each(std::mem::take(&mut self.looked.superseded));
     }
 }

@@ -14,7 +14,7 @@ use std::fmt;
 ///
 /// A flush that is refused leaves the buffer as it was: mend the operation at fault or take it out
 /// ([`batch_mut`](Writer::batch_mut)), or take everything back ([`take`](Writer::take)). Dropped, a writer flushes what
-/// it still holds, unless its thread is panicking; an error is then logged and counted in
+/// it still holds, unless its thread is panicking. What is lost so, or because that flush is refused, is logged and counted in
 /// [`Stats::lost_flushes`](crate::Stats::lost_flushes), so call [`flush`](Writer::flush) where it matters.
 ///
 /// ```
@@ -167,13 +167,18 @@ impl Drop for Group<'_> {
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        if self.is_empty() || std::thread::panicking() {
+        if self.is_empty() {
             return;
         }
         let operations = self.len();
-        if let Err(refusal) = self.flush() {
+        let flushed = if std::thread::panicking() {
+            Err(Refusal::because("the thread is panicking, so what was gathered may be half of something"))
+        } else {
+            self.flush()
+        };
+        if let Err(refusal) = flushed {
             self.batch.engine().counters.lost_flushes.fetch_add(1, SeqCst);
-            tracing::error!(%refusal, operations, "a writer was dropped and its last flush refused: its operations are lost");
+            tracing::error!(%refusal, operations, "a writer was dropped unflushed: its operations are lost");
         }
     }
 }

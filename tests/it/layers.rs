@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 /// Bottom first; modules of one line are siblings.
 const LEVELS: [&[&str]; 9] = [
-    &["limits", "sync", "hash", "clock"],
+    &["limits", "sync", "hash"],
     &["user_code"],
-    &["error"],
+    &["clock", "error"],
     &["record"],
     &["rowset"],
     &["index", "query"],

@@ -24,7 +24,7 @@ use transitions::{How, Transition};
 prop_state_machine! {
     // The number of cases comes from PROPTEST_CASES, else it is 256.
     #[test]
-    fn the_store_equals_the_model(sequential 1..60 => Race);
+    fn the_store_equals_the_model(sequential 1..40 => Race);
 }
 
 /// The store beside the model.

@@ -153,7 +153,7 @@ fn watched(name: &str, test: impl FnOnce() + Send + 'static) {
         test();
         let _ = done.send(());
     });
-    match is_done.recv_timeout(Duration::from_secs(30)) {
+    match is_done.recv_timeout(Duration::from_secs(60)) {
         Err(RecvTimeoutError::Timeout) => panic!("{name}: deadlock"),
         Ok(()) | Err(RecvTimeoutError::Disconnected) => {
             if let Err(panic) = thread.join() {

@@ -104,7 +104,7 @@ fn in_every_place(act: impl Fn(Place, &Store, &Collection<super::Unruly>) + Copy
                     done.send(()).unwrap();
                 });
                 // Another thread may have been the one to do it.
-                is_done.recv_timeout(Duration::from_secs(20)).unwrap_or_else(|error| panic!("{place:?}: {error}"));
+                is_done.recv_timeout(Duration::from_secs(50)).unwrap_or_else(|error| panic!("{place:?}: {error}"));
             }
             stop.store(true, SeqCst);
             writer.into_iter().for_each(|writer| writer.join().unwrap());
@@ -222,7 +222,7 @@ fn a_write_inside_get_with_of_a_record_in_flight_is_refused() {
         fn invalidate(&self, _: &CommitInfo) {
             self.ask.lock().unwrap().send(()).unwrap();
             // No longer than this, so that a write that waits for this commit fails below rather than for ever.
-            let _ = self.answered.lock().unwrap().recv_timeout(Duration::from_secs(3));
+            let _ = self.answered.lock().unwrap().recv_timeout(Duration::from_secs(10));
         }
     }
     watched("get_with in flight", || {
