@@ -59,6 +59,11 @@
 
 #![forbid(unsafe_code)]
 
+/// The README's programs are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 // The derive macros name this crate by its name, also where they are used inside it.
 extern crate self as memdex;
 

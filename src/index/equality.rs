@@ -96,27 +96,27 @@ impl EqualityIndex {
         self.posting(hash, value).map(|posting| posting.code)
     }
 
-    /// Moves rows between postings. `leave` and `join` are pairs of code and row, and are sorted here; `new_codes` are
+    /// Moves rows between postings. `leave` and `join` are pairs of code and row, and are sorted here; `rows` is room; `new_codes` are
     /// those of the postings that [`IndexWriter::admit`] has made for this commit. One guard a posting.
     pub(crate) fn apply(
         &self,
         writer: &mut IndexWriter,
-        new_codes: &[u32],
+        new_codes: impl IntoIterator<Item = u32>,
         leave: &mut [(u32, Row)],
         join: &mut [(u32, Row)],
+        rows: &mut Vec<Row>,
     ) {
-        for posting in new_codes.iter().filter_map(|code| writer.postings[*code as usize].as_ref()) {
+        for posting in new_codes.into_iter().filter_map(|code| writer.postings[code as usize].as_ref()) {
             let mut entries = self.shard(posting.hash).write();
             entries.insert_unique(spread(posting.hash), posting.clone(), |p| spread(p.hash));
         }
-        let mut rows = Vec::new();
-        each_code(join, &mut rows, |code, rows| {
+        each_code(join, rows, |code, rows| {
             if let Some(posting) = &writer.postings[code as usize] {
                 posting.rows.write().insert_all(rows);
             }
         });
         let mut emptied = Vec::new();
-        each_code(leave, &mut rows, |code, rows| {
+        each_code(leave, rows, |code, rows| {
             let Some(posting) = &writer.postings[code as usize] else { return };
             let mut set = posting.rows.write();
             set.remove_all(rows);
@@ -198,11 +198,12 @@ mod tests {
         let new = |value: &str| NewValue { hash: hash::short(&seed, &ValueRef::Str(value)), value: value.into() };
         let (a, b) = (writer.admit(new("a")), writer.admit(new("b")));
         assert_eq!(index.code(new("a").hash, ValueRef::Str("a")), None, "not yet applied");
-        index.apply(&mut writer, &[a, b], &mut [], &mut [(b, 4), (a, 9), (a, 1), (NULL_CODE, 2)]);
+        let room = &mut Vec::new();
+        index.apply(&mut writer, [a, b], &mut [], &mut [(b, 4), (a, 9), (a, 1), (NULL_CODE, 2)], room);
         assert_eq!((rows(&index, &seed, "a"), rows(&index, &seed, "b")), (vec![1, 9], vec![4]));
         assert_eq!(index.rows(&seed, ValueRef::Null).iter().collect::<Vec<_>>(), [2]);
         let held = index.rows(&seed, ValueRef::Str("b"));
-        index.apply(&mut writer, &[], &mut [(b, 4), (a, 1)], &mut [(a, 4), (NULL_CODE, 1)]);
+        index.apply(&mut writer, [], &mut [(b, 4), (a, 1)], &mut [(a, 4), (NULL_CODE, 1)], room);
         assert_eq!((rows(&index, &seed, "a"), rows(&index, &seed, "b")), (vec![4, 9], vec![]));
         assert_eq!((held.iter().collect::<Vec<_>>(), index.distinct()), (vec![4], 1));
         assert_eq!((writer.value(b), writer.value(a)), (None, Some(ValueRef::Str("a"))));

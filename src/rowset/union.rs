@@ -8,7 +8,7 @@
 use super::bitmap::{mark, zeroed};
 use super::chunk::{Chunk, low};
 use super::popcount;
-use super::set::Repr;
+use super::set::{Repr, TINY};
 use super::slot::{Slot, key};
 use super::{Row, RowSet, sorted};
 
@@ -38,7 +38,11 @@ impl RowSet {
 impl FromIterator<Row> for RowSet {
     fn from_iter<I: IntoIterator<Item = Row>>(rows: I) -> Self {
         let rows: Vec<Row> = rows.into_iter().collect();
-        if sorted::is_ascending(&rows) { RowSet::from_sorted(&rows) } else { unite(rows, Vec::new()) }
+        match sorted::is_ascending(&rows) {
+            true if rows.len() <= TINY => RowSet { repr: Repr::Tiny(rows) },
+            true => RowSet::from_sorted(&rows),
+            false => unite(rows, Vec::new()),
+        }
     }
 }
 

@@ -228,21 +228,25 @@ impl<'a> Turn<'a> {
         NoReturn { engine: self.engine, commit, reached_the_end: false }
     }
 
-    /// Settles what the commit at hand has displaced in `tables`, as `own` does, and a slice of what is left over.
-    pub(crate) fn settle(
-        &mut self,
-        tables: impl IntoIterator<Item = Arc<dyn AnyTable>>,
-        own: impl FnOnce(&[Commit], &mut Garbage),
-    ) -> Garbage {
-        let Some(committer) = self.committer.as_mut() else {
-            unreachable!("a turn holds the lock until it is dropped")
-        };
-        for table in tables {
-            if !committer.lagging.iter().any(|lagging| Arc::ptr_eq(lagging, &table)) {
-                committer.lagging.push(table);
-            }
+    /// Has the next settles look after a table that a commit has changed.
+    pub(crate) fn look_after(&mut self, table: Arc<dyn AnyTable>) {
+        let lagging = &mut self.held().lagging;
+        if !lagging.iter().any(|known| Arc::ptr_eq(known, &table)) {
+            lagging.push(table);
         }
-        self.engine.settle(committer, own)
+    }
+
+    /// Settles what the commit at hand has displaced, as `own` does, and a slice of what is left over.
+    pub(crate) fn settle(&mut self, own: impl FnOnce(&[Commit], &mut Garbage)) -> Garbage {
+        let engine = self.engine;
+        engine.settle(self.held(), own)
+    }
+
+    fn held(&mut self) -> &mut Committer {
+        match self.committer.as_mut() {
+            Some(committer) => committer,
+            None => unreachable!("a turn holds the lock until it is dropped"),
+        }
     }
 }
 

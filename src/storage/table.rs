@@ -15,7 +15,7 @@ use super::verify::{VerifyError, VerifyReport};
 use super::version::Version;
 use crate::error::Commit;
 use crate::hash::RandomState;
-use crate::index::{EqualityIndex, IndexWriter};
+use crate::index::{EqualityIndex, IndexWriter, NewValue};
 use crate::limits::MAX_ROWS;
 use crate::record::{Access, Key, Record, Schema};
 use crate::rowset::{Row, RowSet};
@@ -64,6 +64,8 @@ const SCRATCH_KEPT: usize = 16_384;
 struct Scratch {
     leave: Vec<(u32, Row)>,
     join: Vec<(u32, Row)>,
+    rows: Vec<Row>,
+    displaced: Vec<(Row, Commit)>,
 }
 
 impl TableWriter {
@@ -99,9 +101,9 @@ impl TableWriter {
         &self.indexes[at]
     }
 
-    /// The committer's side of an index.
-    pub(crate) fn index_mut(&mut self, at: usize) -> &mut IndexWriter {
-        &mut self.indexes[at]
+    /// Gives out a code for a value that is new to an index.
+    pub(crate) fn admit(&mut self, at: usize, value: NewValue) -> u32 {
+        self.indexes[at].admit(value)
     }
 }
 
@@ -129,8 +131,8 @@ pub(crate) struct Applied<R> {
     pub(crate) old_codes: Vec<u32>,
     /// The codes that each change leaves, one an index; those of a tombstone mean nothing.
     pub(crate) codes: Vec<u32>,
-    /// The codes that each index has admitted for this commit.
-    pub(crate) new_codes: Vec<Vec<u32>>,
+    /// The codes that indexes have admitted for this commit, each with its index; ascending by index.
+    pub(crate) new_codes: Vec<(usize, u32)>,
     /// Rows from here on were never used before this commit.
     pub(crate) first_new_row: Row,
 }
@@ -243,9 +245,8 @@ impl<R: Record> Table<R> {
 
     /// Tells readers which rows are about to change. Nothing shared has changed before this.
     pub(crate) fn mark(&self, commit: Commit, applied: &Applied<R>) {
-        let rows: Vec<Row> =
-            applied.changes.iter().map(Change::row).take_while(|row| *row < applied.first_new_row).collect();
-        self.marks.add(Mark { commit, first_new_row: applied.first_new_row, rows: RowSet::from_sorted(&rows) });
+        let rows = applied.changes.iter().map(Change::row).take_while(|row| *row < applied.first_new_row);
+        self.marks.add(Mark { commit, first_new_row: applied.first_new_row, rows: rows.collect() });
     }
 
     /// Brings every shared structure to the newest state, field by field over the whole batch. Cannot fail.
@@ -282,7 +283,7 @@ impl<R: Record> Table<R> {
 
     fn apply_to_index(&self, writer: &mut TableWriter, applied: &Applied<R>, at: usize) {
         let width = self.indexes.len();
-        let Scratch { leave, join } = &mut writer.scratch;
+        let Scratch { leave, join, rows, .. } = &mut writer.scratch;
         leave.clear();
         join.clear();
         for (number, change) in applied.changes.iter().enumerate() {
@@ -294,7 +295,8 @@ impl<R: Record> Table<R> {
                 join.extend(new.map(|code| (code, change.row())));
             }
         }
-        self.indexes[at].1.apply(&mut writer.indexes[at], &applied.new_codes[at], leave, join);
+        let new_codes = applied.new_codes.iter().filter(|(of, _)| *of == at).map(|(_, code)| *code);
+        self.indexes[at].1.apply(&mut writer.indexes[at], new_codes, leave, join, rows);
         if leave.capacity().max(join.capacity()) > SCRATCH_KEPT {
             writer.scratch = Scratch::default();
         }
@@ -308,9 +310,13 @@ impl<R: Record> Table<R> {
         applied: &Applied<R>,
         garbage: &mut Garbage,
     ) {
-        let displaced = applied.changes.iter().filter_map(|change| Some((change.row(), change.old.as_ref()?.begin)));
-        let displaced: Vec<(Row, Commit)> = displaced.collect();
+        let mut displaced = std::mem::take(&mut writer.scratch.displaced);
+        displaced.clear();
+        displaced.extend(applied.changes.iter().filter_map(|change| Some((change.row(), change.old.as_ref()?.begin))));
         self.settle_versions(writer, &displaced, pinned, garbage);
+        if displaced.capacity() <= SCRATCH_KEPT {
+            writer.scratch.displaced = displaced;
+        }
     }
 
     /// The changes as observers are shown them.

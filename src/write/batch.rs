@@ -265,7 +265,7 @@ impl Batch {
         let table = Arc::as_ptr(&collection.table).cast();
         if !self.parts.get(self.last_part).is_some_and(|part| part.is_of(table)) {
             self.last_part = self.parts.iter().position(|part| part.is_of(table)).unwrap_or_else(|| {
-                self.parts.push(Box::new(Operations { table: collection.table.clone(), list: Vec::new() }));
+                self.parts.push(Box::new(Operations { table: collection.table.clone(), list: Vec::with_capacity(1) }));
                 self.parts.len() - 1
             });
         }

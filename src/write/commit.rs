@@ -53,9 +53,9 @@ pub(super) fn commit(engine: &Engine, parts: &mut [Box<dyn Part>]) -> Result<Rec
         sum += part.counts();
         sum
     });
-    let tables: Vec<_> = staged.iter().map(|part| part.table()).collect();
+    staged.iter().for_each(|part| turn.look_after(part.table()));
     let garbage = tracing::trace_span!("settle").in_scope(|| {
-        turn.settle(tables, |pinned, garbage| {
+        turn.settle(|pinned, garbage| {
             // Each part lets go of its table's writer as it is done.
             staged.into_iter().for_each(|mut part| part.settle(pinned, garbage));
         })

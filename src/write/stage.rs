@@ -1,7 +1,7 @@
 //! Staging: a batch's operations on one collection become one net change a key. All user code of a write runs here, and
 //! all refusals happen here; until [`Staged::seal`] nothing has been given out, until [`Staged::mark`] nothing shared.
 
-use super::operation::{Action, Operation, Outcome};
+use super::operation::{Operation, Outcome};
 use super::receipt::Counts;
 use crate::error::{Cause, Commit, Refusal};
 use crate::hash::{self, spread};
@@ -59,7 +59,7 @@ impl<R> Net<R> {
     }
 }
 
-/// Set in a code that stands for a new value, by its place among the new values of its field.
+/// Set in a provisional code: the place of a value among the new ones.
 const NEW: u32 = 1 << 31;
 
 /// One collection's part of a batch, staged: without its record type, as the commit sees it.
@@ -80,8 +80,8 @@ pub(super) struct Staged<'a, R: Record> {
     operations: &'a mut Vec<Operation<R>>,
     counts: Counts,
     looked: Looked<R>,
-    /// By index.
-    new_values: Vec<Vec<NewValue>>,
+    /// With the index that they are new to; of each index in the order of their provisional codes.
+    new_values: Vec<(usize, NewValue)>,
     applied: Applied<R>,
 }
 
@@ -90,10 +90,9 @@ impl<'a, R: Record> Staged<'a, R> {
     pub(super) fn new(table: &'a Arc<Table<R>>, operations: &'a mut Vec<Operation<R>>) -> Result<Self, Refusal> {
         let writer = table.writer();
         let width = table.indexes.len();
-        let new_values = (0..width).map(|_| Vec::new()).collect();
         let looked = look_up(table, operations);
         let (counts, applied) = (Counts::default(), Applied::default());
-        let mut staged = Staged { table, writer, operations, counts, looked, new_values, applied };
+        let mut staged = Staged { table, writer, operations, counts, looked, new_values: Vec::new(), applied };
         staged.counts = resolve(table, staged.operations, &mut staged.looked)?;
         staged.looked.nets.retain(Net::changes_something);
         let nets = &staged.looked.nets;
@@ -118,8 +117,7 @@ impl<'a, R: Record> Staged<'a, R> {
         let (position, index) = &table.indexes[at];
         let field = &table.schema.fields()[*position];
         let width = table.indexes.len();
-        let new_values = &mut self.new_values[at];
-        let mut by_hash = HashTable::new();
+        let mut new_values = NewValues { index: at, by_hash: HashTable::new(), list: &mut self.new_values };
         for (number, net) in self.looked.nets.iter().enumerate() {
             let Some(record) = (if matches!(net.state, State::Gone) { None } else { net.present(operations) }) else {
                 continue;
@@ -136,7 +134,7 @@ impl<'a, R: Record> Staged<'a, R> {
                 old
             } else {
                 let hash = hash::short(&table.seed, &value);
-                index.code(hash, value).unwrap_or_else(|| new_code(&mut by_hash, new_values, hash, value))
+                index.code(hash, value).unwrap_or_else(|| new_values.code(hash, value))
             };
         }
         Ok(())
@@ -240,15 +238,29 @@ fn check_value(field: &FieldDef, value: ValueRef<'_>) -> Result<(), Cause> {
     Ok(())
 }
 
-fn new_code(by_hash: &mut HashTable<u32>, new_values: &mut Vec<NewValue>, hash: u32, value: ValueRef<'_>) -> u32 {
-    let same = |at: &u32| new_values[*at as usize].hash == hash && new_values[*at as usize].value.as_ref() == value;
-    let at = by_hash.find(spread(hash), same).copied().unwrap_or_else(|| {
-        let at = new_values.len() as u32;
-        new_values.push(NewValue { hash, value: value.to_value() });
-        by_hash.insert_unique(spread(hash), at, |at| spread(new_values[*at as usize].hash));
-        at
-    });
-    NEW | at
+/// The values of a batch that are new to one index.
+struct NewValues<'a> {
+    index: usize,
+    /// Places in `list`.
+    by_hash: HashTable<u32>,
+    list: &'a mut Vec<(usize, NewValue)>,
+}
+
+impl NewValues<'_> {
+    /// The provisional code of a value.
+    fn code(&mut self, hash: u32, value: ValueRef<'_>) -> u32 {
+        let same = |at: &u32| {
+            let (_, new) = &self.list[*at as usize];
+            new.hash == hash && new.value.as_ref() == value
+        };
+        if let Some(known) = self.by_hash.find(spread(hash), same) {
+            return NEW | known;
+        }
+        let at = self.list.len() as u32;
+        self.list.push((self.index, NewValue { hash, value: value.to_value() }));
+        self.by_hash.insert_unique(spread(hash), at, |at| spread(self.list[*at as usize].1.hash));
+        NEW | at
+    }
 }
 
 impl<R: Record> StagedPart for Staged<'_, R> {
@@ -258,20 +270,19 @@ impl<R: Record> StagedPart for Staged<'_, R> {
 
     fn seal(&mut self, commit: Commit) {
         let first_new_row = self.writer.used_rows() as Row;
-        for (at, values) in std::mem::take(&mut self.new_values).into_iter().enumerate() {
-            let index = self.writer.index_mut(at);
-            self.applied.new_codes.push(values.into_iter().map(|value| index.admit(value)).collect());
-        }
-        let width = self.table.indexes.len();
-        for (at, code) in self.applied.codes.iter_mut().enumerate() {
-            if *code & NEW != 0 {
-                *code = self.applied.new_codes[at % width][(*code & !NEW) as usize];
-            }
+        let admitted =
+            std::mem::take(&mut self.new_values).into_iter().map(|(at, value)| (at, self.writer.admit(at, value)));
+        self.applied.new_codes = admitted.collect();
+        for code in self.applied.codes.iter_mut().filter(|code| **code & NEW != 0) {
+            *code = self.applied.new_codes[(*code & !NEW) as usize].1;
         }
         let nets = std::mem::take(&mut self.looked.nets);
-        self.applied.changes = nets.into_iter().map(|net| self.version(commit, net)).collect();
+        // Not collected: that would go into the room of the nets and give most of it back, which fragments the heap.
+        let mut changes = Vec::with_capacity(nets.len());
+        changes.extend(nets.into_iter().map(|net| self.version(commit, net)));
+        self.applied.changes = changes;
         self.applied.first_new_row = first_new_row;
-        self.applied.sort_by_row(width);
+        self.applied.sort_by_row(self.table.indexes.len());
     }
 
     fn mark(&self, commit: Commit) {
@@ -288,11 +299,12 @@ impl<R: Record> StagedPart for Staged<'_, R> {
 
     fn settle(&mut self, pinned: &[Commit], garbage: &mut Garbage) {
         self.table.settle(&mut self.writer, pinned, &self.applied, garbage);
-        // The last references to what was displaced may be these, and the operations hold what the batch made needless.
-        garbage.add(std::mem::take(&mut self.applied.changes));
+        // What the operations still hold is the user's. Their room is kept for the next batch where they hold nothing.
+        if self.operations.iter().any(|operation| operation.action.holds_user_values()) {
+            garbage.add(std::mem::take(self.operations));
+        }
+        self.operations.clear();
         garbage.add(std::mem::take(&mut self.looked.superseded));
-        let needless = |operation: &Operation<R>| operation.action.holds_user_values();
-        garbage.add(self.operations.drain(..).filter(needless).map(|o| o.action).collect::<Vec<Action<R>>>());
     }
 
     fn table(&self) -> Arc<dyn AnyTable> {
