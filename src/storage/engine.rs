@@ -9,6 +9,7 @@ use crate::hash::RandomState;
 use crate::limits::SETTLE_SLICE;
 use crate::sync::{Arc, AtomicBool, AtomicU64, Mutex, MutexGuard, OnceLock, Ordering::SeqCst, RwLock};
 use crate::user_code;
+use smallvec::SmallVec;
 
 pub(crate) struct Engine {
     pub(crate) timeline: Timeline,
@@ -44,12 +45,16 @@ pub(crate) struct Counters {
 
 /// Versions that nobody sees any longer, to be dropped once every lock is released.
 #[derive(Default)]
-pub(crate) struct Garbage(Vec<Box<dyn FnOnce() -> u64>>);
+pub(crate) struct Garbage(SmallVec<[Box<dyn FnOnce() -> u64>; 2]>);
 
 impl Garbage {
     /// Each value will be dropped by itself.
-    pub(crate) fn add<T: 'static>(&mut self, values: Vec<T>) {
-        if !values.is_empty() {
+    pub(crate) fn add<T: 'static>(
+        &mut self,
+        values: impl IntoIterator<Item = T, IntoIter: ExactSizeIterator + 'static>,
+    ) {
+        let values = values.into_iter();
+        if values.len() > 0 {
             self.0.push(Box::new(|| user_code::drop_each(values)));
         }
     }

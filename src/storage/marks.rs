@@ -21,6 +21,15 @@ pub(crate) struct Mark {
     pub(crate) rows: RowSet,
 }
 
+impl Mark {
+    /// Takes in the mark of later commits.
+    fn merge(&mut self, later: &Mark) {
+        let known: Vec<Row> = later.rows.iter().take_while(|row| *row < self.first_new_row).collect();
+        self.rows.insert_all(&known);
+        self.commit = later.commit;
+    }
+}
+
 /// What the marks after some epoch say together.
 pub(crate) struct Changed {
     /// Rows whose state at the epoch only their versions know.
@@ -81,18 +90,17 @@ impl Marks {
         let mut list = self.list.write();
         let passed = list.partition_point(|mark| mark.commit <= oldest);
         list.drain(..passed);
-        let mut merged: Vec<Mark> = Vec::with_capacity(list.len());
-        for mark in list.drain(..) {
-            match merged.last_mut() {
-                Some(last) if newest_within(pinned, last.commit, mark.commit).is_none() => {
-                    let known: Vec<Row> = mark.rows.iter().take_while(|row| *row < last.first_new_row).collect();
-                    last.rows.insert_all(&known);
-                    last.commit = mark.commit;
-                }
-                _ => merged.push(mark),
+        let mut last = 0;
+        for at in 1..list.len() {
+            let (before, from) = list.split_at_mut(at);
+            if newest_within(pinned, before[last].commit, from[0].commit).is_none() {
+                before[last].merge(&from[0]);
+            } else {
+                last += 1;
+                list.swap(last, at);
             }
         }
-        *list = merged;
+        list.truncate(last + 1);
     }
 
     pub(crate) fn len(&self) -> usize {

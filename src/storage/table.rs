@@ -21,6 +21,7 @@ use crate::record::{Access, Key, Record, Schema};
 use crate::rowset::{Row, RowSet};
 use crate::sync::{Arc, Mutex, MutexGuard, RwLock};
 use crate::user_code;
+use smallvec::SmallVec;
 use std::any::{Any, type_name};
 use std::collections::BTreeMap;
 
@@ -123,14 +124,15 @@ impl<R> Change<R> {
     }
 }
 
-/// All that a commit changes in one collection, ready to be moved into place.
+/// All that a commit changes in one collection, ready to be moved into place. A commit of one operation allocates nothing
+/// for it: many small allocations at once are what the allocator is slow at.
 pub(crate) struct Applied<R> {
     /// Ascending by row.
-    pub(crate) changes: Vec<Change<R>>,
+    pub(crate) changes: SmallVec<[Change<R>; 1]>,
     /// The codes that each change finds, one an index; without an old record they mean nothing.
-    pub(crate) old_codes: Vec<u32>,
+    pub(crate) old_codes: SmallVec<[u32; 8]>,
     /// The codes that each change leaves, one an index; those of a tombstone mean nothing.
-    pub(crate) codes: Vec<u32>,
+    pub(crate) codes: SmallVec<[u32; 8]>,
     /// The codes that indexes have admitted for this commit, each with its index; ascending by index.
     pub(crate) new_codes: Vec<(usize, u32)>,
     /// Rows from here on were never used before this commit.
@@ -139,7 +141,8 @@ pub(crate) struct Applied<R> {
 
 impl<R> Default for Applied<R> {
     fn default() -> Self {
-        Applied { changes: vec![], old_codes: vec![], codes: vec![], new_codes: vec![], first_new_row: 0 }
+        let (changes, old_codes, codes) = (SmallVec::new(), SmallVec::new(), SmallVec::new());
+        Applied { changes, old_codes, codes, new_codes: Vec::new(), first_new_row: 0 }
     }
 }
 
@@ -333,7 +336,7 @@ impl<R: Record> Table<R> {
         pinned: &[Commit],
         garbage: &mut Garbage,
     ) {
-        let mut forgotten = Vec::with_capacity(versions.len());
+        let mut forgotten: SmallVec<[Arc<Version<R>>; 2]> = SmallVec::with_capacity(versions.len());
         let mut tombstones = Vec::new();
         self.pages.settle(versions, pinned, |row, begin, fate| match fate {
             Fate::Kept(pin) => writer.kept.entry(pin).or_default().push((row, begin)),

@@ -9,6 +9,7 @@ use crate::limits::MAX_BATCH_OPERATIONS;
 use crate::record::{IntoKey, Key, Lookup, Record};
 use crate::storage::{Collection, Engine, Handle, Table};
 use crate::sync::Arc;
+use smallvec::SmallVec;
 use std::any::Any;
 use std::fmt;
 use std::ops::Deref;
@@ -34,7 +35,7 @@ use std::ops::Deref;
 /// ```
 pub struct Batch {
     engine: Arc<Engine>,
-    parts: Vec<Box<dyn Part>>,
+    parts: SmallVec<[Box<dyn Part>; 1]>,
     /// The position that the next operation gets.
     next: usize,
     /// The part that took the last operation.
@@ -137,7 +138,7 @@ impl<R: Record> Part for Operations<R> {
 
 impl Batch {
     pub(crate) fn new(engine: Arc<Engine>) -> Self {
-        Batch { engine, parts: Vec::new(), next: 0, last_part: 0 }
+        Batch { engine, parts: SmallVec::new(), next: 0, last_part: 0 }
     }
 
     /// How many operations it holds.

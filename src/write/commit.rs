@@ -6,6 +6,7 @@ use crate::error::{Cause, Refusal};
 use crate::storage::{CommitInfo, Engine};
 use crate::sync::{Arc, Ordering::SeqCst};
 use crate::user_code;
+use smallvec::SmallVec;
 use std::time::Instant;
 
 /// Commits the operations of all `parts`, whole, or refuses them whole and leaves them as they are.
@@ -26,7 +27,7 @@ pub(super) fn commit(engine: &Engine, parts: &mut [Box<dyn Part>]) -> Result<Rec
     // 0. Stage: all user code runs here and all refusals happen here; nothing is touched yet.
     let staged = user_code::run(|| parts.iter_mut().filter(|part| part.len() > 0).map(|part| part.stage()).collect());
     let panicked = |message| Refusal::of_batch(Cause::Panicked { what: "drop of an intermediate record", message });
-    let staged: Result<Vec<_>, Refusal> = staged.map_err(panicked).and_then(|staged| staged);
+    let staged: Result<SmallVec<[_; 2]>, Refusal> = staged.map_err(panicked).and_then(|staged| staged);
     let mut staged = staged.map_err(refuse)?;
     let commit = engine.timeline.published() + 1;
     let no_return = turn.no_return(commit);

@@ -14,6 +14,7 @@ use crate::sync::{Arc, MutexGuard};
 use crate::user_code;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
+use smallvec::{SmallVec, smallvec};
 
 /// A net change before it has a row and a version.
 struct Net<R> {
@@ -94,7 +95,7 @@ impl<'a, R: Record> Staged<'a, R> {
         let (counts, applied) = (Counts::default(), Applied::default());
         let mut staged = Staged { table, writer, operations, counts, looked, new_values: Vec::new(), applied };
         staged.counts = resolve(table, staged.operations, &mut staged.looked)?;
-        staged.looked.nets.retain(Net::changes_something);
+        staged.looked.nets.retain(|net| net.changes_something());
         let nets = &staged.looked.nets;
         let (used, free) = (staged.writer.used_rows(), staged.writer.free_rows());
         let new = nets.iter().filter(|net| net.old.is_none()).count();
@@ -104,7 +105,7 @@ impl<'a, R: Record> Staged<'a, R> {
         // Gathered in one go, so that the steps to memory overlap.
         let old_codes = nets.iter().flat_map(|net| staged.writer.codes_of(net.old.as_deref())).copied().collect();
         staged.applied.old_codes = old_codes;
-        staged.applied.codes = vec![NULL_CODE; nets.len() * width];
+        staged.applied.codes = SmallVec::from_elem(NULL_CODE, nets.len() * width);
         for at in 0..width {
             staged.look_up_codes(at)?;
         }
@@ -158,8 +159,8 @@ impl<'a, R: Record> Staged<'a, R> {
 
 /// The net changes of a batch in the order in which it touched their keys, and which of them each operation belongs to.
 struct Looked<R> {
-    nets: Vec<Net<R>>,
-    net_of: Vec<usize>,
+    nets: SmallVec<[Net<R>; 1]>,
+    net_of: SmallVec<[usize; 1]>,
     /// What closures made and others then changed again.
     superseded: Vec<State<R>>,
 }
@@ -200,9 +201,9 @@ fn look_up<R: Record>(table: &Table<R>, operations: &[Operation<R>]) -> Looked<R
         Net { first: at, last: at, old, state: State::Unchanged }
     };
     if let [alone] = operations {
-        return Looked { nets: vec![new(0, alone)], net_of: vec![0], superseded: Vec::new() };
+        return Looked { nets: smallvec![new(0, alone)], net_of: smallvec![0], superseded: Vec::new() };
     }
-    let mut nets: Vec<Net<R>> = Vec::with_capacity(operations.len());
+    let mut nets: SmallVec<[Net<R>; 1]> = SmallVec::with_capacity(operations.len());
     // The first operation on each key, with its net change.
     let mut by_key: HashTable<(usize, usize)> = HashTable::with_capacity(operations.len());
     let net_of = operations.iter().enumerate().map(|(at, operation)| {
@@ -277,10 +278,7 @@ impl<R: Record> StagedPart for Staged<'_, R> {
             *code = self.applied.new_codes[(*code & !NEW) as usize].1;
         }
         let nets = std::mem::take(&mut self.looked.nets);
-        // Not collected: that would go into the room of the nets and give most of it back, which fragments the heap.
-        let mut changes = Vec::with_capacity(nets.len());
-        changes.extend(nets.into_iter().map(|net| self.version(commit, net)));
-        self.applied.changes = changes;
+        self.applied.changes = nets.into_iter().map(|net| self.version(commit, net)).collect();
         self.applied.first_new_row = first_new_row;
         self.applied.sort_by_row(self.table.indexes.len());
     }
