@@ -94,22 +94,32 @@ impl<'a, R: Record> Staged<'a, R> {
         let looked = look_up(table, operations);
         let (counts, applied) = (Counts::default(), Applied::default());
         let mut staged = Staged { table, writer, operations, counts, looked, new_values: Vec::new(), applied };
+        // Before any user code runs, so that these steps to memory overlap with each other and with what it does.
+        staged.gather_old_codes();
         staged.counts = resolve(table, staged.operations, &mut staged.looked)?;
+        let touched = staged.looked.nets.len();
         staged.looked.nets.retain(|net| net.changes_something());
+        if staged.looked.nets.len() < touched {
+            staged.gather_old_codes();
+        }
         let nets = &staged.looked.nets;
         let (used, free) = (staged.writer.used_rows(), staged.writer.free_rows());
         let new = nets.iter().filter(|net| net.old.is_none()).count();
         if new > MAX_ROWS - used + free {
             return Err(Refusal::new("store", &table.name, Cause::CollectionFull { limit: MAX_ROWS }));
         }
-        // Gathered in one go, so that the steps to memory overlap.
-        let old_codes = nets.iter().flat_map(|net| staged.writer.codes_of(net.old.as_deref())).copied().collect();
-        staged.applied.old_codes = old_codes;
         staged.applied.codes = SmallVec::from_elem(NULL_CODE, nets.len() * width);
         for at in 0..width {
             staged.look_up_codes(at)?;
         }
         Ok(staged)
+    }
+
+    /// What the rows are indexed under before this batch.
+    fn gather_old_codes(&mut self) {
+        let Staged { looked, writer, applied, .. } = self;
+        applied.old_codes.clear();
+        looked.nets.iter().for_each(|net| applied.old_codes.extend_from_slice(writer.codes_of(net.old.as_deref())));
     }
 
     /// The codes of the values that the net records have in one index.
