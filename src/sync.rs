@@ -8,7 +8,6 @@ mod chosen {
     pub(crate) use parking_lot::{Mutex, MutexGuard, RwLock, RwLockReadGuard};
     pub(crate) use std::sync::OnceLock;
     pub(crate) use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-    pub(crate) use std::thread_local;
 }
 
 #[cfg(memdex_shuttle)]
@@ -23,20 +22,19 @@ mod chosen {
     pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 }
 
-/// The checkers' thread locals take no `const` blocks.
-#[cfg(any(memdex_shuttle, memdex_loom))]
-macro_rules! thread_local {
-    ($($(#[$attribute:meta])* static $name:ident: $t:ty = const { $value:expr };)*) => {
-        $crate::sync::lazy_thread_local! { $($(#[$attribute])* static $name: $t = $value;)* }
+/// Thread locals that need no drop and no lazy start where the checkers don't ask for it.
+macro_rules! per_thread {
+    ($($(#[$attribute:meta])* static $name:ident: $t:ty = $value:expr;)*) => {
+        #[cfg(not(any(memdex_shuttle, memdex_loom)))]
+        std::thread_local! { $($(#[$attribute])* static $name: $t = const { $value };)* }
+        #[cfg(memdex_shuttle)]
+        shuttle::thread_local! { $($(#[$attribute])* static $name: $t = $value;)* }
+        #[cfg(memdex_loom)]
+        loom::thread_local! { $($(#[$attribute])* static $name: $t = $value;)* }
     };
 }
 
-#[cfg(memdex_loom)]
-pub(crate) use loom::thread_local as lazy_thread_local;
-#[cfg(memdex_shuttle)]
-pub(crate) use shuttle::thread_local as lazy_thread_local;
-#[cfg(any(memdex_shuttle, memdex_loom))]
-pub(crate) use thread_local;
+pub(crate) use per_thread;
 
 pub(crate) use chosen::*;
 pub(crate) use std::sync::Arc;

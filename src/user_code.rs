@@ -4,16 +4,16 @@
 //! rather than to wait for a lock that their own thread holds, and a dropped pin to put its settling off until the
 //! last such code on the thread has returned.
 
-use crate::sync::thread_local;
+use crate::sync::per_thread;
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-thread_local! {
-    static DEPTH: Cell<u32> = const { Cell::new(0) };
+per_thread! {
+    static DEPTH: Cell<u32> = Cell::new(0);
     /// Whether `DEFERRED` holds anything: looked at each time, so it must cost nothing.
-    static ANY_DEFERRED: Cell<bool> = const { Cell::new(false) };
-    static DEFERRED: RefCell<Vec<Box<dyn FnOnce()>>> = const { RefCell::new(Vec::new()) };
+    static ANY_DEFERRED: Cell<bool> = Cell::new(false);
+    static DEFERRED: RefCell<Vec<Box<dyn FnOnce()>>> = RefCell::new(Vec::new());
 }
 
 /// While one lives, this thread is inside user code. Declare it before any guard, so that it is dropped after them.

@@ -60,9 +60,10 @@ impl EqualityIndex {
         &self.shards[shard(hash, VALUE_SHARDS)].0
     }
 
-    fn posting(&self, hash: u32, value: ValueRef<'_>) -> Option<Arc<Posting>> {
+    /// Shows the posting of a value, under the shard's guard.
+    fn with_posting<T>(&self, hash: u32, value: ValueRef<'_>, show: impl FnOnce(&Arc<Posting>) -> T) -> Option<T> {
         let entries = self.shard(hash).read();
-        entries.find(spread(hash), |p| p.hash == hash && p.value.as_ref() == value).cloned()
+        entries.find(spread(hash), |p| p.hash == hash && p.value.as_ref() == value).map(show)
     }
 
     /// The rows that hold `value`: the chunks by reference count, to be computed with outside of every lock.
@@ -70,10 +71,9 @@ impl EqualityIndex {
         if value.is_null() {
             return self.null.rows.read().clone();
         }
-        match self.posting(hash::short(seed, &value), value) {
-            Some(posting) => posting.rows.read().clone(),
-            None => RowSet::new(),
-        }
+        // The posting by reference count, so that no two guards are held at once.
+        let posting = self.with_posting(hash::short(seed, &value), value, Arc::clone);
+        posting.map_or_else(RowSet::new, |posting| posting.rows.read().clone())
     }
 
     /// How many values have rows.
@@ -93,7 +93,7 @@ impl EqualityIndex {
     /// The code of a value that has a posting. Under the commit lock.
     pub(crate) fn code(&self, hash: u32, value: ValueRef<'_>) -> Option<u32> {
         debug_assert!(!value.is_null());
-        self.posting(hash, value).map(|posting| posting.code)
+        self.with_posting(hash, value, |posting| posting.code)
     }
 
     /// Moves rows between postings. `leave` and `join` are pairs of code and row, and are sorted here; `rows` is room; `new_codes` are

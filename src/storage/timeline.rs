@@ -10,7 +10,7 @@
 
 use crate::error::Commit;
 use crate::limits::PIN_SLOTS;
-use crate::sync::{self, AtomicU64, Mutex, Ordering::SeqCst, thread_local};
+use crate::sync::{self, AtomicU64, Mutex, Ordering::SeqCst, per_thread};
 use std::cell::Cell;
 use std::collections::BTreeMap;
 
@@ -45,9 +45,9 @@ enum Place {
     Overflow(u64),
 }
 
-thread_local! {
+per_thread! {
     /// The slot that this thread used last: most likely free again, and in its core's cache.
-    static LAST_SLOT: Cell<usize> = const { Cell::new(0) };
+    static LAST_SLOT: Cell<usize> = Cell::new(0);
 }
 
 impl Timeline {
