@@ -158,6 +158,9 @@ impl Engine {
     /// Forgets what no pinned reader sees: `own` first, what the commit at hand has displaced, then a bounded slice of
     /// what earlier ones have left. Runs after the publish, so that no new reader can come to need it.
     fn settle(&self, committer: &mut Committer, own: impl FnOnce(&[Commit], &mut Garbage)) -> Garbage {
+        // A subscriber is user code too, and here the commit lock is held.
+        let _scope = user_code::Scope::enter();
+        let _span = tracing::trace_span!("settle").entered();
         let mut garbage = Garbage::default();
         let mut budget = SETTLE_SLICE;
         // Before the pins are read: who drops one from here on and finds the lock taken raises it again.

@@ -195,3 +195,70 @@ impl<R> Pages<R> {
         })
     }
 }
+
+#[cfg(all(test, not(any(memdex_shuttle, memdex_loom))))]
+mod tests {
+    use super::*;
+    use crate::hash;
+    use crate::record::{Key, KeyBuffer};
+
+    fn key() -> Key {
+        let mut buffer = KeyBuffer::new(&hash::seeded(1));
+        buffer.push("the only one".into());
+        buffer.to_key()
+    }
+
+    fn write(
+        pages: &Pages<Commit>,
+        row: Row,
+        begin: Commit,
+        old: Option<Arc<Version<Commit>>>,
+    ) -> Arc<Version<Commit>> {
+        let new = Arc::new(Version { begin, row, hash: 0, key: key(), record: Some(begin) });
+        pages.apply(&[Change { old, new: new.clone() }]);
+        new
+    }
+
+    #[test]
+    fn rows_have_a_place_of_their_own_up_to_the_last() {
+        let page = PAGE_ROWS as Row;
+        assert_eq!(place(0), (0, 0, 0));
+        assert_eq!(place(page - 1), (0, 0, (PAGE_ROWS - 1) as u16));
+        assert_eq!([page, 2 * page, 3 * page].map(place), [(1, 0, 0), (1, 1, 0), (2, 0, 0)]);
+        assert!(place(Row::MAX).0 < SEGMENTS);
+        let pages = Pages::new();
+        assert!(pages.at(5 * page, 9).is_none(), "past the last page");
+        write(&pages, 5 * page + 3, 1, None);
+        assert!(pages.at(5 * page + 3, 1).is_some() && pages.at(5 * page + 2, 1).is_none());
+    }
+
+    #[test]
+    fn a_million_versions_of_one_row_are_found_forgotten_and_dropped() {
+        const VERSIONS: Commit = 1_000_000;
+        let pages = Pages::new();
+        let mut newest = None;
+        for begin in 1..=VERSIONS {
+            newest = Some(write(&pages, 7, begin, newest));
+        }
+        let seen = |epoch| pages.at(7, epoch).map(|version| version.begin);
+        assert_eq!(
+            [0, 1, 499_999, VERSIONS, VERSIONS + 9].map(seen),
+            [None, Some(1), Some(499_999), Some(VERSIONS), Some(VERSIONS)]
+        );
+
+        // Readers on every thousandth commit keep what they see; what lies between goes, from the newest on or the oldest.
+        let pinned: Vec<Commit> = (1..=VERSIONS).filter(|commit| commit % 1_000 == 0).collect();
+        let mut forgotten = 0;
+        let all: Vec<(Row, Commit)> = (1..VERSIONS / 2).chain((VERSIONS / 2..VERSIONS).rev()).map(|c| (7, c)).collect();
+        pages.settle(&all, &pinned, |_, begin, fate| match fate {
+            Fate::Kept(pin) => assert_eq!(pin, begin, "each is seen by the pin on its own commit"),
+            Fate::Forgotten(version, tombstone) => {
+                assert!(version.begin == begin && begin % 1_000 != 0 && tombstone.is_none());
+                forgotten += 1;
+            }
+        });
+        assert_eq!(forgotten, VERSIONS - VERSIONS / 1_000);
+        assert_eq!([999, 1_000, 1_999, 2_000].map(seen), [None, Some(1_000), Some(1_000), Some(2_000)]);
+        drop(pages);
+    }
+}

@@ -55,11 +55,9 @@ pub(super) fn commit(engine: &Engine, parts: &mut [Box<dyn Part>]) -> Result<Rec
         sum
     });
     staged.iter().for_each(|part| turn.look_after(part.table()));
-    let garbage = tracing::trace_span!("settle").in_scope(|| {
-        turn.settle(|pinned, garbage| {
-            // Each part lets go of its table's writer as it is done.
-            staged.into_iter().for_each(|mut part| part.settle(pinned, garbage));
-        })
+    let garbage = turn.settle(|pinned, garbage| {
+        // Each part lets go of its table's writer as it is done.
+        staged.into_iter().for_each(|mut part| part.settle(pinned, garbage));
     });
     no_return.reached_the_end();
 
@@ -74,5 +72,7 @@ pub(super) fn commit(engine: &Engine, parts: &mut [Box<dyn Part>]) -> Result<Rec
 /// Counts and traces a refusal.
 pub(super) fn refused(engine: &Engine, refusal: &Refusal) {
     engine.counters.refusals.fetch_add(1, SeqCst);
+    // A subscriber is user code too, and the commit lock may be held.
+    let _scope = user_code::Scope::enter();
     tracing::debug_span!("refusal").in_scope(|| tracing::debug!(%refusal, "a batch was refused"));
 }

@@ -233,3 +233,25 @@ fn emptied_values() {
         join(&world, [writer, spawn(&world, reader), spawn(&world, reader)]);
     });
 }
+
+/// Lengths that pin nothing, and those of snapshots, while commits add and remove records.
+#[test]
+fn lengths() {
+    explore(|| {
+        let world = World::new();
+        world.put(&[(0, 0, 0), (1, 0, 0)]);
+        let writer = spawn(&world, |world| {
+            world.put(&[(2, 0, 0)]);
+            world.left.delete(0).unwrap();
+            world.put(&[(0, 1, 1)]);
+            world.left.delete(1).unwrap();
+        });
+        let reader = |world: World| {
+            let seen = (0..3).fold(0, |seen, _| world.check_len(seen));
+            let snapshot = world.store.snapshot();
+            assert!(snapshot.commit() >= seen, "a session went back in time");
+            world.check_keys(&snapshot);
+        };
+        join(&world, [writer, spawn(&world, reader), spawn(&world, reader)]);
+    });
+}
