@@ -1,9 +1,10 @@
 //! Injected time: every time that the engine knows comes from one [`Clock`], so that a test can be its master.
 
+use crate::sync::AtomicU64;
 use crate::user_code;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{self, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A point in time: microseconds since 1970-01-01T00:00:00Z.
@@ -75,12 +76,12 @@ impl Clock for SystemClock {
 /// assert_eq!(store.snapshot().time(), Timestamp::from_micros(60_000_000));
 /// ```
 #[derive(Clone, Debug, Default)]
-pub struct ManualClock(Arc<AtomicU64>);
+pub struct ManualClock(Arc<atomic::AtomicU64>);
 
 impl ManualClock {
     /// A clock that shows `time`.
     pub fn starting_at(time: Timestamp) -> Self {
-        ManualClock(Arc::new(AtomicU64::new(time.0)))
+        ManualClock(Arc::new(atomic::AtomicU64::new(time.0)))
     }
 
     /// Moves the clock to `time`, forward or backward.
@@ -125,20 +126,20 @@ impl SteadyClock {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(any(memdex_shuttle, memdex_loom))))]
 mod tests {
     use super::*;
 
     #[test]
     fn a_clock_that_panics_stands_still() {
-        struct Broken(AtomicU64);
+        struct Broken(atomic::AtomicU64);
         impl Clock for Broken {
             fn now(&self) -> Timestamp {
                 assert!(self.0.fetch_add(1, Ordering::SeqCst) == 0, "broken");
                 Timestamp(7)
             }
         }
-        let steady = SteadyClock::new(Box::new(Broken(AtomicU64::new(0))));
+        let steady = SteadyClock::new(Box::new(Broken(atomic::AtomicU64::new(0))));
         assert_eq!((steady.now(), steady.now()), (Timestamp(7), Timestamp(7)));
     }
 

@@ -165,7 +165,7 @@ pub enum Cause {
         /// What it said.
         message: String,
     },
-    /// A write was tried from inside an update closure, an extractor, an observer or `get_with`.
+    /// A write, to this or any store, was tried from inside an update closure, an extractor, an observer or `get_with`.
     #[error(
         "a write from inside a closure, an extractor or an observer: reads work there, writes must wait until it has returned"
     )]

@@ -12,8 +12,8 @@ pub const MAX_FIELDS: usize = 1_024;
 /// Most operations of one batch.
 pub const MAX_BATCH_OPERATIONS: usize = 1 << 24;
 
-/// Most rows that one collection ever uses; a row is a `u32`, and one number is kept free.
-pub const MAX_ROWS: usize = u32::MAX as usize - 1;
+/// Most rows that one collection ever uses. (Codes of indexed values are no more than rows, and a bit of theirs is needed.)
+pub const MAX_ROWS: usize = 1 << 30;
 
 /// Deepest nesting of `&`, `|` and `!` in one predicate.
 pub const MAX_PREDICATE_DEPTH: usize = 128;

@@ -102,9 +102,13 @@ impl Store {
         Writer::new(self.engine.clone())
     }
 
-    /// Has `observer` told of every commit from now on.
-    pub fn observe(&self, observer: Arc<impl CommitObserver>) {
-        self.engine.observers.add(observer);
+    /// Has `observer` told of every commit after the newest: of none that a snapshot taken before this call has seen, and of
+    /// each that one taken after it has not. Waits for its turn as a commit does.
+    ///
+    /// # Errors
+    /// A [`Refusal`] from inside an update closure, an extractor, an observer or `get_with`, and of a damaged store.
+    pub fn observe(&self, observer: Arc<impl CommitObserver>) -> Result<(), Refusal> {
+        self.engine.observe(observer).map_err(|cause| Refusal::new("observe", "", cause))
     }
 
     /// Audits every structure against every record. Writers wait meanwhile, readers don't. O(records × indexes).

@@ -9,11 +9,14 @@ use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+type Work = Box<dyn FnOnce()>;
+
 per_thread! {
     static DEPTH: Cell<u32> = Cell::new(0);
     /// Whether `DEFERRED` holds anything: looked at each time, so it must cost nothing.
     static ANY_DEFERRED: Cell<bool> = Cell::new(false);
-    static DEFERRED: RefCell<Vec<Box<dyn FnOnce()>>> = RefCell::new(Vec::new());
+    /// By the address of whom it concerns.
+    static DEFERRED: RefCell<Vec<(usize, Work)>> = RefCell::new(Vec::new());
 }
 
 /// While one lives, this thread is inside user code. Declare it before any guard, so that it is dropped after them.
@@ -46,18 +49,26 @@ pub(crate) fn inside() -> bool {
     DEPTH.try_with(Cell::get).unwrap_or(0) > 0
 }
 
-/// Runs `work` once this thread has left all user code.
-pub(crate) fn defer(work: impl FnOnce() + 'static) {
+/// Runs `work` once this thread has left all user code; once for all that has the same `id`. On a thread that is being
+/// torn down it may not run.
+pub(crate) fn defer(id: usize, work: impl FnOnce() + 'static) {
     debug_assert!(inside());
-    ANY_DEFERRED.with(|any| any.set(true));
-    DEFERRED.with(|deferred| deferred.borrow_mut().push(Box::new(work)));
+    let deferred = DEFERRED.try_with(|deferred| {
+        let mut deferred = deferred.borrow_mut();
+        if deferred.iter().all(|(of, _)| *of != id) {
+            deferred.push((id, Box::new(work)));
+        }
+    });
+    if deferred.is_ok() {
+        ANY_DEFERRED.with(|any| any.set(true));
+    }
 }
 
 #[cold]
 fn run_deferred() {
     ANY_DEFERRED.with(|any| any.set(false));
-    let next = || DEFERRED.with(|deferred| deferred.borrow_mut().pop());
-    while let Some(work) = next() {
+    let next = || DEFERRED.try_with(|deferred| deferred.borrow_mut().pop()).ok().flatten();
+    while let Some((_, work)) = next() {
         work();
     }
 }
@@ -65,7 +76,14 @@ fn run_deferred() {
 /// Runs user code, and turns its panic into the message of the panic.
 pub(crate) fn run<T>(code: impl FnOnce() -> T) -> Result<T, String> {
     let _scope = Scope::enter();
-    catch_unwind(AssertUnwindSafe(code)).map_err(|payload| message(&*payload))
+    catch_unwind(AssertUnwindSafe(code)).map_err(|payload| {
+        let message = message(&*payload);
+        // The payload is the user's as well: should its `Drop` panic, what that throws is never dropped.
+        if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+            std::mem::forget(again);
+        }
+        message
+    })
 }
 
 fn message(payload: &(dyn Any + Send)) -> String {
@@ -89,13 +107,15 @@ mod tests {
         let outer = Scope::enter();
         {
             let _inner = Scope::enter();
-            let ran = ran.clone();
-            defer(move || ran.set(ran.get() + 1));
+            for id in [1, 2, 1] {
+                let ran = ran.clone();
+                defer(id, move || ran.set(ran.get() + 1));
+            }
         }
         assert_eq!(ran.get(), 0);
         assert!(inside());
         drop(outer);
-        assert_eq!(ran.get(), 1);
+        assert_eq!(ran.get(), 2);
         assert!(!inside());
     }
 
@@ -110,5 +130,10 @@ mod tests {
             }
         }
         assert_eq!(drop_each([Bomb, Bomb]), 2);
+        assert_eq!(
+            run(|| std::panic::panic_any(Bomb)),
+            Err::<(), _>("no message".to_owned()),
+            "a payload may be a bomb"
+        );
     }
 }

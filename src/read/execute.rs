@@ -60,16 +60,13 @@ impl<R: Record> Matches<R> {
         self.rows.len() + self.versions.len()
     }
 
-    /// 6. Fetch: the version of each row that the epoch sees, in the order of the rows.
+    /// 6. Fetch: the version of each row that the epoch sees.
     pub(super) fn fetch(self, view: &View<R>) -> Vec<Arc<Version<R>>> {
         let Matches { rows, mut versions } = self;
         let looked_at = versions.len();
         versions.reserve_exact(rows.len());
         versions.extend(rows.iter().filter_map(|row| view.table.pages.at(row, view.snapshot.commit())));
         debug_assert_eq!(versions.len(), looked_at + rows.len(), "a row that is not marked has a record at the epoch");
-        if looked_at > 0 {
-            versions.sort_unstable_by_key(|version| version.row);
-        }
         versions
     }
 }

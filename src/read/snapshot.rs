@@ -3,13 +3,13 @@
 use crate::clock::Timestamp;
 use crate::error::{Commit, QueryError};
 use crate::record::Record;
-use crate::storage::{Collection, Engine, Pin, Table};
+use crate::storage::{Collection, Engine, Pinned, Table};
 use crate::sync::Arc;
 use std::fmt;
 
 /// The store as of one commit. Every answer below it is of that commit, over all collections, however long it is held.
 ///
-/// It takes no lock and blocks nobody. What it costs while it lives: one older version for each record changed since,
+/// It blocks nobody. What it costs while it lives: one older version for each record changed since,
 /// and a second look at those records in each query. Clones share one pin.
 ///
 /// ```
@@ -28,27 +28,14 @@ use std::fmt;
 #[derive(Clone)]
 pub struct Snapshot(Arc<Pinned>);
 
-struct Pinned {
-    engine: Arc<Engine>,
-    pin: Pin,
-    time: Timestamp,
-}
-
-impl Drop for Pinned {
-    fn drop(&mut self) {
-        self.engine.unpin(&self.pin);
-    }
-}
-
 impl Snapshot {
     pub(crate) fn new(engine: &Arc<Engine>) -> Self {
-        let (pin, time) = engine.pin();
-        Snapshot(Arc::new(Pinned { engine: engine.clone(), pin, time }))
+        Snapshot(Arc::new(engine.pin()))
     }
 
     /// The commit.
     pub fn commit(&self) -> Commit {
-        self.0.pin.epoch
+        self.0.epoch()
     }
 
     /// The time at which it was taken, by the store's clock; never before that of a commit that it sees.

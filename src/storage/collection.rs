@@ -40,10 +40,8 @@ impl<R: Record> Collection<R> {
     /// A commit in flight has just changed this very key: what was there before it is safe to look for under a pin alone.
     #[cold]
     pub(crate) fn newest_beside_commit<Q: IntoKey<R::Key>>(&self, lookup: &Lookup<'_, Q>) -> Option<Arc<Version<R>>> {
-        let (pin, _) = self.engine.pin();
-        let version = self.table.version_at(lookup.hash, |key| lookup.matches(key), pin.epoch);
-        self.engine.unpin(&pin);
-        version
+        let pinned = self.engine.pin();
+        self.table.version_at(lookup.hash, |key| lookup.matches(key), pinned.epoch())
     }
 }
 

@@ -1,6 +1,6 @@
 //! What all collections of a store share: the sequence of commits, the pins, the commit lock, time, and the observers.
 
-use super::observers::{CommitInfo, Observers};
+use super::observers::{CommitObserver, Observers};
 use super::table::{AnyTable, Backlog};
 use super::timeline::{Pin, Timeline};
 use crate::clock::{Clock, SteadyClock, Timestamp};
@@ -92,26 +92,35 @@ impl Engine {
         tables[tables.len() - 1].clone()
     }
 
+    // ---- observers ------------------------------------------------------------------------------------------------
+
+    /// Has an observer told of every commit after the newest. Under the commit lock, so that none falls between.
+    pub(crate) fn observe(&self, observer: Arc<dyn CommitObserver>) -> Result<(), Cause> {
+        let _turn = self.turn_to_write()?;
+        self.observers.add(observer, self.timeline.published());
+        Ok(())
+    }
+
     // ---- pins -----------------------------------------------------------------------------------------------------
 
     /// Pins the newest commit, and takes the time that belongs to it.
-    pub(crate) fn pin(&self) -> (Pin, Timestamp) {
-        self.timeline.pin(|| self.clock.now())
+    pub(crate) fn pin(self: &Arc<Self>) -> Pinned {
+        let (pin, time) = self.timeline.pin(|| self.clock.now());
+        Pinned { engine: self.clone(), pin, time }
     }
 
     /// Gives a pin back. No commit may follow, so what only this pin has held up is settled here.
-    pub(crate) fn unpin(self: &Arc<Self>, pin: &Pin) {
-        self.timeline.unpin(pin);
-        if !self.lingering.load(SeqCst) {
+    fn unpin(self: &Arc<Self>, pin: &Pin) {
+        if !self.timeline.unpin(pin) || !self.lingering.load(SeqCst) {
             return;
         }
         self.wanted.store(true, SeqCst);
         if user_code::inside() {
             // A guard may be held further up this thread, so it has to wait until that call ends.
             let engine = self.clone();
-            user_code::defer(move || engine.settle_wanted(usize::MAX));
+            user_code::defer(Arc::as_ptr(self).addr(), move || engine.settle_wanted(Patience::UntilDone));
         } else {
-            self.settle_wanted(usize::MAX);
+            self.settle_wanted(Patience::UntilDone);
         }
     }
 
@@ -141,26 +150,30 @@ impl Engine {
 
     // ---- settling -------------------------------------------------------------------------------------------------
 
-    /// Settles as long as somebody wants it, at most `slices` slices, without ever waiting for the lock: who holds it
-    /// reads `wanted` after letting go.
-    pub(crate) fn settle_wanted(&self, slices: usize) {
-        for _ in 0..slices {
-            if !self.wanted.load(SeqCst) || self.damage.get().is_some() {
+    /// Settles as long as somebody wants it, without ever waiting for the lock: who holds it reads `wanted` after letting
+    /// go. A slice that was cut short leaves `wanted` raised for the next.
+    fn settle_wanted(&self, patience: Patience) {
+        while self.wanted.load(SeqCst) {
+            let Some(mut committer) = self.committer.try_lock() else { return };
+            if self.damage.get().is_some() {
                 return;
             }
-            let Some(mut committer) = self.committer.try_lock() else { return };
-            let garbage = self.settle(&mut committer, |_, _| {});
+            let no_return = NoReturn { engine: self, what: What::Settle, reached_the_end: false };
+            let (garbage, left) = self.settle(&mut committer, |_, _| {});
+            no_return.reached_the_end();
             drop(committer);
             self.dispose(garbage);
+            if left == Backlog::CutShort && patience == Patience::OneSlice {
+                return;
+            }
         }
     }
 
     /// Forgets what no pinned reader sees: `own` first, what the commit at hand has displaced, then a bounded slice of
     /// what earlier ones have left. Runs after the publish, so that no new reader can come to need it.
-    fn settle(&self, committer: &mut Committer, own: impl FnOnce(&[Commit], &mut Garbage)) -> Garbage {
-        // A subscriber is user code too, and here the commit lock is held.
-        let _scope = user_code::Scope::enter();
-        let _span = tracing::trace_span!("settle").entered();
+    fn settle(&self, committer: &mut Committer, own: impl FnOnce(&[Commit], &mut Garbage)) -> (Garbage, Backlog) {
+        // A subscriber is user code too: here the commit lock is held, and nothing may break off.
+        let span = user_code::run(|| tracing::trace_span!("settle").entered());
         let mut garbage = Garbage::default();
         let mut budget = SETTLE_SLICE;
         // Before the pins are read: who drops one from here on and finds the lock taken raises it again.
@@ -179,21 +192,14 @@ impl Engine {
             if left == Backlog::CutShort {
                 self.wanted.store(true, SeqCst);
             }
-            if left != Backlog::Pinned {
-                return garbage;
-            }
             // A pin that was dropped before `lingering` was raised has left its settling to nobody: look again.
             let now_pinned = self.timeline.pinned();
-            if pinned.iter().all(|e| now_pinned.binary_search(e).is_ok()) {
-                return garbage;
+            if left != Backlog::Pinned || pinned.iter().all(|e| now_pinned.binary_search(e).is_ok()) {
+                let _ = user_code::run(|| drop(span));
+                return (garbage, left);
             }
             pinned = now_pinned;
         }
-    }
-
-    /// Has the observers answer for what a commit is about to change.
-    pub(crate) fn invalidate(&self, commit: &CommitInfo) {
-        self.report_observer_panics(self.observers.invalidate(commit));
     }
 
     /// Tells the observers what is queued, in order. Outside of every lock.
@@ -208,17 +214,17 @@ impl Engine {
         self.report_drop_panics(garbage.0.into_iter().map(|drop_all| drop_all()).sum());
     }
 
-    fn report_observer_panics(&self, panics: u64) {
+    pub(crate) fn report_observer_panics(&self, panics: u64) {
         if panics > 0 {
             self.counters.observer_panics.fetch_add(panics, SeqCst);
-            tracing::error!(panics, "observers panicked; the commits stand");
+            let _ = user_code::run(|| tracing::error!(panics, "observers panicked; the commits stand"));
         }
     }
 
     fn report_drop_panics(&self, panics: u64) {
         if panics > 0 {
             self.counters.drop_panics.fetch_add(panics, SeqCst);
-            tracing::error!(panics, "records panicked in their Drop; the store is unharmed");
+            let _ = user_code::run(|| tracing::error!(panics, "records panicked in their Drop; the store is unharmed"));
         }
     }
 }
@@ -233,7 +239,7 @@ impl<'a> Turn<'a> {
     /// From the first mark to the last settle nothing may break off. Should it all the same, writes end here: readers
     /// go on with the marks that stand, and nothing is settled any more.
     pub(crate) fn no_return(&self, commit: Commit) -> NoReturn<'a> {
-        NoReturn { engine: self.engine, commit, reached_the_end: false }
+        NoReturn { engine: self.engine, what: What::Commit(commit), reached_the_end: false }
     }
 
     /// Has the next settles look after a table that a commit has changed.
@@ -247,7 +253,7 @@ impl<'a> Turn<'a> {
     /// Settles what the commit at hand has displaced, as `own` does, and a slice of what is left over.
     pub(crate) fn settle(&mut self, own: impl FnOnce(&[Commit], &mut Garbage)) -> Garbage {
         let engine = self.engine;
-        engine.settle(self.held(), own)
+        engine.settle(self.held(), own).0
     }
 
     fn held(&mut self) -> &mut Committer {
@@ -261,15 +267,29 @@ impl<'a> Turn<'a> {
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
         self.committer = None;
-        self.engine.settle_wanted(1);
+        self.engine.settle_wanted(Patience::OneSlice);
     }
+}
+
+/// How long to go on settling for others.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Patience {
+    /// Until nothing is left: for who has dropped what held it up.
+    UntilDone,
+    /// Until a slice is cut short: for a commit, which should not pay for the end of a long snapshot.
+    OneSlice,
 }
 
 /// Unless it reaches its end, the store is damaged.
 pub(crate) struct NoReturn<'a> {
     engine: &'a Engine,
-    commit: Commit,
+    what: What,
     reached_the_end: bool,
+}
+
+enum What {
+    Commit(Commit),
+    Settle,
 }
 
 impl NoReturn<'_> {
@@ -281,11 +301,35 @@ impl NoReturn<'_> {
 impl Drop for NoReturn<'_> {
     // Not a look at `thread::panicking`: a destructor may commit while an unwinding that has nothing to do with it goes on.
     fn drop(&mut self) {
-        if !self.reached_the_end {
-            let why = format!("commit {} panicked while it was applied, which is a bug of memdex", self.commit);
-            tracing::error!(why, "the store is damaged: writes are refused from here on, reads go on");
-            // Only the holder of the commit lock gets here, and only once.
-            let _ = self.engine.damage.set(why);
+        if self.reached_the_end {
+            return;
         }
+        let why = match self.what {
+            What::Commit(commit) => format!("commit {commit} panicked while it was applied, which is a bug of memdex"),
+            What::Settle => "a settle panicked, which is a bug of memdex".to_owned(),
+        };
+        // Only the holder of the commit lock gets here, and only once.
+        let _ = self.engine.damage.set(why.clone());
+        let _ = user_code::run(|| tracing::error!(why, "the store is damaged: writes are refused, reads go on"));
+    }
+}
+
+/// A commit that is pinned as long as this lives.
+pub(crate) struct Pinned {
+    pub(crate) engine: Arc<Engine>,
+    pin: Pin,
+    /// The time that belongs to the commit.
+    pub(crate) time: Timestamp,
+}
+
+impl Pinned {
+    pub(crate) fn epoch(&self) -> Commit {
+        self.pin.epoch
+    }
+}
+
+impl Drop for Pinned {
+    fn drop(&mut self) {
+        self.engine.unpin(&self.pin);
     }
 }

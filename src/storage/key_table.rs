@@ -42,7 +42,10 @@ impl<R> KeyTable<R> {
     /// The newest version of a key; `None` proves that no epoch that may still be read has a record of it.
     #[inline]
     pub(crate) fn newest(&self, hash: u32, is: impl Fn(&Key) -> bool) -> Option<Arc<Version<R>>> {
-        let entries = self.read(hash, user_code::inside());
+        let nested = user_code::inside();
+        // What names a key may be a type of the user's.
+        let _scope = user_code::Scope::enter();
+        let entries = self.read(hash, nested);
         entries.find(spread(hash), |v| v.hash == hash && is(&v.key)).cloned()
     }
 

@@ -21,9 +21,8 @@ pub use observers::{CommitInfo, CommitObserver, RecordChange};
 pub use stats::{CollectionStats, MemoryStats, Stats};
 pub use verify::{VerifyError, VerifyReport};
 
-pub(crate) use engine::{Engine, Garbage};
+pub(crate) use engine::{Engine, Garbage, Pinned};
 pub(crate) use marks::Changed;
 pub(crate) use observers::CollectionChanges;
 pub(crate) use table::{AnyTable, Applied, Change, Table, TableWriter};
-pub(crate) use timeline::Pin;
 pub(crate) use version::Version;

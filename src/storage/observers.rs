@@ -11,8 +11,8 @@ use std::any::Any;
 use std::collections::VecDeque;
 use std::fmt;
 
-/// Is told of every commit. Both methods may read the store; writes from inside them are refused. A panic in them is
-/// caught, counted in [`Stats`](crate::Stats) and logged; the commit stands.
+/// Is told of every commit. Both methods may read the store; writes from inside them, to this or any store, are refused. A
+/// panic in them is caught, counted in [`Stats`](crate::Stats) and logged; the commit stands.
 pub trait CommitObserver: Send + Sync + 'static {
     /// Called between mark and publish, under the commit lock: the commit can't be seen yet, and every answer from memory
     /// that it makes wrong must go now. Keep it short: all writers wait.
@@ -21,7 +21,8 @@ pub trait CommitObserver: Send + Sync + 'static {
     }
 
     /// Called after the publish, outside of every lock, in the order of the commits; by the thread that commits or, when
-    /// another is telling at that moment, by that one.
+    /// another is telling at that moment, by that one. What is not told yet waits in a queue without bound, and holds its
+    /// records: a slow observer should hand its work to a thread of its own.
     fn committed(&self, commit: &CommitInfo) {
         let _ = commit;
     }
@@ -50,7 +51,7 @@ pub trait CommitObserver: Send + Sync + 'static {
 ///
 /// let store = Store::new();
 /// let feed = Arc::new(Feed::default());
-/// store.observe(feed.clone());
+/// store.observe(feed.clone())?;
 /// let users = store.collection::<User>("User")?;
 /// users.store(User { id: 1, name: "Ada".into() })?;
 /// users.delete(1)?;
@@ -148,14 +149,16 @@ impl fmt::Debug for CommitInfo {
 #[derive(Default)]
 pub(crate) struct Observers {
     any: AtomicBool,
-    list: RwLock<Vec<Arc<dyn CommitObserver>>>,
+    /// Each with the commit that was the newest when it came: it is told of later ones.
+    list: RwLock<Vec<(Commit, Arc<dyn CommitObserver>)>>,
     queue: Mutex<VecDeque<Arc<CommitInfo>>>,
     telling: Mutex<()>,
 }
 
 impl Observers {
-    pub(crate) fn add(&self, observer: Arc<dyn CommitObserver>) {
-        self.list.write().push(observer);
+    /// Under the commit lock.
+    pub(crate) fn add(&self, observer: Arc<dyn CommitObserver>, newest: Commit) {
+        self.list.write().push((newest, observer));
         self.any.store(true, SeqCst);
     }
 
@@ -166,7 +169,7 @@ impl Observers {
 
     /// Under the commit lock, before the publish. Gives the number of panics.
     pub(crate) fn invalidate(&self, commit: &CommitInfo) -> u64 {
-        self.each(|observer| observer.invalidate(commit))
+        self.each(commit, |observer| observer.invalidate(commit))
     }
 
     /// Under the commit lock, so that the queue has the order of the commits.
@@ -184,7 +187,7 @@ impl Observers {
             loop {
                 let next = self.queue.lock().pop_front();
                 let Some(commit) = next else { break };
-                observer_panics += self.each(|observer| observer.committed(&commit));
+                observer_panics += self.each(&commit, |observer| observer.committed(&commit));
                 let lists = Arc::into_inner(commit).into_iter().flat_map(|commit| commit.collections);
                 drop_panics += lists.map(|list| list.changes.drop_each()).sum::<u64>();
             }
@@ -193,8 +196,9 @@ impl Observers {
         (observer_panics, drop_panics)
     }
 
-    fn each(&self, tell: impl Fn(&dyn CommitObserver)) -> u64 {
+    fn each(&self, commit: &CommitInfo, tell: impl Fn(&dyn CommitObserver)) -> u64 {
         let list = self.list.read().clone();
-        list.iter().map(|observer| u64::from(user_code::run(|| tell(&**observer)).is_err())).sum()
+        let concerned = list.iter().filter(|(from, _)| *from < commit.number).map(|(_, observer)| observer);
+        concerned.map(|observer| u64::from(user_code::run(|| tell(&**observer)).is_err())).sum()
     }
 }

@@ -52,6 +52,8 @@ pub struct CollectionStats {
     pub versions_kept: usize,
     /// Marks that are kept because a pinned commit lies before them.
     pub marks: usize,
+    /// Lengths that are kept because a pinned commit sees them.
+    pub lengths_kept: usize,
     /// Where the memory goes.
     pub memory: MemoryStats,
 }
@@ -124,6 +126,7 @@ pub(crate) fn of_table<R: Record>(table: &Table<R>, published: Commit) -> Collec
             .collect(),
         versions_kept: kept,
         marks: table.marks.len(),
+        lengths_kept: table.lengths.len() - 1,
         memory: MemoryStats {
             records: (keys + kept) * size_of::<Option<R>>(),
             versions: (keys + kept) * version_bytes + figures.key_bytes.load(Relaxed) as usize,

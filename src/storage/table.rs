@@ -298,7 +298,8 @@ impl<R: Record> Table<R> {
                 join.extend(new.map(|code| (code, change.row())));
             }
         }
-        let new_codes = applied.new_codes.iter().filter(|(of, _)| *of == at).map(|(_, code)| *code);
+        let from = applied.new_codes.partition_point(|(of, _)| *of < at);
+        let new_codes = applied.new_codes[from..].iter().take_while(|(of, _)| *of == at).map(|(_, code)| *code);
         self.indexes[at].1.apply(&mut writer.indexes[at], new_codes, leave, join, rows);
         if leave.capacity().max(join.capacity()) > SCRATCH_KEPT {
             writer.scratch = Scratch::default();

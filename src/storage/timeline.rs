@@ -37,6 +37,8 @@ struct Overflow {
 pub(crate) struct Pin {
     pub(crate) epoch: Commit,
     place: Place,
+    /// It was announced at an older commit first, under which a settle may have filed something.
+    moved: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -76,14 +78,16 @@ impl Timeline {
     pub(crate) fn pin<T>(&self, mut between: impl FnMut() -> T) -> (Pin, T) {
         let mut epoch = self.published();
         let place = self.announce(epoch);
+        let mut moved = false;
         loop {
             sync::fence();
             let value = between();
             let newest = self.published();
             if newest == epoch {
-                return (Pin { epoch, place }, value);
+                return (Pin { epoch, place, moved }, value);
             }
             epoch = newest;
+            moved = true;
             self.announce_again(place, epoch);
         }
     }
@@ -92,7 +96,9 @@ impl Timeline {
         let hint = LAST_SLOT.try_with(Cell::get).unwrap_or(0);
         for at in 0..PIN_SLOTS {
             let slot = (hint + at) % PIN_SLOTS;
-            if self.slots[slot].0.compare_exchange(FREE, epoch, SeqCst, SeqCst).is_ok() {
+            let place = &self.slots[slot].0;
+            // A look first: to try is to take the line away from its owner.
+            if place.load(SeqCst) == FREE && place.compare_exchange(FREE, epoch, SeqCst, SeqCst).is_ok() {
                 // Failing to remember costs the next pin a few steps at most.
                 let _ = LAST_SLOT.try_with(|last| last.set(slot));
                 return Place::Slot(slot);
@@ -114,7 +120,9 @@ impl Timeline {
         }
     }
 
-    pub(crate) fn unpin(&self, pin: &Pin) {
+    /// Gives a pin back. Whether it may have held anything up: not so if its commit is still the newest, since what later
+    /// ones displace is settled by them, after they have read the pins.
+    pub(crate) fn unpin(&self, pin: &Pin) -> bool {
         match pin.place {
             Place::Slot(slot) => {
                 debug_assert_eq!(self.slots[slot].0.load(SeqCst), pin.epoch);
@@ -126,6 +134,7 @@ impl Timeline {
                 debug_assert_eq!(epoch, Some(pin.epoch));
             }
         }
+        pin.moved || self.published() != pin.epoch
     }
 
     /// The pinned commits, ascending, each once. A pin that was taken before the newest publish is among them.
@@ -163,13 +172,13 @@ mod tests {
         assert_eq!(timeline.pinned(), all);
         let last = pins.pop().unwrap();
         let first = pins.remove(0);
-        timeline.unpin(&last);
-        timeline.unpin(&first);
+        assert!(!timeline.unpin(&last), "nothing can have waited for a pin on the newest commit");
+        assert!(timeline.unpin(&first));
         assert_eq!(timeline.pinned(), all[1..all.len() - 1]);
         assert_eq!(newest_within(&timeline.pinned(), 0, 1), None);
         assert_eq!(newest_within(&timeline.pinned(), 0, 3), Some(2));
         assert_eq!(newest_within(&timeline.pinned(), 3, 3), None);
-        pins.iter().for_each(|pin| timeline.unpin(pin));
+        assert!(pins.iter().all(|pin| timeline.unpin(pin)));
         assert_eq!(timeline.pinned(), []);
     }
 
@@ -184,7 +193,7 @@ mod tests {
         });
         assert_eq!((pin.epoch, seen), (9, 9));
         assert_eq!(timeline.pinned(), [9]);
-        timeline.unpin(&pin);
+        assert!(timeline.unpin(&pin), "something may have been filed under the commit at which it was announced first");
     }
 }
 

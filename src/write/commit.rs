@@ -44,7 +44,7 @@ pub(super) fn commit(engine: &Engine, parts: &mut [Box<dyn Part>]) -> Result<Rec
         let changes = staged.iter().map(|part| part.changes()).collect();
         Arc::new(CommitInfo::new(commit, at, changes))
     });
-    told.iter().for_each(|info| engine.invalidate(info));
+    let panics = told.as_ref().map_or(0, |info| engine.observers.invalidate(info));
 
     // 4. Publish: one store makes the whole batch visible.
     engine.timeline.publish(commit);
@@ -65,6 +65,7 @@ pub(super) fn commit(engine: &Engine, parts: &mut [Box<dyn Part>]) -> Result<Rec
     told.into_iter().for_each(|info| engine.observers.enqueue(info));
     drop(turn);
     engine.dispose(garbage);
+    engine.report_observer_panics(panics);
     engine.tell();
     Ok(Receipt { commit, at, took: started.elapsed(), counts })
 }
@@ -72,7 +73,7 @@ pub(super) fn commit(engine: &Engine, parts: &mut [Box<dyn Part>]) -> Result<Rec
 /// Counts and traces a refusal.
 pub(super) fn refused(engine: &Engine, refusal: &Refusal) {
     engine.counters.refusals.fetch_add(1, SeqCst);
-    // A subscriber is user code too, and the commit lock may be held.
-    let _scope = user_code::Scope::enter();
-    tracing::debug_span!("refusal").in_scope(|| tracing::debug!(%refusal, "a batch was refused"));
+    // A subscriber is user code too, and so are the words of an error; the commit lock may be held.
+    let trace = || tracing::debug_span!("refusal").in_scope(|| tracing::debug!(%refusal, "a batch was refused"));
+    let _ = user_code::run(trace);
 }

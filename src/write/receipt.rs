@@ -17,7 +17,7 @@ pub struct Receipt {
     pub commit: Commit,
     /// When it was committed, by the store's clock.
     pub at: Timestamp,
-    /// How long it took, from the call until it was settled.
+    /// How long the call took, waiting for its turn, settling and telling observers included.
     pub took: Duration,
     /// What its operations did.
     pub counts: Counts,

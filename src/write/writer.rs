@@ -12,7 +12,8 @@ use std::fmt;
 
 /// Buffers operations, and flushes them as one batch whenever [`bulk_size`](Writer::bulk_size) of them have gathered.
 ///
-/// A flush that is refused leaves the buffer as it was: mend the operation at fault or take it out
+/// A flush that is refused leaves the buffer as it was, and is tried again by itself only when as many operations more
+/// have gathered: mend the operation at fault or take it out
 /// ([`batch_mut`](Writer::batch_mut)), or take everything back ([`take`](Writer::take)). Dropped, a writer flushes what
 /// it still holds, unless its thread is panicking. What is lost so, or because that flush is refused, is logged and counted in
 /// [`Stats::lost_flushes`](crate::Stats::lost_flushes), so call [`flush`](Writer::flush) where it matters.
@@ -34,6 +35,9 @@ use std::fmt;
 pub struct Writer {
     batch: Batch,
     bulk_size: usize,
+    /// How many operations to gather before the next flush: more than `bulk_size` after a refused one, which would only be
+    /// refused again, at the cost of staging all of it for each further operation.
+    flush_at: usize,
     counts: Counts,
 }
 
@@ -46,7 +50,7 @@ pub enum WriterError {
     NotTaken(Refusal),
     /// The operation is in the buffer, but the buffer could not be flushed.
     #[error("the buffer stays unflushed: {0}")]
-    NotFlushed(Refusal),
+    NotFlushed(#[source] Refusal),
 }
 
 impl WriterError {
@@ -60,7 +64,8 @@ impl WriterError {
 
 impl Writer {
     pub(crate) fn new(engine: Arc<Engine>) -> Self {
-        Writer { batch: Batch::new(engine), bulk_size: DEFAULT_BULK_SIZE, counts: Counts::default() }
+        let (bulk_size, flush_at) = (DEFAULT_BULK_SIZE, DEFAULT_BULK_SIZE);
+        Writer { batch: Batch::new(engine), bulk_size, flush_at, counts: Counts::default() }
     }
 
     /// Flushes at this many operations instead of [`limits::DEFAULT_BULK_SIZE`](crate::limits::DEFAULT_BULK_SIZE); at
@@ -68,6 +73,7 @@ impl Writer {
     #[must_use]
     pub fn bulk_size(mut self, operations: usize) -> Self {
         self.bulk_size = operations.max(1);
+        self.flush_at = self.bulk_size;
         self
     }
 
@@ -103,7 +109,8 @@ impl Writer {
     /// # Errors
     /// The [`Refusal`]; the buffer stays as it was.
     pub fn flush(&mut self) -> Result<Receipt, Refusal> {
-        let receipt = self.batch.flush()?;
+        let receipt = self.batch.flush().inspect_err(|_| self.flush_at = self.batch.len() + self.bulk_size)?;
+        self.flush_at = self.bulk_size;
         self.counts += receipt.counts;
         Ok(receipt)
     }
@@ -125,11 +132,13 @@ impl Writer {
 
     /// The buffer, to read it back, and after a refusal to mend it.
     pub fn batch_mut(&mut self) -> &mut Batch {
+        self.flush_at = self.bulk_size;
         &mut self.batch
     }
 
     /// Takes all that is buffered back; the writer goes on with an empty buffer.
     pub fn take(&mut self) -> Batch {
+        self.flush_at = self.bulk_size;
         let empty = Batch::new(self.batch.engine().clone());
         std::mem::replace(&mut self.batch, empty)
     }
@@ -144,7 +153,7 @@ impl Writer {
     }
 
     fn flush_if_full(&mut self) -> Result<(), WriterError> {
-        if self.batch.len() >= self.bulk_size {
+        if self.batch.len() >= self.flush_at {
             self.flush().map_err(WriterError::NotFlushed)?;
         }
         Ok(())

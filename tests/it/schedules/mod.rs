@@ -198,6 +198,52 @@ fn last_pin_dropped_beside_the_last_commit() {
     });
 }
 
+/// Two snapshots dropped beside an audit, which holds the commit lock and so inherits what both leave to it.
+#[test]
+fn pins_dropped_beside_an_audit() {
+    explore(|| {
+        let world = World::new();
+        world.put(&[(0, 0, 0)]);
+        let first = world.store.snapshot();
+        world.put(&[(0, 1, 0)]);
+        let second = world.store.snapshot();
+        world.put(&[(0, 1, 1)]);
+        let drops = [spawn(&world, move |_| drop(first)), spawn(&world, move |_| drop(second))];
+        let audit = spawn(&world, |world| assert_eq!(world.store.verify().unwrap().records, 1));
+        join(&world, drops.into_iter().chain([audit]));
+    });
+}
+
+/// Who first observes and then takes a snapshot is told of every commit after it, and of none before.
+#[test]
+fn observed_from_now_on() {
+    #[derive(Default)]
+    struct Feed(std::sync::Mutex<Vec<Commit>>);
+
+    impl memdex::CommitObserver for Feed {
+        fn committed(&self, commit: &memdex::CommitInfo) {
+            self.0.lock().unwrap().push(commit.number());
+        }
+    }
+
+    explore(|| {
+        let world = World::new();
+        let writer = spawn(&world, |world| (0..3).for_each(|n| world.put(&[(n, 0, 0)])));
+        let feed = std::sync::Arc::new(Feed::default());
+        let before = world.store.newest_commit();
+        world.store.observe(feed.clone()).unwrap();
+        let after = world.store.snapshot().commit();
+        writer.join().unwrap();
+        let told = feed.0.lock().unwrap().clone();
+        let from = told.first().copied().unwrap_or(4);
+        assert!(
+            before < from && from <= after + 1,
+            "told of {told:?}, the newest was {before} before and {after} after"
+        );
+        assert_eq!(told, (from..=3).collect::<Vec<_>>());
+    });
+}
+
 /// More pins at once than there are slots, taken and given back while commits go on.
 #[test]
 fn slots_overflow() {

@@ -98,7 +98,7 @@ impl World {
         let store = Store::new();
         let (left, right) = (store.collection("left").unwrap(), store.collection("right").unwrap());
         let truth = Arc::new(Truth { states: Mutex::new(vec![State::new()]), told: Mutex::new(Vec::new()) });
-        store.observe(truth.clone());
+        store.observe(truth.clone()).unwrap();
         World { store, left, right, truth, stamps: Arc::default() }
     }
 
@@ -207,11 +207,8 @@ impl World {
         assert_eq!(stats.oldest_pin, None);
         assert_eq!(stats.damage, None);
         for collection in &stats.collections {
-            assert_eq!(
-                (collection.versions_kept, collection.marks),
-                (0, 0),
-                "all settles once nobody reads: {stats:?}"
-            );
+            let left = (collection.versions_kept, collection.marks, collection.lengths_kept);
+            assert_eq!(left, (0, 0, 0), "all settles once nobody reads: {stats:?}");
         }
         self.store.verify().unwrap();
         let told = self.truth.told.lock().unwrap().clone();

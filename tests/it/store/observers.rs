@@ -19,7 +19,7 @@ impl Recorder {
         let (users, observed) = (users.clone(), store.clone());
         let recorder = Recorder { users, store: observed, invalidated: Mutex::default(), committed: Mutex::default() };
         let recorder = Arc::new(recorder);
-        store.observe(recorder.clone());
+        store.observe(recorder.clone()).unwrap();
         recorder
     }
 }
@@ -126,7 +126,7 @@ fn they_are_told_of_the_names_and_of_no_other_type() {
     let (store, users) = users();
     let names = Arc::new(Names(Mutex::default()));
     users.store(user("1", 1)).unwrap();
-    store.observe(names.clone());
+    store.observe(names.clone()).unwrap();
     let at = store.commit(|batch| (1..=3).try_for_each(|n| batch.store(&users, user(&n.to_string(), n)))).unwrap().at;
     assert!(store.snapshot().time() >= at);
     assert_eq!(*names.0.lock().unwrap(), [[("users".to_owned(), 3)]], "not of what was before it was there");

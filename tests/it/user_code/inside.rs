@@ -236,7 +236,7 @@ fn a_write_inside_get_with_of_a_record_in_flight_is_refused() {
             let _ = answer.send(());
             (score, written)
         });
-        bed.store.observe(Arc::new(Asks { ask: Mutex::new(ask), answered: Mutex::new(answered) }));
+        bed.store.observe(Arc::new(Asks { ask: Mutex::new(ask), answered: Mutex::new(answered) })).unwrap();
         bed.people.update(1, |person| person.score = 1).unwrap();
         let (score, written) = reader.join().unwrap();
         let refused = written.expect_err("a write from inside get_with");

@@ -16,7 +16,7 @@ pub(super) struct Witness {
 impl Witness {
     pub(super) fn of(bed: &Bed) -> Arc<Self> {
         let witness = Arc::new(Witness { hooks: bed.hooks.clone(), told: Mutex::default() });
-        bed.store.observe(witness.clone());
+        bed.store.observe(witness.clone()).unwrap();
         witness
     }
 }
