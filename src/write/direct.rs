@@ -14,12 +14,18 @@ macro_rules! gathered_commands {
     ($gatherer:ty, $error:ty) => {
         impl $gatherer {
             /// Stores a record: inserts it, or replaces the one that has its key.
+            ///
+            /// # Errors
+            /// If the operation is not taken: the collection is another store's, the key can't be one, or the batch is full.
             pub fn store<R: Record>(&mut self, collection: &Collection<R>, record: R) -> Result<(), $error> {
                 self.add(collection, Operation::of_record(&collection.table, None, Action::Store(record)))
             }
 
             /// Replaces the record that has the key of this one, provided that it is as the caller saw it at commit
             /// `seen` ([`Handle::commit`](crate::Handle::commit)). Otherwise the batch is refused.
+            ///
+            /// # Errors
+            /// If the operation is not taken: the collection is another store's, the key can't be one, or the batch is full.
             pub fn store_if<R: Record>(
                 &mut self,
                 collection: &Collection<R>,
@@ -30,12 +36,20 @@ macro_rules! gathered_commands {
             }
 
             /// Inserts a record. The batch is refused if a record has its key.
+            ///
+            /// # Errors
+            /// If the operation is not taken: the collection is another store's, the key can't be one, or the batch is full.
             pub fn insert<R: Record>(&mut self, collection: &Collection<R>, record: R) -> Result<(), $error> {
                 self.add(collection, Operation::of_record(&collection.table, None, Action::Insert(record)))
             }
 
-            /// Changes the record of a key. The batch is refused if there is none, or if the closure changes the key. The
-            /// closure runs when the batch is committed, on a clone; it may run again, so it must not have effects.
+            /// Changes the record of a key. The batch is refused if there is none, or if the closure changes the key.
+            ///
+            /// The closure runs when the batch is committed, on a clone; it may run again, so it must not have effects. All
+            /// writers wait for it: it must not wait for a thread that writes.
+            ///
+            /// # Errors
+            /// If the operation is not taken: the collection is another store's, the key can't be one, or the batch is full.
             pub fn update<R: Record + Clone, Q: IntoKey<R::Key>>(
                 &mut self,
                 collection: &Collection<R>,
@@ -46,6 +60,9 @@ macro_rules! gathered_commands {
             }
 
             /// As `update`, provided that the record is as the caller saw it at commit `seen`.
+            ///
+            /// # Errors
+            /// If the operation is not taken: the collection is another store's, the key can't be one, or the batch is full.
             pub fn update_if<R: Record + Clone, Q: IntoKey<R::Key>>(
                 &mut self,
                 collection: &Collection<R>,
@@ -58,6 +75,9 @@ macro_rules! gathered_commands {
             }
 
             /// As `update`, with a closure that may refuse: then the whole batch is refused.
+            ///
+            /// # Errors
+            /// If the operation is not taken: the collection is another store's, the key can't be one, or the batch is full.
             pub fn try_update<R: Record + Clone, Q: IntoKey<R::Key>, E: Into<Box<dyn Error + Send + Sync>>>(
                 &mut self,
                 collection: &Collection<R>,
@@ -69,6 +89,9 @@ macro_rules! gathered_commands {
             }
 
             /// As `try_update`, provided that the record is as the caller saw it at commit `seen`.
+            ///
+            /// # Errors
+            /// If the operation is not taken: the collection is another store's, the key can't be one, or the batch is full.
             pub fn try_update_if<R: Record + Clone, Q: IntoKey<R::Key>, E: Into<Box<dyn Error + Send + Sync>>>(
                 &mut self,
                 collection: &Collection<R>,
@@ -81,6 +104,9 @@ macro_rules! gathered_commands {
             }
 
             /// Inserts `record`, or changes the one that has its key as `update` does.
+            ///
+            /// # Errors
+            /// If the operation is not taken: the collection is another store's, the key can't be one, or the batch is full.
             pub fn upsert<R: Record + Clone>(
                 &mut self,
                 collection: &Collection<R>,
@@ -92,6 +118,9 @@ macro_rules! gathered_commands {
             }
 
             /// Deletes the record of a key. A missing one is counted, and no error.
+            ///
+            /// # Errors
+            /// If the operation is not taken: the collection is another store's, the key can't be one, or the batch is full.
             pub fn delete<R: Record, Q: IntoKey<R::Key>>(
                 &mut self,
                 collection: &Collection<R>,
@@ -102,6 +131,9 @@ macro_rules! gathered_commands {
 
             /// Deletes the record of a key, provided that it is as the caller saw it at commit `seen`. Otherwise, a
             /// missing one included, the batch is refused.
+            ///
+            /// # Errors
+            /// If the operation is not taken: the collection is another store's, the key can't be one, or the batch is full.
             pub fn delete_if<R: Record, Q: IntoKey<R::Key>>(
                 &mut self,
                 collection: &Collection<R>,
@@ -117,10 +149,13 @@ macro_rules! gathered_commands {
 gathered_commands!(Batch, Refusal);
 gathered_commands!(Writer, WriterError);
 
-/// Commands that are a commit each. Where several belong together, or many come at once, use a [`Batch`] or a
+/// Commands that are a commit each, or refused with nothing done. Where several belong together, or many come at once, use a [`Batch`] or a
 /// [`Writer`]: a commit costs more than its operation.
 impl<R: Record> Collection<R> {
     /// Stores a record: inserts it, or replaces the one that has its key.
+    ///
+    /// # Errors
+    /// [`Refused`], with the cause and the batch of this one operation.
     pub fn store(&self, record: R) -> Result<Receipt, Refused> {
         self.alone(|batch| batch.store(self, record))
     }
@@ -139,17 +174,28 @@ impl<R: Record> Collection<R> {
     /// assert!(matches!(refused.cause(), Cause::Stale { seen: 1, now: Some(2) }));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    ///
+    /// # Errors
+    /// [`Refused`], with the cause and the batch of this one operation.
     pub fn store_if(&self, seen: Commit, record: R) -> Result<Receipt, Refused> {
         self.alone(|batch| batch.store_if(self, seen, record))
     }
 
     /// Inserts a record. Refused if a record has its key.
+    ///
+    /// # Errors
+    /// [`Refused`], with the cause and the batch of this one operation.
     pub fn insert(&self, record: R) -> Result<Receipt, Refused> {
         self.alone(|batch| batch.insert(self, record))
     }
 
-    /// Changes the record of a key. Refused if there is none, or if the closure changes the key. Reads of the store work
-    /// inside the closure, writes are refused there.
+    /// Changes the record of a key. Refused if there is none, or if the closure changes the key.
+    ///
+    /// The closure works on a clone. Reads of the store work inside it, writes are refused there; it must not wait for a
+    /// thread that writes, since all writers wait for it.
+    ///
+    /// # Errors
+    /// [`Refused`], with the cause and the batch of this one operation.
     pub fn update<Q: IntoKey<R::Key>>(
         &self,
         key: Q,
@@ -162,6 +208,9 @@ impl<R: Record> Collection<R> {
     }
 
     /// As [`update`](Collection::update), provided that the record is as the caller saw it at commit `seen`.
+    ///
+    /// # Errors
+    /// [`Refused`], with the cause and the batch of this one operation.
     pub fn update_if<Q: IntoKey<R::Key>>(
         &self,
         seen: Commit,
@@ -175,6 +224,9 @@ impl<R: Record> Collection<R> {
     }
 
     /// As [`update`](Collection::update), with a closure that may refuse.
+    ///
+    /// # Errors
+    /// [`Refused`], with the cause and the batch of this one operation.
     pub fn try_update<Q: IntoKey<R::Key>, E: Into<Box<dyn Error + Send + Sync>>>(
         &self,
         key: Q,
@@ -187,6 +239,9 @@ impl<R: Record> Collection<R> {
     }
 
     /// As [`try_update`](Collection::try_update), provided that the record is as the caller saw it at commit `seen`.
+    ///
+    /// # Errors
+    /// [`Refused`], with the cause and the batch of this one operation.
     pub fn try_update_if<Q: IntoKey<R::Key>, E: Into<Box<dyn Error + Send + Sync>>>(
         &self,
         seen: Commit,
@@ -200,6 +255,9 @@ impl<R: Record> Collection<R> {
     }
 
     /// Inserts `record`, or changes the one that has its key as [`update`](Collection::update) does.
+    ///
+    /// # Errors
+    /// [`Refused`], with the cause and the batch of this one operation.
     pub fn upsert(&self, record: R, update: impl Fn(&mut R) + Send + 'static) -> Result<Receipt, Refused>
     where
         R: Clone,
@@ -208,11 +266,17 @@ impl<R: Record> Collection<R> {
     }
 
     /// Deletes the record of a key. A missing one is counted, and no error.
+    ///
+    /// # Errors
+    /// [`Refused`], with the cause and the batch of this one operation.
     pub fn delete<Q: IntoKey<R::Key>>(&self, key: Q) -> Result<Receipt, Refused> {
         self.alone(|batch| batch.delete(self, key))
     }
 
     /// Deletes the record of a key, provided that it is as the caller saw it at commit `seen`.
+    ///
+    /// # Errors
+    /// [`Refused`], with the cause and the batch of this one operation.
     pub fn delete_if<Q: IntoKey<R::Key>>(&self, seen: Commit, key: Q) -> Result<Receipt, Refused> {
         self.alone(|batch| batch.delete_if(self, seen, key))
     }

@@ -95,6 +95,9 @@ impl Writer {
     /// }
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    ///
+    /// # Errors
+    /// [`WriterError::NotTaken`] if the closure refuses, [`WriterError::NotFlushed`] if the flush after it is refused.
     pub fn group(&mut self, add: impl FnOnce(&mut Batch) -> Result<(), Refusal>) -> Result<(), WriterError> {
         let from = self.batch.next_position();
         let mut group = Group { batch: &mut self.batch, from: Some(from) };
