@@ -7,7 +7,10 @@ use std::ops::{BitAnd, BitOr, Not};
 /// The name of a field.
 pub(super) type FieldName = Cow<'static, str>;
 
-/// Which records are meant, by the names of fields. Made by [`Field`](crate::Field)s and [`field`](crate::field), joined
+/// Which records are meant, by the names of fields. Nested deeper than
+/// [`limits::MAX_PREDICATE_DEPTH`](crate::limits::MAX_PREDICATE_DEPTH) it is refused by every query.
+///
+/// Made by [`Field`](crate::Field)s and [`field`](crate::field), joined
 /// by `&`, `|` and `!`.
 ///
 /// A missing value is neither equal nor unequal to anything: `eq` and `ne` are both false for it. `!` is plain negation:

@@ -1,7 +1,10 @@
 //! What all collections of a store share: the sequence of commits, the pins, the commit lock, time, and the observers.
 
+use super::any_table::AnyTable;
+use super::garbage::Garbage;
 use super::observers::{CommitObserver, Observers};
-use super::table::{AnyTable, Backlog};
+use super::stats::Stats;
+use super::table::Backlog;
 use super::timeline::{Pin, Timeline};
 use crate::clock::{Clock, SteadyClock, Timestamp};
 use crate::error::{Cause, Commit};
@@ -9,7 +12,6 @@ use crate::hash::RandomState;
 use crate::limits::SETTLE_SLICE;
 use crate::sync::{Arc, AtomicBool, AtomicU64, Mutex, MutexGuard, OnceLock, Ordering::SeqCst, RwLock};
 use crate::user_code;
-use smallvec::SmallVec;
 
 pub(crate) struct Engine {
     pub(crate) timeline: Timeline,
@@ -41,23 +43,6 @@ pub(crate) struct Counters {
     pub(crate) lost_flushes: AtomicU64,
     pub(crate) drop_panics: AtomicU64,
     pub(crate) observer_panics: AtomicU64,
-}
-
-/// Versions that nobody sees any longer, to be dropped once every lock is released.
-#[derive(Default)]
-pub(crate) struct Garbage(SmallVec<[Box<dyn FnOnce() -> u64>; 2]>);
-
-impl Garbage {
-    /// Each value will be dropped by itself.
-    pub(crate) fn add<T: 'static>(
-        &mut self,
-        values: impl IntoIterator<Item = T, IntoIter: ExactSizeIterator + 'static>,
-    ) {
-        let values = values.into_iter();
-        if values.len() > 0 {
-            self.0.push(Box::new(|| user_code::drop_each(values)));
-        }
-    }
 }
 
 impl Engine {
@@ -148,6 +133,25 @@ impl Engine {
         self.damage.get().map(String::as_str)
     }
 
+    // ---- figures ---------------------------------------------------------------------------------------------------
+
+    pub(crate) fn stats(&self) -> Stats {
+        let published = self.timeline.published();
+        let pinned = self.timeline.pinned();
+        let counters = &self.counters;
+        Stats {
+            commits: published,
+            oldest_pin: pinned.first().copied(),
+            pinned_commits: pinned.len(),
+            refusals: counters.refusals.load(SeqCst),
+            lost_flushes: counters.lost_flushes.load(SeqCst),
+            drop_panics: counters.drop_panics.load(SeqCst),
+            observer_panics: counters.observer_panics.load(SeqCst),
+            damage: self.damage().map(str::to_owned),
+            collections: self.tables().iter().map(|table| table.stats(published)).collect(),
+        }
+    }
+
     // ---- settling -------------------------------------------------------------------------------------------------
 
     /// Settles as long as somebody wants it, without ever waiting for the lock: who holds it reads `wanted` after letting
@@ -211,7 +215,7 @@ impl Engine {
 
     /// Drops garbage, outside of every lock.
     pub(crate) fn dispose(&self, garbage: Garbage) {
-        self.report_drop_panics(garbage.0.into_iter().map(|drop_all| drop_all()).sum());
+        self.report_drop_panics(garbage.drop_all());
     }
 
     pub(crate) fn report_observer_panics(&self, panics: u64) {

@@ -1,8 +1,11 @@
 //! What does a collection hold, and which of its states may a reader see? The shared state and its invariants.
 
+mod any_table;
 mod codes;
 mod collection;
 mod engine;
+mod figures;
+mod garbage;
 mod handle;
 mod key_table;
 mod lengths;
@@ -21,8 +24,10 @@ pub use observers::{CommitInfo, CommitObserver, RecordChange};
 pub use stats::{CollectionStats, MemoryStats, Stats};
 pub use verify::{VerifyError, VerifyReport};
 
-pub(crate) use engine::{Engine, Garbage, Pinned};
+pub(crate) use any_table::AnyTable;
+pub(crate) use engine::{Engine, Pinned};
+pub(crate) use garbage::Garbage;
 pub(crate) use marks::Changed;
 pub(crate) use observers::CollectionChanges;
-pub(crate) use table::{AnyTable, Applied, Change, Table, TableWriter};
-pub(crate) use version::Version;
+pub(crate) use table::{Applied, Table, TableWriter};
+pub(crate) use version::{Change, Version};

@@ -8,9 +8,8 @@
 //! them: a reader finds its version in O(log n) however long the history is, nothing is dropped by recursion, and a
 //! record without history pays nothing for it. There are only as many as pinned epochs and the commit in flight ask for.
 
-use super::table::Change;
 use super::timeline::newest_within;
-use super::version::Version;
+use super::version::{Change, Version};
 use crate::error::Commit;
 use crate::limits::PAGE_ROWS;
 use crate::rowset::Row;

@@ -1,13 +1,10 @@
 //! Figures of a store: how much it holds, where the memory goes, and what its readers hold up.
 
-use super::engine::Engine;
-use super::table::{Table, TableWriter};
+use super::table::Table;
 use super::version::Version;
 use crate::error::Commit;
-use crate::index::IndexWriter;
 use crate::record::Record;
-use crate::sync::AtomicU64;
-use crate::sync::Ordering::{Relaxed, SeqCst};
+use crate::sync::Ordering::Relaxed;
 
 /// A store's figures, as [`Store::stats`](crate::Store::stats) gives them. Taken part by part while writers go on, so
 /// parts may differ by a commit in flight.
@@ -91,25 +88,6 @@ impl MemoryStats {
     }
 }
 
-impl Stats {
-    pub(crate) fn of(engine: &Engine) -> Self {
-        let published = engine.timeline.published();
-        let pinned = engine.timeline.pinned();
-        let counters = &engine.counters;
-        Stats {
-            commits: published,
-            oldest_pin: pinned.first().copied(),
-            pinned_commits: pinned.len(),
-            refusals: counters.refusals.load(SeqCst),
-            lost_flushes: counters.lost_flushes.load(SeqCst),
-            drop_panics: counters.drop_panics.load(SeqCst),
-            observer_panics: counters.observer_panics.load(SeqCst),
-            damage: engine.damage().map(str::to_owned),
-            collections: engine.tables().iter().map(|table| table.stats(published)).collect(),
-        }
-    }
-}
-
 pub(crate) fn of_table<R: Record>(table: &Table<R>, published: Commit) -> CollectionStats {
     let figures = &table.figures;
     let version_bytes = VERSION_HEADER + size_of::<Version<R>>() - size_of::<Option<R>>();
@@ -143,33 +121,3 @@ pub(crate) fn of_table<R: Record>(table: &Table<R>, published: Commit) -> Collec
 
 /// The two counts of an `Arc`.
 const VERSION_HEADER: usize = 16;
-
-/// What the committer alone knows, copied out so that figures never wait for a commit.
-#[derive(Default)]
-pub(super) struct Figures {
-    rows_used: AtomicU64,
-    rows_free: AtomicU64,
-    kept: AtomicU64,
-    key_bytes: AtomicU64,
-    code_bytes: AtomicU64,
-    index_writer_bytes: AtomicU64,
-    bookkeeping_bytes: AtomicU64,
-}
-
-impl Figures {
-    pub(super) fn refresh(&self, writer: &TableWriter) {
-        let kept: usize = writer.kept.values().map(Vec::len).sum();
-        let index_writer_bytes: usize = writer.indexes.iter().map(IndexWriter::heap_bytes).sum();
-        for (figure, now) in [
-            (&self.rows_used, writer.used_rows as usize),
-            (&self.rows_free, writer.free_rows.len()),
-            (&self.kept, kept),
-            (&self.key_bytes, writer.key_bytes),
-            (&self.code_bytes, writer.codes.heap_bytes()),
-            (&self.index_writer_bytes, index_writer_bytes),
-            (&self.bookkeeping_bytes, kept * 16 + writer.free_rows.capacity() * 4),
-        ] {
-            figure.store(now as u64, Relaxed);
-        }
-    }
-}

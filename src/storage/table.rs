@@ -4,25 +4,23 @@
 //! at a time. Whoever changes them holds the commit lock, and with it the table's [`TableWriter`].
 
 use super::codes::Codes;
-use super::engine::Garbage;
+use super::figures::Figures;
+use super::garbage::Garbage;
 use super::key_table::KeyTable;
 use super::lengths::Lengths;
 use super::marks::{Mark, Marks};
 use super::observers::{CollectionChanges, RecordChange};
 use super::pages::{Fate, Pages};
-use super::stats::{CollectionStats, Figures};
-use super::verify::{VerifyError, VerifyReport};
-use super::version::Version;
+use super::version::{Change, Version};
 use crate::error::Commit;
 use crate::hash::RandomState;
 use crate::index::{EqualityIndex, IndexWriter, NewValue};
 use crate::limits::MAX_ROWS;
 use crate::record::{Access, Key, Record, Schema};
 use crate::rowset::{Row, RowSet};
-use crate::sync::{Arc, Mutex, MutexGuard, RwLock};
+use crate::sync::{Arc, Mutex, MutexGuard, Ordering::Relaxed, RwLock};
 use crate::user_code;
 use smallvec::SmallVec;
-use std::any::{Any, type_name};
 use std::collections::BTreeMap;
 
 pub(crate) struct Table<R> {
@@ -108,20 +106,14 @@ impl TableWriter {
     }
 }
 
-/// The net change of one key.
-pub(crate) struct Change<R> {
-    pub(crate) old: Option<Arc<Version<R>>>,
-    pub(crate) new: Arc<Version<R>>,
-}
-
-impl<R> Change<R> {
-    pub(crate) fn row(&self) -> Row {
-        self.new.row
-    }
-
-    fn had_record(&self) -> bool {
-        self.old.as_ref().is_some_and(|old| !old.is_tombstone())
-    }
+/// What a settle has left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Backlog {
+    Nothing,
+    /// What pinned readers see.
+    Pinned,
+    /// What nobody sees, beyond the budget.
+    CutShort,
 }
 
 /// All that a commit changes in one collection, ready to be moved into place. A commit of one operation allocates nothing
@@ -159,34 +151,6 @@ impl<R> Applied<R> {
         (self.old_codes, self.codes) = (sorted(&self.old_codes), sorted(&self.codes));
         self.changes = changes.into_iter().map(|(_, change)| change).collect();
     }
-}
-
-/// A table without its record type, as the engine keeps it.
-pub(crate) trait AnyTable: Any + Send + Sync {
-    fn name(&self) -> &str;
-    fn type_name(&self) -> &'static str;
-    fn schema(&self) -> &Schema;
-    /// Settles what is left of earlier commits, at most `budget` versions. Whether anything is left still.
-    fn settle_backlog(
-        &self,
-        pinned: &[Commit],
-        published: Commit,
-        budget: &mut usize,
-        garbage: &mut Garbage,
-    ) -> Backlog;
-    fn stats(&self, published: Commit) -> CollectionStats;
-    fn verify(&self, published: Commit) -> Result<VerifyReport, VerifyError>;
-    fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
-}
-
-/// What a settle has left.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Backlog {
-    Nothing,
-    /// What pinned readers see.
-    Pinned,
-    /// What nobody sees, beyond the budget.
-    CutShort,
 }
 
 impl<R: Record> Table<R> {
@@ -330,6 +294,37 @@ impl<R: Record> Table<R> {
         CollectionChanges::new(self.name.clone(), changes)
     }
 
+    /// Settles what is left of earlier commits, at most `budget` versions. Says whether anything is left still.
+    pub(super) fn settle_rest(
+        &self,
+        pinned: &[Commit],
+        published: Commit,
+        budget: &mut usize,
+        garbage: &mut Garbage,
+    ) -> Backlog {
+        let writer = &mut *self.writer();
+        while *budget > 0 {
+            let Some((&pin, _)) = writer.kept.iter().find(|(pin, _)| pinned.binary_search(pin).is_err()) else { break };
+            let Some(filed) = writer.kept.get_mut(&pin) else { break };
+            let slice = filed.split_off(filed.len().saturating_sub(*budget));
+            if filed.is_empty() {
+                writer.kept.remove(&pin);
+            }
+            *budget -= slice.len();
+            self.settle_versions(writer, &slice, pinned, garbage);
+        }
+        self.marks.tidy(pinned, published);
+        self.lengths.settle(pinned);
+        refresh(&self.figures, writer);
+        if writer.kept.keys().any(|pin| pinned.binary_search(pin).is_err()) {
+            Backlog::CutShort
+        } else if writer.kept.is_empty() && self.marks.len() == 0 && self.lengths.len() == 1 {
+            Backlog::Nothing
+        } else {
+            Backlog::Pinned
+        }
+    }
+
     fn settle_versions(
         &self,
         writer: &mut TableWriter,
@@ -356,62 +351,6 @@ impl<R: Record> Table<R> {
     }
 }
 
-impl<R: Record> AnyTable for Table<R> {
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn type_name(&self) -> &'static str {
-        type_name::<R>()
-    }
-
-    fn schema(&self) -> &Schema {
-        &self.schema
-    }
-
-    fn settle_backlog(
-        &self,
-        pinned: &[Commit],
-        published: Commit,
-        budget: &mut usize,
-        garbage: &mut Garbage,
-    ) -> Backlog {
-        let writer = &mut *self.writer();
-        while *budget > 0 {
-            let Some((&pin, _)) = writer.kept.iter().find(|(pin, _)| pinned.binary_search(pin).is_err()) else { break };
-            let Some(filed) = writer.kept.get_mut(&pin) else { break };
-            let slice = filed.split_off(filed.len().saturating_sub(*budget));
-            if filed.is_empty() {
-                writer.kept.remove(&pin);
-            }
-            *budget -= slice.len();
-            self.settle_versions(writer, &slice, pinned, garbage);
-        }
-        self.marks.tidy(pinned, published);
-        self.lengths.settle(pinned);
-        self.figures.refresh(writer);
-        if writer.kept.keys().any(|pin| pinned.binary_search(pin).is_err()) {
-            Backlog::CutShort
-        } else if writer.kept.is_empty() && self.marks.len() == 0 && self.lengths.len() == 1 {
-            Backlog::Nothing
-        } else {
-            Backlog::Pinned
-        }
-    }
-
-    fn stats(&self, published: Commit) -> CollectionStats {
-        super::stats::of_table(self, published)
-    }
-
-    fn verify(&self, published: Commit) -> Result<VerifyReport, VerifyError> {
-        super::verify::table(self, published)
-    }
-
-    fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
-        self
-    }
-}
-
 impl<R> Drop for Table<R> {
     /// One by one, so that a `Drop` that panics takes no other record's place.
     fn drop(&mut self) {
@@ -426,5 +365,22 @@ fn drop_versions<R>(versions: impl IntoIterator<Item = Arc<Version<R>>>) {
     let panics = user_code::drop_each(versions);
     if panics > 0 {
         tracing::error!(panics, "records panicked in their Drop while their collection was dropped");
+    }
+}
+
+/// Copies out what others may want to know.
+fn refresh(figures: &Figures, writer: &TableWriter) {
+    let kept: usize = writer.kept.values().map(Vec::len).sum();
+    let index_writer_bytes: usize = writer.indexes.iter().map(IndexWriter::heap_bytes).sum();
+    for (figure, now) in [
+        (&figures.rows_used, writer.used_rows as usize),
+        (&figures.rows_free, writer.free_rows.len()),
+        (&figures.kept, kept),
+        (&figures.key_bytes, writer.key_bytes),
+        (&figures.code_bytes, writer.codes.heap_bytes()),
+        (&figures.index_writer_bytes, index_writer_bytes),
+        (&figures.bookkeeping_bytes, kept * 16 + writer.free_rows.capacity() * 4),
+    ] {
+        figure.store(now as u64, Relaxed);
     }
 }

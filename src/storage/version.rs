@@ -7,6 +7,7 @@
 use crate::error::Commit;
 use crate::record::Key;
 use crate::rowset::Row;
+use crate::sync::Arc;
 
 /// In this order, so that what a look-up compares lies in one cache line with the reference counts.
 #[repr(C)]
@@ -24,5 +25,21 @@ pub(crate) struct Version<R> {
 impl<R> Version<R> {
     pub(crate) fn is_tombstone(&self) -> bool {
         self.record.is_none()
+    }
+}
+
+/// The net change of one key.
+pub(crate) struct Change<R> {
+    pub(crate) old: Option<Arc<Version<R>>>,
+    pub(crate) new: Arc<Version<R>>,
+}
+
+impl<R> Change<R> {
+    pub(crate) fn row(&self) -> Row {
+        self.new.row
+    }
+
+    pub(super) fn had_record(&self) -> bool {
+        self.old.as_ref().is_some_and(|old| !old.is_tombstone())
     }
 }

@@ -1,12 +1,12 @@
 //! A batch: operations on any collections of one store, gathered to be committed together.
 
 use super::commit::{commit, refused};
-use super::operation::{Change, Operation, Outcome};
+use super::operation::{Change, Operation, OperationInfo, Outcome, TakenOperation};
 use super::receipt::{Receipt, Refused};
-use super::stage::{Staged, StagedPart};
+use super::stage::{Part, Staged, StagedPart};
 use crate::error::{Cause, Refusal};
 use crate::limits::MAX_BATCH_OPERATIONS;
-use crate::record::{IntoKey, Key, Lookup, Record};
+use crate::record::{IntoKey, Lookup, Record};
 use crate::storage::{Collection, Engine, Handle, Table};
 use crate::sync::Arc;
 use smallvec::SmallVec;
@@ -42,54 +42,9 @@ pub struct Batch {
     last_part: usize,
 }
 
-/// The operations on one collection, without its record type.
-pub(super) trait Part: Any + Send {
-    fn len(&self) -> usize;
-    fn stage(&mut self) -> Result<Box<dyn StagedPart + '_>, Refusal>;
-    fn is_of(&self, table: *const ()) -> bool;
-    /// Drops the operations from a position on.
-    fn truncate(&mut self, position: usize);
-    fn remove(&mut self, position: usize) -> Option<TakenOperation>;
-    fn infos(&self, infos: &mut Vec<OperationInfo>);
-}
-
 struct Operations<R: Record> {
     table: Arc<Table<R>>,
     list: Vec<Operation<R>>,
-}
-
-/// An operation of a batch, described.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct OperationInfo {
-    /// Its position in the batch, counted from 0. Taking others out does not change it.
-    pub position: usize,
-    /// `store`, `insert`, `update`, `upsert` or `delete`.
-    pub operation: &'static str,
-    /// The name of its collection.
-    pub collection: String,
-    /// The key of its record.
-    pub key: Key,
-}
-
-/// An operation that was taken out of a batch.
-pub struct TakenOperation {
-    /// What it was.
-    pub info: OperationInfo,
-    record: Option<Box<dyn Any + Send>>,
-}
-
-impl TakenOperation {
-    /// The record that it brought; `None` if it brought none, or one of another type.
-    pub fn into_record<R: Record>(self) -> Option<R> {
-        self.record?.downcast().ok().map(|record| *record)
-    }
-}
-
-impl fmt::Debug for TakenOperation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.info.fmt(f)
-    }
 }
 
 impl<R: Record> Operations<R> {

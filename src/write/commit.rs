@@ -1,7 +1,7 @@
 //! The write path: how a batch becomes visible at once. One committer at a time.
 
-use super::batch::Part;
 use super::receipt::{Counts, Receipt};
+use super::stage::Part;
 use crate::error::{Cause, Refusal};
 use crate::storage::{CommitInfo, Engine};
 use crate::sync::{Arc, Ordering::SeqCst};

@@ -8,6 +8,7 @@ mod receipt;
 mod stage;
 mod writer;
 
-pub use batch::{Batch, OperationInfo, Pending, TakenOperation};
+pub use batch::{Batch, Pending};
+pub use operation::{OperationInfo, TakenOperation};
 pub use receipt::{Counts, Receipt, Refused};
 pub use writer::{Writer, WriterError};

@@ -4,6 +4,8 @@ use crate::error::{Cause, Commit, Refusal};
 use crate::record::{IntoKey, Key, KeyBuffer, Record};
 use crate::storage::Table;
 use crate::user_code;
+use std::any::Any;
+use std::fmt;
 
 /// Makes the new record from the present one.
 pub(super) type Change<R> = Box<dyn Fn(&R) -> Result<R, Cause> + Send>;
@@ -174,4 +176,38 @@ fn key_of<R: Record>(table: &Table<R>, record: &R) -> Result<KeyBuffer, Cause> {
         buffer
     });
     extracted.map_err(|message| Cause::Panicked { what: "key extractor", message })
+}
+
+/// An operation of a batch, described.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OperationInfo {
+    /// Its position in the batch, counted from 0. Taking others out does not change it.
+    pub position: usize,
+    /// `store`, `insert`, `update`, `upsert` or `delete`.
+    pub operation: &'static str,
+    /// The name of its collection.
+    pub collection: String,
+    /// The key of its record.
+    pub key: Key,
+}
+
+/// An operation that was taken out of a batch.
+pub struct TakenOperation {
+    /// What it was.
+    pub info: OperationInfo,
+    pub(super) record: Option<Box<dyn Any + Send>>,
+}
+
+impl TakenOperation {
+    /// The record that it brought; `None` if it brought none, or one of another type.
+    pub fn into_record<R: Record>(self) -> Option<R> {
+        self.record?.downcast().ok().map(|record| *record)
+    }
+}
+
+impl fmt::Debug for TakenOperation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.info.fmt(f)
+    }
 }

@@ -1,7 +1,7 @@
 //! Staging: a batch's operations on one collection become one net change a key. All user code of a write runs here, and
 //! all refusals happen here; until [`Staged::seal`] nothing has been given out, until [`Staged::mark`] nothing shared.
 
-use super::operation::{Operation, Outcome};
+use super::operation::{Operation, OperationInfo, Outcome, TakenOperation};
 use super::receipt::Counts;
 use crate::error::{Cause, Commit, Refusal};
 use crate::hash::{self, spread};
@@ -15,6 +15,7 @@ use crate::user_code;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 use smallvec::{SmallVec, smallvec};
+use std::any::Any;
 
 /// A net change before it has a row and a version.
 struct Net<R> {
@@ -62,6 +63,17 @@ impl<R> Net<R> {
 
 /// Set in a provisional code: the place of a value among the new ones.
 const NEW: u32 = 1 << 31;
+
+/// The operations on one collection, without its record type.
+pub(super) trait Part: Any + Send {
+    fn len(&self) -> usize;
+    fn stage(&mut self) -> Result<Box<dyn StagedPart + '_>, Refusal>;
+    fn is_of(&self, table: *const ()) -> bool;
+    /// Drops the operations from a position on.
+    fn truncate(&mut self, position: usize);
+    fn remove(&mut self, position: usize) -> Option<TakenOperation>;
+    fn infos(&self, infos: &mut Vec<OperationInfo>);
+}
 
 /// One collection's part of a batch, staged: without its record type, as the commit sees it.
 pub(super) trait StagedPart {

@@ -1,0 +1,64 @@
+//! A table without its record type, as the engine keeps it.
+
+use super::garbage::Garbage;
+use super::stats::{self, CollectionStats};
+use super::table::{Backlog, Table};
+use super::verify::{self, VerifyError, VerifyReport};
+use crate::error::Commit;
+use crate::record::{Record, Schema};
+use crate::sync::Arc;
+use std::any::{Any, type_name};
+
+/// See the head of this file.
+pub(crate) trait AnyTable: Any + Send + Sync {
+    fn name(&self) -> &str;
+    fn type_name(&self) -> &'static str;
+    fn schema(&self) -> &Schema;
+    /// Settles what is left of earlier commits, at most `budget` versions. Whether anything is left still.
+    fn settle_backlog(
+        &self,
+        pinned: &[Commit],
+        published: Commit,
+        budget: &mut usize,
+        garbage: &mut Garbage,
+    ) -> Backlog;
+    fn stats(&self, published: Commit) -> CollectionStats;
+    fn verify(&self, published: Commit) -> Result<VerifyReport, VerifyError>;
+    fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
+}
+
+impl<R: Record> AnyTable for Table<R> {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn type_name(&self) -> &'static str {
+        type_name::<R>()
+    }
+
+    fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    fn settle_backlog(
+        &self,
+        pinned: &[Commit],
+        published: Commit,
+        budget: &mut usize,
+        garbage: &mut Garbage,
+    ) -> Backlog {
+        self.settle_rest(pinned, published, budget, garbage)
+    }
+
+    fn stats(&self, published: Commit) -> CollectionStats {
+        stats::of_table(self, published)
+    }
+
+    fn verify(&self, published: Commit) -> Result<VerifyReport, VerifyError> {
+        verify::table(self, published)
+    }
+
+    fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
+        self
+    }
+}
