@@ -181,7 +181,7 @@ fn find_by_plane(flights: &Collection<Flight>, tailnum: &str) -> Result<()> {
 
     let unknown = flights.find(flight::TAILNUM.is_null()).count()?;
     let cancelled = flights.find(flight::TAILNUM.is_null() & flight::DEP_DELAY.is_null()).count()?;
-    println!("\n{unknown} flights name no plane, and {cancelled} of those were cancelled.");
+    println!("\nOf {unknown} flights we don't know the plane; {cancelled} of them never left.");
     Ok(())
 }
 

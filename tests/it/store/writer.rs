@@ -114,6 +114,22 @@ fn a_flush_that_fails_in_the_drop_is_counted() {
     assert_eq!((users.len(), stats.commits, stats.lost_flushes, stats.refusals), (0, 0, 1, 1));
 }
 
+/// Each further operation would stage the whole buffer again, only to be refused again.
+#[test]
+fn after_a_refusal_a_flush_is_tried_again_when_as_many_more_have_gathered() {
+    let (store, users) = users();
+    let mut writer = store.writer().bulk_size(10);
+    writer.update(&users, "not there", |_| ()).unwrap();
+    let refused: Vec<usize> = (1..100)
+        .filter(|n| matches!(writer.insert(&users, user(&n.to_string(), 1)), Err(WriterError::NotFlushed(_))))
+        .collect();
+    assert_eq!(refused, [9, 19, 29, 39, 49, 59, 69, 79, 89, 99]);
+    assert_eq!((writer.len(), store.stats().refusals), (100, 10));
+    writer.batch_mut().remove(0).unwrap();
+    writer.insert(&users, user("100", 1)).unwrap();
+    assert_eq!((writer.len(), users.len()), (0, 100), "the buffer was mended, so it is tried again at once");
+}
+
 #[test]
 fn after_a_refusal_the_operation_at_fault_can_be_taken_out() {
     let (store, users) = users();
