@@ -319,6 +319,8 @@ impl<R: Record> StagedPart for Staged<'_, R> {
 
     fn settle(&mut self, pinned: &[Commit], garbage: &mut Garbage) {
         self.table.settle(&mut self.writer, pinned, &self.applied, garbage);
+        // The changes themselves need not go to the garbage: what they displaced is kept by its page or is in the garbage by now,
+        // so theirs are never the last references.
         // What the operations still hold is the user's. Their room is kept for the next batch where they hold nothing.
         if self.operations.iter().any(|operation| operation.action.holds_user_values()) {
             garbage.add(std::mem::take(self.operations));
