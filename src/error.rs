@@ -1,6 +1,6 @@
 //! What went wrong, and what the caller may do about it.
 
-use crate::record::{Key, Kind, Value};
+use crate::value::{Key, Kind, Value};
 use std::error::Error;
 use std::fmt;
 
@@ -59,6 +59,60 @@ pub enum SchemaError {
         fields: usize,
         /// How many there may be.
         limit: usize,
+    },
+    /// A column or an index that takes single values has a field of many.
+    #[error(
+        "field {field:?} has many values: {what} takes single ones; an equality index of this field alone takes many"
+    )]
+    ManyValues {
+        /// What does not take them.
+        what: &'static str,
+        /// The field.
+        field: String,
+    },
+    /// Two indexes share a name.
+    #[error("two indexes are called {index:?}: give one another name")]
+    DuplicateIndex {
+        /// The name.
+        index: String,
+    },
+    /// An index without a name or without fields.
+    #[error("index {index:?} has no name or no fields")]
+    EmptyIndex {
+        /// Its name.
+        index: String,
+    },
+    /// An index of a field that there is not.
+    #[error("index {index:?}: there is no field {field:?}; there are {}", known.join(", "))]
+    UnknownField {
+        /// The index.
+        index: String,
+        /// The name asked for.
+        field: String,
+        /// The fields that there are.
+        known: Vec<String>,
+    },
+    /// An index that names a field twice.
+    #[error("index {index:?} names field {field:?} twice")]
+    RepeatedField {
+        /// The index.
+        index: String,
+        /// The field.
+        field: String,
+    },
+    /// More indexes than [`limits::MAX_INDEXES`](crate::limits::MAX_INDEXES).
+    #[error("more than {limit} indexes, which is the limit: drop one first")]
+    TooManyIndexes {
+        /// How many there may be.
+        limit: usize,
+    },
+    /// The condition of a partial index can't be asked of the records.
+    #[error("the condition of index {index:?}: {source}")]
+    Condition {
+        /// The index.
+        index: String,
+        /// What is wrong with it.
+        source: Box<QueryError>,
     },
 }
 
@@ -335,6 +389,22 @@ pub enum QueryError {
         expected: Kind,
         /// What it is compared with.
         given: Value,
+    },
+    /// The test is not one for this field: `contains`, `any` and `all` are for fields of many values, all others for single ones.
+    #[error(
+        "field {field:?} of {collection:?} has {}, so {test} has no meaning: {}",
+        if *many { "many values" } else { "a single value" },
+        if *many { "ask with contains, any or all" } else { "ask with eq, ne, is_in or a range" }
+    )]
+    WrongTest {
+        /// The collection asked.
+        collection: String,
+        /// The field.
+        field: String,
+        /// The test.
+        test: &'static str,
+        /// Whether the field has many values.
+        many: bool,
     },
     /// The predicate is nested deeper than [`limits::MAX_PREDICATE_DEPTH`](crate::limits::MAX_PREDICATE_DEPTH).
     #[error("the predicate is nested deeper than {limit} levels: flatten it")]

@@ -80,19 +80,22 @@ mod storage;
 mod store;
 mod sync;
 mod user_code;
+mod value;
 mod write;
 
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use error::{Cause, CollectionError, Commit, KeyError, QueryError, Refusal, SchemaError};
-pub use memdex_derive::{FieldValue, Record};
-pub use query::{Field, Filter, NamedField, Predicate, field};
+pub use memdex_derive::{FieldValue, Nested, Record};
+pub use query::{Field, FieldName, Filter, NamedField, Predicate, field};
 pub use read::{Find, Records, Snapshot, View};
-pub use record::{
-    Access, FieldDef, FieldValue, IntoKey, Key, KeyBuffer, KeySink, Kind, Operand, Record, Schema, Value, ValueRef,
-};
+pub use record::{FieldAt, FieldDef, FieldNames, IndexDef, IndexKind, Nested, Record, Schema};
 pub use storage::{
     Collection, CollectionStats, CommitInfo, CommitObserver, Handle, MemoryStats, RecordChange, Stats, VerifyError,
     VerifyReport,
 };
 pub use store::{Store, StoreBuilder};
+pub use value::{
+    Each, Element, FieldValue, IntoKey, Key, KeyBuffer, KeySink, Kind, Many, Maybe, Multi, Nest, Nullable, Operand,
+    Value, ValueRef,
+};
 pub use write::{Batch, Counts, OperationInfo, Pending, Receipt, Refused, TakenOperation, Writer, WriterError};

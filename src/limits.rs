@@ -9,6 +9,12 @@ pub const MAX_INDEXED_BYTES: usize = 65_536;
 /// Most fields of one schema.
 pub const MAX_FIELDS: usize = 1_024;
 
+/// Most indexes of one collection.
+pub const MAX_INDEXES: usize = 256;
+
+/// Most values that an indexed field of many values holds in one record.
+pub const MAX_FIELD_VALUES: usize = 4_096;
+
 /// Most operations of one batch.
 pub const MAX_BATCH_OPERATIONS: usize = 1 << 24;
 

@@ -6,7 +6,7 @@ use quote::ToTokens;
 use std::fmt::Display;
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
-use syn::{Attribute, Error, Expr, ExprLit, Generics, Lit, LitStr, Meta, Result, Token};
+use syn::{Attribute, Error, Expr, ExprLit, Generics, Lit, LitStr, Meta, MetaList, Result, Token};
 
 /// All that is wrong with the input, so that one run of the compiler shows it.
 #[derive(Default)]
@@ -47,6 +47,8 @@ pub(crate) enum Form {
     Plain,
     /// `word = "text"`
     Text,
+    /// `word(a, b, …)`, any number of times
+    List,
 }
 
 impl Known {
@@ -55,7 +57,11 @@ impl Known {
         let words: Vec<_> = self
             .words
             .iter()
-            .map(|(word, form)| if *form == Form::Text { format!("`{word} = \"…\"`") } else { format!("`{word}`") })
+            .map(|(word, form)| match form {
+                Form::Plain => format!("`{word}`"),
+                Form::Text => format!("`{word} = \"…\"`"),
+                Form::List => format!("`{word}(…)`"),
+            })
             .collect();
         list(&words, "and")
     }
@@ -100,11 +106,14 @@ impl Words {
             };
             return errors.add(meta.path(), message);
         };
-        if self.get(word).is_some() {
+        if self.get(word).is_some() && form != Form::List {
             return errors.add(meta.path(), format!("`{word}` is here twice"));
         }
         match form {
             Form::Plain if !matches!(meta, Meta::Path(_)) => errors.add(&meta, format!("`{word}` stands alone")),
+            Form::List if !matches!(meta, Meta::List(_)) => {
+                errors.add(&meta, format!("expected the names of fields: `{word}(…)`"));
+            }
             Form::Text if text(&meta).is_none() => errors.add(&meta, format!("expected a string: `{word} = \"…\"`")),
             _ => {}
         }
@@ -114,6 +123,14 @@ impl Words {
     /// The place of `word`, if it is there.
     pub(crate) fn get(&self, word: &str) -> Option<&Meta> {
         self.words.iter().find(|(known, _)| *known == word).map(|(_, meta)| meta)
+    }
+
+    /// Every place of a word that takes a list, with the list, in their order.
+    pub(crate) fn lists(&self) -> impl Iterator<Item = (&'static str, &MetaList)> {
+        self.words.iter().filter_map(|(word, meta)| match meta {
+            Meta::List(list) => Some((*word, list)),
+            _ => None,
+        })
     }
 
     pub(crate) fn has(&self, word: &str) -> bool {

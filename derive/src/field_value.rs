@@ -31,6 +31,10 @@ pub(crate) fn derive(input: &DeriveInput) -> Result<TokenStream> {
             type Base = Self;
             #body
         }
+
+        #[automatically_derived]
+        #[allow(deprecated)]
+        impl ::memdex::Element for #ident {}
     })
 }
 
@@ -90,10 +94,17 @@ fn newtype(input: &DeriveInput, fields: &Fields, errors: &mut Errors) -> Result<
     Ok(quote! {
         const KIND: ::memdex::Kind = <#ty as ::memdex::FieldValue>::KIND;
         const NULLABLE: ::core::primitive::bool = <#ty as ::memdex::FieldValue>::NULLABLE;
+        const MANY: ::core::primitive::bool = <#ty as ::memdex::FieldValue>::MANY;
+        const NARROW: ::core::primitive::bool = <#ty as ::memdex::FieldValue>::NARROW;
 
         #[inline]
         fn value(&self) -> ::memdex::ValueRef<'_> {
             <#ty as ::memdex::FieldValue>::value(&self.#member)
+        }
+
+        #[inline]
+        fn values<'a>(&'a self, show: &mut dyn ::core::ops::FnMut(::memdex::ValueRef<'a>)) {
+            <#ty as ::memdex::FieldValue>::values(&self.#member, show)
         }
     })
 }

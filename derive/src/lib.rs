@@ -47,6 +47,9 @@ use syn::{DeriveInput, Error, parse_macro_input};
 ///
 /// | attribute | meaning |
 /// | --- | --- |
+/// | `#[record(index(a, b))]`, `unique(…)`, `ordered(…)` | an index of several fields, named by their names in Rust; those of nested structs with dots (`home.city`) |
+/// | `#[record(index(a, name = "…"))]` | the same under a name of its own, by which it can be dropped; without it, the names with `+` between them |
+/// | `#[record(index(a, when = filter))]` | the same, holding only the records that the filter means: `when = payment::STATUS.eq(Status::Pending)` |
 /// | `#[record(rename_all = "…")]` | the style of all names that queries use: `lowercase`, `UPPERCASE`, `PascalCase`, `camelCase`, `snake_case`, `SCREAMING_SNAKE_CASE`, `kebab-case` or `SCREAMING-KEBAB-CASE`, each as in serde |
 ///
 /// On a field; words go together in one attribute or stand in several:
@@ -55,6 +58,10 @@ use syn::{DeriveInput, Error, parse_macro_input};
 /// | --- | --- |
 /// | `#[record(key)]` | the key, or one of its parts in the order of declaration; at least one field must have it; never an `Option`. A look-up takes a tuple of up to eight parts |
 /// | `#[record(index)]` | queries find it by an equality index |
+/// | `#[record(unique)]` | as `index`, and no two records have the same value; those without a value are free of that |
+/// | `#[record(ordered)]` | as `index`, and ranges are found by it too |
+/// | `#[record(column)]` | its values lie side by side, so that looking at all of them reads no record; beside an index or alone |
+/// | `#[record(nested)]` | a struct with [`Nested`](macro@Nested), or an `Option`, `Vec` or `Box` of one: queries name its fields |
 /// | `#[record(key, index)]` | a part of the key that has an equality index as well |
 /// | `#[record(field)]` | queries find it by looking at the records |
 /// | `#[record(…, rename = "…")]` | the name that queries use, whatever `rename_all` says |
@@ -78,7 +85,34 @@ use syn::{DeriveInput, Error, parse_macro_input};
 #[proc_macro_derive(Record, attributes(record))]
 pub fn record(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);
-    record::derive(&input).unwrap_or_else(Error::into_compile_error).into()
+    record::derive(&input, record::What::Record).unwrap_or_else(Error::into_compile_error).into()
+}
+
+/// Makes a struct with named fields something that a record can hold in a field with `#[record(nested)]`, so that queries
+/// name its fields: `address.city`. Its fields take the attributes of [`Record`](macro@Record) but `key`; it gets constants
+/// as a record does, which [`Field::dot`] joins to the field that holds it.
+///
+/// ```
+/// use memdex::{Nested, Record, Store, field};
+///
+/// #[derive(Nested)]
+/// struct Line { #[record(index)] sku: String, #[record(field)] count: u32 }
+///
+/// #[derive(Record)]
+/// struct Order { #[record(key)] id: u32, #[record(nested)] lines: Vec<Line> }
+///
+/// let orders = Store::new().collection::<Order>("Order")?;
+/// orders.store(Order { id: 1, lines: vec![Line { sku: "tea".into(), count: 2 }] })?;
+/// assert_eq!(orders.find(order::LINES.dot(line::SKU).contains("tea")).count()?, 1);
+/// assert_eq!(orders.find(field("lines.count").contains(3)).count()?, 0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// [`Field::dot`]: https://docs.rs/memdex/latest/memdex/struct.Field.html#method.dot
+#[proc_macro_derive(Nested, attributes(record))]
+pub fn nested(input: TokenStream) -> TokenStream {
+    let input = parse_macro_input!(input as DeriveInput);
+    record::derive(&input, record::What::Nested).unwrap_or_else(Error::into_compile_error).into()
 }
 
 /// Makes a unit enum or a newtype something that a field of a record can hold.

@@ -9,9 +9,9 @@
 
 use crate::hash::{self, RandomState, shard, spread};
 use crate::limits::VALUE_SHARDS;
-use crate::record::{Value, ValueRef};
 use crate::rowset::{Row, RowSet};
 use crate::sync::{Arc, RwLock};
+use crate::value::{Value, ValueRef};
 use hashbrown::HashTable;
 
 /// The code of the missing value.

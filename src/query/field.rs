@@ -2,9 +2,10 @@
 
 use super::predicate::FieldName;
 use super::{Filter, Predicate};
-use crate::record::{FieldValue, Operand, Value};
+use crate::value::{FieldValue, Multi, Nest, Nullable, Operand, Value};
 use std::fmt;
 use std::marker::PhantomData;
+use std::ops::Bound;
 
 /// A field of `R` that holds a `T`. `#[derive(Record)]` makes one for each field that queries may name.
 ///
@@ -24,44 +25,144 @@ use std::marker::PhantomData;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Field<R, T> {
-    name: &'static str,
+    /// From the outside in; what is not used is empty.
+    path: [&'static str; MAX_PATH],
     types: PhantomData<fn() -> (R, T)>,
 }
+
+/// Deepest nesting that a typed field can name.
+const MAX_PATH: usize = 8;
 
 impl<R, T> Field<R, T> {
     /// The field called `name` in the schema of `R`. A wrong name or type is a typed error of the queries that use it.
     pub const fn new(name: &'static str) -> Self {
-        Field { name, types: PhantomData }
+        let mut path = [""; MAX_PATH];
+        path[0] = name;
+        Field { path, types: PhantomData }
     }
 
-    /// Its name.
-    pub const fn name(&self) -> &'static str {
-        self.name
+    /// Its name; of a field of a nested struct the names on the way to it, with dots between them.
+    pub fn name(&self) -> FieldName {
+        let depth = self.path.iter().position(|part| part.is_empty()).unwrap_or(MAX_PATH);
+        match &self.path[..depth] {
+            [name] => FieldName::Borrowed(name),
+            parts => FieldName::Owned(parts.join(".")),
+        }
+    }
+}
+
+impl<R, N: Nest> Field<R, N> {
+    /// The field `inner` of the struct that this field holds: through an `Option` it can be missing, through a `Vec` it has
+    /// many values.
+    ///
+    /// ```
+    /// # use memdex::{Nested, Record, Store};
+    /// #[derive(Nested)]
+    /// struct Address { #[record(index)] city: String, #[record(field)] street: String }
+    /// #[derive(Record)]
+    /// struct User { #[record(key)] id: u32, #[record(nested)] home: Option<Address>, #[record(nested)] others: Vec<Address> }
+    ///
+    /// let users = Store::new().collection::<User>("User")?;
+    /// let bern = || Address { city: "Bern".into(), street: "Kramgasse".into() };
+    /// users.store(User { id: 1, home: Some(bern()), others: vec![] })?;
+    /// users.store(User { id: 2, home: None, others: vec![bern()] })?;
+    /// assert_eq!(users.find(user::HOME.dot(address::CITY).eq("Bern")).count()?, 1);
+    /// assert_eq!(users.find(user::HOME.dot(address::STREET).is_null()).count()?, 1);
+    /// assert_eq!(users.find(user::OTHERS.dot(address::CITY).contains("Bern")).count()?, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Panics
+    /// If the path has more than 8 parts: at compile time where it is a constant.
+    pub const fn dot<T>(self, inner: Field<N::Leaf, T>) -> Field<R, N::Of<T>> {
+        let mut path = self.path;
+        let mut at = 0;
+        while !path[at].is_empty() {
+            at += 1;
+        }
+        let mut from = 0;
+        while from < MAX_PATH && !inner.path[from].is_empty() {
+            path[at] = inner.path[from];
+            at += 1;
+            from += 1;
+        }
+        Field { path, types: PhantomData }
     }
 }
 
 impl<R, T: FieldValue> Field<R, T> {
     /// The field has this value.
     pub fn eq(&self, value: impl Operand<T::Base>) -> Filter<R> {
-        Filter::new(Predicate::Eq(self.name.into(), value.to_operand()))
+        Filter::new(Predicate::Eq(self.name(), value.to_operand()))
     }
 
     /// The field has a value, and it is another than this.
     pub fn ne(&self, value: impl Operand<T::Base>) -> Filter<R> {
-        Filter::new(Predicate::Ne(self.name.into(), value.to_operand()))
+        Filter::new(Predicate::Ne(self.name(), value.to_operand()))
     }
 
     /// The field has one of these values.
     pub fn is_in<Q: Operand<T::Base>>(&self, values: impl IntoIterator<Item = Q>) -> Filter<R> {
         let values = values.into_iter().map(|value| value.to_operand()).collect();
-        Filter::new(Predicate::In(self.name.into(), values))
+        Filter::new(Predicate::In(self.name(), values))
     }
 }
 
-impl<R, T> Field<R, Option<T>> {
-    /// The field has no value. Only optional fields have this.
+/// Ranges. A missing value is in none.
+impl<R, T: FieldValue> Field<R, T> {
+    fn range<Q: Operand<T::Base>>(&self, from: Bound<Q>, to: Bound<Q>) -> Filter<R> {
+        let owned = |bound: Bound<Q>| bound.map(|value| value.to_operand());
+        Filter::new(Predicate::Range(self.name(), owned(from), owned(to)))
+    }
+
+    /// The field is less than this.
+    pub fn lt(&self, value: impl Operand<T::Base>) -> Filter<R> {
+        self.range(Bound::Unbounded, Bound::Excluded(value))
+    }
+
+    /// The field is at most this.
+    pub fn le(&self, value: impl Operand<T::Base>) -> Filter<R> {
+        self.range(Bound::Unbounded, Bound::Included(value))
+    }
+
+    /// The field is greater than this.
+    pub fn gt(&self, value: impl Operand<T::Base>) -> Filter<R> {
+        self.range(Bound::Excluded(value), Bound::Unbounded)
+    }
+
+    /// The field is at least this.
+    pub fn ge(&self, value: impl Operand<T::Base>) -> Filter<R> {
+        self.range(Bound::Included(value), Bound::Unbounded)
+    }
+
+    /// The field is between these, both included.
+    pub fn between<Q: Operand<T::Base>>(&self, from: Q, to: Q) -> Filter<R> {
+        self.range(Bound::Included(from), Bound::Included(to))
+    }
+}
+
+/// Fields of many values: a `Vec`, a set, or what is behind one. The order and repetitions do not count.
+impl<R, T: Multi> Field<R, T> {
+    /// The field has this value among its own.
+    pub fn contains(&self, value: impl Operand<T::Item>) -> Filter<R> {
+        Filter::new(Predicate::AnyOf(self.name(), vec![value.to_operand()]))
+    }
+
+    /// The field has one of these values at least.
+    pub fn any<Q: Operand<T::Item>>(&self, values: impl IntoIterator<Item = Q>) -> Filter<R> {
+        Filter::new(Predicate::AnyOf(self.name(), values.into_iter().map(|value| value.to_operand()).collect()))
+    }
+
+    /// The field has each of these values.
+    pub fn all<Q: Operand<T::Item>>(&self, values: impl IntoIterator<Item = Q>) -> Filter<R> {
+        Filter::new(Predicate::AllOf(self.name(), values.into_iter().map(|value| value.to_operand()).collect()))
+    }
+}
+
+impl<R, T: Nullable> Field<R, T> {
+    /// The field has no value. Only fields that can be without one have this: an `Option`, and an empty `Vec` or set.
     pub fn is_null(&self) -> Filter<R> {
-        Filter::new(Predicate::IsNull(self.name.into()))
+        Filter::new(Predicate::IsNull(self.name()))
     }
 }
 
@@ -75,7 +176,7 @@ impl<R, T> Copy for Field<R, T> {}
 
 impl<R, T> fmt::Debug for Field<R, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Field({:?})", self.name)
+        write!(f, "Field({:?})", self.name())
     }
 }
 
@@ -120,5 +221,45 @@ impl NamedField {
     /// The field has no value.
     pub fn is_null(self) -> Predicate {
         Predicate::IsNull(self.name)
+    }
+
+    /// The field is less than this.
+    pub fn lt(self, value: impl Into<Value>) -> Predicate {
+        Predicate::Range(self.name, Bound::Unbounded, Bound::Excluded(value.into()))
+    }
+
+    /// The field is at most this.
+    pub fn le(self, value: impl Into<Value>) -> Predicate {
+        Predicate::Range(self.name, Bound::Unbounded, Bound::Included(value.into()))
+    }
+
+    /// The field is greater than this.
+    pub fn gt(self, value: impl Into<Value>) -> Predicate {
+        Predicate::Range(self.name, Bound::Excluded(value.into()), Bound::Unbounded)
+    }
+
+    /// The field is at least this.
+    pub fn ge(self, value: impl Into<Value>) -> Predicate {
+        Predicate::Range(self.name, Bound::Included(value.into()), Bound::Unbounded)
+    }
+
+    /// The field is between these, both included.
+    pub fn between(self, from: impl Into<Value>, to: impl Into<Value>) -> Predicate {
+        Predicate::Range(self.name, Bound::Included(from.into()), Bound::Included(to.into()))
+    }
+
+    /// The field, of many values, has this one.
+    pub fn contains(self, value: impl Into<Value>) -> Predicate {
+        Predicate::AnyOf(self.name, vec![value.into()])
+    }
+
+    /// The field, of many values, has one of these at least.
+    pub fn any<V: Into<Value>>(self, values: impl IntoIterator<Item = V>) -> Predicate {
+        Predicate::AnyOf(self.name, values.into_iter().map(Into::into).collect())
+    }
+
+    /// The field, of many values, has each of these.
+    pub fn all<V: Into<Value>>(self, values: impl IntoIterator<Item = V>) -> Predicate {
+        Predicate::AllOf(self.name, values.into_iter().map(Into::into).collect())
     }
 }

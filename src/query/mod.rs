@@ -6,4 +6,4 @@ mod predicate;
 
 pub use field::{Field, NamedField, field};
 pub use filter::Filter;
-pub use predicate::Predicate;
+pub use predicate::{FieldName, Predicate};

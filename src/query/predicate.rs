@@ -1,11 +1,12 @@
 //! A predicate as plain data: no types of records, nothing of the engine.
 
-use crate::record::Value;
+use crate::value::Value;
 use std::borrow::Cow;
+use std::ops::Bound;
 use std::ops::{BitAnd, BitOr, Not};
 
 /// The name of a field.
-pub(super) type FieldName = Cow<'static, str>;
+pub type FieldName = Cow<'static, str>;
 
 /// Which records are meant, by the names of fields. Nested deeper than
 /// [`limits::MAX_PREDICATE_DEPTH`](crate::limits::MAX_PREDICATE_DEPTH) it is refused by every query.
@@ -35,12 +36,38 @@ pub enum Predicate {
     In(FieldName, Vec<Value>),
     /// The field has no value.
     IsNull(FieldName),
+    /// The field has a value between these bounds.
+    Range(FieldName, Bound<Value>, Bound<Value>),
+    /// The field, of many values, has one of these at least; `contains` is this with a single one.
+    AnyOf(FieldName, Vec<Value>),
+    /// The field, of many values, has all of these; true if there are none.
+    AllOf(FieldName, Vec<Value>),
     /// Each of these holds; true if there are none.
     And(Vec<Predicate>),
     /// One of these holds at least; false if there are none.
     Or(Vec<Predicate>),
     /// This does not hold.
     Not(Box<Predicate>),
+}
+
+impl Predicate {
+    /// The same predicate over other names. As deep as the predicate.
+    pub(crate) fn map_fields(self, rename: &dyn Fn(&FieldName) -> FieldName) -> Self {
+        let each = |parts: Vec<Predicate>| parts.into_iter().map(|part| part.map_fields(rename)).collect();
+        match self {
+            Predicate::All => Predicate::All,
+            Predicate::Eq(name, value) => Predicate::Eq(rename(&name), value),
+            Predicate::Ne(name, value) => Predicate::Ne(rename(&name), value),
+            Predicate::In(name, values) => Predicate::In(rename(&name), values),
+            Predicate::IsNull(name) => Predicate::IsNull(rename(&name)),
+            Predicate::Range(name, from, to) => Predicate::Range(rename(&name), from, to),
+            Predicate::AnyOf(name, values) => Predicate::AnyOf(rename(&name), values),
+            Predicate::AllOf(name, values) => Predicate::AllOf(rename(&name), values),
+            Predicate::And(parts) => Predicate::And(each(parts)),
+            Predicate::Or(parts) => Predicate::Or(each(parts)),
+            Predicate::Not(part) => Predicate::Not(Box::new(part.map_fields(rename))),
+        }
+    }
 }
 
 impl BitAnd for Predicate {

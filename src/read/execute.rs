@@ -1,12 +1,12 @@
 //! The read path: which records meet a predicate, as of one commit.
 
-use super::plan::{Plan, Test};
 use super::snapshot::View;
-use crate::record::{Record, Value};
+use crate::record::{Condition, Record, Test};
 use crate::rowset::{Row, RowSet};
 use crate::storage::{Changed, Table, Version};
 use crate::sync::Arc;
 use crate::user_code;
+use crate::value::Value;
 
 /// What a query has found.
 pub(super) struct Matches<R> {
@@ -16,13 +16,13 @@ pub(super) struct Matches<R> {
     versions: Vec<Arc<Version<R>>>,
 }
 
-/// Finds the records that meet `plan` as of the view's commit, which is pinned.
-pub(super) fn execute<R: Record>(view: &View<R>, plan: &Plan) -> Matches<R> {
+/// Finds the records that meet `condition` as of the view's commit, which is pinned.
+pub(super) fn execute<R: Record>(view: &View<R>, condition: &Condition) -> Matches<R> {
     let (table, epoch) = (&*view.table, view.snapshot.commit());
 
     // 1. Parts: of each leaf that an index answers take the chunks, by reference count.
-    let Some(Candidates { set, exact }) = candidates(table, plan, false) else {
-        return scan(view, plan);
+    let Some(Candidates { set, exact }) = candidates(table, condition, false) else {
+        return scan(view, condition);
     };
 
     // 2. After the last part, the marks: which rows the parts can't be trusted for.
@@ -32,27 +32,27 @@ pub(super) fn execute<R: Record>(view: &View<R>, plan: &Plan) -> Matches<R> {
     let rows = trusted(set.evaluate(), &changed);
 
     // 4. Every changed row, candidate or not: the whole predicate on the version that the epoch sees.
-    let mut versions = look(table, epoch, changed.rows.iter(), plan);
+    let mut versions = look(table, epoch, changed.rows.iter(), condition);
 
     // 5. Where an index could not answer all of the predicate, the candidates are looked at too.
     if exact {
         return Matches { rows, versions };
     }
-    versions.extend(look(table, epoch, rows.iter(), plan));
+    versions.extend(look(table, epoch, rows.iter(), condition));
     Matches { rows: RowSet::new(), versions }
 }
 
-/// How many records meet `plan`. Fetches no record that the indexes decide.
-pub(super) fn count<R: Record>(view: &View<R>, plan: &Plan) -> usize {
+/// How many records meet `condition`. Fetches no record that the indexes decide.
+pub(super) fn count<R: Record>(view: &View<R>, condition: &Condition) -> usize {
     let (table, epoch) = (&*view.table, view.snapshot.commit());
-    let Some(Candidates { set, exact: true }) = candidates(table, plan, false) else {
-        return execute(view, plan).len();
+    let Some(Candidates { set, exact: true }) = candidates(table, condition, false) else {
+        return execute(view, condition).len();
     };
     let changed = table.marks.after(epoch);
     if changed.is_nothing() {
         return set.count();
     }
-    trusted(set.evaluate(), &changed).len() + look(table, epoch, changed.rows.iter(), plan).len()
+    trusted(set.evaluate(), &changed).len() + look(table, epoch, changed.rows.iter(), condition).len()
 }
 
 impl<R: Record> Matches<R> {
@@ -80,21 +80,26 @@ fn trusted(mut rows: RowSet, changed: &Changed) -> RowSet {
 }
 
 /// The records of these rows that the epoch sees and that meet the predicate. No guard is held while extractors run.
-fn look<R: Record>(table: &Table<R>, epoch: u64, rows: impl Iterator<Item = Row>, plan: &Plan) -> Vec<Arc<Version<R>>> {
+fn look<R: Record>(
+    table: &Table<R>,
+    epoch: u64,
+    rows: impl Iterator<Item = Row>,
+    condition: &Condition,
+) -> Vec<Arc<Version<R>>> {
     let _scope = user_code::Scope::enter();
-    rows.filter_map(|row| table.pages.at(row, epoch)).filter(|version| meets(plan, version)).collect()
+    rows.filter_map(|row| table.pages.at(row, epoch)).filter(|version| meets(condition, version)).collect()
 }
 
 /// Without any index: all records, page by page. Each row is decided when its page is read, so no marks are needed.
-fn scan<R: Record>(view: &View<R>, plan: &Plan) -> Matches<R> {
+fn scan<R: Record>(view: &View<R>, condition: &Condition) -> Matches<R> {
     let _scope = user_code::Scope::enter();
     let mut records = view.iter();
-    let versions = std::iter::from_fn(|| records.next_version()).filter(|version| meets(plan, version)).collect();
+    let versions = std::iter::from_fn(|| records.next_version()).filter(|version| meets(condition, version)).collect();
     Matches { rows: RowSet::new(), versions }
 }
 
-fn meets<R: Record>(plan: &Plan, version: &Version<R>) -> bool {
-    version.record.as_ref().is_some_and(|record| plan.holds(record))
+fn meets<R: Record>(condition: &Condition, version: &Version<R>) -> bool {
+    version.record.as_ref().is_some_and(|record| condition.holds(record))
 }
 
 /// Rows among which all matches are, and whether all of them are matches.
@@ -111,32 +116,31 @@ enum SetExpr {
     Minus(Box<SetExpr>, Box<SetExpr>),
 }
 
-/// What the indexes know of `plan`, or of its opposite; `None` if that is nothing.
+/// What the indexes know of `condition`, or of its opposite; `None` if that is nothing.
 ///
 /// Negation is pushed down to the leaves by De Morgan's laws, which hold as each leaf is either true or false; a leaf's
 /// own negation is the set of all rows less the leaf's: never another comparison, as a missing value makes both false.
-fn candidates<R: Record>(table: &Table<R>, plan: &Plan, negated: bool) -> Option<Candidates> {
-    match plan {
-        Plan::Not(part) => candidates(table, part, !negated),
-        Plan::All => {
+fn candidates<R: Record>(table: &Table<R>, condition: &Condition, negated: bool) -> Option<Candidates> {
+    match condition {
+        Condition::Not(part) => candidates(table, part, !negated),
+        Condition::All => {
             let set = if negated { RowSet::new() } else { all_rows(table) };
             Some(Candidates { set: SetExpr::Set(set), exact: true })
         }
-        Plan::Test { position, test, indexed: true } => {
-            let set = leaf(table, *position, test)?;
+        Condition::Test(field, test) => {
+            let set = leaf(table, field.position(), test)?;
             let all = || Box::new(SetExpr::Set(all_rows(table)));
             let set = if negated { SetExpr::Minus(all(), Box::new(set)) } else { set };
             Some(Candidates { set, exact: true })
         }
-        Plan::Test { indexed: false, .. } => None,
-        Plan::And(parts) if !negated => every(table, parts, negated),
-        Plan::Or(parts) if negated => every(table, parts, negated),
-        Plan::And(parts) | Plan::Or(parts) => any(table, parts, negated),
+        Condition::And(parts) if !negated => every(table, parts, negated),
+        Condition::Or(parts) if negated => every(table, parts, negated),
+        Condition::And(parts) | Condition::Or(parts) => any(table, parts, negated),
     }
 }
 
 /// All of the parts: those that indexes know narrow the candidates, the others make them inexact.
-fn every<R: Record>(table: &Table<R>, parts: &[Plan], negated: bool) -> Option<Candidates> {
+fn every<R: Record>(table: &Table<R>, parts: &[Condition], negated: bool) -> Option<Candidates> {
     if parts.is_empty() {
         return Some(Candidates { set: SetExpr::Set(all_rows(table)), exact: true });
     }
@@ -149,7 +153,7 @@ fn every<R: Record>(table: &Table<R>, parts: &[Plan], negated: bool) -> Option<C
 }
 
 /// One of the parts at least: only if indexes know all of them.
-fn any<R: Record>(table: &Table<R>, parts: &[Plan], negated: bool) -> Option<Candidates> {
+fn any<R: Record>(table: &Table<R>, parts: &[Condition], negated: bool) -> Option<Candidates> {
     let known: Vec<Candidates> = parts.iter().map(|part| candidates(table, part, negated)).collect::<Option<_>>()?;
     let exact = known.iter().all(|part| part.exact);
     Some(Candidates { set: SetExpr::Or(known.into_iter().map(|part| part.set).collect()), exact })
@@ -166,6 +170,7 @@ fn leaf<R: Record>(table: &Table<R>, position: usize, test: &Test) -> Option<Set
             let without = SetExpr::Or(vec![rows(value), rows(&Value::NULL)]);
             SetExpr::Minus(Box::new(SetExpr::Set(all_rows(table))), Box::new(without))
         }
+        _ => return None,
     })
 }
 

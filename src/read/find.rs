@@ -1,12 +1,12 @@
 //! A query on its way: what `find` gives, to be answered as records, keys or a count.
 
 use super::execute;
-use super::plan::Plan;
 use super::snapshot::{Snapshot, View};
 use crate::error::QueryError;
 use crate::query::{Filter, Predicate};
-use crate::record::{Key, Record};
+use crate::record::{Condition, Record};
 use crate::storage::{Collection, Handle};
+use crate::value::Key;
 use std::fmt;
 
 /// A question to a collection as of one commit. Nothing is looked at before it is asked for records, keys or a count,
@@ -54,7 +54,7 @@ impl<R: Record> Find<R> {
     /// # Errors
     /// A [`QueryError`] if the predicate names a field that is not there, or compares one with what it can't hold.
     pub fn fetch(&self) -> Result<Vec<Handle<R>>, QueryError> {
-        let versions = self.run(|plan| execute::execute(&self.view, plan).fetch(&self.view))?;
+        let versions = self.run(|condition| execute::execute(&self.view, condition).fetch(&self.view))?;
         Ok(versions.into_iter().filter_map(Handle::of).collect())
     }
 
@@ -63,7 +63,7 @@ impl<R: Record> Find<R> {
     /// # Errors
     /// As [`fetch`](Find::fetch).
     pub fn keys(&self) -> Result<Vec<Key>, QueryError> {
-        let versions = self.run(|plan| execute::execute(&self.view, plan).fetch(&self.view))?;
+        let versions = self.run(|condition| execute::execute(&self.view, condition).fetch(&self.view))?;
         Ok(versions.iter().map(|version| version.key.clone()).collect())
     }
 
@@ -72,12 +72,13 @@ impl<R: Record> Find<R> {
     /// # Errors
     /// As [`fetch`](Find::fetch).
     pub fn count(&self) -> Result<usize, QueryError> {
-        self.run(|plan| execute::count(&self.view, plan))
+        self.run(|condition| execute::count(&self.view, condition))
     }
 
-    fn run<T>(&self, answer: impl FnOnce(&Plan) -> T) -> Result<T, QueryError> {
+    fn run<T>(&self, answer: impl FnOnce(&Condition) -> T) -> Result<T, QueryError> {
         let _span = tracing::debug_span!("query", collection = &*self.view.table.name).entered();
-        Plan::new(&self.view.table, &self.predicate).map(|plan| answer(&plan))
+        let table = &self.view.table;
+        Condition::new(&table.name, &table.schema, &self.predicate).map(|condition| answer(&condition))
     }
 }
 

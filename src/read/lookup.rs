@@ -1,9 +1,10 @@
 //! Look-ups by key: the one kind of read that pins nothing in the common case.
 
 use super::snapshot::View;
-use crate::record::{IntoKey, Lookup, Record};
+use crate::record::Record;
 use crate::storage::{Collection, Handle};
 use crate::user_code;
+use crate::value::{IntoKey, Lookup};
 
 enum Seen<T> {
     Answer(Option<T>),

@@ -4,7 +4,6 @@ mod execute;
 mod find;
 mod iter;
 mod lookup;
-mod plan;
 mod snapshot;
 
 pub use find::Find;

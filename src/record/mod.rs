@@ -1,18 +1,15 @@
-//! What is a record? Its schema, its key, and the values of its fields, in memdex's own terms.
+//! What is a record, and does it meet a predicate? Schemas, indexes to be, and the values of fields in memdex's own terms.
 
-mod field_value;
-mod key;
-mod key_buffer;
-mod key_encoding;
-mod operand;
+mod condition;
+mod index_def;
+mod nested;
+#[expect(clippy::module_inception)]
+mod record;
 mod schema;
-mod value;
 
-pub use field_value::FieldValue;
-pub use key::{IntoKey, Key, KeySink};
-pub use key_buffer::KeyBuffer;
-pub use operand::Operand;
-pub use schema::{Access, FieldDef, Record, Schema};
-pub use value::{Kind, Value, ValueRef};
+pub use index_def::{FieldNames, IndexDef, IndexKind};
+pub use nested::Nested;
+pub use record::Record;
+pub use schema::{FieldAt, FieldDef, Schema};
 
-pub(crate) use key_buffer::Lookup;
+pub(crate) use condition::{Condition, Test};

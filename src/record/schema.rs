@@ -1,97 +1,12 @@
 //! A record's schema: which fields queries may name, which are indexed, which make the key.
 
-use super::{FieldValue, KeyBuffer, Kind, ValueRef};
+use super::Condition;
+use super::index_def::{IndexDef, IndexKind};
 use crate::error::SchemaError;
 use crate::limits;
+use crate::value::{FieldValue, Kind};
 use std::borrow::Cow;
 use std::fmt;
-
-/// A type whose values a collection can hold.
-///
-/// Derive it:
-///
-/// ```
-/// use memdex::Record;
-///
-/// #[derive(Clone, Debug, Record)]
-/// struct Flight {
-///     #[record(key)]   origin: String,
-///     #[record(key)]   number: u16,
-///     #[record(index)] carrier: String,
-///     #[record(field)] delay_minutes: Option<i32>,
-///                      remarks: Vec<String>, // invisible to queries: no trait is asked of it
-/// }
-/// ```
-///
-/// Or write it by hand, for instance when a field is computed. `key` writes the key's parts in the order of the
-/// schema, and `value` gives the value of the field at a position of the schema:
-///
-/// ```
-/// use memdex::{FieldDef, KeyBuffer, Record, Schema, Store, ValueRef, field};
-///
-/// struct Person { id: u64, name: String, born: u16 }
-///
-/// impl Record for Person {
-///     type Key = u64;
-///
-///     fn schema() -> Schema {
-///         Schema::new([
-///             FieldDef::of::<u64>("id").key(),
-///             FieldDef::of::<String>("initial").index(),
-///             FieldDef::of::<u16>("decade"),
-///         ])
-///     }
-///
-///     fn key(&self, key: &mut KeyBuffer) {
-///         key.push(self.id.into());
-///     }
-///
-///     fn value(&self, field: usize) -> ValueRef<'_> {
-///         match field {
-///             0 => self.id.into(),
-///             1 => self.name.get(..1).map_or(ValueRef::Null, ValueRef::from),
-///             _ => (self.born / 10 * 10).into(),
-///         }
-///     }
-/// }
-///
-/// let people = Store::new().collection::<Person>("Person")?;
-/// people.store(Person { id: 7, name: "Ada".into(), born: 1815 })?;
-/// assert_eq!(people.get(7).unwrap().name, "Ada");
-/// assert_eq!(people.find(field("initial").eq("A") & field("decade").eq(1810)).count()?, 1);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-///
-/// `key` and `value` must give the same answers for the same record each time. Should they panic while a batch is
-/// committed, the batch is refused as a whole; should they panic in a query, the panic reaches whoever asked.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a memdex record",
-    note = "put `#[derive(memdex::Record)]` on it, and `#[record(key)]` on at least one of its fields"
-)]
-pub trait Record: Sized + Send + Sync + 'static {
-    /// The type of the key: that of the key field, or a tuple when there are several. It says what
-    /// [`get`](crate::Collection::get) accepts.
-    type Key;
-
-    /// Fields in the order of their positions. Asked once a collection.
-    fn schema() -> Schema;
-
-    /// Writes the parts of this record's key.
-    fn key(&self, key: &mut KeyBuffer);
-
-    /// The value of the field at position `field` of the schema; `Null` for a position that does not exist.
-    fn value(&self, field: usize) -> ValueRef<'_>;
-}
-
-/// How queries reach a field.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Access {
-    /// Through an equality index: O(1) to the set of rows that hold a value.
-    Index,
-    /// By looking at the records.
-    Scan,
-}
 
 /// One field of a [`Schema`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,26 +14,65 @@ pub struct FieldDef {
     name: Cow<'static, str>,
     kind: Kind,
     nullable: bool,
-    access: Access,
+    many: bool,
+    narrow: bool,
     key: bool,
+    column: bool,
+    index: Option<IndexKind>,
 }
 
 impl FieldDef {
-    /// A field that holds values of type `T`, is found by scan, and is no part of the key.
+    /// A field called `name` that holds values of type `T`, has no index, and is no part of the key.
     pub fn of<T: FieldValue>(name: impl Into<Cow<'static, str>>) -> Self {
-        FieldDef { name: name.into(), kind: T::KIND, nullable: T::NULLABLE, access: Access::Scan, key: false }
+        FieldDef { nullable: T::NULLABLE, many: T::MANY, narrow: T::NARROW, ..FieldDef::new(name, T::KIND) }
+    }
+
+    /// A field called `name` that always holds one value of this kind, has no index, and is no part of the key.
+    pub fn new(name: impl Into<Cow<'static, str>>, kind: Kind) -> Self {
+        let (nullable, many, narrow, key, column) = (false, false, false, false, false);
+        FieldDef { name: name.into(), kind, nullable, many, narrow, key, column, index: None }
     }
 
     /// The same field with an equality index.
     #[must_use]
     pub fn index(self) -> Self {
-        FieldDef { access: Access::Index, ..self }
+        FieldDef { index: Some(IndexKind::Equality), ..self }
+    }
+
+    /// The same field with a unique index.
+    #[must_use]
+    pub fn unique(self) -> Self {
+        FieldDef { index: Some(IndexKind::Unique), ..self }
+    }
+
+    /// The same field with an ordered index.
+    #[must_use]
+    pub fn ordered(self) -> Self {
+        FieldDef { index: Some(IndexKind::Ordered), ..self }
+    }
+
+    /// The same field with a column: its values side by side, so that looking at all of them reads no record.
+    #[must_use]
+    pub fn column(self) -> Self {
+        FieldDef { column: true, ..self }
     }
 
     /// The same field as a part of the key.
     #[must_use]
     pub fn key(self) -> Self {
         FieldDef { key: true, ..self }
+    }
+
+    /// The same field, but it can be missing.
+    #[must_use]
+    pub fn optional(self) -> Self {
+        FieldDef { nullable: true, ..self }
+    }
+
+    /// The same field, but it holds any number of values.
+    #[must_use]
+    pub fn many(self) -> Self {
+        FieldDef { nullable: true, many: true, ..self }
     }
 
     /// The name that queries use.
@@ -136,9 +90,24 @@ impl FieldDef {
         self.nullable
     }
 
-    /// How queries reach it.
-    pub fn access(&self) -> Access {
-        self.access
+    /// Whether it holds any number of values.
+    pub fn is_many(&self) -> bool {
+        self.many
+    }
+
+    /// Whether its values are integers that fit an `i64`.
+    pub(crate) fn is_narrow(&self) -> bool {
+        self.narrow
+    }
+
+    /// The kind of its own index, if it has one.
+    pub fn index_kind(&self) -> Option<IndexKind> {
+        self.index
+    }
+
+    /// Whether it has a column.
+    pub fn is_column(&self) -> bool {
+        self.column
     }
 
     /// Whether it is a part of the key.
@@ -147,16 +116,64 @@ impl FieldDef {
     }
 }
 
-/// The fields of a record type, each at its position.
+/// Where a record finds the value of a field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldAt {
+    position: usize,
+}
+
+impl FieldAt {
+    /// The position in the schema.
+    #[inline]
+    pub fn position(&self) -> usize {
+        self.position
+    }
+}
+
+/// The fields of a record type, each at its position, and its indexes.
+///
+/// ```
+/// use memdex::{FieldDef, IndexDef, Schema};
+///
+/// let schema = Schema::new([
+///     FieldDef::of::<u64>("id").key(),
+///     FieldDef::of::<Option<String>>("city").index(),
+///     FieldDef::of::<i64>("balance").ordered(),
+/// ])
+/// .with_index(IndexDef::equality(["city", "balance"]));
+/// assert_eq!(schema.indexes().len(), 3);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Schema {
     fields: Vec<FieldDef>,
+    indexes: Vec<IndexDef>,
 }
 
 impl Schema {
     /// A schema of these fields. Whether it is sound is judged when a collection asks for it.
     pub fn new(fields: impl IntoIterator<Item = FieldDef>) -> Self {
-        Schema { fields: fields.into_iter().collect() }
+        Schema { fields: fields.into_iter().collect(), indexes: Vec::new() }
+    }
+
+    /// The same schema with one more index beside those of single fields.
+    #[must_use]
+    pub fn with_index(mut self, index: IndexDef) -> Self {
+        self.indexes.push(index);
+        self
+    }
+
+    /// The same schema with the fields and indexes of a struct that lies in the field `prefix`, behind its own fields.
+    #[must_use]
+    pub fn with_nested(mut self, prefix: &str, nested: Schema) -> Self {
+        let fields = nested.fields.into_iter();
+        self.fields.extend(fields.map(|f| FieldDef { name: Cow::Owned(format!("{prefix}.{}", f.name)), ..f }));
+        self.indexes.extend(nested.indexes.into_iter().map(|index| index.within(prefix)));
+        self
+    }
+
+    pub(super) fn each_field(mut self, change: impl Fn(FieldDef) -> FieldDef) -> Self {
+        self.fields = self.fields.into_iter().map(change).collect();
+        self
     }
 
     /// The fields in the order of their positions.
@@ -164,13 +181,30 @@ impl Schema {
         &self.fields
     }
 
+    /// All indexes: those of single fields in the order of the fields, then the others.
+    pub fn indexes(&self) -> Vec<IndexDef> {
+        let own = self.fields.iter().filter_map(|field| {
+            Some(match field.index? {
+                IndexKind::Equality => IndexDef::equality(field.name.clone()),
+                IndexKind::Unique => IndexDef::unique(field.name.clone()),
+                IndexKind::Ordered => IndexDef::ordered(field.name.clone()),
+            })
+        });
+        own.chain(self.indexes.iter().cloned()).collect()
+    }
+
     /// The position of the field `name`. O(number of fields).
     pub fn position(&self, name: &str) -> Option<usize> {
         self.fields.iter().position(|f| f.name == name)
     }
 
-    /// At least one key field, none of them optional; names that are there and differ; no more than
-    /// [`limits::MAX_FIELDS`].
+    /// Where records find the field `name`, and what it is.
+    pub(crate) fn find(&self, name: &str) -> Option<(FieldAt, &FieldDef)> {
+        let position = self.position(name)?;
+        Some((FieldAt { position }, &self.fields[position]))
+    }
+
+    /// At least one key field, none of them optional; names that are there and differ; sound indexes; no more than the limits.
     pub(crate) fn check(&self) -> Result<(), SchemaError> {
         if self.fields.len() > limits::MAX_FIELDS {
             return Err(SchemaError::TooManyFields { fields: self.fields.len(), limit: limits::MAX_FIELDS });
@@ -186,11 +220,49 @@ impl Schema {
             if self.position(&field.name) != Some(at) {
                 return Err(SchemaError::DuplicateField { field: name() });
             }
-            if field.key && field.nullable {
+            if field.key && (field.nullable || field.many) {
                 return Err(SchemaError::OptionalKey { field: name() });
             }
+            if field.column && field.many {
+                return Err(SchemaError::ManyValues { what: "a column", field: name() });
+            }
+        }
+        let indexes = self.indexes();
+        for (at, index) in indexes.iter().enumerate() {
+            self.check_index(index, &indexes[..at])?;
         }
         Ok(())
+    }
+
+    /// Whether an index can stand beside `others`.
+    pub(crate) fn check_index(&self, index: &IndexDef, others: &[IndexDef]) -> Result<(), SchemaError> {
+        let name = || index.name().to_owned();
+        if others.len() >= limits::MAX_INDEXES {
+            return Err(SchemaError::TooManyIndexes { limit: limits::MAX_INDEXES });
+        }
+        if others.iter().any(|other| other.name() == index.name()) {
+            return Err(SchemaError::DuplicateIndex { index: name() });
+        }
+        if index.name().is_empty() || index.fields().is_empty() {
+            return Err(SchemaError::EmptyIndex { index: name() });
+        }
+        for (at, field) in index.fields().iter().enumerate() {
+            let Some((_, def)) = self.find(field) else {
+                let known = self.fields.iter().map(|field| field.name().to_owned()).collect();
+                return Err(SchemaError::UnknownField { index: name(), field: field.to_string(), known });
+            };
+            if index.fields()[..at].contains(field) {
+                return Err(SchemaError::RepeatedField { index: name(), field: field.to_string() });
+            }
+            if def.many && (index.kind() != IndexKind::Equality || index.fields().len() > 1) {
+                let what = if index.fields().len() > 1 { "an index of several fields" } else { "such an index" };
+                return Err(SchemaError::ManyValues { what, field: field.to_string() });
+            }
+        }
+        match index.condition().map(|when| Condition::new(index.name(), self, when)) {
+            Some(Err(source)) => Err(SchemaError::Condition { index: name(), source: Box::new(source) }),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -200,9 +272,24 @@ impl fmt::Display for Schema {
         for (at, field) in self.fields.iter().enumerate() {
             let comma = if at == 0 { "" } else { ", " };
             let key = if field.key { "key " } else { "" };
-            let index = if field.access == Access::Index { "index " } else { "" };
-            let optional = if field.nullable { "?" } else { "" };
-            write!(f, "{comma}{key}{index}{}: {}{optional}", field.name, field.kind)?;
+            let index = match field.index {
+                None => "",
+                Some(IndexKind::Equality) => "index ",
+                Some(IndexKind::Unique) => "unique ",
+                Some(IndexKind::Ordered) => "ordered ",
+            };
+            let column = if field.column { "column " } else { "" };
+            let optional = if field.many {
+                "*"
+            } else if field.nullable {
+                "?"
+            } else {
+                ""
+            };
+            write!(f, "{comma}{key}{index}{column}{}: {}{optional}", field.name, field.kind)?;
+        }
+        for index in &self.indexes {
+            write!(f, ", {index}")?;
         }
         f.write_str(" }")
     }

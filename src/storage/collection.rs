@@ -1,8 +1,9 @@
 //! The handle that users hold on to a collection. Commands on it stand in `write`, queries in `read`.
 
 use super::{Engine, Table, Version};
-use crate::record::{IntoKey, Lookup, Record, Schema};
+use crate::record::{Record, Schema};
 use crate::sync::Arc;
+use crate::value::{IntoKey, Lookup};
 use std::fmt;
 
 /// Records of one type under one key, with their indexes. Cheap to clone; clones are the same collection. It keeps its

@@ -2,8 +2,8 @@
 
 use super::Version;
 use crate::error::Commit;
-use crate::record::Key;
 use crate::sync::Arc;
+use crate::value::Key;
 use std::fmt;
 use std::ops::Deref;
 

@@ -7,9 +7,9 @@
 use super::Version;
 use crate::hash::{shard, spread};
 use crate::limits::KEY_SHARDS;
-use crate::record::Key;
 use crate::sync::{Arc, RwLock, RwLockReadGuard};
 use crate::user_code;
+use crate::value::Key;
 use hashbrown::HashTable;
 
 type Entries<R> = HashTable<Arc<Version<R>>>;

@@ -199,7 +199,7 @@ impl<R> Pages<R> {
 mod tests {
     use super::*;
     use crate::hash;
-    use crate::record::{Key, KeyBuffer};
+    use crate::value::{Key, KeyBuffer};
 
     fn key() -> Key {
         let mut buffer = KeyBuffer::new(&hash::seeded(1));

@@ -16,10 +16,11 @@ use crate::error::Commit;
 use crate::hash::RandomState;
 use crate::index::{EqualityIndex, IndexWriter, NewValue};
 use crate::limits::MAX_ROWS;
-use crate::record::{Access, Key, Record, Schema};
+use crate::record::{IndexKind, Record, Schema};
 use crate::rowset::{Row, RowSet};
 use crate::sync::{Arc, Mutex, MutexGuard, Ordering::Relaxed, RwLock};
 use crate::user_code;
+use crate::value::Key;
 use smallvec::SmallVec;
 use std::collections::BTreeMap;
 
@@ -155,7 +156,11 @@ impl<R> Applied<R> {
 
 impl<R: Record> Table<R> {
     pub(crate) fn new(name: &str, schema: Schema, seed: RandomState) -> Self {
-        let indexed = schema.fields().iter().enumerate().filter(|(_, field)| field.access() == Access::Index);
+        let indexed = schema
+            .fields()
+            .iter()
+            .enumerate()
+            .filter(|(_, field)| field.index_kind() == Some(IndexKind::Equality) && !field.is_many());
         let (indexes, writers): (Vec<_>, Vec<_>) = indexed
             .map(|(position, _)| {
                 let (index, writer) = EqualityIndex::new();

@@ -4,10 +4,11 @@ use super::table::{Table, TableWriter};
 use super::version::Version;
 use crate::error::Commit;
 use crate::limits::PAGE_ROWS;
-use crate::record::{KeyBuffer, Lookup, Record};
+use crate::record::Record;
 use crate::rowset::{Row, RowSet};
 use crate::sync::Arc;
 use crate::user_code;
+use crate::value::{KeyBuffer, Lookup};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::AddAssign;
 
@@ -163,7 +164,7 @@ fn audit_row<R: Record>(
     let Some(record) = &newest.record else { return };
     let extracted = user_code::run(|| {
         let mut buffer = KeyBuffer::new(&table.seed);
-        record.key(&mut buffer);
+        record.key_by(&table.schema, &mut buffer);
         buffer.to_key()
     });
     found.expect(extracted.as_ref() == Ok(key), || format!("{key} is stored, but its record now says {extracted:?}"));

@@ -5,9 +5,9 @@
 //! are never older than `published`. So no `until` needs to be stored.)
 
 use crate::error::Commit;
-use crate::record::Key;
 use crate::rowset::Row;
 use crate::sync::Arc;
+use crate::value::Key;
 
 /// In this order, so that what a look-up compares lies in one cache line with the reference counts.
 #[repr(C)]

@@ -5,8 +5,9 @@ use super::operation::{Action, Operation};
 use super::receipt::{Receipt, Refused};
 use super::writer::{Writer, WriterError};
 use crate::error::{Commit, Refusal};
-use crate::record::{IntoKey, Record};
+use crate::record::Record;
 use crate::storage::Collection;
+use crate::value::IntoKey;
 use std::error::Error;
 
 /// The commands of `$gatherer`, which puts each operation where `add` says.

@@ -1,9 +1,10 @@
 //! One operation on one record, and what it makes of the record's state.
 
 use crate::error::{Cause, Commit, Refusal};
-use crate::record::{IntoKey, Key, KeyBuffer, Record};
+use crate::record::Record;
 use crate::storage::Table;
 use crate::user_code;
+use crate::value::{IntoKey, Key, KeyBuffer};
 use std::any::Any;
 use std::fmt;
 
@@ -172,7 +173,7 @@ impl<R: Record> Operation<R> {
 fn key_of<R: Record>(table: &Table<R>, record: &R) -> Result<KeyBuffer, Cause> {
     let extracted = user_code::run(|| {
         let mut buffer = KeyBuffer::new(&table.seed);
-        record.key(&mut buffer);
+        record.key_by(&table.schema, &mut buffer);
         buffer
     });
     extracted.map_err(|message| Cause::Panicked { what: "key extractor", message })

@@ -1,6 +1,6 @@
 //! The derive macros: what they make of a struct and an enum, and what they say when they can't.
 
-use memdex::{Access, FieldDef, FieldValue, Filter, Kind, Record, Schema, Store, Value, ValueRef};
+use memdex::{FieldDef, FieldValue, Filter, IndexKind, Kind, Record, Schema, Store, Value, ValueRef};
 
 #[derive(Clone, Copy, Debug, PartialEq, FieldValue)]
 enum Status {
@@ -59,13 +59,13 @@ fn a_schema_knows_kind_access_and_whether_a_value_can_be_missing() {
     let schema = Payment::schema();
     let of = |name: &str| {
         let field = &schema.fields()[schema.position(name).unwrap()];
-        (field.kind(), field.access(), field.is_key(), field.is_nullable())
+        (field.kind(), field.index_kind(), field.is_key(), field.is_nullable())
     };
-    assert_eq!(of("paymentId"), (Kind::Str, Access::Scan, true, false));
-    assert_eq!(of("status"), (Kind::Str, Access::Index, false, false));
-    assert_eq!(of("cur"), (Kind::Str, Access::Index, false, true));
-    assert_eq!(of("amountCents"), (Kind::Int, Access::Scan, false, false));
-    assert_eq!(of("region"), (Kind::Int, Access::Index, true, false));
+    assert_eq!(of("paymentId"), (Kind::Str, None, true, false));
+    assert_eq!(of("status"), (Kind::Str, Some(IndexKind::Equality), false, false));
+    assert_eq!(of("cur"), (Kind::Str, Some(IndexKind::Equality), false, true));
+    assert_eq!(of("amountCents"), (Kind::Int, None, false, false));
+    assert_eq!(of("region"), (Kind::Int, Some(IndexKind::Equality), true, false));
     assert_eq!(schema.position("description"), None);
 }
 
@@ -257,7 +257,7 @@ fn a_namespace_hides_neither_types_nor_variables_nor_its_own_struct() {
     let str = Str { id: text.into() };
     let order_of_one = order { id: 1 };
     assert_eq!((str.value(0), order_of_one.value(0)), (ValueRef::Str(text), ValueRef::Int(1)));
-    assert_eq!((str_::ID.name(), order_::ID.name()), ("id", "id"));
+    assert_eq!([str_::ID.name(), order_::ID.name()], ["id", "id"]);
 
     let payment = a_payment();
     assert_eq!(payment::REGION.name(), "region");

@@ -4,9 +4,9 @@
 //! (Bytes copied to the stack and read again in wider words wait until the copy has left the store buffer, so that
 //! the cache misses of one look-up could not overlap with those of the next; measured, that made a `get` 2.5 times slower.)
 
+use super::ValueRef;
 use super::key::{IntoKey, Key, KeySink};
 use super::key_encoding::encode;
-use super::value::ValueRef;
 use crate::error::KeyError;
 use crate::hash::{KeyHasher, RandomState};
 use crate::limits::MAX_KEY_BYTES;
@@ -172,7 +172,7 @@ impl KeySink for Comparison<'_> {
 mod tests {
     use super::*;
     use crate::hash;
-    use crate::record::Value;
+    use crate::value::Value;
 
     fn seed() -> RandomState {
         hash::seeded(1)

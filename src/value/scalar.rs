@@ -5,6 +5,7 @@
 //! have equal hashes.
 
 use compact_str::CompactString;
+use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
@@ -140,6 +141,45 @@ impl PartialEq for ValueRef<'_> {
 
 impl Eq for ValueRef<'_> {}
 
+impl ValueRef<'_> {
+    /// Kinds among each other; a missing value comes first.
+    fn rank(self) -> u8 {
+        match self.kind() {
+            None => 0,
+            Some(kind) => 1 + kind as u8,
+        }
+    }
+}
+
+impl PartialOrd for ValueRef<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for ValueRef<'_> {
+    /// One total order: a missing value first, then kind by kind. Within a kind, integers and floats by number with NaN last,
+    /// strings and byte strings by bytes, `false` before `true`.
+    fn cmp(&self, other: &Self) -> Ordering {
+        match (self.canonical(), other.canonical()) {
+            (ValueRef::Bool(a), ValueRef::Bool(b)) => a.cmp(&b),
+            (ValueRef::Int(a), ValueRef::Int(b)) => a.cmp(&b),
+            (ValueRef::Int128(a), ValueRef::Int128(b)) => a.cmp(&b),
+            (ValueRef::Int(a), ValueRef::Int128(b)) => i128::from(a).cmp(&b),
+            (ValueRef::Int128(a), ValueRef::Int(b)) => a.cmp(&i128::from(b)),
+            (ValueRef::UInt128(a), ValueRef::UInt128(b)) => a.cmp(&b),
+            // Canonical, it is above every other integer.
+            (ValueRef::UInt128(_), ValueRef::Int(_) | ValueRef::Int128(_)) => Ordering::Greater,
+            (ValueRef::Int(_) | ValueRef::Int128(_), ValueRef::UInt128(_)) => Ordering::Less,
+            (ValueRef::Float(a), ValueRef::Float(b)) => a.total_cmp(&b),
+            (ValueRef::Char(a), ValueRef::Char(b)) => a.cmp(&b),
+            (ValueRef::Str(a), ValueRef::Str(b)) => a.cmp(b),
+            (ValueRef::Bytes(a), ValueRef::Bytes(b)) => a.cmp(b),
+            (a, b) => a.rank().cmp(&b.rank()),
+        }
+    }
+}
+
 impl Hash for ValueRef<'_> {
     // Inlined, the variant is mostly known and nothing but its own arm is left.
     #[inline]
@@ -237,6 +277,18 @@ impl PartialEq for Value {
 }
 
 impl Eq for Value {}
+
+impl PartialOrd for Value {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Value {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.as_ref().cmp(&other.as_ref())
+    }
+}
 
 impl Hash for Value {
     fn hash<H: Hasher>(&self, state: &mut H) {
@@ -350,6 +402,38 @@ mod tests {
     #[test]
     fn a_value_takes_24_bytes() {
         assert_eq!(size_of::<Value>(), 24);
+    }
+
+    #[test]
+    fn values_are_ordered_by_meaning() {
+        let ascending = [
+            ValueRef::Null,
+            ValueRef::Bool(false),
+            ValueRef::Bool(true),
+            ValueRef::from(i128::MIN),
+            ValueRef::from(-1),
+            ValueRef::from(0u8),
+            ValueRef::from(i64::MAX),
+            ValueRef::from(u64::MAX),
+            ValueRef::from(u128::MAX),
+            ValueRef::from(f64::NEG_INFINITY),
+            ValueRef::from(-1.5),
+            ValueRef::from(-0.0),
+            ValueRef::from(1.5f32),
+            ValueRef::from(f64::INFINITY),
+            ValueRef::from(-f64::NAN),
+            ValueRef::from('a'),
+            ValueRef::from(""),
+            ValueRef::from("B"),
+            ValueRef::from("a"),
+            ValueRef::from(&b"a"[..]),
+        ];
+        for (at, a) in ascending.iter().enumerate() {
+            for (bt, b) in ascending.iter().enumerate() {
+                assert_eq!(a.cmp(b), at.cmp(&bt), "{a} and {b}");
+            }
+        }
+        assert_eq!(ValueRef::from(-0.0).cmp(&ValueRef::from(0.0)), Ordering::Equal);
     }
 
     #[test]

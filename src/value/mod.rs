@@ -1,0 +1,18 @@
+//! Which values can be compared, and how do they make a key? Values of fields, the Rust types that show them, keys.
+
+mod field_value;
+mod key;
+mod key_buffer;
+mod key_encoding;
+mod nest;
+mod operand;
+mod scalar;
+
+pub use field_value::{Element, FieldValue, Many, Multi};
+pub use key::{IntoKey, Key, KeySink};
+pub use key_buffer::KeyBuffer;
+pub use nest::{Each, Maybe, Nest, Nullable};
+pub use operand::Operand;
+pub use scalar::{Kind, Value, ValueRef};
+
+pub(crate) use key_buffer::Lookup;

@@ -1,0 +1,85 @@
+//! Types alone: what a field becomes on the way to it through structs, `Option`s and `Vec`s. No values of these exist.
+
+use super::{FieldValue, Kind, Many, Multi, ValueRef};
+use std::convert::Infallible;
+use std::marker::PhantomData;
+
+/// A struct, or an `Option` or `Vec` of one, whose fields queries can name through the field that holds it.
+/// `#[derive(Nested)]` implements it.
+pub trait Nest {
+    /// The struct itself.
+    type Leaf;
+    /// What one of its fields is, seen from the outside.
+    type Of<T>;
+}
+
+impl<N: Nest> Nest for Option<N> {
+    type Leaf = N::Leaf;
+    type Of<T> = Maybe<N::Of<T>>;
+}
+
+impl<N: Nest> Nest for Vec<N> {
+    type Leaf = N::Leaf;
+    type Of<T> = Each<N::Of<T>>;
+}
+
+impl<N: Nest> Nest for Box<N> {
+    type Leaf = N::Leaf;
+    type Of<T> = N::Of<T>;
+}
+
+/// A field that can be without a value.
+pub trait Nullable {}
+
+impl<T> Nullable for Option<T> {}
+
+/// A field behind an `Option`.
+#[derive(Debug)]
+pub enum Maybe<T> {
+    #[doc(hidden)]
+    Never(Infallible, PhantomData<T>),
+}
+
+impl<T> Nullable for Maybe<T> {}
+
+impl<T: FieldValue> FieldValue for Maybe<T> {
+    type Base = T::Base;
+    const KIND: Kind = T::KIND;
+    const NULLABLE: bool = true;
+    const MANY: bool = T::MANY;
+
+    fn value(&self) -> ValueRef<'_> {
+        let Maybe::Never(never, _) = self;
+        match *never {}
+    }
+}
+
+impl<T: Multi> Multi for Maybe<T> {
+    type Item = T::Item;
+}
+
+/// A field behind a `Vec`.
+#[derive(Debug)]
+pub enum Each<T> {
+    #[doc(hidden)]
+    Never(Infallible, PhantomData<T>),
+}
+
+impl<T> Nullable for Each<T> {}
+
+impl<T: FieldValue> FieldValue for Each<T> {
+    type Base = Many<T::Base>;
+    const KIND: Kind = T::KIND;
+    const NULLABLE: bool = true;
+    const MANY: bool = true;
+
+    fn value(&self) -> ValueRef<'_> {
+        let Each::Never(never, _) = self;
+        match *never {}
+    }
+}
+
+/// (A `Vec` behind a `Vec` has an item that nothing is compared with: such a field is asked by its name.)
+impl<T: FieldValue> Multi for Each<T> {
+    type Item = T::Base;
+}
