@@ -84,14 +84,14 @@ mod value;
 mod write;
 
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
-pub use error::{Cause, CollectionError, Commit, KeyError, QueryError, Refusal, SchemaError};
+pub use error::{Cause, CollectionError, Commit, IndexError, KeyError, QueryError, Refusal, SchemaError};
 pub use memdex_derive::{FieldValue, Nested, Record};
 pub use query::{Field, FieldName, Filter, NamedField, Predicate, field};
 pub use read::{Find, Records, Snapshot, View};
 pub use record::{FieldAt, FieldDef, FieldNames, IndexDef, IndexKind, Nested, Record, Schema};
 pub use storage::{
-    Collection, CollectionStats, CommitInfo, CommitObserver, Handle, MemoryStats, RecordChange, Stats, VerifyError,
-    VerifyReport,
+    Collection, CollectionStats, CommitInfo, CommitObserver, Handle, IndexStats, MemoryStats, RecordChange, Stats,
+    VerifyError, VerifyReport,
 };
 pub use store::{Store, StoreBuilder};
 pub use value::{

@@ -118,6 +118,32 @@ impl<R> Pages<R> {
         page.read().at(slot, epoch).filter(|version| !version.is_tombstone()).cloned()
     }
 
+    /// The newest version of a row, published or in flight; a tombstone among them.
+    pub(crate) fn newest(&self, row: Row) -> Option<Arc<Version<R>>> {
+        let (page, slot) = self.page(row)?;
+        page.read().newest.get(usize::from(slot))?.clone()
+    }
+
+    /// Gives back room of a page that is not used. `false` past the last page.
+    pub(crate) fn shrink(&self, number: usize) -> bool {
+        let Some((page, _)) = Row::try_from(number * PAGE_ROWS).ok().and_then(|row| self.page(row)) else {
+            return false;
+        };
+        page.write().newest.shrink_to_fit();
+        true
+    }
+
+    /// No row from here on has a page.
+    pub(crate) fn end(&self) -> usize {
+        let segments = self.segments.iter().take_while(|segment| segment.get().is_some()).count();
+        let last = (0..segments).rev().find_map(|segment| {
+            let pages = self.segments[segment].get()?;
+            let page = pages.iter().rposition(|page| !page.0.read().newest.is_empty())?;
+            Some(((1 << segment) - 1 + page) * PAGE_ROWS + pages[page].0.read().newest.len())
+        });
+        last.unwrap_or(0)
+    }
+
     /// Adds the records of a page that `epoch` sees, in the order of their rows. `false` past the last page.
     pub(crate) fn read_page(&self, number: usize, epoch: Commit, versions: &mut Vec<Arc<Version<R>>>) -> bool {
         let Some((page, _)) = Row::try_from(number * PAGE_ROWS).ok().and_then(|row| self.page(row)) else {

@@ -6,6 +6,8 @@ mod schedules;
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
 mod derive;
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
+mod indexes;
+#[cfg(not(any(memdex_shuttle, memdex_loom)))]
 mod layers;
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
 mod model;
