@@ -91,22 +91,29 @@ impl IndexShape {
         Ok(Entry::Many(values))
     }
 
-    /// The value, canonical, if it is what the schema announces and the index takes it.
     #[inline]
     fn checked<'a>(&self, field: &FieldDef, value: ValueRef<'a>) -> Result<ValueRef<'a>, Cause> {
-        let value = value.canonical();
-        let announced = value.kind().map_or(field.is_nullable(), |kind| kind == field.kind());
-        if !announced {
-            return Err(wrong_kind(field, value));
-        }
-        match value {
-            ValueRef::Str(s) if s.len() > MAX_INDEXED_BYTES => Err(too_long(field, s.len())),
-            ValueRef::Bytes(b) if b.len() > MAX_INDEXED_BYTES => Err(too_long(field, b.len())),
+        match checked(field, value)? {
             ValueRef::Float(x) if x.is_nan() && self.def.kind() == IndexKind::Ordered => {
                 Err(Cause::NotANumber { field: field.name().into(), index: self.def.name().into() })
             }
-            _ => Ok(value),
+            value => Ok(value),
         }
+    }
+}
+
+/// The value, canonical, if it is what the schema announces and no longer than what an index or a column takes.
+#[inline]
+pub(crate) fn checked<'a>(field: &FieldDef, value: ValueRef<'a>) -> Result<ValueRef<'a>, Cause> {
+    let value = value.canonical();
+    let announced = value.kind().map_or(field.is_nullable(), |kind| kind == field.kind());
+    if !announced {
+        return Err(wrong_kind(field, value));
+    }
+    match value {
+        ValueRef::Str(s) if s.len() > MAX_INDEXED_BYTES => Err(too_long(field, s.len())),
+        ValueRef::Bytes(b) if b.len() > MAX_INDEXED_BYTES => Err(too_long(field, b.len())),
+        _ => Ok(value),
     }
 }
 

@@ -5,6 +5,7 @@
 //! the candidates.
 
 use super::set_expr::SetExpr;
+use crate::error::Commit;
 use crate::index::{Index, tuple};
 use crate::record::{Condition, FieldAt, IndexKind, Record, Test};
 use crate::rowset::RowSet;
@@ -27,6 +28,9 @@ pub(super) fn candidates<R: Record>(table: &Table<R>, condition: &Condition) -> 
         other => access.alone(other, false),
     }
 }
+
+/// A look at a candidate costs as much as reading so many cells of a column.
+const ROWS_READ_FOR_A_LOOK: usize = 256;
 
 struct Access<'a, R: Record> {
     table: &'a Table<R>,
@@ -54,12 +58,23 @@ impl<R: Record> Access<'_, R> {
             sets.push(path.set);
         }
         let mut exact = true;
+        let mut unknown = Vec::new();
         for part in open {
             match self.alone(&parts[part], false) {
                 Some(known) => {
                     exact &= known.exact;
                     sets.push(known.set);
                 }
+                None => unknown.push(part),
+            }
+        }
+        // A column is read as a whole: worth it unless few candidates are left to be looked at.
+        let few = self.table.lengths.newest(|| Commit::MAX) / ROWS_READ_FOR_A_LOOK;
+        let left = sets.iter().filter_map(SetExpr::at_most).min();
+        for part in unknown {
+            let of_column = if left.is_some_and(|left| left < few) { None } else { self.by_columns(&parts[part]) };
+            match of_column {
+                Some(set) => sets.push(set),
                 None => exact = false,
             }
         }
@@ -174,6 +189,15 @@ impl<R: Record> Access<'_, R> {
         let known: Vec<Candidates> = parts.iter().map(|part| self.alone(part, negated)).collect::<Option<_>>()?;
         let exact = known.iter().all(|part| part.exact);
         Some(Candidates { set: SetExpr::Or(known.into_iter().map(|part| part.set).collect()), exact })
+    }
+
+    /// What a column knows of a test on its field.
+    fn by_columns(&self, condition: &Condition) -> Option<SetExpr> {
+        let Condition::Test(field, test) = condition else { return None };
+        let column = self.table.columns.iter().find(|column| column.field == field.position())?;
+        let rows = SetExpr::Set(column.rows(test));
+        // Where a value is missing there may be no record either.
+        Some(if *test == Test::IsNull { SetExpr::And(vec![rows, SetExpr::Set(self.all_rows())]) } else { rows })
     }
 
     /// The rows that meet a test, of those that an index of one field holds; `None` if it can't tell.

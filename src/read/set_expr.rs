@@ -11,6 +11,16 @@ pub(super) enum SetExpr {
 }
 
 impl SetExpr {
+    /// No more rows than these, as far as that is known without computing.
+    pub(super) fn at_most(&self) -> Option<usize> {
+        match self {
+            SetExpr::Set(set) => Some(set.len()),
+            SetExpr::And(parts) => parts.iter().filter_map(SetExpr::at_most).min(),
+            SetExpr::Or(parts) => parts.iter().map(SetExpr::at_most).sum(),
+            SetExpr::Minus(from, _) => from.at_most(),
+        }
+    }
+
     pub(super) fn evaluate(self) -> RowSet {
         match self {
             SetExpr::Set(set) => set,

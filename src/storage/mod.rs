@@ -3,6 +3,7 @@
 mod any_table;
 mod build;
 mod collection;
+mod column;
 mod engine;
 mod figures;
 mod garbage;
@@ -12,6 +13,7 @@ mod lengths;
 mod marks;
 mod observers;
 mod pages;
+mod segments;
 mod stats;
 mod table;
 mod timeline;
@@ -27,6 +29,7 @@ pub use stats::{CollectionStats, IndexStats, MemoryStats, Stats};
 pub use verify::{VerifyError, VerifyReport};
 
 pub(crate) use any_table::AnyTable;
+pub(crate) use column::Cell;
 pub(crate) use engine::{Engine, Pinned};
 pub(crate) use garbage::Garbage;
 pub(crate) use marks::Changed;

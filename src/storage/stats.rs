@@ -1,5 +1,6 @@
 //! Figures of a store: how much it holds, where the memory goes, and what its readers hold up.
 
+use super::column::Column;
 use super::table::Table;
 use super::version::Version;
 use crate::error::Commit;
@@ -85,7 +86,9 @@ pub struct MemoryStats {
     pub row_pages: usize,
     /// Value → rows, all indexes together, and the set of all rows.
     pub indexes: usize,
-    /// Row → code of each indexed value.
+    /// Row → value, of fields with a column.
+    pub columns: usize,
+    /// Row → what each index has filed it under.
     pub codes: usize,
     /// Marks, kept versions' filing, free rows.
     pub bookkeeping: usize,
@@ -94,7 +97,7 @@ pub struct MemoryStats {
 impl MemoryStats {
     /// All of it but the records.
     pub fn overhead(&self) -> usize {
-        self.versions + self.key_table + self.row_pages + self.indexes + self.codes + self.bookkeeping
+        self.versions + self.key_table + self.row_pages + self.indexes + self.columns + self.codes + self.bookkeeping
     }
 
     /// All of it.
@@ -127,6 +130,8 @@ pub(crate) fn of_table<R: Record>(table: &Table<R>, published: Commit) -> Collec
             indexes: shared_indexes
                 + figures.index_writer_bytes.load(Relaxed) as usize
                 + table.all_rows.read().heap_bytes(),
+            columns: table.columns.iter().map(Column::heap_bytes).sum::<usize>()
+                + figures.column_writer_bytes.load(Relaxed) as usize,
             codes: figures.code_bytes.load(Relaxed) as usize,
             bookkeeping: figures.bookkeeping_bytes.load(Relaxed) as usize + table.marks.heap_bytes(),
         },

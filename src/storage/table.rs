@@ -3,6 +3,7 @@
 //! They hold the newest state, published or in flight, and are changed in place under short locks on small parts, one
 //! at a time. Whoever changes them holds the commit lock, and with it the table's [`TableWriter`].
 
+use super::column::{Column, ColumnWriter};
 use super::figures::Figures;
 use super::garbage::Garbage;
 use super::key_table::KeyTable;
@@ -32,6 +33,7 @@ pub(crate) struct Table<R> {
     pub(crate) pages: Pages<R>,
     /// Those that readers may use: complete ones. Changed under the commit lock.
     indexes: RwLock<Arc<[Arc<Index>]>>,
+    pub(crate) columns: Vec<Column>,
     /// Rows that hold a record.
     pub(crate) all_rows: RwLock<RowSet>,
     pub(crate) marks: Marks,
@@ -47,6 +49,8 @@ pub(crate) struct TableWriter {
     pub(super) used_rows: Row,
     pub(super) words: Words,
     pub(crate) indexes: Vec<Maintained>,
+    /// In the order of the table's columns.
+    pub(crate) columns: Vec<ColumnWriter>,
     pub(super) records: usize,
     /// What the keys of all versions hold on the heap.
     pub(super) key_bytes: usize,
@@ -164,6 +168,8 @@ impl<R: Record> Table<R> {
             indexes.push(maintained);
         }
         indexes.iter_mut().for_each(|maintained| maintained.group_width = from);
+        let with_column = schema.fields().iter().enumerate().filter(|(_, field)| field.is_column());
+        let (columns, column_writers) = with_column.map(|(position, field)| Column::new(position, field)).unzip();
         Table {
             name: name.into(),
             schema,
@@ -171,6 +177,7 @@ impl<R: Record> Table<R> {
             keys: KeyTable::new(),
             pages: Pages::new(),
             indexes: RwLock::new(indexes.iter().map(|maintained| maintained.index.clone()).collect()),
+            columns,
             all_rows: RwLock::new(RowSet::new()),
             marks: Marks::new(),
             lengths: Lengths::new(),
@@ -180,6 +187,7 @@ impl<R: Record> Table<R> {
                 used_rows: 0,
                 words: Words::new(from),
                 indexes,
+                columns: column_writers,
                 records: 0,
                 key_bytes: 0,
                 kept: BTreeMap::new(),
@@ -228,9 +236,15 @@ impl<R: Record> Table<R> {
     /// Brings every shared structure to the newest state, field by field over the whole batch. Cannot fail.
     pub(crate) fn apply(&self, writer: &mut TableWriter, commit: Commit, applied: &Applied<R>) {
         debug_assert!(applied.changes.iter().all(|change| change.new.begin == commit));
-        let TableWriter { indexes, words, .. } = writer;
+        let TableWriter { indexes, words, .. } = &mut *writer;
         let width = words.width();
         indexes.iter_mut().for_each(|maintained| maintained.apply(applied, width));
+        for (column, of_column) in self.columns.iter().zip(&mut writer.columns) {
+            let cells = std::mem::take(&mut of_column.cells);
+            let mut by_row: Vec<_> = applied.rows.iter().copied().zip(cells).collect();
+            by_row.sort_unstable_by_key(|(row, _)| *row);
+            column.apply(of_column, commit, &by_row);
+        }
         let (mut added, mut removed) = (Vec::new(), Vec::new());
         for (at, change) in applied.changes.iter().enumerate() {
             match (change.had_record(), !change.new.is_tombstone()) {
@@ -239,7 +253,7 @@ impl<R: Record> Table<R> {
                 _ => {}
             }
             if !change.new.is_tombstone() {
-                words.set(change.row(), &applied.words[at * width..][..width]);
+                writer.words.set(change.row(), &applied.words[at * width..][..width]);
             }
         }
         if !(added.is_empty() && removed.is_empty()) {
@@ -301,10 +315,15 @@ impl<R: Record> Table<R> {
         }
         self.marks.tidy(pinned, published);
         self.lengths.settle(pinned);
+        let oldest = pinned.first().map_or(published, |e| published.min(*e));
+        let mut retired = false;
+        for (column, of_column) in self.columns.iter().zip(&mut writer.columns) {
+            retired |= column.settle(of_column, oldest);
+        }
         refresh(&self.figures, writer);
         if writer.kept.keys().any(|pin| pinned.binary_search(pin).is_err()) {
             Backlog::CutShort
-        } else if writer.kept.is_empty() && self.marks.len() == 0 && self.lengths.len() == 1 {
+        } else if writer.kept.is_empty() && !retired && self.marks.len() == 0 && self.lengths.len() == 1 {
             Backlog::Nothing
         } else {
             Backlog::Pinned
@@ -398,6 +417,7 @@ fn refresh(figures: &Figures, writer: &TableWriter) {
         (&figures.key_bytes, writer.key_bytes),
         (&figures.code_bytes, writer.words.heap_bytes()),
         (&figures.index_writer_bytes, index_writer_bytes),
+        (&figures.column_writer_bytes, writer.columns.iter().map(ColumnWriter::heap_bytes).sum()),
         (&figures.bookkeeping_bytes, kept * 16 + writer.free_rows.capacity() * 4),
     ] {
         figure.store(now as u64, Relaxed);

@@ -3,6 +3,7 @@
 //! Each slice is short and under the commit lock; between two of them commits have their turn. Readers wait for the part at hand
 //! alone. Nothing that anybody can see changes, so nothing is marked: whatever moves entries holds every guard concerned.
 
+use super::column::ColumnWriter;
 use super::engine::Engine;
 use super::table::Table;
 use crate::error::Cause;
@@ -38,6 +39,7 @@ impl<R: Record> Table<R> {
                 self.all_rows.write().compact();
                 let mut writer = self.writer();
                 writer.free_rows.shrink_to_fit();
+                writer.columns.iter_mut().for_each(ColumnWriter::shrink);
                 Some(Upkeep::Pages(0))
             }
             Upkeep::Pages(from) => {

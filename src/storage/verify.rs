@@ -1,5 +1,6 @@
 //! The audit: every structure against every record, and the committer's memory against both.
 
+use super::column::Cell;
 use super::table::{Maintained, Table, TableWriter};
 use super::version::Version;
 use crate::error::Commit;
@@ -8,8 +9,8 @@ use crate::record::Record;
 use crate::rowset::{Row, RowSet};
 use crate::sync::Arc;
 use crate::user_code;
-use crate::value::{KeyBuffer, Lookup};
-use std::collections::BTreeSet;
+use crate::value::{KeyBuffer, Lookup, ValueRef, narrow_bits};
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::AddAssign;
 
 /// What a clean audit has looked at.
@@ -105,6 +106,9 @@ pub(super) fn table<R: Record>(table: &Table<R>, published: Commit) -> Result<Ve
     for (maintained, expected) in writer.indexes.iter().zip(filings) {
         audit_index(table, &writer, maintained, expected, &mut found);
     }
+    for at in 0..table.columns.len() {
+        audit_column(table, &writer, at, &mut found);
+    }
     let shown: Vec<_> = table.indexes().iter().map(Arc::as_ptr).collect();
     let kept_up: Vec<_> = writer.indexes.iter().map(|maintained| Arc::as_ptr(&maintained.index)).collect();
     found.expect(shown == kept_up, || "readers find other indexes than those that are kept up".into());
@@ -199,6 +203,33 @@ fn audit_index<R: Record>(
     });
     found.expect(empty == 0, || format!("index {:?} keeps {empty} values without rows", index.name()));
     found.expect(count == expected, || format!("index {:?} has {count} entries, not {expected}", index.name()));
+}
+
+/// Every cell of a column against the record, and the committer's counts against both.
+fn audit_column<R: Record>(table: &Table<R>, writer: &TableWriter, at: usize, found: &mut Findings) {
+    let column = &table.columns[at];
+    let field = &table.schema.fields()[column.field];
+    let Some((field_at, _)) = table.schema.find(field.name()) else { return };
+    let mut counts: BTreeMap<u32, u32> = BTreeMap::new();
+    column.audit(|row, cell, coded| {
+        if let Cell::Code(code) = cell {
+            *counts.entry(code).or_default() += 1;
+        }
+        let version = table.pages.newest(row);
+        let record = version.as_ref().and_then(|version| version.record.as_ref());
+        let agrees = user_code::run(|| {
+            let value = record.map_or(ValueRef::Null, |record| record.value_at(&field_at).canonical());
+            match cell {
+                Cell::Missing => value.is_null(),
+                Cell::Bits(bits) => narrow_bits(value) == Some(bits),
+                Cell::Code(_) => coded.is_some_and(|coded| coded.as_ref() == value),
+            }
+        });
+        found.expect(agrees == Ok(true), || format!("column {:?} of row {row} is not its value", field.name()));
+    });
+    found.expect(writer.columns[at].counts().eq(counts), || {
+        format!("column {:?}: codes are counted wrongly", field.name())
+    });
 }
 
 fn audit_counts<R: Record>(

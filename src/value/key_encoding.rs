@@ -94,9 +94,21 @@ fn escaped(tag: u8, bytes: &[u8], mut write: impl FnMut(&[u8])) {
 }
 
 /// Bits whose unsigned order is the order of the floats.
-pub(crate) fn ordered_bits(x: f64) -> u64 {
+fn ordered_bits(x: f64) -> u64 {
     let bits = x.to_bits();
     if bits >> 63 == 0 { bits ^ (1 << 63) } else { !bits }
+}
+
+/// The 64 bits of a value of a kind that needs no more, whose unsigned order is the order of the values.
+#[inline]
+pub(crate) fn narrow_bits(value: ValueRef<'_>) -> Option<u64> {
+    Some(match value.canonical() {
+        ValueRef::Bool(b) => b.into(),
+        ValueRef::Char(c) => u32::from(c).into(),
+        ValueRef::Float(x) => ordered_bits(x),
+        ValueRef::Int(n) => n.cast_unsigned() ^ (1 << 63),
+        _ => return None,
+    })
 }
 
 /// All parts of what is encoded.

@@ -5,11 +5,13 @@ use super::operation::{Operation, OperationInfo, Outcome, TakenOperation};
 use super::receipt::Counts;
 use crate::error::{Cause, Commit, Refusal};
 use crate::hash::spread;
-use crate::index::Other;
+use crate::index::{Other, checked};
 use crate::limits::MAX_ROWS;
 use crate::record::Record;
 use crate::rowset::Row;
-use crate::storage::{AnyTable, Applied, Change, CollectionChanges, Garbage, Maintained, Table, TableWriter, Version};
+use crate::storage::{
+    AnyTable, Applied, Cell, Change, CollectionChanges, Garbage, Maintained, Table, TableWriter, Version,
+};
 use crate::sync::{Arc, MutexGuard};
 use crate::user_code;
 use crate::value::{Key, Value, ValueRef, decode_parts};
@@ -122,6 +124,7 @@ impl<'a, R: Record> Staged<'a, R> {
             return Err(Refusal::new("store", &table.name, Cause::CollectionFull { limit: MAX_ROWS }));
         }
         staged.stage_indexes()?;
+        staged.stage_columns()?;
         Ok(staged)
     }
 
@@ -168,6 +171,30 @@ impl<'a, R: Record> Staged<'a, R> {
                 let key = operations[net.first].key.clone();
                 let cause = Cause::NotUnique { index: index.name().into(), value: shown(&clash.value), key, other };
                 return Err(operations[net.last].refusal(table, cause));
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks the net records for the values that columns hold.
+    fn stage_columns(&mut self) -> Result<(), Refusal> {
+        let Staged { table, writer, operations, looked, .. } = self;
+        for (column, of_column) in table.columns.iter().zip(&mut writer.columns) {
+            let field = &table.schema.fields()[column.field];
+            let Some((at, _)) = table.schema.find(field.name()) else { continue };
+            column.clear(of_column);
+            for net in &looked.nets {
+                let cell = match net.result(operations) {
+                    None => Cell::Missing,
+                    Some(record) => {
+                        let blame = |cause| operations[net.last].refusal(table, cause);
+                        let value = user_code::run(|| checked(field, record.value_at(&at)))
+                            .map_err(|message| blame(Cause::Panicked { what: "field extractor", message }))?
+                            .map_err(blame)?;
+                        column.stage(of_column, &table.seed, value)
+                    }
+                };
+                of_column.cells.push(cell);
             }
         }
         Ok(())
@@ -279,6 +306,9 @@ impl<R: Record> StagedPart for Staged<'_, R> {
         self.applied.first_new_row = self.writer.used_rows() as Row;
         let width = self.writer.width();
         self.writer.indexes.iter_mut().for_each(|maintained| maintained.admit(&mut self.applied, width));
+        for (column, of_column) in self.table.columns.iter().zip(&mut self.writer.columns) {
+            column.admit(of_column);
+        }
         let nets = std::mem::take(&mut self.looked.nets);
         self.applied.changes = nets.into_iter().map(|net| self.version(commit, net)).collect();
         self.applied.rows = self.applied.changes.iter().map(Change::row).collect();

@@ -18,13 +18,15 @@ struct Player {
     email: Option<String>,
     #[record(index)]
     team: String,
-    #[record(field)]
+    #[record(column)]
     role: Option<char>,
-    #[record(field)]
+    #[record(column)]
     badge: Option<u8>,
+    #[record(column)]
+    club: Option<String>,
     #[record(ordered)]
     score: i64,
-    #[record(ordered)]
+    #[record(ordered, column)]
     rate: f64,
     #[record(ordered)]
     nick: Option<String>,
@@ -47,10 +49,11 @@ struct Place {
 }
 
 fn player(id: u32) -> Player {
-    let (email, team, role, badge) = (Some(format!("{id}@example.org")), format!("team-{}", id % 3), None, None);
+    let (email, team, role, badge, club) =
+        (Some(format!("{id}@example.org")), format!("team-{}", id % 3), None, None, None);
     let (score, rate, nick, tags) = (i64::from(id) * 10 - 50, f64::from(id) / 4.0, None, Vec::new());
-    let (active, home, visits) = (id % 2 == 0, None, Vec::new());
-    Player { id, email, team, role, badge, score, rate, nick, tags, active, home, visits }
+    let (active, home, visits) = (id.is_multiple_of(2), None, Vec::new());
+    Player { id, email, team, role, badge, club, score, rate, nick, tags, active, home, visits }
 }
 
 /// The same players without a single index: every query looks at the records.
@@ -112,17 +115,19 @@ fn any_player() -> BoxedStrategy<Player> {
     );
     let others = (
         prop::option::of(texts()),
+        prop::option::of(texts()),
         prop::collection::vec(texts(), 0..4),
         any::<bool>(),
         prop::option::of(any_place()),
         prop::collection::vec(any_place(), 0..3),
     );
-    let make = |((id, email, team, role, badge, score, rate), (nick, tags, active, home, visits))| Player {
+    let make = |((id, email, team, role, badge, score, rate), (nick, club, tags, active, home, visits))| Player {
         id,
         email: Option::<u8>::map(email, |n| format!("{n}@example.org")),
         team: format!("team-{team}"),
         role,
         badge,
+        club: Option::<&str>::map(club, str::to_owned),
         score,
         rate,
         nick: Option::<&str>::map(nick, str::to_owned),
@@ -160,6 +165,14 @@ fn any_predicate() -> BoxedStrategy<Predicate> {
         texts().prop_map(|nick| field("nick").gt(nick)),
         texts().prop_map(|nick| field("nick").lt(nick)),
         Just(field("nick").is_null()),
+        texts().prop_map(|club| field("club").eq(club)),
+        texts().prop_map(|club| field("club").ne(club)),
+        texts().prop_map(|club| field("club").ge(club)),
+        Just(field("club").is_null()),
+        (0..7_u8, 0..7_u8).prop_map(|(from, to)| field("badge").between(from, to)),
+        prop::collection::vec(0..7_u8, 0..4).prop_map(|badges| field("badge").is_in(badges)),
+        (0..7_u8).prop_map(|badge| field("badge").ne(badge)),
+        Just(field("badge").is_null()),
         texts().prop_map(|tag| field("tags").contains(tag)),
         prop::collection::vec(texts(), 0..3).prop_map(|tags| field("tags").any(tags)),
         prop::collection::vec(texts(), 0..3).prop_map(|tags| field("tags").all(tags)),

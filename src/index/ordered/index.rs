@@ -9,10 +9,9 @@ use super::super::shape::{Entry, IndexShape};
 use super::super::slab::Slab;
 use super::leaf::Edit;
 use super::leaves::Leaves;
-use crate::record::FieldDef;
 use crate::rowset::{Row, RowSet};
 use crate::sync::RwLock;
-use crate::value::{Key, Kind, Value, ValueRef, encode_parts, ordered_bits};
+use crate::value::{Key, Value, ValueRef, encode_parts, narrow_bits};
 use std::ops::Bound;
 
 pub(crate) struct OrderedIndex {
@@ -39,25 +38,6 @@ pub(crate) struct OrderedStaging {
 /// In a narrow word: there is a key.
 const KEY: u32 = 1;
 
-fn is_narrow(field: &FieldDef) -> bool {
-    match field.kind() {
-        Kind::Bool | Kind::Char | Kind::Float => true,
-        Kind::Int => field.is_narrow(),
-        _ => false,
-    }
-}
-
-/// The bits whose order is that of the values of a narrow field.
-fn narrow(value: ValueRef<'_>) -> Option<u64> {
-    Some(match value.canonical() {
-        ValueRef::Bool(b) => b.into(),
-        ValueRef::Char(c) => u32::from(c).into(),
-        ValueRef::Float(x) => ordered_bits(x),
-        ValueRef::Int(n) => n.cast_unsigned() ^ (1 << 63),
-        _ => return None,
-    })
-}
-
 fn wide(value: ValueRef<'_>) -> Key {
     Key::from_bytes(&encode_parts([value]))
 }
@@ -69,7 +49,7 @@ fn key_of(words: &[u32]) -> u64 {
 impl OrderedIndex {
     pub(crate) fn new(shape: &IndexShape) -> (Self, OrderedWriter) {
         let keys = match shape.single() {
-            Some(field) if is_narrow(field) => Keys::Narrow(Leaves::new()),
+            Some(field) if field.fits_64_bits() => Keys::Narrow(Leaves::new()),
             _ => Keys::Wide(Leaves::new()),
         };
         (OrderedIndex { keys, null: RwLock::new(RowSet::new()) }, OrderedWriter { keys: Slab::new(Key::heap_bytes) })
@@ -97,7 +77,7 @@ impl OrderedIndex {
             (Entry::Absent | Entry::Many(_), _) => return new[0] = ABSENT,
             (Entry::One(ValueRef::Null), _) => return new[0] = NULL,
             (Entry::One(value), Keys::Narrow(_)) => {
-                let Some(key) = narrow(*value) else { return new[0] = NULL };
+                let Some(key) = narrow_bits(*value) else { return new[0] = NULL };
                 return new.copy_from_slice(&[KEY, (key >> 32) as u32, key as u32]);
             }
             (Entry::One(value), Keys::Wide(_)) => wide(*value),
@@ -177,8 +157,8 @@ impl OrderedIndex {
             Keys::Narrow(leaves) => {
                 let narrow = |bound: Bound<&Value>| match bound {
                     Bound::Unbounded => Some(Bound::Unbounded),
-                    Bound::Included(value) => narrow(value.as_ref()).map(Bound::Included),
-                    Bound::Excluded(value) => narrow(value.as_ref()).map(Bound::Excluded),
+                    Bound::Included(value) => narrow_bits(value.as_ref()).map(Bound::Included),
+                    Bound::Excluded(value) => narrow_bits(value.as_ref()).map(Bound::Excluded),
                 };
                 // A value that does not fit lies beyond all that do: the integers outside of 64 bits.
                 let beyond = |bound: Bound<&Value>| match bound {
@@ -249,7 +229,7 @@ impl OrderedIndex {
     /// The key of an entry as an audit sees it.
     pub(crate) fn matches(&self, entry: &Entry<'_>, key: &Audited<'_>) -> bool {
         match (entry, key) {
-            (Entry::One(value), Audited::Narrow(key)) => narrow(*value) == Some(*key),
+            (Entry::One(value), Audited::Narrow(key)) => narrow_bits(*value) == Some(*key),
             (Entry::One(value), Audited::Wide(key)) => wide(*value) == **key,
             (Entry::Tuple { bytes, .. }, Audited::Wide(key)) => key.bytes() == bytes,
             _ => false,
