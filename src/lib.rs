@@ -95,4 +95,8 @@ pub use storage::{
     VerifyReport,
 };
 pub use store::{Store, StoreBuilder};
-pub use write::{Batch, Counts, OperationInfo, Pending, Receipt, Refused, TakenOperation, Writer, WriterError};
+pub use write::{
+    Applied, BackgroundWriter, BackgroundWriterBuilder, Batch, Counts, Died, FlushError, NotApplied, NotSubmitted,
+    OperationInfo, Pending, Queued, Receipt, Refused, StartError, SubmitError, TakenOperation, Ticket, Writer,
+    WriterError,
+};
