@@ -111,10 +111,18 @@ impl<R: Record> Part for Operations<R> {
         true
     }
 
-    fn split_off(&mut self, position: usize) -> Box<dyn Part> {
-        let mut list = self.list.split_off(self.list.partition_point(|operation| operation.position < position));
-        list.iter_mut().for_each(|operation| operation.position -= position);
-        Box::new(Operations { table: self.table.clone(), list })
+    fn give_back(&mut self, other: &mut dyn Part, from: usize) -> bool {
+        let Some(other) = (other as &mut dyn Any).downcast_mut::<Self>() else { return false };
+        if !Arc::ptr_eq(&self.table, &other.table) {
+            return false;
+        }
+        let at = self.list.partition_point(|operation| operation.position < from);
+        other.list.extend(self.list.drain(at..).map(|o| Operation { position: o.position - from, ..o }));
+        true
+    }
+
+    fn empty(&self) -> Box<dyn Part> {
+        Box::new(Operations { table: self.table.clone(), list: Vec::new() })
     }
 
     fn discard(&mut self) -> u64 {
@@ -238,27 +246,28 @@ impl Batch {
         self.parts.iter().for_each(|part| part.fingerprints(fingerprints));
     }
 
-    /// Takes the operations of another batch of the same store in behind its own. They come out again by
-    /// [`split_off`](Batch::split_off) at the position that is the next one now.
-    pub(super) fn append(&mut self, mut other: Batch) {
+    /// Takes the operations of another batch of the same store in behind its own.
+    pub(super) fn append(&mut self, other: &mut Batch) {
         debug_assert!(Arc::ptr_eq(&self.engine, &other.engine));
         for part in &mut other.parts {
             if self.parts.iter_mut().any(|own| own.append(&mut **part, self.next)) {
                 continue;
             }
-            let mut own = part.split_off(usize::MAX);
+            let mut own = part.empty();
             own.append(&mut **part, self.next);
             self.parts.push(own);
         }
         self.next += other.next;
     }
 
-    /// Takes the operations from a position on out, as a batch in which they begin at 0.
-    pub(super) fn split_off(&mut self, position: usize) -> Batch {
-        let parts = self.parts.iter_mut().map(|part| part.split_off(position)).filter(|part| part.len() > 0).collect();
-        let next = self.next - position;
-        self.next = position;
-        Batch { engine: self.engine.clone(), parts, next, last_part: 0 }
+    /// Gives the operations that [`append`](Batch::append) took last back to where it took them, when `from` was the next
+    /// position.
+    pub(super) fn give_back(&mut self, other: &mut Batch, from: usize) {
+        for part in &mut other.parts {
+            let given_back = self.parts.iter_mut().any(|own| own.give_back(&mut **part, from));
+            debug_assert!(given_back);
+        }
+        self.next = from;
     }
 
     /// Drops its operations, each by itself: on a thread of memdex's own, which no panic of a `Drop` may end.

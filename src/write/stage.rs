@@ -80,8 +80,10 @@ pub(super) trait Part: Any + Send {
     /// Takes the operations of another part in behind its own, their positions moved on by `from`, if both are of one
     /// collection.
     fn append(&mut self, other: &mut dyn Part, from: usize) -> bool;
-    /// Parts with the operations from a position on; their positions begin at 0 again.
-    fn split_off(&mut self, position: usize) -> Box<dyn Part>;
+    /// Undoes the last `append`.
+    fn give_back(&mut self, other: &mut dyn Part, from: usize) -> bool;
+    /// A part of the same collection.
+    fn empty(&self) -> Box<dyn Part>;
     /// Drops its operations, each by itself, and gives the number of panics.
     fn discard(&mut self) -> u64;
 }

@@ -34,6 +34,8 @@ pub(super) struct Flusher {
     group: VecDeque<Submission>,
     /// Several submissions as one batch; its room is used again.
     together: Batch,
+    /// Whose operations those are, and where theirs begin.
+    lent: Vec<(usize, Batch)>,
     touched: Touched,
     death: Death,
 }
@@ -41,8 +43,8 @@ pub(super) struct Flusher {
 impl Flusher {
     /// `empty` is an empty batch of the store.
     pub(super) fn new(gate: Arc<Gate>, queue: Receiver<Submission>, empty: Batch, death: Death) -> Self {
-        let (held, group, touched) = (None, VecDeque::new(), Touched::default());
-        Flusher { gate, queue, held, group, together: empty, touched, death }
+        let (held, group, lent, touched) = (None, VecDeque::new(), Vec::new(), Touched::default());
+        Flusher { gate, queue, held, group, together: empty, lent, touched, death }
     }
 
     /// Until the last handle is gone and the queue is empty. Should it break off before, everybody is told.
@@ -125,25 +127,28 @@ impl Flusher {
     /// it gives the place of one that seems to be at fault: it need not be, as it may rest on one that is refused too.
     fn commit_first_of(&mut self, count: usize) -> Result<(), usize> {
         self.death.comes_at(Step::Merge);
-        let mut starts = Vec::with_capacity(count);
         for member in self.group.range_mut(..count) {
-            starts.push(self.together.next_position());
-            member.batch.take().into_iter().for_each(|batch| self.together.append(batch));
+            let Some(mut batch) = member.batch.take() else { unreachable!("it is not being committed") };
+            let from = self.together.next_position();
+            self.together.append(&mut batch);
+            self.lent.push((from, batch));
         }
         self.death.comes_at(Step::Merged);
         match self.together.flush_unheard() {
             Ok(receipt) => {
                 self.death.comes_at(Step::Committed);
+                self.lent.clear();
                 let applied = Applied { commit: receipt.commit, at: receipt.at };
                 self.answer_first(std::iter::repeat_with(|| Ok(applied)).take(count));
                 Ok(())
             }
             Err(refusal) => {
                 self.death.comes_at(Step::Split);
-                for (member, start) in self.group.range_mut(..count).zip(&starts).rev() {
-                    member.batch = Some(self.together.split_off(*start));
+                let at_fault = refusal.position().map(|at| self.lent.partition_point(|(from, _)| *from <= at) - 1);
+                for (member, (from, mut batch)) in self.group.range_mut(..count).zip(self.lent.drain(..)).rev() {
+                    self.together.give_back(&mut batch, from);
+                    member.batch = Some(batch);
                 }
-                let at_fault = refusal.position().map(|at| starts.partition_point(|start| *start <= at) - 1);
                 // It may hold an error of the user's.
                 user_code::drop_each([refusal]);
                 Err(at_fault.unwrap_or(count / 2))
