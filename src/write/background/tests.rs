@@ -4,9 +4,8 @@ use super::death::Step;
 use super::{BackgroundWriter, FlushError, NotApplied, SubmitError, Ticket};
 use crate::error::Cause;
 use crate::storage::Collection;
-use crate::store::Store;
 use crate::write::Batch;
-use memdex::Record;
+use memdex::{Record, Store};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
@@ -212,4 +211,24 @@ fn a_reply_that_is_dropped_answers() {
     drop(reply);
     let Err(NotApplied::Died(died)) = ticket.wait() else { panic!("nobody answered") };
     assert!(died.into_batch().is_none());
+}
+
+/// That a store refuses writes is no reason to die: each submission is refused, with the store's reason and its batch.
+#[test]
+fn of_a_damaged_store_each_submission_is_refused() {
+    watched("a damaged store".to_owned(), || {
+        let store = Store::new();
+        let items = store.collection::<Item>("items").unwrap();
+        let background = store.background_writer().linger(Duration::from_secs(1_000)).start().unwrap();
+        let tickets: Vec<Ticket> =
+            (0..10).map(|number| background.submit(batch(&store, &items, number)).unwrap()).collect();
+        drop(store.batch().engine().turn_to_write().unwrap_or_else(|error| panic!("{error}")).no_return(1));
+        background.flush().unwrap();
+        for mut ticket in tickets {
+            let Err(NotApplied::Refused(refused)) = ticket.wait() else { panic!("the store is damaged") };
+            assert!(matches!(refused.cause(), Cause::Damaged { .. }));
+            assert_eq!(refused.into_batch().len(), 2);
+        }
+        assert_eq!(store.stats().refusals, 10);
+    });
 }

@@ -157,19 +157,18 @@ struct Named {
 fn small_ones_do_not_overtake_a_big_one_that_waits() {
     watched("the line", || {
         let bed = Bed::new();
-        let background = bed.store.background_writer().max_operations(4).linger(Duration::ZERO).start().unwrap();
+        let background = bed.store.background_writer().max_operations(1_000).linger(Duration::ZERO).start().unwrap();
         let held = bed.hold(&background);
         std::thread::scope(|scope| {
-            let big = scope.spawn(|| background.submit(bed.batch((0..4).map(|n| item(n, 0)))).unwrap());
-            // There is room for one, until the big one stands in line: then for none.
-            let mut n = 10;
-            while let Ok(ticket) = background.try_submit(background.batch()) {
+            // The gate takes one place of the thousand.
+            let big = scope.spawn(|| background.submit(bed.batch((0..1_000).map(|n| item(n, 0)))).unwrap());
+            let mut id = 1_000;
+            while let Ok(ticket) = background.try_submit(bed.batch([item(id, 0)])) {
                 drop(ticket);
-                n += 1;
-                if n % 3 == 0 {
-                    std::thread::yield_now();
-                }
+                id += 1;
+                std::thread::sleep(Duration::from_millis(1));
             }
+            assert!(background.queued().operations < 1_000, "there is room for a small one, but a big one waits");
             held.let_go();
             big.join().unwrap().wait().unwrap();
         });
