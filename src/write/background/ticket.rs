@@ -45,10 +45,11 @@ pub struct Applied {
 /// let mut batch = ticket.wait().unwrap_err().into_batch().expect("a refusal gives the batch back");
 /// batch.mend(&users, 0, |user| user.id = 2)?;
 /// let ticket = background.submit(batch)?;
-/// # fn block_on<F: Future + Unpin>(mut f: F) -> F::Output {
+/// # fn block_on<F: Future>(f: F) -> F::Output {
+/// #     let mut f = std::pin::pin!(f);
 /// #     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
 /// #     loop {
-/// #         if let std::task::Poll::Ready(r) = std::pin::Pin::new(&mut f).poll(&mut context) { return r }
+/// #         if let std::task::Poll::Ready(r) = f.as_mut().poll(&mut context) { return r }
 /// #         std::thread::yield_now();
 /// #     }
 /// # }
