@@ -78,7 +78,7 @@ impl BackgroundWriterBuilder {
         self.dying(Step::ALL[step % Step::ALL.len()], nth)
     }
 
-    #[cfg(any(test, memdex_shuttle))]
+    #[cfg(any(memdex_shuttle, all(test, not(memdex_loom))))]
     pub(super) fn dying(mut self, step: super::death::Step, nth: usize) -> Self {
         self.death.at = Some((step, nth));
         self

@@ -26,7 +26,7 @@ pub(crate) enum Step {
 }
 
 impl Step {
-    #[cfg(any(test, memdex_shuttle))]
+    #[cfg(any(memdex_shuttle, all(test, not(memdex_loom))))]
     pub(crate) const ALL: [Step; 10] = [
         Step::Look,
         Step::Taken,
@@ -44,12 +44,12 @@ impl Step {
 /// Panics when a step is reached for the n-th time, counted from 1.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Death {
-    #[cfg(any(test, memdex_shuttle))]
+    #[cfg(any(memdex_shuttle, all(test, not(memdex_loom))))]
     pub(super) at: Option<(Step, usize)>,
 }
 
 impl Death {
-    #[cfg(any(test, memdex_shuttle))]
+    #[cfg(any(memdex_shuttle, all(test, not(memdex_loom))))]
     pub(super) fn comes_at(&mut self, step: Step) {
         if let Some((at, left)) = &mut self.at
             && *at == step
@@ -62,7 +62,7 @@ impl Death {
         }
     }
 
-    #[cfg(not(any(test, memdex_shuttle)))]
+    #[cfg(not(any(memdex_shuttle, all(test, not(memdex_loom)))))]
     #[inline(always)]
     pub(super) fn comes_at(&mut self, _: Step) {}
 }

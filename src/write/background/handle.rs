@@ -28,7 +28,8 @@ use std::time::Duration;
 /// of the last handle, which lets the queue run empty first (but inside user code of a write or a query, where it
 /// goes on by itself). [`try_submit`](BackgroundWriter::try_submit) never waits for room nor for a commit, nor does awaiting a [`Ticket`]: in
 /// async code use these, await the last ticket instead of a flush (answers come in the order of submission), and drop the last
-/// handle after that.
+/// handle after that. An update closure must not wait for a thread that submits: that one may wait for room, and room for the
+/// closure's own commit.
 ///
 /// **What it costs.** A submission is some allocations and a short lock; for speed gather some dozens of operations in each.
 ///
