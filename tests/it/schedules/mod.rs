@@ -5,6 +5,7 @@
 //! `RUSTFLAGS="--cfg memdex_shuttle" cargo test --release --test it schedules`; `SCHEDULES=100000` for more of them.
 //! Shuttle explores sequential consistency; which orderings pin and publish need is checked with loom in the library.
 
+mod background;
 mod wide;
 mod world;
 
