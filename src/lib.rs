@@ -98,4 +98,7 @@ pub use value::{
     Each, Element, FieldValue, IntoKey, Key, KeyBuffer, KeySink, Kind, Many, Maybe, Multi, Nest, Nullable, Operand,
     Value, ValueRef,
 };
-pub use write::{Batch, Counts, OperationInfo, Pending, Receipt, Refused, TakenOperation, Writer, WriterError};
+pub use write::{
+    Batch, Counts, LenientWriter, OperationInfo, Outcome, Pending, Receipt, Refused, RefusedOperation, Report,
+    TakenOperation, Writer, WriterError,
+};

@@ -7,5 +7,6 @@ mod lookup;
 mod snapshot;
 
 pub use find::Find;
+pub(crate) use find::evaluate;
 pub use iter::Records;
 pub use snapshot::{Snapshot, View};

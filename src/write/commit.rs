@@ -1,6 +1,7 @@
 //! The write path: how a batch becomes visible at once. One committer at a time.
 
 use super::receipt::{Counts, Receipt};
+use super::report::Notes;
 use super::stage::Part;
 use crate::error::{Cause, Refusal};
 use crate::storage::{CommitInfo, Engine};
@@ -11,24 +12,40 @@ use std::time::Instant;
 
 /// Commits the operations of all `parts`, whole, or refuses them whole and leaves them as they are.
 pub(super) fn commit(engine: &Engine, parts: &mut [Box<dyn Part>]) -> Result<Receipt, Refusal> {
+    attempt(engine, parts, None).inspect_err(|refusal| refused(engine, refusal))
+}
+
+/// As [`commit`], with notes if they are asked for; a lenient one leaves refused operations in `parts`. Counts and traces no
+/// refusal.
+pub(super) fn attempt(
+    engine: &Engine,
+    parts: &mut [Box<dyn Part>],
+    mut notes: Option<&mut Notes>,
+) -> Result<Receipt, Refusal> {
     let started = Instant::now();
     let operations: usize = parts.iter().map(|part| part.len()).sum();
     let _span = tracing::debug_span!("flush", operations).entered();
-    let refuse = |refusal: Refusal| {
-        refused(engine, &refusal);
-        refusal
-    };
-    let mut turn = engine.turn_to_write().map_err(Refusal::of_batch).map_err(refuse)?;
+    let mut turn = engine.turn_to_write().map_err(Refusal::of_batch)?;
     let at = engine.clock.now();
+    let no_commit =
+        || Receipt { commit: engine.timeline.published(), at, took: started.elapsed(), ..Receipt::default() };
     if operations == 0 {
-        return Ok(Receipt { commit: engine.timeline.published(), at, took: started.elapsed(), ..Receipt::default() });
+        return Ok(no_commit());
     }
 
     // 0. Stage: all user code runs here and all refusals happen here; nothing is touched yet.
-    let staged = user_code::run(|| parts.iter_mut().filter(|part| part.len() > 0).map(|part| part.stage()).collect());
+    let asked = notes.as_ref().map(|notes| notes.asked).unwrap_or_default();
+    let to_stage = parts.iter_mut().filter(|part| part.len() > 0);
+    let staged = user_code::run(|| to_stage.map(|part| part.stage(asked)).collect());
     let panicked = |message| Refusal::of_batch(Cause::Panicked { what: "drop of an intermediate record", message });
     let staged: Result<SmallVec<[_; 2]>, Refusal> = staged.map_err(panicked).and_then(|staged| staged);
-    let mut staged = staged.map_err(refuse)?;
+    let mut staged = staged?;
+    if let Some(notes) = &mut notes {
+        staged.iter_mut().for_each(|part| part.tell(notes));
+        if notes.refusals.len() == operations {
+            return Ok(no_commit());
+        }
+    }
     let commit = engine.timeline.published() + 1;
     let no_return = turn.no_return(commit);
     staged.iter_mut().for_each(|part| part.seal(commit));
@@ -73,7 +90,7 @@ pub(super) fn commit(engine: &Engine, parts: &mut [Box<dyn Part>]) -> Result<Rec
 /// Counts and traces a refusal.
 pub(super) fn refused(engine: &Engine, refusal: &Refusal) {
     engine.counters.refusals.fetch_add(1, SeqCst);
-    // A subscriber is user code too, and so are the words of an error; the commit lock may be held.
+    // A subscriber is user code too, and so are the words of an error.
     let trace = || tracing::debug_span!("refusal").in_scope(|| tracing::debug!(%refusal, "a batch was refused"));
     let _ = user_code::run(trace);
 }

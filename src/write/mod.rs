@@ -3,12 +3,15 @@
 mod batch;
 mod commit;
 mod direct;
+mod lenient;
 mod operation;
 mod receipt;
+mod report;
 mod stage;
 mod writer;
 
 pub use batch::{Batch, Pending};
-pub use operation::{OperationInfo, TakenOperation};
+pub use lenient::LenientWriter;
 pub use receipt::{Counts, Receipt, Refused};
+pub use report::{OperationInfo, Outcome, RefusedOperation, Report, TakenOperation};
 pub use writer::{Writer, WriterError};

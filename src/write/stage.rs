@@ -1,10 +1,11 @@
 //! Staging: a batch's operations on one collection become one net change a key. All user code of a write runs here, and
 //! all refusals happen here; until [`Staged::seal`] nothing has been given out, until [`Staged::mark`] nothing shared.
 
-use super::operation::{Operation, OperationInfo, Outcome, TakenOperation};
+use super::operation::{Effect, Operation, Target, Where};
 use super::receipt::Counts;
+use super::report::{Asked, Blame, Notes, OperationInfo, Outcome};
 use crate::error::{Cause, Commit, Refusal};
-use crate::hash::{self, spread};
+use crate::hash::{self, RandomState, spread};
 use crate::index::{NULL_CODE, NewValue};
 use crate::limits::{MAX_INDEXED_BYTES, MAX_ROWS};
 use crate::record::{FieldDef, Record};
@@ -12,15 +13,16 @@ use crate::rowset::Row;
 use crate::storage::{AnyTable, Applied, Change, CollectionChanges, Garbage, Table, TableWriter, Version};
 use crate::sync::{Arc, MutexGuard};
 use crate::user_code;
-use crate::value::ValueRef;
+use crate::value::{Key, ValueRef};
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 use smallvec::{SmallVec, smallvec};
 use std::any::Any;
+use std::collections::HashMap;
 
 /// A net change before it has a row and a version.
 struct Net<R> {
-    /// The operation that touched the key first: its key, and its place among the changes.
+    /// The operation that touched the key first. If that one is on more than a key, `old` has the key.
     first: usize,
     /// The one that made the state: to blame when its record can't be indexed.
     last: usize,
@@ -37,7 +39,20 @@ enum State<R> {
     Gone,
 }
 
-impl<R> Net<R> {
+impl<R: Record> Net<R> {
+    fn key<'a>(&'a self, operations: &'a [Operation<R>]) -> (&'a Key, u32) {
+        match (&self.old, &operations[self.first].target) {
+            (Some(old), _) => (&old.key, old.hash),
+            (None, Target::Key { key, hash }) => (key, *hash),
+            (None, Target::Where(_)) => unreachable!("what a condition has found is there"),
+        }
+    }
+
+    /// The refusal of the operation that made the state.
+    fn refusal(&self, table: &Table<R>, operations: &[Operation<R>], cause: Cause) -> Refusal {
+        operations[self.last].refusal_at(table, Some(self.key(operations).0), cause)
+    }
+
     fn present<'a>(&'a self, operations: &'a [Operation<R>]) -> Option<&'a R> {
         match &self.state {
             State::Unchanged => self.old.as_ref()?.record.as_ref(),
@@ -68,17 +83,31 @@ const NEW: u32 = 1 << 31;
 /// The operations on one collection, without its record type.
 pub(super) trait Part: Any + Send {
     fn len(&self) -> usize;
-    fn stage(&mut self) -> Result<Box<dyn StagedPart + '_>, Refusal>;
+    fn stage(&mut self, asked: Asked) -> Result<Box<dyn StagedPart + '_>, Refusal>;
     fn is_of(&self, table: *const ()) -> bool;
     /// Drops the operations from a position on.
     fn truncate(&mut self, position: usize);
-    fn remove(&mut self, position: usize) -> Option<TakenOperation>;
+    fn remove(&mut self, position: usize) -> Option<Single>;
+    /// Takes all operations out.
+    fn take_all(&mut self) -> Vec<Single>;
+    /// Takes the record out that the first of its operations brings.
+    fn take_record(&mut self) -> Option<Box<dyn Any + Send>>;
+    /// Takes the operations of another part in behind its own, their positions moved on by `from`, if both are of one
+    /// collection.
+    fn append(&mut self, other: &mut dyn Part, from: usize) -> bool;
+    /// Gives the first of its operations another position.
+    fn set_position(&mut self, position: usize);
     fn infos(&self, infos: &mut Vec<OperationInfo>);
 }
+
+/// One operation, described, and alone in a part.
+pub(super) type Single = (OperationInfo, Box<dyn Part>);
 
 /// One collection's part of a batch, staged: without its record type, as the commit sees it.
 pub(super) trait StagedPart {
     fn counts(&self) -> Counts;
+    /// Adds what was noted down while it was staged. After the last refusal.
+    fn tell(&mut self, notes: &mut Notes);
     /// Gives out rows, codes and versions. After the last refusal.
     fn seal(&mut self, commit: Commit);
     fn mark(&self, commit: Commit);
@@ -93,6 +122,9 @@ pub(super) struct Staged<'a, R: Record> {
     writer: MutexGuard<'a, TableWriter>,
     operations: &'a mut Vec<Operation<R>>,
     counts: Counts,
+    blame: Blame,
+    /// Operations that are left out, ascending: they stay with the batch.
+    left_out: Vec<usize>,
     looked: Looked<R>,
     /// With the index that they are new to; of each index in the order of their provisional codes.
     new_values: Vec<(usize, NewValue)>,
@@ -100,32 +132,60 @@ pub(super) struct Staged<'a, R: Record> {
 }
 
 impl<'a, R: Record> Staged<'a, R> {
-    /// Resolves the operations in their order against the newest state, then asks the net records for their values.
-    pub(super) fn new(table: &'a Arc<Table<R>>, operations: &'a mut Vec<Operation<R>>) -> Result<Self, Refusal> {
+    /// Stages the operations; in a lenient commit again and again without those that are refused, until the rest stands.
+    pub(super) fn new(
+        table: &'a Arc<Table<R>>,
+        operations: &'a mut Vec<Operation<R>>,
+        asked: Asked,
+    ) -> Result<Self, Refusal> {
         let writer = table.writer();
-        let width = table.indexes.len();
         let looked = look_up(table, operations);
-        let (counts, applied) = (Counts::default(), Applied::default());
-        let mut staged = Staged { table, writer, operations, counts, looked, new_values: Vec::new(), applied };
-        // Before any user code runs, so that these steps to memory overlap with each other and with what it does.
-        staged.gather_old_codes();
-        staged.counts = resolve(table, staged.operations, &mut staged.looked)?;
-        let touched = staged.looked.nets.len();
-        staged.looked.nets.retain(|net| net.changes_something());
-        if staged.looked.nets.len() < touched {
-            staged.gather_old_codes();
+        let (counts, applied, blame) = (Counts::default(), Applied::default(), Blame::new(asked));
+        let (left_out, new_values) = (Vec::new(), Vec::new());
+        let mut staged = Staged { table, writer, operations, counts, blame, left_out, looked, new_values, applied };
+        staged.pass()?;
+        // Each further pass is without one operation more, at least.
+        while staged.blame.again(staged.operations.len()) {
+            staged.begin_anew();
+            staged.pass()?;
         }
-        let nets = &staged.looked.nets;
-        let (used, free) = (staged.writer.used_rows(), staged.writer.free_rows());
+        Ok(staged)
+    }
+
+    /// Resolves the operations in their order against the newest state, then asks the net records for their values.
+    fn pass(&mut self) -> Result<(), Refusal> {
+        let table = self.table;
+        let width = table.indexes.len();
+        // Before any user code runs, so that these steps to memory overlap with each other and with what it does.
+        self.gather_old_codes();
+        let known = self.looked.nets.len();
+        self.counts = self.looked.resolve(table, self.operations, &mut self.blame)?;
+        self.blame.all_resolved();
+        let touched = self.looked.nets.len();
+        self.looked.nets.retain(|net| net.changes_something());
+        if touched > known || self.looked.nets.len() < touched {
+            self.gather_old_codes();
+        }
+        let nets = &self.looked.nets;
+        let (used, free) = (self.writer.used_rows(), self.writer.free_rows());
         let new = nets.iter().filter(|net| net.old.is_none()).count();
         if new > MAX_ROWS - used + free {
             return Err(Refusal::new("store", &table.name, Cause::CollectionFull { limit: MAX_ROWS }));
         }
-        staged.applied.codes = SmallVec::from_elem(NULL_CODE, nets.len() * width);
+        self.applied.codes = SmallVec::from_elem(NULL_CODE, nets.len() * width);
         for at in 0..width {
-            staged.look_up_codes(at)?;
+            self.look_up_codes(at)?;
         }
-        Ok(staged)
+        Ok(())
+    }
+
+    fn begin_anew(&mut self) {
+        let looked = look_up(self.table, self.operations);
+        let Looked { nets, mut superseded, .. } = std::mem::replace(&mut self.looked, looked);
+        // What closures have made is the user's: it is dropped with the rest.
+        superseded.extend(nets.into_iter().map(|net| net.state).filter(|state| matches!(state, State::Computed(_))));
+        self.looked.superseded = superseded;
+        self.new_values.clear();
     }
 
     /// What the rows are indexed under before this batch.
@@ -146,11 +206,16 @@ impl<'a, R: Record> Staged<'a, R> {
             let Some(record) = (if matches!(net.state, State::Gone) { None } else { net.present(operations) }) else {
                 continue;
             };
-            let blame = |cause| operations[net.last].refusal(table, cause);
-            let value = user_code::run(|| record.value(*position))
-                .map_err(|message| blame(Cause::Panicked { what: "field extractor", message }))?
-                .canonical();
-            check_value(field, value).map_err(blame)?;
+            let value = user_code::run(|| record.value(*position).canonical())
+                .map_err(|message| Cause::Panicked { what: "field extractor", message })
+                .and_then(|value| check_value(field, value).map(|()| value));
+            let value = match value {
+                Ok(value) => value,
+                Err(cause) => {
+                    self.blame.refuse(net.last, net.refusal(table, operations, cause))?;
+                    continue;
+                }
+            };
             let old = self.applied.old_codes[number * width + at];
             self.applied.codes[number * width + at] = if value.is_null() {
                 NULL_CODE
@@ -164,18 +229,33 @@ impl<'a, R: Record> Staged<'a, R> {
         Ok(())
     }
 
+    /// The operations that are left out, which stay with the batch.
+    fn take_left_out(&mut self) -> Vec<Operation<R>> {
+        if self.left_out.is_empty() {
+            return Vec::new();
+        }
+        let (mut rest, mut left_out) = (Vec::new(), Vec::with_capacity(self.left_out.len()));
+        for (at, operation) in std::mem::take(self.operations).into_iter().enumerate() {
+            let out = self.left_out.binary_search(&at).is_ok();
+            (if out { &mut left_out } else { &mut rest }).push(operation);
+        }
+        *self.operations = rest;
+        left_out
+    }
+
     fn version(&mut self, commit: Commit, net: Net<R>) -> Change<R> {
+        let (key, hash) = net.key(self.operations);
+        let key = key.clone();
         let record = match net.state {
             State::Brought(at) => self.operations[at].action.take_record(),
             State::Computed(record) => Some(record),
             State::Gone | State::Unchanged => None,
         };
-        let first = &self.operations[net.first];
         let row = match &net.old {
             Some(old) => old.row,
             None => self.writer.new_row(),
         };
-        let version = Version { begin: commit, row, hash: first.hash, key: first.key.clone(), record };
+        let version = Version { begin: commit, row, hash, key, record };
         Change { old: net.old, new: Arc::new(version) }
     }
 }
@@ -188,55 +268,148 @@ struct Looked<R> {
     superseded: Vec<State<R>>,
 }
 
-/// Lets the operations, in their order, change the states.
-fn resolve<R: Record>(
-    table: &Table<R>,
-    operations: &[Operation<R>],
-    Looked { nets, net_of, superseded }: &mut Looked<R>,
-) -> Result<Counts, Refusal> {
-    let mut counts = Counts::default();
-    for (at, operation) in operations.iter().enumerate() {
-        let net = &mut nets[net_of[at]];
-        let outcome = operation.outcome(table, net.present(operations), net.begin());
-        let (counted, state) = match outcome.map_err(|cause| operation.refusal(table, cause))? {
-            Outcome::Inserted => (&mut counts.inserted, State::Brought(at)),
-            Outcome::Replaced => (&mut counts.replaced, State::Brought(at)),
-            Outcome::Updated(record) => (&mut counts.updated, State::Computed(record)),
-            Outcome::Deleted => (&mut counts.deleted, State::Gone),
-            Outcome::Missing => {
-                counts.missing += 1;
+/// The net change of each row that the batch has met.
+type Rows = HashMap<Row, usize, RandomState>;
+
+impl<R: Record> Looked<R> {
+    /// Lets the operations, in their order, change the states.
+    fn resolve(&mut self, table: &Table<R>, operations: &[Operation<R>], blame: &mut Blame) -> Result<Counts, Refusal> {
+        let mut counts = Counts::default();
+        let mut rows = None;
+        for (at, operation) in operations.iter().enumerate() {
+            if blame.is_out(at) {
                 continue;
             }
+            let outcome = match &operation.target {
+                Target::Key { key, .. } => self.resolve_on_key(table, operations, at, key),
+                Target::Where(condition) => self.resolve_where(table, operations, at, condition, &mut rows),
+            };
+            match outcome {
+                Ok(outcome) => {
+                    counts.add(outcome);
+                    blame.did(operation.position, outcome);
+                }
+                Err(refusal) => blame.refuse(at, refusal)?,
+            }
+        }
+        Ok(counts)
+    }
+
+    fn resolve_on_key(
+        &mut self,
+        table: &Table<R>,
+        operations: &[Operation<R>],
+        at: usize,
+        key: &Key,
+    ) -> Result<Outcome, Refusal> {
+        let number = self.net_of[at];
+        let (net, operation) = (&self.nets[number], &operations[at]);
+        let effect = operation.effect(table, key, net.present(operations), net.begin());
+        let effect = effect.map_err(|cause| operation.refusal(table, cause))?;
+        let outcome = Outcome::from(&effect);
+        self.put(number, at, effect);
+        Ok(outcome)
+    }
+
+    /// On all records that meet a condition: of those that the batch has changed as it has changed them, of all others as
+    /// they are committed. Only when each has been decided is any changed.
+    fn resolve_where(
+        &mut self,
+        table: &Table<R>,
+        operations: &[Operation<R>],
+        at: usize,
+        condition: &Where<R>,
+        rows: &mut Option<Rows>,
+    ) -> Result<Outcome, Refusal> {
+        let operation = &operations[at];
+        let mut met = Vec::new();
+        for (number, net) in self.nets.iter().enumerate() {
+            if matches!(net.state, State::Unchanged) {
+                continue;
+            }
+            let Some(record) = net.present(operations) else { continue };
+            let holds = condition.holds(record);
+            if holds.map_err(|cause| operation.refusal_at(table, Some(net.key(operations).0), cause))? {
+                met.push(number);
+            }
+        }
+        let rows = rows.get_or_insert_with(|| {
+            let row = |(number, net): (usize, &Net<R>)| Some((net.old.as_ref()?.row, number));
+            let mut rows = Rows::with_hasher(hash::random());
+            rows.extend(self.nets.iter().enumerate().filter_map(row));
+            rows
+        });
+        for old in condition.evaluate().map_err(|cause| operation.refusal(table, cause))? {
+            let known = rows.entry(old.row).or_insert(self.nets.len());
+            if *known == self.nets.len() {
+                self.nets.push(Net { first: at, last: at, old: Some(old), state: State::Unchanged });
+            } else if !matches!(self.nets[*known].state, State::Unchanged) {
+                continue;
+            }
+            met.push(*known);
+        }
+        let mut effects = Vec::with_capacity(met.len());
+        for number in &met {
+            let net = &self.nets[*number];
+            let key = net.key(operations).0;
+            match operation.effect(table, key, net.present(operations), net.begin()) {
+                Ok(effect) => effects.push(effect),
+                Err(cause) => {
+                    self.superseded.extend(effects.into_iter().filter_map(State::of_computed));
+                    return Err(operation.refusal_at(table, Some(key), cause));
+                }
+            }
+        }
+        met.iter().zip(effects).for_each(|(number, effect)| self.put(*number, at, effect));
+        Ok(operation.outcome_where(met.len()))
+    }
+
+    /// Gives a key the state that an operation makes.
+    fn put(&mut self, number: usize, at: usize, effect: Effect<R>) {
+        let state = match effect {
+            Effect::Inserted | Effect::Replaced => State::Brought(at),
+            Effect::Updated(record) => State::Computed(record),
+            Effect::Deleted => State::Gone,
+            Effect::Missing => return,
         };
-        *counted += 1;
+        let net = &mut self.nets[number];
         net.last = at;
         if let computed @ State::Computed(_) = std::mem::replace(&mut net.state, state) {
-            superseded.push(computed);
+            self.superseded.push(computed);
         }
     }
-    Ok(counts)
 }
+
+impl<R> State<R> {
+    fn of_computed(effect: Effect<R>) -> Option<Self> {
+        if let Effect::Updated(record) = effect { Some(State::Computed(record)) } else { None }
+    }
+}
+
+/// What an operation that is not on a key has for the place of its net change.
+const NO_NET: usize = usize::MAX;
 
 /// One net change a key, still unchanged. Does nothing else, so that the steps to memory of successive look-ups overlap.
 fn look_up<R: Record>(table: &Table<R>, operations: &[Operation<R>]) -> Looked<R> {
-    let new = |at: usize, operation: &Operation<R>| {
-        let old = table.keys.newest(operation.hash, |key| *key == operation.key);
+    let new = |at: usize, key: &Key, hash: u32| {
+        let old = table.keys.newest(hash, |other| other == key);
         Net { first: at, last: at, old, state: State::Unchanged }
     };
-    if let [alone] = operations {
-        return Looked { nets: smallvec![new(0, alone)], net_of: smallvec![0], superseded: Vec::new() };
+    if let [Operation { target: Target::Key { key, hash }, .. }] = operations {
+        return Looked { nets: smallvec![new(0, key, *hash)], net_of: smallvec![0], superseded: Vec::new() };
     }
     let mut nets: SmallVec<[Net<R>; 1]> = SmallVec::with_capacity(operations.len());
     // The first operation on each key, with its net change.
     let mut by_key: HashTable<(usize, usize)> = HashTable::with_capacity(operations.len());
     let net_of = operations.iter().enumerate().map(|(at, operation)| {
-        let same_key = |first: &(usize, usize)| operations[first.0].key == operation.key;
-        let rehash = |first: &(usize, usize)| spread(operations[first.0].hash);
-        match by_key.entry(spread(operation.hash), same_key, rehash) {
+        let Target::Key { key, hash } = &operation.target else { return NO_NET };
+        let same_key = |first: &(usize, usize)| operations[first.0].key() == Some(key);
+        let rehash = |first: &(usize, usize)| spread(operations[first.0].hash());
+        match by_key.entry(spread(*hash), same_key, rehash) {
             Entry::Occupied(known) => known.get().1,
             Entry::Vacant(unknown) => {
                 unknown.insert((at, nets.len()));
-                nets.push(new(at, operation));
+                nets.push(new(at, key, *hash));
                 nets.len() - 1
             }
         }
@@ -292,6 +465,10 @@ impl<R: Record> StagedPart for Staged<'_, R> {
         self.counts
     }
 
+    fn tell(&mut self, notes: &mut Notes) {
+        self.left_out = self.blame.tell(notes);
+    }
+
     fn seal(&mut self, commit: Commit) {
         let first_new_row = self.writer.used_rows() as Row;
         let admitted =
@@ -323,11 +500,14 @@ impl<R: Record> StagedPart for Staged<'_, R> {
         // The changes themselves need not go to the garbage: what they displaced is kept by its page or is in the garbage by now,
         // so theirs are never the last references.
         // What the operations still hold is the user's. Their room is kept for the next batch where they hold nothing.
+        let left_out = self.take_left_out();
         if self.operations.iter().any(|operation| operation.action.holds_user_values()) {
             garbage.add(std::mem::take(self.operations));
         }
         self.operations.clear();
+        self.operations.extend(left_out);
         garbage.add(std::mem::take(&mut self.looked.superseded));
+        garbage.add(self.blame.take_refusals());
     }
 
     fn table(&self) -> Arc<dyn AnyTable> {
@@ -340,5 +520,6 @@ impl<R: Record> Drop for Staged<'_, R> {
     fn drop(&mut self) {
         user_code::drop_each(std::mem::take(&mut self.looked.nets).into_iter().map(|net| net.state));
         user_code::drop_each(std::mem::take(&mut self.looked.superseded));
+        user_code::drop_each(self.blame.take_refusals());
     }
 }

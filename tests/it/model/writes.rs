@@ -167,8 +167,12 @@ impl Race {
         assert_eq!((batch.len(), infos.len()), (attempt.ops.len(), attempt.ops.len()));
         for (info, Placed { position, op, .. }) in infos.iter().zip(&attempt.ops) {
             let (name, collection, same_key) = match op {
-                AnyOp::Payment(op) => (op.name(), self.payments.name(), Payment::id_of(&info.key) == op.id()),
-                AnyOp::Flight(op) => (op.name(), self.flights.name(), Flight::id_of(&info.key) == op.id()),
+                AnyOp::Payment(op) => {
+                    (op.name(), self.payments.name(), Payment::id_of(info.key.as_ref().unwrap()) == op.id())
+                }
+                AnyOp::Flight(op) => {
+                    (op.name(), self.flights.name(), Flight::id_of(info.key.as_ref().unwrap()) == op.id())
+                }
             };
             assert_eq!((info.position, info.operation, &*info.collection), (*position, name, collection));
             assert!(same_key, "{info:?} is not {op:?}");
