@@ -174,7 +174,7 @@ impl Batch {
     /// Commits what can be, at once: an operation that is refused is left out as if it had never been in the batch, so those
     /// after it meet the state without it, and the report gives it back. What a report lists as refused is lost with it.
     ///
-    /// A record that can't be indexed is found when all operations have been applied. Then the last operation on its key is
+    /// A record that can't be indexed is found when all operations have been applied. Then those that made such records are
     /// left out, the others are applied anew, and so on until what remains can be: up to as many passes as there are
     /// operations on one key. Closures run again in each. If all is refused, there is no commit.
     ///

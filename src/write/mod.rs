@@ -7,6 +7,7 @@ mod lenient;
 mod operation;
 mod receipt;
 mod report;
+mod resolve;
 mod stage;
 mod writer;
 

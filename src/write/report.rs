@@ -184,6 +184,10 @@ impl Blame {
         Ok(())
     }
 
+    pub(super) fn is_lenient(&self) -> bool {
+        self.asked.lenient
+    }
+
     pub(super) fn did(&mut self, position: usize, outcome: Outcome) {
         if self.asked.outcomes {
             self.outcomes.push((position, outcome));

@@ -1,11 +1,12 @@
 //! Staging: a batch's operations on one collection become one net change a key. All user code of a write runs here, and
 //! all refusals happen here; until [`Staged::seal`] nothing has been given out, until [`Staged::mark`] nothing shared.
 
-use super::operation::{Effect, Operation, Target, Where};
+use super::operation::Operation;
 use super::receipt::Counts;
-use super::report::{Asked, Blame, Notes, OperationInfo, Outcome};
+use super::report::{Asked, Blame, Notes, OperationInfo};
+use super::resolve::{Looked, Net, State, look_up};
 use crate::error::{Cause, Commit, Refusal};
-use crate::hash::{self, RandomState, spread};
+use crate::hash::{self, spread};
 use crate::index::{NULL_CODE, NewValue};
 use crate::limits::{MAX_INDEXED_BYTES, MAX_ROWS};
 use crate::record::{FieldDef, Record};
@@ -13,69 +14,10 @@ use crate::rowset::Row;
 use crate::storage::{AnyTable, Applied, Change, CollectionChanges, Garbage, Table, TableWriter, Version};
 use crate::sync::{Arc, MutexGuard};
 use crate::user_code;
-use crate::value::{Key, ValueRef};
+use crate::value::ValueRef;
 use hashbrown::HashTable;
-use hashbrown::hash_table::Entry;
-use smallvec::{SmallVec, smallvec};
+use smallvec::SmallVec;
 use std::any::Any;
-use std::collections::HashMap;
-
-/// A net change before it has a row and a version.
-struct Net<R> {
-    /// The operation that touched the key first. If that one is on more than a key, `old` has the key.
-    first: usize,
-    /// The one that made the state: to blame when its record can't be indexed.
-    last: usize,
-    old: Option<Arc<Version<R>>>,
-    state: State<R>,
-}
-
-enum State<R> {
-    Unchanged,
-    /// The record that this operation brings.
-    Brought(usize),
-    /// What closures made.
-    Computed(R),
-    Gone,
-}
-
-impl<R: Record> Net<R> {
-    fn key<'a>(&'a self, operations: &'a [Operation<R>]) -> (&'a Key, u32) {
-        match (&self.old, &operations[self.first].target) {
-            (Some(old), _) => (&old.key, old.hash),
-            (None, Target::Key { key, hash }) => (key, *hash),
-            (None, Target::Where(_)) => unreachable!("what a condition has found is there"),
-        }
-    }
-
-    /// The refusal of the operation that made the state.
-    fn refusal(&self, table: &Table<R>, operations: &[Operation<R>], cause: Cause) -> Refusal {
-        operations[self.last].refusal_at(table, Some(self.key(operations).0), cause)
-    }
-
-    fn present<'a>(&'a self, operations: &'a [Operation<R>]) -> Option<&'a R> {
-        match &self.state {
-            State::Unchanged => self.old.as_ref()?.record.as_ref(),
-            State::Brought(at) => operations[*at].action.record(),
-            State::Computed(record) => Some(record),
-            State::Gone => None,
-        }
-    }
-
-    /// The commit that wrote the record as the batch found it.
-    fn begin(&self) -> Option<Commit> {
-        self.old.as_ref().filter(|old| !old.is_tombstone()).map(|old| old.begin)
-    }
-
-    /// Whether the store must change: what was inserted and deleted again within the batch leaves nothing behind.
-    fn changes_something(&self) -> bool {
-        match self.state {
-            State::Unchanged => false,
-            State::Gone => self.begin().is_some(),
-            State::Brought(_) | State::Computed(_) => true,
-        }
-    }
-}
 
 /// Set in a provisional code: the place of a value among the new ones.
 const NEW: u32 = 1 << 31;
@@ -199,20 +141,17 @@ impl<'a, R: Record> Staged<'a, R> {
     fn look_up_codes(&mut self, at: usize) -> Result<(), Refusal> {
         let (table, operations) = (self.table, &*self.operations);
         let (position, index) = &table.indexes[at];
-        let field = &table.schema.fields()[*position];
         let width = table.indexes.len();
         let mut new_values = NewValues { index: at, by_hash: HashTable::new(), list: &mut self.new_values };
         for (number, net) in self.looked.nets.iter().enumerate() {
             let Some(record) = (if matches!(net.state, State::Gone) { None } else { net.present(operations) }) else {
                 continue;
             };
-            let value = user_code::run(|| record.value(*position).canonical())
-                .map_err(|message| Cause::Panicked { what: "field extractor", message })
-                .and_then(|value| check_value(field, value).map(|()| value));
-            let value = match value {
+            let value = match value_of(table, record, *position) {
                 Ok(value) => value,
                 Err(cause) => {
-                    self.blame.refuse(net.last, net.refusal(table, operations, cause))?;
+                    let (culprit, refusal) = net.refusal(table, operations, cause);
+                    self.blame.refuse(culprit, refusal)?;
                     continue;
                 }
             };
@@ -260,162 +199,17 @@ impl<'a, R: Record> Staged<'a, R> {
     }
 }
 
-/// The net changes of a batch in the order in which it touched their keys, and which of them each operation belongs to.
-struct Looked<R> {
-    nets: SmallVec<[Net<R>; 1]>,
-    net_of: SmallVec<[usize; 1]>,
-    /// What closures made and others then changed again.
-    superseded: Vec<State<R>>,
+/// Whether each index by itself takes a record.
+pub(super) fn can_be_indexed<R: Record>(table: &Table<R>, record: &R) -> bool {
+    table.indexes.iter().all(|(position, _)| value_of(table, record, *position).is_ok())
 }
 
-/// The net change of each row that the batch has met.
-type Rows = HashMap<Row, usize, RandomState>;
-
-impl<R: Record> Looked<R> {
-    /// Lets the operations, in their order, change the states.
-    fn resolve(&mut self, table: &Table<R>, operations: &[Operation<R>], blame: &mut Blame) -> Result<Counts, Refusal> {
-        let mut counts = Counts::default();
-        let mut rows = None;
-        for (at, operation) in operations.iter().enumerate() {
-            if blame.is_out(at) {
-                continue;
-            }
-            let outcome = match &operation.target {
-                Target::Key { key, .. } => self.resolve_on_key(table, operations, at, key),
-                Target::Where(condition) => self.resolve_where(table, operations, at, condition, &mut rows),
-            };
-            match outcome {
-                Ok(outcome) => {
-                    counts.add(outcome);
-                    blame.did(operation.position, outcome);
-                }
-                Err(refusal) => blame.refuse(at, refusal)?,
-            }
-        }
-        Ok(counts)
-    }
-
-    fn resolve_on_key(
-        &mut self,
-        table: &Table<R>,
-        operations: &[Operation<R>],
-        at: usize,
-        key: &Key,
-    ) -> Result<Outcome, Refusal> {
-        let number = self.net_of[at];
-        let (net, operation) = (&self.nets[number], &operations[at]);
-        let effect = operation.effect(table, key, net.present(operations), net.begin());
-        let effect = effect.map_err(|cause| operation.refusal(table, cause))?;
-        let outcome = Outcome::from(&effect);
-        self.put(number, at, effect);
-        Ok(outcome)
-    }
-
-    /// On all records that meet a condition: of those that the batch has changed as it has changed them, of all others as
-    /// they are committed. Only when each has been decided is any changed.
-    fn resolve_where(
-        &mut self,
-        table: &Table<R>,
-        operations: &[Operation<R>],
-        at: usize,
-        condition: &Where<R>,
-        rows: &mut Option<Rows>,
-    ) -> Result<Outcome, Refusal> {
-        let operation = &operations[at];
-        let mut met = Vec::new();
-        for (number, net) in self.nets.iter().enumerate() {
-            if matches!(net.state, State::Unchanged) {
-                continue;
-            }
-            let Some(record) = net.present(operations) else { continue };
-            let holds = condition.holds(record);
-            if holds.map_err(|cause| operation.refusal_at(table, Some(net.key(operations).0), cause))? {
-                met.push(number);
-            }
-        }
-        let rows = rows.get_or_insert_with(|| {
-            let row = |(number, net): (usize, &Net<R>)| Some((net.old.as_ref()?.row, number));
-            let mut rows = Rows::with_hasher(hash::random());
-            rows.extend(self.nets.iter().enumerate().filter_map(row));
-            rows
-        });
-        for old in condition.evaluate().map_err(|cause| operation.refusal(table, cause))? {
-            let known = rows.entry(old.row).or_insert(self.nets.len());
-            if *known == self.nets.len() {
-                self.nets.push(Net { first: at, last: at, old: Some(old), state: State::Unchanged });
-            } else if !matches!(self.nets[*known].state, State::Unchanged) {
-                continue;
-            }
-            met.push(*known);
-        }
-        let mut effects = Vec::with_capacity(met.len());
-        for number in &met {
-            let net = &self.nets[*number];
-            let key = net.key(operations).0;
-            match operation.effect(table, key, net.present(operations), net.begin()) {
-                Ok(effect) => effects.push(effect),
-                Err(cause) => {
-                    self.superseded.extend(effects.into_iter().filter_map(State::of_computed));
-                    return Err(operation.refusal_at(table, Some(key), cause));
-                }
-            }
-        }
-        met.iter().zip(effects).for_each(|(number, effect)| self.put(*number, at, effect));
-        Ok(operation.outcome_where(met.len()))
-    }
-
-    /// Gives a key the state that an operation makes.
-    fn put(&mut self, number: usize, at: usize, effect: Effect<R>) {
-        let state = match effect {
-            Effect::Inserted | Effect::Replaced => State::Brought(at),
-            Effect::Updated(record) => State::Computed(record),
-            Effect::Deleted => State::Gone,
-            Effect::Missing => return,
-        };
-        let net = &mut self.nets[number];
-        net.last = at;
-        if let computed @ State::Computed(_) = std::mem::replace(&mut net.state, state) {
-            self.superseded.push(computed);
-        }
-    }
-}
-
-impl<R> State<R> {
-    fn of_computed(effect: Effect<R>) -> Option<Self> {
-        if let Effect::Updated(record) = effect { Some(State::Computed(record)) } else { None }
-    }
-}
-
-/// What an operation that is not on a key has for the place of its net change.
-const NO_NET: usize = usize::MAX;
-
-/// One net change a key, still unchanged. Does nothing else, so that the steps to memory of successive look-ups overlap.
-fn look_up<R: Record>(table: &Table<R>, operations: &[Operation<R>]) -> Looked<R> {
-    let new = |at: usize, key: &Key, hash: u32| {
-        let old = table.keys.newest(hash, |other| other == key);
-        Net { first: at, last: at, old, state: State::Unchanged }
-    };
-    if let [Operation { target: Target::Key { key, hash }, .. }] = operations {
-        return Looked { nets: smallvec![new(0, key, *hash)], net_of: smallvec![0], superseded: Vec::new() };
-    }
-    let mut nets: SmallVec<[Net<R>; 1]> = SmallVec::with_capacity(operations.len());
-    // The first operation on each key, with its net change.
-    let mut by_key: HashTable<(usize, usize)> = HashTable::with_capacity(operations.len());
-    let net_of = operations.iter().enumerate().map(|(at, operation)| {
-        let Target::Key { key, hash } = &operation.target else { return NO_NET };
-        let same_key = |first: &(usize, usize)| operations[first.0].key() == Some(key);
-        let rehash = |first: &(usize, usize)| spread(operations[first.0].hash());
-        match by_key.entry(spread(*hash), same_key, rehash) {
-            Entry::Occupied(known) => known.get().1,
-            Entry::Vacant(unknown) => {
-                unknown.insert((at, nets.len()));
-                nets.push(new(at, key, *hash));
-                nets.len() - 1
-            }
-        }
-    });
-    let net_of = net_of.collect();
-    Looked { nets, net_of, superseded: Vec::new() }
+/// The value of a record in an indexed field.
+fn value_of<'a, R: Record>(table: &Table<R>, record: &'a R, position: usize) -> Result<ValueRef<'a>, Cause> {
+    let value = user_code::run(|| record.value(position).canonical())
+        .map_err(|message| Cause::Panicked { what: "field extractor", message })?;
+    check_value(&table.schema.fields()[position], value)?;
+    Ok(value)
 }
 
 /// The schema has announced what a value can be; an index takes none that is too long.

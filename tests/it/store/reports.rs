@@ -92,7 +92,7 @@ fn those_after_what_is_left_out_meet_the_state_without_it() {
     batch.update(&users, "2", |user| user.visits += 1).unwrap();
     batch.delete_where(&users, user::VISITS.eq(3)).unwrap();
     batch.insert(&users, user("2", 7)).unwrap();
-    // The last operation that touched "3" goes first, then the one before it: nothing is left of it.
+    // The update of "3" is not to blame for what it found, but without the insert it finds nothing.
     batch.insert(&users, User { city: long(), ..user("3", 1) }).unwrap();
     batch.update(&users, "3", |user| user.visits += 1).unwrap();
     // What is mended within the batch is never indexed as it was.
