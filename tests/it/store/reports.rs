@@ -118,11 +118,10 @@ fn a_write_by_predicate_is_left_out_whole() {
         .unwrap();
     batch.update(&users, "3", |user| user.visits += 1).unwrap();
     batch
-        .try_update_where(
-            &users,
-            user::VISITS.eq(1),
-            |user| if user.id == "5" { Err("no") } else { Ok(user.visits = 9) },
-        )
+        .try_update_where(&users, user::VISITS.eq(1), |user| {
+            user.visits = 9;
+            if user.id == "5" { Err("no") } else { Ok(()) }
+        })
         .unwrap();
     batch.update_where(&users, user::VISITS.eq(1), |user| user.visits += 1).unwrap();
     let report = batch.commit_lenient().unwrap();
