@@ -243,6 +243,9 @@ pub enum Cause {
     /// The key can't be one.
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// The predicate of a write can't be asked of the collection.
+    #[error(transparent)]
+    Query(#[from] QueryError),
     /// An indexed value is longer than [`limits::MAX_INDEXED_BYTES`](crate::limits::MAX_INDEXED_BYTES).
     #[error("indexed field {field:?} takes {bytes} bytes, the limit is {limit}: shorten it, or scan it instead")]
     ValueTooLong {
@@ -422,7 +425,7 @@ impl Refusal {
 
 impl From<QueryError> for Refusal {
     fn from(error: QueryError) -> Self {
-        Refusal::because(error)
+        Refusal::of_batch(error)
     }
 }
 
@@ -447,6 +450,7 @@ impl Error for Refusal {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match &self.inner.cause {
             Cause::Closure(error) => Some(&**error),
+            Cause::Query(error) => Some(error),
             _ => None,
         }
     }

@@ -99,7 +99,7 @@ pub use value::{
     Value, ValueRef,
 };
 pub use write::{
-    Applied, BackgroundWriter, BackgroundWriterBuilder, Batch, Counts, Died, FlushError, NotApplied, NotSubmitted,
-    OperationInfo, Pending, Queued, Receipt, Refused, StartError, SubmitError, TakenOperation, Ticket, Writer,
-    WriterError,
+    Applied, BackgroundWriter, BackgroundWriterBuilder, Batch, Counts, Died, FlushError, LenientWriter, NotApplied,
+    NotSubmitted, OperationInfo, Outcome, Pending, Queued, Receipt, Refused, RefusedOperation, Report, StartError,
+    SubmitError, TakenOperation, Ticket, Writer, WriterError,
 };

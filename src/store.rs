@@ -2,7 +2,7 @@
 
 use crate::clock::{Clock, SystemClock};
 use crate::error::{CollectionError, Commit, Refusal};
-use crate::read::Snapshot;
+use crate::read::{Snapshot, evaluate};
 use crate::record::Record;
 use crate::storage::{AnyTable, Collection, CommitObserver, Engine, Stats, Table, VerifyError, VerifyReport};
 use crate::sync::Arc;
@@ -53,7 +53,7 @@ impl Store {
                 requested: schema.to_string(),
             });
         }
-        Ok(Collection { engine: self.engine.clone(), table })
+        Ok(Collection { engine: self.engine.clone(), table, evaluate })
     }
 
     /// The newest commit that readers see.

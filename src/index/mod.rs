@@ -10,5 +10,5 @@ mod unique;
 
 pub(crate) use any_index::{Index, IndexWriter, Staging, TidyAt};
 pub(crate) use moves::Move;
-pub(crate) use shape::{IndexShape, checked, tuple};
+pub(crate) use shape::{Entry, IndexShape, checked, tuple};
 pub(crate) use unique::Other;

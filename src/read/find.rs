@@ -5,7 +5,8 @@ use super::snapshot::{Snapshot, View};
 use crate::error::QueryError;
 use crate::query::{Filter, Predicate};
 use crate::record::{Condition, Record};
-use crate::storage::{Collection, Handle};
+use crate::storage::{Collection, Handle, Version};
+use crate::sync::Arc;
 use crate::value::Key;
 use std::fmt;
 
@@ -40,6 +41,12 @@ impl<R: Record> Collection<R> {
     pub fn find(&self, filter: impl Into<Filter<R>>) -> Find<R> {
         Find { view: self.view(), predicate: filter.into().into_predicate() }
     }
+}
+
+/// The evaluator of writes by predicate: what `find` would fetch. Under the commit lock nothing is in flight.
+pub(crate) fn evaluate<R: Record>(collection: &Collection<R>, condition: &Condition) -> Vec<Arc<Version<R>>> {
+    let view = collection.view();
+    execute::execute(&view, condition).fetch(&view)
 }
 
 impl<R: Record> Find<R> {

@@ -9,5 +9,6 @@ mod set_expr;
 mod snapshot;
 
 pub use find::Find;
+pub(crate) use find::evaluate;
 pub use iter::Records;
 pub use snapshot::{Snapshot, View};

@@ -19,7 +19,7 @@ pub struct Stats {
     pub oldest_pin: Option<Commit>,
     /// Distinct commits that readers have pinned.
     pub pinned_commits: usize,
-    /// Batches that were refused.
+    /// Batches that were refused, and operations that lenient commits have left out.
     pub refusals: u64,
     /// Writers that were dropped with operations that could not be flushed, or on a panicking thread, and batches that a
     /// background writer gave back to a ticket at which nobody looked: these are lost.

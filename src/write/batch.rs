@@ -1,9 +1,10 @@
 //! A batch: operations on any collections of one store, gathered to be committed together.
 
 use super::commit::{attempt, commit, refused};
-use super::operation::{Change, Operation, OperationInfo, Outcome, TakenOperation};
+use super::operation::{Change, Effect, Operation, Target};
 use super::receipt::{Receipt, Refused};
-use super::stage::{Part, Staged, StagedPart};
+use super::report::{Asked, Notes, OperationInfo, Report, TakenOperation};
+use super::stage::{Part, Single, Staged, StagedPart};
 use crate::error::{Cause, Refusal};
 use crate::limits::MAX_BATCH_OPERATIONS;
 use crate::record::Record;
@@ -53,10 +54,15 @@ impl<R: Record> Operations<R> {
     fn info(&self, operation: &Operation<R>) -> OperationInfo {
         OperationInfo {
             position: operation.position,
-            operation: operation.action.name(),
+            operation: operation.name(),
             collection: self.table.name.to_string(),
-            key: operation.key.clone(),
+            key: operation.key().cloned(),
         }
+    }
+
+    fn single(&self, operation: Operation<R>) -> Single {
+        let info = self.info(&operation);
+        (info, Box::new(Operations { table: self.table.clone(), list: vec![operation] }))
     }
 
     fn at(&self, position: usize) -> Option<usize> {
@@ -69,8 +75,8 @@ impl<R: Record> Part for Operations<R> {
         self.list.len()
     }
 
-    fn stage(&mut self) -> Result<Box<dyn StagedPart + '_>, Refusal> {
-        Ok(Box::new(Staged::new(&self.table, &mut self.list)?))
+    fn stage(&mut self, asked: Asked) -> Result<Box<dyn StagedPart + '_>, Refusal> {
+        Ok(Box::new(Staged::new(&self.table, &mut self.list, asked)?))
     }
 
     fn is_of(&self, table: *const ()) -> bool {
@@ -81,25 +87,24 @@ impl<R: Record> Part for Operations<R> {
         self.list.truncate(self.list.partition_point(|operation| operation.position < position));
     }
 
-    fn remove(&mut self, position: usize) -> Option<TakenOperation> {
-        let mut operation = self.list.remove(self.at(position)?);
-        let info = self.info(&operation);
-        let record = operation.action.take_record().map(|record| Box::new(record) as Box<dyn Any + Send>);
-        Some(TakenOperation { info, record })
+    fn remove(&mut self, position: usize) -> Option<Single> {
+        let operation = self.list.remove(self.at(position)?);
+        Some(self.single(operation))
     }
 
-    fn infos(&self, infos: &mut Vec<OperationInfo>) {
-        infos.extend(self.list.iter().map(|operation| self.info(operation)));
+    fn take_all(&mut self) -> Vec<Single> {
+        if self.list.is_empty() {
+            return Vec::new(); // with its room, which the next batch needs
+        }
+        std::mem::take(&mut self.list).into_iter().map(|operation| self.single(operation)).collect()
     }
 
-    fn bytes(&self) -> usize {
-        let of_heap = |operation: &Operation<R>| operation.key.heap_bytes() + operation.action.closure_bytes();
-        size_of_val(&*self.list) + self.list.iter().map(of_heap).sum::<usize>()
+    fn take_record(&mut self) -> Option<Box<dyn Any + Send>> {
+        Some(Box::new(self.list.first_mut()?.action.take_record()?))
     }
 
-    fn fingerprints(&self, fingerprints: &mut Vec<u64>) {
-        let table = (Arc::as_ptr(&self.table).addr() as u64).rotate_left(32);
-        fingerprints.extend(self.list.iter().map(|operation| table ^ u64::from(operation.hash)));
+    fn set_position(&mut self, position: usize) {
+        self.list.iter_mut().take(1).for_each(|operation| operation.position = position);
     }
 
     fn append(&mut self, other: &mut dyn Part, from: usize) -> bool {
@@ -110,6 +115,22 @@ impl<R: Record> Part for Operations<R> {
         other.list.iter_mut().for_each(|operation| operation.position += from);
         self.list.append(&mut other.list);
         true
+    }
+
+    fn infos(&self, infos: &mut Vec<OperationInfo>) {
+        infos.extend(self.list.iter().map(|operation| self.info(operation)));
+    }
+
+    fn bytes(&self) -> usize {
+        let of_key = |operation: &Operation<R>| operation.key().map_or(0, |key| key.heap_bytes());
+        let of_heap = |operation: &Operation<R>| of_key(operation) + operation.action.closure_bytes();
+        size_of_val(&*self.list) + self.list.iter().map(of_heap).sum::<usize>()
+    }
+
+    fn fingerprints(&self, fingerprints: &mut Vec<u64>) -> bool {
+        let table = (Arc::as_ptr(&self.table).addr() as u64).rotate_left(32);
+        fingerprints.extend(self.list.iter().map(|operation| table ^ u64::from(operation.hash())));
+        self.list.iter().all(|operation| operation.key().is_some())
     }
 
     fn give_back(&mut self, other: &mut dyn Part, from: usize) -> bool {
@@ -154,6 +175,65 @@ impl Batch {
         self.flush().map_err(|refusal| Refused::new(refusal, self))
     }
 
+    /// As [`commit`](Batch::commit), and tells what each operation did. 24 bytes an operation.
+    ///
+    /// ```
+    /// # use memdex::{Outcome, Record, Store};
+    /// # #[derive(Clone, Record)] struct User { #[record(key)] id: u32, #[record(index)] city: String }
+    /// # let store = Store::new();
+    /// # let users = store.collection::<User>("User")?;
+    /// let mut batch = store.batch();
+    /// batch.insert(&users, User { id: 1, city: "Bern".into() })?;
+    /// batch.insert(&users, User { id: 2, city: "Bern".into() })?;
+    /// batch.delete(&users, 1)?;
+    /// batch.delete(&users, 1)?;
+    /// batch.update_where(&users, user::CITY.eq("Bern"), |user| user.city = "Thun".into())?;
+    /// let report = batch.commit_reported()?;
+    /// let did: Vec<Outcome> = report.outcomes.iter().map(|(_, outcome)| *outcome).collect();
+    /// use Outcome::*;
+    /// assert_eq!(did, [Created, Created, Deleted, Missing, UpdatedWhere(1)]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`commit`](Batch::commit). A report that is given has nothing refused.
+    pub fn commit_reported(mut self) -> Result<Report, Refused> {
+        let asked = Asked { outcomes: true, lenient: false };
+        self.flush_noted(asked).map_err(|refusal| Refused::new(refusal, self))
+    }
+
+    /// Commits what can be, at once: an operation that is refused is left out as if it had never been in the batch, so those
+    /// after it meet the state without it, and the report gives it back. What a report lists as refused is lost with it.
+    ///
+    /// A record that can't be indexed is found when all operations have been applied. Then those that made such records are
+    /// left out, the others are applied anew, and so on until what remains can be: up to as many passes as there are
+    /// operations on one key. Closures run again in each. If all is refused, there is no commit.
+    ///
+    /// ```
+    /// # use memdex::{Cause, Outcome, Record, Store};
+    /// # #[derive(Clone, Debug, PartialEq, Record)] struct User { #[record(key)] id: u32, visits: u64 }
+    /// # let store = Store::new();
+    /// # let users = store.collection::<User>("User")?;
+    /// users.insert(User { id: 1, visits: 7 })?;
+    /// let mut batch = store.batch();
+    /// batch.insert(&users, User { id: 1, visits: 0 })?;
+    /// batch.insert(&users, User { id: 2, visits: 0 })?;
+    /// let mut report = batch.commit_lenient()?;
+    /// assert_eq!((report.outcome(0), report.outcome(1)), (Some(Outcome::Refused), Some(Outcome::Created)));
+    /// let refused = report.refused.remove(0);
+    /// assert!(matches!(refused.refusal.cause(), Cause::KeyExists));
+    /// assert_eq!(refused.operation.into_record::<User>(), Some(User { id: 1, visits: 0 }));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Refused`], with the batch as it was, only for what concerns no single operation: the collection is full, the store
+    /// is damaged, or this is inside user code.
+    pub fn commit_lenient(mut self) -> Result<Report, Refused> {
+        let asked = Asked { outcomes: true, lenient: true };
+        self.flush_noted(asked).map_err(|refusal| Refused::new(refusal, self))
+    }
+
     /// Adds operations and commits. A refusal of `add` refuses the batch.
     pub(crate) fn commit_with(
         mut self,
@@ -175,6 +255,19 @@ impl Batch {
         Ok(receipt)
     }
 
+    /// As [`flush`](Batch::flush), with what is asked for. What is left out moves into the report.
+    pub(super) fn flush_noted(&mut self, asked: Asked) -> Result<Report, Refusal> {
+        let mut notes = Notes { asked, ..Notes::default() };
+        let receipt = attempt(&self.engine, &mut self.parts, Some(&mut notes));
+        let receipt = receipt.inspect_err(|refusal| refused(&self.engine, refusal))?;
+        notes.refusals.iter().for_each(|refusal| refused(&self.engine, refusal));
+        self.next = 0;
+        let engine = &self.engine;
+        let left_out = self.parts.iter_mut().flat_map(|part| part.take_all());
+        let taken = left_out.map(|(info, part)| TakenOperation { info, part, engine: engine.clone() }).collect();
+        Ok(Report::new(receipt, notes, taken))
+    }
+
     /// The operations, in the order in which they were added.
     pub fn operations(&self) -> Vec<OperationInfo> {
         let mut infos = Vec::with_capacity(self.len());
@@ -185,7 +278,30 @@ impl Batch {
 
     /// Takes the operation at a position out. The others keep their positions.
     pub fn remove(&mut self, position: usize) -> Option<TakenOperation> {
-        self.parts.iter_mut().find_map(|part| part.remove(position))
+        let (info, part) = self.parts.iter_mut().find_map(|part| part.remove(position))?;
+        Some(TakenOperation { info, part, engine: self.engine.clone() })
+    }
+
+    /// Puts an operation that was taken out of a batch, or was left out of a [lenient](Batch::commit_lenient) one, behind
+    /// the others.
+    ///
+    /// # Errors
+    /// If it is not taken: it is another store's, or the batch is full. It is dropped then.
+    pub fn put_back(&mut self, operation: TakenOperation) -> Result<(), Refusal> {
+        let TakenOperation { info, mut part, engine } = operation;
+        let refuse = |cause| Err(Refusal::new(info.operation, &info.collection, cause));
+        if !Arc::ptr_eq(&self.engine, &engine) {
+            return refuse(Cause::OtherStore);
+        }
+        if self.next >= MAX_BATCH_OPERATIONS {
+            return refuse(Cause::BatchFull { limit: MAX_BATCH_OPERATIONS });
+        }
+        part.set_position(self.next);
+        if !self.parts.iter_mut().any(|own| own.append(&mut *part, 0)) {
+            self.parts.push(part);
+        }
+        self.next += 1;
+        Ok(())
     }
 
     /// Lets `mend` change the record that the operation at `position` brings. `false` if there is no such operation on
@@ -219,17 +335,33 @@ impl Batch {
         self.check_store(collection)?;
         let lookup = Lookup::new(&collection.table.seed, &key);
         let committed = collection.newest(&lookup).and_then(Handle::of);
+        let mut key = committed.as_ref().map(|committed| committed.key().clone());
         let begin = committed.as_ref().map(Handle::commit);
         let mut pending = committed.map(Pending::Committed);
         let part = self.parts.iter().find(|part| part.is_of(Arc::as_ptr(&collection.table).cast()));
         let part = part.and_then(|part| (&**part as &dyn Any).downcast_ref::<Operations<R>>());
         let operations = part.map_or(&[][..], |part| &part.list);
-        for operation in operations.iter().filter(|o| o.hash == lookup.hash && lookup.matches(&o.key)) {
-            let outcome = operation.outcome(&collection.table, pending.as_deref(), begin);
-            pending = match outcome.map_err(|cause| operation.refusal(&collection.table, cause))? {
-                Outcome::Inserted | Outcome::Replaced => operation.action.record().map(Pending::Brought),
-                Outcome::Updated(record) => Some(Pending::Computed(record)),
-                Outcome::Deleted | Outcome::Missing => None,
+        for operation in operations {
+            let present = pending.as_deref();
+            let key = match &operation.target {
+                Target::Key { key: own, hash } if *hash == lookup.hash && lookup.matches(own) => {
+                    &*key.get_or_insert_with(|| own.clone())
+                }
+                Target::Key { .. } => continue,
+                Target::Where(condition) => {
+                    let (Some(record), Some(key)) = (present, &key) else { continue };
+                    let refuse = |cause| operation.refusal_at(&collection.table, Some(key), cause);
+                    if !condition.holds(record).map_err(refuse)? {
+                        continue;
+                    }
+                    key
+                }
+            };
+            let effect = operation.effect(&collection.table, key, present, begin);
+            pending = match effect.map_err(|cause| operation.refusal_at(&collection.table, Some(key), cause))? {
+                Effect::Inserted | Effect::Replaced => operation.action.record().map(Pending::Brought),
+                Effect::Updated(record) => Some(Pending::Computed(record)),
+                Effect::Deleted | Effect::Missing => None,
             };
         }
         Ok(pending)
@@ -243,8 +375,8 @@ impl Batch {
     }
 
     /// A number for each operation's collection and key: of one key the same, of two most likely different ones.
-    pub(super) fn fingerprints(&self, fingerprints: &mut Vec<u64>) {
-        self.parts.iter().for_each(|part| part.fingerprints(fingerprints));
+    pub(super) fn fingerprints(&self, fingerprints: &mut Vec<u64>) -> bool {
+        self.parts.iter().fold(true, |by_key, part| part.fingerprints(fingerprints) && by_key)
     }
 
     /// Takes the operations of another batch of the same store in behind its own.
@@ -279,7 +411,7 @@ impl Batch {
 
     /// As [`flush`](Batch::flush), of which only the caller hears when it is refused: it is no batch of the user's.
     pub(super) fn flush_unheard(&mut self) -> Result<Receipt, Refusal> {
-        let receipt = attempt(&self.engine, &mut self.parts)?;
+        let receipt = attempt(&self.engine, &mut self.parts, None)?;
         self.next = 0;
         Ok(receipt)
     }

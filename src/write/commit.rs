@@ -1,6 +1,7 @@
 //! The write path: how a batch becomes visible at once. One committer at a time.
 
 use super::receipt::{Counts, Receipt};
+use super::report::Notes;
 use super::stage::Part;
 use crate::error::{Cause, Refusal};
 use crate::storage::{CommitInfo, Engine};
@@ -11,25 +12,40 @@ use std::time::Instant;
 
 /// Commits the operations of all `parts`, whole, or refuses them whole and leaves them as they are.
 pub(super) fn commit(engine: &Engine, parts: &mut [Box<dyn Part>]) -> Result<Receipt, Refusal> {
-    attempt(engine, parts).inspect_err(|refusal| refused(engine, refusal))
+    attempt(engine, parts, None).inspect_err(|refusal| refused(engine, refusal))
 }
 
-/// As [`commit`], without a word of a refusal: for who tries again in another way.
-pub(super) fn attempt(engine: &Engine, parts: &mut [Box<dyn Part>]) -> Result<Receipt, Refusal> {
+/// As [`commit`], with notes if they are asked for; a lenient one leaves refused operations in `parts`. Counts and traces no
+/// refusal.
+pub(super) fn attempt(
+    engine: &Engine,
+    parts: &mut [Box<dyn Part>],
+    mut notes: Option<&mut Notes>,
+) -> Result<Receipt, Refusal> {
     let started = Instant::now();
     let operations: usize = parts.iter().map(|part| part.len()).sum();
     let _span = tracing::debug_span!("flush", operations).entered();
     let mut turn = engine.turn_to_write().map_err(Refusal::of_batch)?;
     let at = engine.clock.now();
+    let no_commit =
+        || Receipt { commit: engine.timeline.published(), at, took: started.elapsed(), ..Receipt::default() };
     if operations == 0 {
-        return Ok(Receipt { commit: engine.timeline.published(), at, took: started.elapsed(), ..Receipt::default() });
+        return Ok(no_commit());
     }
 
     // 0. Stage: all user code runs here and all refusals happen here; nothing is touched yet.
-    let staged = user_code::run(|| parts.iter_mut().filter(|part| part.len() > 0).map(|part| part.stage()).collect());
+    let asked = notes.as_ref().map(|notes| notes.asked).unwrap_or_default();
+    let to_stage = parts.iter_mut().filter(|part| part.len() > 0);
+    let staged = user_code::run(|| to_stage.map(|part| part.stage(asked)).collect());
     let panicked = |message| Refusal::of_batch(Cause::Panicked { what: "drop of an intermediate record", message });
     let staged: Result<SmallVec<[_; 2]>, Refusal> = staged.map_err(panicked).and_then(|staged| staged);
     let mut staged = staged?;
+    if let Some(notes) = &mut notes {
+        staged.iter_mut().for_each(|part| part.tell(notes));
+        if notes.refusals.len() == operations {
+            return Ok(no_commit());
+        }
+    }
     let commit = engine.timeline.published() + 1;
     let no_return = turn.no_return(commit);
     staged.iter_mut().for_each(|part| part.seal(commit));

@@ -4,8 +4,12 @@ mod background;
 mod batch;
 mod commit;
 mod direct;
+mod entries;
+mod lenient;
 mod operation;
 mod receipt;
+mod report;
+mod resolve;
 mod stage;
 mod writer;
 
@@ -14,6 +18,7 @@ pub use background::{
     SubmitError, Ticket,
 };
 pub use batch::{Batch, Pending};
-pub use operation::{OperationInfo, TakenOperation};
+pub use lenient::LenientWriter;
 pub use receipt::{Counts, Receipt, Refused};
+pub use report::{OperationInfo, Outcome, RefusedOperation, Report, TakenOperation};
 pub use writer::{Writer, WriterError};

@@ -1,26 +1,39 @@
-//! One operation on one record, and what it makes of the record's state.
+//! One operation, on the record of a key or on all that meet a condition, and what it makes of a record's state.
 
+use super::report::Outcome;
 use crate::error::{Cause, Commit, Refusal};
-use crate::record::Record;
-use crate::storage::Table;
+use crate::query::Filter;
+use crate::record::{Condition, Record};
+use crate::storage::{Collection, Table, Version};
+use crate::sync::Arc;
 use crate::user_code;
 use crate::value::{IntoKey, Key, KeyBuffer};
-use std::any::Any;
-use std::fmt;
 
 /// Makes the new record from the present one.
 pub(super) type Change<R> = Box<dyn Fn(&R) -> Result<R, Cause> + Send>;
 
-pub(super) struct Operation<R> {
+pub(super) struct Operation<R: Record> {
     /// Its position in the batch.
     pub(super) position: usize,
-    pub(super) key: Key,
-    pub(super) hash: u32,
+    pub(super) target: Target<R>,
     /// The commit at which the caller last saw the record, if that is a condition.
     pub(super) seen: Option<Commit>,
     /// Its record was being changed when something broke off: the key may not be the record's.
     pub(super) half_mended: bool,
     pub(super) action: Action<R>,
+}
+
+/// What an operation is on.
+pub(super) enum Target<R: Record> {
+    /// The record of this key.
+    Key { key: Key, hash: u32 },
+    /// Every record that meets a condition.
+    Where(Box<Where<R>>),
+}
+
+pub(super) struct Where<R: Record> {
+    condition: Condition,
+    collection: Collection<R>,
 }
 
 pub(super) enum Action<R> {
@@ -34,7 +47,7 @@ pub(super) enum Action<R> {
 }
 
 /// What an operation makes of a record's state.
-pub(super) enum Outcome<R> {
+pub(super) enum Effect<R> {
     /// The operation's own record, which was not there before.
     Inserted,
     /// The operation's own record, in place of another.
@@ -53,6 +66,13 @@ impl<R> Action<R> {
             Action::Upsert(..) => "upsert",
             Action::Delete => "delete",
             Action::Done => "done",
+        }
+    }
+
+    pub(super) fn name_by_condition(&self) -> &'static str {
+        match self {
+            Action::Update(_) => "update_where",
+            _ => "delete_where",
         }
     }
 
@@ -99,7 +119,26 @@ impl<R> Action<R> {
     }
 }
 
+impl<R: Record> Where<R> {
+    /// The committed records that meet it.
+    pub(super) fn evaluate(&self) -> Result<Vec<Arc<Version<R>>>, Cause> {
+        user_code::run(|| (self.collection.evaluate)(&self.collection, &self.condition)).map_err(panicked)
+    }
+
+    pub(super) fn holds(&self, record: &R) -> Result<bool, Cause> {
+        user_code::run(|| self.condition.holds(record)).map_err(panicked)
+    }
+}
+
+fn panicked(message: String) -> Cause {
+    Cause::Panicked { what: "field extractor", message }
+}
+
 impl<R: Record> Operation<R> {
+    fn new(target: Target<R>, seen: Option<Commit>, action: Action<R>) -> Self {
+        Operation { position: 0, target, seen, half_mended: false, action }
+    }
+
     /// An operation that brings its record, and so its key.
     pub(super) fn of_record(table: &Table<R>, seen: Option<Commit>, action: Action<R>) -> Result<Self, Refusal> {
         let keyed = match action.record() {
@@ -107,7 +146,7 @@ impl<R: Record> Operation<R> {
             None => unreachable!("only for actions that hold a record"),
         };
         match keyed {
-            Ok((key, hash)) => Ok(Operation { position: 0, key, hash, seen, half_mended: false, action }),
+            Ok((key, hash)) => Ok(Operation::new(Target::Key { key, hash }, seen, action)),
             Err(cause) => Err(Refusal::new(action.name(), &table.name, cause)),
         }
     }
@@ -120,8 +159,55 @@ impl<R: Record> Operation<R> {
         action: Action<R>,
     ) -> Result<Self, Refusal> {
         match KeyBuffer::of(&table.seed, key).checked() {
-            Ok((key, hash)) => Ok(Operation { position: 0, key, hash, seen, half_mended: false, action }),
+            Ok((key, hash)) => Ok(Operation::new(Target::Key { key, hash }, seen, action)),
             Err(error) => Err(Refusal::new(action.name(), &table.name, error)),
+        }
+    }
+
+    /// An operation on every record that a filter means. Its fields and values are checked here.
+    pub(super) fn of_filter(
+        collection: &Collection<R>,
+        filter: impl Into<Filter<R>>,
+        action: Action<R>,
+    ) -> Result<Self, Refusal> {
+        let table = &collection.table;
+        let condition = Condition::new(&table.name, &table.schema, &filter.into().into_predicate());
+        let target = |condition| Target::Where(Box::new(Where { condition, collection: collection.clone() }));
+        match condition {
+            Ok(condition) => Ok(Operation::new(target(condition), None, action)),
+            Err(error) => Err(Refusal::new(action.name_by_condition(), &table.name, error)),
+        }
+    }
+
+    /// Its key; `None` if it is on all records that meet a condition.
+    pub(super) fn key(&self) -> Option<&Key> {
+        match &self.target {
+            Target::Key { key, .. } => Some(key),
+            Target::Where(_) => None,
+        }
+    }
+
+    /// Of its key; nothing of meaning without one.
+    pub(super) fn hash(&self) -> u32 {
+        match &self.target {
+            Target::Key { hash, .. } => *hash,
+            Target::Where(_) => 0,
+        }
+    }
+
+    /// What a description calls it.
+    pub(super) fn name(&self) -> &'static str {
+        match &self.target {
+            Target::Key { .. } => self.action.name(),
+            Target::Where(_) => self.action.name_by_condition(),
+        }
+    }
+
+    /// What it did, being on all records that met its condition.
+    pub(super) fn outcome_where(&self, records: usize) -> Outcome {
+        match self.action {
+            Action::Update(_) => Outcome::UpdatedWhere(records),
+            _ => Outcome::DeletedWhere(records),
         }
     }
 
@@ -130,19 +216,21 @@ impl<R: Record> Operation<R> {
         let Some(record) = self.action.record_mut() else { return Ok(false) };
         self.half_mended = true;
         mend(record);
-        (self.key, self.hash) = key_of(table, record)?.checked()?;
+        let (key, hash) = key_of(table, record)?.checked()?;
+        self.target = Target::Key { key, hash };
         self.half_mended = false;
         Ok(true)
     }
 
-    /// What this operation makes of the record `present`, which the batch found as commit `begin` wrote it. Runs user
-    /// code, touches nothing.
-    pub(super) fn outcome(
+    /// What this operation makes of the record `present` of a key, which the batch found as commit `begin` wrote it. Runs
+    /// user code, touches nothing.
+    pub(super) fn effect(
         &self,
         table: &Table<R>,
+        key: &Key,
         present: Option<&R>,
         begin: Option<Commit>,
-    ) -> Result<Outcome<R>, Cause> {
+    ) -> Result<Effect<R>, Cause> {
         if self.half_mended {
             return Err(Cause::HalfMended);
         }
@@ -150,31 +238,37 @@ impl<R: Record> Operation<R> {
             return Err(Cause::Stale { seen, now: begin });
         }
         match (&self.action, present) {
-            (Action::Store(_), Some(_)) => Ok(Outcome::Replaced),
+            (Action::Store(_), Some(_)) => Ok(Effect::Replaced),
             (Action::Insert(_), Some(_)) => Err(Cause::KeyExists),
-            (Action::Store(_) | Action::Insert(_) | Action::Upsert(..), None) => Ok(Outcome::Inserted),
-            (Action::Update(change) | Action::Upsert(_, change), Some(record)) => self.changed(table, change, record),
+            (Action::Store(_) | Action::Insert(_) | Action::Upsert(..), None) => Ok(Effect::Inserted),
+            (Action::Update(change) | Action::Upsert(_, change), Some(record)) => changed(table, key, change, record),
             (Action::Update(_), None) => Err(Cause::KeyMissing),
-            (Action::Delete, Some(_)) => Ok(Outcome::Deleted),
-            (Action::Delete | Action::Done, _) => Ok(Outcome::Missing),
-        }
-    }
-
-    fn changed(&self, table: &Table<R>, change: &Change<R>, record: &R) -> Result<Outcome<R>, Cause> {
-        let changed = user_code::run(|| change(record));
-        let changed = changed.map_err(|message| Cause::Panicked { what: "update closure", message })??;
-        match key_of(table, &changed) {
-            Ok(key) if key.bytes() == self.key.bytes() => Ok(Outcome::Updated(changed)),
-            other => {
-                user_code::drop_each([changed]);
-                Err(other.map_or_else(|cause| cause, |key| Cause::KeyChanged { to: key.to_key() }))
-            }
+            (Action::Delete, Some(_)) => Ok(Effect::Deleted),
+            (Action::Delete | Action::Done, _) => Ok(Effect::Missing),
         }
     }
 
     /// The refusal of this operation.
     pub(super) fn refusal(&self, table: &Table<R>, cause: Cause) -> Refusal {
-        Refusal::new(self.action.name(), &table.name, cause).with_key(&self.key).at(self.position)
+        self.refusal_at(table, self.key(), cause)
+    }
+
+    /// The refusal of this operation, because of the record of a key.
+    pub(super) fn refusal_at(&self, table: &Table<R>, key: Option<&Key>, cause: Cause) -> Refusal {
+        let refusal = Refusal::new(self.name(), &table.name, cause).at(self.position);
+        if let Some(key) = key { refusal.with_key(key) } else { refusal }
+    }
+}
+
+fn changed<R: Record>(table: &Table<R>, key: &Key, change: &Change<R>, record: &R) -> Result<Effect<R>, Cause> {
+    let changed = user_code::run(|| change(record));
+    let changed = changed.map_err(|message| Cause::Panicked { what: "update closure", message })??;
+    match key_of(table, &changed) {
+        Ok(of_changed) if of_changed.bytes() == key.bytes() => Ok(Effect::Updated(changed)),
+        other => {
+            user_code::drop_each([changed]);
+            Err(other.map_or_else(|cause| cause, |key| Cause::KeyChanged { to: key.to_key() }))
+        }
     }
 }
 
@@ -185,38 +279,4 @@ fn key_of<R: Record>(table: &Table<R>, record: &R) -> Result<KeyBuffer, Cause> {
         buffer
     });
     extracted.map_err(|message| Cause::Panicked { what: "key extractor", message })
-}
-
-/// An operation of a batch, described.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct OperationInfo {
-    /// Its position in the batch, counted from 0. Taking others out does not change it.
-    pub position: usize,
-    /// `store`, `insert`, `update`, `upsert` or `delete`.
-    pub operation: &'static str,
-    /// The name of its collection.
-    pub collection: String,
-    /// The key of its record.
-    pub key: Key,
-}
-
-/// An operation that was taken out of a batch.
-pub struct TakenOperation {
-    /// What it was.
-    pub info: OperationInfo,
-    pub(super) record: Option<Box<dyn Any + Send>>,
-}
-
-impl TakenOperation {
-    /// The record that it brought; `None` if it brought none, or one of another type.
-    pub fn into_record<R: Record>(self) -> Option<R> {
-        self.record?.downcast().ok().map(|record| *record)
-    }
-}
-
-impl fmt::Debug for TakenOperation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.info.fmt(f)
-    }
 }

@@ -1,6 +1,6 @@
 //! What a commit reports: the receipt, or the refusal with the batch.
 
-use super::Batch;
+use super::{Batch, Outcome};
 use crate::clock::Timestamp;
 use crate::error::{Cause, Commit, Refusal};
 use std::error::Error;
@@ -23,7 +23,7 @@ pub struct Receipt {
     pub counts: Counts,
 }
 
-/// Operations by what they did.
+/// Operations by what they did; those by predicate by the records that they changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Counts {
@@ -31,18 +31,32 @@ pub struct Counts {
     pub inserted: usize,
     /// Records replaced as a whole, by store.
     pub replaced: usize,
-    /// Records changed by a closure: by update, try_update or upsert.
+    /// Records changed by a closure: by update, try_update, upsert or update_where.
     pub updated: usize,
     /// Records deleted.
     pub deleted: usize,
-    /// Deletes that found no record.
+    /// Deletes that found no record; a delete_where that met none is counted nowhere.
     pub missing: usize,
 }
 
 impl Counts {
-    /// All operations.
+    /// All together: the number of operations, if none of them was by predicate.
     pub fn total(&self) -> usize {
         self.inserted + self.replaced + self.updated + self.deleted + self.missing
+    }
+
+    pub(super) fn add(&mut self, outcome: Outcome) {
+        let (count, records) = match outcome {
+            Outcome::Created => (&mut self.inserted, 1),
+            Outcome::Replaced => (&mut self.replaced, 1),
+            Outcome::Updated => (&mut self.updated, 1),
+            Outcome::Deleted => (&mut self.deleted, 1),
+            Outcome::Missing => (&mut self.missing, 1),
+            Outcome::UpdatedWhere(records) => (&mut self.updated, records),
+            Outcome::DeletedWhere(records) => (&mut self.deleted, records),
+            Outcome::Refused => return,
+        };
+        *count += records;
     }
 }
 

@@ -33,7 +33,7 @@ use std::fmt;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Writer {
-    batch: Batch,
+    pub(super) batch: Batch,
     bulk_size: usize,
     /// How many operations to gather before the next flush: more than `bulk_size` after a refused one, which would only be
     /// refused again, at the cost of staging all of it for each further operation.
@@ -99,11 +99,7 @@ impl Writer {
     /// # Errors
     /// [`WriterError::NotTaken`] if the closure refuses, [`WriterError::NotFlushed`] if the flush after it is refused.
     pub fn group(&mut self, add: impl FnOnce(&mut Batch) -> Result<(), Refusal>) -> Result<(), WriterError> {
-        let from = self.batch.next_position();
-        let mut group = Group { batch: &mut self.batch, from: Some(from) };
-        add(group.batch).map_err(WriterError::NotTaken)?;
-        group.from = None;
-        drop(group);
+        Group::gather(&mut self.batch, add)?;
         self.flush_if_full()
     }
 
@@ -112,8 +108,9 @@ impl Writer {
     /// # Errors
     /// The [`Refusal`]; the buffer stays as it was.
     pub fn flush(&mut self) -> Result<Receipt, Refusal> {
-        let receipt = self.batch.flush().inspect_err(|_| self.flush_at = self.batch.len() + self.bulk_size)?;
-        self.flush_at = self.bulk_size;
+        let flushed = self.batch.flush();
+        self.set_next_flush(flushed.is_ok());
+        let receipt = flushed?;
         self.counts += receipt.counts;
         Ok(receipt)
     }
@@ -155,8 +152,18 @@ impl Writer {
         self.flush_if_full()
     }
 
+    /// Whether it is time for a flush.
+    pub(super) fn is_full(&self) -> bool {
+        self.batch.len() >= self.flush_at
+    }
+
+    /// Says when the next flush is, after one.
+    pub(super) fn set_next_flush(&mut self, flushed: bool) {
+        self.flush_at = self.bulk_size + if flushed { 0 } else { self.batch.len() };
+    }
+
     fn flush_if_full(&mut self) -> Result<(), WriterError> {
-        if self.batch.len() >= self.flush_at {
+        if self.is_full() {
             self.flush().map_err(WriterError::NotFlushed)?;
         }
         Ok(())
@@ -164,9 +171,22 @@ impl Writer {
 }
 
 /// Takes out what was added since, unless it is told that all is well: also when the closure panics.
-struct Group<'a> {
+pub(super) struct Group<'a> {
     batch: &'a mut Batch,
     from: Option<usize>,
+}
+
+impl Group<'_> {
+    pub(super) fn gather(
+        batch: &mut Batch,
+        add: impl FnOnce(&mut Batch) -> Result<(), Refusal>,
+    ) -> Result<(), WriterError> {
+        let from = Some(batch.next_position());
+        let mut group = Group { batch, from };
+        add(group.batch).map_err(WriterError::NotTaken)?;
+        group.from = None;
+        Ok(())
+    }
 }
 
 impl Drop for Group<'_> {

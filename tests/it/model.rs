@@ -5,6 +5,7 @@
 
 mod compare;
 mod flights;
+mod lenient;
 mod operations;
 mod payments;
 mod predicates;
@@ -51,6 +52,10 @@ impl StateMachineTest for Race {
             Transition::Write { how: How::Writer { bulk, group, end }, .. } => {
                 race.write_in_bulk(world, bulk, group, end)
             }
+            Transition::Write { how: How::Lenient, .. } => {
+                world.attempts.iter().for_each(|attempt| race.write_leniently(world, attempt))
+            }
+            Transition::Write { how: How::LenientWriter { bulk }, .. } => race.write_leniently_in_bulk(world, bulk),
             Transition::Write { how, .. } => world.attempts.iter().for_each(|attempt| race.write(world, attempt, how)),
             Transition::Snapshot => race.snapshots.push(race.store.snapshot()),
             Transition::CloneSnapshot(of) => race.snapshots.extend(race.snapshots.get(of % held).cloned()),

@@ -5,6 +5,8 @@ mod chains;
 mod collections;
 mod errors;
 mod observers;
+mod predicates;
+mod reports;
 mod time;
 mod writer;
 

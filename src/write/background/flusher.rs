@@ -188,18 +188,26 @@ impl Flusher {
 struct Touched {
     table: HashTable<u64>,
     of_batch: Vec<u64>,
+    /// A batch that changes whatever meets a condition stays alone.
+    closed: bool,
 }
 
 impl Touched {
     fn clear(&mut self) {
         self.table.clear();
+        self.closed = false;
     }
 
     /// Adds the keys of a batch, unless one of them is there already.
     fn add_if_new(&mut self, batch: &Batch) -> bool {
         let hash = |fingerprint: &u64| spread((fingerprint ^ (fingerprint >> 32)) as u32);
         self.of_batch.clear();
-        batch.fingerprints(&mut self.of_batch);
+        let by_key = batch.fingerprints(&mut self.of_batch);
+        let alone = self.table.is_empty() && !self.closed;
+        if self.closed || !(by_key || alone) {
+            return false;
+        }
+        self.closed = !by_key;
         if self.of_batch.iter().any(|new| self.table.find(hash(new), |old| old == new).is_some()) {
             return false;
         }

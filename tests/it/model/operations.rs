@@ -1,7 +1,8 @@
 //! Random operations: every command there is, drawn as data, understood by the model and put to the store.
 
+use super::predicates::{Tree, tree};
 use super::records::Subject;
-use memdex::{Batch, Cause, Collection, Commit, Receipt, Refusal, Refused, Writer, WriterError};
+use memdex::{Batch, Cause, Collection, Commit, LenientWriter, Receipt, Refusal, Refused, Writer, WriterError};
 use proptest::prelude::*;
 use proptest::sample::select;
 
@@ -13,6 +14,9 @@ pub(super) enum Verb {
     TryUpdate,
     Upsert,
     Delete,
+    UpdateWhere,
+    TryUpdateWhere,
+    DeleteWhere,
 }
 
 /// Which commit a conditional form names.
@@ -33,13 +37,14 @@ pub(super) enum Change<R: Subject> {
     Refuse(R),
 }
 
-/// One operation, on the key of its record.
+/// One operation, on the key of its record, or on the records that a predicate means.
 #[derive(Clone, Debug)]
 pub(super) struct Op<R: Subject> {
     pub verb: Verb,
     pub seen: Option<Seen>,
     pub record: R,
     pub change: Change<R>,
+    pub tree: Tree,
 }
 
 /// Why the model refuses.
@@ -112,26 +117,39 @@ impl<R: Subject> Op<R> {
             1 => Just(Verb::TryUpdate),
             3 => Just(Verb::Upsert),
             4 => Just(Verb::Delete),
+            1 => Just(Verb::UpdateWhere),
+            1 => Just(Verb::TryUpdateWhere),
+            1 => Just(Verb::DeleteWhere),
         ];
         let seen = prop_oneof![
             8 => Just(None),
             3 => Just(Some(Seen::Right)),
             1 => (0..3_u64).prop_map(|off| Some(Seen::Wrong(off))),
         ];
-        let op = |(verb, seen, record, change)| {
-            let conditional = !matches!(verb, Verb::Insert | Verb::Upsert);
-            Op { verb, seen: if conditional { seen } else { None }, record, change }
+        let op = |(verb, seen, record, change, tree)| {
+            let conditional = matches!(verb, Verb::Store | Verb::Update | Verb::TryUpdate | Verb::Delete);
+            Op { verb, seen: if conditional { seen } else { None }, record, change, tree }
         };
-        (verb, seen, R::any(), Change::any()).prop_map(op).boxed()
+        (verb, seen, R::any(), Change::any(), tree::<R>()).prop_map(op).boxed()
     }
 
     pub(super) fn id(&self) -> R::Id {
         self.record.id()
     }
 
+    /// Its key, unless it is on all records that a predicate means.
+    pub(super) fn on_key(&self) -> Option<R::Id> {
+        (!self.is_by_predicate()).then(|| self.id())
+    }
+
     /// Whether it brings a record, which can be mended.
     pub(super) fn brings_record(&self) -> bool {
         matches!(self.verb, Verb::Store | Verb::Insert | Verb::Upsert)
+    }
+
+    /// Whether it is on all records that a predicate means.
+    pub(super) fn is_by_predicate(&self) -> bool {
+        matches!(self.verb, Verb::UpdateWhere | Verb::TryUpdateWhere | Verb::DeleteWhere)
     }
 
     /// The name that descriptions give it.
@@ -142,6 +160,8 @@ impl<R: Subject> Op<R> {
             Verb::Update | Verb::TryUpdate => "update",
             Verb::Upsert => "upsert",
             Verb::Delete => "delete",
+            Verb::UpdateWhere | Verb::TryUpdateWhere => "update_where",
+            Verb::DeleteWhere => "delete_where",
         }
     }
 }
@@ -166,6 +186,9 @@ macro_rules! put {
                 (Verb::Upsert, _) => to.upsert(of, record, change.closure()),
                 (Verb::Delete, false) => to.delete(of, id),
                 (Verb::Delete, true) => to.delete_if(of, seen, id),
+                (Verb::UpdateWhere, _) => to.update_where(of, op.tree.filter(), change.closure()),
+                (Verb::TryUpdateWhere, _) => to.try_update_where(of, op.tree.filter(), change.try_closure()),
+                (Verb::DeleteWhere, _) => to.delete_where(of, op.tree.filter()),
             }
         }
     };
@@ -173,6 +196,7 @@ macro_rules! put {
 
 put!(put_in_batch: Batch, Refusal);
 put!(put_in_writer: Writer, WriterError);
+put!(put_in_lenient_writer: LenientWriter, WriterError);
 
 /// The operation as a commit of its own.
 pub(super) fn alone<R: Subject>(of: &Collection<R>, op: &Op<R>, seen: Commit) -> Result<Receipt, Refused> {
@@ -188,5 +212,8 @@ pub(super) fn alone<R: Subject>(of: &Collection<R>, op: &Op<R>, seen: Commit) ->
         (Verb::Upsert, _) => of.upsert(record, change.closure()),
         (Verb::Delete, false) => of.delete(id),
         (Verb::Delete, true) => of.delete_if(seen, id),
+        (Verb::UpdateWhere, _) => of.update_where(op.tree.filter(), change.closure()),
+        (Verb::TryUpdateWhere, _) => of.try_update_where(op.tree.filter(), change.try_closure()),
+        (Verb::DeleteWhere, _) => of.delete_where(op.tree.filter()),
     }
 }

@@ -6,7 +6,7 @@ use super::operations::{Fault, Op, Seen, Verb};
 use super::payments::Payment;
 use super::records::Subject;
 use super::transitions::{self, AnyOp, End, How, Transition};
-use memdex::{Commit, Counts};
+use memdex::{Commit, Counts, Outcome as Did};
 use proptest::prelude::*;
 use proptest_state_machine::ReferenceStateMachine;
 use std::collections::{BTreeMap, BTreeSet};
@@ -46,7 +46,7 @@ pub(super) enum Mend {
 
 #[derive(Clone, Debug)]
 pub(super) enum Outcome {
-    Committed(Counts),
+    Committed(Counts, Vec<(usize, Did)>),
     /// Nothing was left to commit.
     Empty,
     /// The operations were taken back, or lost with their writer.
@@ -86,18 +86,21 @@ fn step<R: Subject>(
     now: &mut Shelf<R>,
     counts: &mut Counts,
     commit: Commit,
-) -> Result<(), Fault> {
+) -> Result<Did, Fault> {
+    if op.is_by_predicate() {
+        return step_where(op, now, counts, commit);
+    }
     let id = op.id();
     let found = before.get(&id).map(|(_, begin)| *begin);
     if op.seen.is_some() && found != Some(seen) {
         return Err(Fault::Stale { seen, now: found });
     }
     let present = now.get(&id).map(|(record, _)| record.clone());
-    let (counted, record) = match (op.verb, present) {
+    let (counted, did, record) = match (op.verb, present) {
         (Verb::Insert, Some(_)) => return Err(Fault::KeyExists),
         (Verb::Update | Verb::TryUpdate, None) => return Err(Fault::KeyMissing),
-        (Verb::Store, Some(_)) => (&mut counts.replaced, op.record.clone()),
-        (Verb::Store | Verb::Insert | Verb::Upsert, None) => (&mut counts.inserted, op.record.clone()),
+        (Verb::Store, Some(_)) => (&mut counts.replaced, Did::Replaced, op.record.clone()),
+        (Verb::Store | Verb::Insert | Verb::Upsert, None) => (&mut counts.inserted, Did::Created, op.record.clone()),
         (Verb::Update | Verb::TryUpdate | Verb::Upsert, Some(mut record)) => {
             if !op.change.apply(&mut record) && op.verb == Verb::TryUpdate {
                 return Err(Fault::Closure);
@@ -105,46 +108,94 @@ fn step<R: Subject>(
             if record.id() != id {
                 return Err(Fault::KeyChanged);
             }
-            (&mut counts.updated, record)
+            (&mut counts.updated, Did::Updated, record)
         }
-        (Verb::Delete, present) => {
-            *(if present.is_some() { &mut counts.deleted } else { &mut counts.missing }) += 1;
+        (Verb::Delete, Some(_)) => {
+            counts.deleted += 1;
             now.remove(&id);
-            return Ok(());
+            return Ok(Did::Deleted);
         }
+        (Verb::Delete, None) => {
+            counts.missing += 1;
+            return Ok(Did::Missing);
+        }
+        (Verb::UpdateWhere | Verb::TryUpdateWhere | Verb::DeleteWhere, _) => unreachable!("not on a key"),
     };
     *counted += 1;
     now.insert(id, (record, commit));
-    Ok(())
+    Ok(did)
+}
+
+/// One that is on all records that a predicate means.
+fn step_where<R: Subject>(op: &Op<R>, now: &mut Shelf<R>, counts: &mut Counts, commit: Commit) -> Result<Did, Fault> {
+    let mut met: Vec<R> = now.values().map(|(record, _)| record).filter(|r| op.tree.holds(*r)).cloned().collect();
+    if op.verb == Verb::DeleteWhere {
+        counts.deleted += met.len();
+        met.iter().for_each(|record| drop(now.remove(&record.id())));
+        return Ok(Did::DeletedWhere(met.len()));
+    }
+    for record in &mut met {
+        let id = record.id();
+        if !op.change.apply(record) && op.verb == Verb::TryUpdateWhere {
+            return Err(Fault::Closure);
+        }
+        if record.id() != id {
+            return Err(Fault::KeyChanged);
+        }
+    }
+    counts.updated += met.len();
+    let updated = Did::UpdatedWhere(met.len());
+    met.into_iter().for_each(|record| drop(now.insert(record.id(), (record, commit))));
+    Ok(updated)
 }
 
 impl Shelves {
     /// The state after these operations, or the first fault of each collection.
-    fn after(&self, ops: &[Placed], commit: Commit) -> Result<(Shelves, Counts), Vec<(usize, Fault)>> {
-        let (mut now, mut counts) = (self.clone(), Counts::default());
+    fn after(&self, ops: &[Placed], commit: Commit) -> Result<(Shelves, Counts, Dids), Vec<(usize, Fault)>> {
+        let (mut now, mut counts, mut dids) = (self.clone(), Counts::default(), Dids::new());
         let (mut payments, mut flights) = (None, None);
         for Placed { position, seen, op } in ops {
             match op {
                 AnyOp::Payment(op) if payments.is_none() => {
                     let done = step(op, *seen, &self.payments, &mut now.payments, &mut counts, commit);
-                    payments = done.err().map(|fault| (*position, fault));
+                    payments = done.map(|did| dids.push((*position, did))).err().map(|fault| (*position, fault));
                 }
                 AnyOp::Flight(op) if flights.is_none() => {
                     let done = step(op, *seen, &self.flights, &mut now.flights, &mut counts, commit);
-                    flights = done.err().map(|fault| (*position, fault));
+                    flights = done.map(|did| dids.push((*position, did))).err().map(|fault| (*position, fault));
                 }
                 _ => {}
             }
         }
         let faults: Vec<_> = payments.into_iter().chain(flights).collect();
-        if faults.is_empty() { Ok((now, counts)) } else { Err(faults) }
+        if faults.is_empty() { Ok((now, counts, dids)) } else { Err(faults) }
     }
 }
 
+impl Shelves {
+    /// The state after these operations, without those that are at fault.
+    fn after_leniently(&self, ops: &[Placed], commit: Commit) -> (Shelves, Counts, Dids, Vec<(usize, Fault)>) {
+        let (mut now, mut counts, mut dids, mut faults) = (self.clone(), Counts::default(), Dids::new(), Vec::new());
+        for Placed { position, seen, op } in ops {
+            let did = match op {
+                AnyOp::Payment(op) => step(op, *seen, &self.payments, &mut now.payments, &mut counts, commit),
+                AnyOp::Flight(op) => step(op, *seen, &self.flights, &mut now.flights, &mut counts, commit),
+            };
+            dids.push((*position, *did.as_ref().unwrap_or(&Did::Refused)));
+            faults.extend(did.err().map(|fault| (*position, fault)));
+        }
+        (now, counts, dids, faults)
+    }
+}
+
+/// What each operation did, with its position.
+pub(super) type Dids = Vec<(usize, Did)>;
+
 fn pendings<R: Subject>(before: &Shelf<R>, ops: &[(usize, Commit, &Op<R>)]) -> Pendings<R> {
     let of_id = |id: R::Id| {
-        let mut now = before.clone();
-        let mut own = ops.iter().filter(|(_, _, op)| op.id() == id);
+        let mut now: Shelf<R> =
+            before.iter().filter(|(of, _)| **of == id).map(|(k, v)| (k.clone(), v.clone())).collect();
+        let mut own = ops.iter().filter(|(_, _, op)| op.is_by_predicate() || op.id() == id);
         let fault = own.find(|(_, seen, op)| step(op, *seen, before, &mut now, &mut Counts::default(), 0).is_err());
         let pending = match fault {
             Some((position, _, _)) => Err(*position),
@@ -193,7 +244,11 @@ impl World {
 
     fn write(&mut self, how: How, ops: &[AnyOp], rename: Option<usize>) {
         let (bulk, group, end) = match how {
-            How::Batch | How::Closure => (usize::MAX, 1, End::Flushed),
+            How::Batch | How::Closure | How::Reported => (usize::MAX, 1, End::Flushed),
+            How::Lenient => return self.attempt_leniently(ops.to_vec()),
+            How::LenientWriter { bulk } => {
+                return ops.chunks(bulk).for_each(|full| self.attempt_leniently(full.to_vec()));
+            }
             How::Single => (1, 1, End::Flushed),
             How::Writer { bulk, group, end } => (bulk, group, end),
         };
@@ -210,15 +265,35 @@ impl World {
         }
     }
 
-    fn attempt(&mut self, ops: Vec<AnyOp>, rename: Option<usize>, end: End) {
-        let before = self.newest();
-        let shelves = self.history[before as usize].clone();
+    fn place(&self, ops: Vec<AnyOp>) -> Vec<Placed> {
+        let shelves = self.at(self.newest());
         let seen = |op: &AnyOp| match op {
             AnyOp::Payment(op) => commit_seen(op, &shelves.payments),
             AnyOp::Flight(op) => commit_seen(op, &shelves.flights),
         };
         let place = |(position, op)| Placed { position, seen: seen(&op), op };
-        let mut left: Vec<Placed> = ops.into_iter().enumerate().map(place).collect();
+        ops.into_iter().enumerate().map(place).collect()
+    }
+
+    fn attempt_leniently(&mut self, ops: Vec<AnyOp>) {
+        let (before, ops) = (self.newest(), self.place(ops));
+        let (now, counts, dids, faults) = self.at(before).after_leniently(&ops, before + 1);
+        let outcome = if faults.len() == ops.len() {
+            Outcome::Empty
+        } else {
+            self.history.push(Arc::new(now));
+            Outcome::Committed(counts, dids)
+        };
+        self.refusals += faults.len() as u64;
+        let rounds = if faults.is_empty() { Vec::new() } else { vec![Round { faults, mends: Vec::new() }] };
+        let (payments, flights) = Default::default();
+        self.attempts.push(Attempt { before, ops, payments, flights, rounds, outcome });
+    }
+
+    fn attempt(&mut self, ops: Vec<AnyOp>, rename: Option<usize>, end: End) {
+        let before = self.newest();
+        let shelves = self.history[before as usize].clone();
+        let mut left = self.place(ops);
         let ops = left.clone();
         let (mut of_payments, mut of_flights) = (Vec::new(), Vec::new());
         for Placed { position, seen, op } in &ops {
@@ -237,9 +312,9 @@ impl World {
                 break Outcome::Empty;
             }
             match shelves.after(&left, before + 1) {
-                Ok((now, counts)) => {
+                Ok((now, counts, dids)) => {
                     self.history.push(Arc::new(now));
-                    break Outcome::Committed(counts);
+                    break Outcome::Committed(counts, dids);
                 }
                 Err(_) if end == End::Dropped => {
                     self.refusals += 1;

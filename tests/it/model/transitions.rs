@@ -18,6 +18,14 @@ pub(super) enum How {
     Batch,
     Closure,
     Single,
+    /// With a report of what each operation did.
+    Reported,
+    /// What is refused is left out.
+    Lenient,
+    /// Through a lenient writer.
+    LenientWriter {
+        bulk: usize,
+    },
     /// In groups of so many; a group that refuses is tried between them.
     Writer {
         bulk: usize,
@@ -52,6 +60,9 @@ fn how() -> BoxedStrategy<How> {
         4 => Just(How::Batch),
         2 => Just(How::Closure),
         2 => Just(How::Single),
+        2 => Just(How::Reported),
+        4 => Just(How::Lenient),
+        2 => (1..6_usize).prop_map(|bulk| How::LenientWriter { bulk }),
         3 => (1..6_usize, 1..4_usize, end).prop_map(|(bulk, group, end)| How::Writer { bulk, group, end }),
     ]
     .boxed()

@@ -8,7 +8,7 @@ use super::payments::Payment;
 use super::records::Subject;
 use super::reference::{Attempt, Mend, Outcome, Pendings, Placed, Round, World};
 use super::transitions::{AnyOp, End, How};
-use memdex::{Batch, Collection, Counts, Receipt, Refusal, Refused, Writer, WriterError};
+use memdex::{Batch, Collection, Counts, Receipt, Refusal, Refused, Report, Writer, WriterError};
 
 /// A batch, or the buffer of a writer.
 enum Bearer<'a> {
@@ -44,6 +44,13 @@ impl Bearer<'_> {
     }
 }
 
+fn is_reported(report: Report, outcome: &Outcome) -> Receipt {
+    assert!(report.refused.is_empty());
+    let expected = if let Outcome::Committed(_, dids) = outcome { &dids[..] } else { &[] };
+    assert_eq!(report.outcomes, expected);
+    report.receipt
+}
+
 fn is_foretold(refusal: &Refusal, foretold: Option<&Round>) {
     let Some(round) = foretold else { panic!("the model does not refuse, the store says: {refusal}") };
     let told = |(position, fault): &(usize, Fault)| refusal.position() == Some(*position) && fault.is(refusal.cause());
@@ -63,13 +70,16 @@ impl Race {
                 ops.iter().for_each(|placed| self.put(&mut batch, placed).unwrap());
                 is_pending(&batch, &self.payments, &attempt.payments);
                 is_pending(&batch, &self.flights, &attempt.flights);
-                batch.commit()
+                match how {
+                    How::Reported => batch.commit_reported().map(|report| is_reported(report, &attempt.outcome)),
+                    _ => batch.commit(),
+                }
             }
         };
         self.follow(world, attempt, result.map_err(|refused| Bearer::of(refused, first)));
     }
 
-    fn put(&self, batch: &mut Batch, Placed { seen, op, .. }: &Placed) -> Result<(), Refusal> {
+    pub(super) fn put(&self, batch: &mut Batch, Placed { seen, op, .. }: &Placed) -> Result<(), Refusal> {
         match op {
             AnyOp::Payment(op) => put_in_batch(batch, &self.payments, op, *seen),
             AnyOp::Flight(op) => put_in_batch(batch, &self.flights, op, *seen),
@@ -116,7 +126,7 @@ impl Race {
             } else if attempt.ops.len() >= bulk {
                 assert!(writer.is_empty() && attempt.rounds.is_empty());
                 let mut expected = counts;
-                if let Outcome::Committed(counts) = attempt.outcome {
+                if let Outcome::Committed(counts, _) = attempt.outcome {
                     expected += counts;
                 }
                 assert_eq!(writer.counts(), expected);
@@ -154,7 +164,7 @@ impl Race {
         }
         let Ok(receipt) = result else { unreachable!("a refusal that is not foretold has panicked") };
         let (commit, counts) = match attempt.outcome {
-            Outcome::Committed(counts) => (attempt.before + 1, counts),
+            Outcome::Committed(counts, _) => (attempt.before + 1, counts),
             Outcome::Empty | Outcome::Gone => (attempt.before, Counts::default()),
         };
         assert_eq!((receipt.commit, receipt.counts), (commit, counts));
@@ -166,9 +176,10 @@ impl Race {
         let infos = batch.operations();
         assert_eq!((batch.len(), infos.len()), (attempt.ops.len(), attempt.ops.len()));
         for (info, Placed { position, op, .. }) in infos.iter().zip(&attempt.ops) {
+            let key = info.key.as_ref();
             let (name, collection, same_key) = match op {
-                AnyOp::Payment(op) => (op.name(), self.payments.name(), Payment::id_of(&info.key) == op.id()),
-                AnyOp::Flight(op) => (op.name(), self.flights.name(), Flight::id_of(&info.key) == op.id()),
+                AnyOp::Payment(op) => (op.name(), self.payments.name(), key.map(Payment::id_of) == op.on_key()),
+                AnyOp::Flight(op) => (op.name(), self.flights.name(), key.map(Flight::id_of) == op.on_key()),
             };
             assert_eq!((info.position, info.operation, &*info.collection), (*position, name, collection));
             assert!(same_key, "{info:?} is not {op:?}");

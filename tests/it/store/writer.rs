@@ -143,7 +143,7 @@ fn after_a_refusal_the_operation_at_fault_can_be_taken_out() {
     let position = refusal.position().unwrap();
     assert_eq!((position, writer.len(), users.len()), (1, 3, 0));
     let taken = writer.batch_mut().remove(position).unwrap();
-    assert_eq!((taken.info.operation, taken.info.key == "2"), ("update", true));
+    assert_eq!((taken.info.operation, taken.info.key.clone().unwrap() == "2"), ("update", true));
     assert!(taken.into_record::<super::User>().is_none());
     assert_eq!(writer.flush().unwrap().counts.inserted, 2);
     assert_eq!(state(&users), ids([1, 3]));
@@ -160,7 +160,7 @@ fn after_a_refusal_the_operation_at_fault_can_be_mended() {
     assert!(batch.mend(&users, 0, |user| user.id = "2".to_owned()).unwrap());
     assert!(!batch.mend(&users, 1, |_| panic!("a delete brings no record")).unwrap());
     assert!(!batch.mend(&users, 2, |_| panic!("there is no such operation")).unwrap());
-    assert_eq!(batch.operations()[0].key, "2");
+    assert_eq!(batch.operations()[0].key.clone().unwrap(), "2");
     let counts = writer.flush().unwrap().counts;
     assert_eq!((counts.inserted, counts.missing), (1, 1));
     assert_eq!(state(&users), ids([1, 2]));

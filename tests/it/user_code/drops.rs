@@ -71,6 +71,33 @@ fn superseded_within_a_batch() {
     assert_eq!((panicked(&bed), bed.people.get(10).unwrap().score), (1, 3));
 }
 
+/// What the passes of a lenient commit make in vain is dropped after it, each by itself; the report is given all the same.
+#[test]
+fn made_in_vain_by_a_lenient_commit() {
+    let refuse_last = |batch: &mut memdex::Batch, bed: &Bed| {
+        batch.update(&bed.people, 1, |person| person.score += 1).unwrap();
+        batch.update(&bed.people, 1, |person| person.team = "c".repeat(70_000)).unwrap();
+        batch.update_where(&bed.people, memdex::field("score").eq(0), |person| person.score = 5).unwrap();
+        batch.update_where(&bed.people, memdex::field("score").eq(5), |person| person.id = 4).unwrap();
+    };
+    for nth in 1.. {
+        let bed = Bed::new();
+        let mut batch = bed.store.batch();
+        refuse_last(&mut batch, &bed);
+        bed.hooks.panic_at(Call::Drop, nth);
+        let report = batch.commit_lenient().unwrap();
+        let positions: Vec<_> = report.refused.iter().map(|refused| refused.refusal.position().unwrap()).collect();
+        assert_eq!((positions, report.receipt.counts.updated), (vec![1, 3], 4));
+        let scores: Vec<i64> = (1..=4).map(|id| bed.people.get(id).unwrap().score).collect();
+        assert_eq!(scores, [1, 5, 5, 5]);
+        if bed.hooks.clear() {
+            assert!(nth > 10, "{nth}");
+            return bed.is_well();
+        }
+        bed.is_well();
+    }
+}
+
 /// What closures make and other operations of the batch replace is dropped after the commit, by itself.
 #[test]
 fn computed_and_superseded_within_a_batch() {

@@ -18,6 +18,8 @@ enum Place {
     FieldExtractor,
     /// Of a record that a query looks at.
     FieldExtractorOfAScan,
+    /// Of a record that a write by predicate looks at, under the commit lock.
+    FieldExtractorOfACondition,
     GetWith,
     Invalidate,
     Committed,
@@ -27,12 +29,13 @@ enum Place {
     DropWithASnapshot,
 }
 
-const PLACES: [Place; 10] = [
+const PLACES: [Place; 11] = [
     Place::UpdateClosure,
     Place::Clone,
     Place::KeyExtractor,
     Place::FieldExtractor,
     Place::FieldExtractorOfAScan,
+    Place::FieldExtractorOfACondition,
     Place::GetWith,
     Place::Invalidate,
     Place::Committed,
@@ -47,7 +50,7 @@ fn at(place: Place, bed: &Bed, act: impl FnOnce() + Send + 'static) {
         Place::UpdateClosure => Call::Closure,
         Place::Clone => Call::Clone,
         Place::KeyExtractor => Call::Key,
-        Place::FieldExtractor | Place::FieldExtractorOfAScan => Call::Field,
+        Place::FieldExtractor | Place::FieldExtractorOfAScan | Place::FieldExtractorOfACondition => Call::Field,
         Place::Invalidate => Call::Invalidate,
         Place::Committed => Call::Committed,
         Place::Drop | Place::DropWithASnapshot => Call::Drop,
@@ -60,6 +63,7 @@ fn at(place: Place, bed: &Bed, act: impl FnOnce() + Send + 'static) {
     bed.hooks.set(call, 1, act);
     match place {
         Place::FieldExtractorOfAScan => drop(bed.people.find(field("score").eq(-1)).fetch().unwrap()),
+        Place::FieldExtractorOfACondition => drop(bed.people.delete_where(field("score").eq(-1)).unwrap()),
         Place::DropWithASnapshot => drop(held),
         _ => {
             let hooks = bed.hooks.clone();
@@ -201,7 +205,8 @@ fn a_snapshot_dropped_inside_is_settled_when_the_call_ends() {
             let store = bed.store.clone();
             at(place, &bed, move || {
                 drop(held);
-                assert_eq!(store.stats().oldest_pin.is_some(), matches!(place, Place::FieldExtractorOfAScan));
+                let pins_itself = matches!(place, Place::FieldExtractorOfAScan | Place::FieldExtractorOfACondition);
+                assert_eq!(store.stats().oldest_pin.is_some(), pins_itself);
             });
             let stats = bed.stats();
             assert_eq!((stats.oldest_pin, stats.collections[0].versions_kept), (None, 0), "{place:?}");

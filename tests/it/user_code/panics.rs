@@ -104,6 +104,70 @@ fn of_a_field_extractor() {
     assert_eq!(panic_at_every(Call::Field), 6, "one index, six net records");
 }
 
+/// Adds writes by predicate, of which one is on what is committed and on what the batch has done, and one on the latter.
+fn add_conditions(batch: &mut Batch, bed: &Bed) {
+    let hooks = bed.hooks.clone();
+    batch.insert(&bed.people, bed.person(10, 0)).unwrap();
+    batch.update(&bed.people, 2, |person| person.score = 7).unwrap();
+    let score = move |person: &mut super::Unruly| {
+        hooks.called(Call::Closure);
+        person.score += 1;
+    };
+    batch.update_where(&bed.people, field("score").is_in([0, 7]), score).unwrap();
+    batch.delete_where(&bed.people, field("team").eq("blue")).unwrap();
+}
+
+#[test]
+fn in_a_write_by_predicate_it_refuses_the_batch_whole() {
+    for call in [Call::Field, Call::Closure, Call::Clone, Call::Key] {
+        for nth in 1.. {
+            let bed = Bed::new();
+            let before = bed.state();
+            let mut batch = bed.store.batch();
+            add_conditions(&mut batch, &bed);
+            bed.hooks.panic_at(call, nth);
+            let result = batch.commit();
+            let never_called = bed.hooks.clear();
+            assert_eq!(result.is_ok(), never_called, "{call:?} at call {nth}");
+            if let Err(refused) = result {
+                assert!(is_of(call, refused.cause()) && refused.refusal().position().is_some(), "{refused}");
+                assert_eq!(bed.state(), before);
+                refused.into_batch().commit().unwrap();
+            }
+            assert_eq!(bed.state(), ["10 of \"red\": 1", "2 of \"red\": 8", "4 of \"red\": 1"]);
+            bed.is_well();
+            if never_called {
+                assert!(nth > 4, "{call:?} was called {nth} times");
+                break;
+            }
+        }
+    }
+}
+
+#[test]
+fn in_a_lenient_commit_it_leaves_out_one_operation() {
+    for call in [Call::Field, Call::Closure, Call::Clone, Call::Key] {
+        for nth in 1.. {
+            let bed = Bed::new();
+            let mut batch = bed.store.batch();
+            add_conditions(&mut batch, &bed);
+            bed.hooks.panic_at(call, nth);
+            let report = batch.commit_lenient().unwrap();
+            let never_called = bed.hooks.clear();
+            // A look at what a later operation is to change is no refusal of that one.
+            assert!(report.refused.len() <= usize::from(!never_called), "{call:?} at call {nth}: {report:?}");
+            assert!(report.refused.iter().all(|refused| is_of(call, refused.refusal.cause())));
+            let mut batch = bed.store.batch();
+            report.refused.into_iter().for_each(|refused| batch.put_back(refused.operation).unwrap());
+            batch.commit().unwrap();
+            bed.is_well();
+            if never_called {
+                break;
+            }
+        }
+    }
+}
+
 #[test]
 fn in_a_query_it_reaches_who_asks_and_leaves_nothing_behind() {
     let bed = Bed::new();

@@ -1,0 +1,124 @@
+//! What each index and each column is to hold of the net records of a batch: index by index over the whole batch, so that look-ups
+//! overlap. Refusals blame the operation that made the record.
+
+use super::resolve::Net;
+use super::stage::Staged;
+use crate::error::{Cause, Refusal};
+use crate::index::{Entry, Index, Other, checked};
+use crate::record::{FieldAt, FieldDef, Record};
+use crate::rowset::Row;
+use crate::storage::{Cell, Maintained, Table};
+use crate::user_code;
+use crate::value::{Key, Value, ValueRef, decode_parts};
+use smallvec::SmallVec;
+use std::collections::HashMap;
+
+impl<R: Record> Staged<'_, R> {
+    /// Asks the net records for what each index holds of them, and judges what must be unique.
+    pub(super) fn stage_indexes(&mut self) -> Result<(), Refusal> {
+        let Staged { table, writer, operations, looked, applied, blame, .. } = self;
+        let (table, operations, nets) = (*table, &**operations, &looked.nets);
+        let width = writer.width();
+        applied.words = SmallVec::from_elem(0, nets.len() * width);
+        for maintained in &mut writer.indexes {
+            let Maintained { index, writer, staging, from, width: own, .. } = maintained;
+            let place = |number: usize| number * width + *from..number * width + *from + *own;
+            staging.clear();
+            for (number, net) in nets.iter().enumerate() {
+                let Some(record) = net.result(operations) else { continue };
+                let entry = match entry(index, record) {
+                    Ok(entry) => entry,
+                    Err(cause) => {
+                        let (culprit, refusal) = net.refusal(table, operations, cause);
+                        blame.refuse(culprit, refusal)?;
+                        continue;
+                    }
+                };
+                let old = net.begin().and(net.old.as_ref());
+                let old = old.map(|old| (old.row, &applied.old_words[place(number)]));
+                index.stage(writer, staging, number, &entry, old, &mut applied.words[place(number)]);
+            }
+            let mut by_row = None;
+            let change_of = |row: Row| {
+                let number = *by_row.get_or_insert_with(|| rows_of(nets)).get(&row)?;
+                let gone = nets[number].result(operations).is_none();
+                Some((number, gone || applied.old_words[place(number)] != applied.words[place(number)]))
+            };
+            for clash in index.clashes(staging, change_of) {
+                let other = match clash.other {
+                    Other::Change(number) => nets[number].key(operations).0.clone(),
+                    Other::Row(row) => table.pages.newest(row).map_or_else(Key::none, |version| version.key.clone()),
+                };
+                let net = &nets[clash.change];
+                let key = net.key(operations).0.clone();
+                let cause = Cause::NotUnique { index: index.name().into(), value: shown(&clash.value), key, other };
+                let (culprit, refusal) = net.refusal(table, operations, cause);
+                blame.refuse(culprit, refusal)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks the net records for the values that columns hold.
+    pub(super) fn stage_columns(&mut self) -> Result<(), Refusal> {
+        let Staged { table, writer, operations, looked, blame, .. } = self;
+        let (table, operations) = (*table, &**operations);
+        for (column, of_column) in table.columns.iter().zip(&mut writer.columns) {
+            let field = &table.schema.fields()[column.field];
+            let Some((at, _)) = table.schema.find(field.name()) else { continue };
+            column.clear(of_column);
+            for net in &looked.nets {
+                let cell = match net.result(operations).map(|record| value(field, &at, record)) {
+                    None => Cell::Missing,
+                    Some(Ok(value)) => column.stage(of_column, &table.seed, value),
+                    Some(Err(cause)) => {
+                        let (culprit, refusal) = net.refusal(table, operations, cause);
+                        blame.refuse(culprit, refusal)?;
+                        Cell::Missing
+                    }
+                };
+                of_column.cells.push(cell);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether each index and each column by itself takes a record.
+pub(super) fn can_be_indexed<R: Record>(table: &Table<R>, record: &R) -> bool {
+    let by_columns = table.columns.iter().all(|column| {
+        let field = &table.schema.fields()[column.field];
+        table.schema.find(field.name()).is_some_and(|(at, _)| value(field, &at, record).is_ok())
+    });
+    by_columns && table.indexes().iter().all(|index| entry(index, record).is_ok())
+}
+
+const EXTRACTOR: &str = "field extractor";
+
+/// What an index holds of a record. Runs its extractors.
+#[inline]
+fn entry<'a, R: Record>(index: &Index, record: &'a R) -> Result<Entry<'a>, Cause> {
+    user_code::run(|| index.shape.entry(record)).map_err(|message| Cause::Panicked { what: EXTRACTOR, message })?
+}
+
+/// What a column holds of a record. Runs its extractor.
+fn value<'a, R: Record>(field: &FieldDef, at: &FieldAt, record: &'a R) -> Result<ValueRef<'a>, Cause> {
+    let value = user_code::run(|| checked(field, record.value_at(at)));
+    value.map_err(|message| Cause::Panicked { what: EXTRACTOR, message })?
+}
+
+/// Net changes by the row that they change.
+fn rows_of<R>(nets: &[Net<R>]) -> HashMap<Row, usize> {
+    nets.iter().enumerate().filter_map(|(number, net)| Some((net.old.as_ref()?.row, number))).collect()
+}
+
+/// A value of an index as a message shows it: that of several fields is their tuple.
+fn shown(value: &Value) -> String {
+    match value.as_ref() {
+        ValueRef::Bytes(bytes) => match decode_parts(bytes).as_slice() {
+            parts @ [_, _, ..] => format!("({})", parts.iter().map(Value::to_string).collect::<Vec<_>>().join(", ")),
+            _ => value.to_string(),
+        },
+        _ => value.to_string(),
+    }
+}
