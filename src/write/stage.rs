@@ -141,20 +141,28 @@ impl<'a, R: Record> Staged<'a, R> {
     fn look_up_codes(&mut self, at: usize) -> Result<(), Refusal> {
         let (table, operations) = (self.table, &*self.operations);
         let (position, index) = &table.indexes[at];
+        let field = &table.schema.fields()[*position];
         let width = table.indexes.len();
         let mut new_values = NewValues { index: at, by_hash: HashTable::new(), list: &mut self.new_values };
         for (number, net) in self.looked.nets.iter().enumerate() {
             let Some(record) = (if matches!(net.state, State::Gone) { None } else { net.present(operations) }) else {
                 continue;
             };
-            let value = match value_of(table, record, *position) {
-                Ok(value) => value,
-                Err(cause) => {
-                    let (culprit, refusal) = net.refusal(table, operations, cause);
-                    self.blame.refuse(culprit, refusal)?;
+            let mut refuse = |cause| {
+                let (culprit, refusal) = net.refusal(table, operations, cause);
+                self.blame.refuse(culprit, refusal)
+            };
+            let value = match user_code::run(|| record.value(*position)) {
+                Ok(value) => value.canonical(),
+                Err(message) => {
+                    refuse(Cause::Panicked { what: "field extractor", message })?;
                     continue;
                 }
             };
+            if let Err(cause) = check_value(field, value) {
+                refuse(cause)?;
+                continue;
+            }
             let old = self.applied.old_codes[number * width + at];
             self.applied.codes[number * width + at] = if value.is_null() {
                 NULL_CODE
@@ -201,15 +209,11 @@ impl<'a, R: Record> Staged<'a, R> {
 
 /// Whether each index by itself takes a record.
 pub(super) fn can_be_indexed<R: Record>(table: &Table<R>, record: &R) -> bool {
-    table.indexes.iter().all(|(position, _)| value_of(table, record, *position).is_ok())
-}
-
-/// The value of a record in an indexed field.
-fn value_of<'a, R: Record>(table: &Table<R>, record: &'a R, position: usize) -> Result<ValueRef<'a>, Cause> {
-    let value = user_code::run(|| record.value(position).canonical())
-        .map_err(|message| Cause::Panicked { what: "field extractor", message })?;
-    check_value(&table.schema.fields()[position], value)?;
-    Ok(value)
+    let is_fit = |position: usize| {
+        let value = user_code::run(|| record.value(position));
+        value.is_ok_and(|value| check_value(&table.schema.fields()[position], value).is_ok())
+    };
+    table.indexes.iter().all(|(position, _)| is_fit(*position))
 }
 
 /// The schema has announced what a value can be; an index takes none that is too long.
