@@ -224,6 +224,7 @@ impl<R: Record> Operation<R> {
 
     /// What this operation makes of the record `present` of a key, which the batch found as commit `begin` wrote it. Runs
     /// user code, touches nothing.
+    #[inline]
     pub(super) fn effect(
         &self,
         table: &Table<R>,

@@ -152,8 +152,11 @@ pub(super) struct Notes {
 }
 
 /// Who learns of a refusal while the operations on one collection are staged, and of what each operation did. Numbers of
-/// operations are places in the list of that collection.
-pub(super) struct Blame {
+/// operations are places in the list of that collection. Where nothing was asked for it is next to nothing.
+pub(super) struct Blame(Option<Box<Noted>>);
+
+#[derive(Default)]
+struct Noted {
     asked: Asked,
     outcomes: Vec<(usize, Outcome)>,
     /// Of this pass.
@@ -170,73 +173,74 @@ pub(super) struct Blame {
 
 impl Blame {
     pub(super) fn new(asked: Asked) -> Self {
-        let (outcomes, refused, left_out, is_out, void) = Default::default();
-        Blame { asked, outcomes, refused, resolved: 0, left_out, is_out, void }
+        Blame((asked.outcomes || asked.lenient).then(|| Box::new(Noted { asked, ..Noted::default() })))
+    }
+
+    pub(super) fn is_lenient(&self) -> bool {
+        self.0.as_ref().is_some_and(|noted| noted.asked.lenient)
     }
 
     /// Tells of a refusal of one operation. A strict commit gets it back, and staging ends with it; a lenient one notes
     /// it down, and staging goes on to find as many as there are.
     pub(super) fn refuse(&mut self, operation: usize, refusal: Refusal) -> Result<(), Refusal> {
-        if !self.asked.lenient {
-            return Err(refusal);
+        match &mut self.0 {
+            Some(noted) if noted.asked.lenient => {
+                noted.refused.push((operation, refusal));
+                Ok(())
+            }
+            _ => Err(refusal),
         }
-        self.refused.push((operation, refusal));
-        Ok(())
-    }
-
-    pub(super) fn is_lenient(&self) -> bool {
-        self.asked.lenient
     }
 
     pub(super) fn did(&mut self, position: usize, outcome: Outcome) {
-        if self.asked.outcomes {
-            self.outcomes.push((position, outcome));
+        if let Some(noted) = self.0.as_mut().filter(|noted| noted.asked.outcomes) {
+            noted.outcomes.push((position, outcome));
         }
     }
 
     pub(super) fn is_out(&self, operation: usize) -> bool {
-        self.is_out.get(operation).is_some_and(|out| *out)
+        self.0.as_ref().is_some_and(|noted| noted.is_out.get(operation).is_some_and(|out| *out))
     }
 
     /// All operations are resolved: what is refused from here on is found in the indexes.
     pub(super) fn all_resolved(&mut self) {
-        self.resolved = self.refused.len();
+        self.0.iter_mut().for_each(|noted| noted.resolved = noted.refused.len());
     }
 
     /// Whether to stage again, without those whose records could not be indexed. What was refused when the operations were
     /// resolved is decided anew: it may have met what is out by now.
     pub(super) fn again(&mut self, operations: usize) -> bool {
-        if self.refused.len() == self.resolved {
-            return false;
-        }
-        self.is_out.resize(operations, false);
-        for (operation, refusal) in self.refused.split_off(self.resolved) {
-            if std::mem::replace(&mut self.is_out[operation], true) {
-                self.void.push(refusal);
+        let Some(noted) = self.0.as_mut().filter(|noted| noted.refused.len() > noted.resolved) else { return false };
+        noted.is_out.resize(operations, false);
+        for (operation, refusal) in noted.refused.split_off(noted.resolved) {
+            if std::mem::replace(&mut noted.is_out[operation], true) {
+                noted.void.push(refusal);
             } else {
-                self.left_out.push((operation, refusal));
+                noted.left_out.push((operation, refusal));
             }
         }
-        self.void.extend(self.refused.drain(..).map(|(_, refusal)| refusal));
-        self.outcomes.clear();
+        noted.void.extend(noted.refused.drain(..).map(|(_, refusal)| refusal));
+        noted.outcomes.clear();
         true
     }
 
     /// All refusals that are not told: their errors are the user's, to be dropped with care.
     pub(super) fn take_refusals(&mut self) -> Vec<Refusal> {
-        let mut all = std::mem::take(&mut self.void);
-        all.extend(self.refused.drain(..).chain(self.left_out.drain(..)).map(|(_, refusal)| refusal));
+        let Some(noted) = &mut self.0 else { return Vec::new() };
+        let mut all = std::mem::take(&mut noted.void);
+        all.extend(noted.refused.drain(..).chain(noted.left_out.drain(..)).map(|(_, refusal)| refusal));
         all
     }
 
     /// Staging is done: adds what was noted down, and gives the operations that are left out, ascending.
     pub(super) fn tell(&mut self, notes: &mut Notes) -> Vec<usize> {
-        let mut all = std::mem::take(&mut self.left_out);
-        all.append(&mut self.refused);
+        let Some(noted) = &mut self.0 else { return Vec::new() };
+        let mut all = std::mem::take(&mut noted.left_out);
+        all.append(&mut noted.refused);
         all.sort_unstable_by_key(|(operation, _)| *operation);
-        notes.outcomes.append(&mut self.outcomes);
+        notes.outcomes.append(&mut noted.outcomes);
         let told = |(operation, refusal): (usize, Refusal)| {
-            if let Some(position) = refusal.position().filter(|_| self.asked.outcomes) {
+            if let Some(position) = refusal.position().filter(|_| noted.asked.outcomes) {
                 notes.outcomes.push((position, Outcome::Refused));
             }
             notes.refusals.push(refusal);

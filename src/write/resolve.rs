@@ -6,6 +6,7 @@ use super::receipt::Counts;
 use super::report::{Blame, Outcome};
 use crate::error::{Cause, Commit, Refusal};
 use crate::hash::{self, RandomState, spread};
+use crate::limits::MAX_BATCH_OPERATIONS;
 use crate::record::Record;
 use crate::rowset::Row;
 use crate::storage::{Table, Version};
@@ -19,11 +20,11 @@ use std::collections::HashMap;
 /// A net change before it has a row and a version.
 pub(super) struct Net<R> {
     /// The operation that touched the key first. If that one is on more than a key, `old` has the key.
-    first: usize,
+    first: u32,
     /// The one that made the state.
-    last: usize,
+    last: u32,
     /// In a lenient commit: an earlier one that made a record which can't be indexed, and which none has mended since.
-    suspect: Option<usize>,
+    suspect: Option<u32>,
     pub(super) old: Option<Arc<Version<R>>>,
     pub(super) state: State<R>,
 }
@@ -39,11 +40,13 @@ pub(super) enum State<R> {
 
 impl<R: Record> Net<R> {
     fn new(first: usize, old: Option<Arc<Version<R>>>) -> Self {
+        debug_assert!(first < MAX_BATCH_OPERATIONS);
+        let first = first as u32;
         Net { first, last: first, suspect: None, old, state: State::Unchanged }
     }
 
     pub(super) fn key<'a>(&'a self, operations: &'a [Operation<R>]) -> (&'a Key, u32) {
-        match (&self.old, &operations[self.first].target) {
+        match (&self.old, &operations[self.first as usize].target) {
             (Some(old), _) => (&old.key, old.hash),
             (None, Target::Key { key, hash }) => (key, *hash),
             (None, Target::Where(_)) => unreachable!("what a condition has found is there"),
@@ -52,7 +55,7 @@ impl<R: Record> Net<R> {
 
     /// The operation to blame when the record can't be indexed, and its refusal.
     pub(super) fn refusal(&self, table: &Table<R>, operations: &[Operation<R>], cause: Cause) -> (usize, Refusal) {
-        let culprit = self.suspect.unwrap_or(self.last);
+        let culprit = self.suspect.unwrap_or(self.last) as usize;
         (culprit, operations[culprit].refusal_at(table, Some(self.key(operations).0), cause))
     }
 
@@ -134,6 +137,7 @@ impl<R: Record> Looked<R> {
         Ok(counts)
     }
 
+    #[inline]
     fn resolve_on_key(
         &mut self,
         table: &Table<R>,
@@ -214,6 +218,7 @@ impl<R: Record> Looked<R> {
     }
 
     /// Gives a key the state that an operation makes.
+    #[inline]
     fn put(&mut self, number: usize, at: usize, effect: Effect<R>) {
         let state = match effect {
             Effect::Inserted | Effect::Replaced => State::Brought(at),
@@ -222,7 +227,7 @@ impl<R: Record> Looked<R> {
             Effect::Missing => return,
         };
         let net = &mut self.nets[number];
-        net.last = at;
+        net.last = at as u32;
         if let computed @ State::Computed(_) = std::mem::replace(&mut net.state, state) {
             self.superseded.push(computed);
         }
