@@ -100,6 +100,14 @@ pub enum SchemaError {
         /// The field.
         field: String,
     },
+    /// A document can't hold values of this kind.
+    #[error("field {field:?} is of kind {kind}, which JSON does not have: declare it as a string or a number")]
+    NotInDocuments {
+        /// The field.
+        field: String,
+        /// The kind.
+        kind: Kind,
+    },
     /// More indexes than [`limits::MAX_INDEXES`](crate::limits::MAX_INDEXES).
     #[error("more than {limit} indexes, which is the limit: drop one first")]
     TooManyIndexes {
@@ -116,6 +124,41 @@ pub enum SchemaError {
     },
 }
 
+/// JSON that can't be a document. Nothing has been changed.
+#[cfg(feature = "documents")]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DocumentError {
+    /// Objects and arrays are nested deeper than [`limits::MAX_DOCUMENT_DEPTH`](crate::limits::MAX_DOCUMENT_DEPTH).
+    #[error("the document is nested deeper than {limit} levels: flatten it")]
+    TooDeep {
+        /// How deep it may be.
+        limit: usize,
+    },
+    /// A document is a JSON object.
+    #[error("a document is a JSON object, not {found}")]
+    NotAnObject {
+        /// What it is.
+        found: &'static str,
+    },
+    /// What stands on the way to a path is no object.
+    #[error("{found} stands at {at:?}, on the way to {path:?}: set that one first")]
+    InTheWay {
+        /// The path asked for.
+        path: String,
+        /// The part of it where something else stands.
+        at: String,
+        /// What stands there.
+        found: &'static str,
+    },
+    /// The text is no JSON, or the JSON does not fit a Rust type, or the other way round.
+    #[error("{message}")]
+    Json {
+        /// What `serde_json` says.
+        message: String,
+    },
+}
+
 /// Why a collection could not be opened.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -127,6 +170,16 @@ pub enum CollectionError {
         collection: String,
         /// What is wrong with the schema.
         source: SchemaError,
+    },
+    /// Records of this type have no schema of their own: it is given when their collection is opened.
+    #[error("collection {collection:?}: {requested} has no schema of its own: open it with {open_with} and give one")]
+    NeedsSchema {
+        /// The name asked for.
+        collection: String,
+        /// The type asked for.
+        requested: &'static str,
+        /// The method that takes a schema.
+        open_with: &'static str,
     },
     /// The name belongs to a collection of another type.
     #[error("collection {collection:?} holds {registered}, not {requested}: ask for that type or take another name")]
@@ -205,6 +258,37 @@ pub enum Cause {
         /// The value.
         given: Value,
     },
+    /// A document or a key/value record holds, in a declared field, what the field can't be.
+    #[error(
+        "field {field:?} is declared {expected}, but the record has {found} there: mend the record, or declare the field \
+         with skip_conflicts"
+    )]
+    Conflict {
+        /// The field.
+        field: String,
+        /// What the schema declares.
+        expected: String,
+        /// What is there.
+        found: String,
+    },
+    /// A field that the schema requires is missing.
+    #[error("field {field:?} is required, but missing: give it, or declare it without required")]
+    MissingField {
+        /// The field.
+        field: String,
+    },
+    /// A key/value record brings a field that the schema does not declare.
+    #[error("the schema declares no field {field:?} to be given with a record; it declares {}", known.join(", "))]
+    UndeclaredField {
+        /// The name.
+        field: String,
+        /// The fields that there are.
+        known: Vec<String>,
+    },
+    /// JSON that can't be a document, or a patch of one.
+    #[cfg(feature = "documents")]
+    #[error(transparent)]
+    Document(#[from] DocumentError),
     /// A mend of the operation broke off, so that its record and its key may differ.
     #[error("an earlier mend of this operation broke off: mend it again, or take it out")]
     HalfMended,
@@ -389,6 +473,14 @@ pub enum QueryError {
         expected: Kind,
         /// What it is compared with.
         given: Value,
+    },
+    /// A comparison with a missing value, which nothing is equal to.
+    #[error("field {field:?} of {collection:?} can't be compared with null: ask with is_null")]
+    NullOperand {
+        /// The collection asked.
+        collection: String,
+        /// The field.
+        field: String,
     },
     /// The test is not one for this field: `contains`, `any` and `all` are for fields of many values, all others for single ones.
     #[error(

@@ -84,18 +84,24 @@ mod value;
 mod write;
 
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
+#[cfg(feature = "documents")]
+pub use error::DocumentError;
 pub use error::{Cause, CollectionError, Commit, KeyError, QueryError, Refusal, SchemaError};
 pub use memdex_derive::{FieldValue, Nested, Record};
 pub use query::{Field, FieldName, Filter, NamedField, Predicate, field};
-pub use read::{Find, Records, Snapshot, View};
-pub use record::{FieldAt, FieldDef, FieldNames, IndexDef, IndexKind, Nested, Record, Schema};
+pub use read::{Find, Hit, Records, Search, Snapshot, View};
+#[cfg(feature = "documents")]
+pub use record::Document;
+pub use record::{FieldAt, FieldDef, FieldNames, IndexDef, IndexKind, KeyValue, Nested, Record, Schema};
+#[cfg(feature = "documents")]
+pub use serde_json::{Value as Json, json};
 pub use storage::{
     Collection, CollectionStats, CommitInfo, CommitObserver, Handle, MemoryStats, RecordChange, Stats, VerifyError,
     VerifyReport,
 };
 pub use store::{Store, StoreBuilder};
 pub use value::{
-    Each, Element, FieldValue, IntoKey, Key, KeyBuffer, KeySink, Kind, Many, Maybe, Multi, Nest, Nullable, Operand,
+    AnyKey, Each, Element, FieldValue, IntoKey, Key, KeyBuffer, KeySink, Kind, Many, Maybe, Multi, Nest, Nullable, Operand,
     Value, ValueRef,
 };
 pub use write::{Batch, Counts, OperationInfo, Pending, Receipt, Refused, TakenOperation, Writer, WriterError};

@@ -133,6 +133,7 @@ fn candidates<R: Record>(table: &Table<R>, condition: &Condition, negated: bool)
             let set = if negated { SetExpr::Minus(all(), Box::new(set)) } else { set };
             Some(Candidates { set, exact: true })
         }
+        Condition::Loose(..) => None,
         Condition::And(parts) if !negated => every(table, parts, negated),
         Condition::Or(parts) if negated => every(table, parts, negated),
         Condition::And(parts) | Condition::Or(parts) => any(table, parts, negated),

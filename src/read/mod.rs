@@ -4,8 +4,10 @@ mod execute;
 mod find;
 mod iter;
 mod lookup;
+mod search;
 mod snapshot;
 
 pub use find::Find;
 pub use iter::Records;
+pub use search::{Hit, Search};
 pub use snapshot::{Snapshot, View};

@@ -184,7 +184,7 @@ fn audit_codes<R: Record>(
         let name = || table.schema.fields()[*position].name();
         let key = &version.key;
         let indexed = writer.indexes[at].value(code).map(|value| value.to_value());
-        let value = user_code::run(|| record.value(*position).to_value());
+        let value = user_code::run(|| record.value_at(&table.schema.at(*position)).to_value());
         found.expect(indexed.is_some() && value.ok() == indexed, || {
             format!("{key} is indexed under {:?} = {indexed:?}, which is not its value", name())
         });

@@ -4,6 +4,8 @@ mod batch;
 mod commit;
 mod direct;
 mod operation;
+#[cfg(feature = "documents")]
+mod patch;
 mod receipt;
 mod stage;
 mod writer;

@@ -147,7 +147,7 @@ impl<'a, R: Record> Staged<'a, R> {
                 continue;
             };
             let blame = |cause| operations[net.last].refusal(table, cause);
-            let value = user_code::run(|| record.value(*position))
+            let value = user_code::run(|| record.value_at(&table.schema.at(*position)))
                 .map_err(|message| blame(Cause::Panicked { what: "field extractor", message }))?
                 .canonical();
             check_value(field, value).map_err(blame)?;
