@@ -101,7 +101,7 @@ pub use storage::{
 };
 pub use store::{Store, StoreBuilder};
 pub use value::{
-    AnyKey, Each, Element, FieldValue, IntoKey, Key, KeyBuffer, KeySink, Kind, Many, Maybe, Multi, Nest, Nullable, Operand,
-    Value, ValueRef,
+    AnyKey, Each, Element, FieldValue, IntoKey, Key, KeyBuffer, KeySink, Kind, Many, Maybe, Multi, Nest, Nullable,
+    Operand, Value, ValueRef,
 };
 pub use write::{Batch, Counts, OperationInfo, Pending, Receipt, Refused, TakenOperation, Writer, WriterError};

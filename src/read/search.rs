@@ -70,12 +70,7 @@ impl Snapshot {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn search(&self, predicate: impl Into<Predicate>) -> Search {
-        Search {
-            snapshot: self.clone(),
-            predicate: predicate.into(),
-            collections: Vec::new(),
-            skip_unknown: false,
-        }
+        Search { snapshot: self.clone(), predicate: predicate.into(), collections: Vec::new(), skip_unknown: false }
     }
 }
 

@@ -192,7 +192,7 @@ impl Record for Document {
         ValueRef::Null
     }
 
-    fn check(&self, schema: &Schema) -> Result<(), Cause> {
+    fn check_by(&self, schema: &Schema) -> Result<(), Cause> {
         for (field, path) in schema.paths() {
             let (conflict, any) = self.judge(field, path);
             if let Some(json) = conflict.filter(|_| !field.skips_conflicts()) {

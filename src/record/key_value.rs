@@ -80,11 +80,7 @@ impl<V> KeyValue<V> {
     }
 
     /// Gives a field these values in place of those that it had; with none of them, the field is missing.
-    pub fn set_each<T: Into<Value>>(
-        &mut self,
-        field: impl Into<FieldName>,
-        values: impl IntoIterator<Item = T>,
-    ) {
+    pub fn set_each<T: Into<Value>>(&mut self, field: impl Into<FieldName>, values: impl IntoIterator<Item = T>) {
         let field = field.into();
         self.fields.retain(|(name, _)| *name != field);
         self.fields.extend(values.into_iter().map(|value| (field.clone(), value.into())));
@@ -170,7 +166,7 @@ impl<V: Send + Sync + 'static> Record for KeyValue<V> {
         ValueRef::Null
     }
 
-    fn check(&self, schema: &Schema) -> Result<(), Cause> {
+    fn check_by(&self, schema: &Schema) -> Result<(), Cause> {
         for (name, _) in &self.fields {
             let declared = schema.fields().iter().filter(|field| !field.is_key());
             if !declared.clone().any(|field| field.name() == name) {

@@ -95,7 +95,7 @@ pub trait Record: Sized + Send + Sync + 'static {
 
     /// Whether the record fits the schema. The compiler knows that of a type.
     #[doc(hidden)]
-    fn check(&self, schema: &Schema) -> Result<(), Cause> {
+    fn check_by(&self, schema: &Schema) -> Result<(), Cause> {
         let _ = schema;
         Ok(())
     }

@@ -167,7 +167,7 @@ impl<R: Record> Operation<R> {
             true => Ok(()),
             false => Err(Cause::KeyChanged { to: key.to_key() }),
         });
-        match changed.check(&table.schema).and(kept) {
+        match changed.check_by(&table.schema).and(kept) {
             Ok(()) => Ok(Outcome::Updated(changed)),
             Err(cause) => {
                 user_code::drop_each([changed]);
@@ -184,7 +184,7 @@ impl<R: Record> Operation<R> {
 
 /// The key and its hash of a record that fits the schema.
 fn checked_key<R: Record>(table: &Table<R>, record: &R) -> Result<(Key, u32), Cause> {
-    record.check(&table.schema)?;
+    record.check_by(&table.schema)?;
     Ok(key_of(table, record)?.checked()?)
 }
 

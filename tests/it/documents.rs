@@ -87,8 +87,8 @@ fn paths_lead_through_objects_and_arrays() {
     assert_eq!(keys(&payments, tags().is_null()), ["none", "null", "scalar"]);
     assert_eq!(keys(&payments, field("items.price").any([2, 3])), ["list", "lists"]);
     assert_eq!(keys(&payments, field("items.price").is_null()), ["none", "null", "scalar"]);
-    // The same without a declaration.
-    assert_eq!(keys(&payments, field("items.price").eq(1.0)), ["list", "one"]);
+    let error = payments.find(field("items.price").eq(1)).count().unwrap_err();
+    assert!(matches!(error, QueryError::WrongTest { test: "eq", .. }), "{error}");
     assert_eq!(payments.get("one").unwrap().get("metadata.tags"), Some(&json!("eu")));
     assert_eq!(payments.get("list").unwrap().get("items.price"), None, "get goes through objects alone");
     store.verify().unwrap();
@@ -114,7 +114,11 @@ fn conflicts_are_refused_or_skipped_by_name() {
         let error = payments.store(document(body.clone())).unwrap_err();
         let Cause::Conflict { field, found, .. } = error.cause() else { panic!("{body}: {error}") };
         assert_eq!((&**field, &**found), (name, what), "{body}");
-        let patched = payments.patch("1", { let mut body = body.clone(); body.as_object_mut().unwrap().remove("id"); body });
+        let patched = payments.patch("1", {
+            let mut body = body.clone();
+            body.as_object_mut().unwrap().remove("id");
+            body
+        });
         assert_eq!(patched.is_err(), name != "id", "{body}");
     }
     assert_eq!(
@@ -122,10 +126,15 @@ fn conflicts_are_refused_or_skipped_by_name() {
         "store of \"2\" in \"Payment\" refused: field \"amount\" is declared integer, but the record has \"ten\" there: mend \
          the record, or declare the field with skip_conflicts"
     );
-    assert_eq!((payments.len(), payments.get("1").unwrap().body()), (1, &json!({ "id": "1", "amount": 5, "score": 1 })));
+    assert_eq!(
+        (payments.len(), payments.get("1").unwrap().body()),
+        (1, &json!({ "id": "1", "amount": 5, "score": 1 }))
+    );
 
     // Skipped is missing, for the index and for every other look.
-    payments.store(document(json!({ "id": "2", "score": "high", "items": [{ "price": "free" }, { "price": 3 }] }))).unwrap();
+    payments
+        .store(document(json!({ "id": "2", "score": "high", "items": [{ "price": "free" }, { "price": 3 }] })))
+        .unwrap();
     assert_eq!(keys(&payments, field("score").is_null()), ["2"]);
     assert_eq!(keys(&payments, field("score").is_null() & field("id").ne("")), ["2"]);
     assert_eq!(keys(&payments, field("score").ge(1)), ["1"], "an integer is a float where one is declared");
@@ -247,7 +256,7 @@ fn depth_has_a_limit() {
     let too_deep = DocumentError::TooDeep { limit: MAX_DOCUMENT_DEPTH };
     payments.store(document(deep_object(MAX_DOCUMENT_DEPTH))).unwrap();
     let text = payments.get("1").unwrap().to_string();
-    assert_eq!(text.parse::<Document>().unwrap(), **payments.get("1").unwrap());
+    assert_eq!(text.parse::<Document>().unwrap(), *payments.get("1").unwrap());
     for levels in [MAX_DOCUMENT_DEPTH + 1, 1_000, 100_000] {
         assert_eq!(Document::new(deep_object(levels)), Err(too_deep.clone()));
         let refused = payments.patch("1", deep_object(levels)).unwrap_err();
@@ -260,7 +269,10 @@ fn depth_has_a_limit() {
     let mut one = document(json!({ "id": "1" }));
     one.set(&["a"; MAX_DOCUMENT_DEPTH].join("."), 1).unwrap();
     let before = one.clone();
-    assert_eq!(one.set(&["a"; MAX_DOCUMENT_DEPTH + 1].join("."), 1).unwrap_err().to_string().contains("on the way"), true);
+    assert_eq!(
+        one.set(&["a"; MAX_DOCUMENT_DEPTH + 1].join("."), 1).unwrap_err().to_string().contains("on the way"),
+        true
+    );
     assert_eq!(one.set(&["b"; MAX_DOCUMENT_DEPTH + 1].join("."), 1), Err(too_deep.clone()));
     assert_eq!(one.set(&["b"; 100_000].join("."), 1), Err(too_deep));
     assert_eq!(one, before);
@@ -270,19 +282,29 @@ fn depth_has_a_limit() {
 #[test]
 fn patches_keep_the_key_and_the_schema() {
     let (store, payments) = payments();
-    payments.store(document(json!({ "id": "1", "amount": 5, "metadata": { "tags": ["a"], "note": { "x": 1 } } }))).unwrap();
+    payments
+        .store(document(json!({ "id": "1", "amount": 5, "metadata": { "tags": ["a"], "note": { "x": 1 } } })))
+        .unwrap();
     payments.patch("1", json!({ "id": "1", "metadata": { "tags": ["b"], "note": { "x": null, "y": 2 } } })).unwrap();
     let patched = json!({ "id": "1", "amount": 5, "metadata": { "tags": ["b"], "note": { "y": 2 } } });
     assert_eq!(payments.get("1").unwrap().body(), &patched);
     let cause = |patch: Json| payments.patch("1", patch).unwrap_err().into_batch();
-    for patch in [json!({ "id": "2" }), json!({ "id": null }), json!({ "amount": "x" }), json!({ "metadata": { "tags": 1 } })] {
+    for patch in
+        [json!({ "id": "2" }), json!({ "id": null }), json!({ "amount": "x" }), json!({ "metadata": { "tags": 1 } })]
+    {
         assert_eq!(cause(patch).len(), 1, "the batch comes back");
     }
     assert!(matches!(payments.patch("1", json!({ "id": "2" })).unwrap_err().cause(), Cause::KeyChanged { .. }));
-    assert!(matches!(payments.patch("1", json!({ "id": null })).unwrap_err().cause(), Cause::Key(KeyError::MissingPart) | Cause::KeyChanged { .. }));
+    assert!(matches!(
+        payments.patch("1", json!({ "id": null })).unwrap_err().cause(),
+        Cause::Key(KeyError::MissingPart) | Cause::KeyChanged { .. }
+    ));
     for (patch, found) in [(json!(null), "null"), (json!([1]), "an array"), (json!("x"), "a string")] {
         let refused = payments.patch("1", patch).unwrap_err();
-        assert!(matches!(refused.cause(), Cause::Document(e) if *e == DocumentError::NotAnObject { found }), "{refused}");
+        assert!(
+            matches!(refused.cause(), Cause::Document(e) if *e == DocumentError::NotAnObject { found }),
+            "{refused}"
+        );
         assert_eq!(refused.refusal().operation(), "patch");
     }
     assert_eq!(payments.get("1").unwrap().body(), &patched);
@@ -296,18 +318,32 @@ fn keys_are_of_any_kind() {
     let by = |name: &str, fields: &[(&'static str, Kind)]| {
         store.documents(name, Schema::new(fields.iter().map(|(name, kind)| FieldDef::new(*name, *kind).key()))).unwrap()
     };
-    let (text, number, pair) = (by("t", &[("a.id", Kind::Str)]), by("n", &[("id", Kind::Int)]), by("p", &[("x", Kind::Str), ("y", Kind::Int)]));
+    let (text, number, pair) = (
+        by("t", &[("a.id", Kind::Str)]),
+        by("n", &[("id", Kind::Int)]),
+        by("p", &[("x", Kind::Str), ("y", Kind::Int)]),
+    );
     text.store(document(json!({ "a": { "id": "k" } }))).unwrap();
     number.store(document(json!({ "id": u64::MAX }))).unwrap();
     pair.store(document(json!({ "x": "a", "y": -1 }))).unwrap();
     fn has(documents: &Collection<Document>, key: impl IntoKey<AnyKey>) -> bool {
         documents.contains(key)
     }
-    assert!(has(&text, "k") && has(&text, String::from("k")) && has(&text, &String::from("k")) && has(&text, Value::from("k")));
+    assert!(
+        has(&text, "k")
+            && has(&text, String::from("k"))
+            && has(&text, &String::from("k"))
+            && has(&text, Value::from("k"))
+    );
     let local = String::from("k");
     assert!(has(&text, local.as_str()) && has(&text, text.iter().next().unwrap().key()) && !has(&text, 'k'));
     assert!(has(&number, u64::MAX) && !has(&number, u64::MAX - 1) && !has(&number, "18446744073709551615"));
-    assert!(has(&pair, ("a", -1)) && has(&pair, (String::from("a"), -1_i64)) && !has(&pair, ("a", "-1")) && !has(&pair, "a"));
+    assert!(
+        has(&pair, ("a", -1))
+            && has(&pair, (String::from("a"), -1_i64))
+            && !has(&pair, ("a", "-1"))
+            && !has(&pair, "a")
+    );
     assert!(has(&pair, &[Value::from("a"), Value::from(-1)][..]));
 
     let too_long = "k".repeat(MAX_KEY_BYTES);
