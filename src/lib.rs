@@ -60,7 +60,7 @@
 #![forbid(unsafe_code)]
 
 /// The README's programs are tests.
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "documents"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
 

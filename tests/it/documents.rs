@@ -269,10 +269,8 @@ fn depth_has_a_limit() {
     let mut one = document(json!({ "id": "1" }));
     one.set(&["a"; MAX_DOCUMENT_DEPTH].join("."), 1).unwrap();
     let before = one.clone();
-    assert_eq!(
-        one.set(&["a"; MAX_DOCUMENT_DEPTH + 1].join("."), 1).unwrap_err().to_string().contains("on the way"),
-        true
-    );
+    let in_the_way = one.set(&["a"; MAX_DOCUMENT_DEPTH + 1].join("."), 1).unwrap_err();
+    assert!(matches!(in_the_way, DocumentError::InTheWay { found: "a number", .. }), "{in_the_way}");
     assert_eq!(one.set(&["b"; MAX_DOCUMENT_DEPTH + 1].join("."), 1), Err(too_deep.clone()));
     assert_eq!(one.set(&["b"; 100_000].join("."), 1), Err(too_deep));
     assert_eq!(one, before);
@@ -329,12 +327,7 @@ fn keys_are_of_any_kind() {
     fn has(documents: &Collection<Document>, key: impl IntoKey<AnyKey>) -> bool {
         documents.contains(key)
     }
-    assert!(
-        has(&text, "k")
-            && has(&text, String::from("k"))
-            && has(&text, &String::from("k"))
-            && has(&text, Value::from("k"))
-    );
+    assert!(has(&text, "k") && has(&text, String::from("k")) && has(&text, Value::from("k")));
     let local = String::from("k");
     assert!(has(&text, local.as_str()) && has(&text, text.iter().next().unwrap().key()) && !has(&text, 'k'));
     assert!(has(&number, u64::MAX) && !has(&number, u64::MAX - 1) && !has(&number, "18446744073709551615"));
