@@ -160,8 +160,8 @@ impl Hit {
     }
 
     /// The record, if it is of this type.
-    pub fn record<R: Record>(&self) -> Option<&Handle<R>> {
-        self.record.downcast_ref()
+    pub fn record<R: Record>(&self) -> Option<Handle<R>> {
+        self.record.downcast_ref().cloned()
     }
 }
 

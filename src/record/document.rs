@@ -75,7 +75,8 @@ impl Document {
         Ok(Document { body })
     }
 
-    /// A document of what a value of a Rust type is as JSON.
+    /// A document of what a value of a Rust type is as JSON. (Serializing is recursive in the depth of the value, as always
+    /// with serde: JSON that may be hostile belongs into [`new`](Document::new).)
     ///
     /// # Errors
     /// A [`DocumentError`] if it can't be serialized, or is no object.

@@ -215,6 +215,8 @@ impl Schema {
         self.paths.clear();
         for field in &mut self.fields {
             field.nullable = field.many || !(field.required || field.key);
+            // Whatever type the declaration was made from, integers of any width may come.
+            field.narrow = false;
             let key_part = if field.key { key_parts.next() } else { None };
             self.paths.push(Arc::new(Path::new(field, key_part)));
         }

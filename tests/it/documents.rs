@@ -391,3 +391,16 @@ fn a_mend_is_judged_too() {
 fn no_schema_of_its_own() {
     assert!(<Document as Record>::schema().fields().is_empty());
 }
+
+/// The declaration may be made from a narrow type; what comes may be wider.
+#[test]
+fn integers_are_of_any_width() {
+    let store = Store::new();
+    let schema = Schema::new([FieldDef::of::<u8>("id").key(), FieldDef::of::<Option<i32>>("n").index()]);
+    let documents = store.documents("d", schema).unwrap();
+    documents.store(document(json!({ "id": 1, "n": u64::MAX }))).unwrap();
+    documents.store(document(json!({ "id": 1_000, "n": i64::MIN }))).unwrap();
+    assert_eq!(documents.find(field("n").eq(u64::MAX)).count(), Ok(1));
+    assert_eq!(documents.find(field("n").lt(0)).keys().unwrap()[0].parts(), [Value::from(1_000)]);
+    store.verify().unwrap();
+}
