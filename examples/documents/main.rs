@@ -163,7 +163,7 @@ fn search_everywhere(store: &Store, departures: &Collection<Document>) -> Result
     let rows = hits.iter().map(|hit| {
         let what = match (hit.record::<Airline>(), hit.record::<Document>()) {
             (Some(airline), _) => airline.name.to_owned(),
-            (_, Some(departure)) => format!("to {} at {}", show(departure, "route.to"), show(departure, "scheduled")),
+            (_, Some(departure)) => format!("to {} at {}", show(&departure, "route.to"), show(&departure, "scheduled")),
             _ => String::new(),
         };
         [hit.collection().to_owned(), hit.key().to_string(), what]
