@@ -211,6 +211,64 @@ pub enum CollectionError {
     },
 }
 
+/// Why an index could not be added or dropped. The collection is as it was.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum IndexError {
+    /// The index can't be declared so.
+    #[error("collection {collection:?}: {source}")]
+    Schema {
+        /// The collection.
+        collection: String,
+        /// What is wrong with the declaration.
+        source: SchemaError,
+    },
+    /// No index has this name.
+    #[error("collection {collection:?} has no index {index:?}; it has {}", known.join(", "))]
+    Unknown {
+        /// The collection.
+        collection: String,
+        /// The name asked for.
+        index: String,
+        /// The indexes that there are.
+        known: Vec<String>,
+    },
+    /// Two records have the same values in an index that was to be unique.
+    #[error("collection {collection:?} can't have unique index {index:?}: {key} and {other} have the same value")]
+    NotUnique {
+        /// The collection.
+        collection: String,
+        /// The index.
+        index: String,
+        /// The key of the one.
+        key: Key,
+        /// The key of the other.
+        other: Key,
+    },
+    /// A record can't be in the index.
+    #[error("collection {collection:?} can't have index {index:?}: {key}: {cause}")]
+    Record {
+        /// The collection.
+        collection: String,
+        /// The index.
+        index: String,
+        /// The record's key.
+        key: Key,
+        /// Why.
+        cause: Box<Cause>,
+    },
+    /// Writes are refused here, or altogether.
+    #[error("index {index:?} of collection {collection:?}: {cause}")]
+    Refused {
+        /// The collection.
+        collection: String,
+        /// The index.
+        index: String,
+        /// Why.
+        cause: Box<Cause>,
+    },
+}
+
 /// Why an operation, and with it its batch, was refused. The batch has touched nothing.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -247,6 +305,36 @@ pub enum Cause {
         bytes: usize,
         /// What it may take.
         limit: usize,
+    },
+    /// A field of many values holds more than [`limits::MAX_FIELD_VALUES`](crate::limits::MAX_FIELD_VALUES).
+    #[error("indexed field {field:?} holds {values} values, the limit is {limit}: split the record, or drop the index")]
+    TooManyValues {
+        /// The field.
+        field: String,
+        /// How many it holds.
+        values: usize,
+        /// How many it may hold.
+        limit: usize,
+    },
+    /// A field with an ordered index is NaN, which has no place in an order.
+    #[error("field {field:?} is not a number (NaN), which the ordered index {index:?} can't place: store none instead")]
+    NotANumber {
+        /// The field.
+        field: String,
+        /// The index.
+        index: String,
+    },
+    /// Two records would have the same values in a unique index.
+    #[error("unique index {index:?}: {value} would belong to {key} and to {other}")]
+    NotUnique {
+        /// The index.
+        index: String,
+        /// The value; of several fields a tuple.
+        value: String,
+        /// The key of the one.
+        key: Key,
+        /// The key of the other.
+        other: Key,
     },
     /// A hand-written [`Record`](crate::Record) gave a value that its schema does not announce.
     #[error("field {field:?} is of kind {expected}, but its value is {given}: mend the schema or the extractor")]
@@ -497,6 +585,14 @@ pub enum QueryError {
         test: &'static str,
         /// Whether the field has many values.
         many: bool,
+    },
+    /// A look-up by a field that has no unique index of its own.
+    #[error("field {field:?} of {collection:?} has no unique index: use find, or add one")]
+    NoUniqueIndex {
+        /// The collection asked.
+        collection: String,
+        /// The field.
+        field: String,
     },
     /// The predicate is nested deeper than [`limits::MAX_PREDICATE_DEPTH`](crate::limits::MAX_PREDICATE_DEPTH).
     #[error("the predicate is nested deeper than {limit} levels: flatten it")]

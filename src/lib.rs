@@ -86,7 +86,7 @@ mod write;
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 #[cfg(feature = "documents")]
 pub use error::DocumentError;
-pub use error::{Cause, CollectionError, Commit, KeyError, QueryError, Refusal, SchemaError};
+pub use error::{Cause, CollectionError, Commit, IndexError, KeyError, QueryError, Refusal, SchemaError};
 pub use memdex_derive::{FieldValue, Nested, Record};
 pub use query::{Field, FieldName, Filter, NamedField, Predicate, field};
 pub use read::{Find, Hit, Records, Search, Snapshot, View};
@@ -96,8 +96,8 @@ pub use record::{FieldAt, FieldDef, FieldNames, IndexDef, IndexKind, KeyValue, N
 #[cfg(feature = "documents")]
 pub use serde_json::{Value as Json, json};
 pub use storage::{
-    Collection, CollectionStats, CommitInfo, CommitObserver, Handle, MemoryStats, RecordChange, Stats, VerifyError,
-    VerifyReport,
+    Collection, CollectionStats, CommitInfo, CommitObserver, Handle, IndexStats, MemoryStats, RecordChange, Stats,
+    VerifyError, VerifyReport,
 };
 pub use store::{Store, StoreBuilder};
 pub use value::{

@@ -59,6 +59,19 @@ pub(crate) const PAGE_ROWS: usize = 1_024;
 #[cfg(any(memdex_shuttle, memdex_loom))]
 pub(crate) const PAGE_ROWS: usize = 2;
 
+/// Most entries of a leaf of an ordered index: one lock each.
+#[cfg(not(any(memdex_shuttle, memdex_loom)))]
+pub(crate) const LEAF_ENTRIES: usize = 512;
+/// Two, so that the checkers split and join leaves with three keys.
+#[cfg(any(memdex_shuttle, memdex_loom))]
+pub(crate) const LEAF_ENTRIES: usize = 2;
+
+/// A leaf with fewer entries is joined with one beside it, if there is room.
+#[cfg(not(any(memdex_shuttle, memdex_loom)))]
+pub(crate) const LEAF_FEW: usize = LEAF_ENTRIES / 8;
+#[cfg(any(memdex_shuttle, memdex_loom))]
+pub(crate) const LEAF_FEW: usize = 1;
+
 /// Kept versions that one settle looks at beyond those of its own commit, so that no commit pays for the end of a
 /// long snapshot.
 pub(crate) const SETTLE_SLICE: usize = 512;

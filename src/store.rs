@@ -162,6 +162,29 @@ impl Store {
         Ok(report)
     }
 
+    /// Gives back memory that is not used any longer: packs row sets and the leaves of ordered indexes, shrinks tables, lists and
+    /// pages. Worth its while after many deletes or a change of many values; what readers see does not change. O(rows + values), in
+    /// short slices: readers and writers go on meanwhile.
+    ///
+    /// ```
+    /// # use memdex::{Record, Store};
+    /// # #[derive(Record)] struct User { #[record(key)] id: u32, #[record(index)] city: String }
+    /// # let store = Store::new();
+    /// # let users = store.collection::<User>("User")?;
+    /// # (0..2_000).try_for_each(|id| users.store(User { id, city: id.to_string() }).map(drop))?;
+    /// # (5..2_000).try_for_each(|id| users.delete(id).map(drop))?;
+    /// let before = store.stats().collections[0].memory.total();
+    /// store.optimize()?;
+    /// assert!(store.stats().collections[0].memory.total() < before);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// A [`Refusal`] from inside an update closure, an extractor, an observer or `get_with`, and of a damaged store.
+    pub fn optimize(&self) -> Result<(), Refusal> {
+        self.engine.optimize().map_err(|cause| Refusal::new("optimize", "", cause))
+    }
+
     /// The store's figures. Waits for no commit. O(distinct indexed values + rows / 1,000).
     pub fn stats(&self) -> Stats {
         self.engine.stats()

@@ -1,21 +1,26 @@
-//! The equality index of one field: value → row set, as of the newest commit.
+//! The equality index: value → row set, as of the newest commit. Of several fields a value is their tuple.
 //!
 //! Shared is a table of postings in shards; each posting holds its value and, behind a lock of its own, its rows. The
 //! committer keeps the postings by code besides, so that it finds the entry that a row is in without hashing its value.
-//! Rows whose value is missing have a posting too, with code 0.
+//! Rows whose value is missing have a posting too, with code 0; rows that the index does not hold have the code [`ABSENT`].
+//! A row of a field of many values is in several postings: it has a list of codes, and the number of the list.
 //!
 //! A posting that has emptied is taken out at once, and its code given to another value: codes are the committer's own,
 //! no reader holds one. A reader that still holds such a posting misses only rows that a mark after its epoch shows.
 
+use super::moves::{ABSENT, Move, NEW, NULL, ROOM_KEPT};
+use super::shape::Entry;
+use super::slab::Slab;
 use crate::hash::{self, RandomState, shard, spread};
 use crate::limits::VALUE_SHARDS;
 use crate::rowset::{Row, RowSet};
 use crate::sync::{Arc, RwLock};
 use crate::value::{Value, ValueRef};
 use hashbrown::HashTable;
+use smallvec::SmallVec;
 
 /// The code of the missing value.
-pub(crate) const NULL_CODE: u32 = 0;
+const NULL_CODE: u32 = NULL;
 
 /// The rows that hold one value.
 struct Posting {
@@ -37,23 +42,85 @@ pub(crate) struct EqualityIndex {
 }
 
 /// The committer's side of the index, under the commit lock.
-pub(crate) struct IndexWriter {
+pub(crate) struct EqualityWriter {
     /// By code; `None` is free.
     postings: Vec<Option<Arc<Posting>>>,
     free: Vec<u32>,
+    /// Of a field of many values: codes, ascending, of the rows that have any.
+    lists: Slab<Codes>,
+    many: bool,
+    room: Room,
 }
 
-/// A value that no posting holds yet.
-pub(crate) struct NewValue {
-    pub(crate) hash: u32,
-    pub(crate) value: Value,
+type Codes = SmallVec<[u32; 4]>;
+
+/// Room that every commit needs again.
+#[derive(Default)]
+struct Room {
+    leave: Vec<(u32, Row)>,
+    join: Vec<(u32, Row)>,
+    rows: Vec<Row>,
+}
+
+/// What a batch brings that is new to the index.
+#[derive(Default)]
+pub(crate) struct EqualityStaging {
+    /// Places in `values`.
+    by_hash: HashTable<u32>,
+    values: Vec<NewValue>,
+    /// Of rows of many values, with provisional codes.
+    lists: Vec<Codes>,
+    /// The codes that were given out.
+    admitted: Vec<u32>,
+}
+
+struct NewValue {
+    hash: u32,
+    value: Value,
+}
+
+fn list_bytes(codes: &Codes) -> usize {
+    if codes.spilled() { codes.capacity() * size_of::<u32>() } else { 0 }
+}
+
+impl EqualityStaging {
+    pub(crate) fn clear(&mut self) {
+        self.by_hash.clear();
+        self.by_hash.shrink_to(ROOM_KEPT, |_| 0);
+        self.values.clear();
+        self.lists.clear();
+        self.lists.shrink_to(ROOM_KEPT);
+        self.admitted.clear();
+    }
+
+    /// The provisional code of a value.
+    fn code(&mut self, hash: u32, value: ValueRef<'_>) -> u32 {
+        let same = |at: &u32| {
+            let new = &self.values[*at as usize];
+            new.hash == hash && new.value.as_ref() == value
+        };
+        if let Some(known) = self.by_hash.find(spread(hash), same) {
+            return NEW | known;
+        }
+        let at = self.values.len() as u32;
+        self.values.push(NewValue { hash, value: value.to_value() });
+        self.by_hash.insert_unique(spread(hash), at, |at| spread(self.values[*at as usize].hash));
+        NEW | at
+    }
+
+    fn admitted(&self, code: u32) -> u32 {
+        if code != ABSENT && code & NEW != 0 { self.admitted[(code & !NEW) as usize] } else { code }
+    }
 }
 
 impl EqualityIndex {
-    pub(crate) fn new() -> (Self, IndexWriter) {
+    pub(crate) fn new(many: bool) -> (Self, EqualityWriter) {
         let null = Arc::new(Posting { value: Value::NULL, hash: 0, code: NULL_CODE, rows: RwLock::new(RowSet::new()) });
         let shards = (0..VALUE_SHARDS).map(|_| Shard(RwLock::new(Entries::new()))).collect();
-        (EqualityIndex { shards, null: null.clone() }, IndexWriter { postings: vec![Some(null)], free: Vec::new() })
+        let postings = vec![Some(null.clone())];
+        let writer =
+            EqualityWriter { postings, free: Vec::new(), lists: Slab::new(list_bytes), many, room: Room::default() };
+        (EqualityIndex { shards, null }, writer)
     }
 
     fn shard(&self, hash: u32) -> &RwLock<Entries> {
@@ -91,25 +158,93 @@ impl EqualityIndex {
     }
 
     /// The code of a value that has a posting. Under the commit lock.
-    pub(crate) fn code(&self, hash: u32, value: ValueRef<'_>) -> Option<u32> {
+    fn code(&self, hash: u32, value: ValueRef<'_>) -> Option<u32> {
         debug_assert!(!value.is_null());
         self.with_posting(hash, value, |posting| posting.code)
     }
 
-    /// Moves rows between postings. `leave` and `join` are pairs of code and row, and are sorted here; `rows` is room; `new_codes` are
-    /// those of the postings that [`IndexWriter::admit`] has made for this commit. One guard a posting.
-    pub(crate) fn apply(
+    /// The code of a value: the one that the row has now, if its value has not changed.
+    #[inline]
+    fn code_of(
         &self,
-        writer: &mut IndexWriter,
-        new_codes: impl IntoIterator<Item = u32>,
-        leave: &mut [(u32, Row)],
-        join: &mut [(u32, Row)],
-        rows: &mut Vec<Row>,
+        writer: &EqualityWriter,
+        staging: &mut EqualityStaging,
+        seed: &RandomState,
+        value: ValueRef<'_>,
+        old: Option<u32>,
+    ) -> u32 {
+        if value.is_null() {
+            return NULL_CODE;
+        }
+        match old {
+            Some(old) if writer.value(old) == Some(value) => old,
+            _ => {
+                let hash = hash::short(seed, &value);
+                self.code(hash, value).unwrap_or_else(|| staging.code(hash, value))
+            }
+        }
+    }
+
+    /// What a row is to be filed under.
+    #[inline]
+    pub(crate) fn stage(
+        &self,
+        writer: &EqualityWriter,
+        staging: &mut EqualityStaging,
+        seed: &RandomState,
+        entry: &Entry<'_>,
+        old: Option<u32>,
+    ) -> u32 {
+        match entry {
+            Entry::Absent => ABSENT,
+            Entry::Many(values) if values.is_empty() => NULL_CODE,
+            Entry::Many(values) => {
+                let codes = values.iter().map(|value| self.code_of(writer, staging, seed, *value, None));
+                let mut codes: Codes = codes.collect();
+                codes.sort_unstable();
+                if let Some(old) = old.filter(|old| writer.list(*old) == codes.as_slice()) {
+                    return old;
+                }
+                staging.lists.push(codes);
+                NEW | (staging.lists.len() - 1) as u32
+            }
+            one => self.code_of(writer, staging, seed, one.as_value(false), old),
+        }
+    }
+
+    /// Moves rows between postings, one guard a posting. The postings of new values are seen from here on.
+    pub(crate) fn apply<'a>(
+        &self,
+        writer: &mut EqualityWriter,
+        staging: &EqualityStaging,
+        moves: impl Iterator<Item = Move<'a>>,
     ) {
-        for posting in new_codes.into_iter().filter_map(|code| writer.postings[code as usize].as_ref()) {
+        for posting in staging.admitted.iter().filter_map(|code| writer.postings[*code as usize].as_ref()) {
             let mut entries = self.shard(posting.hash).write();
             entries.insert_unique(spread(posting.hash), posting.clone(), |p| spread(p.hash));
         }
+        let mut room = std::mem::take(&mut writer.room);
+        room.leave.clear();
+        room.join.clear();
+        for Move { row, old, new } in moves {
+            let (old, new) = (old.map(|words| words[0]), new.map(|words| words[0]));
+            if old == new {
+                continue;
+            }
+            if writer.many {
+                let codes = |word: Option<u32>| word.map_or(&[][..], |word| writer.list(word));
+                let (before, after) = (codes(old), codes(new));
+                room.leave.extend(before.iter().filter(|code| !after.contains(code)).map(|code| (*code, row)));
+                room.join.extend(after.iter().filter(|code| !before.contains(code)).map(|code| (*code, row)));
+                old.filter(|word| *word != NULL_CODE && *word != ABSENT)
+                    .into_iter()
+                    .for_each(|id| writer.lists.free(id));
+            } else {
+                room.leave.extend(old.filter(|code| *code != ABSENT).map(|code| (code, row)));
+                room.join.extend(new.filter(|code| *code != ABSENT).map(|code| (code, row)));
+            }
+        }
+        let Room { leave, join, rows } = &mut room;
         each_code(join, rows, |code, rows| {
             if let Some(posting) = &writer.postings[code as usize] {
                 posting.rows.write().insert_all(rows);
@@ -127,9 +262,12 @@ impl EqualityIndex {
         for code in emptied {
             self.remove(writer, code);
         }
+        if room.leave.capacity().max(room.join.capacity()) <= ROOM_KEPT {
+            writer.room = room;
+        }
     }
 
-    fn remove(&self, writer: &mut IndexWriter, code: u32) {
+    fn remove(&self, writer: &mut EqualityWriter, code: u32) {
         let Some(posting) = writer.postings[code as usize].take() else { return };
         let mut entries = self.shard(posting.hash).write();
         let entry = entries.find_entry(spread(posting.hash), |p| Arc::ptr_eq(p, &posting));
@@ -138,6 +276,18 @@ impl EqualityIndex {
             entry.remove();
         }
         writer.free.push(code);
+    }
+
+    /// Gives back room of a shard that is not used, and compacts its row sets. `false` past the last.
+    pub(crate) fn tidy_shard(&self, at: usize) -> bool {
+        let Some(shard) = self.shards.get(at) else { return false };
+        shard.0.write().shrink_to_fit(|p| spread(p.hash));
+        let postings: Vec<Arc<Posting>> = shard.0.read().iter().cloned().collect();
+        postings.iter().for_each(|posting| posting.rows.write().compact());
+        if at == 0 {
+            self.null.rows.write().compact();
+        }
+        true
     }
 
     /// Shows every value and its rows, the missing value among them, for audits.
@@ -151,14 +301,48 @@ impl EqualityIndex {
     }
 }
 
-impl IndexWriter {
+impl EqualityWriter {
     /// The value that a code stands for.
-    pub(crate) fn value(&self, code: u32) -> Option<ValueRef<'_>> {
+    fn value(&self, code: u32) -> Option<ValueRef<'_>> {
         self.postings.get(code as usize)?.as_ref().map(|posting| posting.value.as_ref())
     }
 
-    /// Makes a posting for a value that has none, unseen by readers until it is applied.
-    pub(crate) fn admit(&mut self, new: NewValue) -> u32 {
+    /// The codes of a row of a field of many values.
+    fn list(&self, word: u32) -> &[u32] {
+        match word {
+            NULL_CODE => &[NULL_CODE],
+            ABSENT => &[],
+            id => self.lists.get(id).map_or(&[], |codes| codes),
+        }
+    }
+
+    /// The values that a row is filed under; for audits.
+    pub(crate) fn values(&self, word: u32) -> Vec<(u32, Value)> {
+        let codes = if self.many { self.list(word) } else { std::slice::from_ref(&word) };
+        let known = codes.iter().filter(|code| **code != ABSENT);
+        known.filter_map(|code| Some((*code, self.value(*code)?.to_value()))).collect()
+    }
+
+    /// Gives out codes and numbers of lists for what is new: postings that readers don't see before they are applied.
+    /// `words` are those of the batch in this index; provisional ones become real.
+    pub(crate) fn admit<'a>(&mut self, staging: &mut EqualityStaging, words: impl Iterator<Item = &'a mut [u32]>) {
+        let EqualityStaging { values, admitted, .. } = staging;
+        admitted.extend(values.drain(..).map(|new| self.admit_value(new)));
+        values.shrink_to(ROOM_KEPT);
+        let words = words.filter_map(|words| words.first_mut()).filter(|word| **word != ABSENT && **word & NEW != 0);
+        for word in words {
+            *word = if self.many {
+                let mut codes = std::mem::take(&mut staging.lists[(*word & !NEW) as usize]);
+                codes.iter_mut().for_each(|code| *code = staging.admitted(*code));
+                codes.sort_unstable();
+                self.lists.insert(codes)
+            } else {
+                staging.admitted(*word)
+            };
+        }
+    }
+
+    fn admit_value(&mut self, new: NewValue) -> u32 {
         let code = self.free.pop().unwrap_or(self.postings.len() as u32);
         let posting = Arc::new(Posting { value: new.value, hash: new.hash, code, rows: RwLock::new(RowSet::new()) });
         match self.postings.get_mut(code as usize) {
@@ -169,7 +353,21 @@ impl IndexWriter {
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {
-        self.postings.capacity() * size_of::<Option<Arc<Posting>>>() + self.free.capacity() * 4
+        let postings = self.postings.capacity() * size_of::<Option<Arc<Posting>>>();
+        postings + self.free.capacity() * 4 + self.lists.heap_bytes()
+    }
+
+    /// Gives back room that is not used.
+    pub(crate) fn shrink(&mut self) {
+        while self.postings.last().is_some_and(Option::is_none) {
+            self.postings.pop();
+        }
+        let len = self.postings.len() as u32;
+        self.free.retain(|code| *code < len);
+        self.postings.shrink_to_fit();
+        self.free.shrink_to_fit();
+        self.lists.shrink();
+        self.room = Room::default();
     }
 }
 
@@ -187,26 +385,69 @@ fn each_code(pairs: &mut [(u32, Row)], rows: &mut Vec<Row>, mut show: impl FnMut
 mod tests {
     use super::*;
 
-    fn rows(index: &EqualityIndex, seed: &RandomState, value: &str) -> Vec<Row> {
-        index.rows(seed, ValueRef::Str(value)).iter().collect()
+    struct Filed {
+        index: EqualityIndex,
+        writer: EqualityWriter,
+        words: std::collections::BTreeMap<Row, u32>,
+    }
+
+    impl Filed {
+        fn new(many: bool) -> Self {
+            let (index, writer) = EqualityIndex::new(many);
+            Filed { index, writer, words: Default::default() }
+        }
+
+        /// One commit: what each row is to show.
+        fn put(&mut self, entries: &[(Row, Entry<'_>)]) {
+            let (seed, mut staging) = (hash::seeded(1), EqualityStaging::default());
+            let mut stage = |(row, entry): &(Row, Entry<'_>)| {
+                self.index.stage(&self.writer, &mut staging, &seed, entry, self.words.get(row).copied())
+            };
+            let mut words: Vec<[u32; 1]> = entries.iter().map(|entry| [stage(entry)]).collect();
+            self.writer.admit(&mut staging, words.iter_mut().map(|words| &mut words[..]));
+            let old: Vec<Option<[u32; 1]>> =
+                entries.iter().map(|(row, _)| self.words.get(row).map(|word| [*word])).collect();
+            let moves = entries.iter().zip(&words).zip(&old).map(|(((row, _), new), old)| Move {
+                row: *row,
+                old: old.as_ref().map(|words| &words[..]),
+                new: Some(&new[..]),
+            });
+            self.index.apply(&mut self.writer, &staging, moves);
+            self.words.extend(entries.iter().zip(&words).map(|((row, _), word)| (*row, word[0])));
+        }
+
+        fn rows(&self, value: impl Into<Value>) -> Vec<Row> {
+            self.index.rows(&hash::seeded(1), value.into().as_ref()).iter().collect()
+        }
+    }
+
+    fn one(text: &str) -> Entry<'_> {
+        Entry::One(text.into())
     }
 
     #[test]
     fn rows_move_between_values_and_empty_values_go() {
-        let seed = hash::seeded(1);
-        let (index, mut writer) = EqualityIndex::new();
-        let new = |value: &str| NewValue { hash: hash::short(&seed, &ValueRef::Str(value)), value: value.into() };
-        let (a, b) = (writer.admit(new("a")), writer.admit(new("b")));
-        assert_eq!(index.code(new("a").hash, ValueRef::Str("a")), None, "not yet applied");
-        let room = &mut Vec::new();
-        index.apply(&mut writer, [a, b], &mut [], &mut [(b, 4), (a, 9), (a, 1), (NULL_CODE, 2)], room);
-        assert_eq!((rows(&index, &seed, "a"), rows(&index, &seed, "b")), (vec![1, 9], vec![4]));
-        assert_eq!(index.rows(&seed, ValueRef::Null).iter().collect::<Vec<_>>(), [2]);
-        let held = index.rows(&seed, ValueRef::Str("b"));
-        index.apply(&mut writer, [], &mut [(b, 4), (a, 1)], &mut [(a, 4), (NULL_CODE, 1)], room);
-        assert_eq!((rows(&index, &seed, "a"), rows(&index, &seed, "b")), (vec![4, 9], vec![]));
-        assert_eq!((held.iter().collect::<Vec<_>>(), index.distinct()), (vec![4], 1));
-        assert_eq!((writer.value(b), writer.value(a)), (None, Some(ValueRef::Str("a"))));
-        assert_eq!(writer.admit(new("c")), b, "the code of an emptied value is used again");
+        let mut filed = Filed::new(false);
+        filed.put(&[(4, one("b")), (9, one("a")), (1, one("a")), (2, Entry::One(ValueRef::Null)), (7, Entry::Absent)]);
+        assert_eq!((filed.rows("a"), filed.rows("b"), filed.rows(Value::NULL)), (vec![1, 9], vec![4], vec![2]));
+        let (held, code_of_b) = (filed.index.rows(&hash::seeded(1), ValueRef::Str("b")), filed.words[&4]);
+        filed.put(&[(4, one("a")), (1, Entry::One(ValueRef::Null)), (2, Entry::Absent), (7, one("a"))]);
+        assert_eq!((filed.rows("a"), filed.rows("b"), filed.rows(Value::NULL)), (vec![4, 7, 9], vec![], vec![1]));
+        assert_eq!((held.iter().collect::<Vec<_>>(), filed.index.distinct()), (vec![4], 1));
+        filed.put(&[(4, one("c"))]);
+        assert_eq!(filed.words[&4], code_of_b, "the code of an emptied value is used again");
+    }
+
+    #[test]
+    fn a_row_of_many_values_is_under_each_of_them() {
+        let mut filed = Filed::new(true);
+        let many = |values: &[&'static str]| Entry::Many(values.iter().map(|text| ValueRef::Str(text)).collect());
+        filed.put(&[(1, many(&["a", "b"])), (2, many(&["b"])), (3, many(&[]))]);
+        assert_eq!((filed.rows("a"), filed.rows("b"), filed.rows(Value::NULL)), (vec![1], vec![1, 2], vec![3]));
+        filed.put(&[(1, many(&["b", "c"])), (2, many(&[])), (3, many(&["a", "c"]))]);
+        assert_eq!((filed.rows("a"), filed.rows("b"), filed.rows("c")), (vec![3], vec![1], vec![1, 3]));
+        assert_eq!(filed.rows(Value::NULL), [2]);
+        filed.put(&[(1, Entry::Absent), (3, many(&[]))]);
+        assert_eq!((filed.index.distinct(), filed.rows(Value::NULL)), (0, vec![2, 3]));
     }
 }

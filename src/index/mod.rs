@@ -1,5 +1,14 @@
-//! Which rows hold a value? Indexes from the values of a field to row sets.
+//! Which rows hold a value? Indexes from what records show to rows.
 
+mod any_index;
 mod equality;
+mod moves;
+mod ordered;
+mod shape;
+mod slab;
+mod unique;
 
-pub(crate) use equality::{EqualityIndex, IndexWriter, NULL_CODE, NewValue};
+pub(crate) use any_index::{Index, IndexWriter, Staging, TidyAt};
+pub(crate) use moves::Move;
+pub(crate) use shape::{IndexShape, checked, tuple};
+pub(crate) use unique::Other;

@@ -1,12 +1,12 @@
 //! The read path: which records meet a predicate, as of one commit.
 
+use super::access::{Candidates, candidates};
 use super::snapshot::View;
-use crate::record::{Condition, Record, Test};
+use crate::record::{Condition, Record};
 use crate::rowset::{Row, RowSet};
 use crate::storage::{Changed, Table, Version};
 use crate::sync::Arc;
 use crate::user_code;
-use crate::value::Value;
 
 /// What a query has found.
 pub(super) struct Matches<R> {
@@ -21,7 +21,7 @@ pub(super) fn execute<R: Record>(view: &View<R>, condition: &Condition) -> Match
     let (table, epoch) = (&*view.table, view.snapshot.commit());
 
     // 1. Parts: of each leaf that an index answers take the chunks, by reference count.
-    let Some(Candidates { set, exact }) = candidates(table, condition, false) else {
+    let Some(Candidates { set, exact }) = candidates(table, condition) else {
         return scan(view, condition);
     };
 
@@ -45,7 +45,7 @@ pub(super) fn execute<R: Record>(view: &View<R>, condition: &Condition) -> Match
 /// How many records meet `condition`. Fetches no record that the indexes decide.
 pub(super) fn count<R: Record>(view: &View<R>, condition: &Condition) -> usize {
     let (table, epoch) = (&*view.table, view.snapshot.commit());
-    let Some(Candidates { set, exact: true }) = candidates(table, condition, false) else {
+    let Some(Candidates { set, exact: true }) = candidates(table, condition) else {
         return execute(view, condition).len();
     };
     let changed = table.marks.after(epoch);
@@ -100,120 +100,4 @@ fn scan<R: Record>(view: &View<R>, condition: &Condition) -> Matches<R> {
 
 fn meets<R: Record>(condition: &Condition, version: &Version<R>) -> bool {
     version.record.as_ref().is_some_and(|record| condition.holds(record))
-}
-
-/// Rows among which all matches are, and whether all of them are matches.
-struct Candidates {
-    set: SetExpr,
-    exact: bool,
-}
-
-/// What to compute once all parts are taken.
-enum SetExpr {
-    Set(RowSet),
-    And(Vec<SetExpr>),
-    Or(Vec<SetExpr>),
-    Minus(Box<SetExpr>, Box<SetExpr>),
-}
-
-/// What the indexes know of `condition`, or of its opposite; `None` if that is nothing.
-///
-/// Negation is pushed down to the leaves by De Morgan's laws, which hold as each leaf is either true or false; a leaf's
-/// own negation is the set of all rows less the leaf's: never another comparison, as a missing value makes both false.
-fn candidates<R: Record>(table: &Table<R>, condition: &Condition, negated: bool) -> Option<Candidates> {
-    match condition {
-        Condition::Not(part) => candidates(table, part, !negated),
-        Condition::All => {
-            let set = if negated { RowSet::new() } else { all_rows(table) };
-            Some(Candidates { set: SetExpr::Set(set), exact: true })
-        }
-        Condition::Test(field, test) => {
-            let set = leaf(table, field.position(), test)?;
-            let all = || Box::new(SetExpr::Set(all_rows(table)));
-            let set = if negated { SetExpr::Minus(all(), Box::new(set)) } else { set };
-            Some(Candidates { set, exact: true })
-        }
-        Condition::Loose(..) => None,
-        Condition::And(parts) if !negated => every(table, parts, negated),
-        Condition::Or(parts) if negated => every(table, parts, negated),
-        Condition::And(parts) | Condition::Or(parts) => any(table, parts, negated),
-    }
-}
-
-/// All of the parts: those that indexes know narrow the candidates, the others make them inexact.
-fn every<R: Record>(table: &Table<R>, parts: &[Condition], negated: bool) -> Option<Candidates> {
-    if parts.is_empty() {
-        return Some(Candidates { set: SetExpr::Set(all_rows(table)), exact: true });
-    }
-    let known: Vec<Candidates> = parts.iter().filter_map(|part| candidates(table, part, negated)).collect();
-    if known.is_empty() {
-        return None;
-    }
-    let exact = known.len() == parts.len() && known.iter().all(|part| part.exact);
-    Some(Candidates { set: SetExpr::And(known.into_iter().map(|part| part.set).collect()), exact })
-}
-
-/// One of the parts at least: only if indexes know all of them.
-fn any<R: Record>(table: &Table<R>, parts: &[Condition], negated: bool) -> Option<Candidates> {
-    let known: Vec<Candidates> = parts.iter().map(|part| candidates(table, part, negated)).collect::<Option<_>>()?;
-    let exact = known.iter().all(|part| part.exact);
-    Some(Candidates { set: SetExpr::Or(known.into_iter().map(|part| part.set).collect()), exact })
-}
-
-fn leaf<R: Record>(table: &Table<R>, position: usize, test: &Test) -> Option<SetExpr> {
-    let index = table.index(position)?;
-    let rows = |value: &Value| SetExpr::Set(index.rows(&table.seed, value.as_ref()));
-    Some(match test {
-        Test::Eq(value) => rows(value),
-        Test::In(values) => SetExpr::Or(values.iter().map(rows).collect()),
-        Test::IsNull => rows(&Value::NULL),
-        Test::Ne(value) => {
-            let without = SetExpr::Or(vec![rows(value), rows(&Value::NULL)]);
-            SetExpr::Minus(Box::new(SetExpr::Set(all_rows(table))), Box::new(without))
-        }
-        _ => return None,
-    })
-}
-
-fn all_rows<R>(table: &Table<R>) -> RowSet {
-    table.all_rows.read().clone()
-}
-
-impl SetExpr {
-    fn evaluate(self) -> RowSet {
-        match self {
-            SetExpr::Set(set) => set,
-            SetExpr::And(parts) => {
-                let mut sets = ascending(parts);
-                let first = if sets.is_empty() { RowSet::new() } else { sets.remove(0) };
-                // The smallest first, so that what remains can only be smaller still.
-                sets.iter().fold(first, |left, set| if left.is_empty() { left } else { left.and(set) })
-            }
-            SetExpr::Or(parts) => {
-                let sets: Vec<RowSet> = parts.into_iter().map(SetExpr::evaluate).collect();
-                RowSet::union(&sets)
-            }
-            SetExpr::Minus(from, less) => from.evaluate().minus(&less.evaluate()),
-        }
-    }
-
-    /// The length of what [`evaluate`](SetExpr::evaluate) would give, without building its last step.
-    fn count(self) -> usize {
-        match self {
-            SetExpr::And(parts) => {
-                let mut sets = ascending(parts);
-                let Some(largest) = sets.pop() else { return 0 };
-                let rest = sets.into_iter().reduce(|left, set| left.and(&set));
-                rest.map_or_else(|| largest.len(), |rest| rest.and_len(&largest))
-            }
-            SetExpr::Minus(from, less) => from.evaluate().minus_len(&less.evaluate()),
-            other => other.evaluate().len(),
-        }
-    }
-}
-
-fn ascending(parts: Vec<SetExpr>) -> Vec<RowSet> {
-    let mut sets: Vec<RowSet> = parts.into_iter().map(SetExpr::evaluate).collect();
-    sets.sort_by_key(RowSet::len);
-    sets
 }

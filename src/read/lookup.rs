@@ -1,10 +1,12 @@
 //! Look-ups by key: the one kind of read that pins nothing in the common case.
 
 use super::snapshot::View;
+use crate::error::QueryError;
+use crate::query::{Field, Predicate};
 use crate::record::Record;
 use crate::storage::{Collection, Handle};
 use crate::user_code;
-use crate::value::{IntoKey, Lookup};
+use crate::value::{FieldValue, IntoKey, Lookup, Operand};
 
 enum Seen<T> {
     Answer(Option<T>),
@@ -53,6 +55,31 @@ impl<R: Record> Collection<R> {
         self.view().get_many(keys)
     }
 
+    /// The record that has this value in a field with a unique index, as of the newest commit.
+    ///
+    /// ```
+    /// # use memdex::{Record, Store};
+    /// # #[derive(Record)]
+    /// # struct User { #[record(key)] id: u32, #[record(unique)] email: String }
+    /// # let users = Store::new().collection::<User>("User")?;
+    /// # users.store(User { id: 1, email: "ada@example.org".into() })?;
+    /// let ada = users.get_by(user::EMAIL, "ada@example.org")?;
+    /// assert_eq!(ada.unwrap().id, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// Pins a snapshot for the moment, and takes about five steps to memory.
+    ///
+    /// # Errors
+    /// [`QueryError::NoUniqueIndex`] if the field has none of its own, over all records.
+    pub fn get_by<T: FieldValue>(
+        &self,
+        field: Field<R, T>,
+        value: impl Operand<T::Base>,
+    ) -> Result<Option<Handle<R>>, QueryError> {
+        self.view().get_by(field, value)
+    }
+
     /// Whether there is a record of this key.
     pub fn contains<Q: IntoKey<R::Key>>(&self, key: Q) -> bool {
         self.get(key).is_some()
@@ -74,6 +101,29 @@ impl<R: Record> View<R> {
     pub fn get<Q: IntoKey<R::Key>>(&self, key: Q) -> Option<Handle<R>> {
         let lookup = Lookup::new(&self.table.seed, &key);
         self.table.version_at(lookup.hash, |key| lookup.matches(key), self.snapshot.commit()).and_then(Handle::of)
+    }
+
+    /// The record that has this value in a field with a unique index.
+    ///
+    /// # Errors
+    /// [`QueryError::NoUniqueIndex`] if the field has none of its own, over all records.
+    pub fn get_by<T: FieldValue>(
+        &self,
+        field: Field<R, T>,
+        value: impl Operand<T::Base>,
+    ) -> Result<Option<Handle<R>>, QueryError> {
+        let name = field.name();
+        let (table, value) = (&*self.table, value.operand());
+        let indexes = table.indexes();
+        let Some(index) = indexes.iter().find(|index| index.shape.is_unique_of(&name)) else {
+            return Err(QueryError::NoUniqueIndex { collection: table.name.to_string(), field: name.into_owned() });
+        };
+        let (row, epoch) = (index.unique_row(value), self.snapshot.commit());
+        // After the part, the marks: whether it can be trusted.
+        if table.marks.after(epoch).is_nothing() {
+            return Ok(row.and_then(|row| table.pages.at(row, epoch)).and_then(Handle::of));
+        }
+        self.find(Predicate::Eq(name, value.to_value())).fetch().map(|mut found| found.pop())
     }
 
     /// Shows the record of a key to `look`.

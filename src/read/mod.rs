@@ -1,10 +1,12 @@
 //! What is the answer, as of one commit? Snapshots, look-ups by key, and the execution of queries.
 
+mod access;
 mod execute;
 mod find;
 mod iter;
 mod lookup;
 mod search;
+mod set_expr;
 mod snapshot;
 
 pub use find::Find;

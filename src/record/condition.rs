@@ -63,18 +63,19 @@ impl Condition {
 
     /// Whether all of `other`'s parts are, word by word, among those of this one: where this holds, so does `other`.
     pub(crate) fn implies(&self, other: &Condition) -> bool {
-        other.conjuncts().iter().all(|wanted| self.conjuncts().iter().any(|part| part.same(wanted)))
+        other.conjuncts().iter().all(|wanted| self.conjuncts().iter().any(|part| part.is_same(wanted)))
     }
 
-    fn same(&self, other: &Condition) -> bool {
-        let all = |a: &[Condition], b: &[Condition]| a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.same(b));
+    /// Whether they are the same, word by word.
+    pub(crate) fn is_same(&self, other: &Condition) -> bool {
+        let all = |a: &[Condition], b: &[Condition]| a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.is_same(b));
         match (self, other) {
             (Condition::All, Condition::All) => true,
             (Condition::Test(a, x), Condition::Test(b, y)) | (Condition::Loose(a, x), Condition::Loose(b, y)) => {
                 a == b && x == y
             }
             (Condition::And(a), Condition::And(b)) | (Condition::Or(a), Condition::Or(b)) => all(a, b),
-            (Condition::Not(a), Condition::Not(b)) => a.same(b),
+            (Condition::Not(a), Condition::Not(b)) => a.is_same(b),
             _ => false,
         }
     }

@@ -123,9 +123,13 @@ impl FieldDef {
         self.many
     }
 
-    /// Whether its values are integers that fit an `i64`.
-    pub(crate) fn is_narrow(&self) -> bool {
-        self.narrow
+    /// Whether 64 bits are enough for each of its values.
+    pub(crate) fn fits_64_bits(&self) -> bool {
+        match self.kind {
+            Kind::Bool | Kind::Char | Kind::Float => true,
+            Kind::Int => self.narrow,
+            _ => false,
+        }
     }
 
     /// The kind of its own index, if it has one.

@@ -223,6 +223,15 @@ impl Chunk {
         }
     }
 
+    /// Takes the form that needs the least memory.
+    pub(super) fn compact(&mut self) {
+        match self {
+            Chunk::Array(array) => array.shrink_to_fit(),
+            Chunk::Bitmap(bits) if (bits.len() as usize) < ARRAY_MAX => *self = Chunk::Array(bits.to_array()),
+            Chunk::Bitmap(_) => {}
+        }
+    }
+
     /// Turns a bitmap of too few rows into an array.
     fn settle(&mut self) {
         if let Chunk::Bitmap(bits) = self

@@ -10,7 +10,6 @@
 //! Invariants: `Tiny` is strictly ascending and at most `TINY` long; `Slots` ascend by key, none of them is empty, and
 //! they have more than `TINY_MIN` rows together.
 
-use super::chunk::low;
 use super::slot::{Slot, find, key, runs};
 use super::{Row, room};
 use crate::sync::Arc;
@@ -140,10 +139,13 @@ impl RowSet {
     }
 
     /// Whether the set has a row.
+    #[cfg(test)]
     pub(crate) fn contains(&self, row: Row) -> bool {
         match &self.repr {
             Repr::Tiny(rows) => rows.binary_search(&row).is_ok(),
-            Repr::Slots(slots) => find(slots, key(row)).is_ok_and(|at| slots[at].chunk().contains(low(&row))),
+            Repr::Slots(slots) => {
+                find(slots, key(row)).is_ok_and(|at| slots[at].chunk().contains(super::chunk::low(&row)))
+            }
         }
     }
 
@@ -169,6 +171,19 @@ impl RowSet {
             Repr::Slots(slots) => {
                 const ARC: usize = 2 * size_of::<usize>() + size_of::<Vec<Slot>>();
                 ARC + slots.capacity() * size_of::<Slot>() + slots.iter().map(Slot::heap_bytes).sum::<usize>()
+            }
+        }
+    }
+
+    /// Gives back all memory that is not used, at the cost of copying what is left.
+    pub(crate) fn compact(&mut self) {
+        match &mut self.repr {
+            Repr::Tiny(rows) => rows.shrink_to_fit(),
+            Repr::Slots(slots) if at_most(slots, TINY) => self.repr = Repr::Tiny(rows_of(slots)),
+            Repr::Slots(slots) => {
+                let slots = Arc::make_mut(slots);
+                slots.iter_mut().for_each(Slot::compact);
+                slots.shrink_to_fit();
             }
         }
     }

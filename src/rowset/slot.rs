@@ -133,6 +133,13 @@ impl Slot {
         }
     }
 
+    /// Gives back memory of the chunk that is not used, unless somebody else holds it.
+    pub(super) fn compact(&mut self) {
+        if let Some(chunk) = Arc::get_mut(&mut self.chunk) {
+            chunk.compact();
+        }
+    }
+
     /// Changes the chunk, after copying it if it is shared.
     fn edit(&mut self, change: impl FnOnce(&mut Chunk)) {
         let chunk = Arc::make_mut(&mut self.chunk);

@@ -3,6 +3,7 @@
 use super::garbage::Garbage;
 use super::stats::{self, CollectionStats};
 use super::table::{Backlog, Table};
+use super::upkeep::Upkeep;
 use super::verify::{self, VerifyError, VerifyReport};
 use crate::error::Commit;
 use crate::record::{Record, Schema};
@@ -23,6 +24,8 @@ pub(crate) trait AnyTable: Any + Send + Sync {
         garbage: &mut Garbage,
     ) -> Backlog;
     fn stats(&self, published: Commit) -> CollectionStats;
+    /// One slice of upkeep; where to go on.
+    fn upkeep(&self, at: Upkeep) -> Option<Upkeep>;
     fn verify(&self, published: Commit) -> Result<VerifyReport, VerifyError>;
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
 }
@@ -52,6 +55,10 @@ impl<R: Record> AnyTable for Table<R> {
 
     fn stats(&self, published: Commit) -> CollectionStats {
         stats::of_table(self, published)
+    }
+
+    fn upkeep(&self, at: Upkeep) -> Option<Upkeep> {
+        Table::upkeep(self, at)
     }
 
     fn verify(&self, published: Commit) -> Result<VerifyReport, VerifyError> {

@@ -1,7 +1,8 @@
 //! The handle that users hold on to a collection. Commands on it stand in `write`, queries in `read`.
 
 use super::{Engine, Table, Version};
-use crate::record::{Record, Schema};
+use crate::error::IndexError;
+use crate::record::{IndexDef, Record, Schema};
 use crate::sync::Arc;
 use crate::value::{IntoKey, Lookup};
 use std::fmt;
@@ -55,5 +56,50 @@ impl<R: Record> Clone for Collection<R> {
 impl<R: Record> fmt::Debug for Collection<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Collection").field("name", &self.name()).finish_non_exhaustive()
+    }
+}
+
+/// Indexes that come and go. Neither stops readers or writers.
+impl<R: Record> Collection<R> {
+    /// Builds an index over the records that are there, and keeps it up from then on. Writers go on meanwhile but for a moment at
+    /// its end; queries use it as soon as it is complete, also those of older snapshots.
+    ///
+    /// ```
+    /// # use memdex::{IndexDef, IndexError, Record, Store};
+    /// # #[derive(Record)]
+    /// # struct User { #[record(key)] id: u32, #[record(field)] email: String, #[record(field)] age: u8 }
+    /// # let users = Store::new().collection::<User>("User")?;
+    /// # users.store(User { id: 1, email: "ada@example.org".into(), age: 36 })?;
+    /// users.add_index(IndexDef::ordered("age"))?;
+    /// users.add_index(IndexDef::unique("email").named("one address"))?;
+    /// assert_eq!(users.find(user::AGE.between(30, 40)).count()?, 1);
+    /// assert!(users.store(User { id: 2, email: "ada@example.org".into(), age: 7 }).is_err());
+    /// users.drop_index("one address")?;
+    /// assert!(matches!(users.add_index(IndexDef::equality("height")), Err(IndexError::Schema { .. })));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// Costs a look at every record; O(records), and for an ordered index O(records × log records).
+    ///
+    /// # Errors
+    /// An [`IndexError`], with nothing changed: its declaration is not sound or names an unknown field, its name is taken, a record
+    /// can't be in it, two records break its uniqueness; or this is called from inside an update closure, an extractor, an observer
+    /// or `get_with`.
+    pub fn add_index(&self, index: IndexDef) -> Result<(), IndexError> {
+        self.table.add_index(&self.engine, index)
+    }
+
+    /// Drops the index called `name`, declared by the schema or added later. Queries that have begun go on with it. Waits for its
+    /// turn as a commit does.
+    ///
+    /// # Errors
+    /// An [`IndexError`] if there is none of that name, or writes are refused.
+    pub fn drop_index(&self, name: &str) -> Result<(), IndexError> {
+        self.table.drop_index(&self.engine, name)
+    }
+
+    /// The indexes that queries may use, in the order in which they were made.
+    pub fn indexes(&self) -> Vec<IndexDef> {
+        self.table.indexes().iter().map(|index| index.shape.def.clone()).collect()
     }
 }

@@ -90,6 +90,11 @@ impl<R> KeyTable<R> {
         }
     }
 
+    /// Gives back room of a shard that is not used.
+    pub(crate) fn shrink(&self, shard: usize) {
+        self.0[shard].0.write().shrink_to_fit(|v| spread(v.hash));
+    }
+
     /// Keys that stand in the table, tombstones among them.
     pub(crate) fn len(&self) -> usize {
         let nested = user_code::inside();

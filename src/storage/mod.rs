@@ -1,8 +1,9 @@
 //! What does a collection hold, and which of its states may a reader see? The shared state and its invariants.
 
 mod any_table;
-mod codes;
+mod build;
 mod collection;
+mod column;
 mod engine;
 mod figures;
 mod garbage;
@@ -12,22 +13,26 @@ mod lengths;
 mod marks;
 mod observers;
 mod pages;
+mod segments;
 mod stats;
 mod table;
 mod timeline;
+mod upkeep;
 mod verify;
 mod version;
+mod words;
 
 pub use collection::Collection;
 pub use handle::Handle;
 pub use observers::{CommitInfo, CommitObserver, RecordChange};
-pub use stats::{CollectionStats, MemoryStats, Stats};
+pub use stats::{CollectionStats, IndexStats, MemoryStats, Stats};
 pub use verify::{VerifyError, VerifyReport};
 
 pub(crate) use any_table::AnyTable;
+pub(crate) use column::Cell;
 pub(crate) use engine::{Engine, Pinned};
 pub(crate) use garbage::Garbage;
 pub(crate) use marks::Changed;
 pub(crate) use observers::CollectionChanges;
-pub(crate) use table::{Applied, Table, TableWriter};
+pub(crate) use table::{Applied, Maintained, Table, TableWriter};
 pub(crate) use version::{Change, Version};

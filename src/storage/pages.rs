@@ -1,27 +1,21 @@
 //! Row → versions: the newest of each row, and the older ones that some pinned epoch may still see.
 //!
-//! Pages of 1,024 rows with a lock each. A page never moves: the directory is an array of segments, each twice as long as
-//! the one before it, so that it grows without a lock and without copying (as in Bagwell's and Dechev's lock-free vectors).
-//! A row past the last page is absent.
+//! Pages of 1,024 rows with a lock each. A page never moves. A row past the last page is absent.
 //!
 //! Older versions are kept beside the newest ones, ordered by row and commit, rather than in a chain that hangs from
 //! them: a reader finds its version in O(log n) however long the history is, nothing is dropped by recursion, and a
 //! record without history pays nothing for it. There are only as many as pinned epochs and the commit in flight ask for.
 
+use super::segments::Segments;
 use super::timeline::newest_within;
 use super::version::{Change, Version};
 use crate::error::Commit;
 use crate::limits::PAGE_ROWS;
 use crate::rowset::Row;
-use crate::sync::{Arc, OnceLock, RwLock};
+use crate::sync::{Arc, RwLock};
 use std::collections::BTreeMap;
 
-/// Segment s has 2^s pages: enough for every row that a `u32` can number.
-const SEGMENTS: usize = 32;
-
-pub(crate) struct Pages<R> {
-    segments: [OnceLock<Box<[Page<R>]>>; SEGMENTS],
-}
+pub(crate) struct Pages<R>(Segments<Page<R>>);
 
 #[repr(align(64))]
 struct Page<R>(RwLock<Rows<R>>);
@@ -41,10 +35,8 @@ pub(crate) enum Fate<R> {
     Forgotten(Arc<Version<R>>, Option<Arc<Version<R>>>),
 }
 
-fn place(row: Row) -> (usize, usize, u16) {
-    let page = row as usize / PAGE_ROWS + 1;
-    let segment = page.ilog2() as usize;
-    (segment, page - (1 << segment), (row as usize % PAGE_ROWS) as u16)
+fn slot(row: Row) -> u16 {
+    (row as usize % PAGE_ROWS) as u16
 }
 
 impl<R> Rows<R> {
@@ -88,34 +80,41 @@ impl<R> Rows<R> {
 
 impl<R> Pages<R> {
     pub(crate) fn new() -> Self {
-        Pages { segments: std::array::from_fn(|_| OnceLock::new()) }
+        Pages(Segments::new())
     }
 
     fn page(&self, row: Row) -> Option<(&RwLock<Rows<R>>, u16)> {
-        let (segment, page, slot) = place(row);
-        self.segments[segment].get().map(|pages| (&pages[page].0, slot))
-    }
-
-    /// The page of a row that is about to be used. Under the commit lock.
-    fn page_to_write(&self, row: Row) -> &RwLock<Rows<R>> {
-        let (segment, page, _) = place(row);
-        let segment_pages = &self.segments[segment];
-        if segment_pages.get().is_none() {
-            let empty = || Page(RwLock::new(Rows { newest: Vec::new(), older: BTreeMap::new() }));
-            let pages = (0..1_usize << segment).map(|_| empty()).collect();
-            let added = segment_pages.set(pages);
-            debug_assert!(added.is_ok(), "pages are added under the commit lock");
-        }
-        match segment_pages.get() {
-            Some(pages) => &pages[page].0,
-            None => unreachable!("the segment was just added"),
-        }
+        self.0.page(row as usize / PAGE_ROWS).map(|page| (&page.0, slot(row)))
     }
 
     /// The version of a row that `epoch` sees, unless it is a tombstone.
     pub(crate) fn at(&self, row: Row, epoch: Commit) -> Option<Arc<Version<R>>> {
         let (page, slot) = self.page(row)?;
         page.read().at(slot, epoch).filter(|version| !version.is_tombstone()).cloned()
+    }
+
+    /// The newest version of a row, published or in flight; a tombstone among them.
+    pub(crate) fn newest(&self, row: Row) -> Option<Arc<Version<R>>> {
+        let (page, slot) = self.page(row)?;
+        page.read().newest.get(usize::from(slot))?.clone()
+    }
+
+    /// Gives back room of a page that is not used. `false` past the last page.
+    pub(crate) fn shrink(&self, number: usize) -> bool {
+        let Some((page, _)) = Row::try_from(number * PAGE_ROWS).ok().and_then(|row| self.page(row)) else {
+            return false;
+        };
+        page.write().newest.shrink_to_fit();
+        true
+    }
+
+    /// No row from here on has a page.
+    pub(crate) fn end(&self) -> usize {
+        let used = self.0.pages().enumerate().filter_map(|(page, rows)| {
+            let len = rows.0.read().newest.len();
+            (len > 0).then_some(page * PAGE_ROWS + len)
+        });
+        used.last().unwrap_or(0)
     }
 
     /// Adds the records of a page that `epoch` sees, in the order of their rows. `false` past the last page.
@@ -133,9 +132,10 @@ impl<R> Pages<R> {
     pub(crate) fn apply(&self, changes: &[Change<R>]) {
         debug_assert!(changes.is_sorted_by(|a, b| a.row() < b.row()));
         for of_page in changes.chunk_by(|a, b| a.row() as usize / PAGE_ROWS == b.row() as usize / PAGE_ROWS) {
-            let mut rows = self.page_to_write(of_page[0].row()).write();
+            let empty = || Page(RwLock::new(Rows { newest: Vec::new(), older: BTreeMap::new() }));
+            let mut rows = self.0.page_to_write(of_page[0].row() as usize / PAGE_ROWS, empty).0.write();
             for change in of_page {
-                rows.put((change.row() as usize % PAGE_ROWS) as u16, change.old.as_ref(), &change.new);
+                rows.put(slot(change.row()), change.old.as_ref(), &change.new);
             }
         }
     }
@@ -151,7 +151,7 @@ impl<R> Pages<R> {
             let Some((page, _)) = self.page(of_page[0].0) else { continue };
             let mut rows = page.write();
             for &(row, begin) in of_page {
-                if let Some(fate) = rows.settle((row as usize % PAGE_ROWS) as u16, begin, pinned) {
+                if let Some(fate) = rows.settle(slot(row), begin, pinned) {
                     tell(row, begin, fate);
                 }
             }
@@ -177,17 +177,13 @@ impl<R> Pages<R> {
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {
-        let pages = self.segments.iter().filter_map(OnceLock::get).flat_map(|pages| pages.iter());
-        pages
-            .map(|page| size_of::<Page<R>>() + page.0.read().newest.capacity() * size_of::<Option<Arc<Version<R>>>>())
-            .sum()
+        let of = |page: &Page<R>| page.0.read().newest.capacity() * size_of::<Option<Arc<Version<R>>>>();
+        self.0.pages().map(|page| size_of::<Page<R>>() + of(page)).sum()
     }
 
     /// Every version, handed over: for the end of the collection.
     pub(crate) fn take_all(&mut self) -> impl Iterator<Item = Arc<Version<R>>> {
-        let segments = std::mem::replace(&mut self.segments, std::array::from_fn(|_| OnceLock::new()));
-        let pages = segments.into_iter().filter_map(OnceLock::into_inner).flat_map(|pages| pages.into_iter());
-        pages.flat_map(|page| {
+        self.0.take().flat_map(|page| {
             let mut rows = page.0.write();
             let newest = std::mem::take(&mut rows.newest).into_iter().flatten();
             newest.chain(std::mem::take(&mut rows.older).into_values())
@@ -219,12 +215,8 @@ mod tests {
     }
 
     #[test]
-    fn rows_have_a_place_of_their_own_up_to_the_last() {
+    fn rows_have_a_place_of_their_own() {
         let page = PAGE_ROWS as Row;
-        assert_eq!(place(0), (0, 0, 0));
-        assert_eq!(place(page - 1), (0, 0, (PAGE_ROWS - 1) as u16));
-        assert_eq!([page, 2 * page, 3 * page].map(place), [(1, 0, 0), (1, 1, 0), (2, 0, 0)]);
-        assert!(place(Row::MAX).0 < SEGMENTS);
         let pages = Pages::new();
         assert!(pages.at(5 * page, 9).is_none(), "past the last page");
         write(&pages, 5 * page + 3, 1, None);

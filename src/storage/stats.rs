@@ -1,9 +1,11 @@
 //! Figures of a store: how much it holds, where the memory goes, and what its readers hold up.
 
+use super::column::Column;
 use super::table::Table;
 use super::version::Version;
 use crate::error::Commit;
-use crate::record::Record;
+use crate::index::Index;
+use crate::record::{IndexKind, Record};
 use crate::sync::Ordering::Relaxed;
 
 /// A store's figures, as [`Store::stats`](crate::Store::stats) gives them. Taken part by part while writers go on, so
@@ -43,8 +45,8 @@ pub struct CollectionStats {
     pub rows_used: usize,
     /// Row numbers that are free for new records.
     pub rows_free: usize,
-    /// By indexed field: its name, and how many distinct values have records.
-    pub indexes: Vec<(String, usize)>,
+    /// Index by index, in the order in which they were made.
+    pub indexes: Vec<IndexStats>,
     /// Older versions and tombstones that are kept because a pinned commit sees them.
     pub versions_kept: usize,
     /// Marks that are kept because a pinned commit lies before them.
@@ -53,6 +55,20 @@ pub struct CollectionStats {
     pub lengths_kept: usize,
     /// Where the memory goes.
     pub memory: MemoryStats,
+}
+
+/// One index's figures.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct IndexStats {
+    /// Its name.
+    pub name: String,
+    /// What it can answer.
+    pub kind: IndexKind,
+    /// How many distinct values have records; not known of an ordered index.
+    pub distinct: Option<usize>,
+    /// Its memory that readers share, in bytes.
+    pub bytes: usize,
 }
 
 /// Memory of a collection by part, in bytes. What records hold on the heap (their strings, say) is theirs and not
@@ -70,7 +86,9 @@ pub struct MemoryStats {
     pub row_pages: usize,
     /// Value → rows, all indexes together, and the set of all rows.
     pub indexes: usize,
-    /// Row → code of each indexed value.
+    /// Row → value, of fields with a column.
+    pub columns: usize,
+    /// Row → what each index has filed it under.
     pub codes: usize,
     /// Marks, kept versions' filing, free rows.
     pub bookkeeping: usize,
@@ -79,7 +97,7 @@ pub struct MemoryStats {
 impl MemoryStats {
     /// All of it but the records.
     pub fn overhead(&self) -> usize {
-        self.versions + self.key_table + self.row_pages + self.indexes + self.codes + self.bookkeeping
+        self.versions + self.key_table + self.row_pages + self.indexes + self.columns + self.codes + self.bookkeeping
     }
 
     /// All of it.
@@ -93,15 +111,14 @@ pub(crate) fn of_table<R: Record>(table: &Table<R>, published: Commit) -> Collec
     let version_bytes = VERSION_HEADER + size_of::<Version<R>>() - size_of::<Option<R>>();
     let kept = figures.kept.load(Relaxed) as usize;
     let keys = table.keys.len();
-    let shared_indexes: usize = table.indexes.iter().map(|(_, index)| index.heap_bytes()).sum();
+    let indexes: Vec<IndexStats> = table.indexes().iter().map(|index| of_index(index)).collect();
+    let shared_indexes: usize = indexes.iter().map(|index| index.bytes).sum();
     CollectionStats {
         name: table.name.to_string(),
         records: table.lengths.newest(|| published),
         rows_used: figures.rows_used.load(Relaxed) as usize,
         rows_free: figures.rows_free.load(Relaxed) as usize,
-        indexes: (table.indexes.iter())
-            .map(|(position, index)| (table.schema.fields()[*position].name().to_owned(), index.distinct()))
-            .collect(),
+        indexes,
         versions_kept: kept,
         marks: table.marks.len(),
         lengths_kept: table.lengths.len() - 1,
@@ -113,10 +130,17 @@ pub(crate) fn of_table<R: Record>(table: &Table<R>, published: Commit) -> Collec
             indexes: shared_indexes
                 + figures.index_writer_bytes.load(Relaxed) as usize
                 + table.all_rows.read().heap_bytes(),
+            columns: table.columns.iter().map(Column::heap_bytes).sum::<usize>()
+                + figures.column_writer_bytes.load(Relaxed) as usize,
             codes: figures.code_bytes.load(Relaxed) as usize,
             bookkeeping: figures.bookkeeping_bytes.load(Relaxed) as usize + table.marks.heap_bytes(),
         },
     }
+}
+
+fn of_index(index: &Index) -> IndexStats {
+    let (name, kind) = (index.name().to_owned(), index.shape.def.kind());
+    IndexStats { name, kind, distinct: index.distinct(), bytes: index.heap_bytes() }
 }
 
 /// The two counts of an `Arc`.

@@ -3,7 +3,7 @@
 //! They hold the newest state, published or in flight, and are changed in place under short locks on small parts, one
 //! at a time. Whoever changes them holds the commit lock, and with it the table's [`TableWriter`].
 
-use super::codes::Codes;
+use super::column::{Column, ColumnWriter};
 use super::figures::Figures;
 use super::garbage::Garbage;
 use super::key_table::KeyTable;
@@ -12,11 +12,12 @@ use super::marks::{Mark, Marks};
 use super::observers::{CollectionChanges, RecordChange};
 use super::pages::{Fate, Pages};
 use super::version::{Change, Version};
+use super::words::Words;
 use crate::error::Commit;
 use crate::hash::RandomState;
-use crate::index::{EqualityIndex, IndexWriter, NewValue};
+use crate::index::{Index, IndexShape, IndexWriter, Move, Staging, TidyAt};
 use crate::limits::MAX_ROWS;
-use crate::record::{IndexKind, Record, Schema};
+use crate::record::{Record, Schema};
 use crate::rowset::{Row, RowSet};
 use crate::sync::{Arc, Mutex, MutexGuard, Ordering::Relaxed, RwLock};
 use crate::user_code;
@@ -30,8 +31,9 @@ pub(crate) struct Table<R> {
     pub(crate) seed: RandomState,
     pub(crate) keys: KeyTable<R>,
     pub(crate) pages: Pages<R>,
-    /// With the position of the field in the schema.
-    pub(crate) indexes: Vec<(usize, EqualityIndex)>,
+    /// Those that readers may use: complete ones. Changed under the commit lock.
+    indexes: RwLock<Arc<[Arc<Index>]>>,
+    pub(crate) columns: Vec<Column>,
     /// Rows that hold a record.
     pub(crate) all_rows: RwLock<RowSet>,
     pub(crate) marks: Marks,
@@ -45,28 +47,35 @@ pub(crate) struct TableWriter {
     pub(super) free_rows: Vec<Row>,
     /// Rows from here on were never used. Never falls.
     pub(super) used_rows: Row,
-    pub(super) codes: Codes,
-    pub(super) indexes: Vec<IndexWriter>,
+    pub(super) words: Words,
+    pub(crate) indexes: Vec<Maintained>,
+    /// In the order of the table's columns.
+    pub(crate) columns: Vec<ColumnWriter>,
     pub(super) records: usize,
     /// What the keys of all versions hold on the heap.
     pub(super) key_bytes: usize,
     /// Older versions, by row and begin, filed under a pinned commit that sees them. They are looked at again once no
     /// pin is left at that commit, so that a snapshot held for long costs the commits under it nothing.
     pub(super) kept: BTreeMap<Commit, Vec<(Row, Commit)>>,
-    scratch: Scratch,
-}
-
-/// A batch of more moves than this gives its room back.
-const SCRATCH_KEPT: usize = 16_384;
-
-/// Room that every commit needs again.
-#[derive(Default)]
-struct Scratch {
-    leave: Vec<(u32, Row)>,
-    join: Vec<(u32, Row)>,
-    rows: Vec<Row>,
     displaced: Vec<(Row, Commit)>,
 }
+
+/// An index as the committer keeps it up.
+pub(crate) struct Maintained {
+    pub(crate) index: Arc<Index>,
+    pub(crate) writer: IndexWriter,
+    /// What the batch at hand brings to it.
+    pub(crate) staging: Staging,
+    /// The group of its words, and how wide that is.
+    pub(super) group: usize,
+    pub(super) group_width: usize,
+    /// Where its words are among all of a row.
+    pub(crate) from: usize,
+    pub(crate) width: usize,
+}
+
+/// A batch of more changes than this gives its room back.
+const ROOM_KEPT: usize = 16_384;
 
 impl TableWriter {
     /// Rows from here on were never used.
@@ -88,22 +97,17 @@ impl TableWriter {
         })
     }
 
-    /// What a version's row is indexed under, one code an index; without a record nothing of meaning.
-    pub(crate) fn codes_of<R>(&self, old: Option<&Version<R>>) -> &[u32] {
+    /// How many words the indexes remember a row by, all together.
+    pub(crate) fn width(&self) -> usize {
+        self.words.width()
+    }
+
+    /// Adds what a version's row is filed under, all indexes together; without a record nothing of meaning.
+    pub(crate) fn gather<R>(&self, old: Option<&Version<R>>, words: &mut impl Extend<u32>) {
         match old {
-            Some(old) if !old.is_tombstone() => self.codes.of(old.row),
-            _ => self.codes.of_none(),
+            Some(old) if !old.is_tombstone() => self.words.gather(old.row, words),
+            _ => words.extend(std::iter::repeat_n(0, self.words.width())),
         }
-    }
-
-    /// The committer's side of an index.
-    pub(crate) fn index(&self, at: usize) -> &IndexWriter {
-        &self.indexes[at]
-    }
-
-    /// Gives out a code for a value that is new to an index.
-    pub(crate) fn admit(&mut self, at: usize, value: NewValue) -> u32 {
-        self.indexes[at].admit(value)
     }
 }
 
@@ -122,25 +126,25 @@ pub(crate) enum Backlog {
 pub(crate) struct Applied<R> {
     /// Ascending by row.
     pub(crate) changes: SmallVec<[Change<R>; 1]>,
-    /// The codes that each change finds, one an index; without an old record they mean nothing.
-    pub(crate) old_codes: SmallVec<[u32; 8]>,
-    /// The codes that each change leaves, one an index; those of a tombstone mean nothing.
-    pub(crate) codes: SmallVec<[u32; 8]>,
-    /// The codes that indexes have admitted for this commit, each with its index; ascending by index.
-    pub(crate) new_codes: Vec<(usize, u32)>,
+    /// The row of each change, in the order in which they were staged.
+    pub(crate) rows: SmallVec<[Row; 4]>,
+    /// The words that each change finds; without an old record they mean nothing.
+    pub(crate) old_words: SmallVec<[u32; 16]>,
+    /// The words that each change leaves; those of a tombstone mean nothing.
+    pub(crate) words: SmallVec<[u32; 16]>,
     /// Rows from here on were never used before this commit.
     pub(crate) first_new_row: Row,
 }
 
 impl<R> Default for Applied<R> {
     fn default() -> Self {
-        let (changes, old_codes, codes) = (SmallVec::new(), SmallVec::new(), SmallVec::new());
-        Applied { changes, old_codes, codes, new_codes: Vec::new(), first_new_row: 0 }
+        let (changes, rows, old_words, words) = (SmallVec::new(), SmallVec::new(), SmallVec::new(), SmallVec::new());
+        Applied { changes, rows, old_words, words, first_new_row: 0 }
     }
 }
 
 impl<R> Applied<R> {
-    /// Puts the changes, with their codes, into the order of their rows.
+    /// Puts the changes, with their words, into the order of their rows.
     pub(crate) fn sort_by_row(&mut self, width: usize) {
         if self.changes.is_sorted_by_key(Change::row) {
             return;
@@ -148,31 +152,32 @@ impl<R> Applied<R> {
         let mut changes: Vec<(usize, Change<R>)> = std::mem::take(&mut self.changes).into_iter().enumerate().collect();
         changes.sort_unstable_by_key(|(_, change)| change.row());
         let sorted =
-            |codes: &[u32]| changes.iter().flat_map(|(at, _)| &codes[at * width..][..width]).copied().collect();
-        (self.old_codes, self.codes) = (sorted(&self.old_codes), sorted(&self.codes));
+            |words: &[u32]| changes.iter().flat_map(|(at, _)| &words[at * width..][..width]).copied().collect();
+        (self.old_words, self.words) = (sorted(&self.old_words), sorted(&self.words));
         self.changes = changes.into_iter().map(|(_, change)| change).collect();
     }
 }
 
 impl<R: Record> Table<R> {
     pub(crate) fn new(name: &str, schema: Schema, seed: RandomState) -> Self {
-        let indexed = schema
-            .fields()
-            .iter()
-            .enumerate()
-            .filter(|(_, field)| field.index_kind() == Some(IndexKind::Equality) && !field.is_many());
-        let (indexes, writers): (Vec<_>, Vec<_>) = indexed
-            .map(|(position, _)| {
-                let (index, writer) = EqualityIndex::new();
-                ((position, index), writer)
-            })
-            .unzip();
+        let (mut indexes, mut from): (Vec<Maintained>, usize) = (Vec::new(), 0);
+        for def in schema.indexes() {
+            let (index, writer) = Index::new(IndexShape::new(def, &schema), seed.clone());
+            let maintained = Maintained::new(Arc::new(index), writer, 0, from);
+            from += maintained.width;
+            indexes.push(maintained);
+        }
+        indexes.iter_mut().for_each(|maintained| maintained.group_width = from);
+        let with_column = schema.fields().iter().enumerate().filter(|(_, field)| field.is_column());
+        let (columns, column_writers) = with_column.map(|(position, field)| Column::new(position, field)).unzip();
         Table {
             name: name.into(),
             schema,
             seed,
             keys: KeyTable::new(),
             pages: Pages::new(),
+            indexes: RwLock::new(indexes.iter().map(|maintained| maintained.index.clone()).collect()),
+            columns,
             all_rows: RwLock::new(RowSet::new()),
             marks: Marks::new(),
             lengths: Lengths::new(),
@@ -180,25 +185,32 @@ impl<R: Record> Table<R> {
             writer: Mutex::new(TableWriter {
                 free_rows: Vec::new(),
                 used_rows: 0,
-                codes: Codes::new(indexes.len()),
-                indexes: writers,
+                words: Words::new(from),
+                indexes,
+                columns: column_writers,
                 records: 0,
                 key_bytes: 0,
                 kept: BTreeMap::new(),
-                scratch: Scratch::default(),
+                displaced: Vec::new(),
             }),
-            indexes,
         }
+    }
+
+    /// The indexes that a reader may use. Those that are dropped meanwhile go on answering who pinned a commit before this call.
+    pub(crate) fn indexes(&self) -> Arc<[Arc<Index>]> {
+        self.indexes.read().clone()
+    }
+
+    /// Under the commit lock: what readers find from here on.
+    pub(super) fn show_indexes(&self, writer: &TableWriter) {
+        let indexes = writer.indexes.iter().map(|maintained| maintained.index.clone()).collect();
+        let before = std::mem::replace(&mut *self.indexes.write(), indexes);
+        drop(before);
     }
 
     /// The committer's side. Only under the commit lock, which makes it free at once.
     pub(crate) fn writer(&self) -> MutexGuard<'_, TableWriter> {
         self.writer.lock()
-    }
-
-    /// The index of the field at a position of the schema.
-    pub(crate) fn index(&self, position: usize) -> Option<&EqualityIndex> {
-        self.indexes.iter().find(|(of, _)| *of == position).map(|(_, index)| index)
     }
 
     /// The version of a key that `epoch`, which is pinned, sees. Only the key table proves absence; where it shows a later
@@ -224,10 +236,15 @@ impl<R: Record> Table<R> {
     /// Brings every shared structure to the newest state, field by field over the whole batch. Cannot fail.
     pub(crate) fn apply(&self, writer: &mut TableWriter, commit: Commit, applied: &Applied<R>) {
         debug_assert!(applied.changes.iter().all(|change| change.new.begin == commit));
-        for at in 0..self.indexes.len() {
-            self.apply_to_index(writer, applied, at);
+        let TableWriter { indexes, words, .. } = &mut *writer;
+        let width = words.width();
+        indexes.iter_mut().for_each(|maintained| maintained.apply(applied, width));
+        for (column, of_column) in self.columns.iter().zip(&mut writer.columns) {
+            let cells = std::mem::take(&mut of_column.cells);
+            let mut by_row: Vec<_> = applied.rows.iter().copied().zip(cells).collect();
+            by_row.sort_unstable_by_key(|(row, _)| *row);
+            column.apply(of_column, commit, &by_row);
         }
-        let width = self.indexes.len();
         let (mut added, mut removed) = (Vec::new(), Vec::new());
         for (at, change) in applied.changes.iter().enumerate() {
             match (change.had_record(), !change.new.is_tombstone()) {
@@ -236,7 +253,7 @@ impl<R: Record> Table<R> {
                 _ => {}
             }
             if !change.new.is_tombstone() {
-                writer.codes.set(change.row(), &applied.codes[at * width..][..width]);
+                writer.words.set(change.row(), &applied.words[at * width..][..width]);
             }
         }
         if !(added.is_empty() && removed.is_empty()) {
@@ -253,28 +270,6 @@ impl<R: Record> Table<R> {
         }
     }
 
-    fn apply_to_index(&self, writer: &mut TableWriter, applied: &Applied<R>, at: usize) {
-        let width = self.indexes.len();
-        let Scratch { leave, join, rows, .. } = &mut writer.scratch;
-        leave.clear();
-        join.clear();
-        for (number, change) in applied.changes.iter().enumerate() {
-            let code_at = number * width + at;
-            let old = change.had_record().then(|| applied.old_codes[code_at]);
-            let new = (!change.new.is_tombstone()).then(|| applied.codes[code_at]);
-            if old != new {
-                leave.extend(old.map(|code| (code, change.row())));
-                join.extend(new.map(|code| (code, change.row())));
-            }
-        }
-        let from = applied.new_codes.partition_point(|(of, _)| *of < at);
-        let new_codes = applied.new_codes[from..].iter().take_while(|(of, _)| *of == at).map(|(_, code)| *code);
-        self.indexes[at].1.apply(&mut writer.indexes[at], new_codes, leave, join, rows);
-        if leave.capacity().max(join.capacity()) > SCRATCH_KEPT {
-            writer.scratch = Scratch::default();
-        }
-    }
-
     /// Forgets the versions that a commit has displaced and nobody sees, files the others.
     pub(crate) fn settle(
         &self,
@@ -283,12 +278,12 @@ impl<R: Record> Table<R> {
         applied: &Applied<R>,
         garbage: &mut Garbage,
     ) {
-        let mut displaced = std::mem::take(&mut writer.scratch.displaced);
+        let mut displaced = std::mem::take(&mut writer.displaced);
         displaced.clear();
         displaced.extend(applied.changes.iter().filter_map(|change| Some((change.row(), change.old.as_ref()?.begin))));
         self.settle_versions(writer, &displaced, pinned, garbage);
-        if displaced.capacity() <= SCRATCH_KEPT {
-            writer.scratch.displaced = displaced;
+        if displaced.capacity() <= ROOM_KEPT {
+            writer.displaced = displaced;
         }
     }
 
@@ -320,10 +315,15 @@ impl<R: Record> Table<R> {
         }
         self.marks.tidy(pinned, published);
         self.lengths.settle(pinned);
+        let oldest = pinned.first().map_or(published, |e| published.min(*e));
+        let mut retired = false;
+        for (column, of_column) in self.columns.iter().zip(&mut writer.columns) {
+            retired |= column.settle(of_column, oldest);
+        }
         refresh(&self.figures, writer);
         if writer.kept.keys().any(|pin| pinned.binary_search(pin).is_err()) {
             Backlog::CutShort
-        } else if writer.kept.is_empty() && self.marks.len() == 0 && self.lengths.len() == 1 {
+        } else if writer.kept.is_empty() && !retired && self.marks.len() == 0 && self.lengths.len() == 1 {
             Backlog::Nothing
         } else {
             Backlog::Pinned
@@ -356,6 +356,39 @@ impl<R: Record> Table<R> {
     }
 }
 
+impl Maintained {
+    pub(super) fn new(index: Arc<Index>, writer: IndexWriter, group: usize, from: usize) -> Self {
+        let (staging, width) = (index.staging(), index.width());
+        Maintained { index, writer, staging, group, group_width: width, from, width }
+    }
+
+    /// Gives out what is new, and makes provisional words real. After the last refusal; in the order of staging.
+    pub(crate) fn admit<R>(&mut self, applied: &mut Applied<R>, width: usize) {
+        let Maintained { writer, staging, from, width: own, .. } = self;
+        if width > 0 {
+            staging.admit(writer, applied.words.chunks_exact_mut(width).map(|words| &mut words[*from..*from + *own]));
+        }
+    }
+
+    /// One slice of upkeep; where to go on.
+    pub(super) fn tidy(&mut self, at: TidyAt) -> Option<TidyAt> {
+        self.index.tidy(&mut self.writer, at)
+    }
+
+    fn apply<R>(&mut self, applied: &Applied<R>, width: usize) {
+        let Maintained { index, writer, staging, from, width: own, .. } = self;
+        let moves = applied.changes.iter().enumerate().map(|(at, change)| {
+            let place = at * width + *from..at * width + *from + *own;
+            Move {
+                row: change.row(),
+                old: change.had_record().then(|| &applied.old_words[place.clone()]),
+                new: (!change.new.is_tombstone()).then(|| &applied.words[place]),
+            }
+        });
+        index.apply(writer, staging, |change| applied.rows[change], moves);
+    }
+}
+
 impl<R> Drop for Table<R> {
     /// One by one, so that a `Drop` that panics takes no other record's place.
     fn drop(&mut self) {
@@ -376,14 +409,15 @@ fn drop_versions<R>(versions: impl IntoIterator<Item = Arc<Version<R>>>) {
 /// Copies out what others may want to know.
 fn refresh(figures: &Figures, writer: &TableWriter) {
     let kept: usize = writer.kept.values().map(Vec::len).sum();
-    let index_writer_bytes: usize = writer.indexes.iter().map(IndexWriter::heap_bytes).sum();
+    let index_writer_bytes: usize = writer.indexes.iter().map(|maintained| maintained.writer.heap_bytes()).sum();
     for (figure, now) in [
         (&figures.rows_used, writer.used_rows as usize),
         (&figures.rows_free, writer.free_rows.len()),
         (&figures.kept, kept),
         (&figures.key_bytes, writer.key_bytes),
-        (&figures.code_bytes, writer.codes.heap_bytes()),
+        (&figures.code_bytes, writer.words.heap_bytes()),
         (&figures.index_writer_bytes, index_writer_bytes),
+        (&figures.column_writer_bytes, writer.columns.iter().map(ColumnWriter::heap_bytes).sum()),
         (&figures.bookkeeping_bytes, kept * 16 + writer.free_rows.capacity() * 4),
     ] {
         figure.store(now as u64, Relaxed);

@@ -1,6 +1,7 @@
 //! The audit: every structure against every record, and the committer's memory against both.
 
-use super::table::{Table, TableWriter};
+use super::column::Cell;
+use super::table::{Maintained, Table, TableWriter};
 use super::version::Version;
 use crate::error::Commit;
 use crate::limits::PAGE_ROWS;
@@ -8,7 +9,7 @@ use crate::record::Record;
 use crate::rowset::{Row, RowSet};
 use crate::sync::Arc;
 use crate::user_code;
-use crate::value::{KeyBuffer, Lookup};
+use crate::value::{KeyBuffer, Lookup, ValueRef, narrow_bits};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::AddAssign;
 
@@ -22,7 +23,7 @@ pub struct VerifyReport {
     pub records: usize,
     /// Older versions and tombstones that pinned readers hold up.
     pub versions_kept: usize,
-    /// Values that indexes know, each with its row set.
+    /// Entries of indexes: a value or key of a record each.
     pub index_entries: usize,
 }
 
@@ -82,21 +83,14 @@ pub(super) fn table<R: Record>(table: &Table<R>, published: Commit) -> Result<Ve
     let mut older_versions = BTreeSet::new();
     let mut occupied = 0;
     let mut page = 0;
-    let mut postings: Vec<BTreeMap<u32, RowSet>> = Vec::new();
-    for (_, index) in &table.indexes {
-        let mut of_index = BTreeMap::new();
-        index.audit(|code, _, rows| {
-            of_index.insert(code, rows.clone());
-        });
-        postings.push(of_index);
-    }
+    let mut filings = vec![0; writer.indexes.len()];
     while table.pages.audit_page(page, |row, newest, older| {
         occupied += usize::from(newest.is_some());
         older_versions.extend(older.iter().map(|version| (row, version.begin)));
         audit_row(table, published, row, newest, older, &mut found);
         if let Some(version) = newest.filter(|version| !version.is_tombstone()) {
             live.push(row);
-            audit_codes(table, &writer, version, &postings, &mut found);
+            audit_entries(&writer, version, &mut filings, &mut found);
         }
         let freed = newest.is_none() && (row as usize) < writer.used_rows as usize;
         found.expect(!freed || older.is_empty(), || format!("free row {row} has older versions"));
@@ -108,13 +102,16 @@ pub(super) fn table<R: Record>(table: &Table<R>, published: Commit) -> Result<Ve
     found.expect(*table.all_rows.read() == live_set, || {
         "the set of all rows is not that of the rows with records".into()
     });
-    for (at, of_index) in postings.iter().enumerate() {
-        let name = || table.schema.fields()[table.indexes[at].0].name();
-        let entries: usize = of_index.values().map(RowSet::len).sum();
-        found.expect(entries == live.len(), || format!("index {:?} has {entries} rows, not {}", name(), live.len()));
-        let empty = of_index.iter().any(|(code, rows)| *code != 0 && rows.is_empty());
-        found.expect(!empty, || format!("index {:?} keeps a value without rows", name()));
+    let index_entries = filings.iter().sum();
+    for (maintained, expected) in writer.indexes.iter().zip(filings) {
+        audit_index(table, &writer, maintained, expected, &mut found);
     }
+    for at in 0..table.columns.len() {
+        audit_column(table, &writer, at, &mut found);
+    }
+    let shown: Vec<_> = table.indexes().iter().map(Arc::as_ptr).collect();
+    let kept_up: Vec<_> = writer.indexes.iter().map(|maintained| Arc::as_ptr(&maintained.index)).collect();
+    found.expect(shown == kept_up, || "readers find other indexes than those that are kept up".into());
     audit_counts(table, &writer, published, live.len(), occupied, &mut found);
     let filed: Vec<(Row, Commit)> = writer.kept.values().flatten().copied().collect();
     let filed_once: BTreeSet<_> = filed.iter().copied().collect();
@@ -125,12 +122,7 @@ pub(super) fn table<R: Record>(table: &Table<R>, published: Commit) -> Result<Ve
         let Findings { told: problems, count: findings } = found;
         return Err(VerifyError::Inconsistent { collection: table.name.to_string(), problems, findings });
     }
-    Ok(VerifyReport {
-        collections: 1,
-        records: live.len(),
-        versions_kept: filed.len(),
-        index_entries: postings.iter().map(BTreeMap::len).sum(),
-    })
+    Ok(VerifyReport { collections: 1, records: live.len(), versions_kept: filed.len(), index_entries })
 }
 
 /// One row's versions among themselves, and against the key table.
@@ -170,27 +162,74 @@ fn audit_row<R: Record>(
     found.expect(extracted.as_ref() == Ok(key), || format!("{key} is stored, but its record now says {extracted:?}"));
 }
 
-/// One record's fields against the committer's codes, and these against the row sets.
-fn audit_codes<R: Record>(
+/// Counts how often each index must have filed a record.
+fn audit_entries<R: Record>(writer: &TableWriter, version: &Version<R>, filings: &mut [usize], found: &mut Findings) {
+    let Some(record) = &version.record else { return };
+    for (maintained, filings) in writer.indexes.iter().zip(filings) {
+        let index = &maintained.index;
+        match user_code::run(|| index.shape.entry(record).map(|entry| entry.filings())) {
+            Ok(Ok(count)) => *filings += count,
+            other => found.expect(false, || format!("{} can't be in index {:?}: {other:?}", version.key, index.name())),
+        }
+    }
+}
+
+/// Every filing of an index against the record and the committer's memory of it.
+fn audit_index<R: Record>(
     table: &Table<R>,
     writer: &TableWriter,
-    version: &Version<R>,
-    postings: &[BTreeMap<u32, RowSet>],
+    maintained: &Maintained,
+    expected: usize,
     found: &mut Findings,
 ) {
-    let Some(record) = &version.record else { return };
-    for (at, (position, _)) in table.indexes.iter().enumerate() {
-        let code = writer.codes_of(Some(version))[at];
-        let name = || table.schema.fields()[*position].name();
-        let key = &version.key;
-        let indexed = writer.indexes[at].value(code).map(|value| value.to_value());
-        let value = user_code::run(|| record.value_at(&table.schema.at(*position)).to_value());
-        found.expect(indexed.is_some() && value.ok() == indexed, || {
-            format!("{key} is indexed under {:?} = {indexed:?}, which is not its value", name())
+    let Maintained { index, writer: of_index, from, width, .. } = maintained;
+    let (mut count, mut words) = (0, Vec::new());
+    let empty = index.audit(|row, filed| {
+        count += 1;
+        let version = table.pages.newest(row);
+        let Some(record) = version.as_ref().and_then(|version| version.record.as_ref()) else {
+            return found.expect(false, || format!("index {:?} holds row {row}, which has no record", index.name()));
+        };
+        let holds = user_code::run(|| index.shape.entry(record).map(|entry| index.is_filed(&entry, &filed)));
+        found.expect(matches!(holds, Ok(Ok(true))), || {
+            let key = version.as_ref().map(|version| version.key.to_string()).unwrap_or_default();
+            format!("{key} is in index {:?} under what is not its value", index.name())
         });
-        let in_set = postings[at].get(&code).is_some_and(|rows| rows.contains(version.row));
-        found.expect(in_set, || format!("{key} is missing in the rows of {:?} = {indexed:?}", name()));
-    }
+        words.clear();
+        writer.words.gather(row, &mut words);
+        found.expect(of_index.remembers(&words[*from..*from + *width], &filed), || {
+            format!("index {:?} has row {row} where its committer does not know it", index.name())
+        });
+    });
+    found.expect(empty == 0, || format!("index {:?} keeps {empty} values without rows", index.name()));
+    found.expect(count == expected, || format!("index {:?} has {count} entries, not {expected}", index.name()));
+}
+
+/// Every cell of a column against the record, and the committer's counts against both.
+fn audit_column<R: Record>(table: &Table<R>, writer: &TableWriter, at: usize, found: &mut Findings) {
+    let column = &table.columns[at];
+    let field = &table.schema.fields()[column.field];
+    let Some((field_at, _)) = table.schema.find(field.name()) else { return };
+    let mut counts: BTreeMap<u32, u32> = BTreeMap::new();
+    column.audit(|row, cell, coded| {
+        if let Cell::Code(code) = cell {
+            *counts.entry(code).or_default() += 1;
+        }
+        let version = table.pages.newest(row);
+        let record = version.as_ref().and_then(|version| version.record.as_ref());
+        let agrees = user_code::run(|| {
+            let value = record.map_or(ValueRef::Null, |record| record.value_at(&field_at).canonical());
+            match cell {
+                Cell::Missing => value.is_null(),
+                Cell::Bits(bits) => narrow_bits(value) == Some(bits),
+                Cell::Code(_) => coded.is_some_and(|coded| coded.as_ref() == value),
+            }
+        });
+        found.expect(agrees == Ok(true), || format!("column {:?} of row {row} is not its value", field.name()));
+    });
+    found.expect(writer.columns[at].counts().eq(counts), || {
+        format!("column {:?}: codes are counted wrongly", field.name())
+    });
 }
 
 fn audit_counts<R: Record>(

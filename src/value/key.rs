@@ -1,6 +1,6 @@
 //! Keys as memdex keeps them: the parts of a record's key, encoded. Up to 21 bytes a key lives inline, in 24 bytes.
 
-use super::key_encoding::{TAG_STR, decode};
+use super::key_encoding::{TAG_STR, decode_parts};
 use super::operand::with_borrowed_forms;
 use super::{FieldValue, Operand, Value, ValueRef};
 use std::borrow::Cow;
@@ -37,7 +37,8 @@ enum Repr {
 }
 
 impl Key {
-    pub(super) fn from_bytes(bytes: &[u8]) -> Self {
+    /// Of bytes that are encoded.
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Self {
         let text = bytes.first() == Some(&TAG_STR) && !bytes.contains(&0);
         match bytes.len() {
             len @ 0..=INLINE_BYTES => {
@@ -47,6 +48,11 @@ impl Key {
             }
             _ => Key(Repr::Heap { text, bytes: bytes.into() }),
         }
+    }
+
+    /// The key of no record: without parts.
+    pub(crate) fn none() -> Self {
+        Key::from_bytes(&[])
     }
 
     /// The encoded key.
@@ -78,13 +84,7 @@ impl Key {
 
     /// The key's parts, decoded.
     pub fn parts(&self) -> Vec<Value> {
-        let mut rest = self.bytes();
-        let mut parts = Vec::new();
-        while let Some((part, after)) = decode(rest) {
-            parts.push(part);
-            rest = after;
-        }
-        parts
+        decode_parts(self.bytes())
     }
 }
 

@@ -6,6 +6,8 @@
 
 use super::{Value, ValueRef};
 
+/// A missing value: in indexes alone, never in a key.
+pub(super) const TAG_NULL: u8 = 0x00;
 pub(super) const TAG_BYTES: u8 = 0x01;
 pub(super) const TAG_STR: u8 = 0x02;
 pub(super) const TAG_CHAR: u8 = 0x03;
@@ -47,6 +49,28 @@ pub(super) fn encode(part: ValueRef<'_>, open: &mut bool, mut write: impl FnMut(
     }
 }
 
+/// Several values, those that are missing among them, in bytes whose order is the order of the values part by part. What is
+/// encoded of the first parts is the beginning of what is encoded of all.
+pub(crate) fn encode_parts<'a>(parts: impl IntoIterator<Item = ValueRef<'a>>) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(32);
+    let mut open = false;
+    for part in parts {
+        if part.is_null() {
+            if std::mem::take(&mut open) {
+                bytes.push(0);
+            }
+            bytes.push(TAG_NULL);
+        } else {
+            encode(part, &mut open, |more| bytes.extend_from_slice(more));
+        }
+    }
+    // So that a shorter tuple is a prefix of every longer one that goes on from it.
+    if open {
+        bytes.push(0);
+    }
+    bytes
+}
+
 /// Of negative numbers the complement, so that the lower one comes first.
 fn integer(negative: bool, magnitude: u128, mut write: impl FnMut(&[u8])) {
     let bytes = (u128::BITS - magnitude.leading_zeros()).div_ceil(8) as u8;
@@ -75,6 +99,28 @@ fn ordered_bits(x: f64) -> u64 {
     if bits >> 63 == 0 { bits ^ (1 << 63) } else { !bits }
 }
 
+/// The 64 bits of a value of a kind that needs no more, whose unsigned order is the order of the values.
+#[inline]
+pub(crate) fn narrow_bits(value: ValueRef<'_>) -> Option<u64> {
+    Some(match value.canonical() {
+        ValueRef::Bool(b) => b.into(),
+        ValueRef::Char(c) => u32::from(c).into(),
+        ValueRef::Float(x) => ordered_bits(x),
+        ValueRef::Int(n) => n.cast_unsigned() ^ (1 << 63),
+        _ => return None,
+    })
+}
+
+/// All parts of what is encoded.
+pub(crate) fn decode_parts(mut bytes: &[u8]) -> Vec<Value> {
+    let mut parts = Vec::new();
+    while let Some((part, after)) = decode(bytes) {
+        parts.push(part);
+        bytes = after;
+    }
+    parts
+}
+
 /// The first part of an encoded key, and what follows it.
 pub(super) fn decode(bytes: &[u8]) -> Option<(Value, &[u8])> {
     let (&tag, rest) = bytes.split_first()?;
@@ -82,6 +128,7 @@ pub(super) fn decode(bytes: &[u8]) -> Option<(Value, &[u8])> {
         rest.split_first_chunk::<N>().map(|(head, tail)| (*head, tail))
     }
     let (value, rest) = match tag {
+        TAG_NULL => (ValueRef::Null, rest),
         TAG_FALSE | TAG_TRUE => (ValueRef::Bool(tag == TAG_TRUE), rest),
         TAG_LOWEST_INT..=TAG_HIGHEST_INT => {
             let bytes = usize::from(tag.abs_diff(TAG_ZERO));

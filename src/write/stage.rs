@@ -4,19 +4,22 @@
 use super::operation::{Operation, OperationInfo, Outcome, TakenOperation};
 use super::receipt::Counts;
 use crate::error::{Cause, Commit, Refusal};
-use crate::hash::{self, spread};
-use crate::index::{NULL_CODE, NewValue};
-use crate::limits::{MAX_INDEXED_BYTES, MAX_ROWS};
-use crate::record::{FieldDef, Record};
+use crate::hash::spread;
+use crate::index::{Other, checked};
+use crate::limits::MAX_ROWS;
+use crate::record::Record;
 use crate::rowset::Row;
-use crate::storage::{AnyTable, Applied, Change, CollectionChanges, Garbage, Table, TableWriter, Version};
+use crate::storage::{
+    AnyTable, Applied, Cell, Change, CollectionChanges, Garbage, Maintained, Table, TableWriter, Version,
+};
 use crate::sync::{Arc, MutexGuard};
 use crate::user_code;
-use crate::value::ValueRef;
+use crate::value::{Key, Value, ValueRef, decode_parts};
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 use smallvec::{SmallVec, smallvec};
 use std::any::Any;
+use std::collections::HashMap;
 
 /// A net change before it has a row and a version.
 struct Net<R> {
@@ -47,6 +50,11 @@ impl<R> Net<R> {
         }
     }
 
+    /// The record that the batch leaves, if it leaves one.
+    fn result<'a>(&'a self, operations: &'a [Operation<R>]) -> Option<&'a R> {
+        if matches!(self.state, State::Gone) { None } else { self.present(operations) }
+    }
+
     /// The commit that wrote the record as the batch found it.
     fn begin(&self) -> Option<Commit> {
         self.old.as_ref().filter(|old| !old.is_tombstone()).map(|old| old.begin)
@@ -61,9 +69,6 @@ impl<R> Net<R> {
         }
     }
 }
-
-/// Set in a provisional code: the place of a value among the new ones.
-const NEW: u32 = 1 << 31;
 
 /// The operations on one collection, without its record type.
 pub(super) trait Part: Any + Send {
@@ -94,8 +99,6 @@ pub(super) struct Staged<'a, R: Record> {
     operations: &'a mut Vec<Operation<R>>,
     counts: Counts,
     looked: Looked<R>,
-    /// With the index that they are new to; of each index in the order of their provisional codes.
-    new_values: Vec<(usize, NewValue)>,
     applied: Applied<R>,
 }
 
@@ -103,17 +106,16 @@ impl<'a, R: Record> Staged<'a, R> {
     /// Resolves the operations in their order against the newest state, then asks the net records for their values.
     pub(super) fn new(table: &'a Arc<Table<R>>, operations: &'a mut Vec<Operation<R>>) -> Result<Self, Refusal> {
         let writer = table.writer();
-        let width = table.indexes.len();
         let looked = look_up(table, operations);
         let (counts, applied) = (Counts::default(), Applied::default());
-        let mut staged = Staged { table, writer, operations, counts, looked, new_values: Vec::new(), applied };
+        let mut staged = Staged { table, writer, operations, counts, looked, applied };
         // Before any user code runs, so that these steps to memory overlap with each other and with what it does.
-        staged.gather_old_codes();
+        staged.gather_old_words();
         staged.counts = resolve(table, staged.operations, &mut staged.looked)?;
         let touched = staged.looked.nets.len();
         staged.looked.nets.retain(|net| net.changes_something());
         if staged.looked.nets.len() < touched {
-            staged.gather_old_codes();
+            staged.gather_old_words();
         }
         let nets = &staged.looked.nets;
         let (used, free) = (staged.writer.used_rows(), staged.writer.free_rows());
@@ -121,45 +123,79 @@ impl<'a, R: Record> Staged<'a, R> {
         if new > MAX_ROWS - used + free {
             return Err(Refusal::new("store", &table.name, Cause::CollectionFull { limit: MAX_ROWS }));
         }
-        staged.applied.codes = SmallVec::from_elem(NULL_CODE, nets.len() * width);
-        for at in 0..width {
-            staged.look_up_codes(at)?;
-        }
+        staged.stage_indexes()?;
+        staged.stage_columns()?;
         Ok(staged)
     }
 
-    /// What the rows are indexed under before this batch.
-    fn gather_old_codes(&mut self) {
+    /// What the rows are filed under before this batch.
+    fn gather_old_words(&mut self) {
         let Staged { looked, writer, applied, .. } = self;
-        applied.old_codes.clear();
-        looked.nets.iter().for_each(|net| applied.old_codes.extend_from_slice(writer.codes_of(net.old.as_deref())));
+        applied.old_words.clear();
+        looked.nets.iter().for_each(|net| writer.gather(net.old.as_deref(), &mut applied.old_words));
     }
 
-    /// The codes of the values that the net records have in one index.
-    fn look_up_codes(&mut self, at: usize) -> Result<(), Refusal> {
-        let (table, operations) = (self.table, &*self.operations);
-        let (position, index) = &table.indexes[at];
-        let field = &table.schema.fields()[*position];
-        let width = table.indexes.len();
-        let mut new_values = NewValues { index: at, by_hash: HashTable::new(), list: &mut self.new_values };
-        for (number, net) in self.looked.nets.iter().enumerate() {
-            let Some(record) = (if matches!(net.state, State::Gone) { None } else { net.present(operations) }) else {
-                continue;
+    /// Asks the net records for what each index holds of them, index by index, and judges what must be unique.
+    fn stage_indexes(&mut self) -> Result<(), Refusal> {
+        let Staged { table, writer, operations, looked, applied, .. } = self;
+        let (table, operations, nets) = (*table, &**operations, &looked.nets);
+        let width = writer.width();
+        applied.words = SmallVec::from_elem(0, nets.len() * width);
+        for maintained in &mut writer.indexes {
+            let Maintained { index, writer, staging, from, width: own, .. } = maintained;
+            staging.clear();
+            for (number, net) in nets.iter().enumerate() {
+                let Some(record) = net.result(operations) else { continue };
+                let blame = |cause| operations[net.last].refusal(table, cause);
+                let entry = user_code::run(|| index.shape.entry(record))
+                    .map_err(|message| blame(Cause::Panicked { what: "field extractor", message }))?
+                    .map_err(blame)?;
+                let place = number * width + *from..number * width + *from + *own;
+                let old = net.begin().and(net.old.as_ref());
+                let old = old.map(|old| (old.row, &applied.old_words[place.clone()]));
+                index.stage(writer, staging, number, &entry, old, &mut applied.words[place]);
+            }
+            let mut by_row = None;
+            let change_of = |row: Row| {
+                let number = *by_row.get_or_insert_with(|| rows_of(nets)).get(&row)?;
+                let place = number * width + *from..number * width + *from + *own;
+                let gone = nets[number].result(operations).is_none();
+                Some((number, gone || applied.old_words[place.clone()] != applied.words[place]))
             };
-            let blame = |cause| operations[net.last].refusal(table, cause);
-            let value = user_code::run(|| record.value_at(&table.schema.at(*position)))
-                .map_err(|message| blame(Cause::Panicked { what: "field extractor", message }))?
-                .canonical();
-            check_value(field, value).map_err(blame)?;
-            let old = self.applied.old_codes[number * width + at];
-            self.applied.codes[number * width + at] = if value.is_null() {
-                NULL_CODE
-            } else if self.writer.index(at).value(old) == Some(value) {
-                old
-            } else {
-                let hash = hash::short(&table.seed, &value);
-                index.code(hash, value).unwrap_or_else(|| new_values.code(hash, value))
-            };
+            if let Some(clash) = index.clashes(staging, change_of).into_iter().next() {
+                let other = match clash.other {
+                    Other::Change(number) => operations[nets[number].first].key.clone(),
+                    Other::Row(row) => table.pages.newest(row).map_or_else(Key::none, |version| version.key.clone()),
+                };
+                let net = &nets[clash.change];
+                let key = operations[net.first].key.clone();
+                let cause = Cause::NotUnique { index: index.name().into(), value: shown(&clash.value), key, other };
+                return Err(operations[net.last].refusal(table, cause));
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks the net records for the values that columns hold.
+    fn stage_columns(&mut self) -> Result<(), Refusal> {
+        let Staged { table, writer, operations, looked, .. } = self;
+        for (column, of_column) in table.columns.iter().zip(&mut writer.columns) {
+            let field = &table.schema.fields()[column.field];
+            let Some((at, _)) = table.schema.find(field.name()) else { continue };
+            column.clear(of_column);
+            for net in &looked.nets {
+                let cell = match net.result(operations) {
+                    None => Cell::Missing,
+                    Some(record) => {
+                        let blame = |cause| operations[net.last].refusal(table, cause);
+                        let value = user_code::run(|| checked(field, record.value_at(&at)))
+                            .map_err(|message| blame(Cause::Panicked { what: "field extractor", message }))?
+                            .map_err(blame)?;
+                        column.stage(of_column, &table.seed, value)
+                    }
+                };
+                of_column.cells.push(cell);
+            }
         }
         Ok(())
     }
@@ -245,45 +281,19 @@ fn look_up<R: Record>(table: &Table<R>, operations: &[Operation<R>]) -> Looked<R
     Looked { nets, net_of, superseded: Vec::new() }
 }
 
-/// The schema has announced what a value can be; an index takes none that is too long.
-fn check_value(field: &FieldDef, value: ValueRef<'_>) -> Result<(), Cause> {
-    let announced = value.kind().map_or(field.is_nullable(), |kind| kind == field.kind());
-    if !announced {
-        return Err(Cause::WrongKind { field: field.name().into(), expected: field.kind(), given: value.to_value() });
-    }
-    let bytes = match value {
-        ValueRef::Str(s) => s.len(),
-        ValueRef::Bytes(b) => b.len(),
-        _ => 0,
-    };
-    if bytes > MAX_INDEXED_BYTES {
-        return Err(Cause::ValueTooLong { field: field.name().into(), bytes, limit: MAX_INDEXED_BYTES });
-    }
-    Ok(())
+/// Net changes by the row that they change.
+fn rows_of<R>(nets: &[Net<R>]) -> HashMap<Row, usize> {
+    nets.iter().enumerate().filter_map(|(number, net)| Some((net.old.as_ref()?.row, number))).collect()
 }
 
-/// The values of a batch that are new to one index.
-struct NewValues<'a> {
-    index: usize,
-    /// Places in `list`.
-    by_hash: HashTable<u32>,
-    list: &'a mut Vec<(usize, NewValue)>,
-}
-
-impl NewValues<'_> {
-    /// The provisional code of a value.
-    fn code(&mut self, hash: u32, value: ValueRef<'_>) -> u32 {
-        let same = |at: &u32| {
-            let (_, new) = &self.list[*at as usize];
-            new.hash == hash && new.value.as_ref() == value
-        };
-        if let Some(known) = self.by_hash.find(spread(hash), same) {
-            return NEW | known;
-        }
-        let at = self.list.len() as u32;
-        self.list.push((self.index, NewValue { hash, value: value.to_value() }));
-        self.by_hash.insert_unique(spread(hash), at, |at| spread(self.list[*at as usize].1.hash));
-        NEW | at
+/// A value of an index as a message shows it: that of several fields is their tuple.
+fn shown(value: &Value) -> String {
+    match value.as_ref() {
+        ValueRef::Bytes(bytes) => match decode_parts(bytes).as_slice() {
+            parts @ [_, _, ..] => format!("({})", parts.iter().map(Value::to_string).collect::<Vec<_>>().join(", ")),
+            _ => value.to_string(),
+        },
+        _ => value.to_string(),
     }
 }
 
@@ -293,17 +303,16 @@ impl<R: Record> StagedPart for Staged<'_, R> {
     }
 
     fn seal(&mut self, commit: Commit) {
-        let first_new_row = self.writer.used_rows() as Row;
-        let admitted =
-            std::mem::take(&mut self.new_values).into_iter().map(|(at, value)| (at, self.writer.admit(at, value)));
-        self.applied.new_codes = admitted.collect();
-        for code in self.applied.codes.iter_mut().filter(|code| **code & NEW != 0) {
-            *code = self.applied.new_codes[(*code & !NEW) as usize].1;
+        self.applied.first_new_row = self.writer.used_rows() as Row;
+        let width = self.writer.width();
+        self.writer.indexes.iter_mut().for_each(|maintained| maintained.admit(&mut self.applied, width));
+        for (column, of_column) in self.table.columns.iter().zip(&mut self.writer.columns) {
+            column.admit(of_column);
         }
         let nets = std::mem::take(&mut self.looked.nets);
         self.applied.changes = nets.into_iter().map(|net| self.version(commit, net)).collect();
-        self.applied.first_new_row = first_new_row;
-        self.applied.sort_by_row(self.table.indexes.len());
+        self.applied.rows = self.applied.changes.iter().map(Change::row).collect();
+        self.applied.sort_by_row(width);
     }
 
     fn mark(&self, commit: Commit) {

@@ -10,6 +10,8 @@ mod documents;
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
 mod key_values;
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
+mod indexes;
+#[cfg(not(any(memdex_shuttle, memdex_loom)))]
 mod layers;
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
 mod model;

@@ -1,0 +1,108 @@
+//! A leaf: sorted entries between two bounds, under one guard.
+//!
+//! Entries move between leaves in splits and merges, which concern rows that no mark shows: so a leaf carries its bounds, and
+//! who has come to it by the directory checks under its guard that what it looks for still belongs here.
+
+use crate::rowset::Row;
+use crate::sync::RwLock;
+
+/// A place in the order: rows of equal keys are ordered by number.
+pub(super) type Position<K> = (K, Row);
+
+pub(super) struct Leaf<K>(pub(super) RwLock<Entries<K>>);
+
+/// Invariant: positions ascend strictly and lie within the bounds.
+pub(super) struct Entries<K> {
+    /// No position here is less; `None` is less than all.
+    pub(super) lower: Option<Position<K>>,
+    /// No position here is as great; `None` is greater than all.
+    pub(super) upper: Option<Position<K>>,
+    /// Merged into the leaf before it: nothing belongs here any longer.
+    pub(super) dead: bool,
+    pub(super) keys: Vec<K>,
+    pub(super) rows: Vec<Row>,
+}
+
+/// What a commit does at one position.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Edit<K> {
+    pub(super) at: Position<K>,
+    pub(super) insert: bool,
+}
+
+impl<K: Ord + Clone> Entries<K> {
+    pub(super) fn new(lower: Option<Position<K>>, upper: Option<Position<K>>, keys: Vec<K>, rows: Vec<Row>) -> Self {
+        Entries { lower, upper, dead: false, keys, rows }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether a position belongs here; `None` is the very first.
+    pub(super) fn holds(&self, at: Option<&Position<K>>) -> bool {
+        let above = self.lower.as_ref().is_none_or(|lower| at.is_some_and(|at| lower <= at));
+        let below = self.upper.as_ref().is_none_or(|upper| at.is_none_or(|at| at < upper));
+        above && below && !self.dead
+    }
+
+    /// How many entries lie before a position.
+    pub(super) fn before(&self, at: &Position<K>) -> usize {
+        let first = self.keys.partition_point(|key| *key < at.0);
+        // Equal keys are mostly few; where they are many, their rows are searched as well.
+        let equal_keys = match self.keys.get(first) {
+            Some(key) if *key == at.0 => self.keys[first..].partition_point(|key| *key == at.0),
+            _ => return first,
+        };
+        first + self.rows[first..first + equal_keys].partition_point(|row| *row < at.1)
+    }
+
+    /// Makes ascending edits: each takes out what is there, or puts in what is not.
+    pub(super) fn edit(&mut self, edits: &[Edit<K>]) {
+        debug_assert!(edits.is_sorted() && edits.iter().all(|edit| self.holds(Some(&edit.at))));
+        if edits.len() <= FEW_EDITS {
+            return edits.iter().for_each(|edit| self.edit_one(edit));
+        }
+        let room = self.len() + edits.len();
+        let (mut keys, mut rows) = (Vec::with_capacity(room), Vec::with_capacity(room));
+        let old_keys = std::mem::take(&mut self.keys);
+        let mut old = old_keys.into_iter().zip(std::mem::take(&mut self.rows)).peekable();
+        for Edit { at, insert } in edits {
+            while let Some((key, row)) = old.next_if(|(key, row)| (key, *row) < (&at.0, at.1)) {
+                keys.push(key);
+                rows.push(row);
+            }
+            let found = old.next_if(|(key, row)| (key, *row) == (&at.0, at.1));
+            debug_assert!(found.is_none() == *insert, "an entry is put in once and taken out once");
+            if *insert {
+                keys.push(at.0.clone());
+                rows.push(at.1);
+            }
+        }
+        old.for_each(|(key, row)| {
+            keys.push(key);
+            rows.push(row);
+        });
+        (self.keys, self.rows) = (keys, rows);
+    }
+
+    fn edit_one(&mut self, Edit { at, insert }: &Edit<K>) {
+        let place = self.before(at);
+        let found = self.rows.get(place) == Some(&at.1) && self.keys[place] == at.0;
+        debug_assert!(found != *insert, "an entry is put in once and taken out once");
+        match (*insert, found) {
+            (true, false) => {
+                self.keys.insert(place, at.0.clone());
+                self.rows.insert(place, at.1);
+            }
+            (false, true) => {
+                self.keys.remove(place);
+                self.rows.remove(place);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Up to so many edits entries are moved one by one; with more of them all are merged anew.
+const FEW_EDITS: usize = 6;

@@ -1,0 +1,296 @@
+//! The leaves of an index, and how readers and the committer move among them.
+//!
+//! Everyone takes the directory before leaves, and a leaf before those to its right. Readers hold one guard at a time: they look
+//! a leaf up, let the directory go, and check the leaf's bounds under its guard; if their position has moved meanwhile they
+//! look again. They go on at the upper bound of the leaf that they have read, so whatever is split or merged meanwhile, each
+//! position is read once. Splits and merges hold the directory and all leaves concerned.
+
+use super::directory::Directory;
+use super::leaf::{Edit, Entries, Leaf, Position};
+use crate::limits::{LEAF_ENTRIES, LEAF_FEW};
+use crate::rowset::Row;
+use crate::sync::{Arc, RwLock};
+use std::ops::Bound;
+
+pub(super) struct Leaves<K> {
+    directory: RwLock<Directory<K>>,
+}
+
+fn leaf<K>(entries: Entries<K>) -> Arc<Leaf<K>> {
+    Arc::new(Leaf(RwLock::new(entries)))
+}
+
+impl<K: Ord + Clone> Leaves<K> {
+    pub(super) fn new() -> Self {
+        let first = leaf(Entries::new(None, None, Vec::new(), Vec::new()));
+        Leaves { directory: RwLock::new(Directory::new(first)) }
+    }
+
+    /// Reads the leaf that holds a position, `None` being the very first.
+    fn read<T>(&self, at: Option<&Position<K>>, mut look: impl FnMut(&Entries<K>) -> T) -> T {
+        loop {
+            let leaf = self.directory.read().leaf(at).clone();
+            let entries = leaf.0.read();
+            if entries.holds(at) {
+                return look(&entries);
+            }
+        }
+    }
+
+    /// Adds the rows of the keys between two bounds, in the order of the keys.
+    pub(super) fn between(&self, from: Bound<&K>, to: Bound<&K>, rows: &mut Vec<Row>) {
+        let mut at = match from {
+            Bound::Unbounded => None,
+            Bound::Included(key) => Some((key.clone(), 0)),
+            // No row has this number: what follows is beyond the key.
+            Bound::Excluded(key) => Some((key.clone(), Row::MAX)),
+        };
+        loop {
+            at = self.read(at.as_ref(), |entries| {
+                let first = at.as_ref().map_or(0, |at| entries.before(at));
+                let end = match to {
+                    Bound::Unbounded => entries.len(),
+                    Bound::Included(key) => entries.keys.partition_point(|own| own <= key),
+                    Bound::Excluded(key) => entries.keys.partition_point(|own| own < key),
+                };
+                rows.extend_from_slice(entries.rows.get(first..end).unwrap_or(&[]));
+                if end < entries.len() { None } else { entries.upper.clone() }
+            });
+            let beyond = |at: &Position<K>| match to {
+                Bound::Unbounded => false,
+                Bound::Included(key) => at.0 > *key,
+                Bound::Excluded(key) => at.0 >= *key,
+            };
+            if at.as_ref().is_none_or(beyond) {
+                return;
+            }
+        }
+    }
+
+    /// Makes ascending edits, leaf by leaf. Under the commit lock.
+    pub(super) fn apply(&self, mut edits: &[Edit<K>]) {
+        debug_assert!(edits.is_sorted());
+        while let Some(first) = edits.first() {
+            let leaf = self.directory.read().leaf(Some(&first.at)).clone();
+            let mut entries = leaf.0.write();
+            debug_assert!(entries.holds(Some(&first.at)), "leaves change under the commit lock alone");
+            let here = match &entries.upper {
+                Some(upper) => edits.partition_point(|edit| edit.at < *upper),
+                None => edits.len(),
+            };
+            let (own, rest) = edits.split_at(here);
+            edits = rest;
+            let inserts = own.iter().filter(|edit| edit.insert).count();
+            let len = entries.len() + inserts - (own.len() - inserts);
+            if len <= LEAF_ENTRIES {
+                entries.edit(own);
+                drop(entries);
+                if len < LEAF_FEW {
+                    self.merge(&leaf);
+                }
+            } else {
+                drop(entries);
+                self.split(&leaf, own);
+            }
+        }
+    }
+
+    /// Makes edits that overflow a leaf, and gives what is too much to new leaves behind it.
+    fn split(&self, leaf_to_split: &Leaf<K>, edits: &[Edit<K>]) {
+        let mut directory = self.directory.write();
+        let mut entries = leaf_to_split.0.write();
+        entries.edit(edits);
+        // Appended in order, leaves would stay half empty for ever: then the old one is left full.
+        let appended = entries.upper.is_none() && edits.iter().rev().take(2).all(|edit| edit.insert) && {
+            let last = edits.last().map(|edit| &edit.at);
+            last.is_some_and(|last| entries.keys.last() == Some(&last.0) && entries.rows.last() == Some(&last.1))
+        };
+        let fill = if appended { LEAF_ENTRIES - LEAF_ENTRIES / 8 } else { LEAF_ENTRIES / 2 };
+        let mut parts = Vec::new();
+        while entries.len() > LEAF_ENTRIES {
+            // From the end, so that what stays is never moved.
+            let leaves = entries.len().div_ceil(fill.max(1));
+            let from = if appended { (leaves - 1) * fill } else { entries.len() - entries.len() / leaves.max(2) };
+            let from = from.clamp(1, entries.len() - 1);
+            let (keys, rows) = (entries.keys.split_off(from), entries.rows.split_off(from));
+            let lower = (keys[0].clone(), rows[0]);
+            let upper = entries.upper.replace(lower.clone());
+            parts.push((lower.clone(), leaf(Entries::new(Some(lower), upper, keys, rows))));
+        }
+        entries.keys.shrink_to(LEAF_ENTRIES);
+        entries.rows.shrink_to(LEAF_ENTRIES);
+        for (lower, part) in parts {
+            directory.insert(lower, part);
+        }
+    }
+
+    /// Joins a leaf that has become small with one beside it, if both fit one.
+    fn merge(&self, small: &Arc<Leaf<K>>) {
+        let mut directory = self.directory.write();
+        let (lower, upper) = {
+            let entries = small.0.read();
+            (entries.lower.clone(), entries.upper.clone())
+        };
+        if let Some(upper) = upper {
+            let right = directory.leaf(Some(&upper)).clone();
+            self.join(&mut directory, small, &right);
+        } else if let Some(left) = lower.and_then(|lower| directory.before(&lower).cloned()) {
+            self.join(&mut directory, &left, small);
+        }
+    }
+
+    /// Moves all of `right` to the end of `left`, its neighbour, if there is room for half as much again.
+    fn join(&self, directory: &mut Directory<K>, left: &Leaf<K>, right: &Leaf<K>) -> bool {
+        let mut left = left.0.write();
+        let mut right = right.0.write();
+        debug_assert!(left.upper == right.lower && !left.dead && !right.dead);
+        if left.len() + right.len() > LEAF_ENTRIES * 2 / 3 {
+            return false;
+        }
+        let (mut keys, mut rows) = (std::mem::take(&mut right.keys), std::mem::take(&mut right.rows));
+        left.keys.append(&mut keys);
+        left.rows.append(&mut rows);
+        left.upper = right.upper.take();
+        right.dead = true;
+        if let Some(lower) = right.lower.take() {
+            directory.remove(&lower);
+        }
+        true
+    }
+
+    /// Shows every leaf, ascending; for audits and figures, under the commit lock or not.
+    pub(super) fn each(&self, mut look: impl FnMut(&Entries<K>)) {
+        let leaves: Vec<_> = self.directory.read().leaves().cloned().collect();
+        leaves.iter().for_each(|leaf| look(&leaf.0.read()));
+    }
+
+    /// Joins small neighbours among `count` leaves from the one of `at` on. Where to go on; `None` at the end. Under the commit
+    /// lock.
+    pub(super) fn compact(&self, at: Option<Position<K>>, count: usize) -> Option<Position<K>> {
+        let mut at = at;
+        for _ in 0..count {
+            let mut directory = self.directory.write();
+            let left = directory.leaf(at.as_ref()).clone();
+            let upper = left.0.read().upper.clone()?;
+            let right = directory.leaf(Some(&upper)).clone();
+            if !self.join(&mut directory, &left, &right) {
+                let mut left = left.0.write();
+                left.keys.shrink_to_fit();
+                left.rows.shrink_to_fit();
+                at = Some(upper);
+            }
+        }
+        at
+    }
+
+    pub(super) fn heap_bytes(&self, of_key: impl Fn(&K) -> usize) -> usize {
+        let mut bytes = self.directory.read().heap_bytes();
+        self.each(|entries| {
+            let keys: usize = entries.keys.iter().map(&of_key).sum();
+            bytes += 16
+                + size_of::<Leaf<K>>()
+                + entries.keys.capacity() * size_of::<K>()
+                + entries.rows.capacity() * 4
+                + keys;
+        });
+        bytes
+    }
+}
+
+#[cfg(all(test, not(any(memdex_shuttle, memdex_loom))))]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    fn all(leaves: &Leaves<u64>) -> Vec<Row> {
+        let mut rows = Vec::new();
+        leaves.between(Bound::Unbounded, Bound::Unbounded, &mut rows);
+        rows
+    }
+
+    fn check(leaves: &Leaves<u64>, model: &BTreeSet<Position<u64>>) {
+        let mut upper = None;
+        let mut found = Vec::new();
+        leaves.each(|entries| {
+            assert_eq!(entries.lower, upper, "a leaf begins where the one before it ends");
+            assert!(entries.len() <= LEAF_ENTRIES && !entries.dead);
+            let own: Vec<_> = entries.keys.iter().copied().zip(entries.rows.iter().copied()).collect();
+            assert!(own.iter().all(|at| entries.holds(Some(at))));
+            found.extend(own);
+            upper = entries.upper;
+        });
+        assert_eq!(upper, None);
+        assert!(found.iter().eq(model));
+    }
+
+    fn edits(rows: impl IntoIterator<Item = (u64, Row, bool)>) -> Vec<Edit<u64>> {
+        let mut edits: Vec<_> = rows.into_iter().map(|(key, row, insert)| Edit { at: (key, row), insert }).collect();
+        edits.sort();
+        edits
+    }
+
+    #[test]
+    fn appended_in_order_leaves_are_nearly_full() {
+        let leaves = Leaves::new();
+        for batch in 0..100 {
+            leaves.apply(&edits((0..1_000).map(|n| (batch * 1_000 + n, 0, true))));
+        }
+        assert_eq!(all(&leaves).len(), 100_000);
+        let mut count = 0;
+        leaves.each(|_| count += 1);
+        assert!(count * LEAF_ENTRIES < 100_000 * 5 / 4, "{count} leaves");
+    }
+
+    #[test]
+    fn one_key_may_fill_many_leaves() {
+        let leaves = Leaves::new();
+        leaves.apply(&edits((0..10_000).map(|row| (7, row, true))));
+        leaves.apply(&edits([(6, 1, true), (8, 1, true)]));
+        let range = |from, to| {
+            let mut rows = Vec::new();
+            leaves.between(from, to, &mut rows);
+            rows.len()
+        };
+        assert_eq!(range(Bound::Included(&7), Bound::Included(&7)), 10_000);
+        assert_eq!(range(Bound::Excluded(&7), Bound::Unbounded), 1);
+        assert_eq!(range(Bound::Unbounded, Bound::Excluded(&7)), 1);
+        assert_eq!(range(Bound::Excluded(&7), Bound::Excluded(&8)), 0);
+    }
+
+    proptest! {
+        #[test]
+        fn a_sorted_set_is_the_model(
+            batches in prop::collection::vec(prop::collection::vec((0..40_u64, 0..60_u32), 1..900), 1..12),
+            bounds in (0..41_u64, 0..41_u64),
+        ) {
+            let (leaves, mut model) = (Leaves::new(), BTreeSet::new());
+            for batch in batches {
+                // What is there is taken out, what is not is put in.
+                let toggled: BTreeSet<_> = batch.into_iter().collect();
+                leaves.apply(&edits(toggled.iter().map(|(key, row)| (*key, *row, !model.contains(&(*key, *row))))));
+                for at in toggled {
+                    if !model.remove(&at) {
+                        model.insert(at);
+                    }
+                }
+                check(&leaves, &model);
+            }
+            let (from, to) = bounds;
+            for low in [Bound::Unbounded, Bound::Included(from), Bound::Excluded(from)] {
+                for high in [Bound::Unbounded, Bound::Included(to), Bound::Excluded(to)] {
+                    let mut rows = Vec::new();
+                    leaves.between(low.as_ref(), high.as_ref(), &mut rows);
+                    let within = |key: &u64| std::ops::RangeBounds::contains(&(low, high), key);
+                    let expected: Vec<Row> = model.iter().filter(|(key, _)| within(key)).map(|(_, row)| *row).collect();
+                    prop_assert_eq!(rows, expected);
+                }
+            }
+            let mut at = leaves.compact(None, 3);
+            while at.is_some() {
+                at = leaves.compact(at, 3);
+            }
+            check(&leaves, &model);
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! The ordered index: rows in the order of their values, in leaves of some hundred sorted entries.
+//!
+//! Keys come in two widths: what fits 64 bits is kept as such, everything else as bytes whose order is the order of the values;
+//! several fields are one such key. [`leaves`] holds the entries, [`directory`] leads to the leaves, [`index`] says what a
+//! value's key is and what the committer remembers of a row.
+
+mod directory;
+mod index;
+mod leaf;
+mod leaves;
+
+pub(crate) use index::{Audited, CompactAt, OrderedIndex, OrderedStaging, OrderedWriter};

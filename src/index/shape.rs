@@ -1,0 +1,155 @@
+//! What an index holds of a record: the fields that it takes, the condition that it sets, and the entry that these make.
+
+use crate::error::Cause;
+use crate::limits::{MAX_FIELD_VALUES, MAX_INDEXED_BYTES};
+use crate::record::{Condition, FieldAt, FieldDef, IndexDef, IndexKind, Record, Schema};
+use crate::value::{Value, ValueRef, encode_parts};
+
+/// An index's declaration, bound to a schema.
+pub(crate) struct IndexShape {
+    pub(crate) def: IndexDef,
+    pub(crate) fields: Vec<(FieldAt, FieldDef)>,
+    pub(crate) condition: Option<Condition>,
+}
+
+/// What one record shows to one index.
+#[derive(Debug)]
+pub(crate) enum Entry<'a> {
+    /// The condition is false: the index does not hold the record.
+    Absent,
+    /// One value, which may be missing.
+    One(ValueRef<'a>),
+    /// The values of a field of many: canonical, ascending, each once.
+    Many(Vec<ValueRef<'a>>),
+    /// Several fields together, encoded in their order; `complete` if none is missing.
+    Tuple { bytes: Vec<u8>, complete: bool },
+}
+
+impl IndexShape {
+    /// For a declaration that the schema has checked.
+    pub(crate) fn new(def: IndexDef, schema: &Schema) -> Self {
+        let fields = def.fields().iter().filter_map(|name| schema.find(name));
+        let fields = fields.map(|(at, field)| (at, field.clone())).collect();
+        let condition = def.condition().and_then(|when| Condition::new(def.name(), schema, when).ok());
+        debug_assert_eq!(condition.is_some(), def.condition().is_some());
+        IndexShape { def, fields, condition }
+    }
+
+    /// Whether its only field has many values.
+    pub(crate) fn is_many(&self) -> bool {
+        self.fields[0].1.is_many()
+    }
+
+    /// Whether it says of all records that no two have the same value in this field.
+    pub(crate) fn is_unique_of(&self, field: &str) -> bool {
+        let alone = matches!(&self.fields[..], [(_, only)] if only.name() == field);
+        self.def.kind() == IndexKind::Unique && alone && self.condition.is_none()
+    }
+
+    /// The only field, if it is the only one and has single values.
+    pub(crate) fn single(&self) -> Option<&FieldDef> {
+        match self.fields.as_slice() {
+            [(_, field)] if !field.is_many() => Some(field),
+            _ => None,
+        }
+    }
+
+    /// What `record` shows. Runs its extractors. What can't be indexed is a refusal.
+    #[inline]
+    pub(crate) fn entry<'a, R: Record>(&self, record: &'a R) -> Result<Entry<'a>, Cause> {
+        if self.condition.as_ref().is_some_and(|condition| !condition.holds(record)) {
+            return Ok(Entry::Absent);
+        }
+        match self.fields.as_slice() {
+            [(at, field)] if !field.is_many() => Ok(Entry::One(self.checked(field, record.value_at(at))?)),
+            [(at, field)] => self.values(at, field, record),
+            several => {
+                let mut parts = Vec::with_capacity(several.len());
+                for (at, field) in several {
+                    parts.push(self.checked(field, record.value_at(at))?);
+                }
+                let complete = parts.iter().all(|part| !part.is_null());
+                Ok(Entry::Tuple { bytes: encode_parts(parts), complete })
+            }
+        }
+    }
+
+    fn values<'a, R: Record>(&self, at: &FieldAt, field: &FieldDef, record: &'a R) -> Result<Entry<'a>, Cause> {
+        let (mut values, mut count) = (Vec::new(), 0_usize);
+        record.values_at(at, &mut |value| {
+            count += 1;
+            if !value.is_null() && count <= MAX_FIELD_VALUES {
+                values.push(value.canonical());
+            }
+        });
+        if count > MAX_FIELD_VALUES {
+            return Err(Cause::TooManyValues { field: field.name().into(), values: count, limit: MAX_FIELD_VALUES });
+        }
+        values.iter().try_for_each(|value| self.checked(field, *value).map(drop))?;
+        values.sort_unstable();
+        values.dedup();
+        Ok(Entry::Many(values))
+    }
+
+    #[inline]
+    fn checked<'a>(&self, field: &FieldDef, value: ValueRef<'a>) -> Result<ValueRef<'a>, Cause> {
+        match checked(field, value)? {
+            ValueRef::Float(x) if x.is_nan() && self.def.kind() == IndexKind::Ordered => {
+                Err(Cause::NotANumber { field: field.name().into(), index: self.def.name().into() })
+            }
+            value => Ok(value),
+        }
+    }
+}
+
+/// The value, canonical, if it is what the schema announces and no longer than what an index or a column takes.
+#[inline]
+pub(crate) fn checked<'a>(field: &FieldDef, value: ValueRef<'a>) -> Result<ValueRef<'a>, Cause> {
+    let value = value.canonical();
+    let announced = value.kind().map_or(field.is_nullable(), |kind| kind == field.kind());
+    if !announced {
+        return Err(wrong_kind(field, value));
+    }
+    match value {
+        ValueRef::Str(s) if s.len() > MAX_INDEXED_BYTES => Err(too_long(field, s.len())),
+        ValueRef::Bytes(b) if b.len() > MAX_INDEXED_BYTES => Err(too_long(field, b.len())),
+        _ => Ok(value),
+    }
+}
+
+#[cold]
+fn wrong_kind(field: &FieldDef, value: ValueRef<'_>) -> Cause {
+    Cause::WrongKind { field: field.name().into(), expected: field.kind(), given: value.to_value() }
+}
+
+#[cold]
+fn too_long(field: &FieldDef, bytes: usize) -> Cause {
+    Cause::ValueTooLong { field: field.name().into(), bytes, limit: MAX_INDEXED_BYTES }
+}
+
+impl Entry<'_> {
+    /// Under how many values or keys the record is filed: one that lacks a value is filed as such.
+    pub(crate) fn filings(&self) -> usize {
+        match self {
+            Entry::Absent => 0,
+            Entry::Many(values) => values.len().max(1),
+            Entry::One(_) | Entry::Tuple { .. } => 1,
+        }
+    }
+
+    /// The entry as a single value, as equality and uniqueness see it: several fields are one byte string. `Null` stands for a
+    /// missing value; for a unique index also for several of which one is missing.
+    pub(crate) fn as_value(&self, unique: bool) -> ValueRef<'_> {
+        match self {
+            Entry::One(value) => *value,
+            Entry::Tuple { complete: false, .. } if unique => ValueRef::Null,
+            Entry::Tuple { bytes, .. } => ValueRef::Bytes(bytes),
+            Entry::Absent | Entry::Many(_) => ValueRef::Null,
+        }
+    }
+}
+
+/// Several values as an index of several fields keeps them.
+pub(crate) fn tuple(parts: &[ValueRef<'_>]) -> Value {
+    Value::from(encode_parts(parts.iter().copied()))
+}

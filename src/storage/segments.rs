@@ -1,0 +1,69 @@
+//! A list of pages that grows without a lock and without moving any: segments, each twice as long as the one before it (as in
+//! Bagwell's and Dechev's lock-free vectors).
+
+use crate::sync::OnceLock;
+
+/// Segment s has 2^s pages: enough for every row that a `u32` can number.
+const SEGMENTS: usize = 32;
+
+pub(super) struct Segments<P>([OnceLock<Box<[P]>>; SEGMENTS]);
+
+fn place(page: usize) -> (usize, usize) {
+    let segment = (page + 1).ilog2() as usize;
+    (segment, page + 1 - (1 << segment))
+}
+
+impl<P> Segments<P> {
+    pub(super) fn new() -> Self {
+        Segments(std::array::from_fn(|_| OnceLock::new()))
+    }
+
+    /// A page; `None` past the last.
+    #[inline]
+    pub(super) fn page(&self, number: usize) -> Option<&P> {
+        let (segment, page) = place(number);
+        self.0.get(segment)?.get().map(|pages| &pages[page])
+    }
+
+    /// A page that is about to be used. Under the commit lock.
+    pub(super) fn page_to_write(&self, number: usize, empty: impl Fn() -> P) -> &P {
+        let (segment, page) = place(number);
+        let pages = &self.0[segment];
+        if pages.get().is_none() {
+            let added = pages.set((0..1_usize << segment).map(|_| empty()).collect());
+            debug_assert!(added.is_ok(), "pages are added under the commit lock");
+        }
+        match pages.get() {
+            Some(pages) => &pages[page],
+            None => unreachable!("the segment was just added"),
+        }
+    }
+
+    /// All pages, in their order.
+    pub(super) fn pages(&self) -> impl Iterator<Item = &P> {
+        self.0.iter().filter_map(OnceLock::get).flat_map(|pages| pages.iter())
+    }
+
+    /// All pages, handed over.
+    pub(super) fn take(&mut self) -> impl Iterator<Item = P> + use<P> {
+        let segments = std::mem::replace(&mut self.0, std::array::from_fn(|_| OnceLock::new()));
+        segments.into_iter().filter_map(OnceLock::into_inner).flat_map(|pages| pages.into_iter())
+    }
+}
+
+#[cfg(all(test, not(any(memdex_shuttle, memdex_loom))))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_have_a_place_of_their_own_up_to_the_last() {
+        assert_eq!([0, 1, 2, 3, 6, 7].map(place), [(0, 0), (1, 0), (1, 1), (2, 0), (2, 3), (3, 0)]);
+        let last = u32::MAX as usize / crate::limits::PAGE_ROWS;
+        assert!(place(last).0 < SEGMENTS);
+        let segments = Segments::new();
+        assert!(segments.page(5).is_none());
+        segments.page_to_write(5, || std::cell::Cell::new(0)).set(7);
+        assert_eq!(segments.page(5).map(std::cell::Cell::get), Some(7));
+        assert_eq!(segments.pages().count(), 4, "the segment of three to six");
+    }
+}

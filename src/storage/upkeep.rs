@@ -1,0 +1,79 @@
+//! Upkeep: memory that is not used is given back, and what has become scattered is packed, slice by slice.
+//!
+//! Each slice is short and under the commit lock; between two of them commits have their turn. Readers wait for the part at hand
+//! alone. Nothing that anybody can see changes, so nothing is marked: whatever moves entries holds every guard concerned.
+
+use super::column::ColumnWriter;
+use super::engine::Engine;
+use super::table::Table;
+use crate::error::Cause;
+use crate::index::TidyAt;
+use crate::limits::KEY_SHARDS;
+use crate::record::Record;
+use crate::sync::Arc;
+
+/// Where the next slice begins.
+pub(crate) enum Upkeep {
+    /// Of the key table: shards from here on.
+    Keys(usize),
+    /// Row pages from here on.
+    Pages(usize),
+    /// The index at this place.
+    Index(usize, TidyAt),
+}
+
+/// Shards of the key table in a slice.
+const SHARDS: usize = 16;
+/// Row pages in a slice.
+const PAGES: usize = 16;
+
+impl<R: Record> Table<R> {
+    /// One slice; where to go on. Under the commit lock.
+    pub(super) fn upkeep(&self, at: Upkeep) -> Option<Upkeep> {
+        match at {
+            Upkeep::Keys(from) if from < KEY_SHARDS => {
+                (from..KEY_SHARDS.min(from + SHARDS)).for_each(|shard| self.keys.shrink(shard));
+                Some(Upkeep::Keys(from + SHARDS))
+            }
+            Upkeep::Keys(_) => {
+                self.all_rows.write().compact();
+                let mut writer = self.writer();
+                writer.free_rows.shrink_to_fit();
+                writer.columns.iter_mut().for_each(ColumnWriter::shrink);
+                Some(Upkeep::Pages(0))
+            }
+            Upkeep::Pages(from) => {
+                let more = (from..from + PAGES).all(|page| self.pages.shrink(page));
+                Some(if more { Upkeep::Pages(from + PAGES) } else { Upkeep::Index(0, TidyAt::Start) })
+            }
+            Upkeep::Index(place, slice) => {
+                let mut writer = self.writer();
+                // Indexes may have gone since the last slice: then this one is another, or the last is behind us.
+                let maintained = writer.indexes.get_mut(place)?;
+                match maintained.tidy(slice) {
+                    Some(slice) => Some(Upkeep::Index(place, slice)),
+                    None => Some(Upkeep::Index(place + 1, TidyAt::Start)),
+                }
+            }
+        }
+    }
+}
+
+impl Engine {
+    /// All of it, collection by collection.
+    pub(crate) fn optimize(self: &Arc<Self>) -> Result<(), Cause> {
+        for table in self.tables() {
+            let mut at = Some(Upkeep::Keys(0));
+            while let Some(slice) = at {
+                let mut turn = self.turn_to_write()?;
+                at = table.upkeep(slice);
+                if at.is_none() {
+                    turn.look_after(table.clone());
+                }
+                drop(turn);
+                std::thread::yield_now();
+            }
+        }
+        Ok(())
+    }
+}
