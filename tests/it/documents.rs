@@ -1,6 +1,7 @@
 //! Documents: paths, conflicts, patches, limits, searches over several collections; and that they answer as typed records do.
 
 mod answers;
+mod indexes;
 mod searches;
 
 use memdex::limits::{MAX_DOCUMENT_DEPTH, MAX_KEY_BYTES};

@@ -1,6 +1,8 @@
 //! Records of a type, the same as JSON documents, and the same as key/value records give the same answers.
 
-use memdex::{Collection, Document, FieldDef, KeyValue, Kind, Nested, Predicate, Record, Schema, Store, Value, field};
+use memdex::{
+    Collection, Document, FieldDef, IndexDef, KeyValue, Kind, Nested, Predicate, Record, Schema, Store, Value, field,
+};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -14,9 +16,9 @@ struct Payment {
     id: u32,
     #[record(index)]
     status: String,
-    #[record(index)]
+    #[record(ordered)]
     amount: Option<i64>,
-    #[record(field)]
+    #[record(column)]
     score: Option<f64>,
     #[record(index)]
     paid: bool,
@@ -49,16 +51,18 @@ fn schema() -> Schema {
     let fields = [
         FieldDef::new("id", Kind::Int).key(),
         FieldDef::new("status", Kind::Str).index().required(),
-        FieldDef::new("amount", Kind::Int).index(),
-        FieldDef::new("score", Kind::Float),
+        FieldDef::new("amount", Kind::Int).ordered(),
+        FieldDef::new("score", Kind::Float).column(),
         FieldDef::new("paid", Kind::Bool).index().required(),
         FieldDef::new("grade", Kind::Char),
         FieldDef::new("tags", Kind::Str).many().index(),
         FieldDef::new("user.city", Kind::Str).index(),
-        FieldDef::new("user.age", Kind::Int),
+        FieldDef::new("user.age", Kind::Int).column(),
         FieldDef::new("items.price", Kind::Int).many().index(),
     ];
     Schema::new(fields)
+        .with_index(IndexDef::ordered(["status", "amount"]))
+        .with_index(IndexDef::equality("user.age").named("paid_age").when(field("paid").eq(true)))
 }
 
 fn key_value(payment: &Payment) -> KeyValue<()> {
