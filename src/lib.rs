@@ -104,4 +104,8 @@ pub use value::{
     AnyKey, Each, Element, FieldValue, IntoKey, Key, KeyBuffer, KeySink, Kind, Many, Maybe, Multi, Nest, Nullable,
     Operand, Value, ValueRef,
 };
-pub use write::{Batch, Counts, OperationInfo, Pending, Receipt, Refused, TakenOperation, Writer, WriterError};
+pub use write::{
+    Applied, BackgroundWriter, BackgroundWriterBuilder, Batch, Counts, Died, FlushError, NotApplied, NotSubmitted,
+    OperationInfo, Pending, Queued, Receipt, Refused, StartError, SubmitError, TakenOperation, Ticket, Writer,
+    WriterError,
+};

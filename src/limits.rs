@@ -1,5 +1,7 @@
 //! Every bound of the engine by name, so that an error can quote it and a test can stand on either side of it.
 
+use std::time::Duration;
+
 /// Longest key, in encoded bytes (a string of n bytes without NULs encodes to n + 1).
 pub const MAX_KEY_BYTES: usize = 4_096;
 
@@ -30,6 +32,26 @@ pub const MAX_DOCUMENT_DEPTH: usize = 127;
 
 /// Operations that a [`Writer`](crate::Writer) buffers before it flushes, unless told otherwise.
 pub const DEFAULT_BULK_SIZE: usize = 100;
+
+/// Operations at which a [`BackgroundWriter`](crate::BackgroundWriter) flushes, unless told otherwise.
+pub const DEFAULT_BACKGROUND_BULK_SIZE: usize = 1_000;
+
+/// How long a submission to a [`BackgroundWriter`](crate::BackgroundWriter) waits for company, unless told otherwise.
+pub const DEFAULT_LINGER: Duration = Duration::from_millis(1);
+
+/// Most operations in the queue of a [`BackgroundWriter`](crate::BackgroundWriter), unless told otherwise.
+pub const DEFAULT_QUEUED_OPERATIONS: usize = 10_000;
+
+/// Most bytes in the queue of a [`BackgroundWriter`](crate::BackgroundWriter), unless told otherwise.
+pub const DEFAULT_QUEUED_BYTES: usize = 64 << 20;
+
+/// Most submissions in the queue of a [`BackgroundWriter`](crate::BackgroundWriter), however many operations it takes:
+/// there is a place for each from the start, about 100 bytes.
+pub const MAX_QUEUED_SUBMISSIONS: usize = 16_384;
+
+/// Refused commits of several submissions after which those that are left are committed one by one: each try looks up
+/// all of their keys again.
+pub(crate) const TRIES_TOGETHER: usize = 4;
 
 /// Pins that cost one atomic slot each. Further ones go through a map under a lock.
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]

@@ -9,7 +9,7 @@ use crate::record::{KeyValue, Record, Schema, key_value_schema};
 use crate::storage::{AnyTable, Collection, CommitObserver, Engine, Stats, Table, VerifyError, VerifyReport};
 use crate::sync::Arc;
 use crate::user_code;
-use crate::write::{Batch, Receipt, Refused, Writer};
+use crate::write::{BackgroundWriterBuilder, Batch, Receipt, Refused, Writer};
 use std::any::type_name;
 use std::fmt;
 
@@ -137,6 +137,24 @@ impl Store {
     /// A writer for bulk: it flushes by itself.
     pub fn writer(&self) -> Writer {
         Writer::new(self.engine.clone())
+    }
+
+    /// A writer that commits on a thread of its own: submitters do not wait for commits. To be set up and started:
+    ///
+    /// ```
+    /// # use memdex::{Record, Store};
+    /// # use std::time::Duration;
+    /// # #[derive(Record)] struct User { #[record(key)] id: u32 }
+    /// # let store = Store::new();
+    /// # let users = store.collection::<User>("User")?;
+    /// let background = store.background_writer().bulk_size(500).linger(Duration::from_millis(5)).start()?;
+    /// let ticket = background.submit_with(|batch| batch.insert(&users, User { id: 1 }))?;
+    /// background.flush()?;
+    /// assert!(ticket.is_answered() && users.contains(1));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn background_writer(&self) -> BackgroundWriterBuilder {
+        BackgroundWriterBuilder::new(self.engine.clone())
     }
 
     /// Has `observer` told of every commit after the newest: of none that a snapshot taken before this call has seen, and of

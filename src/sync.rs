@@ -1,25 +1,29 @@
-//! The one place that names lock and atomic types, so that a concurrency checker can replace them.
+//! The one place that names locks, atomics and threads, so that a concurrency checker can replace them.
 //!
 //! Plain builds use `parking_lot` and `std`. `RUSTFLAGS="--cfg memdex_shuttle"` puts shuttle's stand-ins here and
 //! `--cfg memdex_loom` loom's; both imitate `std`'s locks, so thin wrappers give them `parking_lot`'s interface.
 
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
 mod chosen {
+    pub(crate) use super::waiting::Condvar;
     pub(crate) use parking_lot::{Mutex, MutexGuard, RwLock, RwLockReadGuard};
     pub(crate) use std::sync::OnceLock;
     pub(crate) use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+    pub(crate) use std::thread;
 }
 
 #[cfg(memdex_shuttle)]
 mod chosen {
-    pub(crate) use super::stand_in::{Mutex, MutexGuard, OnceLock, RwLock, RwLockReadGuard};
+    pub(crate) use super::stand_in::{Condvar, Mutex, MutexGuard, OnceLock, RwLock, RwLockReadGuard};
     pub(crate) use shuttle::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+    pub(crate) use shuttle::thread;
 }
 
 #[cfg(memdex_loom)]
 mod chosen {
-    pub(crate) use super::stand_in::{Mutex, MutexGuard, OnceLock, RwLock, RwLockReadGuard};
+    pub(crate) use super::stand_in::{Condvar, Mutex, MutexGuard, OnceLock, RwLock, RwLockReadGuard};
     pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+    pub(crate) use loom::thread;
 }
 
 /// Thread locals that need no drop and no lazy start where the checkers don't ask for it.
@@ -47,6 +51,42 @@ pub(crate) fn fence() {
     loom::sync::atomic::fence(Ordering::SeqCst);
 }
 
+/// `parking_lot`'s condition variable, which hands the guard through as `std`'s does: the checkers' ask for that.
+#[cfg(not(any(memdex_shuttle, memdex_loom)))]
+mod waiting {
+    use super::{Mutex, MutexGuard};
+    use std::time::Instant;
+
+    #[derive(Default)]
+    pub(crate) struct Condvar(parking_lot::Condvar);
+
+    impl Condvar {
+        pub(crate) fn wait<'a, T>(&self, mut guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
+            self.0.wait(&mut guard);
+            guard
+        }
+
+        /// Also says whether the time is up. `_of` is the mutex of the guard.
+        pub(crate) fn wait_until<'a, T>(
+            &self,
+            _of: &'a Mutex<T>,
+            mut guard: MutexGuard<'a, T>,
+            deadline: Instant,
+        ) -> (MutexGuard<'a, T>, bool) {
+            let timed_out = self.0.wait_until(&mut guard, deadline).timed_out();
+            (guard, timed_out)
+        }
+
+        pub(crate) fn notify_one(&self) {
+            self.0.notify_one();
+        }
+
+        pub(crate) fn notify_all(&self) {
+            self.0.notify_all();
+        }
+    }
+}
+
 /// `parking_lot`'s interface over the checkers' locks, which are made after `std`'s.
 #[cfg(any(memdex_shuttle, memdex_loom))]
 mod stand_in {
@@ -57,6 +97,36 @@ mod stand_in {
     #[cfg(memdex_shuttle)]
     use shuttle::sync as checked;
     use std::sync::PoisonError;
+    use std::time::Instant;
+
+    #[derive(Default)]
+    pub(crate) struct Condvar(checked::Condvar);
+
+    impl Condvar {
+        pub(crate) fn wait<'a, T>(&self, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
+            self.0.wait(guard).unwrap_or_else(PoisonError::into_inner)
+        }
+
+        /// The checkers know no time: others may run, and then the time is up.
+        pub(crate) fn wait_until<'a, T>(
+            &self,
+            of: &'a Mutex<T>,
+            guard: MutexGuard<'a, T>,
+            _deadline: Instant,
+        ) -> (MutexGuard<'a, T>, bool) {
+            drop(guard);
+            super::thread::yield_now();
+            (of.lock(), true)
+        }
+
+        pub(crate) fn notify_one(&self) {
+            self.0.notify_one();
+        }
+
+        pub(crate) fn notify_all(&self) {
+            self.0.notify_all();
+        }
+    }
 
     #[derive(Default)]
     pub(crate) struct Mutex<T>(checked::Mutex<T>);

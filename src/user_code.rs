@@ -76,6 +76,11 @@ fn run_deferred() {
 /// Runs user code, and turns its panic into the message of the panic.
 pub(crate) fn run<T>(code: impl FnOnce() -> T) -> Result<T, String> {
     let _scope = Scope::enter();
+    caught(code)
+}
+
+/// Turns a panic into its message. Unlike [`run`] for code that is not the user's, so it may write.
+pub(crate) fn caught<T>(code: impl FnOnce() -> T) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(code)).map_err(|payload| {
         let message = message(&*payload);
         // The payload is the user's as well: should its `Drop` panic, what that throws is never dropped.

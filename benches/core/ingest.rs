@@ -18,7 +18,7 @@ pub(crate) fn benches(criterion: &mut Criterion) {
 }
 
 /// Times `load` alone, neither the making of its payments nor the drop of what it returns.
-fn loaded<T>(
+pub(crate) fn loaded<T>(
     group: &mut BenchmarkGroup<'_, WallTime>,
     name: &str,
     payments: impl Fn() -> Vec<Payment>,

@@ -1,6 +1,7 @@
 //! Reads, writes and queries over one million payments with four equality indexes, each beside what one would write by
 //! hand with `DashMap` and `HashSet`. See `benches/README.md` for what each figure means and which limit it has.
 
+mod background;
 #[path = "../common/mod.rs"]
 mod common;
 mod get;
@@ -56,6 +57,7 @@ fn main() {
     let mut criterion = Criterion::default().configure_from_args();
     // Loading comes first, while memory holds nothing else; updates come last, since they change what the others read.
     ingest::benches(&mut criterion);
+    background::benches(&mut criterion);
     get::benches(&mut criterion);
     query::benches(&mut criterion);
     update::benches(&mut criterion);

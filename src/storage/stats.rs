@@ -21,7 +21,8 @@ pub struct Stats {
     pub pinned_commits: usize,
     /// Batches that were refused.
     pub refusals: u64,
-    /// Writers that were dropped with operations that could not be flushed, or on a panicking thread: these are lost.
+    /// Writers that were dropped with operations that could not be flushed, or on a panicking thread, and batches that a
+    /// background writer gave back to a ticket at which nobody looked: these are lost.
     pub lost_flushes: u64,
     /// Panics in the `Drop` of records that the store has forgotten.
     pub drop_panics: u64,

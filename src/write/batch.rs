@@ -1,6 +1,6 @@
 //! A batch: operations on any collections of one store, gathered to be committed together.
 
-use super::commit::{commit, refused};
+use super::commit::{attempt, commit, refused};
 use super::operation::{Change, Operation, OperationInfo, Outcome, TakenOperation};
 use super::receipt::{Receipt, Refused};
 use super::stage::{Part, Staged, StagedPart};
@@ -8,7 +8,8 @@ use crate::error::{Cause, Refusal};
 use crate::limits::MAX_BATCH_OPERATIONS;
 use crate::record::Record;
 use crate::storage::{Collection, Engine, Handle, Table};
-use crate::sync::Arc;
+use crate::sync::{Arc, Ordering::SeqCst};
+use crate::user_code;
 use crate::value::{IntoKey, Lookup};
 use smallvec::SmallVec;
 use std::any::Any;
@@ -89,6 +90,44 @@ impl<R: Record> Part for Operations<R> {
 
     fn infos(&self, infos: &mut Vec<OperationInfo>) {
         infos.extend(self.list.iter().map(|operation| self.info(operation)));
+    }
+
+    fn bytes(&self) -> usize {
+        let of_heap = |operation: &Operation<R>| operation.key.heap_bytes() + operation.action.closure_bytes();
+        size_of_val(&*self.list) + self.list.iter().map(of_heap).sum::<usize>()
+    }
+
+    fn fingerprints(&self, fingerprints: &mut Vec<u64>) {
+        let table = (Arc::as_ptr(&self.table).addr() as u64).rotate_left(32);
+        fingerprints.extend(self.list.iter().map(|operation| table ^ u64::from(operation.hash)));
+    }
+
+    fn append(&mut self, other: &mut dyn Part, from: usize) -> bool {
+        let Some(other) = (other as &mut dyn Any).downcast_mut::<Self>() else { return false };
+        if !Arc::ptr_eq(&self.table, &other.table) {
+            return false;
+        }
+        other.list.iter_mut().for_each(|operation| operation.position += from);
+        self.list.append(&mut other.list);
+        true
+    }
+
+    fn give_back(&mut self, other: &mut dyn Part, from: usize) -> bool {
+        let Some(other) = (other as &mut dyn Any).downcast_mut::<Self>() else { return false };
+        if !Arc::ptr_eq(&self.table, &other.table) {
+            return false;
+        }
+        let at = self.list.partition_point(|operation| operation.position < from);
+        other.list.extend(self.list.drain(at..).map(|o| Operation { position: o.position - from, ..o }));
+        true
+    }
+
+    fn empty(&self) -> Box<dyn Part> {
+        Box::new(Operations { table: self.table.clone(), list: Vec::new() })
+    }
+
+    fn discard(&mut self) -> u64 {
+        user_code::drop_each(std::mem::take(&mut self.list))
     }
 }
 
@@ -194,6 +233,55 @@ impl Batch {
             };
         }
         Ok(pending)
+    }
+
+    /// What it takes in memory, as far as memdex can tell: its operations with the records that they bring, long keys, and
+    /// what closures capture, each without what it points to. What records hold on the heap (their strings, say) is theirs
+    /// and not counted. This is what [`max_bytes`](crate::BackgroundWriterBuilder::max_bytes) bounds. O(operations).
+    pub fn bytes(&self) -> usize {
+        self.parts.iter().map(|part| part.bytes()).sum()
+    }
+
+    /// A number for each operation's collection and key: of one key the same, of two most likely different ones.
+    pub(super) fn fingerprints(&self, fingerprints: &mut Vec<u64>) {
+        self.parts.iter().for_each(|part| part.fingerprints(fingerprints));
+    }
+
+    /// Takes the operations of another batch of the same store in behind its own.
+    pub(super) fn append(&mut self, other: &mut Batch) {
+        debug_assert!(Arc::ptr_eq(&self.engine, &other.engine));
+        for part in &mut other.parts {
+            if self.parts.iter_mut().any(|own| own.append(&mut **part, self.next)) {
+                continue;
+            }
+            let mut own = part.empty();
+            own.append(&mut **part, self.next);
+            self.parts.push(own);
+        }
+        self.next += other.next;
+    }
+
+    /// Gives the operations that [`append`](Batch::append) took last back to where it took them, when `from` was the next
+    /// position.
+    pub(super) fn give_back(&mut self, other: &mut Batch, from: usize) {
+        for part in &mut other.parts {
+            let given_back = self.parts.iter_mut().any(|own| own.give_back(&mut **part, from));
+            debug_assert!(given_back);
+        }
+        self.next = from;
+    }
+
+    /// Drops its operations, each by itself: on a thread of memdex's own, which no panic of a `Drop` may end.
+    pub(super) fn discard(mut self) {
+        let panics: u64 = self.parts.iter_mut().map(|part| part.discard()).sum();
+        self.engine.counters.drop_panics.fetch_add(panics, SeqCst);
+    }
+
+    /// As [`flush`](Batch::flush), of which only the caller hears when it is refused: it is no batch of the user's.
+    pub(super) fn flush_unheard(&mut self) -> Result<Receipt, Refusal> {
+        let receipt = attempt(&self.engine, &mut self.parts)?;
+        self.next = 0;
+        Ok(receipt)
     }
 
     pub(super) fn truncate(&mut self, position: usize) {

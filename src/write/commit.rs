@@ -11,14 +11,15 @@ use std::time::Instant;
 
 /// Commits the operations of all `parts`, whole, or refuses them whole and leaves them as they are.
 pub(super) fn commit(engine: &Engine, parts: &mut [Box<dyn Part>]) -> Result<Receipt, Refusal> {
+    attempt(engine, parts).inspect_err(|refusal| refused(engine, refusal))
+}
+
+/// As [`commit`], without a word of a refusal: for who tries again in another way.
+pub(super) fn attempt(engine: &Engine, parts: &mut [Box<dyn Part>]) -> Result<Receipt, Refusal> {
     let started = Instant::now();
     let operations: usize = parts.iter().map(|part| part.len()).sum();
     let _span = tracing::debug_span!("flush", operations).entered();
-    let refuse = |refusal: Refusal| {
-        refused(engine, &refusal);
-        refusal
-    };
-    let mut turn = engine.turn_to_write().map_err(Refusal::of_batch).map_err(refuse)?;
+    let mut turn = engine.turn_to_write().map_err(Refusal::of_batch)?;
     let at = engine.clock.now();
     if operations == 0 {
         return Ok(Receipt { commit: engine.timeline.published(), at, took: started.elapsed(), ..Receipt::default() });
@@ -28,7 +29,7 @@ pub(super) fn commit(engine: &Engine, parts: &mut [Box<dyn Part>]) -> Result<Rec
     let staged = user_code::run(|| parts.iter_mut().filter(|part| part.len() > 0).map(|part| part.stage()).collect());
     let panicked = |message| Refusal::of_batch(Cause::Panicked { what: "drop of an intermediate record", message });
     let staged: Result<SmallVec<[_; 2]>, Refusal> = staged.map_err(panicked).and_then(|staged| staged);
-    let mut staged = staged.map_err(refuse)?;
+    let mut staged = staged?;
     let commit = engine.timeline.published() + 1;
     let no_return = turn.no_return(commit);
     staged.iter_mut().for_each(|part| part.seal(commit));
@@ -73,7 +74,7 @@ pub(super) fn commit(engine: &Engine, parts: &mut [Box<dyn Part>]) -> Result<Rec
 /// Counts and traces a refusal.
 pub(super) fn refused(engine: &Engine, refusal: &Refusal) {
     engine.counters.refusals.fetch_add(1, SeqCst);
-    // A subscriber is user code too, and so are the words of an error; the commit lock may be held.
+    // A subscriber is user code too, and so are the words of an error.
     let trace = || tracing::debug_span!("refusal").in_scope(|| tracing::debug!(%refusal, "a batch was refused"));
     let _ = user_code::run(trace);
 }

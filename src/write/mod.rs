@@ -1,5 +1,6 @@
 //! How do changes get in? Operations, the batches that gather them, and the commit that makes a batch visible at once.
 
+mod background;
 mod batch;
 mod commit;
 mod direct;
@@ -10,6 +11,10 @@ mod receipt;
 mod stage;
 mod writer;
 
+pub use background::{
+    Applied, BackgroundWriter, BackgroundWriterBuilder, Died, FlushError, NotApplied, NotSubmitted, Queued, StartError,
+    SubmitError, Ticket,
+};
 pub use batch::{Batch, Pending};
 pub use operation::{OperationInfo, TakenOperation};
 pub use receipt::{Counts, Receipt, Refused};

@@ -85,6 +85,14 @@ impl<R> Action<R> {
         }
     }
 
+    /// What its closures hold.
+    pub(super) fn closure_bytes(&self) -> usize {
+        match self {
+            Action::Update(change) | Action::Upsert(_, change) => size_of_val(&**change),
+            _ => 0,
+        }
+    }
+
     /// Whether dropping it runs user code.
     pub(super) fn holds_user_values(&self) -> bool {
         !matches!(self, Action::Delete | Action::Done)

@@ -79,6 +79,19 @@ pub(super) trait Part: Any + Send {
     fn truncate(&mut self, position: usize);
     fn remove(&mut self, position: usize) -> Option<TakenOperation>;
     fn infos(&self, infos: &mut Vec<OperationInfo>);
+    /// What its operations take in memory, as far as memdex can tell.
+    fn bytes(&self) -> usize;
+    /// A number for each operation's collection and key: of one key the same, of two most likely different ones.
+    fn fingerprints(&self, fingerprints: &mut Vec<u64>);
+    /// Takes the operations of another part in behind its own, their positions moved on by `from`, if both are of one
+    /// collection.
+    fn append(&mut self, other: &mut dyn Part, from: usize) -> bool;
+    /// Undoes the last `append`.
+    fn give_back(&mut self, other: &mut dyn Part, from: usize) -> bool;
+    /// A part of the same collection.
+    fn empty(&self) -> Box<dyn Part>;
+    /// Drops its operations, each by itself, and gives the number of panics.
+    fn discard(&mut self) -> u64;
 }
 
 /// One collection's part of a batch, staged: without its record type, as the commit sees it.

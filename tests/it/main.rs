@@ -4,6 +4,8 @@
 mod schedules;
 
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
+mod background;
+#[cfg(not(any(memdex_shuttle, memdex_loom)))]
 mod derive;
 #[cfg(all(feature = "documents", not(any(memdex_shuttle, memdex_loom))))]
 mod documents;

@@ -147,7 +147,7 @@ impl Bed {
 }
 
 /// Runs a test on a thread of its own, and fails rather than wait for ever.
-fn watched(name: &str, test: impl FnOnce() + Send + 'static) {
+pub(crate) fn watched(name: &str, test: impl FnOnce() + Send + 'static) {
     let (done, is_done) = channel();
     let thread = std::thread::spawn(move || {
         test();

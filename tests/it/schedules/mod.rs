@@ -5,6 +5,8 @@
 //! `RUSTFLAGS="--cfg memdex_shuttle" cargo test --release --test it schedules`; `SCHEDULES=100000` for more of them.
 //! Shuttle explores sequential consistency; which orderings pin and publish need is checked with loom in the library.
 
+mod background;
+mod wide;
 mod world;
 
 use self::world::{KEYS, World, questions};
@@ -19,9 +21,13 @@ fn explore(scenario: fn()) {
     shuttle::check_pct(scenario, schedules, 3);
 }
 
-fn spawn(world: &World, run: impl FnOnce(World) + Send + 'static) -> JoinHandle<()> {
+fn spawn_on<W: Clone + Send + 'static>(world: &W, run: impl FnOnce(W) + Send + 'static) -> JoinHandle<()> {
     let world = world.clone();
     thread::spawn(move || run(world))
+}
+
+fn spawn(world: &World, run: impl FnOnce(World) + Send + 'static) -> JoinHandle<()> {
+    spawn_on(world, run)
 }
 
 fn join(world: &World, threads: impl IntoIterator<Item = JoinHandle<()>>) {

@@ -1,0 +1,253 @@
+//! The gate before the queue: who may put a submission in, and whether the flusher has work. All waiting is done here,
+//! none at the channel, which has a place for every submission that the gate lets in.
+
+use super::error::SubmitError;
+use crate::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+/// When to flush, and how much may wait for it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Settings {
+    pub(super) bulk_size: usize,
+    pub(super) linger: Duration,
+    pub(super) max_operations: usize,
+    pub(super) max_bytes: usize,
+}
+
+impl Settings {
+    /// Empty batches take a place as well, so that they have a bound too.
+    pub(super) fn max_submissions(&self) -> usize {
+        self.max_operations.min(crate::limits::MAX_QUEUED_SUBMISSIONS)
+    }
+}
+
+/// What a submission takes in the queue.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Size {
+    pub(super) submissions: usize,
+    pub(super) operations: usize,
+    pub(super) bytes: usize,
+}
+
+impl std::ops::AddAssign for Size {
+    fn add_assign(&mut self, other: Size) {
+        self.submissions += other.submissions;
+        self.operations += other.operations;
+        self.bytes += other.bytes;
+    }
+}
+
+impl std::ops::SubAssign for Size {
+    fn sub_assign(&mut self, other: Size) {
+        self.submissions -= other.submissions;
+        self.operations -= other.operations;
+        self.bytes -= other.bytes;
+    }
+}
+
+/// How long a submission waits for room.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Patience {
+    None,
+    For(Duration),
+    Forever,
+}
+
+pub(super) struct Gate {
+    settings: Settings,
+    state: Mutex<State>,
+    /// The flusher waits here.
+    work: Condvar,
+    /// Who flushes waits here.
+    answered: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    /// What was let in and is not answered: in the channel or in the flusher's hands. This is what has bounds.
+    queued: Size,
+    /// Submissions let in, ever, and answered, ever: in the same order.
+    admitted: u64,
+    answered: u64,
+    /// Up to this one they wait for company no longer.
+    due: u64,
+    /// Who waits for room, in the order in which they came, so that many small submissions don't keep a big one out.
+    line: VecDeque<Arc<Condvar>>,
+    /// The last handle is gone: no more will come.
+    closed: bool,
+    /// Of what the flusher has died.
+    dead: Option<Arc<str>>,
+}
+
+impl Gate {
+    pub(super) fn new(settings: Settings) -> Self {
+        Gate { settings, state: Mutex::default(), work: Condvar::default(), answered: Condvar::default() }
+    }
+
+    pub(super) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    pub(super) fn queued(&self) -> Size {
+        self.state.lock().queued
+    }
+
+    // ---- producers ------------------------------------------------------------------------------------------------
+
+    /// Lets a submission in once there is room for it, and gives its number. `send` puts it into the channel, under the
+    /// lock: so the channel has the order of the numbers.
+    pub(super) fn enter(&self, size: Size, patience: Patience, send: impl FnOnce()) -> Result<u64, SubmitError> {
+        let Settings { max_operations, max_bytes, .. } = self.settings;
+        if size.operations > max_operations {
+            return Err(SubmitError::TooManyOperations { operations: size.operations, limit: max_operations });
+        }
+        if size.bytes > max_bytes {
+            return Err(SubmitError::TooManyBytes { bytes: size.bytes, limit: max_bytes });
+        }
+        let mut state = self.state.lock();
+        if state.dead.is_none() && (!state.line.is_empty() || !self.has_room(&state, size)) {
+            state = match patience {
+                Patience::None => return Err(SubmitError::Full),
+                Patience::For(timeout) => {
+                    let in_time = self.stand_in_line(state, size, Instant::now().checked_add(timeout));
+                    in_time.ok_or(SubmitError::TimedOut { timeout })?
+                }
+                Patience::Forever => match self.stand_in_line(state, size, None) {
+                    Some(state) => state,
+                    None => unreachable!("without a deadline there is no timeout"),
+                },
+            };
+        }
+        if let Some(why) = &state.dead {
+            return Err(SubmitError::Died { why: why.to_string() });
+        }
+        send();
+        let was_idle = state.admitted == state.answered;
+        state.admitted += 1;
+        state.queued += size;
+        debug_assert!(state.queued.operations <= self.settings.max_operations);
+        debug_assert!(state.queued.bytes <= self.settings.max_bytes);
+        // In between the flusher sleeps on.
+        if was_idle || state.queued.operations >= self.settings.bulk_size {
+            self.work.notify_one();
+        }
+        Ok(state.admitted)
+    }
+
+    fn has_room(&self, state: &State, size: Size) -> bool {
+        let Settings { max_operations, max_bytes, .. } = self.settings;
+        state.queued.submissions < self.settings.max_submissions()
+            && size.operations <= max_operations - state.queued.operations
+            && size.bytes <= max_bytes - state.queued.bytes
+    }
+
+    /// Waits until this one is the first in line and has room, or the flusher is dead; `None` if the time is up before.
+    fn stand_in_line<'a>(
+        &'a self,
+        mut state: MutexGuard<'a, State>,
+        size: Size,
+        deadline: Option<Instant>,
+    ) -> Option<MutexGuard<'a, State>> {
+        let me = Arc::new(Condvar::default());
+        state.line.push_back(me.clone());
+        // Nobody else can come in: what is there has all the company that it will get.
+        self.work.notify_one();
+        let mut timed_out = false;
+        let let_in = loop {
+            let first = state.line.front().is_some_and(|first| Arc::ptr_eq(first, &me));
+            if state.dead.is_some() || (first && self.has_room(&state, size)) {
+                break true;
+            }
+            if timed_out {
+                break false;
+            }
+            match deadline {
+                Some(deadline) => (state, timed_out) = me.wait_until(&self.state, state, deadline),
+                None => state = me.wait(state),
+            }
+        };
+        state.line.retain(|other| !Arc::ptr_eq(other, &me));
+        // There may be room for the next one too.
+        state.line.iter().take(1).for_each(|next| next.notify_one());
+        let_in.then_some(state)
+    }
+
+    /// Waits until all up to the submission of this number are answered; they wait for company no longer.
+    pub(super) fn flush(&self, number: u64) -> Result<(), Arc<str>> {
+        let mut state = self.state.lock();
+        if state.answered < number {
+            state.due = state.due.max(number);
+            self.work.notify_one();
+        }
+        while state.answered < number {
+            if let Some(why) = &state.dead {
+                return Err(why.clone());
+            }
+            state = self.answered.wait(state);
+        }
+        Ok(())
+    }
+
+    /// No more will come.
+    pub(super) fn close(&self) {
+        self.state.lock().closed = true;
+        self.work.notify_one();
+    }
+
+    // ---- the flusher ----------------------------------------------------------------------------------------------
+
+    /// Waits until there is something to commit; `false` once all is done and no more will come.
+    pub(super) fn wait_for_work(&self) -> bool {
+        let mut deadline = None;
+        let mut state = self.state.lock();
+        loop {
+            if state.admitted == state.answered {
+                if state.closed {
+                    return false;
+                }
+                state = self.work.wait(state);
+                continue;
+            }
+            let State { queued, closed, due, answered, .. } = *state;
+            if queued.operations >= self.settings.bulk_size
+                || due > answered
+                || closed
+                || !state.line.is_empty()
+                || self.settings.linger.is_zero()
+            {
+                return true;
+            }
+            // From now on they wait for company: before, for their turn.
+            match *deadline.get_or_insert_with(|| Instant::now().checked_add(self.settings.linger)) {
+                None => state = self.work.wait(state),
+                Some(deadline) => {
+                    let timed_out;
+                    (state, timed_out) = self.work.wait_until(&self.state, state, deadline);
+                    if timed_out {
+                        state.due = state.admitted;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Gives back the room of what is answered.
+    pub(super) fn release(&self, size: Size) {
+        let mut state = self.state.lock();
+        state.queued -= size;
+        state.answered += size.submissions as u64;
+        state.line.iter().take(1).for_each(|first| first.notify_one());
+        drop(state);
+        self.answered.notify_all();
+    }
+
+    /// Nobody gets in any more, and nobody waits any longer.
+    pub(super) fn die(&self, why: &str) {
+        let mut state = self.state.lock();
+        state.dead = Some(why.into());
+        state.line.iter().for_each(|waiting| waiting.notify_one());
+        drop(state);
+        self.answered.notify_all();
+    }
+}

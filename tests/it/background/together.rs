@@ -1,0 +1,297 @@
+//! Several submissions in one commit: nobody can tell, but by the number of commits.
+
+use super::{Bed, GATE, Item, item, watched};
+use memdex::{Applied, Batch, Cause, Collection, NotApplied, Record, Store, Ticket};
+use proptest::prelude::*;
+use std::mem::{Discriminant, discriminant};
+use std::time::Duration;
+
+fn refused(ticket: &mut Ticket) -> memdex::Refused {
+    match ticket.wait() {
+        Err(NotApplied::Refused(refused)) => refused,
+        other => panic!("not refused: {other:?}"),
+    }
+}
+
+#[test]
+fn what_gathers_during_a_commit_shares_the_next() {
+    watched("shared commit", || {
+        let bed = Bed::new();
+        let background = bed.eager();
+        let held = bed.hold(&background);
+        let submit = |n: u32| background.submit(bed.batch([item(2 * n, 1), item(2 * n + 1, 2)])).unwrap();
+        let mut tickets: Vec<Ticket> = (0..5).map(submit).collect();
+        assert!(tickets.iter().all(|ticket| !ticket.is_answered()));
+        held.let_go();
+        let applied: Vec<Applied> = tickets.iter_mut().map(|ticket| ticket.wait().unwrap()).collect();
+        assert!(applied.iter().all(|applied| *applied == applied_at(3, applied)), "{applied:?}");
+        assert_eq!((bed.store.newest_commit(), bed.state().len()), (3, 10));
+        bed.store.verify().unwrap();
+    });
+}
+
+fn applied_at(commit: u64, like: &Applied) -> Applied {
+    let mut applied = *like;
+    applied.commit = commit;
+    applied
+}
+
+#[test]
+fn a_commit_has_no_more_submissions_than_its_bulk_asks_for() {
+    watched("bulk size", || {
+        let bed = Bed::new();
+        let background = bed.store.background_writer().bulk_size(4).start().unwrap();
+        let held = bed.hold(&background);
+        let submit = |n: u32| background.submit(bed.batch((0..3).map(|at| item(3 * n + at, 0)))).unwrap();
+        let mut tickets: Vec<Ticket> = (0..5).map(submit).collect();
+        held.let_go();
+        let commits: Vec<u64> = tickets.iter_mut().map(|ticket| ticket.wait().unwrap().commit).collect();
+        assert_eq!(commits, [3, 3, 4, 4, 5]);
+    });
+}
+
+#[test]
+fn a_bad_one_takes_no_other_down_and_comes_back_as_it_was() {
+    watched("a bad one", || {
+        let bed = Bed::new();
+        let others = bed.store.collection::<Item>("others").unwrap();
+        let background = bed.eager();
+        let held = bed.hold(&background);
+        let mut good = background.submit(bed.batch([item(1, 1), item(2, 1)])).unwrap();
+        let mut bad = bed.store.batch();
+        bad.store(&others, item(8, 8)).unwrap();
+        bad.delete(&others, 7).unwrap();
+        bad.insert(&bed.items, item(3, 1)).unwrap();
+        bad.insert(&bed.items, item(GATE, 1)).unwrap();
+        bad.store(&others, item(9, 9)).unwrap();
+        bad.remove(1).unwrap();
+        let (as_it_was, bytes) = (bad.operations(), bad.bytes());
+        let mut bad = background.submit(bad).unwrap();
+        let mut good_too = background.submit(bed.batch([item(4, 1)])).unwrap();
+        held.let_go();
+        assert_eq!(good.wait().unwrap().commit, 3);
+        let (refusal, mut batch) = refused(&mut bad).into_parts();
+        assert_eq!(good_too.wait().unwrap().commit, 4);
+        assert!(matches!(refusal.cause(), Cause::KeyExists));
+        assert_eq!((refusal.position(), refusal.operation(), bed.store.stats().refusals), (Some(3), "insert", 1));
+        assert_eq!((batch.operations(), batch.bytes(), batch.len()), (as_it_was, bytes, 4));
+        assert_eq!((bed.state().len(), others.len()), (3, 0));
+
+        assert!(batch.mend(&bed.items, 3, |item| item.id = 5).unwrap());
+        batch.insert(&bed.items, item(6, 1)).unwrap();
+        assert_eq!(batch.operations().last().unwrap().position, 5);
+        background.submit(batch).unwrap().wait().unwrap();
+        assert_eq!((bed.state().len(), others.len()), (6, 2));
+        bed.store.verify().unwrap();
+    });
+}
+
+#[test]
+fn a_closure_that_panics_refuses_its_own_submission_alone() {
+    watched("a closure that panics", || {
+        let bed = Bed::new();
+        let background = bed.eager();
+        let held = bed.hold(&background);
+        let mut tickets: Vec<Ticket> = (0..20)
+            .map(|n| {
+                let gathered = background.submit_with(|batch| {
+                    batch.insert(&bed.items, item(n, 0))?;
+                    batch.update(&bed.items, n, move |item| item.value = i64::from(10 / (n % 2)))
+                });
+                gathered.unwrap()
+            })
+            .collect();
+        held.let_go();
+        for (n, ticket) in tickets.iter_mut().enumerate() {
+            if n % 2 == 0 {
+                let refused = refused(ticket);
+                assert!(matches!(refused.cause(), Cause::Panicked { .. }), "{refused}");
+                assert_eq!(refused.into_batch().len(), 2);
+            } else {
+                ticket.wait().unwrap();
+            }
+        }
+        assert_eq!((bed.state().len(), bed.store.stats().refusals), (10, 10));
+    });
+}
+
+/// The danger: both see the record as it was before their common commit, and the second overwrites the first.
+#[test]
+fn no_update_is_lost_to_a_condition_in_the_same_commit() {
+    watched("conditions", || {
+        let bed = Bed::new();
+        let seen = bed.items.insert(item(1, 0)).unwrap().commit;
+        let background = bed.eager();
+        let held = bed.hold(&background);
+        let submit = |value| background.submit_with(|batch| batch.store_if(&bed.items, seen, item(1, value))).unwrap();
+        let (mut first, mut second) = (submit(10), submit(20));
+        held.let_go();
+        first.wait().unwrap();
+        assert!(matches!(refused(&mut second).cause(), Cause::Stale { .. }));
+        assert_eq!(bed.state(), [item(1, 10)]);
+    });
+}
+
+#[test]
+fn an_empty_batch_is_answered_in_its_turn() {
+    watched("empty batches", || {
+        let bed = Bed::new();
+        let background = bed.eager();
+        assert_eq!(background.submit(background.batch()).unwrap().wait().unwrap().commit, 1);
+        let held = bed.hold(&background);
+        let mut before = background.submit(background.batch()).unwrap();
+        let mut bad = background.submit(bed.batch([item(GATE, 1)])).unwrap();
+        let mut after = background.submit(background.batch()).unwrap();
+        held.let_go();
+        assert_eq!((before.wait().unwrap().commit, after.wait().unwrap().commit), (2, 2));
+        refused(&mut bad);
+        assert_eq!(bed.store.newest_commit(), 2, "an empty batch makes no commit");
+    });
+}
+
+/// One operation of a random submission.
+#[derive(Clone, Debug)]
+enum Command {
+    Store(u32, i64),
+    /// With a label that no index takes.
+    StoreTooLong(u32),
+    StoreIf(u32, i64, u64),
+    Insert(u32, i64),
+    Update(u32),
+    UpdateIf(u32, u64),
+    /// By a closure that refuses odd values.
+    TryUpdate(u32),
+    Upsert(u32, i64),
+    Delete(u32),
+}
+
+const KEYS: u32 = 6;
+
+fn command() -> impl Strategy<Value = Command> {
+    let (key, value, seen) = (0..KEYS, 0..9_i64, 1..3_u64);
+    prop_oneof![
+        (key.clone(), value.clone()).prop_map(|(key, value)| Command::Store(key, value)),
+        key.clone().prop_map(Command::StoreTooLong),
+        (key.clone(), value.clone(), seen.clone()).prop_map(|(key, value, seen)| Command::StoreIf(key, value, seen)),
+        (key.clone(), value.clone()).prop_map(|(key, value)| Command::Insert(key, value)),
+        key.clone().prop_map(Command::Update),
+        (key.clone(), seen).prop_map(|(key, seen)| Command::UpdateIf(key, seen)),
+        key.clone().prop_map(Command::TryUpdate),
+        (key.clone(), value).prop_map(|(key, value)| Command::Upsert(key, value)),
+        key.prop_map(Command::Delete),
+    ]
+}
+
+fn gather(commands: &[(bool, Command)], batch: &mut Batch, of: [&Collection<Item>; 2]) {
+    for (which, command) in commands {
+        let items = of[usize::from(*which)];
+        let gathered = match command.clone() {
+            Command::Store(key, value) => batch.store(items, item(key, value)),
+            Command::StoreTooLong(key) => batch.store(items, Item { id: key, label: "x".repeat(70_000), value: 0 }),
+            Command::StoreIf(key, value, seen) => batch.store_if(items, seen, item(key, value)),
+            Command::Insert(key, value) => batch.insert(items, item(key, value)),
+            Command::Update(key) => batch.update(items, key, |item| item.value += 1),
+            Command::UpdateIf(key, seen) => batch.update_if(items, seen, key, |item| item.value += 10),
+            Command::TryUpdate(key) => batch.try_update(items, key, |item| {
+                item.value += 1;
+                if item.value % 2 == 0 { Ok(()) } else { Err("odd") }
+            }),
+            Command::Upsert(key, value) => batch.upsert(items, item(key, value), |item| item.value += 100),
+            Command::Delete(key) => batch.delete(items, key),
+        };
+        gathered.unwrap();
+    }
+}
+
+/// What a submitter learns: nothing of the number of commits.
+type Learned = Result<(), (Option<usize>, Discriminant<Cause>, usize)>;
+
+fn learned(refused: memdex::Refused) -> Learned {
+    let (refusal, batch) = refused.into_parts();
+    Err((refusal.position(), discriminant(refusal.cause()), batch.len()))
+}
+
+/// Two collections with half of the keys each as of commit 2.
+fn beds() -> (Bed, Collection<Item>) {
+    let bed = Bed::new();
+    let others = bed.store.collection::<Item>("others").unwrap();
+    let load = |batch: &mut Batch| {
+        (0..KEYS / 2).try_for_each(|key| {
+            batch.insert(&bed.items, item(key, 0))?;
+            batch.insert(&others, item(key, 0))
+        })
+    };
+    bed.store.commit(load).unwrap();
+    (bed, others)
+}
+
+fn all(store: &Store, items: &[&Collection<Item>]) -> Vec<Vec<Item>> {
+    store.verify().unwrap();
+    let sorted = |items: &&Collection<Item>| {
+        let mut state: Vec<Item> = items.iter().map(|item| Item::clone(&item)).collect();
+        state.sort();
+        state
+    };
+    items.iter().map(sorted).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn it_is_as_if_each_were_committed_by_itself(
+        submissions in prop::collection::vec(prop::collection::vec((any::<bool>(), command()), 0..3), 1..12)
+    ) {
+        let (alone, others_alone) = beds();
+        let one_by_one: Vec<Learned> = submissions
+            .iter()
+            .map(|commands| {
+                let mut batch = alone.store.batch();
+                gather(commands, &mut batch, [&alone.items, &others_alone]);
+                batch.commit().map(|_| ()).or_else(learned)
+            })
+            .collect();
+        let (bed, others) = beds();
+        let background = bed.eager();
+        let held = bed.hold(&background);
+        let mut tickets: Vec<Ticket> = submissions
+            .iter()
+            .map(|commands| {
+                let mut batch = background.batch();
+                gather(commands, &mut batch, [&bed.items, &others]);
+                background.submit(batch).unwrap()
+            })
+            .collect();
+        held.let_go();
+        let together: Vec<Learned> = tickets
+            .iter_mut()
+            .map(|ticket| match ticket.wait_timeout(Duration::from_secs(60)) {
+                Some(Ok(_)) => Ok(()),
+                Some(Err(NotApplied::Refused(refused))) => learned(refused),
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        prop_assert_eq!(together, one_by_one);
+        prop_assert_eq!(
+            all(&bed.store, &[&bed.items, &others]),
+            all(&alone.store, &[&alone.items, &others_alone])
+        );
+        prop_assert_eq!(bed.store.stats().refusals, alone.store.stats().refusals);
+    }
+}
+
+/// What the records are to the compiler is not the background writer's business, but what it is itself.
+#[test]
+fn handles_tickets_and_errors_cross_threads() {
+    fn handle<T: Clone + Send + Sync + 'static>() {}
+    fn crosses<T: Send + Sync + 'static>() {}
+    fn awaited<T: Future<Output = Result<Applied, NotApplied>> + Unpin>() {}
+    fn record<R: Record>() {}
+    handle::<memdex::BackgroundWriter>();
+    crosses::<Ticket>();
+    awaited::<Ticket>();
+    crosses::<NotApplied>();
+    crosses::<memdex::NotSubmitted>();
+    crosses::<memdex::FlushError>();
+    record::<Item>();
+}
