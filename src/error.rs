@@ -1,5 +1,11 @@
 //! What went wrong, and what the caller may do about it.
 
+#[cfg(feature = "documents")]
+mod document;
+
+#[cfg(feature = "documents")]
+pub use document::DocumentError;
+
 use crate::value::{Key, Kind, Value};
 use std::error::Error;
 use std::fmt;
@@ -100,6 +106,14 @@ pub enum SchemaError {
         /// The field.
         field: String,
     },
+    /// A document can't hold values of this kind.
+    #[error("field {field:?} is of kind {kind}, which JSON does not have: declare it as a string or a number")]
+    NotInDocuments {
+        /// The field.
+        field: String,
+        /// The kind.
+        kind: Kind,
+    },
     /// More indexes than [`limits::MAX_INDEXES`](crate::limits::MAX_INDEXES).
     #[error("more than {limit} indexes, which is the limit: drop one first")]
     TooManyIndexes {
@@ -127,6 +141,16 @@ pub enum CollectionError {
         collection: String,
         /// What is wrong with the schema.
         source: SchemaError,
+    },
+    /// Records of this type have no schema of their own: it is given when their collection is opened.
+    #[error("collection {collection:?}: {requested} has no schema of its own: open it with {open_with} and give one")]
+    NeedsSchema {
+        /// The name asked for.
+        collection: String,
+        /// The type asked for.
+        requested: &'static str,
+        /// The method that takes a schema.
+        open_with: &'static str,
     },
     /// The name belongs to a collection of another type.
     #[error("collection {collection:?} holds {registered}, not {requested}: ask for that type or take another name")]
@@ -296,6 +320,37 @@ pub enum Cause {
         /// The value.
         given: Value,
     },
+    /// A document or a key/value record holds, in a declared field, what the field can't be.
+    #[error(
+        "field {field:?} is declared {expected}, but the record has {found} there: mend the record, or declare the field \
+         with skip_conflicts"
+    )]
+    Conflict {
+        /// The field.
+        field: String,
+        /// What the schema declares.
+        expected: String,
+        /// What is there.
+        found: String,
+    },
+    /// A field that the schema requires is missing.
+    #[error("field {field:?} is required, but missing: give it, or declare it without required")]
+    MissingField {
+        /// The field.
+        field: String,
+    },
+    /// A key/value record brings a field that the schema does not declare.
+    #[error("the schema declares no field {field:?} to be given with a record; it declares {}", known.join(", "))]
+    UndeclaredField {
+        /// The name.
+        field: String,
+        /// The fields that there are.
+        known: Vec<String>,
+    },
+    /// JSON that can't be a document, or a patch of one.
+    #[cfg(feature = "documents")]
+    #[error(transparent)]
+    Document(#[from] DocumentError),
     /// A mend of the operation broke off, so that its record and its key may differ.
     #[error("an earlier mend of this operation broke off: mend it again, or take it out")]
     HalfMended,
@@ -481,6 +536,14 @@ pub enum QueryError {
         expected: Kind,
         /// What it is compared with.
         given: Value,
+    },
+    /// A comparison with a missing value, which nothing is equal to.
+    #[error("field {field:?} of {collection:?} can't be compared with null: ask with is_null")]
+    NullOperand {
+        /// The collection asked.
+        collection: String,
+        /// The field.
+        field: String,
     },
     /// The test is not one for this field: `contains`, `any` and `all` are for fields of many values, all others for single ones.
     #[error(

@@ -60,7 +60,7 @@
 #![forbid(unsafe_code)]
 
 /// The README's programs are tests.
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "documents"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
 
@@ -84,19 +84,25 @@ mod value;
 mod write;
 
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
+#[cfg(feature = "documents")]
+pub use error::DocumentError;
 pub use error::{Cause, CollectionError, Commit, IndexError, KeyError, QueryError, Refusal, SchemaError};
 pub use memdex_derive::{FieldValue, Nested, Record};
 pub use query::{Field, FieldName, Filter, NamedField, Predicate, field};
-pub use read::{Find, Records, Snapshot, View};
-pub use record::{FieldAt, FieldDef, FieldNames, IndexDef, IndexKind, Nested, Record, Schema};
+pub use read::{Find, Hit, Records, Search, Snapshot, View};
+#[cfg(feature = "documents")]
+pub use record::Document;
+pub use record::{FieldAt, FieldDef, FieldNames, IndexDef, IndexKind, KeyValue, Nested, Record, Schema};
+#[cfg(feature = "documents")]
+pub use serde_json::{Value as Json, json};
 pub use storage::{
     Collection, CollectionStats, CommitInfo, CommitObserver, Handle, IndexStats, MemoryStats, RecordChange, Stats,
     VerifyError, VerifyReport,
 };
 pub use store::{Store, StoreBuilder};
 pub use value::{
-    Each, Element, FieldValue, IntoKey, Key, KeyBuffer, KeySink, Kind, Many, Maybe, Multi, Nest, Nullable, Operand,
-    Value, ValueRef,
+    AnyKey, Each, Element, FieldValue, IntoKey, Key, KeyBuffer, KeySink, Kind, Many, Maybe, Multi, Nest, Nullable,
+    Operand, Value, ValueRef,
 };
 pub use write::{
     Applied, BackgroundWriter, BackgroundWriterBuilder, Batch, Counts, Died, FlushError, LenientWriter, NotApplied,

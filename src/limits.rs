@@ -26,6 +26,10 @@ pub const MAX_ROWS: usize = 1 << 30;
 /// Deepest nesting of `&`, `|` and `!` in one predicate.
 pub const MAX_PREDICATE_DEPTH: usize = 128;
 
+/// Deepest nesting of objects and arrays in a document: as deep as JSON text can be for `serde_json` to read it, so that every
+/// document that is stored can be printed and read again.
+pub const MAX_DOCUMENT_DEPTH: usize = 127;
+
 /// Operations that a [`Writer`](crate::Writer) buffers before it flushes, unless told otherwise.
 pub const DEFAULT_BULK_SIZE: usize = 100;
 

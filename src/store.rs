@@ -3,7 +3,9 @@
 use crate::clock::{Clock, SystemClock};
 use crate::error::{CollectionError, Commit, Refusal};
 use crate::read::{Snapshot, evaluate};
-use crate::record::Record;
+#[cfg(feature = "documents")]
+use crate::record::Document;
+use crate::record::{KeyValue, Record, Schema, key_value_schema};
 use crate::storage::{AnyTable, Collection, CommitObserver, Engine, Stats, Table, VerifyError, VerifyReport};
 use crate::sync::Arc;
 use crate::user_code;
@@ -32,11 +34,46 @@ impl Store {
     /// The collection called `name`, made if there is none.
     ///
     /// # Errors
-    /// A [`CollectionError`] if the name belongs to a collection of another type or schema, or the schema is not sound.
+    /// A [`CollectionError`] if the name belongs to a collection of another type or schema, the schema is not sound, or
+    /// the type has none of its own (a `Document`, a [`KeyValue`]).
     pub fn collection<R: Record>(&self, name: &str) -> Result<Collection<R>, CollectionError> {
         let collection = || name.to_owned();
+        if let Some(open_with) = R::OPENED_WITH {
+            let requested = type_name::<R>();
+            return Err(CollectionError::NeedsSchema { collection: collection(), requested, open_with });
+        }
         let schema = user_code::run(R::schema)
             .map_err(|message| CollectionError::Panicked { collection: collection(), message })?;
+        self.open(name, schema)
+    }
+
+    /// The collection of JSON documents called `name`, made if there is none. The schema says by their paths which fields are
+    /// the key, which are indexed, and of what kind they are; see [`Document`].
+    ///
+    /// # Errors
+    /// A [`CollectionError`] if the name belongs to a collection of another type or schema, or the schema is not sound: it
+    /// has no key, an index on a path that it does not declare, or a kind that JSON does not have.
+    #[cfg(feature = "documents")]
+    pub fn documents(&self, name: &str, schema: Schema) -> Result<Collection<Document>, CollectionError> {
+        let unsound = |source| CollectionError::Schema { collection: name.to_owned(), source };
+        self.open(name, Document::schema(schema).map_err(unsound)?)
+    }
+
+    /// The collection of values of any type, each beside its key, called `name`, made if there is none. The schema says which
+    /// fields may be given with a value; see [`KeyValue`].
+    ///
+    /// # Errors
+    /// A [`CollectionError`] if the name belongs to a collection of another type or schema, or the schema is not sound.
+    pub fn key_values<V>(&self, name: &str, schema: Schema) -> Result<Collection<KeyValue<V>>, CollectionError>
+    where
+        V: Send + Sync + 'static,
+    {
+        self.open(name, key_value_schema(schema))
+    }
+
+    /// The collection of this name, type and schema.
+    fn open<R: Record>(&self, name: &str, schema: Schema) -> Result<Collection<R>, CollectionError> {
+        let collection = || name.to_owned();
         schema.check().map_err(|source| CollectionError::Schema { collection: collection(), source })?;
         let make = || Arc::new(Table::<R>::new(name, schema.clone(), self.engine.seed.clone())) as Arc<dyn AnyTable>;
         let table = self.engine.table(name, make);

@@ -11,4 +11,4 @@ mod unique;
 pub(crate) use any_index::{Index, IndexWriter, Staging, TidyAt};
 pub(crate) use moves::Move;
 pub(crate) use shape::{Entry, IndexShape, checked, tuple};
-pub(crate) use unique::Other;
+pub(crate) use unique::{Clash, Other};

@@ -165,6 +165,7 @@ impl<R: Record> Access<'_, R> {
                 let set = if negated { SetExpr::Minus(all(), Box::new(set)) } else { set };
                 Some(Candidates { set, exact: true })
             }
+            Condition::Loose(..) => None,
             Condition::And(parts) if !negated => self.every(parts, negated),
             Condition::Or(parts) if negated => self.every(parts, negated),
             Condition::And(parts) | Condition::Or(parts) => self.any(parts, negated),

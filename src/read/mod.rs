@@ -5,10 +5,12 @@ mod execute;
 mod find;
 mod iter;
 mod lookup;
+mod search;
 mod set_expr;
 mod snapshot;
 
 pub use find::Find;
 pub(crate) use find::evaluate;
 pub use iter::Records;
+pub use search::{Hit, Search};
 pub use snapshot::{Snapshot, View};

@@ -1,6 +1,6 @@
 //! Does a record meet a predicate? The one place that says what each test means.
 
-use super::{FieldAt, FieldDef, Record, Schema};
+use super::{FieldAt, FieldDef, Record, Schema, loose};
 use crate::error::QueryError;
 use crate::hash::{self, RandomState};
 use crate::limits::MAX_PREDICATE_DEPTH;
@@ -14,6 +14,8 @@ use std::ops::{Bound, RangeBounds};
 pub(crate) enum Condition {
     All,
     Test(FieldAt, Test),
+    /// On a path of documents that is not declared: no index knows anything of it.
+    Loose(FieldAt, Test),
     And(Vec<Condition>),
     Or(Vec<Condition>),
     Not(Box<Condition>),
@@ -44,6 +46,7 @@ impl Condition {
         match self {
             Condition::All => true,
             Condition::Test(field, test) => test.holds(record, field),
+            Condition::Loose(path, test) => loose::holds(test, record, path),
             Condition::And(parts) => parts.iter().all(|part| part.holds(record)),
             Condition::Or(parts) => parts.iter().any(|part| part.holds(record)),
             Condition::Not(part) => !part.holds(record),
@@ -68,7 +71,9 @@ impl Condition {
         let all = |a: &[Condition], b: &[Condition]| a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.is_same(b));
         match (self, other) {
             (Condition::All, Condition::All) => true,
-            (Condition::Test(a, x), Condition::Test(b, y)) => a == b && x == y,
+            (Condition::Test(a, x), Condition::Test(b, y)) | (Condition::Loose(a, x), Condition::Loose(b, y)) => {
+                a == b && x == y
+            }
             (Condition::And(a), Condition::And(b)) | (Condition::Or(a), Condition::Or(b)) => all(a, b),
             (Condition::Not(a), Condition::Not(b)) => a.is_same(b),
             _ => false,
@@ -148,8 +153,9 @@ impl Binder<'_> {
                 Ok(Test::Range(fit(from)?, fit(to)?))
             })?,
             Predicate::IsNull(name) => {
-                let (at, field) = self.find(name)?;
-                Condition::Test(at, if field.is_many() { Test::HasNone } else { Test::IsNull })
+                let asked = self.find(name)?;
+                let many = asked.def.is_none_or(FieldDef::is_many);
+                asked.condition(if many { Test::HasNone } else { Test::IsNull })
             }
             Predicate::AnyOf(name, values) => {
                 self.many(name, "any", |field| Ok(Test::Any(self.fit_all(field, values)?)))?
@@ -160,8 +166,12 @@ impl Binder<'_> {
         })
     }
 
-    fn find(&self, name: &str) -> Result<(FieldAt, &FieldDef), QueryError> {
-        self.schema.find(name).ok_or_else(|| QueryError::UnknownField {
+    fn find<'n>(&'n self, name: &'n str) -> Result<Asked<'n>, QueryError> {
+        if let Some((at, def)) = self.schema.find(name) {
+            return Ok(Asked { name, at, def: Some(def) });
+        }
+        let undeclared = self.schema.undeclared(name).map(|at| Asked { name, at, def: None });
+        undeclared.ok_or_else(|| QueryError::UnknownField {
             collection: self.collection.to_owned(),
             field: name.to_owned(),
             known: self.schema.fields().iter().map(|field| field.name().to_owned()).collect(),
@@ -172,7 +182,7 @@ impl Binder<'_> {
         &self,
         name: &str,
         test: &'static str,
-        make: impl FnOnce(&FieldDef) -> Result<Test, QueryError>,
+        make: impl FnOnce(&Asked<'_>) -> Result<Test, QueryError>,
     ) -> Result<Condition, QueryError> {
         self.test(name, test, false, make)
     }
@@ -181,7 +191,7 @@ impl Binder<'_> {
         &self,
         name: &str,
         test: &'static str,
-        make: impl FnOnce(&FieldDef) -> Result<Test, QueryError>,
+        make: impl FnOnce(&Asked<'_>) -> Result<Test, QueryError>,
     ) -> Result<Condition, QueryError> {
         self.test(name, test, true, make)
     }
@@ -191,35 +201,55 @@ impl Binder<'_> {
         name: &str,
         test: &'static str,
         many: bool,
-        make: impl FnOnce(&FieldDef) -> Result<Test, QueryError>,
+        make: impl FnOnce(&Asked<'_>) -> Result<Test, QueryError>,
     ) -> Result<Condition, QueryError> {
-        let (at, field) = self.find(name)?;
-        if field.is_many() != many {
+        let asked = self.find(name)?;
+        if asked.def.is_some_and(|def| def.is_many() != many) {
             let (collection, field) = (self.collection.to_owned(), name.to_owned());
             return Err(QueryError::WrongTest { collection, field, test, many: !many });
         }
-        Ok(Condition::Test(at, make(field)?))
+        let test = make(&asked)?;
+        Ok(asked.condition(test))
     }
 
-    fn fit_all(&self, field: &FieldDef, values: &[Value]) -> Result<HashSet<Value, RandomState>, QueryError> {
+    fn fit_all(&self, asked: &Asked<'_>, values: &[Value]) -> Result<HashSet<Value, RandomState>, QueryError> {
         let mut set = HashSet::with_capacity_and_hasher(values.len(), hash::random());
         for value in values {
-            set.insert(self.fit(field, value)?);
+            set.insert(self.fit(asked, value)?);
         }
         Ok(set)
     }
 
     /// Makes a value comparable with a field. Only an integer may stand for another kind: for a float, where that is exact.
-    fn fit(&self, field: &FieldDef, value: &Value) -> Result<Value, QueryError> {
-        match (field.kind(), value.as_ref()) {
+    fn fit(&self, asked: &Asked<'_>, value: &Value) -> Result<Value, QueryError> {
+        let (collection, field) = (|| self.collection.to_owned(), || asked.name.to_owned());
+        let Some(def) = asked.def else {
+            let null = || QueryError::NullOperand { collection: collection(), field: field() };
+            return loose::operand(value).ok_or_else(null);
+        };
+        match (def.kind(), value.as_ref()) {
             (Kind::Float, ValueRef::Int(n)) if (n as f64) as i128 == i128::from(n) => Ok(Value::from(n as f64)),
             (expected, fitting) if fitting.kind() == Some(expected) => Ok(value.clone()),
-            (expected, _) => Err(QueryError::WrongKind {
-                collection: self.collection.to_owned(),
-                field: field.name().to_owned(),
-                expected,
-                given: value.clone(),
-            }),
+            (expected, _) => {
+                Err(QueryError::WrongKind { collection: collection(), field: field(), expected, given: value.clone() })
+            }
+        }
+    }
+}
+
+/// What a predicate names.
+struct Asked<'a> {
+    name: &'a str,
+    at: FieldAt,
+    /// `None` for a path of documents that is not declared.
+    def: Option<&'a FieldDef>,
+}
+
+impl Asked<'_> {
+    fn condition(self, test: Test) -> Condition {
+        match self.def {
+            Some(_) => Condition::Test(self.at, test),
+            None => Condition::Loose(self.at, test),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The trait of what a collection holds.
 
 use super::{FieldAt, Schema};
+use crate::error::Cause;
 use crate::value::{KeyBuffer, ValueRef};
 
 /// A type whose values a collection can hold.
@@ -87,6 +88,17 @@ pub trait Record: Sized + Send + Sync + 'static {
     }
 
     // What the engine calls. Records without a Rust type of their own look their fields up here by more than a position.
+
+    /// The method that opens collections of these records with a schema, where the type has none of its own.
+    #[doc(hidden)]
+    const OPENED_WITH: Option<&'static str> = None;
+
+    /// Whether the record fits the schema. The compiler knows that of a type.
+    #[doc(hidden)]
+    fn check_by(&self, schema: &Schema) -> Result<(), Cause> {
+        let _ = schema;
+        Ok(())
+    }
 
     #[doc(hidden)]
     fn key_by(&self, schema: &Schema, key: &mut KeyBuffer) {

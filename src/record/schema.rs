@@ -2,11 +2,13 @@
 
 use super::Condition;
 use super::index_def::{IndexDef, IndexKind};
-use crate::error::SchemaError;
+use super::path::Path;
+use crate::error::{Cause, SchemaError};
 use crate::limits;
 use crate::value::{FieldValue, Kind};
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 /// One field of a [`Schema`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +20,8 @@ pub struct FieldDef {
     narrow: bool,
     key: bool,
     column: bool,
+    required: bool,
+    skip_conflicts: bool,
     index: Option<IndexKind>,
 }
 
@@ -29,8 +33,18 @@ impl FieldDef {
 
     /// A field called `name` that always holds one value of this kind, has no index, and is no part of the key.
     pub fn new(name: impl Into<Cow<'static, str>>, kind: Kind) -> Self {
-        let (nullable, many, narrow, key, column) = (false, false, false, false, false);
-        FieldDef { name: name.into(), kind, nullable, many, narrow, key, column, index: None }
+        FieldDef {
+            name: name.into(),
+            kind,
+            nullable: false,
+            many: false,
+            narrow: false,
+            key: false,
+            column: false,
+            required: false,
+            skip_conflicts: false,
+            index: None,
+        }
     }
 
     /// The same field with an equality index.
@@ -73,6 +87,20 @@ impl FieldDef {
     #[must_use]
     pub fn many(self) -> Self {
         FieldDef { nullable: true, many: true, ..self }
+    }
+
+    /// The same field, and a document or key/value record without it is refused. (There, a field that is not required can be
+    /// missing; the fields of a Rust type say by their types whether they can.)
+    #[must_use]
+    pub fn required(self) -> Self {
+        FieldDef { required: true, ..self }
+    }
+
+    /// The same field, and where a document or key/value record has something in it that the field can't be, that counts as
+    /// missing, for indexes and queries alike. Otherwise such a record is refused.
+    #[must_use]
+    pub fn skip_conflicts(self) -> Self {
+        FieldDef { skip_conflicts: true, ..self }
     }
 
     /// The name that queries use.
@@ -118,19 +146,41 @@ impl FieldDef {
     pub fn is_key(&self) -> bool {
         self.key
     }
+
+    /// Whether a document or key/value record without it is refused.
+    pub fn is_required(&self) -> bool {
+        self.required
+    }
+
+    /// Whether what it can't be counts as missing.
+    pub fn skips_conflicts(&self) -> bool {
+        self.skip_conflicts
+    }
+
+    /// The refusal of what it can't be.
+    pub(super) fn conflict(&self, found: String) -> Cause {
+        let expected = if self.many { format!("many values of kind {}", self.kind) } else { self.kind.to_string() };
+        Cause::Conflict { field: self.name.to_string(), expected, found }
+    }
 }
 
 /// Where a record finds the value of a field.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FieldAt {
     position: usize,
+    /// For records without a Rust type.
+    path: Option<Arc<Path>>,
 }
 
 impl FieldAt {
-    /// The position in the schema.
+    /// The position in the schema; `usize::MAX` for a path of documents that the schema does not declare.
     #[inline]
     pub fn position(&self) -> usize {
         self.position
+    }
+
+    pub(super) fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
     }
 }
 
@@ -151,12 +201,30 @@ impl FieldAt {
 pub struct Schema {
     fields: Vec<FieldDef>,
     indexes: Vec<IndexDef>,
+    /// Of the fields of records without a Rust type; otherwise none.
+    paths: Vec<Arc<Path>>,
+    /// Whether queries may name what is not declared.
+    open: bool,
 }
 
 impl Schema {
     /// A schema of these fields. Whether it is sound is judged when a collection asks for it.
     pub fn new(fields: impl IntoIterator<Item = FieldDef>) -> Self {
-        Schema { fields: fields.into_iter().collect(), indexes: Vec::new() }
+        Schema { fields: fields.into_iter().collect(), indexes: Vec::new(), paths: Vec::new(), open: false }
+    }
+
+    /// The schema of records that are looked into by name: a field that is not required can be missing.
+    pub(crate) fn by_name(mut self) -> Self {
+        let mut key_parts = 0..;
+        self.paths.clear();
+        for field in &mut self.fields {
+            field.nullable = field.many || !(field.required || field.key);
+            // Whatever type the declaration was made from, integers of any width may come.
+            field.narrow = false;
+            let key_part = if field.key { key_parts.next() } else { None };
+            self.paths.push(Arc::new(Path::new(field, key_part)));
+        }
+        self
     }
 
     /// The same schema with one more index beside those of single fields.
@@ -172,6 +240,12 @@ impl Schema {
         let fields = nested.fields.into_iter();
         self.fields.extend(fields.map(|f| FieldDef { name: Cow::Owned(format!("{prefix}.{}", f.name)), ..f }));
         self.indexes.extend(nested.indexes.into_iter().map(|index| index.within(prefix)));
+        self
+    }
+
+    /// The same schema with one more field before all others.
+    pub(super) fn with_first(mut self, field: FieldDef) -> Self {
+        self.fields.insert(0, field);
         self
     }
 
@@ -202,10 +276,31 @@ impl Schema {
         self.fields.iter().position(|f| f.name == name)
     }
 
+    /// The schema of records of which queries may name what is not declared.
+    #[cfg(feature = "documents")]
+    pub(super) fn open(self) -> Self {
+        Schema { open: true, ..self }
+    }
+
     /// Where records find the field `name`, and what it is.
     pub(crate) fn find(&self, name: &str) -> Option<(FieldAt, &FieldDef)> {
         let position = self.position(name)?;
-        Some((FieldAt { position }, &self.fields[position]))
+        Some((self.at(position), &self.fields[position]))
+    }
+
+    /// Where records find the field at a position.
+    pub(crate) fn at(&self, position: usize) -> FieldAt {
+        FieldAt { position, path: self.paths.get(position).cloned() }
+    }
+
+    /// Where records find what the schema does not declare, if queries may ask for that.
+    pub(super) fn undeclared(&self, name: &str) -> Option<FieldAt> {
+        self.open.then(|| FieldAt { position: usize::MAX, path: Some(Arc::new(Path::undeclared(name))) })
+    }
+
+    /// The fields of records without a Rust type, each with its path.
+    pub(super) fn paths(&self) -> impl Iterator<Item = (&FieldDef, &Path)> {
+        self.fields.iter().zip(self.paths.iter().map(|path| &**path))
     }
 
     /// At least one key field, none of them optional; names that are there and differ; sound indexes; no more than the limits.
@@ -283,6 +378,8 @@ impl fmt::Display for Schema {
                 Some(IndexKind::Ordered) => "ordered ",
             };
             let column = if field.column { "column " } else { "" };
+            let required = if field.required { "required " } else { "" };
+            let skip = if field.skip_conflicts { "skip_conflicts " } else { "" };
             let optional = if field.many {
                 "*"
             } else if field.nullable {
@@ -290,7 +387,7 @@ impl fmt::Display for Schema {
             } else {
                 ""
             };
-            write!(f, "{comma}{key}{index}{column}{}: {}{optional}", field.name, field.kind)?;
+            write!(f, "{comma}{key}{index}{column}{required}{skip}{}: {}{optional}", field.name, field.kind)?;
         }
         for index in &self.indexes {
             write!(f, ", {index}")?;

@@ -76,7 +76,7 @@ fn check(set: &RowSet, model: &Model) {
                     Chunk::Bitmap(bits) => {
                         assert!(bits.len() as usize >= BITMAP_MIN);
                         assert_eq!(bits.len(), popcount::count(bits.words()));
-                        assert_eq!(bits.len(), bits.words().iter().map(|word| word.count_ones()).sum());
+                        assert_eq!(bits.len(), bits.words().iter().map(|word| word.count_ones()).sum::<u32>());
                     }
                 }
             }

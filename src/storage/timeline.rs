@@ -179,7 +179,7 @@ mod tests {
         assert_eq!(newest_within(&timeline.pinned(), 0, 3), Some(2));
         assert_eq!(newest_within(&timeline.pinned(), 3, 3), None);
         assert!(pins.iter().all(|pin| timeline.unpin(pin)));
-        assert_eq!(timeline.pinned(), []);
+        assert!(timeline.pinned().is_empty());
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Which values can be compared, and how do they make a key? Values of fields, the Rust types that show them, keys.
 
+mod any_key;
 mod field_value;
 mod key;
 mod key_buffer;
@@ -8,6 +9,7 @@ mod nest;
 mod operand;
 mod scalar;
 
+pub use any_key::AnyKey;
 pub use field_value::{Element, FieldValue, Many, Multi};
 pub use key::{IntoKey, Key, KeySink};
 pub use key_buffer::KeyBuffer;

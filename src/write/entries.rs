@@ -4,17 +4,17 @@
 use super::resolve::Net;
 use super::stage::Staged;
 use crate::error::{Cause, Refusal};
-use crate::index::{Entry, Index, Other, checked};
+use crate::index::{Clash, Entry, Index, Other, checked};
 use crate::record::{FieldAt, FieldDef, Record};
 use crate::rowset::Row;
 use crate::storage::{Cell, Maintained, Table};
 use crate::user_code;
 use crate::value::{Key, Value, ValueRef, decode_parts};
 use smallvec::SmallVec;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 impl<R: Record> Staged<'_, R> {
-    /// Asks the net records for what each index holds of them, and judges what must be unique.
+    /// Asks the net records for what each index holds of them.
     pub(super) fn stage_indexes(&mut self) -> Result<(), Refusal> {
         let Staged { table, writer, operations, looked, applied, blame, .. } = self;
         let (table, operations, nets) = (*table, &**operations, &looked.nets);
@@ -38,21 +38,41 @@ impl<R: Record> Staged<'_, R> {
                 let old = old.map(|old| (old.row, &applied.old_words[place(number)]));
                 index.stage(writer, staging, number, &entry, old, &mut applied.words[place(number)]);
             }
-            let mut by_row = None;
+        }
+        Ok(())
+    }
+
+    /// Judges what must be unique by what the batch would leave. Not while records are refused for themselves: what is left out
+    /// clashes with nobody. For the same reason each is judged against those before it alone that stand.
+    pub(super) fn stage_uniqueness(&mut self) -> Result<(), Refusal> {
+        let Staged { table, writer, operations, looked, applied, blame, .. } = self;
+        if blame.has_records() {
+            return Ok(());
+        }
+        let (table, operations, nets) = (*table, &**operations, &looked.nets);
+        let width = writer.width();
+        let (mut clashes, mut by_row) = (Vec::new(), None);
+        for Maintained { index, staging, from, width: own, .. } in &mut writer.indexes {
+            let place = |number: usize| number * width + *from..number * width + *from + *own;
             let change_of = |row: Row| {
                 let number = *by_row.get_or_insert_with(|| rows_of(nets)).get(&row)?;
                 let gone = nets[number].result(operations).is_none();
                 Some((number, gone || applied.old_words[place(number)] != applied.words[place(number)]))
             };
-            for clash in index.clashes(staging, change_of) {
-                let other = match clash.other {
-                    Other::Change(number) => nets[number].key(operations).0.clone(),
-                    Other::Row(row) => table.pages.newest(row).map_or_else(Key::none, |version| version.key.clone()),
-                };
-                let net = &nets[clash.change];
-                let key = net.key(operations).0.clone();
-                let cause = Cause::NotUnique { index: index.name().into(), value: shown(&clash.value), key, other };
-                let (culprit, refusal) = net.refusal(table, operations, cause);
+            clashes.extend(index.clashes(staging, change_of).into_iter().map(|clash| (index.clone(), clash)));
+        }
+        clashes.sort_by_key(|(_, clash)| clash.change);
+        let mut out = HashSet::new();
+        for (index, Clash { change, value, other }) in clashes {
+            let other = match other {
+                Other::Change(number) if out.contains(&number) => continue,
+                Other::Change(number) => nets[number].key(operations).0.clone(),
+                Other::Row(row) => table.pages.newest(row).map_or_else(Key::none, |version| version.key.clone()),
+            };
+            if out.insert(change) {
+                let key = nets[change].key(operations).0.clone();
+                let cause = Cause::NotUnique { index: index.name().into(), value: shown(&value), key, other };
+                let (culprit, refusal) = nets[change].refusal(table, operations, cause);
                 blame.refuse(culprit, refusal)?;
             }
         }

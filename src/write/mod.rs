@@ -7,6 +7,8 @@ mod direct;
 mod entries;
 mod lenient;
 mod operation;
+#[cfg(feature = "documents")]
+mod patch;
 mod receipt;
 mod report;
 mod resolve;

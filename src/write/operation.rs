@@ -142,12 +142,20 @@ impl<R: Record> Operation<R> {
     /// An operation that brings its record, and so its key.
     pub(super) fn of_record(table: &Table<R>, seen: Option<Commit>, action: Action<R>) -> Result<Self, Refusal> {
         let keyed = match action.record() {
-            Some(record) => key_of(table, record).and_then(|buffer| Ok(buffer.checked()?)),
+            Some(record) => checked_key(table, record),
             None => unreachable!("only for actions that hold a record"),
         };
         match keyed {
             Ok((key, hash)) => Ok(Operation::new(Target::Key { key, hash }, seen, action)),
-            Err(cause) => Err(Refusal::new(action.name(), &table.name, cause)),
+            Err(cause) => {
+                let refusal = Refusal::new(action.name(), &table.name, cause);
+                // Where only a field does not fit, the key says which record it is.
+                let key = action.record().and_then(|record| key_of(table, record).ok()?.checked().ok());
+                Err(match key {
+                    Some((key, _)) => refusal.with_key(&key),
+                    None => refusal,
+                })
+            }
         }
     }
 
@@ -216,7 +224,7 @@ impl<R: Record> Operation<R> {
         let Some(record) = self.action.record_mut() else { return Ok(false) };
         self.half_mended = true;
         mend(record);
-        let (key, hash) = key_of(table, record)?.checked()?;
+        let (key, hash) = checked_key(table, record)?;
         self.target = Target::Key { key, hash };
         self.half_mended = false;
         Ok(true)
@@ -264,13 +272,23 @@ impl<R: Record> Operation<R> {
 fn changed<R: Record>(table: &Table<R>, key: &Key, change: &Change<R>, record: &R) -> Result<Effect<R>, Cause> {
     let changed = user_code::run(|| change(record));
     let changed = changed.map_err(|message| Cause::Panicked { what: "update closure", message })??;
-    match key_of(table, &changed) {
-        Ok(of_changed) if of_changed.bytes() == key.bytes() => Ok(Effect::Updated(changed)),
-        other => {
+    let kept = key_of(table, &changed).and_then(|of_changed| match of_changed.bytes() == key.bytes() {
+        true => Ok(()),
+        false => Err(Cause::KeyChanged { to: of_changed.to_key() }),
+    });
+    match changed.check_by(&table.schema).and(kept) {
+        Ok(()) => Ok(Effect::Updated(changed)),
+        Err(cause) => {
             user_code::drop_each([changed]);
-            Err(other.map_or_else(|cause| cause, |key| Cause::KeyChanged { to: key.to_key() }))
+            Err(cause)
         }
     }
+}
+
+/// The key and its hash of a record that fits the schema.
+fn checked_key<R: Record>(table: &Table<R>, record: &R) -> Result<(Key, u32), Cause> {
+    record.check_by(&table.schema)?;
+    Ok(key_of(table, record)?.checked()?)
 }
 
 fn key_of<R: Record>(table: &Table<R>, record: &R) -> Result<KeyBuffer, Cause> {

@@ -207,6 +207,11 @@ impl Blame {
         self.0.iter_mut().for_each(|noted| noted.resolved = noted.refused.len());
     }
 
+    /// Whether a record was refused in this pass since all operations were resolved.
+    pub(super) fn has_records(&self) -> bool {
+        self.0.as_ref().is_some_and(|noted| noted.refused.len() > noted.resolved)
+    }
+
     /// Whether to stage again, without those whose records could not be indexed. What was refused when the operations were
     /// resolved is decided anew: it may have met what is out by now.
     pub(super) fn again(&mut self, operations: usize) -> bool {

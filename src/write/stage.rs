@@ -114,7 +114,8 @@ impl<'a, R: Record> Staged<'a, R> {
             return Err(Refusal::new("store", &table.name, Cause::CollectionFull { limit: MAX_ROWS }));
         }
         self.stage_indexes()?;
-        self.stage_columns()
+        self.stage_columns()?;
+        self.stage_uniqueness()
     }
 
     fn begin_anew(&mut self) {

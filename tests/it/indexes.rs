@@ -322,6 +322,32 @@ fn uniqueness_is_judged_by_what_the_batch_leaves() {
     store.verify().unwrap();
 }
 
+/// Who is left out clashes with nobody: neither for itself, nor for a clash with one before it.
+#[test]
+fn a_lenient_commit_leaves_out_no_more_than_it_must() {
+    let store = Store::new();
+    let players = store.collection::<Player>("Player").unwrap();
+    let with = |id: u32, email: &str, badge: u8| Player {
+        email: Some(email.into()),
+        badge: Some(badge),
+        team: "one".into(),
+        ..player(id)
+    };
+    players.store(with(1, "a", 1)).unwrap();
+    let mut batch = store.batch();
+    batch.store(&players, with(2, "a", 2)).unwrap(); // out: "a" is taken
+    batch.store(&players, with(3, "b", 2)).unwrap(); // so badge 2 is free
+    batch.store(&players, Player { rate: f64::NAN, ..with(4, "c", 4) }).unwrap(); // out for itself
+    batch.store(&players, with(5, "c", 5)).unwrap(); // so "c" is free
+    batch.store(&players, with(6, "c", 6)).unwrap(); // out: 5 has it
+    batch.insert(&players, with(7, "d", 1)).unwrap(); // out: 1 has badge 1
+    let report = batch.commit_lenient().unwrap();
+    let refused: Vec<_> = report.refused.iter().map(|refused| refused.operation.info.position).collect();
+    let there: Vec<u32> = (1..8).filter(|id| players.contains(*id)).collect();
+    assert_eq!((refused, there), (vec![0, 2, 4, 5], vec![1, 3, 5]), "{report:?}");
+    store.verify().unwrap();
+}
+
 #[test]
 fn what_an_index_cannot_hold_is_refused_by_name() {
     let store = Store::new();

@@ -7,8 +7,12 @@ mod schedules;
 mod background;
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
 mod derive;
+#[cfg(all(feature = "documents", not(any(memdex_shuttle, memdex_loom))))]
+mod documents;
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
 mod indexes;
+#[cfg(not(any(memdex_shuttle, memdex_loom)))]
+mod key_values;
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
 mod layers;
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]

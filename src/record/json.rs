@@ -1,0 +1,215 @@
+//! JSON as a tree: how deep it is, what lies at a path, and merge patches. Whatever may be too deep is gone through without
+//! recursion: a tree of 100,000 levels must not overflow the stack, not even when it is dropped.
+
+use super::path::Path;
+use crate::error::DocumentError;
+use crate::limits::MAX_DOCUMENT_DEPTH;
+use crate::value::ValueRef;
+use serde_json::{Map, Value as Json};
+
+/// The tree, if it is not too deep; otherwise it is taken apart.
+pub(super) fn shallow(json: Json) -> Result<Json, DocumentError> {
+    if is_deeper(&json, MAX_DOCUMENT_DEPTH) {
+        take_apart(json);
+        return Err(DocumentError::TooDeep { limit: MAX_DOCUMENT_DEPTH });
+    }
+    Ok(json)
+}
+
+/// Whether objects and arrays are nested deeper than `limit`.
+fn is_deeper(json: &Json, limit: usize) -> bool {
+    // Those not yet looked at, with how many levels they may have.
+    let mut left = vec![(json, limit)];
+    while let Some((json, levels)) = left.pop() {
+        let Some(below) = levels.checked_sub(1) else {
+            if json.is_object() || json.is_array() {
+                return true;
+            }
+            continue;
+        };
+        let nests = |inner: &&Json| inner.is_object() || inner.is_array();
+        match json {
+            Json::Array(items) => left.extend(items.iter().filter(nests).map(|item| (item, below))),
+            Json::Object(fields) => left.extend(fields.values().filter(nests).map(|field| (field, below))),
+            _ => {}
+        }
+    }
+    false
+}
+
+fn take_apart(json: Json) {
+    let mut left = vec![json];
+    while let Some(json) = left.pop() {
+        match json {
+            Json::Array(items) => left.extend(items),
+            Json::Object(fields) => left.extend(fields.into_iter().map(|(_, field)| field)),
+            _ => {}
+        }
+    }
+}
+
+/// What lies there, in words.
+pub(super) fn sort(json: &Json) -> &'static str {
+    match json {
+        Json::Null => "null",
+        Json::Bool(_) => "a bool",
+        Json::Number(_) => "a number",
+        Json::String(_) => "a string",
+        Json::Array(_) => "an array",
+        Json::Object(_) => "an object",
+    }
+}
+
+/// A plain value as what it is: integers and floats are told apart as the text tells them.
+pub(super) fn plain(json: &Json) -> Option<ValueRef<'_>> {
+    Some(match json {
+        Json::Null => ValueRef::Null,
+        Json::Bool(b) => ValueRef::Bool(*b),
+        Json::Number(number) => match (number.as_i64(), number.as_u64()) {
+            (Some(n), _) => ValueRef::Int(n),
+            (None, Some(n)) => ValueRef::Int128(n.into()),
+            _ => ValueRef::Float(number.as_f64()?),
+        },
+        Json::String(text) => ValueRef::Str(text),
+        Json::Array(_) | Json::Object(_) => return None,
+    })
+}
+
+impl Path {
+    /// The only thing there, if there is one: the array itself where one is on the way.
+    pub(super) fn only<'a>(&self, body: &'a Json) -> Option<&'a Json> {
+        let mut at = body;
+        for step in &self.steps {
+            match at {
+                Json::Object(fields) => at = fields.get(&**step)?,
+                Json::Array(_) => return Some(at),
+                _ => return None,
+            }
+        }
+        Some(at)
+    }
+
+    /// Shows each thing there, going through all arrays on the way and at the end.
+    pub(super) fn each<'a>(&self, body: &'a Json, show: &mut dyn FnMut(&'a Json)) {
+        each(body, &self.steps, show);
+    }
+}
+
+fn each<'a>(at: &'a Json, steps: &[Box<str>], show: &mut dyn FnMut(&'a Json)) {
+    match (at, steps) {
+        (Json::Array(items), _) => items.iter().for_each(|item| each(item, steps, show)),
+        (at, []) => show(at),
+        (Json::Object(fields), [step, rest @ ..]) => {
+            if let Some(next) = fields.get(&**step) {
+                each(next, rest, show);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Sets what lies at a path. Objects that are missing on the way are made.
+pub(super) fn set(body: &mut Json, path: &str, value: Json) -> Result<(), DocumentError> {
+    let mut at = body;
+    let mut passed = 0;
+    for step in path.split('.') {
+        let found = sort(at);
+        let Json::Object(fields) = at else {
+            let passed = path.get(..passed).unwrap_or(path).trim_end_matches('.');
+            return Err(DocumentError::InTheWay { path: path.into(), at: passed.into(), found });
+        };
+        at = fields.entry(step).or_insert(Json::Null);
+        passed += step.len() + 1;
+        if at.is_null() && passed < path.len() {
+            *at = Json::Object(Map::new());
+        }
+    }
+    *at = value;
+    Ok(())
+}
+
+/// RFC 7396, section 2. Recursion as deep as the patch.
+pub(super) fn merge_patch(target: &mut Json, patch: &Json) {
+    let Json::Object(changes) = patch else {
+        *target = patch.clone();
+        return;
+    };
+    if !target.is_object() {
+        *target = Json::Object(Map::new());
+    }
+    let Json::Object(fields) = target else { return };
+    for (name, change) in changes {
+        if change.is_null() {
+            fields.remove(name);
+        } else {
+            merge_patch(fields.entry(name.as_str()).or_insert(Json::Null), change);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    /// The examples of appendix A.
+    #[test]
+    fn merge_patches_are_those_of_the_rfc() {
+        let examples = [
+            (json!({"a": "b"}), json!({"a": "c"}), json!({"a": "c"})),
+            (json!({"a": "b"}), json!({"b": "c"}), json!({"a": "b", "b": "c"})),
+            (json!({"a": "b"}), json!({"a": null}), json!({})),
+            (json!({"a": "b", "b": "c"}), json!({"a": null}), json!({"b": "c"})),
+            (json!({"a": ["b"]}), json!({"a": "c"}), json!({"a": "c"})),
+            (json!({"a": "c"}), json!({"a": ["b"]}), json!({"a": ["b"]})),
+            (json!({"a": {"b": "c"}}), json!({"a": {"b": "d", "c": null}}), json!({"a": {"b": "d"}})),
+            (json!({"a": [{"b": "c"}]}), json!({"a": [1]}), json!({"a": [1]})),
+            (json!(["a", "b"]), json!(["c", "d"]), json!(["c", "d"])),
+            (json!({"a": "b"}), json!(["c"]), json!(["c"])),
+            (json!({"a": "foo"}), json!(null), json!(null)),
+            (json!({"a": "foo"}), json!("bar"), json!("bar")),
+            (json!({"e": null}), json!({"a": 1}), json!({"e": null, "a": 1})),
+            (json!([1, 2]), json!({"a": "b", "c": null}), json!({"a": "b"})),
+            (json!({}), json!({"a": {"bb": {"ccc": null}}}), json!({"a": {"bb": {}}})),
+        ];
+        for (original, patch, result) in examples {
+            let mut patched = original.clone();
+            merge_patch(&mut patched, &patch);
+            assert_eq!(patched, result, "{original} with {patch}");
+        }
+    }
+
+    fn nested(levels: usize) -> Json {
+        (0..levels).fold(json!(1), |inner, level| if level % 2 == 0 { json!([inner]) } else { json!({ "a": inner }) })
+    }
+
+    #[test]
+    fn depth_is_that_of_objects_and_arrays() {
+        assert_eq!(shallow(nested(MAX_DOCUMENT_DEPTH)), Ok(nested(MAX_DOCUMENT_DEPTH)));
+        for levels in [MAX_DOCUMENT_DEPTH + 1, 1_000, 100_000] {
+            // `json!` copies what it nests, which takes the square of the depth, and recursion.
+            let mut deep = Json::Null;
+            (0..levels).for_each(|_| deep = Json::Array(vec![std::mem::take(&mut deep)]));
+            assert_eq!(shallow(deep), Err(DocumentError::TooDeep { limit: MAX_DOCUMENT_DEPTH }));
+        }
+    }
+
+    /// The limit is that of the parser: whatever is stored can be printed and read again.
+    #[test]
+    fn the_parser_reads_as_deep() {
+        let text = nested(MAX_DOCUMENT_DEPTH).to_string();
+        assert_eq!(text.parse::<Json>().unwrap(), nested(MAX_DOCUMENT_DEPTH));
+        assert!(format!("[{text}]").parse::<Json>().is_err());
+    }
+
+    #[test]
+    fn set_makes_the_objects_on_the_way() {
+        let mut body = json!({"a": {"b": 1}, "s": "x"});
+        set(&mut body, "a.b", json!(2)).unwrap();
+        set(&mut body, "a.c.d", json!([3])).unwrap();
+        set(&mut body, "n", json!(null)).unwrap();
+        assert_eq!(body, json!({"a": {"b": 2, "c": {"d": [3]}}, "s": "x", "n": null}));
+        let error = set(&mut body, "a.b.c", json!(1)).unwrap_err();
+        assert_eq!(error.to_string(), "a number stands at \"a.b\", on the way to \"a.b.c\": set that one first");
+    }
+}

@@ -1,0 +1,242 @@
+//! Plain values as records: the key and the indexed fields are given beside the value.
+
+use super::path::Path;
+use super::{FieldAt, FieldDef, Record, Schema};
+use crate::error::Cause;
+use crate::query::FieldName;
+use crate::value::{AnyKey, IntoKey, KeyBuffer, KeySink, Kind, Value, ValueRef};
+use smallvec::SmallVec;
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+
+/// A value of any type under a key, and the fields by which it is found. Derefs to the value. Collections of these are opened
+/// with a schema: [`Store::key_values`](crate::Store::key_values).
+///
+/// ```
+/// use memdex::{FieldDef, KeyValue, Kind, Schema, Store, field};
+///
+/// struct Session { opened: std::time::Instant } // no trait is asked of it
+///
+/// let store = Store::new();
+/// let schema = Schema::new([
+///     FieldDef::new("user", Kind::Str).index(),
+///     FieldDef::new("tags", Kind::Str).many().index(),
+/// ]);
+/// let sessions = store.key_values::<Session>("Session", schema)?;
+///
+/// let session = Session { opened: std::time::Instant::now() };
+/// sessions.store(KeyValue::new("s-1", session).with("user", "u-1").with_each("tags", ["mobile", "beta"]))?;
+///
+/// assert!(sessions.get("s-1").unwrap().opened.elapsed().as_secs() < 3600);
+/// assert_eq!(sessions.find(field("user").eq("u-1") & field("tags").contains("beta")).count()?, 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// The schema declares the fields that may be given. One that is declared but not given is missing, unless it is
+/// [`required`](FieldDef::required). One that is given but not declared, of another kind, or several times where it is not
+/// declared [`many`](FieldDef::many), refuses the operation ([`Cause::UndeclaredField`], [`Cause::Conflict`]); the last two
+/// count as missing where the field [skips](FieldDef::skip_conflicts) conflicts. An integer is a float where one is declared.
+///
+/// The key needs no declaration: without one it is a string, the field `key`. Declare key fields where it is
+/// something else or has several parts.
+#[derive(Clone, PartialEq)]
+pub struct KeyValue<V> {
+    key: SmallVec<[Value; 1]>,
+    value: V,
+    /// By name; of many values, each with its name.
+    fields: Vec<(FieldName, Value)>,
+}
+
+impl<V> KeyValue<V> {
+    /// A value under a key: a string, number or other plain value, or a tuple of such.
+    pub fn new(key: impl IntoKey<AnyKey>, value: V) -> Self {
+        let mut parts = Parts(SmallVec::new());
+        key.write_key(&mut parts);
+        KeyValue { key: parts.0, value, fields: Vec::new() }
+    }
+
+    /// The same with one more field, or one more value of a field of many.
+    #[must_use]
+    pub fn with(mut self, field: impl Into<FieldName>, value: impl Into<Value>) -> Self {
+        self.fields.push((field.into(), value.into()));
+        self
+    }
+
+    /// The same with each of these values of a field; with none of them, the field is missing. So it takes an `Option` too.
+    #[must_use]
+    pub fn with_each<T: Into<Value>>(
+        mut self,
+        field: impl Into<FieldName>,
+        values: impl IntoIterator<Item = T>,
+    ) -> Self {
+        let field = field.into();
+        self.fields.extend(values.into_iter().map(|value| (field.clone(), value.into())));
+        self
+    }
+
+    /// Gives a field this value in place of those that it had: for update closures.
+    pub fn set(&mut self, field: impl Into<FieldName>, value: impl Into<Value>) {
+        self.set_each(field, [value]);
+    }
+
+    /// Gives a field these values in place of those that it had; with none of them, the field is missing.
+    pub fn set_each<T: Into<Value>>(&mut self, field: impl Into<FieldName>, values: impl IntoIterator<Item = T>) {
+        let field = field.into();
+        self.fields.retain(|(name, _)| *name != field);
+        self.fields.extend(values.into_iter().map(|value| (field.clone(), value.into())));
+    }
+
+    /// The values that are given of a field.
+    pub fn field<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Value> {
+        self.fields.iter().filter(move |(field, _)| field == name).map(|(_, value)| value)
+    }
+
+    /// The value, taken out.
+    pub fn into_value(self) -> V {
+        self.value
+    }
+
+    /// Each value at a path that is none of the field's, or one too many, is given to `conflict`, the others are shown.
+    fn each<'a>(&'a self, path: &Path, show: &mut dyn FnMut(ValueRef<'a>), conflict: &mut dyn FnMut(&'a Value)) {
+        let of_key = path.key_part.and_then(|part| self.key.get(part));
+        let given = self.field_or_nothing(path);
+        for value in of_key.into_iter().chain(given) {
+            match path.shown(value.as_ref()) {
+                Some(shown) => show(shown),
+                None if value.as_ref().is_null() => {}
+                None => conflict(value),
+            }
+        }
+    }
+
+    fn field_or_nothing<'a>(&'a self, path: &Path) -> impl Iterator<Item = &'a Value> {
+        let fields = if path.key_part.is_some() { &[] } else { &*self.fields };
+        fields.iter().filter(move |(name, _)| **name == *path.name).map(|(_, value)| value)
+    }
+
+    fn only(&self, path: &Path) -> ValueRef<'_> {
+        let (mut only, mut count) = (ValueRef::Null, 0);
+        self.each(
+            path,
+            &mut |value| {
+                only = value;
+                count += 1;
+            },
+            &mut |_| (),
+        );
+        if count == 1 { only } else { ValueRef::Null }
+    }
+}
+
+struct Parts(SmallVec<[Value; 1]>);
+
+impl KeySink for Parts {
+    fn push(&mut self, part: ValueRef<'_>) {
+        self.0.push(part.to_value());
+    }
+}
+
+/// The schema of a collection of key/value records: the key is a string if nothing else is declared.
+pub(crate) fn schema(schema: Schema) -> Schema {
+    let schema = if schema.fields().iter().any(FieldDef::is_key) {
+        schema
+    } else {
+        schema.with_first(FieldDef::new("key", Kind::Str).key())
+    };
+    schema.by_name()
+}
+
+impl<V: Send + Sync + 'static> Record for KeyValue<V> {
+    type Key = AnyKey;
+
+    const OPENED_WITH: Option<&'static str> = Some("Store::key_values");
+
+    /// None: each collection has its own.
+    fn schema() -> Schema {
+        Schema::new([])
+    }
+
+    /// The parts as they were given.
+    fn key(&self, key: &mut KeyBuffer) {
+        self.key.iter().for_each(|part| key.push(part.as_ref()));
+    }
+
+    /// Null: without the schema of a collection there are no fields.
+    fn value(&self, _: usize) -> ValueRef<'_> {
+        ValueRef::Null
+    }
+
+    fn check_by(&self, schema: &Schema) -> Result<(), Cause> {
+        for (name, _) in &self.fields {
+            let declared = schema.fields().iter().filter(|field| !field.is_key());
+            if !declared.clone().any(|field| field.name() == name) {
+                let known = declared.map(|field| field.name().to_owned()).collect();
+                return Err(Cause::UndeclaredField { field: name.to_string(), known });
+            }
+        }
+        let key_fields = || schema.fields().iter().filter(|field| field.is_key());
+        if let Some(field) = key_fields().next().filter(|_| key_fields().count() < self.key.len()) {
+            return Err(field.conflict(format!("a key of {} parts", self.key.len())));
+        }
+        for (field, path) in schema.paths() {
+            let (mut count, mut conflict) = (0, None);
+            self.each(path, &mut |_| count += 1, &mut |value| conflict = conflict.or(Some(value)));
+            let too_many = count > 1 && !field.is_many();
+            if !field.skips_conflicts() || field.is_key() {
+                if let Some(value) = conflict {
+                    return Err(field.conflict(value.to_string()));
+                }
+                if too_many {
+                    return Err(field.conflict(format!("{count} values")));
+                }
+            }
+            if field.is_required() && (count == 0 || too_many) {
+                return Err(Cause::MissingField { field: field.name().to_owned() });
+            }
+        }
+        Ok(())
+    }
+
+    fn key_by(&self, schema: &Schema, key: &mut KeyBuffer) {
+        schema.paths().filter(|(field, _)| field.is_key()).for_each(|(_, path)| key.push(self.only(path)));
+    }
+
+    fn value_at(&self, field: &FieldAt) -> ValueRef<'_> {
+        match field.path() {
+            Some(path) if !path.many => self.only(path),
+            _ => ValueRef::Null,
+        }
+    }
+
+    fn values_at<'a>(&'a self, field: &FieldAt, show: &mut dyn FnMut(ValueRef<'a>)) {
+        match field.path() {
+            Some(path) if path.many => self.each(path, show, &mut |_| ()),
+            Some(path) => show(self.only(path)),
+            None => {}
+        }
+    }
+}
+
+impl<V> Deref for KeyValue<V> {
+    type Target = V;
+
+    fn deref(&self) -> &V {
+        &self.value
+    }
+}
+
+impl<V> DerefMut for KeyValue<V> {
+    fn deref_mut(&mut self) -> &mut V {
+        &mut self.value
+    }
+}
+
+impl<V: fmt::Debug> fmt::Debug for KeyValue<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyValue")
+            .field("key", &self.key)
+            .field("value", &self.value)
+            .field("fields", &self.fields)
+            .finish()
+    }
+}

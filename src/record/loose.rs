@@ -1,0 +1,143 @@
+//! Tests on paths of documents that no field is declared for: nothing is known of the values there before they are met.
+//!
+//! Numbers are compared by number, whether integer or float; strings with strings, `bool`s with `bool`s. Values of different sorts are
+//! unequal, and in no range of each other's. There may be any number of values: a test of a single one holds if one of them meets it.
+
+use super::condition::Test;
+use super::{FieldAt, Record};
+use crate::value::{Value, ValueRef};
+use std::cmp::Ordering;
+use std::collections::HashSet;
+use std::ops::Bound;
+
+/// A value in the form in which equal ones are equal; `None` for a missing one. What is compared with an undeclared path has it.
+pub(super) fn operand(value: &Value) -> Option<Value> {
+    match value.as_ref() {
+        ValueRef::Null => None,
+        // JSON has strings alone.
+        ValueRef::Char(c) => Some(Value::from(c.encode_utf8(&mut [0; 4]) as &str)),
+        other => Some(by_number(other).to_value()),
+    }
+}
+
+/// Floats that are integers, as integers.
+fn by_number(value: ValueRef<'_>) -> ValueRef<'_> {
+    match value {
+        ValueRef::Float(x) => match whole(x) {
+            Some(n) if n as f64 == x => ValueRef::Int128(n).canonical(),
+            _ => value.canonical(),
+        },
+        other => other.canonical(),
+    }
+}
+
+/// The integer part of a float, unless it is out of reach.
+fn whole(x: f64) -> Option<i128> {
+    const REACH: f64 = (1_u128 << 126) as f64;
+    (x.abs() < REACH).then_some(x as i128)
+}
+
+/// Whether a record meets a test at an undeclared path.
+pub(super) fn holds<R: Record>(test: &Test, record: &R, at: &FieldAt) -> bool {
+    let mut found = false;
+    match test {
+        Test::All(wanted) => {
+            let mut missing: HashSet<&Value> = wanted.iter().collect();
+            record.values_at(at, &mut |value| {
+                missing.remove(&by_number(value).to_value());
+            });
+            return missing.is_empty();
+        }
+        Test::IsNull | Test::HasNone => {
+            record.values_at(at, &mut |value| found = found || !value.is_null());
+            return !found;
+        }
+        _ => record.values_at(at, &mut |value| found = found || !value.is_null() && admits(test, by_number(value))),
+    }
+    found
+}
+
+fn admits(test: &Test, value: ValueRef<'_>) -> bool {
+    match test {
+        Test::Eq(wanted) => wanted.as_ref() == value,
+        Test::Ne(unwanted) => unwanted.as_ref() != value,
+        Test::In(wanted) | Test::Any(wanted) => wanted.contains(&value.to_value()),
+        Test::Range(from, to) => {
+            let order = |bound: &Value| order(value, bound.as_ref());
+            let after = match from {
+                Bound::Unbounded => true,
+                Bound::Included(from) => order(from).is_some_and(Ordering::is_ge),
+                Bound::Excluded(from) => order(from).is_some_and(Ordering::is_gt),
+            };
+            after
+                && match to {
+                    Bound::Unbounded => true,
+                    Bound::Included(to) => order(to).is_some_and(Ordering::is_le),
+                    Bound::Excluded(to) => order(to).is_some_and(Ordering::is_lt),
+                }
+        }
+        Test::IsNull | Test::HasNone | Test::All(_) => false,
+    }
+}
+
+/// The order of two values of one sort; `None` across sorts.
+fn order(a: ValueRef<'_>, b: ValueRef<'_>) -> Option<Ordering> {
+    let is_integer = |value| matches!(value, ValueRef::Int(_) | ValueRef::Int128(_) | ValueRef::UInt128(_));
+    match (a, b) {
+        (ValueRef::Float(x), n) if is_integer(n) => Some(against_integer(x, n)),
+        (n, ValueRef::Float(x)) if is_integer(n) => Some(against_integer(x, n).reverse()),
+        _ => (a.kind() == b.kind()).then(|| a.cmp(&b)),
+    }
+}
+
+/// A float that is no integer within reach, against an integer: exact.
+fn against_integer(x: f64, n: ValueRef<'_>) -> Ordering {
+    let Some(floor) = whole(x.floor()) else {
+        // NaN comes last, as everywhere. Floats out of reach of `whole` lie beyond most integers, and are integers themselves.
+        let n = match n {
+            ValueRef::Int(n) => n as f64,
+            ValueRef::Int128(n) => n as f64,
+            ValueRef::UInt128(n) => n as f64,
+            _ => f64::NAN,
+        };
+        return x.partial_cmp(&n).unwrap_or(Ordering::Greater);
+    };
+    // Between `floor` and the next integer, so never equal.
+    if ValueRef::from(floor) < n { Ordering::Less } else { Ordering::Greater }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_compared_by_number() {
+        let ascending = [
+            ValueRef::Float(f64::NEG_INFINITY),
+            ValueRef::Float(-1e300),
+            ValueRef::from(i128::MIN),
+            ValueRef::from(i64::MIN),
+            ValueRef::Float(-0.5),
+            ValueRef::Float(-0.0),
+            ValueRef::Float(0.5),
+            ValueRef::from(1),
+            ValueRef::Float(1.5),
+            ValueRef::from(2),
+            ValueRef::Float(9_007_199_254_740_992.0),
+            ValueRef::from(9_007_199_254_740_993_i64),
+            ValueRef::from(u64::MAX),
+            ValueRef::from(u128::MAX),
+            ValueRef::Float(1e300),
+            ValueRef::Float(f64::NAN),
+        ];
+        for (at, a) in ascending.iter().enumerate() {
+            for (bt, b) in ascending.iter().enumerate() {
+                assert_eq!(order(by_number(*a), by_number(*b)), Some(at.cmp(&bt)), "{a} and {b}");
+            }
+        }
+        assert_eq!(by_number(ValueRef::Float(5.0)), ValueRef::from(5));
+        assert_eq!(order(ValueRef::from(1), ValueRef::Str("1")), None);
+        assert_eq!(operand(&Value::from('é')), Some(Value::from("é")));
+        assert_eq!(operand(&Value::NULL), None);
+    }
+}

@@ -1,0 +1,187 @@
+//! Records of a type, the same as JSON documents, and the same as key/value records give the same answers.
+
+use memdex::{
+    Collection, Document, FieldDef, IndexDef, KeyValue, Kind, Nested, Predicate, Record, Schema, Store, Value, field,
+};
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use proptest::sample::select;
+use serde::Serialize;
+use std::collections::BTreeSet;
+
+#[derive(Clone, Debug, Serialize, Record)]
+struct Payment {
+    #[record(key)]
+    id: u32,
+    #[record(index)]
+    status: String,
+    #[record(ordered)]
+    amount: Option<i64>,
+    #[record(column)]
+    score: Option<f64>,
+    #[record(index)]
+    paid: bool,
+    #[record(field)]
+    grade: Option<char>,
+    #[record(index)]
+    tags: Vec<String>,
+    #[record(nested)]
+    user: Option<User>,
+    #[record(nested)]
+    items: Vec<Item>,
+}
+
+#[derive(Clone, Debug, Serialize, Nested)]
+struct User {
+    #[record(index)]
+    city: String,
+    #[record(field)]
+    age: Option<u8>,
+}
+
+#[derive(Clone, Debug, Serialize, Nested)]
+struct Item {
+    #[record(index)]
+    price: i64,
+}
+
+/// That of the type, field by field.
+fn schema() -> Schema {
+    let fields = [
+        FieldDef::new("id", Kind::Int).key(),
+        FieldDef::new("status", Kind::Str).index().required(),
+        FieldDef::new("amount", Kind::Int).ordered(),
+        FieldDef::new("score", Kind::Float).column(),
+        FieldDef::new("paid", Kind::Bool).index().required(),
+        FieldDef::new("grade", Kind::Char),
+        FieldDef::new("tags", Kind::Str).many().index(),
+        FieldDef::new("user.city", Kind::Str).index(),
+        FieldDef::new("user.age", Kind::Int).column(),
+        FieldDef::new("items.price", Kind::Int).many().index(),
+    ];
+    Schema::new(fields)
+        .with_index(IndexDef::ordered(["status", "amount"]))
+        .with_index(IndexDef::equality("user.age").named("paid_age").when(field("paid").eq(true)))
+}
+
+fn key_value(payment: &Payment) -> KeyValue<()> {
+    KeyValue::new(payment.id, ())
+        .with("status", &payment.status)
+        .with_each("amount", payment.amount)
+        .with_each("score", payment.score)
+        .with("paid", payment.paid)
+        .with_each("grade", payment.grade)
+        .with_each("tags", &payment.tags)
+        .with_each("user.city", payment.user.as_ref().map(|user| &user.city))
+        .with_each("user.age", payment.user.as_ref().and_then(|user| user.age))
+        .with_each("items.price", payment.items.iter().map(|item| item.price))
+}
+
+fn payments() -> impl Strategy<Value = Vec<Payment>> {
+    let user = (select(vec!["Bern", "Rom", ""]), option::of(0..4_u8))
+        .prop_map(|(city, age)| User { city: city.to_owned(), age });
+    let fields = (
+        select(vec!["open", "done", "lost"]),
+        option::of(-2..3_i64),
+        option::of(select(vec![-0.5, -0.0, 1.0, 2.5, 1e300])),
+        any::<bool>(),
+        option::of(select(vec!['A', 'é'])),
+        vec(select(vec!["a", "b", "c"]), 0..4),
+        option::of(user),
+        vec((0..4_i64).prop_map(|price| Item { price }), 0..3),
+    );
+    let payment = fields.prop_map(|(status, amount, score, paid, grade, tags, user, items)| Payment {
+        id: 0,
+        status: status.to_owned(),
+        amount,
+        score,
+        paid,
+        grade,
+        tags: tags.into_iter().map(str::to_owned).collect(),
+        user,
+        items,
+    });
+    vec(payment, 0..40).prop_map(|mut payments| {
+        (0..).zip(&mut payments).for_each(|(id, payment)| payment.id = id);
+        payments
+    })
+}
+
+/// A test of a field with values that it can hold: the name, whether it has many, and the values.
+fn leaf() -> impl Strategy<Value = Predicate> {
+    let values = |values: Vec<Value>| values;
+    let fields = vec![
+        ("id", false, values((0..5).map(Value::from).collect())),
+        ("status", false, values(["open", "done", "no"].map(Value::from).into())),
+        ("amount", false, values((-3..4).map(Value::from).collect())),
+        ("score", false, values(vec![(-0.5).into(), 0.0.into(), 1.into(), 2.5.into(), 1e300.into(), f64::NAN.into()])),
+        ("paid", false, values(vec![true.into(), false.into()])),
+        ("grade", false, values(vec!['A'.into(), 'é'.into(), 'z'.into()])),
+        ("tags", true, values(["a", "b", "c", "d"].map(Value::from).into())),
+        ("user.city", false, values(["Bern", "Rom", "", "x"].map(Value::from).into())),
+        ("user.age", false, values((0..4).map(Value::from).collect())),
+        ("items.price", true, values((0..4).map(Value::from).collect())),
+    ];
+    (select(fields), any::<[prop::sample::Index; 2]>(), 0..9).prop_map(|((name, many, values), at, test)| {
+        let [a, b] = at.map(|at| at.get(&values).clone());
+        let name = field(name);
+        match (test, many) {
+            (0, _) => name.is_null(),
+            (1..=3, true) => name.contains(a),
+            (4..=6, true) => name.any([a, b]),
+            (_, true) => name.all([a, b]),
+            (1, _) => name.eq(a),
+            (2, _) => name.ne(a),
+            (3, _) => name.is_in([a, b]),
+            (4, _) => name.lt(a),
+            (5, _) => name.le(a),
+            (6, _) => name.gt(a),
+            (7, _) => name.ge(a),
+            (_, _) => name.between(a, b),
+        }
+    })
+}
+
+fn predicates() -> impl Strategy<Value = Predicate> {
+    leaf().prop_recursive(4, 12, 3, |inner| {
+        prop_oneof![
+            inner.clone().prop_map(|part| !part),
+            vec(inner.clone(), 0..3).prop_map(Predicate::And),
+            vec(inner, 0..3).prop_map(Predicate::Or),
+        ]
+    })
+}
+
+fn answer<R: Record>(records: &Collection<R>, predicate: &Predicate) -> BTreeSet<String> {
+    let found = records.find(predicate.clone());
+    let keys: BTreeSet<String> = found.keys().unwrap().iter().map(|key| key.to_string()).collect();
+    assert_eq!(found.count(), Ok(keys.len()), "{predicate:?}");
+    keys
+}
+
+proptest! {
+    #[test]
+    fn all_of_them_answer_the_same(payments in payments(), asked in vec(predicates(), 1..12)) {
+        let store = Store::new();
+        let typed = store.collection::<Payment>("typed").unwrap();
+        let documents = store.documents("documents", schema()).unwrap();
+        let key_values = store.key_values::<()>("key_values", schema()).unwrap();
+        // No field but the key: every other is an undeclared path, and of a single value or of many, as it turns out.
+        let open = store.documents("open", Schema::new([FieldDef::new("id", Kind::Int).key()])).unwrap();
+        store.commit(|batch| payments.iter().try_for_each(|payment| {
+            let document = Document::of(payment).unwrap();
+            batch.store(&documents, document.clone())?;
+            batch.store(&open, document)?;
+            batch.store(&key_values, key_value(payment))?;
+            batch.store(&typed, payment.clone())
+        })).unwrap();
+        for predicate in &asked {
+            let expected = answer(&typed, predicate);
+            prop_assert_eq!(&answer(&documents, predicate), &expected, "documents: {:?}", predicate);
+            prop_assert_eq!(&answer(&key_values, predicate), &expected, "key/values: {:?}", predicate);
+            prop_assert_eq!(&answer(&open, predicate), &expected, "undeclared: {:?}", predicate);
+        }
+        store.verify().unwrap();
+    }
+}
