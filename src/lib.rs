@@ -71,6 +71,7 @@ mod clock;
 mod error;
 mod hash;
 mod index;
+mod keys;
 pub mod limits;
 mod query;
 mod read;
@@ -85,6 +86,7 @@ mod write;
 
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use error::{Cause, CollectionError, Commit, IndexError, KeyError, QueryError, Refusal, SchemaError};
+pub use keys::Sequence;
 pub use memdex_derive::{FieldValue, Nested, Record};
 pub use query::{Field, FieldName, Filter, NamedField, Predicate, field};
 pub use read::{Find, Records, Snapshot, View};
@@ -95,8 +97,8 @@ pub use storage::{
 };
 pub use store::{Store, StoreBuilder};
 pub use value::{
-    Each, Element, FieldValue, IntoKey, Key, KeyBuffer, KeySink, Kind, Many, Maybe, Multi, Nest, Nullable, Operand,
-    Value, ValueRef,
+    DecimalError, DecimalValue, Each, Element, EntityKey, EntityKeyError, FieldValue, IntoKey, Key, KeyBuffer, KeySink,
+    Kind, Many, Maybe, Multi, Nest, Nullable, Operand, Value, ValueRef,
 };
 pub use write::{
     Applied, BackgroundWriter, BackgroundWriterBuilder, Batch, Counts, Died, FlushError, LenientWriter, NotApplied,

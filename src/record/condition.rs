@@ -5,7 +5,7 @@ use crate::error::QueryError;
 use crate::hash::{self, RandomState};
 use crate::limits::MAX_PREDICATE_DEPTH;
 use crate::query::Predicate;
-use crate::value::{Kind, Value, ValueRef};
+use crate::value::{DecimalValue, Kind, Value, ValueRef};
 use std::collections::HashSet;
 use std::ops::{Bound, RangeBounds};
 
@@ -209,12 +209,15 @@ impl Binder<'_> {
         Ok(set)
     }
 
-    /// Makes a value comparable with a field. Only an integer may stand for another kind: for a float, where that is exact.
+    /// Makes a value comparable with a field. An integer may stand for a float or a decimal, where that is exact, and a string
+    /// for what is written as one, a UUID say. A float never stands for a decimal: which one was meant is not known.
     fn fit(&self, field: &FieldDef, value: &Value) -> Result<Value, QueryError> {
         match (field.kind(), value.as_ref()) {
             (Kind::Float, ValueRef::Int(n)) if (n as f64) as i128 == i128::from(n) => Ok(Value::from(n as f64)),
             (expected, fitting) if fitting.kind() == Some(expected) => Ok(value.clone()),
-            (expected, _) => Err(QueryError::WrongKind {
+            (Kind::Decimal, ValueRef::Int(n)) => Ok(DecimalValue::from(n).into()),
+            (Kind::Decimal, ValueRef::Int128(n)) => Ok(DecimalValue::from(n).into()),
+            (expected, given) => written(expected, given).ok_or_else(|| QueryError::WrongKind {
                 collection: self.collection.to_owned(),
                 field: field.name().to_owned(),
                 expected,
@@ -222,4 +225,9 @@ impl Binder<'_> {
             }),
         }
     }
+}
+
+/// What a string says as a value of a kind that is written as one.
+fn written(kind: Kind, given: ValueRef<'_>) -> Option<Value> {
+    if let ValueRef::Str(text) = given { Value::from_text(kind, text) } else { None }
 }
