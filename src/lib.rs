@@ -49,6 +49,11 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! # Features
+//!
+//! None is on by default. `uuid` makes `uuid::Uuid` a type of fields, and adds `Store::uuid_v7`; `jiff` does so for
+//! `jiff::Timestamp` and `jiff::civil::Date`, `rust_decimal` for `rust_decimal::Decimal`.
+//!
 //! # What is promised
 //!
 //! * A batch is visible whole or not at all, over all its collections and all their indexes.

@@ -69,7 +69,7 @@ fn types_of_other_crates_are_fields_and_keys() {
     let one = Uuid::from_bytes([1; 16]);
     let invoice = invoices.get(one).unwrap();
     assert_eq!((invoice.user, invoice.parts.len(), invoice.reminders.len()), (UserId(one), 2, 1));
-    assert!(invoices.get(&Uuid::nil()).is_none());
+    assert!(invoices.get(Uuid::nil()).is_none());
     assert_eq!(found(&invoices, invoice::ID.ge(Uuid::from_bytes([2; 16]))), [2, 3]);
     assert_eq!(found(&invoices, invoice::USER.eq(UserId(one))), [1, 3]);
     assert_eq!(found(&invoices, invoice::PAID_AT.is_null()), [1]);
