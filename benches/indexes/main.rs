@@ -7,7 +7,8 @@
 #[path = "../common/mod.rs"]
 #[allow(dead_code, reason = "the payments of the other benchmarks have fewer indexes")]
 mod common;
-// The files `background.rs` and `build.rs` wait for `Store::background_writer` and `Collection::add_index`.
+// `background.rs` waits for `Store::background_writer`.
+mod build;
 mod data;
 mod figures;
 mod ingest;
@@ -34,9 +35,10 @@ fn main() {
         return println!("cargo bench --bench indexes");
     }
     let wanted = Wanted(arguments.into_iter().find(|argument| !argument.starts_with('-')));
-    let groups: [(&str, fn()); 4] = [
+    let groups: [(&str, fn()); 5] = [
         ("ingest", ingest::run),
         ("unique", unique_look_ups),
+        ("build", build::run),
         ("reader", reader::run),
         ("long_snapshot", long_snapshot::run),
     ];

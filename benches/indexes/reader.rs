@@ -1,5 +1,5 @@
 //! A writer beside a reader that never pauses: durations of flushes of 100 updates each, alone, while another thread looks keys up
-//! in a tight loop, and while one asks an index.
+//! in a tight loop, and while one asks an index. Beside a thread that only computes they show what sharing the machine costs.
 
 use crate::common::{PAYMENTS, Random};
 use crate::data::{WidePayment, loaded, next, payments, wide_payment};
@@ -24,14 +24,24 @@ pub(crate) fn run() {
     // What the first updates have to bring into the caches is not the reader's fault.
     flushes(&store, &payments, None);
     let idle = flushes(&store, &payments, None);
+    let compute = |random: &mut Random| assert!((0..100).map(|_| random.below(7)).sum::<u64>() < 700);
+    let beside_compute = flushes(&store, &payments, Some(&compute));
     let beside_get = flushes(&store, &payments, Some(&get));
     let beside_find = flushes(&store, &payments, Some(&find));
-    for (name, times) in [("idle", &idle), ("beside get", &beside_get), ("beside find", &beside_find)] {
+    for (name, times) in [
+        ("idle", &idle),
+        ("beside a thread that only computes", &beside_compute),
+        ("beside get", &beside_get),
+        ("beside find", &beside_find),
+    ] {
         let (half, most, max) = (times.median(), times.percentile(0.99), times.max());
         line(name, format_args!("p50 {half:.1?}, p99 {most:.1?}, longest {max:.1?}"));
     }
-    ratio("p99 beside get / idle", beside_get.percentile(0.99), idle.percentile(0.99), "3");
-    ratio("p99 beside find / idle", beside_find.percentile(0.99), idle.percentile(0.99), "3");
+    for (name, times) in [("get", &beside_get), ("find", &beside_find)] {
+        ratio(&format!("p99 beside {name} / idle"), times.percentile(0.99), idle.percentile(0.99), "3");
+        let (of, base) = (times.percentile(0.99), beside_compute.percentile(0.99));
+        ratio(&format!("p99 beside {name} / beside a thread that computes"), of, base, "none");
+    }
 }
 
 fn key(random: &mut Random) -> String {

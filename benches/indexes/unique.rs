@@ -24,7 +24,7 @@ fn invoice(n: u64) -> Invoice {
 
 /// The look-up by the unique field, written in one place.
 fn get_by_reference(invoices: &Collection<Invoice>, reference: &str) -> Option<Handle<Invoice>> {
-    invoices.find(invoice::REFERENCE.eq(reference)).fetch().ok()?.pop()
+    invoices.get_by(invoice::REFERENCE, reference).ok()?
 }
 
 pub(crate) fn benches(criterion: &mut Criterion) {

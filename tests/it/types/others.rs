@@ -11,15 +11,15 @@ struct UserId(Uuid);
 
 #[derive(Record)]
 struct Invoice {
-    #[record(key)]
+    #[record(key, ordered)]
     id: Uuid,
     #[record(index)]
     user: UserId,
-    #[record(index)]
+    #[record(ordered)]
     paid_at: Option<jiff::Timestamp>,
-    #[record(index)]
+    #[record(ordered)]
     due: Date,
-    #[record(index)]
+    #[record(ordered)]
     total: Decimal,
     #[record(index)]
     reminders: BTreeSet<Date>,

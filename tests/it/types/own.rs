@@ -1,17 +1,17 @@
 //! The kinds that memdex has types of its own for.
 
 use memdex::{
-    DecimalValue, EntityKey, FieldDef, Filter, Key, KeyBuffer, Kind, Predicate, QueryError, Record, Schema, Store,
-    Timestamp, Value, ValueRef, field,
+    DecimalValue, EntityKey, FieldDef, Filter, IndexDef, Key, KeyBuffer, Kind, Predicate, QueryError, Record, Schema,
+    Store, Timestamp, Value, ValueRef, field,
 };
 
 #[derive(Clone, Record)]
 struct Payment {
     #[record(key)]
     id: EntityKey,
-    #[record(index)]
+    #[record(ordered)]
     at: Timestamp,
-    #[record(index)]
+    #[record(ordered)]
     amount: DecimalValue,
     #[record(field)]
     fee: Option<DecimalValue>,
@@ -65,6 +65,39 @@ fn times_are_compared_by_type_and_as_text() {
     assert_eq!(ids(&payments, field("at").lt("1970-01-01T01:00:02+01:00")), ["1"]);
     assert_eq!(ids(&payments, payment::HISTORY.contains(second)), ["2"]);
     assert_eq!(ids(&payments, field("history").any(["1970-01-01T00:00:02Z", "1970-01-01T00:00:03Z"])), ["2", "3"]);
+}
+
+/// Twenty decimals a unit apart, in another order and with zeros at the end: an ordered index, an equality index and a scan agree.
+#[test]
+fn indexes_and_scans_of_decimals_agree() {
+    let payments = Store::new().collection::<Payment>("Payment").unwrap();
+    let amount = |n: i64| DecimalValue::new(i128::from(n * 7 % 20 - 10) * 2_500, 4).unwrap();
+    for n in 0..20 {
+        let id = EntityKey::join("Payment", n).unwrap();
+        let at = Timestamp::from_micros(n as u64);
+        payments.store(Payment { id, at, amount: amount(n), fee: Some(amount(n)), history: vec![] }).unwrap();
+    }
+    let asked: Vec<DecimalValue> = (-12..12).map(|n| DecimalValue::new(n * 25, 2).unwrap()).collect();
+    let scanned = |payments: &memdex::Collection<Payment>| {
+        let of_both = |low, high| {
+            let by_amount = payments.find(payment::AMOUNT.between(low, high)).count().unwrap();
+            let by_fee = payments.find(payment::FEE.between(low, high)).count().unwrap();
+            assert_eq!(by_amount, by_fee, "{low} to {high}");
+            by_amount
+        };
+        let pairs = asked.iter().flat_map(|low| asked.iter().map(move |high| (*low, *high)));
+        pairs.map(|(low, high)| of_both(low, high)).collect::<Vec<_>>()
+    };
+    let before = scanned(&payments);
+    assert_eq!(before.iter().max(), Some(&20));
+    payments.add_index(IndexDef::equality("fee")).unwrap();
+    payments.add_index(IndexDef::equality(["fee", "at"])).unwrap();
+    assert_eq!(scanned(&payments), before);
+    for n in 0..20 {
+        let both = payment::FEE.eq(amount(n)) & payment::AT.eq(Timestamp::from_micros(n as u64));
+        assert_eq!(ids(&payments, both), [n.to_string()]);
+        assert_eq!(ids(&payments, payment::FEE.eq(amount(n))), [n.to_string()]);
+    }
 }
 
 #[test]
