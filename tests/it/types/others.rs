@@ -13,11 +13,11 @@ struct UserId(Uuid);
 struct Invoice {
     #[record(key, ordered)]
     id: Uuid,
-    #[record(index)]
+    #[record(index, column)]
     user: UserId,
-    #[record(ordered)]
+    #[record(ordered, column)]
     paid_at: Option<jiff::Timestamp>,
-    #[record(ordered)]
+    #[record(column)]
     due: Date,
     #[record(ordered)]
     total: Decimal,

@@ -13,7 +13,7 @@ struct Payment {
     at: Timestamp,
     #[record(ordered)]
     amount: DecimalValue,
-    #[record(field)]
+    #[record(column)]
     fee: Option<DecimalValue>,
     #[record(index)]
     history: Vec<Timestamp>,
