@@ -139,6 +139,7 @@ pub(crate) fn narrow_bits(value: ValueRef<'_>) -> Option<u64> {
         ValueRef::Char(c) => u32::from(c).into(),
         ValueRef::Float(x) => ordered_bits(x),
         ValueRef::Int(n) => n.cast_unsigned() ^ (1 << 63),
+        ValueRef::Date(days) => (days ^ i32::MIN).cast_unsigned().into(),
         _ => return None,
     })
 }

@@ -17,10 +17,12 @@ struct Invoice {
     user: UserId,
     #[record(ordered, column)]
     paid_at: Option<jiff::Timestamp>,
-    #[record(column)]
+    #[record(ordered, column)]
     due: Date,
     #[record(ordered)]
     total: Decimal,
+    #[record(column)]
+    sent: Option<Date>,
     #[record(index)]
     reminders: BTreeSet<Date>,
     #[record(field)]
@@ -40,7 +42,8 @@ fn time(text: &str) -> jiff::Timestamp {
 }
 
 fn invoices() -> memdex::Collection<Invoice> {
-    let invoices = Store::new().collection::<Invoice>("Invoice").unwrap();
+    let store = Store::new();
+    let invoices = store.collection::<Invoice>("Invoice").unwrap();
     for n in 1..=3u8 {
         let invoice = Invoice {
             id: Uuid::from_bytes([n; 16]),
@@ -48,11 +51,13 @@ fn invoices() -> memdex::Collection<Invoice> {
             paid_at: (n > 1).then(|| time(&format!("2026-11-0{n}T12:00:00.5Z"))),
             due: date(&format!("2026-11-0{n}")),
             total: decimal(&format!("{n}.50")),
+            sent: (n > 1).then(|| date(&format!("1969-12-3{}", n - 2))),
             reminders: BTreeSet::from([date("2026-12-01")]),
             parts: vec![decimal("0.5"), Decimal::from(n)],
         };
         invoices.store(invoice).unwrap();
     }
+    store.verify().unwrap();
     invoices
 }
 
@@ -75,6 +80,9 @@ fn types_of_other_crates_are_fields_and_keys() {
     assert_eq!(found(&invoices, invoice::PAID_AT.is_null()), [1]);
     assert_eq!(found(&invoices, invoice::PAID_AT.gt(time("2026-11-02T12:00:00.5Z"))), [3]);
     assert_eq!(found(&invoices, invoice::DUE.between(date("2026-11-01"), date("2026-11-02"))), [1, 2]);
+    assert_eq!(found(&invoices, invoice::SENT.lt(date("1969-12-31"))), [2]);
+    assert_eq!(found(&invoices, invoice::SENT.gt(date("1969-12-30"))), [3]);
+    assert_eq!(found(&invoices, invoice::SENT.is_null()), [1]);
     assert_eq!(found(&invoices, invoice::REMINDERS.contains(date("2026-12-01"))), [1, 2, 3]);
     assert_eq!(found(&invoices, invoice::TOTAL.eq(decimal("2.500"))), [2]);
     assert_eq!(found(&invoices, invoice::TOTAL.ge(2)), [2, 3]);

@@ -70,7 +70,8 @@ fn times_are_compared_by_type_and_as_text() {
 /// Twenty decimals a unit apart, in another order and with zeros at the end: an ordered index, an equality index and a scan agree.
 #[test]
 fn indexes_and_scans_of_decimals_agree() {
-    let payments = Store::new().collection::<Payment>("Payment").unwrap();
+    let store = Store::new();
+    let payments = store.collection::<Payment>("Payment").unwrap();
     let amount = |n: i64| DecimalValue::new(i128::from(n * 7 % 20 - 10) * 2_500, 4).unwrap();
     for n in 0..20 {
         let id = EntityKey::join("Payment", n).unwrap();
@@ -98,6 +99,7 @@ fn indexes_and_scans_of_decimals_agree() {
         assert_eq!(ids(&payments, both), [n.to_string()]);
         assert_eq!(ids(&payments, payment::FEE.eq(amount(n))), [n.to_string()]);
     }
+    store.verify().unwrap();
 }
 
 #[test]
