@@ -37,10 +37,12 @@ fn by_writer(store: &Store, payments: &Collection<WidePayment>) {
 fn in_background(store: &Store, payments: &Collection<WidePayment>) {
     let mut random = Random::new(7);
     let background = store.background_writer().start().expect("a thread can be started");
+    let mut last = None;
     for _ in 0..BATCHES {
-        background.submit_with(|batch| gather(batch, payments, &mut random)).expect("the queue is open");
+        last = Some(background.submit_with(|batch| gather(batch, payments, &mut random)).expect("the queue is open"));
     }
-    background.flush().expect("the records exist");
+    background.flush().expect("nothing is refused");
+    assert!(last.is_some_and(|ticket| ticket.is_answered()));
 }
 
 fn gather(batch: &mut Batch, payments: &Collection<WidePayment>, random: &mut Random) -> Result<(), Refusal> {
