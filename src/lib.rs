@@ -49,6 +49,11 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! # Features
+//!
+//! None is on by default. `uuid` makes `uuid::Uuid` a type of fields, and adds `Store::uuid_v7`; `jiff` does so for
+//! `jiff::Timestamp` and `jiff::civil::Date`, `rust_decimal` for `rust_decimal::Decimal`.
+//!
 //! # What is promised
 //!
 //! * A batch is visible whole or not at all, over all its collections and all their indexes.
@@ -71,6 +76,7 @@ mod clock;
 mod error;
 mod hash;
 mod index;
+mod keys;
 pub mod limits;
 mod query;
 mod read;
@@ -87,6 +93,7 @@ pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 #[cfg(feature = "documents")]
 pub use error::DocumentError;
 pub use error::{Cause, CollectionError, Commit, IndexError, KeyError, QueryError, Refusal, SchemaError};
+pub use keys::Sequence;
 pub use memdex_derive::{FieldValue, Nested, Record};
 pub use query::{Field, FieldName, Filter, NamedField, Predicate, field};
 pub use read::{Find, Hit, Records, Search, Snapshot, View};
@@ -101,8 +108,8 @@ pub use storage::{
 };
 pub use store::{Store, StoreBuilder};
 pub use value::{
-    AnyKey, Each, Element, FieldValue, IntoKey, Key, KeyBuffer, KeySink, Kind, Many, Maybe, Multi, Nest, Nullable,
-    Operand, Value, ValueRef,
+    AnyKey, DecimalError, DecimalValue, Each, Element, EntityKey, EntityKeyError, FieldValue, IntoKey, Key, KeyBuffer,
+    KeySink, Kind, Many, Maybe, Multi, Nest, Nullable, Operand, Value, ValueRef,
 };
 pub use write::{
     Applied, BackgroundWriter, BackgroundWriterBuilder, Batch, Counts, Died, FlushError, LenientWriter, NotApplied,

@@ -2,6 +2,7 @@
 
 use crate::clock::{Clock, SystemClock};
 use crate::error::{CollectionError, Commit, Refusal};
+use crate::keys::{KeyMakers, Sequence};
 use crate::read::{Snapshot, evaluate};
 #[cfg(feature = "documents")]
 use crate::record::Document;
@@ -18,6 +19,7 @@ use std::fmt;
 #[derive(Clone)]
 pub struct Store {
     engine: Arc<Engine>,
+    keys: Arc<KeyMakers>,
 }
 
 impl Store {
@@ -157,6 +159,40 @@ impl Store {
         BackgroundWriterBuilder::new(self.engine.clone())
     }
 
+    /// The sequence of this name: the same one for all who ask this store for it, from 1 at first. It need not be the name of a
+    /// collection. Takes a short lock, so keep the [`Sequence`] where many numbers are needed.
+    ///
+    /// ```
+    /// # let store = memdex::Store::new();
+    /// let invoices = store.sequence("Invoice");
+    /// assert_eq!((invoices.next(), invoices.next()), (1, 2));
+    /// assert_eq!(store.sequence("Invoice").next(), 3);
+    /// ```
+    pub fn sequence(&self, name: &str) -> Sequence {
+        self.keys.sequence(name)
+    }
+
+    /// A new UUID of version 7, with the time of the store's clock: greater than each that this store has made before, also within
+    /// a millisecond, and where the clock stands still or runs backwards. Takes a short lock, and random bits of the operating
+    /// system.
+    ///
+    /// ```
+    /// use memdex::{Record, Store};
+    /// #[derive(Record)]
+    /// struct Payment { #[record(key)] id: uuid::Uuid, #[record(field)] amount_cents: i64 }
+    ///
+    /// let store = Store::new();
+    /// let payments = store.collection::<Payment>("Payment")?;
+    /// let id = store.uuid_v7();
+    /// payments.insert(Payment { id, amount_cents: 500 })?;
+    /// assert!(payments.contains(id) && store.uuid_v7() > id);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[cfg(feature = "uuid")]
+    pub fn uuid_v7(&self) -> uuid::Uuid {
+        self.keys.uuid_v7(self.engine.clock.now())
+    }
+
     /// Has `observer` told of every commit after the newest: of none that a snapshot taken before this call has seen, and of
     /// each that one taken after it has not. Waits for its turn as a commit does.
     ///
@@ -237,7 +273,7 @@ impl StoreBuilder {
 
     /// The store.
     pub fn build(self) -> Store {
-        Store { engine: Arc::new(Engine::new(self.clock)) }
+        Store { engine: Arc::new(Engine::new(self.clock)), keys: Arc::new(KeyMakers::new()) }
     }
 }
 

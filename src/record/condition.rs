@@ -5,7 +5,7 @@ use crate::error::QueryError;
 use crate::hash::{self, RandomState};
 use crate::limits::MAX_PREDICATE_DEPTH;
 use crate::query::Predicate;
-use crate::value::{Kind, Value, ValueRef};
+use crate::value::{DecimalValue, Kind, Value, ValueRef};
 use std::collections::HashSet;
 use std::ops::{Bound, RangeBounds};
 
@@ -220,7 +220,8 @@ impl Binder<'_> {
         Ok(set)
     }
 
-    /// Makes a value comparable with a field. Only an integer may stand for another kind: for a float, where that is exact.
+    /// Makes a value comparable with a field. An integer may stand for a float or a decimal, where that is exact, and a string
+    /// for what is written as one, a UUID say. A float never stands for a decimal: which one was meant is not known.
     fn fit(&self, asked: &Asked<'_>, value: &Value) -> Result<Value, QueryError> {
         let (collection, field) = (|| self.collection.to_owned(), || asked.name.to_owned());
         let Some(def) = asked.def else {
@@ -230,9 +231,14 @@ impl Binder<'_> {
         match (def.kind(), value.as_ref()) {
             (Kind::Float, ValueRef::Int(n)) if (n as f64) as i128 == i128::from(n) => Ok(Value::from(n as f64)),
             (expected, fitting) if fitting.kind() == Some(expected) => Ok(value.clone()),
-            (expected, _) => {
-                Err(QueryError::WrongKind { collection: collection(), field: field(), expected, given: value.clone() })
-            }
+            (Kind::Decimal, ValueRef::Int(n)) => Ok(DecimalValue::from(n).into()),
+            (Kind::Decimal, ValueRef::Int128(n)) => Ok(DecimalValue::from(n).into()),
+            (expected, given) => written(expected, given).ok_or_else(|| QueryError::WrongKind {
+                collection: collection(),
+                field: field(),
+                expected,
+                given: value.clone(),
+            }),
         }
     }
 }
@@ -252,4 +258,9 @@ impl Asked<'_> {
             None => Condition::Loose(self.at, test),
         }
     }
+}
+
+/// What a string says as a value of a kind that is written as one.
+fn written(kind: Kind, given: ValueRef<'_>) -> Option<Value> {
+    if let ValueRef::Str(text) = given { Value::from_text(kind, text) } else { None }
 }

@@ -126,7 +126,7 @@ impl FieldDef {
     /// Whether 64 bits are enough for each of its values.
     pub(crate) fn fits_64_bits(&self) -> bool {
         match self.kind {
-            Kind::Bool | Kind::Char | Kind::Float => true,
+            Kind::Bool | Kind::Char | Kind::Float | Kind::Date => true,
             Kind::Int => self.narrow,
             _ => false,
         }

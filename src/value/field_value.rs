@@ -7,8 +7,10 @@ use std::sync::Arc;
 
 /// A type that a field of a record can have.
 ///
-/// Implemented for strings, every integer, `bool`, `f32`, `f64`, `char`, byte strings, `Option` of these, and `Vec`s and sets of
-/// these (but `Vec<u8>` is a byte string); derive it for unit enums and newtypes:
+/// Implemented for strings, every integer, `bool`, `f32`, `f64`, `char`, byte strings, [`Timestamp`](crate::Timestamp),
+/// [`DecimalValue`](crate::DecimalValue), [`EntityKey`](crate::EntityKey), `Option` of these, and `Vec`s and sets of these (but
+/// `Vec<u8>` is a byte string); behind the feature of the same name for `uuid::Uuid`, `jiff::Timestamp` and `jiff::civil::Date`,
+/// and `rust_decimal::Decimal`; derive it for unit enums and newtypes:
 ///
 /// ```
 /// use memdex::{FieldValue, ValueRef};
@@ -27,7 +29,8 @@ use std::sync::Arc;
     message = "`{Self}` can't be a field of a memdex record",
     label = "not a type that queries can compare",
     note = "fields are strings, integers, bool, floats, char, byte strings, unit enums and newtypes with \
-            `#[derive(FieldValue)]`, and `Option`, `Vec` and sets of these; leave out the `#[record(…)]` attribute to hide this one"
+            `#[derive(FieldValue)]`, behind features the types of `uuid`, `jiff` and `rust_decimal`, and `Option`, `Vec` and sets \
+            of these; leave out the `#[record(…)]` attribute to hide this one"
 )]
 pub trait FieldValue {
     /// What one comparison is made with: `T` for `Option<T>`, [`Many<T>`] for a `Vec<T>`, otherwise the type itself.

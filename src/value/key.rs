@@ -2,7 +2,7 @@
 
 use super::key_encoding::{TAG_STR, decode_parts};
 use super::operand::with_borrowed_forms;
-use super::{FieldValue, Operand, Value, ValueRef};
+use super::{EntityKey, FieldValue, Operand, Value, ValueRef};
 use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt;
@@ -303,7 +303,25 @@ mod tests {
             vec![ValueRef::from(0.0)],
             vec![ValueRef::from(1.5f32)],
             vec![ValueRef::from(f64::NAN)],
+            vec![ValueRef::Date(i32::MIN)],
+            vec![ValueRef::Date(-1)],
+            vec![ValueRef::Date(-1), ValueRef::from(0)],
+            vec![ValueRef::Date(0)],
+            vec![ValueRef::Date(i32::MAX)],
+            vec![ValueRef::Timestamp(i128::MIN)],
+            vec![ValueRef::Timestamp(-1)],
+            vec![ValueRef::Timestamp(0)],
+            vec![ValueRef::Timestamp(0), ValueRef::Str("a")],
+            vec![ValueRef::Timestamp(i128::MAX)],
+            vec![ValueRef::Uuid([0; 16])],
+            vec![ValueRef::Uuid([0; 16]), ValueRef::Uuid([0; 16])],
+            vec![ValueRef::Uuid([0xff; 16])],
         ];
+        let decimals = super::super::decimal::tests::ascending().into_iter().flat_map(|number| {
+            let number = ValueRef::Decimal(number);
+            [vec![number], vec![number, ValueRef::Bool(false)], vec![number, number]]
+        });
+        let ascending: Vec<_> = ascending.into_iter().chain(decimals).collect();
         let keys: Vec<Key> = ascending.iter().map(|parts| key(parts)).collect();
         for (at, pair) in keys.windows(2).enumerate() {
             assert!(pair[0] < pair[1], "{} before {}", keys[at], keys[at + 1]);

@@ -2,9 +2,10 @@
 //!
 //! The encoding is that of FoundationDB's tuple layer in spirit: a tag a part, integers big-endian in as few bytes as
 //! they need, their number in the tag, strings with `00` escaped as `00 ff`. What ends a string, a `00`, is written only
-//! before a further part, so that a key of one short string stays short.
+//! before a further part, so that a key of one short string stays short. A decimal is its floor as an integer, then the digits
+//! of what is above it in pairs, each as a byte that is one more than the pair, and a `00`.
 
-use super::{Value, ValueRef};
+use super::{DecimalValue, Value, ValueRef};
 
 /// A missing value: in indexes alone, never in a key.
 pub(super) const TAG_NULL: u8 = 0x00;
@@ -18,6 +19,13 @@ pub(super) const TAG_ZERO: u8 = 0x20;
 pub(super) const TAG_LOWEST_INT: u8 = TAG_ZERO - 16;
 pub(super) const TAG_HIGHEST_INT: u8 = TAG_ZERO + 16;
 pub(super) const TAG_FLOAT: u8 = 0x40;
+pub(super) const TAG_DATE: u8 = 0x41;
+pub(super) const TAG_TIMESTAMP: u8 = 0x42;
+pub(super) const TAG_UUID: u8 = 0x43;
+pub(super) const TAG_DECIMAL: u8 = 0x44;
+
+/// The value of the first pair of digits behind a decimal's point.
+const FIRST_PAIR: u128 = 10u128.pow(DecimalValue::MAX_SCALE as u32 - 2);
 
 /// Appends a part. `open` says, before and after, whether a string that was the last part has yet to be ended.
 pub(super) fn encode(part: ValueRef<'_>, open: &mut bool, mut write: impl FnMut(&[u8])) {
@@ -46,6 +54,19 @@ pub(super) fn encode(part: ValueRef<'_>, open: &mut bool, mut write: impl FnMut(
             *open = true;
             escaped(TAG_BYTES, b, write);
         }
+        ValueRef::Uuid(bytes) => {
+            write(&[TAG_UUID]);
+            write(&bytes);
+        }
+        ValueRef::Timestamp(nanos) => {
+            write(&[TAG_TIMESTAMP]);
+            write(&(nanos ^ i128::MIN).to_be_bytes());
+        }
+        ValueRef::Date(days) => {
+            write(&[TAG_DATE]);
+            write(&(days ^ i32::MIN).to_be_bytes());
+        }
+        ValueRef::Decimal(number) => decimal(number, write),
     }
 }
 
@@ -69,6 +90,17 @@ pub(crate) fn encode_parts<'a>(parts: impl IntoIterator<Item = ValueRef<'a>>) ->
         bytes.push(0);
     }
     bytes
+}
+
+fn decimal(number: DecimalValue, mut write: impl FnMut(&[u8])) {
+    let (floor, mut fraction) = number.split();
+    write(&[TAG_DECIMAL]);
+    integer(floor < 0, floor.unsigned_abs(), &mut write);
+    while fraction > 0 {
+        write(&[(fraction / FIRST_PAIR) as u8 + 1]);
+        fraction = fraction % FIRST_PAIR * 100;
+    }
+    write(&[0]);
 }
 
 /// Of negative numbers the complement, so that the lower one comes first.
@@ -107,6 +139,7 @@ pub(crate) fn narrow_bits(value: ValueRef<'_>) -> Option<u64> {
         ValueRef::Char(c) => u32::from(c).into(),
         ValueRef::Float(x) => ordered_bits(x),
         ValueRef::Int(n) => n.cast_unsigned() ^ (1 << 63),
+        ValueRef::Date(days) => (days ^ i32::MIN).cast_unsigned().into(),
         _ => return None,
     })
 }
@@ -131,12 +164,8 @@ pub(super) fn decode(bytes: &[u8]) -> Option<(Value, &[u8])> {
         TAG_NULL => (ValueRef::Null, rest),
         TAG_FALSE | TAG_TRUE => (ValueRef::Bool(tag == TAG_TRUE), rest),
         TAG_LOWEST_INT..=TAG_HIGHEST_INT => {
-            let bytes = usize::from(tag.abs_diff(TAG_ZERO));
-            let (digits, tail) = rest.split_at_checked(bytes)?;
-            let mut padded = [if tag < TAG_ZERO { 0xff } else { 0 }; 16];
-            padded[16 - bytes..].copy_from_slice(digits);
-            let magnitude = u128::from_be_bytes(padded);
-            let below_zero = || ValueRef::Int128((!magnitude).wrapping_neg() as i128);
+            let (magnitude, tail) = decode_integer(tag, rest)?;
+            let below_zero = || ValueRef::Int128(magnitude.wrapping_neg() as i128);
             (if tag < TAG_ZERO { below_zero() } else { ValueRef::UInt128(magnitude) }, tail)
         }
         TAG_FLOAT => split(rest).map(|(b, tail)| {
@@ -155,9 +184,36 @@ pub(super) fn decode(bytes: &[u8]) -> Option<(Value, &[u8])> {
             };
             return Some((value, tail));
         }
+        TAG_UUID => split(rest).map(|(bytes, tail)| (ValueRef::Uuid(bytes), tail))?,
+        TAG_TIMESTAMP => {
+            split(rest).map(|(b, tail)| (ValueRef::Timestamp(i128::from_be_bytes(b) ^ i128::MIN), tail))?
+        }
+        TAG_DATE => split(rest).map(|(b, tail)| (ValueRef::Date(i32::from_be_bytes(b) ^ i32::MIN), tail))?,
+        TAG_DECIMAL => {
+            let (&tag @ TAG_LOWEST_INT..=TAG_HIGHEST_INT, rest) = rest.split_first()? else { return None };
+            let (magnitude, rest) = decode_integer(tag, rest)?;
+            let floor = if tag < TAG_ZERO { magnitude.wrapping_neg() } else { magnitude } as i128;
+            let end = rest.iter().position(|byte| *byte == 0)?;
+            let (mut fraction, mut unit) = (0, FIRST_PAIR);
+            for pair in &rest[..end] {
+                fraction += u128::from(pair - 1) * unit;
+                unit /= 100;
+            }
+            (ValueRef::Decimal(DecimalValue::join(floor, fraction)?), &rest[end + 1..])
+        }
         _ => return None,
     };
     Some((value.to_value(), rest))
+}
+
+/// The magnitude of the integer that has this tag, and what follows it.
+fn decode_integer(tag: u8, rest: &[u8]) -> Option<(u128, &[u8])> {
+    let bytes = usize::from(tag.abs_diff(TAG_ZERO));
+    let (digits, tail) = rest.split_at_checked(bytes)?;
+    let mut padded = [if tag < TAG_ZERO { 0xff } else { 0 }; 16];
+    padded[16 - bytes..].copy_from_slice(digits);
+    let bits = u128::from_be_bytes(padded);
+    Some((if tag < TAG_ZERO { !bits } else { bits }, tail))
 }
 
 /// The text up to a `00` that no `ff` follows, and what comes behind it.

@@ -1,15 +1,21 @@
 //! Which values can be compared, and how do they make a key? Values of fields, the Rust types that show them, keys.
 
 mod any_key;
+mod decimal;
+mod entity_key;
 mod field_value;
 mod key;
 mod key_buffer;
 mod key_encoding;
 mod nest;
 mod operand;
+mod other_types;
 mod scalar;
+mod text;
 
 pub use any_key::AnyKey;
+pub use decimal::{DecimalError, DecimalValue};
+pub use entity_key::{EntityKey, EntityKeyError};
 pub use field_value::{Element, FieldValue, Many, Multi};
 pub use key::{IntoKey, Key, KeySink};
 pub use key_buffer::KeyBuffer;

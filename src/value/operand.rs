@@ -1,6 +1,6 @@
 //! What may stand on the other side of a comparison with a field: its own type, or a borrowed form of it.
 
-use super::{FieldValue, Value, ValueRef};
+use super::{EntityKey, FieldValue, Value, ValueRef};
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -47,10 +47,10 @@ impl<T: FieldValue> Operand<T> for &T {
 macro_rules! with_borrowed_forms {
     ($implement:ident) => {
         with_borrowed_forms! { @each $implement
-            Str [] &str => [String] [Box<str>] [Arc<str>] [Cow<'static, str>];
-            Str [] &&str => [String] [Box<str>] [Arc<str>] [Cow<'static, str>];
-            Str [] String => [Box<str>] [Arc<str>] [Cow<'static, str>] [&'static str];
-            Str [] &String => [Box<str>] [Arc<str>] [Cow<'static, str>] [&'static str];
+            Str [] &str => [String] [Box<str>] [Arc<str>] [Cow<'static, str>] [EntityKey];
+            Str [] &&str => [String] [Box<str>] [Arc<str>] [Cow<'static, str>] [EntityKey];
+            Str [] String => [Box<str>] [Arc<str>] [Cow<'static, str>] [&'static str] [EntityKey];
+            Str [] &String => [Box<str>] [Arc<str>] [Cow<'static, str>] [&'static str] [EntityKey];
             Bytes [] &[u8] => [Vec<u8>] [Box<[u8]>] [Arc<[u8]>] [Cow<'static, [u8]>];
             Bytes [] Vec<u8> => [Box<[u8]>] [Arc<[u8]>] [Cow<'static, [u8]>] [&'static [u8]];
             Bytes [] &Vec<u8> => [Box<[u8]>] [Arc<[u8]>] [Cow<'static, [u8]>] [&'static [u8]];

@@ -4,6 +4,7 @@
 //! equals NaN (there is one). A value is made [canonical](ValueRef::canonical) once, at the door; then equal values
 //! have equal hashes.
 
+use super::{DecimalValue, text};
 use compact_str::CompactString;
 use std::cmp::Ordering;
 use std::fmt;
@@ -25,6 +26,14 @@ pub enum Kind {
     Str,
     /// A byte string.
     Bytes,
+    /// A UUID, compared by bytes.
+    Uuid,
+    /// A point in time, to the nanosecond.
+    Timestamp,
+    /// A day of the calendar, without a time or a time zone.
+    Date,
+    /// An exact decimal number, compared by number, with integers too.
+    Decimal,
 }
 
 impl fmt::Display for Kind {
@@ -36,6 +45,10 @@ impl fmt::Display for Kind {
             Kind::Char => "char",
             Kind::Str => "string",
             Kind::Bytes => "bytes",
+            Kind::Uuid => "uuid",
+            Kind::Timestamp => "timestamp",
+            Kind::Date => "date",
+            Kind::Decimal => "decimal",
         })
     }
 }
@@ -69,6 +82,14 @@ pub enum ValueRef<'a> {
     Str(&'a str),
     /// A byte string.
     Bytes(&'a [u8]),
+    /// A UUID.
+    Uuid([u8; 16]),
+    /// A point in time: nanoseconds since 1970-01-01T00:00:00Z.
+    Timestamp(i128),
+    /// A day: days since 1970-01-01.
+    Date(i32),
+    /// An exact decimal number.
+    Decimal(DecimalValue),
 }
 
 impl<'a> ValueRef<'a> {
@@ -96,6 +117,10 @@ impl<'a> ValueRef<'a> {
             ValueRef::Char(_) => Kind::Char,
             ValueRef::Str(_) => Kind::Str,
             ValueRef::Bytes(_) => Kind::Bytes,
+            ValueRef::Uuid(_) => Kind::Uuid,
+            ValueRef::Timestamp(_) => Kind::Timestamp,
+            ValueRef::Date(_) => Kind::Date,
+            ValueRef::Decimal(_) => Kind::Decimal,
         })
     }
 
@@ -117,6 +142,10 @@ impl<'a> ValueRef<'a> {
             ValueRef::Char(c) => Repr::Char(c),
             ValueRef::Str(s) => Repr::Str(CompactString::from(s)),
             ValueRef::Bytes(b) => Repr::Bytes(b.into()),
+            ValueRef::Uuid(bytes) => Repr::Uuid(bytes),
+            ValueRef::Timestamp(nanos) => Repr::Timestamp(nanos.to_ne_bytes()),
+            ValueRef::Date(days) => Repr::Date(days),
+            ValueRef::Decimal(number) => Repr::Decimal(number),
         })
     }
 }
@@ -134,6 +163,10 @@ impl PartialEq for ValueRef<'_> {
             (ValueRef::Char(a), ValueRef::Char(b)) => a == b,
             (ValueRef::Str(a), ValueRef::Str(b)) => a == b,
             (ValueRef::Bytes(a), ValueRef::Bytes(b)) => a == b,
+            (ValueRef::Uuid(a), ValueRef::Uuid(b)) => a == b,
+            (ValueRef::Timestamp(a), ValueRef::Timestamp(b)) => a == b,
+            (ValueRef::Date(a), ValueRef::Date(b)) => a == b,
+            (ValueRef::Decimal(a), ValueRef::Decimal(b)) => a == b,
             _ => false,
         }
     }
@@ -158,8 +191,8 @@ impl PartialOrd for ValueRef<'_> {
 }
 
 impl Ord for ValueRef<'_> {
-    /// One total order: a missing value first, then kind by kind. Within a kind, integers and floats by number with NaN last,
-    /// strings and byte strings by bytes, `false` before `true`.
+    /// One total order: a missing value first, then kind by kind. Within a kind, integers, floats and decimals by number with
+    /// NaN last, strings, byte strings and UUIDs by bytes, times and dates from past to future, `false` before `true`.
     fn cmp(&self, other: &Self) -> Ordering {
         match (self.canonical(), other.canonical()) {
             (ValueRef::Bool(a), ValueRef::Bool(b)) => a.cmp(&b),
@@ -175,6 +208,10 @@ impl Ord for ValueRef<'_> {
             (ValueRef::Char(a), ValueRef::Char(b)) => a.cmp(&b),
             (ValueRef::Str(a), ValueRef::Str(b)) => a.cmp(b),
             (ValueRef::Bytes(a), ValueRef::Bytes(b)) => a.cmp(b),
+            (ValueRef::Uuid(a), ValueRef::Uuid(b)) => a.cmp(&b),
+            (ValueRef::Timestamp(a), ValueRef::Timestamp(b)) => a.cmp(&b),
+            (ValueRef::Date(a), ValueRef::Date(b)) => a.cmp(&b),
+            (ValueRef::Decimal(a), ValueRef::Decimal(b)) => a.cmp(&b),
             (a, b) => a.rank().cmp(&b.rank()),
         }
     }
@@ -194,12 +231,16 @@ impl Hash for ValueRef<'_> {
             ValueRef::Char(c) => state.write_u32(c.into()),
             ValueRef::Str(s) => state.write(s.as_bytes()),
             ValueRef::Bytes(b) => state.write(b),
+            ValueRef::Uuid(bytes) => state.write_u128(u128::from_ne_bytes(bytes)),
+            ValueRef::Timestamp(nanos) => state.write_i128(nanos),
+            ValueRef::Date(days) => state.write_i32(days),
+            ValueRef::Decimal(number) => number.hash(state),
         }
     }
 }
 
 impl fmt::Display for ValueRef<'_> {
-    /// Strings in quotes, so that `"7"` and `7` are told apart.
+    /// Strings in quotes, so that `"7"` and `7` are told apart; times and dates as in RFC 3339, in UTC.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             ValueRef::Null => f.write_str("null"),
@@ -211,6 +252,10 @@ impl fmt::Display for ValueRef<'_> {
             ValueRef::Char(c) => write!(f, "{c:?}"),
             ValueRef::Str(s) => write!(f, "{s:?}"),
             ValueRef::Bytes(b) => write!(f, "b\"{}\"", b.escape_ascii()),
+            ValueRef::Uuid(bytes) => text::write_uuid(bytes, f),
+            ValueRef::Timestamp(nanos) => text::write_timestamp(*nanos, f),
+            ValueRef::Date(days) => text::write_date((*days).into(), f),
+            ValueRef::Decimal(number) => number.fmt(f),
         }
     }
 }
@@ -237,6 +282,11 @@ enum Repr {
     Char(char),
     Str(CompactString),
     Bytes(Box<[u8]>),
+    Uuid([u8; 16]),
+    // As bytes, since an `i128` would align every value to 16 of them.
+    Timestamp([u8; 16]),
+    Date(i32),
+    Decimal(DecimalValue),
 }
 
 impl Value {
@@ -256,7 +306,33 @@ impl Value {
             Repr::Char(c) => ValueRef::Char(*c),
             Repr::Str(s) => ValueRef::Str(s),
             Repr::Bytes(b) => ValueRef::Bytes(b),
+            Repr::Uuid(bytes) => ValueRef::Uuid(*bytes),
+            Repr::Timestamp(nanos) => ValueRef::Timestamp(i128::from_ne_bytes(*nanos)),
+            Repr::Date(days) => ValueRef::Date(*days),
+            Repr::Decimal(number) => ValueRef::Decimal(*number),
         }
+    }
+
+    /// What this text means as a value of a kind that is written as text where there is no type for it, in JSON say: UUIDs,
+    /// timestamps and dates of RFC 3339, decimals. `None` for other texts and other kinds. Queries by field names read
+    /// a string like this when the field is of such a kind.
+    ///
+    /// ```
+    /// use memdex::{Kind, Value, ValueRef};
+    /// let second = Value::from_text(Kind::Timestamp, "1970-01-01T01:00:01+01:00").unwrap();
+    /// assert_eq!(second.as_ref(), ValueRef::Timestamp(1_000_000_000));
+    /// assert_eq!(second.to_string(), "1970-01-01T00:00:01Z");
+    /// assert_eq!(Value::from_text(Kind::Date, "2026-02-30"), None);
+    /// ```
+    pub fn from_text(kind: Kind, text: &str) -> Option<Self> {
+        let value = match kind {
+            Kind::Uuid => ValueRef::Uuid(text::read_uuid(text)?),
+            Kind::Timestamp => ValueRef::Timestamp(text::read_timestamp(text)?),
+            Kind::Date => ValueRef::Date(text::read_date(text)?),
+            Kind::Decimal => ValueRef::Decimal(text.parse().ok()?),
+            _ => return None,
+        };
+        Some(value.to_value())
     }
 
     /// Bytes on the heap that this value holds.
@@ -395,13 +471,17 @@ impl From<ValueRef<'_>> for Value {
 mod tests {
     use super::*;
 
+    fn decimal(units: i128, scale: u8) -> ValueRef<'static> {
+        ValueRef::Decimal(DecimalValue::new(units, scale).unwrap())
+    }
+
     fn hash(v: ValueRef<'_>) -> u64 {
         crate::hash::seeded(1).hash_one(v)
     }
 
     #[test]
-    fn a_value_takes_24_bytes() {
-        assert_eq!(size_of::<Value>(), 24);
+    fn a_value_takes_24_bytes_and_a_borrowed_one_32() {
+        assert_eq!((size_of::<Value>(), size_of::<ValueRef<'_>>()), (24, 32));
     }
 
     #[test]
@@ -427,10 +507,22 @@ mod tests {
             ValueRef::from("B"),
             ValueRef::from("a"),
             ValueRef::from(&b"a"[..]),
+            ValueRef::Uuid([0; 16]),
+            ValueRef::Uuid([0xff; 16]),
+            ValueRef::Timestamp(i128::MIN),
+            ValueRef::Timestamp(-1),
+            ValueRef::Timestamp(0),
+            ValueRef::Date(-1),
+            ValueRef::Date(0),
+            decimal(-15, 1),
+            decimal(-1, 0),
+            decimal(99, 2),
+            decimal(1, 0),
         ];
         for (at, a) in ascending.iter().enumerate() {
             for (bt, b) in ascending.iter().enumerate() {
                 assert_eq!(a.cmp(b), at.cmp(&bt), "{a} and {b}");
+                assert_eq!(a.to_value() == b.to_value(), at == bt, "{a} and {b}");
             }
         }
         assert_eq!(ValueRef::from(-0.0).cmp(&ValueRef::from(0.0)), Ordering::Equal);
@@ -445,6 +537,8 @@ mod tests {
             (ValueRef::Float(-0.0), ValueRef::Float(0.0)),
             (ValueRef::Float(f64::NAN), ValueRef::Float(-f64::NAN)),
             (ValueRef::from(1.5f32), ValueRef::from(1.5f64)),
+            (decimal(10, 1), decimal(100, 2)),
+            (decimal(0, 0), decimal(0, 7)),
         ];
         for (a, b) in same {
             assert_eq!(a, b);
@@ -454,5 +548,7 @@ mod tests {
         assert_ne!(ValueRef::UInt128(u128::MAX), ValueRef::Int128(-1));
         assert_ne!(ValueRef::Str("a"), ValueRef::Bytes(b"a"));
         assert_ne!(ValueRef::Null, ValueRef::Bool(false));
+        assert_ne!(decimal(1, 0), ValueRef::from(1));
+        assert_ne!(ValueRef::Timestamp(0), ValueRef::Date(0));
     }
 }

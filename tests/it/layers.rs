@@ -9,7 +9,7 @@ const LEVELS: [&[&str]; 11] = [
     &["limits", "sync", "hash"],
     &["user_code"],
     &["clock", "error"],
-    &["value"],
+    &["value", "keys"],
     &["query"],
     &["record"],
     &["rowset"],

@@ -22,4 +22,6 @@ mod store;
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
 mod threads;
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
+mod types;
+#[cfg(not(any(memdex_shuttle, memdex_loom)))]
 mod user_code;

@@ -1,0 +1,55 @@
+//! What indexes cost and give, over one million payments with four equality and two ordered indexes: loading beside SQLite
+//! in memory, look-ups by a unique field, building an index over live records, writers beside readers and under an old
+//! snapshot. See `benches/README.md` for what each figure means and which limit it has.
+//!
+//! Criterion times what is short and can be repeated; what is one long run is timed by hand and printed.
+
+mod background;
+mod build;
+#[path = "../common/mod.rs"]
+#[allow(dead_code, reason = "the payments of the other benchmarks have fewer indexes")]
+mod common;
+mod data;
+mod figures;
+mod ingest;
+mod long_snapshot;
+mod reader;
+mod sqlite;
+mod unique;
+
+use criterion::Criterion;
+
+/// The group that is to be timed, if one is named.
+struct Wanted(Option<String>);
+
+impl Wanted {
+    fn has(&self, group: &str) -> bool {
+        self.0.as_deref().is_none_or(|name| name == group)
+    }
+}
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    // `cargo test --benches` asks whether the benchmarks run at all; these take minutes.
+    if !arguments.iter().any(|argument| argument == "--bench") {
+        return println!("cargo bench --bench indexes");
+    }
+    let wanted = Wanted(arguments.into_iter().find(|argument| !argument.starts_with('-')));
+    let groups: [(&str, fn()); 6] = [
+        ("ingest", ingest::run),
+        ("unique", unique_look_ups),
+        ("build", build::run),
+        ("background", background::run),
+        ("reader", reader::run),
+        ("long_snapshot", long_snapshot::run),
+    ];
+    for (_, run) in groups.iter().filter(|(group, _)| wanted.has(group)) {
+        run();
+    }
+}
+
+fn unique_look_ups() {
+    let mut criterion = Criterion::default().configure_from_args();
+    unique::benches(&mut criterion);
+    criterion.final_summary();
+}

@@ -1,0 +1,245 @@
+//! The usual text of values that have one: UUIDs, times and dates, written and read.
+//!
+//! Dates are those of the Gregorian calendar, before its introduction too. The conversion from days to year, month and
+//! day and back is Howard Hinnant's ("chrono-compatible low-level date algorithms").
+
+use std::fmt;
+
+const NANOS_PER_SECOND: i128 = 1_000_000_000;
+const SECONDS_PER_DAY: i128 = 86_400;
+/// Four centuries: the calendar repeats itself.
+const DAYS_PER_ERA: i64 = 146_097;
+/// From 0000-03-01 to 1970-01-01.
+const DAYS_TO_EPOCH: i64 = 719_468;
+
+/// Days from 1970-01-01 to this day.
+pub(super) fn days_of_date(year: i64, month: u8, day: u8) -> i64 {
+    // Years begin in March, so that the day that may be missing is the last.
+    let year = if month <= 2 { year - 1 } else { year };
+    let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));
+    let month_from_march = (i64::from(month) + 9) % 12;
+    let day_of_year = (153 * month_from_march + 2) / 5 + i64::from(day) - 1;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    era * DAYS_PER_ERA + day_of_era - DAYS_TO_EPOCH
+}
+
+/// Year, month and day so many days after 1970-01-01.
+fn date_of_days(days: i64) -> (i64, u8, u8) {
+    let days = days + DAYS_TO_EPOCH;
+    let (era, day_of_era) = (days.div_euclid(DAYS_PER_ERA), days.rem_euclid(DAYS_PER_ERA));
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = (day_of_year - (153 * month_from_march + 2) / 5 + 1) as u8;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 } as u8;
+    (era * 400 + year_of_era + i64::from(month <= 2), month, day)
+}
+
+/// `2026-11-21`; years beyond four digits with a sign.
+pub(super) fn write_date(days: i64, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let (year, month, day) = date_of_days(days);
+    match year {
+        0..=9999 => write!(f, "{year:04}-{month:02}-{day:02}"),
+        _ => write!(f, "{year:+05}-{month:02}-{day:02}"),
+    }
+}
+
+/// RFC 3339 in UTC, with as many decimals as are needed; what lies outside of the years 0 to 9999 in seconds.
+pub(super) fn write_timestamp(nanos: i128, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let (seconds, fraction) = (nanos.div_euclid(NANOS_PER_SECOND), nanos.rem_euclid(NANOS_PER_SECOND));
+    let (days, second) = (seconds.div_euclid(SECONDS_PER_DAY), seconds.rem_euclid(SECONDS_PER_DAY));
+    let decimals = |f: &mut fmt::Formatter<'_>, fraction: i128| match format!("{fraction:09}").trim_end_matches('0') {
+        "" => Ok(()),
+        digits => write!(f, ".{digits}"),
+    };
+    match i64::try_from(days) {
+        Ok(days) if (-719_528..2_932_897).contains(&days) => {
+            write_date(days, f)?;
+            write!(f, "T{:02}:{:02}:{:02}", second / 3_600, second / 60 % 60, second % 60)?;
+            decimals(f, fraction)?;
+            f.write_str("Z")
+        }
+        _ => {
+            let magnitude = nanos.unsigned_abs();
+            let sign = if nanos < 0 { "-" } else { "" };
+            write!(f, "{sign}{}", magnitude / NANOS_PER_SECOND as u128)?;
+            decimals(f, (magnitude % NANOS_PER_SECOND as u128) as i128)?;
+            f.write_str("s")
+        }
+    }
+}
+
+/// A number of exactly so many digits at the beginning, and what follows.
+fn digits(text: &str, count: usize) -> Option<(i64, &str)> {
+    let (head, rest) = text.split_at_checked(count)?;
+    head.bytes().all(|b| b.is_ascii_digit()).then(|| head.parse().ok())?.map(|number| (number, rest))
+}
+
+/// Days since 1970-01-01 of a date at the beginning, and what follows.
+fn date_at_start(text: &str) -> Option<(i64, &str)> {
+    let (year, rest) = digits(text, 4)?;
+    let (month, rest) = digits(rest.strip_prefix('-')?, 2)?;
+    let (day, rest) = digits(rest.strip_prefix('-')?, 2)?;
+    let (month, day) = (u8::try_from(month).ok()?, u8::try_from(day).ok()?);
+    let days = days_of_date(year, month, day);
+    // A day that there is not comes back as another.
+    ((1..=12).contains(&month) && date_of_days(days) == (year, month, day)).then_some((days, rest))
+}
+
+pub(super) fn read_date(text: &str) -> Option<i32> {
+    let (days, rest) = date_at_start(text)?;
+    if rest.is_empty() { i32::try_from(days).ok() } else { None }
+}
+
+/// RFC 3339 with `Z` or an offset. Of more than nine decimals, and of a leap second, nothing is known here.
+pub(super) fn read_timestamp(text: &str) -> Option<i128> {
+    let (days, rest) = date_at_start(text)?;
+    let (hour, rest) = digits(rest.strip_prefix(['T', 't', ' '])?, 2)?;
+    let (minute, rest) = digits(rest.strip_prefix(':')?, 2)?;
+    let (second, rest) = digits(rest.strip_prefix(':')?, 2)?;
+    let (nanos, rest) = match rest.strip_prefix('.') {
+        None => (0, rest),
+        Some(decimals) => {
+            let count = decimals.bytes().take_while(u8::is_ascii_digit).count();
+            let (number, rest) = if (1..=9).contains(&count) { digits(decimals, count)? } else { return None };
+            (number * 10i64.pow(9 - count as u32), rest)
+        }
+    };
+    let offset = match rest.strip_prefix(['Z', 'z']) {
+        Some("") => 0,
+        Some(_) => return None,
+        None => {
+            let (sign, rest) =
+                rest.strip_prefix('+').map(|rest| (1, rest)).or(rest.strip_prefix('-').map(|r| (-1, r)))?;
+            let (hours, rest) = digits(rest, 2)?;
+            let (minutes, rest) = digits(rest.strip_prefix(':')?, 2)?;
+            if hours > 23 || minutes > 59 || !rest.is_empty() {
+                return None;
+            }
+            sign * (hours * 3_600 + minutes * 60)
+        }
+    };
+    if hour > 23 || minute > 59 || second > 59 {
+        return None;
+    }
+    let seconds = i128::from(days) * SECONDS_PER_DAY + i128::from(hour * 3_600 + minute * 60 + second - offset);
+    Some(seconds * NANOS_PER_SECOND + i128::from(nanos))
+}
+
+/// `67e55044-10b1-426f-9247-bb680e5fe0c8`.
+pub(super) fn write_uuid(bytes: &[u8; 16], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    for (at, byte) in bytes.iter().enumerate() {
+        let hyphen = if matches!(at, 4 | 6 | 8 | 10) { "-" } else { "" };
+        write!(f, "{hyphen}{byte:02x}")?;
+    }
+    Ok(())
+}
+
+/// 32 hexadecimal digits, with the four hyphens or with none.
+pub(super) fn read_uuid(text: &str) -> Option<[u8; 16]> {
+    let bytes = text.as_bytes();
+    let hyphenated = bytes.len() == 36;
+    if !hyphenated && bytes.len() != 32 {
+        return None;
+    }
+    let mut nibbles = [0u8; 32];
+    let mut at = 0;
+    for (position, byte) in bytes.iter().enumerate() {
+        if hyphenated && matches!(position, 8 | 13 | 18 | 23) {
+            if *byte != b'-' {
+                return None;
+            }
+            continue;
+        }
+        *nibbles.get_mut(at)? = char::from(*byte).to_digit(16)? as u8;
+        at += 1;
+    }
+    Some(std::array::from_fn(|at| nibbles[2 * at] << 4 | nibbles[2 * at + 1]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::value::ValueRef;
+
+    #[test]
+    fn days_and_dates_follow_each_other_through_the_centuries() {
+        let mut expected = (1599, 12, 31);
+        for days in days_of_date(1600, 1, 1)..days_of_date(2401, 1, 1) {
+            let (year, month, day) = expected;
+            let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+            let last = [31, if leap { 29 } else { 28 }, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31][usize::from(month) - 1];
+            expected = match (month, day) {
+                (12, 31) => (year + 1, 1, 1),
+                (_, day) if day == last => (year, month + 1, 1),
+                _ => (year, month, day + 1),
+            };
+            assert_eq!(date_of_days(days), expected);
+            assert_eq!(days_of_date(expected.0, expected.1, expected.2), days);
+        }
+        assert_eq!(days_of_date(1970, 1, 1), 0);
+    }
+
+    #[test]
+    fn times_are_written_and_read() {
+        for (nanos, text) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (-1, "1969-12-31T23:59:59.999999999Z"),
+            (951_782_400_500_000_000, "2000-02-29T00:00:00.5Z"),
+            (-62_167_219_200_000_000_000, "0000-01-01T00:00:00Z"),
+            (253_402_300_799_000_000_001, "9999-12-31T23:59:59.000000001Z"),
+        ] {
+            assert_eq!(ValueRef::Timestamp(nanos).to_string(), text);
+            assert_eq!(read_timestamp(text), Some(nanos), "{text}");
+        }
+        assert_eq!(ValueRef::Timestamp(253_402_300_800_500_000_000).to_string(), "253402300800.5s");
+        assert_eq!(ValueRef::Timestamp(i128::MIN).to_string(), "-170141183460469231731687303715.884105728s");
+        assert_eq!(read_timestamp("2000-02-29t01:30:00.5+01:30"), Some(951_782_400_500_000_000));
+        assert_eq!(read_timestamp("1999-12-31 23:00:00-01:00"), read_timestamp("2000-01-01T00:00:00z"));
+        for wrong in [
+            "",
+            "2000-02-29",
+            "2001-02-29T00:00:00Z",
+            "2000-00-01T00:00:00Z",
+            "2000-13-01T00:00:00Z",
+            "2000-01-00T00:00:00Z",
+            "2000-01-01T24:00:00Z",
+            "2000-01-01T00:60:00Z",
+            "2000-01-01T00:00:60Z",
+            "2000-01-01T00:00:00",
+            "2000-01-01T00:00:00.Z",
+            "2000-01-01T00:00:00.1234567890Z",
+            "2000-01-01T00:00:00Zx",
+            "2000-01-01T00:00:00+1:00",
+            "2000-01-01T00:00:00+24:00",
+            "2000-01-01T00:00:00+01:00x",
+            "٣000-01-01T00:00:00Z",
+        ] {
+            assert_eq!(read_timestamp(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn dates_are_written_and_read() {
+        for (days, text) in [(0, "1970-01-01"), (11_016, "2000-02-29"), (-719_528, "0000-01-01")] {
+            assert_eq!(ValueRef::Date(days).to_string(), text);
+            assert_eq!(read_date(text), Some(days));
+        }
+        assert_eq!(ValueRef::Date(2_932_897).to_string(), "+10000-01-01");
+        assert_eq!(ValueRef::Date(-719_529).to_string(), "-0001-12-31");
+        assert!(ValueRef::Date(i32::MIN).to_string().starts_with('-'));
+        assert!(["1970-1-1", "1970-02-30", "1970-01-01Z", "70-01-01"].iter().all(|text| read_date(text).is_none()));
+    }
+
+    #[test]
+    fn uuids_are_written_and_read() {
+        let text = "67e55044-10b1-426f-9247-bb680e5fe0c8";
+        let bytes = read_uuid(text).unwrap();
+        assert_eq!(bytes[..6], [0x67, 0xe5, 0x50, 0x44, 0x10, 0xb1]);
+        assert_eq!(ValueRef::Uuid(bytes).to_string(), text);
+        assert_eq!(read_uuid(&text.replace('-', "").to_uppercase()), Some(bytes));
+        let moved = "67e5504-410b1-426f-9247-bb680e5fe0c8";
+        let shifted = "67e55044-10b1-426f-9247-bb680e5fe0c-";
+        assert!(["", "67", moved, shifted, "67e5504410b1426f9247bb680e5fe0cg"].iter().all(|t| read_uuid(t).is_none()));
+    }
+}
