@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 #[record(index(team, role), ordered(team, score), unique(team, badge, name = "badges"))]
 #[record(ordered(home.zip, name = "zip at home"))]
 #[record(ordered(score, name = "scores of the active", when = player::ACTIVE.eq(true)))]
+#[record(ordered(team, rate, name = "rates of the active", when = player::ACTIVE.eq(true)))]
 struct Player {
     #[record(key)]
     id: u32,
@@ -154,6 +155,7 @@ fn any_predicate() -> BoxedStrategy<Predicate> {
         (-3..4_i64, -3..4_i64).prop_map(|(from, to)| field("score").between(from, to)),
         (-3..4_i64).prop_map(|score| field("score").lt(score)),
         (-3..4_i64).prop_map(|score| field("score").ge(score)),
+        (-3..4_i64).prop_map(|score| field("score").ne(score)),
         prop::collection::vec(-3..4_i64, 0..3).prop_map(|scores| field("score").is_in(scores)),
         Just(field("score").gt(i128::MIN)),
         Just(field("score").lt(u64::MAX)),
@@ -206,8 +208,13 @@ fn is_unique(players: &std::collections::BTreeMap<u32, Player>) -> bool {
     (emails.len(), badges.len()) == (all_emails, all_badges)
 }
 
+/// Each step of it is slow.
+fn few_shrinks(config: ProptestConfig) -> ProptestConfig {
+    ProptestConfig { max_shrink_iters: config.max_shrink_iters.min(2_000), ..config }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { max_shrink_iters: 2_000, ..ProptestConfig::default() })]
+    #![proptest_config(few_shrinks(ProptestConfig::default()))]
 
     /// Whatever is written, and whichever indexes come and go, the indexed collection answers as the one without any.
     #[test]
@@ -345,6 +352,71 @@ fn a_lenient_commit_leaves_out_no_more_than_it_must() {
     let refused: Vec<_> = report.refused.iter().map(|refused| refused.operation.info.position).collect();
     let there: Vec<u32> = (1..8).filter(|id| players.contains(*id)).collect();
     assert_eq!((refused, there), (vec![0, 2, 4, 5], vec![1, 3, 5]), "{report:?}");
+    store.verify().unwrap();
+}
+
+/// What an index with a condition does not hold is found all the same, whoever asks for what.
+#[test]
+fn an_index_with_a_condition_answers_for_no_more_than_it_holds() {
+    let store = Store::new();
+    let indexed = store.collection::<Player>("indexed").unwrap();
+    let scanned = store.collection::<Scanned>("scanned").unwrap();
+    for id in 0..30 {
+        let player = Player { role: (id % 5 > 0).then_some('x'), ..player(id) };
+        indexed.store(player.clone()).unwrap();
+        scanned.store(Scanned(player)).unwrap();
+    }
+    let of_team = || field("team").eq("team-1");
+    let of_score = [
+        field("score").eq(50),
+        field("score").ne(50),
+        field("score").ge(50),
+        field("score").is_in([30, 40, 50]),
+        of_team() & field("rate").lt(5.0),
+        of_team() & field("rate").ge(1.0) & field("score").ne(40),
+        of_team(),
+    ];
+    let others = [
+        Predicate::All,
+        field("active").eq(true),
+        field("active").eq(false),
+        field("active").ne(true),
+        field("role").is_null(),
+        field("active").eq(true) & field("role").is_null(),
+        field("active").eq(true) | field("role").is_null(),
+    ];
+    for (one, other) in of_score.iter().flat_map(|one| others.iter().map(move |other| (one, other))) {
+        let mut parts = vec![one.clone(), other.clone()];
+        for predicate in [Predicate::And(parts.clone()), Predicate::Or(parts.clone()), !Predicate::And(parts.clone())] {
+            assert_eq!(keys(&indexed, &predicate), keys(&scanned, &predicate), "{predicate:?}");
+        }
+        // Side by side all of them, as an index of several fields sees them.
+        let flat: Vec<Predicate> = parts
+            .drain(..)
+            .flat_map(|part| match part {
+                Predicate::And(parts) => parts,
+                one => vec![one],
+            })
+            .collect();
+        let flat = Predicate::And(flat);
+        assert_eq!(keys(&indexed, &flat), keys(&scanned, &flat), "{flat:?}");
+    }
+}
+
+#[test]
+fn an_index_that_is_gone_refuses_nothing() {
+    let store = Store::new();
+    let players = store.collection::<Player>("Player").unwrap();
+    (1..3).for_each(|id| assert_eq!(players.store(player(id)).unwrap().counts.inserted, 1));
+    let again = Player { email: Some("1@example.org".into()), ..player(3) };
+    players.store(again.clone()).unwrap_err();
+    players.drop_index("email").unwrap();
+    players.store(again).unwrap();
+    assert_eq!(players.find(player::EMAIL.eq("1@example.org")).count().unwrap(), 2);
+    assert!(matches!(players.add_index(IndexDef::unique("email")), Err(IndexError::NotUnique { .. })));
+    players.delete(3).unwrap();
+    players.add_index(IndexDef::unique("email")).unwrap();
+    assert_eq!(players.get_by(player::EMAIL, "2@example.org").unwrap().unwrap().id, 2);
     store.verify().unwrap();
 }
 

@@ -176,6 +176,25 @@ fn leaves_split_and_join() {
     });
 }
 
+/// One leaf after the other empties and is joined with its neighbour, under walks over all of them.
+#[test]
+fn leaves_join() {
+    explore(|| {
+        let shelves = Shelves::new(&[0, 1, 2, 3, 4, 5]);
+        let writer = spawn_on(&shelves, |shelves| {
+            let from = thread_rng().gen_range(0..KEYS);
+            (0..KEYS - 1).for_each(|n| assert_eq!(shelves.books.delete((from + n) % KEYS).unwrap().counts.deleted, 1));
+        });
+        let reader = |shelves: Shelves| {
+            let snapshot = shelves.store.snapshot();
+            let questions = questions();
+            (0..2).for_each(|_| shelves.check(&snapshot, &questions[thread_rng().gen_range(0..4)]));
+        };
+        let readers = [spawn_on(&shelves, reader), spawn_on(&shelves, reader)];
+        run(&shelves, readers.into_iter().chain([writer]).collect());
+    });
+}
+
 /// Everything at once.
 #[test]
 fn every_kind_of_index() {
@@ -242,10 +261,11 @@ fn built_under_commits() {
         let shelves = Shelves::new(&[0, 3, 1]);
         let writer = spawn_on(&shelves, |shelves| (0..3).for_each(|_| shelves.random_commit()));
         let builder = spawn_on(&shelves, |shelves| {
-            let before = shelves.store.snapshot();
+            // Held, it keeps marks that the builder must hold by itself.
+            let before = (thread_rng().gen_range(0..2) == 0).then(|| shelves.store.snapshot());
             shelves.books.add_index(IndexDef::equality("lent")).unwrap();
             shelves.books.add_index(IndexDef::unique("key").named("again")).unwrap();
-            for snapshot in [before, shelves.store.snapshot()] {
+            for snapshot in before.into_iter().chain([shelves.store.snapshot()]) {
                 shelves.check(&snapshot, questions().last().unwrap());
                 let count = snapshot.of(&shelves.books).find(field("key").lt(KEYS)).count().unwrap();
                 assert_eq!(count, snapshot.of(&shelves.books).len());
@@ -258,6 +278,67 @@ fn built_under_commits() {
             }
         });
         run(&shelves, vec![writer, builder, reader]);
+    });
+}
+
+/// A record without any index at first.
+#[derive(Clone, Record)]
+struct Seat {
+    #[record(key)]
+    key: u8,
+    #[record(field)]
+    number: u8,
+}
+
+/// An index built between commits that change all: whoever finds it finds what is there.
+#[test]
+fn built_between_commits() {
+    explore(|| {
+        let store = Store::new();
+        let seats = store.collection::<Seat>("seats").unwrap();
+        let of_builder = seats.clone();
+        let builder = thread::spawn(move || of_builder.add_index(IndexDef::equality("number")).unwrap());
+        let of_reader = store.clone();
+        let reader = thread::spawn(move || {
+            let seats = of_reader.collection::<Seat>("seats").unwrap();
+            for _ in 0..4 {
+                let snapshot = of_reader.snapshot();
+                let commit = snapshot.commit() as u8;
+                let found = snapshot.of(&seats).find(seat::NUMBER.eq(commit)).count().unwrap();
+                assert_eq!(found, if commit > 0 { 2 } else { 0 }, "at {commit}");
+            }
+        });
+        for number in 1..5 {
+            store.commit(|batch| (0..2).try_for_each(|key| batch.store(&seats, Seat { key, number }))).unwrap();
+        }
+        builder.join().unwrap();
+        reader.join().unwrap();
+        store.verify().unwrap();
+    });
+}
+
+/// A unique index built while records hand their values on, more of them than the builder files at a time.
+#[test]
+fn built_while_values_go_round() {
+    const SEATS: u8 = 18;
+
+    explore(|| {
+        let store = Store::new();
+        let seats = store.collection::<Seat>("seats").unwrap();
+        let turned = |by: u8| {
+            let seat = |key| Seat { key, number: (key + by) % SEATS };
+            store.commit(|batch| (0..SEATS).try_for_each(|key| batch.store(&seats, seat(key)))).unwrap();
+        };
+        turned(0);
+        let of_builder = seats.clone();
+        let builder = thread::spawn(move || of_builder.add_index(IndexDef::unique("number")).unwrap());
+        turned(1);
+        builder.join().unwrap();
+        for key in 0..SEATS {
+            let found = seats.get_by(seat::NUMBER, (key + 1) % SEATS).unwrap();
+            assert_eq!(found.map(|seat| seat.key), Some(key));
+        }
+        store.verify().unwrap();
     });
 }
 
