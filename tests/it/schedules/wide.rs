@@ -138,6 +138,17 @@ impl Shelves {
         assert_eq!(found.as_deref(), expected, "code {code} at {}", snapshot.commit());
     }
 
+    /// Who has a code, asked without a snapshot: as of some commit of that time.
+    fn check_code_now(&self, code: u8) {
+        let from = self.store.newest_commit() as usize;
+        let found = self.books.get_by(book::CODE, code).unwrap();
+        let to = self.store.newest_commit() as usize;
+        let states = self.truth.0.lock().unwrap()[from..=to].to_vec();
+        let holder = |state: &State| state.values().find(|book| book.code == Some(code)).cloned();
+        let told = found.as_deref();
+        assert!(states.iter().any(|state| holder(state).as_ref() == told), "code {code} in {from} to {to}: {told:?}");
+    }
+
     fn check_at_rest(&self) {
         self.store.verify().unwrap();
         let stats = self.store.stats();
@@ -208,6 +219,7 @@ fn unique_values_change_hands() {
         let reader = |shelves: Shelves| {
             let snapshot = shelves.store.snapshot();
             (0..3).for_each(|code| shelves.check_code(&snapshot, code));
+            (0..3).for_each(|code| shelves.check_code_now(code));
             let questions = questions();
             shelves.check(&snapshot, &questions[thread_rng().gen_range(5..7)]);
         };
