@@ -83,7 +83,7 @@ pub(crate) const PAGE_ROWS: usize = 2;
 
 /// Most entries of a leaf of an ordered index: one lock each.
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
-pub(crate) const LEAF_ENTRIES: usize = 512;
+pub(crate) const LEAF_ENTRIES: usize = 256;
 /// Two, so that the checkers split and join leaves with three keys.
 #[cfg(any(memdex_shuttle, memdex_loom))]
 pub(crate) const LEAF_ENTRIES: usize = 2;
