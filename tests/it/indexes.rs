@@ -348,6 +348,26 @@ fn a_lenient_commit_leaves_out_no_more_than_it_must() {
     store.verify().unwrap();
 }
 
+/// The danger: the values of a refused batch go, and the codes that they were to have stay behind.
+#[test]
+fn a_column_forgets_a_refused_batch_before_its_upkeep() {
+    let store = Store::new();
+    let players = store.collection::<Player>("Player").unwrap();
+    let of_club = |id: u32, email: u32| {
+        let email = Some(format!("{email}@example.org"));
+        Player { email, club: Some("a".into()), ..player(id) }
+    };
+    let refused = store.commit(|batch| {
+        batch.store(&players, of_club(1, 1))?;
+        batch.store(&players, of_club(2, 1))
+    });
+    assert!(matches!(refused.unwrap_err().cause(), Cause::NotUnique { .. }));
+    store.optimize().unwrap();
+    players.store(of_club(1, 1)).unwrap();
+    assert_eq!(players.find(player::CLUB.eq("a")).count().unwrap(), 1);
+    store.verify().unwrap();
+}
+
 #[test]
 fn what_an_index_cannot_hold_is_refused_by_name() {
     let store = Store::new();
