@@ -24,7 +24,7 @@ use crate::user_code;
 use crate::value::Key;
 
 /// Rows that are filed at a time.
-const SLICE: usize = 8 * PAGE_ROWS;
+const SLICE: usize = 64 * PAGE_ROWS;
 /// With no more rows to bring up than this the commit lock is taken.
 const FEW: usize = 4_096;
 /// However many there still are, after so many rounds.
