@@ -45,6 +45,8 @@ pub(crate) struct EqualityIndex {
 pub(crate) struct EqualityWriter {
     /// By code; `None` is free.
     postings: Vec<Option<Arc<Posting>>>,
+    /// Codes, by the hashes of their values: the committer finds them without a guard, so that its look-ups overlap.
+    by_hash: HashTable<u32>,
     free: Vec<u32>,
     /// Of a field of many values: codes, ascending, of the rows that have any.
     lists: Slab<Codes>,
@@ -118,8 +120,8 @@ impl EqualityIndex {
         let null = Arc::new(Posting { value: Value::NULL, hash: 0, code: NULL_CODE, rows: RwLock::new(RowSet::new()) });
         let shards = (0..VALUE_SHARDS).map(|_| Shard(RwLock::new(Entries::new()))).collect();
         let postings = vec![Some(null.clone())];
-        let writer =
-            EqualityWriter { postings, free: Vec::new(), lists: Slab::new(list_bytes), many, room: Room::default() };
+        let (by_hash, free, lists) = (HashTable::new(), Vec::new(), Slab::new(list_bytes));
+        let writer = EqualityWriter { postings, by_hash, free, lists, many, room: Room::default() };
         (EqualityIndex { shards, null }, writer)
     }
 
@@ -157,16 +159,9 @@ impl EqualityIndex {
         posting(&self.null) + shards.sum::<usize>()
     }
 
-    /// The code of a value that has a posting. Under the commit lock.
-    fn code(&self, hash: u32, value: ValueRef<'_>) -> Option<u32> {
-        debug_assert!(!value.is_null());
-        self.with_posting(hash, value, |posting| posting.code)
-    }
-
     /// The code of a value: the one that the row has now, if its value has not changed.
     #[inline]
     fn code_of(
-        &self,
         writer: &EqualityWriter,
         staging: &mut EqualityStaging,
         seed: &RandomState,
@@ -180,7 +175,7 @@ impl EqualityIndex {
             Some(old) if writer.value(old) == Some(value) => old,
             _ => {
                 let hash = hash::short(seed, &value);
-                self.code(hash, value).unwrap_or_else(|| staging.code(hash, value))
+                writer.code(hash, value).unwrap_or_else(|| staging.code(hash, value))
             }
         }
     }
@@ -188,7 +183,6 @@ impl EqualityIndex {
     /// What a row is to be filed under.
     #[inline]
     pub(crate) fn stage(
-        &self,
         writer: &EqualityWriter,
         staging: &mut EqualityStaging,
         seed: &RandomState,
@@ -199,7 +193,7 @@ impl EqualityIndex {
             Entry::Absent => ABSENT,
             Entry::Many(values) if values.is_empty() => NULL_CODE,
             Entry::Many(values) => {
-                let codes = values.iter().map(|value| self.code_of(writer, staging, seed, *value, None));
+                let codes = values.iter().map(|value| Self::code_of(writer, staging, seed, *value, None));
                 let mut codes: Codes = codes.collect();
                 codes.sort_unstable();
                 if let Some(old) = old.filter(|old| writer.list(*old) == codes.as_slice()) {
@@ -208,7 +202,7 @@ impl EqualityIndex {
                 staging.lists.push(codes);
                 NEW | (staging.lists.len() - 1) as u32
             }
-            one => self.code_of(writer, staging, seed, one.as_value(false), old),
+            one => Self::code_of(writer, staging, seed, one.as_value(false), old),
         }
     }
 
@@ -275,6 +269,9 @@ impl EqualityIndex {
         if let Ok(entry) = entry {
             entry.remove();
         }
+        let of_code = writer.by_hash.find_entry(spread(posting.hash), |known| *known == code);
+        debug_assert!(of_code.is_ok(), "a code is found by its value until it is free");
+        of_code.into_iter().for_each(|known| drop(known.remove()));
         writer.free.push(code);
     }
 
@@ -302,6 +299,15 @@ impl EqualityIndex {
 }
 
 impl EqualityWriter {
+    /// The code of a value that has a posting.
+    #[inline]
+    fn code(&self, hash: u32, value: ValueRef<'_>) -> Option<u32> {
+        debug_assert!(!value.is_null());
+        let is = |posting: &Arc<Posting>| posting.hash == hash && posting.value.as_ref() == value;
+        let found = self.by_hash.find(spread(hash), |code| self.postings[*code as usize].as_ref().is_some_and(is));
+        found.copied()
+    }
+
     /// The value that a code stands for.
     fn value(&self, code: u32) -> Option<ValueRef<'_>> {
         self.postings.get(code as usize)?.as_ref().map(|posting| posting.value.as_ref())
@@ -349,12 +355,14 @@ impl EqualityWriter {
             Some(free) => *free = Some(posting),
             None => self.postings.push(Some(posting)),
         }
+        let EqualityWriter { postings, by_hash, .. } = self;
+        by_hash.insert_unique(spread(new.hash), code, |code| hash_of(postings, *code));
         code
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {
         let postings = self.postings.capacity() * size_of::<Option<Arc<Posting>>>();
-        postings + self.free.capacity() * 4 + self.lists.heap_bytes()
+        postings + self.by_hash.allocation_size() + self.free.capacity() * 4 + self.lists.heap_bytes()
     }
 
     /// Gives back room that is not used.
@@ -365,10 +373,16 @@ impl EqualityWriter {
         let len = self.postings.len() as u32;
         self.free.retain(|code| *code < len);
         self.postings.shrink_to_fit();
+        let EqualityWriter { postings, by_hash, .. } = self;
+        by_hash.shrink_to_fit(|code| hash_of(postings, *code));
         self.free.shrink_to_fit();
         self.lists.shrink();
         self.room = Room::default();
     }
+}
+
+fn hash_of(postings: &[Option<Arc<Posting>>], code: u32) -> u64 {
+    postings[code as usize].as_ref().map_or(0, |posting| spread(posting.hash))
 }
 
 /// Shows the rows of each code, ascending.
@@ -401,7 +415,7 @@ mod tests {
         fn put(&mut self, entries: &[(Row, Entry<'_>)]) {
             let (seed, mut staging) = (hash::seeded(1), EqualityStaging::default());
             let mut stage = |(row, entry): &(Row, Entry<'_>)| {
-                self.index.stage(&self.writer, &mut staging, &seed, entry, self.words.get(row).copied())
+                EqualityIndex::stage(&self.writer, &mut staging, &seed, entry, self.words.get(row).copied())
             };
             let mut words: Vec<[u32; 1]> = entries.iter().map(|entry| [stage(entry)]).collect();
             self.writer.admit(&mut staging, words.iter_mut().map(|words| &mut words[..]));
