@@ -209,7 +209,9 @@ impl Index {
                     _ => TidyAt::Shard(0),
                 })
             }
-            (Kind::Equality(index), _, TidyAt::Shard(at)) => index.tidy_shard(at).then_some(TidyAt::Shard(at + 1)),
+            (Kind::Equality(index), IndexWriter::Equality(writer), TidyAt::Shard(at)) => {
+                index.tidy_shard(writer, at).then_some(TidyAt::Shard(at + 1))
+            }
             (Kind::Unique(index), _, TidyAt::Shard(at)) => index.shrink_shard(at).then_some(TidyAt::Shard(at + 1)),
             (Kind::Ordered(index), _, TidyAt::Leaf(at)) => index.compact(at).map(TidyAt::Leaf),
             _ => None,

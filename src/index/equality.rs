@@ -45,8 +45,11 @@ pub(crate) struct EqualityIndex {
 pub(crate) struct EqualityWriter {
     /// By code; `None` is free.
     postings: Vec<Option<Arc<Posting>>>,
-    /// Codes, by the hashes of their values: the committer finds them without a guard, so that its look-ups overlap.
-    by_hash: HashTable<u32>,
+    /// Codes, by the hashes of their values, in shards as the values are: the committer finds them without a guard, so that its
+    /// look-ups overlap.
+    by_hash: Box<[HashTable<u32>]>,
+    /// What those hold, kept up since it is asked at every commit.
+    hash_bytes: usize,
     free: Vec<u32>,
     /// Of a field of many values: codes, ascending, of the rows that have any.
     lists: Slab<Codes>,
@@ -120,8 +123,9 @@ impl EqualityIndex {
         let null = Arc::new(Posting { value: Value::NULL, hash: 0, code: NULL_CODE, rows: RwLock::new(RowSet::new()) });
         let shards = (0..VALUE_SHARDS).map(|_| Shard(RwLock::new(Entries::new()))).collect();
         let postings = vec![Some(null.clone())];
-        let (by_hash, free, lists) = (HashTable::new(), Vec::new(), Slab::new(list_bytes));
-        let writer = EqualityWriter { postings, by_hash, free, lists, many, room: Room::default() };
+        let by_hash = (0..VALUE_SHARDS).map(|_| HashTable::new()).collect();
+        let (free, lists) = (Vec::new(), Slab::new(list_bytes));
+        let writer = EqualityWriter { postings, by_hash, hash_bytes: 0, free, lists, many, room: Room::default() };
         (EqualityIndex { shards, null }, writer)
     }
 
@@ -269,15 +273,20 @@ impl EqualityIndex {
         if let Ok(entry) = entry {
             entry.remove();
         }
-        let of_code = writer.by_hash.find_entry(spread(posting.hash), |known| *known == code);
+        let of_shard = &mut writer.by_hash[shard(posting.hash, VALUE_SHARDS)];
+        let of_code = of_shard.find_entry(spread(posting.hash), |known| *known == code);
         debug_assert!(of_code.is_ok(), "a code is found by its value until it is free");
         of_code.into_iter().for_each(|known| drop(known.remove()));
         writer.free.push(code);
     }
 
     /// Gives back room of a shard that is not used, and compacts its row sets. `false` past the last.
-    pub(crate) fn tidy_shard(&self, at: usize) -> bool {
+    pub(crate) fn tidy_shard(&self, writer: &mut EqualityWriter, at: usize) -> bool {
         let Some(shard) = self.shards.get(at) else { return false };
+        let EqualityWriter { postings, by_hash, hash_bytes, .. } = writer;
+        *hash_bytes -= by_hash[at].allocation_size();
+        by_hash[at].shrink_to_fit(|code| hash_of(postings, *code));
+        *hash_bytes += by_hash[at].allocation_size();
         shard.0.write().shrink_to_fit(|p| spread(p.hash));
         let postings: Vec<Arc<Posting>> = shard.0.read().iter().cloned().collect();
         postings.iter().for_each(|posting| posting.rows.write().compact());
@@ -304,7 +313,8 @@ impl EqualityWriter {
     fn code(&self, hash: u32, value: ValueRef<'_>) -> Option<u32> {
         debug_assert!(!value.is_null());
         let is = |posting: &Arc<Posting>| posting.hash == hash && posting.value.as_ref() == value;
-        let found = self.by_hash.find(spread(hash), |code| self.postings[*code as usize].as_ref().is_some_and(is));
+        let of_shard = &self.by_hash[shard(hash, VALUE_SHARDS)];
+        let found = of_shard.find(spread(hash), |code| self.postings[*code as usize].as_ref().is_some_and(is));
         found.copied()
     }
 
@@ -355,14 +365,21 @@ impl EqualityWriter {
             Some(free) => *free = Some(posting),
             None => self.postings.push(Some(posting)),
         }
-        let EqualityWriter { postings, by_hash, .. } = self;
-        by_hash.insert_unique(spread(new.hash), code, |code| hash_of(postings, *code));
+        let EqualityWriter { postings, by_hash, hash_bytes, .. } = self;
+        let of_shard = &mut by_hash[shard(new.hash, VALUE_SHARDS)];
+        let before = of_shard.allocation_size();
+        of_shard.insert_unique(spread(new.hash), code, |code| hash_of(postings, *code));
+        *hash_bytes += of_shard.allocation_size() - before;
         code
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {
         let postings = self.postings.capacity() * size_of::<Option<Arc<Posting>>>();
-        postings + self.by_hash.allocation_size() + self.free.capacity() * 4 + self.lists.heap_bytes()
+        postings
+            + VALUE_SHARDS * size_of::<HashTable<u32>>()
+            + self.hash_bytes
+            + self.free.capacity() * 4
+            + self.lists.heap_bytes()
     }
 
     /// Gives back room that is not used.
@@ -373,8 +390,6 @@ impl EqualityWriter {
         let len = self.postings.len() as u32;
         self.free.retain(|code| *code < len);
         self.postings.shrink_to_fit();
-        let EqualityWriter { postings, by_hash, .. } = self;
-        by_hash.shrink_to_fit(|code| hash_of(postings, *code));
         self.free.shrink_to_fit();
         self.lists.shrink();
         self.room = Room::default();
