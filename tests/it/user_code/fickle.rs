@@ -40,7 +40,7 @@ fn step(shelf: &Shelf, chance: usize) {
         }
         10 => drop(things.add_index(IndexDef::ordered(["club", "rate"]).named("new"))),
         11 => drop(things.add_index(IndexDef::equality("notes").named("notes").when(field("score").lt(20)))),
-        _ if chance % 2 == 0 => drop(things.drop_index(["new", "notes", "score", "both"][chance % 4])),
+        _ if chance.is_multiple_of(2) => drop(things.drop_index(["new", "notes", "score", "both"][chance / 26 % 4])),
         _ => store.optimize().unwrap(),
     }
 }
