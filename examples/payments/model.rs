@@ -21,7 +21,7 @@ pub(crate) struct Payment {
     pub(crate) status: Status,
     #[record(ordered)] // ranges are found by an index
     pub(crate) amount_cents: i64,
-    #[record(column)] // ranges are found by a scan, but of values that lie side by side
+    #[record(field)] // found by a look at the payments, unless by the index above
     pub(crate) created_at: Timestamp,
     #[record(index)] // found by each of its values
     pub(crate) tags: Vec<String>,
@@ -34,7 +34,7 @@ pub(crate) struct Payment {
 pub(crate) struct Card {
     #[record(index)]
     pub(crate) brand: String,
-    #[record(field)]
+    #[record(column)] // found by a scan, but of values that lie side by side
     pub(crate) country: String,
 }
 

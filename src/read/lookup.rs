@@ -114,7 +114,8 @@ impl<R: Record> View<R> {
         self.table.version_at(lookup.hash, |key| lookup.matches(key), self.snapshot.commit()).and_then(Handle::of)
     }
 
-    /// The record that has this value in a field with a unique index.
+    /// The record that has this value in a field with a unique index, as of this snapshot. Where records have changed since, they
+    /// are looked at.
     ///
     /// # Errors
     /// [`QueryError::NoUniqueIndex`] if the field has none of its own, over all records.

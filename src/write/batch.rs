@@ -376,7 +376,10 @@ impl Batch {
 
     /// A number for each operation's collection and key: of one key the same, of two most likely different ones.
     pub(super) fn fingerprints(&self, fingerprints: &mut Vec<u64>) -> bool {
-        self.parts.iter().fold(true, |by_key, part| part.fingerprints(fingerprints) && by_key)
+        let mut by_key = true;
+        // Each part adds its own, also behind one that is not by key.
+        self.parts.iter().for_each(|part| by_key &= part.fingerprints(fingerprints));
+        by_key
     }
 
     /// Takes the operations of another batch of the same store in behind its own.
