@@ -276,7 +276,9 @@ impl EqualityIndex {
         let of_shard = &mut writer.by_hash[shard(posting.hash, VALUE_SHARDS)];
         let of_code = of_shard.find_entry(spread(posting.hash), |known| *known == code);
         debug_assert!(of_code.is_ok(), "a code is found by its value until it is free");
-        of_code.into_iter().for_each(|known| drop(known.remove()));
+        if let Ok(known) = of_code {
+            known.remove();
+        }
         writer.free.push(code);
     }
 
