@@ -20,7 +20,7 @@ pub(crate) fn organization(number: u64) -> String {
     format!("org-{number:02}")
 }
 
-/// A payment that nobody has processed yet: one in about ten; a hundred days hold all of them.
+/// The payment of a number; a hundred days hold all of them. One in ten is still pending.
 pub(crate) fn payment(id: u64) -> Payment {
     let mut dice = Dice(id);
     // The lower numbers come up more often.
