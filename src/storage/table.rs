@@ -341,6 +341,11 @@ impl<R: Record> Table<R> {
         }
     }
 
+    /// Copies out what others may want to know.
+    pub(super) fn refresh_figures(&self, writer: &TableWriter) {
+        refresh(&self.figures, writer);
+    }
+
     fn settle_versions(
         &self,
         writer: &mut TableWriter,

@@ -485,3 +485,27 @@ fn indexes_come_and_go_under_writers() {
     let kinds: Vec<IndexKind> = players.indexes().iter().map(IndexDef::kind).collect();
     assert!(kinds.contains(&IndexKind::Unique) && kinds.contains(&IndexKind::Ordered));
 }
+
+/// After most records are gone, upkeep gives back what they took, wherever that was.
+#[test]
+fn upkeep_gives_back_what_is_not_used() {
+    let store = Store::new();
+    let players = store.collection::<Player>("Player").unwrap();
+    let full = |id: u32| Player {
+        club: Some(format!("a club of its own, number {id}")),
+        nick: Some(format!("{id}")),
+        tags: vec![format!("tag {id}"), "all".into()],
+        ..player(id)
+    };
+    store.commit(|batch| (0..4_000).try_for_each(|id| batch.store(&players, full(id)))).unwrap();
+    let before = store.stats().collections[0].memory;
+    store.commit(|batch| (20..4_000).try_for_each(|id| batch.delete(&players, id))).unwrap();
+    store.optimize().unwrap();
+    let after = store.stats().collections[0].memory;
+    assert!(after.indexes < before.indexes / 2, "{before:?} {after:?}");
+    assert!(after.columns < before.columns / 2, "{before:?} {after:?}");
+    assert!(after.key_table < before.key_table / 2, "{before:?} {after:?}");
+    store.commit(|batch| (0..4_000).try_for_each(|id| batch.store(&players, full(id)))).unwrap();
+    store.verify().unwrap();
+    assert_eq!(players.find(player::CLUB.eq("a club of its own, number 3999")).count().unwrap(), 1);
+}
