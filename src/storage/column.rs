@@ -109,17 +109,6 @@ impl Column {
         Cell::Code(code)
     }
 
-    /// Forgets an earlier batch, refused or not.
-    pub(crate) fn clear(&self, writer: &mut ColumnWriter) {
-        for (at, (hash, _)) in writer.new.iter().enumerate() {
-            if let Ok(entry) = writer.codes.find_entry(spread(*hash), |code| *code == NEW | at as u32) {
-                entry.remove();
-            }
-        }
-        writer.new.clear();
-        writer.cells.clear();
-    }
-
     /// Gives out codes for the new values. After the last refusal.
     pub(crate) fn admit(&self, writer: &mut ColumnWriter) {
         if writer.new.is_empty() {
@@ -256,6 +245,17 @@ impl Column {
 }
 
 impl ColumnWriter {
+    /// Forgets an earlier batch, refused or not.
+    pub(crate) fn clear(&mut self) {
+        for (at, (hash, _)) in self.new.iter().enumerate() {
+            if let Ok(entry) = self.codes.find_entry(spread(*hash), |code| *code == NEW | at as u32) {
+                entry.remove();
+            }
+        }
+        self.new.clear();
+        self.cells.clear();
+    }
+
     fn moved(&mut self, before: u32, after: u32, commit: Commit) {
         if before == after {
             return;
@@ -290,6 +290,8 @@ impl ColumnWriter {
     }
 
     pub(crate) fn shrink(&mut self) {
+        // A refused batch may have left values to which no code leads any more once they are dropped.
+        self.clear();
         let (counts, new) = (&self.counts, &self.new);
         self.codes.shrink_to_fit(|code| spread(hash_of(counts, new, *code)));
         self.free.shrink_to_fit();

@@ -86,7 +86,7 @@ impl<R: Record> Staged<'_, R> {
         for (column, of_column) in table.columns.iter().zip(&mut writer.columns) {
             let field = &table.schema.fields()[column.field];
             let Some((at, _)) = table.schema.find(field.name()) else { continue };
-            column.clear(of_column);
+            of_column.clear();
             for net in &looked.nets {
                 let cell = match net.result(operations).map(|record| value(field, &at, record)) {
                     None => Cell::Missing,

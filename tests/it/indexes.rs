@@ -360,6 +360,24 @@ fn an_index_of_some_records_does_not_answer_for_all() {
     assert_eq!(players.find(active).count().unwrap(), 2);
 }
 
+/// A batch that is refused leaves nothing in the columns, whatever is made smaller next.
+#[test]
+fn columns_forget_what_was_refused() {
+    let store = Store::new();
+    let players = store.collection::<Player>("Player").unwrap();
+    players.store(player(1)).unwrap();
+    let with_club = |id: u32, email: u32| Player {
+        email: Some(format!("{email}@example.org")),
+        club: Some("a".into()),
+        ..player(id)
+    };
+    assert!(matches!(players.store(with_club(2, 1)).unwrap_err().cause(), Cause::NotUnique { .. }));
+    store.optimize().unwrap();
+    players.store(with_club(2, 2)).unwrap();
+    assert_eq!(players.find(player::CLUB.eq("a")).count().unwrap(), 1);
+    store.verify().unwrap();
+}
+
 #[test]
 fn what_an_index_cannot_hold_is_refused_by_name() {
     let store = Store::new();
