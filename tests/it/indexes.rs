@@ -348,6 +348,18 @@ fn a_lenient_commit_leaves_out_no_more_than_it_must() {
     store.verify().unwrap();
 }
 
+/// A question for nothing is met by every record, also by those that a partial index does not hold.
+#[test]
+fn an_index_of_some_records_does_not_answer_for_all() {
+    let store = Store::new();
+    let players = store.collection::<Player>("Player").unwrap();
+    (1..5).for_each(|id| assert_eq!(players.store(player(id)).unwrap().counts.inserted, 1));
+    let active: Filter<Player> = player::ACTIVE.eq(true) & player::TAGS.all(Vec::<String>::new());
+    assert_eq!(players.find(active.clone()).count().unwrap(), 2);
+    players.add_index(IndexDef::equality("tags").named("tags of the active").when(player::ACTIVE.eq(true))).unwrap();
+    assert_eq!(players.find(active).count().unwrap(), 2);
+}
+
 /// The danger: the values of a refused batch go, and the codes that they were to have stay behind.
 #[test]
 fn a_column_forgets_a_refused_batch_before_its_upkeep() {
