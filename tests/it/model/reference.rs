@@ -54,7 +54,7 @@ pub(super) enum Outcome {
     Committed(Counts, Vec<(usize, Did)>),
     /// Nothing was left to commit.
     Empty,
-    /// The operations were taken back, or lost with their writer.
+    /// The operations were taken back, given up, or lost with their writer.
     Gone,
 }
 
@@ -388,7 +388,7 @@ impl World {
 
     fn write(&mut self, how: How, ops: &[AnyOp], rename: Option<usize>) {
         let (bulk, group, end) = match how {
-            How::Batch | How::Closure | How::Reported | How::Background => (usize::MAX, 1, End::Flushed),
+            How::Batch | How::Closure | How::Reported | How::Once | How::Background => (usize::MAX, 1, End::Flushed),
             // Judged when it is done.
             How::Lenient | How::LenientWriter { .. } => return,
             How::Single => (1, 1, End::Flushed),
@@ -399,11 +399,11 @@ impl World {
             buffer.extend_from_slice(unit);
             if buffer.len() >= bulk {
                 let full = std::mem::take(&mut buffer);
-                self.attempt(full, rename, End::Flushed);
+                self.attempt(how, full, rename, End::Flushed);
             }
         }
         if !buffer.is_empty() {
-            self.attempt(buffer, rename, end);
+            self.attempt(how, buffer, rename, end);
         }
     }
 
@@ -429,7 +429,7 @@ impl World {
         (counts, dids)
     }
 
-    fn attempt(&mut self, ops: Vec<AnyOp>, rename: Option<usize>, end: End) {
+    fn attempt(&mut self, how: How, ops: Vec<AnyOp>, rename: Option<usize>, end: End) {
         let before = self.newest();
         let shelves = self.at(before);
         let mut left = self.place(ops);
@@ -460,6 +460,11 @@ impl World {
                 Err(_) if end == End::Dropped => {
                     self.refuse(1);
                     self.lost_flushes += 1;
+                    break Outcome::Gone;
+                }
+                Err(faults) if matches!(how, How::Once) => {
+                    self.refuse(1);
+                    rounds.push(Round { faults, mends: Vec::new() });
                     break Outcome::Gone;
                 }
                 Err(faults) => {

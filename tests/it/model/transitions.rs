@@ -25,6 +25,8 @@ pub(super) enum How {
     Single,
     /// With a report of what each operation did.
     Reported,
+    /// A batch that is given up at its first refusal.
+    Once,
     /// Submitted to the background writer.
     Background,
     /// What is refused is left out.
@@ -77,6 +79,7 @@ fn how() -> BoxedStrategy<How> {
         2 => Just(How::Closure),
         2 => Just(How::Single),
         2 => Just(How::Reported),
+        2 => Just(How::Once),
         2 => Just(How::Background),
         4 => Just(How::Lenient),
         2 => (1..6_usize).prop_map(|bulk| How::LenientWriter { bulk }),

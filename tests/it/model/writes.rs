@@ -107,6 +107,10 @@ impl Race {
                 }
             }
         };
+        if let (How::Once, Outcome::Gone) = (how, &attempt.outcome) {
+            is_foretold(result.expect_err("the model refuses it").refusal(), first);
+            return self.is_as_of(world, attempt.before);
+        }
         self.follow(world, attempt, result.map(Done::from).map_err(|refused| Bearer::of(refused, first)));
     }
 
