@@ -6,12 +6,12 @@
 //!
 //! #[derive(Clone, Debug, Record)]
 //! struct Payment {
-//!     #[record(key)]   payment_id: String,
-//!     #[record(index)] organization_id: String, // equality index
-//!     #[record(index)] status: Status,
-//!     #[record(index)] currency: Option<String>,
-//!     #[record(field)] amount_cents: i64,       // queryable by scan
-//!                      description: String,     // invisible to queries, no trait asked of it
+//!     #[record(key)]     payment_id: String,
+//!     #[record(index)]   organization_id: String, // equality index
+//!     #[record(index)]   status: Status,
+//!     #[record(index)]   currency: Option<String>,
+//!     #[record(ordered)] amount_cents: i64,       // ordered index: ranges too
+//!                        description: String,     // invisible to queries, no trait asked of it
 //! }
 //!
 //! #[derive(Clone, Copy, Debug, PartialEq, FieldValue)]
@@ -46,13 +46,33 @@
 //!     .find(payment::ORGANIZATION_ID.eq("org-456") & payment::STATUS.is_in([Status::Completed, Status::Refunded]))
 //!     .fetch()?;
 //! assert_eq!(hits.len(), 1);
+//! assert_eq!(now.of(&payments).find(payment::AMOUNT_CENTS.between(400, 600)).count()?, 499);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! # A tour
+//!
+//! * **Records** are types with [`#[derive(Record)]`](macro@Record), structs within them with [`Nested`](macro@Nested), enums
+//!   and newtypes in fields with [`FieldValue`](macro@FieldValue). JSON documents (`Store::documents`) and plain values
+//!   ([`Store::key_values`]) take a [`Schema`] at run time instead.
+//! * **Indexes** are equality, unique or ordered ones: of one field, of several, of each of many values, or of those records
+//!   alone that meet a condition. They are declared by attributes, or while all goes on by [`Collection::add_index`] and an [`IndexDef`]. Fields
+//!   without one are found by a scan, of their column if they have one.
+//! * **Writes**: commands on a [`Collection`] are a commit each, a [`Batch`] is one commit of many. [`Batch::commit_reported`]
+//!   tells what each operation did, [`Batch::commit_lenient`] leaves out what is refused.
+//!   [`update_where`](Collection::update_where) and [`delete_where`](Collection::delete_where) take a filter in place of a key. In
+//!   bulk write by a [`Writer`], or by a [`BackgroundWriter`] with its [`Ticket`]s.
+//! * **Reads**: [`get`](Collection::get) by key, [`get_by`](Collection::get_by) by a unique field, [`find`](Collection::find) by
+//!   a [`Filter`] of typed [`Field`]s or by names at run time ([`field`]). A [`Snapshot`] answers all of these as of one commit, and
+//!   [searches](Snapshot::search) several collections at once.
+//! * **Keys** can be generated ([`Store::sequence`]), or name their type ([`EntityKey`]).
+//! * **Upkeep**: [`Store::stats`], [`Store::verify`], [`Store::optimize`]; [`Store::observe`] tells of every commit.
+//!
 //! # Features
 //!
-//! None is on by default. `uuid` makes `uuid::Uuid` a type of fields, and adds `Store::uuid_v7`; `jiff` does so for
-//! `jiff::Timestamp` and `jiff::civil::Date`, `rust_decimal` for `rust_decimal::Decimal`.
+//! `documents` is on by default: `Store::documents` and `Document`. Three are off: `uuid` makes `uuid::Uuid` a type of fields, and
+//! adds `Store::uuid_v7`; `jiff` does so for `jiff::Timestamp` and `jiff::civil::Date`, `rust_decimal` for
+//! `rust_decimal::Decimal`.
 //!
 //! # What is promised
 //!

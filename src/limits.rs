@@ -83,7 +83,7 @@ pub(crate) const PAGE_ROWS: usize = 2;
 
 /// Most entries of a leaf of an ordered index: one lock each.
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
-pub(crate) const LEAF_ENTRIES: usize = 512;
+pub(crate) const LEAF_ENTRIES: usize = 256;
 /// Two, so that the checkers split and join leaves with three keys.
 #[cfg(any(memdex_shuttle, memdex_loom))]
 pub(crate) const LEAF_ENTRIES: usize = 2;
@@ -93,6 +93,13 @@ pub(crate) const LEAF_ENTRIES: usize = 2;
 pub(crate) const LEAF_FEW: usize = LEAF_ENTRIES / 8;
 #[cfg(any(memdex_shuttle, memdex_loom))]
 pub(crate) const LEAF_FEW: usize = 1;
+
+/// Rows that the build of an index files at a time.
+#[cfg(not(any(memdex_shuttle, memdex_loom)))]
+pub(crate) const BUILD_SLICE: usize = 64 * PAGE_ROWS;
+/// Few, so that the checkers file six rows in two slices.
+#[cfg(any(memdex_shuttle, memdex_loom))]
+pub(crate) const BUILD_SLICE: usize = 2 * PAGE_ROWS;
 
 /// Kept versions that one settle looks at beyond those of its own commit, so that no commit pays for the end of a
 /// long snapshot.

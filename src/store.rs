@@ -100,7 +100,8 @@ impl Store {
         self.engine.timeline.published()
     }
 
-    /// The store as of the newest commit, pinned.
+    /// The store as of the newest commit, pinned until the last clone is dropped. Copies nothing and waits for nobody; see
+    /// [`Snapshot`] for what it costs while it is held.
     pub fn snapshot(&self) -> Snapshot {
         Snapshot::new(&self.engine)
     }
@@ -136,12 +137,13 @@ impl Store {
         self.batch().commit_with(gather)
     }
 
-    /// A writer for bulk: it flushes by itself.
+    /// A writer for bulk: it commits on this thread, each time that enough operations have gathered.
     pub fn writer(&self) -> Writer {
         Writer::new(self.engine.clone())
     }
 
-    /// A writer that commits on a thread of its own: submitters do not wait for commits. To be set up and started:
+    /// A [`BackgroundWriter`](crate::BackgroundWriter): it commits on a thread of its own, and submitters do not wait for commits. To
+    /// be set up and started:
     ///
     /// ```
     /// # use memdex::{Record, Store};

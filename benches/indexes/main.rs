@@ -4,7 +4,6 @@
 //!
 //! Criterion times what is short and can be repeated; what is one long run is timed by hand and printed.
 
-mod background;
 mod build;
 #[path = "../common/mod.rs"]
 #[allow(dead_code, reason = "the payments of the other benchmarks have fewer indexes")]
@@ -35,11 +34,10 @@ fn main() {
         return println!("cargo bench --bench indexes");
     }
     let wanted = Wanted(arguments.into_iter().find(|argument| !argument.starts_with('-')));
-    let groups: [(&str, fn()); 6] = [
+    let groups: [(&str, fn()); 5] = [
         ("ingest", ingest::run),
         ("unique", unique_look_ups),
         ("build", build::run),
-        ("background", background::run),
         ("reader", reader::run),
         ("long_snapshot", long_snapshot::run),
     ];

@@ -92,8 +92,8 @@ impl Index {
         new: &mut [u32],
     ) {
         match (&self.kind, writer, staging) {
-            (Kind::Equality(index), IndexWriter::Equality(writer), Staging::Equality(staging)) => {
-                new[0] = index.stage(writer, staging, &self.seed, entry, old.map(|(_, words)| words[0]));
+            (Kind::Equality(_), IndexWriter::Equality(writer), Staging::Equality(staging)) => {
+                new[0] = EqualityIndex::stage(writer, staging, &self.seed, entry, old.map(|(_, words)| words[0]));
             }
             (Kind::Unique(index), _, Staging::Unique(staging)) => {
                 new[0] = index.stage(staging, &self.seed, change, entry, old.map(|(row, words)| (row, words[0])));
@@ -209,7 +209,9 @@ impl Index {
                     _ => TidyAt::Shard(0),
                 })
             }
-            (Kind::Equality(index), _, TidyAt::Shard(at)) => index.tidy_shard(at).then_some(TidyAt::Shard(at + 1)),
+            (Kind::Equality(index), IndexWriter::Equality(writer), TidyAt::Shard(at)) => {
+                index.tidy_shard(writer, at).then_some(TidyAt::Shard(at + 1))
+            }
             (Kind::Unique(index), _, TidyAt::Shard(at)) => index.shrink_shard(at).then_some(TidyAt::Shard(at + 1)),
             (Kind::Ordered(index), _, TidyAt::Leaf(at)) => index.compact(at).map(TidyAt::Leaf),
             _ => None,

@@ -45,6 +45,11 @@ pub(crate) struct EqualityIndex {
 pub(crate) struct EqualityWriter {
     /// By code; `None` is free.
     postings: Vec<Option<Arc<Posting>>>,
+    /// Codes, by the hashes of their values, in shards as the values are: the committer finds them without a guard, so that its
+    /// look-ups overlap.
+    by_hash: Box<[HashTable<u32>]>,
+    /// What those hold, kept up since it is asked at every commit.
+    hash_bytes: usize,
     free: Vec<u32>,
     /// Of a field of many values: codes, ascending, of the rows that have any.
     lists: Slab<Codes>,
@@ -118,8 +123,9 @@ impl EqualityIndex {
         let null = Arc::new(Posting { value: Value::NULL, hash: 0, code: NULL_CODE, rows: RwLock::new(RowSet::new()) });
         let shards = (0..VALUE_SHARDS).map(|_| Shard(RwLock::new(Entries::new()))).collect();
         let postings = vec![Some(null.clone())];
-        let writer =
-            EqualityWriter { postings, free: Vec::new(), lists: Slab::new(list_bytes), many, room: Room::default() };
+        let by_hash = (0..VALUE_SHARDS).map(|_| HashTable::new()).collect();
+        let (free, lists) = (Vec::new(), Slab::new(list_bytes));
+        let writer = EqualityWriter { postings, by_hash, hash_bytes: 0, free, lists, many, room: Room::default() };
         (EqualityIndex { shards, null }, writer)
     }
 
@@ -157,16 +163,9 @@ impl EqualityIndex {
         posting(&self.null) + shards.sum::<usize>()
     }
 
-    /// The code of a value that has a posting. Under the commit lock.
-    fn code(&self, hash: u32, value: ValueRef<'_>) -> Option<u32> {
-        debug_assert!(!value.is_null());
-        self.with_posting(hash, value, |posting| posting.code)
-    }
-
     /// The code of a value: the one that the row has now, if its value has not changed.
     #[inline]
     fn code_of(
-        &self,
         writer: &EqualityWriter,
         staging: &mut EqualityStaging,
         seed: &RandomState,
@@ -180,7 +179,7 @@ impl EqualityIndex {
             Some(old) if writer.value(old) == Some(value) => old,
             _ => {
                 let hash = hash::short(seed, &value);
-                self.code(hash, value).unwrap_or_else(|| staging.code(hash, value))
+                writer.code(hash, value).unwrap_or_else(|| staging.code(hash, value))
             }
         }
     }
@@ -188,7 +187,6 @@ impl EqualityIndex {
     /// What a row is to be filed under.
     #[inline]
     pub(crate) fn stage(
-        &self,
         writer: &EqualityWriter,
         staging: &mut EqualityStaging,
         seed: &RandomState,
@@ -199,7 +197,7 @@ impl EqualityIndex {
             Entry::Absent => ABSENT,
             Entry::Many(values) if values.is_empty() => NULL_CODE,
             Entry::Many(values) => {
-                let codes = values.iter().map(|value| self.code_of(writer, staging, seed, *value, None));
+                let codes = values.iter().map(|value| Self::code_of(writer, staging, seed, *value, None));
                 let mut codes: Codes = codes.collect();
                 codes.sort_unstable();
                 if let Some(old) = old.filter(|old| writer.list(*old) == codes.as_slice()) {
@@ -208,7 +206,7 @@ impl EqualityIndex {
                 staging.lists.push(codes);
                 NEW | (staging.lists.len() - 1) as u32
             }
-            one => self.code_of(writer, staging, seed, one.as_value(false), old),
+            one => Self::code_of(writer, staging, seed, one.as_value(false), old),
         }
     }
 
@@ -275,12 +273,22 @@ impl EqualityIndex {
         if let Ok(entry) = entry {
             entry.remove();
         }
+        let of_shard = &mut writer.by_hash[shard(posting.hash, VALUE_SHARDS)];
+        let of_code = of_shard.find_entry(spread(posting.hash), |known| *known == code);
+        debug_assert!(of_code.is_ok(), "a code is found by its value until it is free");
+        if let Ok(known) = of_code {
+            known.remove();
+        }
         writer.free.push(code);
     }
 
     /// Gives back room of a shard that is not used, and compacts its row sets. `false` past the last.
-    pub(crate) fn tidy_shard(&self, at: usize) -> bool {
+    pub(crate) fn tidy_shard(&self, writer: &mut EqualityWriter, at: usize) -> bool {
         let Some(shard) = self.shards.get(at) else { return false };
+        let EqualityWriter { postings, by_hash, hash_bytes, .. } = writer;
+        *hash_bytes -= by_hash[at].allocation_size();
+        by_hash[at].shrink_to_fit(|code| hash_of(postings, *code));
+        *hash_bytes += by_hash[at].allocation_size();
         shard.0.write().shrink_to_fit(|p| spread(p.hash));
         let postings: Vec<Arc<Posting>> = shard.0.read().iter().cloned().collect();
         postings.iter().for_each(|posting| posting.rows.write().compact());
@@ -302,6 +310,16 @@ impl EqualityIndex {
 }
 
 impl EqualityWriter {
+    /// The code of a value that has a posting.
+    #[inline]
+    fn code(&self, hash: u32, value: ValueRef<'_>) -> Option<u32> {
+        debug_assert!(!value.is_null());
+        let is = |posting: &Arc<Posting>| posting.hash == hash && posting.value.as_ref() == value;
+        let of_shard = &self.by_hash[shard(hash, VALUE_SHARDS)];
+        let found = of_shard.find(spread(hash), |code| self.postings[*code as usize].as_ref().is_some_and(is));
+        found.copied()
+    }
+
     /// The value that a code stands for.
     fn value(&self, code: u32) -> Option<ValueRef<'_>> {
         self.postings.get(code as usize)?.as_ref().map(|posting| posting.value.as_ref())
@@ -349,12 +367,21 @@ impl EqualityWriter {
             Some(free) => *free = Some(posting),
             None => self.postings.push(Some(posting)),
         }
+        let EqualityWriter { postings, by_hash, hash_bytes, .. } = self;
+        let of_shard = &mut by_hash[shard(new.hash, VALUE_SHARDS)];
+        let before = of_shard.allocation_size();
+        of_shard.insert_unique(spread(new.hash), code, |code| hash_of(postings, *code));
+        *hash_bytes += of_shard.allocation_size() - before;
         code
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {
         let postings = self.postings.capacity() * size_of::<Option<Arc<Posting>>>();
-        postings + self.free.capacity() * 4 + self.lists.heap_bytes()
+        postings
+            + VALUE_SHARDS * size_of::<HashTable<u32>>()
+            + self.hash_bytes
+            + self.free.capacity() * 4
+            + self.lists.heap_bytes()
     }
 
     /// Gives back room that is not used.
@@ -369,6 +396,10 @@ impl EqualityWriter {
         self.lists.shrink();
         self.room = Room::default();
     }
+}
+
+fn hash_of(postings: &[Option<Arc<Posting>>], code: u32) -> u64 {
+    postings[code as usize].as_ref().map_or(0, |posting| spread(posting.hash))
 }
 
 /// Shows the rows of each code, ascending.
@@ -401,7 +432,7 @@ mod tests {
         fn put(&mut self, entries: &[(Row, Entry<'_>)]) {
             let (seed, mut staging) = (hash::seeded(1), EqualityStaging::default());
             let mut stage = |(row, entry): &(Row, Entry<'_>)| {
-                self.index.stage(&self.writer, &mut staging, &seed, entry, self.words.get(row).copied())
+                EqualityIndex::stage(&self.writer, &mut staging, &seed, entry, self.words.get(row).copied())
             };
             let mut words: Vec<[u32; 1]> = entries.iter().map(|entry| [stage(entry)]).collect();
             self.writer.admit(&mut staging, words.iter_mut().map(|words| &mut words[..]));

@@ -9,6 +9,10 @@ use std::ops::Bound;
 
 /// A field of `R` that holds a `T`. `#[derive(Record)]` makes one for each field that queries may name.
 ///
+/// All tests work on every such field. An equality or unique index answers `eq`, `ne`, `is_in` and `is_null`, and of a field of many
+/// values `contains`, `any` and `all`; an ordered index answers ranges besides. What no index answers costs a look at each record
+/// that the indexes leave, or at the field's column.
+///
 /// ```
 /// # use memdex::{Record, Store};
 /// #[derive(Record)]
@@ -34,7 +38,8 @@ pub struct Field<R, T> {
 const MAX_PATH: usize = 8;
 
 impl<R, T> Field<R, T> {
-    /// The field called `name` in the schema of `R`. A wrong name or type is a typed error of the queries that use it.
+    /// The field called `name` in the schema of `R`, for records whose [`Record`](crate::Record) is written by hand. A wrong name or
+    /// type is a typed error of the queries that use it.
     pub const fn new(name: &'static str) -> Self {
         let mut path = [""; MAX_PATH];
         path[0] = name;
@@ -196,7 +201,8 @@ pub fn field(name: impl Into<FieldName>) -> NamedField {
     NamedField { name: name.into() }
 }
 
-/// What [`field`] gives.
+/// A field by its name, as [`field`] gives it. Its tests are those of a [`Field`], answered at the same cost; that of a nested
+/// struct or of a document is named by its path: `field("address.city")`.
 #[derive(Clone, Debug)]
 pub struct NamedField {
     name: FieldName,

@@ -99,8 +99,10 @@ impl<R: Record> Access<'_, R> {
         let shape = &index.shape;
         let mut path = match shape.fields.as_slice() {
             [(field, _)] => {
-                // `ne` would need the rows that the index does not hold.
-                let mut tests = tests_of(parts, open, field).filter(|(_, test)| !matches!(test, Test::Ne(_)));
+                // `ne` would need the rows that the index does not hold, and all of nothing gives rows that it does not hold.
+                let by_rows =
+                    |test: &Test| !matches!(test, Test::Ne(_)) && !matches!(test, Test::All(of) if of.is_empty());
+                let mut tests = tests_of(parts, open, field).filter(|(_, test)| by_rows(test));
                 tests.find_map(|(part, test)| Some(Path { set: self.leaf(index, test)?, answered: vec![part] }))?
             }
             fields => {

@@ -8,11 +8,12 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum IndexKind {
-    /// Value → rows: `eq`, `is_in`, `is_null`, and of fields of many values `contains`, `any`, `all`.
+    /// Value → rows: `eq`, `ne`, `is_in`, `is_null`, and of fields of many values `contains`, `any`, `all`. Of several fields:
+    /// `eq` of all of them together.
     Equality,
-    /// Value → row: no two records have the same value. Records without one are free of that.
+    /// Value → row: the same, and no two records have the same value. Records without one are free of that.
     Unique,
-    /// Rows in the order of their values: `eq` and its like, and ranges.
+    /// Rows in the order of their values: the same, and ranges. Of several fields: `eq` of the first ones, and a range of the next.
     Ordered,
 }
 
@@ -26,7 +27,9 @@ impl fmt::Display for IndexKind {
     }
 }
 
-/// An index to be: over one field or several, of all records or of those that meet a condition.
+/// An index to be: over one field or several, of all records or of those that meet a condition. A schema takes it
+/// ([`Schema::with_index`](crate::Schema::with_index)), or a collection that is there
+/// ([`Collection::add_index`](crate::Collection::add_index)). Queries never name an index: each takes those that answer it.
 ///
 /// ```
 /// use memdex::{IndexDef, Record, Store, field};
@@ -96,7 +99,8 @@ impl IndexDef {
         IndexDef { name, fields, kind, when: None }
     }
 
-    /// Answers equality. It is named like its field; of several, their names with `+` between them.
+    /// Answers equality. It is named like its field; of several, their names with `+` between them. Of a field of many values it must
+    /// be the index of that field alone.
     pub fn equality(fields: impl FieldNames) -> Self {
         IndexDef::new(IndexKind::Equality, fields)
     }
@@ -106,7 +110,7 @@ impl IndexDef {
         IndexDef::new(IndexKind::Unique, fields)
     }
 
-    /// Answers equality and ranges; of several fields, ranges of the first that is not asked for a single value.
+    /// Answers equality and ranges; of several fields, ranges of the first that is not asked for a single value. Takes no NaN.
     pub fn ordered(fields: impl FieldNames) -> Self {
         IndexDef::new(IndexKind::Ordered, fields)
     }
@@ -118,7 +122,7 @@ impl IndexDef {
     }
 
     /// The same index, holding only the records for which `condition` is true. It answers queries that demand all of the
-    /// condition's parts beside their own.
+    /// condition's parts beside their own; where it is unique, it is so among the records that it holds.
     #[must_use]
     pub fn when(self, condition: impl Into<Predicate>) -> Self {
         IndexDef { when: Some(condition.into()), ..self }

@@ -6,7 +6,8 @@ use crate::value::{Nest, ValueRef};
 /// A struct whose fields can be named from a record that holds it. Derive it, with the attributes of
 /// [`Record`](macro@crate::Record) on its fields but `key`; see [`Field::dot`](crate::Field::dot).
 ///
-/// Works through `Option` (its fields can be missing), `Vec` (its fields have many values), and `Box`.
+/// Works through `Option` (its fields can be missing), `Vec` (its fields have many values), and `Box`. An index of a field in it
+/// is an index of the record: `#[record(unique)]` there holds over all records.
 pub trait Nested: Nest {
     /// How many fields it shows.
     const FIELDS: usize;

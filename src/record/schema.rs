@@ -47,25 +47,33 @@ impl FieldDef {
         }
     }
 
-    /// The same field with an equality index.
+    /// The same field with an equality index, named like it: for `eq`, `ne`, `is_in` and `is_null`, and of a field of many values
+    /// `contains`, `any` and `all`.
     #[must_use]
     pub fn index(self) -> Self {
         FieldDef { index: Some(IndexKind::Equality), ..self }
     }
 
-    /// The same field with a unique index.
+    /// The same field with a unique index: for what an equality index is for, and for [`get_by`](crate::Collection::get_by). A
+    /// second record with the same value is refused ([`Cause::NotUnique`](crate::Cause::NotUnique)); records without a value
+    /// are free of that. Not for a field of many values.
     #[must_use]
     pub fn unique(self) -> Self {
         FieldDef { index: Some(IndexKind::Unique), ..self }
     }
 
-    /// The same field with an ordered index.
+    /// The same field with an ordered index: for what an equality index is for, and for ranges. It has no place for NaN, which is
+    /// refused ([`Cause::NotANumber`](crate::Cause::NotANumber)). Not for a field of many values.
     #[must_use]
     pub fn ordered(self) -> Self {
         FieldDef { index: Some(IndexKind::Ordered), ..self }
     }
 
-    /// The same field with a column: its values side by side, so that looking at all of them reads no record.
+    /// The same field with a column: its values side by side, so that looking at all of them reads no record. For tests that no
+    /// index answers; beside an index or alone. Not for a field of many values.
+    ///
+    /// Floats, `bool`s, `char`s, dates, and integers of types that fit 64 bits with their sign take nine bytes a record. Other
+    /// kinds, strings and timestamps among them, take four and a dictionary of the distinct values: worth it where these are few.
     #[must_use]
     pub fn column(self) -> Self {
         FieldDef { column: true, ..self }

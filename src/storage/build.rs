@@ -16,15 +16,13 @@ use super::version::Version;
 use super::words::Group;
 use crate::error::{Cause, Commit, IndexError};
 use crate::index::{Index, IndexShape, IndexWriter, Move, Other, Staging};
-use crate::limits::PAGE_ROWS;
+use crate::limits::BUILD_SLICE;
 use crate::record::{IndexDef, IndexKind, Record};
 use crate::rowset::Row;
 use crate::sync::Arc;
 use crate::user_code;
 use crate::value::Key;
 
-/// Rows that are filed at a time.
-const SLICE: usize = 8 * PAGE_ROWS;
 /// With no more rows to bring up than this the commit lock is taken.
 const FEW: usize = 4_096;
 /// However many there still are, after so many rounds.
@@ -132,7 +130,7 @@ impl<'a, R: Record> Build<'a, R> {
         let mut versions = Vec::new();
         for page in 0.. {
             let more = self.table.pages.read_page(page, epoch, &mut versions);
-            if versions.len() >= SLICE || !more {
+            if versions.len() >= BUILD_SLICE || !more {
                 let rows: Vec<_> = versions.drain(..).map(|version| (version.row, Some(version))).collect();
                 self.file(&rows)?;
             }
@@ -157,11 +155,11 @@ impl<'a, R: Record> Build<'a, R> {
         let rows: Vec<Row> = listed.chain(changed.first_new_row..self.table.pages.end() as Row).collect();
         // Where values are unique they are first taken from all of these rows, so that they can have been swapped.
         if self.index.shape.def.kind() == IndexKind::Unique {
-            for slice in rows.chunks(SLICE) {
+            for slice in rows.chunks(BUILD_SLICE) {
                 self.file(&slice.iter().map(|row| (*row, None)).collect::<Vec<_>>())?;
             }
         }
-        for slice in rows.chunks(SLICE) {
+        for slice in rows.chunks(BUILD_SLICE) {
             let rows: Vec<_> = slice.iter().map(|row| (*row, self.table.pages.at(*row, epoch))).collect();
             self.file(&rows)?;
         }

@@ -103,7 +103,7 @@ impl<R: Record> Collection<R> {
         self.table.drop_index(&self.engine, name)
     }
 
-    /// The indexes that queries may use, in the order in which they were made.
+    /// The indexes that queries may use, in the order in which they were made: those of the schema first.
     pub fn indexes(&self) -> Vec<IndexDef> {
         self.table.indexes().iter().map(|index| index.shape.def.clone()).collect()
     }

@@ -109,17 +109,6 @@ impl Column {
         Cell::Code(code)
     }
 
-    /// Forgets an earlier batch, refused or not.
-    pub(crate) fn clear(&self, writer: &mut ColumnWriter) {
-        for (at, (hash, _)) in writer.new.iter().enumerate() {
-            if let Ok(entry) = writer.codes.find_entry(spread(*hash), |code| *code == NEW | at as u32) {
-                entry.remove();
-            }
-        }
-        writer.new.clear();
-        writer.cells.clear();
-    }
-
     /// Gives out codes for the new values. After the last refusal.
     pub(crate) fn admit(&self, writer: &mut ColumnWriter) {
         if writer.new.is_empty() {
@@ -229,6 +218,29 @@ impl Column {
         RowSet::from_sorted(&rows)
     }
 
+    /// Gives back the codes at the end that no row has, and room that is not used. (Readers have no such code: it was free only once
+    /// no pin lay before the commit that took it from its last row.) Under the commit lock.
+    pub(crate) fn tidy(&self, writer: &mut ColumnWriter) {
+        // Provisional codes of a refused batch mean nothing without its values.
+        writer.clear();
+        let ColumnWriter { codes, counts, retired_by, free, .. } = writer;
+        let mut dictionary = self.dictionary.write();
+        while dictionary.len() > 1 && dictionary.last().is_some_and(Option::is_none) {
+            dictionary.pop();
+            counts.pop();
+            retired_by.pop();
+        }
+        free.retain(|code| (*code as usize) < dictionary.len());
+        dictionary.shrink_to_fit();
+        drop(dictionary);
+        codes.shrink_to_fit(|code| spread(counts[*code as usize].1));
+        counts.shrink_to_fit();
+        retired_by.shrink_to_fit();
+        free.shrink_to_fit();
+        writer.retired.shrink_to_fit();
+        (writer.cells, writer.new) = (Vec::new(), Vec::new());
+    }
+
     pub(crate) fn heap_bytes(&self) -> usize {
         let page = if self.narrow { 9 } else { 4 } * PAGE_ROWS + size_of::<Page>();
         let dictionary = self.dictionary.read();
@@ -256,6 +268,17 @@ impl Column {
 }
 
 impl ColumnWriter {
+    /// Forgets an earlier batch, refused or not.
+    pub(crate) fn clear(&mut self) {
+        for (at, (hash, _)) in self.new.iter().enumerate() {
+            if let Ok(entry) = self.codes.find_entry(spread(*hash), |code| *code == NEW | at as u32) {
+                entry.remove();
+            }
+        }
+        self.new.clear();
+        self.cells.clear();
+    }
+
     fn moved(&mut self, before: u32, after: u32, commit: Commit) {
         if before == after {
             return;
@@ -287,15 +310,6 @@ impl ColumnWriter {
             + self.counts.capacity() * 16
             + self.free.capacity() * 4
             + self.retired.capacity() * 16
-    }
-
-    pub(crate) fn shrink(&mut self) {
-        let (counts, new) = (&self.counts, &self.new);
-        self.codes.shrink_to_fit(|code| spread(hash_of(counts, new, *code)));
-        self.free.shrink_to_fit();
-        self.retired.shrink_to_fit();
-        self.cells = Vec::new();
-        self.new = Vec::new();
     }
 }
 

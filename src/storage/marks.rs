@@ -67,9 +67,15 @@ impl Marks {
         self.newest.store(commit, SeqCst);
     }
 
+    /// Whether no commit after `epoch` has begun to change anything. Load it after the last part is read.
+    #[inline]
+    pub(crate) fn is_nothing_after(&self, epoch: Commit) -> bool {
+        self.newest.load(SeqCst) <= epoch
+    }
+
     /// What changed after `epoch`. Load it after the last part is read.
     pub(crate) fn after(&self, epoch: Commit) -> Changed {
-        if self.newest.load(SeqCst) <= epoch {
+        if self.is_nothing_after(epoch) {
             return Changed { rows: RowSet::new(), first_new_row: Changed::NOTHING };
         }
         let list = self.list.read();

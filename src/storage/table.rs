@@ -13,7 +13,7 @@ use super::observers::{CollectionChanges, RecordChange};
 use super::pages::{Fate, Pages};
 use super::version::{Change, Version};
 use super::words::Words;
-use crate::error::Commit;
+use crate::error::{Commit, QueryError};
 use crate::hash::RandomState;
 use crate::index::{Index, IndexShape, IndexWriter, Move, Staging, TidyAt};
 use crate::limits::MAX_ROWS;
@@ -201,6 +201,17 @@ impl<R: Record> Table<R> {
         self.indexes.read().clone()
     }
 
+    /// Shows the unique index of a field alone and of all records.
+    #[inline]
+    pub(crate) fn with_unique_index<T>(&self, field: &str, look: impl FnOnce(&Index) -> T) -> Result<T, QueryError> {
+        // Changed under the commit lock alone, whose holder waits for no other part meanwhile.
+        let indexes = self.indexes.read();
+        match indexes.iter().find(|index| index.shape.is_unique_of(field)) {
+            Some(index) => Ok(look(index)),
+            None => Err(QueryError::NoUniqueIndex { collection: self.name.to_string(), field: field.to_owned() }),
+        }
+    }
+
     /// Under the commit lock: what readers find from here on.
     pub(super) fn show_indexes(&self, writer: &TableWriter) {
         let indexes = writer.indexes.iter().map(|maintained| maintained.index.clone()).collect();
@@ -328,6 +339,11 @@ impl<R: Record> Table<R> {
         } else {
             Backlog::Pinned
         }
+    }
+
+    /// Copies out what others may want to know.
+    pub(super) fn refresh_figures(&self, writer: &TableWriter) {
+        refresh(&self.figures, writer);
     }
 
     fn settle_versions(

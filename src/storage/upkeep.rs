@@ -3,7 +3,6 @@
 //! Each slice is short and under the commit lock; between two of them commits have their turn. Readers wait for the part at hand
 //! alone. Nothing that anybody can see changes, so nothing is marked: whatever moves entries holds every guard concerned.
 
-use super::column::ColumnWriter;
 use super::engine::Engine;
 use super::table::Table;
 use crate::error::Cause;
@@ -39,7 +38,9 @@ impl<R: Record> Table<R> {
                 self.all_rows.write().compact();
                 let mut writer = self.writer();
                 writer.free_rows.shrink_to_fit();
-                writer.columns.iter_mut().for_each(ColumnWriter::shrink);
+                for (column, of_column) in self.columns.iter().zip(&mut writer.columns) {
+                    column.tidy(of_column);
+                }
                 Some(Upkeep::Pages(0))
             }
             Upkeep::Pages(from) => {
@@ -49,7 +50,10 @@ impl<R: Record> Table<R> {
             Upkeep::Index(place, slice) => {
                 let mut writer = self.writer();
                 // Indexes may have gone since the last slice: then this one is another, or the last is behind us.
-                let maintained = writer.indexes.get_mut(place)?;
+                let Some(maintained) = writer.indexes.get_mut(place) else {
+                    self.refresh_figures(&writer);
+                    return None;
+                };
                 match maintained.tidy(slice) {
                     Some(slice) => Some(Upkeep::Index(place, slice)),
                     None => Some(Upkeep::Index(place + 1, TidyAt::Start)),
@@ -65,11 +69,8 @@ impl Engine {
         for table in self.tables() {
             let mut at = Some(Upkeep::Keys(0));
             while let Some(slice) = at {
-                let mut turn = self.turn_to_write()?;
+                let turn = self.turn_to_write()?;
                 at = table.upkeep(slice);
-                if at.is_none() {
-                    turn.look_after(table.clone());
-                }
                 drop(turn);
                 std::thread::yield_now();
             }

@@ -198,7 +198,7 @@ impl Batch {
     /// # Errors
     /// As [`commit`](Batch::commit). A report that is given has nothing refused.
     pub fn commit_reported(mut self) -> Result<Report, Refused> {
-        let asked = Asked { outcomes: true, lenient: false };
+        let asked = Asked { outcomes: true, ..Asked::default() };
         self.flush_noted(asked).map_err(|refusal| Refused::new(refusal, self))
     }
 
@@ -230,7 +230,7 @@ impl Batch {
     /// [`Refused`], with the batch as it was, only for what concerns no single operation: the collection is full, the store
     /// is damaged, or this is inside user code.
     pub fn commit_lenient(mut self) -> Result<Report, Refused> {
-        let asked = Asked { outcomes: true, lenient: true };
+        let asked = Asked { outcomes: true, lenient: true, ..Asked::default() };
         self.flush_noted(asked).map_err(|refusal| Refused::new(refusal, self))
     }
 
@@ -376,7 +376,10 @@ impl Batch {
 
     /// A number for each operation's collection and key: of one key the same, of two most likely different ones.
     pub(super) fn fingerprints(&self, fingerprints: &mut Vec<u64>) -> bool {
-        self.parts.iter().fold(true, |by_key, part| part.fingerprints(fingerprints) && by_key)
+        let mut by_key = true;
+        // Each part adds its own, also behind one that is not by key.
+        self.parts.iter().for_each(|part| by_key &= part.fingerprints(fingerprints));
+        by_key
     }
 
     /// Takes the operations of another batch of the same store in behind its own.
@@ -409,9 +412,11 @@ impl Batch {
         self.engine.counters.drop_panics.fetch_add(panics, SeqCst);
     }
 
-    /// As [`flush`](Batch::flush), of which only the caller hears when it is refused: it is no batch of the user's.
+    /// As [`flush`](Batch::flush), of several submissions. Only the caller hears when it is refused: it is no batch of the user's,
+    /// and it may be refused where none of the submissions is.
     pub(super) fn flush_unheard(&mut self) -> Result<Receipt, Refusal> {
-        let receipt = attempt(&self.engine, &mut self.parts, None)?;
+        let mut notes = Notes { asked: Asked { several: true, ..Asked::default() }, ..Notes::default() };
+        let receipt = attempt(&self.engine, &mut self.parts, Some(&mut notes))?;
         self.next = 0;
         Ok(receipt)
     }

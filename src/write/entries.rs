@@ -43,9 +43,10 @@ impl<R: Record> Staged<'_, R> {
     }
 
     /// Judges what must be unique by what the batch would leave. Not while records are refused for themselves: what is left out
-    /// clashes with nobody. For the same reason each is judged against those before it alone that stand.
+    /// clashes with nobody. For the same reason each is judged against those before it alone that stand. Of several submissions
+    /// none may rest on what another gives up: by itself it might be refused.
     pub(super) fn stage_uniqueness(&mut self) -> Result<(), Refusal> {
-        let Staged { table, writer, operations, looked, applied, blame, .. } = self;
+        let Staged { table, writer, operations, looked, applied, blame, several, .. } = self;
         if blame.has_records() {
             return Ok(());
         }
@@ -55,6 +56,9 @@ impl<R: Record> Staged<'_, R> {
         for Maintained { index, staging, from, width: own, .. } in &mut writer.indexes {
             let place = |number: usize| number * width + *from..number * width + *from + *own;
             let change_of = |row: Row| {
+                if *several {
+                    return None;
+                }
                 let number = *by_row.get_or_insert_with(|| rows_of(nets)).get(&row)?;
                 let gone = nets[number].result(operations).is_none();
                 Some((number, gone || applied.old_words[place(number)] != applied.words[place(number)]))
@@ -86,7 +90,7 @@ impl<R: Record> Staged<'_, R> {
         for (column, of_column) in table.columns.iter().zip(&mut writer.columns) {
             let field = &table.schema.fields()[column.field];
             let Some((at, _)) = table.schema.find(field.name()) else { continue };
-            column.clear(of_column);
+            of_column.clear();
             for net in &looked.nets {
                 let cell = match net.result(operations).map(|record| value(field, &at, record)) {
                     None => Cell::Missing,

@@ -118,7 +118,7 @@ impl LenientWriter {
 
     fn flush_buffer(&mut self) -> Result<(), Refusal> {
         let operations = self.writer.batch.next_position();
-        let asked = Asked { outcomes: false, lenient: true };
+        let asked = Asked { lenient: true, ..Asked::default() };
         let flushed = self.writer.batch.flush_noted(asked);
         self.writer.set_next_flush(flushed.is_ok());
         let Report { receipt, refused, .. } = flushed?;

@@ -141,6 +141,9 @@ pub(super) struct Asked {
     pub(super) outcomes: bool,
     /// Refused operations are left out, rather than all refused with them.
     pub(super) lenient: bool,
+    /// It is of several submissions, which must not depend on each other: no record may take over a unique value that another
+    /// gives up in the same commit.
+    pub(super) several: bool,
 }
 
 /// What a commit notes down as it was asked.

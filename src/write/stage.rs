@@ -68,6 +68,8 @@ pub(super) struct Staged<'a, R: Record> {
     pub(super) operations: &'a mut Vec<Operation<R>>,
     counts: Counts,
     pub(super) blame: Blame,
+    /// Whether it is of several submissions.
+    pub(super) several: bool,
     /// Operations that are left out, ascending: they stay with the batch.
     left_out: Vec<usize>,
     pub(super) looked: Looked<R>,
@@ -84,7 +86,8 @@ impl<'a, R: Record> Staged<'a, R> {
         let writer = table.writer();
         let looked = look_up(table, operations);
         let (counts, applied, blame) = (Counts::default(), Applied::default(), Blame::new(asked));
-        let mut staged = Staged { table, writer, operations, counts, blame, left_out: Vec::new(), looked, applied };
+        let (several, left_out) = (asked.several, Vec::new());
+        let mut staged = Staged { table, writer, operations, counts, blame, several, left_out, looked, applied };
         staged.pass()?;
         // Each further pass is without one operation more, at least.
         while staged.blame.again(staged.operations.len()) {

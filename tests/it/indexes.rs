@@ -420,6 +420,38 @@ fn an_index_that_is_gone_refuses_nothing() {
     store.verify().unwrap();
 }
 
+/// A question for nothing is met by every record, also by those that a partial index does not hold.
+#[test]
+fn an_index_of_some_records_does_not_answer_for_all() {
+    let store = Store::new();
+    let players = store.collection::<Player>("Player").unwrap();
+    (1..5).for_each(|id| assert_eq!(players.store(player(id)).unwrap().counts.inserted, 1));
+    let active: Filter<Player> = player::ACTIVE.eq(true) & player::TAGS.all(Vec::<String>::new());
+    assert_eq!(players.find(active.clone()).count().unwrap(), 2);
+    players.add_index(IndexDef::equality("tags").named("tags of the active").when(player::ACTIVE.eq(true))).unwrap();
+    assert_eq!(players.find(active).count().unwrap(), 2);
+}
+
+/// The danger: the values of a refused batch go, and the codes that they were to have stay behind.
+#[test]
+fn a_column_forgets_a_refused_batch_before_its_upkeep() {
+    let store = Store::new();
+    let players = store.collection::<Player>("Player").unwrap();
+    let of_club = |id: u32, email: u32| {
+        let email = Some(format!("{email}@example.org"));
+        Player { email, club: Some("a".into()), ..player(id) }
+    };
+    let refused = store.commit(|batch| {
+        batch.store(&players, of_club(1, 1))?;
+        batch.store(&players, of_club(2, 1))
+    });
+    assert!(matches!(refused.unwrap_err().cause(), Cause::NotUnique { .. }));
+    store.optimize().unwrap();
+    players.store(of_club(1, 1)).unwrap();
+    assert_eq!(players.find(player::CLUB.eq("a")).count().unwrap(), 1);
+    store.verify().unwrap();
+}
+
 #[test]
 fn what_an_index_cannot_hold_is_refused_by_name() {
     let store = Store::new();
@@ -536,4 +568,28 @@ fn indexes_come_and_go_under_writers() {
     store.verify().unwrap();
     let kinds: Vec<IndexKind> = players.indexes().iter().map(IndexDef::kind).collect();
     assert!(kinds.contains(&IndexKind::Unique) && kinds.contains(&IndexKind::Ordered));
+}
+
+/// After most records are gone, upkeep gives back what they took, wherever that was.
+#[test]
+fn upkeep_gives_back_what_is_not_used() {
+    let store = Store::new();
+    let players = store.collection::<Player>("Player").unwrap();
+    let full = |id: u32| Player {
+        club: Some(format!("a club of its own, number {id}")),
+        nick: Some(format!("{id}")),
+        tags: vec![format!("tag {id}"), "all".into()],
+        ..player(id)
+    };
+    store.commit(|batch| (0..4_000).try_for_each(|id| batch.store(&players, full(id)))).unwrap();
+    let before = store.stats().collections[0].memory;
+    store.commit(|batch| (20..4_000).try_for_each(|id| batch.delete(&players, id))).unwrap();
+    store.optimize().unwrap();
+    let after = store.stats().collections[0].memory;
+    assert!(after.indexes < before.indexes / 2, "{before:?} {after:?}");
+    assert!(after.columns < before.columns / 2, "{before:?} {after:?}");
+    assert!(after.key_table < before.key_table / 2, "{before:?} {after:?}");
+    store.commit(|batch| (0..4_000).try_for_each(|id| batch.store(&players, full(id)))).unwrap();
+    store.verify().unwrap();
+    assert_eq!(players.find(player::CLUB.eq("a club of its own, number 3999")).count().unwrap(), 1);
 }

@@ -1,10 +1,12 @@
-//! The store races a naive model: random commands of every kind over two collections with few keys, committed in every
-//! way there is, refused, mended and committed again; queries drawn after the writes, put to the newest state and to every
-//! snapshot that is held; audits and figures in between. See `reference.rs` for the model, which shares no code with the
-//! engine.
+//! The store races a naive model: random commands of every kind over three collections with few keys, committed in every
+//! way there is, refused, mended and committed again; one of the collections has a schema that is drawn for each case, and indexes
+//! that come and go; queries drawn after the writes, put to the newest state and to every snapshot that is held; audits and
+//! figures in between. See `reference.rs` for the model, which shares no code with the engine.
 
+mod books;
 mod compare;
 mod flights;
+mod indexes;
 mod lenient;
 mod operations;
 mod payments;
@@ -14,12 +16,14 @@ mod reference;
 mod transitions;
 mod writes;
 
+use books::Book;
 use flights::Flight;
-use memdex::{Collection, Snapshot, Store};
+use memdex::{BackgroundWriter, Collection, IndexDef, IndexError, Snapshot, Store};
 use payments::Payment;
 use predicates::Tree;
 use proptest_state_machine::{StateMachineTest, prop_state_machine};
 use reference::World;
+use std::time::Duration;
 use transitions::{How, Transition};
 
 prop_state_machine! {
@@ -33,6 +37,8 @@ struct Race {
     store: Store,
     payments: Collection<Payment>,
     flights: Collection<Flight>,
+    books: Collection<Book>,
+    background: BackgroundWriter,
     snapshots: Vec<Snapshot>,
 }
 
@@ -40,10 +46,13 @@ impl StateMachineTest for Race {
     type SystemUnderTest = Race;
     type Reference = World;
 
-    fn init_test(_: &World) -> Race {
+    fn init_test(world: &World) -> Race {
         let store = Store::new();
         let (payments, flights) = (store.collection("payments").unwrap(), store.collection("flights").unwrap());
-        Race { store, payments, flights, snapshots: Vec::new() }
+        books::set_schema(&world.plan);
+        let books = store.collection("books").unwrap();
+        let background = store.background_writer().linger(Duration::ZERO).start().unwrap();
+        Race { store, payments, flights, books, background, snapshots: Vec::new() }
     }
 
     fn apply(mut race: Race, world: &World, transition: Transition) -> Race {
@@ -52,10 +61,10 @@ impl StateMachineTest for Race {
             Transition::Write { how: How::Writer { bulk, group, end }, .. } => {
                 race.write_in_bulk(world, bulk, group, end)
             }
-            Transition::Write { how: How::Lenient, .. } => {
-                world.attempts.iter().for_each(|attempt| race.write_leniently(world, attempt))
+            Transition::Write { how: How::Lenient, ops, .. } => race.write_leniently(world, &ops),
+            Transition::Write { how: How::LenientWriter { bulk }, ops, .. } => {
+                race.write_leniently_in_bulk(world, &ops, bulk)
             }
-            Transition::Write { how: How::LenientWriter { bulk }, .. } => race.write_leniently_in_bulk(world, bulk),
             Transition::Write { how, .. } => world.attempts.iter().for_each(|attempt| race.write(world, attempt, how)),
             Transition::Snapshot => race.snapshots.push(race.store.snapshot()),
             Transition::CloneSnapshot(of) => race.snapshots.extend(race.snapshots.get(of % held).cloned()),
@@ -64,6 +73,10 @@ impl StateMachineTest for Race {
             Transition::DropAllSnapshots => race.snapshots.clear(),
             Transition::FindPayments(trees) => trees.iter().for_each(|tree| race.find_payments(world, tree)),
             Transition::FindFlights(trees) => trees.iter().for_each(|tree| race.find_flights(world, tree)),
+            Transition::FindBooks(trees) => trees.iter().for_each(|tree| race.find_books(world, tree)),
+            Transition::AddIndex(def) => race.indexes_change(world, race.books.add_index(def.to_store::<Book>())),
+            Transition::DropIndex(name) => race.indexes_change(world, race.books.drop_index(&name)),
+            Transition::Optimize => race.store.optimize().unwrap(),
             Transition::Look => race.look_at_snapshots(world),
         }
         race
@@ -96,6 +109,7 @@ impl Race {
         assert_eq!(self.store.snapshot().commit(), commit);
         compare::newest(&self.payments, &world.at(commit).payments);
         compare::newest(&self.flights, &world.at(commit).flights);
+        compare::newest(&self.books, &world.at(commit).books);
     }
 
     fn look_at_snapshots(&self, world: &World) {
@@ -103,6 +117,7 @@ impl Race {
         for snapshot in &self.snapshots {
             compare::snapshot(&snapshot.of(&self.payments), &world.at(snapshot.commit()).payments);
             compare::snapshot(&snapshot.of(&self.flights), &world.at(snapshot.commit()).flights);
+            compare::snapshot(&snapshot.of(&self.books), &world.at(snapshot.commit()).books);
         }
     }
 
@@ -122,10 +137,33 @@ impl Race {
         }
     }
 
+    fn find_books(&self, world: &World, tree: &Tree) {
+        compare::answers(&self.books.find(tree.filter()), tree, &world.at(world.newest()).books);
+        for snapshot in &self.snapshots {
+            let view = snapshot.of(&self.books);
+            compare::answers(&view.find(tree.filter()), tree, &world.at(snapshot.commit()).books);
+        }
+    }
+
+    /// Whether an index came or went as the model says, or was refused with nothing changed.
+    fn indexes_change(&self, world: &World, done: Result<(), IndexError>) {
+        let objection = done.err().map(|error| match error {
+            IndexError::Schema { source, .. } => format!("{source:?}"),
+            other => format!("{other:?}"),
+        });
+        let variant = objection.as_ref().map(|told| told.split(' ').next().unwrap());
+        let foretold = variant.map_or(world.objections.is_empty(), |told| world.objections.contains(&told));
+        assert!(foretold, "the model objects {:?}, the store: {objection:?}", world.objections);
+        let expected: Vec<IndexDef> = world.indexes.iter().map(|def| def.to_store::<Book>()).collect();
+        assert_eq!(self.books.indexes(), expected);
+        self.audit(world);
+    }
+
     fn audit(&self, world: &World) {
         let report = self.store.verify().unwrap();
         let newest = world.at(world.newest());
-        assert_eq!((report.collections, report.records), (2, newest.payments.len() + newest.flights.len()));
+        let records = newest.payments.len() + newest.flights.len() + newest.books.len();
+        assert_eq!((report.collections, report.records), (3, records));
         let kept: usize = self.store.stats().collections.iter().map(|collection| collection.versions_kept).sum();
         assert_eq!(report.versions_kept, kept);
     }

@@ -1,7 +1,10 @@
 //! User code that misbehaves: panics at every call of every closure, extractor, `Clone`, `Drop` and observer; writes from
-//! inside of them, which are refused and never wait; reads from inside of them, which work.
+//! inside of them, which are refused and never wait; reads from inside of them, which work; extractors that change their minds.
 
 mod drops;
+mod every_kind;
+mod fickle;
+mod indexes;
 mod inside;
 mod observers;
 mod panics;
@@ -17,6 +20,8 @@ use std::time::Duration;
 enum Call {
     Key,
     Field,
+    /// One of many values.
+    Values,
     Clone,
     Drop,
     Closure,

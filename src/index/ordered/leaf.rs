@@ -48,12 +48,12 @@ impl<K: Ord + Clone> Entries<K> {
 
     /// How many entries lie before a position.
     pub(super) fn before(&self, at: &Position<K>) -> usize {
-        let first = self.keys.partition_point(|key| *key < at.0);
+        let first = count_less(&self.keys, &at.0);
+        if self.keys.get(first) != Some(&at.0) {
+            return first;
+        }
         // Equal keys are mostly few; where they are many, their rows are searched as well.
-        let equal_keys = match self.keys.get(first) {
-            Some(key) if *key == at.0 => self.keys[first..].partition_point(|key| *key == at.0),
-            _ => return first,
-        };
+        let equal_keys = self.keys[first..].partition_point(|key| *key == at.0);
         first + self.rows[first..first + equal_keys].partition_point(|row| *row < at.1)
     }
 
@@ -102,6 +102,20 @@ impl<K: Ord + Clone> Entries<K> {
             _ => {}
         }
     }
+}
+
+/// How many of ascending keys are less than one. Keys far apart are looked at first, all of one distance at once: none of these
+/// looks waits for another, so that their steps to memory overlap, where those of a binary search follow one another.
+fn count_less<K: Ord>(keys: &[K], key: &K) -> usize {
+    let mut from = 0;
+    let mut rest = keys;
+    for stride in [64, 8] {
+        let blocks = rest.iter().step_by(stride).map(|first| usize::from(first < key)).sum::<usize>();
+        let skipped = blocks.saturating_sub(1) * stride;
+        from += skipped;
+        rest = &rest[skipped..rest.len().min(skipped + stride)];
+    }
+    from + rest.iter().map(|own| usize::from(own < key)).sum::<usize>()
 }
 
 /// Up to so many edits entries are moved one by one; with more of them all are merged anew.

@@ -2,7 +2,8 @@
 //!
 //! What it does to the store is what it would do if it committed one submission after the other, and each learns what it
 //! would have learned then. So submissions are committed together only if no two of them touch the same key: then none
-//! can tell whether another one came before it. If the commit of several is refused, they are committed in parts.
+//! can tell whether another one came before it. Where one takes a unique value that another gives up it could tell all the same:
+//! such a commit is refused. If the commit of several is refused, they are committed in parts.
 
 use super::super::batch::Batch;
 use super::death::{Death, Step};

@@ -102,7 +102,7 @@ impl Ticket {
         !matches!(*self.cell.state.lock(), State::Waiting(_))
     }
 
-    /// The answer, if it is there. Never blocks.
+    /// The answer, if it is there; an error in it is one that [`wait`](Ticket::wait) gives. Never blocks.
     pub fn try_answer(&mut self) -> Option<Result<Applied, NotApplied>> {
         self.cell.state.lock().take()
     }
@@ -119,7 +119,7 @@ impl Ticket {
         }
     }
 
-    /// As [`wait`](Ticket::wait), but no longer than `timeout`; `None` if there is no answer by then.
+    /// As [`wait`](Ticket::wait), but no longer than `timeout`; `None` if there is no answer by then. It can be asked for later.
     pub fn wait_timeout(&mut self, timeout: Duration) -> Option<Result<Applied, NotApplied>> {
         self.wait_until(Instant::now().checked_add(timeout))
     }

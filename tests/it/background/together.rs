@@ -280,6 +280,108 @@ proptest! {
     }
 }
 
+/// With indexes of every kind, where what one leaves another may want.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Record)]
+struct Seat {
+    #[record(key)]
+    id: u32,
+    #[record(unique)]
+    number: Option<u8>,
+    #[record(ordered)]
+    row: i64,
+    #[record(index)]
+    tags: Vec<char>,
+}
+
+fn seats(store: &Store) -> Vec<Seat> {
+    store.verify().unwrap();
+    let seats = store.collection::<Seat>("seats").unwrap();
+    let mut all: Vec<Seat> = seats.iter().map(|seat| Seat::clone(&seat)).collect();
+    all.sort();
+    let mut numbers: Vec<u8> = all.iter().filter_map(|seat| seat.number).collect();
+    numbers.sort();
+    assert!(numbers.is_sorted_by(|a, b| a < b), "{all:?}");
+    for row in 0..4 {
+        let of_row = seats.find(memdex::field("row").between(0, row)).count().unwrap();
+        assert_eq!(of_row, all.iter().filter(|seat| (0..=row).contains(&seat.row)).count());
+    }
+    let tagged = seats.find(memdex::field("tags").contains('a')).count().unwrap();
+    assert_eq!(tagged, all.iter().filter(|seat| seat.tags.contains(&'a')).count());
+    all
+}
+
+fn any_seat() -> impl Strategy<Value = Result<Seat, u32>> {
+    let tags = prop::collection::vec(prop::sample::select(vec!['a', 'b']), 0..3);
+    let seat = (0..KEYS, prop::option::of(0..5_u8), 0..4_i64, tags);
+    let seat = seat.prop_map(|(id, number, row, tags)| Seat { id, number, row, tags });
+    prop_oneof![4 => seat.prop_map(Ok), 1 => (0..KEYS).prop_map(Err)]
+}
+
+type Seating = Vec<Result<Seat, u32>>;
+
+fn gather_seats(batch: &mut Batch, of: &Collection<Seat>, seating: &Seating) {
+    let gather = |seat: &Result<Seat, u32>| match seat {
+        Ok(seat) => batch.store(of, seat.clone()),
+        Err(id) => batch.delete(of, *id),
+    };
+    seating.iter().try_for_each(gather).unwrap();
+}
+
+/// Once committed one by one, once together.
+fn both_ways(submissions: &[Seating]) -> [(Vec<Learned>, Vec<Seat>); 2] {
+    let alone = Store::new();
+    let of_alone = alone.collection::<Seat>("seats").unwrap();
+    let commit = |seating| {
+        let mut batch = alone.batch();
+        gather_seats(&mut batch, &of_alone, seating);
+        batch.commit().map(|_| ()).or_else(learned)
+    };
+    let one_by_one = submissions.iter().map(commit).collect();
+
+    let bed = Bed::new();
+    let of_bed = bed.store.collection::<Seat>("seats").unwrap();
+    let background = bed.eager();
+    let held = bed.hold(&background);
+    let submit = |seating| {
+        let mut batch = background.batch();
+        gather_seats(&mut batch, &of_bed, seating);
+        background.submit(batch).unwrap()
+    };
+    let mut tickets: Vec<Ticket> = submissions.iter().map(submit).collect();
+    held.let_go();
+    let answer = |ticket: &mut Ticket| match ticket.wait_timeout(Duration::from_secs(60)) {
+        Some(Ok(_)) => Ok(()),
+        Some(Err(NotApplied::Refused(refused))) => learned(refused),
+        other => panic!("{other:?}"),
+    };
+    let together = tickets.iter_mut().map(answer).collect();
+    [(one_by_one, seats(&alone)), (together, seats(&bed.store))]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn unique_values_pass_from_one_to_the_next_as_one_by_one(
+        submissions in prop::collection::vec(prop::collection::vec(any_seat(), 0..4), 1..10)
+    ) {
+        let [one_by_one, together] = both_ways(&submissions);
+        prop_assert_eq!(together, one_by_one);
+    }
+}
+
+/// Each alone is refused, as the other has what it wants. In one commit they would swap.
+#[test]
+fn two_submissions_do_not_swap_what_is_unique() {
+    watched("a swap", || {
+        let seat = |id, number| Ok(Seat { id, number: Some(number), row: 0, tags: vec![] });
+        let submissions = [vec![seat(1, 1), seat(2, 2)], vec![seat(1, 2)], vec![seat(2, 1)]];
+        let [one_by_one, together] = both_ways(&submissions);
+        assert_eq!(one_by_one.0.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, false]);
+        assert_eq!(together, one_by_one);
+    });
+}
+
 /// What the records are to the compiler is not the background writer's business, but what it is itself.
 #[test]
 fn handles_tickets_and_errors_cross_threads() {

@@ -53,8 +53,20 @@ pub(super) enum Fault {
     KeyExists,
     KeyMissing,
     KeyChanged,
-    Stale { seen: Commit, now: Option<Commit> },
+    Stale {
+        seen: Commit,
+        now: Option<Commit>,
+    },
     Closure,
+    /// Two records would share what this index keeps unique.
+    NotUnique {
+        index: String,
+    },
+    /// This ordered index can't place a NaN.
+    NotANumber {
+        index: String,
+        field: &'static str,
+    },
 }
 
 impl Fault {
@@ -64,6 +76,12 @@ impl Fault {
             | (Fault::KeyMissing, Cause::KeyMissing)
             | (Fault::KeyChanged, Cause::KeyChanged { .. })
             | (Fault::Closure, Cause::Closure(_)) => true,
+            (Fault::NotUnique { index }, Cause::NotUnique { index: told, key, other, .. }) => {
+                index == told && key != other
+            }
+            (Fault::NotANumber { index, field }, Cause::NotANumber { index: told, field: of }) => {
+                index == told && field == of
+            }
             (Fault::Stale { seen, now }, Cause::Stale { seen: told, now: found }) => seen == told && now == found,
             _ => false,
         }

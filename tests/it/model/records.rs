@@ -1,9 +1,10 @@
-//! What the model stores: two record types with fields of every kind, seen a second time through eyes of their own
+//! What the model stores: record types with fields of every kind, seen a second time through eyes of their own
 //! ([`Val`]), so that the naive evaluator shares nothing with the engine.
 
 use super::predicates::Test;
-use memdex::{Field, FieldValue, Filter, IntoKey, Key, Operand, Record, Value, field};
+use memdex::{DecimalValue, Field, FieldValue, Filter, IntoKey, Key, Multi, Operand, Record, Timestamp, Value, field};
 use proptest::prelude::*;
+use std::cmp::Ordering;
 use std::fmt::Debug;
 
 /// A field's value, as the model sees it.
@@ -16,6 +17,12 @@ pub(super) enum Val {
     Char(char),
     Text(String),
     Bytes(Vec<u8>),
+    /// In hundredths.
+    Decimal(i128),
+    /// In microseconds.
+    Time(u64),
+    /// Of a field of many values.
+    Many(Vec<Val>),
 }
 
 impl Val {
@@ -25,14 +32,27 @@ impl Val {
 
     /// Equal by meaning: one NaN, one zero, an integer is the float of its number. Nothing about missing values.
     pub(super) fn same(&self, other: &Val) -> bool {
-        match (self, other) {
-            (Val::Bool(a), Val::Bool(b)) => a == b,
-            (Val::Int(a), Val::Int(b)) => a == b,
-            (Val::Float(a), Val::Float(b)) => a == b || (a.is_nan() && b.is_nan()),
-            (Val::Float(a), Val::Int(b)) | (Val::Int(b), Val::Float(a)) => *a == *b as f64,
-            (Val::Char(a), Val::Char(b)) => a == b,
-            (Val::Text(a), Val::Text(b)) => a == b,
-            (Val::Bytes(a), Val::Bytes(b)) => a == b,
+        self.order(other) == Some(Ordering::Equal)
+    }
+
+    /// The order of a kind, NaN behind all numbers; none between kinds.
+    pub(super) fn order(&self, other: &Val) -> Option<Ordering> {
+        Some(match (self, other) {
+            (Val::Bool(a), Val::Bool(b)) => a.cmp(b),
+            (Val::Int(a), Val::Int(b)) | (Val::Decimal(a), Val::Decimal(b)) => a.cmp(b),
+            (Val::Float(a), Val::Float(b)) => a.partial_cmp(b).unwrap_or_else(|| a.is_nan().cmp(&b.is_nan())),
+            (Val::Char(a), Val::Char(b)) => a.cmp(b),
+            (Val::Text(a), Val::Text(b)) => a.as_bytes().cmp(b.as_bytes()),
+            (Val::Bytes(a), Val::Bytes(b)) => a.cmp(b),
+            (Val::Time(a), Val::Time(b)) => a.cmp(b),
+            _ => return None,
+        })
+    }
+
+    pub(super) fn is_null(&self) -> bool {
+        match self {
+            Val::Null => true,
+            Val::Many(of) => of.is_empty(),
             _ => false,
         }
     }
@@ -46,8 +66,15 @@ impl Val {
             Val::Char(c) => (*c).into(),
             Val::Text(s) => s.into(),
             Val::Bytes(b) => b.clone().into(),
+            Val::Decimal(hundredths) => decimal(*hundredths).into(),
+            Val::Time(micros) => Timestamp::from_micros(*micros).into(),
+            Val::Many(_) => panic!("nothing is compared with many values at once"),
         }
     }
+}
+
+pub(super) fn decimal(hundredths: i128) -> DecimalValue {
+    DecimalValue::new(hundredths, 2).unwrap()
 }
 
 /// A record type that the model can store, change and question.
@@ -55,7 +82,10 @@ pub(super) trait Subject: Record + Clone + Debug + PartialEq {
     type Id: Ord + Clone + Debug + Send + Sync + 'static + IntoKey<Self::Key>;
 
     const FIELDS: &'static [&'static str];
-    const INDEXED: &'static [&'static str];
+    /// Those of many values.
+    const MANY: &'static [&'static str] = &[];
+    /// Those with an equality index, if the schema is always the same.
+    const INDEXED: &'static [&'static str] = &[];
 
     fn any() -> BoxedStrategy<Self>;
     fn ids() -> Vec<Self::Id>;
@@ -79,7 +109,27 @@ pub(super) fn typed<R, T: FieldValue, Q: Operand<T::Base>>(
         Test::Eq(value) => of.eq(operand(value)),
         Test::Ne(value) => of.ne(operand(value)),
         Test::In(values) => of.is_in(values.iter().map(operand)),
+        Test::Lt(value) => of.lt(operand(value)),
+        Test::Le(value) => of.le(operand(value)),
+        Test::Gt(value) => of.gt(operand(value)),
+        Test::Ge(value) => of.ge(operand(value)),
+        Test::Between(from, to) => of.between(operand(from), operand(to)),
         Test::IsNull => field(of.name()).is_null().into(),
+        of_many => panic!("{of_many:?} is drawn for a field of single values"),
+    }
+}
+
+pub(super) fn typed_many<R, T: Multi, Q: Operand<T::Item>>(
+    of: Field<R, T>,
+    test: &Test,
+    operand: impl Fn(&Val) -> Q,
+) -> Filter<R> {
+    match test {
+        Test::Contains(value) => of.contains(operand(value)),
+        Test::Any(values) => of.any(values.iter().map(operand)),
+        Test::All(values) => of.all(values.iter().map(operand)),
+        Test::IsNull => field(of.name()).is_null().into(),
+        of_one => panic!("{of_one:?} is drawn for a field of many values"),
     }
 }
 
@@ -100,6 +150,8 @@ as_inner!(as_int, Int, i128);
 as_inner!(as_float, Float, f64);
 as_inner!(as_bool, Bool, bool);
 as_inner!(as_char, Char, char);
+as_inner!(as_hundredths, Decimal, i128);
+as_inner!(as_micros, Time, u64);
 
 pub(super) fn vals<T>(of: impl IntoIterator<Item = T>, make: impl Fn(T) -> Val) -> Vec<Val> {
     of.into_iter().map(make).collect()

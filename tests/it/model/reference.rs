@@ -1,14 +1,17 @@
 //! The reference: a `BTreeMap` a collection a commit, every commit kept. It decides what each write must do before the
 //! store is asked, and writes it down as [`Attempt`]s for the comparison.
 
+use super::books::Book;
 use super::flights::Flight;
+use super::indexes::{Def, Plan, any_plan};
 use super::operations::{Fault, Op, Seen, Verb};
 use super::payments::Payment;
 use super::records::Subject;
 use super::transitions::{self, AnyOp, End, How, Transition};
-use memdex::{Commit, Counts, Outcome as Did};
+use memdex::{Cause, Commit, Counts, Outcome as Did};
 use proptest::prelude::*;
 use proptest_state_machine::ReferenceStateMachine;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -20,6 +23,7 @@ pub(super) type Shelf<R> = BTreeMap<<R as Subject>::Id, (R, Commit)>;
 pub(super) struct Shelves {
     pub payments: Shelf<Payment>,
     pub flights: Shelf<Flight>,
+    pub books: Shelf<Book>,
 }
 
 /// An operation in its place, with the commit that a conditional form names.
@@ -30,7 +34,8 @@ pub(super) struct Placed {
     pub op: AnyOp,
 }
 
-/// One refusal. A batch is resolved collection by collection, so of each the first operation at fault may be told.
+/// One refusal. A batch is resolved collection by collection, so of each the first operation at fault may be told; of
+/// records that indexes refuse any operation on one of them.
 #[derive(Clone, Debug)]
 pub(super) struct Round {
     pub faults: Vec<(usize, Fault)>,
@@ -49,7 +54,7 @@ pub(super) enum Outcome {
     Committed(Counts, Vec<(usize, Did)>),
     /// Nothing was left to commit.
     Empty,
-    /// The operations were taken back, or lost with their writer.
+    /// The operations were taken back, given up, or lost with their writer.
     Gone,
 }
 
@@ -60,6 +65,7 @@ pub(super) struct Attempt {
     pub ops: Vec<Placed>,
     pub payments: Pendings<Payment>,
     pub flights: Pendings<Flight>,
+    pub books: Pendings<Book>,
     pub rounds: Vec<Round>,
     pub outcome: Outcome,
 }
@@ -69,14 +75,21 @@ pub(super) type Pendings<R> = Vec<(<R as Subject>::Id, Result<Option<R>, usize>)
 
 #[derive(Clone, Debug)]
 pub(super) struct World {
-    /// By number of the commit.
-    pub history: Vec<Arc<Shelves>>,
+    /// By number of the commit. What a lenient commit leaves out where values clash is the store's to choose: such a commit is
+    /// judged and added when the store has done it, hence the cells.
+    history: RefCell<Vec<Arc<Shelves>>>,
+    refusals: Cell<u64>,
     pub snapshots: Vec<Commit>,
-    pub refusals: u64,
     pub lost_flushes: u64,
     pub steps: usize,
+    /// The indexes and columns of the books when the collection is opened.
+    pub plan: Plan,
+    /// The indexes of the books now, in the order in which they were made.
+    pub indexes: Vec<Def>,
     /// What the last transition was to do.
     pub attempts: Vec<Attempt>,
+    /// What may be said against the change of the indexes that it asks for; nothing if it must be done.
+    pub objections: Vec<&'static str>,
 }
 
 fn step<R: Subject>(
@@ -149,42 +162,127 @@ fn step_where<R: Subject>(op: &Op<R>, now: &mut Shelf<R>, counts: &mut Counts, c
     Ok(updated)
 }
 
-impl Shelves {
-    /// The state after these operations, or the first fault of each collection.
-    fn after(&self, ops: &[Placed], commit: Commit) -> Result<(Shelves, Counts, Dids), Vec<(usize, Fault)>> {
-        let (mut now, mut counts, mut dids) = (self.clone(), Counts::default(), Dids::new());
-        let (mut payments, mut flights) = (None, None);
-        for Placed { position, seen, op } in ops {
-            match op {
-                AnyOp::Payment(op) if payments.is_none() => {
-                    let done = step(op, *seen, &self.payments, &mut now.payments, &mut counts, commit);
-                    payments = done.map(|did| dids.push((*position, did))).err().map(|fault| (*position, fault));
-                }
-                AnyOp::Flight(op) if flights.is_none() => {
-                    let done = step(op, *seen, &self.flights, &mut now.flights, &mut counts, commit);
-                    flights = done.map(|did| dids.push((*position, did))).err().map(|fault| (*position, fault));
-                }
-                _ => {}
-            }
-        }
-        let faults: Vec<_> = payments.into_iter().chain(flights).collect();
-        if faults.is_empty() { Ok((now, counts, dids)) } else { Err(faults) }
+/// Whom of the books the indexes refuse, and why.
+fn refused_by(indexes: &[Def], books: &Shelf<Book>) -> Vec<(u16, Fault)> {
+    let unplaced = indexes.iter().flat_map(|index| {
+        let fault = |field| Fault::NotANumber { index: index.name::<Book>(), field };
+        index.unplaced(books).into_iter().map(move |(id, field)| (id, fault(field)))
+    });
+    let unplaced: Vec<_> = unplaced.collect();
+    if !unplaced.is_empty() {
+        return unplaced;
     }
+    let clashing = indexes.iter().flat_map(|index| {
+        let fault = || Fault::NotUnique { index: index.name::<Book>() };
+        index.clashing(books).into_iter().map(move |id| (id, fault()))
+    });
+    clashing.collect()
 }
 
 impl Shelves {
-    /// The state after these operations, without those that are at fault.
-    fn after_leniently(&self, ops: &[Placed], commit: Commit) -> (Shelves, Counts, Dids, Vec<(usize, Fault)>) {
-        let (mut now, mut counts, mut dids, mut faults) = (self.clone(), Counts::default(), Dids::new(), Vec::new());
-        for Placed { position, seen, op } in ops {
-            let did = match op {
-                AnyOp::Payment(op) => step(op, *seen, &self.payments, &mut now.payments, &mut counts, commit),
-                AnyOp::Flight(op) => step(op, *seen, &self.flights, &mut now.flights, &mut counts, commit),
-            };
-            dids.push((*position, *did.as_ref().unwrap_or(&Did::Refused)));
-            faults.extend(did.err().map(|fault| (*position, fault)));
+    fn step(&self, placed: &Placed, now: &mut Shelves, counts: &mut Counts, commit: Commit) -> Result<Did, Fault> {
+        match &placed.op {
+            AnyOp::Payment(op) => step(op, placed.seen, &self.payments, &mut now.payments, counts, commit),
+            AnyOp::Flight(op) => step(op, placed.seen, &self.flights, &mut now.flights, counts, commit),
+            AnyOp::Book(op) => step(op, placed.seen, &self.books, &mut now.books, counts, commit),
         }
-        (now, counts, dids, faults)
+    }
+
+    /// The state after these operations, or the first fault of each collection; where a batch's net result is what indexes
+    /// refuse, all operations that may have made it so.
+    fn after(&self, ops: &[Placed], commit: Commit, indexes: &[Def]) -> Result<(Shelves, Counts, Dids), Faults> {
+        let (mut now, mut counts, mut dids) = (self.clone(), Counts::default(), Dids::new());
+        let mut faults = Faults::new();
+        let mut spoilt = BTreeSet::new();
+        for placed in ops {
+            let collection = placed.op.collection();
+            if !spoilt.contains(&collection) {
+                match self.step(placed, &mut now, &mut counts, commit) {
+                    Ok(did) => dids.push((placed.position, did)),
+                    Err(fault) => {
+                        spoilt.insert(collection);
+                        faults.push((placed.position, fault));
+                    }
+                }
+            }
+        }
+        if !spoilt.contains(&BOOKS) {
+            for (id, fault) in refused_by(indexes, &now.books) {
+                let may_have = |placed: &&Placed| matches!(&placed.op, AnyOp::Book(op) if op.may_have_made(id));
+                faults.extend(ops.iter().filter(may_have).map(|placed| (placed.position, fault.clone())));
+            }
+        }
+        if faults.is_empty() { Ok((now, counts, dids)) } else { Err(faults) }
+    }
+
+    /// The state after these operations but for those that the store has left out; each of them for good reason.
+    fn after_leniently(
+        &self,
+        ops: &[Placed],
+        commit: Commit,
+        left_out: &BTreeMap<usize, &Cause>,
+        indexes: &[Def],
+    ) -> (Shelves, Counts, Dids) {
+        let (mut now, mut counts, mut dids) = (self.clone(), Counts::default(), Dids::new());
+        let mut for_indexes = 0;
+        for placed in ops {
+            let did = match left_out.get(&placed.position) {
+                None => self.step(placed, &mut now, &mut counts, commit).unwrap_or_else(|fault| {
+                    panic!("{placed:?} is refused by the model: {fault:?}, but not by the store");
+                }),
+                Some(cause) => {
+                    let by_index = |index: &Def| {
+                        let index = index.name::<Book>();
+                        let faults = [Fault::NotUnique { index: index.clone() }].into_iter();
+                        let of_field = |field: &&'static str| Fault::NotANumber { index: index.clone(), field };
+                        let all = faults.chain(Book::FIELDS.iter().map(of_field));
+                        all.into_iter().any(|fault| fault.is(cause))
+                    };
+                    if matches!(placed.op, AnyOp::Book(_)) && indexes.iter().any(by_index) {
+                        for_indexes += 1;
+                    } else {
+                        match self.step(placed, &mut now.clone(), &mut Counts::default(), commit) {
+                            Err(fault) if fault.is(cause) => {}
+                            other => panic!("the store refuses {placed:?}: {cause}, the model says: {other:?}"),
+                        }
+                    }
+                    Did::Refused
+                }
+            };
+            dids.push((placed.position, did));
+        }
+        assert_eq!(refused_by(indexes, &now.books), [], "{now:?}");
+        if for_indexes > 0 {
+            let mut all = self.clone();
+            let step = |placed: &Placed| drop(self.step(placed, &mut all, &mut Counts::default(), commit));
+            ops.iter().for_each(step);
+            assert_ne!(refused_by(indexes, &all.books), [], "nothing had to be left out for the indexes: {left_out:?}");
+        }
+        (now, counts, dids)
+    }
+}
+
+type Faults = Vec<(usize, Fault)>;
+
+/// The number of their collection.
+const BOOKS: usize = 2;
+
+impl AnyOp {
+    fn collection(&self) -> usize {
+        match self {
+            AnyOp::Payment(_) => 0,
+            AnyOp::Flight(_) => 1,
+            AnyOp::Book(_) => BOOKS,
+        }
+    }
+}
+
+impl<R: Subject> Op<R> {
+    fn may_have_made(&self, id: R::Id) -> bool {
+        match self.verb {
+            Verb::Delete | Verb::DeleteWhere => false,
+            _ => self.is_by_predicate() || self.id() == id,
+        }
     }
 }
 
@@ -206,12 +304,16 @@ fn pendings<R: Subject>(before: &Shelf<R>, ops: &[(usize, Commit, &Op<R>)]) -> P
     R::ids().into_iter().map(of_id).collect()
 }
 
-fn commit_seen<R: Subject>(op: &Op<R>, shelf: &Shelf<R>) -> Commit {
-    let begin = shelf.get(&op.id()).map_or(0, |(_, begin)| *begin);
+/// The commit that a conditional form names, where `begin` is the one that wrote the record.
+pub(super) fn seen<R: Subject>(op: &Op<R>, begin: Option<Commit>) -> Commit {
     match op.seen {
-        None | Some(Seen::Right) => begin,
-        Some(Seen::Wrong(off)) => begin + 1 + off,
+        None | Some(Seen::Right) => begin.unwrap_or(0),
+        Some(Seen::Wrong(off)) => begin.unwrap_or(0) + 1 + off,
     }
+}
+
+fn commit_seen<R: Subject>(op: &Op<R>, shelf: &Shelf<R>) -> Commit {
+    seen(op, shelf.get(&op.id()).map(|(_, begin)| *begin))
 }
 
 impl Placed {
@@ -225,17 +327,59 @@ impl Placed {
         match &mut self.op {
             AnyOp::Payment(op) => rename(op, number),
             AnyOp::Flight(op) => rename(op, number),
+            AnyOp::Book(op) => rename(op, number),
         }
     }
 }
 
 impl World {
-    pub(super) fn newest(&self) -> Commit {
-        self.history.len() as Commit - 1
+    fn new(plan: Plan) -> World {
+        World {
+            history: RefCell::new(vec![Arc::default()]),
+            refusals: Cell::new(0),
+            snapshots: Vec::new(),
+            lost_flushes: 0,
+            steps: 0,
+            indexes: plan.indexes(),
+            plan,
+            attempts: Vec::new(),
+            objections: Vec::new(),
+        }
     }
 
-    pub(super) fn at(&self, commit: Commit) -> &Shelves {
-        &self.history[commit as usize]
+    fn add_index(&mut self, def: &Def) {
+        self.objections = def.faults::<Book>(&self.indexes);
+        if self.objections.is_empty() {
+            let books = &self.at(self.newest()).books;
+            self.objections.extend((!def.clashing(books).is_empty()).then_some("NotUnique"));
+            self.objections.extend((!def.unplaced(books).is_empty()).then_some("Record"));
+        }
+        if self.objections.is_empty() {
+            self.indexes.push(def.clone());
+        }
+    }
+
+    fn drop_index(&mut self, name: &str) {
+        match self.indexes.iter().position(|def| def.name::<Book>() == name) {
+            Some(at) => drop(self.indexes.remove(at)),
+            None => self.objections.push("Unknown"),
+        }
+    }
+
+    pub(super) fn newest(&self) -> Commit {
+        self.history.borrow().len() as Commit - 1
+    }
+
+    pub(super) fn at(&self, commit: Commit) -> Arc<Shelves> {
+        self.history.borrow()[commit as usize].clone()
+    }
+
+    pub(super) fn refusals(&self) -> u64 {
+        self.refusals.get()
+    }
+
+    fn refuse(&self, refusals: usize) {
+        self.refusals.update(|before| before + refusals as u64);
     }
 
     pub(super) fn pinned(&self) -> BTreeSet<Commit> {
@@ -244,11 +388,9 @@ impl World {
 
     fn write(&mut self, how: How, ops: &[AnyOp], rename: Option<usize>) {
         let (bulk, group, end) = match how {
-            How::Batch | How::Closure | How::Reported => (usize::MAX, 1, End::Flushed),
-            How::Lenient => return self.attempt_leniently(ops.to_vec()),
-            How::LenientWriter { bulk } => {
-                return ops.chunks(bulk).for_each(|full| self.attempt_leniently(full.to_vec()));
-            }
+            How::Batch | How::Closure | How::Reported | How::Once | How::Background => (usize::MAX, 1, End::Flushed),
+            // Judged when it is done.
+            How::Lenient | How::LenientWriter { .. } => return,
             How::Single => (1, 1, End::Flushed),
             How::Writer { bulk, group, end } => (bulk, group, end),
         };
@@ -257,11 +399,11 @@ impl World {
             buffer.extend_from_slice(unit);
             if buffer.len() >= bulk {
                 let full = std::mem::take(&mut buffer);
-                self.attempt(full, rename, End::Flushed);
+                self.attempt(how, full, rename, End::Flushed);
             }
         }
         if !buffer.is_empty() {
-            self.attempt(buffer, rename, end);
+            self.attempt(how, buffer, rename, end);
         }
     }
 
@@ -270,39 +412,38 @@ impl World {
         let seen = |op: &AnyOp| match op {
             AnyOp::Payment(op) => commit_seen(op, &shelves.payments),
             AnyOp::Flight(op) => commit_seen(op, &shelves.flights),
+            AnyOp::Book(op) => commit_seen(op, &shelves.books),
         };
         let place = |(position, op)| Placed { position, seen: seen(&op), op };
         ops.into_iter().enumerate().map(place).collect()
     }
 
-    fn attempt_leniently(&mut self, ops: Vec<AnyOp>) {
-        let (before, ops) = (self.newest(), self.place(ops));
-        let (now, counts, dids, faults) = self.at(before).after_leniently(&ops, before + 1);
-        let outcome = if faults.len() == ops.len() {
-            Outcome::Empty
-        } else {
-            self.history.push(Arc::new(now));
-            Outcome::Committed(counts, dids)
-        };
-        self.refusals += faults.len() as u64;
-        let rounds = if faults.is_empty() { Vec::new() } else { vec![Round { faults, mends: Vec::new() }] };
-        let (payments, flights) = Default::default();
-        self.attempts.push(Attempt { before, ops, payments, flights, rounds, outcome });
+    /// A lenient commit that the store has done: what it has left out, by position. Tells what the others did.
+    pub(super) fn done_leniently(&self, ops: &[Placed], left_out: &BTreeMap<usize, &Cause>) -> (Counts, Dids) {
+        let before = self.newest();
+        let (now, counts, dids) = self.at(before).after_leniently(ops, before + 1, left_out, &self.indexes);
+        self.refuse(left_out.len());
+        if left_out.len() < ops.len() {
+            self.history.borrow_mut().push(Arc::new(now));
+        }
+        (counts, dids)
     }
 
-    fn attempt(&mut self, ops: Vec<AnyOp>, rename: Option<usize>, end: End) {
+    fn attempt(&mut self, how: How, ops: Vec<AnyOp>, rename: Option<usize>, end: End) {
         let before = self.newest();
-        let shelves = self.history[before as usize].clone();
+        let shelves = self.at(before);
         let mut left = self.place(ops);
         let ops = left.clone();
-        let (mut of_payments, mut of_flights) = (Vec::new(), Vec::new());
+        let (mut of_payments, mut of_flights, mut of_books) = (Vec::new(), Vec::new(), Vec::new());
         for Placed { position, seen, op } in &ops {
             match op {
                 AnyOp::Payment(op) => of_payments.push((*position, *seen, op)),
                 AnyOp::Flight(op) => of_flights.push((*position, *seen, op)),
+                AnyOp::Book(op) => of_books.push((*position, *seen, op)),
             }
         }
         let (payments, flights) = (pendings(&shelves.payments, &of_payments), pendings(&shelves.flights, &of_flights));
+        let books = pendings(&shelves.books, &of_books);
         let (mut rounds, mut renamed): (Vec<Round>, BTreeSet<usize>) = Default::default();
         let outcome = loop {
             if end == End::TakenBack {
@@ -311,20 +452,26 @@ impl World {
             if left.is_empty() {
                 break Outcome::Empty;
             }
-            match shelves.after(&left, before + 1) {
+            match shelves.after(&left, before + 1, &self.indexes) {
                 Ok((now, counts, dids)) => {
-                    self.history.push(Arc::new(now));
+                    self.history.get_mut().push(Arc::new(now));
                     break Outcome::Committed(counts, dids);
                 }
                 Err(_) if end == End::Dropped => {
-                    self.refusals += 1;
+                    self.refuse(1);
                     self.lost_flushes += 1;
                     break Outcome::Gone;
                 }
+                Err(faults) if matches!(how, How::Once) => {
+                    self.refuse(1);
+                    rounds.push(Round { faults, mends: Vec::new() });
+                    break Outcome::Gone;
+                }
                 Err(faults) => {
-                    self.refusals += 1;
+                    self.refuse(1);
                     let mut mends = Vec::new();
-                    for (position, _) in &faults {
+                    let at_fault: BTreeSet<usize> = faults.iter().map(|(position, _)| *position).collect();
+                    for position in &at_fault {
                         let at = left.iter().position(|placed| placed.position == *position).unwrap();
                         match rename {
                             Some(number) if renamed.insert(*position) && left[at].rename(number) => {
@@ -340,7 +487,7 @@ impl World {
                 }
             }
         };
-        self.attempts.push(Attempt { before, ops, payments, flights, rounds, outcome });
+        self.attempts.push(Attempt { before, ops, payments, flights, books, rounds, outcome });
     }
 }
 
@@ -349,17 +496,16 @@ impl ReferenceStateMachine for World {
     type Transition = Transition;
 
     fn init_state() -> BoxedStrategy<World> {
-        let history = vec![Arc::default()];
-        Just(World { history, snapshots: Vec::new(), refusals: 0, lost_flushes: 0, steps: 0, attempts: Vec::new() })
-            .boxed()
+        any_plan::<Book>().prop_map(World::new).boxed()
     }
 
-    fn transitions(_: &World) -> BoxedStrategy<Transition> {
-        transitions::transition()
+    fn transitions(world: &World) -> BoxedStrategy<Transition> {
+        transitions::transition(&world.indexes)
     }
 
     fn apply(mut world: World, transition: &Transition) -> World {
         world.attempts.clear();
+        world.objections.clear();
         world.steps += 1;
         let held = world.snapshots.len().max(1);
         match transition {
@@ -370,6 +516,8 @@ impl ReferenceStateMachine for World {
                 world.snapshots.remove(at % held);
             }
             Transition::DropAllSnapshots => world.snapshots.clear(),
+            Transition::AddIndex(def) => world.add_index(def),
+            Transition::DropIndex(name) => world.drop_index(name),
             _ => {}
         }
         world

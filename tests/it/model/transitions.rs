@@ -1,16 +1,21 @@
-//! What can happen to the store: writes in every way, snapshots taken and dropped, questions.
+//! What can happen to the store: writes in every way, indexes that come and go, snapshots taken and dropped, questions.
 
+use super::books::Book;
 use super::flights::Flight;
+use super::indexes::{Def, any_def};
 use super::operations::Op;
 use super::payments::Payment;
 use super::predicates::{Tree, tree};
 use proptest::collection::vec;
 use proptest::prelude::*;
+use proptest::sample::select;
+use proptest::strategy::Union;
 
 #[derive(Clone, Debug)]
 pub(super) enum AnyOp {
     Payment(Op<Payment>),
     Flight(Op<Flight>),
+    Book(Op<Book>),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -20,6 +25,10 @@ pub(super) enum How {
     Single,
     /// With a report of what each operation did.
     Reported,
+    /// A batch that is given up at its first refusal.
+    Once,
+    /// Submitted to the background writer.
+    Background,
     /// What is refused is left out.
     Lenient,
     /// Through a lenient writer.
@@ -44,13 +53,22 @@ pub(super) enum End {
 
 #[derive(Clone, Debug)]
 pub(super) enum Transition {
-    Write { how: How, ops: Vec<AnyOp>, rename: Option<usize> },
+    Write {
+        how: How,
+        ops: Vec<AnyOp>,
+        rename: Option<usize>,
+    },
     Snapshot,
     CloneSnapshot(usize),
     DropSnapshot(usize),
     DropAllSnapshots,
     FindPayments(Vec<Tree>),
     FindFlights(Vec<Tree>),
+    FindBooks(Vec<Tree>),
+    /// Of the books.
+    AddIndex(Def),
+    DropIndex(String),
+    Optimize,
     Look,
 }
 
@@ -61,6 +79,8 @@ fn how() -> BoxedStrategy<How> {
         2 => Just(How::Closure),
         2 => Just(How::Single),
         2 => Just(How::Reported),
+        2 => Just(How::Once),
+        2 => Just(How::Background),
         4 => Just(How::Lenient),
         2 => (1..6_usize).prop_map(|bulk| How::LenientWriter { bulk }),
         3 => (1..6_usize, 1..4_usize, end).prop_map(|(bulk, group, end)| How::Writer { bulk, group, end }),
@@ -68,20 +88,33 @@ fn how() -> BoxedStrategy<How> {
     .boxed()
 }
 
-pub(super) fn transition() -> BoxedStrategy<Transition> {
+/// While the books have these indexes.
+pub(super) fn transition(indexes: &[Def]) -> BoxedStrategy<Transition> {
     let op = prop_oneof![
-        3 => Op::<Payment>::any().prop_map(AnyOp::Payment),
+        2 => Op::<Payment>::any().prop_map(AnyOp::Payment),
         2 => Op::<Flight>::any().prop_map(AnyOp::Flight),
+        3 => Op::<Book>::any().prop_map(AnyOp::Book),
     ];
     let write = (how(), vec(op, 1..=8), proptest::option::of(0..4_usize));
+    let aimed: Vec<_> =
+        indexes.iter().map(|index| (1, index.aimed_at::<Book>())).chain([(1, tree::<Book>())]).collect();
+    let names: Vec<String> = indexes.iter().map(Def::name::<Book>).chain(["none".to_owned()]).collect();
+    let questions = prop_oneof![
+        4 => vec(tree::<Payment>(), 1..4).prop_map(Transition::FindPayments),
+        3 => vec(tree::<Flight>(), 1..4).prop_map(Transition::FindFlights),
+        3 => vec(tree::<Book>(), 1..4).prop_map(Transition::FindBooks),
+        5 => vec(Union::new_weighted(aimed), 1..6).prop_map(Transition::FindBooks),
+    ];
     prop_oneof![
-        10 => write.prop_map(|(how, ops, rename)| Transition::Write { how, ops, rename }),
+        12 => write.prop_map(|(how, ops, rename)| Transition::Write { how, ops, rename }),
         3 => Just(Transition::Snapshot),
         1 => any::<usize>().prop_map(Transition::CloneSnapshot),
         2 => any::<usize>().prop_map(Transition::DropSnapshot),
         1 => Just(Transition::DropAllSnapshots),
-        4 => vec(tree::<Payment>(), 1..4).prop_map(Transition::FindPayments),
-        3 => vec(tree::<Flight>(), 1..4).prop_map(Transition::FindFlights),
+        9 => questions,
+        2 => any_def::<Book>().prop_map(Transition::AddIndex),
+        1 => select(names).prop_map(Transition::DropIndex),
+        1 => Just(Transition::Optimize),
         2 => Just(Transition::Look),
     ]
     .boxed()

@@ -2,38 +2,63 @@
 //! refusals: what is told, that nothing has changed, that the batch comes back as it was, and that it can be mended.
 
 use super::Race;
+use super::books::Book;
 use super::flights::Flight;
 use super::operations::{Fault, Op, alone, put_in_batch, put_in_writer};
 use super::payments::Payment;
 use super::records::Subject;
 use super::reference::{Attempt, Mend, Outcome, Pendings, Placed, Round, World};
 use super::transitions::{AnyOp, End, How};
-use memdex::{Batch, Collection, Counts, Receipt, Refusal, Refused, Report, Writer, WriterError};
+use memdex::{
+    BackgroundWriter, Batch, Collection, Commit, Counts, NotApplied, Receipt, Refusal, Refused, Report, Writer,
+    WriterError,
+};
 
 /// A batch, or the buffer of a writer.
 enum Bearer<'a> {
     Batch(Batch),
     Writer(&'a mut Writer),
+    Background(&'a BackgroundWriter, Batch),
+}
+
+/// Which commit it became, and what that did; a background writer does not tell.
+struct Done {
+    commit: Commit,
+    counts: Option<Counts>,
+}
+
+impl From<Receipt> for Done {
+    fn from(receipt: Receipt) -> Done {
+        Done { commit: receipt.commit, counts: Some(receipt.counts) }
+    }
 }
 
 impl Bearer<'_> {
     fn batch(&mut self) -> &mut Batch {
         match self {
-            Bearer::Batch(batch) => batch,
+            Bearer::Batch(batch) | Bearer::Background(_, batch) => batch,
             Bearer::Writer(writer) => writer.batch_mut(),
         }
     }
 
-    /// The receipt, or what bears the operations after the refusal that the model foretells.
-    fn commit(self, foretold: Option<&Round>) -> Result<Receipt, Self> {
+    /// What it did, or what bears the operations after the refusal that the model foretells.
+    fn commit(self, foretold: Option<&Round>) -> Result<Done, Self> {
         match self {
-            Bearer::Batch(batch) => batch.commit().map_err(|refused| Bearer::of(refused, foretold)),
+            Bearer::Batch(batch) => batch.commit().map(Done::from).map_err(|refused| Bearer::of(refused, foretold)),
             Bearer::Writer(writer) => match writer.flush() {
-                Ok(receipt) => Ok(receipt),
+                Ok(receipt) => Ok(receipt.into()),
                 Err(refusal) => {
                     is_foretold(&refusal, foretold);
                     Err(Bearer::Writer(writer))
                 }
+            },
+            Bearer::Background(background, batch) => match background.submit(batch).unwrap().wait() {
+                Ok(applied) => Ok(Done { commit: applied.commit, counts: None }),
+                Err(NotApplied::Refused(refused)) => {
+                    is_foretold(refused.refusal(), foretold);
+                    Err(Bearer::Background(background, refused.into_batch()))
+                }
+                Err(other) => panic!("{other}"),
             },
         }
     }
@@ -64,25 +89,36 @@ impl Race {
         let result = match (how, &attempt.ops[..]) {
             (How::Single, [Placed { seen, op: AnyOp::Payment(op), .. }]) => alone(&self.payments, op, *seen),
             (How::Single, [Placed { seen, op: AnyOp::Flight(op), .. }]) => alone(&self.flights, op, *seen),
+            (How::Single, [Placed { seen, op: AnyOp::Book(op), .. }]) => alone(&self.books, op, *seen),
             (How::Closure, ops) => self.store.commit(|batch| ops.iter().try_for_each(|placed| self.put(batch, placed))),
             (_, ops) => {
                 let mut batch = self.store.batch();
                 ops.iter().for_each(|placed| self.put(&mut batch, placed).unwrap());
                 is_pending(&batch, &self.payments, &attempt.payments);
                 is_pending(&batch, &self.flights, &attempt.flights);
+                is_pending(&batch, &self.books, &attempt.books);
                 match how {
+                    How::Background => {
+                        let done = Bearer::Background(&self.background, batch).commit(first);
+                        return self.follow(world, attempt, done);
+                    }
                     How::Reported => batch.commit_reported().map(|report| is_reported(report, &attempt.outcome)),
                     _ => batch.commit(),
                 }
             }
         };
-        self.follow(world, attempt, result.map_err(|refused| Bearer::of(refused, first)));
+        if let (How::Once, Outcome::Gone) = (how, &attempt.outcome) {
+            is_foretold(result.expect_err("the model refuses it").refusal(), first);
+            return self.is_as_of(world, attempt.before);
+        }
+        self.follow(world, attempt, result.map(Done::from).map_err(|refused| Bearer::of(refused, first)));
     }
 
     pub(super) fn put(&self, batch: &mut Batch, Placed { seen, op, .. }: &Placed) -> Result<(), Refusal> {
         match op {
             AnyOp::Payment(op) => put_in_batch(batch, &self.payments, op, *seen),
             AnyOp::Flight(op) => put_in_batch(batch, &self.flights, op, *seen),
+            AnyOp::Book(op) => put_in_batch(batch, &self.books, op, *seen),
         }
     }
 
@@ -90,6 +126,7 @@ impl Race {
         match op {
             AnyOp::Payment(op) => put_in_writer(writer, &self.payments, op, *seen),
             AnyOp::Flight(op) => put_in_writer(writer, &self.flights, op, *seen),
+            AnyOp::Book(op) => put_in_writer(writer, &self.books, op, *seen),
         }
     }
 
@@ -147,7 +184,7 @@ impl Race {
     }
 
     /// Mends and commits again, until the model says how it ends.
-    fn follow(&self, world: &World, attempt: &Attempt, mut result: Result<Receipt, Bearer<'_>>) {
+    fn follow(&self, world: &World, attempt: &Attempt, mut result: Result<Done, Bearer<'_>>) {
         for (number, round) in attempt.rounds.iter().enumerate() {
             let Err(mut bearer) = result else { panic!("the model refuses {:?}", round.faults) };
             if number == 0 {
@@ -158,16 +195,17 @@ impl Race {
                 match &attempt.ops[*position].op {
                     AnyOp::Payment(op) => mended(bearer.batch(), &self.payments, *position, op, *mend),
                     AnyOp::Flight(op) => mended(bearer.batch(), &self.flights, *position, op, *mend),
+                    AnyOp::Book(op) => mended(bearer.batch(), &self.books, *position, op, *mend),
                 }
             }
             result = bearer.commit(attempt.rounds.get(number + 1));
         }
-        let Ok(receipt) = result else { unreachable!("a refusal that is not foretold has panicked") };
+        let Ok(done) = result else { unreachable!("a refusal that is not foretold has panicked") };
         let (commit, counts) = match attempt.outcome {
             Outcome::Committed(counts, _) => (attempt.before + 1, counts),
             Outcome::Empty | Outcome::Gone => (attempt.before, Counts::default()),
         };
-        assert_eq!((receipt.commit, receipt.counts), (commit, counts));
+        assert_eq!((done.commit, done.counts.unwrap_or(counts)), (commit, counts));
         self.is_as_of(world, commit);
     }
 
@@ -180,6 +218,7 @@ impl Race {
             let (name, collection, same_key) = match op {
                 AnyOp::Payment(op) => (op.name(), self.payments.name(), key.map(Payment::id_of) == op.on_key()),
                 AnyOp::Flight(op) => (op.name(), self.flights.name(), key.map(Flight::id_of) == op.on_key()),
+                AnyOp::Book(op) => (op.name(), self.books.name(), key.map(Book::id_of) == op.on_key()),
             };
             assert_eq!((info.position, info.operation, &*info.collection), (*position, name, collection));
             assert!(same_key, "{info:?} is not {op:?}");

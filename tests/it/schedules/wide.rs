@@ -138,6 +138,17 @@ impl Shelves {
         assert_eq!(found.as_deref(), expected, "code {code} at {}", snapshot.commit());
     }
 
+    /// Who has a code, asked without a snapshot: as of some commit of that time.
+    fn check_code_now(&self, code: u8) {
+        let from = self.store.newest_commit() as usize;
+        let found = self.books.get_by(book::CODE, code).unwrap();
+        let to = self.store.newest_commit() as usize;
+        let states = self.truth.0.lock().unwrap()[from..=to].to_vec();
+        let holder = |state: &State| state.values().find(|book| book.code == Some(code)).cloned();
+        let told = found.as_deref();
+        assert!(states.iter().any(|state| holder(state).as_ref() == told), "code {code} in {from} to {to}: {told:?}");
+    }
+
     fn check_at_rest(&self) {
         self.store.verify().unwrap();
         let stats = self.store.stats();
@@ -227,6 +238,7 @@ fn unique_values_change_hands() {
         let reader = |shelves: Shelves| {
             let snapshot = shelves.store.snapshot();
             (0..3).for_each(|code| shelves.check_code(&snapshot, code));
+            (0..3).for_each(|code| shelves.check_code_now(code));
             let questions = questions();
             shelves.check(&snapshot, &questions[thread_rng().gen_range(5..7)]);
         };
@@ -320,7 +332,7 @@ fn built_between_commits() {
 /// A unique index built while records hand their values on, more of them than the builder files at a time.
 #[test]
 fn built_while_values_go_round() {
-    const SEATS: u8 = 18;
+    const SEATS: u8 = 6;
 
     explore(|| {
         let store = Store::new();
@@ -358,6 +370,25 @@ fn dropped_under_commits() {
             [0, 3, 7].iter().for_each(|at| shelves.check(&snapshot, &questions[*at]));
         });
         run(&shelves, vec![writer, dropper, reader]);
+    });
+}
+
+/// Upkeep shortens the dictionary of a column whose values go and come, under questions to it.
+#[test]
+fn upkeep_of_a_column() {
+    explore(|| {
+        let shelves = Shelves::new(&[1]);
+        let upkeep = spawn_on(&shelves, |shelves| (0..2).for_each(|_| shelves.store.optimize().unwrap()));
+        let writer = spawn_on(&shelves, |shelves| {
+            let with = |title| Book { title, ..book(0, 1) };
+            [Some("b"), None, Some("c")].into_iter().for_each(|title| shelves.put([with(title)]));
+        });
+        let reader = spawn_on(&shelves, |shelves| {
+            let snapshot = shelves.store.snapshot();
+            let questions = questions();
+            (0..2).for_each(|_| shelves.check(&snapshot, &questions[thread_rng().gen_range(9..12)]));
+        });
+        run(&shelves, vec![upkeep, writer, reader]);
     });
 }
 

@@ -3,7 +3,10 @@
 
 use super::observers::Witness;
 use super::{Bed, Call, watched};
-use memdex::{Cause, Collection, CommitInfo, CommitObserver, Refused, Store, VerifyError, WriterError, field};
+use memdex::{
+    Cause, Collection, CommitInfo, CommitObserver, IndexDef, IndexError, Refused, Store, VerifyError, WriterError,
+    field,
+};
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -20,6 +23,8 @@ enum Place {
     FieldExtractorOfAScan,
     /// Of a record that a write by predicate looks at, under the commit lock.
     FieldExtractorOfACondition,
+    /// Of a record that an index is built over, with no lock held.
+    FieldExtractorOfABuild,
     GetWith,
     Invalidate,
     Committed,
@@ -29,13 +34,14 @@ enum Place {
     DropWithASnapshot,
 }
 
-const PLACES: [Place; 11] = [
+const PLACES: [Place; 12] = [
     Place::UpdateClosure,
     Place::Clone,
     Place::KeyExtractor,
     Place::FieldExtractor,
     Place::FieldExtractorOfAScan,
     Place::FieldExtractorOfACondition,
+    Place::FieldExtractorOfABuild,
     Place::GetWith,
     Place::Invalidate,
     Place::Committed,
@@ -50,7 +56,10 @@ fn at(place: Place, bed: &Bed, act: impl FnOnce() + Send + 'static) {
         Place::UpdateClosure => Call::Closure,
         Place::Clone => Call::Clone,
         Place::KeyExtractor => Call::Key,
-        Place::FieldExtractor | Place::FieldExtractorOfAScan | Place::FieldExtractorOfACondition => Call::Field,
+        Place::FieldExtractor
+        | Place::FieldExtractorOfAScan
+        | Place::FieldExtractorOfACondition
+        | Place::FieldExtractorOfABuild => Call::Field,
         Place::Invalidate => Call::Invalidate,
         Place::Committed => Call::Committed,
         Place::Drop | Place::DropWithASnapshot => Call::Drop,
@@ -64,6 +73,10 @@ fn at(place: Place, bed: &Bed, act: impl FnOnce() + Send + 'static) {
     match place {
         Place::FieldExtractorOfAScan => drop(bed.people.find(field("score").eq(-1)).fetch().unwrap()),
         Place::FieldExtractorOfACondition => drop(bed.people.delete_where(field("score").eq(-1)).unwrap()),
+        Place::FieldExtractorOfABuild => {
+            bed.people.add_index(IndexDef::ordered("score")).unwrap();
+            bed.people.drop_index("score").unwrap();
+        }
         Place::DropWithASnapshot => drop(held),
         _ => {
             let hooks = bed.hooks.clone();
@@ -144,6 +157,26 @@ fn writes_are_refused_at_once() {
 }
 
 #[test]
+fn indexes_and_upkeep_are_refused_at_once() {
+    in_every_place(
+        |place, store, people| {
+            let refused = |result: Result<(), IndexError>| match result {
+                Err(IndexError::Refused { cause, .. }) if matches!(*cause, Cause::InsideUserCode) => {}
+                other => panic!("{place:?}: {other:?}"),
+            };
+            refused(people.add_index(IndexDef::equality("score").named("another")));
+            refused(people.add_index(IndexDef::unique("nothing")));
+            refused(people.drop_index("team"));
+            refused(people.drop_index("nothing"));
+            let refusal = store.optimize().expect_err("upkeep from inside user code");
+            assert!(matches!(refusal.cause(), Cause::InsideUserCode), "{place:?}: {refusal}");
+            assert_eq!(people.indexes().len(), 1);
+        },
+        false,
+    );
+}
+
+#[test]
 fn reads_work_while_another_thread_writes() {
     in_every_place(
         |place, store, people| {
@@ -205,7 +238,9 @@ fn a_snapshot_dropped_inside_is_settled_when_the_call_ends() {
             let store = bed.store.clone();
             at(place, &bed, move || {
                 drop(held);
-                let pins_itself = matches!(place, Place::FieldExtractorOfAScan | Place::FieldExtractorOfACondition);
+                use Place::{FieldExtractorOfABuild, FieldExtractorOfACondition, FieldExtractorOfAScan};
+                let pins_itself =
+                    matches!(place, FieldExtractorOfAScan | FieldExtractorOfACondition | FieldExtractorOfABuild);
                 assert_eq!(store.stats().oldest_pin.is_some(), pins_itself);
             });
             let stats = bed.stats();

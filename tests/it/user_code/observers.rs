@@ -1,7 +1,7 @@
 //! Observers that panic: the commit stands, the panic is counted, the other observers are told.
 
 use super::{Bed, Call, Hooks};
-use memdex::{Cause, CommitInfo, CommitObserver};
+use memdex::{Cause, CommitInfo, CommitObserver, Store};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
@@ -15,8 +15,12 @@ pub(super) struct Witness {
 
 impl Witness {
     pub(super) fn of(bed: &Bed) -> Arc<Self> {
-        let witness = Arc::new(Witness { hooks: bed.hooks.clone(), told: Mutex::default() });
-        bed.store.observe(witness.clone()).unwrap();
+        Witness::new(&bed.store, &bed.hooks)
+    }
+
+    pub(super) fn new(store: &Store, hooks: &Hooks) -> Arc<Self> {
+        let witness = Arc::new(Witness { hooks: hooks.clone(), told: Mutex::default() });
+        store.observe(witness.clone()).unwrap();
         witness
     }
 }

@@ -31,10 +31,10 @@ fn add(batch: &mut Batch, bed: &Bed, at: usize) -> Result<(), Refusal> {
     }
 }
 
-fn is_of(call: Call, cause: &Cause) -> bool {
+pub(super) fn is_of(call: Call, cause: &Cause) -> bool {
     let expected = match call {
         Call::Key => "key extractor",
-        Call::Field => "field extractor",
+        Call::Field | Call::Values => "field extractor",
         _ => "update closure",
     };
     matches!(cause, Cause::Panicked { what, message } if *what == expected && message.contains("told to panic"))

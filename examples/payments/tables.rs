@@ -1,0 +1,56 @@
+//! Prints headings and tables.
+
+use crate::model::{Payment, euros};
+use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
+use indicatif::{HumanBytes, HumanCount};
+use memdex::Handle;
+
+const WIDTH: u16 = 110;
+
+const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
+
+pub(crate) fn heading(text: &str) {
+    println!("\n{text}\n{}\n", "━".repeat(text.chars().count()));
+}
+
+pub(crate) fn count(number: usize) -> String {
+    HumanCount(number as u64).to_string()
+}
+
+pub(crate) fn bytes(bytes: usize) -> String {
+    HumanBytes(bytes as u64).to_string()
+}
+
+/// A table; columns whose title begins with `>` go to the right.
+pub(crate) fn print<const N: usize>(columns: [&str; N], rows: impl IntoIterator<Item = [String; N]>) {
+    let mut table = Table::new();
+    table.load_style(STYLE).set_header(columns.map(|title| title.trim_start_matches('>'))).add_rows(rows);
+    table.set_content_arrangement(ContentArrangement::Dynamic).set_width(WIDTH);
+    for (column, _) in table.column_iter_mut().zip(columns).filter(|(_, title)| title.starts_with('>')) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    for line in table.lines() {
+        println!(" {}", line.trim_end());
+    }
+}
+
+/// Queries have no order of their own: payments are put in that of their numbers.
+pub(crate) fn print_payments(mut found: Vec<Handle<Payment>>, limit: usize) {
+    found.sort_by_key(|payment| payment.id);
+    let rows = found.iter().take(limit).map(|payment| {
+        [
+            payment.id.to_string(),
+            payment.reference.clone(),
+            payment.organization.clone(),
+            payment.user.clone(),
+            payment.status.to_string(),
+            euros(payment.amount_cents),
+            payment.card.as_ref().map_or("–".into(), |card| format!("{}, {}", card.brand, card.country)),
+            payment.tags.join(", "),
+        ]
+    });
+    print([">id", "reference", "organization", "user", "status", ">amount", "card", "tags"], rows);
+    if let Some(more) = found.len().checked_sub(limit).filter(|more| *more > 0) {
+        println!("  … and {} more", count(more));
+    }
+}

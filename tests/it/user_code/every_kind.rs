@@ -1,0 +1,177 @@
+//! A record with an index of every kind, columns of both sorts, and fields of many values, all of hand-written code.
+
+use super::{Call, Hooks};
+use memdex::{
+    Batch, Collection, FieldDef, FieldValue, IndexDef, KeyBuffer, Record, Schema, Stats, Store, ValueRef, field,
+};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+
+pub(super) const TEXTS: [&str; 7] =
+    ["a", "b", "c", "d", "e", "f", "some text that is too long to be kept inline by anything"];
+
+/// Steady, or another value at each call.
+#[derive(Clone, Default)]
+pub(super) struct Whim(Arc<AtomicUsize>);
+
+impl Whim {
+    pub(super) fn set(&self, on: bool) {
+        self.0.store(usize::from(on), SeqCst);
+    }
+
+    /// What to add to the number that is due.
+    fn off_by(&self) -> usize {
+        if self.0.load(SeqCst) == 0 { 0 } else { self.0.fetch_add(1, SeqCst) * 7 / 5 }
+    }
+}
+
+/// What it shows follows from `number`.
+pub(super) struct Thing {
+    pub(super) id: u32,
+    pub(super) number: usize,
+    hooks: Hooks,
+    whim: Whim,
+}
+
+const FIELDS: [&str; 8] = ["id", "code", "team", "score", "club", "rate", "tags", "notes"];
+
+impl Record for Thing {
+    type Key = u32;
+
+    fn schema() -> Schema {
+        let [id, code, team, score, club, rate, tags, notes] = FIELDS;
+        Schema::new([
+            FieldDef::of::<u32>(id).key(),
+            FieldDef::of::<Option<String>>(code).unique(),
+            FieldDef::of::<String>(team).index(),
+            FieldDef::of::<i64>(score).ordered(),
+            FieldDef::of::<Option<String>>(club).column(),
+            FieldDef::of::<f64>(rate).column(),
+            FieldDef::of::<Vec<String>>(tags).index(),
+            FieldDef::of::<Vec<String>>(notes),
+        ])
+        .with_index(IndexDef::equality([team, club]))
+        .with_index(IndexDef::ordered([team, score]))
+        .with_index(IndexDef::unique([score, club]).named("both"))
+        .with_index(IndexDef::ordered(score).named("of a").when(field(team).eq("a") & field(rate).ge(0.0)))
+    }
+
+    fn key(&self, key: &mut KeyBuffer) {
+        self.hooks.called(Call::Key);
+        key.push(self.id.into());
+    }
+
+    fn value(&self, field: usize) -> ValueRef<'_> {
+        self.hooks.called(Call::Field);
+        let number = self.number + self.whim.off_by();
+        let text = |number: usize| ValueRef::Str(TEXTS[number % TEXTS.len()]);
+        match FIELDS[field] {
+            "id" => self.id.value(),
+            // With few numbers two records have the same; with a whim none at times.
+            "code" if number % 11 == 10 => ValueRef::Null,
+            "code" | "team" => text(number),
+            "score" => (number as i64).into(),
+            "club" if number % 5 == 4 => ValueRef::Null,
+            "club" => text(number / 2),
+            "rate" => (number as f64 / 4.0).into(),
+            _ => ValueRef::Null,
+        }
+    }
+
+    fn values<'a>(&'a self, field: usize, show: &mut dyn FnMut(ValueRef<'a>)) {
+        if !matches!(FIELDS[field], "tags" | "notes") {
+            return show(self.value(field));
+        }
+        let number = self.number + self.whim.off_by();
+        for at in 0..number % 4 {
+            self.hooks.called(Call::Values);
+            show(ValueRef::Str(TEXTS[(number + at * self.whim.off_by().max(1)) % TEXTS.len()]));
+        }
+    }
+}
+
+impl Clone for Thing {
+    fn clone(&self) -> Self {
+        self.hooks.called(Call::Clone);
+        Thing { id: self.id, number: self.number, hooks: self.hooks.clone(), whim: self.whim.clone() }
+    }
+}
+
+impl Drop for Thing {
+    fn drop(&mut self) {
+        self.hooks.called(Call::Drop);
+    }
+}
+
+/// A store with things 1 to 4, and the hooks and whim of all of them.
+pub(super) struct Shelf {
+    pub(super) store: Store,
+    pub(super) things: Collection<Thing>,
+    pub(super) hooks: Hooks,
+    pub(super) whim: Whim,
+}
+
+impl Shelf {
+    pub(super) fn new() -> Self {
+        let store = Store::new();
+        let things = store.collection("things").unwrap();
+        let shelf = Shelf { store, things, hooks: Hooks::default(), whim: Whim::default() };
+        let number = |id| id as usize + 1;
+        shelf
+            .store
+            .commit(|batch| (1..=4).try_for_each(|id| batch.insert(&shelf.things, shelf.thing(id, number(id)))))
+            .unwrap();
+        shelf
+    }
+
+    pub(super) fn thing(&self, id: u32, number: usize) -> Thing {
+        Thing { id, number, hooks: self.hooks.clone(), whim: self.whim.clone() }
+    }
+
+    /// Key and number of all, in order.
+    pub(super) fn state(&self) -> Vec<(u32, usize)> {
+        let mut state: Vec<_> = self.things.iter().map(|thing| (thing.id, thing.number)).collect();
+        state.sort_unstable();
+        state
+    }
+
+    /// Operations of every sort that together can be committed.
+    pub(super) fn gather(&self) -> Batch {
+        let mut batch = self.store.batch();
+        let hooks = self.hooks.clone();
+        let more = move |thing: &mut Thing| {
+            hooks.called(Call::Closure);
+            thing.number += 10;
+        };
+        let things = &self.things;
+        batch.insert(things, self.thing(10, 20)).unwrap();
+        batch.store(things, self.thing(1, 7)).unwrap();
+        batch.upsert(things, self.thing(2, 0), more.clone()).unwrap();
+        batch.delete(things, 3).unwrap();
+        batch
+            .update_where(
+                things,
+                field("rate").eq(5.0) | field("tags").contains("f") | field("notes").contains("b"),
+                more,
+            )
+            .unwrap();
+        batch
+    }
+
+    pub(super) const GATHERED: [(u32, usize); 4] = [(1, 17), (2, 13), (4, 15), (10, 30)];
+
+    pub(super) fn stats(&self) -> Stats {
+        self.store.stats()
+    }
+
+    /// Audits, and shows that the store takes writes and has settled everything.
+    pub(super) fn is_well(&self) {
+        self.store.verify().unwrap();
+        self.things.store(self.thing(99, 43)).unwrap();
+        self.things.delete(99).unwrap();
+        let stats = self.stats();
+        assert_eq!((&stats.damage, stats.oldest_pin), (&None, None));
+        assert_eq!((stats.collections[0].versions_kept, stats.collections[0].marks), (0, 0));
+        self.store.verify().unwrap();
+    }
+}
