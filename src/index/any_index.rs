@@ -21,6 +21,8 @@ pub(crate) struct Index {
     kind: Kind,
 }
 
+// The locks of the concurrency checkers are big.
+#[allow(clippy::large_enum_variant)]
 enum Kind {
     Equality(EqualityIndex),
     Unique(UniqueIndex),
