@@ -403,6 +403,24 @@ fn an_index_with_a_condition_answers_for_no_more_than_it_holds() {
     }
 }
 
+/// In an index of several fields a missing value has its place among the others, but lies between no two.
+#[test]
+fn a_range_behind_other_fields_leaves_out_what_is_missing() {
+    let store = Store::new();
+    let players = store.collection::<Player>("Player").unwrap();
+    players.add_index(IndexDef::ordered(["team", "nick"])).unwrap();
+    for (id, nick) in [None, Some(""), Some("a"), Some("b"), None].into_iter().enumerate() {
+        let player = Player { team: "one".into(), nick: nick.map(str::to_owned), ..player(id as u32) };
+        players.store(player).unwrap();
+    }
+    let of_one = |nick: Filter<Player>| players.find(player::TEAM.eq("one") & nick).count().unwrap();
+    assert_eq!(of_one(player::NICK.lt("b")), 2);
+    assert_eq!(of_one(player::NICK.le("b")), 3);
+    assert_eq!(of_one(player::NICK.ge("")), 3);
+    assert_eq!(of_one(player::NICK.gt("a")), 1);
+    assert_eq!(of_one(player::NICK.is_null()), 2);
+}
+
 #[test]
 fn an_index_that_is_gone_refuses_nothing() {
     let store = Store::new();
