@@ -404,7 +404,9 @@ fn upkeep_of_a_column() {
                 assert_eq!(found, expected, "{text} at {}", snapshot.commit());
             }
         });
-        TEXTS[1..].iter().for_each(|text| drop(labels.store(Label { key: 0, text: *text }).unwrap()));
+        for text in &TEXTS[1..] {
+            labels.store(Label { key: 0, text: *text }).unwrap();
+        }
         upkeep.join().unwrap();
         reader.join().unwrap();
         store.verify().unwrap();
