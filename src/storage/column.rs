@@ -184,7 +184,7 @@ impl Column {
     /// those without a record too. A part: read it before the marks.
     pub(crate) fn rows(&self, test: &Test) -> RowSet {
         let mut rows = Vec::new();
-        let mut codes = vec![MISSING; PAGE_ROWS];
+        let mut codes: Box<[u32]> = std::iter::repeat_n(MISSING, PAGE_ROWS).collect();
         // By code: whether it meets the test.
         let mut known: Vec<Option<bool>> = Vec::new();
         for (number, page) in self.pages.pages().enumerate() {
