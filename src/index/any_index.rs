@@ -26,7 +26,7 @@ pub(crate) struct Index {
 enum Kind {
     Equality(EqualityIndex),
     Unique(UniqueIndex),
-    Ordered(OrderedIndex),
+    Ordered(Box<OrderedIndex>),
 }
 
 /// The committer's side, under the commit lock.
@@ -53,7 +53,7 @@ impl Index {
             IndexKind::Unique => (Kind::Unique(UniqueIndex::new()), IndexWriter::Unique),
             IndexKind::Ordered => {
                 let (index, writer) = OrderedIndex::new(&shape);
-                (Kind::Ordered(index), IndexWriter::Ordered(writer))
+                (Kind::Ordered(Box::new(index)), IndexWriter::Ordered(writer))
             }
         };
         (Index { shape, seed, kind }, writer)

@@ -1,5 +1,7 @@
 //! Indexes of every kind: what they answer, what they refuse, and that they can come and go while the collection lives.
 
+mod partial;
+
 use memdex::{
     Cause, Collection, FieldDef, Filter, IndexDef, IndexError, IndexKind, Nested, Predicate, QueryError, Record,
     Schema, SchemaError, Store, field,
@@ -355,54 +357,6 @@ fn a_lenient_commit_leaves_out_no_more_than_it_must() {
     store.verify().unwrap();
 }
 
-/// What an index with a condition does not hold is found all the same, whoever asks for what.
-#[test]
-fn an_index_with_a_condition_answers_for_no_more_than_it_holds() {
-    let store = Store::new();
-    let indexed = store.collection::<Player>("indexed").unwrap();
-    let scanned = store.collection::<Scanned>("scanned").unwrap();
-    for id in 0..30 {
-        let player = Player { role: (id % 5 > 0).then_some('x'), ..player(id) };
-        indexed.store(player.clone()).unwrap();
-        scanned.store(Scanned(player)).unwrap();
-    }
-    let of_team = || field("team").eq("team-1");
-    let of_score = [
-        field("score").eq(50),
-        field("score").ne(50),
-        field("score").ge(50),
-        field("score").is_in([30, 40, 50]),
-        of_team() & field("rate").lt(5.0),
-        of_team() & field("rate").ge(1.0) & field("score").ne(40),
-        of_team(),
-    ];
-    let others = [
-        Predicate::All,
-        field("active").eq(true),
-        field("active").eq(false),
-        field("active").ne(true),
-        field("role").is_null(),
-        field("active").eq(true) & field("role").is_null(),
-        field("active").eq(true) | field("role").is_null(),
-    ];
-    for (one, other) in of_score.iter().flat_map(|one| others.iter().map(move |other| (one, other))) {
-        let mut parts = vec![one.clone(), other.clone()];
-        for predicate in [Predicate::And(parts.clone()), Predicate::Or(parts.clone()), !Predicate::And(parts.clone())] {
-            assert_eq!(keys(&indexed, &predicate), keys(&scanned, &predicate), "{predicate:?}");
-        }
-        // Side by side all of them, as an index of several fields sees them.
-        let flat: Vec<Predicate> = parts
-            .drain(..)
-            .flat_map(|part| match part {
-                Predicate::And(parts) => parts,
-                one => vec![one],
-            })
-            .collect();
-        let flat = Predicate::And(flat);
-        assert_eq!(keys(&indexed, &flat), keys(&scanned, &flat), "{flat:?}");
-    }
-}
-
 #[test]
 fn an_index_that_is_gone_refuses_nothing() {
     let store = Store::new();
@@ -418,18 +372,6 @@ fn an_index_that_is_gone_refuses_nothing() {
     players.add_index(IndexDef::unique("email")).unwrap();
     assert_eq!(players.get_by(player::EMAIL, "2@example.org").unwrap().unwrap().id, 2);
     store.verify().unwrap();
-}
-
-/// A question for nothing is met by every record, also by those that a partial index does not hold.
-#[test]
-fn an_index_of_some_records_does_not_answer_for_all() {
-    let store = Store::new();
-    let players = store.collection::<Player>("Player").unwrap();
-    (1..5).for_each(|id| assert_eq!(players.store(player(id)).unwrap().counts.inserted, 1));
-    let active: Filter<Player> = player::ACTIVE.eq(true) & player::TAGS.all(Vec::<String>::new());
-    assert_eq!(players.find(active.clone()).count().unwrap(), 2);
-    players.add_index(IndexDef::equality("tags").named("tags of the active").when(player::ACTIVE.eq(true))).unwrap();
-    assert_eq!(players.find(active).count().unwrap(), 2);
 }
 
 /// The danger: the values of a refused batch go, and the codes that they were to have stay behind.
