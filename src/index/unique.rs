@@ -14,6 +14,7 @@ use crate::rowset::{Row, RowSet};
 use crate::sync::RwLock;
 use crate::value::{Value, ValueRef};
 use hashbrown::HashTable;
+use std::collections::HashSet;
 
 struct Holder {
     value: Value,
@@ -142,6 +143,8 @@ impl UniqueIndex {
     ) -> Vec<Clash> {
         let UniqueStaging { by_hash, claims } = staging;
         by_hash.clear();
+        let colliding: HashSet<usize> =
+            claims.iter().filter(|claim| claim.collides).map(|claim| claim.change).collect();
         let mut clashes = Vec::new();
         for (at, claim) in claims.iter().enumerate() {
             let clash = |other| Clash { change: claim.change, value: claim.value.clone(), other };
@@ -155,9 +158,8 @@ impl UniqueIndex {
             }
             by_hash.insert_unique(spread(claim.hash), at as u32, |of| spread(claims[*of as usize].hash));
             let Some(row) = self.row_of(claim.hash, claim.value.as_ref()) else { continue };
-            let leaves = change_of(row).is_some_and(|(change, words_change)| {
-                words_change || claims.iter().any(|other| other.change == change && other.collides)
-            });
+            let leaves =
+                change_of(row).is_some_and(|(change, words_change)| words_change || colliding.contains(&change));
             if !leaves {
                 clashes.push(clash(Other::Row(row)));
             }
