@@ -3,7 +3,7 @@
 use crate::error::Cause;
 use crate::limits::{MAX_FIELD_VALUES, MAX_INDEXED_BYTES};
 use crate::record::{Condition, FieldAt, FieldDef, IndexDef, IndexKind, Record, Schema};
-use crate::value::{Value, ValueRef, encode_parts};
+use crate::value::{Value, ValueRef, encode_parts, narrow_bits};
 
 /// An index's declaration, bound to a schema.
 pub(crate) struct IndexShape {
@@ -107,7 +107,8 @@ impl IndexShape {
 pub(crate) fn checked<'a>(field: &FieldDef, value: ValueRef<'a>) -> Result<ValueRef<'a>, Cause> {
     let value = value.canonical();
     let announced = value.kind().map_or(field.is_nullable(), |kind| kind == field.kind());
-    if !announced {
+    // An integer that its type can't have would be filed as if it were missing.
+    if !announced || (field.fits_64_bits() && !value.is_null() && narrow_bits(value).is_none()) {
         return Err(wrong_kind(field, value));
     }
     match value {

@@ -204,11 +204,14 @@ impl OrderedIndex {
     /// Joins small leaves, some hundred at a time: `at` is where to go on. Under the commit lock.
     pub(crate) fn compact(&self, at: CompactAt) -> Option<CompactAt> {
         const LEAVES: usize = 128;
+        fn next<P>(at: Option<Option<P>>, of: impl Fn(P) -> CompactAt) -> Option<CompactAt> {
+            at.map(|at| at.map_or(CompactAt::Start, of))
+        }
         match (&self.keys, at) {
-            (Keys::Narrow(leaves), CompactAt::Narrow(at)) => leaves.compact(Some(at), LEAVES).map(CompactAt::Narrow),
-            (Keys::Wide(leaves), CompactAt::Wide(at)) => leaves.compact(Some(at), LEAVES).map(CompactAt::Wide),
-            (Keys::Narrow(leaves), _) => leaves.compact(None, LEAVES).map(CompactAt::Narrow),
-            (Keys::Wide(leaves), _) => leaves.compact(None, LEAVES).map(CompactAt::Wide),
+            (Keys::Narrow(leaves), CompactAt::Narrow(at)) => next(leaves.compact(Some(at), LEAVES), CompactAt::Narrow),
+            (Keys::Wide(leaves), CompactAt::Wide(at)) => next(leaves.compact(Some(at), LEAVES), CompactAt::Wide),
+            (Keys::Narrow(leaves), _) => next(leaves.compact(None, LEAVES), CompactAt::Narrow),
+            (Keys::Wide(leaves), _) => next(leaves.compact(None, LEAVES), CompactAt::Wide),
         }
     }
 
