@@ -53,7 +53,7 @@ impl<R: Record> Access<'_, R> {
         }
         let mut open: Vec<usize> = (0..parts.len()).collect();
         let mut sets = Vec::new();
-        while let Some(path) = self.best_path(condition, parts, &open) {
+        while let Some(path) = self.best_path(condition, parts, &open, 2) {
             open.retain(|part| !path.answered.contains(part));
             sets.push(path.set);
         }
@@ -67,6 +67,11 @@ impl<R: Record> Access<'_, R> {
                 }
                 None => unknown.push(part),
             }
+        }
+        // What no index of its own knows may be the beginning of one of several fields.
+        while let Some(path) = self.best_path(condition, parts, &unknown, 1) {
+            unknown.retain(|part| !path.answered.contains(part));
+            sets.push(path.set);
         }
         // A column is read as a whole: worth it unless few candidates are left to be looked at.
         let few = self.table.lengths.newest(|| Commit::MAX) / ROWS_READ_FOR_A_LOOK;
@@ -85,14 +90,13 @@ impl<R: Record> Access<'_, R> {
         }
     }
 
-    /// Of the indexes of several fields or of a condition the one that answers the most of the open parts; two at least, else each
-    /// part is better off alone.
-    fn best_path(&self, condition: &Condition, parts: &[Condition], open: &[usize]) -> Option<Path> {
+    /// Of the indexes of several fields or of a condition the one that answers the most of the open parts, so many at least.
+    fn best_path(&self, condition: &Condition, parts: &[Condition], open: &[usize], least: usize) -> Option<Path> {
         let special =
             self.indexes.iter().filter(|index| index.shape.fields.len() > 1 || index.shape.condition.is_some());
         let usable = special.filter(|index| index.shape.condition.as_ref().is_none_or(|when| condition.implies(when)));
         let paths = usable.filter_map(|index| self.path(index, parts, open));
-        paths.filter(|path| path.answered.len() > 1).max_by_key(|path| path.answered.len())
+        paths.filter(|path| path.answered.len() >= least).max_by_key(|path| path.answered.len())
     }
 
     fn path(&self, index: &Index, parts: &[Condition], open: &[usize]) -> Option<Path> {

@@ -5,6 +5,8 @@
 //! on a commit in which some row had it.
 
 use super::segments::Segments;
+use super::table::Backlog;
+use super::timeline::newest_within;
 use crate::error::Commit;
 use crate::hash::{self, RandomState, spread};
 use crate::limits::PAGE_ROWS;
@@ -13,7 +15,7 @@ use crate::rowset::{Row, RowSet};
 use crate::sync::RwLock;
 use crate::value::{Value, ValueRef, narrow_bits};
 use hashbrown::HashTable;
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 use std::ops::Bound;
 
 /// No value, or no record.
@@ -34,7 +36,12 @@ pub(crate) struct Column {
 struct Page(RwLock<Cells>);
 
 enum Cells {
-    Narrow { bits: Box<[u64]>, present: Box<[bool]> },
+    /// No row of the page has a value yet: no memory is taken for it.
+    Empty,
+    Narrow {
+        bits: Box<[u64]>,
+        present: Box<[bool]>,
+    },
     Coded(Box<[u32]>),
 }
 
@@ -54,13 +61,24 @@ pub(crate) struct ColumnWriter {
     /// By code: how many rows have it, and the hash of its value.
     counts: Vec<(u32, u32)>,
     free: Vec<u32>,
-    /// With the commit that took it from its last row.
-    retired: VecDeque<(Commit, u32)>,
-    /// By code: the last such commit.
-    retired_by: Vec<Commit>,
+    /// Codes that have lost their last row, each once.
+    retired: Vec<u32>,
+    /// By code: in which commits some row had it.
+    used: Vec<Used>,
+    /// Retired codes, filed under a pinned commit in which some row had them.
+    kept: BTreeMap<Commit, Vec<u32>>,
     new: Vec<(u32, Value)>,
     /// The cell of each change of the batch.
     pub(crate) cells: Vec<Cell>,
+}
+
+/// From the commit that gave a code out to the one that took it from its last row.
+#[derive(Clone, Copy, Default)]
+struct Used {
+    since: Commit,
+    until: Commit,
+    /// It is among the retired or kept ones.
+    filed: bool,
 }
 
 impl Column {
@@ -72,16 +90,16 @@ impl Column {
             pages: Segments::new(),
             dictionary: RwLock::new(if narrow { Vec::new() } else { vec![None] }),
         };
-        let writer = ColumnWriter { counts: vec![(0, 0)], retired_by: vec![0], ..ColumnWriter::default() };
+        let writer = ColumnWriter { counts: vec![(0, 0)], used: vec![Used::default()], ..ColumnWriter::default() };
         (column, writer)
     }
 
-    fn empty_page(&self) -> Page {
-        Page(RwLock::new(if self.narrow {
+    fn cells(&self) -> Cells {
+        if self.narrow {
             Cells::Narrow { bits: vec![0; PAGE_ROWS].into(), present: vec![false; PAGE_ROWS].into() }
         } else {
             Cells::Coded(vec![MISSING; PAGE_ROWS].into())
-        }))
+        }
     }
 
     /// The cell of a value, provisional if the value is new. Nothing is given out.
@@ -110,7 +128,7 @@ impl Column {
     }
 
     /// Gives out codes for the new values. After the last refusal.
-    pub(crate) fn admit(&self, writer: &mut ColumnWriter) {
+    pub(crate) fn admit(&self, writer: &mut ColumnWriter, commit: Commit) {
         if writer.new.is_empty() {
             return;
         }
@@ -120,10 +138,11 @@ impl Column {
             let code = writer.free.pop().unwrap_or(writer.counts.len() as u32);
             if code as usize == writer.counts.len() {
                 writer.counts.push((0, 0));
-                writer.retired_by.push(0);
+                writer.used.push(Used::default());
                 dictionary.push(None);
             }
             writer.counts[code as usize] = (0, hash);
+            writer.used[code as usize] = Used { since: commit, ..Used::default() };
             dictionary[code as usize] = Some(value);
             if let Some(entry) = writer.codes.find_mut(spread(hash), |known| *known == NEW | at as u32) {
                 *entry = code;
@@ -142,11 +161,15 @@ impl Column {
     pub(crate) fn apply(&self, writer: &mut ColumnWriter, commit: Commit, cells: &[(Row, Cell)]) {
         debug_assert!(cells.is_sorted_by_key(|(row, _)| *row));
         for of_page in cells.chunk_by(|a, b| a.0 as usize / PAGE_ROWS == b.0 as usize / PAGE_ROWS) {
-            let page = self.pages.page_to_write(of_page[0].0 as usize / PAGE_ROWS, || self.empty_page());
+            let page = self.pages.page_to_write(of_page[0].0 as usize / PAGE_ROWS, || Page(RwLock::new(Cells::Empty)));
             let mut page = page.0.write();
+            if matches!(*page, Cells::Empty) {
+                *page = self.cells();
+            }
             for (row, cell) in of_page {
                 let at = *row as usize % PAGE_ROWS;
                 match &mut *page {
+                    Cells::Empty => {}
                     Cells::Narrow { bits, present } => {
                         present[at] = *cell != Cell::Missing;
                         bits[at] = if let Cell::Bits(own) = cell { *own } else { 0 };
@@ -161,23 +184,49 @@ impl Column {
         }
     }
 
-    /// Makes retired codes free that no pinned commit saw in use. Whether any is left.
-    pub(crate) fn settle(&self, writer: &mut ColumnWriter, oldest: Commit) -> bool {
+    /// Frees retired codes that no pinned commit saw in use, and files the others under one that did; of those filed under commits
+    /// that nobody pins any longer at most `budget`.
+    pub(crate) fn settle(&self, writer: &mut ColumnWriter, pinned: &[Commit], budget: &mut usize) -> Backlog {
+        let retired = std::mem::take(&mut writer.retired);
+        self.free(writer, retired, pinned);
+        while *budget > 0 {
+            let Some(&pin) = writer.kept.keys().find(|pin| pinned.binary_search(pin).is_err()) else { break };
+            let Some(codes) = writer.kept.get_mut(&pin) else { break };
+            let slice = codes.split_off(codes.len().saturating_sub(*budget));
+            if codes.is_empty() {
+                writer.kept.remove(&pin);
+            }
+            *budget -= slice.len();
+            self.free(writer, slice, pinned);
+        }
+        if writer.kept.keys().any(|pin| pinned.binary_search(pin).is_err()) {
+            Backlog::CutShort
+        } else if writer.kept.is_empty() {
+            Backlog::Nothing
+        } else {
+            Backlog::Pinned
+        }
+    }
+
+    fn free(&self, writer: &mut ColumnWriter, retired: Vec<u32>, pinned: &[Commit]) {
         let mut dictionary = None;
-        while let Some((commit, code)) = writer.retired.front().copied().filter(|(commit, _)| *commit <= oldest) {
-            writer.retired.pop_front();
-            // Some row may have it again meanwhile, or have lost it again since.
+        for code in retired {
             let (count, hash) = writer.counts[code as usize];
-            if count > 0 || writer.retired_by[code as usize] != commit {
+            let used = &mut writer.used[code as usize];
+            used.filed = false;
+            if count > 0 {
+                // Some row has it again; it will be retired anew.
                 continue;
             }
-            if let Ok(entry) = writer.codes.find_entry(spread(hash), |known| *known == code) {
+            if let Some(pin) = newest_within(pinned, used.since, used.until) {
+                used.filed = true;
+                writer.kept.entry(pin).or_default().push(code);
+            } else if let Ok(entry) = writer.codes.find_entry(spread(hash), |known| *known == code) {
                 entry.remove();
                 dictionary.get_or_insert_with(|| self.dictionary.write())[code as usize] = None;
                 writer.free.push(code);
             }
         }
-        !writer.retired.is_empty()
     }
 
     /// The rows whose value meets a test of single values: those of a missing value among them only if `IsNull` is asked, and then
@@ -191,6 +240,8 @@ impl Column {
             let first = (number * PAGE_ROWS) as Row;
             let cells = page.0.read();
             match &*cells {
+                Cells::Empty if *test == Test::IsNull => rows.extend(first..first + PAGE_ROWS as Row),
+                Cells::Empty => {}
                 Cells::Narrow { bits, present } => {
                     let meets = bits_meet(test);
                     let met =
@@ -206,10 +257,10 @@ impl Column {
                     let dictionary = self.dictionary.read();
                     known.resize(dictionary.len(), None);
                     let met = codes.iter().enumerate().filter(|(_, code)| {
-                        *known[**code as usize].get_or_insert_with(|| {
-                            let value = dictionary[**code as usize].as_ref();
-                            test.admits(value.map_or(ValueRef::Null, Value::as_ref))
-                        })
+                        let value = || dictionary[**code as usize].as_ref().map_or(ValueRef::Null, Value::as_ref);
+                        known
+                            .get_mut(**code as usize)
+                            .is_some_and(|met| *met.get_or_insert_with(|| test.admits(value())))
                     });
                     rows.extend(met.map(|(at, _)| first + at as Row));
                 }
@@ -223,19 +274,19 @@ impl Column {
     pub(crate) fn tidy(&self, writer: &mut ColumnWriter) {
         // Provisional codes of a refused batch mean nothing without its values.
         writer.clear();
-        let ColumnWriter { codes, counts, retired_by, free, .. } = writer;
+        let ColumnWriter { codes, counts, used, free, .. } = writer;
         let mut dictionary = self.dictionary.write();
         while dictionary.len() > 1 && dictionary.last().is_some_and(Option::is_none) {
             dictionary.pop();
             counts.pop();
-            retired_by.pop();
+            used.pop();
         }
         free.retain(|code| (*code as usize) < dictionary.len());
         dictionary.shrink_to_fit();
         drop(dictionary);
         codes.shrink_to_fit(|code| spread(counts[*code as usize].1));
         counts.shrink_to_fit();
-        retired_by.shrink_to_fit();
+        used.shrink_to_fit();
         free.shrink_to_fit();
         writer.retired.shrink_to_fit();
         (writer.cells, writer.new) = (Vec::new(), Vec::new());
@@ -245,7 +296,8 @@ impl Column {
         let page = if self.narrow { 9 } else { 4 } * PAGE_ROWS + size_of::<Page>();
         let dictionary = self.dictionary.read();
         let values: usize = dictionary.iter().flatten().map(Value::heap_bytes).sum();
-        self.pages.pages().count() * page + dictionary.capacity() * size_of::<Option<Value>>() + values
+        let pages = self.pages.pages().filter(|page| !matches!(*page.0.read(), Cells::Empty)).count();
+        pages * page + dictionary.capacity() * size_of::<Option<Value>>() + values
     }
 
     /// Shows each row's value, missing ones included; for audits.
@@ -290,8 +342,11 @@ impl ColumnWriter {
             let (count, _) = &mut self.counts[before as usize];
             *count -= 1;
             if *count == 0 {
-                self.retired.push_back((commit, before));
-                self.retired_by[before as usize] = commit;
+                let used = &mut self.used[before as usize];
+                used.until = commit;
+                if !std::mem::replace(&mut used.filed, true) {
+                    self.retired.push(before);
+                }
             }
         }
     }
@@ -307,9 +362,10 @@ impl ColumnWriter {
 
     pub(crate) fn heap_bytes(&self) -> usize {
         self.codes.allocation_size()
-            + self.counts.capacity() * 16
-            + self.free.capacity() * 4
-            + self.retired.capacity() * 16
+            + self.counts.capacity() * 8
+            + self.used.capacity() * size_of::<Used>()
+            + (self.free.capacity() + self.retired.capacity()) * 4
+            + self.kept.values().map(|codes| codes.capacity() * 4).sum::<usize>()
     }
 }
 

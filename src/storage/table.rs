@@ -326,19 +326,19 @@ impl<R: Record> Table<R> {
         }
         self.marks.tidy(pinned, published);
         self.lengths.settle(pinned);
-        let oldest = pinned.first().map_or(published, |e| published.min(*e));
-        let mut retired = false;
+        let mut columns = Backlog::Nothing;
         for (column, of_column) in self.columns.iter().zip(&mut writer.columns) {
-            retired |= column.settle(of_column, oldest);
+            columns = columns.max(column.settle(of_column, pinned, budget));
         }
         refresh(&self.figures, writer);
-        if writer.kept.keys().any(|pin| pinned.binary_search(pin).is_err()) {
+        let versions = if writer.kept.keys().any(|pin| pinned.binary_search(pin).is_err()) {
             Backlog::CutShort
-        } else if writer.kept.is_empty() && !retired && self.marks.len() == 0 && self.lengths.len() == 1 {
+        } else if writer.kept.is_empty() && self.marks.len() == 0 && self.lengths.len() == 1 {
             Backlog::Nothing
         } else {
             Backlog::Pinned
-        }
+        };
+        versions.max(columns)
     }
 
     /// Copies out what others may want to know.

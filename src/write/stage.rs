@@ -181,7 +181,7 @@ impl<R: Record> StagedPart for Staged<'_, R> {
         let width = self.writer.width();
         self.writer.indexes.iter_mut().for_each(|maintained| maintained.admit(&mut self.applied, width));
         for (column, of_column) in self.table.columns.iter().zip(&mut self.writer.columns) {
-            column.admit(of_column);
+            column.admit(of_column, commit);
         }
         let nets = std::mem::take(&mut self.looked.nets);
         self.applied.changes = nets.into_iter().map(|net| self.version(commit, net)).collect();

@@ -535,3 +535,37 @@ fn upkeep_gives_back_what_is_not_used() {
     store.verify().unwrap();
     assert_eq!(players.find(player::CLUB.eq("a club of its own, number 3999")).count().unwrap(), 1);
 }
+
+/// Values that come and go under a snapshot which saw none of them are not kept for it.
+#[test]
+fn columns_keep_what_a_snapshot_sees_and_no_more() {
+    let store = Store::new();
+    let players = store.collection::<Player>("Player").unwrap();
+    let of_club = |club: String| Player { club: Some(club), ..player(1) };
+    players.store(of_club("the first".into())).unwrap();
+    let snapshot = store.snapshot();
+    let columns = |n: u32| {
+        players.store(of_club(format!("a club of its own, number {n}"))).unwrap();
+        store.stats().collections[0].memory.columns
+    };
+    let early = (0..100).map(columns).last().unwrap();
+    let late = (100..5_000).map(columns).last().unwrap();
+    assert!(late < early + 2_000, "{early} {late}");
+    assert_eq!(snapshot.of(&players).find(player::CLUB.eq("the first")).count().unwrap(), 1);
+    drop(snapshot);
+    store.verify().unwrap();
+    assert_eq!(players.find(player::CLUB.ge("a")).count().unwrap(), 1);
+}
+
+/// The first field of an index of several is answered by it alone.
+#[test]
+fn an_index_of_several_fields_answers_for_its_first() {
+    let store = Store::new();
+    let players = store.collection::<Scanned>("Player").unwrap();
+    (1..50).for_each(|id| assert_eq!(players.store(Scanned(player(id))).unwrap().counts.inserted, 1));
+    players.add_index(IndexDef::ordered(["team", "score"])).unwrap();
+    assert_eq!(players.find(field("team").eq("team-1")).count().unwrap(), 17);
+    assert_eq!(players.find(field("team").between("team-1", "team-2")).count().unwrap(), 33);
+    let filter = field("team").eq("team-1") & field("active").eq(true);
+    assert_eq!(players.find(filter).count().unwrap(), 8);
+}

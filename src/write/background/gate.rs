@@ -108,7 +108,12 @@ impl Gate {
         let mut state = self.state.lock();
         if state.dead.is_none() && (!state.line.is_empty() || !self.has_room(&state, size)) {
             state = match patience {
-                Patience::None => return Err(SubmitError::Full),
+                Patience::None => {
+                    // What is there will get no company: it goes now, so that there is room for who tries again.
+                    state.due = state.admitted;
+                    self.work.notify_one();
+                    return Err(SubmitError::Full);
+                }
                 Patience::For(timeout) => {
                     let in_time = self.stand_in_line(state, size, Instant::now().checked_add(timeout));
                     in_time.ok_or(SubmitError::TimedOut { timeout })?
