@@ -207,7 +207,8 @@ impl Batch {
     ///
     /// A record that can't be indexed is found when all operations have been applied. Then those that made such records are
     /// left out, the others are applied anew, and so on until what remains can be: up to as many passes as there are
-    /// operations on one key. Closures run again in each. If all is refused, there is no commit.
+    /// operations that rest on one another, on one key or by the unique values that they hand on. Closures run again in each,
+    /// and all writers wait. If all is refused, there is no commit.
     ///
     /// ```
     /// # use memdex::{Cause, Outcome, Record, Store};

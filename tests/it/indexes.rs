@@ -569,3 +569,25 @@ fn an_index_of_several_fields_answers_for_its_first() {
     let filter = field("team").eq("team-1") & field("active").eq(true);
     assert_eq!(players.find(filter).count().unwrap(), 8);
 }
+
+/// A value that loses its last row and finds another in the same commit keeps its code.
+#[test]
+fn a_code_that_finds_a_row_again_is_not_free() {
+    let store = Store::new();
+    let players = store.collection::<Player>("Player").unwrap();
+    let put = |clubs: [&str; 3]| {
+        let player_of = |(at, club): (usize, &str)| Player { club: Some(club.into()), ..player(at as u32 + 1) };
+        let all = |batch: &mut memdex::Batch| {
+            clubs.into_iter().enumerate().try_for_each(|club| batch.store(&players, player_of(club)))
+        };
+        store.commit(all).unwrap();
+        store.verify().unwrap();
+        for club in clubs {
+            assert_eq!(players.find(player::CLUB.eq(club)).count().unwrap(), 1, "{club}");
+        }
+    };
+    put(["x", "y", "z"]);
+    put(["z", "x", "y"]);
+    put(["y", "z", "w"]);
+    put(["v", "w", "x"]);
+}
