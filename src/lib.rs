@@ -115,7 +115,10 @@ pub use error::DocumentError;
 pub use error::{Cause, CollectionError, Commit, IndexError, KeyError, QueryError, Refusal, SchemaError};
 pub use keys::Sequence;
 pub use memdex_derive::{FieldValue, Nested, Record};
-pub use query::{Field, FieldName, Filter, NamedField, Predicate, field};
+pub use query::{
+    Aggregate, Ask, Bucket, Cursor, CursorError, DateUnit, Direction, Field, FieldName, Filter, GroupBy, IntoOrder,
+    Metric, NamedField, Nulls, OrderBy, Paging, Predicate, Query, Statistics, Top, field,
+};
 pub use read::{Find, Hit, Records, Search, Snapshot, View};
 #[cfg(feature = "documents")]
 pub use record::Document;

@@ -26,6 +26,21 @@ pub const MAX_ROWS: usize = 1 << 30;
 /// Deepest nesting of `&`, `|` and `!` in one predicate.
 pub const MAX_PREDICATE_DEPTH: usize = 128;
 
+/// Most records of one page.
+pub const MAX_PAGE: usize = 1 << 20;
+
+/// Most fields that records are ordered by.
+pub const MAX_ORDER_FIELDS: usize = 32;
+
+/// Most metrics of one question, those of all its levels of groups together.
+pub const MAX_METRICS: usize = 256;
+
+/// Most levels of groups within groups.
+pub const MAX_GROUP_LEVELS: usize = 16;
+
+/// Most groups that one answer is made of, those of all levels together.
+pub const MAX_GROUPS: usize = 1 << 20;
+
 /// Deepest nesting of objects and arrays in a document: as deep as JSON text can be for `serde_json` to read it, so that every
 /// document that is stored can be printed and read again.
 pub const MAX_DOCUMENT_DEPTH: usize = 127;

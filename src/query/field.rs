@@ -205,7 +205,7 @@ pub fn field(name: impl Into<FieldName>) -> NamedField {
 /// struct or of a document is named by its path: `field("address.city")`.
 #[derive(Clone, Debug)]
 pub struct NamedField {
-    name: FieldName,
+    pub(super) name: FieldName,
 }
 
 impl NamedField {

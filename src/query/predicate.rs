@@ -23,10 +23,13 @@ pub type FieldName = Cow<'static, str>;
 /// let predicate = field("status").eq("completed") & !field("currency").is_null();
 /// assert!(matches!(predicate, Predicate::And(parts) if parts.len() == 2));
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Predicate {
     /// Every record.
+    #[default]
     All,
     /// The field has this value.
     Eq(FieldName, Value),

@@ -11,6 +11,8 @@ mod nest;
 mod operand;
 mod other_types;
 mod scalar;
+#[cfg(feature = "serde")]
+mod serialize;
 mod text;
 
 pub use any_key::AnyKey;
