@@ -2,9 +2,8 @@
 
 use super::{Cursor, FieldName, IntoOrder, OrderBy, Predicate, Statistics};
 
-/// A question as plain data: no types of records, nothing of the engine. Every way to ask makes one of these: typed fields, names at
-/// run time, criteria maps; [`Store::query`](crate::Store::query) answers it, [`Query::to_sql`] says it in SQL, and with the feature
-/// `serde` it can be sent and kept.
+/// A question as plain data: no types of records, nothing of the engine. Typed fields, names at run time and criteria maps all make
+/// one of these. With the feature `serde` it can be sent and kept.
 ///
 /// ```
 /// use memdex::{Query, field};

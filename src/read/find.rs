@@ -3,7 +3,7 @@
 use super::execute;
 use super::snapshot::{Snapshot, View};
 use crate::error::QueryError;
-use crate::query::{Filter, Predicate};
+use crate::query::{Filter, Paging, Predicate};
 use crate::record::{Condition, Record};
 use crate::storage::{Collection, Handle, Version};
 use crate::sync::Arc;
@@ -14,14 +14,15 @@ use std::fmt;
 /// and it can be asked several times.
 #[must_use = "a query does nothing until it is fetched or counted"]
 pub struct Find<R: Record> {
-    view: View<R>,
+    pub(super) view: View<R>,
     predicate: Predicate,
+    pub(super) paging: Paging,
 }
 
 impl<R: Record> View<R> {
     /// The records that a filter means, as of this snapshot.
     pub fn find(&self, filter: impl Into<Filter<R>>) -> Find<R> {
-        Find { view: self.clone(), predicate: filter.into().into_predicate() }
+        Find { view: self.clone(), predicate: filter.into().into_predicate(), paging: Paging::default() }
     }
 }
 
@@ -39,7 +40,7 @@ impl<R: Record> Collection<R> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn find(&self, filter: impl Into<Filter<R>>) -> Find<R> {
-        Find { view: self.view(), predicate: filter.into().into_predicate() }
+        Find { view: self.view(), predicate: filter.into().into_predicate(), paging: Paging::default() }
     }
 }
 
@@ -55,37 +56,57 @@ impl<R: Record> Find<R> {
         self.view.snapshot()
     }
 
-    /// The records, in no particular order. What indexes answer costs no look at other records; what only a scan can
-    /// answer looks at all of those that the indexes leave.
+    /// The records; in no particular order unless [`order_by`](Find::order_by), [`limit`](Find::limit), [`offset`](Find::offset) or
+    /// [`after`](Find::after) was said: then those of the [`page`](Find::page). What indexes answer costs no look at other records; what
+    /// only a scan can answer looks at all of those that the indexes leave.
     ///
     /// # Errors
-    /// A [`QueryError`] if the predicate names a field that is not there, or compares one with what it can't hold.
+    /// A [`QueryError`] if the predicate names a field that is not there, or compares one with what it can't hold; and those of
+    /// [`page`](Find::page).
     pub fn fetch(&self) -> Result<Vec<Handle<R>>, QueryError> {
-        let versions = self.run(|condition| execute::execute(&self.view, condition).fetch(&self.view))?;
-        Ok(versions.into_iter().filter_map(Handle::of).collect())
+        Ok(self.versions()?.into_iter().filter_map(Handle::of).collect())
     }
 
-    /// The keys of the records, in no particular order.
+    /// The keys of the records that [`fetch`](Find::fetch) gives.
     ///
     /// # Errors
     /// As [`fetch`](Find::fetch).
     pub fn keys(&self) -> Result<Vec<Key>, QueryError> {
-        let versions = self.run(|condition| execute::execute(&self.view, condition).fetch(&self.view))?;
-        Ok(versions.iter().map(|version| version.key.clone()).collect())
+        Ok(self.versions()?.iter().map(|version| version.key.clone()).collect())
     }
 
-    /// How many records there are. Where indexes answer the whole predicate, none is looked at.
+    /// How many records the predicate means, whatever page is asked for. Where indexes answer the whole predicate, none is looked at.
     ///
     /// # Errors
     /// As [`fetch`](Find::fetch).
     pub fn count(&self) -> Result<usize, QueryError> {
-        self.run(|condition| execute::count(&self.view, condition))
+        self.run(|condition| self.count_all(condition))
     }
 
-    fn run<T>(&self, answer: impl FnOnce(&Condition) -> T) -> Result<T, QueryError> {
+    pub(super) fn count_all(&self, condition: &Condition) -> usize {
+        execute::count(&self.view, condition)
+    }
+
+    fn versions(&self) -> Result<Vec<Arc<Version<R>>>, QueryError> {
+        self.run(|condition| {
+            let everything = Paging { total: self.paging.total, ..Paging::default() };
+            if self.paging == everything {
+                return Ok(execute::execute(&self.view, condition).fetch(&self.view));
+            }
+            Ok(self.ordered(condition)?.versions)
+        })?
+    }
+
+    pub(super) fn run<T>(&self, answer: impl FnOnce(&Condition) -> T) -> Result<T, QueryError> {
         let _span = tracing::debug_span!("query", collection = &*self.view.table.name).entered();
         let table = &self.view.table;
         Condition::new(&table.name, &table.schema, &self.predicate).map(|condition| answer(&condition))
+    }
+}
+
+impl<R: Record> Clone for Find<R> {
+    fn clone(&self) -> Self {
+        Find { view: self.view.clone(), predicate: self.predicate.clone(), paging: self.paging.clone() }
     }
 }
 
