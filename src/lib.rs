@@ -97,6 +97,7 @@ mod error;
 mod hash;
 mod index;
 mod keys;
+mod latency;
 pub mod limits;
 mod query;
 mod read;
@@ -114,6 +115,7 @@ pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use error::DocumentError;
 pub use error::{Cause, CollectionError, Commit, IndexError, KeyError, QueryError, Refusal, SchemaError};
 pub use keys::Sequence;
+pub use latency::{LatencyFigures, LatencyStats};
 pub use memdex_derive::{FieldValue, Nested, Record};
 pub use query::{Field, FieldName, Filter, NamedField, Predicate, field};
 pub use read::{Find, Hit, Records, Search, Snapshot, View};
@@ -123,8 +125,8 @@ pub use record::{FieldAt, FieldDef, FieldNames, IndexDef, IndexKind, KeyValue, N
 #[cfg(feature = "documents")]
 pub use serde_json::{Value as Json, json};
 pub use storage::{
-    Collection, CollectionStats, CommitInfo, CommitObserver, Handle, IndexStats, MemoryStats, RecordChange, Stats,
-    VerifyError, VerifyReport,
+    Collection, CollectionStats, CommitInfo, CommitObserver, Handle, IndexStats, MemoryFigures, MemoryStats,
+    RecordChange, Stats, VerifyError, VerifyReport,
 };
 pub use store::{Store, StoreBuilder};
 pub use value::{

@@ -61,8 +61,7 @@ impl<R: Record> Find<R> {
     /// # Errors
     /// A [`QueryError`] if the predicate names a field that is not there, or compares one with what it can't hold.
     pub fn fetch(&self) -> Result<Vec<Handle<R>>, QueryError> {
-        let versions = self.run(|condition| execute::execute(&self.view, condition).fetch(&self.view))?;
-        Ok(versions.into_iter().filter_map(Handle::of).collect())
+        self.view.latency().query(|| self.records())
     }
 
     /// The keys of the records, in no particular order.
@@ -70,8 +69,10 @@ impl<R: Record> Find<R> {
     /// # Errors
     /// As [`fetch`](Find::fetch).
     pub fn keys(&self) -> Result<Vec<Key>, QueryError> {
-        let versions = self.run(|condition| execute::execute(&self.view, condition).fetch(&self.view))?;
-        Ok(versions.iter().map(|version| version.key.clone()).collect())
+        self.view.latency().query(|| {
+            let versions = self.run(|condition| execute::execute(&self.view, condition).fetch(&self.view))?;
+            Ok(versions.iter().map(|version| version.key.clone()).collect())
+        })
     }
 
     /// How many records there are. Where indexes answer the whole predicate, none is looked at.
@@ -79,7 +80,13 @@ impl<R: Record> Find<R> {
     /// # Errors
     /// As [`fetch`](Find::fetch).
     pub fn count(&self) -> Result<usize, QueryError> {
-        self.run(|condition| execute::count(&self.view, condition))
+        self.view.latency().query(|| self.run(|condition| execute::count(&self.view, condition)))
+    }
+
+    /// The records, as part of another call: not measured.
+    pub(super) fn records(&self) -> Result<Vec<Handle<R>>, QueryError> {
+        let versions = self.run(|condition| execute::execute(&self.view, condition).fetch(&self.view))?;
+        Ok(versions.into_iter().filter_map(Handle::of).collect())
     }
 
     fn run<T>(&self, answer: impl FnOnce(&Condition) -> T) -> Result<T, QueryError> {
