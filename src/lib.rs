@@ -100,6 +100,7 @@ mod error;
 mod hash;
 mod index;
 mod keys;
+mod latency;
 pub mod limits;
 mod query;
 mod read;
@@ -119,6 +120,7 @@ pub use error::{
     Cause, CollectionError, Commit, IndexError, KeyError, QueryError, Refusal, SchemaError, StatisticsError,
 };
 pub use keys::Sequence;
+pub use latency::{LatencyFigures, LatencyStats};
 pub use memdex_derive::{FieldValue, Nested, Record};
 pub use query::{
     Aggregate, Ask, Bucket, Cursor, CursorError, DateUnit, Direction, Field, FieldName, Filter, GroupBy, IntoOrder,
@@ -131,8 +133,8 @@ pub use record::{FieldAt, FieldDef, FieldNames, IndexDef, IndexKind, KeyValue, N
 #[cfg(feature = "documents")]
 pub use serde_json::{Value as Json, json};
 pub use storage::{
-    Collection, CollectionStats, CommitInfo, CommitObserver, Handle, IndexStats, MemoryStats, RecordChange, Stats,
-    VerifyError, VerifyReport,
+    Collection, CollectionStats, CommitInfo, CommitObserver, Handle, IndexStats, MemoryFigures, MemoryStats,
+    RecordChange, Stats, VerifyError, VerifyReport,
 };
 pub use store::{Store, StoreBuilder};
 pub use value::{

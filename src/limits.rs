@@ -57,6 +57,9 @@ pub const DEFAULT_BULK_SIZE: usize = 100;
 /// Operations at which a [`BackgroundWriter`](crate::BackgroundWriter) flushes, unless told otherwise.
 pub const DEFAULT_BACKGROUND_BULK_SIZE: usize = 1_000;
 
+/// Gets of a thread for each that is [measured](crate::Stats::latency), about: a get is shorter than two looks at the clock.
+pub const GETS_PER_SAMPLE: u32 = 256;
+
 /// How long a submission to a [`BackgroundWriter`](crate::BackgroundWriter) waits for company, unless told otherwise.
 pub const DEFAULT_LINGER: Duration = Duration::from_millis(1);
 

@@ -64,7 +64,7 @@ impl<R: Record> Find<R> {
     /// A [`QueryError`] if the predicate names a field that is not there, or compares one with what it can't hold; and those of
     /// [`page`](Find::page).
     pub fn fetch(&self) -> Result<Vec<Handle<R>>, QueryError> {
-        Ok(self.versions()?.into_iter().filter_map(Handle::of).collect())
+        self.view.latency().query(|| self.records())
     }
 
     /// The keys of the records that [`fetch`](Find::fetch) gives.
@@ -72,7 +72,7 @@ impl<R: Record> Find<R> {
     /// # Errors
     /// As [`fetch`](Find::fetch).
     pub fn keys(&self) -> Result<Vec<Key>, QueryError> {
-        Ok(self.versions()?.iter().map(|version| version.key.clone()).collect())
+        self.view.latency().query(|| Ok(self.versions()?.iter().map(|version| version.key.clone()).collect()))
     }
 
     /// How many records the predicate means, whatever page is asked for. Where indexes answer the whole predicate, none is looked at.
@@ -80,7 +80,12 @@ impl<R: Record> Find<R> {
     /// # Errors
     /// As [`fetch`](Find::fetch).
     pub fn count(&self) -> Result<usize, QueryError> {
-        self.run(|condition| self.count_all(condition))
+        self.view.latency().query(|| self.run(|condition| self.count_all(condition)))
+    }
+
+    /// The records, as part of another call: not measured.
+    pub(super) fn records(&self) -> Result<Vec<Handle<R>>, QueryError> {
+        Ok(self.versions()?.into_iter().filter_map(Handle::of).collect())
     }
 
     pub(super) fn count_all(&self, condition: &Condition) -> usize {

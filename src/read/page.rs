@@ -88,13 +88,14 @@ impl<R: Record> Find<R> {
     /// [`QueryError::UnknownField`], [`QueryError::NotSingle`] and [`QueryError::TooMany`].
     pub fn page(&self) -> Result<Page<R>, QueryError> {
         let started = Instant::now();
-        self.run(|condition| {
+        let answer = |condition: &Condition| {
             let total = if self.paging.total { Some(self.count_all(condition)) } else { None };
             let Found { versions, next } = self.ordered(condition)?;
             let records = versions.into_iter().filter_map(Handle::of).collect();
             let commit = self.snapshot().commit();
             Ok(Page { records, next, total, commit, took: started.elapsed(), cached: false })
-        })?
+        };
+        self.view.latency().query(|| self.run(answer)?)
     }
 
     /// The records of the page, in their order, and the cursor behind them if more follow.

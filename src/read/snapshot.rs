@@ -2,6 +2,7 @@
 
 use crate::clock::Timestamp;
 use crate::error::{Commit, QueryError};
+use crate::latency::Latency;
 use crate::record::Record;
 use crate::storage::{Collection, Engine, Pinned, Table};
 use crate::sync::Arc;
@@ -83,6 +84,10 @@ impl<R: Record> View<R> {
     /// The snapshot that it belongs to.
     pub fn snapshot(&self) -> &Snapshot {
         &self.snapshot
+    }
+
+    pub(super) fn latency(&self) -> &Latency {
+        &self.snapshot.0.engine.latency
     }
 }
 

@@ -1,7 +1,7 @@
 //! A table without its record type, as the engine keeps it.
 
 use super::garbage::Garbage;
-use super::stats::{self, CollectionStats};
+use super::stats::{self, CollectionStats, MemoryStats};
 use super::table::{Backlog, Table};
 use super::upkeep::Upkeep;
 use super::verify::{self, VerifyError, VerifyReport};
@@ -24,6 +24,9 @@ pub(crate) trait AnyTable: Any + Send + Sync {
         garbage: &mut Garbage,
     ) -> Backlog;
     fn stats(&self, published: Commit) -> CollectionStats;
+    fn memory(&self) -> MemoryStats;
+    /// By how much the counted bytes have changed since the last call, wrapping around. Under the commit lock.
+    fn newly_counted(&self) -> u64;
     /// One slice of upkeep; where to go on.
     fn upkeep(&self, at: Upkeep) -> Option<Upkeep>;
     fn verify(&self, published: Commit) -> Result<VerifyReport, VerifyError>;
@@ -55,6 +58,14 @@ impl<R: Record> AnyTable for Table<R> {
 
     fn stats(&self, published: Commit) -> CollectionStats {
         stats::of_table(self, published)
+    }
+
+    fn memory(&self) -> MemoryStats {
+        stats::memory_of(self, self.indexes().iter().map(|index| index.heap_bytes()).sum())
+    }
+
+    fn newly_counted(&self) -> u64 {
+        self.figures.newly_counted()
     }
 
     fn upkeep(&self, at: Upkeep) -> Option<Upkeep> {

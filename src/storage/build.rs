@@ -58,16 +58,19 @@ impl<R: Record> Table<R> {
 
         // The rest with every commit waiting.
         let mut turn = engine.turn_to_write().map_err(refused)?;
+        turn.about_to_change(0, 0);
         self.check_def(&def)?;
         let published = engine.timeline.published();
         build.bring_up(&self.marks.after(pinned.epoch()), published)?;
         let mut writer = self.writer();
         build.hand_over(&mut writer);
         self.show_indexes(&writer);
+        self.refresh_figures(&writer);
         drop(writer);
         turn.look_after(self.clone());
         drop(turn);
         drop::<Pinned>(pinned);
+        engine.look_at_memory();
         Ok(())
     }
 
@@ -84,6 +87,7 @@ impl<R: Record> Table<R> {
             let known = writer.indexes.iter().map(|maintained| maintained.index.name().to_owned()).collect();
             return Err(IndexError::Unknown { collection: self.name.to_string(), index: name.to_owned(), known });
         };
+        engine.look_at_memory();
         let gone = writer.indexes.remove(at);
         if writer.indexes.iter().all(|maintained| maintained.group != gone.group) {
             writer.words.remove(gone.group);
@@ -93,6 +97,7 @@ impl<R: Record> Table<R> {
             }
         }
         self.show_indexes(&writer);
+        self.refresh_figures(&writer);
         drop(writer);
         drop(turn);
         drop(gone);

@@ -13,6 +13,7 @@ mod lengths;
 mod marks;
 mod observers;
 mod pages;
+mod peak;
 mod segments;
 mod stats;
 mod table;
@@ -25,7 +26,7 @@ mod words;
 pub use collection::Collection;
 pub use handle::Handle;
 pub use observers::{CommitInfo, CommitObserver, RecordChange};
-pub use stats::{CollectionStats, IndexStats, MemoryStats, Stats};
+pub use stats::{CollectionStats, IndexStats, MemoryFigures, MemoryStats, Stats};
 pub use verify::{VerifyError, VerifyReport};
 
 pub(crate) use any_table::AnyTable;

@@ -11,6 +11,7 @@ use super::lengths::Lengths;
 use super::marks::{Mark, Marks};
 use super::observers::{CollectionChanges, RecordChange};
 use super::pages::{Fate, Pages};
+use super::stats::version_bytes;
 use super::version::{Change, Version};
 use super::words::Words;
 use crate::error::{Commit, QueryError};
@@ -81,6 +82,11 @@ impl TableWriter {
     /// Rows from here on were never used.
     pub(crate) fn used_rows(&self) -> usize {
         self.used_rows as usize
+    }
+
+    /// Rows that are not free: as many as keys.
+    fn keys(&self) -> usize {
+        self.used_rows() - self.free_rows()
     }
 
     /// How many used rows are free.
@@ -334,7 +340,7 @@ impl<R: Record> Table<R> {
         for (column, of_column) in self.columns.iter().zip(&mut writer.columns) {
             columns = columns.max(column.settle(of_column, pinned, budget));
         }
-        refresh(&self.figures, writer);
+        self.refresh_figures(writer);
         let versions = if writer.kept.keys().any(|pin| pinned.binary_search(pin).is_err()) {
             Backlog::CutShort
         } else if writer.kept.is_empty() && self.marks.len() == 0 && self.lengths.len() == 1 {
@@ -347,7 +353,35 @@ impl<R: Record> Table<R> {
 
     /// Copies out what others may want to know.
     pub(super) fn refresh_figures(&self, writer: &TableWriter) {
-        refresh(&self.figures, writer);
+        let kept: usize = writer.kept.values().map(Vec::len).sum();
+        let index_writer_bytes: usize = writer.indexes.iter().map(|maintained| maintained.writer.heap_bytes()).sum();
+        let code_bytes = writer.words.heap_bytes();
+        let column_writer_bytes: usize = writer.columns.iter().map(ColumnWriter::heap_bytes).sum();
+        let bookkeeping_bytes = kept * 16 + writer.free_rows.capacity() * 4;
+        let figures = &self.figures;
+        for (figure, now) in [
+            (&figures.rows_used, writer.used_rows()),
+            (&figures.rows_free, writer.free_rows()),
+            (&figures.kept, kept),
+            (&figures.key_bytes, writer.key_bytes),
+            (&figures.code_bytes, code_bytes),
+            (&figures.index_writer_bytes, index_writer_bytes),
+            (&figures.column_writer_bytes, column_writer_bytes),
+            (&figures.bookkeeping_bytes, bookkeeping_bytes),
+        ] {
+            figure.store(now as u64, Relaxed);
+        }
+        let versions = writer.keys() + kept;
+        let of_rows = versions * version_bytes::<R>() + writer.key_bytes + code_bytes + bookkeeping_bytes;
+        figures.counted.store((of_rows + index_writer_bytes + column_writer_bytes) as u64, Relaxed);
+    }
+
+    /// What so many records take of the counted bytes, on average.
+    pub(crate) fn counted_bytes_of(&self, writer: &TableWriter, records: usize) -> u64 {
+        if records == 0 {
+            return 0;
+        }
+        (self.figures.counted.load(Relaxed) / writer.keys().max(1) as u64).saturating_mul(records as u64)
     }
 
     fn settle_versions(
@@ -423,23 +457,5 @@ fn drop_versions<R>(versions: impl IntoIterator<Item = Arc<Version<R>>>) {
     let panics = user_code::drop_each(versions);
     if panics > 0 {
         tracing::error!(panics, "records panicked in their Drop while their collection was dropped");
-    }
-}
-
-/// Copies out what others may want to know.
-fn refresh(figures: &Figures, writer: &TableWriter) {
-    let kept: usize = writer.kept.values().map(Vec::len).sum();
-    let index_writer_bytes: usize = writer.indexes.iter().map(|maintained| maintained.writer.heap_bytes()).sum();
-    for (figure, now) in [
-        (&figures.rows_used, writer.used_rows as usize),
-        (&figures.rows_free, writer.free_rows.len()),
-        (&figures.kept, kept),
-        (&figures.key_bytes, writer.key_bytes),
-        (&figures.code_bytes, writer.words.heap_bytes()),
-        (&figures.index_writer_bytes, index_writer_bytes),
-        (&figures.column_writer_bytes, writer.columns.iter().map(ColumnWriter::heap_bytes).sum()),
-        (&figures.bookkeeping_bytes, kept * 16 + writer.free_rows.capacity() * 4),
-    ] {
-        figure.store(now as u64, Relaxed);
     }
 }

@@ -4,6 +4,7 @@
 mod chains;
 mod collections;
 mod errors;
+mod figures;
 mod observers;
 mod predicates;
 mod reports;
