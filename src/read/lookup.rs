@@ -103,7 +103,7 @@ impl<R: Record> Collection<R> {
             return Ok(newest.and_then(Handle::of));
         }
         drop(newest);
-        self.view().version_by(field, value)
+        self.view().record_by(field, value)
     }
 
     /// Whether there is a record of this key.
@@ -125,10 +125,10 @@ impl<R: Record> Collection<R> {
 impl<R: Record> View<R> {
     /// The record of a key.
     pub fn get<Q: IntoKey<R::Key>>(&self, key: Q) -> Option<Handle<R>> {
-        self.latency().get(|| self.version_of(&key))
+        self.latency().get(|| self.record_of(&key))
     }
 
-    fn version_of<Q: IntoKey<R::Key>>(&self, key: &Q) -> Option<Handle<R>> {
+    fn record_of<Q: IntoKey<R::Key>>(&self, key: &Q) -> Option<Handle<R>> {
         let lookup = Lookup::new(&self.table.seed, key);
         self.table.version_at(lookup.hash, |key| lookup.matches(key), self.snapshot.commit()).and_then(Handle::of)
     }
@@ -143,10 +143,10 @@ impl<R: Record> View<R> {
         field: Field<R, T>,
         value: impl Operand<T::Base>,
     ) -> Result<Option<Handle<R>>, QueryError> {
-        self.latency().get(|| self.version_by(field, value))
+        self.latency().get(|| self.record_by(field, value))
     }
 
-    fn version_by<T: FieldValue>(
+    fn record_by<T: FieldValue>(
         &self,
         field: Field<R, T>,
         value: impl Operand<T::Base>,
@@ -164,7 +164,7 @@ impl<R: Record> View<R> {
     /// Shows the record of a key to `look`.
     pub fn get_with<Q: IntoKey<R::Key>, T>(&self, key: Q, look: impl FnOnce(&R) -> T) -> Option<T> {
         self.latency().get(|| {
-            let record = self.version_of(&key)?;
+            let record = self.record_of(&key)?;
             let _scope = user_code::Scope::enter();
             Some(look(&record))
         })
