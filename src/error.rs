@@ -296,8 +296,11 @@ pub enum Cause {
         /// How many it may hold.
         limit: usize,
     },
-    /// A field with an ordered index is NaN, which has no place in an order.
-    #[error("field {field:?} is not a number (NaN), which the ordered index {index:?} can't place: store none instead")]
+    /// A field with an ordered index is NaN, and is not [`nan_last`](crate::FieldDef::nan_last).
+    #[error(
+        "field {field:?} is not a number (NaN), which the ordered index {index:?} takes only of a field that is `nan_last`: \
+         store none instead, or declare the field so"
+    )]
     NotANumber {
         /// The field.
         field: String,

@@ -2,13 +2,23 @@
 
 mod any_index;
 mod equality;
+mod estimate;
+mod guess;
 mod moves;
 mod ordered;
 mod shape;
 mod slab;
+#[cfg(all(test, not(any(memdex_shuttle, memdex_loom))))]
+mod tests;
 mod unique;
 
 pub(crate) use any_index::{Index, IndexWriter, Staging, TidyAt};
+#[cfg_attr(not(test), expect(unused_imports, reason = "for the planner"))]
+pub(crate) use estimate::Sought;
 pub(crate) use moves::Move;
+#[expect(unused_imports, reason = "for the ordered pages")]
+pub(crate) use ordered::Walk;
+#[cfg_attr(not(test), expect(unused_imports, reason = "for the ordered pages"))]
+pub(crate) use ordered::WalkSpec;
 pub(crate) use shape::{Entry, IndexShape, checked, tuple};
 pub(crate) use unique::{Clash, Other};

@@ -110,7 +110,8 @@ impl IndexDef {
         IndexDef::new(IndexKind::Unique, fields)
     }
 
-    /// Answers equality and ranges; of several fields, ranges of the first that is not asked for a single value. Takes no NaN.
+    /// Answers equality and ranges; of several fields, ranges of the first that is not asked for a single value. Takes no
+    /// NaN, but of fields that are [`nan_last`](crate::FieldDef::nan_last).
     pub fn ordered(fields: impl FieldNames) -> Self {
         IndexDef::new(IndexKind::Ordered, fields)
     }

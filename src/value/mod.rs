@@ -29,4 +29,4 @@ pub use scalar::{Kind, Value, ValueRef};
 
 pub(crate) use bits::{narrow_bits, saturated_bits, value_of_bits, zero_bits};
 pub(crate) use key_buffer::Lookup;
-pub(crate) use key_encoding::{decode_parts, encode_parts};
+pub(crate) use key_encoding::{decode_parts, encode_parts, text_beginning};

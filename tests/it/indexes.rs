@@ -1,5 +1,6 @@
 //! Indexes of every kind: what they answer, what they refuse, and that they can come and go while the collection lives.
 
+mod nan;
 mod partial;
 
 use memdex::{

@@ -25,7 +25,7 @@ pub(super) struct Inner {
     title: String,
     #[record(field)]
     shelf: i8,
-    #[record(field)]
+    #[record(field, nan_last)]
     price: f64,
     #[record(field)]
     rating: Option<f32>,
@@ -184,6 +184,7 @@ impl Subject for Book {
     ];
     const MANY: &'static [&'static str] =
         &["tags", "marks", "copies.room", "copies.worn", "copies.labels", "copies.from.city", "copies.from.zip"];
+    const NAN_LAST: &'static [&'static str] = &["price"];
 
     fn any() -> BoxedStrategy<Self> {
         let simple = (

@@ -95,8 +95,10 @@ impl Def {
     pub(super) fn unplaced<R: Subject>(&self, shelf: &Shelf<R>) -> Vec<(R::Id, &'static str)> {
         let is_nan = |value: &Val| matches!(value, Val::Float(x) if x.is_nan());
         let of_record = |(id, (record, _)): (&R::Id, &(R, _))| {
-            let at = self.values(record)?.iter().position(is_nan)?;
-            Some((id.clone(), R::FIELDS[self.fields[at]]))
+            let values = self.values(record)?;
+            let at_fault = self.fields.iter().zip(&values).filter(|(_, value)| is_nan(value));
+            let name = at_fault.map(|(at, _)| R::FIELDS[*at]).find(|name| !R::NAN_LAST.contains(name))?;
+            Some((id.clone(), name))
         };
         if self.kind == IndexKind::Ordered { shelf.iter().filter_map(of_record).collect() } else { Vec::new() }
     }

@@ -84,6 +84,8 @@ pub(super) trait Subject: Record + Clone + Debug + PartialEq {
     const FIELDS: &'static [&'static str];
     /// Those of many values.
     const MANY: &'static [&'static str] = &[];
+    /// Those of which ordered indexes take NaN.
+    const NAN_LAST: &'static [&'static str] = &[];
     /// Those with an equality index, if the schema is always the same.
     const INDEXED: &'static [&'static str] = &[];
 
