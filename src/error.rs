@@ -1,10 +1,16 @@
 //! What went wrong, and what the caller may do about it.
 
 #[cfg(feature = "documents")]
+mod criteria;
+#[cfg(feature = "documents")]
 mod document;
+mod query;
 
 #[cfg(feature = "documents")]
+pub use criteria::CriteriaError;
+#[cfg(feature = "documents")]
 pub use document::DocumentError;
+pub use query::QueryError;
 
 use crate::value::{Key, Kind, Value};
 use std::error::Error;
@@ -509,76 +515,4 @@ impl Error for Refusal {
             _ => None,
         }
     }
-}
-
-/// A question that can't be answered.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum QueryError {
-    /// The schema has no such field.
-    #[error("collection {collection:?} has no field {field:?}; it has {}", known.join(", "))]
-    UnknownField {
-        /// The collection asked.
-        collection: String,
-        /// The name asked for.
-        field: String,
-        /// The fields that there are.
-        known: Vec<String>,
-    },
-    /// A field is compared with a value that it can never hold.
-    #[error("field {field:?} of {collection:?} is of kind {expected} and can't be compared with {given}")]
-    WrongKind {
-        /// The collection asked.
-        collection: String,
-        /// The field.
-        field: String,
-        /// The kind of its values.
-        expected: Kind,
-        /// What it is compared with.
-        given: Value,
-    },
-    /// A comparison with a missing value, which nothing is equal to.
-    #[error("field {field:?} of {collection:?} can't be compared with null: ask with is_null")]
-    NullOperand {
-        /// The collection asked.
-        collection: String,
-        /// The field.
-        field: String,
-    },
-    /// The test is not one for this field: `contains`, `any` and `all` are for fields of many values, all others for single ones.
-    #[error(
-        "field {field:?} of {collection:?} has {}, so {test} has no meaning: {}",
-        if *many { "many values" } else { "a single value" },
-        if *many { "ask with contains, any or all" } else { "ask with eq, ne, is_in or a range" }
-    )]
-    WrongTest {
-        /// The collection asked.
-        collection: String,
-        /// The field.
-        field: String,
-        /// The test.
-        test: &'static str,
-        /// Whether the field has many values.
-        many: bool,
-    },
-    /// A look-up by a field that has no unique index of its own.
-    #[error("field {field:?} of {collection:?} has no unique index: use find, or add one")]
-    NoUniqueIndex {
-        /// The collection asked.
-        collection: String,
-        /// The field.
-        field: String,
-    },
-    /// The predicate is nested deeper than [`limits::MAX_PREDICATE_DEPTH`](crate::limits::MAX_PREDICATE_DEPTH).
-    #[error("the predicate is nested deeper than {limit} levels: flatten it")]
-    TooDeep {
-        /// How deep it may be.
-        limit: usize,
-    },
-    /// The collection and the snapshot belong to different stores.
-    #[error("collection {collection:?} belongs to another store than the snapshot")]
-    OtherStore {
-        /// The collection asked.
-        collection: String,
-    },
 }

@@ -110,12 +110,12 @@ mod value;
 mod write;
 
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
-#[cfg(feature = "documents")]
-pub use error::DocumentError;
 pub use error::{Cause, CollectionError, Commit, IndexError, KeyError, QueryError, Refusal, SchemaError};
+#[cfg(feature = "documents")]
+pub use error::{CriteriaError, DocumentError};
 pub use keys::Sequence;
 pub use memdex_derive::{FieldValue, Nested, Record};
-pub use query::{Field, FieldName, Filter, NamedField, Predicate, field};
+pub use query::{Field, FieldName, Filter, Fingerprint, NamedField, Predicate, TextOp, TextTest, field};
 pub use read::{Find, Hit, Records, Search, Snapshot, View};
 #[cfg(feature = "documents")]
 pub use record::Document;
@@ -129,7 +129,7 @@ pub use storage::{
 pub use store::{Store, StoreBuilder};
 pub use value::{
     AnyKey, DecimalError, DecimalValue, Each, Element, EntityKey, EntityKeyError, FieldValue, IntoKey, Key, KeyBuffer,
-    KeySink, Kind, Many, Maybe, Multi, Nest, Nullable, Operand, Value, ValueRef,
+    KeySink, Kind, Many, Maybe, Multi, Nest, Nullable, Operand, Text, Value, ValueRef,
 };
 pub use write::{
     Applied, BackgroundWriter, BackgroundWriterBuilder, Batch, Counts, Died, FlushError, LenientWriter, NotApplied,

@@ -1,9 +1,18 @@
 //! What can be asked? Questions as plain data, and the typed fields that make them.
 
+#[cfg(feature = "documents")]
+mod criteria;
+mod deep;
 mod field;
 mod filter;
+mod fingerprint;
 mod predicate;
+mod text;
 
 pub use field::{Field, NamedField, field};
 pub use filter::Filter;
+pub use fingerprint::Fingerprint;
 pub use predicate::{FieldName, Predicate};
+pub use text::{TextOp, TextTest};
+
+pub(crate) use fingerprint::Fingerprinter;
