@@ -63,7 +63,8 @@
 //!   [`update_where`](Collection::update_where) and [`delete_where`](Collection::delete_where) take a filter in place of a key. In
 //!   bulk write by a [`Writer`], or by a [`BackgroundWriter`] with its [`Ticket`]s.
 //! * **Reads**: [`get`](Collection::get) by key, [`get_by`](Collection::get_by) by a unique field, [`find`](Collection::find) by
-//!   a [`Filter`] of typed [`Field`]s or by names at run time ([`field`]). A [`Snapshot`] answers all of these as of one commit, and
+//!   a [`Filter`] of typed [`Field`]s or by names at run time ([`field`]), by JSON too (`Predicate::from_criteria`): equality, ranges,
+//!   texts ([`TextTest`]), joined by `&`, `|` and `!`. A [`Snapshot`] answers all of these as of one commit, and
 //!   [searches](Snapshot::search) several collections at once.
 //! * **Keys** can be generated ([`Store::sequence`]), or name their type ([`EntityKey`]).
 //! * **Upkeep**: [`Store::stats`], [`Store::verify`], [`Store::optimize`]; [`Store::observe`] tells of every commit.

@@ -1,4 +1,4 @@
-//! What can be asked? Questions as plain data, and the typed fields that make them.
+//! What can be asked? Questions as plain data, the typed fields and the JSON that make them, and their fingerprints.
 
 #[cfg(feature = "documents")]
 mod criteria;
