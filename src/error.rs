@@ -1,16 +1,18 @@
 //! What went wrong, and what the caller may do about it.
 
 #[cfg(feature = "documents")]
+mod criteria;
+#[cfg(feature = "documents")]
 mod document;
+mod query;
 mod statistics;
 
 #[cfg(feature = "documents")]
+pub use criteria::CriteriaError;
+#[cfg(feature = "documents")]
 pub use document::DocumentError;
-pub use statistics::StatisticsError;
-
-mod query;
-
 pub use query::QueryError;
+pub use statistics::StatisticsError;
 
 use crate::value::{Key, Kind, Value};
 use std::error::Error;

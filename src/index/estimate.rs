@@ -5,9 +5,7 @@
 use super::any_index::{Index, Kind};
 use super::guess::{self, COUNTED_VALUES};
 use super::ordered::{OrderedIndex, WalkSpec};
-use crate::hash::RandomState;
 use crate::value::{Value, ValueRef};
-use std::collections::HashSet;
 use std::ops::Bound;
 
 /// What an index is asked for.
@@ -16,7 +14,7 @@ pub(crate) enum Sought<'a> {
     /// One value, which may be missing; of several fields a [`tuple`](super::tuple).
     Value(ValueRef<'a>),
     /// Any of these values.
-    AnyOf(&'a HashSet<Value, RandomState>),
+    AnyOf(&'a [Value]),
     /// As in [`Index::range`].
     Range(Bound<&'a Value>, Bound<&'a Value>),
     /// As in [`Index::prefix_range`].
@@ -65,7 +63,7 @@ impl Index {
         }
     }
 
-    fn estimate_any(&self, values: &HashSet<Value, RandomState>) -> usize {
+    fn estimate_any(&self, values: &[Value]) -> usize {
         let rows = values.iter().take(COUNTED_VALUES).map(|value| self.estimate_value(value.as_ref())).sum();
         if values.len() <= COUNTED_VALUES {
             return self.filed().min(rows);
