@@ -7,7 +7,7 @@ use crate::rowset::{Row, RowSet};
 use crate::value::{Kind, Value, ValueRef, encode_parts};
 use proptest::prelude::*;
 use proptest::sample::select;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::ops::Bound;
 
 /// An index, and what its rows show.

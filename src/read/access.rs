@@ -3,9 +3,9 @@
 use super::plan::{Lookup, Source, Step};
 use super::set_expr::SetExpr;
 use crate::index::{Index, Sought, WalkSpec, tuple};
-use crate::record::{IndexKind, Record, Test};
+use crate::record::{IndexKind, Record};
 use crate::rowset::RowSet;
-use crate::storage::{Column, Table};
+use crate::storage::Table;
 use crate::value::{Value, ValueRef};
 use std::ops::Bound;
 
@@ -40,9 +40,7 @@ fn look_up(index: &Index, lookup: &Lookup) -> SetExpr {
         Lookup::Any(values) => SetExpr::Or(values.iter().map(rows).collect()),
         Lookup::Every(values) => SetExpr::And(values.iter().map(rows).collect()),
         Lookup::Null => rows(&Value::NULL),
-        Lookup::Range(from, to) => {
-            SetExpr::Set(index.range(from.as_ref(), to.as_ref()).unwrap_or_default())
-        }
+        Lookup::Range(from, to) => SetExpr::Set(index.range(from.as_ref(), to.as_ref()).unwrap_or_default()),
         Lookup::Prefix(values, next) => {
             let values: Vec<ValueRef<'_>> = values.iter().map(Value::as_ref).collect();
             let next = next.as_ref().map(|(from, to)| (from.as_ref(), to.as_ref()));

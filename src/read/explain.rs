@@ -1,7 +1,6 @@
 //! How a query is answered, step by step: what was expected, and what came of it.
 
 use super::access::take;
-use super::choice::Chooser;
 use super::execute::{execute, trusted};
 use super::find::Find;
 use super::page::check_limit;
@@ -87,7 +86,8 @@ impl<R: Record> Find<R> {
                         let name = |column: &usize| self.field_name(self.view.table.columns[*column].field);
                         let by = columns.iter().map(name).collect::<Vec<_>>().join(", ");
                         let from = of_plan(&self.view, condition, plan);
-                        let what = if by.is_empty() { "first by key".to_owned() } else { format!("first by columns {by}") };
+                        let what =
+                            if by.is_empty() { "first by key".to_owned() } else { format!("first by columns {by}") };
                         (what, plan.rows, vec![from], self.advice(plan))
                     }
                     Way::Walk(walk) => {
@@ -127,7 +127,11 @@ impl<R: Record> Find<R> {
             });
             let what = match test {
                 Test::Range(..) => "an ordered index",
-                Test::Eq(_) | Test::In(_) | Test::IsNull | Test::Any(_) | Test::All(_) | Test::HasNone if !has_index => "an index",
+                Test::Eq(_) | Test::In(_) | Test::IsNull | Test::Any(_) | Test::All(_) | Test::HasNone
+                    if !has_index =>
+                {
+                    "an index"
+                }
                 Test::Ne(_) if !has_index => "a column",
                 _ => return,
             };
@@ -159,7 +163,9 @@ fn of_step<R: Record>(view: &View<R>, step: &Step) -> ExplainStep {
     let (what, from) = match &step.source {
         Source::Nothing => ("nothing can match".to_owned(), Vec::new()),
         Source::All => ("all records".to_owned(), Vec::new()),
-        Source::Index(index, lookup) => (format!("{} index {:?} {lookup}", index.shape.def.kind(), index.name()), Vec::new()),
+        Source::Index(index, lookup) => {
+            (format!("{} index {:?} {lookup}", index.shape.def.kind(), index.name()), Vec::new())
+        }
         Source::Column(column, test) => {
             let field = view.table.schema.fields().get(view.table.columns[*column].field);
             (format!("column {}", TestWords { field: field.map_or("?", |field| field.name()), test }), Vec::new())
@@ -184,7 +190,12 @@ impl fmt::Display for Explanation {
 impl ExplainStep {
     fn write(&self, f: &mut fmt::Formatter<'_>, depth: usize) -> fmt::Result {
         let ExplainStep { what, expected, actual, took, from } = self;
-        writeln!(f, "{:indent$}{what}  ({expected} rows expected, {actual} found, {took:.1?})", "", indent = 2 * depth)?;
+        writeln!(
+            f,
+            "{:indent$}{what}  ({expected} rows expected, {actual} found, {took:.1?})",
+            "",
+            indent = 2 * depth
+        )?;
         from.iter().try_for_each(|step| step.write(f, depth + 1))
     }
 }

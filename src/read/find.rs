@@ -156,7 +156,12 @@ impl<R: Record> Find<R> {
 
 impl<R: Record> Clone for Find<R> {
     fn clone(&self) -> Self {
-        Find { view: self.view.clone(), predicate: self.predicate.clone(), paging: self.paging.clone(), script: self.script.clone() }
+        Find {
+            view: self.view.clone(),
+            predicate: self.predicate.clone(),
+            paging: self.paging.clone(),
+            script: self.script.clone(),
+        }
     }
 }
 

@@ -87,7 +87,9 @@ impl<'a, R: Record> Planner<'a, R> {
     /// Parts that must all hold. Without a step there are so many rows to be looked at, each at so much.
     pub(super) fn every(&self, whole: &Condition, parts: &[Condition], without: (usize, f64)) -> Option<Known> {
         let mut candidates = self.candidates(whole, parts);
-        candidates.sort_by(|a, b| (a.step.rows, a.step.cost).partial_cmp(&(b.step.rows, b.step.cost)).unwrap_or(std::cmp::Ordering::Equal));
+        candidates.sort_by(|a, b| {
+            (a.step.rows, a.step.cost).partial_cmp(&(b.step.rows, b.step.cost)).unwrap_or(std::cmp::Ordering::Equal)
+        });
         let mut open: Vec<usize> = (0..parts.len()).collect();
         let mut taken: Vec<Step> = Vec::new();
         let (mut rows, mut look) = without;
@@ -250,7 +252,9 @@ impl<'a, R: Record> Planner<'a, R> {
                 match found {
                     Some(found) => found,
                     // What it holds, whatever the value, is what meets its condition.
-                    None if index.shape.def.kind() == IndexKind::Ordered => (self.look_up(index, Lookup::Whole), vec![]),
+                    None if index.shape.def.kind() == IndexKind::Ordered => {
+                        (self.look_up(index, Lookup::Whole), vec![])
+                    }
                     None => return None,
                 }
             }
@@ -319,4 +323,3 @@ pub(super) fn prefixes<'p>(
     }
     (prefixes, answers)
 }
-

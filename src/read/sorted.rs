@@ -162,7 +162,15 @@ impl<R: Record> Selection<'_, R> {
     }
 
     /// Keeps the first of the rows with a lead.
-    fn equal(&mut self, leads: &[(Lead, Row)], lead: Lead, level: usize, first: usize, behind: bool, kept: &mut Vec<Row>) {
+    fn equal(
+        &mut self,
+        leads: &[(Lead, Row)],
+        lead: Lead,
+        level: usize,
+        first: usize,
+        behind: bool,
+        kept: &mut Vec<Row>,
+    ) {
         let rows = leads.iter().filter(|(own, _)| *own == lead).map(|(_, row)| *row);
         if lead.is_exact {
             self.among(rows.collect(), level + 1, first, behind, kept);

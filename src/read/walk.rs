@@ -9,7 +9,7 @@ use super::choice::Chooser;
 use super::cost;
 use super::execute::{look, meets};
 use super::order::Order;
-use super::plan::{Plan, Step};
+use super::plan::Step;
 use super::planner::{Known, Planner};
 use super::snapshot::View;
 use super::sorted::{Wanted, in_order, is_constant};
@@ -78,7 +78,8 @@ fn plan<R: Record>(
     // The first fields that the condition gives one value each, then those that the order goes by.
     let (mut prefix, mut answered) = (Vec::new(), Vec::new());
     for (field, _) in &shape.fields {
-        let given = test_of(field).find_map(|(at, test)| if let Test::Eq(value) = test { Some((at, value)) } else { None });
+        let given =
+            test_of(field).find_map(|(at, test)| if let Test::Eq(value) = test { Some((at, value)) } else { None });
         let Some((at, value)) = given.filter(|_| shape.fields.len() > 1) else { break };
         prefix.push(value.clone());
         answered.push(at);
@@ -112,8 +113,11 @@ fn plan<R: Record>(
     if range.is_some() && !alone && from == Bound::Unbounded {
         from = Bound::Excluded(vec![Value::NULL]);
     }
-    let mut aside = (alone && range.is_none() && first_def.is_nullable())
-        .then_some(if order.0[0].nulls_first { Ordering::Less } else { Ordering::Greater });
+    let mut aside = (alone && range.is_none() && first_def.is_nullable()).then_some(if order.0[0].nulls_first {
+        Ordering::Less
+    } else {
+        Ordering::Greater
+    });
     if let Some(after) = wanted.after {
         let value_of = |field: &super::order::SortField| {
             let place = wanted.order.0.iter().position(|own| own.at == field.at)?;
@@ -156,7 +160,8 @@ fn plan<R: Record>(
     };
     let share = within.as_ref().map_or(1.0, |within| within.rows as f64 / planner.total.max(1) as f64);
     let looks = walked as f64 * share.min(1.0) * cost::LOOK;
-    let cost = 2.0 * cost::LOOKUP + walked as f64 * cost::WALKED + looks + within.as_ref().map_or(0.0, |step| step.cost);
+    let cost =
+        2.0 * cost::LOOKUP + walked as f64 * cost::WALKED + looks + within.as_ref().map_or(0.0, |step| step.cost);
     Some(WalkPlan { index: index.clone(), spec, order: order.clone(), covers, aside, within, residual, walked, cost })
 }
 
@@ -256,10 +261,11 @@ impl<R: Record> Walking<'_, R> {
             let behind = |after: &crate::query::Cursor| {
                 wanted.order.compare_to_place(&version, &after.values, &after.key).is_gt()
             };
-            if self.plan.residual.as_ref().is_none_or(|residual| meets(residual, &version)) && wanted.after.is_none_or(behind) {
+            if self.plan.residual.as_ref().is_none_or(|residual| meets(residual, &version))
+                && wanted.after.is_none_or(behind)
+            {
                 self.hits.push(version);
             }
         }
     }
 }
-

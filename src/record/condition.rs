@@ -44,6 +44,29 @@ impl Condition {
         }
     }
 
+    /// All of these; `None` if there are none.
+    pub(crate) fn all_of(mut parts: Vec<Condition>) -> Option<Condition> {
+        if parts.len() > 1 { Some(Condition::And(parts)) } else { parts.pop() }
+    }
+
+    /// The opposite. Twice is nothing.
+    pub(crate) fn not(self) -> Condition {
+        match self {
+            Condition::Not(part) => *part,
+            other => Condition::Not(Box::new(other)),
+        }
+    }
+
+    /// Shows each test of a declared field.
+    pub(crate) fn each_test<'a>(&'a self, show: &mut dyn FnMut(&'a FieldAt, &'a Test)) {
+        match self {
+            Condition::All | Condition::Loose(..) => {}
+            Condition::Test(field, test) => show(field, test),
+            Condition::And(parts) | Condition::Or(parts) => parts.iter().for_each(|part| part.each_test(show)),
+            Condition::Not(part) => part.each_test(show),
+        }
+    }
+
     /// The parts that must all hold.
     pub(crate) fn conjuncts(&self) -> &[Condition] {
         match self {

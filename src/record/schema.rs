@@ -224,6 +224,11 @@ impl FieldAt {
     pub(super) fn path(&self) -> Option<&Path> {
         self.path.as_deref()
     }
+
+    /// The path that the schema does not declare.
+    pub(crate) fn undeclared(&self) -> Option<&str> {
+        self.path().filter(|_| self.position == usize::MAX).map(|path| &*path.name)
+    }
 }
 
 /// The fields of a record type, each at its position, and its indexes.

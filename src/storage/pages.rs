@@ -13,6 +13,7 @@ use crate::error::Commit;
 use crate::limits::PAGE_ROWS;
 use crate::rowset::Row;
 use crate::sync::{Arc, RwLock};
+use smallvec::SmallVec;
 use std::collections::BTreeMap;
 
 pub(crate) struct Pages<R>(Segments<Page<R>>);
@@ -99,7 +100,12 @@ impl<R> Pages<R> {
     /// Shows the records of these rows, which ascend strictly, that `epoch` sees. Some are found together under the guards of their pages,
     /// taken from left to right: one row's steps to memory overlap with the others', where a guard for each would have them wait for each
     /// other. No guard is held while they are shown.
-    pub(crate) fn fetch(&self, rows: impl IntoIterator<Item = Row>, epoch: Commit, mut show: impl FnMut(Arc<Version<R>>)) {
+    pub(crate) fn fetch(
+        &self,
+        rows: impl IntoIterator<Item = Row>,
+        epoch: Commit,
+        mut show: impl FnMut(Arc<Version<R>>),
+    ) {
         let mut rows = rows.into_iter().fuse();
         let mut found: SmallVec<[Arc<Version<R>>; FETCHED_TOGETHER]> = SmallVec::new();
         loop {
@@ -112,7 +118,8 @@ impl<R> Pages<R> {
                 debug_assert!(of_page.is_sorted_by(|a, b| a < b), "a second guard of one page could wait for ever");
                 guards.extend(self.page(of_page[0]).map(|(page, _)| (page.read(), of_page)));
             }
-            let of_guards = guards.iter().flat_map(|(page, rows)| rows.iter().map(move |row| page.at(slot(*row), epoch)));
+            let of_guards =
+                guards.iter().flat_map(|(page, rows)| rows.iter().map(move |row| page.at(slot(*row), epoch)));
             // Found first and counted then: a count is a step that lets no other pass it.
             let seen: SmallVec<[&Arc<Version<R>>; FETCHED_TOGETHER]> = of_guards.flatten().collect();
             found.extend(seen.into_iter().filter(|version| !version.is_tombstone()).cloned());

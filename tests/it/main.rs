@@ -17,6 +17,7 @@ mod key_values;
 mod layers;
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
 mod model;
+mod plans;
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
 mod predicates;
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
