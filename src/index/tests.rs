@@ -1,3 +1,4 @@
+<<<<<<< HEAD
 //! Walks, beginnings of strings and estimates, of indexes of every kind against rows that are simply sorted.
 
 use super::{Entry, Index, IndexShape, IndexWriter, Move, Sought, WalkSpec};
@@ -347,3 +348,6 @@ fn estimates_of_prefixes() {
     few.put((0..30_000).map(|row| (row, vec![Value::from(row % 4)])).collect());
     assert!((2..=8).contains(&few.index.distinct_estimate()), "{}", few.index.distinct_estimate());
 }
+=======
+
+>>>>>>> 2f4751f (wip3)

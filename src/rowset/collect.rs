@@ -120,3 +120,77 @@ fn sort(rows: &mut Vec<Row>) {
         std::mem::swap(rows, &mut sorted);
     }
 }
+<<<<<<< HEAD
+=======
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    #[test]
+    #[ignore]
+    fn timing() {
+        for table in [1_000_000u64, 10_000_000, 100_000_000] {
+            for n in [200usize, 500, 1000, 3000, 10_000, 30_000, 100_000, 1_000_000] {
+                let mut x = 1u64;
+                let mut rows: Vec<Row> = (0..n)
+                    .map(|_| {
+                        x = x.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+                        ((x >> 33) % table) as Row
+                    })
+                    .collect();
+                {
+                    let mut s = rows.clone();
+                    s.sort_unstable();
+                    s.dedup();
+                    rows.retain(|r| {
+                        s.binary_search(r)
+                            .map(|at| {
+                                s.remove(at);
+                            })
+                            .is_ok()
+                            || n > 30_000
+                    });
+                }
+                let time = |f: &dyn Fn() -> usize| {
+                    let mut all: Vec<f64> = (0..(3_000_000 / n).clamp(7, 300))
+                        .map(|_| {
+                            let t = std::time::Instant::now();
+                            std::hint::black_box(f());
+                            t.elapsed().as_secs_f64() * 1e9 / n as f64
+                        })
+                        .collect();
+                    all.sort_by(f64::total_cmp);
+                    all[all.len() / 2]
+                };
+                let old = time(&|| rows.iter().copied().collect::<RowSet>().len());
+                let new = time(&|| {
+                    let mut c = Collector::new();
+                    for part in rows.chunks(200) {
+                        c.room().extend_from_slice(part);
+                    }
+                    c.finish().len()
+                });
+                let radix = time(&|| {
+                    let mut r = rows.clone();
+                    sort(&mut r);
+                    r.len()
+                });
+                let radix_set = time(&|| {
+                    let mut r = rows.clone();
+                    sort(&mut r);
+                    r.dedup();
+                    RowSet::from_sorted(&r).len()
+                });
+                let cmp = time(&|| {
+                    let mut r = rows.clone();
+                    r.sort_unstable();
+                    r.len()
+                });
+                println!(
+                    "{table:>10} {n:>8}: old {old:>6.2} new {new:>6.2}   radix alone {radix:.2} with set {radix_set:.2} compare {cmp:.2} ns a row"
+                );
+            }
+        }
+    }
+}
+>>>>>>> 2f4751f (wip3)

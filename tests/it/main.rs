@@ -18,8 +18,11 @@ mod layers;
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
 mod model;
 mod plans;
+<<<<<<< HEAD
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
 mod predicates;
+=======
+>>>>>>> 2f4751f (wip3)
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
 mod store;
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
