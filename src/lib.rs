@@ -127,7 +127,7 @@ pub use query::{
     Aggregate, Ask, Bucket, Cursor, CursorError, DateUnit, Direction, Field, FieldName, Filter, Fingerprint, GroupBy, IntoOrder,
     Metric, NamedField, Nulls, OrderBy, Paging, Predicate, Query, Statistics, TextOp, TextTest, Top, field,
 };
-pub use read::{ExplainStep, Explanation, Find, Hit, Page, Records, Search, Snapshot, View};
+pub use read::{Answer, ExplainStep, Explanation, Find, Hit, Page, Records, Search, Snapshot, View};
 #[cfg(feature = "documents")]
 pub use record::Document;
 pub use record::{FieldAt, FieldDef, FieldNames, IndexDef, IndexKind, KeyValue, Nested, Record, Schema};

@@ -1,6 +1,7 @@
 //! What is the answer, as of one commit? Snapshots, look-ups by key, and the execution of queries.
 
 mod access;
+mod ask;
 mod choice;
 mod cost;
 mod execute;
@@ -19,6 +20,8 @@ mod sorted;
 mod walk;
 mod words;
 
+pub use ask::Answer;
+pub(crate) use ask::asker;
 pub use explain::{ExplainStep, Explanation};
 pub use find::Find;
 pub(crate) use find::evaluate;

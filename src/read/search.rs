@@ -4,8 +4,9 @@ use super::find::Find;
 use super::order::compare;
 use super::page::{Page, check_limit};
 use super::snapshot::{Snapshot, View};
+use super::statistics::Summary;
 use crate::error::{Commit, QueryError};
-use crate::query::{Cursor, IntoOrder, Paging, Predicate};
+use crate::query::{Cursor, IntoOrder, Paging, Predicate, Statistics};
 use crate::record::Record;
 use crate::storage::{Collection, Handle};
 use crate::sync::Arc;
@@ -30,6 +31,12 @@ pub(super) trait Searched: Send + Sync {
     /// The first records in an order, all if it has no limit.
     fn first(&self, snapshot: &Snapshot, predicate: &Predicate, paging: &Paging) -> Result<Ranked, QueryError>;
     fn count(&self, snapshot: &Snapshot, predicate: &Predicate) -> Result<usize, QueryError>;
+    fn statistics(
+        &self,
+        snapshot: &Snapshot,
+        predicate: &Predicate,
+        statistics: &Statistics,
+    ) -> Result<Summary, QueryError>;
 }
 
 /// Records of one collection in their order, each with the values that it is ordered by.
@@ -57,6 +64,15 @@ impl<R: Record> Searched for Collection<R> {
 
     fn count(&self, snapshot: &Snapshot, predicate: &Predicate) -> Result<usize, QueryError> {
         find(self, snapshot, predicate)?.count()
+    }
+
+    fn statistics(
+        &self,
+        snapshot: &Snapshot,
+        predicate: &Predicate,
+        statistics: &Statistics,
+    ) -> Result<Summary, QueryError> {
+        find(self, snapshot, predicate)?.statistics(statistics.clone())
     }
 }
 

@@ -44,6 +44,10 @@ impl Snapshot {
         self.0.time
     }
 
+    pub(super) fn engine(&self) -> &Arc<Engine> {
+        &self.0.engine
+    }
+
     /// A collection as of this snapshot.
     ///
     /// # Panics

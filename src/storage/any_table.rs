@@ -10,6 +10,9 @@ use crate::record::{Record, Schema};
 use crate::sync::Arc;
 use std::any::{Any, type_name};
 
+/// How questions without a record type are put to a table: given by whoever opens it, since this layer need not know of reads.
+pub(crate) type Asker = Box<dyn Any + Send + Sync>;
+
 /// See the head of this file.
 pub(crate) trait AnyTable: Any + Send + Sync {
     fn name(&self) -> &str;
@@ -30,6 +33,7 @@ pub(crate) trait AnyTable: Any + Send + Sync {
     /// One slice of upkeep; where to go on.
     fn upkeep(&self, at: Upkeep) -> Option<Upkeep>;
     fn verify(&self, published: Commit) -> Result<VerifyReport, VerifyError>;
+    fn asker(&self) -> &(dyn Any + Send + Sync);
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
 }
 
@@ -74,6 +78,10 @@ impl<R: Record> AnyTable for Table<R> {
 
     fn verify(&self, published: Commit) -> Result<VerifyReport, VerifyError> {
         verify::table(self, published)
+    }
+
+    fn asker(&self) -> &(dyn Any + Send + Sync) {
+        &*self.asker
     }
 
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {

@@ -29,7 +29,7 @@ pub use observers::{CommitInfo, CommitObserver, RecordChange};
 pub use stats::{CollectionStats, IndexStats, MemoryFigures, MemoryStats, Stats};
 pub use verify::{VerifyError, VerifyReport};
 
-pub(crate) use any_table::AnyTable;
+pub(crate) use any_table::{AnyTable, Asker};
 pub(crate) use column::{Cell, Column, Reads, RowCells};
 pub(crate) use engine::{Engine, Pinned};
 pub(crate) use garbage::Garbage;

@@ -3,6 +3,7 @@
 //! They hold the newest state, published or in flight, and are changed in place under short locks on small parts, one
 //! at a time. Whoever changes them holds the commit lock, and with it the table's [`TableWriter`].
 
+use super::any_table::Asker;
 use super::column::{Column, ColumnWriter};
 use super::figures::Figures;
 use super::garbage::Garbage;
@@ -40,6 +41,7 @@ pub(crate) struct Table<R> {
     pub(crate) marks: Marks,
     pub(crate) lengths: Lengths,
     pub(super) figures: Figures,
+    pub(super) asker: Asker,
     writer: Mutex<TableWriter>,
 }
 
@@ -165,7 +167,7 @@ impl<R> Applied<R> {
 }
 
 impl<R: Record> Table<R> {
-    pub(crate) fn new(name: &str, schema: Schema, seed: RandomState) -> Self {
+    pub(crate) fn new(name: &str, schema: Schema, seed: RandomState, asker: Asker) -> Self {
         let (mut indexes, mut from): (Vec<Maintained>, usize) = (Vec::new(), 0);
         for def in schema.indexes() {
             let (index, writer) = Index::new(IndexShape::new(def, &schema), seed.clone());
@@ -188,6 +190,7 @@ impl<R: Record> Table<R> {
             marks: Marks::new(),
             lengths: Lengths::new(),
             figures: Figures::default(),
+            asker,
             writer: Mutex::new(TableWriter {
                 free_rows: Vec::new(),
                 used_rows: 0,
