@@ -1,4 +1,3 @@
-<<<<<<< HEAD
 //! Walks, beginnings of strings and estimates, of indexes of every kind against rows that are simply sorted.
 
 use super::{Entry, Index, IndexShape, IndexWriter, Move, Sought, WalkSpec};
@@ -348,6 +347,3 @@ fn estimates_of_prefixes() {
     few.put((0..30_000).map(|row| (row, vec![Value::from(row % 4)])).collect());
     assert!((2..=8).contains(&few.index.distinct_estimate()), "{}", few.index.distinct_estimate());
 }
-=======
-
->>>>>>> 2f4751f (wip3)

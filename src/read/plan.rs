@@ -2,7 +2,7 @@
 //! [`super::execute`] do what it says.
 
 use crate::index::Index;
-use crate::record::{Condition, Test};
+use crate::record::{Condition, Test, Values};
 use crate::sync::Arc;
 use crate::value::Value;
 use std::fmt;
@@ -48,9 +48,9 @@ pub(super) enum Source {
 pub(super) enum Lookup {
     Value(Value),
     /// Rows that have one of these.
-    Any(Vec<Value>),
+    Any(Values),
     /// Rows that have each of these; not of none.
-    Every(Vec<Value>),
+    Every(Values),
     Null,
     Range(Bound<Value>, Bound<Value>),
     /// In an ordered index of several fields: the values of the first ones, and bounds of the next.

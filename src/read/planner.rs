@@ -62,16 +62,12 @@ impl<'a, R: Record> Planner<'a, R> {
     pub(super) fn known(&self, condition: &Condition) -> Option<Known> {
         match condition {
             Condition::All => Some(self.exact(self.all())),
-            Condition::Or(parts) if parts.is_empty() => Some(self.exact(Step::nothing())),
+            Condition::Nothing => Some(self.exact(Step::nothing())),
             Condition::Or(parts) => self.any(condition, parts),
             Condition::Not(part) => self.opposite(part),
             Condition::Loose(..) => None,
             Condition::And(_) | Condition::Test(..) => {
-                let parts = condition.conjuncts();
-                if parts.is_empty() {
-                    return Some(self.exact(self.all()));
-                }
-                self.every(condition, parts, (self.total, cost::SCAN))
+                self.every(condition, condition.conjuncts(), (self.total, cost::SCAN))
             }
         }
     }
@@ -163,11 +159,11 @@ impl<'a, R: Record> Planner<'a, R> {
     /// false. De Morgan's laws hold, as each part is either true or false.
     fn opposite(&self, condition: &Condition) -> Option<Known> {
         match condition {
-            Condition::Or(parts) if !parts.is_empty() => {
+            Condition::Or(parts) => {
                 let opposites: Vec<Condition> = parts.iter().cloned().map(Condition::not).collect();
                 self.every(&Condition::And(opposites.clone()), &opposites, (self.total, cost::SCAN))
             }
-            Condition::And(parts) if !parts.is_empty() => {
+            Condition::And(parts) => {
                 let opposites: Vec<Condition> = parts.iter().cloned().map(Condition::not).collect();
                 self.any(&Condition::Or(opposites.clone()), &opposites)
             }
@@ -197,18 +193,18 @@ impl<'a, R: Record> Planner<'a, R> {
         let step = |lookup| self.look_up(index, lookup);
         Some(match test {
             Test::Eq(value) => step(Lookup::Value(value.clone())),
-            Test::In(values) | Test::Any(values) => step(Lookup::Any(values.iter().cloned().collect())),
+            Test::In(values) | Test::Any(values) => step(Lookup::Any(values.clone())),
             Test::IsNull | Test::HasNone => step(Lookup::Null),
             Test::Ne(value) => {
                 let with = self.either(vec![step(Lookup::Value(value.clone())), step(Lookup::Null)]);
                 self.without(with)
             }
             Test::All(values) if values.is_empty() => self.all(),
-            Test::All(values) => step(Lookup::Every(values.iter().cloned().collect())),
+            Test::All(values) => step(Lookup::Every(values.clone())),
             Test::Range(from, to) if index.shape.def.kind() == IndexKind::Ordered => {
                 step(Lookup::Range(from.clone(), to.clone()))
             }
-            Test::Range(..) => return None,
+            Test::Range(..) | Test::Text(_) => return None,
         })
     }
 

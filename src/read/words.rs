@@ -40,7 +40,7 @@ impl fmt::Display for Words<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.condition {
             Condition::All => f.write_str("any"),
-            Condition::Or(parts) if parts.is_empty() => f.write_str("none"),
+            Condition::Nothing => f.write_str("none"),
             Condition::Test(field, test) | Condition::Loose(field, test) => {
                 TestWords { field: name(self.schema, field), test }.fmt(f)
             }
@@ -61,6 +61,7 @@ impl fmt::Display for TestWords<'_> {
             Test::In(values) => listed(f, "in", values.iter()),
             Test::IsNull | Test::HasNone => f.write_str("is null"),
             Test::Range(from, to) => range(f, from, to),
+            Test::Text(pattern) => write!(f, "{pattern}"),
             Test::Any(values) => listed(f, "has any of", values.iter()),
             Test::All(values) => listed(f, "has all of", values.iter()),
         }

@@ -60,7 +60,7 @@ impl Condition {
     /// Shows each test of a declared field.
     pub(crate) fn each_test<'a>(&'a self, show: &mut dyn FnMut(&'a FieldAt, &'a Test)) {
         match self {
-            Condition::All | Condition::Loose(..) => {}
+            Condition::All | Condition::Nothing | Condition::Loose(..) => {}
             Condition::Test(field, test) => show(field, test),
             Condition::And(parts) | Condition::Or(parts) => parts.iter().for_each(|part| part.each_test(show)),
             Condition::Not(part) => part.each_test(show),

@@ -17,12 +17,10 @@ mod key_values;
 mod layers;
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
 mod model;
+#[cfg(not(any(memdex_shuttle, memdex_loom)))]
 mod plans;
-<<<<<<< HEAD
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
 mod predicates;
-=======
->>>>>>> 2f4751f (wip3)
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
 mod store;
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
