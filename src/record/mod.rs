@@ -22,5 +22,5 @@ pub use nested::Nested;
 pub use record::Record;
 pub use schema::{FieldAt, FieldDef, Schema};
 
-pub(crate) use condition::{Condition, Test};
+pub(crate) use condition::{Condition, Test, fit};
 pub(crate) use key_value::schema as key_value_schema;

@@ -32,7 +32,7 @@ pub(crate) use any_table::AnyTable;
 pub(crate) use column::Cell;
 pub(crate) use engine::{Engine, Pinned};
 pub(crate) use garbage::Garbage;
-pub(crate) use marks::Changed;
+pub(crate) use marks::{Changed, Watch};
 pub(crate) use observers::CollectionChanges;
 pub(crate) use table::{Applied, Maintained, Table, TableWriter};
 pub(crate) use version::{Change, Version};
