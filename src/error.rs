@@ -2,9 +2,11 @@
 
 #[cfg(feature = "documents")]
 mod document;
+mod statistics;
 
 #[cfg(feature = "documents")]
 pub use document::DocumentError;
+pub use statistics::StatisticsError;
 
 mod query;
 

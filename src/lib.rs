@@ -92,6 +92,9 @@ struct Readme;
 // The derive macros name this crate by its name, also where they are used inside it.
 extern crate self as memdex;
 
+#[expect(unused_imports, reason = "statistics come to use it next")]
+#[cfg_attr(not(test), expect(dead_code, reason = "statistics come to use it next"))]
+mod aggregate;
 mod clock;
 mod error;
 mod hash;
@@ -112,7 +115,9 @@ mod write;
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 #[cfg(feature = "documents")]
 pub use error::DocumentError;
-pub use error::{Cause, CollectionError, Commit, IndexError, KeyError, QueryError, Refusal, SchemaError};
+pub use error::{
+    Cause, CollectionError, Commit, IndexError, KeyError, QueryError, Refusal, SchemaError, StatisticsError,
+};
 pub use keys::Sequence;
 pub use memdex_derive::{FieldValue, Nested, Record};
 pub use query::{

@@ -48,6 +48,12 @@ pub const MAX_GROUPS: usize = 1 << 20;
 /// document that is stored can be printed and read again.
 pub const MAX_DOCUMENT_DEPTH: usize = 127;
 
+/// Most buckets that a histogram is filled up to with empty ones.
+pub const MAX_BUCKETS: usize = 100_000;
+
+/// Most explicit ranges of one question.
+pub const MAX_RANGES: usize = 1_024;
+
 /// Operations that a [`Writer`](crate::Writer) buffers before it flushes, unless told otherwise.
 pub const DEFAULT_BULK_SIZE: usize = 100;
 

@@ -1,6 +1,7 @@
 //! Which values can be compared, and how do they make a key? Values of fields, the Rust types that show them, keys.
 
 mod any_key;
+pub(crate) mod civil;
 mod decimal;
 mod entity_key;
 mod field_value;

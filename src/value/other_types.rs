@@ -62,7 +62,7 @@ fields! {
 #[cfg(feature = "jiff")]
 fn days(date: jiff::civil::Date) -> i32 {
     // At most four digits of years, so that the days are far from the limits of an `i32`.
-    super::text::days_of_date(date.year().into(), date.month() as u8, date.day() as u8) as i32
+    super::civil::days_of_date(date.year().into(), date.month() as u8, date.day() as u8) as i32
 }
 
 #[cfg(feature = "rust_decimal")]

@@ -10,7 +10,7 @@ const LEVELS: [&[&str]; 11] = [
     &["user_code"],
     &["clock", "error"],
     &["value", "keys"],
-    &["query"],
+    &["query", "aggregate"],
     &["record"],
     &["rowset"],
     &["index"],

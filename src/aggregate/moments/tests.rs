@@ -1,0 +1,178 @@
+use super::super::reference::{Big, is_nearest, is_nearest_root};
+use super::*;
+use crate::value::DecimalValue;
+use proptest::prelude::*;
+
+/// A value as a whole number: of two to the power of -1080 for floats, of 10^-28 for decimals.
+fn exact(value: &Value) -> Big {
+    match value.as_ref() {
+        ValueRef::Int(n) => Big::new(n.into()),
+        ValueRef::Int128(n) => Big::new(n),
+        ValueRef::UInt128(n) => Big::of_u128(n),
+        ValueRef::Float(x) => Big::of_float(x, 1_080),
+        ValueRef::Decimal(number) => {
+            Big::new(number.units()).times(&Big::new(10i128.pow(28 - u32::from(number.scale()))))
+        }
+        other => panic!("{other}"),
+    }
+}
+
+/// Floats are counted in units of two to the power of -1080; others take them as a divisor.
+fn unit(kind: Kind) -> Big {
+    match kind {
+        Kind::Float => Big::new(1),
+        Kind::Decimal => Big::new(10i128.pow(28)).shifted(0),
+        _ => Big::new(1),
+    }
+}
+
+fn values() -> impl Strategy<Value = (Kind, Vec<Value>)> {
+    let small = (-5i64..1_000).prop_map(Value::from);
+    let int = prop_oneof![
+        4 => small.clone(),
+        2 => any::<i64>().prop_map(Value::from),
+        1 => any::<i128>().prop_map(Value::from),
+        1 => any::<u128>().prop_map(Value::from),
+        1 => prop::sample::select(vec![i128::MIN, i128::MAX, i64::MIN.into()]).prop_map(Value::from),
+    ];
+    let ints = prop_oneof![prop::collection::vec(small, 0..20), prop::collection::vec(int, 0..12)];
+    let float = prop_oneof![
+        (-1e3..1e3).prop_map(Value::from),
+        (0..5u32).prop_map(|n| Value::from(1e9 + f64::from(n) * 1e-3)),
+        any::<u64>().prop_map(f64::from_bits).prop_filter("finite", |x| x.is_finite()).prop_map(Value::from),
+        Just(Value::from(f64::MAX)),
+        Just(Value::from(f64::from_bits(1))),
+    ];
+    let near = (0..50u32).prop_map(|n| Value::from(1e9 + f64::from(n) * 1e-3));
+    let floats = prop_oneof![prop::collection::vec(near, 0..12), prop::collection::vec(float, 0..12)];
+    let units = prop_oneof![-100_000i128..100_000, any::<i64>().prop_map(i128::from), any::<i128>()];
+    let decimal = (units, prop_oneof![Just(2u8), 0u8..=28])
+        .prop_map(|(units, scale)| ValueRef::Decimal(DecimalValue::new(units, scale).unwrap()).to_value());
+    prop_oneof![
+        ints.prop_map(|values| (Kind::Int, values)),
+        floats.prop_map(|values| (Kind::Float, values)),
+        prop::collection::vec(decimal, 0..12).prop_map(|values| (Kind::Decimal, values)),
+    ]
+}
+
+fn moments<'a>(kind: Kind, values: impl IntoIterator<Item = &'a Value>) -> Moments {
+    let mut moments = Moments::new(kind, true).unwrap();
+    values.into_iter().for_each(|value| moments.add(value.as_ref()));
+    moments
+}
+
+type Figures = (u64, Result<Value, StatisticsError>, [Option<u64>; 3]);
+
+fn figures(moments: &Moments) -> Figures {
+    let bits = [moments.avg(), moments.stddev(), moments.stddev_pop()].map(|figure| figure.map(f64::to_bits));
+    (moments.count(), moments.sum(), bits)
+}
+
+proptest! {
+    #[test]
+    fn figures_are_right_to_the_last_bit((kind, values) in values()) {
+        let all = moments(kind, &values);
+        let n = values.len() as i128;
+        prop_assert_eq!(all.count(), n as u64);
+        let sum = values.iter().fold(Big::default(), |sum, value| sum.plus(&exact(value)));
+        match all.sum() {
+            Ok(figure) if kind == Kind::Float => {
+                let ValueRef::Float(figure) = figure.as_ref() else { panic!("{figure}") };
+                prop_assert!(is_nearest(figure, &sum, &Big::new(1), 1_080));
+            }
+            Ok(figure) => prop_assert!(exact(&figure).minus(&sum).is_zero(), "{}", figure),
+            Err(error) => {
+                // At least 2^127 units, or a decimal of more digits than fit.
+                prop_assert!(kind != Kind::Float && n > 1);
+                let limit = if kind == Kind::Int { Big::of_u128(u128::MAX) } else { Big::new(i128::MAX) };
+                let beyond = sum.is_negative() || sum.compare(&limit).is_gt();
+                prop_assert!(beyond, "{error}");
+            }
+        }
+        // All in one unit, as `is_nearest` counts.
+        let scale = if kind == Kind::Float { Big::new(1) } else { Big::new(1).shifted(1_080) };
+        match all.avg() {
+            None => prop_assert_eq!(n, 0),
+            Some(avg) => {
+                let divisor = unit(kind).times(&Big::new(n));
+                prop_assert!(is_nearest(avg, &sum.times(&scale), &divisor, 1_080), "{}", avg);
+            }
+        }
+        let squares = values.iter().fold(Big::default(), |sum, value| sum.plus(&exact(value).times(&exact(value))));
+        let spread = squares.times(&Big::new(n)).minus(&sum.times(&sum)).times(&scale).times(&scale);
+        for (deviation, less) in [(all.stddev(), 1), (all.stddev_pop(), 0)] {
+            match deviation {
+                None => prop_assert!(n <= less),
+                Some(deviation) => {
+                    let divisor = unit(kind).times(&unit(kind)).times(&Big::new(n)).times(&Big::new(n - less));
+                    prop_assert!(is_nearest_root(deviation, &spread, &divisor, 1_080), "{}", deviation);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_leaves_was_never_there((kind, values) in values(), at in any::<prop::sample::Index>(), order in any::<u64>()) {
+        let at = if values.is_empty() { 0 } else { at.index(values.len()) };
+        let (stay, leave) = values.split_at(at);
+        let mut all = moments(kind, leave.iter().rev().chain(stay));
+        prop_assert_eq!(figures(&all), figures(&moments(kind, &values)));
+        let mut merged = moments(kind, leave);
+        merged.merge(&moments(kind, stay));
+        prop_assert_eq!(figures(&merged), figures(&all));
+        for value in leave {
+            if order % 2 == 0 { all.remove(value.as_ref()) } else { merged.remove(value.as_ref()) }
+        }
+        let left = if order % 2 == 0 { &mut all } else { &mut merged };
+        prop_assert_eq!(figures(left), figures(&moments(kind, stay)));
+        stay.iter().for_each(|value| left.remove(value.as_ref()));
+        prop_assert_eq!(format!("{left:?}"), format!("{:?}", Moments::new(kind, true).unwrap()));
+    }
+}
+
+#[test]
+fn figures_of_few_values_and_of_none() {
+    for kind in [Kind::Int, Kind::Float, Kind::Decimal] {
+        let none = Moments::new(kind, true).unwrap();
+        assert_eq!(none.sum().unwrap().as_ref().kind(), Some(kind));
+        assert_eq!((none.avg(), none.stddev(), none.stddev_pop()), (None, None, None));
+    }
+    let one = moments(Kind::Int, &[Value::from(7)]);
+    assert_eq!((one.avg(), one.stddev(), one.stddev_pop()), (Some(7.0), None, Some(0.0)));
+    let mut known = moments(Kind::Int, [2, 4, 4, 4, 5, 5, 7, 9].map(Value::from).iter());
+    assert_eq!(known.stddev_pop(), Some(2.0));
+    known.add(ValueRef::Null);
+    assert_eq!((known.count(), known.avg()), (8, Some(5.0)));
+    assert!(Moments::new(Kind::Str, false).is_none());
+    let mut without = Moments::new(Kind::Int, false).unwrap();
+    without.add(ValueRef::Int(1));
+    without.add(ValueRef::Int(2));
+    assert_eq!((without.avg(), without.stddev()), (Some(1.5), None));
+}
+
+#[test]
+fn sums_beyond_their_kind_are_refused_and_have_a_mean_all_the_same() {
+    let mut wide = moments(Kind::Int, [u128::MAX, 1].map(Value::from).iter());
+    assert_eq!(wide.sum(), Err(StatisticsError::Overflow { kind: Kind::Int }));
+    assert_eq!(wide.avg(), Some(2f64.powi(127)));
+    wide.add(ValueRef::Int(-1));
+    assert_eq!(wide.sum(), Ok(Value::from(u128::MAX)));
+    let low = moments(Kind::Int, [i128::MIN, -1].map(Value::from).iter());
+    assert_eq!(low.sum(), Err(StatisticsError::Overflow { kind: Kind::Int }));
+    let decimals =
+        ["99999999999999999999999999999999999999", "0.1"].map(|text| Value::from_text(Kind::Decimal, text).unwrap());
+    let error = moments(Kind::Decimal, &decimals).sum().unwrap_err();
+    assert!(error.to_string().contains("a decimal"), "{error}");
+    let infinite = moments(Kind::Float, [1.0, f64::INFINITY].map(Value::from).iter());
+    assert_eq!((infinite.avg(), infinite.sum()), (Some(f64::INFINITY), Ok(Value::from(f64::INFINITY))));
+    assert!(infinite.stddev().is_some_and(f64::is_nan));
+}
+
+#[test]
+fn partial_sums_are_sums() {
+    let mut parts = IntMoments::new(true);
+    parts.add_partial(3, 6);
+    parts.add_partial_squares(14);
+    let whole = moments(Kind::Int, [1, 2, 3].map(Value::from).iter());
+    assert_eq!(figures(&Moments::Ints(parts)), figures(&whole));
+}

@@ -1,0 +1,318 @@
+//! Whole numbers of any size, and how a quotient of them or its root is rounded to an `f64`.
+//!
+//! What was accumulated exactly becomes a fraction of two whole numbers here, and is rounded to nearest, ties to even, once.
+//! Numbers are short (an integer sum takes two limbs, the widest sum of squares about seventy), so everything is done limb by
+//! limb.
+
+use smallvec::SmallVec;
+use std::cmp::Ordering;
+
+/// Up to here without an allocation: what integers and decimals need.
+type Limbs = SmallVec<[u64; 12]>;
+
+/// The exponent of the least positive `f64`.
+pub(super) const LEAST_EXPONENT: i64 = -1_074;
+/// Bits that a quotient is computed to, more than a root needs: what lies below them is known to be zero or not.
+const QUOTIENT_BITS: u64 = 128;
+
+/// A whole number that is not negative. The least limb first, no zeros at the top.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Natural(Limbs);
+
+impl Natural {
+    pub(super) fn from_limbs(limbs: impl IntoIterator<Item = u64>) -> Self {
+        Natural(limbs.into_iter().collect()).trimmed()
+    }
+
+    pub(super) fn is_zero(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn trimmed(mut self) -> Self {
+        while self.0.last() == Some(&0) {
+            self.0.pop();
+        }
+        self
+    }
+
+    pub(super) fn limbs(&self) -> &[u64] {
+        &self.0
+    }
+
+    /// How many bits it takes.
+    pub(super) fn bits(&self) -> u64 {
+        match self.0.last() {
+            None => 0,
+            Some(top) => self.0.len() as u64 * 64 - u64::from(top.leading_zeros()),
+        }
+    }
+
+    fn bit(&self, at: u64) -> bool {
+        self.0.get((at / 64) as usize).is_some_and(|limb| limb >> (at % 64) & 1 == 1)
+    }
+
+    /// 128 bits from this one on.
+    fn window(&self, from: u64) -> u128 {
+        let limb = |at: u64| u128::from(self.0.get(at as usize).copied().unwrap_or(0));
+        let (at, low) = (from / 64, from % 64);
+        let near = (limb(at) | limb(at + 1) << 64) >> low;
+        if low == 0 { near } else { near | limb(at + 2) << (128 - low) }
+    }
+
+    /// Whether a bit below this one is set.
+    fn any_below(&self, at: u64) -> bool {
+        let whole = ((at / 64) as usize).min(self.0.len());
+        self.0[..whole].iter().any(|limb| *limb != 0)
+            || self.0.get(whole).is_some_and(|limb| whole as u64 == at / 64 && limb & ((1 << (at % 64)) - 1) != 0)
+    }
+
+    pub(super) fn shifted_left(&self, by: u64) -> Self {
+        let (whole, low) = ((by / 64) as usize, by % 64);
+        let mut limbs = Limbs::from_elem(0, whole);
+        let mut carry = 0;
+        for limb in &self.0 {
+            limbs.push(limb << low | carry);
+            carry = if low == 0 { 0 } else { limb >> (64 - low) };
+        }
+        limbs.push(carry);
+        Natural(limbs).trimmed()
+    }
+
+    pub(super) fn times(&self, other: &Natural) -> Self {
+        let mut limbs = Limbs::from_elem(0, self.0.len() + other.0.len());
+        multiply(&self.0, &other.0, &mut limbs);
+        Natural(limbs).trimmed()
+    }
+
+    /// Less a number that is not greater.
+    pub(super) fn minus(&self, other: &Natural) -> Self {
+        debug_assert!(*self >= *other);
+        let mut limbs = self.0.clone();
+        subtract(&mut limbs, &other.0);
+        Natural(limbs).trimmed()
+    }
+
+    /// Divides by a number that is not 0, and gives the remainder.
+    pub(super) fn divide(&mut self, by: u64) -> u64 {
+        let mut remainder = 0;
+        for limb in self.0.iter_mut().rev() {
+            if remainder == 0 {
+                // Most divisions are of this kind, and far cheaper than one of 128 bits.
+                (*limb, remainder) = (*limb / by, *limb % by);
+                continue;
+            }
+            let part = u128::from(remainder) << 64 | u128::from(*limb);
+            (*limb, remainder) = ((part / u128::from(by)) as u64, (part % u128::from(by)) as u64);
+        }
+        while self.0.last() == Some(&0) {
+            self.0.pop();
+        }
+        remainder
+    }
+
+    /// Quotient and remainder, bit by bit: for the rare number that a machine's own division is too narrow for.
+    pub(super) fn divide_by(&self, by: &Natural) -> (Natural, Natural) {
+        let (mut quotient, mut rest) = (Natural(Limbs::from_elem(0, self.0.len())), Natural::default());
+        for at in (0..self.bits()).rev() {
+            rest = rest.shifted_left(1);
+            if self.bit(at) {
+                match rest.0.first_mut() {
+                    Some(limb) => *limb |= 1,
+                    None => rest.0.push(1),
+                }
+            }
+            if rest >= *by {
+                rest = rest.minus(by);
+                quotient.0[(at / 64) as usize] |= 1 << (at % 64);
+            }
+        }
+        (quotient.trimmed(), rest)
+    }
+
+    /// As a `u128`, if it is one.
+    pub(super) fn to_u128(&self) -> Option<u128> {
+        (self.0.len() <= 2).then(|| self.window(0))
+    }
+
+    /// This times two to the power of `exponent`, divided by all of these.
+    pub(super) fn over(&self, exponent: i64, divisors: &[u64]) -> Exact {
+        let below: u64 = divisors.iter().map(|divisor| u64::from(64 - divisor.leading_zeros())).sum();
+        let shift = (QUOTIENT_BITS + below).saturating_sub(self.bits());
+        let mut whole = self.shifted_left(shift);
+        let mut sticky = false;
+        for divisor in divisors {
+            sticky |= whole.divide(*divisor) != 0;
+        }
+        Exact { whole, exponent: exponent - shift as i64, sticky }
+    }
+}
+
+impl From<u128> for Natural {
+    fn from(n: u128) -> Self {
+        Natural::from_limbs(to_limbs(n))
+    }
+}
+
+impl PartialOrd for Natural {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Natural {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.len().cmp(&other.0.len()).then_with(|| self.0.iter().rev().cmp(other.0.iter().rev()))
+    }
+}
+
+pub(super) fn to_limbs(n: u128) -> [u64; 2] {
+    [n as u64, (n >> 64) as u64]
+}
+
+/// Adds the product to `into`, which must have room for it.
+pub(super) fn multiply(a: &[u64], b: &[u64], into: &mut [u64]) {
+    for (at, x) in a.iter().enumerate() {
+        let mut carry = 0u64;
+        for (y, place) in b.iter().zip(&mut into[at..]) {
+            let part = u128::from(*x) * u128::from(*y) + u128::from(*place) + u128::from(carry);
+            (*place, carry) = (part as u64, (part >> 64) as u64);
+        }
+        if let Some(place) = into.get_mut(at + b.len()) {
+            *place = carry;
+        }
+    }
+}
+
+/// Takes `other` away from `limbs`; whether it was greater, so that the rest has wrapped around.
+pub(super) fn subtract(limbs: &mut [u64], other: &[u64]) -> bool {
+    let mut borrow = false;
+    for (at, limb) in limbs.iter_mut().enumerate() {
+        if !borrow && at >= other.len() {
+            break;
+        }
+        let (less, first) = limb.overflowing_sub(other.get(at).copied().unwrap_or(0));
+        let (less, second) = less.overflowing_sub(borrow.into());
+        (*limb, borrow) = (less, first | second);
+    }
+    borrow
+}
+
+/// A number that is not negative: `whole` times two to the power of `exponent`, and a little more, less than a unit of
+/// `whole`, if it is `sticky`; then `whole` has more bits than a result takes.
+#[derive(Debug)]
+pub(super) struct Exact {
+    whole: Natural,
+    exponent: i64,
+    sticky: bool,
+}
+
+impl Exact {
+    pub(super) fn new(whole: Natural, exponent: i64) -> Self {
+        Exact { whole, exponent, sticky: false }
+    }
+
+    /// The nearest `f64`, of two equally near ones the even one; infinity beyond the greatest.
+    pub(super) fn round(&self) -> f64 {
+        let bits = self.whole.bits() as i64;
+        if bits == 0 {
+            return 0.0;
+        }
+        // The exponent of the result's last bit: 53 bits in all, fewer among the subnormal numbers.
+        let last = (self.exponent + bits - 53).max(LEAST_EXPONENT);
+        let drop = last - self.exponent;
+        let kept = if drop <= 0 {
+            debug_assert!(!self.sticky, "{self:?}");
+            (self.whole.window(0) as u64) << -drop
+        } else {
+            let drop = drop as u64;
+            let kept = self.whole.window(drop) as u64;
+            let more = self.sticky || self.whole.any_below(drop - 1);
+            kept + u64::from(self.whole.bit(drop - 1) && (more || kept & 1 == 1))
+        };
+        let field = last - LEAST_EXPONENT;
+        if field > 2_045 {
+            return f64::INFINITY;
+        }
+        // The leading bit adds one to the field of the exponent, where there is one; so does rounding up to a power of two.
+        f64::from_bits(((field as u64) << 52) + kept)
+    }
+
+    /// The `f64` nearest to the square root.
+    pub(super) fn round_root(&self) -> f64 {
+        let bits = self.whole.bits() as i64;
+        if bits == 0 {
+            return 0.0;
+        }
+        // To 127 or 128 bits, so that the exponent is even: their root has 64 bits, and what is left of it is seen.
+        let mut drop = bits - 128;
+        drop += (self.exponent + drop).rem_euclid(2);
+        let (window, below) = if drop >= 0 {
+            (self.whole.window(drop as u64), self.whole.any_below(drop as u64))
+        } else {
+            debug_assert!(!self.sticky, "{self:?}");
+            (self.whole.window(0) << -drop, false)
+        };
+        let root = window.isqrt();
+        let sticky = self.sticky || below || root * root != window;
+        Exact { whole: root.into(), exponent: (self.exponent + drop) / 2, sticky }.round()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn naturals_count_as_integers_do(a in any::<u128>(), b in any::<u64>(), by in 0u64..200) {
+            let (wide, narrow) = (Natural::from(a), Natural::from(u128::from(b)));
+            let product = wide.times(&narrow);
+            let shifted = product.shifted_left(by);
+            prop_assert_eq!(shifted.bits(), if product.is_zero() { 0 } else { product.bits() + by });
+            prop_assert_eq!(shifted.window(by) as u64, (a as u64).wrapping_mul(b));
+            prop_assert!(!shifted.any_below(by));
+            if b > 0 {
+                let mut quotient = product.clone();
+                prop_assert_eq!(quotient.divide(b), 0);
+                prop_assert_eq!(&quotient, &wide);
+                let mut rest = product.minus(&Natural::from(1));
+                if !product.is_zero() {
+                    prop_assert_eq!(rest.clone().divide_by(&wide), {
+                        let remainder = if a == 1 { 0 } else { a - 1 };
+                        (Natural::from(u128::from(b - u64::from(a != 1)) - u128::from(a == 1)), remainder.into())
+                    });
+                    prop_assert_eq!(rest.divide(b), b - 1);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn ties_go_to_the_even_float() {
+        let round = |n: u128, exponent: i64| Exact::new(n.into(), exponent).round();
+        let one = 1u128 << 53;
+        assert_eq!(round(one + 1, 0), one as f64);
+        assert_eq!(round(one + 3, 0), (one + 4) as f64);
+        assert_eq!(round((one + 1 << 60) + 1, -60), (one + 2) as f64);
+        assert_eq!(round(1, -1_074), f64::from_bits(1));
+        assert_eq!(round(1, -1_075), 0.0);
+        assert_eq!(round(3, -1_075), f64::from_bits(2));
+        assert_eq!(round(3, -1_076), f64::from_bits(1));
+        assert_eq!(round(one - 1, -1_075), f64::MIN_POSITIVE);
+        assert_eq!(round(one - 1, 971), f64::MAX);
+        assert_eq!(round(2 * one - 1, 970), f64::INFINITY);
+        assert_eq!(round(4 * one - 3, 969), f64::MAX);
+        assert_eq!(round(1, 5_000), f64::INFINITY);
+    }
+
+    #[test]
+    fn roots_are_the_nearest_floats() {
+        for n in [0u32, 1, 2, 3, 4, 99, 1 << 20, u32::MAX] {
+            let root = Natural::from(u128::from(n)).over(0, &[1]).round_root();
+            assert_eq!(root, f64::from(n).sqrt(), "{n}");
+        }
+        assert_eq!(Natural::from(1).over(-2_148, &[1]).round_root(), f64::from_bits(1));
+        assert_eq!(Natural::from(9).over(2_000, &[4]).round_root(), 1.5 * 2f64.powi(1_000));
+    }
+}
