@@ -24,7 +24,7 @@ pub struct Summary {
 
 /// The metrics of some records, and the groups that they fall into.
 ///
-/// With the feature `serde`, `{"metrics": {"count": 3}, "groups": [{"key": ["a"], "metrics": {…}}], "groups_in_all": 1}`.
+/// With the feature `serde` metrics are written by their names: `{"metrics": {"count": 3}, "groups": […], "groups_in_all": 1}`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Figures {
     /// Shared by all groups of a level.
@@ -46,7 +46,6 @@ pub struct Group {
     /// is open.
     pub key: Vec<Value>,
     /// Its metrics, and the groups within it.
-    #[cfg_attr(feature = "serde", serde(flatten))]
     pub figures: Figures,
 }
 

@@ -1,11 +1,11 @@
 //! A question bound to a schema: fields are found, kinds fit, what makes no sense is refused before anything is read.
 
 use super::answer::Names;
-use crate::error::QueryError;
+use crate::error::{QueryError, StatisticsError};
 use crate::limits::{MAX_GROUP_LEVELS, MAX_GROUP_PARTS, MAX_METRICS, MAX_RANGES};
 use crate::query::{Aggregate, Bucket, DateUnit, GroupBy, Metric, Statistics};
 use crate::record::{FieldAt, FieldDef, Schema, fit};
-use crate::value::{Kind, Value, ValueRef};
+use crate::value::{Kind, Value};
 use std::borrow::Cow;
 
 /// What is asked: of all records first, then level by level of the groups within.
@@ -189,9 +189,10 @@ impl Binder<'_> {
             Aggregate::StdDevPop(_) => Figure::StdDevPop,
             Aggregate::Distinct(_) => Figure::Distinct,
             Aggregate::Percentile(_, percent) if (0.0..=100.0).contains(percent) => Figure::Percentile(*percent),
-            Aggregate::Percentile(..) => {
+            Aggregate::Percentile(_, percent) => {
                 let (collection, metric) = (self.collection(), metric.name.to_string());
-                return Err(QueryError::BadPercent { collection, metric });
+                let source = StatisticsError::BadPercentile { percentile: Value::from(*percent) };
+                return Err(QueryError::BadMetric { collection, metric, source });
             }
         };
         let Some(field) = aggregate.field() else { return Ok(Asked { figure, field: None }) };
@@ -238,17 +239,7 @@ impl Binder<'_> {
             }
             Bucket::Width { width, offset, .. } => {
                 let (field, def) = self.single_of(name, &NUMBERS, &|| "histogram".to_owned())?;
-                let bad = |bucket, given: &Value, advice| {
-                    let given = given.to_string();
-                    QueryError::BadBucket { collection: self.collection(), field: name.to_string(), bucket, given, advice }
-                };
                 let (fitted, from) = (fit(self.collection, &def, width)?, fit(self.collection, &def, offset)?);
-                if !is_above_zero(fitted.as_ref()) {
-                    return Err(bad("width", width, "give a number above zero"));
-                }
-                if matches!(from.as_ref(), ValueRef::Float(x) if !x.is_finite()) {
-                    return Err(bad("offset", offset, "give a number"));
-                }
                 Ok(Part { field, cut: Cut::Width { width: fitted, offset: from } })
             }
             Bucket::Ranges { ranges, .. } => {
@@ -266,10 +257,8 @@ impl Binder<'_> {
                     if let (Some(from), Some(to)) = (&from, &to)
                         && from > to
                     {
-                        let (collection, field, given) =
-                            (self.collection(), name.to_string(), format!("{from}..{to}"));
-                        let (bucket, advice) = ("range", "begin before the end");
-                        return Err(QueryError::BadBucket { collection, field, bucket, given, advice });
+                        let source = StatisticsError::BadRange { from: from.clone(), to: to.clone() };
+                        return Err(self.bad_bucket(name, source));
                     }
                     fitted.push((from, to));
                 }
@@ -278,10 +267,13 @@ impl Binder<'_> {
             Bucket::Date { unit, zone, .. } => {
                 let kinds = [Kind::Timestamp, Kind::Date];
                 let (field, def) = self.single_of(name, &kinds, &|| "date histogram".to_owned())?;
-                self.zone(name, &def, zone)?;
                 Ok(Part { field, cut: Cut::Date { unit: *unit, zone: zone.clone() } })
             }
         }
+    }
+
+    fn bad_bucket(&self, field: &str, source: StatisticsError) -> QueryError {
+        QueryError::BadBucket { collection: self.collection(), field: field.to_owned(), source }
     }
 
     /// A bound of a range.
@@ -295,14 +287,3 @@ impl Binder<'_> {
 }
 
 const NUMBERS: [Kind; 3] = [Kind::Int, Kind::Float, Kind::Decimal];
-
-fn is_above_zero(width: ValueRef<'_>) -> bool {
-    match width {
-        ValueRef::Int(n) => n > 0,
-        ValueRef::Int128(n) => n > 0,
-        ValueRef::UInt128(_) => true,
-        ValueRef::Float(x) => x > 0.0 && x.is_finite(),
-        ValueRef::Decimal(number) => number.units() > 0,
-        _ => false,
-    }
-}
