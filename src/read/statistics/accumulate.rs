@@ -113,7 +113,7 @@ impl OfLevel {
         let measures = fields.filter_map(|field| {
             let mut asked = level.metrics.iter().filter(|asked| asked.field == Some(field)).peekable();
             asked.peek()?;
-            Some(Measured { field, measures: Measures::new(&bound.fields[field].def, Needs::of(asked)) })
+            Some(Measured { field, measures: Measures::new(bound.fields[field].def.kind(), Needs::of(asked)) })
         });
         let parts = level.buckets.iter().map(|part| Numbers::new(bound, part)).collect::<Result<Vec<_>, _>>()?;
         let groups = Groups::new(parts.len().max(1), at <= 1);

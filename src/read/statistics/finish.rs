@@ -4,9 +4,10 @@ use super::accumulate::{Accumulated, Measured, OfLevel};
 use super::answer::{Figures, Group};
 use super::bind::{Asked, Best, Bound, Cut, Figure, Level};
 use super::groups;
+use super::measures::Measures;
 use crate::error::QueryError;
 use crate::limits::MAX_GROUPS;
-use crate::value::{Value, ValueRef};
+use crate::value::{Value, ValueRef, value_of_bits};
 use std::cmp::Ordering;
 
 impl Accumulated<'_> {
@@ -108,7 +109,7 @@ impl Measured {
         let measures = &mut self.measures;
         let groups = measures.counts.len();
         if asked.figure == Figure::Distinct {
-            measures.distinct.counts(groups).into_iter().enumerate().for_each(|(at, count)| put(at, count.into()));
+            measures.distinct().into_iter().enumerate().for_each(|(at, count)| put(at, count.into()));
             return Ok(());
         }
         let float = |x: Option<f64>| x.map_or(Value::NULL, Value::from);
@@ -131,9 +132,9 @@ impl Measured {
                 Figure::Avg => float(measures.moments[at].avg()),
                 Figure::StdDev => float(measures.moments[at].stddev()),
                 Figure::StdDevPop => float(measures.moments[at].stddev_pop()),
-                Figure::Min => measures.least[at].clone(),
-                Figure::Max => measures.most[at].clone(),
-                Figure::Percentile(percent) => float(percentile(&mut measures.numbers[at], percent)),
+                Figure::Min => measures.extremes(at).0,
+                Figure::Max => measures.extremes(at).1,
+                Figure::Percentile(percent) => float(percentile(measures, at, percent)),
             };
             put(at, value);
         }
@@ -264,7 +265,10 @@ fn of_nothing(asked: &Asked) -> Value {
     }
 }
 
-fn percentile(numbers: &mut [Value], percent: f64) -> Option<f64> {
+fn percentile(measures: &mut Measures, group: usize, percent: f64) -> Option<f64> {
+    let kind = measures.kind;
+    let mut numbers: Vec<Value> = measures.values.numbers[group].clone();
+    numbers.extend(measures.bits.numbers[group].iter().map(|bits| value_of_bits(kind, *bits).unwrap().to_value()));
     numbers.sort_unstable();
     let number = |at: usize| match numbers[at].as_ref() {
         ValueRef::Int(n) => n as f64,
@@ -275,5 +279,5 @@ fn percentile(numbers: &mut [Value], percent: f64) -> Option<f64> {
     };
     let place = percent / 100.0 * (numbers.len() - 1) as f64;
     let (low, high) = (number(place.floor() as usize), number(place.ceil() as usize));
-    Some(low + (high - low) * place.fract())
+    Some(if place.fract() == 0.0 { low } else { low + (high - low) * place.fract() })
 }

@@ -3,8 +3,11 @@
 mod accumulate;
 mod answer;
 mod bind;
+mod cells;
+mod columns;
 mod finish;
 mod groups;
+mod kernels;
 mod measures;
 mod parts;
 mod run;
