@@ -190,14 +190,19 @@ fn number(part: &mut Numbers, cells: &Cells<'_>, numbers: &mut Vec<u32>) {
     numbers.clear();
     let bits = cells.bits();
     match cells.reads {
-        Reads::Bits(_) if cells.are_whole() => numbers.extend(bits.iter().map(|bits| part.of_bits(*bits))),
+        Reads::Bits(_) if cells.are_whole() => {
+            numbers.resize(bits.len(), NONE);
+            part.of_bits(bits, numbers);
+        }
         Reads::Bits(_) => {
             for (bits, has) in bits.iter().zip(&cells.has) {
-                numbers.push(match has {
-                    Has::Bits => part.of_bits(*bits),
-                    Has::Nothing => part.of_missing(),
-                    Has::Odd => NONE,
-                });
+                let mut number = [NONE];
+                match has {
+                    Has::Bits => part.of_bits(&[*bits], &mut number),
+                    Has::Nothing => number = [part.of_missing()],
+                    Has::Odd => {}
+                }
+                numbers.extend(number);
             }
             for (row, value) in &cells.odd {
                 numbers[*row as usize] = part.of_value(value.as_ref());

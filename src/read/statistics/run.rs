@@ -47,8 +47,7 @@ fn run<'b, R: Record>(
     condition: &Condition,
     bound: &'b Bound,
 ) -> Result<Accumulated<'b>, QueryError> {
-    let mut accumulated = Accumulated::new(bound)?;
-    accumulated.grow()?;
+    let mut accumulated = Accumulated::new(bound);
 
     // 1. The rows that meet the condition: exact as of the marks that were loaded then. And records that were looked at.
     let Matches { rows, versions } = execute::execute(view, condition);
