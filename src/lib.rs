@@ -93,8 +93,7 @@ struct Readme;
 // The derive macros name this crate by its name, also where they are used inside it.
 extern crate self as memdex;
 
-#[expect(unused_imports, reason = "statistics come to use it next")]
-#[cfg_attr(not(test), expect(dead_code, reason = "statistics come to use it next"))]
+#[cfg_attr(not(test), expect(dead_code, reason = "statistics that are kept up will take values away again"))]
 mod aggregate;
 mod clock;
 mod error;
@@ -124,10 +123,12 @@ pub use keys::Sequence;
 pub use latency::{LatencyFigures, LatencyStats};
 pub use memdex_derive::{FieldValue, Nested, Record};
 pub use query::{
-    Aggregate, Ask, Bucket, Cursor, CursorError, DateUnit, Direction, Field, FieldName, Filter, Fingerprint, GroupBy, IntoOrder,
-    Metric, NamedField, Nulls, OrderBy, Paging, Predicate, Query, Statistics, TextOp, TextTest, Top, field,
+    Aggregate, Ask, Bucket, Cursor, CursorError, DateUnit, Direction, Field, FieldName, Filter, Fingerprint, GroupBy,
+    IntoOrder, Metric, NamedField, Nulls, OrderBy, Paging, Predicate, Query, Statistics, TextOp, TextTest, Top, field,
 };
-pub use read::{Answer, ExplainStep, Explanation, Find, Hit, Page, Records, Search, Snapshot, View};
+pub use read::{
+    Answer, ExplainStep, Explanation, Figures, Find, Group, Hit, Page, Records, Search, Snapshot, Summary, View,
+};
 #[cfg(feature = "documents")]
 pub use record::Document;
 pub use record::{FieldAt, FieldDef, FieldNames, IndexDef, IndexKind, KeyValue, Nested, Record, Schema};

@@ -38,6 +38,9 @@ pub const MAX_METRICS: usize = 256;
 /// Most levels of groups within groups.
 pub const MAX_GROUP_LEVELS: usize = 16;
 
+/// Most parts of the key of a group.
+pub const MAX_GROUP_PARTS: usize = 16;
+
 /// Most groups that one answer is made of, those of all levels together.
 pub const MAX_GROUPS: usize = 1 << 20;
 /// Most values of one `is_in`, `any` or `all`.

@@ -2,8 +2,8 @@
 
 use crate::clock::{Clock, SystemClock};
 use crate::error::{CollectionError, Commit, QueryError, Refusal};
-use crate::query::Query;
 use crate::keys::{KeyMakers, Sequence};
+use crate::query::Query;
 use crate::read::{Answer, Snapshot, asker, evaluate};
 #[cfg(feature = "documents")]
 use crate::record::Document;

@@ -19,12 +19,10 @@ mod zone;
 #[cfg(test)]
 mod reference;
 
-pub(crate) use buckets::{Buckets, DecimalBuckets, FloatBuckets, IntBuckets};
+pub(crate) use buckets::Buckets;
 pub(crate) use calendar::{DayBuckets, Unit};
 pub(crate) use date_buckets::DateBuckets;
-pub(crate) use float_sum::FloatSum;
-pub(crate) use moments::{DecimalMoments, FloatMoments, IntMoments, Moments};
-pub(crate) use multiset::Multiset;
+pub(crate) use moments::Moments;
 pub(crate) use percentile::Percentiles;
 pub(crate) use ranges::Ranges;
 pub(crate) use zone::Zone;

@@ -46,6 +46,11 @@ impl Zone {
         }
     }
 
+    /// Whether local time is UTC, now and always.
+    pub(crate) fn is_utc(&self) -> bool {
+        matches!(self.0, Rule::Fixed(0))
+    }
+
     #[cfg(feature = "time-zones")]
     fn named(name: &str) -> Result<Self, StatisticsError> {
         match jiff::tz::TimeZoneDatabase::bundled().get(name) {

@@ -1,5 +1,6 @@
 //! Why a question can't be answered.
 
+use super::StatisticsError;
 use crate::value::{Kind, Value};
 
 /// A question that can't be answered.
@@ -160,15 +161,78 @@ pub enum QueryError {
         /// The metric or bucket.
         purpose: String,
     },
+    /// A figure asked of a path of documents that the schema does not declare: nothing is known of its kind.
+    #[error("path {field:?} of {collection:?} is not declared, so it has no {purpose}: declare it in the schema")]
+    UndeclaredField {
+        /// The collection asked.
+        collection: String,
+        /// The path.
+        field: String,
+        /// The metric or bucket.
+        purpose: String,
+    },
     /// Two metrics of the same records have one name.
-    #[error("two metrics are called {metric:?}: name one of them otherwise")]
+    #[error("two metrics of {collection:?} are called {metric:?}: name one of them otherwise")]
     DuplicateMetric {
+        /// The collection asked.
+        collection: String,
         /// The name.
         metric: String,
     },
+    /// A metric that there is not, a percentile above 100 say.
+    #[error("metric {metric:?} of {collection:?}: {source}")]
+    BadMetric {
+        /// The collection asked.
+        collection: String,
+        /// The name of the metric.
+        metric: String,
+        /// What is wrong with it.
+        source: StatisticsError,
+    },
+    /// Groups that nothing tells apart: their list of buckets is empty.
+    #[error("groups of {collection:?} by nothing: name a bucket")]
+    NoBuckets {
+        /// The collection asked.
+        collection: String,
+    },
+    /// Buckets that there are not: of a width that is not above zero, of a range that ends before it begins, of a time zone that nobody
+    /// knows.
+    #[error("groups of {collection:?} by {field:?}: {source}")]
+    BadBucket {
+        /// The collection asked.
+        collection: String,
+        /// The field.
+        field: String,
+        /// What is wrong with them.
+        source: StatisticsError,
+    },
+    /// Empty buckets asked of groups that are not one histogram.
+    #[error("empty groups of {collection:?} are asked for, but only one histogram, of numbers or dates, has them")]
+    NotAHistogram {
+        /// The collection asked.
+        collection: String,
+    },
+    /// The best groups are asked for, but none of them.
+    #[error("the first 0 groups of {collection:?} are asked for: ask for at least one")]
+    TopOfNothing {
+        /// The collection asked.
+        collection: String,
+    },
+    /// An exact sum that is out of reach of its kind: beyond 128 bits, or 38 digits of a decimal.
+    #[error("{metric:?} of {collection:?} is out of reach: ask for the average of {field:?}, or for groups")]
+    Overflow {
+        /// The collection asked.
+        collection: String,
+        /// The name of the metric.
+        metric: String,
+        /// The field.
+        field: String,
+    },
     /// The groups are to be chosen by a metric that they do not have.
-    #[error("there is no metric {metric:?} to choose groups by; there are {}", known.join(", "))]
+    #[error("groups of {collection:?} have no metric {metric:?} to be chosen by; they have {}", known.join(", "))]
     UnknownMetric {
+        /// The collection asked.
+        collection: String,
         /// The name.
         metric: String,
         /// The metrics of the groups.

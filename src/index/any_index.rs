@@ -196,7 +196,6 @@ impl Index {
 
     /// The rows whose first fields have the values of `prefix` and whose next one, of strings, begins with `text`, of an ordered
     /// index; `None` where it can't tell.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the planner and the ordered pages"))]
     pub(crate) fn starts_with(&self, prefix: &[ValueRef<'_>], text: &str) -> Option<RowSet> {
         match &self.kind {
             Kind::Ordered(index) if self.has_text_at(prefix.len()) => Some(index.starts_with(prefix, text)),
@@ -210,7 +209,6 @@ impl Index {
 
     /// A walk over the entries of an ordered index, in their order; `None` if the index has no order, or fewer fields than are asked
     /// for.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the planner and the ordered pages"))]
     pub(crate) fn walk(&self, spec: WalkSpec) -> Option<Walk<'_>> {
         match &self.kind {
             Kind::Ordered(index) if self.fits(&spec) => Some(Walk::new(index, spec)),
@@ -229,7 +227,6 @@ impl Index {
     }
 
     /// The rows without a value. An ordered index of several fields has none: it gives a missing value a place in its order.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the planner and the ordered pages"))]
     pub(crate) fn null_rows(&self) -> RowSet {
         self.rows(ValueRef::Null)
     }

@@ -9,7 +9,6 @@ use crate::value::{Value, ValueRef};
 use std::ops::Bound;
 
 /// What an index is asked for.
-#[cfg_attr(not(test), expect(dead_code, reason = "for the planner and the ordered pages"))]
 pub(crate) enum Sought<'a> {
     /// One value, which may be missing; of several fields a [`tuple`](super::tuple).
     Value(ValueRef<'a>),
@@ -31,7 +30,6 @@ impl Index {
     /// Exact at rest are single values in equality and unique indexes (the length of the posting), lists of a few values there, and in an
     /// ordered index what lies in one leaf or two. What spans more is guessed by the number of leaves and their mean fill, a
     /// long list by its first values. Costs a look-up or two; O(blocks of the directory) in an ordered index.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the planner and the ordered pages"))]
     pub(crate) fn estimate(&self, sought: &Sought<'_>) -> Option<usize> {
         match sought {
             Sought::Value(value) => return Some(self.estimate_value(*value)),

@@ -13,12 +13,10 @@ mod tests;
 mod unique;
 
 pub(crate) use any_index::{Index, IndexWriter, Staging, TidyAt};
-#[cfg_attr(not(test), expect(unused_imports, reason = "for the planner"))]
 pub(crate) use estimate::Sought;
 pub(crate) use moves::Move;
 #[expect(unused_imports, reason = "for the ordered pages")]
 pub(crate) use ordered::Walk;
-#[cfg_attr(not(test), expect(unused_imports, reason = "for the ordered pages"))]
 pub(crate) use ordered::WalkSpec;
 pub(crate) use shape::{Entry, IndexShape, checked, tuple};
 pub(crate) use unique::{Clash, Other};

@@ -1,12 +1,11 @@
 //! Whole questions as plain data, put to collections by their names.
 
-use super::find::Find;
 use super::page::{Page, check_limit};
 use super::search::{Hit, Searched};
 use super::snapshot::Snapshot;
 use super::statistics::Summary;
 use crate::error::QueryError;
-use crate::query::{Ask, Predicate, Query, Statistics};
+use crate::query::{Ask, Query};
 use crate::record::Record;
 use crate::storage::{AnyTable, Asker, Collection, Engine};
 use crate::sync::Arc;
@@ -65,14 +64,19 @@ impl Snapshot {
     /// or a page behind a cursor of several collections.
     pub fn query(&self, query: &Query) -> Result<Answer, QueryError> {
         let engine = self.engine();
-        let collections: Vec<_> = query.collections.iter().map(|name| opened(engine, name)).collect::<Result<_, _>>()?;
+        let collections: Vec<_> =
+            query.collections.iter().map(|name| opened(engine, name)).collect::<Result<_, _>>()?;
         match &query.ask {
             Ask::Records(paging) => {
                 if let [name] = query.collections.as_slice() {
                     check_limit(name, paging.limit)?;
                 }
                 let search = self.search(query.filter.clone()).paged(paging.clone());
-                collections.into_iter().fold(search, |search, collection| search.over_any(collection)).page().map(Answer::Records)
+                collections
+                    .into_iter()
+                    .fold(search, |search, collection| search.over_any(collection))
+                    .page()
+                    .map(Answer::Records)
             }
             Ask::Statistics(statistics) => match collections.as_slice() {
                 [one] => one.statistics(self, &query.filter, statistics).map(Answer::Summary),

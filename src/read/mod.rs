@@ -17,6 +17,7 @@ mod search;
 mod set_expr;
 mod snapshot;
 mod sorted;
+mod statistics;
 mod walk;
 mod words;
 
@@ -29,3 +30,4 @@ pub use iter::Records;
 pub use page::Page;
 pub use search::{Hit, Search};
 pub use snapshot::{Snapshot, View};
+pub use statistics::{Figures, Group, Summary};

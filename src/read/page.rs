@@ -5,14 +5,12 @@ use super::order::Order;
 use super::sorted::{self, Wanted};
 use crate::error::{Commit, QueryError};
 use crate::limits::MAX_PAGE;
-use crate::query::{Cursor, IntoOrder, Paging};
+use crate::query::{Cursor, Fingerprinter, IntoOrder, Paging};
 use crate::record::{Condition, Record};
 use crate::storage::{Handle, Version};
 use crate::sync::Arc;
 use crate::user_code;
 use crate::value::Value;
-use siphasher::sip128::{Hasher128, SipHasher13};
-use std::hash::Hasher;
 use std::time::{Duration, Instant};
 
 /// Some of the records that a query means, in its order: handles of one collection, or [`Hit`](crate::Hit)s of several.
@@ -157,9 +155,12 @@ impl<R: Record> Find<R> {
 
     /// Of the predicate, the order and the collection: what a cursor belongs to.
     fn fingerprint_of_pages(&self, condition: &Condition, order: &Order) -> u128 {
-        let mut hasher = SipHasher13::new_with_keys(1, 2);
-        hasher.write(format!("{:?} {condition:?} {order:?}", self.view.table.name).as_bytes());
-        hasher.finish128().as_u128()
+        let table = &self.view.table;
+        let of_page = Fingerprinter::new("page").text(&table.name).print(condition.fingerprint(&table.schema));
+        let ordered = order.0.iter().fold(of_page.number(order.0.len()), |print, field| {
+            print.text(field.def.name()).flag(field.descending).flag(field.nulls_first)
+        });
+        ordered.finish().0
     }
 }
 

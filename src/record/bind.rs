@@ -152,26 +152,30 @@ impl Binder<'_> {
         })
     }
 
-    /// Makes a value comparable with a field. An integer may stand for a float or a decimal, where that is exact, and a string
-    /// for what is written as one, a UUID say. A float never stands for a decimal: which one was meant is not known.
     fn fit(&self, asked: &Asked<'_>, value: &Value) -> Result<Value, QueryError> {
         let (collection, field) = (|| self.collection.to_owned(), || asked.name.to_owned());
         let Some(def) = asked.def else {
             let null = || QueryError::NullOperand { collection: collection(), field: field() };
             return loose::operand(value).ok_or_else(null);
         };
-        match (def.kind(), value.as_ref()) {
-            (Kind::Float, ValueRef::Int(n)) if (n as f64) as i128 == i128::from(n) => Ok(Value::from(n as f64)),
-            (expected, fitting) if fitting.kind() == Some(expected) => Ok(value.clone()),
-            (Kind::Decimal, ValueRef::Int(n)) => Ok(DecimalValue::from(n).into()),
-            (Kind::Decimal, ValueRef::Int128(n)) => Ok(DecimalValue::from(n).into()),
-            (expected, given) => written(expected, given).ok_or_else(|| QueryError::WrongKind {
-                collection: collection(),
-                field: field(),
-                expected,
-                given: value.clone(),
-            }),
-        }
+        fit(self.collection, def, value)
+    }
+}
+
+/// Makes a value comparable with a field. An integer may stand for a float or a decimal, where that is exact, and a string
+/// for what is written as one, a UUID say. A float never stands for a decimal: which one was meant is not known.
+pub(crate) fn fit(collection: &str, def: &FieldDef, value: &Value) -> Result<Value, QueryError> {
+    match (def.kind(), value.as_ref()) {
+        (Kind::Float, ValueRef::Int(n)) if (n as f64) as i128 == i128::from(n) => Ok(Value::from(n as f64)),
+        (expected, fitting) if fitting.kind() == Some(expected) => Ok(value.clone()),
+        (Kind::Decimal, ValueRef::Int(n)) => Ok(DecimalValue::from(n).into()),
+        (Kind::Decimal, ValueRef::Int128(n)) => Ok(DecimalValue::from(n).into()),
+        (expected, given) => written(expected, given).ok_or_else(|| QueryError::WrongKind {
+            collection: collection.to_owned(),
+            field: def.name().to_owned(),
+            expected,
+            given: value.clone(),
+        }),
     }
 }
 

@@ -27,6 +27,7 @@ pub use nested::Nested;
 pub use record::Record;
 pub use schema::{FieldAt, FieldDef, Schema};
 
+pub(crate) use bind::fit;
 pub(crate) use condition::Condition;
 pub(crate) use key_value::schema as key_value_schema;
 pub(crate) use test::Test;

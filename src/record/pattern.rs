@@ -5,6 +5,7 @@
 //! it. So nothing is tried twice, and a text costs its length times that of the pattern at worst.
 
 use crate::query::{TextOp, TextTest};
+use std::fmt;
 
 /// Equal patterns are met by the same texts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +31,24 @@ pub(super) enum Simple {
     Prefix(Box<str>, Option<String>),
     /// Any text.
     Any,
+}
+
+impl fmt::Display for Pattern {
+    /// As a `like`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut like = String::new();
+        for (at, piece) in self.pieces.iter().enumerate() {
+            like.push_str(if at == 0 { "" } else { "%" });
+            for c in &piece.chars {
+                match c {
+                    Some(c @ ('%' | '_' | '\\')) => like.extend(['\\', *c]),
+                    Some(c) => like.push(*c),
+                    None => like.push('_'),
+                }
+            }
+        }
+        write!(f, "like {like:?}{}", if self.ignore_case { " ignoring case" } else { "" })
+    }
 }
 
 impl Pattern {

@@ -329,6 +329,11 @@ impl Schema {
         Schema { open: true, ..self }
     }
 
+    /// Whether queries may name what is not declared.
+    pub(crate) fn is_open(&self) -> bool {
+        self.open
+    }
+
     /// Where records find the field `name`, and what it is.
     pub(crate) fn find(&self, name: &str) -> Option<(FieldAt, &FieldDef)> {
         let position = self.position(name)?;

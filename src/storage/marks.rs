@@ -51,6 +51,34 @@ impl Changed {
     }
 }
 
+/// What one reader knows of the marks while it reads parts one after the other, each of them later than the marks before.
+pub(crate) struct Watch {
+    epoch: Commit,
+    /// The newest marked commit when the list was loaded last.
+    seen: Commit,
+    /// What had changed by then.
+    pub(crate) changed: Changed,
+}
+
+impl Watch {
+    /// Loads the marks.
+    pub(crate) fn new(marks: &Marks, epoch: Commit) -> Self {
+        // Read before the list: a mark that is in neither is that of a commit which has touched nothing yet.
+        let seen = marks.newest.load(SeqCst);
+        Watch { epoch, seen, changed: marks.after(epoch) }
+    }
+
+    /// To be called after a part is read: loads the marks again if there are newer ones, and says whether there are. One load if not.
+    #[inline]
+    pub(crate) fn look_again(&mut self, marks: &Marks) -> bool {
+        let newer = marks.newest.load(SeqCst) != self.seen;
+        if newer {
+            *self = Watch::new(marks, self.epoch);
+        }
+        newer
+    }
+}
+
 pub(crate) struct Marks {
     /// The newest marked commit. Raised after the list has the mark, before the commit touches anything.
     newest: AtomicU64,

@@ -30,10 +30,10 @@ pub use stats::{CollectionStats, IndexStats, MemoryFigures, MemoryStats, Stats};
 pub use verify::{VerifyError, VerifyReport};
 
 pub(crate) use any_table::{AnyTable, Asker};
-pub(crate) use column::{Cell, Column, Reads, RowCells};
+pub(crate) use column::{Cell, Column, PageCells, Reads, RowCells};
 pub(crate) use engine::{Engine, Pinned};
 pub(crate) use garbage::Garbage;
-pub(crate) use marks::Changed;
+pub(crate) use marks::{Changed, Watch};
 pub(crate) use observers::CollectionChanges;
 pub(crate) use table::{Applied, Maintained, Table, TableWriter};
 pub(crate) use version::{Change, Version};

@@ -163,6 +163,20 @@ impl<R> Pages<R> {
         true
     }
 
+    /// Adds the records that `epoch` sees of these places of a page, in their order.
+    pub(crate) fn read_places(
+        &self,
+        number: usize,
+        places: &[u16],
+        epoch: Commit,
+        versions: &mut Vec<Arc<Version<R>>>,
+    ) {
+        let Some(page) = self.0.page(number) else { return };
+        let rows = page.0.read();
+        let visible = places.iter().filter_map(|place| rows.at(*place, epoch));
+        versions.extend(visible.filter(|version| !version.is_tombstone()).cloned());
+    }
+
     /// Puts the new versions into place, the ones that they displace among the older. One guard a page.
     pub(crate) fn apply(&self, changes: &[Change<R>]) {
         debug_assert!(changes.is_sorted_by(|a, b| a.row() < b.row()));

@@ -41,14 +41,12 @@ impl<'a> Walk<'a> {
 
     /// Adds the rows of the next leaf that lie within the bounds, in the order of the index, or in its reverse: rows of equal values by
     /// number, or by number downwards. There may be none, where a leaf has none. `false`, and nothing added, at the end.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the planner and the ordered pages"))]
     pub(crate) fn next(&mut self, rows: &mut Vec<Row>) -> bool {
         self.index.next(&mut self.cursor, rows)
     }
 
     /// Brings the far end nearer, `to` of an ascending walk and `from` of a descending one; a bound beyond it changes nothing.
     /// What has been given stays given: the rows of a leaf come together, so those beyond the bound are to be left out by who asks.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the planner and the ordered pages"))]
     pub(crate) fn limit_to(&mut self, bound: Bound<&[Value]>) {
         let (from, to) = if self.descending { (bound, Bound::Unbounded) } else { (Bound::Unbounded, bound) };
         let span = span(self.index, &self.prefix, from, to);

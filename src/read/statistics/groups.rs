@@ -1,0 +1,253 @@
+//! The groups of one level: from the numbers of a record's group on the level before and of the parts of its key to the number of its
+//! own, dense and in the order of first sight.
+//!
+//! Each part numbers its values by itself. The numbers are joined two by two: (group before, first part), then (that, second part),
+//! and so on, each pair once. So whatever a key is made of, a step costs a look into a small square of numbers, or into a table of
+//! 64-bit pairs where the square would be large.
+
+use super::bind::Bound;
+use crate::error::QueryError;
+use crate::hash::{self, RandomState};
+use crate::limits::MAX_GROUPS;
+use crate::value::{Value, ValueRef};
+use hashbrown::HashTable;
+
+/// The number of no group: the record falls into none.
+pub(super) const NONE: u32 = u32::MAX;
+
+/// The distinct values of one part of keys, numbered.
+pub(super) struct Values {
+    values: Vec<Value>,
+    index: HashTable<u32>,
+    seed: RandomState,
+}
+
+impl Values {
+    pub(super) fn new() -> Self {
+        Values { values: Vec::new(), index: HashTable::new(), seed: hash::random() }
+    }
+
+    /// The number of a value.
+    pub(super) fn number(&mut self, value: ValueRef<'_>) -> u32 {
+        let Values { values, index, seed } = self;
+        let hash = seed.hash_one(value);
+        if let Some(number) = index.find(hash, |number| values[*number as usize].as_ref() == value) {
+            return *number;
+        }
+        let number = values.len() as u32;
+        values.push(value.to_value());
+        index.insert_unique(hash, number, |number| seed.hash_one(values[*number as usize].as_ref()));
+        number
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.values.len()
+    }
+
+    pub(super) fn get(&self, number: u32) -> &Value {
+        &self.values[number as usize]
+    }
+}
+
+/// Numbers of a square up to this many places are looked up directly.
+const SQUARE: usize = 1 << 16;
+
+/// Pairs of numbers, numbered.
+pub(super) struct Pairs {
+    pairs: Vec<(u32, u32)>,
+    /// Line by line, one for each first number; `NONE` where a pair was not seen.
+    square: Vec<u32>,
+    width: usize,
+    /// Once the square would be too large.
+    table: Option<HashTable<u32>>,
+    seed: RandomState,
+}
+
+impl Pairs {
+    pub(super) fn new() -> Self {
+        Pairs { pairs: Vec::new(), square: Vec::new(), width: 16, table: None, seed: hash::random() }
+    }
+
+    #[inline]
+    pub(super) fn number(&mut self, first: u32, second: u32) -> u32 {
+        debug_assert!(first != NONE && second != NONE);
+        if (second as usize) < self.width
+            && let Some(number) = self.square.get(first as usize * self.width + second as usize)
+            && *number != NONE
+        {
+            return *number;
+        }
+        self.number_slowly(first, second)
+    }
+
+    fn number_slowly(&mut self, first: u32, second: u32) -> u32 {
+        if self.table.is_none() {
+            self.make_room(first as usize, second as usize);
+        }
+        let Pairs { pairs, square, width, table, seed } = self;
+        let new = pairs.len() as u32;
+        match table {
+            None => square[first as usize * *width + second as usize] = new,
+            Some(table) => {
+                let hash = seed.hash_one((first, second));
+                if let Some(number) = table.find(hash, |number| pairs[*number as usize] == (first, second)) {
+                    return *number;
+                }
+                table.insert_unique(hash, new, |number| seed.hash_one(pairs[*number as usize]));
+            }
+        }
+        pairs.push((first, second));
+        new
+    }
+
+    /// A square that has a place for a pair, or the table.
+    fn make_room(&mut self, first: usize, second: usize) {
+        let width = self.width.max((second + 1).next_power_of_two());
+        let lines = (self.square.len() / self.width).max((first + 1).next_power_of_two());
+        self.square.clear();
+        if width * lines <= SQUARE {
+            self.width = width;
+            self.square.resize(width * lines, NONE);
+            for (number, (first, second)) in self.pairs.iter().enumerate() {
+                self.square[*first as usize * width + *second as usize] = number as u32;
+            }
+            return;
+        }
+        self.square.shrink_to_fit();
+        let (pairs, seed) = (&self.pairs, &self.seed);
+        let hash = |number: &u32| seed.hash_one(pairs[*number as usize]);
+        let mut table = HashTable::with_capacity(pairs.len() + 1);
+        for number in 0..pairs.len() as u32 {
+            table.insert_unique(hash(&number), number, hash);
+        }
+        self.table = Some(table);
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.pairs.len()
+    }
+
+    /// In the order of their numbers.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u32, u32)> {
+        self.pairs.iter().copied()
+    }
+}
+
+/// How the keys of a level's groups are made of their parts.
+pub(super) struct Groups {
+    /// How many parts a key has.
+    parts: usize,
+    /// One for each joint. The groups of the first level have one less: there is but one group before.
+    joints: Vec<Pairs>,
+    below_all: bool,
+    /// Without a joint: how many groups the only part makes.
+    of_part: usize,
+}
+
+impl Groups {
+    /// `parts` to a key; `below_all` if there is but one group on the level before.
+    pub(super) fn new(parts: usize, below_all: bool) -> Self {
+        let joints = parts - usize::from(below_all);
+        Groups { parts, joints: (0..joints).map(|_| Pairs::new()).collect(), below_all, of_part: 0 }
+    }
+
+    /// Joins the numbers of a part to those of what is before it: of the group on the level before for the first part.
+    pub(super) fn join(&mut self, part: usize, before: &mut [u32], of_part: &[u32]) {
+        debug_assert!(part < self.parts && before.len() == of_part.len());
+        match part.checked_sub(usize::from(self.below_all)) {
+            None => before.copy_from_slice(of_part),
+            Some(joint) => {
+                let pairs = &mut self.joints[joint];
+                for (before, part) in before.iter_mut().zip(of_part) {
+                    *before = pairs.number(*before, *part);
+                }
+            }
+        }
+    }
+
+    /// The number of one group.
+    pub(super) fn join_one(&mut self, part: usize, before: u32, of_part: u32) -> u32 {
+        match part.checked_sub(usize::from(self.below_all)) {
+            None => of_part,
+            Some(joint) => self.joints[joint].number(before, of_part),
+        }
+    }
+
+    /// Without a joint, the numbers of the only part are those of the groups: as many as it has.
+    pub(super) fn has(&mut self, of_part: usize) {
+        self.of_part = self.of_part.max(of_part);
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.joints.last().map_or(self.of_part, Pairs::len)
+    }
+
+    /// The group on the level before, and the numbers of the parts, of a group.
+    pub(super) fn take_apart(&self, group: u32, parts: &mut Vec<u32>) -> u32 {
+        parts.clear();
+        let mut before = group;
+        for joint in self.joints.iter().rev() {
+            let (first, second) = joint.pairs[before as usize];
+            parts.push(second);
+            before = first;
+        }
+        if self.below_all {
+            parts.push(before);
+            before = 0;
+        }
+        parts.reverse();
+        before
+    }
+}
+
+/// Refuses more groups than one answer may be made of.
+pub(super) fn at_most(bound: &Bound, groups: usize) -> Result<(), QueryError> {
+    if groups <= MAX_GROUPS { Ok(()) } else { Err(too_many(bound)) }
+}
+
+#[cold]
+pub(super) fn too_many(bound: &Bound) -> QueryError {
+    let name = |field: usize| bound.fields[field].def.name().to_owned();
+    let parts = bound.levels.iter().flat_map(|level| &level.buckets);
+    let (collection, fields) = (bound.collection.clone(), parts.map(|part| name(part.field)).collect());
+    QueryError::TooManyGroups { collection, fields, limit: MAX_GROUPS }
+}
+
+#[cfg(all(test, not(any(memdex_shuttle, memdex_loom))))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pairs_keep_their_numbers_when_the_square_grows_and_becomes_a_table() {
+        let mut pairs = Pairs::new();
+        let seen: Vec<(u32, u32)> = (0..2_000).map(|n| (n * 7 % 311, n * 13 % 1_009)).collect();
+        let numbers: Vec<u32> = seen.iter().map(|(first, second)| pairs.number(*first, *second)).collect();
+        assert!(pairs.table.is_some());
+        for ((first, second), number) in seen.iter().zip(&numbers) {
+            assert_eq!(pairs.number(*first, *second), *number);
+            assert_eq!(pairs.pairs[*number as usize], (*first, *second));
+        }
+        let mut few = Pairs::new();
+        assert_eq!([few.number(3, 40), few.number(0, 0), few.number(9, 40)], [0, 1, 2]);
+        assert_eq!([few.number(0, 0), few.number(3, 40), few.number(9, 40)], [1, 0, 2]);
+        assert!(few.table.is_none() && few.len() == 3);
+    }
+
+    #[test]
+    fn keys_are_taken_apart_as_they_were_made() {
+        for below_all in [true, false] {
+            let mut groups = Groups::new(3, below_all);
+            let before = if below_all { 0 } else { 5 };
+            let keys = [[1, 2, 3], [1, 2, 4], [0, 2, 3]];
+            let numbers = keys.map(|key| {
+                key.iter().enumerate().fold(before, |before, (part, number)| groups.join_one(part, before, *number))
+            });
+            assert_eq!(numbers, [0, 1, 2]);
+            let mut parts = Vec::new();
+            for (number, key) in numbers.iter().zip(keys) {
+                assert_eq!(groups.take_apart(*number, &mut parts), before);
+                assert_eq!(parts, key);
+            }
+        }
+    }
+}
