@@ -12,7 +12,7 @@ use crate::hash::RandomState;
 use crate::record::IndexKind;
 use crate::rowset::{Row, RowSet};
 use crate::sync::{AtomicU64, Ordering::SeqCst};
-use crate::value::{Kind as ValueKind, Value, ValueRef};
+use crate::value::{Value, ValueRef};
 use std::ops::Bound;
 
 /// The shared side.
@@ -192,19 +192,6 @@ impl Index {
             Kind::Ordered(index) => Some(index.prefix_range(prefix, next)),
             _ => None,
         }
-    }
-
-    /// The rows whose first fields have the values of `prefix` and whose next one, of strings, begins with `text`, of an ordered
-    /// index; `None` where it can't tell.
-    pub(crate) fn starts_with(&self, prefix: &[ValueRef<'_>], text: &str) -> Option<RowSet> {
-        match &self.kind {
-            Kind::Ordered(index) if self.has_text_at(prefix.len()) => Some(index.starts_with(prefix, text)),
-            _ => None,
-        }
-    }
-
-    pub(super) fn has_text_at(&self, place: usize) -> bool {
-        self.shape.fields.get(place).is_some_and(|(_, field)| field.kind() == ValueKind::Str && !field.is_many())
     }
 
     /// A walk over the entries of an ordered index, in their order; `None` if the index has no order, or fewer fields than are asked

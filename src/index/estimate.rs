@@ -18,8 +18,6 @@ pub(crate) enum Sought<'a> {
     Range(Bound<&'a Value>, Bound<&'a Value>),
     /// As in [`Index::prefix_range`].
     Prefix(&'a [ValueRef<'a>], Option<(Bound<&'a Value>, Bound<&'a Value>)>),
-    /// As in [`Index::starts_with`].
-    Text(&'a [ValueRef<'a>], &'a str),
     /// All that a walk gives.
     Walk(&'a WalkSpec),
 }
@@ -40,7 +38,6 @@ impl Index {
         let span = match sought {
             Sought::Range(from, to) => index.prefix_span(&[], Some((*from, *to))),
             Sought::Prefix(prefix, next) if prefix.len() <= self.shape.fields.len() => index.prefix_span(prefix, *next),
-            Sought::Text(prefix, text) if self.has_text_at(prefix.len()) => index.text_span(prefix, text),
             Sought::Walk(spec) if self.fits(spec) => spec.span(index),
             _ => return None,
         };

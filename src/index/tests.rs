@@ -208,33 +208,6 @@ proptest! {
         prop_assert_eq!(filed.index.null_rows(), missing);
         prop_assert_eq!(filed.index.filed(), filed.shown.len());
     }
-
-    #[test]
-    fn strings_are_found_by_their_beginnings(
-        texts in prop::collection::vec(prop::collection::vec(select(vec!['\0', '\u{1}', 'a', '\u{7f}', 'é', '\u{10ffff}']), 0..4), 1..60),
-    ) {
-        let texts: Vec<String> = texts.into_iter().map(String::from_iter).chain(TEXTS.map(str::to_owned)).collect();
-        let row = |(at, text): (usize, &String)| (at as Row, Value::from(text));
-        let mut alone = Filed::new(&[(Kind::Str, true)], IndexDef::ordered);
-        alone.put(texts.iter().enumerate().map(row).map(|(row, text)| (row, vec![text])).collect());
-        alone.put(vec![(1_000, vec![Value::NULL])]);
-        let kinds = [(Kind::Str, true), (Kind::Str, true), (Kind::Int, true)];
-        let mut behind = Filed::new(&kinds, IndexDef::ordered);
-        let (before, after) = (Value::from("a\0"), Value::from(-1));
-        behind.put(texts.iter().enumerate().map(row).map(|(row, text)| (row, vec![before.clone(), text, after.clone()])).collect());
-        behind.put(vec![(1_000, vec![before.clone(), Value::NULL, after.clone()]), (1_001, vec!["a".into(), "a".into(), Value::NULL])]);
-        for text in &texts {
-            let all = texts.iter().enumerate().filter(|(_, of)| of.starts_with(text.as_str()));
-            let expected: RowSet = all.map(|(at, _)| at as Row).collect();
-            let prefix = [before.as_ref()];
-            prop_assert_eq!(alone.index.starts_with(&[], text).unwrap(), expected.clone(), "{:?}", text);
-            prop_assert_eq!(behind.index.starts_with(&prefix, text).unwrap(), expected.clone(), "{:?}", text);
-            prop_assert_eq!(alone.index.estimate(&Sought::Text(&[], text)), Some(expected.len()));
-            prop_assert_eq!(behind.index.estimate(&Sought::Text(&prefix, text)), Some(expected.len()));
-        }
-        prop_assert_eq!(behind.index.starts_with(&[], "a").unwrap().len(), texts.len() + 2);
-        prop_assert!(behind.index.starts_with(&[before.as_ref(), before.as_ref()], "a").is_none(), "the third is a number");
-    }
 }
 
 /// Integers beyond 64 bits, asked of an index whose keys have no more.

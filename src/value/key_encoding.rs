@@ -93,14 +93,6 @@ pub(crate) fn encode_parts<'a>(parts: impl IntoIterator<Item = ValueRef<'a>>) ->
     bytes
 }
 
-/// What the encoding of every string begins with that begins with `text`, and of no other value.
-pub(crate) fn text_beginning(text: &str) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(text.len() + 1);
-    // A NUL at its end is whole with its `ff`: nothing follows that could be taken for a part of it.
-    escaped(TAG_STR, text.as_bytes(), |more| bytes.extend_from_slice(more));
-    bytes
-}
-
 fn decimal(number: DecimalValue, mut write: impl FnMut(&[u8])) {
     let (floor, mut fraction) = number.split();
     write(&[TAG_DECIMAL]);

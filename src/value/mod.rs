@@ -33,4 +33,4 @@ pub(crate) use bits::{float_of, int_of, narrow_bits, saturated_bits, value_of_bi
 #[cfg(feature = "documents")]
 pub(crate) use json::{plain_json, sort_of_json};
 pub(crate) use key_buffer::Lookup;
-pub(crate) use key_encoding::{decode_parts, encode_parts, text_beginning};
+pub(crate) use key_encoding::{decode_parts, encode_parts};

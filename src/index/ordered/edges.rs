@@ -4,8 +4,8 @@
 //! first of them, *excluded* behind the last, and the other way round as the upper end. In encoded bytes, what begins with a
 //! tuple is what begins with its bytes, since each part says where it ends; and no part begins with `ff`.
 
-use super::cursor::{Edge, Span};
-use crate::value::{Key, Value, ValueRef, encode_parts, narrow_bits, text_beginning};
+use super::cursor::Edge;
+use crate::value::{Key, Value, ValueRef, encode_parts, narrow_bits};
 use std::ops::Bound;
 
 /// Which side of what a bound stands for.
@@ -59,12 +59,4 @@ pub(super) fn wide_edge(prefix: &[u8], bound: Bound<&[Value]>, is_lower: bool) -
 fn behind_all(mut bytes: Vec<u8>) -> Edge<Key> {
     bytes.push(0xff);
     Edge::before(Key::from_bytes(&bytes))
-}
-
-/// The strings that begin with `text`, behind the encoded `prefix`.
-pub(super) fn text_span(prefix: &[u8], text: &str) -> Span<Key> {
-    let mut bytes = prefix.to_vec();
-    bytes.extend(text_beginning(text));
-    // Behind these bytes comes one of UTF-8, a NUL or the end: neither is `ff`.
-    Span { from: Edge::before(Key::from_bytes(&bytes)), to: behind_all(bytes) }
 }

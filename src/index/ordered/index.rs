@@ -8,7 +8,7 @@ use super::super::moves::{ABSENT, Move, NEW, NULL, ROOM_KEPT};
 use super::super::shape::{Entry, IndexShape};
 use super::super::slab::Slab;
 use super::cursor::{Cursor, Span};
-use super::edges::{narrow_edge, text_span, wide_edge};
+use super::edges::{narrow_edge, wide_edge};
 use super::leaf::Edit;
 use super::leaves::Leaves;
 use crate::rowset::{Collector, Row, RowSet};
@@ -187,11 +187,6 @@ impl OrderedIndex {
         self.rows_within(self.prefix_span(prefix, next))
     }
 
-    /// The rows whose first fields have these values and whose next one, which holds strings, begins with `text`.
-    pub(crate) fn starts_with(&self, prefix: &[ValueRef<'_>], text: &str) -> RowSet {
-        self.rows_within(self.text_span(prefix, text))
-    }
-
     /// What lies between bounds on the fields that follow those of `prefix`.
     pub(crate) fn span(&self, prefix: &[ValueRef<'_>], from: Bound<&[Value]>, to: Bound<&[Value]>) -> KeySpan {
         match &self.keys {
@@ -212,11 +207,6 @@ impl OrderedIndex {
         let missing = Value::NULL;
         let from = if from == Bound::Unbounded { Bound::Excluded(&missing) } else { from };
         self.span(prefix, from.map(slice::from_ref), to.map(slice::from_ref))
-    }
-
-    pub(crate) fn text_span(&self, prefix: &[ValueRef<'_>], text: &str) -> KeySpan {
-        debug_assert!(matches!(self.keys, Keys::Wide(_)), "strings have wide keys");
-        KeySpan::Wide(text_span(&encode_parts(prefix.iter().copied()), text))
     }
 
     pub(super) fn cursor(&self, span: KeySpan, descending: bool) -> KeyCursor {
