@@ -25,7 +25,7 @@ proptest! {
         let bound = |number| buckets.lower_bound(number).and_then(|bound| int(bound.as_ref()));
         let lower = bound(number).unwrap();
         prop_assert!(lower <= n && n.abs_diff(lower) < width.unsigned_abs());
-        prop_assert!(bound(number + 1).is_none_or(|next| n < next && next.abs_diff(lower) == width.unsigned_abs()));
+        prop_assert!(number.checked_add(1).and_then(bound).is_none_or(|next| n < next && next.abs_diff(lower) == width.unsigned_abs()));
         // It is the offset and a whole number of widths.
         prop_assert_eq!(lower.rem_euclid(width), offset.rem_euclid(width));
     }
