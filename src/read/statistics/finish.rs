@@ -1,11 +1,11 @@
 //! From what was accumulated to the answer: figures, groups in their order, the best of them, and those that are empty.
 
-use crate::aggregate::Percentiles;
 use super::accumulate::{Accumulated, Measured, OfLevel};
 use super::answer::{Figures, Group};
 use super::bind::{Asked, Best, Bound, Cut, Figure, Level};
 use super::groups;
 use super::measures::Measures;
+use crate::aggregate::Percentiles;
 use crate::error::QueryError;
 use crate::value::{Value, ValueRef, value_of_bits};
 use std::cmp::Ordering;
@@ -49,7 +49,9 @@ impl<'b> Finished<'b> {
                 accumulated.counts.iter().enumerate().for_each(|(group, count)| put(group, Value::from(*count)));
                 continue;
             };
-            let Some(measured) = accumulated.measures.iter_mut().find(|measured| measured.field == field) else { continue };
+            let Some(measured) = accumulated.measures.iter_mut().find(|measured| measured.field == field) else {
+                continue;
+            };
             let name = || asked.names[metric].to_string();
             measured.each_figure(bound, of, &name, &mut put)?;
         }

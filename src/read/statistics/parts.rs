@@ -71,7 +71,9 @@ impl Numbers {
     pub(super) fn each(&mut self, values: &[ValueRef<'_>], mut tell: impl FnMut(u32)) {
         match &self.cutter {
             Cutter::Values if values.is_empty() => tell(self.of_missing()),
-            Cutter::Ranges(ranges, _) => values.iter().for_each(|value| ranges.of(*value).iter().copied().for_each(&mut tell)),
+            Cutter::Ranges(ranges, _) => {
+                values.iter().for_each(|value| ranges.of(*value).iter().copied().for_each(&mut tell))
+            }
             _ => values.iter().map(|value| self.of_value(*value)).filter(|number| *number != NONE).for_each(tell),
         }
     }
@@ -113,9 +115,7 @@ impl Numbers {
         let Numbers { kind, cutter, values, of_bits, .. } = self;
         let value = |bits: u64| value_of_bits(*kind, bits).unwrap_or(ValueRef::Null);
         let rows = bits.iter().zip(numbers);
-        let mut of_step = |step: i64| {
-            of_bits.number(step.cast_unsigned(), || values.number(ValueRef::Int(step)))
-        };
+        let mut of_step = |step: i64| of_bits.number(step.cast_unsigned(), || values.number(ValueRef::Int(step)));
         match cutter {
             Cutter::Values => {
                 rows.for_each(|(bits, number)| *number = of_bits.number(*bits, || values.number(value(*bits))));
