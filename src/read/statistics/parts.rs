@@ -2,7 +2,7 @@
 
 use super::bind::{Bound, Cut, Part, Range};
 use super::groups::{NONE, Values};
-use super::measures::bits_of;
+use super::measures::{bits_of, is_sentinel};
 use crate::aggregate::{Buckets, DateBuckets, DayBuckets, Ranges};
 use crate::error::StatisticsError;
 use crate::hash::{self, RandomState};
@@ -141,6 +141,34 @@ impl Numbers {
                 *number = buckets.first_day(step).map_or(NONE, |_| of_step(step));
             }),
         }
+    }
+
+    /// The number of the bucket that all values fall into which have bits between these, both included, if there is one. There must be
+    /// such a value: what has no value has no number.
+    pub(super) fn of_zone(&mut self, (low, high): (u64, u64)) -> Option<u32> {
+        if is_sentinel(self.kind, low) || is_sentinel(self.kind, high) {
+            return None;
+        }
+        // Buckets ascend with their values.
+        let one = match &mut self.cutter {
+            Cutter::Values => low == high && value_of_bits(self.kind, low).is_some(),
+            Cutter::Width(Buckets::Ints(buckets)) => buckets.number_of(int_of(low)) == buckets.number_of(int_of(high)),
+            Cutter::Dates(buckets) => {
+                let buckets = buckets.get_mut();
+                buckets.number_of(int_of(low)) == buckets.number_of(int_of(high))
+            }
+            Cutter::Width(_) | Cutter::Days(_) | Cutter::Ranges(..) => false,
+        };
+        let mut number = [NONE];
+        if one {
+            self.of_bits(&[low], &mut number);
+        }
+        Some(number[0]).filter(|number| *number != NONE)
+    }
+
+    /// Whether every value has a bucket, and a missing one too.
+    pub(super) fn takes_all(&self) -> bool {
+        matches!(self.cutter, Cutter::Values)
     }
 
     /// By code: its number, [`NONE`] or [`UNKNOWN`]; so many of them at least.
