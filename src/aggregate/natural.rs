@@ -150,7 +150,8 @@ pub(super) fn to_limbs(n: u128) -> [u64; 2] {
     [n as u64, (n >> 64) as u64]
 }
 
-/// Adds the product to `into`, which must have room for it.
+/// Writes the product into zeros, which must have room for it.
+#[inline]
 pub(super) fn multiply(a: &[u64], b: &[u64], into: &mut [u64]) {
     for (at, x) in a.iter().enumerate() {
         let mut carry = 0u64;
@@ -272,7 +273,7 @@ mod tests {
         let one = 1u128 << 53;
         assert_eq!(round(one + 1, 0), one as f64);
         assert_eq!(round(one + 3, 0), (one + 4) as f64);
-        assert_eq!(round((one + 1 << 60) + 1, -60), (one + 2) as f64);
+        assert_eq!(round(((one + 1) << 60) + 1, -60), (one + 2) as f64);
         assert_eq!(round(1, -1_074), f64::from_bits(1));
         assert_eq!(round(1, -1_075), 0.0);
         assert_eq!(round(3, -1_075), f64::from_bits(2));

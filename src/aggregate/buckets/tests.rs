@@ -79,7 +79,8 @@ fn values_that_fall_in_no_bucket() {
     let of = |value: ValueRef<'_>| ints.number_of(value).and_then(|number| ints.lower_bound(number));
     assert_eq!(of(ValueRef::from(4)), Some(Value::from(-5)));
     assert_eq!(of(ValueRef::from(i64::MIN)), Some(Value::from(i128::from(i64::MIN) - 7)));
-    assert_eq!(of(ValueRef::from(u128::MAX)), Some(Value::from(u128::MAX - 0)).filter(|_| u128::MAX % 10 == 5));
+    // It ends in 5.
+    assert_eq!(of(ValueRef::from(u128::MAX)), Some(Value::from(u128::MAX)));
     assert_eq!(of(ValueRef::from(i128::MIN)), None);
     assert_eq!((of(ValueRef::Null), of(ValueRef::from(1.0))), (None, None));
     let ones = Buckets::new(Kind::Int, ValueRef::from(1), ValueRef::from(0)).unwrap();
