@@ -22,6 +22,8 @@ pub(super) struct Numbers {
     /// By code: its number, or that it is not known yet.
     of_codes: Vec<u32>,
     null: Option<u32>,
+    /// The times of a page, and the steps of the calendar that they lie in.
+    times: (Vec<i64>, Vec<i64>),
 }
 
 enum Cutter {
@@ -53,6 +55,7 @@ impl Numbers {
             of_bits: Ordinals::new(),
             of_codes: Vec::new(),
             null: None,
+            times: (Vec::new(), Vec::new()),
         }
     }
 
@@ -112,7 +115,7 @@ impl Numbers {
 
     /// The same of values that have bits.
     pub(super) fn of_bits(&mut self, bits: &[u64], numbers: &mut [u32]) {
-        let Numbers { kind, cutter, values, of_bits, .. } = self;
+        let Numbers { kind, cutter, values, of_bits, times, .. } = self;
         let value = |bits: u64| value_of_bits(*kind, bits).unwrap_or(ValueRef::Null);
         let rows = bits.iter().zip(numbers);
         let mut of_step = |step: i64| of_bits.number(step.cast_unsigned(), || values.number(ValueRef::Int(step)));
@@ -131,8 +134,11 @@ impl Numbers {
             }),
             Cutter::Width(Buckets::Decimals(_)) => debug_assert!(false, "decimals have no bits"),
             Cutter::Dates(buckets) => {
-                let buckets = buckets.get_mut();
-                rows.for_each(|(bits, number)| *number = of_step(buckets.number_of(int_of(*bits))));
+                times.0.clear();
+                times.1.clear();
+                times.0.extend(bits.iter().map(|bits| int_of(*bits)));
+                buckets.get_mut().numbers_of(&times.0, &mut times.1);
+                rows.zip(&times.1).for_each(|((_, number), step)| *number = of_step(*step));
             }
             Cutter::Days(buckets) => rows.for_each(|(bits, number)| {
                 let ValueRef::Date(days) = value(*bits) else { return };
