@@ -70,14 +70,14 @@ impl Watch {
     /// Loads the marks.
     pub(crate) fn new(marks: &Marks, epoch: Commit) -> Self {
         // Read before the list: a mark that is in neither is that of a commit which has touched nothing yet.
-        let seen = marks.newest.load(SeqCst);
+        let seen = marks.newest.load(Acquire);
         Watch { epoch, seen, changed: marks.after(epoch) }
     }
 
     /// To be called after a part is read: loads the marks again if there are newer ones, and says whether there are. One load if not.
     #[inline]
     pub(crate) fn look_again(&mut self, marks: &Marks) -> bool {
-        let newer = marks.newest.load(SeqCst) != self.seen;
+        let newer = marks.newest.load(Acquire) != self.seen;
         if newer {
             *self = Watch::new(marks, self.epoch);
         }

@@ -3,7 +3,7 @@
 use super::answer::Names;
 use crate::aggregate::{Buckets, DateBuckets, DayBuckets, Ranges, Unit, Zone};
 use crate::error::{QueryError, StatisticsError};
-use crate::limits::{MAX_GROUP_LEVELS, MAX_GROUP_PARTS, MAX_METRICS, MAX_RANGES};
+use crate::limits::{MAX_GROUP_LEVELS, MAX_GROUP_PARTS, MAX_METRICS};
 use crate::query::{Aggregate, Bucket, DateUnit, GroupBy, Metric, Statistics};
 use crate::record::{FieldAt, FieldDef, Schema, fit};
 use crate::value::{Kind, Value};
@@ -185,7 +185,7 @@ impl Binder<'_> {
             Aggregate::Percentile(_, percent) if (0.0..=100.0).contains(percent) => Figure::Percentile(*percent),
             Aggregate::Percentile(_, percent) => {
                 let (collection, metric) = (self.collection(), metric.name.to_string());
-                let source = StatisticsError::BadPercentile { percentile: Value::from(*percent) };
+                let source = StatisticsError::BadPercentile { percentile: Value::from(*percent) }.into();
                 return Err(QueryError::BadMetric { collection, metric, source });
             }
         };
@@ -242,8 +242,8 @@ impl Binder<'_> {
                 if ranges.is_empty() {
                     return Err(QueryError::NoBuckets { collection: self.collection() });
                 }
-                let mut bounds = Vec::with_capacity(ranges.len().min(MAX_RANGES));
-                for (from, to) in ranges.iter().take(MAX_RANGES + 1) {
+                let mut bounds = Vec::with_capacity(ranges.len());
+                for (from, to) in ranges {
                     let fit = |bound: &Option<Value>| bound.as_ref().map(|value| self.bound(&def, value)).transpose();
                     bounds.push((fit(from)?, fit(to)?));
                 }
@@ -269,7 +269,7 @@ impl Binder<'_> {
     }
 
     fn bad_bucket(&self, field: &str, source: StatisticsError) -> QueryError {
-        QueryError::BadBucket { collection: self.collection(), field: field.to_owned(), source }
+        QueryError::BadBucket { collection: self.collection(), field: field.to_owned(), source: source.into() }
     }
 
     /// A bound of a range.

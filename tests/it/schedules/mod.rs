@@ -7,6 +7,7 @@
 
 mod background;
 mod columns;
+mod statistics;
 mod wide;
 mod world;
 
