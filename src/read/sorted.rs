@@ -136,10 +136,11 @@ impl<R: Record> Selection<'_, R> {
 
     /// Keeps the first of these rows, which are equal in the columns before this one; `behind` says that they are equal to the place behind
     /// which records are wanted, so that those before it are not.
-    fn among(&mut self, rows: Vec<Row>, level: usize, first: usize, behind: bool, kept: &mut Vec<Row>) {
+    fn among(&mut self, mut rows: Vec<Row>, level: usize, first: usize, behind: bool, kept: &mut Vec<Row>) {
         let Some(&place) = self.columns.get(level).filter(|_| behind || rows.len() > first) else {
             return kept.extend(rows);
         };
+        rows.sort_unstable();
         let column = &self.view.table.columns[place];
         let fields = &self.wanted.order.0;
         let Some(at) = fields.iter().position(|field| field.at.position() == column.field) else {

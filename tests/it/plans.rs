@@ -26,7 +26,7 @@ struct Thing {
     #[record(field)]
     note: Option<String>,
     #[record(index)]
-    tags: Vec<u8>,
+    tags: Vec<u16>,
 }
 
 fn thing(id: u32, seed: u32) -> Thing {
@@ -40,7 +40,7 @@ fn thing(id: u32, seed: u32) -> Thing {
         at: mix(6) as i32 % 9,
         level: (mix(7) % 7) as f64 / 2.0 - 1.0,
         note: (mix(8) % 3 > 0).then(|| letter(9, 5)),
-        tags: (0..mix(10) % 3).map(|n| (mix(11 + n as u32) % 4) as u8).collect(),
+        tags: (0..mix(10) % 3).map(|n| (mix(11 + n as u32) % 4) as u16).collect(),
     }
 }
 
@@ -55,7 +55,7 @@ enum Ask {
     At(i32),
     Level(f64),
     Note(&'static str),
-    Tag(u8),
+    Tag(u16),
     Not(Box<Ask>),
     Both(Vec<Ask>),
     Either(Vec<Ask>),
@@ -113,7 +113,7 @@ impl Ask {
             1 => (0..9_i32).prop_map(Ask::At),
             2 => (-3..6_i32).prop_map(|half| Ask::Level(f64::from(half) / 2.0)),
             1 => letter(&["a", "e"]).prop_map(Ask::Note),
-            1 => (0..5_u8).prop_map(Ask::Tag),
+            1 => (0..5_u16).prop_map(Ask::Tag),
         ];
         leaf.prop_recursive(3, 8, 3, |inner| {
             prop_oneof![
