@@ -15,7 +15,7 @@ use std::fmt;
 #[must_use = "a query does nothing until it is fetched or counted"]
 pub struct Find<R: Record> {
     pub(super) view: View<R>,
-    predicate: Predicate,
+    pub(super) predicate: Predicate,
     pub(super) paging: Paging,
 }
 

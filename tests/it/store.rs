@@ -5,6 +5,7 @@ mod chains;
 mod collections;
 mod errors;
 mod observers;
+mod pages;
 mod predicates;
 mod reports;
 mod time;
