@@ -1,12 +1,15 @@
 //! Statistics: metrics of all records, or of groups of them.
 
-use super::bucket::Part;
+use super::bucket::{Part, Range};
 use super::statement::{Statement, clause};
 use super::{Dialect, SqlError, SqlValue};
 use crate::error::QueryError;
 use crate::query::{Aggregate, Bucket, GroupBy, Metric, Statistics, Top};
 use crate::record::FieldDef;
 use crate::value::Kind;
+
+/// What the place of a range in its list is called, where nobody sees it. No name that a metric would have.
+const PLACE: &str = "place of the range";
 
 impl Statement<'_> {
     pub(super) fn statistics(&mut self, filter: Vec<String>, asked: &Statistics) -> Result<String, SqlError> {
@@ -77,28 +80,33 @@ impl Statement<'_> {
         &mut self,
         filter: Vec<String>,
         field: &str,
-        ranges: &[super::bucket::Range],
+        ranges: &[Range],
         asked: &GroupBy,
     ) -> Result<String, SqlError> {
-        let field_name = self.column(field)?;
         if ranges.is_empty() {
             return self.unsupported("groups by no range", Some(field), "give one");
         }
+        let (key, place) = (self.column(field)?, self.column(PLACE)?);
         let mut selects = Vec::with_capacity(ranges.len());
         for (at, range) in ranges.iter().enumerate() {
-            let (label, condition) = self.range(field, range)?;
-            let label = self.param(SqlValue::Text(label), &["text"]);
-            let mut columns =
-                vec![format!("{at} AS {}", self.dialect.quoted("#")?), format!("{label} AS {field_name}")];
+            let (name, condition) = self.range(field, range)?;
+            let name = self.param(SqlValue::Text(name), &["text"]);
+            let mut columns = vec![format!("{at} AS {place}"), format!("{name} AS {key}")];
             columns.extend(self.metrics(&asked.within.metrics)?);
             let filter: Vec<String> = filter.iter().cloned().chain([condition]).collect();
             selects.push(format!("SELECT {} FROM {}{}", columns.join(", "), self.table()?, clause(&filter)));
         }
-        let mut order = vec!["1 ASC".to_owned()];
-        if let Some(top) = &asked.top {
-            order.insert(0, self.best(top, &asked.within.metrics, 2)?);
+        let mut columns = vec![key];
+        for metric in &asked.within.metrics {
+            columns.push(self.column(&metric.name)?);
         }
-        Ok(format!("{} ORDER BY {}", selects.join(" UNION ALL "), order.join(", ")) + &self.limit(asked))
+        let mut order = vec![place];
+        if let Some(top) = &asked.top {
+            order.insert(0, self.best(top, &asked.within.metrics, 1)?);
+        }
+        let (columns, selects, order) = (columns.join(", "), selects.join(" UNION ALL "), order.join(", "));
+        Ok(format!("SELECT {columns} FROM ({selects}) AS {} ORDER BY {order}", self.column("ranges")?)
+            + &self.limit(asked))
     }
 
     /// By which metric groups are chosen: the column of its position, behind so many others.

@@ -45,21 +45,23 @@ impl Table<'_> {
     }
 
     fn groups(&self, rows: &[&Row], asked: &GroupBy) -> Vec<(Vec<Part>, Figures)> {
-        let mut groups: Vec<(Vec<Part>, Vec<&Row>)> = Vec::new();
+        let mut members: Vec<(Vec<Part>, &Row)> = Vec::new();
         for row in rows {
-            for key in self.keys(row, &asked.by) {
-                match groups.iter_mut().find(|(other, _)| order_keys(&key, other).is_eq()) {
-                    Some((_, members)) => members.push(row),
-                    None => groups.push((key, vec![row])),
-                }
+            members.extend(self.keys(row, &asked.by).into_iter().map(|key| (key, *row)));
+        }
+        members.sort_by(|(a, _), (b, _)| order_keys(a, b));
+        let mut groups: Vec<(Vec<Part>, Vec<&Row>)> = Vec::new();
+        for (key, row) in members {
+            match groups.last_mut() {
+                Some((last, rows)) if order_keys(&key, last).is_eq() => rows.push(row),
+                _ => groups.push((key, vec![row])),
             }
         }
         for key in self.always_there(&groups, asked) {
-            if groups.iter().all(|(other, _)| order_keys(&key, other).is_ne()) {
-                groups.push((key, Vec::new()));
+            if let Err(at) = groups.binary_search_by(|(other, _)| order_keys(other, &key)) {
+                groups.insert(at, (key, Vec::new()));
             }
         }
-        groups.sort_by(|(a, _), (b, _)| order_keys(a, b));
         let answer = groups.into_iter().map(|(key, members)| (key, self.figures(&members, &asked.within)));
         let mut answer: Vec<_> = answer.collect();
         if let Some(top) = &asked.top {

@@ -1,9 +1,11 @@
 //! January's flights, with fields of every kind and an index of every kind, in memdex and in SQLite.
 
+use super::naive::{Row, Shape, Val};
 use csv::{Reader, StringRecord};
 use flate2::read::GzDecoder;
 use memdex::{
-    Collection, DecimalValue, Dialect, FieldValue, IndexDef, Kind, Record, Schema, Store, Value, ValueRef, field,
+    Collection, DecimalValue, Dialect, FieldDef, FieldValue, IndexDef, Kind, Record, Schema, Store, Value, ValueRef,
+    field,
 };
 use rusqlite::types::Value as Cell;
 use rusqlite::{Connection, params_from_iter};
@@ -92,6 +94,9 @@ pub(super) struct Flights {
     /// The schema with the indexes that were added to it.
     pub(super) schema: Schema,
     pub(super) sqlite: Connection,
+    /// For the naive evaluator.
+    pub(super) shapes: Vec<Shape>,
+    pub(super) rows: Vec<Row>,
 }
 
 /// What is added to the fields' own indexes.
@@ -120,7 +125,15 @@ pub(super) fn load() -> Flights {
     }
     let sqlite = Connection::open_in_memory().unwrap();
     fill(&sqlite, &schema, &flights);
-    Flights { store, collection, schema, sqlite }
+    let fields = || schema.fields().iter().enumerate();
+    // Leaked once a run: questions want their names for good.
+    let name = |def: &FieldDef| &*Box::leak(def.name().to_owned().into_boxed_str());
+    let shapes = fields().map(|(_, def)| Shape { name: name(def), kind: def.kind(), key: def.is_key() });
+    let shapes = shapes.collect();
+    let cell = |flight: &Flight, (at, def): (usize, &FieldDef)| Val::of(flight.value(at), def.kind());
+    let row = |flight: &Flight| fields().map(|field| cell(flight, field).into_iter().collect()).collect();
+    let rows = flights.iter().map(row).collect();
+    Flights { store, collection, schema, sqlite, shapes, rows }
 }
 
 fn fill(sqlite: &Connection, schema: &Schema, flights: &[Flight]) {
@@ -157,15 +170,15 @@ fn read() -> Vec<Flight> {
     let mut reader = Reader::from_reader(GzDecoder::new(File::open(PATH).unwrap()));
     let columns = reader.headers().unwrap().clone();
     let rows = reader.records().enumerate();
-    rows.map(|(at, values)| Row { columns: &columns, values: values.unwrap() }.flight(at as u32)).collect()
+    rows.map(|(at, values)| Line { columns: &columns, values: values.unwrap() }.flight(at as u32)).collect()
 }
 
-struct Row<'a> {
+struct Line<'a> {
     columns: &'a StringRecord,
     values: StringRecord,
 }
 
-impl Row<'_> {
+impl Line<'_> {
     fn flight(&self, serial: u32) -> Flight {
         let nanos = match Value::from_text(Kind::Timestamp, self.text("time_hour")).unwrap().as_ref() {
             ValueRef::Timestamp(nanos) => nanos,

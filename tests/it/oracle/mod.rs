@@ -2,6 +2,7 @@
 
 mod by_hand;
 mod calendar;
+mod corpus;
 mod figures;
 mod flights;
 mod generate;
@@ -11,6 +12,10 @@ mod sqlite;
 mod things;
 
 use flights::load;
+use memdex::SqlError;
+
+/// Questions to SQLite, those by hand included.
+const QUESTIONS: usize = 400;
 
 #[test]
 fn sqlite_gives_the_same_answers() {
@@ -21,6 +26,18 @@ fn sqlite_gives_the_same_answers() {
     assert!(by_hand.len() >= 100, "{}", by_hand.len());
     for query in &by_hand {
         flights.compare(query).unwrap_or_else(|error| panic!("{error}: {query:?}"));
+    }
+    let mut corpus = corpus::Corpus::of(&flights);
+    let (mut answered, mut not_said) = (by_hand.len(), 0);
+    while answered < QUESTIONS {
+        let query = corpus.question();
+        match flights.compare(&query) {
+            Ok(()) => answered += 1,
+            // What SQLite has no words for, or no value.
+            Err(SqlError::Unsupported { .. } | SqlError::Value { .. }) => not_said += 1,
+            Err(error) => panic!("{error}: {query:?}"),
+        }
+        assert!(not_said < QUESTIONS, "only {answered} were answered");
     }
 }
 

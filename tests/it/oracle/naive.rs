@@ -81,7 +81,6 @@ impl Val {
 pub(super) struct Shape {
     pub(super) name: &'static str,
     pub(super) kind: Kind,
-    pub(super) many: bool,
     pub(super) key: bool,
 }
 

@@ -1,7 +1,9 @@
 //! One question to memdex and to SQLite.
 
+use super::figures::{Figures, Part};
 use super::flights::{Flight, Flights, cell};
-use memdex::{Ask, Dialect, Find, Paging, Query, Record, Sql, SqlError, SqlValue};
+use super::naive::{Table, Val};
+use memdex::{Ask, Bucket, Dialect, Find, Paging, Query, Record, Sql, SqlError, SqlValue, Statistics, Value};
 use rusqlite::types::Value as Cell;
 use rusqlite::{Connection, params_from_iter};
 
@@ -46,7 +48,7 @@ impl Flights {
     pub(super) fn compare(&self, query: &Query) -> Result<(), SqlError> {
         match &query.ask {
             Ask::Records(paging) => self.compare_records(query, paging),
-            Ask::Statistics(_) => self.compare_statistics(query),
+            Ask::Statistics(statistics) => self.compare_statistics(query, statistics),
             other => panic!("{other:?}"),
         }
     }
@@ -103,8 +105,54 @@ impl Flights {
         Ok(())
     }
 
-    fn compare_statistics(&self, query: &Query) -> Result<(), SqlError> {
-        let _ = rows(&self.sqlite, &query.to_sql(Dialect::Sqlite.with(&self.schema))?);
+    fn compare_statistics(&self, query: &Query, asked: &Statistics) -> Result<(), SqlError> {
+        let sql = query.to_sql(Dialect::Sqlite.with(&self.schema))?;
+        let theirs = rows(&self.sqlite, &sql);
+        let table = Table { shapes: &self.shapes, rows: &self.rows };
+        let naive = table.figures(&table.meant(&query.filter), asked);
+        let context = format!("{query:?}\n{}\n{:?}", sql.text, sql.params);
+        let expected: Vec<Vec<Option<Val>>> = match naive.groups {
+            None => vec![naive.metrics],
+            Some(groups) => groups.into_iter().map(|(key, group)| flat(asked, key, group)).collect(),
+        };
+        assert_eq!(expected.len(), theirs.len(), "{context}\n{expected:?}\n{theirs:?}");
+        for (at, (ours, theirs)) in expected.iter().zip(&theirs).enumerate() {
+            let same =
+                ours.len() == theirs.len() && ours.iter().zip(theirs).all(|(ours, theirs)| is_same(ours, theirs));
+            assert!(same, "row {at} is {theirs:?}, not {ours:?}, of {context}");
+        }
         Ok(())
+    }
+}
+
+/// A group as a row: its key, its figures.
+fn flat(asked: &Statistics, key: Vec<Part>, group: Figures) -> Vec<Option<Val>> {
+    let buckets = &asked.groups.as_ref().unwrap().by;
+    let key = key.into_iter().zip(buckets).map(|(part, bucket)| match (part, bucket) {
+        (Part::Missing, _) => None,
+        (Part::Value(value), _) => Some(value),
+        (Part::Range(at), Bucket::Ranges { ranges, .. }) => {
+            let shown = |bound: &Option<Value>| bound.as_ref().map_or(String::new(), Value::to_string);
+            let (from, to) = &ranges[at];
+            Some(Val::Text(format!("{}..{}", shown(from), shown(to))))
+        }
+        (part, bucket) => panic!("{part:?} of {bucket:?}"),
+    });
+    key.chain(group.metrics).collect()
+}
+
+/// Whether a figure is what SQLite says: floats to nine digits, everything else exactly.
+fn is_same(ours: &Option<Val>, theirs: &Cell) -> bool {
+    match (ours, theirs) {
+        (None, Cell::Null) => true,
+        (Some(Val::Bool(a)), Cell::Integer(b)) => i64::from(*a) == *b,
+        (Some(Val::Int(a) | Val::Time(a)), Cell::Integer(b)) => *a == i128::from(*b),
+        (Some(Val::Date(a)), Cell::Integer(b)) => a == b,
+        (Some(Val::Float(a)), Cell::Real(b)) => (a - b).abs() <= 1e-9 * a.abs().max(b.abs()),
+        (Some(Val::Text(a)), Cell::Text(b)) => a == b,
+        (Some(Val::Char(a)), Cell::Text(b)) => a.to_string() == *b,
+        (Some(Val::Bytes(a)), Cell::Blob(b)) => a == b,
+        (Some(Val::Uuid(a)), Cell::Blob(b)) => a.as_slice() == b,
+        _ => false,
     }
 }

@@ -87,7 +87,7 @@ const FIELDS: [It; 16] = [
 ];
 
 pub(super) fn shapes() -> Vec<Shape> {
-    let shape = |(at, it): (usize, &It)| Shape { name: it.name, kind: it.kind, many: it.many, key: at < 2 };
+    let shape = |(at, it): (usize, &It)| Shape { name: it.name, kind: it.kind, key: at < 2 };
     FIELDS.iter().enumerate().map(shape).collect()
 }
 
