@@ -28,6 +28,9 @@ mod statistics;
 mod table;
 mod value;
 
+#[cfg(test)]
+mod tests;
+
 pub use dialect::{Dialect, SqlTarget};
 pub use error::SqlError;
 pub use statement::Sql;
