@@ -303,3 +303,41 @@ fn groups() -> Vec<Query> {
         figures(all(), buckets(vec![Bucket::ranges("moment", [(None, Some(time("1970-01-01T00:00:00Z")))])])),
     ]
 }
+
+/// What SQLite can't be asked, but PostgreSQL can.
+pub(super) fn for_postgres() -> Vec<Query> {
+    let all = || Predicate::All;
+    let of = |name: &'static str| {
+        [
+            field(name).stddev(),
+            field(name).stddev_pop(),
+            field(name).percentile(0.0),
+            field(name).percentile(50.0),
+            field(name).percentile(99.5),
+            field(name).percentile(100.0),
+        ]
+    };
+    let by = |name: &'static str| GroupBy::values(name);
+    let fares = [field("fare").sum(), field("fare").avg(), field("fare").min(), field("fare").max()];
+    vec![
+        flights(field("fare").gt(fare("600.5"))),
+        flights(field("fare").between(fare("12"), fare("30.01"))),
+        page(field("day").eq(7), [desc("fare"), asc("dest")], 50),
+        figures(all(), of("dep_delay")),
+        figures(all(), of("speed")),
+        figures(all(), of("fare")),
+        figures(field("serial").eq(0), of("speed")),
+        figures(field("serial").lt(0), of("speed")),
+        figures(all(), by("carrier").metrics(of("arr_delay"))),
+        figures(all(), by("dest").metrics(of("air_time")).top(7, "percentile(air_time, 50)")),
+        figures(all(), fares.clone()),
+        figures(all(), by("origin").metrics(fares)),
+        figures(field("day").eq(4), by("fare").metrics([Metric::count()])),
+        figures(all(), GroupBy::new([Bucket::width("fare", fare("99.9"))]).metrics([Metric::count()])),
+        figures(all(), GroupBy::new([Bucket::width_from("fare", 50, fare("-0.25"))]).metrics([Metric::count()])),
+        figures(
+            all(),
+            GroupBy::new([Bucket::ranges("fare", [(None, Some(100)), (Some(100), None)])]).metrics([Metric::count()]),
+        ),
+    ]
+}

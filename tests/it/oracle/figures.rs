@@ -278,3 +278,22 @@ fn exact_sum(numbers: &[f64]) -> f64 {
     }
     parts.iter().rev().fold(0.0, |sum, part| sum + part)
 }
+
+/// Figures as rows, as SQL has them: one, or one a group with its key before them.
+pub(super) fn flat(asked: &Statistics, figures: Figures) -> Vec<Vec<Option<Val>>> {
+    let Some(groups) = figures.groups else { return vec![figures.metrics] };
+    let buckets = &asked.groups.as_ref().unwrap().by;
+    let part = |(part, bucket): (Part, &Bucket)| match (part, bucket) {
+        (Part::Missing, _) => None,
+        (Part::Value(value), _) => Some(value),
+        (Part::Range(at), Bucket::Ranges { ranges, .. }) => {
+            let shown = |bound: &Option<Value>| bound.as_ref().map_or(String::new(), Value::to_string);
+            let (from, to) = &ranges[at];
+            Some(Val::Text(format!("{}..{}", shown(from), shown(to))))
+        }
+        (part, bucket) => panic!("{part:?} of {bucket:?}"),
+    };
+    let row =
+        |(key, group): (Vec<Part>, Figures)| key.into_iter().zip(buckets).map(part).chain(group.metrics).collect();
+    groups.into_iter().map(row).collect()
+}

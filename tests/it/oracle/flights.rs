@@ -185,7 +185,7 @@ impl Line<'_> {
             other => panic!("{other}"),
         };
         let (distance, air_time): (u16, Option<u16>) = (self.number("distance").unwrap(), self.number("air_time"));
-        let shifted = nanos - MIDDLE_SECONDS * 1_000_000_000 + i128::from(serial % 7) * 123_456_789;
+        let shifted = nanos - MIDDLE_SECONDS * 1_000_000_000 + i128::from(serial % 7) * 123_456_000;
         let origin = self.text("origin");
         let mut id = [0; 16];
         id[..4].copy_from_slice(&serial.wrapping_mul(2_654_435_761).to_be_bytes());

@@ -7,6 +7,7 @@ mod figures;
 mod flights;
 mod generate;
 mod naive;
+mod postgres;
 mod random;
 mod sqlite;
 mod things;

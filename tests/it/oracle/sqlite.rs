@@ -1,9 +1,9 @@
 //! One question to memdex and to SQLite.
 
-use super::figures::{Figures, Part};
+use super::figures::flat;
 use super::flights::{Flight, Flights, cell};
 use super::naive::{Table, Val};
-use memdex::{Ask, Bucket, Dialect, Find, Paging, Query, Record, Sql, SqlError, SqlValue, Statistics, Value};
+use memdex::{Ask, Dialect, Find, Paging, Query, Record, Sql, SqlError, SqlValue, Statistics};
 use rusqlite::types::Value as Cell;
 use rusqlite::{Connection, params_from_iter};
 
@@ -111,10 +111,7 @@ impl Flights {
         let table = Table { shapes: &self.shapes, rows: &self.rows };
         let naive = table.figures(&table.meant(&query.filter), asked);
         let context = format!("{query:?}\n{}\n{:?}", sql.text, sql.params);
-        let expected: Vec<Vec<Option<Val>>> = match naive.groups {
-            None => vec![naive.metrics],
-            Some(groups) => groups.into_iter().map(|(key, group)| flat(asked, key, group)).collect(),
-        };
+        let expected = flat(asked, naive);
         assert_eq!(expected.len(), theirs.len(), "{context}\n{expected:?}\n{theirs:?}");
         for (at, (ours, theirs)) in expected.iter().zip(&theirs).enumerate() {
             let same =
@@ -123,22 +120,6 @@ impl Flights {
         }
         Ok(())
     }
-}
-
-/// A group as a row: its key, its figures.
-fn flat(asked: &Statistics, key: Vec<Part>, group: Figures) -> Vec<Option<Val>> {
-    let buckets = &asked.groups.as_ref().unwrap().by;
-    let key = key.into_iter().zip(buckets).map(|(part, bucket)| match (part, bucket) {
-        (Part::Missing, _) => None,
-        (Part::Value(value), _) => Some(value),
-        (Part::Range(at), Bucket::Ranges { ranges, .. }) => {
-            let shown = |bound: &Option<Value>| bound.as_ref().map_or(String::new(), Value::to_string);
-            let (from, to) = &ranges[at];
-            Some(Val::Text(format!("{}..{}", shown(from), shown(to))))
-        }
-        (part, bucket) => panic!("{part:?} of {bucket:?}"),
-    });
-    key.chain(group.metrics).collect()
 }
 
 /// Whether a figure is what SQLite says: floats to nine digits, everything else exactly.
