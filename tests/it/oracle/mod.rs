@@ -1,4 +1,32 @@
-//! Questions put to memdex and to others that know the answer: to SQLite over January's flights, and to a naive evaluator.
+//! Questions put to memdex and to others that know the answer.
+//!
+//! * **SQLite** over January's 27,004 flights, by `Query::to_sql` in tables of `Schema::to_sql`: those that a person would ask
+//!   (`by_hand.rs`), then random ones (`corpus.rs`), the same each time. Records are compared in their order, page after page behind
+//!   cursors; whole numbers, texts and times exactly, floats that SQLite has reckoned to nine digits.
+//! * **PostgreSQL** the same, where a server is at hand (`postgres.rs`).
+//! * **A naive evaluator** (`naive.rs`, `figures.rs`): plain loops over a list, with comparisons and arithmetic of their own. It is asked
+//!   random questions about random things, of the newest state and of held snapshots, while commits go on. SQLite and PostgreSQL are
+//!   held against it too.
+//!
+//! Where the others differ, on purpose or by their nature; nothing of this is among the questions:
+//!
+//! | difference | memdex | SQLite | PostgreSQL |
+//! | --- | --- | --- | --- |
+//! | NaN | a number above all others | kept as NULL, so missing; asked for: refused | as memdex |
+//! | sums of floats | rounded once | rounded in between, to nine digits the same | the same |
+//! | sums beyond 64 bits | exact | the statement fails | exact |
+//! | buckets of widths at the ends of 64 bits | exact | the lowest number may come as a float | exact |
+//! | upper and lower case, where ignored | of Unicode, character by character | of ASCII | of the data base's locale |
+//! | NUL in texts | a character | `like`, and tests that ignore case, take the text for ended | refused |
+//! | decimals in ranges, orders, sums and buckets | exact | refused: they are kept as text | exact |
+//! | integers beyond 64 bits | exact | refused | numeric |
+//! | times finer than a microsecond | exact | exact | refused |
+//! | times outside of 1677 to 2262 | exact | refused | as memdex, in the years 1 to 9999 |
+//! | months and longer, of dates outside of the years 0 to 9999 | exact | missing | as memdex, from 4713 BC on |
+//! | fields of many values | any, all, counted and grouped | have no column: refused | the same |
+//! | standard deviations, percentiles | exact, by rounding once | refused | by its own arithmetic |
+//! | groups within groups, empty ones, time zones | answered | refused | refused |
+//! | a cursor of another query | refused | refused if it does not fit the order, else a place like any other | the same |
 
 mod by_hand;
 mod calendar;
