@@ -89,9 +89,9 @@ impl Asker {
         let parts = |asker: &mut Asker| (0..asker.rng.below(4)).map(|_| asker.predicate(depth - 1)).collect();
         match self.rng.below(if depth == 0 { 14 } else { 22 }) {
             0 => Predicate::All,
-            14 | 15 | 16 => Predicate::And(parts(self)),
-            17 | 18 | 19 => Predicate::Or(parts(self)),
-            20 | 21 => Predicate::Not(Box::new(self.predicate(depth - 1))),
+            14..=16 => Predicate::And(parts(self)),
+            17..=19 => Predicate::Or(parts(self)),
+            20..=21 => Predicate::Not(Box::new(self.predicate(depth - 1))),
             _ => self.test(),
         }
     }
@@ -108,7 +108,7 @@ impl Asker {
             return if self.rng.once_in(2) { Predicate::AnyOf(name, values) } else { Predicate::AllOf(name, values) };
         }
         match self.rng.below(8) {
-            0 | 1 | 2 => Predicate::Eq(name, value),
+            0..=2 => Predicate::Eq(name, value),
             3 => Predicate::Ne(name, value),
             4 => Predicate::In(name, self.values(&column, 4)),
             _ => {
@@ -222,7 +222,7 @@ impl Asker {
 
     fn bucket(&mut self, alone: bool) -> Bucket {
         match self.rng.below(if alone { 8 } else { 6 }) {
-            0 | 1 | 2 => Bucket::values(self.column().name),
+            0..=2 => Bucket::values(self.column().name),
             3 | 4 => {
                 let column = self.column_where(|column| !column.widths.is_empty());
                 let width = self.rng.pick(&column.widths).clone();
