@@ -34,11 +34,11 @@ impl Statement<'_> {
                 Ok(Part { name: field.to_string(), key, condition: None })
             }
             Bucket::Width { width, offset, .. } => {
-                let key = self.width(field, width, offset)?;
-                Ok(Part { name: field.to_string(), key, condition: Some(self.present(field)?) })
+                let (key, condition) = self.width(field, width, offset)?;
+                Ok(Part { name: field.to_string(), key, condition: Some(condition) })
             }
             Bucket::Date { unit, zone, .. } => {
-                if zone != "UTC" {
+                if !["UTC", "Z"].iter().any(|utc| zone.eq_ignore_ascii_case(utc)) {
                     let instead = "ask for buckets of UTC";
                     return self.unsupported(format!("the calendar of {zone}"), Some(field), instead);
                 }
@@ -70,8 +70,8 @@ impl Statement<'_> {
         Ok((label, condition.join(" AND ")))
     }
 
-    /// The lowest number of the bucket that a number lies in.
-    fn width(&mut self, field: &str, width: &Value, offset: &Value) -> Result<String, SqlError> {
+    /// The lowest number of the bucket that a number lies in, and which numbers lie in one.
+    fn width(&mut self, field: &str, width: &Value, offset: &Value) -> Result<(String, String), SqlError> {
         let def = self.known(field, "groups by width")?;
         let column = self.column(field)?;
         let (width, offset) = (self.fitted(field, width)?, self.fitted(field, offset)?);
@@ -87,20 +87,11 @@ impl Statement<'_> {
         }
         match (def.kind(), width.as_ref(), offset.as_ref(), self.dialect) {
             (Kind::Int, ValueRef::Int(width), ValueRef::Int(offset), Dialect::Sqlite) => {
-                self.steps(field, &column, width, offset)
+                Ok((self.steps(field, &column, width, offset)?, self.present(field)?))
             }
             (Kind::Float, ValueRef::Float(_), ValueRef::Float(_), _) => {
                 let (width, offset) = (self.value(field, &width)?, self.value(field, &offset)?);
-                let steps = format!("(({column} - {offset}) / {width})");
-                let floor = match self.dialect {
-                    Dialect::Postgres => format!("floor{steps}"),
-                    // There need not be a floor; casts cut off. From 2^52 on there is nothing to cut off.
-                    Dialect::Sqlite => format!(
-                        "(CASE WHEN abs({steps}) >= 4503599627370496.0 THEN {steps} \
-                         ELSE CAST({steps} AS INTEGER) - ({steps} < CAST({steps} AS INTEGER)) END)"
-                    ),
-                };
-                Ok(format!("{floor} * {width} + {offset}"))
+                Ok(self.float_steps(&column, &width, &offset))
             }
             (
                 Kind::Int | Kind::Decimal,
@@ -111,7 +102,7 @@ impl Statement<'_> {
                 let (width, offset) = (self.exact(&width), self.exact(&offset));
                 // `mod` is exact, a quotient is not.
                 let rest = format!("mod(mod({column}::numeric - {offset}, {width}) + {width}, {width})");
-                Ok(format!("({column}::numeric - {rest})"))
+                Ok((format!("({column}::numeric - {rest})"), self.present(field)?))
             }
             (Kind::Int | Kind::Float | Kind::Decimal, ..) => {
                 let instead = "give width and offset as numbers of the field's kind";
@@ -123,6 +114,25 @@ impl Statement<'_> {
                 Err(QueryError::NotNumeric { collection, field, kind, purpose }.into())
             }
         }
+    }
+
+    /// The start of the step of floats that a column lies in. Each starts at `offset + k * width` as that is rounded, and a number
+    /// lies between two starts exactly; so what a division makes of `k` is looked at again, as the engine does.
+    fn float_steps(&self, column: &str, width: &str, offset: &str) -> (String, String) {
+        let quotient = format!("(({column} - {offset}) / {width})");
+        let floor = match self.dialect {
+            Dialect::Postgres => format!("floor{quotient}"),
+            // There need not be a floor; casts cut off.
+            Dialect::Sqlite => format!("CAST({quotient} AS INTEGER) - ({quotient} < CAST({quotient} AS INTEGER))"),
+        };
+        let start = |k: &str| format!("{offset} + {k} * {width}");
+        let (start, before, next) = (start("k"), start("(k - 1)"), start("(k + 1)"));
+        let key = format!(
+            "(SELECT CASE WHEN {start} > x THEN {before} WHEN {next} <= x THEN {next} ELSE {start} END \
+             FROM (SELECT {column} AS x, {floor} AS k) AS steps)"
+        );
+        // Beyond, starts are no longer told apart. What is missing or no finite number lies nowhere either.
+        (key, format!("abs({quotient}) <= 4503599627370496"))
     }
 
     fn exact(&mut self, number: &Value) -> String {
@@ -154,6 +164,9 @@ impl Statement<'_> {
                 (self.collection.to_owned(), field.to_owned(), "groups by date".to_owned());
             return Err(QueryError::NotNumeric { collection, field, kind, purpose }.into());
         }
+        if kind == Kind::Date && matches!(unit, DateUnit::Minute | DateUnit::Hour) {
+            return self.unsupported("hours and minutes", Some(field), "dates have none; ask for days or longer");
+        }
         let column = self.column(field)?;
         if self.dialect == Dialect::Postgres {
             let name = match unit {
@@ -172,8 +185,7 @@ impl Statement<'_> {
         }
         let (day, second) = if kind == Kind::Date { (1, 1) } else { (NANOS_PER_DAY, NANOS_PER_SECOND) };
         let start = match (unit, kind) {
-            // A day has no parts.
-            (DateUnit::Minute | DateUnit::Hour | DateUnit::Day, Kind::Date) => return Ok(column),
+            (DateUnit::Day, Kind::Date) => return Ok(column),
             (DateUnit::Minute, _) => return self.steps(field, &column, 60 * second, 0),
             (DateUnit::Hour, _) => return self.steps(field, &column, 3_600 * second, 0),
             (DateUnit::Day, _) => return self.steps(field, &column, day, 0),

@@ -55,6 +55,8 @@ fn what_no_dialect_has_words_for() {
         says(&of(GroupBy::new([Bucket::width("amount", 0)])), dialect, &["a width of 0", "above zero"]);
         let zurich = Bucket::date_in("at", DateUnit::Day, "Europe/Zurich");
         says(&of(GroupBy::new([zurich])), dialect, &["the calendar of Europe/Zurich", "\"at\"", "UTC"]);
+        let hours = Bucket::date("due", DateUnit::Hour);
+        says(&of(GroupBy::new([hours])), dialect, &["hours and minutes", "\"due\"", "days"]);
         let two = [Bucket::values("open"), Bucket::ranges("amount", [(None, Some(1))])];
         says(&of(GroupBy::new(two)), dialect, &["ranges as one part of several", "amount"]);
         says(&of(Statistics::default()), dialect, &["statistics without a metric"]);

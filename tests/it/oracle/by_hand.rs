@@ -269,6 +269,8 @@ fn groups() -> Vec<Query> {
         figures(all(), buckets(vec![Bucket::width("distance", 500)])),
         figures(all(), buckets(vec![Bucket::width("speed", 50.0)])),
         figures(all(), buckets(vec![Bucket::width_from("speed", 12.5, -3.0)])),
+        figures(all(), buckets(vec![Bucket::width("speed", 0.1)])),
+        figures(all(), buckets(vec![Bucket::width("speed", 1.0 / 3.0)])),
         figures(all(), buckets(vec![Bucket::width("dep_delay", 100), Bucket::values("hub")])),
         figures(all(), buckets(vec![Bucket::width("dep_delay", 100), Bucket::width("distance", 1_000)])),
         figures(all(), buckets(vec![Bucket::width("dep_delay", 30)]).top(3, "count")),

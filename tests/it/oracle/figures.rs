@@ -136,7 +136,13 @@ impl Table<'_> {
             (Val::Decimal(n), Val::Decimal(width), Val::Decimal(offset)) => Some((n - offset).div_euclid(width)),
             (Val::Float(x), Val::Float(width), Val::Float(offset)) => {
                 let step = ((x - offset) / width).floor();
-                step.is_finite().then_some(step as i128)
+                if step.is_nan() || step.abs() > (1_u64 << 52) as f64 {
+                    return None;
+                }
+                // A quotient is rounded: the bucket may be the one before or behind.
+                let start = |step: f64| offset + step * width;
+                let near = [step, step - 1.0, step + 1.0];
+                near.into_iter().find(|step| start(*step) <= *x && *x < start(step + 1.0)).map(|step| step as i128)
             }
             other => panic!("{other:?}"),
         }
@@ -146,7 +152,7 @@ impl Table<'_> {
         match (self.value(width, column).unwrap(), self.value(offset, column).unwrap()) {
             (Val::Int(width), Val::Int(offset)) => Val::Int(step * width + offset),
             (Val::Decimal(width), Val::Decimal(offset)) => Val::Decimal(step * width + offset),
-            (Val::Float(width), Val::Float(offset)) => Val::Float(step as f64 * width + offset),
+            (Val::Float(width), Val::Float(offset)) => Val::Float(offset + step as f64 * width),
             other => panic!("{other:?}"),
         }
     }

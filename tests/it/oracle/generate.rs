@@ -220,6 +220,14 @@ impl Asker {
         }
     }
 
+    /// Two of these values, which are in order; or one, with the other side open.
+    fn range(&mut self, values: &[Value]) -> (Option<Value>, Option<Value>) {
+        let from = self.rng.below(values.len());
+        let to = from + 1 + self.rng.below(values.len());
+        let from = (!self.rng.once_in(4)).then(|| values[from].clone());
+        (from, values.get(to).cloned())
+    }
+
     fn bucket(&mut self, alone: bool) -> Bucket {
         match self.rng.below(if alone { 8 } else { 6 }) {
             0..=2 => Bucket::values(self.column().name),
@@ -250,9 +258,11 @@ impl Asker {
             }
             _ => {
                 let column = self.column_where(|column| !column.many);
+                let mut bounds = column.samples.clone();
+                bounds.sort();
+                bounds.dedup();
                 let count = 1 + self.rng.below(3);
-                let mut bound = || (!self.rng.once_in(4)).then(|| self.rng.pick(&column.samples).clone());
-                let ranges: Vec<_> = (0..count).map(|_| (bound(), bound())).collect();
+                let ranges: Vec<_> = (0..count).map(|_| self.range(&bounds)).collect();
                 Bucket::ranges(column.name, ranges)
             }
         }
