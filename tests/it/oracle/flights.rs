@@ -1,14 +1,13 @@
 //! January's flights, with fields of every kind and an index of every kind, in memdex and in SQLite.
 
 use super::naive::{Row, Shape, Val};
+use super::sqlite::{Beside, fill};
 use csv::{Reader, StringRecord};
 use flate2::read::GzDecoder;
 use memdex::{
-    Collection, DecimalValue, Dialect, FieldDef, FieldValue, IndexDef, Kind, Record, Schema, Store, Value, ValueRef,
-    field,
+    Collection, DecimalValue, FieldDef, FieldValue, IndexDef, Kind, Record, Schema, Store, Value, ValueRef, field,
 };
-use rusqlite::types::Value as Cell;
-use rusqlite::{Connection, params_from_iter};
+use rusqlite::Connection;
 use std::fs::File;
 
 const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/data/flights-2013-01.csv.gz");
@@ -99,6 +98,13 @@ pub(super) struct Flights {
     pub(super) rows: Vec<Row>,
 }
 
+impl Flights {
+    pub(super) fn beside(&self) -> Beside<'_, Flight> {
+        let Flights { collection, schema, sqlite, shapes, rows, .. } = self;
+        Beside { collection, schema, sqlite, shapes, rows, short: "serial" }
+    }
+}
+
 /// What is added to the fields' own indexes.
 fn more_indexes() -> [IndexDef; 6] {
     [
@@ -124,7 +130,7 @@ pub(super) fn load() -> Flights {
         schema = schema.with_index(index);
     }
     let sqlite = Connection::open_in_memory().unwrap();
-    fill(&sqlite, &schema, &flights);
+    fill(&sqlite, "Flight", &schema, &flights);
     let fields = || schema.fields().iter().enumerate();
     // Leaked once a run: questions want their names for good.
     let name = |def: &FieldDef| &*Box::leak(def.name().to_owned().into_boxed_str());
@@ -134,36 +140,6 @@ pub(super) fn load() -> Flights {
     let row = |flight: &Flight| fields().map(|field| cell(flight, field).into_iter().collect()).collect();
     let rows = flights.iter().map(row).collect();
     Flights { store, collection, schema, sqlite, shapes, rows }
-}
-
-fn fill(sqlite: &Connection, schema: &Schema, flights: &[Flight]) {
-    let statements = schema.to_sql(Dialect::Sqlite, "Flight").unwrap();
-    let (table, indexes) = statements.split_first().unwrap();
-    sqlite.execute_batch(&format!("{table}; BEGIN")).unwrap();
-    let places: Vec<String> = (1..=schema.fields().len()).map(|at| format!("?{at}")).collect();
-    let mut insert = sqlite.prepare(&format!("INSERT INTO Flight VALUES ({})", places.join(", "))).unwrap();
-    for flight in flights {
-        insert.execute(params_from_iter((0..places.len()).map(|at| cell(flight.value(at))))).unwrap();
-    }
-    sqlite.execute_batch(&format!("COMMIT; {}; ANALYZE", indexes.join("; "))).unwrap();
-}
-
-/// What a value is in SQLite.
-pub(super) fn cell(value: ValueRef<'_>) -> Cell {
-    match value {
-        ValueRef::Null => Cell::Null,
-        ValueRef::Bool(b) => Cell::Integer(b.into()),
-        ValueRef::Int(n) => Cell::Integer(n),
-        ValueRef::Float(x) => Cell::Real(x),
-        ValueRef::Char(c) => Cell::Text(c.to_string()),
-        ValueRef::Str(s) => Cell::Text(s.to_owned()),
-        ValueRef::Bytes(bytes) => Cell::Blob(bytes.to_vec()),
-        ValueRef::Uuid(bytes) => Cell::Blob(bytes.to_vec()),
-        ValueRef::Timestamp(nanos) => Cell::Integer(nanos.try_into().unwrap()),
-        ValueRef::Date(days) => Cell::Integer(days.into()),
-        ValueRef::Decimal(number) => Cell::Text(number.to_string()),
-        other => panic!("{other} has no place in SQLite"),
-    }
 }
 
 fn read() -> Vec<Flight> {

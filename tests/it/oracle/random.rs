@@ -3,9 +3,10 @@
 
 use super::generate::{Asker, Rng};
 use super::naive::{Row, Shape, Table};
-use super::sqlite::find;
+use super::sqlite::{Beside, fill, find};
 use super::things::{self, Thing, columns, draw_schema, shapes, thing};
-use memdex::{Ask, Collection, Find, Paging, Query, Snapshot, Store};
+use memdex::{Ask, Collection, Find, Paging, Query, Snapshot, SqlError, Store};
+use rusqlite::Connection;
 use std::collections::BTreeMap;
 
 /// Questions under one schema.
@@ -40,6 +41,36 @@ pub(super) fn race(seed: u64, questions: usize) {
             asked += 1;
         }
     }
+}
+
+/// Puts random questions about things to SQLite, those that it can be asked. Gives how many these are.
+pub(super) fn beside_sqlite(seed: u64, questions: usize) -> usize {
+    let mut rng = Rng(seed);
+    draw_schema(&mut rng);
+    let (store, mut state) = (Store::new(), State::new());
+    let collection = store.collection::<Thing>("Thing").unwrap();
+    for _ in 0..150 {
+        let thing = things::for_sqlite(thing(&mut rng));
+        state.insert(thing.id(), thing.clone());
+        collection.store(thing).unwrap();
+    }
+    let things: Vec<Thing> = state.into_values().collect();
+    let rows: Vec<Row> = things.iter().map(Thing::row).collect();
+    let (sqlite, shapes, schema) = (Connection::open_in_memory().unwrap(), shapes(), collection.schema());
+    fill(&sqlite, "Thing", schema, &things);
+    let beside =
+        Beside { collection: &collection, schema, sqlite: &sqlite, shapes: &shapes, rows: &rows, short: "number" };
+    let mut asker = Asker { rng, collection: "Thing", columns: columns(), levels: 1, zones: vec!["UTC"] };
+    let mut answered = 0;
+    for _ in 0..questions {
+        let query = if asker.rng.once_in(2) { asker.records(12) } else { asker.figures() };
+        match beside.compare(&query) {
+            Ok(()) => answered += 1,
+            Err(SqlError::Unsupported { .. } | SqlError::Value { .. }) => {}
+            Err(error) => panic!("{error}: {query:?}"),
+        }
+    }
+    answered
 }
 
 struct Race {

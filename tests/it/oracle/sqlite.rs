@@ -1,9 +1,10 @@
 //! One question to memdex and to SQLite.
 
 use super::figures::flat;
-use super::flights::{Flight, Flights, cell};
-use super::naive::{Table, Val};
-use memdex::{Ask, Dialect, Find, Paging, Query, Record, Sql, SqlError, SqlValue, Statistics};
+use super::naive::{Row, Shape, Table, Val};
+use memdex::{
+    Ask, Collection, Dialect, Find, Paging, Query, Record, Schema, Sql, SqlError, SqlValue, Statistics, ValueRef,
+};
 use rusqlite::types::Value as Cell;
 use rusqlite::{Connection, params_from_iter};
 
@@ -43,7 +44,55 @@ pub(super) fn find<R: Record>(find: Find<R>, paging: &Paging) -> Find<R> {
     if total { find.with_total() } else { find }
 }
 
-impl Flights {
+/// What a value is in SQLite.
+fn cell(value: ValueRef<'_>) -> Cell {
+    match value {
+        ValueRef::Null => Cell::Null,
+        ValueRef::Bool(b) => Cell::Integer(b.into()),
+        ValueRef::Int(n) => Cell::Integer(n),
+        ValueRef::Float(x) => Cell::Real(x),
+        ValueRef::Char(c) => Cell::Text(c.to_string()),
+        ValueRef::Str(s) => Cell::Text(s.to_owned()),
+        ValueRef::Bytes(bytes) => Cell::Blob(bytes.to_vec()),
+        ValueRef::Uuid(bytes) => Cell::Blob(bytes.to_vec()),
+        ValueRef::Timestamp(nanos) => Cell::Integer(nanos.try_into().unwrap()),
+        ValueRef::Date(days) => Cell::Integer(days.into()),
+        ValueRef::Decimal(number) => Cell::Text(number.to_string()),
+        other => panic!("{other} has no place in SQLite"),
+    }
+}
+
+/// The same records in memdex, in SQLite and in a list.
+pub(super) struct Beside<'a, R: Record> {
+    pub(super) collection: &'a Collection<R>,
+    pub(super) schema: &'a Schema,
+    pub(super) sqlite: &'a Connection,
+    pub(super) shapes: &'a [Shape],
+    pub(super) rows: &'a [Row],
+    /// A field that tells records apart: of long answers it alone is compared.
+    pub(super) short: &'static str,
+}
+
+/// Makes the table of a schema, and fills it.
+pub(super) fn fill<R: Record>(sqlite: &Connection, name: &str, schema: &Schema, records: &[R]) {
+    let statements = schema.to_sql(Dialect::Sqlite, name).unwrap();
+    let (table, indexes) = statements.split_first().unwrap();
+    sqlite.execute_batch(&format!("{table}; BEGIN")).unwrap();
+    let single = single(schema);
+    let places: Vec<String> = (1..=single.len()).map(|at| format!("?{at}")).collect();
+    let mut insert = sqlite.prepare(&format!("INSERT INTO {name} VALUES ({})", places.join(", "))).unwrap();
+    for record in records {
+        insert.execute(params_from_iter(single.iter().map(|at| cell(record.value(*at))))).unwrap();
+    }
+    sqlite.execute_batch(&format!("COMMIT; {}; ANALYZE", indexes.join("; "))).unwrap();
+}
+
+/// The positions of the fields that have a column.
+fn single(schema: &Schema) -> Vec<usize> {
+    (0..schema.fields().len()).filter(|at| !schema.fields()[*at].is_many()).collect()
+}
+
+impl<R: Record> Beside<'_, R> {
     /// Puts a question to both. An error says that it can't be said in SQLite's words.
     pub(super) fn compare(&self, query: &Query) -> Result<(), SqlError> {
         match &query.ask {
@@ -54,9 +103,9 @@ impl Flights {
     }
 
     fn compare_records(&self, query: &Query, paging: &Paging) -> Result<(), SqlError> {
-        let target = || Dialect::Sqlite.with(&self.schema);
+        let target = || Dialect::Sqlite.with(self.schema);
         let mut query = query.clone();
-        let counted = rows(&self.sqlite, &query.to_count_sql(target())?);
+        let counted = rows(self.sqlite, &query.to_count_sql(target())?);
         let mut paging = paging.clone();
         for _ in 0..PAGES {
             let mut sql = query.to_sql(target())?;
@@ -72,27 +121,18 @@ impl Flights {
             } else {
                 (found.fetch().unwrap(), None)
             };
-            if records.len() > COMPARED_WHOLE {
-                sql.text = format!("SELECT `serial` FROM ({})", sql.text);
-            }
-            let width = if records.len() > COMPARED_WHOLE { 1 } else { self.schema.fields().len() };
-            let serial = self.schema.position("serial").unwrap();
-            let seen = |flight: &Flight| -> Vec<Cell> {
-                if width == 1 {
-                    vec![cell(flight.value(serial))]
-                } else {
-                    (0..width).map(|at| cell(flight.value(at))).collect()
-                }
+            let columns = if records.len() > COMPARED_WHOLE {
+                sql.text = format!("SELECT `{}` FROM ({})", self.short, sql.text);
+                vec![self.schema.position(self.short).unwrap()]
+            } else {
+                single(self.schema)
             };
+            let seen = |record: &R| -> Vec<Cell> { columns.iter().map(|at| cell(record.value(*at))).collect() };
             let mut ours: Vec<Vec<Cell>> = records.iter().map(|record| seen(record)).collect();
-            let mut theirs = rows(&self.sqlite, &sql);
+            let mut theirs = rows(self.sqlite, &sql);
             if !ordered {
-                let by_serial = |row: &Vec<Cell>| match &row[serial.min(width - 1)] {
-                    Cell::Integer(serial) => *serial,
-                    other => panic!("{other:?}"),
-                };
-                ours.sort_by_key(by_serial);
-                theirs.sort_by_key(by_serial);
+                ours.sort_by_cached_key(|row| format!("{row:?}"));
+                theirs.sort_by_cached_key(|row| format!("{row:?}"));
             }
             assert_eq!(ours.len(), theirs.len(), "{context}");
             for (at, (ours, theirs)) in ours.iter().zip(&theirs).enumerate() {
@@ -106,9 +146,9 @@ impl Flights {
     }
 
     fn compare_statistics(&self, query: &Query, asked: &Statistics) -> Result<(), SqlError> {
-        let sql = query.to_sql(Dialect::Sqlite.with(&self.schema))?;
-        let theirs = rows(&self.sqlite, &sql);
-        let table = Table { shapes: &self.shapes, rows: &self.rows };
+        let sql = query.to_sql(Dialect::Sqlite.with(self.schema))?;
+        let theirs = rows(self.sqlite, &sql);
+        let table = Table { shapes: self.shapes, rows: self.rows };
         let naive = table.figures(&table.meant(&query.filter), asked);
         let context = format!("{query:?}\n{}\n{:?}", sql.text, sql.params);
         let expected = flat(asked, naive);

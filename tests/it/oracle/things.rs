@@ -197,3 +197,15 @@ pub(super) fn draw_schema(rng: &mut Rng) {
     }
     SCHEMA.set(schema);
 }
+
+/// The same thing without what SQLite has no place for.
+pub(super) fn for_sqlite(mut thing: Thing) -> Thing {
+    for (cell, it) in thing.0.iter_mut().zip(&FIELDS) {
+        cell.retain(|value| match value.as_ref() {
+            ValueRef::Int128(_) => false,
+            ValueRef::Float(x) => !(it.nan && x.is_nan()),
+            _ => true,
+        });
+    }
+    thing
+}
