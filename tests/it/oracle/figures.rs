@@ -219,15 +219,17 @@ impl Table<'_> {
         if numbers.is_empty() {
             return None;
         }
-        let mean = exact_sum(&numbers) / count;
-        let squares: Vec<f64> = numbers.iter().map(|x| (x - mean) * (x - mean)).collect();
+        // Seen from the first one, so that equal numbers deviate by nothing.
+        let from_first: Vec<f64> = values.iter().map(|value| value.less(&values[0])).collect();
+        let mean_from_first = exact_sum(&from_first) / count;
+        let squares: Vec<f64> = from_first.iter().map(|x| (x - mean_from_first).powi(2)).collect();
         match metric.aggregate {
             Aggregate::Sum(_) => Some(match self.shapes[column].kind {
                 Kind::Float => Val::Float(exact_sum(&numbers)),
                 Kind::Int => Val::Int(values.iter().map(Val::as_int).sum()),
                 _ => Val::Decimal(values.iter().map(Val::as_int).sum()),
             }),
-            Aggregate::Avg(_) => Some(Val::Float(mean)),
+            Aggregate::Avg(_) => Some(Val::Float(exact_sum(&numbers) / count)),
             Aggregate::StdDev(_) if numbers.len() < 2 => None,
             Aggregate::StdDev(_) => Some(Val::Float((exact_sum(&squares) / (count - 1.0)).sqrt())),
             Aggregate::StdDevPop(_) => Some(Val::Float((exact_sum(&squares) / count).sqrt())),
@@ -250,6 +252,15 @@ impl Val {
             Val::Float(x) => *x,
             Val::Decimal(millionths) => *millionths as f64 / 1e6,
             other => panic!("{other:?} is no number"),
+        }
+    }
+
+    /// How much is left if another number is taken away.
+    fn less(&self, other: &Val) -> f64 {
+        match (self, other) {
+            (Val::Int(a), Val::Int(b)) => (a - b) as f64,
+            (Val::Decimal(a), Val::Decimal(b)) => Val::Decimal(a - b).as_float(),
+            (a, b) => a.as_float() - b.as_float(),
         }
     }
 
