@@ -1,13 +1,15 @@
 //! What went wrong, and what the caller may do about it.
 
 #[cfg(feature = "documents")]
-mod document;
-
+mod criteria;
 #[cfg(feature = "documents")]
-pub use document::DocumentError;
-
+mod document;
 mod query;
 
+#[cfg(feature = "documents")]
+pub use criteria::CriteriaError;
+#[cfg(feature = "documents")]
+pub use document::DocumentError;
 pub use query::QueryError;
 
 use crate::value::{Key, Kind, Value};

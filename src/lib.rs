@@ -63,7 +63,8 @@
 //!   [`update_where`](Collection::update_where) and [`delete_where`](Collection::delete_where) take a filter in place of a key. In
 //!   bulk write by a [`Writer`], or by a [`BackgroundWriter`] with its [`Ticket`]s.
 //! * **Reads**: [`get`](Collection::get) by key, [`get_by`](Collection::get_by) by a unique field, [`find`](Collection::find) by
-//!   a [`Filter`] of typed [`Field`]s or by names at run time ([`field`]). A [`Snapshot`] answers all of these as of one commit, and
+//!   a [`Filter`] of typed [`Field`]s or by names at run time ([`field`]), by JSON too (`Predicate::from_criteria`): equality, ranges,
+//!   texts ([`TextTest`]), joined by `&`, `|` and `!`. A [`Snapshot`] answers all of these as of one commit, and
 //!   [searches](Snapshot::search) several collections at once.
 //! * **Keys** can be generated ([`Store::sequence`]), or name their type ([`EntityKey`]).
 //! * **Upkeep**: [`Store::stats`], [`Store::verify`], [`Store::optimize`]; [`Store::observe`] tells of every commit.
@@ -111,14 +112,14 @@ mod value;
 mod write;
 
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
-#[cfg(feature = "documents")]
-pub use error::DocumentError;
 pub use error::{Cause, CollectionError, Commit, IndexError, KeyError, QueryError, Refusal, SchemaError};
+#[cfg(feature = "documents")]
+pub use error::{CriteriaError, DocumentError};
 pub use keys::Sequence;
 pub use memdex_derive::{FieldValue, Nested, Record};
 pub use query::{
-    Aggregate, Ask, Bucket, Cursor, CursorError, DateUnit, Direction, Field, FieldName, Filter, GroupBy, IntoOrder,
-    Metric, NamedField, Nulls, OrderBy, Paging, Predicate, Query, Statistics, Top, field,
+    Aggregate, Ask, Bucket, Cursor, CursorError, DateUnit, Direction, Field, FieldName, Filter, Fingerprint, GroupBy,
+    IntoOrder, Metric, NamedField, Nulls, OrderBy, Paging, Predicate, Query, Statistics, TextOp, TextTest, Top, field,
 };
 pub use read::{Find, Hit, Page, Records, Search, Snapshot, View};
 #[cfg(feature = "documents")]
@@ -134,7 +135,7 @@ pub use storage::{
 pub use store::{Store, StoreBuilder};
 pub use value::{
     AnyKey, DecimalError, DecimalValue, Each, Element, EntityKey, EntityKeyError, FieldValue, IntoKey, Key, KeyBuffer,
-    KeySink, Kind, Many, Maybe, Multi, Nest, Nullable, Operand, Value, ValueRef,
+    KeySink, Kind, Many, Maybe, Multi, Nest, Nullable, Operand, Text, Value, ValueRef,
 };
 pub use write::{
     Applied, BackgroundWriter, BackgroundWriterBuilder, Batch, Counts, Died, FlushError, LenientWriter, NotApplied,

@@ -40,6 +40,11 @@ pub const MAX_GROUP_LEVELS: usize = 16;
 
 /// Most groups that one answer is made of, those of all levels together.
 pub const MAX_GROUPS: usize = 1 << 20;
+/// Most values of one `is_in`, `any` or `all`.
+pub const MAX_LISTED_VALUES: usize = 1 << 20;
+
+/// Longest pattern of a text test, in bytes: a text is gone through once for each of its characters at worst.
+pub const MAX_PATTERN_BYTES: usize = 4_096;
 
 /// Deepest nesting of objects and arrays in a document: as deep as JSON text can be for `serde_json` to read it, so that every
 /// document that is stored can be printed and read again.

@@ -24,7 +24,7 @@ pub(super) struct Candidates {
 pub(super) fn candidates<R: Record>(table: &Table<R>, condition: &Condition) -> Option<Candidates> {
     let access = Access { table, indexes: table.indexes() };
     match condition {
-        Condition::And(_) | Condition::Test(..) => access.together(condition),
+        Condition::And(_) | Condition::Test(..) | Condition::Not(_) => access.together(condition),
         other => access.alone(other, false),
     }
 }
@@ -48,9 +48,6 @@ impl<R: Record> Access<'_, R> {
     /// All parts of a condition that must hold together.
     fn together(&self, condition: &Condition) -> Option<Candidates> {
         let parts = condition.conjuncts();
-        if parts.is_empty() {
-            return self.alone(condition, false);
-        }
         let mut open: Vec<usize> = (0..parts.len()).collect();
         let mut sets = Vec::new();
         while let Some(path) = self.best_path(condition, parts, &open, 2) {
@@ -103,10 +100,8 @@ impl<R: Record> Access<'_, R> {
         let shape = &index.shape;
         let mut path = match shape.fields.as_slice() {
             [(field, _)] => {
-                // `ne` would need the rows that the index does not hold, and all of nothing gives rows that it does not hold.
-                let by_rows =
-                    |test: &Test| !matches!(test, Test::Ne(_)) && !matches!(test, Test::All(of) if of.is_empty());
-                let mut tests = tests_of(parts, open, field).filter(|(_, test)| by_rows(test));
+                // `ne` would need the rows that the index does not hold.
+                let mut tests = tests_of(parts, open, field).filter(|(_, test)| !matches!(test, Test::Ne(_)));
                 tests.find_map(|(part, test)| Some(Path { set: self.leaf(index, test)?, answered: vec![part] }))?
             }
             fields => {
@@ -141,9 +136,9 @@ impl<R: Record> Access<'_, R> {
                 Path { set: SetExpr::Set(set), answered }
             }
         };
-        // What it holds meets its condition.
+        // What it holds meets its condition, and what follows from that. (What the query asks may be more: that is left open.)
         if let Some(when) = &shape.condition {
-            let known = |part: &Condition| when.conjuncts().iter().any(|met| met.is_same(part));
+            let known = |part: &Condition| when.conjuncts().iter().any(|met| met.is_stronger(part));
             let met = open.iter().copied().filter(|part| known(&parts[*part]) && !path.answered.contains(part));
             let met: Vec<usize> = met.collect();
             path.answered.extend(met);
@@ -158,8 +153,9 @@ impl<R: Record> Access<'_, R> {
     fn alone(&self, condition: &Condition, negated: bool) -> Option<Candidates> {
         match condition {
             Condition::Not(part) => self.alone(part, !negated),
-            Condition::All => {
-                let set = if negated { RowSet::new() } else { self.all_rows() };
+            Condition::All | Condition::Nothing => {
+                let none = negated == matches!(condition, Condition::All);
+                let set = if none { RowSet::new() } else { self.all_rows() };
                 Some(Candidates { set: SetExpr::Set(set), exact: true })
             }
             Condition::Test(field, test) => {
@@ -200,6 +196,10 @@ impl<R: Record> Access<'_, R> {
 
     /// What a column knows of a test on its field.
     fn by_columns(&self, condition: &Condition) -> Option<SetExpr> {
+        if let Condition::Not(part) = condition {
+            let without = self.by_columns(part)?;
+            return Some(SetExpr::Minus(Box::new(SetExpr::Set(self.all_rows())), Box::new(without)));
+        }
         let Condition::Test(field, test) = condition else { return None };
         let column = self.table.columns.iter().find(|column| column.field == field.position())?;
         let rows = SetExpr::Set(column.rows(test));
@@ -218,9 +218,9 @@ impl<R: Record> Access<'_, R> {
                 let without = SetExpr::Or(vec![rows(value), rows(&Value::NULL)]);
                 SetExpr::Minus(Box::new(SetExpr::Set(self.all_rows())), Box::new(without))
             }
-            Test::All(values) if values.is_empty() => SetExpr::Set(self.all_rows()),
             Test::All(values) => SetExpr::And(values.iter().map(rows).collect()),
             Test::Range(from, to) => SetExpr::Set(index.range(bound(from), bound(to))?),
+            Test::Text(_) => return None,
         })
     }
 

@@ -3,7 +3,7 @@
 use super::execute;
 use super::snapshot::{Snapshot, View};
 use crate::error::QueryError;
-use crate::query::{Filter, Paging, Predicate};
+use crate::query::{Filter, Fingerprint, Paging, Predicate};
 use crate::record::{Condition, Record};
 use crate::storage::{Collection, Handle, Version};
 use crate::sync::Arc;
@@ -95,6 +95,15 @@ impl<R: Record> Find<R> {
             }
             Ok(self.ordered(condition)?.versions)
         })?
+    }
+
+    /// What is asked of each record, in 128 bits: the same for all predicates that come down to the same, on every machine and in
+    /// every run. Neither the collection nor the commit is in it.
+    ///
+    /// # Errors
+    /// As [`fetch`](Find::fetch).
+    pub fn fingerprint(&self) -> Result<Fingerprint, QueryError> {
+        self.run(|condition| condition.fingerprint(&self.view.table.schema))
     }
 
     pub(super) fn run<T>(&self, answer: impl FnOnce(&Condition) -> T) -> Result<T, QueryError> {

@@ -1,5 +1,6 @@
 //! What is a record, and does it meet a predicate? Schemas, indexes to be, and the values of fields in memdex's own terms.
 
+mod bind;
 mod condition;
 #[cfg(feature = "documents")]
 mod document;
@@ -9,10 +10,14 @@ mod json;
 mod key_value;
 mod loose;
 mod nested;
+mod normal_form;
 mod path;
+mod pattern;
 #[expect(clippy::module_inception)]
 mod record;
 mod schema;
+mod test;
+mod values;
 
 #[cfg(feature = "documents")]
 pub use document::Document;
@@ -22,5 +27,6 @@ pub use nested::Nested;
 pub use record::Record;
 pub use schema::{FieldAt, FieldDef, Schema};
 
-pub(crate) use condition::{Condition, Test};
+pub(crate) use condition::Condition;
 pub(crate) use key_value::schema as key_value_schema;
+pub(crate) use test::Test;

@@ -26,6 +26,7 @@ mod records;
 mod statement;
 mod statistics;
 mod table;
+mod text;
 mod value;
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ impl Statement<'_> {
         self.part(predicate, MAX_PREDICATE_DEPTH)
     }
 
-    fn part(&mut self, predicate: &Predicate, depth: usize) -> Result<String, SqlError> {
+    pub(super) fn part(&mut self, predicate: &Predicate, depth: usize) -> Result<String, SqlError> {
         let Some(depth) = depth.checked_sub(1) else {
             return Err(QueryError::TooDeep { limit: MAX_PREDICATE_DEPTH }.into());
         };
@@ -58,6 +58,7 @@ impl Statement<'_> {
                     several => joined(several, " AND "),
                 }
             }
+            Predicate::Text(field, test) => self.text_test(field, test, depth)?,
             Predicate::AnyOf(field, _) => return self.many(field, "contains and any"),
             Predicate::AllOf(field, _) => return self.many(field, "all"),
         })

@@ -386,7 +386,8 @@ fn bits_meet(test: &Test) -> impl Fn(u64) -> bool {
             listed = Some(bits);
         }
         Test::Range(from, to) => range = narrow_range(from, to),
-        Test::IsNull | Test::Any(_) | Test::All(_) | Test::HasNone => {}
+        // No text takes 64 bits.
+        Test::Text(_) | Test::IsNull | Test::Any(_) | Test::All(_) | Test::HasNone => {}
     }
     move |bits| match (&listed, range) {
         (Some(listed), _) => listed.binary_search(&bits).is_ok(),

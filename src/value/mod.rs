@@ -4,6 +4,8 @@ mod any_key;
 mod decimal;
 mod entity_key;
 mod field_value;
+#[cfg(feature = "documents")]
+mod json;
 mod key;
 mod key_buffer;
 mod key_encoding;
@@ -18,12 +20,14 @@ mod text;
 pub use any_key::AnyKey;
 pub use decimal::{DecimalError, DecimalValue};
 pub use entity_key::{EntityKey, EntityKeyError};
-pub use field_value::{Element, FieldValue, Many, Multi};
+pub use field_value::{Element, FieldValue, Many, Multi, Text};
 pub use key::{IntoKey, Key, KeySink};
 pub use key_buffer::KeyBuffer;
 pub use nest::{Each, Maybe, Nest, Nullable};
 pub use operand::Operand;
 pub use scalar::{Kind, Value, ValueRef};
 
+#[cfg(feature = "documents")]
+pub(crate) use json::{plain_json, sort_of_json};
 pub(crate) use key_buffer::Lookup;
 pub(crate) use key_encoding::{decode_parts, encode_parts, narrow_bits};

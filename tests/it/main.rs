@@ -20,6 +20,8 @@ mod model;
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
 mod oracle;
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
+mod predicates;
+#[cfg(not(any(memdex_shuttle, memdex_loom)))]
 mod store;
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
 mod threads;

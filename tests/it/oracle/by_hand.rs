@@ -39,7 +39,7 @@ fn fare(text: &str) -> DecimalValue {
 }
 
 pub(super) fn queries() -> Vec<Query> {
-    [filters(), joined_filters(), pages(), all_figures(), groups()].concat()
+    [filters(), texts(), joined_filters(), pages(), all_figures(), groups()].concat()
 }
 
 /// Each test, alone.
@@ -102,6 +102,38 @@ fn filters() -> Vec<Query> {
         field("tailnum").between("N1", "N101"),
         field("serial").lt(50),
         field("serial").is_in([0, 27_003, 27_004]),
+    ]
+    .into_iter()
+    .map(flights)
+    .collect()
+}
+
+fn texts() -> Vec<Query> {
+    [
+        field("tailnum").starts_with("N1"),
+        field("tailnum").starts_with("n1"),
+        field("tailnum").starts_with_ignore_case("n1"),
+        field("tailnum").starts_with(""),
+        !field("tailnum").starts_with(""),
+        field("tailnum").ends_with("MQ"),
+        field("tailnum").ends_with("mq"),
+        field("tailnum").ends_with_ignore_case("mq"),
+        !field("tailnum").ends_with_ignore_case("mq") & field("carrier").eq("MQ"),
+        field("tailnum").contains_str("73"),
+        field("tailnum").contains_str("jb"),
+        field("tailnum").contains_str_ignore_case("jb"),
+        field("tailnum").eq_ignore_case("n14228"),
+        field("tailnum").like("N_3%MQ"),
+        field("tailnum").like("n_3%mq"),
+        field("tailnum").like_ignore_case("n_3%mq"),
+        field("tailnum").like("%\\_%"),
+        field("tailnum").like("N1422_") | field("dest").like("%A%A%"),
+        field("dest").like("S_O"),
+        field("dest").like("___"),
+        field("dest").like("[A-Z]*"),
+        field("dest").like("%"),
+        field("dest").contains_str("*"),
+        field("carrier").starts_with("9") & field("dest").ends_with("R"),
     ]
     .into_iter()
     .map(flights)

@@ -26,7 +26,7 @@ impl Corpus {
             Column { name, kind: def.kind(), many: false, samples, widths, near: false }
         });
         let columns = columns.collect();
-        Corpus(Asker { rng, collection: "Flight", columns, levels: 1, zones: vec!["UTC"] })
+        Corpus(Asker { rng, collection: "Flight", columns, levels: 1, zones: vec!["UTC"], patterns: true })
     }
 
     /// The next one. Mostly of a day or a carrier, so that not all flights are looked at each time.

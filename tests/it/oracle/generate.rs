@@ -1,6 +1,9 @@
 //! Random questions, the same for the same seed, about fields that are described.
 
-use memdex::{Bucket, DateUnit, GroupBy, Kind, Metric, OrderBy, Predicate, Query, Statistics, Value, field};
+use memdex::{
+    Bucket, DateUnit, GroupBy, Kind, Metric, OrderBy, Predicate, Query, Statistics, TextOp, TextTest, Value, ValueRef,
+    field,
+};
 use std::ops::Bound;
 
 /// Steele, Lea and Flood's SplitMix64.
@@ -62,6 +65,8 @@ pub(super) struct Asker {
     pub(super) levels: usize,
     /// Calendars of date histograms.
     pub(super) zones: Vec<&'static str>,
+    /// Whether texts are asked for by patterns, and without regard to case.
+    pub(super) patterns: bool,
 }
 
 impl Asker {
@@ -107,6 +112,9 @@ impl Asker {
             let values = self.values(&column, 3);
             return if self.rng.once_in(2) { Predicate::AnyOf(name, values) } else { Predicate::AllOf(name, values) };
         }
+        if column.kind == Kind::Str && self.rng.once_in(3) {
+            return Predicate::Text(name, self.text(&value));
+        }
         match self.rng.below(8) {
             0..=2 => Predicate::Eq(name, value),
             3 => Predicate::Ne(name, value),
@@ -116,6 +124,43 @@ impl Asker {
                 let to = self.bound(&column);
                 Predicate::Range(name, from, to)
             }
+        }
+    }
+
+    /// A test for which a text was the model.
+    fn text(&mut self, model: &Value) -> TextTest {
+        let ValueRef::Str(model) = model.as_ref() else { panic!("{model} is no text") };
+        let mut chars: Vec<char> = model.chars().collect();
+        let mut pattern = self.patterns && self.rng.once_in(2);
+        let ops = [TextOp::StartsWith, TextOp::EndsWith, TextOp::Contains, TextOp::Eq];
+        let mut op = *self.rng.pick(&ops);
+        // A part of it.
+        for _ in 0..self.rng.below(chars.len() + 1) {
+            let at = if op == TextOp::EndsWith { 0 } else { chars.len() - 1 };
+            chars.remove(at);
+        }
+        let mut text: String = chars.into_iter().collect();
+        if pattern && self.rng.once_in(2) {
+            (op, pattern) = (TextOp::Like, self.rng.once_in(3));
+            text = text.chars().flat_map(|c| self.like(c)).collect();
+            if self.rng.once_in(2) {
+                text.push('%');
+            }
+        }
+        let text = if self.rng.once_in(4) { text.to_uppercase() } else { text };
+        if pattern { TextTest::ignoring_case(op, text) } else { TextTest::new(op, text) }
+    }
+
+    /// What a character is like.
+    fn like(&mut self, c: char) -> Vec<char> {
+        match self.rng.below(6) {
+            0 => vec!['_'],
+            1 => vec!['%'],
+            2 => vec![c, '%'],
+            3 => vec!['\\', c],
+            _ if matches!(c, '%' | '_' | '\\') && self.rng.once_in(2) => vec!['\\', c],
+            _ if c == '\\' => vec!['\\', c],
+            _ => vec![c],
         }
     }
 

@@ -1,7 +1,7 @@
 //! A naive evaluator: plain loops over all records, values and comparisons of its own. It shares nothing with the engine but the
 //! question, which is plain data.
 
-use memdex::{Direction, Kind, Nulls, OrderBy, Predicate, Value, ValueRef};
+use memdex::{Direction, Kind, Nulls, OrderBy, Predicate, TextOp, TextTest, Value, ValueRef};
 use std::cmp::Ordering;
 use std::ops::Bound;
 
@@ -146,6 +146,10 @@ impl<'a> Table<'a> {
                 };
                 above && below
             }),
+            Predicate::Text(name, test) => cell(name).iter().any(|has| match has {
+                Val::Text(text) => is_like(text, test),
+                other => panic!("{other:?} is no text"),
+            }),
             other => panic!("{other:?}"),
         }
     }
@@ -190,4 +194,42 @@ impl<'a> Table<'a> {
         rows.retain(|row| behind.is_none_or(|behind| self.compare(row, behind, order).is_gt()));
         rows
     }
+}
+
+/// Whether a text meets a test: every test is a pattern, and every way to lay it over the text is tried.
+fn is_like(text: &str, test: &TextTest) -> bool {
+    /// What stands at one place of a pattern.
+    enum Sign {
+        Run,
+        Any,
+        Is(char),
+    }
+    fn fits(signs: &[Sign], text: &[char], same: &dyn Fn(char, char) -> bool) -> bool {
+        match (signs, text) {
+            ([], rest) => rest.is_empty(),
+            ([Sign::Run, later @ ..], rest) => (0..=rest.len()).any(|skipped| fits(later, &rest[skipped..], same)),
+            ([Sign::Any, later @ ..], [_, rest @ ..]) => fits(later, rest, same),
+            ([Sign::Is(c), later @ ..], [first, rest @ ..]) => same(*c, *first) && fits(later, rest, same),
+            _ => false,
+        }
+    }
+    let mut signs = Vec::new();
+    if matches!(test.op, TextOp::EndsWith | TextOp::Contains) {
+        signs.push(Sign::Run);
+    }
+    let mut chars = test.pattern.chars();
+    while let Some(c) = chars.next() {
+        signs.push(match c {
+            '%' if test.op == TextOp::Like => Sign::Run,
+            '_' if test.op == TextOp::Like => Sign::Any,
+            '\\' if test.op == TextOp::Like => Sign::Is(chars.next().expect("a character behind the backslash")),
+            c => Sign::Is(c),
+        });
+    }
+    if matches!(test.op, TextOp::StartsWith | TextOp::Contains) {
+        signs.push(Sign::Run);
+    }
+    let text: Vec<char> = text.chars().collect();
+    let same = |a: char, b: char| a == b || test.ignore_case && a.to_lowercase().eq(b.to_lowercase());
+    fits(&signs, &text, &same)
 }
