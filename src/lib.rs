@@ -108,6 +108,7 @@ mod query;
 mod read;
 mod record;
 mod rowset;
+mod sql;
 mod storage;
 mod store;
 mod sync;
@@ -136,6 +137,7 @@ pub use record::Document;
 pub use record::{FieldAt, FieldDef, FieldNames, IndexDef, IndexKind, KeyValue, Nested, Record, Schema};
 #[cfg(feature = "documents")]
 pub use serde_json::{Value as Json, json};
+pub use sql::{Dialect, Sql, SqlError, SqlTarget, SqlValue};
 pub use storage::{
     Collection, CollectionStats, CommitInfo, CommitObserver, Handle, IndexStats, MemoryFigures, MemoryStats,
     RecordChange, Stats, VerifyError, VerifyReport,

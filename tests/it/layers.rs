@@ -12,7 +12,7 @@ const LEVELS: [&[&str]; 11] = [
     &["value", "keys"],
     &["query", "aggregate"],
     &["record"],
-    &["rowset"],
+    &["rowset", "sql"],
     &["index"],
     &["storage"],
     &["read", "write"],

@@ -6,6 +6,7 @@ mod collections;
 mod errors;
 mod figures;
 mod observers;
+mod pages;
 mod predicates;
 mod reports;
 mod time;
