@@ -2,10 +2,12 @@
 
 #[cfg(feature = "documents")]
 mod document;
+mod standing;
 mod statistics;
 
 #[cfg(feature = "documents")]
 pub use document::DocumentError;
+pub use standing::{NotStanding, StandingError};
 pub use statistics::StatisticsError;
 
 mod query;
@@ -133,6 +135,14 @@ pub enum SchemaError {
         index: String,
         /// What is wrong with it.
         source: Box<QueryError>,
+    },
+    /// Standing statistics that can't be kept up.
+    #[error("standing statistics {standing:?}: {source}")]
+    Standing {
+        /// Their name.
+        standing: String,
+        /// What is wrong with them.
+        source: NotStanding,
     },
 }
 

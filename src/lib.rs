@@ -116,7 +116,8 @@ pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 #[cfg(feature = "documents")]
 pub use error::DocumentError;
 pub use error::{
-    Cause, CollectionError, Commit, IndexError, KeyError, QueryError, Refusal, SchemaError, StatisticsError,
+    Cause, CollectionError, Commit, IndexError, KeyError, NotStanding, QueryError, Refusal, SchemaError, StandingError,
+    StatisticsError,
 };
 pub use keys::Sequence;
 pub use memdex_derive::{FieldValue, Nested, Record};
@@ -127,12 +128,12 @@ pub use query::{
 pub use read::{Find, Hit, Page, Records, Search, Snapshot, View};
 #[cfg(feature = "documents")]
 pub use record::Document;
-pub use record::{FieldAt, FieldDef, FieldNames, IndexDef, IndexKind, KeyValue, Nested, Record, Schema};
+pub use record::{FieldAt, FieldDef, FieldNames, IndexDef, IndexKind, KeyValue, Nested, Record, Schema, StandingDef};
 #[cfg(feature = "documents")]
 pub use serde_json::{Value as Json, json};
 pub use storage::{
-    Collection, CollectionStats, CommitInfo, CommitObserver, Handle, IndexStats, MemoryStats, RecordChange, Stats,
-    VerifyError, VerifyReport,
+    Collection, CollectionStats, CommitInfo, CommitObserver, Handle, IndexStats, MemoryStats, RecordChange,
+    StandingStats, Stats, VerifyError, VerifyReport,
 };
 pub use store::{Store, StoreBuilder};
 pub use value::{

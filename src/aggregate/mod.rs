@@ -5,6 +5,7 @@
 
 mod float_sum;
 mod moments;
+mod multiset;
 mod natural;
 mod wide;
 
@@ -13,3 +14,4 @@ mod reference;
 
 pub(crate) use float_sum::FloatSum;
 pub(crate) use moments::{DecimalMoments, FloatMoments, IntMoments, Moments};
+pub(crate) use multiset::Multiset;

@@ -1,14 +1,20 @@
-//! Which rows hold a value? Indexes from what records show to rows.
+//! Which rows hold a value, and what do the records come to? Indexes from what records show to rows, and standing statistics.
 
 mod any_index;
 mod equality;
+mod kept;
 mod moves;
 mod ordered;
 mod shape;
 mod slab;
+mod standing;
 mod unique;
 
-pub(crate) use any_index::{Index, IndexWriter, Staging, TidyAt};
+pub(crate) use any_index::{Index, IndexWriter, TidyAt};
+pub(crate) use kept::{Kept, KeptStaging, KeptWriter, Shown};
 pub(crate) use moves::Move;
-pub(crate) use shape::{Entry, IndexShape, checked, tuple};
+pub(crate) use shape::{IndexShape, checked, tuple};
+pub(crate) use standing::{
+    GroupFigures, GroupKey, MAX_STANDING_WIDTH, Recomputed, Standing, StandingChange, StandingWriter,
+};
 pub(crate) use unique::{Clash, Other};

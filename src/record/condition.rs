@@ -222,7 +222,8 @@ impl Binder<'_> {
 
     fn fit(&self, asked: &Asked<'_>, value: &Value) -> Result<Value, QueryError> {
         let Some(def) = asked.def else {
-            let null = || QueryError::NullOperand { collection: self.collection.to_owned(), field: asked.name.to_owned() };
+            let null =
+                || QueryError::NullOperand { collection: self.collection.to_owned(), field: asked.name.to_owned() };
             return loose::operand(value).ok_or_else(null);
         };
         fit(self.collection, def, value)

@@ -1,6 +1,8 @@
 //! What is a record, and does it meet a predicate? Schemas, indexes to be, and the values of fields in memdex's own terms.
 
+mod bound;
 mod condition;
+mod cutter;
 #[cfg(feature = "documents")]
 mod document;
 mod index_def;
@@ -13,6 +15,7 @@ mod path;
 #[expect(clippy::module_inception)]
 mod record;
 mod schema;
+mod standing_def;
 
 #[cfg(feature = "documents")]
 pub use document::Document;
@@ -21,6 +24,10 @@ pub use key_value::KeyValue;
 pub use nested::Nested;
 pub use record::Record;
 pub use schema::{FieldAt, FieldDef, Schema};
+pub use standing_def::StandingDef;
 
+pub(crate) use bound::{Best, Bound, Cut, Figure, Level, Names, Part};
 pub(crate) use condition::{Condition, Test, fit};
+pub(crate) use cutter::Cutter;
 pub(crate) use key_value::schema as key_value_schema;
+pub(crate) use standing_def::BoundStanding;

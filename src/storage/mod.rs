@@ -14,18 +14,20 @@ mod marks;
 mod observers;
 mod pages;
 mod segments;
+mod standing;
 mod stats;
 mod table;
 mod timeline;
 mod upkeep;
 mod verify;
+mod verify_standing;
 mod version;
 mod words;
 
 pub use collection::Collection;
 pub use handle::Handle;
 pub use observers::{CommitInfo, CommitObserver, RecordChange};
-pub use stats::{CollectionStats, IndexStats, MemoryStats, Stats};
+pub use stats::{CollectionStats, IndexStats, MemoryStats, StandingStats, Stats};
 pub use verify::{VerifyError, VerifyReport};
 
 pub(crate) use any_table::AnyTable;
@@ -34,5 +36,6 @@ pub(crate) use engine::{Engine, Pinned};
 pub(crate) use garbage::Garbage;
 pub(crate) use marks::{Changed, Watch};
 pub(crate) use observers::CollectionChanges;
+pub(crate) use standing::StandingFigures;
 pub(crate) use table::{Applied, Maintained, Table, TableWriter};
 pub(crate) use version::{Change, Version};

@@ -129,7 +129,13 @@ impl<R> Pages<R> {
     }
 
     /// Adds the records that `epoch` sees of these places of a page, in their order.
-    pub(crate) fn read_places(&self, number: usize, places: &[u16], epoch: Commit, versions: &mut Vec<Arc<Version<R>>>) {
+    pub(crate) fn read_places(
+        &self,
+        number: usize,
+        places: &[u16],
+        epoch: Commit,
+        versions: &mut Vec<Arc<Version<R>>>,
+    ) {
         let Some(page) = self.0.page(number) else { return };
         let rows = page.0.read();
         let visible = places.iter().filter_map(|place| rows.at(*place, epoch));

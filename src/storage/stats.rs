@@ -48,12 +48,16 @@ pub struct CollectionStats {
     pub rows_free: usize,
     /// Index by index, in the order in which they were made.
     pub indexes: Vec<IndexStats>,
+    /// Standing statistics, in the order in which they were made.
+    pub standing: Vec<StandingStats>,
     /// Older versions and tombstones that are kept because a pinned commit sees them.
     pub versions_kept: usize,
     /// Marks that are kept because a pinned commit lies before them.
     pub marks: usize,
     /// Lengths that are kept because a pinned commit sees them.
     pub lengths_kept: usize,
+    /// Figures of groups that are kept because a pinned commit sees them.
+    pub figures_kept: usize,
     /// Where the memory goes.
     pub memory: MemoryStats,
 }
@@ -72,6 +76,18 @@ pub struct IndexStats {
     pub bytes: usize,
 }
 
+/// The figures of standing statistics themselves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StandingStats {
+    /// Their name.
+    pub name: String,
+    /// Groups that have records.
+    pub groups: usize,
+    /// Their memory that readers share, in bytes.
+    pub bytes: usize,
+}
+
 /// Memory of a collection by part, in bytes. What records hold on the heap (their strings, say) is theirs and not
 /// counted, nor is what the allocator adds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -87,6 +103,8 @@ pub struct MemoryStats {
     pub row_pages: usize,
     /// Value → rows, all indexes together, and the set of all rows.
     pub indexes: usize,
+    /// Groups and their figures, all standing statistics together.
+    pub standing: usize,
     /// Row → value, of fields with a column.
     pub columns: usize,
     /// Row → what each index has filed it under.
@@ -98,7 +116,8 @@ pub struct MemoryStats {
 impl MemoryStats {
     /// All of it but the records.
     pub fn overhead(&self) -> usize {
-        self.versions + self.key_table + self.row_pages + self.indexes + self.columns + self.codes + self.bookkeeping
+        let shared = self.key_table + self.row_pages + self.indexes + self.standing + self.columns;
+        self.versions + shared + self.codes + self.bookkeeping
     }
 
     /// All of it.
@@ -114,15 +133,20 @@ pub(crate) fn of_table<R: Record>(table: &Table<R>, published: Commit) -> Collec
     let keys = table.keys.len();
     let indexes: Vec<IndexStats> = table.indexes().iter().map(|index| of_index(index)).collect();
     let shared_indexes: usize = indexes.iter().map(|index| index.bytes).sum();
+    let standing: Vec<_> = table.standing().iter().map(|figures| figures.stats()).collect();
+    let (standing, kept_figures): (Vec<StandingStats>, Vec<usize>) = standing.into_iter().unzip();
+    let shared_standing: usize = standing.iter().map(|of| of.bytes).sum();
     CollectionStats {
         name: table.name.to_string(),
         records: table.lengths.newest(|| published),
         rows_used: figures.rows_used.load(Relaxed) as usize,
         rows_free: figures.rows_free.load(Relaxed) as usize,
         indexes,
+        standing,
         versions_kept: kept,
         marks: table.marks.len(),
         lengths_kept: table.lengths.len() - 1,
+        figures_kept: kept_figures.iter().sum(),
         memory: MemoryStats {
             records: (keys + kept) * size_of::<Option<R>>(),
             versions: (keys + kept) * version_bytes + figures.key_bytes.load(Relaxed) as usize,
@@ -131,6 +155,7 @@ pub(crate) fn of_table<R: Record>(table: &Table<R>, published: Commit) -> Collec
             indexes: shared_indexes
                 + figures.index_writer_bytes.load(Relaxed) as usize
                 + table.all_rows.read().heap_bytes(),
+            standing: shared_standing + figures.standing_writer_bytes.load(Relaxed) as usize,
             columns: table.columns.iter().map(Column::heap_bytes).sum::<usize>()
                 + figures.column_writer_bytes.load(Relaxed) as usize,
             codes: figures.code_bytes.load(Relaxed) as usize,

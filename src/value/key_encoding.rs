@@ -5,7 +5,7 @@
 //! before a further part, so that a key of one short string stays short. A decimal is its floor as an integer, then the digits
 //! of what is above it in pairs, each as a byte that is one more than the pair, and a `00`.
 
-use super::{DecimalValue, Value, ValueRef};
+use super::{DecimalValue, Kind, Value, ValueRef};
 
 /// A missing value: in indexes alone, never in a key.
 pub(super) const TAG_NULL: u8 = 0x00;
@@ -142,6 +142,19 @@ pub(crate) fn narrow_bits(value: ValueRef<'_>) -> Option<u64> {
         ValueRef::Date(days) => (days ^ i32::MIN).cast_unsigned().into(),
         _ => return None,
     })
+}
+
+/// The value of a kind that has these 64 bits.
+#[inline]
+pub(crate) fn narrow_value(kind: Kind, bits: u64) -> ValueRef<'static> {
+    match kind {
+        Kind::Bool => ValueRef::Bool(bits == 1),
+        Kind::Char => u32::try_from(bits).ok().and_then(char::from_u32).map_or(ValueRef::Null, ValueRef::Char),
+        Kind::Float => ValueRef::Float(f64::from_bits(if bits >> 63 == 1 { bits ^ (1 << 63) } else { !bits })),
+        Kind::Int => ValueRef::Int((bits ^ (1 << 63)).cast_signed()),
+        Kind::Date => ValueRef::Date((bits as u32).cast_signed() ^ i32::MIN),
+        _ => ValueRef::Null,
+    }
 }
 
 /// All parts of what is encoded.

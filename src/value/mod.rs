@@ -27,4 +27,4 @@ pub use operand::Operand;
 pub use scalar::{Kind, Value, ValueRef};
 
 pub(crate) use key_buffer::Lookup;
-pub(crate) use key_encoding::{decode_parts, encode_parts, narrow_bits};
+pub(crate) use key_encoding::{decode_parts, encode_parts, narrow_bits, narrow_value};

@@ -1,44 +1,47 @@
 //! A question bound to a schema: fields are found, kinds fit, what makes no sense is refused before anything is read.
 
-use super::answer::Names;
-use crate::error::QueryError;
+use super::{FieldAt, FieldDef, Schema, fit};
+use crate::error::{QueryError, StatisticsError};
 use crate::limits::{MAX_GROUP_LEVELS, MAX_GROUP_PARTS, MAX_METRICS, MAX_RANGES};
 use crate::query::{Aggregate, Bucket, DateUnit, GroupBy, Metric, Statistics};
-use crate::record::{FieldAt, FieldDef, Schema, fit};
-use crate::value::{Kind, Value, ValueRef};
+use crate::value::{Kind, Value};
 use std::borrow::Cow;
+use std::sync::Arc;
+
+/// The names of metrics, in the order in which they were asked for: shared by all groups of a level.
+pub(crate) type Names = Arc<[Cow<'static, str>]>;
 
 /// What is asked: of all records first, then level by level of the groups within.
-pub(super) struct Bound {
-    pub(super) collection: String,
+pub(crate) struct Bound {
+    pub(crate) collection: String,
     /// Every field that anything is asked of, once.
-    pub(super) fields: Vec<FieldUse>,
-    pub(super) levels: Vec<Level>,
+    pub(crate) fields: Vec<FieldUse>,
+    pub(crate) levels: Vec<Level>,
 }
 
-pub(super) struct FieldUse {
-    pub(super) at: FieldAt,
-    pub(super) def: FieldDef,
+pub(crate) struct FieldUse {
+    pub(crate) at: FieldAt,
+    pub(crate) def: FieldDef,
 }
 
 /// Groups within those of the level before; on the first one all records, without a bucket.
-pub(super) struct Level {
-    pub(super) buckets: Vec<Part>,
-    pub(super) metrics: Vec<Asked>,
-    pub(super) names: Names,
-    pub(super) empty: bool,
-    pub(super) top: Option<Best>,
+pub(crate) struct Level {
+    pub(crate) buckets: Vec<Part>,
+    pub(crate) metrics: Vec<Asked>,
+    pub(crate) names: Names,
+    pub(crate) empty: bool,
+    pub(crate) top: Option<Best>,
 }
 
 /// One part of the keys of groups.
-pub(super) struct Part {
+pub(crate) struct Part {
     /// Its place among the fields.
-    pub(super) field: usize,
-    pub(super) cut: Cut,
+    pub(crate) field: usize,
+    pub(crate) cut: Cut,
 }
 
 /// How values are parted.
-pub(super) enum Cut {
+pub(crate) enum Cut {
     Values,
     /// Of the field's kind.
     Width {
@@ -53,17 +56,17 @@ pub(super) enum Cut {
     },
 }
 
-pub(super) type Range = (Option<Value>, Option<Value>);
+pub(crate) type Range = (Option<Value>, Option<Value>);
 
 /// One metric.
-pub(super) struct Asked {
-    pub(super) figure: Figure,
+pub(crate) struct Asked {
+    pub(crate) figure: Figure,
     /// The place of its field among the fields; of the count of records none.
-    pub(super) field: Option<usize>,
+    pub(crate) field: Option<usize>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Figure {
+pub(crate) enum Figure {
     Count,
     Sum,
     Avg,
@@ -76,15 +79,15 @@ pub(super) enum Figure {
 }
 
 /// Which groups are given.
-pub(super) struct Best {
-    pub(super) groups: usize,
+pub(crate) struct Best {
+    pub(crate) groups: usize,
     /// Its place among the metrics.
-    pub(super) metric: usize,
-    pub(super) descending: bool,
+    pub(crate) metric: usize,
+    pub(crate) descending: bool,
 }
 
 impl Bound {
-    pub(super) fn new(collection: &str, schema: &Schema, statistics: &Statistics) -> Result<Self, QueryError> {
+    pub(crate) fn new(collection: &str, schema: &Schema, statistics: &Statistics) -> Result<Self, QueryError> {
         let mut binder = Binder { collection, schema, fields: Vec::new() };
         let first = binder.metrics(&statistics.metrics)?;
         let mut levels = vec![Level { buckets: Vec::new(), empty: false, top: None, ..first }];
@@ -189,9 +192,10 @@ impl Binder<'_> {
             Aggregate::StdDevPop(_) => Figure::StdDevPop,
             Aggregate::Distinct(_) => Figure::Distinct,
             Aggregate::Percentile(_, percent) if (0.0..=100.0).contains(percent) => Figure::Percentile(*percent),
-            Aggregate::Percentile(..) => {
+            Aggregate::Percentile(_, percent) => {
                 let (collection, metric) = (self.collection(), metric.name.to_string());
-                return Err(QueryError::BadPercent { collection, metric });
+                let source = StatisticsError::BadPercentile { percentile: Value::from(*percent) };
+                return Err(QueryError::BadMetric { collection, metric, source });
             }
         };
         let Some(field) = aggregate.field() else { return Ok(Asked { figure, field: None }) };
@@ -238,17 +242,7 @@ impl Binder<'_> {
             }
             Bucket::Width { width, offset, .. } => {
                 let (field, def) = self.single_of(name, &NUMBERS, &|| "histogram".to_owned())?;
-                let bad = |bucket, given: &Value, advice| {
-                    let given = given.to_string();
-                    QueryError::BadBucket { collection: self.collection(), field: name.to_string(), bucket, given, advice }
-                };
                 let (fitted, from) = (fit(self.collection, &def, width)?, fit(self.collection, &def, offset)?);
-                if !is_above_zero(fitted.as_ref()) {
-                    return Err(bad("width", width, "give a number above zero"));
-                }
-                if matches!(from.as_ref(), ValueRef::Float(x) if !x.is_finite()) {
-                    return Err(bad("offset", offset, "give a number"));
-                }
                 Ok(Part { field, cut: Cut::Width { width: fitted, offset: from } })
             }
             Bucket::Ranges { ranges, .. } => {
@@ -259,17 +253,13 @@ impl Binder<'_> {
                 }
                 let mut fitted = Vec::with_capacity(ranges.len());
                 for (from, to) in ranges {
-                    let fit = |bound: &Option<Value>| {
-                        bound.as_ref().map(|value| self.bound(&def, value)).transpose()
-                    };
+                    let fit = |bound: &Option<Value>| bound.as_ref().map(|value| self.bound(&def, value)).transpose();
                     let (from, to) = (fit(from)?, fit(to)?);
                     if let (Some(from), Some(to)) = (&from, &to)
                         && from > to
                     {
-                        let (collection, field, given) =
-                            (self.collection(), name.to_string(), format!("{from}..{to}"));
-                        let (bucket, advice) = ("range", "begin before the end");
-                        return Err(QueryError::BadBucket { collection, field, bucket, given, advice });
+                        let source = StatisticsError::BadRange { from: from.clone(), to: to.clone() };
+                        return Err(self.bad_bucket(name, source));
                     }
                     fitted.push((from, to));
                 }
@@ -278,10 +268,13 @@ impl Binder<'_> {
             Bucket::Date { unit, zone, .. } => {
                 let kinds = [Kind::Timestamp, Kind::Date];
                 let (field, def) = self.single_of(name, &kinds, &|| "date histogram".to_owned())?;
-                self.zone(name, &def, zone)?;
                 Ok(Part { field, cut: Cut::Date { unit: *unit, zone: zone.clone() } })
             }
         }
+    }
+
+    fn bad_bucket(&self, field: &str, source: StatisticsError) -> QueryError {
+        QueryError::BadBucket { collection: self.collection(), field: field.to_owned(), source }
     }
 
     /// A bound of a range.
@@ -295,14 +288,3 @@ impl Binder<'_> {
 }
 
 const NUMBERS: [Kind; 3] = [Kind::Int, Kind::Float, Kind::Decimal];
-
-fn is_above_zero(width: ValueRef<'_>) -> bool {
-    match width {
-        ValueRef::Int(n) => n > 0,
-        ValueRef::Int128(n) => n > 0,
-        ValueRef::UInt128(_) => true,
-        ValueRef::Float(x) => x > 0.0 && x.is_finite(),
-        ValueRef::Decimal(number) => number.units() > 0,
-        _ => false,
-    }
-}

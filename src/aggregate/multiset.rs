@@ -1,0 +1,100 @@
+//! Values and how often each is there: what min, max and the number of distinct values need when values leave again.
+
+use crate::value::{Value, ValueRef};
+use std::collections::BTreeMap;
+
+/// A counted, ordered set of values. Adding and removing cost `O(log n)` comparisons of the `n` distinct ones.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Multiset {
+    counts: BTreeMap<Value, u64>,
+}
+
+impl Multiset {
+    /// Adds a value; whether it is new.
+    pub(crate) fn add(&mut self, value: ValueRef<'_>) -> bool {
+        let count = self.counts.entry(value.to_value()).or_insert(0);
+        *count += 1;
+        *count == 1
+    }
+
+    /// Takes away a value that was added before; whether that was the last one.
+    pub(crate) fn remove(&mut self, value: ValueRef<'_>) -> bool {
+        let value = value.to_value();
+        let Some(count) = self.counts.get_mut(&value) else {
+            debug_assert!(false, "{value} is not there");
+            return false;
+        };
+        *count -= 1;
+        let last = *count == 0;
+        if last {
+            self.counts.remove(&value);
+        }
+        last
+    }
+
+    /// Adds all of another one.
+    pub(crate) fn merge(&mut self, other: &Multiset) {
+        for (value, count) in &other.counts {
+            match self.counts.get_mut(value) {
+                Some(mine) => *mine += count,
+                None => drop(self.counts.insert(value.clone(), *count)),
+            }
+        }
+    }
+
+    /// The least value.
+    pub(crate) fn first(&self) -> Option<&Value> {
+        self.counts.first_key_value().map(|(value, _)| value)
+    }
+
+    /// The greatest value; NaN, if there is one.
+    pub(crate) fn last(&self) -> Option<&Value> {
+        self.counts.last_key_value().map(|(value, _)| value)
+    }
+
+    /// How many distinct values there are.
+    pub(crate) fn len(&self) -> usize {
+        self.counts.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.counts.is_empty()
+    }
+
+    /// Each distinct value and how often it is there, in ascending order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&Value, u64)> {
+        self.counts.iter().map(|(value, count)| (value, *count))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_multiset_answers_as_a_list_does(steps in prop::collection::vec((any::<bool>(), 0i64..8), 0..60)) {
+            let (mut set, mut list) = (Multiset::default(), Vec::new());
+            let mut merged = Multiset::default();
+            for (add, n) in steps {
+                let value = ValueRef::from(n);
+                if add {
+                    prop_assert_eq!(set.add(value), !list.contains(&n));
+                    list.push(n);
+                } else if let Some(at) = list.iter().position(|held| *held == n) {
+                    list.swap_remove(at);
+                    prop_assert_eq!(set.remove(value), !list.contains(&n));
+                }
+                prop_assert_eq!(set.first().cloned(), list.iter().min().map(|n| Value::from(*n)));
+                prop_assert_eq!(set.last().cloned(), list.iter().max().map(|n| Value::from(*n)));
+                prop_assert_eq!(set.is_empty(), list.is_empty());
+                merged = set.clone();
+                merged.merge(&set);
+                prop_assert_eq!((merged.len(), merged.iter().map(|(_, n)| n).sum()), (set.len(), 2 * list.len() as u64));
+            }
+            list.iter().for_each(|n| _ = merged.remove(ValueRef::from(*n)));
+            prop_assert_eq!(merged, set);
+        }
+    }
+}
