@@ -125,7 +125,7 @@ pub use query::{
     Aggregate, Ask, Bucket, Cursor, CursorError, DateUnit, Direction, Field, FieldName, Filter, GroupBy, IntoOrder,
     Metric, NamedField, Nulls, OrderBy, Paging, Predicate, Query, Statistics, Top, field,
 };
-pub use read::{Find, Hit, Page, Records, Search, Snapshot, View};
+pub use read::{Figures, Find, Group, Hit, Page, Records, Search, Snapshot, Summary, View};
 #[cfg(feature = "documents")]
 pub use record::Document;
 pub use record::{FieldAt, FieldDef, FieldNames, IndexDef, IndexKind, KeyValue, Nested, Record, Schema, StandingDef};

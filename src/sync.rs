@@ -8,6 +8,7 @@ mod chosen {
     pub(crate) use super::waiting::Condvar;
     pub(crate) use parking_lot::{Mutex, MutexGuard, RwLock, RwLockReadGuard};
     pub(crate) use std::sync::OnceLock;
+    pub(super) use std::sync::atomic::fence as fence_of;
     pub(crate) use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
     pub(crate) use std::thread;
 }
@@ -15,6 +16,7 @@ mod chosen {
 #[cfg(memdex_shuttle)]
 mod chosen {
     pub(crate) use super::stand_in::{Condvar, Mutex, MutexGuard, OnceLock, RwLock, RwLockReadGuard};
+    pub(super) use shuttle::sync::atomic::fence as fence_of;
     pub(crate) use shuttle::sync::atomic::{AtomicBool, AtomicU64, Ordering};
     pub(crate) use shuttle::thread;
 }
@@ -22,6 +24,7 @@ mod chosen {
 #[cfg(memdex_loom)]
 mod chosen {
     pub(crate) use super::stand_in::{Condvar, Mutex, MutexGuard, OnceLock, RwLock, RwLockReadGuard};
+    pub(super) use loom::sync::atomic::fence as fence_of;
     pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU64, Ordering};
     pub(crate) use loom::thread;
 }
@@ -49,6 +52,18 @@ pub(crate) use std::sync::Arc;
 pub(crate) fn fence() {
     #[cfg(memdex_loom)]
     loom::sync::atomic::fence(Ordering::SeqCst);
+}
+
+/// Relaxed stores after it are seen by nobody who does not see all that was stored before it: see [`fence_acquire`].
+#[inline]
+pub(crate) fn fence_release() {
+    chosen::fence_of(Ordering::Release);
+}
+
+/// Who has read, relaxed, what was stored after a [`fence_release`], reads after this one whatever was stored before that one.
+#[inline]
+pub(crate) fn fence_acquire() {
+    chosen::fence_of(Ordering::Acquire);
 }
 
 /// `parking_lot`'s condition variable, which hands the guard through as `std`'s does: the checkers' ask for that.

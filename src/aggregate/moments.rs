@@ -49,6 +49,38 @@ impl Moments {
         }
     }
 
+    /// Adds a value so many times. O(log times).
+    pub(crate) fn add_times(&mut self, value: ValueRef<'_>, times: u64) {
+        match (&mut *self, value) {
+            (_, _) if times == 1 => self.add(value),
+            (Moments::Ints(ints), ValueRef::Int(n)) if !ints.has_squares() => ints.add_partial(times, i128::from(n) * i128::from(times)),
+            _ => {
+                // By doubling: what is merged is exact, so all ways to the same values come to the same.
+                let mut doubled = self.empty();
+                doubled.add(value);
+                let mut left = times;
+                while left > 0 {
+                    if left % 2 == 1 {
+                        self.merge(&doubled);
+                    }
+                    left /= 2;
+                    if left > 0 {
+                        doubled.merge(&doubled.clone());
+                    }
+                }
+            }
+        }
+    }
+
+    /// Of no values, with what this one has.
+    fn empty(&self) -> Self {
+        match self {
+            Moments::Ints(ints) => Moments::Ints(IntMoments::new(ints.has_squares())),
+            Moments::Floats(floats) => Moments::Floats(FloatMoments::new(floats.has_squares())),
+            Moments::Decimals(decimals) => Moments::Decimals(DecimalMoments::new(decimals.has_squares())),
+        }
+    }
+
     /// Takes away a value that was added before.
     pub(crate) fn remove(&mut self, value: ValueRef<'_>) {
         match (self, value) {

@@ -11,9 +11,9 @@ use crate::user_code;
 /// What a query has found.
 pub(super) struct Matches<R> {
     /// Rows that are known to match without a look at their records.
-    rows: RowSet,
+    pub(super) rows: RowSet,
     /// Records that were looked at and match; none of `rows`.
-    versions: Vec<Arc<Version<R>>>,
+    pub(super) versions: Vec<Arc<Version<R>>>,
 }
 
 /// Finds the records that meet `condition` as of the view's commit, which is pinned.

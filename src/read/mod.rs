@@ -10,6 +10,7 @@ mod page;
 mod search;
 mod set_expr;
 mod snapshot;
+mod statistics;
 
 pub use find::Find;
 pub(crate) use find::evaluate;
@@ -17,3 +18,4 @@ pub use iter::Records;
 pub use page::Page;
 pub use search::{Hit, Search};
 pub use snapshot::{Snapshot, View};
+pub use statistics::{Figures, Group, Summary};

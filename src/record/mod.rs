@@ -1,6 +1,6 @@
 //! What is a record, and does it meet a predicate? Schemas, indexes to be, and the values of fields in memdex's own terms.
 
-mod bound;
+pub(crate) mod bound;
 mod condition;
 mod cutter;
 #[cfg(feature = "documents")]
@@ -26,7 +26,7 @@ pub use record::Record;
 pub use schema::{FieldAt, FieldDef, Schema};
 pub use standing_def::StandingDef;
 
-pub(crate) use bound::{Best, Bound, Cut, Figure, Level, Names, Part};
+pub(crate) use bound::{Bound, Figure, Level};
 pub(crate) use condition::{Condition, Test, fit};
 pub(crate) use cutter::Cutter;
 pub(crate) use key_value::schema as key_value_schema;

@@ -4,10 +4,11 @@
 //! Rows behind the last one are appended without a search. New chunks are collected and merged into the slots at the
 //! end, and emptied ones taken out at the end, so that a call is linear in slots and rows whatever their pattern.
 
-use super::chunk::low;
+use super::bitmap::{Words, zeroed};
+use super::chunk::{Chunk, low};
 use super::set::{Repr, TINY, slots_of};
 use super::slot::{Slot, find, key, runs};
-use super::{Row, RowSet, room, sorted};
+use super::{Row, RowSet, popcount, room, sorted};
 use crate::sync::Arc;
 
 impl RowSet {
@@ -17,6 +18,23 @@ impl RowSet {
         RowSet {
             repr: if rows.len() <= TINY { Repr::Tiny(rows.to_vec()) } else { Repr::Slots(Arc::new(slots_of(rows))) },
         }
+    }
+
+    /// The set of the rows whose bits are set: `fill` is given the words of each chunk of 65,536 rows, from the first on, none of
+    /// them set, and says whether it has set any.
+    pub(crate) fn from_words(chunks: usize, mut fill: impl FnMut(usize, &mut Words) -> bool) -> Self {
+        debug_assert!(chunks <= 1 << 16, "rows have 32 bits");
+        let (mut slots, mut spare) = (Vec::new(), None);
+        for number in 0..chunks {
+            let mut words = spare.take().unwrap_or_else(zeroed);
+            if fill(number, &mut words) {
+                let len = popcount::count(&words);
+                slots.extend(Slot::new(number as u16, Chunk::from_words(words, len)));
+            } else {
+                spare = Some(words);
+            }
+        }
+        RowSet::from_slots(slots)
     }
 
     /// Adds strictly ascending rows.

@@ -28,15 +28,22 @@ impl<P> Segments<P> {
     /// A page that is about to be used. Under the commit lock.
     pub(super) fn page_to_write(&self, number: usize, empty: impl Fn() -> P) -> &P {
         let (segment, page) = place(number);
-        let pages = &self.0[segment];
-        if pages.get().is_none() {
-            let added = pages.set((0..1_usize << segment).map(|_| empty()).collect());
+        // Those before it too, so that a page's place among all is its number.
+        for (earlier, pages) in
+            self.0[..=segment].iter().enumerate().rev().take_while(|(_, pages)| pages.get().is_none())
+        {
+            let added = pages.set((0..1_usize << earlier).map(|_| empty()).collect());
             debug_assert!(added.is_ok(), "pages are added under the commit lock");
         }
-        match pages.get() {
+        match self.0[segment].get() {
             Some(pages) => &pages[page],
             None => unreachable!("the segment was just added"),
         }
+    }
+
+    /// How many pages there are, used or not.
+    pub(super) fn len(&self) -> usize {
+        self.0.iter().filter_map(OnceLock::get).map(|pages| pages.len()).sum()
     }
 
     /// All pages, in their order.
@@ -64,6 +71,6 @@ mod tests {
         assert!(segments.page(5).is_none());
         segments.page_to_write(5, || std::cell::Cell::new(0)).set(7);
         assert_eq!(segments.page(5).map(std::cell::Cell::get), Some(7));
-        assert_eq!(segments.pages().count(), 4, "the segment of three to six");
+        assert_eq!((segments.pages().count(), segments.len()), (7, 7), "those before it too");
     }
 }

@@ -17,6 +17,8 @@ pub(crate) enum Upkeep {
     Keys(usize),
     /// Row pages from here on.
     Pages(usize),
+    /// Of the column at this place: pages from here on.
+    Column(usize, usize),
     /// The index, or the standing statistics, at this place.
     Index(usize, TidyAt),
 }
@@ -25,6 +27,8 @@ pub(crate) enum Upkeep {
 const SHARDS: usize = 16;
 /// Row pages in a slice.
 const PAGES: usize = 16;
+/// Pages of a column in a slice.
+const COLUMN_PAGES: usize = 64;
 
 impl<R: Record> Table<R> {
     /// One slice; where to go on. Under the commit lock.
@@ -45,8 +49,13 @@ impl<R: Record> Table<R> {
             }
             Upkeep::Pages(from) => {
                 let more = (from..from + PAGES).all(|page| self.pages.shrink(page));
-                Some(if more { Upkeep::Pages(from + PAGES) } else { Upkeep::Index(0, TidyAt::Start) })
+                Some(if more { Upkeep::Pages(from + PAGES) } else { Upkeep::Column(0, 0) })
             }
+            Upkeep::Column(place, from) => Some(match self.columns.get(place) {
+                Some(column) if column.tidy_pages(from, COLUMN_PAGES) => Upkeep::Column(place, from + COLUMN_PAGES),
+                Some(_) => Upkeep::Column(place + 1, 0),
+                None => Upkeep::Index(0, TidyAt::Start),
+            }),
             Upkeep::Index(place, slice) => {
                 let mut writer = self.writer();
                 // Indexes may have gone since the last slice: then this one is another, or the last is behind us.

@@ -1,6 +1,5 @@
 //! The audit: every structure against every record, and the committer's memory against both.
 
-use super::column::Cell;
 use super::table::{Maintained, Table, TableWriter};
 use super::verify_standing::audit_standing;
 use super::version::Version;
@@ -11,7 +10,7 @@ use crate::record::Record;
 use crate::rowset::{Row, RowSet};
 use crate::sync::Arc;
 use crate::user_code;
-use crate::value::{KeyBuffer, Lookup, ValueRef, narrow_bits};
+use crate::value::{KeyBuffer, Lookup, ValueRef};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::AddAssign;
 
@@ -227,22 +226,18 @@ fn audit_column<R: Record>(table: &Table<R>, writer: &TableWriter, at: usize, fo
     let field = &table.schema.fields()[column.field];
     let Some((field_at, _)) = table.schema.find(field.name()) else { return };
     let mut counts: BTreeMap<u32, u32> = BTreeMap::new();
-    column.audit(|row, cell, coded| {
-        if let Cell::Code(code) = cell {
+    let flaws = column.audit(|row, held, code| {
+        if let Some(code) = code {
             *counts.entry(code).or_default() += 1;
         }
         let version = table.pages.newest(row);
         let record = version.as_ref().and_then(|version| version.record.as_ref());
-        let agrees = user_code::run(|| {
-            let value = record.map_or(ValueRef::Null, |record| record.value_at(&field_at).canonical());
-            match cell {
-                Cell::Missing => value.is_null(),
-                Cell::Bits(bits) => narrow_bits(value) == Some(bits),
-                Cell::Code(_) => coded.is_some_and(|coded| coded.as_ref() == value),
-            }
-        });
+        let agrees = user_code::run(|| record.map_or(ValueRef::Null, |record| record.value_at(&field_at)) == held);
         found.expect(agrees == Ok(true), || format!("column {:?} of row {row} is not its value", field.name()));
     });
+    for flaw in flaws {
+        found.expect(false, || format!("column {:?}: {flaw}", field.name()));
+    }
     found.expect(writer.columns[at].counts().eq(counts), || {
         format!("column {:?}: codes are counted wrongly", field.name())
     });

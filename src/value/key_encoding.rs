@@ -5,7 +5,8 @@
 //! before a further part, so that a key of one short string stays short. A decimal is its floor as an integer, then the digits
 //! of what is above it in pairs, each as a byte that is one more than the pair, and a `00`.
 
-use super::{DecimalValue, Kind, Value, ValueRef};
+use super::bits::{float_of, ordered_bits};
+use super::{DecimalValue, Value, ValueRef};
 
 /// A missing value: in indexes alone, never in a key.
 pub(super) const TAG_NULL: u8 = 0x00;
@@ -125,38 +126,6 @@ fn escaped(tag: u8, bytes: &[u8], mut write: impl FnMut(&[u8])) {
     }
 }
 
-/// Bits whose unsigned order is the order of the floats.
-fn ordered_bits(x: f64) -> u64 {
-    let bits = x.to_bits();
-    if bits >> 63 == 0 { bits ^ (1 << 63) } else { !bits }
-}
-
-/// The 64 bits of a value of a kind that needs no more, whose unsigned order is the order of the values.
-#[inline]
-pub(crate) fn narrow_bits(value: ValueRef<'_>) -> Option<u64> {
-    Some(match value.canonical() {
-        ValueRef::Bool(b) => b.into(),
-        ValueRef::Char(c) => u32::from(c).into(),
-        ValueRef::Float(x) => ordered_bits(x),
-        ValueRef::Int(n) => n.cast_unsigned() ^ (1 << 63),
-        ValueRef::Date(days) => (days ^ i32::MIN).cast_unsigned().into(),
-        _ => return None,
-    })
-}
-
-/// The value of a kind that has these 64 bits.
-#[inline]
-pub(crate) fn narrow_value(kind: Kind, bits: u64) -> ValueRef<'static> {
-    match kind {
-        Kind::Bool => ValueRef::Bool(bits == 1),
-        Kind::Char => u32::try_from(bits).ok().and_then(char::from_u32).map_or(ValueRef::Null, ValueRef::Char),
-        Kind::Float => ValueRef::Float(f64::from_bits(if bits >> 63 == 1 { bits ^ (1 << 63) } else { !bits })),
-        Kind::Int => ValueRef::Int((bits ^ (1 << 63)).cast_signed()),
-        Kind::Date => ValueRef::Date((bits as u32).cast_signed() ^ i32::MIN),
-        _ => ValueRef::Null,
-    }
-}
-
 /// All parts of what is encoded.
 pub(crate) fn decode_parts(mut bytes: &[u8]) -> Vec<Value> {
     let mut parts = Vec::new();
@@ -181,11 +150,7 @@ pub(super) fn decode(bytes: &[u8]) -> Option<(Value, &[u8])> {
             let below_zero = || ValueRef::Int128(magnitude.wrapping_neg() as i128);
             (if tag < TAG_ZERO { below_zero() } else { ValueRef::UInt128(magnitude) }, tail)
         }
-        TAG_FLOAT => split(rest).map(|(b, tail)| {
-            let bits = u64::from_be_bytes(b);
-            let bits = if bits >> 63 == 1 { bits ^ (1 << 63) } else { !bits };
-            (ValueRef::Float(f64::from_bits(bits)), tail)
-        })?,
+        TAG_FLOAT => split(rest).map(|(b, tail)| (ValueRef::Float(float_of(u64::from_be_bytes(b))), tail))?,
         TAG_CHAR => {
             split(rest).and_then(|(b, tail)| Some((ValueRef::Char(char::from_u32(u32::from_be_bytes(b))?), tail)))?
         }

@@ -1,6 +1,7 @@
 //! Which values can be compared, and how do they make a key? Values of fields, the Rust types that show them, keys.
 
 mod any_key;
+mod bits;
 pub(crate) mod civil;
 mod decimal;
 mod entity_key;
@@ -26,5 +27,6 @@ pub use nest::{Each, Maybe, Nest, Nullable};
 pub use operand::Operand;
 pub use scalar::{Kind, Value, ValueRef};
 
+pub(crate) use bits::{narrow_bits, saturated_bits, value_of_bits, zero_bits};
 pub(crate) use key_buffer::Lookup;
-pub(crate) use key_encoding::{decode_parts, encode_parts, narrow_bits, narrow_value};
+pub(crate) use key_encoding::{decode_parts, encode_parts};

@@ -36,6 +36,10 @@ impl DecimalMoments {
         self.count
     }
 
+    pub(super) fn has_squares(&self) -> bool {
+        self.squares.is_some()
+    }
+
     #[inline]
     pub(crate) fn add(&mut self, number: DecimalValue) {
         self.count = self.count.wrapping_add(1);

@@ -21,6 +21,10 @@ impl FloatMoments {
         self.count
     }
 
+    pub(super) fn has_squares(&self) -> bool {
+        self.squares.is_some()
+    }
+
     #[inline]
     pub(crate) fn add(&mut self, x: f64) {
         self.count = self.count.wrapping_add(1);

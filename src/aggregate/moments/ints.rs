@@ -33,6 +33,10 @@ impl IntMoments {
         IntMoments { count: 0, sum: 0, squares: squares.then(|| Box::new(Wide::ZERO)), wide: None }
     }
 
+    pub(super) fn has_squares(&self) -> bool {
+        self.squares.is_some()
+    }
+
     #[inline]
     pub(crate) fn add(&mut self, n: i64) {
         self.add_partial(1, n.into());

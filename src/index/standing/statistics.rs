@@ -10,7 +10,7 @@ use crate::error::Cause;
 use crate::hash::{RandomState, spread};
 use crate::record::{Cutter, Record};
 use crate::sync::Arc;
-use crate::value::{ValueRef, narrow_bits, narrow_value};
+use crate::value::{ValueRef, narrow_bits, value_of_bits};
 use hashbrown::HashTable;
 
 /// Under the commit lock.
@@ -350,7 +350,10 @@ impl Mover<'_> {
         Some(match self.standing.layout.kept[place].how {
             // Any value will do: it is counted.
             How::Presence => ValueRef::Bool(true),
-            How::Bits { at, kind } => narrow_value(kind, u64::from(words[at]) << 32 | u64::from(words[at + 1])),
+            How::Bits { at, kind } => {
+                let bits = u64::from(words[at]) << 32 | u64::from(words[at + 1]);
+                value_of_bits(kind, bits).unwrap_or(ValueRef::Null)
+            }
             How::Number { at, of } => self.interned[of].get(words[at]),
         })
     }

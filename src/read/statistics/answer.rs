@@ -1,9 +1,8 @@
 //! What statistics are answered with: figures, and groups that have figures of their own.
 
 use crate::error::Commit;
-use crate::sync::Arc;
+use crate::record::bound::Names;
 use crate::value::{Value, ValueRef};
-use std::borrow::Cow;
 use std::ops::Deref;
 use std::time::Duration;
 
@@ -24,7 +23,7 @@ pub struct Summary {
 
 /// The metrics of some records, and the groups that they fall into.
 ///
-/// With the feature `serde`, `{"metrics": {"count": 3}, "groups": [{"key": ["a"], "metrics": {…}}], "groups_in_all": 1}`.
+/// With the feature `serde` metrics are written by their names: `{"metrics": {"count": 3}, "groups": […], "groups_in_all": 1}`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Figures {
     /// Shared by all groups of a level.
@@ -33,9 +32,6 @@ pub struct Figures {
     pub(super) groups: Vec<Group>,
     pub(super) groups_in_all: usize,
 }
-
-/// The names of metrics, in the order in which they were asked for.
-pub(super) type Names = Arc<[Cow<'static, str>]>;
 
 /// Some records that one key tells from all others. Derefs to its figures.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,7 +42,6 @@ pub struct Group {
     /// is open.
     pub key: Vec<Value>,
     /// Its metrics, and the groups within it.
-    #[cfg_attr(feature = "serde", serde(flatten))]
     pub figures: Figures,
 }
 

@@ -197,13 +197,15 @@ impl Groups {
 
 /// Refuses more groups than one answer may be made of.
 pub(super) fn at_most(bound: &Bound, groups: usize) -> Result<(), QueryError> {
-    if groups <= MAX_GROUPS {
-        return Ok(());
-    }
+    if groups <= MAX_GROUPS { Ok(()) } else { Err(too_many(bound)) }
+}
+
+#[cold]
+pub(super) fn too_many(bound: &Bound) -> QueryError {
     let name = |field: usize| bound.fields[field].def.name().to_owned();
     let parts = bound.levels.iter().flat_map(|level| &level.buckets);
     let (collection, fields) = (bound.collection.clone(), parts.map(|part| name(part.field)).collect());
-    Err(QueryError::TooManyGroups { collection, fields, limit: MAX_GROUPS })
+    QueryError::TooManyGroups { collection, fields, limit: MAX_GROUPS }
 }
 
 #[cfg(all(test, not(any(memdex_shuttle, memdex_loom))))]

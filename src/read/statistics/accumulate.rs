@@ -1,0 +1,162 @@
+//! What is accumulated while records are gone through: level by level the groups, how many records each has, and the measures of its
+//! fields.
+
+use super::bind::{Bound, Level};
+use super::groups::{self, Groups};
+use super::measures::{Measures, Needs};
+use super::parts::Numbers;
+use crate::error::QueryError;
+use crate::record::Record;
+use crate::value::ValueRef;
+use smallvec::{SmallVec, smallvec};
+
+pub(super) struct Accumulated<'b> {
+    pub(super) bound: &'b Bound,
+    pub(super) levels: Vec<OfLevel>,
+}
+
+/// Of the first level too: there the one group of all records.
+pub(super) struct OfLevel {
+    pub(super) parts: Vec<Numbers>,
+    pub(super) groups: Groups,
+    /// Of each group: how many records.
+    pub(super) counts: Vec<u64>,
+    pub(super) measures: Vec<Measured>,
+}
+
+pub(super) struct Measured {
+    /// Its place among the fields.
+    pub(super) field: usize,
+    pub(super) measures: Measures,
+}
+
+impl<'b> Accumulated<'b> {
+    pub(super) fn new(bound: &'b Bound) -> Result<Self, QueryError> {
+        let levels = bound.levels.iter().enumerate().map(|(at, level)| OfLevel::new(bound, at, level));
+        Ok(Accumulated { bound, levels: levels.collect::<Result<_, _>>()? })
+    }
+
+    /// Makes room for all groups that have a number, and refuses too many.
+    pub(super) fn grow(&mut self) -> Result<(), QueryError> {
+        let mut grown = false;
+        for level in &mut self.levels[1..] {
+            let groups = level.groups.len();
+            if groups > level.counts.len() {
+                level.grow(groups);
+                grown = true;
+            }
+        }
+        if grown { groups::at_most(self.bound, self.groups()) } else { Ok(()) }
+    }
+
+    /// How many groups there are, those of all levels together.
+    pub(super) fn groups(&self) -> usize {
+        self.levels[1..].iter().map(|level| level.counts.len()).sum()
+    }
+
+    /// Adds one record. Runs its extractors.
+    pub(super) fn add_record<R: Record>(&mut self, record: &R) -> Result<(), QueryError> {
+        let values = Values::of(self.bound, record);
+        let mut before: SmallVec<[u32; 8]> = smallvec![0];
+        for at in 0..self.levels.len() {
+            if at > 0 {
+                before = self.fall(at, &before, &values)?;
+                self.grow()?;
+            }
+            let level = &mut self.levels[at];
+            for group in &before {
+                level.counts[*group as usize] += 1;
+                for measured in &mut level.measures {
+                    for value in values.of_field(measured.field) {
+                        measured.measures.add(*group, *value, 1);
+                    }
+                }
+            }
+            if before.is_empty() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// The groups of a level that a record falls into, given those of the level before.
+    fn fall(&mut self, at: usize, before: &[u32], values: &Values<'_>) -> Result<SmallVec<[u32; 8]>, QueryError> {
+        let bound = self.bound;
+        let OfLevel { parts, groups, .. } = &mut self.levels[at];
+        let mut joined: SmallVec<[u32; 8]> = SmallVec::from_slice(before);
+        let mut numbers: SmallVec<[u32; 8]> = SmallVec::new();
+        for (place, part) in parts.iter_mut().enumerate() {
+            numbers.clear();
+            part.each(values.of_field(part.field), |number| numbers.push(number));
+            if numbers.len() > 1 {
+                // A value that a record has twice is one group of it.
+                numbers.sort_unstable();
+                numbers.dedup();
+            }
+            if place == 0 {
+                groups.has(part.len());
+            }
+            groups::at_most(bound, joined.len().saturating_mul(numbers.len()))?;
+            let mut next: SmallVec<[u32; 8]> = SmallVec::with_capacity(joined.len() * numbers.len());
+            for group in &joined {
+                next.extend(numbers.iter().map(|number| groups.join_one(place, *group, *number)));
+            }
+            joined = next;
+        }
+        Ok(joined)
+    }
+}
+
+impl OfLevel {
+    fn new(bound: &Bound, at: usize, level: &Level) -> Result<Self, QueryError> {
+        let fields = 0..bound.fields.len();
+        let measures = fields.filter_map(|field| {
+            let mut asked = level.metrics.iter().filter(|asked| asked.field == Some(field)).peekable();
+            asked.peek()?;
+            Some(Measured { field, measures: Measures::new(&bound.fields[field].def, Needs::of(asked)) })
+        });
+        let parts = level.buckets.iter().map(|part| Numbers::new(bound, part)).collect::<Result<Vec<_>, _>>()?;
+        let groups = Groups::new(parts.len().max(1), at <= 1);
+        let mut level = OfLevel { parts, groups, counts: Vec::new(), measures: measures.collect() };
+        if at == 0 {
+            level.grow(1);
+        }
+        Ok(level)
+    }
+
+    fn grow(&mut self, groups: usize) {
+        self.counts.resize(groups, 0);
+        self.measures.iter_mut().for_each(|measured| measured.measures.grow(groups));
+    }
+}
+
+/// What one record shows of each field in use: one value, which may be missing, or those of a field of many.
+struct Values<'a> {
+    all: SmallVec<[ValueRef<'a>; 8]>,
+    /// By field: where its values end.
+    ends: SmallVec<[usize; 8]>,
+}
+
+impl<'a> Values<'a> {
+    fn of<R: Record>(bound: &Bound, record: &'a R) -> Self {
+        let mut values = Values { all: SmallVec::new(), ends: SmallVec::new() };
+        for field in &bound.fields {
+            if field.def.is_many() {
+                record.values_at(&field.at, &mut |value| {
+                    if !value.is_null() {
+                        values.all.push(value);
+                    }
+                });
+            } else {
+                values.all.push(record.value_at(&field.at));
+            }
+            values.ends.push(values.all.len());
+        }
+        values
+    }
+
+    fn of_field(&self, field: usize) -> &[ValueRef<'a>] {
+        let from = field.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.all[from..self.ends[field]]
+    }
+}

@@ -1,0 +1,279 @@
+//! From what was accumulated to the answer: figures, groups in their order, the best of them, and those that are empty.
+
+use super::accumulate::{Accumulated, Measured, OfLevel};
+use super::answer::{Figures, Group};
+use super::bind::{Asked, Best, Bound, Cut, Figure, Level};
+use super::groups;
+use crate::error::QueryError;
+use crate::limits::MAX_GROUPS;
+use crate::value::{Value, ValueRef};
+use std::cmp::Ordering;
+
+impl Accumulated<'_> {
+    /// The answer.
+    pub(super) fn figures(self) -> Result<Figures, QueryError> {
+        let mut given = self.groups();
+        let bound = self.bound;
+        let levels: Vec<Finished> = self
+            .levels
+            .into_iter()
+            .zip(&bound.levels)
+            .enumerate()
+            .map(|(at, (accumulated, asked))| Finished::new(bound, at, asked, accumulated))
+            .collect::<Result<_, _>>()?;
+        Answer { bound, levels: &levels, given: &mut given }.of_group(0, Some(0))
+    }
+}
+
+/// A level whose figures are known.
+struct Finished<'b> {
+    asked: &'b Level,
+    accumulated: OfLevel,
+    /// Group by group, metric by metric.
+    values: Vec<Value>,
+    /// The groups in the order of the groups before, and among those of one of their keys.
+    order: Vec<u32>,
+    /// By group before: where its groups end in that order.
+    ends: Vec<usize>,
+}
+
+impl<'b> Finished<'b> {
+    fn new(bound: &Bound, at: usize, asked: &'b Level, mut accumulated: OfLevel) -> Result<Self, QueryError> {
+        let groups = accumulated.counts.len();
+        let metrics = asked.metrics.len();
+        let mut values = vec![Value::NULL; groups * metrics];
+        for (metric, of) in asked.metrics.iter().enumerate() {
+            let mut put = |group: usize, value: Value| values[group * metrics + metric] = value;
+            let Some(field) = of.field else {
+                accumulated.counts.iter().enumerate().for_each(|(group, count)| put(group, Value::from(*count)));
+                continue;
+            };
+            let Some(measured) = accumulated.measures.iter_mut().find(|measured| measured.field == field) else { continue };
+            let name = || asked.names[metric].to_string();
+            measured.each_figure(bound, of, &name, &mut put)?;
+        }
+        let ranks: Vec<Vec<u32>> = accumulated.parts.iter().map(|part| part.ranks()).collect();
+        let (order, ends) = if at == 0 { (Vec::new(), Vec::new()) } else { in_order(&accumulated, &ranks) };
+        Ok(Finished { asked, accumulated, values, order, ends })
+    }
+
+    /// The groups within one before.
+    fn within(&self, before: usize) -> &[u32] {
+        let end = |at: usize| self.ends.get(at).copied().unwrap_or(self.order.len());
+        let from = before.checked_sub(1).map_or(0, end);
+        self.order.get(from..end(before)).unwrap_or_default()
+    }
+
+    fn values(&self, group: u32) -> &[Value] {
+        let metrics = self.asked.metrics.len();
+        &self.values[group as usize * metrics..][..metrics]
+    }
+}
+
+/// All groups by the group before, and then by their keys; and where those of each group before end.
+fn in_order(accumulated: &OfLevel, ranks: &[Vec<u32>]) -> (Vec<u32>, Vec<usize>) {
+    let groups = accumulated.counts.len() as u32;
+    let width = ranks.len() + 1;
+    let mut keys: Vec<u32> = Vec::with_capacity(groups as usize * width);
+    let mut parts = Vec::new();
+    for group in 0..groups {
+        keys.push(accumulated.groups.take_apart(group, &mut parts));
+        keys.extend(parts.iter().zip(ranks).map(|(part, ranks)| ranks[*part as usize]));
+    }
+    let key = |group: &u32| &keys[*group as usize * width..][..width];
+    // Groups that no record fell into, ranges, are among them; those of keys are not.
+    let mut order: Vec<u32> = (0..groups).collect();
+    order.sort_unstable_by(|a, b| key(a).cmp(key(b)));
+    let mut ends = Vec::new();
+    for (at, group) in order.iter().enumerate() {
+        let before = key(group)[0] as usize;
+        ends.resize(ends.len().max(before), at);
+        if ends.len() == before {
+            ends.push(at);
+        }
+        ends[before] = at + 1;
+    }
+    (order, ends)
+}
+
+impl Measured {
+    /// One metric of every group that has a value.
+    fn each_figure(
+        &mut self,
+        bound: &Bound,
+        asked: &Asked,
+        name: &dyn Fn() -> String,
+        put: &mut dyn FnMut(usize, Value),
+    ) -> Result<(), QueryError> {
+        let measures = &mut self.measures;
+        let groups = measures.counts.len();
+        if asked.figure == Figure::Distinct {
+            measures.distinct.counts(groups).into_iter().enumerate().for_each(|(at, count)| put(at, count.into()));
+            return Ok(());
+        }
+        let float = |x: Option<f64>| x.map_or(Value::NULL, Value::from);
+        for at in 0..groups {
+            let count = measures.counts[at];
+            if asked.figure == Figure::Count {
+                put(at, count.into());
+                continue;
+            }
+            if count == 0 {
+                continue;
+            }
+            let value = match asked.figure {
+                Figure::Count | Figure::Distinct => continue,
+                Figure::Sum => measures.moments[at].sum().map_err(|_| QueryError::Overflow {
+                    collection: bound.collection.clone(),
+                    metric: name(),
+                    field: bound.fields[self.field].def.name().to_owned(),
+                })?,
+                Figure::Avg => float(measures.moments[at].avg()),
+                Figure::StdDev => float(measures.moments[at].stddev()),
+                Figure::StdDevPop => float(measures.moments[at].stddev_pop()),
+                Figure::Min => measures.least[at].clone(),
+                Figure::Max => measures.most[at].clone(),
+                Figure::Percentile(percent) => float(percentile(&mut measures.numbers[at], percent)),
+            };
+            put(at, value);
+        }
+        Ok(())
+    }
+}
+
+/// What it is put together from.
+struct Answer<'a, 'b> {
+    bound: &'b Bound,
+    levels: &'a [Finished<'b>],
+    /// How many groups it has so far, those that nothing fell into included.
+    given: &'a mut usize,
+}
+
+impl Answer<'_, '_> {
+    /// The figures of a group, and the groups within it; of one that nothing fell into if there is none.
+    fn of_group(&mut self, level: usize, group: Option<u32>) -> Result<Figures, QueryError> {
+        let finished = &self.levels[level];
+        let values = match group {
+            Some(group) => finished.values(group).into(),
+            None => finished.asked.metrics.iter().map(of_nothing).collect(),
+        };
+        let names = finished.asked.names.clone();
+        let (groups, groups_in_all) = self.groups(level + 1, group)?;
+        Ok(Figures { names, values, groups, groups_in_all })
+    }
+
+    /// The groups of a level within one before.
+    fn groups(&mut self, level: usize, before: Option<u32>) -> Result<(Vec<Group>, usize), QueryError> {
+        let Some(finished) = self.levels.get(level) else { return Ok((Vec::new(), 0)) };
+        let known = before.map_or(&[][..], |before| finished.within(before as usize));
+        let mut wanted = self.wanted(finished, known)?;
+        let in_all = wanted.len();
+        if let Some(best) = &finished.asked.top {
+            let first = |a: &Wanted, b: &Wanted| finished.compare(best, a, b);
+            if best.groups < wanted.len() {
+                wanted.select_nth_unstable_by(best.groups, first);
+                wanted.truncate(best.groups);
+            }
+            wanted.sort_unstable_by(first);
+        }
+        let mut groups = Vec::with_capacity(wanted.len());
+        for Wanted { key, group, .. } in wanted {
+            groups.push(Group { key, figures: self.of_group(level, group)? });
+        }
+        Ok((groups, in_all))
+    }
+
+    /// Those that some record fell into, and of those that none did, all ranges, and what of a histogram lies between if that was asked.
+    /// In the order of their keys.
+    fn wanted(&mut self, finished: &Finished<'_>, known: &[u32]) -> Result<Vec<Wanted>, QueryError> {
+        let OfLevel { parts, groups, .. } = &finished.accumulated;
+        let mut numbers = Vec::new();
+        let mut wanted: Vec<Wanted> = Vec::with_capacity(known.len());
+        let [part] = &parts[..] else {
+            for group in known {
+                groups.take_apart(*group, &mut numbers);
+                let key = numbers.iter().zip(parts).map(|(number, part)| part.key(*number)).collect();
+                wanted.push(Wanted { key, group: Some(*group), place: wanted.len() });
+            }
+            return Ok(wanted);
+        };
+        let known = known.iter().map(|group| {
+            groups.take_apart(*group, &mut numbers);
+            (numbers[0], *group)
+        });
+        let mut known: Vec<(u32, u32)> = known.collect();
+        let found = known.len();
+        let mut put = |key: Value, group| wanted.push(Wanted { key: vec![key], group, place: wanted.len() });
+        match &finished.asked.buckets[0].cut {
+            Cut::Ranges(ranges) => {
+                let mut known = known.into_iter().peekable();
+                for range in 0..ranges.len() as u32 {
+                    put(part.key(range), known.next_if(|(number, _)| *number == range).map(|(_, group)| group));
+                }
+            }
+            Cut::Width { .. } | Cut::Date { .. } if finished.asked.empty && found > 0 => {
+                let room = MAX_GROUPS.saturating_sub(*self.given) + found;
+                let Some(steps) = part.between(known[0].0, known[found - 1].0, room) else {
+                    return Err(groups::too_many(self.bound));
+                };
+                let mut known = known.drain(..).peekable();
+                for step in steps {
+                    let group = known.next_if(|(number, _)| part.key(*number) == step).map(|(_, group)| group);
+                    put(step, group);
+                }
+                debug_assert!(known.next().is_none(), "each bucket is one of the steps");
+            }
+            _ => known.into_iter().for_each(|(number, group)| put(part.key(number), Some(group))),
+        }
+        *self.given += wanted.len() - found;
+        groups::at_most(self.bound, *self.given)?;
+        Ok(wanted)
+    }
+}
+
+/// A group that may be given.
+struct Wanted {
+    key: Vec<Value>,
+    /// `None` if nothing fell into it.
+    group: Option<u32>,
+    /// Its place in the order of the keys.
+    place: usize,
+}
+
+impl Finished<'_> {
+    /// Which comes first by a metric, missing ones last; ties by key.
+    fn compare(&self, best: &Best, a: &Wanted, b: &Wanted) -> Ordering {
+        let of_none = of_nothing(&self.asked.metrics[best.metric]);
+        let value = |wanted: &Wanted| wanted.group.map_or(&of_none, |group| &self.values(group)[best.metric]).as_ref();
+        let by_metric = match (value(a), value(b)) {
+            (ValueRef::Null, ValueRef::Null) => Ordering::Equal,
+            (ValueRef::Null, _) => Ordering::Greater,
+            (_, ValueRef::Null) => Ordering::Less,
+            (x, y) if best.descending => y.cmp(&x),
+            (x, y) => x.cmp(&y),
+        };
+        by_metric.then_with(|| a.place.cmp(&b.place))
+    }
+}
+
+/// A metric of no records.
+fn of_nothing(asked: &Asked) -> Value {
+    match asked.figure {
+        Figure::Count | Figure::Distinct => Value::from(0),
+        _ => Value::NULL,
+    }
+}
+
+fn percentile(numbers: &mut [Value], percent: f64) -> Option<f64> {
+    numbers.sort_unstable();
+    let number = |at: usize| match numbers[at].as_ref() {
+        ValueRef::Int(n) => n as f64,
+        ValueRef::Int128(n) => n as f64,
+        ValueRef::UInt128(n) => n as f64,
+        ValueRef::Float(x) => x,
+        other => other.to_string().parse().unwrap_or(f64::NAN),
+    };
+    let place = percent / 100.0 * (numbers.len() - 1) as f64;
+    let (low, high) = (number(place.floor() as usize), number(place.ceil() as usize));
+    Some(low + (high - low) * place.fract())
+}

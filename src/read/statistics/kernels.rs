@@ -1,0 +1,139 @@
+//! The loops over one page: so many groups' numbers, and beside each the cell of its row, all of them present.
+//!
+//! Where groups are few, each has several partial sums that take turns, so that successive adds to one group don't wait for each
+//! other. A page's sums are made in 64 bits where that can't overflow.
+
+use super::measures::{Kept, KeptBits, Measures};
+use crate::aggregate::Moments;
+use crate::value::{Kind, unordered_float, unordered_int};
+
+/// Groups that have several partial sums.
+const FEW: usize = 16;
+/// How many each has.
+const TURNS: usize = 4;
+/// So many partial sums are no more than a page has cells.
+type Partial<T> = [T; FEW * TURNS];
+
+/// Adds to each group how many rows it has.
+pub(super) fn count(numbers: &[u32], counts: &mut [u64]) {
+    match counts {
+        [] => {}
+        [all] => *all += numbers.len() as u64,
+        _ if counts.len() <= FEW => {
+            let mut partial: Partial<u32> = [0; FEW * TURNS];
+            let turns = numbers.chunks_exact(TURNS);
+            for (number, turn) in turns.remainder().iter().zip(0..) {
+                partial[place(*number, turn)] += 1;
+            }
+            for numbers in turns {
+                for turn in 0..TURNS {
+                    partial[place(numbers[turn], turn)] += 1;
+                }
+            }
+            for (count, partial) in counts.iter_mut().zip(partial.chunks_exact(TURNS)) {
+                *count += partial.iter().map(|count| u64::from(*count)).sum::<u64>();
+            }
+        }
+        _ => numbers.iter().for_each(|number| counts[*number as usize] += 1),
+    }
+}
+
+/// A number that is below `FEW`, as the compiler sees.
+#[inline(always)]
+fn place(number: u32, turn: usize) -> usize {
+    (number as usize % FEW) * TURNS + turn
+}
+
+/// Adds the cells of a column of 64 bits. `counts` is how many of them each group has.
+pub(super) fn add_bits(measures: &mut Measures, numbers: &[u32], cells: &[u64], counts: &[u64]) {
+    debug_assert!(numbers.len() == cells.len());
+    measures.counts.iter_mut().zip(counts).for_each(|(all, count)| *all += count);
+    let needs = measures.needs;
+    if needs.moments {
+        match measures.kind {
+            Kind::Int if !needs.squares => sum_ints(&mut measures.moments, numbers, cells, counts),
+            Kind::Int => each(&mut measures.moments, numbers, cells, |moments, bits| match moments {
+                Moments::Ints(ints) => ints.add(unordered_int(bits)),
+                _ => debug_assert!(false, "moments of another kind"),
+            }),
+            _ => each(&mut measures.moments, numbers, cells, |moments, bits| match moments {
+                Moments::Floats(floats) => floats.add(unordered_float(bits)),
+                _ => debug_assert!(false, "moments of another kind"),
+            }),
+        }
+    }
+    let Kept::Bits(kept) = &mut measures.kept else { return };
+    if needs.extremes {
+        extremes(kept, numbers, cells);
+    }
+    if needs.distinct {
+        // What repeats itself row after row is seen once.
+        let mut before = None;
+        for seen in numbers.iter().copied().zip(cells.iter().copied()) {
+            if before.replace(seen) != Some(seen) {
+                kept.see(seen.0, seen.1);
+            }
+        }
+    }
+    if needs.numbers {
+        match &mut kept.numbers[..] {
+            [all] => all.extend_from_slice(cells),
+            by_group => each(by_group, numbers, cells, |numbers, bits| numbers.push(bits)),
+        }
+    }
+}
+
+fn each<T>(by_group: &mut [T], numbers: &[u32], cells: &[u64], mut add: impl FnMut(&mut T, u64)) {
+    for (number, bits) in numbers.iter().zip(cells) {
+        add(&mut by_group[*number as usize], *bits);
+    }
+}
+
+fn extremes(kept: &mut KeptBits, numbers: &[u32], cells: &[u64]) {
+    if let [(least, most)] = &mut kept.extremes[..] {
+        *least = cells.iter().fold(*least, |least, bits| least.min(*bits));
+        *most = cells.iter().fold(*most, |most, bits| most.max(*bits));
+        return;
+    }
+    each(&mut kept.extremes, numbers, cells, |(least, most), bits| {
+        *least = (*least).min(bits);
+        *most = (*most).max(bits);
+    });
+}
+
+/// How far integers may be from zero so that 1,024 of them are summed up in 64 bits.
+const NEAR: u64 = 1 << 53;
+
+fn sum_ints(moments: &mut [Moments], numbers: &[u32], cells: &[u64], counts: &[u64]) {
+    let add = |moments: &mut Moments, count: u64, sum: i128| match moments {
+        Moments::Ints(ints) => ints.add_partial(count, sum),
+        _ => debug_assert!(false, "moments of another kind"),
+    };
+    let far = cells.iter().fold(0, |far, bits| far | from_zero(unordered_int(*bits)));
+    if moments.len() > FEW || far >= NEAR {
+        return each(moments, numbers, cells, |moments, bits| add(moments, 1, unordered_int(bits).into()));
+    }
+    if let [all] = moments {
+        let sum: i64 = cells.iter().fold(0, |sum, bits| sum + unordered_int(*bits));
+        return add(all, cells.len() as u64, sum.into());
+    }
+    let mut partial: Partial<i64> = [0; FEW * TURNS];
+    let (turns, rest) = (numbers.chunks_exact(TURNS), cells.chunks_exact(TURNS));
+    for ((number, bits), turn) in turns.remainder().iter().zip(rest.remainder()).zip(0..) {
+        partial[place(*number, turn)] += unordered_int(*bits);
+    }
+    for (numbers, cells) in turns.zip(rest) {
+        for turn in 0..TURNS {
+            partial[place(numbers[turn], turn)] += unordered_int(cells[turn]);
+        }
+    }
+    for ((moments, partial), count) in moments.iter_mut().zip(partial.chunks_exact(TURNS)).zip(counts) {
+        add(moments, *count, partial.iter().map(|sum| i128::from(*sum)).sum());
+    }
+}
+
+/// As many bits as how far it is from zero, about.
+#[inline(always)]
+fn from_zero(n: i64) -> u64 {
+    (n ^ n >> 63).cast_unsigned()
+}

@@ -1,0 +1,198 @@
+//! What is accumulated of one field on one level, group by group: of what its metrics ask for, each thing once. Sum, mean, deviation and
+//! count of a field share one accumulator.
+//!
+//! Values of fields that need no more are kept in 64 bits whose order is theirs, as columns have them; others as they are.
+
+use super::bind::{Asked, Figure};
+use super::groups::NONE;
+use crate::aggregate::Moments;
+use crate::hash::{self, RandomState};
+use crate::value::{Kind, Value, ValueRef, narrow_bits, widened};
+use hashbrown::HashTable;
+
+/// What the metrics of one field need.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Needs {
+    pub(super) moments: bool,
+    pub(super) squares: bool,
+    pub(super) extremes: bool,
+    pub(super) distinct: bool,
+    pub(super) numbers: bool,
+}
+
+impl Needs {
+    pub(super) fn of<'a>(asked: impl Iterator<Item = &'a Asked>) -> Self {
+        let mut needs = Needs::default();
+        for asked in asked {
+            match asked.figure {
+                Figure::Count => {}
+                Figure::Sum | Figure::Avg => needs.moments = true,
+                Figure::StdDev | Figure::StdDevPop => (needs.moments, needs.squares) = (true, true),
+                Figure::Min | Figure::Max => needs.extremes = true,
+                Figure::Distinct => needs.distinct = true,
+                Figure::Percentile(_) => needs.numbers = true,
+            }
+        }
+        needs
+    }
+}
+
+/// By group.
+pub(super) struct Measures {
+    pub(super) kind: Kind,
+    pub(super) needs: Needs,
+    /// How many values.
+    pub(super) counts: Vec<u64>,
+    pub(super) moments: Vec<Moments>,
+    pub(super) kept: Kept,
+}
+
+/// Values that are kept as they are.
+pub(super) enum Kept {
+    Bits(KeptBits),
+    Values(KeptValues),
+}
+
+/// By group, where values are 64 bits.
+#[derive(Default)]
+pub(super) struct KeptBits {
+    /// The least and the greatest; the wrong way round where there is none.
+    pub(super) extremes: Vec<(u64, u64)>,
+    pub(super) distinct: HashTable<(u32, u64)>,
+    pub(super) numbers: Vec<Vec<u64>>,
+    seed: Option<RandomState>,
+}
+
+#[derive(Default)]
+pub(super) struct KeptValues {
+    extremes: Vec<(Value, Value)>,
+    distinct: HashTable<(u32, Value)>,
+    numbers: Vec<Vec<Value>>,
+    seed: Option<RandomState>,
+}
+
+impl Measures {
+    /// `bits` if 64 bits are enough for each value.
+    pub(super) fn new(kind: Kind, bits: bool, needs: Needs) -> Self {
+        let kept = if bits { Kept::Bits(KeptBits::default()) } else { Kept::Values(KeptValues::default()) };
+        Measures { kind, needs, counts: Vec::new(), moments: Vec::new(), kept }
+    }
+
+    /// Makes room for so many groups.
+    pub(super) fn grow(&mut self, groups: usize) {
+        let Needs { moments, squares, extremes, numbers, .. } = self.needs;
+        if groups <= self.counts.len() {
+            return;
+        }
+        self.counts.resize(groups, 0);
+        if moments && let Some(none) = Moments::new(self.kind, squares) {
+            self.moments.resize(groups, none);
+        }
+        match &mut self.kept {
+            Kept::Bits(kept) => {
+                kept.extremes.resize(if extremes { groups } else { 0 }, (u64::MAX, 0));
+                kept.numbers.resize(if numbers { groups } else { 0 }, Vec::new());
+            }
+            Kept::Values(kept) => {
+                kept.extremes.resize(if extremes { groups } else { 0 }, (Value::NULL, Value::NULL));
+                kept.numbers.resize(if numbers { groups } else { 0 }, Vec::new());
+            }
+        }
+    }
+
+    /// Adds a value to a group so many times; a missing one counts for nothing.
+    pub(super) fn add(&mut self, group: u32, value: ValueRef<'_>, times: u64) {
+        debug_assert!(group != NONE);
+        if value.is_null() || times == 0 {
+            return;
+        }
+        let at = group as usize;
+        self.counts[at] += times;
+        if self.needs.moments {
+            self.moments[at].add_times(value, times);
+        }
+        match &mut self.kept {
+            Kept::Bits(kept) => {
+                // What a field of 64 bits shows always fits: a commit has refused anything else.
+                if let Some(bits) = narrow_bits(value) {
+                    kept.add(self.needs, group, bits, times);
+                }
+            }
+            Kept::Values(kept) => kept.add(self.needs, group, value, times),
+        }
+    }
+
+    /// How many distinct values each group has.
+    pub(super) fn distinct(&self) -> Vec<u64> {
+        let mut counts = vec![0; self.counts.len()];
+        match &self.kept {
+            Kept::Bits(kept) => kept.distinct.iter().for_each(|(group, _)| counts[*group as usize] += 1),
+            Kept::Values(kept) => kept.distinct.iter().for_each(|(group, _)| counts[*group as usize] += 1),
+        }
+        counts
+    }
+
+    /// The least and the greatest value of a group that has any.
+    pub(super) fn extremes(&self, group: usize) -> (Value, Value) {
+        match &self.kept {
+            Kept::Bits(kept) => {
+                let (least, most) = kept.extremes[group];
+                (widened(self.kind, least), widened(self.kind, most))
+            }
+            Kept::Values(kept) => kept.extremes[group].clone(),
+        }
+    }
+}
+
+impl KeptBits {
+    fn add(&mut self, needs: Needs, group: u32, bits: u64, times: u64) {
+        let at = group as usize;
+        if needs.extremes {
+            let (least, most) = &mut self.extremes[at];
+            (*least, *most) = ((*least).min(bits), (*most).max(bits));
+        }
+        if needs.distinct {
+            self.see(group, bits);
+        }
+        if needs.numbers {
+            self.numbers[at].extend(std::iter::repeat_n(bits, times as usize));
+        }
+    }
+
+    pub(super) fn see(&mut self, group: u32, bits: u64) {
+        let KeptBits { distinct, seed, .. } = self;
+        let seed = seed.get_or_insert_with(hash::random);
+        let hash = seed.hash_one((group, bits));
+        if distinct.find(hash, |seen| *seen == (group, bits)).is_none() {
+            distinct.insert_unique(hash, (group, bits), |seen| seed.hash_one(seen));
+        }
+    }
+}
+
+impl KeptValues {
+    fn add(&mut self, needs: Needs, group: u32, value: ValueRef<'_>, times: u64) {
+        let at = group as usize;
+        if needs.extremes {
+            let (least, most) = &mut self.extremes[at];
+            if least.as_ref().is_null() || value < least.as_ref() {
+                *least = value.to_value();
+            }
+            // A missing value is below all others.
+            if value > most.as_ref() {
+                *most = value.to_value();
+            }
+        }
+        if needs.distinct {
+            let KeptValues { distinct, seed, .. } = self;
+            let seed = seed.get_or_insert_with(hash::random);
+            let hash = seed.hash_one((group, value));
+            if distinct.find(hash, |(of, other)| *of == group && other.as_ref() == value).is_none() {
+                let hash_of = |(of, value): &(u32, Value)| seed.hash_one((*of, value.as_ref()));
+                distinct.insert_unique(hash, (group, value.to_value()), hash_of);
+            }
+        }
+        if needs.numbers {
+            self.numbers[at].extend(std::iter::repeat_n(value.to_value(), times as usize));
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! Figures for serde: `{"metrics": {"count": 3}, "groups": […], "groups_in_all": 1}`.
+
+use super::answer::{Figures, Group};
+use crate::value::Value;
+use serde::de::{MapAccess, Visitor};
+use serde::ser::{SerializeMap, SerializeStruct};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::fmt;
+
+impl Serialize for Figures {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut figures = serializer.serialize_struct("Figures", 3)?;
+        figures.serialize_field("metrics", &Written(self))?;
+        figures.serialize_field("groups", &self.groups)?;
+        figures.serialize_field("groups_in_all", &self.groups_in_all)?;
+        figures.end()
+    }
+}
+
+struct Written<'a>(&'a Figures);
+
+impl Serialize for Written<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let metrics = self.0.metrics();
+        let mut map = serializer.serialize_map(Some(metrics.len()))?;
+        for (name, value) in metrics {
+            map.serialize_entry(name, value)?;
+        }
+        map.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for Figures {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Parts { metrics: Read(names, values), groups, groups_in_all } = Parts::deserialize(deserializer)?;
+        let names = names.into_iter().map(Into::into).collect();
+        Ok(Figures { names, values: values.into(), groups, groups_in_all })
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename = "Figures")]
+struct Parts {
+    metrics: Read,
+    groups: Vec<Group>,
+    groups_in_all: usize,
+}
+
+/// In their order, which maps of `std` would not keep.
+struct Read(Vec<String>, Vec<Value>);
+
+impl<'de> Deserialize<'de> for Read {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Metrics;
+
+        impl<'de> Visitor<'de> for Metrics {
+            type Value = Read;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("metrics by their names")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Read, A::Error> {
+                let mut read = Read(Vec::new(), Vec::new());
+                while let Some((name, value)) = map.next_entry()? {
+                    read.0.push(name);
+                    read.1.push(value);
+                }
+                Ok(read)
+            }
+        }
+
+        deserializer.deserialize_map(Metrics)
+    }
+}

@@ -1,0 +1,93 @@
+//! Which orderings a reader without locks needs: cells after the mark, the marks after the cells.
+//! `RUSTFLAGS="--cfg memdex_loom" cargo test --release --lib orderings`.
+
+use super::read::PageCells;
+use super::{Cell, Column, ColumnWriter};
+use crate::record::{FieldDef, Test};
+use crate::rowset::RowSet;
+use crate::storage::marks::{Mark, Marks};
+use crate::storage::timeline::Timeline;
+use crate::sync::{Arc, Mutex};
+use crate::value::{Kind, Value, ValueRef, saturated_bits};
+use loom::thread;
+use std::ops::Bound;
+
+struct Shared {
+    timeline: Timeline,
+    marks: Marks,
+    column: Column,
+    writer: Mutex<ColumnWriter>,
+}
+
+impl Shared {
+    fn new() -> Self {
+        let (column, writer) = Column::new(0, &FieldDef::new("field", Kind::Int));
+        Shared { timeline: Timeline::new(), marks: Marks::new(), column, writer: Mutex::new(writer) }
+    }
+
+    /// Row 0 gets another value.
+    fn commit(&self, commit: u64, value: i64) {
+        let first_new_row = u32::from(commit > 1);
+        let rows = RowSet::from_sorted(if commit > 1 { &[0] } else { &[] });
+        self.marks.add(Mark { commit, first_new_row, rows });
+        let bits = saturated_bits(ValueRef::Int(value)).unwrap();
+        self.column.apply(&mut self.writer.lock(), commit, &[(0, Cell::Bits(bits))]);
+        self.timeline.publish(commit);
+    }
+
+    /// What a reader finds is what its commit wrote, or the marks tell that it can't be trusted.
+    fn check(&self, values: [i64; 2], read: impl FnOnce() -> Option<i64>) {
+        let (pin, ()) = self.timeline.pin(|| ());
+        let found = read();
+        if self.marks.is_nothing_after(pin.epoch) {
+            assert_eq!(found, Some(values[pin.epoch as usize - 1]), "at {}", pin.epoch);
+        }
+        self.timeline.unpin(&pin);
+    }
+
+    fn by_page(&self) -> Option<i64> {
+        let mut page = PageCells::default();
+        self.column.read_page(0, &mut page);
+        let present = page.present[0] & 1 == 1;
+        present.then(|| (page.bits[0] ^ (1 << 63)).cast_signed())
+    }
+
+    /// Only a zone and a bitmap are looked at if it lies in the range, or beside it.
+    fn by_scan(&self, values: [i64; 2]) -> Option<i64> {
+        let from_here = |value: i64| Test::Range(Bound::Included(Value::from(value)), Bound::Unbounded);
+        let later = !self.column.rows(&from_here(values[1])).is_empty();
+        let any = !self.column.rows(&from_here(values[0])).is_empty();
+        any.then_some(values[usize::from(later)])
+    }
+}
+
+fn race(values: [i64; 2], read: fn(&Shared, [i64; 2]) -> Option<i64>) {
+    let mut model = loom::model::Builder::new();
+    model.preemption_bound = Some(2);
+    model.check(move || {
+        let shared = Arc::new(Shared::new());
+        shared.commit(1, values[0]);
+        let committer = {
+            let shared = shared.clone();
+            thread::spawn(move || shared.commit(2, values[1]))
+        };
+        shared.check(values, || read(&shared, values));
+        committer.join().unwrap();
+        shared.check(values, || read(&shared, values));
+    });
+}
+
+#[test]
+fn a_cell_is_read_with_its_mark() {
+    race([3, 5], |shared, _| shared.by_page());
+}
+
+#[test]
+fn a_wider_level_is_complete() {
+    race([3, 5_000], |shared, _| shared.by_page());
+}
+
+#[test]
+fn a_zone_is_read_with_its_mark() {
+    race([3, 5], Shared::by_scan);
+}

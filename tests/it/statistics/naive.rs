@@ -1,0 +1,279 @@
+//! The naive evaluator: from the plain data of a question to what its answer must be, record by record, without any of the engine's
+//! arithmetic.
+
+use memdex::{Aggregate, Bucket, DateUnit, DecimalValue, Figures, GroupBy, Kind, Metric, Statistics, Value, ValueRef};
+use std::collections::BTreeMap;
+
+/// What a record shows of a field: its values, the missing one of a field of single values included.
+pub(super) trait Shown {
+    fn values(&self, field: &str) -> Vec<Value>;
+    fn kind(field: &str) -> Kind;
+}
+
+#[derive(Debug, PartialEq)]
+pub(super) struct Expected {
+    pub(super) metrics: Vec<(String, Value)>,
+    pub(super) groups: Vec<(Vec<Value>, Expected)>,
+    pub(super) in_all: usize,
+}
+
+/// One part of a key: its place in the order of keys, and its name.
+type Part = (Value, Value);
+
+pub(super) fn expected<S: Shown>(rows: &[&S], asked: &Statistics) -> Expected {
+    let metrics = asked.metrics.iter().map(|metric| (metric.name.to_string(), figure(rows, metric))).collect();
+    let (groups, in_all) = asked.groups.as_ref().map_or((Vec::new(), 0), |by| groups(rows, by));
+    Expected { metrics, groups, in_all }
+}
+
+fn groups<S: Shown>(rows: &[&S], by: &GroupBy) -> (Vec<(Vec<Value>, Expected)>, usize) {
+    let mut members: BTreeMap<Vec<Part>, Vec<&S>> = BTreeMap::new();
+    if let [Bucket::Ranges { ranges, .. }] = &by.by[..] {
+        members.extend((0..ranges.len()).map(|at| (vec![range(ranges, at)], Vec::new())));
+    }
+    for row in rows {
+        let mut keys: Vec<Vec<Part>> = vec![Vec::new()];
+        for bucket in &by.by {
+            let mut parts = parts(*row, bucket);
+            parts.sort();
+            parts.dedup();
+            keys = keys.iter().flat_map(|key| parts.iter().map(|p| [&key[..], &[p.clone()]].concat())).collect();
+        }
+        keys.into_iter().for_each(|key| members.entry(key).or_default().push(row));
+    }
+    if by.empty {
+        let all: Vec<Value> = members.keys().map(|key| key[0].0.clone()).collect();
+        if let (Some(first), Some(last)) = (all.first(), all.last()) {
+            let mut at = first.clone();
+            while at < *last {
+                at = next(&at, &by.by[0]);
+                members.entry(vec![(at.clone(), at.clone())]).or_default();
+            }
+        }
+    }
+    let mut groups: Vec<(Vec<Value>, Expected)> = members
+        .into_iter()
+        .map(|(key, rows)| (key.into_iter().map(|(_, name)| name).collect(), expected(&rows, &by.within)))
+        .collect();
+    let in_all = groups.len();
+    if let Some(top) = &by.top {
+        let figure = |group: &(Vec<Value>, Expected)| {
+            group.1.metrics.iter().find(|(name, _)| *name == top.metric).map(|(_, value)| value.clone()).unwrap()
+        };
+        // Stable: ties stay in the order of the keys.
+        groups.sort_by(|a, b| {
+            let (a, b) = (figure(a), figure(b));
+            let by_null = (a == Value::NULL).cmp(&(b == Value::NULL));
+            by_null.then(if top.descending { b.cmp(&a) } else { a.cmp(&b) })
+        });
+        groups.truncate(top.groups);
+    }
+    (groups, in_all)
+}
+
+fn range(ranges: &[(Option<Value>, Option<Value>)], at: usize) -> Part {
+    let text = |bound: &Option<Value>| bound.as_ref().map_or(String::new(), |bound| bound.to_string().replace('"', ""));
+    (Value::from(at), Value::from(format!("{}..{}", text(&ranges[at].0), text(&ranges[at].1))))
+}
+
+fn parts<S: Shown>(row: &S, bucket: &Bucket) -> Vec<Part> {
+    let values = row.values(bucket.field());
+    let named = |value: Value| (value.clone(), value);
+    match bucket {
+        Bucket::Values { .. } if values.is_empty() => vec![named(Value::NULL)],
+        Bucket::Values { .. } => values.into_iter().map(named).collect(),
+        _ if values[0] == Value::NULL => Vec::new(),
+        Bucket::Width { width, offset, .. } => {
+            let floored = |value: f64, width: f64, offset: f64| ((value - offset) / width).floor() * width + offset;
+            match values[0].as_ref() {
+                ValueRef::Float(x) if !x.is_finite() => Vec::new(),
+                ValueRef::Float(x) => vec![named(floored(x, float(width), float(offset)).into())],
+                ValueRef::Decimal(_) => {
+                    let (x, width, offset) = (cents(&values[0]), cents(width), cents(offset));
+                    let units = (x - offset).div_euclid(width) * width + offset;
+                    vec![named(DecimalValue::new(units, 2).unwrap().into())]
+                }
+                _ => {
+                    let (x, width, offset) = (int(&values[0]), int(width), int(offset));
+                    vec![named(((x - offset).div_euclid(width) * width + offset).into())]
+                }
+            }
+        }
+        Bucket::Ranges { ranges, .. } => {
+            let within = |(from, to): &(Option<Value>, Option<Value>)| {
+                from.as_ref().is_none_or(|from| *from <= values[0]) && to.as_ref().is_none_or(|to| values[0] < *to)
+            };
+            (0..ranges.len()).filter(|at| within(&ranges[*at])).map(|at| range(ranges, at)).collect()
+        }
+        Bucket::Date { unit, .. } => vec![named(begin(&values[0], *unit))],
+        _ => panic!("{bucket:?}"),
+    }
+}
+
+const MINUTE: i128 = 60_000_000_000;
+const DAY: i128 = 24 * 60 * MINUTE;
+
+/// The first moment of the calendar's unit that a time lies in.
+fn begin(value: &Value, unit: DateUnit) -> Value {
+    if let ValueRef::Date(days) = value.as_ref() {
+        let time = begin(&ValueRef::Timestamp(i128::from(days) * DAY).to_value(), unit);
+        let ValueRef::Timestamp(nanos) = time.as_ref() else { panic!("{time}") };
+        return ValueRef::Date((nanos / DAY) as i32).to_value();
+    }
+    let ValueRef::Timestamp(nanos) = value.as_ref() else { panic!("{value}") };
+    let floor = |width: i128, from: i128| ValueRef::Timestamp((nanos - from).div_euclid(width) * width + from).to_value();
+    let text = value.to_string();
+    let calendar = |text: String| Value::from_text(Kind::Timestamp, &text).unwrap();
+    match unit {
+        DateUnit::Minute => floor(MINUTE, 0),
+        DateUnit::Hour => floor(60 * MINUTE, 0),
+        DateUnit::Day => floor(DAY, 0),
+        // The first Monday was the fifth of January.
+        DateUnit::Week => floor(7 * DAY, 4 * DAY),
+        DateUnit::Month => calendar(format!("{}-01T00:00:00Z", &text[..7])),
+        DateUnit::Quarter => {
+            let month: u8 = text[5..7].parse().unwrap();
+            calendar(format!("{}-{:02}-01T00:00:00Z", &text[..4], (month - 1) / 3 * 3 + 1))
+        }
+        DateUnit::Year => calendar(format!("{}-01-01T00:00:00Z", &text[..4])),
+        _ => panic!("{unit:?}"),
+    }
+}
+
+/// The bucket behind one.
+fn next(at: &Value, bucket: &Bucket) -> Value {
+    match bucket {
+        Bucket::Width { width, .. } => match at.as_ref() {
+            ValueRef::Float(x) => (x + float(width)).into(),
+            ValueRef::Decimal(_) => DecimalValue::new(cents(at) + cents(width), 2).unwrap().into(),
+            _ => (int(at) + int(width)).into(),
+        },
+        Bucket::Date { unit, .. } => {
+            // Longer than any unit is short of twice itself.
+            let days = match unit {
+                DateUnit::Minute | DateUnit::Hour | DateUnit::Day => 1,
+                DateUnit::Week => 7,
+                DateUnit::Month => 31,
+                DateUnit::Quarter => 92,
+                _ => 366,
+            };
+            match (at.as_ref(), unit) {
+                (ValueRef::Timestamp(nanos), DateUnit::Minute) => ValueRef::Timestamp(nanos + MINUTE).to_value(),
+                (ValueRef::Timestamp(nanos), DateUnit::Hour) => ValueRef::Timestamp(nanos + 60 * MINUTE).to_value(),
+                (ValueRef::Timestamp(nanos), _) => begin(&ValueRef::Timestamp(nanos + days * DAY).to_value(), *unit),
+                (ValueRef::Date(day), _) => begin(&ValueRef::Date(day + days as i32).to_value(), *unit),
+                _ => panic!("{at}"),
+            }
+        }
+        _ => panic!("{bucket:?}"),
+    }
+}
+
+fn figure<S: Shown>(rows: &[&S], metric: &Metric) -> Value {
+    let Some(field) = metric.aggregate.field() else { return Value::from(rows.len()) };
+    let mut values: Vec<Value> = rows.iter().flat_map(|row| row.values(field)).filter(|v| *v != Value::NULL).collect();
+    values.sort();
+    let n = values.len() as f64;
+    let sum = || -> (i128, f64) {
+        match S::kind(field) {
+            Kind::Float => (0, values.iter().map(float).sum()),
+            Kind::Decimal => (values.iter().map(cents).sum(), values.iter().map(cents).sum::<i128>() as f64 / 100.0),
+            _ => (values.iter().map(int).sum(), values.iter().map(int).sum::<i128>() as f64),
+        }
+    };
+    let deviation = |less: f64| -> Value {
+        let mean = sum().1 / n;
+        let squares: f64 = values.iter().map(|value| (number(value) - mean).powi(2)).sum();
+        if n > less { (squares / (n - less)).sqrt().into() } else { Value::NULL }
+    };
+    match &metric.aggregate {
+        Aggregate::CountOf(_) => return Value::from(values.len()),
+        Aggregate::Distinct(_) => {
+            values.dedup();
+            return Value::from(values.len());
+        }
+        _ if values.is_empty() => return Value::NULL,
+        _ => {}
+    }
+    match &metric.aggregate {
+        Aggregate::Sum(_) => match S::kind(field) {
+            Kind::Float => sum().1.into(),
+            Kind::Decimal => DecimalValue::new(sum().0, 2).unwrap().into(),
+            _ => sum().0.into(),
+        },
+        Aggregate::Avg(_) => (sum().1 / n).into(),
+        Aggregate::Min(_) => values[0].clone(),
+        Aggregate::Max(_) => values[values.len() - 1].clone(),
+        Aggregate::StdDev(_) => deviation(1.0),
+        Aggregate::StdDevPop(_) => deviation(0.0),
+        Aggregate::Percentile(_, percent) => {
+            let place = percent / 100.0 * (n - 1.0);
+            let (low, high) = (number(&values[place.floor() as usize]), number(&values[place.ceil() as usize]));
+            if place.fract() == 0.0 { low.into() } else { (low + (high - low) * place.fract()).into() }
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+fn int(value: &Value) -> i128 {
+    match value.as_ref() {
+        ValueRef::Int(n) => n.into(),
+        ValueRef::Int128(n) => n,
+        other => panic!("{other}"),
+    }
+}
+
+fn float(value: &Value) -> f64 {
+    match value.as_ref() {
+        ValueRef::Float(x) => x,
+        ValueRef::Int(n) => n as f64,
+        other => panic!("{other}"),
+    }
+}
+
+fn cents(value: &Value) -> i128 {
+    match value.as_ref() {
+        ValueRef::Decimal(number) => number.units() * 10i128.pow(2 - u32::from(number.scale())),
+        ValueRef::Int(n) => i128::from(n) * 100,
+        other => panic!("{other}"),
+    }
+}
+
+fn number(value: &Value) -> f64 {
+    match value.as_ref() {
+        ValueRef::Float(x) => x,
+        ValueRef::Decimal(_) => cents(value) as f64 / 100.0,
+        _ => int(value) as f64,
+    }
+}
+
+/// Floats that the naive evaluator has rounded more than once may differ in their last digits.
+fn near(a: &Value, b: &Value) -> bool {
+    match (a.as_ref(), b.as_ref()) {
+        (ValueRef::Float(x), ValueRef::Float(y)) => {
+            a == b || (x - y).abs() <= 1e-9 * x.abs().max(y.abs()).max(1e-6)
+        }
+        _ => a == b,
+    }
+}
+
+pub(super) fn compare(found: &Figures, expected: &Expected) -> Result<(), String> {
+    let names: Vec<&str> = found.metrics().map(|(name, _)| name).collect();
+    if names != expected.metrics.iter().map(|(name, _)| &**name).collect::<Vec<_>>() {
+        return Err(format!("metrics {names:?}"));
+    }
+    for ((name, value), (_, wanted)) in found.metrics().zip(&expected.metrics) {
+        if !near(value, wanted) {
+            return Err(format!("{name} is {value}, expected {wanted}"));
+        }
+    }
+    let keys: Vec<&Vec<Value>> = found.groups().iter().map(|group| &group.key).collect();
+    let wanted: Vec<&Vec<Value>> = expected.groups.iter().map(|(key, _)| key).collect();
+    if keys != wanted || found.groups_in_all() != expected.in_all {
+        return Err(format!("groups {keys:?} of {}, expected {wanted:?} of {}", found.groups_in_all(), expected.in_all));
+    }
+    for (group, (key, wanted)) in found.groups().iter().zip(&expected.groups) {
+        compare(group, wanted).map_err(|error| format!("in {key:?}: {error}"))?;
+    }
+    Ok(())
+}

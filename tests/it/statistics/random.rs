@@ -1,0 +1,351 @@
+//! Random records under random schemas, random filters and random statistics, as of held snapshots between commits: collections with
+//! all columns, with none and with some answer alike, and as the naive evaluator.
+
+use super::naive::{Shown, compare, expected};
+use memdex::{
+    Aggregate, Bucket, Collection, DateUnit, DecimalValue, FieldDef, FieldName, GroupBy, KeyBuffer, Kind, Metric,
+    Predicate, Record, Schema, Snapshot, Statistics, Store, Value, ValueRef, field,
+};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+#[derive(Clone, Debug)]
+struct Sale {
+    id: u32,
+    shop: Option<String>,
+    amount: i64,
+    size: Option<i32>,
+    big: Option<i128>,
+    rate: Option<f64>,
+    /// In hundredths.
+    price: i64,
+    /// In seconds.
+    at: i64,
+    day: Option<i32>,
+    flag: bool,
+    letter: Option<char>,
+    tags: Vec<String>,
+}
+
+const NAMES: [&str; 12] =
+    ["id", "shop", "amount", "size", "big", "rate", "price", "at", "day", "flag", "letter", "tags"];
+
+thread_local! {
+    /// Which fields have columns, and which are indexed.
+    static DECLARED: RefCell<(Vec<bool>, Vec<bool>)> = const { RefCell::new((Vec::new(), Vec::new())) };
+}
+
+impl Sale {
+    fn show<'a>(&'a self, field: usize) -> ValueRef<'a> {
+        let null = ValueRef::Null;
+        match NAMES[field] {
+            "id" => self.id.into(),
+            "shop" => self.shop.as_deref().map_or(null, ValueRef::from),
+            "amount" => self.amount.into(),
+            "size" => self.size.map_or(null, ValueRef::from),
+            "big" => self.big.map_or(null, ValueRef::from),
+            "rate" => self.rate.map_or(null, ValueRef::from),
+            "price" => ValueRef::Decimal(DecimalValue::new(self.price.into(), 2).unwrap()),
+            "at" => ValueRef::Timestamp(i128::from(self.at) * 1_000_000_000),
+            "day" => self.day.map_or(null, ValueRef::Date),
+            "flag" => self.flag.into(),
+            "letter" => self.letter.map_or(null, ValueRef::from),
+            _ => null,
+        }
+    }
+}
+
+impl Record for Sale {
+    type Key = u32;
+
+    fn schema() -> Schema {
+        let fields = [
+            FieldDef::of::<u32>("id").key(),
+            FieldDef::of::<Option<String>>("shop"),
+            FieldDef::of::<i64>("amount"),
+            FieldDef::of::<Option<i32>>("size"),
+            FieldDef::of::<Option<i128>>("big"),
+            FieldDef::of::<Option<f64>>("rate"),
+            FieldDef::new("price", Kind::Decimal),
+            FieldDef::new("at", Kind::Timestamp),
+            FieldDef::new("day", Kind::Date).optional(),
+            FieldDef::of::<bool>("flag"),
+            FieldDef::of::<Option<char>>("letter"),
+            FieldDef::of::<Vec<String>>("tags"),
+        ];
+        DECLARED.with_borrow(|(columns, indexes)| {
+            Schema::new(fields.into_iter().enumerate().map(|(at, field)| {
+                let field = if columns[at] && !field.is_many() { field.column() } else { field };
+                if indexes[at] { field.index() } else { field }
+            }))
+        })
+    }
+
+    fn key(&self, key: &mut KeyBuffer) {
+        key.push(self.id.into());
+    }
+
+    fn value(&self, field: usize) -> ValueRef<'_> {
+        self.show(field)
+    }
+
+    fn values<'a>(&'a self, field: usize, show: &mut dyn FnMut(ValueRef<'a>)) {
+        if NAMES[field] == "tags" {
+            self.tags.iter().for_each(|tag| show(tag.as_str().into()));
+        } else {
+            show(self.value(field));
+        }
+    }
+}
+
+impl Shown for Sale {
+    fn values(&self, field: &str) -> Vec<Value> {
+        if field == "tags" {
+            return self.tags.iter().map(Value::from).collect();
+        }
+        let at = NAMES.iter().position(|name| *name == field).unwrap();
+        vec![self.show(at).to_value()]
+    }
+
+    fn kind(field: &str) -> Kind {
+        match field {
+            "rate" => Kind::Float,
+            "price" => Kind::Decimal,
+            "shop" | "tags" => Kind::Str,
+            "at" => Kind::Timestamp,
+            "day" => Kind::Date,
+            _ => Kind::Int,
+        }
+    }
+}
+
+/// From a few random bits: few values of each field, edges among them.
+fn sale(id: u32, mut bits: u64) -> Sale {
+    let mut below = |limit: u64| {
+        bits = bits.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (bits >> 33) % limit
+    };
+    let amounts = [0, 1, -1, 250, i64::MAX, i64::MIN];
+    let amount = if below(40) == 0 { amounts[below(6) as usize] } else { below(2_000) as i64 - 700 };
+    let bigs = [Some(5), Some(-5), Some(1 << 80), None, Some(i128::from(u64::MAX)), Some(-(1 << 70))];
+    let rates = [None, Some(0.0), Some(-0.0), Some(0.25), Some(-8.5), Some(f64::NAN), Some(f64::INFINITY), Some(1e9)];
+    let rate = if below(3) == 0 { rates[below(8) as usize] } else { Some(below(100) as f64 / 4.0) };
+    Sale {
+        id,
+        shop: [None, Some("a"), Some("b"), Some(""), Some("a much longer name of a shop")][below(5) as usize]
+            .map(str::to_owned),
+        amount,
+        size: if below(4) == 0 { None } else { Some(below(6) as i32 - 2) },
+        big: bigs[below(6) as usize],
+        rate,
+        price: below(1_000) as i64 - 300,
+        at: 1_700_000_000 + below(400 * 86_400) as i64 * i64::from(below(9) > 0),
+        day: if below(5) == 0 { None } else { Some(below(900) as i32 - 450) },
+        flag: below(2) == 0,
+        letter: [None, Some('x'), Some('é')][below(3) as usize],
+        tags: (0..below(4)).map(|_| ["p", "q", "r"][below(3) as usize].to_owned()).collect(),
+    }
+}
+
+fn metric() -> impl Strategy<Value = Metric> {
+    let numbers = || select(vec!["amount", "size", "big", "rate", "price"]).prop_map(FieldName::from);
+    let singles = || select(NAMES[..11].to_vec()).prop_map(FieldName::from);
+    let all = || select(NAMES.to_vec()).prop_map(FieldName::from);
+    prop_oneof![
+        2 => Just(Aggregate::Count),
+        1 => all().prop_map(Aggregate::CountOf),
+        3 => numbers().prop_map(Aggregate::Sum),
+        2 => numbers().prop_map(Aggregate::Avg),
+        1 => singles().prop_map(Aggregate::Min),
+        1 => singles().prop_map(Aggregate::Max),
+        1 => numbers().prop_map(Aggregate::StdDev),
+        1 => numbers().prop_map(Aggregate::StdDevPop),
+        1 => all().prop_map(Aggregate::Distinct),
+        1 => (numbers(), select(vec![0.0, 25.0, 50.0, 99.5, 100.0])).prop_map(|(f, p)| Aggregate::Percentile(f, p)),
+    ]
+    .prop_map(Metric::from)
+}
+
+fn metrics() -> impl Strategy<Value = Vec<Metric>> {
+    vec(metric(), 0..5).prop_map(|mut metrics| {
+        metrics.sort_by(|a, b| a.name.cmp(&b.name));
+        metrics.dedup_by(|a, b| a.name == b.name);
+        metrics
+    })
+}
+
+fn histogram() -> impl Strategy<Value = Bucket> {
+    prop_oneof![
+        (1i64..500, -9i64..9).prop_map(|(width, offset)| Bucket::width_from("amount", width, offset)),
+        (1i64..4).prop_map(|width| Bucket::width("size", width)),
+        Just(Bucket::width_from("rate", 2.5, 0.25)),
+        (1i64..40).prop_map(|quarter| Bucket::width("price", DecimalValue::new(i128::from(quarter) * 25, 2).unwrap())),
+        (
+            select(vec!["at", "day"]),
+            select(vec![DateUnit::Day, DateUnit::Week, DateUnit::Month, DateUnit::Quarter, DateUnit::Year])
+        )
+            .prop_map(|(field, unit)| Bucket::date(field, unit)),
+        Just(Bucket::date("at", DateUnit::Hour)),
+    ]
+}
+
+fn bucket() -> impl Strategy<Value = Bucket> {
+    prop_oneof![
+        4 => select(NAMES[1..].to_vec()).prop_map(Bucket::values),
+        2 => histogram(),
+        1 => vec((proptest::option::of(-5i64..5), 0i64..6), 1..4).prop_map(|ranges| {
+            let ranges = ranges.into_iter().map(|(from, len)| (from, (len > 0).then(|| from.unwrap_or(0) + len - 1)));
+            Bucket::ranges("size", ranges)
+        }),
+        1 => Just(Bucket::ranges("shop", [(None, Some("a")), (Some("a"), None)])),
+    ]
+}
+
+fn group_by(levels: u32) -> BoxedStrategy<GroupBy> {
+    let within = metrics();
+    let deeper = if levels > 1 { proptest::option::of(group_by(levels - 1)).boxed() } else { Just(None).boxed() };
+    let wide = (vec(bucket(), 1..3), Just(false)).boxed();
+    // Widths of a few units over amounts up to the edges of an i64 have too many empty buckets.
+    let filled = (histogram(), any::<bool>()).prop_map(|(bucket, empty)| {
+        let empty = empty && !["amount", "rate"].contains(&&**bucket.field());
+        let hours = matches!(&bucket, Bucket::Date { unit: DateUnit::Hour, .. });
+        (vec![bucket], empty && !hours)
+    });
+    (prop_oneof![wide, filled], within, deeper, proptest::option::of((1usize..4, any::<bool>())))
+        .prop_map(|((by, empty), metrics, deeper, top)| {
+            let mut group_by = GroupBy::new(by).metrics(metrics);
+            group_by.empty = empty;
+            if let Some(deeper) = deeper {
+                group_by = group_by.group_by(deeper);
+            }
+            // Figures that the naive evaluator has to the last digit.
+            let exact = |metric: &&Metric| {
+                matches!(metric.aggregate, Aggregate::Count | Aggregate::CountOf(_) | Aggregate::Max(_))
+            };
+            let by_metric = group_by.within.metrics.iter().find(exact).map(|metric| metric.name.clone());
+            match (top, by_metric) {
+                (Some((count, true)), Some(metric)) => group_by.top(count, metric),
+                (Some((count, false)), Some(metric)) => group_by.bottom(count, metric),
+                _ => group_by,
+            }
+        })
+        .boxed()
+}
+
+fn statistics() -> impl Strategy<Value = Statistics> {
+    (metrics(), proptest::option::of(group_by(3))).prop_map(|(metrics, groups)| {
+        let statistics = Statistics::of(metrics);
+        match groups {
+            Some(groups) => statistics.group_by(groups),
+            None => statistics,
+        }
+    })
+}
+
+/// With what it means.
+type Choice = (Predicate, fn(&Sale) -> bool);
+
+fn choices() -> Vec<Choice> {
+    vec![
+        (Predicate::All, |_| true),
+        (field("shop").eq("a"), |sale| sale.shop.as_deref() == Some("a")),
+        (field("flag").eq(true) & field("size").ge(0), |sale| sale.flag && sale.size.is_some_and(|size| size >= 0)),
+        (field("amount").lt(0) | field("tags").contains("p"), |sale| {
+            sale.amount < 0 || sale.tags.iter().any(|tag| tag == "p")
+        }),
+        (!field("letter").is_null(), |sale| sale.letter.is_some()),
+        (field("id").lt(3), |sale| sale.id < 3),
+        (field("shop").is_in(["nowhere"]), |_| false),
+    ]
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Put(Vec<(u32, u64)>),
+    Delete(u32),
+    Hold,
+    Ask(usize, usize, Box<Statistics>),
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        3 => vec((0u32..60, any::<u64>()), 1..20).prop_map(Step::Put),
+        1 => (0u32..60).prop_map(Step::Delete),
+        1 => Just(Step::Hold),
+        5 => (0..choices().len(), 0usize..4, statistics()).prop_map(|(c, s, q)| Step::Ask(c, s, Box::new(q))),
+    ];
+    vec(step, 1..12)
+}
+
+type State = BTreeMap<u32, Sale>;
+
+proptest! {
+    #[test]
+    fn random_statistics_are_those_of_the_naive_evaluator(
+        rows in select(vec![0u32, 7, 900, 2_500]),
+        seed in any::<u64>(),
+        columns in vec(any::<bool>(), NAMES.len()),
+        indexes in vec(any::<bool>(), NAMES.len()),
+        steps in steps(),
+    ) {
+        let store = Store::new();
+        let none = vec![false; NAMES.len()];
+        let declared = [(vec![true; NAMES.len()], none.clone()), (none.clone(), none), (columns, indexes)];
+        let collections: Vec<Collection<Sale>> = declared
+            .into_iter()
+            .enumerate()
+            .map(|(at, declared)| {
+                DECLARED.set(declared);
+                store.collection(&format!("sales {at}")).unwrap()
+            })
+            .collect();
+        let choices = choices();
+        let mut state: State = (0..rows).map(|id| (id, sale(id, seed ^ u64::from(id) << 20))).collect();
+        let put = |sales: Vec<Sale>| {
+            let all = |batch: &mut memdex::Batch| collections.iter().try_for_each(|of| {
+                sales.iter().try_for_each(|sale| batch.store(of, sale.clone()))
+            });
+            store.commit(all).unwrap();
+        };
+        if rows > 0 {
+            put(state.values().cloned().collect());
+        }
+        let mut held: Vec<(Snapshot, State)> = Vec::new();
+        for step in steps {
+            match step {
+                Step::Put(sales) => {
+                    let sales: Vec<Sale> = sales.into_iter().map(|(id, bits)| sale(id, bits)).collect();
+                    state.extend(sales.iter().map(|sale| (sale.id, sale.clone())));
+                    put(sales);
+                }
+                Step::Delete(id) => {
+                    if state.remove(&id).is_some() {
+                        store.commit(|batch| collections.iter().try_for_each(|of| batch.delete(of, id))).unwrap();
+                    }
+                }
+                Step::Hold => held.push((store.snapshot(), state.clone())),
+                Step::Ask(choice, at, asked) => {
+                    let (predicate, holds) = &choices[choice];
+                    let now = (store.snapshot(), state.clone());
+                    let (snapshot, state) = held.get(at).unwrap_or(&now);
+                    let meant: Vec<&Sale> = state.values().filter(|sale| holds(sale)).collect();
+                    let expected = expected(&meant, &asked);
+                    let mut answers = Vec::new();
+                    for of in &collections {
+                        let find = snapshot.of(of).find(predicate.clone());
+                        let found = find.statistics((*asked).clone()).unwrap();
+                        prop_assert_eq!(found.commit, snapshot.commit());
+                        if let Err(error) = compare(&found, &expected) {
+                            prop_assert!(false, "{}: {}\n{:?}", of.name(), error, asked);
+                        }
+                        answers.push(found.figures);
+                    }
+                    prop_assert!(answers.windows(2).all(|pair| pair[0] == pair[1]), "to the last bit");
+                }
+            }
+        }
+    }
+}
