@@ -53,7 +53,9 @@ impl Moments {
     pub(crate) fn add_times(&mut self, value: ValueRef<'_>, times: u64) {
         match (&mut *self, value) {
             (_, _) if times == 1 => self.add(value),
-            (Moments::Ints(ints), ValueRef::Int(n)) if !ints.has_squares() => ints.add_partial(times, i128::from(n) * i128::from(times)),
+            (Moments::Ints(ints), ValueRef::Int(n)) if !ints.has_squares() => {
+                ints.add_partial(times, i128::from(n) * i128::from(times))
+            }
             _ => {
                 // By doubling: what is merged is exact, so all ways to the same values come to the same.
                 let mut doubled = self.empty();

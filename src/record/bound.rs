@@ -41,6 +41,7 @@ pub(crate) struct Part {
 }
 
 /// How values are parted.
+#[derive(PartialEq)]
 pub(crate) enum Cut {
     Values,
     /// Of the field's kind.

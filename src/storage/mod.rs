@@ -36,6 +36,6 @@ pub(crate) use engine::{Engine, Pinned};
 pub(crate) use garbage::Garbage;
 pub(crate) use marks::{Changed, Watch};
 pub(crate) use observers::CollectionChanges;
-pub(crate) use standing::StandingFigures;
+pub(crate) use standing::{Shown as ShownGroup, StandingFigures};
 pub(crate) use table::{Applied, Maintained, Table, TableWriter};
 pub(crate) use version::{Change, Version};

@@ -88,6 +88,13 @@ impl Standing {
         self.check(&self.entry(&mut [], record))
     }
 
+    /// All groups of a single part that there may be between the first and the last that are known, those that no record falls into
+    /// included: all ranges, or the steps of a histogram. `None` if there are more than `room` beside those.
+    pub(crate) fn all_between(&self, bounds: Option<(&Value, &Value)>, room: usize) -> Option<Vec<(Value, Value)>> {
+        let [cutter] = &mut self.cutters()[..] else { return Some(Vec::new()) };
+        cutter.all_between(bounds, room)
+    }
+
     /// The key of a group as answers show it.
     pub(crate) fn named(&self, key: &GroupKey) -> Vec<Value> {
         let mut cutters = self.cutters();

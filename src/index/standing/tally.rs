@@ -38,20 +38,13 @@ struct Measure {
 }
 
 /// The finished figures of one group.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct GroupFigures {
     pub(crate) records: u64,
-    /// Metric by metric.
+    /// Metric by metric. Floats are compared by their bits.
     pub(crate) values: Arc<[Value]>,
-    /// The first metric whose sum is out of reach: an error at the answer, and its value is of no meaning.
-    pub(crate) overflowed: Option<usize>,
-}
-
-impl PartialEq for GroupFigures {
-    /// To the last bit; but for what has no meaning.
-    fn eq(&self, other: &Self) -> bool {
-        self.records == other.records && self.overflowed == other.overflowed && self.values == other.values
-    }
+    /// The metrics whose sums are out of reach: errors at the answer, and their values are of no meaning.
+    pub(crate) overflowed: Vec<usize>,
 }
 
 impl Measured {
@@ -134,7 +127,7 @@ impl Tally {
 
     /// What it comes to.
     pub(super) fn finish(&self, plan: &LevelPlan) -> GroupFigures {
-        let mut overflowed = None;
+        let mut overflowed = Vec::new();
         let float = |x: Option<f64>| x.map_or(Value::NULL, Value::from);
         let values = plan.metrics.iter().enumerate().map(|(metric, (figure, place))| {
             let Some(measure) = place.and_then(|place| self.measures.get(place)) else {
@@ -146,7 +139,7 @@ impl Tally {
                 Figure::Distinct => Value::from(set.map_or(0, Multiset::len)),
                 _ if measure.count == 0 => Value::NULL,
                 Figure::Sum => moments.map_or(Ok(Value::NULL), Moments::sum).unwrap_or_else(|_| {
-                    overflowed = overflowed.or(Some(metric));
+                    overflowed.push(metric);
                     Value::NULL
                 }),
                 Figure::Avg => float(moments.and_then(Moments::avg)),

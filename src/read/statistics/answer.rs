@@ -2,6 +2,7 @@
 
 use crate::error::Commit;
 use crate::record::bound::Names;
+use crate::sync::Arc;
 use crate::value::{Value, ValueRef};
 use std::ops::Deref;
 use std::time::Duration;
@@ -28,7 +29,8 @@ pub struct Summary {
 pub struct Figures {
     /// Shared by all groups of a level.
     pub(super) names: Names,
-    pub(super) values: Box<[Value]>,
+    /// Shared with whoever knew them before they were asked for.
+    pub(super) values: Arc<[Value]>,
     pub(super) groups: Vec<Group>,
     pub(super) groups_in_all: usize,
 }
@@ -72,7 +74,7 @@ impl Figures {
 
     /// All metrics with their names, as they were asked for.
     pub fn metrics(&self) -> impl ExactSizeIterator<Item = (&str, &Value)> {
-        self.names.iter().map(|name| &**name).zip(&self.values)
+        self.names.iter().map(|name| &**name).zip(&*self.values)
     }
 
     /// The groups; none if none were asked for.

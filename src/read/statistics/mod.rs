@@ -3,5 +3,6 @@
 mod answer;
 #[cfg(feature = "serde")]
 mod serial;
+mod standing;
 
 pub use answer::{Figures, Group, Summary};
