@@ -92,8 +92,7 @@ struct Readme;
 // The derive macros name this crate by its name, also where they are used inside it.
 extern crate self as memdex;
 
-#[expect(unused_imports, reason = "statistics come to use it next")]
-#[cfg_attr(not(test), expect(dead_code, reason = "statistics come to use it next"))]
+#[cfg_attr(not(test), expect(dead_code, reason = "statistics that are kept up will take values away again"))]
 mod aggregate;
 mod clock;
 mod error;

@@ -3,15 +3,27 @@
 //! Everything that is accumulated is exact, and rounded once, when it is asked for. So no answer depends on the order of the
 //! values, and one from which values have left again equals one that they never came to, to the last bit.
 
+mod buckets;
+mod calendar;
+mod date_buckets;
 mod float_sum;
 mod moments;
 mod multiset;
 mod natural;
+mod percentile;
+mod ranges;
+mod steps;
 mod wide;
+mod zone;
 
 #[cfg(test)]
 mod reference;
 
-pub(crate) use float_sum::FloatSum;
-pub(crate) use moments::{DecimalMoments, FloatMoments, IntMoments, Moments};
+pub(crate) use buckets::Buckets;
+pub(crate) use calendar::{DayBuckets, Unit};
+pub(crate) use date_buckets::DateBuckets;
+pub(crate) use moments::Moments;
 pub(crate) use multiset::Multiset;
+pub(crate) use percentile::Percentiles;
+pub(crate) use ranges::Ranges;
+pub(crate) use zone::Zone;

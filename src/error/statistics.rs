@@ -50,6 +50,12 @@ pub enum StatisticsError {
         /// The unit.
         unit: &'static str,
     },
+    /// A time zone for dates, which have no time.
+    #[error("a date is the same day in every time zone, so {zone:?} has no meaning: give UTC, or take a timestamp")]
+    DateInZone {
+        /// The zone.
+        zone: String,
+    },
     /// No time zone has this name.
     #[error("there is no time zone {name:?}: give UTC, an offset like +02:00, or a name like Europe/Zurich")]
     UnknownTimeZone {

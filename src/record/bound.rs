@@ -1,6 +1,7 @@
 //! A question bound to a schema: fields are found, kinds fit, what makes no sense is refused before anything is read.
 
 use super::{FieldAt, FieldDef, Schema, fit};
+use crate::aggregate::{Buckets, DateBuckets, DayBuckets, Ranges, Unit, Zone};
 use crate::error::{QueryError, StatisticsError};
 use crate::limits::{MAX_GROUP_LEVELS, MAX_GROUP_PARTS, MAX_METRICS, MAX_RANGES};
 use crate::query::{Aggregate, Bucket, DateUnit, GroupBy, Metric, Statistics};
@@ -41,20 +42,14 @@ pub(crate) struct Part {
 }
 
 /// How values are parted.
-#[derive(PartialEq)]
+#[derive(Clone)]
 pub(crate) enum Cut {
     Values,
-    /// Of the field's kind.
-    Width {
-        width: Value,
-        offset: Value,
-    },
-    /// Of the field's kind; from, included, and to, not included.
-    Ranges(Vec<Range>),
-    Date {
-        unit: DateUnit,
-        zone: Cow<'static, str>,
-    },
+    Width(Buckets),
+    /// Beside them their bounds, of the field's kind: from, included, and to, not included.
+    Ranges(Ranges, Vec<Range>),
+    Dates(DateBuckets),
+    Days(DayBuckets),
 }
 
 pub(crate) type Range = (Option<Value>, Option<Value>);
@@ -214,7 +209,7 @@ impl Binder<'_> {
         }
         self.at_most("parts of the key of a group", group_by.by.len(), MAX_GROUP_PARTS)?;
         let buckets = group_by.by.iter().map(|bucket| self.bucket(bucket)).collect::<Result<Vec<_>, _>>()?;
-        let is_histogram = matches!(&buckets[..], [Part { cut: Cut::Width { .. } | Cut::Date { .. }, .. }]);
+        let is_histogram = matches!(&buckets[..], [Part { cut: Cut::Width(_) | Cut::Dates(_) | Cut::Days(_), .. }]);
         if group_by.empty && !is_histogram {
             return Err(QueryError::NotAHistogram { collection: self.collection() });
         }
@@ -243,33 +238,37 @@ impl Binder<'_> {
             }
             Bucket::Width { width, offset, .. } => {
                 let (field, def) = self.single_of(name, &NUMBERS, &|| "histogram".to_owned())?;
-                let (fitted, from) = (fit(self.collection, &def, width)?, fit(self.collection, &def, offset)?);
-                Ok(Part { field, cut: Cut::Width { width: fitted, offset: from } })
+                let (width, offset) = (fit(self.collection, &def, width)?, fit(self.collection, &def, offset)?);
+                let buckets = Buckets::new(def.kind(), width.as_ref(), offset.as_ref());
+                Ok(Part { field, cut: Cut::Width(buckets.map_err(|source| self.bad_bucket(name, source))?) })
             }
             Bucket::Ranges { ranges, .. } => {
                 let (field, def) = self.single(name, &|| "ranges".to_owned())?;
-                self.at_most("ranges of one field", ranges.len(), MAX_RANGES)?;
                 if ranges.is_empty() {
                     return Err(QueryError::NoBuckets { collection: self.collection() });
                 }
-                let mut fitted = Vec::with_capacity(ranges.len());
-                for (from, to) in ranges {
+                let mut bounds = Vec::with_capacity(ranges.len().min(MAX_RANGES));
+                for (from, to) in ranges.iter().take(MAX_RANGES + 1) {
                     let fit = |bound: &Option<Value>| bound.as_ref().map(|value| self.bound(&def, value)).transpose();
-                    let (from, to) = (fit(from)?, fit(to)?);
-                    if let (Some(from), Some(to)) = (&from, &to)
-                        && from > to
-                    {
-                        let source = StatisticsError::BadRange { from: from.clone(), to: to.clone() };
-                        return Err(self.bad_bucket(name, source));
-                    }
-                    fitted.push((from, to));
+                    bounds.push((fit(from)?, fit(to)?));
                 }
-                Ok(Part { field, cut: Cut::Ranges(fitted) })
+                let ranges = Ranges::new(&bounds).map_err(|source| self.bad_bucket(name, source))?;
+                Ok(Part { field, cut: Cut::Ranges(ranges, bounds) })
             }
             Bucket::Date { unit, zone, .. } => {
                 let kinds = [Kind::Timestamp, Kind::Date];
                 let (field, def) = self.single_of(name, &kinds, &|| "date histogram".to_owned())?;
-                Ok(Part { field, cut: Cut::Date { unit: *unit, zone: zone.clone() } })
+                let cut = || -> Result<Cut, StatisticsError> {
+                    let (unit, in_zone) = (unit_of(*unit), Zone::parse(zone)?);
+                    if def.kind() == Kind::Timestamp {
+                        return Ok(Cut::Dates(DateBuckets::new(unit, in_zone)));
+                    }
+                    if !in_zone.is_utc() {
+                        return Err(StatisticsError::DateInZone { zone: zone.to_string() });
+                    }
+                    DayBuckets::new(unit).map(Cut::Days)
+                };
+                Ok(Part { field, cut: cut().map_err(|source| self.bad_bucket(name, source))? })
             }
         }
     }
@@ -285,6 +284,18 @@ impl Binder<'_> {
             return Err(QueryError::NullOperand { collection, field });
         }
         fit(self.collection, def, value)
+    }
+}
+
+fn unit_of(unit: DateUnit) -> Unit {
+    match unit {
+        DateUnit::Minute => Unit::Minute,
+        DateUnit::Hour => Unit::Hour,
+        DateUnit::Day => Unit::Day,
+        DateUnit::Week => Unit::Week,
+        DateUnit::Month => Unit::Month,
+        DateUnit::Quarter => Unit::Quarter,
+        DateUnit::Year => Unit::Year,
     }
 }
 

@@ -73,8 +73,13 @@ impl FieldDef {
     /// The same field with a column: its values side by side, so that looking at all of them reads no record. For tests that no
     /// index answers; beside an index or alone. Not for a field of many values.
     ///
-    /// Floats, `bool`s, `char`s, dates, and integers of types that fit 64 bits with their sign take nine bytes a record. Other
-    /// kinds, strings and timestamps among them, take four and a dictionary of the distinct values: worth it where these are few.
+    /// Integers, timestamps, dates, floats, `bool`s and `char`s take 1, 2, 4 or 8 bytes a record, whatever the values of 1,024
+    /// neighbouring records need to be told apart: one that differs more than those before it makes their cells wider, and the
+    /// narrower ones stay, so that it can become up to 15. An integer beyond 64 bits with their sign, as the upper half of `u64`, or a
+    /// timestamp beyond the years 1677 to 2262 takes some 50 bytes more and is slower to look at. Other kinds, strings among
+    /// them, take 1 to 4 bytes for a code, and a dictionary of the distinct values: worth it where these are few. A record
+    /// without a value takes as much as one with a value, unless none of its neighbours has any; an eighth of a byte says which
+    /// have.
     #[must_use]
     pub fn column(self) -> Self {
         FieldDef { column: true, ..self }

@@ -112,7 +112,7 @@ impl StandingDef {
             if bound.fields[part.field].def.is_many() {
                 return Err(NotStanding::ManyValues { metric: None, field: field() });
             }
-            if matches!(&part.cut, Cut::Ranges(ranges) if overlap(ranges)) {
+            if matches!(&part.cut, Cut::Ranges(_, ranges) if overlap(ranges)) {
                 return Err(NotStanding::Overlap { field: field() });
             }
         }
@@ -125,7 +125,7 @@ impl StandingDef {
         let condition = self.when.as_ref().map(|when| Condition::new(&self.name, schema, when));
         let condition = condition.transpose().map_err(unsound)?;
         let parts = bound.levels.get(1).map_or(&[][..], |level| &level.buckets);
-        let cutters = parts.iter().map(|part| Cutter::new(&bound, part)).collect::<Result<_, _>>().map_err(unsound)?;
+        let cutters = parts.iter().map(Cutter::new).collect();
         Ok(BoundStanding { bound, condition, cutters })
     }
 

@@ -31,7 +31,7 @@ pub use stats::{CollectionStats, IndexStats, MemoryStats, StandingStats, Stats};
 pub use verify::{VerifyError, VerifyReport};
 
 pub(crate) use any_table::AnyTable;
-pub(crate) use column::Cell;
+pub(crate) use column::{Cell, Column, PageCells, Reads, RowCells};
 pub(crate) use engine::{Engine, Pinned};
 pub(crate) use garbage::Garbage;
 pub(crate) use marks::{Changed, Watch};

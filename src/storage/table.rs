@@ -276,12 +276,7 @@ impl<R: Record> Table<R> {
         let TableWriter { kept_up, words, .. } = &mut *writer;
         let width = words.width();
         kept_up.iter_mut().for_each(|maintained| maintained.apply(commit, applied, width));
-        for (column, of_column) in self.columns.iter().zip(&mut writer.columns) {
-            let cells = std::mem::take(&mut of_column.cells);
-            let mut by_row: Vec<_> = applied.rows.iter().copied().zip(cells).collect();
-            by_row.sort_unstable_by_key(|(row, _)| *row);
-            column.apply(of_column, commit, &by_row);
-        }
+        self.apply_columns(writer, commit, applied);
         let (mut added, mut removed) = (Vec::new(), Vec::new());
         for (at, change) in applied.changes.iter().enumerate() {
             match (change.had_record(), !change.new.is_tombstone()) {
@@ -304,6 +299,15 @@ impl<R: Record> Table<R> {
         writer.records = writer.records + added.len() - removed.len();
         if added.len() != removed.len() {
             self.lengths.push(commit, writer.records);
+        }
+    }
+
+    fn apply_columns(&self, writer: &mut TableWriter, commit: Commit, applied: &Applied<R>) {
+        for (column, of_column) in self.columns.iter().zip(&mut writer.columns) {
+            let cells = std::mem::take(&mut of_column.cells);
+            let mut by_row: Vec<_> = applied.rows.iter().copied().zip(cells).collect();
+            by_row.sort_unstable_by_key(|(row, _)| *row);
+            column.apply(of_column, commit, &by_row);
         }
     }
 

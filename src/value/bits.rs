@@ -10,8 +10,15 @@ pub(super) fn ordered_bits(x: f64) -> u64 {
     if bits & SIGN == 0 { bits ^ SIGN } else { !bits }
 }
 
+/// The integer of ordered bits.
+#[inline(always)]
+pub(crate) fn int_of(bits: u64) -> i64 {
+    (bits ^ SIGN).cast_signed()
+}
+
 /// The float of ordered bits.
-pub(super) fn float_of(bits: u64) -> f64 {
+#[inline(always)]
+pub(crate) fn float_of(bits: u64) -> f64 {
     f64::from_bits(if bits & SIGN == 0 { !bits } else { bits ^ SIGN })
 }
 

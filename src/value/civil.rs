@@ -1,4 +1,4 @@
-//! Days and dates of the Gregorian calendar, before its introduction too. The conversion is Howard Hinnant's
+//! Days and dates of the Gregorian calendar, before its introduction too, and offsets from UTC. The conversion of days is Howard Hinnant's
 //! ("chrono-compatible low-level date algorithms").
 
 /// Four centuries: the calendar repeats itself.
@@ -27,6 +27,21 @@ pub(crate) fn date_of_days(days: i64) -> (i64, u8, u8) {
     let day = (day_of_year - (153 * month_from_march + 2) / 5 + 1) as u8;
     let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 } as u8;
     (era * 400 + year_of_era + i64::from(month <= 2), month, day)
+}
+
+/// A number of exactly so many digits at the beginning, and what follows.
+pub(super) fn digits(text: &str, count: usize) -> Option<(i64, &str)> {
+    let (head, rest) = text.split_at_checked(count)?;
+    head.bytes().all(|b| b.is_ascii_digit()).then(|| head.parse().ok())?.map(|number| (number, rest))
+}
+
+/// Seconds that local time is ahead of UTC: `+02:00`, up to 23 hours and 59 minutes either way.
+pub(crate) fn offset_seconds(text: &str) -> Option<i64> {
+    let (sign, rest) =
+        text.strip_prefix('+').map(|rest| (1, rest)).or(text.strip_prefix('-').map(|rest| (-1, rest)))?;
+    let (hours, rest) = digits(rest, 2)?;
+    let (minutes, rest) = digits(rest.strip_prefix(':')?, 2)?;
+    (hours <= 23 && minutes <= 59 && rest.is_empty()).then_some(sign * (hours * 3_600 + minutes * 60))
 }
 
 #[cfg(test)]

@@ -27,6 +27,6 @@ pub use nest::{Each, Maybe, Nest, Nullable};
 pub use operand::Operand;
 pub use scalar::{Kind, Value, ValueRef};
 
-pub(crate) use bits::{narrow_bits, saturated_bits, value_of_bits, zero_bits};
+pub(crate) use bits::{float_of, int_of, narrow_bits, saturated_bits, value_of_bits, zero_bits};
 pub(crate) use key_buffer::Lookup;
 pub(crate) use key_encoding::{decode_parts, encode_parts};

@@ -1,6 +1,6 @@
 //! The usual text of values that have one: UUIDs, times and dates, written and read.
 
-use super::civil::{date_of_days, days_of_date};
+use super::civil::{date_of_days, days_of_date, digits, offset_seconds};
 use std::fmt;
 
 const NANOS_PER_SECOND: i128 = 1_000_000_000;
@@ -40,12 +40,6 @@ pub(super) fn write_timestamp(nanos: i128, f: &mut fmt::Formatter<'_>) -> fmt::R
     }
 }
 
-/// A number of exactly so many digits at the beginning, and what follows.
-fn digits(text: &str, count: usize) -> Option<(i64, &str)> {
-    let (head, rest) = text.split_at_checked(count)?;
-    head.bytes().all(|b| b.is_ascii_digit()).then(|| head.parse().ok())?.map(|number| (number, rest))
-}
-
 /// Days since 1970-01-01 of a date at the beginning, and what follows.
 fn date_at_start(text: &str) -> Option<(i64, &str)> {
     let (year, rest) = digits(text, 4)?;
@@ -79,16 +73,7 @@ pub(super) fn read_timestamp(text: &str) -> Option<i128> {
     let offset = match rest.strip_prefix(['Z', 'z']) {
         Some("") => 0,
         Some(_) => return None,
-        None => {
-            let (sign, rest) =
-                rest.strip_prefix('+').map(|rest| (1, rest)).or(rest.strip_prefix('-').map(|r| (-1, r)))?;
-            let (hours, rest) = digits(rest, 2)?;
-            let (minutes, rest) = digits(rest.strip_prefix(':')?, 2)?;
-            if hours > 23 || minutes > 59 || !rest.is_empty() {
-                return None;
-            }
-            sign * (hours * 3_600 + minutes * 60)
-        }
+        None => offset_seconds(rest)?,
     };
     if hour > 23 || minute > 59 || second > 59 {
         return None;

@@ -18,6 +18,10 @@ mod layers;
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
 mod model;
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
+mod standing;
+#[cfg(not(any(memdex_shuttle, memdex_loom)))]
+mod statistics;
+#[cfg(not(any(memdex_shuttle, memdex_loom)))]
 mod store;
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
 mod threads;

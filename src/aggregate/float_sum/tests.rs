@@ -34,6 +34,9 @@ fn close() -> impl Strategy<Value = f64> {
 }
 
 proptest! {
+    // Each compares numbers of thousands of bits digit by digit.
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
     #[test]
     fn sums_and_means_are_the_nearest_floats(
         values in prop::collection::vec(prop_oneof![any_bits(), close(), -1e6..1e6], 0..30),

@@ -69,6 +69,9 @@ fn figures(moments: &Moments) -> Figures {
 }
 
 proptest! {
+    // Each compares numbers of thousands of bits digit by digit.
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
     #[test]
     fn figures_are_right_to_the_last_bit((kind, values) in values()) {
         let all = moments(kind, &values);

@@ -3,7 +3,7 @@
 use super::super::shape::checked;
 use super::layout::Layout;
 use super::tally::LevelPlan;
-use crate::error::{Cause, NotStanding};
+use crate::error::{Cause, NotStanding, StatisticsError};
 use crate::record::{Bound, BoundStanding, Condition, Cutter, Record, Schema, StandingDef};
 use crate::value::{Value, ValueRef};
 use smallvec::SmallVec;
@@ -88,11 +88,11 @@ impl Standing {
         self.check(&self.entry(&mut [], record))
     }
 
-    /// All groups of a single part that there may be between the first and the last that are known, those that no record falls into
-    /// included: all ranges, or the steps of a histogram. `None` if there are more than `room` beside those.
-    pub(crate) fn all_between(&self, bounds: Option<(&Value, &Value)>, room: usize) -> Option<Vec<(Value, Value)>> {
-        let [cutter] = &mut self.cutters()[..] else { return Some(Vec::new()) };
-        cutter.all_between(bounds, room)
+    /// All groups of a single part that there may be, those that no record falls into included: all ranges, or the steps of a histogram
+    /// between the first and the last that are known; each as the part of its key and as answers show it.
+    pub(crate) fn all_between(&self, known: Option<(&Value, &Value)>) -> Result<Vec<(Value, Value)>, StatisticsError> {
+        let [cutter] = &mut self.cutters()[..] else { return Ok(Vec::new()) };
+        cutter.all_between(known)
     }
 
     /// The key of a group as answers show it.

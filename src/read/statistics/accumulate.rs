@@ -31,9 +31,9 @@ pub(super) struct Measured {
 }
 
 impl<'b> Accumulated<'b> {
-    pub(super) fn new(bound: &'b Bound) -> Result<Self, QueryError> {
+    pub(super) fn new(bound: &'b Bound) -> Self {
         let levels = bound.levels.iter().enumerate().map(|(at, level)| OfLevel::new(bound, at, level));
-        Ok(Accumulated { bound, levels: levels.collect::<Result<_, _>>()? })
+        Accumulated { bound, levels: levels.collect() }
     }
 
     /// Makes room for all groups that have a number, and refuses too many.
@@ -108,20 +108,20 @@ impl<'b> Accumulated<'b> {
 }
 
 impl OfLevel {
-    fn new(bound: &Bound, at: usize, level: &Level) -> Result<Self, QueryError> {
+    fn new(bound: &Bound, at: usize, level: &Level) -> Self {
         let fields = 0..bound.fields.len();
         let measures = fields.filter_map(|field| {
             let mut asked = level.metrics.iter().filter(|asked| asked.field == Some(field)).peekable();
             asked.peek()?;
-            Some(Measured { field, measures: Measures::new(&bound.fields[field].def, Needs::of(asked)) })
+            Some(Measured { field, measures: Measures::new(bound.fields[field].def.kind(), Needs::of(asked)) })
         });
-        let parts = level.buckets.iter().map(|part| Numbers::new(bound, part)).collect::<Result<Vec<_>, _>>()?;
+        let parts: Vec<Numbers> = level.buckets.iter().map(|part| Numbers::new(bound, part)).collect();
         let groups = Groups::new(parts.len().max(1), at <= 1);
         let mut level = OfLevel { parts, groups, counts: Vec::new(), measures: measures.collect() };
         if at == 0 {
             level.grow(1);
         }
-        Ok(level)
+        level
     }
 
     fn grow(&mut self, groups: usize) {

@@ -4,9 +4,10 @@ use super::accumulate::{Accumulated, Measured, OfLevel};
 use super::answer::{Figures, Group};
 use super::bind::{Asked, Best, Bound, Cut, Figure, Level};
 use super::groups;
+use super::measures::Measures;
+use crate::aggregate::Percentiles;
 use crate::error::QueryError;
-use crate::limits::MAX_GROUPS;
-use crate::value::{Value, ValueRef};
+use crate::value::{Value, ValueRef, value_of_bits};
 use std::cmp::Ordering;
 
 impl Accumulated<'_> {
@@ -48,9 +49,14 @@ impl<'b> Finished<'b> {
                 accumulated.counts.iter().enumerate().for_each(|(group, count)| put(group, Value::from(*count)));
                 continue;
             };
-            let Some(measured) = accumulated.measures.iter_mut().find(|measured| measured.field == field) else { continue };
+            let Some(measured) = accumulated.measures.iter_mut().find(|measured| measured.field == field) else {
+                continue;
+            };
             let name = || asked.names[metric].to_string();
             measured.each_figure(bound, of, &name, &mut put)?;
+        }
+        for measured in &mut accumulated.measures {
+            measured.percentiles(asked, |group, metric, value| values[group * metrics + metric] = value.into());
         }
         let ranks: Vec<Vec<u32>> = accumulated.parts.iter().map(|part| part.ranks()).collect();
         let (order, ends) = if at == 0 { (Vec::new(), Vec::new()) } else { in_order(&accumulated, &ranks) };
@@ -108,7 +114,7 @@ impl Measured {
         let measures = &mut self.measures;
         let groups = measures.counts.len();
         if asked.figure == Figure::Distinct {
-            measures.distinct.counts(groups).into_iter().enumerate().for_each(|(at, count)| put(at, count.into()));
+            measures.distinct().into_iter().enumerate().for_each(|(at, count)| put(at, count.into()));
             return Ok(());
         }
         let float = |x: Option<f64>| x.map_or(Value::NULL, Value::from);
@@ -122,7 +128,7 @@ impl Measured {
                 continue;
             }
             let value = match asked.figure {
-                Figure::Count | Figure::Distinct => continue,
+                Figure::Count | Figure::Distinct | Figure::Percentile(_) => continue,
                 Figure::Sum => measures.moments[at].sum().map_err(|_| QueryError::Overflow {
                     collection: bound.collection.clone(),
                     metric: name(),
@@ -131,13 +137,55 @@ impl Measured {
                 Figure::Avg => float(measures.moments[at].avg()),
                 Figure::StdDev => float(measures.moments[at].stddev()),
                 Figure::StdDevPop => float(measures.moments[at].stddev_pop()),
-                Figure::Min => measures.least[at].clone(),
-                Figure::Max => measures.most[at].clone(),
-                Figure::Percentile(percent) => float(percentile(&mut measures.numbers[at], percent)),
+                Figure::Min => measures.extremes(at).0,
+                Figure::Max => measures.extremes(at).1,
             };
             put(at, value);
         }
         Ok(())
+    }
+}
+
+impl Measured {
+    /// All percentiles of every group that has a value. Gives the memory of its values back.
+    fn percentiles(&mut self, asked: &Level, mut put: impl FnMut(usize, usize, f64)) {
+        let wanted = asked.metrics.iter().enumerate().filter_map(|(metric, of)| match of.figure {
+            Figure::Percentile(percent) if of.field == Some(self.field) => Some((metric, percent)),
+            _ => None,
+        });
+        let (metrics, percents): (Vec<usize>, Vec<f64>) = wanted.unzip();
+        // Binding has judged them.
+        let Ok(percentiles) = Percentiles::new(&percents) else { return };
+        if percents.is_empty() {
+            return;
+        }
+        let Measures { kind, bits, values, .. } = &mut self.measures;
+        for (group, (bits, values)) in bits.numbers.iter_mut().zip(&mut values.numbers).enumerate() {
+            let of_bits = std::mem::take(bits);
+            let of_bits = of_bits.iter().filter_map(|bits| value_of_bits(*kind, *bits)).map(as_float);
+            let of_values = std::mem::take(values);
+            let mut numbers: Vec<f64> = of_bits.chain(of_values.iter().map(|value| as_float(value.as_ref()))).collect();
+            let found = percentiles.of(&mut numbers).unwrap_or_default();
+            metrics.iter().zip(found).for_each(|(metric, number)| put(group, *metric, number));
+        }
+    }
+}
+
+/// The float next to a number.
+fn as_float(number: ValueRef<'_>) -> f64 {
+    /// The greatest power of ten that a float is, and integers that floats are.
+    const EXACT: (u8, u128) = (22, 1 << 53);
+    match number {
+        ValueRef::Int(n) => n as f64,
+        ValueRef::Int128(n) => n as f64,
+        ValueRef::UInt128(n) => n as f64,
+        ValueRef::Float(x) => x,
+        // Of two floats, so rounded once.
+        ValueRef::Decimal(n) if n.scale() <= EXACT.0 && n.units().unsigned_abs() <= EXACT.1 => {
+            n.units() as f64 / 10f64.powi(n.scale().into())
+        }
+        ValueRef::Decimal(n) => n.to_string().parse().unwrap_or(f64::NAN),
+        _ => f64::NAN,
     }
 }
 
@@ -205,17 +253,18 @@ impl Answer<'_, '_> {
         let found = known.len();
         let mut put = |key: Value, group| wanted.push(Wanted { key: vec![key], group, place: wanted.len() });
         match &finished.asked.buckets[0].cut {
-            Cut::Ranges(ranges) => {
+            Cut::Ranges(_, ranges) => {
                 let mut known = known.into_iter().peekable();
                 for range in 0..ranges.len() as u32 {
                     put(part.key(range), known.next_if(|(number, _)| *number == range).map(|(_, group)| group));
                 }
             }
-            Cut::Width { .. } | Cut::Date { .. } if finished.asked.empty && found > 0 => {
-                let room = MAX_GROUPS.saturating_sub(*self.given) + found;
-                let Some(steps) = part.between(known[0].0, known[found - 1].0, room) else {
-                    return Err(groups::too_many(self.bound));
-                };
+            Cut::Width(_) | Cut::Dates(_) | Cut::Days(_) if finished.asked.empty && found > 0 => {
+                let steps = part.between(known[0].0, known[found - 1].0).map_err(|source| QueryError::BadBucket {
+                    collection: self.bound.collection.clone(),
+                    field: self.bound.fields[part.field].def.name().to_owned(),
+                    source,
+                })?;
                 let mut known = known.drain(..).peekable();
                 for step in steps {
                     let group = known.next_if(|(number, _)| part.key(*number) == step).map(|(_, group)| group);
@@ -262,18 +311,4 @@ fn of_nothing(asked: &Asked) -> Value {
         Figure::Count | Figure::Distinct => Value::from(0),
         _ => Value::NULL,
     }
-}
-
-fn percentile(numbers: &mut [Value], percent: f64) -> Option<f64> {
-    numbers.sort_unstable();
-    let number = |at: usize| match numbers[at].as_ref() {
-        ValueRef::Int(n) => n as f64,
-        ValueRef::Int128(n) => n as f64,
-        ValueRef::UInt128(n) => n as f64,
-        ValueRef::Float(x) => x,
-        other => other.to_string().parse().unwrap_or(f64::NAN),
-    };
-    let place = percent / 100.0 * (numbers.len() - 1) as f64;
-    let (low, high) = (number(place.floor() as usize), number(place.ceil() as usize));
-    Some(low + (high - low) * place.fract())
 }

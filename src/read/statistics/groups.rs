@@ -126,6 +126,11 @@ impl Pairs {
     pub(super) fn len(&self) -> usize {
         self.pairs.len()
     }
+
+    /// In the order of their numbers.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u32, u32)> {
+        self.pairs.iter().copied()
+    }
 }
 
 /// How the keys of a level's groups are made of their parts.

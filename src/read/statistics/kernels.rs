@@ -3,12 +3,12 @@
 //! Where groups are few, each has several partial sums that take turns, so that successive adds to one group don't wait for each
 //! other. A page's sums are made in 64 bits where that can't overflow.
 
-use super::measures::{Kept, KeptBits, Measures};
+use super::measures::{KeptBits, Measures};
 use crate::aggregate::Moments;
-use crate::value::{Kind, unordered_float, unordered_int};
+use crate::value::{Kind, float_of, int_of};
 
 /// Groups that have several partial sums.
-const FEW: usize = 16;
+pub(super) const FEW: usize = 16;
 /// How many each has.
 const TURNS: usize = 4;
 /// So many partial sums are no more than a page has cells.
@@ -44,25 +44,39 @@ fn place(number: u32, turn: usize) -> usize {
     (number as usize % FEW) * TURNS + turn
 }
 
-/// Adds the cells of a column of 64 bits. `counts` is how many of them each group has.
+/// Adds the cells of a column of 64 bits. `counts` is how many of them each group has, if that is known.
 pub(super) fn add_bits(measures: &mut Measures, numbers: &[u32], cells: &[u64], counts: &[u64]) {
     debug_assert!(numbers.len() == cells.len());
-    measures.counts.iter_mut().zip(counts).for_each(|(all, count)| *all += count);
+    let groups = measures.counts.len();
+    let mut counted = [0; FEW];
+    let counts = if groups > FEW {
+        count(numbers, &mut measures.counts);
+        &[]
+    } else {
+        let counts = if counts.len() == groups {
+            counts
+        } else {
+            count(numbers, &mut counted[..groups]);
+            &counted[..groups]
+        };
+        measures.counts.iter_mut().zip(counts).for_each(|(all, count)| *all += count);
+        counts
+    };
     let needs = measures.needs;
     if needs.moments {
         match measures.kind {
             Kind::Int if !needs.squares => sum_ints(&mut measures.moments, numbers, cells, counts),
             Kind::Int => each(&mut measures.moments, numbers, cells, |moments, bits| match moments {
-                Moments::Ints(ints) => ints.add(unordered_int(bits)),
+                Moments::Ints(ints) => ints.add(int_of(bits)),
                 _ => debug_assert!(false, "moments of another kind"),
             }),
             _ => each(&mut measures.moments, numbers, cells, |moments, bits| match moments {
-                Moments::Floats(floats) => floats.add(unordered_float(bits)),
+                Moments::Floats(floats) => floats.add(float_of(bits)),
                 _ => debug_assert!(false, "moments of another kind"),
             }),
         }
     }
-    let Kept::Bits(kept) = &mut measures.kept else { return };
+    let kept = &mut measures.bits;
     if needs.extremes {
         extremes(kept, numbers, cells);
     }
@@ -109,22 +123,22 @@ fn sum_ints(moments: &mut [Moments], numbers: &[u32], cells: &[u64], counts: &[u
         Moments::Ints(ints) => ints.add_partial(count, sum),
         _ => debug_assert!(false, "moments of another kind"),
     };
-    let far = cells.iter().fold(0, |far, bits| far | from_zero(unordered_int(*bits)));
+    let far = cells.iter().fold(0, |far, bits| far | from_zero(int_of(*bits)));
     if moments.len() > FEW || far >= NEAR {
-        return each(moments, numbers, cells, |moments, bits| add(moments, 1, unordered_int(bits).into()));
+        return each(moments, numbers, cells, |moments, bits| add(moments, 1, int_of(bits).into()));
     }
     if let [all] = moments {
-        let sum: i64 = cells.iter().fold(0, |sum, bits| sum + unordered_int(*bits));
+        let sum: i64 = cells.iter().fold(0, |sum, bits| sum + int_of(*bits));
         return add(all, cells.len() as u64, sum.into());
     }
     let mut partial: Partial<i64> = [0; FEW * TURNS];
     let (turns, rest) = (numbers.chunks_exact(TURNS), cells.chunks_exact(TURNS));
     for ((number, bits), turn) in turns.remainder().iter().zip(rest.remainder()).zip(0..) {
-        partial[place(*number, turn)] += unordered_int(*bits);
+        partial[place(*number, turn)] += int_of(*bits);
     }
     for (numbers, cells) in turns.zip(rest) {
         for turn in 0..TURNS {
-            partial[place(numbers[turn], turn)] += unordered_int(cells[turn]);
+            partial[place(numbers[turn], turn)] += int_of(cells[turn]);
         }
     }
     for ((moments, partial), count) in moments.iter_mut().zip(partial.chunks_exact(TURNS)).zip(counts) {

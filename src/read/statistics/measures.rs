@@ -1,13 +1,14 @@
 //! What is accumulated of one field on one level, group by group: of what its metrics ask for, each thing once. Sum, mean, deviation and
 //! count of a field share one accumulator.
 //!
-//! Values of fields that need no more are kept in 64 bits whose order is theirs, as columns have them; others as they are.
+//! Values that have them are kept as the 64 bits whose order is theirs, as columns have them; others as they are. Each value is one or the
+//! other, wherever it was read.
 
 use super::bind::{Asked, Figure};
 use super::groups::NONE;
 use crate::aggregate::Moments;
 use crate::hash::{self, RandomState};
-use crate::value::{Kind, Value, ValueRef, narrow_bits, widened};
+use crate::value::{Kind, Value, ValueRef, saturated_bits, value_of_bits};
 use hashbrown::HashTable;
 
 /// What the metrics of one field need.
@@ -35,6 +36,11 @@ impl Needs {
         }
         needs
     }
+
+    /// Nothing but how many values there are.
+    pub(super) fn is_nothing(self) -> bool {
+        self == Needs::default()
+    }
 }
 
 /// By group.
@@ -44,38 +50,43 @@ pub(super) struct Measures {
     /// How many values.
     pub(super) counts: Vec<u64>,
     pub(super) moments: Vec<Moments>,
-    pub(super) kept: Kept,
+    pub(super) bits: KeptBits,
+    pub(super) values: KeptValues,
 }
 
-/// Values that are kept as they are.
-pub(super) enum Kept {
-    Bits(KeptBits),
-    Values(KeptValues),
-}
-
-/// By group, where values are 64 bits.
+/// By group, of the values that have bits.
 #[derive(Default)]
 pub(super) struct KeptBits {
     /// The least and the greatest; the wrong way round where there is none.
     pub(super) extremes: Vec<(u64, u64)>,
-    pub(super) distinct: HashTable<(u32, u64)>,
+    distinct: HashTable<(u32, u64)>,
     pub(super) numbers: Vec<Vec<u64>>,
     seed: Option<RandomState>,
 }
 
+/// By group, of the others.
 #[derive(Default)]
 pub(super) struct KeptValues {
     extremes: Vec<(Value, Value)>,
     distinct: HashTable<(u32, Value)>,
-    numbers: Vec<Vec<Value>>,
+    pub(super) numbers: Vec<Vec<Value>>,
     seed: Option<RandomState>,
 }
 
+/// Bits that stand for one value alone.
+pub(super) fn bits_of(value: ValueRef<'_>) -> Option<u64> {
+    saturated_bits(value).filter(|bits| !value.kind().is_some_and(|kind| is_sentinel(kind, *bits)))
+}
+
+/// Whether bits may stand for several values, those out of their reach; see columns.
+pub(super) fn is_sentinel(kind: Kind, bits: u64) -> bool {
+    matches!(kind, Kind::Int | Kind::Timestamp) && (bits == 0 || bits == u64::MAX)
+}
+
 impl Measures {
-    /// `bits` if 64 bits are enough for each value.
-    pub(super) fn new(kind: Kind, bits: bool, needs: Needs) -> Self {
-        let kept = if bits { Kept::Bits(KeptBits::default()) } else { Kept::Values(KeptValues::default()) };
-        Measures { kind, needs, counts: Vec::new(), moments: Vec::new(), kept }
+    pub(super) fn new(kind: Kind, needs: Needs) -> Self {
+        let (bits, values) = (KeptBits::default(), KeptValues::default());
+        Measures { kind, needs, counts: Vec::new(), moments: Vec::new(), bits, values }
     }
 
     /// Makes room for so many groups.
@@ -88,15 +99,13 @@ impl Measures {
         if moments && let Some(none) = Moments::new(self.kind, squares) {
             self.moments.resize(groups, none);
         }
-        match &mut self.kept {
-            Kept::Bits(kept) => {
-                kept.extremes.resize(if extremes { groups } else { 0 }, (u64::MAX, 0));
-                kept.numbers.resize(if numbers { groups } else { 0 }, Vec::new());
-            }
-            Kept::Values(kept) => {
-                kept.extremes.resize(if extremes { groups } else { 0 }, (Value::NULL, Value::NULL));
-                kept.numbers.resize(if numbers { groups } else { 0 }, Vec::new());
-            }
+        if extremes {
+            self.bits.extremes.resize(groups, (u64::MAX, 0));
+            self.values.extremes.resize(groups, (Value::NULL, Value::NULL));
+        }
+        if numbers {
+            self.bits.numbers.resize(groups, Vec::new());
+            self.values.numbers.resize(groups, Vec::new());
         }
     }
 
@@ -111,36 +120,32 @@ impl Measures {
         if self.needs.moments {
             self.moments[at].add_times(value, times);
         }
-        match &mut self.kept {
-            Kept::Bits(kept) => {
-                // What a field of 64 bits shows always fits: a commit has refused anything else.
-                if let Some(bits) = narrow_bits(value) {
-                    kept.add(self.needs, group, bits, times);
-                }
+        if self.needs.extremes || self.needs.distinct || self.needs.numbers {
+            match bits_of(value) {
+                Some(bits) => self.bits.add(self.needs, group, bits, times),
+                None => self.values.add(self.needs, group, value, times),
             }
-            Kept::Values(kept) => kept.add(self.needs, group, value, times),
         }
     }
 
     /// How many distinct values each group has.
     pub(super) fn distinct(&self) -> Vec<u64> {
         let mut counts = vec![0; self.counts.len()];
-        match &self.kept {
-            Kept::Bits(kept) => kept.distinct.iter().for_each(|(group, _)| counts[*group as usize] += 1),
-            Kept::Values(kept) => kept.distinct.iter().for_each(|(group, _)| counts[*group as usize] += 1),
-        }
+        self.bits.distinct.iter().for_each(|(group, _)| counts[*group as usize] += 1);
+        self.values.distinct.iter().for_each(|(group, _)| counts[*group as usize] += 1);
         counts
     }
 
     /// The least and the greatest value of a group that has any.
     pub(super) fn extremes(&self, group: usize) -> (Value, Value) {
-        match &self.kept {
-            Kept::Bits(kept) => {
-                let (least, most) = kept.extremes[group];
-                (widened(self.kind, least), widened(self.kind, most))
-            }
-            Kept::Values(kept) => kept.extremes[group].clone(),
+        let (low, high) = self.bits.extremes[group];
+        let (least, most) = self.values.extremes[group].clone();
+        if low > high {
+            return (least, most);
         }
+        let value = |bits: u64| value_of_bits(self.kind, bits).unwrap_or(ValueRef::Null).to_value();
+        let (low, high) = (value(low), value(high));
+        if least.as_ref().is_null() { (low, high) } else { (least.min(low), most.max(high)) }
     }
 }
 

@@ -1,55 +1,160 @@
 //! One part of the keys of a level's groups: which bucket a value falls into, and the number of that bucket.
 
 use super::bind::{Bound, Cut, Part, Range};
-use super::groups::Values;
-use crate::error::QueryError;
-use crate::value::{Value, ValueRef};
+use super::groups::{NONE, Values};
+use super::measures::bits_of;
+use crate::aggregate::{Buckets, DateBuckets, DayBuckets, Ranges};
+use crate::error::StatisticsError;
+use crate::hash::{self, RandomState};
+use crate::value::{Kind, Value, ValueRef, float_of, int_of, value_of_bits};
+use hashbrown::HashTable;
+use std::cell::RefCell;
 
 pub(super) struct Numbers {
     /// Its place among the fields.
     pub(super) field: usize,
-    many: bool,
+    kind: Kind,
     cutter: Cutter,
     /// Of buckets that are named by a value: those that were met.
     values: Values,
+    /// Of values that have bits: the numbers of those that were met.
+    of_bits: Ordinals,
+    /// By code: its number, or that it is not known yet.
+    of_codes: Vec<u32>,
+    null: Option<u32>,
 }
 
 enum Cutter {
     Values,
-    Ranges(Vec<Range>),
+    Width(Buckets),
+    Ranges(Ranges, Vec<Range>),
+    /// Asked for names too when all is accumulated, which may make it learn of other times.
+    Dates(RefCell<DateBuckets>),
+    Days(DayBuckets),
 }
 
+/// Of a code: its number is not known yet.
+pub(super) const UNKNOWN: u32 = u32::MAX - 1;
+
 impl Numbers {
-    pub(super) fn new(bound: &Bound, part: &Part) -> Result<Self, QueryError> {
+    pub(super) fn new(bound: &Bound, part: &Part) -> Self {
         let cutter = match &part.cut {
             Cut::Values => Cutter::Values,
-            Cut::Ranges(ranges) => Cutter::Ranges(ranges.clone()),
-            _ => todo!(),
+            Cut::Width(buckets) => Cutter::Width(buckets.clone()),
+            Cut::Ranges(ranges, bounds) => Cutter::Ranges(ranges.clone(), bounds.clone()),
+            Cut::Dates(buckets) => Cutter::Dates(RefCell::new(buckets.clone())),
+            Cut::Days(buckets) => Cutter::Days(*buckets),
         };
-        Ok(Numbers { field: part.field, many: bound.fields[part.field].def.is_many(), cutter, values: Values::new() })
+        Numbers {
+            field: part.field,
+            kind: bound.fields[part.field].def.kind(),
+            cutter,
+            values: Values::new(),
+            of_bits: Ordinals::new(),
+            of_codes: Vec::new(),
+            null: None,
+        }
+    }
+
+    /// Whether a value may fall into several buckets.
+    pub(super) fn overlap(&self) -> bool {
+        let Cutter::Ranges(_, bounds) = &self.cutter else { return false };
+        let mut ascending: Vec<&Range> = bounds.iter().collect();
+        ascending.sort_by(|a, b| a.0.cmp(&b.0));
+        ascending.windows(2).any(|pair| match (&pair[0].1, &pair[1].0) {
+            (Some(to), Some(from)) => to > from,
+            _ => true,
+        })
     }
 
     /// Tells the number of each bucket that a record falls into, given its values of the field.
     pub(super) fn each(&mut self, values: &[ValueRef<'_>], mut tell: impl FnMut(u32)) {
         match &self.cutter {
-            Cutter::Values if values.is_empty() => tell(self.values.number(ValueRef::Null)),
-            Cutter::Values => values.iter().for_each(|value| tell(self.values.number(*value))),
-            Cutter::Ranges(ranges) => {
-                for value in values.iter().filter(|value| !value.is_null()) {
-                    let within = |(from, to): &Range| {
-                        from.as_ref().is_none_or(|from| from.as_ref() <= *value)
-                            && to.as_ref().is_none_or(|to| *value < to.as_ref())
-                    };
-                    ranges.iter().zip(0..).filter(|(range, _)| within(range)).for_each(|(_, number)| tell(number));
-                }
+            Cutter::Values if values.is_empty() => tell(self.of_missing()),
+            Cutter::Ranges(ranges, _) => {
+                values.iter().for_each(|value| ranges.of(*value).iter().copied().for_each(&mut tell))
             }
+            _ => values.iter().map(|value| self.of_value(*value)).filter(|number| *number != NONE).for_each(tell),
         }
+    }
+
+    /// The number of a missing value; `NONE` where it has no bucket.
+    pub(super) fn of_missing(&mut self) -> u32 {
+        match &self.cutter {
+            Cutter::Values => *self.null.get_or_insert_with(|| self.values.number(ValueRef::Null)),
+            _ => NONE,
+        }
+    }
+
+    /// The number of the only bucket of a value; `NONE` if it has none.
+    pub(super) fn of_value(&mut self, value: ValueRef<'_>) -> u32 {
+        if value.is_null() {
+            return self.of_missing();
+        }
+        if let Some(bits) = bits_of(value) {
+            let mut number = [NONE];
+            self.of_bits(&[bits], &mut number);
+            return number[0];
+        }
+        let step = match &self.cutter {
+            Cutter::Values => return self.values.number(value),
+            Cutter::Ranges(ranges, _) => return ranges.of(value).first().copied().unwrap_or(NONE),
+            Cutter::Width(buckets) => buckets.number_of(value),
+            Cutter::Dates(buckets) => match value {
+                ValueRef::Timestamp(nanos) => buckets.borrow_mut().number_of_wide(nanos).map(i128::from),
+                _ => None,
+            },
+            // Every day has bits.
+            Cutter::Days(_) => None,
+        };
+        step.map_or(NONE, |step| self.values.number(ValueRef::Int128(step)))
+    }
+
+    /// The same of values that have bits.
+    pub(super) fn of_bits(&mut self, bits: &[u64], numbers: &mut [u32]) {
+        let Numbers { kind, cutter, values, of_bits, .. } = self;
+        let value = |bits: u64| value_of_bits(*kind, bits).unwrap_or(ValueRef::Null);
+        let rows = bits.iter().zip(numbers);
+        let mut of_step = |step: i64| of_bits.number(step.cast_unsigned(), || values.number(ValueRef::Int(step)));
+        match cutter {
+            Cutter::Values => {
+                rows.for_each(|(bits, number)| *number = of_bits.number(*bits, || values.number(value(*bits))));
+            }
+            Cutter::Ranges(ranges, _) => {
+                rows.for_each(|(bits, number)| *number = ranges.of(value(*bits)).first().copied().unwrap_or(NONE));
+            }
+            Cutter::Width(Buckets::Ints(buckets)) => {
+                rows.for_each(|(bits, number)| *number = of_step(buckets.number_of(int_of(*bits))));
+            }
+            Cutter::Width(Buckets::Floats(buckets)) => rows.for_each(|(bits, number)| {
+                *number = buckets.number_of(float_of(*bits)).map_or(NONE, &mut of_step);
+            }),
+            Cutter::Width(Buckets::Decimals(_)) => debug_assert!(false, "decimals have no bits"),
+            Cutter::Dates(buckets) => {
+                let buckets = buckets.get_mut();
+                rows.for_each(|(bits, number)| *number = of_step(buckets.number_of(int_of(*bits))));
+            }
+            Cutter::Days(buckets) => rows.for_each(|(bits, number)| {
+                let ValueRef::Date(days) = value(*bits) else { return };
+                let step = buckets.number_of(days);
+                // The first day of the first bucket may be none.
+                *number = buckets.first_day(step).map_or(NONE, |_| of_step(step));
+            }),
+        }
+    }
+
+    /// By code: its number, [`NONE`] or [`UNKNOWN`]; so many of them at least.
+    pub(super) fn of_codes(&mut self, codes: usize) -> &mut [u32] {
+        if self.of_codes.len() < codes {
+            self.of_codes.resize(codes.next_power_of_two(), UNKNOWN);
+        }
+        &mut self.of_codes
     }
 
     /// How many buckets have a number.
     pub(super) fn len(&self) -> usize {
         match &self.cutter {
-            Cutter::Ranges(ranges) => ranges.len(),
+            Cutter::Ranges(_, bounds) => bounds.len(),
             _ => self.values.len(),
         }
     }
@@ -57,19 +162,41 @@ impl Numbers {
     /// The bucket of a number, as groups are named by it.
     pub(super) fn key(&self, number: u32) -> Value {
         match &self.cutter {
-            Cutter::Ranges(ranges) => {
-                let (from, to) = &ranges[number as usize];
+            Cutter::Ranges(_, bounds) => {
+                let (from, to) = &bounds[number as usize];
                 let text = |bound: &Option<Value>| bound.as_ref().map_or_else(String::new, plain);
                 Value::from(format!("{}..{}", text(from), text(to)))
             }
-            _ => self.values.get(number).clone(),
+            Cutter::Values => self.values.get(number).clone(),
+            _ => self.name(self.step(number)).unwrap_or(Value::NULL),
+        }
+    }
+
+    /// The bucket that has a number, as its cutter counts.
+    fn step(&self, number: u32) -> i128 {
+        match self.values.get(number).as_ref() {
+            ValueRef::Int(step) => step.into(),
+            ValueRef::Int128(step) => step,
+            other => {
+                debug_assert!(false, "{other} is no bucket");
+                0
+            }
+        }
+    }
+
+    fn name(&self, step: i128) -> Option<Value> {
+        match &self.cutter {
+            Cutter::Values | Cutter::Ranges(..) => None,
+            Cutter::Width(buckets) => buckets.lower_bound(step),
+            Cutter::Dates(buckets) => buckets.borrow_mut().name(step.try_into().ok()?),
+            Cutter::Days(buckets) => buckets.name(step.try_into().ok()?),
         }
     }
 
     /// By number, the place of each bucket in their order.
     pub(super) fn ranks(&self) -> Vec<u32> {
-        if let Cutter::Ranges(ranges) = &self.cutter {
-            return (0..ranges.len() as u32).collect();
+        if let Cutter::Ranges(_, bounds) = &self.cutter {
+            return (0..bounds.len() as u32).collect();
         }
         let mut order: Vec<u32> = (0..self.values.len() as u32).collect();
         order.sort_unstable_by_key(|number| self.values.get(*number).as_ref());
@@ -78,8 +205,23 @@ impl Numbers {
         ranks
     }
 
-    pub(super) fn between(&self, first: u32, last: u32, limit: usize) -> Option<Vec<Value>> {
-        None
+    /// All buckets from one to another, both included, by their names.
+    pub(super) fn between(&self, first: u32, last: u32) -> Result<Vec<Value>, StatisticsError> {
+        let (first, last) = (self.step(first), self.step(last));
+        let narrow = |step: i128| step.clamp(i64::MIN.into(), i64::MAX.into()) as i64;
+        Ok(match &self.cutter {
+            Cutter::Values | Cutter::Ranges(..) => Vec::new(),
+            Cutter::Width(buckets) => buckets.between(first, last)?.map(|(_, name)| name).collect(),
+            Cutter::Dates(buckets) => {
+                let mut buckets = buckets.borrow_mut();
+                let starts = buckets.between(narrow(first), narrow(last))?;
+                starts.map(|(_, nanos)| ValueRef::Timestamp(nanos).to_value()).collect()
+            }
+            Cutter::Days(buckets) => {
+                let days = buckets.between(narrow(first), narrow(last))?;
+                days.map(|(_, day)| ValueRef::Date(day).to_value()).collect()
+            }
+        })
     }
 }
 
@@ -88,5 +230,50 @@ fn plain(value: &Value) -> String {
     match value.as_ref() {
         ValueRef::Str(text) => text.to_owned(),
         other => other.to_string(),
+    }
+}
+
+/// How many numbers in a row are looked up directly.
+const NEAR: usize = 1 << 12;
+
+/// Numbers of 64-bit ordinals: of those near the first one that was met by place, of others in a table.
+struct Ordinals {
+    from: u64,
+    near: Vec<u32>,
+    far: HashTable<(u64, u32)>,
+    seed: RandomState,
+}
+
+impl Ordinals {
+    fn new() -> Self {
+        Ordinals { from: 0, near: Vec::new(), far: HashTable::new(), seed: hash::random() }
+    }
+
+    #[inline]
+    fn number(&mut self, ordinal: u64, new: impl FnOnce() -> u32) -> u32 {
+        match self.near.get(ordinal.wrapping_sub(self.from) as usize) {
+            Some(number) if *number != UNKNOWN => *number,
+            _ => self.number_slowly(ordinal, new),
+        }
+    }
+
+    #[inline(never)]
+    fn number_slowly(&mut self, ordinal: u64, new: impl FnOnce() -> u32) -> u32 {
+        if self.near.is_empty() {
+            self.from = ordinal.saturating_sub(NEAR as u64 / 2);
+            self.near.resize(NEAR, UNKNOWN);
+        }
+        if let Some(number) = self.near.get_mut(ordinal.wrapping_sub(self.from) as usize) {
+            *number = new();
+            return *number;
+        }
+        let Ordinals { far, seed, .. } = self;
+        let hash = seed.hash_one(ordinal);
+        if let Some((_, number)) = far.find(hash, |(known, _)| *known == ordinal) {
+            return *number;
+        }
+        let number = new();
+        far.insert_unique(hash, (ordinal, number), |(known, _)| seed.hash_one(*known));
+        number
     }
 }

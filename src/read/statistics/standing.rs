@@ -1,9 +1,10 @@
 //! Answers that are known already: from the figures that commits keep up.
 
 use super::answer::{Figures, Group, Summary};
-use crate::error::{Commit, QueryError};
+use crate::error::{Commit, QueryError, StatisticsError};
 use crate::index::{GroupFigures, Recomputed, Standing};
 use crate::limits::MAX_GROUPS;
+use crate::query::Statistics;
 use crate::read::execute;
 use crate::read::snapshot::View;
 use crate::record::bound::{Asked, Best, Bound, Cut, FieldUse, Figure, Level, Names};
@@ -76,15 +77,21 @@ fn summary(answer: Answer, started: Instant, cached: bool) -> Result<Summary, Qu
 pub(super) fn known<R: Record>(
     view: &View<R>,
     condition: &Condition,
+    statistics: &Statistics,
     bound: &Bound,
 ) -> Option<Result<Figures, QueryError>> {
-    let standing = view.table.standing();
-    let mut fitting = standing.iter().filter_map(|figures| {
-        let of_same = figures.standing.condition.as_ref().unwrap_or(&Condition::All).is_equivalent(condition);
-        Some((figures, if of_same { Known::of(bound, &figures.standing)? } else { return None }))
-    });
-    fitting
-        .find_map(|(figures, known)| Some(known.read(figures, || view.snapshot.commit())?.map(|(_, figures)| figures)))
+    view.table.standing().iter().find_map(|figures| {
+        let standing = &figures.standing;
+        let same_groups = match (&statistics.groups, &standing.def.statistics().groups) {
+            (None, _) => true,
+            (asked, known) => asked.as_ref().map(|groups| &groups.by) == known.as_ref().map(|groups| &groups.by),
+        };
+        if !same_groups || !standing.condition.as_ref().unwrap_or(&Condition::All).is_equivalent(condition) {
+            return None;
+        }
+        let answer = Known::of(bound, standing)?.read(figures, || view.snapshot.commit())?;
+        Some(answer.map(|(_, figures)| figures))
+    })
 }
 
 /// What is asked of standing statistics.
@@ -128,7 +135,7 @@ impl<'a> Known<'a> {
         Known { collection, standing, total: pick(0), groups }
     }
 
-    /// What a question asks for; `None` if not all of it is known.
+    /// What a question by the same buckets, or by none, asks for; `None` if not all of it is known.
     fn of(question: &'a Bound, standing: &'a Standing) -> Option<Self> {
         let known = &standing.bound;
         let same_field = |ours: usize, theirs: usize| question.fields[ours].at == known.fields[theirs].at;
@@ -151,15 +158,7 @@ impl<'a> Known<'a> {
         let total = pick(0)?;
         let groups = match &question.levels[..] {
             [_] => None,
-            [_, asked] => {
-                let parts = &known.levels.get(1)?.buckets;
-                let same = asked.buckets.len() == parts.len()
-                    && asked.buckets.iter().zip(parts).all(|(a, b)| a.cut == b.cut && same_field(a.field, b.field));
-                if !same {
-                    return None;
-                }
-                Some(OfGroups { pick: pick(1)?, filled: is_filled(question), top: asked.top.as_ref() })
-            }
+            [_, asked] => Some(OfGroups { pick: pick(1)?, filled: is_filled(question), top: asked.top.as_ref() }),
             _ => return None,
         };
         Some(Known { collection: &question.collection, standing, total, groups })
@@ -217,8 +216,7 @@ impl<'a> Known<'a> {
                 known.push((key[0].clone(), name[0].clone(), asked.pick.values(self, figures)?));
             }
             let bounds = known.first().zip(known.last()).map(|(first, last)| (&first.0, &last.0));
-            let room = MAX_GROUPS.saturating_sub(known.len());
-            let all = self.standing.all_between(bounds, room).ok_or_else(|| self.too_many())?;
+            let all = self.standing.all_between(bounds).map_err(|source| self.bad_bucket(source))?;
             let of_nothing: Arc<[Value]> = asked.pick.asked.iter().map(of_nothing).collect();
             let mut known = known.into_iter().peekable();
             for (part, name) in all {
@@ -237,12 +235,23 @@ impl<'a> Known<'a> {
         Ok((groups, in_all))
     }
 
-    #[cold]
-    fn too_many(&self) -> QueryError {
+    /// The fields that are grouped by.
+    fn fields(&self) -> impl Iterator<Item = String> {
         let Bound { fields, levels, .. } = &self.standing.bound;
         let parts = levels.iter().flat_map(|level| &level.buckets);
-        let fields = parts.map(|part| fields[part.field].def.name().to_owned()).collect();
-        QueryError::TooManyGroups { collection: self.collection.to_owned(), fields, limit: MAX_GROUPS }
+        parts.map(|part| fields[part.field].def.name().to_owned())
+    }
+
+    #[cold]
+    fn too_many(&self) -> QueryError {
+        let (collection, fields) = (self.collection.to_owned(), self.fields().collect());
+        QueryError::TooManyGroups { collection, fields, limit: MAX_GROUPS }
+    }
+
+    #[cold]
+    fn bad_bucket(&self, source: StatisticsError) -> QueryError {
+        let (collection, field) = (self.collection.to_owned(), self.fields().next().unwrap_or_default());
+        QueryError::BadBucket { collection, field, source }
     }
 }
 
@@ -252,7 +261,7 @@ const FEW: usize = 8;
 /// Whether groups that no record falls into are asked for: all ranges, and what lies between the first and the last of a histogram.
 fn is_filled(bound: &Bound) -> bool {
     match bound.levels.get(1).map(|level| (&level.buckets[..], level.empty)) {
-        Some(([part], empty)) => matches!(part.cut, Cut::Ranges(_)) || empty,
+        Some(([part], empty)) => matches!(part.cut, Cut::Ranges(..)) || empty,
         _ => false,
     }
 }

@@ -32,4 +32,5 @@ mod shared;
 #[cfg(all(test, not(any(memdex_shuttle, memdex_loom))))]
 mod tests;
 
+pub(crate) use read::{PageCells, Reads, RowCells};
 pub(crate) use shared::{Cell, Column, ColumnWriter};

@@ -41,6 +41,10 @@ pub(crate) struct RowCells {
 pub(crate) struct Beyond(Vec<(Row, Value)>);
 
 impl Beyond {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     fn get(&self, row: Row) -> Option<&Value> {
         let place = self.0.binary_search_by_key(&row, |(row, _)| *row).ok()?;
         Some(&self.0[place].1)

@@ -6,6 +6,7 @@
 //! Shuttle explores sequential consistency; which orderings pin and publish need is checked with loom in the library.
 
 mod background;
+mod columns;
 mod wide;
 mod world;
 

@@ -121,7 +121,8 @@ fn begin(value: &Value, unit: DateUnit) -> Value {
         return ValueRef::Date((nanos / DAY) as i32).to_value();
     }
     let ValueRef::Timestamp(nanos) = value.as_ref() else { panic!("{value}") };
-    let floor = |width: i128, from: i128| ValueRef::Timestamp((nanos - from).div_euclid(width) * width + from).to_value();
+    let floor =
+        |width: i128, from: i128| ValueRef::Timestamp((nanos - from).div_euclid(width) * width + from).to_value();
     let text = value.to_string();
     let calendar = |text: String| Value::from_text(Kind::Timestamp, &text).unwrap();
     match unit {
@@ -250,9 +251,7 @@ fn number(value: &Value) -> f64 {
 /// Floats that the naive evaluator has rounded more than once may differ in their last digits.
 fn near(a: &Value, b: &Value) -> bool {
     match (a.as_ref(), b.as_ref()) {
-        (ValueRef::Float(x), ValueRef::Float(y)) => {
-            a == b || (x - y).abs() <= 1e-9 * x.abs().max(y.abs()).max(1e-6)
-        }
+        (ValueRef::Float(x), ValueRef::Float(y)) => a == b || (x - y).abs() <= 1e-9 * x.abs().max(y.abs()).max(1e-6),
         _ => a == b,
     }
 }
@@ -270,7 +269,11 @@ pub(super) fn compare(found: &Figures, expected: &Expected) -> Result<(), String
     let keys: Vec<&Vec<Value>> = found.groups().iter().map(|group| &group.key).collect();
     let wanted: Vec<&Vec<Value>> = expected.groups.iter().map(|(key, _)| key).collect();
     if keys != wanted || found.groups_in_all() != expected.in_all {
-        return Err(format!("groups {keys:?} of {}, expected {wanted:?} of {}", found.groups_in_all(), expected.in_all));
+        return Err(format!(
+            "groups {keys:?} of {}, expected {wanted:?} of {}",
+            found.groups_in_all(),
+            expected.in_all
+        ));
     }
     for (group, (key, wanted)) in found.groups().iter().zip(&expected.groups) {
         compare(group, wanted).map_err(|error| format!("in {key:?}: {error}"))?;

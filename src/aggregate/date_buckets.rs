@@ -1,0 +1,216 @@
+//! Buckets of time in a time zone: from a timestamp to the minute, hour, day … year that it falls in there.
+//!
+//! Days and longer units are those of the local calendar: what shows the same local date is in the same bucket, even where clocks
+//! are put back over midnight and a day has two parts. Its first instant is its name; where a day has no midnight, that is the
+//! first instant that there is. Minutes and hours are those of the local clock, but the two passages through an hour that is
+//! repeated at the end of summer time are two buckets: wherever the clock is put back, a new one begins.
+//!
+//! Each bucket has a number, so that an array can count them: later ones have greater numbers, and 0 is near 1970, the local day,
+//! week … that holds 1970-01-01 there, the minute or hour that holds its first instant in UTC. Numbers do not depend on what else
+//! has been asked. There is no gap in those of minutes and hours; there is one in others where a local day was left out.
+//!
+//! A number is found by what the zone's offset is at the time ([`Steps`]), and for days and less by a division; for months and
+//! more the steps are the months themselves. Steps are made for the times that are met, and for half as much around them.
+
+use super::buckets::count_buckets;
+use super::calendar::{DAYS_SINCE_MONDAY, SECONDS_PER_DAY, Unit};
+use super::steps::Steps;
+use super::zone::{FIRST_SECOND, LAST_SECOND, LONG_AGO, MOST_OFFSET, Period, Zone};
+use crate::error::StatisticsError;
+use crate::value::{Value, ValueRef};
+
+const NANOS_PER_SECOND: i64 = 1_000_000_000;
+const SECONDS_PER_WEEK: i64 = 7 * SECONDS_PER_DAY;
+const SECONDS_PER_YEAR: i64 = 366 * SECONDS_PER_DAY;
+
+/// Buckets of one unit in one time zone.
+#[derive(Clone, Debug)]
+pub(crate) struct DateBuckets {
+    unit: Unit,
+    zone: Zone,
+    /// The seconds that the steps cover, the first above the last at the beginning; 1970 is always among them.
+    from: i64,
+    to: i64,
+    periods: Vec<Period>,
+    /// For months and longer their numbers. For others, what a second is moved by so that its quotient by the unit's length is
+    /// the number.
+    steps: Steps,
+}
+
+impl DateBuckets {
+    pub(crate) fn new(unit: Unit, zone: Zone) -> Self {
+        DateBuckets { unit, zone, from: 1, to: 0, periods: Vec::new(), steps: Steps::default() }
+    }
+
+    /// The number of the bucket that a time falls in, given by nanoseconds since 1970.
+    #[inline]
+    pub(crate) fn number_of(&mut self, nanos: i64) -> i64 {
+        let second = nanos.div_euclid(NANOS_PER_SECOND);
+        self.number_of_second(second)
+    }
+
+    /// The same of any timestamp; `None` outside of the years -9999 to 9999.
+    pub(crate) fn number_of_wide(&mut self, nanos: i128) -> Option<i64> {
+        let second = i64::try_from(nanos.div_euclid(NANOS_PER_SECOND.into())).ok()?;
+        (FIRST_SECOND..=LAST_SECOND).contains(&second).then(|| self.number_of_second(second))
+    }
+
+    #[inline]
+    fn number_of_second(&mut self, second: i64) -> i64 {
+        if second < self.from || second > self.to {
+            self.cover(second);
+        }
+        let step = self.steps.find(second);
+        match self.unit {
+            // The compiler makes multiplications of divisions by what it knows.
+            Unit::Minute => (second + step).div_euclid(60),
+            Unit::Hour => (second + step).div_euclid(3_600),
+            Unit::Day => (second + step).div_euclid(SECONDS_PER_DAY),
+            Unit::Week => (second + step).div_euclid(SECONDS_PER_WEEK),
+            Unit::Month | Unit::Quarter | Unit::Year => step,
+        }
+    }
+
+    /// The first instant of a bucket, in nanoseconds since 1970. `None` if there is no such bucket: no instant has shown its
+    /// date in this zone, or it lies outside of the years -9999 to 9999.
+    pub(crate) fn start(&mut self, number: i64) -> Option<i128> {
+        let second = match self.unit.seconds_within_day() {
+            Some(length) => self.start_within_day(number, length),
+            None => self.start_of_days(number),
+        };
+        second.map(|second| i128::from(second) * i128::from(NANOS_PER_SECOND))
+    }
+
+    /// The timestamp that a bucket is named by: its first instant.
+    pub(crate) fn name(&mut self, number: i64) -> Option<Value> {
+        self.start(number).map(|nanos| ValueRef::Timestamp(nanos).to_value())
+    }
+
+    /// All buckets from one to another, the empty ones too, with their first instants. An error if they are more than
+    /// [`MAX_BUCKETS`](crate::limits::MAX_BUCKETS).
+    pub(crate) fn between(
+        &mut self,
+        first: i64,
+        last: i64,
+    ) -> Result<impl Iterator<Item = (i64, i128)>, StatisticsError> {
+        count_buckets(first.into(), last.into())?;
+        Ok((first..=last).filter_map(|number| Some((number, self.start(number)?))))
+    }
+
+    /// The first second whose local day is in the unit.
+    fn start_of_days(&mut self, number: i64) -> Option<i64> {
+        // No unit is shorter than a day, so that nothing overflows below.
+        let days = LAST_SECOND.max(-FIRST_SECOND) / SECONDS_PER_DAY + 1;
+        if !(-days..=days).contains(&number) {
+            return None;
+        }
+        let [start, end] = [number, number + 1].map(|number| self.unit.first_day(number) * SECONDS_PER_DAY);
+        if end + MOST_OFFSET < FIRST_SECOND || start - MOST_OFFSET > LAST_SECOND {
+            return None;
+        }
+        for second in [start - MOST_OFFSET, end + MOST_OFFSET] {
+            self.ensure(second.clamp(FIRST_SECOND, LAST_SECOND));
+        }
+        let first = self.periods.partition_point(|period| period.start <= start - MOST_OFFSET).saturating_sub(1);
+        let ends = self.periods[first..].iter().skip(1).map(|next| next.start).chain([i64::MAX]);
+        self.periods[first..]
+            .iter()
+            .zip(ends)
+            .take_while(|(period, _)| period.start < end + MOST_OFFSET)
+            .map(|(period, behind)| ((start - period.offset).max(period.start), (end - period.offset).min(behind)))
+            .find(|(first, behind)| first < behind)
+            .map(|(first, _)| first)
+    }
+
+    /// The first second of a minute or an hour.
+    fn start_within_day(&mut self, number: i64, length: i64) -> Option<i64> {
+        let mut guess = number.checked_mul(length)?;
+        // Repeated hours have moved the numbers, so that a guess is wrong by as many. The next one is made where those are known.
+        for _ in 0..8 {
+            if !(FIRST_SECOND - length..=LAST_SECOND).contains(&guess) {
+                return None;
+            }
+            self.ensure(guess.clamp(FIRST_SECOND, LAST_SECOND));
+            let all = self.steps.all();
+            // The last step that begins with a lower number: it holds this one, or the next step begins with it.
+            let before = all[1..].partition_point(|(start, moved)| (start + moved).div_euclid(length) < number);
+            let next = all.get(before + 1).map_or(i64::MAX, |step| step.0);
+            guess = (number * length - all[before].1).min(next);
+            if all[before].0 <= guess && guess <= self.to {
+                return Some(guess);
+            }
+        }
+        debug_assert!(false, "the start of {number} is nowhere");
+        None
+    }
+
+    fn ensure(&mut self, second: i64) {
+        if second < self.from || second > self.to {
+            self.cover(second);
+        }
+    }
+
+    /// Makes steps for this second, and around it.
+    #[cold]
+    #[inline(never)]
+    fn cover(&mut self, second: i64) {
+        let around = SECONDS_PER_YEAR + second.abs() / 2;
+        let (from, to) = if self.from > self.to { (0, 0) } else { (self.from, self.to) };
+        self.from = from.min(if second < from { second - around } else { from }).max(FIRST_SECOND);
+        self.to = to.max(if second > to { second + around } else { to }).min(LAST_SECOND);
+        self.periods = self.zone.periods(self.from, self.to);
+        let steps = match (self.unit, self.unit.seconds_within_day()) {
+            (_, Some(length)) => clock_steps(&self.periods, length),
+            (Unit::Day, _) => self.periods.iter().map(|period| (period.start, period.offset)).collect(),
+            (Unit::Week, _) => {
+                let moved = |offset| offset + DAYS_SINCE_MONDAY * SECONDS_PER_DAY;
+                self.periods.iter().map(|period| (period.start, moved(period.offset))).collect()
+            }
+            _ => self.calendar_steps(),
+        };
+        self.steps = Steps::new(steps, self.from, self.to);
+    }
+
+    /// The numbers of months and longer units, from where each begins.
+    fn calendar_steps(&self) -> Vec<(i64, i64)> {
+        let mut steps: Vec<(i64, i64)> = Vec::new();
+        let ends = self.periods.iter().skip(1).map(|next| next.start - 1).chain([self.to]);
+        for (period, end) in self.periods.iter().zip(ends) {
+            let number = |second: i64| self.unit.number_of_day((second + period.offset).div_euclid(SECONDS_PER_DAY));
+            for number in number(period.start.max(self.from))..=number(end) {
+                let start = (self.unit.first_day(number) * SECONDS_PER_DAY - period.offset).max(period.start);
+                if steps.last().is_none_or(|last| last.1 != number) {
+                    steps.push((start, number));
+                }
+            }
+        }
+        steps
+    }
+}
+
+/// What the minutes or hours of each period are moved by: local time, less what was repeated since 1970, more what was left out.
+fn clock_steps(periods: &[Period], length: i64) -> Vec<(i64, i64)> {
+    // The period of 1970 is moved by its offset so that the number of its beginning is 0; the others follow it and precede it.
+    let epoch = periods.partition_point(|period| period.start <= 0).saturating_sub(1);
+    let mut steps: Vec<(i64, i64)> = periods.iter().map(|period| (period.start, period.offset)).collect();
+    steps[epoch].1 -= steps[epoch].1.div_euclid(length) * length;
+    // How much further a period is moved than its offset says, so that its first number is that of the period before, or one
+    // more. It is the same if the clock was put on within a unit.
+    let follows = |before: Period, after: Period| {
+        let [last, first] = [after.start - 1 + before.offset, after.start + after.offset].map(|s| s.div_euclid(length));
+        if after.offset > before.offset && first == last { 0 } else { (last + 1 - first) * length }
+    };
+    for at in epoch + 1..periods.len() {
+        let (before, after) = (periods[at - 1], periods[at]);
+        steps[at].1 = after.offset + (steps[at - 1].1 - before.offset) + follows(before, after);
+    }
+    for at in (0..epoch).rev() {
+        let (before, after) = (periods[at], periods[at + 1]);
+        steps[at].1 = before.offset + (steps[at + 1].1 - after.offset) - follows(before, after);
+    }
+    debug_assert!(steps[0].0 >= LONG_AGO);
+    steps
+}
+
+#[cfg(test)]
+mod tests;

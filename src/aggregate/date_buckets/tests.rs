@@ -1,0 +1,261 @@
+use super::*;
+use proptest::prelude::*;
+
+const UNITS: [Unit; 7] = [Unit::Minute, Unit::Hour, Unit::Day, Unit::Week, Unit::Month, Unit::Quarter, Unit::Year];
+
+fn nanos(text: &str) -> i64 {
+    let value = Value::from_text(crate::value::Kind::Timestamp, text).unwrap_or_else(|| panic!("{text}"));
+    match value.as_ref() {
+        ValueRef::Timestamp(nanos) => nanos.try_into().unwrap(),
+        other => panic!("{other}"),
+    }
+}
+
+fn buckets(unit: Unit, zone: &str) -> DateBuckets {
+    DateBuckets::new(unit, Zone::parse(zone).unwrap_or_else(|error| panic!("{error}")))
+}
+
+/// The name of the bucket of a time.
+fn name(unit: Unit, zone: &str, time: &str) -> String {
+    let mut buckets = buckets(unit, zone);
+    let number = buckets.number_of(nanos(time));
+    // Another one knows as much.
+    let name = DateBuckets::new(unit, buckets.zone.clone()).name(number);
+    assert_eq!(buckets.name(number), name);
+    name.unwrap_or_else(|| panic!("{time} is nowhere")).to_string()
+}
+
+fn any_unit() -> impl Strategy<Value = Unit> {
+    prop::sample::select(UNITS.to_vec())
+}
+
+proptest! {
+    #[test]
+    fn buckets_with_one_offset_follow_the_calendar(
+        unit in any_unit(),
+        times in prop::collection::vec(prop_oneof![any::<i64>(), -4_000_000_000_000_000_000..4_000_000_000_000_000_000i64], 1..20),
+        minutes in -1_439i64..1_440,
+    ) {
+        let sign = if minutes < 0 { '-' } else { '+' };
+        let mut buckets = buckets(unit, &format!("{sign}{:02}:{:02}", minutes.abs() / 60, minutes.abs() % 60));
+        for time in times {
+            let number = buckets.number_of(time);
+            let local = time.div_euclid(1_000_000_000) + minutes * 60;
+            let start = match unit.seconds_within_day() {
+                Some(length) => local.div_euclid(length) * length,
+                None => unit.first_day(unit.number_of_day(local.div_euclid(86_400))) * 86_400,
+            };
+            prop_assert_eq!(buckets.start(number), Some(i128::from(start - minutes * 60) * 1_000_000_000));
+            prop_assert_eq!(buckets.number_of_wide(time.into()), Some(number));
+            let next = buckets.start(number + 1).unwrap();
+            prop_assert!(next > time.into() && buckets.number_of_wide(next) == Some(number + 1));
+            prop_assert_eq!(buckets.number_of_wide(next - 1), Some(number));
+        }
+    }
+}
+
+#[test]
+fn times_beyond_the_years_fall_in_no_bucket() {
+    for unit in UNITS {
+        let mut buckets = buckets(unit, "UTC");
+        for (second, inside) in
+            [(FIRST_SECOND, true), (LAST_SECOND, true), (FIRST_SECOND - 1, false), (LAST_SECOND + 1, false)]
+        {
+            let number = buckets.number_of_wide(i128::from(second) * 1_000_000_000);
+            assert_eq!(number.is_some(), inside);
+            assert!(number.is_none_or(|number| buckets.start(number).is_some()), "{unit:?}");
+        }
+        for nowhere in [i64::MIN, i64::MAX, i64::MAX / 3_601, 6_000_000_000] {
+            assert_eq!(buckets.start(nowhere), None, "{unit:?} {nowhere}");
+        }
+        assert_eq!(buckets.number_of_wide(i128::MAX), None);
+        assert_eq!(buckets.number_of_wide(i128::MIN), None);
+        assert!(buckets.start(buckets.clone().number_of(i64::MIN)).unwrap() <= i64::MIN.into());
+    }
+}
+
+#[test]
+fn empty_buckets_are_filled_in_up_to_a_limit() {
+    let mut hours = buckets(Unit::Hour, "UTC");
+    let starts: Vec<_> = hours.between(-1, 1).unwrap().collect();
+    assert_eq!(starts, [(-1, -3_600_000_000_000), (0, 0), (1, 3_600_000_000_000)]);
+    assert!(hours.between(0, 100_000).map(|_| ()).is_err());
+    assert!(hours.between(i64::MIN, i64::MAX).map(|_| ()).is_err());
+    assert_eq!(hours.between(5, 4).unwrap().count(), 0);
+}
+
+#[test]
+fn an_offset_moves_days() {
+    assert_eq!(name(Unit::Day, "+02:00", "2013-03-31T22:30:00Z"), "2013-03-31T22:00:00Z");
+    assert_eq!(name(Unit::Day, "UTC", "1969-12-31T22:30:00Z"), "1969-12-31T00:00:00Z");
+    assert_eq!(name(Unit::Week, "-01:00", "2026-11-22T12:00:00Z"), "2026-11-16T01:00:00Z");
+    assert_eq!(name(Unit::Quarter, "UTC", "2026-11-22T12:00:00Z"), "2026-10-01T00:00:00Z");
+}
+
+#[cfg(feature = "time-zones")]
+mod named {
+    use super::*;
+    use jiff::Timestamp;
+    use jiff::civil::Date;
+    use jiff::tz::{TimeZone, TimeZoneDatabase};
+
+    const ZONES: [&str; 16] = [
+        "Europe/Zurich",
+        "Europe/Dublin",
+        "Europe/London",
+        "America/Sao_Paulo",
+        "America/St_Johns",
+        "America/Juneau",
+        "America/New_York",
+        "Australia/Lord_Howe",
+        "Asia/Kathmandu",
+        "Asia/Manila",
+        "Asia/Gaza",
+        "Africa/Casablanca",
+        "Africa/Monrovia",
+        "Pacific/Apia",
+        "Pacific/Kwajalein",
+        "Antarctica/Troll",
+    ];
+
+    fn jiff(name: &str) -> TimeZone {
+        TimeZoneDatabase::bundled().get(name).unwrap()
+    }
+
+    /// The first day of the unit that holds a day, by another calendar than ours.
+    fn first_day(unit: Unit, date: Date) -> Date {
+        match unit {
+            Unit::Week => date.checked_sub(jiff::Span::new().days(date.weekday().to_monday_zero_offset())).unwrap(),
+            Unit::Month => date.first_of_month(),
+            Unit::Quarter => Date::new(date.year(), (date.month() - 1) / 3 * 3 + 1, 1).unwrap(),
+            Unit::Year => date.first_of_year(),
+            _ => date,
+        }
+    }
+
+    /// Where the bucket of this second begins, found by walking back.
+    fn naive_start(unit: Unit, zone: &TimeZone, second: i64) -> i64 {
+        let at = |second: i64| Timestamp::from_second(second).unwrap();
+        if unit.seconds_within_day().is_none() {
+            let day = first_day(unit, zone.to_datetime(at(second)).date());
+            // The first instant of the day, or of the first one after it that there is.
+            return zone.to_timestamp(day.to_datetime(jiff::civil::Time::midnight())).unwrap().as_second();
+        }
+        let shown = |second: i64| {
+            let time = zone.to_datetime(at(second));
+            (time.date(), time.hour(), if unit == Unit::Minute { time.minute() } else { 0 })
+        };
+        let offset = |second: i64| zone.to_offset(at(second));
+        let goes_on = |second: i64| shown(second - 1) == shown(second) && offset(second - 1) <= offset(second);
+        (0..).map(|back| second - back).find(|second| !goes_on(*second)).unwrap()
+    }
+
+    fn check(unit: Unit, zone: &str, buckets: &mut DateBuckets, second: i64) {
+        let number = buckets.number_of(second * 1_000_000_000);
+        let start = buckets.start(number).unwrap();
+        let expected = i128::from(naive_start(unit, &jiff(zone), second)) * 1_000_000_000;
+        assert_eq!(start, expected, "{unit:?} in {zone} of {second}");
+        assert_eq!(buckets.number_of_wide(start), Some(number), "{unit:?} in {zone} of {second}");
+        let mut other = DateBuckets::new(unit, Zone::parse(zone).unwrap());
+        assert_eq!(other.start(number), Some(start), "{unit:?} in {zone} of {second}");
+        assert_eq!(other.number_of(second * 1_000_000_000), number);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(100))]
+        #[test]
+        fn buckets_in_any_zone_are_as_the_clock_shows(
+            unit in any_unit(),
+            zone in prop::sample::select(ZONES.to_vec()),
+            seconds in prop::collection::vec(prop_oneof![-5_000_000_000i64..5_000_000_000, 1_300_000_000..1_400_000_000i64], 1..6),
+            near in -90_000i64..90_000,
+        ) {
+            let mut buckets = buckets(unit, zone);
+            for second in seconds {
+                check(unit, zone, &mut buckets, second);
+                // Around the next transition, and at it.
+                let rules = jiff(zone);
+                let next = rules.following(Timestamp::from_second(second).unwrap()).next();
+                if let Some(at) = next.map(|next| next.timestamp().as_second()).filter(|at| *at < 9_000_000_000) {
+                    for second in [at - 1, at, at + 1, at + near, at + near / 40] {
+                        check(unit, zone, &mut buckets, second);
+                    }
+                }
+            }
+        }
+
+        #[test]
+        fn hours_are_numbered_without_a_gap(zone in prop::sample::select(ZONES.to_vec()), first in -700_000i64..700_000) {
+            let mut hours = buckets(Unit::Hour, zone);
+            let starts: Vec<_> = hours.between(first, first + 5_000).unwrap().collect();
+            prop_assert_eq!(starts.len(), 5_001);
+            for pair in starts.windows(2) {
+                prop_assert!(pair[0].1 < pair[1].1);
+                prop_assert_eq!(hours.number_of_wide(pair[1].1 - 1), Some(pair[0].0));
+            }
+        }
+    }
+
+    #[test]
+    fn an_hour_that_is_repeated_is_two_buckets() {
+        let hour = |time| name(Unit::Hour, "Europe/Zurich", time);
+        // Both show half past two.
+        assert_eq!(hour("2013-10-27T00:30:00Z"), "2013-10-27T00:00:00Z");
+        assert_eq!(hour("2013-10-27T01:30:00Z"), "2013-10-27T01:00:00Z");
+        // Half past one, and half past three.
+        assert_eq!(hour("2013-03-31T00:30:00Z"), "2013-03-31T00:00:00Z");
+        assert_eq!(hour("2013-03-31T01:30:00Z"), "2013-03-31T01:00:00Z");
+        let mut days = buckets(Unit::Day, "Europe/Zurich");
+        let day = days.number_of(nanos("2013-03-31T12:00:00Z"));
+        let length = |days: &mut DateBuckets, day: i64| {
+            (days.start(day + 1).unwrap() - days.start(day).unwrap()) / 3_600_000_000_000
+        };
+        assert_eq!((length(&mut days, day - 1), length(&mut days, day), length(&mut days, day + 210)), (24, 23, 25));
+        assert_eq!(name(Unit::Year, "Europe/Zurich", "2013-06-01T00:00:00Z"), "2012-12-31T23:00:00Z");
+        assert_eq!(name(Unit::Quarter, "Europe/Zurich", "2013-06-01T00:00:00Z"), "2013-03-31T22:00:00Z");
+    }
+
+    #[test]
+    fn a_day_without_midnight_begins_when_it_begins() {
+        // On 2013-10-20 at 00:00 the clock was put to 01:00.
+        assert_eq!(name(Unit::Day, "America/Sao_Paulo", "2013-10-20T12:00:00Z"), "2013-10-20T03:00:00Z");
+        assert_eq!(name(Unit::Day, "America/Sao_Paulo", "2013-10-20T02:59:59Z"), "2013-10-19T03:00:00Z");
+        // On 2013-02-17 at 00:00 it was put back to 23:00: that day had 25 hours.
+        assert_eq!(name(Unit::Day, "America/Sao_Paulo", "2013-02-17T02:30:00Z"), "2013-02-16T02:00:00Z");
+        assert_eq!(name(Unit::Day, "America/Sao_Paulo", "2013-02-17T03:00:00Z"), "2013-02-17T03:00:00Z");
+    }
+
+    #[test]
+    fn a_day_that_is_shown_twice_is_one_bucket() {
+        // On 2010-11-07 at 00:01 the clock was put back to 23:01 of the day before.
+        let day = |time| name(Unit::Day, "America/St_Johns", time);
+        assert_eq!(day("2010-11-07T02:30:30Z"), "2010-11-07T02:30:00Z");
+        assert_eq!(day("2010-11-07T02:31:00Z"), "2010-11-06T02:30:00Z");
+        assert_eq!(day("2010-11-07T03:30:00Z"), "2010-11-07T02:30:00Z");
+    }
+
+    #[test]
+    fn half_hours_and_quarters() {
+        // On 2013-04-07 at 02:00 the clock was put back to 01:30, on 2013-10-06 at 02:00 to 02:30.
+        let hour = |time| name(Unit::Hour, "Australia/Lord_Howe", time);
+        assert_eq!(hour("2013-04-06T14:59:00Z"), "2013-04-06T14:00:00Z");
+        assert_eq!(hour("2013-04-06T15:10:00Z"), "2013-04-06T15:00:00Z");
+        assert_eq!(hour("2013-04-06T15:40:00Z"), "2013-04-06T15:30:00Z");
+        assert_eq!(hour("2013-10-05T15:40:00Z"), "2013-10-05T15:30:00Z");
+        assert_eq!(hour("2013-10-05T16:10:00Z"), "2013-10-05T16:00:00Z");
+        assert_eq!(name(Unit::Hour, "Asia/Kathmandu", "2013-01-01T00:20:00Z"), "2013-01-01T00:15:00Z");
+        assert_eq!(name(Unit::Day, "Asia/Kathmandu", "2013-01-01T00:20:00Z"), "2012-12-31T18:15:00Z");
+    }
+
+    #[test]
+    fn a_day_that_was_left_out_has_no_bucket() {
+        // There was no 30 December 2011 in Samoa.
+        let mut days = buckets(Unit::Day, "Pacific/Apia");
+        let day = days.number_of(nanos("2011-12-30T09:59:59Z"));
+        assert_eq!(days.number_of(nanos("2011-12-30T10:00:00Z")), day + 2);
+        assert_eq!(days.start(day + 1), None);
+        let all: Vec<_> = days.between(day, day + 2).unwrap().map(|(number, _)| number).collect();
+        assert_eq!(all, [day, day + 2]);
+        assert_eq!(days.name(day + 2).unwrap().to_string(), "2011-12-30T10:00:00Z");
+    }
+}

@@ -1,0 +1,122 @@
+//! The cells of one column of the rows at hand, side by side: read first, then, once the marks were loaded again, picked.
+
+use super::measures::is_sentinel;
+use crate::limits::PAGE_ROWS;
+use crate::rowset::Row;
+use crate::storage::{Column, PageCells, Reads, RowCells};
+use crate::value::{Kind, Value};
+
+/// How a cell of a row is to be taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Has {
+    Nothing,
+    Bits,
+    /// A value that its bits can't tell.
+    Odd,
+}
+
+pub(super) struct Cells<'t> {
+    pub(super) column: &'t Column,
+    pub(super) reads: Reads,
+    page: PageCells,
+    rows: RowCells,
+    by_row: bool,
+    picked: Vec<u64>,
+    /// Of each row, unless all have bits.
+    pub(super) has: Vec<Has>,
+    /// Values that their bits can't tell, by their places among the picked rows.
+    pub(super) odd: Vec<(u32, Value)>,
+    /// Nothing was picked: all of the page.
+    all: bool,
+}
+
+impl<'t> Cells<'t> {
+    pub(super) fn new(column: &'t Column) -> Self {
+        Cells {
+            column,
+            reads: column.reads(),
+            page: PageCells::default(),
+            rows: RowCells::default(),
+            by_row: false,
+            picked: Vec::with_capacity(PAGE_ROWS),
+            has: Vec::with_capacity(PAGE_ROWS),
+            odd: Vec::new(),
+            all: false,
+        }
+    }
+
+    /// Reads the cells. To be followed by a look at the marks.
+    pub(super) fn read(&mut self, page: usize, rows: Option<&[Row]>) {
+        self.by_row = rows.is_some();
+        match rows {
+            Some(rows) => self.column.read_rows(rows, &mut self.rows),
+            None => self.column.read_page(page, &mut self.page),
+        }
+    }
+
+    /// Picks what was read of some rows: `picks` are places of the page, or among the rows if these were read one by one; without any
+    /// all of it is taken.
+    pub(super) fn pick(&mut self, page: usize, rows: Option<&[Row]>, picks: Option<&[u16]>) {
+        self.has.clear();
+        self.odd.clear();
+        self.picked.clear();
+        self.all = picks.is_none();
+        let complete = if self.by_row {
+            self.rows.present.iter().all(|present| *present)
+        } else {
+            // A page of fewer rows than a word has bits is never complete: only the checkers have such.
+            self.page.present.iter().all(|word| *word == u64::MAX)
+        };
+        let source: &[u64] = if self.by_row { &self.rows.bits } else { &self.page.bits[..] };
+        if let Some(picks) = picks {
+            self.picked.extend(picks.iter().map(|pick| source[usize::from(*pick)]));
+        }
+        let kind = match self.reads {
+            Reads::Bits(kind @ (Kind::Int | Kind::Timestamp)) => Some(kind),
+            _ => None,
+        };
+        let beyond = if self.by_row { &self.rows.beyond } else { &self.page.beyond };
+        if complete && (kind.is_none() || beyond.is_empty()) {
+            return;
+        }
+        let count = picks.map_or(source.len(), <[u16]>::len);
+        let mut whole = true;
+        for at in 0..count {
+            let place = picks.map_or(at, |picks| usize::from(picks[at]));
+            let present = if self.by_row {
+                self.rows.present[place]
+            } else {
+                self.page.present[place / 64] >> (place % 64) & 1 == 1
+            };
+            let bits = source[place];
+            let has = match kind {
+                _ if !present => Has::Nothing,
+                Some(kind) if is_sentinel(kind, bits) => {
+                    let row = rows.map_or((page * PAGE_ROWS + place) as Row, |rows| rows[place]);
+                    self.odd.push((at as u32, self.column.value_of(row, bits, beyond)));
+                    Has::Odd
+                }
+                _ => Has::Bits,
+            };
+            whole &= has == Has::Bits;
+            self.has.push(has);
+        }
+        if whole {
+            self.has.clear();
+        }
+    }
+
+    /// The bits of the picked rows.
+    pub(super) fn bits(&self) -> &[u64] {
+        match (self.all, self.by_row) {
+            (false, _) => &self.picked,
+            (true, true) => &self.rows.bits,
+            (true, false) => &self.page.bits[..],
+        }
+    }
+
+    /// Whether each of the rows has bits.
+    pub(super) fn are_whole(&self) -> bool {
+        self.has.is_empty()
+    }
+}
