@@ -14,7 +14,5 @@ pub(crate) use any_index::{Index, IndexWriter, TidyAt};
 pub(crate) use kept::{Kept, KeptStaging, KeptWriter, Shown};
 pub(crate) use moves::Move;
 pub(crate) use shape::{IndexShape, checked, tuple};
-pub(crate) use standing::{
-    GroupFigures, GroupKey, MAX_STANDING_WIDTH, Recomputed, Standing, StandingChange, StandingWriter,
-};
+pub(crate) use standing::{GroupFigures, GroupKey, MAX_STANDING_WIDTH, Recomputed, Standing, StandingChange};
 pub(crate) use unique::{Clash, Other};

@@ -378,14 +378,15 @@ impl Audit<'_> {
         same_group && self.standing.layout.kept.iter().enumerate().all(same)
     }
 
-    /// The figures that the committer would show now, of all records together and by the groups' keys.
-    pub(crate) fn figures(&self) -> (GroupFigures, Vec<(&GroupKey, GroupFigures)>) {
+    /// The figures that the committer would show now, of all records together, if any are asked for, and by the groups' keys.
+    pub(crate) fn figures(&self) -> (Option<GroupFigures>, Vec<(&GroupKey, GroupFigures)>) {
         let numbers = self.writer.by_key.iter();
         let groups = numbers.filter_map(|number| self.writer.groups.get(*number));
         let groups = groups.map(|group| (&*group.key, group.tally.finish(&self.standing.within)));
         let mut groups: Vec<_> = groups.collect();
         groups.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-        (self.writer.total.finish(&self.standing.total), groups)
+        let total = self.standing.total.has_metrics().then(|| self.writer.total.finish(&self.standing.total));
+        (total, groups)
     }
 
     /// Each number of a value with the place of its field among those of numbered values, and how many rows it counts.

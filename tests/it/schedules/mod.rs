@@ -7,6 +7,7 @@
 
 mod background;
 mod columns;
+mod standing;
 mod wide;
 mod world;
 
