@@ -65,6 +65,8 @@
 //! * **Reads**: [`get`](Collection::get) by key, [`get_by`](Collection::get_by) by a unique field, [`find`](Collection::find) by
 //!   a [`Filter`] of typed [`Field`]s or by names at run time ([`field`]). A [`Snapshot`] answers all of these as of one commit, and
 //!   [searches](Snapshot::search) several collections at once.
+//! * **Statistics**: [`find(…).statistics(…)`](Find::statistics) answers with exact [`Metric`]s of all records that are meant, and of
+//!   groups of them ([`GroupBy`]): by values, histograms, ranges and the calendar, and groups within groups. Quick where fields have columns.
 //! * **Keys** can be generated ([`Store::sequence`]), or name their type ([`EntityKey`]).
 //! * **Upkeep**: [`Store::stats`], [`Store::verify`], [`Store::optimize`]; [`Store::observe`] tells of every commit.
 //!

@@ -3,7 +3,7 @@
 use super::{FieldAt, FieldDef, Schema, fit};
 use crate::aggregate::{Buckets, DateBuckets, DayBuckets, Ranges, Unit, Zone};
 use crate::error::{QueryError, StatisticsError};
-use crate::limits::{MAX_GROUP_LEVELS, MAX_GROUP_PARTS, MAX_METRICS, MAX_RANGES};
+use crate::limits::{MAX_GROUP_LEVELS, MAX_GROUP_PARTS, MAX_METRICS};
 use crate::query::{Aggregate, Bucket, DateUnit, GroupBy, Metric, Statistics};
 use crate::value::{Kind, Value};
 use std::borrow::Cow;
@@ -247,8 +247,8 @@ impl Binder<'_> {
                 if ranges.is_empty() {
                     return Err(QueryError::NoBuckets { collection: self.collection() });
                 }
-                let mut bounds = Vec::with_capacity(ranges.len().min(MAX_RANGES));
-                for (from, to) in ranges.iter().take(MAX_RANGES + 1) {
+                let mut bounds = Vec::with_capacity(ranges.len());
+                for (from, to) in ranges {
                     let fit = |bound: &Option<Value>| bound.as_ref().map(|value| self.bound(&def, value)).transpose();
                     bounds.push((fit(from)?, fit(to)?));
                 }

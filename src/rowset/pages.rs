@@ -144,3 +144,51 @@ impl RowSet {
         }
     }
 }
+
+#[cfg(all(test, not(any(memdex_shuttle, memdex_loom))))]
+mod tests {
+    use super::*;
+
+    fn check(rows: &[Row]) {
+        let set = RowSet::from_sorted(rows);
+        let (mut pages, mut places, mut found) = (set.pages(), Vec::new(), Vec::new());
+        let listed = |page: usize, of_page, places: &[u16]| -> Vec<Row> {
+            let row = |place: u16| (page * PAGE_ROWS) as Row + Row::from(place);
+            assert_eq!(of_page == OfPage::All, places.is_empty() && of_page != OfPage::Nothing);
+            if of_page == OfPage::All {
+                (0..PAGE_ROWS as u16).map(row).collect()
+            } else {
+                places.iter().map(|place| row(*place)).collect()
+            }
+        };
+        while let Some((page, of_page)) = pages.next(&mut places) {
+            assert!(of_page != OfPage::Nothing && found.last().is_none_or(|row| (*row as usize) < page * PAGE_ROWS));
+            let of_this = listed(page, of_page, &places);
+            let mut again = Vec::new();
+            assert_eq!(set.of_page(page, &mut again), of_page);
+            assert_eq!(again, places);
+            found.extend(of_this);
+        }
+        assert_eq!(found, rows);
+        let last = rows.last().map_or(0, |row| *row as usize / PAGE_ROWS);
+        for page in (0..last).step_by(7).chain([last + 1, last + 100]) {
+            let of_page = set.of_page(page, &mut places);
+            let first = (page * PAGE_ROWS) as Row;
+            let expected: Vec<Row> =
+                rows.iter().copied().filter(|row| (first..first + PAGE_ROWS as Row).contains(row)).collect();
+            assert_eq!(listed(page, of_page, &places), expected);
+        }
+    }
+
+    #[test]
+    fn all_rows_are_found_page_by_page() {
+        check(&[]);
+        check(&[0, 1_023, 1_024, 5_000, 70_000]);
+        check(&(0..1_024).collect::<Vec<_>>());
+        check(&(0..200_000).collect::<Vec<_>>());
+        check(&(0..200_000).filter(|row| row % 3 > 0).collect::<Vec<_>>());
+        check(&(0..200_000).filter(|row| row % 61 == 0).collect::<Vec<_>>());
+        check(&(0..300_000).filter(|row| row / 1_024 % 5 == 2 || row % 4_099 == 1).collect::<Vec<_>>());
+        check(&(65_000..66_000).chain(140_000..150_001).collect::<Vec<_>>());
+    }
+}

@@ -139,7 +139,6 @@ impl RowSet {
     }
 
     /// Whether the set has a row.
-    #[cfg(test)]
     pub(crate) fn contains(&self, row: Row) -> bool {
         match &self.repr {
             Repr::Tiny(rows) => rows.binary_search(&row).is_ok(),

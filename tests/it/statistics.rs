@@ -1,4 +1,7 @@
-//! Statistics: metrics and groups by hand, what is refused, and random ones beside a naive evaluator.
+//! Statistics: metrics and groups by hand, what is refused, random ones beside a naive evaluator, sums under commits.
 
-mod naive;
+mod by_hand;
+mod moving;
+pub(crate) mod naive;
 mod random;
+mod refused;

@@ -6,6 +6,32 @@ use crate::rowset::Row;
 use crate::storage::{Column, PageCells, Reads, RowCells};
 use crate::value::{Kind, Value};
 
+/// Rows that are computed with together; each has a place among them.
+#[derive(Clone, Copy)]
+pub(super) enum Source<'a> {
+    /// All of a page.
+    Page(usize),
+    /// Ascending rows, few of each page.
+    Rows(&'a [Row]),
+}
+
+impl Source<'_> {
+    #[inline]
+    pub(super) fn row(self, place: u16) -> Row {
+        match self {
+            Source::Page(page) => (page * PAGE_ROWS) as Row + Row::from(place),
+            Source::Rows(rows) => rows[usize::from(place)],
+        }
+    }
+
+    pub(super) fn len(self) -> usize {
+        match self {
+            Source::Page(_) => PAGE_ROWS,
+            Source::Rows(rows) => rows.len(),
+        }
+    }
+}
+
 /// How a cell of a row is to be taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Has {
@@ -46,17 +72,16 @@ impl<'t> Cells<'t> {
     }
 
     /// Reads the cells. To be followed by a look at the marks.
-    pub(super) fn read(&mut self, page: usize, rows: Option<&[Row]>) {
-        self.by_row = rows.is_some();
-        match rows {
-            Some(rows) => self.column.read_rows(rows, &mut self.rows),
-            None => self.column.read_page(page, &mut self.page),
+    pub(super) fn read(&mut self, source: Source<'_>) {
+        self.by_row = matches!(source, Source::Rows(_));
+        match source {
+            Source::Rows(rows) => self.column.read_rows(rows, &mut self.rows),
+            Source::Page(page) => self.column.read_page(page, &mut self.page),
         }
     }
 
-    /// Picks what was read of some rows: `picks` are places of the page, or among the rows if these were read one by one; without any
-    /// all of it is taken.
-    pub(super) fn pick(&mut self, page: usize, rows: Option<&[Row]>, picks: Option<&[u16]>) {
+    /// Picks what was read of the rows at some places; without any, all of it is taken.
+    pub(super) fn pick(&mut self, source: Source<'_>, picks: Option<&[u16]>) {
         self.has.clear();
         self.odd.clear();
         self.picked.clear();
@@ -67,9 +92,9 @@ impl<'t> Cells<'t> {
             // A page of fewer rows than a word has bits is never complete: only the checkers have such.
             self.page.present.iter().all(|word| *word == u64::MAX)
         };
-        let source: &[u64] = if self.by_row { &self.rows.bits } else { &self.page.bits[..] };
+        let all: &[u64] = if self.by_row { &self.rows.bits } else { &self.page.bits[..] };
         if let Some(picks) = picks {
-            self.picked.extend(picks.iter().map(|pick| source[usize::from(*pick)]));
+            self.picked.extend(picks.iter().map(|pick| all[usize::from(*pick)]));
         }
         let kind = match self.reads {
             Reads::Bits(kind @ (Kind::Int | Kind::Timestamp)) => Some(kind),
@@ -79,7 +104,7 @@ impl<'t> Cells<'t> {
         if complete && (kind.is_none() || beyond.is_empty()) {
             return;
         }
-        let count = picks.map_or(source.len(), <[u16]>::len);
+        let count = picks.map_or(all.len(), <[u16]>::len);
         let mut whole = true;
         for at in 0..count {
             let place = picks.map_or(at, |picks| usize::from(picks[at]));
@@ -88,11 +113,11 @@ impl<'t> Cells<'t> {
             } else {
                 self.page.present[place / 64] >> (place % 64) & 1 == 1
             };
-            let bits = source[place];
+            let bits = all[place];
             let has = match kind {
                 _ if !present => Has::Nothing,
                 Some(kind) if is_sentinel(kind, bits) => {
-                    let row = rows.map_or((page * PAGE_ROWS + place) as Row, |rows| rows[place]);
+                    let row = source.row(place as u16);
                     self.odd.push((at as u32, self.column.value_of(row, bits, beyond)));
                     Has::Odd
                 }

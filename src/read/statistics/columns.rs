@@ -5,13 +5,12 @@
 //! computed once, at the end.
 
 use super::accumulate::{Accumulated, OfLevel};
-use super::cells::{Cells, Has};
+use super::cells::{Cells, Has, Source};
 use super::groups::{NONE, Pairs};
 use super::kernels::{self, FEW};
 use super::parts::{Numbers, UNKNOWN};
 use crate::error::QueryError;
 use crate::limits::PAGE_ROWS;
-use crate::rowset::Row;
 use crate::storage::{Column, Reads};
 use crate::value::{Value, ValueRef};
 
@@ -49,14 +48,14 @@ impl<'t> ByColumns<'t> {
         }
     }
 
-    /// Reads the cells of some rows of a page: of all of it, or, if they are few, one by one.
-    pub(super) fn read(&mut self, page: usize, rows: Option<&[Row]>) {
-        self.cells.iter_mut().for_each(|cells| cells.read(page, rows));
+    /// Reads the cells.
+    pub(super) fn read(&mut self, source: Source<'_>) {
+        self.cells.iter_mut().for_each(|cells| cells.read(source));
     }
 
     /// Picks what was read of those rows that can be trusted; see [`Cells::pick`].
-    pub(super) fn pick(&mut self, page: usize, rows: Option<&[Row]>, picks: Option<&[u16]>) {
-        self.cells.iter_mut().for_each(|cells| cells.pick(page, rows, picks));
+    pub(super) fn pick(&mut self, source: Source<'_>, picks: Option<&[u16]>) {
+        self.cells.iter_mut().for_each(|cells| cells.pick(source, picks));
     }
 
     /// Adds as many rows as were picked.

@@ -3,6 +3,7 @@
 use super::accumulate::Accumulated;
 use super::answer::Summary;
 use super::bind::{Bound, FieldUse};
+use super::cells::Source;
 use super::columns::ByColumns;
 use super::parts::Numbers;
 use super::standing;
@@ -14,13 +15,49 @@ use crate::read::find::Find;
 use crate::read::snapshot::View;
 use crate::record::{Condition, Record};
 use crate::rowset::{OfPage, Row, RowSet};
-use crate::storage::{Column, Version, Watch};
+use crate::storage::{Column, Table, Version, Watch};
 use crate::sync::Arc;
 use crate::user_code;
 use std::time::Instant;
 
 impl<R: Record> Find<R> {
-    /// Figures.
+    /// Figures about all records that the predicate means, whatever page is asked for, and about groups of them: exact, as of the
+    /// snapshot's commit. Of no records every count is 0, and every other metric missing.
+    ///
+    /// Where all fields that are asked about have [columns](crate::FieldDef::column) no record is looked at but those that changed since
+    /// the snapshot was taken: some nanoseconds a row. Otherwise each record is: about 100 nanoseconds more.
+    /// Memory is that of the groups; beyond that, distinct counts and percentiles keep the values that they are asked of, dictionaries
+    /// of columns one count for each value of each group.
+    ///
+    /// # Errors
+    /// A [`QueryError`]: as [`fetch`](Find::fetch) for the predicate. For metrics [`UnknownField`](QueryError::UnknownField),
+    /// [`UndeclaredField`](QueryError::UndeclaredField), [`NotSingle`](QueryError::NotSingle), [`NotNumeric`](QueryError::NotNumeric),
+    /// [`DuplicateMetric`](QueryError::DuplicateMetric), [`BadMetric`](QueryError::BadMetric) and, of sums,
+    /// [`Overflow`](QueryError::Overflow). For groups besides [`NoBuckets`](QueryError::NoBuckets), [`BadBucket`](QueryError::BadBucket),
+    /// [`WrongKind`](QueryError::WrongKind), [`NotAHistogram`](QueryError::NotAHistogram), [`TopOfNothing`](QueryError::TopOfNothing),
+    /// [`UnknownMetric`](QueryError::UnknownMetric) and [`TooManyGroups`](QueryError::TooManyGroups). For both
+    /// [`TooMany`](QueryError::TooMany).
+    ///
+    /// ```
+    /// # use memdex::{Record, Store};
+    /// use memdex::{Filter, GroupBy, Metric, Statistics};
+    /// #[derive(Record)]
+    /// struct Payment {
+    ///     #[record(key)] id: u32,
+    ///     #[record(column)] status: &'static str,
+    ///     #[record(column)] cents: i64,
+    /// }
+    /// # let payments = Store::new().collection::<Payment>("Payment")?;
+    /// for (id, status, cents) in [(1, "paid", 500), (2, "open", 200), (3, "paid", 100)] {
+    ///     payments.store(Payment { id, status, cents })?;
+    /// }
+    /// let by_status = GroupBy::values("status").metrics([payment::CENTS.sum(), payment::CENTS.avg()]);
+    /// let summary = payments.find(Filter::all()).statistics(Statistics::of([Metric::count()]).group_by(by_status))?;
+    /// assert_eq!(summary.int("count"), Some(3));
+    /// let paid = summary.group("paid").unwrap();
+    /// assert_eq!((paid.int("sum(cents)"), paid.float("avg(cents)")), (Some(600), Some(300.0)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn statistics(&self, statistics: impl Into<Statistics>) -> Result<Summary, QueryError> {
         let started = Instant::now();
         let statistics = statistics.into();
@@ -116,52 +153,98 @@ fn by_columns<R: Record>(
     accumulated: &mut Accumulated<'_>,
 ) -> Result<(), QueryError> {
     let (table, epoch) = (&*view.table, view.snapshot.commit());
-    let mut by_columns = ByColumns::new(columns, accumulated);
-    let mut watch = Watch::new(&table.marks, epoch);
-    let (mut places, mut marked, mut left) = (Vec::new(), Vec::new(), Vec::with_capacity(PAGE_ROWS));
-    let mut few: Vec<Row> = Vec::new();
-    let mut changed: Vec<Row> = Vec::new();
+    let mut pass = Pass {
+        table,
+        watch: Watch::new(&table.marks, epoch),
+        columns: ByColumns::new(columns, accumulated),
+        accumulated,
+        trusted: Vec::with_capacity(PAGE_ROWS),
+        changed: Vec::new(),
+    };
+    let mut places = Vec::with_capacity(PAGE_ROWS);
+    // Of pages with few rows, as many together as a page has.
+    let mut scattered: Vec<Row> = Vec::with_capacity(PAGE_ROWS);
     let mut pages = rows.pages();
     while let Some((page, of_page)) = pages.next(&mut places) {
-        let row = |place: u16| (page * PAGE_ROWS) as Row + Row::from(place);
-        few.clear();
-        if of_page == OfPage::Some && places.len() * FEW <= PAGE_ROWS {
-            few.extend(places.iter().map(|place| row(*place)));
-        }
-        let one_by_one = (!few.is_empty()).then_some(&few[..]);
-
-        // 1. The cells, without a lock.
-        by_columns.read(page, one_by_one);
-
-        // 2. After them the marks. Rows that a commit has begun to change meanwhile are taken out: their records know better.
-        watch.look_again(&table.marks);
-        let mut picks = match (of_page, one_by_one) {
-            (OfPage::All, _) | (_, Some(_)) => None,
-            _ => Some(&places[..]),
-        };
-        if !watch.changed.rows.is_empty() && watch.changed.rows.of_page(page, &mut marked) != OfPage::Nothing {
-            if of_page == OfPage::All {
-                places.extend(0..PAGE_ROWS as u16);
+        match of_page {
+            OfPage::All => pass.add(Source::Page(page), None)?,
+            _ if places.len() * FEW > PAGE_ROWS => pass.add(Source::Page(page), Some(&places))?,
+            _ => {
+                if scattered.len() + places.len() > PAGE_ROWS {
+                    pass.add(Source::Rows(&scattered), None)?;
+                    scattered.clear();
+                }
+                scattered.extend(places.iter().map(|place| Source::Page(page).row(*place)));
             }
-            let is_marked = |place: &u16| marked.is_empty() || marked.binary_search(place).is_ok();
-            changed.extend(places.iter().filter(|place| is_marked(place)).map(|place| row(*place)));
-            left.clear();
-            let trusted = places.iter().zip(0..).filter(|(place, _)| !is_marked(place));
-            left.extend(trusted.map(|(place, at): (&u16, u16)| if one_by_one.is_some() { at } else { *place }));
-            picks = Some(&left);
-        }
-
-        // 3. The others are accumulated, field by field.
-        let count = picks.map_or_else(|| one_by_one.map_or(PAGE_ROWS, <[Row]>::len), <[u16]>::len);
-        if count > 0 {
-            by_columns.pick(page, one_by_one, picks);
-            by_columns.add(accumulated, count)?;
         }
     }
-    by_columns.finish(accumulated);
+    if !scattered.is_empty() {
+        pass.add(Source::Rows(&scattered), None)?;
+    }
+    let Pass { columns, changed, .. } = pass;
+    columns.finish(accumulated);
 
-    // 4. The records of those that were taken out, as the epoch sees them.
+    // The records of those that were taken out, as the epoch sees them.
     let versions: Vec<_> = changed.iter().filter_map(|row| table.pages.at(*row, epoch)).collect();
     debug_assert_eq!(versions.len(), changed.len(), "what met the condition has a record at the epoch");
     add_versions(&versions, accumulated)
+}
+
+struct Pass<'t, 'p, 'b, R> {
+    table: &'t Table<R>,
+    watch: Watch,
+    columns: ByColumns<'t>,
+    accumulated: &'p mut Accumulated<'b>,
+    /// The places at hand that no commit has marked.
+    trusted: Vec<u16>,
+    /// Rows that were taken out.
+    changed: Vec<Row>,
+}
+
+impl<R: Record> Pass<'_, '_, '_, R> {
+    /// Adds rows of a page, or some that are scattered: all of them, or those at some places.
+    fn add(&mut self, source: Source<'_>, places: Option<&[u16]>) -> Result<(), QueryError> {
+        // 1. The cells, without a lock.
+        self.columns.read(source);
+
+        // 2. After them the marks. Rows that a commit has begun to change meanwhile are taken out: their records know better.
+        self.watch.look_again(&self.table.marks);
+        let touched = self.is_touched(source);
+        if touched {
+            self.part(source, places);
+        }
+        let picks = if touched { Some(&self.trusted[..]) } else { places };
+
+        // 3. The others are accumulated, field by field.
+        let count = picks.map_or(source.len(), <[u16]>::len);
+        if count > 0 {
+            self.columns.pick(source, picks);
+            self.columns.add(self.accumulated, count)?;
+        }
+        Ok(())
+    }
+
+    /// Whether any of the rows may be marked.
+    fn is_touched(&mut self, source: Source<'_>) -> bool {
+        let changed = &self.watch.changed.rows;
+        match source {
+            _ if changed.is_empty() => false,
+            Source::Page(page) => changed.of_page(page, &mut self.trusted) != OfPage::Nothing,
+            Source::Rows(_) => true,
+        }
+    }
+
+    /// Parts the rows into those that no commit has marked and those that are taken out.
+    fn part(&mut self, source: Source<'_>, places: Option<&[u16]>) {
+        let Pass { watch, trusted, changed, .. } = self;
+        trusted.clear();
+        let mut judge = |place: u16| {
+            let row = source.row(place);
+            if watch.changed.rows.contains(row) { changed.push(row) } else { trusted.push(place) }
+        };
+        match places {
+            Some(places) => places.iter().for_each(|place| judge(*place)),
+            None => (0..source.len() as u16).for_each(judge),
+        }
+    }
 }

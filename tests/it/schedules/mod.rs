@@ -8,6 +8,7 @@
 mod background;
 mod columns;
 mod standing;
+mod statistics;
 mod wide;
 mod world;
 

@@ -197,7 +197,7 @@ fn bucket() -> impl Strategy<Value = Bucket> {
         4 => select(NAMES[1..].to_vec()).prop_map(Bucket::values),
         2 => histogram(),
         1 => vec((proptest::option::of(-5i64..5), 0i64..6), 1..4).prop_map(|ranges| {
-            let ranges = ranges.into_iter().map(|(from, len)| (from, (len > 0).then(|| from.unwrap_or(0) + len - 1)));
+            let ranges = ranges.into_iter().map(|(from, len)| (from, (len > 0).then(|| from.unwrap_or(0) + len)));
             Bucket::ranges("size", ranges)
         }),
         1 => Just(Bucket::ranges("shop", [(None, Some("a")), (Some("a"), None)])),

@@ -1,0 +1,153 @@
+//! Statistics over columns while commits change groups and amounts: pages are read without a lock, and what a commit changes meanwhile
+//! is told by the marks.
+
+use super::{explore, spawn_on};
+use memdex::{
+    Bucket, Collection, CommitInfo, CommitObserver, Figures, Filter, GroupBy, Metric, Record, RecordChange, Snapshot,
+    Statistics, Store, Value, field,
+};
+use shuttle::rand::{Rng, thread_rng};
+use shuttle::thread;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+#[derive(Clone, Debug, PartialEq, Eq, Record)]
+struct Sale {
+    #[record(key)]
+    key: u8,
+    #[record(index)]
+    open: bool,
+    #[record(column)]
+    shop: Option<&'static str>,
+    #[record(column)]
+    amount: i64,
+    /// As `amount`, without a column.
+    #[record(field)]
+    same: i64,
+}
+
+const KEYS: u8 = 5;
+const SHOPS: [Option<&str>; 3] = [None, Some("a"), Some("b")];
+/// Some need wider cells than others.
+const AMOUNTS: [i64; 4] = [1, 20, 300, -70_000];
+
+fn random_sale(key: u8) -> Sale {
+    let mut rng = thread_rng();
+    let (shop, amount) = (SHOPS[rng.gen_range(0..3)], AMOUNTS[rng.gen_range(0..4)]);
+    Sale { key, open: rng.gen_range(0..3) > 0, shop, amount, same: amount }
+}
+
+type State = BTreeMap<u8, Sale>;
+
+struct Truth(Mutex<Vec<State>>);
+
+impl CommitObserver for Truth {
+    fn invalidate(&self, commit: &CommitInfo) {
+        let mut states = self.0.lock().unwrap();
+        let mut state = states.last().unwrap().clone();
+        for RecordChange { before, after, .. } in commit.changes::<Sale>("sales") {
+            before.iter().for_each(|sale| assert_eq!(state.remove(&sale.key).as_ref(), Some(&**sale)));
+            state.extend(after.iter().map(|sale| (sale.key, Sale::clone(sale))));
+        }
+        states.push(state);
+    }
+}
+
+#[derive(Clone)]
+struct World {
+    store: Store,
+    sales: Collection<Sale>,
+    truth: Arc<Truth>,
+}
+
+impl World {
+    fn new(keys: u8) -> Self {
+        let store = Store::new();
+        let sales = store.collection("sales").unwrap();
+        let truth = Arc::new(Truth(Mutex::new(vec![State::new()])));
+        store.observe(truth.clone()).unwrap();
+        let world = World { store, sales, truth };
+        world.put((0..keys).map(random_sale).collect());
+        world
+    }
+
+    fn put(&self, sales: Vec<Sale>) {
+        self.store.commit(|batch| sales.iter().try_for_each(|sale| batch.store(&self.sales, sale.clone()))).unwrap();
+    }
+
+    fn random_commit(&self) {
+        let key = thread_rng().gen_range(0..KEYS);
+        match thread_rng().gen_range(0..5) {
+            0 => assert_eq!(self.sales.delete(key).unwrap().counts.total(), 1),
+            1 => self.put(vec![random_sale(key), random_sale((key + 1) % KEYS)]),
+            _ => self.put(vec![random_sale(key)]),
+        }
+    }
+
+    fn check(&self, snapshot: &Snapshot) {
+        let state = self.truth.0.lock().unwrap()[snapshot.commit() as usize].clone();
+        let choices: [(Filter<Sale>, fn(&Sale) -> bool); 3] = [
+            (Filter::all(), |_| true),
+            (sale::OPEN.eq(true), |sale| sale.open),
+            (sale::SHOP.eq("a") | sale::OPEN.eq(false), |sale| sale.shop == Some("a") || !sale.open),
+        ];
+        let (filter, holds) = &choices[thread_rng().gen_range(0..3)];
+        let amount = if thread_rng().gen_range(0..4) == 0 { "same" } else { "amount" };
+        let metrics = || [Metric::count(), field(amount).sum().named("sum"), field(amount).max().named("max")];
+        let by_shop = GroupBy::new([Bucket::values("shop")]).metrics(metrics());
+        let find = snapshot.of(&self.sales).find(filter);
+        let summary = find.statistics(Statistics::of(metrics()).group_by(by_shop)).unwrap();
+        assert_eq!(summary.commit, snapshot.commit());
+
+        let meant: Vec<&Sale> = state.values().filter(|sale| holds(sale)).collect();
+        let expect = |figures: &Figures, sales: &[&Sale]| {
+            let amounts = || sales.iter().map(|sale| sale.amount);
+            let sum = (!sales.is_empty()).then(|| amounts().sum::<i64>());
+            let found = (figures.int("count"), figures.int("sum"), figures.int("max"));
+            let expected = (Some(sales.len() as i64), sum, amounts().max());
+            assert_eq!(found, expected, "at {}: {filter:?} of {state:?}", snapshot.commit());
+        };
+        expect(&summary, &meant);
+        for shop in SHOPS {
+            let of_shop: Vec<&Sale> = meant.iter().copied().filter(|sale| sale.shop == shop).collect();
+            let group = summary.group(shop.map_or(Value::NULL, Value::from));
+            assert_eq!(group.is_none(), of_shop.is_empty(), "at {}: {shop:?} of {state:?}", snapshot.commit());
+            group.into_iter().for_each(|group| expect(group, &of_shop));
+        }
+    }
+}
+
+/// New summaries and those of held snapshots, under commits of every kind.
+#[test]
+fn statistics_under_commits() {
+    explore(|| {
+        let world = World::new(4);
+        let writer = spawn_on(&world, |world| (0..4).for_each(|_| world.random_commit()));
+        let reader = |world: World| {
+            let held = world.store.snapshot();
+            world.check(&held);
+            world.check(&world.store.snapshot());
+            world.check(&held);
+        };
+        let threads = [writer, spawn_on(&world, reader), spawn_on(&world, reader)];
+        threads.into_iter().for_each(|thread: thread::JoinHandle<()>| thread.join().unwrap());
+        world.check(&world.store.snapshot());
+        world.store.verify().unwrap();
+    });
+}
+
+/// One commit beside one summary: each step of the one between each two of the other.
+#[test]
+fn one_commit_beside_statistics() {
+    explore(|| {
+        let world = World::new(4);
+        let before = world.store.snapshot();
+        let writer = spawn_on(&world, |world| {
+            world.put(vec![random_sale(1), random_sale(2)]);
+            world.put(vec![random_sale(2), random_sale(3)]);
+        });
+        let reader = spawn_on(&world, move |world| world.check(&before));
+        writer.join().unwrap();
+        reader.join().unwrap();
+    });
+}

@@ -1,0 +1,336 @@
+//! Each metric and each bucket on data small enough to be computed by hand; with columns and without.
+
+use memdex::{
+    Aggregate, Bucket, Collection, DateUnit, DecimalValue, FieldDef, Figures, GroupBy, KeyValue, Kind, Metric, Schema,
+    Statistics, Store, Timestamp, Value, ValueRef, field,
+};
+
+type Records = Collection<KeyValue<()>>;
+
+fn schema(columns: bool) -> Schema {
+    let fields = [
+        FieldDef::new("shop", Kind::Str),
+        FieldDef::new("n", Kind::Int),
+        FieldDef::new("x", Kind::Float),
+        FieldDef::new("price", Kind::Decimal),
+        FieldDef::new("at", Kind::Timestamp),
+        FieldDef::new("day", Kind::Date),
+        FieldDef::new("open", Kind::Bool),
+        FieldDef::new("mark", Kind::Char),
+        FieldDef::new("id", Kind::Uuid),
+        FieldDef::new("raw", Kind::Bytes),
+    ];
+    let fields = fields.map(|field| if columns { field.column() } else { field });
+    Schema::new(fields.into_iter().chain([FieldDef::new("tags", Kind::Str).many().index()]))
+}
+
+/// Asks a collection with columns and one without the same, and gives the answer that both must give.
+fn ask(records: &[KeyValue<()>], statistics: impl Into<Statistics>) -> Figures {
+    let (store, statistics) = (Store::new(), statistics.into());
+    let answers = [true, false].map(|columns| {
+        let all: Records = store.key_values(&format!("columns: {columns}"), schema(columns)).unwrap();
+        store.commit(|batch| records.iter().try_for_each(|record| batch.store(&all, record.clone()))).unwrap();
+        let summary = all.find(memdex::Predicate::All).statistics(statistics.clone()).unwrap();
+        assert!(!summary.cached);
+        summary.figures
+    });
+    assert_eq!(answers[0], answers[1]);
+    let [figures, _] = answers;
+    figures
+}
+
+fn record(key: usize) -> KeyValue<()> {
+    KeyValue::new(format!("r-{key}"), ())
+}
+
+fn ints(values: impl IntoIterator<Item = impl Into<Value>>) -> Vec<KeyValue<()>> {
+    values.into_iter().enumerate().map(|(key, n)| record(key).with("n", n)).collect()
+}
+
+fn keys(figures: &Figures) -> Vec<String> {
+    let text = |key: &Vec<Value>| key.iter().map(Value::to_string).collect::<Vec<_>>().join(" ");
+    figures.groups().iter().map(|group| text(&group.key)).collect()
+}
+
+fn counts(figures: &Figures) -> Vec<(String, i64)> {
+    keys(figures).into_iter().zip(figures.groups().iter().map(|group| group.int("count").unwrap())).collect()
+}
+
+fn named(counts: &[(&str, i64)]) -> Vec<(String, i64)> {
+    counts.iter().map(|(key, count)| ((*key).to_owned(), *count)).collect()
+}
+
+#[test]
+fn metrics_of_integers() {
+    let n = || field("n");
+    let mut records = ints([2, 4, 4, 4, 5, 5, 7, 9]);
+    records.push(record(8));
+    let all = [
+        Metric::count(),
+        n().count(),
+        n().sum(),
+        n().avg(),
+        n().min(),
+        n().max(),
+        n().stddev_pop(),
+        n().stddev().named("of a sample"),
+        n().distinct(),
+        n().percentile(50.0),
+        n().percentile(90.0),
+    ];
+    let figures = ask(&records, all);
+    assert_eq!((figures.int("count"), figures.int("count(n)")), (Some(9), Some(8)));
+    assert_eq!((figures.int("sum(n)"), figures.float("avg(n)")), (Some(40), Some(5.0)));
+    assert_eq!((figures.int("min(n)"), figures.int("max(n)")), (Some(2), Some(9)));
+    assert_eq!(figures.float("stddev_pop(n)"), Some(2.0));
+    assert_eq!(figures.float("of a sample"), Some((32.0_f64 / 7.0).sqrt()));
+    assert_eq!((figures.int("distinct(n)"), figures.float("percentile(n, 50)")), (Some(5), Some(4.5)));
+    assert_eq!(figures.float("percentile(n, 90)"), Some(7.0 + 2.0 * 0.3));
+    assert_eq!(figures.metrics().len(), 11);
+    assert_eq!(figures.get("sum(x)"), None);
+}
+
+#[test]
+fn of_nothing_there_are_counts_alone() {
+    let n = || field("n");
+    let all = [Metric::count(), n().count(), n().distinct(), n().sum(), n().avg(), n().min(), n().max()];
+    let more = [n().stddev(), n().stddev_pop(), n().percentile(0.0)];
+    let asked = Statistics::of(all.into_iter().chain(more));
+    for records in [vec![], vec![record(1)]] {
+        let figures = ask(&records, asked.clone());
+        let values: Vec<&Value> = figures.metrics().map(|(_, value)| value).collect();
+        let zero = Value::from(0);
+        assert_eq!(values[0], &Value::from(records.len()));
+        assert!(values[1..3].iter().all(|value| **value == zero));
+        assert!(values[3..].iter().all(|value| **value == Value::NULL), "{values:?}");
+        assert!(figures.groups().is_empty());
+    }
+    let one = ask(&ints([7]), asked);
+    assert_eq!((one.get("stddev(n)"), one.float("stddev_pop(n)")), (Some(&Value::NULL), Some(0.0)));
+}
+
+#[test]
+fn integers_of_any_width() {
+    let n = || field("n");
+    let figures = ask(&ints([i64::MAX, i64::MAX, i64::MIN]), [n().sum(), n().min(), n().max(), n().distinct()]);
+    assert_eq!(figures.get("sum(n)"), Some(&Value::from(i64::MAX - 1)));
+    assert_eq!((figures.int("min(n)"), figures.int("max(n)")), (Some(i64::MIN), Some(i64::MAX)));
+    assert_eq!(figures.int("distinct(n)"), Some(2));
+    let wide = [Value::from(u128::MAX), Value::from(1), Value::from(-1), Value::from(i128::MIN)];
+    let figures = ask(&ints(wide), [n().sum(), n().min(), n().max(), n().percentile(0.0), n().distinct()]);
+    assert_eq!(figures.get("sum(n)"), Some(&Value::from((1_u128 << 127) - 1)));
+    assert_eq!(figures.get("min(n)"), Some(&Value::from(i128::MIN)));
+    assert_eq!(figures.get("max(n)"), Some(&Value::from(u128::MAX)));
+    assert_eq!(figures.float("percentile(n, 0)"), Some(i128::MIN as f64));
+    assert_eq!(figures.int("distinct(n)"), Some(4));
+    let by_value = ask(&ints(wide_again()), GroupBy::values("n").metrics([Metric::count()]));
+    assert_eq!(counts(&by_value).last().unwrap().1, 2, "{by_value:?}");
+}
+
+fn wide_again() -> Vec<Value> {
+    vec![Value::from(u128::MAX), Value::from(u128::MAX), Value::from(i64::MAX), Value::from(0)]
+}
+
+#[test]
+fn floats_are_summed_up_exactly_and_a_nan_spreads() {
+    let floats = |values: &[f64]| -> Vec<KeyValue<()>> {
+        values.iter().enumerate().map(|(key, x)| record(key).with("x", *x)).collect()
+    };
+    let x = || field("x");
+    let figures = ask(&floats(&[1e100, 1.0, -1e100, 0.1, 0.2, -0.0]), [x().sum(), x().avg(), x().distinct()]);
+    assert_eq!((figures.float("sum(x)"), figures.float("avg(x)")), (Some(1.3), Some(1.3 / 6.0)));
+    let with_nan = ask(&floats(&[1.0, f64::NAN, -3.0]), [x().sum(), x().min(), x().max(), x().percentile(0.0)]);
+    assert!(with_nan.float("sum(x)").unwrap().is_nan() && with_nan.float("max(x)").unwrap().is_nan());
+    assert_eq!((with_nan.float("min(x)"), with_nan.float("percentile(x, 0)")), (Some(-3.0), Some(-3.0)));
+    let groups = ask(&floats(&[0.0, -0.0, f64::NAN, -f64::NAN]), GroupBy::values("x").metrics([Metric::count()]));
+    assert_eq!(counts(&groups), named(&[("0.0", 2), ("NaN", 2)]));
+}
+
+#[test]
+fn decimals_are_exact() {
+    let price = |text: &str| text.parse::<DecimalValue>().unwrap();
+    let prices = ["0.10", "0.20", "12.345", "-7"];
+    let records: Vec<_> = prices.iter().enumerate().map(|(key, p)| record(key).with("price", price(p))).collect();
+    let p = || field("price");
+    let figures = ask(&records, [p().sum(), p().avg(), p().min(), p().max(), p().percentile(50.0)]);
+    assert_eq!(figures.get("sum(price)"), Some(&price("5.645").into()));
+    assert_eq!(figures.float("avg(price)"), Some(1.41125));
+    assert_eq!(figures.get("min(price)"), Some(&price("-7").into()));
+    assert_eq!(figures.get("max(price)"), Some(&price("12.345").into()));
+    assert_eq!(figures.float("percentile(price, 50)"), Some(0.1 + (0.2 - 0.1) / 2.0));
+    let steps = ask(&records, GroupBy::new([Bucket::width("price", price("0.15"))]).metrics([Metric::count()]));
+    assert_eq!(counts(&steps), named(&[("-7.05", 1), ("0", 1), ("0.15", 1), ("12.3", 1)]));
+}
+
+#[test]
+fn least_and_greatest_of_every_kind() {
+    let records = [
+        record(0)
+            .with("shop", "b")
+            .with("open", true)
+            .with("mark", 'z')
+            .with("id", ValueRef::Uuid([7; 16]))
+            .with("raw", &b"x"[..])
+            .with("day", ValueRef::Date(5))
+            .with("at", Timestamp::from_micros(9)),
+        record(1)
+            .with("shop", "a")
+            .with("open", false)
+            .with("mark", 'é')
+            .with("id", ValueRef::Uuid([3; 16]))
+            .with("raw", &b""[..])
+            .with("day", ValueRef::Date(-5))
+            .with("at", ValueRef::Timestamp(i128::MAX)),
+        record(2),
+    ];
+    for name in ["shop", "open", "mark", "id", "raw", "day", "at"] {
+        let [least, most] = [field(name).min(), field(name).max()].map(|metric| metric.named("it"));
+        let values = [least, most].map(|metric| ask(&records, metric).get("it").unwrap().clone());
+        assert!(values[0] < values[1] && values[0] != Value::NULL, "{name}: {values:?}");
+        let distinct = ask(&records, [field(name).distinct().named("d"), field(name).count().named("c")]);
+        assert_eq!((distinct.int("d"), distinct.int("c")), (Some(2), Some(2)), "{name}");
+    }
+}
+
+#[test]
+fn groups_by_values_with_the_missing_first() {
+    let shops = [Some("b"), Some("a"), None, Some("a"), None];
+    let records: Vec<_> =
+        shops.iter().enumerate().map(|(key, shop)| record(key).with_each("shop", *shop).with("n", key)).collect();
+    let by_shop = || GroupBy::values("shop").metrics([Metric::count(), field("n").sum()]);
+    let figures = ask(&records, Statistics::of([Metric::count()]).group_by(by_shop()));
+    assert_eq!(counts(&figures), named(&[("null", 2), ("\"a\"", 2), ("\"b\"", 1)]));
+    assert_eq!((figures.int("count"), figures.groups_in_all()), (Some(5), 3));
+    assert_eq!(figures.group("a").unwrap().int("sum(n)"), Some(4));
+    assert_eq!(figures.group(Value::NULL).unwrap().int("sum(n)"), Some(6));
+    assert!(figures.group("c").is_none());
+
+    let top = ask(&records, by_shop().top(2, "sum(n)"));
+    assert_eq!((keys(&top), top.groups_in_all()), (vec!["null".to_owned(), "\"a\"".to_owned()], 3));
+    let ties = ask(&records, by_shop().bottom(2, "count"));
+    assert_eq!(keys(&ties), ["\"b\"", "null"]);
+    let all = ask(&records, by_shop().top(9, "count"));
+    assert_eq!(keys(&all), ["null", "\"a\"", "\"b\""], "ties by key");
+}
+
+#[test]
+fn a_record_is_in_the_group_of_each_of_its_values() {
+    let tags = [vec!["p", "q", "p"], vec!["q"], vec![]];
+    let records: Vec<_> =
+        tags.into_iter().enumerate().map(|(key, tags)| record(key).with_each("tags", tags).with("n", 1)).collect();
+    let metrics = [Metric::count(), field("n").sum(), field("tags").count(), field("tags").distinct()];
+    let asked = Statistics::of(metrics.clone()).group_by(GroupBy::values("tags").metrics(metrics));
+    let figures = ask(&records, asked);
+    assert_eq!(
+        ["count", "sum(n)", "count(tags)", "distinct(tags)"].map(|name| figures.int(name).unwrap()),
+        [3, 3, 4, 2]
+    );
+    assert_eq!(counts(&figures), named(&[("null", 1), ("\"p\"", 1), ("\"q\"", 2)]));
+    assert_eq!(figures.group("p").unwrap().int("count(tags)"), Some(3));
+    let pairs =
+        ask(&records, GroupBy::new([Bucket::values("tags"), Bucket::values("tags")]).metrics([Metric::count()]));
+    assert_eq!(pairs.group_of(&["p".into(), "q".into()]).unwrap().int("count"), Some(1));
+    assert_eq!(pairs.groups().len(), 5);
+}
+
+#[test]
+fn ranges_overlap_and_empty_ones_are_given() {
+    let ranges = [(None, Some(10)), (Some(5), Some(15)), (Some(100), Some(200)), (Some(15), None)];
+    let records = ints([1, 5, 9, 10, 15, 99]);
+    let figures =
+        ask(&records, GroupBy::new([Bucket::ranges("n", ranges)]).metrics([Metric::count(), field("n").max()]));
+    let expected = [("\"..10\"", 3), ("\"5..15\"", 3), ("\"100..200\"", 0), ("\"15..\"", 2)];
+    assert_eq!(counts(&figures), named(&expected));
+    assert_eq!(figures.groups()[2].get("max(n)"), Some(&Value::NULL));
+    let within =
+        GroupBy::values("shop").group_by(GroupBy::new([Bucket::ranges("n", ranges)]).metrics([Metric::count()]));
+    assert_eq!(counts(&ask(&records, within).groups()[0]), named(&expected), "in each group");
+    let apart = [(Some("a"), Some("b")), (Some("b"), Some("c"))];
+    let names = [record(0).with("shop", "a"), record(1).with("shop", "bcd"), record(2).with("shop", "z")];
+    let by_name = ask(&names, GroupBy::new([Bucket::ranges("shop", apart)]).metrics([Metric::count()]));
+    assert_eq!(counts(&by_name), named(&[("\"a..b\"", 1), ("\"b..c\"", 1)]));
+}
+
+#[test]
+fn histograms_with_what_lies_between() {
+    let by = |bucket: Bucket| GroupBy::new([bucket]).metrics([Metric::count()]);
+    let records = ints([-1, 0, 9, 10, 41]);
+    let figures = ask(&records, by(Bucket::width("n", 10)));
+    assert_eq!(counts(&figures), named(&[("-10", 1), ("0", 2), ("10", 1), ("40", 1)]));
+    let moved = ask(&records, by(Bucket::width_from("n", 10, 5)).with_empty());
+    assert_eq!(counts(&moved), named(&[("-5", 2), ("5", 2), ("15", 0), ("25", 0), ("35", 1)]));
+    assert_eq!(moved.groups_in_all(), 5);
+    let floats: Vec<_> =
+        [0.5, 1.75, f64::INFINITY].into_iter().enumerate().map(|(k, x)| record(k).with("x", x)).collect();
+    let figures = ask(&floats, by(Bucket::width("x", 0.5)).with_empty());
+    assert_eq!(counts(&figures), named(&[("0.5", 1), ("1.0", 0), ("1.5", 1)]));
+}
+
+#[test]
+fn calendars_of_times_and_dates() {
+    let by = |field: &'static str, unit, zone: &'static str| {
+        GroupBy::new([Bucket::date_in(field, unit, zone)]).metrics([Metric::count()])
+    };
+    let at = |text| Value::from_text(Kind::Timestamp, text).unwrap();
+    let times = ["2026-01-31T23:30:00Z", "2026-02-01T00:10:00Z", "2026-03-01T12:00:00Z"];
+    let records: Vec<_> = times.iter().enumerate().map(|(key, time)| record(key).with("at", at(time))).collect();
+    let days = ask(&records, by("at", DateUnit::Day, "UTC"));
+    let first = ["2026-01-31T00:00:00Z", "2026-02-01T00:00:00Z", "2026-03-01T00:00:00Z"];
+    assert_eq!(counts(&days), named(&first.map(|day| (day, 1))));
+    let months = ask(&records, by("at", DateUnit::Month, "+02:00"));
+    assert_eq!(counts(&months), named(&[("2026-01-31T22:00:00Z", 2), ("2026-02-28T22:00:00Z", 1)]));
+    let quarters = ask(&records, by("at", DateUnit::Quarter, "UTC").with_empty());
+    assert_eq!(counts(&quarters), named(&[("2026-01-01T00:00:00Z", 3)]));
+    let hours = ask(&records, by("at", DateUnit::Hour, "UTC").with_empty());
+    assert_eq!(hours.groups().len(), 1 + 28 * 24 + 13);
+
+    let day = |text| Value::from_text(Kind::Date, text).unwrap();
+    let dates: Vec<_> =
+        ["2026-01-04", "2026-01-05"].iter().enumerate().map(|(key, date)| record(key).with("day", day(date))).collect();
+    let weeks = ask(&dates, by("day", DateUnit::Week, "UTC"));
+    assert_eq!(counts(&weeks), named(&[("2025-12-29", 1), ("2026-01-05", 1)]));
+}
+
+#[cfg(feature = "time-zones")]
+#[test]
+fn a_day_of_a_time_zone_may_have_23_hours() {
+    let at = |text| Value::from_text(Kind::Timestamp, text).unwrap();
+    let records: Vec<_> =
+        ["2026-03-28T22:59:00Z", "2026-03-28T23:00:00Z", "2026-03-29T21:59:00Z", "2026-03-29T22:00:00Z"]
+            .iter()
+            .enumerate()
+            .map(|(key, time)| record(key).with("at", at(time)))
+            .collect();
+    let by_day = GroupBy::new([Bucket::date_in("at", DateUnit::Day, "Europe/Zurich")]).metrics([Metric::count()]);
+    let expected = [("2026-03-27T23:00:00Z", 1), ("2026-03-28T23:00:00Z", 2), ("2026-03-29T22:00:00Z", 1)];
+    assert_eq!(counts(&ask(&records, by_day)), named(&expected));
+}
+
+#[test]
+fn groups_within_groups() {
+    let records: Vec<_> = (0..12_i64)
+        .map(|n| record(n as usize).with("shop", ["a", "b"][(n % 2) as usize]).with("open", n % 3 == 0).with("n", n))
+        .collect();
+    let inner = GroupBy::new([Bucket::values("open")]).metrics([field("n").sum()]).top(1, "sum(n)");
+    let figures = ask(&records, GroupBy::values("shop").metrics([Metric::count()]).group_by(inner));
+    assert_eq!(counts(&figures), named(&[("\"a\"", 6), ("\"b\"", 6)]));
+    let a = figures.group("a").unwrap();
+    // 2 + 4 + 8 + 10 against 0 + 6.
+    assert_eq!((a.groups()[0].key[0].clone(), a.groups()[0].int("sum(n)")), (Value::from(false), Some(24)));
+    assert_eq!((a.groups().len(), a.groups_in_all()), (1, 2));
+    let tuples =
+        GroupBy::new([Bucket::values("shop"), Bucket::width("n", 6)]).metrics([Metric::from(Aggregate::Count)]);
+    let figures = ask(&records, tuples);
+    assert_eq!(keys(&figures), ["\"a\" 0", "\"a\" 6", "\"b\" 0", "\"b\" 6"]);
+}
+
+#[cfg(feature = "serde")]
+#[test]
+fn answers_can_be_sent() {
+    let records = [record(0).with("shop", "a").with("n", 2), record(1).with("n", 3)];
+    let figures =
+        ask(&records, Statistics::of([Metric::count()]).group_by(GroupBy::values("shop").metrics([field("n").sum()])));
+    let text = serde_json::to_string(&figures).unwrap();
+    assert!(text.starts_with(r#"{"metrics":{"count":2},"groups":[{"key":[null],"#), "{text}");
+    assert_eq!(serde_json::from_str::<Figures>(&text).unwrap(), figures);
+}

@@ -1,0 +1,192 @@
+//! Questions that make no sense are refused by an error that names the collection and what is wrong.
+
+use memdex::{
+    Aggregate, Bucket, DateUnit, FieldDef, GroupBy, KeyValue, Kind, Metric, QueryError, Schema, Statistics,
+    StatisticsError, Store, Value, field, limits,
+};
+
+fn refusal(statistics: impl Into<Statistics>) -> QueryError {
+    let schema = Schema::new([
+        FieldDef::new("shop", Kind::Str).column(),
+        FieldDef::new("n", Kind::Int).column(),
+        FieldDef::new("big", Kind::Int),
+        FieldDef::new("x", Kind::Float),
+        FieldDef::new("at", Kind::Timestamp),
+        FieldDef::new("day", Kind::Date),
+        FieldDef::new("tags", Kind::Str).many(),
+    ]);
+    let all = Store::new().key_values::<()>("Sale", schema).unwrap();
+    for (key, n) in [("a", 0_i64), ("b", 1_000_000_000)] {
+        let big = u128::MAX;
+        all.store(KeyValue::new(key, ()).with("n", n).with("big", big).with("x", 1.0).with("shop", key)).unwrap();
+    }
+    let error = all.find(memdex::Predicate::All).statistics(statistics).unwrap_err();
+    assert!(error.to_string().contains("Sale"), "{error}");
+    error
+}
+
+fn metric(aggregate: Aggregate) -> QueryError {
+    refusal(Metric::from(aggregate))
+}
+
+fn bucket(bucket: Bucket) -> QueryError {
+    refusal(GroupBy::new([bucket]))
+}
+
+fn bad_bucket(given: Bucket) -> StatisticsError {
+    match bucket(given) {
+        QueryError::BadBucket { source, .. } => source,
+        other => panic!("{other}"),
+    }
+}
+
+#[test]
+fn fields_that_are_not_there_or_not_numbers() {
+    assert!(matches!(metric(Aggregate::Sum("m".into())), QueryError::UnknownField { field, .. } if field == "m"));
+    assert!(matches!(bucket(Bucket::values("m")), QueryError::UnknownField { .. }));
+    for name in ["shop", "at"] {
+        for aggregate in [
+            Aggregate::Sum(name.into()),
+            Aggregate::Avg(name.into()),
+            Aggregate::StdDev(name.into()),
+            Aggregate::StdDevPop(name.into()),
+            Aggregate::Percentile(name.into(), 50.0),
+        ] {
+            let error = metric(aggregate.clone());
+            assert!(matches!(&error, QueryError::NotNumeric { purpose, .. } if purpose == aggregate.verb()), "{error}");
+        }
+    }
+    for aggregate in [Aggregate::Min("tags".into()), Aggregate::Sum("tags".into())] {
+        assert!(matches!(metric(aggregate), QueryError::NotSingle { field, .. } if field == "tags"));
+    }
+    assert!(matches!(bucket(Bucket::width("tags", 1)), QueryError::NotSingle { .. }));
+    assert!(matches!(bucket(Bucket::ranges("tags", [(Some("a"), None)])), QueryError::NotSingle { .. }));
+    assert!(matches!(bucket(Bucket::width("shop", 1)), QueryError::NotNumeric { kind: Kind::Str, .. }));
+    assert!(matches!(bucket(Bucket::date("n", DateUnit::Day)), QueryError::NotNumeric { kind: Kind::Int, .. }));
+}
+
+#[test]
+fn metrics_by_their_names() {
+    let twice = [field("n").sum(), field("x").sum().named("sum(n)")];
+    assert!(matches!(refusal(twice), QueryError::DuplicateMetric { metric, .. } if metric == "sum(n)"));
+    let by = || GroupBy::values("shop").metrics([Metric::count()]);
+    let error = refusal(by().top(3, "sum(n)"));
+    assert!(matches!(&error, QueryError::UnknownMetric { known, .. } if *known == ["count"]), "{error}");
+    assert!(matches!(refusal(by().top(0, "count")), QueryError::TopOfNothing { .. }));
+    for percent in [-0.5, 100.5, f64::NAN] {
+        assert!(matches!(
+            metric(Aggregate::Percentile("n".into(), percent)),
+            QueryError::BadMetric { source: StatisticsError::BadPercentile { .. }, .. }
+        ));
+    }
+}
+
+#[test]
+fn buckets_that_hold_nothing() {
+    assert!(matches!(refusal(GroupBy::new([])), QueryError::NoBuckets { .. }));
+    assert!(matches!(bucket(Bucket::ranges::<i64>("n", [])), QueryError::NoBuckets { .. }));
+    for width in [0, -1] {
+        assert!(matches!(bad_bucket(Bucket::width("n", width)), StatisticsError::BadWidth { .. }));
+    }
+    for width in [0.0, f64::NAN, f64::INFINITY] {
+        assert!(matches!(bad_bucket(Bucket::width("x", width)), StatisticsError::BadWidth { .. }));
+    }
+    assert!(matches!(bad_bucket(Bucket::width_from("x", 1.0, f64::NAN)), StatisticsError::BadWidth { .. }));
+    assert!(matches!(bucket(Bucket::width("n", 0.5)), QueryError::WrongKind { .. }));
+    assert!(matches!(bucket(Bucket::width("n", Value::NULL)), QueryError::WrongKind { .. }));
+    assert!(matches!(bad_bucket(Bucket::ranges("n", [(Some(2), Some(1))])), StatisticsError::BadRange { .. }));
+    assert!(matches!(bucket(Bucket::ranges("n", [(Some("a"), None)])), QueryError::WrongKind { .. }));
+    assert!(matches!(bucket(Bucket::ranges("n", [(Some(Value::NULL), None)])), QueryError::NullOperand { .. }));
+    let many = vec![(Some(1), None); limits::MAX_RANGES + 1];
+    assert!(matches!(bad_bucket(Bucket::ranges("n", many)), StatisticsError::TooManyRanges { .. }));
+    assert!(matches!(
+        bad_bucket(Bucket::date_in("at", DateUnit::Day, "Middle/Earth")),
+        StatisticsError::UnknownTimeZone { .. } | StatisticsError::TimeZonesNotBuilt { .. }
+    ));
+    assert!(matches!(bad_bucket(Bucket::date("day", DateUnit::Hour)), StatisticsError::NoTimeOfDay { .. }));
+    assert!(matches!(bad_bucket(Bucket::date_in("day", DateUnit::Day, "+01:00")), StatisticsError::DateInZone { .. }));
+}
+
+#[test]
+fn empty_buckets_are_those_of_one_histogram() {
+    let two = [Bucket::width("n", 1), Bucket::values("shop")];
+    for by in [GroupBy::values("shop"), GroupBy::new(two), GroupBy::new([Bucket::ranges("n", [(Some(1), None)])])] {
+        assert!(matches!(refusal(by.with_empty()), QueryError::NotAHistogram { .. }));
+    }
+    let error = refusal(GroupBy::new([Bucket::width("n", 1)]).with_empty());
+    assert!(matches!(
+        error,
+        QueryError::BadBucket { source: StatisticsError::TooManyBuckets { buckets: 1_000_000_001, .. }, .. }
+    ));
+}
+
+#[test]
+fn limits_at_their_edge_and_one_beyond() {
+    let metrics = |count: usize| (0..count).map(|n| Metric::count().named(format!("{n}"))).collect::<Vec<_>>();
+    let levels = |count: usize| (1..count).fold(GroupBy::values("shop"), |by, _| GroupBy::values("shop").group_by(by));
+    let parts = |count: usize| GroupBy::new(vec![Bucket::values("shop"); count]);
+    let all = Store::new().key_values::<()>("Sale", Schema::new([FieldDef::new("shop", Kind::Str)])).unwrap();
+    let find = all.find(memdex::Predicate::All);
+    find.statistics(Statistics::of(metrics(limits::MAX_METRICS))).unwrap();
+    find.statistics(levels(limits::MAX_GROUP_LEVELS)).unwrap();
+    find.statistics(parts(limits::MAX_GROUP_PARTS)).unwrap();
+    let too_many = |statistics: Statistics, of: &str| {
+        assert!(matches!(refusal(statistics), QueryError::TooMany { what, .. } if what.contains(of)), "{of}");
+    };
+    too_many(Statistics::of(metrics(limits::MAX_METRICS + 1)), "metrics");
+    let apart = Statistics::of(metrics(200)).group_by(GroupBy::values("shop").metrics(metrics(57)));
+    too_many(apart, "metrics");
+    too_many(levels(limits::MAX_GROUP_LEVELS + 1).into(), "levels");
+    too_many(parts(limits::MAX_GROUP_PARTS + 1).into(), "parts");
+}
+
+#[test]
+fn sums_out_of_reach_say_so_and_means_do_not() {
+    let error = metric(Aggregate::Sum("big".into()));
+    assert!(
+        matches!(&error, QueryError::Overflow { metric, field, .. } if metric == "sum(big)" && field == "big"),
+        "{error}"
+    );
+    let all = Store::new().key_values::<()>("Sale", Schema::new([FieldDef::new("big", Kind::Int)])).unwrap();
+    for key in ["a", "b"] {
+        all.store(KeyValue::new(key, ()).with("big", u128::MAX)).unwrap();
+    }
+    let mean = all.find(memdex::Predicate::All).statistics(field("big").avg()).unwrap();
+    assert_eq!(mean.float("avg(big)"), Some(u128::MAX as f64));
+}
+
+#[test]
+fn more_groups_than_an_answer_has() {
+    let schema = Schema::new([FieldDef::new("n", Kind::Int).column(), FieldDef::new("m", Kind::Int)]);
+    let store = Store::new();
+    let all = store.key_values::<()>("Sale", schema).unwrap();
+    let mut writer = store.writer().bulk_size(10_000);
+    for n in 0..2_000_i64 {
+        writer.store(&all, KeyValue::new(format!("{n}"), ()).with("n", n).with("m", n)).unwrap();
+    }
+    writer.flush().unwrap();
+    // A group for each range within each value.
+    let ranges: Vec<_> = (0..1_000).map(|from| (Some(from), Some(from + 1))).collect();
+    for name in ["n", "m"] {
+        let by = GroupBy::values(name).group_by(GroupBy::new([Bucket::ranges(name, ranges.clone())]));
+        let error = all.find(memdex::Predicate::All).statistics(by).unwrap_err();
+        assert!(matches!(&error, QueryError::TooManyGroups { fields, .. } if *fields == [name, name]), "{error}");
+    }
+}
+
+#[cfg(feature = "documents")]
+#[test]
+fn paths_of_documents_are_declared_first() {
+    let store = Store::new();
+    let schema = Schema::new([FieldDef::new("id", Kind::Str).key(), FieldDef::new("cart.total", Kind::Int).column()]);
+    let all = store.documents("Cart", schema).unwrap();
+    for (id, total) in [("a", 3), ("b", 4)] {
+        let json = memdex::json!({ "id": id, "cart": { "total": total, "items": total } });
+        all.store(memdex::Document::new(json).unwrap()).unwrap();
+    }
+    let find = all.find(field("cart.items").gt(0));
+    assert_eq!(find.statistics(field("cart.total").sum()).unwrap().int("sum(cart.total)"), Some(7));
+    let error = find.statistics(field("cart.items").sum()).unwrap_err();
+    assert!(matches!(&error, QueryError::UndeclaredField { field, .. } if field == "cart.items"), "{error}");
+    assert!(error.to_string().contains("declare"), "{error}");
+}
