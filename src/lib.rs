@@ -67,6 +67,8 @@
 //!   [searches](Snapshot::search) several collections at once.
 //! * **Statistics**: [`find(…).statistics(…)`](Find::statistics) answers with exact [`Metric`]s of all records that are meant, and of
 //!   groups of them ([`GroupBy`]): by values, histograms, ranges and the calendar, and groups within groups. Quick where fields have columns.
+//! * **Standing statistics** ([`StandingDef`]) are questions whose answers every commit keeps up: declared with the schema or added while
+//!   all goes on, read as of any snapshot by [`Collection::standing`] in time that depends on the number of groups alone.
 //! * **Keys** can be generated ([`Store::sequence`]), or name their type ([`EntityKey`]).
 //! * **Upkeep**: [`Store::stats`], [`Store::verify`], [`Store::optimize`]; [`Store::observe`] tells of every commit.
 //!

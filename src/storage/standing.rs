@@ -107,7 +107,7 @@ impl StandingFigures {
         }
         let mut entries = self.entries.write();
         for StandingChange { key, figures } in changes {
-            let Some(key) = key else {
+            let Some((key, name)) = key else {
                 if entries.total.newest.1.is_none() {
                     entries.total.newest = (commit, figures);
                 } else {
@@ -119,7 +119,6 @@ impl StandingFigures {
                 Some(group) => filing.displaced.push((Some(key), group.history.push((commit, figures)))),
                 None if figures.is_none() => {}
                 None => {
-                    let name = self.standing.named(&key).into();
                     let history = History { newest: (commit, figures), older: Vec::new() };
                     entries.groups.insert(key, OfGroup { name, history });
                 }

@@ -40,7 +40,8 @@ pub(super) enum How {
 }
 
 impl Layout {
-    pub(super) fn new(bound: &Bound, levels: &[&LevelPlan]) -> Self {
+    /// Gives the measured fields of all levels their places.
+    pub(super) fn new(bound: &Bound, levels: &mut [&mut LevelPlan]) -> Self {
         let all = || levels.iter().flat_map(|level| &level.measured);
         let fields: Vec<usize> = (0..bound.fields.len()).filter(|at| all().any(|of| of.field == *at)).collect();
         let (mut width, mut interned) = (1 + fields.len().div_ceil(32), 0);
@@ -61,7 +62,10 @@ impl Layout {
             };
             Kept { field, how }
         });
-        let kept = kept.collect();
+        let kept: Vec<Kept> = kept.collect();
+        for measured in levels.iter_mut().flat_map(|level| &mut level.measured) {
+            measured.kept = kept.iter().position(|kept| kept.field == measured.field).unwrap_or_default();
+        }
         Layout { kept, interned, width }
     }
 

@@ -1,6 +1,7 @@
 //! Which figures do the records come to? Standing statistics as the committer keeps them: groups, what their records have
 //! accumulated, and what it remembers of each row.
 
+mod audit;
 mod interned;
 mod layout;
 mod plan;

@@ -40,9 +40,9 @@ pub(crate) enum StandingEntry<'a> {
 impl Standing {
     pub(crate) fn new(def: StandingDef, schema: &Schema) -> Result<Self, NotStanding> {
         let BoundStanding { bound, condition, cutters } = def.bind(schema)?;
-        let total = LevelPlan::new(&bound, bound.levels.first());
-        let within = LevelPlan::new(&bound, bound.levels.get(1));
-        let layout = Layout::new(&bound, &[&total, &within]);
+        let mut total = LevelPlan::new(&bound, bound.levels.first());
+        let mut within = LevelPlan::new(&bound, bound.levels.get(1));
+        let layout = Layout::new(&bound, &mut [&mut total, &mut within]);
         Ok(Standing { def, bound, condition, total, within, layout, cutters })
     }
 

@@ -10,20 +10,20 @@ use crate::error::Cause;
 use crate::hash::{RandomState, spread};
 use crate::record::{Cutter, Record};
 use crate::sync::Arc;
-use crate::value::{ValueRef, narrow_bits, value_of_bits};
+use crate::value::{Value, ValueRef, narrow_bits, value_of_bits};
 use hashbrown::HashTable;
 
 /// Under the commit lock.
 pub(crate) struct StandingWriter {
-    total: Tally,
+    pub(super) total: Tally,
     /// Whether the batch has changed it.
     total_touched: bool,
-    groups: Slab<Group>,
-    by_key: HashTable<u32>,
+    pub(super) groups: Slab<Group>,
+    pub(super) by_key: HashTable<u32>,
     /// Groups that the batch has changed, some that are empty now among them.
     touched: Vec<u32>,
     /// One for each field of numbered values.
-    interned: Vec<Interned>,
+    pub(super) interned: Vec<Interned>,
     /// Numbers of values that lost their last row in this batch, with the place of their field.
     left: Vec<(usize, u32)>,
     /// What a group holds besides its sets, and the sets of all groups.
@@ -32,10 +32,12 @@ pub(crate) struct StandingWriter {
     seed: RandomState,
 }
 
-struct Group {
-    key: Arc<GroupKey>,
+pub(super) struct Group {
+    pub(super) key: Arc<GroupKey>,
+    /// The key as answers show it.
+    name: Arc<[Value]>,
     hash: u32,
-    tally: Tally,
+    pub(super) tally: Tally,
     touched: bool,
 }
 
@@ -51,17 +53,10 @@ pub(crate) struct StandingStaging {
 
 /// What became of a group, to be shown to readers.
 pub(crate) struct StandingChange {
-    /// `None` for all records together.
-    pub(crate) key: Option<Arc<GroupKey>>,
+    /// With the key as answers show it; `None` for all records together.
+    pub(crate) key: Option<(Arc<GroupKey>, Arc<[Value]>)>,
     /// `None` if no record is left in it.
     pub(crate) figures: Option<GroupFigures>,
-}
-
-/// What an audit sees of the committer's memory.
-pub(crate) struct Audit<'a> {
-    writer: &'a StandingWriter,
-    standing: &'a Standing,
-    cutters: Vec<Cutter>,
 }
 
 impl StandingStaging {
@@ -109,11 +104,11 @@ impl StandingStaging {
 /// A key behind two counts.
 const GROUP_BYTES: usize = 16 + size_of::<GroupKey>();
 
-fn is(known: &GroupKey, key: &[ValueRef<'_>]) -> bool {
+pub(super) fn is(known: &GroupKey, key: &[ValueRef<'_>]) -> bool {
     known.len() == key.len() && known.iter().zip(key).all(|(known, part)| known.as_ref() == *part)
 }
 
-fn is_group(word: u32) -> bool {
+pub(super) fn is_group(word: u32) -> bool {
     word != NULL && word != ABSENT
 }
 
@@ -188,9 +183,10 @@ impl StandingWriter {
         staging: &mut StandingStaging,
         words: impl Iterator<Item = &'a mut [u32]>,
     ) {
-        let StandingStaging { groups, admitted, values, .. } = staging;
+        let StandingStaging { cutters, groups, admitted, values, .. } = staging;
         for (hash, key) in groups.drain(..) {
-            let group = Group { key: Arc::new(key), hash, tally: Tally::new(&standing.within), touched: false };
+            let name = key.iter().zip(&mut *cutters).map(|(part, cutter)| cutter.name(part)).collect();
+            let group = Group { key: Arc::new(key), name, hash, tally: Tally::new(&standing.within), touched: false };
             let number = self.groups.insert(group);
             let groups = &self.groups;
             self.by_key.insert_unique(spread(hash), number, |number| hash_of(groups, *number));
@@ -279,7 +275,7 @@ impl StandingWriter {
         for number in std::mem::take(&mut self.touched) {
             let Some(group) = self.groups.get_mut(number) else { continue };
             group.touched = false;
-            let (key, hash) = (Some(group.key.clone()), group.hash);
+            let (key, hash) = (Some((group.key.clone(), group.name.clone())), group.hash);
             if group.tally.records > 0 {
                 changes.push(StandingChange { key, figures: Some(group.tally.finish(&standing.within)) });
                 continue;
@@ -306,10 +302,6 @@ impl StandingWriter {
         self.touched.shrink_to_fit();
         self.interned.iter_mut().for_each(Interned::shrink);
     }
-
-    pub(crate) fn audit<'a>(&'a self, standing: &'a Standing) -> Audit<'a> {
-        Audit { writer: self, standing, cutters: standing.cutters() }
-    }
 }
 
 fn hash_of(groups: &Slab<Group>, number: u32) -> u64 {
@@ -317,10 +309,10 @@ fn hash_of(groups: &Slab<Group>, number: u32) -> u64 {
 }
 
 /// Moves one row in one group.
-struct Mover<'a> {
-    standing: &'a Standing,
-    level: &'a LevelPlan,
-    interned: &'a [Interned],
+pub(super) struct Mover<'a> {
+    pub(super) standing: &'a Standing,
+    pub(super) level: &'a LevelPlan,
+    pub(super) interned: &'a [Interned],
 }
 
 impl Mover<'_> {
@@ -331,9 +323,7 @@ impl Mover<'_> {
             _ => {}
         }
         for (place, measured) in self.level.measured.iter().enumerate() {
-            let kept = self.standing.layout.kept.binary_search_by_key(&measured.field, |kept| kept.field);
-            let Ok(kept) = kept else { continue };
-            let value = |words: Option<&[u32]>| words.and_then(|words| self.value(kept, words));
+            let value = |words: Option<&[u32]>| words.and_then(|words| self.value(measured.kept, words));
             let (old, new) = (value(old), value(new));
             if old != new {
                 old.into_iter().for_each(|value| tally.remove(place, value));
@@ -343,7 +333,7 @@ impl Mover<'_> {
     }
 
     /// What words say of a kept field.
-    fn value(&self, place: usize, words: &[u32]) -> Option<ValueRef<'_>> {
+    pub(super) fn value(&self, place: usize, words: &[u32]) -> Option<ValueRef<'_>> {
         if !layout::has(words, place) {
             return None;
         }
@@ -355,55 +345,6 @@ impl Mover<'_> {
                 value_of_bits(kind, bits).unwrap_or(ValueRef::Null)
             }
             How::Number { at, of } => self.interned[of].get(words[at]),
-        })
-    }
-}
-
-impl Audit<'_> {
-    /// Whether the words of a row are those of its record. Runs its extractors.
-    pub(crate) fn remembers<R: Record>(&mut self, words: &[u32], record: &R) -> bool {
-        let StandingEntry::Held { key, values } = self.standing.entry(&mut self.cutters, record) else {
-            return words[0] == ABSENT;
-        };
-        let group = self.writer.groups.get(words[0]);
-        let same_group = match &key {
-            None => words[0] == NULL,
-            Some(key) => is_group(words[0]) && group.is_some_and(|group| is(&group.key, key)),
-        };
-        let mover = Mover { standing: self.standing, level: &self.standing.total, interned: &self.writer.interned };
-        let same = |(place, kept): (usize, &layout::Kept)| match (mover.value(place, words), values[kept.field]) {
-            (known, value) if kept.how == How::Presence => known.is_some() != value.is_null(),
-            (known, value) => known.unwrap_or(ValueRef::Null) == value,
-        };
-        same_group && self.standing.layout.kept.iter().enumerate().all(same)
-    }
-
-    /// The figures that the committer would show now, of all records together, if any are asked for, and by the groups' keys.
-    pub(crate) fn figures(&self) -> (Option<GroupFigures>, Vec<(&GroupKey, GroupFigures)>) {
-        let numbers = self.writer.by_key.iter();
-        let groups = numbers.filter_map(|number| self.writer.groups.get(*number));
-        let groups = groups.map(|group| (&*group.key, group.tally.finish(&self.standing.within)));
-        let mut groups: Vec<_> = groups.collect();
-        groups.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-        let total = self.standing.total.has_metrics().then(|| self.writer.total.finish(&self.standing.total));
-        (total, groups)
-    }
-
-    /// Each number of a value with the place of its field among those of numbered values, and how many rows it counts.
-    pub(crate) fn counted(&self) -> Vec<((usize, u32), u32)> {
-        let all = self.writer.interned.iter().enumerate();
-        let mut counted: Vec<_> =
-            all.flat_map(|(of, values)| values.iter().map(move |(number, rows)| ((of, number), rows))).collect();
-        counted.sort_unstable();
-        counted
-    }
-
-    /// The numbers of values that a row's words name, each with the place of its field among those of numbered values.
-    pub(crate) fn numbers<'w>(&'w self, words: &'w [u32]) -> impl Iterator<Item = (usize, u32)> + 'w {
-        let held = words[0] != ABSENT;
-        self.standing.layout.kept.iter().enumerate().filter_map(move |(place, kept)| match kept.how {
-            How::Number { at, of } if held && layout::has(words, place) => Some((of, words[at])),
-            _ => None,
         })
     }
 }

@@ -17,6 +17,8 @@ pub(crate) struct LevelPlan {
 pub(super) struct Measured {
     /// Its place among the fields of the question.
     pub(super) field: usize,
+    /// Its place among those that are remembered of a row.
+    pub(super) kept: usize,
     kind: Kind,
     moments: bool,
     squares: bool,
@@ -62,7 +64,7 @@ impl LevelPlan {
             let place = asked.field.map(|field| {
                 measured.iter().position(|of| of.field == field).unwrap_or_else(|| {
                     let kind = bound.fields[field].def.kind();
-                    measured.push(Measured { field, kind, moments: false, squares: false, set: false });
+                    measured.push(Measured { field, kept: 0, kind, moments: false, squares: false, set: false });
                     measured.len() - 1
                 })
             });

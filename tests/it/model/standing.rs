@@ -29,7 +29,8 @@ impl Standing {
 
     /// Whether these are what they must be of a state.
     pub(super) fn check(&self, figures: &Figures, books: &Shelf<Book>) {
-        let held = books.values().map(|(book, _)| book).filter(|book| self.when.as_ref().is_none_or(|when| when.holds(*book)));
+        let held =
+            books.values().map(|(book, _)| book).filter(|book| self.when.as_ref().is_none_or(|when| when.holds(*book)));
         let expected = naive::expected(&held.collect::<Vec<_>>(), &self.statistics);
         if let Err(error) = naive::compare(figures, &expected) {
             panic!("{self:?}: {error}");
