@@ -5,6 +5,7 @@ mod criteria;
 #[cfg(feature = "documents")]
 mod document;
 mod query;
+mod standing;
 mod statistics;
 
 #[cfg(feature = "documents")]
@@ -12,6 +13,7 @@ pub use criteria::CriteriaError;
 #[cfg(feature = "documents")]
 pub use document::DocumentError;
 pub use query::QueryError;
+pub use standing::{NotStanding, StandingError};
 pub use statistics::StatisticsError;
 
 use crate::value::{Key, Kind, Value};
@@ -135,6 +137,14 @@ pub enum SchemaError {
         index: String,
         /// What is wrong with it.
         source: Box<QueryError>,
+    },
+    /// Standing statistics that can't be kept up.
+    #[error("standing statistics {standing:?}: {source}")]
+    Standing {
+        /// Their name.
+        standing: String,
+        /// What is wrong with them.
+        source: NotStanding,
     },
 }
 

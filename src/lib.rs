@@ -68,6 +68,8 @@
 //!   [searches](Snapshot::search) several collections at once.
 //! * **Statistics**: [`find(…).statistics(…)`](Find::statistics) answers with exact [`Metric`]s of all records that are meant, and of
 //!   groups of them ([`GroupBy`]): by values, histograms, ranges and the calendar, and groups within groups. Quick where fields have columns.
+//! * **Standing statistics** ([`StandingDef`]) are questions whose answers every commit keeps up: declared with the schema or added while
+//!   all goes on, read as of any snapshot by [`Collection::standing`] in time that depends on the number of groups alone.
 //! * **Keys** can be generated ([`Store::sequence`]), or name their type ([`EntityKey`]).
 //! * **Upkeep**: [`Store::stats`], [`Store::verify`], [`Store::optimize`]; [`Store::observe`] tells of every commit.
 //!
@@ -118,7 +120,8 @@ mod write;
 
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use error::{
-    Cause, CollectionError, Commit, IndexError, KeyError, QueryError, Refusal, SchemaError, StatisticsError,
+    Cause, CollectionError, Commit, IndexError, KeyError, NotStanding, QueryError, Refusal, SchemaError, StandingError,
+    StatisticsError,
 };
 #[cfg(feature = "documents")]
 pub use error::{CriteriaError, DocumentError};
@@ -134,13 +137,13 @@ pub use read::{
 };
 #[cfg(feature = "documents")]
 pub use record::Document;
-pub use record::{FieldAt, FieldDef, FieldNames, IndexDef, IndexKind, KeyValue, Nested, Record, Schema};
+pub use record::{FieldAt, FieldDef, FieldNames, IndexDef, IndexKind, KeyValue, Nested, Record, Schema, StandingDef};
 #[cfg(feature = "documents")]
 pub use serde_json::{Value as Json, json};
 pub use sql::{Dialect, Sql, SqlError, SqlTarget, SqlValue};
 pub use storage::{
     Collection, CollectionStats, CommitInfo, CommitObserver, Handle, IndexStats, MemoryFigures, MemoryStats,
-    RecordChange, Stats, VerifyError, VerifyReport,
+    RecordChange, StandingStats, Stats, VerifyError, VerifyReport,
 };
 pub use store::{Store, StoreBuilder};
 pub use value::{

@@ -14,6 +14,9 @@ pub const MAX_FIELDS: usize = 1_024;
 /// Most indexes of one collection.
 pub const MAX_INDEXES: usize = 256;
 
+/// Most standing statistics of one collection.
+pub const MAX_STANDING: usize = 64;
+
 /// Most values that an indexed field of many values holds in one record.
 pub const MAX_FIELD_VALUES: usize = 4_096;
 

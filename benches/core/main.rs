@@ -7,6 +7,7 @@ mod common;
 mod get;
 mod ingest;
 mod query;
+mod standing;
 mod update;
 
 use common::peer::ByHand;
@@ -61,5 +62,6 @@ fn main() {
     get::benches(&mut criterion);
     query::benches(&mut criterion);
     update::benches(&mut criterion);
+    standing::benches(&mut criterion);
     criterion.final_summary();
 }

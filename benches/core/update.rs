@@ -39,7 +39,7 @@ pub(crate) fn benches(criterion: &mut Criterion) {
     group.finish();
 }
 
-fn change_all(keys: &[String]) {
+pub(crate) fn change_all(keys: &[String]) {
     let (store, payments) = &*STORE;
     let mut batch = store.batch();
     for key in keys {

@@ -23,6 +23,7 @@ pub(crate) use buckets::Buckets;
 pub(crate) use calendar::{DayBuckets, Unit};
 pub(crate) use date_buckets::DateBuckets;
 pub(crate) use moments::Moments;
+pub(crate) use multiset::Multiset;
 pub(crate) use percentile::Percentiles;
 pub(crate) use ranges::Ranges;
 pub(crate) use zone::Zone;

@@ -248,6 +248,16 @@ pub enum QueryError {
         /// How many there may be.
         limit: usize,
     },
+    /// There are no standing statistics of this name.
+    #[error("collection {collection:?} has no standing statistics {standing:?}; it has {}", known.join(", "))]
+    UnknownStanding {
+        /// The collection asked.
+        collection: String,
+        /// The name.
+        standing: String,
+        /// Those that there are.
+        known: Vec<String>,
+    },
     /// No collection is open under this name.
     #[error("there is no collection {collection:?}; open are {}", known.join(", "))]
     UnknownCollection {

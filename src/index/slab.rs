@@ -31,6 +31,11 @@ impl<T> Slab<T> {
         self.values.get((number as usize).checked_sub(1)?)?.as_ref()
     }
 
+    /// What it weighs must stay as it is.
+    pub(super) fn get_mut(&mut self, number: u32) -> Option<&mut T> {
+        self.values.get_mut((number as usize).checked_sub(1)?)?.as_mut()
+    }
+
     pub(super) fn free(&mut self, number: u32) {
         let value = self.values[number as usize - 1].take();
         debug_assert!(value.is_some(), "a number is freed once");

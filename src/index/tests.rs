@@ -1,6 +1,7 @@
 //! Walks, beginnings of strings and estimates, of indexes of every kind against rows that are simply sorted.
 
-use super::{Entry, Index, IndexShape, IndexWriter, Move, Sought, WalkSpec};
+use super::shape::Entry;
+use super::{Index, IndexShape, IndexWriter, Move, Sought, WalkSpec};
 use crate::hash;
 use crate::record::{FieldDef, IndexDef, Schema};
 use crate::rowset::{Row, RowSet};

@@ -37,6 +37,17 @@ impl Statistics {
         Statistics { metrics: metrics.into_iter().collect(), groups: None }
     }
 
+    /// The same statistics of other fields; metrics keep their names.
+    pub(crate) fn map_fields(self, rename: &dyn Fn(&FieldName) -> FieldName) -> Self {
+        let metric = |metric: Metric| Metric { aggregate: metric.aggregate.map_field(rename), ..metric };
+        let groups = self.groups.map(|groups| {
+            let GroupBy { by, within, .. } = *groups;
+            let by = by.into_iter().map(|bucket| bucket.map_field(rename)).collect();
+            Box::new(GroupBy { by, within: within.map_fields(rename), empty: groups.empty, top: groups.top })
+        });
+        Statistics { metrics: self.metrics.into_iter().map(metric).collect(), groups }
+    }
+
     /// The same, and groups. What was grouped before is replaced.
     #[must_use]
     pub fn group_by(self, groups: impl Into<GroupBy>) -> Self {
@@ -116,6 +127,21 @@ impl Aggregate {
             | Aggregate::StdDevPop(field)
             | Aggregate::Distinct(field)
             | Aggregate::Percentile(field, _) => Some(field),
+        }
+    }
+
+    fn map_field(self, rename: &dyn Fn(&FieldName) -> FieldName) -> Self {
+        match self {
+            Aggregate::Count => Aggregate::Count,
+            Aggregate::CountOf(field) => Aggregate::CountOf(rename(&field)),
+            Aggregate::Sum(field) => Aggregate::Sum(rename(&field)),
+            Aggregate::Avg(field) => Aggregate::Avg(rename(&field)),
+            Aggregate::Min(field) => Aggregate::Min(rename(&field)),
+            Aggregate::Max(field) => Aggregate::Max(rename(&field)),
+            Aggregate::StdDev(field) => Aggregate::StdDev(rename(&field)),
+            Aggregate::StdDevPop(field) => Aggregate::StdDevPop(rename(&field)),
+            Aggregate::Distinct(field) => Aggregate::Distinct(rename(&field)),
+            Aggregate::Percentile(field, at) => Aggregate::Percentile(rename(&field), at),
         }
     }
 
@@ -392,6 +418,16 @@ impl Bucket {
     /// Times by the calendar of a time zone.
     pub fn date_in(field: impl Into<FieldName>, unit: DateUnit, zone: impl Into<Cow<'static, str>>) -> Self {
         Bucket::Date { field: field.into(), unit, zone: zone.into() }
+    }
+
+    fn map_field(mut self, rename: &dyn Fn(&FieldName) -> FieldName) -> Self {
+        match &mut self {
+            Bucket::Values { field }
+            | Bucket::Width { field, .. }
+            | Bucket::Ranges { field, .. }
+            | Bucket::Date { field, .. } => *field = rename(field),
+        }
+        self
     }
 
     /// The field that it is about.

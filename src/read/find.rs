@@ -121,6 +121,11 @@ impl<R: Record> Find<R> {
         })?
     }
 
+    /// Whether a test decides how it is answered.
+    pub(super) fn is_scripted(&self) -> bool {
+        self.script.is_some()
+    }
+
     pub(super) fn chooser(&self) -> Chooser {
         Chooser::new(self.script.as_deref())
     }

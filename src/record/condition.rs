@@ -124,6 +124,16 @@ impl Condition {
         }
     }
 
+    /// Whether they hold of the same records, as far as their parts tell: those that must all hold, in any order.
+    pub(crate) fn is_equivalent(&self, other: &Condition) -> bool {
+        fn parts(of: &Condition) -> Vec<&Condition> {
+            of.conjuncts().iter().filter(|part| !matches!(part, Condition::All)).collect()
+        }
+        let (ours, theirs) = (parts(self), parts(other));
+        let within = |a: &[&Condition], b: &[&Condition]| a.iter().all(|part| b.iter().any(|same| part.is_same(same)));
+        within(&ours, &theirs) && within(&theirs, &ours)
+    }
+
     /// Whether they are the same, word by word.
     pub(crate) fn is_same(&self, other: &Condition) -> bool {
         let all = |a: &[Condition], b: &[Condition]| a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.is_same(b));

@@ -1,7 +1,9 @@
 //! What is a record, and does it meet a predicate? Schemas, indexes to be, and the values of fields in memdex's own terms.
 
 mod bind;
+pub(crate) mod bound;
 mod condition;
+mod cutter;
 #[cfg(feature = "documents")]
 mod document;
 mod index_def;
@@ -16,6 +18,7 @@ mod pattern;
 #[expect(clippy::module_inception)]
 mod record;
 mod schema;
+mod standing_def;
 mod test;
 mod values;
 
@@ -26,9 +29,13 @@ pub use key_value::KeyValue;
 pub use nested::Nested;
 pub use record::Record;
 pub use schema::{FieldAt, FieldDef, Schema};
+pub use standing_def::StandingDef;
 
 pub(crate) use bind::fit;
+pub(crate) use bound::{Bound, Figure, Level};
 pub(crate) use condition::Condition;
+pub(crate) use cutter::Cutter;
 pub(crate) use key_value::schema as key_value_schema;
+pub(crate) use standing_def::BoundStanding;
 pub(crate) use test::Test;
 pub(crate) use values::Values;

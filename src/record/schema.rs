@@ -3,6 +3,7 @@
 use super::Condition;
 use super::index_def::{IndexDef, IndexKind};
 use super::path::Path;
+use super::standing_def::StandingDef;
 use crate::error::{Cause, SchemaError};
 use crate::limits;
 use crate::value::{FieldValue, Kind};
@@ -244,10 +245,11 @@ impl FieldAt {
 /// .with_index(IndexDef::equality(["city", "balance"]));
 /// assert_eq!(schema.indexes().len(), 3);
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Schema {
     fields: Vec<FieldDef>,
     indexes: Vec<IndexDef>,
+    standing: Vec<StandingDef>,
     /// Of the fields of records without a Rust type; otherwise none.
     paths: Vec<Arc<Path>>,
     /// Whether queries may name what is not declared.
@@ -257,7 +259,8 @@ pub struct Schema {
 impl Schema {
     /// A schema of these fields. Whether it is sound is judged when a collection asks for it.
     pub fn new(fields: impl IntoIterator<Item = FieldDef>) -> Self {
-        Schema { fields: fields.into_iter().collect(), indexes: Vec::new(), paths: Vec::new(), open: false }
+        let fields = fields.into_iter().collect();
+        Schema { fields, indexes: Vec::new(), standing: Vec::new(), paths: Vec::new(), open: false }
     }
 
     /// The schema of records that are looked into by name: a field that is not required can be missing.
@@ -281,12 +284,20 @@ impl Schema {
         self
     }
 
+    /// The same schema with one more question that is always answered.
+    #[must_use]
+    pub fn with_standing(mut self, standing: StandingDef) -> Self {
+        self.standing.push(standing);
+        self
+    }
+
     /// The same schema with the fields and indexes of a struct that lies in the field `prefix`, behind its own fields.
     #[must_use]
     pub fn with_nested(mut self, prefix: &str, nested: Schema) -> Self {
         let fields = nested.fields.into_iter();
         self.fields.extend(fields.map(|f| FieldDef { name: Cow::Owned(format!("{prefix}.{}", f.name)), ..f }));
         self.indexes.extend(nested.indexes.into_iter().map(|index| index.within(prefix)));
+        self.standing.extend(nested.standing.into_iter().map(|standing| standing.within(prefix)));
         self
     }
 
@@ -316,6 +327,11 @@ impl Schema {
             })
         });
         own.chain(self.indexes.iter().cloned()).collect()
+    }
+
+    /// The standing statistics.
+    pub fn standing(&self) -> &[StandingDef] {
+        &self.standing
     }
 
     /// The position of the field `name`. O(number of fields).
@@ -382,6 +398,10 @@ impl Schema {
         for (at, index) in indexes.iter().enumerate() {
             self.check_index(index, &indexes[..at])?;
         }
+        for (at, standing) in self.standing.iter().enumerate() {
+            let unsound = |source| SchemaError::Standing { standing: standing.name().to_owned(), source };
+            self.check_standing(standing, &self.standing[..at]).map_err(unsound)?;
+        }
         Ok(())
     }
 
@@ -444,6 +464,9 @@ impl fmt::Display for Schema {
         }
         for index in &self.indexes {
             write!(f, ", {index}")?;
+        }
+        for standing in &self.standing {
+            write!(f, ", {standing}")?;
         }
         f.write_str(" }")
     }

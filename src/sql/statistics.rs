@@ -113,7 +113,12 @@ impl Statement<'_> {
     fn best(&self, top: &Top, metrics: &[Metric], before: usize) -> Result<String, SqlError> {
         let Some(position) = metrics.iter().position(|metric| metric.name == top.metric) else {
             let known = metrics.iter().map(|metric| metric.name.to_string()).collect();
-            return Err(QueryError::UnknownMetric { collection: self.collection.to_owned(), metric: top.metric.to_string(), known }.into());
+            return Err(QueryError::UnknownMetric {
+                collection: self.collection.to_owned(),
+                metric: top.metric.to_string(),
+                known,
+            }
+            .into());
         };
         let direction = if top.descending { "DESC" } else { "ASC" };
         Ok(format!("{} {direction} NULLS LAST", before + position + 1))

@@ -65,7 +65,9 @@ impl<R: Record> AnyTable for Table<R> {
     }
 
     fn memory(&self) -> MemoryStats {
-        stats::memory_of(self, self.indexes().iter().map(|index| index.heap_bytes()).sum())
+        let indexes = self.indexes().iter().map(|index| index.heap_bytes()).sum();
+        let standing = self.standing().iter().map(|figures| figures.stats().0.bytes).sum();
+        stats::memory_of(self, indexes, standing)
     }
 
     fn newly_counted(&self) -> u64 {

@@ -1,4 +1,4 @@
-//! Indexes that come and go while the collection lives.
+//! Indexes, and standing statistics, that come and go while the collection lives.
 //!
 //! A new index is built aside from a snapshot, while commits go on and know nothing of it. Then it is brought up to a newer
 //! snapshot by the marks: the rows that they show are filed anew from what the newer one sees; and again, until there is little to
@@ -7,17 +7,17 @@
 //!
 //! So a commit pays nothing for an index that is being built, except that it may wait for the last of these steps. Readers see
 //! complete indexes alone. A reader of an older commit may use one as well: rows that have changed since are marked for it,
-//! and every other row is filed as that reader sees it.
+//! and every other row is filed as that reader sees it. Of standing statistics a reader of an older commit knows that it is older.
 
 use super::engine::{Engine, Pinned};
 use super::marks::Changed;
 use super::table::{Maintained, Table, TableWriter};
 use super::version::Version;
 use super::words::Group;
-use crate::error::{Cause, Commit, IndexError};
-use crate::index::{Index, IndexShape, IndexWriter, Move, Other, Staging};
+use crate::error::{Cause, Commit, IndexError, SchemaError, StandingError};
+use crate::index::{IndexShape, Kept, KeptStaging, KeptWriter, Move, Other, Standing};
 use crate::limits::BUILD_SLICE;
-use crate::record::{IndexDef, IndexKind, Record};
+use crate::record::{IndexDef, Record, StandingDef};
 use crate::rowset::Row;
 use crate::sync::Arc;
 use crate::user_code;
@@ -28,110 +28,193 @@ const FEW: usize = 4_096;
 /// However many there still are, after so many rounds.
 const ROUNDS: usize = 8;
 
+/// Why something can't be built.
+pub(super) enum NotBuilt {
+    /// Writes are refused here, or altogether.
+    Refused(Cause),
+    /// A record can't be in it.
+    Record { key: Key, cause: Cause },
+    /// Two records have what must be unique.
+    NotUnique { key: Key, other: Key },
+}
+
 impl<R: Record> Table<R> {
     /// Builds an index, and shows it to readers once it is complete.
     pub(crate) fn add_index(self: &Arc<Self>, engine: &Arc<Engine>, def: IndexDef) -> Result<(), IndexError> {
-        let refused = |cause| IndexError::Refused {
-            collection: self.name.to_string(),
-            index: def.name().into(),
-            cause: Box::new(cause),
+        let (collection, index) = (self.name.to_string(), def.name().to_owned());
+        let check = || {
+            let present: Vec<IndexDef> = self.indexes().iter().map(|index| index.shape.def.clone()).collect();
+            let unsound = |source| IndexError::Schema { collection: self.name.to_string(), source };
+            self.schema.check_index(&def, &present).map_err(unsound)
         };
-        if user_code::inside() {
-            return Err(refused(Cause::InsideUserCode));
+        let failed = |why| match why {
+            NotBuilt::Refused(cause) => IndexError::Refused { collection, index, cause: Box::new(cause) },
+            NotBuilt::Record { key, cause } => IndexError::Record { collection, index, key, cause: Box::new(cause) },
+            NotBuilt::NotUnique { key, other } => IndexError::NotUnique { collection, index, key, other },
+        };
+        let make = || Kept::index(IndexShape::new(def.clone(), &self.schema), self.seed.clone());
+        match self.build(engine, &check, make) {
+            Ok(built) => built.map_err(failed),
+            Err(unsound) => Err(unsound),
         }
-        self.check_def(&def)?;
-        let mut build = Build::new(self, def.clone());
+    }
+
+    /// Builds standing statistics, and shows them to readers once they are complete.
+    pub(crate) fn add_standing(self: &Arc<Self>, engine: &Arc<Engine>, def: StandingDef) -> Result<(), StandingError> {
+        let (collection, standing) = (self.name.to_string(), def.name().to_owned());
+        let unsound = |source| {
+            let source = SchemaError::Standing { standing: def.name().to_owned(), source };
+            StandingError::Schema { collection: self.name.to_string(), source }
+        };
+        let check = || {
+            let present: Vec<StandingDef> = self.standing().iter().map(|of| of.standing.def.clone()).collect();
+            self.schema.check_standing(&def, &present).map_err(unsound)
+        };
+        let failed = |why| match why {
+            NotBuilt::Refused(cause) => StandingError::Refused { collection, standing, cause: Box::new(cause) },
+            NotBuilt::Record { key, cause } => {
+                StandingError::Record { collection, standing, key, cause: Box::new(cause) }
+            }
+            NotBuilt::NotUnique { .. } => unreachable!("nothing has to be unique"),
+        };
+        let bound = Standing::new(def.clone(), &self.schema).map_err(unsound)?;
+        match self.build(engine, &check, || Kept::standing(bound, self.seed.clone())) {
+            Ok(built) => built.map_err(failed),
+            Err(unsound) => Err(unsound),
+        }
+    }
+
+    /// The outer error is that of `check`, which is asked before and once more under the commit lock.
+    fn build<E>(
+        self: &Arc<Self>,
+        engine: &Arc<Engine>,
+        check: &dyn Fn() -> Result<(), E>,
+        make: impl FnOnce() -> (Kept, KeptWriter),
+    ) -> Result<Result<(), NotBuilt>, E> {
+        if user_code::inside() {
+            return Ok(Err(NotBuilt::Refused(Cause::InsideUserCode)));
+        }
+        check()?;
+        let mut build = Build::new(self, make());
 
         // From a snapshot, then from one newer one after the other, with no lock held.
-        let mut pinned = engine.pin();
-        build.all(pinned.epoch())?;
-        for _ in 0..ROUNDS {
-            let newer = engine.pin();
-            let changed = self.marks.after(pinned.epoch());
-            let few = changed.rows.len() + build.new_rows(&changed) <= FEW;
-            build.bring_up(&changed, newer.epoch())?;
-            pinned = newer;
-            if few {
-                break;
-            }
-        }
+        let pinned = match build.until_few(engine) {
+            Ok(pinned) => pinned,
+            Err(why) => return Ok(Err(why)),
+        };
 
         // The rest with every commit waiting.
-        let mut turn = engine.turn_to_write().map_err(refused)?;
+        let mut turn = match engine.turn_to_write() {
+            Ok(turn) => turn,
+            Err(cause) => return Ok(Err(NotBuilt::Refused(cause))),
+        };
         turn.about_to_change(0, 0);
-        self.check_def(&def)?;
+        check()?;
         let published = engine.timeline.published();
-        build.bring_up(&self.marks.after(pinned.epoch()), published)?;
+        if let Err(why) = build.bring_up(&self.marks.after(pinned.epoch()), published) {
+            return Ok(Err(why));
+        }
         let mut writer = self.writer();
-        build.hand_over(&mut writer);
-        self.show_indexes(&writer);
+        build.hand_over(&mut writer, published);
+        self.show_kept(&writer);
         self.refresh_figures(&writer);
         drop(writer);
         turn.look_after(self.clone());
         drop(turn);
         drop::<Pinned>(pinned);
         engine.look_at_memory();
-        Ok(())
+        Ok(Ok(()))
     }
 
     /// Takes an index away: from the committer and from readers to come. Its memory goes with the last reader that uses it.
     pub(crate) fn drop_index(self: &Arc<Self>, engine: &Arc<Engine>, name: &str) -> Result<(), IndexError> {
-        let refused = |cause| IndexError::Refused {
-            collection: self.name.to_string(),
-            index: name.to_owned(),
-            cause: Box::new(cause),
-        };
-        let turn = engine.turn_to_write().map_err(refused)?;
+        let (collection, index) = (self.name.to_string(), name.to_owned());
+        match self.take_away(engine, |kept| kept.as_index().is_some() && kept.name() == name) {
+            Ok(true) => Ok(()),
+            Ok(false) => {
+                let known = self.indexes().iter().map(|index| index.name().to_owned()).collect();
+                Err(IndexError::Unknown { collection, index, known })
+            }
+            Err(cause) => Err(IndexError::Refused { collection, index, cause: Box::new(cause) }),
+        }
+    }
+
+    /// Takes standing statistics away, likewise.
+    pub(crate) fn drop_standing(self: &Arc<Self>, engine: &Arc<Engine>, name: &str) -> Result<(), StandingError> {
+        let (collection, standing) = (self.name.to_string(), name.to_owned());
+        match self.take_away(engine, |kept| kept.as_index().is_none() && kept.name() == name) {
+            Ok(true) => Ok(()),
+            Ok(false) => {
+                let known = self.standing().iter().map(|figures| figures.standing.name().to_owned()).collect();
+                Err(StandingError::Unknown { collection, standing, known })
+            }
+            Err(cause) => Err(StandingError::Refused { collection, standing, cause: Box::new(cause) }),
+        }
+    }
+
+    /// Whether there was one.
+    fn take_away(&self, engine: &Arc<Engine>, is: impl Fn(&Kept) -> bool) -> Result<bool, Cause> {
+        let turn = engine.turn_to_write()?;
         let mut writer = self.writer();
-        let Some(at) = writer.indexes.iter().position(|maintained| maintained.index.name() == name) else {
-            let known = writer.indexes.iter().map(|maintained| maintained.index.name().to_owned()).collect();
-            return Err(IndexError::Unknown { collection: self.name.to_string(), index: name.to_owned(), known });
-        };
+        let Some(at) = writer.kept_up.iter().position(|maintained| is(&maintained.kept)) else { return Ok(false) };
         engine.look_at_memory();
-        let gone = writer.indexes.remove(at);
-        if writer.indexes.iter().all(|maintained| maintained.group != gone.group) {
+        let gone = writer.kept_up.remove(at);
+        if writer.kept_up.iter().all(|maintained| maintained.group != gone.group) {
             writer.words.remove(gone.group);
-            for later in writer.indexes.iter_mut().filter(|maintained| maintained.group > gone.group) {
+            for later in writer.kept_up.iter_mut().filter(|maintained| maintained.group > gone.group) {
                 later.group -= 1;
                 later.from -= gone.group_width;
             }
         }
-        self.show_indexes(&writer);
+        if let Some((figures, _)) = &gone.figures {
+            figures.close(engine.timeline.published());
+        }
+        self.show_kept(&writer);
         self.refresh_figures(&writer);
         drop(writer);
         drop(turn);
         drop(gone);
-        Ok(())
-    }
-
-    fn check_def(&self, def: &IndexDef) -> Result<(), IndexError> {
-        let present: Vec<IndexDef> = self.indexes().iter().map(|index| index.shape.def.clone()).collect();
-        self.schema
-            .check_index(def, &present)
-            .map_err(|source| IndexError::Schema { collection: self.name.to_string(), source })
+        Ok(true)
     }
 }
 
-/// An index on its way, known to its builder alone.
+/// An index, or standing statistics, on the way: known to the builder alone.
 struct Build<'a, R: Record> {
     table: &'a Table<R>,
-    index: Arc<Index>,
-    writer: IndexWriter,
-    staging: Staging,
+    kept: Kept,
+    writer: KeptWriter,
+    staging: KeptStaging,
     words: Group,
     /// By row: whether it has been filed.
     filed: Vec<bool>,
 }
 
 impl<'a, R: Record> Build<'a, R> {
-    fn new(table: &'a Table<R>, def: IndexDef) -> Self {
-        let (index, writer) = Index::new(IndexShape::new(def, &table.schema), table.seed.clone());
-        let (staging, words) = (index.staging(), Group::new(index.width()));
-        Build { table, index: Arc::new(index), writer, staging, words, filed: Vec::new() }
+    fn new(table: &'a Table<R>, (kept, writer): (Kept, KeptWriter)) -> Self {
+        let (staging, words) = (kept.staging(), Group::new(kept.width()));
+        Build { table, kept, writer, staging, words, filed: Vec::new() }
+    }
+
+    /// Files every row as a snapshot sees it, and brings that up to one newer one after the other. Gives the last one, since
+    /// which there are few changes, or it has been tried often enough.
+    fn until_few(&mut self, engine: &Arc<Engine>) -> Result<Pinned, NotBuilt> {
+        let mut pinned = engine.pin();
+        self.all(pinned.epoch())?;
+        for _ in 0..ROUNDS {
+            let newer = engine.pin();
+            let changed = self.table.marks.after(pinned.epoch());
+            let few = changed.rows.len() + self.new_rows(&changed) <= FEW;
+            self.bring_up(&changed, newer.epoch())?;
+            pinned = newer;
+            if few {
+                break;
+            }
+        }
+        Ok(pinned)
     }
 
     /// Files every row as `epoch`, which is pinned, sees it.
-    fn all(&mut self, epoch: Commit) -> Result<(), IndexError> {
+    fn all(&mut self, epoch: Commit) -> Result<(), NotBuilt> {
         let mut versions = Vec::new();
         for page in 0.. {
             let more = self.table.pages.read_page(page, epoch, &mut versions);
@@ -152,14 +235,14 @@ impl<'a, R: Record> Build<'a, R> {
     }
 
     /// Files the rows that marks show anew, as `epoch` sees them; it is pinned, or the newest under the commit lock.
-    fn bring_up(&mut self, changed: &Changed, epoch: Commit) -> Result<(), IndexError> {
+    fn bring_up(&mut self, changed: &Changed, epoch: Commit) -> Result<(), NotBuilt> {
         if changed.is_nothing() {
             return Ok(());
         }
         let listed = changed.rows.iter().filter(|row| *row < changed.first_new_row);
         let rows: Vec<Row> = listed.chain(changed.first_new_row..self.table.pages.end() as Row).collect();
         // Where values are unique they are first taken from all of these rows, so that they can have been swapped.
-        if self.index.shape.def.kind() == IndexKind::Unique {
+        if self.kept.is_unique() {
             for slice in rows.chunks(BUILD_SLICE) {
                 self.file(&slice.iter().map(|row| (*row, None)).collect::<Vec<_>>())?;
             }
@@ -172,32 +255,29 @@ impl<'a, R: Record> Build<'a, R> {
     }
 
     /// Files rows as they are in these versions. Runs user code; a refusal leaves what was built useless.
-    fn file(&mut self, rows: &[(Row, Option<Arc<Version<R>>>)]) -> Result<(), IndexError> {
-        let Build { table, index, writer, staging, words, filed } = self;
+    fn file(&mut self, rows: &[(Row, Option<Arc<Version<R>>>)]) -> Result<(), NotBuilt> {
+        let Build { table, kept, writer, staging, words, filed } = self;
         staging.clear();
-        let width = index.width();
+        let width = kept.width();
         let was_filed: Vec<bool> = rows.iter().map(|(row, _)| filed.get(*row as usize) == Some(&true)).collect();
         let mut new = vec![0; rows.len() * width];
         for (number, (row, version)) in rows.iter().enumerate() {
             let Some((version, record)) = version.as_ref().and_then(|v| Some((v, v.record.as_ref()?))) else {
                 continue;
             };
-            let refused = |cause| {
-                let (collection, index) = (table.name.to_string(), index.name().to_owned());
-                IndexError::Record { collection, index, key: version.key.clone(), cause: Box::new(cause) }
-            };
-            let entry = user_code::run(|| index.shape.entry(record))
+            let refused = |cause| NotBuilt::Record { key: version.key.clone(), cause };
+            let shown = user_code::run(|| kept.shown(staging, record))
                 .map_err(|message| refused(Cause::Panicked { what: "field extractor", message }))?
                 .map_err(refused)?;
             let old = was_filed[number].then(|| (*row, words.get(*row)));
-            index.stage(writer, staging, number, &entry, old, &mut new[number * width..][..width]);
+            kept.stage(writer, staging, number, &shown, old, &mut new[number * width..][..width]);
         }
         let change_of = |row: Row| {
             let number = rows.binary_search_by_key(&row, |(row, _)| *row).ok()?;
             let gone = rows[number].1.is_none();
             Some((number, gone || words.get(row) != &new[number * width..][..width]))
         };
-        if let Some(clash) = index.clashes(staging, change_of).into_iter().next() {
+        if let Some(clash) = kept.clashes(staging, change_of).into_iter().next() {
             let key_of = |row| {
                 let filed = rows.binary_search_by_key(&row, |(row, _)| *row).ok().and_then(|at| rows[at].1.clone());
                 filed.or_else(|| table.pages.newest(row)).map_or_else(Key::none, |version| version.key.clone())
@@ -206,21 +286,15 @@ impl<'a, R: Record> Build<'a, R> {
                 Other::Change(number) => rows[number].0,
                 Other::Row(row) => row,
             };
-            let (collection, index) = (table.name.to_string(), index.name().to_owned());
-            return Err(IndexError::NotUnique {
-                collection,
-                index,
-                key: key_of(rows[clash.change].0),
-                other: key_of(row),
-            });
+            return Err(NotBuilt::NotUnique { key: key_of(rows[clash.change].0), other: key_of(row) });
         }
-        staging.admit(writer, new.chunks_exact_mut(width));
+        kept.admit(writer, staging, new.chunks_exact_mut(width));
         let moves = rows.iter().enumerate().map(|(number, (row, version))| Move {
             row: *row,
             old: was_filed[number].then(|| words.get(*row)),
             new: version.is_some().then(|| &new[number * width..][..width]),
         });
-        index.apply(writer, staging, |number| rows[number].0, moves);
+        kept.apply(writer, staging, |number| rows[number].0, moves);
         for (number, (row, version)) in rows.iter().enumerate() {
             if filed.len() <= *row as usize {
                 filed.resize(*row as usize + 1, false);
@@ -231,11 +305,11 @@ impl<'a, R: Record> Build<'a, R> {
         Ok(())
     }
 
-    /// Makes the index one of those that commits keep up. Under the commit lock, brought up to the newest commit.
-    fn hand_over(self, table: &mut TableWriter) {
+    /// Makes it one of those that commits keep up. Under the commit lock, brought up to the newest commit.
+    fn hand_over(self, table: &mut TableWriter, published: Commit) {
         let (group, from) = (table.words.groups(), table.words.width());
         table.words.add(self.words);
-        let maintained = Maintained::new(self.index, self.writer, group, from);
-        table.indexes.push(maintained);
+        let maintained = Maintained::new(self.kept, self.writer, group, from, published);
+        table.kept_up.push(maintained);
     }
 }

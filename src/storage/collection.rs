@@ -1,8 +1,8 @@
 //! The handle that users hold on to a collection. Commands on it stand in `write`, queries in `read`.
 
 use super::{Engine, Table, Version};
-use crate::error::IndexError;
-use crate::record::{Condition, IndexDef, Record, Schema};
+use crate::error::{IndexError, StandingError};
+use crate::record::{Condition, IndexDef, Record, Schema, StandingDef};
 use crate::sync::Arc;
 use crate::value::{IntoKey, Lookup};
 use std::fmt;
@@ -106,5 +106,50 @@ impl<R: Record> Collection<R> {
     /// The indexes that queries may use, in the order in which they were made: those of the schema first.
     pub fn indexes(&self) -> Vec<IndexDef> {
         self.table.indexes().iter().map(|index| index.shape.def.clone()).collect()
+    }
+}
+
+/// Standing statistics that come and go, as indexes do.
+impl<R: Record> Collection<R> {
+    /// Has the answer to a question kept up from now on: built over the records that are there, aside from writers, which wait for a
+    /// moment at its end. See [`StandingDef`] for what can be asked and what that costs.
+    ///
+    /// ```
+    /// # use memdex::{GroupBy, Metric, Record, StandingDef, StandingError, Store, field};
+    /// # #[derive(Clone, Record)]
+    /// # struct Job { #[record(key)] id: u32, #[record(field)] queue: String, #[record(field)] seconds: f64 }
+    /// # let jobs = Store::new().collection::<Job>("Job")?;
+    /// jobs.store(Job { id: 1, queue: "mail".into(), seconds: 0.5 })?;
+    /// let before = jobs.clone();
+    /// jobs.add_standing(StandingDef::new("by_queue", GroupBy::values("queue").metrics([job::SECONDS.sum()])))?;
+    /// jobs.update(1, |job| job.seconds += 1.0)?;
+    /// assert_eq!(jobs.standing("by_queue")?.group("mail").unwrap().float("sum(seconds)"), Some(1.5));
+    /// jobs.drop_standing("by_queue")?;
+    /// assert!(jobs.standing("by_queue").is_err());
+    /// let percentile = StandingDef::new("median", [job::SECONDS.percentile(50.0)]);
+    /// assert!(matches!(jobs.add_standing(percentile), Err(StandingError::Schema { .. })));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// Costs a look at every record; O(records).
+    ///
+    /// # Errors
+    /// A [`StandingError`], with nothing changed: the declaration is not sound or can't be kept up, its name is taken, a record holds
+    /// what can't be kept; or this is called from inside an update closure, an extractor, an observer or `get_with`.
+    pub fn add_standing(&self, standing: StandingDef) -> Result<(), StandingError> {
+        self.table.add_standing(&self.engine, standing)
+    }
+
+    /// Drops the standing statistics called `name`, declared by the schema or added later. Waits for its turn as a commit does.
+    ///
+    /// # Errors
+    /// A [`StandingError`] if there are none of that name, or writes are refused.
+    pub fn drop_standing(&self, name: &str) -> Result<(), StandingError> {
+        self.table.drop_standing(&self.engine, name)
+    }
+
+    /// What is kept up, in the order in which it was added: that of the schema first.
+    pub fn standing_defs(&self) -> Vec<StandingDef> {
+        self.table.standing().iter().map(|figures| figures.standing.def.clone()).collect()
     }
 }

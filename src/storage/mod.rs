@@ -15,18 +15,20 @@ mod observers;
 mod pages;
 mod peak;
 mod segments;
+mod standing;
 mod stats;
 mod table;
 mod timeline;
 mod upkeep;
 mod verify;
+mod verify_standing;
 mod version;
 mod words;
 
 pub use collection::Collection;
 pub use handle::Handle;
 pub use observers::{CommitInfo, CommitObserver, RecordChange};
-pub use stats::{CollectionStats, IndexStats, MemoryFigures, MemoryStats, Stats};
+pub use stats::{CollectionStats, IndexStats, MemoryFigures, MemoryStats, StandingStats, Stats};
 pub use verify::{VerifyError, VerifyReport};
 
 pub(crate) use any_table::{AnyTable, Asker};
@@ -35,5 +37,6 @@ pub(crate) use engine::{Engine, Pinned};
 pub(crate) use garbage::Garbage;
 pub(crate) use marks::{Changed, Watch};
 pub(crate) use observers::CollectionChanges;
+pub(crate) use standing::{Shown as ShownGroup, StandingFigures};
 pub(crate) use table::{Applied, Maintained, Table, TableWriter};
 pub(crate) use version::{Change, Version};

@@ -85,12 +85,16 @@ pub struct CollectionStats {
     pub rows_free: usize,
     /// Index by index, in the order in which they were made.
     pub indexes: Vec<IndexStats>,
+    /// Standing statistics, in the order in which they were made.
+    pub standing: Vec<StandingStats>,
     /// Older versions and tombstones that are kept because a pinned commit sees them.
     pub versions_kept: usize,
     /// Marks that are kept because a pinned commit lies before them.
     pub marks: usize,
     /// Lengths that are kept because a pinned commit sees them.
     pub lengths_kept: usize,
+    /// Figures of groups that are kept because a pinned commit sees them.
+    pub figures_kept: usize,
     /// Where the memory goes.
     pub memory: MemoryStats,
 }
@@ -109,6 +113,18 @@ pub struct IndexStats {
     pub bytes: usize,
 }
 
+/// The figures of standing statistics themselves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StandingStats {
+    /// Their name.
+    pub name: String,
+    /// Groups that have records.
+    pub groups: usize,
+    /// Their memory that readers share, in bytes.
+    pub bytes: usize,
+}
+
 /// Memory of a collection by part, in bytes. What records hold on the heap (their strings, say) is theirs and not
 /// counted, nor is what the allocator adds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -124,6 +140,8 @@ pub struct MemoryStats {
     pub row_pages: usize,
     /// Value → rows, all indexes together, and the set of all rows.
     pub indexes: usize,
+    /// Groups and their figures, all standing statistics together.
+    pub standing: usize,
     /// Row → value, of fields with a column.
     pub columns: usize,
     /// Row → what each index has filed it under.
@@ -135,7 +153,8 @@ pub struct MemoryStats {
 impl MemoryStats {
     /// All of it but the records.
     pub fn overhead(&self) -> usize {
-        self.versions + self.key_table + self.row_pages + self.indexes + self.columns + self.codes + self.bookkeeping
+        let shared = self.key_table + self.row_pages + self.indexes + self.standing + self.columns;
+        self.versions + shared + self.codes + self.bookkeeping
     }
 
     /// All of it.
@@ -148,21 +167,26 @@ pub(crate) fn of_table<R: Record>(table: &Table<R>, published: Commit) -> Collec
     let figures = &table.figures;
     let indexes: Vec<IndexStats> = table.indexes().iter().map(|index| of_index(index)).collect();
     let shared_indexes = indexes.iter().map(|index| index.bytes).sum();
+    let standing: Vec<_> = table.standing().iter().map(|figures| figures.stats()).collect();
+    let (standing, kept_figures): (Vec<StandingStats>, Vec<usize>) = standing.into_iter().unzip();
+    let shared_standing: usize = standing.iter().map(|of| of.bytes).sum();
     CollectionStats {
         name: table.name.to_string(),
         records: table.lengths.newest(|| published),
         rows_used: figures.rows_used.load(Relaxed) as usize,
         rows_free: figures.rows_free.load(Relaxed) as usize,
         indexes,
+        standing,
         versions_kept: figures.kept.load(Relaxed) as usize,
         marks: table.marks.len(),
         lengths_kept: table.lengths.len() - 1,
-        memory: memory_of(table, shared_indexes),
+        figures_kept: kept_figures.iter().sum(),
+        memory: memory_of(table, shared_indexes, shared_standing),
     }
 }
 
-/// Where a table's memory goes, if that of its indexes that readers share is so much.
-pub(super) fn memory_of<R: Record>(table: &Table<R>, shared_indexes: usize) -> MemoryStats {
+/// Where a table's memory goes, if those of its indexes and standing statistics that readers share take so much.
+pub(super) fn memory_of<R: Record>(table: &Table<R>, shared_indexes: usize, shared_standing: usize) -> MemoryStats {
     let figures = &table.figures;
     let versions = table.keys.len() + figures.kept.load(Relaxed) as usize;
     let beside_record = version_bytes::<R>() - size_of::<Option<R>>();
@@ -174,6 +198,7 @@ pub(super) fn memory_of<R: Record>(table: &Table<R>, shared_indexes: usize) -> M
         indexes: shared_indexes
             + figures.index_writer_bytes.load(Relaxed) as usize
             + table.all_rows.read().heap_bytes(),
+        standing: shared_standing + figures.standing_writer_bytes.load(Relaxed) as usize,
         columns: table.columns.iter().map(Column::heap_bytes).sum::<usize>()
             + figures.column_writer_bytes.load(Relaxed) as usize,
         codes: figures.code_bytes.load(Relaxed) as usize,

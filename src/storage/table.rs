@@ -12,12 +12,13 @@ use super::lengths::Lengths;
 use super::marks::{Mark, Marks};
 use super::observers::{CollectionChanges, RecordChange};
 use super::pages::{Fate, Pages};
+use super::standing::{Filing, StandingFigures};
 use super::stats::version_bytes;
 use super::version::{Change, Version};
 use super::words::Words;
 use crate::error::{Commit, QueryError};
 use crate::hash::RandomState;
-use crate::index::{Index, IndexShape, IndexWriter, Move, Staging, TidyAt};
+use crate::index::{Index, IndexShape, Kept, KeptStaging, KeptWriter, Move, Standing, TidyAt};
 use crate::limits::MAX_ROWS;
 use crate::record::{Record, Schema};
 use crate::rowset::{Row, RowSet};
@@ -35,6 +36,8 @@ pub(crate) struct Table<R> {
     pub(crate) pages: Pages<R>,
     /// Those that readers may use: complete ones. Changed under the commit lock.
     indexes: RwLock<Arc<[Arc<Index>]>>,
+    /// The standing statistics that readers may use. Changed under the commit lock.
+    standing: RwLock<Arc<[Arc<StandingFigures>]>>,
     pub(crate) columns: Vec<Column>,
     /// Rows that hold a record.
     pub(crate) all_rows: RwLock<RowSet>,
@@ -51,7 +54,8 @@ pub(crate) struct TableWriter {
     /// Rows from here on were never used. Never falls.
     pub(super) used_rows: Row,
     pub(super) words: Words,
-    pub(crate) indexes: Vec<Maintained>,
+    /// Indexes and standing statistics.
+    pub(crate) kept_up: Vec<Maintained>,
     /// In the order of the table's columns.
     pub(crate) columns: Vec<ColumnWriter>,
     pub(super) records: usize,
@@ -63,12 +67,14 @@ pub(crate) struct TableWriter {
     displaced: Vec<(Row, Commit)>,
 }
 
-/// An index as the committer keeps it up.
+/// An index, or standing statistics, as the committer keeps them up.
 pub(crate) struct Maintained {
-    pub(crate) index: Arc<Index>,
-    pub(crate) writer: IndexWriter,
+    pub(crate) kept: Kept,
+    pub(crate) writer: KeptWriter,
     /// What the batch at hand brings to it.
-    pub(crate) staging: Staging,
+    pub(crate) staging: KeptStaging,
+    /// Of standing statistics: what readers see, and what is still to be forgotten of it.
+    pub(super) figures: Option<(Arc<StandingFigures>, Filing)>,
     /// The group of its words, and how wide that is.
     pub(super) group: usize,
     pub(super) group_width: usize,
@@ -168,14 +174,18 @@ impl<R> Applied<R> {
 
 impl<R: Record> Table<R> {
     pub(crate) fn new(name: &str, schema: Schema, seed: RandomState, asker: Asker) -> Self {
-        let (mut indexes, mut from): (Vec<Maintained>, usize) = (Vec::new(), 0);
-        for def in schema.indexes() {
-            let (index, writer) = Index::new(IndexShape::new(def, &schema), seed.clone());
-            let maintained = Maintained::new(Arc::new(index), writer, 0, from);
+        let indexes = schema.indexes().into_iter();
+        let indexes = indexes.map(|def| Kept::index(IndexShape::new(def, &schema), seed.clone()));
+        // The schema has been checked.
+        let standing = schema.standing().iter().filter_map(|def| Standing::new(def.clone(), &schema).ok());
+        let standing = standing.map(|standing| Kept::standing(standing, seed.clone()));
+        let (mut kept_up, mut from): (Vec<Maintained>, usize) = (Vec::new(), 0);
+        for (kept, writer) in indexes.chain(standing) {
+            let maintained = Maintained::new(kept, writer, 0, from, 0);
             from += maintained.width;
-            indexes.push(maintained);
+            kept_up.push(maintained);
         }
-        indexes.iter_mut().for_each(|maintained| maintained.group_width = from);
+        kept_up.iter_mut().for_each(|maintained| maintained.group_width = from);
         let with_column = schema.fields().iter().enumerate().filter(|(_, field)| field.is_column());
         let (columns, column_writers) = with_column.map(|(position, field)| Column::new(position, field)).unzip();
         Table {
@@ -184,7 +194,8 @@ impl<R: Record> Table<R> {
             seed,
             keys: KeyTable::new(),
             pages: Pages::new(),
-            indexes: RwLock::new(indexes.iter().map(|maintained| maintained.index.clone()).collect()),
+            indexes: RwLock::new(indexes_of(&kept_up)),
+            standing: RwLock::new(standing_of(&kept_up)),
             columns,
             all_rows: RwLock::new(RowSet::new()),
             marks: Marks::new(),
@@ -195,7 +206,7 @@ impl<R: Record> Table<R> {
                 free_rows: Vec::new(),
                 used_rows: 0,
                 words: Words::new(from),
-                indexes,
+                kept_up,
                 columns: column_writers,
                 records: 0,
                 key_bytes: 0,
@@ -221,11 +232,26 @@ impl<R: Record> Table<R> {
         }
     }
 
+    /// The standing statistics that a reader may use.
+    pub(crate) fn standing(&self) -> Arc<[Arc<StandingFigures>]> {
+        self.standing.read().clone()
+    }
+
+    /// The standing statistics of this name.
+    #[inline]
+    pub(crate) fn standing_called(&self, name: &str) -> Result<Arc<StandingFigures>, QueryError> {
+        let standing = self.standing.read();
+        standing.iter().find(|figures| figures.standing.name() == name).cloned().ok_or_else(|| {
+            let known = standing.iter().map(|figures| figures.standing.name().to_owned()).collect();
+            QueryError::UnknownStanding { collection: self.name.to_string(), standing: name.to_owned(), known }
+        })
+    }
+
     /// Under the commit lock: what readers find from here on.
-    pub(super) fn show_indexes(&self, writer: &TableWriter) {
-        let indexes = writer.indexes.iter().map(|maintained| maintained.index.clone()).collect();
-        let before = std::mem::replace(&mut *self.indexes.write(), indexes);
-        drop(before);
+    pub(super) fn show_kept(&self, writer: &TableWriter) {
+        let indexes = std::mem::replace(&mut *self.indexes.write(), indexes_of(&writer.kept_up));
+        let standing = std::mem::replace(&mut *self.standing.write(), standing_of(&writer.kept_up));
+        drop((indexes, standing));
     }
 
     /// The committer's side. Only under the commit lock, which makes it free at once.
@@ -256,9 +282,9 @@ impl<R: Record> Table<R> {
     /// Brings every shared structure to the newest state, field by field over the whole batch. Cannot fail.
     pub(crate) fn apply(&self, writer: &mut TableWriter, commit: Commit, applied: &Applied<R>) {
         debug_assert!(applied.changes.iter().all(|change| change.new.begin == commit));
-        let TableWriter { indexes, words, .. } = &mut *writer;
+        let TableWriter { kept_up, words, .. } = &mut *writer;
         let width = words.width();
-        indexes.iter_mut().for_each(|maintained| maintained.apply(applied, width));
+        kept_up.iter_mut().for_each(|maintained| maintained.apply(commit, applied, width));
         self.apply_columns(writer, commit, applied);
         let (mut added, mut removed) = (Vec::new(), Vec::new());
         for (at, change) in applied.changes.iter().enumerate() {
@@ -343,6 +369,10 @@ impl<R: Record> Table<R> {
         for (column, of_column) in self.columns.iter().zip(&mut writer.columns) {
             columns = columns.max(column.settle(of_column, pinned, budget));
         }
+        let mut standing = Backlog::Nothing;
+        for (figures, filing) in writer.kept_up.iter_mut().filter_map(|maintained| maintained.figures.as_mut()) {
+            standing = standing.max(figures.settle(filing, pinned, budget));
+        }
         self.refresh_figures(writer);
         let versions = if writer.kept.keys().any(|pin| pinned.binary_search(pin).is_err()) {
             Backlog::CutShort
@@ -351,13 +381,17 @@ impl<R: Record> Table<R> {
         } else {
             Backlog::Pinned
         };
-        versions.max(columns)
+        versions.max(columns).max(standing)
     }
 
     /// Copies out what others may want to know.
     pub(super) fn refresh_figures(&self, writer: &TableWriter) {
         let kept: usize = writer.kept.values().map(Vec::len).sum();
-        let index_writer_bytes: usize = writer.indexes.iter().map(|maintained| maintained.writer.heap_bytes()).sum();
+        let writer_bytes = |of_indexes: bool| -> usize {
+            let kept_up = writer.kept_up.iter().filter(|maintained| maintained.figures.is_none() == of_indexes);
+            kept_up.map(|maintained| maintained.writer.heap_bytes()).sum()
+        };
+        let (index_writer_bytes, standing_writer_bytes) = (writer_bytes(true), writer_bytes(false));
         let code_bytes = writer.words.heap_bytes();
         let column_writer_bytes: usize = writer.columns.iter().map(ColumnWriter::heap_bytes).sum();
         let bookkeeping_bytes = kept * 16 + writer.free_rows.capacity() * 4;
@@ -369,6 +403,7 @@ impl<R: Record> Table<R> {
             (&figures.key_bytes, writer.key_bytes),
             (&figures.code_bytes, code_bytes),
             (&figures.index_writer_bytes, index_writer_bytes),
+            (&figures.standing_writer_bytes, standing_writer_bytes),
             (&figures.column_writer_bytes, column_writer_bytes),
             (&figures.bookkeeping_bytes, bookkeeping_bytes),
         ] {
@@ -376,7 +411,9 @@ impl<R: Record> Table<R> {
         }
         let versions = writer.keys() + kept;
         let of_rows = versions * version_bytes::<R>() + writer.key_bytes + code_bytes + bookkeeping_bytes;
-        figures.counted.store((of_rows + index_writer_bytes + column_writer_bytes) as u64, Relaxed);
+        figures
+            .counted
+            .store((of_rows + index_writer_bytes + standing_writer_bytes + column_writer_bytes) as u64, Relaxed);
     }
 
     /// What so many records take of the counted bytes, on average.
@@ -414,26 +451,36 @@ impl<R: Record> Table<R> {
 }
 
 impl Maintained {
-    pub(super) fn new(index: Arc<Index>, writer: IndexWriter, group: usize, from: usize) -> Self {
-        let (staging, width) = (index.staging(), index.width());
-        Maintained { index, writer, staging, group, group_width: width, from, width }
+    /// As of commit `since`, from which on it is kept up.
+    pub(super) fn new(kept: Kept, mut writer: KeptWriter, group: usize, from: usize, since: Commit) -> Self {
+        let (staging, width) = (kept.staging(), kept.width());
+        let figures = match (&kept, &mut writer) {
+            (Kept::Standing(standing), KeptWriter::Standing(writer)) => {
+                let (figures, mut filing) = (StandingFigures::new(standing.clone(), since), Filing::default());
+                figures.show(&mut filing, since, writer.changes(standing));
+                Some((Arc::new(figures), filing))
+            }
+            _ => None,
+        };
+        Maintained { kept, writer, staging, figures, group, group_width: width, from, width }
     }
 
     /// Gives out what is new, and makes provisional words real. After the last refusal; in the order of staging.
     pub(crate) fn admit<R>(&mut self, applied: &mut Applied<R>, width: usize) {
-        let Maintained { writer, staging, from, width: own, .. } = self;
+        let Maintained { kept, writer, staging, from, width: own, .. } = self;
         if width > 0 {
-            staging.admit(writer, applied.words.chunks_exact_mut(width).map(|words| &mut words[*from..*from + *own]));
+            let words = applied.words.chunks_exact_mut(width).map(|words| &mut words[*from..*from + *own]);
+            kept.admit(writer, staging, words);
         }
     }
 
     /// One slice of upkeep; where to go on.
     pub(super) fn tidy(&mut self, at: TidyAt) -> Option<TidyAt> {
-        self.index.tidy(&mut self.writer, at)
+        self.kept.tidy(&mut self.writer, at)
     }
 
-    fn apply<R>(&mut self, applied: &Applied<R>, width: usize) {
-        let Maintained { index, writer, staging, from, width: own, .. } = self;
+    fn apply<R>(&mut self, commit: Commit, applied: &Applied<R>, width: usize) {
+        let Maintained { kept, writer, staging, from, width: own, .. } = self;
         let moves = applied.changes.iter().enumerate().map(|(at, change)| {
             let place = at * width + *from..at * width + *from + *own;
             Move {
@@ -442,8 +489,26 @@ impl Maintained {
                 new: (!change.new.is_tombstone()).then(|| &applied.words[place]),
             }
         });
-        index.apply(writer, staging, |change| applied.rows[change], moves);
+        kept.apply(writer, staging, |change| applied.rows[change], moves);
+        self.show_figures(commit);
     }
+
+    /// Shows readers what a commit has made of the figures: before it is published, so that who sees it finds them.
+    fn show_figures(&mut self, commit: Commit) {
+        if let (Kept::Standing(standing), KeptWriter::Standing(writer), Some((figures, filing))) =
+            (&self.kept, &mut self.writer, &mut self.figures)
+        {
+            figures.show(filing, commit, writer.changes(standing));
+        }
+    }
+}
+
+fn indexes_of(kept_up: &[Maintained]) -> Arc<[Arc<Index>]> {
+    kept_up.iter().filter_map(|maintained| maintained.kept.as_index().cloned()).collect()
+}
+
+fn standing_of(kept_up: &[Maintained]) -> Arc<[Arc<StandingFigures>]> {
+    kept_up.iter().filter_map(|maintained| Some(maintained.figures.as_ref()?.0.clone())).collect()
 }
 
 impl<R> Drop for Table<R> {

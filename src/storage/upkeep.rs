@@ -19,7 +19,7 @@ pub(crate) enum Upkeep {
     Pages(usize),
     /// Of the column at this place: pages from here on.
     Column(usize, usize),
-    /// The index at this place.
+    /// The index, or the standing statistics, at this place.
     Index(usize, TidyAt),
 }
 
@@ -59,7 +59,7 @@ impl<R: Record> Table<R> {
             Upkeep::Index(place, slice) => {
                 let mut writer = self.writer();
                 // Indexes may have gone since the last slice: then this one is another, or the last is behind us.
-                let Some(maintained) = writer.indexes.get_mut(place) else {
+                let Some(maintained) = writer.kept_up.get_mut(place) else {
                     self.refresh_figures(&writer);
                     return None;
                 };

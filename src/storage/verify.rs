@@ -1,8 +1,10 @@
 //! The audit: every structure against every record, and the committer's memory against both.
 
 use super::table::{Maintained, Table, TableWriter};
+use super::verify_standing::audit_standing;
 use super::version::Version;
 use crate::error::Commit;
+use crate::index::{Index, IndexWriter, Kept, KeptWriter};
 use crate::limits::PAGE_ROWS;
 use crate::record::Record;
 use crate::rowset::{Row, RowSet};
@@ -24,6 +26,8 @@ pub struct VerifyReport {
     pub versions_kept: usize,
     /// Entries of indexes: a value or key of a record each.
     pub index_entries: usize,
+    /// Groups of standing statistics.
+    pub standing_groups: usize,
 }
 
 impl AddAssign for VerifyReport {
@@ -32,6 +36,7 @@ impl AddAssign for VerifyReport {
         self.records += other.records;
         self.versions_kept += other.versions_kept;
         self.index_entries += other.index_entries;
+        self.standing_groups += other.standing_groups;
     }
 }
 
@@ -58,13 +63,13 @@ pub enum VerifyError {
 const PROBLEMS_TOLD: usize = 10;
 
 #[derive(Default)]
-struct Findings {
+pub(super) struct Findings {
     told: Vec<String>,
     count: usize,
 }
 
 impl Findings {
-    fn expect(&mut self, holds: bool, problem: impl FnOnce() -> String) {
+    pub(super) fn expect(&mut self, holds: bool, problem: impl FnOnce() -> String) {
         if !holds {
             self.count += 1;
             if self.told.len() < PROBLEMS_TOLD {
@@ -82,7 +87,7 @@ pub(super) fn table<R: Record>(table: &Table<R>, published: Commit) -> Result<Ve
     let mut older_versions = BTreeSet::new();
     let mut occupied = 0;
     let mut page = 0;
-    let mut filings = vec![0; writer.indexes.len()];
+    let mut filings = vec![0; writer.kept_up.len()];
     while table.pages.audit_page(page, |row, newest, older| {
         occupied += usize::from(newest.is_some());
         older_versions.extend(older.iter().map(|version| (row, version.begin)));
@@ -102,15 +107,24 @@ pub(super) fn table<R: Record>(table: &Table<R>, published: Commit) -> Result<Ve
         "the set of all rows is not that of the rows with records".into()
     });
     let index_entries = filings.iter().sum();
-    for (maintained, expected) in writer.indexes.iter().zip(filings) {
-        audit_index(table, &writer, maintained, expected, &mut found);
+    for (maintained, expected) in writer.kept_up.iter().zip(filings) {
+        if let (Kept::Index(index), KeptWriter::Index(of_index)) = (&maintained.kept, &maintained.writer) {
+            audit_index(table, &writer, (maintained, index, of_index), expected, &mut found);
+        }
+        audit_standing(table, &writer, maintained, &live, published, &mut found);
     }
     for at in 0..table.columns.len() {
         audit_column(table, &writer, at, &mut found);
     }
     let shown: Vec<_> = table.indexes().iter().map(Arc::as_ptr).collect();
-    let kept_up: Vec<_> = writer.indexes.iter().map(|maintained| Arc::as_ptr(&maintained.index)).collect();
-    found.expect(shown == kept_up, || "readers find other indexes than those that are kept up".into());
+    let kept_up = writer.kept_up.iter().filter_map(|maintained| maintained.kept.as_index());
+    found.expect(shown.iter().copied().eq(kept_up.map(Arc::as_ptr)), || {
+        "readers find other indexes than those that are kept up".into()
+    });
+    let standing = table.standing();
+    let shown = standing.iter().map(Arc::as_ptr);
+    let kept_up = writer.kept_up.iter().filter_map(|maintained| Some(Arc::as_ptr(&maintained.figures.as_ref()?.0)));
+    found.expect(shown.eq(kept_up), || "readers find other standing statistics than those that are kept up".into());
     audit_counts(table, &writer, published, live.len(), occupied, &mut found);
     let filed: Vec<(Row, Commit)> = writer.kept.values().flatten().copied().collect();
     let filed_once: BTreeSet<_> = filed.iter().copied().collect();
@@ -121,7 +135,9 @@ pub(super) fn table<R: Record>(table: &Table<R>, published: Commit) -> Result<Ve
         let Findings { told: problems, count: findings } = found;
         return Err(VerifyError::Inconsistent { collection: table.name.to_string(), problems, findings });
     }
-    Ok(VerifyReport { collections: 1, records: live.len(), versions_kept: filed.len(), index_entries })
+    let standing_groups = standing.iter().map(|figures| figures.stats().0.groups).sum();
+    let (records, versions_kept) = (live.len(), filed.len());
+    Ok(VerifyReport { collections: 1, records, versions_kept, index_entries, standing_groups })
 }
 
 /// One row's versions among themselves, and against the key table.
@@ -164,8 +180,8 @@ fn audit_row<R: Record>(
 /// Counts how often each index must have filed a record.
 fn audit_entries<R: Record>(writer: &TableWriter, version: &Version<R>, filings: &mut [usize], found: &mut Findings) {
     let Some(record) = &version.record else { return };
-    for (maintained, filings) in writer.indexes.iter().zip(filings) {
-        let index = &maintained.index;
+    for (maintained, filings) in writer.kept_up.iter().zip(filings) {
+        let Some(index) = maintained.kept.as_index() else { continue };
         match user_code::run(|| index.shape.entry(record).map(|entry| entry.filings())) {
             Ok(Ok(count)) => *filings += count,
             other => found.expect(false, || format!("{} can't be in index {:?}: {other:?}", version.key, index.name())),
@@ -177,11 +193,11 @@ fn audit_entries<R: Record>(writer: &TableWriter, version: &Version<R>, filings:
 fn audit_index<R: Record>(
     table: &Table<R>,
     writer: &TableWriter,
-    maintained: &Maintained,
+    (maintained, index, of_index): (&Maintained, &Index, &IndexWriter),
     expected: usize,
     found: &mut Findings,
 ) {
-    let Maintained { index, writer: of_index, from, width, .. } = maintained;
+    let Maintained { from, width, .. } = maintained;
     let (mut count, mut words) = (0, Vec::new());
     let empty = index.audit(|row, filed| {
         count += 1;

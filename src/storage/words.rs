@@ -4,7 +4,8 @@
 //! Words of one row lie side by side, so that an update finds those of all indexes with one step to memory. Indexes that come
 //! later have a group of their own each.
 
-use crate::limits::PAGE_ROWS;
+use crate::index::MAX_STANDING_WIDTH;
+use crate::limits::{MAX_INDEXES, MAX_STANDING, PAGE_ROWS};
 use crate::rowset::Row;
 
 pub(crate) struct Words {
@@ -47,7 +48,10 @@ impl Group {
     }
 }
 
-static ZEROS: [u32; crate::limits::MAX_INDEXES * MAX_WIDTH] = [0; crate::limits::MAX_INDEXES * MAX_WIDTH];
+static ZEROS: [u32; MAX_WORDS] = [0; MAX_WORDS];
+
+/// Most words of a row.
+const MAX_WORDS: usize = MAX_INDEXES * MAX_WIDTH + MAX_STANDING * MAX_STANDING_WIDTH;
 
 /// Most words of one index.
 const MAX_WIDTH: usize = 3;

@@ -4,7 +4,7 @@
 use super::resolve::Net;
 use super::stage::Staged;
 use crate::error::{Cause, Refusal};
-use crate::index::{Clash, Entry, Index, Other, checked};
+use crate::index::{Clash, Kept, KeptStaging, Other, Shown, checked};
 use crate::record::{FieldAt, FieldDef, Record};
 use crate::rowset::Row;
 use crate::storage::{Cell, Maintained, Table};
@@ -14,20 +14,20 @@ use smallvec::SmallVec;
 use std::collections::{HashMap, HashSet};
 
 impl<R: Record> Staged<'_, R> {
-    /// Asks the net records for what each index holds of them.
+    /// Asks the net records for what each index and all standing statistics hold of them.
     pub(super) fn stage_indexes(&mut self) -> Result<(), Refusal> {
         let Staged { table, writer, operations, looked, applied, blame, .. } = self;
         let (table, operations, nets) = (*table, &**operations, &looked.nets);
         let width = writer.width();
         applied.words = SmallVec::from_elem(0, nets.len() * width);
-        for maintained in &mut writer.indexes {
-            let Maintained { index, writer, staging, from, width: own, .. } = maintained;
+        for maintained in &mut writer.kept_up {
+            let Maintained { kept, writer, staging, from, width: own, .. } = maintained;
             let place = |number: usize| number * width + *from..number * width + *from + *own;
             staging.clear();
             for (number, net) in nets.iter().enumerate() {
                 let Some(record) = net.result(operations) else { continue };
-                let entry = match entry(index, record) {
-                    Ok(entry) => entry,
+                let shown = match shown(kept, staging, record) {
+                    Ok(shown) => shown,
                     Err(cause) => {
                         let (culprit, refusal) = net.refusal(table, operations, cause);
                         blame.refuse(culprit, refusal)?;
@@ -36,7 +36,7 @@ impl<R: Record> Staged<'_, R> {
                 };
                 let old = net.begin().and(net.old.as_ref());
                 let old = old.map(|old| (old.row, &applied.old_words[place(number)]));
-                index.stage(writer, staging, number, &entry, old, &mut applied.words[place(number)]);
+                kept.stage(writer, staging, number, &shown, old, &mut applied.words[place(number)]);
             }
         }
         Ok(())
@@ -53,7 +53,7 @@ impl<R: Record> Staged<'_, R> {
         let (table, operations, nets) = (*table, &**operations, &looked.nets);
         let width = writer.width();
         let (mut clashes, mut by_row) = (Vec::new(), None);
-        for Maintained { index, staging, from, width: own, .. } in &mut writer.indexes {
+        for Maintained { kept, staging, from, width: own, .. } in &mut writer.kept_up {
             let place = |number: usize| number * width + *from..number * width + *from + *own;
             let change_of = |row: Row| {
                 if *several {
@@ -63,7 +63,7 @@ impl<R: Record> Staged<'_, R> {
                 let gone = nets[number].result(operations).is_none();
                 Some((number, gone || applied.old_words[place(number)] != applied.words[place(number)]))
             };
-            clashes.extend(index.clashes(staging, change_of).into_iter().map(|clash| (index.clone(), clash)));
+            clashes.extend(kept.clashes(staging, change_of).into_iter().map(|clash| (kept.clone(), clash)));
         }
         clashes.sort_by_key(|(_, clash)| clash.change);
         let mut out = HashSet::new();
@@ -75,7 +75,7 @@ impl<R: Record> Staged<'_, R> {
             };
             if out.insert(change) {
                 let key = nets[change].key(operations).0.clone();
-                let cause = Cause::NotUnique { index: index.name().into(), value: shown(&value), key, other };
+                let cause = Cause::NotUnique { index: index.name().into(), value: display(&value), key, other };
                 let (culprit, refusal) = nets[change].refusal(table, operations, cause);
                 blame.refuse(culprit, refusal)?;
             }
@@ -108,27 +108,33 @@ impl<R: Record> Staged<'_, R> {
     }
 }
 
-/// Whether each index and each column by itself takes a record.
+/// Whether each index, each column and all standing statistics by themselves take a record.
 pub(super) fn can_be_indexed<R: Record>(table: &Table<R>, record: &R) -> bool {
     let by_columns = table.columns.iter().all(|column| {
         let field = &table.schema.fields()[column.field];
         table.schema.find(field.name()).is_some_and(|(at, _)| value(field, &at, record).is_ok())
     });
-    by_columns && table.indexes().iter().all(|index| entry(index, record).is_ok())
+    by_columns
+        && table.indexes().iter().all(|index| caught(|| index.shape.entry(record)).is_ok())
+        && table.standing().iter().all(|figures| caught(|| figures.standing.takes(record)).is_ok())
 }
 
 const EXTRACTOR: &str = "field extractor";
 
 /// What an index holds of a record. Runs its extractors.
 #[inline]
-fn entry<'a, R: Record>(index: &Index, record: &'a R) -> Result<Entry<'a>, Cause> {
-    user_code::run(|| index.shape.entry(record)).map_err(|message| Cause::Panicked { what: EXTRACTOR, message })?
+fn shown<'a, R: Record>(kept: &Kept, staging: &mut KeptStaging, record: &'a R) -> Result<Shown<'a>, Cause> {
+    caught(|| kept.shown(staging, record))
+}
+
+#[inline]
+fn caught<T>(ask: impl FnOnce() -> Result<T, Cause>) -> Result<T, Cause> {
+    user_code::run(ask).map_err(|message| Cause::Panicked { what: EXTRACTOR, message })?
 }
 
 /// What a column holds of a record. Runs its extractor.
 fn value<'a, R: Record>(field: &FieldDef, at: &FieldAt, record: &'a R) -> Result<ValueRef<'a>, Cause> {
-    let value = user_code::run(|| checked(field, record.value_at(at)));
-    value.map_err(|message| Cause::Panicked { what: EXTRACTOR, message })?
+    caught(|| checked(field, record.value_at(at)))
 }
 
 /// Net changes by the row that they change.
@@ -137,7 +143,7 @@ fn rows_of<R>(nets: &[Net<R>]) -> HashMap<Row, usize> {
 }
 
 /// A value of an index as a message shows it: that of several fields is their tuple.
-fn shown(value: &Value) -> String {
+fn display(value: &Value) -> String {
     match value.as_ref() {
         ValueRef::Bytes(bytes) => match decode_parts(bytes).as_slice() {
             parts @ [_, _, ..] => format!("({})", parts.iter().map(Value::to_string).collect::<Vec<_>>().join(", ")),

@@ -186,7 +186,7 @@ impl<R: Record> StagedPart for Staged<'_, R> {
     fn seal(&mut self, commit: Commit) {
         self.applied.first_new_row = self.writer.used_rows() as Row;
         let width = self.writer.width();
-        self.writer.indexes.iter_mut().for_each(|maintained| maintained.admit(&mut self.applied, width));
+        self.writer.kept_up.iter_mut().for_each(|maintained| maintained.admit(&mut self.applied, width));
         for (column, of_column) in self.table.columns.iter().zip(&mut self.writer.columns) {
             column.admit(of_column, commit);
         }

@@ -24,6 +24,8 @@ mod plans;
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
 mod predicates;
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
+mod standing;
+#[cfg(not(any(memdex_shuttle, memdex_loom)))]
 mod statistics;
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
 mod store;

@@ -13,16 +13,18 @@ mod payments;
 mod predicates;
 mod records;
 mod reference;
+mod standing;
 mod transitions;
 mod writes;
 
 use books::Book;
 use flights::Flight;
-use memdex::{BackgroundWriter, Collection, IndexDef, IndexError, Snapshot, Store};
+use memdex::{BackgroundWriter, Collection, IndexDef, IndexError, Snapshot, StandingDef, StandingError, Store};
 use payments::Payment;
 use predicates::Tree;
 use proptest_state_machine::{StateMachineTest, prop_state_machine};
 use reference::World;
+use standing::Standing;
 use std::time::Duration;
 use transitions::{How, Transition};
 
@@ -76,6 +78,10 @@ impl StateMachineTest for Race {
             Transition::FindBooks(trees) => trees.iter().for_each(|tree| race.find_books(world, tree)),
             Transition::AddIndex(def) => race.indexes_change(world, race.books.add_index(def.to_store::<Book>())),
             Transition::DropIndex(name) => race.indexes_change(world, race.books.drop_index(&name)),
+            Transition::AddStanding(standing) => {
+                race.standing_changes(world, race.books.add_standing(standing.to_store()));
+            }
+            Transition::DropStanding(name) => race.standing_changes(world, race.books.drop_standing(name)),
             Transition::Optimize => race.store.optimize().unwrap(),
             Transition::Look => race.look_at_snapshots(world),
         }
@@ -110,6 +116,9 @@ impl Race {
         compare::newest(&self.payments, &world.at(commit).payments);
         compare::newest(&self.flights, &world.at(commit).flights);
         compare::newest(&self.books, &world.at(commit).books);
+        for standing in &world.standing {
+            standing.check(&self.books.standing(standing.name).unwrap(), &world.at(commit).books);
+        }
     }
 
     fn look_at_snapshots(&self, world: &World) {
@@ -117,7 +126,11 @@ impl Race {
         for snapshot in &self.snapshots {
             compare::snapshot(&snapshot.of(&self.payments), &world.at(snapshot.commit()).payments);
             compare::snapshot(&snapshot.of(&self.flights), &world.at(snapshot.commit()).flights);
-            compare::snapshot(&snapshot.of(&self.books), &world.at(snapshot.commit()).books);
+            let (books, expected) = (snapshot.of(&self.books), world.at(snapshot.commit()));
+            compare::snapshot(&books, &expected.books);
+            for standing in &world.standing {
+                standing.check(&books.standing(standing.name).unwrap(), &expected.books);
+            }
         }
     }
 
@@ -156,6 +169,15 @@ impl Race {
         assert!(foretold, "the model objects {:?}, the store: {objection:?}", world.objections);
         let expected: Vec<IndexDef> = world.indexes.iter().map(|def| def.to_store::<Book>()).collect();
         assert_eq!(self.books.indexes(), expected);
+        self.audit(world);
+    }
+
+    /// Whether standing statistics came or went as the model says, or were refused with nothing changed.
+    fn standing_changes(&self, world: &World, done: Result<(), StandingError>) {
+        assert_eq!(done.is_ok(), world.objections.is_empty(), "the model objects {:?}: {done:?}", world.objections);
+        let expected: Vec<StandingDef> = world.standing.iter().map(Standing::to_store).collect();
+        assert_eq!(self.books.standing_defs(), expected);
+        self.look_at_snapshots(world);
         self.audit(world);
     }
 

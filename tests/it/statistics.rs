@@ -2,6 +2,6 @@
 
 mod by_hand;
 mod moving;
-mod naive;
+pub(crate) mod naive;
 mod random;
 mod refused;

@@ -1,9 +1,9 @@
 //! What statistics are answered with: figures, and groups that have figures of their own.
 
 use crate::error::Commit;
+use crate::record::bound::Names;
 use crate::sync::Arc;
 use crate::value::{Value, ValueRef};
-use std::borrow::Cow;
 use std::ops::Deref;
 use std::time::Duration;
 
@@ -29,13 +29,11 @@ pub struct Summary {
 pub struct Figures {
     /// Shared by all groups of a level.
     pub(super) names: Names,
-    pub(super) values: Box<[Value]>,
+    /// Shared with whoever knew them before they were asked for.
+    pub(super) values: Arc<[Value]>,
     pub(super) groups: Vec<Group>,
     pub(super) groups_in_all: usize,
 }
-
-/// The names of metrics, in the order in which they were asked for.
-pub(super) type Names = Arc<[Cow<'static, str>]>;
 
 /// Some records that one key tells from all others. Derefs to its figures.
 #[derive(Clone, Debug, PartialEq)]
@@ -76,7 +74,7 @@ impl Figures {
 
     /// All metrics with their names, as they were asked for.
     pub fn metrics(&self) -> impl ExactSizeIterator<Item = (&str, &Value)> {
-        self.names.iter().map(|name| &**name).zip(&self.values)
+        self.names.iter().map(|name| &**name).zip(&*self.values)
     }
 
     /// The groups; none if none were asked for.

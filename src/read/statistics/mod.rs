@@ -2,7 +2,6 @@
 
 mod accumulate;
 mod answer;
-mod bind;
 mod cells;
 mod columns;
 mod finish;
@@ -13,5 +12,8 @@ mod parts;
 mod run;
 #[cfg(feature = "serde")]
 mod serial;
+mod standing;
+
+use crate::record::bound as bind;
 
 pub use answer::{Figures, Group, Summary};

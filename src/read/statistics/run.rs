@@ -6,6 +6,7 @@ use super::bind::{Bound, FieldUse};
 use super::cells::Source;
 use super::columns::ByColumns;
 use super::parts::Numbers;
+use super::standing;
 use crate::error::QueryError;
 use crate::limits::PAGE_ROWS;
 use crate::query::Statistics;
@@ -65,9 +66,14 @@ impl<R: Record> Find<R> {
         self.run(|condition| {
             let table = &self.view.table;
             let bound = Bound::new(&table.name, &table.schema, &statistics)?;
-            let figures = run(&self.view, condition, &bound, &self.chooser())?.figures()?;
-            let commit = self.snapshot().commit();
-            Ok(Summary { figures, commit, took: started.elapsed(), cached: false })
+            let known =
+                if self.is_scripted() { None } else { standing::known(&self.view, condition, &statistics, &bound) };
+            let (cached, commit) = (known.is_some(), self.snapshot().commit());
+            let figures = match known {
+                Some(figures) => figures?,
+                None => run(&self.view, condition, &bound, &self.chooser())?.figures()?,
+            };
+            Ok(Summary { figures, commit, took: started.elapsed(), cached })
         })?
     }
 }

@@ -6,6 +6,7 @@ use super::records::{
     Subject, Val, as_bool, as_bytes, as_char, as_float, as_hundredths, as_int, as_micros, as_text, decimal, or_null,
     typed, typed_many, typed_text, vals,
 };
+use super::standing::Standing;
 use memdex::{
     DecimalValue, FieldDef, Filter, IndexKind, Key, KeyBuffer, Nested, Predicate, Record, Schema, Timestamp, ValueRef,
 };
@@ -93,7 +94,8 @@ pub(super) fn set_schema(plan: &Plan) {
         if *column { FieldDef::column(field) } else { field }
     });
     let more = plan.more.iter().map(|def| def.to_store::<Book>());
-    SCHEMA.set(more.fold(Schema::new(fields), Schema::with_index));
+    let schema = more.fold(Schema::new(fields), Schema::with_index);
+    SCHEMA.set(plan.standing.iter().map(Standing::to_store).fold(schema, Schema::with_standing));
 }
 
 impl Record for Book {

@@ -4,6 +4,7 @@
 use super::predicates::{Test, Tree, leaf};
 use super::records::{Subject, Val};
 use super::reference::Shelf;
+use super::standing::{Standing, any_standings};
 use memdex::{IndexDef, IndexKind, field};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -35,6 +36,7 @@ pub(super) struct Plan {
     /// Of each field.
     pub fields: Vec<(Option<IndexKind>, bool)>,
     pub more: Vec<Def>,
+    pub standing: Vec<Standing>,
 }
 
 impl Def {
@@ -225,7 +227,7 @@ pub(super) fn any_plan<R: Subject>() -> BoxedStrategy<Plan> {
         (proptest::option::weighted(0.3, kind), any::<bool>().prop_map(move |column| column && !many))
     };
     let fields: Vec<_> = R::FIELDS.iter().map(|name| of_field(name)).collect();
-    let sound = |(fields, drawn): (Vec<(Option<IndexKind>, bool)>, Vec<Def>)| {
+    let sound = |(fields, drawn, standing): (Vec<(Option<IndexKind>, bool)>, Vec<Def>, Vec<Standing>)| {
         let own = fields.iter().enumerate().filter_map(|(at, (kind, _))| Some(Def::of_field(at, (*kind)?)));
         let (mut all, mut more): (Vec<Def>, _) = (own.collect(), Vec::new());
         for def in drawn {
@@ -234,9 +236,9 @@ pub(super) fn any_plan<R: Subject>() -> BoxedStrategy<Plan> {
                 more.push(def);
             }
         }
-        Plan { fields, more }
+        Plan { fields, more, standing }
     };
-    (fields, vec(any_def::<R>(), 0..4)).prop_map(sound).boxed()
+    (fields, vec(any_def::<R>(), 0..4), any_standings()).prop_map(sound).boxed()
 }
 
 fn no_unique(kind: IndexKind) -> IndexKind {

@@ -7,6 +7,7 @@ use super::indexes::{Def, Plan, any_plan};
 use super::operations::{Fault, Op, Seen, Verb};
 use super::payments::Payment;
 use super::records::Subject;
+use super::standing::Standing;
 use super::transitions::{self, AnyOp, End, How, Transition};
 use memdex::{Cause, Commit, Counts, Outcome as Did};
 use proptest::prelude::*;
@@ -86,6 +87,8 @@ pub(super) struct World {
     pub plan: Plan,
     /// The indexes of the books now, in the order in which they were made.
     pub indexes: Vec<Def>,
+    /// The standing statistics of the books now, likewise.
+    pub standing: Vec<Standing>,
     /// What the last transition was to do.
     pub attempts: Vec<Attempt>,
     /// What may be said against the change of the indexes that it asks for; nothing if it must be done.
@@ -341,6 +344,7 @@ impl World {
             lost_flushes: 0,
             steps: 0,
             indexes: plan.indexes(),
+            standing: plan.standing.clone(),
             plan,
             attempts: Vec::new(),
             objections: Vec::new(),
@@ -362,6 +366,21 @@ impl World {
     fn drop_index(&mut self, name: &str) {
         match self.indexes.iter().position(|def| def.name::<Book>() == name) {
             Some(at) => drop(self.indexes.remove(at)),
+            None => self.objections.push("Unknown"),
+        }
+    }
+
+    fn add_standing(&mut self, standing: &Standing) {
+        if self.standing.iter().any(|other| other.name == standing.name) {
+            self.objections.push("Duplicate");
+        } else {
+            self.standing.push(standing.clone());
+        }
+    }
+
+    fn drop_standing(&mut self, name: &str) {
+        match self.standing.iter().position(|standing| standing.name == name) {
+            Some(at) => drop(self.standing.remove(at)),
             None => self.objections.push("Unknown"),
         }
     }
@@ -518,6 +537,8 @@ impl ReferenceStateMachine for World {
             Transition::DropAllSnapshots => world.snapshots.clear(),
             Transition::AddIndex(def) => world.add_index(def),
             Transition::DropIndex(name) => world.drop_index(name),
+            Transition::AddStanding(standing) => world.add_standing(standing),
+            Transition::DropStanding(name) => world.drop_standing(name),
             _ => {}
         }
         world

@@ -6,6 +6,7 @@ use super::indexes::{Def, any_def};
 use super::operations::Op;
 use super::payments::Payment;
 use super::predicates::{Tree, tree};
+use super::standing::{Standing, any_standing};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -68,6 +69,8 @@ pub(super) enum Transition {
     /// Of the books.
     AddIndex(Def),
     DropIndex(String),
+    AddStanding(Box<Standing>),
+    DropStanding(&'static str),
     Optimize,
     Look,
 }
@@ -114,6 +117,8 @@ pub(super) fn transition(indexes: &[Def]) -> BoxedStrategy<Transition> {
         9 => questions,
         2 => any_def::<Book>().prop_map(Transition::AddIndex),
         1 => select(names).prop_map(Transition::DropIndex),
+        1 => any_standing().prop_map(|standing| Transition::AddStanding(Box::new(standing))),
+        1 => select(vec!["one", "two", "three"]).prop_map(Transition::DropStanding),
         1 => Just(Transition::Optimize),
         2 => Just(Transition::Look),
     ]

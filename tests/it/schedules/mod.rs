@@ -7,6 +7,7 @@
 
 mod background;
 mod columns;
+mod standing;
 mod statistics;
 mod wide;
 mod world;

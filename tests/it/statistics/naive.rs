@@ -5,22 +5,22 @@ use memdex::{Aggregate, Bucket, DateUnit, DecimalValue, Figures, GroupBy, Kind, 
 use std::collections::BTreeMap;
 
 /// What a record shows of a field: its values, the missing one of a field of single values included.
-pub(super) trait Shown {
+pub(crate) trait Shown {
     fn values(&self, field: &str) -> Vec<Value>;
     fn kind(field: &str) -> Kind;
 }
 
 #[derive(Debug, PartialEq)]
-pub(super) struct Expected {
-    pub(super) metrics: Vec<(String, Value)>,
-    pub(super) groups: Vec<(Vec<Value>, Expected)>,
-    pub(super) in_all: usize,
+pub(crate) struct Expected {
+    pub(crate) metrics: Vec<(String, Value)>,
+    pub(crate) groups: Vec<(Vec<Value>, Expected)>,
+    pub(crate) in_all: usize,
 }
 
 /// One part of a key: its place in the order of keys, and its name.
 type Part = (Value, Value);
 
-pub(super) fn expected<S: Shown>(rows: &[&S], asked: &Statistics) -> Expected {
+pub(crate) fn expected<S: Shown>(rows: &[&S], asked: &Statistics) -> Expected {
     let metrics = asked.metrics.iter().map(|metric| (metric.name.to_string(), figure(rows, metric))).collect();
     let (groups, in_all) = asked.groups.as_ref().map_or((Vec::new(), 0), |by| groups(rows, by));
     Expected { metrics, groups, in_all }
@@ -256,7 +256,7 @@ fn near(a: &Value, b: &Value) -> bool {
     }
 }
 
-pub(super) fn compare(found: &Figures, expected: &Expected) -> Result<(), String> {
+pub(crate) fn compare(found: &Figures, expected: &Expected) -> Result<(), String> {
     let names: Vec<&str> = found.metrics().map(|(name, _)| name).collect();
     if names != expected.metrics.iter().map(|(name, _)| &**name).collect::<Vec<_>>() {
         return Err(format!("metrics {names:?}"));

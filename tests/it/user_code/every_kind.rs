@@ -2,7 +2,8 @@
 
 use super::{Call, Hooks};
 use memdex::{
-    Batch, Collection, FieldDef, FieldValue, IndexDef, KeyBuffer, Record, Schema, Stats, Store, ValueRef, field,
+    Batch, Bucket, Collection, FieldDef, FieldValue, GroupBy, IndexDef, KeyBuffer, Metric, Record, Schema, StandingDef,
+    Statistics, Stats, Store, ValueRef, field,
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -23,6 +24,15 @@ impl Whim {
     fn off_by(&self) -> usize {
         if self.0.load(SeqCst) == 0 { 0 } else { self.0.fetch_add(1, SeqCst) * 7 / 5 }
     }
+}
+
+/// Standing statistics of every sort of word.
+pub(super) fn standing(name: &'static str) -> StandingDef {
+    let metrics = [field("rate").sum(), field("code").max(), field("score").count(), field("team").distinct()];
+    let groups = GroupBy::new([Bucket::values("club"), Bucket::width("score", 3)]).metrics(metrics);
+    let total = [Metric::count(), field("score").stddev()];
+    StandingDef::new(name, Statistics::of(total).group_by(groups))
+        .when(field("rate").ge(0.5) | field("tags").contains("a"))
 }
 
 /// What it shows follows from `number`.
@@ -54,6 +64,7 @@ impl Record for Thing {
         .with_index(IndexDef::ordered([team, score]))
         .with_index(IndexDef::unique([score, club]).named("both"))
         .with_index(IndexDef::ordered(score).named("of a").when(field(team).eq("a") & field(rate).ge(0.0)))
+        .with_standing(standing("by club"))
     }
 
     fn key(&self, key: &mut KeyBuffer) {
@@ -171,7 +182,8 @@ impl Shelf {
         self.things.delete(99).unwrap();
         let stats = self.stats();
         assert_eq!((&stats.damage, stats.oldest_pin), (&None, None));
-        assert_eq!((stats.collections[0].versions_kept, stats.collections[0].marks), (0, 0));
+        let of_things = &stats.collections[0];
+        assert_eq!((of_things.versions_kept, of_things.marks, of_things.figures_kept), (0, 0, 0));
         self.store.verify().unwrap();
     }
 }

@@ -1,7 +1,7 @@
 //! Extractors that give another value each time they are asked. What is stored then means little, and an audit may say so; but
 //! nothing panics, no commit breaks, and once they are steady and all is stored anew, all is as it should be.
 
-use super::every_kind::{Shelf, TEXTS};
+use super::every_kind::{Shelf, TEXTS, standing};
 use memdex::{Batch, IndexDef, Predicate, Refusal, field};
 
 fn predicates() -> [Predicate; 8] {
@@ -39,6 +39,8 @@ fn step(shelf: &Shelf, chance: usize) {
             drop(batch.commit_lenient().unwrap());
         }
         10 => drop(things.add_index(IndexDef::ordered(["club", "rate"]).named("new"))),
+        11 if chance.is_multiple_of(3) => drop(things.add_standing(standing("new"))),
+        11 if chance.is_multiple_of(5) => drop(things.drop_standing("new")),
         11 => drop(things.add_index(IndexDef::equality("notes").named("notes").when(field("score").lt(20)))),
         _ if chance.is_multiple_of(2) => drop(things.drop_index(["new", "notes", "score", "both"][chance / 26 % 4])),
         _ => store.optimize().unwrap(),
@@ -63,6 +65,8 @@ fn extractors_that_change_their_minds_break_nothing() {
                 });
             }
             assert_eq!(shelf.things.iter().count(), shelf.things.len());
+            let of_groups = shelf.things.standing("by club").unwrap();
+            assert!(of_groups.groups().len() <= shelf.things.len());
             if chance >> 33 & 7 == 0 {
                 held.push(shelf.store.snapshot());
                 held.drain(..held.len().saturating_sub(3));

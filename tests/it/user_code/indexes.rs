@@ -1,11 +1,11 @@
 //! Panics in what indexes of every kind and columns ask of records, in commits, in builds and in queries; and other panics
 //! beside such indexes.
 
-use super::every_kind::Shelf;
+use super::every_kind::{Shelf, standing};
 use super::observers::Witness;
 use super::panics::is_of;
 use super::{Call, watched};
-use memdex::{Cause, IndexDef, IndexError, field};
+use memdex::{Cause, IndexDef, IndexError, StandingError, field};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 fn definitions() -> [IndexDef; 7] {
@@ -49,6 +49,31 @@ fn in_a_build_it_leaves_no_index() {
             }
         }
         assert!(panics >= 4, "{index}: {panics}");
+    }
+}
+
+#[test]
+fn in_a_build_it_leaves_no_standing_statistics() {
+    for call in [Call::Field, Call::Values] {
+        for nth in 1.. {
+            let shelf = Shelf::new();
+            let before = (shelf.state(), shelf.things.standing_defs());
+            shelf.hooks.panic_at(call, nth);
+            let built = shelf.things.add_standing(standing("new"));
+            if shelf.hooks.clear() {
+                built.unwrap();
+                break;
+            }
+            assert!(
+                matches!(&built, Err(StandingError::Record { standing, cause, .. }) if standing == "new" && is_of(call, cause)),
+                "{call:?} at call {nth}: {built:?}"
+            );
+            assert_eq!((shelf.state(), shelf.things.standing_defs()), before);
+            shelf.is_well();
+            shelf.things.add_standing(standing("new")).unwrap();
+            shelf.gather().commit().unwrap();
+            shelf.is_well();
+        }
     }
 }
 

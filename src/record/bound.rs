@@ -1,44 +1,49 @@
 //! A question bound to a schema: fields are found, kinds fit, what makes no sense is refused before anything is read.
 
-use super::answer::Names;
+use super::{FieldAt, FieldDef, Schema, fit};
 use crate::aggregate::{Buckets, DateBuckets, DayBuckets, Ranges, Unit, Zone};
 use crate::error::{QueryError, StatisticsError};
 use crate::limits::{MAX_GROUP_LEVELS, MAX_GROUP_PARTS, MAX_METRICS};
 use crate::query::{Aggregate, Bucket, DateUnit, GroupBy, Metric, Statistics};
-use crate::record::{FieldAt, FieldDef, Schema, fit};
 use crate::value::{Kind, Value};
+use std::borrow::Cow;
+use std::sync::Arc;
+
+/// The names of metrics, in the order in which they were asked for: shared by all groups of a level.
+pub(crate) type Names = Arc<[Cow<'static, str>]>;
 
 /// What is asked: of all records first, then level by level of the groups within.
-pub(super) struct Bound {
-    pub(super) collection: String,
+pub(crate) struct Bound {
+    pub(crate) collection: String,
     /// Every field that anything is asked of, once.
-    pub(super) fields: Vec<FieldUse>,
-    pub(super) levels: Vec<Level>,
+    pub(crate) fields: Vec<FieldUse>,
+    pub(crate) levels: Vec<Level>,
 }
 
-pub(super) struct FieldUse {
-    pub(super) at: FieldAt,
-    pub(super) def: FieldDef,
+pub(crate) struct FieldUse {
+    pub(crate) at: FieldAt,
+    pub(crate) def: FieldDef,
 }
 
 /// Groups within those of the level before; on the first one all records, without a bucket.
-pub(super) struct Level {
-    pub(super) buckets: Vec<Part>,
-    pub(super) metrics: Vec<Asked>,
-    pub(super) names: Names,
-    pub(super) empty: bool,
-    pub(super) top: Option<Best>,
+pub(crate) struct Level {
+    pub(crate) buckets: Vec<Part>,
+    pub(crate) metrics: Vec<Asked>,
+    pub(crate) names: Names,
+    pub(crate) empty: bool,
+    pub(crate) top: Option<Best>,
 }
 
 /// One part of the keys of groups.
-pub(super) struct Part {
+pub(crate) struct Part {
     /// Its place among the fields.
-    pub(super) field: usize,
-    pub(super) cut: Cut,
+    pub(crate) field: usize,
+    pub(crate) cut: Cut,
 }
 
 /// How values are parted.
-pub(super) enum Cut {
+#[derive(Clone)]
+pub(crate) enum Cut {
     Values,
     Width(Buckets),
     /// Beside them their bounds, of the field's kind: from, included, and to, not included.
@@ -47,17 +52,17 @@ pub(super) enum Cut {
     Days(DayBuckets),
 }
 
-pub(super) type Range = (Option<Value>, Option<Value>);
+pub(crate) type Range = (Option<Value>, Option<Value>);
 
 /// One metric.
-pub(super) struct Asked {
-    pub(super) figure: Figure,
+pub(crate) struct Asked {
+    pub(crate) figure: Figure,
     /// The place of its field among the fields; of the count of records none.
-    pub(super) field: Option<usize>,
+    pub(crate) field: Option<usize>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Figure {
+pub(crate) enum Figure {
     Count,
     Sum,
     Avg,
@@ -70,15 +75,15 @@ pub(super) enum Figure {
 }
 
 /// Which groups are given.
-pub(super) struct Best {
-    pub(super) groups: usize,
+pub(crate) struct Best {
+    pub(crate) groups: usize,
     /// Its place among the metrics.
-    pub(super) metric: usize,
-    pub(super) descending: bool,
+    pub(crate) metric: usize,
+    pub(crate) descending: bool,
 }
 
 impl Bound {
-    pub(super) fn new(collection: &str, schema: &Schema, statistics: &Statistics) -> Result<Self, QueryError> {
+    pub(crate) fn new(collection: &str, schema: &Schema, statistics: &Statistics) -> Result<Self, QueryError> {
         let mut binder = Binder { collection, schema, fields: Vec::new() };
         let first = binder.metrics(&statistics.metrics)?;
         let mut levels = vec![Level { buckets: Vec::new(), empty: false, top: None, ..first }];

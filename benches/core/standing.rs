@@ -1,0 +1,64 @@
+//! Four groups with three figures each, kept up over a million payments: what it takes to read them, and what a commit of a hundred
+//! updates, each of which moves a payment from group to group, costs more with them. Times of updates are per update.
+
+use crate::update::change_all;
+use crate::{STORE, Walk, built};
+use criterion::{BenchmarkGroup, Criterion, measurement::WallTime};
+use memdex::{GroupBy, Metric, StandingDef, field};
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+const BATCH: usize = 100;
+const NAME: &str = "by status";
+
+pub(crate) fn benches(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("standing");
+    group.sample_size(30).warm_up_time(Duration::from_secs(1)).measurement_time(Duration::from_secs(3));
+    updates(&mut group, "updates without");
+    let metrics = || [Metric::count(), field("amount_cents").sum(), field("amount_cents").avg()];
+    let by_status = || GroupBy::values("status").metrics(metrics());
+    let standing = || {
+        let (_, payments) = built(&STORE);
+        if payments.standing(NAME).is_err() {
+            let started = Instant::now();
+            payments.add_standing(StandingDef::new(NAME, by_status())).expect("the declaration is sound");
+            eprintln!("standing: built over {} payments in {:?}", payments.len(), started.elapsed());
+        }
+        payments
+    };
+    group.bench_function("read", |bencher| {
+        let payments = standing();
+        bencher.iter(|| black_box(payments.standing(NAME).expect("they are there")).groups().len());
+    });
+    group.bench_function("read by a snapshot", |bencher| {
+        let payments = standing();
+        let (store, _) = &*STORE;
+        bencher
+            .iter(|| black_box(store.snapshot().of(payments).standing(NAME).expect("they are there")).groups().len());
+    });
+    group.bench_function("asked as a question", |bencher| {
+        let payments = standing();
+        bencher.iter(|| {
+            let summary = payments.find(memdex::Filter::all()).statistics(by_status()).expect("the question is sound");
+            assert!(summary.cached);
+            summary.groups().len()
+        });
+    });
+    standing();
+    updates(&mut group, "updates with");
+    drop(STORE.1.drop_standing(NAME));
+    group.finish();
+}
+
+fn updates(group: &mut BenchmarkGroup<'_, WallTime>, name: &str) {
+    let mut walk = Walk::default();
+    group.bench_function(name, |bencher| {
+        built(&STORE);
+        bencher.iter_custom(|updates| {
+            let batches_now = updates.div_ceil(BATCH as u64);
+            let started = Instant::now();
+            (0..batches_now).for_each(|_| change_all(walk.keys(BATCH)));
+            started.elapsed().mul_f64(updates as f64 / (batches_now * BATCH as u64) as f64)
+        });
+    });
+}

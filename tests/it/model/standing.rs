@@ -1,0 +1,112 @@
+//! The model's standing statistics: declared as data, drawn at random, kept up by nobody: what they must say of a state is judged by
+//! the naive evaluator, record by record.
+
+use super::books::Book;
+use super::predicates::{Tree, leaf};
+use super::records::Subject;
+use super::reference::Shelf;
+use crate::statistics::naive::{self, Shown};
+use memdex::{Aggregate, Bucket, FieldName, Figures, GroupBy, Kind, Metric, StandingDef, Statistics, Value};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
+
+#[derive(Clone, Debug)]
+pub(super) struct Standing {
+    pub name: &'static str,
+    pub statistics: Statistics,
+    pub when: Option<Tree>,
+}
+
+impl Standing {
+    pub(super) fn to_store(&self) -> StandingDef {
+        let def = StandingDef::new(self.name, self.statistics.clone());
+        match &self.when {
+            Some(when) => def.when(when.filter::<Book>()),
+            None => def,
+        }
+    }
+
+    /// Whether these are what they must be of a state.
+    pub(super) fn check(&self, figures: &Figures, books: &Shelf<Book>) {
+        let held =
+            books.values().map(|(book, _)| book).filter(|book| self.when.as_ref().is_none_or(|when| when.holds(*book)));
+        let expected = naive::expected(&held.collect::<Vec<_>>(), &self.statistics);
+        if let Err(error) = naive::compare(figures, &expected) {
+            panic!("{self:?}: {error}");
+        }
+    }
+}
+
+impl Shown for Book {
+    fn values(&self, field: &str) -> Vec<Value> {
+        let at = Book::FIELDS.iter().position(|name| *name == field).unwrap();
+        vec![self.see(at).to_value()]
+    }
+
+    fn kind(field: &str) -> Kind {
+        match field {
+            "price" | "rating" => Kind::Float,
+            "fee" => Kind::Decimal,
+            "shelf" | "id" | "depot.zip" | "publisher.zip" => Kind::Int,
+            _ => Kind::Str,
+        }
+    }
+}
+
+fn singles() -> Vec<&'static str> {
+    Book::FIELDS.iter().copied().filter(|name| !Book::MANY.contains(name)).collect()
+}
+
+fn any_metrics() -> BoxedStrategy<Vec<Metric>> {
+    let numbers = || select(vec!["shelf", "price", "rating", "fee", "depot.zip"]).prop_map(FieldName::from);
+    let all = || select(singles()).prop_map(FieldName::from);
+    let metric = prop_oneof![
+        2 => Just(Aggregate::Count),
+        1 => all().prop_map(Aggregate::CountOf),
+        3 => numbers().prop_map(Aggregate::Sum),
+        1 => numbers().prop_map(Aggregate::Avg),
+        1 => numbers().prop_map(Aggregate::StdDev),
+        2 => all().prop_map(Aggregate::Min),
+        2 => all().prop_map(Aggregate::Max),
+        2 => all().prop_map(Aggregate::Distinct),
+    ];
+    let distinct = |mut metrics: Vec<Metric>| {
+        metrics.sort_by(|a, b| a.name.cmp(&b.name));
+        metrics.dedup_by(|a, b| a.name == b.name);
+        metrics
+    };
+    vec(metric.prop_map(Metric::from), 0..4).prop_map(distinct).boxed()
+}
+
+/// Sound ones, under one of a few names.
+pub(super) fn any_standing() -> BoxedStrategy<Standing> {
+    let bucket = prop_oneof![
+        4 => select(singles()).prop_map(Bucket::values),
+        1 => (1..4_i64).prop_map(|width| Bucket::width("shelf", width)),
+        1 => Just(Bucket::ranges("shelf", [(None, Some(0)), (Some(0), Some(2))])),
+    ];
+    let groups = (vec(bucket, 1..3), any_metrics()).prop_map(|(by, metrics)| GroupBy::new(by).metrics(metrics));
+    let when = proptest::option::weighted(0.4, leaf::<Book>());
+    let name = select(vec!["one", "two", "three"]);
+    let make = |(name, metrics, groups, when): (_, Vec<Metric>, Option<GroupBy>, _)| {
+        let metrics = if groups.is_none() && metrics.is_empty() { vec![Metric::count()] } else { metrics };
+        let statistics = groups.into_iter().fold(Statistics::of(metrics), Statistics::group_by);
+        Standing { name, statistics, when }
+    };
+    (name, any_metrics(), proptest::option::weighted(0.8, groups), when).prop_map(make).boxed()
+}
+
+/// Those of a schema: of each name one at most.
+pub(super) fn any_standings() -> BoxedStrategy<Vec<Standing>> {
+    let each_once = |drawn: Vec<Standing>| {
+        let mut all: Vec<Standing> = Vec::new();
+        for standing in drawn {
+            if all.iter().all(|other| other.name != standing.name) {
+                all.push(standing);
+            }
+        }
+        all
+    };
+    vec(any_standing(), 0..3).prop_map(each_once).boxed()
+}
