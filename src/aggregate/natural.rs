@@ -291,6 +291,13 @@ mod tests {
             let root = Natural::from(u128::from(n)).over(0, &[1]).round_root();
             assert_eq!(root, f64::from(n).sqrt(), "{n}");
         }
+        // The root of an odd number of 54 bits is half way between two floats; what the square has more or less decides.
+        let half = (1u128 << 53) + 1;
+        let [even, next] = [half - 1, half + 1].map(|n| n as f64);
+        for (square, root) in [(half * half - 1, even), (half * half, even), (half * half + 1, next)] {
+            assert_eq!(Natural::from(square).over(0, &[1]).round_root(), root);
+            assert_eq!(Natural::from(square).over(0, &[4]).round_root(), root / 2.0);
+        }
         assert_eq!(Natural::from(1).over(-2_148, &[1]).round_root(), f64::from_bits(1));
         assert_eq!(Natural::from(9).over(2_000, &[4]).round_root(), 1.5 * 2f64.powi(1_000));
     }

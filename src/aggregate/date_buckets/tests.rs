@@ -243,6 +243,18 @@ mod named {
     }
 
     #[test]
+    fn a_clock_that_is_put_on_within_an_hour_stays_in_its_bucket() {
+        // On 1916-07-28 at 00:01 the clock of Athens was put to 00:26:08.
+        let mut hours = buckets(Unit::Hour, "Europe/Athens");
+        let before = hours.number_of(nanos("1916-07-27T22:26:07Z"));
+        assert_eq!(hours.number_of(nanos("1916-07-27T22:26:08Z")), before);
+        assert_eq!(hours.number_of(nanos("1916-07-27T22:59:59Z")), before);
+        assert_eq!(hours.number_of(nanos("1916-07-27T23:00:00Z")), before + 1);
+        assert_eq!(hours.name(before).unwrap().to_string(), "1916-07-27T22:25:08Z");
+        assert_eq!(hours.name(before + 1).unwrap().to_string(), "1916-07-27T23:00:00Z");
+    }
+
+    #[test]
     fn half_hours_and_quarters() {
         // On 2013-04-07 at 02:00 the clock was put back to 01:30, on 2013-10-06 at 02:00 to 02:30.
         let hour = |time| name(Unit::Hour, "Australia/Lord_Howe", time);
