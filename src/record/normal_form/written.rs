@@ -71,8 +71,10 @@ fn one(field: &FieldAt, domain: Domain, negated: bool) -> Condition {
         cuts => cuts.into_intervals(),
     };
     // One interval, but for some values in it?
-    let (first, last) = (&intervals[0], &intervals[intervals.len() - 1]);
-    let hull: Interval = (first.0.clone(), last.1.clone());
+    let (Some((start, _)), Some((_, end))) = (intervals.first(), intervals.last()) else {
+        return not_if(negated, Condition::Nothing);
+    };
+    let hull: Interval = (start.clone(), end.clone());
     let gaps: Vec<Interval> = intervals.windows(2).map(|pair| (pair[0].1.clone(), pair[1].0.clone())).collect();
     if gaps.iter().all(|gap| point(gap).is_some()) {
         let everywhere = hull == (None, None);
