@@ -63,9 +63,12 @@ impl Collector {
             self.words.resize(len, 0);
         }
         let offset = self.first * WORDS;
-        for row in self.rows.drain(..) {
-            self.words[(row >> 6) as usize - offset] |= 1 << (row & 63);
+        if sorted::is_ascending(&self.rows) {
+            mark_ascending(&mut self.words, offset, &self.rows);
+        } else {
+            self.rows.iter().for_each(|row| self.words[(row >> 6) as usize - offset] |= 1 << (row & 63));
         }
+        self.rows.clear();
     }
 
     pub(crate) fn finish(mut self) -> RowSet {
@@ -94,6 +97,35 @@ fn keys(rows: &[Row]) -> Option<(usize, usize)> {
 
 fn is_dense(rows: &[Row]) -> bool {
     keys(rows).is_some_and(|(first, last)| rows.len() >= (last + 1 - first) * DENSE)
+}
+
+/// Sets bits of ascending rows in words, the first of which stands for the row `64 * offset`. Those of one word are gathered in a
+/// register: each change of a word in memory waits for the one before.
+fn mark_ascending(words: &mut [u64], offset: usize, rows: &[Row]) {
+    let place = |row: Row| (row >> 6) as usize - offset;
+    let (Some(&first), Some(&last)) = (rows.first(), rows.last()) else { return };
+    if (last - first) as usize + 1 == rows.len() {
+        // Without a gap, as where rows are as old as their values.
+        let (start, end) = (place(first), place(last));
+        let (head, tail) = (u64::MAX << (first & 63), u64::MAX >> (63 - (last & 63)));
+        if start == end {
+            words[start] |= head & tail;
+        } else {
+            words[start] |= head;
+            words[start + 1..end].fill(u64::MAX);
+            words[end] |= tail;
+        }
+        return;
+    }
+    let (mut at, mut bits) = (place(first), 0);
+    for row in rows {
+        if place(*row) != at {
+            words[at] |= bits;
+            (at, bits) = (place(*row), 0);
+        }
+        bits |= 1 << (row & 63);
+    }
+    words[at] |= bits;
 }
 
 /// Sorts by digits, the lowest first, as many as the highest row has.

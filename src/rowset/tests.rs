@@ -443,6 +443,13 @@ fn collects_rows_in_any_order() {
         collector.room().extend(part.clone().rev());
     }
     check(&collector.finish(), &parts.into_iter().flatten().collect());
+    // Without gaps, and with few.
+    for step in [usize::MAX, 63, 64, 10_000] {
+        let mut collector = Collector::new();
+        let rows: Vec<Row> = (70_000..200_000).filter(|row| *row as usize % step != 1).collect();
+        rows.chunks(500).for_each(|rows| collector.room().extend_from_slice(rows));
+        check(&collector.finish(), &rows.into_iter().collect());
+    }
 }
 
 #[test]
