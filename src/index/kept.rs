@@ -20,6 +20,7 @@ pub(crate) enum Kept {
 }
 
 /// The committer's side, under the commit lock.
+#[expect(clippy::large_enum_variant, reason = "one for each index, and in place")]
 pub(crate) enum KeptWriter {
     Index(IndexWriter),
     Standing(Box<StandingWriter>),
@@ -32,6 +33,7 @@ pub(crate) enum KeptStaging {
 }
 
 /// What a record shows to one of them.
+#[expect(clippy::large_enum_variant, reason = "lives for a moment, on the stack")]
 pub(crate) enum Shown<'a> {
     Index(Entry<'a>),
     Standing(StandingEntry<'a>),

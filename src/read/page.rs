@@ -122,7 +122,7 @@ impl<R: Record> Find<R> {
     }
 
     /// The records, each with the values that it is ordered by. Whether the limit is one that a user may set has been seen to.
-    pub(super) fn ranked(&self) -> Result<(Vec<(Vec<Value>, Handle<R>)>, Option<Cursor>), QueryError> {
+    pub(super) fn ranked(&self) -> Result<(Vec<RankedRecord<R>>, Option<Cursor>), QueryError> {
         if !self.is_paged() {
             return Ok((self.fetch()?.into_iter().map(|record| (Vec::new(), record)).collect(), None));
         }
@@ -171,6 +171,9 @@ pub(super) fn check_limit(collection: &str, limit: Option<usize>) -> Result<(), 
         None => Ok(()),
     }
 }
+
+/// A record, with the values that it is ordered by.
+pub(super) type RankedRecord<R> = (Vec<Value>, Handle<R>);
 
 /// The records of a page.
 pub(super) struct Found<R> {

@@ -130,7 +130,7 @@ impl<R: Record> Selection<'_, R> {
         self.among(rows.iter().collect(), 0, self.wanted.first, self.wanted.after.is_some(), &mut kept);
         kept.sort_unstable();
         let pages = &self.view.table.pages;
-        pages.fetch(kept.into_iter(), self.view.snapshot.commit(), |version| self.versions.push(version));
+        pages.fetch(kept, self.view.snapshot.commit(), |version| self.versions.push(version));
         self.versions
     }
 
@@ -212,7 +212,7 @@ impl<R: Record> Selection<'_, R> {
             }
         }
         // They are known to match: nothing had changed them when the marks were loaded after the last part of the condition.
-        table.pages.fetch(moved.into_iter(), epoch, |version| self.versions.push(version));
+        table.pages.fetch(moved, epoch, |version| self.versions.push(version));
         Leads { leads, from }
     }
 }

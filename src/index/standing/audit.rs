@@ -46,7 +46,7 @@ impl Audit<'_> {
         let groups = numbers.filter_map(|number| self.writer.groups.get(*number));
         let groups = groups.map(|group| (&*group.key, group.tally.finish(&self.standing.within)));
         let mut groups: Vec<_> = groups.collect();
-        groups.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        groups.sort_unstable_by_key(|(key, _)| *key);
         let total = self.standing.total.has_metrics().then(|| self.writer.total.finish(&self.standing.total));
         (total, groups)
     }

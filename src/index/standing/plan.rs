@@ -26,6 +26,7 @@ pub(crate) type GroupKey = SmallVec<[Value; 1]>;
 
 /// What one record shows to standing statistics.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "lives for a moment, on the stack")]
 pub(crate) enum StandingEntry<'a> {
     /// The condition is false.
     Absent,

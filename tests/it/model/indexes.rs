@@ -227,7 +227,8 @@ pub(super) fn any_plan<R: Subject>() -> BoxedStrategy<Plan> {
         (proptest::option::weighted(0.3, kind), any::<bool>().prop_map(move |column| column && !many))
     };
     let fields: Vec<_> = R::FIELDS.iter().map(|name| of_field(name)).collect();
-    let sound = |(fields, drawn, standing): (Vec<(Option<IndexKind>, bool)>, Vec<Def>, Vec<Standing>)| {
+    type Drawn = (Vec<(Option<IndexKind>, bool)>, Vec<Def>, Vec<Standing>);
+    let sound = |(fields, drawn, standing): Drawn| {
         let own = fields.iter().enumerate().filter_map(|(at, (kind, _))| Some(Def::of_field(at, (*kind)?)));
         let (mut all, mut more): (Vec<Def>, _) = (own.collect(), Vec::new());
         for def in drawn {
