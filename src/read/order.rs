@@ -40,7 +40,10 @@ fn directed(a: ValueRef<'_>, b: ValueRef<'_>, descending: bool, nulls_first: boo
 
 /// Which of two records comes first by the values that each is ordered by, whatever collection it is of.
 pub(super) fn compare(order: &[OrderBy], a: &[Value], b: &[Value]) -> Ordering {
-    let mut unequal = order.iter().zip(a.iter().zip(b)).map(|(by, (a, b))| {
+    // Fields that were named before have no values of their own.
+    let earlier = |at: usize| order[..at].iter().any(|by| by.field == order[at].field);
+    let order = order.iter().enumerate().filter(|(at, _)| !earlier(*at)).map(|(_, by)| by);
+    let mut unequal = order.zip(a.iter().zip(b)).map(|(by, (a, b))| {
         let (descending, nulls_first) = (by.direction == Direction::Descending, by.nulls == Nulls::First);
         directed(a.as_ref(), b.as_ref(), descending, nulls_first)
     });
@@ -66,21 +69,18 @@ impl Order {
                 let (field, purpose) = (by.field.to_string(), "an order".to_owned());
                 return Err(QueryError::NotSingle { collection: collection(), field, purpose });
             }
-            let (descending, nulls_first) = (by.direction == Direction::Descending, by.nulls == Nulls::First);
-            fields.push(SortField { at, def: def.clone(), descending, nulls_first });
+            // What an earlier field leaves equal it leaves equal again.
+            if fields.iter().all(|earlier| earlier.at != at) {
+                let (descending, nulls_first) = (by.direction == Direction::Descending, by.nulls == Nulls::First);
+                fields.push(SortField { at, def: def.clone(), descending, nulls_first });
+            }
         }
         Ok(Order(fields))
     }
 
     /// What decides the order of records for which these fields are constant: the others, and behind them the parts of the key.
     pub(super) fn effective(&self, schema: &Schema, is_constant: impl Fn(&FieldAt) -> bool) -> Self {
-        let mut fields: Vec<SortField> = Vec::with_capacity(self.0.len() + 1);
-        for field in &self.0 {
-            // What an earlier field leaves equal it leaves equal again.
-            if !is_constant(&field.at) && fields.iter().all(|earlier| earlier.at != field.at) {
-                fields.push(field.clone());
-            }
-        }
+        let mut fields: Vec<SortField> = self.0.iter().filter(|field| !is_constant(&field.at)).cloned().collect();
         for (position, def) in schema.fields().iter().enumerate().filter(|(_, def)| def.is_key()) {
             let at = schema.at(position);
             if self.0.iter().all(|field| field.at != at) && !is_constant(&at) {
