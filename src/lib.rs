@@ -70,6 +70,9 @@
 //!   groups of them ([`GroupBy`]): by values, histograms, ranges and the calendar, and groups within groups. Quick where fields have columns.
 //! * **Standing statistics** ([`StandingDef`]) are questions whose answers every commit keeps up: declared with the schema or added while
 //!   all goes on, read as of any snapshot by [`Collection::standing`] in time that depends on the number of groups alone.
+//! * **Order and pages**: [`order_by`](Find::order_by), [`limit`](Find::limit) and [`after`](Find::after) give [`Page`]s with cursors;
+//!   [`explain`](Find::explain) tells how a query was answered.
+//! * **Questions as data**: a [`Query`] is answered by [`Store::query`], sent with serde, and said in SQL by [`Query::to_sql`].
 //! * **Keys** can be generated ([`Store::sequence`]), or name their type ([`EntityKey`]).
 //! * **Upkeep**: [`Store::stats`], [`Store::verify`], [`Store::optimize`]; [`Store::observe`] tells of every commit.
 //!
@@ -93,6 +96,15 @@
 #[cfg(all(doctest, feature = "documents"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+/// So are the guide's.
+#[cfg(all(doctest, feature = "documents"))]
+#[doc = include_str!("../docs/guide/queries.md")]
+struct QueriesGuide;
+
+#[cfg(all(doctest, feature = "documents"))]
+#[doc = include_str!("../docs/guide/statistics.md")]
+struct StatisticsGuide;
 
 // The derive macros name this crate by its name, also where they are used inside it.
 extern crate self as memdex;

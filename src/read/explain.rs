@@ -52,8 +52,12 @@ impl<R: Record> Find<R> {
     /// # use memdex::{Record, Store};
     /// # #[derive(Record)]
     /// # struct User { #[record(key)] id: u32, #[record(index)] city: String, #[record(field)] age: u8 }
-    /// # let users = Store::new().collection::<User>("User")?;
-    /// users.store(User { id: 1, city: "Bern".into(), age: 40 })?;
+    /// let store = Store::new();
+    /// let users = store.collection::<User>("User")?;
+    /// store.commit(|batch| {
+    ///     let city = |id| if id % 500 == 7 { "Bern".into() } else { format!("city {id}") };
+    ///     (0..1_000).try_for_each(|id| batch.store(&users, User { id, city: city(id), age: (id / 10) as u8 }))
+    /// })?;
     /// let explanation = users.find(user::CITY.eq("Bern") & user::AGE.gt(30)).explain()?;
     /// assert_eq!(explanation.root.actual, 1);
     /// assert!(explanation.to_string().contains("index \"city\" = \"Bern\""));
