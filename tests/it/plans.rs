@@ -174,11 +174,22 @@ fn compare(a: &Thing, b: &Thing, order: &[Sort]) -> Ordering {
 }
 
 /// Has a query answered by every plan, at most so many. Gives how many there were.
-pub(crate) fn by_every_plan<R: Record>(find: &Find<R>, most: usize, mut answer: impl FnMut(Find<R>)) -> usize {
+pub(crate) fn by_every_plan<R: Record>(find: &Find<R>, most: usize, answer: impl FnMut(Find<R>)) -> usize {
+    by_every_plan_and(find, &[], most, answer)
+}
+
+/// The same, with more decisions behind those of the query itself: how many ways there are at each.
+pub(crate) fn by_every_plan_and<R: Record>(
+    find: &Find<R>,
+    more: &[usize],
+    most: usize,
+    mut answer: impl FnMut(Find<R>),
+) -> usize {
     let (mut script, mut plans) = (Vec::new(), 0);
     loop {
         let scripted = find.clone().planned_by(script.clone());
-        let ways = scripted.ways().unwrap();
+        let mut ways = scripted.ways().unwrap();
+        ways.extend(more);
         answer(scripted);
         plans += 1;
         // The last decision that has another way left goes that way; all behind it begin anew.

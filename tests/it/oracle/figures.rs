@@ -10,6 +10,8 @@ use std::cmp::Ordering;
 pub(super) struct Figures {
     pub(super) metrics: Vec<Option<Val>>,
     pub(super) groups: Option<Vec<(Vec<Part>, Figures)>>,
+    /// Those that a top leaves out included.
+    pub(super) groups_in_all: usize,
 }
 
 /// A part of a group's key.
@@ -41,10 +43,13 @@ fn order_keys(a: &[Part], b: &[Part]) -> Ordering {
 impl Table<'_> {
     pub(super) fn figures(&self, rows: &[&Row], asked: &Statistics) -> Figures {
         let metrics = asked.metrics.iter().map(|metric| self.metric(rows, metric)).collect();
-        Figures { metrics, groups: asked.groups.as_ref().map(|groups| self.groups(rows, groups)) }
+        let groups = asked.groups.as_ref().map(|groups| self.groups(rows, groups));
+        let (groups, groups_in_all) = groups.unzip();
+        Figures { metrics, groups, groups_in_all: groups_in_all.unwrap_or(0) }
     }
 
-    fn groups(&self, rows: &[&Row], asked: &GroupBy) -> Vec<(Vec<Part>, Figures)> {
+    /// The groups, and how many there were before the best of them were taken.
+    fn groups(&self, rows: &[&Row], asked: &GroupBy) -> (Vec<(Vec<Part>, Figures)>, usize) {
         let mut members: Vec<(Vec<Part>, &Row)> = Vec::new();
         for row in rows {
             members.extend(self.keys(row, &asked.by).into_iter().map(|key| (key, *row)));
@@ -64,6 +69,7 @@ impl Table<'_> {
         }
         let answer = groups.into_iter().map(|(key, members)| (key, self.figures(&members, &asked.within)));
         let mut answer: Vec<_> = answer.collect();
+        let in_all = answer.len();
         if let Some(top) = &asked.top {
             let at = asked.within.metrics.iter().position(|metric| metric.name == top.metric).unwrap();
             // Stable, so that ties stay in the order of their keys.
@@ -76,7 +82,7 @@ impl Table<'_> {
             });
             answer.truncate(top.groups);
         }
-        answer
+        (answer, in_all)
     }
 
     /// The groups that a record is in.
@@ -229,7 +235,12 @@ impl Table<'_> {
                 Kind::Int => Val::Int(values.iter().map(Val::as_int).sum()),
                 _ => Val::Decimal(values.iter().map(Val::as_int).sum()),
             }),
-            Aggregate::Avg(_) => Some(Val::Float(exact_sum(&numbers) / count)),
+            Aggregate::Avg(_) => Some(Val::Float(match self.shapes[column].kind {
+                Kind::Float => exact_sum(&numbers) / count,
+                // Floats next to wide integers lose what these differ by.
+                Kind::Int => Val::Int(values.iter().map(Val::as_int).sum()).as_float() / count,
+                _ => Val::Decimal(values.iter().map(Val::as_int).sum()).as_float() / count,
+            })),
             Aggregate::StdDev(_) if numbers.len() < 2 => None,
             Aggregate::StdDev(_) => Some(Val::Float((exact_sum(&squares) / (count - 1.0)).sqrt())),
             Aggregate::StdDevPop(_) => Some(Val::Float((exact_sum(&squares) / count).sqrt())),
@@ -296,11 +307,9 @@ fn exact_sum(numbers: &[f64]) -> f64 {
     parts.iter().rev().fold(0.0, |sum, part| sum + part)
 }
 
-/// Figures as rows, as SQL has them: one, or one a group with its key before them.
-pub(super) fn flat(asked: &Statistics, figures: Figures) -> Vec<Vec<Option<Val>>> {
-    let Some(groups) = figures.groups else { return vec![figures.metrics] };
-    let buckets = &asked.groups.as_ref().unwrap().by;
-    let part = |(part, bucket): (Part, &Bucket)| match (part, bucket) {
+/// A part of a group's key as it is shown; nothing if it is missing.
+pub(super) fn shown(part: Part, bucket: &Bucket) -> Option<Val> {
+    match (part, bucket) {
         (Part::Missing, _) => None,
         (Part::Value(value), _) => Some(value),
         (Part::Range(at), Bucket::Ranges { ranges, .. }) => {
@@ -309,8 +318,16 @@ pub(super) fn flat(asked: &Statistics, figures: Figures) -> Vec<Vec<Option<Val>>
             Some(Val::Text(format!("{}..{}", shown(from), shown(to))))
         }
         (part, bucket) => panic!("{part:?} of {bucket:?}"),
+    }
+}
+
+/// Figures as rows, as SQL has them: one, or one a group with its key before them.
+pub(super) fn flat(asked: &Statistics, figures: Figures) -> Vec<Vec<Option<Val>>> {
+    let Some(groups) = figures.groups else { return vec![figures.metrics] };
+    let buckets = &asked.groups.as_ref().unwrap().by;
+    let row = |(key, group): (Vec<Part>, Figures)| {
+        let key = key.into_iter().zip(buckets).map(|(part, bucket)| shown(part, bucket));
+        key.chain(group.metrics).collect()
     };
-    let row =
-        |(key, group): (Vec<Part>, Figures)| key.into_iter().zip(buckets).map(part).chain(group.metrics).collect();
     groups.into_iter().map(row).collect()
 }

@@ -6,7 +6,10 @@
 //! * **PostgreSQL** the same, where a server is at hand (`postgres.rs`).
 //! * **A naive evaluator** (`naive.rs`, `figures.rs`): plain loops over a list, with comparisons and arithmetic of their own. It is asked
 //!   random questions about random things, of the newest state and of held snapshots, while commits go on. SQLite and PostgreSQL are
-//!   held against it too.
+//!   held against it too. Figures and groups are compared part by part (`answers.rs`): floats that were reckoned to nine
+//!   digits, all else exactly.
+//!
+//! What SQLite is asked, every legal plan of memdex answers as well, and the same.
 //!
 //! Where the others differ, on purpose or by their nature; nothing of this is among the questions:
 //!
@@ -28,6 +31,7 @@
 //! | groups within groups, empty ones, time zones | answered | refused | refused |
 //! | a cursor of another query | refused | refused if it does not fit the order, else a place like any other | the same |
 
+mod answers;
 mod by_hand;
 mod calendar;
 mod corpus;

@@ -1,6 +1,7 @@
 //! Random questions about random things, to memdex and to the naive evaluator: of the newest state and of held snapshots, while
 //! other commits change the things.
 
+use super::answers::compare_figures;
 use super::generate::{Asker, Rng};
 use super::naive::{Row, Shape, Table};
 use super::sqlite::{Beside, fill, find};
@@ -127,7 +128,8 @@ impl Race {
                 }
             }
             Ask::Statistics(statistics) => {
-                let _ = table.figures(&table.meant(&query.filter), statistics);
+                let figures = table.figures(&table.meant(&query.filter), statistics);
+                compare_figures(&asked(&query), &query, statistics, &figures, 4);
             }
             other => panic!("{other:?}"),
         }

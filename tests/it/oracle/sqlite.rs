@@ -1,7 +1,9 @@
 //! One question to memdex and to SQLite.
 
+use super::answers::compare_figures;
 use super::figures::flat;
 use super::naive::{Row, Shape, Table, Val};
+use crate::plans::by_every_plan;
 use memdex::{
     Ask, Collection, Dialect, Find, Paging, Query, Record, Schema, Sql, SqlError, SqlValue, Statistics, ValueRef,
 };
@@ -13,6 +15,9 @@ const COMPARED_WHOLE: usize = 300;
 
 /// How often the next page is asked for.
 const PAGES: usize = 3;
+
+/// How many plans are tried of one query: of few records, of many.
+const PLANS: [usize; 2] = [16, 8];
 
 pub(super) fn bound(param: &SqlValue) -> Cell {
     match param {
@@ -138,11 +143,31 @@ impl<R: Record> Beside<'_, R> {
             for (at, (ours, theirs)) in ours.iter().zip(&theirs).enumerate() {
                 assert_eq!(ours, theirs, "row {at} of {context}");
             }
+            self.compare_plans(&found, ordered, &context);
             let Some(next) = next else { return Ok(()) };
             query = query.after(next.clone()).offset(0);
             (paging.after, paging.offset) = (Some(next), 0);
         }
         Ok(())
+    }
+
+    /// Every legal plan gives the same records: in the same order, or in any where there is none.
+    fn compare_plans(&self, found: &Find<R>, ordered: bool, context: &str) {
+        let keys = |found: &Find<R>| {
+            let mut keys = found.keys().unwrap();
+            if !ordered {
+                keys.sort();
+            }
+            keys
+        };
+        let first = keys(found);
+        by_every_plan(found, self.plans(), |planned| {
+            assert!(keys(&planned) == first, "by {planned:?} of {context}");
+        });
+    }
+
+    fn plans(&self) -> usize {
+        PLANS[usize::from(self.rows.len() > 1_000)]
     }
 
     fn compare_statistics(&self, query: &Query, asked: &Statistics) -> Result<(), SqlError> {
@@ -151,6 +176,7 @@ impl<R: Record> Beside<'_, R> {
         let table = Table { shapes: self.shapes, rows: self.rows };
         let naive = table.figures(&table.meant(&query.filter), asked);
         let context = format!("{query:?}\n{}\n{:?}", sql.text, sql.params);
+        compare_figures(&self.collection.find(query.filter.clone()), query, asked, &naive, self.plans());
         let expected = flat(asked, naive);
         assert_eq!(expected.len(), theirs.len(), "{context}\n{expected:?}\n{theirs:?}");
         for (at, (ours, theirs)) in expected.iter().zip(&theirs).enumerate() {
