@@ -34,7 +34,7 @@ pub use standing_def::StandingDef;
 pub(crate) use bind::fit;
 pub(crate) use bound::{Bound, Figure, Level};
 pub(crate) use condition::Condition;
-pub(crate) use cutter::Cutter;
+pub(crate) use cutter::{Cutter, range_name};
 pub(crate) use key_value::schema as key_value_schema;
 pub(crate) use standing_def::BoundStanding;
 pub(crate) use test::Test;

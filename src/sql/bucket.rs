@@ -4,6 +4,7 @@ use super::statement::Statement;
 use super::{Dialect, SqlError, SqlValue};
 use crate::error::QueryError;
 use crate::query::{Bucket, DateUnit, Predicate};
+use crate::record::range_name;
 use crate::value::{Kind, Value, ValueRef};
 use std::ops::Bound;
 
@@ -62,8 +63,8 @@ impl Statement<'_> {
         self.known(field, "groups by range")?;
         let fitted = |bound: &Option<Value>| bound.as_ref().map(|value| self.fitted(field, value)).transpose();
         let (from, to) = (fitted(from)?, fitted(to)?);
-        let shown = |bound: &Option<Value>| bound.as_ref().map_or_else(String::new, |value| value.to_string());
-        let label = format!("{}..{}", shown(&from), shown(&to));
+        let name = range_name(&(from.clone(), to.clone()));
+        let label = if let ValueRef::Str(label) = name.as_ref() { label.to_owned() } else { String::new() };
         let (from, to) = (from.map_or(Bound::Unbounded, Bound::Included), to.map_or(Bound::Unbounded, Bound::Excluded));
         let range = Predicate::Range(field.to_owned().into(), from, to);
         let condition = self.filter(&range)?;

@@ -2,7 +2,7 @@
 
 use super::calendar;
 use super::naive::{Row, Table, Val};
-use memdex::{Aggregate, Bucket, GroupBy, Kind, Metric, Statistics, Value};
+use memdex::{Aggregate, Bucket, GroupBy, Kind, Metric, Statistics, Value, ValueRef};
 use std::cmp::Ordering;
 
 /// The answer to a question for figures.
@@ -119,7 +119,9 @@ impl Table<'_> {
                         read(from).is_none_or(|from| value.order(&from).is_ge())
                             && read(to).is_none_or(|to| value.order(&to).is_lt())
                     };
-                    (0..ranges.len()).filter(|at| holds(&ranges[*at])).map(Part::Range).collect()
+                    // What is no number belongs to no range.
+                    let number = !matches!(value, Val::Float(x) if x.is_nan());
+                    (0..ranges.len()).filter(|at| number && holds(&ranges[*at])).map(Part::Range).collect()
                 }
                 other => panic!("{other:?}"),
             };
@@ -313,7 +315,11 @@ pub(super) fn shown(part: Part, bucket: &Bucket) -> Option<Val> {
         (Part::Missing, _) => None,
         (Part::Value(value), _) => Some(value),
         (Part::Range(at), Bucket::Ranges { ranges, .. }) => {
-            let shown = |bound: &Option<Value>| bound.as_ref().map_or(String::new(), Value::to_string);
+            let shown = |bound: &Option<Value>| match bound.as_ref().map(Value::as_ref) {
+                None => String::new(),
+                Some(ValueRef::Str(text)) => text.to_owned(),
+                Some(other) => other.to_string(),
+            };
             let (from, to) = &ranges[at];
             Some(Val::Text(format!("{}..{}", shown(from), shown(to))))
         }

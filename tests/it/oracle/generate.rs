@@ -277,7 +277,7 @@ impl Asker {
         match self.rng.below(if alone { 8 } else { 6 }) {
             0..=2 => Bucket::values(self.column().name),
             3 | 4 => {
-                let column = self.column_where(|column| !column.widths.is_empty());
+                let column = self.column_where(|column| !column.widths.is_empty() && !column.many);
                 let width = self.rng.pick(&column.widths).clone();
                 if self.rng.once_in(2) {
                     return Bucket::width(column.name, width);
