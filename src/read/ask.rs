@@ -60,7 +60,7 @@ impl Snapshot {
     /// ```
     ///
     /// # Errors
-    /// [`QueryError::UnknownCollection`], those of [`Find::page`] and [`Find::statistics`], and [`QueryError::OneCollection`] for statistics
+    /// [`QueryError::UnknownCollection`], those of [`Find::page`](crate::Find::page) and [`Find::statistics`](crate::Find::statistics), and [`QueryError::OneCollection`] for statistics
     /// or a page behind a cursor of several collections.
     pub fn query(&self, query: &Query) -> Result<Answer, QueryError> {
         let engine = self.engine();
