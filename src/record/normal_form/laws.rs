@@ -20,8 +20,14 @@ pub(super) struct Laws<'a> {
 pub(super) struct Contradiction;
 
 impl Laws<'_> {
-    /// The node that says what a condition says. As deep as the condition.
-    pub(super) fn node(&self, condition: Condition) -> Node {
+    /// The normal form of a condition. As deep as the condition.
+    pub(super) fn normal_form(&self, condition: Condition) -> Node {
+        self.simplified(self.node(condition))
+    }
+
+    /// The node that says what a condition says: flat, the tests of each field joined. Both can be done in any order, so that
+    /// other words for the same lead here; what `simplified` finds depends on what is there when it looks.
+    fn node(&self, condition: Condition) -> Node {
         match condition {
             Condition::All => Node::all(),
             Condition::Nothing => Node::nothing(),
@@ -51,16 +57,29 @@ impl Laws<'_> {
     fn every(&self, parts: Vec<Node>) -> Node {
         let mut flat = Vec::with_capacity(parts.len());
         parts.into_iter().for_each(|part| flatten(part, &mut flat));
-        self.joined(flat).map_or_else(|Contradiction| Node::nothing(), Node::every)
+        self.joined(flat, Ok).map_or_else(|Contradiction| Node::nothing(), Node::every)
     }
 
-    /// The parts, once no law changes them any more.
-    fn joined(&self, parts: Vec<Node>) -> Result<Vec<Node>, Contradiction> {
+    /// The same node without what its parts tell of each other.
+    fn simplified(&self, node: Node) -> Node {
+        let Node { core: Core::Every(parts), negated, .. } = node else { return node };
+        let mut flat = Vec::with_capacity(parts.len());
+        parts.into_iter().for_each(|part| flatten(self.simplified(part), &mut flat));
+        let simple = self.joined(flat, by_parts).map_or_else(|Contradiction| Node::nothing(), Node::every);
+        simple.opposite_if(negated)
+    }
+
+    /// The parts, once neither the laws of fields nor these others change them any more.
+    fn joined(
+        &self,
+        parts: Vec<Node>,
+        others: fn(Vec<Node>) -> Result<Vec<Node>, Contradiction>,
+    ) -> Result<Vec<Node>, Contradiction> {
         let mut parts = by_identity(parts)?;
         for _ in 0..ROUNDS {
             let before: Vec<Identity> = parts.iter().map(Node::identity).collect();
             parts = by_identity(self.by_field(parts)?)?;
-            parts = by_identity(by_parts(parts)?)?;
+            parts = by_identity(others(parts)?)?;
             if parts.iter().map(Node::identity).eq(before) {
                 break;
             }

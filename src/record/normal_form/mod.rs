@@ -29,12 +29,12 @@ pub(super) fn normal_form(condition: Condition, schema: &Schema) -> Condition {
     match condition {
         // Nothing can be made of these.
         Condition::Test(_, Test::Eq(_) | Test::Ne(_) | Test::IsNull) => condition,
-        _ => written::condition(Laws { schema }.node(condition)),
+        _ => written::condition(Laws { schema }.normal_form(condition)),
     }
 }
 
 /// What a condition comes down to: the same for all that have one normal form.
 pub(super) fn fingerprint(condition: &Condition, schema: &Schema) -> Fingerprint {
-    let node = Laws { schema }.node(condition.clone());
+    let node = Laws { schema }.normal_form(condition.clone());
     Fingerprinter::new("predicate").flag(node.negated).print(node.print).finish()
 }

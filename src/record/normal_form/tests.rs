@@ -192,6 +192,17 @@ fn reworded(predicate: &Predicate, dice: &mut impl FnMut(usize) -> usize) -> Pre
     }
 }
 
+#[test]
+fn what_is_found_first_depends_on_no_nesting() {
+    // That `a` is missing is in both, and `a` is 0 hides it once the tests of `a` are joined.
+    let (null, zero) = (field("a").is_null(), field("a").eq(0));
+    let within = Predicate::And(vec![field("x").eq(0), null.clone()]);
+    let flat = Predicate::Or(vec![null.clone(), within.clone(), zero.clone()]);
+    let nested = Predicate::Or(vec![Predicate::Or(vec![null, within]), zero]);
+    assert!(bound(&flat).is_same(&bound(&nested)), "{:?} and {:?}", bound(&flat), bound(&nested));
+    assert_eq!(print(&flat), print(&nested));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 1_000, ..ProptestConfig::default() })]
 
