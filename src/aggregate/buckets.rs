@@ -7,6 +7,15 @@ use crate::error::StatisticsError;
 use crate::limits::MAX_BUCKETS;
 use crate::value::{DecimalValue, Kind, Value, ValueRef};
 
+/// Buckets of one length, side by side: the number of the first, where it begins, and how long each is. Where the first begins may be
+/// below the least integer, and is then that much below the greatest: differences are right, modulo 2^64.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Even {
+    pub(crate) first: i64,
+    pub(crate) start: i64,
+    pub(crate) length: u64,
+}
+
 /// Buckets of one width over a numeric field.
 #[derive(Clone, Debug)]
 pub(crate) enum Buckets {
@@ -133,6 +142,17 @@ impl IntBuckets {
             // The width is beyond 64 bits.
             None => self.number_of_128(n.into()) as i64,
         }
+    }
+
+    /// The buckets between two integers, both included: of whatever lies between, the number is `first` and how often `length` fits in
+    /// since `start`. `None` if they are too far apart for 64 bits.
+    pub(crate) fn even(&self, least: i64, greatest: i64) -> Option<Even> {
+        let (width, offset) = self.narrow?;
+        let first = self.number_of(least);
+        let start = first.wrapping_mul(width).wrapping_add(offset);
+        let length = width.cast_unsigned();
+        // The first begins less than a width below the least.
+        (greatest.abs_diff(least) < 1 << 63).then_some(Even { first, start, length })
     }
 
     fn number_of_128(&self, n: i128) -> i128 {

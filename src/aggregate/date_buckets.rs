@@ -12,7 +12,7 @@
 //! A number is found by what the zone's offset is at the time ([`Steps`]), and for days and less by a division; for months and
 //! more the steps are the months themselves. Steps are made for the times that are met, and for half as much around them.
 
-use super::buckets::count_buckets;
+use super::buckets::{Even, count_buckets};
 use super::calendar::{DAYS_SINCE_MONDAY, SECONDS_PER_DAY, Unit};
 use super::steps::Steps;
 use super::zone::{FIRST_SECOND, LAST_SECOND, LONG_AGO, MOST_OFFSET, Period, Zone};
@@ -22,6 +22,12 @@ use crate::value::{Value, ValueRef};
 const NANOS_PER_SECOND: i64 = 1_000_000_000;
 const SECONDS_PER_WEEK: i64 = 7 * SECONDS_PER_DAY;
 const SECONDS_PER_YEAR: i64 = 366 * SECONDS_PER_DAY;
+
+/// The lengths of units that have one, in nanoseconds.
+pub(crate) const MINUTE: u64 = 60 * NANOS_PER_SECOND.cast_unsigned();
+pub(crate) const HOUR: u64 = 60 * MINUTE;
+pub(crate) const DAY: u64 = 24 * HOUR;
+pub(crate) const WEEK: u64 = 7 * DAY;
 
 /// Buckets of one unit in one time zone.
 #[derive(Clone, Debug)]
@@ -48,37 +54,22 @@ impl DateBuckets {
         self.number_of_second(second_of(nanos))
     }
 
-    /// The numbers of a page of times, in their order, after what `numbers` holds. Faster than one by one, as what is known of the
-    /// zone can't change in between.
-    pub(crate) fn numbers_of(&mut self, nanos: &[i64], numbers: &mut Vec<i64>) {
-        let (Some(least), Some(greatest)) = (nanos.iter().min(), nanos.iter().max()) else { return };
-        let both = [second_of(*least), second_of(*greatest)];
-        both.iter().for_each(|second| self.ensure(*second));
-        match self.unit {
-            Unit::Minute => self.append(nanos, both, numbers, |second, step| quotient::<60>(second + step)),
-            Unit::Hour => self.append(nanos, both, numbers, |second, step| quotient::<3_600>(second + step)),
-            Unit::Day => self.append(nanos, both, numbers, |second, step| quotient::<SECONDS_PER_DAY>(second + step)),
-            Unit::Week => self.append(nanos, both, numbers, |second, step| quotient::<SECONDS_PER_WEEK>(second + step)),
-            Unit::Month | Unit::Quarter | Unit::Year => self.append(nanos, both, numbers, |_, step| step),
-        }
-    }
-
-    #[inline]
-    fn append(
-        &self,
-        nanos: &[i64],
-        [least, greatest]: [i64; 2],
-        numbers: &mut Vec<i64>,
-        number: impl Fn(i64, i64) -> i64,
-    ) {
-        if let Some(step) = self.steps.find_both(least, greatest) {
-            // The zone has one offset, or the times are near each other, as those of neighbours often are.
-            return numbers.extend(nanos.iter().map(|nanos| number(second_of(*nanos), step)));
-        }
-        numbers.extend(nanos.iter().map(|nanos| {
-            let second = second_of(*nanos);
-            number(second, self.steps.find(second))
-        }));
+    /// The buckets between two times, both included, if the zone has one offset there and the unit one length: of whatever lies between,
+    /// the number is `first` and how often `length` fits in since `start`.
+    pub(crate) fn even(&mut self, least: i64, greatest: i64) -> Option<Even> {
+        let [least, greatest] = [least, greatest].map(second_of);
+        self.ensure(least);
+        self.ensure(greatest);
+        let step = self.steps.find_both(least, greatest)?;
+        let (length, first) = match self.unit {
+            Unit::Minute => (60, quotient::<60>(least + step)),
+            Unit::Hour => (3_600, quotient::<3_600>(least + step)),
+            Unit::Day => (SECONDS_PER_DAY, quotient::<SECONDS_PER_DAY>(least + step)),
+            Unit::Week => (SECONDS_PER_WEEK, quotient::<SECONDS_PER_WEEK>(least + step)),
+            Unit::Month | Unit::Quarter | Unit::Year => return None,
+        };
+        let start = (first * length - step).wrapping_mul(NANOS_PER_SECOND);
+        Some(Even { first, start, length: (length * NANOS_PER_SECOND).cast_unsigned() })
     }
 
     /// The same of any timestamp; `None` outside of the years -9999 to 9999.

@@ -19,9 +19,9 @@ mod zone;
 #[cfg(test)]
 mod reference;
 
-pub(crate) use buckets::Buckets;
+pub(crate) use buckets::{Buckets, Even};
 pub(crate) use calendar::{DayBuckets, Unit};
-pub(crate) use date_buckets::DateBuckets;
+pub(crate) use date_buckets::{DAY, DateBuckets, HOUR, MINUTE, WEEK};
 pub(crate) use moments::Moments;
 pub(crate) use multiset::Multiset;
 pub(crate) use percentile::Percentiles;

@@ -33,6 +33,20 @@ pub(crate) struct Pages<'a> {
 }
 
 impl Pages<'_> {
+    /// Passes over the next 65,536 rows at once if so few of them are in the set that going page by page would be most of the work,
+    /// and adds these to `rows`. `false` if they are not so few, or if some of them were passed already.
+    pub(crate) fn pass_few(&mut self, few: usize, rows: &mut Vec<Row>) -> bool {
+        let (None, Some(slot)) = (self.chunk, self.slots.as_slice().first()) else { return false };
+        match slot.chunk() {
+            Chunk::Array(array) if array.len() <= few => {
+                rows.extend(array.iter().map(|low| slot.base() | Row::from(*low)));
+                self.slots.next();
+                true
+            }
+            _ => false,
+        }
+    }
+
     /// The next page that has rows, and which; `places` is what is listed.
     pub(crate) fn next(&mut self, places: &mut Vec<u16>) -> Option<(usize, OfPage)> {
         if let Some(first) = self.tiny.first() {

@@ -32,7 +32,7 @@ pub use stats::{CollectionStats, IndexStats, MemoryFigures, MemoryStats, Standin
 pub use verify::{VerifyError, VerifyReport};
 
 pub(crate) use any_table::{AnyTable, Asker};
-pub(crate) use column::{Cell, Column, PageCells, Reads, RowCells};
+pub(crate) use column::{Cell, Column, Packed, PackedCells, PageCells, Reads, RowCells, with_cells};
 pub(crate) use engine::{Engine, Pinned};
 pub(crate) use garbage::Garbage;
 pub(crate) use marks::{Changed, Watch};

@@ -16,6 +16,12 @@ pub(crate) fn int_of(bits: u64) -> i64 {
     (bits ^ SIGN).cast_signed()
 }
 
+/// The ordered bits of an integer.
+#[inline(always)]
+pub(crate) fn bits_of_int(n: i64) -> u64 {
+    n.cast_unsigned() ^ SIGN
+}
+
 /// The float of ordered bits.
 #[inline(always)]
 pub(crate) fn float_of(bits: u64) -> f64 {

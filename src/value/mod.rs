@@ -29,7 +29,7 @@ pub use nest::{Each, Maybe, Nest, Nullable};
 pub use operand::Operand;
 pub use scalar::{Kind, Value, ValueRef};
 
-pub(crate) use bits::{float_of, int_of, narrow_bits, saturated_bits, value_of_bits, zero_bits};
+pub(crate) use bits::{bits_of_int, float_of, int_of, narrow_bits, saturated_bits, value_of_bits, zero_bits};
 #[cfg(feature = "documents")]
 pub(crate) use json::{plain_json, sort_of_json};
 pub(crate) use key_buffer::Lookup;

@@ -3,7 +3,7 @@
 use super::measures::is_sentinel;
 use crate::limits::PAGE_ROWS;
 use crate::rowset::Row;
-use crate::storage::{Column, PageCells, Reads, RowCells};
+use crate::storage::{Column, Packed, PageCells, Reads, RowCells};
 use crate::value::{Kind, Value};
 
 /// Rows that are computed with together; each has a place among them.
@@ -102,9 +102,9 @@ impl<'t> Cells<'t> {
             // A page of fewer rows than a word has bits is never complete: only the checkers have such.
             self.page.present.iter().all(|word| *word == u64::MAX)
         };
-        let all: &[u64] = if self.by_row { &self.rows.bits } else { &self.page.bits[..] };
+        let all = if self.by_row { Packed::plain(&self.rows.bits) } else { self.page.bits() };
         if let Some(picks) = picks {
-            self.picked.extend(picks.iter().map(|pick| all[usize::from(*pick)]));
+            all.pick(picks, &mut self.picked);
         }
         let kind = match self.reads {
             Reads::Bits(kind @ (Kind::Int | Kind::Timestamp)) => Some(kind),
@@ -123,7 +123,7 @@ impl<'t> Cells<'t> {
             } else {
                 self.page.present[place / 64] >> (place % 64) & 1 == 1
             };
-            let bits = all[place];
+            let bits = all.get(place);
             let has = match kind {
                 _ if !present => Has::Nothing,
                 Some(kind) if is_sentinel(kind, bits) => {
@@ -142,11 +142,11 @@ impl<'t> Cells<'t> {
     }
 
     /// The bits of the picked rows.
-    pub(super) fn bits(&self) -> &[u64] {
+    pub(super) fn bits(&self) -> Packed<'_> {
         match (self.all, self.by_row) {
-            (false, _) => &self.picked,
-            (true, true) => &self.rows.bits,
-            (true, false) => &self.page.bits[..],
+            (false, _) => Packed::plain(&self.picked),
+            (true, true) => Packed::plain(&self.rows.bits),
+            (true, false) => self.page.bits(),
         }
     }
 

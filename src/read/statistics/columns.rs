@@ -4,14 +4,14 @@
 //! Of a column with a dictionary nothing is accumulated but how often each group has each code. What these come to is
 //! computed once, at the end.
 
-use super::accumulate::{Accumulated, Measured, OfLevel};
+use super::accumulate::{Accumulated, OfLevel};
 use super::cells::{Cells, Has, Source};
 use super::groups::{NONE, Pairs};
 use super::kernels::{self, FEW};
 use super::parts::{Numbers, UNKNOWN};
 use crate::error::QueryError;
 use crate::limits::PAGE_ROWS;
-use crate::storage::{Column, Reads};
+use crate::storage::{Column, Packed, PackedCells, Reads, with_cells};
 use crate::value::{Value, ValueRef};
 
 pub(super) struct ByColumns<'t> {
@@ -64,6 +64,13 @@ impl<'t> ByColumns<'t> {
     /// Adds as many rows as were picked.
     pub(super) fn add(&mut self, accumulated: &mut Accumulated<'_>, rows: usize) -> Result<(), QueryError> {
         debug_assert!(self.cells.iter().all(|cells| cells.bits().len() == rows));
+        if let [all, level] = &mut accumulated.levels[..]
+            && all.measures.is_empty()
+            && let Some(sums) = self.by_code(level)
+        {
+            all.counts[0] += rows as u64;
+            return self.add_by_code(accumulated, &sums);
+        }
         self.numbers.clear();
         self.numbers.resize(rows, 0);
         // Whether some rows are in no group.
@@ -77,6 +84,50 @@ impl<'t> ByColumns<'t> {
             self.count(level, sparse);
             for place in 0..level.measures.len() {
                 self.measure(level, at, place, sparse);
+            }
+        }
+        Ok(())
+    }
+
+    /// By code its count and sum, if nothing else is asked of the rows and few codes are there: then no row's group is looked up.
+    fn by_code(&self, level: &OfLevel) -> Option<[(u64, i128); FEW]> {
+        let [part] = &level.parts[..] else { return None };
+        let codes = &self.cells[part.field];
+        let few =
+            codes.reads == Reads::Codes && codes.are_whole() && codes.zone.is_some_and(|(_, high)| high < FEW as u64);
+        let Packed { base: 0, cells: PackedCells::One(codes) } = codes.bits() else { return None };
+        match &level.measures[..] {
+            _ if !few => None,
+            [] => Some(kernels::count_few(codes).map(|count| (count, 0))),
+            [measured] => {
+                let cells = &self.cells[measured.field];
+                let sums = cells.are_whole() && kernels::count_with_sums(&measured.measures, cells.reads);
+                let low = (sums && measured.measures.needs.is_sums())
+                    .then(|| kernels::low_of_close(cells.bits(), cells.zone))??;
+                Some(kernels::count_and_sum(codes, cells.bits(), low))
+            }
+            _ => None,
+        }
+    }
+
+    fn add_by_code(&self, accumulated: &mut Accumulated<'_>, sums: &[(u64, i128); FEW]) -> Result<(), QueryError> {
+        let OfLevel { parts, groups, .. } = &mut accumulated.levels[1];
+        let part = &mut parts[0];
+        let of_codes = part.of_codes(FEW);
+        let new: Vec<usize> = (0..FEW).filter(|code| sums[*code].0 > 0 && of_codes[*code] == UNKNOWN).collect();
+        if !new.is_empty() {
+            learn(part, self.cells[part.field].column, &new);
+            groups.has(part.len());
+            accumulated.grow()?;
+        }
+        let OfLevel { parts, counts, measures, .. } = &mut accumulated.levels[1];
+        let numbers = parts[0].of_codes(FEW);
+        for (number, (count, sum)) in numbers.iter().zip(sums).filter(|(_, (count, _))| *count > 0) {
+            let group = *number as usize;
+            counts[group] += count;
+            if let [measured] = &mut measures[..] {
+                measured.measures.counts[group] += count;
+                kernels::add_ints(&mut measured.measures.moments[group], *count, *sum);
             }
         }
         Ok(())
@@ -97,7 +148,7 @@ impl<'t> ByColumns<'t> {
                     *number = if out { NONE } else { groups.join_one(place, *number, *part) };
                 }
             } else {
-                groups.join(place, &mut self.numbers, &self.part);
+                groups.join(place, &mut self.numbers, &mut self.part);
             }
         }
         sparse
@@ -118,16 +169,21 @@ impl<'t> ByColumns<'t> {
         self.counts.resize(level.counts.len(), 0);
         // The first field that can be summed up in the same steps is.
         let cells = &self.cells;
-        let counted = |(_, measured): &(usize, &mut Measured)| {
+        let summed = level.measures.iter_mut().enumerate().find_map(|(place, measured)| {
             let cells = &cells[measured.field];
-            !sparse && cells.are_whole() && kernels::count_with_sums(&measured.measures, cells.reads, cells.zone)
-        };
-        match level.measures.iter_mut().enumerate().find(counted) {
-            Some((place, measured)) => {
-                let cells = &self.cells[measured.field];
-                let low = cells.zone.map_or(0, |(low, _)| low);
-                kernels::count_and_sum(&mut measured.measures.moments, numbers, cells.bits(), low, &mut self.counts);
-                self.summed = Some(place);
+            let several = !sparse && level.counts.len() > 1;
+            let together = several && cells.are_whole() && kernels::count_with_sums(&measured.measures, cells.reads);
+            let low = together.then(|| kernels::low_of_close(cells.bits(), cells.zone))??;
+            Some((place, &mut measured.measures.moments, cells.bits(), low))
+        });
+        self.summed = summed.as_ref().map(|(place, ..)| *place);
+        match summed {
+            Some((_, moments, bits, low)) => {
+                let sums = kernels::count_and_sum(numbers, bits, low);
+                for ((moments, all), (count, sum)) in moments.iter_mut().zip(&mut self.counts).zip(sums) {
+                    kernels::add_ints(moments, count, sum);
+                    *all = count;
+                }
             }
             None => kernels::count(numbers, &mut self.counts),
         }
@@ -149,15 +205,16 @@ impl<'t> ByColumns<'t> {
         if !whole {
             dense_numbers.clear();
             dense_bits.clear();
-            for (row, (number, bits)) in self.numbers.iter().zip(cells.bits()).enumerate() {
+            let bits = cells.bits();
+            for (row, number) in self.numbers.iter().enumerate() {
                 if *number != NONE && cells.has.get(row).is_none_or(|has| *has == Has::Bits) {
                     dense_numbers.push(*number);
-                    dense_bits.push(*bits);
+                    dense_bits.push(bits.get(row));
                 }
             }
         }
         let (numbers, bits) =
-            if whole { (&self.numbers[..], cells.bits()) } else { (&dense_numbers[..], &dense_bits[..]) };
+            if whole { (&self.numbers[..], cells.bits()) } else { (&dense_numbers[..], Packed::plain(dense_bits)) };
         if cells.reads == Reads::Codes && !measured.measures.needs.is_nothing() {
             self.tallies[at][place].add(numbers, bits);
         } else {
@@ -214,13 +271,13 @@ fn number(part: &mut Numbers, cells: &Cells<'_>, numbers: &mut Vec<u32>) {
     match cells.reads {
         Reads::Bits(_) if cells.are_whole() => {
             numbers.resize(bits.len(), NONE);
-            part.of_bits(bits, numbers);
+            part.of_bits(bits, cells.zone, numbers);
         }
         Reads::Bits(_) => {
-            for (bits, has) in bits.iter().zip(&cells.has) {
+            for (row, has) in cells.has.iter().enumerate() {
                 let mut number = [NONE];
                 match has {
-                    Has::Bits => part.of_bits(&[*bits], &mut number),
+                    Has::Bits => part.of_bits(Packed::plain(&[bits.get(row)]), None, &mut number),
                     Has::Nothing => number = [part.of_missing()],
                     Has::Odd => {}
                 }
@@ -234,53 +291,74 @@ fn number(part: &mut Numbers, cells: &Cells<'_>, numbers: &mut Vec<u32>) {
     }
 }
 
+/// Codes that are looked up in an array.
+const FEW_CODES: usize = 64;
+
 fn number_codes(part: &mut Numbers, cells: &Cells<'_>, numbers: &mut Vec<u32>) {
     let bits = cells.bits();
     let has = |row: usize| cells.has.get(row).is_none_or(|has| *has == Has::Bits);
     // All that has a value lies in the zone.
     let highest = cells.zone.map_or_else(
-        || bits.iter().enumerate().filter(|(row, _)| has(*row)).map(|(_, code)| *code).max().unwrap_or(0),
+        || (0..bits.len()).filter(|row| has(*row)).map(|row| bits.get(row)).max().unwrap_or(0),
         |(_, high)| high,
     );
-    let known = part.of_codes(highest as usize + 1);
-    if cells.are_whole() {
-        numbers.extend(bits.iter().map(|code| known[*code as usize]));
+    let (known, base) = (part.of_codes(highest as usize + 1), bits.base as usize);
+    if cells.are_whole() && highest < FEW_CODES as u64 {
+        // As the compiler sees, no code lies beyond.
+        let mut few = [UNKNOWN; FEW_CODES];
+        few.iter_mut().zip(&*known).for_each(|(few, known)| *few = *known);
+        with_cells!(bits, |cells| numbers.extend(cells.iter().map(|code| few[(base + *code as usize) % FEW_CODES])));
+    } else if cells.are_whole() {
+        with_cells!(bits, |cells| numbers.extend(cells.iter().map(|code| known[base + *code as usize])));
     } else {
-        let of_row = |(row, code): (usize, &u64)| if has(row) { known[*code as usize] } else { NONE };
-        numbers.extend(bits.iter().enumerate().map(of_row));
+        numbers.extend((0..bits.len()).map(|row| if has(row) { known[bits.get(row) as usize] } else { NONE }));
         if cells.has.contains(&Has::Nothing) {
             let missing = part.of_missing();
             let rows = numbers.iter_mut().zip(&cells.has);
             rows.filter(|(_, has)| **has == Has::Nothing).for_each(|(number, _)| *number = missing);
         }
     }
-    if !numbers.contains(&UNKNOWN) {
-        return;
+    if numbers.contains(&UNKNOWN) {
+        number_new_codes(part, cells, numbers);
     }
-    let mut new: Vec<u64> =
-        numbers.iter().zip(bits).filter(|(number, _)| **number == UNKNOWN).map(|(_, code)| *code).collect();
-    new.sort_unstable();
-    new.dedup();
+}
+
+/// Numbers the codes that were not known yet.
+fn number_new_codes(part: &mut Numbers, cells: &Cells<'_>, numbers: &mut [u32]) {
+    let bits = cells.bits();
+    let known = part.of_codes(0);
+    let mut new: Vec<usize> = Vec::new();
+    for (row, _) in numbers.iter().enumerate().filter(|(_, number)| **number == UNKNOWN) {
+        let code = bits.get(row) as usize;
+        if std::mem::replace(&mut known[code], NONE) == UNKNOWN {
+            new.push(code);
+        }
+    }
+    learn(part, cells.column, &new);
+    let known = part.of_codes(0);
+    let unknown = numbers.iter_mut().enumerate().filter(|(_, number)| **number == UNKNOWN);
+    unknown.for_each(|(row, number)| *number = known[bits.get(row) as usize]);
+}
+
+/// Learns the numbers of codes.
+fn learn(part: &mut Numbers, column: &Column, codes: &[usize]) {
     let values: Vec<Option<Value>> =
-        cells.column.with_dictionary(|all| new.iter().map(|code| all.get(*code as usize).cloned().flatten()).collect());
-    for (code, value) in new.iter().zip(&values) {
+        column.with_dictionary(|all| codes.iter().map(|code| all.get(*code).cloned().flatten()).collect());
+    for (code, value) in codes.iter().zip(&values) {
         debug_assert!(value.is_some(), "codes of rows that are not marked stay as long as the pin");
         let number = part.of_value(value.as_ref().map_or(ValueRef::Null, Value::as_ref));
-        part.of_codes(0)[*code as usize] = number;
+        part.of_codes(0)[*code] = number;
     }
-    let known = part.of_codes(0);
-    let unknown = numbers.iter_mut().zip(bits).filter(|(number, _)| **number == UNKNOWN);
-    unknown.for_each(|(number, code)| *number = known[*code as usize]);
 }
 
 impl Tally {
-    fn add(&mut self, numbers: &[u32], codes: &[u64]) {
-        for (number, code) in numbers.iter().zip(codes) {
-            let pair = self.pairs.number(*number, *code as u32) as usize;
+    fn add(&mut self, numbers: &[u32], codes: Packed<'_>) {
+        with_cells!(codes, |cells| for (number, code) in numbers.iter().zip(cells) {
+            let pair = self.pairs.number(*number, (codes.base + u64::from(*code)) as u32) as usize;
             if pair == self.times.len() {
                 self.times.push(0);
             }
             self.times[pair] += 1;
-        }
+        });
     }
 }

@@ -151,14 +151,15 @@ impl Groups {
         Groups { parts, joints: (0..joints).map(|_| Pairs::new()).collect(), below_all, of_part: 0 }
     }
 
-    /// Joins the numbers of a part to those of what is before it: of the group on the level before for the first part.
-    pub(super) fn join(&mut self, part: usize, before: &mut [u32], of_part: &[u32]) {
+    /// Joins the numbers of a part to those of what is before it: of the group on the level before for the first part. Those of the part
+    /// mean nothing afterwards.
+    pub(super) fn join(&mut self, part: usize, before: &mut Vec<u32>, of_part: &mut Vec<u32>) {
         debug_assert!(part < self.parts && before.len() == of_part.len());
         match part.checked_sub(usize::from(self.below_all)) {
-            None => before.copy_from_slice(of_part),
+            None => std::mem::swap(before, of_part),
             Some(joint) => {
                 let pairs = &mut self.joints[joint];
-                for (before, part) in before.iter_mut().zip(of_part) {
+                for (before, part) in before.iter_mut().zip(&*of_part) {
                     *before = pairs.number(*before, *part);
                 }
             }

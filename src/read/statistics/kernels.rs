@@ -6,7 +6,7 @@
 use super::measures::{KeptBits, Measures};
 use crate::aggregate::Moments;
 use crate::limits::PAGE_ROWS;
-use crate::storage::Reads;
+use crate::storage::{Packed, Reads, with_cells};
 use crate::value::{Kind, float_of, int_of};
 
 /// Groups that have several partial sums.
@@ -22,22 +22,30 @@ pub(super) fn count(numbers: &[u32], counts: &mut [u64]) {
         [] => {}
         [all] => *all += numbers.len() as u64,
         _ if counts.len() <= FEW => {
-            let mut partial: Partial<u32> = [0; FEW * TURNS];
-            let turns = numbers.chunks_exact(TURNS);
-            for (number, turn) in turns.remainder().iter().zip(0..) {
-                partial[place(*number, turn)] += 1;
-            }
-            for numbers in turns {
-                for turn in 0..TURNS {
-                    partial[place(numbers[turn], turn)] += 1;
-                }
-            }
-            for (count, partial) in counts.iter_mut().zip(partial.chunks_exact(TURNS)) {
-                *count += partial.iter().map(|count| u64::from(*count)).sum::<u64>();
-            }
+            let few = count_few(numbers);
+            counts.iter_mut().zip(few).for_each(|(count, more)| *count += more);
         }
         _ => numbers.iter().for_each(|number| counts[*number as usize] += 1),
     }
+}
+
+/// How many rows each of few groups has.
+pub(super) fn count_few<N: Copy + Into<u32>>(numbers: &[N]) -> [u64; FEW] {
+    let mut partial: Partial<u32> = [0; FEW * TURNS];
+    let turns = numbers.chunks_exact(TURNS);
+    for (number, turn) in turns.remainder().iter().zip(0..) {
+        partial[place((*number).into(), turn)] += 1;
+    }
+    for numbers in turns {
+        for turn in 0..TURNS {
+            partial[place(numbers[turn].into(), turn)] += 1;
+        }
+    }
+    let mut counts = [0; FEW];
+    for (count, partial) in counts.iter_mut().zip(partial.chunks_exact(TURNS)) {
+        *count = partial.iter().map(|count| u64::from(*count)).sum();
+    }
+    counts
 }
 
 /// Counts in the upper bits of what is summed up in the lower ones.
@@ -45,31 +53,52 @@ const ONE: u64 = 1 << 54;
 /// Of a page each partial sum gets so many cells at most, as far apart as this: so the lower bits don't overflow, nor the upper ones.
 const NARROW: u64 = ONE / (PAGE_ROWS.div_ceil(TURNS) as u64);
 
-/// Whether counts and sums of integers are made in the same steps: few groups, numbers close to each other.
-pub(super) fn count_with_sums(measures: &Measures, reads: Reads, zone: Option<(u64, u64)>) -> bool {
-    let close = zone.is_some_and(|(low, high)| high - low < NARROW);
-    let few = (2..=FEW).contains(&measures.counts.len());
-    few && close && reads == Reads::Bits(Kind::Int) && measures.needs.moments && !measures.needs.squares
+/// Whether counts and sums can be made in the same steps.
+pub(super) fn count_with_sums(measures: &Measures, reads: Reads) -> bool {
+    reads == Reads::Bits(Kind::Int) && measures.needs.moments && !measures.needs.squares
 }
 
-/// Gives the count of each group, and adds counts and sums to their moments. No cell is below `low`.
-pub(super) fn count_and_sum(moments: &mut [Moments], numbers: &[u32], cells: &[u64], low: u64, counts: &mut [u64]) {
-    debug_assert!(cells.iter().all(|bits| bits.wrapping_sub(low) < NARROW));
+/// Bits that none is below, nor far above, if there are such: then a page of them is summed up in 64 bits.
+pub(super) fn low_of_close(bits: Packed<'_>, zone: Option<(u64, u64)>) -> Option<u64> {
+    let (low, high) = bits.reach().or(zone).or_else(|| bits.extremes())?;
+    (high - low < NARROW).then_some(low)
+}
+
+/// The count and the sum of each of few groups. Bits as [`low_of_close`] says.
+pub(super) fn count_and_sum<N: Copy + Into<u32>>(numbers: &[N], bits: Packed<'_>, low: u64) -> [(u64, i128); FEW] {
     let mut partial: Partial<u64> = [0; FEW * TURNS];
+    let one_above = ONE.wrapping_add(bits.base).wrapping_sub(low);
+    with_cells!(bits, |cells| by_turns(&mut partial, numbers, cells, |cell| u64::from(cell).wrapping_add(one_above)));
+    let mut sums = [(0, 0); FEW];
+    for ((count, sum), partial) in sums.iter_mut().zip(partial.chunks_exact(TURNS)) {
+        *count = partial.iter().map(|both| both / ONE).sum();
+        *sum = sum_above(low, *count, partial.iter().map(|both| both % ONE).sum());
+    }
+    sums
+}
+
+/// The sum of so many integers, which together are so much above one.
+fn sum_above(low: u64, count: u64, above: u64) -> i128 {
+    i128::from(int_of(low)) * i128::from(count) + i128::from(above)
+}
+
+/// Adds something of each cell to one of its group's partial sums.
+#[inline(always)]
+fn by_turns<N: Copy + Into<u32>, C: Copy>(
+    partial: &mut Partial<u64>,
+    numbers: &[N],
+    cells: &[C],
+    added: impl Fn(C) -> u64,
+) {
     let (turns, rest) = (numbers.chunks_exact(TURNS), cells.chunks_exact(TURNS));
-    for ((number, bits), turn) in turns.remainder().iter().zip(rest.remainder()).zip(0..) {
-        partial[place(*number, turn)] += ONE + (bits - low);
+    for ((number, cell), turn) in turns.remainder().iter().zip(rest.remainder()).zip(0..) {
+        let sum = &mut partial[place((*number).into(), turn)];
+        *sum = sum.wrapping_add(added(*cell));
     }
     for (numbers, cells) in turns.zip(rest) {
         for turn in 0..TURNS {
-            partial[place(numbers[turn], turn)] += ONE + (cells[turn] - low);
-        }
-    }
-    for ((moments, partial), count) in moments.iter_mut().zip(partial.chunks_exact(TURNS)).zip(counts) {
-        *count = partial.iter().map(|both| both / ONE).sum();
-        let above: u64 = partial.iter().map(|both| both % ONE).sum();
-        if let Moments::Ints(ints) = moments {
-            ints.add_partial(*count, i128::from(int_of(low)) * i128::from(*count) + i128::from(above));
+            let sum = &mut partial[place(numbers[turn].into(), turn)];
+            *sum = sum.wrapping_add(added(cells[turn]));
         }
     }
 }
@@ -80,17 +109,17 @@ fn place(number: u32, turn: usize) -> usize {
     (number as usize % FEW) * TURNS + turn
 }
 
-/// Adds the cells of a column of 64 bits. `counts` is how many of them each group has, and `zone` between which bits they lie, if that
-/// is known. `summed` if the moments have them already.
+/// Adds the bits of a column. `counts` is how many of them each group has, and `zone` between which they lie, if that is known.
+/// `summed` if the moments have them already.
 pub(super) fn add_bits(
     measures: &mut Measures,
     numbers: &[u32],
-    cells: &[u64],
+    bits: Packed<'_>,
     counts: &[u64],
     zone: Option<(u64, u64)>,
     summed: bool,
 ) {
-    debug_assert!(numbers.len() == cells.len());
+    debug_assert!(numbers.len() == bits.len());
     let groups = measures.counts.len();
     let mut counted = [0; FEW];
     let counts = if groups > FEW {
@@ -109,12 +138,12 @@ pub(super) fn add_bits(
     let needs = measures.needs;
     if needs.moments && !summed {
         match measures.kind {
-            Kind::Int if !needs.squares => sum_ints(&mut measures.moments, numbers, cells, counts, zone),
-            Kind::Int => each(&mut measures.moments, numbers, cells, |moments, bits| match moments {
+            Kind::Int if !needs.squares => sum_ints(&mut measures.moments, numbers, bits, counts, zone),
+            Kind::Int => each(&mut measures.moments, numbers, bits, |moments, bits| match moments {
                 Moments::Ints(ints) => ints.add(int_of(bits)),
                 _ => debug_assert!(false, "moments of another kind"),
             }),
-            _ => each(&mut measures.moments, numbers, cells, |moments, bits| match moments {
+            _ => each(&mut measures.moments, numbers, bits, |moments, bits| match moments {
                 Moments::Floats(floats) => floats.add(float_of(bits)),
                 _ => debug_assert!(false, "moments of another kind"),
             }),
@@ -122,12 +151,12 @@ pub(super) fn add_bits(
     }
     let kept = &mut measures.bits;
     if needs.extremes {
-        extremes(kept, numbers, cells);
+        extremes(kept, numbers, bits);
     }
     if needs.distinct {
         // What repeats itself row after row is seen once.
         let mut before = None;
-        for seen in numbers.iter().copied().zip(cells.iter().copied()) {
+        for seen in numbers.iter().copied().zip((0..bits.len()).map(|row| bits.get(row))) {
             if before.replace(seen) != Some(seen) {
                 kept.see(seen.0, seen.1);
             }
@@ -135,64 +164,53 @@ pub(super) fn add_bits(
     }
     if needs.numbers {
         match &mut kept.numbers[..] {
-            [all] => all.extend_from_slice(cells),
-            by_group => each(by_group, numbers, cells, |numbers, bits| numbers.push(bits)),
+            [all] => with_cells!(bits, |cells| all.extend(cells.iter().map(|cell| bits.base + u64::from(*cell)))),
+            by_group => each(by_group, numbers, bits, |numbers, bits| numbers.push(bits)),
         }
     }
 }
 
-fn each<T>(by_group: &mut [T], numbers: &[u32], cells: &[u64], mut add: impl FnMut(&mut T, u64)) {
-    for (number, bits) in numbers.iter().zip(cells) {
-        add(&mut by_group[*number as usize], *bits);
-    }
+fn each<T>(by_group: &mut [T], numbers: &[u32], bits: Packed<'_>, mut add: impl FnMut(&mut T, u64)) {
+    with_cells!(bits, |cells| for (number, cell) in numbers.iter().zip(cells) {
+        add(&mut by_group[*number as usize], bits.base + u64::from(*cell));
+    });
 }
 
-fn extremes(kept: &mut KeptBits, numbers: &[u32], cells: &[u64]) {
+fn extremes(kept: &mut KeptBits, numbers: &[u32], bits: Packed<'_>) {
     if let [(least, most)] = &mut kept.extremes[..] {
-        *least = cells.iter().fold(*least, |least, bits| least.min(*bits));
-        *most = cells.iter().fold(*most, |most, bits| most.max(*bits));
+        if let Some((low, high)) = bits.extremes() {
+            (*least, *most) = ((*least).min(low), (*most).max(high));
+        }
         return;
     }
-    each(&mut kept.extremes, numbers, cells, |(least, most), bits| {
+    each(&mut kept.extremes, numbers, bits, |(least, most), bits| {
         *least = (*least).min(bits);
         *most = (*most).max(bits);
     });
 }
 
-/// How far integers may be from zero so that 1,024 of them are summed up in 64 bits.
-const NEAR: u64 = 1 << 53;
-
-fn sum_ints(moments: &mut [Moments], numbers: &[u32], cells: &[u64], counts: &[u64], zone: Option<(u64, u64)>) {
-    let add = |moments: &mut Moments, count: u64, sum: i128| match moments {
+/// Adds so many integers.
+pub(super) fn add_ints(moments: &mut Moments, count: u64, sum: i128) {
+    match moments {
         Moments::Ints(ints) => ints.add_partial(count, sum),
         _ => debug_assert!(false, "moments of another kind"),
-    };
-    let far = |cells: &[u64]| cells.iter().fold(0, |far, bits| far | from_zero(int_of(*bits)));
-    let far = zone.map_or_else(|| far(cells), |(low, high)| far(&[low, high]));
-    if moments.len() > FEW || far >= NEAR {
-        return each(moments, numbers, cells, |moments, bits| add(moments, 1, int_of(bits).into()));
-    }
-    if let [all] = moments {
-        let sum: i64 = cells.iter().fold(0, |sum, bits| sum + int_of(*bits));
-        return add(all, cells.len() as u64, sum.into());
-    }
-    let mut partial: Partial<i64> = [0; FEW * TURNS];
-    let (turns, rest) = (numbers.chunks_exact(TURNS), cells.chunks_exact(TURNS));
-    for ((number, bits), turn) in turns.remainder().iter().zip(rest.remainder()).zip(0..) {
-        partial[place(*number, turn)] += int_of(*bits);
-    }
-    for (numbers, cells) in turns.zip(rest) {
-        for turn in 0..TURNS {
-            partial[place(numbers[turn], turn)] += int_of(cells[turn]);
-        }
-    }
-    for ((moments, partial), count) in moments.iter_mut().zip(partial.chunks_exact(TURNS)).zip(counts) {
-        add(moments, *count, partial.iter().map(|sum| i128::from(*sum)).sum());
     }
 }
 
-/// As many bits as how far it is from zero, about.
-#[inline(always)]
-fn from_zero(n: i64) -> u64 {
-    (n ^ n >> 63).cast_unsigned()
+fn sum_ints(moments: &mut [Moments], numbers: &[u32], bits: Packed<'_>, counts: &[u64], zone: Option<(u64, u64)>) {
+    let few = moments.len() <= FEW;
+    let Some(low) = low_of_close(bits, zone).filter(|_| few) else {
+        return each(moments, numbers, bits, |moments, bits| add_ints(moments, 1, int_of(bits).into()));
+    };
+    let above = bits.base.wrapping_sub(low);
+    if let [all] = moments {
+        let sum = with_cells!(bits, |cells| cells.iter().fold(0_u64, |sum, cell| sum.wrapping_add(u64::from(*cell))));
+        let count = bits.len() as u64;
+        return add_ints(all, count, sum_above(low, count, sum.wrapping_add(above.wrapping_mul(count))));
+    }
+    let mut partial: Partial<u64> = [0; FEW * TURNS];
+    with_cells!(bits, |cells| by_turns(&mut partial, numbers, cells, |cell| u64::from(cell).wrapping_add(above)));
+    for ((moments, partial), count) in moments.iter_mut().zip(partial.chunks_exact(TURNS)).zip(counts) {
+        add_ints(moments, *count, sum_above(low, *count, partial.iter().sum()));
+    }
 }

@@ -37,6 +37,11 @@ impl Needs {
         needs
     }
 
+    /// Nothing but counts and sums.
+    pub(super) fn is_sums(self) -> bool {
+        self == Needs { moments: true, ..Needs::default() }
+    }
+
     /// Nothing but how many values there are.
     pub(super) fn is_nothing(self) -> bool {
         self == Needs::default()

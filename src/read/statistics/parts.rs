@@ -3,10 +3,11 @@
 use super::bind::{Bound, Cut, Part, Range};
 use super::groups::{NONE, Values};
 use super::measures::{bits_of, is_sentinel};
-use crate::aggregate::{Buckets, DateBuckets, DayBuckets, Ranges};
+use crate::aggregate::{Buckets, DAY, DateBuckets, DayBuckets, Even, HOUR, MINUTE, Ranges, WEEK};
 use crate::error::StatisticsError;
 use crate::hash::{self, RandomState};
-use crate::value::{Kind, Value, ValueRef, float_of, int_of, value_of_bits};
+use crate::storage::{Packed, with_cells};
+use crate::value::{Kind, Value, ValueRef, bits_of_int, float_of, int_of, value_of_bits};
 use hashbrown::HashTable;
 use std::cell::RefCell;
 
@@ -22,8 +23,6 @@ pub(super) struct Numbers {
     /// By code: its number, or that it is not known yet.
     of_codes: Vec<u32>,
     null: Option<u32>,
-    /// The times of a page, and the steps of the calendar that they lie in.
-    times: (Vec<i64>, Vec<i64>),
 }
 
 enum Cutter {
@@ -55,7 +54,6 @@ impl Numbers {
             of_bits: Ordinals::new(),
             of_codes: Vec::new(),
             null: None,
-            times: (Vec::new(), Vec::new()),
         }
     }
 
@@ -96,7 +94,7 @@ impl Numbers {
         }
         if let Some(bits) = bits_of(value) {
             let mut number = [NONE];
-            self.of_bits(&[bits], &mut number);
+            self.of_bits(Packed::plain(&[bits]), None, &mut number);
             return number[0];
         }
         let step = match &self.cutter {
@@ -113,40 +111,76 @@ impl Numbers {
         step.map_or(NONE, |step| self.values.number(ValueRef::Int128(step)))
     }
 
-    /// The same of values that have bits.
-    pub(super) fn of_bits(&mut self, bits: &[u64], numbers: &mut [u32]) {
-        let Numbers { kind, cutter, values, of_bits, times, .. } = self;
+    /// The same of values that have bits; `zone` is between which they lie, if that is known.
+    pub(super) fn of_bits(&mut self, bits: Packed<'_>, zone: Option<(u64, u64)>, numbers: &mut [u32]) {
+        let zone = zone.filter(|(low, high)| !is_sentinel(self.kind, *low) && !is_sentinel(self.kind, *high));
+        if bits.len() > 1 && self.of_even(bits, zone, numbers) {
+            return;
+        }
+        let Numbers { kind, cutter, values, of_bits, .. } = self;
         let value = |bits: u64| value_of_bits(*kind, bits).unwrap_or(ValueRef::Null);
-        let rows = bits.iter().zip(numbers);
         let mut of_step = |step: i64| of_bits.number(step.cast_unsigned(), || values.number(ValueRef::Int(step)));
+        let rows = (0..bits.len()).map(|row| bits.get(row)).zip(numbers);
         match cutter {
             Cutter::Values => {
-                rows.for_each(|(bits, number)| *number = of_bits.number(*bits, || values.number(value(*bits))));
+                rows.for_each(|(bits, number)| *number = of_bits.number(bits, || values.number(value(bits))));
             }
             Cutter::Ranges(ranges, _) => {
-                rows.for_each(|(bits, number)| *number = ranges.of(value(*bits)).first().copied().unwrap_or(NONE));
+                rows.for_each(|(bits, number)| *number = ranges.of(value(bits)).first().copied().unwrap_or(NONE));
             }
             Cutter::Width(Buckets::Ints(buckets)) => {
-                rows.for_each(|(bits, number)| *number = of_step(buckets.number_of(int_of(*bits))));
+                rows.for_each(|(bits, number)| *number = of_step(buckets.number_of(int_of(bits))));
             }
             Cutter::Width(Buckets::Floats(buckets)) => rows.for_each(|(bits, number)| {
-                *number = buckets.number_of(float_of(*bits)).map_or(NONE, &mut of_step);
+                *number = buckets.number_of(float_of(bits)).map_or(NONE, &mut of_step);
             }),
             Cutter::Width(Buckets::Decimals(_)) => debug_assert!(false, "decimals have no bits"),
             Cutter::Dates(buckets) => {
-                times.0.clear();
-                times.1.clear();
-                times.0.extend(bits.iter().map(|bits| int_of(*bits)));
-                buckets.get_mut().numbers_of(&times.0, &mut times.1);
-                rows.zip(&times.1).for_each(|((_, number), step)| *number = of_step(*step));
+                let buckets = buckets.get_mut();
+                rows.for_each(|(bits, number)| *number = of_step(buckets.number_of(int_of(bits))));
             }
             Cutter::Days(buckets) => rows.for_each(|(bits, number)| {
-                let ValueRef::Date(days) = value(*bits) else { return };
+                let ValueRef::Date(days) = value(bits) else { return };
                 let step = buckets.number_of(days);
                 // The first day of the first bucket may be none.
                 *number = buckets.first_day(step).map_or(NONE, |_| of_step(step));
             }),
         }
+    }
+
+    /// The numbers of a page of values whose buckets are equally long, and few: a division each. `false` if they are not.
+    fn of_even(&mut self, bits: Packed<'_>, zone: Option<(u64, u64)>, numbers: &mut [u32]) -> bool {
+        let Some((low, high)) = zone.or_else(|| bits.extremes()) else { return false };
+        let Numbers { cutter, values, of_bits, .. } = self;
+        let even = match cutter {
+            Cutter::Width(Buckets::Ints(buckets)) => buckets.even(int_of(low), int_of(high)),
+            Cutter::Dates(buckets) => buckets.get_mut().even(int_of(low), int_of(high)),
+            _ => None,
+        };
+        let Some(Even { first, start, length }) = even else { return false };
+        let start = bits_of_int(start);
+        let count = high.wrapping_sub(start) / length + 1;
+        let Some(near) = of_bits.row(first.cast_unsigned(), count) else { return false };
+        let behind = bits.base.wrapping_sub(start);
+        match length {
+            // What the compiler knows it makes a multiplication of.
+            MINUTE => by_place(bits, near, numbers, |cell| cell.wrapping_add(behind) / MINUTE),
+            HOUR => by_place(bits, near, numbers, |cell| cell.wrapping_add(behind) / HOUR),
+            DAY => by_place(bits, near, numbers, |cell| cell.wrapping_add(behind) / DAY),
+            WEEK => by_place(bits, near, numbers, |cell| cell.wrapping_add(behind) / WEEK),
+            _ => match (u32::try_from(length), u32::try_from(high.wrapping_sub(start))) {
+                // Half as long a division.
+                (Ok(length), Ok(_)) => {
+                    by_place(bits, near, numbers, |cell| u64::from(cell.wrapping_add(behind) as u32 / length));
+                }
+                _ => by_place(bits, near, numbers, |cell| cell.wrapping_add(behind) / length),
+            },
+        }
+        for (row, number) in numbers.iter_mut().enumerate().filter(|(_, number)| **number == UNKNOWN) {
+            let step = first + (bits.get(row).wrapping_sub(start) / length) as i64;
+            *number = of_bits.number(step.cast_unsigned(), || values.number(ValueRef::Int(step)));
+        }
+        true
     }
 
     /// The number of the bucket that all values fall into which have bits between these, both included, if there is one. There must be
@@ -167,7 +201,7 @@ impl Numbers {
         };
         let mut number = [NONE];
         if one {
-            self.of_bits(&[low], &mut number);
+            self.of_bits(Packed::plain(&[low]), None, &mut number);
         }
         Some(number[0]).filter(|number| *number != NONE)
     }
@@ -267,6 +301,13 @@ fn plain(value: &Value) -> String {
     }
 }
 
+/// Gives each cell the number at its place, unknown ones too.
+fn by_place(bits: Packed<'_>, near: &[u32], numbers: &mut [u32], place: impl Fn(u64) -> u64) {
+    with_cells!(bits, |cells| for (cell, number) in cells.iter().zip(numbers) {
+        *number = near.get(place(u64::from(*cell)) as usize).copied().unwrap_or(UNKNOWN);
+    });
+}
+
 /// How many numbers in a row are looked up directly.
 const NEAR: usize = 1 << 12;
 
@@ -283,6 +324,21 @@ impl Ordinals {
         Ordinals { from: 0, near: Vec::new(), far: HashTable::new(), seed: hash::random() }
     }
 
+    /// The numbers of so many ordinals in a row, from this one on; `None` if they are not all looked up by place.
+    fn row(&mut self, first: u64, count: u64) -> Option<&[u32]> {
+        let count = usize::try_from(count).ok().filter(|count| *count <= NEAR)?;
+        if self.near.is_empty() {
+            self.begin(first.wrapping_sub((NEAR - count) as u64 / 2));
+        }
+        let at = usize::try_from(first.wrapping_sub(self.from)).ok()?;
+        self.near.get(at..at.checked_add(count)?)
+    }
+
+    fn begin(&mut self, from: u64) {
+        self.from = from;
+        self.near.resize(NEAR, UNKNOWN);
+    }
+
     #[inline]
     fn number(&mut self, ordinal: u64, new: impl FnOnce() -> u32) -> u32 {
         match self.near.get(ordinal.wrapping_sub(self.from) as usize) {
@@ -294,11 +350,12 @@ impl Ordinals {
     #[inline(never)]
     fn number_slowly(&mut self, ordinal: u64, new: impl FnOnce() -> u32) -> u32 {
         if self.near.is_empty() {
-            self.from = ordinal.saturating_sub(NEAR as u64 / 2);
-            self.near.resize(NEAR, UNKNOWN);
+            self.begin(ordinal.wrapping_sub(NEAR as u64 / 2));
         }
         if let Some(number) = self.near.get_mut(ordinal.wrapping_sub(self.from) as usize) {
-            *number = new();
+            if *number == UNKNOWN {
+                *number = new();
+            }
             return *number;
         }
         let Ordinals { far, seed, .. } = self;

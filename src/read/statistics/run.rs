@@ -154,6 +154,8 @@ const FEW: usize = 8;
 /// Their pages have two rows: one of them is read by itself.
 #[cfg(any(memdex_shuttle, memdex_loom))]
 const FEW: usize = 2;
+/// Of 65,536 rows so many are read by themselves without a look at how they lie on their pages.
+const FEW_OF_MANY: usize = if PAGE_ROWS < 64 { 1 } else { 512 };
 
 fn by_columns<R: Record>(
     view: &View<R>,
@@ -167,6 +169,7 @@ fn by_columns<R: Record>(
         watch: Watch::new(&table.marks, epoch),
         columns: ByColumns::new(columns, accumulated),
         accumulated,
+        marked: Vec::new(),
         trusted: Vec::with_capacity(PAGE_ROWS),
         changed: Vec::new(),
     };
@@ -174,17 +177,18 @@ fn by_columns<R: Record>(
     // Of pages with few rows, as many together as a page has.
     let mut scattered: Vec<Row> = Vec::with_capacity(PAGE_ROWS);
     let mut pages = rows.pages();
-    while let Some((page, of_page)) = pages.next(&mut places) {
-        match of_page {
-            OfPage::All => pass.add(Source::Page(page), None)?,
-            _ if places.len() * FEW > PAGE_ROWS => pass.add(Source::Page(page), Some(&places))?,
-            _ => {
-                if scattered.len() + places.len() > PAGE_ROWS {
-                    pass.add(Source::Rows(&scattered), None)?;
-                    scattered.clear();
-                }
-                scattered.extend(places.iter().map(|place| Source::Page(page).row(*place)));
+    loop {
+        if !pages.pass_few(FEW_OF_MANY, &mut scattered) {
+            match pages.next(&mut places) {
+                None => break,
+                Some((page, OfPage::All)) => pass.add(Source::Page(page), None)?,
+                Some((page, _)) if places.len() * FEW > PAGE_ROWS => pass.add(Source::Page(page), Some(&places))?,
+                Some((page, _)) => scattered.extend(places.iter().map(|place| Source::Page(page).row(*place))),
             }
+        }
+        while scattered.len() >= PAGE_ROWS {
+            pass.add(Source::Rows(&scattered[..PAGE_ROWS]), None)?;
+            scattered.drain(..PAGE_ROWS);
         }
     }
     if !scattered.is_empty() {
@@ -204,6 +208,8 @@ struct Pass<'t, 'p, 'b, R> {
     watch: Watch,
     columns: ByColumns<'t>,
     accumulated: &'p mut Accumulated<'b>,
+    /// The places of the page at hand that commits have marked.
+    marked: Vec<u16>,
     /// The places at hand that no commit has marked.
     trusted: Vec<u16>,
     /// Rows that were taken out.
@@ -233,27 +239,50 @@ impl<R: Record> Pass<'_, '_, '_, R> {
         Ok(())
     }
 
-    /// Whether any of the rows may be marked.
+    /// Whether any of the rows may be marked; of a page, which.
     fn is_touched(&mut self, source: Source<'_>) -> bool {
         let changed = &self.watch.changed.rows;
         match source {
             _ if changed.is_empty() => false,
-            Source::Page(page) => changed.of_page(page, &mut self.trusted) != OfPage::Nothing,
             Source::Rows(_) => true,
+            Source::Page(page) => match changed.of_page(page, &mut self.marked) {
+                OfPage::Nothing => false,
+                OfPage::Some => true,
+                OfPage::All => {
+                    self.marked.extend(0..PAGE_ROWS as u16);
+                    true
+                }
+            },
         }
     }
 
     /// Parts the rows into those that no commit has marked and those that are taken out.
     fn part(&mut self, source: Source<'_>, places: Option<&[u16]>) {
-        let Pass { watch, trusted, changed, .. } = self;
+        let Pass { watch, marked, trusted, changed, .. } = self;
         trusted.clear();
-        let mut judge = |place: u16| {
-            let row = source.row(place);
-            if watch.changed.rows.contains(row) { changed.push(row) } else { trusted.push(place) }
-        };
-        match places {
-            Some(places) => places.iter().for_each(|place| judge(*place)),
-            None => (0..source.len() as u16).for_each(judge),
+        match (source, places) {
+            (Source::Rows(rows), _) => {
+                for (row, place) in rows.iter().zip(0..) {
+                    if watch.changed.rows.contains(*row) { changed.push(*row) } else { trusted.push(place) }
+                }
+            }
+            (Source::Page(_), None) => {
+                changed.extend(marked.iter().map(|place| source.row(*place)));
+                let mut from = 0;
+                for place in marked {
+                    trusted.extend(from..*place);
+                    from = *place + 1;
+                }
+                trusted.extend(from..PAGE_ROWS as u16);
+            }
+            (Source::Page(_), Some(places)) => {
+                // Both ascend.
+                let mut marked = marked.iter().copied().peekable();
+                for place in places {
+                    while marked.next_if(|other| other < place).is_some() {}
+                    if marked.peek() == Some(place) { changed.push(source.row(*place)) } else { trusted.push(*place) }
+                }
+            }
         }
     }
 }

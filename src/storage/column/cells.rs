@@ -3,6 +3,7 @@
 //! One committer at a time stores whole words, so a cell beside the one that it means stays as it was. A reader loads eight
 //! narrow cells at once, and computes with its copy.
 
+use super::packed::Lanes;
 use crate::limits::PAGE_ROWS;
 use crate::sync::{AtomicU64, Ordering::Relaxed};
 
@@ -26,6 +27,21 @@ pub(super) struct Cells {
     pub(super) base: u64,
     width: Width,
     words: Box<[AtomicU64]>,
+}
+
+/// Where the bits of one row lie.
+pub(super) struct Cell<'a> {
+    word: &'a AtomicU64,
+    shift: u32,
+    reach: u64,
+    base: u64,
+}
+
+impl Cell<'_> {
+    #[inline]
+    pub(super) fn bits(&self) -> u64 {
+        self.base + (self.word.load(Relaxed) >> self.shift & self.reach)
+    }
 }
 
 /// A base for bits from `low` to `high`, which cells of this width can tell apart: zero's bits if they can tell these too, since
@@ -70,8 +86,14 @@ impl Cells {
     /// The bits of a cell; of one that was never written, the base.
     #[inline]
     pub(super) fn get(&self, at: usize) -> u64 {
+        self.cell(at).bits()
+    }
+
+    /// Where a cell lies; nothing is loaded.
+    #[inline]
+    pub(super) fn cell(&self, at: usize) -> Cell<'_> {
         let (word, shift) = self.place(at);
-        self.base + (self.words[word].load(Relaxed) >> shift & reach(self.width))
+        Cell { word: &self.words[word], shift: shift as u32, reach: reach(self.width), base: self.base }
     }
 
     /// Under the commit lock.
@@ -83,21 +105,13 @@ impl Cells {
         word.store(others | (bits - self.base) << shift, Relaxed);
     }
 
-    /// Copies the bits of all cells out.
-    pub(super) fn copy(&self, into: &mut [u64; PAGE_ROWS]) {
+    /// Copies all cells out, as wide as they are.
+    pub(super) fn copy(&self, into: &mut Lanes) {
         match self.width {
-            0 => self.widen::<u8>(into),
-            1 => self.widen::<u16>(into),
-            2 => self.widen::<u32>(into),
-            _ => self.widen::<u64>(into),
-        }
-    }
-
-    fn widen<L: Lane>(&self, into: &mut [u64; PAGE_ROWS]) {
-        let mut cells = [L::default(); PAGE_ROWS];
-        L::load(&self.words, &mut cells);
-        for (bits, cell) in into.iter_mut().zip(cells) {
-            *bits = self.base + cell.into();
+            0 => u8::load(&self.words, into.ones()),
+            1 => u16::load(&self.words, into.twos()),
+            2 => u32::load(&self.words, into.fours()),
+            _ => u64::load(&self.words, into.eights()),
         }
     }
 

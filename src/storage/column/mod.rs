@@ -25,6 +25,7 @@ mod dictionary;
 mod estimate;
 #[cfg(all(test, memdex_loom))]
 mod orderings;
+mod packed;
 mod page;
 mod read;
 mod scan;
@@ -32,5 +33,6 @@ mod shared;
 #[cfg(all(test, not(any(memdex_shuttle, memdex_loom))))]
 mod tests;
 
+pub(crate) use packed::{Packed, PackedCells, with_cells};
 pub(crate) use read::{PageCells, Reads, RowCells};
 pub(crate) use shared::{Cell, Column, ColumnWriter};

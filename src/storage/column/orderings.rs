@@ -49,7 +49,7 @@ impl Shared {
         let mut page = PageCells::default();
         self.column.read_page(0, &mut page);
         let present = page.present[0] & 1 == 1;
-        present.then(|| (page.bits[0] ^ (1 << 63)).cast_signed())
+        present.then(|| (page.bits().get(0) ^ (1 << 63)).cast_signed())
     }
 
     /// The higher one of the values is looked for first, then the lower: what lies in a zone's range is taken without a look at it.

@@ -8,20 +8,27 @@
 
 use super::cells::{Cells, WIDEST, Width, width_of};
 use crate::limits::PAGE_ROWS;
-use crate::sync::{AtomicU64, OnceLock, Ordering::Relaxed, RwLock};
+use crate::sync::{
+    AtomicU64, OnceLock,
+    Ordering::{Acquire, Relaxed, Release},
+    RwLock,
+};
 use crate::value::Value;
 
 /// Words of a bitmap of a page's rows.
 pub(crate) const PAGE_WORDS: usize = PAGE_ROWS.div_ceil(64);
 
-#[repr(align(64))]
+/// In this order, so that whoever reads one row meets few cache lines.
+#[repr(C, align(64))]
 pub(super) struct Page {
+    /// The width of the widest level.
+    widest: AtomicU64,
+    /// By width.
+    levels: [OnceLock<Cells>; WIDEST + 1],
     present: [AtomicU64; PAGE_WORDS],
     /// The zone: all values of the page lie between these, both included, and perhaps not as far. None if `low` is the higher.
     low: AtomicU64,
     high: AtomicU64,
-    /// By width.
-    levels: [OnceLock<Cells>; WIDEST + 1],
     /// By place in the page, ascending: the values of the cells whose bits are the lowest or the highest there are.
     beyond: RwLock<Vec<(u16, Value)>>,
 }
@@ -29,10 +36,11 @@ pub(super) struct Page {
 impl Page {
     pub(super) fn new() -> Self {
         Page {
+            widest: AtomicU64::new(0),
+            levels: std::array::from_fn(|_| OnceLock::new()),
             present: std::array::from_fn(|_| AtomicU64::new(0)),
             low: AtomicU64::new(u64::MAX),
             high: AtomicU64::new(0),
-            levels: std::array::from_fn(|_| OnceLock::new()),
             beyond: RwLock::new(Vec::new()),
         }
     }
@@ -40,7 +48,7 @@ impl Page {
     /// The widest cells.
     #[inline]
     pub(super) fn cells(&self) -> Option<&Cells> {
-        self.levels.iter().rev().find_map(OnceLock::get)
+        self.levels[self.widest.load(Acquire) as usize % (WIDEST + 1)].get()
     }
 
     pub(super) fn present(&self) -> [u64; PAGE_WORDS] {
@@ -96,8 +104,10 @@ impl Page {
             with_value.for_each(|at| wider.set(at, cells.get(at)));
         }
         // All of it is in place: whoever finds the level finds the cells.
-        let shown = self.levels[wider.width()].set(wider);
-        debug_assert!(shown.is_ok(), "levels are added under the commit lock, each wider than those before");
+        let width = wider.width();
+        let added = self.levels[width].set(wider);
+        debug_assert!(added.is_ok(), "levels are added under the commit lock, each wider than those before");
+        self.widest.store(width as u64, Release);
     }
 
     /// Writes a cell; the bits that it had before. Under the commit lock.

@@ -1,12 +1,17 @@
 //! Cells by page and by row, for who computes with them: a copy first, then the marks, then what the copy says of rows that are not marked.
 
-use super::cells::Cells;
-use super::page::PAGE_WORDS;
+use super::cells::Cell;
+use super::packed::{Lanes, Packed};
+use super::page::{PAGE_WORDS, Page};
 use super::shared::Column;
 use crate::limits::PAGE_ROWS;
 use crate::rowset::Row;
 use crate::sync;
 use crate::value::{Kind, Value, ValueRef, value_of_bits};
+use smallvec::SmallVec;
+
+/// Cells that are looked for at once.
+const READ_TOGETHER: usize = 32;
 
 /// What the bits of a column are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,11 +24,12 @@ pub(crate) enum Reads {
 }
 
 /// A copy of one page.
+#[derive(Default)]
 pub(crate) struct PageCells {
     /// A bit for each row that has a value.
     pub(crate) present: [u64; PAGE_WORDS],
-    /// The bits of each row; those of a row without a value mean nothing.
-    pub(crate) bits: Box<[u64; PAGE_ROWS]>,
+    base: u64,
+    lanes: Lanes,
     pub(crate) beyond: Beyond,
 }
 
@@ -51,9 +57,10 @@ impl Beyond {
     }
 }
 
-impl Default for PageCells {
-    fn default() -> Self {
-        PageCells { present: [0; PAGE_WORDS], bits: Box::new([0; PAGE_ROWS]), beyond: Beyond::default() }
+impl PageCells {
+    /// The bits of each row; those of a row without a value mean nothing.
+    pub(crate) fn bits(&self) -> Packed<'_> {
+        self.lanes.above(self.base)
     }
 }
 
@@ -84,7 +91,8 @@ impl Column {
             && let Some(cells) = page.cells()
         {
             into.present = page.present();
-            cells.copy(&mut into.bits);
+            into.base = cells.base;
+            cells.copy(&mut into.lanes);
             if page.zone().is_some_and(|(low, high)| self.is_sentinel(low) || self.is_sentinel(high)) {
                 let first = (number * PAGE_ROWS) as Row;
                 page.each_beyond(|at, value| into.beyond.0.push((first + at as Row, value.clone())));
@@ -96,25 +104,28 @@ impl Column {
     /// Copies the cells of rows out, which ascend strictly. No row's steps to memory wait for another's. A part: read it before the marks.
     pub(crate) fn read_rows(&self, rows: &[Row], into: &mut RowCells) {
         debug_assert!(rows.is_sorted_by(|a, b| a < b), "rows must ascend strictly");
-        into.present.clear();
-        into.bits.clear();
-        into.beyond.0.clear();
-        into.present.reserve(rows.len());
-        into.bits.reserve(rows.len());
-        let mut sentinels = false;
-        for of_page in rows.chunk_by(|a, b| *a as usize / PAGE_ROWS == *b as usize / PAGE_ROWS) {
-            let page = self.pages.page(of_page[0] as usize / PAGE_ROWS);
-            let Some((page, cells)) = page.and_then(|page| Some((page, page.cells()?))) else {
-                into.present.extend(of_page.iter().map(|_| false));
-                into.bits.extend(of_page.iter().map(|_| 0));
-                continue;
-            };
-            let places = || of_page.iter().map(|row| *row as usize % PAGE_ROWS);
-            into.present.extend(places().map(|at| page.is_present(at)));
-            into.bits
-                .extend(places().map(|at| Cells::get(cells, at)).inspect(|bits| sentinels |= self.is_sentinel(*bits)));
+        let RowCells { present, bits, beyond } = into;
+        beyond.0.clear();
+        present.clear();
+        present.resize(rows.len(), false);
+        bits.clear();
+        bits.resize(rows.len(), 0);
+        // First where each lies, then what lies there: in short loops the steps to memory of many rows overlap.
+        let mut places: SmallVec<[Option<(&Page, Cell<'_>)>; READ_TOGETHER]> = SmallVec::new();
+        let groups = rows.chunks(READ_TOGETHER).zip(present.chunks_mut(READ_TOGETHER));
+        for ((rows, present), bits) in groups.zip(bits.chunks_mut(READ_TOGETHER)) {
+            places.clear();
+            places.extend(rows.iter().map(|row| {
+                let page = self.pages.page(*row as usize / PAGE_ROWS)?;
+                Some((page, page.cells()?.cell(*row as usize % PAGE_ROWS)))
+            }));
+            for (((place, row), present), bits) in places.iter().zip(rows).zip(present).zip(bits) {
+                if let Some((page, cell)) = place {
+                    (*present, *bits) = (page.is_present(*row as usize % PAGE_ROWS), cell.bits());
+                }
+            }
         }
-        if sentinels {
+        if bits.iter().any(|bits| self.is_sentinel(*bits)) {
             self.read_beyond(rows, into);
         }
         sync::fence_acquire();

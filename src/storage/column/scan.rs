@@ -4,6 +4,7 @@
 //! others a copy of the cells is compared with the few runs that touch the zone, and 64 answers make a word of the row set.
 
 use super::cells::Cells;
+use super::packed::{Lanes, with_cells};
 use super::page::{PAGE_WORDS, Page};
 use super::shared::Column;
 use crate::limits::PAGE_ROWS;
@@ -38,11 +39,12 @@ impl Column {
         let runs = self.runs(test);
         let table = if self.is_coded() && runs.len() > FEW_RUNS { table_of(&runs) } else { Vec::new() };
         let wanted = Wanted { test, runs, table };
+        let mut lanes = Lanes::default();
         let mut pages = self.pages.pages().enumerate().peekable();
         let rows = RowSet::from_words(self.pages.len().div_ceil(PAGES_A_CHUNK), |chunk, words| {
             let mut any = 0;
             while let Some((number, page)) = pages.next_if(|(number, _)| number / PAGES_A_CHUNK == chunk) {
-                let Some(met) = self.rows_of(page, &wanted) else { continue };
+                let Some(met) = self.rows_of(page, &wanted, &mut lanes) else { continue };
                 let first = number % PAGES_A_CHUNK * PAGE_ROWS;
                 for (word, met) in words[first / 64..].iter_mut().zip(met) {
                     // The checkers' pages share a word.
@@ -57,7 +59,7 @@ impl Column {
     }
 
     /// The rows of a page, a bit each; `None` if there are none.
-    fn rows_of(&self, page: &Page, wanted: &Wanted<'_>) -> Option<[u64; PAGE_WORDS]> {
+    fn rows_of(&self, page: &Page, wanted: &Wanted<'_>, lanes: &mut Lanes) -> Option<[u64; PAGE_WORDS]> {
         if *wanted.test == Test::IsNull {
             let all = u64::MAX >> (64 - PAGE_ROWS.min(64));
             return Some(page.present().map(|present| !present & all));
@@ -75,7 +77,7 @@ impl Column {
         {
             return Some(present);
         }
-        let mut met = wanted.compare(page.cells()?, near);
+        let mut met = wanted.compare(page.cells()?, near, lanes);
         met.iter_mut().zip(present).for_each(|(met, present)| *met &= present);
         if sentinels {
             page.each_beyond(|at, value| {
@@ -133,7 +135,7 @@ impl Column {
 
 impl Wanted<'_> {
     /// Which cells meet the test, of those that do not hold a sentinel. `near` are the runs that touch the page.
-    fn compare(&self, cells: &Cells, near: &[Run]) -> [u64; PAGE_WORDS] {
+    fn compare(&self, cells: &Cells, near: &[Run], lanes: &mut Lanes) -> [u64; PAGE_WORDS] {
         let mut met = [0; PAGE_WORDS * 64];
         if near.len() <= FEW_RUNS {
             let mut words = [0; PAGE_WORDS];
@@ -143,18 +145,19 @@ impl Wanted<'_> {
             }
             return words;
         }
-        let mut bits = [0; PAGE_ROWS];
-        cells.copy(&mut bits);
-        if self.table.is_empty() {
-            for (met, bits) in met.iter_mut().zip(bits) {
+        cells.copy(lanes);
+        let base = cells.base;
+        with_cells!(lanes.above(base), |cells| if self.table.is_empty() {
+            for (met, cell) in met.iter_mut().zip(cells) {
+                let bits = base + u64::from(*cell);
                 let after = near.partition_point(|(from, _)| *from <= bits);
                 *met = u8::from(after > 0 && bits <= near[after - 1].1);
             }
         } else {
-            for (met, code) in met.iter_mut().zip(bits) {
-                *met = self.table.get(code as usize).copied().unwrap_or(0);
+            for (met, code) in met.iter_mut().zip(cells) {
+                *met = self.table.get((base + u64::from(*code)) as usize).copied().unwrap_or(0);
             }
-        }
+        });
         gathered(&met)
     }
 }

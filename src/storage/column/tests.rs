@@ -81,7 +81,7 @@ impl Tested {
             for at in 0..PAGE_ROWS {
                 let row = (number * PAGE_ROWS + at) as Row;
                 let present = page.present[at / 64] >> (at % 64) & 1 == 1;
-                self.check_cell(row, present, page.bits[at], &page.beyond);
+                self.check_cell(row, present, page.bits().get(at), &page.beyond);
             }
         }
         for step in [1, 1_300] {
@@ -454,7 +454,7 @@ fn column_timings() {
             let pages = 0..tested.column.pages();
             pages.fold(0, |sum, number| {
                 tested.column.read_page(number, &mut page);
-                sum ^ page.bits[PAGE_ROWS - 1] as usize
+                sum ^ page.bits().get(PAGE_ROWS - 1) as usize
             })
         });
         let rows: Vec<Row> = (0..ROWS as Row).step_by(97).collect();
@@ -470,7 +470,7 @@ fn column_timings() {
         let pages = 0..tested.column.pages();
         pages.fold(0, |sum, number| {
             tested.column.read_page(number, &mut page);
-            sum ^ page.bits[PAGE_WORDS] as usize
+            sum ^ page.bits().get(PAGE_WORDS) as usize
         })
     });
     timed("rows, one of four codes", &mut || tested.column.rows(&Test::Eq(Value::from("paid"))).len());

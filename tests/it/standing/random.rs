@@ -274,7 +274,11 @@ impl Both {
                 assert_eq!(figures, expected.clone().map(|of| of.figures), "{def:?}");
                 let asked = kept.find(condition).statistics(def.statistics().clone());
                 assert_eq!(asked.clone().map(|of| of.figures), expected.map(|of| of.figures), "{def:?}");
-                assert_eq!(asked.map(|of| of.cached), known, "who is asked takes what is known: {def:?}");
+                // Another one may have asked the same for longer.
+                assert!(
+                    asked.is_ok_and(|of| of.cached) || known != Ok(true),
+                    "who is asked takes what is known: {def:?}"
+                );
             }
         }
         for def in &defs {
