@@ -74,9 +74,9 @@
 //!
 //! # Features
 //!
-//! `documents` is on by default: `Store::documents` and `Document`. Three are off: `uuid` makes `uuid::Uuid` a type of fields, and
+//! `documents` is on by default: `Store::documents` and `Document`. Four are off: `uuid` makes `uuid::Uuid` a type of fields, and
 //! adds `Store::uuid_v7`; `jiff` does so for `jiff::Timestamp` and `jiff::civil::Date`, `rust_decimal` for
-//! `rust_decimal::Decimal`.
+//! `rust_decimal::Decimal`; `time-zones` brings time zones by name, for buckets of time.
 //!
 //! # What is promised
 //!

@@ -39,8 +39,7 @@ impl Buckets {
     /// bucket's lower bound is no value of the kind: below the least integer, or a decimal of more than 38 digits.
     pub(crate) fn number_of(&self, value: ValueRef<'_>) -> Option<i128> {
         match (self, value) {
-            (Buckets::Ints(ints), ValueRef::Int(n)) => Some(ints.number_of(n).into()),
-            (Buckets::Ints(ints), wide) => ints.number_of_wide(wide),
+            (Buckets::Ints(ints), value) => ints.number_of_value(value),
             (Buckets::Floats(floats), ValueRef::Float(x)) => floats.number_of(x).map(i128::from),
             (Buckets::Decimals(decimals), ValueRef::Decimal(number)) => decimals.number_of(number),
             (Buckets::Floats(_) | Buckets::Decimals(_), _) => None,
@@ -123,6 +122,7 @@ impl IntBuckets {
         Some(IntBuckets { width, offset, narrow })
     }
 
+    /// The bucket of an integer. With a width beyond 64 bits it may have no name, see [`Buckets::number_of`].
     #[inline]
     pub(crate) fn number_of(&self, n: i64) -> i64 {
         match self.narrow {
@@ -139,17 +139,25 @@ impl IntBuckets {
         n.div_euclid(self.width) - i128::from(n.rem_euclid(self.width) < self.offset)
     }
 
-    fn number_of_wide(&self, value: ValueRef<'_>) -> Option<i128> {
-        let number = match value.canonical() {
-            ValueRef::Int(n) => return Some(self.number_of(n).into()),
-            ValueRef::Int128(n) => self.number_of_128(n),
+    /// The bucket of an integer, if its lower bound is a value.
+    fn number_if_named(&self, n: i128) -> Option<i128> {
+        match i64::try_from(n) {
+            Ok(n) if self.narrow.is_some() => Some(self.number_of(n).into()),
+            _ => Some(self.number_of_128(n)).filter(|number| self.lower_bound(*number).is_some()),
+        }
+    }
+
+    fn number_of_value(&self, value: ValueRef<'_>) -> Option<i128> {
+        match value.canonical() {
+            ValueRef::Int(n) => self.number_if_named(n.into()),
+            ValueRef::Int128(n) => self.number_if_named(n),
             ValueRef::UInt128(n) => {
                 let (width, offset) = (self.width as u128, self.offset as u128);
-                i128::try_from(n / width - u128::from(n % width < offset)).ok()?
+                // The value is above any width, so that nothing is below 0 here.
+                i128::try_from(n / width - u128::from(n % width < offset)).ok()
             }
-            _ => return None,
-        };
-        self.lower_bound(number).map(|_| number)
+            _ => None,
+        }
     }
 
     fn lower_bound(&self, number: i128) -> Option<Value> {
@@ -221,14 +229,7 @@ impl DecimalBuckets {
 
     #[inline]
     pub(crate) fn number_of(&self, number: DecimalValue) -> Option<i128> {
-        let units = at_scale(number, self.scale)?;
-        match i64::try_from(units) {
-            Ok(units) => Some(self.units.number_of(units).into()),
-            Err(_) => {
-                let number = self.units.number_of_128(units);
-                self.lower_bound(number).map(|_| number)
-            }
-        }
+        self.units.number_if_named(at_scale(number, self.scale)?)
     }
 
     fn lower_bound(&self, number: i128) -> Option<Value> {

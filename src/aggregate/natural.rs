@@ -150,7 +150,8 @@ pub(super) fn to_limbs(n: u128) -> [u64; 2] {
     [n as u64, (n >> 64) as u64]
 }
 
-/// Adds the product to `into`, which must have room for it.
+/// Writes the product into zeros, which must have room for it.
+#[inline]
 pub(super) fn multiply(a: &[u64], b: &[u64], into: &mut [u64]) {
     for (at, x) in a.iter().enumerate() {
         let mut carry = 0u64;
@@ -272,7 +273,7 @@ mod tests {
         let one = 1u128 << 53;
         assert_eq!(round(one + 1, 0), one as f64);
         assert_eq!(round(one + 3, 0), (one + 4) as f64);
-        assert_eq!(round((one + 1 << 60) + 1, -60), (one + 2) as f64);
+        assert_eq!(round(((one + 1) << 60) + 1, -60), (one + 2) as f64);
         assert_eq!(round(1, -1_074), f64::from_bits(1));
         assert_eq!(round(1, -1_075), 0.0);
         assert_eq!(round(3, -1_075), f64::from_bits(2));
@@ -289,6 +290,13 @@ mod tests {
         for n in [0u32, 1, 2, 3, 4, 99, 1 << 20, u32::MAX] {
             let root = Natural::from(u128::from(n)).over(0, &[1]).round_root();
             assert_eq!(root, f64::from(n).sqrt(), "{n}");
+        }
+        // The root of an odd number of 54 bits is half way between two floats; what the square has more or less decides.
+        let half = (1u128 << 53) + 1;
+        let [even, next] = [half - 1, half + 1].map(|n| n as f64);
+        for (square, root) in [(half * half - 1, even), (half * half, even), (half * half + 1, next)] {
+            assert_eq!(Natural::from(square).over(0, &[1]).round_root(), root);
+            assert_eq!(Natural::from(square).over(0, &[4]).round_root(), root / 2.0);
         }
         assert_eq!(Natural::from(1).over(-2_148, &[1]).round_root(), f64::from_bits(1));
         assert_eq!(Natural::from(9).over(2_000, &[4]).round_root(), 1.5 * 2f64.powi(1_000));

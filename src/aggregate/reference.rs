@@ -126,7 +126,7 @@ pub(super) fn is_nearest(result: f64, number: &Big, divisor: &Big, units: i32) -
     }
     let twice = number.plus(number);
     let between = |a: f64, b: f64| Big::of_float(a, units).plus(&Big::of_float(b, units)).times(divisor);
-    let even = result.to_bits() % 2 == 0;
+    let even = result.to_bits().is_multiple_of(2);
     let (up, down) = (result.next_up(), result.next_down());
     let below = up.is_infinite() || {
         let o = twice.compare(&between(result, up));

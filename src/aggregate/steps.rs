@@ -42,12 +42,23 @@ impl Steps {
     /// What the step that holds this second holds.
     #[inline]
     pub(super) fn find(&self, second: i64) -> i64 {
+        self.steps[self.place(second)].1
+    }
+
+    /// What both of two seconds' steps hold, if they are one.
+    pub(super) fn find_both(&self, least: i64, greatest: i64) -> Option<i64> {
+        let place = self.place(least);
+        (greatest < self.steps[place + 1].0).then(|| self.steps[place].1)
+    }
+
+    #[inline]
+    fn place(&self, second: i64) -> usize {
         let mut at = self.grid[((second - self.low) >> self.shift) as usize] as usize;
         at += usize::from(self.steps[at + 1].0 <= second);
         while self.steps[at + 1].0 <= second {
             at += 1;
         }
-        self.steps[at].1
+        at
     }
 
     /// The steps, without the one that is never reached.
@@ -76,7 +87,9 @@ mod tests {
             let found = Steps::new(map.clone().into_iter().collect(), low, high);
             let near = map.keys().flat_map(|start| [start - 1, *start, start + 1]).filter(|s| (low..=high).contains(s));
             for second in near.chain(asked.iter().map(|n| low + (n % (length as u64 + 1)) as i64)) {
-                prop_assert_eq!(found.find(second), *map.range(..=second).next_back().unwrap().1);
+                let step = *map.range(..=second).next_back().unwrap().1;
+                prop_assert_eq!(found.find(second), step);
+                prop_assert_eq!(found.find_both(second, high), Some(step).filter(|_| second == high || map.range(second + 1..=high).next().is_none()));
             }
             prop_assert_eq!(found.all().len(), map.len());
         }

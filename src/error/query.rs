@@ -151,7 +151,7 @@ pub enum QueryError {
         /// The name of the metric.
         metric: String,
         /// What is wrong with it.
-        source: StatisticsError,
+        source: Box<StatisticsError>,
     },
     /// Groups that nothing tells apart: their list of buckets is empty.
     #[error("groups of {collection:?} by nothing: name a bucket")]
@@ -168,7 +168,7 @@ pub enum QueryError {
         /// The field.
         field: String,
         /// What is wrong with them.
-        source: StatisticsError,
+        source: Box<StatisticsError>,
     },
     /// Empty buckets asked of groups that are not one histogram.
     #[error("empty groups of {collection:?} are asked for, but only one histogram, of numbers or dates, has them")]

@@ -190,7 +190,7 @@ impl Binder<'_> {
             Aggregate::Percentile(_, percent) if (0.0..=100.0).contains(percent) => Figure::Percentile(*percent),
             Aggregate::Percentile(_, percent) => {
                 let (collection, metric) = (self.collection(), metric.name.to_string());
-                let source = StatisticsError::BadPercentile { percentile: Value::from(*percent) };
+                let source = StatisticsError::BadPercentile { percentile: Value::from(*percent) }.into();
                 return Err(QueryError::BadMetric { collection, metric, source });
             }
         };
@@ -274,7 +274,7 @@ impl Binder<'_> {
     }
 
     fn bad_bucket(&self, field: &str, source: StatisticsError) -> QueryError {
-        QueryError::BadBucket { collection: self.collection(), field: field.to_owned(), source }
+        QueryError::BadBucket { collection: self.collection(), field: field.to_owned(), source: source.into() }
     }
 
     /// A bound of a range.

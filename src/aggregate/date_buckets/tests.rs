@@ -38,8 +38,11 @@ proptest! {
     ) {
         let sign = if minutes < 0 { '-' } else { '+' };
         let mut buckets = buckets(unit, &format!("{sign}{:02}:{:02}", minutes.abs() / 60, minutes.abs() % 60));
-        for time in times {
+        let mut page = Vec::new();
+        DateBuckets::new(unit, buckets.zone.clone()).numbers_of(&times, &mut page);
+        for (time, paged) in times.into_iter().zip(page) {
             let number = buckets.number_of(time);
+            prop_assert_eq!(number, paged);
             let local = time.div_euclid(1_000_000_000) + minutes * 60;
             let start = match unit.seconds_within_day() {
                 Some(length) => local.div_euclid(length) * length,
@@ -171,6 +174,11 @@ mod named {
             near in -90_000i64..90_000,
         ) {
             let mut buckets = buckets(unit, zone);
+            let mut page = Vec::new();
+            let times: Vec<i64> = seconds.iter().map(|second| second * 1_000_000_000 + near).collect();
+            buckets.clone().numbers_of(&times, &mut page);
+            let one_by_one: Vec<i64> = times.iter().map(|time| buckets.number_of(*time)).collect();
+            prop_assert_eq!(page, one_by_one);
             for second in seconds {
                 check(unit, zone, &mut buckets, second);
                 // Around the next transition, and at it.
@@ -232,6 +240,18 @@ mod named {
         assert_eq!(day("2010-11-07T02:30:30Z"), "2010-11-07T02:30:00Z");
         assert_eq!(day("2010-11-07T02:31:00Z"), "2010-11-06T02:30:00Z");
         assert_eq!(day("2010-11-07T03:30:00Z"), "2010-11-07T02:30:00Z");
+    }
+
+    #[test]
+    fn a_clock_that_is_put_on_within_an_hour_stays_in_its_bucket() {
+        // On 1916-07-28 at 00:01 the clock of Athens was put to 00:26:08.
+        let mut hours = buckets(Unit::Hour, "Europe/Athens");
+        let before = hours.number_of(nanos("1916-07-27T22:26:07Z"));
+        assert_eq!(hours.number_of(nanos("1916-07-27T22:26:08Z")), before);
+        assert_eq!(hours.number_of(nanos("1916-07-27T22:59:59Z")), before);
+        assert_eq!(hours.number_of(nanos("1916-07-27T23:00:00Z")), before + 1);
+        assert_eq!(hours.name(before).unwrap().to_string(), "1916-07-27T22:25:08Z");
+        assert_eq!(hours.name(before + 1).unwrap().to_string(), "1916-07-27T23:00:00Z");
     }
 
     #[test]

@@ -57,24 +57,33 @@ impl DecimalMoments {
     fn put(&mut self, number: DecimalValue, leaves: bool) {
         let (magnitude, unit) = (number.units().unsigned_abs(), UNITS[usize::from(number.scale())]);
         let negative = (number.units() < 0) ^ leaves;
-        match magnitude.checked_mul(unit) {
-            Some(units) if self.squares.is_none() => {
-                if negative {
-                    self.sum.sub_u128(units)
-                } else {
-                    self.sum.add_u128(units)
-                }
+        let fits = magnitude.leading_zeros() + unit.leading_zeros() >= u128::BITS;
+        if fits {
+            // The usual case: 128 bits hold the units.
+            let units = magnitude.wrapping_mul(unit);
+            if negative {
+                self.sum.sub_u128(units)
+            } else {
+                self.sum.add_u128(units)
             }
-            _ => {
-                let mut units = [0; 4];
-                multiply(&to_limbs(magnitude), &to_limbs(unit), &mut units);
-                self.sum.add_limbs(&units, negative);
-                if let Some(squares) = &mut self.squares {
-                    let mut square = [0; 8];
-                    multiply(&units, &units, &mut square);
-                    squares.add_limbs(&square, leaves);
-                }
+            if let Some(squares) = &mut self.squares {
+                let mut square = [0; 4];
+                multiply(&to_limbs(units), &to_limbs(units), &mut square);
+                squares.add_limbs(&square, leaves);
             }
+        } else {
+            self.put_wide(magnitude, unit, negative, leaves);
+        }
+    }
+
+    #[cold]
+    fn put_wide(&mut self, magnitude: u128, unit: u128, negative: bool, leaves: bool) {
+        let (mut units, mut square) = ([0; 4], [0; 8]);
+        multiply(&to_limbs(magnitude), &to_limbs(unit), &mut units);
+        self.sum.add_limbs(&units, negative);
+        if let Some(squares) = &mut self.squares {
+            multiply(&units, &units, &mut square);
+            squares.add_limbs(&square, leaves);
         }
     }
 

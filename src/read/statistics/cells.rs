@@ -54,6 +54,9 @@ pub(super) struct Cells<'t> {
     pub(super) odd: Vec<(u32, Value)>,
     /// Nothing was picked: all of the page.
     all: bool,
+    /// Between which bits those of the page lie, if that is known. Read with the cells: what lies there is widened before a cell is
+    /// stored, and only what changed since the marks may have left it.
+    pub(super) zone: Option<(u64, u64)>,
 }
 
 impl<'t> Cells<'t> {
@@ -68,6 +71,7 @@ impl<'t> Cells<'t> {
             has: Vec::with_capacity(PAGE_ROWS),
             odd: Vec::new(),
             all: false,
+            zone: None,
         }
     }
 
@@ -75,8 +79,14 @@ impl<'t> Cells<'t> {
     pub(super) fn read(&mut self, source: Source<'_>) {
         self.by_row = matches!(source, Source::Rows(_));
         match source {
-            Source::Rows(rows) => self.column.read_rows(rows, &mut self.rows),
-            Source::Page(page) => self.column.read_page(page, &mut self.page),
+            Source::Rows(rows) => {
+                self.zone = None;
+                self.column.read_rows(rows, &mut self.rows);
+            }
+            Source::Page(page) => {
+                self.column.read_page(page, &mut self.page);
+                self.zone = self.column.zone(page);
+            }
         }
     }
 

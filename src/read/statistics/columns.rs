@@ -4,7 +4,7 @@
 //! Of a column with a dictionary nothing is accumulated but how often each group has each code. What these come to is
 //! computed once, at the end.
 
-use super::accumulate::{Accumulated, OfLevel};
+use super::accumulate::{Accumulated, Measured, OfLevel};
 use super::cells::{Cells, Has, Source};
 use super::groups::{NONE, Pairs};
 use super::kernels::{self, FEW};
@@ -23,6 +23,8 @@ pub(super) struct ByColumns<'t> {
     part: Vec<u32>,
     /// How many of the rows at hand each group has; where groups are few.
     counts: Vec<u64>,
+    /// The field whose sums were made with the counts, by its place.
+    summed: Option<usize>,
     /// Numbers and bits of those rows that have both.
     dense: (Vec<u32>, Vec<u64>),
     /// By level and by field measured there.
@@ -43,6 +45,7 @@ impl<'t> ByColumns<'t> {
             numbers: Vec::with_capacity(PAGE_ROWS),
             part: Vec::with_capacity(PAGE_ROWS),
             counts: Vec::with_capacity(FEW),
+            summed: None,
             dense: (Vec::with_capacity(PAGE_ROWS), Vec::with_capacity(PAGE_ROWS)),
             tallies: accumulated.levels.iter().map(|level| level.measures.iter().map(|_| tally()).collect()).collect(),
         }
@@ -67,7 +70,7 @@ impl<'t> ByColumns<'t> {
         let mut sparse = false;
         for at in 0..accumulated.levels.len() {
             if at > 0 {
-                sparse |= self.fall(&mut accumulated.levels[at]);
+                sparse = self.fall(&mut accumulated.levels[at], sparse);
                 accumulated.grow()?;
             }
             let level = &mut accumulated.levels[at];
@@ -80,15 +83,14 @@ impl<'t> ByColumns<'t> {
     }
 
     /// From the groups of the level before to those of a level. Whether some rows have fallen out of all groups.
-    fn fall(&mut self, level: &mut OfLevel) -> bool {
+    fn fall(&mut self, level: &mut OfLevel, mut sparse: bool) -> bool {
         let OfLevel { parts, groups, .. } = level;
-        let mut sparse = self.numbers.contains(&NONE);
         for (place, part) in parts.iter_mut().enumerate() {
             number(part, &self.cells[part.field], &mut self.part);
             if place == 0 {
                 groups.has(part.len());
             }
-            sparse |= self.part.contains(&NONE);
+            sparse |= !part.takes_all() && self.part.contains(&NONE);
             if sparse {
                 for (number, part) in self.numbers.iter_mut().zip(&self.part) {
                     let out = *number == NONE || *part == NONE;
@@ -109,13 +111,27 @@ impl<'t> ByColumns<'t> {
         }
         let numbers = if sparse { dense } else { &self.numbers };
         self.counts.clear();
+        self.summed = None;
         if level.counts.len() > FEW {
-            kernels::count(numbers, &mut level.counts);
-        } else {
-            self.counts.resize(level.counts.len(), 0);
-            kernels::count(numbers, &mut self.counts);
-            level.counts.iter_mut().zip(&self.counts).for_each(|(all, count)| *all += count);
+            return kernels::count(numbers, &mut level.counts);
         }
+        self.counts.resize(level.counts.len(), 0);
+        // The first field that can be summed up in the same steps is.
+        let cells = &self.cells;
+        let counted = |(_, measured): &(usize, &mut Measured)| {
+            let cells = &cells[measured.field];
+            !sparse && cells.are_whole() && kernels::count_with_sums(&measured.measures, cells.reads, cells.zone)
+        };
+        match level.measures.iter_mut().enumerate().find(counted) {
+            Some((place, measured)) => {
+                let cells = &self.cells[measured.field];
+                let low = cells.zone.map_or(0, |(low, _)| low);
+                kernels::count_and_sum(&mut measured.measures.moments, numbers, cells.bits(), low, &mut self.counts);
+                self.summed = Some(place);
+            }
+            None => kernels::count(numbers, &mut self.counts),
+        }
+        level.counts.iter_mut().zip(&self.counts).for_each(|(all, count)| *all += count);
     }
 
     /// One field of one level.
@@ -146,7 +162,8 @@ impl<'t> ByColumns<'t> {
             self.tallies[at][place].add(numbers, bits);
         } else {
             let counts = if whole { &self.counts[..] } else { &[] };
-            kernels::add_bits(&mut measured.measures, numbers, bits, counts);
+            let summed = self.summed == Some(place);
+            kernels::add_bits(&mut measured.measures, numbers, bits, counts, cells.zone, summed);
         }
     }
 
@@ -189,6 +206,11 @@ fn copied(column: &Column, codes: std::ops::Range<usize>) -> Vec<Value> {
 fn number(part: &mut Numbers, cells: &Cells<'_>, numbers: &mut Vec<u32>) {
     numbers.clear();
     let bits = cells.bits();
+    if cells.are_whole()
+        && let Some(number) = cells.zone.and_then(|zone| part.of_zone(zone))
+    {
+        return numbers.resize(bits.len(), number);
+    }
     match cells.reads {
         Reads::Bits(_) if cells.are_whole() => {
             numbers.resize(bits.len(), NONE);
@@ -215,7 +237,11 @@ fn number(part: &mut Numbers, cells: &Cells<'_>, numbers: &mut Vec<u32>) {
 fn number_codes(part: &mut Numbers, cells: &Cells<'_>, numbers: &mut Vec<u32>) {
     let bits = cells.bits();
     let has = |row: usize| cells.has.get(row).is_none_or(|has| *has == Has::Bits);
-    let highest = bits.iter().enumerate().filter(|(row, _)| has(*row)).map(|(_, code)| *code).max().unwrap_or(0);
+    // All that has a value lies in the zone.
+    let highest = cells.zone.map_or_else(
+        || bits.iter().enumerate().filter(|(row, _)| has(*row)).map(|(_, code)| *code).max().unwrap_or(0),
+        |(_, high)| high,
+    );
     let known = part.of_codes(highest as usize + 1);
     if cells.are_whole() {
         numbers.extend(bits.iter().map(|code| known[*code as usize]));

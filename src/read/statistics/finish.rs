@@ -263,7 +263,7 @@ impl Answer<'_, '_> {
                 let steps = part.between(known[0].0, known[found - 1].0).map_err(|source| QueryError::BadBucket {
                     collection: self.bound.collection.clone(),
                     field: self.bound.fields[part.field].def.name().to_owned(),
-                    source,
+                    source: source.into(),
                 })?;
                 let mut known = known.drain(..).peekable();
                 for step in steps {

@@ -5,6 +5,8 @@
 
 use super::measures::{KeptBits, Measures};
 use crate::aggregate::Moments;
+use crate::limits::PAGE_ROWS;
+use crate::storage::Reads;
 use crate::value::{Kind, float_of, int_of};
 
 /// Groups that have several partial sums.
@@ -38,14 +40,56 @@ pub(super) fn count(numbers: &[u32], counts: &mut [u64]) {
     }
 }
 
+/// Counts in the upper bits of what is summed up in the lower ones.
+const ONE: u64 = 1 << 54;
+/// Of a page each partial sum gets so many cells at most, as far apart as this: so the lower bits don't overflow, nor the upper ones.
+const NARROW: u64 = ONE / (PAGE_ROWS.div_ceil(TURNS) as u64);
+
+/// Whether counts and sums of integers are made in the same steps: few groups, numbers close to each other.
+pub(super) fn count_with_sums(measures: &Measures, reads: Reads, zone: Option<(u64, u64)>) -> bool {
+    let close = zone.is_some_and(|(low, high)| high - low < NARROW);
+    let few = (2..=FEW).contains(&measures.counts.len());
+    few && close && reads == Reads::Bits(Kind::Int) && measures.needs.moments && !measures.needs.squares
+}
+
+/// Gives the count of each group, and adds counts and sums to their moments. No cell is below `low`.
+pub(super) fn count_and_sum(moments: &mut [Moments], numbers: &[u32], cells: &[u64], low: u64, counts: &mut [u64]) {
+    debug_assert!(cells.iter().all(|bits| bits.wrapping_sub(low) < NARROW));
+    let mut partial: Partial<u64> = [0; FEW * TURNS];
+    let (turns, rest) = (numbers.chunks_exact(TURNS), cells.chunks_exact(TURNS));
+    for ((number, bits), turn) in turns.remainder().iter().zip(rest.remainder()).zip(0..) {
+        partial[place(*number, turn)] += ONE + (bits - low);
+    }
+    for (numbers, cells) in turns.zip(rest) {
+        for turn in 0..TURNS {
+            partial[place(numbers[turn], turn)] += ONE + (cells[turn] - low);
+        }
+    }
+    for ((moments, partial), count) in moments.iter_mut().zip(partial.chunks_exact(TURNS)).zip(counts) {
+        *count = partial.iter().map(|both| both / ONE).sum();
+        let above: u64 = partial.iter().map(|both| both % ONE).sum();
+        if let Moments::Ints(ints) = moments {
+            ints.add_partial(*count, i128::from(int_of(low)) * i128::from(*count) + i128::from(above));
+        }
+    }
+}
+
 /// A number that is below `FEW`, as the compiler sees.
 #[inline(always)]
 fn place(number: u32, turn: usize) -> usize {
     (number as usize % FEW) * TURNS + turn
 }
 
-/// Adds the cells of a column of 64 bits. `counts` is how many of them each group has, if that is known.
-pub(super) fn add_bits(measures: &mut Measures, numbers: &[u32], cells: &[u64], counts: &[u64]) {
+/// Adds the cells of a column of 64 bits. `counts` is how many of them each group has, and `zone` between which bits they lie, if that
+/// is known. `summed` if the moments have them already.
+pub(super) fn add_bits(
+    measures: &mut Measures,
+    numbers: &[u32],
+    cells: &[u64],
+    counts: &[u64],
+    zone: Option<(u64, u64)>,
+    summed: bool,
+) {
     debug_assert!(numbers.len() == cells.len());
     let groups = measures.counts.len();
     let mut counted = [0; FEW];
@@ -63,9 +107,9 @@ pub(super) fn add_bits(measures: &mut Measures, numbers: &[u32], cells: &[u64], 
         counts
     };
     let needs = measures.needs;
-    if needs.moments {
+    if needs.moments && !summed {
         match measures.kind {
-            Kind::Int if !needs.squares => sum_ints(&mut measures.moments, numbers, cells, counts),
+            Kind::Int if !needs.squares => sum_ints(&mut measures.moments, numbers, cells, counts, zone),
             Kind::Int => each(&mut measures.moments, numbers, cells, |moments, bits| match moments {
                 Moments::Ints(ints) => ints.add(int_of(bits)),
                 _ => debug_assert!(false, "moments of another kind"),
@@ -118,12 +162,13 @@ fn extremes(kept: &mut KeptBits, numbers: &[u32], cells: &[u64]) {
 /// How far integers may be from zero so that 1,024 of them are summed up in 64 bits.
 const NEAR: u64 = 1 << 53;
 
-fn sum_ints(moments: &mut [Moments], numbers: &[u32], cells: &[u64], counts: &[u64]) {
+fn sum_ints(moments: &mut [Moments], numbers: &[u32], cells: &[u64], counts: &[u64], zone: Option<(u64, u64)>) {
     let add = |moments: &mut Moments, count: u64, sum: i128| match moments {
         Moments::Ints(ints) => ints.add_partial(count, sum),
         _ => debug_assert!(false, "moments of another kind"),
     };
-    let far = cells.iter().fold(0, |far, bits| far | from_zero(int_of(*bits)));
+    let far = |cells: &[u64]| cells.iter().fold(0, |far, bits| far | from_zero(int_of(*bits)));
+    let far = zone.map_or_else(|| far(cells), |(low, high)| far(&[low, high]));
     if moments.len() > FEW || far >= NEAR {
         return each(moments, numbers, cells, |moments, bits| add(moments, 1, int_of(bits).into()));
     }

@@ -2,7 +2,7 @@
 
 use super::bind::{Bound, Cut, Part, Range};
 use super::groups::{NONE, Values};
-use super::measures::bits_of;
+use super::measures::{bits_of, is_sentinel};
 use crate::aggregate::{Buckets, DateBuckets, DayBuckets, Ranges};
 use crate::error::StatisticsError;
 use crate::hash::{self, RandomState};
@@ -22,6 +22,8 @@ pub(super) struct Numbers {
     /// By code: its number, or that it is not known yet.
     of_codes: Vec<u32>,
     null: Option<u32>,
+    /// The times of a page, and the steps of the calendar that they lie in.
+    times: (Vec<i64>, Vec<i64>),
 }
 
 enum Cutter {
@@ -53,6 +55,7 @@ impl Numbers {
             of_bits: Ordinals::new(),
             of_codes: Vec::new(),
             null: None,
+            times: (Vec::new(), Vec::new()),
         }
     }
 
@@ -112,7 +115,7 @@ impl Numbers {
 
     /// The same of values that have bits.
     pub(super) fn of_bits(&mut self, bits: &[u64], numbers: &mut [u32]) {
-        let Numbers { kind, cutter, values, of_bits, .. } = self;
+        let Numbers { kind, cutter, values, of_bits, times, .. } = self;
         let value = |bits: u64| value_of_bits(*kind, bits).unwrap_or(ValueRef::Null);
         let rows = bits.iter().zip(numbers);
         let mut of_step = |step: i64| of_bits.number(step.cast_unsigned(), || values.number(ValueRef::Int(step)));
@@ -131,8 +134,11 @@ impl Numbers {
             }),
             Cutter::Width(Buckets::Decimals(_)) => debug_assert!(false, "decimals have no bits"),
             Cutter::Dates(buckets) => {
-                let buckets = buckets.get_mut();
-                rows.for_each(|(bits, number)| *number = of_step(buckets.number_of(int_of(*bits))));
+                times.0.clear();
+                times.1.clear();
+                times.0.extend(bits.iter().map(|bits| int_of(*bits)));
+                buckets.get_mut().numbers_of(&times.0, &mut times.1);
+                rows.zip(&times.1).for_each(|((_, number), step)| *number = of_step(*step));
             }
             Cutter::Days(buckets) => rows.for_each(|(bits, number)| {
                 let ValueRef::Date(days) = value(*bits) else { return };
@@ -141,6 +147,34 @@ impl Numbers {
                 *number = buckets.first_day(step).map_or(NONE, |_| of_step(step));
             }),
         }
+    }
+
+    /// The number of the bucket that all values fall into which have bits between these, both included, if there is one. There must be
+    /// such a value: what has no value has no number.
+    pub(super) fn of_zone(&mut self, (low, high): (u64, u64)) -> Option<u32> {
+        if is_sentinel(self.kind, low) || is_sentinel(self.kind, high) {
+            return None;
+        }
+        // Buckets ascend with their values.
+        let one = match &mut self.cutter {
+            Cutter::Values => low == high && value_of_bits(self.kind, low).is_some(),
+            Cutter::Width(Buckets::Ints(buckets)) => buckets.number_of(int_of(low)) == buckets.number_of(int_of(high)),
+            Cutter::Dates(buckets) => {
+                let buckets = buckets.get_mut();
+                buckets.number_of(int_of(low)) == buckets.number_of(int_of(high))
+            }
+            Cutter::Width(_) | Cutter::Days(_) | Cutter::Ranges(..) => false,
+        };
+        let mut number = [NONE];
+        if one {
+            self.of_bits(&[low], &mut number);
+        }
+        Some(number[0]).filter(|number| *number != NONE)
+    }
+
+    /// Whether every value has a bucket, and a missing one too.
+    pub(super) fn takes_all(&self) -> bool {
+        matches!(self.cutter, Cutter::Values)
     }
 
     /// By code: its number, [`NONE`] or [`UNKNOWN`]; so many of them at least.

@@ -160,7 +160,9 @@ impl Column {
 
     /// Tidies so many pages; whether there are more. Under the commit lock.
     pub(crate) fn tidy_pages(&self, from: usize, count: usize) -> bool {
-        let pages = (from..from + count).map_while(|number| self.pages.page(number));
+        // Who loads a bound that leaves something out sees the marks of the commits that took that away.
+        sync::fence_release();
+        let pages = (from..from.saturating_add(count)).map_while(|number| self.pages.page(number));
         pages.inspect(|page| page.tidy()).count() == count
     }
 

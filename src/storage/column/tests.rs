@@ -207,6 +207,8 @@ fn what_64_bits_cannot_tell_lies_beside_the_page() {
         })
         .collect();
     tests.iter().for_each(|test| tested.check_test(test));
+    // Several of them share their bits.
+    tested.check_test(&Test::In(wide.iter().cloned().chain(ints([0])).collect::<HashSet<_, RandomState>>()));
     // To and fro between those and ordinary ones.
     tested.put([(0, Value::from(1)), (1, Value::NULL), (3, Value::from(u64::MAX - 1)), (5, Value::from(u64::MAX))]);
     tested.check();
