@@ -2,7 +2,7 @@
 
 use super::super::moves::{ABSENT, NULL};
 use super::layout::{self, How};
-use super::plan::{GroupKey, Standing, StandingEntry};
+use super::plan::{GroupKey, Held, Standing};
 use super::statistics::{Mover, StandingWriter, is, is_group};
 use super::tally::GroupFigures;
 use crate::record::{Cutter, Record};
@@ -24,7 +24,7 @@ impl StandingWriter {
 impl Audit<'_> {
     /// Whether the words of a row are those of its record. Runs its extractors.
     pub(crate) fn remembers<R: Record>(&mut self, words: &[u32], record: &R) -> bool {
-        let StandingEntry::Held { key, values } = self.standing.entry(&mut self.cutters, record) else {
+        let Some(Held { key, values }) = self.standing.held(&mut self.cutters, record) else {
             return words[0] == ABSENT;
         };
         let group = self.writer.groups.get(words[0]);
@@ -46,7 +46,7 @@ impl Audit<'_> {
         let groups = numbers.filter_map(|number| self.writer.groups.get(*number));
         let groups = groups.map(|group| (&*group.key, group.tally.finish(&self.standing.within)));
         let mut groups: Vec<_> = groups.collect();
-        groups.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        groups.sort_unstable_by_key(|(key, _)| *key);
         let total = self.standing.total.has_metrics().then(|| self.writer.total.finish(&self.standing.total));
         (total, groups)
     }

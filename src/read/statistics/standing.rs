@@ -251,7 +251,7 @@ impl<'a> Known<'a> {
     #[cold]
     fn bad_bucket(&self, source: StatisticsError) -> QueryError {
         let (collection, field) = (self.collection.to_owned(), self.fields().next().unwrap_or_default());
-        QueryError::BadBucket { collection, field, source }
+        QueryError::BadBucket { collection, field, source: Box::new(source) }
     }
 }
 

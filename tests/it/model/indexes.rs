@@ -30,11 +30,13 @@ pub(super) enum Flaw {
     Condition,
 }
 
+/// Of each field: the kind of its own index, and whether it has a column.
+type Fields = Vec<(Option<IndexKind>, bool)>;
+
 /// The indexes and columns that a collection is opened with.
 #[derive(Clone, Debug)]
 pub(super) struct Plan {
-    /// Of each field.
-    pub fields: Vec<(Option<IndexKind>, bool)>,
+    pub fields: Fields,
     pub more: Vec<Def>,
     pub standing: Vec<Standing>,
 }
@@ -225,7 +227,7 @@ pub(super) fn any_plan<R: Subject>() -> BoxedStrategy<Plan> {
         (proptest::option::weighted(0.3, kind), any::<bool>().prop_map(move |column| column && !many))
     };
     let fields: Vec<_> = R::FIELDS.iter().map(|name| of_field(name)).collect();
-    let sound = |(fields, drawn, standing): (Vec<(Option<IndexKind>, bool)>, Vec<Def>, Vec<Standing>)| {
+    let sound = |(fields, drawn, standing): (Fields, Vec<Def>, Vec<Standing>)| {
         let own = fields.iter().enumerate().filter_map(|(at, (kind, _))| Some(Def::of_field(at, (*kind)?)));
         let (mut all, mut more): (Vec<Def>, _) = (own.collect(), Vec::new());
         for def in drawn {

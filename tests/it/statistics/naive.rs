@@ -37,7 +37,10 @@ fn groups<S: Shown>(rows: &[&S], by: &GroupBy) -> (Vec<(Vec<Value>, Expected)>, 
             let mut parts = parts(*row, bucket);
             parts.sort();
             parts.dedup();
-            keys = keys.iter().flat_map(|key| parts.iter().map(|p| [&key[..], &[p.clone()]].concat())).collect();
+            keys = keys
+                .iter()
+                .flat_map(|key| parts.iter().map(|p| [&key[..], std::slice::from_ref(p)].concat()))
+                .collect();
         }
         keys.into_iter().for_each(|key| members.entry(key).or_default().push(row));
     }
