@@ -1,18 +1,20 @@
 //! What went wrong, and what the caller may do about it.
 
 #[cfg(feature = "documents")]
+mod criteria;
+#[cfg(feature = "documents")]
 mod document;
+mod query;
 mod standing;
 mod statistics;
 
 #[cfg(feature = "documents")]
+pub use criteria::CriteriaError;
+#[cfg(feature = "documents")]
 pub use document::DocumentError;
+pub use query::QueryError;
 pub use standing::{NotStanding, StandingError};
 pub use statistics::StatisticsError;
-
-mod query;
-
-pub use query::QueryError;
 
 use crate::value::{Key, Kind, Value};
 use std::error::Error;
@@ -306,8 +308,11 @@ pub enum Cause {
         /// How many it may hold.
         limit: usize,
     },
-    /// A field with an ordered index is NaN, which has no place in an order.
-    #[error("field {field:?} is not a number (NaN), which the ordered index {index:?} can't place: store none instead")]
+    /// A field with an ordered index is NaN, and is not [`nan_last`](crate::FieldDef::nan_last).
+    #[error(
+        "field {field:?} is not a number (NaN), which the ordered index {index:?} takes only of a field that is `nan_last`: \
+         store none instead, or declare the field so"
+    )]
     NotANumber {
         /// The field.
         field: String,

@@ -63,12 +63,16 @@
 //!   [`update_where`](Collection::update_where) and [`delete_where`](Collection::delete_where) take a filter in place of a key. In
 //!   bulk write by a [`Writer`], or by a [`BackgroundWriter`] with its [`Ticket`]s.
 //! * **Reads**: [`get`](Collection::get) by key, [`get_by`](Collection::get_by) by a unique field, [`find`](Collection::find) by
-//!   a [`Filter`] of typed [`Field`]s or by names at run time ([`field`]). A [`Snapshot`] answers all of these as of one commit, and
+//!   a [`Filter`] of typed [`Field`]s or by names at run time ([`field`]), by JSON too (`Predicate::from_criteria`): equality, ranges,
+//!   texts ([`TextTest`]), joined by `&`, `|` and `!`. A [`Snapshot`] answers all of these as of one commit, and
 //!   [searches](Snapshot::search) several collections at once.
 //! * **Statistics**: [`find(…).statistics(…)`](Find::statistics) answers with exact [`Metric`]s of all records that are meant, and of
 //!   groups of them ([`GroupBy`]): by values, histograms, ranges and the calendar, and groups within groups. Quick where fields have columns.
 //! * **Standing statistics** ([`StandingDef`]) are questions whose answers every commit keeps up: declared with the schema or added while
 //!   all goes on, read as of any snapshot by [`Collection::standing`] in time that depends on the number of groups alone.
+//! * **Order and pages**: [`order_by`](Find::order_by), [`limit`](Find::limit) and [`after`](Find::after) give [`Page`]s with cursors;
+//!   [`explain`](Find::explain) tells how a query was answered.
+//! * **Questions as data**: a [`Query`] is answered by [`Store::query`], sent with serde, and said in SQL by [`Query::to_sql`].
 //! * **Keys** can be generated ([`Store::sequence`]), or name their type ([`EntityKey`]).
 //! * **Upkeep**: [`Store::stats`], [`Store::verify`], [`Store::optimize`]; [`Store::observe`] tells of every commit.
 //!
@@ -93,24 +97,32 @@
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+/// So are the guide's.
+#[cfg(all(doctest, feature = "documents"))]
+#[doc = include_str!("../docs/guide/queries.md")]
+struct QueriesGuide;
+
+#[cfg(all(doctest, feature = "documents"))]
+#[doc = include_str!("../docs/guide/statistics.md")]
+struct StatisticsGuide;
+
 // The derive macros name this crate by its name, also where they are used inside it.
 extern crate self as memdex;
 
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "sums and sets that are made in parts, by several threads say, have no user yet")
-)]
+#[cfg_attr(not(test), expect(dead_code, reason = "statistics that are kept up will take values away again"))]
 mod aggregate;
 mod clock;
 mod error;
 mod hash;
 mod index;
 mod keys;
+mod latency;
 pub mod limits;
 mod query;
 mod read;
 mod record;
 mod rowset;
+mod sql;
 mod storage;
 mod store;
 mod sync;
@@ -119,32 +131,36 @@ mod value;
 mod write;
 
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
-#[cfg(feature = "documents")]
-pub use error::DocumentError;
 pub use error::{
     Cause, CollectionError, Commit, IndexError, KeyError, NotStanding, QueryError, Refusal, SchemaError, StandingError,
     StatisticsError,
 };
+#[cfg(feature = "documents")]
+pub use error::{CriteriaError, DocumentError};
 pub use keys::Sequence;
+pub use latency::{LatencyFigures, LatencyStats};
 pub use memdex_derive::{FieldValue, Nested, Record};
 pub use query::{
-    Aggregate, Ask, Bucket, Cursor, CursorError, DateUnit, Direction, Field, FieldName, Filter, GroupBy, IntoOrder,
-    Metric, NamedField, Nulls, OrderBy, Paging, Predicate, Query, Statistics, Top, field,
+    Aggregate, Ask, Bucket, Cursor, CursorError, DateUnit, Direction, Field, FieldName, Filter, Fingerprint, GroupBy,
+    IntoOrder, Metric, NamedField, Nulls, OrderBy, Paging, Predicate, Query, Statistics, TextOp, TextTest, Top, field,
 };
-pub use read::{Figures, Find, Group, Hit, Page, Records, Search, Snapshot, Summary, View};
+pub use read::{
+    Answer, ExplainStep, Explanation, Figures, Find, Group, Hit, Page, Records, Search, Snapshot, Summary, View,
+};
 #[cfg(feature = "documents")]
 pub use record::Document;
 pub use record::{FieldAt, FieldDef, FieldNames, IndexDef, IndexKind, KeyValue, Nested, Record, Schema, StandingDef};
 #[cfg(feature = "documents")]
 pub use serde_json::{Value as Json, json};
+pub use sql::{Dialect, Sql, SqlError, SqlTarget, SqlValue};
 pub use storage::{
-    Collection, CollectionStats, CommitInfo, CommitObserver, Handle, IndexStats, MemoryStats, RecordChange,
-    StandingStats, Stats, VerifyError, VerifyReport,
+    Collection, CollectionStats, CommitInfo, CommitObserver, Handle, IndexStats, MemoryFigures, MemoryStats,
+    RecordChange, StandingStats, Stats, VerifyError, VerifyReport,
 };
 pub use store::{Store, StoreBuilder};
 pub use value::{
     AnyKey, DecimalError, DecimalValue, Each, Element, EntityKey, EntityKeyError, FieldValue, IntoKey, Key, KeyBuffer,
-    KeySink, Kind, Many, Maybe, Multi, Nest, Nullable, Operand, Value, ValueRef,
+    KeySink, Kind, Many, Maybe, Multi, Nest, Nullable, Operand, Text, Value, ValueRef,
 };
 pub use write::{
     Applied, BackgroundWriter, BackgroundWriterBuilder, Batch, Counts, Died, FlushError, LenientWriter, NotApplied,

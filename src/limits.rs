@@ -46,6 +46,11 @@ pub const MAX_GROUP_PARTS: usize = 16;
 
 /// Most groups that one answer is made of, those of all levels together.
 pub const MAX_GROUPS: usize = 1 << 20;
+/// Most values of one `is_in`, `any` or `all`.
+pub const MAX_LISTED_VALUES: usize = 1 << 20;
+
+/// Longest pattern of a text test, in bytes: a text is gone through once for each of its characters at worst.
+pub const MAX_PATTERN_BYTES: usize = 4_096;
 
 /// Deepest nesting of objects and arrays in a document: as deep as JSON text can be for `serde_json` to read it, so that every
 /// document that is stored can be printed and read again.
@@ -62,6 +67,9 @@ pub const DEFAULT_BULK_SIZE: usize = 100;
 
 /// Operations at which a [`BackgroundWriter`](crate::BackgroundWriter) flushes, unless told otherwise.
 pub const DEFAULT_BACKGROUND_BULK_SIZE: usize = 1_000;
+
+/// Gets of a thread for each that is [measured](crate::Stats::latency), about: a get is shorter than two looks at the clock.
+pub const GETS_PER_SAMPLE: u32 = 256;
 
 /// How long a submission to a [`BackgroundWriter`](crate::BackgroundWriter) waits for company, unless told otherwise.
 pub const DEFAULT_LINGER: Duration = Duration::from_millis(1);

@@ -1,9 +1,10 @@
 //! The public face: the store, its parts wired together.
 
 use crate::clock::{Clock, SystemClock};
-use crate::error::{CollectionError, Commit, Refusal};
+use crate::error::{CollectionError, Commit, QueryError, Refusal};
 use crate::keys::{KeyMakers, Sequence};
-use crate::read::{Snapshot, evaluate};
+use crate::query::Query;
+use crate::read::{Answer, Snapshot, asker, evaluate};
 #[cfg(feature = "documents")]
 use crate::record::Document;
 use crate::record::{KeyValue, Record, Schema, key_value_schema};
@@ -77,7 +78,10 @@ impl Store {
     fn open<R: Record>(&self, name: &str, schema: Schema) -> Result<Collection<R>, CollectionError> {
         let collection = || name.to_owned();
         schema.check().map_err(|source| CollectionError::Schema { collection: collection(), source })?;
-        let make = || Arc::new(Table::<R>::new(name, schema.clone(), self.engine.seed.clone())) as Arc<dyn AnyTable>;
+        let make = || {
+            let seed = self.engine.seed.clone();
+            Arc::new(Table::<R>::new(name, schema.clone(), seed, asker::<R>())) as Arc<dyn AnyTable>
+        };
         let table = self.engine.table(name, make);
         let (registered, registered_schema) = (table.type_name(), table.schema().to_string());
         let same_schema = *table.schema() == schema;
@@ -104,6 +108,14 @@ impl Store {
     /// [`Snapshot`] for what it costs while it is held.
     pub fn snapshot(&self) -> Snapshot {
         Snapshot::new(&self.engine)
+    }
+
+    /// Answers a question that is plain data, as of now; see [`Snapshot::query`].
+    ///
+    /// # Errors
+    /// As [`Snapshot::query`].
+    pub fn query(&self, query: &Query) -> Result<Answer, QueryError> {
+        self.snapshot().query(query)
     }
 
     /// An empty batch.

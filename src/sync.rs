@@ -46,6 +46,10 @@ pub(crate) use per_thread;
 pub(crate) use chosen::*;
 pub(crate) use std::sync::Arc;
 
+/// An atomic for figures that are only told: no answer and no decision about a record hangs on what it holds. `std`'s also under the
+/// checkers, which would try each order of its steps with all others, and find nothing.
+pub(crate) use std::sync::atomic::AtomicU64 as Tally;
+
 /// Loom knows sequentially consistent fences but treats such accesses as acquire and release only; where the engine
 /// needs their single total order, loom is given a fence. Elsewhere the accesses themselves suffice.
 #[inline]

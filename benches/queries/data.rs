@@ -20,9 +20,9 @@ pub(crate) struct PaidOut {
     pub(crate) organization_id: String,
     #[record(index, column)]
     pub(crate) status: &'static str,
-    #[record(column)]
+    #[record(ordered, column)]
     pub(crate) amount_cents: i64,
-    #[record(column)]
+    #[record(ordered, column)]
     pub(crate) created_at: Timestamp,
     /// As `amount_cents`, without a column.
     #[record(field)]
@@ -63,6 +63,7 @@ pub(crate) fn in_sqlite(payments: &[PaidOut]) -> Result<Connection> {
             amount_cents INTEGER NOT NULL, created_at INTEGER NOT NULL, fee_cents INTEGER NOT NULL);
         CREATE INDEX payment_organization_id ON payment (organization_id);
         CREATE INDEX payment_status ON payment (status);
+        CREATE INDEX payment_amount_cents ON payment (amount_cents);
         CREATE INDEX payment_created_at ON payment (created_at);",
     )?;
     for batch in payments.chunks(BATCH) {

@@ -1,4 +1,4 @@
-//! Questions about many records at once, over one million payments with columns, each beside SQLite in memory and beside a plain loop
+//! Pages of records, and questions about many records at once, over one million payments with columns, each beside SQLite in memory and beside a plain loop
 //! over vectors. See `benches/README.md` for what each figure means.
 
 #[path = "../common/mod.rs"]
@@ -8,6 +8,7 @@ mod data;
 #[path = "../indexes/figures.rs"]
 #[allow(dead_code, reason = "the other benchmarks print more")]
 mod figures;
+mod pages;
 mod statistics;
 
 fn main() {
@@ -17,7 +18,7 @@ fn main() {
         return println!("cargo bench --bench queries");
     }
     let wanted = arguments.into_iter().find(|argument| !argument.starts_with('-'));
-    let groups: [(&str, fn()); 1] = [("statistics", statistics::run)];
+    let groups: [(&str, fn()); 2] = [("pages", pages::run), ("statistics", statistics::run)];
     for (_, run) in groups.iter().filter(|(group, _)| wanted.as_deref().is_none_or(|name| name == *group)) {
         run();
     }

@@ -24,6 +24,13 @@ pub(crate) fn derive(input: &DeriveInput) -> Result<TokenStream> {
     });
     errors.check()?;
     let ident = &input.ident;
+    // Of a newtype it is known only where it is used whether its values are strings; `for<'a>` puts the question off until then.
+    let texts = match &input.data {
+        Data::Struct(data) => {
+            data.fields.iter().next().map(|Field { ty, .. }| quote!(where for<'a> #ty: ::memdex::Text))
+        }
+        _ => None,
+    };
     Ok(quote! {
         #[automatically_derived]
         #[allow(deprecated)]
@@ -35,6 +42,10 @@ pub(crate) fn derive(input: &DeriveInput) -> Result<TokenStream> {
         #[automatically_derived]
         #[allow(deprecated)]
         impl ::memdex::Element for #ident {}
+
+        #[automatically_derived]
+        #[allow(deprecated)]
+        impl ::memdex::Text for #ident #texts {}
     })
 }
 

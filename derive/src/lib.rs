@@ -60,6 +60,7 @@ use syn::{DeriveInput, Error, parse_macro_input};
 /// | `#[record(index)]` | queries find it by an equality index |
 /// | `#[record(unique)]` | as `index`, and no two records have the same value; those without a value are free of that |
 /// | `#[record(ordered)]` | as `index`, and ranges are found by it too |
+/// | `#[record(ordered, nan_last)]` | of a float: the index keeps NaN, after all other numbers, instead of refusing it; so do indexes of several fields |
 /// | `#[record(column)]` | its values lie side by side, so that looking at all of them reads no record; beside an index or alone. Nine bytes a record for floats, `bool`, `char`, dates and integers of up to 32 bits or `i64`; for other types four, and a dictionary of the distinct values |
 /// | `#[record(nested)]` | a struct with [`Nested`](macro@Nested), or an `Option`, `Vec` or `Box` of one: queries name its fields |
 /// | `#[record(key, index)]` | a part of the key that has an equality index as well |

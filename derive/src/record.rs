@@ -24,6 +24,7 @@ const ON_FIELD: Known = Known {
         ("index", Form::Plain),
         ("unique", Form::Plain),
         ("ordered", Form::Plain),
+        ("nan_last", Form::Plain),
         ("column", Form::Plain),
         ("field", Form::Plain),
         ("nested", Form::Plain),
@@ -44,6 +45,7 @@ struct Part<'a> {
     constant: Ident,
     key: bool,
     index: Option<&'static str>,
+    nan_last: bool,
     column: bool,
     nested: bool,
 }
@@ -87,8 +89,9 @@ pub(crate) fn derive(input: &DeriveInput, what: What) -> Result<TokenStream> {
         What::Nested => of_nested(&input.ident, &parts, &nested, &indexes),
     };
     let constants = constants(input, parts.iter().chain(&nested));
-    let checks = parts.iter().filter(|part| part.key).map(never_optional);
-    Ok(quote! { #implementation #constants #(#checks)* })
+    let keys = parts.iter().filter(|part| part.key).map(never_optional);
+    let floats = parts.iter().filter(|part| part.nan_last).map(always_float);
+    Ok(quote! { #implementation #constants #(#keys)* #(#floats)* })
 }
 
 /// The indexes that stand on the struct: `index(field, field, name = "…", when = …)`.
@@ -185,12 +188,16 @@ fn named_fields(input: &DeriveInput) -> Result<&FieldsNamed> {
 fn part<'a>(field: &'a Field, words: &Words, style: Option<Style>, errors: &mut Errors) -> Option<Part<'a>> {
     let (span, ident) = (words.span?, field.ident.as_ref()?);
     let (key, column, nested) = (words.has("key"), words.has("column"), words.has("nested"));
+    let nan_last = words.has("nan_last");
     let index = INDEXES.into_iter().find(|word| words.has(word));
     if let Some(second) = INDEXES.into_iter().filter(|word| words.has(word)).nth(1) {
         let message = "one index a field; put the others on the struct: `#[record(ordered(field, name = \"…\"))]`";
         errors.add(words.get(second), message);
     }
     let others = key || column || index.is_some();
+    if let (Some(word), true) = (words.get("nan_last"), nested) {
+        errors.add(word, "a nested struct is no field itself: `nan_last` is for a field in it");
+    }
     match (words.get("field"), words.get("nested")) {
         (Some(word), _) if key => errors.add(word, "`field` says nothing beside `key`: queries reach every key field"),
         (Some(word), _) if others => {
@@ -213,7 +220,7 @@ fn part<'a>(field: &'a Field, words: &Words, style: Option<Style>, errors: &mut 
         (None, Some(style)) => style.field(&ident.unraw().to_string()),
         (None, None) => ident.unraw().to_string(),
     };
-    Some(Part { ident, ty: &field.ty, name, constant: constant(ident), key, index, column, nested })
+    Some(Part { ident, ty: &field.ty, name, constant: constant(ident), key, index, nan_last, column, nested })
 }
 
 /// Refuses a name or a constant that an earlier field has.
@@ -295,14 +302,15 @@ fn of_nested(ident: &Ident, parts: &[Part<'_>], nested: &[Part<'_>], indexes: &[
 }
 
 fn schema(parts: &[Part<'_>], nested: &[Part<'_>], indexes: &[TokenStream]) -> TokenStream {
-    let definitions = parts.iter().map(|Part { ty, name, key, index, column, .. }| {
+    let definitions = parts.iter().map(|Part { ty, name, key, index, nan_last, column, .. }| {
+        let nan_last = nan_last.then(|| quote!(.nan_last()));
         let key = key.then(|| quote!(.key()));
         let column = column.then(|| quote!(.column()));
         let index = index.map(|word| {
             let index = Ident::new(word, Span::call_site());
             quote!(.#index())
         });
-        quote!(::memdex::FieldDef::of::<#ty>(#name) #key #index #column)
+        quote!(::memdex::FieldDef::of::<#ty>(#name) #key #index #nan_last #column)
     });
     let nested =
         nested.iter().map(|Part { ty, name, .. }| quote!(.with_nested(#name, <#ty as ::memdex::Nested>::schema())));
@@ -398,13 +406,27 @@ fn constants<'a>(input: &DeriveInput, parts: impl Iterator<Item = &'a Part<'a>>)
 }
 
 /// A check that fails at the type of a key field which can be `None`.
-fn never_optional(Part { ident, ty, .. }: &Part<'_>) -> TokenStream {
-    let message = format!("the key field `{}` can't be optional: every record needs a whole key", ident.unraw());
+fn never_optional(part: &Part<'_>) -> TokenStream {
+    let (ty, name) = (part.ty, part.ident.unraw());
+    let message = format!("the key field `{name}` can't be optional: every record needs a whole key");
+    check_of_type(ty, quote!(!<#ty as ::memdex::FieldValue>::NULLABLE), &message)
+}
+
+/// A check that fails at the type of a `nan_last` field which can't be NaN.
+fn always_float(part: &Part<'_>) -> TokenStream {
+    let (ty, name) = (part.ty, part.ident.unraw());
+    let message = format!("the field `{name}` can't be NaN: `nan_last` is for floats");
+    let kind = quote!(<#ty as ::memdex::FieldValue>::KIND);
+    check_of_type(ty, quote!(::core::matches!(#kind, ::memdex::Kind::Float)), &message)
+}
+
+/// A check at compile time, pointed at a type.
+fn check_of_type(ty: &Type, holds: TokenStream, message: &str) -> TokenStream {
     // From the first token of the type to its last, as far as a stable compiler allows.
     let first = ty.span();
     let last = ty.to_token_stream().into_iter().last().as_ref().map_or(first, TokenTree::span);
     let start = quote_spanned!(first=> ::core::assert);
-    let mut condition = Group::new(Delimiter::Parenthesis, quote!(!<#ty as ::memdex::FieldValue>::NULLABLE, #message));
+    let mut condition = Group::new(Delimiter::Parenthesis, quote!(#holds, #message));
     condition.set_span(last);
     quote!(const _: () = #start ! #condition;)
 }

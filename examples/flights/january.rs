@@ -3,6 +3,7 @@
 use crate::{Flight, Result};
 use csv::{Reader, StringRecord};
 use flate2::read::GzDecoder;
+use memdex::Timestamp;
 use std::error::Error;
 use std::fs::File;
 use std::str::FromStr;
@@ -29,12 +30,44 @@ pub(crate) const AIRLINES: [(&str, &str); 16] = [
     ("YV", "Mesa Airlines"),
 ];
 
+/// The zone of New York in winter.
+pub(crate) const ZONE: &str = "-05:00";
+
+/// Midnight in New York, as the first of January 2013 began.
+const NEW_YEAR: Timestamp = Timestamp::from_micros(1_357_016_400_000_000);
+const MINUTE: i64 = 60_000_000;
+const DAY: i64 = 24 * 60; // minutes
+
+/// So many minutes after a time, or before it.
+pub(crate) fn after(time: Timestamp, minutes: i64) -> Timestamp {
+    Timestamp::from_micros(time.as_micros().saturating_add_signed(minutes * MINUTE))
+}
+
+/// A time as New York's clocks show it: `2013-01-31 17:45`.
+pub(crate) fn clock(time: Timestamp) -> String {
+    let minutes = (time.as_micros() as i64 - NEW_YEAR.as_micros() as i64) / MINUTE;
+    // Flights of the thirty-first arrive in February.
+    let (month, day) = if minutes < 31 * DAY { (1, minutes / DAY + 1) } else { (2, minutes / DAY - 30) };
+    format!("2013-{month:02}-{day:02} {:02}:{:02}", minutes % DAY / 60, minutes % 60)
+}
+
 /// All flights of the file.
 pub(crate) fn flights() -> Result<Vec<Flight>> {
     let file = File::open(PATH).map_err(|error| format!("{PATH}: {error}"))?;
     let mut reader = Reader::from_reader(GzDecoder::new(file));
     let columns = reader.headers()?.clone();
     reader.records().map(|values| Row { columns: &columns, values: values? }.flight()).collect()
+}
+
+/// The minutes from midnight to a time as the file writes it: 517 is 05:17.
+fn minutes(clock: u16) -> i64 {
+    i64::from(clock / 100 * 60 + clock % 100)
+}
+
+/// The first time after another at which the clocks show this: the file tells no day of arrival.
+fn next(time: Timestamp, clock: u16) -> Timestamp {
+    let now = (time.as_micros() - NEW_YEAR.as_micros()) as i64 / MINUTE % DAY;
+    after(time, (minutes(clock) - now).rem_euclid(DAY))
 }
 
 struct Row<'a> {
@@ -44,17 +77,24 @@ struct Row<'a> {
 
 impl Row<'_> {
     fn flight(&self) -> Result<Flight> {
+        let (day, sched_dep_time, dep_delay) =
+            (self.get("day")?, self.get("sched_dep_time")?, self.get_if_known("dep_delay")?);
+        let scheduled = after(NEW_YEAR, (i64::from(day) - 1) * DAY + minutes(sched_dep_time));
+        let left = dep_delay.map(|delay: i16| after(scheduled, delay.into()));
+        let arr_time = self.get_if_known("arr_time")?;
         Ok(Flight {
             month: self.get("month")?,
-            day: self.get("day")?,
+            day,
             carrier: self.get("carrier")?,
             number: self.get("flight")?,
             origin: self.get("origin")?,
-            sched_dep_time: self.get("sched_dep_time")?,
+            sched_dep_time,
             tailnum: self.get_if_known("tailnum")?,
             dest: self.get("dest")?,
-            dep_delay: self.get_if_known("dep_delay")?,
+            dep_delay,
             arr_delay: self.get_if_known("arr_delay")?,
+            scheduled,
+            arrived: left.zip(arr_time).map(|(left, clock)| next(left, clock)),
             distance: self.get("distance")?,
         })
     }

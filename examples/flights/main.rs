@@ -1,16 +1,19 @@
-//! A month of real flights through memdex: stored, found, changed, and a change refused.
+//! A month of real flights through memdex: stored, found, summed up, paged through, changed, and a change refused.
 //!
 //! ```text
 //! cargo run --release --example flights
 //! ```
 //!
-//! Read it from top to bottom. `january.rs` beside it reads the data, `tables.rs` prints.
+//! Read it from top to bottom. `figures.rs` beside it has the questions about many flights at once, `arrivals.rs` pages
+//! through some of them and asks how; `january.rs` reads the data, `tables.rs` prints.
 
+mod arrivals;
+mod figures;
 mod january;
 mod tables;
 
 use indicatif::HumanBytes;
-use memdex::{Collection, Handle, Predicate, Record, Snapshot, Store, field};
+use memdex::{Collection, Handle, Predicate, Record, Snapshot, Store, Timestamp, field};
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::time::Instant;
@@ -20,6 +23,8 @@ type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
 
 /// What is stored. No single field tells two flights apart, so six of them are the key together.
 #[derive(Clone, Debug, Record)]
+// The arrivals of a carrier at an airport, by time: no query has to sort them.
+#[record(ordered(carrier, dest, arrived))]
 struct Flight {
     #[record(key)]
     month: u8,
@@ -37,10 +42,14 @@ struct Flight {
     tailnum: Option<String>, // which plane; unknown for some that never left
     #[record(index)]
     dest: String,
-    #[record(field)] // found by a look at the records
+    #[record(column)] // kept beside the records, value by value: for figures of many
     dep_delay: Option<i16>, // minutes; none if it was cancelled
-    #[record(field)]
+    #[record(field)] // found by a look at the records
     arr_delay: Option<i16>,
+    #[record(column)]
+    scheduled: Timestamp, // when it was to leave: the day and the time of the key, in New York
+    #[record(field)] // found by the ordered index above
+    arrived: Option<Timestamp>, // as the clocks there showed it; none if it never came
     distance: u16, // miles; nothing is asked of a field that no query names
 }
 
@@ -57,7 +66,8 @@ impl Flight {
     /// This flight, so much later.
     fn delayed(&self, minutes: i16) -> Flight {
         let later = |delay: Option<i16>| delay.map(|delay| delay + minutes);
-        Flight { dep_delay: later(self.dep_delay), arr_delay: later(self.arr_delay), ..self.clone() }
+        let arrived = self.arrived.map(|arrived| january::after(arrived, minutes.into()));
+        Flight { dep_delay: later(self.dep_delay), arr_delay: later(self.arr_delay), arrived, ..self.clone() }
     }
 }
 
@@ -93,6 +103,11 @@ fn main() -> Result<()> {
     find_by_plane(&flights, "N730MQ")?;
     find_by_route(&flights)?;
     find_by_names(&flights, "carrier=VX&origin=JFK&dest=SFO")?;
+
+    figures::delays_by_carrier(&flights)?;
+    figures::departures_by_day(&flights)?;
+    arrivals::page_through(&flights, "DL", "ATL")?;
+    arrivals::explain(&flights)?;
 
     delay_in_one_commit(&store, &flights, &airlines)?;
     refuse_a_batch(&store, &flights, &airlines)?;
@@ -137,8 +152,9 @@ fn store_flights(store: &Store, flights: &Collection<Flight>) -> Result<()> {
         ("versions", memory.versions, "beside each: its key, its commit, reference counts"),
         ("key table", memory.key_table, "from key to flight"),
         ("row pages", memory.row_pages, "from row number to flight"),
-        ("indexes", memory.indexes, "from carrier, origin, tailnum and dest to rows"),
+        ("indexes", memory.indexes, "from carrier, origin, tailnum, dest and arrival to rows"),
         ("codes", memory.codes, "from row to what is indexed of it"),
+        ("columns", memory.columns, "from row to delay and scheduled departure"),
         ("bookkeeping", memory.bookkeeping, "what snapshots hold up, and free rows"),
         ("all", memory.total(), ""),
     ];

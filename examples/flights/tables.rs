@@ -45,14 +45,9 @@ pub(crate) fn print_side_by_side<const N: usize>(names: [&str; N], before: [Stri
     print([left(""), right("before"), right("after")], rows);
 }
 
-/// Queries have no order of their own: these are put in that of their keys, month and day first.
+/// Unless they are told one, queries have no order: these are put in that of their keys, month and day first.
 pub(crate) fn print_flights(mut found: Vec<Handle<Flight>>, limit: usize) {
     found.sort_by_key(|flight| (flight.month, flight.day, flight.sched_dep_time));
-    let delay = |minutes: Option<i16>| match minutes {
-        None => "–".into(),
-        Some(0) => "0".into(),
-        Some(minutes) => format!("{minutes:+}"),
-    };
     let rows = found.iter().take(limit).map(|flight| {
         let Flight { month, day, sched_dep_time: time, .. } = **flight;
         [
@@ -80,6 +75,20 @@ pub(crate) fn print_flights(mut found: Vec<Handle<Flight>>, limit: usize) {
     }
 }
 
+/// A delay in minutes, with its sign.
+pub(crate) fn delay(minutes: Option<i16>) -> String {
+    match minutes {
+        None => "–".into(),
+        Some(0) => "0".into(),
+        Some(minutes) => format!("{minutes:+}"),
+    }
+}
+
+/// A bar as long as a number is big; the biggest has fifty blocks.
+pub(crate) fn bar(number: usize, biggest: usize) -> String {
+    "█".repeat((number * 50).div_ceil(biggest.max(1)))
+}
+
 /// A longer text, indented, on as many lines as it needs.
 pub(crate) fn print_wrapped(text: &str) {
     let mut line = String::from(" ");
@@ -101,4 +110,9 @@ pub(crate) fn progress_bar(length: usize) -> ProgressBar {
         Ok(style) => bar.with_style(style),
         Err(_) => bar,
     }
+}
+
+/// Text of several lines, each moved in.
+pub(crate) fn print_indented(text: &str) {
+    text.lines().for_each(|line| println!("  {line}"));
 }

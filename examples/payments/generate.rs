@@ -49,6 +49,7 @@ pub(crate) fn payment(id: u64) -> Payment {
         created_at: START + DAY * 100 / PAYMENTS as u32 * id as u32,
         tags,
         card,
+        currency: dice.pick(["EUR", "EUR", "EUR", "CHF", "CHF", "GBP", "USD"]),
         note: String::new(),
     }
 }

@@ -1,14 +1,16 @@
-//! The life of payments in memdex: taken in bulk, found, processed, refunded, and cleared away.
+//! The life of payments in memdex: taken in bulk, found, summed up, processed, refunded, and cleared away.
 //!
 //! ```text
 //! cargo run --release --example payments
 //! ```
 //!
-//! Read it from top to bottom. `model.rs` beside it says what a payment is, `commands.rs` what can be done with it;
-//! `generate.rs` makes payments up, `tables.rs` prints.
+//! Read it from top to bottom. `model.rs` beside it says what a payment is, `commands.rs` what can be done with it,
+//! `list.rs` shows the list of an office, `figures.rs` sums up; `generate.rs` makes payments up, `tables.rs` prints.
 
 mod commands;
+mod figures;
 mod generate;
+mod list;
 mod model;
 mod tables;
 
@@ -28,8 +30,13 @@ fn main() -> Result<()> {
     load(&ledger)?;
     show_indexes(&ledger);
     find(&ledger)?;
+    list::turn_pages(&ledger)?;
+    figures::by_status(&ledger)?;
+    figures::by_currency(&ledger)?;
+    figures::by_day(&ledger)?;
     command(&ledger)?;
     refund_under_a_snapshot(&ledger)?;
+    figures::keep_standing(&ledger)?;
     read_a_statement(&ledger)?;
     index_while_commits_go_on(&ledger)?;
     clear_away(&ledger)?;

@@ -1,5 +1,6 @@
 //! What is stored: payments, and beside them the accounts of those who are paid.
 
+use indicatif::HumanCount;
 use memdex::{FieldValue, Nested, Record, Timestamp};
 use std::fmt;
 
@@ -20,7 +21,9 @@ pub(crate) struct Payment {
     #[record(index)]
     pub(crate) status: Status,
     #[record(ordered)] // ranges are found by an index
-    pub(crate) amount_cents: i64,
+    pub(crate) amount_cents: i64, // in euros, whatever the payer has paid in
+    #[record(index)]
+    pub(crate) currency: String, // what the payer has paid in
     #[record(field)] // found by a look at the payments, unless by the index above
     pub(crate) created_at: Timestamp,
     #[record(index)] // found by each of its values
@@ -104,5 +107,7 @@ impl fmt::Display for Status {
 }
 
 pub(crate) fn euros(cents: i64) -> String {
-    format!("{}.{:02} €", cents / 100, cents % 100)
+    let sign = if cents < 0 { "-" } else { "" };
+    let cents = cents.unsigned_abs();
+    format!("{sign}{}.{:02} €", HumanCount(cents / 100), cents % 100)
 }

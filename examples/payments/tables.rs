@@ -3,7 +3,7 @@
 use crate::model::{Payment, euros};
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
 use indicatif::{HumanBytes, HumanCount};
-use memdex::Handle;
+use memdex::{Handle, Timestamp, Value, ValueRef};
 
 const WIDTH: u16 = 110;
 
@@ -34,7 +34,7 @@ pub(crate) fn print<const N: usize>(columns: [&str; N], rows: impl IntoIterator<
     }
 }
 
-/// Queries have no order of their own: payments are put in that of their numbers.
+/// Unless they are told one, queries have no order: payments are put in that of their numbers.
 pub(crate) fn print_payments(mut found: Vec<Handle<Payment>>, limit: usize) {
     found.sort_by_key(|payment| payment.id);
     let rows = found.iter().take(limit).map(|payment| {
@@ -52,5 +52,39 @@ pub(crate) fn print_payments(mut found: Vec<Handle<Payment>>, limit: usize) {
     print([">id", "reference", "organization", "user", "status", ">amount", "card", "tags"], rows);
     if let Some(more) = found.len().checked_sub(limit).filter(|more| *more > 0) {
         println!("  … and {} more", count(more));
+    }
+}
+
+/// A page of payments, in the order that it has.
+pub(crate) fn print_page(page: &[Handle<Payment>]) {
+    let rows = page.iter().map(|payment| {
+        [
+            time(payment.created_at),
+            payment.id.to_string(),
+            payment.user.clone(),
+            payment.status.to_string(),
+            payment.currency.clone(),
+            euros(payment.amount_cents),
+        ]
+    });
+    print(["created, UTC", ">id", "user", "status", "currency", ">amount"], rows);
+}
+
+/// `2026-01-31 17:45`, in UTC.
+fn time(time: Timestamp) -> String {
+    let text: String = Value::from(time).to_string().chars().take("2026-01-31T17:45".len()).collect();
+    text.replace('T', " ")
+}
+
+/// A bar as long as a number is big; the biggest has forty blocks.
+pub(crate) fn bar(number: i64, biggest: i64) -> String {
+    "█".repeat((number.max(0) * 40 / biggest.max(1)) as usize)
+}
+
+/// A value as a reader wants it: strings without quotes.
+pub(crate) fn text(value: &Value) -> String {
+    match value.as_ref() {
+        ValueRef::Str(text) => text.to_owned(),
+        _ => value.to_string(),
     }
 }

@@ -59,7 +59,8 @@ fn between(low: f64, high: f64, part: f64) -> f64 {
         return low;
     }
     let way = high - low;
-    if way.is_infinite() && low.is_finite() && high.is_finite() {
+    // Also where one of them is infinite: then so is all that lies between, and between both there is no number.
+    if way.is_infinite() {
         return low * (1.0 - part) + high * part;
     }
     let figure = if part < 0.5 { low + way * part } else { high - way * (1.0 - part) };
@@ -80,6 +81,15 @@ mod tests {
 
     fn of(values: &[f64], percentiles: &[f64]) -> Vec<f64> {
         Percentiles::new(percentiles).unwrap().of(&mut values.to_vec()).unwrap()
+    }
+
+    #[test]
+    fn beside_what_is_infinite_everything_is() {
+        let infinity = f64::INFINITY;
+        assert_eq!(of(&[1.0, infinity], &[25.0, 50.0, 75.0]), [infinity; 3]);
+        assert_eq!(of(&[-infinity, 1.0], &[25.0, 50.0, 75.0]), [-infinity; 3]);
+        assert!(of(&[-infinity, infinity], &[50.0])[0].is_nan());
+        assert_eq!(of(&[-f64::MAX, f64::MAX], &[50.0]), [0.0]);
     }
 
     proptest! {

@@ -53,6 +53,42 @@ pub enum QueryError {
         /// Whether the field has many values.
         many: bool,
     },
+    /// More values in one `is_in`, `any` or `all` than [`limits::MAX_LISTED_VALUES`](crate::limits::MAX_LISTED_VALUES).
+    #[error("field {field:?} of {collection:?} is compared with {values} values, the limit is {limit}: ask in parts")]
+    TooManyValues {
+        /// The collection asked.
+        collection: String,
+        /// The field.
+        field: String,
+        /// How many values there are.
+        values: usize,
+        /// How many there may be.
+        limit: usize,
+    },
+    /// The pattern of a text test is longer than [`limits::MAX_PATTERN_BYTES`](crate::limits::MAX_PATTERN_BYTES).
+    #[error("the pattern for field {field:?} of {collection:?} takes {bytes} bytes, the limit is {limit}: shorten it")]
+    PatternTooLong {
+        /// The collection asked.
+        collection: String,
+        /// The field.
+        field: String,
+        /// What it takes.
+        bytes: usize,
+        /// What it may take.
+        limit: usize,
+    },
+    /// The pattern of a `like` ends in a backslash that stands before nothing.
+    #[error(
+        "the pattern {pattern:?} for field {field:?} of {collection:?} ends in a lone backslash: write two for one that is meant"
+    )]
+    BadPattern {
+        /// The collection asked.
+        collection: String,
+        /// The field.
+        field: String,
+        /// The pattern.
+        pattern: String,
+    },
     /// A look-up by a field that has no unique index of its own.
     #[error("field {field:?} of {collection:?} has no unique index: use find, or add one")]
     NoUniqueIndex {

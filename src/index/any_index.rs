@@ -4,26 +4,29 @@
 //! that can be refused is refused), *admit* what is new, *apply* the moves.
 
 use super::equality::{EqualityIndex, EqualityStaging, EqualityWriter};
-use super::moves::{Move, NULL};
-use super::ordered::{Audited, CompactAt, OrderedIndex, OrderedStaging, OrderedWriter};
+use super::moves::{ABSENT, Move, NULL};
+use super::ordered::{Audited, CompactAt, OrderedIndex, OrderedStaging, OrderedWriter, Walk, WalkSpec};
 use super::shape::{Entry, IndexShape};
 use super::unique::{Clash, UniqueIndex, UniqueStaging};
 use crate::hash::RandomState;
 use crate::record::IndexKind;
 use crate::rowset::{Row, RowSet};
+use crate::sync::{AtomicU64, Ordering::SeqCst};
 use crate::value::{Value, ValueRef};
 use std::ops::Bound;
 
 /// The shared side.
 pub(crate) struct Index {
     pub(crate) shape: IndexShape,
-    seed: RandomState,
-    kind: Kind,
+    pub(super) seed: RandomState,
+    pub(super) kind: Kind,
+    /// How many records it holds, those without a value too. Written under the commit lock.
+    filed: AtomicU64,
 }
 
 // The locks of the concurrency checkers are big.
 #[allow(clippy::large_enum_variant)]
-enum Kind {
+pub(super) enum Kind {
     Equality(EqualityIndex),
     Unique(UniqueIndex),
     Ordered(Box<OrderedIndex>),
@@ -56,7 +59,12 @@ impl Index {
                 (Kind::Ordered(Box::new(index)), IndexWriter::Ordered(writer))
             }
         };
-        (Index { shape, seed, kind }, writer)
+        (Index { shape, seed, kind, filed: AtomicU64::new(0) }, writer)
+    }
+
+    /// How many records it holds, as of the newest commit, published or in flight.
+    pub(crate) fn filed(&self) -> usize {
+        self.filed.load(SeqCst) as usize
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -128,6 +136,12 @@ impl Index {
         row_of: impl Fn(usize) -> Row,
         moves: impl Iterator<Item = Move<'a>>,
     ) {
+        let (mut come, mut gone) = (0, 0);
+        let is_held = |words: Option<&[u32]>| u64::from(words.is_some_and(|words| words[0] != ABSENT));
+        let moves = moves.inspect(|of| {
+            come += is_held(of.new);
+            gone += is_held(of.old);
+        });
         match (&self.kind, writer, staging) {
             (Kind::Equality(index), IndexWriter::Equality(writer), Staging::Equality(staging)) => {
                 index.apply(writer, staging, moves);
@@ -136,6 +150,9 @@ impl Index {
             (Kind::Ordered(index), IndexWriter::Ordered(writer), _) => index.apply(writer, moves),
             _ => unreachable!("the sides of an index are of one kind"),
         }
+        let filed = self.filed.load(SeqCst) + come;
+        debug_assert!(gone <= filed, "what goes was there");
+        self.filed.store(filed - gone, SeqCst);
     }
 
     // ---- the read path: parts, by reference count ------------------------------------------------------------------
@@ -175,6 +192,30 @@ impl Index {
             Kind::Ordered(index) => Some(index.prefix_range(prefix, next)),
             _ => None,
         }
+    }
+
+    /// A walk over the entries of an ordered index, in their order; `None` if the index has no order, or fewer fields than are asked
+    /// for.
+    pub(crate) fn walk(&self, spec: WalkSpec) -> Option<Walk<'_>> {
+        match &self.kind {
+            Kind::Ordered(index) if self.fits(&spec) => Some(Walk::new(index, spec)),
+            _ => None,
+        }
+    }
+
+    pub(super) fn fits(&self, WalkSpec { prefix, from, to, .. }: &WalkSpec) -> bool {
+        let fields = self.shape.fields.len();
+        let len = |bound: &Bound<Vec<Value>>| match bound {
+            Bound::Included(tuple) | Bound::Excluded(tuple) => tuple.len(),
+            Bound::Unbounded => 0,
+        };
+        // A single field has nothing before it.
+        (fields > 1 || prefix.is_empty()) && prefix.len() + len(from).max(len(to)) <= fields
+    }
+
+    /// The rows without a value. An ordered index of several fields has none: it gives a missing value a place in its order.
+    pub(crate) fn null_rows(&self) -> RowSet {
+        self.rows(ValueRef::Null)
     }
 
     // ---- upkeep, figures, audits -----------------------------------------------------------------------------------

@@ -149,9 +149,23 @@ impl EqualityIndex {
         posting.map_or_else(RowSet::new, |posting| posting.rows.read().clone())
     }
 
+    /// How many rows hold `value`.
+    pub(crate) fn count(&self, seed: &RandomState, value: ValueRef<'_>) -> usize {
+        if value.is_null() {
+            return self.null.rows.read().len();
+        }
+        let posting = self.with_posting(hash::short(seed, &value), value, Arc::clone);
+        posting.map_or(0, |posting| posting.rows.read().len())
+    }
+
+    /// How many values each shard has.
+    pub(crate) fn values_of_shards(&self) -> impl ExactSizeIterator<Item = usize> {
+        self.shards.iter().map(|shard| shard.0.read().len())
+    }
+
     /// How many values have rows.
     pub(crate) fn distinct(&self) -> usize {
-        self.shards.iter().map(|shard| shard.0.read().len()).sum()
+        self.values_of_shards().sum()
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {

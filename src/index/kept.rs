@@ -20,8 +20,7 @@ pub(crate) enum Kept {
 }
 
 /// The committer's side, under the commit lock.
-// There are few of them, and they are not moved about.
-#[allow(clippy::large_enum_variant)]
+#[expect(clippy::large_enum_variant, reason = "one for each index, and in place")]
 pub(crate) enum KeptWriter {
     Index(IndexWriter),
     Standing(Box<StandingWriter>),

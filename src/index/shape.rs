@@ -94,7 +94,7 @@ impl IndexShape {
     #[inline]
     fn checked<'a>(&self, field: &FieldDef, value: ValueRef<'a>) -> Result<ValueRef<'a>, Cause> {
         match checked(field, value)? {
-            ValueRef::Float(x) if x.is_nan() && self.def.kind() == IndexKind::Ordered => {
+            ValueRef::Float(x) if x.is_nan() && self.def.kind() == IndexKind::Ordered && !field.is_nan_last() => {
                 Err(Cause::NotANumber { field: field.name().into(), index: self.def.name().into() })
             }
             value => Ok(value),

@@ -109,6 +109,11 @@ impl UniqueIndex {
         self.row(seed, value).map_or_else(RowSet::new, |row| RowSet::from_sorted(&[row]))
     }
 
+    /// How many rows have no value.
+    pub(crate) fn null_len(&self) -> usize {
+        self.null.read().len()
+    }
+
     /// What a row is to be filed under.
     pub(crate) fn stage(
         &self,

@@ -1,7 +1,9 @@
 //! A predicate as plain data: no types of records, nothing of the engine.
 
+use super::TextTest;
 use crate::value::Value;
 use std::borrow::Cow;
+use std::mem;
 use std::ops::Bound;
 use std::ops::{BitAnd, BitOr, Not};
 
@@ -21,9 +23,12 @@ pub type FieldName = Cow<'static, str>;
 /// ```
 /// use memdex::{Predicate, field};
 /// let predicate = field("status").eq("completed") & !field("currency").is_null();
-/// assert!(matches!(predicate, Predicate::And(parts) if parts.len() == 2));
+/// assert!(matches!(&predicate, Predicate::And(parts) if parts.len() == 2));
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+///
+/// However deep it is nested, it is dropped, copied and compared without recursion. For that it has a `Drop` of its own, so
+/// whoever takes one apart by value takes its parts with [`std::mem::take`].
+#[derive(Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
@@ -41,6 +46,8 @@ pub enum Predicate {
     IsNull(FieldName),
     /// The field has a value between these bounds.
     Range(FieldName, Bound<Value>, Bound<Value>),
+    /// The field has a text that meets this.
+    Text(FieldName, TextTest),
     /// The field, of many values, has one of these at least; `contains` is this with a single one.
     AnyOf(FieldName, Vec<Value>),
     /// The field, of many values, has all of these; true if there are none.
@@ -54,22 +61,25 @@ pub enum Predicate {
 }
 
 impl Predicate {
-    /// The same predicate over other names. As deep as the predicate.
-    pub(crate) fn map_fields(self, rename: &dyn Fn(&FieldName) -> FieldName) -> Self {
-        let each = |parts: Vec<Predicate>| parts.into_iter().map(|part| part.map_fields(rename)).collect();
-        match self {
-            Predicate::All => Predicate::All,
-            Predicate::Eq(name, value) => Predicate::Eq(rename(&name), value),
-            Predicate::Ne(name, value) => Predicate::Ne(rename(&name), value),
-            Predicate::In(name, values) => Predicate::In(rename(&name), values),
-            Predicate::IsNull(name) => Predicate::IsNull(rename(&name)),
-            Predicate::Range(name, from, to) => Predicate::Range(rename(&name), from, to),
-            Predicate::AnyOf(name, values) => Predicate::AnyOf(rename(&name), values),
-            Predicate::AllOf(name, values) => Predicate::AllOf(rename(&name), values),
-            Predicate::And(parts) => Predicate::And(each(parts)),
-            Predicate::Or(parts) => Predicate::Or(each(parts)),
-            Predicate::Not(part) => Predicate::Not(Box::new(part.map_fields(rename))),
+    /// The same predicate over other names.
+    pub(crate) fn map_fields(mut self, rename: &dyn Fn(&FieldName) -> FieldName) -> Self {
+        let mut left = vec![&mut self];
+        while let Some(one) = left.pop() {
+            match one {
+                Predicate::All => {}
+                Predicate::Eq(name, _)
+                | Predicate::Ne(name, _)
+                | Predicate::In(name, _)
+                | Predicate::IsNull(name)
+                | Predicate::Range(name, ..)
+                | Predicate::Text(name, _)
+                | Predicate::AnyOf(name, _)
+                | Predicate::AllOf(name, _) => *name = rename(name),
+                Predicate::And(parts) | Predicate::Or(parts) => left.extend(parts),
+                Predicate::Not(part) => left.push(part),
+            }
         }
+        self
     }
 }
 
@@ -77,23 +87,19 @@ impl BitAnd for Predicate {
     type Output = Predicate;
 
     /// Both. Chains become one flat list.
-    fn bitand(self, other: Predicate) -> Predicate {
-        match (self, other) {
-            (Predicate::All, one) | (one, Predicate::All) => one,
-            (Predicate::And(mut all), Predicate::And(more)) => {
-                all.extend(more);
-                Predicate::And(all)
+    fn bitand(mut self, mut other: Predicate) -> Predicate {
+        match (&mut self, &mut other) {
+            (Predicate::All, _) => return other,
+            (_, Predicate::All) => return self,
+            (Predicate::And(all), Predicate::And(more)) => all.append(more),
+            (Predicate::And(all), _) => all.push(other),
+            (_, Predicate::And(all)) => {
+                all.insert(0, self);
+                return other;
             }
-            (Predicate::And(mut all), one) => {
-                all.push(one);
-                Predicate::And(all)
-            }
-            (one, Predicate::And(mut all)) => {
-                all.insert(0, one);
-                Predicate::And(all)
-            }
-            (one, other) => Predicate::And(vec![one, other]),
+            _ => return Predicate::And(vec![self, other]),
         }
+        self
     }
 }
 
@@ -101,22 +107,17 @@ impl BitOr for Predicate {
     type Output = Predicate;
 
     /// Either. Chains become one flat list.
-    fn bitor(self, other: Predicate) -> Predicate {
-        match (self, other) {
-            (Predicate::Or(mut any), Predicate::Or(more)) => {
-                any.extend(more);
-                Predicate::Or(any)
+    fn bitor(mut self, mut other: Predicate) -> Predicate {
+        match (&mut self, &mut other) {
+            (Predicate::Or(any), Predicate::Or(more)) => any.append(more),
+            (Predicate::Or(any), _) => any.push(other),
+            (_, Predicate::Or(any)) => {
+                any.insert(0, self);
+                return other;
             }
-            (Predicate::Or(mut any), one) => {
-                any.push(one);
-                Predicate::Or(any)
-            }
-            (one, Predicate::Or(mut any)) => {
-                any.insert(0, one);
-                Predicate::Or(any)
-            }
-            (one, other) => Predicate::Or(vec![one, other]),
+            _ => return Predicate::Or(vec![self, other]),
         }
+        self
     }
 }
 
@@ -124,10 +125,10 @@ impl Not for Predicate {
     type Output = Predicate;
 
     /// The opposite: true wherever this is false. Twice is nothing.
-    fn not(self) -> Predicate {
-        match self {
-            Predicate::Not(inner) => *inner,
-            other => Predicate::Not(Box::new(other)),
+    fn not(mut self) -> Predicate {
+        match &mut self {
+            Predicate::Not(inner) => mem::replace(inner, Predicate::All),
+            _ => Predicate::Not(Box::new(self)),
         }
     }
 }

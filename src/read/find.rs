@@ -1,9 +1,10 @@
 //! A query on its way: what `find` gives, to be answered as records, keys or a count.
 
-use super::execute;
+use super::choice::Chooser;
 use super::snapshot::{Snapshot, View};
+use super::{execute, planner, sorted};
 use crate::error::QueryError;
-use crate::query::{Filter, Paging, Predicate};
+use crate::query::{Filter, Fingerprint, Paging, Predicate};
 use crate::record::{Condition, Record};
 use crate::storage::{Collection, Handle, Version};
 use crate::sync::Arc;
@@ -15,14 +16,16 @@ use std::fmt;
 #[must_use = "a query does nothing until it is fetched or counted"]
 pub struct Find<R: Record> {
     pub(super) view: View<R>,
-    predicate: Predicate,
+    pub(super) predicate: Predicate,
     pub(super) paging: Paging,
+    /// Which way the planner is to go at each decision, for tests.
+    pub(super) script: Option<Vec<usize>>,
 }
 
 impl<R: Record> View<R> {
     /// The records that a filter means, as of this snapshot.
     pub fn find(&self, filter: impl Into<Filter<R>>) -> Find<R> {
-        Find { view: self.clone(), predicate: filter.into().into_predicate(), paging: Paging::default() }
+        Find { view: self.clone(), predicate: filter.into().into_predicate(), paging: Paging::default(), script: None }
     }
 }
 
@@ -40,14 +43,15 @@ impl<R: Record> Collection<R> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn find(&self, filter: impl Into<Filter<R>>) -> Find<R> {
-        Find { view: self.view(), predicate: filter.into().into_predicate(), paging: Paging::default() }
+        Find { view: self.view(), predicate: filter.into().into_predicate(), paging: Paging::default(), script: None }
     }
 }
 
 /// The evaluator of writes by predicate: what `find` would fetch. Under the commit lock nothing is in flight.
 pub(crate) fn evaluate<R: Record>(collection: &Collection<R>, condition: &Condition) -> Vec<Arc<Version<R>>> {
     let view = collection.view();
-    execute::execute(&view, condition).fetch(&view)
+    let plan = planner::plan(&view.table, condition, &Chooser::Cheapest);
+    execute::execute(&view, condition, &plan).fetch(&view)
 }
 
 impl<R: Record> Find<R> {
@@ -64,7 +68,7 @@ impl<R: Record> Find<R> {
     /// A [`QueryError`] if the predicate names a field that is not there, or compares one with what it can't hold; and those of
     /// [`page`](Find::page).
     pub fn fetch(&self) -> Result<Vec<Handle<R>>, QueryError> {
-        Ok(self.versions()?.into_iter().filter_map(Handle::of).collect())
+        self.view.latency().query(|| self.records())
     }
 
     /// The keys of the records that [`fetch`](Find::fetch) gives.
@@ -72,7 +76,7 @@ impl<R: Record> Find<R> {
     /// # Errors
     /// As [`fetch`](Find::fetch).
     pub fn keys(&self) -> Result<Vec<Key>, QueryError> {
-        Ok(self.versions()?.iter().map(|version| version.key.clone()).collect())
+        self.view.latency().query(|| Ok(self.versions()?.iter().map(|version| version.key.clone()).collect()))
     }
 
     /// How many records the predicate means, whatever page is asked for. Where indexes answer the whole predicate, none is looked at.
@@ -80,20 +84,71 @@ impl<R: Record> Find<R> {
     /// # Errors
     /// As [`fetch`](Find::fetch).
     pub fn count(&self) -> Result<usize, QueryError> {
-        self.run(|condition| self.count_all(condition))
+        self.view.latency().query(|| self.run(|condition| self.count_all(condition)))
+    }
+
+    /// What is asked of each record, in 128 bits: the same for all predicates that come down to the same, on every machine and in
+    /// every run. Neither the collection nor the commit is in it.
+    ///
+    /// # Errors
+    /// As [`fetch`](Find::fetch).
+    pub fn fingerprint(&self) -> Result<Fingerprint, QueryError> {
+        self.run(|condition| condition.fingerprint(&self.view.table.schema))
+    }
+
+    /// The records, as part of another call: not measured.
+    pub(super) fn records(&self) -> Result<Vec<Handle<R>>, QueryError> {
+        Ok(self.versions()?.into_iter().filter_map(Handle::of).collect())
     }
 
     pub(super) fn count_all(&self, condition: &Condition) -> usize {
-        execute::count(&self.view, condition)
+        execute::count(&self.view, condition, &planner::plan(&self.view.table, condition, &self.chooser()))
+    }
+
+    /// Whether less than all is asked for, or an order.
+    pub(super) fn is_paged(&self) -> bool {
+        let Paging { order, limit, offset, after, total: _ } = &self.paging;
+        !order.is_empty() || limit.is_some() || *offset > 0 || after.is_some()
     }
 
     fn versions(&self) -> Result<Vec<Arc<Version<R>>>, QueryError> {
         self.run(|condition| {
-            let everything = Paging { total: self.paging.total, ..Paging::default() };
-            if self.paging == everything {
-                return Ok(execute::execute(&self.view, condition).fetch(&self.view));
+            if self.is_paged() {
+                return Ok(self.ordered(condition)?.versions);
             }
-            Ok(self.ordered(condition)?.versions)
+            let plan = planner::plan(&self.view.table, condition, &self.chooser());
+            Ok(execute::execute(&self.view, condition, &plan).fetch(&self.view))
+        })?
+    }
+
+    /// Whether a test decides how it is answered.
+    pub(super) fn is_scripted(&self) -> bool {
+        self.script.is_some()
+    }
+
+    pub(super) fn chooser(&self) -> Chooser {
+        Chooser::new(self.script.as_deref())
+    }
+
+    /// For tests: has the planner decide as written, and where nothing is written any longer take the first way. Answers don't depend on
+    /// it.
+    #[doc(hidden)]
+    pub fn planned_by(mut self, script: impl Into<Vec<usize>>) -> Self {
+        self.script = Some(script.into());
+        self
+    }
+
+    /// For tests: how many ways there are at each decision.
+    #[doc(hidden)]
+    pub fn ways(&self) -> Result<Vec<usize>, QueryError> {
+        self.run(|condition| {
+            let chooser = Chooser::new(Some(self.script.as_deref().unwrap_or_default()));
+            if self.is_paged() {
+                self.with_wanted(condition, |wanted, _| drop(sorted::way(&self.view, condition, wanted, &chooser)))?;
+            } else {
+                planner::plan(&self.view.table, condition, &chooser);
+            }
+            Ok(chooser.ways())
         })?
     }
 
@@ -106,7 +161,12 @@ impl<R: Record> Find<R> {
 
 impl<R: Record> Clone for Find<R> {
     fn clone(&self) -> Self {
-        Find { view: self.view.clone(), predicate: self.predicate.clone(), paging: self.paging.clone() }
+        Find {
+            view: self.view.clone(),
+            predicate: self.predicate.clone(),
+            paging: self.paging.clone(),
+            script: self.script.clone(),
+        }
     }
 }
 

@@ -18,8 +18,10 @@ impl<R: Record> Collection<R> {
     /// The record of a key, as of the newest commit. Three steps to memory; waits only for a change of the same shard.
     #[inline]
     pub fn get<Q: IntoKey<R::Key>>(&self, key: Q) -> Option<Handle<R>> {
-        let lookup = Lookup::new(&self.table.seed, &key);
-        self.newest(&lookup).and_then(Handle::of)
+        self.engine.latency.get(|| {
+            let lookup = Lookup::new(&self.table.seed, &key);
+            self.newest(&lookup).and_then(Handle::of)
+        })
     }
 
     /// Shows the record of a key to `look` where it lies, without counting a reference: the cheapest read.
@@ -28,7 +30,12 @@ impl<R: Record> Collection<R> {
     /// writes to this store, and can't write to it itself; reads work.
     #[inline]
     pub fn get_with<Q: IntoKey<R::Key>, T>(&self, key: Q, look: impl FnOnce(&R) -> T) -> Option<T> {
-        let lookup = Lookup::new(&self.table.seed, &key);
+        self.engine.latency.get(|| self.show_newest(&key, look))
+    }
+
+    #[inline]
+    fn show_newest<Q: IntoKey<R::Key>, T>(&self, key: &Q, look: impl FnOnce(&R) -> T) -> Option<T> {
+        let lookup = Lookup::new(&self.table.seed, key);
         let mut look = Some(look);
         let seen = self.table.keys.with_newest(
             lookup.hash,
@@ -77,6 +84,14 @@ impl<R: Record> Collection<R> {
         field: Field<R, T>,
         value: impl Operand<T::Base>,
     ) -> Result<Option<Handle<R>>, QueryError> {
+        self.engine.latency.get(|| self.newest_by(field, value))
+    }
+
+    fn newest_by<T: FieldValue>(
+        &self,
+        field: Field<R, T>,
+        value: impl Operand<T::Base>,
+    ) -> Result<Option<Handle<R>>, QueryError> {
         // All that is read between these two looks is in the state of `published`, unless a commit after it has begun to change
         // the collection: then it has marked it. So nothing needs to be pinned.
         let published = self.engine.timeline.published();
@@ -88,7 +103,7 @@ impl<R: Record> Collection<R> {
             return Ok(newest.and_then(Handle::of));
         }
         drop(newest);
-        self.view().get_by(field, value)
+        self.view().record_by(field, value)
     }
 
     /// Whether there is a record of this key.
@@ -110,7 +125,11 @@ impl<R: Record> Collection<R> {
 impl<R: Record> View<R> {
     /// The record of a key.
     pub fn get<Q: IntoKey<R::Key>>(&self, key: Q) -> Option<Handle<R>> {
-        let lookup = Lookup::new(&self.table.seed, &key);
+        self.latency().get(|| self.record_of(&key))
+    }
+
+    fn record_of<Q: IntoKey<R::Key>>(&self, key: &Q) -> Option<Handle<R>> {
+        let lookup = Lookup::new(&self.table.seed, key);
         self.table.version_at(lookup.hash, |key| lookup.matches(key), self.snapshot.commit()).and_then(Handle::of)
     }
 
@@ -124,6 +143,14 @@ impl<R: Record> View<R> {
         field: Field<R, T>,
         value: impl Operand<T::Base>,
     ) -> Result<Option<Handle<R>>, QueryError> {
+        self.latency().get(|| self.record_by(field, value))
+    }
+
+    fn record_by<T: FieldValue>(
+        &self,
+        field: Field<R, T>,
+        value: impl Operand<T::Base>,
+    ) -> Result<Option<Handle<R>>, QueryError> {
         let (name, table, value) = (field.name(), &*self.table, value.operand());
         let row = table.with_unique_index(&name, |index| index.unique_row(value))?;
         // After the part, the marks: whether it can be trusted.
@@ -131,14 +158,16 @@ impl<R: Record> View<R> {
         if table.marks.is_nothing_after(epoch) {
             return Ok(row.and_then(|row| table.pages.at(row, epoch)).and_then(Handle::of));
         }
-        self.find(Predicate::Eq(name, value.to_value())).fetch().map(|mut found| found.pop())
+        self.find(Predicate::Eq(name, value.to_value())).records().map(|mut found| found.pop())
     }
 
     /// Shows the record of a key to `look`.
     pub fn get_with<Q: IntoKey<R::Key>, T>(&self, key: Q, look: impl FnOnce(&R) -> T) -> Option<T> {
-        let record = self.get(key)?;
-        let _scope = user_code::Scope::enter();
-        Some(look(&record))
+        self.latency().get(|| {
+            let record = self.record_of(&key)?;
+            let _scope = user_code::Scope::enter();
+            Some(look(&record))
+        })
     }
 
     /// The records of several keys, in the order of the keys.

@@ -1,17 +1,29 @@
 //! What is the answer, as of one commit? Snapshots, look-ups by key, and the execution of queries.
 
 mod access;
+mod ask;
+mod choice;
+mod cost;
 mod execute;
+mod explain;
 mod find;
 mod iter;
 mod lookup;
 mod order;
 mod page;
+mod plan;
+mod planner;
 mod search;
 mod set_expr;
 mod snapshot;
+mod sorted;
 mod statistics;
+mod walk;
+mod words;
 
+pub use ask::Answer;
+pub(crate) use ask::asker;
+pub use explain::{ExplainStep, Explanation};
 pub use find::Find;
 pub(crate) use find::evaluate;
 pub use iter::Records;

@@ -23,15 +23,31 @@ pub(super) struct Order(pub(super) Vec<SortField>);
 
 impl SortField {
     pub(super) fn compare(&self, a: ValueRef<'_>, b: ValueRef<'_>) -> Ordering {
-        let by_nulls = if self.nulls_first { Ordering::Less } else { Ordering::Greater };
-        match (a.is_null(), b.is_null()) {
-            (true, true) => Ordering::Equal,
-            (true, false) => by_nulls,
-            (false, true) => by_nulls.reverse(),
-            (false, false) if self.descending => b.cmp(&a),
-            (false, false) => a.cmp(&b),
-        }
+        directed(a, b, self.descending, self.nulls_first)
     }
+}
+
+fn directed(a: ValueRef<'_>, b: ValueRef<'_>, descending: bool, nulls_first: bool) -> Ordering {
+    let by_nulls = if nulls_first { Ordering::Less } else { Ordering::Greater };
+    match (a.is_null(), b.is_null()) {
+        (true, true) => Ordering::Equal,
+        (true, false) => by_nulls,
+        (false, true) => by_nulls.reverse(),
+        (false, false) if descending => b.cmp(&a),
+        (false, false) => a.cmp(&b),
+    }
+}
+
+/// Which of two records comes first by the values that each is ordered by, whatever collection it is of.
+pub(super) fn compare(order: &[OrderBy], a: &[Value], b: &[Value]) -> Ordering {
+    // Fields that were named before have no values of their own.
+    let earlier = |at: usize| order[..at].iter().any(|by| by.field == order[at].field);
+    let order = order.iter().enumerate().filter(|(at, _)| !earlier(*at)).map(|(_, by)| by);
+    let mut unequal = order.zip(a.iter().zip(b)).map(|(by, (a, b))| {
+        let (descending, nulls_first) = (by.direction == Direction::Descending, by.nulls == Nulls::First);
+        directed(a.as_ref(), b.as_ref(), descending, nulls_first)
+    });
+    unequal.find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
 }
 
 impl Order {
@@ -54,12 +70,31 @@ impl Order {
                 return Err(QueryError::NotSingle { collection: collection(), field, purpose });
             }
             // What an earlier field leaves equal it leaves equal again.
-            if fields.iter().all(|field| field.at != at) {
+            if fields.iter().all(|earlier| earlier.at != at) {
                 let (descending, nulls_first) = (by.direction == Direction::Descending, by.nulls == Nulls::First);
                 fields.push(SortField { at, def: def.clone(), descending, nulls_first });
             }
         }
         Ok(Order(fields))
+    }
+
+    /// What decides the order of records for which these fields are constant: the others, and behind them the parts of the key.
+    pub(super) fn effective(&self, schema: &Schema, is_constant: impl Fn(&FieldAt) -> bool) -> Self {
+        let mut fields: Vec<SortField> = self.0.iter().filter(|field| !is_constant(&field.at)).cloned().collect();
+        for (position, def) in schema.fields().iter().enumerate().filter(|(_, def)| def.is_key()) {
+            let at = schema.at(position);
+            if self.0.iter().all(|field| field.at != at) && !is_constant(&at) {
+                fields.push(SortField { at, def: def.clone(), descending: false, nulls_first: true });
+            }
+        }
+        Order(fields)
+    }
+
+    /// Which of two records comes first by the first fields alone. Runs their extractors.
+    pub(super) fn compare_first<R: Record>(&self, fields: usize, a: &Version<R>, b: &Version<R>) -> Ordering {
+        let fields = self.0.iter().take(fields);
+        let mut unequal = fields.map(|field| field.compare(value_of(a, field), value_of(b, field)));
+        unequal.find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
     }
 
     /// What a record is ordered by. Runs its extractors.
@@ -70,23 +105,17 @@ impl Order {
 
     /// Which of two records comes first. Runs their extractors.
     pub(super) fn compare<R: Record>(&self, a: &Version<R>, b: &Version<R>) -> Ordering {
-        let by_values = self.compare_with(a, |at, field| value_of(b, at, field));
-        by_values.then_with(|| a.key.cmp(&b.key))
+        self.compare_first(self.0.len(), a, b).then_with(|| a.key.cmp(&b.key))
     }
 
     /// Whether a record comes before or behind the place that these values and this key name.
     pub(super) fn compare_to_place<R: Record>(&self, a: &Version<R>, values: &[Value], key: &Key) -> Ordering {
-        let by_values = self.compare_with(a, |at, _| values.get(at).map_or(ValueRef::Null, Value::as_ref));
-        by_values.then_with(|| a.key.cmp(key))
-    }
-
-    fn compare_with<'a, R: Record>(&self, a: &Version<R>, b: impl Fn(usize, &SortField) -> ValueRef<'a>) -> Ordering {
-        let fields = self.0.iter().enumerate();
-        let mut unequal = fields.map(|(at, field)| field.compare(value_of(a, at, field), b(at, field)));
-        unequal.find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
+        let fields = self.0.iter().zip(values);
+        let mut unequal = fields.map(|(field, value)| field.compare(value_of(a, field), value.as_ref()));
+        unequal.find(|order| order.is_ne()).unwrap_or(Ordering::Equal).then_with(|| a.key.cmp(key))
     }
 }
 
-fn value_of<'a, R: Record>(version: &'a Version<R>, _: usize, field: &SortField) -> ValueRef<'a> {
+fn value_of<'a, R: Record>(version: &'a Version<R>, field: &SortField) -> ValueRef<'a> {
     version.record.as_ref().map_or(ValueRef::Null, |record| record.value_at(&field.at))
 }

@@ -2,23 +2,23 @@
 
 use super::find::Find;
 use super::order::Order;
+use super::sorted::{self, Wanted};
 use crate::error::{Commit, QueryError};
 use crate::limits::MAX_PAGE;
-use crate::query::{Cursor, IntoOrder, Paging};
+use crate::query::{Cursor, Fingerprinter, IntoOrder, Paging};
 use crate::record::{Condition, Record};
 use crate::storage::{Handle, Version};
 use crate::sync::Arc;
 use crate::user_code;
-use siphasher::sip128::{Hasher128, SipHasher13};
-use std::fmt;
-use std::hash::Hasher;
+use crate::value::Value;
 use std::time::{Duration, Instant};
 
-/// Some of the records that a query means, in its order.
+/// Some of the records that a query means, in its order: handles of one collection, or [`Hit`](crate::Hit)s of several.
+#[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct Page<R> {
+pub struct Page<T> {
     /// The records.
-    pub records: Vec<Handle<R>>,
+    pub records: Vec<T>,
     /// Where the next page begins; `None` if there is nothing behind this one.
     pub next: Option<Cursor>,
     /// How many records the query means on all pages together, if that was asked.
@@ -86,55 +86,94 @@ impl<R: Record> Find<R> {
     /// # Errors
     /// As [`fetch`](Find::fetch); besides [`QueryError::PageSize`], [`QueryError::ForeignCursor`], and for the order
     /// [`QueryError::UnknownField`], [`QueryError::NotSingle`] and [`QueryError::TooMany`].
-    pub fn page(&self) -> Result<Page<R>, QueryError> {
+    pub fn page(&self) -> Result<Page<Handle<R>>, QueryError> {
         let started = Instant::now();
-        self.run(|condition| {
+        let answer = |condition: &Condition| {
             let total = if self.paging.total { Some(self.count_all(condition)) } else { None };
             let Found { versions, next } = self.ordered(condition)?;
             let records = versions.into_iter().filter_map(Handle::of).collect();
             let commit = self.snapshot().commit();
             Ok(Page { records, next, total, commit, took: started.elapsed(), cached: false })
-        })?
+        };
+        self.view.latency().query(|| self.run(answer)?)
     }
 
     /// The records of the page, in their order, and the cursor behind them if more follow.
     pub(super) fn ordered(&self, condition: &Condition) -> Result<Found<R>, QueryError> {
+        check_limit(&self.view.table.name, self.paging.limit)?;
+        self.first(condition)
+    }
+
+    fn first(&self, condition: &Condition) -> Result<Found<R>, QueryError> {
+        let Paging { limit, offset, .. } = &self.paging;
+        self.with_wanted(condition, |wanted, query| {
+            let way = sorted::way(&self.view, condition, wanted, &self.chooser());
+            let mut versions = sorted::first(&self.view, condition, wanted, &way);
+            // One more than wanted was asked for, so that it is known whether any follow.
+            let more = limit.is_some_and(|limit| offset.saturating_add(limit) < versions.len());
+            if more {
+                versions.pop();
+            }
+            let last = versions.last().filter(|_| more);
+            let next = last.map(|last| Cursor { query, values: wanted.order.values(last), key: last.key.clone() });
+            versions.drain(..versions.len().min(*offset));
+            Found { versions, next }
+        })
+    }
+
+    /// The records, each with the values that it is ordered by. Whether the limit is one that a user may set has been seen to.
+    pub(super) fn ranked(&self) -> Result<(Vec<RankedRecord<R>>, Option<Cursor>), QueryError> {
+        if !self.is_paged() {
+            return Ok((self.fetch()?.into_iter().map(|record| (Vec::new(), record)).collect(), None));
+        }
+        self.run(|condition| {
+            let Found { versions, next } = self.first(condition)?;
+            let order = Order::new(&self.view.table.name, &self.view.table.schema, &self.paging.order)?;
+            let _scope = user_code::Scope::enter();
+            let ranked = versions.into_iter().map(|version| (order.values(&version), version));
+            Ok((ranked.filter_map(|(values, version)| Some((values, Handle::of(version)?))).collect(), next))
+        })?
+    }
+
+    /// Binds what is wanted of the records, and shows it with the fingerprint of the query.
+    pub(super) fn with_wanted<T>(
+        &self,
+        condition: &Condition,
+        answer: impl FnOnce(&Wanted<'_>, u128) -> T,
+    ) -> Result<T, QueryError> {
         let Paging { order, limit, offset, after, .. } = &self.paging;
         let table = &self.view.table;
         let collection = || table.name.to_string();
-        if let Some(limit) = limit.filter(|limit| *limit == 0 || *limit > MAX_PAGE) {
-            return Err(QueryError::PageSize { collection: collection(), limit, most: MAX_PAGE });
-        }
         let order = Order::new(&table.name, &table.schema, order)?;
         let query = self.fingerprint_of_pages(condition, &order);
         if after.as_ref().is_some_and(|after| after.query != query || !order.fits(after)) {
             return Err(QueryError::ForeignCursor { collection: collection() });
         }
-        let mut versions = super::execute::execute(&self.view, condition).fetch(&self.view);
-        let _scope = user_code::Scope::enter();
-        if let Some(Cursor { values, key, .. }) = after {
-            versions.retain(|version| order.compare_to_place(version, values, key).is_gt());
-        }
-        let wanted = limit.map_or(usize::MAX, |limit| offset.saturating_add(limit));
-        let more = wanted < versions.len();
-        if more {
-            versions.select_nth_unstable_by(wanted, |a, b| order.compare(a, b));
-            versions.truncate(wanted);
-        }
-        versions.sort_unstable_by(|a, b| order.compare(a, b));
-        let last = versions.last().filter(|_| more);
-        let next = last.map(|last| Cursor { query, values: order.values(last), key: last.key.clone() });
-        versions.drain(..versions.len().min(*offset));
-        Ok(Found { versions, next })
+        let first = limit.map_or(usize::MAX, |limit| offset.saturating_add(limit).saturating_add(1));
+        Ok(answer(&Wanted { order: &order, after: after.as_ref(), first }, query))
     }
 
     /// Of the predicate, the order and the collection: what a cursor belongs to.
     fn fingerprint_of_pages(&self, condition: &Condition, order: &Order) -> u128 {
-        let mut hasher = SipHasher13::new_with_keys(1, 2);
-        hasher.write(format!("{:?} {condition:?} {order:?}", self.view.table.name).as_bytes());
-        hasher.finish128().as_u128()
+        let table = &self.view.table;
+        let of_page = Fingerprinter::new("page").text(&table.name).print(condition.fingerprint(&table.schema));
+        let ordered = order.0.iter().fold(of_page.number(order.0.len()), |print, field| {
+            print.text(field.def.name()).flag(field.descending).flag(field.nulls_first)
+        });
+        ordered.finish().0
     }
 }
+
+/// Whether a user may ask for so many records.
+pub(super) fn check_limit(collection: &str, limit: Option<usize>) -> Result<(), QueryError> {
+    match limit.filter(|limit| *limit == 0 || *limit > MAX_PAGE) {
+        Some(limit) => Err(QueryError::PageSize { collection: collection.to_owned(), limit, most: MAX_PAGE }),
+        None => Ok(()),
+    }
+}
+
+/// A record, with the values that it is ordered by.
+pub(super) type RankedRecord<R> = (Vec<Value>, Handle<R>);
 
 /// The records of a page.
 pub(super) struct Found<R> {
@@ -152,16 +191,5 @@ impl Order {
                 .iter()
                 .zip(&cursor.values)
                 .all(|(field, value)| value.as_ref().kind().is_none_or(|kind| fits(field, kind)))
-    }
-}
-
-impl<R: fmt::Debug> fmt::Debug for Page<R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Page")
-            .field("records", &self.records)
-            .field("next", &self.next)
-            .field("total", &self.total)
-            .field("commit", &self.commit)
-            .finish_non_exhaustive()
     }
 }

@@ -1,15 +1,19 @@
 //! One question to several collections, typed or not, as of one commit.
 
 use super::find::Find;
+use super::order::compare;
+use super::page::{Page, check_limit};
 use super::snapshot::{Snapshot, View};
+use super::statistics::Summary;
 use crate::error::{Commit, QueryError};
-use crate::query::Predicate;
+use crate::query::{Cursor, IntoOrder, Paging, Predicate, Statistics};
 use crate::record::Record;
 use crate::storage::{Collection, Handle};
 use crate::sync::Arc;
-use crate::value::Key;
+use crate::value::{Key, Value};
 use std::any::Any;
 use std::fmt;
+use std::time::Instant;
 
 /// A question, by the names of fields, to several collections as of one commit; see [`Snapshot::search`].
 #[must_use = "a search does nothing until it is fetched or counted"]
@@ -17,14 +21,28 @@ use std::fmt;
 pub struct Search {
     snapshot: Snapshot,
     predicate: Predicate,
+    paging: Paging,
     collections: Vec<Arc<dyn Searched>>,
     skip_unknown: bool,
 }
 
 /// A collection without its record type.
-trait Searched: Send + Sync {
-    fn fetch(&self, snapshot: &Snapshot, predicate: &Predicate) -> Result<Vec<Hit>, QueryError>;
+pub(super) trait Searched: Send + Sync {
+    /// The first records in an order, all if it has no limit.
+    fn first(&self, snapshot: &Snapshot, predicate: &Predicate, paging: &Paging) -> Result<Ranked, QueryError>;
     fn count(&self, snapshot: &Snapshot, predicate: &Predicate) -> Result<usize, QueryError>;
+    fn statistics(
+        &self,
+        snapshot: &Snapshot,
+        predicate: &Predicate,
+        statistics: &Statistics,
+    ) -> Result<Summary, QueryError>;
+}
+
+/// Records of one collection in their order, each with the values that it is ordered by.
+pub(super) struct Ranked {
+    hits: Vec<(Vec<Value>, Hit)>,
+    next: Option<Cursor>,
 }
 
 fn find<R: Record>(
@@ -37,13 +55,24 @@ fn find<R: Record>(
 }
 
 impl<R: Record> Searched for Collection<R> {
-    fn fetch(&self, snapshot: &Snapshot, predicate: &Predicate) -> Result<Vec<Hit>, QueryError> {
-        let found = find(self, snapshot, predicate)?.fetch()?;
-        Ok(found.into_iter().map(|record| Hit::new(self.table.name.clone(), record)).collect())
+    fn first(&self, snapshot: &Snapshot, predicate: &Predicate, paging: &Paging) -> Result<Ranked, QueryError> {
+        let find = Find { paging: paging.clone(), ..find(self, snapshot, predicate)? };
+        let (ranked, next) = find.ranked()?;
+        let hit = |(values, record)| (values, Hit::new(self.table.name.clone(), record));
+        Ok(Ranked { hits: ranked.into_iter().map(hit).collect(), next })
     }
 
     fn count(&self, snapshot: &Snapshot, predicate: &Predicate) -> Result<usize, QueryError> {
         find(self, snapshot, predicate)?.count()
+    }
+
+    fn statistics(
+        &self,
+        snapshot: &Snapshot,
+        predicate: &Predicate,
+        statistics: &Statistics,
+    ) -> Result<Summary, QueryError> {
+        find(self, snapshot, predicate)?.statistics(statistics.clone())
     }
 }
 
@@ -70,7 +99,13 @@ impl Snapshot {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn search(&self, predicate: impl Into<Predicate>) -> Search {
-        Search { snapshot: self.clone(), predicate: predicate.into(), collections: Vec::new(), skip_unknown: false }
+        Search {
+            snapshot: self.clone(),
+            predicate: predicate.into(),
+            paging: Paging::default(),
+            collections: Vec::new(),
+            skip_unknown: false,
+        }
     }
 }
 
@@ -81,25 +116,99 @@ impl Search {
         self
     }
 
-    /// Leaves out each collection that lacks a field of those that the predicate names, instead of failing. (Documents lack none:
-    /// a path that is not declared can be asked for too.)
+    pub(super) fn over_any(mut self, collection: Arc<dyn Searched>) -> Self {
+        self.collections.push(collection);
+        self
+    }
+
+    pub(super) fn paged(self, paging: Paging) -> Self {
+        Search { paging, ..self }
+    }
+
+    /// Leaves out each collection that lacks a field of those that the question names, instead of failing. (Documents lack none of those
+    /// of a predicate: a path that is not declared can be asked for too.)
     pub fn skip_unknown(mut self) -> Self {
         self.skip_unknown = true;
         self
     }
 
-    /// What was found: collection by collection as they were named, in no particular order within each. Costs what the
-    /// queries cost one by one.
+    /// The records of all collections together in this order; see [`OrderBy`](crate::OrderBy). Of equal ones those of a collection that was
+    /// named earlier come first, and within a collection the key decides.
+    pub fn order_by(mut self, order: impl IntoOrder) -> Self {
+        self.paging.order = order.into_order();
+        self
+    }
+
+    /// At most so many records: from 1 to [`limits::MAX_PAGE`](crate::limits::MAX_PAGE).
+    pub fn limit(mut self, limit: usize) -> Self {
+        self.paging.limit = Some(limit);
+        self
+    }
+
+    /// Without the first ones.
+    pub fn offset(mut self, offset: usize) -> Self {
+        self.paging.offset = offset;
+        self
+    }
+
+    /// Only those behind the last record of another page: of a single collection alone.
+    pub fn after(mut self, cursor: Cursor) -> Self {
+        self.paging.after = Some(cursor);
+        self
+    }
+
+    /// Counts what all pages have together.
+    pub fn with_total(mut self) -> Self {
+        self.paging.total = true;
+        self
+    }
+
+    /// What was found: in the [order](Search::order_by) that was asked for, otherwise collection by collection as they were named, in no
+    /// particular order within each. Costs what the queries cost one by one.
     ///
     /// # Errors
     /// The [`QueryError`] of the first collection that can't be asked: it belongs to another store, its field can't hold what
-    /// it is compared with, or it lacks a field and [`skip_unknown`](Search::skip_unknown) was not said.
+    /// it is compared with, or it lacks a field and [`skip_unknown`](Search::skip_unknown) was not said. Of the page those that
+    /// [`Find::page`] gives.
     pub fn fetch(&self) -> Result<Vec<Hit>, QueryError> {
+        Ok(self.first()?.hits.into_iter().map(|(_, hit)| hit).collect())
+    }
+
+    /// A page of what was found. With several collections it has no cursor: take an offset, or ask them one by one.
+    ///
+    /// # Errors
+    /// As [`fetch`](Search::fetch).
+    pub fn page(&self) -> Result<Page<Hit>, QueryError> {
+        let started = Instant::now();
+        let total = if self.paging.total { Some(self.count()?) } else { None };
+        let Ranked { hits, next } = self.first()?;
+        let records = hits.into_iter().map(|(_, hit)| hit).collect();
+        Ok(Page { records, next, total, commit: self.snapshot.commit(), took: started.elapsed(), cached: false })
+    }
+
+    fn first(&self) -> Result<Ranked, QueryError> {
+        if let [one] = self.collections.as_slice() {
+            let ranked = self.unless_unknown(one.first(&self.snapshot, &self.predicate, &self.paging))?;
+            return Ok(ranked.unwrap_or(Ranked { hits: Vec::new(), next: None }));
+        }
+        if self.paging.after.is_some() {
+            return Err(QueryError::OneCollection { what: "a page behind a cursor", given: self.collections.len() });
+        }
+        check_limit("", self.paging.limit)?;
+        let Paging { order, limit, offset, .. } = &self.paging;
+        let first = limit.map(|limit| offset.saturating_add(limit));
+        // Of each as many as all of them together may give.
+        let of_each = Paging { limit: first, offset: 0, ..self.paging.clone() };
         let mut hits = Vec::new();
         for collection in &self.collections {
-            hits.extend(self.unless_unknown(collection.fetch(&self.snapshot, &self.predicate))?.unwrap_or_default());
+            let ranked = self.unless_unknown(collection.first(&self.snapshot, &self.predicate, &of_each))?;
+            hits.extend(ranked.into_iter().flat_map(|ranked| ranked.hits));
         }
-        Ok(hits)
+        // Stable: of equal ones the collection decides, and within one they have their order.
+        hits.sort_by(|(a, _), (b, _)| compare(order, a, b));
+        hits.truncate(first.unwrap_or(usize::MAX));
+        hits.drain(..hits.len().min(*offset));
+        Ok(Ranked { hits, next: None })
     }
 
     /// How many records there are in all.

@@ -2,6 +2,7 @@
 
 use crate::clock::Timestamp;
 use crate::error::{Commit, QueryError};
+use crate::latency::Latency;
 use crate::record::Record;
 use crate::storage::{Collection, Engine, Pinned, Table};
 use crate::sync::Arc;
@@ -41,6 +42,10 @@ impl Snapshot {
     /// The time at which it was taken, by the store's clock; never before that of a commit that it sees.
     pub fn time(&self) -> Timestamp {
         self.0.time
+    }
+
+    pub(super) fn engine(&self) -> &Arc<Engine> {
+        &self.0.engine
     }
 
     /// A collection as of this snapshot.
@@ -83,6 +88,10 @@ impl<R: Record> View<R> {
     /// The snapshot that it belongs to.
     pub fn snapshot(&self) -> &Snapshot {
         &self.snapshot
+    }
+
+    pub(super) fn latency(&self) -> &Latency {
+        &self.snapshot.0.engine.latency
     }
 }
 

@@ -1,18 +1,17 @@
-//! Does a record meet a predicate? The one place that says what each test means.
+//! Does a record meet a predicate?
 
-use super::{FieldAt, FieldDef, Record, Schema, loose};
+use super::bind::bind;
+use super::normal_form::{self, normal_form};
+use super::test::Test;
+use super::{FieldAt, Record, Schema, loose};
 use crate::error::QueryError;
-use crate::hash::{self, RandomState};
-use crate::limits::MAX_PREDICATE_DEPTH;
-use crate::query::Predicate;
-use crate::value::{DecimalValue, Kind, Value, ValueRef};
-use std::collections::HashSet;
-use std::ops::{Bound, RangeBounds};
+use crate::query::{Fingerprint, Predicate};
 
 /// A predicate whose fields are found and whose values fit.
 #[derive(Clone, Debug)]
 pub(crate) enum Condition {
     All,
+    Nothing,
     Test(FieldAt, Test),
     /// On a path of documents that is not declared: no index knows anything of it.
     Loose(FieldAt, Test),
@@ -21,30 +20,22 @@ pub(crate) enum Condition {
     Not(Box<Condition>),
 }
 
-/// What is asked of one field.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Test {
-    Eq(Value),
-    Ne(Value),
-    In(HashSet<Value, RandomState>),
-    IsNull,
-    Range(Bound<Value>, Bound<Value>),
-    // Of a field of many values:
-    Any(HashSet<Value, RandomState>),
-    All(HashSet<Value, RandomState>),
-    HasNone,
-}
-
 impl Condition {
-    /// Binds a predicate to a schema; `collection` names it in errors.
+    /// Binds a predicate to a schema, and puts it into normal form; `collection` names the schema in errors.
     pub(crate) fn new(collection: &str, schema: &Schema, predicate: &Predicate) -> Result<Self, QueryError> {
-        Binder { collection, schema }.bind(predicate, MAX_PREDICATE_DEPTH)
+        Ok(normal_form(bind(collection, schema, predicate)?, schema))
+    }
+
+    /// The same for all that ask the same of records of this schema, or of another one with the same names and kinds.
+    pub(crate) fn fingerprint(&self, schema: &Schema) -> Fingerprint {
+        normal_form::fingerprint(self, schema)
     }
 
     /// Whether a record meets it. Runs the record's extractors.
     pub(crate) fn holds<R: Record>(&self, record: &R) -> bool {
         match self {
             Condition::All => true,
+            Condition::Nothing => false,
             Condition::Test(field, test) => test.holds(record, field),
             Condition::Loose(path, test) => loose::holds(test, record, path),
             Condition::And(parts) => parts.iter().all(|part| part.holds(record)),
@@ -53,17 +44,84 @@ impl Condition {
         }
     }
 
+    /// All of these; `None` if there are none.
+    pub(crate) fn all_of(mut parts: Vec<Condition>) -> Option<Condition> {
+        if parts.len() > 1 { Some(Condition::And(parts)) } else { parts.pop() }
+    }
+
+    /// The opposite. Twice is nothing.
+    pub(crate) fn not(self) -> Condition {
+        match self {
+            Condition::Not(part) => *part,
+            other => Condition::Not(Box::new(other)),
+        }
+    }
+
+    /// Shows each test of a declared field.
+    pub(crate) fn each_test<'a>(&'a self, show: &mut dyn FnMut(&'a FieldAt, &'a Test)) {
+        match self {
+            Condition::All | Condition::Nothing | Condition::Loose(..) => {}
+            Condition::Test(field, test) => show(field, test),
+            Condition::And(parts) | Condition::Or(parts) => parts.iter().for_each(|part| part.each_test(show)),
+            Condition::Not(part) => part.each_test(show),
+        }
+    }
+
     /// The parts that must all hold.
     pub(crate) fn conjuncts(&self) -> &[Condition] {
         match self {
+            Condition::All => &[],
             Condition::And(parts) => parts,
             one => std::slice::from_ref(one),
         }
     }
 
-    /// Whether all of `other`'s parts are, word by word, among those of this one: where this holds, so does `other`.
+    /// The parts of which one must hold.
+    fn alternatives(&self) -> &[Condition] {
+        match self {
+            Condition::Nothing => &[],
+            Condition::Or(parts) => parts,
+            one => std::slice::from_ref(one),
+        }
+    }
+
+    /// Whether where this holds `other` does, as far as that can be told: each part of `other` must follow from one part of this.
     pub(crate) fn implies(&self, other: &Condition) -> bool {
-        other.conjuncts().iter().all(|wanted| self.conjuncts().iter().any(|part| part.is_same(wanted)))
+        let parts = self.conjuncts();
+        other.conjuncts().iter().all(|wanted| parts.iter().any(|part| part.is_stronger(wanted)))
+            || matches!(self, Condition::Nothing)
+    }
+
+    /// Whether `other` follows from this, a part from a part. O(n * m) in their alternatives.
+    pub(crate) fn is_stronger(&self, other: &Condition) -> bool {
+        let follows_from = |one: &Condition| other.alternatives().iter().any(|other| one.test_implies(other));
+        self.is_same(other) || self.alternatives().iter().all(follows_from)
+    }
+
+    /// Whether of two tests of one field the second follows from the first.
+    fn test_implies(&self, other: &Condition) -> bool {
+        match (self.as_test(), other.as_test()) {
+            (Some((field, a, not_a)), Some((of, b, not_b))) if field == of => match (not_a, not_b) {
+                (false, false) => a.is_within(b),
+                (true, true) => b.is_within(a),
+                (false, true) => a.is_apart_from(b),
+                // There is no law of what must be where something is not.
+                (true, false) => false,
+            },
+            _ => self.is_same(other),
+        }
+    }
+
+    /// The test of a declared field, and whether its opposite is meant.
+    fn as_test(&self) -> Option<(&FieldAt, &Test, bool)> {
+        match self {
+            Condition::Test(field, test) => Some((field, test, false)),
+            Condition::Not(part) => match &**part {
+                Condition::Test(field, test) => Some((field, test, true)),
+                _ => None,
+            },
+            _ => None,
+        }
     }
 
     /// Whether they hold of the same records, as far as their parts tell: those that must all hold, in any order.
@@ -80,7 +138,7 @@ impl Condition {
     pub(crate) fn is_same(&self, other: &Condition) -> bool {
         let all = |a: &[Condition], b: &[Condition]| a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.is_same(b));
         match (self, other) {
-            (Condition::All, Condition::All) => true,
+            (Condition::All, Condition::All) | (Condition::Nothing, Condition::Nothing) => true,
             (Condition::Test(a, x), Condition::Test(b, y)) | (Condition::Loose(a, x), Condition::Loose(b, y)) => {
                 a == b && x == y
             }
@@ -89,192 +147,4 @@ impl Condition {
             _ => false,
         }
     }
-}
-
-impl Test {
-    fn holds<R: Record>(&self, record: &R, field: &FieldAt) -> bool {
-        match self {
-            Test::Any(wanted) => {
-                let mut found = false;
-                record.values_at(field, &mut |value| found = found || wanted.contains(&value.to_value()));
-                found
-            }
-            Test::All(wanted) => {
-                let mut missing: HashSet<&Value, _> = wanted.iter().collect::<HashSet<_>>();
-                record.values_at(field, &mut |value| {
-                    missing.remove(&value.to_value());
-                });
-                missing.is_empty()
-            }
-            Test::HasNone => {
-                let mut none = true;
-                record.values_at(field, &mut |value| none = none && value.is_null());
-                none
-            }
-            of_one => of_one.admits(record.value_at(field)),
-        }
-    }
-
-    /// Whether a single value meets it. A missing one is neither equal nor unequal to anything, and in no range.
-    pub(crate) fn admits(&self, value: ValueRef<'_>) -> bool {
-        match self {
-            Test::IsNull => value.is_null(),
-            _ if value.is_null() => false,
-            Test::Eq(wanted) => wanted.as_ref() == value,
-            Test::Ne(unwanted) => unwanted.as_ref() != value,
-            Test::In(wanted) => wanted.contains(&value.to_value()),
-            Test::Range(from, to) => {
-                (from.as_ref().map(Value::as_ref), to.as_ref().map(Value::as_ref)).contains(&value)
-            }
-            Test::Any(_) | Test::All(_) | Test::HasNone => false,
-        }
-    }
-}
-
-struct Binder<'a> {
-    collection: &'a str,
-    schema: &'a Schema,
-}
-
-impl Binder<'_> {
-    fn bind(&self, predicate: &Predicate, depth: usize) -> Result<Condition, QueryError> {
-        let Some(depth) = depth.checked_sub(1) else {
-            return Err(QueryError::TooDeep { limit: MAX_PREDICATE_DEPTH });
-        };
-        let all = |parts: &[Predicate]| parts.iter().map(|part| self.bind(part, depth)).collect::<Result<_, _>>();
-        Ok(match predicate {
-            Predicate::All => Condition::All,
-            Predicate::And(parts) => Condition::And(all(parts)?),
-            Predicate::Or(parts) => Condition::Or(all(parts)?),
-            Predicate::Not(part) => Condition::Not(Box::new(self.bind(part, depth)?)),
-            Predicate::Eq(name, value) => self.single(name, "eq", |field| Ok(Test::Eq(self.fit(field, value)?)))?,
-            Predicate::Ne(name, value) => self.single(name, "ne", |field| Ok(Test::Ne(self.fit(field, value)?)))?,
-            Predicate::In(name, values) => {
-                self.single(name, "is_in", |field| Ok(Test::In(self.fit_all(field, values)?)))?
-            }
-            Predicate::Range(name, from, to) => self.single(name, "a range", |field| {
-                let fit = |bound: &Bound<Value>| -> Result<Bound<Value>, QueryError> {
-                    Ok(match bound {
-                        Bound::Unbounded => Bound::Unbounded,
-                        Bound::Included(value) => Bound::Included(self.fit(field, value)?),
-                        Bound::Excluded(value) => Bound::Excluded(self.fit(field, value)?),
-                    })
-                };
-                Ok(Test::Range(fit(from)?, fit(to)?))
-            })?,
-            Predicate::IsNull(name) => {
-                let asked = self.find(name)?;
-                let many = asked.def.is_none_or(FieldDef::is_many);
-                asked.condition(if many { Test::HasNone } else { Test::IsNull })
-            }
-            Predicate::AnyOf(name, values) => {
-                self.many(name, "any", |field| Ok(Test::Any(self.fit_all(field, values)?)))?
-            }
-            Predicate::AllOf(name, values) => {
-                self.many(name, "all", |field| Ok(Test::All(self.fit_all(field, values)?)))?
-            }
-        })
-    }
-
-    fn find<'n>(&'n self, name: &'n str) -> Result<Asked<'n>, QueryError> {
-        if let Some((at, def)) = self.schema.find(name) {
-            return Ok(Asked { name, at, def: Some(def) });
-        }
-        let undeclared = self.schema.undeclared(name).map(|at| Asked { name, at, def: None });
-        undeclared.ok_or_else(|| QueryError::UnknownField {
-            collection: self.collection.to_owned(),
-            field: name.to_owned(),
-            known: self.schema.fields().iter().map(|field| field.name().to_owned()).collect(),
-        })
-    }
-
-    fn single(
-        &self,
-        name: &str,
-        test: &'static str,
-        make: impl FnOnce(&Asked<'_>) -> Result<Test, QueryError>,
-    ) -> Result<Condition, QueryError> {
-        self.test(name, test, false, make)
-    }
-
-    fn many(
-        &self,
-        name: &str,
-        test: &'static str,
-        make: impl FnOnce(&Asked<'_>) -> Result<Test, QueryError>,
-    ) -> Result<Condition, QueryError> {
-        self.test(name, test, true, make)
-    }
-
-    fn test(
-        &self,
-        name: &str,
-        test: &'static str,
-        many: bool,
-        make: impl FnOnce(&Asked<'_>) -> Result<Test, QueryError>,
-    ) -> Result<Condition, QueryError> {
-        let asked = self.find(name)?;
-        if asked.def.is_some_and(|def| def.is_many() != many) {
-            let (collection, field) = (self.collection.to_owned(), name.to_owned());
-            return Err(QueryError::WrongTest { collection, field, test, many: !many });
-        }
-        let test = make(&asked)?;
-        Ok(asked.condition(test))
-    }
-
-    fn fit_all(&self, asked: &Asked<'_>, values: &[Value]) -> Result<HashSet<Value, RandomState>, QueryError> {
-        let mut set = HashSet::with_capacity_and_hasher(values.len(), hash::random());
-        for value in values {
-            set.insert(self.fit(asked, value)?);
-        }
-        Ok(set)
-    }
-
-    fn fit(&self, asked: &Asked<'_>, value: &Value) -> Result<Value, QueryError> {
-        let Some(def) = asked.def else {
-            let null =
-                || QueryError::NullOperand { collection: self.collection.to_owned(), field: asked.name.to_owned() };
-            return loose::operand(value).ok_or_else(null);
-        };
-        fit(self.collection, def, value)
-    }
-}
-
-/// Makes a value comparable with a field. An integer may stand for a float or a decimal, where that is exact, and a string
-/// for what is written as one, a UUID say. A float never stands for a decimal: which one was meant is not known.
-pub(crate) fn fit(collection: &str, def: &FieldDef, value: &Value) -> Result<Value, QueryError> {
-    match (def.kind(), value.as_ref()) {
-        (Kind::Float, ValueRef::Int(n)) if (n as f64) as i128 == i128::from(n) => Ok(Value::from(n as f64)),
-        (expected, fitting) if fitting.kind() == Some(expected) => Ok(value.clone()),
-        (Kind::Decimal, ValueRef::Int(n)) => Ok(DecimalValue::from(n).into()),
-        (Kind::Decimal, ValueRef::Int128(n)) => Ok(DecimalValue::from(n).into()),
-        (expected, given) => written(expected, given).ok_or_else(|| QueryError::WrongKind {
-            collection: collection.to_owned(),
-            field: def.name().to_owned(),
-            expected,
-            given: value.clone(),
-        }),
-    }
-}
-
-/// What a predicate names.
-struct Asked<'a> {
-    name: &'a str,
-    at: FieldAt,
-    /// `None` for a path of documents that is not declared.
-    def: Option<&'a FieldDef>,
-}
-
-impl Asked<'_> {
-    fn condition(self, test: Test) -> Condition {
-        match self.def {
-            Some(_) => Condition::Test(self.at, test),
-            None => Condition::Loose(self.at, test),
-        }
-    }
-}
-
-/// What a string says as a value of a kind that is written as one.
-fn written(kind: Kind, given: ValueRef<'_>) -> Option<Value> {
-    if let ValueRef::Str(text) = given { Value::from_text(kind, text) } else { None }
 }

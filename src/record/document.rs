@@ -1,10 +1,10 @@
 //! JSON documents as records: fields are found by their paths, as the schema of the collection declares them.
 
-use super::json::{merge_patch, plain, set, shallow, sort};
+use super::json::{merge_patch, set, shallow};
 use super::path::Path;
 use super::{FieldAt, FieldDef, Record, Schema};
 use crate::error::{Cause, DocumentError, SchemaError};
-use crate::value::{AnyKey, KeyBuffer, Kind, ValueRef};
+use crate::value::{AnyKey, KeyBuffer, Kind, ValueRef, plain_json, sort_of_json};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
@@ -70,7 +70,7 @@ impl Document {
     pub fn new(json: Json) -> Result<Self, DocumentError> {
         let body = shallow(json)?;
         if !body.is_object() {
-            return Err(DocumentError::NotAnObject { found: sort(&body) });
+            return Err(DocumentError::NotAnObject { found: sort_of_json(&body) });
         }
         Ok(Document { body })
     }
@@ -154,14 +154,14 @@ impl Document {
 
     /// The only value at the path of a declared field; a conflict is a missing one.
     fn value_by(&self, path: &Path) -> ValueRef<'_> {
-        let value = path.only(&self.body).and_then(plain);
+        let value = path.only(&self.body).and_then(plain_json);
         value.and_then(|value| path.shown(value)).unwrap_or(ValueRef::Null)
     }
 
     /// The first conflict at a path, and whether there is any value of the field's.
     fn judge(&self, field: &FieldDef, path: &Path) -> (Option<&Json>, bool) {
         let (mut conflict, mut any) = (None, false);
-        let mut look = |json| match plain(json) {
+        let mut look = |json| match plain_json(json) {
             Some(ValueRef::Null) => {}
             Some(value) if path.shown(value).is_some() => any = true,
             _ => conflict = conflict.or(Some(json)),
@@ -197,7 +197,9 @@ impl Record for Document {
         for (field, path) in schema.paths() {
             let (conflict, any) = self.judge(field, path);
             if let Some(json) = conflict.filter(|_| !field.skips_conflicts()) {
-                return Err(field.conflict(plain(json).map_or(sort(json).to_owned(), |value| value.to_string())));
+                return Err(
+                    field.conflict(plain_json(json).map_or(sort_of_json(json).to_owned(), |value| value.to_string()))
+                );
             }
             if field.is_required() && !any {
                 return Err(Cause::MissingField { field: field.name().to_owned() });
@@ -220,7 +222,7 @@ impl Record for Document {
     fn values_at<'a>(&'a self, field: &FieldAt, show: &mut dyn FnMut(ValueRef<'a>)) {
         match field.path() {
             Some(path) if path.many => path.each(&self.body, &mut |json| {
-                let value = plain(json).filter(|value| !value.is_null());
+                let value = plain_json(json).filter(|value| !value.is_null());
                 if let Some(value) = value.and_then(|value| path.shown(value)) {
                     show(value);
                 }

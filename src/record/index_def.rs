@@ -110,7 +110,8 @@ impl IndexDef {
         IndexDef::new(IndexKind::Unique, fields)
     }
 
-    /// Answers equality and ranges; of several fields, ranges of the first that is not asked for a single value. Takes no NaN.
+    /// Answers equality and ranges; of several fields, ranges of the first that is not asked for a single value. Takes no
+    /// NaN, but of fields that are [`nan_last`](crate::FieldDef::nan_last).
     pub fn ordered(fields: impl FieldNames) -> Self {
         IndexDef::new(IndexKind::Ordered, fields)
     }
@@ -121,8 +122,9 @@ impl IndexDef {
         IndexDef { name: name.into(), ..self }
     }
 
-    /// The same index, holding only the records for which `condition` is true. It answers queries that demand all of the
-    /// condition's parts beside their own; where it is unique, it is so among the records that it holds.
+    /// The same index, holding only the records for which `condition` is true. It answers queries that demand as much or more: for
+    /// each part of the condition one part that it follows from, as `amount > 5` follows from `amount > 10`. Where it is unique, it
+    /// is so among the records that it holds.
     #[must_use]
     pub fn when(self, condition: impl Into<Predicate>) -> Self {
         IndexDef { when: Some(condition.into()), ..self }

@@ -4,7 +4,7 @@
 use super::path::Path;
 use crate::error::DocumentError;
 use crate::limits::MAX_DOCUMENT_DEPTH;
-use crate::value::ValueRef;
+use crate::value::sort_of_json;
 use serde_json::{Map, Value as Json};
 
 /// The tree, if it is not too deep; otherwise it is taken apart.
@@ -48,33 +48,6 @@ fn take_apart(json: Json) {
     }
 }
 
-/// What lies there, in words.
-pub(super) fn sort(json: &Json) -> &'static str {
-    match json {
-        Json::Null => "null",
-        Json::Bool(_) => "a bool",
-        Json::Number(_) => "a number",
-        Json::String(_) => "a string",
-        Json::Array(_) => "an array",
-        Json::Object(_) => "an object",
-    }
-}
-
-/// A plain value as what it is: integers and floats are told apart as the text tells them.
-pub(super) fn plain(json: &Json) -> Option<ValueRef<'_>> {
-    Some(match json {
-        Json::Null => ValueRef::Null,
-        Json::Bool(b) => ValueRef::Bool(*b),
-        Json::Number(number) => match (number.as_i64(), number.as_u64()) {
-            (Some(n), _) => ValueRef::Int(n),
-            (None, Some(n)) => ValueRef::Int128(n.into()),
-            _ => ValueRef::Float(number.as_f64()?),
-        },
-        Json::String(text) => ValueRef::Str(text),
-        Json::Array(_) | Json::Object(_) => return None,
-    })
-}
-
 impl Path {
     /// The only thing there, if there is one: the array itself where one is on the way.
     pub(super) fn only<'a>(&self, body: &'a Json) -> Option<&'a Json> {
@@ -113,7 +86,7 @@ pub(super) fn set(body: &mut Json, path: &str, value: Json) -> Result<(), Docume
     let mut at = body;
     let mut passed = 0;
     for step in path.split('.') {
-        let found = sort(at);
+        let found = sort_of_json(at);
         let Json::Object(fields) = at else {
             let passed = path.get(..passed).unwrap_or(path).trim_end_matches('.');
             return Err(DocumentError::InTheWay { path: path.into(), at: passed.into(), found });

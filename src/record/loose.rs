@@ -3,11 +3,10 @@
 //! Numbers are compared by number, whether integer or float; strings with strings, `bool`s with `bool`s. Values of different sorts are
 //! unequal, and in no range of each other's. There may be any number of values: a test of a single one holds if one of them meets it.
 
-use super::condition::Test;
+use super::test::Test;
 use super::{FieldAt, Record};
 use crate::value::{Value, ValueRef};
 use std::cmp::Ordering;
-use std::collections::HashSet;
 use std::ops::Bound;
 
 /// A value in the form in which equal ones are equal; `None` for a missing one. What is compared with an undeclared path has it.
@@ -37,16 +36,25 @@ fn whole(x: f64) -> Option<i128> {
     (x.abs() < REACH).then_some(x as i128)
 }
 
+/// Whether no value lies between these, as far as that can be told: not all that have the same order are equal.
+pub(super) fn is_empty(from: &Bound<Value>, to: &Bound<Value>) -> bool {
+    let (Bound::Included(low) | Bound::Excluded(low), Bound::Included(high) | Bound::Excluded(high)) = (from, to)
+    else {
+        return false;
+    };
+    match order(low.as_ref(), high.as_ref()) {
+        None | Some(Ordering::Greater) => true,
+        Some(Ordering::Equal) => matches!(from, Bound::Excluded(_)) || matches!(to, Bound::Excluded(_)),
+        Some(Ordering::Less) => false,
+    }
+}
+
 /// Whether a record meets a test at an undeclared path.
 pub(super) fn holds<R: Record>(test: &Test, record: &R, at: &FieldAt) -> bool {
     let mut found = false;
     match test {
         Test::All(wanted) => {
-            let mut missing: HashSet<&Value> = wanted.iter().collect();
-            record.values_at(at, &mut |value| {
-                missing.remove(&by_number(value).to_value());
-            });
-            return missing.is_empty();
+            return wanted.all_among(|see| record.values_at(at, &mut |value| see(by_number(value))));
         }
         Test::IsNull | Test::HasNone => {
             record.values_at(at, &mut |value| found = found || !value.is_null());
@@ -61,7 +69,8 @@ fn admits(test: &Test, value: ValueRef<'_>) -> bool {
     match test {
         Test::Eq(wanted) => wanted.as_ref() == value,
         Test::Ne(unwanted) => unwanted.as_ref() != value,
-        Test::In(wanted) | Test::Any(wanted) => wanted.contains(&value.to_value()),
+        Test::In(wanted) | Test::Any(wanted) => wanted.has(value),
+        Test::Text(pattern) => matches!(value, ValueRef::Str(text) if pattern.matches(text)),
         Test::Range(from, to) => {
             let order = |bound: &Value| order(value, bound.as_ref());
             let after = match from {

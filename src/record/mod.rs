@@ -1,5 +1,6 @@
 //! What is a record, and does it meet a predicate? Schemas, indexes to be, and the values of fields in memdex's own terms.
 
+mod bind;
 pub(crate) mod bound;
 mod condition;
 mod cutter;
@@ -11,11 +12,15 @@ mod json;
 mod key_value;
 mod loose;
 mod nested;
+mod normal_form;
 mod path;
+mod pattern;
 #[expect(clippy::module_inception)]
 mod record;
 mod schema;
 mod standing_def;
+mod test;
+mod values;
 
 #[cfg(feature = "documents")]
 pub use document::Document;
@@ -26,8 +31,11 @@ pub use record::Record;
 pub use schema::{FieldAt, FieldDef, Schema};
 pub use standing_def::StandingDef;
 
+pub(crate) use bind::fit;
 pub(crate) use bound::{Bound, Figure, Level};
-pub(crate) use condition::{Condition, Test, fit};
-pub(crate) use cutter::Cutter;
+pub(crate) use condition::Condition;
+pub(crate) use cutter::{Cutter, range_name};
 pub(crate) use key_value::schema as key_value_schema;
 pub(crate) use standing_def::BoundStanding;
+pub(crate) use test::Test;
+pub(crate) use values::Values;

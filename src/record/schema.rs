@@ -23,6 +23,7 @@ pub struct FieldDef {
     column: bool,
     required: bool,
     skip_conflicts: bool,
+    nan_last: bool,
     index: Option<IndexKind>,
 }
 
@@ -44,6 +45,7 @@ impl FieldDef {
             column: false,
             required: false,
             skip_conflicts: false,
+            nan_last: false,
             index: None,
         }
     }
@@ -63,11 +65,33 @@ impl FieldDef {
         FieldDef { index: Some(IndexKind::Unique), ..self }
     }
 
-    /// The same field with an ordered index: for what an equality index is for, and for ranges. It has no place for NaN, which is
-    /// refused ([`Cause::NotANumber`](crate::Cause::NotANumber)). Not for a field of many values.
+    /// The same field with an ordered index: for what an equality index is for, and for ranges. Not for a field of many values.
+    ///
+    /// Floats have one total order, the same in records, columns and indexes: from `-inf` by number to `inf`, then NaN. `-0.0` and
+    /// `0.0` are one value, and so are all NaNs, whatever their sign and bits: NaN equals NaN, and is greater than every number, as
+    /// in PostgreSQL. As NaN is mostly a mistake, an ordered index refuses it
+    /// ([`Cause::NotANumber`](crate::Cause::NotANumber)) unless the field says [`nan_last`](FieldDef::nan_last).
     #[must_use]
     pub fn ordered(self) -> Self {
         FieldDef { index: Some(IndexKind::Ordered), ..self }
+    }
+
+    /// The same field, and ordered indexes, its own and those of several fields, keep NaN, sorted after all other numbers, instead
+    /// of refusing it: then `x > 5` is true for NaN. Says nothing of fields of other kinds than floats.
+    ///
+    /// ```
+    /// use memdex::{FieldDef, KeyValue, Kind, Schema, Store, field};
+    ///
+    /// let schema = Schema::new([FieldDef::new("celsius", Kind::Float).ordered().nan_last()]);
+    /// let readings = Store::new().key_values::<()>("readings", schema)?;
+    /// readings.store(KeyValue::new("broken", ()).with("celsius", f64::NAN))?;
+    /// assert_eq!(readings.find(field("celsius").gt(40.0)).count()?, 1);
+    /// assert_eq!(readings.find(field("celsius").between(40.0, f64::INFINITY)).count()?, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn nan_last(self) -> Self {
+        FieldDef { nan_last: true, ..self }
     }
 
     /// The same field with a column: its values side by side, so that looking at all of them reads no record. For tests that no
@@ -146,6 +170,11 @@ impl FieldDef {
         }
     }
 
+    /// Whether ordered indexes keep NaN.
+    pub fn is_nan_last(&self) -> bool {
+        self.nan_last
+    }
+
     /// The kind of its own index, if it has one.
     pub fn index_kind(&self) -> Option<IndexKind> {
         self.index
@@ -195,6 +224,11 @@ impl FieldAt {
 
     pub(super) fn path(&self) -> Option<&Path> {
         self.path.as_deref()
+    }
+
+    /// The path that the schema does not declare.
+    pub(crate) fn undeclared(&self) -> Option<&str> {
+        self.path().filter(|_| self.position == usize::MAX).map(|path| &*path.name)
     }
 }
 
@@ -415,6 +449,7 @@ impl fmt::Display for Schema {
                 Some(IndexKind::Unique) => "unique ",
                 Some(IndexKind::Ordered) => "ordered ",
             };
+            let nan = if field.nan_last { "nan_last " } else { "" };
             let column = if field.column { "column " } else { "" };
             let required = if field.required { "required " } else { "" };
             let skip = if field.skip_conflicts { "skip_conflicts " } else { "" };
@@ -425,7 +460,7 @@ impl fmt::Display for Schema {
             } else {
                 ""
             };
-            write!(f, "{comma}{key}{index}{column}{required}{skip}{}: {}{optional}", field.name, field.kind)?;
+            write!(f, "{comma}{key}{index}{nan}{column}{required}{skip}{}: {}{optional}", field.name, field.kind)?;
         }
         for index in &self.indexes {
             write!(f, ", {index}")?;

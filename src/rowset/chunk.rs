@@ -9,7 +9,7 @@
 
 use super::Row;
 use super::bitmap::{Bitmap, Words, to_array};
-use super::{room, sorted};
+use super::{popcount, room, sorted};
 
 /// Most rows of an array.
 pub(super) const ARRAY_MAX: usize = 4096;
@@ -59,6 +59,16 @@ impl Chunk {
             Chunk::Array(to_array(&words, len))
         } else {
             Chunk::Bitmap(Bitmap::from_words(words, len))
+        }
+    }
+
+    /// The chunk of the bits set in `words`.
+    pub(super) fn of_words(words: &Words) -> Self {
+        let len = popcount::count(words);
+        if len as usize <= ARRAY_MAX {
+            Chunk::Array(to_array(words, len))
+        } else {
+            Chunk::Bitmap(Bitmap::from_words(Box::new(*words), len))
         }
     }
 

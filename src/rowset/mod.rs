@@ -4,13 +4,14 @@
 //! - [`slot`]: one 65,536-row chunk of a set, shared by reference count, with its key and cached cardinality;
 //! - [`chunk`]: the contents of a chunk, a sorted array or a bitmap; [`bitmap`]: the latter;
 //! - [`bulk`]: many rows at once; [`algebra`]: and, or, minus of sets; [`pair`]: the same of two chunks;
-//!   [`union`]: of thousands of sets; [`iter`]: reading in order; [`pages`]: page by page;
+//!   [`union`]: of thousands of sets; [`collect`]: from rows in no order; [`iter`]: reading in order; [`pages`]: page by page;
 //! - [`sorted`]: merges of sorted slices; [`popcount`]: counting bits; [`room`]: how vectors grow.
 
 mod algebra;
 mod bitmap;
 mod bulk;
 mod chunk;
+mod collect;
 mod iter;
 mod pages;
 mod pair;
@@ -23,6 +24,7 @@ mod sorted;
 mod tests;
 mod union;
 
+pub(crate) use collect::Collector;
 pub(crate) use pages::OfPage;
 pub(crate) use set::RowSet;
 

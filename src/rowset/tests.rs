@@ -2,7 +2,7 @@
 
 use super::chunk::{ARRAY_MAX, BITMAP_MIN, Chunk};
 use super::set::{Repr, TINY, TINY_MIN};
-use super::{Row, RowSet, popcount, sorted};
+use super::{Collector, Row, RowSet, popcount, sorted};
 use std::collections::BTreeSet;
 
 type Model = BTreeSet<Row>;
@@ -412,6 +412,44 @@ fn unites_many() {
     check(&RowSet::union(&sets), &mixed.iter().flatten().copied().collect());
     check(&RowSet::union(&sets[7..]), &mixed[7..].iter().flatten().copied().collect());
     check(&RowSet::union([]), &Model::new());
+}
+
+#[test]
+fn collects_rows_in_any_order() {
+    let mut random = Random(6);
+    let spans = [300, 20_000, 65_536, 1 << 20, 1 << 24, 1 << 32];
+    for (span, count) in spans.into_iter().flat_map(|span| [0, 1, 200, 700, 20_000, 90_000].map(|count| (span, count)))
+    {
+        for from in [0, 3 << 20] {
+            let span = u64::min(span, (1 << 32) - u64::from(from));
+            let mut rows: Vec<Row> = (0..count).map(|_| from + random.below(span) as Row).collect();
+            for ascending in [false, true] {
+                if ascending {
+                    rows.sort_unstable();
+                    rows.dedup();
+                }
+                let mut collector = Collector::new();
+                rows.chunks(177).for_each(|rows| collector.room().extend_from_slice(rows));
+                let expected: Model = rows.iter().copied().collect();
+                check(&collector.finish(), &expected);
+                check(&rows.iter().copied().collect(), &expected);
+            }
+        }
+    }
+    // First a chunk in the middle, then those around it.
+    let mut collector = Collector::new();
+    let parts = [5 << 16..6 << 16, 2 << 16..3 << 16, 9 << 16..9 << 16 | 9, 0..9];
+    for part in &parts {
+        collector.room().extend(part.clone().rev());
+    }
+    check(&collector.finish(), &parts.into_iter().flatten().collect());
+    // Without gaps, and with few.
+    for step in [usize::MAX, 63, 64, 10_000] {
+        let mut collector = Collector::new();
+        let rows: Vec<Row> = (70_000..200_000).filter(|row| *row as usize % step != 1).collect();
+        rows.chunks(500).for_each(|rows| collector.room().extend_from_slice(rows));
+        check(&collector.finish(), &rows.into_iter().collect());
+    }
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The union of any number of sets, and sets of rows in any order.
+//! The union of any number of sets.
 //!
 //! An `IN` list unites thousands of tiny sets, so uniting them one after the other would be quadratic. Instead the rows
 //! of all tiny sets are gathered, dealt out to their chunks by one counting pass over the upper halves, and each chunk
@@ -7,10 +7,11 @@
 
 use super::bitmap::{mark, zeroed};
 use super::chunk::{Chunk, low};
+use super::collect::Collector;
 use super::popcount;
-use super::set::{Repr, TINY};
+use super::set::Repr;
 use super::slot::{Slot, key};
-use super::{Row, RowSet, sorted};
+use super::{Row, RowSet};
 
 /// Up to this many rows are sorted as a whole rather than dealt out to chunks.
 const SORT_WHOLE: usize = 1024;
@@ -37,12 +38,7 @@ impl RowSet {
 
 impl FromIterator<Row> for RowSet {
     fn from_iter<I: IntoIterator<Item = Row>>(rows: I) -> Self {
-        let rows: Vec<Row> = rows.into_iter().collect();
-        match sorted::is_ascending(&rows) {
-            true if rows.len() <= TINY => RowSet { repr: Repr::Tiny(rows) },
-            true => RowSet::from_sorted(&rows),
-            false => unite(rows, Vec::new()),
-        }
+        Collector::of(rows.into_iter().collect()).finish()
     }
 }
 

@@ -1,7 +1,7 @@
 //! A table without its record type, as the engine keeps it.
 
 use super::garbage::Garbage;
-use super::stats::{self, CollectionStats};
+use super::stats::{self, CollectionStats, MemoryStats};
 use super::table::{Backlog, Table};
 use super::upkeep::Upkeep;
 use super::verify::{self, VerifyError, VerifyReport};
@@ -9,6 +9,9 @@ use crate::error::Commit;
 use crate::record::{Record, Schema};
 use crate::sync::Arc;
 use std::any::{Any, type_name};
+
+/// How questions without a record type are put to a table: given by whoever opens it, since this layer need not know of reads.
+pub(crate) type Asker = Box<dyn Any + Send + Sync>;
 
 /// See the head of this file.
 pub(crate) trait AnyTable: Any + Send + Sync {
@@ -24,9 +27,13 @@ pub(crate) trait AnyTable: Any + Send + Sync {
         garbage: &mut Garbage,
     ) -> Backlog;
     fn stats(&self, published: Commit) -> CollectionStats;
+    fn memory(&self) -> MemoryStats;
+    /// By how much the counted bytes have changed since the last call, wrapping around. Under the commit lock.
+    fn newly_counted(&self) -> u64;
     /// One slice of upkeep; where to go on.
     fn upkeep(&self, at: Upkeep) -> Option<Upkeep>;
     fn verify(&self, published: Commit) -> Result<VerifyReport, VerifyError>;
+    fn asker(&self) -> &(dyn Any + Send + Sync);
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
 }
 
@@ -57,12 +64,26 @@ impl<R: Record> AnyTable for Table<R> {
         stats::of_table(self, published)
     }
 
+    fn memory(&self) -> MemoryStats {
+        let indexes = self.indexes().iter().map(|index| index.heap_bytes()).sum();
+        let standing = self.standing().iter().map(|figures| figures.stats().0.bytes).sum();
+        stats::memory_of(self, indexes, standing)
+    }
+
+    fn newly_counted(&self) -> u64 {
+        self.figures.newly_counted()
+    }
+
     fn upkeep(&self, at: Upkeep) -> Option<Upkeep> {
         Table::upkeep(self, at)
     }
 
     fn verify(&self, published: Commit) -> Result<VerifyReport, VerifyError> {
         verify::table(self, published)
+    }
+
+    fn asker(&self) -> &(dyn Any + Send + Sync) {
+        &*self.asker
     }
 
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {

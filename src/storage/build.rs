@@ -108,6 +108,7 @@ impl<R: Record> Table<R> {
             Ok(turn) => turn,
             Err(cause) => return Ok(Err(NotBuilt::Refused(cause))),
         };
+        turn.about_to_change(0, 0);
         check()?;
         let published = engine.timeline.published();
         if let Err(why) = build.bring_up(&self.marks.after(pinned.epoch()), published) {
@@ -116,10 +117,12 @@ impl<R: Record> Table<R> {
         let mut writer = self.writer();
         build.hand_over(&mut writer, published);
         self.show_kept(&writer);
+        self.refresh_figures(&writer);
         drop(writer);
         turn.look_after(self.clone());
         drop(turn);
         drop::<Pinned>(pinned);
+        engine.look_at_memory();
         Ok(Ok(()))
     }
 
@@ -154,6 +157,7 @@ impl<R: Record> Table<R> {
         let turn = engine.turn_to_write()?;
         let mut writer = self.writer();
         let Some(at) = writer.kept_up.iter().position(|maintained| is(&maintained.kept)) else { return Ok(false) };
+        engine.look_at_memory();
         let gone = writer.kept_up.remove(at);
         if writer.kept_up.iter().all(|maintained| maintained.group != gone.group) {
             writer.words.remove(gone.group);
@@ -166,6 +170,7 @@ impl<R: Record> Table<R> {
             figures.close(engine.timeline.published());
         }
         self.show_kept(&writer);
+        self.refresh_figures(&writer);
         drop(writer);
         drop(turn);
         drop(gone);

@@ -3,12 +3,14 @@
 use super::any_table::AnyTable;
 use super::garbage::Garbage;
 use super::observers::{CommitObserver, Observers};
-use super::stats::Stats;
+use super::peak::Peak;
+use super::stats::{CollectionStats, Stats};
 use super::table::Backlog;
 use super::timeline::{Pin, Timeline};
 use crate::clock::{Clock, SteadyClock, Timestamp};
 use crate::error::{Cause, Commit};
 use crate::hash::RandomState;
+use crate::latency::Latency;
 use crate::limits::SETTLE_SLICE;
 use crate::sync::{Arc, AtomicBool, AtomicU64, Mutex, MutexGuard, OnceLock, Ordering::SeqCst, RwLock};
 use crate::user_code;
@@ -19,6 +21,8 @@ pub(crate) struct Engine {
     pub(crate) observers: Observers,
     pub(crate) seed: RandomState,
     pub(crate) counters: Counters,
+    pub(crate) latency: Latency,
+    peak: Peak,
     tables: RwLock<Vec<Arc<dyn AnyTable>>>,
     /// The commit lock.
     committer: Mutex<Committer>,
@@ -53,6 +57,8 @@ impl Engine {
             observers: Observers::default(),
             seed: crate::hash::random(),
             counters: Counters::default(),
+            latency: Latency::default(),
+            peak: Peak::default(),
             tables: RwLock::new(Vec::new()),
             committer: Mutex::new(Committer { lagging: Vec::new() }),
             lingering: AtomicBool::new(false),
@@ -139,6 +145,10 @@ impl Engine {
         let published = self.timeline.published();
         let pinned = self.timeline.pinned();
         let counters = &self.counters;
+        let (memory, collections) = self.peak.look(|| {
+            let collections: Vec<CollectionStats> = self.tables().iter().map(|table| table.stats(published)).collect();
+            (collections.iter().map(|collection| collection.memory.total() as u64).sum(), collections)
+        });
         Stats {
             commits: published,
             oldest_pin: pinned.first().copied(),
@@ -148,8 +158,21 @@ impl Engine {
             drop_panics: counters.drop_panics.load(SeqCst),
             observer_panics: counters.observer_panics.load(SeqCst),
             damage: self.damage().map(str::to_owned),
-            collections: self.tables().iter().map(|table| table.stats(published)).collect(),
+            latency: self.latency.stats(),
+            memory,
+            collections,
         }
+    }
+
+    /// Looks at the memory in use, for the peak, where much of it comes or goes that no commit tells of.
+    pub(super) fn look_at_memory(&self) {
+        if self.peak.is_much() {
+            self.peak.look(|| (self.walk_memory(), ()));
+        }
+    }
+
+    fn walk_memory(&self) -> u64 {
+        self.tables().iter().map(|table| table.memory().total() as u64).sum()
     }
 
     // ---- settling -------------------------------------------------------------------------------------------------
@@ -190,8 +213,10 @@ impl Engine {
             committer.lagging.retain(|table| {
                 let backlog = table.settle_backlog(&pinned, published, &mut budget, &mut garbage);
                 left = left.max(backlog);
+                self.peak.count(table.newly_counted());
                 backlog != Backlog::Nothing
             });
+            self.peak.settled();
             self.lingering.store(left != Backlog::Nothing, SeqCst);
             if left == Backlog::CutShort {
                 self.wanted.store(true, SeqCst);
@@ -244,6 +269,11 @@ impl<'a> Turn<'a> {
     /// go on with the marks that stand, and nothing is settled any more.
     pub(crate) fn no_return(&self, commit: Commit) -> NoReturn<'a> {
         NoReturn { engine: self.engine, what: What::Commit(commit), reached_the_end: false }
+    }
+
+    /// Records that take so many counted bytes are about to leave, and others to come.
+    pub(crate) fn about_to_change(&self, leave: u64, come: u64) {
+        self.engine.peak.about_to_change(leave, come, || self.engine.walk_memory());
     }
 
     /// Has the next settles look after a table that a commit has changed.

@@ -50,6 +50,11 @@ impl Changed {
     pub(crate) fn is_nothing(&self) -> bool {
         self.first_new_row == Self::NOTHING
     }
+
+    /// Whether a row is one of those that changed or are not there yet.
+    pub(crate) fn has(&self, row: Row) -> bool {
+        row >= self.first_new_row || self.rows.contains(row)
+    }
 }
 
 /// What one reader knows of the marks while it reads parts one after the other, each of them later than the marks before.

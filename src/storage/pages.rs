@@ -13,6 +13,7 @@ use crate::error::Commit;
 use crate::limits::PAGE_ROWS;
 use crate::rowset::Row;
 use crate::sync::{Arc, RwLock};
+use smallvec::SmallVec;
 use std::collections::BTreeMap;
 
 pub(crate) struct Pages<R>(Segments<Page<R>>);
@@ -34,6 +35,9 @@ pub(crate) enum Fate<R> {
     /// It is out of the page. Beside it, when that has left only a tombstone of its row, the tombstone: the row is free.
     Forgotten(Arc<Version<R>>, Option<Arc<Version<R>>>),
 }
+
+/// Rows that are fetched under guards held together.
+const FETCHED_TOGETHER: usize = 16;
 
 fn slot(row: Row) -> u16 {
     (row as usize % PAGE_ROWS) as u16
@@ -91,6 +95,37 @@ impl<R> Pages<R> {
     pub(crate) fn at(&self, row: Row, epoch: Commit) -> Option<Arc<Version<R>>> {
         let (page, slot) = self.page(row)?;
         page.read().at(slot, epoch).filter(|version| !version.is_tombstone()).cloned()
+    }
+
+    /// Shows the records of these rows, which ascend strictly, that `epoch` sees. Some are found together under the guards of their pages,
+    /// taken from left to right: one row's steps to memory overlap with the others', where a guard for each would have them wait for each
+    /// other. No guard is held while they are shown.
+    pub(crate) fn fetch(
+        &self,
+        rows: impl IntoIterator<Item = Row>,
+        epoch: Commit,
+        mut show: impl FnMut(Arc<Version<R>>),
+    ) {
+        let mut rows = rows.into_iter().fuse();
+        let mut found: SmallVec<[Arc<Version<R>>; FETCHED_TOGETHER]> = SmallVec::new();
+        loop {
+            let together: SmallVec<[Row; FETCHED_TOGETHER]> = rows.by_ref().take(FETCHED_TOGETHER).collect();
+            if together.is_empty() {
+                return;
+            }
+            let mut guards: SmallVec<[_; FETCHED_TOGETHER]> = SmallVec::new();
+            for of_page in together.chunk_by(|a, b| *a as usize / PAGE_ROWS == *b as usize / PAGE_ROWS) {
+                debug_assert!(of_page.is_sorted_by(|a, b| a < b), "a second guard of one page could wait for ever");
+                guards.extend(self.page(of_page[0]).map(|(page, _)| (page.read(), of_page)));
+            }
+            let of_guards =
+                guards.iter().flat_map(|(page, rows)| rows.iter().map(move |row| page.at(slot(*row), epoch)));
+            // Found first and counted then: a count is a step that lets no other pass it.
+            let seen: SmallVec<[&Arc<Version<R>>; FETCHED_TOGETHER]> = of_guards.flatten().collect();
+            found.extend(seen.into_iter().filter(|version| !version.is_tombstone()).cloned());
+            drop(guards);
+            found.drain(..).for_each(&mut show);
+        }
     }
 
     /// The newest version of a row, published or in flight; a tombstone among them.

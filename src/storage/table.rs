@@ -3,6 +3,7 @@
 //! They hold the newest state, published or in flight, and are changed in place under short locks on small parts, one
 //! at a time. Whoever changes them holds the commit lock, and with it the table's [`TableWriter`].
 
+use super::any_table::Asker;
 use super::column::{Column, ColumnWriter};
 use super::figures::Figures;
 use super::garbage::Garbage;
@@ -12,6 +13,7 @@ use super::marks::{Mark, Marks};
 use super::observers::{CollectionChanges, RecordChange};
 use super::pages::{Fate, Pages};
 use super::standing::{Filing, StandingFigures};
+use super::stats::version_bytes;
 use super::version::{Change, Version};
 use super::words::Words;
 use crate::error::{Commit, QueryError};
@@ -42,6 +44,7 @@ pub(crate) struct Table<R> {
     pub(crate) marks: Marks,
     pub(crate) lengths: Lengths,
     pub(super) figures: Figures,
+    pub(super) asker: Asker,
     writer: Mutex<TableWriter>,
 }
 
@@ -87,6 +90,11 @@ impl TableWriter {
     /// Rows from here on were never used.
     pub(crate) fn used_rows(&self) -> usize {
         self.used_rows as usize
+    }
+
+    /// Rows that are not free: as many as keys.
+    fn keys(&self) -> usize {
+        self.used_rows() - self.free_rows()
     }
 
     /// How many used rows are free.
@@ -165,7 +173,7 @@ impl<R> Applied<R> {
 }
 
 impl<R: Record> Table<R> {
-    pub(crate) fn new(name: &str, schema: Schema, seed: RandomState) -> Self {
+    pub(crate) fn new(name: &str, schema: Schema, seed: RandomState, asker: Asker) -> Self {
         let indexes = schema.indexes().into_iter();
         let indexes = indexes.map(|def| Kept::index(IndexShape::new(def, &schema), seed.clone()));
         // The schema has been checked.
@@ -193,6 +201,7 @@ impl<R: Record> Table<R> {
             marks: Marks::new(),
             lengths: Lengths::new(),
             figures: Figures::default(),
+            asker,
             writer: Mutex::new(TableWriter {
                 free_rows: Vec::new(),
                 used_rows: 0,
@@ -364,7 +373,7 @@ impl<R: Record> Table<R> {
         for (figures, filing) in writer.kept_up.iter_mut().filter_map(|maintained| maintained.figures.as_mut()) {
             standing = standing.max(figures.settle(filing, pinned, budget));
         }
-        refresh(&self.figures, writer);
+        self.refresh_figures(writer);
         let versions = if writer.kept.keys().any(|pin| pinned.binary_search(pin).is_err()) {
             Backlog::CutShort
         } else if writer.kept.is_empty() && self.marks.len() == 0 && self.lengths.len() == 1 {
@@ -377,7 +386,42 @@ impl<R: Record> Table<R> {
 
     /// Copies out what others may want to know.
     pub(super) fn refresh_figures(&self, writer: &TableWriter) {
-        refresh(&self.figures, writer);
+        let kept: usize = writer.kept.values().map(Vec::len).sum();
+        let writer_bytes = |of_indexes: bool| -> usize {
+            let kept_up = writer.kept_up.iter().filter(|maintained| maintained.figures.is_none() == of_indexes);
+            kept_up.map(|maintained| maintained.writer.heap_bytes()).sum()
+        };
+        let (index_writer_bytes, standing_writer_bytes) = (writer_bytes(true), writer_bytes(false));
+        let code_bytes = writer.words.heap_bytes();
+        let column_writer_bytes: usize = writer.columns.iter().map(ColumnWriter::heap_bytes).sum();
+        let bookkeeping_bytes = kept * 16 + writer.free_rows.capacity() * 4;
+        let figures = &self.figures;
+        for (figure, now) in [
+            (&figures.rows_used, writer.used_rows()),
+            (&figures.rows_free, writer.free_rows()),
+            (&figures.kept, kept),
+            (&figures.key_bytes, writer.key_bytes),
+            (&figures.code_bytes, code_bytes),
+            (&figures.index_writer_bytes, index_writer_bytes),
+            (&figures.standing_writer_bytes, standing_writer_bytes),
+            (&figures.column_writer_bytes, column_writer_bytes),
+            (&figures.bookkeeping_bytes, bookkeeping_bytes),
+        ] {
+            figure.store(now as u64, Relaxed);
+        }
+        let versions = writer.keys() + kept;
+        let of_rows = versions * version_bytes::<R>() + writer.key_bytes + code_bytes + bookkeeping_bytes;
+        figures
+            .counted
+            .store((of_rows + index_writer_bytes + standing_writer_bytes + column_writer_bytes) as u64, Relaxed);
+    }
+
+    /// What so many records take of the counted bytes, on average.
+    pub(crate) fn counted_bytes_of(&self, writer: &TableWriter, records: usize) -> u64 {
+        if records == 0 {
+            return 0;
+        }
+        (self.figures.counted.load(Relaxed) / writer.keys().max(1) as u64).saturating_mul(records as u64)
     }
 
     fn settle_versions(
@@ -481,27 +525,5 @@ fn drop_versions<R>(versions: impl IntoIterator<Item = Arc<Version<R>>>) {
     let panics = user_code::drop_each(versions);
     if panics > 0 {
         tracing::error!(panics, "records panicked in their Drop while their collection was dropped");
-    }
-}
-
-/// Copies out what others may want to know.
-fn refresh(figures: &Figures, writer: &TableWriter) {
-    let kept: usize = writer.kept.values().map(Vec::len).sum();
-    let writer_bytes = |of_indexes: bool| -> usize {
-        let kept_up = writer.kept_up.iter().filter(|maintained| maintained.figures.is_none() == of_indexes);
-        kept_up.map(|maintained| maintained.writer.heap_bytes()).sum()
-    };
-    for (figure, now) in [
-        (&figures.rows_used, writer.used_rows as usize),
-        (&figures.rows_free, writer.free_rows.len()),
-        (&figures.kept, kept),
-        (&figures.key_bytes, writer.key_bytes),
-        (&figures.code_bytes, writer.words.heap_bytes()),
-        (&figures.index_writer_bytes, writer_bytes(true)),
-        (&figures.standing_writer_bytes, writer_bytes(false)),
-        (&figures.column_writer_bytes, writer.columns.iter().map(ColumnWriter::heap_bytes).sum()),
-        (&figures.bookkeeping_bytes, kept * 16 + writer.free_rows.capacity() * 4),
-    ] {
-        figure.store(now as u64, Relaxed);
     }
 }

@@ -75,6 +75,7 @@ impl<R: Record> Table<R> {
 impl Engine {
     /// All of it, collection by collection.
     pub(crate) fn optimize(self: &Arc<Self>) -> Result<(), Cause> {
+        self.look_at_memory();
         for table in self.tables() {
             let mut at = Some(Upkeep::Keys(0));
             while let Some(slice) = at {

@@ -218,6 +218,10 @@ fn audit_index<R: Record>(
     });
     found.expect(empty == 0, || format!("index {:?} keeps {empty} values without rows", index.name()));
     found.expect(count == expected, || format!("index {:?} has {count} entries, not {expected}", index.name()));
+    let held = index.filed();
+    found.expect(index.shape.is_many() || held == expected, || {
+        format!("index {:?} says it holds {held} records, not {expected}", index.name())
+    });
 }
 
 /// Every cell of a column against the record, and the committer's counts against both.

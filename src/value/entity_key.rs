@@ -1,6 +1,6 @@
 //! Keys that name the type of what they mean: `Payment:123`.
 
-use super::{Element, FieldValue, Kind, Value, ValueRef};
+use super::{Element, FieldValue, Kind, Text, Value, ValueRef};
 use compact_str::CompactString;
 use std::fmt;
 use std::str::FromStr;
@@ -147,6 +147,8 @@ impl FieldValue for EntityKey {
 }
 
 impl Element for EntityKey {}
+
+impl Text for EntityKey {}
 
 impl fmt::Debug for EntityKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -62,6 +62,23 @@ pub trait FieldValue {
 /// its type one. (`u8` is none: a `Vec<u8>` is a single byte string.)
 pub trait Element: FieldValue {}
 
+/// A type whose values are strings, so that text tests (`starts_with`, `like` …) have a meaning: the string types,
+/// [`EntityKey`](crate::EntityKey), and what `#[derive(FieldValue)]` makes of unit enums and of newtypes around these.
+///
+/// A text test of another field does not compile:
+///
+/// ```compile_fail
+/// # use memdex::Record;
+/// #[derive(Record)]
+/// struct Payment { #[record(key)] id: String, #[record(field)] amount_cents: i64 }
+/// let wrong = payment::AMOUNT_CENTS.like("5%");
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "a field of type `{Self}` has no text that could be tested",
+    label = "text tests are for strings, unit enums and newtypes of strings"
+)]
+pub trait Text: FieldValue {}
+
 /// A field of many values: what its values are.
 pub trait Multi: FieldValue {
     /// What one of them is compared with.
@@ -143,14 +160,18 @@ impl<T: FieldValue<Base = T>> FieldValue for Option<T> {
     }
 }
 
-macro_rules! elements {
-    ($($t:ty)*) => {$(
-        impl Element for $t {}
+macro_rules! marked {
+    ($marker:ident: $($t:ty)*) => {$(
+        impl $marker for $t {}
     )*};
 }
 
-elements! {
-    bool i8 i16 i32 i64 i128 isize u16 u32 u64 u128 usize f32 f64 char
+marked! {
+    Text: &'static str String Box<str> Arc<str> Cow<'static, str>
+}
+
+marked! {
+    Element: bool i8 i16 i32 i64 i128 isize u16 u32 u64 u128 usize f32 f64 char
     &'static str &'static [u8] String Box<str> Arc<str> Cow<'static, str> Vec<u8> Box<[u8]> Arc<[u8]> Cow<'static, [u8]>
 }
 

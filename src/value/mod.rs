@@ -6,6 +6,8 @@ pub(crate) mod civil;
 mod decimal;
 mod entity_key;
 mod field_value;
+#[cfg(feature = "documents")]
+mod json;
 mod key;
 mod key_buffer;
 mod key_encoding;
@@ -20,7 +22,7 @@ mod text;
 pub use any_key::AnyKey;
 pub use decimal::{DecimalError, DecimalValue};
 pub use entity_key::{EntityKey, EntityKeyError};
-pub use field_value::{Element, FieldValue, Many, Multi};
+pub use field_value::{Element, FieldValue, Many, Multi, Text};
 pub use key::{IntoKey, Key, KeySink};
 pub use key_buffer::KeyBuffer;
 pub use nest::{Each, Maybe, Nest, Nullable};
@@ -28,5 +30,7 @@ pub use operand::Operand;
 pub use scalar::{Kind, Value, ValueRef};
 
 pub(crate) use bits::{float_of, int_of, narrow_bits, saturated_bits, value_of_bits, zero_bits};
+#[cfg(feature = "documents")]
+pub(crate) use json::{plain_json, sort_of_json};
 pub(crate) use key_buffer::Lookup;
 pub(crate) use key_encoding::{decode_parts, encode_parts};

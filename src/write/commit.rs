@@ -46,6 +46,9 @@ pub(super) fn attempt(
             return Ok(no_commit());
         }
     }
+    let moved = staged.iter().map(|part| part.bytes_moved());
+    let (leave, come) = moved.fold((0, 0), |sum, (leave, come)| (sum.0 + leave, sum.1 + come));
+    turn.about_to_change(leave, come);
     let commit = engine.timeline.published() + 1;
     let no_return = turn.no_return(commit);
     staged.iter_mut().for_each(|part| part.seal(commit));
@@ -84,7 +87,9 @@ pub(super) fn attempt(
     engine.dispose(garbage);
     engine.report_observer_panics(panics);
     engine.tell();
-    Ok(Receipt { commit, at, took: started.elapsed(), counts })
+    let took = started.elapsed();
+    engine.latency.flush(took);
+    Ok(Receipt { commit, at, took, counts })
 }
 
 /// Counts and traces a refusal.

@@ -51,6 +51,8 @@ pub(super) type Single = (OperationInfo, Box<dyn Part>);
 /// One collection's part of a batch, staged: without its record type, as the commit sees it.
 pub(super) trait StagedPart {
     fn counts(&self) -> Counts;
+    /// What the records that leave take of the counted bytes, and those that come.
+    fn bytes_moved(&self) -> (u64, u64);
     /// Adds what was noted down while it was staged. After the last refusal.
     fn tell(&mut self, notes: &mut Notes);
     /// Gives out rows, codes and versions. After the last refusal.
@@ -170,6 +172,11 @@ impl<'a, R: Record> Staged<'a, R> {
 impl<R: Record> StagedPart for Staged<'_, R> {
     fn counts(&self) -> Counts {
         self.counts
+    }
+
+    fn bytes_moved(&self) -> (u64, u64) {
+        let bytes_of = |records| self.table.counted_bytes_of(&self.writer, records);
+        (bytes_of(self.counts.deleted), bytes_of(self.counts.inserted))
     }
 
     fn tell(&mut self, notes: &mut Notes) {

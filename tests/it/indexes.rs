@@ -1,5 +1,6 @@
 //! Indexes of every kind: what they answer, what they refuse, and that they can come and go while the collection lives.
 
+mod nan;
 mod partial;
 
 use memdex::{
@@ -169,6 +170,11 @@ fn any_predicate() -> BoxedStrategy<Predicate> {
         texts().prop_map(|nick| field("nick").gt(nick)),
         texts().prop_map(|nick| field("nick").lt(nick)),
         Just(field("nick").is_null()),
+        texts().prop_map(|nick| field("nick").starts_with(nick)),
+        texts().prop_map(|nick| field("nick").like(format!("{nick}%a_"))),
+        texts().prop_map(|club| field("club").starts_with(club)),
+        texts().prop_map(|club| field("club").contains_str_ignore_case(club.to_uppercase())),
+        texts().prop_map(|team| field("team").ends_with(team)),
         texts().prop_map(|club| field("club").eq(club)),
         texts().prop_map(|club| field("club").ne(club)),
         texts().prop_map(|club| field("club").ge(club)),

@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 /// Bottom first; modules of one line are siblings.
 const LEVELS: [&[&str]; 11] = [
     &["limits", "sync", "hash"],
-    &["user_code"],
+    &["user_code", "latency"],
     &["clock", "error"],
     &["value", "keys"],
     &["query", "aggregate"],
     &["record"],
-    &["rowset"],
+    &["rowset", "sql"],
     &["index"],
     &["storage"],
     &["read", "write"],

@@ -18,6 +18,12 @@ mod layers;
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
 mod model;
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
+mod oracle;
+#[cfg(not(any(memdex_shuttle, memdex_loom)))]
+mod plans;
+#[cfg(not(any(memdex_shuttle, memdex_loom)))]
+mod predicates;
+#[cfg(not(any(memdex_shuttle, memdex_loom)))]
 mod standing;
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
 mod statistics;

@@ -4,7 +4,9 @@
 mod chains;
 mod collections;
 mod errors;
+mod figures;
 mod observers;
+mod pages;
 mod predicates;
 mod reports;
 mod time;

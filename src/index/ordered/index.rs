@@ -7,21 +7,35 @@
 use super::super::moves::{ABSENT, Move, NEW, NULL, ROOM_KEPT};
 use super::super::shape::{Entry, IndexShape};
 use super::super::slab::Slab;
+use super::cursor::{Cursor, Span};
+use super::edges::{narrow_edge, wide_edge};
 use super::leaf::Edit;
 use super::leaves::Leaves;
-use crate::rowset::{Row, RowSet};
+use crate::rowset::{Collector, Row, RowSet};
 use crate::sync::RwLock;
 use crate::value::{Key, Value, ValueRef, encode_parts, narrow_bits};
 use std::ops::Bound;
+use std::slice;
 
 pub(crate) struct OrderedIndex {
-    keys: Keys,
+    pub(super) keys: Keys,
     null: RwLock<RowSet>,
 }
 
-enum Keys {
+pub(super) enum Keys {
     Narrow(Leaves<u64>),
     Wide(Leaves<Key>),
+}
+
+/// What lies between two edges, in keys of either width.
+pub(crate) enum KeySpan {
+    Narrow(Span<u64>),
+    Wide(Span<Key>),
+}
+
+pub(super) enum KeyCursor {
+    Narrow(Cursor<u64>),
+    Wide(Cursor<Key>),
 }
 
 /// The committer's side: wide keys by number.
@@ -141,57 +155,84 @@ impl OrderedIndex {
         }
     }
 
+    // ---- the read path ---------------------------------------------------------------------------------------------
+
     /// The rows with this value; those without one if it is missing.
     pub(crate) fn rows(&self, value: ValueRef<'_>) -> RowSet {
         if value.is_null() {
-            return self.null.read().clone();
+            return self.null_rows();
         }
         let value = value.to_value();
         self.range(Bound::Included(&value), Bound::Included(&value))
     }
 
+    /// The rows without a value, of an index of one field. (Of several, a missing value has a place in the order.)
+    pub(crate) fn null_rows(&self) -> RowSet {
+        self.null.read().clone()
+    }
+
+    /// How many rows have no value, of an index of one field.
+    pub(crate) fn null_len(&self) -> usize {
+        self.null.read().len()
+    }
+
     /// The rows with a value between these bounds, of an index of one field.
     pub(crate) fn range(&self, from: Bound<&Value>, to: Bound<&Value>) -> RowSet {
-        let mut rows = Vec::new();
-        match &self.keys {
-            Keys::Narrow(leaves) => {
-                let narrow = |bound: Bound<&Value>| match bound {
-                    Bound::Unbounded => Some(Bound::Unbounded),
-                    Bound::Included(value) => narrow_bits(value.as_ref()).map(Bound::Included),
-                    Bound::Excluded(value) => narrow_bits(value.as_ref()).map(Bound::Excluded),
-                };
-                // A value that does not fit lies beyond all that do: the integers outside of 64 bits.
-                let beyond = |bound: Bound<&Value>| match bound {
-                    Bound::Included(value) | Bound::Excluded(value) => value.as_ref() > ValueRef::Int(0),
-                    Bound::Unbounded => false,
-                };
-                let low = narrow(from).or_else(|| (!beyond(from)).then_some(Bound::Unbounded));
-                let high = narrow(to).or_else(|| beyond(to).then_some(Bound::Unbounded));
-                if let (Some(low), Some(high)) = (low, high) {
-                    leaves.between(low.as_ref(), high.as_ref(), &mut rows);
-                }
-            }
-            Keys::Wide(leaves) => {
-                let (from, to) = byte_range(Vec::new(), from, to);
-                leaves.between(Bound::Included(&from), Bound::Excluded(&to), &mut rows);
-            }
-        }
-        rows.into_iter().collect()
+        self.rows_within(self.span(&[], from.map(slice::from_ref), to.map(slice::from_ref)))
     }
 
     /// The rows of an index of several fields whose first ones have the values of `prefix` and whose next one lies between these
     /// bounds.
     pub(crate) fn prefix_range(&self, prefix: &[ValueRef<'_>], next: Option<(Bound<&Value>, Bound<&Value>)>) -> RowSet {
-        let Keys::Wide(leaves) = &self.keys else { return RowSet::new() };
-        let start = encode_parts(prefix.iter().copied());
-        let (from, to) = match next {
-            Some((from, to)) => byte_range(start, from, to),
-            None => (Key::from_bytes(&start), end_of(start)),
-        };
-        let mut rows = Vec::new();
-        leaves.between(Bound::Included(&from), Bound::Excluded(&to), &mut rows);
-        rows.into_iter().collect()
+        self.rows_within(self.prefix_span(prefix, next))
     }
+
+    /// What lies between bounds on the fields that follow those of `prefix`.
+    pub(crate) fn span(&self, prefix: &[ValueRef<'_>], from: Bound<&[Value]>, to: Bound<&[Value]>) -> KeySpan {
+        match &self.keys {
+            Keys::Narrow(_) => {
+                debug_assert!(prefix.is_empty(), "an index of one field has nothing before it");
+                KeySpan::Narrow(Span { from: narrow_edge(from, true), to: narrow_edge(to, false) })
+            }
+            Keys::Wide(_) => {
+                let prefix = encode_parts(prefix.iter().copied());
+                KeySpan::Wide(Span { from: wide_edge(&prefix, from, true), to: wide_edge(&prefix, to, false) })
+            }
+        }
+    }
+
+    /// As a range is asked for: a missing value lies between no bounds.
+    pub(crate) fn prefix_span(&self, prefix: &[ValueRef<'_>], next: Option<(Bound<&Value>, Bound<&Value>)>) -> KeySpan {
+        let Some((from, to)) = next else { return self.span(prefix, Bound::Unbounded, Bound::Unbounded) };
+        let missing = Value::NULL;
+        let from = if from == Bound::Unbounded { Bound::Excluded(&missing) } else { from };
+        self.span(prefix, from.map(slice::from_ref), to.map(slice::from_ref))
+    }
+
+    pub(super) fn cursor(&self, span: KeySpan, descending: bool) -> KeyCursor {
+        match span {
+            KeySpan::Narrow(span) => KeyCursor::Narrow(Cursor::new(span, descending)),
+            KeySpan::Wide(span) => KeyCursor::Wide(Cursor::new(span, descending)),
+        }
+    }
+
+    /// Adds the rows of one leaf; see [`Cursor::next`].
+    pub(super) fn next(&self, cursor: &mut KeyCursor, rows: &mut Vec<Row>) -> bool {
+        match (&self.keys, cursor) {
+            (Keys::Narrow(leaves), KeyCursor::Narrow(cursor)) => cursor.next(leaves, rows),
+            (Keys::Wide(leaves), KeyCursor::Wide(cursor)) => cursor.next(leaves, rows),
+            _ => unreachable!("a cursor has the keys of its index"),
+        }
+    }
+
+    fn rows_within(&self, span: KeySpan) -> RowSet {
+        let mut cursor = self.cursor(span, false);
+        let mut rows = Collector::new();
+        while self.next(&mut cursor, rows.room()) {}
+        rows.finish()
+    }
+
+    // ---- upkeep, figures, audits -----------------------------------------------------------------------------------
 
     pub(crate) fn heap_bytes(&self) -> usize {
         let leaves = match &self.keys {
@@ -289,32 +330,4 @@ impl OrderedWriter {
     pub(crate) fn shrink(&mut self) {
         self.keys.shrink();
     }
-}
-
-/// Behind everything that begins with these bytes: no part of a tuple begins with this one.
-fn end_of(mut bytes: Vec<u8>) -> Key {
-    bytes.push(0xff);
-    Key::from_bytes(&bytes)
-}
-
-/// From the first key to the one behind the last, of those that begin with `prefix` and whose next part lies between the bounds. A
-/// missing value lies between none.
-fn byte_range(prefix: Vec<u8>, from: Bound<&Value>, to: Bound<&Value>) -> (Key, Key) {
-    let with = |value: &Value| {
-        let mut bytes = prefix.clone();
-        bytes.extend(encode_parts([value.as_ref()]));
-        bytes
-    };
-    let low = match from {
-        // Above a missing value, below every other.
-        Bound::Unbounded => Key::from_bytes(&[&prefix[..], &[1]].concat()),
-        Bound::Included(value) => Key::from_bytes(&with(value)),
-        Bound::Excluded(value) => end_of(with(value)),
-    };
-    let high = match to {
-        Bound::Unbounded => end_of(prefix.clone()),
-        Bound::Included(value) => end_of(with(value)),
-        Bound::Excluded(value) => Key::from_bytes(&with(value)),
-    };
-    (low, high)
 }

@@ -46,6 +46,13 @@ impl<K: Ord + Clone> Entries<K> {
         above && below && !self.dead
     }
 
+    /// Whether what comes right before a position belongs here; `None` is the end.
+    pub(super) fn holds_below(&self, at: Option<&Position<K>>) -> bool {
+        let above = self.lower.as_ref().is_none_or(|lower| at.is_none_or(|at| lower < at));
+        let below = self.upper.as_ref().is_none_or(|upper| at.is_some_and(|at| at <= upper));
+        above && below && !self.dead
+    }
+
     /// How many entries lie before a position.
     pub(super) fn before(&self, at: &Position<K>) -> usize {
         let first = count_less(&self.keys, &at.0);

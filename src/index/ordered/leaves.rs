@@ -1,19 +1,15 @@
 //! The leaves of an index, and how readers and the committer move among them.
 //!
-//! Everyone takes the directory before leaves, and a leaf before those to its right. Readers hold one guard at a time: they look
-//! a leaf up, let the directory go, and check the leaf's bounds under its guard; if their position has moved meanwhile they
-//! look again. They go on at the upper bound of the leaf that they have read, so whatever is split or merged meanwhile, each
-//! position is read once. Splits and merges hold the directory and all leaves concerned.
+//! Everyone takes the directory before leaves, and a leaf before those to its right. Splits and merges hold the directory and all
+//! leaves concerned. Readers hold one guard at a time; how they get from leaf to leaf is said in [`super::cursor`].
 
 use super::directory::Directory;
 use super::leaf::{Edit, Entries, Leaf, Position};
 use crate::limits::{LEAF_ENTRIES, LEAF_FEW};
-use crate::rowset::Row;
 use crate::sync::{Arc, RwLock};
-use std::ops::Bound;
 
 pub(super) struct Leaves<K> {
-    directory: RwLock<Directory<K>>,
+    pub(super) directory: RwLock<Directory<K>>,
 }
 
 fn leaf<K>(entries: Entries<K>) -> Arc<Leaf<K>> {
@@ -24,47 +20,6 @@ impl<K: Ord + Clone> Leaves<K> {
     pub(super) fn new() -> Self {
         let first = leaf(Entries::new(None, None, Vec::new(), Vec::new()));
         Leaves { directory: RwLock::new(Directory::new(first)) }
-    }
-
-    /// Reads the leaf that holds a position, `None` being the very first.
-    fn read<T>(&self, at: Option<&Position<K>>, mut look: impl FnMut(&Entries<K>) -> T) -> T {
-        loop {
-            let leaf = self.directory.read().leaf(at).clone();
-            let entries = leaf.0.read();
-            if entries.holds(at) {
-                return look(&entries);
-            }
-        }
-    }
-
-    /// Adds the rows of the keys between two bounds, in the order of the keys.
-    pub(super) fn between(&self, from: Bound<&K>, to: Bound<&K>, rows: &mut Vec<Row>) {
-        let mut at = match from {
-            Bound::Unbounded => None,
-            Bound::Included(key) => Some((key.clone(), 0)),
-            // No row has this number: what follows is beyond the key.
-            Bound::Excluded(key) => Some((key.clone(), Row::MAX)),
-        };
-        loop {
-            at = self.read(at.as_ref(), |entries| {
-                let first = at.as_ref().map_or(0, |at| entries.before(at));
-                let end = match to {
-                    Bound::Unbounded => entries.len(),
-                    Bound::Included(key) => entries.keys.partition_point(|own| own <= key),
-                    Bound::Excluded(key) => entries.keys.partition_point(|own| own < key),
-                };
-                rows.extend_from_slice(entries.rows.get(first..end).unwrap_or(&[]));
-                if end < entries.len() { None } else { entries.upper.clone() }
-            });
-            let beyond = |at: &Position<K>| match to {
-                Bound::Unbounded => false,
-                Bound::Included(key) => at.0 > *key,
-                Bound::Excluded(key) => at.0 >= *key,
-            };
-            if at.as_ref().is_none_or(beyond) {
-                return;
-            }
-        }
     }
 
     /// Makes ascending edits, leaf by leaf. Under the commit lock.
@@ -204,14 +159,21 @@ impl<K: Ord + Clone> Leaves<K> {
 
 #[cfg(all(test, not(any(memdex_shuttle, memdex_loom))))]
 mod tests {
+    use super::super::cursor::{Cursor, Edge, Span};
     use super::*;
+    use crate::rowset::Row;
     use proptest::prelude::*;
     use std::collections::BTreeSet;
 
-    fn all(leaves: &Leaves<u64>) -> Vec<Row> {
+    fn between(leaves: &Leaves<u64>, from: Edge<u64>, to: Edge<u64>) -> Vec<Row> {
         let mut rows = Vec::new();
-        leaves.between(Bound::Unbounded, Bound::Unbounded, &mut rows);
+        let mut cursor = Cursor::new(Span { from, to }, false);
+        while cursor.next(leaves, &mut rows) {}
         rows
+    }
+
+    fn all(leaves: &Leaves<u64>) -> Vec<Row> {
+        between(leaves, Edge::Start, Edge::End)
     }
 
     fn check(leaves: &Leaves<u64>, model: &BTreeSet<Position<u64>>) {
@@ -269,22 +231,18 @@ mod tests {
         let leaves = Leaves::new();
         leaves.apply(&edits((0..10_000).map(|row| (7, row, true))));
         leaves.apply(&edits([(6, 1, true), (8, 1, true)]));
-        let range = |from, to| {
-            let mut rows = Vec::new();
-            leaves.between(from, to, &mut rows);
-            rows.len()
-        };
-        assert_eq!(range(Bound::Included(&7), Bound::Included(&7)), 10_000);
-        assert_eq!(range(Bound::Excluded(&7), Bound::Unbounded), 1);
-        assert_eq!(range(Bound::Unbounded, Bound::Excluded(&7)), 1);
-        assert_eq!(range(Bound::Excluded(&7), Bound::Excluded(&8)), 0);
+        let range = |from, to| between(&leaves, from, to).len();
+        assert_eq!(range(Edge::before(7), Edge::behind(7)), 10_000);
+        assert_eq!(range(Edge::behind(7), Edge::End), 1);
+        assert_eq!(range(Edge::Start, Edge::before(7)), 1);
+        assert_eq!(range(Edge::behind(7), Edge::before(8)), 0);
+        assert_eq!(range(Edge::behind(8), Edge::before(7)), 0);
     }
 
     proptest! {
         #[test]
         fn a_sorted_set_is_the_model(
             batches in prop::collection::vec(prop::collection::vec((0..40_u64, 0..60_u32), 1..900), 1..12),
-            bounds in (0..41_u64, 0..41_u64),
         ) {
             let (leaves, mut model) = (Leaves::new(), BTreeSet::new());
             for batch in batches {
@@ -297,16 +255,6 @@ mod tests {
                     }
                 }
                 check(&leaves, &model);
-            }
-            let (from, to) = bounds;
-            for low in [Bound::Unbounded, Bound::Included(from), Bound::Excluded(from)] {
-                for high in [Bound::Unbounded, Bound::Included(to), Bound::Excluded(to)] {
-                    let mut rows = Vec::new();
-                    leaves.between(low.as_ref(), high.as_ref(), &mut rows);
-                    let within = |key: &u64| std::ops::RangeBounds::contains(&(low, high), key);
-                    let expected: Vec<Row> = model.iter().filter(|(key, _)| within(key)).map(|(_, row)| *row).collect();
-                    prop_assert_eq!(rows, expected);
-                }
             }
             let mut at = Some(None);
             while let Some(from) = at {

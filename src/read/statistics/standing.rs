@@ -5,8 +5,9 @@ use crate::error::{Commit, QueryError, StatisticsError};
 use crate::index::{GroupFigures, Recomputed, Standing};
 use crate::limits::MAX_GROUPS;
 use crate::query::Statistics;
-use crate::read::execute;
+use crate::read::choice::Chooser;
 use crate::read::snapshot::View;
+use crate::read::{execute, planner};
 use crate::record::bound::{Asked, Best, Bound, Cut, FieldUse, Figure, Level, Names};
 use crate::record::{Condition, Record};
 use crate::storage::{Collection, ShownGroup, StandingFigures};
@@ -172,7 +173,8 @@ impl<'a> Known<'a> {
     /// The same from all records that a snapshot sees.
     fn recompute<R: Record>(&self, view: &View<R>, standing: &Standing) -> Answer {
         let condition = standing.condition.as_ref().unwrap_or(&Condition::All);
-        let versions = execute::execute(view, condition).fetch(view);
+        let plan = planner::plan(&view.table, condition, &Chooser::Cheapest);
+        let versions = execute::execute(view, condition, &plan).fetch(view);
         let mut recomputed = Recomputed::new(standing);
         let scope = user_code::Scope::enter();
         versions.iter().filter_map(|version| version.record.as_ref()).for_each(|record| recomputed.add(record));
@@ -251,7 +253,7 @@ impl<'a> Known<'a> {
     #[cold]
     fn bad_bucket(&self, source: StatisticsError) -> QueryError {
         let (collection, field) = (self.collection.to_owned(), self.fields().next().unwrap_or_default());
-        QueryError::BadBucket { collection, field, source: Box::new(source) }
+        QueryError::BadBucket { collection, field, source: source.into() }
     }
 }
 

@@ -64,7 +64,7 @@ impl Column {
 
     /// Whether these bits may stand for several values.
     #[inline]
-    pub(super) fn is_sentinel(&self, bits: u64) -> bool {
+    pub(crate) fn is_sentinel(&self, bits: u64) -> bool {
         matches!(self.kind, Kind::Int | Kind::Timestamp) && (bits == 0 || bits == u64::MAX)
     }
 

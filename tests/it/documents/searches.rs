@@ -1,7 +1,7 @@
 //! One question to several collections.
 
 use super::{document, payments};
-use memdex::{Document, FieldDef, KeyValue, Kind, QueryError, Record, Schema, Store, field, json};
+use memdex::{Document, FieldDef, Json, KeyValue, Kind, Predicate, QueryError, Record, Schema, Store, field, json};
 
 #[derive(Clone, Debug, Record)]
 struct Account {
@@ -67,4 +67,49 @@ fn collections_without_the_field_are_an_error_or_left_out() {
     assert!(matches!(wrong.fetch(), Err(QueryError::WrongKind { .. })));
     let foreign = Store::new().snapshot().search(field("status").eq("open")).over(&payments);
     assert!(matches!(foreign.count(), Err(QueryError::OtherStore { .. })));
+}
+
+/// At a path that is declared and at one that is not, with `find` and with `search`.
+#[test]
+fn criteria_are_predicates() {
+    let (store, payments) = payments();
+    for body in [
+        json!({ "id": "1", "status": "open", "amount": 5, "metadata": { "tags": ["a", "b"] }, "v": { "w": ["Bern", 7] } }),
+        json!({ "id": "2", "status": "done", "amount": 50, "metadata": { "tags": ["b"] }, "v": { "w": "basel" } }),
+        json!({ "id": "3", "status": "lost", "amount": 500, "v": { "w": null } }),
+        json!({ "id": "4", "status": "Open", "v": { "w": 7.0 } }),
+    ] {
+        payments.store(document(body)).unwrap();
+    }
+    let keys = |criteria: Json| {
+        let predicate = Predicate::from_criteria(&criteria).unwrap();
+        let hits = store.snapshot().search(predicate.clone()).over(&payments).count();
+        let keys = super::keys(&payments, predicate);
+        assert_eq!(hits, Ok(keys.len()), "{criteria}");
+        keys.join(" ")
+    };
+    assert_eq!(keys(json!({})), "1 2 3 4");
+    assert_eq!(keys(json!({ "status": ["open", "done"], "amount": { "gte": 10, "lte": 100 } })), "2");
+    assert_eq!(keys(json!({ "amount": [5, null] })), "1 4");
+    assert_eq!(keys(json!({ "amount": { "not_in": [5] } })), "2 3");
+    assert_eq!(keys(json!({ "amount": { "not": { "in": [5] } } })), "2 3 4");
+    assert_eq!(keys(json!({ "status": { "eq_ignore_case": "OPEN" }, "amount": { "is_null": false } })), "1");
+    assert_eq!(keys(json!({ "metadata.tags": { "all": ["a", "b"] } })), "1");
+    assert_eq!(keys(json!({ "metadata.tags": { "any": ["a", "b"] } })), "1 2");
+    assert_eq!(keys(json!({ "$or": [{ "metadata.tags": { "contains": "a" } }, { "id": "4" }] })), "1 4");
+    assert_eq!(keys(json!({ "$not": { "metadata.tags": { "contains": "a" } } })), "2 3 4");
+    assert_eq!(
+        keys(json!({ "$and": [{ "amount": { "gt": 4 } }, { "amount": { "lt": 500 } }], "id": { "ne": "2" } })),
+        "1"
+    );
+    assert_eq!(keys(json!({ "v.w": 7 })), "1 4");
+    assert_eq!(keys(json!({ "v.w": { "starts_with": "B" } })), "1");
+    assert_eq!(keys(json!({ "v.w": { "like_ignore_case": "B_%" } })), "1 2");
+    assert_eq!(keys(json!({ "v.w": { "like": "%" } })), "1 2");
+    assert_eq!(keys(json!({ "v.w": { "not": { "ends_with": "n" } } })), "2 3 4");
+    assert_eq!(keys(json!({ "v.w": null })), "3");
+    let many: Vec<i64> = (0..1_000_000).collect();
+    assert_eq!(keys(json!({ "amount": many, "v.w": many })), "1");
+    let too_many = Predicate::from_criteria(&json!({ "amount": vec![1; memdex::limits::MAX_LISTED_VALUES + 1] }));
+    assert!(matches!(payments.find(too_many.unwrap()).count(), Err(QueryError::TooManyValues { .. })));
 }

@@ -41,9 +41,9 @@ fn an_index_with_a_condition_answers_for_no_more_than_it_holds() {
         // Side by side all of them, as an index of several fields sees them.
         let flat: Vec<Predicate> = parts
             .drain(..)
-            .flat_map(|part| match part {
-                Predicate::And(parts) => parts,
-                one => vec![one],
+            .flat_map(|mut part| match &mut part {
+                Predicate::And(parts) => std::mem::take(parts),
+                _ => vec![part],
             })
             .collect();
         let flat = Predicate::And(flat);

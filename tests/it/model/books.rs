@@ -4,7 +4,7 @@ use super::indexes::Plan;
 use super::predicates::{Test, by_name};
 use super::records::{
     Subject, Val, as_bool, as_bytes, as_char, as_float, as_hundredths, as_int, as_micros, as_text, decimal, or_null,
-    typed, typed_many, vals,
+    typed, typed_many, typed_text, vals,
 };
 use super::standing::Standing;
 use memdex::{
@@ -26,7 +26,7 @@ pub(super) struct Inner {
     title: String,
     #[record(field)]
     shelf: i8,
-    #[record(field)]
+    #[record(field, nan_last)]
     price: f64,
     #[record(field)]
     rating: Option<f32>,
@@ -186,6 +186,7 @@ impl Subject for Book {
     ];
     const MANY: &'static [&'static str] =
         &["tags", "marks", "copies.room", "copies.worn", "copies.labels", "copies.from.city", "copies.from.zip"];
+    const NAN_LAST: &'static [&'static str] = &["price"];
 
     fn any() -> BoxedStrategy<Self> {
         let simple = (
@@ -331,8 +332,8 @@ impl Subject for Book {
             ("publisher.city", Test::IsNull) => inner::PUBLISHER.dot(place::CITY).is_null(),
             ("copies.room", Test::IsNull) => inner::COPIES.dot(copy::ROOM).is_null(),
             ("id", _) => typed(inner::ID, test, |value| as_int(value) as u16),
-            ("isbn", _) => typed(inner::ISBN, test, as_text),
-            ("title", _) => typed(inner::TITLE, test, as_text),
+            ("isbn", _) => typed_text(inner::ISBN, test, as_text),
+            ("title", _) => typed_text(inner::TITLE, test, as_text),
             ("shelf", _) => typed(inner::SHELF, test, |value| as_int(value) as i8),
             ("price", _) => typed(inner::PRICE, test, as_float),
             ("rating", _) => typed(inner::RATING, test, |value| as_float(value) as f32),
@@ -344,9 +345,9 @@ impl Subject for Book {
             ("due", _) => typed(inner::DUE, test, |value| Timestamp::from_micros(as_micros(value))),
             ("tags", _) => typed_many(inner::TAGS, test, as_text),
             ("marks", _) => typed_many(inner::MARKS, test, |value| as_int(value) as i64),
-            ("depot.city", _) => typed(inner::DEPOT.dot(place::CITY), test, as_text),
+            ("depot.city", _) => typed_text(inner::DEPOT.dot(place::CITY), test, as_text),
             ("depot.zip", _) => typed(inner::DEPOT.dot(place::ZIP), test, |value| as_int(value) as u16),
-            ("publisher.city", _) => typed(inner::PUBLISHER.dot(place::CITY), test, as_text),
+            ("publisher.city", _) => typed_text(inner::PUBLISHER.dot(place::CITY), test, as_text),
             ("publisher.zip", _) => typed(inner::PUBLISHER.dot(place::ZIP), test, |value| as_int(value) as u16),
             ("copies.room", _) => typed_many(inner::COPIES.dot(copy::ROOM), test, |value| as_int(value) as u8),
             ("copies.worn", _) => typed_many(inner::COPIES.dot(copy::WORN), test, as_float),

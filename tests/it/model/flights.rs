@@ -1,7 +1,9 @@
 //! Flights: a compound key, and the kinds that payments don't have.
 
 use super::predicates::Test;
-use super::records::{Subject, Val, as_bool, as_bytes, as_char, as_float, as_int, as_text, or_null, typed, vals};
+use super::records::{
+    Subject, Val, as_bool, as_bytes, as_char, as_float, as_int, as_text, or_null, typed, typed_text, vals,
+};
 use memdex::{FieldValue, Filter, Key, Record, ValueRef};
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -114,9 +116,9 @@ impl Subject for Flight {
             ("gate", Test::IsNull) => flight::GATE.is_null(),
             ("load", Test::IsNull) => flight::LOAD.is_null(),
             ("delay", Test::IsNull) => flight::DELAY.is_null(),
-            ("origin", _) => typed(flight::ORIGIN, test, as_text),
+            ("origin", _) => typed_text(flight::ORIGIN, test, as_text),
             ("number", _) => typed(flight::NUMBER, test, |value| as_int(value) as u16),
-            ("carrier", _) => typed(flight::CARRIER, test, |value| Carrier(as_text(value))),
+            ("carrier", _) => typed_text(flight::CARRIER, test, |value| Carrier(as_text(value))),
             ("gate", _) => typed(flight::GATE, test, as_char),
             ("tail", _) => typed(flight::TAIL, test, as_bytes),
             ("load", _) => typed(flight::LOAD, test, |value| as_float(value) as f32),

@@ -30,13 +30,11 @@ pub(super) enum Flaw {
     Condition,
 }
 
-/// Of each field: the kind of its own index, and whether it has a column.
-type Fields = Vec<(Option<IndexKind>, bool)>;
-
 /// The indexes and columns that a collection is opened with.
 #[derive(Clone, Debug)]
 pub(super) struct Plan {
-    pub fields: Fields,
+    /// Of each field.
+    pub fields: Vec<(Option<IndexKind>, bool)>,
     pub more: Vec<Def>,
     pub standing: Vec<Standing>,
 }
@@ -99,8 +97,10 @@ impl Def {
     pub(super) fn unplaced<R: Subject>(&self, shelf: &Shelf<R>) -> Vec<(R::Id, &'static str)> {
         let is_nan = |value: &Val| matches!(value, Val::Float(x) if x.is_nan());
         let of_record = |(id, (record, _)): (&R::Id, &(R, _))| {
-            let at = self.values(record)?.iter().position(is_nan)?;
-            Some((id.clone(), R::FIELDS[self.fields[at]]))
+            let values = self.values(record)?;
+            let at_fault = self.fields.iter().zip(&values).filter(|(_, value)| is_nan(value));
+            let name = at_fault.map(|(at, _)| R::FIELDS[*at]).find(|name| !R::NAN_LAST.contains(name))?;
+            Some((id.clone(), name))
         };
         if self.kind == IndexKind::Ordered { shelf.iter().filter_map(of_record).collect() } else { Vec::new() }
     }
@@ -227,7 +227,8 @@ pub(super) fn any_plan<R: Subject>() -> BoxedStrategy<Plan> {
         (proptest::option::weighted(0.3, kind), any::<bool>().prop_map(move |column| column && !many))
     };
     let fields: Vec<_> = R::FIELDS.iter().map(|name| of_field(name)).collect();
-    let sound = |(fields, drawn, standing): (Fields, Vec<Def>, Vec<Standing>)| {
+    type Drawn = (Vec<(Option<IndexKind>, bool)>, Vec<Def>, Vec<Standing>);
+    let sound = |(fields, drawn, standing): Drawn| {
         let own = fields.iter().enumerate().filter_map(|(at, (kind, _))| Some(Def::of_field(at, (*kind)?)));
         let (mut all, mut more): (Vec<Def>, _) = (own.collect(), Vec::new());
         for def in drawn {

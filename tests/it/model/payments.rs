@@ -1,7 +1,7 @@
 //! Payments: a simple key, fields of every kind.
 
 use super::predicates::Test;
-use super::records::{Subject, Val, as_bool, as_float, as_int, as_text, or_null, typed, vals};
+use super::records::{Subject, Val, as_bool, as_float, as_int, as_text, or_null, typed, typed_text, vals};
 use memdex::{FieldValue, Filter, Key, Record, ValueRef};
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -160,17 +160,17 @@ impl Subject for Payment {
             ("nonce", Test::IsNull) => payment::NONCE.is_null(),
             ("fee", Test::IsNull) => payment::FEE.is_null(),
             ("note", Test::IsNull) => payment::NOTE.is_null(),
-            ("id", _) => typed(payment::ID, test, as_text),
-            ("organization", _) => typed(payment::ORGANIZATION, test, as_text),
-            ("status", _) => typed(payment::STATUS, test, status),
-            ("currency", _) => typed(payment::CURRENCY, test, as_text),
+            ("id", _) => typed_text(payment::ID, test, as_text),
+            ("organization", _) => typed_text(payment::ORGANIZATION, test, as_text),
+            ("status", _) => typed_text(payment::STATUS, test, status),
+            ("currency", _) => typed_text(payment::CURRENCY, test, as_text),
             ("urgent", _) => typed(payment::URGENT, test, as_bool),
             ("tries", _) => typed(payment::TRIES, test, |value| as_int(value) as i8),
             ("nonce", _) => typed(payment::NONCE, test, as_int),
             ("rate", _) => typed(payment::RATE, test, as_float),
             ("fee", _) => typed(payment::FEE, test, as_float),
             ("amount", _) => typed(payment::AMOUNT, test, |value| as_int(value) as i64),
-            _ => typed(payment::NOTE, test, as_text),
+            _ => typed_text(payment::NOTE, test, as_text),
         }
     }
 }

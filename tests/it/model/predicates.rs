@@ -2,7 +2,7 @@
 //! constants or by names, in whatever mixture comes.
 
 use super::records::{Subject, Val};
-use memdex::{Filter, Predicate, field};
+use memdex::{Filter, Predicate, TextOp, TextTest, field};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -20,10 +20,68 @@ pub(super) enum Test {
     /// These may be the wrong way round.
     Between(Val, Val),
     IsNull,
+    Text(Like),
     // Of fields of many values:
     Contains(Val),
     Any(Vec<Val>),
     All(Vec<Val>),
+}
+
+/// A test of a text.
+#[derive(Clone, Debug)]
+pub(super) struct Like {
+    pub op: TextOp,
+    pub pattern: String,
+    pub ignore_case: bool,
+}
+
+impl Like {
+    /// Some that are met by one of these texts, or by none.
+    fn any(texts: Vec<String>) -> impl Strategy<Value = Like> {
+        let ops = vec![TextOp::Eq, TextOp::StartsWith, TextOp::EndsWith, TextOp::Contains, TextOp::Like];
+        (select(ops), select(texts), 0..8, any::<bool>()).prop_map(|(op, text, way, ignore_case)| {
+            let chars: Vec<char> = text.chars().collect();
+            let (left, right) = chars.split_at(chars.len() / 2);
+            let (left, right): (String, String) = (left.iter().collect(), right.iter().collect());
+            let pattern = match way {
+                0 => text,
+                1 => text.to_uppercase(),
+                2 => format!("{left}%"),
+                3 => format!("%{right}"),
+                4 => format!("{left}_{}", right.chars().skip(1).collect::<String>()),
+                5 => format!("%{}%", right.chars().take(2).collect::<String>()),
+                6 => format!("{left}\\{right}%").trim_end_matches("\\%").to_owned(),
+                _ => left,
+            };
+            Like { op, pattern, ignore_case }
+        })
+    }
+
+    fn holds(&self, text: &str) -> bool {
+        let same = |a: char, b: char| a == b || self.ignore_case && a.to_lowercase().eq(b.to_lowercase());
+        let chars = |text: &str| text.chars().collect::<Vec<char>>();
+        let (pattern, text) = (chars(&self.pattern), chars(text));
+        let is = |part: &[char]| part.len() == pattern.len() && part.iter().zip(&pattern).all(|(a, b)| same(*a, *b));
+        let (of, all) = (pattern.len(), text.len());
+        match self.op {
+            TextOp::Eq => is(&text),
+            TextOp::StartsWith => of <= all && is(&text[..of]),
+            TextOp::EndsWith => of <= all && is(&text[all - of..]),
+            TextOp::Contains => (0..=all).any(|from| from + of <= all && is(&text[from..from + of])),
+            _ => like(&pattern, &text, &same),
+        }
+    }
+}
+
+fn like(pattern: &[char], text: &[char], same: &dyn Fn(char, char) -> bool) -> bool {
+    match pattern {
+        [] => text.is_empty(),
+        ['%', rest @ ..] => (0..=text.len()).any(|from| like(rest, &text[from..], same)),
+        ['_', rest @ ..] => !text.is_empty() && like(rest, &text[1..], same),
+        ['\\', c, rest @ ..] | [c, rest @ ..] => {
+            text.first().is_some_and(|t| same(*c, *t)) && like(rest, &text[1..], same)
+        }
+    }
 }
 
 impl Test {
@@ -39,7 +97,11 @@ impl Test {
             ]
             .boxed();
         }
-        prop_oneof![
+        let texts: Vec<String> = R::asked(at)
+            .iter()
+            .filter_map(|value| if let Val::Text(s) = value { Some(s.clone()) } else { None })
+            .collect();
+        let simple = prop_oneof![
             6 => value().prop_map(Test::Eq),
             2 => value().prop_map(Test::Ne),
             2 => vec(value(), 0..4).prop_map(Test::In),
@@ -49,8 +111,11 @@ impl Test {
             1 => value().prop_map(Test::Ge),
             2 => (value(), value()).prop_map(|(from, to)| Test::Between(from, to)),
             1 => Just(Test::IsNull),
-        ]
-        .boxed()
+        ];
+        if texts.is_empty() {
+            return simple.boxed();
+        }
+        prop_oneof![3 => simple, 1 => Like::any(texts).prop_map(Test::Text)].boxed()
     }
 
     /// A missing value is neither equal nor unequal to anything, and in no range.
@@ -62,6 +127,7 @@ impl Test {
         };
         match self {
             Test::IsNull => value.is_null(),
+            Test::Text(like) => matches!(value, Val::Text(text) if like.holds(text)),
             Test::Contains(wanted) => among(wanted),
             Test::Any(wanted) => wanted.iter().any(among),
             Test::All(wanted) => wanted.iter().all(among),
@@ -149,6 +215,12 @@ pub(super) fn by_name(name: &'static str, test: &Test) -> Predicate {
         Test::Ge(bound) => field(name).ge(value(bound)),
         Test::Between(from, to) => field(name).between(value(from), value(to)),
         Test::IsNull => field(name).is_null(),
+        Test::Text(Like { op, pattern, ignore_case: false }) => {
+            Predicate::Text(name.into(), TextTest::new(*op, pattern))
+        }
+        Test::Text(Like { op, pattern, ignore_case: true }) => {
+            Predicate::Text(name.into(), TextTest::ignoring_case(*op, pattern))
+        }
         Test::Contains(wanted) => field(name).contains(value(wanted)),
         Test::Any(wanted) => field(name).any(wanted.iter().map(value)),
         Test::All(wanted) => field(name).all(wanted.iter().map(value)),

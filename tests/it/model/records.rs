@@ -1,8 +1,11 @@
 //! What the model stores: record types with fields of every kind, seen a second time through eyes of their own
 //! ([`Val`]), so that the naive evaluator shares nothing with the engine.
 
-use super::predicates::Test;
-use memdex::{DecimalValue, Field, FieldValue, Filter, IntoKey, Key, Multi, Operand, Record, Timestamp, Value, field};
+use super::predicates::{Like, Test};
+use memdex::{
+    DecimalValue, Field, FieldValue, Filter, IntoKey, Key, Multi, Operand, Record, Text, TextOp, Timestamp, Value,
+    field,
+};
 use proptest::prelude::*;
 use std::cmp::Ordering;
 use std::fmt::Debug;
@@ -84,6 +87,8 @@ pub(super) trait Subject: Record + Clone + Debug + PartialEq {
     const FIELDS: &'static [&'static str];
     /// Those of many values.
     const MANY: &'static [&'static str] = &[];
+    /// Those of which ordered indexes take NaN.
+    const NAN_LAST: &'static [&'static str] = &[];
     /// Those with an equality index, if the schema is always the same.
     const INDEXED: &'static [&'static str] = &[];
 
@@ -116,6 +121,28 @@ pub(super) fn typed<R, T: FieldValue, Q: Operand<T::Base>>(
         Test::Between(from, to) => of.between(operand(from), operand(to)),
         Test::IsNull => field(of.name()).is_null().into(),
         of_many => panic!("{of_many:?} is drawn for a field of single values"),
+    }
+}
+
+/// The same of a field of texts.
+pub(super) fn typed_text<R, T: FieldValue<Base: Text>, Q: Operand<T::Base>>(
+    of: Field<R, T>,
+    test: &Test,
+    operand: impl Fn(&Val) -> Q,
+) -> Filter<R> {
+    let Test::Text(Like { op, pattern, ignore_case }) = test else { return typed(of, test, operand) };
+    let pattern = pattern.as_str();
+    match (op, ignore_case) {
+        (TextOp::Eq, false) => field(of.name()).eq(pattern).into(),
+        (TextOp::Eq, true) => of.eq_ignore_case(pattern),
+        (TextOp::StartsWith, false) => of.starts_with(pattern),
+        (TextOp::StartsWith, true) => of.starts_with_ignore_case(pattern),
+        (TextOp::EndsWith, false) => of.ends_with(pattern),
+        (TextOp::EndsWith, true) => of.ends_with_ignore_case(pattern),
+        (TextOp::Contains, false) => of.contains_str(pattern),
+        (TextOp::Contains, true) => of.contains_str_ignore_case(pattern),
+        (_, false) => of.like(pattern),
+        (_, true) => of.like_ignore_case(pattern),
     }
 }
 

@@ -334,3 +334,27 @@ fn answers_can_be_sent() {
     assert!(text.starts_with(r#"{"metrics":{"count":2},"groups":[{"key":[null],"#), "{text}");
     assert_eq!(serde_json::from_str::<Figures>(&text).unwrap(), figures);
 }
+
+/// Not a number belongs to no range, an open one included; what is infinite does.
+#[test]
+fn ranges_of_floats_at_their_ends() {
+    #[derive(Clone, memdex::Record)]
+    struct Odd {
+        #[record(key)]
+        id: u32,
+        #[record(field)]
+        ratio: f64,
+        #[record(field)]
+        fee: memdex::DecimalValue,
+    }
+    let odds = Store::new().collection::<Odd>("Odd").unwrap();
+    for (id, ratio) in [(0, f64::NAN), (1, f64::INFINITY), (2, f64::NEG_INFINITY)] {
+        odds.store(Odd { id, ratio, fee: "1.5".parse().unwrap() }).unwrap();
+    }
+    let asked = GroupBy::from(Bucket::ranges(odd::RATIO, [(None, Some(3.0)), (Some(3.0), None)]))
+        .metrics([Metric::count(), odd::FEE.stddev_pop()]);
+    let summary = odds.find(memdex::Filter::all()).statistics(asked).unwrap();
+    let counts: Vec<_> =
+        summary.groups().iter().map(|group| (group.int("count"), group.float("stddev_pop(fee)"))).collect();
+    assert_eq!(counts, [(Some(1), Some(0.0)), (Some(1), Some(0.0))]);
+}

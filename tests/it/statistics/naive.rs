@@ -213,7 +213,13 @@ fn figure<S: Shown>(rows: &[&S], metric: &Metric) -> Value {
         Aggregate::Percentile(_, percent) => {
             let place = percent / 100.0 * (n - 1.0);
             let (low, high) = (number(&values[place.floor() as usize]), number(&values[place.ceil() as usize]));
-            if place.fract() == 0.0 { low.into() } else { (low + (high - low) * place.fract()).into() }
+            match place.fract() {
+                0.0 => low.into(),
+                _ if low == high => low.into(),
+                // Beside what is infinite everything is, and between both infinities there is no number.
+                part if (high - low).is_infinite() => (low * (1.0 - part) + high * part).into(),
+                part => (low + (high - low) * part).into(),
+            }
         }
         other => panic!("{other:?}"),
     }

@@ -1,0 +1,272 @@
+//! A walk over the entries between two edges, leaf by leaf, in either direction, while leaves are split and joined.
+//!
+//! A reader holds one guard at a time: it learns from the directory which leaf holds its position, lets the directory go, and checks
+//! the leaf's bounds under the leaf's guard; if the position has moved meanwhile it asks again. It goes on at a bound of the leaf
+//! that it has read, as it was under that guard: upwards at the upper one, downwards below the lower one. So whatever is split or
+//! joined between two steps, each position is read once.
+//!
+//! The directory shows several leaves at a time, more the farther a walk goes. Each is checked as if it had just been looked up.
+
+use super::leaf::{Entries, Leaf, Position};
+use super::leaves::Leaves;
+use crate::rowset::Row;
+use crate::sync::Arc;
+use smallvec::SmallVec;
+
+/// A place between entries.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Edge<K> {
+    /// Before all.
+    Start,
+    /// Right before a position.
+    At(Position<K>),
+    /// Behind all.
+    End,
+}
+
+impl<K> Edge<K> {
+    /// Before the entries of a key.
+    pub(super) fn before(key: K) -> Self {
+        Edge::At((key, 0))
+    }
+
+    /// Behind the entries of a key.
+    pub(super) fn behind(key: K) -> Self {
+        // No row has this number.
+        Edge::At((key, Row::MAX))
+    }
+
+    pub(super) fn position(&self) -> Option<&Position<K>> {
+        match self {
+            Edge::At(at) => Some(at),
+            Edge::Start | Edge::End => None,
+        }
+    }
+}
+
+/// What lies between two edges; nothing if they are not in order.
+#[derive(Clone, Debug)]
+pub(crate) struct Span<K> {
+    pub(super) from: Edge<K>,
+    pub(super) to: Edge<K>,
+}
+
+impl<K: Ord> Span<K> {
+    pub(super) fn is_empty(&self) -> bool {
+        self.from >= self.to
+    }
+}
+
+impl<K: Ord + Clone> Entries<K> {
+    /// The places of the entries within a span. Where it reaches beyond the leaf, no key is looked at.
+    pub(super) fn places(&self, span: &Span<K>) -> std::ops::Range<usize> {
+        let from = match &span.from {
+            Edge::At(at) if self.lower.as_ref() < Some(at) => self.before(at),
+            Edge::Start | Edge::At(_) => 0,
+            Edge::End => self.len(),
+        };
+        let to = match &span.to {
+            Edge::At(at) if self.upper.as_ref().is_none_or(|upper| at < upper) => self.before(at),
+            Edge::End | Edge::At(_) => self.len(),
+            Edge::Start => 0,
+        };
+        from..to.max(from)
+    }
+}
+
+/// Where a walk stands.
+pub(super) struct Cursor<K> {
+    /// What is still to be read.
+    left: Span<K>,
+    descending: bool,
+    done: bool,
+    /// Leaves that the directory has shown, the next one last.
+    ahead: Ahead<K>,
+    /// How many it is asked for.
+    look: usize,
+}
+
+/// A look-up of a few rows needs one leaf, or two.
+pub(super) type Ahead<K> = SmallVec<[Arc<Leaf<K>>; 2]>;
+
+/// Most leaves that are asked for at a time: they are held meanwhile.
+const LOOK_AHEAD: usize = 32;
+
+impl<K: Ord + Clone> Cursor<K> {
+    pub(super) fn new(span: Span<K>, descending: bool) -> Self {
+        Cursor { done: span.is_empty(), left: span, descending, ahead: Ahead::new(), look: 1 }
+    }
+
+    /// Moves the far end nearer; what lies beyond it is not read any more.
+    pub(super) fn limit_to(&mut self, edge: Edge<K>) {
+        if self.descending {
+            self.left.from = edge.max(self.left.from.clone());
+        } else {
+            self.left.to = edge.min(self.left.to.clone());
+        }
+        self.done |= self.left.is_empty();
+    }
+
+    /// Adds the rows that one leaf has for this walk, in its order; there may be none. `false`, and nothing added, at the end.
+    pub(super) fn next(&mut self, leaves: &Leaves<K>, rows: &mut Vec<Row>) -> bool {
+        while !self.done {
+            let Some(leaf) = self.ahead.pop() else {
+                self.look_ahead(leaves);
+                continue;
+            };
+            let entries = leaf.0.read();
+            let is_here = if self.descending {
+                entries.holds_below(self.left.to.position())
+            } else {
+                entries.holds(self.left.from.position())
+            };
+            if !is_here {
+                self.ahead.clear();
+                continue;
+            }
+            let own = &entries.rows[entries.places(&self.left)];
+            if self.descending {
+                rows.extend(own.iter().rev());
+                self.left.to = entries.lower.clone().map_or(Edge::Start, Edge::At);
+            } else {
+                rows.extend_from_slice(own);
+                self.left.from = entries.upper.clone().map_or(Edge::End, Edge::At);
+            }
+            self.done = self.left.is_empty();
+            return true;
+        }
+        false
+    }
+
+    fn look_ahead(&mut self, leaves: &Leaves<K>) {
+        let directory = leaves.directory.read();
+        self.ahead = if self.descending {
+            directory.leaves_downwards(self.left.to.position(), self.look)
+        } else {
+            directory.leaves_upwards(self.left.from.position(), self.look)
+        };
+        self.look = (self.look * 2).min(LOOK_AHEAD);
+    }
+}
+
+#[cfg(all(test, not(any(memdex_shuttle, memdex_loom))))]
+mod tests {
+    use super::super::leaf::Edit;
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    type Model = BTreeSet<Position<u64>>;
+
+    /// Rows have one key each, and a key has many of them.
+    fn at(row: Row) -> Position<u64> {
+        (u64::from(row) * 7 % 40, row)
+    }
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        /// Takes out the rows that are there, and puts in those that are not.
+        Toggle(Vec<Row>),
+        /// Takes out all rows of these keys.
+        Clear(u64, u64),
+        Compact,
+        Next(usize),
+        Limit(usize, Edge<u64>),
+    }
+
+    fn any_edge() -> impl Strategy<Value = Edge<u64>> {
+        prop_oneof![
+            1 => Just(Edge::Start),
+            1 => Just(Edge::End),
+            3 => (0..41_u64).prop_map(Edge::before),
+            3 => (0..41_u64).prop_map(Edge::behind),
+            // In the middle of a key.
+            2 => (0..3_000_u32).prop_map(|row| Edge::At(at(row))),
+        ]
+    }
+
+    const WALKS: usize = 4;
+
+    fn any_step() -> impl Strategy<Value = Step> {
+        let from = (0..3_000_u32, 1..900_u32, 1..5_usize);
+        prop_oneof![
+            4 => from.prop_map(|(from, len, step)| Step::Toggle((from..from + len).step_by(step).collect())),
+            2 => (0..40_u64, 0..20_u64).prop_map(|(from, len)| Step::Clear(from, from + len)),
+            1 => Just(Step::Compact),
+            12 => (0..WALKS).prop_map(Step::Next),
+            1 => (0..WALKS, any_edge()).prop_map(|(walk, edge)| Step::Limit(walk, edge)),
+        ]
+    }
+
+    /// What a walk passes at its next step is what is there at that moment, each position once.
+    fn next(cursor: &mut Cursor<u64>, leaves: &Leaves<u64>, model: &Model) -> Result<bool, TestCaseError> {
+        let (before, mut rows) = (cursor.left.clone(), vec![Row::MAX]);
+        let more = cursor.next(leaves, &mut rows);
+        let after = cursor.left.clone();
+        let passed = match (more, cursor.descending) {
+            (false, _) => Span { from: Edge::Start, to: Edge::Start },
+            (true, false) => Span { from: before.from, to: after.from.clone().min(before.to) },
+            (true, true) => Span { from: after.to.clone().max(before.from), to: before.to },
+        };
+        prop_assert!(!more || !passed.is_empty(), "a walk gets on");
+        let edge = |position: &Position<u64>| Edge::At(*position);
+        let within = |position: &&Position<u64>| (&passed.from..&passed.to).contains(&&edge(position));
+        let mut expected: Vec<Row> = model.iter().filter(within).map(|(_, row)| *row).collect();
+        if cursor.descending {
+            expected.reverse();
+        }
+        prop_assert_eq!(&rows[1..], &expected[..]);
+        Ok(more)
+    }
+
+    proptest! {
+        #[test]
+        fn each_position_is_passed_once_whatever_moves(
+            first in prop::collection::vec(0..3_000_u32, 0..3_000),
+            spans in prop::collection::vec((any_edge(), any_edge(), any::<bool>()), WALKS),
+            steps in prop::collection::vec(any_step(), 1..60),
+        ) {
+            let (leaves, mut model) = (Leaves::new(), Model::new());
+            let toggle = |model: &mut Model, rows: &BTreeSet<Row>| {
+                let mut edits: Vec<_> = rows.iter().map(|row| Edit { at: at(*row), insert: !model.contains(&at(*row)) }).collect();
+                edits.sort();
+                leaves.apply(&edits);
+                for Edit { at, insert } in edits {
+                    if insert { model.insert(at) } else { model.remove(&at) };
+                }
+            };
+            toggle(&mut model, &first.into_iter().collect());
+            let walk = |(from, to, descending)| Cursor::new(Span { from, to }, descending);
+            let mut walks: Vec<_> = spans.into_iter().map(walk).collect();
+            for step in steps {
+                match step {
+                    Step::Toggle(rows) => toggle(&mut model, &rows.into_iter().collect()),
+                    Step::Clear(from, to) => {
+                        let rows = model.range((from, 0)..(to, 0)).map(|(_, row)| *row).collect();
+                        toggle(&mut model, &rows);
+                    }
+                    Step::Compact => {
+                        let mut place = Some(None);
+                        while let Some(from) = place {
+                            place = leaves.compact(from, 3);
+                        }
+                    }
+                    Step::Next(walk) => {
+                        next(&mut walks[walk], &leaves, &model)?;
+                    }
+                    Step::Limit(walk, edge) => {
+                        let before = walks[walk].left.clone();
+                        walks[walk].limit_to(edge);
+                        let after = &walks[walk].left;
+                        prop_assert!(before.from <= after.from && after.to <= before.to);
+                    }
+                }
+            }
+            for mut walk in walks {
+                while next(&mut walk, &leaves, &model)? {}
+                prop_assert!(walk.left.is_empty());
+                prop_assert!(!next(&mut walk, &leaves, &model)?, "the end stays the end");
+            }
+        }
+    }
+}

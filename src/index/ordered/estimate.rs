@@ -1,0 +1,79 @@
+//! How many entries lie between two edges, and how many keys there are, by looks at a few leaves: their ranks in the directory say
+//! how many others lie between. What leaves hold may change between two looks: these are guesses, exact only where nothing moves.
+
+use super::super::guess::{self, Sample};
+use super::cursor::Span;
+use super::index::{KeySpan, Keys, OrderedIndex};
+use super::leaves::Leaves;
+use crate::sync::Arc;
+
+impl OrderedIndex {
+    /// How many entries lie in a span, of `entries` that there are. O(blocks of the directory), and looks at two leaves.
+    pub(crate) fn estimate_span(&self, span: &KeySpan, entries: usize) -> usize {
+        match (&self.keys, span) {
+            (Keys::Narrow(leaves), KeySpan::Narrow(span)) => leaves.estimate(span, entries),
+            (Keys::Wide(leaves), KeySpan::Wide(span)) => leaves.estimate(span, entries),
+            _ => unreachable!("a span has the keys of its index"),
+        }
+    }
+
+    /// How many different keys `entries` entries have.
+    pub(crate) fn distinct_estimate(&self, entries: usize) -> usize {
+        match &self.keys {
+            Keys::Narrow(leaves) => leaves.distinct_estimate(entries),
+            Keys::Wide(leaves) => leaves.distinct_estimate(entries),
+        }
+    }
+}
+
+/// So many leaves are looked at to guess how many keys there are.
+const SAMPLED_LEAVES: usize = 16;
+
+impl<K: Ord + Clone> Leaves<K> {
+    /// How many entries lie in a span, of `entries` that there are: counted in the leaves at its ends, which is exact if no other
+    /// lies between.
+    pub(super) fn estimate(&self, span: &Span<K>, entries: usize) -> usize {
+        if span.is_empty() {
+            return 0;
+        }
+        let (first, last, between, leaves) = {
+            let directory = self.directory.read();
+            let (from, first) = directory.ranked(span.from.position());
+            let (to, last) = directory.ranked_below(span.to.position());
+            (first.clone(), last.clone(), (to - from).saturating_sub(1), directory.len())
+        };
+        let count = first.0.read().places(span).len();
+        if Arc::ptr_eq(&first, &last) {
+            return count;
+        }
+        guess::of_stretch(count + last.0.read().places(span).len(), between, entries, leaves)
+    }
+
+    /// How many different keys `entries` entries have: in leaves at equal distances it is counted how often they change.
+    pub(super) fn distinct_estimate(&self, entries: usize) -> usize {
+        let leaves: Vec<_> = {
+            let directory = self.directory.read();
+            let count = directory.len().min(SAMPLED_LEAVES);
+            (0..count).filter_map(|n| directory.nth(n * directory.len() / count)).cloned().collect()
+        };
+        let mut sample = Sample::default();
+        let mut last_first = None;
+        for leaf in &leaves {
+            let entries = leaf.0.read();
+            let Some((first, last)) = entries.keys.first().zip(entries.keys.last()) else { continue };
+            sample.leaves += 1;
+            sample.pairs += entries.len() - 1;
+            sample.changes += entries.keys.windows(2).filter(|pair| pair[0] != pair[1]).count();
+            // The next leaf begins with its first entry, or did when it was made.
+            if let Some((next, _)) = &entries.upper {
+                sample.pairs += 1;
+                sample.changes += usize::from(next != last);
+            }
+            if last_first.as_ref() != Some(first) {
+                sample.firsts += 1;
+                last_first = Some(first.clone());
+            }
+        }
+        guess::of_distinct(sample, entries)
+    }
+}

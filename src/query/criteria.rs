@@ -1,0 +1,336 @@
+//! Predicates from JSON.
+
+use super::{FieldName, Predicate, TextOp, TextTest};
+use crate::error::CriteriaError;
+use crate::limits::MAX_PREDICATE_DEPTH;
+use crate::value::{Value, plain_json, sort_of_json};
+use serde_json::Value as Json;
+use std::ops::Bound;
+
+impl Predicate {
+    /// The predicate that a map of criteria means, all of which must hold: each names a field and says what its value must be.
+    ///
+    /// | criterion | meaning |
+    /// | --- | --- |
+    /// | `"field": 5` | `eq`: any plain value but null |
+    /// | `"field": null` | `is_null` |
+    /// | `"field": [1, 2]` | `is_in`; with a null among them, or `is_null` |
+    /// | `"field": { "gte": 1, "lt": 9 }` | all of these operators, see below |
+    /// | `"$and": [{…}, {…}]`, `"$or": [{…}, {…}]` | all of these maps, one of these maps at least |
+    /// | `"$not": {…}` | the opposite of a map: plain negation |
+    ///
+    /// Operators are `eq`, `ne`, `gt`, `gte`, `lt`, `lte` with a plain value, `between` with the first and the last one, `in` and
+    /// `not_in` with an array, `is_null` with a bool; `like`, `starts_with`, `ends_with` and `contains_str` with a string, each also
+    /// with `_ignore_case` at its end, and so `eq_ignore_case`; for fields of many values `contains`, `any` and `all`; and `not` with
+    /// more operators, not all of which must hold. They mean what the methods of [`field`](crate::field) mean. `not_in` is to `in`
+    /// what `ne` is to `eq`: the field has a value, and it is none of these.
+    ///
+    /// Names are those that [`field`](crate::field) takes, paths of documents among them. None begins with `$`. Integers stay
+    /// integers, all other numbers are floats. Whether the fields are there and can hold the values is judged by the query.
+    ///
+    /// ```
+    /// use memdex::{CriteriaError, Predicate, Record, Store, json};
+    ///
+    /// #[derive(Record)]
+    /// struct Payment {
+    ///     #[record(key)]     id: u32,
+    ///     #[record(index)]   status: String,
+    ///     #[record(ordered)] amount: i64,
+    /// }
+    ///
+    /// let payments = Store::new().collection::<Payment>("Payment")?;
+    /// payments.store(Payment { id: 1, status: "completed".into(), amount: 500 })?;
+    /// let criteria = json!({ "status": ["completed", "refunded"], "amount": { "gte": 100, "lte": 900 } });
+    /// assert_eq!(payments.find(Predicate::from_criteria(&criteria)?).count()?, 1);
+    /// let criteria = json!({ "$or": [{ "status": { "like": "re%" } }, { "amount": { "not": { "lt": 900 } } }] });
+    /// assert_eq!(payments.find(Predicate::from_criteria(&criteria)?).count()?, 0);
+    ///
+    /// let wrong = Predicate::from_criteria(&json!({ "amount": { "above": 100 } })).unwrap_err();
+    /// assert!(matches!(wrong, CriteriaError::UnknownOperator { field, operator } if field == "amount" && operator == "above"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// A [`CriteriaError`] that names the field and the operator at fault.
+    pub fn from_criteria(criteria: &Json) -> Result<Predicate, CriteriaError> {
+        map(criteria, "the criteria", MAX_PREDICATE_DEPTH)
+    }
+}
+
+/// One level less, if there is one.
+fn below(levels: usize) -> Result<usize, CriteriaError> {
+    levels.checked_sub(1).ok_or(CriteriaError::TooDeep { limit: MAX_PREDICATE_DEPTH })
+}
+
+fn map(criteria: &Json, place: &'static str, levels: usize) -> Result<Predicate, CriteriaError> {
+    let levels = below(levels)?;
+    let Json::Object(fields) = criteria else {
+        return Err(CriteriaError::NotAMap { place, found: sort_of_json(criteria) });
+    };
+    let parts = fields.iter().map(|(name, operand)| match name.as_str() {
+        "$and" => Ok(Predicate::And(maps(operand, "$and", levels)?)),
+        "$or" => Ok(Predicate::Or(maps(operand, "$or", levels)?)),
+        "$not" => Ok(!map(operand, "$not", levels)?),
+        join if join.starts_with('$') => Err(CriteriaError::UnknownJoin { operator: join.to_owned() }),
+        name => Asked { name }.criterion(operand, levels),
+    });
+    all(parts)
+}
+
+fn maps(operand: &Json, operator: &'static str, levels: usize) -> Result<Vec<Predicate>, CriteriaError> {
+    let Json::Array(all) = operand else {
+        return Err(Asked { name: "" }.wrong(operator, "an array of maps", operand));
+    };
+    all.iter().map(|criteria| map(criteria, operator, levels)).collect()
+}
+
+fn all(parts: impl ExactSizeIterator<Item = Result<Predicate, CriteriaError>>) -> Result<Predicate, CriteriaError> {
+    let mut parts: Vec<Predicate> = parts.collect::<Result<_, _>>()?;
+    Ok(match parts.len() {
+        0 => Predicate::All,
+        1 => parts.remove(0),
+        _ => Predicate::And(parts),
+    })
+}
+
+/// The field that a criterion is about.
+struct Asked<'a> {
+    name: &'a str,
+}
+
+impl Asked<'_> {
+    fn name(&self) -> FieldName {
+        FieldName::Owned(self.name.to_owned())
+    }
+
+    fn criterion(&self, operand: &Json, levels: usize) -> Result<Predicate, CriteriaError> {
+        match operand {
+            Json::Null => Ok(Predicate::IsNull(self.name())),
+            Json::Array(_) => self.one_of("in", operand),
+            Json::Object(_) => self.operators("the field", operand, levels),
+            plain => Ok(Predicate::Eq(self.name(), self.value("eq", plain)?)),
+        }
+    }
+
+    fn operators(&self, of: &'static str, operand: &Json, levels: usize) -> Result<Predicate, CriteriaError> {
+        let levels = below(levels)?;
+        let Json::Object(operators) = operand else { return Err(self.wrong(of, "an object of operators", operand)) };
+        if operators.is_empty() {
+            return Err(CriteriaError::NoOperator { field: self.name.to_owned() });
+        }
+        all(operators.iter().map(|(operator, operand)| self.operator(operator, operand, levels)))
+    }
+
+    fn operator(&self, operator: &str, operand: &Json, levels: usize) -> Result<Predicate, CriteriaError> {
+        let name = || self.name();
+        let text = |operator, op| Ok(Predicate::Text(name(), TextTest::new(op, self.text(operator, operand)?)));
+        let any_case =
+            |operator, op| Ok(Predicate::Text(name(), TextTest::ignoring_case(op, self.text(operator, operand)?)));
+        let value = |operator| self.value(operator, operand);
+        let from = |operator, bound: fn(Value) -> Bound<Value>| {
+            Ok(Predicate::Range(name(), bound(value(operator)?), Bound::Unbounded))
+        };
+        let to = |operator, bound: fn(Value) -> Bound<Value>| {
+            Ok(Predicate::Range(name(), Bound::Unbounded, bound(value(operator)?)))
+        };
+        match operator {
+            "eq" => Ok(Predicate::Eq(name(), value("eq")?)),
+            "ne" => Ok(Predicate::Ne(name(), value("ne")?)),
+            "gt" => from("gt", Bound::Excluded),
+            "gte" => from("gte", Bound::Included),
+            "lt" => to("lt", Bound::Excluded),
+            "lte" => to("lte", Bound::Included),
+            "between" => match operand {
+                Json::Array(ends) if ends.len() == 2 => {
+                    let end = |at: usize| Ok(Bound::Included(self.value("between", &ends[at])?));
+                    Ok(Predicate::Range(name(), end(0)?, end(1)?))
+                }
+                other => Err(self.wrong("between", "an array of the first and the last value", other)),
+            },
+            "in" => self.one_of("in", operand),
+            "not_in" => {
+                let (values, _) = self.values("not_in", operand)?;
+                Ok(!Predicate::In(name(), values) & !Predicate::IsNull(name()))
+            }
+            "is_null" => match operand {
+                Json::Bool(true) => Ok(Predicate::IsNull(name())),
+                Json::Bool(false) => Ok(!Predicate::IsNull(name())),
+                other => Err(self.wrong("is_null", "a bool", other)),
+            },
+            "like" => text("like", TextOp::Like),
+            "starts_with" => text("starts_with", TextOp::StartsWith),
+            "ends_with" => text("ends_with", TextOp::EndsWith),
+            "contains_str" => text("contains_str", TextOp::Contains),
+            "eq_ignore_case" => any_case("eq_ignore_case", TextOp::Eq),
+            "like_ignore_case" => any_case("like_ignore_case", TextOp::Like),
+            "starts_with_ignore_case" => any_case("starts_with_ignore_case", TextOp::StartsWith),
+            "ends_with_ignore_case" => any_case("ends_with_ignore_case", TextOp::EndsWith),
+            "contains_str_ignore_case" => any_case("contains_str_ignore_case", TextOp::Contains),
+            "contains" => Ok(Predicate::AnyOf(name(), vec![value("contains")?])),
+            "any" => Ok(Predicate::AnyOf(name(), self.present("any", operand)?)),
+            "all" => Ok(Predicate::AllOf(name(), self.present("all", operand)?)),
+            "not" => Ok(!self.operators("not", operand, levels)?),
+            _ => Err(CriteriaError::UnknownOperator { field: self.name.to_owned(), operator: operator.to_owned() }),
+        }
+    }
+
+    /// One of these values, or a missing one if null is among them.
+    fn one_of(&self, operator: &'static str, operand: &Json) -> Result<Predicate, CriteriaError> {
+        let (values, or_missing) = self.values(operator, operand)?;
+        let one_of = Predicate::In(self.name(), values);
+        Ok(if or_missing { one_of | Predicate::IsNull(self.name()) } else { one_of })
+    }
+
+    /// The values of an array, and whether null is among them.
+    fn values(&self, operator: &'static str, operand: &Json) -> Result<(Vec<Value>, bool), CriteriaError> {
+        let Json::Array(items) = operand else { return Err(self.wrong(operator, "an array of values", operand)) };
+        let present = items.iter().filter(|item| !item.is_null());
+        let values: Vec<Value> = present.map(|item| self.value(operator, item)).collect::<Result<_, _>>()?;
+        let or_missing = values.len() < items.len();
+        Ok((values, or_missing))
+    }
+
+    fn present(&self, operator: &'static str, operand: &Json) -> Result<Vec<Value>, CriteriaError> {
+        match self.values(operator, operand)? {
+            (values, false) => Ok(values),
+            (_, true) => Err(self.wrong(operator, "values that are there", &Json::Null)),
+        }
+    }
+
+    fn value(&self, operator: &'static str, operand: &Json) -> Result<Value, CriteriaError> {
+        if let Json::Number(number) = operand {
+            // Of a `serde_json` that keeps numbers as they were written, which another crate may ask for.
+            if !(number.is_i64() || number.is_u64() || number.is_f64()) {
+                let (field, number) = (self.name.to_owned(), number.to_string());
+                return Err(CriteriaError::TooLarge { field, operator, number });
+            }
+        }
+        let value = plain_json(operand).filter(|value| !value.is_null());
+        let expected = "a string, a number or a bool (ask for what is missing with is_null)";
+        value.map(|value| value.to_value()).ok_or_else(|| self.wrong(operator, expected, operand))
+    }
+
+    fn text(&self, operator: &'static str, operand: &Json) -> Result<String, CriteriaError> {
+        match operand {
+            Json::String(text) => Ok(text.clone()),
+            other => Err(self.wrong(operator, "a string", other)),
+        }
+    }
+
+    fn wrong(&self, operator: &'static str, expected: &'static str, found: &Json) -> CriteriaError {
+        CriteriaError::WrongOperand { field: self.name.to_owned(), operator, expected, found: sort_of_json(found) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::query::field;
+    use serde_json::json;
+
+    #[test]
+    fn criteria_say_what_they_say() {
+        let a = || field("a");
+        for (criteria, expected) in [
+            (json!({}), Predicate::All),
+            (json!({ "a": "x" }), a().eq("x")),
+            (json!({ "a": 1, "b.c": 2.5 }), a().eq(1) & field("b.c").eq(2.5)),
+            (json!({ "a": null }), a().is_null()),
+            (json!({ "a": [1, true, "x"] }), a().is_in([Value::from(1), true.into(), "x".into()])),
+            (json!({ "a": [null, u64::MAX] }), a().is_in([u64::MAX]) | a().is_null()),
+            (json!({ "a": { "gt": 1, "lte": i64::MIN } }), a().gt(1) & a().le(i64::MIN)),
+            (json!({ "a": { "gte": 1.0, "lt": "x" } }), a().ge(1.0) & a().lt("x")),
+            (json!({ "a": { "between": [1, 2], "ne": 3 } }), a().between(1, 2) & a().ne(3)),
+            (json!({ "a": { "eq": 1, "in": [1, null] } }), a().eq(1) & (a().is_in([1]) | a().is_null())),
+            (json!({ "a": { "not_in": [1, null] } }), !a().is_in([1]) & !a().is_null()),
+            (json!({ "a": { "is_null": true } }), a().is_null()),
+            (json!({ "a": { "is_null": false } }), !a().is_null()),
+            (json!({ "a": { "like": "x%" } }), a().like("x%")),
+            (json!({ "a": { "starts_with": "x" } }), a().starts_with("x")),
+            (json!({ "a": { "ends_with": "x" } }), a().ends_with("x")),
+            (json!({ "a": { "contains_str": "x" } }), a().contains_str("x")),
+            (json!({ "a": { "eq_ignore_case": "x" } }), a().eq_ignore_case("x")),
+            (json!({ "a": { "like_ignore_case": "x" } }), a().like_ignore_case("x")),
+            (json!({ "a": { "starts_with_ignore_case": "x" } }), a().starts_with_ignore_case("x")),
+            (json!({ "a": { "ends_with_ignore_case": "x" } }), a().ends_with_ignore_case("x")),
+            (json!({ "a": { "contains_str_ignore_case": "x" } }), a().contains_str_ignore_case("x")),
+            (json!({ "a": { "contains": 1 } }), a().contains(1)),
+            (json!({ "a": { "any": [1, 2] } }), a().any([1, 2])),
+            (json!({ "a": { "all": [] } }), a().all(Vec::<i64>::new())),
+            (json!({ "a": { "not": { "gt": 1, "lt": 3 } } }), !(a().gt(1) & a().lt(3))),
+            (json!({ "$not": { "a": 1 } }), !a().eq(1)),
+            (json!({ "$or": [{ "a": 1 }, { "b": 2 }] }), a().eq(1) | field("b").eq(2)),
+            (json!({ "$and": [{ "a": 1 }, {}] }), Predicate::And(vec![a().eq(1), Predicate::All])),
+            (json!({ "$or": [] }), Predicate::Or(vec![])),
+        ] {
+            assert_eq!(Predicate::from_criteria(&criteria), Ok(expected), "{criteria}");
+        }
+    }
+
+    #[test]
+    fn what_says_nothing_is_named() {
+        for (criteria, expected) in [
+            (json!([]), "the criteria must be a JSON object of fields and their criteria, not an array"),
+            (json!({ "$not": 1 }), "$not must be a JSON object of fields and their criteria, not a number"),
+            (json!({ "$or": [1] }), "$or must be a JSON object of fields and their criteria, not a number"),
+            (json!({ "$or": {} }), "$or of field \"\" takes an array of maps, not an object"),
+            (json!({ "$nor": [] }), "\"$nor\" joins no criteria: $and, $or and $not do, and no field can be named so"),
+            (json!({ "a": {} }), "field \"a\" has no operator: leave it out, or write one"),
+            (json!({ "a": { "not": {} } }), "field \"a\" has no operator: leave it out, or write one"),
+            (json!({ "a": { "not": 1 } }), "not of field \"a\" takes an object of operators, not a number"),
+            (json!({ "a": { "is_null": 1 } }), "is_null of field \"a\" takes a bool, not a number"),
+            (json!({ "a": { "like": 1 } }), "like of field \"a\" takes a string, not a number"),
+            (json!({ "a": { "all": [null] } }), "all of field \"a\" takes values that are there, not null"),
+            (json!({ "a": { "in": "x" } }), "in of field \"a\" takes an array of values, not a string"),
+            (
+                json!({ "a": { "between": [1] } }),
+                "between of field \"a\" takes an array of the first and the last value, not an array",
+            ),
+            (
+                json!({ "a": [[1]] }),
+                "in of field \"a\" takes a string, a number or a bool (ask for what is missing with is_null), not an array",
+            ),
+            (
+                json!({ "a": { "gt": null } }),
+                "gt of field \"a\" takes a string, a number or a bool (ask for what is missing with is_null), not null",
+            ),
+        ] {
+            assert_eq!(Predicate::from_criteria(&criteria).unwrap_err().to_string(), expected);
+        }
+        let unknown = Predicate::from_criteria(&json!({ "a": { "$gt": 1 } })).unwrap_err();
+        assert_eq!(unknown, CriteriaError::UnknownOperator { field: "a".into(), operator: "$gt".into() });
+    }
+
+    /// On a small stack, and without being dropped by recursion either.
+    #[test]
+    fn depth_is_bounded() {
+        let all = || {
+            let nest: [fn(Json) -> Json; 4] = [
+                |inner| Json::Object([("$not".into(), inner)].into_iter().collect()),
+                |inner| Json::Object([("$or".into(), Json::Array(vec![inner]))].into_iter().collect()),
+                |inner| Json::Object([("not".into(), inner)].into_iter().collect()),
+                |inner| Json::Array(vec![inner]),
+            ];
+            for (way, nest) in nest.into_iter().enumerate() {
+                for levels in [MAX_PREDICATE_DEPTH, 1_000, 100_000] {
+                    let mut criteria = (0..levels).fold(json!(1), |inner, _| nest(inner));
+                    if way > 1 {
+                        criteria = Json::Object([("a".into(), criteria)].into_iter().collect());
+                    }
+                    let refused = Predicate::from_criteria(&criteria).unwrap_err();
+                    assert!(way == 3 || refused == CriteriaError::TooDeep { limit: MAX_PREDICATE_DEPTH }, "{refused}");
+                    // `serde_json` itself drops by recursion.
+                    let mut left = vec![criteria];
+                    while let Some(json) = left.pop() {
+                        match json {
+                            Json::Array(items) => left.extend(items),
+                            Json::Object(fields) => left.extend(fields.into_iter().map(|(_, field)| field)),
+                            _ => {}
+                        }
+                    }
+                }
+            }
+        };
+        std::thread::Builder::new().stack_size(2 << 20).spawn(all).unwrap().join().unwrap();
+    }
+}

@@ -1,0 +1,321 @@
+//! The planner: from a condition to a plan. The one place where it is chosen which index, which column, or a look at the records
+//! answers which part; everything else does as told, and gives the same rows whatever was chosen.
+//!
+//! Of parts that must all hold, steps are taken in the order of the rows that they leave, the fewest first, as long as what a step
+//! costs is less than the looks at records that it saves. How many rows a step gives is read from the indexes (lengths of postings, ranks
+//! in directories); parts are taken to have nothing to do with each other.
+
+use super::choice::Chooser;
+use super::cost;
+use super::plan::{Lookup, Plan, Source, Step};
+use crate::error::Commit;
+use crate::index::Index;
+use crate::record::{Condition, FieldAt, IndexKind, Record, Test};
+use crate::storage::Table;
+use crate::sync::Arc;
+use crate::value::Value;
+
+/// Plans how to find the records of `table` that meet `condition`.
+pub(super) fn plan<R: Record>(table: &Table<R>, condition: &Condition, chooser: &Chooser) -> Plan {
+    let planner = Planner::new(table, chooser);
+    let (rows, scan) = (planner.total, planner.total as f64 * cost::SCAN);
+    match planner.known(condition) {
+        Some(Known { step, residual }) => {
+            let looks = if residual.is_some() { step.rows as f64 * cost::LOOK } else { 0.0 };
+            Plan { rows: step.rows, cost: step.cost + looks, access: Some(step), residual }
+        }
+        None => Plan { access: None, residual: Some(condition.clone()), rows, cost: scan },
+    }
+}
+
+pub(super) struct Planner<'a, R: Record> {
+    table: &'a Table<R>,
+    pub(super) indexes: Arc<[Arc<Index>]>,
+    chooser: &'a Chooser,
+    /// How many records there are, more or less.
+    pub(super) total: usize,
+}
+
+/// Rows among which all matches are.
+pub(super) struct Known {
+    pub(super) step: Step,
+    /// What they are yet to be asked.
+    pub(super) residual: Option<Condition>,
+}
+
+/// A step that could be taken for some of the parts that must all hold.
+struct Candidate {
+    step: Step,
+    /// The parts that it answers, by their places; none if it only narrows.
+    answers: Vec<usize>,
+}
+
+/// Most combinations of listed values under which an index of several fields is looked up.
+const MOST_PREFIXES: usize = 64;
+
+impl<'a, R: Record> Planner<'a, R> {
+    pub(super) fn new(table: &'a Table<R>, chooser: &'a Chooser) -> Self {
+        Planner { table, indexes: table.indexes(), chooser, total: table.lengths.newest(|| Commit::MAX) }
+    }
+
+    /// What indexes and columns know of a condition.
+    pub(super) fn known(&self, condition: &Condition) -> Option<Known> {
+        match condition {
+            Condition::All => Some(self.exact(self.all())),
+            Condition::Nothing => Some(self.exact(Step::nothing())),
+            Condition::Or(parts) => self.any(condition, parts),
+            Condition::Not(part) => self.opposite(part),
+            Condition::Loose(..) => None,
+            Condition::And(_) | Condition::Test(..) => {
+                self.every(condition, condition.conjuncts(), (self.total, cost::SCAN))
+            }
+        }
+    }
+
+    fn exact(&self, step: Step) -> Known {
+        Known { step, residual: None }
+    }
+
+    fn all(&self) -> Step {
+        Step { source: Source::All, rows: self.total, cost: cost::LOOKUP }
+    }
+
+    /// Parts that must all hold. Without a step there are so many rows to be looked at, each at so much.
+    pub(super) fn every(&self, whole: &Condition, parts: &[Condition], without: (usize, f64)) -> Option<Known> {
+        let mut candidates = self.candidates(whole, parts);
+        candidates.sort_by(|a, b| {
+            (a.step.rows, a.step.cost).partial_cmp(&(b.step.rows, b.step.cost)).unwrap_or(std::cmp::Ordering::Equal)
+        });
+        let mut open: Vec<usize> = (0..parts.len()).collect();
+        let mut taken: Vec<Step> = Vec::new();
+        let (mut rows, mut look) = without;
+        for Candidate { step, answers } in candidates {
+            let still_open = open.iter().filter(|part| !answers.contains(part)).count();
+            if still_open == open.len() && !answers.is_empty() {
+                continue;
+            }
+            let left = cost::among(rows, step.rows, self.total);
+            let then = if still_open == 0 { 0.0 } else { left as f64 * cost::LOOK };
+            let better = step.cost + then < rows as f64 * look;
+            if self.chooser.pick(&[better, !better]) == 0 {
+                open.retain(|part| !answers.contains(part));
+                rows = left;
+                look = if open.is_empty() { 0.0 } else { cost::LOOK };
+                taken.push(step);
+            }
+        }
+        let cost = taken.iter().map(|step| step.cost).sum();
+        let step = match taken.len() {
+            0 => return None,
+            1 => taken.pop()?,
+            _ => Step { source: Source::And(taken), rows, cost },
+        };
+        let residual: Vec<Condition> = open.into_iter().map(|part| parts[part].clone()).collect();
+        Some(Known { step, residual: Condition::all_of(residual) })
+    }
+
+    /// All steps that could be taken for some of the parts.
+    fn candidates(&self, whole: &Condition, parts: &[Condition]) -> Vec<Candidate> {
+        let mut candidates = Vec::new();
+        for (at, part) in parts.iter().enumerate() {
+            match part {
+                Condition::Test(field, test) => {
+                    candidates.extend(self.of_test(field, test).map(|step| Candidate { step, answers: vec![at] }));
+                }
+                other => candidates.extend(self.known(other).map(|Known { step, residual }| Candidate {
+                    step,
+                    answers: if residual.is_none() { vec![at] } else { Vec::new() },
+                })),
+            }
+        }
+        for index in self.indexes.iter() {
+            let shape = &index.shape;
+            let usable = shape.condition.as_ref().is_none_or(|when| whole.implies(when));
+            if usable && (shape.fields.len() > 1 || shape.condition.is_some()) {
+                candidates.extend(self.of_special(index, parts));
+            }
+        }
+        candidates
+    }
+
+    /// One of the parts at least: only if something is known of all of them.
+    fn any(&self, whole: &Condition, parts: &[Condition]) -> Option<Known> {
+        let known: Vec<Known> = parts.iter().map(|part| self.known(part)).collect::<Option<_>>()?;
+        let residual = known.iter().any(|part| part.residual.is_some()).then(|| whole.clone());
+        let steps: Vec<Step> = known.into_iter().map(|part| part.step).collect();
+        Some(Known { step: self.either(steps), residual })
+    }
+
+    fn either(&self, mut steps: Vec<Step>) -> Step {
+        if steps.len() == 1 {
+            return steps.remove(0);
+        }
+        let rows = steps.iter().map(|step| step.rows).sum::<usize>().min(self.total);
+        let cost = steps.iter().map(|step| step.cost).sum();
+        Step { source: Source::Or(steps), rows, cost }
+    }
+
+    /// Where a condition does not hold: the set of all rows less the condition's, never another comparison, as a missing value makes both
+    /// false. De Morgan's laws hold, as each part is either true or false.
+    fn opposite(&self, condition: &Condition) -> Option<Known> {
+        match condition {
+            Condition::Or(parts) => {
+                let opposites: Vec<Condition> = parts.iter().cloned().map(Condition::not).collect();
+                self.every(&Condition::And(opposites.clone()), &opposites, (self.total, cost::SCAN))
+            }
+            Condition::And(parts) => {
+                let opposites: Vec<Condition> = parts.iter().cloned().map(Condition::not).collect();
+                self.any(&Condition::Or(opposites.clone()), &opposites)
+            }
+            other => {
+                let Known { step, residual: None } = self.known(other)? else { return None };
+                Some(self.exact(self.without(step)))
+            }
+        }
+    }
+
+    fn without(&self, step: Step) -> Step {
+        let (rows, cost) = (self.total.saturating_sub(step.rows), step.cost + cost::of_values(1, self.total));
+        Step { source: Source::Without(Box::new(self.all()), Box::new(step)), rows, cost }
+    }
+
+    /// What answers a test by itself: indexes of its field alone, and its column.
+    fn of_test(&self, field: &FieldAt, test: &Test) -> impl Iterator<Item = Step> {
+        let of_field = |index: &&Arc<Index>| {
+            index.shape.condition.is_none() && matches!(&index.shape.fields[..], [(of, _)] if of == field)
+        };
+        let by_indexes = self.indexes.iter().filter(of_field).filter_map(|index| self.of_index(index, test));
+        by_indexes.chain(self.of_column(field, test)).collect::<Vec<_>>().into_iter()
+    }
+
+    /// The rows that meet a test, of those that an index of one field holds; `None` if it can't tell.
+    fn of_index(&self, index: &Arc<Index>, test: &Test) -> Option<Step> {
+        let step = |lookup| self.look_up(index, lookup);
+        Some(match test {
+            Test::Eq(value) => step(Lookup::Value(value.clone())),
+            Test::In(values) | Test::Any(values) => step(Lookup::Any(values.clone())),
+            Test::IsNull | Test::HasNone => step(Lookup::Null),
+            Test::Ne(value) => {
+                let with = self.either(vec![step(Lookup::Value(value.clone())), step(Lookup::Null)]);
+                self.without(with)
+            }
+            Test::All(values) if values.is_empty() => self.all(),
+            Test::All(values) => step(Lookup::Every(values.clone())),
+            Test::Range(from, to) if index.shape.def.kind() == IndexKind::Ordered => {
+                step(Lookup::Range(from.clone(), to.clone()))
+            }
+            Test::Range(..) | Test::Text(_) => return None,
+        })
+    }
+
+    fn look_up(&self, index: &Arc<Index>, lookup: Lookup) -> Step {
+        let rows = super::access::expected(index, &lookup, self.total);
+        let ordered = index.shape.def.kind() == IndexKind::Ordered;
+        let cost = match &lookup {
+            Lookup::Any(values) | Lookup::Every(values) if !ordered => cost::of_values(values.len(), rows),
+            Lookup::Value(_) | Lookup::Null if !ordered => cost::of_values(1, rows),
+            _ => cost::of_range(rows),
+        };
+        Step { source: Source::Index(index.clone(), lookup), rows, cost }
+    }
+
+    fn of_column(&self, field: &FieldAt, test: &Test) -> Option<Step> {
+        if matches!(test, Test::Any(_) | Test::All(_) | Test::HasNone) {
+            return None;
+        }
+        let place = self.table.columns.iter().position(|column| column.field == field.position())?;
+        let rows = self.table.columns[place].estimate(test).min(self.total);
+        let cells = Step { source: Source::Column(place, test.clone()), rows, cost: cost::of_column(self.total) };
+        if *test != Test::IsNull {
+            return Some(cells);
+        }
+        // Where a value is missing there may be no record either.
+        let cost = cells.cost + cost::of_values(1, self.total);
+        Some(Step { rows, cost, source: Source::And(vec![cells, self.all()]) })
+    }
+
+    /// What an index of several fields, or one that holds only what meets a condition, answers of several parts together.
+    fn of_special(&self, index: &Arc<Index>, parts: &[Condition]) -> Option<Candidate> {
+        let shape = &index.shape;
+        let tests = |field| tests_of(parts, field);
+        let (step, mut answers) = match shape.fields.as_slice() {
+            [(field, _)] => {
+                // `ne` would need the rows that the index does not hold, and all of nothing gives rows that it does not hold.
+                let by_rows =
+                    |test: &Test| !matches!(test, Test::Ne(_)) && !matches!(test, Test::All(of) if of.is_empty());
+                let mut usable = tests(field).filter(|(_, test)| by_rows(test));
+                let found = usable.find_map(|(part, test)| Some((self.of_index(index, test)?, vec![part])));
+                match found {
+                    Some(found) => found,
+                    // What it holds, whatever the value, is what meets its condition.
+                    None if index.shape.def.kind() == IndexKind::Ordered => {
+                        (self.look_up(index, Lookup::Whole), vec![])
+                    }
+                    None => return None,
+                }
+            }
+            fields => {
+                let (prefixes, mut answers) = prefixes(parts, fields.iter().map(|(field, _)| field));
+                let known = prefixes[0].len();
+                let next = fields.get(known).and_then(|(field, _)| {
+                    tests(field).find_map(|(part, test)| match test {
+                        Test::Range(from, to) => Some((part, (from.clone(), to.clone()))),
+                        _ => None,
+                    })
+                });
+                let lookups: Vec<Lookup> = if shape.def.kind() == IndexKind::Ordered {
+                    answers.extend(next.as_ref().map(|(part, _)| *part));
+                    let bounds = next.map(|(_, bounds)| bounds);
+                    if known == 0 && bounds.is_none() {
+                        shape.condition.as_ref()?;
+                    }
+                    prefixes.into_iter().map(|values| Lookup::Prefix(values, bounds.clone())).collect()
+                } else if known == fields.len() {
+                    prefixes.into_iter().map(|values| Lookup::Prefix(values, None)).collect()
+                } else {
+                    return None;
+                };
+                (self.either(lookups.into_iter().map(|lookup| self.look_up(index, lookup)).collect()), answers)
+            }
+        };
+        // What it holds meets its condition.
+        if let Some(when) = &shape.condition {
+            let known = |part: &Condition| when.conjuncts().iter().any(|met| met.is_same(part));
+            answers.extend((0..parts.len()).filter(|part| known(&parts[*part])));
+            answers.sort_unstable();
+            answers.dedup();
+        }
+        Some(Candidate { step, answers })
+    }
+}
+
+/// The tests of a field among parts, each with its place.
+fn tests_of<'p>(parts: &'p [Condition], field: &'p FieldAt) -> impl Iterator<Item = (usize, &'p Test)> {
+    parts.iter().enumerate().filter_map(move |(at, part)| match part {
+        Condition::Test(of, test) if of == field => Some((at, test)),
+        _ => None,
+    })
+}
+
+/// The values that the parts demand of the first of these fields, in all combinations, and the parts that demand them.
+pub(super) fn prefixes<'p>(
+    parts: &'p [Condition],
+    fields: impl Iterator<Item = &'p FieldAt>,
+) -> (Vec<Vec<Value>>, Vec<usize>) {
+    let mut prefixes = vec![Vec::new()];
+    let mut answers = Vec::new();
+    for field in fields {
+        let demanded = tests_of(parts, field).find_map(|(part, test)| match test {
+            Test::Eq(value) => Some((part, vec![value.clone()])),
+            Test::In(values) if values.len() * prefixes.len() <= MOST_PREFIXES && !values.is_empty() => {
+                Some((part, values.iter().cloned().collect()))
+            }
+            _ => None,
+        });
+        let Some((part, values)) = demanded else { break };
+        let with = |prefix: &Vec<Value>, value: &Value| prefix.iter().chain([value]).cloned().collect();
+        prefixes = prefixes.iter().flat_map(|prefix| values.iter().map(move |value| with(prefix, value))).collect();
+        answers.push(part);
+    }
+    (prefixes, answers)
+}

@@ -1,0 +1,69 @@
+//! Conditions in words, as explanations show them.
+
+use super::plan::{listed, range};
+use crate::record::{Condition, FieldAt, Schema, Test};
+use std::fmt;
+
+/// A condition in words.
+pub(super) struct Words<'a> {
+    pub(super) schema: &'a Schema,
+    pub(super) condition: &'a Condition,
+}
+
+/// A test of a field in words.
+pub(super) struct TestWords<'a> {
+    pub(super) field: &'a str,
+    pub(super) test: &'a Test,
+}
+
+/// The name of a field.
+pub(super) fn name<'a>(schema: &'a Schema, field: &'a FieldAt) -> &'a str {
+    let declared = schema.fields().get(field.position()).map(|field| field.name());
+    declared.or_else(|| field.undeclared()).unwrap_or("?")
+}
+
+impl Words<'_> {
+    fn list(&self, f: &mut fmt::Formatter<'_>, parts: &[Condition], between: &str) -> fmt::Result {
+        for (at, condition) in parts.iter().enumerate() {
+            f.write_str(if at == 0 { "" } else { between })?;
+            let words = Words { schema: self.schema, condition };
+            match condition {
+                Condition::And(_) | Condition::Or(_) => write!(f, "({words})")?,
+                _ => write!(f, "{words}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Words<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.condition {
+            Condition::All => f.write_str("any"),
+            Condition::Nothing => f.write_str("none"),
+            Condition::Test(field, test) | Condition::Loose(field, test) => {
+                TestWords { field: name(self.schema, field), test }.fmt(f)
+            }
+            Condition::And(parts) => self.list(f, parts, " and "),
+            Condition::Or(parts) => self.list(f, parts, " or "),
+            Condition::Not(condition) => write!(f, "not ({})", Words { schema: self.schema, condition }),
+        }
+    }
+}
+
+impl fmt::Display for TestWords<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let TestWords { field, test } = self;
+        write!(f, "{field} ")?;
+        match test {
+            Test::Eq(value) => write!(f, "= {value}"),
+            Test::Ne(value) => write!(f, "!= {value}"),
+            Test::In(values) => listed(f, "in", values.iter()),
+            Test::IsNull | Test::HasNone => f.write_str("is null"),
+            Test::Range(from, to) => range(f, from, to),
+            Test::Text(pattern) => write!(f, "{pattern}"),
+            Test::Any(values) => listed(f, "has any of", values.iter()),
+            Test::All(values) => listed(f, "has all of", values.iter()),
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! A set of values to compare with: sorted, each once. Asking it allocates nothing, and all others go through it in order.
+
+use crate::value::{Value, ValueRef};
+use smallvec::{SmallVec, smallvec};
+use std::ops::Deref;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Values(Vec<Value>);
+
+impl Values {
+    /// O(n log n).
+    pub(crate) fn new(mut values: Vec<Value>) -> Self {
+        values.sort_unstable();
+        values.dedup();
+        Values(values)
+    }
+
+    /// Of values that are in order already, each once.
+    pub(super) fn sorted(values: Vec<Value>) -> Self {
+        debug_assert!(values.is_sorted_by(|a, b| a < b));
+        Values(values)
+    }
+
+    /// O(log n).
+    pub(crate) fn has(&self, value: ValueRef<'_>) -> bool {
+        self.place(value).is_some()
+    }
+
+    fn place(&self, value: ValueRef<'_>) -> Option<usize> {
+        self.0.binary_search_by(|own| own.as_ref().cmp(&value)).ok()
+    }
+
+    /// Whether each of them is among those that `show_each` shows.
+    pub(crate) fn all_among(&self, show_each: impl FnOnce(&mut dyn FnMut(ValueRef<'_>))) -> bool {
+        let mut left = self.0.len();
+        let mut found: SmallVec<[bool; 32]> = smallvec![false; left];
+        show_each(&mut |value| {
+            if let Some(place) = self.place(value).filter(|_| left > 0) {
+                left -= usize::from(!std::mem::replace(&mut found[place], true));
+            }
+        });
+        left == 0
+    }
+
+    pub(super) fn into_vec(self) -> Vec<Value> {
+        self.0
+    }
+}
+
+impl Deref for Values {
+    type Target = [Value];
+
+    fn deref(&self) -> &[Value] {
+        &self.0
+    }
+}

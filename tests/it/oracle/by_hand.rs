@@ -1,0 +1,377 @@
+//! Questions that a person would ask, each feature among them.
+
+use memdex::{
+    Bucket, DateUnit, DecimalValue, GroupBy, IntoOrder, Metric, OrderBy, Predicate, Query, Statistics, Value, ValueRef,
+    field,
+};
+
+fn flights(filter: Predicate) -> Query {
+    Query::over(["Flight"]).filter(filter)
+}
+
+fn page(filter: Predicate, order: impl IntoOrder, limit: usize) -> Query {
+    flights(filter).order_by(order).limit(limit)
+}
+
+fn figures(filter: Predicate, statistics: impl Into<Statistics>) -> Query {
+    flights(filter).statistics(statistics)
+}
+
+fn asc(name: &'static str) -> OrderBy {
+    field(name).asc()
+}
+
+fn desc(name: &'static str) -> OrderBy {
+    field(name).desc()
+}
+
+/// A value of a kind that the crate has no type for without its features.
+fn day(days: i32) -> Value {
+    ValueRef::Date(days).to_value()
+}
+
+fn time(text: &str) -> Value {
+    Value::from_text(memdex::Kind::Timestamp, text).unwrap()
+}
+
+fn fare(text: &str) -> DecimalValue {
+    text.parse().unwrap()
+}
+
+pub(super) fn queries() -> Vec<Query> {
+    [filters(), texts(), joined_filters(), pages(), all_figures(), groups()].concat()
+}
+
+/// Each test, alone.
+fn filters() -> Vec<Query> {
+    [
+        Predicate::All,
+        field("carrier").eq("UA"),
+        field("carrier").eq("ua"),
+        field("carrier").ne("UA"),
+        field("tailnum").eq("N14228"),
+        field("tailnum").ne("N14228"),
+        field("tailnum").is_null(),
+        !field("tailnum").is_null(),
+        field("dest").is_in(["HNL", "ANC", "SFO"]),
+        field("dest").is_in(Vec::<&str>::new()),
+        !field("dest").is_in(Vec::<&str>::new()),
+        !field("dest").is_in(["HNL", "ATL"]),
+        field("dep_delay").is_in([0, 1, -1]),
+        !field("dep_delay").is_in([0, 1, -1]),
+        field("dep_delay").gt(120),
+        field("dep_delay").le(-20),
+        field("dep_delay").between(-3, 3),
+        field("dep_delay").between(3, -3),
+        !field("dep_delay").between(-900, 900),
+        field("dep_delay").is_null(),
+        field("arr_delay").lt(-60),
+        field("arr_delay").ge(300),
+        field("distance").eq(2_586),
+        field("distance").gt(4_000),
+        field("distance").lt(0),
+        field("air_time").between(600, 700),
+        field("speed").gt(550),
+        field("speed").lt(150.5),
+        field("speed").ge(f64::INFINITY),
+        field("speed").is_null(),
+        field("speed").ne(480.0),
+        field("cancelled").eq(true),
+        field("cancelled").ne(true),
+        field("cancelled").gt(false),
+        field("hub").eq('J'),
+        field("hub").ne('J'),
+        field("hub").le('J'),
+        field("time_hour").eq(time("2013-01-01T10:00:00Z")),
+        field("time_hour").lt("2013-01-01T12:00:00Z"),
+        field("time_hour").between("2013-01-31T20:00:00-05:00", "2013-01-31T23:00:00-05:00"),
+        field("moment").between(time("1969-12-31T23:00:00Z"), time("1970-01-01T01:00:00Z")),
+        field("date").eq(day(-1)),
+        field("date").lt("1969-12-18"),
+        field("fare").eq(fare("210")),
+        field("fare").ne(fare("210.00")),
+        field("fare").eq(210),
+        field("fare").eq("212.4"),
+        field("fare").is_in([fare("33.75"), fare("388.05"), fare("0.5")]),
+        field("mark").eq(&b"\xec\xe8\xe1"[..]),
+        field("mark").gt(&b"\xf8"[..]),
+        field("id").is_in([ValueRef::Uuid([0; 16]).to_value(), ValueRef::Uuid([7; 16]).to_value()]),
+        field("id").lt("00400000-0000-0000-0000-000000000000"),
+        field("carrier").ge("US"),
+        field("carrier").lt("A"),
+        field("tailnum").between("N1", "N101"),
+        field("serial").lt(50),
+        field("serial").is_in([0, 27_003, 27_004]),
+    ]
+    .into_iter()
+    .map(flights)
+    .collect()
+}
+
+fn texts() -> Vec<Query> {
+    [
+        field("tailnum").starts_with("N1"),
+        field("tailnum").starts_with("n1"),
+        field("tailnum").starts_with_ignore_case("n1"),
+        field("tailnum").starts_with(""),
+        !field("tailnum").starts_with(""),
+        field("tailnum").ends_with("MQ"),
+        field("tailnum").ends_with("mq"),
+        field("tailnum").ends_with_ignore_case("mq"),
+        !field("tailnum").ends_with_ignore_case("mq") & field("carrier").eq("MQ"),
+        field("tailnum").contains_str("73"),
+        field("tailnum").contains_str("jb"),
+        field("tailnum").contains_str_ignore_case("jb"),
+        field("tailnum").eq_ignore_case("n14228"),
+        field("tailnum").like("N_3%MQ"),
+        field("tailnum").like("n_3%mq"),
+        field("tailnum").like_ignore_case("n_3%mq"),
+        field("tailnum").like("%\\_%"),
+        field("tailnum").like("N1422_") | field("dest").like("%A%A%"),
+        field("dest").like("S_O"),
+        field("dest").like("___"),
+        field("dest").like("[A-Z]*"),
+        field("dest").like("%"),
+        field("dest").contains_str("*"),
+        field("carrier").starts_with("9") & field("dest").ends_with("R"),
+    ]
+    .into_iter()
+    .map(flights)
+    .collect()
+}
+
+fn joined_filters() -> Vec<Query> {
+    let late = || field("dep_delay").gt(60);
+    [
+        field("carrier").eq("B6") & field("origin").eq("JFK") & field("dest").eq("MSY"),
+        field("origin").eq("EWR") & field("dest").eq("SFO") & late(),
+        field("carrier").eq("AA") & field("dep_delay").between(30, 45),
+        field("carrier").eq("AA") & field("dep_delay").is_null(),
+        field("carrier").eq("HA") | field("carrier").eq("AS"),
+        (field("carrier").eq("HA") | field("dest").eq("ANC")) & !field("cancelled").eq(true),
+        late() & field("arr_delay").lt(30),
+        late() & field("arr_delay").is_null(),
+        late() & !field("arr_delay").gt(0),
+        !(late() | field("dep_delay").lt(0)),
+        !(late() & field("arr_delay").gt(60)),
+        !!late(),
+        !(!late() & !field("arr_delay").gt(500)),
+        field("dep_delay").is_null() & field("origin").eq("EWR"),
+        field("dep_delay").is_null() & field("origin").eq("EWR") & field("tailnum").eq("N16559"),
+        field("tailnum").is_null() & !field("dep_delay").is_null(),
+        field("day").eq(31) & field("hub").eq('J') & field("distance").gt(2_000),
+        field("day").between(30, 31) & field("carrier").is_in(["9E", "EV"]) & late(),
+        field("cancelled").eq(false) & field("distance").between(2_475, 2_475) & field("flight").lt(10),
+        field("cancelled").eq(false) & field("distance").gt(3_000),
+        Predicate::And(vec![]) & field("carrier").eq("OO"),
+        Predicate::Or(vec![]),
+        !Predicate::Or(vec![]) & field("carrier").eq("OO"),
+        !Predicate::All,
+        (1..200).map(|n| field("flight").eq(n)).reduce(|a, b| a | b).unwrap(),
+        (1..200).map(|n| field("flight").ne(n)).reduce(|a, b| a & b).unwrap() & field("day").eq(1),
+        (0..60).fold(field("dest").eq("HNL"), |inner, n| !(inner & !field("flight").eq(n))),
+        field("speed").gt(500) & (field("air_time").lt(40) | field("distance").gt(2_500)) & field("day").le(10),
+        field("time_hour").ge("2013-01-15T00:00:00Z") & field("time_hour").lt("2013-01-15T12:00:00Z") & late(),
+        !field("speed").gt(200) & !field("cancelled").eq(true),
+        field("carrier").eq("UA") & field("carrier").eq("AA"),
+        field("carrier").ne("UA") & field("carrier").ne("EV") & field("carrier").ne("B6") & field("day").eq(13),
+    ]
+    .into_iter()
+    .map(flights)
+    .collect()
+}
+
+fn pages() -> Vec<Query> {
+    let all = || Predicate::All;
+    let jfk = || field("origin").eq("JFK");
+    vec![
+        page(all(), asc("dep_delay"), 10),
+        page(all(), desc("dep_delay"), 10),
+        page(all(), asc("dep_delay").nulls_last(), 10),
+        page(all(), desc("dep_delay").nulls_first(), 200),
+        page(jfk(), [desc("arr_delay"), asc("dest")], 25),
+        page(jfk(), [asc("arr_delay").nulls_last(), desc("dest")], 25),
+        page(jfk(), [asc("tailnum"), desc("speed").nulls_first()], 40),
+        page(jfk(), [desc("cancelled"), asc("hub"), desc("date"), asc("carrier")], 60),
+        page(field("carrier").eq("HA"), desc("distance"), 5).offset(7),
+        page(field("carrier").eq("HA"), desc("distance"), 100).with_total(),
+        page(field("carrier").eq("HA"), asc("speed").nulls_last(), 9).with_total().offset(20),
+        page(all(), [asc("carrier"), desc("flight"), asc("day")], 33),
+        page(all(), [desc("carrier"), desc("origin"), desc("day"), desc("flight"), desc("sched_dep_time")], 33),
+        page(all(), asc("serial"), 1).offset(27_003),
+        page(all(), asc("serial"), 10).offset(27_004),
+        page(all(), asc("serial"), 10).offset(usize::MAX),
+        page(field("dest").eq("XXX"), asc("serial"), 10).with_total(),
+        page(all(), [asc("day"), desc("day"), asc("serial")], 12),
+        page(field("dep_delay").gt(60), asc("arr_delay"), 50),
+        page(field("dep_delay").gt(60) & field("arr_delay").between(0, 40), asc("arr_delay"), 50),
+        page(field("carrier").eq("AA"), asc("dep_delay"), 77),
+        page(field("carrier").eq("AA") & field("dep_delay").gt(10), desc("dep_delay"), 77),
+        page(!field("tailnum").is_null(), desc("tailnum"), 44),
+        page(all(), asc("time_hour"), 64),
+        page(all(), desc("moment"), 64),
+        page(all(), [asc("date"), desc("mark")], 64),
+        page(field("day").eq(9), [asc("mark"), desc("hub"), asc("id")], 64),
+        page(field("day").eq(9), [desc("id")], 64),
+        page(field("speed").gt(0), desc("speed"), 30),
+        page(all(), asc("speed").nulls_first(), 300),
+        flights(field("day").eq(2)).order_by([asc("air_time"), asc("dest")]),
+        flights(field("day").eq(2)).order_by(Vec::new()).offset(900),
+        flights(field("day").eq(2)).limit(20),
+        flights(field("day").eq(2)).limit(20).offset(800).with_total(),
+        flights(field("cancelled").eq(true)).with_total(),
+        flights(field("cancelled").eq(true)).order_by(desc("dep_time")),
+        page(field("cancelled").eq(true), [asc("dep_delay"), desc("arr_delay"), asc("air_time")], 50),
+    ]
+}
+
+fn all_figures() -> Vec<Query> {
+    let of = |name: &'static str| {
+        [
+            field(name).count(),
+            field(name).sum(),
+            field(name).avg(),
+            field(name).min(),
+            field(name).max(),
+            field(name).distinct(),
+        ]
+    };
+    let bounds =
+        |name: &'static str| [field(name).min(), field(name).max(), field(name).count(), field(name).distinct()];
+    vec![
+        figures(Predicate::All, Metric::count()),
+        figures(field("carrier").eq("UA"), Metric::count()),
+        figures(field("carrier").eq("??"), of("dep_delay")),
+        figures(field("cancelled").eq(true), of("dep_delay")),
+        figures(Predicate::All, of("dep_delay")),
+        figures(Predicate::All, of("arr_delay")),
+        figures(field("dep_delay").gt(60), of("arr_delay")),
+        figures(Predicate::All, of("distance")),
+        figures(Predicate::All, of("speed")),
+        figures(field("dest").eq("LAX"), of("speed")),
+        figures(!field("dest").eq("LAX") & field("hub").ne('E'), of("air_time")),
+        figures(Predicate::All, bounds("tailnum")),
+        figures(Predicate::All, bounds("dest")),
+        figures(Predicate::All, bounds("moment")),
+        figures(field("day").eq(5), bounds("time_hour")),
+        figures(Predicate::All, bounds("date")),
+        figures(Predicate::All, bounds("cancelled")),
+        figures(Predicate::All, bounds("hub")),
+        figures(field("day").eq(31), bounds("mark")),
+        figures(field("day").eq(31), bounds("id")),
+        figures(Predicate::All, [field("fare").count(), field("fare").distinct()]),
+        figures(field("carrier").eq("DL"), [Metric::count().named("n"), field("dep_delay").avg().named("mean delay")]),
+    ]
+}
+
+fn groups() -> Vec<Query> {
+    let all = || Predicate::All;
+    let count = || [Metric::count()];
+    let delays = || [Metric::count(), field("dep_delay").avg(), field("dep_delay").max(), field("distance").sum()];
+    let by = |name: &'static str| GroupBy::values(name);
+    let buckets = |buckets: Vec<Bucket>| GroupBy::new(buckets).metrics([Metric::count(), field("arr_delay").sum()]);
+    vec![
+        figures(all(), by("carrier").metrics(delays())),
+        figures(all(), by("dep_delay").metrics(count())),
+        figures(field("dep_delay").is_null(), by("tailnum").metrics(delays())),
+        figures(field("day").eq(3), by("dest").metrics(delays())),
+        figures(field("day").eq(99), by("dest").metrics(delays())),
+        figures(all(), by("cancelled").metrics(delays())),
+        figures(all(), by("hub").metrics([field("dest").distinct(), field("tailnum").distinct()])),
+        figures(all(), by("date").metrics([field("speed").avg(), field("speed").min()])),
+        figures(field("carrier").eq("HA"), by("speed").metrics(count())),
+        figures(field("carrier").eq("HA"), by("moment").metrics(count())),
+        figures(field("day").eq(1), by("mark").metrics(count())),
+        figures(field("serial").lt(20), by("id").metrics(count())),
+        figures(all(), by("carrier")),
+        figures(all(), buckets(vec![Bucket::values("carrier"), Bucket::values("origin")])),
+        figures(all(), buckets(vec![Bucket::values("cancelled"), Bucket::values("hub"), Bucket::values("day")])),
+        figures(all(), by("carrier").metrics(delays()).top(5, "count")),
+        figures(all(), by("carrier").metrics(delays()).top(5, "avg(dep_delay)")),
+        figures(all(), by("carrier").metrics(delays()).bottom(5, "avg(dep_delay)")),
+        figures(all(), by("dest").metrics(count()).top(10, "count")),
+        figures(all(), by("dest").metrics(count()).bottom(30, "count")),
+        figures(field("day").eq(6), by("tailnum").metrics(delays()).bottom(50, "max(dep_delay)")),
+        figures(field("carrier").is_in(["9E", "EV"]), by("tailnum").metrics(delays()).top(500, "max(dep_delay)")),
+        figures(all(), buckets(vec![Bucket::width("dep_delay", 15)])),
+        figures(all(), buckets(vec![Bucket::width("dep_delay", 1)])),
+        figures(all(), buckets(vec![Bucket::width_from("dep_delay", 60, 7)])),
+        figures(all(), buckets(vec![Bucket::width_from("dep_delay", 60, -127)])),
+        figures(all(), buckets(vec![Bucket::width("arr_delay", 30)])),
+        figures(all(), buckets(vec![Bucket::width("distance", 500)])),
+        figures(all(), buckets(vec![Bucket::width("speed", 50.0)])),
+        figures(all(), buckets(vec![Bucket::width_from("speed", 12.5, -3.0)])),
+        figures(all(), buckets(vec![Bucket::width("speed", 0.1)])),
+        figures(all(), buckets(vec![Bucket::width("speed", 1.0 / 3.0)])),
+        figures(all(), buckets(vec![Bucket::width("dep_delay", 100), Bucket::values("hub")])),
+        figures(all(), buckets(vec![Bucket::width("dep_delay", 100), Bucket::width("distance", 1_000)])),
+        figures(all(), buckets(vec![Bucket::width("dep_delay", 30)]).top(3, "count")),
+        figures(all(), buckets(vec![Bucket::date("moment", DateUnit::Day)])),
+        figures(all(), buckets(vec![Bucket::date("moment", DateUnit::Week)])),
+        figures(all(), buckets(vec![Bucket::date("moment", DateUnit::Month)])),
+        figures(all(), buckets(vec![Bucket::date("moment", DateUnit::Quarter)])),
+        figures(all(), buckets(vec![Bucket::date("moment", DateUnit::Year)])),
+        figures(all(), buckets(vec![Bucket::date("time_hour", DateUnit::Hour)])),
+        figures(field("day").eq(16), buckets(vec![Bucket::date("moment", DateUnit::Minute)])),
+        figures(all(), buckets(vec![Bucket::date("date", DateUnit::Day)])),
+        figures(all(), buckets(vec![Bucket::date("date", DateUnit::Week)])),
+        figures(all(), buckets(vec![Bucket::date("date", DateUnit::Month)])),
+        figures(all(), buckets(vec![Bucket::date("date", DateUnit::Quarter)])),
+        figures(all(), buckets(vec![Bucket::date("date", DateUnit::Year), Bucket::values("carrier")])),
+        figures(
+            all(),
+            buckets(vec![Bucket::ranges("dep_delay", [(None, Some(0)), (Some(0), Some(60)), (Some(60), None)])]),
+        ),
+        figures(
+            all(),
+            buckets(vec![Bucket::ranges(
+                "dep_delay",
+                [(Some(-10), Some(10)), (Some(0), Some(5_000)), (Some(9_000), None)],
+            )]),
+        ),
+        figures(
+            all(),
+            buckets(vec![Bucket::ranges("speed", [(None, Some(300.0)), (Some(300.0), None)])]).top(1, "count"),
+        ),
+        figures(all(), buckets(vec![Bucket::ranges("dest", [(Some("A"), Some("C")), (Some("C"), None)])])),
+        figures(all(), buckets(vec![Bucket::ranges("moment", [(None, Some(time("1970-01-01T00:00:00Z")))])])),
+    ]
+}
+
+/// What SQLite can't be asked, but PostgreSQL can.
+pub(super) fn for_postgres() -> Vec<Query> {
+    let all = || Predicate::All;
+    let of = |name: &'static str| {
+        [
+            field(name).stddev(),
+            field(name).stddev_pop(),
+            field(name).percentile(0.0),
+            field(name).percentile(50.0),
+            field(name).percentile(99.5),
+            field(name).percentile(100.0),
+        ]
+    };
+    let by = |name: &'static str| GroupBy::values(name);
+    let fares = [field("fare").sum(), field("fare").avg(), field("fare").min(), field("fare").max()];
+    vec![
+        flights(field("fare").gt(fare("600.5"))),
+        flights(field("fare").between(fare("12"), fare("30.01"))),
+        page(field("day").eq(7), [desc("fare"), asc("dest")], 50),
+        figures(all(), of("dep_delay")),
+        figures(all(), of("speed")),
+        figures(all(), of("fare")),
+        figures(field("serial").eq(0), of("speed")),
+        figures(field("serial").lt(0), of("speed")),
+        figures(all(), by("carrier").metrics(of("arr_delay"))),
+        figures(all(), by("dest").metrics(of("air_time")).top(7, "percentile(air_time, 50)")),
+        figures(all(), fares.clone()),
+        figures(all(), by("origin").metrics(fares)),
+        figures(field("day").eq(4), by("fare").metrics([Metric::count()])),
+        figures(all(), GroupBy::new([Bucket::width("fare", fare("99.9"))]).metrics([Metric::count()])),
+        figures(all(), GroupBy::new([Bucket::width_from("fare", 50, fare("-0.25"))]).metrics([Metric::count()])),
+        figures(
+            all(),
+            GroupBy::new([Bucket::ranges("fare", [(None, Some(100)), (Some(100), None)])]).metrics([Metric::count()]),
+        ),
+    ]
+}

@@ -1,0 +1,46 @@
+//! Random questions about January's flights, as SQLite can be asked them.
+
+use super::flights::Flights;
+use super::generate::{Asker, Column, Rng};
+use memdex::{Query, Record, Value, field};
+
+/// Of so many flights the values are asked for.
+const SAMPLES: usize = 24;
+
+pub(super) struct Corpus(Asker);
+
+impl Corpus {
+    pub(super) fn of(flights: &Flights) -> Corpus {
+        let mut rng = Rng(2013);
+        let records: Vec<_> = flights.collection.find(field("serial").is_in(drawn(&mut rng))).fetch().unwrap();
+        let columns = flights.schema.fields().iter().enumerate().map(|(at, def)| {
+            let values = records.iter().map(|flight| flight.value(at).to_value());
+            let samples: Vec<Value> = values.filter(|value| *value != Value::NULL).collect();
+            let widths = match def.name() {
+                "dep_delay" | "arr_delay" | "air_time" => vec![Value::from(5), Value::from(60)],
+                "distance" | "flight" => vec![Value::from(100)],
+                "speed" => vec![Value::from(12.5), Value::from(100.0)],
+                _ => Vec::new(),
+            };
+            let name = flights.shapes[at].name;
+            Column { name, kind: def.kind(), many: false, samples, widths, near: false }
+        });
+        let columns = columns.collect();
+        Corpus(Asker { rng, collection: "Flight", columns, levels: 1, zones: vec!["UTC"], patterns: true })
+    }
+
+    /// The next one. Mostly of a day or a carrier, so that not all flights are looked at each time.
+    pub(super) fn question(&mut self) -> Query {
+        let Corpus(asker) = self;
+        let query = if asker.rng.once_in(3) { asker.figures() } else { asker.records(100) };
+        match asker.rng.below(4) {
+            0 => query,
+            1 => query.filter(field("carrier").is_in(["HA", "9E", "AS"])),
+            _ => query.filter(field("day").eq(1 + asker.rng.below(31) as u8)),
+        }
+    }
+}
+
+fn drawn(rng: &mut Rng) -> Vec<Value> {
+    (0..SAMPLES).map(|_| Value::from(rng.below(27_004) as u32)).collect()
+}

@@ -1,0 +1,315 @@
+//! Random questions, the same for the same seed, about fields that are described.
+
+use memdex::{
+    Bucket, DateUnit, GroupBy, Kind, Metric, OrderBy, Predicate, Query, Statistics, TextOp, TextTest, Value, ValueRef,
+    field,
+};
+use std::ops::Bound;
+
+/// Steele, Lea and Flood's SplitMix64.
+#[derive(Clone, Debug)]
+pub(super) struct Rng(pub(super) u64);
+
+impl Rng {
+    pub(super) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    pub(super) fn below(&mut self, bound: usize) -> usize {
+        (self.next() % bound.max(1) as u64) as usize
+    }
+
+    /// True once in so many times.
+    pub(super) fn once_in(&mut self, times: usize) -> bool {
+        self.below(times) == 0
+    }
+
+    pub(super) fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
+        &from[self.below(from.len())]
+    }
+}
+
+/// What a question can be about.
+#[derive(Clone, Debug)]
+pub(super) struct Column {
+    pub(super) name: &'static str,
+    pub(super) kind: Kind,
+    pub(super) many: bool,
+    /// Values to ask for; some that records have, some that none has.
+    pub(super) samples: Vec<Value>,
+    /// How wide buckets may be, of numbers.
+    pub(super) widths: Vec<Value>,
+    /// Whether the samples lie so near to each other that all buckets between them can be given.
+    pub(super) near: bool,
+}
+
+impl Column {
+    fn is_number(&self) -> bool {
+        matches!(self.kind, Kind::Int | Kind::Float | Kind::Decimal)
+    }
+
+    fn is_calendar(&self) -> bool {
+        matches!(self.kind, Kind::Timestamp | Kind::Date)
+    }
+}
+
+/// Makes questions.
+pub(super) struct Asker {
+    pub(super) rng: Rng,
+    pub(super) collection: &'static str,
+    pub(super) columns: Vec<Column>,
+    /// The deepest groups within groups.
+    pub(super) levels: usize,
+    /// Calendars of date histograms.
+    pub(super) zones: Vec<&'static str>,
+    /// Whether texts are asked for by patterns, and without regard to case.
+    pub(super) patterns: bool,
+}
+
+impl Asker {
+    fn column(&mut self) -> Column {
+        let Asker { rng, columns, .. } = self;
+        rng.pick(columns).clone()
+    }
+
+    /// One that meets a condition; the first one if there is none.
+    fn column_where(&mut self, meets: impl Fn(&Column) -> bool) -> Column {
+        for _ in 0..100 {
+            let column = self.column();
+            if meets(&column) {
+                return column;
+            }
+        }
+        self.columns[0].clone()
+    }
+
+    fn values(&mut self, column: &Column, most: usize) -> Vec<Value> {
+        (0..self.rng.below(most + 1)).map(|_| self.rng.pick(&column.samples).clone()).collect()
+    }
+
+    pub(super) fn predicate(&mut self, depth: usize) -> Predicate {
+        let parts = |asker: &mut Asker| (0..asker.rng.below(4)).map(|_| asker.predicate(depth - 1)).collect();
+        match self.rng.below(if depth == 0 { 14 } else { 22 }) {
+            0 => Predicate::All,
+            14..=16 => Predicate::And(parts(self)),
+            17..=19 => Predicate::Or(parts(self)),
+            20..=21 => Predicate::Not(Box::new(self.predicate(depth - 1))),
+            _ => self.test(),
+        }
+    }
+
+    fn test(&mut self) -> Predicate {
+        let column = self.column();
+        let name = column.name.into();
+        let value = self.rng.pick(&column.samples).clone();
+        if self.rng.once_in(8) {
+            return Predicate::IsNull(name);
+        }
+        if column.many {
+            let values = self.values(&column, 3);
+            return if self.rng.once_in(2) { Predicate::AnyOf(name, values) } else { Predicate::AllOf(name, values) };
+        }
+        if column.kind == Kind::Str && self.rng.once_in(3) {
+            return Predicate::Text(name, self.text(&value));
+        }
+        match self.rng.below(8) {
+            0..=2 => Predicate::Eq(name, value),
+            3 => Predicate::Ne(name, value),
+            4 => Predicate::In(name, self.values(&column, 4)),
+            _ => {
+                let from = self.bound(&column);
+                let to = self.bound(&column);
+                Predicate::Range(name, from, to)
+            }
+        }
+    }
+
+    /// A test for which a text was the model.
+    fn text(&mut self, model: &Value) -> TextTest {
+        let ValueRef::Str(model) = model.as_ref() else { panic!("{model} is no text") };
+        let mut chars: Vec<char> = model.chars().collect();
+        let mut pattern = self.patterns && self.rng.once_in(2);
+        let ops = [TextOp::StartsWith, TextOp::EndsWith, TextOp::Contains, TextOp::Eq];
+        let mut op = *self.rng.pick(&ops);
+        // A part of it.
+        for _ in 0..self.rng.below(chars.len() + 1) {
+            let at = if op == TextOp::EndsWith { 0 } else { chars.len() - 1 };
+            chars.remove(at);
+        }
+        let mut text: String = chars.into_iter().collect();
+        if pattern && self.rng.once_in(2) {
+            (op, pattern) = (TextOp::Like, self.rng.once_in(3));
+            text = text.chars().flat_map(|c| self.like(c)).collect();
+            if self.rng.once_in(2) {
+                text.push('%');
+            }
+        }
+        let text = if self.rng.once_in(4) { text.to_uppercase() } else { text };
+        if pattern { TextTest::ignoring_case(op, text) } else { TextTest::new(op, text) }
+    }
+
+    /// What a character is like.
+    fn like(&mut self, c: char) -> Vec<char> {
+        match self.rng.below(6) {
+            0 => vec!['_'],
+            1 => vec!['%'],
+            2 => vec![c, '%'],
+            3 => vec!['\\', c],
+            _ if matches!(c, '%' | '_' | '\\') && self.rng.once_in(2) => vec!['\\', c],
+            _ if c == '\\' => vec!['\\', c],
+            _ => vec![c],
+        }
+    }
+
+    fn bound(&mut self, column: &Column) -> Bound<Value> {
+        let value = self.rng.pick(&column.samples).clone();
+        match self.rng.below(3) {
+            0 => Bound::Unbounded,
+            1 => Bound::Included(value),
+            _ => Bound::Excluded(value),
+        }
+    }
+
+    pub(super) fn order(&mut self, most: usize) -> Vec<OrderBy> {
+        let count = self.rng.below(most + 1);
+        let order = (0..count).map(|_| {
+            let column = self.column_where(|column| !column.many);
+            let by = field(column.name);
+            let by = if self.rng.once_in(2) { by.asc() } else { by.desc() };
+            match self.rng.below(3) {
+                0 => by.nulls_first(),
+                1 => by.nulls_last(),
+                _ => by,
+            }
+        });
+        order.collect()
+    }
+
+    /// A question for records: all of them, or a page.
+    pub(super) fn records(&mut self, largest_page: usize) -> Query {
+        let query = Query::over([self.collection]).filter(self.predicate(3));
+        if self.rng.once_in(4) {
+            return query;
+        }
+        let query = query.order_by(self.order(4));
+        let query = if self.rng.once_in(8) { query } else { query.limit(1 + self.rng.below(largest_page)) };
+        let query = if self.rng.once_in(4) { query.offset(self.rng.below(2 * largest_page)) } else { query };
+        if self.rng.once_in(3) { query.with_total() } else { query }
+    }
+
+    /// A question for figures.
+    pub(super) fn figures(&mut self) -> Query {
+        let query = Query::over([self.collection]).filter(self.predicate(2));
+        let levels = self.rng.below(self.levels + 1);
+        let statistics = self.statistics(levels);
+        query.statistics(statistics)
+    }
+
+    fn statistics(&mut self, levels: usize) -> Statistics {
+        // Where SQL is asked, it is for either of the two.
+        let metrics = if levels > 0 && self.levels == 1 { Vec::new() } else { self.metrics() };
+        let statistics = Statistics::of(metrics);
+        if levels == 0 { statistics } else { statistics.group_by(self.groups(levels - 1)) }
+    }
+
+    fn metrics(&mut self) -> Vec<Metric> {
+        let count = 1 + self.rng.below(4);
+        (0..count).map(|at| self.metric().named(format!("metric {at}"))).collect()
+    }
+
+    fn metric(&mut self) -> Metric {
+        let any = self.column_where(|column| !column.many).name;
+        let number = self.column_where(|column| column.is_number() && !column.many).name;
+        match self.rng.below(11) {
+            0 | 1 => Metric::count(),
+            2 => field(any).count(),
+            3 => field(any).min(),
+            4 => field(any).max(),
+            5 => field(any).distinct(),
+            6 => field(number).sum(),
+            7 => field(number).avg(),
+            8 => field(number).stddev(),
+            9 => field(number).stddev_pop(),
+            _ => {
+                let percents = [0.0, 25.0, 50.0, 90.0, 99.5, 100.0];
+                field(number).percentile(*self.rng.pick(&percents))
+            }
+        }
+    }
+
+    fn groups(&mut self, levels: usize) -> GroupBy {
+        let parts = if self.rng.once_in(4) { 2 } else { 1 };
+        let buckets: Vec<Bucket> = (0..parts).map(|_| self.bucket(parts == 1)).collect();
+        let fillable = self.levels > 1 && buckets.len() == 1 && self.has_few(&buckets[0]);
+        let metrics = self.metrics();
+        let best = self.rng.pick(&metrics).name.clone();
+        let mut groups = GroupBy::new(buckets).metrics(metrics);
+        match self.rng.below(5) {
+            0 => groups = groups.top(1 + self.rng.below(5), best),
+            1 => groups = groups.bottom(1 + self.rng.below(5), best),
+            2 if fillable => groups = groups.with_empty(),
+            _ => {}
+        }
+        if levels > 0 { groups.group_by(self.groups(levels - 1)) } else { groups }
+    }
+
+    /// Whether there are not too many buckets between any two values of the field.
+    fn has_few(&self, bucket: &Bucket) -> bool {
+        match bucket {
+            Bucket::Width { field, .. } => self.columns.iter().any(|column| column.name == field && column.near),
+            Bucket::Date { unit, .. } => matches!(unit, DateUnit::Month | DateUnit::Quarter | DateUnit::Year),
+            _ => false,
+        }
+    }
+
+    /// Two of these values, which are in order; or one, with the other side open.
+    fn range(&mut self, values: &[Value]) -> (Option<Value>, Option<Value>) {
+        let from = self.rng.below(values.len());
+        let to = from + 1 + self.rng.below(values.len());
+        let from = (!self.rng.once_in(4)).then(|| values[from].clone());
+        (from, values.get(to).cloned())
+    }
+
+    fn bucket(&mut self, alone: bool) -> Bucket {
+        match self.rng.below(if alone { 8 } else { 6 }) {
+            0..=2 => Bucket::values(self.column().name),
+            3 | 4 => {
+                let column = self.column_where(|column| !column.widths.is_empty() && !column.many);
+                let width = self.rng.pick(&column.widths).clone();
+                if self.rng.once_in(2) {
+                    return Bucket::width(column.name, width);
+                }
+                let offset = self.rng.pick(&column.samples).clone();
+                Bucket::width_from(column.name, width, offset)
+            }
+            5 => {
+                let column = self.column_where(|column| column.is_calendar() && !column.many);
+                let units = [
+                    DateUnit::Minute,
+                    DateUnit::Hour,
+                    DateUnit::Day,
+                    DateUnit::Week,
+                    DateUnit::Month,
+                    DateUnit::Quarter,
+                    DateUnit::Year,
+                ];
+                // Dates have no hours, and one calendar.
+                let units = if column.kind == Kind::Date { &units[2..] } else { &units };
+                let zone = if column.kind == Kind::Date { "UTC" } else { self.rng.pick(&self.zones) };
+                Bucket::date_in(column.name, *self.rng.pick(units), zone)
+            }
+            _ => {
+                let column = self.column_where(|column| !column.many);
+                let mut bounds = column.samples.clone();
+                bounds.sort();
+                bounds.dedup();
+                let count = 1 + self.rng.below(3);
+                let ranges: Vec<_> = (0..count).map(|_| self.range(&bounds)).collect();
+                Bucket::ranges(column.name, ranges)
+            }
+        }
+    }
+}

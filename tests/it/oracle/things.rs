@@ -1,0 +1,211 @@
+//! Things: records with fields of every kind, under a schema that is drawn, and as the naive evaluator sees them.
+
+use super::generate::{Column, Rng};
+use super::naive::{Row, Shape, Val};
+use memdex::{DecimalValue, FieldDef, IndexDef, Key, KeyBuffer, Kind, Record, Schema, Value, ValueRef, field};
+use std::cell::RefCell;
+
+/// Of each field its values: none, one, or several where it is one of many.
+#[derive(Clone, Debug)]
+pub(super) struct Thing(pub(super) Vec<Vec<Value>>);
+
+thread_local! {
+    static SCHEMA: RefCell<Schema> = RefCell::new(Schema::new([]));
+}
+
+impl Record for Thing {
+    type Key = (String, u16);
+
+    fn schema() -> Schema {
+        SCHEMA.with_borrow(Schema::clone)
+    }
+
+    fn key(&self, key: &mut KeyBuffer) {
+        self.0[..2].iter().for_each(|part| key.push(part[0].as_ref()));
+    }
+
+    fn value(&self, field: usize) -> ValueRef<'_> {
+        match (self.0.get(field).map(Vec::as_slice), FIELDS.get(field)) {
+            (Some([one]), Some(kind)) if !kind.many => one.as_ref(),
+            _ => ValueRef::Null,
+        }
+    }
+
+    fn values<'a>(&'a self, field: usize, show: &mut dyn FnMut(ValueRef<'a>)) {
+        self.0.get(field).into_iter().flatten().for_each(|value| show(value.as_ref()));
+    }
+}
+
+impl Thing {
+    pub(super) fn row(&self) -> Row {
+        let cells = self.0.iter().zip(&FIELDS);
+        cells.map(|(cell, it)| cell.iter().filter_map(|value| Val::of(value.as_ref(), it.kind)).collect()).collect()
+    }
+
+    pub(super) fn id(&self) -> (String, u16) {
+        match (self.0[0][0].as_ref(), self.0[1][0].as_ref()) {
+            (ValueRef::Str(zone), ValueRef::Int(number)) => (zone.to_owned(), number as u16),
+            other => panic!("a thing under {other:?}"),
+        }
+    }
+
+    pub(super) fn id_of(key: &Key) -> (String, u16) {
+        Thing(key.parts().into_iter().map(|part| vec![part]).collect()).id()
+    }
+}
+
+struct It {
+    name: &'static str,
+    kind: Kind,
+    many: bool,
+    nullable: bool,
+    /// Whether it may be NaN, for which no ordered index has a place.
+    nan: bool,
+}
+
+const fn it(name: &'static str, kind: Kind) -> It {
+    It { name, kind, many: false, nullable: true, nan: false }
+}
+
+const FIELDS: [It; 16] = [
+    It { nullable: false, ..it("zone", Kind::Str) },
+    It { nullable: false, ..it("number", Kind::Int) },
+    it("name", Kind::Str),
+    it("amount", Kind::Int),
+    it("big", Kind::Int),
+    it("price", Kind::Float),
+    It { nan: true, ..it("ratio", Kind::Float) },
+    it("flag", Kind::Bool),
+    it("grade", Kind::Char),
+    It { nullable: false, ..it("cover", Kind::Bytes) },
+    it("uid", Kind::Uuid),
+    it("at", Kind::Timestamp),
+    it("due", Kind::Date),
+    it("fee", Kind::Decimal),
+    It { many: true, ..it("tags", Kind::Str) },
+    It { many: true, ..it("marks", Kind::Int) },
+];
+
+pub(super) fn shapes() -> Vec<Shape> {
+    let shape = |(at, it): (usize, &It)| Shape { name: it.name, kind: it.kind, key: at < 2 };
+    FIELDS.iter().enumerate().map(shape).collect()
+}
+
+fn texts(texts: &[&str]) -> Vec<Value> {
+    texts.iter().map(|text| Value::from(*text)).collect()
+}
+
+/// What a field can hold; what is asked for comes from here too.
+fn samples(it: &It) -> Vec<Value> {
+    let decimal = |units, scale| Value::from(DecimalValue::new(units, scale).unwrap());
+    let seconds = |n: i128| ValueRef::Timestamp(n * 1_000_000_000).to_value();
+    match it.name {
+        "zone" => texts(&["a", "b", "B", "ä", "a\0"]),
+        "number" => (0..60).map(Value::from).collect(),
+        "name" | "tags" => texts(&["Ada", "ada", "Bob", "", "a%b", "a_b", "Zoë", "\u{1F6EB}", "a\0b"]),
+        "amount" => [-250, -100, -99, -1, 0, 1, 7, 99, 100, 101, 500].map(Value::from).to_vec(),
+        "big" => [i128::from(i64::MIN) - 5, -7, 0, 7, i128::from(u64::MAX), 1 << 100].map(Value::from).to_vec(),
+        "price" => [-7.25, -0.0, 0.0, 0.1, 0.2, 0.3, 1e15, 2.5, 99.99].map(Value::from).to_vec(),
+        "ratio" => [f64::NAN, 0.5, -0.5, 0.25, 3.0].map(Value::from).to_vec(),
+        "flag" => [false, true].map(Value::from).to_vec(),
+        "grade" => ['x', 'y', 'Z', '\u{1F6EB}'].map(Value::from).to_vec(),
+        "cover" => [&b""[..], b"N1", b"\0\xff", b"N1\0"].map(Value::from).to_vec(),
+        "uid" => [0, 1, 128, 255].map(|n| ValueRef::Uuid([n; 16]).to_value()).to_vec(),
+        // Around 1970, a leap day, and the changes of clocks in Europe.
+        "at" => [
+            0,
+            -1,
+            1,
+            -86_400,
+            1_582_934_400,
+            1_582_934_399,
+            1_743_296_400,
+            1_743_296_399,
+            1_761_440_400,
+            1_761_436_800,
+        ]
+        .map(seconds)
+        .into_iter()
+        .chain([ValueRef::Timestamp(-1).to_value(), ValueRef::Timestamp(1_767_225_599_999_999_999).to_value()])
+        .collect(),
+        "due" => [-1, 0, 3, 4, 31, 59, 364, 365, 20_000, -400].map(|days| ValueRef::Date(days).to_value()).to_vec(),
+        "fee" => vec![decimal(-15, 1), decimal(0, 0), decimal(1, 2), decimal(10, 0), decimal(333, 2)],
+        _ => (-2..4).map(Value::from).collect(),
+    }
+}
+
+pub(super) fn columns() -> Vec<Column> {
+    let column = |it: &It| {
+        let widths = match it.name {
+            "amount" | "marks" => [1, 3, 100].map(Value::from).to_vec(),
+            "big" => [5_i128, 1 << 90].map(Value::from).to_vec(),
+            "price" | "ratio" => [0.25, 10.0].map(Value::from).to_vec(),
+            "fee" => vec![DecimalValue::new(5, 1).unwrap().into(), DecimalValue::from(3).into()],
+            _ => Vec::new(),
+        };
+        let near = matches!(it.name, "amount" | "marks" | "fee");
+        Column { name: it.name, kind: it.kind, many: it.many, samples: samples(it), widths, near }
+    };
+    FIELDS.iter().map(column).collect()
+}
+
+pub(super) fn thing(rng: &mut Rng) -> Thing {
+    let values = FIELDS.iter().map(|it| {
+        let samples = samples(it);
+        let count = match (it.many, it.nullable) {
+            (true, _) => rng.below(4),
+            (false, true) => usize::from(!rng.once_in(4)),
+            (false, false) => 1,
+        };
+        (0..count).map(|_| rng.pick(&samples).clone()).collect()
+    });
+    Thing(values.collect())
+}
+
+/// Draws indexes and columns. Collections that this thread opens from now on have them.
+pub(super) fn draw_schema(rng: &mut Rng) {
+    let fields = FIELDS.iter().enumerate().map(|(at, it)| {
+        let field = FieldDef::new(it.name, it.kind);
+        let field = if at < 2 { field.key() } else { field };
+        let field = match (it.many, it.nullable) {
+            (true, _) => field.many(),
+            (false, true) => field.optional(),
+            (false, false) => field,
+        };
+        let field = match rng.below(4) {
+            0 => field.index(),
+            1 if !it.many && !it.nan => field.ordered(),
+            _ => field,
+        };
+        if !it.many && rng.once_in(3) { field.column() } else { field }
+    });
+    let mut schema = Schema::new(fields.collect::<Vec<_>>());
+    let more = [
+        IndexDef::equality(["zone", "flag"]),
+        IndexDef::ordered(["flag", "amount"]),
+        IndexDef::ordered(["grade", "price", "due"]),
+        IndexDef::ordered(["at", "zone"]),
+        IndexDef::unique(["zone", "number"]).named("twice"),
+        IndexDef::ordered("amount").named("flagged").when(field("flag").eq(true)),
+        IndexDef::equality("name").named("priced").when(!field("price").is_null()),
+        IndexDef::equality("tags").named("tagged").when(field("amount").gt(0)),
+    ];
+    for index in more {
+        if rng.once_in(3) {
+            schema = schema.with_index(index);
+        }
+    }
+    SCHEMA.set(schema);
+}
+
+/// The same thing without what SQLite has no place for.
+pub(super) fn for_sqlite(mut thing: Thing) -> Thing {
+    for (cell, it) in thing.0.iter_mut().zip(&FIELDS) {
+        cell.retain(|value| match value.as_ref() {
+            ValueRef::Int128(_) => false,
+            ValueRef::Float(x) => !(it.nan && x.is_nan()),
+            _ => true,
+        });
+    }
+    thing
+}

@@ -1,0 +1,253 @@
+//! How long calls take, and how much memory there is now and was at the most.
+
+use super::{User, user, users};
+use memdex::limits::GETS_PER_SAMPLE;
+use memdex::{Collection, IndexDef, LatencyFigures, LatencyStats, Record, Store, field};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+fn counts(store: &Store) -> (u64, u64, u64) {
+    let LatencyStats { get, query, flush, .. } = store.stats().latency;
+    (get.count, query.count, flush.count)
+}
+
+fn put(users: &Collection<User>, ids: std::ops::Range<i64>) {
+    for id in ids {
+        users.store(user(&id.to_string(), id)).unwrap();
+    }
+}
+
+#[test]
+fn each_commit_and_no_refusal_is_a_flush() {
+    let (store, users) = users();
+    assert_eq!(store.stats().latency, LatencyStats::default());
+    put(&users, 0..10);
+    store.commit(|batch| (0..5).try_for_each(|n| batch.delete(&users, n.to_string()))).unwrap();
+    users.update_where(field("visits").ge(7), |user| user.visits += 1).unwrap();
+    users.delete_where(field("visits").ge(7)).unwrap();
+    users.delete("missing").unwrap();
+    assert_eq!((counts(&store), store.newest_commit()), ((0, 0, 14), 14), "queries of writes are theirs");
+
+    // Nothing to commit, or refused.
+    store.batch().commit().unwrap();
+    users.insert(user("5", 0)).unwrap_err();
+    users.update("5", |_| panic!("no")).unwrap_err();
+    let mut lenient = store.batch();
+    lenient.insert(&users, user("5", 0)).unwrap();
+    assert_eq!(lenient.commit_lenient().unwrap().refused.len(), 1);
+    assert_eq!(counts(&store), (0, 0, 14));
+
+    // Together they are one.
+    let background = store.background_writer().linger(Duration::from_secs(60)).start().unwrap();
+    for n in 20..25 {
+        let _ticket = background.submit_with(|batch| batch.insert(&users, user(&n.to_string(), n))).unwrap();
+    }
+    background.flush().unwrap();
+    let flushes = counts(&store).2;
+    assert!((15..=19).contains(&flushes) && flushes == store.newest_commit());
+}
+
+#[test]
+fn each_query_that_is_answered_counts_once() {
+    let (store, users) = users();
+    put(&users, 0..10);
+    let others = store.collection::<User>("others").unwrap();
+    let find = users.find(field("visits").ge(5));
+    let snapshot = store.snapshot();
+    find.fetch().unwrap();
+    find.keys().unwrap();
+    find.count().unwrap();
+    snapshot.of(&users).find(field("city").eq("Bern")).count().unwrap();
+    assert_eq!(counts(&store).1, 4);
+    snapshot.search(field("visits").ge(5)).over(&users).over(&others).fetch().unwrap();
+    assert_eq!(counts(&store).1, 6, "one in each collection");
+    users.find(field("height").eq(5)).count().unwrap_err();
+    assert_eq!((users.iter().count(), users.len(), snapshot.of(&users).iter().count()), (10, 10, 10));
+    assert_eq!(counts(&store).1, 6, "no query, or none that was answered");
+}
+
+#[derive(Clone, Record)]
+struct Account {
+    #[record(key)]
+    id: u32,
+    #[record(unique)]
+    iban: String,
+}
+
+#[test]
+fn gets_of_every_kind_are_sampled() {
+    let store = Store::new();
+    let accounts = store.collection::<Account>("accounts").unwrap();
+    accounts.store(Account { id: 1, iban: "a".to_owned() }).unwrap();
+    let before = store.snapshot();
+    // A mark after the snapshot: its look-up by value is a query within.
+    accounts.store(Account { id: 2, iban: "b".to_owned() }).unwrap();
+    let view = before.of(&accounts);
+    let gets: [&dyn Fn() -> u32; 8] = [
+        &|| accounts.get(1).unwrap().id,
+        &|| accounts.get_with(1, |account| account.id).unwrap(),
+        &|| accounts.get_by(account::IBAN, "a").unwrap().unwrap().id,
+        &|| u32::from(accounts.contains(1)),
+        &|| view.get(1).unwrap().id,
+        &|| view.get_with(1, |account| account.id).unwrap(),
+        &|| view.get_by(account::IBAN, "a").unwrap().unwrap().id,
+        &|| u32::from(!view.contains(2)),
+    ];
+    let many = 40 * GETS_PER_SAMPLE;
+    // Two samples lie between a half and one and a half of that apart.
+    let expected = u64::from(many / GETS_PER_SAMPLE * 2 / 3 - 1)..=u64::from(many / GETS_PER_SAMPLE * 2 + 1);
+    let mut seen = 0;
+    for get in gets {
+        (0..many).for_each(|_| assert_eq!(get(), 1));
+        let now = counts(&store).0;
+        assert!(expected.contains(&(now - seen)), "{} of {many}", now - seen);
+        seen = now;
+    }
+    assert_eq!((counts(&store).1, counts(&store).2), (0, 2), "none of them is a query");
+    std::thread::scope(|scope| {
+        let gets = || (0..many).for_each(|_| drop(accounts.get(1)));
+        (0..4).for_each(|_| drop(scope.spawn(gets)));
+    });
+    assert!(counts(&store).0 >= seen + 4 * expected.start());
+}
+
+#[test]
+fn a_panic_loses_nothing_of_what_is_measured() {
+    let (store, users) = users();
+    users.store(user("1", 1)).unwrap();
+    let gets = 20 * GETS_PER_SAMPLE;
+    for _ in 0..gets {
+        let panicked = catch_unwind(AssertUnwindSafe(|| users.get_with("1", |_| std::panic::panic_any(1))));
+        assert!(panicked.is_err());
+    }
+    assert_eq!(counts(&store), (0, 0, 1), "what a panic leaves is not counted");
+    (0..gets).for_each(|_| assert_eq!(users.get_with("1", |user| user.visits), Some(1)));
+    assert!(counts(&store).0 >= 10);
+}
+
+#[test]
+fn quantiles_are_in_order_and_user_code_counts() {
+    let (store, users) = users();
+    put(&users, 0..100);
+    let pause = Duration::from_millis(20);
+    let receipt = users
+        .update("1", move |user| {
+            std::thread::sleep(pause);
+            user.visits += 1;
+        })
+        .unwrap();
+    (0..300).for_each(|n| assert!(users.find(field("visits").ge(n)).count().unwrap() <= 100));
+    (0..20 * GETS_PER_SAMPLE).for_each(|_| drop(users.get("1")));
+    let LatencyStats { get, query, flush, .. } = store.stats().latency;
+    for LatencyFigures { p50, p99, p999, max, .. } in [get, query, flush] {
+        assert!(Duration::ZERO < p50 && p50 <= p99 && p99 <= p999 && p999 <= max);
+    }
+    assert_eq!((query.count, flush.count), (300, 101));
+    assert!(flush.max >= pause && flush.max >= receipt.took && flush.p999 == flush.max);
+}
+
+/// Without a look at the figures while it is full; and what a store as full uses.
+fn emptied(fill: impl Fn(&Store, &Collection<User>), empty: impl Fn(&Store, &Collection<User>)) {
+    let (full, of_full) = users();
+    fill(&full, &of_full);
+    let most = full.stats().memory;
+    assert_eq!(most.peak, most.now);
+    let (store, users) = users();
+    fill(&store, &users);
+    empty(&store, &users);
+    assert_eq!(users.len(), 0);
+    store.optimize().unwrap();
+    let memory = store.stats().memory;
+    assert!(memory.now < most.now / 10, "{memory:?} of {most:?}");
+    assert!(memory.peak >= most.now / 10 * 9 && memory.peak <= most.now / 10 * 11, "{memory:?} of {most:?}");
+}
+
+const MANY: i64 = 100_000;
+
+/// Each in a city of its own, so that there is an index to speak of.
+fn fill(store: &Store, users: &Collection<User>) {
+    let mut writer = store.writer();
+    for n in 0..MANY {
+        writer.store(users, User { city: format!("City of number {n}"), ..user(&n.to_string(), n) }).unwrap();
+    }
+    writer.flush().unwrap();
+}
+
+#[test]
+fn the_peak_outlives_deletes_one_by_one() {
+    emptied(fill, |store, users| {
+        let mut writer = store.writer();
+        (0..MANY).for_each(|n| writer.delete(users, n.to_string()).unwrap());
+        writer.flush().unwrap();
+    });
+}
+
+#[test]
+fn the_peak_outlives_a_delete_of_all_at_once() {
+    emptied(fill, |_, users| {
+        users.delete_where(field("visits").ge(0)).unwrap();
+    });
+}
+
+#[test]
+fn the_peak_outlives_what_a_snapshot_held_up() {
+    let fill_and_hold = |store: &Store, users: &Collection<User>| {
+        store.commit(|batch| (0..500).try_for_each(|n| batch.store(users, user(&n.to_string(), n)))).unwrap();
+        let mut held = Vec::new();
+        for _ in 0..100 {
+            held.push(store.snapshot());
+            users.update_where(field("visits").ge(0), |user| user.visits += 1).unwrap();
+        }
+        held
+    };
+    let (full, of_full) = users();
+    let held = fill_and_hold(&full, &of_full);
+    let most = full.stats().memory.now;
+    drop(held);
+    assert_eq!(full.stats().collections[0].versions_kept, 0);
+
+    let (store, users) = users();
+    drop(fill_and_hold(&store, &users));
+    let memory = store.stats().memory;
+    assert!(memory.now < most / 5 && memory.peak >= most / 10 * 9, "{memory:?} of {most}");
+    // Also if the first look comes after commits.
+    let (store, users) = super::users();
+    drop(fill_and_hold(&store, &users));
+    users.delete_where(field("visits").ge(0)).unwrap();
+    let memory = store.stats().memory;
+    assert!(memory.peak >= most / 10 * 9 && memory.peak <= most / 10 * 11, "{memory:?} of {most}");
+}
+
+#[test]
+fn the_peak_outlives_an_index() {
+    let (store, users) = users();
+    fill(&store, &users);
+    let without = store.stats().memory.now;
+    users.add_index(IndexDef::unique("visits")).unwrap();
+    users.drop_index("visits").unwrap();
+    let with = store.stats().memory;
+    assert!(with.peak > without + MANY as usize * 16 && with.now < without * 11 / 10, "{with:?} of {without}");
+}
+
+#[test]
+fn the_peak_is_never_below_what_was_told() {
+    let (store, users) = users();
+    let mut told = 0;
+    let mut seed = 1_u64;
+    for _ in 0..300 {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        let (from, many) = ((seed >> 33) as i64 % 2_000, (seed >> 50) as i64 % 200);
+        let of = from..from + many;
+        let write = |batch: &mut memdex::Batch| match seed >> 62 {
+            0 | 1 => of.clone().try_for_each(|n| batch.store(&users, user(&n.to_string(), n))),
+            _ => of.clone().try_for_each(|n| batch.delete(&users, n.to_string())),
+        };
+        store.commit(write).unwrap();
+        if seed >> 60 == 0 {
+            store.optimize().unwrap();
+        }
+        let memory = store.stats().memory;
+        told = told.max(memory.now);
+        assert!(memory.peak >= told);
+    }
+}
