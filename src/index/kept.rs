@@ -5,7 +5,7 @@
 use super::any_index::{Index, IndexWriter, Staging, TidyAt};
 use super::moves::Move;
 use super::shape::{Entry, IndexShape};
-use super::standing::{Standing, StandingEntry, StandingStaging, StandingWriter};
+use super::standing::{Held, Standing, StandingStaging, StandingWriter};
 use super::unique::Clash;
 use crate::error::Cause;
 use crate::hash::RandomState;
@@ -33,10 +33,10 @@ pub(crate) enum KeptStaging {
 }
 
 /// What a record shows to one of them.
-#[expect(clippy::large_enum_variant, reason = "lives for a moment, on the stack")]
 pub(crate) enum Shown<'a> {
     Index(Entry<'a>),
-    Standing(StandingEntry<'a>),
+    /// `None` if the condition is false.
+    Standing(Option<Box<Held<'a>>>),
 }
 
 impl Kept {
@@ -89,7 +89,7 @@ impl Kept {
         match (self, staging) {
             (Kept::Index(index), _) => index.shape.entry(record).map(Shown::Index),
             (Kept::Standing(standing), KeptStaging::Standing(staging)) => {
-                staging.entry(standing, record).map(Shown::Standing)
+                staging.held(standing, record).map(Shown::Standing)
             }
             _ => unreachable!("the sides are of one kind"),
         }
@@ -114,8 +114,8 @@ impl Kept {
                 Kept::Standing(standing),
                 KeptWriter::Standing(writer),
                 KeptStaging::Standing(staging),
-                Shown::Standing(entry),
-            ) => writer.stage(standing, staging, entry, old.map(|(_, words)| words), new),
+                Shown::Standing(held),
+            ) => writer.stage(standing, staging, held.as_deref(), old.map(|(_, words)| words), new),
             _ => unreachable!("the sides are of one kind"),
         }
     }

@@ -2,7 +2,7 @@
 
 use super::super::moves::{ABSENT, NULL};
 use super::layout::{self, How};
-use super::plan::{GroupKey, Standing, StandingEntry};
+use super::plan::{GroupKey, Held, Standing};
 use super::statistics::{Mover, StandingWriter, is, is_group};
 use super::tally::GroupFigures;
 use crate::record::{Cutter, Record};
@@ -24,7 +24,7 @@ impl StandingWriter {
 impl Audit<'_> {
     /// Whether the words of a row are those of its record. Runs its extractors.
     pub(crate) fn remembers<R: Record>(&mut self, words: &[u32], record: &R) -> bool {
-        let StandingEntry::Held { key, values } = self.standing.entry(&mut self.cutters, record) else {
+        let Some(Held { key, values }) = self.standing.held(&mut self.cutters, record) else {
             return words[0] == ABSENT;
         };
         let group = self.writer.groups.get(words[0]);

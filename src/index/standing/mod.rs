@@ -10,7 +10,7 @@ mod statistics;
 mod tally;
 
 pub(crate) use layout::MAX_STANDING_WIDTH;
-pub(crate) use plan::{GroupKey, Standing, StandingEntry};
+pub(crate) use plan::{GroupKey, Held, Standing};
 pub(crate) use recompute::Recomputed;
 pub(crate) use statistics::{StandingChange, StandingStaging, StandingWriter};
 pub(crate) use tally::GroupFigures;

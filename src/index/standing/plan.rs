@@ -24,18 +24,13 @@ pub(crate) struct Standing {
 /// What tells a group from all others, part by part: a value, or the number of a step, a range, a date. In the order of the groups.
 pub(crate) type GroupKey = SmallVec<[Value; 1]>;
 
-/// What one record shows to standing statistics.
+/// What one record for which the condition is true shows to standing statistics.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "lives for a moment, on the stack")]
-pub(crate) enum StandingEntry<'a> {
-    /// The condition is false.
-    Absent,
-    Held {
-        /// Its group; `None` if it falls into none.
-        key: Option<SmallVec<[ValueRef<'a>; 2]>>,
-        /// Of each field that is asked for.
-        values: SmallVec<[ValueRef<'a>; 4]>,
-    },
+pub(crate) struct Held<'a> {
+    /// Its group; `None` if it falls into none.
+    pub(super) key: Option<SmallVec<[ValueRef<'a>; 2]>>,
+    /// Of each field that is asked for.
+    pub(super) values: SmallVec<[ValueRef<'a>; 4]>,
 }
 
 impl Standing {
@@ -65,28 +60,27 @@ impl Standing {
         self.cutters.clone()
     }
 
-    /// What `record` shows. Runs its extractors.
-    pub(super) fn entry<'a, R: Record>(&self, cutters: &mut [Cutter], record: &'a R) -> StandingEntry<'a> {
+    /// What `record` shows; `None` if the condition is false. Runs its extractors.
+    pub(super) fn held<'a, R: Record>(&self, cutters: &mut [Cutter], record: &'a R) -> Option<Held<'a>> {
         if self.condition.as_ref().is_some_and(|condition| !condition.holds(record)) {
-            return StandingEntry::Absent;
+            return None;
         }
         let fields = self.bound.fields.iter();
         let values: SmallVec<[ValueRef<'a>; 4]> = fields.map(|field| record.value_at(&field.at).canonical()).collect();
         let key =
             if cutters.is_empty() { None } else { cutters.iter_mut().map(|cutter| cutter.cut(&values)).collect() };
-        StandingEntry::Held { key, values }
+        Some(Held { key, values })
     }
 
     /// Refuses what a field can't hold or nobody can keep.
-    pub(super) fn check(&self, entry: &StandingEntry<'_>) -> Result<(), Cause> {
-        let StandingEntry::Held { values, .. } = entry else { return Ok(()) };
-        let mut fields = self.bound.fields.iter().zip(values);
+    pub(super) fn check(&self, held: &Held<'_>) -> Result<(), Cause> {
+        let mut fields = self.bound.fields.iter().zip(&held.values);
         fields.try_for_each(|(field, value)| checked(&field.def, *value).map(drop))
     }
 
     /// Whether it takes a record. Runs its extractors.
     pub(crate) fn takes<R: Record>(&self, record: &R) -> Result<(), Cause> {
-        self.check(&self.entry(&mut [], record))
+        self.held(&mut [], record).map_or(Ok(()), |held| self.check(&held))
     }
 
     /// All groups of a single part that there may be, those that no record falls into included: all ranges, or the steps of a histogram

@@ -1,6 +1,6 @@
 //! The same figures from the records alone: for audits, and for readers of commits before the statistics were kept up.
 
-use super::plan::{GroupKey, Standing, StandingEntry};
+use super::plan::{GroupKey, Held, Standing};
 use super::tally::{GroupFigures, LevelPlan, Tally};
 use crate::record::{Cutter, Record};
 use crate::value::ValueRef;
@@ -24,7 +24,7 @@ impl<'s> Recomputed<'s> {
     /// Adds a record if it meets the condition. Runs its extractors.
     pub(crate) fn add<R: Record>(&mut self, record: &R) {
         let Recomputed { standing, cutters, total, groups } = self;
-        let StandingEntry::Held { key, values } = standing.entry(cutters, record) else { return };
+        let Some(Held { key, values }) = standing.held(cutters, record) else { return };
         add(total, &standing.total, &values);
         if let Some(key) = key {
             let key = key.into_iter().map(ValueRef::to_value).collect();

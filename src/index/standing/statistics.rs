@@ -4,7 +4,7 @@ use super::super::moves::{ABSENT, Move, NEW, NULL, ROOM_KEPT};
 use super::super::slab::Slab;
 use super::interned::{Interned, NewValues};
 use super::layout::{self, How};
-use super::plan::{GroupKey, Standing, StandingEntry};
+use super::plan::{GroupKey, Held, Standing};
 use super::tally::{GroupFigures, LevelPlan, Tally};
 use crate::error::Cause;
 use crate::hash::{RandomState, spread};
@@ -76,14 +76,15 @@ impl StandingStaging {
         self.values.iter_mut().for_each(NewValues::clear);
     }
 
-    /// What a record shows. Runs its extractors. What can't be kept is a refusal.
-    pub(crate) fn entry<'a, R: Record>(
+    /// What a record shows; `None` if the condition is false. Runs its extractors. What can't be kept is a refusal.
+    pub(crate) fn held<'a, R: Record>(
         &mut self,
         standing: &Standing,
         record: &'a R,
-    ) -> Result<StandingEntry<'a>, Cause> {
-        let entry = standing.entry(&mut self.cutters, record);
-        standing.check(&entry).map(|()| entry)
+    ) -> Result<Option<Box<Held<'a>>>, Cause> {
+        let Some(held) = standing.held(&mut self.cutters, record) else { return Ok(None) };
+        standing.check(&held)?;
+        Ok(Some(Box::new(held)))
     }
 
     /// The provisional number of a group.
@@ -134,11 +135,11 @@ impl StandingWriter {
         &self,
         standing: &Standing,
         staging: &mut StandingStaging,
-        entry: &StandingEntry<'_>,
+        held: Option<&Held<'_>>,
         old: Option<&[u32]>,
         new: &mut [u32],
     ) {
-        let StandingEntry::Held { key, values } = entry else { return new[0] = ABSENT };
+        let Some(Held { key, values }) = held else { return new[0] = ABSENT };
         let old = old.filter(|old| old[0] != ABSENT);
         new[0] = match key {
             None => NULL,
