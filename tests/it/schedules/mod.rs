@@ -7,6 +7,8 @@
 
 mod background;
 mod columns;
+mod observed;
+mod pages;
 mod standing;
 mod statistics;
 mod wide;

@@ -1,15 +1,11 @@
 //! Statistics over columns while commits change groups and amounts: pages are read without a lock, and what a commit changes meanwhile
 //! is told by the marks.
 
+use super::observed::Observed;
 use super::{explore, spawn_on};
-use memdex::{
-    Bucket, Collection, CommitInfo, CommitObserver, Figures, Filter, GroupBy, Metric, Record, RecordChange, Snapshot,
-    Statistics, Store, Value, field,
-};
+use memdex::{Bucket, Figures, Filter, GroupBy, Metric, Record, Snapshot, Statistics, Value, field};
 use shuttle::rand::{Rng, thread_rng};
 use shuttle::thread;
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
 
 #[derive(Clone, Debug, PartialEq, Eq, Record)]
 struct Sale {
@@ -37,55 +33,24 @@ fn random_sale(key: u8) -> Sale {
     Sale { key, open: rng.gen_range(0..3) > 0, shop, amount, same: amount }
 }
 
-type State = BTreeMap<u8, Sale>;
+type World = Observed<Sale>;
 
-struct Truth(Mutex<Vec<State>>);
-
-impl CommitObserver for Truth {
-    fn invalidate(&self, commit: &CommitInfo) {
-        let mut states = self.0.lock().unwrap();
-        let mut state = states.last().unwrap().clone();
-        for RecordChange { before, after, .. } in commit.changes::<Sale>("sales") {
-            before.iter().for_each(|sale| assert_eq!(state.remove(&sale.key).as_ref(), Some(&**sale)));
-            state.extend(after.iter().map(|sale| (sale.key, Sale::clone(sale))));
-        }
-        states.push(state);
-    }
-}
-
-#[derive(Clone)]
-struct World {
-    store: Store,
-    sales: Collection<Sale>,
-    truth: Arc<Truth>,
+fn world(keys: u8) -> World {
+    World::new((0..keys).map(random_sale).collect())
 }
 
 impl World {
-    fn new(keys: u8) -> Self {
-        let store = Store::new();
-        let sales = store.collection("sales").unwrap();
-        let truth = Arc::new(Truth(Mutex::new(vec![State::new()])));
-        store.observe(truth.clone()).unwrap();
-        let world = World { store, sales, truth };
-        world.put((0..keys).map(random_sale).collect());
-        world
-    }
-
-    fn put(&self, sales: Vec<Sale>) {
-        self.store.commit(|batch| sales.iter().try_for_each(|sale| batch.store(&self.sales, sale.clone()))).unwrap();
-    }
-
     fn random_commit(&self) {
         let key = thread_rng().gen_range(0..KEYS);
         match thread_rng().gen_range(0..5) {
-            0 => assert_eq!(self.sales.delete(key).unwrap().counts.total(), 1),
+            0 => assert_eq!(self.records.delete(key).unwrap().counts.total(), 1),
             1 => self.put(vec![random_sale(key), random_sale((key + 1) % KEYS)]),
             _ => self.put(vec![random_sale(key)]),
         }
     }
 
     fn check(&self, snapshot: &Snapshot) {
-        let state = self.truth.0.lock().unwrap()[snapshot.commit() as usize].clone();
+        let state = self.state(snapshot.commit());
         let choices: [(Filter<Sale>, fn(&Sale) -> bool); 3] = [
             (Filter::all(), |_| true),
             (sale::OPEN.eq(true), |sale| sale.open),
@@ -95,7 +60,7 @@ impl World {
         let amount = if thread_rng().gen_range(0..4) == 0 { "same" } else { "amount" };
         let metrics = || [Metric::count(), field(amount).sum().named("sum"), field(amount).max().named("max")];
         let by_shop = GroupBy::new([Bucket::values("shop")]).metrics(metrics());
-        let find = snapshot.of(&self.sales).find(filter);
+        let find = snapshot.of(&self.records).find(filter);
         let summary = find.statistics(Statistics::of(metrics()).group_by(by_shop)).unwrap();
         assert_eq!(summary.commit, snapshot.commit());
 
@@ -121,7 +86,7 @@ impl World {
 #[test]
 fn statistics_under_commits() {
     explore(|| {
-        let world = World::new(4);
+        let world = world(4);
         let writer = spawn_on(&world, |world| (0..4).for_each(|_| world.random_commit()));
         let reader = |world: World| {
             let held = world.store.snapshot();
@@ -140,7 +105,7 @@ fn statistics_under_commits() {
 #[test]
 fn one_commit_beside_statistics() {
     explore(|| {
-        let world = World::new(4);
+        let world = world(4);
         let before = world.store.snapshot();
         let writer = spawn_on(&world, |world| {
             world.put(vec![random_sale(1), random_sale(2)]);
