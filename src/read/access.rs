@@ -17,6 +17,9 @@ pub(super) fn take<R: Record>(table: &Table<R>, step: &Step) -> SetExpr {
         Source::All => SetExpr::Set(table.all_rows.read().clone()),
         Source::Index(index, lookup) => look_up(index, lookup),
         Source::Column(column, test) => SetExpr::Set(table.columns[*column].rows(test)),
+        Source::Among(step, column, test) => {
+            SetExpr::Set(table.columns[*column].rows_among(&take(table, step).evaluate(), test))
+        }
         Source::Or(steps) => SetExpr::Or(all(steps)),
         Source::Without(from, less) => SetExpr::Minus(Box::new(take(table, from)), Box::new(take(table, less))),
         Source::And(steps) => {

@@ -14,7 +14,7 @@ const ENTRY: f64 = 6.0;
 /// A cell of a column in a scan of all.
 const CELL: f64 = 0.7;
 /// A cell of a column, of rows that lie scattered.
-pub(super) const SCATTERED_CELL: f64 = 15.0;
+pub(super) const SCATTERED_CELL: f64 = 12.0;
 /// A record that is put in order among others.
 pub(super) const COMPARED: f64 = 100.0;
 /// An entry of an ordered index in a walk that looks into sets for its row.

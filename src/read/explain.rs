@@ -164,15 +164,19 @@ fn of_plan<R: Record>(view: &View<R>, condition: &Condition, plan: &Plan) -> Exp
 fn of_step<R: Record>(view: &View<R>, step: &Step) -> ExplainStep {
     let started = Instant::now();
     let all = |steps: &[Step]| steps.iter().map(|step| of_step(view, step)).collect::<Vec<_>>();
+    let words = |column: usize, test: &Test| {
+        let field = view.table.schema.fields().get(view.table.columns[column].field);
+        TestWords { field: field.map_or("?", |field| field.name()), test }.to_string()
+    };
     let (what, from) = match &step.source {
         Source::Nothing => ("nothing can match".to_owned(), Vec::new()),
         Source::All => ("all records".to_owned(), Vec::new()),
         Source::Index(index, lookup) => {
             (format!("{} index {:?} {lookup}", index.shape.def.kind(), index.name()), Vec::new())
         }
-        Source::Column(column, test) => {
-            let field = view.table.schema.fields().get(view.table.columns[*column].field);
-            (format!("column {}", TestWords { field: field.map_or("?", |field| field.name()), test }), Vec::new())
+        Source::Column(column, test) => (format!("column {}", words(*column, test)), Vec::new()),
+        Source::Among(step, column, test) => {
+            (format!("cells of column {}", words(*column, test)), vec![of_step(view, step)])
         }
         Source::And(steps) => ("and".to_owned(), all(steps)),
         Source::Or(steps) => ("or".to_owned(), all(steps)),

@@ -98,7 +98,7 @@ impl<R: Record> Find<R> {
 
     /// The records, as part of another call: not measured.
     pub(super) fn records(&self) -> Result<Vec<Handle<R>>, QueryError> {
-        Ok(self.versions()?.into_iter().filter_map(Handle::of).collect())
+        Ok(self.versions()?.into_iter().map(Handle::live).collect())
     }
 
     pub(super) fn count_all(&self, condition: &Condition) -> usize {

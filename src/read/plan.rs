@@ -39,6 +39,8 @@ pub(super) enum Source {
     Column(usize, Test),
     And(Vec<Step>),
     Or(Vec<Step>),
+    /// The rows of a step whose cells in a column meet a test: only those are read.
+    Among(Box<Step>, usize, Test),
     /// The rows of the first one that the second one does not have.
     Without(Box<Step>, Box<Step>),
 }

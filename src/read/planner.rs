@@ -96,7 +96,12 @@ impl<'a, R: Record> Planner<'a, R> {
             }
             let left = cost::among(rows, step.rows, self.total);
             let then = if still_open == 0 { 0.0 } else { left as f64 * cost::LOOK };
-            let better = step.cost + then < rows as f64 * look;
+            let spared = match step.source {
+                // Instead of all cells those of the rows at hand could be read.
+                Source::Column(..) if !taken.is_empty() => rows as f64 * look.min(cost::SCATTERED_CELL),
+                _ => rows as f64 * look - then,
+            };
+            let better = step.cost < spared;
             if self.chooser.pick(&[better, !better]) == 0 {
                 open.retain(|part| !answers.contains(part));
                 rows = left;
@@ -110,8 +115,27 @@ impl<'a, R: Record> Planner<'a, R> {
             1 => taken.pop()?,
             _ => Step { source: Source::And(taken), rows, cost },
         };
+        let step = self.among(step, parts, &mut open);
         let residual: Vec<Condition> = open.into_iter().map(|part| parts[part].clone()).collect();
         Some(Known { step, residual: Condition::all_of(residual) })
+    }
+
+    /// The rows of a step that meet those of the open parts which columns can tell: a cell costs less than a look at a record.
+    fn among(&self, mut step: Step, parts: &[Condition], open: &mut Vec<usize>) -> Step {
+        open.retain(|part| {
+            let Condition::Test(field, test) = &parts[*part] else { return true };
+            let Some(column) = self.column(field, test) else { return true };
+            if self.chooser.pick(&[true, false]) > 0 {
+                return true;
+            }
+            let meeting = self.table.columns[column].estimate(test);
+            let rows = cost::among(step.rows, meeting, self.total);
+            let cost = step.cost + step.rows as f64 * cost::SCATTERED_CELL;
+            let of = std::mem::replace(&mut step, Step::nothing());
+            step = Step { source: Source::Among(Box::new(of), column, test.clone()), rows, cost };
+            false
+        });
+        step
     }
 
     /// All steps that could be taken for some of the parts.
@@ -219,11 +243,16 @@ impl<'a, R: Record> Planner<'a, R> {
         Step { source: Source::Index(index.clone(), lookup), rows, cost }
     }
 
-    fn of_column(&self, field: &FieldAt, test: &Test) -> Option<Step> {
+    /// The column that can tell which rows meet a test, by its place.
+    fn column(&self, field: &FieldAt, test: &Test) -> Option<usize> {
         if matches!(test, Test::Any(_) | Test::All(_) | Test::HasNone) {
             return None;
         }
-        let place = self.table.columns.iter().position(|column| column.field == field.position())?;
+        self.table.columns.iter().position(|column| column.field == field.position())
+    }
+
+    fn of_column(&self, field: &FieldAt, test: &Test) -> Option<Step> {
+        let place = self.column(field, test)?;
         let rows = self.table.columns[place].estimate(test).min(self.total);
         let cells = Step { source: Source::Column(place, test.clone()), rows, cost: cost::of_column(self.total) };
         if *test != Test::IsNull {

@@ -31,6 +31,13 @@ impl<R> Handle<R> {
         if version.is_tombstone() { None } else { Some(Handle(version)) }
     }
 
+    /// The record of a version that is known to have one.
+    #[inline]
+    pub(crate) fn live(version: Arc<Version<R>>) -> Self {
+        debug_assert!(!version.is_tombstone());
+        Handle(version)
+    }
+
     /// The record's key.
     pub fn key(&self) -> &Key {
         &self.0.key

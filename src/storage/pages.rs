@@ -140,7 +140,7 @@ impl<R> Pages<R> {
                 }
             }
         }
-        let seen = |version: &Version<R>| version.begin <= epoch && !version.is_tombstone();
+        let seen = |version: &Version<R>| version.begin <= epoch;
         if newest.iter().fold(true, |all, version| all & seen(version)) {
             return found.extend(newest.iter().map(|version| Arc::clone(version)));
         }

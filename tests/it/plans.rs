@@ -289,3 +289,22 @@ fn an_index_that_would_help_is_named() {
     let explanation = things.find(field("note").eq("a") & field("level").gt(-0.5)).explain().unwrap();
     assert!(explanation.advice.is_empty(), "{explanation}");
 }
+
+#[test]
+fn of_few_rows_the_cells_are_read_rather_than_the_records() {
+    let store = Store::new();
+    let things = store.collection::<Thing>("Thing").unwrap();
+    store.commit(|batch| (0..20_000).try_for_each(|id| batch.store(&things, thing(id, id * 31)))).unwrap();
+    things.add_index(IndexDef::equality("note")).unwrap();
+    let few = field("note").eq("a") & field("at").between(2, 4) & field("place").starts_with("b");
+    let find = things.find(few);
+    let explanation = find.explain().unwrap();
+    assert!(explanation.to_string().contains("cells of column at"), "{explanation}");
+    assert!(explanation.advice.is_empty(), "{explanation}");
+    let meets = |thing: &Thing| thing.note.as_deref() == Some("a") && (2..=4).contains(&thing.at);
+    let meets = |thing: &Thing| meets(thing) && thing.place.as_deref().is_some_and(|place| place.starts_with('b'));
+    let expected: Vec<u32> = (0..20_000).filter(|id| meets(&thing(*id, id * 31))).collect();
+    assert!(!expected.is_empty());
+    assert_eq!(sorted(ids(&find.fetch().unwrap())), expected);
+    assert_eq!(find.count().unwrap(), expected.len());
+}

@@ -7,7 +7,7 @@ use crate::error::Commit;
 use crate::hash::{self, RandomState};
 use crate::limits::PAGE_ROWS;
 use crate::record::{FieldDef, Test, Values};
-use crate::rowset::Row;
+use crate::rowset::{Row, RowSet};
 use crate::value::{DecimalValue, Kind, Value, ValueRef};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -108,6 +108,12 @@ impl Tested {
         let all = (self.column.pages() * PAGE_ROWS) as Row;
         let expected: Vec<Row> = (0..all).filter(|row| test.admits(self.value(*row).as_ref())).collect();
         assert_eq!(found, expected, "{test:?}");
+        for step in [1, 3, 700] {
+            let some: Vec<Row> = (0..all + 1_500).step_by(step).collect();
+            let met: Vec<Row> = self.column.rows_among(&RowSet::from_sorted(&some), test).iter().collect();
+            let expected: Vec<Row> = some.into_iter().filter(|row| test.admits(self.value(*row).as_ref())).collect();
+            assert_eq!(met, expected, "{test:?}, every {step}");
+        }
         assert!(self.column.estimate(test) <= all as usize);
     }
 }
