@@ -7,7 +7,6 @@ use rusqlite::{Connection, ToSql};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-const ORGANIZATION: &str = "org-0000007";
 const PAGE: usize = 20;
 
 pub(crate) fn run() {
@@ -24,8 +23,9 @@ pub(crate) fn run() {
     };
     let in_sql = "SELECT * FROM payment WHERE organization_id = ?1 AND status = 'completed'";
     let beside = median(200, |n| rows(&sqlite, in_sql, &[&organization(n)]));
-    let rows_of = two_fields(7);
-    print(&format!("two fields, {rows_of} records fetched"), median(1_000, two_fields), beside);
+    let mut found: Vec<usize> = (0..1_000).map(two_fields).collect();
+    found.sort_unstable();
+    print(&format!("two fields, {} records fetched", found[found.len() / 2]), median(1_000, two_fields), beside);
 
     let top = |n: usize| {
         let from = (n as i64 * 7_919) % 800_000;
@@ -37,8 +37,8 @@ pub(crate) fn run() {
         ORDER BY created_at DESC, payment_id LIMIT 10";
     let beside = median(20, |n| rows(&sqlite, in_sql, &[&((n as i64 * 7_919) % 800_000)]));
     print("range and equality, the newest 10", median(1_000, top), beside);
-    let within = |_| {
-        let filter = field("organization_id").eq(ORGANIZATION) & field("amount_cents").gt(500_000);
+    let within = |n| {
+        let filter = field("organization_id").eq(organization(n)) & field("amount_cents").gt(500_000);
         black_box(collection.find(filter).order_by(field("amount_cents").desc()).limit(10).page().is_ok());
     };
     line("of one organisation, the 10 highest amounts", format_args!("{:.1?}", median(1_000, within)));

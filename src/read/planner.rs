@@ -115,22 +115,26 @@ impl<'a, R: Record> Planner<'a, R> {
             1 => taken.pop()?,
             _ => Step { source: Source::And(taken), rows, cost },
         };
-        let step = self.among(step, parts, &mut open);
+        let step = self.among(step, parts, &mut open, rows);
         let residual: Vec<Condition> = open.into_iter().map(|part| parts[part].clone()).collect();
         Some(Known { step, residual: Condition::all_of(residual) })
     }
 
-    /// The rows of a step that meet those of the open parts which columns can tell: a cell costs less than a look at a record.
-    fn among(&self, mut step: Step, parts: &[Condition], open: &mut Vec<usize>) -> Step {
+    /// The rows of a step that meet those of the open parts which columns can tell, as long as their cells cost less than so many looks
+    /// at records.
+    fn among(&self, mut step: Step, parts: &[Condition], open: &mut Vec<usize>, mut looks: usize) -> Step {
         open.retain(|part| {
             let Condition::Test(field, test) = &parts[*part] else { return true };
             let Some(column) = self.column(field, test) else { return true };
-            if self.chooser.pick(&[true, false]) > 0 {
+            let cells = step.rows as f64 * cost::SCATTERED_CELL;
+            let better = cells < looks as f64 * cost::LOOK;
+            if self.chooser.pick(&[better, !better]) > 0 {
                 return true;
             }
             let meeting = self.table.columns[column].estimate(test);
             let rows = cost::among(step.rows, meeting, self.total);
-            let cost = step.cost + step.rows as f64 * cost::SCATTERED_CELL;
+            looks = cost::among(looks, meeting, self.total);
+            let cost = step.cost + cells;
             let of = std::mem::replace(&mut step, Step::nothing());
             step = Step { source: Source::Among(Box::new(of), column, test.clone()), rows, cost };
             false
