@@ -205,7 +205,7 @@ impl FloatBuckets {
         (width > 0.0 && width.is_finite() && offset.is_finite()).then_some(FloatBuckets { width, offset })
     }
 
-    /// `None` for NaN and infinities, and where the width is too fine for two bounds to differ.
+    /// `None` for NaN and infinities, where the width is too fine for two bounds to differ, and where the lower bound is beyond all floats.
     #[inline]
     pub(crate) fn number_of(&self, x: f64) -> Option<i64> {
         const MOST: f64 = (1u64 << 52) as f64;
@@ -220,7 +220,8 @@ impl FloatBuckets {
         }
         // Rounding may have moved the guess to the bucket before or behind.
         for number in [guess, guess - 1.0, guess + 1.0] {
-            if self.lower_bound(number) <= x && x < self.lower_bound(number + 1.0) {
+            let bound = self.lower_bound(number);
+            if bound <= x && x < self.lower_bound(number + 1.0) && bound.is_finite() {
                 return Some(number as i64);
             }
         }

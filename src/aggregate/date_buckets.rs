@@ -122,7 +122,7 @@ impl DateBuckets {
     /// The first second whose local day is in the unit.
     fn start_of_days(&mut self, number: i64) -> Option<i64> {
         // No unit is shorter than a day, so that nothing overflows below.
-        let days = LAST_SECOND.max(-FIRST_SECOND) / SECONDS_PER_DAY + 1;
+        let days = LAST_SECOND.max(-FIRST_SECOND) / SECONDS_PER_DAY + 2;
         if !(-days..=days).contains(&number) {
             return None;
         }
@@ -149,7 +149,8 @@ impl DateBuckets {
         let mut guess = number.checked_mul(length)?;
         // Repeated hours have moved the numbers, so that a guess is wrong by as many. The next one is made where those are known.
         for _ in 0..8 {
-            if !(FIRST_SECOND - length..=LAST_SECOND).contains(&guess) {
+            // By as much as local time and repeated hours may make of it.
+            if !(FIRST_SECOND - length - FAR..=LAST_SECOND + FAR).contains(&guess) {
                 return None;
             }
             self.ensure(guess.clamp(FIRST_SECOND, LAST_SECOND));
@@ -157,10 +158,14 @@ impl DateBuckets {
             // The last step that begins with a lower number: it holds this one, or the next step begins with it.
             let before = all[1..].partition_point(|(start, moved)| (start + moved).div_euclid(length) < number);
             let next = all.get(before + 1).map_or(i64::MAX, |step| step.0);
-            guess = (number * length - all[before].1).min(next);
-            if all[before].0 <= guess && guess <= self.to {
-                return Some(guess);
+            let again = (number * length - all[before].1).min(next);
+            if all[before].0 <= again && again <= self.to {
+                return Some(again);
             }
+            if again == guess {
+                return None;
+            }
+            guess = again;
         }
         debug_assert!(false, "the start of {number} is nowhere");
         None
@@ -209,6 +214,9 @@ impl DateBuckets {
         steps
     }
 }
+
+/// Further than the number of an hour can be from what its time is in UTC.
+const FAR: i64 = 30 * SECONDS_PER_DAY;
 
 /// Seconds of nanoseconds, rounded down.
 #[inline]

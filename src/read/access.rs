@@ -15,6 +15,7 @@ pub(super) fn take<R: Record>(table: &Table<R>, step: &Step) -> SetExpr {
     match &step.source {
         Source::Nothing => SetExpr::Set(RowSet::new()),
         Source::All => SetExpr::Set(table.all_rows.read().clone()),
+        Source::Keys(keys) => SetExpr::Set(table.rows_of_keys(keys)),
         Source::Index(index, lookup) => look_up(index, lookup),
         Source::Column(column, test) => SetExpr::Set(table.columns[*column].rows(test)),
         Source::Among(step, column, test) => {

@@ -1,6 +1,6 @@
 //! Whole questions as plain data, put to collections by their names.
 
-use super::page::{Page, check_limit};
+use super::page::Page;
 use super::search::{Hit, Searched};
 use super::snapshot::Snapshot;
 use super::statistics::Summary;
@@ -68,9 +68,6 @@ impl Snapshot {
             query.collections.iter().map(|name| opened(engine, name)).collect::<Result<_, _>>()?;
         match &query.ask {
             Ask::Records(paging) => {
-                if let [name] = query.collections.as_slice() {
-                    check_limit(name, paging.limit)?;
-                }
                 let search = self.search(query.filter.clone()).paged(paging.clone());
                 collections
                     .into_iter()

@@ -1,6 +1,7 @@
 //! How a query is answered, step by step: what was expected, and what came of it.
 
 use super::access::take;
+use super::advice::Advisor;
 use super::execute::{execute, trusted};
 use super::find::Find;
 use super::page::check_limit;
@@ -8,9 +9,12 @@ use super::plan::{Plan, Source, Step};
 use super::planner;
 use super::snapshot::View;
 use super::sorted::{self, Way};
+use super::walk;
 use super::words::{TestWords, Words};
 use crate::error::{Commit, QueryError};
+use crate::query::Paging;
 use crate::record::{Condition, Record, Test};
+use crate::value::Value;
 use std::fmt;
 use std::time::{Duration, Instant};
 
@@ -75,16 +79,23 @@ impl<R: Record> Find<R> {
             if !self.is_paged() {
                 let plan = planner::plan(&self.view.table, condition, &chooser);
                 let root = of_plan(&self.view, condition, &plan);
-                return Ok(Explanation { commit, advice: self.advice(&plan), root });
+                return Ok(Explanation { commit, advice: Advisor { table: &self.view.table }.of_plan(&plan), root });
             }
             check_limit(&self.view.table.name, self.paging.limit)?;
             self.with_wanted(condition, |wanted, _| {
                 let started = Instant::now();
                 let way = sorted::way(&self.view, condition, wanted, &chooser);
-                let (what, expected, from, advice) = match &way {
+                let advisor = Advisor { table: &self.view.table };
+                let ordered = || self.paging.order.iter().map(|by| by.field.to_string()).collect::<Vec<_>>().join(", ");
+                let (what, from, advice, found) = match &way {
                     Way::Sort(plan) => {
                         let from = of_plan(&self.view, condition, plan);
-                        ("sort".to_owned(), plan.rows, vec![from], self.advice(plan))
+                        let what = if self.paging.order.is_empty() {
+                            "sort by key".to_owned()
+                        } else {
+                            format!("sort by {}", ordered())
+                        };
+                        (what, from, advisor.of_sort(plan, wanted.order), None)
                     }
                     Way::Columns(plan, columns) => {
                         let name = |column: &usize| self.field_name(self.view.table.columns[*column].field);
@@ -92,7 +103,7 @@ impl<R: Record> Find<R> {
                         let from = of_plan(&self.view, condition, plan);
                         let what =
                             if by.is_empty() { "first by key".to_owned() } else { format!("first by columns {by}") };
-                        (what, plan.rows, vec![from], self.advice(plan))
+                        (what, from, advisor.of_plan(plan), None)
                     }
                     Way::Walk(walk) => {
                         let direction = if walk.spec.descending { "down" } else { "up" };
@@ -100,13 +111,22 @@ impl<R: Record> Find<R> {
                         if let Some(residual) = &walk.residual {
                             what += &format!(", look at candidates: {}", self.words(residual));
                         }
-                        let from = walk.within.iter().map(|step| of_step(&self.view, step)).collect();
-                        (what, walk.walked, from, Vec::new())
+                        let walked = walk::first(&self.view, condition, wanted, walk);
+                        let within = walk.within.iter().map(|step| of_step(&self.view, step)).collect();
+                        let (actual, took) = (walked.met, started.elapsed());
+                        let from = ExplainStep { what, expected: walk.walked, actual, took, from: within };
+                        let advice = walk.residual.as_ref().map_or(Vec::new(), |residual| advisor.of_looks(residual));
+                        (format!("first by {}", ordered()), from, advice, walked.found)
                     }
                 };
-                let actual = sorted::first(&self.view, condition, wanted, &way).len();
-                let expected = expected.min(wanted.first);
-                let root = ExplainStep { what, expected, actual, took: started.elapsed(), from };
+                let found = found.unwrap_or_else(|| sorted::first(&self.view, condition, wanted, &way)).len();
+                // Without the one that shows whether any follow, and those that are passed over.
+                let Paging { limit, offset, .. } = self.paging;
+                let of_page = |rows: usize| {
+                    limit.map_or(rows, |limit| rows.min(offset.saturating_add(limit))).saturating_sub(offset)
+                };
+                let (expected, actual) = (of_page(from.expected), of_page(found));
+                let root = ExplainStep { what, expected, actual, took: started.elapsed(), from: vec![from] };
                 Explanation { commit, root, advice }
             })
         })?
@@ -118,33 +138,6 @@ impl<R: Record> Find<R> {
 
     fn words(&self, condition: &Condition) -> String {
         Words { schema: &self.view.table.schema, condition }.to_string()
-    }
-
-    /// Which indexes would spare looks at records.
-    fn advice(&self, plan: &Plan) -> Vec<String> {
-        let Some(residual) = &plan.residual else { return Vec::new() };
-        let mut advice: Vec<String> = Vec::new();
-        residual.each_test(&mut |field, test| {
-            let Some(def) = self.view.table.schema.fields().get(field.position()) else { return };
-            let has_index = self.view.table.indexes().iter().any(|index| {
-                index.shape.condition.is_none() && matches!(&index.shape.fields[..], [(of, _)] if of == field)
-            });
-            let what = match test {
-                Test::Range(..) => "an ordered index",
-                Test::Eq(_) | Test::In(_) | Test::IsNull | Test::Any(_) | Test::All(_) | Test::HasNone
-                    if !has_index =>
-                {
-                    "an index"
-                }
-                Test::Ne(_) if !has_index => "a column",
-                _ => return,
-            };
-            let line = format!("{what} on {:?} would answer {}", def.name(), TestWords { field: def.name(), test });
-            if !advice.contains(&line) {
-                advice.push(line);
-            }
-        });
-        advice
     }
 }
 
@@ -161,6 +154,11 @@ fn of_plan<R: Record>(view: &View<R>, condition: &Condition, plan: &Plan) -> Exp
     ExplainStep { what, expected: plan.rows, actual, took: started.elapsed(), from }
 }
 
+/// Values in words.
+fn listed_as<'a>(what: &str, values: impl Iterator<Item = &'a Value>) -> String {
+    format!("{what} {}", values.map(Value::to_string).collect::<Vec<_>>().join(", "))
+}
+
 fn of_step<R: Record>(view: &View<R>, step: &Step) -> ExplainStep {
     let started = Instant::now();
     let all = |steps: &[Step]| steps.iter().map(|step| of_step(view, step)).collect::<Vec<_>>();
@@ -171,6 +169,10 @@ fn of_step<R: Record>(view: &View<R>, step: &Step) -> ExplainStep {
     let (what, from) = match &step.source {
         Source::Nothing => ("nothing can match".to_owned(), Vec::new()),
         Source::All => ("all records".to_owned(), Vec::new()),
+        Source::Keys(keys) => match &keys[..] {
+            [key] => (listed_as("key", key.iter()), Vec::new()),
+            keys => (format!("{} keys", keys.len()), Vec::new()),
+        },
         Source::Index(index, lookup) => {
             (format!("{} index {:?} {lookup}", index.shape.def.kind(), index.name()), Vec::new())
         }

@@ -1,6 +1,7 @@
 //! What is the answer, as of one commit? Snapshots, look-ups by key, and the execution of queries.
 
 mod access;
+mod advice;
 mod ask;
 mod choice;
 mod cost;

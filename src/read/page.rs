@@ -124,7 +124,7 @@ impl<R: Record> Find<R> {
     /// The records, each with the values that it is ordered by. Whether the limit is one that a user may set has been seen to.
     pub(super) fn ranked(&self) -> Result<(Vec<RankedRecord<R>>, Option<Cursor>), QueryError> {
         if !self.is_paged() {
-            return Ok((self.fetch()?.into_iter().map(|record| (Vec::new(), record)).collect(), None));
+            return Ok((self.records()?.into_iter().map(|record| (Vec::new(), record)).collect(), None));
         }
         self.run(|condition| {
             let Found { versions, next } = self.first(condition)?;

@@ -34,6 +34,8 @@ pub(super) struct Step {
 pub(super) enum Source {
     Nothing,
     All,
+    /// The keys of these parts, each looked up.
+    Keys(Vec<Vec<Value>>),
     Index(Arc<Index>, Lookup),
     /// A column, by its place in the table, read as a whole.
     Column(usize, Test),

@@ -10,7 +10,7 @@ use super::cost;
 use super::plan::{Lookup, Plan, Source, Step};
 use crate::error::Commit;
 use crate::index::Index;
-use crate::record::{Condition, FieldAt, IndexKind, Record, Test};
+use crate::record::{Condition, FieldAt, FieldDef, IndexKind, Record, Test};
 use crate::storage::Table;
 use crate::sync::Arc;
 use crate::value::Value;
@@ -86,16 +86,17 @@ impl<'a, R: Record> Planner<'a, R> {
         candidates.sort_by(|a, b| {
             (a.step.rows, a.step.cost).partial_cmp(&(b.step.rows, b.step.cost)).unwrap_or(std::cmp::Ordering::Equal)
         });
-        let mut open: Vec<usize> = (0..parts.len()).collect();
+        let mut open = vec![true; parts.len()];
+        let mut count = parts.len();
         let mut taken: Vec<Step> = Vec::new();
         let (mut rows, mut look) = without;
         for Candidate { step, answers } in candidates {
-            let still_open = open.iter().filter(|part| !answers.contains(part)).count();
-            if still_open == open.len() && !answers.is_empty() {
+            let answered = answers.iter().filter(|part| open[**part]).count();
+            if answered == 0 && !answers.is_empty() {
                 continue;
             }
             let left = cost::among(rows, step.rows, self.total);
-            let then = if still_open == 0 { 0.0 } else { left as f64 * cost::LOOK };
+            let then = if answered == count { 0.0 } else { left as f64 * cost::LOOK };
             let spared = match step.source {
                 // Instead of all cells those of the rows at hand could be read.
                 Source::Column(..) if !taken.is_empty() => rows as f64 * look.min(cost::SCATTERED_CELL),
@@ -103,9 +104,10 @@ impl<'a, R: Record> Planner<'a, R> {
             };
             let better = step.cost < spared;
             if self.chooser.pick(&[better, !better]) == 0 {
-                open.retain(|part| !answers.contains(part));
+                answers.iter().for_each(|part| open[*part] = false);
+                count -= answered;
                 rows = left;
-                look = if open.is_empty() { 0.0 } else { cost::LOOK };
+                look = if count == 0 { 0.0 } else { cost::LOOK };
                 taken.push(step);
             }
         }
@@ -116,20 +118,21 @@ impl<'a, R: Record> Planner<'a, R> {
             _ => Step { source: Source::And(taken), rows, cost },
         };
         let step = self.among(step, parts, &mut open, rows);
-        let residual: Vec<Condition> = open.into_iter().map(|part| parts[part].clone()).collect();
+        let open = parts.iter().zip(open).filter(|(_, open)| *open);
+        let residual: Vec<Condition> = open.map(|(part, _)| part.clone()).collect();
         Some(Known { step, residual: Condition::all_of(residual) })
     }
 
     /// The rows of a step that meet those of the open parts which columns can tell, as long as their cells cost less than so many looks
     /// at records.
-    fn among(&self, mut step: Step, parts: &[Condition], open: &mut Vec<usize>, mut looks: usize) -> Step {
-        open.retain(|part| {
-            let Condition::Test(field, test) = &parts[*part] else { return true };
-            let Some(column) = self.column(field, test) else { return true };
+    fn among(&self, mut step: Step, parts: &[Condition], open: &mut [bool], mut looks: usize) -> Step {
+        for (part, open) in parts.iter().zip(open).filter(|(_, open)| **open) {
+            let Condition::Test(field, test) = part else { continue };
+            let Some(column) = self.column(field, test) else { continue };
             let cells = step.rows as f64 * cost::SCATTERED_CELL;
             let better = cells < looks as f64 * cost::LOOK;
             if self.chooser.pick(&[better, !better]) > 0 {
-                return true;
+                continue;
             }
             let meeting = self.table.columns[column].estimate(test);
             let rows = cost::among(step.rows, meeting, self.total);
@@ -137,8 +140,8 @@ impl<'a, R: Record> Planner<'a, R> {
             let cost = step.cost + cells;
             let of = std::mem::replace(&mut step, Step::nothing());
             step = Step { source: Source::Among(Box::new(of), column, test.clone()), rows, cost };
-            false
-        });
+            *open = false;
+        }
         step
     }
 
@@ -156,6 +159,7 @@ impl<'a, R: Record> Planner<'a, R> {
                 })),
             }
         }
+        candidates.extend(self.of_key(parts));
         for index in self.indexes.iter() {
             let shape = &index.shape;
             let usable = shape.condition.as_ref().is_none_or(|when| whole.implies(when));
@@ -164,6 +168,27 @@ impl<'a, R: Record> Planner<'a, R> {
             }
         }
         candidates
+    }
+
+    /// The look-up of the keys that parts demand, if they name all of a key.
+    fn of_key(&self, parts: &[Condition]) -> Option<Candidate> {
+        let schema = &self.table.schema;
+        let is_key = |field: &FieldAt| schema.fields().get(field.position()).is_some_and(FieldDef::is_key);
+        if !parts.iter().any(|part| matches!(part, Condition::Test(field, _) if is_key(field))) {
+            return None;
+        }
+        let fields = (0..schema.fields().len()).map(|at| schema.at(at)).filter(is_key).collect::<Vec<_>>();
+        let (keys, answers) = match &fields[..] {
+            [field] => tests_of(parts, field).find_map(|(part, test)| match test {
+                Test::Eq(value) => Some((vec![vec![value.clone()]], vec![part])),
+                Test::In(values) => Some((values.iter().map(|value| vec![value.clone()]).collect(), vec![part])),
+                _ => None,
+            })?,
+            fields => prefixes(parts, fields.iter()),
+        };
+        let (rows, cost) = (keys.len().min(self.total), keys.len() as f64 * cost::LOOKUP);
+        let step = Step { source: Source::Keys(keys), rows, cost };
+        (answers.len() == fields.len()).then_some(Candidate { step, answers })
     }
 
     /// One of the parts at least: only if something is known of all of them.

@@ -28,6 +28,8 @@ pub struct Search {
 
 /// A collection without its record type.
 pub(super) trait Searched: Send + Sync {
+    fn name(&self) -> &str;
+
     /// The first records in an order, all if it has no limit.
     fn first(&self, snapshot: &Snapshot, predicate: &Predicate, paging: &Paging) -> Result<Ranked, QueryError>;
     fn count(&self, snapshot: &Snapshot, predicate: &Predicate) -> Result<usize, QueryError>;
@@ -55,9 +57,13 @@ fn find<R: Record>(
 }
 
 impl<R: Record> Searched for Collection<R> {
+    fn name(&self) -> &str {
+        &self.table.name
+    }
+
     fn first(&self, snapshot: &Snapshot, predicate: &Predicate, paging: &Paging) -> Result<Ranked, QueryError> {
         let find = Find { paging: paging.clone(), ..find(self, snapshot, predicate)? };
-        let (ranked, next) = find.ranked()?;
+        let (ranked, next) = find.view.latency().query(|| find.ranked())?;
         let hit = |(values, record)| (values, Hit::new(self.table.name.clone(), record));
         Ok(Ranked { hits: ranked.into_iter().map(hit).collect(), next })
     }
@@ -187,6 +193,8 @@ impl Search {
     }
 
     fn first(&self) -> Result<Ranked, QueryError> {
+        let names = || self.collections.iter().map(|one| one.name()).collect::<Vec<_>>().join(", ");
+        check_limit(&names(), self.paging.limit)?;
         if let [one] = self.collections.as_slice() {
             let ranked = self.unless_unknown(one.first(&self.snapshot, &self.predicate, &self.paging))?;
             return Ok(ranked.unwrap_or(Ranked { hits: Vec::new(), next: None }));
@@ -194,7 +202,6 @@ impl Search {
         if self.paging.after.is_some() {
             return Err(QueryError::OneCollection { what: "a page behind a cursor", given: self.collections.len() });
         }
-        check_limit("", self.paging.limit)?;
         let Paging { order, limit, offset, .. } = &self.paging;
         let first = limit.map(|limit| offset.saturating_add(limit));
         // Of each as many as all of them together may give.

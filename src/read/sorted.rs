@@ -81,7 +81,7 @@ pub(super) fn first<R: Record>(
         }
         Way::Walk(walk) => {
             // Where commits have moved what was walked meanwhile, and too little is left, the next walk knows of that.
-            let walked = (0..WALKS).find_map(|_| walk::first(view, condition, wanted, walk));
+            let walked = (0..WALKS).find_map(|_| walk::first(view, condition, wanted, walk).found);
             walked.unwrap_or_else(|| {
                 let plan = planner::plan(&view.table, condition, &Chooser::Cheapest);
                 in_order(execute(view, condition, &plan).fetch(view), wanted)

@@ -152,7 +152,9 @@ fn plan<R: Record>(
     let rest: Vec<Condition> =
         parts.iter().enumerate().filter(|(at, _)| !answered.contains(at)).map(|(_, part)| part.clone()).collect();
     let there = expected_of_walk(index, &spec, planner.total);
-    let walked = cost::walked(wanted.first, matches, there.max(matches));
+    // All that are equal in what the index has in order are gone through, since something else decides among them.
+    let equal = if covers < order.0.len() { there / index.distinct_estimate().max(1) } else { 0 };
+    let walked = cost::walked(wanted.first, matches, there.max(matches)).max(equal);
     let known = if rest.is_empty() { None } else { planner.every(condition, &rest, (walked, cost::LOOK)) };
     let (within, residual) = match known {
         Some(Known { step, residual }) => (Some(step), residual),
@@ -177,18 +179,28 @@ struct Walking<'a, R: Record> {
     within: Option<RowSet>,
     /// In the order of the index, as far as that goes.
     hits: Vec<Arc<Version<R>>>,
+    /// How many entries were gone through.
+    met: usize,
 }
 
-/// The wanted records, in their order; `None` if commits have changed so many meanwhile that the walk has not gone far enough.
+/// What a walk has given.
+pub(super) struct Walked<R> {
+    /// The wanted records, in their order; `None` if commits have changed so many meanwhile that the walk has not gone far enough.
+    pub(super) found: Option<Vec<Arc<Version<R>>>>,
+    /// How many entries of the index were gone through.
+    pub(super) met: usize,
+}
+
+/// Walks.
 pub(super) fn first<R: Record>(
     view: &View<R>,
     condition: &Condition,
     wanted: &Wanted<'_>,
     plan: &WalkPlan,
-) -> Option<Vec<Arc<Version<R>>>> {
+) -> Walked<R> {
     let (table, epoch) = (&*view.table, view.snapshot.commit());
     let within = plan.within.as_ref().map(|step| take(table, step).evaluate());
-    let mut walking = Walking { view, plan, within, hits: Vec::new() };
+    let mut walking = Walking { view, plan, within, hits: Vec::new(), met: 0 };
     let mut end = None;
     if plan.aside == Some(Ordering::Less) {
         end = walking.aside(wanted);
@@ -202,7 +214,7 @@ pub(super) fn first<R: Record>(
 
     // After the last part, the marks: what the walk has met at a place that may not be the epoch's.
     let changed = table.marks.after(epoch);
-    let mut found = walking.hits;
+    let (mut found, met) = (walking.hits, walking.met);
     if !changed.is_nothing() {
         found.retain(|version| !changed.has(version.row));
         found.extend(look(table, epoch, changed.rows.iter(), condition));
@@ -213,7 +225,7 @@ pub(super) fn first<R: Record>(
         let within_reach = |version: &&Arc<Version<R>>| plan.order.compare_first(plan.covers, version, &end).is_le();
         found.iter().filter(within_reach).count() >= wanted.first
     });
-    reached.then_some(found)
+    Walked { found: reached.then_some(found), met }
 }
 
 impl<R: Record> Walking<'_, R> {
@@ -247,6 +259,7 @@ impl<R: Record> Walking<'_, R> {
     /// Keeps those of the rows of one part that match and can be trusted.
     fn meet(&mut self, rows: &[Row], wanted: &Wanted<'_>) {
         let (table, epoch) = (&*self.view.table, self.view.snapshot.commit());
+        self.met += rows.len();
         // After the part, the marks.
         let changed: Changed = table.marks.after(epoch);
         let candidates: Vec<Row> = rows

@@ -57,11 +57,11 @@ impl Condition {
         }
     }
 
-    /// Shows each test of a declared field.
+    /// Shows each test.
     pub(crate) fn each_test<'a>(&'a self, show: &mut dyn FnMut(&'a FieldAt, &'a Test)) {
         match self {
-            Condition::All | Condition::Nothing | Condition::Loose(..) => {}
-            Condition::Test(field, test) => show(field, test),
+            Condition::All | Condition::Nothing => {}
+            Condition::Test(field, test) | Condition::Loose(field, test) => show(field, test),
             Condition::And(parts) | Condition::Or(parts) => parts.iter().for_each(|part| part.each_test(show)),
             Condition::Not(part) => part.each_test(show),
         }

@@ -109,7 +109,8 @@ impl FieldDef {
         FieldDef { column: true, ..self }
     }
 
-    /// The same field as a part of the key.
+    /// The same field as a part of the key. All parts are fields, in the order in which the record writes them to its
+    /// [key](crate::Record::key), with the same values: queries look keys up by these.
     #[must_use]
     pub fn key(self) -> Self {
         FieldDef { key: true, ..self }

@@ -24,7 +24,7 @@ use crate::record::{Record, Schema};
 use crate::rowset::{Row, RowSet};
 use crate::sync::{Arc, Mutex, MutexGuard, Ordering::Relaxed, RwLock};
 use crate::user_code;
-use crate::value::Key;
+use crate::value::{Key, KeyBuffer, Value};
 use smallvec::SmallVec;
 use std::collections::BTreeMap;
 
@@ -271,6 +271,20 @@ impl<R: Record> Table<R> {
         let version = self.pages.at(newest.row, epoch)?;
         debug_assert!(version.key == newest.key);
         Some(version)
+    }
+
+    /// The rows of these keys, given by their parts, as of the newest state. A part: read it before the marks. A look-up each.
+    pub(crate) fn rows_of_keys(&self, keys: &[Vec<Value>]) -> RowSet {
+        let row = |parts: &Vec<Value>| {
+            let mut key = KeyBuffer::new(&self.seed);
+            parts.iter().for_each(|part| key.push(part.as_ref()));
+            let newest = self.keys.newest(key.hash(), |own| own.bytes() == key.bytes())?;
+            (!newest.is_tombstone()).then_some(newest.row)
+        };
+        let mut rows: Vec<Row> = keys.iter().filter_map(row).collect();
+        rows.sort_unstable();
+        rows.dedup();
+        RowSet::from_sorted(&rows)
     }
 
     /// Tells readers which rows are about to change. Nothing shared has changed before this.

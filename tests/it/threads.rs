@@ -1,8 +1,11 @@
 //! Real threads: 64 accounts in two collections, two writers that move money between them, three readers that sum all of
-//! it by every route while more than 10,000 commits pass. Every sum is the total, no reader goes back in time, and a
-//! snapshot that is held throughout keeps its answers.
+//! it by every route (by scan, by index, by key, by figures, page by page) while more than 10,000 commits pass. Every sum is
+//! the total, no reader goes back in time, and a snapshot that is held throughout keeps its answers.
 
-use memdex::{Batch, Cause, Collection, FieldValue, Handle, Record, Refusal, Refused, Snapshot, Store};
+use memdex::{
+    Batch, Cause, Collection, Cursor, FieldValue, Figures, Filter, GroupBy, Handle, Record, Refusal, Refused, Snapshot,
+    StandingDef, Statistics, Store, field,
+};
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
@@ -20,6 +23,7 @@ enum Region {
     East,
 }
 
+const STANDING: &str = "by region";
 const REGIONS: [Region; 3] = [Region::North, Region::South, Region::East];
 
 #[derive(Clone, Debug, PartialEq, Record)]
@@ -30,6 +34,7 @@ struct Checking {
     region: Region,
     #[record(field)]
     open: bool,
+    #[record(ordered, column)]
     balance: i64,
 }
 
@@ -39,9 +44,9 @@ struct Savings {
     bank: String,
     #[record(key)]
     number: u32,
-    #[record(index)]
+    #[record(index, column)]
     region: Option<String>,
-    #[record(field)]
+    #[record(column)]
     cents: i64,
 }
 
@@ -92,6 +97,9 @@ impl Bank {
             })
         };
         bank.store.commit(open).unwrap();
+        let by_region = GroupBy::values("region").metrics([field("cents").sum().named("sum")]);
+        let standing = Statistics::of([field("cents").sum().named("sum")]).group_by(by_region);
+        bank.savings.add_standing(StandingDef::new(STANDING, standing)).unwrap();
         bank
     }
 
@@ -187,6 +195,51 @@ impl Bank {
         of_checking.chain(savings.into_iter().map(|account| account.unwrap().cents)).sum()
     }
 
+    /// By figures: of columns and of what every commit keeps up.
+    fn by_figures(&self, now: &Snapshot) -> (i64, i64) {
+        let (checking, savings) = (now.of(&self.checking), now.of(&self.savings));
+        let of = |figures: &Figures, name: &str| {
+            let by_group: i64 = figures.groups().iter().filter_map(|group| group.int(name)).sum();
+            assert_eq!(figures.int(name), Some(by_group), "the groups are all there is");
+            by_group
+        };
+        let by_region = |name: &'static str| GroupBy::values("region").metrics([field(name).sum().named("sum")]);
+        let asked = |name: &'static str| Statistics::of([field(name).sum().named("sum")]).group_by(by_region(name));
+        let by_columns = checking.find(Filter::all()).statistics(field("balance").sum().named("sum")).unwrap();
+        let of_savings = savings.find(Filter::all()).statistics(asked("cents")).unwrap();
+        let standing = savings.standing(STANDING).unwrap();
+        assert_eq!(standing.figures, of_savings.figures);
+        let of_checking = checking.find(!checking::OPEN.eq(false)).statistics(asked("balance")).unwrap();
+        (by_columns.int("sum").unwrap() + of(&of_savings, "sum"), of(&of_checking, "sum") + of(&standing, "sum"))
+    }
+
+    /// Page by page in the order of what moves, each time in some other way that the planner could go; and by two ranges.
+    fn by_order(&self, now: &Snapshot, random: &mut Random) -> i64 {
+        let checking = now.of(&self.checking);
+        let order = if random.below(2) == 0 { checking::BALANCE.desc() } else { checking::BALANCE.asc() };
+        let find = checking.find(Filter::all()).order_by(order).limit(1 + random.below(9) as usize);
+        let (mut cursor, mut all) = (None, Vec::new());
+        loop {
+            let page = match &cursor {
+                Some(cursor) => find.clone().after(Cursor::clone(cursor)),
+                None => find.clone(),
+            };
+            let page = page.planned_by((0..3).map(|_| random.below(3) as usize).collect::<Vec<_>>()).page().unwrap();
+            all.extend(page.records.iter().map(|account| account.balance));
+            cursor = page.next;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        assert_eq!(all.len(), ACCOUNTS as usize / 2, "no account is shown twice or left out");
+        assert!(all.is_sorted() || all.iter().rev().is_sorted());
+        let middle = all[all.len() / 2];
+        let (low, high) = (checking.find(checking::BALANCE.lt(middle)), checking.find(checking::BALANCE.ge(middle)));
+        let ranges = low.fetch().unwrap().into_iter().chain(high.fetch().unwrap());
+        assert_eq!(ranges.map(|account| account.balance).sum::<i64>(), all.iter().sum::<i64>());
+        all.into_iter().sum::<i64>() + now.of(&self.savings).iter().map(|account| account.cents).sum::<i64>()
+    }
+
     fn read(&self, reader: usize, writing: &AtomicUsize) {
         let held = self.store.snapshot();
         let as_held = self.by_scan(&held);
@@ -207,6 +260,11 @@ impl Bank {
             assert_eq!((checking.len(), savings.len()), (ACCOUNTS as usize / 2, ACCOUNTS as usize / 2));
             let scanned: i64 = self.by_scan(&now).iter().map(|(one, other)| one.balance + other.cents).sum();
             assert_eq!((scanned, self.by_index(&now), self.by_key(&now)), (TOTAL, TOTAL, TOTAL), "at {now:?}");
+            assert_eq!(
+                (self.by_figures(&now), self.by_order(&now, &mut random)),
+                ((TOTAL, TOTAL), TOTAL),
+                "at {now:?}"
+            );
             let elsewhere = checking.find(checking::REGION.ne(Region::North)).count().unwrap();
             let north = checking.find(!checking::REGION.ne(Region::North)).count().unwrap();
             assert_eq!(elsewhere + north, ACCOUNTS as usize / 2);
@@ -214,6 +272,7 @@ impl Bank {
             if self.rounds[reader].fetch_add(1, SeqCst).is_multiple_of(10) {
                 assert_eq!(self.by_scan(&held), as_held, "what a snapshot shows never changes");
                 assert_eq!((self.by_index(&held), self.by_key(&held)), (TOTAL, TOTAL));
+                assert_eq!((self.by_figures(&held), self.by_order(&held, &mut random)), ((TOTAL, TOTAL), TOTAL));
             }
         }
     }

@@ -116,3 +116,14 @@ fn empty_buckets_are_filled_in_up_to_a_limit() {
     assert!(error.to_string().contains("100001 buckets"), "{error}");
     assert!(tens.between(i128::MIN, i128::MAX).is_err());
 }
+
+#[test]
+fn a_float_whose_bucket_begins_beyond_all_floats_has_none() {
+    for (x, width) in [(f64::MIN, 1e300), (-1e308, 0.7 * f64::MAX), (f64::MIN, 0.7 * f64::MAX)] {
+        let buckets = FloatBuckets::new(width, 0.0).unwrap();
+        let bound = buckets.number_of(x).map(|number| buckets.lower_bound(number as f64));
+        assert!(bound.is_none_or(|bound| bound.is_finite() && bound <= x), "{x} in widths of {width}: {bound:?}");
+    }
+    assert_eq!(FloatBuckets::new(1e300, 0.0).unwrap().number_of(f64::MIN), None);
+    assert_eq!(FloatBuckets::new(1e300, 0.0).unwrap().number_of(-1.5e300), Some(-2));
+}

@@ -43,6 +43,27 @@ fn check_even(buckets: &mut DateBuckets, times: &[i64]) -> usize {
     even
 }
 
+#[test]
+fn whatever_has_a_bucket_has_its_name() {
+    let zones = ["+00:00", "-23:59", "+14:00", "+23:59"];
+    #[cfg(feature = "time-zones")]
+    let zones = [&zones[..], &["America/New_York", "America/St_Johns", "Pacific/Apia", "Pacific/Kwajalein"]].concat();
+    for zone in zones {
+        for unit in UNITS {
+            for edge in [FIRST_SECOND, LAST_SECOND] {
+                for away in (0..14).map(|n| n * 9_999).chain((0..9).map(|n| n * 321_987)) {
+                    let second = if edge < 0 { edge + away } else { edge - away };
+                    let mut buckets = buckets(unit, zone);
+                    let nanos = i128::from(second) * 1_000_000_000;
+                    let number = buckets.number_of_wide(nanos).unwrap();
+                    let start = buckets.start(number).unwrap_or_else(|| panic!("{second} in {zone} by {unit:?}"));
+                    assert!(start <= nanos, "{second} in {zone} by {unit:?} begins at {start}");
+                }
+            }
+        }
+    }
+}
+
 fn any_unit() -> impl Strategy<Value = Unit> {
     prop::sample::select(UNITS.to_vec())
 }

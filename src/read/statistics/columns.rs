@@ -91,7 +91,11 @@ impl<'t> ByColumns<'t> {
 
     /// By code its count and sum, if nothing else is asked of the rows and few codes are there: then no row's group is looked up.
     fn by_code(&self, level: &OfLevel) -> Option<[(u64, i128); FEW]> {
+        // Values that fall into no bucket have no number.
         let [part] = &level.parts[..] else { return None };
+        if !part.takes_all() {
+            return None;
+        }
         let codes = &self.cells[part.field];
         let few =
             codes.reads == Reads::Codes && codes.are_whole() && codes.zone.is_some_and(|(_, high)| high < FEW as u64);

@@ -81,7 +81,8 @@ impl Pairs {
     }
 
     fn number_slowly(&mut self, first: u32, second: u32) -> u32 {
-        if self.table.is_none() {
+        let has_room = (second as usize) < self.width && (first as usize + 1) * self.width <= self.square.len();
+        if self.table.is_none() && !has_room {
             self.make_room(first as usize, second as usize);
         }
         let Pairs { pairs, square, width, table, seed } = self;

@@ -63,7 +63,7 @@ impl<R: Record> Find<R> {
     pub fn statistics(&self, statistics: impl Into<Statistics>) -> Result<Summary, QueryError> {
         let started = Instant::now();
         let statistics = statistics.into();
-        self.run(|condition| {
+        let answer = |condition: &Condition| {
             let table = &self.view.table;
             let bound = Bound::new(&table.name, &table.schema, &statistics)?;
             let known =
@@ -74,7 +74,8 @@ impl<R: Record> Find<R> {
                 None => run(&self.view, condition, &bound, &self.chooser())?.figures()?,
             };
             Ok(Summary { figures, commit, took: started.elapsed(), cached })
-        })?
+        };
+        self.view.latency().query(|| self.run(answer)?)
     }
 }
 

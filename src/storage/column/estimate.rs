@@ -1,6 +1,6 @@
 //! How many rows will meet a test? A guess from zones, the size of the dictionary and the number of values, for who plans.
 
-use super::scan::{Run, touching};
+use super::scan::Run;
 use super::shared::Column;
 use crate::limits::PAGE_ROWS;
 use crate::record::Test;
@@ -44,12 +44,22 @@ impl Column {
 
     /// In each page the bits are taken to be spread evenly over its zone, and all pages to be equally full.
     fn share_of_zones(&self, runs: &[Run]) -> f64 {
+        let bits_of = |from: u64, to: u64| (to - from) as f64 + 1.0;
+        // Before each run, the bits of those before it: however many there are, a page costs but two searches.
+        let mut before = vec![0.0; runs.len() + 1];
+        runs.iter().enumerate().for_each(|(at, (from, to))| before[at + 1] = before[at] + bits_of(*from, *to));
         let (mut pages, mut met) = (0, 0.0);
         for (low, high) in self.pages.pages().filter_map(|page| page.zone()) {
-            let bits_of = |from: u64, to: u64| (to - from) as f64 + 1.0;
-            let within = touching(runs, low, high).iter().map(|(from, to)| bits_of(low.max(*from), high.min(*to)));
-            met += (within.sum::<f64>() / bits_of(low, high)).min(1.0);
             pages += 1;
+            let first = runs.partition_point(|(_, to)| *to < low);
+            let end = runs.partition_point(|(from, _)| *from <= high);
+            if first >= end {
+                continue;
+            }
+            // Less what the outermost ones have beyond the zone.
+            let (below, above) = (low.saturating_sub(runs[first].0), runs[end - 1].1.saturating_sub(high));
+            let within = before[end] - before[first] - below as f64 - above as f64;
+            met += (within / bits_of(low, high)).clamp(0.0, 1.0);
         }
         met / f64::from(pages.max(1))
     }

@@ -113,3 +113,20 @@ fn criteria_are_predicates() {
     let too_many = Predicate::from_criteria(&json!({ "amount": vec![1; memdex::limits::MAX_LISTED_VALUES + 1] }));
     assert!(matches!(payments.find(too_many.unwrap()).count(), Err(QueryError::TooManyValues { .. })));
 }
+
+#[test]
+fn limits_are_judged_whatever_is_searched() {
+    let (store, payments) = payments();
+    let accounts = store.collection::<Account>("Account").unwrap();
+    accounts.store(account(1, "open")).unwrap();
+    let snapshot = store.snapshot();
+    for limit in [0, memdex::limits::MAX_PAGE + 1, usize::MAX] {
+        let one = snapshot.search(Predicate::All).over(&accounts).limit(limit);
+        let both = one.clone().over(&payments);
+        for (search, names) in [(one, "Account"), (both, "Account, Payment")] {
+            let refused = search.page().unwrap_err();
+            let QueryError::PageSize { collection, limit: given, .. } = &refused else { panic!("{refused}") };
+            assert_eq!((&**collection, *given), (names, limit));
+        }
+    }
+}

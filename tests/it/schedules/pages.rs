@@ -71,10 +71,11 @@ impl World {
 
     /// Two pages, the second as of another snapshot.
     fn check(&self, snapshots: [&Snapshot; 2]) {
-        let choices: [(Filter<Task>, fn(&Task) -> bool); 4] = [
+        let choices: [(Filter<Task>, fn(&Task) -> bool); 5] = [
             (Filter::all(), |_| true),
             (task::OPEN.eq(true), |task| task.open),
             (task::RANK.between(1, 2), |task| task.rank.is_some_and(|rank| rank <= 2)),
+            (task::KEY.is_in([1, 2, 3, 9]), |task| (1..=3).contains(&task.key)),
             (task::SIZE.eq("small") & task::OPEN.eq(true), |task| task.size == "small" && task.open),
         ];
         let (filter, holds) = &choices[thread_rng().gen_range(0..choices.len())];

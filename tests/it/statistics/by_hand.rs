@@ -2,7 +2,7 @@
 
 use memdex::{
     Aggregate, Bucket, Collection, DateUnit, DecimalValue, FieldDef, Figures, GroupBy, KeyValue, Kind, Metric, Schema,
-    Statistics, Store, Timestamp, Value, ValueRef, field,
+    StandingDef, Statistics, Store, Timestamp, Value, ValueRef, field,
 };
 
 type Records = Collection<KeyValue<()>>;
@@ -357,4 +357,37 @@ fn ranges_of_floats_at_their_ends() {
     let counts: Vec<_> =
         summary.groups().iter().map(|group| (group.int("count"), group.float("stddev_pop(fee)"))).collect();
     assert_eq!(counts, [(Some(1), Some(0.0)), (Some(1), Some(0.0))]);
+}
+
+#[test]
+fn of_whole_pages_what_falls_into_no_bucket_is_left_out() {
+    // More than a page, without a gap, and few values: counted by code.
+    let shops = ["a", "m", "z"];
+    let records: Vec<_> = (0..2_500).map(|n| record(n).with("shop", shops[n % 3]).with("n", n as i64)).collect();
+    let ranges = Bucket::ranges("shop", [(None, Some("b")), (Some("n"), Some("y"))]);
+    let figures = ask(&records, GroupBy::new([ranges]).metrics([Metric::count(), field("n").sum()]));
+    assert_eq!(counts(&figures), named(&[("\"..b\"", 834), ("\"n..y\"", 0)]));
+    let sum: i64 = (0..2_500).filter(|n| n % 3 == 0).sum();
+    assert_eq!(figures.groups()[0].int("sum(n)"), Some(sum));
+    let prices: Vec<_> = (0..2_500)
+        .map(|n| record(n).with("price", DecimalValue::new([0, 10i128.pow(37)][n % 2], 0).unwrap()))
+        .collect();
+    let width = DecimalValue::new(1, 9).unwrap();
+    let figures = ask(&prices, GroupBy::new([Bucket::width("price", width)]).metrics([Metric::count()]));
+    assert_eq!(figures.groups()[0].int("count"), Some(1_250));
+}
+
+#[test]
+fn a_float_below_the_first_bucket_with_a_name_is_in_none() {
+    let records: Vec<_> =
+        [f64::MIN, -1e300, 0.0, 1e300].into_iter().enumerate().map(|(n, x)| record(n).with("x", x)).collect();
+    let by = || Bucket::width("x", 1e300);
+    let figures = ask(&records, GroupBy::new([by()]).metrics([Metric::count()]).with_empty());
+    assert_eq!(figures.groups().len(), 3);
+    let store = Store::new();
+    let all: Records = store.key_values("all", schema(true)).unwrap();
+    all.add_standing(StandingDef::new("by x", GroupBy::new([by()]).metrics([Metric::count()]))).unwrap();
+    store.commit(|batch| records.iter().try_for_each(|record| batch.store(&all, record.clone()))).unwrap();
+    assert_eq!(all.standing("by x").unwrap().groups().len(), 3);
+    store.verify().unwrap();
 }

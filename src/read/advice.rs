@@ -1,0 +1,69 @@
+//! Which index or column would have spared a query looks at records.
+
+use super::order::Order;
+use super::plan::Plan;
+use super::words::{TestWords, name};
+use crate::index::Index;
+use crate::record::{Condition, FieldAt, IndexKind, Record, Test};
+use crate::storage::Table;
+
+/// So many lines are given at most.
+const MOST: usize = 16;
+
+pub(super) struct Advisor<'a, R: Record> {
+    pub(super) table: &'a Table<R>,
+}
+
+impl<R: Record> Advisor<'_, R> {
+    /// For what is left to be asked of each candidate.
+    pub(super) fn of_plan(&self, plan: &Plan) -> Vec<String> {
+        plan.residual.as_ref().map_or(Vec::new(), |residual| self.of_looks(residual))
+    }
+
+    /// For a condition that records were asked one by one.
+    pub(super) fn of_looks(&self, residual: &Condition) -> Vec<String> {
+        let mut advice: Vec<String> = Vec::new();
+        residual.each_test(&mut |field, test| {
+            let Some(what) = self.what(field, test).filter(|_| advice.len() < MOST) else { return };
+            let field = name(&self.table.schema, field);
+            let line = format!("{what} on {field:?} would answer {}", TestWords { field, test });
+            if !advice.contains(&line) {
+                advice.push(line);
+            }
+        });
+        advice
+    }
+
+    /// For records that were all fetched and put in order.
+    pub(super) fn of_sort(&self, plan: &Plan, order: &Order) -> Vec<String> {
+        let mut advice = self.of_plan(plan);
+        if let Some(first) = order.0.first().filter(|first| !self.has(&first.at, true)) {
+            advice.push(format!("an ordered index on {:?} would have the order", first.def.name()));
+        }
+        advice
+    }
+
+    /// What would answer a test, if it is not there.
+    fn what(&self, field: &FieldAt, test: &Test) -> Option<&'static str> {
+        if field.undeclared().is_some() {
+            return Some("a declared field with an index");
+        }
+        let has_column = self.table.columns.iter().any(|column| column.field == field.position());
+        match test {
+            Test::Range(..) => (!self.has(field, true)).then_some("an ordered index"),
+            Test::Ne(_) | Test::Text(_) => (!has_column).then_some("a column"),
+            Test::Eq(_) | Test::In(_) | Test::IsNull | Test::Any(_) | Test::All(_) | Test::HasNone => {
+                (!self.has(field, false)).then_some("an index")
+            }
+        }
+    }
+
+    /// Whether there is an index of this field alone, over all records.
+    fn has(&self, field: &FieldAt, ordered: bool) -> bool {
+        let fits = |index: &Index| {
+            let alone = matches!(&index.shape.fields[..], [(of, _)] if of == field);
+            alone && index.shape.condition.is_none() && (!ordered || index.shape.def.kind() == IndexKind::Ordered)
+        };
+        self.table.indexes().iter().any(|index| fits(index))
+    }
+}
