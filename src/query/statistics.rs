@@ -20,15 +20,58 @@ use std::borrow::Cow;
 /// let by_day = Statistics::of([]).group_by(GroupBy::new([Bucket::date("created_at", DateUnit::Day)]).with_empty());
 /// # let _ = (statistics, by_day);
 /// ```
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Debug, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(default))]
 #[non_exhaustive]
 pub struct Statistics {
     /// Of all records together.
+    #[cfg_attr(feature = "serde", serde(default))]
     pub metrics: Vec<Metric>,
     /// How they are parted.
+    #[cfg_attr(feature = "serde", serde(default))]
     pub groups: Option<Box<GroupBy>>,
+}
+
+// Level by level, not one within the other: only a query refuses what is nested too deep, so that it can be dropped, copied and compared.
+
+impl Drop for Statistics {
+    fn drop(&mut self) {
+        let mut next = self.groups.take();
+        while let Some(mut groups) = next {
+            next = groups.within.groups.take();
+        }
+    }
+}
+
+impl Clone for Statistics {
+    fn clone(&self) -> Self {
+        fn within<'a>(level: &&'a Statistics) -> Option<&'a Statistics> {
+            level.groups.as_ref().map(|groups| &groups.within)
+        }
+        let levels: Vec<&Statistics> = std::iter::successors(Some(self), within).collect();
+        levels.into_iter().rev().fold(Statistics::default(), |within, level| {
+            let copied = |groups: &GroupBy| {
+                Box::new(GroupBy { by: groups.by.clone(), empty: groups.empty, top: groups.top.clone(), within })
+            };
+            Statistics { metrics: level.metrics.clone(), groups: level.groups.as_deref().map(copied) }
+        })
+    }
+}
+
+impl PartialEq for Statistics {
+    fn eq(&self, other: &Self) -> bool {
+        let (mut a, mut b) = (self, other);
+        loop {
+            if a.metrics != b.metrics {
+                return false;
+            }
+            (a, b) = match (&a.groups, &b.groups) {
+                (None, None) => return true,
+                (Some(a), Some(b)) if (&a.by, a.empty, &a.top) == (&b.by, b.empty, &b.top) => (&a.within, &b.within),
+                _ => return false,
+            };
+        }
+    }
 }
 
 impl Statistics {
@@ -38,20 +81,21 @@ impl Statistics {
     }
 
     /// The same statistics of other fields; metrics keep their names.
-    pub(crate) fn map_fields(self, rename: &dyn Fn(&FieldName) -> FieldName) -> Self {
+    pub(crate) fn map_fields(mut self, rename: &dyn Fn(&FieldName) -> FieldName) -> Self {
         let metric = |metric: Metric| Metric { aggregate: metric.aggregate.map_field(rename), ..metric };
-        let groups = self.groups.map(|groups| {
+        let groups = self.groups.take().map(|groups| {
             let GroupBy { by, within, .. } = *groups;
             let by = by.into_iter().map(|bucket| bucket.map_field(rename)).collect();
             Box::new(GroupBy { by, within: within.map_fields(rename), empty: groups.empty, top: groups.top })
         });
-        Statistics { metrics: self.metrics.into_iter().map(metric).collect(), groups }
+        Statistics { metrics: std::mem::take(&mut self.metrics).into_iter().map(metric).collect(), groups }
     }
 
     /// The same, and groups. What was grouped before is replaced.
     #[must_use]
-    pub fn group_by(self, groups: impl Into<GroupBy>) -> Self {
-        Statistics { groups: Some(Box::new(groups.into())), ..self }
+    pub fn group_by(mut self, groups: impl Into<GroupBy>) -> Self {
+        self.groups = Some(Box::new(groups.into()));
+        self
     }
 }
 

@@ -189,3 +189,12 @@ fn paths_of_documents_are_declared_first() {
     assert!(matches!(&error, QueryError::UndeclaredField { field, .. } if field == "cart.items"), "{error}");
     assert!(error.to_string().contains("declare"), "{error}");
 }
+
+#[test]
+fn what_is_nested_too_deep_is_refused_and_takes_no_stack() {
+    let deep = |levels| (0..levels).fold(GroupBy::values("shop"), |within, _| GroupBy::values("shop").group_by(within));
+    let statistics = Statistics::from(deep(100_000));
+    let copy = statistics.clone();
+    assert!(copy == statistics && copy != Statistics::from(deep(99_999)));
+    assert!(matches!(refusal(copy), QueryError::TooMany { .. }), "{}", refusal(statistics));
+}
