@@ -22,6 +22,8 @@ pub(crate) struct Index {
     pub(super) kind: Kind,
     /// How many records it holds, those without a value too. Written under the commit lock.
     filed: AtomicU64,
+    /// How many values were guessed to have rows, and, in the upper half, how many rows were filed then.
+    pub(super) distinct: AtomicU64,
 }
 
 // The locks of the concurrency checkers are big.
@@ -59,7 +61,7 @@ impl Index {
                 (Kind::Ordered(Box::new(index)), IndexWriter::Ordered(writer))
             }
         };
-        (Index { shape, seed, kind, filed: AtomicU64::new(0) }, writer)
+        (Index { shape, seed, kind, filed: AtomicU64::new(0), distinct: AtomicU64::new(0) }, writer)
     }
 
     /// How many records it holds, as of the newest commit, published or in flight.

@@ -5,6 +5,7 @@
 use super::any_index::{Index, Kind};
 use super::guess::{self, COUNTED_VALUES};
 use super::ordered::{OrderedIndex, WalkSpec};
+use crate::sync::Ordering::Relaxed;
 use crate::value::{Value, ValueRef};
 use std::ops::Bound;
 
@@ -74,6 +75,18 @@ impl Index {
             Kind::Unique(index) => self.filed().saturating_sub(index.null_len()),
             Kind::Ordered(index) => index.distinct_estimate(self.entries(index)),
         }
+    }
+
+    /// The same, guessed anew only when the number of rows has changed by an eighth since: for who asks each time.
+    pub(crate) fn distinct_lately(&self) -> usize {
+        let (lately, filed) = (self.distinct.load(Relaxed), self.filed() as u64);
+        let (then, distinct) = (lately >> 32, lately & u64::from(u32::MAX));
+        if filed.abs_diff(then) <= then / 8 {
+            return distinct as usize;
+        }
+        let distinct = self.distinct_estimate();
+        self.distinct.store(filed << 32 | distinct as u64 & u64::from(u32::MAX), Relaxed);
+        distinct
     }
 
     /// How many entries its leaves have.
