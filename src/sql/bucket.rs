@@ -76,16 +76,6 @@ impl Statement<'_> {
         let def = self.known(field, "groups by width")?;
         let column = self.column(field)?;
         let (width, offset) = (self.fitted(field, width)?, self.fitted(field, offset)?);
-        let above_zero = match width.as_ref() {
-            ValueRef::Int(n) => n > 0,
-            ValueRef::Int128(n) => n > 0,
-            ValueRef::Float(x) => x > 0.0 && x.is_finite(),
-            ValueRef::Decimal(n) => n.units() > 0,
-            _ => false,
-        };
-        if !above_zero {
-            return self.unsupported(format!("groups by a width of {width}"), Some(field), "give a number above zero");
-        }
         match (def.kind(), width.as_ref(), offset.as_ref(), self.dialect) {
             (Kind::Int, ValueRef::Int(width), ValueRef::Int(offset), Dialect::Sqlite) => {
                 Ok((self.steps(field, &column, width, offset)?, self.present(field)?))
@@ -164,9 +154,6 @@ impl Statement<'_> {
             let (collection, field, purpose) =
                 (self.collection.to_owned(), field.to_owned(), "groups by date".to_owned());
             return Err(QueryError::NotNumeric { collection, field, kind, purpose }.into());
-        }
-        if kind == Kind::Date && matches!(unit, DateUnit::Minute | DateUnit::Hour) {
-            return self.unsupported("hours and minutes", Some(field), "dates have none; ask for days or longer");
         }
         let column = self.column(field)?;
         if self.dialect == Dialect::Postgres {

@@ -5,11 +5,18 @@ use super::statement::{Statement, clause};
 use super::{Dialect, SqlError, SqlValue};
 use crate::error::QueryError;
 use crate::query::{Aggregate, Bucket, GroupBy, Metric, Statistics, Top};
-use crate::record::FieldDef;
+use crate::record::{self, FieldDef};
 use crate::value::Kind;
+
+/// Most statements that SQLite joins.
+const MOST_JOINED: usize = 500;
 
 impl Statement<'_> {
     pub(super) fn statistics(&mut self, filter: Vec<String>, asked: &Statistics) -> Result<String, SqlError> {
+        // What is no question to the engine is none here.
+        if let Some(schema) = self.schema {
+            record::Bound::new(self.collection, schema, asked)?;
+        }
         match &asked.groups {
             None if asked.metrics.is_empty() => {
                 self.unsupported("statistics without a metric", None, "ask for one, a count say")
@@ -82,6 +89,9 @@ impl Statement<'_> {
     ) -> Result<String, SqlError> {
         if ranges.is_empty() {
             return self.unsupported("groups by no range", Some(field), "give one");
+        }
+        if self.dialect == Dialect::Sqlite && ranges.len() > MOST_JOINED {
+            return self.unsupported(format!("{} ranges", ranges.len()), Some(field), "ask for 500 at a time");
         }
         // Names that are given may be equal to columns', or to each other where capitals don't count: they stand outside, where
         // nothing refers to them, and within are ours alone.
@@ -163,9 +173,6 @@ impl Statement<'_> {
                         Some(field),
                         "ask for the values in order, and count them off",
                     );
-                }
-                if !(0.0..=100.0).contains(percent) {
-                    return self.unsupported(format!("percentile {percent}"), Some(field), "ask for one from 0 to 100");
                 }
                 let column = self.numbers(field, "percentiles")?;
                 let fraction = self.param(SqlValue::Real(percent / 100.0), &["double precision"]);
