@@ -60,14 +60,19 @@ impl Statement<'_> {
 
     /// A range as it is called, and as a condition.
     pub(super) fn range(&mut self, field: &str, (from, to): &Range) -> Result<(String, String), SqlError> {
-        self.known(field, "groups by range")?;
+        let kind = self.known(field, "groups by range")?.kind();
         let fitted = |bound: &Option<Value>| bound.as_ref().map(|value| self.fitted(field, value)).transpose();
         let (from, to) = (fitted(from)?, fitted(to)?);
         let name = range_name(&(from.clone(), to.clone()));
         let label = if let ValueRef::Str(label) = name.as_ref() { label.to_owned() } else { String::new() };
+        let is_open = to.is_none();
         let (from, to) = (from.map_or(Bound::Unbounded, Bound::Included), to.map_or(Bound::Unbounded, Bound::Excluded));
         let range = Predicate::Range(field.to_owned().into(), from, to);
-        let condition = self.filter(&range)?;
+        let mut condition = self.filter(&range)?;
+        // Above all numbers there, NaN would be in every range without an end; it is in none.
+        if self.dialect == Dialect::Postgres && kind == Kind::Float && is_open {
+            condition.push(format!("{} <> 'NaN'::double precision", self.column(field)?));
+        }
         Ok((label, condition.join(" AND ")))
     }
 
