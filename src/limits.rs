@@ -26,8 +26,10 @@ pub const MAX_BATCH_OPERATIONS: usize = 1 << 24;
 /// Most rows that one collection ever uses. (Codes of indexed values are no more than rows, and a bit of theirs is needed.)
 pub const MAX_ROWS: usize = 1 << 30;
 
-/// Deepest nesting of `&`, `|` and `!` in one predicate.
-pub const MAX_PREDICATE_DEPTH: usize = 128;
+/// Deepest nesting of `&`, `|` and `!` in one predicate, what they join included: as deep as JSON text can be for `serde_json` to
+/// read it, so that every query that is answered can be sent. (Of its 127 levels a part takes two, the innermost up to
+/// five, the query one.)
+pub const MAX_PREDICATE_DEPTH: usize = 60;
 
 /// Most records of one page.
 pub const MAX_PAGE: usize = 1 << 20;

@@ -7,6 +7,8 @@ mod deep;
 mod field;
 mod filter;
 mod fingerprint;
+#[cfg(feature = "serde")]
+mod levels;
 mod order;
 mod predicate;
 mod question;

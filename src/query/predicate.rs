@@ -11,7 +11,7 @@ use std::ops::{BitAnd, BitOr, Not};
 pub type FieldName = Cow<'static, str>;
 
 /// Which records are meant, by the names of fields. Nested deeper than
-/// [`limits::MAX_PREDICATE_DEPTH`](crate::limits::MAX_PREDICATE_DEPTH) it is refused by every query.
+/// [`limits::MAX_PREDICATE_DEPTH`](crate::limits::MAX_PREDICATE_DEPTH) it is refused by every query, and is an error to serde.
 ///
 /// Made by [`Field`](crate::Field)s and [`field`](crate::field), joined
 /// by `&`, `|` and `!`.
@@ -53,11 +53,11 @@ pub enum Predicate {
     /// The field, of many values, has all of these; true if there are none.
     AllOf(FieldName, Vec<Value>),
     /// Each of these holds; true if there are none.
-    And(Vec<Predicate>),
+    And(#[cfg_attr(feature = "serde", serde(with = "super::levels"))] Vec<Predicate>),
     /// One of these holds at least; false if there are none.
-    Or(Vec<Predicate>),
+    Or(#[cfg_attr(feature = "serde", serde(with = "super::levels"))] Vec<Predicate>),
     /// This does not hold.
-    Not(Box<Predicate>),
+    Not(#[cfg_attr(feature = "serde", serde(with = "super::levels"))] Box<Predicate>),
 }
 
 impl Predicate {

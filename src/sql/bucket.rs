@@ -60,14 +60,19 @@ impl Statement<'_> {
 
     /// A range as it is called, and as a condition.
     pub(super) fn range(&mut self, field: &str, (from, to): &Range) -> Result<(String, String), SqlError> {
-        self.known(field, "groups by range")?;
+        let kind = self.known(field, "groups by range")?.kind();
         let fitted = |bound: &Option<Value>| bound.as_ref().map(|value| self.fitted(field, value)).transpose();
         let (from, to) = (fitted(from)?, fitted(to)?);
         let name = range_name(&(from.clone(), to.clone()));
         let label = if let ValueRef::Str(label) = name.as_ref() { label.to_owned() } else { String::new() };
+        let is_open = to.is_none();
         let (from, to) = (from.map_or(Bound::Unbounded, Bound::Included), to.map_or(Bound::Unbounded, Bound::Excluded));
         let range = Predicate::Range(field.to_owned().into(), from, to);
-        let condition = self.filter(&range)?;
+        let mut condition = self.filter(&range)?;
+        // Above all numbers there, NaN would be in every range without an end; it is in none.
+        if self.dialect == Dialect::Postgres && kind == Kind::Float && is_open {
+            condition.push(format!("{} <> 'NaN'::double precision", self.column(field)?));
+        }
         Ok((label, condition.join(" AND ")))
     }
 
@@ -76,16 +81,6 @@ impl Statement<'_> {
         let def = self.known(field, "groups by width")?;
         let column = self.column(field)?;
         let (width, offset) = (self.fitted(field, width)?, self.fitted(field, offset)?);
-        let above_zero = match width.as_ref() {
-            ValueRef::Int(n) => n > 0,
-            ValueRef::Int128(n) => n > 0,
-            ValueRef::Float(x) => x > 0.0 && x.is_finite(),
-            ValueRef::Decimal(n) => n.units() > 0,
-            _ => false,
-        };
-        if !above_zero {
-            return self.unsupported(format!("groups by a width of {width}"), Some(field), "give a number above zero");
-        }
         match (def.kind(), width.as_ref(), offset.as_ref(), self.dialect) {
             (Kind::Int, ValueRef::Int(width), ValueRef::Int(offset), Dialect::Sqlite) => {
                 Ok((self.steps(field, &column, width, offset)?, self.present(field)?))
@@ -164,9 +159,6 @@ impl Statement<'_> {
             let (collection, field, purpose) =
                 (self.collection.to_owned(), field.to_owned(), "groups by date".to_owned());
             return Err(QueryError::NotNumeric { collection, field, kind, purpose }.into());
-        }
-        if kind == Kind::Date && matches!(unit, DateUnit::Minute | DateUnit::Hour) {
-            return self.unsupported("hours and minutes", Some(field), "dates have none; ask for days or longer");
         }
         let column = self.column(field)?;
         if self.dialect == Dialect::Postgres {

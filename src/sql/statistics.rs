@@ -5,14 +5,18 @@ use super::statement::{Statement, clause};
 use super::{Dialect, SqlError, SqlValue};
 use crate::error::QueryError;
 use crate::query::{Aggregate, Bucket, GroupBy, Metric, Statistics, Top};
-use crate::record::FieldDef;
+use crate::record::{self, FieldDef};
 use crate::value::Kind;
 
-/// What the place of a range in its list is called, where nobody sees it. No name that a metric would have.
-const PLACE: &str = "place of the range";
+/// Most statements that SQLite joins.
+const MOST_JOINED: usize = 500;
 
 impl Statement<'_> {
     pub(super) fn statistics(&mut self, filter: Vec<String>, asked: &Statistics) -> Result<String, SqlError> {
+        // What is no question to the engine is none here.
+        if let Some(schema) = self.schema {
+            record::Bound::new(self.collection, schema, asked)?;
+        }
         match &asked.groups {
             None if asked.metrics.is_empty() => {
                 self.unsupported("statistics without a metric", None, "ask for one, a count say")
@@ -86,27 +90,31 @@ impl Statement<'_> {
         if ranges.is_empty() {
             return self.unsupported("groups by no range", Some(field), "give one");
         }
-        let (key, place) = (self.column(field)?, self.column(PLACE)?);
+        if self.dialect == Dialect::Sqlite && ranges.len() > MOST_JOINED {
+            return self.unsupported(format!("{} ranges", ranges.len()), Some(field), "ask for 500 at a time");
+        }
+        // Names that are given may be equal to columns', or to each other where capitals don't count: they stand outside, where
+        // nothing refers to them, and within are ours alone.
+        let mut columns = vec![format!("ranges.k AS {}", self.column(field)?)];
+        for (at, metric) in asked.within.metrics.iter().enumerate() {
+            columns.push(format!("ranges.m{at} AS {}", self.column(&metric.name)?));
+        }
         let mut selects = Vec::with_capacity(ranges.len());
         for (at, range) in ranges.iter().enumerate() {
             let (name, condition) = self.range(field, range)?;
             let name = self.param(SqlValue::Text(name), &["text"]);
-            let mut columns = vec![format!("{at} AS {place}"), format!("{name} AS {key}")];
-            columns.extend(self.metrics(&asked.within.metrics)?);
+            let mut columns = vec![format!("{at} AS p"), format!("{name} AS k")];
+            let figures = self.figures(&asked.within.metrics)?;
+            columns.extend(figures.iter().enumerate().map(|(at, figure)| format!("{figure} AS m{at}")));
             let filter: Vec<String> = filter.iter().cloned().chain([condition]).collect();
             selects.push(format!("SELECT {} FROM {}{}", columns.join(", "), self.table()?, clause(&filter)));
         }
-        let mut columns = vec![key];
-        for metric in &asked.within.metrics {
-            columns.push(self.column(&metric.name)?);
-        }
-        let mut order = vec![place];
+        let mut order = vec!["ranges.p".to_owned()];
         if let Some(top) = &asked.top {
             order.insert(0, self.best(top, &asked.within.metrics, 1)?);
         }
         let (columns, selects, order) = (columns.join(", "), selects.join(" UNION ALL "), order.join(", "));
-        Ok(format!("SELECT {columns} FROM ({selects}) AS {} ORDER BY {order}", self.column("ranges")?)
-            + &self.limit(asked))
+        Ok(format!("SELECT {columns} FROM ({selects}) AS ranges ORDER BY {order}") + &self.limit(asked))
     }
 
     /// By which metric groups are chosen: the column of its position, behind so many others.
@@ -128,16 +136,23 @@ impl Statement<'_> {
         asked.top.as_ref().map_or_else(String::new, |top| format!(" LIMIT {}", self.count(top.groups)))
     }
 
+    /// The figures under their names.
     fn metrics(&mut self, metrics: &[Metric]) -> Result<Vec<String>, SqlError> {
-        let mut columns = Vec::with_capacity(metrics.len());
+        let figures = self.figures(metrics)?;
+        let named = |(figure, metric): (String, &Metric)| Ok(format!("{figure} AS {}", self.column(&metric.name)?));
+        figures.into_iter().zip(metrics).map(named).collect()
+    }
+
+    fn figures(&mut self, metrics: &[Metric]) -> Result<Vec<String>, SqlError> {
+        let mut figures = Vec::with_capacity(metrics.len());
         for (at, metric) in metrics.iter().enumerate() {
             if metrics[..at].iter().any(|other| other.name == metric.name) {
                 let (collection, metric) = (self.collection.to_owned(), metric.name.to_string());
                 return Err(QueryError::DuplicateMetric { collection, metric }.into());
             }
-            columns.push(format!("{} AS {}", self.aggregate(&metric.aggregate)?, self.dialect.quoted(&metric.name)?));
+            figures.push(self.aggregate(&metric.aggregate)?);
         }
-        Ok(columns)
+        Ok(figures)
     }
 
     fn aggregate(&mut self, aggregate: &Aggregate) -> Result<String, SqlError> {
@@ -158,9 +173,6 @@ impl Statement<'_> {
                         Some(field),
                         "ask for the values in order, and count them off",
                     );
-                }
-                if !(0.0..=100.0).contains(percent) {
-                    return self.unsupported(format!("percentile {percent}"), Some(field), "ask for one from 0 to 100");
                 }
                 let column = self.numbers(field, "percentiles")?;
                 let fraction = self.param(SqlValue::Real(percent / 100.0), &["double precision"]);

@@ -53,8 +53,13 @@ impl Schema {
         let name = dialect.quoted(table)?;
         let columns = columns.join(", ");
         let mut statements = vec![format!("CREATE TABLE {name} ({columns}, PRIMARY KEY ({key})){strict}")];
-        for index in self.indexes() {
-            statements.extend(self.index_to_sql(dialect, table, &index)?);
+        let indexes = self.indexes();
+        for (at, index) in indexes.iter().enumerate() {
+            if indexes[..at].iter().any(|other| clash(dialect, other.name(), index.name())) {
+                let (name, why) = (index.name().to_owned(), "differs from another index's by capitals alone");
+                return Err(SqlError::Name { dialect, name, why, instead: "rename one of the two" });
+            }
+            statements.extend(self.index_to_sql(dialect, table, index)?);
         }
         Ok(statements)
     }
@@ -85,7 +90,7 @@ impl Schema {
     }
 }
 
-/// Whether two columns can't stand in one table. SQLite does not tell capitals from others, in ASCII.
+/// Whether two columns, or indexes, can't stand in one table. SQLite does not tell capitals from others, in ASCII.
 fn clash(dialect: Dialect, one: &str, other: &str) -> bool {
     dialect == Dialect::Sqlite && one.eq_ignore_ascii_case(other)
 }

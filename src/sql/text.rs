@@ -3,6 +3,7 @@
 
 use super::statement::Statement;
 use super::{Dialect, SqlError};
+use crate::error::QueryError;
 use crate::query::{Predicate, TextOp, TextTest};
 use crate::value::Value;
 use std::ops::Bound;
@@ -14,6 +15,12 @@ impl Statement<'_> {
     pub(super) fn text_test(&mut self, field: &str, test: &TextTest, depth: usize) -> Result<String, SqlError> {
         let column = self.column(field)?;
         let pattern = test.pattern.as_str();
+        // Escaped ones come in pairs.
+        let ends_alone = pattern.chars().rev().take_while(|c| *c == '\\').count() % 2 == 1;
+        if test.op == TextOp::Like && ends_alone {
+            let (collection, field, pattern) = (self.collection.to_owned(), field.to_owned(), pattern.to_owned());
+            return Err(QueryError::BadPattern { collection, field, pattern }.into());
+        }
         let of_part = matches!(test.op, TextOp::StartsWith | TextOp::EndsWith | TextOp::Contains);
         if of_part && pattern.is_empty() {
             return Ok(format!("{column} IS NOT NULL"));
@@ -30,7 +37,8 @@ impl Statement<'_> {
             (TextOp::StartsWith, _) => {
                 let from = Bound::Included(Value::from(pattern));
                 let to = end_of_prefix(pattern).map_or(Bound::Unbounded, |end| Bound::Excluded(Value::from(end)));
-                return self.part(&Predicate::Range(field.to_owned().into(), from, to), depth);
+                // No level deeper than the test itself.
+                return self.part(&Predicate::Range(field.to_owned().into(), from, to), depth + 1);
             }
             // By bytes, since functions of text end at a NUL. No character's bytes stand within another's.
             (TextOp::EndsWith, Dialect::Sqlite) => {

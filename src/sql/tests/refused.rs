@@ -52,11 +52,8 @@ fn what_no_dialect_has_words_for() {
             dialect,
             &["empty groups", "amount", "fill"],
         );
-        says(&of(GroupBy::new([Bucket::width("amount", 0)])), dialect, &["a width of 0", "above zero"]);
-        let zurich = Bucket::date_in("at", DateUnit::Day, "Europe/Zurich");
-        says(&of(GroupBy::new([zurich])), dialect, &["the calendar of Europe/Zurich", "\"at\"", "UTC"]);
-        let hours = Bucket::date("due", DateUnit::Hour);
-        says(&of(GroupBy::new([hours])), dialect, &["hours and minutes", "\"due\"", "days"]);
+        let ahead = Bucket::date_in("at", DateUnit::Day, "+01:00");
+        says(&of(GroupBy::new([ahead])), dialect, &["the calendar of +01:00", "\"at\"", "UTC"]);
         let two = [Bucket::values("open"), Bucket::ranges("amount", [(None, Some(1))])];
         says(&of(GroupBy::new(two)), dialect, &["ranges as one part of several", "amount"]);
         says(&of(Statistics::default()), dialect, &["statistics without a metric"]);
@@ -72,7 +69,10 @@ fn what_one_dialect_has_no_words_for() {
     says(&of(GroupBy::values("fee")), Dialect::Sqlite, &decimals);
     says(&of(field("price").stddev()), Dialect::Sqlite, &["standard deviation", "\"price\""]);
     says(&of(field("price").percentile(50.0)), Dialect::Sqlite, &["percentiles", "\"price\""]);
-    says(&of(field("price").percentile(101.0)), Dialect::Postgres, &["percentile 101", "from 0 to 100"]);
+    let ranges = |count: i64| of(GroupBy::from(Bucket::ranges("amount", (0..count).map(|n| (Some(n), None)))));
+    says(&ranges(501), Dialect::Sqlite, &["501 ranges", "\"amount\"", "500 at a time"]);
+    assert!(ranges(500).to_sql(Dialect::Sqlite.with(&schema())).is_ok());
+    assert!(ranges(501).to_sql(Dialect::Postgres.with(&schema())).is_ok());
 }
 
 #[test]
@@ -129,6 +129,30 @@ fn what_the_engine_refuses_is_refused_here() {
     assert!(matches!(refused(of(GroupBy::new([Bucket::date("id", DateUnit::Day)]))), QueryError::NotNumeric { .. }));
     assert!(matches!(refused(of([Metric::count(), Metric::count()])), QueryError::DuplicateMetric { .. }));
     assert!(matches!(refused(of(GroupBy::values("open").top(1, "count"))), QueryError::UnknownMetric { .. }));
+    assert!(matches!(
+        refused(of(GroupBy::values("open").metrics([Metric::count()]).top(0, "count"))),
+        QueryError::TopOfNothing { .. }
+    ));
+    assert!(matches!(refused(of(GroupBy::new([]))), QueryError::NoBuckets { .. }));
+    assert!(matches!(refused(of(GroupBy::new(vec![Bucket::values("open"); 17]))), QueryError::TooMany { .. }));
+    assert!(matches!(refused(of(Statistics::of(vec![Metric::count(); 257]))), QueryError::TooMany { .. }));
+    assert!(matches!(refused(of(GroupBy::values("open").with_empty())), QueryError::NotAHistogram { .. }));
+    assert!(matches!(refused(of(field("price").percentile(101.0))), QueryError::BadMetric { .. }));
+    let nothing = Bucket::ranges("amount", [(Some(5), Some(5))]);
+    let many = Bucket::ranges("amount", (0..1_025).map(|n| (Some(n), None)));
+    let due = Bucket::date("due", DateUnit::Hour);
+    for bucket in [nothing, many, due, Bucket::width("amount", 0)] {
+        assert!(matches!(refused(of(GroupBy::from(bucket))), QueryError::BadBucket { .. }));
+    }
+    for pattern in ["a\\", "a\\\\\\"] {
+        for predicate in [field("status").like(pattern), field("status").like_ignore_case(pattern)] {
+            assert!(matches!(refused(ask(predicate.clone())), QueryError::BadPattern { .. }));
+            assert!(matches!(query(ask(predicate).to_sql(dialect).unwrap_err()), QueryError::BadPattern { .. }));
+        }
+    }
+    let deepest =
+        (1..MAX_PREDICATE_DEPTH).fold(field("status").starts_with("x"), |inner, _| Predicate::Not(Box::new(inner)));
+    assert!(ask(deepest).to_sql(dialect).is_ok());
     let deep = (0..=MAX_PREDICATE_DEPTH).fold(field("id").eq(1), |inner, _| Predicate::Not(Box::new(inner)));
     assert!(matches!(query(ask(deep).to_sql(dialect).unwrap_err()), QueryError::TooDeep { .. }));
     // Cursors with too few values, with too many, of another kind, or missing where none can be.

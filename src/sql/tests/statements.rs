@@ -208,13 +208,23 @@ fn figures() -> Vec<(Statistics, &'static str, &'static str)> {
         ),
         (
             of(Bucket::ranges("amount", [(None, Some(0)), (Some(0), None)])),
-            "SELECT `amount`, `count` FROM (SELECT 0 AS `place of the range`, ?2 AS `amount`, count(*) AS `count` \
-             FROM `Payment` WHERE `amount` < ?1 UNION ALL SELECT 1 AS `place of the range`, ?4 AS `amount`, \
-             count(*) AS `count` FROM `Payment` WHERE `amount` >= ?3) AS `ranges` ORDER BY `place of the range`",
-            "SELECT \"amount\", \"count\" FROM (SELECT 0 AS \"place of the range\", $2::text AS \"amount\", \
-             count(*) AS \"count\" FROM \"Payment\" WHERE \"amount\" < $1::bigint UNION ALL SELECT 1 AS \
-             \"place of the range\", $4::text AS \"amount\", count(*) AS \"count\" FROM \"Payment\" \
-             WHERE \"amount\" >= $3::bigint) AS \"ranges\" ORDER BY \"place of the range\"",
+            "SELECT ranges.k AS `amount`, ranges.m0 AS `count` FROM (SELECT 0 AS p, ?2 AS k, count(*) AS m0 \
+             FROM `Payment` WHERE `amount` < ?1 UNION ALL SELECT 1 AS p, ?4 AS k, count(*) AS m0 \
+             FROM `Payment` WHERE `amount` >= ?3) AS ranges ORDER BY ranges.p",
+            "SELECT ranges.k AS \"amount\", ranges.m0 AS \"count\" FROM (SELECT 0 AS p, $2::text AS k, count(*) AS m0 \
+             FROM \"Payment\" WHERE \"amount\" < $1::bigint UNION ALL SELECT 1 AS p, $4::text AS k, count(*) AS m0 \
+             FROM \"Payment\" WHERE \"amount\" >= $3::bigint) AS ranges ORDER BY ranges.p",
+        ),
+        // NaN, which SQLite has not, is in no range.
+        (
+            of(Bucket::ranges("price", [(Some(0.5), None), (None, Some(0.5))])),
+            "SELECT ranges.k AS `price`, ranges.m0 AS `count` FROM (SELECT 0 AS p, ?2 AS k, count(*) AS m0 \
+             FROM `Payment` WHERE `price` >= ?1 UNION ALL SELECT 1 AS p, ?4 AS k, count(*) AS m0 \
+             FROM `Payment` WHERE `price` < ?3) AS ranges ORDER BY ranges.p",
+            "SELECT ranges.k AS \"price\", ranges.m0 AS \"count\" FROM (SELECT 0 AS p, $2::text AS k, count(*) AS m0 \
+             FROM \"Payment\" WHERE \"price\" >= $1::double precision AND \"price\" <> 'NaN'::double precision UNION ALL \
+             SELECT 1 AS p, $4::text AS k, count(*) AS m0 \
+             FROM \"Payment\" WHERE \"price\" < $3::double precision) AS ranges ORDER BY ranges.p",
         ),
         (
             date("at", DateUnit::Month),

@@ -86,6 +86,11 @@ fn tables_that_can_not_be_are_refused() {
     let alike = Schema::new([FieldDef::of::<u8>("a").key(), FieldDef::of::<u8>("A")]);
     assert!(matches!(alike.to_sql(Dialect::Sqlite, "t"), Err(SqlError::Name { .. })));
     assert!(alike.to_sql(Dialect::Postgres, "t").is_ok());
+    let alike = Schema::new([FieldDef::of::<u8>("a").key(), FieldDef::of::<u8>("b")])
+        .with_index(IndexDef::ordered(["a"]).named("x"))
+        .with_index(IndexDef::ordered(["b"]).named("X"));
+    assert!(matches!(alike.to_sql(Dialect::Sqlite, "t"), Err(SqlError::Name { name, .. }) if name == "X"));
+    assert!(alike.to_sql(Dialect::Postgres, "t").is_ok());
     let long = schema().to_sql(Dialect::Postgres, &"t".repeat(60)).unwrap_err();
     assert!(long.to_string().contains("_status"), "{long}");
 }

@@ -269,6 +269,13 @@ fn groups() -> Vec<Query> {
     let count = || [Metric::count()];
     let delays = || [Metric::count(), field("dep_delay").avg(), field("dep_delay").max(), field("distance").sum()];
     let by = |name: &'static str| GroupBy::values(name);
+    let early_and_late = || Bucket::ranges("dep_delay", [(None, Some(0)), (Some(0), Some(60)), (Some(60), None)]);
+    let like_columns = || {
+        let sums =
+            ["dep_delay", "Dep_Delay", "p", "P", "k", "ranges", "m0"].map(|name| field("dep_delay").sum().named(name));
+        let counts = ["carrier", "distance", "m1", "place of the range"].map(|name| Metric::count().named(name));
+        [&sums[..], &counts[..]].concat()
+    };
     let buckets = |buckets: Vec<Bucket>| GroupBy::new(buckets).metrics([Metric::count(), field("arr_delay").sum()]);
     vec![
         figures(all(), by("carrier").metrics(delays())),
@@ -333,6 +340,11 @@ fn groups() -> Vec<Query> {
             all(),
             buckets(vec![Bucket::ranges("speed", [(None, Some(300.0)), (Some(300.0), None)])]).top(1, "count"),
         ),
+        // Names of columns, of others but for capitals, and of what the statement calls its own.
+        figures(all(), GroupBy::from(early_and_late()).metrics(like_columns())),
+        figures(all(), GroupBy::from(early_and_late()).metrics(like_columns()).top(2, "P")),
+        figures(all(), by("carrier").metrics(like_columns()).bottom(3, "carrier")),
+        figures(all(), Statistics::of(like_columns())),
         figures(all(), buckets(vec![Bucket::ranges("dest", [(Some("A"), Some("C")), (Some("C"), None)])])),
         figures(all(), buckets(vec![Bucket::ranges("moment", [(None, Some(time("1970-01-01T00:00:00Z")))])])),
     ]
