@@ -57,6 +57,10 @@ impl DateBuckets {
     /// The buckets between two times, both included, if the zone has one offset there and the unit one length: of whatever lies between,
     /// the number is `first` and how often `length` fits in since `start`.
     pub(crate) fn even(&mut self, least: i64, greatest: i64) -> Option<Even> {
+        if greatest.abs_diff(least) >= 1 << 63 {
+            // Together with what the first bucket has before it, 64 bits may be too few.
+            return None;
+        }
         let [least, greatest] = [least, greatest].map(second_of);
         self.ensure(least);
         self.ensure(greatest);

@@ -44,6 +44,18 @@ fn check_even(buckets: &mut DateBuckets, times: &[i64]) -> usize {
 }
 
 #[test]
+fn buckets_are_even_up_to_the_ends_of_64_bits() {
+    for unit in UNITS {
+        for (least, greatest) in
+            [(i64::MIN, i64::MAX), (i64::MIN, -1), (0, i64::MAX), (i64::MIN + 1, 9), (i64::MAX - 5, i64::MAX)]
+        {
+            check_even(&mut buckets(unit, "-07:30"), &[least, greatest]);
+            check_even(&mut buckets(unit, "UTC"), &[least, greatest]);
+        }
+    }
+}
+
+#[test]
 fn whatever_has_a_bucket_has_its_name() {
     let zones = ["+00:00", "-23:59", "+14:00", "+23:59"];
     #[cfg(feature = "time-zones")]
