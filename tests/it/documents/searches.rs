@@ -113,3 +113,35 @@ fn criteria_are_predicates() {
     let too_many = Predicate::from_criteria(&json!({ "amount": vec![1; memdex::limits::MAX_LISTED_VALUES + 1] }));
     assert!(matches!(payments.find(too_many.unwrap()).count(), Err(QueryError::TooManyValues { .. })));
 }
+
+/// In JSON a character is a string.
+#[test]
+fn criteria_ask_for_characters() {
+    #[derive(Record)]
+    struct Exam {
+        #[record(key)]
+        id: u32,
+        #[record(index)]
+        grade: char,
+    }
+    let store = Store::new();
+    let exams = store.collection::<Exam>("Exam").unwrap();
+    let schema = Schema::new([FieldDef::new("id", Kind::Int).key(), FieldDef::new("grade", Kind::Char).index()]);
+    let documents = store.documents("Document", schema).unwrap();
+    for (id, grade) in [(1, 'a'), (2, 'é'), (3, 'c')] {
+        exams.store(Exam { id, grade }).unwrap();
+        documents.store(document(json!({ "id": id, "grade": grade }))).unwrap();
+    }
+    let count = |criteria: Json| {
+        let predicate = Predicate::from_criteria(&criteria).unwrap();
+        let found = exams.find(predicate.clone()).count();
+        assert_eq!(found.clone().ok(), documents.find(predicate).count().ok());
+        found
+    };
+    assert_eq!(count(json!({ "grade": "é" })), Ok(1));
+    assert_eq!(count(json!({ "grade": ["a", "c", "d"] })), Ok(2));
+    assert_eq!(count(json!({ "grade": { "gt": "a", "lte": "c" } })), Ok(1));
+    for wrong in ["", "ab"] {
+        assert!(matches!(count(json!({ "grade": wrong })), Err(QueryError::WrongKind { .. })));
+    }
+}
