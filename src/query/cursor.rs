@@ -1,5 +1,6 @@
 //! Where a page ended: what the next one begins behind.
 
+use crate::limits::{MAX_KEY_BYTES, MAX_ORDER_FIELDS};
 use crate::value::{Key, Value, decode_parts, encode_parts};
 use siphasher::sip::SipHasher13;
 use std::fmt;
@@ -26,9 +27,7 @@ pub struct Cursor {
 #[non_exhaustive]
 pub struct CursorError;
 
-const VERSION: u8 = 1;
-/// What the longest key and some long values take, encoded: more is no cursor of ours.
-const MAX_BYTES: usize = 1 << 20;
+const VERSION: u8 = 2;
 
 fn checksum(bytes: &[u8]) -> [u8; 8] {
     let mut hasher = SipHasher13::new_with_keys(0x6d65_6d64_6578, 0x6375_7273_6f72);
@@ -42,7 +41,7 @@ impl Cursor {
         let values = encode_parts(self.values.iter().map(Value::as_ref));
         let mut bytes = vec![VERSION];
         bytes.extend(self.query.to_le_bytes());
-        bytes.extend((values.len() as u32).to_le_bytes());
+        bytes.extend((values.len() as u64).to_le_bytes());
         bytes.extend(values);
         bytes.extend(self.key.bytes());
         bytes.extend(checksum(&bytes));
@@ -56,9 +55,13 @@ impl Cursor {
             return None;
         }
         let (query, rest) = rest.split_first_chunk::<16>()?;
-        let (len, rest) = rest.split_first_chunk::<4>()?;
-        let (values, key) = rest.split_at_checked(u32::from_le_bytes(*len) as usize)?;
-        let values = decode_parts(values);
+        let (len, rest) = rest.split_first_chunk::<8>()?;
+        let (values, key) = rest.split_at_checked(usize::try_from(u64::from_le_bytes(*len)).ok()?)?;
+        if key.len() > MAX_KEY_BYTES {
+            return None;
+        }
+        // Texts are as long as they are. But a forged cursor of many short values would take many times its own length.
+        let values = decode_parts(values).take(MAX_ORDER_FIELDS).collect();
         let cursor = Cursor { query: u128::from_le_bytes(*query), values, key: Key::from_bytes(key) };
         // What does not come out as it went in was not made here.
         (cursor.to_bytes() == bytes).then_some(cursor)
@@ -83,7 +86,7 @@ impl FromStr for Cursor {
     fn from_str(text: &str) -> Result<Self, CursorError> {
         let digit = |byte: u8| (byte as char).to_digit(16).filter(|_| !byte.is_ascii_uppercase());
         let pairs = text.as_bytes().chunks_exact(2);
-        if text.len() > 2 * MAX_BYTES || !pairs.remainder().is_empty() {
+        if !pairs.remainder().is_empty() {
             return Err(CursorError);
         }
         let bytes = pairs.map(|pair| Some((digit(pair[0])? << 4 | digit(pair[1])?) as u8)).collect::<Option<Vec<u8>>>();
@@ -120,8 +123,13 @@ mod tests {
     fn a_cursor_comes_back_from_its_text() {
         let text = cursor().to_string();
         assert_eq!(text.parse(), Ok(cursor()));
-        let none = Cursor { values: vec![], ..cursor() };
-        assert_eq!(none.to_string().parse(), Ok(none));
+        let long = Value::from("x".repeat(3 << 20));
+        for values in [vec![], vec![Value::NULL; MAX_ORDER_FIELDS], vec![long; 2]] {
+            let other = Cursor { values, ..cursor() };
+            assert!(other.to_string().parse() == Ok(other));
+        }
+        let forged = Cursor { values: vec![Value::NULL; MAX_ORDER_FIELDS + 1], ..cursor() };
+        assert_eq!(forged.to_string().parse::<Cursor>(), Err(CursorError));
     }
 
     #[test]

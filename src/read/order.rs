@@ -3,7 +3,7 @@
 use crate::error::QueryError;
 use crate::limits::MAX_ORDER_FIELDS;
 use crate::query::{Direction, Nulls, OrderBy};
-use crate::record::{FieldAt, FieldDef, Record, Schema};
+use crate::record::{FieldAt, FieldDef, Record, Schema, order_of_all};
 use crate::storage::Version;
 use crate::value::{Key, Value, ValueRef};
 use std::cmp::Ordering;
@@ -23,29 +23,36 @@ pub(super) struct Order(pub(super) Vec<SortField>);
 
 impl SortField {
     pub(super) fn compare(&self, a: ValueRef<'_>, b: ValueRef<'_>) -> Ordering {
-        directed(a, b, self.descending, self.nulls_first)
+        directed(a, b, self.descending, self.nulls_first, |a, b| a.cmp(&b))
     }
 }
 
-fn directed(a: ValueRef<'_>, b: ValueRef<'_>, descending: bool, nulls_first: bool) -> Ordering {
+fn directed<'a>(
+    a: ValueRef<'a>,
+    b: ValueRef<'a>,
+    descending: bool,
+    nulls_first: bool,
+    order: impl Fn(ValueRef<'a>, ValueRef<'a>) -> Ordering,
+) -> Ordering {
     let by_nulls = if nulls_first { Ordering::Less } else { Ordering::Greater };
     match (a.is_null(), b.is_null()) {
         (true, true) => Ordering::Equal,
         (true, false) => by_nulls,
         (false, true) => by_nulls.reverse(),
-        (false, false) if descending => b.cmp(&a),
-        (false, false) => a.cmp(&b),
+        (false, false) if descending => order(b, a),
+        (false, false) => order(a, b),
     }
 }
 
-/// Which of two records comes first by the values that each is ordered by, whatever collection it is of.
+/// Which of two records comes first by the values that each is ordered by, whatever collection it is of, and of which kind the
+/// field is there.
 pub(super) fn compare(order: &[OrderBy], a: &[Value], b: &[Value]) -> Ordering {
     // Fields that were named before have no values of their own.
     let earlier = |at: usize| order[..at].iter().any(|by| by.field == order[at].field);
     let order = order.iter().enumerate().filter(|(at, _)| !earlier(*at)).map(|(_, by)| by);
     let mut unequal = order.zip(a.iter().zip(b)).map(|(by, (a, b))| {
         let (descending, nulls_first) = (by.direction == Direction::Descending, by.nulls == Nulls::First);
-        directed(a.as_ref(), b.as_ref(), descending, nulls_first)
+        directed(a.as_ref(), b.as_ref(), descending, nulls_first, order_of_all)
     });
     unequal.find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
 }

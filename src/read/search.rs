@@ -139,7 +139,8 @@ impl Search {
     }
 
     /// The records of all collections together in this order; see [`OrderBy`](crate::OrderBy). Of equal ones those of a collection that was
-    /// named earlier come first, and within a collection the key decides.
+    /// named earlier come first, and within a collection the key decides. Integers of one collection and floats of another are
+    /// ordered by number; other kinds one behind the other.
     pub fn order_by(mut self, order: impl IntoOrder) -> Self {
         self.paging.order = order.into_order();
         self

@@ -19,21 +19,24 @@ pub(super) fn operand(value: &Value) -> Option<Value> {
     }
 }
 
-/// Floats that are integers, as integers.
+/// Floats that are integers, as integers, as far as these reach.
 fn by_number(value: ValueRef<'_>) -> ValueRef<'_> {
     match value {
-        ValueRef::Float(x) => match whole(x) {
-            Some(n) if n as f64 == x => ValueRef::Int128(n).canonical(),
-            _ => value.canonical(),
-        },
-        other => other.canonical(),
+        ValueRef::Float(x) if x.fract() == 0.0 && (0.0..BEYOND_INTEGERS).contains(&x) => ValueRef::UInt128(x as u128),
+        ValueRef::Float(x) if x.fract() == 0.0 && (LEAST_INTEGER..0.0).contains(&x) => ValueRef::Int128(x as i128),
+        other => other,
     }
+    .canonical()
 }
 
-/// The integer part of a float, unless it is out of reach.
-fn whole(x: f64) -> Option<i128> {
-    const REACH: f64 = (1_u128 << 126) as f64;
-    (x.abs() < REACH).then_some(x as i128)
+const LEAST_INTEGER: f64 = i128::MIN as f64;
+/// The first one that no integer reaches.
+const BEYOND_INTEGERS: f64 = -2.0 * LEAST_INTEGER;
+
+/// The order of values that may be of several kinds: integers and floats by number, all others as everywhere. It is total, since
+/// no kind stands between these two.
+pub(crate) fn order_of_all(a: ValueRef<'_>, b: ValueRef<'_>) -> Ordering {
+    order(by_number(a), by_number(b)).unwrap_or_else(|| a.cmp(&b))
 }
 
 /// Whether no value lies between these, as far as that can be told: not all that have the same order are equal.
@@ -99,20 +102,15 @@ fn order(a: ValueRef<'_>, b: ValueRef<'_>) -> Option<Ordering> {
     }
 }
 
-/// A float that is no integer within reach, against an integer: exact.
+/// A float that is no integer, as far as these reach, against one: exact.
 fn against_integer(x: f64, n: ValueRef<'_>) -> Ordering {
-    let Some(floor) = whole(x.floor()) else {
-        // NaN comes last, as everywhere. Floats out of reach of `whole` lie beyond most integers, and are integers themselves.
-        let n = match n {
-            ValueRef::Int(n) => n as f64,
-            ValueRef::Int128(n) => n as f64,
-            ValueRef::UInt128(n) => n as f64,
-            _ => f64::NAN,
-        };
-        return x.partial_cmp(&n).unwrap_or(Ordering::Greater);
-    };
-    // Between `floor` and the next integer, so never equal.
-    if ValueRef::from(floor) < n { Ordering::Less } else { Ordering::Greater }
+    match x {
+        x if x < LEAST_INTEGER => Ordering::Less,
+        // Between two integers, so never equal.
+        x if x < BEYOND_INTEGERS && ValueRef::from(x.floor() as i128) < n => Ordering::Less,
+        // NaN comes last, as everywhere.
+        _ => Ordering::Greater,
+    }
 }
 
 #[cfg(test)]
@@ -135,17 +133,25 @@ mod tests {
             ValueRef::Float(9_007_199_254_740_992.0),
             ValueRef::from(9_007_199_254_740_993_i64),
             ValueRef::from(u64::MAX),
+            ValueRef::from(i128::MAX),
+            ValueRef::Float(2.0_f64.powi(127)),
+            ValueRef::from((1_u128 << 127) + 1),
             ValueRef::from(u128::MAX),
+            ValueRef::Float(2.0_f64.powi(128)),
             ValueRef::Float(1e300),
             ValueRef::Float(f64::NAN),
         ];
         for (at, a) in ascending.iter().enumerate() {
             for (bt, b) in ascending.iter().enumerate() {
                 assert_eq!(order(by_number(*a), by_number(*b)), Some(at.cmp(&bt)), "{a} and {b}");
+                assert_eq!(order_of_all(*a, *b), at.cmp(&bt), "{a} and {b}");
             }
         }
         assert_eq!(by_number(ValueRef::Float(5.0)), ValueRef::from(5));
+        assert_eq!(by_number(ValueRef::Float(-(2.0_f64.powi(127)))), ValueRef::from(i128::MIN));
         assert_eq!(order(ValueRef::from(1), ValueRef::Str("1")), None);
+        let by_kind = [ValueRef::Null, ValueRef::Bool(true), ValueRef::Float(f64::NEG_INFINITY), ValueRef::Char('a')];
+        assert!(by_kind.is_sorted_by(|a, b| order_of_all(*a, *b).is_lt()));
         assert_eq!(operand(&Value::from('é')), Some(Value::from("é")));
         assert_eq!(operand(&Value::NULL), None);
     }

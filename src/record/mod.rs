@@ -36,6 +36,7 @@ pub(crate) use bound::{Bound, Figure, Level};
 pub(crate) use condition::Condition;
 pub(crate) use cutter::{Cutter, range_name};
 pub(crate) use key_value::schema as key_value_schema;
+pub(crate) use loose::order_of_all;
 pub(crate) use standing_def::BoundStanding;
 pub(crate) use test::Test;
 pub(crate) use values::Values;

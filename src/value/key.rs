@@ -84,7 +84,7 @@ impl Key {
 
     /// The key's parts, decoded.
     pub fn parts(&self) -> Vec<Value> {
-        decode_parts(self.bytes())
+        decode_parts(self.bytes()).collect()
     }
 }
 

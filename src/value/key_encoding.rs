@@ -127,13 +127,12 @@ fn escaped(tag: u8, bytes: &[u8], mut write: impl FnMut(&[u8])) {
 }
 
 /// All parts of what is encoded.
-pub(crate) fn decode_parts(mut bytes: &[u8]) -> Vec<Value> {
-    let mut parts = Vec::new();
-    while let Some((part, after)) = decode(bytes) {
-        parts.push(part);
+pub(crate) fn decode_parts(mut bytes: &[u8]) -> impl Iterator<Item = Value> {
+    std::iter::from_fn(move || {
+        let (part, after) = decode(bytes)?;
         bytes = after;
-    }
-    parts
+        Some(part)
+    })
 }
 
 /// The first part of an encoded key, and what follows it.

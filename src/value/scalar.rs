@@ -313,8 +313,8 @@ impl Value {
         }
     }
 
-    /// What this text means as a value of a kind that is written as text where there is no type for it, in JSON say: UUIDs,
-    /// timestamps and dates of RFC 3339, decimals. `None` for other texts and other kinds. Queries by field names read
+    /// What this text means as a value of a kind that is written as text where there is no type for it, in JSON say: single
+    /// characters, UUIDs, timestamps and dates of RFC 3339, decimals. `None` for other texts and other kinds. Queries by field names read
     /// a string like this when the field is of such a kind.
     ///
     /// ```
@@ -326,6 +326,7 @@ impl Value {
     /// ```
     pub fn from_text(kind: Kind, text: &str) -> Option<Self> {
         let value = match kind {
+            Kind::Char => ValueRef::Char(text::read_char(text)?),
             Kind::Uuid => ValueRef::Uuid(text::read_uuid(text)?),
             Kind::Timestamp => ValueRef::Timestamp(text::read_timestamp(text)?),
             Kind::Date => ValueRef::Date(text::read_date(text)?),

@@ -82,6 +82,12 @@ pub(super) fn read_timestamp(text: &str) -> Option<i128> {
     Some(seconds * NANOS_PER_SECOND + i128::from(nanos))
 }
 
+/// A text of this one character.
+pub(super) fn read_char(text: &str) -> Option<char> {
+    let mut chars = text.chars();
+    chars.next().filter(|_| chars.as_str().is_empty())
+}
+
 /// `67e55044-10b1-426f-9247-bb680e5fe0c8`.
 pub(super) fn write_uuid(bytes: &[u8; 16], f: &mut fmt::Formatter<'_>) -> fmt::Result {
     for (at, byte) in bytes.iter().enumerate() {
@@ -167,6 +173,14 @@ mod tests {
         assert_eq!(ValueRef::Date(-719_529).to_string(), "-0001-12-31");
         assert!(ValueRef::Date(i32::MIN).to_string().starts_with('-'));
         assert!(["1970-1-1", "1970-02-30", "1970-01-01Z", "70-01-01"].iter().all(|text| read_date(text).is_none()));
+    }
+
+    #[test]
+    fn a_character_is_a_text_of_one() {
+        assert_eq!(
+            ["x", "é", "\0", "", "xy", "e\u{301}"].map(read_char),
+            [Some('x'), Some('é'), Some('\0'), None, None, None]
+        );
     }
 
     #[test]

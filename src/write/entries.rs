@@ -145,7 +145,7 @@ fn rows_of<R>(nets: &[Net<R>]) -> HashMap<Row, usize> {
 /// A value of an index as a message shows it: that of several fields is their tuple.
 fn display(value: &Value) -> String {
     match value.as_ref() {
-        ValueRef::Bytes(bytes) => match decode_parts(bytes).as_slice() {
+        ValueRef::Bytes(bytes) => match decode_parts(bytes).collect::<Vec<_>>().as_slice() {
             parts @ [_, _, ..] => format!("({})", parts.iter().map(Value::to_string).collect::<Vec<_>>().join(", ")),
             _ => value.to_string(),
         },

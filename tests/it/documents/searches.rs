@@ -130,3 +130,69 @@ fn limits_are_judged_whatever_is_searched() {
         }
     }
 }
+
+/// In JSON a character is a string.
+#[test]
+fn criteria_ask_for_characters() {
+    #[derive(Record)]
+    struct Exam {
+        #[record(key)]
+        id: u32,
+        #[record(index)]
+        grade: char,
+    }
+    let store = Store::new();
+    let exams = store.collection::<Exam>("Exam").unwrap();
+    let schema = Schema::new([FieldDef::new("id", Kind::Int).key(), FieldDef::new("grade", Kind::Char).index()]);
+    let documents = store.documents("Document", schema).unwrap();
+    for (id, grade) in [(1, 'a'), (2, 'é'), (3, 'c')] {
+        exams.store(Exam { id, grade }).unwrap();
+        documents.store(document(json!({ "id": id, "grade": grade }))).unwrap();
+    }
+    let count = |criteria: Json| {
+        let predicate = Predicate::from_criteria(&criteria).unwrap();
+        let found = exams.find(predicate.clone()).count();
+        assert_eq!(found.clone().ok(), documents.find(predicate).count().ok());
+        found
+    };
+    assert_eq!(count(json!({ "grade": "é" })), Ok(1));
+    assert_eq!(count(json!({ "grade": ["a", "c", "d"] })), Ok(2));
+    assert_eq!(count(json!({ "grade": { "gt": "a", "lte": "c" } })), Ok(1));
+    for wrong in ["", "ab"] {
+        assert!(matches!(count(json!({ "grade": wrong })), Err(QueryError::WrongKind { .. })));
+    }
+}
+
+/// A field that is of integers in one collection may be of floats in the next: they are ordered by number.
+#[test]
+fn numbers_of_several_kinds_have_one_order() {
+    #[derive(Record)]
+    struct Whole {
+        #[record(key)]
+        id: u32,
+        #[record(field)]
+        x: Option<i64>,
+    }
+    #[derive(Record)]
+    struct Part {
+        #[record(key)]
+        id: u32,
+        #[record(field)]
+        x: Option<f64>,
+    }
+    let store = Store::new();
+    let wholes = store.collection::<Whole>("Whole").unwrap();
+    let parts = store.collection::<Part>("Part").unwrap();
+    for (id, x) in [(1, Some(5)), (2, Some(-3)), (3, Some(i64::MAX)), (4, None)] {
+        wholes.store(Whole { id, x }).unwrap();
+    }
+    for (id, x) in [(11, 1.5), (12, 5.0), (13, f64::INFINITY), (14, f64::NAN), (15, -1e300), (16, 1e17)] {
+        parts.store(Part { id, x: Some(x) }).unwrap();
+    }
+    let ids = |order: memdex::OrderBy| {
+        let search = store.snapshot().search(Predicate::All).over(&wholes).over(&parts).order_by(order);
+        search.fetch().unwrap().iter().map(|hit| hit.key().to_string()).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(ids(field("x").asc()), "4 15 2 11 1 12 16 3 13 14");
+    assert_eq!(ids(field("x").desc()), "14 13 3 16 1 12 11 2 15 4");
+}

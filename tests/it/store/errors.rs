@@ -137,7 +137,8 @@ fn a_predicate_is_no_deeper_than_the_limit() {
     assert_eq!(users.find(nested(MAX_PREDICATE_DEPTH)).count(), Ok(1));
     let too_deep = users.find(nested(MAX_PREDICATE_DEPTH + 1));
     assert_eq!(too_deep.count(), Err(QueryError::TooDeep { limit: MAX_PREDICATE_DEPTH }));
-    assert_eq!(too_deep.keys().unwrap_err().to_string(), "the predicate is nested deeper than 128 levels: flatten it");
+    let said = format!("the predicate is nested deeper than {MAX_PREDICATE_DEPTH} levels: flatten it");
+    assert_eq!(too_deep.keys().unwrap_err().to_string(), said);
     let (wide, not) = ((0..10_000).map(|n| field("visits").eq(n)).reduce(|a, b| a | b), !!!field("visits").eq(2));
     assert_eq!(users.find(wide.unwrap() & not).count(), Ok(1), "chains are flat, and twice not is nothing");
 }
