@@ -39,9 +39,9 @@ pub struct LatencyStats {
     /// About one in [`GETS_PER_SAMPLE`](crate::limits::GETS_PER_SAMPLE) of each thread is measured, at irregular distances, and
     /// counted here; a thread that makes fewer may not be seen at all.
     pub get: LatencyFigures,
-    /// Queries that were answered: each `fetch`, `keys` and `count` of a find, from the call to its result. A search over several
-    /// collections is one in each. Going through the records of a collection is not measured, nor are the queries within writes by
-    /// predicate.
+    /// Queries that were answered: each `fetch`, `keys`, `count`, `page` and `statistics` of a find, from the call to its result. A search
+    /// over several collections is one in each. Standing statistics read by their names are not measured, nor is going through the records
+    /// of a collection, nor are the queries within writes by predicate.
     pub query: LatencyFigures,
     /// Commits, by whatever call: from the call to its end, so waiting for the turn, settling and telling observers are in it, as in
     /// [`Receipt::took`](crate::Receipt::took). Those that were refused, and those that had nothing to commit, are not counted; so
