@@ -116,7 +116,7 @@ impl<R: Record> Find<R> {
                         let (actual, took) = (walked.met, started.elapsed());
                         let from = ExplainStep { what, expected: walk.walked, actual, took, from: within };
                         let advice = walk.residual.as_ref().map_or(Vec::new(), |residual| advisor.of_looks(residual));
-                        (format!("first by {}", ordered()), from, advice, walked.found)
+                        (format!("first by {}", ordered()), from, advice, Some(walked.found))
                     }
                 };
                 let found = found.unwrap_or_else(|| sorted::first(&self.view, condition, wanted, &way)).len();

@@ -61,10 +61,6 @@ pub(super) fn way<R: Record>(view: &View<R>, condition: &Condition, wanted: &Wan
     }
 }
 
-/// How often an index is walked before all matches are sorted. A walk is short, so that commits seldom come in between, and hardly ever
-/// each time.
-const WALKS: usize = if cfg!(memdex_shuttle) { 2 } else { 4 };
-
 /// The wanted records, in their order.
 pub(super) fn first<R: Record>(
     view: &View<R>,
@@ -79,14 +75,7 @@ pub(super) fn first<R: Record>(
             let chosen = Selection { view, wanted, columns, versions }.choose(&rows);
             in_order(chosen, wanted)
         }
-        Way::Walk(walk) => {
-            // Where commits have moved what was walked meanwhile, and too little is left, the next walk knows of that.
-            let walked = (0..WALKS).find_map(|_| walk::first(view, condition, wanted, walk).found);
-            walked.unwrap_or_else(|| {
-                let plan = planner::plan(&view.table, condition, &Chooser::Cheapest);
-                in_order(execute(view, condition, &plan).fetch(view), wanted)
-            })
-        }
+        Way::Walk(walk) => walk::first(view, condition, wanted, walk).found,
     }
 }
 
