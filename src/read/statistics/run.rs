@@ -152,11 +152,11 @@ fn add_versions<R: Record>(versions: &[Arc<Version<R>>], accumulated: &mut Accum
 /// On a page with fewer rows than one in so many each is read by itself: that touches less memory than all of the page.
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
 const FEW: usize = 8;
-/// Their pages have two rows: one of them is read by itself.
+/// Their pages have two rows: one of them is picked from its page, unless there are few in all.
 #[cfg(any(memdex_shuttle, memdex_loom))]
-const FEW: usize = 2;
+const FEW: usize = 3;
 /// Of 65,536 rows so many are read by themselves without a look at how they lie on their pages.
-const FEW_OF_MANY: usize = if PAGE_ROWS < 64 { 1 } else { 512 };
+const FEW_OF_MANY: usize = if PAGE_ROWS < 64 { 2 } else { 512 };
 
 fn by_columns<R: Record>(
     view: &View<R>,
