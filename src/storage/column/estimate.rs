@@ -14,7 +14,6 @@ const ONE_IN_A_RANGE: f64 = 3.0;
 impl Column {
     /// How many rows are likely to meet a test. A guess, at most the number of rows that there is room for; O(pages), or of a dictionary
     /// O(1).
-    #[cfg_attr(not(test), allow(dead_code, reason = "plans will be made by it"))]
     pub(crate) fn estimate(&self, test: &Test) -> usize {
         let present = self.present.load(Relaxed) as f64;
         let guess = match test {

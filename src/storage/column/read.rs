@@ -64,7 +64,6 @@ impl PageCells {
     }
 }
 
-#[cfg_attr(not(test), allow(dead_code, reason = "statistics and orders will read by these"))]
 impl Column {
     /// What bits are read.
     pub(crate) fn reads(&self) -> Reads {
@@ -72,6 +71,7 @@ impl Column {
     }
 
     /// How many pages there are: rows beyond have no value.
+    #[cfg(test)]
     pub(crate) fn pages(&self) -> usize {
         self.pages.len()
     }
