@@ -97,9 +97,9 @@ impl<R> Pages<R> {
         page.read().at(slot, epoch).filter(|version| !version.is_tombstone()).cloned()
     }
 
-    /// Shows the records of these rows, which ascend strictly, that `epoch` sees. Some are found together under the guards of their pages,
-    /// taken from left to right: one row's steps to memory overlap with the others', where a guard for each would have them wait for each
-    /// other. No guard is held while they are shown.
+    /// Shows what `epoch` sees of these rows, which ascend strictly; of a row that is gone by then a tombstone or nothing, so who asks for
+    /// such rows looks at what is shown. Some are found together under the guards of their pages, taken from left to right: one row's steps to
+    /// memory overlap with the others', where a guard for each would have them wait for each other. No guard is held while they are shown.
     pub(crate) fn fetch(
         &self,
         rows: impl IntoIterator<Item = Row>,

@@ -111,7 +111,7 @@ fn run<'b, R: Record>(
     Ok(accumulated)
 }
 
-/// Chooses the path. Statistics that are kept up by every commit will be asked first, here.
+/// Chooses the path.
 ///
 /// By columns if each field has one: a record costs a step to memory, as much as hundreds of cells. Once a record has to be fetched,
 /// what its fields show costs next to nothing: so if one field has no column none is read. Values that fall into several buckets are
