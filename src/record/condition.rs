@@ -3,7 +3,7 @@
 use super::bind::bind;
 use super::normal_form::{self, normal_form};
 use super::test::Test;
-use super::{FieldAt, Record, Schema, loose};
+use super::{AnyRecord, FieldAt, Schema, loose};
 use crate::error::QueryError;
 use crate::query::{Fingerprint, Predicate};
 
@@ -32,7 +32,7 @@ impl Condition {
     }
 
     /// Whether a record meets it. Runs the record's extractors.
-    pub(crate) fn holds<R: Record>(&self, record: &R) -> bool {
+    pub(crate) fn holds(&self, record: &dyn AnyRecord) -> bool {
         match self {
             Condition::All => true,
             Condition::Nothing => false,

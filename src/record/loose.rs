@@ -4,7 +4,7 @@
 //! unequal, and in no range of each other's. There may be any number of values: a test of a single one holds if one of them meets it.
 
 use super::test::Test;
-use super::{FieldAt, Record};
+use super::{AnyRecord, FieldAt};
 use crate::value::{Value, ValueRef};
 use std::cmp::Ordering;
 use std::ops::Bound;
@@ -53,7 +53,7 @@ pub(super) fn is_empty(from: &Bound<Value>, to: &Bound<Value>) -> bool {
 }
 
 /// Whether a record meets a test at an undeclared path.
-pub(super) fn holds<R: Record>(test: &Test, record: &R, at: &FieldAt) -> bool {
+pub(super) fn holds(test: &Test, record: &dyn AnyRecord, at: &FieldAt) -> bool {
     let mut found = false;
     match test {
         Test::All(wanted) => {

@@ -1,5 +1,6 @@
 //! What is a record, and does it meet a predicate? Schemas, indexes to be, and the values of fields in memdex's own terms.
 
+mod any_record;
 mod bind;
 pub(crate) mod bound;
 mod condition;
@@ -31,6 +32,7 @@ pub use record::Record;
 pub use schema::{FieldAt, FieldDef, Schema};
 pub use standing_def::StandingDef;
 
+pub(crate) use any_record::AnyRecord;
 pub(crate) use bind::fit;
 pub(crate) use bound::{Bound, Figure, Level};
 pub(crate) use condition::Condition;

@@ -2,7 +2,7 @@
 
 use super::pattern::Pattern;
 use super::values::Values;
-use super::{FieldAt, Record};
+use super::{AnyRecord, FieldAt};
 use crate::value::{Value, ValueRef};
 use std::ops::{Bound, RangeBounds};
 
@@ -23,7 +23,7 @@ pub(crate) enum Test {
 
 impl Test {
     /// Whether a record meets it. Runs the extractor of the field.
-    pub(super) fn holds<R: Record>(&self, record: &R, field: &FieldAt) -> bool {
+    pub(super) fn holds(&self, record: &dyn AnyRecord, field: &FieldAt) -> bool {
         match self {
             Test::Any(wanted) => {
                 let mut found = false;
