@@ -1,5 +1,6 @@
 //! What went wrong, and what the caller may do about it.
 
+mod commit;
 #[cfg(feature = "documents")]
 mod criteria;
 #[cfg(feature = "documents")]
@@ -8,6 +9,7 @@ mod query;
 mod standing;
 mod statistics;
 
+pub use commit::Commit;
 #[cfg(feature = "documents")]
 pub use criteria::CriteriaError;
 #[cfg(feature = "documents")]
@@ -19,9 +21,6 @@ pub use statistics::StatisticsError;
 use crate::value::{Key, Kind, Value};
 use std::error::Error;
 use std::fmt;
-
-/// The number of a commit of a store: 1, 2, 3 …; 0 is the empty store before the first.
-pub type Commit = u64;
 
 /// A key that no record can have.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

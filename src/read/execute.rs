@@ -3,6 +3,7 @@
 use super::access::take;
 use super::plan::Plan;
 use super::snapshot::View;
+use crate::error::Commit;
 use crate::record::{Condition, Record};
 use crate::rowset::{Row, RowSet};
 use crate::storage::{Changed, Table, Version};
@@ -89,7 +90,7 @@ pub(super) fn trusted(mut rows: RowSet, changed: &Changed) -> RowSet {
 /// The records of these rows, which ascend, that the epoch sees and that meet the condition. No guard is held while extractors run.
 pub(super) fn look<R: Record>(
     table: &Table<R>,
-    epoch: u64,
+    epoch: Commit,
     rows: impl Iterator<Item = Row>,
     condition: &Condition,
 ) -> Vec<Arc<Version<R>>> {

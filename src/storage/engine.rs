@@ -150,7 +150,7 @@ impl Engine {
             (collections.iter().map(|collection| collection.memory.total() as u64).sum(), collections)
         });
         Stats {
-            commits: published,
+            commits: published.get(),
             oldest_pin: pinned.first().copied(),
             pinned_commits: pinned.len(),
             refusals: counters.refusals.load(SeqCst),

@@ -11,7 +11,7 @@ pub(crate) struct Lengths(RwLock<Vec<(Commit, usize)>>);
 
 impl Lengths {
     pub(crate) fn new() -> Self {
-        Lengths(RwLock::new(vec![(0, 0)]))
+        Lengths(RwLock::new(vec![(Commit::ZERO, 0)]))
     }
 
     pub(crate) fn push(&self, commit: Commit, len: usize) {
@@ -66,13 +66,13 @@ mod tests {
     fn each_pinned_commit_keeps_its_length() {
         let lengths = Lengths::new();
         for (commit, len) in [(1, 10), (2, 10), (4, 11), (5, 9), (7, 12)] {
-            lengths.push(commit, len);
+            lengths.push(Commit::from_number(commit), len);
         }
-        lengths.settle(&[3, 5]);
-        assert_eq!([3, 5, 7].map(|e| lengths.at(e)), [10, 9, 12]);
+        lengths.settle(&[3, 5].map(Commit::from_number));
+        assert_eq!([3, 5, 7].map(|e| lengths.at(Commit::from_number(e))), [10, 9, 12]);
         assert_eq!(lengths.len(), 3, "the empty start and commit 4 are forgotten, commit 2 changed nothing");
-        assert_eq!(lengths.newest(|| 6), 9, "a commit in flight does not count");
+        assert_eq!(lengths.newest(|| Commit::from_number(6)), 9, "a commit in flight does not count");
         lengths.settle(&[]);
-        assert_eq!((lengths.len(), lengths.at(7)), (1, 12));
+        assert_eq!((lengths.len(), lengths.at(Commit::from_number(7))), (1, 12));
     }
 }

@@ -70,14 +70,14 @@ impl Watch {
     /// Loads the marks.
     pub(crate) fn new(marks: &Marks, epoch: Commit) -> Self {
         // Read before the list: a mark that is in neither is that of a commit which has touched nothing yet.
-        let seen = marks.newest.load(Acquire);
+        let seen = marks.newest();
         Watch { epoch, seen, changed: marks.after(epoch) }
     }
 
     /// To be called after a part is read: loads the marks again if there are newer ones, and says whether there are. One load if not.
     #[inline]
     pub(crate) fn look_again(&mut self, marks: &Marks) -> bool {
-        let newer = marks.newest.load(Acquire) != self.seen;
+        let newer = marks.newest() != self.seen;
         if newer {
             *self = Watch::new(marks, self.epoch);
         }
@@ -97,19 +97,24 @@ impl Marks {
         Marks { newest: AtomicU64::new(0), list: RwLock::new(Vec::new()) }
     }
 
+    #[inline]
+    fn newest(&self) -> Commit {
+        Commit::from_number(self.newest.load(Acquire))
+    }
+
     pub(crate) fn add(&self, mark: Mark) {
         let commit = mark.commit;
         let mut list = self.list.write();
         debug_assert!(list.last().is_none_or(|last| last.commit < commit && last.first_new_row <= mark.first_new_row));
         list.push(mark);
         drop(list);
-        self.newest.store(commit, Release);
+        self.newest.store(commit.get(), Release);
     }
 
     /// Whether no commit after `epoch` has begun to change anything. Load it after the last part is read.
     #[inline]
     pub(crate) fn is_nothing_after(&self, epoch: Commit) -> bool {
-        self.newest.load(Acquire) <= epoch
+        self.newest() <= epoch
     }
 
     /// What changed after `epoch`. Load it after the last part is read.
@@ -162,12 +167,12 @@ impl Marks {
 mod tests {
     use super::*;
 
-    fn mark(commit: Commit, first_new_row: Row, rows: &[Row]) -> Mark {
-        Mark { commit, first_new_row, rows: RowSet::from_sorted(rows) }
+    fn mark(commit: u64, first_new_row: Row, rows: &[Row]) -> Mark {
+        Mark { commit: Commit::from_number(commit), first_new_row, rows: RowSet::from_sorted(rows) }
     }
 
-    fn after(marks: &Marks, epoch: Commit) -> (Vec<Row>, Row) {
-        let changed = marks.after(epoch);
+    fn after(marks: &Marks, epoch: u64) -> (Vec<Row>, Row) {
+        let changed = marks.after(Commit::from_number(epoch));
         (changed.rows.iter().collect(), changed.first_new_row)
     }
 
@@ -182,7 +187,8 @@ mod tests {
         let pinned = [1, 3];
         let before: Vec<_> = pinned.iter().map(|e| after(&marks, *e)).collect();
         assert_eq!(before[1], (vec![2, 5], 6));
-        marks.tidy(&pinned, 5);
+        let newest = Commit::from_number(5);
+        marks.tidy(&pinned.map(Commit::from_number), newest);
         assert_eq!(marks.len(), 2, "2 and 3 are one, 4 and 5 are one, 1 is gone");
         assert_eq!(
             after(&marks, 1),
@@ -190,8 +196,8 @@ mod tests {
             "row 4 is beyond the cut, rows 2 and 5 are where they were"
         );
         assert_eq!(after(&marks, 3), before[1]);
-        assert!(marks.after(5).is_nothing());
-        marks.tidy(&[], 5);
+        assert!(marks.after(newest).is_nothing());
+        marks.tidy(&[], newest);
         assert_eq!(marks.len(), 0);
     }
 }

@@ -50,7 +50,7 @@ impl<R> Rows<R> {
         if newest.begin <= epoch {
             return Some(newest);
         }
-        self.older.range((slot, 0)..=(slot, epoch)).next_back().map(|(_, version)| version)
+        self.older.range((slot, Commit::ZERO)..=(slot, epoch)).next_back().map(|(_, version)| version)
     }
 
     fn put(&mut self, slot: u16, old: Option<&Arc<Version<R>>>, new: &Arc<Version<R>>) {
@@ -67,7 +67,7 @@ impl<R> Rows<R> {
     }
 
     fn settle(&mut self, slot: u16, begin: Commit, pinned: &[Commit]) -> Option<Fate<R>> {
-        let next = self.older.range((slot, begin + 1)..=(slot, Commit::MAX)).next();
+        let next = self.older.range((slot, begin.next())..=(slot, Commit::MAX)).next();
         let until = next
             .map(|(_, version)| version.begin)
             .or_else(|| Some(self.newest.get(usize::from(slot))?.as_ref()?.begin))?;
@@ -75,7 +75,7 @@ impl<R> Rows<R> {
             return Some(Fate::Kept(pin));
         }
         let forgotten = self.older.remove(&(slot, begin))?;
-        let alone = self.older.range((slot, 0)..=(slot, Commit::MAX)).next().is_none();
+        let alone = self.older.range((slot, Commit::ZERO)..=(slot, Commit::MAX)).next().is_none();
         let newest = &mut self.newest[usize::from(slot)];
         let tombstone = newest.take_if(|newest| alone && newest.is_tombstone());
         Some(Fate::Forgotten(forgotten, tombstone))
@@ -239,7 +239,7 @@ impl<R> Pages<R> {
         for (slot, newest) in rows.newest.iter().enumerate() {
             let slot_key = slot as u16;
             let older: Vec<_> =
-                rows.older.range((slot_key, 0)..=(slot_key, Commit::MAX)).map(|(_, v)| v.clone()).collect();
+                rows.older.range((slot_key, Commit::ZERO)..=(slot_key, Commit::MAX)).map(|(_, v)| v.clone()).collect();
             look((first + slot) as Row, newest.as_ref(), &older);
         }
         true
@@ -272,13 +272,9 @@ mod tests {
         buffer.to_key()
     }
 
-    fn write(
-        pages: &Pages<Commit>,
-        row: Row,
-        begin: Commit,
-        old: Option<Arc<Version<Commit>>>,
-    ) -> Arc<Version<Commit>> {
-        let new = Arc::new(Version { begin, row, hash: 0, key: key(), record: Some(begin) });
+    fn write(pages: &Pages<u64>, row: Row, begin: u64, old: Option<Arc<Version<u64>>>) -> Arc<Version<u64>> {
+        let new =
+            Arc::new(Version { begin: Commit::from_number(begin), row, hash: 0, key: key(), record: Some(begin) });
         pages.apply(&[Change { old, new: new.clone() }]);
         new
     }
@@ -287,33 +283,36 @@ mod tests {
     fn rows_have_a_place_of_their_own() {
         let page = PAGE_ROWS as Row;
         let pages = Pages::new();
-        assert!(pages.at(5 * page, 9).is_none(), "past the last page");
+        assert!(pages.at(5 * page, Commit::from_number(9)).is_none(), "past the last page");
         write(&pages, 5 * page + 3, 1, None);
-        assert!(pages.at(5 * page + 3, 1).is_some() && pages.at(5 * page + 2, 1).is_none());
+        let first = Commit::ZERO.next();
+        assert!(pages.at(5 * page + 3, first).is_some() && pages.at(5 * page + 2, first).is_none());
     }
 
     #[test]
     fn a_million_versions_of_one_row_are_found_forgotten_and_dropped() {
-        const VERSIONS: Commit = 1_000_000;
+        const VERSIONS: u64 = 1_000_000;
         let pages = Pages::new();
         let mut newest = None;
         for begin in 1..=VERSIONS {
             newest = Some(write(&pages, 7, begin, newest));
         }
-        let seen = |epoch| pages.at(7, epoch).map(|version| version.begin);
+        let seen = |epoch| pages.at(7, Commit::from_number(epoch)).map(|version| version.begin.get());
         assert_eq!(
             [0, 1, 499_999, VERSIONS, VERSIONS + 9].map(seen),
             [None, Some(1), Some(499_999), Some(VERSIONS), Some(VERSIONS)]
         );
 
         // Readers on every thousandth commit keep what they see; what lies between goes, from the newest on or the oldest.
-        let pinned: Vec<Commit> = (1..=VERSIONS).filter(|commit| commit % 1_000 == 0).collect();
+        let pinned: Vec<Commit> =
+            (1..=VERSIONS).filter(|commit| commit % 1_000 == 0).map(Commit::from_number).collect();
         let mut forgotten = 0;
-        let all: Vec<(Row, Commit)> = (1..VERSIONS / 2).chain((VERSIONS / 2..VERSIONS).rev()).map(|c| (7, c)).collect();
+        let order = (1..VERSIONS / 2).chain((VERSIONS / 2..VERSIONS).rev());
+        let all: Vec<(Row, Commit)> = order.map(|commit| (7, Commit::from_number(commit))).collect();
         pages.settle(&all, &pinned, |_, begin, fate| match fate {
             Fate::Kept(pin) => assert_eq!(pin, begin, "each is seen by the pin on its own commit"),
             Fate::Forgotten(version, tombstone) => {
-                assert!(version.begin == begin && begin % 1_000 != 0 && tombstone.is_none());
+                assert!(version.begin == begin && begin.get() % 1_000 != 0 && tombstone.is_none());
                 forgotten += 1;
             }
         });

@@ -15,7 +15,7 @@ use crate::sync::Ordering::Relaxed;
 #[non_exhaustive]
 pub struct Stats {
     /// The newest published commit, which is also how many there were.
-    pub commits: Commit,
+    pub commits: u64,
     /// The oldest commit that a reader has pinned.
     pub oldest_pin: Option<Commit>,
     /// Distinct commits that readers have pinned.

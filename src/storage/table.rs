@@ -181,7 +181,7 @@ impl<R: Record> Table<R> {
         let standing = standing.map(|standing| Kept::standing(standing, seed.clone()));
         let (mut kept_up, mut from): (Vec<Maintained>, usize) = (Vec::new(), 0);
         for (kept, writer) in indexes.chain(standing) {
-            let maintained = Maintained::new(kept, writer, 0, from, 0);
+            let maintained = Maintained::new(kept, writer, 0, from, Commit::ZERO);
             from += maintained.width;
             kept_up.push(maintained);
         }

@@ -14,7 +14,7 @@ use crate::sync::{self, AtomicU64, Mutex, Ordering::SeqCst, per_thread};
 use std::cell::Cell;
 use std::collections::BTreeMap;
 
-const FREE: u64 = u64::MAX;
+const FREE: u64 = Commit::MAX.get();
 
 /// On a cache line of its own, so that readers on different cores do not meet.
 #[repr(align(64))]
@@ -64,12 +64,12 @@ impl Timeline {
     /// The newest commit that readers may see.
     #[inline]
     pub(crate) fn published(&self) -> Commit {
-        self.published.0.load(SeqCst)
+        Commit::from_number(self.published.0.load(SeqCst))
     }
 
     /// Makes `commit` visible: one store, the whole batch.
     pub(crate) fn publish(&self, commit: Commit) {
-        self.published.0.store(commit, SeqCst);
+        self.published.0.store(commit.get(), SeqCst);
         sync::fence();
     }
 
@@ -98,7 +98,7 @@ impl Timeline {
             let slot = (hint + at) % PIN_SLOTS;
             let place = &self.slots[slot].0;
             // A look first: to try is to take the line away from its owner.
-            if place.load(SeqCst) == FREE && place.compare_exchange(FREE, epoch, SeqCst, SeqCst).is_ok() {
+            if place.load(SeqCst) == FREE && place.compare_exchange(FREE, epoch.get(), SeqCst, SeqCst).is_ok() {
                 // Failing to remember costs the next pin a few steps at most.
                 let _ = LAST_SLOT.try_with(|last| last.set(slot));
                 return Place::Slot(slot);
@@ -113,7 +113,7 @@ impl Timeline {
 
     fn announce_again(&self, place: Place, epoch: Commit) {
         match place {
-            Place::Slot(slot) => self.slots[slot].0.store(epoch, SeqCst),
+            Place::Slot(slot) => self.slots[slot].0.store(epoch.get(), SeqCst),
             Place::Overflow(ticket) => {
                 self.overflow.lock().pins.insert(ticket, epoch);
             }
@@ -125,7 +125,7 @@ impl Timeline {
     pub(crate) fn unpin(&self, pin: &Pin) -> bool {
         match pin.place {
             Place::Slot(slot) => {
-                debug_assert_eq!(self.slots[slot].0.load(SeqCst), pin.epoch);
+                debug_assert_eq!(self.slots[slot].0.load(SeqCst), pin.epoch.get());
                 self.slots[slot].0.store(FREE, SeqCst);
                 sync::fence();
             }
@@ -140,7 +140,8 @@ impl Timeline {
     /// The pinned commits, ascending, each once. A pin that was taken before the newest publish is among them.
     pub(crate) fn pinned(&self) -> Vec<Commit> {
         sync::fence();
-        let mut pinned: Vec<Commit> = self.slots.iter().map(|s| s.0.load(SeqCst)).filter(|c| *c != FREE).collect();
+        let in_slots = self.slots.iter().map(|s| s.0.load(SeqCst)).filter(|c| *c != FREE);
+        let mut pinned: Vec<Commit> = in_slots.map(Commit::from_number).collect();
         pinned.extend(self.overflow.lock().pins.values());
         pinned.sort_unstable();
         pinned.dedup();
@@ -164,20 +165,23 @@ mod tests {
         let timeline = Timeline::new();
         let mut pins: Vec<Pin> = (0..PIN_SLOTS * 2)
             .map(|commit| {
-                timeline.publish(commit as Commit);
+                timeline.publish(Commit::from_number(commit as u64));
                 timeline.pin(|| ()).0
             })
             .collect();
-        let all: Vec<Commit> = (0..PIN_SLOTS as Commit * 2).collect();
+        let all: Vec<Commit> = (0..PIN_SLOTS as u64 * 2).map(Commit::from_number).collect();
         assert_eq!(timeline.pinned(), all);
         let last = pins.pop().unwrap();
         let first = pins.remove(0);
         assert!(!timeline.unpin(&last), "nothing can have waited for a pin on the newest commit");
         assert!(timeline.unpin(&first));
         assert_eq!(timeline.pinned(), all[1..all.len() - 1]);
-        assert_eq!(newest_within(&timeline.pinned(), 0, 1), None);
-        assert_eq!(newest_within(&timeline.pinned(), 0, 3), Some(2));
-        assert_eq!(newest_within(&timeline.pinned(), 3, 3), None);
+        let within = |from, until| {
+            newest_within(&timeline.pinned(), Commit::from_number(from), Commit::from_number(until)).map(Commit::get)
+        };
+        assert_eq!(within(0, 1), None);
+        assert_eq!(within(0, 3), Some(2));
+        assert_eq!(within(3, 3), None);
         assert!(pins.iter().all(|pin| timeline.unpin(pin)));
         assert!(timeline.pinned().is_empty());
     }
@@ -185,14 +189,14 @@ mod tests {
     #[test]
     fn a_pin_follows_a_publish_in_its_middle() {
         let timeline = Timeline::new();
-        let mut publishes = [7, 9].into_iter();
+        let mut publishes = [7, 9].map(Commit::from_number).into_iter();
         let (pin, seen) = timeline.pin(|| {
             let seen = timeline.published();
             publishes.next().inspect(|commit| timeline.publish(*commit));
             seen
         });
-        assert_eq!((pin.epoch, seen), (9, 9));
-        assert_eq!(timeline.pinned(), [9]);
+        assert_eq!((pin.epoch.get(), seen.get()), (9, 9));
+        assert_eq!(timeline.pinned(), [seen]);
         assert!(timeline.unpin(&pin), "something may have been filed under the commit at which it was announced first");
     }
 }
@@ -219,8 +223,8 @@ mod orderings {
 
     fn commit(shared: &Shared) {
         shared.written.store(true, Relaxed);
-        shared.timeline.publish(1);
-        if newest_within(&shared.timeline.pinned(), 0, 1).is_none() {
+        shared.timeline.publish(Commit::ZERO.next());
+        if newest_within(&shared.timeline.pinned(), Commit::ZERO, Commit::ZERO.next()).is_none() {
             shared.forgotten.store(true, Relaxed);
         }
     }
@@ -228,7 +232,7 @@ mod orderings {
     /// A reader relies on nothing but its pin: everything else it does is relaxed.
     fn read(shared: &Shared) {
         let (pin, ()) = shared.timeline.pin(|| ());
-        if pin.epoch == 0 {
+        if pin.epoch == Commit::ZERO {
             assert!(!shared.forgotten.load(Relaxed), "what a pinned commit sees is kept");
         } else {
             assert!(shared.written.load(Relaxed), "what is published is there");
@@ -274,7 +278,7 @@ mod orderings {
                 let shared = shared.clone();
                 thread::spawn(move || commit(&shared))
             };
-            if shared.timeline.published() == 1 {
+            if shared.timeline.published() == Commit::ZERO.next() {
                 assert!(shared.written.load(Relaxed));
             }
             committer.join().unwrap();

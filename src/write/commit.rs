@@ -49,7 +49,7 @@ pub(super) fn attempt(
     let moved = staged.iter().map(|part| part.bytes_moved());
     let (leave, come) = moved.fold((0, 0), |sum, (leave, come)| (sum.0 + leave, sum.1 + come));
     turn.about_to_change(leave, come);
-    let commit = engine.timeline.published() + 1;
+    let commit = engine.timeline.published().next();
     let no_return = turn.no_return(commit);
     staged.iter_mut().for_each(|part| part.seal(commit));
 

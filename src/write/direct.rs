@@ -236,7 +236,7 @@ impl<R: Record> Collection<R> {
     /// let seen = users.get(1).unwrap();
     /// users.update(1, |user| user.visits = 7)?; // somebody else was faster
     /// let refused = users.store_if(seen.commit(), User { id: 1, visits: seen.visits + 1 }).unwrap_err();
-    /// assert!(matches!(refused.cause(), Cause::Stale { seen: 1, now: Some(2) }));
+    /// assert!(matches!(refused.cause(), Cause::Stale { seen, now: Some(now) } if *seen == 1 && *now == 2));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///

@@ -275,7 +275,7 @@ fn depth_has_a_limit() {
     assert_eq!(one.set(&["b"; MAX_DOCUMENT_DEPTH + 1].join("."), 1), Err(too_deep.clone()));
     assert_eq!(one.set(&["b"; 100_000].join("."), 1), Err(too_deep));
     assert_eq!(one, before);
-    assert_eq!((payments.get("1").unwrap().to_string(), store.newest_commit()), (text, 1));
+    assert_eq!((payments.get("1").unwrap().to_string(), store.newest_commit().get()), (text, 1));
 }
 
 #[test]

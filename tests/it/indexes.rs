@@ -306,7 +306,7 @@ fn uniqueness_is_judged_by_what_the_batch_leaves() {
     let told = refused.to_string();
     assert!(told.contains("\"1@example.org\"") && told.contains("would belong to 3 and to 1"), "{told}");
     assert!(matches!(refused.cause(), Cause::NotUnique { index, .. } if index == "email"));
-    assert_eq!((players.len(), store.newest_commit()), (2, 2));
+    assert_eq!((players.len(), store.newest_commit().get()), (2, 2));
 
     store
         .commit(|batch| {

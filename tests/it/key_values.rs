@@ -93,7 +93,7 @@ fn what_does_not_fit_is_refused_by_name() {
     assert_eq!(said(refused(by_number)), "field \"key\" is declared string, but the record has 7 there");
     let by_two = KeyValue::new(("a", "b"), Session { visits: 1 }).with("user", "u");
     assert_eq!(said(refused(by_two)), "field \"key\" is declared string, but the record has a key of 2 parts there");
-    assert_eq!((sessions.len(), store.newest_commit()), (0, 0));
+    assert_eq!((sessions.len(), store.newest_commit().get()), (0, 0));
 
     // Skipped, both ways.
     sessions.store(session("1").with("port", "http")).unwrap();

@@ -111,7 +111,7 @@ impl StateMachineTest for Race {
 
 impl Race {
     /// Whether the newest state of the store is that of a commit of the model.
-    fn is_as_of(&self, world: &World, commit: u64) {
+    fn is_as_of(&self, world: &World, commit: memdex::Commit) {
         assert_eq!(self.store.snapshot().commit(), commit);
         compare::newest(&self.payments, &world.at(commit).payments);
         compare::newest(&self.flights, &world.at(commit).flights);

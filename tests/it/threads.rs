@@ -3,8 +3,8 @@
 //! the total, no reader goes back in time, and a snapshot that is held throughout keeps its answers.
 
 use memdex::{
-    Batch, Cause, Collection, Cursor, FieldValue, Figures, Filter, GroupBy, Handle, Record, Refusal, Refused, Snapshot,
-    StandingDef, Statistics, Store, field,
+    Batch, Cause, Collection, Commit, Cursor, FieldValue, Figures, Filter, GroupBy, Handle, Record, Refusal, Refused,
+    Snapshot, StandingDef, Statistics, Store, field,
 };
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -244,7 +244,7 @@ impl Bank {
         let held = self.store.snapshot();
         let as_held = self.by_scan(&held);
         let mut random = Random(reader as u64 + 77);
-        let (mut last_commit, mut last_seen) = (held.commit(), vec![0; ACCOUNTS as usize / 2]);
+        let (mut last_commit, mut last_seen) = (held.commit(), vec![Commit::ZERO; ACCOUNTS as usize / 2]);
         self.start.wait();
         while writing.load(SeqCst) > 0 {
             let number = random.below(ACCOUNTS / 2);
@@ -312,7 +312,7 @@ fn every_sum_is_the_total_while_money_moves() {
             });
         }
     });
-    assert!(bank.store.snapshot().commit() > 10_000);
+    assert!(bank.store.snapshot().commit().get() > 10_000);
     bank.store.verify().unwrap();
     let stats = bank.store.stats();
     assert_eq!((stats.oldest_pin, stats.pinned_commits, stats.damage), (None, 0, None));

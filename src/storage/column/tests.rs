@@ -25,7 +25,7 @@ struct Tested {
 impl Tested {
     fn new(kind: Kind) -> Self {
         let (column, writer) = Column::new(0, &FieldDef::new("field", kind).optional());
-        Tested { column, writer, seed: hash::seeded(7), commit: 0, model: BTreeMap::new(), rows: 0 }
+        Tested { column, writer, seed: hash::seeded(7), commit: Commit::ZERO, model: BTreeMap::new(), rows: 0 }
     }
 
     fn of(values: impl IntoIterator<Item = Value>) -> Self {
@@ -38,7 +38,7 @@ impl Tested {
 
     /// A commit of these rows, which ascend; a missing value is `NULL`.
     fn put(&mut self, cells: impl IntoIterator<Item = (Row, Value)>) {
-        self.commit += 1;
+        self.commit = self.commit.next();
         self.writer.clear();
         let mut rows = Vec::new();
         for (row, value) in cells {
@@ -287,7 +287,7 @@ fn a_code_in_sight_keeps_its_value() {
     let mut cells = RowCells::default();
     tested.column.read_rows(&[0], &mut cells);
     let pinned = [tested.commit];
-    let commit = tested.commit + 1;
+    let commit = tested.commit.next();
     for (row, text) in [(0, "c"), (0, "d"), (0, "e")] {
         tested.writer.clear();
         let cell = tested.column.stage(&mut tested.writer, &tested.seed, ValueRef::Str(text));

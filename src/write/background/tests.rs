@@ -2,7 +2,7 @@
 
 use super::death::Step;
 use super::{BackgroundWriter, FlushError, NotApplied, SubmitError, Ticket};
-use crate::error::Cause;
+use crate::error::{Cause, Commit};
 use crate::storage::Collection;
 use crate::write::Batch;
 use memdex::{Record, Store};
@@ -222,7 +222,14 @@ fn of_a_damaged_store_each_submission_is_refused() {
         let background = store.background_writer().linger(Duration::from_secs(1_000)).start().unwrap();
         let tickets: Vec<Ticket> =
             (0..10).map(|number| background.submit(batch(&store, &items, number)).unwrap()).collect();
-        drop(store.batch().engine().turn_to_write().unwrap_or_else(|error| panic!("{error}")).no_return(1));
+        drop(
+            store
+                .batch()
+                .engine()
+                .turn_to_write()
+                .unwrap_or_else(|error| panic!("{error}"))
+                .no_return(Commit::ZERO.next()),
+        );
         background.flush().unwrap();
         for mut ticket in tickets {
             let Err(NotApplied::Refused(refused)) = ticket.wait() else { panic!("the store is damaged") };

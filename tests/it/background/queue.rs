@@ -1,7 +1,7 @@
 //! When it flushes, and what happens at the bounds of its queue.
 
 use super::{Bed, Item, LONG, item, watched};
-use memdex::{BackgroundWriter, Batch, CommitInfo, CommitObserver, NotSubmitted, SubmitError, Ticket};
+use memdex::{BackgroundWriter, Batch, Commit, CommitInfo, CommitObserver, NotSubmitted, SubmitError, Ticket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::Duration;
@@ -16,7 +16,7 @@ fn it_flushes_when_a_bulk_has_gathered() {
         let bed = Bed::new();
         let background = bed.store.background_writer().bulk_size(3).linger(LONG).start().unwrap();
         let mut tickets: Vec<Ticket> = (0..3).map(|n| background.submit(bed.batch([item(n, 0)])).unwrap()).collect();
-        let commits: Vec<u64> = tickets.iter_mut().map(|ticket| ticket.wait().unwrap().commit).collect();
+        let commits: Vec<u64> = tickets.iter_mut().map(|ticket| ticket.wait().unwrap().commit.get()).collect();
         assert_eq!(commits, [2, 2, 2]);
     });
 }
@@ -219,7 +219,7 @@ fn flood(submit: impl Fn(&BackgroundWriter, Batch) -> Ticket + Sync) {
                         tickets.push(submit(&background, batch));
                     }
                     background.flush().unwrap();
-                    let commits: Vec<u64> =
+                    let commits: Vec<Commit> =
                         tickets.iter_mut().map(|ticket| ticket.try_answer().unwrap().unwrap().commit).collect();
                     assert!(commits.is_sorted(), "each producer's order is kept");
                 })

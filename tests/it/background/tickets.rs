@@ -59,8 +59,8 @@ fn a_ticket_is_waited_on_asked_and_awaited() {
         let [mut waited, mut asked, awaited, mut in_time] = [1, 2, 3, 4].map(submit);
         assert!(asked.try_answer().is_none() && !asked.is_answered());
         assert!(in_time.wait_timeout(Duration::from_millis(1)).is_none());
-        let waiter = std::thread::spawn(move || waited.wait().unwrap().commit);
-        let awaiter = std::thread::spawn(move || block_on(async { awaited.await.unwrap().commit }));
+        let waiter = std::thread::spawn(move || waited.wait().unwrap().commit.get());
+        let awaiter = std::thread::spawn(move || block_on(async { awaited.await.unwrap().commit.get() }));
         held.let_go();
         assert_eq!((waiter.join().unwrap(), awaiter.join().unwrap()), (3, 3));
         assert_eq!(in_time.wait_timeout(LONG).unwrap().unwrap().commit, 3);

@@ -1,7 +1,7 @@
 //! Several submissions in one commit: nobody can tell, but by the number of commits.
 
 use super::{Bed, GATE, Item, item, watched};
-use memdex::{Applied, Batch, Cause, Collection, NotApplied, Record, Store, Ticket};
+use memdex::{Applied, Batch, Cause, Collection, Commit, NotApplied, Record, Store, Ticket};
 use proptest::prelude::*;
 use std::mem::{Discriminant, discriminant};
 use std::time::Duration;
@@ -25,14 +25,14 @@ fn what_gathers_during_a_commit_shares_the_next() {
         held.let_go();
         let applied: Vec<Applied> = tickets.iter_mut().map(|ticket| ticket.wait().unwrap()).collect();
         assert!(applied.iter().all(|applied| *applied == applied_at(3, applied)), "{applied:?}");
-        assert_eq!((bed.store.newest_commit(), bed.state().len()), (3, 10));
+        assert_eq!((bed.store.newest_commit().get(), bed.state().len()), (3, 10));
         bed.store.verify().unwrap();
     });
 }
 
 fn applied_at(commit: u64, like: &Applied) -> Applied {
     let mut applied = *like;
-    applied.commit = commit;
+    applied.commit = Commit::from_number(commit);
     applied
 }
 
@@ -45,7 +45,7 @@ fn a_commit_has_no_more_submissions_than_its_bulk_asks_for() {
         let submit = |n: u32| background.submit(bed.batch((0..3).map(|at| item(3 * n + at, 0)))).unwrap();
         let mut tickets: Vec<Ticket> = (0..5).map(submit).collect();
         held.let_go();
-        let commits: Vec<u64> = tickets.iter_mut().map(|ticket| ticket.wait().unwrap().commit).collect();
+        let commits: Vec<u64> = tickets.iter_mut().map(|ticket| ticket.wait().unwrap().commit.get()).collect();
         assert_eq!(commits, [3, 3, 4, 4, 5]);
     });
 }
@@ -143,7 +143,7 @@ fn an_empty_batch_is_answered_in_its_turn() {
         let mut bad = background.submit(bed.batch([item(GATE, 1)])).unwrap();
         let mut after = background.submit(background.batch()).unwrap();
         held.let_go();
-        assert_eq!((before.wait().unwrap().commit, after.wait().unwrap().commit), (2, 2));
+        assert_eq!((before.wait().unwrap().commit.get(), after.wait().unwrap().commit.get()), (2, 2));
         refused(&mut bad);
         assert_eq!(bed.store.newest_commit(), 2, "an empty batch makes no commit");
     });
@@ -188,10 +188,12 @@ fn gather(commands: &[(bool, Command)], batch: &mut Batch, of: [&Collection<Item
         let gathered = match command.clone() {
             Command::Store(key, value) => batch.store(items, item(key, value)),
             Command::StoreTooLong(key) => batch.store(items, Item { id: key, label: "x".repeat(70_000), value: 0 }),
-            Command::StoreIf(key, value, seen) => batch.store_if(items, seen, item(key, value)),
+            Command::StoreIf(key, value, seen) => batch.store_if(items, Commit::from_number(seen), item(key, value)),
             Command::Insert(key, value) => batch.insert(items, item(key, value)),
             Command::Update(key) => batch.update(items, key, |item| item.value += 1),
-            Command::UpdateIf(key, seen) => batch.update_if(items, seen, key, |item| item.value += 10),
+            Command::UpdateIf(key, seen) => {
+                batch.update_if(items, Commit::from_number(seen), key, |item| item.value += 10)
+            }
             Command::TryUpdate(key) => batch.try_update(items, key, |item| {
                 item.value += 1;
                 if item.value % 2 == 0 { Ok(()) } else { Err("odd") }

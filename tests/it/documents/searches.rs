@@ -41,7 +41,7 @@ fn a_search_runs_over_several_collections_as_of_one_commit() {
     let open = field("status").eq("open");
     let search = before.search(open.clone()).over(&payments).over(&accounts).over(&sessions);
     let hits = search.fetch().unwrap();
-    let told: Vec<_> = hits.iter().map(|hit| (hit.collection(), hit.key().to_string(), hit.commit())).collect();
+    let told: Vec<_> = hits.iter().map(|hit| (hit.collection(), hit.key().to_string(), hit.commit().get())).collect();
     assert_eq!(told, [("Payment", "\"p\"".into(), 1), ("Account", "1".into(), 1), ("Session", "\"s\"".into(), 1)]);
     assert_eq!(hits[0].record::<Document>().unwrap().get("status"), Some(&json!("open")));
     assert_eq!(hits[1].record::<Account>().unwrap().owner, "Ada");

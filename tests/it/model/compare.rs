@@ -70,7 +70,7 @@ pub(super) fn answers<R: Subject>(find: &Find<R>, tree: &Tree, shelf: &Shelf<R>)
 pub(super) fn figures(store: &Store, world: &World) {
     let stats = store.stats();
     let pinned = world.pinned();
-    assert_eq!((stats.commits, stats.damage), (world.newest(), None));
+    assert_eq!((stats.commits, stats.damage), (world.newest().get(), None));
     assert_eq!((stats.oldest_pin, stats.pinned_commits), (pinned.first().copied(), pinned.len()));
     assert_eq!((stats.refusals, stats.lost_flushes), (world.refusals(), world.lost_flushes));
     assert_eq!((stats.drop_panics, stats.observer_panics), (0, 0));
@@ -105,7 +105,7 @@ fn figures_of<R: Subject>(stats: &CollectionStats, world: &World, of: fn(&Shelve
         match begin(pin) {
             None => older.insert((id, None, pin), ()),
             seen if seen == begin(world.newest()) => None,
-            seen => older.insert((id, seen, 0), ()),
+            seen => older.insert((id, seen, Commit::ZERO), ()),
         };
     }
     let records = older.keys().filter(|(_, begin, _)| begin.is_some()).count();

@@ -23,7 +23,7 @@ pub(super) enum Verb {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Seen {
     Right,
-    Wrong(Commit),
+    Wrong(u64),
 }
 
 /// What the closure does.

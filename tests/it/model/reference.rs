@@ -297,7 +297,8 @@ fn pendings<R: Subject>(before: &Shelf<R>, ops: &[(usize, Commit, &Op<R>)]) -> P
         let mut now: Shelf<R> =
             before.iter().filter(|(of, _)| **of == id).map(|(k, v)| (k.clone(), v.clone())).collect();
         let mut own = ops.iter().filter(|(_, _, op)| op.is_by_predicate() || op.id() == id);
-        let fault = own.find(|(_, seen, op)| step(op, *seen, before, &mut now, &mut Counts::default(), 0).is_err());
+        let fault =
+            own.find(|(_, seen, op)| step(op, *seen, before, &mut now, &mut Counts::default(), Commit::ZERO).is_err());
         let pending = match fault {
             Some((position, _, _)) => Err(*position),
             None => Ok(now.remove(&id).map(|(record, _)| record)),
@@ -310,8 +311,8 @@ fn pendings<R: Subject>(before: &Shelf<R>, ops: &[(usize, Commit, &Op<R>)]) -> P
 /// The commit that a conditional form names, where `begin` is the one that wrote the record.
 pub(super) fn seen<R: Subject>(op: &Op<R>, begin: Option<Commit>) -> Commit {
     match op.seen {
-        None | Some(Seen::Right) => begin.unwrap_or(0),
-        Some(Seen::Wrong(off)) => begin.unwrap_or(0) + 1 + off,
+        None | Some(Seen::Right) => begin.unwrap_or_default(),
+        Some(Seen::Wrong(off)) => Commit::from_number(begin.unwrap_or_default().get() + 1 + off),
     }
 }
 
@@ -386,11 +387,11 @@ impl World {
     }
 
     pub(super) fn newest(&self) -> Commit {
-        self.history.borrow().len() as Commit - 1
+        Commit::from_number(self.history.borrow().len() as u64 - 1)
     }
 
     pub(super) fn at(&self, commit: Commit) -> Arc<Shelves> {
-        self.history.borrow()[commit as usize].clone()
+        self.history.borrow()[commit.get() as usize].clone()
     }
 
     pub(super) fn refusals(&self) -> u64 {
@@ -440,7 +441,7 @@ impl World {
     /// A lenient commit that the store has done: what it has left out, by position. Tells what the others did.
     pub(super) fn done_leniently(&self, ops: &[Placed], left_out: &BTreeMap<usize, &Cause>) -> (Counts, Dids) {
         let before = self.newest();
-        let (now, counts, dids) = self.at(before).after_leniently(ops, before + 1, left_out, &self.indexes);
+        let (now, counts, dids) = self.at(before).after_leniently(ops, before.next(), left_out, &self.indexes);
         self.refuse(left_out.len());
         if left_out.len() < ops.len() {
             self.history.borrow_mut().push(Arc::new(now));
@@ -471,7 +472,7 @@ impl World {
             if left.is_empty() {
                 break Outcome::Empty;
             }
-            match shelves.after(&left, before + 1, &self.indexes) {
+            match shelves.after(&left, before.next(), &self.indexes) {
                 Ok((now, counts, dids)) => {
                     self.history.get_mut().push(Arc::new(now));
                     break Outcome::Committed(counts, dids);

@@ -202,7 +202,7 @@ impl Race {
         }
         let Ok(done) = result else { unreachable!("a refusal that is not foretold has panicked") };
         let (commit, counts) = match attempt.outcome {
-            Outcome::Committed(counts, _) => (attempt.before + 1, counts),
+            Outcome::Committed(counts, _) => (attempt.before.next(), counts),
             Outcome::Empty | Outcome::Gone => (attempt.before, Counts::default()),
         };
         assert_eq!((done.commit, done.counts.unwrap_or(counts)), (commit, counts));

@@ -36,7 +36,7 @@ fn questions() -> Vec<Question> {
 }
 
 fn check(gauges: &Collection<Gauge>, snapshot: &Snapshot, commits: &[Levels], (filter, holds): &Question) {
-    let levels = commits[snapshot.commit() as usize - 1];
+    let levels = commits[snapshot.commit().get() as usize - 1];
     let expected: Vec<u8> = (0..3).filter(|key| levels[usize::from(*key)].is_some_and(holds)).collect();
     let mut found: Vec<u8> = snapshot.of(gauges).find(filter).fetch().unwrap().iter().map(|gauge| gauge.key).collect();
     found.sort_unstable();

@@ -47,7 +47,7 @@ fn mixed() {
         let world = World::new();
         let writer = |commits| move |world: World| (0..commits).for_each(|_| world.random_commit());
         let reader = |world: World| {
-            let mut seen: Commit = 0;
+            let mut seen = Commit::ZERO;
             for _ in 0..2 {
                 let choice = thread_rng().gen_range(0..4);
                 if choice == 0 {
@@ -79,7 +79,7 @@ fn hot_key() {
         world.put(&[(0, 0, 0)]);
         let writer = spawn(&world, |world| (0..5).for_each(|_| world.put(&[(0, thread_rng().gen_range(0..2), 0)])));
         let reader = spawn(&world, |world| {
-            (0..3).fold(0, |seen, _| world.check_get(0, seen));
+            (0..3).fold(Commit::ZERO, |seen, _| world.check_get(0, seen));
         });
         join(&world, [writer, reader]);
     });
@@ -156,7 +156,7 @@ fn two_collections() {
             let snapshot = world.store.snapshot();
             let right = snapshot.of(&world.right).get_many([0, 1]);
             let left = snapshot.of(&world.left).get_many([0, 1]);
-            if snapshot.commit() < 3 {
+            if snapshot.commit().get() < 3 {
                 assert_eq!(left, right, "at {}", snapshot.commit());
             }
             questions().iter().take(3).for_each(|question| world.check_question(&snapshot, question));
@@ -252,12 +252,12 @@ fn observed_from_now_on() {
         let after = store.snapshot().commit();
         writer.join().unwrap();
         let told = feed.0.lock().unwrap().clone();
-        let from = told.first().copied().unwrap_or(4);
+        let from = told.first().map_or(4, |commit| commit.get());
         assert!(
-            before < from && from <= after + 1,
+            before.get() < from && from <= after.get() + 1,
             "told of {told:?}, the newest was {before} before and {after} after"
         );
-        assert_eq!(told, (from..=3).collect::<Vec<_>>());
+        assert_eq!(told, (from..=3).map(Commit::from_number).collect::<Vec<_>>());
     });
 }
 
@@ -310,7 +310,7 @@ fn lengths() {
             world.left.delete(1).unwrap();
         });
         let reader = |world: World| {
-            let seen = (0..3).fold(0, |seen, _| world.check_len(seen));
+            let seen = (0..3).fold(Commit::ZERO, |seen, _| world.check_len(seen));
             let snapshot = world.store.snapshot();
             assert!(snapshot.commit() >= seen, "a session went back in time");
             world.check_keys(&snapshot);

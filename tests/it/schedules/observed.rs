@@ -53,6 +53,6 @@ impl<R: Record + Clone + PartialEq + std::fmt::Debug> Observed<R> {
 
     /// What there is as of a commit.
     pub(super) fn state(&self, commit: memdex::Commit) -> State<R> {
-        self.truth.0.lock().unwrap()[commit as usize].clone()
+        self.truth.0.lock().unwrap()[commit.get() as usize].clone()
     }
 }

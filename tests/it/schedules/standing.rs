@@ -3,8 +3,8 @@
 
 use super::{explore, spawn_on};
 use memdex::{
-    Collection, CommitInfo, CommitObserver, Figures, GroupBy, Metric, QueryError, Record, RecordChange, Snapshot,
-    StandingDef, Statistics, Store,
+    Collection, Commit, CommitInfo, CommitObserver, Figures, GroupBy, Metric, QueryError, Record, RecordChange,
+    Snapshot, StandingDef, Statistics, Store,
 };
 use shuttle::rand::{Rng, thread_rng};
 use shuttle::thread;
@@ -113,8 +113,8 @@ impl Purses {
         }
     }
 
-    fn state(&self, commit: u64) -> State {
-        self.truth.0.lock().unwrap()[commit as usize].clone()
+    fn state(&self, commit: Commit) -> State {
+        self.truth.0.lock().unwrap()[commit.get() as usize].clone()
     }
 
     /// As of a snapshot.
@@ -125,7 +125,7 @@ impl Purses {
     }
 
     /// Without a pin: of the commit that they say they are of, which is not before `seen`.
-    fn check_now(&self, seen: u64) -> u64 {
+    fn check_now(&self, seen: Commit) -> Commit {
         let from = self.store.newest_commit().max(seen);
         let figures = self.coins.standing("by purse").unwrap();
         assert!((from..=self.store.newest_commit()).contains(&figures.commit), "a session went back in time");
@@ -163,7 +163,7 @@ fn figures_of_each_commit() {
             purses.check(&first);
         });
         let of_now = spawn_on(&purses, |purses| {
-            (0..3).fold(0, |seen, _| purses.check_now(seen));
+            (0..3).fold(Commit::ZERO, |seen, _| purses.check_now(seen));
         });
         run(&purses, vec![writer, of_snapshots, of_now]);
     });
@@ -206,7 +206,7 @@ fn figures_built_under_commits() {
         let between = purses.store.snapshot();
         purses.check(&before);
         purses.check(&between);
-        purses.check_now(0);
+        purses.check_now(Commit::ZERO);
         writer.join().unwrap();
         purses.check(&before);
         purses.check(&between);

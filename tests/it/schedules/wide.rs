@@ -115,7 +115,7 @@ impl Shelves {
     }
 
     fn check(&self, snapshot: &Snapshot, (filter, holds): &Question) {
-        let state = self.truth.0.lock().unwrap()[snapshot.commit() as usize].clone();
+        let state = self.truth.0.lock().unwrap()[snapshot.commit().get() as usize].clone();
         let expected: Vec<&Book> = state.values().filter(|book| holds(book)).collect();
         let find = snapshot.of(&self.books).find(filter);
         let mut found: Vec<Handle<Book>> = find.fetch().unwrap();
@@ -132,7 +132,7 @@ impl Shelves {
 
     /// Who has a code, as of a snapshot.
     fn check_code(&self, snapshot: &Snapshot, code: u8) {
-        let state = self.truth.0.lock().unwrap()[snapshot.commit() as usize].clone();
+        let state = self.truth.0.lock().unwrap()[snapshot.commit().get() as usize].clone();
         let expected = state.values().find(|book| book.code == Some(code));
         let found = snapshot.of(&self.books).get_by(book::CODE, code).unwrap();
         assert_eq!(found.as_deref(), expected, "code {code} at {}", snapshot.commit());
@@ -140,9 +140,9 @@ impl Shelves {
 
     /// Who has a code, asked without a snapshot: as of some commit of that time.
     fn check_code_now(&self, code: u8) {
-        let from = self.store.newest_commit() as usize;
+        let from = self.store.newest_commit().get() as usize;
         let found = self.books.get_by(book::CODE, code).unwrap();
-        let to = self.store.newest_commit() as usize;
+        let to = self.store.newest_commit().get() as usize;
         let states = self.truth.0.lock().unwrap()[from..=to].to_vec();
         let holder = |state: &State| state.values().find(|book| book.code == Some(code)).cloned();
         let told = found.as_deref();
@@ -318,7 +318,7 @@ fn built_between_commits() {
             let seats = of_reader.collection::<Seat>("seats").unwrap();
             for _ in 0..4 {
                 let snapshot = of_reader.snapshot();
-                let commit = snapshot.commit() as u8;
+                let commit = snapshot.commit().get() as u8;
                 let found = snapshot.of(&seats).find(seat::NUMBER.eq(commit)).count().unwrap();
                 assert_eq!(found, if commit > 0 { 2 } else { 0 }, "at {commit}");
             }
@@ -399,7 +399,7 @@ fn upkeep_of_a_column() {
         let reader = thread::spawn(move || {
             for text in ["a", "b", "a"] {
                 let snapshot = of_reader.snapshot();
-                let expected = usize::from(TEXTS[snapshot.commit() as usize - 1] == Some(text));
+                let expected = usize::from(TEXTS[snapshot.commit().get() as usize - 1] == Some(text));
                 let found = snapshot.of(&asked).find(label::TEXT.eq(text)).count().unwrap();
                 assert_eq!(found, expected, "{text} at {}", snapshot.commit());
             }

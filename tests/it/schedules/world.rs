@@ -45,7 +45,7 @@ pub(super) struct Truth {
 impl CommitObserver for Truth {
     fn invalidate(&self, commit: &CommitInfo) {
         let mut states = self.states.lock().unwrap();
-        assert_eq!(states.len() as Commit, commit.number(), "commits come in order");
+        assert_eq!(states.len() as u64, commit.number().get(), "commits come in order");
         let mut state = states.last().unwrap().clone();
         for name in NAMES {
             for RecordChange { before, after, .. } in commit.changes::<Item>(name) {
@@ -91,6 +91,11 @@ pub(super) fn questions() -> Vec<Question> {
         question(field("c").eq(0).into(), |i| i.c == 0),
         question(Filter::all(), |_| true),
     ]
+}
+
+/// The commits of an inclusive range.
+fn between(from: Commit, to: Commit) -> impl Iterator<Item = Commit> {
+    (from.get()..=to.get()).map(Commit::from_number)
 }
 
 impl World {
@@ -142,7 +147,7 @@ impl World {
     }
 
     fn state(&self, commit: Commit) -> State {
-        self.truth.states.lock().unwrap()[commit as usize].clone()
+        self.truth.states.lock().unwrap()[commit.get() as usize].clone()
     }
 
     /// Every form of one query over both collections, as of a snapshot.
@@ -188,7 +193,7 @@ impl World {
             self.left.get_with(key, Item::clone)
         };
         let to = self.store.newest_commit();
-        let at = (from..=to).find(|commit| self.state(*commit).get(&("left", key)) == got.as_ref());
+        let at = between(from, to).find(|commit| self.state(*commit).get(&("left", key)) == got.as_ref());
         at.unwrap_or_else(|| panic!("get of {key} between {from} and {to}: {got:?}"))
     }
 
@@ -198,7 +203,8 @@ impl World {
         let got = self.left.len();
         let to = self.store.newest_commit();
         let len = |commit| self.state(commit).keys().filter(|(of, _)| *of == "left").count();
-        (from..=to).find(|commit| len(*commit) == got).unwrap_or_else(|| panic!("len between {from} and {to}: {got}"))
+        let at = between(from, to).find(|commit| len(*commit) == got);
+        at.unwrap_or_else(|| panic!("len between {from} and {to}: {got}"))
     }
 
     /// Once nobody reads, nothing is left to settle, although no commit followed; and every structure agrees.
@@ -212,7 +218,11 @@ impl World {
         }
         self.store.verify().unwrap();
         let told = self.truth.told.lock().unwrap().clone();
-        assert_eq!(told, (1..=stats.commits).collect::<Vec<_>>(), "the feed tells of each commit once, in order");
+        assert_eq!(
+            told,
+            (1..=stats.commits).map(Commit::from_number).collect::<Vec<_>>(),
+            "the feed tells of each commit once, in order"
+        );
         let snapshot = self.store.snapshot();
         self.check_keys(&snapshot);
         questions().iter().for_each(|question| self.check_question(&snapshot, question));

@@ -54,7 +54,7 @@ fn sums_of_all_groups_are_the_total_in_every_summary() {
             scope.spawn(move || {
                 let metrics = || [Metric::count(), field(name).sum().named("sum")];
                 let by_branch = || GroupBy::new([Bucket::values("branch")]).metrics(metrics());
-                let (mut last, mut asked) = (0, 0);
+                let (mut last, mut asked) = (memdex::Commit::ZERO, 0);
                 let held = store.snapshot();
                 let first = held.of(accounts).find(memdex::Predicate::All).statistics(by_branch()).unwrap();
                 while !done.load(SeqCst) || asked < 20 {

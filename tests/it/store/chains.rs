@@ -1,7 +1,7 @@
 //! Long histories: what a snapshot holds up, however many commits pass, and that all of it goes with the snapshot.
 
 use super::{User, user, users};
-use memdex::{Snapshot, Stats};
+use memdex::{Commit, Snapshot, Stats};
 
 fn kept(stats: &Stats) -> (usize, usize) {
     (stats.collections[0].versions_kept, stats.collections[0].marks)
@@ -40,7 +40,7 @@ fn a_snapshot_a_commit_keeps_them_all_and_each_answers_its_own_state() {
     }
     assert_eq!(kept(&store.stats()).0, COMMITS as usize);
     let answers = |held: &Snapshot| {
-        let (n, view) = (held.commit() as i64 - 1, held.of(&users));
+        let (n, view) = (held.commit().get() as i64 - 1, held.of(&users));
         assert_eq!((view.get("1").unwrap().visits, view.len(), view.iter().next().unwrap().visits), (n, 1, n));
         let city = if n == 0 { "Bern".to_owned() } else { (n % 3).to_string() };
         assert_eq!(view.find(super::user::CITY.eq(&city)).count(), Ok(1));
@@ -96,9 +96,9 @@ fn more_pins_than_there_are_slots_are_pins_like_any_other() {
         users.store(user("1", n)).unwrap();
         held.extend((0..3).map(|_| store.snapshot()));
     }
-    assert_eq!((store.stats().pinned_commits, store.stats().oldest_pin), (100, Some(1)));
+    assert_eq!((store.stats().pinned_commits, store.stats().oldest_pin), (100, Some(Commit::from_number(1))));
     for snapshot in held.drain(..) {
-        assert_eq!(snapshot.of(&users).get("1").unwrap().visits, snapshot.commit() as i64 - 1);
+        assert_eq!(snapshot.of(&users).get("1").unwrap().visits, snapshot.commit().get() as i64 - 1);
     }
     assert_eq!((kept(&store.stats()), store.stats().oldest_pin), ((0, 0), None));
 }

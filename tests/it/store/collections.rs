@@ -107,7 +107,7 @@ fn a_collection_of_another_store_is_refused() {
     assert!(matches!(batch.mend(&theirs, 0, |_| ()).unwrap_err().cause(), Cause::OtherStore));
     assert_eq!(batch.len(), 1, "what was refused is not in the batch");
     batch.commit().unwrap();
-    assert_eq!((ours.len(), theirs.len(), other.snapshot().commit()), (1, 1, 1));
+    assert_eq!((ours.len(), theirs.len(), other.snapshot().commit().get()), (1, 1, 1));
     let refused = store.commit(|batch| batch.delete(&theirs, "1")).unwrap_err();
     assert!(matches!(refused.cause(), Cause::OtherStore));
     let mut writer = store.writer();
@@ -172,7 +172,7 @@ fn a_record_without_clone_can_be_stored_and_deleted() {
     let seen = bare.store(Bare(1, "uno".into())).unwrap().commit;
     bare.store_if(seen, Bare(1, "eins".into())).unwrap();
     let held = store.snapshot();
-    bare.delete_if(seen + 1, 1).unwrap();
+    bare.delete_if(seen.next(), 1).unwrap();
     bare.delete(1).unwrap();
     assert_eq!((bare.len(), held.of(&bare).get(1).unwrap().1.as_str()), (0, "eins"));
     assert_eq!(held.of(&bare).find(field("name").eq("eins")).fetch().unwrap()[0].0, 1);

@@ -4,7 +4,8 @@
 use super::{User, state, user, users};
 use memdex::limits::{MAX_INDEXED_BYTES, MAX_KEY_BYTES, MAX_PREDICATE_DEPTH};
 use memdex::{
-    Cause, FieldDef, KeyBuffer, KeyError, Kind, Predicate, QueryError, Record, Schema, Store, Value, ValueRef, field,
+    Cause, Commit, FieldDef, KeyBuffer, KeyError, Kind, Predicate, QueryError, Record, Schema, Store, Value, ValueRef,
+    field,
 };
 
 #[test]
@@ -22,7 +23,7 @@ fn a_key_has_from_one_byte_to_the_limit() {
         assert!(matches!(error.cause(), Cause::Key(KeyError::Empty)));
     }
     assert!(users.get("").is_none() && users.get(format!("{longest}k")).is_none());
-    assert_eq!((users.len(), store.snapshot().commit()), (1, 1));
+    assert_eq!((users.len(), store.snapshot().commit().get()), (1, 1));
     store.verify().unwrap();
 }
 
@@ -120,7 +121,7 @@ fn an_extractor_keeps_to_its_schema() {
     );
     let refused = liars.store(Liar(1, None)).unwrap_err();
     assert!(matches!(refused.cause(), Cause::WrongKind { given, .. } if *given == Value::NULL), "{refused}");
-    assert_eq!((liars.len(), store.stats().refusals, store.snapshot().commit()), (0, 2, 0));
+    assert_eq!((liars.len(), store.stats().refusals, store.snapshot().commit().get()), (0, 2, 0));
 }
 
 #[test]
@@ -182,7 +183,7 @@ fn an_empty_batch_is_no_commit() {
     users.store(user("1", 1)).unwrap();
     for receipt in [store.batch().commit().unwrap(), store.commit(|_| Ok(())).unwrap(), store.writer().flush().unwrap()]
     {
-        assert_eq!((receipt.commit, receipt.counts.total()), (1, 0));
+        assert_eq!((receipt.commit.get(), receipt.counts.total()), (1, 0));
     }
     let refused = store.commit(|_| Err(memdex::Refusal::because("no"))).unwrap_err();
     assert_eq!((refused.refusal().position(), refused.refusal().operation()), (None, "commit"));
@@ -217,11 +218,11 @@ fn refusals_say_what_to_do() {
     assert_eq!(said(users.try_update("1", |_| Err("too late"))), "too late");
     users.update("1", |user| user.visits = 2).unwrap();
     assert_eq!(
-        said(users.update_if(1, "1", |_| ())),
+        said(users.update_if(Commit::from_number(1), "1", |_| ())),
         "the caller last saw this record as of commit 1, but commit 2 has changed it since: read it again"
     );
     assert_eq!(
-        said(users.delete_if(7, "3")),
+        said(users.delete_if(Commit::from_number(7), "3")),
         "delete of \"3\" in \"users\" (operation 0 of the batch) refused: the caller last saw this record as of commit 7, \
          but it is gone: read it again"
     );

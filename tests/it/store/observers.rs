@@ -34,8 +34,8 @@ fn changes(commit: &CommitInfo) -> Vec<Change> {
 
 impl CommitObserver for Recorder {
     fn invalidate(&self, commit: &CommitInfo) {
-        self.invalidated.lock().unwrap().push(commit.number());
-        assert_eq!(self.store.snapshot().commit(), commit.number() - 1, "the commit can't be seen yet");
+        self.invalidated.lock().unwrap().push(commit.number().get());
+        assert_eq!(self.store.snapshot().commit().get(), commit.number().get() - 1, "the commit can't be seen yet");
         for change in commit.changes::<User>("users") {
             let visible = self.users.get(&change.key);
             assert_eq!(visible, change.before, "the state before it can");
@@ -49,7 +49,7 @@ impl CommitObserver for Recorder {
 
     fn committed(&self, commit: &CommitInfo) {
         assert!(self.store.snapshot().commit() >= commit.number(), "the commit can be seen");
-        self.committed.lock().unwrap().push((commit.number(), changes(commit)));
+        self.committed.lock().unwrap().push((commit.number().get(), changes(commit)));
     }
 }
 

@@ -12,9 +12,9 @@ fn they_are_commits_of_their_own() {
     let held = store.snapshot();
     let receipt =
         users.update_where(user::CITY.eq("Bern") & user::VISITS.is_in([1, 2, 3]), |user| user.visits += 100).unwrap();
-    assert_eq!((receipt.commit, receipt.counts.updated, receipt.counts.total()), (2, 3, 3));
+    assert_eq!((receipt.commit.get(), receipt.counts.updated, receipt.counts.total()), (2, 3, 3));
     let receipt = users.delete_where(!user::VISITS.is_in([101, 102, 4])).unwrap();
-    assert_eq!((receipt.commit, receipt.counts.deleted), (3, 6));
+    assert_eq!((receipt.commit.get(), receipt.counts.deleted), (3, 6));
     assert_eq!(state(&users), [("1", 101), ("2", 102), ("4", 4)].map(|(id, n)| (id.to_owned(), n)));
     let none = users.delete_where(user::CITY.eq("Thun")).unwrap();
     assert_eq!(none.counts.total(), 0, "a delete that means nothing is not missing anything");
@@ -98,7 +98,7 @@ fn a_record_that_is_refused_refuses_all_and_is_named() {
     assert_eq!((info.operation, &*info.collection, &info.key), ("update_where", "users", &None));
     assert!(!batch.mend(&users, 0, |_| panic!("it brings no record")).unwrap());
     assert!(batch.remove(0).unwrap().into_record::<User>().is_none());
-    assert_eq!((state(&users), store.newest_commit()), (before, 1));
+    assert_eq!((state(&users), store.newest_commit().get()), (before, 1));
     store.verify().unwrap();
 }
 

@@ -1,7 +1,7 @@
 //! Reports: what each operation did, and lenient commits, which leave out what is refused and give it back.
 
 use super::{User, ids, state, user, users};
-use memdex::{Cause, Outcome, Report, field};
+use memdex::{Cause, Commit, Outcome, Report, field};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 fn positions(report: &Report) -> Vec<usize> {
@@ -29,9 +29,9 @@ fn each_operation_tells_what_it_did_to_the_state_that_it_met() {
     let expected = [(0, Replaced), (2, Created), (3, Deleted), (4, Missing), (5, Created)];
     assert_eq!(report.outcomes, expected);
     assert_eq!((report.outcome(1), report.outcome(5), report.outcome(6)), (None, Some(Created), None));
-    assert_eq!((report.receipt.commit, report.receipt.counts.total(), report.refused.len()), (2, 5, 0));
+    assert_eq!((report.receipt.commit.get(), report.receipt.counts.total(), report.refused.len()), (2, 5, 0));
     let empty = store.batch().commit_reported().unwrap();
-    assert_eq!((empty.receipt.commit, empty.outcomes.len()), (2, 0));
+    assert_eq!((empty.receipt.commit.get(), empty.outcomes.len()), (2, 0));
 }
 
 #[test]
@@ -55,7 +55,7 @@ fn a_lenient_commit_leaves_out_what_is_refused_for_whatever_cause() {
     batch.insert(&others, user("1", 0)).unwrap();
     batch.update(&users, "missing", |_| ()).unwrap(); // missing
     batch.update(&users, "2", |user| user.id.push('0')).unwrap(); // key changed
-    batch.delete_if(&users, 7, "3").unwrap(); // stale
+    batch.delete_if(&users, Commit::from_number(7), "3").unwrap(); // stale
     batch.try_update(&users, "4", |_| Err("no")).unwrap(); // closure
     batch.update(&users, "5", |_| panic!("no")).unwrap(); // panicked
     batch.store(&users, User { city: long(), ..user("6", 0) }).unwrap(); // too long
@@ -140,7 +140,7 @@ fn what_is_left_out_comes_back_and_can_be_put_back() {
     batch.upsert(&users, User { city: long(), ..user("9", 9) }, |user| user.visits += 1).unwrap();
     batch.update(&users, "8", |user| user.visits += 100).unwrap();
     let report = batch.commit_lenient().unwrap();
-    assert_eq!((positions(&report), report.receipt.commit, store.newest_commit()), (vec![0, 1, 2], 1, 1));
+    assert_eq!((positions(&report), report.receipt.commit.get(), store.newest_commit().get()), (vec![0, 1, 2], 1, 1));
     assert_eq!((report.receipt.counts.total(), report.outcomes.len()), (0, 3));
     let mut refused = report.refused.into_iter().map(|refused| refused.operation);
     let (insert, upsert, update) = (refused.next().unwrap(), refused.next().unwrap(), refused.next().unwrap());
@@ -192,7 +192,7 @@ fn a_lenient_writer_gathers_what_is_refused() {
     writer.delete(&users, "1").unwrap();
     assert_eq!((writer.len(), writer.refused(), writer.counts().inserted), (1, 2, 11));
     let report = writer.flush().unwrap();
-    assert_eq!((positions(&report), report.receipt.commit), (vec![6, 9], 5));
+    assert_eq!((positions(&report), report.receipt.commit.get()), (vec![6, 9], 5));
     assert_eq!(report.refused[1].operation.info.position, 9);
     assert_eq!((report.receipt.counts.inserted, report.receipt.counts.deleted), (11, 1));
     assert!(report.outcomes.is_empty());

@@ -12,7 +12,7 @@ fn it_flushes_at_its_bulk_size() {
         assert_eq!((users.len(), writer.len() as i64), (0, n - 1));
         writer.store(&users, user(&n.to_string(), n)).unwrap();
     }
-    assert_eq!((users.len(), writer.len(), store.snapshot().commit()), (100, 0, 1));
+    assert_eq!((users.len(), writer.len(), store.snapshot().commit().get()), (100, 0, 1));
     for bulk_size in [0, 1] {
         let mut writer = store.writer().bulk_size(bulk_size);
         writer.delete(&users, "1").unwrap();
@@ -36,7 +36,7 @@ fn a_group_is_never_parted() {
         });
         group.unwrap();
         commits += 1;
-        assert_eq!((writer.len(), store.snapshot().commit(), users.len()), (0, commits, 4 * commits as usize));
+        assert_eq!((writer.len(), store.snapshot().commit().get(), users.len()), (0, commits, 4 * commits as usize));
     }
 }
 
@@ -100,7 +100,7 @@ fn dropped_by_a_panic_it_does_not_flush() {
         panic!("before the rest was written")
     }));
     assert!(unwound.is_err());
-    assert_eq!((users.len(), store.snapshot().commit(), store.stats().lost_flushes), (0, 0, 1));
+    assert_eq!((users.len(), store.snapshot().commit().get(), store.stats().lost_flushes), (0, 0, 1));
 }
 
 #[test]

@@ -191,7 +191,7 @@ fn upsert(bed: &Bed, id: u32, hooks: &Hooks) -> u64 {
         let _captured = &captured;
         person.score += 10;
     });
-    receipt.unwrap().commit
+    receipt.unwrap().commit.get()
 }
 
 /// The danger: a closure that is not needed, as the record is new, goes when its record is taken, in mid-commit.

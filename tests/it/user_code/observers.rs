@@ -27,12 +27,12 @@ impl Witness {
 
 impl CommitObserver for Witness {
     fn invalidate(&self, commit: &CommitInfo) {
-        self.told.lock().unwrap().push((Call::Invalidate, commit.number()));
+        self.told.lock().unwrap().push((Call::Invalidate, commit.number().get()));
         self.hooks.called(Call::Invalidate);
     }
 
     fn committed(&self, commit: &CommitInfo) {
-        self.told.lock().unwrap().push((Call::Committed, commit.number()));
+        self.told.lock().unwrap().push((Call::Committed, commit.number().get()));
         self.hooks.called(Call::Committed);
     }
 }
@@ -46,7 +46,7 @@ fn a_panic_of_an_observer_is_counted_and_the_commit_stands() {
             bed.hooks.panic_at(call, nth);
             let receipt = bed.people.store(bed.person(1, 7)).unwrap();
             assert!(!bed.hooks.clear());
-            assert_eq!((receipt.commit, bed.people.get(1).unwrap().score), (2, 7));
+            assert_eq!((receipt.commit.get(), bed.people.get(1).unwrap().score), (2, 7));
             assert_eq!(bed.stats().observer_panics, 1);
             for witness in witnesses {
                 assert_eq!(*witness.told.lock().unwrap(), [(Call::Invalidate, 2), (Call::Committed, 2)]);
