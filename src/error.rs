@@ -1,151 +1,32 @@
 //! What went wrong, and what the caller may do about it.
 
+mod aggregate;
 mod commit;
 #[cfg(feature = "documents")]
 mod criteria;
 #[cfg(feature = "documents")]
 mod document;
 mod query;
-mod standing;
+mod schema;
 mod statistics;
+mod suggest;
 
+pub use aggregate::AggregateDefError;
 pub use commit::Commit;
 #[cfg(feature = "documents")]
 pub use criteria::CriteriaError;
 #[cfg(feature = "documents")]
 pub use document::DocumentError;
 pub use query::QueryError;
-pub use standing::{NotStanding, StandingError};
+pub use schema::{KeyError, SchemaError};
 pub use statistics::StatisticsError;
+
+pub(crate) use schema::Conflict;
 
 use crate::value::{Key, Kind, Value};
 use std::error::Error;
 use std::fmt;
-
-/// A key that no record can have.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum KeyError {
-    /// Every part was an empty string, or there was no part.
-    #[error("the key is empty: give it at least one byte")]
-    Empty,
-    /// A part was a missing value.
-    #[error("a part of the key is missing: key fields can't be null")]
-    MissingPart,
-    /// The key is longer than [`limits::MAX_KEY_BYTES`](crate::limits::MAX_KEY_BYTES).
-    #[error("the key takes {bytes} bytes, the limit is {limit}: shorten it, or use a hash of it as key")]
-    TooLong {
-        /// What it takes, encoded.
-        bytes: usize,
-        /// What it may take.
-        limit: usize,
-    },
-}
-
-/// A schema that no collection can have.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum SchemaError {
-    /// No field is part of the key.
-    #[error("no field is the key: mark at least one as key")]
-    NoKey,
-    /// A key field is optional.
-    #[error("key field {field:?} is optional: a key has no missing parts")]
-    OptionalKey {
-        /// The field.
-        field: String,
-    },
-    /// Two fields share a name.
-    #[error("two fields are called {field:?}: rename one")]
-    DuplicateField {
-        /// The name.
-        field: String,
-    },
-    /// A field has no name.
-    #[error("the field at position {position} has an empty name")]
-    UnnamedField {
-        /// Its position.
-        position: usize,
-    },
-    /// More fields than [`limits::MAX_FIELDS`](crate::limits::MAX_FIELDS).
-    #[error("{fields} fields, the limit is {limit}")]
-    TooManyFields {
-        /// How many there are.
-        fields: usize,
-        /// How many there may be.
-        limit: usize,
-    },
-    /// A column or an index that takes single values has a field of many.
-    #[error(
-        "field {field:?} has many values: {what} takes single ones; an equality index of this field alone takes many"
-    )]
-    ManyValues {
-        /// What does not take them.
-        what: &'static str,
-        /// The field.
-        field: String,
-    },
-    /// Two indexes share a name.
-    #[error("two indexes are called {index:?}: give one another name")]
-    DuplicateIndex {
-        /// The name.
-        index: String,
-    },
-    /// An index without a name or without fields.
-    #[error("index {index:?} has no name or no fields")]
-    EmptyIndex {
-        /// Its name.
-        index: String,
-    },
-    /// An index of a field that there is not.
-    #[error("index {index:?}: there is no field {field:?}; there are {}", known.join(", "))]
-    UnknownField {
-        /// The index.
-        index: String,
-        /// The name asked for.
-        field: String,
-        /// The fields that there are.
-        known: Vec<String>,
-    },
-    /// An index that names a field twice.
-    #[error("index {index:?} names field {field:?} twice")]
-    RepeatedField {
-        /// The index.
-        index: String,
-        /// The field.
-        field: String,
-    },
-    /// A document can't hold values of this kind.
-    #[error("field {field:?} is of kind {kind}, which JSON does not have: declare it as a string or a number")]
-    NotInDocuments {
-        /// The field.
-        field: String,
-        /// The kind.
-        kind: Kind,
-    },
-    /// More indexes than [`limits::MAX_INDEXES`](crate::limits::MAX_INDEXES).
-    #[error("more than {limit} indexes, which is the limit: drop one first")]
-    TooManyIndexes {
-        /// How many there may be.
-        limit: usize,
-    },
-    /// The condition of a partial index can't be asked of the records.
-    #[error("the condition of index {index:?}: {source}")]
-    Condition {
-        /// The index.
-        index: String,
-        /// What is wrong with it.
-        source: Box<QueryError>,
-    },
-    /// Standing statistics that can't be kept up.
-    #[error("standing statistics {standing:?}: {source}")]
-    Standing {
-        /// Their name.
-        standing: String,
-        /// What is wrong with them.
-        source: NotStanding,
-    },
-}
+use suggest::ItHas;
 
 /// Why a collection could not be opened.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -212,7 +93,7 @@ pub enum IndexError {
         source: SchemaError,
     },
     /// No index has this name.
-    #[error("collection {collection:?} has no index {index:?}; it has {}", known.join(", "))]
+    #[error("collection {collection:?} has no index {index:?}; {}", ItHas { name: index, known })]
     Unknown {
         /// The collection.
         collection: String,
@@ -253,6 +134,55 @@ pub enum IndexError {
         /// The index.
         index: String,
         /// Why.
+        cause: Box<Cause>,
+    },
+}
+
+/// Why a materialized aggregate could not be added or dropped. The collection is unchanged.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AggregateError {
+    /// Its definition is refused.
+    #[error("collection {collection:?}: {source}")]
+    Schema {
+        /// The collection.
+        collection: String,
+        /// The error of the definition.
+        source: SchemaError,
+    },
+    /// The collection has no aggregate of this name.
+    #[error(
+        "collection {collection:?} has no materialized aggregate {aggregate:?}; {}",
+        ItHas { name: aggregate, known }
+    )]
+    Unknown {
+        /// The collection.
+        collection: String,
+        /// The name.
+        aggregate: String,
+        /// The aggregates that exist.
+        known: Vec<String>,
+    },
+    /// A record can't be aggregated: a value is too long, of another kind than its field, or an extractor panics.
+    #[error("collection {collection:?} can't have the materialized aggregate {aggregate:?}: {key}: {cause}")]
+    Record {
+        /// The collection.
+        collection: String,
+        /// The aggregate.
+        aggregate: String,
+        /// The record's key.
+        key: Key,
+        /// The cause.
+        cause: Box<Cause>,
+    },
+    /// The collection or the store refuses writes.
+    #[error("materialized aggregate {aggregate:?} of collection {collection:?}: {cause}")]
+    Refused {
+        /// The collection.
+        collection: String,
+        /// The aggregate.
+        aggregate: String,
+        /// The cause.
         cause: Box<Cause>,
     },
 }
@@ -411,6 +341,12 @@ pub enum Cause {
         /// What broke off.
         why: String,
     },
+}
+
+impl From<Conflict> for Cause {
+    fn from(Conflict { field, expected, found }: Conflict) -> Self {
+        Cause::Conflict { field, expected, found }
+    }
 }
 
 struct Now(Option<Commit>);

@@ -68,7 +68,7 @@
 //!   [searches](Snapshot::search) several collections at once.
 //! * **Statistics**: [`find(…).statistics(…)`](Find::statistics) answers with exact [`Metric`]s of all records that are meant, and of
 //!   groups of them ([`GroupBy`]): by values, histograms, ranges and the calendar, and groups within groups. Quick where fields have columns.
-//! * **Standing statistics** ([`StandingDef`]) are questions whose answers every commit keeps up: declared with the schema or added while
+//! * **Standing statistics** ([`AggregateDef`]) are questions whose answers every commit keeps up: declared with the schema or added while
 //!   all goes on, read as of any snapshot by [`Collection::standing`] in time that depends on the number of groups alone.
 //! * **Order and pages**: [`order_by`](Find::order_by), [`limit`](Find::limit) and [`after`](Find::after) give [`Page`]s with cursors;
 //!   [`explain`](Find::explain) tells how a query was answered.
@@ -109,7 +109,6 @@ struct StatisticsGuide;
 // The derive macros name this crate by its name, also where they are used inside it.
 extern crate self as memdex;
 
-#[cfg_attr(not(test), expect(dead_code, reason = "statistics that are kept up will take values away again"))]
 mod aggregate;
 mod clock;
 mod error;
@@ -132,8 +131,8 @@ mod write;
 
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use error::{
-    Cause, CollectionError, Commit, IndexError, KeyError, NotStanding, QueryError, Refusal, SchemaError, StandingError,
-    StatisticsError,
+    AggregateDefError, AggregateError, Cause, CollectionError, Commit, IndexError, KeyError, QueryError, Refusal,
+    SchemaError, StatisticsError,
 };
 #[cfg(feature = "documents")]
 pub use error::{CriteriaError, DocumentError};
@@ -149,7 +148,7 @@ pub use read::{
 };
 #[cfg(feature = "documents")]
 pub use record::Document;
-pub use record::{FieldAt, FieldDef, FieldNames, IndexDef, IndexKind, KeyValue, Nested, Record, Schema, StandingDef};
+pub use record::{AggregateDef, FieldAt, FieldDef, FieldNames, IndexDef, IndexKind, KeyValue, Nested, Record, Schema};
 #[cfg(feature = "documents")]
 pub use serde_json::{Value as Json, json};
 pub use sql::{Dialect, Sql, SqlError, SqlTarget, SqlValue};

@@ -4,7 +4,7 @@
 use crate::update::change_all;
 use crate::{STORE, Walk, built};
 use criterion::{BenchmarkGroup, Criterion, measurement::WallTime};
-use memdex::{GroupBy, Metric, StandingDef, field};
+use memdex::{AggregateDef, GroupBy, Metric, field};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
@@ -21,7 +21,7 @@ pub(crate) fn benches(criterion: &mut Criterion) {
         let (_, payments) = built(&STORE);
         if payments.standing(NAME).is_err() {
             let started = Instant::now();
-            payments.add_standing(StandingDef::new(NAME, by_status())).expect("the declaration is sound");
+            payments.add_standing(AggregateDef::new(NAME, by_status())).expect("the declaration is sound");
             eprintln!("standing: built over {} payments in {:?}", payments.len(), started.elapsed());
         }
         payments

@@ -2,7 +2,7 @@
 
 use crate::data::{PaidOut, STATUSES, in_sqlite, payments, stored};
 use crate::figures::{Durations, heading, line};
-use memdex::{Bucket, DateUnit, GroupBy, Metric, Predicate, StandingDef, field};
+use memdex::{AggregateDef, Bucket, DateUnit, GroupBy, Metric, Predicate, field};
 use rusqlite::Connection;
 use std::hint::black_box;
 use std::time::Duration;
@@ -48,7 +48,7 @@ pub(crate) fn run() {
     print(&format!("by status: the same of {rows} rows of one organisation"), time, None, sqlite_time);
 
     collection
-        .add_standing(StandingDef::new("by status", by_status("amount_cents")))
+        .add_standing(AggregateDef::new("by status", by_status("amount_cents")))
         .expect("the declaration is sound");
     let read =
         || (0..READS).map(|_| collection.standing("by status").expect("it is there").groups().len()).sum::<usize>();

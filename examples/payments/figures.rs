@@ -5,7 +5,7 @@ use crate::commands::Ledger;
 use crate::generate::day;
 use crate::model::{Status, euros, payment};
 use crate::tables::{self, count, heading};
-use memdex::{Bucket, DateUnit, Figures, Filter, GroupBy, Metric, StandingDef, Statistics, Summary};
+use memdex::{AggregateDef, Bucket, DateUnit, Figures, Filter, GroupBy, Metric, Statistics, Summary};
 use std::time::Instant;
 
 /// How many, how much, and how much on average.
@@ -77,7 +77,7 @@ pub(crate) fn keep_standing(ledger: &Ledger) -> Result<()> {
     let payments = &ledger.payments;
     let by_status = Statistics::of(metrics()).group_by(GroupBy::values(payment::STATUS).metrics(metrics()));
     let started = Instant::now();
-    payments.add_standing(StandingDef::new("by_status", by_status))?;
+    payments.add_standing(AggregateDef::new("by_status", by_status))?;
     println!("Declared, and made from what is there, in {:.1?}.\n", started.elapsed());
 
     let snapshot = ledger.store.snapshot();

@@ -157,14 +157,6 @@ impl FloatSum {
         })
     }
 
-    /// The sum divided by a number that is not 0, rounded once: in reach even where the sum is not.
-    pub(crate) fn round_over(&self, divisor: u64) -> f64 {
-        self.special().unwrap_or_else(|| {
-            let (negative, magnitude) = self.magnitude();
-            signed(negative, magnitude.over(LEAST_EXPONENT, &[divisor]).round())
-        })
-    }
-
     /// What the sum is if it is no finite number.
     pub(super) fn special(&self) -> Option<f64> {
         let all = self.0.as_deref()?;

@@ -7,6 +7,7 @@ mod buckets;
 mod calendar;
 mod date_buckets;
 mod float_sum;
+mod limbs;
 mod moments;
 mod multiset;
 mod natural;

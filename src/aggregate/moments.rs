@@ -104,15 +104,6 @@ impl Moments {
         }
     }
 
-    /// How many values there are.
-    pub(crate) fn count(&self) -> u64 {
-        match self {
-            Moments::Ints(ints) => ints.count,
-            Moments::Floats(floats) => floats.count(),
-            Moments::Decimals(decimals) => decimals.count(),
-        }
-    }
-
     /// The sum, of the field's kind; 0 of no values. An error if it has more digits than a value of that kind; of floats it is
     /// an infinity then.
     pub(crate) fn sum(&self) -> Result<Value, StatisticsError> {

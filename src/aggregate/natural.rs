@@ -4,11 +4,8 @@
 //! Numbers are short (an integer sum takes two limbs, the widest sum of squares about seventy), so everything is done limb by
 //! limb.
 
-use smallvec::SmallVec;
+use super::limbs::Limbs;
 use std::cmp::Ordering;
-
-/// Up to here without an allocation: what integers and decimals need.
-type Limbs = SmallVec<[u64; 12]>;
 
 /// The exponent of the least positive `f64`.
 pub(super) const LEAST_EXPONENT: i64 = -1_074;
@@ -24,14 +21,8 @@ impl Natural {
         Natural(limbs.into_iter().collect()).trimmed()
     }
 
-    pub(super) fn is_zero(&self) -> bool {
-        self.0.is_empty()
-    }
-
     fn trimmed(mut self) -> Self {
-        while self.0.last() == Some(&0) {
-            self.0.pop();
-        }
+        self.0.trim();
         self
     }
 
@@ -68,9 +59,9 @@ impl Natural {
 
     pub(super) fn shifted_left(&self, by: u64) -> Self {
         let (whole, low) = ((by / 64) as usize, by % 64);
-        let mut limbs = Limbs::from_elem(0, whole);
+        let mut limbs = Limbs::zeros(whole);
         let mut carry = 0;
-        for limb in &self.0 {
+        for limb in &*self.0 {
             limbs.push(limb << low | carry);
             carry = if low == 0 { 0 } else { limb >> (64 - low) };
         }
@@ -79,7 +70,7 @@ impl Natural {
     }
 
     pub(super) fn times(&self, other: &Natural) -> Self {
-        let mut limbs = Limbs::from_elem(0, self.0.len() + other.0.len());
+        let mut limbs = Limbs::zeros(self.0.len() + other.0.len());
         multiply(&self.0, &other.0, &mut limbs);
         Natural(limbs).trimmed()
     }
@@ -104,9 +95,7 @@ impl Natural {
             let part = u128::from(remainder) << 64 | u128::from(*limb);
             (*limb, remainder) = ((part / u128::from(by)) as u64, (part % u128::from(by)) as u64);
         }
-        while self.0.last() == Some(&0) {
-            self.0.pop();
-        }
+        self.0.trim();
         remainder
     }
 
@@ -251,14 +240,14 @@ mod tests {
             let (wide, narrow) = (Natural::from(a), Natural::from(u128::from(b)));
             let product = wide.times(&narrow);
             let shifted = product.shifted_left(by);
-            prop_assert_eq!(shifted.bits(), if product.is_zero() { 0 } else { product.bits() + by });
+            prop_assert_eq!(shifted.bits(), if product == Natural::default() { 0 } else { product.bits() + by });
             prop_assert_eq!(shifted.window(by) as u64, (a as u64).wrapping_mul(b));
             prop_assert!(!shifted.any_below(by));
             if b > 0 {
                 let mut quotient = product.clone();
                 prop_assert_eq!(quotient.divide(b), 0);
                 prop_assert_eq!(&quotient, &wide);
-                if !product.is_zero() {
+                if product != Natural::default() {
                     let mut rest = product.minus(&Natural::from(1));
                     prop_assert!(rest < product);
                     prop_assert_eq!(rest.divide(b), b - 1);

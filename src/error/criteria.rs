@@ -1,50 +1,44 @@
-//! What is wrong with criteria.
+//! JSON criteria that are not a predicate.
 
-/// JSON that says no predicate; see [`Predicate::from_criteria`](crate::Predicate::from_criteria).
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+use super::suggest::nearest;
+use std::error::Error;
+use std::fmt;
+
+/// JSON that is not a map of criteria; see [`Predicate::from_criteria`](crate::Predicate::from_criteria).
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CriteriaError {
-    /// Something else stands where a map of criteria is wanted.
-    #[error("{place} must be a JSON object of fields and their criteria, not {found}")]
+    /// Another JSON type in place of a map of criteria.
     NotAMap {
-        /// Where: `the criteria`, or the operator whose operand it is.
+        /// The place: `the criteria`, or the operator whose operand it is.
         place: &'static str,
-        /// What stands there.
+        /// The JSON type found there.
         found: &'static str,
     },
-    /// There is no such operator.
-    #[error(
-        "{operator:?} of field {field:?} is no operator: eq, ne, gt, gte, lt, lte, between, in, not_in, is_null, like, \
-         starts_with, ends_with, contains_str, each of these four and eq with _ignore_case, contains, any, all and not are"
-    )]
+    /// An unknown operator of a field.
     UnknownOperator {
         /// The field.
         field: String,
-        /// The operator asked for.
+        /// The operator.
         operator: String,
     },
-    /// There is no such way to join criteria: names that begin with `$` are no fields.
-    #[error("{operator:?} joins no criteria: $and, $or and $not do, and no field can be named so")]
+    /// An unknown name that begins with `$`; no field can have such a name.
     UnknownJoin {
         /// The name.
         operator: String,
     },
-    /// An operator is compared with what it can't be.
-    #[error("{operator} of field {field:?} takes {expected}, not {found}")]
+    /// An operand of the wrong JSON type.
     WrongOperand {
         /// The field; empty for `$and` and `$or`.
         field: String,
-        /// The operator; a plain value stands for `eq`, an array for `in`.
+        /// The operator; `eq` for a plain value, `in` for an array.
         operator: &'static str,
-        /// What it takes.
+        /// The operand that it takes.
         expected: &'static str,
-        /// What it was given.
+        /// The JSON type of the operand.
         found: &'static str,
     },
-    /// An integer that fits neither 64 bits with a sign nor 64 without.
-    #[error(
-        "{operator} of field {field:?} is given {number}, which takes more than 64 bits: ask by a predicate of your own"
-    )]
+    /// An integer that does not fit 64 bits, signed or unsigned.
     TooLarge {
         /// The field.
         field: String,
@@ -53,16 +47,87 @@ pub enum CriteriaError {
         /// The number.
         number: String,
     },
-    /// A field is given no operator.
-    #[error("field {field:?} has no operator: leave it out, or write one")]
+    /// A field with an empty map of operators.
     NoOperator {
         /// The field.
         field: String,
     },
     /// Maps and operators are nested deeper than [`limits::MAX_PREDICATE_DEPTH`](crate::limits::MAX_PREDICATE_DEPTH).
-    #[error("the criteria are nested deeper than {limit} levels: flatten them")]
     TooDeep {
-        /// How deep they may be.
+        /// The deepest that is allowed.
         limit: usize,
     },
 }
+
+/// Every operator of a field.
+pub(crate) const OPERATORS: [&str; 22] = [
+    "eq",
+    "ne",
+    "gt",
+    "gte",
+    "lt",
+    "lte",
+    "between",
+    "in",
+    "not_in",
+    "is_null",
+    "like",
+    "starts_with",
+    "ends_with",
+    "contains_str",
+    "eq_ignore_case",
+    "like_ignore_case",
+    "starts_with_ignore_case",
+    "ends_with_ignore_case",
+    "contains_str_ignore_case",
+    "contains",
+    "any",
+    "all",
+];
+
+impl fmt::Display for CriteriaError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CriteriaError::NotAMap { place, found } => {
+                write!(f, "{place} must be a JSON object of fields and their criteria, not {found}")
+            }
+            CriteriaError::UnknownOperator { field, operator } => {
+                let known: Vec<String> = OPERATORS.iter().map(|operator| (*operator).to_owned()).collect();
+                write!(
+                    f,
+                    "field {field:?} has the unknown operator {operator:?}; the operators are {} and not",
+                    known.join(", ")
+                )?;
+                let typed = operator.trim_start_matches('$');
+                match nearest(typed, &known) {
+                    Some(near) => write!(f, "; did you mean `{near}`?"),
+                    None => Ok(()),
+                }
+            }
+            CriteriaError::UnknownJoin { operator } => write!(
+                f,
+                "unknown operator {operator:?}: criteria are joined by $and, $or and $not, and no field name begins with $"
+            ),
+            CriteriaError::WrongOperand { field, operator, expected, found } => {
+                f.write_str(operator)?;
+                if !field.is_empty() {
+                    write!(f, " of field {field:?}")?;
+                }
+                write!(f, " takes {expected}, not {found}")
+            }
+            CriteriaError::TooLarge { field, operator, number } => write!(
+                f,
+                "{operator} of field {field:?} has the operand {number}, which does not fit 64 bits: build the predicate in \
+                 Rust instead"
+            ),
+            CriteriaError::NoOperator { field } => {
+                write!(f, "field {field:?} has an empty map of operators: add an operator, or remove the field")
+            }
+            CriteriaError::TooDeep { limit } => {
+                write!(f, "the criteria are nested deeper than {limit} levels: flatten them")
+            }
+        }
+    }
+}
+
+impl Error for CriteriaError {}

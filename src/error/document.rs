@@ -1,35 +1,52 @@
-//! What is wrong with a document.
+//! JSON that can't be a document.
 
-/// JSON that can't be a document. Nothing has been changed.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+use std::error::Error;
+use std::fmt;
+
+/// JSON that can't be a document, or a change that would not leave one. The document is unchanged.
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DocumentError {
     /// Objects and arrays are nested deeper than [`limits::MAX_DOCUMENT_DEPTH`](crate::limits::MAX_DOCUMENT_DEPTH).
-    #[error("the document is nested deeper than {limit} levels: flatten it")]
     TooDeep {
-        /// How deep it may be.
+        /// The deepest that is allowed.
         limit: usize,
     },
-    /// A document is a JSON object.
-    #[error("a document is a JSON object, not {found}")]
+    /// The JSON is not an object.
     NotAnObject {
-        /// What it is.
+        /// The JSON type that it is.
         found: &'static str,
     },
-    /// What stands on the way to a path is no object.
-    #[error("{found} stands at {at:?}, on the way to {path:?}: set that one first")]
+    /// A part of a path leads to a value that is not an object.
     InTheWay {
-        /// The path asked for.
+        /// The whole path.
         path: String,
-        /// The part of it where something else stands.
+        /// The part of it that leads to another value.
         at: String,
-        /// What stands there.
+        /// The JSON type of that value.
         found: &'static str,
     },
-    /// The text is no JSON, or the JSON does not fit a Rust type, or the other way round.
-    #[error("{message}")]
+    /// The text is not JSON, or the JSON and the Rust type do not fit each other.
     Json {
-        /// What `serde_json` says.
+        /// The message of `serde_json`.
         message: String,
     },
 }
+
+impl fmt::Display for DocumentError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            DocumentError::TooDeep { limit } => {
+                write!(f, "the document is nested deeper than {limit} levels: flatten it")
+            }
+            DocumentError::NotAnObject { found } => write!(f, "a document must be a JSON object, not {found}"),
+            DocumentError::InTheWay { path, at, found } => write!(
+                f,
+                "can't set {path:?}: there is {found} at {at:?}, not an object; set {at:?} to an object first"
+            ),
+            DocumentError::Json { message } => f.write_str(message),
+        }
+    }
+}
+
+impl Error for DocumentError {}

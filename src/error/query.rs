@@ -1,158 +1,153 @@
-//! Why a question can't be answered.
+//! Queries that can't be answered.
 
 use super::StatisticsError;
+use super::suggest::ItHas;
 use crate::value::{Kind, Value};
+use std::error::Error;
+use std::fmt;
 
-/// A question that can't be answered.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+/// Why a query can't be answered. Each message names the collection and the field, and what to do instead.
+///
+/// ```
+/// use memdex::{QueryError, Record, Store, field};
+///
+/// #[derive(Record)]
+/// struct User { #[record(key)] id: u32, #[record(field)] name: String }
+///
+/// let users = Store::new().collection::<User>("User")?;
+/// let error = users.find(field("nmae").eq("Ada")).count().unwrap_err();
+/// assert!(matches!(&error, QueryError::UnknownField { field, .. } if field == "nmae"));
+/// assert_eq!(error.to_string(), r#"collection "User" has no field "nmae"; it has id, name; did you mean `name`?"#);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum QueryError {
     /// The schema has no such field.
-    #[error("collection {collection:?} has no field {field:?}; it has {}", known.join(", "))]
     UnknownField {
-        /// The collection asked.
+        /// The collection.
         collection: String,
-        /// The name asked for.
+        /// The name of the field.
         field: String,
-        /// The fields that there are.
+        /// The fields that exist.
         known: Vec<String>,
     },
-    /// A field is compared with a value that it can never hold.
-    #[error("field {field:?} of {collection:?} is of kind {expected} and can't be compared with {given}")]
+    /// A field is compared with a value of another kind.
     WrongKind {
-        /// The collection asked.
+        /// The collection.
         collection: String,
         /// The field.
         field: String,
         /// The kind of its values.
         expected: Kind,
-        /// What it is compared with.
+        /// The value.
         given: Value,
     },
-    /// A comparison with a missing value, which nothing is equal to.
-    #[error("field {field:?} of {collection:?} can't be compared with null: ask with is_null")]
+    /// A comparison with null, which no value is equal to.
     NullOperand {
-        /// The collection asked.
+        /// The collection.
         collection: String,
         /// The field.
         field: String,
     },
-    /// The test is not one for this field: `contains`, `any` and `all` are for fields of many values, all others for single ones.
-    #[error(
-        "field {field:?} of {collection:?} has {}, so {test} has no meaning: {}",
-        if *many { "many values" } else { "a single value" },
-        if *many { "ask with contains, any or all" } else { "ask with eq, ne, is_in or a range" }
-    )]
+    /// The method does not fit the field: `contains`, `any` and `all` need a field of many values, all others a single value.
     WrongTest {
-        /// The collection asked.
+        /// The collection.
         collection: String,
         /// The field.
         field: String,
-        /// The test.
+        /// The method.
         test: &'static str,
+        /// The kind of the field's values.
+        kind: Kind,
         /// Whether the field has many values.
         many: bool,
     },
     /// More values in one `is_in`, `any` or `all` than [`limits::MAX_LISTED_VALUES`](crate::limits::MAX_LISTED_VALUES).
-    #[error("field {field:?} of {collection:?} is compared with {values} values, the limit is {limit}: ask in parts")]
     TooManyValues {
-        /// The collection asked.
+        /// The collection.
         collection: String,
         /// The field.
         field: String,
-        /// How many values there are.
+        /// The number of values.
         values: usize,
-        /// How many there may be.
+        /// The most that is allowed.
         limit: usize,
     },
     /// The pattern of a text test is longer than [`limits::MAX_PATTERN_BYTES`](crate::limits::MAX_PATTERN_BYTES).
-    #[error("the pattern for field {field:?} of {collection:?} takes {bytes} bytes, the limit is {limit}: shorten it")]
     PatternTooLong {
-        /// The collection asked.
+        /// The collection.
         collection: String,
         /// The field.
         field: String,
-        /// What it takes.
+        /// The length of the pattern.
         bytes: usize,
-        /// What it may take.
+        /// The longest that is allowed.
         limit: usize,
     },
-    /// The pattern of a `like` ends in a backslash that stands before nothing.
-    #[error(
-        "the pattern {pattern:?} for field {field:?} of {collection:?} ends in a lone backslash: write two for one that is meant"
-    )]
+    /// The pattern of a `like` ends in a backslash that escapes nothing.
     BadPattern {
-        /// The collection asked.
+        /// The collection.
         collection: String,
         /// The field.
         field: String,
         /// The pattern.
         pattern: String,
     },
-    /// A look-up by a field that has no unique index of its own.
-    #[error("field {field:?} of {collection:?} has no unique index: use find, or add one")]
+    /// A lookup by a field that has no unique index.
     NoUniqueIndex {
-        /// The collection asked.
+        /// The collection.
         collection: String,
         /// The field.
         field: String,
     },
     /// The predicate is nested deeper than [`limits::MAX_PREDICATE_DEPTH`](crate::limits::MAX_PREDICATE_DEPTH).
-    #[error("the predicate is nested deeper than {limit} levels: flatten it")]
     TooDeep {
-        /// How deep it may be.
+        /// The deepest that is allowed.
         limit: usize,
     },
     /// The collection and the snapshot belong to different stores.
-    #[error("collection {collection:?} belongs to another store than the snapshot")]
     OtherStore {
-        /// The collection asked.
+        /// The collection.
         collection: String,
     },
     /// A page of no records, or of more than [`limits::MAX_PAGE`](crate::limits::MAX_PAGE).
-    #[error(
-        "a page of {limit} records of {collection:?}: ask for 1 to {most}, and for what follows by the page's cursor"
-    )]
     PageSize {
-        /// The collection asked.
+        /// The collection.
         collection: String,
-        /// How many were asked for.
+        /// The size of the page.
         limit: usize,
-        /// How many a page may have.
+        /// The largest that is allowed.
         most: usize,
     },
-    /// The cursor was given by another query: with another predicate or order, or of another collection.
-    #[error("the cursor belongs to another query than this one of {collection:?}: begin anew without it")]
+    /// The cursor was made by a query with another predicate, order or collection.
     ForeignCursor {
-        /// The collection asked.
+        /// The collection.
         collection: String,
     },
-    /// More of something than one question may have.
-    #[error("the question to {collection:?} has {given} {what}, the limit is {limit}")]
+    /// More of something than one query may have.
     TooMany {
-        /// The collection asked.
+        /// The collection.
         collection: String,
-        /// Of what: fields to order by, metrics, levels of groups.
+        /// What there is too much of: fields to order by, metrics, levels of groups.
         what: &'static str,
-        /// How many there are.
+        /// Their number.
         given: usize,
-        /// How many there may be.
+        /// The most that is allowed.
         limit: usize,
     },
-    /// What only fields of single values can be used for.
-    #[error("field {field:?} of {collection:?} has many values, so it can't be used for {purpose}")]
+    /// A field of many values, where a single value is needed.
     NotSingle {
-        /// The collection asked.
+        /// The collection.
         collection: String,
         /// The field.
         field: String,
-        /// What for: an order, a metric.
+        /// The use: an order, a metric.
         purpose: String,
     },
-    /// A metric of numbers asked of a field of another kind.
-    #[error("field {field:?} of {collection:?} is of kind {kind}, which has no {purpose}")]
+    /// A metric or bucket of numbers or times on a field of another kind.
     NotNumeric {
-        /// The collection asked.
+        /// The collection.
         collection: String,
         /// The field.
         field: String,
@@ -161,77 +156,67 @@ pub enum QueryError {
         /// The metric or bucket.
         purpose: String,
     },
-    /// A figure asked of a path of documents that the schema does not declare: nothing is known of its kind.
-    #[error("path {field:?} of {collection:?} is not declared, so it has no {purpose}: declare it in the schema")]
+    /// A metric or bucket on a path of documents that the schema does not declare, so that its kind is unknown.
     UndeclaredField {
-        /// The collection asked.
+        /// The collection.
         collection: String,
         /// The path.
         field: String,
         /// The metric or bucket.
         purpose: String,
     },
-    /// Two metrics of the same records have one name.
-    #[error("two metrics of {collection:?} are called {metric:?}: name one of them otherwise")]
+    /// Two metrics of the same records have the same name.
     DuplicateMetric {
-        /// The collection asked.
+        /// The collection.
         collection: String,
         /// The name.
         metric: String,
     },
-    /// A metric that there is not, a percentile above 100 say.
-    #[error("metric {metric:?} of {collection:?}: {source}")]
+    /// A metric that is not valid, for example a percentile above 100.
     BadMetric {
-        /// The collection asked.
+        /// The collection.
         collection: String,
         /// The name of the metric.
         metric: String,
-        /// What is wrong with it.
+        /// The error of the metric.
         source: Box<StatisticsError>,
     },
-    /// Groups that nothing tells apart: their list of buckets is empty.
-    #[error("groups of {collection:?} by nothing: name a bucket")]
+    /// Groups with an empty list of buckets.
     NoBuckets {
-        /// The collection asked.
+        /// The collection.
         collection: String,
     },
-    /// Buckets that there are not: of a width that is not above zero, of a range that ends before it begins, of a time zone that nobody
-    /// knows.
-    #[error("groups of {collection:?} by {field:?}: {source}")]
+    /// Buckets that are not valid: a width that is not above zero, an empty range, an unknown time zone.
     BadBucket {
-        /// The collection asked.
+        /// The collection.
         collection: String,
         /// The field.
         field: String,
-        /// What is wrong with them.
+        /// The error of the buckets.
         source: Box<StatisticsError>,
     },
-    /// Empty buckets asked of groups that are not one histogram.
-    #[error("empty groups of {collection:?} are asked for, but only one histogram, of numbers or dates, has them")]
+    /// Empty groups of something other than one histogram.
     NotAHistogram {
-        /// The collection asked.
+        /// The collection.
         collection: String,
     },
-    /// The best groups are asked for, but none of them.
-    #[error("the first 0 groups of {collection:?} are asked for: ask for at least one")]
+    /// The top 0 groups.
     TopOfNothing {
-        /// The collection asked.
+        /// The collection.
         collection: String,
     },
-    /// An exact sum that is out of reach of its kind: beyond 128 bits, or 38 digits of a decimal.
-    #[error("{metric:?} of {collection:?} is out of reach: ask for the average of {field:?}, or for groups")]
+    /// An exact sum that does not fit its kind: 128 bits, or 38 digits of a decimal.
     Overflow {
-        /// The collection asked.
+        /// The collection.
         collection: String,
         /// The name of the metric.
         metric: String,
         /// The field.
         field: String,
     },
-    /// The groups are to be chosen by a metric that they do not have.
-    #[error("groups of {collection:?} have no metric {metric:?} to be chosen by; they have {}", known.join(", "))]
+    /// The top groups by a metric that the groups do not have.
     UnknownMetric {
-        /// The collection asked.
+        /// The collection.
         collection: String,
         /// The name.
         metric: String,
@@ -239,39 +224,178 @@ pub enum QueryError {
         known: Vec<String>,
     },
     /// More groups than [`limits::MAX_GROUPS`](crate::limits::MAX_GROUPS).
-    #[error("grouping {collection:?} by {} gives more than {limit} groups: filter first, or use wider buckets", fields.join(", "))]
     TooManyGroups {
-        /// The collection asked.
+        /// The collection.
         collection: String,
         /// The fields, level by level.
         fields: Vec<String>,
-        /// How many there may be.
+        /// The most that is allowed.
         limit: usize,
     },
-    /// There are no standing statistics of this name.
-    #[error("collection {collection:?} has no standing statistics {standing:?}; it has {}", known.join(", "))]
-    UnknownStanding {
-        /// The collection asked.
+    /// The collection has no materialized aggregate of this name.
+    UnknownAggregate {
+        /// The collection.
         collection: String,
         /// The name.
-        standing: String,
-        /// Those that there are.
+        aggregate: String,
+        /// The aggregates that exist.
         known: Vec<String>,
     },
-    /// No collection is open under this name.
-    #[error("there is no collection {collection:?}; open are {}", known.join(", "))]
+    /// No collection of this name is open.
     UnknownCollection {
         /// The name.
         collection: String,
-        /// Those that there are.
+        /// The collections that are open.
         known: Vec<String>,
     },
-    /// What can be asked of one collection alone.
-    #[error("{what} can be asked of one collection, not of {given} together: ask them one by one")]
+    /// A query of several collections that only one can answer.
     OneCollection {
-        /// What: a cursor, statistics.
+        /// The part of the query: a cursor, statistics.
         what: &'static str,
-        /// Of how many it was asked.
+        /// The number of collections.
         given: usize,
     },
+}
+
+impl fmt::Display for QueryError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use QueryError as E;
+        match self {
+            E::UnknownField { collection, field, known } => {
+                write!(f, "collection {collection:?} has no field {field:?}; {}", ItHas { name: field, known })
+            }
+            E::WrongKind { collection, field, expected, given } => write!(
+                f,
+                "field {field:?} of {collection:?} is of kind {expected} and can't be compared with {given}: use a value of \
+                 kind {expected}"
+            ),
+            E::NullOperand { collection, field } => {
+                write!(f, "field {field:?} of {collection:?} can't be compared with null: use is_null")
+            }
+            E::WrongTest { collection, field, test, kind, many: true } => write!(
+                f,
+                "field {field:?} of {collection:?} has many values, but {test} needs a single value{}",
+                for_many(test, *kind)
+            ),
+            E::WrongTest { collection, field, test, kind, many: false } => write!(
+                f,
+                "field {field:?} of {collection:?} has a single value, but {test} needs a field of many values: did you mean `{}`?",
+                for_single(test, *kind)
+            ),
+            E::TooManyValues { collection, field, values, limit } => write!(
+                f,
+                "field {field:?} of {collection:?} is compared with {values} values, the limit is {limit}: use several queries"
+            ),
+            E::PatternTooLong { collection, field, bytes, limit } => write!(
+                f,
+                "the pattern for field {field:?} of {collection:?} takes {bytes} bytes, the limit is {limit}: shorten it"
+            ),
+            E::BadPattern { collection, field, pattern } => write!(
+                f,
+                "the pattern {pattern:?} for field {field:?} of {collection:?} ends in a backslash that escapes nothing: write \
+                 two backslashes to match one"
+            ),
+            E::NoUniqueIndex { collection, field } => {
+                write!(f, "field {field:?} of {collection:?} has no unique index: use find, or add one")
+            }
+            E::TooDeep { limit } => write!(f, "the predicate is nested deeper than {limit} levels: flatten it"),
+            E::OtherStore { collection } => write!(
+                f,
+                "collection {collection:?} and the snapshot belong to different stores: take the snapshot from the \
+                 collection's store"
+            ),
+            E::PageSize { collection, limit, most } => write!(
+                f,
+                "a page of {limit} records of {collection:?}: the size must be 1 to {most}; read more records with the page's \
+                 cursor"
+            ),
+            E::ForeignCursor { collection } => {
+                write!(f, "the cursor was made by a query other than this one of {collection:?}: restart without it")
+            }
+            E::TooMany { collection, what, given, limit } => {
+                write!(f, "the query of {collection:?} has {given} {what}, the limit is {limit}: use several queries")
+            }
+            E::NotSingle { collection, field, purpose } => write!(
+                f,
+                "field {field:?} of {collection:?} has many values, so it can't be used for {purpose}: use a field of single \
+                 values"
+            ),
+            E::NotNumeric { collection, field, kind, purpose } => {
+                write!(f, "field {field:?} of {collection:?} is of kind {kind}, which has no {purpose}")
+            }
+            E::UndeclaredField { collection, field, purpose } => write!(
+                f,
+                "path {field:?} of {collection:?} is not declared, so it has no {purpose}: declare it in the schema"
+            ),
+            E::DuplicateMetric { collection, metric } => {
+                write!(f, "two metrics of {collection:?} are called {metric:?}: rename one with `named`")
+            }
+            E::BadMetric { collection, metric, source } => write!(f, "metric {metric:?} of {collection:?}: {source}"),
+            E::NoBuckets { collection } => write!(f, "groups of {collection:?} have no bucket: add one"),
+            E::BadBucket { collection, field, source } => {
+                write!(f, "groups of {collection:?} by {field:?}: {source}")
+            }
+            E::NotAHistogram { collection } => write!(
+                f,
+                "groups of {collection:?} can't include empty ones: only a single histogram, of numbers or dates, can"
+            ),
+            E::TopOfNothing { collection } => {
+                write!(f, "the top 0 groups of {collection:?}: use at least 1")
+            }
+            E::Overflow { collection, metric, field } => write!(
+                f,
+                "{metric:?} of {collection:?} overflows its kind: use the average of {field:?}, or group first"
+            ),
+            E::UnknownMetric { collection, metric, known } => write!(
+                f,
+                "groups of {collection:?} have no metric {metric:?} to choose the top ones by; {}",
+                ItHas { name: metric, known }
+            ),
+            E::TooManyGroups { collection, fields, limit } => write!(
+                f,
+                "grouping {collection:?} by {} makes more than {limit} groups: filter first, or use wider buckets",
+                fields.join(", ")
+            ),
+            E::UnknownAggregate { collection, aggregate, known } => write!(
+                f,
+                "collection {collection:?} has no materialized aggregate {aggregate:?}; {}",
+                ItHas { name: aggregate, known }
+            ),
+            E::UnknownCollection { collection, known } => {
+                write!(f, "no collection {collection:?} is open in the store; {}", ItHas { name: collection, known })
+            }
+            E::OneCollection { what, given } => {
+                write!(f, "{what} works on one collection, not on {given} together: query them one by one")
+            }
+        }
+    }
+}
+
+impl Error for QueryError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            QueryError::BadMetric { source, .. } | QueryError::BadBucket { source, .. } => Some(&**source),
+            _ => None,
+        }
+    }
+}
+
+/// The method for a single value that does what `test` does for many.
+fn for_single(test: &str, kind: Kind) -> &'static str {
+    match test {
+        "contains" if kind == Kind::Str => "contains_str",
+        "any" => "is_in",
+        _ => "eq",
+    }
+}
+
+/// The methods for many values that come closest to `test`.
+fn for_many(test: &str, kind: Kind) -> &'static str {
+    match test {
+        "eq" => ": did you mean `contains`?",
+        "ne" => ": did you mean `!contains`?",
+        "is_in" => ": did you mean `any`?",
+        _ if kind == Kind::Str => ": use contains, any or all, which compare whole strings",
+        _ => ": use contains, any or all",
+    }
 }

@@ -1,87 +1,121 @@
-//! What is wrong with a statistic.
+//! Metrics and buckets that are refused.
 
 use crate::value::{Kind, Value};
+use std::error::Error;
+use std::fmt;
 
-/// A figure that can't be computed, or a question for one that makes no sense.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+/// A metric that can't be computed, or a metric or bucket that is not valid.
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StatisticsError {
-    /// A sum has more digits than a value of its kind.
-    #[error("the sum has more digits than {a} {kind} holds: ask for the average, or for sums of smaller groups", a = article(*kind))]
+    /// A sum has more digits than a value of its kind can have.
     Overflow {
-        /// What the sum would have been.
+        /// The kind of the sum.
         kind: Kind,
     },
-    /// The width of buckets, or where they begin, is no number that can divide the field.
-    #[error(
-        "buckets of width {width} from {offset} on: give a width above 0 and an offset, both finite and of the field's kind"
-    )]
+    /// The width or the offset of buckets does not fit the field.
     BadWidth {
         /// The width.
         width: Value,
         /// The offset.
         offset: Value,
     },
-    /// A range that nothing can fall in, or whose ends are of different kinds.
-    #[error("nothing falls in the range from {from} to {to}: give two values of the field's kind, the lower one first")]
+    /// An empty range, or one whose bounds are of different kinds.
     BadRange {
-        /// Its first value.
+        /// Its lower bound, included.
         from: Value,
-        /// The first value behind it.
+        /// Its upper bound, excluded.
         to: Value,
     },
     /// More ranges than [`limits::MAX_RANGES`](crate::limits::MAX_RANGES).
-    #[error("{ranges} ranges, the limit is {limit}: ask in several questions, or for buckets of one width")]
     TooManyRanges {
-        /// How many there are.
+        /// The number of ranges.
         ranges: usize,
-        /// How many there may be.
+        /// The most that is allowed.
         limit: usize,
     },
-    /// A percentile that there is not.
-    #[error("there is no percentile {percentile}: give numbers from 0 to 100, 50 is the median")]
+    /// A percentile below 0, above 100, or NaN.
     BadPercentile {
-        /// What was asked for.
+        /// The percentile.
         percentile: Value,
     },
-    /// Buckets of minutes or hours over days.
-    #[error("a date has no {unit}: ask for buckets of a day or longer, or take a timestamp")]
+    /// Buckets of minutes or hours over a field of dates.
     NoTimeOfDay {
         /// The unit.
         unit: &'static str,
     },
-    /// A time zone for dates, which have no time.
-    #[error("a date is the same day in every time zone, so {zone:?} has no meaning: give UTC, or take a timestamp")]
+    /// A time zone for a field of dates, which have no time.
     DateInZone {
         /// The zone.
         zone: String,
     },
-    /// No time zone has this name.
-    #[error("there is no time zone {name:?}: give UTC, an offset like +02:00, or a name like Europe/Zurich")]
+    /// An unknown time zone.
     UnknownTimeZone {
         /// The name.
         name: String,
     },
-    /// Time zones by name are not compiled in.
-    #[error(
-        "the time zone {name:?} needs the feature time-zones of memdex: switch it on, or give UTC or an offset like +02:00"
-    )]
+    /// A time zone by name, without the feature `time-zones`.
     TimeZonesNotBuilt {
         /// The name.
         name: String,
     },
-    /// More buckets than [`limits::MAX_BUCKETS`](crate::limits::MAX_BUCKETS) from the first to the last.
-    #[error(
-        "{buckets} buckets from the first to the last, the limit is {limit}: leave the empty ones out, or make them wider"
-    )]
+    /// More than [`limits::MAX_BUCKETS`](crate::limits::MAX_BUCKETS) buckets from the first to the last.
     TooManyBuckets {
-        /// How many there would be.
+        /// The number of buckets.
         buckets: u128,
-        /// How many there may be.
+        /// The most that is allowed.
         limit: usize,
     },
 }
 
-fn article(kind: Kind) -> &'static str {
-    if kind == Kind::Int { "an" } else { "a" }
+impl fmt::Display for StatisticsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StatisticsError::Overflow { kind } => {
+                let article = if *kind == Kind::Int { "an" } else { "a" };
+                write!(
+                    f,
+                    "the sum has more digits than {article} {kind} holds: use the average, or sums of smaller groups"
+                )
+            }
+            StatisticsError::BadWidth { width, offset } => write!(
+                f,
+                "buckets of width {width} from {offset} on: use a width above 0 and an offset, both finite and of the \
+                 field's kind"
+            ),
+            StatisticsError::BadRange { from, to } => {
+                write!(
+                    f,
+                    "the range from {from} to {to} is empty: use two values of the field's kind, the lower one first"
+                )
+            }
+            StatisticsError::TooManyRanges { ranges, limit } => {
+                write!(f, "{ranges} ranges, the limit is {limit}: use several queries, or buckets of one width")
+            }
+            StatisticsError::BadPercentile { percentile } => {
+                write!(f, "{percentile} is not a percentile: use a number from 0 to 100; 50 is the median")
+            }
+            StatisticsError::NoTimeOfDay { unit } => {
+                write!(f, "a date has no {unit}: use buckets of a day or longer, or a field of timestamps")
+            }
+            StatisticsError::DateInZone { zone } => {
+                write!(f, "the time zone {zone:?} has no effect on dates: use UTC, or a field of timestamps")
+            }
+            StatisticsError::UnknownTimeZone { name } => {
+                write!(f, "unknown time zone {name:?}: use UTC, an offset like +02:00, or a name like Europe/Zurich")
+            }
+            StatisticsError::TimeZonesNotBuilt { name } => write!(
+                f,
+                "the time zone {name:?} needs the feature `time-zones` of memdex: enable it, or use UTC or an offset like \
+                 +02:00"
+            ),
+            StatisticsError::TooManyBuckets { buckets, limit } => write!(
+                f,
+                "{buckets} buckets from the first to the last, the limit is {limit}: leave out the empty ones, or make \
+                 buckets wider"
+            ),
+        }
+    }
 }
+
+impl Error for StatisticsError {}

@@ -22,10 +22,17 @@ pub struct Cursor {
 }
 
 /// Text that is no cursor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("this is no cursor, or a damaged one: give back what a page gave, unchanged, or begin anew without one")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CursorError;
+
+impl fmt::Display for CursorError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the text is not a cursor, or is damaged: pass a page's cursor unchanged, or restart without one")
+    }
+}
+
+impl std::error::Error for CursorError {}
 
 const VERSION: u8 = 2;
 

@@ -54,7 +54,8 @@ impl Binder<'_> {
             }
             Predicate::Text(name, test) => self.single(name, test.name(), |field| self.text(field, test))?,
             Predicate::AnyOf(name, values) => {
-                self.many(name, "any", |field| Ok(Test::Any(self.fit_all(field, values)?)))?
+                let method = if values.len() == 1 { "contains" } else { "any" };
+                self.many(name, method, |field| Ok(Test::Any(self.fit_all(field, values)?)))?
             }
             Predicate::AllOf(name, values) => {
                 self.many(name, "all", |field| Ok(Test::All(self.fit_all(field, values)?)))?
@@ -100,9 +101,9 @@ impl Binder<'_> {
         make: impl FnOnce(&Asked<'_>) -> Result<Test, QueryError>,
     ) -> Result<Condition, QueryError> {
         let asked = self.find(name)?;
-        if asked.def.is_some_and(|def| def.is_many() != many) {
+        if let Some(def) = asked.def.filter(|def| def.is_many() != many) {
             let (collection, field) = (self.collection.to_owned(), name.to_owned());
-            return Err(QueryError::WrongTest { collection, field, test, many: !many });
+            return Err(QueryError::WrongTest { collection, field, test, kind: def.kind(), many: !many });
         }
         let test = make(&asked)?;
         Ok(asked.condition(test))

@@ -183,6 +183,9 @@ mod tests {
         set(&mut body, "n", json!(null)).unwrap();
         assert_eq!(body, json!({"a": {"b": 2, "c": {"d": [3]}}, "s": "x", "n": null}));
         let error = set(&mut body, "a.b.c", json!(1)).unwrap_err();
-        assert_eq!(error.to_string(), "a number stands at \"a.b\", on the way to \"a.b.c\": set that one first");
+        assert_eq!(
+            error.to_string(),
+            "can't set \"a.b.c\": there is a number at \"a.b\", not an object; set \"a.b\" to an object first"
+        );
     }
 }

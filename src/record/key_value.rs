@@ -176,7 +176,7 @@ impl<V: Send + Sync + 'static> Record for KeyValue<V> {
         }
         let key_fields = || schema.fields().iter().filter(|field| field.is_key());
         if let Some(field) = key_fields().next().filter(|_| key_fields().count() < self.key.len()) {
-            return Err(field.conflict(format!("a key of {} parts", self.key.len())));
+            return Err(field.conflict(format!("a key of {} parts", self.key.len())).into());
         }
         for (field, path) in schema.paths() {
             let (mut count, mut conflict) = (0, None);
@@ -184,10 +184,10 @@ impl<V: Send + Sync + 'static> Record for KeyValue<V> {
             let too_many = count > 1 && !field.is_many();
             if !field.skips_conflicts() || field.is_key() {
                 if let Some(value) = conflict {
-                    return Err(field.conflict(value.to_string()));
+                    return Err(field.conflict(value.to_string()).into());
                 }
                 if too_many {
-                    return Err(field.conflict(format!("{count} values")));
+                    return Err(field.conflict(format!("{count} values")).into());
                 }
             }
             if field.is_required() && (count == 0 || too_many) {

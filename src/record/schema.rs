@@ -1,10 +1,10 @@
 //! A record's schema: which fields queries may name, which are indexed, which make the key.
 
 use super::Condition;
+use super::aggregate_def::AggregateDef;
 use super::index_def::{IndexDef, IndexKind};
 use super::path::Path;
-use super::standing_def::StandingDef;
-use crate::error::{Cause, SchemaError};
+use crate::error::{Conflict, SchemaError};
 use crate::limits;
 use crate::value::{FieldValue, Kind};
 use std::borrow::Cow;
@@ -201,10 +201,10 @@ impl FieldDef {
         self.skip_conflicts
     }
 
-    /// The refusal of what it can't be.
-    pub(super) fn conflict(&self, found: String) -> Cause {
+    /// The error for a record that has `found` in place of this field's value.
+    pub(crate) fn conflict(&self, found: String) -> Conflict {
         let expected = if self.many { format!("many values of kind {}", self.kind) } else { self.kind.to_string() };
-        Cause::Conflict { field: self.name.to_string(), expected, found }
+        Conflict { field: self.name.to_string(), expected, found }
     }
 }
 
@@ -250,7 +250,7 @@ impl FieldAt {
 pub struct Schema {
     fields: Vec<FieldDef>,
     indexes: Vec<IndexDef>,
-    standing: Vec<StandingDef>,
+    aggregates: Vec<AggregateDef>,
     /// Of the fields of records without a Rust type; otherwise none.
     paths: Vec<Arc<Path>>,
     /// Whether queries may name what is not declared.
@@ -261,7 +261,7 @@ impl Schema {
     /// A schema of these fields. Whether it is sound is judged when a collection asks for it.
     pub fn new(fields: impl IntoIterator<Item = FieldDef>) -> Self {
         let fields = fields.into_iter().collect();
-        Schema { fields, indexes: Vec::new(), standing: Vec::new(), paths: Vec::new(), open: false }
+        Schema { fields, indexes: Vec::new(), aggregates: Vec::new(), paths: Vec::new(), open: false }
     }
 
     /// The schema of records that are looked into by name: a field that is not required can be missing.
@@ -285,10 +285,10 @@ impl Schema {
         self
     }
 
-    /// The same schema with one more question that is always answered.
+    /// Adds a materialized aggregate.
     #[must_use]
-    pub fn with_standing(mut self, standing: StandingDef) -> Self {
-        self.standing.push(standing);
+    pub fn with_aggregate(mut self, aggregate: AggregateDef) -> Self {
+        self.aggregates.push(aggregate);
         self
     }
 
@@ -298,7 +298,7 @@ impl Schema {
         let fields = nested.fields.into_iter();
         self.fields.extend(fields.map(|f| FieldDef { name: Cow::Owned(format!("{prefix}.{}", f.name)), ..f }));
         self.indexes.extend(nested.indexes.into_iter().map(|index| index.within(prefix)));
-        self.standing.extend(nested.standing.into_iter().map(|standing| standing.within(prefix)));
+        self.aggregates.extend(nested.aggregates.into_iter().map(|aggregate| aggregate.within(prefix)));
         self
     }
 
@@ -330,9 +330,9 @@ impl Schema {
         own.chain(self.indexes.iter().cloned()).collect()
     }
 
-    /// The standing statistics.
-    pub fn standing(&self) -> &[StandingDef] {
-        &self.standing
+    /// The materialized aggregates.
+    pub fn aggregates(&self) -> &[AggregateDef] {
+        &self.aggregates
     }
 
     /// The position of the field `name`. O(number of fields).
@@ -388,7 +388,10 @@ impl Schema {
             if self.position(&field.name) != Some(at) {
                 return Err(SchemaError::DuplicateField { field: name() });
             }
-            if field.key && (field.nullable || field.many) {
+            if field.key && field.many {
+                return Err(SchemaError::ListKey { field: name() });
+            }
+            if field.key && field.nullable {
                 return Err(SchemaError::OptionalKey { field: name() });
             }
             if field.column && field.many {
@@ -399,9 +402,9 @@ impl Schema {
         for (at, index) in indexes.iter().enumerate() {
             self.check_index(index, &indexes[..at])?;
         }
-        for (at, standing) in self.standing.iter().enumerate() {
-            let unsound = |source| SchemaError::Standing { standing: standing.name().to_owned(), source };
-            self.check_standing(standing, &self.standing[..at]).map_err(unsound)?;
+        for (at, def) in self.aggregates.iter().enumerate() {
+            let unsound = |source| SchemaError::Aggregate { aggregate: def.name().to_owned(), source };
+            self.check_aggregate(def, &self.aggregates[..at]).map_err(unsound)?;
         }
         Ok(())
     }
@@ -466,8 +469,8 @@ impl fmt::Display for Schema {
         for index in &self.indexes {
             write!(f, ", {index}")?;
         }
-        for standing in &self.standing {
-            write!(f, ", {standing}")?;
+        for aggregate in &self.aggregates {
+            write!(f, ", {aggregate}")?;
         }
         f.write_str(" }")
     }

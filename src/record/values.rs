@@ -1,7 +1,6 @@
-//! A set of values to compare with: sorted, each once. Asking it allocates nothing, and all others go through it in order.
+//! A set of values to compare with: sorted and distinct. A lookup allocates nothing.
 
 use crate::value::{Value, ValueRef};
-use smallvec::{SmallVec, smallvec};
 use std::ops::Deref;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,7 +14,7 @@ impl Values {
         Values(values)
     }
 
-    /// Of values that are in order already, each once.
+    /// A set of values that are sorted and distinct already.
     pub(super) fn sorted(values: Vec<Value>) -> Self {
         debug_assert!(values.is_sorted_by(|a, b| a < b));
         Values(values)
@@ -30,11 +29,17 @@ impl Values {
         self.0.binary_search_by(|own| own.as_ref().cmp(&value)).ok()
     }
 
-    /// Whether each of them is among those that `show_each` shows.
-    pub(crate) fn all_among(&self, show_each: impl FnOnce(&mut dyn FnMut(ValueRef<'_>))) -> bool {
+    /// Whether `for_each` passes every value of the set. O(values passed * log n); allocates for more than 32 values only.
+    pub(crate) fn all_among(&self, for_each: impl FnOnce(&mut dyn FnMut(ValueRef<'_>))) -> bool {
         let mut left = self.0.len();
-        let mut found: SmallVec<[bool; 32]> = smallvec![false; left];
-        show_each(&mut |value| {
+        let (mut few, mut many) = ([false; 32], Vec::new());
+        let found: &mut [bool] = if left <= few.len() {
+            &mut few
+        } else {
+            many.resize(left, false);
+            &mut many
+        };
+        for_each(&mut |value| {
             if let Some(place) = self.place(value).filter(|_| left > 0) {
                 left -= usize::from(!std::mem::replace(&mut found[place], true));
             }

@@ -14,10 +14,10 @@ use super::marks::Changed;
 use super::table::{Maintained, Table, TableWriter};
 use super::version::Version;
 use super::words::Group;
-use crate::error::{Cause, Commit, IndexError, SchemaError, StandingError};
+use crate::error::{AggregateError, Cause, Commit, IndexError, SchemaError};
 use crate::index::{IndexShape, Kept, KeptStaging, KeptWriter, Move, Other, Standing};
 use crate::limits::BUILD_SLICE;
-use crate::record::{IndexDef, Record, StandingDef};
+use crate::record::{AggregateDef, IndexDef, Record};
 use crate::rowset::Row;
 use crate::sync::Arc;
 use crate::user_code;
@@ -60,20 +60,26 @@ impl<R: Record> Table<R> {
     }
 
     /// Builds standing statistics, and shows them to readers once they are complete.
-    pub(crate) fn add_standing(self: &Arc<Self>, engine: &Arc<Engine>, def: StandingDef) -> Result<(), StandingError> {
+    pub(crate) fn add_standing(
+        self: &Arc<Self>,
+        engine: &Arc<Engine>,
+        def: AggregateDef,
+    ) -> Result<(), AggregateError> {
         let (collection, standing) = (self.name.to_string(), def.name().to_owned());
         let unsound = |source| {
-            let source = SchemaError::Standing { standing: def.name().to_owned(), source };
-            StandingError::Schema { collection: self.name.to_string(), source }
+            let source = SchemaError::Aggregate { aggregate: def.name().to_owned(), source };
+            AggregateError::Schema { collection: self.name.to_string(), source }
         };
         let check = || {
-            let present: Vec<StandingDef> = self.standing().iter().map(|of| of.standing.def.clone()).collect();
-            self.schema.check_standing(&def, &present).map_err(unsound)
+            let present: Vec<AggregateDef> = self.standing().iter().map(|of| of.standing.def.clone()).collect();
+            self.schema.check_aggregate(&def, &present).map_err(unsound)
         };
         let failed = |why| match why {
-            NotBuilt::Refused(cause) => StandingError::Refused { collection, standing, cause: Box::new(cause) },
+            NotBuilt::Refused(cause) => {
+                AggregateError::Refused { collection, aggregate: standing, cause: Box::new(cause) }
+            }
             NotBuilt::Record { key, cause } => {
-                StandingError::Record { collection, standing, key, cause: Box::new(cause) }
+                AggregateError::Record { collection, aggregate: standing, key, cause: Box::new(cause) }
             }
             NotBuilt::NotUnique { .. } => unreachable!("nothing has to be unique"),
         };
@@ -140,15 +146,15 @@ impl<R: Record> Table<R> {
     }
 
     /// Takes standing statistics away, likewise.
-    pub(crate) fn drop_standing(self: &Arc<Self>, engine: &Arc<Engine>, name: &str) -> Result<(), StandingError> {
+    pub(crate) fn drop_standing(self: &Arc<Self>, engine: &Arc<Engine>, name: &str) -> Result<(), AggregateError> {
         let (collection, standing) = (self.name.to_string(), name.to_owned());
         match self.take_away(engine, |kept| kept.as_index().is_none() && kept.name() == name) {
             Ok(true) => Ok(()),
             Ok(false) => {
                 let known = self.standing().iter().map(|figures| figures.standing.name().to_owned()).collect();
-                Err(StandingError::Unknown { collection, standing, known })
+                Err(AggregateError::Unknown { collection, aggregate: standing, known })
             }
-            Err(cause) => Err(StandingError::Refused { collection, standing, cause: Box::new(cause) }),
+            Err(cause) => Err(AggregateError::Refused { collection, aggregate: standing, cause: Box::new(cause) }),
         }
     }
 

@@ -1,8 +1,8 @@
 //! The handle that users hold on to a collection. Commands on it stand in `write`, queries in `read`.
 
 use super::{Engine, Table, Version};
-use crate::error::{IndexError, StandingError};
-use crate::record::{Condition, IndexDef, Record, Schema, StandingDef};
+use crate::error::{AggregateError, IndexError};
+use crate::record::{AggregateDef, Condition, IndexDef, Record, Schema};
 use crate::sync::Arc;
 use crate::value::{IntoKey, Lookup};
 use std::fmt;
@@ -112,44 +112,44 @@ impl<R: Record> Collection<R> {
 /// Standing statistics that come and go, as indexes do.
 impl<R: Record> Collection<R> {
     /// Has the answer to a question kept up from now on: built over the records that are there, aside from writers, which wait for a
-    /// moment at its end. See [`StandingDef`] for what can be asked and what that costs.
+    /// moment at its end. See [`AggregateDef`] for what can be asked and what that costs.
     ///
     /// ```
-    /// # use memdex::{GroupBy, Metric, Record, StandingDef, StandingError, Store, field};
+    /// # use memdex::{GroupBy, Metric, Record, AggregateDef, AggregateError, Store, field};
     /// # #[derive(Clone, Record)]
     /// # struct Job { #[record(key)] id: u32, #[record(field)] queue: String, #[record(field)] seconds: f64 }
     /// # let jobs = Store::new().collection::<Job>("Job")?;
     /// jobs.store(Job { id: 1, queue: "mail".into(), seconds: 0.5 })?;
     /// let before = jobs.clone();
-    /// jobs.add_standing(StandingDef::new("by_queue", GroupBy::values("queue").metrics([job::SECONDS.sum()])))?;
+    /// jobs.add_standing(AggregateDef::new("by_queue", GroupBy::values("queue").metrics([job::SECONDS.sum()])))?;
     /// jobs.update(1, |job| job.seconds += 1.0)?;
     /// assert_eq!(jobs.standing("by_queue")?.group("mail").unwrap().float("sum(seconds)"), Some(1.5));
     /// jobs.drop_standing("by_queue")?;
     /// assert!(jobs.standing("by_queue").is_err());
-    /// let percentile = StandingDef::new("median", [job::SECONDS.percentile(50.0)]);
-    /// assert!(matches!(jobs.add_standing(percentile), Err(StandingError::Schema { .. })));
+    /// let percentile = AggregateDef::new("median", [job::SECONDS.percentile(50.0)]);
+    /// assert!(matches!(jobs.add_standing(percentile), Err(AggregateError::Schema { .. })));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// Costs a look at every record; O(records).
     ///
     /// # Errors
-    /// A [`StandingError`], with nothing changed: the declaration is not sound or can't be kept up, its name is taken, a record holds
+    /// A [`AggregateError`], with nothing changed: the declaration is not sound or can't be kept up, its name is taken, a record holds
     /// what can't be kept; or this is called from inside an update closure, an extractor, an observer or `get_with`.
-    pub fn add_standing(&self, standing: StandingDef) -> Result<(), StandingError> {
+    pub fn add_standing(&self, standing: AggregateDef) -> Result<(), AggregateError> {
         self.table.add_standing(&self.engine, standing)
     }
 
     /// Drops the standing statistics called `name`, declared by the schema or added later. Waits for its turn as a commit does.
     ///
     /// # Errors
-    /// A [`StandingError`] if there are none of that name, or writes are refused.
-    pub fn drop_standing(&self, name: &str) -> Result<(), StandingError> {
+    /// A [`AggregateError`] if there are none of that name, or writes are refused.
+    pub fn drop_standing(&self, name: &str) -> Result<(), AggregateError> {
         self.table.drop_standing(&self.engine, name)
     }
 
     /// What is kept up, in the order in which it was added: that of the schema first.
-    pub fn standing_defs(&self) -> Vec<StandingDef> {
+    pub fn standing_defs(&self) -> Vec<AggregateDef> {
         self.table.standing().iter().map(|figures| figures.standing.def.clone()).collect()
     }
 }

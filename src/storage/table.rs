@@ -177,7 +177,7 @@ impl<R: Record> Table<R> {
         let indexes = schema.indexes().into_iter();
         let indexes = indexes.map(|def| Kept::index(IndexShape::new(def, &schema), seed.clone()));
         // The schema has been checked.
-        let standing = schema.standing().iter().filter_map(|def| Standing::new(def.clone(), &schema).ok());
+        let standing = schema.aggregates().iter().filter_map(|def| Standing::new(def.clone(), &schema).ok());
         let standing = standing.map(|standing| Kept::standing(standing, seed.clone()));
         let (mut kept_up, mut from): (Vec<Maintained>, usize) = (Vec::new(), 0);
         for (kept, writer) in indexes.chain(standing) {
@@ -243,7 +243,7 @@ impl<R: Record> Table<R> {
         let standing = self.standing.read();
         standing.iter().find(|figures| figures.standing.name() == name).cloned().ok_or_else(|| {
             let known = standing.iter().map(|figures| figures.standing.name().to_owned()).collect();
-            QueryError::UnknownStanding { collection: self.name.to_string(), standing: name.to_owned(), known }
+            QueryError::UnknownAggregate { collection: self.name.to_string(), aggregate: name.to_owned(), known }
         })
     }
 

@@ -214,11 +214,11 @@ fn schemas_are_judged_when_a_collection_is_opened() {
     let id = || FieldDef::new("id", Kind::Str).key();
     assert_eq!(source(Schema::new([])), SchemaError::NoKey);
     let unknown = source(Schema::new([id()]).with_index(IndexDef::equality("metadata.tags")));
-    assert_eq!(unknown.to_string(), "index \"metadata.tags\": there is no field \"metadata.tags\"; there are id");
+    assert_eq!(unknown.to_string(), "index \"metadata.tags\": the schema has no field \"metadata.tags\"; it has id");
     let bytes = source(Schema::new([id(), FieldDef::new("raw", Kind::Bytes)]));
     assert!(matches!(bytes, SchemaError::NotInDocuments { kind: Kind::Bytes, .. }), "{bytes}");
     assert!(matches!(source(Schema::new([id(), id()])), SchemaError::DuplicateField { .. }));
-    assert!(matches!(source(Schema::new([id().many()])), SchemaError::OptionalKey { .. }));
+    assert!(matches!(source(Schema::new([id().many()])), SchemaError::ListKey { .. }));
 
     let error = store.collection::<Document>("d").unwrap_err();
     assert_eq!(

@@ -19,7 +19,7 @@ mod writes;
 
 use books::Book;
 use flights::Flight;
-use memdex::{BackgroundWriter, Collection, IndexDef, IndexError, Snapshot, StandingDef, StandingError, Store};
+use memdex::{AggregateDef, AggregateError, BackgroundWriter, Collection, IndexDef, IndexError, Snapshot, Store};
 use payments::Payment;
 use predicates::Tree;
 use proptest_state_machine::{StateMachineTest, prop_state_machine};
@@ -173,9 +173,9 @@ impl Race {
     }
 
     /// Whether standing statistics came or went as the model says, or were refused with nothing changed.
-    fn standing_changes(&self, world: &World, done: Result<(), StandingError>) {
+    fn standing_changes(&self, world: &World, done: Result<(), AggregateError>) {
         assert_eq!(done.is_ok(), world.objections.is_empty(), "the model objects {:?}: {done:?}", world.objections);
-        let expected: Vec<StandingDef> = world.standing.iter().map(Standing::to_store).collect();
+        let expected: Vec<AggregateDef> = world.standing.iter().map(Standing::to_store).collect();
         assert_eq!(self.books.standing_defs(), expected);
         self.look_at_snapshots(world);
         self.audit(world);

@@ -4,8 +4,8 @@
 mod random;
 
 use memdex::{
-    Bucket, Cause, Collection, DateUnit, FieldDef, FieldValue, Figures, GroupBy, Metric, NotStanding, Predicate,
-    QueryError, Record, Schema, SchemaError, StandingDef, StandingError, Statistics, Store, field,
+    AggregateDef, AggregateDefError, AggregateError, Bucket, Cause, Collection, DateUnit, FieldDef, FieldValue,
+    Figures, GroupBy, Metric, Predicate, QueryError, Record, Schema, SchemaError, Statistics, Store, field,
 };
 
 #[derive(Clone, Debug, Record)]
@@ -44,9 +44,9 @@ fn bed() -> (Store, Collection<Payment>) {
     (store, payments)
 }
 
-fn by_status() -> StandingDef {
+fn by_status() -> AggregateDef {
     let figures = [Metric::count(), payment::AMOUNT.sum(), payment::AMOUNT.avg(), payment::CURRENCY.distinct()];
-    StandingDef::new(
+    AggregateDef::new(
         "by_status",
         Statistics::of([Metric::count(), payment::AMOUNT.max()])
             .group_by(GroupBy::values(payment::STATUS).metrics(figures)),
@@ -144,7 +144,7 @@ fn a_question_that_asks_just_for_them_is_answered_by_them() {
 fn refused_batches_leave_no_trace() {
     let (store, payments) = bed();
     payments.add_standing(by_status()).unwrap();
-    payments.add_standing(StandingDef::new("by_currency", GroupBy::values("currency"))).unwrap();
+    payments.add_standing(AggregateDef::new("by_currency", GroupBy::values("currency"))).unwrap();
     payments.store(Payment { code: Some(1), ..paid(0, Status::Open, 1) }).unwrap();
     let before = (payments.standing("by_status").unwrap().figures, store.stats().collections[0].standing.clone());
     let taken = Payment { code: Some(1), currency: Some("new".into()), ..paid(1, Status::Void, 2) };
@@ -170,7 +170,7 @@ fn refused_batches_leave_no_trace() {
 fn a_sum_out_of_reach_is_an_error_at_the_answer_alone() {
     let (store, payments) = bed();
     let figures = [payment::WIDE.sum(), payment::WIDE.avg(), Metric::count()];
-    payments.add_standing(StandingDef::new("wide", Statistics::of(figures))).unwrap();
+    payments.add_standing(AggregateDef::new("wide", Statistics::of(figures))).unwrap();
     let wide = |id, wide| Payment { wide: Some(wide), ..paid(id, Status::Open, 0) };
     payments.store(wide(1, i128::MIN)).unwrap();
     payments.store(wide(2, i128::MIN)).unwrap();
@@ -193,8 +193,8 @@ fn histograms_and_ranges_are_filled() {
     let (_store, payments) = bed();
     let steps = || GroupBy::new([Bucket::width("amount", 10)]).metrics([Metric::count(), payment::AMOUNT.sum()]);
     let ranges = GroupBy::new([Bucket::ranges("amount", [(None, Some(0)), (Some(0), Some(20)), (Some(30), None)])]);
-    payments.add_standing(StandingDef::new("steps", steps().with_empty())).unwrap();
-    payments.add_standing(StandingDef::new("ranges", ranges.metrics([Metric::count()]))).unwrap();
+    payments.add_standing(AggregateDef::new("steps", steps().with_empty())).unwrap();
+    payments.add_standing(AggregateDef::new("ranges", ranges.metrics([Metric::count()]))).unwrap();
     assert_eq!(payments.standing("steps").unwrap().groups().len(), 0);
     for (id, amount) in [(1, 5), (2, 31), (3, 25)] {
         payments.store(paid(id, Status::Open, amount)).unwrap();
@@ -210,10 +210,10 @@ fn histograms_and_ranges_are_filled() {
     assert_eq!((asked.cached, counts(&asked)), (true, named(&[("0", 1), ("20", 1), ("30", 1)])));
 }
 
-fn problem(def: StandingDef) -> NotStanding {
+fn problem(def: AggregateDef) -> AggregateDefError {
     let (_store, payments) = bed();
     match payments.add_standing(def).unwrap_err() {
-        StandingError::Schema { source: SchemaError::Standing { source, .. }, .. } => source,
+        AggregateError::Schema { source: SchemaError::Aggregate { source, .. }, .. } => source,
         other => panic!("{other}"),
     }
 }
@@ -221,43 +221,43 @@ fn problem(def: StandingDef) -> NotStanding {
 #[test]
 fn what_cannot_be_kept_up_is_named() {
     let groups = || GroupBy::values("status").metrics([Metric::count()]);
-    let told = problem(StandingDef::new("a", groups().metrics([field("amount").percentile(50.0)])));
+    let told = problem(AggregateDef::new("a", groups().metrics([field("amount").percentile(50.0)])));
     assert!(
-        matches!(&told, NotStanding::Percentile { metric, field } if metric == "percentile(amount, 50)" && field == "amount")
+        matches!(&told, AggregateDefError::Percentile { metric, field } if metric == "percentile(amount, 50)" && field == "amount")
     );
-    let told = problem(StandingDef::new("a", [payment::TAGS.distinct()]));
+    let told = problem(AggregateDef::new("a", [payment::TAGS.distinct()]));
     assert!(
-        matches!(&told, NotStanding::ManyValues { metric: Some(m), field } if m == "distinct(tags)" && field == "tags")
+        matches!(&told, AggregateDefError::ManyValues { metric: Some(m), field } if m == "distinct(tags)" && field == "tags")
     );
-    let told = problem(StandingDef::new("a", GroupBy::values(payment::TAGS)));
-    assert!(matches!(&told, NotStanding::ManyValues { metric: None, .. }));
-    let told = problem(StandingDef::new("a", groups().group_by(GroupBy::values("currency"))));
-    assert_eq!(told, NotStanding::Levels { levels: 2 });
+    let told = problem(AggregateDef::new("a", GroupBy::values(payment::TAGS)));
+    assert!(matches!(&told, AggregateDefError::ManyValues { metric: None, .. }));
+    let told = problem(AggregateDef::new("a", groups().group_by(GroupBy::values("currency"))));
+    assert_eq!(told, AggregateDefError::Levels { levels: 2 });
     let overlap = GroupBy::new([Bucket::ranges("amount", [(Some(0), Some(9)), (Some(8), None)])]);
-    assert!(matches!(problem(StandingDef::new("a", overlap)), NotStanding::Overlap { .. }));
-    assert_eq!(problem(StandingDef::new("a", Statistics::default())), NotStanding::Nothing);
-    assert_eq!(problem(StandingDef::new("", groups())), NotStanding::Unnamed);
+    assert!(matches!(problem(AggregateDef::new("a", overlap)), AggregateDefError::Overlap { .. }));
+    assert_eq!(problem(AggregateDef::new("a", Statistics::default())), AggregateDefError::Nothing);
+    assert_eq!(problem(AggregateDef::new("", groups())), AggregateDefError::Unnamed);
     for unsound in [
-        StandingDef::new("a", GroupBy::values("height")),
-        StandingDef::new("a", [field("status").sum()]),
-        StandingDef::new("a", groups()).when(field("amount").eq("much")),
-        StandingDef::new("a", GroupBy::new([Bucket::width("amount", 0)])),
-        StandingDef::new("a", GroupBy::new([Bucket::date("amount", DateUnit::Day)])),
-        StandingDef::new("a", groups().top(0, "count")),
+        AggregateDef::new("a", GroupBy::values("height")),
+        AggregateDef::new("a", [field("status").sum()]),
+        AggregateDef::new("a", groups()).when(field("amount").eq("much")),
+        AggregateDef::new("a", GroupBy::new([Bucket::width("amount", 0)])),
+        AggregateDef::new("a", GroupBy::new([Bucket::date("amount", DateUnit::Day)])),
+        AggregateDef::new("a", groups().top(0, "count")),
     ] {
-        assert!(matches!(problem(unsound), NotStanding::Question { .. }));
+        assert!(matches!(problem(unsound), AggregateDefError::Query { .. }));
     }
     let fields = || [FieldDef::of::<u32>("id").key(), FieldDef::of::<i64>("n")];
-    let twice = Schema::new(fields()).with_standing(StandingDef::new("a", [Metric::count()]));
-    let twice = twice.with_standing(StandingDef::new("a", [field("n").sum()]));
+    let twice = Schema::new(fields()).with_aggregate(AggregateDef::new("a", [Metric::count()]));
+    let twice = twice.with_aggregate(AggregateDef::new("a", [field("n").sum()]));
     let told = Store::new().key_values::<u8>("n", twice).unwrap_err().to_string();
-    assert!(told.contains("standing statistics \"a\": there are others of that name"), "{told}");
+    assert!(told.contains("materialized aggregate \"a\": the name is already taken"), "{told}");
     let (_store, payments) = bed();
     payments.add_standing(by_status()).unwrap();
-    assert!(matches!(payments.add_standing(by_status()), Err(StandingError::Schema { .. })));
+    assert!(matches!(payments.add_standing(by_status()), Err(AggregateError::Schema { .. })));
     let unknown = payments.standing("other").unwrap_err();
-    assert!(matches!(&unknown, QueryError::UnknownStanding { known, .. } if known == &["by_status"]), "{unknown}");
-    assert!(matches!(payments.drop_standing("other"), Err(StandingError::Unknown { .. })));
+    assert!(matches!(&unknown, QueryError::UnknownAggregate { known, .. } if known == &["by_status"]), "{unknown}");
+    assert!(matches!(payments.drop_standing("other"), Err(AggregateError::Unknown { .. })));
     payments.drop_standing("by_status").unwrap();
     assert!(payments.standing("by_status").is_err() && payments.standing_defs().is_empty());
 }
@@ -266,9 +266,9 @@ fn what_cannot_be_kept_up_is_named() {
 fn a_record_that_cannot_be_kept_stops_the_build() {
     let (store, payments) = bed();
     payments.store(Payment { currency: Some("x".repeat(70_000)), ..paid(1, Status::Void, 2) }).unwrap();
-    let def = StandingDef::new("a", GroupBy::values("currency"));
+    let def = AggregateDef::new("a", GroupBy::values("currency"));
     let error = payments.add_standing(def.clone()).unwrap_err();
-    assert!(matches!(&error, StandingError::Record { cause, .. } if matches!(**cause, Cause::ValueTooLong { .. })));
+    assert!(matches!(&error, AggregateError::Record { cause, .. } if matches!(**cause, Cause::ValueTooLong { .. })));
     assert!(payments.standing_defs().is_empty());
     payments.delete(1).unwrap();
     payments.add_standing(def).unwrap();
@@ -283,10 +283,10 @@ fn documents_have_them_too() {
         FieldDef::of::<i64>("total").optional(),
     ]);
     let by_city = GroupBy::values("shop.city").metrics([field("total").sum(), field("total").count()]);
-    let schema = schema.with_standing(StandingDef::new("by_city", by_city));
+    let schema = schema.with_aggregate(AggregateDef::new("by_city", by_city));
     let store = Store::new();
     let values = store.key_values::<&str>("sales", schema.clone()).unwrap();
-    assert_eq!(values.standing_defs(), schema.standing());
+    assert_eq!(values.standing_defs(), schema.aggregates());
     #[cfg(feature = "documents")]
     {
         let sales = store.documents("documents", schema).unwrap();

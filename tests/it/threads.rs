@@ -3,8 +3,8 @@
 //! the total, no reader goes back in time, and a snapshot that is held throughout keeps its answers.
 
 use memdex::{
-    Batch, Cause, Collection, Commit, Cursor, FieldValue, Figures, Filter, GroupBy, Handle, Record, Refusal, Refused,
-    Snapshot, StandingDef, Statistics, Store, field,
+    AggregateDef, Batch, Cause, Collection, Commit, Cursor, FieldValue, Figures, Filter, GroupBy, Handle, Record,
+    Refusal, Refused, Snapshot, Statistics, Store, field,
 };
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -99,7 +99,7 @@ impl Bank {
         bank.store.commit(open).unwrap();
         let by_region = GroupBy::values("region").metrics([field("cents").sum().named("sum")]);
         let standing = Statistics::of([field("cents").sum().named("sum")]).group_by(by_region);
-        bank.savings.add_standing(StandingDef::new(STANDING, standing)).unwrap();
+        bank.savings.add_standing(AggregateDef::new(STANDING, standing)).unwrap();
         bank
     }
 

@@ -20,7 +20,7 @@ const UNITS: [u128; DecimalValue::MAX_SCALE as usize + 1] = {
 /// What decimals have accumulated.
 #[derive(Clone, Debug)]
 pub(crate) struct DecimalMoments {
-    count: u64,
+    pub(super) count: u64,
     /// 2^64 times 2^127 times 10^28, which is less than 2^94.
     sum: Wide<5>,
     /// 2^64 times the square of 2^221.
@@ -30,10 +30,6 @@ pub(crate) struct DecimalMoments {
 impl DecimalMoments {
     pub(crate) fn new(squares: bool) -> Self {
         DecimalMoments { count: 0, sum: Wide::ZERO, squares: squares.then(|| Box::new(Wide::ZERO)) }
-    }
-
-    pub(crate) fn count(&self) -> u64 {
-        self.count
     }
 
     pub(super) fn has_squares(&self) -> bool {

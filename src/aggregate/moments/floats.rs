@@ -7,7 +7,7 @@ use super::{deviation, mean};
 /// What floats have accumulated.
 #[derive(Clone, Debug)]
 pub(crate) struct FloatMoments {
-    count: u64,
+    pub(super) count: u64,
     sum: FloatSum,
     squares: Option<SquareSum>,
 }
@@ -15,10 +15,6 @@ pub(crate) struct FloatMoments {
 impl FloatMoments {
     pub(crate) fn new(squares: bool) -> Self {
         FloatMoments { count: 0, sum: FloatSum::default(), squares: squares.then(SquareSum::default) }
-    }
-
-    pub(crate) fn count(&self) -> u64 {
-        self.count
     }
 
     pub(super) fn has_squares(&self) -> bool {

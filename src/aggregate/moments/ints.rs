@@ -62,15 +62,6 @@ impl IntMoments {
         self.sum = self.sum.wrapping_add(sum);
     }
 
-    /// Adds a sum of squares that the caller has made beside [`add_partial`](Self::add_partial). One page of 1,024 values may
-    /// exceed it, if they are above 2^58: those are added one by one.
-    #[inline]
-    pub(crate) fn add_partial_squares(&mut self, sum: u128) {
-        if let Some(squares) = &mut self.squares {
-            squares.add_u128(sum);
-        }
-    }
-
     pub(super) fn add_wide(&mut self, value: ValueRef<'_>) {
         match value.canonical() {
             ValueRef::Int(n) => self.add(n),

@@ -5,14 +5,14 @@ use super::layout::{self, How};
 use super::plan::{GroupKey, Held, Standing};
 use super::statistics::{Mover, StandingWriter, is, is_group};
 use super::tally::GroupFigures;
-use crate::record::{Cutter, Record};
+use crate::record::{Bucketer, Record};
 use crate::value::ValueRef;
 
 /// See the head of this file.
 pub(crate) struct Audit<'a> {
     writer: &'a StandingWriter,
     standing: &'a Standing,
-    cutters: Vec<Cutter>,
+    cutters: Vec<Bucketer>,
 }
 
 impl StandingWriter {

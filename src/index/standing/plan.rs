@@ -3,14 +3,14 @@
 use super::super::shape::checked;
 use super::layout::Layout;
 use super::tally::LevelPlan;
-use crate::error::{Cause, NotStanding, StatisticsError};
-use crate::record::{Bound, BoundStanding, Condition, Cutter, Record, Schema, StandingDef};
+use crate::error::{AggregateDefError, Cause, StatisticsError};
+use crate::record::{AggregateDef, Bound, BoundAggregate, Bucketer, Condition, Record, Schema};
 use crate::value::{Value, ValueRef};
 use smallvec::SmallVec;
 
 /// The side of standing statistics that never changes.
 pub(crate) struct Standing {
-    pub(crate) def: StandingDef,
+    pub(crate) def: AggregateDef,
     pub(crate) bound: Bound,
     pub(crate) condition: Option<Condition>,
     /// Of all records together.
@@ -18,7 +18,7 @@ pub(crate) struct Standing {
     /// Of each group; without groups of no meaning.
     pub(super) within: LevelPlan,
     pub(super) layout: Layout,
-    cutters: Vec<Cutter>,
+    cutters: Vec<Bucketer>,
 }
 
 /// What tells a group from all others, part by part: a value, or the number of a step, a range, a date. In the order of the groups.
@@ -34,8 +34,8 @@ pub(crate) struct Held<'a> {
 }
 
 impl Standing {
-    pub(crate) fn new(def: StandingDef, schema: &Schema) -> Result<Self, NotStanding> {
-        let BoundStanding { bound, condition, cutters } = def.bind(schema)?;
+    pub(crate) fn new(def: AggregateDef, schema: &Schema) -> Result<Self, AggregateDefError> {
+        let BoundAggregate { bound, condition, bucketers: cutters } = def.bind(schema)?;
         let mut total = LevelPlan::new(&bound, bound.levels.first());
         let mut within = LevelPlan::new(&bound, bound.levels.get(1));
         let layout = Layout::new(&bound, &mut [&mut total, &mut within]);
@@ -56,12 +56,12 @@ impl Standing {
     }
 
     /// What parts values: each user has its own, since those of dates learn.
-    pub(super) fn cutters(&self) -> Vec<Cutter> {
+    pub(super) fn cutters(&self) -> Vec<Bucketer> {
         self.cutters.clone()
     }
 
     /// What `record` shows; `None` if the condition is false. Runs its extractors.
-    pub(super) fn held<'a, R: Record>(&self, cutters: &mut [Cutter], record: &'a R) -> Option<Held<'a>> {
+    pub(super) fn held<'a, R: Record>(&self, cutters: &mut [Bucketer], record: &'a R) -> Option<Held<'a>> {
         if self.condition.as_ref().is_some_and(|condition| !condition.holds(record)) {
             return None;
         }

@@ -2,14 +2,14 @@
 
 use super::plan::{GroupKey, Held, Standing};
 use super::tally::{GroupFigures, LevelPlan, Tally};
-use crate::record::{Cutter, Record};
+use crate::record::{Bucketer, Record};
 use crate::value::ValueRef;
 use std::collections::BTreeMap;
 
 /// What some records come to.
 pub(crate) struct Recomputed<'s> {
     standing: &'s Standing,
-    cutters: Vec<Cutter>,
+    cutters: Vec<Bucketer>,
     total: Tally,
     groups: BTreeMap<GroupKey, Tally>,
 }

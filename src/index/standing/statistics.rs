@@ -8,7 +8,7 @@ use super::plan::{GroupKey, Held, Standing};
 use super::tally::{GroupFigures, LevelPlan, Tally};
 use crate::error::Cause;
 use crate::hash::{RandomState, spread};
-use crate::record::{Cutter, Record};
+use crate::record::{Bucketer, Record};
 use crate::sync::Arc;
 use crate::value::{Value, ValueRef, narrow_bits, value_of_bits};
 use hashbrown::HashTable;
@@ -43,7 +43,7 @@ pub(super) struct Group {
 
 /// What a batch brings.
 pub(crate) struct StandingStaging {
-    cutters: Vec<Cutter>,
+    cutters: Vec<Bucketer>,
     groups: Vec<(u32, GroupKey)>,
     by_hash: HashTable<u32>,
     /// The numbers that were given out.

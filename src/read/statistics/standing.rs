@@ -22,11 +22,11 @@ impl<R: Record> Collection<R> {
     /// O(groups), for a few groups some hundred nanoseconds.
     ///
     /// ```
-    /// # use memdex::{GroupBy, Metric, Record, StandingDef, Store};
+    /// # use memdex::{GroupBy, Metric, Record, AggregateDef, Store};
     /// # #[derive(Clone, Record)] struct Job { #[record(key)] id: u32, #[record(field)] queue: String }
     /// # let store = Store::new();
     /// # let jobs = store.collection::<Job>("Job")?;
-    /// jobs.add_standing(StandingDef::new("by_queue", GroupBy::values(job::QUEUE).metrics([Metric::count()])))?;
+    /// jobs.add_standing(AggregateDef::new("by_queue", GroupBy::values(job::QUEUE).metrics([Metric::count()])))?;
     /// jobs.store(Job { id: 1, queue: "mail".into() })?;
     /// let before = store.snapshot();
     /// jobs.store(Job { id: 2, queue: "mail".into() })?;
@@ -36,7 +36,7 @@ impl<R: Record> Collection<R> {
     /// ```
     ///
     /// # Errors
-    /// [`QueryError::UnknownStanding`]; [`QueryError::Overflow`] if a sum is out of reach; [`QueryError::TooManyGroups`].
+    /// [`QueryError::UnknownAggregate`]; [`QueryError::Overflow`] if a sum is out of reach; [`QueryError::TooManyGroups`].
     pub fn standing(&self, name: &str) -> Result<Summary, QueryError> {
         let started = Instant::now();
         let figures = self.table.standing_called(name)?;

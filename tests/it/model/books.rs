@@ -95,7 +95,7 @@ pub(super) fn set_schema(plan: &Plan) {
     });
     let more = plan.more.iter().map(|def| def.to_store::<Book>());
     let schema = more.fold(Schema::new(fields), Schema::with_index);
-    SCHEMA.set(plan.standing.iter().map(Standing::to_store).fold(schema, Schema::with_standing));
+    SCHEMA.set(plan.standing.iter().map(Standing::to_store).fold(schema, Schema::with_aggregate));
 }
 
 impl Record for Book {

@@ -6,7 +6,7 @@ use super::predicates::{Tree, leaf};
 use super::records::Subject;
 use super::reference::Shelf;
 use crate::statistics::naive::{self, Shown};
-use memdex::{Aggregate, Bucket, FieldName, Figures, GroupBy, Kind, Metric, StandingDef, Statistics, Value};
+use memdex::{Aggregate, AggregateDef, Bucket, FieldName, Figures, GroupBy, Kind, Metric, Statistics, Value};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -19,8 +19,8 @@ pub(super) struct Standing {
 }
 
 impl Standing {
-    pub(super) fn to_store(&self) -> StandingDef {
-        let def = StandingDef::new(self.name, self.statistics.clone());
+    pub(super) fn to_store(&self) -> AggregateDef {
+        let def = AggregateDef::new(self.name, self.statistics.clone());
         match &self.when {
             Some(when) => def.when(when.filter::<Book>()),
             None => def,

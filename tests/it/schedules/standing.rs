@@ -3,8 +3,8 @@
 
 use super::{explore, spawn_on};
 use memdex::{
-    Collection, Commit, CommitInfo, CommitObserver, Figures, GroupBy, Metric, QueryError, Record, RecordChange,
-    Snapshot, StandingDef, Statistics, Store,
+    AggregateDef, Collection, Commit, CommitInfo, CommitObserver, Figures, GroupBy, Metric, QueryError, Record,
+    RecordChange, Snapshot, Statistics, Store,
 };
 use shuttle::rand::{Rng, thread_rng};
 use shuttle::thread;
@@ -49,10 +49,10 @@ struct Purses {
     truth: Arc<Truth>,
 }
 
-fn by_purse() -> StandingDef {
+fn by_purse() -> AggregateDef {
     let metrics = [Metric::count(), coin::WORTH.sum(), coin::WORTH.max(), coin::NAME.distinct(), coin::NAME.min()];
     let groups = GroupBy::values(coin::PURSE).metrics(metrics);
-    StandingDef::new("by purse", Statistics::of([Metric::count(), coin::WORTH.sum()]).group_by(groups))
+    AggregateDef::new("by purse", Statistics::of([Metric::count(), coin::WORTH.sum()]).group_by(groups))
 }
 
 /// What the figures must be, in words.
@@ -198,7 +198,7 @@ fn figures_built_under_commits() {
             let snapshot = purses.store.snapshot();
             match snapshot.of(&purses.coins).standing("by purse") {
                 Ok(_) => purses.check(&snapshot),
-                Err(QueryError::UnknownStanding { .. }) => {}
+                Err(QueryError::UnknownAggregate { .. }) => {}
                 Err(error) => panic!("{error}"),
             }
         });
@@ -228,7 +228,7 @@ fn figures_dropped_under_readers() {
             for _ in 0..2 {
                 match purses.coins.standing("by purse") {
                     Ok(figures) => assert_eq!(found(&figures), expected(&purses.state(figures.commit))),
-                    Err(QueryError::UnknownStanding { .. }) => {}
+                    Err(QueryError::UnknownAggregate { .. }) => {}
                     Err(error) => panic!("{error}"),
                 }
             }

@@ -2,8 +2,8 @@
 //! the same question, from its records alone.
 
 use memdex::{
-    Aggregate, Bucket, Collection, DateUnit, DecimalValue, FieldDef, FieldName, GroupBy, KeyBuffer, Kind, Metric,
-    Predicate, Record, Schema, Snapshot, StandingDef, Statistics, Store, ValueRef, field,
+    Aggregate, AggregateDef, Bucket, Collection, DateUnit, DecimalValue, FieldDef, FieldName, GroupBy, KeyBuffer, Kind,
+    Metric, Predicate, Record, Schema, Snapshot, Statistics, Store, ValueRef, field,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -30,7 +30,7 @@ const SINGLES: [&str; 9] = ["shop", "flag", "amount", "big", "rate", "price", "a
 
 thread_local! {
     /// Those of the schema.
-    static STANDING: RefCell<Vec<StandingDef>> = const { RefCell::new(Vec::new()) };
+    static STANDING: RefCell<Vec<AggregateDef>> = const { RefCell::new(Vec::new()) };
 }
 
 impl Record for Sale {
@@ -49,7 +49,7 @@ impl Record for Sale {
             FieldDef::new("day", Kind::Date).optional(),
             FieldDef::of::<Option<u8>>("code").unique(),
         ];
-        STANDING.with_borrow(|defs| defs.iter().cloned().fold(Schema::new(fields), Schema::with_standing))
+        STANDING.with_borrow(|defs| defs.iter().cloned().fold(Schema::new(fields), Schema::with_aggregate))
     }
 
     fn key(&self, key: &mut KeyBuffer) {
@@ -164,13 +164,13 @@ fn conditions() -> Vec<Predicate> {
 }
 
 /// Under one of a few names.
-fn def() -> impl Strategy<Value = StandingDef> {
+fn def() -> impl Strategy<Value = AggregateDef> {
     let condition = 0..conditions().len();
     (select(vec!["one", "two", "three"]), metrics(), proptest::option::weighted(0.8, group_by()), condition).prop_map(
         |(name, metrics, groups, condition)| {
             let metrics = if groups.is_none() && metrics.is_empty() { vec![Metric::count()] } else { metrics };
             let statistics = groups.into_iter().fold(Statistics::of(metrics), Statistics::group_by);
-            let def = StandingDef::new(name, statistics);
+            let def = AggregateDef::new(name, statistics);
             if condition == 0 { def } else { def.when(conditions().swap_remove(condition)) }
         },
     )
@@ -186,7 +186,7 @@ enum Step {
     Change(usize, u64),
     Hold,
     LetGo(usize),
-    Add(Box<StandingDef>),
+    Add(Box<AggregateDef>),
     Drop(&'static str),
     Optimize,
 }
@@ -215,7 +215,7 @@ struct Both {
 }
 
 impl Both {
-    fn new(defs: Vec<StandingDef>) -> Self {
+    fn new(defs: Vec<AggregateDef>) -> Self {
         let open = |defs| {
             STANDING.set(defs);
             let store = Store::new();

@@ -1,8 +1,8 @@
 //! Each metric and each bucket on data small enough to be computed by hand; with columns and without.
 
 use memdex::{
-    Aggregate, Bucket, Collection, DateUnit, DecimalValue, FieldDef, Figures, GroupBy, KeyValue, Kind, Metric, Schema,
-    StandingDef, Statistics, Store, Timestamp, Value, ValueRef, field,
+    Aggregate, AggregateDef, Bucket, Collection, DateUnit, DecimalValue, FieldDef, Figures, GroupBy, KeyValue, Kind,
+    Metric, Schema, Statistics, Store, Timestamp, Value, ValueRef, field,
 };
 
 type Records = Collection<KeyValue<()>>;
@@ -386,7 +386,7 @@ fn a_float_below_the_first_bucket_with_a_name_is_in_none() {
     assert_eq!(figures.groups().len(), 3);
     let store = Store::new();
     let all: Records = store.key_values("all", schema(true)).unwrap();
-    all.add_standing(StandingDef::new("by x", GroupBy::new([by()]).metrics([Metric::count()]))).unwrap();
+    all.add_standing(AggregateDef::new("by x", GroupBy::new([by()]).metrics([Metric::count()]))).unwrap();
     store.commit(|batch| records.iter().try_for_each(|record| batch.store(&all, record.clone()))).unwrap();
     assert_eq!(all.standing("by x").unwrap().groups().len(), 3);
     store.verify().unwrap();

@@ -131,7 +131,11 @@ fn a_snapshot_shows_no_collection_of_another_store() {
     let now = store.snapshot();
     let error = now.try_of(&theirs).unwrap_err();
     assert_eq!(error, QueryError::OtherStore { collection: "users".to_owned() });
-    assert_eq!(error.to_string(), "collection \"users\" belongs to another store than the snapshot");
+    assert_eq!(
+        error.to_string(),
+        "collection \"users\" and the snapshot belong to different stores: take the snapshot from the \
+         collection's store"
+    );
     assert!(catch_unwind(AssertUnwindSafe(|| now.of(&theirs))).is_err());
     assert_eq!(now.try_of(&ours).unwrap().len(), 0);
 }

@@ -2,8 +2,8 @@
 
 use super::{Call, Hooks};
 use memdex::{
-    Batch, Bucket, Collection, FieldDef, FieldValue, GroupBy, IndexDef, KeyBuffer, Metric, Record, Schema, StandingDef,
-    Statistics, Stats, Store, ValueRef, field,
+    AggregateDef, Batch, Bucket, Collection, FieldDef, FieldValue, GroupBy, IndexDef, KeyBuffer, Metric, Record,
+    Schema, Statistics, Stats, Store, ValueRef, field,
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -27,11 +27,11 @@ impl Whim {
 }
 
 /// Standing statistics of every sort of word.
-pub(super) fn standing(name: &'static str) -> StandingDef {
+pub(super) fn standing(name: &'static str) -> AggregateDef {
     let metrics = [field("rate").sum(), field("code").max(), field("score").count(), field("team").distinct()];
     let groups = GroupBy::new([Bucket::values("club"), Bucket::width("score", 3)]).metrics(metrics);
     let total = [Metric::count(), field("score").stddev()];
-    StandingDef::new(name, Statistics::of(total).group_by(groups))
+    AggregateDef::new(name, Statistics::of(total).group_by(groups))
         .when(field("rate").ge(0.5) | field("tags").contains("a"))
 }
 
@@ -64,7 +64,7 @@ impl Record for Thing {
         .with_index(IndexDef::ordered([team, score]))
         .with_index(IndexDef::unique([score, club]).named("both"))
         .with_index(IndexDef::ordered(score).named("of a").when(field(team).eq("a") & field(rate).ge(0.0)))
-        .with_standing(standing("by club"))
+        .with_aggregate(standing("by club"))
     }
 
     fn key(&self, key: &mut KeyBuffer) {

@@ -5,7 +5,7 @@ use super::every_kind::{Shelf, standing};
 use super::observers::Witness;
 use super::panics::is_of;
 use super::{Call, watched};
-use memdex::{Cause, IndexDef, IndexError, StandingError, field};
+use memdex::{AggregateError, Cause, IndexDef, IndexError, field};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 fn definitions() -> [IndexDef; 7] {
@@ -65,7 +65,7 @@ fn in_a_build_it_leaves_no_standing_statistics() {
                 break;
             }
             assert!(
-                matches!(&built, Err(StandingError::Record { standing, cause, .. }) if standing == "new" && is_of(call, cause)),
+                matches!(&built, Err(AggregateError::Record { aggregate, cause, .. }) if aggregate == "new" && is_of(call, cause)),
                 "{call:?} at call {nth}: {built:?}"
             );
             assert_eq!((shelf.state(), shelf.things.standing_defs()), before);

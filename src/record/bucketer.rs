@@ -7,15 +7,15 @@ use crate::value::{Value, ValueRef};
 /// One part of groups' keys, at work. What it makes of a value is the value itself, or the number of a step, a range or a date, so that
 /// the order of keys is that of the groups.
 #[derive(Clone)]
-pub(crate) struct Cutter {
+pub(crate) struct Bucketer {
     /// Its place among the fields of the question.
     field: usize,
     cut: Cut,
 }
 
-impl Cutter {
+impl Bucketer {
     pub(crate) fn new(part: &Part) -> Self {
-        Cutter { field: part.field, cut: part.cut.clone() }
+        Bucketer { field: part.field, cut: part.cut.clone() }
     }
 
     /// The part of a group's key that a record's values make; `None` if it falls into no bucket.
