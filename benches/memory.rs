@@ -4,10 +4,8 @@
 //! The payments themselves are what they take in a `Vec`, strings included. Counted are the bytes that were asked for;
 //! what an allocator rounds up comes on top of either.
 
-mod common;
-
-use common::peer::ByHand;
-use common::{PAYMENTS, Payment, payments, stored};
+use memdex_benches::peer::ByHand;
+use memdex_benches::{PAYMENTS, Payment, payments, stored};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 

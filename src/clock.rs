@@ -2,49 +2,10 @@
 
 use crate::sync::AtomicU64;
 use crate::user_code;
-use std::fmt;
+pub use crate::value::Timestamp;
 use std::sync::Arc;
 use std::sync::atomic::{self, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
-/// A point in time: microseconds since 1970-01-01T00:00:00Z.
-///
-/// ```
-/// use memdex::Timestamp;
-/// let t = Timestamp::from_micros(1_500_000);
-/// assert_eq!(t.as_micros(), 1_500_000);
-/// assert_eq!((t + std::time::Duration::from_secs(1)).as_micros(), 2_500_000);
-/// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Timestamp(u64);
-
-impl Timestamp {
-    /// The time that lies `micros` microseconds after the Unix epoch.
-    pub const fn from_micros(micros: u64) -> Self {
-        Timestamp(micros)
-    }
-
-    /// Microseconds since the Unix epoch.
-    pub const fn as_micros(self) -> u64 {
-        self.0
-    }
-}
-
-impl std::ops::Add<Duration> for Timestamp {
-    type Output = Timestamp;
-
-    /// Later by `duration`; stays at the last time there is rather than wrap.
-    fn add(self, duration: Duration) -> Timestamp {
-        Timestamp(self.0.saturating_add(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)))
-    }
-}
-
-impl fmt::Display for Timestamp {
-    /// Seconds since the Unix epoch, with six decimals.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{:06}", self.0 / 1_000_000, self.0 % 1_000_000)
-    }
-}
 
 /// Where the engine's time comes from. It may jump, and even run backwards: the engine never gives out a time that
 /// is earlier than one it has already given out.
@@ -61,7 +22,7 @@ pub struct SystemClock;
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Timestamp(u64::try_from(since_epoch.as_micros()).unwrap_or(u64::MAX))
+        Timestamp::from_micros(u64::try_from(since_epoch.as_micros()).unwrap_or(u64::MAX))
     }
 }
 
@@ -81,24 +42,26 @@ pub struct ManualClock(Arc<atomic::AtomicU64>);
 impl ManualClock {
     /// A clock that shows `time`.
     pub fn starting_at(time: Timestamp) -> Self {
-        ManualClock(Arc::new(atomic::AtomicU64::new(time.0)))
+        ManualClock(Arc::new(atomic::AtomicU64::new(time.as_micros())))
     }
 
     /// Moves the clock to `time`, forward or backward.
     pub fn set(&self, time: Timestamp) {
-        self.0.store(time.0, Ordering::SeqCst);
+        self.0.store(time.as_micros(), Ordering::SeqCst);
     }
 
     /// Moves the clock forward; it stays at the last time there is rather than wrap.
     pub fn advance(&self, duration: Duration) {
         // The closure always gives a value, so the update cannot fail.
-        let _ = self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |now| Some((Timestamp(now) + duration).0));
+        let _ = self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |now| {
+            Some((Timestamp::from_micros(now) + duration).as_micros())
+        });
     }
 }
 
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
-        Timestamp(self.0.load(Ordering::SeqCst))
+        Timestamp::from_micros(self.0.load(Ordering::SeqCst))
     }
 }
 
@@ -117,12 +80,12 @@ impl SteadyClock {
     pub(crate) fn now(&self) -> Timestamp {
         let latest = self.latest.load(Ordering::SeqCst);
         // A clock of the user's that panics stands still.
-        let now = user_code::run(|| self.clock.now().0).unwrap_or(latest);
+        let now = user_code::run(|| self.clock.now().as_micros()).unwrap_or(latest);
         // Most calls within one microsecond find nothing to raise and so leave the shared line alone.
         if now <= latest {
-            return Timestamp(latest);
+            return Timestamp::from_micros(latest);
         }
-        Timestamp(now.max(self.latest.fetch_max(now, Ordering::SeqCst)))
+        Timestamp::from_micros(now.max(self.latest.fetch_max(now, Ordering::SeqCst)))
     }
 }
 
@@ -136,11 +99,11 @@ mod tests {
         impl Clock for Broken {
             fn now(&self) -> Timestamp {
                 assert!(self.0.fetch_add(1, Ordering::SeqCst) == 0, "broken");
-                Timestamp(7)
+                Timestamp::from_micros(7)
             }
         }
         let steady = SteadyClock::new(Box::new(Broken(atomic::AtomicU64::new(0))));
-        assert_eq!((steady.now(), steady.now()), (Timestamp(7), Timestamp(7)));
+        assert_eq!((steady.now(), steady.now()), (Timestamp::from_micros(7), Timestamp::from_micros(7)));
     }
 
     #[test]

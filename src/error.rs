@@ -1,32 +1,20 @@
 //! What went wrong, and what the caller may do about it.
 
-mod aggregate;
 mod commit;
 #[cfg(feature = "documents")]
-mod criteria;
-#[cfg(feature = "documents")]
 mod document;
-mod query;
-mod schema;
-mod statistics;
-mod suggest;
 
-pub use aggregate::AggregateDefError;
 pub use commit::Commit;
 #[cfg(feature = "documents")]
-pub use criteria::CriteriaError;
-#[cfg(feature = "documents")]
 pub use document::DocumentError;
-pub use query::QueryError;
-pub use schema::{KeyError, SchemaError};
-pub use statistics::StatisticsError;
-
-pub(crate) use schema::Conflict;
+#[cfg(feature = "documents")]
+pub use memdex_query::error::CriteriaError;
+pub use memdex_query::error::{AggregateDefError, KeyError, QueryError, SchemaError, StatisticsError};
 
 use crate::value::{Key, Kind, Value};
+use memdex_query::error::{Conflict, ItHas};
 use std::error::Error;
 use std::fmt;
-use suggest::ItHas;
 
 /// Why a collection could not be opened.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -109,7 +109,6 @@ struct StatisticsGuide;
 // The derive macros name this crate by its name, also where they are used inside it.
 extern crate self as memdex;
 
-mod aggregate;
 mod clock;
 mod error;
 mod hash;
@@ -117,17 +116,17 @@ mod index;
 mod keys;
 mod latency;
 pub mod limits;
-mod query;
 mod read;
 mod record;
 mod rowset;
-mod sql;
 mod storage;
 mod store;
 mod sync;
 mod user_code;
-mod value;
 mod write;
+
+// The engine names the plain data by the modules of `memdex_query`.
+use memdex_query::{aggregate, query, value};
 
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use error::{
@@ -148,18 +147,19 @@ pub use read::{
 };
 #[cfg(feature = "documents")]
 pub use record::Document;
-pub use record::{AggregateDef, FieldAt, FieldDef, FieldNames, IndexDef, IndexKind, KeyValue, Nested, Record, Schema};
+pub use record::{
+    AggregateDef, FieldAt, FieldDef, FieldNames, IndexDef, IndexKind, KeyBuffer, KeyValue, Nested, Record, Schema,
+};
 #[cfg(feature = "documents")]
 pub use serde_json::{Value as Json, json};
-pub use sql::{Dialect, Sql, SqlError, SqlTarget, SqlValue};
 pub use storage::{
     Collection, CollectionStats, CommitInfo, CommitObserver, Handle, IndexStats, MemoryFigures, MemoryStats,
     RecordChange, StandingStats, Stats, VerifyError, VerifyReport,
 };
 pub use store::{Store, StoreBuilder};
 pub use value::{
-    AnyKey, DecimalError, DecimalValue, Each, Element, EntityKey, EntityKeyError, FieldValue, IntoKey, Key, KeyBuffer,
-    KeySink, Kind, Many, Maybe, Multi, Nest, Nullable, Operand, Text, Value, ValueRef,
+    AnyKey, DecimalError, DecimalValue, Each, Element, EntityKey, EntityKeyError, FieldValue, IntoKey, Key, KeySink,
+    Kind, Many, Maybe, Multi, Nest, Nullable, Operand, Text, Value, ValueRef,
 };
 pub use write::{
     Applied, BackgroundWriter, BackgroundWriterBuilder, Batch, Counts, Died, FlushError, LenientWriter, NotApplied,

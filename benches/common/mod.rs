@@ -1,13 +1,13 @@
 //! What every benchmark works on: one million payments, the same at every run, in a store of memdex and in the
 //! structures that one would write by hand.
 
-pub(crate) mod peer;
+pub mod peer;
 
 use memdex::{Collection, FieldValue, Record, Store};
 use std::fmt::Write;
 
 /// How many payments there are.
-pub(crate) const PAYMENTS: usize = 1_000_000;
+pub const PAYMENTS: usize = 1_000_000;
 
 const ORGANIZATIONS: u64 = 1_000;
 const USERS: u64 = 100_000;
@@ -18,19 +18,19 @@ const STATUSES: [Status; 4] = [Status::Pending, Status::Completed, Status::Refun
 const BULK_SIZE: usize = 1_000;
 
 #[derive(Clone, Debug, Record)]
-pub(crate) struct Payment {
+pub struct Payment {
     #[record(key)]
-    pub(crate) payment_id: String,
+    pub payment_id: String,
     #[record(index)]
-    pub(crate) organization_id: String,
+    pub organization_id: String,
     #[record(index)]
-    pub(crate) user_id: String,
+    pub user_id: String,
     #[record(index)]
-    pub(crate) status: Status,
+    pub status: Status,
     #[record(index)]
-    pub(crate) currency: Option<String>,
+    pub currency: Option<String>,
     #[record(field)]
-    pub(crate) amount_cents: i64,
+    pub amount_cents: i64,
     /// Part of what a record costs; nobody asks for it.
     #[expect(dead_code)]
     description: String,
@@ -38,22 +38,34 @@ pub(crate) struct Payment {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, FieldValue)]
 #[field(rename_all = "snake_case")]
-pub(crate) enum Status {
+pub enum Status {
     Pending,
     Completed,
     Refunded,
     Failed,
 }
 
+impl Status {
+    /// The status that follows this one in a cycle.
+    pub fn next(self) -> Status {
+        match self {
+            Status::Pending => Status::Completed,
+            Status::Completed => Status::Refunded,
+            Status::Refunded => Status::Failed,
+            Status::Failed => Status::Pending,
+        }
+    }
+}
+
 /// A small generator of random numbers (SplitMix64), so that every run sees the same payments.
-pub(crate) struct Random(u64);
+pub struct Random(u64);
 
 impl Random {
-    pub(crate) fn new(seed: u64) -> Self {
+    pub fn new(seed: u64) -> Self {
         Random(seed)
     }
 
-    pub(crate) fn below(&mut self, limit: u64) -> u64 {
+    pub fn below(&mut self, limit: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -61,13 +73,13 @@ impl Random {
         ((u128::from(mixed ^ (mixed >> 31)) * u128::from(limit)) >> 64) as u64
     }
 
-    pub(crate) fn one_of<T: Copy>(&mut self, choices: &[T]) -> T {
+    pub fn one_of<T: Copy>(&mut self, choices: &[T]) -> T {
         choices[self.below(choices.len() as u64) as usize]
     }
 }
 
 /// All payments, in ascending order of their ids. No string has room to spare.
-pub(crate) fn payments() -> Vec<Payment> {
+pub fn payments() -> Vec<Payment> {
     let mut random = Random::new(1);
     let payment = |n| Payment {
         payment_id: numbered("payment", n),
@@ -88,7 +100,7 @@ fn numbered(prefix: &str, number: u64) -> String {
 }
 
 /// The payments in a new store, loaded in batches of 1,000.
-pub(crate) fn stored(payments: Vec<Payment>) -> (Store, Collection<Payment>) {
+pub fn stored(payments: Vec<Payment>) -> (Store, Collection<Payment>) {
     let store = Store::new();
     let collection = store.collection("Payment").expect("the schema is sound");
     let mut writer = store.writer().bulk_size(BULK_SIZE);

@@ -12,16 +12,16 @@ use std::sync::Arc;
 type Keys = HashSet<Arc<str>>;
 
 #[derive(Default)]
-pub(crate) struct ByHand {
-    pub(crate) payments: DashMap<Arc<str>, Arc<Payment>>,
-    pub(crate) by_organization: DashMap<String, Keys>,
-    pub(crate) by_user: DashMap<String, Keys>,
-    pub(crate) by_status: DashMap<Status, Keys>,
-    pub(crate) by_currency: DashMap<Option<String>, Keys>,
+pub struct ByHand {
+    pub payments: DashMap<Arc<str>, Arc<Payment>>,
+    pub by_organization: DashMap<String, Keys>,
+    pub by_user: DashMap<String, Keys>,
+    pub by_status: DashMap<Status, Keys>,
+    pub by_currency: DashMap<Option<String>, Keys>,
 }
 
 impl ByHand {
-    pub(crate) fn of(payments: Vec<Payment>) -> Self {
+    pub fn of(payments: Vec<Payment>) -> Self {
         let all = ByHand::default();
         payments.into_iter().for_each(|payment| all.insert(payment));
         all
@@ -35,10 +35,35 @@ impl ByHand {
         add(&self.by_currency, &payment.currency, &key);
         self.payments.insert(key, Arc::new(payment));
     }
+
+    pub fn count(&self, status: Status, currency: &Option<String>) -> Option<usize> {
+        let (of_status, of_currency) = (self.by_status.get(&status)?, self.by_currency.get(currency)?);
+        Some(both(&of_status, &of_currency).count())
+    }
+
+    pub fn fetch(&self, organization: &str, status: Status) -> Option<Vec<Arc<Payment>>> {
+        let (of_organization, of_status) = (self.by_organization.get(organization)?, self.by_status.get(&status)?);
+        let record = |key: &Arc<str>| self.payments.get(key).map(|found| Arc::clone(&found));
+        Some(both(&of_organization, &of_status).filter_map(record).collect())
+    }
+
+    /// A record that readers hold is cloned, one that nobody holds is changed where it lies.
+    pub fn change_status(&self, key: &str) {
+        let mut payment = self.payments.get_mut(key).expect("the key exists");
+        let old = payment.status;
+        Arc::make_mut(&mut payment).status = old.next();
+        let key = self.by_status.get_mut(&old).and_then(|mut keys| keys.take(key)).expect("filed under its status");
+        add(&self.by_status, &old.next(), &key);
+    }
+}
+
+/// What is in both sets: `intersection` looks the keys of the smaller one up in the larger.
+fn both<'a>(a: &'a HashSet<Arc<str>>, b: &'a HashSet<Arc<str>>) -> impl Iterator<Item = &'a Arc<str>> {
+    a.intersection(b)
 }
 
 /// Files a key under a value. A value is cloned only where it is new.
-pub(crate) fn add<V: Clone + Eq + Hash>(index: &DashMap<V, Keys>, value: &V, key: &Arc<str>) {
+pub fn add<V: Clone + Eq + Hash>(index: &DashMap<V, Keys>, value: &V, key: &Arc<str>) {
     if let Some(mut keys) = index.get_mut(value) {
         keys.insert(key.clone());
         return;

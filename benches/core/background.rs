@@ -2,9 +2,9 @@
 //! different sizes. Commits are of 1,000 operations on both sides. A time of one second is one microsecond a record.
 
 use super::ingest::loaded;
-use crate::common::{Payment, payments, stored};
 use criterion::{Criterion, SamplingMode};
 use memdex::{Collection, Store};
+use memdex_benches::{Payment, payments, stored};
 use std::cell::LazyCell;
 use std::time::Duration;
 

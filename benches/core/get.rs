@@ -1,9 +1,9 @@
 //! Look-ups of random existing keys, beside a `DashMap` from which the record's `Arc` is cloned.
 
-use crate::common::{Payment, payments};
 use crate::{STORE, Walk, built};
 use criterion::{BenchmarkGroup, Criterion, measurement::WallTime};
 use dashmap::DashMap;
+use memdex_benches::{Payment, payments};
 use std::cell::LazyCell;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;

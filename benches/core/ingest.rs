@@ -1,9 +1,9 @@
 //! Loading a million payments into nothing: a writer with batches of 1,000, beside the structures by hand, which are
 //! not atomic. A time of one second is one microsecond a record.
 
-use crate::common::peer::ByHand;
-use crate::common::{Payment, payments, stored};
 use criterion::{BenchmarkGroup, Criterion, SamplingMode, measurement::WallTime};
+use memdex_benches::peer::ByHand;
+use memdex_benches::{Payment, payments, stored};
 use std::cell::LazyCell;
 use std::hint::black_box;
 use std::time::{Duration, Instant};

@@ -2,18 +2,16 @@
 //! hand with `DashMap` and `HashSet`. See `benches/README.md` for what each figure means and which limit it has.
 
 mod background;
-#[path = "../common/mod.rs"]
-mod common;
 mod get;
 mod ingest;
 mod query;
 mod standing;
 mod update;
 
-use common::peer::ByHand;
-use common::{Payment, Random, payments, stored};
 use criterion::Criterion;
 use memdex::{Collection, Store};
+use memdex_benches::peer::ByHand;
+use memdex_benches::{Payment, Random, payments, stored};
 use std::sync::LazyLock;
 
 /// Built by the first benchmark that wants it.

@@ -1,12 +1,9 @@
 //! Two indexed fields at once: counting 50,000 of a million payments, and fetching 250 of them; beside the keys of the
 //! smaller of two sets looked up in the larger, by hand.
 
-use crate::common::peer::ByHand;
-use crate::common::{Payment, Status, payment};
 use crate::{BY_HAND, STORE, Walk, built};
 use criterion::{Criterion, SamplingMode};
-use std::collections::HashSet;
-use std::sync::Arc;
+use memdex_benches::{Status, payment};
 use std::time::Duration;
 
 const STATUS: Status = Status::Completed;
@@ -59,22 +56,4 @@ fn find(criterion: &mut Criterion) {
 fn organizations(walk: &mut Walk) -> Vec<String> {
     let of = |key: &String| STORE.1.get_with(key.as_str(), |payment| payment.organization_id.clone());
     walk.keys(1_000).iter().filter_map(of).collect()
-}
-
-impl ByHand {
-    fn count(&self, status: Status, currency: &Option<String>) -> Option<usize> {
-        let (of_status, of_currency) = (self.by_status.get(&status)?, self.by_currency.get(currency)?);
-        Some(both(&of_status, &of_currency).count())
-    }
-
-    fn fetch(&self, organization: &str, status: Status) -> Option<Vec<Arc<Payment>>> {
-        let (of_organization, of_status) = (self.by_organization.get(organization)?, self.by_status.get(&status)?);
-        let record = |key: &Arc<str>| self.payments.get(key).map(|found| Arc::clone(&found));
-        Some(both(&of_organization, &of_status).filter_map(record).collect())
-    }
-}
-
-/// What is in both sets: `intersection` looks the keys of the smaller one up in the larger.
-fn both<'a>(a: &'a HashSet<Arc<str>>, b: &'a HashSet<Arc<str>>) -> impl Iterator<Item = &'a Arc<str>> {
-    a.intersection(b)
 }

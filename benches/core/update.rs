@@ -1,11 +1,8 @@
 //! One indexed field of random existing payments changed, each in a commit of its own and a hundred in one; beside the
 //! record and the two key sets changed by hand. Times are per update.
 
-use crate::common::Status;
-use crate::common::peer::{ByHand, add};
 use crate::{BY_HAND, STORE, Walk, built};
 use criterion::Criterion;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 const BATCH: usize = 100;
@@ -17,7 +14,7 @@ pub(crate) fn benches(criterion: &mut Criterion) {
     group.bench_function("memdex, alone", |bencher| {
         let (_, payments) = built(&STORE);
         bencher.iter(|| {
-            let updated = payments.update(walk.key(), |payment| payment.status = next(payment.status));
+            let updated = payments.update(walk.key(), |payment| payment.status = payment.status.next());
             updated.expect("nothing refuses the update")
         });
     });
@@ -43,27 +40,7 @@ pub(crate) fn change_all(keys: &[String]) {
     let (store, payments) = &*STORE;
     let mut batch = store.batch();
     for key in keys {
-        batch.update(payments, key, |payment| payment.status = next(payment.status)).expect("the key is sound");
+        batch.update(payments, key, |payment| payment.status = payment.status.next()).expect("the key is sound");
     }
     batch.commit().expect("nothing refuses the updates");
-}
-
-fn next(status: Status) -> Status {
-    match status {
-        Status::Pending => Status::Completed,
-        Status::Completed => Status::Refunded,
-        Status::Refunded => Status::Failed,
-        Status::Failed => Status::Pending,
-    }
-}
-
-impl ByHand {
-    /// A record that readers hold is cloned, one that nobody holds is changed where it lies.
-    fn change_status(&self, key: &str) {
-        let mut payment = self.payments.get_mut(key).expect("the key exists");
-        let old = payment.status;
-        Arc::make_mut(&mut payment).status = next(old);
-        let key = self.by_status.get_mut(&old).and_then(|mut keys| keys.take(key)).expect("filed under its status");
-        add(&self.by_status, &next(old), &key);
-    }
 }

@@ -1,9 +1,9 @@
 //! Building an index over a million live records.
 
-use crate::common::Status;
 use crate::data::{WidePayment, loaded, payments};
 use crate::figures::{Durations, heading, line};
 use memdex::{IndexDef, Record};
+use memdex_benches::Status;
 
 const ROUNDS: usize = 5;
 

@@ -1,7 +1,7 @@
 //! One million payments with six indexes, the same at every run, and a store that holds them.
 
-use crate::common::{PAYMENTS, Random, Status};
 use memdex::{Collection, Record, Store};
+use memdex_benches::{PAYMENTS, Random, Status};
 
 const ORGANIZATIONS: u64 = 1_000;
 const USERS: u64 = 100_000;

@@ -1,10 +1,10 @@
 //! Loading a million payments with six indexes into nothing, in batches of 1,000, beside SQLite in memory. One second is
 //! one microsecond a payment.
 
-use crate::common::PAYMENTS;
 use crate::data::{loaded, payments};
 use crate::figures::{Durations, heading, line, ratio};
 use crate::sqlite;
+use memdex_benches::PAYMENTS;
 
 /// Each side in turn, so that what slows the machine for a while slows both.
 const ROUNDS: usize = 3;

@@ -5,9 +5,6 @@
 //! Criterion times what is short and can be repeated; what is one long run is timed by hand and printed.
 
 mod build;
-#[path = "../common/mod.rs"]
-#[allow(dead_code, reason = "the payments of the other benchmarks have fewer indexes")]
-mod common;
 mod data;
 mod figures;
 mod ingest;

@@ -1,10 +1,10 @@
 //! A writer beside a reader that never pauses: durations of flushes of 100 updates each, alone, while another thread looks keys up
 //! in a tight loop, and while one asks an index. Beside a thread that only computes they show what sharing the machine costs.
 
-use crate::common::{PAYMENTS, Random};
 use crate::data::{WidePayment, loaded, next, payments, wide_payment};
 use crate::figures::{Durations, heading, line, ratio};
 use memdex::{Collection, Store};
+use memdex_benches::{PAYMENTS, Random};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 

@@ -1,9 +1,9 @@
 //! Look-ups of random existing records by a unique field, beside those by key. Criterion's figures; the limit is 2 × `get`.
 
-use crate::common::{PAYMENTS, Random};
 use crate::data::loaded;
 use criterion::{BenchmarkGroup, Criterion, measurement::WallTime};
 use memdex::{Collection, Handle, Record};
+use memdex_benches::{PAYMENTS, Random};
 use std::cell::Cell;
 use std::time::Duration;
 

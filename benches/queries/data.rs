@@ -1,7 +1,7 @@
 //! One million payments whose figures are asked for: in a store with columns, in vectors, and in SQLite.
 
-use crate::common::{PAYMENTS, Random};
 use memdex::{Collection, Record, Store, Timestamp};
+use memdex_benches::{PAYMENTS, Random};
 use rusqlite::{Connection, Result, params};
 
 pub(crate) const STATUSES: [&str; 4] = ["completed", "failed", "pending", "refunded"];

@@ -1,9 +1,6 @@
 //! Pages of records, and questions about many records at once, over one million payments with columns, each beside SQLite in memory and beside a plain loop
 //! over vectors. See `benches/README.md` for what each figure means.
 
-#[path = "../common/mod.rs"]
-#[allow(dead_code, reason = "the payments of the other benchmarks have other fields")]
-mod common;
 mod data;
 #[path = "../indexes/figures.rs"]
 #[allow(dead_code, reason = "the other benchmarks print more")]

@@ -17,7 +17,7 @@ use std::time::Instant;
 
 type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
 
-const DEPARTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/data/departures-2013-01-31.jsonl");
+const DEPARTURES: &str = "departures-2013-01-31.jsonl";
 
 /// What is known beforehand of documents like
 /// `{"id":"B6725@0540","carrier":"B6","route":{"to":"BQN","miles":1576},"delay":{"departure":-1},"tags":["morning"]}`.
@@ -44,7 +44,8 @@ struct Airline {
 }
 
 fn main() -> Result<()> {
-    let path = std::env::args().nth(1).unwrap_or_else(|| DEPARTURES.to_owned());
+    let departures_file = || memdex_examples::data(DEPARTURES).to_string_lossy().into_owned();
+    let path = std::env::args().nth(1).unwrap_or_else(departures_file);
     let store = Store::new();
     let departures = store.documents("Departure", schema())?;
 

@@ -4,11 +4,10 @@ use crate::{Flight, Result};
 use csv::{Reader, StringRecord};
 use flate2::read::GzDecoder;
 use memdex::Timestamp;
+use memdex_examples::data;
 use std::error::Error;
 use std::fs::File;
 use std::str::FromStr;
-
-const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/data/flights-2013-01.csv.gz");
 
 /// The airlines in the file, by the codes that it uses.
 pub(crate) const AIRLINES: [(&str, &str); 16] = [
@@ -53,7 +52,8 @@ pub(crate) fn clock(time: Timestamp) -> String {
 
 /// All flights of the file.
 pub(crate) fn flights() -> Result<Vec<Flight>> {
-    let file = File::open(PATH).map_err(|error| format!("{PATH}: {error}"))?;
+    let path = data("flights-2013-01.csv.gz");
+    let file = File::open(&path).map_err(|error| format!("{}: {error}", path.display()))?;
     let mut reader = Reader::from_reader(GzDecoder::new(file));
     let columns = reader.headers()?.clone();
     reader.records().map(|values| Row { columns: &columns, values: values? }.flight()).collect()

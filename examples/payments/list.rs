@@ -7,7 +7,6 @@ use memdex::Predicate;
 
 /// What the form asks for. Criteria come as JSON, as a browser sends them; whether the fields are there, and can hold such
 /// values, is judged when the query runs.
-#[cfg(feature = "documents")]
 fn asked() -> Result<Predicate> {
     let criteria = memdex::json!({
         "organization": "org-07",
@@ -17,18 +16,6 @@ fn asked() -> Result<Predicate> {
     });
     println!("Asked for: {criteria}\n");
     Ok(Predicate::from_criteria(&criteria)?)
-}
-
-/// What the form asks for, where the feature `documents` is off: the same, as the compiler checks it.
-#[cfg(not(feature = "documents"))]
-fn asked() -> Result<Predicate> {
-    use crate::model::Status;
-    let asked = payment::ORGANIZATION.eq("org-07")
-        & payment::STATUS.is_in([Status::Pending, Status::Failed])
-        & payment::CURRENCY.is_in(["CHF", "GBP"])
-        & payment::AMOUNT_CENTS.ge(50_000)
-        & payment::AMOUNT_CENTS.lt(100_000);
-    Ok(asked.into())
 }
 
 /// The first page counts what there is in all; the next one begins behind the cursor of the first, so that nothing is

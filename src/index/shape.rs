@@ -2,7 +2,7 @@
 
 use crate::error::Cause;
 use crate::limits::{MAX_FIELD_VALUES, MAX_INDEXED_BYTES};
-use crate::record::{Condition, FieldAt, FieldDef, IndexDef, IndexKind, Record, Schema};
+use crate::record::{Condition, FieldAt, FieldDef, Fields, IndexDef, IndexKind, Record, Schema};
 use crate::value::{Value, ValueRef, encode_parts, narrow_bits};
 
 /// An index's declaration, bound to a schema.
@@ -57,7 +57,7 @@ impl IndexShape {
     /// What `record` shows. Runs its extractors. What can't be indexed is a refusal.
     #[inline]
     pub(crate) fn entry<'a, R: Record>(&self, record: &'a R) -> Result<Entry<'a>, Cause> {
-        if self.condition.as_ref().is_some_and(|condition| !condition.holds(record)) {
+        if self.condition.as_ref().is_some_and(|condition| !condition.holds(&Fields(record))) {
             return Ok(Entry::Absent);
         }
         match self.fields.as_slice() {

@@ -4,7 +4,7 @@ use super::access::take;
 use super::plan::Plan;
 use super::snapshot::View;
 use crate::error::Commit;
-use crate::record::{Condition, Record};
+use crate::record::{Condition, Fields, Record};
 use crate::rowset::{Row, RowSet};
 use crate::storage::{Changed, Table, Version};
 use crate::sync::Arc;
@@ -113,5 +113,5 @@ fn scan<R: Record>(view: &View<R>, condition: &Condition) -> Matches<R> {
 }
 
 pub(super) fn meets<R: Record>(condition: &Condition, version: &Version<R>) -> bool {
-    version.record.as_ref().is_some_and(|record| condition.holds(record))
+    version.record.as_ref().is_some_and(|record| condition.holds(&Fields(record)))
 }

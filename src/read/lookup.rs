@@ -3,10 +3,10 @@
 use super::snapshot::View;
 use crate::error::QueryError;
 use crate::query::{Field, Predicate};
-use crate::record::Record;
+use crate::record::{Lookup, Record};
 use crate::storage::{Collection, Handle};
 use crate::user_code;
-use crate::value::{FieldValue, IntoKey, Lookup, Operand};
+use crate::value::{FieldValue, IntoKey, Operand};
 
 enum Seen<T> {
     Answer(Option<T>),

@@ -1,10 +1,11 @@
 //! JSON documents as records: fields are found by their paths, as the schema of the collection declares them.
 
-use super::json::{merge_patch, set, shallow};
-use super::path::Path;
+use super::KeyBuffer;
+use super::json::{InJson, merge_patch, set, shallow};
 use super::{FieldAt, FieldDef, Record, Schema};
 use crate::error::{Cause, DocumentError, SchemaError};
-use crate::value::{AnyKey, KeyBuffer, Kind, ValueRef, plain_json, sort_of_json};
+use crate::value::{AnyKey, Kind, ValueRef, plain_json, sort_of_json};
+use memdex_query::schema::Path;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;

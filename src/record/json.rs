@@ -1,10 +1,10 @@
 //! JSON as a tree: how deep it is, what lies at a path, and merge patches. Whatever may be too deep is gone through without
 //! recursion: a tree of 100,000 levels must not overflow the stack, not even when it is dropped.
 
-use super::path::Path;
 use crate::error::DocumentError;
 use crate::limits::MAX_DOCUMENT_DEPTH;
 use crate::value::sort_of_json;
+use memdex_query::schema::Path;
 use serde_json::{Map, Value as Json};
 
 /// The tree, if it is not too deep; otherwise it is taken apart.
@@ -48,9 +48,17 @@ fn take_apart(json: Json) {
     }
 }
 
-impl Path {
-    /// The only thing there, if there is one: the array itself where one is on the way.
-    pub(super) fn only<'a>(&self, body: &'a Json) -> Option<&'a Json> {
+/// Finds the JSON values at a path.
+pub(super) trait InJson {
+    /// The only value there, if there is one: the array itself if an array is on the way.
+    fn only<'a>(&self, body: &'a Json) -> Option<&'a Json>;
+
+    /// Passes each value there to `show`, through all arrays on the way and at the end.
+    fn each<'a>(&self, body: &'a Json, show: &mut dyn FnMut(&'a Json));
+}
+
+impl InJson for Path {
+    fn only<'a>(&self, body: &'a Json) -> Option<&'a Json> {
         let mut at = body;
         for step in &self.steps {
             match at {
@@ -62,8 +70,7 @@ impl Path {
         Some(at)
     }
 
-    /// Shows each thing there, going through all arrays on the way and at the end.
-    pub(super) fn each<'a>(&self, body: &'a Json, show: &mut dyn FnMut(&'a Json)) {
+    fn each<'a>(&self, body: &'a Json, show: &mut dyn FnMut(&'a Json)) {
         each(body, &self.steps, show);
     }
 }

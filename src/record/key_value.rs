@@ -1,10 +1,11 @@
 //! Plain values as records: the key and the indexed fields are given beside the value.
 
-use super::path::Path;
+use super::KeyBuffer;
 use super::{FieldAt, FieldDef, Record, Schema};
 use crate::error::Cause;
 use crate::query::FieldName;
-use crate::value::{AnyKey, IntoKey, KeyBuffer, KeySink, Kind, Value, ValueRef};
+use crate::value::{AnyKey, IntoKey, KeySink, Kind, Value, ValueRef};
+use memdex_query::schema::Path;
 use smallvec::SmallVec;
 use std::fmt;
 use std::ops::{Deref, DerefMut};

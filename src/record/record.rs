@@ -1,8 +1,9 @@
 //! The trait of what a collection holds.
 
+use super::KeyBuffer;
 use super::{FieldAt, Schema};
 use crate::error::Cause;
-use crate::value::{KeyBuffer, ValueRef};
+use crate::value::ValueRef;
 
 /// A type whose values a collection can hold.
 ///

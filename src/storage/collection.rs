@@ -2,9 +2,9 @@
 
 use super::{Engine, Table, Version};
 use crate::error::{AggregateError, IndexError};
-use crate::record::{AggregateDef, Condition, IndexDef, Record, Schema};
+use crate::record::{AggregateDef, Condition, IndexDef, Lookup, Record, Schema};
 use crate::sync::Arc;
-use crate::value::{IntoKey, Lookup};
+use crate::value::IntoKey;
 use std::fmt;
 
 /// Records of one type under one key, with their indexes. Cheap to clone; clones are the same collection. It keeps its

@@ -264,7 +264,8 @@ impl<R> Pages<R> {
 mod tests {
     use super::*;
     use crate::hash;
-    use crate::value::{Key, KeyBuffer};
+    use crate::record::KeyBuffer;
+    use crate::value::Key;
 
     fn key() -> Key {
         let mut buffer = KeyBuffer::new(&hash::seeded(1));

@@ -20,11 +20,11 @@ use crate::error::{Commit, QueryError};
 use crate::hash::RandomState;
 use crate::index::{Index, IndexShape, Kept, KeptStaging, KeptWriter, Move, Standing, TidyAt};
 use crate::limits::MAX_ROWS;
-use crate::record::{Record, Schema};
+use crate::record::{KeyBuffer, Record, Schema};
 use crate::rowset::{Row, RowSet};
 use crate::sync::{Arc, Mutex, MutexGuard, Ordering::Relaxed, RwLock};
 use crate::user_code;
-use crate::value::{Key, KeyBuffer, Value};
+use crate::value::{Key, Value};
 use smallvec::SmallVec;
 use std::collections::BTreeMap;
 

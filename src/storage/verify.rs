@@ -6,11 +6,11 @@ use super::version::Version;
 use crate::error::Commit;
 use crate::index::{Index, IndexWriter, Kept, KeptWriter};
 use crate::limits::PAGE_ROWS;
-use crate::record::Record;
+use crate::record::{KeyBuffer, Lookup, Record};
 use crate::rowset::{Row, RowSet};
 use crate::sync::Arc;
 use crate::user_code;
-use crate::value::{KeyBuffer, Lookup, ValueRef};
+use crate::value::ValueRef;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::AddAssign;
 

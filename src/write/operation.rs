@@ -3,11 +3,11 @@
 use super::report::Outcome;
 use crate::error::{Cause, Commit, Refusal};
 use crate::query::Filter;
-use crate::record::{Condition, Record};
+use crate::record::{Condition, Fields, KeyBuffer, Record};
 use crate::storage::{Collection, Table, Version};
 use crate::sync::Arc;
 use crate::user_code;
-use crate::value::{IntoKey, Key, KeyBuffer};
+use crate::value::{IntoKey, Key};
 
 /// Makes the new record from the present one.
 pub(super) type Change<R> = Box<dyn Fn(&R) -> Result<R, Cause> + Send>;
@@ -126,7 +126,7 @@ impl<R: Record> Where<R> {
     }
 
     pub(super) fn holds(&self, record: &R) -> Result<bool, Cause> {
-        user_code::run(|| self.condition.holds(record)).map_err(panicked)
+        user_code::run(|| self.condition.holds(&Fields(record))).map_err(panicked)
     }
 }
 

@@ -10,6 +10,8 @@ mod derive;
 #[cfg(all(feature = "documents", not(any(memdex_shuttle, memdex_loom))))]
 mod documents;
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
+mod every_plan;
+#[cfg(not(any(memdex_shuttle, memdex_loom)))]
 mod indexes;
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
 mod key_values;
@@ -17,8 +19,6 @@ mod key_values;
 mod layers;
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
 mod model;
-#[cfg(not(any(memdex_shuttle, memdex_loom)))]
-mod oracle;
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
 mod plans;
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]

@@ -4,7 +4,7 @@ use super::super::shape::checked;
 use super::layout::Layout;
 use super::tally::LevelPlan;
 use crate::error::{AggregateDefError, Cause, StatisticsError};
-use crate::record::{AggregateDef, Bound, BoundAggregate, Bucketer, Condition, Record, Schema};
+use crate::record::{AggregateDef, Bound, BoundAggregate, Bucketer, Condition, Fields, Record, Schema};
 use crate::value::{Value, ValueRef};
 use smallvec::SmallVec;
 
@@ -62,7 +62,7 @@ impl Standing {
 
     /// What `record` shows; `None` if the condition is false. Runs its extractors.
     pub(super) fn held<'a, R: Record>(&self, cutters: &mut [Bucketer], record: &'a R) -> Option<Held<'a>> {
-        if self.condition.as_ref().is_some_and(|condition| !condition.holds(record)) {
+        if self.condition.as_ref().is_some_and(|condition| !condition.holds(&Fields(record))) {
             return None;
         }
         let fields = self.bound.fields.iter();

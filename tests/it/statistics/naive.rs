@@ -109,7 +109,6 @@ fn parts<S: Shown>(row: &S, bucket: &Bucket) -> Vec<Part> {
             (0..ranges.len()).filter(|at| within(&ranges[*at])).map(|at| range(ranges, at)).collect()
         }
         Bucket::Date { unit, .. } => vec![named(begin(&values[0], *unit))],
-        _ => panic!("{bucket:?}"),
     }
 }
 
@@ -140,7 +139,6 @@ fn begin(value: &Value, unit: DateUnit) -> Value {
             calendar(format!("{}-{:02}-01T00:00:00Z", &text[..4], (month - 1) / 3 * 3 + 1))
         }
         DateUnit::Year => calendar(format!("{}-01-01T00:00:00Z", &text[..4])),
-        _ => panic!("{unit:?}"),
     }
 }
 

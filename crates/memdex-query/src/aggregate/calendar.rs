@@ -1,0 +1,159 @@
+//! Units of the calendar, each with its number: 0 is the one that holds 1970-01-01, in each of them.
+
+use super::buckets::count_buckets;
+use crate::error::StatisticsError;
+use crate::value::civil::{date_of_days, days_of_date};
+use crate::value::{Value, ValueRef};
+
+pub(super) const SECONDS_PER_DAY: i64 = 86_400;
+/// 1970-01-01 was a Thursday: so many days of its week came before it.
+pub(super) const DAYS_SINCE_MONDAY: i64 = 3;
+
+/// How long a bucket of time is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    Minute,
+    Hour,
+    Day,
+    /// From Monday on.
+    Week,
+    Month,
+    Quarter,
+    Year,
+}
+
+impl Unit {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Unit::Minute => "minute",
+            Unit::Hour => "hour",
+            Unit::Day => "day",
+            Unit::Week => "week",
+            Unit::Month => "month",
+            Unit::Quarter => "quarter",
+            Unit::Year => "year",
+        }
+    }
+
+    /// Of what is a part of a day.
+    pub(super) fn seconds_within_day(self) -> Option<i64> {
+        match self {
+            Unit::Minute => Some(60),
+            Unit::Hour => Some(3_600),
+            _ => None,
+        }
+    }
+
+    /// The number of the unit that holds a day; that of the day for what is shorter.
+    pub(super) fn number_of_day(self, days: i64) -> i64 {
+        let months = || {
+            let (year, month, _) = date_of_days(days);
+            (year - 1_970) * 12 + i64::from(month) - 1
+        };
+        match self {
+            Unit::Minute | Unit::Hour | Unit::Day => days,
+            Unit::Week => (days + DAYS_SINCE_MONDAY).div_euclid(7),
+            Unit::Month => months(),
+            Unit::Quarter => months().div_euclid(3),
+            Unit::Year => months().div_euclid(12),
+        }
+    }
+
+    /// The day that the unit of this number begins with.
+    pub(super) fn first_day(self, number: i64) -> i64 {
+        let month = |months: i64| days_of_date(1_970 + months.div_euclid(12), 1 + months.rem_euclid(12) as u8, 1);
+        match self {
+            Unit::Minute | Unit::Hour | Unit::Day => number,
+            Unit::Week => number * 7 - DAYS_SINCE_MONDAY,
+            Unit::Month => month(number),
+            Unit::Quarter => month(number * 3),
+            Unit::Year => month(number * 12),
+        }
+    }
+}
+
+/// Buckets of dates: days without a time or a zone.
+#[derive(Clone, Copy, Debug)]
+pub struct DayBuckets(Unit);
+
+impl DayBuckets {
+    /// An error for minutes and hours.
+    pub fn new(unit: Unit) -> Result<Self, StatisticsError> {
+        match unit.seconds_within_day() {
+            Some(_) => Err(StatisticsError::NoTimeOfDay { unit: unit.name() }),
+            None => Ok(DayBuckets(unit)),
+        }
+    }
+
+    /// The number of the bucket that holds a day, given by days since 1970-01-01.
+    pub fn number_of(self, days: i32) -> i64 {
+        self.0.number_of_day(days.into())
+    }
+
+    /// The first day of a bucket; `None` if it is no `i32`.
+    pub fn first_day(self, number: i64) -> Option<i32> {
+        // No unit is shorter than a day.
+        i32::try_from(number).ok()?;
+        i32::try_from(self.0.first_day(number)).ok()
+    }
+
+    /// The date that a bucket is named by: its first day.
+    pub fn name(self, number: i64) -> Option<Value> {
+        self.first_day(number).map(|days| ValueRef::Date(days).to_value())
+    }
+
+    /// All buckets from one to another, the empty ones too, with their first days. An error if they are more than
+    /// [`MAX_BUCKETS`](crate::limits::MAX_BUCKETS).
+    pub fn between(self, first: i64, last: i64) -> Result<impl Iterator<Item = (i64, i32)>, StatisticsError> {
+        count_buckets(first.into(), last.into())?;
+        Ok((first..=last).filter_map(move |number| Some((number, self.first_day(number)?))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn units_begin_where_the_calendar_says() {
+        for days in days_of_date(1899, 12, 1)..days_of_date(2101, 2, 1) {
+            let (year, month, day) = date_of_days(days);
+            let first = |unit: Unit| {
+                let number = unit.number_of_day(days);
+                let first = unit.first_day(number);
+                assert!(first <= days && days < unit.first_day(number + 1));
+                assert_eq!(unit.number_of_day(first), number);
+                date_of_days(first)
+            };
+            assert_eq!(first(Unit::Day), (year, month, day));
+            assert_eq!(first(Unit::Month), (year, month, 1));
+            assert_eq!(first(Unit::Quarter), (year, (month - 1) / 3 * 3 + 1, 1));
+            assert_eq!(first(Unit::Year), (year, 1, 1));
+            // 2001-01-01 was a Monday.
+            let monday = Unit::Week.first_day(Unit::Week.number_of_day(days));
+            assert!((0..7).contains(&(days - monday)));
+            assert_eq!((monday - days_of_date(2001, 1, 1)) % 7, 0);
+        }
+        for unit in [Unit::Minute, Unit::Hour, Unit::Day, Unit::Week, Unit::Month, Unit::Quarter, Unit::Year] {
+            assert_eq!(unit.number_of_day(0), 0);
+        }
+    }
+
+    #[test]
+    fn dates_at_the_edges() {
+        for unit in [Unit::Day, Unit::Week, Unit::Month, Unit::Quarter, Unit::Year] {
+            let buckets = DayBuckets::new(unit).unwrap();
+            let last = buckets.first_day(buckets.number_of(i32::MAX)).unwrap();
+            assert_eq!(buckets.number_of(last), buckets.number_of(i32::MAX));
+            let first = buckets.first_day(buckets.number_of(i32::MIN));
+            assert_eq!(first.is_some(), unit == Unit::Day);
+            assert_eq!((buckets.first_day(i64::MAX), buckets.first_day(i64::MIN)), (None, None));
+        }
+        let months = DayBuckets::new(Unit::Month).unwrap();
+        let names: Vec<_> = months.between(-1, 1).unwrap().map(|(n, _)| months.name(n).unwrap().to_string()).collect();
+        assert_eq!(names, ["1969-12-01", "1970-01-01", "1970-02-01"]);
+        assert!(months.between(0, 100_000).is_err());
+        let error = DayBuckets::new(Unit::Hour).unwrap_err();
+        assert!(error.to_string().contains("no hour"), "{error}");
+    }
+}

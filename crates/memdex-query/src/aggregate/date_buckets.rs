@@ -1,0 +1,269 @@
+//! Buckets of time in a time zone: from a timestamp to the minute, hour, day … year that it falls in there.
+//!
+//! Days and longer units are those of the local calendar: what shows the same local date is in the same bucket, even where clocks
+//! are put back over midnight and a day has two parts. Its first instant is its name; where a day has no midnight, that is the
+//! first instant that there is. Minutes and hours are those of the local clock, but the two passages through an hour that is
+//! repeated at the end of summer time are two buckets: wherever the clock is put back, a new one begins.
+//!
+//! Each bucket has a number, so that an array can count them: later ones have greater numbers, and 0 is near 1970, the local day,
+//! week … that holds 1970-01-01 there, the minute or hour that holds its first instant in UTC. Numbers do not depend on what else
+//! has been asked. There is no gap in those of minutes and hours; there is one in others where a local day was left out.
+//!
+//! A number is found by what the zone's offset is at the time ([`Steps`]), and for days and less by a division; for months and
+//! more the steps are the months themselves. Steps are made for the times that are met, and for half as much around them.
+
+use super::buckets::{Even, count_buckets};
+use super::calendar::{DAYS_SINCE_MONDAY, SECONDS_PER_DAY, Unit};
+use super::steps::Steps;
+use super::zone::{FIRST_SECOND, LAST_SECOND, LONG_AGO, MOST_OFFSET, Period, Zone};
+use crate::error::StatisticsError;
+use crate::value::{Value, ValueRef};
+
+const NANOS_PER_SECOND: i64 = 1_000_000_000;
+const SECONDS_PER_WEEK: i64 = 7 * SECONDS_PER_DAY;
+const SECONDS_PER_YEAR: i64 = 366 * SECONDS_PER_DAY;
+
+/// The lengths of units that have one, in nanoseconds.
+pub const MINUTE: u64 = 60 * NANOS_PER_SECOND.cast_unsigned();
+pub const HOUR: u64 = 60 * MINUTE;
+pub const DAY: u64 = 24 * HOUR;
+pub const WEEK: u64 = 7 * DAY;
+
+/// Buckets of one unit in one time zone.
+#[derive(Clone, Debug)]
+pub struct DateBuckets {
+    unit: Unit,
+    zone: Zone,
+    /// The seconds that the steps cover, the first above the last at the beginning; 1970 is always among them.
+    from: i64,
+    to: i64,
+    periods: Vec<Period>,
+    /// For months and longer their numbers. For others, what a second is moved by so that its quotient by the unit's length is
+    /// the number.
+    steps: Steps,
+}
+
+impl DateBuckets {
+    pub fn new(unit: Unit, zone: Zone) -> Self {
+        DateBuckets { unit, zone, from: 1, to: 0, periods: Vec::new(), steps: Steps::default() }
+    }
+
+    /// The number of the bucket that a time falls in, given by nanoseconds since 1970.
+    #[inline]
+    pub fn number_of(&mut self, nanos: i64) -> i64 {
+        self.number_of_second(second_of(nanos))
+    }
+
+    /// The buckets between two times, both included, if the zone has one offset there and the unit one length: of whatever lies between,
+    /// the number is `first` and how often `length` fits in since `start`.
+    pub fn even(&mut self, least: i64, greatest: i64) -> Option<Even> {
+        if greatest.abs_diff(least) >= 1 << 63 {
+            // Together with what the first bucket has before it, 64 bits may be too few.
+            return None;
+        }
+        let [least, greatest] = [least, greatest].map(second_of);
+        self.ensure(least);
+        self.ensure(greatest);
+        let step = self.steps.find_both(least, greatest)?;
+        let (length, first) = match self.unit {
+            Unit::Minute => (60, quotient::<60>(least + step)),
+            Unit::Hour => (3_600, quotient::<3_600>(least + step)),
+            Unit::Day => (SECONDS_PER_DAY, quotient::<SECONDS_PER_DAY>(least + step)),
+            Unit::Week => (SECONDS_PER_WEEK, quotient::<SECONDS_PER_WEEK>(least + step)),
+            Unit::Month | Unit::Quarter | Unit::Year => return None,
+        };
+        let start = (first * length - step).wrapping_mul(NANOS_PER_SECOND);
+        Some(Even { first, start, length: (length * NANOS_PER_SECOND).cast_unsigned() })
+    }
+
+    /// The same of any timestamp; `None` outside of the years -9999 to 9999.
+    pub fn number_of_wide(&mut self, nanos: i128) -> Option<i64> {
+        let second = i64::try_from(nanos.div_euclid(NANOS_PER_SECOND.into())).ok()?;
+        (FIRST_SECOND..=LAST_SECOND).contains(&second).then(|| self.number_of_second(second))
+    }
+
+    #[inline]
+    fn number_of_second(&mut self, second: i64) -> i64 {
+        if second < self.from || second > self.to {
+            self.cover(second);
+        }
+        let step = self.steps.find(second);
+        match self.unit {
+            Unit::Minute => quotient::<60>(second + step),
+            Unit::Hour => quotient::<3_600>(second + step),
+            Unit::Day => quotient::<SECONDS_PER_DAY>(second + step),
+            Unit::Week => quotient::<SECONDS_PER_WEEK>(second + step),
+            Unit::Month | Unit::Quarter | Unit::Year => step,
+        }
+    }
+
+    /// The first instant of a bucket, in nanoseconds since 1970. `None` if there is no such bucket: no instant has shown its
+    /// date in this zone, or it lies outside of the years -9999 to 9999.
+    pub fn start(&mut self, number: i64) -> Option<i128> {
+        let second = match self.unit.seconds_within_day() {
+            Some(length) => self.start_within_day(number, length),
+            None => self.start_of_days(number),
+        };
+        second.map(|second| i128::from(second) * i128::from(NANOS_PER_SECOND))
+    }
+
+    /// The timestamp that a bucket is named by: its first instant.
+    pub fn name(&mut self, number: i64) -> Option<Value> {
+        self.start(number).map(|nanos| ValueRef::Timestamp(nanos).to_value())
+    }
+
+    /// All buckets from one to another, the empty ones too, with their first instants. An error if they are more than
+    /// [`MAX_BUCKETS`](crate::limits::MAX_BUCKETS).
+    pub fn between(&mut self, first: i64, last: i64) -> Result<impl Iterator<Item = (i64, i128)>, StatisticsError> {
+        count_buckets(first.into(), last.into())?;
+        Ok((first..=last).filter_map(|number| Some((number, self.start(number)?))))
+    }
+
+    /// The first second whose local day is in the unit.
+    fn start_of_days(&mut self, number: i64) -> Option<i64> {
+        // No unit is shorter than a day, so that nothing overflows below.
+        let days = LAST_SECOND.max(-FIRST_SECOND) / SECONDS_PER_DAY + 2;
+        if !(-days..=days).contains(&number) {
+            return None;
+        }
+        let [start, end] = [number, number + 1].map(|number| self.unit.first_day(number) * SECONDS_PER_DAY);
+        if end + MOST_OFFSET < FIRST_SECOND || start - MOST_OFFSET > LAST_SECOND {
+            return None;
+        }
+        for second in [start - MOST_OFFSET, end + MOST_OFFSET] {
+            self.ensure(second.clamp(FIRST_SECOND, LAST_SECOND));
+        }
+        let first = self.periods.partition_point(|period| period.start <= start - MOST_OFFSET).saturating_sub(1);
+        let ends = self.periods[first..].iter().skip(1).map(|next| next.start).chain([i64::MAX]);
+        self.periods[first..]
+            .iter()
+            .zip(ends)
+            .take_while(|(period, _)| period.start < end + MOST_OFFSET)
+            .map(|(period, behind)| ((start - period.offset).max(period.start), (end - period.offset).min(behind)))
+            .find(|(first, behind)| first < behind)
+            .map(|(first, _)| first)
+    }
+
+    /// The first second of a minute or an hour.
+    fn start_within_day(&mut self, number: i64, length: i64) -> Option<i64> {
+        let mut guess = number.checked_mul(length)?;
+        // Repeated hours have moved the numbers, so that a guess is wrong by as many. The next one is made where those are known.
+        for _ in 0..8 {
+            // By as much as local time and repeated hours may make of it.
+            if !(FIRST_SECOND - length - FAR..=LAST_SECOND + FAR).contains(&guess) {
+                return None;
+            }
+            self.ensure(guess.clamp(FIRST_SECOND, LAST_SECOND));
+            let all = self.steps.all();
+            // The last step that begins with a lower number: it holds this one, or the next step begins with it.
+            let before = all[1..].partition_point(|(start, moved)| (start + moved).div_euclid(length) < number);
+            let next = all.get(before + 1).map_or(i64::MAX, |step| step.0);
+            let again = (number * length - all[before].1).min(next);
+            if all[before].0 <= again && again <= self.to {
+                return Some(again);
+            }
+            if again == guess {
+                return None;
+            }
+            guess = again;
+        }
+        debug_assert!(false, "the start of {number} is nowhere");
+        None
+    }
+
+    fn ensure(&mut self, second: i64) {
+        if second < self.from || second > self.to {
+            self.cover(second);
+        }
+    }
+
+    /// Makes steps for this second, and around it.
+    #[cold]
+    #[inline(never)]
+    fn cover(&mut self, second: i64) {
+        let around = SECONDS_PER_YEAR + second.abs() / 2;
+        let (from, to) = if self.from > self.to { (0, 0) } else { (self.from, self.to) };
+        self.from = from.min(if second < from { second - around } else { from }).max(FIRST_SECOND);
+        self.to = to.max(if second > to { second + around } else { to }).min(LAST_SECOND);
+        self.periods = self.zone.periods(self.from, self.to);
+        let steps = match (self.unit, self.unit.seconds_within_day()) {
+            (_, Some(length)) => clock_steps(&self.periods, length),
+            (Unit::Day, _) => self.periods.iter().map(|period| (period.start, period.offset)).collect(),
+            (Unit::Week, _) => {
+                let moved = |offset| offset + DAYS_SINCE_MONDAY * SECONDS_PER_DAY;
+                self.periods.iter().map(|period| (period.start, moved(period.offset))).collect()
+            }
+            _ => self.calendar_steps(),
+        };
+        self.steps = Steps::new(steps, self.from, self.to);
+    }
+
+    /// The numbers of months and longer units, from where each begins.
+    fn calendar_steps(&self) -> Vec<(i64, i64)> {
+        let mut steps: Vec<(i64, i64)> = Vec::new();
+        let ends = self.periods.iter().skip(1).map(|next| next.start - 1).chain([self.to]);
+        for (period, end) in self.periods.iter().zip(ends) {
+            let number = |second: i64| self.unit.number_of_day((second + period.offset).div_euclid(SECONDS_PER_DAY));
+            for number in number(period.start.max(self.from))..=number(end) {
+                let start = (self.unit.first_day(number) * SECONDS_PER_DAY - period.offset).max(period.start);
+                if steps.last().is_none_or(|last| last.1 != number) {
+                    steps.push((start, number));
+                }
+            }
+        }
+        steps
+    }
+}
+
+/// Further than the number of an hour can be from what its time is in UTC.
+const FAR: i64 = 30 * SECONDS_PER_DAY;
+
+/// Seconds of nanoseconds, rounded down.
+#[inline]
+fn second_of(nanos: i64) -> i64 {
+    // Without a sign: half the work of `div_euclid`. All bits of the divisor that are zeros are shifted out first, which makes
+    // room for what is added to make it positive.
+    const ZEROS: u32 = NANOS_PER_SECOND.trailing_zeros();
+    const DIVISOR: i64 = NANOS_PER_SECOND >> ZEROS;
+    const SECONDS: i64 = (i64::MAX >> ZEROS) / DIVISOR + 1;
+    let second = (((nanos >> ZEROS) + SECONDS * DIVISOR) as u64 / DIVISOR as u64) as i64 - SECONDS;
+    debug_assert_eq!(second, nanos.div_euclid(NANOS_PER_SECOND));
+    second
+}
+
+/// The quotient by a length, rounded down. What is divided is far from the limits, and made positive, so that the compiler makes one
+/// multiplication of the division by what it knows.
+#[inline]
+fn quotient<const LENGTH: i64>(second: i64) -> i64 {
+    const WEEKS: i64 = 1 << 31;
+    let positive = second + WEEKS * SECONDS_PER_WEEK;
+    debug_assert!(positive >= 0);
+    (positive as u64 / LENGTH as u64) as i64 - WEEKS * (SECONDS_PER_WEEK / LENGTH)
+}
+
+/// What the minutes or hours of each period are moved by: local time, less what was repeated since 1970, more what was left out.
+fn clock_steps(periods: &[Period], length: i64) -> Vec<(i64, i64)> {
+    // The period of 1970 is moved by its offset so that the number of its beginning is 0; the others follow it and precede it.
+    let epoch = periods.partition_point(|period| period.start <= 0).saturating_sub(1);
+    let mut steps: Vec<(i64, i64)> = periods.iter().map(|period| (period.start, period.offset)).collect();
+    steps[epoch].1 -= steps[epoch].1.div_euclid(length) * length;
+    // How much further a period is moved than its offset says, so that its first number is that of the period before, or one
+    // more. It is the same if the clock was put on within a unit.
+    let follows = |before: Period, after: Period| {
+        let [last, first] = [after.start - 1 + before.offset, after.start + after.offset].map(|s| s.div_euclid(length));
+        if after.offset > before.offset && first == last { 0 } else { (last + 1 - first) * length }
+    };
+    for at in epoch + 1..periods.len() {
+        let (before, after) = (periods[at - 1], periods[at]);
+        steps[at].1 = after.offset + (steps[at - 1].1 - before.offset) + follows(before, after);
+    }
+    for at in (0..epoch).rev() {
+        let (before, after) = (periods[at], periods[at + 1]);
+        steps[at].1 = before.offset + (steps[at + 1].1 - after.offset) - follows(before, after);
+    }
+    debug_assert!(steps[0].0 >= LONG_AGO);
+    steps
+}
+
+#[cfg(test)]
+mod tests;

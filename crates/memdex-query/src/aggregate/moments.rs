@@ -1,0 +1,170 @@
+//! Count, sum and sum of squares of one field's values in one group, and what follows from them.
+//!
+//! All three are exact and can lose a value again. A figure is a fraction of two whole numbers made of them, rounded once: the
+//! variance of n values is (n·Σx² - (Σx)²) / n², which is never negative when nothing was rounded before.
+
+mod decimals;
+mod floats;
+mod ints;
+
+pub(super) use decimals::DecimalMoments;
+pub(super) use floats::FloatMoments;
+pub(super) use ints::IntMoments;
+
+use super::float_sum::signed;
+use super::natural::Natural;
+use crate::error::StatisticsError;
+use crate::value::{Kind, Value, ValueRef};
+
+/// What the values of a numeric field have accumulated.
+#[derive(Clone, Debug)]
+pub enum Moments {
+    /// Of an integer field.
+    Ints(IntMoments),
+    /// Of a float field.
+    Floats(FloatMoments),
+    /// Of a decimal field.
+    Decimals(DecimalMoments),
+}
+
+impl Moments {
+    /// Of no values yet; `squares` for deviations too. `None` for a kind that can't be summed up.
+    pub fn new(kind: Kind, squares: bool) -> Option<Self> {
+        match kind {
+            Kind::Int => Some(Moments::Ints(IntMoments::new(squares))),
+            Kind::Float => Some(Moments::Floats(FloatMoments::new(squares))),
+            Kind::Decimal => Some(Moments::Decimals(DecimalMoments::new(squares))),
+            _ => None,
+        }
+    }
+
+    /// Adds a value; a missing one, or one of another kind, counts for nothing.
+    pub fn add(&mut self, value: ValueRef<'_>) {
+        match (self, value) {
+            (Moments::Ints(ints), ValueRef::Int(n)) => ints.add(n),
+            (Moments::Ints(ints), wide) => ints.add_wide(wide),
+            (Moments::Floats(floats), ValueRef::Float(x)) => floats.add(x),
+            (Moments::Decimals(decimals), ValueRef::Decimal(number)) => decimals.add(number),
+            (Moments::Floats(_) | Moments::Decimals(_), _) => {}
+        }
+    }
+
+    /// Adds a value so many times. O(log times).
+    pub fn add_times(&mut self, value: ValueRef<'_>, times: u64) {
+        match (&mut *self, value) {
+            (_, _) if times == 1 => self.add(value),
+            (Moments::Ints(ints), ValueRef::Int(n)) if !ints.has_squares() => {
+                ints.add_partial(times, i128::from(n) * i128::from(times))
+            }
+            _ => {
+                // By doubling: what is merged is exact, so all ways to the same values come to the same.
+                let mut doubled = self.empty();
+                doubled.add(value);
+                let mut left = times;
+                while left > 0 {
+                    if left % 2 == 1 {
+                        self.merge(&doubled);
+                    }
+                    left /= 2;
+                    if left > 0 {
+                        doubled.merge(&doubled.clone());
+                    }
+                }
+            }
+        }
+    }
+
+    /// Of no values, with what this one has.
+    fn empty(&self) -> Self {
+        match self {
+            Moments::Ints(ints) => Moments::Ints(IntMoments::new(ints.has_squares())),
+            Moments::Floats(floats) => Moments::Floats(FloatMoments::new(floats.has_squares())),
+            Moments::Decimals(decimals) => Moments::Decimals(DecimalMoments::new(decimals.has_squares())),
+        }
+    }
+
+    /// Takes away a value that was added before.
+    pub fn remove(&mut self, value: ValueRef<'_>) {
+        match (self, value) {
+            (Moments::Ints(ints), ValueRef::Int(n)) => ints.remove(n),
+            (Moments::Ints(ints), wide) => ints.remove_wide(wide),
+            (Moments::Floats(floats), ValueRef::Float(x)) => floats.remove(x),
+            (Moments::Decimals(decimals), ValueRef::Decimal(number)) => decimals.remove(number),
+            (Moments::Floats(_) | Moments::Decimals(_), _) => {}
+        }
+    }
+
+    /// Adds all that another group of the same field has accumulated.
+    pub fn merge(&mut self, other: &Moments) {
+        match (self, other) {
+            (Moments::Ints(a), Moments::Ints(b)) => a.merge(b),
+            (Moments::Floats(a), Moments::Floats(b)) => a.merge(b),
+            (Moments::Decimals(a), Moments::Decimals(b)) => a.merge(b),
+            _ => debug_assert!(false, "moments of two fields"),
+        }
+    }
+
+    /// The sum, of the field's kind; 0 of no values. An error if it has more digits than a value of that kind; of floats it is
+    /// an infinity then.
+    pub fn sum(&self) -> Result<Value, StatisticsError> {
+        match self {
+            Moments::Ints(ints) => ints.sum(),
+            Moments::Floats(floats) => Ok(floats.sum().into()),
+            Moments::Decimals(decimals) => decimals.sum(),
+        }
+    }
+
+    /// The mean, as the `f64` next to it; `None` of no values.
+    pub fn avg(&self) -> Option<f64> {
+        match self {
+            Moments::Ints(ints) => ints.avg(),
+            Moments::Floats(floats) => floats.avg(),
+            Moments::Decimals(decimals) => decimals.avg(),
+        }
+    }
+
+    /// The standard deviation of a sample, as the `f64` next to it: the squared deviations are divided by the number of values
+    /// less one. `None` below two values, or if squares were not asked for.
+    pub fn stddev(&self) -> Option<f64> {
+        self.deviation(1)
+    }
+
+    /// The standard deviation of a whole population, as the `f64` next to it. `None` of no values, or if squares were not asked
+    /// for.
+    pub fn stddev_pop(&self) -> Option<f64> {
+        self.deviation(0)
+    }
+
+    fn deviation(&self, less: u64) -> Option<f64> {
+        match self {
+            Moments::Ints(ints) => ints.deviation(less),
+            Moments::Floats(floats) => floats.deviation(less),
+            Moments::Decimals(decimals) => decimals.deviation(less),
+        }
+    }
+}
+
+/// What a value of a decimal is counted in: 10^-28, here as two factors of 64 bits.
+const DECIMAL_UNITS: [u64; 2] = [10u64.pow(14); 2];
+
+/// The mean of so many values: their sum, its sign apart, in units of two to the power of `exponent` divided by `units`.
+fn mean(count: u64, (negative, sum): (bool, Natural), exponent: i64, units: &[u64]) -> Option<f64> {
+    let divisors: Vec<u64> = [count].iter().chain(units).copied().collect();
+    (count > 0).then(|| signed(negative, sum.over(exponent, &divisors).round()))
+}
+
+/// The standard deviation, from the same, and from the sum of squares in squared units; squared deviations are divided by
+/// `count - less`.
+fn deviation(count: u64, less: u64, sum: &Natural, squares: &Natural, exponent: i64, units: &[u64]) -> Option<f64> {
+    if count <= less {
+        return None;
+    }
+    let counted = squares.times(&u128::from(count).into());
+    let squared = sum.times(sum);
+    debug_assert!(counted >= squared, "the inequality of Cauchy and Schwarz");
+    let divisors: Vec<u64> = [count, count - less].iter().chain(units).chain(units).copied().collect();
+    Some(counted.minus(&squared).over(2 * exponent, &divisors).round_root())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,165 @@
+//! Where a page ended: what the next one begins behind.
+
+use crate::limits::{MAX_KEY_BYTES, MAX_ORDER_FIELDS};
+use crate::value::{Key, Value, decode_parts, encode_parts};
+use siphasher::sip::SipHasher13;
+use std::fmt;
+use std::hash::Hasher;
+use std::str::FromStr;
+
+/// The place behind the last record of a page, as opaque text: give it to [`Find::after`](crate::Find::after) of the same query, and
+/// the next page begins there, whatever has been written meanwhile, and even if the record itself is gone.
+///
+/// It names the query that it belongs to (its predicate, its order, its collection), so that it is refused elsewhere, and has a
+/// checksum, so that damage is noticed. It is no secret: the values that the record was ordered by and its key can be read from it.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Cursor {
+    /// The fingerprint of the query.
+    pub query: u128,
+    /// The last record's values of the fields that it is ordered by.
+    pub values: Vec<Value>,
+    pub key: Key,
+}
+
+/// Text that is no cursor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CursorError;
+
+impl fmt::Display for CursorError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the text is not a cursor, or is damaged: pass a page's cursor unchanged, or restart without one")
+    }
+}
+
+impl std::error::Error for CursorError {}
+
+const VERSION: u8 = 2;
+
+fn checksum(bytes: &[u8]) -> [u8; 8] {
+    let mut hasher = SipHasher13::new_with_keys(0x6d65_6d64_6578, 0x6375_7273_6f72);
+    hasher.write(bytes);
+    hasher.finish().to_le_bytes()
+}
+
+impl Cursor {
+    /// Version, fingerprint, length of the values, values, key, checksum.
+    fn to_bytes(&self) -> Vec<u8> {
+        let values = encode_parts(self.values.iter().map(Value::as_ref));
+        let mut bytes = vec![VERSION];
+        bytes.extend(self.query.to_le_bytes());
+        bytes.extend((values.len() as u64).to_le_bytes());
+        bytes.extend(values);
+        bytes.extend(self.key.bytes());
+        bytes.extend(checksum(&bytes));
+        bytes
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (body, sum) = bytes.split_last_chunk::<8>()?;
+        let (version, rest) = body.split_first()?;
+        if *version != VERSION || checksum(body) != *sum {
+            return None;
+        }
+        let (query, rest) = rest.split_first_chunk::<16>()?;
+        let (len, rest) = rest.split_first_chunk::<8>()?;
+        let (values, key) = rest.split_at_checked(usize::try_from(u64::from_le_bytes(*len)).ok()?)?;
+        if key.len() > MAX_KEY_BYTES {
+            return None;
+        }
+        // Texts are as long as they are. But a forged cursor of many short values would take many times its own length.
+        let values = decode_parts(values).take(MAX_ORDER_FIELDS).collect();
+        let cursor = Cursor { query: u128::from_le_bytes(*query), values, key: Key::from_bytes(key) };
+        // What does not come out as it went in was not made here.
+        (cursor.to_bytes() == bytes).then_some(cursor)
+    }
+}
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.to_bytes().iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Cursor(behind {} of {:?})", self.key, self.values)
+    }
+}
+
+impl FromStr for Cursor {
+    type Err = CursorError;
+
+    fn from_str(text: &str) -> Result<Self, CursorError> {
+        let digit = |byte: u8| (byte as char).to_digit(16).filter(|_| !byte.is_ascii_uppercase());
+        let pairs = text.as_bytes().chunks_exact(2);
+        if !pairs.remainder().is_empty() {
+            return Err(CursorError);
+        }
+        let bytes = pairs.map(|pair| Some((digit(pair[0])? << 4 | digit(pair[1])?) as u8)).collect::<Option<Vec<u8>>>();
+        bytes.and_then(|bytes| Cursor::from_bytes(&bytes)).ok_or(CursorError)
+    }
+}
+
+/// As its text.
+#[cfg(feature = "serde")]
+impl serde::Serialize for Cursor {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+#[cfg(feature = "serde")]
+impl<'de> serde::Deserialize<'de> for Cursor {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cursor() -> Cursor {
+        let values = vec![Value::NULL, Value::from("a\0b"), Value::from(-1.5), Value::from(u64::MAX)];
+        Cursor { query: u128::MAX / 3, values, key: Key::from_bytes(&encode_parts([Value::from("k").as_ref()])) }
+    }
+
+    #[test]
+    fn a_cursor_comes_back_from_its_text() {
+        let text = cursor().to_string();
+        assert_eq!(text.parse(), Ok(cursor()));
+        let long = Value::from("x".repeat(3 << 20));
+        for values in [vec![], vec![Value::NULL; MAX_ORDER_FIELDS], vec![long; 2]] {
+            let other = Cursor { values, ..cursor() };
+            assert!(other.to_string().parse() == Ok(other));
+        }
+        let forged = Cursor { values: vec![Value::NULL; MAX_ORDER_FIELDS + 1], ..cursor() };
+        assert_eq!(forged.to_string().parse::<Cursor>(), Err(CursorError));
+    }
+
+    #[test]
+    fn damage_is_noticed() {
+        let text = cursor().to_string();
+        for at in 0..text.len() {
+            let mut damaged = text.clone().into_bytes();
+            damaged[at] = if damaged[at] == b'0' { b'1' } else { b'0' };
+            assert_eq!(String::from_utf8(damaged).unwrap().parse::<Cursor>(), Err(CursorError), "at {at}");
+            assert_eq!(text[..at].parse::<Cursor>(), Err(CursorError), "cut at {at}");
+        }
+        for text in ["", "0", "zz", "00", "é", &text.to_uppercase(), &"0".repeat(3 << 20)] {
+            assert_eq!(text.parse::<Cursor>(), Err(CursorError));
+        }
+    }
+
+    #[test]
+    fn one_that_was_sealed_by_somebody_else_must_be_sound_too() {
+        let mut bytes = cursor().to_bytes();
+        bytes.truncate(bytes.len() - 8);
+        // The values are said to be longer than they are.
+        bytes[17] += 1;
+        bytes.extend(checksum(&bytes));
+        assert_eq!(Cursor::from_bytes(&bytes), None);
+    }
+}

@@ -1,0 +1,78 @@
+//! Fingerprints of questions: 128 bits that are the same wherever and whenever the same is asked.
+
+use crate::value::{ValueRef, encode_parts};
+use siphasher::sip128::{Hasher128, SipHasher24};
+use std::fmt;
+use std::hash::Hasher;
+
+/// What a question comes down to, in 128 bits: equal for questions whose normal forms are equal, whatever the order and nesting of
+/// their parts, and the same on every machine and in every run of one version of memdex. Two different questions have the same one
+/// with a chance of one to 2^128; but nobody is kept from looking for two such, as the keys of the hash are known.
+///
+/// ```
+/// # use memdex::{Record, Store};
+/// # #[derive(Record)]
+/// # struct User { #[record(key)] id: u32, #[record(index)] city: String, #[record(field)] age: u8 }
+/// # let users = Store::new().collection::<User>("User")?;
+/// let one = users.find(user::CITY.eq("Bern") & user::AGE.gt(40)).fingerprint()?;
+/// let same = users.find(user::AGE.gt(40) & user::CITY.is_in(["Bern"]) & user::AGE.gt(30)).fingerprint()?;
+/// let other = users.find(user::CITY.eq("Rome") & user::AGE.gt(40)).fingerprint()?;
+/// assert!(one == same && one != other);
+/// assert_eq!(one.to_string().len(), 32);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Fingerprint(pub u128);
+
+impl fmt::Display for Fingerprint {
+    /// 32 hexadecimal digits.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+/// Feeds a fingerprint. What is fed in can be told apart again, given what the tag says of the parts behind it: so each is fed
+/// with its length or has always the same.
+pub struct Fingerprinter(SipHasher24);
+
+impl Fingerprinter {
+    /// Begins with what is fed in.
+    pub fn new(tag: &str) -> Self {
+        // Any keys, but always the same ones.
+        Fingerprinter(SipHasher24::new_with_keys(0x6d65_6d64_6578_2d31, 0x7175_6573_7469_6f6e)).text(tag)
+    }
+
+    pub fn bytes(mut self, bytes: &[u8]) -> Self {
+        self = self.number(bytes.len());
+        self.0.write(bytes);
+        self
+    }
+
+    pub fn text(self, text: &str) -> Self {
+        self.bytes(text.as_bytes())
+    }
+
+    pub fn number(mut self, number: usize) -> Self {
+        self.0.write(&(number as u64).to_le_bytes());
+        self
+    }
+
+    pub fn flag(mut self, flag: bool) -> Self {
+        self.0.write(&[flag.into()]);
+        self
+    }
+
+    pub fn print(mut self, print: Fingerprint) -> Self {
+        self.0.write(&print.0.to_le_bytes());
+        self
+    }
+
+    /// Values of any kinds, missing ones among them: equal lists in equal bytes.
+    pub fn values<'a>(self, values: impl IntoIterator<Item = ValueRef<'a>>) -> Self {
+        self.bytes(&encode_parts(values))
+    }
+
+    pub fn finish(self) -> Fingerprint {
+        Fingerprint(self.0.finish128().into())
+    }
+}

@@ -1,0 +1,28 @@
+//! What can be asked? Questions as plain data, the typed fields and the JSON that make them, and their fingerprints.
+
+#[cfg(feature = "json")]
+mod criteria;
+mod cursor;
+mod deep;
+mod field;
+mod filter;
+mod fingerprint;
+#[cfg(feature = "serde")]
+mod levels;
+mod order;
+mod predicate;
+mod question;
+mod statistics;
+mod text;
+
+pub use cursor::{Cursor, CursorError};
+pub use field::{Field, NamedField, field};
+pub use filter::Filter;
+pub use fingerprint::Fingerprint;
+pub use order::{Direction, IntoOrder, Nulls, OrderBy};
+pub use predicate::{FieldName, Predicate};
+pub use question::{Ask, Paging, Query};
+pub use statistics::{Aggregate, Bucket, DateUnit, GroupBy, Metric, Statistics, Top};
+pub use text::{TextOp, TextTest};
+
+pub use fingerprint::Fingerprinter;

@@ -1,0 +1,150 @@
+//! Does a record meet a predicate?
+
+use super::bind::bind;
+use super::normal_form::{self, normal_form};
+use super::test::Test;
+use super::{FieldAt, FieldSource, Schema, loose};
+use crate::error::QueryError;
+use crate::query::{Fingerprint, Predicate};
+
+/// A predicate whose fields are found and whose values fit.
+#[derive(Clone, Debug)]
+pub enum Condition {
+    All,
+    Nothing,
+    Test(FieldAt, Test),
+    /// On a path of documents that is not declared: no index knows anything of it.
+    Loose(FieldAt, Test),
+    And(Vec<Condition>),
+    Or(Vec<Condition>),
+    Not(Box<Condition>),
+}
+
+impl Condition {
+    /// Binds a predicate to a schema, and puts it into normal form; `collection` names the schema in errors.
+    pub fn new(collection: &str, schema: &Schema, predicate: &Predicate) -> Result<Self, QueryError> {
+        Ok(normal_form(bind(collection, schema, predicate)?, schema))
+    }
+
+    /// The same for all that ask the same of records of this schema, or of another one with the same names and kinds.
+    pub fn fingerprint(&self, schema: &Schema) -> Fingerprint {
+        normal_form::fingerprint(self, schema)
+    }
+
+    /// Whether a record meets it. Runs the record's extractors.
+    pub fn holds(&self, record: &dyn FieldSource) -> bool {
+        match self {
+            Condition::All => true,
+            Condition::Nothing => false,
+            Condition::Test(field, test) => test.holds(record, field),
+            Condition::Loose(path, test) => loose::holds(test, record, path),
+            Condition::And(parts) => parts.iter().all(|part| part.holds(record)),
+            Condition::Or(parts) => parts.iter().any(|part| part.holds(record)),
+            Condition::Not(part) => !part.holds(record),
+        }
+    }
+
+    /// All of these; `None` if there are none.
+    pub fn all_of(mut parts: Vec<Condition>) -> Option<Condition> {
+        if parts.len() > 1 { Some(Condition::And(parts)) } else { parts.pop() }
+    }
+
+    /// The opposite. Twice is nothing.
+    pub fn not(self) -> Condition {
+        match self {
+            Condition::Not(part) => *part,
+            other => Condition::Not(Box::new(other)),
+        }
+    }
+
+    /// Shows each test.
+    pub fn each_test<'a>(&'a self, show: &mut dyn FnMut(&'a FieldAt, &'a Test)) {
+        match self {
+            Condition::All | Condition::Nothing => {}
+            Condition::Test(field, test) | Condition::Loose(field, test) => show(field, test),
+            Condition::And(parts) | Condition::Or(parts) => parts.iter().for_each(|part| part.each_test(show)),
+            Condition::Not(part) => part.each_test(show),
+        }
+    }
+
+    /// The parts that must all hold.
+    pub fn conjuncts(&self) -> &[Condition] {
+        match self {
+            Condition::All => &[],
+            Condition::And(parts) => parts,
+            one => std::slice::from_ref(one),
+        }
+    }
+
+    /// The parts of which one must hold.
+    fn alternatives(&self) -> &[Condition] {
+        match self {
+            Condition::Nothing => &[],
+            Condition::Or(parts) => parts,
+            one => std::slice::from_ref(one),
+        }
+    }
+
+    /// Whether where this holds `other` does, as far as that can be told: each part of `other` must follow from one part of this.
+    pub fn implies(&self, other: &Condition) -> bool {
+        let parts = self.conjuncts();
+        other.conjuncts().iter().all(|wanted| parts.iter().any(|part| part.is_stronger(wanted)))
+            || matches!(self, Condition::Nothing)
+    }
+
+    /// Whether `other` follows from this, a part from a part. O(n * m) in their alternatives.
+    pub fn is_stronger(&self, other: &Condition) -> bool {
+        let follows_from = |one: &Condition| other.alternatives().iter().any(|other| one.test_implies(other));
+        self.is_same(other) || self.alternatives().iter().all(follows_from)
+    }
+
+    /// Whether of two tests of one field the second follows from the first.
+    fn test_implies(&self, other: &Condition) -> bool {
+        match (self.as_test(), other.as_test()) {
+            (Some((field, a, not_a)), Some((of, b, not_b))) if field == of => match (not_a, not_b) {
+                (false, false) => a.is_within(b),
+                (true, true) => b.is_within(a),
+                (false, true) => a.is_apart_from(b),
+                // There is no law of what must be where something is not.
+                (true, false) => false,
+            },
+            _ => self.is_same(other),
+        }
+    }
+
+    /// The test of a declared field, and whether its opposite is meant.
+    fn as_test(&self) -> Option<(&FieldAt, &Test, bool)> {
+        match self {
+            Condition::Test(field, test) => Some((field, test, false)),
+            Condition::Not(part) => match &**part {
+                Condition::Test(field, test) => Some((field, test, true)),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// Whether they hold of the same records, as far as their parts tell: those that must all hold, in any order.
+    pub fn is_equivalent(&self, other: &Condition) -> bool {
+        fn parts(of: &Condition) -> Vec<&Condition> {
+            of.conjuncts().iter().filter(|part| !matches!(part, Condition::All)).collect()
+        }
+        let (ours, theirs) = (parts(self), parts(other));
+        let within = |a: &[&Condition], b: &[&Condition]| a.iter().all(|part| b.iter().any(|same| part.is_same(same)));
+        within(&ours, &theirs) && within(&theirs, &ours)
+    }
+
+    /// Whether they are the same, word by word.
+    pub fn is_same(&self, other: &Condition) -> bool {
+        let all = |a: &[Condition], b: &[Condition]| a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.is_same(b));
+        match (self, other) {
+            (Condition::All, Condition::All) | (Condition::Nothing, Condition::Nothing) => true,
+            (Condition::Test(a, x), Condition::Test(b, y)) | (Condition::Loose(a, x), Condition::Loose(b, y)) => {
+                a == b && x == y
+            }
+            (Condition::And(a), Condition::And(b)) | (Condition::Or(a), Condition::Or(b)) => all(a, b),
+            (Condition::Not(a), Condition::Not(b)) => a.is_same(b),
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! Tests on paths of documents that no field is declared for: nothing is known of the values there before they are met.
+//!
+//! Numbers are compared by number, whether integer or float; strings with strings, `bool`s with `bool`s. Values of different sorts are
+//! unequal, and in no range of each other's. There may be any number of values: a test of a single one holds if one of them meets it.
+
+use super::test::Test;
+use super::{FieldAt, FieldSource};
+use crate::value::{Value, ValueRef};
+use std::cmp::Ordering;
+use std::ops::Bound;
+
+/// A value in the form in which equal ones are equal; `None` for a missing one. What is compared with an undeclared path has it.
+pub(super) fn operand(value: &Value) -> Option<Value> {
+    match value.as_ref() {
+        ValueRef::Null => None,
+        // JSON has strings alone.
+        ValueRef::Char(c) => Some(Value::from(c.encode_utf8(&mut [0; 4]) as &str)),
+        other => Some(by_number(other).to_value()),
+    }
+}
+
+/// Floats that are integers, as integers, as far as these reach.
+fn by_number(value: ValueRef<'_>) -> ValueRef<'_> {
+    match value {
+        ValueRef::Float(x) if x.fract() == 0.0 && (0.0..BEYOND_INTEGERS).contains(&x) => ValueRef::UInt128(x as u128),
+        ValueRef::Float(x) if x.fract() == 0.0 && (LEAST_INTEGER..0.0).contains(&x) => ValueRef::Int128(x as i128),
+        other => other,
+    }
+    .canonical()
+}
+
+const LEAST_INTEGER: f64 = i128::MIN as f64;
+/// The first one that no integer reaches.
+const BEYOND_INTEGERS: f64 = -2.0 * LEAST_INTEGER;
+
+/// The order of values that may be of several kinds: integers and floats by number, all others as everywhere. It is total, since
+/// no kind stands between these two.
+pub fn order_of_all(a: ValueRef<'_>, b: ValueRef<'_>) -> Ordering {
+    order(by_number(a), by_number(b)).unwrap_or_else(|| a.cmp(&b))
+}
+
+/// Whether no value lies between these, as far as that can be told: not all that have the same order are equal.
+pub(super) fn is_empty(from: &Bound<Value>, to: &Bound<Value>) -> bool {
+    let (Bound::Included(low) | Bound::Excluded(low), Bound::Included(high) | Bound::Excluded(high)) = (from, to)
+    else {
+        return false;
+    };
+    match order(low.as_ref(), high.as_ref()) {
+        None | Some(Ordering::Greater) => true,
+        Some(Ordering::Equal) => matches!(from, Bound::Excluded(_)) || matches!(to, Bound::Excluded(_)),
+        Some(Ordering::Less) => false,
+    }
+}
+
+/// Whether a record meets a test at an undeclared path.
+pub(super) fn holds(test: &Test, record: &dyn FieldSource, at: &FieldAt) -> bool {
+    let mut found = false;
+    match test {
+        Test::All(wanted) => {
+            return wanted.all_among(|see| record.values_at(at, &mut |value| see(by_number(value))));
+        }
+        Test::IsNull | Test::HasNone => {
+            record.values_at(at, &mut |value| found = found || !value.is_null());
+            return !found;
+        }
+        _ => record.values_at(at, &mut |value| found = found || !value.is_null() && admits(test, by_number(value))),
+    }
+    found
+}
+
+fn admits(test: &Test, value: ValueRef<'_>) -> bool {
+    match test {
+        Test::Eq(wanted) => wanted.as_ref() == value,
+        Test::Ne(unwanted) => unwanted.as_ref() != value,
+        Test::In(wanted) | Test::Any(wanted) => wanted.has(value),
+        Test::Text(pattern) => matches!(value, ValueRef::Str(text) if pattern.matches(text)),
+        Test::Range(from, to) => {
+            let order = |bound: &Value| order(value, bound.as_ref());
+            let after = match from {
+                Bound::Unbounded => true,
+                Bound::Included(from) => order(from).is_some_and(Ordering::is_ge),
+                Bound::Excluded(from) => order(from).is_some_and(Ordering::is_gt),
+            };
+            after
+                && match to {
+                    Bound::Unbounded => true,
+                    Bound::Included(to) => order(to).is_some_and(Ordering::is_le),
+                    Bound::Excluded(to) => order(to).is_some_and(Ordering::is_lt),
+                }
+        }
+        Test::IsNull | Test::HasNone | Test::All(_) => false,
+    }
+}
+
+/// The order of two values of one sort; `None` across sorts.
+fn order(a: ValueRef<'_>, b: ValueRef<'_>) -> Option<Ordering> {
+    let is_integer = |value| matches!(value, ValueRef::Int(_) | ValueRef::Int128(_) | ValueRef::UInt128(_));
+    match (a, b) {
+        (ValueRef::Float(x), n) if is_integer(n) => Some(against_integer(x, n)),
+        (n, ValueRef::Float(x)) if is_integer(n) => Some(against_integer(x, n).reverse()),
+        _ => (a.kind() == b.kind()).then(|| a.cmp(&b)),
+    }
+}
+
+/// A float that is no integer, as far as these reach, against one: exact.
+fn against_integer(x: f64, n: ValueRef<'_>) -> Ordering {
+    match x {
+        x if x < LEAST_INTEGER => Ordering::Less,
+        // Between two integers, so never equal.
+        x if x < BEYOND_INTEGERS && ValueRef::from(x.floor() as i128) < n => Ordering::Less,
+        // NaN comes last, as everywhere.
+        _ => Ordering::Greater,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_compared_by_number() {
+        let ascending = [
+            ValueRef::Float(f64::NEG_INFINITY),
+            ValueRef::Float(-1e300),
+            ValueRef::from(i128::MIN),
+            ValueRef::from(i64::MIN),
+            ValueRef::Float(-0.5),
+            ValueRef::Float(-0.0),
+            ValueRef::Float(0.5),
+            ValueRef::from(1),
+            ValueRef::Float(1.5),
+            ValueRef::from(2),
+            ValueRef::Float(9_007_199_254_740_992.0),
+            ValueRef::from(9_007_199_254_740_993_i64),
+            ValueRef::from(u64::MAX),
+            ValueRef::from(i128::MAX),
+            ValueRef::Float(2.0_f64.powi(127)),
+            ValueRef::from((1_u128 << 127) + 1),
+            ValueRef::from(u128::MAX),
+            ValueRef::Float(2.0_f64.powi(128)),
+            ValueRef::Float(1e300),
+            ValueRef::Float(f64::NAN),
+        ];
+        for (at, a) in ascending.iter().enumerate() {
+            for (bt, b) in ascending.iter().enumerate() {
+                assert_eq!(order(by_number(*a), by_number(*b)), Some(at.cmp(&bt)), "{a} and {b}");
+                assert_eq!(order_of_all(*a, *b), at.cmp(&bt), "{a} and {b}");
+            }
+        }
+        assert_eq!(by_number(ValueRef::Float(5.0)), ValueRef::from(5));
+        assert_eq!(by_number(ValueRef::Float(-(2.0_f64.powi(127)))), ValueRef::from(i128::MIN));
+        assert_eq!(order(ValueRef::from(1), ValueRef::Str("1")), None);
+        let by_kind = [ValueRef::Null, ValueRef::Bool(true), ValueRef::Float(f64::NEG_INFINITY), ValueRef::Char('a')];
+        assert!(by_kind.is_sorted_by(|a, b| order_of_all(*a, *b).is_lt()));
+        assert_eq!(operand(&Value::from('é')), Some(Value::from("é")));
+        assert_eq!(operand(&Value::NULL), None);
+    }
+}

@@ -1,0 +1,140 @@
+//! A condition while it is put into its form. Everything is a conjunction or the opposite of one, so that each law is written down
+//! once: `a | b` is `!(!a & !b)`.
+
+use super::domain::Domain;
+use crate::query::{Fingerprint, Fingerprinter};
+use crate::schema::test::Test;
+use crate::schema::{FieldAt, Schema};
+use crate::value::Value;
+use std::ops::Bound;
+
+#[derive(Clone, Debug)]
+pub(super) struct Node {
+    /// Of the core: equal cores have equal ones.
+    pub(super) print: Fingerprint,
+    /// Whether the opposite of the core is meant.
+    pub(super) negated: bool,
+    pub(super) core: Core,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Core {
+    /// Every record.
+    All,
+    /// A field of single values has a value, and it is one of these.
+    One(FieldAt, Domain),
+    /// A field of single values has a text like this.
+    Text(FieldAt, Test),
+    /// A test of a field of many values, or of a path that is not declared.
+    Many { field: FieldAt, loose: bool, test: Test },
+    /// Each of these holds: two at least, in the order of their identities, none of them such a conjunction itself.
+    Every(Vec<Node>),
+}
+
+/// What tells a node from others: the same and the opposite lie side by side.
+pub(super) type Identity = (Fingerprint, bool);
+
+impl Node {
+    fn new(print: Fingerprinter, core: Core) -> Self {
+        Node { print: print.finish(), negated: false, core }
+    }
+
+    pub(super) fn all() -> Self {
+        Node::new(Fingerprinter::new("all"), Core::All)
+    }
+
+    pub(super) fn nothing() -> Self {
+        Node::all().opposite()
+    }
+
+    pub(super) fn one(schema: &Schema, field: FieldAt, domain: Domain) -> Self {
+        if domain.is_empty() {
+            return Node::nothing();
+        }
+        let print = Fingerprinter::new("one").text(name(schema, &field));
+        Node::new(domain.feed(print), Core::One(field, domain))
+    }
+
+    pub(super) fn text(schema: &Schema, field: FieldAt, test: Test) -> Self {
+        Node::new(feed(Fingerprinter::new("text").text(name(schema, &field)), &test), Core::Text(field, test))
+    }
+
+    pub(super) fn many(schema: &Schema, field: FieldAt, loose: bool, test: Test) -> Self {
+        let print = Fingerprinter::new(if loose { "loose" } else { "many" }).text(name(schema, &field));
+        Node::new(feed(print, &test), Core::Many { field, loose, test })
+    }
+
+    /// All of these, which no law changes any more; in the order of their identities.
+    pub(super) fn every(mut parts: Vec<Node>) -> Self {
+        debug_assert!(parts.is_sorted_by_key(Node::identity));
+        if parts.len() < 2 {
+            return parts.pop().unwrap_or_else(Node::all);
+        }
+        let print = Fingerprinter::new("every").number(parts.len());
+        let print = parts.iter().fold(print, |print, part| print.flag(part.negated).print(part.print));
+        Node::new(print, Core::Every(parts))
+    }
+
+    pub(super) fn opposite(self) -> Self {
+        Node { negated: !self.negated, ..self }
+    }
+
+    pub(super) fn opposite_if(self, negated: bool) -> Self {
+        if negated { self.opposite() } else { self }
+    }
+
+    pub(super) fn identity(&self) -> Identity {
+        (self.print, self.negated)
+    }
+
+    pub(super) fn is_all(&self) -> bool {
+        !self.negated && matches!(self.core, Core::All)
+    }
+
+    pub(super) fn is_nothing(&self) -> bool {
+        self.negated && matches!(self.core, Core::All)
+    }
+
+    /// The field that it tests, if it is a test.
+    pub(super) fn field(&self) -> Option<&FieldAt> {
+        match &self.core {
+            Core::One(field, _) | Core::Text(field, _) | Core::Many { field, .. } => Some(field),
+            Core::All | Core::Every(_) => None,
+        }
+    }
+}
+
+/// The name of a field that is bound to a schema.
+fn name<'a>(schema: &'a Schema, field: &'a FieldAt) -> &'a str {
+    let declared = || schema.fields().get(field.position()).map_or("", |field| field.name());
+    field.path().map_or_else(declared, |path| &path.name)
+}
+
+fn feed(print: Fingerprinter, test: &Test) -> Fingerprinter {
+    let listed = |print: Fingerprinter, values: &[Value]| print.values(values.iter().map(Value::as_ref));
+    match test {
+        Test::Any(values) => listed(print.text("any"), values),
+        Test::All(values) => listed(print.text("all"), values),
+        Test::In(values) => listed(print.text("in"), values),
+        Test::Eq(value) => print.text("eq").values([value.as_ref()]),
+        Test::Ne(value) => print.text("ne").values([value.as_ref()]),
+        Test::IsNull => print.text("null"),
+        Test::HasNone => print.text("none"),
+        Test::Range(from, to) => [from, to].into_iter().fold(print.text("range"), |print, bound| match bound {
+            Bound::Unbounded => print.text("unbounded"),
+            Bound::Included(value) => print.text("included").values([value.as_ref()]),
+            Bound::Excluded(value) => print.text("excluded").values([value.as_ref()]),
+        }),
+        Test::Text(pattern) => {
+            let (ignore_case, parts) = pattern.parts();
+            // Each part in four bytes that no character has, but for characters.
+            let parts = parts.map(|part| match part {
+                Ok(Some(c)) => u32::from(c),
+                Ok(None) => u32::MAX,
+                Err(()) => u32::MAX - 1,
+            });
+            let parts: Vec<u8> = parts.flat_map(u32::to_le_bytes).collect();
+            print.text("like").flag(ignore_case).bytes(&parts)
+        }
+    }
+}

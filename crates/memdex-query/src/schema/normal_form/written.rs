@@ -1,0 +1,102 @@
+//! A node, written as a condition: in the tests that indexes answer, what is cheap to look at first.
+
+use super::domain::{Domain, Interval, listed, point, test_of};
+use super::laws::order;
+use super::node::{Core, Node};
+use crate::schema::FieldAt;
+use crate::schema::condition::Condition;
+use crate::schema::test::Test;
+
+/// As deep as the node.
+pub(super) fn condition(node: Node) -> Condition {
+    let Node { negated, core, .. } = node;
+    match core {
+        Core::All if negated => Condition::Nothing,
+        Core::All => Condition::All,
+        Core::One(field, domain) => one(&field, domain, negated),
+        Core::Text(field, test) | Core::Many { field, loose: false, test } => {
+            not_if(negated, Condition::Test(field, test))
+        }
+        Core::Many { field, loose: true, test } => not_if(negated, Condition::Loose(field, test)),
+        Core::Every(parts) => {
+            let mut parts: Vec<Node> = parts.into_iter().map(|part| part.opposite_if(negated)).collect();
+            let by_rank = |a: &Node, b: &Node| rank(a).cmp(&rank(b)).then_with(|| order(a.field(), b.field()));
+            parts.sort_by(|a, b| by_rank(a, b).then(a.negated.cmp(&b.negated)));
+            let parts = parts.into_iter().map(condition);
+            if negated { any(parts.collect()) } else { every(parts.collect()) }
+        }
+    }
+}
+
+/// What costs more to look at comes later.
+fn rank(node: &Node) -> u8 {
+    match node.core {
+        Core::All | Core::One(..) => 0,
+        Core::Text(..) => 1,
+        Core::Many { loose, .. } => 2 + u8::from(loose),
+        Core::Every(_) => 4,
+    }
+}
+
+fn not_if(negated: bool, condition: Condition) -> Condition {
+    if negated { Condition::Not(Box::new(condition)) } else { condition }
+}
+
+fn every(parts: Vec<Condition>) -> Condition {
+    let flat = parts.into_iter().flat_map(|part| match part {
+        Condition::And(parts) => parts,
+        part => vec![part],
+    });
+    only(flat.collect()).unwrap_or_else(Condition::And)
+}
+
+fn any(parts: Vec<Condition>) -> Condition {
+    let flat = parts.into_iter().flat_map(|part| match part {
+        Condition::Or(parts) => parts,
+        part => vec![part],
+    });
+    only(flat.collect()).unwrap_or_else(Condition::Or)
+}
+
+fn only(mut parts: Vec<Condition>) -> Result<Condition, Vec<Condition>> {
+    if parts.len() == 1 { parts.pop().ok_or(parts) } else { Err(parts) }
+}
+
+/// That a field has a value of a set, or the opposite: that it has none, or is missing.
+fn one(field: &FieldAt, domain: Domain, negated: bool) -> Condition {
+    let test = |test: Test| Condition::Test(field.clone(), test);
+    let intervals = match domain {
+        Domain::Points(values) => return not_if(negated, test(listed(values))),
+        domain if domain.is_full() => return not_if(!negated, test(Test::IsNull)),
+        cuts => cuts.into_intervals(),
+    };
+    // One interval, but for some values in it?
+    let (Some((start, _)), Some((_, end))) = (intervals.first(), intervals.last()) else {
+        return not_if(negated, Condition::Nothing);
+    };
+    let hull: Interval = (start.clone(), end.clone());
+    let gaps: Vec<Interval> = intervals.windows(2).map(|pair| (pair[0].1.clone(), pair[1].0.clone())).collect();
+    if gaps.iter().all(|gap| point(gap).is_some()) {
+        let everywhere = hull == (None, None);
+        let mut holes: Vec<_> = gaps.iter().filter_map(point).cloned().collect();
+        if everywhere && holes.len() == 1 && !negated {
+            return holes.pop().map_or(Condition::Nothing, |hole| test(Test::Ne(hole)));
+        }
+        let within = if everywhere { not_if(true, test(Test::IsNull)) } else { test(test_of(hull)) };
+        if holes.is_empty() {
+            return not_if(negated, within);
+        }
+        let holes = test(listed(holes));
+        return match (negated, within) {
+            (false, within) => every(vec![within, not_if(true, holes)]),
+            (true, Condition::Not(missing)) => any(vec![holes, *missing]),
+            (true, within) => any(vec![holes, not_if(true, within)]),
+        };
+    }
+    let (points, ranges): (Vec<Interval>, Vec<Interval>) = intervals.into_iter().partition(|i| point(i).is_some());
+    let points: Vec<_> = points.iter().filter_map(point).cloned().collect();
+    let points = if points.is_empty() { None } else { Some(test(listed(points))) };
+    let parts = points.into_iter().chain(ranges.into_iter().map(|range| test(test_of(range))));
+    let parts: Vec<Condition> = parts.map(|part| not_if(negated, part)).collect();
+    if negated { every(parts) } else { any(parts) }
+}

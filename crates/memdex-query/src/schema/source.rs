@@ -1,0 +1,13 @@
+//! Where the values of fields come from.
+
+use super::FieldAt;
+use crate::value::ValueRef;
+
+/// Gives the values of fields: a record, or a row of values. Code that reads fields needs no other type of the record.
+pub trait FieldSource {
+    /// The value of a field with a single value; null if it is missing.
+    fn value_at(&self, field: &FieldAt) -> ValueRef<'_>;
+
+    /// Passes each value of a field to `each`.
+    fn values_at<'a>(&'a self, field: &FieldAt, each: &mut dyn FnMut(ValueRef<'a>));
+}

@@ -1,0 +1,331 @@
+//! Keys as memdex keeps them: the parts of a record's key, encoded. Up to 21 bytes a key lives inline, in 24 bytes.
+
+use super::key_encoding::{TAG_STR, decode_parts};
+use super::operand::with_borrowed_forms;
+use super::{EntityKey, FieldValue, Operand, Value, ValueRef};
+use std::borrow::Cow;
+use std::cmp::Ordering;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+const INLINE_BYTES: usize = 21;
+
+/// A record's key, in memdex's own form: what `find(…).keys()` gives, and what every method takes that takes a key.
+///
+/// Keys are ordered part by part: strings by bytes, integers by number. Compares with plain values:
+///
+/// ```
+/// # use memdex::{Record, Store};
+/// #[derive(Record)]
+/// struct Flight { #[record(key)] origin: String, #[record(key)] number: u16 }
+/// let flights = Store::new().collection::<Flight>("Flight")?;
+/// flights.store(Flight { origin: "EWR".into(), number: 1545 })?;
+/// let key = flights.get(("EWR", 1545)).unwrap().key().clone();
+/// assert_eq!(key.to_string(), "(\"EWR\", 1545)");
+/// assert!(flights.contains(&key));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Key(Repr);
+
+/// `text` says that the key is a single string without NULs: then what follows its tag is the string as it is.
+#[derive(Clone)]
+enum Repr {
+    Inline { text: bool, len: u8, bytes: [u8; INLINE_BYTES] },
+    Heap { text: bool, bytes: Box<[u8]> },
+}
+
+impl Key {
+    /// Of bytes that are encoded.
+    pub fn from_bytes(bytes: &[u8]) -> Self {
+        let text = bytes.first() == Some(&TAG_STR) && !bytes.contains(&0);
+        match bytes.len() {
+            len @ 0..=INLINE_BYTES => {
+                let mut inline = [0; INLINE_BYTES];
+                inline[..len].copy_from_slice(bytes);
+                Key(Repr::Inline { text, len: len as u8, bytes: inline })
+            }
+            _ => Key(Repr::Heap { text, bytes: bytes.into() }),
+        }
+    }
+
+    /// The key of no record: without parts.
+    pub fn none() -> Self {
+        Key::from_bytes(&[])
+    }
+
+    /// The encoded key.
+    #[inline]
+    pub fn bytes(&self) -> &[u8] {
+        match &self.0 {
+            Repr::Inline { len, bytes, .. } => &bytes[..usize::from(*len).min(INLINE_BYTES)],
+            Repr::Heap { bytes, .. } => bytes,
+        }
+    }
+
+    /// The string, if the key is a single one without NULs.
+    #[inline]
+    pub fn text(&self) -> Option<&[u8]> {
+        match &self.0 {
+            Repr::Inline { text: true, len, bytes } => bytes.get(1..usize::from(*len)),
+            Repr::Heap { text: true, bytes } => bytes.get(1..),
+            _ => None,
+        }
+    }
+
+    /// Bytes on the heap that this key holds.
+    pub fn heap_bytes(&self) -> usize {
+        match &self.0 {
+            Repr::Inline { .. } => 0,
+            Repr::Heap { bytes, .. } => bytes.len(),
+        }
+    }
+
+    /// The key's parts, decoded.
+    pub fn parts(&self) -> Vec<Value> {
+        decode_parts(self.bytes()).collect()
+    }
+}
+
+impl PartialEq for Key {
+    fn eq(&self, other: &Self) -> bool {
+        self.bytes() == other.bytes()
+    }
+}
+
+impl Eq for Key {}
+
+impl PartialOrd for Key {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Key {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.bytes().cmp(other.bytes())
+    }
+}
+
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.bytes().hash(state);
+    }
+}
+
+/// A key of one part equals that part.
+impl<'a, T: ?Sized> PartialEq<&'a T> for Key
+where
+    ValueRef<'a>: From<&'a T>,
+{
+    fn eq(&self, other: &&'a T) -> bool {
+        self.parts() == [ValueRef::from(*other).to_value()]
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+impl fmt::Display for Key {
+    /// A single part plainly, several in parentheses.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.parts().as_slice() {
+            [one] => write!(f, "{one}"),
+            parts => {
+                f.write_str("(")?;
+                for (at, part) in parts.iter().enumerate() {
+                    write!(f, "{}{part}", if at == 0 { "" } else { ", " })?;
+                }
+                f.write_str(")")
+            }
+        }
+    }
+}
+
+/// Takes the parts of a key, one after the other.
+pub trait KeySink {
+    /// Takes the next part. A missing value makes the key invalid: the operation will be refused.
+    fn push(&mut self, part: ValueRef<'_>);
+}
+
+/// What names a record whose key has type `K`: a `K` or a borrowed form of it, for compound keys a tuple of such, and
+/// any [`Key`].
+///
+/// ```
+/// # use memdex::{Record, Store};
+/// #[derive(Record)]
+/// struct User { #[record(key)] id: String }
+/// let users = Store::new().collection::<User>("User")?;
+/// assert!(users.get("u-1").is_none());
+/// assert!(users.get(String::from("u-1")).is_none());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not name a key of type `{K}`",
+    label = "expected `{K}` or a borrowed form of it; a tuple of such for a compound key"
+)]
+pub trait IntoKey<K> {
+    /// Shows the key's parts, in their order.
+    fn write_key<S: KeySink>(&self, key: &mut S);
+
+    /// The key's only part, if it has but one and that is a string: such keys are compared without a detour.
+    #[doc(hidden)]
+    #[inline]
+    fn only_text(&self) -> Option<&str> {
+        None
+    }
+}
+
+impl<K: FieldValue> IntoKey<K> for K {
+    #[inline]
+    fn write_key<S: KeySink>(&self, key: &mut S) {
+        key.push(self.value());
+    }
+
+    #[inline]
+    fn only_text(&self) -> Option<&str> {
+        if let ValueRef::Str(text) = self.value() { Some(text) } else { None }
+    }
+}
+
+impl<K: FieldValue> IntoKey<K> for &K {
+    #[inline]
+    fn write_key<S: KeySink>(&self, key: &mut S) {
+        key.push((**self).value());
+    }
+
+    #[inline]
+    fn only_text(&self) -> Option<&str> {
+        if let ValueRef::Str(text) = (**self).value() { Some(text) } else { None }
+    }
+}
+
+macro_rules! borrowed_key {
+    ($kind:ident [$($generics:tt)*] ($form:ty) $field:ty) => {
+        impl<$($generics)*> IntoKey<$field> for $form {
+            #[inline]
+            fn write_key<S: KeySink>(&self, key: &mut S) {
+                key.push(ValueRef::$kind(&**self));
+            }
+
+            #[inline]
+            fn only_text(&self) -> Option<&str> {
+                if let ValueRef::Str(text) = ValueRef::$kind(&**self) { Some(text) } else { None }
+            }
+        }
+    };
+}
+
+with_borrowed_forms!(borrowed_key);
+
+impl<K> IntoKey<K> for Key {
+    fn write_key<S: KeySink>(&self, key: &mut S) {
+        self.parts().iter().for_each(|part| key.push(part.as_ref()));
+    }
+}
+
+impl<K> IntoKey<K> for &Key {
+    fn write_key<S: KeySink>(&self, key: &mut S) {
+        self.parts().iter().for_each(|part| key.push(part.as_ref()));
+    }
+}
+
+macro_rules! compound_keys {
+    ($(($($k:ident $q:ident $at:tt),+))*) => {$(
+        impl<$($k: FieldValue, $q: Operand<$k>),+> IntoKey<($($k,)+)> for ($($q,)+) {
+            fn write_key<S: KeySink>(&self, key: &mut S) {
+                $(key.push(self.$at.operand());)+
+            }
+        }
+    )*};
+}
+
+compound_keys! {
+    (K0 Q0 0, K1 Q1 1)
+    (K0 Q0 0, K1 Q1 1, K2 Q2 2)
+    (K0 Q0 0, K1 Q1 1, K2 Q2 2, K3 Q3 3)
+    (K0 Q0 0, K1 Q1 1, K2 Q2 2, K3 Q3 3, K4 Q4 4)
+    (K0 Q0 0, K1 Q1 1, K2 Q2 2, K3 Q3 3, K4 Q4 4, K5 Q5 5)
+    (K0 Q0 0, K1 Q1 1, K2 Q2 2, K3 Q3 3, K4 Q4 4, K5 Q5 5, K6 Q6 6)
+    (K0 Q0 0, K1 Q1 1, K2 Q2 2, K3 Q3 3, K4 Q4 4, K5 Q5 5, K6 Q6 6, K7 Q7 7)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::encode_parts;
+    use super::*;
+
+    fn key(parts: &[ValueRef<'_>]) -> Key {
+        Key::from_bytes(&encode_parts(parts.iter().copied()))
+    }
+
+    #[test]
+    fn a_key_takes_24_bytes() {
+        assert_eq!(size_of::<Key>(), 24);
+    }
+
+    #[test]
+    fn the_order_of_the_bytes_is_the_order_of_the_parts() {
+        let ascending = [
+            vec![ValueRef::Str("a")],
+            vec![ValueRef::Str("a"), ValueRef::from(u128::MAX)],
+            vec![ValueRef::Str("a\0")],
+            vec![ValueRef::Str("a\0"), ValueRef::Str("b")],
+            vec![ValueRef::Str("a\0b")],
+            vec![ValueRef::Str("ab"), ValueRef::Str("")],
+            vec![ValueRef::Str("ab"), ValueRef::Str("c")],
+            vec![ValueRef::from(i128::MIN)],
+            vec![ValueRef::from(i128::MIN + 1)],
+            vec![ValueRef::from(i128::from(i64::MIN) - 1)],
+            vec![ValueRef::from(i64::MIN)],
+            vec![ValueRef::from(-65_536)],
+            vec![ValueRef::from(-257)],
+            vec![ValueRef::from(-256)],
+            vec![ValueRef::from(-255)],
+            vec![ValueRef::from(-1)],
+            vec![ValueRef::from(-1), ValueRef::from(-1)],
+            vec![ValueRef::from(0u8)],
+            vec![ValueRef::from(0u8), ValueRef::from(0u8)],
+            vec![ValueRef::from(1u8)],
+            vec![ValueRef::from(255u8)],
+            vec![ValueRef::from(256u16)],
+            vec![ValueRef::from(i64::MAX)],
+            vec![ValueRef::from(u64::MAX)],
+            vec![ValueRef::from(u128::MAX)],
+            vec![ValueRef::from(f64::NEG_INFINITY)],
+            vec![ValueRef::from(-1.5)],
+            vec![ValueRef::from(0.0)],
+            vec![ValueRef::from(1.5f32)],
+            vec![ValueRef::from(f64::NAN)],
+            vec![ValueRef::Date(i32::MIN)],
+            vec![ValueRef::Date(-1)],
+            vec![ValueRef::Date(-1), ValueRef::from(0)],
+            vec![ValueRef::Date(0)],
+            vec![ValueRef::Date(i32::MAX)],
+            vec![ValueRef::Timestamp(i128::MIN)],
+            vec![ValueRef::Timestamp(-1)],
+            vec![ValueRef::Timestamp(0)],
+            vec![ValueRef::Timestamp(0), ValueRef::Str("a")],
+            vec![ValueRef::Timestamp(i128::MAX)],
+            vec![ValueRef::Uuid([0; 16])],
+            vec![ValueRef::Uuid([0; 16]), ValueRef::Uuid([0; 16])],
+            vec![ValueRef::Uuid([0xff; 16])],
+        ];
+        let decimals = super::super::decimal::tests::ascending().into_iter().flat_map(|number| {
+            let number = ValueRef::Decimal(number);
+            [vec![number], vec![number, ValueRef::Bool(false)], vec![number, number]]
+        });
+        let ascending: Vec<_> = ascending.into_iter().chain(decimals).collect();
+        let keys: Vec<Key> = ascending.iter().map(|parts| key(parts)).collect();
+        for (at, pair) in keys.windows(2).enumerate() {
+            assert!(pair[0] < pair[1], "{} before {}", keys[at], keys[at + 1]);
+        }
+        for (parts, key) in ascending.iter().zip(&keys) {
+            assert_eq!(&key.parts().iter().map(Value::as_ref).collect::<Vec<_>>(), parts);
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! What is said, word by word, in both dialects. That it means the same as here is shown in `tests/it/oracle`.
+
+mod refused;
+mod statements;
+mod tables;
+
+use super::{Dialect, QueryToSql, SchemaToSql, Sql, SqlValue};
+use memdex_query::query::{Cursor, Predicate, Query, field};
+use memdex_query::schema::{FieldDef, IndexDef, Schema};
+use memdex_query::value::{DecimalValue, Key, Kind, Value, ValueRef, encode_parts};
+
+fn schema() -> Schema {
+    Schema::new([
+        FieldDef::new("org", Kind::Str).key(),
+        FieldDef::new("id", Kind::Int).key(),
+        FieldDef::new("status", Kind::Str).optional().index(),
+        FieldDef::of::<Option<i32>>("amount").ordered(),
+        FieldDef::of::<i64>("balance"),
+        FieldDef::new("price", Kind::Float).optional(),
+        FieldDef::new("open", Kind::Bool),
+        FieldDef::new("grade", Kind::Char).optional(),
+        FieldDef::new("cover", Kind::Bytes).optional(),
+        FieldDef::new("uid", Kind::Uuid).unique(),
+        FieldDef::new("at", Kind::Timestamp).optional(),
+        FieldDef::new("due", Kind::Date).optional(),
+        FieldDef::new("fee", Kind::Decimal).optional(),
+        FieldDef::new("tags", Kind::Str).many().index(),
+        FieldDef::new("home.city", Kind::Str).optional(),
+    ])
+    .with_index(IndexDef::ordered(["status", "amount"]).named("open ones").when(field("open").eq(true)))
+}
+
+fn ask(predicate: Predicate) -> Query {
+    Query::over(["Payment"]).filter(predicate)
+}
+
+fn text(text: &str) -> SqlValue {
+    SqlValue::Text(text.into())
+}
+
+fn int(n: i64) -> SqlValue {
+    SqlValue::Integer(n)
+}
+
+fn decimal(text: &str) -> DecimalValue {
+    text.parse().unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn time(nanos: i128) -> Value {
+    ValueRef::Timestamp(nanos).to_value()
+}
+
+fn date(days: i32) -> Value {
+    ValueRef::Date(days).to_value()
+}
+
+/// A cursor of some query, behind these values and this key.
+fn behind<const N: usize>(values: [Value; N]) -> Cursor {
+    let key = [Value::from("o"), Value::from(7)];
+    Cursor { query: 0, values: values.into(), key: Key::from_bytes(&encode_parts(key.iter().map(Value::as_ref))) }
+}
+
+/// What both dialects say, the schema given.
+fn said(query: &Query) -> [Sql; 2] {
+    [Dialect::Sqlite, Dialect::Postgres]
+        .map(|dialect| query.to_sql(dialect.with(&schema())).unwrap_or_else(|error| panic!("{error}: {query:?}")))
+}

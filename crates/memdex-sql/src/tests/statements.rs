@@ -1,0 +1,286 @@
+//! Statements and their parameters.
+
+use super::*;
+use memdex_query::query::{Bucket, DateUnit, GroupBy, Metric, OrderBy, Statistics};
+
+/// A filter in both dialects, and the parameters where both have the same.
+fn filters() -> Vec<(Predicate, &'static str, &'static str, Vec<SqlValue>)> {
+    let eq = |name: &'static str| field(name).eq(1);
+    vec![
+        (field("status").eq("x"), "`status` = ?1", r#""status" = $1::text"#, vec![text("x")]),
+        (field("status").ne("x"), "`status` <> ?1", r#""status" <> $1::text"#, vec![text("x")]),
+        (
+            !field("status").eq("x"),
+            "(`status` = ?1) IS NOT TRUE",
+            r#"("status" = $1::text) IS NOT TRUE"#,
+            vec![text("x")],
+        ),
+        (field("status").is_null(), "`status` IS NULL", r#""status" IS NULL"#, vec![]),
+        (
+            field("status").is_in(["x", "y"]),
+            "`status` IN (?1, ?2)",
+            r#""status" IN ($1::text, $2::text)"#,
+            vec![text("x"), text("y")],
+        ),
+        (field("status").is_in(Vec::<&str>::new()), "FALSE", "FALSE", vec![]),
+        (field("status").gt("x"), "`status` > ?1", r#""status" COLLATE "C" > $1::text"#, vec![text("x")]),
+        (
+            field("amount").between(1, 2),
+            "(`amount` >= ?1 AND `amount` <= ?2)",
+            r#"("amount" >= $1::bigint AND "amount" <= $2::bigint)"#,
+            vec![int(1), int(2)],
+        ),
+        (field("price").lt(3), "`price` < ?1", r#""price" < $1::double precision"#, vec![SqlValue::Real(3.0)]),
+        (
+            Predicate::Range("price".into(), std::ops::Bound::Unbounded, std::ops::Bound::Unbounded),
+            "`price` IS NOT NULL",
+            r#""price" IS NOT NULL"#,
+            vec![],
+        ),
+        (
+            (eq("amount") | eq("balance")) & !(eq("id") & eq("amount")),
+            "((`amount` = ?1 OR `balance` = ?2) AND (`id` = ?3 AND `amount` = ?4) IS NOT TRUE)",
+            r#"(("amount" = $1::bigint OR "balance" = $2::bigint) AND ("id" = $3::bigint AND "amount" = $4::bigint) IS NOT TRUE)"#,
+            vec![int(1), int(1), int(1), int(1)],
+        ),
+        (Predicate::And(vec![]), "TRUE", "TRUE", vec![]),
+        (Predicate::Or(vec![]), "FALSE", "FALSE", vec![]),
+        (!Predicate::All, "(TRUE) IS NOT TRUE", "(TRUE) IS NOT TRUE", vec![]),
+        (
+            field("cover").eq(&b"\0'"[..]),
+            "`cover` = ?1",
+            r#""cover" = $1::bytea"#,
+            vec![SqlValue::Blob(b"\0'".to_vec())],
+        ),
+        (field("grade").eq('\''), "`grade` = ?1", r#""grade" = $1::text"#, vec![text("'")]),
+        (field("home.city").eq("x"), "`home.city` = ?1", r#""home.city" = $1::text"#, vec![text("x")]),
+        (field("fee").eq(decimal("1.50")), "`fee` = ?1", r#""fee" = $1::text::numeric"#, vec![text("1.5")]),
+        (field("fee").eq("0001.50"), "`fee` = ?1", r#""fee" = $1::text::numeric"#, vec![text("1.5")]),
+    ]
+}
+
+#[test]
+fn filters_are_said_so() {
+    for (predicate, sqlite, postgres, params) in filters() {
+        let [a, b] = said(&ask(predicate.clone()));
+        let where_of = |sql: &Sql| sql.text.split_once(" WHERE ").map(|(_, filter)| filter.to_owned());
+        assert_eq!(where_of(&a).as_deref(), Some(sqlite), "{predicate:?}");
+        assert_eq!(where_of(&b).as_deref(), Some(postgres), "{predicate:?}");
+        assert_eq!((&a.params, &b.params), (&params, &params), "{predicate:?}");
+        let count = ask(predicate.clone()).to_count_sql(Dialect::Postgres.with(&schema())).unwrap();
+        assert_eq!(count.text, format!("SELECT count(*) FROM \"Payment\" WHERE {postgres}"));
+    }
+}
+
+#[test]
+fn values_that_the_dialects_keep_otherwise() {
+    let uuid = "67e55044-10b1-426f-9247-bb680e5fe0c8";
+    let Some(as_uuid) = Value::from_text(Kind::Uuid, uuid) else { panic!("a UUID") };
+    let ValueRef::Uuid(bytes) = as_uuid.as_ref() else { panic!("a UUID") };
+    for (predicate, sqlite, cast, postgres) in [
+        (field("open").eq(true), int(1), "$1::boolean", SqlValue::Bool(true)),
+        (field("uid").eq(uuid), SqlValue::Blob(bytes.to_vec()), "$1::text::uuid", text(uuid)),
+        (field("at").eq(time(-1_000)), int(-1_000), "$1::text::timestamptz", text("1969-12-31T23:59:59.999999Z")),
+        (field("at").eq("1970-01-01T01:00:00+01:00"), int(0), "$1::text::timestamptz", text("1970-01-01T00:00:00Z")),
+        (field("due").eq(date(-1)), int(-1), "$1::text::date", text("1969-12-31")),
+    ] {
+        let [a, b] = said(&ask(predicate));
+        assert_eq!(a.params, [sqlite]);
+        assert!(b.text.ends_with(&format!("= {cast}")), "{}", b.text);
+        assert_eq!(b.params, [postgres]);
+    }
+    let wide = ask(field("balance").gt(1_i128 << 100)).to_sql(Dialect::Postgres).unwrap();
+    assert_eq!(wide.text, r#"SELECT * FROM "Payment" WHERE "balance" > $1::text::numeric"#);
+    assert_eq!(wide.params, [text("1267650600228229401496703205376")]);
+    // As the engine has it, NaN is a number above all others, and so it is there.
+    let nan = ask(field("price").lt(f64::NAN)).to_sql(Dialect::Postgres).unwrap();
+    assert!(matches!(nan.params.as_slice(), [SqlValue::Real(x)] if x.is_nan()));
+}
+
+#[test]
+fn without_a_schema_kinds_are_told_by_the_values() {
+    let query = Query::over(["t"]).filter(field("a").eq(1) & field("b").gt("x") & field("c").is_in([date(0)]));
+    let sql = query.to_sql(Dialect::Postgres).unwrap();
+    assert_eq!(
+        sql.text,
+        r#"SELECT * FROM "t" WHERE ("a" = $1::bigint AND "b" COLLATE "C" > $2::text AND "c" IN ($3::text::date))"#
+    );
+    let counts = query.statistics([Metric::count(), field("a").count(), field("a").distinct().named("d")]);
+    assert_eq!(
+        counts.to_sql(Dialect::Sqlite).unwrap().text,
+        "SELECT count(*) AS `count`, count(`a`) AS `count(a)`, count(DISTINCT `a`) AS `d` FROM `t` \
+         WHERE (`a` = ?1 AND `b` > ?2 AND `c` IN (?3))"
+    );
+}
+
+#[test]
+fn pages_are_said_so() {
+    const COLUMNS: &str = "`org`, `id`, `status`, `amount`, `balance`, `price`, `open`, `grade`, `cover`, `uid`, `at`, \
+                           `due`, `fee`, `home.city`";
+    let all = || ask(Predicate::All);
+    let order = || [field("amount").desc(), field("status").asc().nulls_last()];
+    for (query, rest, params) in [
+        (all(), "", vec![]),
+        (all().with_total(), "", vec![]),
+        (all().limit(5), " ORDER BY `org` ASC, `id` ASC LIMIT ?1", vec![int(5)]),
+        (all().offset(5), " ORDER BY `org` ASC, `id` ASC LIMIT -1 OFFSET ?1", vec![int(5)]),
+        (
+            all().order_by(order()).limit(5).offset(usize::MAX),
+            " ORDER BY `amount` DESC NULLS LAST, `status` ASC NULLS LAST, `org` ASC, `id` ASC LIMIT ?1 OFFSET ?2",
+            vec![int(5), int(i64::MAX)],
+        ),
+        (all().order_by([field("id").desc(), field("id").asc()]), " ORDER BY `id` DESC, `org` ASC, `id` ASC", vec![]),
+        (
+            all().after(behind([])),
+            " WHERE (`org` > ?2 OR (`org` = ?2 AND `id` > ?1)) ORDER BY `org` ASC, `id` ASC",
+            vec![int(7), text("o")],
+        ),
+        (
+            ask(field("open").eq(true)).order_by(field("status").asc()).after(behind([Value::from("s")])),
+            " WHERE `open` = ?1 AND (`status` > ?4 OR (`status` = ?4 AND (`org` > ?3 OR (`org` = ?3 AND `id` > ?2)))) \
+             ORDER BY `status` ASC NULLS FIRST, `org` ASC, `id` ASC",
+            vec![int(1), int(7), text("o"), text("s")],
+        ),
+        (
+            all().order_by(field("status").desc()).after(behind([Value::from("s")])),
+            " WHERE ((`status` < ?3 OR `status` IS NULL) OR (`status` = ?3 AND (`org` > ?2 OR (`org` = ?2 AND `id` > ?1)))) \
+             ORDER BY `status` DESC NULLS LAST, `org` ASC, `id` ASC",
+            vec![int(7), text("o"), text("s")],
+        ),
+        (
+            all().order_by(field("status").asc()).after(behind([Value::NULL])),
+            " WHERE (`status` IS NOT NULL OR (`status` IS NULL AND (`org` > ?2 OR (`org` = ?2 AND `id` > ?1)))) \
+             ORDER BY `status` ASC NULLS FIRST, `org` ASC, `id` ASC",
+            vec![int(7), text("o")],
+        ),
+        (
+            all().order_by(field("status").desc()).after(behind([Value::NULL])),
+            " WHERE (`status` IS NULL AND (`org` > ?2 OR (`org` = ?2 AND `id` > ?1))) \
+             ORDER BY `status` DESC NULLS LAST, `org` ASC, `id` ASC",
+            vec![int(7), text("o")],
+        ),
+    ] {
+        let [sqlite, _] = said(&query);
+        assert_eq!(sqlite.text, format!("SELECT {COLUMNS} FROM `Payment`{rest}"), "{query:?}");
+        assert_eq!(sqlite.params, params, "{query:?}");
+    }
+    let [_, postgres] = said(&all().order_by(order()).offset(3));
+    let (_, rest) = postgres.text.split_once(" FROM ").unwrap();
+    assert_eq!(
+        rest,
+        "\"Payment\" ORDER BY \"amount\" DESC NULLS LAST, \"status\" COLLATE \"C\" ASC NULLS LAST, \
+         \"org\" COLLATE \"C\" ASC, \"id\" ASC OFFSET $1::bigint"
+    );
+}
+
+/// Statistics, and what both dialects say.
+fn figures() -> Vec<(Statistics, &'static str, &'static str)> {
+    let of = |bucket: Bucket| Statistics::from(GroupBy::new([bucket]).metrics([Metric::count()]));
+    let date = |name: &'static str, unit| of(Bucket::date(name, unit));
+    vec![
+        (
+            [field("amount").sum(), field("price").avg(), field("status").min(), field("open").max()].into(),
+            "SELECT sum(`amount`) AS `sum(amount)`, avg(`price`) AS `avg(price)`, min(`status`) AS `min(status)`, \
+             max(`open`) AS `max(open)` FROM `Payment`",
+            "SELECT sum(\"amount\") AS \"sum(amount)\", avg(\"price\")::double precision AS \"avg(price)\", \
+             min(\"status\" COLLATE \"C\") AS \"min(status)\", bool_or(\"open\") AS \"max(open)\" FROM \"Payment\"",
+        ),
+        (
+            GroupBy::values("status").metrics([field("amount").sum().named("s")]).top(3, "s").into(),
+            "SELECT `status` AS `status`, sum(`amount`) AS `s` FROM `Payment` GROUP BY 1 \
+             ORDER BY 2 DESC NULLS LAST, 1 ASC NULLS FIRST LIMIT ?1",
+            "SELECT \"status\" COLLATE \"C\" AS \"status\", sum(\"amount\") AS \"s\" FROM \"Payment\" GROUP BY 1 \
+             ORDER BY 2 DESC NULLS LAST, 1 ASC NULLS FIRST LIMIT $1::bigint",
+        ),
+        (
+            GroupBy::new([Bucket::values("open"), Bucket::values("due")]).into(),
+            "SELECT `open` AS `open`, `due` AS `due` FROM `Payment` GROUP BY 1, 2 ORDER BY 1 ASC NULLS FIRST, 2 ASC NULLS FIRST",
+            "SELECT \"open\" AS \"open\", \"due\" AS \"due\" FROM \"Payment\" GROUP BY 1, 2 \
+             ORDER BY 1 ASC NULLS FIRST, 2 ASC NULLS FIRST",
+        ),
+        (
+            of(Bucket::width("amount", 100)),
+            "SELECT (`amount` - (`amount` % ?1 + ?1) % ?1) AS `amount`, count(*) AS `count` FROM `Payment` \
+             WHERE `amount` IS NOT NULL GROUP BY 1 ORDER BY 1 ASC NULLS FIRST",
+            "SELECT (\"amount\"::numeric - mod(mod(\"amount\"::numeric - $2::text::numeric, $1::text::numeric) + \
+             $1::text::numeric, $1::text::numeric)) AS \"amount\", count(*) AS \"count\" FROM \"Payment\" \
+             WHERE \"amount\" IS NOT NULL GROUP BY 1 ORDER BY 1 ASC NULLS FIRST",
+        ),
+        (
+            of(Bucket::ranges("amount", [(None, Some(0)), (Some(0), None)])),
+            "SELECT ranges.k AS `amount`, ranges.m0 AS `count` FROM (SELECT 0 AS p, ?2 AS k, count(*) AS m0 \
+             FROM `Payment` WHERE `amount` < ?1 UNION ALL SELECT 1 AS p, ?4 AS k, count(*) AS m0 \
+             FROM `Payment` WHERE `amount` >= ?3) AS ranges ORDER BY ranges.p",
+            "SELECT ranges.k AS \"amount\", ranges.m0 AS \"count\" FROM (SELECT 0 AS p, $2::text AS k, count(*) AS m0 \
+             FROM \"Payment\" WHERE \"amount\" < $1::bigint UNION ALL SELECT 1 AS p, $4::text AS k, count(*) AS m0 \
+             FROM \"Payment\" WHERE \"amount\" >= $3::bigint) AS ranges ORDER BY ranges.p",
+        ),
+        // NaN, which SQLite has not, is in no range.
+        (
+            of(Bucket::ranges("price", [(Some(0.5), None), (None, Some(0.5))])),
+            "SELECT ranges.k AS `price`, ranges.m0 AS `count` FROM (SELECT 0 AS p, ?2 AS k, count(*) AS m0 \
+             FROM `Payment` WHERE `price` >= ?1 UNION ALL SELECT 1 AS p, ?4 AS k, count(*) AS m0 \
+             FROM `Payment` WHERE `price` < ?3) AS ranges ORDER BY ranges.p",
+            "SELECT ranges.k AS \"price\", ranges.m0 AS \"count\" FROM (SELECT 0 AS p, $2::text AS k, count(*) AS m0 \
+             FROM \"Payment\" WHERE \"price\" >= $1::double precision AND \"price\" <> 'NaN'::double precision UNION ALL \
+             SELECT 1 AS p, $4::text AS k, count(*) AS m0 \
+             FROM \"Payment\" WHERE \"price\" < $3::double precision) AS ranges ORDER BY ranges.p",
+        ),
+        (
+            date("at", DateUnit::Month),
+            "SELECT (CAST(strftime('%s', (`at` / 1000000000 - (`at` % 1000000000 < 0)), 'unixepoch', 'start of month') \
+             AS INTEGER) * 1000000000) AS `at`, count(*) AS `count` FROM `Payment` WHERE `at` IS NOT NULL GROUP BY 1 \
+             ORDER BY 1 ASC NULLS FIRST",
+            "SELECT date_trunc('month', \"at\", 'UTC') AS \"at\", count(*) AS \"count\" FROM \"Payment\" \
+             WHERE \"at\" IS NOT NULL GROUP BY 1 ORDER BY 1 ASC NULLS FIRST",
+        ),
+        (
+            date("due", DateUnit::Week),
+            "SELECT (`due` - (`due` % ?1 - ?2 + 2 * ?1) % ?1) AS `due`, count(*) AS `count` FROM `Payment` \
+             WHERE `due` IS NOT NULL GROUP BY 1 ORDER BY 1 ASC NULLS FIRST",
+            "SELECT date_trunc('week', \"due\"::timestamp)::date AS \"due\", count(*) AS \"count\" FROM \"Payment\" \
+             WHERE \"due\" IS NOT NULL GROUP BY 1 ORDER BY 1 ASC NULLS FIRST",
+        ),
+    ]
+}
+
+#[test]
+fn statistics_are_said_so() {
+    for (asked, sqlite, postgres) in figures() {
+        let [a, b] = said(&ask(Predicate::All).statistics(asked));
+        assert_eq!(a.text, sqlite);
+        assert_eq!(b.text, postgres);
+    }
+    let more = [
+        field("amount").stddev().named("a"),
+        field("fee").stddev_pop().named("b"),
+        field("price").percentile(95.0).named("c"),
+    ];
+    let sql = ask(Predicate::All).statistics(more).to_sql(Dialect::Postgres.with(&schema())).unwrap();
+    assert_eq!(
+        sql.text,
+        "SELECT stddev_samp(\"amount\")::double precision AS \"a\", stddev_pop(\"fee\")::double precision AS \"b\", \
+         percentile_cont($1::double precision) WITHIN GROUP (ORDER BY \"price\"::double precision) AS \"c\" FROM \"Payment\""
+    );
+    assert_eq!(sql.params, [SqlValue::Real(0.95)]);
+}
+
+#[test]
+fn many_parts_are_no_deep_tree() {
+    let many = (0..1_000).map(|n| field("id").eq(n)).reduce(|a, b| a | b).unwrap();
+    let sql = ask(many).to_sql(Dialect::Sqlite).unwrap();
+    let mut depth = 0_i32;
+    let deepest = sql.text.bytes().map(|byte| {
+        depth += i32::from(byte == b'(') - i32::from(byte == b')');
+        depth
+    });
+    assert!((4..8).contains(&deepest.max().unwrap()));
+    assert_eq!((depth, sql.params.len()), (0, 1_000));
+}
+
+#[test]
+fn an_order_names_every_part_of_the_key_once_more() {
+    let by_key = [OrderBy::ascending("org"), OrderBy::descending("id")];
+    let [sqlite, _] = said(&ask(Predicate::All).order_by(by_key));
+    assert!(sqlite.text.ends_with(" ORDER BY `org` ASC, `id` DESC, `org` ASC, `id` ASC"), "{}", sqlite.text);
+}

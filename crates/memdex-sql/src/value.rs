@@ -1,0 +1,146 @@
+//! Values as parameters of a statement, and as literals where no parameter can stand.
+
+use super::{Dialect, SqlError};
+use memdex_query::value::{DecimalValue, Kind, Value, ValueRef};
+
+/// A parameter of a statement. What a driver binds it as is what its name says: in PostgreSQL boolean, bigint, double precision,
+/// text and bytea. The statement itself casts to what is compared.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum SqlValue {
+    /// No value. No statement of this crate's has one; there for the values of records.
+    Null,
+    /// A truth value; in SQLite an integer stands for it.
+    Bool(bool),
+    /// An integer.
+    Integer(i64),
+    /// A floating-point number.
+    Real(f64),
+    /// A string.
+    Text(String),
+    /// A byte string.
+    Blob(Vec<u8>),
+}
+
+/// A value as it is bound, and the types that PostgreSQL is told, one after the other.
+pub(super) struct Encoded {
+    pub(super) value: SqlValue,
+    pub(super) casts: &'static [&'static str],
+}
+
+/// Years 1 to 9999, which both sides write alike.
+const POSTGRES_DAYS: std::ops::RangeInclusive<i128> = -719_162..=2_932_896;
+const NANOS_PER_DAY: i128 = 86_400_000_000_000;
+
+/// A value as one of a kind, where the schema is known and the value was found to fit.
+pub(super) fn as_kind(value: &Value, kind: Kind) -> Value {
+    let fitting = match (kind, value.as_ref()) {
+        (Kind::Float, ValueRef::Int(n)) => Some(Value::from(n as f64)),
+        (Kind::Decimal, ValueRef::Int(n)) => Some(DecimalValue::from(n).into()),
+        (Kind::Decimal, ValueRef::Int128(n)) => Some(DecimalValue::from(n).into()),
+        (kind, ValueRef::Str(text)) => Value::from_text(kind, text),
+        _ => None,
+    };
+    fitting.unwrap_or_else(|| value.clone())
+}
+
+impl Dialect {
+    /// How a value of a field is bound.
+    pub(super) fn encode(self, field: &str, value: &Value) -> Result<Encoded, SqlError> {
+        let refused = |why, instead| {
+            let (field, value) = (field.to_owned(), value.clone());
+            Err(SqlError::Value { dialect: self, field, value, why, instead })
+        };
+        let encoded = |value, casts| Ok(Encoded { value, casts });
+        let as_text = |cast| encoded(SqlValue::Text(value.as_ref().to_string()), cast);
+        match (self, value.as_ref()) {
+            (_, ValueRef::Null) => Err(SqlError::NullOperand { dialect: self, field: field.to_owned() }),
+            (Dialect::Sqlite, ValueRef::Bool(b)) => encoded(SqlValue::Integer(b.into()), &[]),
+            (Dialect::Postgres, ValueRef::Bool(b)) => encoded(SqlValue::Bool(b), &["boolean"]),
+            (_, ValueRef::Int(n)) => encoded(SqlValue::Integer(n), &["bigint"]),
+            (Dialect::Sqlite, ValueRef::Int128(_) | ValueRef::UInt128(_)) => {
+                refused("its integers have 64 bits", "keep it as a string")
+            }
+            (Dialect::Postgres, ValueRef::Int128(_) | ValueRef::UInt128(_)) => as_text(&["text", "numeric"]),
+            (Dialect::Sqlite, ValueRef::Float(x)) if x.is_nan() => {
+                refused("it takes NaN for a missing value", "ask with is_null")
+            }
+            (_, ValueRef::Float(x)) => encoded(SqlValue::Real(x), &["double precision"]),
+            (_, ValueRef::Char(c)) => self.text(c.to_string()).map_or_else(|(why, what)| refused(why, what), Ok),
+            (_, ValueRef::Str(s)) => self.text(s.to_owned()).map_or_else(|(why, what)| refused(why, what), Ok),
+            (_, ValueRef::Bytes(bytes)) => encoded(SqlValue::Blob(bytes.to_vec()), &["bytea"]),
+            (Dialect::Sqlite, ValueRef::Uuid(bytes)) => encoded(SqlValue::Blob(bytes.to_vec()), &[]),
+            (Dialect::Postgres, ValueRef::Uuid(_)) => as_text(&["text", "uuid"]),
+            (Dialect::Sqlite, ValueRef::Timestamp(nanos)) => match i64::try_from(nanos) {
+                Ok(nanos) => encoded(SqlValue::Integer(nanos), &[]),
+                Err(_) => refused("its 64 bits of nanoseconds end in 1677 and 2262", "ask for a time between"),
+            },
+            (Dialect::Postgres, ValueRef::Timestamp(nanos)) => {
+                if nanos % 1_000 != 0 {
+                    return refused("it knows no less than a microsecond", "round it");
+                }
+                if !POSTGRES_DAYS.contains(&nanos.div_euclid(NANOS_PER_DAY)) {
+                    return refused("it lies outside of the years 1 to 9999", "ask for a time between");
+                }
+                as_text(&["text", "timestamptz"])
+            }
+            (Dialect::Sqlite, ValueRef::Date(days)) => encoded(SqlValue::Integer(days.into()), &[]),
+            (Dialect::Postgres, ValueRef::Date(days)) => {
+                if !POSTGRES_DAYS.contains(&days.into()) {
+                    return refused("it lies outside of the years 1 to 9999", "ask for a day between");
+                }
+                as_text(&["text", "date"])
+            }
+            (Dialect::Sqlite, ValueRef::Decimal(_)) => as_text(&[]),
+            (Dialect::Postgres, ValueRef::Decimal(_)) => as_text(&["text", "numeric"]),
+        }
+    }
+
+    fn text(self, text: String) -> Result<Encoded, (&'static str, &'static str)> {
+        if self == Dialect::Postgres && text.contains('\0') {
+            return Err(("its strings have no NUL", "keep it as bytes"));
+        }
+        Ok(Encoded { value: SqlValue::Text(text), casts: &["text"] })
+    }
+
+    /// A value of a field as a literal.
+    pub(super) fn literal(self, field: &str, value: &Value) -> Result<String, SqlError> {
+        let encoded = self.encode(field, value)?;
+        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02X}")).collect::<String>();
+        let plain = match (self, encoded.value) {
+            (_, SqlValue::Null) => "NULL".to_owned(),
+            (_, SqlValue::Bool(b)) => if b { "TRUE" } else { "FALSE" }.to_owned(),
+            // Quoted, since a minus binds less than the cast that follows.
+            (Dialect::Postgres, SqlValue::Integer(n)) => format!("'{n}'"),
+            (Dialect::Sqlite, SqlValue::Integer(n)) => n.to_string(),
+            (Dialect::Postgres, SqlValue::Real(x)) if x.is_nan() => "'NaN'".to_owned(),
+            (Dialect::Postgres, SqlValue::Real(x)) if x.is_infinite() => {
+                if x < 0.0 { "'-Infinity'" } else { "'Infinity'" }.to_owned()
+            }
+            (Dialect::Postgres, SqlValue::Real(x)) => format!("'{x:?}'"),
+            (Dialect::Sqlite, SqlValue::Real(x)) if x.is_infinite() => {
+                if x < 0.0 { "-9e999" } else { "9e999" }.to_owned()
+            }
+            (Dialect::Sqlite, SqlValue::Real(x)) => format!("{x:?}"),
+            (Dialect::Sqlite, SqlValue::Text(text)) if text.contains('\0') => {
+                let (field, value, why) = (field.to_owned(), value.clone(), "no string in a statement has a NUL");
+                let instead = "keep it as bytes, or leave it out of the condition";
+                return Err(SqlError::Value { dialect: self, field, value, why, instead });
+            }
+            // So that backslashes are what they are whatever `standard_conforming_strings` says.
+            (Dialect::Postgres, SqlValue::Text(text)) if text.contains('\\') => {
+                format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
+            }
+            (_, SqlValue::Text(text)) => format!("'{}'", text.replace('\'', "''")),
+            (Dialect::Sqlite, SqlValue::Blob(bytes)) => format!("X'{}'", hex(&bytes)),
+            (Dialect::Postgres, SqlValue::Blob(bytes)) => {
+                return Ok(format!("decode('{}', 'hex')", hex(&bytes)));
+            }
+        };
+        // The last type alone: a constant of that type is one, a cast from text need not be.
+        match encoded.casts.last() {
+            Some(cast) if self == Dialect::Postgres => Ok(format!("{plain}::{cast}")),
+            _ => Ok(plain),
+        }
+    }
+}

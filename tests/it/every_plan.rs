@@ -1,0 +1,32 @@
+//! Executes a query by every plan that the planner could make.
+
+use memdex::{Find, Record};
+
+/// Has a query answered by every plan, at most so many. Gives how many there were.
+pub(crate) fn by_every_plan<R: Record>(find: &Find<R>, most: usize, answer: impl FnMut(Find<R>)) -> usize {
+    by_every_plan_and(find, &[], most, answer)
+}
+
+/// The same, with more decisions behind those of the query itself: how many ways there are at each.
+pub(crate) fn by_every_plan_and<R: Record>(
+    find: &Find<R>,
+    more: &[usize],
+    most: usize,
+    mut answer: impl FnMut(Find<R>),
+) -> usize {
+    let (mut script, mut plans) = (Vec::new(), 0);
+    loop {
+        let scripted = find.clone().planned_by(script.clone());
+        let mut ways = scripted.ways().unwrap();
+        ways.extend(more);
+        answer(scripted);
+        plans += 1;
+        // The last decision that has another way left goes that way; all behind it begin anew.
+        script.resize(ways.len(), 0);
+        let Some(at) = (0..ways.len()).rev().find(|at| script[*at] + 1 < ways[*at]).filter(|_| plans < most) else {
+            return plans;
+        };
+        script[at] += 1;
+        script.truncate(at + 1);
+    }
+}

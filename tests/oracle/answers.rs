@@ -1,0 +1,99 @@
+//! What memdex answers to questions for figures beside what plain loops do.
+
+use super::figures::{self, shown};
+use super::naive::Val;
+use crate::every_plan::by_every_plan_and;
+use memdex::limits::MAX_GROUPS;
+use memdex::{Aggregate, Answer, Figures, Find, Metric, Query, QueryError, Record, Statistics, Value};
+
+/// Has a question for figures answered by every plan, at most so many, and as any question; all answers are to be these.
+pub(super) fn compare_figures<R: Record>(
+    found: &Find<R>,
+    query: &Query,
+    asked: &Statistics,
+    naive: &figures::Figures,
+    most: usize,
+) {
+    let first = match found.statistics(asked.clone()) {
+        Ok(summary) => summary.figures,
+        Err(QueryError::TooManyGroups { .. }) if all_groups(naive) > MAX_GROUPS => return,
+        // No range ends at what is no number.
+        Err(QueryError::BadBucket { .. }) if format!("{asked:?}").contains("NaN") => return,
+        Err(error) => panic!("{error}: {query:?}"),
+    };
+    if let Err(wrong) = is_same(asked, naive, &first) {
+        panic!("{wrong}: {query:?}");
+    }
+    let Answer::Summary(summary) = found.snapshot().query(query).unwrap() else { panic!("no figures: {query:?}") };
+    // As text, in which NaN is NaN.
+    let first = format!("{first:?}");
+    assert_eq!(format!("{:?}", summary.figures), first, "{query:?}");
+    // By columns or by records is decided last.
+    by_every_plan_and(found, &[2], most, |planned| {
+        let figures = planned.statistics(asked.clone()).unwrap().figures;
+        assert_eq!(format!("{figures:?}"), first, "by {planned:?}: {query:?}");
+    });
+}
+
+fn all_groups(figures: &figures::Figures) -> usize {
+    let groups = figures.groups.iter().flatten();
+    figures.groups_in_all + groups.map(|(_, group)| all_groups(group)).sum::<usize>()
+}
+
+/// Nothing if two answers are the same, else where they differ.
+fn is_same(asked: &Statistics, naive: &figures::Figures, given: &Figures) -> Result<(), String> {
+    let (metrics, names) = (given.metrics(), asked.metrics.iter().map(|metric| &*metric.name));
+    if !given.metrics().map(|(name, _)| name).eq(names) || metrics.len() != naive.metrics.len() {
+        return Err(format!("metrics {:?}", given.metrics().collect::<Vec<_>>()));
+    }
+    for ((metric, naive), (_, given)) in asked.metrics.iter().zip(&naive.metrics).zip(metrics) {
+        if !is_figure(metric, naive.as_ref(), val(given).as_ref()) {
+            return Err(format!("{metric:?} is {given:?}, not {naive:?}"));
+        }
+    }
+    if given.groups_in_all() != naive.groups_in_all {
+        return Err(format!("{} groups in all, not {}", given.groups_in_all(), naive.groups_in_all));
+    }
+    let (Some(by), Some(groups)) = (&asked.groups, &naive.groups) else {
+        return if given.groups().is_empty() { Ok(()) } else { Err("groups that nobody asked for".to_owned()) };
+    };
+    let keys = || format!("{:?}, not {:?}", keys_of(given), groups.iter().map(|(key, _)| key).collect::<Vec<_>>());
+    if given.groups().len() != groups.len() {
+        return Err(format!("groups {}", keys()));
+    }
+    for ((key, naive), given) in groups.iter().zip(given.groups()) {
+        let naive_key = key.iter().zip(&by.by).map(|(part, bucket)| shown(part.clone(), bucket));
+        let same = |(naive, given): (Option<Val>, &Value)| match (naive, val(given)) {
+            // Bounds are named as the field holds them, so that only their order is compared here.
+            (Some(Val::Text(naive)), Some(Val::Text(given))) if naive.contains("..") => given.contains(".."),
+            (Some(naive), Some(given)) => naive.is(&given),
+            (naive, given) => naive.is_none() && given.is_none(),
+        };
+        if key.len() != given.key.len() || !naive_key.zip(&given.key).all(same) {
+            return Err(format!("group {:?}, not {key:?}, of {}", given.key, keys()));
+        }
+        is_same(&by.within, naive, &given.figures).map_err(|wrong| format!("{:?}: {wrong}", given.key))?;
+    }
+    Ok(())
+}
+
+fn keys_of(figures: &Figures) -> Vec<&[Value]> {
+    figures.groups().iter().map(|group| &*group.key).collect()
+}
+
+fn val(value: &Value) -> Option<Val> {
+    value.as_ref().kind().and_then(|kind| Val::of(value.as_ref(), kind))
+}
+
+/// Floats that were reckoned to nine digits, everything else exactly.
+fn is_figure(metric: &Metric, naive: Option<&Val>, given: Option<&Val>) -> bool {
+    let reckoned = !matches!(metric.aggregate, Aggregate::Min(_) | Aggregate::Max(_));
+    match (naive, given) {
+        (None, None) => true,
+        (Some(Val::Float(a)), Some(Val::Float(b))) if reckoned => {
+            a == b || a.is_nan() && b.is_nan() || (a - b).abs() <= 1e-9 * a.abs().max(b.abs())
+        }
+        (Some(a), Some(b)) => std::mem::discriminant(a) == std::mem::discriminant(b) && a.is(b),
+        _ => false,
+    }
+}

@@ -1,0 +1,338 @@
+//! Statistics by plain loops: every group is a list of records, every figure is reckoned from the values one by one.
+
+use super::calendar;
+use super::naive::{Row, Table, Val};
+use memdex::{Aggregate, Bucket, GroupBy, Kind, Metric, Statistics, Value, ValueRef};
+use std::cmp::Ordering;
+
+/// The answer to a question for figures.
+#[derive(Clone, Debug)]
+pub(super) struct Figures {
+    pub(super) metrics: Vec<Option<Val>>,
+    pub(super) groups: Option<Vec<(Vec<Part>, Figures)>>,
+    /// Those that a top leaves out included.
+    pub(super) groups_in_all: usize,
+}
+
+/// A part of a group's key.
+#[derive(Clone, Debug)]
+pub(super) enum Part {
+    Missing,
+    Value(Val),
+    /// Its place in the list of ranges.
+    Range(usize),
+}
+
+impl Part {
+    fn order(&self, other: &Part) -> Ordering {
+        match (self, other) {
+            (Part::Missing, Part::Missing) => Ordering::Equal,
+            (Part::Missing, _) => Ordering::Less,
+            (_, Part::Missing) => Ordering::Greater,
+            (Part::Value(a), Part::Value(b)) => a.order(b),
+            (Part::Range(a), Part::Range(b)) => a.cmp(b),
+            (a, b) => panic!("{a:?} beside {b:?}"),
+        }
+    }
+}
+
+fn order_keys(a: &[Part], b: &[Part]) -> Ordering {
+    a.iter().zip(b).map(|(a, b)| a.order(b)).find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
+}
+
+impl Table<'_> {
+    pub(super) fn figures(&self, rows: &[&Row], asked: &Statistics) -> Figures {
+        let metrics = asked.metrics.iter().map(|metric| self.metric(rows, metric)).collect();
+        let groups = asked.groups.as_ref().map(|groups| self.groups(rows, groups));
+        let (groups, groups_in_all) = groups.unzip();
+        Figures { metrics, groups, groups_in_all: groups_in_all.unwrap_or(0) }
+    }
+
+    /// The groups, and how many there were before the best of them were taken.
+    fn groups(&self, rows: &[&Row], asked: &GroupBy) -> (Vec<(Vec<Part>, Figures)>, usize) {
+        let mut members: Vec<(Vec<Part>, &Row)> = Vec::new();
+        for row in rows {
+            members.extend(self.keys(row, &asked.by).into_iter().map(|key| (key, *row)));
+        }
+        members.sort_by(|(a, _), (b, _)| order_keys(a, b));
+        let mut groups: Vec<(Vec<Part>, Vec<&Row>)> = Vec::new();
+        for (key, row) in members {
+            match groups.last_mut() {
+                Some((last, rows)) if order_keys(&key, last).is_eq() => rows.push(row),
+                _ => groups.push((key, vec![row])),
+            }
+        }
+        for key in self.always_there(&groups, asked) {
+            if let Err(at) = groups.binary_search_by(|(other, _)| order_keys(other, &key)) {
+                groups.insert(at, (key, Vec::new()));
+            }
+        }
+        let answer = groups.into_iter().map(|(key, members)| (key, self.figures(&members, &asked.within)));
+        let mut answer: Vec<_> = answer.collect();
+        let in_all = answer.len();
+        if let Some(top) = &asked.top {
+            let at = asked.within.metrics.iter().position(|metric| metric.name == top.metric).unwrap();
+            // Stable, so that ties stay in the order of their keys.
+            answer.sort_by(|(_, a), (_, b)| match (&a.metrics[at], &b.metrics[at]) {
+                (None, None) => Ordering::Equal,
+                (None, Some(_)) => Ordering::Greater,
+                (Some(_), None) => Ordering::Less,
+                (Some(a), Some(b)) if top.descending => b.order(a),
+                (Some(a), Some(b)) => a.order(b),
+            });
+            answer.truncate(top.groups);
+        }
+        (answer, in_all)
+    }
+
+    /// The groups that a record is in.
+    fn keys(&self, row: &Row, by: &[Bucket]) -> Vec<Vec<Part>> {
+        let mut keys = vec![Vec::new()];
+        for bucket in by {
+            let parts = self.parts(row, bucket);
+            keys = keys
+                .iter()
+                .flat_map(|key: &Vec<Part>| parts.iter().map(|part| key.iter().chain([part]).cloned().collect()))
+                .collect();
+        }
+        keys
+    }
+
+    fn parts(&self, row: &Row, bucket: &Bucket) -> Vec<Part> {
+        let column = self.column(bucket.field());
+        let mut parts: Vec<Part> = Vec::new();
+        for value in &row[column] {
+            let here: Vec<Part> = match bucket {
+                Bucket::Values { .. } => vec![Part::Value(value.clone())],
+                Bucket::Width { width, offset, .. } => {
+                    let step = self.step(value, width, offset, column);
+                    step.map(|step| Part::Value(self.start(step, width, offset, column))).into_iter().collect()
+                }
+                Bucket::Date { unit, zone, .. } => vec![Part::Value(match value {
+                    Val::Time(nanos) => Val::Time(calendar::start(*nanos, *unit, zone)),
+                    Val::Date(days) => Val::Date(calendar::first_day(*days, *unit)),
+                    other => panic!("{other:?} by date"),
+                })],
+                Bucket::Ranges { ranges, .. } => {
+                    let read = |bound: &Option<Value>| bound.as_ref().and_then(|bound| self.value(bound, column));
+                    let holds = |(from, to): &(Option<Value>, Option<Value>)| {
+                        read(from).is_none_or(|from| value.order(&from).is_ge())
+                            && read(to).is_none_or(|to| value.order(&to).is_lt())
+                    };
+                    // What is no number belongs to no range.
+                    let number = !matches!(value, Val::Float(x) if x.is_nan());
+                    (0..ranges.len()).filter(|at| number && holds(&ranges[*at])).map(Part::Range).collect()
+                }
+            };
+            for part in here {
+                if parts.iter().all(|other| other.order(&part).is_ne()) {
+                    parts.push(part);
+                }
+            }
+        }
+        if row[column].is_empty() && matches!(bucket, Bucket::Values { .. }) {
+            parts.push(Part::Missing);
+        }
+        parts
+    }
+
+    /// How many widths lie below the bucket of a number.
+    fn step(&self, value: &Val, width: &Value, offset: &Value, column: usize) -> Option<i128> {
+        match (value, self.value(width, column)?, self.value(offset, column)?) {
+            (Val::Int(n), Val::Int(width), Val::Int(offset)) => Some((n - offset).div_euclid(width)),
+            (Val::Decimal(n), Val::Decimal(width), Val::Decimal(offset)) => Some((n - offset).div_euclid(width)),
+            (Val::Float(x), Val::Float(width), Val::Float(offset)) => {
+                let step = ((x - offset) / width).floor();
+                if step.is_nan() || step.abs() > (1_u64 << 52) as f64 {
+                    return None;
+                }
+                // A quotient is rounded: the bucket may be the one before or behind.
+                let start = |step: f64| offset + step * width;
+                let near = [step, step - 1.0, step + 1.0];
+                near.into_iter().find(|step| start(*step) <= *x && *x < start(step + 1.0)).map(|step| step as i128)
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn start(&self, step: i128, width: &Value, offset: &Value, column: usize) -> Val {
+        match (self.value(width, column).unwrap(), self.value(offset, column).unwrap()) {
+            (Val::Int(width), Val::Int(offset)) => Val::Int(step * width + offset),
+            (Val::Decimal(width), Val::Decimal(offset)) => Val::Decimal(step * width + offset),
+            (Val::Float(width), Val::Float(offset)) => Val::Float(offset + step as f64 * width),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Groups that are given whether they have records or not.
+    fn always_there(&self, groups: &[(Vec<Part>, Vec<&Row>)], asked: &GroupBy) -> Vec<Vec<Part>> {
+        if let [Bucket::Ranges { ranges, .. }] = asked.by.as_slice() {
+            return (0..ranges.len()).map(|at| vec![Part::Range(at)]).collect();
+        }
+        let mut starts: Vec<&Val> =
+            groups.iter().filter_map(|(key, _)| if let [Part::Value(v)] = &key[..] { Some(v) } else { None }).collect();
+        starts.sort_by(|a, b| a.order(b));
+        let (Some(first), Some(last), true) = (starts.first(), starts.last(), asked.empty) else { return Vec::new() };
+        let mut all = Vec::new();
+        match &asked.by[0] {
+            Bucket::Width { field, width, offset } => {
+                let column = self.column(field);
+                let step = |start: &Val| {
+                    // A float's start may fall below itself: the middle of its bucket does not.
+                    let inside = match (start, self.value(width, column)) {
+                        (Val::Float(x), Some(Val::Float(width))) => Val::Float(x + width / 2.0),
+                        (other, _) => other.clone(),
+                    };
+                    self.step(&inside, width, offset, column).unwrap()
+                };
+                for at in step(first)..=step(last) {
+                    all.push(vec![Part::Value(self.start(at, width, offset, column))]);
+                }
+            }
+            Bucket::Date { unit, zone, .. } => {
+                let mut at = (*first).clone();
+                while at.order(last).is_le() {
+                    all.push(vec![Part::Value(at.clone())]);
+                    at = match at {
+                        Val::Time(nanos) => Val::Time(calendar::next(nanos, *unit, zone)),
+                        Val::Date(days) => Val::Date(calendar::next_day(days, *unit)),
+                        other => panic!("{other:?} by date"),
+                    };
+                }
+            }
+            other => panic!("{other:?} has no empty buckets"),
+        }
+        all
+    }
+
+    fn metric(&self, rows: &[&Row], metric: &Metric) -> Option<Val> {
+        let Some(field) = metric.aggregate.field() else { return Some(Val::Int(rows.len() as i128)) };
+        let column = self.column(field);
+        let mut values: Vec<Val> = rows.iter().flat_map(|row| row[column].iter().cloned()).collect();
+        let counted = |count: usize| Some(Val::Int(count as i128));
+        match metric.aggregate {
+            Aggregate::CountOf(_) => return counted(values.len()),
+            Aggregate::Distinct(_) => {
+                values.sort_by(Val::order);
+                values.dedup_by(|a, b| a.is(b));
+                return counted(values.len());
+            }
+            Aggregate::Min(_) => return values.into_iter().min_by(Val::order),
+            Aggregate::Max(_) => return values.into_iter().max_by(Val::order),
+            _ => {}
+        }
+        let numbers: Vec<f64> = values.iter().map(Val::as_float).collect();
+        let count = numbers.len() as f64;
+        if numbers.is_empty() {
+            return None;
+        }
+        // Seen from the first one, so that equal numbers deviate by nothing.
+        let from_first: Vec<f64> = values.iter().map(|value| value.less(&values[0])).collect();
+        let mean_from_first = exact_sum(&from_first) / count;
+        let squares: Vec<f64> = from_first.iter().map(|x| (x - mean_from_first).powi(2)).collect();
+        match metric.aggregate {
+            Aggregate::Sum(_) => Some(match self.shapes[column].kind {
+                Kind::Float => Val::Float(exact_sum(&numbers)),
+                Kind::Int => Val::Int(values.iter().map(Val::as_int).sum()),
+                _ => Val::Decimal(values.iter().map(Val::as_int).sum()),
+            }),
+            Aggregate::Avg(_) => Some(Val::Float(match self.shapes[column].kind {
+                Kind::Float => exact_sum(&numbers) / count,
+                // Floats next to wide integers lose what these differ by.
+                Kind::Int => Val::Int(values.iter().map(Val::as_int).sum()).as_float() / count,
+                _ => Val::Decimal(values.iter().map(Val::as_int).sum()).as_float() / count,
+            })),
+            Aggregate::StdDev(_) if numbers.len() < 2 => None,
+            Aggregate::StdDev(_) => Some(Val::Float((exact_sum(&squares) / (count - 1.0)).sqrt())),
+            Aggregate::StdDevPop(_) => Some(Val::Float((exact_sum(&squares) / count).sqrt())),
+            Aggregate::Percentile(_, percent) => {
+                values.sort_by(Val::order);
+                let place = percent / 100.0 * (count - 1.0);
+                let (below, above) = (&values[place.floor() as usize], &values[place.ceil() as usize]);
+                let (below, above) = (below.as_float(), above.as_float());
+                Some(Val::Float(if below == above { below } else { below + (above - below) * place.fract() }))
+            }
+            ref other => panic!("{other:?}"),
+        }
+    }
+}
+
+impl Val {
+    fn as_float(&self) -> f64 {
+        match self {
+            Val::Int(n) => *n as f64,
+            Val::Float(x) => *x,
+            Val::Decimal(millionths) => *millionths as f64 / 1e6,
+            other => panic!("{other:?} is no number"),
+        }
+    }
+
+    /// How much is left if another number is taken away.
+    fn less(&self, other: &Val) -> f64 {
+        match (self, other) {
+            (Val::Int(a), Val::Int(b)) => (a - b) as f64,
+            (Val::Decimal(a), Val::Decimal(b)) => Val::Decimal(a - b).as_float(),
+            (a, b) => a.as_float() - b.as_float(),
+        }
+    }
+
+    fn as_int(&self) -> i128 {
+        match self {
+            Val::Int(n) | Val::Decimal(n) => *n,
+            other => panic!("{other:?} is no integer"),
+        }
+    }
+}
+
+/// The sum, rounded once: Shewchuk's way of keeping what each addition loses.
+fn exact_sum(numbers: &[f64]) -> f64 {
+    if numbers.iter().any(|x| !x.is_finite()) {
+        return numbers.iter().sum();
+    }
+    let mut parts: Vec<f64> = Vec::new();
+    for number in numbers {
+        let mut carried = *number;
+        let mut kept = Vec::new();
+        for part in parts {
+            let (great, small) = if carried.abs() < part.abs() { (part, carried) } else { (carried, part) };
+            let sum = great + small;
+            let lost = small - (sum - great);
+            if lost != 0.0 {
+                kept.push(lost);
+            }
+            carried = sum;
+        }
+        kept.push(carried);
+        parts = kept;
+    }
+    parts.iter().rev().fold(0.0, |sum, part| sum + part)
+}
+
+/// A part of a group's key as it is shown; nothing if it is missing.
+pub(super) fn shown(part: Part, bucket: &Bucket) -> Option<Val> {
+    match (part, bucket) {
+        (Part::Missing, _) => None,
+        (Part::Value(value), _) => Some(value),
+        (Part::Range(at), Bucket::Ranges { ranges, .. }) => {
+            let shown = |bound: &Option<Value>| match bound.as_ref().map(Value::as_ref) {
+                None => String::new(),
+                Some(ValueRef::Str(text)) => text.to_owned(),
+                Some(other) => other.to_string(),
+            };
+            let (from, to) = &ranges[at];
+            Some(Val::Text(format!("{}..{}", shown(from), shown(to))))
+        }
+        (part, bucket) => panic!("{part:?} of {bucket:?}"),
+    }
+}
+
+/// Figures as rows, as SQL has them: one, or one a group with its key before them.
+pub(super) fn flat(asked: &Statistics, figures: Figures) -> Vec<Vec<Option<Val>>> {
+    let Some(groups) = figures.groups else { return vec![figures.metrics] };
+    let buckets = &asked.groups.as_ref().unwrap().by;
+    let row = |(key, group): (Vec<Part>, Figures)| {
+        let key = key.into_iter().zip(buckets).map(|(part, bucket)| shown(part, bucket));
+        key.chain(group.metrics).collect()
+    };
+    groups.into_iter().map(row).collect()
+}

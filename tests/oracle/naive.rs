@@ -1,0 +1,234 @@
+//! A naive evaluator: plain loops over all records, values and comparisons of its own. It shares nothing with the engine but the
+//! question, which is plain data.
+
+use memdex::{Direction, Kind, Nulls, OrderBy, Predicate, TextOp, TextTest, Value, ValueRef};
+use std::cmp::Ordering;
+use std::ops::Bound;
+
+/// A value.
+#[derive(Clone, Debug)]
+pub(super) enum Val {
+    Bool(bool),
+    Int(i128),
+    Float(f64),
+    Char(char),
+    Text(String),
+    Bytes(Vec<u8>),
+    Uuid([u8; 16]),
+    /// Nanoseconds.
+    Time(i128),
+    /// Days.
+    Date(i64),
+    /// Millionths.
+    Decimal(i128),
+}
+
+/// Ten to the power of so many is what decimals are counted in.
+const SCALE: u32 = 6;
+
+impl Val {
+    /// A value of the engine, read as one of a kind; nothing if it is missing.
+    pub(super) fn of(value: ValueRef<'_>, kind: Kind) -> Option<Val> {
+        let millionths = |units: i128, scale: u8| units * 10_i128.pow(SCALE - u32::from(scale));
+        Some(match (value, kind) {
+            (ValueRef::Null, _) => return None,
+            (ValueRef::Int(n), Kind::Float) => Val::Float(n as f64),
+            (ValueRef::Int(n), Kind::Decimal) => Val::Decimal(millionths(n.into(), 0)),
+            (ValueRef::Str(text), Kind::Timestamp | Kind::Date | Kind::Uuid | Kind::Decimal) => {
+                let read = Value::from_text(kind, text).unwrap_or_else(|| panic!("{text:?} is no {kind}"));
+                return Val::of(read.as_ref(), kind);
+            }
+            (ValueRef::Bool(b), _) => Val::Bool(b),
+            (ValueRef::Int(n), _) => Val::Int(n.into()),
+            (ValueRef::Int128(n), _) => Val::Int(n),
+            (ValueRef::Float(x), _) => Val::Float(x),
+            (ValueRef::Char(c), _) => Val::Char(c),
+            (ValueRef::Str(s), _) => Val::Text(s.to_owned()),
+            (ValueRef::Bytes(bytes), _) => Val::Bytes(bytes.to_vec()),
+            (ValueRef::Uuid(bytes), _) => Val::Uuid(bytes),
+            (ValueRef::Timestamp(nanos), _) => Val::Time(nanos),
+            (ValueRef::Date(days), _) => Val::Date(days.into()),
+            (ValueRef::Decimal(number), _) => Val::Decimal(millionths(number.units(), number.scale())),
+            (other, _) => panic!("{other} is none of the values here"),
+        })
+    }
+
+    /// Which of two values of one kind is less. NaN is the greatest number, and there is one zero.
+    pub(super) fn order(&self, other: &Val) -> Ordering {
+        match (self, other) {
+            (Val::Bool(a), Val::Bool(b)) => a.cmp(b),
+            (Val::Int(a), Val::Int(b)) | (Val::Time(a), Val::Time(b)) | (Val::Decimal(a), Val::Decimal(b)) => a.cmp(b),
+            (Val::Float(a), Val::Float(b)) => match a.partial_cmp(b) {
+                Some(order) => order,
+                None => a.is_nan().cmp(&b.is_nan()),
+            },
+            (Val::Char(a), Val::Char(b)) => a.cmp(b),
+            (Val::Text(a), Val::Text(b)) => a.as_bytes().cmp(b.as_bytes()),
+            (Val::Bytes(a), Val::Bytes(b)) => a.cmp(b),
+            (Val::Uuid(a), Val::Uuid(b)) => a.cmp(b),
+            (Val::Date(a), Val::Date(b)) => a.cmp(b),
+            (a, b) => panic!("{a:?} beside {b:?}"),
+        }
+    }
+
+    pub(super) fn is(&self, other: &Val) -> bool {
+        self.order(other).is_eq()
+    }
+}
+
+/// What a table's columns are.
+#[derive(Clone, Debug)]
+pub(super) struct Shape {
+    pub(super) name: &'static str,
+    pub(super) kind: Kind,
+    pub(super) key: bool,
+}
+
+/// A record: of each column its values; none, one, or of columns of many as many as there are.
+pub(super) type Row = Vec<Vec<Val>>;
+
+/// All records of one state.
+pub(super) struct Table<'a> {
+    pub(super) shapes: &'a [Shape],
+    pub(super) rows: &'a [Row],
+}
+
+impl<'a> Table<'a> {
+    pub(super) fn column(&self, name: &str) -> usize {
+        self.shapes.iter().position(|shape| shape.name == name).unwrap_or_else(|| panic!("no column {name}"))
+    }
+
+    pub(super) fn value(&self, value: &Value, column: usize) -> Option<Val> {
+        Val::of(value.as_ref(), self.shapes[column].kind)
+    }
+
+    fn holds(&self, row: &Row, predicate: &Predicate) -> bool {
+        let cell = |name: &str| &row[self.column(name)];
+        let read = |name: &str, value: &Value| self.value(value, self.column(name)).expect("null is never asked for");
+        match predicate {
+            Predicate::All => true,
+            Predicate::And(parts) => {
+                for part in parts {
+                    if !self.holds(row, part) {
+                        return false;
+                    }
+                }
+                true
+            }
+            Predicate::Or(parts) => {
+                for part in parts {
+                    if self.holds(row, part) {
+                        return true;
+                    }
+                }
+                false
+            }
+            Predicate::Not(part) => !self.holds(row, part),
+            Predicate::IsNull(name) => cell(name).is_empty(),
+            Predicate::Eq(name, value) => cell(name).iter().any(|has| has.is(&read(name, value))),
+            Predicate::Ne(name, value) => cell(name).iter().any(|has| !has.is(&read(name, value))),
+            Predicate::In(name, values) | Predicate::AnyOf(name, values) => {
+                cell(name).iter().any(|has| values.iter().any(|value| has.is(&read(name, value))))
+            }
+            Predicate::AllOf(name, values) => {
+                values.iter().all(|value| cell(name).iter().any(|has| has.is(&read(name, value))))
+            }
+            Predicate::Range(name, from, to) => cell(name).iter().any(|has| {
+                let above = match from {
+                    Bound::Unbounded => true,
+                    Bound::Included(value) => has.order(&read(name, value)).is_ge(),
+                    Bound::Excluded(value) => has.order(&read(name, value)).is_gt(),
+                };
+                let below = match to {
+                    Bound::Unbounded => true,
+                    Bound::Included(value) => has.order(&read(name, value)).is_le(),
+                    Bound::Excluded(value) => has.order(&read(name, value)).is_lt(),
+                };
+                above && below
+            }),
+            Predicate::Text(name, test) => cell(name).iter().any(|has| match has {
+                Val::Text(text) => is_like(text, test),
+                other => panic!("{other:?} is no text"),
+            }),
+        }
+    }
+
+    /// The records that are meant.
+    pub(super) fn meant(&self, predicate: &Predicate) -> Vec<&'a Row> {
+        self.rows.iter().filter(|row| self.holds(row, predicate)).collect()
+    }
+
+    /// Which of two records comes first.
+    pub(super) fn compare(&self, a: &Row, b: &Row, order: &[OrderBy]) -> Ordering {
+        for by in order {
+            let column = self.column(&by.field);
+            let missing_first = if by.nulls == Nulls::First { Ordering::Less } else { Ordering::Greater };
+            let order = match (a[column].first(), b[column].first()) {
+                (None, None) => Ordering::Equal,
+                (None, Some(_)) => missing_first,
+                (Some(_), None) => missing_first.reverse(),
+                (Some(a), Some(b)) if by.direction == Direction::Descending => b.order(a),
+                (Some(a), Some(b)) => a.order(b),
+            };
+            if order.is_ne() {
+                return order;
+            }
+        }
+        self.compare_keys(a, b)
+    }
+
+    fn compare_keys(&self, a: &Row, b: &Row) -> Ordering {
+        for (column, shape) in self.shapes.iter().enumerate() {
+            if shape.key && a[column][0].order(&b[column][0]).is_ne() {
+                return a[column][0].order(&b[column][0]);
+            }
+        }
+        Ordering::Equal
+    }
+
+    /// The records that are meant, in an order, and of those only what lies behind another record, which need not be there.
+    pub(super) fn ordered(&self, predicate: &Predicate, order: &[OrderBy], behind: Option<&Row>) -> Vec<&'a Row> {
+        let mut rows = self.meant(predicate);
+        rows.sort_by(|a, b| self.compare(a, b, order));
+        rows.retain(|row| behind.is_none_or(|behind| self.compare(row, behind, order).is_gt()));
+        rows
+    }
+}
+
+/// Whether a text meets a test: every test is a pattern, and every way to lay it over the text is tried.
+fn is_like(text: &str, test: &TextTest) -> bool {
+    /// What stands at one place of a pattern.
+    enum Sign {
+        Run,
+        Any,
+        Is(char),
+    }
+    fn fits(signs: &[Sign], text: &[char], same: &dyn Fn(char, char) -> bool) -> bool {
+        match (signs, text) {
+            ([], rest) => rest.is_empty(),
+            ([Sign::Run, later @ ..], rest) => (0..=rest.len()).any(|skipped| fits(later, &rest[skipped..], same)),
+            ([Sign::Any, later @ ..], [_, rest @ ..]) => fits(later, rest, same),
+            ([Sign::Is(c), later @ ..], [first, rest @ ..]) => same(*c, *first) && fits(later, rest, same),
+            _ => false,
+        }
+    }
+    let mut signs = Vec::new();
+    if matches!(test.op, TextOp::EndsWith | TextOp::Contains) {
+        signs.push(Sign::Run);
+    }
+    let mut chars = test.pattern.chars();
+    while let Some(c) = chars.next() {
+        signs.push(match c {
+            '%' if test.op == TextOp::Like => Sign::Run,
+            '_' if test.op == TextOp::Like => Sign::Any,
+            '\\' if test.op == TextOp::Like => Sign::Is(chars.next().expect("a character behind the backslash")),
+            c => Sign::Is(c),
+        });
+    }
+    if matches!(test.op, TextOp::StartsWith | TextOp::Contains) {
+        signs.push(Sign::Run);
+    }
+    let text: Vec<char> = text.chars().collect();
+    let same = |a: char, b: char| a == b || test.ignore_case && a.to_lowercase().eq(b.to_lowercase());
+    fits(&signs, &text, &same)
+}

@@ -1,0 +1,181 @@
+//! The same questions to PostgreSQL, through its `psql`, where a server is at hand:
+//!
+//! ```sh
+//! MEMDEX_POSTGRES="host=/tmp dbname=test" cargo test -p memdex-oracle -- --ignored
+//! ```
+//!
+//! It makes a schema of its own and takes it away again.
+
+use super::by_hand;
+use super::corpus::Corpus;
+use super::figures::flat;
+use super::flights::{Flight, Flights, load};
+use super::naive::{Table, Val};
+use super::sqlite::find;
+use memdex::{Ask, Kind, Query, Record, Value, ValueRef};
+use memdex_sql::{Dialect, QueryToSql, SchemaToSql, Sql, SqlError, SqlValue};
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+const FIELD: char = '\u{1f}';
+const RECORD: char = '\u{1e}';
+const ANSWER: char = '\u{1d}';
+const NULL: &str = "(null)";
+
+#[test]
+#[ignore = "asks the PostgreSQL server that MEMDEX_POSTGRES names"]
+fn postgres_gives_the_same_answers() {
+    let connection = std::env::var("MEMDEX_POSTGRES").expect("MEMDEX_POSTGRES names a server, as psql takes it");
+    let flights = load();
+    let mut questions = [by_hand::queries(), by_hand::for_postgres()].concat();
+    let mut corpus = Corpus::of(&flights);
+    questions.extend((0..300).map(|_| corpus.question()));
+    let pages: Vec<Query> = questions.iter().filter_map(|query| next_page(&flights, query)).collect();
+    questions.extend(pages);
+    let said: Vec<(Query, Sql)> = questions.into_iter().filter_map(|query| said(&flights, query)).collect();
+    assert!(said.len() > 400, "{}", said.len());
+    let answers = ask(&connection, &script(&flights, &said));
+    assert_eq!(answers.len(), said.len());
+    for ((query, sql), answer) in said.iter().zip(&answers) {
+        compare(&flights, query, sql, answer);
+    }
+}
+
+/// The page behind the first one.
+fn next_page(flights: &Flights, query: &Query) -> Option<Query> {
+    let Ask::Records(paging) = &query.ask else { return None };
+    let paged = !paging.order.is_empty() || paging.limit.is_some();
+    let page = paged.then(|| find(flights.collection.find(query.filter.clone()), paging).page().unwrap())?;
+    page.next.map(|next| query.clone().after(next).offset(0))
+}
+
+fn said(flights: &Flights, query: Query) -> Option<(Query, Sql)> {
+    match query.to_sql(Dialect::Postgres.with(&flights.schema)) {
+        Ok(sql) => Some((query, sql)),
+        Err(SqlError::Unsupported { .. } | SqlError::Value { .. }) => None,
+        Err(error) => panic!("{error}: {query:?}"),
+    }
+}
+
+fn script(flights: &Flights, said: &[(Query, Sql)]) -> String {
+    let statements = flights.schema.to_sql(Dialect::Postgres, "Flight").unwrap();
+    let (table, indexes) = statements.split_first().unwrap();
+    let mut script = format!("CREATE SCHEMA memdex_oracle; SET search_path TO memdex_oracle;\n{table};\n");
+    script += "COPY \"Flight\" FROM STDIN;\n";
+    for flight in flights.collection.iter() {
+        let cells: Vec<String> = (0..flights.shapes.len()).map(|at| copied(flight.value(at))).collect();
+        script += &format!("{}\n", cells.join("\t"));
+    }
+    script += &format!("\\.\n{};\nANALYZE;\n", indexes.join(";\n"));
+    for (query, Sql { text, params, .. }) in said {
+        let text = match query.ask {
+            Ask::Records(_) => format!("SELECT \"serial\" FROM ({text}) AS page"),
+            _ => text.clone(),
+        };
+        let params: Vec<String> = params.iter().map(literal).collect();
+        let params = if params.is_empty() { String::new() } else { format!("({})", params.join(", ")) };
+        script += &format!("PREPARE q AS {text};\nEXECUTE q{params};\nDEALLOCATE q;\n\\echo '{ANSWER}'\n");
+    }
+    script + "DROP SCHEMA memdex_oracle CASCADE;\n"
+}
+
+/// A value as COPY reads it.
+fn copied(value: ValueRef<'_>) -> String {
+    match value {
+        ValueRef::Null => "\\N".to_owned(),
+        ValueRef::Str(text) => text.to_owned(),
+        ValueRef::Char(c) => c.to_string(),
+        ValueRef::Bytes(bytes) => format!("\\\\x{}", hex(bytes)),
+        other => other.to_string(),
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn literal(param: &SqlValue) -> String {
+    match param {
+        SqlValue::Bool(b) => b.to_string(),
+        SqlValue::Integer(n) => format!("'{n}'"),
+        SqlValue::Real(x) if x.is_infinite() => if *x < 0.0 { "'-Infinity'" } else { "'Infinity'" }.to_owned(),
+        SqlValue::Real(x) => format!("'{x:?}'"),
+        SqlValue::Text(text) => format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "''")),
+        SqlValue::Blob(bytes) => format!("'\\x{}'", hex(bytes)),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn ask(connection: &str, script: &str) -> Vec<Vec<Vec<String>>> {
+    let mut psql = Command::new("psql");
+    psql.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-P", &format!("null={NULL}")]);
+    psql.args(["-F", &FIELD.to_string(), "-R", &RECORD.to_string(), "-d", connection]);
+    let mut psql = psql.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("psql is there");
+    let mut input = psql.stdin.take().unwrap();
+    let script = script.to_owned();
+    let written = std::thread::spawn(move || input.write_all(script.as_bytes()));
+    let output = psql.wait_with_output().unwrap();
+    written.join().unwrap().ok();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let mut answers: Vec<&str> = text.split(ANSWER).collect();
+    answers.pop();
+    assert!(output.status.success(), "{} answers, then an error", answers.len());
+    let rows = |answer: &str| -> Vec<Vec<String>> {
+        let answer = answer.trim_matches('\n');
+        let rows = answer.split(RECORD).filter(|_| !answer.is_empty());
+        rows.map(|row| row.split(FIELD).map(str::to_owned).collect()).collect()
+    };
+    answers.into_iter().map(rows).collect()
+}
+
+fn compare(flights: &Flights, query: &Query, sql: &Sql, answer: &[Vec<String>]) {
+    let context = format!("{query:?}\n{}\n{:?}", sql.text, sql.params);
+    match &query.ask {
+        Ask::Records(paging) => {
+            let found = find(flights.collection.find(query.filter.clone()), paging);
+            let mut ours: Vec<u32> =
+                found.fetch().unwrap().iter().map(|flight: &_| Flight::clone(flight).serial).collect();
+            let mut theirs: Vec<u32> = answer.iter().map(|row| row[0].parse().unwrap()).collect();
+            if paging.order.is_empty() && paging.limit.is_none() && paging.offset == 0 {
+                ours.sort();
+                theirs.sort();
+            }
+            assert_eq!(ours, theirs, "{context}");
+        }
+        Ask::Statistics(asked) => {
+            let table = Table { shapes: &flights.shapes, rows: &flights.rows };
+            let expected = flat(asked, table.figures(&table.meant(&query.filter), asked));
+            assert_eq!(expected.len(), answer.len(), "{context}\n{expected:?}\n{answer:?}");
+            for (ours, theirs) in expected.iter().zip(answer) {
+                let same = ours.len() == theirs.len() && ours.iter().zip(theirs).all(|(a, b)| is_same(a, b));
+                assert!(same, "{theirs:?}, not {ours:?}, of {context}");
+            }
+        }
+    }
+}
+
+/// Whether a figure is what PostgreSQL prints: floats to nine digits, everything else exactly.
+fn is_same(ours: &Option<Val>, theirs: &str) -> bool {
+    let read = |kind: Kind| Value::from_text(kind, theirs).and_then(|value| Val::of(value.as_ref(), kind));
+    match ours {
+        None => theirs == NULL,
+        Some(Val::Bool(b)) => theirs == if *b { "t" } else { "f" },
+        Some(Val::Int(n)) => theirs.parse() == Ok(*n),
+        Some(Val::Float(x)) => theirs.parse::<f64>().is_ok_and(|y| (x - y).abs() <= 1e-9 * x.abs().max(y.abs())),
+        Some(Val::Char(c)) => theirs == c.to_string(),
+        Some(Val::Text(text)) => theirs == text,
+        Some(Val::Bytes(bytes)) => theirs == format!("\\x{}", hex(bytes)),
+        Some(Val::Time(_)) => {
+            // With an offset of the server's own, in hours.
+            let text = format!("{}:00", theirs.replace(' ', "T"));
+            let value = Value::from_text(Kind::Timestamp, &text);
+            value
+                .and_then(|value| Val::of(value.as_ref(), Kind::Timestamp))
+                .zip(ours.as_ref())
+                .is_some_and(|(a, b)| a.is(b))
+        }
+        Some(value @ Val::Uuid(_)) => read(Kind::Uuid).is_some_and(|other| other.is(value)),
+        Some(value @ Val::Date(_)) => read(Kind::Date).is_some_and(|other| other.is(value)),
+        Some(value @ Val::Decimal(_)) => read(Kind::Decimal).is_some_and(|other| other.is(value)),
+    }
+}
