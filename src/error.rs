@@ -295,6 +295,9 @@ pub enum Cause {
     /// The caller's own closure refused.
     #[error("{0}")]
     Closure(Box<dyn Error + Send + Sync>),
+    /// A [`CommitHook`](crate::CommitHook) refused the batch.
+    #[error("a commit hook refused the batch: {0}")]
+    Hook(Box<dyn Error + Send + Sync>),
     /// The caller's code panicked.
     #[error("the {what} panicked: {message}")]
     Panicked {
@@ -448,7 +451,7 @@ impl fmt::Display for Refusal {
 impl Error for Refusal {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match &self.inner.cause {
-            Cause::Closure(error) => Some(&**error),
+            Cause::Closure(error) | Cause::Hook(error) => Some(&**error),
             Cause::Query(error) => Some(error),
             _ => None,
         }

@@ -153,8 +153,8 @@ pub use record::{
 #[cfg(feature = "documents")]
 pub use serde_json::{Value as Json, json};
 pub use storage::{
-    Collection, CollectionStats, CommitInfo, CommitObserver, Handle, IndexStats, MemoryFigures, MemoryStats,
-    RecordChange, StandingStats, Stats, VerifyError, VerifyReport,
+    Collection, CollectionStats, CommitHook, CommitInfo, CommitObserver, Handle, IndexStats, MemoryFigures,
+    MemoryStats, ProposedChange, ProposedCommit, RecordChange, StandingStats, Stats, VerifyError, VerifyReport,
 };
 pub use store::{Store, StoreBuilder};
 pub use value::{

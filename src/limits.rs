@@ -27,6 +27,13 @@ pub const DEFAULT_QUEUED_OPERATIONS: usize = 10_000;
 /// Most bytes in the queue of a [`BackgroundWriter`](crate::BackgroundWriter), unless told otherwise.
 pub const DEFAULT_QUEUED_BYTES: usize = 64 << 20;
 
+/// Most commits that wait to be delivered to [hooks](crate::CommitHook) before further commits wait for the delivery.
+#[cfg(not(any(memdex_shuttle, memdex_loom)))]
+pub const MAX_QUEUED_COMMITS: usize = 1_024;
+/// Few, so that the checkers reach a full queue.
+#[cfg(any(memdex_shuttle, memdex_loom))]
+pub const MAX_QUEUED_COMMITS: usize = 2;
+
 /// Most submissions in the queue of a [`BackgroundWriter`](crate::BackgroundWriter), however many operations it takes:
 /// there is a place for each from the start, about 100 bytes.
 pub const MAX_QUEUED_SUBMISSIONS: usize = 16_384;

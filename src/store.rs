@@ -8,7 +8,9 @@ use crate::read::{Answer, Snapshot, asker, evaluate};
 #[cfg(feature = "documents")]
 use crate::record::Document;
 use crate::record::{KeyValue, Record, Schema, key_value_schema};
-use crate::storage::{AnyTable, Collection, CommitObserver, Engine, Stats, Table, VerifyError, VerifyReport};
+use crate::storage::{
+    AnyTable, Collection, CommitHook, CommitObserver, Engine, Registration, Stats, Table, VerifyError, VerifyReport,
+};
 use crate::sync::Arc;
 use crate::user_code;
 use crate::write::{BackgroundWriterBuilder, Batch, Receipt, Refused, Writer};
@@ -207,13 +209,23 @@ impl Store {
         self.keys.uuid_v7(self.engine.clock.now())
     }
 
-    /// Has `observer` told of every commit after the newest: of none that a snapshot taken before this call has seen, and of
-    /// each that one taken after it has not. Waits for its turn as a commit does.
+    /// Registers a hook for every commit from now on: for none that a snapshot taken before this call sees, and for each
+    /// that a snapshot taken after it does not see. Waits for the commit lock, as a commit does. Hooks stay registered as
+    /// long as the store lives.
     ///
     /// # Errors
-    /// A [`Refusal`] from inside an update closure, an extractor, an observer or `get_with`, and of a damaged store.
+    /// A [`Refusal`] inside an update closure, an extractor, a hook or `get_with`, and if the store is damaged.
+    pub fn add_hook(&self, hook: Arc<impl CommitHook>) -> Result<(), Refusal> {
+        self.engine.add_hook(Registration::of_hook(hook)).map_err(|cause| Refusal::new("add_hook", "", cause))
+    }
+
+    /// Registers an observer for every commit from now on, as [`add_hook`](Store::add_hook) does a hook. It costs commits
+    /// less than a hook, since it can't refuse them.
+    ///
+    /// # Errors
+    /// A [`Refusal`] inside an update closure, an extractor, a hook or `get_with`, and if the store is damaged.
     pub fn observe(&self, observer: Arc<impl CommitObserver>) -> Result<(), Refusal> {
-        self.engine.observe(observer).map_err(|cause| Refusal::new("observe", "", cause))
+        self.engine.add_hook(Registration::of_observer(observer)).map_err(|cause| Refusal::new("observe", "", cause))
     }
 
     /// Audits every structure against every record. Writers wait meanwhile, readers don't. O(records × indexes).
@@ -221,7 +233,7 @@ impl Store {
     /// # Errors
     /// A [`VerifyError`] with the first findings: a bug of memdex, or an extractor that has changed its mind.
     pub fn verify(&self) -> Result<VerifyReport, VerifyError> {
-        let Some(_turn) = self.engine.turn_to_look() else { return Err(VerifyError::InsideUserCode) };
+        let Some(_guard) = self.engine.lock_to_audit() else { return Err(VerifyError::InsideUserCode) };
         let published = self.engine.timeline.published();
         let mut report = VerifyReport::default();
         for table in self.engine.tables() {

@@ -18,8 +18,8 @@ pub(crate) trait AnyTable: Any + Send + Sync {
     fn name(&self) -> &str;
     fn type_name(&self) -> &'static str;
     fn schema(&self) -> &Schema;
-    /// Settles what is left of earlier commits, at most `budget` versions. Whether anything is left still.
-    fn settle_backlog(
+    /// Reclaims what earlier commits left, at most `budget` versions. Says what is left then.
+    fn reclaim_backlog(
         &self,
         pinned: &[Commit],
         published: Commit,
@@ -50,14 +50,14 @@ impl<R: Record> AnyTable for Table<R> {
         &self.schema
     }
 
-    fn settle_backlog(
+    fn reclaim_backlog(
         &self,
         pinned: &[Commit],
         published: Commit,
         budget: &mut usize,
         garbage: &mut Garbage,
     ) -> Backlog {
-        self.settle_rest(pinned, published, budget, garbage)
+        self.reclaim_backlog(pinned, published, budget, garbage)
     }
 
     fn stats(&self, published: Commit) -> CollectionStats {

@@ -110,11 +110,11 @@ impl<R: Record> Table<R> {
         };
 
         // The rest with every commit waiting.
-        let mut turn = match engine.turn_to_write() {
-            Ok(turn) => turn,
+        let mut guard = match engine.lock_to_write() {
+            Ok(guard) => guard,
             Err(cause) => return Ok(Err(NotBuilt::Refused(cause))),
         };
-        turn.about_to_change(0, 0);
+        guard.about_to_change(0, 0);
         check()?;
         let published = engine.timeline.published();
         if let Err(why) = build.bring_up(&self.marks.after(pinned.epoch()), published) {
@@ -125,8 +125,8 @@ impl<R: Record> Table<R> {
         self.show_kept(&writer);
         self.refresh_figures(&writer);
         drop(writer);
-        turn.look_after(self.clone());
-        drop(turn);
+        guard.schedule_reclamation(self.clone());
+        drop(guard);
         drop::<Pinned>(pinned);
         engine.look_at_memory();
         Ok(Ok(()))
@@ -160,7 +160,7 @@ impl<R: Record> Table<R> {
 
     /// Whether there was one.
     fn take_away(&self, engine: &Arc<Engine>, is: impl Fn(&Kept) -> bool) -> Result<bool, Cause> {
-        let turn = engine.turn_to_write()?;
+        let guard = engine.lock_to_write()?;
         let mut writer = self.writer();
         let Some(at) = writer.kept_up.iter().position(|maintained| is(&maintained.kept)) else { return Ok(false) };
         engine.look_at_memory();
@@ -178,7 +178,7 @@ impl<R: Record> Table<R> {
         self.show_kept(&writer);
         self.refresh_figures(&writer);
         drop(writer);
-        drop(turn);
+        drop(guard);
         drop(gone);
         Ok(true)
     }

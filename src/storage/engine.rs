@@ -1,8 +1,8 @@
-//! What all collections of a store share: the sequence of commits, the pins, the commit lock, time, and the observers.
+//! What all collections of a store share: the sequence of commits, the pins, the commit lock, the clock and the hooks.
 
 use super::any_table::AnyTable;
 use super::garbage::Garbage;
-use super::observers::{CommitObserver, Observers};
+use super::hooks::{Hooks, Registration};
 use super::peak::Peak;
 use super::stats::{CollectionStats, Stats};
 use super::table::Backlog;
@@ -18,7 +18,7 @@ use crate::user_code;
 pub(crate) struct Engine {
     pub(crate) timeline: Timeline,
     pub(crate) clock: SteadyClock,
-    pub(crate) observers: Observers,
+    pub(crate) hooks: Hooks,
     pub(crate) seed: RandomState,
     pub(crate) counters: Counters,
     pub(crate) latency: Latency,
@@ -26,27 +26,27 @@ pub(crate) struct Engine {
     tables: RwLock<Vec<Arc<dyn AnyTable>>>,
     /// The commit lock.
     committer: Mutex<Committer>,
-    /// Some pinned reader holds up what could be forgotten otherwise: whoever drops a pin must settle.
-    lingering: AtomicBool,
-    /// Somebody found the commit lock taken and left it to its holder to settle.
-    wanted: AtomicBool,
-    /// Why writes are refused for ever.
+    /// Set while pinned snapshots block reclamation: the thread that drops a pin must then reclaim.
+    blocked_by_pins: AtomicBool,
+    /// Set by a thread that found the commit lock taken: the holder reclaims for it.
+    reclaim_requested: AtomicBool,
+    /// Why the store refuses writes for good.
     damage: OnceLock<String>,
 }
 
 /// What only the holder of the commit lock may touch.
 struct Committer {
-    /// Collections in which a settle has left something.
-    lagging: Vec<Arc<dyn AnyTable>>,
+    /// Tables with versions, marks or lengths left to reclaim.
+    backlog: Vec<Arc<dyn AnyTable>>,
 }
 
-/// Figures that no structure tells.
+/// Events that no other structure counts.
 #[derive(Default)]
 pub(crate) struct Counters {
     pub(crate) refusals: AtomicU64,
     pub(crate) lost_flushes: AtomicU64,
     pub(crate) drop_panics: AtomicU64,
-    pub(crate) observer_panics: AtomicU64,
+    pub(crate) hook_panics: AtomicU64,
 }
 
 impl Engine {
@@ -54,15 +54,15 @@ impl Engine {
         Engine {
             timeline: Timeline::new(),
             clock: SteadyClock::new(clock),
-            observers: Observers::default(),
+            hooks: Hooks::default(),
             seed: crate::hash::random(),
             counters: Counters::default(),
             latency: Latency::default(),
             peak: Peak::default(),
             tables: RwLock::new(Vec::new()),
-            committer: Mutex::new(Committer { lagging: Vec::new() }),
-            lingering: AtomicBool::new(false),
-            wanted: AtomicBool::new(false),
+            committer: Mutex::new(Committer { backlog: Vec::new() }),
+            blocked_by_pins: AtomicBool::new(false),
+            reclaim_requested: AtomicBool::new(false),
             damage: OnceLock::new(),
         }
     }
@@ -83,16 +83,16 @@ impl Engine {
         tables[tables.len() - 1].clone()
     }
 
-    // ---- observers ------------------------------------------------------------------------------------------------
+    // ---- hooks -----------------------------------------------------------------------------------------------------
 
-    /// Has an observer told of every commit after the newest. Under the commit lock, so that none falls between.
-    pub(crate) fn observe(&self, observer: Arc<dyn CommitObserver>) -> Result<(), Cause> {
-        let _turn = self.turn_to_write()?;
-        self.observers.add(observer, self.timeline.published());
+    /// Registers a hook for every commit after the newest. Under the commit lock, so that no commit falls between.
+    pub(crate) fn add_hook(&self, hook: Registration) -> Result<(), Cause> {
+        let _guard = self.lock_to_write()?;
+        self.hooks.add(hook, self.timeline.published());
         Ok(())
     }
 
-    // ---- pins -----------------------------------------------------------------------------------------------------
+    // ---- pins ------------------------------------------------------------------------------------------------------
 
     /// Pins the newest commit, and takes the time that belongs to it.
     pub(crate) fn pin(self: &Arc<Self>) -> Pinned {
@@ -100,38 +100,38 @@ impl Engine {
         Pinned { engine: self.clone(), pin, time }
     }
 
-    /// Gives a pin back. No commit may follow, so what only this pin has held up is settled here.
+    /// Releases a pin. No commit may follow, so what only this pin blocked is reclaimed here.
     fn unpin(self: &Arc<Self>, pin: &Pin) {
-        if !self.timeline.unpin(pin) || !self.lingering.load(SeqCst) {
+        if !self.timeline.unpin(pin) || !self.blocked_by_pins.load(SeqCst) {
             return;
         }
-        self.wanted.store(true, SeqCst);
+        self.reclaim_requested.store(true, SeqCst);
         if user_code::inside() {
-            // A guard may be held further up this thread, so it has to wait until that call ends.
+            // This thread may hold a guard further up, so reclamation waits until that call ends.
             let engine = self.clone();
-            user_code::defer(Arc::as_ptr(self).addr(), move || engine.settle_wanted(Patience::UntilDone));
+            user_code::defer(Arc::as_ptr(self).addr(), move || engine.reclaim_as_requested(Extent::All));
         } else {
-            self.settle_wanted(Patience::UntilDone);
+            self.reclaim_as_requested(Extent::All);
         }
     }
 
-    // ---- the commit lock ------------------------------------------------------------------------------------------
+    // ---- the commit lock -------------------------------------------------------------------------------------------
 
     /// Waits for the commit lock, to write.
-    pub(crate) fn turn_to_write(&self) -> Result<Turn<'_>, Cause> {
+    pub(crate) fn lock_to_write(&self) -> Result<CommitGuard<'_>, Cause> {
         if user_code::inside() {
             return Err(Cause::InsideUserCode);
         }
-        let turn = Turn { engine: self, committer: Some(self.committer.lock()) };
+        let guard = CommitGuard { engine: self, committer: Some(self.committer.lock()) };
         match self.damage.get() {
             Some(why) => Err(Cause::Damaged { why: why.clone() }),
-            None => Ok(turn),
+            None => Ok(guard),
         }
     }
 
-    /// Waits for the commit lock, to look at what must stand still; `None` inside user code, whose thread may hold it.
-    pub(crate) fn turn_to_look(&self) -> Option<Turn<'_>> {
-        (!user_code::inside()).then(|| Turn { engine: self, committer: Some(self.committer.lock()) })
+    /// Waits for the commit lock, to read what must not change meanwhile. `None` inside user code, whose thread may hold it.
+    pub(crate) fn lock_to_audit(&self) -> Option<CommitGuard<'_>> {
+        (!user_code::inside()).then(|| CommitGuard { engine: self, committer: Some(self.committer.lock()) })
     }
 
     /// Why writes are refused, if they are.
@@ -156,7 +156,7 @@ impl Engine {
             refusals: counters.refusals.load(SeqCst),
             lost_flushes: counters.lost_flushes.load(SeqCst),
             drop_panics: counters.drop_panics.load(SeqCst),
-            observer_panics: counters.observer_panics.load(SeqCst),
+            hook_panics: counters.hook_panics.load(SeqCst),
             damage: self.damage().map(str::to_owned),
             latency: self.latency.stats(),
             memory,
@@ -175,53 +175,53 @@ impl Engine {
         self.tables().iter().map(|table| table.memory().total() as u64).sum()
     }
 
-    // ---- settling -------------------------------------------------------------------------------------------------
+    // ---- reclamation -----------------------------------------------------------------------------------------------
 
-    /// Settles as long as somebody wants it, without ever waiting for the lock: who holds it reads `wanted` after letting
-    /// go. A slice that was cut short leaves `wanted` raised for the next.
-    fn settle_wanted(&self, patience: Patience) {
-        while self.wanted.load(SeqCst) {
+    /// Reclaims while someone requests it. Never waits for the commit lock: its holder checks the request after releasing
+    /// the lock. A slice that was cut short leaves the request for the next one.
+    fn reclaim_as_requested(&self, extent: Extent) {
+        while self.reclaim_requested.load(SeqCst) {
             let Some(mut committer) = self.committer.try_lock() else { return };
             if self.damage.get().is_some() {
                 return;
             }
-            let no_return = NoReturn { engine: self, what: What::Settle, reached_the_end: false };
-            let (garbage, left) = self.settle(&mut committer, |_, _| {});
-            no_return.reached_the_end();
+            let poison = PoisonOnUnwind { engine: self, step: Step::Reclaim, complete: false };
+            let (garbage, left) = self.reclaim(&mut committer, |_, _| {});
+            poison.complete();
             drop(committer);
             self.dispose(garbage);
-            if left == Backlog::CutShort && patience == Patience::OneSlice {
+            if left == Backlog::CutShort && extent == Extent::OneSlice {
                 return;
             }
         }
     }
 
-    /// Forgets what no pinned reader sees: `own` first, what the commit at hand has displaced, then a bounded slice of
-    /// what earlier ones have left. Runs after the publish, so that no new reader can come to need it.
-    fn settle(&self, committer: &mut Committer, own: impl FnOnce(&[Commit], &mut Garbage)) -> (Garbage, Backlog) {
-        // A subscriber is user code too: here the commit lock is held, and nothing may break off.
-        let span = user_code::run(|| tracing::trace_span!("settle").entered());
+    /// Reclaims what no pinned reader sees: first what the current commit has displaced, by `own`, then a bounded slice of
+    /// the backlog. Runs after the publish, so that no new reader can need any of it.
+    fn reclaim(&self, committer: &mut Committer, own: impl FnOnce(&[Commit], &mut Garbage)) -> (Garbage, Backlog) {
+        // A tracing subscriber is user code too: it must not unwind through here, where the commit lock is held.
+        let span = user_code::run(|| tracing::trace_span!("reclaim").entered());
         let mut garbage = Garbage::default();
         let mut budget = SETTLE_SLICE;
-        // Before the pins are read: who drops one from here on and finds the lock taken raises it again.
-        self.wanted.store(false, SeqCst);
+        // Before the pins are read: a thread that drops one from here on and finds the lock taken requests it again.
+        self.reclaim_requested.store(false, SeqCst);
         let published = self.timeline.published();
         let mut pinned = self.timeline.pinned();
         own(&pinned, &mut garbage);
         loop {
             let mut left = Backlog::Nothing;
-            committer.lagging.retain(|table| {
-                let backlog = table.settle_backlog(&pinned, published, &mut budget, &mut garbage);
-                left = left.max(backlog);
+            committer.backlog.retain(|table| {
+                let of_table = table.reclaim_backlog(&pinned, published, &mut budget, &mut garbage);
+                left = left.max(of_table);
                 self.peak.count(table.newly_counted());
-                backlog != Backlog::Nothing
+                of_table != Backlog::Nothing
             });
             self.peak.settled();
-            self.lingering.store(left != Backlog::Nothing, SeqCst);
+            self.blocked_by_pins.store(left != Backlog::Nothing, SeqCst);
             if left == Backlog::CutShort {
-                self.wanted.store(true, SeqCst);
+                self.reclaim_requested.store(true, SeqCst);
             }
-            // A pin that was dropped before `lingering` was raised has left its settling to nobody: look again.
+            // A pin that was dropped before `blocked_by_pins` was set has left its reclamation to nobody: read them again.
             let now_pinned = self.timeline.pinned();
             if left != Backlog::Pinned || pinned.iter().all(|e| now_pinned.binary_search(e).is_ok()) {
                 let _ = user_code::run(|| drop(span));
@@ -231,10 +231,10 @@ impl Engine {
         }
     }
 
-    /// Tells the observers what is queued, in order. Outside of every lock.
-    pub(crate) fn tell(&self) {
-        let (observer_panics, drop_panics) = self.observers.tell();
-        self.report_observer_panics(observer_panics);
+    /// Delivers the queued commits to the hooks, in order. Outside of every lock.
+    pub(crate) fn deliver(&self) {
+        let (hook_panics, drop_panics) = self.hooks.deliver();
+        self.report_hook_panics(hook_panics);
         self.report_drop_panics(drop_panics);
     }
 
@@ -243,10 +243,10 @@ impl Engine {
         self.report_drop_panics(garbage.drop_all());
     }
 
-    pub(crate) fn report_observer_panics(&self, panics: u64) {
+    pub(crate) fn report_hook_panics(&self, panics: u64) {
         if panics > 0 {
-            self.counters.observer_panics.fetch_add(panics, SeqCst);
-            let _ = user_code::run(|| tracing::error!(panics, "observers panicked; the commits stand"));
+            self.counters.hook_panics.fetch_add(panics, SeqCst);
+            let _ = user_code::run(|| tracing::error!(panics, "commit hooks panicked; the commit was not affected"));
         }
     }
 
@@ -258,17 +258,17 @@ impl Engine {
     }
 }
 
-/// The commit lock, held. Letting go settles what others have left to its holder.
-pub(crate) struct Turn<'a> {
+/// The commit lock, held. After releasing it, the holder reclaims what others requested meanwhile.
+pub(crate) struct CommitGuard<'a> {
     engine: &'a Engine,
     committer: Option<MutexGuard<'a, Committer>>,
 }
 
-impl<'a> Turn<'a> {
-    /// From the first mark to the last settle nothing may break off. Should it all the same, writes end here: readers
-    /// go on with the marks that stand, and nothing is settled any more.
-    pub(crate) fn no_return(&self, commit: Commit) -> NoReturn<'a> {
-        NoReturn { engine: self.engine, what: What::Commit(commit), reached_the_end: false }
+impl<'a> CommitGuard<'a> {
+    /// From the first mark to the end of reclamation nothing may unwind. If something does, the store refuses writes from
+    /// then on: readers keep the marks that are there, and nothing is reclaimed any more.
+    pub(crate) fn poison_on_unwind(&self, commit: Commit) -> PoisonOnUnwind<'a> {
+        PoisonOnUnwind { engine: self.engine, step: Step::Commit(commit), complete: false }
     }
 
     /// Records that take so many counted bytes are about to leave, and others to come.
@@ -276,79 +276,79 @@ impl<'a> Turn<'a> {
         self.engine.peak.about_to_change(leave, come, || self.engine.walk_memory());
     }
 
-    /// Has the next settles look after a table that a commit has changed.
-    pub(crate) fn look_after(&mut self, table: Arc<dyn AnyTable>) {
-        let lagging = &mut self.held().lagging;
-        if !lagging.iter().any(|known| Arc::ptr_eq(known, &table)) {
-            lagging.push(table);
+    /// Has this and later reclamations visit a table that a commit has changed.
+    pub(crate) fn schedule_reclamation(&mut self, table: Arc<dyn AnyTable>) {
+        let backlog = &mut self.held().backlog;
+        if !backlog.iter().any(|known| Arc::ptr_eq(known, &table)) {
+            backlog.push(table);
         }
     }
 
-    /// Settles what the commit at hand has displaced, as `own` does, and a slice of what is left over.
-    pub(crate) fn settle(&mut self, own: impl FnOnce(&[Commit], &mut Garbage)) -> Garbage {
+    /// Reclaims what the current commit has displaced, by `own`, and a slice of the backlog.
+    pub(crate) fn reclaim(&mut self, own: impl FnOnce(&[Commit], &mut Garbage)) -> Garbage {
         let engine = self.engine;
-        engine.settle(self.held(), own).0
+        engine.reclaim(self.held(), own).0
     }
 
     fn held(&mut self) -> &mut Committer {
         match self.committer.as_mut() {
             Some(committer) => committer,
-            None => unreachable!("a turn holds the lock until it is dropped"),
+            None => unreachable!("the guard holds the lock until it is dropped"),
         }
     }
 }
 
-impl Drop for Turn<'_> {
+impl Drop for CommitGuard<'_> {
     fn drop(&mut self) {
         self.committer = None;
-        self.engine.settle_wanted(Patience::OneSlice);
+        self.engine.reclaim_as_requested(Extent::OneSlice);
     }
 }
 
-/// How long to go on settling for others.
+/// How much a thread reclaims for others.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Patience {
-    /// Until nothing is left: for who has dropped what held it up.
-    UntilDone,
+enum Extent {
+    /// Everything: for a thread whose pin blocked it.
+    All,
     /// Until a slice is cut short: for a commit, which should not pay for the end of a long snapshot.
     OneSlice,
 }
 
-/// Unless it reaches its end, the store is damaged.
-pub(crate) struct NoReturn<'a> {
+/// Damages the store unless its step completes.
+pub(crate) struct PoisonOnUnwind<'a> {
     engine: &'a Engine,
-    what: What,
-    reached_the_end: bool,
+    step: Step,
+    complete: bool,
 }
 
-enum What {
+enum Step {
     Commit(Commit),
-    Settle,
+    Reclaim,
 }
 
-impl NoReturn<'_> {
-    pub(crate) fn reached_the_end(mut self) {
-        self.reached_the_end = true;
+impl PoisonOnUnwind<'_> {
+    pub(crate) fn complete(mut self) {
+        self.complete = true;
     }
 }
 
-impl Drop for NoReturn<'_> {
-    // Not a look at `thread::panicking`: a destructor may commit while an unwinding that has nothing to do with it goes on.
+impl Drop for PoisonOnUnwind<'_> {
+    // Not `thread::panicking`: a destructor may commit while an unrelated panic unwinds.
     fn drop(&mut self) {
-        if self.reached_the_end {
+        if self.complete {
             return;
         }
-        let why = match self.what {
-            What::Commit(commit) => format!("commit {commit} panicked while it was applied, which is a bug of memdex"),
-            What::Settle => "a settle panicked, which is a bug of memdex".to_owned(),
+        let why = match self.step {
+            Step::Commit(commit) => format!("commit {commit} panicked while it was applied, which is a bug of memdex"),
+            Step::Reclaim => "reclamation panicked, which is a bug of memdex".to_owned(),
         };
         // Only the holder of the commit lock gets here, and only once.
         let _ = self.engine.damage.set(why.clone());
-        let _ = user_code::run(|| tracing::error!(why, "the store is damaged: writes are refused, reads go on"));
+        let _ = user_code::run(|| tracing::error!(why, "the store is damaged: it refuses writes, reads still work"));
     }
 }
 
-/// A commit that is pinned as long as this lives.
+/// Pins a commit until it is dropped.
 pub(crate) struct Pinned {
     pub(crate) engine: Arc<Engine>,
     pin: Pin,

@@ -2,16 +2,17 @@
 
 mod any_table;
 mod build;
+mod changes;
 mod collection;
 mod column;
 mod engine;
 mod figures;
 mod garbage;
 mod handle;
+mod hooks;
 mod key_table;
 mod lengths;
 mod marks;
-mod observers;
 mod pages;
 mod peak;
 mod segments;
@@ -25,18 +26,20 @@ mod verify_standing;
 mod version;
 mod words;
 
+pub use changes::{CommitInfo, ProposedChange, ProposedCommit, RecordChange};
 pub use collection::Collection;
 pub use handle::Handle;
-pub use observers::{CommitInfo, CommitObserver, RecordChange};
+pub use hooks::{CommitHook, CommitObserver};
 pub use stats::{CollectionStats, IndexStats, MemoryFigures, MemoryStats, StandingStats, Stats};
 pub use verify::{VerifyError, VerifyReport};
 
 pub(crate) use any_table::{AnyTable, Asker};
+pub(crate) use changes::{CollectionChanges, ProposedChanges};
 pub(crate) use column::{Cell, Column, Packed, PackedCells, PageCells, Reads, RowCells, with_cells};
 pub(crate) use engine::{Engine, Pinned};
 pub(crate) use garbage::Garbage;
+pub(crate) use hooks::Registration;
 pub(crate) use marks::{Changed, Watch};
-pub(crate) use observers::CollectionChanges;
 pub(crate) use standing::{Shown as ShownGroup, StandingFigures};
 pub(crate) use table::{Applied, Maintained, Table, TableWriter};
 pub(crate) use version::{Change, Version};

@@ -28,7 +28,7 @@ pub struct Stats {
     /// Panics in the `Drop` of records that the store has forgotten.
     pub drop_panics: u64,
     /// Panics in observers.
-    pub observer_panics: u64,
+    pub hook_panics: u64,
     /// Why writes are refused, if a bug has damaged the store.
     pub damage: Option<String>,
     /// How long calls took.

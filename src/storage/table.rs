@@ -4,13 +4,13 @@
 //! at a time. Whoever changes them holds the commit lock, and with it the table's [`TableWriter`].
 
 use super::any_table::Asker;
+use super::changes::{CollectionChanges, RecordChange};
 use super::column::{Column, ColumnWriter};
 use super::figures::Figures;
 use super::garbage::Garbage;
 use super::key_table::KeyTable;
 use super::lengths::Lengths;
 use super::marks::{Mark, Marks};
-use super::observers::{CollectionChanges, RecordChange};
 use super::pages::{Fate, Pages};
 use super::standing::{Filing, StandingFigures};
 use super::stats::version_bytes;
@@ -109,6 +109,14 @@ impl TableWriter {
             self.used_rows += 1;
             self.used_rows - 1
         })
+    }
+
+    /// The row that [`new_row`](TableWriter::new_row) will give out after so many others.
+    pub(crate) fn row_ahead(&self, others: usize) -> Row {
+        match self.free_rows.len().checked_sub(others + 1) {
+            Some(at) => self.free_rows[at],
+            None => self.used_rows + (others - self.free_rows.len()) as Row,
+        }
     }
 
     /// How many words the indexes remember a row by, all together.
@@ -351,7 +359,7 @@ impl<R: Record> Table<R> {
         }
     }
 
-    /// The changes as observers are shown them.
+    /// The changes as hooks see them.
     pub(crate) fn changes(&self, applied: &Applied<R>) -> CollectionChanges {
         let changes =
             applied.changes.iter().map(|change| RecordChange::new(change.old.as_ref(), &change.new)).collect();
@@ -359,7 +367,7 @@ impl<R: Record> Table<R> {
     }
 
     /// Settles what is left of earlier commits, at most `budget` versions. Says whether anything is left still.
-    pub(super) fn settle_rest(
+    pub(super) fn reclaim_backlog(
         &self,
         pinned: &[Commit],
         published: Commit,

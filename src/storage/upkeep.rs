@@ -79,9 +79,9 @@ impl Engine {
         for table in self.tables() {
             let mut at = Some(Upkeep::Keys(0));
             while let Some(slice) = at {
-                let turn = self.turn_to_write()?;
+                let guard = self.lock_to_write()?;
                 at = table.upkeep(slice);
-                drop(turn);
+                drop(guard);
                 std::thread::yield_now();
             }
         }

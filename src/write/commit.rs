@@ -4,7 +4,7 @@ use super::receipt::{Counts, Receipt};
 use super::report::Notes;
 use super::stage::Part;
 use crate::error::{Cause, Refusal};
-use crate::storage::{CommitInfo, Engine};
+use crate::storage::{CommitInfo, Engine, ProposedCommit};
 use crate::sync::{Arc, Ordering::SeqCst};
 use crate::user_code;
 use smallvec::SmallVec;
@@ -25,7 +25,7 @@ pub(super) fn attempt(
     let started = Instant::now();
     let operations: usize = parts.iter().map(|part| part.len()).sum();
     let _span = tracing::debug_span!("flush", operations).entered();
-    let mut turn = engine.turn_to_write().map_err(Refusal::of_batch)?;
+    let mut guard = engine.lock_to_write().map_err(Refusal::of_batch)?;
     let at = engine.clock.now();
     let no_commit =
         || Receipt { commit: engine.timeline.published(), at, took: started.elapsed(), ..Receipt::default() };
@@ -46,11 +46,21 @@ pub(super) fn attempt(
             return Ok(no_commit());
         }
     }
+    // Hooks refuse last, when everything else has agreed.
+    let commit = engine.timeline.published().next();
+    if engine.hooks.any_can_refuse() {
+        let proposed = ProposedCommit::new(commit, at, staged.iter_mut().map(|part| part.propose(commit)).collect());
+        if let Err((cause, panics)) = engine.hooks.prepare(&proposed) {
+            drop(proposed);
+            staged.iter_mut().for_each(|part| part.retract());
+            engine.report_hook_panics(panics);
+            return Err(Refusal::of_batch(cause));
+        }
+    }
     let moved = staged.iter().map(|part| part.bytes_moved());
     let (leave, come) = moved.fold((0, 0), |sum, (leave, come)| (sum.0 + leave, sum.1 + come));
-    turn.about_to_change(leave, come);
-    let commit = engine.timeline.published().next();
-    let no_return = turn.no_return(commit);
+    guard.about_to_change(leave, come);
+    let poison = guard.poison_on_unwind(commit);
     staged.iter_mut().for_each(|part| part.seal(commit));
 
     // 1. Mark: readers learn which rows are about to change before anything shared does.
@@ -60,33 +70,33 @@ pub(super) fn attempt(
     staged.iter_mut().for_each(|part| part.apply(commit));
 
     // 3. Invalidate what answers reads from memory: never after the publish, or a stale answer could be given under it.
-    let told = engine.observers.any().then(|| {
+    let info = engine.hooks.any().then(|| {
         let changes = staged.iter().map(|part| part.changes()).collect();
         Arc::new(CommitInfo::new(commit, at, changes))
     });
-    let panics = told.as_ref().map_or(0, |info| engine.observers.invalidate(info));
+    let panics = info.as_ref().map_or(0, |info| engine.hooks.invalidate(info));
 
     // 4. Publish: one store makes the whole batch visible.
     engine.timeline.publish(commit);
 
-    // 5. Settle: forget what no pinned reader sees, this commit's rows first.
+    // 5. Reclaim what no pinned reader sees, this commit's rows first.
     let counts = staged.iter().fold(Counts::default(), |mut sum, part| {
         sum += part.counts();
         sum
     });
-    staged.iter().for_each(|part| turn.look_after(part.table()));
-    let garbage = turn.settle(|pinned, garbage| {
-        // Each part lets go of its table's writer as it is done.
+    staged.iter().for_each(|part| guard.schedule_reclamation(part.table()));
+    let garbage = guard.reclaim(|pinned, garbage| {
+        // Each part releases its table's writer when it is done.
         staged.into_iter().for_each(|mut part| part.settle(pinned, garbage));
     });
-    no_return.reached_the_end();
+    poison.complete();
 
-    // 6. Tell: queued under the lock, so in the order of the commits; told outside of it.
-    told.into_iter().for_each(|info| engine.observers.enqueue(info));
-    drop(turn);
+    // 6. Notify: queued under the lock, so in the order of the commits; delivered outside of it.
+    info.into_iter().for_each(|info| engine.hooks.enqueue(info));
+    drop(guard);
     engine.dispose(garbage);
-    engine.report_observer_panics(panics);
-    engine.tell();
+    engine.report_hook_panics(panics);
+    engine.deliver();
     let took = started.elapsed();
     engine.latency.flush(took);
     Ok(Receipt { commit, at, took, counts })

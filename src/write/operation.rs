@@ -105,6 +105,15 @@ impl<R> Action<R> {
         }
     }
 
+    /// Undoes [`take_record`](Action::take_record).
+    pub(super) fn put_back(&mut self, record: R, inserts: bool) {
+        *self = match std::mem::replace(self, Action::Done) {
+            Action::Update(change) => Action::Upsert(record, change),
+            _ if inserts => Action::Insert(record),
+            _ => Action::Store(record),
+        };
+    }
+
     /// What its closures hold.
     pub(super) fn closure_bytes(&self) -> usize {
         match self {

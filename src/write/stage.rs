@@ -1,7 +1,7 @@
 //! Staging: a batch's operations on one collection become one net change a key. All user code of a write runs here, and
 //! all refusals happen here; until [`Staged::seal`] nothing has been given out, until [`Staged::mark`] nothing shared.
 
-use super::operation::Operation;
+use super::operation::{Action, Operation};
 use super::receipt::Counts;
 use super::report::{Asked, Blame, Notes, OperationInfo};
 use super::resolve::{Looked, Net, State, look_up};
@@ -9,7 +9,9 @@ use crate::error::{Cause, Commit, Refusal};
 use crate::limits::MAX_ROWS;
 use crate::record::Record;
 use crate::rowset::Row;
-use crate::storage::{AnyTable, Applied, Change, CollectionChanges, Garbage, Table, TableWriter, Version};
+use crate::storage::{
+    AnyTable, Applied, Change, CollectionChanges, Garbage, ProposedChanges, Table, TableWriter, Version,
+};
 use crate::sync::{Arc, MutexGuard};
 use crate::user_code;
 use std::any::Any;
@@ -55,6 +57,10 @@ pub(super) trait StagedPart {
     fn bytes_moved(&self) -> (u64, u64);
     /// Adds what was noted down while it was staged. After the last refusal.
     fn tell(&mut self, notes: &mut Notes);
+    /// Makes the versions of this commit for hooks that may refuse it. Rows are only foreseen, not given out.
+    fn propose(&mut self, commit: Commit) -> ProposedChanges;
+    /// Undoes `propose`: the records return to their operations. The proposal has been dropped.
+    fn retract(&mut self);
     /// Gives out rows, codes and versions. After the last refusal.
     fn seal(&mut self, commit: Commit);
     fn mark(&self, commit: Commit);
@@ -76,6 +82,15 @@ pub(super) struct Staged<'a, R: Record> {
     left_out: Vec<usize>,
     pub(super) looked: Looked<R>,
     pub(super) applied: Applied<R>,
+    /// Where the record of each proposed change came from.
+    origins: Vec<Origin>,
+}
+
+/// Where a record came from, so that it can return.
+enum Origin {
+    Operation { at: usize, inserts: bool },
+    Closure,
+    Deleted,
 }
 
 impl<'a, R: Record> Staged<'a, R> {
@@ -89,7 +104,9 @@ impl<'a, R: Record> Staged<'a, R> {
         let looked = look_up(table, operations);
         let (counts, applied, blame) = (Counts::default(), Applied::default(), Blame::new(asked));
         let (several, left_out) = (asked.several, Vec::new());
-        let mut staged = Staged { table, writer, operations, counts, blame, several, left_out, looked, applied };
+        let origins = Vec::new();
+        let mut staged =
+            Staged { table, writer, operations, counts, blame, several, left_out, looked, applied, origins };
         staged.pass()?;
         // Each further pass is without one operation more, at least.
         while staged.blame.again(staged.operations.len()) {
@@ -152,7 +169,24 @@ impl<'a, R: Record> Staged<'a, R> {
         left_out
     }
 
-    fn version(&mut self, commit: Commit, net: Net<R>) -> Change<R> {
+    fn origin(&self, net: &Net<R>) -> Origin {
+        match net.state {
+            State::Brought(at) => {
+                let inserts = matches!(self.operations[at].action, Action::Insert(_));
+                Origin::Operation { at, inserts }
+            }
+            State::Computed(_) => Origin::Closure,
+            State::Gone | State::Unchanged => Origin::Deleted,
+        }
+    }
+
+    /// Turns the net changes into versions. A new key gets the row that `new_row` returns.
+    fn make_versions(&mut self, commit: Commit, mut new_row: impl FnMut(&mut TableWriter) -> Row) {
+        let nets = std::mem::take(&mut self.looked.nets);
+        self.applied.changes = nets.into_iter().map(|net| self.version(commit, net, &mut new_row)).collect();
+    }
+
+    fn version(&mut self, commit: Commit, net: Net<R>, new_row: &mut impl FnMut(&mut TableWriter) -> Row) -> Change<R> {
         let (key, hash) = net.key(self.operations);
         let key = key.clone();
         let record = match net.state {
@@ -162,7 +196,7 @@ impl<'a, R: Record> Staged<'a, R> {
         };
         let row = match &net.old {
             Some(old) => old.row,
-            None => self.writer.new_row(),
+            None => new_row(&mut self.writer),
         };
         let version = Version { begin: commit, row, hash, key, record };
         Change { old: net.old, new: Arc::new(version) }
@@ -183,6 +217,30 @@ impl<R: Record> StagedPart for Staged<'_, R> {
         self.left_out = self.blame.tell(notes);
     }
 
+    fn propose(&mut self, commit: Commit) -> ProposedChanges {
+        self.origins = self.looked.nets.iter().map(|net| self.origin(net)).collect();
+        let mut new_rows = 0;
+        self.make_versions(commit, |writer| {
+            new_rows += 1;
+            writer.row_ahead(new_rows - 1)
+        });
+        ProposedChanges::new(self.table.name.clone(), &self.applied.changes)
+    }
+
+    fn retract(&mut self) {
+        let origins = std::mem::take(&mut self.origins);
+        for (origin, change) in origins.into_iter().zip(std::mem::take(&mut self.applied.changes)) {
+            let record = Arc::into_inner(change.new).and_then(|version| version.record);
+            match (origin, record) {
+                (Origin::Operation { at, inserts }, Some(record)) => {
+                    self.operations[at].action.put_back(record, inserts)
+                }
+                (_, Some(record)) => self.looked.superseded.push(State::Computed(record)),
+                (_, None) => {}
+            }
+        }
+    }
+
     fn seal(&mut self, commit: Commit) {
         self.applied.first_new_row = self.writer.used_rows() as Row;
         let width = self.writer.width();
@@ -190,8 +248,15 @@ impl<R: Record> StagedPart for Staged<'_, R> {
         for (column, of_column) in self.table.columns.iter().zip(&mut self.writer.columns) {
             column.admit(of_column, commit);
         }
-        let nets = std::mem::take(&mut self.looked.nets);
-        self.applied.changes = nets.into_iter().map(|net| self.version(commit, net)).collect();
+        if self.applied.changes.is_empty() {
+            self.make_versions(commit, TableWriter::new_row);
+        } else {
+            // Proposed before, with the rows that are given out now.
+            for change in self.applied.changes.iter().filter(|change| change.old.is_none()) {
+                let row = self.writer.new_row();
+                debug_assert_eq!(row, change.row());
+            }
+        }
         self.applied.rows = self.applied.changes.iter().map(Change::row).collect();
         self.applied.sort_by_row(width);
     }

@@ -5,6 +5,7 @@ mod chains;
 mod collections;
 mod errors;
 mod figures;
+mod hooks;
 mod observers;
 mod pages;
 mod predicates;

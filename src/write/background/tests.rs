@@ -226,9 +226,9 @@ fn of_a_damaged_store_each_submission_is_refused() {
             store
                 .batch()
                 .engine()
-                .turn_to_write()
+                .lock_to_write()
                 .unwrap_or_else(|error| panic!("{error}"))
-                .no_return(Commit::ZERO.next()),
+                .poison_on_unwind(Commit::ZERO.next()),
         );
         background.flush().unwrap();
         for mut ticket in tickets {

@@ -197,7 +197,7 @@ fn inside_user_code_nothing_waits() {
             let mut unanswered = is_done.recv_timeout(Duration::from_secs(60)).expect("all tries went as they should");
             background.flush().unwrap();
             unanswered.wait().unwrap();
-            assert_eq!(bed.store.stats().observer_panics, 0);
+            assert_eq!(bed.store.stats().hook_panics, 0);
         });
     }
 }

@@ -7,6 +7,7 @@
 
 mod background;
 mod columns;
+mod hooks;
 mod observed;
 mod pages;
 mod standing;

@@ -82,7 +82,7 @@ fn they_are_shown_what_was_before_and_after() {
     ];
     assert_eq!(*recorder.committed.lock().unwrap(), expected);
     assert_eq!(*recorder.invalidated.lock().unwrap(), [1, 2, 3, 4, 5]);
-    assert_eq!(store.stats().observer_panics, 0);
+    assert_eq!(store.stats().hook_panics, 0);
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn they_are_told_in_the_order_of_the_commits() {
             "each change starts where the last one ended"
         );
     }
-    assert_eq!(store.stats().observer_panics, 0);
+    assert_eq!(store.stats().hook_panics, 0);
 }
 
 #[test]

@@ -191,7 +191,7 @@ fn of_an_observer_the_commit_stands() {
         shelf.hooks.panic_at(call, 1);
         shelf.gather().commit().unwrap();
         assert!(!shelf.hooks.clear());
-        assert_eq!((shelf.state(), shelf.stats().observer_panics), (Shelf::GATHERED.to_vec(), 1));
+        assert_eq!((shelf.state(), shelf.stats().hook_panics), (Shelf::GATHERED.to_vec(), 1));
         shelf.is_well();
     }
 }

@@ -127,7 +127,7 @@ fn in_every_place(act: impl Fn(Place, &Store, &Collection<super::Unruly>) + Copy
             writer.into_iter().for_each(|writer| writer.join().unwrap());
             bed.is_well();
             let stats = bed.stats();
-            assert_eq!((stats.observer_panics, stats.drop_panics), (0, 0));
+            assert_eq!((stats.hook_panics, stats.drop_panics), (0, 0));
         });
     }
 }

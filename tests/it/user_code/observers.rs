@@ -47,7 +47,7 @@ fn a_panic_of_an_observer_is_counted_and_the_commit_stands() {
             let receipt = bed.people.store(bed.person(1, 7)).unwrap();
             assert!(!bed.hooks.clear());
             assert_eq!((receipt.commit.get(), bed.people.get(1).unwrap().score), (2, 7));
-            assert_eq!(bed.stats().observer_panics, 1);
+            assert_eq!(bed.stats().hook_panics, 1);
             for witness in witnesses {
                 assert_eq!(*witness.told.lock().unwrap(), [(Call::Invalidate, 2), (Call::Committed, 2)]);
             }

@@ -1,0 +1,228 @@
+//! What a commit changes, as hooks see it: the proposal before the commit, the net changes after it.
+
+use super::handle::Handle;
+use super::version::{Change, Version};
+use crate::clock::Timestamp;
+use crate::error::Commit;
+use crate::sync::Arc;
+use crate::user_code;
+use crate::value::Key;
+use std::any::Any;
+use std::fmt;
+
+/// What a commit changed, as [`CommitHook::committed`](crate::CommitHook::committed) sees it.
+///
+/// ```
+/// use memdex::{CommitInfo, CommitObserver, Record, Store};
+/// use std::sync::{Arc, Mutex};
+///
+/// #[derive(Record)]
+/// struct User { #[record(key)] id: u32, name: String }
+///
+/// #[derive(Default)]
+/// struct Feed(Mutex<Vec<String>>);
+///
+/// impl CommitObserver for Feed {
+///     fn committed(&self, commit: &CommitInfo) {
+///         for change in commit.changes::<User>("User") {
+///             let name = change.after.as_ref().map(|user| user.name.clone());
+///             self.0.lock().unwrap().push(format!("{}: {} is {name:?}", commit.number(), change.key));
+///         }
+///     }
+/// }
+///
+/// let store = Store::new();
+/// let feed = Arc::new(Feed::default());
+/// store.observe(feed.clone())?;
+/// let users = store.collection::<User>("User")?;
+/// users.store(User { id: 1, name: "Ada".into() })?;
+/// users.delete(1)?;
+/// assert_eq!(*feed.0.lock().unwrap(), [r#"1: 1 is Some("Ada")"#, "2: 1 is None"]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct CommitInfo {
+    number: Commit,
+    at: Timestamp,
+    collections: Vec<CollectionChanges>,
+}
+
+pub(crate) struct CollectionChanges {
+    name: Arc<str>,
+    len: usize,
+    changes: Box<dyn ChangeList>,
+}
+
+/// A `Vec<RecordChange<R>>` without its record type.
+trait ChangeList: Any + Send + Sync {
+    /// Drops each record by itself. Returns the number of panics.
+    fn drop_each(self: Box<Self>) -> u64;
+}
+
+impl<R: Send + Sync + 'static> ChangeList for Vec<RecordChange<R>> {
+    fn drop_each(self: Box<Self>) -> u64 {
+        user_code::drop_each(self.into_iter().flat_map(|change| [change.before, change.after]))
+    }
+}
+
+/// The net change of one record in a commit.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct RecordChange<R> {
+    /// The key.
+    pub key: Key,
+    /// The record before the commit; `None` if there was none.
+    pub before: Option<Handle<R>>,
+    /// The record after the commit; `None` if it was deleted.
+    pub after: Option<Handle<R>>,
+}
+
+impl<R> RecordChange<R> {
+    pub(super) fn new(old: Option<&Arc<Version<R>>>, new: &Arc<Version<R>>) -> Self {
+        RecordChange { key: new.key.clone(), before: old.cloned().and_then(Handle::of), after: Handle::of(new.clone()) }
+    }
+}
+
+impl CollectionChanges {
+    pub(super) fn new<R: Send + Sync + 'static>(name: Arc<str>, changes: Vec<RecordChange<R>>) -> Self {
+        CollectionChanges { name, len: changes.len(), changes: Box::new(changes) }
+    }
+}
+
+impl CommitInfo {
+    pub(crate) fn new(number: Commit, at: Timestamp, collections: Vec<CollectionChanges>) -> Self {
+        CommitInfo { number, at, collections }
+    }
+
+    /// Drops each record by itself. Returns the number of panics.
+    pub(super) fn drop_each(self) -> u64 {
+        self.collections.into_iter().map(|changes| changes.changes.drop_each()).sum()
+    }
+
+    /// The commit's number.
+    pub fn number(&self) -> Commit {
+        self.number
+    }
+
+    /// The time of the commit, by the store's clock.
+    pub fn at(&self) -> Timestamp {
+        self.at
+    }
+
+    /// The collections that the batch had operations on, by name, with the number of records that changed in each.
+    pub fn collections(&self) -> impl Iterator<Item = (&str, usize)> {
+        self.collections.iter().map(|changes| (&*changes.name, changes.len))
+    }
+
+    /// The net changes in the collection `name`, one per key. Empty if the collection holds another type or was not touched.
+    pub fn changes<R: 'static>(&self, name: &str) -> &[RecordChange<R>] {
+        let of_name = self.collections.iter().find(|changes| &*changes.name == name);
+        let list = of_name.and_then(|changes| (&*changes.changes as &dyn Any).downcast_ref::<Vec<RecordChange<R>>>());
+        list.map_or(&[], Vec::as_slice)
+    }
+}
+
+impl fmt::Debug for CommitInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let collections: Vec<_> = self.collections().collect();
+        f.debug_struct("CommitInfo")
+            .field("number", &self.number)
+            .field("at", &self.at)
+            .field("collections", &collections)
+            .finish()
+    }
+}
+
+/// A commit that has not happened yet, as [`CommitHook::prepare`](crate::CommitHook::prepare) sees it. Its records are lent:
+/// if a hook refuses the commit, they return to the batch.
+pub struct ProposedCommit {
+    number: Commit,
+    at: Timestamp,
+    collections: Vec<ProposedChanges>,
+}
+
+/// The proposed changes in one collection, without their record type: a `Vec<ProposedChange<R>>`.
+pub(crate) struct ProposedChanges {
+    name: Arc<str>,
+    len: usize,
+    changes: Box<dyn Any + Send + Sync>,
+}
+
+/// The net change of one record in a [`ProposedCommit`].
+pub struct ProposedChange<R> {
+    old: Option<Arc<Version<R>>>,
+    new: Arc<Version<R>>,
+}
+
+impl<R> ProposedChange<R> {
+    /// The key.
+    pub fn key(&self) -> &Key {
+        &self.new.key
+    }
+
+    /// The record before the commit; `None` if there is none.
+    pub fn before(&self) -> Option<&R> {
+        self.old.as_ref()?.record.as_ref()
+    }
+
+    /// The record after the commit; `None` if the commit deletes it.
+    pub fn after(&self) -> Option<&R> {
+        self.new.record.as_ref()
+    }
+}
+
+impl<R: fmt::Debug> fmt::Debug for ProposedChange<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProposedChange")
+            .field("key", self.key())
+            .field("before", &self.before())
+            .field("after", &self.after())
+            .finish()
+    }
+}
+
+impl ProposedChanges {
+    pub(crate) fn new<R: Send + Sync + 'static>(name: Arc<str>, changes: &[Change<R>]) -> Self {
+        let proposed = |change: &Change<R>| ProposedChange { old: change.old.clone(), new: change.new.clone() };
+        let list: Vec<ProposedChange<R>> = changes.iter().map(proposed).collect();
+        ProposedChanges { name, len: list.len(), changes: Box::new(list) }
+    }
+}
+
+impl ProposedCommit {
+    pub(crate) fn new(number: Commit, at: Timestamp, collections: Vec<ProposedChanges>) -> Self {
+        ProposedCommit { number, at, collections }
+    }
+
+    /// The number that the commit gets. If it is refused, the next commit gets the same number.
+    pub fn number(&self) -> Commit {
+        self.number
+    }
+
+    /// The time that the commit gets.
+    pub fn at(&self) -> Timestamp {
+        self.at
+    }
+
+    /// The collections that the batch has operations on, by name, with the number of records that change in each.
+    pub fn collections(&self) -> impl Iterator<Item = (&str, usize)> {
+        self.collections.iter().map(|changes| (&*changes.name, changes.len))
+    }
+
+    /// The net changes in the collection `name`, one per key. Empty if the collection holds another type or is not touched.
+    pub fn changes<R: 'static>(&self, name: &str) -> &[ProposedChange<R>] {
+        let of_name = self.collections.iter().find(|changes| &*changes.name == name);
+        let list = of_name.and_then(|changes| changes.changes.downcast_ref::<Vec<ProposedChange<R>>>());
+        list.map_or(&[], Vec::as_slice)
+    }
+}
+
+impl fmt::Debug for ProposedCommit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let collections: Vec<_> = self.collections().collect();
+        f.debug_struct("ProposedCommit")
+            .field("number", &self.number)
+            .field("at", &self.at)
+            .field("collections", &collections)
+            .finish()
+    }
+}

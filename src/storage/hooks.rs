@@ -1,0 +1,237 @@
+//! Commit hooks: code that takes part in every commit of a store. A journal, a constraint, a cache and a feed are hooks.
+//!
+//! [`Hooks`] keeps them with the queue of commits that still have to be reported. All of its methods but `deliver` run under
+//! the commit lock, so hooks see commits one at a time and in order.
+
+use super::changes::{CommitInfo, ProposedCommit};
+use crate::error::{Cause, Commit};
+use crate::limits::MAX_QUEUED_COMMITS;
+use crate::sync::{Arc, AtomicBool, Mutex, Ordering::SeqCst, RwLock};
+use crate::user_code;
+use std::collections::VecDeque;
+use std::error::Error;
+
+/// Takes part in every commit of a store: it can refuse a commit, discard what the commit makes stale, and learn of the
+/// commit once it is visible. Register one with [`Store::add_hook`](crate::Store::add_hook).
+///
+/// For each commit the store calls, of every hook in the order of registration:
+///
+/// 1. `prepare`, at the end of staging. After the last built-in check, before anything has changed.
+/// 2. `invalidate`, after the commit has been applied and before readers can see it.
+/// 3. `committed`, after readers can see it.
+///
+/// If one `prepare` refuses, the batch is refused and nothing has changed; the store calls `aborted` of the hooks that had
+/// already prepared, in reverse order. After the last `prepare` succeeds the commit happens, unless a bug of memdex breaks
+/// it off: then the store is damaged and refuses writes, and calls neither `aborted` nor `committed`.
+///
+/// All methods may read the store. Writes from inside them, to this or any store, are refused. `prepare`, `aborted` and
+/// `invalidate` run under the commit lock: all writers wait, so keep them short, and never wait for a thread that writes.
+///
+/// A panic in `prepare` refuses the batch. A panic in another method is caught, counted in
+/// [`Stats::hook_panics`](crate::Stats::hook_panics) and logged; the commit stands.
+///
+/// ```
+/// use memdex::{CommitHook, ProposedCommit, Record, Store};
+/// use std::error::Error;
+/// use std::sync::Arc;
+///
+/// #[derive(Record)]
+/// struct Account { #[record(key)] id: u32, balance: i64 }
+///
+/// /// Refuses commits that change the sum of all balances.
+/// struct Conserved;
+///
+/// impl CommitHook for Conserved {
+///     fn prepare(&self, commit: &ProposedCommit) -> Result<(), Box<dyn Error + Send + Sync>> {
+///         let balance = |account: Option<&Account>| account.map_or(0, |account| account.balance);
+///         let changes = commit.changes::<Account>("Account").iter();
+///         let moved: i64 = changes.map(|change| balance(change.after()) - balance(change.before())).sum();
+///         if moved == 0 { Ok(()) } else { Err(format!("{moved} appeared from nowhere").into()) }
+///     }
+/// }
+///
+/// let store = Store::new();
+/// let accounts = store.collection::<Account>("Account")?;
+/// accounts.store(Account { id: 1, balance: 100 })?;
+/// store.add_hook(Arc::new(Conserved))?;
+/// assert!(accounts.store(Account { id: 2, balance: 30 }).is_err());
+/// store.commit(|batch| {
+///     batch.store(&accounts, Account { id: 1, balance: 70 })?;
+///     batch.store(&accounts, Account { id: 2, balance: 30 })
+/// })?;
+/// # Ok::<(), Box<dyn Error>>(())
+/// ```
+pub trait CommitHook: Send + Sync + 'static {
+    /// Decides whether the commit may happen.
+    ///
+    /// # Errors
+    /// An error refuses the whole batch with [`Cause::Hook`]; a lenient commit too, since no single operation is at fault.
+    fn prepare(&self, commit: &ProposedCommit) -> Result<(), Box<dyn Error + Send + Sync>> {
+        let _ = commit;
+        Ok(())
+    }
+
+    /// Undoes `prepare`: a later hook refused the commit. Its number will be used again.
+    fn aborted(&self, commit: &ProposedCommit) {
+        let _ = commit;
+    }
+
+    /// Discards every answer in memory that the commit makes stale. The commit has been applied, but no reader can see it
+    /// yet. Only discard here: decisions belong into `prepare`, everything else into `committed`.
+    fn invalidate(&self, commit: &CommitInfo) {
+        let _ = commit;
+    }
+
+    /// Learns of the commit once it is visible. Commits arrive in order and outside of every lock, on the thread that
+    /// committed or on another thread that is delivering at that moment.
+    ///
+    /// Commits that are not delivered yet wait in a queue and keep their records in memory. When
+    /// [`limits::MAX_QUEUED_COMMITS`](crate::limits::MAX_QUEUED_COMMITS) are waiting, further commits return only after
+    /// the queue has been delivered. So never wait here for a thread that writes to the store: hand the work over to it.
+    fn committed(&self, commit: &CommitInfo) {
+        let _ = commit;
+    }
+}
+
+/// Learns of every commit: a [`CommitHook`] that never refuses. Register one with [`Store::observe`](crate::Store::observe).
+///
+/// Both methods may read the store; writes from inside them, to this or any store, are refused. A panic in them is caught,
+/// counted in [`Stats::hook_panics`](crate::Stats::hook_panics) and logged; the commit stands.
+pub trait CommitObserver: Send + Sync + 'static {
+    /// As [`CommitHook::invalidate`].
+    fn invalidate(&self, commit: &CommitInfo) {
+        let _ = commit;
+    }
+
+    /// As [`CommitHook::committed`].
+    fn committed(&self, commit: &CommitInfo) {
+        let _ = commit;
+    }
+}
+
+/// An observer as a hook.
+struct Observing<O>(Arc<O>);
+
+impl<O: CommitObserver> CommitHook for Observing<O> {
+    fn invalidate(&self, commit: &CommitInfo) {
+        self.0.invalidate(commit);
+    }
+
+    fn committed(&self, commit: &CommitInfo) {
+        self.0.committed(commit);
+    }
+}
+
+/// A registered hook.
+pub(crate) struct Registration {
+    hook: Arc<dyn CommitHook>,
+    /// Whether it can refuse. A store without such hooks builds no proposals.
+    can_refuse: bool,
+    /// The newest commit when it was registered. It takes part in later ones.
+    since: Commit,
+}
+
+impl Registration {
+    pub(crate) fn of_hook(hook: Arc<dyn CommitHook>) -> Self {
+        Registration { hook, can_refuse: true, since: Commit::default() }
+    }
+
+    pub(crate) fn of_observer(observer: Arc<impl CommitObserver>) -> Self {
+        Registration { hook: Arc::new(Observing(observer)), can_refuse: false, since: Commit::default() }
+    }
+}
+
+/// The hooks of a store, and the commits that have not been delivered to them.
+#[derive(Default)]
+pub(crate) struct Hooks {
+    any: AtomicBool,
+    any_can_refuse: AtomicBool,
+    list: RwLock<Arc<Vec<Registration>>>,
+    queue: Mutex<VecDeque<Arc<CommitInfo>>>,
+    /// Held by the thread that delivers.
+    delivering: Mutex<()>,
+}
+
+impl Hooks {
+    /// Registers a hook for every commit after `newest`.
+    pub(crate) fn add(&self, registration: Registration, newest: Commit) {
+        let can_refuse = registration.can_refuse;
+        let mut list = self.list.write();
+        let present = list.iter().map(|of| Registration { hook: of.hook.clone(), ..*of });
+        *list = Arc::new(present.chain([Registration { since: newest, ..registration }]).collect());
+        drop(list);
+        self.any.store(true, SeqCst);
+        self.any_can_refuse.fetch_or(can_refuse, SeqCst);
+    }
+
+    /// Whether anyone learns of commits.
+    #[inline]
+    pub(crate) fn any(&self) -> bool {
+        self.any.load(SeqCst)
+    }
+
+    /// Whether anyone can refuse them.
+    #[inline]
+    pub(crate) fn any_can_refuse(&self) -> bool {
+        self.any_can_refuse.load(SeqCst)
+    }
+
+    /// Asks every hook. On a refusal also calls `aborted` of those that had prepared; the count is that of their panics.
+    pub(crate) fn prepare(&self, commit: &ProposedCommit) -> Result<(), (Cause, u64)> {
+        let list = self.list.read().clone();
+        let refusing: Vec<_> = list.iter().filter(|of| of.can_refuse).collect();
+        for (at, of) in refusing.iter().enumerate() {
+            let cause = match user_code::run(|| of.hook.prepare(commit)) {
+                Ok(Ok(())) => continue,
+                Ok(Err(error)) => Cause::Hook(error),
+                Err(message) => Cause::Panicked { what: "prepare of a commit hook", message },
+            };
+            let aborted = refusing[..at].iter().rev().map(|of| user_code::run(|| of.hook.aborted(commit)));
+            return Err((cause, aborted.map(|outcome| u64::from(outcome.is_err())).sum()));
+        }
+        Ok(())
+    }
+
+    /// Before the publish. Returns the number of panics.
+    pub(crate) fn invalidate(&self, commit: &CommitInfo) -> u64 {
+        self.each(commit, |hook| hook.invalidate(commit))
+    }
+
+    /// Queues a published commit. Under the commit lock, so that the queue has the order of the commits.
+    pub(crate) fn enqueue(&self, commit: Arc<CommitInfo>) {
+        self.queue.lock().push_back(commit);
+    }
+
+    /// Delivers the queued commits, in order and outside of every lock. While another thread delivers, that one delivers
+    /// these too; the caller then waits only if the queue is full. Returns the panics of hooks, and those in the `Drop` of
+    /// records whose last reference was in the queue.
+    pub(crate) fn deliver(&self) -> (u64, u64) {
+        let (mut hook_panics, mut drop_panics) = (0, 0);
+        loop {
+            let queued = self.queue.lock().len();
+            // A thread that delivers checks the queue again after it has let go, so nothing stays undelivered.
+            let delivering = match queued {
+                0 => break,
+                MAX_QUEUED_COMMITS.. => self.delivering.lock(),
+                _ => match self.delivering.try_lock() {
+                    Some(delivering) => delivering,
+                    None => break,
+                },
+            };
+            loop {
+                let next = self.queue.lock().pop_front();
+                let Some(commit) = next else { break };
+                hook_panics += self.each(&commit, |hook| hook.committed(&commit));
+                drop_panics += Arc::into_inner(commit).map_or(0, CommitInfo::drop_each);
+            }
+            drop(delivering);
+        }
+        (hook_panics, drop_panics)
+    }
+
+    fn each(&self, commit: &CommitInfo, call: impl Fn(&dyn CommitHook)) -> u64 {
+        let list = self.list.read().clone();
+        let taking_part = list.iter().filter(|of| of.since < commit.number());
+        taking_part.map(|of| u64::from(user_code::run(|| call(&*of.hook)).is_err())).sum()
+    }
+}
