@@ -1,16 +1,16 @@
-//! And, or and minus of two sets, and the sizes of the results without building them.
+//! And, or and minus of two sets, and the sizes of `and` and `minus` without building them.
 //!
-//! Only chunks that both sets have are computed with; the others are skipped or shared. The longer vector of slots is
-//! galloped through, so a set of few chunks against one of many costs in proportion to the few. A tiny set is looked
-//! up row by row in a bigger one.
+//! Only chunks that both sets have are combined; the others are skipped or shared. The longer vector of slots is
+//! searched by galloping, so the cost is proportional to the set with fewer chunks. The rows of a tiny set are looked up
+//! one by one in a bigger set.
 
-use super::chunk::low;
-use super::set::{Repr, TINY};
+use super::row::{Row, low};
+use super::set::{Repr, RowSet, TINY};
 use super::slot::{Slot, find, runs};
-use super::{Row, RowSet, room, sorted};
+use super::{capacity, sorted};
 
 impl RowSet {
-    /// Rows of both.
+    /// Rows that are in both.
     pub(crate) fn and(&self, other: &RowSet) -> RowSet {
         match (&self.repr, &other.repr) {
             (Repr::Tiny(a), Repr::Tiny(b)) => tiny(sorted::and(a, b)),
@@ -21,7 +21,7 @@ impl RowSet {
         }
     }
 
-    /// Number of rows of both.
+    /// Number of rows that are in both.
     pub(crate) fn and_len(&self, other: &RowSet) -> usize {
         match (&self.repr, &other.repr) {
             (Repr::Tiny(a), Repr::Tiny(b)) => sorted::and_len(a, b),
@@ -32,7 +32,7 @@ impl RowSet {
         }
     }
 
-    /// Rows of either.
+    /// Rows that are in either.
     pub(crate) fn or(&self, other: &RowSet) -> RowSet {
         match (&self.repr, &other.repr) {
             (Repr::Tiny(a), Repr::Tiny(b)) => {
@@ -49,7 +49,7 @@ impl RowSet {
         }
     }
 
-    /// Rows of `self` that `other` does not have.
+    /// Rows of `self` that are not in `other`.
     pub(crate) fn minus(&self, other: &RowSet) -> RowSet {
         match (&self.repr, &other.repr) {
             (Repr::Tiny(a), Repr::Tiny(b)) => tiny(sorted::minus(a, b)),
@@ -73,7 +73,7 @@ impl RowSet {
         }
     }
 
-    /// Number of rows of `self` that `other` does not have.
+    /// Number of rows of `self` that are not in `other`.
     pub(crate) fn minus_len(&self, other: &RowSet) -> usize {
         self.len() - self.and_len(other)
     }
@@ -81,11 +81,11 @@ impl RowSet {
 
 fn tiny(mut rows: Vec<Row>) -> RowSet {
     debug_assert!(rows.len() <= TINY && sorted::is_ascending(&rows));
-    room::trim(&mut rows);
+    capacity::trim(&mut rows);
     RowSet { repr: Repr::Tiny(rows) }
 }
 
-/// Each of the rows, and whether the slots have it.
+/// Each of the rows, and whether the slots contain it.
 fn lookup(rows: &[Row], slots: &[Slot]) -> impl Iterator<Item = (Row, bool)> {
     runs(rows).flat_map(|(key, run)| {
         let chunk = find(slots, key).ok().map(|at| slots[at].chunk());
@@ -93,14 +93,14 @@ fn lookup(rows: &[Row], slots: &[Slot]) -> impl Iterator<Item = (Row, bool)> {
     })
 }
 
-/// The rows that the slots have, or have not.
-fn pick(rows: &[Row], slots: &[Slot], wanted: bool) -> Vec<Row> {
+/// The rows that the slots contain (`present`), or the others.
+fn pick(rows: &[Row], slots: &[Slot], present: bool) -> Vec<Row> {
     let mut out = Vec::with_capacity(rows.len());
-    out.extend(lookup(rows, slots).filter(|&(_, found)| found == wanted).map(|(row, _)| row));
+    out.extend(lookup(rows, slots).filter(|&(_, found)| found == present).map(|(row, _)| row));
     out
 }
 
-/// Pairs of slots of the same key.
+/// The pairs of slots that have the same key.
 fn common<'a>(a: &'a [Slot], b: &'a [Slot]) -> impl Iterator<Item = (&'a Slot, &'a Slot)> {
     let (short, long) = if a.len() <= b.len() { (a, b) } else { (b, a) };
     let mut at = 0;
@@ -110,7 +110,7 @@ fn common<'a>(a: &'a [Slot], b: &'a [Slot]) -> impl Iterator<Item = (&'a Slot, &
     })
 }
 
-/// Slots of either, those of both joined.
+/// The slots of both vectors; slots of the same key are united.
 fn merge(a: &[Slot], b: &[Slot]) -> Vec<Slot> {
     let mut out = Vec::with_capacity(a.len() + b.len());
     let (mut a, mut b) = (a.iter().peekable(), b.iter().peekable());

@@ -1,23 +1,13 @@
-//! The dense content of a chunk: 65,536 bits (8 KiB) and how many of them are set.
+//! The content of a dense chunk: 65,536 bits (8 KiB) and the number of set bits.
 //!
-//! Invariant: `len` is the number of bits set. A one-bit change costs one word; whole-bitmap operations count while
+//! Invariant: `len` is the number of set bits. Changing one bit costs one word; operations on whole bitmaps count while
 //! they write (see `popcount`).
 
-use super::chunk::low;
-use super::{Row, popcount};
+use super::popcount;
+use super::row::{Row, low};
+use super::words::{Words, each_bit, has, mark, place, to_array, zeroed};
 
-/// Words of a bitmap.
-pub(super) const WORDS: usize = 1 << 16 >> 6;
-
-/// The bits of a chunk: bit `low % 64` of word `low / 64`.
-pub(super) type Words = [u64; WORDS];
-
-/// Words without a bit set.
-pub(super) fn zeroed() -> Box<Words> {
-    Box::new([0; WORDS])
-}
-
-/// From this many rows on, they are set without counting, and the bitmap is counted afterwards.
+/// Runs of at least this many rows are set without counting; the bitmap is counted afterwards.
 const COUNT_AFTER: usize = 1024;
 
 /// A bitmap that knows its cardinality.
@@ -25,12 +15,6 @@ const COUNT_AFTER: usize = 1024;
 pub(super) struct Bitmap {
     words: Box<Words>,
     len: u32,
-}
-
-/// Word index and mask of a bit; the index is below `WORDS` for every `u16`.
-#[inline(always)]
-pub(super) fn place(low: u16) -> (usize, u64) {
-    (usize::from(low >> 6), 1 << (low & 63))
 }
 
 impl Bitmap {
@@ -45,7 +29,7 @@ impl Bitmap {
         Bitmap { words, len: array.len() as u32 }
     }
 
-    /// Takes over words with `len` bits set.
+    /// Takes ownership of words with `len` bits set.
     pub(super) fn from_words(words: Box<Words>, len: u32) -> Self {
         debug_assert_eq!(popcount::count(&words), len);
         Bitmap { words, len }
@@ -61,8 +45,7 @@ impl Bitmap {
 
     #[inline]
     pub(super) fn contains(&self, low: u16) -> bool {
-        let (word, mask) = place(low);
-        self.words[word] & mask != 0
+        has(&self.words, low)
     }
 
     /// Sets a bit, whether or not it was set.
@@ -83,12 +66,12 @@ impl Bitmap {
         *word &= !mask;
     }
 
-    /// Sets all bits of `lows`.
+    /// Sets the bits of `lows`.
     pub(super) fn set_all(&mut self, lows: impl IntoIterator<Item = u16>) {
         lows.into_iter().for_each(|low| self.set(low));
     }
 
-    /// Sets the bits of strictly ascending rows of one key.
+    /// Sets the bits of a strictly ascending run of rows of one key.
     pub(super) fn set_run(&mut self, run: &[Row]) {
         let (Some(first), Some(last)) = (run.first(), run.last()) else { return };
         if (last - first) as usize + 1 == run.len() {
@@ -101,7 +84,7 @@ impl Bitmap {
         }
     }
 
-    /// Sets the bits from `first` to `last`, which is not below it.
+    /// Sets the bits `first..=last`; `last` must not be below `first`.
     fn set_range(&mut self, first: u16, last: u16) {
         let ((start, low), (end, high)) = (place(first), place(last));
         let Some(words) = self.words.get_mut(start..=end) else { return };
@@ -117,12 +100,12 @@ impl Bitmap {
         self.len += after - before;
     }
 
-    /// Clears all bits of `lows`.
+    /// Clears the bits of `lows`.
     pub(super) fn clear_all(&mut self, lows: impl IntoIterator<Item = u16>) {
         lows.into_iter().for_each(|low| self.clear(low));
     }
 
-    /// Clears the bits from `first` on.
+    /// Clears the bits at and above `first`.
     pub(super) fn truncate(&mut self, first: u16) {
         let (word, mask) = place(first);
         self.words[word] &= mask - 1;
@@ -130,35 +113,26 @@ impl Bitmap {
         self.len = popcount::count(&self.words);
     }
 
-    /// Number of bits set below `first`.
+    /// Number of set bits below `first`.
     pub(super) fn rank(&self, first: u16) -> u32 {
         let (word, mask) = place(first);
         let whole: u32 = self.words[..word].iter().map(|word| word.count_ones()).sum();
         whole + (self.words[word] & (mask - 1)).count_ones()
     }
 
-    /// Calls `visit` with each bit set, in order.
+    /// Calls `visit` with each set bit, in order.
     #[inline]
     pub(super) fn for_each(&self, visit: impl FnMut(u16)) {
         each_bit(&self.words, visit);
     }
 
-    /// The bits set, as a sorted array.
+    /// The set bits, as a sorted array.
     pub(super) fn to_array(&self) -> Vec<u16> {
         to_array(&self.words, self.len)
     }
 }
 
-/// Sets the bits of `lows`.
-#[inline]
-pub(super) fn mark(words: &mut Words, lows: impl IntoIterator<Item = u16>) {
-    for low in lows {
-        let (word, mask) = place(low);
-        words[word] |= mask;
-    }
-}
-
-/// Sets the bits of strictly ascending rows of one key, many of them: gathers those of a word in a register.
+/// Sets the bits of a long strictly ascending run of rows of one key: gathers the bits of a word in a register.
 fn mark_run(words: &mut Words, run: &[Row]) {
     let mut rows = run.iter().peekable();
     while let Some(row) = rows.next() {
@@ -168,24 +142,4 @@ fn mark_run(words: &mut Words, run: &[Row]) {
         }
         words[word] |= mask;
     }
-}
-
-/// Calls `visit` with each bit set in `words`, in order.
-#[inline]
-pub(super) fn each_bit(words: &Words, mut visit: impl FnMut(u16)) {
-    for (base, &word) in (0..).step_by(64).zip(words) {
-        let mut rest = word;
-        while rest != 0 {
-            visit((base + rest.trailing_zeros()) as u16);
-            rest &= rest - 1;
-        }
-    }
-}
-
-/// The `len` bits set in `words`, as a sorted array.
-pub(super) fn to_array(words: &Words, len: u32) -> Vec<u16> {
-    let mut out = Vec::with_capacity(len as usize);
-    each_bit(words, |low| out.push(low));
-    debug_assert_eq!(out.len(), len as usize);
-    out
 }

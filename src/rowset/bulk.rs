@@ -1,14 +1,15 @@
-//! Many rows at once, from strictly ascending slices.
+//! Operations on many rows at once, given as strictly ascending slices.
 //!
-//! The slice is cut into runs of one chunk each, so that a chunk is located, and copied if it is shared, once per run.
-//! Rows behind the last one are appended without a search. New chunks are collected and merged into the slots at the
-//! end, and emptied ones taken out at the end, so that a call is linear in slots and rows whatever their pattern.
+//! The slice is split into runs of one chunk each, so that a chunk is located, and copied if it is shared, once per run.
+//! Rows above the last one are appended without a search. New chunks are merged into the slots at the end and empty ones
+//! removed at the end, so that a call is linear in slots and rows for every pattern of rows.
 
-use super::bitmap::{Words, zeroed};
-use super::chunk::{Chunk, low};
-use super::set::{Repr, TINY, slots_of};
-use super::slot::{Slot, find, key, runs};
-use super::{Row, RowSet, popcount, room, sorted};
+use super::chunk::Chunk;
+use super::row::{Row, key, low};
+use super::set::{Repr, RowSet, TINY, slots_of};
+use super::slot::{Slot, find, runs};
+use super::words::{Words, zeroed};
+use super::{capacity, popcount, sorted};
 use crate::sync::Arc;
 
 impl RowSet {
@@ -20,8 +21,8 @@ impl RowSet {
         }
     }
 
-    /// The set of the rows whose bits are set: `fill` is given the words of each chunk of 65,536 rows, from the first on, none of
-    /// them set, and says whether it has set any.
+    /// The set of the rows whose bits `fill` sets. `fill` is called for each of the first `chunks` chunks of 65,536 rows with
+    /// its number and zeroed words, and returns whether it has set any bit.
     pub(crate) fn from_words(chunks: usize, mut fill: impl FnMut(usize, &mut Words) -> bool) -> Self {
         debug_assert!(chunks <= 1 << 16, "rows have 32 bits");
         let (mut slots, mut spare) = (Vec::new(), None);
@@ -41,33 +42,33 @@ impl RowSet {
     pub(crate) fn insert_all(&mut self, rows: &[Row]) {
         debug_assert!(sorted::is_ascending(rows), "rows must ascend strictly");
         match &mut self.repr {
-            Repr::Tiny(held) if held.len() + rows.len() <= TINY => {
-                if held.last() < rows.first() {
-                    room::reserve(held, rows.len());
-                    held.extend_from_slice(rows);
+            Repr::Tiny(tiny) if tiny.len() + rows.len() <= TINY => {
+                if tiny.last() < rows.first() {
+                    capacity::reserve(tiny, rows.len());
+                    tiny.extend_from_slice(rows);
                 } else if let [row] = rows {
                     self.insert(*row);
                 } else if !rows.is_empty() {
-                    *held = sorted::or(held, rows);
-                    room::trim(held);
+                    *tiny = sorted::or(tiny, rows);
+                    capacity::trim(tiny);
                 }
             }
-            Repr::Tiny(held) if rows.len() <= TINY => {
-                let mut merged = sorted::or(held, rows);
-                room::trim(&mut merged);
+            Repr::Tiny(tiny) if rows.len() <= TINY => {
+                let mut merged = sorted::or(tiny, rows);
+                capacity::trim(&mut merged);
                 self.repr =
                     if merged.len() <= TINY { Repr::Tiny(merged) } else { Repr::Slots(Arc::new(slots_of(&merged))) };
             }
-            Repr::Tiny(held) => {
+            Repr::Tiny(tiny) => {
                 let mut slots = slots_of(rows);
-                insert_into(&mut slots, held);
+                insert_into(&mut slots, tiny);
                 self.repr = Repr::Slots(Arc::new(slots));
             }
             Repr::Slots(slots) => insert_into(Arc::make_mut(slots), rows),
         }
     }
 
-    /// Takes out strictly ascending rows.
+    /// Removes strictly ascending rows.
     pub(crate) fn remove_all(&mut self, rows: &[Row]) {
         debug_assert!(sorted::is_ascending(rows), "rows must ascend strictly");
         if let [row] = rows {
@@ -75,13 +76,13 @@ impl RowSet {
             return;
         }
         match &mut self.repr {
-            Repr::Tiny(held) => {
+            Repr::Tiny(tiny) => {
                 let mut at = 0;
-                held.retain(|row| {
-                    at = sorted::gallop(rows, at, |gone| gone < row);
+                tiny.retain(|row| {
+                    at = sorted::gallop(rows, at, |removed| removed < row);
                     rows.get(at) != Some(row)
                 });
-                room::trim(held);
+                capacity::trim(tiny);
             }
             Repr::Slots(slots) => {
                 let slots = Arc::make_mut(slots);
@@ -95,17 +96,17 @@ impl RowSet {
                 if emptied {
                     slots.retain(|slot| slot.len() != 0);
                 }
-                self.settle();
+                self.shrink();
             }
         }
     }
 
-    /// Takes out every row from `first` on.
+    /// Removes every row at and above `first`.
     pub(crate) fn truncate(&mut self, first: Row) {
         match &mut self.repr {
             Repr::Tiny(rows) => {
                 rows.truncate(rows.partition_point(|&row| row < first));
-                room::trim(rows);
+                capacity::trim(rows);
             }
             Repr::Slots(slots) => {
                 let slots = Arc::make_mut(slots);
@@ -118,7 +119,7 @@ impl RowSet {
                     Err(at) => at,
                 };
                 slots.truncate(cut);
-                self.settle();
+                self.shrink();
             }
         }
     }
@@ -135,10 +136,10 @@ fn insert_into(slots: &mut Vec<Slot>, rows: &[Row]) {
     }
     if let Some(first) = fresh.first() {
         let in_order = slots.last().is_none_or(|last| last.key() < first.key());
-        room::reserve(slots, fresh.len());
+        capacity::reserve(slots, fresh.len());
         slots.append(&mut fresh);
         if !in_order {
-            // Two ascending runs, which the stable sort finds and merges in linear time.
+            // The stable sort detects the two ascending runs and merges them in linear time.
             slots.sort_by_key(Slot::key);
         }
     }

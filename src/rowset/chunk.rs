@@ -1,29 +1,24 @@
-//! The rows of one chunk: those of a set which share their upper 16 bits, kept by their lower 16.
+//! The rows of one chunk: the rows of a set that share their upper 16 bits, stored as their lower 16 bits.
 //!
 //! Up to `ARRAY_MAX` rows are a sorted array (2 bytes a row), more are a bitmap (8 KiB, less than such an array).
-//! A bitmap becomes an array again only below `BITMAP_MIN`, so that a chunk hovering at the border does not thrash.
+//! A bitmap becomes an array again only below `BITMAP_MIN`, so that a chunk near the limit does not thrash.
 //! Invariants: an array is strictly ascending and at most `ARRAY_MAX` long; a bitmap has at least `BITMAP_MIN` rows.
 //! A chunk may be empty only while its set is being changed.
 //!
-//! One-row changes cost a binary search and a move of at most 8 KiB (array), or one word (bitmap).
+//! Changing one row costs a binary search and a move of at most 8 KiB (array), or one word (bitmap).
 
-use super::Row;
-use super::bitmap::{Bitmap, Words, to_array};
-use super::{popcount, room, sorted};
+use super::bitmap::Bitmap;
+use super::row::{Row, low};
+use super::words::{Words, to_array};
+use super::{capacity, popcount, sorted};
 
 /// Most rows of an array.
 pub(super) const ARRAY_MAX: usize = 4096;
 /// Fewest rows of a bitmap.
 pub(super) const BITMAP_MIN: usize = 3072;
 
-/// Rows are changed one by one in an array, rather than by rewriting it, while they are this many times fewer.
+/// A run that is this many times shorter than the array is applied row by row instead of by rewriting the array.
 const ONE_BY_ONE: usize = 32;
-
-/// The lower half of a row, its place in a chunk.
-#[inline(always)]
-pub(super) fn low(row: &Row) -> u16 {
-    *row as u16
-}
 
 #[derive(Clone)]
 pub(super) enum Chunk {
@@ -46,7 +41,7 @@ impl Chunk {
     /// The chunk of a strictly ascending array of any length.
     pub(super) fn from_array(mut array: Vec<u16>) -> Self {
         if array.len() <= ARRAY_MAX {
-            room::trim(&mut array);
+            capacity::trim(&mut array);
             Chunk::Array(array)
         } else {
             Chunk::Bitmap(Bitmap::from_array(&array))
@@ -92,7 +87,7 @@ impl Chunk {
         }
     }
 
-    /// Where `low` is (`Ok`) or belongs (`Err`): for an array the index, for a bitmap nothing of interest.
+    /// Index at which `low` is (`Ok`) or belongs (`Err`) in an array; 0 in a bitmap.
     #[inline]
     pub(super) fn search(&self, low: u16) -> Result<usize, usize> {
         match self {
@@ -105,12 +100,12 @@ impl Chunk {
         }
     }
 
-    /// Adds `low`, for which `search` gave `Err(at)`.
+    /// Adds `low`, for which `search` returned `Err(at)`.
     pub(super) fn insert_at(&mut self, at: usize, low: u16) {
         debug_assert_eq!(self.search(low), Err(at));
         match self {
             Chunk::Array(array) if array.len() < ARRAY_MAX => {
-                room::reserve(array, 1);
+                capacity::reserve(array, 1);
                 array.insert(at, low);
             }
             Chunk::Array(array) => {
@@ -122,17 +117,17 @@ impl Chunk {
         }
     }
 
-    /// Takes out `low`, for which `search` gave `Ok(at)`.
+    /// Removes `low`, for which `search` returned `Ok(at)`.
     pub(super) fn remove_at(&mut self, at: usize, low: u16) {
         debug_assert_eq!(self.search(low), Ok(at));
         match self {
             Chunk::Array(array) => {
                 array.remove(at);
-                room::trim(array);
+                capacity::trim(array);
             }
             Chunk::Bitmap(bits) => {
                 bits.clear(low);
-                self.settle();
+                self.shrink();
             }
         }
     }
@@ -145,17 +140,17 @@ impl Chunk {
                 let mut bits = Bitmap::from_array(array);
                 bits.set_run(run);
                 *self = Chunk::Bitmap(bits);
-                // Most rows of the run may have been there.
-                self.settle();
+                // Most rows of the run may have been present already.
+                self.shrink();
             }
             Chunk::Array(array) if array.last() < run.first().map(low).as_ref() => {
-                room::reserve(array, run.len());
+                capacity::reserve(array, run.len());
                 array.extend(run.iter().map(low));
             }
             Chunk::Array(array) if run.len() * ONE_BY_ONE <= array.len() => {
                 for low in run.iter().map(low) {
                     if let Err(at) = array.binary_search(&low) {
-                        room::reserve(array, 1);
+                        capacity::reserve(array, 1);
                         array.insert(at, low);
                     }
                 }
@@ -163,17 +158,17 @@ impl Chunk {
             Chunk::Array(array) => {
                 let lows: Vec<u16> = run.iter().map(low).collect();
                 *array = sorted::or(array, &lows);
-                room::trim(array);
+                capacity::trim(array);
             }
         }
     }
 
-    /// Takes out the strictly ascending rows of one key.
+    /// Removes the strictly ascending rows of one key.
     pub(super) fn remove_run(&mut self, run: &[Row]) {
         match self {
             Chunk::Bitmap(bits) => {
                 bits.clear_all(run.iter().map(low));
-                self.settle();
+                self.shrink();
             }
             Chunk::Array(array) => {
                 if run.len() * ONE_BY_ONE <= array.len() {
@@ -183,13 +178,13 @@ impl Chunk {
                         }
                     }
                 } else {
-                    let mut gone = run.iter().map(low).peekable();
-                    array.retain(|&kept| {
-                        while gone.next_if(|&low| low < kept).is_some() {}
-                        gone.peek() != Some(&kept)
+                    let mut removed = run.iter().map(low).peekable();
+                    array.retain(|&low| {
+                        while removed.next_if(|&other| other < low).is_some() {}
+                        removed.peek() != Some(&low)
                     });
                 }
-                room::trim(array);
+                capacity::trim(array);
             }
         }
     }
@@ -202,16 +197,16 @@ impl Chunk {
         }
     }
 
-    /// Takes out the rows from `first` on.
+    /// Removes the rows at and above `first`.
     pub(super) fn truncate(&mut self, first: u16) {
         match self {
             Chunk::Array(array) => {
                 array.truncate(array.partition_point(|&low| low < first));
-                room::trim(array);
+                capacity::trim(array);
             }
             Chunk::Bitmap(bits) => {
                 bits.truncate(first);
-                self.settle();
+                self.shrink();
             }
         }
     }
@@ -233,7 +228,7 @@ impl Chunk {
         }
     }
 
-    /// Takes the form that needs the least memory.
+    /// Converts to the form that needs the least memory.
     pub(super) fn compact(&mut self) {
         match self {
             Chunk::Array(array) => array.shrink_to_fit(),
@@ -242,8 +237,8 @@ impl Chunk {
         }
     }
 
-    /// Turns a bitmap of too few rows into an array.
-    fn settle(&mut self) {
+    /// Converts a bitmap with too few rows to an array.
+    fn shrink(&mut self) {
         if let Chunk::Bitmap(bits) = self
             && (bits.len() as usize) < BITMAP_MIN
         {

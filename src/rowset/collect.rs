@@ -1,17 +1,19 @@
-//! A set from rows in any order, given some hundred at a time.
+//! Builds a set from rows in any order, added some hundred at a time.
 //!
-//! Rows are kept as they come. Where they are many for the chunks that they fall into, they are set as bits, and that as soon as some
-//! thousand have come, so that a wide range takes the memory of its set and not four bytes a row besides. What stays sparse,
-//! or small, is sorted at the end, by digits: rows in no order are a coin toss to each comparison.
+//! Rows are buffered in the order of arrival. Once the buffer has some thousand rows and they are dense in their chunks,
+//! they are set as bits, so that a wide range takes only the memory of its set and not 4 bytes a row in addition. Sparse
+//! or few rows are sorted at the end, by radix: no branch predictor can guess how two random rows compare.
 
-use super::bitmap::WORDS;
 use super::chunk::Chunk;
-use super::slot::{Slot, key};
-use super::{Row, RowSet, sorted};
+use super::row::{Row, key};
+use super::set::RowSet;
+use super::slot::Slot;
+use super::sorted;
+use super::words::WORDS;
 
-/// From so many rows a chunk on, setting bits is faster than sorting.
+/// At this many rows a chunk, setting bits becomes faster than sorting.
 const DENSE: usize = 1_024;
-/// So many rows are set as bits together.
+/// Number of buffered rows that are set as bits together.
 const MARK_AT: usize = 16_384;
 /// Up to this many rows are sorted by comparisons.
 const COMPARE: usize = 512;
@@ -19,9 +21,9 @@ const COMPARE: usize = 512;
 #[derive(Default)]
 pub(crate) struct Collector {
     rows: Vec<Row>,
-    /// How many rows there were when they were found to be sparse.
+    /// Number of buffered rows when they were last found to be sparse.
     sparse_at: usize,
-    /// The bits of whole chunks side by side, from the one with the key `first` on; none as long as the rows are sparse.
+    /// The bits of adjacent whole chunks, starting with the chunk of key `first`; empty while the rows are sparse.
     words: Vec<u64>,
     first: usize,
 }
@@ -31,13 +33,13 @@ impl Collector {
         Collector::default()
     }
 
-    /// With all of its rows at once.
+    /// A collector of all rows at once.
     pub(super) fn of(rows: Vec<Row>) -> Self {
         Collector { rows, ..Collector::default() }
     }
 
-    /// Where rows are added; what is there is not to be touched.
-    pub(crate) fn room(&mut self) -> &mut Vec<Row> {
+    /// The buffer to which callers append rows; they must not change the rows that it holds.
+    pub(crate) fn buffer(&mut self) -> &mut Vec<Row> {
         if self.rows.len() >= MARK_AT.max(2 * self.sparse_at) {
             if self.words.is_empty() && !is_dense(&self.rows) {
                 self.sparse_at = self.rows.len();
@@ -48,7 +50,7 @@ impl Collector {
         &mut self.rows
     }
 
-    /// Sets bits for all rows.
+    /// Moves the buffered rows into the bits.
     fn mark(&mut self) {
         let Some((first, last)) = keys(&self.rows) else { return };
         if self.words.is_empty() {
@@ -89,7 +91,7 @@ impl Collector {
     }
 }
 
-/// The lowest and the highest key of a chunk that the rows fall into.
+/// The lowest and the highest chunk key of the rows.
 fn keys(rows: &[Row]) -> Option<(usize, usize)> {
     let (min, max) = rows.iter().fold((Row::MAX, 0), |(min, max), row| (min.min(*row), max.max(*row)));
     (!rows.is_empty()).then(|| (key(min).into(), key(max).into()))
@@ -99,13 +101,13 @@ fn is_dense(rows: &[Row]) -> bool {
     keys(rows).is_some_and(|(first, last)| rows.len() >= (last + 1 - first) * DENSE)
 }
 
-/// Sets bits of ascending rows in words, the first of which stands for the row `64 * offset`. Those of one word are gathered in a
-/// register: each change of a word in memory waits for the one before.
+/// Sets the bits of ascending rows in words whose first bit is the row `64 * offset`. Gathers the bits of one word in a
+/// register, because each change of a word in memory waits for the one before.
 fn mark_ascending(words: &mut [u64], offset: usize, rows: &[Row]) {
     let place = |row: Row| (row >> 6) as usize - offset;
     let (Some(&first), Some(&last)) = (rows.first(), rows.last()) else { return };
     if (last - first) as usize + 1 == rows.len() {
-        // Without a gap, as where rows are as old as their values.
+        // No gaps, as in an index whose values grow with the rows.
         let (start, end) = (place(first), place(last));
         let (head, tail) = (u64::MAX << (first & 63), u64::MAX >> (63 - (last & 63)));
         if start == end {
@@ -128,7 +130,7 @@ fn mark_ascending(words: &mut [u64], offset: usize, rows: &[Row]) {
     words[at] |= bits;
 }
 
-/// Sorts by digits, the lowest first, as many as the highest row has.
+/// Radix sort, lowest digit first, over the digits that the highest row has.
 fn sort(rows: &mut Vec<Row>) {
     const DIGIT: usize = 11;
     if rows.len() <= COMPARE {

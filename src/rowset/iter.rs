@@ -1,14 +1,13 @@
-//! Reading a set in order.
+//! Reads a set in order.
 //!
-//! The iterator holds the slots still to come and a cursor into the current content. Over a bitmap the cursor is the
-//! rest of one word, whose lowest bit is taken off each time, so empty words cost one test. The exact number of rows
-//! left is known, so that collecting allocates once; `fold` (and with it `for_each`, `sum`, `count` ...) runs a plain
-//! loop per chunk.
+//! The iterator holds the remaining slots and a cursor into the current chunk. In a bitmap the cursor is the rest of one
+//! word, whose lowest bit is cleared at each step, so that an empty word costs one test. The exact number of remaining
+//! rows is known, so `collect` allocates once; `fold` (and with it `for_each`, `sum`, `count`) runs a plain loop per chunk.
 
 use super::chunk::Chunk;
-use super::set::Repr;
+use super::row::Row;
+use super::set::{Repr, RowSet};
 use super::slot::Slot;
-use super::{Row, RowSet};
 use std::slice;
 
 /// Ascending iterator over the rows of a set.
@@ -55,7 +54,7 @@ impl<'a> Cursor<'a> {
             Cursor::Bitmap { base, word, words } => {
                 while *word == 0 {
                     *word = *words.next()?;
-                    // Not past the last word of a chunk, so never past the last row.
+                    // Cannot overflow: this is a word of the same chunk.
                     *base += 64;
                 }
                 let row = *base + word.trailing_zeros();

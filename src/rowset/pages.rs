@@ -1,12 +1,13 @@
-//! Reading a set page by page: `PAGE_ROWS` rows at a time, as tables and columns keep them.
+//! Reads a set page by page: `PAGE_ROWS` rows at a time, the pages of tables and columns.
 //!
-//! A page is named by its number, its rows by their places on it. Where all of a page is in the set nothing is listed, so that a
-//! whole table costs a few counts of bits a page.
+//! A page is identified by its number, a row by its offset on the page. If the set contains a whole page, no offsets are
+//! listed, so that a full scan costs a few comparisons of words a page.
 
 use super::chunk::Chunk;
-use super::set::Repr;
-use super::slot::{Slot, find, key};
-use super::{Row, RowSet, sorted};
+use super::row::{Row, key, low};
+use super::set::{Repr, RowSet};
+use super::slot::{Slot, find};
+use super::sorted;
 use crate::limits::PAGE_ROWS;
 use std::slice;
 
@@ -14,13 +15,13 @@ use std::slice;
 const PAGES: usize = (1 << 16) / PAGE_ROWS;
 const _: () = assert!(PAGES * PAGE_ROWS == 1 << 16);
 
-/// What of a page is in a set.
+/// The rows of one page that are in a set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum OfPage {
+pub(crate) enum PageRows {
     Nothing,
-    /// These places are listed.
+    /// Their offsets are listed.
     Some,
-    /// All of it; nothing is listed.
+    /// The whole page; no offsets are listed.
     All,
 }
 
@@ -28,17 +29,17 @@ pub(crate) enum OfPage {
 pub(crate) struct Pages<'a> {
     tiny: &'a [Row],
     slots: slice::Iter<'a, Slot>,
-    /// The chunk at hand, and where to go on in it.
+    /// The current chunk, and the position in it.
     chunk: Option<(&'a Slot, usize)>,
 }
 
 impl Pages<'_> {
-    /// Passes over the next 65,536 rows at once if so few of them are in the set that going page by page would be most of the work,
-    /// and adds these to `rows`. `false` if they are not so few, or if some of them were passed already.
-    pub(crate) fn pass_few(&mut self, few: usize, rows: &mut Vec<Row>) -> bool {
+    /// If the next chunk of 65,536 rows has at most `limit` rows, skips it and appends its rows to `rows`: page by page
+    /// would cost more. Returns `false` if the chunk has more rows or has been read in part.
+    pub(crate) fn take_sparse(&mut self, limit: usize, rows: &mut Vec<Row>) -> bool {
         let (None, Some(slot)) = (self.chunk, self.slots.as_slice().first()) else { return false };
         match slot.chunk() {
-            Chunk::Array(array) if array.len() <= few => {
+            Chunk::Array(array) if array.len() <= limit => {
                 rows.extend(array.iter().map(|low| slot.base() | Row::from(*low)));
                 self.slots.next();
                 true
@@ -47,14 +48,14 @@ impl Pages<'_> {
         }
     }
 
-    /// The next page that has rows, and which; `places` is what is listed.
-    pub(crate) fn next(&mut self, places: &mut Vec<u16>) -> Option<(usize, OfPage)> {
+    /// The next page that has rows; lists their offsets in `offsets`.
+    pub(crate) fn next(&mut self, offsets: &mut Vec<u16>) -> Option<(usize, PageRows)> {
         if let Some(first) = self.tiny.first() {
             let page = *first as usize / PAGE_ROWS;
             let len = self.tiny.partition_point(|row| *row as usize / PAGE_ROWS == page);
-            let (of_page, rest) = self.tiny.split_at(len);
+            let (rows_of_page, rest) = self.tiny.split_at(len);
             self.tiny = rest;
-            return Some((page, list(of_page.iter().map(|row| *row as usize % PAGE_ROWS), places)));
+            return Some((page, list(rows_of_page.iter().map(|row| *row as usize % PAGE_ROWS), offsets)));
         }
         loop {
             let (slot, at) = match self.chunk {
@@ -69,19 +70,19 @@ impl Pages<'_> {
                         let page = usize::from(*low) / PAGE_ROWS;
                         let len = sorted::gallop(rest, 0, |low| usize::from(*low) / PAGE_ROWS == page);
                         let lows = rest.get(..len).unwrap_or_default();
-                        let of_page = list(lows.iter().map(|low| usize::from(*low) % PAGE_ROWS), places);
-                        (page, of_page, at + len)
+                        let rows_of_page = list(lows.iter().map(|low| usize::from(*low) % PAGE_ROWS), offsets);
+                        (page, rows_of_page, at + len)
                     })
                 }
                 Chunk::Bitmap(bits) => (at..PAGES).find_map(|page| {
-                    let of_page = list_bits(bits.words(), page, places);
-                    (of_page != OfPage::Nothing).then_some((page, of_page, page + 1))
+                    let rows_of_page = list_bits(bits.words(), page, offsets);
+                    (rows_of_page != PageRows::Nothing).then_some((page, rows_of_page, page + 1))
                 }),
             };
             match found {
-                Some((page, of_page, next)) => {
+                Some((page, rows_of_page, next)) => {
                     self.chunk = Some((slot, next));
-                    return Some((first_page + page, of_page));
+                    return Some((first_page + page, rows_of_page));
                 }
                 None => self.chunk = None,
             }
@@ -89,20 +90,20 @@ impl Pages<'_> {
     }
 }
 
-fn list(of_page: impl ExactSizeIterator<Item = usize>, places: &mut Vec<u16>) -> OfPage {
-    places.clear();
-    match of_page.len() {
-        0 => OfPage::Nothing,
-        PAGE_ROWS => OfPage::All,
+fn list(rows_of_page: impl ExactSizeIterator<Item = usize>, offsets: &mut Vec<u16>) -> PageRows {
+    offsets.clear();
+    match rows_of_page.len() {
+        0 => PageRows::Nothing,
+        PAGE_ROWS => PageRows::All,
         _ => {
-            places.extend(of_page.map(|place| place as u16));
-            OfPage::Some
+            offsets.extend(rows_of_page.map(|offset| offset as u16));
+            PageRows::Some
         }
     }
 }
 
-fn list_bits(words: &[u64], page: usize, places: &mut Vec<u16>) -> OfPage {
-    places.clear();
+fn list_bits(words: &[u64], page: usize, offsets: &mut Vec<u16>) -> PageRows {
+    offsets.clear();
     const STEP: usize = if PAGE_ROWS < 64 { PAGE_ROWS } else { 64 };
     const MASK: u64 = if STEP == 64 { u64::MAX } else { (1 << STEP) - 1 };
     let word = |at: usize| {
@@ -111,16 +112,16 @@ fn list_bits(words: &[u64], page: usize, places: &mut Vec<u16>) -> OfPage {
     };
     let steps = PAGE_ROWS / STEP;
     if (0..steps).all(|at| word(at) == MASK) {
-        return OfPage::All;
+        return PageRows::All;
     }
     for at in 0..steps {
         let mut bits = word(at);
         while bits != 0 {
-            places.push((at * STEP) as u16 + bits.trailing_zeros() as u16);
+            offsets.push((at * STEP) as u16 + bits.trailing_zeros() as u16);
             bits &= bits - 1;
         }
     }
-    if places.is_empty() { OfPage::Nothing } else { OfPage::Some }
+    if offsets.is_empty() { PageRows::Nothing } else { PageRows::Some }
 }
 
 impl RowSet {
@@ -132,8 +133,8 @@ impl RowSet {
         }
     }
 
-    /// What of one page is in the set; `places` is what is listed.
-    pub(crate) fn of_page(&self, page: usize, places: &mut Vec<u16>) -> OfPage {
+    /// The rows of one page; lists their offsets in `offsets`.
+    pub(crate) fn rows_of_page(&self, page: usize, offsets: &mut Vec<u16>) -> PageRows {
         let first = (page * PAGE_ROWS) as Row;
         let within = |rows: &[Row]| {
             let from = rows.partition_point(|row| *row < first);
@@ -141,18 +142,18 @@ impl RowSet {
             from..from + len
         };
         match &self.repr {
-            Repr::Tiny(rows) => list(rows[within(rows)].iter().map(|row| (*row - first) as usize), places),
+            Repr::Tiny(rows) => list(rows[within(rows)].iter().map(|row| (*row - first) as usize), offsets),
             Repr::Slots(slots) => {
-                places.clear();
-                let Ok(at) = find(slots, key(first)) else { return OfPage::Nothing };
-                let low = usize::from(super::chunk::low(&first));
+                offsets.clear();
+                let Ok(at) = find(slots, key(first)) else { return PageRows::Nothing };
+                let low = usize::from(low(&first));
                 match slots[at].chunk() {
                     Chunk::Array(array) => {
                         let from = array.partition_point(|other| usize::from(*other) < low);
                         let len = array[from..].partition_point(|other| usize::from(*other) < low + PAGE_ROWS);
-                        list(array[from..from + len].iter().map(|other| usize::from(*other) - low), places)
+                        list(array[from..from + len].iter().map(|other| usize::from(*other) - low), offsets)
                     }
-                    Chunk::Bitmap(bits) => list_bits(bits.words(), low / PAGE_ROWS, places),
+                    Chunk::Bitmap(bits) => list_bits(bits.words(), low / PAGE_ROWS, offsets),
                 }
             }
         }
@@ -165,32 +166,34 @@ mod tests {
 
     fn check(rows: &[Row]) {
         let set = RowSet::from_sorted(rows);
-        let (mut pages, mut places, mut found) = (set.pages(), Vec::new(), Vec::new());
-        let listed = |page: usize, of_page, places: &[u16]| -> Vec<Row> {
-            let row = |place: u16| (page * PAGE_ROWS) as Row + Row::from(place);
-            assert_eq!(of_page == OfPage::All, places.is_empty() && of_page != OfPage::Nothing);
-            if of_page == OfPage::All {
+        let (mut pages, mut offsets, mut found) = (set.pages(), Vec::new(), Vec::new());
+        let listed = |page: usize, rows_of_page, offsets: &[u16]| -> Vec<Row> {
+            let row = |offset: u16| (page * PAGE_ROWS) as Row + Row::from(offset);
+            assert_eq!(rows_of_page == PageRows::All, offsets.is_empty() && rows_of_page != PageRows::Nothing);
+            if rows_of_page == PageRows::All {
                 (0..PAGE_ROWS as u16).map(row).collect()
             } else {
-                places.iter().map(|place| row(*place)).collect()
+                offsets.iter().map(|offset| row(*offset)).collect()
             }
         };
-        while let Some((page, of_page)) = pages.next(&mut places) {
-            assert!(of_page != OfPage::Nothing && found.last().is_none_or(|row| (*row as usize) < page * PAGE_ROWS));
-            let of_this = listed(page, of_page, &places);
+        while let Some((page, rows_of_page)) = pages.next(&mut offsets) {
+            assert!(
+                rows_of_page != PageRows::Nothing && found.last().is_none_or(|row| (*row as usize) < page * PAGE_ROWS)
+            );
+            let page_rows = listed(page, rows_of_page, &offsets);
             let mut again = Vec::new();
-            assert_eq!(set.of_page(page, &mut again), of_page);
-            assert_eq!(again, places);
-            found.extend(of_this);
+            assert_eq!(set.rows_of_page(page, &mut again), rows_of_page);
+            assert_eq!(again, offsets);
+            found.extend(page_rows);
         }
         assert_eq!(found, rows);
         let last = rows.last().map_or(0, |row| *row as usize / PAGE_ROWS);
         for page in (0..last).step_by(7).chain([last + 1, last + 100]) {
-            let of_page = set.of_page(page, &mut places);
+            let rows_of_page = set.rows_of_page(page, &mut offsets);
             let first = (page * PAGE_ROWS) as Row;
             let expected: Vec<Row> =
                 rows.iter().copied().filter(|row| (first..first + PAGE_ROWS as Row).contains(row)).collect();
-            assert_eq!(listed(page, of_page, &places), expected);
+            assert_eq!(listed(page, rows_of_page, &offsets), expected);
         }
     }
 

@@ -1,24 +1,24 @@
 //! And, or and minus of two chunks of one key.
 //!
-//! Two bitmaps go word by word with the count fused in; an array is tested against a bitmap bit by bit without
-//! branching. Two arrays are merged if they are short or very different in length; otherwise one of them is first made
-//! a bitmap on the stack, which costs a quarter to a third of a merge: setting and testing bits are independent of each
-//! other, while every step of a merge waits for the one before. A union is merged unless it may become a bitmap, since
-//! reading an array back from a bitmap costs more than the merge. A result equal to an operand is that operand, shared.
+//! Two bitmaps are combined and counted word by word in one pass. An array is tested against a bitmap bit by bit without
+//! branches. Two arrays are merged if they are short or very different in length. Otherwise one of them is scattered into
+//! a bitmap on the stack, which takes a quarter to a third of the time of a merge: the tests of bits are independent,
+//! while every step of a merge waits for the one before. A union of two arrays is merged unless it may become a bitmap,
+//! since reading an array back from a bitmap costs more than the merge. A result that equals an operand shares its chunk.
 
-use super::bitmap::{WORDS, Words, mark, place, zeroed};
 use super::chunk::{ARRAY_MAX, Chunk};
 use super::popcount::{combine, count, count_and};
 use super::slot::Slot;
 use super::sorted;
+use super::words::{WORDS, Words, has, mark, zeroed};
 
-/// From this many entries together on, a bitmap on the stack is faster than a merge.
+/// At this many entries together, a bitmap on the stack becomes faster than a merge.
 const SCATTER: usize = 96;
-/// From this ratio of lengths on, galloping through the longer array is faster than making a bitmap.
+/// At this ratio of lengths, galloping through the longer array becomes faster than a bitmap.
 const SKEW: usize = 24;
 
 impl Slot {
-    /// Rows of both.
+    /// Rows that are in both.
     pub(super) fn and(&self, other: &Slot) -> Option<Slot> {
         if self.shares(other) {
             return Some(self.clone());
@@ -36,7 +36,7 @@ impl Slot {
         self.sharing(other, chunk)
     }
 
-    /// Number of rows of both.
+    /// Number of rows that are in both.
     pub(super) fn and_len(&self, other: &Slot) -> usize {
         if self.shares(other) {
             return self.len() as usize;
@@ -50,7 +50,7 @@ impl Slot {
         }
     }
 
-    /// Rows of either.
+    /// Rows that are in either.
     pub(super) fn or(&self, other: &Slot) -> Option<Slot> {
         if self.shares(other) {
             return Some(self.clone());
@@ -77,7 +77,7 @@ impl Slot {
         self.sharing(other, chunk)
     }
 
-    /// Rows of `self` that `other` does not have.
+    /// Rows of `self` that are not in `other`.
     pub(super) fn minus(&self, other: &Slot) -> Option<Slot> {
         if self.shares(other) {
             return None;
@@ -98,7 +98,8 @@ impl Slot {
         self.sharing(self, chunk)
     }
 
-    /// The slot of a result that contains an operand, or is contained in it, if and only if it has as many rows.
+    /// The slot of a result. Shares the chunk of the operand that has as many rows: callers pass only operands that
+    /// contain the result or are contained in it, so equal lengths mean equal rows.
     fn sharing(&self, other: &Slot, chunk: Chunk) -> Option<Slot> {
         [self, other]
             .into_iter()
@@ -112,7 +113,7 @@ fn is_skewed(a: &[u16], b: &[u16]) -> bool {
     a.len().min(b.len()) * SKEW < a.len().max(b.len())
 }
 
-/// Whether two arrays are combined by way of a bitmap.
+/// Whether a bitmap is the faster way to combine two arrays.
 fn scatters(a: &[u16], b: &[u16]) -> bool {
     a.len() + b.len() >= SCATTER && !is_skewed(a, b)
 }
@@ -124,18 +125,12 @@ fn scatter(array: &[u16]) -> Words {
     words
 }
 
-#[inline(always)]
-fn has(words: &Words, low: u16) -> bool {
-    let (word, mask) = place(low);
-    words[word] & mask != 0
-}
-
 fn array_and(a: &[u16], b: &[u16]) -> Vec<u16> {
     if !scatters(a, b) {
         return sorted::and(a, b);
     }
     let (short, long) = if a.len() <= b.len() { (a, b) } else { (b, a) };
-    // Testing a bit costs half of setting one.
+    // Testing a bit costs half as much as setting one.
     let words = scatter(short);
     filter(long, |low| has(&words, low))
 }
@@ -157,15 +152,15 @@ fn array_minus(a: &[u16], b: &[u16]) -> Vec<u16> {
     filter(a, |low| !has(&words, low))
 }
 
-/// The entries of `array` that are wanted; the test does not branch.
+/// The entries of `array` that pass the test, without a branch on its result.
 #[inline(always)]
-fn filter(array: &[u16], wanted: impl Fn(u16) -> bool) -> Vec<u16> {
+fn filter(array: &[u16], test: impl Fn(u16) -> bool) -> Vec<u16> {
     let mut out = vec![0; array.len()];
     let mut len = 0;
     for &low in array {
-        // In bounds: as many as entries read before.
+        // In bounds: `len` is at most the number of entries read before.
         out[len] = low;
-        len += usize::from(wanted(low));
+        len += usize::from(test(low));
     }
     out.truncate(len);
     out

@@ -1,16 +1,22 @@
-//! Counting the bits of bitmaps, alone or of a word-wise operation on two, in one pass.
+//! Counts the bits of one bitmap, or of a word-wise operation on two, in one pass.
 //!
-//! Baseline x86-64 has no `popcnt`, and counting each word by shifts and masks costs 12 operations. The Harley-Seal
-//! method counts 16 words at a time: carry-save adders (5 operations each, for one word each) sum them into bit planes
-//! of weight 1, 2, 4, 8 that are carried along, and only the plane of weight 16 is counted by shifts and masks, into
-//! byte counters. The unit is a pair of words because that is one SSE2 register and the four planes, the operands and
-//! the intermediate sums then fit into the 16 registers (wider units spill and are slower).
+//! Baseline x86-64 has no `popcnt`, so `u64::count_ones` compiles to 12 shifts and masks a word. The Harley-Seal
+//! method counts 16 words at a time: carry-save adders (5 operations each, one for each word) sum them into bit planes
+//! of weight 1, 2, 4 and 8, and only the plane of weight 16 is counted by shifts and masks, into byte counters. The unit
+//! is a pair of words, one SSE2 register: the planes, the operands and the sums then fit into the 16 registers. Wider
+//! units spill and are slower. Measured on 1,024 words with the default target (rustc 1.95), best of seven:
 //!
-//! Where the target is known at compile time to have an instruction that counts, the plain loop is used: it is up to a
-//! fifth faster for counting alone (x86-64-v3, measured), about even where the words are also written, and leaves the
-//! choice of instructions to the compiler.
+//! | | `u64::count_ones` | here |
+//! | --- | --- | --- |
+//! | count | 930 ns | 430 ns |
+//! | count `a & b` | 1,010 ns | 440 ns |
+//! | write and count `a & b` | 1,090 ns | 550 ns |
+//!
+//! Counting 4 or 8 words at a time takes fewer lines but 13 to 35 % longer for a count, and 35 to 65 % where words are
+//! written too. If the target is known at compile time to have an instruction that counts bits, the plain loop is used:
+//! it is as fast or faster (x86-64-v3).
 
-use super::bitmap::{WORDS, Words, zeroed};
+use super::words::{WORDS, Words, zeroed};
 
 /// Two words, one SSE2 register.
 type Pair = [u64; 2];
@@ -36,7 +42,7 @@ pub(super) fn count(words: &Words) -> u32 {
 /// Number of bits set in both.
 pub(super) fn count_and(a: &Words, b: &Words) -> u32 {
     if NATIVE {
-        // Not through pairs, which the compiler vectorises less well.
+        // The compiler vectorises pairs less well.
         return a.iter().zip(b).map(|(x, y)| (x & y).count_ones()).sum();
     }
     let ((a, _), (b, _)) = (a.as_chunks::<2>(), b.as_chunks::<2>());
@@ -56,7 +62,7 @@ pub(super) fn combine(a: &Words, b: &Words, op: impl Fn(u64, u64) -> u64) -> (Bo
     (out, len)
 }
 
-/// Number of bits set in `load(0) ..= load(PAIRS - 1)`; each is asked for once, in order.
+/// Number of bits set in `load(0) ..= load(PAIRS - 1)`; calls `load` once for each pair, in order.
 #[inline(always)]
 fn total(mut load: impl FnMut(usize) -> Pair) -> u32 {
     if NATIVE {

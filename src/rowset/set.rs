@@ -1,26 +1,28 @@
-//! The row set: a tiny one is one sorted vector of rows, a bigger one a vector of slots, one per chunk that has rows.
+//! The row set. A tiny set is one sorted vector of rows; a bigger one is a vector of slots, one for each chunk that has rows.
 //!
-//! Most sets of an index have a handful of rows: one allocation of 4 bytes a row is the least that can be. Up to
-//! `TINY` rows this is also smaller than chunks if the rows are spread (a chunk costs 56 bytes before its first row),
-//! as fast to clone, and inserting moves at most 1 KiB. A set of slots returns to it only at `TINY_MIN` rows, so that a
-//! set hovering at the border does not thrash.
+//! Most sets of an index have a handful of rows: one allocation with 4 bytes a row is the minimum. Up to
+//! `TINY` rows this is also smaller than chunks if the rows are spread (a chunk costs 56 bytes before its first row) and
+//! as fast to clone, and an insertion moves at most 1 KiB. A set of slots becomes tiny again only at `TINY_MIN` rows, so
+//! that a set near the limit does not thrash.
 //!
-//! The vector of slots is itself shared by reference count: cloning a big set, which queries do under locks, is O(1),
-//! and a writer copies the vector (not the chunks) only if someone else still holds it.
+//! The vector of slots is shared by reference count too. Queries clone big sets under locks, which is O(1); a writer
+//! copies the vector (not the chunks) only if another set holds it.
 //! Invariants: `Tiny` is strictly ascending and at most `TINY` long; `Slots` ascend by key, none of them is empty, and
-//! they have more than `TINY_MIN` rows together.
+//! together they have more than `TINY_MIN` rows.
 
-use super::slot::{Slot, find, key, runs};
-use super::{Row, room};
+use super::capacity;
+use super::chunk::Chunk;
+use super::row::{Row, key, low};
+use super::slot::{Slot, find, runs};
 use crate::sync::Arc;
 use std::fmt;
 
 /// Most rows of a tiny set.
 pub(super) const TINY: usize = 256;
-/// A set of slots that has no more rows than this becomes tiny.
+/// A set of slots with at most this many rows becomes tiny.
 pub(super) const TINY_MIN: usize = 128;
 
-/// A compressed set of rows. Cloning is cheap (chunks are shared), an empty set holds no memory.
+/// A compressed set of rows. Clones share their chunks; an empty set holds no memory.
 #[derive(Clone, Default)]
 pub(crate) struct RowSet {
     pub(super) repr: Repr,
@@ -38,16 +40,15 @@ impl Default for Repr {
     }
 }
 
-/// Slots of strictly ascending rows.
+/// The slots of strictly ascending rows.
 pub(super) fn slots_of(rows: &[Row]) -> Vec<Slot> {
-    use super::chunk::Chunk;
     runs(rows).filter_map(|(key, run)| Slot::new(key, Chunk::from_run(run))).collect()
 }
 
-/// Whether slots have at most `most` rows together; looks at no more of them than it takes to know.
-pub(super) fn at_most(slots: &[Slot], most: usize) -> bool {
-    let mut rest = most;
-    slots.len() <= most
+/// Whether slots have at most `limit` rows together; stops at the slot that exceeds it.
+fn at_most(slots: &[Slot], limit: usize) -> bool {
+    let mut rest = limit;
+    slots.len() <= limit
         && slots.iter().all(|slot| match rest.checked_sub(slot.len() as usize) {
             Some(left) => {
                 rest = left;
@@ -58,7 +59,7 @@ pub(super) fn at_most(slots: &[Slot], most: usize) -> bool {
 }
 
 /// All rows of slots.
-pub(super) fn rows_of(slots: &[Slot]) -> Vec<Row> {
+fn rows_of(slots: &[Slot]) -> Vec<Row> {
     let mut rows = Vec::with_capacity(slots.iter().map(|slot| slot.len() as usize).sum());
     for slot in slots {
         slot.chunk().for_each(|low| rows.push(slot.base() | Row::from(low)));
@@ -72,17 +73,17 @@ impl RowSet {
         RowSet { repr: Repr::Tiny(Vec::new()) }
     }
 
-    /// The set of slots, tiny if they have few rows.
+    /// The set of the rows of slots; tiny if they are few.
     pub(super) fn from_slots(mut slots: Vec<Slot>) -> Self {
         debug_assert!(slots.is_sorted_by(|a, b| a.key() < b.key()));
         if at_most(&slots, TINY) {
             return RowSet { repr: Repr::Tiny(rows_of(&slots)) };
         }
-        room::trim(&mut slots);
+        capacity::trim(&mut slots);
         RowSet { repr: Repr::Slots(Arc::new(slots)) }
     }
 
-    /// Adds a row; false if it was there.
+    /// Adds a row; false if it was present.
     pub(crate) fn insert(&mut self, row: Row) -> bool {
         match &mut self.repr {
             Repr::Tiny(rows) => {
@@ -93,7 +94,7 @@ impl RowSet {
                     },
                     _ => rows.len(),
                 };
-                room::reserve(rows, 1);
+                capacity::reserve(rows, 1);
                 rows.insert(at, row);
                 if rows.len() > TINY {
                     self.repr = Repr::Slots(Arc::new(slots_of(rows)));
@@ -104,7 +105,7 @@ impl RowSet {
                 Ok(at) => Arc::make_mut(slots)[at].insert(row),
                 Err(at) => {
                     let slots = Arc::make_mut(slots);
-                    room::reserve(slots, 1);
+                    capacity::reserve(slots, 1);
                     slots.splice(at..at, slots_of(&[row]));
                     true
                 }
@@ -112,13 +113,13 @@ impl RowSet {
         }
     }
 
-    /// Takes out a row; false if it was not there.
+    /// Removes a row; false if it was absent.
     pub(crate) fn remove(&mut self, row: Row) -> bool {
         match &mut self.repr {
             Repr::Tiny(rows) => match rows.binary_search(&row) {
                 Ok(at) => {
                     rows.remove(at);
-                    room::trim(rows);
+                    capacity::trim(rows);
                     true
                 }
                 Err(_) => false,
@@ -132,7 +133,7 @@ impl RowSet {
                 if slots[at].len() == 0 {
                     slots.remove(at);
                 }
-                self.settle();
+                self.shrink();
                 true
             }
         }
@@ -142,9 +143,7 @@ impl RowSet {
     pub(crate) fn contains(&self, row: Row) -> bool {
         match &self.repr {
             Repr::Tiny(rows) => rows.binary_search(&row).is_ok(),
-            Repr::Slots(slots) => {
-                find(slots, key(row)).is_ok_and(|at| slots[at].chunk().contains(super::chunk::low(&row)))
-            }
+            Repr::Slots(slots) => find(slots, key(row)).is_ok_and(|at| slots[at].chunk().contains(low(&row))),
         }
     }
 
@@ -163,7 +162,7 @@ impl RowSet {
         }
     }
 
-    /// Heap memory held, that of chunks shared with other sets included.
+    /// Heap memory in bytes, including chunks that are shared with other sets.
     pub(crate) fn heap_bytes(&self) -> usize {
         match &self.repr {
             Repr::Tiny(rows) => rows.capacity() * size_of::<Row>(),
@@ -174,7 +173,7 @@ impl RowSet {
         }
     }
 
-    /// Gives back all memory that is not used, at the cost of copying what is left.
+    /// Releases all unused memory, at the cost of copying the rest.
     pub(crate) fn compact(&mut self) {
         match &mut self.repr {
             Repr::Tiny(rows) => rows.shrink_to_fit(),
@@ -187,13 +186,13 @@ impl RowSet {
         }
     }
 
-    /// Restores the invariants after rows were taken out of non-empty slots.
-    pub(super) fn settle(&mut self) {
+    /// Restores the invariants after rows were removed from non-empty slots.
+    pub(super) fn shrink(&mut self) {
         if let Repr::Slots(slots) = &mut self.repr {
             if at_most(slots, TINY_MIN) {
                 self.repr = Repr::Tiny(rows_of(slots));
             } else {
-                room::trim(Arc::make_mut(slots));
+                capacity::trim(Arc::make_mut(slots));
             }
         }
     }

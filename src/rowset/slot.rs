@@ -1,12 +1,13 @@
-//! A slot: the entry of a set for one chunk. 16 bytes: the key (upper half of the rows), the cardinality, the chunk.
+//! A slot: the entry of a set for one chunk, 16 bytes: the key (upper half of the rows), the cardinality, the chunk.
 //!
-//! Chunks are shared by reference count between clones and results of set operations. A writer copies a chunk only if
-//! someone else still holds it, and only after it has seen that there is something to change at all. The cardinality
-//! is cached in the slot (it fits beside the key), so that a set's length is read from one contiguous vector.
-//! Invariants: `len` is the cardinality of the chunk; slots at rest are not empty; a set's slots ascend by key.
+//! Clones and results of set operations share chunks by reference count. A writer copies a chunk only if another set
+//! holds it too, and only after it has found something to change. The cardinality is cached in the slot, where it fits
+//! next to the key, so that the length of a set is read from one contiguous vector.
+//! Invariants: `len` is the cardinality of the chunk; slots at rest are not empty; the slots of a set ascend by key.
 
-use super::chunk::{Chunk, low};
-use super::{Row, sorted};
+use super::chunk::Chunk;
+use super::row::{Row, key, low};
+use super::sorted;
 use crate::sync::Arc;
 
 #[derive(Clone)]
@@ -16,15 +17,9 @@ pub(super) struct Slot {
     chunk: Arc<Chunk>,
 }
 
-/// The upper half of a row, the key of its chunk.
-#[inline(always)]
-pub(super) fn key(row: Row) -> u16 {
-    (row >> 16) as u16
-}
-
-/// Index of the slot of `key` (`Ok`), or where it belongs (`Err`).
+/// Index at which the slot of `key` is (`Ok`) or belongs (`Err`).
 ///
-/// The last slot (appends) and the one at index `key` (sets that have rows in every chunk) are tried first.
+/// Tries the last slot (appends) and the one at index `key` (sets with rows in every chunk) first.
 #[inline]
 pub(super) fn find(slots: &[Slot], key: u16) -> Result<usize, usize> {
     match slots.last() {
@@ -52,7 +47,7 @@ pub(super) fn runs(mut rows: &[Row]) -> impl Iterator<Item = (u16, &[Row])> {
 }
 
 impl Slot {
-    /// A slot of a chunk, none if it is empty.
+    /// A slot of a chunk; `None` if the chunk is empty.
     pub(super) fn new(key: u16, chunk: Chunk) -> Option<Self> {
         let len = chunk.len();
         (len != 0).then(|| Slot { key, len, chunk: Arc::new(chunk) })
@@ -70,12 +65,12 @@ impl Slot {
         &self.chunk
     }
 
-    /// The first row the chunk could hold.
+    /// The first row that the chunk could hold.
     pub(super) fn base(&self) -> Row {
         Row::from(self.key) << 16
     }
 
-    /// Whether both hold the very same chunk.
+    /// Whether both share one chunk.
     pub(super) fn shares(&self, other: &Slot) -> bool {
         Arc::ptr_eq(&self.chunk, &other.chunk)
     }
@@ -85,7 +80,7 @@ impl Slot {
         2 * size_of::<usize>() + size_of::<Chunk>() + self.chunk.heap_bytes()
     }
 
-    /// Adds a row; false if it is there.
+    /// Adds a row; false if it was present.
     pub(super) fn insert(&mut self, row: Row) -> bool {
         let low = low(&row);
         match self.chunk.search(low) {
@@ -97,7 +92,7 @@ impl Slot {
         }
     }
 
-    /// Takes out a row; false if it is not there.
+    /// Removes a row; false if it was absent.
     pub(super) fn remove(&mut self, row: Row) -> bool {
         let low = low(&row);
         match self.chunk.search(low) {
@@ -111,21 +106,21 @@ impl Slot {
 
     /// Adds a run of rows of this key.
     pub(super) fn insert_run(&mut self, run: &[Row]) {
-        if let Some(news) = run.iter().position(|row| self.chunk.search(low(row)).is_err()) {
-            let (_, rest) = run.split_at(news);
+        if let Some(first_new) = run.iter().position(|row| self.chunk.search(low(row)).is_err()) {
+            let (_, rest) = run.split_at(first_new);
             self.edit(|chunk| chunk.insert_run(rest));
         }
     }
 
-    /// Takes out a run of rows of this key.
+    /// Removes a run of rows of this key.
     pub(super) fn remove_run(&mut self, run: &[Row]) {
-        if let Some(found) = run.iter().position(|row| self.chunk.search(low(row)).is_ok()) {
-            let (_, rest) = run.split_at(found);
+        if let Some(first_present) = run.iter().position(|row| self.chunk.search(low(row)).is_ok()) {
+            let (_, rest) = run.split_at(first_present);
             self.edit(|chunk| chunk.remove_run(rest));
         }
     }
 
-    /// Takes out the rows from `first`, which is of this key, on.
+    /// Removes the rows at and above `first`, a row of this key.
     pub(super) fn truncate(&mut self, first: Row) {
         let first = low(&first);
         if self.chunk.rank(first) < self.len {
@@ -133,14 +128,14 @@ impl Slot {
         }
     }
 
-    /// Gives back memory of the chunk that is not used, unless somebody else holds it.
+    /// Releases unused memory of the chunk, unless it is shared.
     pub(super) fn compact(&mut self) {
         if let Some(chunk) = Arc::get_mut(&mut self.chunk) {
             chunk.compact();
         }
     }
 
-    /// Changes the chunk, after copying it if it is shared.
+    /// Changes the chunk; copies it first if it is shared.
     fn edit(&mut self, change: impl FnOnce(&mut Chunk)) {
         let chunk = Arc::make_mut(&mut self.chunk);
         change(chunk);

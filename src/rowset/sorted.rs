@@ -1,13 +1,13 @@
 //! Set operations on strictly ascending slices.
 //!
-//! Slices of similar length are merged without a branch on the data (the comparison moves the cursors), because the
-//! outcome of comparing random rows is a coin toss that no branch predictor wins. If one slice is `SKEW` times longer,
-//! each entry of the short one is looked up in the long one by galloping: O(short * log(gap)).
+//! Slices of similar length are merged without a branch on the data (the comparison moves the cursors), because no branch
+//! predictor can guess how two random rows compare. If one slice is `SKEW` times longer, each entry of the short one is
+//! looked up in the long one by galloping: O(short * log(gap)).
 
-/// From this ratio of lengths on, galloping beats merging.
+/// At this ratio of lengths, galloping becomes faster than merging.
 const SKEW: usize = 16;
 
-/// First position at or after `from` whose entry is not `below` (`below` is true for a prefix): O(log distance).
+/// First position at or after `from` whose entry is not `below`; `below` must be true for a prefix. O(log distance).
 #[inline]
 pub(super) fn gallop<T>(slice: &[T], from: usize, below: impl Fn(&T) -> bool) -> usize {
     let (mut low, mut width) = (from, 1);
@@ -27,7 +27,7 @@ pub(super) fn is_ascending<T: Ord>(slice: &[T]) -> bool {
     slice.is_sorted_by(|a, b| a < b)
 }
 
-/// Entries of both.
+/// Entries that are in both.
 pub(super) fn and<T: Copy + Ord + Default>(a: &[T], b: &[T]) -> Vec<T> {
     let (short, long) = if a.len() <= b.len() { (a, b) } else { (b, a) };
     let mut out = vec![T::default(); short.len()];
@@ -50,7 +50,7 @@ pub(super) fn and<T: Copy + Ord + Default>(a: &[T], b: &[T]) -> Vec<T> {
     out
 }
 
-/// Number of entries of both.
+/// Number of entries that are in both.
 pub(super) fn and_len<T: Copy + Ord>(a: &[T], b: &[T]) -> usize {
     let (short, long) = if a.len() <= b.len() { (a, b) } else { (b, a) };
     let mut len = 0;
@@ -81,9 +81,9 @@ pub(super) fn minus<T: Copy + Ord + Default>(a: &[T], b: &[T]) -> Vec<T> {
     } else if b.len() * SKEW <= a.len() {
         for entry in b {
             let next = gallop(a, i, |other| other < entry);
-            let kept = a.get(i..next).unwrap_or_default();
-            out[len..len + kept.len()].copy_from_slice(kept);
-            len += kept.len();
+            let between = a.get(i..next).unwrap_or_default();
+            out[len..len + between.len()].copy_from_slice(between);
+            len += between.len();
             i = next + usize::from(a.get(next) == Some(entry));
         }
     } else {
@@ -100,7 +100,7 @@ pub(super) fn minus<T: Copy + Ord + Default>(a: &[T], b: &[T]) -> Vec<T> {
     out
 }
 
-/// Entries of either, each once.
+/// Entries that are in either, each once.
 pub(super) fn or<T: Copy + Ord + Default>(a: &[T], b: &[T]) -> Vec<T> {
     let (short, long) = if a.len() <= b.len() { (a, b) } else { (b, a) };
     let mut out = Vec::with_capacity(a.len() + b.len());
@@ -129,7 +129,7 @@ pub(super) fn or<T: Copy + Ord + Default>(a: &[T], b: &[T]) -> Vec<T> {
     out
 }
 
-/// Calls `visit` with each entry of `short` and whether `long` has it.
+/// Calls `visit` with each entry of `short` and whether `long` contains it.
 #[inline(always)]
 fn seek<T: Copy + Ord>(short: &[T], long: &[T], mut visit: impl FnMut(T, bool)) {
     let mut at = 0;

@@ -1,25 +1,24 @@
 //! The union of any number of sets.
 //!
-//! An `IN` list unites thousands of tiny sets, so uniting them one after the other would be quadratic. Instead the rows
-//! of all tiny sets are gathered, dealt out to their chunks by one counting pass over the upper halves, and each chunk
-//! is built once: few rows are sorted, many are set as bits. Linear in rows, slots and keys. A chunk that only one set
-//! contributes to is shared.
+//! An `IN` list unites thousands of tiny sets, so uniting them one after the other would be quadratic. Instead, one
+//! counting pass groups the rows of all tiny sets by chunk, and each chunk is built once: few rows are sorted, many are
+//! set as bits. Linear in rows, slots and keys. A chunk to which only one set contributes is shared.
 
-use super::bitmap::{mark, zeroed};
-use super::chunk::{Chunk, low};
+use super::chunk::Chunk;
 use super::collect::Collector;
 use super::popcount;
-use super::set::Repr;
-use super::slot::{Slot, key};
-use super::{Row, RowSet};
+use super::row::{Row, key, low};
+use super::set::{Repr, RowSet};
+use super::slot::Slot;
+use super::words::{mark, zeroed};
 
-/// Up to this many rows are sorted as a whole rather than dealt out to chunks.
+/// Up to this many rows are sorted as a whole instead of grouped by chunk.
 const SORT_WHOLE: usize = 1024;
-/// Up to this many rows of a chunk are sorted; above, setting bits and reading them back is faster.
+/// Up to this many rows of a chunk are sorted; for more, setting bits and reading them back is faster.
 const SORT_CHUNK: usize = 256;
 
 impl RowSet {
-    /// Rows of any of the sets.
+    /// Rows that are in any of the sets.
     pub(crate) fn union<'a>(sets: impl IntoIterator<Item = &'a RowSet>) -> RowSet {
         let mut sets = sets.into_iter().filter(|set| !set.is_empty());
         let Some(first) = sets.next() else { return RowSet::new() };
@@ -42,7 +41,7 @@ impl FromIterator<Row> for RowSet {
     }
 }
 
-/// The set of all rows, in any order and repeated at will, and of all slots.
+/// The union of rows, in any order and possibly repeated, and slots.
 fn unite(mut rows: Vec<Row>, mut slots: Vec<&Slot>) -> RowSet {
     if slots.is_empty() && rows.len() <= SORT_WHOLE {
         rows.sort_unstable();
@@ -50,10 +49,10 @@ fn unite(mut rows: Vec<Row>, mut slots: Vec<&Slot>) -> RowSet {
         return RowSet::from_sorted(&rows);
     }
     slots.sort_by_key(|slot| slot.key());
-    let hands = Hands::deal(rows);
+    let by_chunk = ByChunk::new(rows);
     let mut groups = slots.chunk_by(|a, b| a.key() == b.key()).peekable();
-    let mut out = Vec::with_capacity(hands.ends.len());
-    for (key, lows) in hands.iter() {
+    let mut out = Vec::with_capacity(by_chunk.ends.len());
+    for (key, lows) in by_chunk.iter() {
         let key_of = |group: &&[&Slot]| group.first().map(|slot| slot.key());
         while let Some(group) = groups.next_if(|group| key_of(group) < Some(key)) {
             out.extend(join(group));
@@ -65,15 +64,15 @@ fn unite(mut rows: Vec<Row>, mut slots: Vec<&Slot>) -> RowSet {
     RowSet::from_slots(out)
 }
 
-/// Rows dealt out to their chunks: the lower halves of all rows of one key, then of the next.
-struct Hands {
+/// Rows grouped by chunk: the lower halves of all rows of one key, then of the next.
+struct ByChunk {
     lows: Vec<u16>,
-    /// Ascending keys, and where in `lows` the rows of each end.
+    /// Ascending keys, and the end of each key's rows in `lows`.
     ends: Vec<(u16, usize)>,
 }
 
-impl Hands {
-    fn deal(mut rows: Vec<Row>) -> Self {
+impl ByChunk {
+    fn new(mut rows: Vec<Row>) -> Self {
         if rows.len() <= SORT_WHOLE {
             rows.sort_unstable();
             let mut end = 0;
@@ -81,7 +80,7 @@ impl Hands {
                 end += run.len();
                 (key(run[0]), end)
             });
-            return Hands { ends: ends.collect(), lows: rows.iter().map(low).collect() };
+            return ByChunk { ends: ends.collect(), lows: rows.iter().map(low).collect() };
         }
         let keys = rows.iter().map(|&row| key(row)).max().map_or(0, |max| usize::from(max) + 1);
         let mut next = vec![0; keys];
@@ -100,7 +99,7 @@ impl Hands {
             lows[*next] = low(row);
             *next += 1;
         }
-        Hands { lows, ends }
+        ByChunk { lows, ends }
     }
 
     fn iter(&self) -> impl Iterator<Item = (u16, &[u16])> {
@@ -113,7 +112,7 @@ impl Hands {
     }
 }
 
-/// The slots of one key as one.
+/// The union of slots of one key.
 fn join(group: &[&Slot]) -> Option<Slot> {
     match group {
         [] => None,
@@ -123,7 +122,7 @@ fn join(group: &[&Slot]) -> Option<Slot> {
     }
 }
 
-/// The chunk of all rows of slots of one key, and of rows of it in any order.
+/// The chunk of slots of one key and of further rows of that key, in any order.
 fn gather(group: &[&Slot], lows: &[u16]) -> Chunk {
     let total = group.iter().map(|slot| slot.len() as usize).sum::<usize>() + lows.len();
     if total <= SORT_CHUNK {
@@ -134,7 +133,7 @@ fn gather(group: &[&Slot], lows: &[u16]) -> Chunk {
         array.dedup();
         return Chunk::from_array(array);
     }
-    // Bits are set without counting, which is done once at the end.
+    // Set bits first, count once at the end.
     let mut words = zeroed();
     mark(&mut words, lows.iter().copied());
     for slot in group {

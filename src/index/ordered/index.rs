@@ -228,7 +228,7 @@ impl OrderedIndex {
     fn rows_within(&self, span: KeySpan) -> RowSet {
         let mut cursor = self.cursor(span, false);
         let mut rows = Collector::new();
-        while self.next(&mut cursor, rows.room()) {}
+        while self.next(&mut cursor, rows.buffer()) {}
         rows.finish()
     }
 

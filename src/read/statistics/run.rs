@@ -16,7 +16,7 @@ use crate::read::find::Find;
 use crate::read::planner;
 use crate::read::snapshot::View;
 use crate::record::{Condition, Record};
-use crate::rowset::{OfPage, Row, RowSet};
+use crate::rowset::{PageRows, Row, RowSet};
 use crate::storage::{Column, Table, Version, Watch};
 use crate::sync::Arc;
 use crate::user_code;
@@ -131,7 +131,7 @@ fn by_records<R: Record>(view: &View<R>, rows: &RowSet, accumulated: &mut Accumu
     let mut versions: Vec<Arc<Version<R>>> = Vec::with_capacity(PAGE_ROWS);
     let mut pages = rows.pages();
     while let Some((page, of_page)) = pages.next(&mut places) {
-        if of_page == OfPage::All {
+        if of_page == PageRows::All {
             places.extend(0..PAGE_ROWS as u16);
         }
         versions.clear();
@@ -179,10 +179,10 @@ fn by_columns<R: Record>(
     let mut scattered: Vec<Row> = Vec::with_capacity(PAGE_ROWS);
     let mut pages = rows.pages();
     loop {
-        if !pages.pass_few(FEW_OF_MANY, &mut scattered) {
+        if !pages.take_sparse(FEW_OF_MANY, &mut scattered) {
             match pages.next(&mut places) {
                 None => break,
-                Some((page, OfPage::All)) => pass.add(Source::Page(page), None)?,
+                Some((page, PageRows::All)) => pass.add(Source::Page(page), None)?,
                 Some((page, _)) if places.len() * FEW > PAGE_ROWS => pass.add(Source::Page(page), Some(&places))?,
                 Some((page, _)) => scattered.extend(places.iter().map(|place| Source::Page(page).row(*place))),
             }
@@ -246,10 +246,10 @@ impl<R: Record> Pass<'_, '_, '_, R> {
         match source {
             _ if changed.is_empty() => false,
             Source::Rows(_) => true,
-            Source::Page(page) => match changed.of_page(page, &mut self.marked) {
-                OfPage::Nothing => false,
-                OfPage::Some => true,
-                OfPage::All => {
+            Source::Page(page) => match changed.rows_of_page(page, &mut self.marked) {
+                PageRows::Nothing => false,
+                PageRows::Some => true,
+                PageRows::All => {
                     self.marked.extend(0..PAGE_ROWS as u16);
                     true
                 }

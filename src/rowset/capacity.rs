@@ -1,9 +1,9 @@
 //! How the vectors of a row set grow and shrink.
 //!
-//! An index holds hundreds of thousands of small vectors, so doubling would waste a third of its memory. Here a vector
-//! grows by a quarter at most, in steps of 16 bytes (the granularity of common allocators): appends stay amortised
-//! O(1), the slack stays under 20 % plus 12 bytes. It shrinks once it is less than half full, and an empty vector
-//! holds no memory at all.
+//! An index holds hundreds of thousands of small vectors, so doubling would waste a third of its memory. A vector of a
+//! row set grows by at most a quarter, in steps of 16 bytes (the granularity of common allocators): appends stay amortised
+//! O(1), and the slack stays below 20 % plus 12 bytes. It shrinks once it is less than half full. An empty vector
+//! holds no memory.
 
 /// Entries of `T` in one 16-byte step.
 const fn step<T>() -> usize {
@@ -11,7 +11,7 @@ const fn step<T>() -> usize {
     if size == 0 || size > 16 { 1 } else { 16 / size }
 }
 
-/// Makes room for `more` entries.
+/// Reserves capacity for `more` entries.
 #[inline]
 pub(super) fn reserve<T>(vec: &mut Vec<T>, more: usize) {
     if vec.capacity() - vec.len() < more {
@@ -26,7 +26,7 @@ fn grow<T>(vec: &mut Vec<T>, more: usize) {
     vec.reserve_exact(wanted - len);
 }
 
-/// Gives back memory if most of it is unused.
+/// Releases memory if most of it is unused.
 #[inline]
 pub(super) fn trim<T>(vec: &mut Vec<T>) {
     let (len, capacity) = (vec.len(), vec.capacity());
