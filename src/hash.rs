@@ -1,19 +1,20 @@
-//! The one hash function: aHash, randomly seeded a store, so that nobody can prepare keys that collide.
+//! The hash function of the engine: aHash with a random seed for each store, so that an attacker can't prepare colliding
+//! keys.
 //!
-//! A hash is 32 bits and lives only in memory: the upper bits choose a shard, the lower ones a place in it.
+//! A hash has 32 bits and lives only in memory. Its upper bits choose a shard, its lower bits a slot in the shard.
 
 use ahash::AHasher;
 use std::hash::{BuildHasher, Hash, Hasher};
 
 pub(crate) use ahash::RandomState;
 
-/// A seed of its own for every store.
+/// A random seed for a new store.
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
 pub(crate) fn random() -> RandomState {
     RandomState::new()
 }
 
-/// A checker replays schedules, so the shards that it meets must be the same each time.
+/// Concurrency checkers replay schedules, so keys must fall to the same shards each time.
 #[cfg(any(memdex_shuttle, memdex_loom))]
 pub(crate) fn random() -> RandomState {
     seeded(1)
@@ -24,12 +25,12 @@ pub(crate) fn seeded(seed: usize) -> RandomState {
     RandomState::with_seed(seed)
 }
 
-/// The 32 bits that stand for `value` in memory.
+/// The 32-bit hash of `value`.
 pub(crate) fn short<T: Hash + ?Sized>(state: &RandomState, value: &T) -> u32 {
     (state.hash_one(value) >> 32) as u32
 }
 
-/// Hashes the parts of a key, one after the other.
+/// Hashes a key part by part.
 pub(crate) struct KeyHasher(AHasher);
 
 impl KeyHasher {
@@ -49,14 +50,14 @@ impl KeyHasher {
     }
 }
 
-/// The 64 bits that a hashbrown table wants, from the 32 that are kept: it takes its tags from the top and places from
-/// the bottom, and multiplying by an odd number spreads the first without losing the second.
+/// The 64-bit hash for a hashbrown table, from the stored 32 bits. The table takes its tags from the top bits and its
+/// slots from the bottom bits; multiplying by an odd number fills the top without losing the bottom.
 pub(crate) const fn spread(hash: u32) -> u64 {
     (hash as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15)
 }
 
-/// Which of `shards` (a power of two) a hash falls to: the top bits, which a table of up to four million entries a
-/// shard does not use for places.
+/// The shard of a hash, out of `shards` (a power of two). Uses the top bits, which a table with up to four million entries
+/// a shard does not use for slots.
 pub(crate) const fn shard(hash: u32, shards: usize) -> usize {
     debug_assert!(shards.is_power_of_two());
     ((hash as u64 * shards as u64) >> 32) as usize

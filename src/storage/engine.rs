@@ -11,7 +11,7 @@ use crate::clock::{Clock, SteadyClock, Timestamp};
 use crate::error::{Cause, Commit};
 use crate::hash::RandomState;
 use crate::latency::Latency;
-use crate::limits::SETTLE_SLICE;
+use crate::limits::RECLAIM_SLICE;
 use crate::sync::{Arc, AtomicBool, AtomicU64, Mutex, MutexGuard, OnceLock, Ordering::SeqCst, RwLock};
 use crate::user_code;
 
@@ -202,7 +202,7 @@ impl Engine {
         // A tracing subscriber is user code too: it must not unwind through here, where the commit lock is held.
         let span = user_code::run(|| tracing::trace_span!("reclaim").entered());
         let mut garbage = Garbage::default();
-        let mut budget = SETTLE_SLICE;
+        let mut budget = RECLAIM_SLICE;
         // Before the pins are read: a thread that drops one from here on and finds the lock taken requests it again.
         self.reclaim_requested.store(false, SeqCst);
         let published = self.timeline.published();

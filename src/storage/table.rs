@@ -389,7 +389,7 @@ impl<R: Record> Table<R> {
         self.lengths.settle(pinned);
         let mut columns = Backlog::Nothing;
         for (column, of_column) in self.columns.iter().zip(&mut writer.columns) {
-            columns = columns.max(column.settle(of_column, pinned, budget));
+            columns = columns.max(column.reclaim(of_column, pinned, budget));
         }
         let mut standing = Backlog::Nothing;
         for (figures, filing) in writer.kept_up.iter_mut().filter_map(|maintained| maintained.figures.as_mut()) {

@@ -1,9 +1,9 @@
-//! Every bound of a question, a schema or a record by name, so that an error can quote it and a test can stand on either side of it.
+//! Every limit of a query, a schema or a record by name, so that errors can quote it and tests can check both sides of it.
 
-/// Longest key, in encoded bytes (a string of n bytes without NULs encodes to n + 1).
+/// Longest key, in encoded bytes. A string of n bytes without NULs encodes to n + 1 bytes.
 pub const MAX_KEY_BYTES: usize = 4_096;
 
-/// Longest string or byte string that an index takes. Longer values belong in a field that is only scanned.
+/// Longest string or byte string, in bytes, that an index accepts. Longer values belong in a field without an index.
 pub const MAX_INDEXED_BYTES: usize = 65_536;
 
 /// Most fields of one schema.
@@ -12,47 +12,48 @@ pub const MAX_FIELDS: usize = 1_024;
 /// Most indexes of one collection.
 pub const MAX_INDEXES: usize = 256;
 
-/// Most standing statistics of one collection.
+/// Most materialized aggregates of one collection.
 pub const MAX_STANDING: usize = 64;
 
-/// Most values that an indexed field of many values holds in one record.
+/// Most values that a multi-valued indexed field can have in one record.
 pub const MAX_FIELD_VALUES: usize = 4_096;
 
-/// Deepest nesting of `&`, `|` and `!` in one predicate, what they join included: as deep as JSON text can be for `serde_json` to
-/// read it, so that every query that is answered can be sent. (Of its 127 levels a part takes two, the innermost up to
-/// five, the query one.)
+/// Deepest nesting of `&`, `|` and `!` in one predicate, including their operands. This is the greatest depth at which
+/// `serde_json` reads the JSON form of a query, so that every query that runs can also be sent. (`serde_json` allows 127
+/// levels: each operator takes two, the innermost condition up to five, the query one.)
 pub const MAX_PREDICATE_DEPTH: usize = 60;
 
 /// Most records of one page.
 pub const MAX_PAGE: usize = 1 << 20;
 
-/// Most fields that records are ordered by.
+/// Most fields of one order.
 pub const MAX_ORDER_FIELDS: usize = 32;
 
-/// Most metrics of one question, those of all its levels of groups together.
+/// Most metrics of one statistics query, over all levels of its groups.
 pub const MAX_METRICS: usize = 256;
 
-/// Most levels of groups within groups.
+/// Most levels of nested groups.
 pub const MAX_GROUP_LEVELS: usize = 16;
 
 /// Most parts of the key of a group.
 pub const MAX_GROUP_PARTS: usize = 16;
 
-/// Most groups that one answer is made of, those of all levels together.
+/// Most groups of one aggregation result, over all levels.
 pub const MAX_GROUPS: usize = 1 << 20;
 
 /// Most values of one `is_in`, `any` or `all`.
 pub const MAX_LISTED_VALUES: usize = 1 << 20;
 
-/// Longest pattern of a text test, in bytes: a text is gone through once for each of its characters at worst.
+/// Longest pattern of a text test, in bytes. In the worst case, a test scans the text once for each character of the
+/// pattern.
 pub const MAX_PATTERN_BYTES: usize = 4_096;
 
-/// Deepest nesting of objects and arrays in a document: as deep as JSON text can be for `serde_json` to read it, so that every
-/// document that is stored can be printed and read again.
+/// Deepest nesting of objects and arrays in a document. This is the greatest depth at which `serde_json` reads JSON text,
+/// so that every stored document can be printed and read back.
 pub const MAX_DOCUMENT_DEPTH: usize = 127;
 
-/// Most buckets that a histogram is filled up to with empty ones.
+/// Most buckets of a histogram whose empty buckets are filled in.
 pub const MAX_BUCKETS: usize = 100_000;
 
-/// Most explicit ranges of one question.
+/// Most explicit ranges of one statistics query.
 pub const MAX_RANGES: usize = 1_024;

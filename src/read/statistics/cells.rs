@@ -110,7 +110,7 @@ impl<'t> Cells<'t> {
             Reads::Bits(kind @ (Kind::Int | Kind::Timestamp)) => Some(kind),
             _ => None,
         };
-        let beyond = if self.by_row { &self.rows.beyond } else { &self.page.beyond };
+        let beyond = if self.by_row { &self.rows.overflow } else { &self.page.overflow };
         if complete && (kind.is_none() || beyond.is_empty()) {
             return;
         }

@@ -1,26 +1,26 @@
-//! The cells of one page, each as what its bits are above the page's base, in 1, 2, 4 or 8 bytes, packed into words of 64 bits.
+//! The cells of one page: the offsets of the bits from the page's base, in 1, 2, 4 or 8 bytes each, packed into 64-bit words.
 //!
-//! One committer at a time stores whole words, so a cell beside the one that it means stays as it was. A reader loads eight
-//! narrow cells at once, and computes with its copy.
+//! The committer stores whole words and preserves the other cells of a word. A reader loads up to eight narrow cells at
+//! once and computes with its copy.
 
 use super::packed::Lanes;
 use crate::limits::PAGE_ROWS;
 use crate::sync::{AtomicU64, Ordering::Relaxed};
 
-/// How wide a cell is: `1 << width` bytes.
+/// The width of a cell: `1 << width` bytes.
 pub(super) type Width = usize;
 
-/// Of cells that take all 64 bits.
+/// The width of cells of 64 bits.
 pub(super) const WIDEST: Width = 3;
 
-/// The most that a cell of this width can be above the base.
+/// The greatest offset from the base that a cell of this width can hold.
 pub(super) const fn reach(width: Width) -> u64 {
     u64::MAX >> (64 - (8 << width))
 }
 
-/// The least width of a cell that is so much above the base.
-pub(super) fn width_of(above: u64) -> Width {
-    (0..WIDEST).find(|width| above <= reach(*width)).unwrap_or(WIDEST)
+/// The least width of a cell that can hold this offset.
+pub(super) fn width_of(offset: u64) -> Width {
+    (0..WIDEST).find(|width| offset <= reach(*width)).unwrap_or(WIDEST)
 }
 
 pub(super) struct Cells {
@@ -29,7 +29,7 @@ pub(super) struct Cells {
     words: Box<[AtomicU64]>,
 }
 
-/// Where the bits of one row lie.
+/// The location of the bits of one row.
 pub(super) struct Cell<'a> {
     word: &'a AtomicU64,
     shift: u32,
@@ -44,21 +44,22 @@ impl Cell<'_> {
     }
 }
 
-/// A base for bits from `low` to `high`, which cells of this width can tell apart: zero's bits if they can tell these too, since
-/// most numbers are counted from there, else so that there is as much room below as above. What is highest above it fits 64 bits.
+/// A base from which cells of this width reach the bits `low..=high`. It is the bits of the value zero if cells reach from
+/// there too, since most numbers are near zero; else it leaves the same slack below and above. The greatest offset from
+/// it does not overflow 64 bits.
 fn base_for(low: u64, high: u64, width: Width, zero: u64) -> u64 {
-    let room = reach(width) - (high - low);
+    let slack = reach(width) - (high - low);
     if width == WIDEST {
         0
     } else if zero <= low && high - zero <= reach(width) {
         zero
     } else {
-        low.saturating_sub(room / 2).min(u64::MAX - reach(width))
+        low.saturating_sub(slack / 2).min(u64::MAX - reach(width))
     }
 }
 
 impl Cells {
-    /// Cells that take bits from `low` to `high`.
+    /// Cells that can hold the bits `low..=high`.
     pub(super) fn new(low: u64, high: u64, width: Width, zero: u64) -> Self {
         debug_assert!(low <= high && high - low <= reach(width));
         let words = (PAGE_ROWS << width).div_ceil(8);
@@ -72,24 +73,24 @@ impl Cells {
         self.width
     }
 
-    /// Whether they can hold these bits.
+    /// Whether the cells can hold these bits.
     pub(super) fn take(&self, bits: u64) -> bool {
         self.base <= bits && bits - self.base <= reach(self.width)
     }
 
-    /// The word of a cell, and how far it is shifted in there.
+    /// The word of a cell, and the shift of the cell within it.
     fn place(&self, at: usize) -> (usize, usize) {
         let cells_a_word = WIDEST - self.width;
         (at >> cells_a_word, (at & ((1 << cells_a_word) - 1)) << (self.width + 3))
     }
 
-    /// The bits of a cell; of one that was never written, the base.
+    /// The bits of a cell; the base if it was never written.
     #[inline]
     pub(super) fn get(&self, at: usize) -> u64 {
         self.cell(at).bits()
     }
 
-    /// Where a cell lies; nothing is loaded.
+    /// The location of a cell, without loading it.
     #[inline]
     pub(super) fn cell(&self, at: usize) -> Cell<'_> {
         let (word, shift) = self.place(at);
@@ -98,14 +99,14 @@ impl Cells {
 
     /// Under the commit lock.
     pub(super) fn set(&self, at: usize, bits: u64) {
-        debug_assert!(self.take(bits), "the page was made wide enough");
+        debug_assert!(self.take(bits), "the page must be wide enough");
         let (word, shift) = self.place(at);
         let word = &self.words[word];
         let others = word.load(Relaxed) & !(reach(self.width) << shift);
         word.store(others | (bits - self.base) << shift, Relaxed);
     }
 
-    /// Copies all cells out, as wide as they are.
+    /// Copies all cells, in their width.
     pub(super) fn copy(&self, into: &mut Lanes) {
         match self.width {
             0 => u8::load(&self.words, into.ones()),
@@ -115,25 +116,25 @@ impl Cells {
         }
     }
 
-    /// Says of each cell, 1 or 0, whether its bits lie between two, both included.
-    pub(super) fn between(&self, low: u64, high: u64, met: &mut [u8]) {
+    /// Sets each match to 1 if the bits of its cell are in `low..=high`, else to 0.
+    pub(super) fn between(&self, low: u64, high: u64, matches: &mut [u8]) {
         let least = low.saturating_sub(self.base);
         let most = high.checked_sub(self.base).map(|most| most.min(reach(self.width)));
         match most {
             Some(most) if least <= most => match self.width {
-                0 => self.compare::<u8>(least, most, met),
-                1 => self.compare::<u16>(least, most, met),
-                2 => self.compare::<u32>(least, most, met),
-                _ => self.compare::<u64>(least, most, met),
+                0 => self.compare::<u8>(least, most, matches),
+                1 => self.compare::<u16>(least, most, matches),
+                2 => self.compare::<u32>(least, most, matches),
+                _ => self.compare::<u64>(least, most, matches),
             },
-            _ => met.fill(0),
+            _ => matches.fill(0),
         }
     }
 
-    fn compare<L: Lane>(&self, least: u64, most: u64, met: &mut [u8]) {
+    fn compare<L: Lane>(&self, least: u64, most: u64, matches: &mut [u8]) {
         let mut cells = [L::default(); PAGE_ROWS];
         L::load(&self.words, &mut cells);
-        L::within(&cells, least, most - least, met);
+        L::within(&cells, least, most - least, matches);
     }
 
     pub(super) fn heap_bytes(&self) -> usize {
@@ -141,12 +142,12 @@ impl Cells {
     }
 }
 
-/// Cells of one width, side by side.
+/// A cell of one width.
 trait Lane: Copy + Default + Into<u64> {
     fn load(words: &[AtomicU64], into: &mut [Self; PAGE_ROWS]);
 
-    /// Says of each cell, 1 or 0, whether it is `least` or at most so much above it.
-    fn within(cells: &[Self; PAGE_ROWS], least: u64, span: u64, met: &mut [u8]);
+    /// Sets each match to 1 if its cell is in `least..=least + span`, else to 0.
+    fn within(cells: &[Self; PAGE_ROWS], least: u64, span: u64, matches: &mut [u8]);
 }
 
 macro_rules! lanes {
@@ -163,7 +164,7 @@ macro_rules! lanes {
                 for (cells, word) in whole.iter_mut().zip(words) {
                     *cells = parts(word);
                 }
-                // Only the checkers' pages are smaller than a word.
+                // Only the pages of concurrency checkers are smaller than a word.
                 if let (false, Some(last)) = (rest.is_empty(), words.last()) {
                     let len = rest.len();
                     rest.copy_from_slice(&parts(last)[..len]);
@@ -171,10 +172,10 @@ macro_rules! lanes {
             }
 
             #[inline]
-            fn within(cells: &[Self; PAGE_ROWS], least: u64, span: u64, met: &mut [u8]) {
+            fn within(cells: &[Self; PAGE_ROWS], least: u64, span: u64, matches: &mut [u8]) {
                 let (least, span) = (least as $t, span as $t);
-                for (met, cell) in met.iter_mut().zip(cells) {
-                    *met = u8::from(cell.wrapping_sub(least) <= span);
+                for (matches, cell) in matches.iter_mut().zip(cells) {
+                    *matches = u8::from(cell.wrapping_sub(least) <= span);
                 }
             }
         }

@@ -1,7 +1,7 @@
-//! The dictionary of a column: values by code, which readers share, and what the committer knows of the codes.
+//! The dictionary of a column: the values by code, which readers share, and the committer's bookkeeping of the codes.
 //!
-//! A code that no row has any longer is retired, and given to another value only once no reader can stand on a commit in which some
-//! row had it. So a reader may look a code up whenever it likes while it holds its pin.
+//! A code whose last row is gone is retired. It is assigned to another value only once no pin can see a commit in which a
+//! row had it. So a reader can look up a code at any time while it holds its pin.
 
 use crate::error::Commit;
 use crate::hash::{self, RandomState, spread};
@@ -12,36 +12,36 @@ use crate::value::{Value, ValueRef};
 use hashbrown::HashTable;
 use std::collections::BTreeMap;
 
-/// Set in a provisional code.
+/// The bit that marks a provisional code.
 const NEW: u32 = 1 << 31;
 
-/// By code; `None` is free.
+/// Values by code; `None` is a free code.
 pub(super) struct Dictionary(RwLock<Vec<Option<Value>>>);
 
 #[derive(Default)]
 pub(super) struct Codes {
-    /// By the hashes of their values.
+    /// Codes by the hash of their value.
     by_hash: HashTable<u32>,
-    /// By code: how many rows have it, and the hash of its value.
+    /// By code: the number of rows that have it, and the hash of its value.
     counts: Vec<(u32, u32)>,
     free: Vec<u32>,
     /// Codes that have lost their last row, each once.
     retired: Vec<u32>,
-    /// By code: in which commits some row had it.
-    used: Vec<Used>,
-    /// Retired codes, filed under a pinned commit in which some row had them.
-    kept: BTreeMap<Commit, Vec<u32>>,
-    /// What the batch at hand brings.
+    /// By code: the commits in which a row had it.
+    lifetimes: Vec<Lifetime>,
+    /// Retired codes by a pinned commit in which a row had them.
+    retained: BTreeMap<Commit, Vec<u32>>,
+    /// Hashes and values that are new in the current batch.
     new: Vec<(u32, Value)>,
 }
 
-/// From the commit that gave a code out to the one that took it from its last row.
+/// From the commit that assigned a code to the commit that removed it from its last row.
 #[derive(Clone, Copy, Default)]
-struct Used {
+struct Lifetime {
     since: Commit,
     until: Commit,
-    /// It is among the retired or kept ones.
-    filed: bool,
+    /// The code is in `retired` or `retained`.
+    is_queued: bool,
 }
 
 impl Dictionary {
@@ -49,11 +49,11 @@ impl Dictionary {
         Dictionary(RwLock::new(Vec::new()))
     }
 
-    pub(super) fn with<T>(&self, look: impl FnOnce(&[Option<Value>]) -> T) -> T {
-        look(&self.0.read())
+    pub(super) fn with<T>(&self, read: impl FnOnce(&[Option<Value>]) -> T) -> T {
+        read(&self.0.read())
     }
 
-    /// The code of a value, provisional if the value is new. Nothing is given out.
+    /// The code of a value; a provisional one if the value is new.
     pub(super) fn stage(&self, codes: &mut Codes, seed: &RandomState, value: ValueRef<'_>) -> u32 {
         let hash = hash::short(seed, &value);
         let dictionary = self.0.read();
@@ -72,7 +72,7 @@ impl Dictionary {
         code
     }
 
-    /// Gives out codes for the new values, in their order. After the last refusal.
+    /// Assigns codes to the new values, in their order. The batch can no longer be refused.
     pub(super) fn admit(&self, codes: &mut Codes, commit: Commit) -> Admitted {
         if codes.new.is_empty() {
             return Admitted(Vec::new());
@@ -83,11 +83,11 @@ impl Dictionary {
             let code = codes.free.pop().unwrap_or(codes.counts.len() as u32);
             if code as usize == codes.counts.len() {
                 codes.counts.push((0, 0));
-                codes.used.push(Used::default());
+                codes.lifetimes.push(Lifetime::default());
                 dictionary.push(None);
             }
             codes.counts[code as usize] = (0, hash);
-            codes.used[code as usize] = Used { since: commit, ..Used::default() };
+            codes.lifetimes[code as usize] = Lifetime { since: commit, ..Lifetime::default() };
             dictionary[code as usize] = Some(value);
             if let Some(entry) = codes.by_hash.find_mut(spread(hash), |known| *known == NEW | at as u32) {
                 *entry = code;
@@ -97,24 +97,24 @@ impl Dictionary {
         Admitted(admitted)
     }
 
-    /// Frees retired codes that no pinned commit saw in use, and files the others under one that did; of those filed under commits
-    /// that nobody pins any longer at most `budget`.
-    pub(super) fn settle(&self, codes: &mut Codes, pinned: &[Commit], budget: &mut usize) -> Backlog {
+    /// Frees the retired codes that no pinned commit sees in use, and retains each of the others under a pin that does. Then
+    /// frees at most `budget` codes that were retained under pins that have ended.
+    pub(super) fn reclaim(&self, codes: &mut Codes, pinned: &[Commit], budget: &mut usize) -> Backlog {
         let retired = std::mem::take(&mut codes.retired);
         self.free(codes, retired, pinned);
         while *budget > 0 {
-            let Some(&pin) = codes.kept.keys().find(|pin| pinned.binary_search(pin).is_err()) else { break };
-            let Some(filed) = codes.kept.get_mut(&pin) else { break };
-            let slice = filed.split_off(filed.len().saturating_sub(*budget));
-            if filed.is_empty() {
-                codes.kept.remove(&pin);
+            let Some(&pin) = codes.retained.keys().find(|pin| pinned.binary_search(pin).is_err()) else { break };
+            let Some(retained) = codes.retained.get_mut(&pin) else { break };
+            let slice = retained.split_off(retained.len().saturating_sub(*budget));
+            if retained.is_empty() {
+                codes.retained.remove(&pin);
             }
             *budget -= slice.len();
             self.free(codes, slice, pinned);
         }
-        if codes.kept.keys().any(|pin| pinned.binary_search(pin).is_err()) {
+        if codes.retained.keys().any(|pin| pinned.binary_search(pin).is_err()) {
             Backlog::CutShort
-        } else if codes.kept.is_empty() {
+        } else if codes.retained.is_empty() {
             Backlog::Nothing
         } else {
             Backlog::Pinned
@@ -125,15 +125,15 @@ impl Dictionary {
         let mut dictionary = None;
         for code in retired {
             let (count, hash) = codes.counts[code as usize];
-            let used = &mut codes.used[code as usize];
-            used.filed = false;
+            let lifetime = &mut codes.lifetimes[code as usize];
+            lifetime.is_queued = false;
             if count > 0 {
-                // Some row has it again; it will be retired anew.
+                // A row has it again; the end of that row will retire it once more.
                 continue;
             }
-            if let Some(pin) = newest_within(pinned, used.since, used.until) {
-                used.filed = true;
-                codes.kept.entry(pin).or_default().push(code);
+            if let Some(pin) = newest_within(pinned, lifetime.since, lifetime.until) {
+                lifetime.is_queued = true;
+                codes.retained.entry(pin).or_default().push(code);
             } else if let Ok(entry) = codes.by_hash.find_entry(spread(hash), |known| *known == code) {
                 entry.remove();
                 dictionary.get_or_insert_with(|| self.0.write())[code as usize] = None;
@@ -142,24 +142,24 @@ impl Dictionary {
         }
     }
 
-    /// Gives back the codes at the end that no row has, and room that is not used. (Readers have no such code: it was free only once
-    /// no pin lay before the commit that took it from its last row.) Under the commit lock.
+    /// Removes free codes from the end, and releases unused memory. Under the commit lock. (No reader can hold a free code:
+    /// a code is freed only once every pin is past the commit that removed it from its last row.)
     pub(super) fn tidy(&self, codes: &mut Codes) {
-        // Provisional codes of a refused batch mean nothing without its values.
+        // Provisional codes of a refused batch are meaningless without its values.
         codes.clear();
-        let Codes { by_hash, counts, used, free, retired, new, .. } = codes;
+        let Codes { by_hash, counts, lifetimes, free, retired, new, .. } = codes;
         let mut dictionary = self.0.write();
         while dictionary.last().is_some_and(Option::is_none) {
             dictionary.pop();
             counts.pop();
-            used.pop();
+            lifetimes.pop();
         }
         free.retain(|code| (*code as usize) < dictionary.len());
         dictionary.shrink_to_fit();
         drop(dictionary);
         by_hash.shrink_to_fit(|code| spread(counts[*code as usize].1));
         counts.shrink_to_fit();
-        used.shrink_to_fit();
+        lifetimes.shrink_to_fit();
         free.shrink_to_fit();
         retired.shrink_to_fit();
         *new = Vec::new();
@@ -172,12 +172,12 @@ impl Dictionary {
     }
 }
 
-/// The codes that the new values of a batch were given.
+/// The codes that were assigned to the new values of a batch.
 pub(super) struct Admitted(Vec<u32>);
 
 impl Admitted {
-    /// Makes a staged code real.
-    pub(super) fn settle(&self, code: &mut u32) {
+    /// Replaces a provisional code by the assigned one.
+    pub(super) fn resolve(&self, code: &mut u32) {
         if *code & NEW != 0 {
             *code = self.0[(*code & !NEW) as usize];
         }
@@ -189,7 +189,7 @@ impl Admitted {
 }
 
 impl Codes {
-    /// Forgets an earlier batch, refused or not.
+    /// Discards the state of an earlier batch, whether it was committed or refused.
     pub(super) fn clear(&mut self) {
         for (at, (hash, _)) in self.new.iter().enumerate() {
             if let Ok(entry) = self.by_hash.find_entry(spread(*hash), |code| *code == NEW | at as u32) {
@@ -199,7 +199,7 @@ impl Codes {
         self.new.clear();
     }
 
-    /// A row has another code.
+    /// Counts a row's change from one code to another.
     pub(super) fn moved(&mut self, before: Option<u32>, after: Option<u32>, commit: Commit) {
         if before == after {
             return;
@@ -211,15 +211,15 @@ impl Codes {
         let (count, _) = &mut self.counts[before as usize];
         *count -= 1;
         if *count == 0 {
-            let used = &mut self.used[before as usize];
-            used.until = commit;
-            if !std::mem::replace(&mut used.filed, true) {
+            let lifetime = &mut self.lifetimes[before as usize];
+            lifetime.until = commit;
+            if !std::mem::replace(&mut lifetime.is_queued, true) {
                 self.retired.push(before);
             }
         }
     }
 
-    /// How many rows have each code that any has; for audits.
+    /// Each code in use and the number of its rows; for audits.
     pub(super) fn counts(&self) -> impl Iterator<Item = (u32, u32)> {
         let counts = self.counts.iter().enumerate().filter(|(_, (count, _))| *count > 0);
         counts.map(|(code, (count, _))| (code as u32, *count))
@@ -228,9 +228,9 @@ impl Codes {
     pub(super) fn heap_bytes(&self) -> usize {
         self.by_hash.allocation_size()
             + self.counts.capacity() * 8
-            + self.used.capacity() * size_of::<Used>()
+            + self.lifetimes.capacity() * size_of::<Lifetime>()
             + (self.free.capacity() + self.retired.capacity()) * 4
-            + self.kept.values().map(|codes| codes.capacity() * 4).sum::<usize>()
+            + self.retained.values().map(|codes| codes.capacity() * 4).sum::<usize>()
     }
 }
 

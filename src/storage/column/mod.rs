@@ -1,24 +1,26 @@
-//! A column: the values of one field side by side, by row, as of the newest commit, so that looking at all of them reads no record.
+//! A column holds the values of one field by row, at the newest commit, so that a scan of the field reads no record.
 //!
-//! Values are 64 bits. Of most kinds they are bits whose order is the values' order; of the others they are codes of a dictionary.
-//! A page of rows keeps them as what they are above the page's base, in as few bytes as that takes.
+//! A value is stored in 64 bits. For most kinds these are bits in the order of the values; for the others, codes of a
+//! dictionary. A page of rows stores the offsets of its bits from the page's base, in as few bytes as they need.
 //!
-//! **Readers take no lock.** All cells are atomics, stored by the committer alone, under the commit lock. A commit marks its rows, then
-//! passes a release fence, then stores cells. A reader loads cells, then passes an acquire fence, then loads the marks. Had it loaded
-//! anything that a commit after its own stored (a cell, a word of a bitmap, a bound of a zone, a level), the fences make it see
-//! that commit's mark: so it takes the version of that row instead. What it loads of a row that no later commit has marked was stored by
-//! commits that were published before it pinned, and nobody has stored anything else there since. A word that rows share is
-//! stored anew with the others' parts as they were.
+//! **Readers take no lock.** All cells are atomics that only the committer stores, under the commit lock. A commit marks
+//! its rows, executes a release fence, then stores cells. A reader loads cells, executes an acquire fence, then loads the
+//! marks. If it loaded anything that a later commit stored (a cell, a word of a bitmap, a bound of a zone, a level), the
+//! fences guarantee that it sees that commit's mark, and it reads the version of that row instead. The cells of a row that
+//! no later commit has marked were stored by commits published before the reader pinned, and have not changed since. If
+//! rows share a word, a store leaves the bits of the other rows unchanged.
 //!
-//! Thus nothing that a reader finds may make it fail: of rows that are changed while it reads it may find bits beside another base, codes
-//! that are gone, a sentinel without its value. All these are right as soon as the marks were asked.
+//! So a reader must tolerate everything that it loads before it checks the marks: for a row that is changing it may find
+//! offsets from another base, a freed code, or an escape without its overflow value.
 //!
-//! **Sentinels.** Integers beyond 64 bits with their sign, and timestamps beyond the years 1677 to 2262, have the lowest or the highest
-//! bits, and their value lies beside the page (so does that of the one value which has such bits by itself). These, unlike codes, are
-//! not kept for older readers: they are read with the cells, before the marks.
+//! **Escapes and overflow values.** Integers outside `i64` and timestamps outside the years 1677 to 2262 have an escape as
+//! their bits, the lowest or the highest ones; the exact value is stored in the page's overflow list. So is the one
+//! value whose own bits equal an escape. Overflow values, unlike codes, are not retained for older readers: they are read
+//! with the cells, before the marks.
 //!
-//! **Zones** are bits between which all of a page's values lie. They are widened before the first such cell is stored, and drawn in by upkeep
-//! alone, to what is there in the newest state: what a row has that nobody changed is always within.
+//! **Zones** are bounds on the bits of all values of a page. A commit widens them before it stores the first cell that
+//! needs it. Only upkeep narrows them, to the newest state. The bits of a row that no later commit has changed are always
+//! within the zone.
 
 mod cells;
 mod dictionary;

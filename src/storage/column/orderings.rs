@@ -1,5 +1,5 @@
-//! Which orderings a reader without locks needs: cells after the mark, the marks after the cells.
-//! `RUSTFLAGS="--cfg memdex_loom" cargo test --release --lib orderings`.
+//! Loom tests of the orderings that lock-free readers need: the committer stores cells after the mark, the reader loads
+//! the marks after the cells. Run with `RUSTFLAGS="--cfg memdex_loom" cargo test --release --lib orderings`.
 
 use super::read::PageCells;
 use super::{Cell, Column, ColumnWriter};
@@ -25,7 +25,7 @@ impl Shared {
         Shared { timeline: Timeline::new(), marks: Marks::new(), column, writer: Mutex::new(writer) }
     }
 
-    /// Row 0 gets another value.
+    /// Commits a new value of row 0.
     fn commit(&self, commit: u64, value: i64) {
         let first_new_row = u32::from(commit > 1);
         let rows = RowSet::from_sorted(if commit > 1 { &[0] } else { &[] });
@@ -35,7 +35,7 @@ impl Shared {
         self.timeline.publish(commit);
     }
 
-    /// What a reader finds is what its commit wrote, or the marks tell that it can't be trusted.
+    /// A reader loads what its commit wrote, or the marks tell it not to trust the cell.
     fn check(&self, values: [i64; 2], read: impl FnOnce() -> Option<i64>) {
         let (pin, ()) = self.timeline.pin(|| ());
         let found = read();
@@ -52,7 +52,7 @@ impl Shared {
         present.then(|| (page.bits().get(0) ^ (1 << 63)).cast_signed())
     }
 
-    /// The higher one of the values is looked for first, then the lower: what lies in a zone's range is taken without a look at it.
+    /// Searches for the higher of the values first: a page whose zone lies in the range matches without a load of its cells.
     fn by_scan(&self, mut values: [i64; 2]) -> Option<i64> {
         values.sort_unstable_by(|a, b| b.cmp(a));
         let from_here = |value: i64| Test::Range(Bound::Included(Value::from(value)), Bound::Unbounded);
@@ -70,7 +70,7 @@ fn race(values: [i64; 2], upkeep: bool, read: fn(&Shared, [i64; 2]) -> Option<i6
             let shared = shared.clone();
             thread::spawn(move || shared.commit(2, values[1]))
         };
-        // On a thread of its own: behind the committer's fence it would need none.
+        // On a third thread, because after the committer's fence upkeep would need no fence.
         let upkeep = upkeep.then(|| {
             let shared = shared.clone();
             thread::spawn(move || {
@@ -100,8 +100,8 @@ fn a_zone_is_read_with_its_mark() {
     race([3, 5], false, Shared::by_scan);
 }
 
-/// Upkeep leaves out what the commit took away.
+/// Upkeep narrows the zone to exclude the value that the commit replaced.
 #[test]
-fn a_zone_drawn_in_is_read_with_the_mark() {
+fn a_narrowed_zone_is_read_with_the_mark() {
     race([5, 3], true, Shared::by_scan);
 }

@@ -1,5 +1,5 @@
-//! Cells as they were read, side by side: each in as few bytes as its page keeps it in, so that whoever computes with many of them passes
-//! over little memory, and many at a step.
+//! Copies of cells in the width in which their page stores them, so that computing with many of them touches little memory
+//! and vectorises.
 
 use crate::limits::PAGE_ROWS;
 
@@ -11,7 +11,7 @@ pub(crate) enum Lanes {
     Eight(Box<[u64; PAGE_ROWS]>),
 }
 
-/// The bits of rows: of each what its cell is above `base`.
+/// The bits of rows, as offsets from `base`.
 #[derive(Clone, Copy)]
 pub(crate) struct Packed<'a> {
     pub(crate) base: u64,
@@ -26,14 +26,15 @@ pub(crate) enum PackedCells<'a> {
     Eight(&'a [u64]),
 }
 
-/// Computes with cells, whatever their width: `with_cells!(packed, |cells| ...)`, where `cells` is a slice of integers that become `u64`.
+/// Computes with cells of any width: `with_cells!(packed, |cells| ...)`, where `cells` is a slice of integers that convert
+/// into `u64`.
 macro_rules! with_cells {
     ($packed:expr, |$cells:ident| $compute:expr) => {
         match $packed.cells {
             $crate::storage::PackedCells::One($cells) => $compute,
             $crate::storage::PackedCells::Two($cells) => $compute,
             $crate::storage::PackedCells::Four($cells) => $compute,
-            #[allow(clippy::useless_conversion, reason = "of the widest cells alone")]
+            #[allow(clippy::useless_conversion, reason = "useless only for the widest cells")]
             $crate::storage::PackedCells::Eight($cells) => $compute,
         }
     };
@@ -46,8 +47,8 @@ impl Default for Lanes {
     }
 }
 
-/// Room for cells of one width: that which is there, if it is as wide.
-macro_rules! room {
+/// The buffer for cells of one width; reuses the present one if it has that width.
+macro_rules! buffer {
     ($($name:ident, $lane:ident: $t:ty);*) => {$(
         pub(super) fn $name(&mut self) -> &mut [$t; PAGE_ROWS] {
             if !matches!(self, Lanes::$lane(_)) {
@@ -55,14 +56,14 @@ macro_rules! room {
             }
             match self {
                 Lanes::$lane(cells) => cells,
-                _ => unreachable!("room was made"),
+                _ => unreachable!("the buffer was just set"),
             }
         }
     )*};
 }
 
 impl Lanes {
-    room!(ones, One: u8; twos, Two: u16; fours, Four: u32; eights, Eight: u64);
+    buffer!(ones, One: u8; twos, Two: u16; fours, Four: u32; eights, Eight: u64);
 
     pub(crate) fn above(&self, base: u64) -> Packed<'_> {
         let cells = match self {
@@ -76,7 +77,7 @@ impl Lanes {
 }
 
 impl<'a> Packed<'a> {
-    /// Bits as they are.
+    /// Bits with base 0.
     pub(crate) fn plain(bits: &'a [u64]) -> Self {
         Packed { base: 0, cells: PackedCells::Eight(bits) }
     }
@@ -91,10 +92,10 @@ impl<'a> Packed<'a> {
         with_cells!(self, |cells| self.base + u64::from(cells[at]))
     }
 
-    /// Adds the bits of the rows at these places.
-    pub(crate) fn pick(self, places: &[u16], into: &mut Vec<u64>) {
+    /// Appends the bits of the rows at these offsets.
+    pub(crate) fn pick(self, offsets: &[u16], into: &mut Vec<u64>) {
         let base = self.base;
-        with_cells!(self, |cells| into.extend(places.iter().map(|at| base + u64::from(cells[usize::from(*at)]))));
+        with_cells!(self, |cells| into.extend(offsets.iter().map(|at| base + u64::from(cells[usize::from(*at)]))));
     }
 
     /// The least and the greatest bits.
@@ -106,7 +107,7 @@ impl<'a> Packed<'a> {
         )))
     }
 
-    /// Between which bits those of all rows lie, without a look at them where cells are narrow.
+    /// Bounds on the bits of all rows that follow from narrow cells, without a load; `None` for the widest cells.
     pub(crate) fn reach(self) -> Option<(u64, u64)> {
         let most = match self.cells {
             PackedCells::One(_) => u8::MAX.into(),

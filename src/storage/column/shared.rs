@@ -1,4 +1,4 @@
-//! A column as a whole: what readers share, what the committer knows of it, and how a commit changes both.
+//! A whole column: the side that readers share, the committer's side, and the steps of a commit that change both.
 
 use super::cells::{WIDEST, Width, width_of};
 use super::dictionary::{Codes, Dictionary};
@@ -14,33 +14,33 @@ use crate::sync::{self, AtomicU64, Ordering::Relaxed};
 use crate::value::{Kind, Value, ValueRef, saturated_bits, zero_bits};
 use std::collections::BTreeMap;
 
-/// What readers share.
+/// The side that readers share.
 pub(crate) struct Column {
     pub(crate) field: usize,
     pub(super) kind: Kind,
     pub(super) pages: Segments<Page>,
-    /// Of kinds that have no bits.
+    /// For kinds whose values have no ordered bits.
     pub(super) dictionary: Dictionary,
-    /// How many rows have a value.
+    /// The number of rows that have a value.
     pub(super) present: AtomicU64,
 }
 
-/// One cell as a commit writes it.
+/// A cell that a commit writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cell {
     Missing,
     Bits(u64),
-    /// A value that its bits can't tell, by its place among those of the batch.
-    Beyond(u32),
+    /// The index of an overflow value of the batch.
+    Overflow(u32),
     Code(u32),
 }
 
-/// What the committer knows of a column, and what the batch at hand brings to it.
+/// The committer's side of a column, and the staged changes of the current batch.
 #[derive(Default)]
 pub(crate) struct ColumnWriter {
     codes: Codes,
-    /// Values of the batch that their bits can't tell, with these bits.
-    beyond: Vec<(u64, Value)>,
+    /// The overflow values of the batch, with their escapes.
+    overflow: Vec<(u64, Value)>,
     /// The cell of each change of the batch.
     pub(crate) cells: Vec<Cell>,
 }
@@ -62,13 +62,13 @@ impl Column {
         zero_bits(self.kind).is_none()
     }
 
-    /// Whether these bits may stand for several values.
+    /// Whether these bits are an escape, which may stand for several values.
     #[inline]
-    pub(crate) fn is_sentinel(&self, bits: u64) -> bool {
+    pub(crate) fn is_escape(&self, bits: u64) -> bool {
         matches!(self.kind, Kind::Int | Kind::Timestamp) && (bits == 0 || bits == u64::MAX)
     }
 
-    /// The cell of a value, provisional if the value is new. Nothing is given out.
+    /// The cell of a value, with a provisional code if the value is new.
     pub(crate) fn stage(&self, writer: &mut ColumnWriter, seed: &RandomState, value: ValueRef<'_>) -> Cell {
         if value.is_null() {
             return Cell::Missing;
@@ -77,16 +77,16 @@ impl Column {
             return Cell::Code(self.dictionary.stage(&mut writer.codes, seed, value));
         }
         match saturated_bits(value) {
-            Some(bits) if self.is_sentinel(bits) => {
-                writer.beyond.push((bits, value.to_value()));
-                Cell::Beyond(writer.beyond.len() as u32 - 1)
+            Some(bits) if self.is_escape(bits) => {
+                writer.overflow.push((bits, value.to_value()));
+                Cell::Overflow(writer.overflow.len() as u32 - 1)
             }
             Some(bits) => Cell::Bits(bits),
             None => Cell::Missing,
         }
     }
 
-    /// Gives out codes for the new values. After the last refusal.
+    /// Assigns codes to the new values. The batch can no longer be refused.
     pub(crate) fn admit(&self, writer: &mut ColumnWriter, commit: Commit) {
         let admitted = self.dictionary.admit(&mut writer.codes, commit);
         if admitted.is_empty() {
@@ -94,29 +94,29 @@ impl Column {
         }
         for cell in &mut writer.cells {
             if let Cell::Code(code) = cell {
-                admitted.settle(code);
+                admitted.resolve(code);
             }
         }
     }
 
-    /// Writes cells, given with their rows, which ascend. The commit has marked these rows.
+    /// Writes cells, ascending by row. The commit has marked these rows.
     pub(crate) fn apply(&self, writer: &mut ColumnWriter, commit: Commit, cells: &[(Row, Cell)]) {
         debug_assert!(cells.is_sorted_by_key(|(row, _)| *row));
-        // Who loads anything that is stored from here on sees the mark.
+        // A reader that loads anything stored after this fence sees the mark.
         sync::fence_release();
         let present = self.present.load(Relaxed);
-        let (mut came, mut went) = (0, 0);
-        for of_page in cells.chunk_by(|a, b| a.0 as usize / PAGE_ROWS == b.0 as usize / PAGE_ROWS) {
-            let page = self.page_with_room(writer, of_page);
+        let (mut added, mut removed) = (0, 0);
+        for page_cells in cells.chunk_by(|a, b| a.0 as usize / PAGE_ROWS == b.0 as usize / PAGE_ROWS) {
+            let page = self.prepare_page(writer, page_cells);
             let into = page.cells();
-            for (row, cell) in of_page {
+            for (row, cell) in page_cells {
                 let at = *row as usize % PAGE_ROWS;
                 let bits = writer.bits(*cell);
                 let before = page.put(into, at, bits);
-                (came, went) = (came + u64::from(bits.is_some()), went + u64::from(before.is_some()));
+                (added, removed) = (added + u64::from(bits.is_some()), removed + u64::from(before.is_some()));
                 match cell {
-                    Cell::Beyond(at_batch) => page.put_beyond(at, writer.take_beyond(*at_batch)),
-                    _ if before.is_some_and(|before| self.is_sentinel(before)) => page.put_beyond(at, None),
+                    Cell::Overflow(index) => page.put_overflow(at, writer.take_overflow(*index)),
+                    _ if before.is_some_and(|before| self.is_escape(before)) => page.put_overflow(at, None),
                     _ => {}
                 }
                 if self.is_coded() {
@@ -124,43 +124,43 @@ impl Column {
                 }
             }
         }
-        self.present.store(present + came - went, Relaxed);
+        self.present.store(present + added - removed, Relaxed);
     }
 
-    /// The page of some cells, which has room for them.
-    fn page_with_room(&self, writer: &ColumnWriter, cells: &[(Row, Cell)]) -> &Page {
+    /// The page of some cells, made wide enough for them.
+    fn prepare_page(&self, writer: &ColumnWriter, cells: &[(Row, Cell)]) -> &Page {
         let number = cells[0].0 as usize / PAGE_ROWS;
         let page = self.pages.page_to_write(number, Page::new);
         let bits = || cells.iter().filter_map(|(_, cell)| writer.bits(*cell));
         if let (Some(low), Some(high)) = (bits().min(), bits().max()) {
             page.widen_zone(low, high);
-            page.make_room(zero_bits(self.kind).unwrap_or(0), self.likely_width(number, cells.len()));
+            page.widen_cells(zero_bits(self.kind).unwrap_or(0), self.likely_width(number, cells.len()));
         }
         page
     }
 
-    /// How wide the first cells of a page should be at least: if there are few of them, as wide as those of the page before would have
-    /// to be, since further ones will be like these.
+    /// The least width for the first cells of a page: if they are few, the width that the previous page needs, since later
+    /// values are likely to resemble those.
     fn likely_width(&self, page: usize, cells: usize) -> Width {
         let before = page.checked_sub(1).filter(|_| cells < PAGE_ROWS / 2);
         let zone = before.and_then(|before| self.pages.page(before)?.zone());
         zone.map_or(0, |(low, high)| width_of(high - low)).min(WIDEST)
     }
 
-    /// Frees what is retired, as far as no reader can see it; says what is left.
-    pub(crate) fn settle(&self, writer: &mut ColumnWriter, pinned: &[Commit], budget: &mut usize) -> Backlog {
-        self.dictionary.settle(&mut writer.codes, pinned, budget)
+    /// Frees the retired codes that no reader can see, and reports the work left over.
+    pub(crate) fn reclaim(&self, writer: &mut ColumnWriter, pinned: &[Commit], budget: &mut usize) -> Backlog {
+        self.dictionary.reclaim(&mut writer.codes, pinned, budget)
     }
 
-    /// Gives back room of the dictionary and the committer that is not used. Under the commit lock.
+    /// Releases unused memory of the dictionary and of the committer's side. Under the commit lock.
     pub(crate) fn tidy(&self, writer: &mut ColumnWriter) {
         self.dictionary.tidy(&mut writer.codes);
-        (writer.cells, writer.beyond) = (Vec::new(), Vec::new());
+        (writer.cells, writer.overflow) = (Vec::new(), Vec::new());
     }
 
-    /// Tidies so many pages; whether there are more. Under the commit lock.
+    /// Tidies up to `count` pages, and returns whether there are more. Under the commit lock.
     pub(crate) fn tidy_pages(&self, from: usize, count: usize) -> bool {
-        // Who loads a bound that leaves something out sees the marks of the commits that took that away.
+        // A reader that loads a narrowed bound sees the marks of the commits that removed the excluded values.
         sync::fence_release();
         let pages = (from..from.saturating_add(count)).map_while(|number| self.pages.page(number));
         pages.inspect(|page| page.tidy()).count() == count
@@ -171,71 +171,71 @@ impl Column {
         pages + self.dictionary.heap_bytes()
     }
 
-    /// Shows each row's value as readers find it, missing ones too, and the code if there is one; for audits. Says what is wrong
-    /// with the column in itself.
-    pub(crate) fn audit(&self, mut look: impl FnMut(Row, ValueRef<'_>, Option<u32>)) -> Vec<String> {
+    /// Passes each row's value, present or missing, to `visit` as readers find it, with its code if it has one; for audits.
+    /// Returns the internal inconsistencies of the column.
+    pub(crate) fn audit(&self, mut visit: impl FnMut(Row, ValueRef<'_>, Option<u32>)) -> Vec<String> {
         let mut flaws = Vec::new();
         let mut present = 0;
         for (number, page) in self.pages.pages().enumerate() {
             if !page.is_sound() {
-                flaws.push(format!("page {number} has a value outside of its zone"));
+                flaws.push(format!("page {number} has a value outside its zone"));
             }
-            let mut beyond = BTreeMap::new();
-            page.each_beyond(|at, value| drop(beyond.insert(at, value.clone())));
+            let mut overflow = BTreeMap::new();
+            page.each_overflow(|at, value| drop(overflow.insert(at, value.clone())));
             for at in 0..PAGE_ROWS {
                 let row = (number * PAGE_ROWS + at) as Row;
                 let bits = page.bits(at);
                 present += u64::from(bits.is_some());
-                let needed = bits.is_some_and(|bits| self.is_sentinel(bits));
-                let exact = beyond.get(&at).map(Value::as_ref);
+                let needed = bits.is_some_and(|bits| self.is_escape(bits));
+                let exact = overflow.get(&at).map(Value::as_ref);
                 if needed != exact.is_some() || exact.is_some_and(|exact| saturated_bits(exact) != bits) {
-                    flaws.push(format!("row {row} has the wrong value beside its cell"));
+                    flaws.push(format!("row {row} has a wrong or missing overflow value"));
                 }
                 let Some(bits) = bits else {
-                    look(row, ValueRef::Null, None);
+                    visit(row, ValueRef::Null, None);
                     continue;
                 };
                 let code = self.is_coded().then_some(bits as u32);
                 match (exact, code) {
-                    (Some(exact), _) => look(row, exact, None),
+                    (Some(exact), _) => visit(row, exact, None),
                     (None, Some(code)) => self.with_dictionary(|values| {
                         let value = values.get(code as usize).and_then(Option::as_ref);
-                        look(row, value.map_or(ValueRef::Null, Value::as_ref), Some(code));
+                        visit(row, value.map_or(ValueRef::Null, Value::as_ref), Some(code));
                     }),
-                    (None, None) => look(row, self.plain_value(bits), None),
+                    (None, None) => visit(row, self.plain_value(bits), None),
                 }
             }
         }
         let counted = self.present.load(Relaxed);
         if counted != present {
-            flaws.push(format!("{present} values, but {counted} are counted"));
+            flaws.push(format!("the column has {present} values, but its counter says {counted}"));
         }
         flaws
     }
 }
 
 impl ColumnWriter {
-    /// Forgets an earlier batch, refused or not.
+    /// Discards the state of an earlier batch, whether it was committed or refused.
     pub(crate) fn clear(&mut self) {
         self.codes.clear();
         self.cells.clear();
-        self.beyond.clear();
+        self.overflow.clear();
     }
 
     fn bits(&self, cell: Cell) -> Option<u64> {
         match cell {
             Cell::Missing => None,
             Cell::Bits(bits) => Some(bits),
-            Cell::Beyond(at) => Some(self.beyond[at as usize].0),
+            Cell::Overflow(at) => Some(self.overflow[at as usize].0),
             Cell::Code(code) => Some(code.into()),
         }
     }
 
-    fn take_beyond(&mut self, at: u32) -> Option<Value> {
-        Some(std::mem::replace(&mut self.beyond[at as usize].1, Value::NULL))
+    fn take_overflow(&mut self, at: u32) -> Option<Value> {
+        Some(std::mem::replace(&mut self.overflow[at as usize].1, Value::NULL))
     }
 
-    /// How many rows have each code that any has; for audits.
+    /// Each code in use and the number of its rows; for audits.
     pub(crate) fn counts(&self) -> impl Iterator<Item = (u32, u32)> {
         self.codes.counts()
     }

@@ -1,7 +1,7 @@
-//! Columns by themselves, against a list of values.
+//! Compares columns with a list of values.
 
 use super::page::PAGE_WORDS;
-use super::read::{Beyond, PageCells, Reads, RowCells};
+use super::read::{Overflow, PageCells, Reads, RowCells};
 use super::{Column, ColumnWriter};
 use crate::error::Commit;
 use crate::hash::{self, RandomState};
@@ -36,7 +36,7 @@ impl Tested {
         tested
     }
 
-    /// A commit of these rows, which ascend; a missing value is `NULL`.
+    /// Commits these rows, which must ascend; a missing value is `NULL`.
     fn put(&mut self, cells: impl IntoIterator<Item = (Row, Value)>) {
         self.commit = self.commit.next();
         self.writer.clear();
@@ -54,7 +54,7 @@ impl Tested {
         self.column.admit(&mut self.writer, self.commit);
         let cells: Vec<_> = rows.into_iter().zip(std::mem::take(&mut self.writer.cells)).collect();
         self.column.apply(&mut self.writer, self.commit, &cells);
-        self.column.settle(&mut self.writer, &[], &mut usize::MAX.clone());
+        self.column.reclaim(&mut self.writer, &[], &mut usize::MAX.clone());
     }
 
     fn widths(&self, page: usize) -> Vec<usize> {
@@ -65,7 +65,7 @@ impl Tested {
         self.model.get(&row).cloned().unwrap_or(Value::NULL)
     }
 
-    /// All ways to read the column show the model.
+    /// Checks every way to read the column against the model.
     fn check(&self) {
         let mut values = 0;
         let flaws = self.column.audit(|row, value, _| {
@@ -81,7 +81,7 @@ impl Tested {
             for at in 0..PAGE_ROWS {
                 let row = (number * PAGE_ROWS + at) as Row;
                 let present = page.present[at / 64] >> (at % 64) & 1 == 1;
-                self.check_cell(row, present, page.bits().get(at), &page.beyond);
+                self.check_cell(row, present, page.bits().get(at), &page.overflow);
             }
         }
         for step in [1, 1_300] {
@@ -90,16 +90,16 @@ impl Tested {
             self.column.read_rows(&rows, &mut cells);
             assert_eq!((cells.present.len(), cells.bits.len()), (rows.len(), rows.len()));
             for (at, row) in rows.iter().enumerate() {
-                self.check_cell(*row, cells.present[at], cells.bits[at], &cells.beyond);
+                self.check_cell(*row, cells.present[at], cells.bits[at], &cells.overflow);
             }
         }
     }
 
-    fn check_cell(&self, row: Row, present: bool, bits: u64, beyond: &Beyond) {
-        let held = if present { self.column.value_of(row, bits, beyond) } else { Value::NULL };
-        assert_eq!(held, self.value(row), "row {row}");
+    fn check_cell(&self, row: Row, present: bool, bits: u64, overflow: &Overflow) {
+        let read = if present { self.column.value_of(row, bits, overflow) } else { Value::NULL };
+        assert_eq!(read, self.value(row), "row {row}");
         if let (true, Some((low, high))) = (present, self.column.zone(row as usize / PAGE_ROWS)) {
-            assert!(low <= bits && bits <= high, "row {row} is outside of its zone");
+            assert!(low <= bits && bits <= high, "row {row} is outside its zone");
         }
     }
 
@@ -110,9 +110,9 @@ impl Tested {
         assert_eq!(found, expected, "{test:?}");
         for step in [1, 3, 700] {
             let some: Vec<Row> = (0..all + 1_500).step_by(step).collect();
-            let met: Vec<Row> = self.column.rows_among(&RowSet::from_sorted(&some), test).iter().collect();
+            let matches: Vec<Row> = self.column.rows_among(&RowSet::from_sorted(&some), test).iter().collect();
             let expected: Vec<Row> = some.into_iter().filter(|row| test.admits(self.value(*row).as_ref())).collect();
-            assert_eq!(met, expected, "{test:?}, every {step}");
+            assert_eq!(matches, expected, "{test:?}, step {step}");
         }
         assert!(self.column.estimate(test) <= all as usize);
     }
@@ -127,14 +127,14 @@ fn between(from: impl Into<Value>, to: impl Into<Value>) -> Test {
 }
 
 #[test]
-fn a_page_is_as_wide_as_its_first_values_need() {
+fn first_values_decide_the_width_of_a_page() {
     let widths = |values: Vec<i64>| {
         let tested = Tested::of(ints(values));
         tested.check();
         tested.widths(0)
     };
     assert_eq!(widths(vec![3, 255]), [1]);
-    assert_eq!(widths(vec![1_000_000, 1_000_255]), [1], "above a base of its own");
+    assert_eq!(widths(vec![1_000_000, 1_000_255]), [1], "offsets from the page's base");
     assert_eq!(widths(vec![-1, 255]), [2]);
     assert_eq!(widths(vec![0, 65_536]), [4]);
     assert_eq!(widths(vec![-1_000, 1 << 40]), [8]);
@@ -144,7 +144,7 @@ fn a_page_is_as_wide_as_its_first_values_need() {
 }
 
 #[test]
-fn a_page_is_widened_as_values_come() {
+fn later_values_widen_a_page() {
     let mut tested = Tested::of(ints(0..200));
     tested.put([(5, Value::from(255)), (7, Value::NULL)]);
     assert_eq!(tested.widths(0), [1]);
@@ -158,10 +158,10 @@ fn a_page_is_widened_as_values_come() {
         tested.check_test(&between(-1, 100));
         tested.check_test(&Test::Eq(Value::from(value)));
     }
-    // From the narrowest to the widest at once, and a base that what comes lies below.
+    // From the narrowest width to the widest at once, and a value below the base.
     let mut tested = Tested::of(ints([5_000, 5_001]));
     tested.put([(1, Value::from(4_980))]);
-    assert_eq!(tested.widths(0), [1], "there is room on both sides");
+    assert_eq!(tested.widths(0), [1], "the base leaves slack on both sides");
     tested.put([(PAGE_ROWS as Row, Value::from(1)), (PAGE_ROWS as Row + 1, Value::from(f64::MAX as i64))]);
     assert_eq!(tested.widths(1), [8]);
     tested.put([(0, Value::from(i64::MIN + 1))]);
@@ -169,9 +169,9 @@ fn a_page_is_widened_as_values_come() {
     tested.check();
 }
 
-/// Records that come one by one begin a page as wide as the page before had to be.
+/// If records arrive one by one, a new page starts with the width that the previous page needs.
 #[test]
-fn few_values_are_taken_for_the_first_of_many() {
+fn a_page_with_few_values_takes_the_width_of_the_previous_page() {
     let mut tested = Tested::of(ints((0..PAGE_ROWS as i64).map(|n| n * 1_000)));
     (0..20).for_each(|n| tested.put([((PAGE_ROWS + n) as Row, Value::from(n as i64 * 1_000_003))]));
     assert_eq!((tested.widths(0), tested.widths(1)), (vec![4], vec![4]));
@@ -188,11 +188,11 @@ fn a_page_takes_no_memory_before_it_has_a_value() {
     tested.put([(3, Value::from(1))]);
     assert_eq!(tested.column.heap_bytes(), empty + PAGE_ROWS);
     tested.put([(4, Value::from(1_000))]);
-    assert_eq!(tested.column.heap_bytes(), empty + 3 * PAGE_ROWS, "what was left is there still");
+    assert_eq!(tested.column.heap_bytes(), empty + 3 * PAGE_ROWS, "the narrower level is retained");
 }
 
 #[test]
-fn what_64_bits_cannot_tell_lies_beside_the_page() {
+fn values_beyond_64_bits_are_overflow_values() {
     let wide = [
         Value::from(u64::MAX),
         Value::from(i128::MIN),
@@ -213,9 +213,9 @@ fn what_64_bits_cannot_tell_lies_beside_the_page() {
         })
         .collect();
     tests.iter().for_each(|test| tested.check_test(test));
-    // Several of them share their bits.
+    // Several of these values share an escape.
     tested.check_test(&Test::In(Values::new(wide.iter().cloned().chain(ints([0])).collect())));
-    // To and fro between those and ordinary ones.
+    // Change between overflow values and ordinary ones, in both directions.
     tested.put([(0, Value::from(1)), (1, Value::NULL), (3, Value::from(u64::MAX - 1)), (5, Value::from(u64::MAX))]);
     tested.check();
     tests.iter().for_each(|test| tested.check_test(test));
@@ -227,7 +227,7 @@ fn what_64_bits_cannot_tell_lies_beside_the_page() {
 }
 
 #[test]
-fn zones_are_drawn_in_by_upkeep_alone() {
+fn only_upkeep_narrows_zones() {
     let mut tested = Tested::of(ints([5, 70, 1_000]));
     let bits = |n: i64| n.cast_unsigned() ^ (1 << 63);
     assert_eq!(tested.column.zone(0), Some((bits(5), bits(1_000))));
@@ -240,9 +240,9 @@ fn zones_are_drawn_in_by_upkeep_alone() {
     assert_eq!((tested.column.zone(0), tested.column.zone(7)), (None, None));
 }
 
-/// Over several chunks of the set, pages without values among them.
+/// The rows span several chunks of the row set, and some pages have no values.
 #[test]
-fn pages_are_passed_over_or_taken_whole() {
+fn a_scan_skips_pages_or_matches_them_whole() {
     let values = (0..150_000).map(|n| if n / 10_000 % 3 == 1 { Value::NULL } else { Value::from(n) });
     let mut tested = Tested::of(values);
     for (from, to) in
@@ -258,7 +258,7 @@ fn pages_are_passed_over_or_taken_whole() {
 }
 
 #[test]
-fn codes_are_counted_from_zero_and_used_again() {
+fn codes_start_at_zero_and_are_reused() {
     let texts = |n: u32| Value::from(format!("value {n}"));
     let mut tested = Tested::of((0..5_000).map(|n| texts(n % 300)));
     assert_eq!(tested.column.reads(), Reads::Codes);
@@ -269,7 +269,7 @@ fn codes_are_counted_from_zero_and_used_again() {
     {
         tested.check_test(&test);
     }
-    // More than a few runs: every other value.
+    // Every other value, so that the test has many runs.
     let odd = (0..300).filter(|n| n % 2 == 1).map(texts);
     tested.check_test(&Test::In(Values::new(odd.collect())));
     tested.put((0..5_000).map(|row| (row, if row % 2 == 0 { texts(row % 4) } else { Value::NULL })));
@@ -280,9 +280,9 @@ fn codes_are_counted_from_zero_and_used_again() {
     tested.check();
 }
 
-/// Invariant 12: what a pinned reader has read stays what it was.
+/// Invariant 12: a code that a pinned reader has read keeps its value.
 #[test]
-fn a_code_in_sight_keeps_its_value() {
+fn a_code_visible_to_a_pin_keeps_its_value() {
     let mut tested = Tested::of([Value::from("a"), Value::from("b")]);
     let mut cells = RowCells::default();
     tested.column.read_rows(&[0], &mut cells);
@@ -295,16 +295,16 @@ fn a_code_in_sight_keeps_its_value() {
         tested.column.admit(&mut tested.writer, commit);
         let cell = tested.writer.cells[0];
         tested.column.apply(&mut tested.writer, commit, &[(row, cell)]);
-        tested.column.settle(&mut tested.writer, &pinned, &mut 100);
+        tested.column.reclaim(&mut tested.writer, &pinned, &mut 100);
         tested.column.tidy(&mut tested.writer);
-        assert_eq!(tested.column.value_of(0, cells.bits[0], &cells.beyond), Value::from("a"));
+        assert_eq!(tested.column.value_of(0, cells.bits[0], &cells.overflow), Value::from("a"));
     }
-    tested.column.settle(&mut tested.writer, &[], &mut 100);
-    assert_eq!(tested.column.value_of(0, cells.bits[0], &cells.beyond), Value::NULL, "its pin is gone");
+    tested.column.reclaim(&mut tested.writer, &[], &mut 100);
+    assert_eq!(tested.column.value_of(0, cells.bits[0], &cells.overflow), Value::NULL, "the pin has ended");
 }
 
 #[test]
-fn estimates_are_near() {
+fn estimates_are_close() {
     let tested = Tested::of((0..10_000).map(|n| if n % 4 == 3 { Value::NULL } else { Value::from(n) }));
     for (test, least, most) in [
         (between(0, 20_000), 7_500, 7_500),
@@ -325,7 +325,7 @@ fn estimates_are_near() {
     assert_eq!(many.column.estimate(&between("1", "2")), 334);
 }
 
-/// Values of one kind: a few near each other, some far out, the ends of what there is.
+/// Values of one kind: some close together, some far apart, and the extremes of the kind.
 fn values_of(kind: Kind) -> BoxedStrategy<Value> {
     let far = |nanos: Vec<i128>| prop::sample::select(nanos).prop_map(|nanos| ValueRef::Timestamp(nanos).to_value());
     match kind {
@@ -414,9 +414,9 @@ fn any_scenario() -> BoxedStrategy<Scenario> {
 }
 
 proptest! {
-    /// Whatever is put into a column of whatever kind, it answers as a look at each value does.
+    /// For columns of every kind, a scan returns the same rows as evaluating the test on each value.
     #[test]
-    fn a_column_is_a_list_of_values((kind, batches, tests) in any_scenario()) {
+    fn a_scan_equals_a_filter_over_all_values((kind, batches, tests) in any_scenario()) {
         let mut tested = Tested::new(kind);
         for (at, batch) in batches.into_iter().enumerate() {
             tested.put(batch);
@@ -430,7 +430,7 @@ proptest! {
     }
 }
 
-/// Not how fast, only that it can be measured: `cargo test --release --lib column_timings -- --ignored --nocapture`.
+/// Prints timings and asserts nothing: `cargo test --release --lib column_timings -- --ignored --nocapture`.
 #[test]
 #[ignore = "prints timings"]
 fn column_timings() {
