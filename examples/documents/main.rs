@@ -1,8 +1,8 @@
-//! JSON documents from a file: indexed by paths, searched, patched, and a patch refused.
+//! JSON documents from a file: indexes their paths, searches and patches them, and shows a refused patch.
 //!
 //! ```text
 //! cargo run --release --example documents
-//! cargo run --release --example documents -- your.jsonl    # each line an object with a string `id`
+//! cargo run --release --example documents -- your.jsonl    # one object per line, with a string `id`
 //! ```
 
 mod tables;
@@ -19,23 +19,23 @@ type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
 
 const DEPARTURES: &str = "departures-2013-01-31.jsonl";
 
-/// What is known beforehand of documents like
+/// The declared fields of documents like
 /// `{"id":"B6725@0540","carrier":"B6","route":{"to":"BQN","miles":1576},"delay":{"departure":-1},"tags":["morning"]}`.
-/// Only `id` must be there; whatever else they hold, queries find by a scan.
+/// Only `id` is required. Queries can name any other path too, and scan the documents for it.
 fn schema() -> Schema {
     Schema::new([
         FieldDef::new("id", Kind::Str).key(),
         FieldDef::new("carrier", Kind::Str).index(),
         FieldDef::new("route.to", Kind::Str).index(),
         FieldDef::new("tags", Kind::Str).many().index(),
-        // Of a flight that never left the file says `"NA"`, which is no number: it counts as missing.
+        // The file has `"NA"` for a cancelled flight. It is not a number, so the value counts as missing.
         FieldDef::new("delay.departure", Kind::Int).skip_conflicts(),
-        // Here, anything but a number refuses the document.
+        // If this field is not a number, the document is refused.
         FieldDef::new("route.miles", Kind::Int),
     ])
 }
 
-/// A type of Rust's, to be searched together with the documents.
+/// A Rust type that is searched together with the documents.
 #[derive(Clone, Debug, Record)]
 struct Airline {
     #[record(key)]
@@ -55,7 +55,7 @@ fn main() -> Result<()> {
     search_everywhere(&store, &departures)?;
 
     let audit = store.verify()?;
-    println!("\nAn audit finds no fault: {} collections, {} records.", audit.collections, audit.records);
+    println!("\nAn audit finds no inconsistency: {} collections, {} records.", audit.collections, audit.records);
     Ok(())
 }
 
@@ -70,22 +70,18 @@ fn read(store: &Store, departures: &Collection<Document>, path: &str) -> Result<
         writer.store(departures, document).map_err(|error| format!("{path}:{line}: {error}"))?;
     }
     writer.flush()?;
-    println!(
-        "{} documents read and stored in {:.1?}. What is declared of them:\n",
-        departures.len(),
-        started.elapsed()
-    );
+    println!("Read and stored {} documents in {:.1?}. Their declared fields:\n", departures.len(), started.elapsed());
 
     let rows = departures.schema().fields().iter().map(|field| {
         let index = match field.index_kind() {
             _ if field.is_key() => "key",
             Some(IndexKind::Equality) => "equality index",
             Some(_) => "index",
-            None => "none: scanned",
+            None => "scan",
         };
-        let without = departures.find(memdex::field(field.name().to_owned()).is_null()).count();
+        let missing = departures.find(memdex::field(field.name().to_owned()).is_null()).count();
         let kind = format!("{}{}", field.kind(), if field.is_many() { "s, any number" } else { "" });
-        Ok([field.name().to_owned(), kind, index.to_owned(), without?.to_string()])
+        Ok([field.name().to_owned(), kind, index.to_owned(), missing?.to_string()])
     });
     tables::print(["path", "kind", "found by", "missing in"], rows.collect::<Result<Vec<_>>>()?);
     Ok(())
@@ -93,21 +89,20 @@ fn read(store: &Store, departures: &Collection<Document>, path: &str) -> Result<
 
 fn find(departures: &Collection<Document>) -> Result<()> {
     let late_long_haul = || field("tags").all(["late", "long-haul"]);
-    let questions: [(&str, Predicate); 5] = [
+    let queries: [(&str, Predicate); 5] = [
         ("to Los Angeles", field("route.to").eq("LAX")),
         ("late on a long haul", late_long_haul()),
-        ("of these, an hour or more", late_long_haul() & field("delay.departure").ge(60)),
-        ("cancelled, so that no delay is known", field("delay.departure").is_null()),
-        ("without a known plane: a path that is not declared", field("plane").is_null()),
+        ("late on a long haul, by an hour or more", late_long_haul() & field("delay.departure").ge(60)),
+        ("cancelled, so without a delay", field("delay.departure").is_null()),
+        ("unknown plane (an undeclared path)", field("plane").is_null()),
     ];
-    tables::heading("Questions");
-    let rows =
-        questions.map(|(asked, predicate)| Ok([asked.to_owned(), departures.find(predicate).count()?.to_string()]));
-    tables::print(["departures", "how many"], rows.into_iter().collect::<Result<Vec<_>>>()?);
+    tables::heading("Count documents");
+    let rows = queries.map(|(name, predicate)| Ok([name.to_owned(), departures.find(predicate).count()?.to_string()]));
+    tables::print(["departures", "count"], rows.into_iter().collect::<Result<Vec<_>>>()?);
 
     let mut found = departures.find(late_long_haul() & field("delay.departure").ge(60)).fetch()?;
     found.sort_by_key(|departure| departure.key().clone());
-    println!("\nThose an hour or more late, as they are:\n");
+    println!("\nLong hauls that left an hour or more late:\n");
     tables::print(COLUMNS, found.iter().map(|departure| row(departure)));
     Ok(())
 }
@@ -127,13 +122,13 @@ fn show(departure: &Document, path: &str) -> String {
     }
 }
 
-/// A merge patch says what is to be different: `null` takes a field out.
+/// A merge patch lists the changes; `null` removes a field.
 fn patch(departures: &Collection<Document>) -> Result<()> {
     let Some(key) = departures.find(field("tags").contains("cancelled")).keys()?.into_iter().min() else {
         return Ok(());
     };
     tables::heading(&format!("{key} flies after all"));
-    let get = || -> Result<Handle<Document>> { Ok(departures.get(&key).ok_or("it is gone")?) };
+    let get = || -> Result<Handle<Document>> { Ok(departures.get(&key).ok_or("the document no longer exists")?) };
     let before = get()?;
     departures.patch(
         &key,
@@ -143,7 +138,7 @@ fn patch(departures: &Collection<Document>) -> Result<()> {
     let rows = ["route.to", "delay.departure", "delay.arrival", "crew.called", "tags"]
         .map(|path| [path.to_owned(), show(&before, path), show(&after, path)]);
     tables::print(["path", "before", "after"], rows);
-    println!("\nFound by what it is now: {}", departures.find(field("crew.called").eq(true)).count()?);
+    println!("\nFound by its new values: {}", departures.find(field("crew.called").eq(true)).count()?);
 
     println!("\nA patch that the schema refuses changes nothing:\n");
     let Err(refused) = departures.patch(&key, json!({ "route": { "miles": "far" } })) else {
@@ -153,21 +148,21 @@ fn patch(departures: &Collection<Document>) -> Result<()> {
     Ok(())
 }
 
-/// One question to collections of different sorts, as of one commit.
+/// Runs one query over collections of different types, at one commit.
 fn search_everywhere(store: &Store, departures: &Collection<Document>) -> Result<()> {
-    tables::heading("Whatever has to do with carrier HA");
+    tables::heading("Search both collections for carrier HA");
     let airlines = store.collection::<Airline>("Airline")?;
     airlines.store(Airline { carrier: "HA".into(), name: "Hawaiian Airlines" })?;
     airlines.store(Airline { carrier: "B6".into(), name: "JetBlue Airways" })?;
 
     let hits = store.snapshot().search(field("carrier").eq("HA")).over(&airlines).over(departures).fetch()?;
     let rows = hits.iter().map(|hit| {
-        let what = match (hit.record::<Airline>(), hit.record::<Document>()) {
+        let description = match (hit.record::<Airline>(), hit.record::<Document>()) {
             (Some(airline), _) => airline.name.to_owned(),
             (_, Some(departure)) => format!("to {} at {}", show(&departure, "route.to"), show(&departure, "scheduled")),
             _ => String::new(),
         };
-        [hit.collection().to_owned(), hit.key().to_string(), what]
+        [hit.collection().to_owned(), hit.key().to_string(), description]
     });
     tables::print(["collection", "key", "record"], rows);
     Ok(())

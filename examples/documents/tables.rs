@@ -19,7 +19,7 @@ pub(crate) fn print<const N: usize>(columns: [&str; N], rows: impl IntoIterator<
     }
 }
 
-/// Text in lines of the tables' width.
+/// A text, wrapped at the width of the tables.
 pub(crate) fn print_wrapped(text: &str) {
     let mut line = String::from(" ");
     for word in text.split(' ') {

@@ -1,4 +1,4 @@
-//! Flights in an order, page by page; and how a query is answered.
+//! Pages through sorted flights, and explains how a query runs.
 
 use crate::tables::{self, count, delay, heading, left, right};
 use crate::{Flight, Result, flight, january};
@@ -10,8 +10,8 @@ fn newest_first(flights: &Collection<Flight>, carrier: &str, dest: &str) -> Find
     theirs.order_by(flight::ARRIVED.desc()).limit(5)
 }
 
-/// Each page says where the next one begins, in a cursor. It is text, so that it can go out to whoever turns the pages,
-/// and come back; the store keeps nothing meanwhile.
+/// Each page has a cursor that marks the start of the next page. A cursor is text, so a server can send it to a client and
+/// read it back; the store keeps no state in between.
 pub(crate) fn page_through(flights: &Collection<Flight>, carrier: &str, dest: &str) -> Result<()> {
     heading(&format!("The latest arrivals of {carrier} at {dest}, five a page"));
     let mut cursor = None::<String>;
@@ -39,24 +39,23 @@ pub(crate) fn page_through(flights: &Collection<Flight>, carrier: &str, dest: &s
         cursor = page.next.map(|next| next.to_string());
     }
     if let Some(cursor) = cursor {
-        println!("Page 4 begins behind this cursor:\n\n  {cursor}");
+        println!("Page 4 starts after this cursor:\n\n  {cursor}");
     }
     Ok(())
 }
 
-/// How the store answers: each step rests on those that are indented below it. Whoever wonders why a query is slow asks
-/// this first.
+/// Prints query plans. The inputs of a step are indented below it. This is the first thing to check if a query is slow.
 pub(crate) fn explain(flights: &Collection<Flight>) -> Result<()> {
-    heading("How is that found?");
-    println!("The first page is the end of the ordered index; a sixth row tells whether a second page follows:\n");
+    heading("Explain a query");
+    println!("The first page is read from the end of the ordered index; a sixth row tells if a second page follows:\n");
     tables::print_indented(&newest_first(flights, "DL", "ATL").explain()?.to_string());
 
-    println!("\nWho came more than ten hours late? Every flight is looked at, and there is some advice:\n");
+    println!("\nArrivals more than ten hours late need a full scan, and explain gives advice:\n");
     let very_late = flights.find(flight::ARR_DELAY.gt(600)).order_by(flight::ARR_DELAY.desc());
     tables::print_indented(&very_late.explain()?.to_string());
 
     flights.add_index(IndexDef::ordered("arr_delay"))?;
-    println!("\nThe same question, once there is such an index:\n");
+    println!("\nThe same query with that index:\n");
     tables::print_indented(&very_late.explain()?.to_string());
     flights.drop_index("arr_delay")?;
     Ok(())

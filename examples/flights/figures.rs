@@ -1,16 +1,16 @@
-//! Questions about many flights at once. They are answered from indexes and columns where these know enough.
+//! Statistics over many flights, computed from indexes and columns where possible.
 
 use crate::tables::{self, count, heading, left, right};
 use crate::{Flight, Result, flight, january};
 use memdex::{Bucket, Collection, DateUnit, Filter, GroupBy, Metric, Statistics, ValueRef};
 
-/// A group for each carrier, with figures of each, and the groups with the highest of one of them.
+/// Groups by carrier with metrics, limited to the groups with the highest mean.
 pub(crate) fn delays_by_carrier(flights: &Collection<Flight>) -> Result<()> {
-    heading("Who leaves latest: the ten carriers with the longest mean delay");
-    let figures =
+    heading("The ten carriers with the longest mean departure delay");
+    let metrics =
         || [Metric::count(), flight::DEP_DELAY.avg().named("mean"), flight::DEP_DELAY.percentile(90.0).named("p90")];
-    let by_carrier = GroupBy::values(flight::CARRIER).metrics(figures()).top(10, "mean");
-    let summary = flights.find(Filter::all()).statistics(Statistics::of(figures()).group_by(by_carrier))?;
+    let by_carrier = GroupBy::values(flight::CARRIER).metrics(metrics()).top(10, "mean");
+    let summary = flights.find(Filter::all()).statistics(Statistics::of(metrics()).group_by(by_carrier))?;
 
     let name = |carrier: &str| january::AIRLINES.iter().find(|(code, _)| *code == carrier).map_or("", |(_, name)| name);
     let minutes = |figure: Option<f64>| figure.map_or("–".into(), |minutes| format!("{minutes:.1}"));
@@ -24,16 +24,16 @@ pub(crate) fn delays_by_carrier(flights: &Collection<Flight>) -> Result<()> {
     });
     let all = format!("all {} carriers", summary.groups_in_all());
     let rows = rows.chain([row(&all, &summary)]);
-    tables::print([left("airline"), right("flights"), right("mean delay, min"), right("9 in 10 below, min")], rows);
-    println!("\nAll of it in {:.1?}. Cancelled flights are counted, but have no delay.", summary.took);
+    tables::print([left("airline"), right("flights"), right("mean delay, min"), right("90th percentile, min")], rows);
+    println!("\nComputed in {:.1?}. Cancelled flights are counted, but have no delay.", summary.took);
     Ok(())
 }
 
-/// A group for each day of New York's calendar: UTC's days would begin at seven in the evening.
+/// Groups by day in the time zone of New York, where a UTC day starts at seven in the evening.
 pub(crate) fn departures_by_day(flights: &Collection<Flight>) -> Result<()> {
     heading("Departures by day");
     let by_day = Bucket::date_in(flight::SCHEDULED, DateUnit::Day, january::ZONE);
-    // What never left has no delay, so a count of delays is one of departures.
+    // Cancelled flights have no delay, so the count of delays is the count of departures.
     let departed = flight::DEP_DELAY.count().named("departed");
     let by_day = GroupBy::from(by_day).with_empty().metrics([Metric::count(), departed]);
     let summary = flights.find(Filter::all()).statistics(by_day)?;
@@ -45,7 +45,7 @@ pub(crate) fn departures_by_day(flights: &Collection<Flight>) -> Result<()> {
     let days: Vec<_> = days.collect();
     let most = days.iter().map(|(_, departed, _)| *departed).max().unwrap_or(0);
     let rows = days.iter().map(|(day, departed, cancelled)| {
-        // A bucket is named by its first moment, which prints as 2013-01-31T05:00:00Z.
+        // The key of a bucket is its start, which prints as 2013-01-31T05:00:00Z.
         let date: String = day.to_string().chars().take(10).collect();
         [weekday(day).into(), date, count(*departed), count(*cancelled), tables::bar(*departed, most)]
     });
@@ -56,7 +56,7 @@ pub(crate) fn departures_by_day(flights: &Collection<Flight>) -> Result<()> {
 
 fn weekday(day: &memdex::Value) -> &'static str {
     const DAY: i128 = 24 * 60 * 60 * 1_000_000_000; // nanoseconds
-    // The first of January 1970 was a Thursday.
+    // January 1, 1970 was a Thursday.
     match day.as_ref() {
         ValueRef::Timestamp(nanos) => {
             ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"][(nanos / DAY).rem_euclid(7) as usize]

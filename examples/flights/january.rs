@@ -37,15 +37,15 @@ const NEW_YEAR: Timestamp = Timestamp::from_micros(1_357_016_400_000_000);
 const MINUTE: i64 = 60_000_000;
 const DAY: i64 = 24 * 60; // minutes
 
-/// So many minutes after a time, or before it.
+/// A time plus a number of minutes, which may be negative.
 pub(crate) fn after(time: Timestamp, minutes: i64) -> Timestamp {
     Timestamp::from_micros(time.as_micros().saturating_add_signed(minutes * MINUTE))
 }
 
-/// A time as New York's clocks show it: `2013-01-31 17:45`.
+/// A time in New York: `2013-01-31 17:45`.
 pub(crate) fn clock(time: Timestamp) -> String {
     let minutes = (time.as_micros() as i64 - NEW_YEAR.as_micros() as i64) / MINUTE;
-    // Flights of the thirty-first arrive in February.
+    // Flights that leave on January 31 may arrive in February.
     let (month, day) = if minutes < 31 * DAY { (1, minutes / DAY + 1) } else { (2, minutes / DAY - 30) };
     format!("2013-{month:02}-{day:02} {:02}:{:02}", minutes % DAY / 60, minutes % 60)
 }
@@ -59,12 +59,12 @@ pub(crate) fn flights() -> Result<Vec<Flight>> {
     reader.records().map(|values| Row { columns: &columns, values: values? }.flight()).collect()
 }
 
-/// The minutes from midnight to a time as the file writes it: 517 is 05:17.
+/// Minutes since midnight of a clock time in the file's form: 517 is 05:17.
 fn minutes(clock: u16) -> i64 {
     i64::from(clock / 100 * 60 + clock % 100)
 }
 
-/// The first time after another at which the clocks show this: the file tells no day of arrival.
+/// The first time at or after `time` at which clocks show `clock`, because the file has no date of arrival.
 fn next(time: Timestamp, clock: u16) -> Timestamp {
     let now = (time.as_micros() - NEW_YEAR.as_micros()) as i64 / MINUTE % DAY;
     after(time, (minutes(clock) - now).rem_euclid(DAY))
@@ -103,7 +103,7 @@ impl Row<'_> {
         self.get_if_known(column)?.ok_or_else(|| format!("{column} is missing in {:?}", self.values).into())
     }
 
-    /// The file says `NA` where a value is missing.
+    /// The value of a column; the file has `NA` for a missing value.
     fn get_if_known<T: FromStr<Err: Error>>(&self, column: &str) -> Result<Option<T>> {
         let position = self.columns.iter().position(|name| name == column);
         let text = position.and_then(|position| self.values.get(position)).unwrap_or("NA");

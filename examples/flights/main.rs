@@ -1,11 +1,11 @@
-//! A month of real flights through memdex: stored, found, summed up, paged through, changed, and a change refused.
+//! A month of real flights in memdex: stores, finds, aggregates, pages through and updates them, and rolls back a batch.
 //!
 //! ```text
 //! cargo run --release --example flights
 //! ```
 //!
-//! Read it from top to bottom. `figures.rs` beside it has the questions about many flights at once, `arrivals.rs` pages
-//! through some of them and asks how; `january.rs` reads the data, `tables.rs` prints.
+//! Read it from top to bottom. In the same folder, `figures.rs` computes statistics, `arrivals.rs` pages through flights
+//! and explains queries, `january.rs` reads the data, and `tables.rs` prints.
 
 mod arrivals;
 mod figures;
@@ -21,36 +21,36 @@ use tables::{count, heading, left, right};
 
 type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
 
-/// What is stored. No single field tells two flights apart, so six of them are the key together.
+/// A flight. No single field identifies it, so six fields form the key.
 #[derive(Clone, Debug, Record)]
-// The arrivals of a carrier at an airport, by time: no query has to sort them.
+// The arrivals of a carrier at an airport in order of time, so that queries need no sort.
 #[record(ordered(carrier, dest, arrived))]
 struct Flight {
     #[record(key)]
     month: u8,
     #[record(key)]
     day: u8,
-    #[record(key, index)] // found by an index, besides being part of the key
+    #[record(key, index)] // part of the key, and indexed
     carrier: String,
-    #[record(key, rename = "flight")] // how queries call it that name it at run time
+    #[record(key, rename = "flight")] // the name in queries that name fields at run time
     number: u16,
     #[record(key, index)]
     origin: String,
     #[record(key)]
     sched_dep_time: u16, // 1545 is 15:45
     #[record(index)]
-    tailnum: Option<String>, // which plane; unknown for some that never left
+    tailnum: Option<String>, // the plane; unknown for some cancelled flights
     #[record(index)]
     dest: String,
-    #[record(column)] // kept beside the records, value by value: for figures of many
-    dep_delay: Option<i16>, // minutes; none if it was cancelled
-    #[record(field)] // found by a look at the records
+    #[record(column)] // stored in a column too, for statistics and scans
+    dep_delay: Option<i16>, // minutes; `None` if it was cancelled
+    #[record(field)] // without an index: queries scan the records
     arr_delay: Option<i16>,
     #[record(column)]
-    scheduled: Timestamp, // when it was to leave: the day and the time of the key, in New York
-    #[record(field)] // found by the ordered index above
-    arrived: Option<Timestamp>, // as the clocks there showed it; none if it never came
-    distance: u16, // miles; nothing is asked of a field that no query names
+    scheduled: Timestamp, // the scheduled departure, in New York's time
+    #[record(field)] // part of the ordered index above
+    arrived: Option<Timestamp>, // local time at the destination; `None` if it never arrived
+    distance: u16, // miles; without an attribute, queries can't name it
 }
 
 impl Flight {
@@ -58,12 +58,12 @@ impl Flight {
         self.dep_delay.is_none()
     }
 
-    /// Late as the authorities count it: by a quarter of an hour or more.
+    /// Whether it left at least 15 minutes late, the official definition.
     fn is_late(&self) -> bool {
         self.dep_delay.is_some_and(|minutes| minutes >= 15)
     }
 
-    /// This flight, so much later.
+    /// This flight with a longer delay.
     fn delayed(&self, minutes: i16) -> Flight {
         let later = |delay: Option<i16>| delay.map(|delay| delay + minutes);
         let arrived = self.arrived.map(|arrived| january::after(arrived, minutes.into()));
@@ -71,7 +71,7 @@ impl Flight {
     }
 }
 
-/// What is counted, in a collection of its own.
+/// An airline with its counts, in a second collection.
 #[derive(Clone, Debug, Record)]
 struct Airline {
     #[record(key)]
@@ -112,10 +112,10 @@ fn main() -> Result<()> {
     delay_in_one_commit(&store, &flights, &airlines)?;
     refuse_a_batch(&store, &flights, &airlines)?;
 
-    heading("Last, the audit");
+    heading("Audit the store");
     let audit = store.verify()?;
     println!(
-        "Every structure agrees with every record: {} collections, {} records, {} values in indexes.",
+        "Every structure is consistent with every record: {} collections, {} records, {} index entries.",
         audit.collections,
         count(audit.records),
         count(audit.index_entries)
@@ -123,9 +123,9 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// A writer gathers what it is given and commits a hundred at a time.
+/// A writer buffers operations and commits them a hundred at a time.
 fn store_flights(store: &Store, flights: &Collection<Flight>) -> Result<()> {
-    heading("Every flight that left New York in January 2013");
+    heading("Store the flights that left New York in January 2013");
     let rows = january::flights()?;
     let bar = tables::progress_bar(rows.len());
 
@@ -139,36 +139,36 @@ fn store_flights(store: &Store, flights: &Collection<Flight>) -> Result<()> {
 
     let stats = store.stats();
     println!(
-        "{} flights stored in {took:.1?} by {} commits: {} a second. They take this much memory:\n",
+        "Stored {} flights in {took:.1?} with {} commits: {} a second. Memory in use:\n",
         count(flights.len()),
         stats.commits,
         count((flights.len() as f64 / took.as_secs_f64()) as usize)
     );
     let Some(memory) = stats.collections.iter().find(|it| it.name == flights.name()).map(|it| it.memory) else {
-        return Err("the collection has no figures".into());
+        return Err("the store has no statistics of the collection".into());
     };
     let parts = [
-        ("records", memory.records, "the flights, without the text that they point to"),
-        ("versions", memory.versions, "beside each: its key, its commit, reference counts"),
-        ("key table", memory.key_table, "from key to flight"),
-        ("row pages", memory.row_pages, "from row number to flight"),
-        ("indexes", memory.indexes, "from carrier, origin, tailnum, dest and arrival to rows"),
-        ("codes", memory.codes, "from row to what is indexed of it"),
-        ("columns", memory.columns, "from row to delay and scheduled departure"),
-        ("bookkeeping", memory.bookkeeping, "what snapshots hold up, and free rows"),
+        ("records", memory.records, "the flights, without the heap memory of their strings"),
+        ("versions", memory.versions, "for each record: key, commit, reference counts"),
+        ("key table", memory.key_table, "key → flight"),
+        ("row pages", memory.row_pages, "row number → flight"),
+        ("indexes", memory.indexes, "carrier, origin, tailnum, dest and arrival → rows"),
+        ("codes", memory.codes, "row → its entries in the indexes"),
+        ("columns", memory.columns, "row → delay and scheduled departure"),
+        ("bookkeeping", memory.bookkeeping, "versions retained for snapshots, and free rows"),
         ("all", memory.total(), ""),
     ];
     let rows = parts.map(|(part, bytes, what)| {
         let a_flight = bytes as f64 / flights.len() as f64;
         [part.into(), HumanBytes(bytes as u64).to_string(), format!("{a_flight:.0} B"), what.into()]
     });
-    tables::print([left("part"), right("memory"), right("a flight"), left("what it is")], rows);
+    tables::print([left("part"), right("memory"), right("a flight"), left("contents")], rows);
     Ok(())
 }
 
-/// A batch gathers operations until it is committed: all sixteen airlines appear at once.
+/// A batch collects operations until it is committed: readers see all sixteen airlines at once.
 fn count_by_airline(store: &Store, flights: &Collection<Flight>, airlines: &Collection<Airline>) -> Result<()> {
-    heading("A second collection counts them by airline");
+    heading("Count flights by airline in a second collection");
     let mut batch = store.batch();
     for (carrier, name) in january::AIRLINES {
         let theirs = flights.find(flight::CARRIER.eq(carrier)).fetch()?;
@@ -190,64 +190,64 @@ fn count_by_airline(store: &Store, flights: &Collection<Flight>, airlines: &Coll
     Ok(())
 }
 
-/// One index answers. Records come as handles: owned, no lock held, and they deref to the flight.
+/// Uses one index. Results are handles: owned, without a lock, and they dereference to the flight.
 fn find_by_plane(flights: &Collection<Flight>, tailnum: &str) -> Result<()> {
     heading(&format!("The flights of one plane, {tailnum}"));
     tables::print_flights(flights.find(flight::TAILNUM.eq(tailnum)).fetch()?, 10);
 
     let unknown = flights.find(flight::TAILNUM.is_null()).count()?;
     let cancelled = flights.find(flight::TAILNUM.is_null() & flight::DEP_DELAY.is_null()).count()?;
-    println!("\nOf {unknown} flights we don't know the plane; {cancelled} of them never left.");
+    println!("\nThe plane of {unknown} flights is unknown; {cancelled} of them were cancelled.");
     Ok(())
 }
 
-/// Three indexes answer. `flight::DEST` and its like come with the derive: a misspelt field or a comparison with
-/// another type does not compile.
+/// Uses three indexes. The derive generates `flight::DEST` and the other fields: a misspelt field or a comparison with
+/// a wrong type does not compile.
 fn find_by_route(flights: &Collection<Flight>) -> Result<()> {
     heading("Carrier and origin and destination: JetBlue from Kennedy to New Orleans");
     let route = flights.find(flight::CARRIER.eq("B6") & flight::ORIGIN.eq("JFK") & flight::DEST.eq("MSY"));
 
     let started = Instant::now();
     let found = route.count()?;
-    println!("{found} flights, counted in {:.1?} without a look at one. Fetched, they are:\n", started.elapsed());
+    println!("{found} flights, counted in {:.1?} without reading a record. The flights:\n", started.elapsed());
     tables::print_flights(route.fetch()?, 5);
     Ok(())
 }
 
-/// Fields can be named at run time too. Whether they exist, and can hold such values, is judged when the query runs.
-fn find_by_names(flights: &Collection<Flight>, asked: &str) -> Result<()> {
-    heading(&format!("Fields named at run time: {asked}"));
+/// Fields can also be named at run time. The query checks when it runs that they exist and that the values fit.
+fn find_by_names(flights: &Collection<Flight>, conditions: &str) -> Result<()> {
+    heading(&format!("Fields named at run time: {conditions}"));
     let mut predicate = Predicate::All;
-    for (name, value) in asked.split('&').filter_map(|part| part.split_once('=')) {
+    for (name, value) in conditions.split('&').filter_map(|part| part.split_once('=')) {
         predicate = predicate & field(name.to_owned()).eq(value);
     }
-    println!("{} flights. And if a name is not there:\n", flights.find(predicate).count()?);
+    println!("{} flights. The error for an unknown field:\n", flights.find(predicate).count()?);
     if let Err(error) = flights.find(field("destination").eq("SFO")).count() {
         tables::print_wrapped(&error.to_string());
     }
     Ok(())
 }
 
-/// A commit changes both collections at once. A snapshot shows all of the store as of one commit, for as long as it is
-/// held; taking one stops nobody.
+/// A commit changes both collections at once. A snapshot keeps showing the whole store at one commit, and blocks neither
+/// readers nor writers.
 fn delay_in_one_commit(store: &Store, flights: &Collection<Flight>, airlines: &Collection<Airline>) -> Result<()> {
-    heading("One commit over both collections: ice at Kennedy holds up Endeavor Air on the 31st");
+    heading("One commit over both collections: ice at Kennedy delays Endeavor Air on the 31st");
     let that_day = || flight::CARRIER.eq("9E") & flight::ORIGIN.eq("JFK") & flight::DAY.eq(31);
 
     let before = store.snapshot();
-    let held_up = before.of(flights).find(that_day() & !flight::DEP_DELAY.is_null()).fetch()?;
-    let now_late = held_up.iter().filter(|flight| !flight.is_late() && flight.delayed(20).is_late()).count();
+    let delayed = before.of(flights).find(that_day() & !flight::DEP_DELAY.is_null()).fetch()?;
+    let now_late = delayed.iter().filter(|flight| !flight.is_late() && flight.delayed(20).is_late()).count();
     let receipt = store.commit(|batch| {
-        for flight in &held_up {
-            // Only if it is still as the snapshot has shown it: else the whole batch is refused.
+        for flight in &delayed {
+            // If the record has changed since the snapshot, the whole batch is refused.
             batch.update_if(flights, flight.commit(), flight.key(), |flight| *flight = flight.delayed(20))?;
         }
         batch.update(airlines, "9E", move |airline| airline.late += now_late)
     })?;
     let after = store.snapshot();
 
-    println!("{} flights leave 20 minutes later, and the airline's count of late flights knows it.", held_up.len());
-    println!("{} records changed in {:.1?}. As the two snapshots see it:\n", receipt.counts.updated, receipt.took);
+    println!("{} flights leave 20 minutes later, and the airline's count of late flights changes too.", delayed.len());
+    println!("{} records changed in {:.1?}. The two snapshots show:\n", receipt.counts.updated, receipt.took);
     let seen = |snapshot: &Snapshot| -> Result<[String; 5]> {
         let flights = snapshot.of(flights);
         let that_day = flights.find(that_day()).fetch()?;
@@ -263,19 +263,19 @@ fn delay_in_one_commit(store: &Store, flights: &Collection<Flight>, airlines: &C
         ])
     };
     let rows = [
-        "as of commit",
+        "commit",
         "late that day, from Kennedy",
-        "their mean delay, cancelled ones aside",
-        "late in the month, flight by flight",
-        "late in the month, by the airline's count",
+        "mean delay that day, without cancelled flights",
+        "late in the month, counted flight by flight",
+        "late in the month, in the airline's record",
     ];
     tables::print_side_by_side(rows, seen(&before)?, seen(&after)?);
     Ok(())
 }
 
-/// A closure may refuse. Then the whole batch is refused: no operation of it happens.
+/// If a closure returns an error, the whole batch is rolled back.
 fn refuse_a_batch(store: &Store, flights: &Collection<Flight>, airlines: &Collection<Airline>) -> Result<()> {
-    heading("A refused batch: nobody shall fly to Honolulu");
+    heading("A refused batch: delete all flights to Honolulu");
     let seen = || -> Result<[String; 5]> {
         let flights_of = |carrier| airlines.get(carrier).map_or(0, |airline| airline.flights);
         Ok([
@@ -300,10 +300,10 @@ fn refuse_a_batch(store: &Store, flights: &Collection<Flight>, airlines: &Collec
     let operations = batch.len();
     let Err(refused) = batch.commit() else { return Err("the batch should have been refused".into()) };
 
-    println!("{operations} operations, and the last one says no:\n");
+    println!("The last of {operations} operations is refused:\n");
     tables::print_wrapped(&refused.to_string());
-    store.verify()?; // an error if it finds a fault
-    println!("\nSo none of them has happened, and an audit of the whole store finds no fault:\n");
+    store.verify()?; // an error if it finds an inconsistency
+    println!("\nNone of them took effect, and an audit of the whole store finds no inconsistency:\n");
     let rows = ["newest commit", "flights", "flights to Honolulu", "flights of United", "flights of Hawaiian"];
     tables::print_side_by_side(rows, before, seen()?);
     Ok(())

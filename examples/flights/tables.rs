@@ -9,7 +9,7 @@ const WIDTH: usize = 100;
 
 const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
 
-/// A column of a table: its title, and to which side its cells go.
+/// A column of a table: its title and its alignment.
 pub(crate) struct Column<'a>(&'a str, CellAlignment);
 
 pub(crate) fn left(title: &str) -> Column<'_> {
@@ -39,13 +39,13 @@ pub(crate) fn print<const N: usize>(columns: [Column<'_>; N], rows: impl IntoIte
     }
 }
 
-/// A table of two columns of figures, each row with its name.
+/// A table that compares two columns, with a name for each row.
 pub(crate) fn print_side_by_side<const N: usize>(names: [&str; N], before: [String; N], after: [String; N]) {
     let rows = names.into_iter().zip(before).zip(after).map(|((name, before), after)| [name.into(), before, after]);
     print([left(""), right("before"), right("after")], rows);
 }
 
-/// Unless they are told one, queries have no order: these are put in that of their keys, month and day first.
+/// Results are unordered unless the query calls `order_by`, so this sorts the flights by date and time.
 pub(crate) fn print_flights(mut found: Vec<Handle<Flight>>, limit: usize) {
     found.sort_by_key(|flight| (flight.month, flight.day, flight.sched_dep_time));
     let rows = found.iter().take(limit).map(|flight| {
@@ -84,12 +84,12 @@ pub(crate) fn delay(minutes: Option<i16>) -> String {
     }
 }
 
-/// A bar as long as a number is big; the biggest has fifty blocks.
+/// A bar whose length is proportional to a number; the biggest number has fifty blocks.
 pub(crate) fn bar(number: usize, biggest: usize) -> String {
     "█".repeat((number * 50).div_ceil(biggest.max(1)))
 }
 
-/// A longer text, indented, on as many lines as it needs.
+/// A long text, indented and wrapped.
 pub(crate) fn print_wrapped(text: &str) {
     let mut line = String::from(" ");
     for word in text.split(' ') {
@@ -103,7 +103,7 @@ pub(crate) fn print_wrapped(text: &str) {
     println!("{line}");
 }
 
-/// A bar on the terminal that goes away when it is full; nothing if there is no terminal.
+/// A progress bar that disappears at the end; without a terminal it prints nothing.
 pub(crate) fn progress_bar(length: usize) -> ProgressBar {
     let bar = ProgressBar::new(length as u64).with_finish(indicatif::ProgressFinish::AndClear);
     match ProgressStyle::with_template("  {bar:40} {human_pos} of {human_len} flights") {
@@ -112,7 +112,7 @@ pub(crate) fn progress_bar(length: usize) -> ProgressBar {
     }
 }
 
-/// Text of several lines, each moved in.
+/// Indents each line of a text.
 pub(crate) fn print_indented(text: &str) {
     text.lines().for_each(|line| println!("  {line}"));
 }

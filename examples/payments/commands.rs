@@ -1,9 +1,9 @@
-//! What can be done with payments. Each command is one commit over both collections, or nothing.
+//! The commands on payments. Each is one commit over both collections; if it fails, nothing changes.
 
 use crate::model::{Account, Forbidden, Payment, Status};
 use memdex::{Batch, Cause, Collection, Handle, Receipt, Refusal, Refused, Store};
 
-/// The store and its collections. Cheap to clone, as they are.
+/// The store and its collections. Cheap to clone, because they are handles.
 #[derive(Clone)]
 pub(crate) struct Ledger {
     pub(crate) store: Store,
@@ -17,13 +17,13 @@ pub(crate) enum CommandError {
     NoSuchPayment(u64),
     #[error(transparent)]
     Forbidden(Forbidden),
-    /// Whatever else the store says: a reference that is taken, say.
+    /// Any other refusal by the store, for example a duplicate reference.
     #[error(transparent)]
     Refused(Refused),
 }
 
 impl From<Refused> for CommandError {
-    /// A closure's own error comes through the commit as it was.
+    /// Unwraps the error of a closure, which the commit passes through unchanged.
     fn from(refused: Refused) -> Self {
         let forbidden = match refused.cause() {
             Cause::Closure(error) => error.downcast_ref::<Forbidden>().cloned(),
@@ -40,38 +40,38 @@ impl Ledger {
         Ok(Ledger { store, payments, accounts })
     }
 
-    /// Takes a new payment. Refused if its number or its reference is taken.
+    /// Inserts a new payment. Refused if its number or its reference already exists.
     pub(crate) fn create(&self, payment: Payment) -> Result<Receipt, CommandError> {
         Ok(self.payments.insert(payment)?)
     }
 
-    /// The money has come: the payment is completed, and its organization has it.
+    /// Completes a payment and credits its organization.
     pub(crate) fn process(&self, id: u64) -> Result<Receipt, CommandError> {
         let payment = self.payment(id)?;
-        Ok(self.store.commit(|batch| self.add_turn(batch, &payment, Status::Completed))?)
+        Ok(self.store.commit(|batch| self.add_transition(batch, &payment, Status::Completed))?)
     }
 
-    /// The money will not come.
+    /// Marks a payment as failed.
     pub(crate) fn fail(&self, id: u64, why: &str) -> Result<Receipt, CommandError> {
         self.payment(id)?;
         let why = why.to_owned();
         // One operation needs no batch.
         Ok(self.payments.try_update(id, move |payment| {
             payment.note = why.clone();
-            payment.turn(Status::Failed)
+            payment.transition(Status::Failed)
         })?)
     }
 
-    /// The money goes back, out of what the organization has.
+    /// Refunds a payment and debits its organization.
     pub(crate) fn refund(&self, id: u64) -> Result<Receipt, CommandError> {
         let payment = self.payment(id)?;
-        Ok(self.store.commit(|batch| self.add_turn(batch, &payment, Status::Refunded))?)
+        Ok(self.store.commit(|batch| self.add_transition(batch, &payment, Status::Refunded))?)
     }
 
-    /// Adds to a batch what completes or refunds a payment: its new status, and the money's way. The amount is that of the payment
-    /// as it was seen, hence the condition: has it changed since, all of the batch is refused.
-    pub(crate) fn add_turn(&self, batch: &mut Batch, seen: &Handle<Payment>, to: Status) -> Result<(), Refusal> {
-        batch.try_update_if(&self.payments, seen.commit(), seen.id, move |payment| payment.turn(to))?;
+    /// Adds to a batch the change of a payment's status, and the matching credit or debit. The amount comes from the record
+    /// that was read, so the update has a condition: if the record has changed since, the whole batch is refused.
+    pub(crate) fn add_transition(&self, batch: &mut Batch, seen: &Handle<Payment>, to: Status) -> Result<(), Refusal> {
+        batch.try_update_if(&self.payments, seen.commit(), seen.id, move |payment| payment.transition(to))?;
         let cents = seen.amount_cents;
         match to {
             Status::Completed => batch.update(&self.accounts, &seen.organization, move |a| a.balance_cents += cents),

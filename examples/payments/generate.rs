@@ -1,4 +1,4 @@
-//! Makes payments up: the same ones each time.
+//! Generates payments, the same ones in every run.
 
 use crate::model::{Card, Payment, Status};
 use memdex::Timestamp;
@@ -7,11 +7,11 @@ use std::time::Duration;
 pub(crate) const PAYMENTS: u64 = 100_000;
 pub(crate) const ORGANIZATIONS: u64 = 25;
 
-/// The first of January 2026.
+/// January 1, 2026.
 const START: Timestamp = Timestamp::from_micros(1_767_225_600_000_000);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// So many days after the first one.
+/// The start of a day, counted from the first one.
 pub(crate) fn day(number: u32) -> Timestamp {
     START + DAY * number
 }
@@ -20,10 +20,10 @@ pub(crate) fn organization(number: u64) -> String {
     format!("org-{number:02}")
 }
 
-/// The payment of a number; a hundred days hold all of them. One in ten is still pending.
+/// The payment with an id. All payments lie within a hundred days, and one in ten is pending.
 pub(crate) fn payment(id: u64) -> Payment {
     let mut dice = Dice(id);
-    // The lower numbers come up more often.
+    // Lower numbers are more frequent.
     let organization = organization(dice.roll(ORGANIZATIONS).min(dice.roll(ORGANIZATIONS)));
     let status = match dice.roll(100) {
         0..10 => Status::Pending,
@@ -54,7 +54,7 @@ pub(crate) fn payment(id: u64) -> Payment {
     }
 }
 
-/// Numbers that look random: the generator splitmix64.
+/// Pseudo-random numbers: splitmix64.
 struct Dice(u64);
 
 impl Dice {

@@ -1,11 +1,12 @@
-//! The life of payments in memdex: taken in bulk, found, summed up, processed, refunded, and cleared away.
+//! The life cycle of payments in memdex: loads, finds, aggregates, processes, refunds and deletes them.
 //!
 //! ```text
 //! cargo run --release --example payments
 //! ```
 //!
-//! Read it from top to bottom. `model.rs` beside it says what a payment is, `commands.rs` what can be done with it,
-//! `list.rs` shows the list of an office, `figures.rs` sums up; `generate.rs` makes payments up, `tables.rs` prints.
+//! Read it from top to bottom. In the same folder, `model.rs` defines payments, `commands.rs` the commands on them,
+//! `list.rs` pages through a list, `figures.rs` computes statistics, `generate.rs` generates payments, and `tables.rs`
+//! prints.
 
 mod commands;
 mod figures;
@@ -30,22 +31,22 @@ fn main() -> Result<()> {
     load(&ledger)?;
     show_indexes(&ledger);
     find(&ledger)?;
-    list::turn_pages(&ledger)?;
+    list::page_through(&ledger)?;
     figures::by_status(&ledger)?;
     figures::by_currency(&ledger)?;
     figures::by_day(&ledger)?;
     command(&ledger)?;
     refund_under_a_snapshot(&ledger)?;
-    figures::keep_standing(&ledger)?;
-    read_a_statement(&ledger)?;
-    index_while_commits_go_on(&ledger)?;
-    clear_away(&ledger)?;
+    figures::maintain_aggregate(&ledger)?;
+    import_a_statement(&ledger)?;
+    index_under_commits(&ledger)?;
+    delete_old(&ledger)?;
     search(&ledger)?;
 
-    heading("Last, the audit");
+    heading("Audit the store");
     let audit = ledger.store.verify()?;
     println!(
-        "Every structure agrees with every record: {} collections, {} records, {} values in indexes.",
+        "Every structure is consistent with every record: {} collections, {} records, {} index entries.",
         audit.collections,
         count(audit.records),
         count(audit.index_entries)
@@ -53,11 +54,10 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// The background writer takes whole batches into a queue and commits them on a thread of its own; the ticket of each says
-/// what became of it.
+/// The background writer queues whole batches and commits them on its thread. The ticket of a batch gives its outcome.
 fn load(ledger: &Ledger) -> Result<()> {
     const BATCH: u64 = 500;
-    heading("Payments in bulk");
+    heading("Load payments in bulk");
     let Ledger { store, payments, accounts } = ledger;
     store.commit(|batch| {
         let open = |number| Account { organization: organization(number), balance_cents: 0 };
@@ -68,13 +68,13 @@ fn load(ledger: &Ledger) -> Result<()> {
     let background = store.background_writer().start()?;
     let mut tickets = Vec::new();
     for first in (1..=PAYMENTS).step_by(BATCH as usize) {
-        // Payments and what they bring are one submission: whole or not at all.
+        // The payments and the credits of one submission are committed together or not at all.
         tickets.push(background.submit_with(|batch| {
             let mut income = BTreeMap::<String, i64>::new();
             for id in first..first + BATCH {
                 let mut payment = generate::payment(id);
                 if id == 70_007 {
-                    payment.reference = "RF-000001".into(); // somebody's mistake
+                    payment.reference = "RF-000001".into(); // a duplicate reference
                 }
                 if payment.status == Status::Completed {
                     *income.entry(payment.organization.clone()).or_default() += payment.amount_cents;
@@ -89,38 +89,38 @@ fn load(ledger: &Ledger) -> Result<()> {
     background.flush()?;
     let took = started.elapsed();
     let rate = count((PAYMENTS as f64 / took.as_secs_f64()) as usize);
-    println!("{} payments in {} batches, taken in {took:.1?}: {rate} a second.", count(payments.len()), tickets.len());
+    println!("Loaded {} payments in {} batches in {took:.1?}: {rate} a second.", count(payments.len()), tickets.len());
 
     for mut ticket in tickets {
         let Err(not_applied) = ticket.wait() else { continue };
-        println!("One batch is not among them. Its ticket says:\n\n  {not_applied}\n");
+        println!("One batch was refused. Its ticket says:\n\n  {not_applied}\n");
         let memdex::NotApplied::Refused(refused) = not_applied else { return Err(not_applied.into()) };
         let (refusal, mut batch) = refused.into_parts();
-        let position = refusal.position().ok_or("no operation is at fault")?;
+        let position = refusal.position().ok_or("the refusal names no operation")?;
         batch.mend(payments, position, |payment| payment.reference = format!("RF-{:06}", payment.id))?;
         background.submit(batch)?.wait()?;
-        println!("It has come back, its reference is mended, and now there are {}.", count(payments.len()));
+        println!("After its reference is fixed and it is submitted again, there are {}.", count(payments.len()));
     }
     Ok(())
 }
 
 fn show_indexes(ledger: &Ledger) {
-    heading("By what they are found");
+    heading("The indexes");
     let rows = ledger.payments.indexes().into_iter().map(|index| {
-        let of = if index.condition().is_some() { "those that are pending" } else { "all" };
+        let of = if index.condition().is_some() { "pending ones" } else { "all" };
         [index.name().to_owned(), index.kind().to_string(), index.fields().join(", "), of.to_owned()]
     });
-    tables::print(["index", "kind", "fields", "payments in it"], rows);
+    tables::print(["index", "kind", "fields", "indexed payments"], rows);
 }
 
-/// `payment::STATUS` and its like come with the derive: a misspelt field, or a comparison with another type, does not
+/// The derive generates `payment::STATUS` and the other fields: a misspelt field or a comparison with a wrong type does not
 /// compile.
 fn find(ledger: &Ledger) -> Result<()> {
-    heading("Questions");
+    heading("Count payments");
     let payments = &ledger.payments;
     let (brand, country) = (payment::CARD.dot(card::BRAND), payment::CARD.dot(card::COUNTRY));
     let org = || payment::ORGANIZATION.eq("org-07");
-    let questions: [(&str, Filter<Payment>); 11] = [
+    let queries: [(&str, Filter<Payment>); 11] = [
         ("of one organization", org()),
         ("of one user", payment::USER.eq("user-0042")),
         ("pending or failed", payment::STATUS.is_in([Status::Pending, Status::Failed])),
@@ -131,72 +131,72 @@ fn find(ledger: &Ledger) -> Result<()> {
         ("pending since before day 3", payment::STATUS.eq(Status::Pending) & payment::CREATED_AT.lt(day(3))),
         ("by amex", brand.eq("amex")),
         ("created on day 10 (a scan)", payment::CREATED_AT.ge(day(10)) & payment::CREATED_AT.lt(day(11))),
-        ("by a card of Liechtenstein (a column)", country.eq("LI")),
+        ("by a card from Liechtenstein (a column)", country.eq("LI")),
     ];
-    let rows = questions.map(|(asked, filter)| {
+    let rows = queries.map(|(name, filter)| {
         let started = Instant::now();
         let found = payments.find(filter).count()?;
-        Ok([asked.to_owned(), count(found), format!("{:.1?}", started.elapsed())])
+        Ok([name.to_owned(), count(found), format!("{:.1?}", started.elapsed())])
     });
-    tables::print(["payments", ">how many", ">counted in"], rows.into_iter().collect::<Result<Vec<_>>>()?);
+    tables::print(["payments", ">count", ">counted in"], rows.into_iter().collect::<Result<Vec<_>>>()?);
 
-    println!("\nSome, as they are:\n");
+    println!("\nLarge gifts to org-07 by visa:\n");
     let gifts = org() & payment::TAGS.contains("gift") & payment::AMOUNT_CENTS.gt(150_000) & brand.eq("visa");
     tables::print_payments(payments.find(gifts).fetch()?, 5);
 
     let by_reference = payments.get_by(payment::REFERENCE, "RF-070007")?.ok_or("no such reference")?;
-    println!("\nThe reference RF-070007 is that of payment {}.", by_reference.id);
+    println!("\nThe reference RF-070007 belongs to payment {}.", by_reference.id);
     Ok(())
 }
 
-/// What the rules forbid comes back as the error type that they have.
+/// If a business rule refuses a command, the caller gets the rule's own error type.
 fn command(ledger: &Ledger) -> Result<()> {
     heading("Commands: create, process, fail and refund");
     let new = |id| Payment { status: Status::Pending, ..generate::payment(id) };
-    let taken = Payment { reference: "RF-000001".into(), ..new(PAYMENTS + 3) };
+    let duplicate = Payment { reference: "RF-000001".into(), ..new(PAYMENTS + 3) };
     let (first, second) = (PAYMENTS + 1, PAYMENTS + 2);
     let balance = || ledger.accounts.get(&new(first).organization).map_or(0, |account| account.balance_cents);
     let before = balance();
     type Outcome = Result<Receipt, CommandError>;
-    let done: [(&str, Outcome); 9] = [
+    let outcomes: [(&str, Outcome); 9] = [
         ("create the first", ledger.create(new(first))),
         ("create the second", ledger.create(new(second))),
-        ("create one with a reference that is taken", ledger.create(taken)),
+        ("create one with a duplicate reference", ledger.create(duplicate)),
         ("refund the first", ledger.refund(first)),
         ("process the first", ledger.process(first)),
         ("process it again", ledger.process(first)),
         ("refund it", ledger.refund(first)),
         ("fail the second", ledger.fail(second, "card expired")),
-        ("process one that there is not", ledger.process(PAYMENTS + 9)),
+        ("process an unknown payment", ledger.process(PAYMENTS + 9)),
     ];
-    let forbidden = done
+    let forbidden = outcomes
         .iter()
         .filter(|(_, outcome)| matches!(outcome, Err(CommandError::Forbidden(Forbidden::Transition { .. }))));
     let forbidden = forbidden.count();
-    let rows = done.map(|(what, outcome)| {
+    let rows = outcomes.map(|(command, outcome)| {
         let outcome = match outcome {
             Ok(receipt) => format!("{} changed", receipt.counts.total()),
             Err(error) => error.to_string(),
         };
-        [what.to_owned(), outcome]
+        [command.to_owned(), outcome]
     });
-    tables::print(["command", "what came of it"], rows);
+    tables::print(["command", "outcome"], rows);
     let now = euros(balance());
-    println!("\n{forbidden} were against the rules. The account had {} before, and now {now}.", euros(before));
+    println!("\n{forbidden} commands broke a rule. The balance was {} before and is {now} now.", euros(before));
     Ok(())
 }
 
-/// A snapshot shows all of the store as of one commit, for as long as it is held; it stops nobody.
+/// A snapshot keeps showing the whole store at one commit, and blocks neither readers nor writers.
 fn refund_under_a_snapshot(ledger: &Ledger) -> Result<()> {
-    heading("A snapshot is held while disputed payments are refunded");
+    heading("Hold a snapshot while disputed payments are refunded");
     let before = ledger.store.snapshot();
     let disputed = || payment::TAGS.contains("disputed") & payment::STATUS.eq(Status::Completed);
     let found = before.of(&ledger.payments).find(disputed()).fetch()?;
     let receipt = ledger
         .store
-        .commit(|batch| found.iter().try_for_each(|payment| ledger.add_turn(batch, payment, Status::Refunded)))?;
+        .commit(|batch| found.iter().try_for_each(|payment| ledger.add_transition(batch, payment, Status::Refunded)))?;
     let after = ledger.store.snapshot();
-    println!("{} records changed in one commit. As the two snapshots see it:\n", receipt.counts.updated);
+    println!("{} records changed in one commit. The two snapshots show:\n", receipt.counts.updated);
 
     let seen = |snapshot: &Snapshot| -> Result<[String; 4]> {
         let (payments, accounts) = (snapshot.of(&ledger.payments), snapshot.of(&ledger.accounts));
@@ -209,28 +209,28 @@ fn refund_under_a_snapshot(ledger: &Ledger) -> Result<()> {
         ])
     };
     let (before, after) = (seen(&before)?, seen(&after)?);
-    let names = ["disputed and completed", "refunded", "all that is completed", "what the accounts have"];
+    let names = ["disputed and completed", "refunded", "sum of completed payments", "sum of the accounts"];
     let rows = names.into_iter().zip(before).zip(after).map(|((name, before), after)| [name.into(), before, after]);
     tables::print(["", ">before", ">after"], rows);
     Ok(())
 }
 
-/// A lenient commit leaves out just what is refused, gives it back, and reports on each operation.
-fn read_a_statement(ledger: &Ledger) -> Result<()> {
-    heading("A bank's statement, with mistakes in it: a lenient commit");
+/// A lenient commit skips the refused operations, returns them, and reports on each operation.
+fn import_a_statement(ledger: &Ledger) -> Result<()> {
+    heading("Import a bank statement with errors: a lenient commit");
     let payments = &ledger.payments;
     let new = |id| Payment { status: Status::Pending, ..generate::payment(id) };
     let mut batch = ledger.store.batch();
     batch.insert(payments, new(PAYMENTS + 10))?;
-    batch.insert(payments, new(PAYMENTS + 1))?; // is there
+    batch.insert(payments, new(PAYMENTS + 1))?; // exists already
     batch.insert(payments, Payment { reference: "RF-000002".into(), ..new(PAYMENTS + 11) })?;
-    batch.try_update(payments, PAYMENTS + 10, |payment| payment.turn(Status::Failed))?;
-    batch.try_update(payments, PAYMENTS + 10, |payment| payment.turn(Status::Refunded))?;
+    batch.try_update(payments, PAYMENTS + 10, |payment| payment.transition(Status::Failed))?;
+    batch.try_update(payments, PAYMENTS + 10, |payment| payment.transition(Status::Refunded))?;
     batch.update(payments, PAYMENTS + 99, |payment| payment.note = "late".into())?;
     batch.delete(payments, PAYMENTS + 99)?;
-    // What has been open for long fails: found and changed in one step, so that nobody comes between.
-    let forgotten = payment::STATUS.eq(Status::Pending) & payment::CREATED_AT.lt(day(30));
-    batch.try_update_where(payments, forgotten, |payment| payment.turn(Status::Failed))?;
+    // Fail old pending payments. Finding and updating them is one atomic step.
+    let overdue = payment::STATUS.eq(Status::Pending) & payment::CREATED_AT.lt(day(30));
+    batch.try_update_where(payments, overdue, |payment| payment.transition(Status::Failed))?;
 
     let operations = batch.operations();
     let report = batch.commit_lenient()?;
@@ -239,22 +239,22 @@ fn read_a_statement(ledger: &Ledger) -> Result<()> {
         let refused = report.refused.iter().find(|refused| refused.refusal.position() == Some(operation.position));
         [
             operation.operation.to_owned(),
-            operation.key.as_ref().map_or("of a condition".into(), |key| key.to_string()),
+            operation.key.as_ref().map_or("by condition".into(), |key| key.to_string()),
             outcome.map_or(String::new(), |outcome| format!("{outcome:?}")),
             refused.map_or(String::new(), |refused| refused.refusal.cause().to_string()),
         ]
     });
-    tables::print(["operation", "payment", "outcome", "why"], rows);
+    tables::print(["operation", "payment", "outcome", "cause"], rows);
 
     let references = report.refused.into_iter().filter_map(|refused| refused.operation.into_record::<Payment>());
     let references: Vec<String> = references.map(|payment| payment.reference).collect();
-    println!("\nThe records of what was refused are here again: {}.", references.join(" and "));
+    println!("\nThe report returns the refused records: {}.", references.join(" and "));
     Ok(())
 }
 
-/// Indexes come and go, and stop neither readers nor writers.
-fn index_while_commits_go_on(ledger: &Ledger) -> Result<()> {
-    heading("An index more, while payments are processed");
+/// Adding and dropping an index blocks neither readers nor writers.
+fn index_under_commits(ledger: &Ledger) -> Result<()> {
+    heading("Add an index while payments are processed");
     let payments = &ledger.payments;
     let of_a_week = payments.find(payment::CREATED_AT.between(day(50), day(57)));
     let timed = || -> Result<[String; 2]> {
@@ -274,18 +274,22 @@ fn index_while_commits_go_on(ledger: &Ledger) -> Result<()> {
         Ok::<_, Box<dyn Error>>((processed, took))
     })?;
     let [_, by_index] = timed()?;
-    println!("Built in {took:.1?}; {} commits went on beside it.", count(processed));
+    println!("Built in {took:.1?}, with {} commits at the same time.", count(processed));
     println!("{found} payments of one week, counted by scan in {by_scan}, by index in {by_index}.");
     payments.drop_index("created_at")?;
     Ok(())
 }
 
-/// What is no longer needed goes, and then its memory.
-fn clear_away(ledger: &Ledger) -> Result<()> {
-    heading("What is older than sixty days goes, unless it is open");
+/// Deletes old payments, then releases their memory.
+fn delete_old(ledger: &Ledger) -> Result<()> {
+    heading("Delete payments older than day 60, unless they are pending");
     let memory = || -> Result<[usize; 6]> {
         let stats = ledger.store.stats();
-        let of = stats.collections.iter().find(|it| it.name == ledger.payments.name()).ok_or("no figures")?;
+        let of = stats
+            .collections
+            .iter()
+            .find(|it| it.name == ledger.payments.name())
+            .ok_or("the store has no statistics of payments")?;
         let memory = of.memory;
         Ok([
             of.records,
@@ -309,18 +313,18 @@ fn clear_away(ledger: &Ledger) -> Result<()> {
         count(receipt.counts.deleted),
         receipt.took
     );
-    let names = ["payments", "they themselves", "indexes", "columns", "from keys and rows", "all memory"];
+    let names = ["payments", "records", "indexes", "columns", "key table and row pages", "all memory"];
     let rows = (0..names.len()).map(|at| {
-        let shown = |figures: [usize; 6]| if at == 0 { count(figures[0]) } else { bytes(figures[at]) };
-        [names[at].to_owned(), shown(before), shown(cleared), shown(optimized)]
+        let cell = |figures: [usize; 6]| if at == 0 { count(figures[0]) } else { bytes(figures[at]) };
+        [names[at].to_owned(), cell(before), cell(cleared), cell(optimized)]
     });
     tables::print(["", ">before", ">deleted", ">optimized"], rows);
     Ok(())
 }
 
-/// One question to both collections, as of one commit.
+/// Runs one query over both collections, at one commit.
 fn search(ledger: &Ledger) -> Result<()> {
-    heading("Whatever belongs to org-24");
+    heading("Search both collections for org-24");
     let hits = ledger
         .store
         .snapshot()
@@ -329,7 +333,7 @@ fn search(ledger: &Ledger) -> Result<()> {
         .over(&ledger.payments)
         .fetch()?;
     let account = hits.iter().find_map(|hit| hit.record::<Account>()).ok_or("no account")?;
-    println!("Its account has {}, and it has these payments:\n", euros(account.balance_cents));
+    println!("Its balance is {}, and its payments are:\n", euros(account.balance_cents));
     tables::print_payments(hits.iter().filter_map(|hit| hit.record::<Payment>()).collect(), 5);
     Ok(())
 }

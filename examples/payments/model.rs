@@ -1,18 +1,18 @@
-//! What is stored: payments, and beside them the accounts of those who are paid.
+//! The records: payments, and the accounts of the organizations that receive them.
 
 use indicatif::HumanCount;
 use memdex::{FieldValue, Nested, Record, Timestamp};
 use std::fmt;
 
 #[derive(Clone, Debug, Record)]
-// Found by both at once, as nearly every list in an office is.
+// Most lists of a back office filter by both fields.
 #[record(index(organization, status))]
-// The few that are open, by age: the index holds no others.
+// A partial index: only the few pending payments, by age.
 #[record(ordered(created_at, name = "open", when = payment::STATUS.eq(Status::Pending)))]
 pub(crate) struct Payment {
     #[record(key)]
     pub(crate) id: u64,
-    #[record(unique)] // no two payments have the same
+    #[record(unique)] // two payments can't have the same reference
     pub(crate) reference: String,
     #[record(index)]
     pub(crate) organization: String,
@@ -20,24 +20,24 @@ pub(crate) struct Payment {
     pub(crate) user: String,
     #[record(index)]
     pub(crate) status: Status,
-    #[record(ordered)] // ranges are found by an index
-    pub(crate) amount_cents: i64, // in euros, whatever the payer has paid in
+    #[record(ordered)] // an index for ranges
+    pub(crate) amount_cents: i64, // in euros, for every currency of the payer
     #[record(index)]
-    pub(crate) currency: String, // what the payer has paid in
-    #[record(field)] // found by a look at the payments, unless by the index above
+    pub(crate) currency: String, // the payer's currency
+    #[record(field)] // without an index of all payments: queries scan, except through `open`
     pub(crate) created_at: Timestamp,
-    #[record(index)] // found by each of its values
+    #[record(index)] // one entry for each tag
     pub(crate) tags: Vec<String>,
-    #[record(nested)] // its fields can be named; a transfer has none
+    #[record(nested)] // queries can name its fields; `None` for a bank transfer
     pub(crate) card: Option<Card>,
-    pub(crate) note: String, // invisible to queries
+    pub(crate) note: String, // without an attribute, queries can't name it
 }
 
 #[derive(Clone, Debug, Nested)]
 pub(crate) struct Card {
     #[record(index)]
     pub(crate) brand: String,
-    #[record(column)] // found by a scan, but of values that lie side by side
+    #[record(column)] // queries scan the column
     pub(crate) country: String,
 }
 
@@ -50,7 +50,7 @@ pub(crate) enum Status {
     Refunded,
 }
 
-/// What belongs to an organization: the sum of its completed payments.
+/// The balance of an organization: the sum of its completed payments.
 #[derive(Clone, Debug, Record)]
 pub(crate) struct Account {
     #[record(key)]
@@ -58,7 +58,7 @@ pub(crate) struct Account {
     pub(crate) balance_cents: i64,
 }
 
-/// Why the rules of payments, not those of the store, forbid something.
+/// A violation of a business rule, as opposed to a refusal by the store.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Forbidden {
     #[error("a {from} payment can't become {to}")]
@@ -68,8 +68,8 @@ pub(crate) enum Forbidden {
 }
 
 impl Payment {
-    /// The only way to another status.
-    pub(crate) fn turn(&mut self, to: Status) -> Result<(), Forbidden> {
+    /// Changes the status. All status changes go through here.
+    pub(crate) fn transition(&mut self, to: Status) -> Result<(), Forbidden> {
         let from = self.status;
         let is_legal = match to {
             Status::Pending => false,

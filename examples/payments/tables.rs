@@ -21,7 +21,7 @@ pub(crate) fn bytes(bytes: usize) -> String {
     HumanBytes(bytes as u64).to_string()
 }
 
-/// A table; columns whose title begins with `>` go to the right.
+/// Prints a table; a title that starts with `>` aligns its column to the right.
 pub(crate) fn print<const N: usize>(columns: [&str; N], rows: impl IntoIterator<Item = [String; N]>) {
     let mut table = Table::new();
     table.load_style(STYLE).set_header(columns.map(|title| title.trim_start_matches('>'))).add_rows(rows);
@@ -34,7 +34,7 @@ pub(crate) fn print<const N: usize>(columns: [&str; N], rows: impl IntoIterator<
     }
 }
 
-/// Unless they are told one, queries have no order: payments are put in that of their numbers.
+/// Results are unordered unless the query calls `order_by`, so this sorts the payments by id.
 pub(crate) fn print_payments(mut found: Vec<Handle<Payment>>, limit: usize) {
     found.sort_by_key(|payment| payment.id);
     let rows = found.iter().take(limit).map(|payment| {
@@ -55,7 +55,7 @@ pub(crate) fn print_payments(mut found: Vec<Handle<Payment>>, limit: usize) {
     }
 }
 
-/// A page of payments, in the order that it has.
+/// Prints a page of payments in its order.
 pub(crate) fn print_page(page: &[Handle<Payment>]) {
     let rows = page.iter().map(|payment| {
         [
@@ -76,12 +76,12 @@ fn time(time: Timestamp) -> String {
     text.replace('T', " ")
 }
 
-/// A bar as long as a number is big; the biggest has forty blocks.
+/// A bar whose length is proportional to a number; the biggest number has forty blocks.
 pub(crate) fn bar(number: i64, biggest: i64) -> String {
     "█".repeat((number.max(0) * 40 / biggest.max(1)) as usize)
 }
 
-/// A value as a reader wants it: strings without quotes.
+/// A value for display: strings without quotes.
 pub(crate) fn text(value: &Value) -> String {
     match value.as_ref() {
         ValueRef::Str(text) => text.to_owned(),
