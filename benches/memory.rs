@@ -1,30 +1,31 @@
-//! Memory that a million payments take besides themselves, as the allocator counts it: in memdex with four equality
-//! indexes, by what the store says of itself, and in the structures by hand.
+//! Additional memory of a million payments, counted by the allocator: in memdex with four equality indexes, also by
+//! the store's own statistics, and in the hand-written structures.
 //!
-//! The payments themselves are what they take in a `Vec`, strings included. Counted are the bytes that were asked for;
-//! what an allocator rounds up comes on top of either.
+//! The payments themselves count as their size in a `Vec`, including strings. The benchmark counts requested bytes;
+//! the
+//! allocator's rounding comes on top on both sides.
 
 use memdex_benches::peer::ByHand;
 use memdex_benches::{PAYMENTS, Payment, payments, stored};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-/// The system's allocator, with a count of the bytes that are in use.
+/// The system allocator with a counter of the bytes in use.
 struct Counting;
 
 static LIVE: AtomicUsize = AtomicUsize::new(0);
 
-// SAFETY: everything is handed to the system's allocator unchanged; the count touches no memory of it.
+// SAFETY: every call is forwarded to the system allocator unchanged; the counter does not touch its memory.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         LIVE.fetch_add(layout.size(), Relaxed);
-        // SAFETY: the caller's promises are those that the system's allocator asks for.
+        // SAFETY: the caller's guarantees are those that the system allocator requires.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
         LIVE.fetch_sub(layout.size(), Relaxed);
-        // SAFETY: as above, and `memory` came from the system's allocator.
+        // SAFETY: as above, and `memory` came from the system allocator.
         unsafe { System.dealloc(memory, layout) }
     }
 }
@@ -32,7 +33,7 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// What `make` returns, and the bytes that are in use because of it.
+/// The result of `make`, and the bytes in use because of it.
 fn counted<T>(make: impl FnOnce() -> T) -> (T, usize) {
     let before = LIVE.load(Relaxed);
     let made = make();

@@ -1,12 +1,12 @@
-//! What every benchmark works on: one million payments, the same at every run, in a store of memdex and in the
-//! structures that one would write by hand.
+//! The data of the benchmarks: one million payments, the same in every run, in a memdex store and in hand-written
+//! structures.
 
 pub mod peer;
 
 use memdex::{Collection, FieldValue, Record, Store};
 use std::fmt::Write;
 
-/// How many payments there are.
+/// Number of payments.
 pub const PAYMENTS: usize = 1_000_000;
 
 const ORGANIZATIONS: u64 = 1_000;
@@ -31,7 +31,7 @@ pub struct Payment {
     pub currency: Option<String>,
     #[record(field)]
     pub amount_cents: i64,
-    /// Part of what a record costs; nobody asks for it.
+    /// Part of the cost of a record, but unused.
     #[expect(dead_code)]
     description: String,
 }
@@ -57,7 +57,7 @@ impl Status {
     }
 }
 
-/// A small generator of random numbers (SplitMix64), so that every run sees the same payments.
+/// A small random number generator (SplitMix64), so that every run has the same payments.
 pub struct Random(u64);
 
 impl Random {
@@ -78,7 +78,7 @@ impl Random {
     }
 }
 
-/// All payments, in ascending order of their ids. No string has room to spare.
+/// All payments, in ascending order of their ids. No string has spare capacity.
 pub fn payments() -> Vec<Payment> {
     let mut random = Random::new(1);
     let payment = |n| Payment {

@@ -1,6 +1,7 @@
-//! The peer: what one would write by hand, a concurrent map of records and one of key sets for each indexed field.
+//! The peer, the hand-written alternative: a concurrent map of records, and a map from value to keys for each indexed
+//! field.
 //!
-//! It is written as a careful user would: records are behind an `Arc` so that readers get them for a count, and the
+//! It is written as a careful user would: records are behind an `Arc`, so that a read only increments a count, and the
 //! sets share one allocation of each key. It has no atomicity, no snapshots and no query planner.
 
 use super::{Payment, Status};
@@ -47,7 +48,7 @@ impl ByHand {
         Some(both(&of_organization, &of_status).filter_map(record).collect())
     }
 
-    /// A record that readers hold is cloned, one that nobody holds is changed where it lies.
+    /// Clones a record that readers hold, and changes others in place.
     pub fn change_status(&self, key: &str) {
         let mut payment = self.payments.get_mut(key).expect("the key exists");
         let old = payment.status;
@@ -57,12 +58,12 @@ impl ByHand {
     }
 }
 
-/// What is in both sets: `intersection` looks the keys of the smaller one up in the larger.
+/// The intersection: `HashSet::intersection` looks up the keys of the smaller set in the larger one.
 fn both<'a>(a: &'a HashSet<Arc<str>>, b: &'a HashSet<Arc<str>>) -> impl Iterator<Item = &'a Arc<str>> {
     a.intersection(b)
 }
 
-/// Files a key under a value. A value is cloned only where it is new.
+/// Inserts a key under a value. Clones the value only if it is new.
 pub fn add<V: Clone + Eq + Hash>(index: &DashMap<V, Keys>, value: &V, key: &Arc<str>) {
     if let Some(mut keys) = index.get_mut(value) {
         keys.insert(key.clone());

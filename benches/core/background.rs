@@ -1,5 +1,6 @@
-//! A million payments into nothing from one producer: through a writer, and through a background writer in batches of
-//! different sizes. Commits are of 1,000 operations on both sides. A time of one second is one microsecond a record.
+//! Loads a million payments into an empty store from one producer: through a writer, and through a background writer
+//! in batches of different sizes. Commits have 1,000 operations on both sides. One second means one microsecond a
+//! record.
 
 use super::ingest::loaded;
 use criterion::{Criterion, SamplingMode};

@@ -1,4 +1,4 @@
-//! Look-ups of random existing keys, beside a `DashMap` from which the record's `Arc` is cloned.
+//! Look-ups of random existing keys, compared with a `DashMap` from which the record's `Arc` is cloned.
 
 use crate::{STORE, Walk, built};
 use criterion::{BenchmarkGroup, Criterion, measurement::WallTime};

@@ -1,5 +1,5 @@
-//! Loading a million payments into nothing: a writer with batches of 1,000, beside the structures by hand, which are
-//! not atomic. A time of one second is one microsecond a record.
+//! Loads a million payments into an empty store: a writer with batches of 1,000, compared with the hand-written
+//! structures, which are not atomic. One second means one microsecond a record.
 
 use criterion::{BenchmarkGroup, Criterion, SamplingMode, measurement::WallTime};
 use memdex_benches::peer::ByHand;
@@ -17,7 +17,7 @@ pub(crate) fn benches(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// Times `load` alone, neither the making of its payments nor the drop of what it returns.
+/// Times only `load`, without creating its payments and dropping its result.
 pub(crate) fn loaded<T>(
     group: &mut BenchmarkGroup<'_, WallTime>,
     name: &str,

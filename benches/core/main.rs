@@ -1,5 +1,5 @@
-//! Reads, writes and queries over one million payments with four equality indexes, each beside what one would write by
-//! hand with `DashMap` and `HashSet`. See `benches/README.md` for what each figure means and which limit it has.
+//! Reads, writes and queries over one million payments with four equality indexes, each compared with a hand-written
+//! alternative of `DashMap` and `HashSet`. See `benches/README.md` for the meaning and the limit of each figure.
 
 mod background;
 mod get;
@@ -14,22 +14,22 @@ use memdex_benches::peer::ByHand;
 use memdex_benches::{Payment, Random, payments, stored};
 use std::sync::LazyLock;
 
-/// Built by the first benchmark that wants it.
+/// Built by the first benchmark that needs it.
 static STORE: LazyLock<(Store, Collection<Payment>)> = LazyLock::new(|| stored(payments()));
 static BY_HAND: LazyLock<ByHand> = LazyLock::new(|| ByHand::of(payments()));
 
-/// Keys of a walk: as many as there are payments, and whole batches of updates.
+/// Number of keys of a walk: the number of payments, and a multiple of the batch size of updates.
 const KEYS_WALKED: usize = 1_000_000;
 
-/// Random payment ids, in the order in which they lie in memory, so that walking them costs all alike.
+/// Random payment ids, in the order of their memory, so that each step of a walk has the same cost.
 static KEYS: LazyLock<Vec<String>> = LazyLock::new(|| {
     let payments = payments();
     let mut random = Random::new(2);
     (0..KEYS_WALKED).map(|_| payments[random.below(payments.len() as u64) as usize].payment_id.clone()).collect()
 });
 
-/// A walk through [`KEYS`] without an end. Criterion calls a benchmark's closure anew for each sample, so a walk is made
-/// outside of it: one that started over would find in the caches what the sample before has left there.
+/// An endless walk through [`KEYS`]. Criterion calls the closure of a benchmark for each sample, so the walk must be
+/// created outside the closure: a new walk would find the keys of the previous sample in the caches.
 #[derive(Default)]
 pub(crate) struct Walk(usize);
 
@@ -38,7 +38,7 @@ impl Walk {
         self.keys(1)[0].as_str()
     }
 
-    /// The next keys; `count` divides their number.
+    /// The next keys; `count` must divide the number of all keys.
     pub(crate) fn keys(&mut self, count: usize) -> &'static [String] {
         let at = self.0;
         self.0 = (at + count) % KEYS.len();
@@ -46,7 +46,7 @@ impl Walk {
     }
 }
 
-/// Builds what benchmarks share before any clock runs: in the warm-up, criterion would take it for an iteration.
+/// Builds shared data before the clock starts; else criterion's warm-up takes the build for an iteration.
 pub(crate) fn built<T>(shared: &'static LazyLock<T>) -> &'static T {
     LazyLock::force(&KEYS);
     LazyLock::force(shared)
@@ -54,7 +54,7 @@ pub(crate) fn built<T>(shared: &'static LazyLock<T>) -> &'static T {
 
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
-    // Loading comes first, while memory holds nothing else; updates come last, since they change what the others read.
+    // Loading comes first, while memory is empty; updates come last, since they change the data of the others.
     ingest::benches(&mut criterion);
     background::benches(&mut criterion);
     get::benches(&mut criterion);

@@ -1,5 +1,5 @@
-//! Two indexed fields at once: counting 50,000 of a million payments, and fetching 250 of them; beside the keys of the
-//! smaller of two sets looked up in the larger, by hand.
+//! Conditions on two indexed fields: counts 50,000 of a million payments, and fetches 250 of them; compared with
+//! hand-written look-ups of the keys of the smaller set in the larger set.
 
 use crate::{BY_HAND, STORE, Walk, built};
 use criterion::{Criterion, SamplingMode};
@@ -52,7 +52,7 @@ fn find(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// The organisations of the next thousand payments of a walk: other ones for every sample.
+/// The organisations of the next thousand payments of a walk: different ones in every sample.
 fn organizations(walk: &mut Walk) -> Vec<String> {
     let of = |key: &String| STORE.1.get_with(key.as_str(), |payment| payment.organization_id.clone());
     walk.keys(1_000).iter().filter_map(of).collect()

@@ -1,5 +1,5 @@
-//! Four groups with three figures each, kept up over a million payments: what it takes to read them, and what a commit of a hundred
-//! updates, each of which moves a payment from group to group, costs more with them. Times of updates are per update.
+//! A materialized aggregate with four groups and three metrics over a million payments: the time to read it, and its
+//! extra cost for commits of a hundred updates that move payments between groups. Times of updates are per update.
 
 use crate::update::change_all;
 use crate::{STORE, Walk, built};

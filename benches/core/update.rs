@@ -1,5 +1,5 @@
-//! One indexed field of random existing payments changed, each in a commit of its own and a hundred in one; beside the
-//! record and the two key sets changed by hand. Times are per update.
+//! Changes one indexed field of random existing payments, each in its own commit and a hundred in one; compared with
+//! changing the record and the two key sets by hand. Times are per update.
 
 use crate::{BY_HAND, STORE, Walk, built};
 use criterion::Criterion;

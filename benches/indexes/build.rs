@@ -1,4 +1,4 @@
-//! Building an index over a million live records.
+//! Builds an index over a million live records.
 
 use crate::data::{WidePayment, loaded, payments};
 use crate::figures::{Durations, heading, line};
@@ -7,7 +7,7 @@ use memdex_benches::Status;
 
 const ROUNDS: usize = 5;
 
-/// A payment that nothing is indexed of yet.
+/// A payment without indexes.
 #[derive(Record)]
 struct BarePayment {
     #[record(key)]

@@ -1,4 +1,4 @@
-//! One million payments with six indexes, the same at every run, and a store that holds them.
+//! One million payments with six indexes, the same in every run, and a store that holds them.
 
 use memdex::{Collection, Record, Store};
 use memdex_benches::{PAYMENTS, Random, Status};
@@ -8,7 +8,7 @@ const USERS: u64 = 100_000;
 const CURRENCIES: [&str; 5] = ["CHF", "EUR", "GBP", "JPY", "USD"];
 pub(crate) const STATUSES: [Status; 4] = [Status::Pending, Status::Completed, Status::Refunded, Status::Failed];
 
-/// 2024-01-01, in microseconds since 1970, and how long after it the last payment was made: two years.
+/// 2024-01-01 in microseconds since 1970, and the period of the payments: two years.
 const FIRST_MICROS: i64 = 1_704_067_200_000_000;
 const SPAN_MICROS: u64 = 2 * 365 * 86_400 * 1_000_000;
 
@@ -34,7 +34,7 @@ pub(crate) struct WidePayment {
     pub(crate) description: String,
 }
 
-/// All payments, in ascending order of their ids, made at random times.
+/// All payments, in ascending order of their ids, with random times.
 pub(crate) fn payments() -> Vec<WidePayment> {
     let mut random = Random::new(3);
     let payment = |n| WidePayment {
@@ -63,7 +63,7 @@ pub(crate) fn loaded<R: Record>(records: Vec<R>) -> (Store, Collection<R>) {
     (store, collection)
 }
 
-/// The name of a status as queries see it.
+/// The name of a status in queries.
 pub(crate) fn name(status: &Status) -> &str {
     match memdex::FieldValue::value(status) {
         memdex::ValueRef::Str(name) => name,

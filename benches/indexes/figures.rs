@@ -1,4 +1,4 @@
-//! Durations of many like steps, and what is printed of them.
+//! Durations of repeated steps, and printing them.
 
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,7 @@ impl Durations {
         result
     }
 
-    /// That of the first and of the last `count` steps.
+    /// The durations of the first and of the last `count` steps.
     pub(crate) fn ends(&self, count: usize) -> (Durations, Durations) {
         let count = count.min(self.0.len());
         (Durations(self.0[..count].to_vec()), Durations(self.0[self.0.len() - count..].to_vec()))
@@ -56,7 +56,7 @@ pub(crate) fn line(what: &str, figure: impl std::fmt::Display) {
     println!("  {what:<52}{figure}");
 }
 
-/// `of` in terms of `base`, beside its limit.
+/// Prints the ratio of `of` to `base` with its limit.
 pub(crate) fn ratio(what: &str, of: Duration, base: Duration, limit: &str) {
     line(what, format_args!("{:.2} (limit {limit})", of.as_secs_f64() / base.as_secs_f64()));
 }

@@ -1,5 +1,6 @@
-//! One snapshot held through a million commits of one update each, on a hundred keys of a million: what a commit takes at the
-//! beginning and at the end, what is kept, and what the drop of the snapshot costs the commits after it.
+//! Holds one snapshot through a million commits of one update each, on a hundred of a million keys: the time of a
+//! commit at the beginning and at the end, the retained versions, and the cost of dropping the snapshot for later
+//! commits.
 
 use crate::data::{WidePayment, loaded, next, payments};
 use crate::figures::{Durations, heading, line, ratio};

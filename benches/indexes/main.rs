@@ -1,8 +1,8 @@
-//! What indexes cost and give, over one million payments with four equality and two ordered indexes: loading beside SQLite
-//! in memory, look-ups by a unique field, building an index over live records, writers beside readers and under an old
-//! snapshot. See `benches/README.md` for what each figure means and which limit it has.
+//! Costs and benefits of indexes, over one million payments with four equality and two ordered indexes: loading
+//! compared with SQLite in memory, look-ups by a unique field, building an index over live records, writers next to
+//! readers and under an old snapshot. See `benches/README.md` for the meaning and the limit of each figure.
 //!
-//! Criterion times what is short and can be repeated; what is one long run is timed by hand and printed.
+//! Criterion times short, repeatable steps; long single runs are timed by hand and printed.
 
 mod build;
 mod data;
@@ -15,7 +15,7 @@ mod unique;
 
 use criterion::Criterion;
 
-/// The group that is to be timed, if one is named.
+/// The selected group; all groups if none is named.
 struct Wanted(Option<String>);
 
 impl Wanted {
@@ -26,7 +26,7 @@ impl Wanted {
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    // `cargo test --benches` asks whether the benchmarks run at all; these take minutes.
+    // `cargo test --benches` only checks that the benchmarks start; these take minutes.
     if !arguments.iter().any(|argument| argument == "--bench") {
         return println!("cargo bench --bench indexes");
     }

@@ -1,5 +1,6 @@
-//! A writer beside a reader that never pauses: durations of flushes of 100 updates each, alone, while another thread looks keys up
-//! in a tight loop, and while one asks an index. Beside a thread that only computes they show what sharing the machine costs.
+//! A writer next to a reader that never pauses: durations of flushes of 100 updates each, without a reader, while
+//! another thread looks up keys in a tight loop, and while one queries an index. A thread that only computes shows the
+//! cost of sharing the machine.
 
 use crate::data::{WidePayment, loaded, next, payments, wide_payment};
 use crate::figures::{Durations, heading, line, ratio};
@@ -21,7 +22,7 @@ pub(crate) fn run() {
         let user = format!("user-{:07}", random.below(100_000));
         payments.find(wide_payment::USER_ID.eq(user)).fetch().expect("the field exists");
     };
-    // What the first updates have to bring into the caches is not the reader's fault.
+    // The first updates fill the caches, so they are not counted.
     flushes(&store, &payments, None);
     let idle = flushes(&store, &payments, None);
     let compute = |random: &mut Random| assert!((0..100).map(|_| random.below(7)).sum::<u64>() < 700);
@@ -48,7 +49,7 @@ fn key(random: &mut Random) -> String {
     format!("payment-{:07}", random.below(PAYMENTS as u64))
 }
 
-/// Flushes that follow each other at once; the gathering of their updates is not timed.
+/// Flushes in direct succession; collecting their updates is not timed.
 fn flushes(store: &Store, payments: &Collection<WidePayment>, question: Option<Question<'_>>) -> Durations {
     let done = AtomicBool::new(false);
     thread::scope(|scope| {

@@ -14,7 +14,7 @@ const SCHEMA: &str = "
     CREATE INDEX payment_amount_cents ON payment (amount_cents);
     CREATE INDEX payment_created_at ON payment (created_at);";
 
-/// All payments in a new data base, one transaction a batch.
+/// All payments in a new database, one transaction a batch.
 pub(crate) fn loaded(payments: Vec<WidePayment>) -> Result<Connection> {
     let mut data_base = Connection::open_in_memory()?;
     data_base.execute_batch(SCHEMA)?;

@@ -1,4 +1,4 @@
-//! Look-ups of random existing records by a unique field, beside those by key. Criterion's figures; the limit is 2 × `get`.
+//! Look-ups of random existing records by a unique field, compared with look-ups by key. The limit is 2 × `get`.
 
 use crate::data::loaded;
 use criterion::{BenchmarkGroup, Criterion, measurement::WallTime};
@@ -22,7 +22,7 @@ fn invoice(n: u64) -> Invoice {
     Invoice { invoice_id: format!("invoice-{n:07}"), reference: format!("ref-{n:07}"), amount_cents }
 }
 
-/// The look-up by the unique field, written in one place.
+/// The look-up by the unique field.
 fn get_by_reference(invoices: &Collection<Invoice>, reference: &str) -> Option<Handle<Invoice>> {
     invoices.get_by(invoice::REFERENCE, reference).ok()?
 }
@@ -45,7 +45,7 @@ fn looked_up(
     drawn: &[Invoice],
     look_up: impl Fn(&Invoice) -> Option<Handle<Invoice>>,
 ) {
-    // Outside of the closure, which criterion calls anew for each sample: keys of the last one are in the caches.
+    // Outside the closure, which criterion calls for each sample; else each sample would find its keys in the caches.
     let at = Cell::new(0);
     group.bench_function(name, |bencher| {
         bencher.iter(|| {

@@ -1,4 +1,4 @@
-//! One million payments whose figures are asked for: in a store with columns, in vectors, and in SQLite.
+//! One million payments for statistics: in a store with columns, in vectors, and in SQLite.
 
 use memdex::{Collection, Record, Store, Timestamp};
 use memdex_benches::{PAYMENTS, Random};
@@ -7,7 +7,7 @@ use rusqlite::{Connection, Result, params};
 pub(crate) const STATUSES: [&str; 4] = ["completed", "failed", "pending", "refunded"];
 const ORGANIZATIONS: u64 = 1_000;
 
-/// 2024-01-01, in microseconds since 1970, and how long after it the last payment was made: two years.
+/// 2024-01-01 in microseconds since 1970, and the period of the payments: two years.
 const FIRST_MICROS: u64 = 1_704_067_200_000_000;
 const SPAN_MICROS: u64 = 2 * 365 * 86_400 * 1_000_000;
 const BATCH: usize = 1_000;
@@ -24,12 +24,12 @@ pub(crate) struct PaidOut {
     pub(crate) amount_cents: i64,
     #[record(ordered, column)]
     pub(crate) created_at: Timestamp,
-    /// As `amount_cents`, without a column.
+    /// Like `amount_cents`, without a column.
     #[record(field)]
     pub(crate) fee_cents: i64,
 }
 
-/// All payments, made at random times.
+/// All payments, with random times.
 pub(crate) fn payments() -> Vec<PaidOut> {
     let mut random = Random::new(4);
     let payment = |n| PaidOut {

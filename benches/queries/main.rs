@@ -1,5 +1,5 @@
-//! Pages of records, and questions about many records at once, over one million payments with columns, each beside SQLite in memory and beside a plain loop
-//! over vectors. See `benches/README.md` for what each figure means.
+//! Pages of records, and statistics, over one million payments with columns, each compared with SQLite in memory and
+//! with a plain loop over vectors. See `benches/README.md` for the meaning of each figure.
 
 mod data;
 #[path = "../indexes/figures.rs"]
@@ -10,7 +10,7 @@ mod statistics;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    // `cargo test --benches` asks whether the benchmarks run at all; these take minutes.
+    // `cargo test --benches` only checks that the benchmarks start; these take minutes.
     if !arguments.iter().any(|argument| argument == "--bench") {
         return println!("cargo bench --bench queries");
     }

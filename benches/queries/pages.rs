@@ -1,4 +1,4 @@
-//! Records by two fields, the first of an order, and pages near and far; medians.
+//! Records by two fields, top-k queries, and pages near and far; medians.
 
 use crate::data::{in_sqlite, payments, stored};
 use crate::figures::{heading, line};
@@ -16,7 +16,7 @@ pub(crate) fn run() {
     let (_store, collection) = stored(&payments);
     let organization = |n: usize| format!("org-{:07}", n % 1_000);
 
-    // As many organisations as times, so that no record is in the caches from the time before.
+    // As many organisations as runs, so that no run finds its records in the caches.
     let two_fields = |n| {
         let found = collection.find(field("organization_id").eq(organization(n)) & field("status").eq("completed"));
         found.fetch().expect("the fields are there").len()

@@ -1,4 +1,4 @@
-//! Figures by group: of all payments by status, by day, and of one organisation's by status.
+//! Statistics by group: of all payments by status and by day, and of one organisation by status.
 
 use crate::data::{PaidOut, STATUSES, in_sqlite, payments, stored};
 use crate::figures::{Durations, heading, line};
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 const DAY_MICROS: u64 = 86_400 * 1_000_000;
 const ORGANIZATION: &str = "org-0000007";
-/// Of what takes less than a microsecond, so many are timed together.
+/// Steps that take less than a microsecond are timed in groups of this size.
 const READS: u32 = 100;
 
 pub(crate) fn run() {
@@ -80,7 +80,7 @@ fn print(what: &str, time: Duration, by_loop: Option<Duration>, sqlite: Duration
     line(what, format_args!("{time:.2?}{by_loop}, SQLite {sqlite:.2?}"));
 }
 
-/// The time that half of several take at most.
+/// The median duration of several runs, and the last result.
 fn median<T>(times: usize, mut step: impl FnMut() -> T) -> (Duration, T) {
     let mut durations = Durations::with_capacity(times);
     let mut result = durations.time(&mut step);

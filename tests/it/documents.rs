@@ -1,4 +1,5 @@
-//! Documents: paths, conflicts, patches, limits, searches over several collections; and that they answer as typed records do.
+//! JSON documents: paths, conflicts, patches, limits, searches over several collections, and the same query results as
+//! typed records.
 
 mod answers;
 mod indexes;
@@ -132,7 +133,7 @@ fn conflicts_are_refused_or_skipped_by_name() {
         (1, &json!({ "id": "1", "amount": 5, "score": 1 }))
     );
 
-    // Skipped is missing, for the index and for every other look.
+    // A skipped value is missing, in the index and in every other query.
     payments
         .store(document(json!({ "id": "2", "score": "high", "items": [{ "price": "free" }, { "price": 3 }] })))
         .unwrap();
@@ -167,7 +168,7 @@ fn a_required_field_is_there() {
     assert_eq!((documents.len(), documents.contains(1), documents.contains("1")), (1, true, false));
 }
 
-/// What is not declared is answered by a scan, by what JSON says.
+/// Queries answer an undeclared path by a scan, with the semantics of JSON.
 #[test]
 fn paths_that_are_not_declared_can_be_asked() {
     let (_, payments) = payments();
@@ -365,7 +366,7 @@ fn documents_are_made_of_objects() {
     assert_eq!(one.into_body(), json!({ "a": [1, 2] }));
 }
 
-/// A great many values in one field: without an index they are just values.
+/// A field with very many values: without an index there is no limit of values.
 #[test]
 fn many_values_in_one_field() {
     let (store, payments) = payments();
@@ -393,7 +394,7 @@ fn no_schema_of_its_own() {
     assert!(<Document as Record>::schema().fields().is_empty());
 }
 
-/// The declaration may be made from a narrow type; what comes may be wider.
+/// A declaration may come from a narrow type; later values may be wider.
 #[test]
 fn integers_are_of_any_width() {
     let store = Store::new();

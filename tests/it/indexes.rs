@@ -1,4 +1,4 @@
-//! Indexes of every kind: what they answer, what they refuse, and that they can come and go while the collection lives.
+//! Indexes of every kind: their results, their refusals, and adding and dropping them at run time.
 
 mod nan;
 mod partial;
@@ -60,7 +60,7 @@ fn player(id: u32) -> Player {
     Player { id, email, team, role, badge, club, score, rate, nick, tags, active, home, visits }
 }
 
-/// The same players without a single index: every query looks at the records.
+/// The same players without an index: every query scans the records.
 #[derive(Clone, Debug)]
 struct Scanned(Player);
 
@@ -204,7 +204,7 @@ fn any_predicate() -> BoxedStrategy<Predicate> {
     .boxed()
 }
 
-/// What a unique index asks of a state.
+/// The condition of a unique index on a state.
 fn is_unique(players: &std::collections::BTreeMap<u32, Player>) -> bool {
     let mut emails: Vec<_> = players.values().filter_map(|player| player.email.clone()).collect();
     let mut badges: Vec<_> = players.values().filter_map(|player| Some((player.team.clone(), player.badge?))).collect();
@@ -216,7 +216,7 @@ fn is_unique(players: &std::collections::BTreeMap<u32, Player>) -> bool {
     (emails.len(), badges.len()) == (all_emails, all_badges)
 }
 
-/// Each step of it is slow.
+/// Limits shrinking, because each step is slow.
 fn few_shrinks(config: ProptestConfig) -> ProptestConfig {
     ProptestConfig { max_shrink_iters: config.max_shrink_iters.min(2_000), ..config }
 }
@@ -224,7 +224,8 @@ fn few_shrinks(config: ProptestConfig) -> ProptestConfig {
 proptest! {
     #![proptest_config(few_shrinks(ProptestConfig::default()))]
 
-    /// Whatever is written, and whichever indexes come and go, the indexed collection answers as the one without any.
+    /// After any writes, and with any indexes added and dropped, the indexed collection returns the same results as
+    /// one without indexes.
     #[test]
     fn indexes_answer_as_scans_do(
         batches in prop::collection::vec(
@@ -316,20 +317,20 @@ fn uniqueness_is_judged_by_what_the_batch_leaves() {
         .unwrap();
     assert_eq!(players.get_by(player::EMAIL, "1@example.org").unwrap().unwrap().id, 2);
 
-    // Two of one batch.
+    // Two records of one batch.
     let twice = store.commit(|batch| {
         batch.store(&players, swapped(7, 7))?;
         batch.store(&players, swapped(8, 7))
     });
     assert!(twice.unwrap_err().to_string().contains("would belong to 8 and to 7"));
-    // Given free in the same batch.
+    // Released in the same batch.
     store
         .commit(|batch| {
             batch.store(&players, swapped(9, 1))?;
             batch.delete(&players, 2)
         })
         .unwrap();
-    // None is shared by many.
+    // Many records may share `None`.
     for id in 20..23 {
         players.store(Player { email: None, ..player(id) }).unwrap();
     }
@@ -337,7 +338,8 @@ fn uniqueness_is_judged_by_what_the_batch_leaves() {
     store.verify().unwrap();
 }
 
-/// Who is left out clashes with nobody: neither for itself, nor for a clash with one before it.
+/// An operation that a lenient commit skips clashes with no other, whether it is skipped for its own fault or for a
+/// clash with an earlier one.
 #[test]
 fn a_lenient_commit_leaves_out_no_more_than_it_must() {
     let store = Store::new();
@@ -352,10 +354,10 @@ fn a_lenient_commit_leaves_out_no_more_than_it_must() {
     let mut batch = store.batch();
     batch.store(&players, with(2, "a", 2)).unwrap(); // out: "a" is taken
     batch.store(&players, with(3, "b", 2)).unwrap(); // so badge 2 is free
-    batch.store(&players, Player { rate: f64::NAN, ..with(4, "c", 4) }).unwrap(); // out for itself
+    batch.store(&players, Player { rate: f64::NAN, ..with(4, "c", 4) }).unwrap(); // skipped for its own fault
     batch.store(&players, with(5, "c", 5)).unwrap(); // so "c" is free
-    batch.store(&players, with(6, "c", 6)).unwrap(); // out: 5 has it
-    batch.insert(&players, with(7, "d", 1)).unwrap(); // out: 1 has badge 1
+    batch.store(&players, with(6, "c", 6)).unwrap(); // skipped: 5 has the badge
+    batch.insert(&players, with(7, "d", 1)).unwrap(); // skipped: 1 has badge 1
     let report = batch.commit_lenient().unwrap();
     let refused: Vec<_> = report.refused.iter().map(|refused| refused.operation.info.position).collect();
     let there: Vec<u32> = (1..8).filter(|id| players.contains(*id)).collect();
@@ -380,7 +382,7 @@ fn an_index_that_is_gone_refuses_nothing() {
     store.verify().unwrap();
 }
 
-/// The danger: the values of a refused batch go, and the codes that they were to have stay behind.
+/// A refused batch must not leave provisional codes behind after its values are discarded.
 #[test]
 fn a_column_forgets_a_refused_batch_before_its_upkeep() {
     let store = Store::new();
@@ -465,7 +467,7 @@ fn an_index_that_cannot_be_is_refused_and_nothing_changes() {
     store.verify().unwrap();
 }
 
-/// Writers change everything while indexes come and go, and whoever asks finds what is there.
+/// Writers change everything while indexes are added and dropped; queries stay correct.
 #[test]
 fn indexes_come_and_go_under_writers() {
     let store = Store::new();
@@ -486,7 +488,7 @@ fn indexes_come_and_go_under_writers() {
                     store
                         .commit(|batch| {
                             batch.delete(&players, id)?;
-                            // As many players as before, some under other keys, the active ones a half.
+                            // The same number of players, some under other keys, half of them active.
                             batch.store(&players, Player { nick: Some(format!("{n}")), ..player(id) })
                         })
                         .unwrap();
@@ -518,7 +520,7 @@ fn indexes_come_and_go_under_writers() {
     assert!(kinds.contains(&IndexKind::Unique) && kinds.contains(&IndexKind::Ordered));
 }
 
-/// After most records are gone, upkeep gives back what they took, wherever that was.
+/// After most records are deleted, upkeep releases their memory in every structure.
 #[test]
 fn upkeep_gives_back_what_is_not_used() {
     let store = Store::new();
@@ -542,7 +544,7 @@ fn upkeep_gives_back_what_is_not_used() {
     assert_eq!(players.find(player::CLUB.eq("a club of its own, number 3999")).count().unwrap(), 1);
 }
 
-/// Values that come and go under a snapshot which saw none of them are not kept for it.
+/// Values that are added and removed under a snapshot that never saw them are not retained for it.
 #[test]
 fn columns_keep_what_a_snapshot_sees_and_no_more() {
     let store = Store::new();
@@ -563,7 +565,7 @@ fn columns_keep_what_a_snapshot_sees_and_no_more() {
     assert_eq!(players.find(player::CLUB.ge("a")).count().unwrap(), 1);
 }
 
-/// The first field of an index of several is answered by it alone.
+/// An index of several fields answers conditions on its first field.
 #[test]
 fn an_index_of_several_fields_answers_for_its_first() {
     let store = Store::new();
@@ -576,7 +578,7 @@ fn an_index_of_several_fields_answers_for_its_first() {
     assert_eq!(players.find(filter).count().unwrap(), 8);
 }
 
-/// A value that loses its last row and finds another in the same commit keeps its code.
+/// A value that loses its last row and gains another in the same commit keeps its code.
 #[test]
 fn a_code_that_finds_a_row_again_is_not_free() {
     let store = Store::new();

@@ -1,4 +1,4 @@
-//! Plain values, with their keys and indexed fields beside them.
+//! Plain values as records, with keys and indexed fields passed separately.
 
 use memdex::limits::MAX_KEY_BYTES;
 use memdex::{
@@ -6,7 +6,7 @@ use memdex::{
     Value, field,
 };
 
-/// Has no trait but what every collection asks of its records.
+/// Implements only the traits that every collection requires of its records.
 struct Session {
     visits: u32,
 }
@@ -37,7 +37,7 @@ fn fields_are_given_with_each_store() {
     assert_eq!(sessions.find(field("score").is_null() & field("key").eq("2")).count(), Ok(1));
     assert_eq!(sessions.get("1").unwrap().field("tags").collect::<Vec<_>>(), [&Value::from("a"), &Value::from("b")]);
 
-    // Stored again without a field, it is no longer found by it.
+    // Stored again without the field, the record is no longer found by it.
     sessions.store(session("1")).unwrap();
     assert_eq!(sessions.find(field("tags").contains("b")).count(), Ok(1));
     assert!(matches!(sessions.find(field("agent").eq("x")).count(), Err(QueryError::UnknownField { .. })));
@@ -95,7 +95,7 @@ fn what_does_not_fit_is_refused_by_name() {
     assert_eq!(said(refused(by_two)), "field \"key\" is declared string, but the record has a key of 2 parts there");
     assert_eq!((sessions.len(), store.newest_commit().get()), (0, 0));
 
-    // Skipped, both ways.
+    // The value is skipped, in both orders.
     sessions.store(session("1").with("port", "http")).unwrap();
     sessions.store(session("2").with_each("port", [1, 2])).unwrap();
     sessions.store(session("3").with("port", 3)).unwrap();

@@ -1,4 +1,4 @@
-//! The one integration-test binary: a module a subject. See `tests/README.md`.
+//! The only integration-test binary, with one module for each subject. See `tests/README.md`.
 
 #[cfg(memdex_shuttle)]
 mod schedules;

@@ -1,7 +1,7 @@
-//! The store races a naive model: random commands of every kind over three collections with few keys, committed in every
-//! way there is, refused, mended and committed again; one of the collections has a schema that is drawn for each case, and indexes
-//! that come and go; queries drawn after the writes, put to the newest state and to every snapshot that is held; audits and
-//! figures in between. See `reference.rs` for the model, which shares no code with the engine.
+//! Runs the store against a naive model: random commands of every kind over three collections with few keys, committed
+//! in every way, refused, fixed and committed again. One collection has a schema that is drawn for each case, and
+//! indexes that are added and dropped. Random queries run on the newest state and on every held snapshot, with audits
+//! and statistics in between. `reference.rs` has the model, which shares no code with the engine.
 
 mod books;
 mod compare;
@@ -29,12 +29,12 @@ use std::time::Duration;
 use transitions::{How, Transition};
 
 prop_state_machine! {
-    // The number of cases comes from PROPTEST_CASES, else it is 256.
+    // PROPTEST_CASES sets the number of cases; the default is 256.
     #[test]
     fn the_store_equals_the_model(sequential 1..40 => Race);
 }
 
-/// The store beside the model.
+/// The store, next to the model.
 struct Race {
     store: Store,
     payments: Collection<Payment>,
@@ -103,14 +103,14 @@ impl StateMachineTest for Race {
             world.snapshots.swap_remove(0);
             race.audit(&world);
         }
-        // Nothing is pinned now, which the figures must show; an audit knows it too.
+        // No pin is left, which the statistics and an audit must confirm.
         compare::figures(&race.store, &world);
         assert_eq!(race.store.verify().unwrap().versions_kept, 0);
     }
 }
 
 impl Race {
-    /// Whether the newest state of the store is that of a commit of the model.
+    /// The newest state of the store equals the model's state at a commit.
     fn is_as_of(&self, world: &World, commit: memdex::Commit) {
         assert_eq!(self.store.snapshot().commit(), commit);
         compare::newest(&self.payments, &world.at(commit).payments);
@@ -158,7 +158,7 @@ impl Race {
         }
     }
 
-    /// Whether an index came or went as the model says, or was refused with nothing changed.
+    /// An index was added or dropped as the model predicts, or refused without a change.
     fn indexes_change(&self, world: &World, done: Result<(), IndexError>) {
         let objection = done.err().map(|error| match error {
             IndexError::Schema { source, .. } => format!("{source:?}"),
@@ -172,7 +172,7 @@ impl Race {
         self.audit(world);
     }
 
-    /// Whether standing statistics came or went as the model says, or were refused with nothing changed.
+    /// An aggregate was added or dropped as the model predicts, or refused without a change.
     fn standing_changes(&self, world: &World, done: Result<(), AggregateError>) {
         assert_eq!(done.is_ok(), world.objections.is_empty(), "the model objects {:?}: {done:?}", world.objections);
         let expected: Vec<AggregateDef> = world.standing.iter().map(Standing::to_store).collect();

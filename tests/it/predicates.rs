@@ -1,4 +1,4 @@
-//! What predicates say, what they are refused for, and that none is too deep or too long.
+//! The meaning of predicates, their refusals, and the limits of depth and length.
 
 use memdex::limits::{MAX_LISTED_VALUES, MAX_PATTERN_BYTES, MAX_PREDICATE_DEPTH};
 use memdex::{
@@ -112,7 +112,7 @@ fn text_tests_that_do_not_fit_are_refused() {
     assert!(matches!(refused(memdex::field("town").like("x")), QueryError::UnknownField { .. }));
 }
 
-/// A pattern of the worst kind against texts of the worst kind.
+/// The worst kind of pattern against the worst kind of string.
 #[test]
 fn the_longest_patterns_take_a_bounded_time() {
     let (_store, orders) = orders(0);
@@ -190,7 +190,7 @@ fn fingerprints_are_of_the_question_alone() {
     assert!(orders.find(field("nowhere").eq(1)).fingerprint().is_err());
 }
 
-/// An index with a condition answers whoever demands that much or more, and no one else.
+/// An index with a condition is used if and only if the query implies the condition.
 #[test]
 fn what_demands_more_is_answered_by_an_index_of_less() {
     let (store, plain) = orders(60);

@@ -1,5 +1,5 @@
-//! Standing statistics: what can be declared, how they are read as of any commit, who takes them, how they come and go; and random
-//! ones beside a collection without any.
+//! Materialized aggregates: declarations, reads at any commit, queries that use them, adding and dropping them; and
+//! random ones, compared with a collection without any.
 
 mod random;
 

@@ -1,4 +1,5 @@
-//! Statistics: metrics and groups by hand, what is refused, random ones beside a naive evaluator, sums under commits.
+//! Statistics: metrics and groups with hand-computed results, refusals, random queries compared with a naive
+//! evaluator, sums under commits.
 
 mod by_hand;
 mod moving;

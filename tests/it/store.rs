@@ -1,5 +1,5 @@
-//! The rest of the promises: collections and the stores that they belong to, handles, time, the writer, limits and what
-//! is said at them, observers, and long histories.
+//! The remaining promises: collections and their stores, handles, time, the writer, limits and their errors,
+//! observers, long histories.
 
 mod chains;
 mod collections;

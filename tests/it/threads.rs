@@ -1,6 +1,6 @@
-//! Real threads: 64 accounts in two collections, two writers that move money between them, three readers that sum all of
-//! it by every route (by scan, by index, by key, by figures, page by page) while more than 10,000 commits pass. Every sum is
-//! the total, no reader goes back in time, and a snapshot that is held throughout keeps its answers.
+//! Real threads: 64 accounts in two collections, two writers that move money between them, three readers that sum all
+//! of it in every way (by scan, by index, by key, by statistics, page by page) during more than 10,000 commits. Every
+//! sum is the total, no reader goes back in time, and a snapshot that is held throughout returns the same results.
 
 use memdex::{
     AggregateDef, Batch, Cause, Collection, Commit, Cursor, FieldValue, Figures, Filter, GroupBy, Handle, Record,
@@ -13,7 +13,7 @@ const ACCOUNTS: u32 = 64;
 const TOTAL: i64 = 1_000 * ACCOUNTS as i64;
 const COMMITS_A_WRITER: usize = 5_100;
 const READERS: usize = 3;
-/// What each reader does at least while commits pass.
+/// The least number of rounds of each reader.
 const ROUNDS_A_READER: usize = 60;
 
 #[derive(Clone, Copy, Debug, PartialEq, FieldValue)]
@@ -58,7 +58,7 @@ fn savings_region(of: u64) -> Option<String> {
     [None, Some("north".to_owned()), Some("south".to_owned())][of as usize % 3].clone()
 }
 
-/// A generator of random numbers, so that a run depends on the schedule alone.
+/// A generator of random numbers, so that a run depends only on the schedule.
 struct Random(u64);
 
 impl Random {
@@ -131,7 +131,7 @@ impl Bank {
         }
     }
 
-    /// Changes a balance, and now and then the region.
+    /// Changes a balance, and sometimes the region.
     fn add(&self, batch: &mut Batch, account: u32, amount: i64, luck: u64) -> Result<(), Refusal> {
         let number = account / 2;
         if account.is_multiple_of(2) {
@@ -151,7 +151,8 @@ impl Bank {
         }
     }
 
-    /// Deletes an account and inserts it again with less, in the batch that gives another account the difference.
+    /// Deletes an account and inserts it again with less money, in the batch that gives the difference to another
+    /// account.
     fn replace(&self, from: u32, to: u32, amount: i64, random: &mut Random) -> Result<memdex::Receipt, Refused> {
         let (number, luck) = (from / 2, random.next());
         self.store.commit(|batch| {
@@ -195,7 +196,7 @@ impl Bank {
         of_checking.chain(savings.into_iter().map(|account| account.unwrap().cents)).sum()
     }
 
-    /// By figures: of columns and of what every commit keeps up.
+    /// By statistics: from columns, and from an aggregate.
     fn by_figures(&self, now: &Snapshot) -> (i64, i64) {
         let (checking, savings) = (now.of(&self.checking), now.of(&self.savings));
         let of = |figures: &Figures, name: &str| {
@@ -213,7 +214,7 @@ impl Bank {
         (by_columns.int("sum").unwrap() + of(&of_savings, "sum"), of(&of_checking, "sum") + of(&standing, "sum"))
     }
 
-    /// Page by page in the order of what moves, each time in some other way that the planner could go; and by two ranges.
+    /// Page by page in the order of a field that moves, each time by another legal plan; and by two ranges.
     fn by_order(&self, now: &Snapshot, random: &mut Random) -> i64 {
         let checking = now.of(&self.checking);
         let order = if random.below(2) == 0 { checking::BALANCE.desc() } else { checking::BALANCE.asc() };
@@ -282,14 +283,14 @@ impl Bank {
 fn every_sum_is_the_total_while_money_moves() {
     let bank = Bank::new();
     let writing = AtomicUsize::new(2);
-    /// Tells the readers to stop, also when its writer has panicked.
+    /// Stops the readers, even if its writer has panicked.
     struct Done<'a>(&'a AtomicUsize);
     impl Drop for Done<'_> {
         fn drop(&mut self) {
             self.0.fetch_sub(1, SeqCst);
         }
     }
-    /// Tells the writers not to wait for a reader that has panicked.
+    /// Stops the writers from waiting for a reader that has panicked.
     struct Left<'a>(&'a AtomicUsize);
     impl Drop for Left<'_> {
         fn drop(&mut self) {

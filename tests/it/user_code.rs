@@ -1,5 +1,6 @@
-//! User code that misbehaves: panics at every call of every closure, extractor, `Clone`, `Drop` and observer; writes from
-//! inside of them, which are refused and never wait; reads from inside of them, which work; extractors that change their minds.
+//! Misbehaving user code: panics at every call of every closure, extractor, `Clone`, `Drop` and observer; writes from
+//! inside them, which are refused and never wait; reads from inside them, which work; extractors that return changing
+//! values.
 
 mod drops;
 mod every_kind;
@@ -15,12 +16,12 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// The user's code in a record and around it.
+/// User code in a record and around it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Call {
     Key,
     Field,
-    /// One of many values.
+    /// The extractor of a multi-valued field.
     Values,
     Clone,
     Drop,
@@ -31,7 +32,7 @@ enum Call {
 
 type Act = Box<dyn FnOnce() + Send>;
 
-/// What the records of one test do: nothing, or at the n-th call of one kind, whichever record is asked, something once.
+/// The hooks of the records of one test: nothing, or one action at the n-th call of one kind, on any record.
 #[derive(Clone, Default)]
 struct Hooks(Arc<Mutex<Option<(Call, usize, Act)>>>);
 
@@ -44,7 +45,7 @@ impl Hooks {
         self.set(call, nth, move || panic!("{call:?} has been told to panic at call {nth}"));
     }
 
-    /// Whether something was left to do.
+    /// Clears the hooks; returns whether an action was left.
     fn clear(&self) -> bool {
         self.0.lock().unwrap().take().is_some()
     }
@@ -62,7 +63,7 @@ impl Hooks {
     }
 }
 
-/// A record of hand-written code.
+/// A record with hand-written code.
 struct Unruly {
     id: u32,
     team: String,
@@ -108,7 +109,7 @@ impl fmt::Debug for Unruly {
     }
 }
 
-/// A store with four records, and the hooks of all of them.
+/// A store with four records, and their hooks.
 struct Bed {
     store: Store,
     people: Collection<Unruly>,
@@ -139,7 +140,7 @@ impl Bed {
         self.store.stats()
     }
 
-    /// Audits, and shows that the store takes writes and has settled everything.
+    /// Audits the store, and checks that it accepts writes and has reclaimed everything.
     fn is_well(&self) {
         self.store.verify().unwrap();
         self.people.store(self.person(99, 1)).unwrap();
@@ -151,7 +152,7 @@ impl Bed {
     }
 }
 
-/// Runs a test on a thread of its own, and fails rather than wait for ever.
+/// Runs a test on a new thread, and fails instead of waiting for ever.
 pub(crate) fn watched(name: &str, test: impl FnOnce() + Send + 'static) {
     let (done, is_done) = channel();
     let thread = std::thread::spawn(move || {

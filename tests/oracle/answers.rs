@@ -1,4 +1,4 @@
-//! What memdex answers to questions for figures beside what plain loops do.
+//! Compares aggregation results of memdex with plain loops.
 
 use super::figures::{self, shown};
 use super::naive::Val;
@@ -6,7 +6,8 @@ use crate::every_plan::by_every_plan_and;
 use memdex::limits::MAX_GROUPS;
 use memdex::{Aggregate, Answer, Figures, Find, Metric, Query, QueryError, Record, Statistics, Value};
 
-/// Has a question for figures answered by every plan, at most so many, and as any question; all answers are to be these.
+/// Executes a statistics query by at most `most` plans, and as an ordinary query; all results must equal the expected
+/// one.
 pub(super) fn compare_figures<R: Record>(
     found: &Find<R>,
     query: &Query,
@@ -17,7 +18,7 @@ pub(super) fn compare_figures<R: Record>(
     let first = match found.statistics(asked.clone()) {
         Ok(summary) => summary.figures,
         Err(QueryError::TooManyGroups { .. }) if all_groups(naive) > MAX_GROUPS => return,
-        // No range ends at what is no number.
+        // NaN is not a valid bound of a range.
         Err(QueryError::BadBucket { .. }) if format!("{asked:?}").contains("NaN") => return,
         Err(error) => panic!("{error}: {query:?}"),
     };
@@ -25,10 +26,10 @@ pub(super) fn compare_figures<R: Record>(
         panic!("{wrong}: {query:?}");
     }
     let Answer::Summary(summary) = found.snapshot().query(query).unwrap() else { panic!("no figures: {query:?}") };
-    // As text, in which NaN is NaN.
+    // Compared as text, in which NaN equals NaN.
     let first = format!("{first:?}");
     assert_eq!(format!("{:?}", summary.figures), first, "{query:?}");
-    // By columns or by records is decided last.
+    // Columns or records is the last decision of the planner.
     by_every_plan_and(found, &[2], most, |planned| {
         let figures = planned.statistics(asked.clone()).unwrap().figures;
         assert_eq!(format!("{figures:?}"), first, "by {planned:?}: {query:?}");
@@ -40,7 +41,7 @@ fn all_groups(figures: &figures::Figures) -> usize {
     figures.groups_in_all + groups.map(|(_, group)| all_groups(group)).sum::<usize>()
 }
 
-/// Nothing if two answers are the same, else where they differ.
+/// An error that says where two results differ.
 fn is_same(asked: &Statistics, naive: &figures::Figures, given: &Figures) -> Result<(), String> {
     let (metrics, names) = (given.metrics(), asked.metrics.iter().map(|metric| &*metric.name));
     if !given.metrics().map(|(name, _)| name).eq(names) || metrics.len() != naive.metrics.len() {
@@ -64,7 +65,7 @@ fn is_same(asked: &Statistics, naive: &figures::Figures, given: &Figures) -> Res
     for ((key, naive), given) in groups.iter().zip(given.groups()) {
         let naive_key = key.iter().zip(&by.by).map(|(part, bucket)| shown(part.clone(), bucket));
         let same = |(naive, given): (Option<Val>, &Value)| match (naive, val(given)) {
-            // Bounds are named as the field holds them, so that only their order is compared here.
+            // The names of bounds depend on the field's type, so only their order is compared.
             (Some(Val::Text(naive)), Some(Val::Text(given))) if naive.contains("..") => given.contains(".."),
             (Some(naive), Some(given)) => naive.is(&given),
             (naive, given) => naive.is_none() && given.is_none(),
@@ -85,7 +86,7 @@ fn val(value: &Value) -> Option<Val> {
     value.as_ref().kind().and_then(|kind| Val::of(value.as_ref(), kind))
 }
 
-/// Floats that were reckoned to nine digits, everything else exactly.
+/// Compares floats to nine digits and everything else exactly.
 fn is_figure(metric: &Metric, naive: Option<&Val>, given: Option<&Val>) -> bool {
     let reckoned = !matches!(metric.aggregate, Aggregate::Min(_) | Aggregate::Max(_));
     match (naive, given) {

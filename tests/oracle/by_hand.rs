@@ -1,4 +1,4 @@
-//! Questions that a person would ask, each feature among them.
+//! Hand-written queries that cover each feature.
 
 use memdex::{
     Bucket, DateUnit, DecimalValue, GroupBy, IntoOrder, Metric, OrderBy, Predicate, Query, Statistics, Value, ValueRef,
@@ -25,7 +25,7 @@ fn desc(name: &'static str) -> OrderBy {
     field(name).desc()
 }
 
-/// A value of a kind that the crate has no type for without its features.
+/// A date, for which the crate has no type without its features.
 fn day(days: i32) -> Value {
     ValueRef::Date(days).to_value()
 }
@@ -42,7 +42,7 @@ pub(super) fn queries() -> Vec<Query> {
     [filters(), texts(), joined_filters(), pages(), all_figures(), groups()].concat()
 }
 
-/// Each test, alone.
+/// Each test in a query of its own.
 fn filters() -> Vec<Query> {
     [
         Predicate::All,
@@ -340,7 +340,8 @@ fn groups() -> Vec<Query> {
             all(),
             buckets(vec![Bucket::ranges("speed", [(None, Some(300.0)), (Some(300.0), None)])]).top(1, "count"),
         ),
-        // Names of columns, of others but for capitals, and of what the statement calls its own.
+        // Names that equal columns, names that differ from columns only in case, and names that the SQL statement uses
+        // itself.
         figures(all(), GroupBy::from(early_and_late()).metrics(like_columns())),
         figures(all(), GroupBy::from(early_and_late()).metrics(like_columns()).top(2, "P")),
         figures(all(), by("carrier").metrics(like_columns()).bottom(3, "carrier")),
@@ -350,7 +351,7 @@ fn groups() -> Vec<Query> {
     ]
 }
 
-/// What SQLite can't be asked, but PostgreSQL can.
+/// Queries for PostgreSQL that SQLite can't execute.
 pub(super) fn for_postgres() -> Vec<Query> {
     let all = || Predicate::All;
     let of = |name: &'static str| {

@@ -1,4 +1,4 @@
-//! The calendar, counted off by plain loops.
+//! A calendar by plain loops.
 
 use memdex::DateUnit;
 
@@ -17,7 +17,7 @@ fn days_of_month(year: i64, month: usize) -> i64 {
     [31, if is_leap(year) { 29 } else { 28 }, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31][month]
 }
 
-/// Year, month from 0 and day from 0 of a day counted from 1970-01-01.
+/// Year, month from 0, and day from 0, of a day counted from 1970-01-01.
 fn date(mut days: i64) -> (i64, usize, i64) {
     let mut year = 1970;
     while days < 0 {
@@ -36,11 +36,11 @@ fn date(mut days: i64) -> (i64, usize, i64) {
     (year, month, days)
 }
 
-/// The day on which the unit begins that a day lies in.
+/// The first day of the unit that contains a day.
 pub(super) fn first_day(days: i64, unit: DateUnit) -> i64 {
     let (year, month, day) = date(days);
     match unit {
-        // The first day of all was a Thursday.
+        // Day 0 was a Thursday.
         DateUnit::Week => days - (days + 3).rem_euclid(7),
         DateUnit::Month => days - day,
         DateUnit::Quarter => days - day - (month / 3 * 3..month).map(|m| days_of_month(year, m)).sum::<i64>(),
@@ -49,7 +49,7 @@ pub(super) fn first_day(days: i64, unit: DateUnit) -> i64 {
     }
 }
 
-/// The day on which the next unit begins.
+/// The first day of the next unit.
 pub(super) fn next_day(first: i64, unit: DateUnit) -> i64 {
     let mut day = first + 1;
     while first_day(day, unit) == first {
@@ -58,7 +58,7 @@ pub(super) fn next_day(first: i64, unit: DateUnit) -> i64 {
     day
 }
 
-/// The offset of a zone that has a constant one, in nanoseconds.
+/// The offset of a zone with a constant offset, in nanoseconds.
 fn offset(zone: &str) -> Option<i128> {
     if zone == "UTC" {
         return Some(0);
@@ -72,7 +72,7 @@ fn offset(zone: &str) -> Option<i128> {
     Some(sign * (hours.parse::<i128>().ok()? * 60 + minutes.parse::<i128>().ok()?) * NANOS_PER_MINUTE)
 }
 
-/// The moment at which the unit begins that a moment lies in.
+/// The start of the unit that contains a time.
 pub(super) fn start(nanos: i128, unit: DateUnit, zone: &str) -> i128 {
     let Some(offset) = offset(zone) else { return named::start(nanos, unit, zone) };
     let local = nanos + offset;
@@ -84,7 +84,7 @@ pub(super) fn start(nanos: i128, unit: DateUnit, zone: &str) -> i128 {
     start - offset
 }
 
-/// The moment at which the next unit begins.
+/// The start of the next unit.
 pub(super) fn next(first: i128, unit: DateUnit, zone: &str) -> i128 {
     let Some(offset) = offset(zone) else { return named::next(first, unit, zone) };
     match unit {
@@ -94,7 +94,7 @@ pub(super) fn next(first: i128, unit: DateUnit, zone: &str) -> i128 {
     }
 }
 
-/// Zones with a name, whose offset changes.
+/// Named zones, whose offset changes.
 mod named {
     use memdex::DateUnit;
 

@@ -1,10 +1,10 @@
-//! Random questions about January's flights, as SQLite can be asked them.
+//! Random queries about January's flights that SQLite can execute.
 
 use super::flights::Flights;
 use super::generate::{Asker, Column, Rng};
 use memdex::{Query, Record, Value, field};
 
-/// Of so many flights the values are asked for.
+/// Number of flights from which values are drawn.
 const SAMPLES: usize = 24;
 
 pub(super) struct Corpus(Asker);
@@ -29,7 +29,7 @@ impl Corpus {
         Corpus(Asker { rng, collection: "Flight", columns, levels: 1, zones: vec!["UTC"], patterns: true })
     }
 
-    /// The next one. Mostly of a day or a carrier, so that not all flights are looked at each time.
+    /// The next query. Most have a condition on the day or the carrier, so that few need all flights.
     pub(super) fn question(&mut self) -> Query {
         let Corpus(asker) = self;
         let query = if asker.rng.once_in(3) { asker.figures() } else { asker.records(100) };

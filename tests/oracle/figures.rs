@@ -1,25 +1,25 @@
-//! Statistics by plain loops: every group is a list of records, every figure is reckoned from the values one by one.
+//! Statistics by plain loops: a group is a list of records, and each metric is computed from its values one by one.
 
 use super::calendar;
 use super::naive::{Row, Table, Val};
 use memdex::{Aggregate, Bucket, GroupBy, Kind, Metric, Statistics, Value, ValueRef};
 use std::cmp::Ordering;
 
-/// The answer to a question for figures.
+/// The expected aggregation result.
 #[derive(Clone, Debug)]
 pub(super) struct Figures {
     pub(super) metrics: Vec<Option<Val>>,
     pub(super) groups: Option<Vec<(Vec<Part>, Figures)>>,
-    /// Those that a top leaves out included.
+    /// Includes groups that `top` leaves out.
     pub(super) groups_in_all: usize,
 }
 
-/// A part of a group's key.
+/// A part of the key of a group.
 #[derive(Clone, Debug)]
 pub(super) enum Part {
     Missing,
     Value(Val),
-    /// Its place in the list of ranges.
+    /// Position in the list of ranges.
     Range(usize),
 }
 
@@ -48,7 +48,7 @@ impl Table<'_> {
         Figures { metrics, groups, groups_in_all: groups_in_all.unwrap_or(0) }
     }
 
-    /// The groups, and how many there were before the best of them were taken.
+    /// The groups, and their number before `top`.
     fn groups(&self, rows: &[&Row], asked: &GroupBy) -> (Vec<(Vec<Part>, Figures)>, usize) {
         let mut members: Vec<(Vec<Part>, &Row)> = Vec::new();
         for row in rows {
@@ -72,7 +72,7 @@ impl Table<'_> {
         let in_all = answer.len();
         if let Some(top) = &asked.top {
             let at = asked.within.metrics.iter().position(|metric| metric.name == top.metric).unwrap();
-            // Stable, so that ties stay in the order of their keys.
+            // A stable sort, so that ties stay in the order of their keys.
             answer.sort_by(|(_, a), (_, b)| match (&a.metrics[at], &b.metrics[at]) {
                 (None, None) => Ordering::Equal,
                 (None, Some(_)) => Ordering::Greater,
@@ -85,7 +85,7 @@ impl Table<'_> {
         (answer, in_all)
     }
 
-    /// The groups that a record is in.
+    /// The groups that contain a record.
     fn keys(&self, row: &Row, by: &[Bucket]) -> Vec<Vec<Part>> {
         let mut keys = vec![Vec::new()];
         for bucket in by {
@@ -119,7 +119,7 @@ impl Table<'_> {
                         read(from).is_none_or(|from| value.order(&from).is_ge())
                             && read(to).is_none_or(|to| value.order(&to).is_lt())
                     };
-                    // What is no number belongs to no range.
+                    // NaN belongs to no range.
                     let number = !matches!(value, Val::Float(x) if x.is_nan());
                     (0..ranges.len()).filter(|at| number && holds(&ranges[*at])).map(Part::Range).collect()
                 }
@@ -136,7 +136,7 @@ impl Table<'_> {
         parts
     }
 
-    /// How many widths lie below the bucket of a number.
+    /// The number of the bucket of a number, in widths.
     fn step(&self, value: &Val, width: &Value, offset: &Value, column: usize) -> Option<i128> {
         match (value, self.value(width, column)?, self.value(offset, column)?) {
             (Val::Int(n), Val::Int(width), Val::Int(offset)) => Some((n - offset).div_euclid(width)),
@@ -146,7 +146,7 @@ impl Table<'_> {
                 if step.is_nan() || step.abs() > (1_u64 << 52) as f64 {
                     return None;
                 }
-                // A quotient is rounded: the bucket may be the one before or behind.
+                // The quotient is rounded, so the bucket may be the previous or the next one.
                 let start = |step: f64| offset + step * width;
                 let near = [step, step - 1.0, step + 1.0];
                 near.into_iter().find(|step| start(*step) <= *x && *x < start(step + 1.0)).map(|step| step as i128)
@@ -164,7 +164,7 @@ impl Table<'_> {
         }
     }
 
-    /// Groups that are given whether they have records or not.
+    /// Groups that appear even without records.
     fn always_there(&self, groups: &[(Vec<Part>, Vec<&Row>)], asked: &GroupBy) -> Vec<Vec<Part>> {
         if let [Bucket::Ranges { ranges, .. }] = asked.by.as_slice() {
             return (0..ranges.len()).map(|at| vec![Part::Range(at)]).collect();
@@ -178,7 +178,7 @@ impl Table<'_> {
             Bucket::Width { field, width, offset } => {
                 let column = self.column(field);
                 let step = |start: &Val| {
-                    // A float's start may fall below itself: the middle of its bucket does not.
+                    // A float start may round into the previous bucket; the middle of the bucket does not.
                     let inside = match (start, self.value(width, column)) {
                         (Val::Float(x), Some(Val::Float(width))) => Val::Float(x + width / 2.0),
                         (other, _) => other.clone(),
@@ -226,7 +226,7 @@ impl Table<'_> {
         if numbers.is_empty() {
             return None;
         }
-        // Seen from the first one, so that equal numbers deviate by nothing.
+        // Relative to the first value, so that equal numbers have a deviation of exactly 0.
         let from_first: Vec<f64> = values.iter().map(|value| value.less(&values[0])).collect();
         let mean_from_first = exact_sum(&from_first) / count;
         let squares: Vec<f64> = from_first.iter().map(|x| (x - mean_from_first).powi(2)).collect();
@@ -238,7 +238,7 @@ impl Table<'_> {
             }),
             Aggregate::Avg(_) => Some(Val::Float(match self.shapes[column].kind {
                 Kind::Float => exact_sum(&numbers) / count,
-                // Floats next to wide integers lose what these differ by.
+                // Wide integers lose precision as floats, so their sum is exact.
                 Kind::Int => Val::Int(values.iter().map(Val::as_int).sum()).as_float() / count,
                 _ => Val::Decimal(values.iter().map(Val::as_int).sum()).as_float() / count,
             })),
@@ -267,7 +267,7 @@ impl Val {
         }
     }
 
-    /// How much is left if another number is taken away.
+    /// The difference to another number.
     fn less(&self, other: &Val) -> f64 {
         match (self, other) {
             (Val::Int(a), Val::Int(b)) => (a - b) as f64,
@@ -284,7 +284,7 @@ impl Val {
     }
 }
 
-/// The sum, rounded once: Shewchuk's way of keeping what each addition loses.
+/// The sum, rounded once, by Shewchuk's algorithm, which retains the error of each addition.
 fn exact_sum(numbers: &[f64]) -> f64 {
     if numbers.iter().any(|x| !x.is_finite()) {
         return numbers.iter().sum();
@@ -308,7 +308,7 @@ fn exact_sum(numbers: &[f64]) -> f64 {
     parts.iter().rev().fold(0.0, |sum, part| sum + part)
 }
 
-/// A part of a group's key as it is shown; nothing if it is missing.
+/// A part of a group's key as the result has it; `None` if it is missing.
 pub(super) fn shown(part: Part, bucket: &Bucket) -> Option<Val> {
     match (part, bucket) {
         (Part::Missing, _) => None,
@@ -326,7 +326,7 @@ pub(super) fn shown(part: Part, bucket: &Bucket) -> Option<Val> {
     }
 }
 
-/// Figures as rows, as SQL has them: one, or one a group with its key before them.
+/// A result as SQL rows: one row, or one row for each group with its key first.
 pub(super) fn flat(asked: &Statistics, figures: Figures) -> Vec<Vec<Option<Val>>> {
     let Some(groups) = figures.groups else { return vec![figures.metrics] };
     let buckets = &asked.groups.as_ref().unwrap().by;

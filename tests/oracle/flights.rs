@@ -1,4 +1,4 @@
-//! January's flights, with fields of every kind and an index of every kind, in memdex and in SQLite.
+//! January's flights, with fields and indexes of every kind, in memdex and in SQLite.
 
 use super::naive::{Row, Shape, Val};
 use super::sqlite::{Beside, fill};
@@ -12,7 +12,7 @@ use std::fs::File;
 
 const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/data/flights-2013-01.csv.gz");
 
-/// 2013-01-16: the month lies around the day that this becomes, so that there are times and dates before 1970.
+/// 2013-01-16. The month is shifted so that this day becomes 1970-01-01, to have times and dates before 1970.
 const MIDDLE_SECONDS: i128 = 1_358_294_400;
 
 macro_rules! own_kinds {
@@ -67,12 +67,12 @@ pub(super) struct Flight {
     distance: u16,
     #[record(ordered)]
     time_hour: Moment,
-    /// The same, around 1970.
+    /// The same time, around 1970.
     #[record(field)]
     moment: Moment,
     #[record(column)]
     date: Day,
-    /// Miles an hour.
+    /// Miles per hour.
     #[record(ordered)]
     speed: Option<f64>,
     #[record(index)]
@@ -90,7 +90,7 @@ pub(super) struct Flight {
 pub(super) struct Flights {
     pub(super) store: Store,
     pub(super) collection: Collection<Flight>,
-    /// The schema with the indexes that were added to it.
+    /// The schema, including the added indexes.
     pub(super) schema: Schema,
     pub(super) sqlite: Connection,
     /// For the naive evaluator.
@@ -105,7 +105,7 @@ impl Flights {
     }
 }
 
-/// What is added to the fields' own indexes.
+/// Indexes in addition to those of the fields.
 fn more_indexes() -> [IndexDef; 6] {
     [
         IndexDef::equality(["origin", "dest"]),
@@ -132,7 +132,7 @@ pub(super) fn load() -> Flights {
     let sqlite = Connection::open_in_memory().unwrap();
     fill(&sqlite, "Flight", &schema, &flights);
     let fields = || schema.fields().iter().enumerate();
-    // Leaked once a run: questions want their names for good.
+    // Leaked once per run, because queries need static names.
     let name = |def: &FieldDef| &*Box::leak(def.name().to_owned().into_boxed_str());
     let shapes = fields().map(|(_, def)| Shape { name: name(def), kind: def.kind(), key: def.is_key() });
     let shapes = shapes.collect();
@@ -195,7 +195,7 @@ impl Line<'_> {
         &self.values[self.columns.iter().position(|name| name == column).unwrap()]
     }
 
-    /// The file says `NA` where a value is missing.
+    /// The file has `NA` for a missing value.
     fn number<T: std::str::FromStr>(&self, column: &str) -> Option<T> {
         self.text(column).parse().ok()
     }

@@ -1,4 +1,4 @@
-//! Random questions, the same for the same seed, about fields that are described.
+//! Random queries over described fields; a seed determines them.
 
 use memdex::{
     Bucket, DateUnit, GroupBy, Kind, Metric, OrderBy, Predicate, Query, Statistics, TextOp, TextTest, Value, ValueRef,
@@ -6,7 +6,7 @@ use memdex::{
 };
 use std::ops::Bound;
 
-/// Steele, Lea and Flood's SplitMix64.
+/// SplitMix64, by Steele, Lea and Flood.
 #[derive(Clone, Debug)]
 pub(super) struct Rng(pub(super) u64);
 
@@ -22,7 +22,7 @@ impl Rng {
         (self.next() % bound.max(1) as u64) as usize
     }
 
-    /// True once in so many times.
+    /// True in one of `times` calls on average.
     pub(super) fn once_in(&mut self, times: usize) -> bool {
         self.below(times) == 0
     }
@@ -32,17 +32,17 @@ impl Rng {
     }
 }
 
-/// What a question can be about.
+/// A field that queries can use.
 #[derive(Clone, Debug)]
 pub(super) struct Column {
     pub(super) name: &'static str,
     pub(super) kind: Kind,
     pub(super) many: bool,
-    /// Values to ask for; some that records have, some that none has.
+    /// Values for conditions; some occur in records, some never do.
     pub(super) samples: Vec<Value>,
-    /// How wide buckets may be, of numbers.
+    /// Widths of numeric buckets.
     pub(super) widths: Vec<Value>,
-    /// Whether the samples lie so near to each other that all buckets between them can be given.
+    /// Whether the samples are so close together that all buckets between them can be listed.
     pub(super) near: bool,
 }
 
@@ -56,16 +56,16 @@ impl Column {
     }
 }
 
-/// Makes questions.
+/// Generates queries.
 pub(super) struct Asker {
     pub(super) rng: Rng,
     pub(super) collection: &'static str,
     pub(super) columns: Vec<Column>,
-    /// The deepest groups within groups.
+    /// The deepest nesting of groups.
     pub(super) levels: usize,
-    /// Calendars of date histograms.
+    /// Time zones of date buckets.
     pub(super) zones: Vec<&'static str>,
-    /// Whether texts are asked for by patterns, and without regard to case.
+    /// Whether to use patterns and case-insensitive tests.
     pub(super) patterns: bool,
 }
 
@@ -75,7 +75,7 @@ impl Asker {
         rng.pick(columns).clone()
     }
 
-    /// One that meets a condition; the first one if there is none.
+    /// A random column that fulfils a condition; the first column if none does.
     fn column_where(&mut self, meets: impl Fn(&Column) -> bool) -> Column {
         for _ in 0..100 {
             let column = self.column();
@@ -127,14 +127,14 @@ impl Asker {
         }
     }
 
-    /// A test for which a text was the model.
+    /// A test that is derived from a string.
     fn text(&mut self, model: &Value) -> TextTest {
         let ValueRef::Str(model) = model.as_ref() else { panic!("{model} is no text") };
         let mut chars: Vec<char> = model.chars().collect();
         let mut pattern = self.patterns && self.rng.once_in(2);
         let ops = [TextOp::StartsWith, TextOp::EndsWith, TextOp::Contains, TextOp::Eq];
         let mut op = *self.rng.pick(&ops);
-        // A part of it.
+        // A part of the string.
         for _ in 0..self.rng.below(chars.len() + 1) {
             let at = if op == TextOp::EndsWith { 0 } else { chars.len() - 1 };
             chars.remove(at);
@@ -151,7 +151,7 @@ impl Asker {
         if pattern { TextTest::ignoring_case(op, text) } else { TextTest::new(op, text) }
     }
 
-    /// What a character is like.
+    /// A pattern for a character.
     fn like(&mut self, c: char) -> Vec<char> {
         match self.rng.below(6) {
             0 => vec!['_'],
@@ -188,7 +188,7 @@ impl Asker {
         order.collect()
     }
 
-    /// A question for records: all of them, or a page.
+    /// A query for records: all of them, or a page.
     pub(super) fn records(&mut self, largest_page: usize) -> Query {
         let query = Query::over([self.collection]).filter(self.predicate(3));
         if self.rng.once_in(4) {
@@ -200,7 +200,7 @@ impl Asker {
         if self.rng.once_in(3) { query.with_total() } else { query }
     }
 
-    /// A question for figures.
+    /// A statistics query.
     pub(super) fn figures(&mut self) -> Query {
         let query = Query::over([self.collection]).filter(self.predicate(2));
         let levels = self.rng.below(self.levels + 1);
@@ -209,7 +209,7 @@ impl Asker {
     }
 
     fn statistics(&mut self, levels: usize) -> Statistics {
-        // Where SQL is asked, it is for either of the two.
+        // SQL can compute either groups or totals, not both.
         let metrics = if levels > 0 && self.levels == 1 { Vec::new() } else { self.metrics() };
         let statistics = Statistics::of(metrics);
         if levels == 0 { statistics } else { statistics.group_by(self.groups(levels - 1)) }
@@ -256,7 +256,7 @@ impl Asker {
         if levels > 0 { groups.group_by(self.groups(levels - 1)) } else { groups }
     }
 
-    /// Whether there are not too many buckets between any two values of the field.
+    /// Whether the number of buckets between any two values of the field is small.
     fn has_few(&self, bucket: &Bucket) -> bool {
         match bucket {
             Bucket::Width { field, .. } => self.columns.iter().any(|column| column.name == field && column.near),
@@ -265,7 +265,7 @@ impl Asker {
         }
     }
 
-    /// Two of these values, which are in order; or one, with the other side open.
+    /// Two of these ordered values, or one with an open side.
     fn range(&mut self, values: &[Value]) -> (Option<Value>, Option<Value>) {
         let from = self.rng.below(values.len());
         let to = from + 1 + self.rng.below(values.len());
@@ -296,7 +296,7 @@ impl Asker {
                     DateUnit::Quarter,
                     DateUnit::Year,
                 ];
-                // Dates have no hours, and one calendar.
+                // Dates have no hours and no time zone.
                 let units = if column.kind == Kind::Date { &units[2..] } else { &units };
                 let zone = if column.kind == Kind::Date { "UTC" } else { self.rng.pick(&self.zones) };
                 Bucket::date_in(column.name, *self.rng.pick(units), zone)

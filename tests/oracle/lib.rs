@@ -1,35 +1,35 @@
-//! Questions put to memdex and to others that know the answer.
+//! Compares memdex with other implementations of the same queries.
 //!
-//! * **SQLite** over January's 27,004 flights, by `Query::to_sql` in tables of `Schema::to_sql`: those that a person would ask
-//!   (`by_hand.rs`), then random ones (`corpus.rs`), the same each time. Records are compared in their order, page after page behind
-//!   cursors; whole numbers, texts and times exactly, floats that SQLite has reckoned to nine digits.
-//! * **PostgreSQL** the same, where a server is at hand (`postgres.rs`).
-//! * **A naive evaluator** (`naive.rs`, `figures.rs`): plain loops over a list, with comparisons and arithmetic of their own. It is asked
-//!   random questions about random things, of the newest state and of held snapshots, while commits go on. SQLite and PostgreSQL are
-//!   held against it too. Figures and groups are compared part by part (`answers.rs`): floats that were reckoned to nine
-//!   digits, all else exactly.
+//! * **SQLite** over January's 27,004 flights, by `Query::to_sql` in tables of `Schema::to_sql`: hand-written queries
+//!   (`by_hand.rs`), then random ones (`corpus.rs`), the same in every run. Records are compared in order, page by page with
+//!   cursors; integers, strings and times exactly, floats that SQLite computes to nine digits.
+//! * **PostgreSQL** does the same, if a server is available (`postgres.rs`).
+//! * **A naive evaluator** (`naive.rs`, `figures.rs`): plain loops over a list, with their own comparisons and arithmetic. It
+//!   runs random queries over random records, on the newest state and on held snapshots, while commits happen. SQLite and
+//!   PostgreSQL are checked against it too. Metrics and groups are compared part by part (`answers.rs`): computed floats to
+//!   nine digits, everything else exactly.
 //!
-//! What SQLite is asked, every legal plan of memdex answers as well, and the same.
+//! Every legal plan of memdex must return the result that SQLite returns.
 //!
-//! Where the others differ, on purpose or by their nature; nothing of this is among the questions:
+//! The following differences are intended or unavoidable; the queries avoid them:
 //!
 //! | difference | memdex | SQLite | PostgreSQL |
 //! | --- | --- | --- | --- |
-//! | NaN | a number above all others | kept as NULL, so missing; asked for: refused | as memdex |
-//! | sums of floats | rounded once | rounded in between, to nine digits the same | the same |
+//! | NaN | a number above all others | stored as NULL, so missing; refused in conditions | like memdex |
+//! | sums of floats | rounded once | rounded at each step, equal to nine digits | like SQLite |
 //! | sums beyond 64 bits | exact | the statement fails | exact |
-//! | buckets of widths at the ends of 64 bits | exact | the lowest number may come as a float | exact |
-//! | upper and lower case, where ignored | of Unicode, character by character | of ASCII | of the data base's locale |
-//! | NUL in texts | a character | `like`, and tests that ignore case, take the text for ended | refused |
-//! | decimals in ranges, orders, sums and buckets | exact | refused: they are kept as text | exact |
+//! | buckets of widths at the limits of 64 bits | exact | the lowest number may become a float | exact |
+//! | case-insensitive tests | Unicode, character by character | ASCII | the locale of the database |
+//! | NUL in strings | a character | `like` and case-insensitive tests treat it as the end | refused |
+//! | decimals in ranges, orders, sums and buckets | exact | refused: they are stored as text | exact |
 //! | integers beyond 64 bits | exact | refused | numeric |
 //! | times finer than a microsecond | exact | exact | refused |
-//! | times outside of 1677 to 2262 | exact | refused | as memdex, in the years 1 to 9999 |
-//! | months and longer, of dates outside of the years 0 to 9999 | exact | missing | as memdex, from 4713 BC on |
-//! | fields of many values | any, all, counted and grouped | have no column: refused | the same |
-//! | standard deviations, percentiles | exact, by rounding once | refused | by its own arithmetic |
-//! | groups within groups, empty ones, time zones | answered | refused | refused |
-//! | a cursor of another query | refused | refused if it does not fit the order, else a place like any other | the same |
+//! | times outside 1677 to 2262 | exact | refused | like memdex, in the years 1 to 9999 |
+//! | months and longer, for dates outside the years 0 to 9999 | exact | missing | like memdex, from 4713 BC |
+//! | fields with many values | any, all, counted and grouped | no column: refused | no column: refused |
+//! | standard deviations, percentiles | exact, rounded once | refused | its own arithmetic |
+//! | nested groups, empty groups, time zones | supported | refused | refused |
+//! | a cursor of another query | refused | refused if it does not fit the order, else accepted | like SQLite |
 
 #![cfg(test)]
 
@@ -51,7 +51,7 @@ mod things;
 use flights::load;
 use memdex_sql::SqlError;
 
-/// Questions to SQLite, those by hand included.
+/// Number of queries for SQLite, including the hand-written ones.
 const QUESTIONS: usize = 400;
 
 #[test]
@@ -70,7 +70,7 @@ fn sqlite_gives_the_same_answers() {
         let query = corpus.question();
         match flights.beside().compare(&query) {
             Ok(()) => answered += 1,
-            // What SQLite has no words for, or no value.
+            // SQLite has no equivalent expression or value.
             Err(SqlError::Unsupported { .. } | SqlError::Value { .. }) => not_said += 1,
             Err(error) => panic!("{error}: {query:?}"),
         }
@@ -87,7 +87,7 @@ fn sqlite_gives_the_same_answers_about_values_at_the_edge() {
     assert!(answered > 100, "{answered}");
 }
 
-/// How many random questions: from the variable PROPTEST_CASES, else a thousand.
+/// Number of random queries: PROPTEST_CASES, or 1,000 by default.
 fn cases() -> usize {
     std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(1_000)
 }

@@ -1,5 +1,5 @@
-//! A naive evaluator: plain loops over all records, values and comparisons of its own. It shares nothing with the engine but the
-//! question, which is plain data.
+//! A naive evaluator: plain loops over all records, with its own values and comparisons. It shares with the engine
+//! only the query, which is plain data.
 
 use memdex::{Direction, Kind, Nulls, OrderBy, Predicate, TextOp, TextTest, Value, ValueRef};
 use std::cmp::Ordering;
@@ -23,11 +23,11 @@ pub(super) enum Val {
     Decimal(i128),
 }
 
-/// Ten to the power of so many is what decimals are counted in.
+/// Decimals are counted in units of ten to the power of minus this.
 const SCALE: u32 = 6;
 
 impl Val {
-    /// A value of the engine, read as one of a kind; nothing if it is missing.
+    /// Converts a value of the engine to a kind; `None` if it is missing.
     pub(super) fn of(value: ValueRef<'_>, kind: Kind) -> Option<Val> {
         let millionths = |units: i128, scale: u8| units * 10_i128.pow(SCALE - u32::from(scale));
         Some(match (value, kind) {
@@ -53,7 +53,7 @@ impl Val {
         })
     }
 
-    /// Which of two values of one kind is less. NaN is the greatest number, and there is one zero.
+    /// The order of two values of one kind. NaN is the greatest number, and there is one zero.
     pub(super) fn order(&self, other: &Val) -> Ordering {
         match (self, other) {
             (Val::Bool(a), Val::Bool(b)) => a.cmp(b),
@@ -76,7 +76,7 @@ impl Val {
     }
 }
 
-/// What a table's columns are.
+/// The columns of a table.
 #[derive(Clone, Debug)]
 pub(super) struct Shape {
     pub(super) name: &'static str,
@@ -84,7 +84,7 @@ pub(super) struct Shape {
     pub(super) key: bool,
 }
 
-/// A record: of each column its values; none, one, or of columns of many as many as there are.
+/// A record: the values of each column. There are none or one, or any number in a multi-valued column.
 pub(super) type Row = Vec<Vec<Val>>;
 
 /// All records of one state.
@@ -153,12 +153,12 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// The records that are meant.
+    /// The records that a predicate selects.
     pub(super) fn meant(&self, predicate: &Predicate) -> Vec<&'a Row> {
         self.rows.iter().filter(|row| self.holds(row, predicate)).collect()
     }
 
-    /// Which of two records comes first.
+    /// The order of two records.
     pub(super) fn compare(&self, a: &Row, b: &Row, order: &[OrderBy]) -> Ordering {
         for by in order {
             let column = self.column(&by.field);
@@ -186,7 +186,7 @@ impl<'a> Table<'a> {
         Ordering::Equal
     }
 
-    /// The records that are meant, in an order, and of those only what lies behind another record, which need not be there.
+    /// The selected records in an order, from the first one after another record, which need not exist.
     pub(super) fn ordered(&self, predicate: &Predicate, order: &[OrderBy], behind: Option<&Row>) -> Vec<&'a Row> {
         let mut rows = self.meant(predicate);
         rows.sort_by(|a, b| self.compare(a, b, order));
@@ -195,9 +195,9 @@ impl<'a> Table<'a> {
     }
 }
 
-/// Whether a text meets a test: every test is a pattern, and every way to lay it over the text is tried.
+/// Whether a string matches a test. Every test becomes a pattern, and every alignment with the string is tried.
 fn is_like(text: &str, test: &TextTest) -> bool {
-    /// What stands at one place of a pattern.
+    /// An element of a pattern.
     enum Sign {
         Run,
         Any,

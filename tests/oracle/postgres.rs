@@ -1,10 +1,10 @@
-//! The same questions to PostgreSQL, through its `psql`, where a server is at hand:
+//! The same queries for PostgreSQL, through `psql`, if a server is available:
 //!
 //! ```sh
 //! MEMDEX_POSTGRES="host=/tmp dbname=test" cargo test -p memdex-oracle -- --ignored
 //! ```
 //!
-//! It makes a schema of its own and takes it away again.
+//! The test creates its own schema and drops it at the end.
 
 use super::by_hand;
 use super::corpus::Corpus;
@@ -41,7 +41,7 @@ fn postgres_gives_the_same_answers() {
     }
 }
 
-/// The page behind the first one.
+/// The page after the first one.
 fn next_page(flights: &Flights, query: &Query) -> Option<Query> {
     let Ask::Records(paging) = &query.ask else { return None };
     let paged = !paging.order.is_empty() || paging.limit.is_some();
@@ -79,7 +79,7 @@ fn script(flights: &Flights, said: &[(Query, Sql)]) -> String {
     script + "DROP SCHEMA memdex_oracle CASCADE;\n"
 }
 
-/// A value as COPY reads it.
+/// A value in the format of COPY.
 fn copied(value: ValueRef<'_>) -> String {
     match value {
         ValueRef::Null => "\\N".to_owned(),
@@ -154,7 +154,7 @@ fn compare(flights: &Flights, query: &Query, sql: &Sql, answer: &[Vec<String>]) 
     }
 }
 
-/// Whether a figure is what PostgreSQL prints: floats to nine digits, everything else exactly.
+/// Compares a value with PostgreSQL's output: floats to nine digits, everything else exactly.
 fn is_same(ours: &Option<Val>, theirs: &str) -> bool {
     let read = |kind: Kind| Value::from_text(kind, theirs).and_then(|value| Val::of(value.as_ref(), kind));
     match ours {
@@ -166,7 +166,7 @@ fn is_same(ours: &Option<Val>, theirs: &str) -> bool {
         Some(Val::Text(text)) => theirs == text,
         Some(Val::Bytes(bytes)) => theirs == format!("\\x{}", hex(bytes)),
         Some(Val::Time(_)) => {
-            // With an offset of the server's own, in hours.
+            // The text has the server's offset, in hours.
             let text = format!("{}:00", theirs.replace(' ', "T"));
             let value = Value::from_text(Kind::Timestamp, &text);
             value

@@ -1,5 +1,5 @@
-//! Random questions about random things, to memdex and to the naive evaluator: of the newest state and of held snapshots, while
-//! other commits change the things.
+//! Random queries over random records, in memdex and in the naive evaluator: on the newest state and on held
+//! snapshots, while other commits change the records.
 
 use super::answers::compare_figures;
 use super::generate::{Asker, Rng};
@@ -11,10 +11,10 @@ use memdex_sql::SqlError;
 use rusqlite::Connection;
 use std::collections::BTreeMap;
 
-/// Questions under one schema.
+/// Queries under one schema.
 const QUESTIONS: usize = 50;
 
-/// A state of the collection, by keys.
+/// A state of the collection, by key.
 type State = BTreeMap<(String, u16), Thing>;
 
 pub(super) fn race(seed: u64, questions: usize) {
@@ -45,7 +45,7 @@ pub(super) fn race(seed: u64, questions: usize) {
     }
 }
 
-/// Puts random questions about things to SQLite, those that it can be asked. Gives how many these are.
+/// Compares random queries with SQLite, and returns the number of those that SQLite can execute.
 pub(super) fn beside_sqlite(seed: u64, questions: usize) -> usize {
     let mut rng = Rng(seed);
     draw_schema(&mut rng);
@@ -62,7 +62,7 @@ pub(super) fn beside_sqlite(seed: u64, questions: usize) -> usize {
     fill(&sqlite, "Thing", schema, &things);
     let beside =
         Beside { collection: &collection, schema, sqlite: &sqlite, shapes: &shapes, rows: &rows, short: "number" };
-    // There are NULs in the texts, at which its patterns end.
+    // The strings have NULs, at which SQLite's patterns end.
     let (columns, zones) = (columns(), vec!["UTC"]);
     let mut asker = Asker { rng, collection: "Thing", columns, levels: 1, zones, patterns: false };
     let mut answered = 0;
@@ -71,7 +71,7 @@ pub(super) fn beside_sqlite(seed: u64, questions: usize) -> usize {
         match beside.compare(&query) {
             Ok(()) => answered += 1,
             Err(SqlError::Unsupported { .. } | SqlError::Value { .. }) => {}
-            // A range from NaN on holds nothing.
+            // NaN is not a valid bound of a range.
             Err(SqlError::Query(QueryError::BadBucket { .. })) if format!("{query:?}").contains("NaN") => {}
             Err(error) => panic!("{error}: {query:?}"),
         }
@@ -89,7 +89,7 @@ struct Race {
 }
 
 impl Race {
-    /// Stores and deletes at random, in one commit.
+    /// Stores and deletes random records in one commit.
     fn write(&mut self, operations: usize) {
         let mut batch = self.store.batch();
         for _ in 0..operations {
@@ -107,7 +107,7 @@ impl Race {
         batch.commit().unwrap();
     }
 
-    /// One question: to the newest state, or to one that is held.
+    /// Runs one query, on the newest state or on a held one.
     fn ask(&mut self) {
         let of_held = self.asker.rng.below(2 * self.held.len());
         let (snapshot, state) = match self.held.get(of_held) {
@@ -137,7 +137,8 @@ impl Race {
         }
     }
 
-    /// Pages of the newest state, which changes between them: each begins behind the last record of the one before, as that was.
+    /// Pages of the newest state, which changes between them. Each page starts after the last record of the previous
+    /// page, as it was then.
     fn pages_between_commits(&mut self, query: Query, mut paging: Paging) {
         let mut behind: Option<Row> = None;
         for _ in 0..4 {
@@ -153,7 +154,7 @@ impl Race {
             assert_eq!(page.next.is_some(), end < expected.len(), "{query:?}");
             assert_eq!(page.total, paging.total.then(|| table.meant(&query.filter).len()), "{query:?}");
             let Some(next) = page.next else { return };
-            // A page that its offset leaves nothing of ends where its last one would.
+            // A page that is empty because of its offset ends where its last record would be.
             behind = Some(expected[end - 1].clone());
             (paging.after, paging.offset) = (Some(next.to_string().parse().unwrap()), 0);
             self.write(5);
@@ -173,7 +174,7 @@ fn compare_unordered(table: &Table<'_>, state: &State, query: &Query, found: &Fi
     assert!(meant.map(|(id, _)| id).eq(&keys), "{query:?}: {keys:?}");
 }
 
-/// All pages one after the other, of one state.
+/// Compares all pages of one state, one after the other.
 fn compare_pages(table: &Table<'_>, query: &Query, paging: &Paging, found: &Find<Thing>) {
     let mut paging = paging.clone();
     let expected = table.ordered(&query.filter, &paging.order, None);
@@ -199,7 +200,7 @@ fn assert_rows(table: &Table<'_>, expected: &[&Row], given: &[Row], query: &Quer
     }
 }
 
-/// A place where the columns of questions and those of records are seen to be the same.
+/// Checks that the columns of the queries equal those of the records.
 #[test]
 fn questions_are_about_the_things() {
     let names = |of: &mut dyn Iterator<Item = &'static str>| of.collect::<Vec<_>>();

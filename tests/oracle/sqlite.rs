@@ -1,4 +1,4 @@
-//! One question to memdex and to SQLite.
+//! Runs one query in memdex and in SQLite.
 
 use super::answers::compare_figures;
 use super::figures::flat;
@@ -9,13 +9,13 @@ use memdex_sql::{Dialect, QueryToSql, SchemaToSql, Sql, SqlError, SqlValue};
 use rusqlite::types::Value as Cell;
 use rusqlite::{Connection, params_from_iter};
 
-/// Rows beyond so many are compared by their serial numbers alone.
+/// Beyond this number of rows, only serial numbers are compared.
 const COMPARED_WHOLE: usize = 300;
 
-/// How often the next page is asked for.
+/// Number of further pages that are compared.
 const PAGES: usize = 3;
 
-/// How many plans are tried of one query: of few records, of many.
+/// Number of plans that are tried for a query: with few records, with many.
 const PLANS: [usize; 2] = [16, 8];
 
 pub(super) fn bound(param: &SqlValue) -> Cell {
@@ -39,7 +39,7 @@ pub(super) fn rows(sqlite: &Connection, sql: &Sql) -> Vec<Vec<Cell>> {
     rows.and_then(Iterator::collect).unwrap_or_else(|error| panic!("{error}: {}", sql.text))
 }
 
-/// A question as the engine takes it.
+/// A query in the form that the engine takes.
 pub(super) fn find<R: Record>(find: Find<R>, paging: &Paging) -> Find<R> {
     let Paging { order, limit, offset, after, total, .. } = paging.clone();
     let find = find.order_by(order).offset(offset);
@@ -48,7 +48,7 @@ pub(super) fn find<R: Record>(find: Find<R>, paging: &Paging) -> Find<R> {
     if total { find.with_total() } else { find }
 }
 
-/// What a value is in SQLite.
+/// The SQLite cell of a value.
 fn cell(value: ValueRef<'_>) -> Cell {
     match value {
         ValueRef::Null => Cell::Null,
@@ -73,11 +73,11 @@ pub(super) struct Beside<'a, R: Record> {
     pub(super) sqlite: &'a Connection,
     pub(super) shapes: &'a [Shape],
     pub(super) rows: &'a [Row],
-    /// A field that tells records apart: of long answers it alone is compared.
+    /// A field that identifies a record; in long results only it is compared.
     pub(super) short: &'static str,
 }
 
-/// Makes the table of a schema, and fills it.
+/// Creates the table of a schema and fills it.
 pub(super) fn fill<R: Record>(sqlite: &Connection, name: &str, schema: &Schema, records: &[R]) {
     let statements = schema.to_sql(Dialect::Sqlite, name).unwrap();
     let (table, indexes) = statements.split_first().unwrap();
@@ -97,7 +97,7 @@ fn single(schema: &Schema) -> Vec<usize> {
 }
 
 impl<R: Record> Beside<'_, R> {
-    /// Puts a question to both. An error says that it can't be said in SQLite's words.
+    /// Runs a query in both. Returns an error if it can't be translated to SQLite's SQL.
     pub(super) fn compare(&self, query: &Query) -> Result<(), SqlError> {
         match &query.ask {
             Ask::Records(paging) => self.compare_records(query, paging),
@@ -149,7 +149,7 @@ impl<R: Record> Beside<'_, R> {
         Ok(())
     }
 
-    /// Every legal plan gives the same records: in the same order, or in any where there is none.
+    /// Every legal plan returns the same records: in the same order, or in any order if the query has none.
     fn compare_plans(&self, found: &Find<R>, ordered: bool, context: &str) {
         let keys = |found: &Find<R>| {
             let mut keys = found.keys().unwrap();
@@ -186,7 +186,7 @@ impl<R: Record> Beside<'_, R> {
     }
 }
 
-/// Whether a figure is what SQLite says: floats to nine digits, everything else exactly.
+/// Compares a value with SQLite's result: floats to nine digits, everything else exactly.
 fn is_same(ours: &Option<Val>, theirs: &Cell) -> bool {
     match (ours, theirs) {
         (None, Cell::Null) => true,

@@ -1,11 +1,11 @@
-//! Things: records with fields of every kind, under a schema that is drawn, and as the naive evaluator sees them.
+//! Records with fields of every kind under a random schema, and their form for the naive evaluator.
 
 use super::generate::{Column, Rng};
 use super::naive::{Row, Shape, Val};
 use memdex::{DecimalValue, FieldDef, IndexDef, Key, KeyBuffer, Kind, Record, Schema, Value, ValueRef, field};
 use std::cell::RefCell;
 
-/// Of each field its values: none, one, or several where it is one of many.
+/// The values of each field: none, one, or several in a multi-valued field.
 #[derive(Clone, Debug)]
 pub(super) struct Thing(pub(super) Vec<Vec<Value>>);
 
@@ -59,7 +59,7 @@ struct It {
     kind: Kind,
     many: bool,
     nullable: bool,
-    /// Whether it may be NaN, for which no ordered index has a place.
+    /// Whether it may be NaN, which ordered indexes refuse.
     nan: bool,
 }
 
@@ -95,7 +95,7 @@ fn texts(texts: &[&str]) -> Vec<Value> {
     texts.iter().map(|text| Value::from(*text)).collect()
 }
 
-/// What a field can hold; what is asked for comes from here too.
+/// The values of a field, which conditions use too.
 fn samples(it: &It) -> Vec<Value> {
     let decimal = |units, scale| Value::from(DecimalValue::new(units, scale).unwrap());
     let seconds = |n: i128| ValueRef::Timestamp(n * 1_000_000_000).to_value();
@@ -162,7 +162,7 @@ pub(super) fn thing(rng: &mut Rng) -> Thing {
     Thing(values.collect())
 }
 
-/// Draws indexes and columns. Collections that this thread opens from now on have them.
+/// Draws indexes and columns for the collections that this thread opens from now on.
 pub(super) fn draw_schema(rng: &mut Rng) {
     let fields = FIELDS.iter().enumerate().map(|(at, it)| {
         let field = FieldDef::new(it.name, it.kind);

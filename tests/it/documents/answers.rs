@@ -1,4 +1,4 @@
-//! Records of a type, the same as JSON documents, and the same as key/value records give the same answers.
+//! Typed records, the same records as JSON documents, and the same as key/value records give the same query results.
 
 use memdex::{
     Collection, Document, FieldDef, IndexDef, KeyValue, Kind, Nested, Predicate, Record, Schema, Store, Value, field,
@@ -46,7 +46,7 @@ struct Item {
     price: i64,
 }
 
-/// That of the type, field by field.
+/// The schema of the type, field by field.
 fn schema() -> Schema {
     let fields = [
         FieldDef::new("id", Kind::Int).key(),
@@ -108,7 +108,7 @@ fn payments() -> impl Strategy<Value = Vec<Payment>> {
     })
 }
 
-/// A test of a field with values that it can hold: the name, whether it has many, and the values.
+/// A test of a field with values that it can hold, from its name, whether it has many values, and the values.
 fn leaf() -> impl Strategy<Value = Predicate> {
     let values = |values: Vec<Value>| values;
     let fields = vec![
@@ -177,7 +177,7 @@ proptest! {
         let typed = store.collection::<Payment>("typed").unwrap();
         let documents = store.documents("documents", schema()).unwrap();
         let key_values = store.key_values::<()>("key_values", schema()).unwrap();
-        // No field but the key: every other is an undeclared path, and of a single value or of many, as it turns out.
+        // Declares only the key. Every other field is an undeclared path with one or many values.
         let open = store.documents("open", Schema::new([FieldDef::new("id", Kind::Int).key()])).unwrap();
         store.commit(|batch| payments.iter().try_for_each(|payment| {
             let document = Document::of(payment).unwrap();

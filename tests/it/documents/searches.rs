@@ -1,4 +1,4 @@
-//! One question to several collections.
+//! One query over several collections.
 
 use super::{document, payments};
 use memdex::{Document, FieldDef, Json, KeyValue, Kind, Predicate, QueryError, Record, Schema, Store, field, json};
@@ -69,7 +69,7 @@ fn collections_without_the_field_are_an_error_or_left_out() {
     assert!(matches!(foreign.count(), Err(QueryError::OtherStore { .. })));
 }
 
-/// At a path that is declared and at one that is not, with `find` and with `search`.
+/// At a declared path and at an undeclared one, with `find` and with `search`.
 #[test]
 fn criteria_are_predicates() {
     let (store, payments) = payments();
@@ -163,7 +163,7 @@ fn criteria_ask_for_characters() {
     }
 }
 
-/// A field that is of integers in one collection may be of floats in the next: they are ordered by number.
+/// A field may have integers in one collection and floats in another; numbers sort by value.
 #[test]
 fn numbers_of_several_kinds_have_one_order() {
     #[derive(Record)]

@@ -1,4 +1,4 @@
-//! NaN: refused by ordered indexes, or kept behind all other numbers, the same in records, columns and indexes.
+//! NaN: ordered indexes refuse it, or sort it after all other numbers; records, columns and indexes agree.
 
 use memdex::{Cause, FieldDef, IndexDef, IndexError, Nested, Predicate, Record, Schema, Store, field};
 use std::ops::Bound;
@@ -63,7 +63,7 @@ fn nan_lies_above_all_numbers_wherever_it_is_looked_for() {
         assert_eq!(of(Predicate::Range(name.into(), Bound::Unbounded, Bound::Unbounded)), 9, "{name}");
         assert_eq!(of(field(name).is_null()), 0, "{name}");
     }
-    // It comes and goes like any value.
+    // NaN can be inserted and removed like any value.
     readings.store(reading(7, 1.0)).unwrap();
     readings.delete(8).unwrap();
     assert!(FIELDS.iter().all(|name| count(field(*name).ge(f64::NAN)) == 0));

@@ -1,9 +1,9 @@
-//! What an index holds in part: indexes with conditions, and rows in them of which a field is missing.
+//! Incomplete indexes: indexes with conditions, and entries in which a field is missing.
 
 use super::{Player, Scanned, keys, player};
 use memdex::{Filter, IndexDef, Predicate, Store, field};
 
-/// What an index with a condition does not hold is found all the same, whoever asks for what.
+/// Queries find the records that a partial index leaves out.
 #[test]
 fn an_index_with_a_condition_answers_for_no_more_than_it_holds() {
     let store = Store::new();
@@ -38,7 +38,7 @@ fn an_index_with_a_condition_answers_for_no_more_than_it_holds() {
         for predicate in [Predicate::And(parts.clone()), Predicate::Or(parts.clone()), !Predicate::And(parts.clone())] {
             assert_eq!(keys(&indexed, &predicate), keys(&scanned, &predicate), "{predicate:?}");
         }
-        // Side by side all of them, as an index of several fields sees them.
+        // All conditions in one flat list, the form in which an index of several fields matches them.
         let flat: Vec<Predicate> = parts
             .drain(..)
             .flat_map(|mut part| match &mut part {
@@ -51,7 +51,7 @@ fn an_index_with_a_condition_answers_for_no_more_than_it_holds() {
     }
 }
 
-/// A question for nothing is met by every record, also by those that a partial index does not hold.
+/// An empty predicate matches every record, including those that a partial index leaves out.
 #[test]
 fn an_index_of_some_records_does_not_answer_for_all() {
     let store = Store::new();
@@ -63,7 +63,7 @@ fn an_index_of_some_records_does_not_answer_for_all() {
     assert_eq!(players.find(active).count().unwrap(), 2);
 }
 
-/// In an index of several fields a missing value has its place among the others, but lies between no two.
+/// In an index of several fields a missing value has a position, but lies in no range.
 #[test]
 fn a_range_behind_other_fields_leaves_out_what_is_missing() {
     let store = Store::new();

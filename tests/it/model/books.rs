@@ -1,4 +1,4 @@
-//! Books: fields of every kind, in structs and lists too, under a schema that is drawn for each case.
+//! Books: fields of every kind, also in structs and lists, under a schema that is drawn for each case.
 
 use super::indexes::Plan;
 use super::predicates::{Test, by_name};
@@ -15,7 +15,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use std::cell::RefCell;
 
-/// What it holds, with the fields' constants; neither indexes nor columns.
+/// The fields and their constants, without indexes and columns.
 #[derive(Clone, Debug, Record)]
 pub(super) struct Inner {
     #[record(key)]
@@ -82,7 +82,7 @@ thread_local! {
     static SCHEMA: RefCell<Schema> = RefCell::new(Inner::schema());
 }
 
-/// Books of collections that this thread opens from now on have this schema.
+/// Sets the schema of the book collections that this thread opens from now on.
 pub(super) fn set_schema(plan: &Plan) {
     let fields = Inner::schema().fields().to_vec().into_iter().zip(&plan.fields).map(|(field, (index, column))| {
         let field = match index {
@@ -119,7 +119,7 @@ impl Record for Book {
 }
 
 impl PartialEq for Book {
-    /// Exactly, so that a NaN equals itself and `-0.0` is told from `0.0`.
+    /// Exact equality: NaN equals NaN, and `-0.0` differs from `0.0`.
     fn eq(&self, other: &Self) -> bool {
         fn bits(of: &Copy) -> impl PartialEq + use<'_> {
             (of.room, of.worn.map(f64::to_bits), &of.labels, &of.from)
@@ -287,7 +287,7 @@ impl Subject for Book {
             "loaned" => Val::Bool(book.loaned),
             "grade" => or_null(book.grade, Val::Char),
             "cover" => Val::Bytes(book.cover.clone()),
-            // In hundredths whatever scale it is kept in.
+            // In hundredths, for every scale of the stored value.
             "fee" => or_null(book.fee, |fee| Val::Decimal(fee.units() * 10_i128.pow(2 - u32::from(fee.scale())))),
             "due" => or_null(book.due, |due| Val::Time(due.as_micros())),
             "tags" => Val::Many(vals(&book.tags, |tag| Val::text(tag))),

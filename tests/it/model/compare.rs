@@ -1,4 +1,4 @@
-//! Every way to read, and the figures, against the state that the model kept for a commit.
+//! Compares every way to read, and the statistics, with the model's state at a commit.
 
 use super::books::Book;
 use super::flights::Flight;
@@ -25,7 +25,7 @@ fn same<R: Subject>(found: Option<Handle<R>>, expected: Option<&(R, Commit)>, id
     assert_eq!(found.as_ref(), expected, "at {id:?}");
 }
 
-/// Everything that can be read of a collection's newest state.
+/// Compares everything that can be read of a collection's newest state.
 pub(super) fn newest<R: Subject>(collection: &Collection<R>, shelf: &Shelf<R>) {
     assert_eq!((collection.len(), collection.is_empty()), (shelf.len(), shelf.is_empty()));
     assert_eq!(&shelved(collection), shelf);
@@ -40,7 +40,7 @@ pub(super) fn newest<R: Subject>(collection: &Collection<R>, shelf: &Shelf<R>) {
     R::ids().iter().zip(many).for_each(|(id, found)| same(found, shelf.get(id), id));
 }
 
-/// Everything that can be read of a collection through a snapshot.
+/// Compares everything that can be read of a collection through a snapshot.
 pub(super) fn snapshot<R: Subject>(view: &View<R>, shelf: &Shelf<R>) {
     assert_eq!((view.len(), view.is_empty()), (shelf.len(), shelf.is_empty()));
     assert_eq!(&shelved(view), shelf);
@@ -55,7 +55,7 @@ pub(super) fn snapshot<R: Subject>(view: &View<R>, shelf: &Shelf<R>) {
     R::ids().iter().zip(many).for_each(|(id, found)| same(found, shelf.get(id), id));
 }
 
-/// Records, keys and count of a query against the naive evaluator.
+/// Compares the records, keys and count of a query with the naive evaluator.
 pub(super) fn answers<R: Subject>(find: &Find<R>, tree: &Tree, shelf: &Shelf<R>) {
     let matching = shelf.iter().filter(|(_, (record, _))| tree.holds(record));
     let expected: Shelf<R> = matching.map(|(id, record)| (id.clone(), record.clone())).collect();
@@ -66,7 +66,7 @@ pub(super) fn answers<R: Subject>(find: &Find<R>, tree: &Tree, shelf: &Shelf<R>)
     assert_eq!(find.count().unwrap(), expected.len(), "counted by {tree:?}");
 }
 
-/// The store's figures, as far as the model knows them.
+/// Compares the store's statistics with the model, as far as the model knows them.
 pub(super) fn figures(store: &Store, world: &World) {
     let stats = store.stats();
     let pinned = world.pinned();
@@ -98,7 +98,7 @@ fn figures_of<R: Subject>(stats: &CollectionStats, world: &World, of: fn(&Shelve
         (index.name::<R>(), index.kind, distinct)
     };
     assert_eq!(told, indexes.iter().map(known).collect::<Vec<_>>());
-    // Versions that a pin sees and that are not the newest. Each absence that a pin sees may be a tombstone.
+    // Older versions that a pin sees. Each absence that a pin sees may be a tombstone.
     let mut older: BTreeMap<(R::Id, Option<Commit>, Commit), ()> = BTreeMap::new();
     for (id, pin) in R::ids().into_iter().flat_map(|id| world.pinned().into_iter().map(move |pin| (id.clone(), pin))) {
         let begin = |commit| of(&world.at(commit)).get(&id).map(|(_, begin)| *begin);

@@ -1,4 +1,4 @@
-//! Flights: a compound key, and the kinds that payments don't have.
+//! Flights: a compound key, and the kinds of fields that payments lack.
 
 use super::predicates::Test;
 use super::records::{

@@ -1,5 +1,5 @@
-//! The model's indexes: declared as data, drawn at random, kept up by nobody. What they ask of a state is judged record by
-//! record.
+//! The model's indexes: declared as data, drawn at random, and never maintained. The model evaluates their conditions
+//! on a state record by record.
 
 use super::predicates::{Test, Tree, leaf};
 use super::records::{Subject, Val};
@@ -10,30 +10,30 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
-/// An index's declaration.
+/// The declaration of an index.
 #[derive(Clone, Debug)]
 pub(super) struct Def {
     pub name: Option<&'static str>,
-    /// By their places in `FIELDS`.
+    /// Positions in `FIELDS`.
     pub fields: Vec<usize>,
     pub kind: IndexKind,
     pub when: Option<Tree>,
     pub flaw: Option<Flaw>,
 }
 
-/// What makes a declaration wrong by itself.
+/// A defect of a declaration.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Flaw {
     UnknownField,
     RepeatedField,
-    /// Its condition compares a field with what it can't be.
+    /// The condition compares a field with a value of another kind.
     Condition,
 }
 
-/// The indexes and columns that a collection is opened with.
+/// The indexes, columns and aggregates with which a collection is opened.
 #[derive(Clone, Debug)]
 pub(super) struct Plan {
-    /// Of each field.
+    /// The index and the column of each field.
     pub fields: Vec<(Option<IndexKind>, bool)>,
     pub more: Vec<Def>,
     pub standing: Vec<Standing>,
@@ -73,7 +73,7 @@ impl Def {
         }
     }
 
-    /// What may be said against it beside the others; nothing if it is sound.
+    /// The possible errors of adding it to the others; empty if it is valid.
     pub(super) fn faults<R: Subject>(&self, others: &[Def]) -> Vec<&'static str> {
         let many = self.fields.iter().any(|at| R::MANY.contains(&R::FIELDS[*at]));
         let faults = [
@@ -87,13 +87,13 @@ impl Def {
         faults.into_iter().filter(|(_, there)| *there).map(|(name, _)| name).collect()
     }
 
-    /// The values of its fields, if it holds the record.
+    /// The values of its fields, if it contains the record.
     fn values<R: Subject>(&self, record: &R) -> Option<Vec<Val>> {
         let holds = self.when.as_ref().is_none_or(|when| when.holds(record));
         holds.then(|| self.fields.iter().map(|at| record.see(*at)).collect())
     }
 
-    /// Records that it can't place, with the field at fault.
+    /// Records that the index can't order, with the field at fault.
     pub(super) fn unplaced<R: Subject>(&self, shelf: &Shelf<R>) -> Vec<(R::Id, &'static str)> {
         let is_nan = |value: &Val| matches!(value, Val::Float(x) if x.is_nan());
         let of_record = |(id, (record, _)): (&R::Id, &(R, _))| {
@@ -105,7 +105,7 @@ impl Def {
         if self.kind == IndexKind::Ordered { shelf.iter().filter_map(of_record).collect() } else { Vec::new() }
     }
 
-    /// Records that share what no two may have.
+    /// Records that violate uniqueness.
     pub(super) fn clashing<R: Subject>(&self, shelf: &Shelf<R>) -> Vec<R::Id> {
         if self.kind != IndexKind::Unique {
             return Vec::new();
@@ -116,7 +116,7 @@ impl Def {
         held.iter().filter(clashes).map(|(id, _)| (*id).clone()).collect()
     }
 
-    /// How many values it has records for; 0 where the store does not tell.
+    /// The number of its distinct values; 0 if the store does not report it.
     pub(super) fn distinct<R: Subject>(&self, shelf: &Shelf<R>) -> usize {
         let mut different: Vec<Vec<Val>> = Vec::new();
         for values in shelf.values().filter_map(|(record, _)| self.values(record)) {
@@ -135,7 +135,7 @@ impl Def {
         if self.kind == IndexKind::Ordered { 0 } else { different.len() }
     }
 
-    /// A question that it could answer.
+    /// A query that the index could answer.
     pub(super) fn aimed_at<R: Subject>(&self) -> BoxedStrategy<Tree> {
         let test = |at: &usize| {
             let at = *at;
@@ -174,7 +174,7 @@ fn any_kind() -> BoxedStrategy<IndexKind> {
     prop_oneof![3 => Just(IndexKind::Equality), 2 => Just(IndexKind::Ordered), 1 => Just(IndexKind::Unique)].boxed()
 }
 
-/// Any declaration, most of them sound.
+/// Any declaration; most are valid.
 pub(super) fn any_def<R: Subject>() -> BoxedStrategy<Def> {
     let place_of_one = || {
         let of_one = (0..R::FIELDS.len()).filter(|at| !R::MANY.contains(&R::FIELDS[*at]));
@@ -201,7 +201,7 @@ pub(super) fn any_def<R: Subject>() -> BoxedStrategy<Def> {
         proptest::option::weighted(0.05, flaw),
     );
     let make = |(name, fields, kind, when, mut flaw): (_, Vec<usize>, _, _, _)| {
-        // A field that comes twice is a flaw as any other.
+        // A repeated field is a flaw like any other.
         let mut once = Vec::new();
         for at in fields {
             if once.contains(&at) {
@@ -215,7 +215,7 @@ pub(super) fn any_def<R: Subject>() -> BoxedStrategy<Def> {
     drawn.prop_map(make).boxed()
 }
 
-/// Any schema that is sound.
+/// Any valid schema.
 pub(super) fn any_plan<R: Subject>() -> BoxedStrategy<Plan> {
     let of_field = |name: &'static str| {
         let many = R::MANY.contains(&name);
@@ -247,7 +247,7 @@ fn no_unique(kind: IndexKind) -> IndexKind {
 }
 
 impl Plan {
-    /// Its indexes, in the order in which the store makes them.
+    /// Its indexes, in the order in which the store creates them.
     pub(super) fn indexes(&self) -> Vec<Def> {
         let own = self.fields.iter().enumerate().filter_map(|(at, (kind, _))| Some(Def::of_field(at, (*kind)?)));
         own.chain(self.more.iter().cloned()).collect()

@@ -1,5 +1,5 @@
-//! Lenient commits, by batch and by writer: what is done, what is left out and why, and that it is given back. The model judges
-//! by what the store has left out.
+//! Lenient commits, by batch and by writer: the operations that are applied, those that are skipped and why, and that
+//! the skipped ones are returned. The model checks whether the store's choice is valid.
 
 use super::Race;
 use super::books::Book;
@@ -51,7 +51,7 @@ impl Race {
         self.is_as_of(world, world.newest());
     }
 
-    /// As of the store, which may be ahead of the model.
+    /// Conditional forms name the store's commit, which may be ahead of the model's.
     fn place(&self, ops: &[AnyOp]) -> Vec<Placed> {
         fn begin<R: Subject>(of: &Collection<R>, op: &Op<R>) -> Commit {
             seen(op, of.get(op.id()).map(|handle| handle.commit()))
@@ -68,7 +68,7 @@ impl Race {
     }
 }
 
-/// One commit whose operations have positions from `from` on in the report.
+/// Checks one commit whose operations have positions from `from` in the report.
 fn judged(world: &World, ops: &[Placed], from: usize, refused: Vec<RefusedOperation>) -> (Counts, Dids) {
     let position = |refused: &RefusedOperation| refused.operation.info.position - from;
     let causes = refused.iter().map(|refused| (position(refused), refused.refusal.cause())).collect();

@@ -1,4 +1,4 @@
-//! Random operations: every command there is, drawn as data, understood by the model and put to the store.
+//! Random operations: every command, drawn as data, interpreted by the model and executed by the store.
 
 use super::predicates::{Tree, tree};
 use super::records::Subject;
@@ -19,25 +19,25 @@ pub(super) enum Verb {
     DeleteWhere,
 }
 
-/// Which commit a conditional form names.
+/// The commit that a conditional form names.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Seen {
     Right,
     Wrong(u64),
 }
 
-/// What the closure does.
+/// The effect of the closure.
 #[derive(Clone, Debug)]
 pub(super) enum Change<R: Subject> {
     Nothing,
-    /// Takes all but the key from this record.
+    /// Takes all fields but the key from this record.
     Fields(R),
     Rekey(R::Id),
-    /// Changes the record, then refuses; a closure that can't refuse only changes it.
+    /// Changes the record, then returns an error; a closure without errors only changes it.
     Refuse(R),
 }
 
-/// One operation, on the key of its record, or on the records that a predicate means.
+/// One operation, on the key of its record or on the records that a predicate selects.
 #[derive(Clone, Debug)]
 pub(super) struct Op<R: Subject> {
     pub verb: Verb,
@@ -47,7 +47,7 @@ pub(super) struct Op<R: Subject> {
     pub tree: Tree,
 }
 
-/// Why the model refuses.
+/// The model's reason for a refusal.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Fault {
     KeyExists,
@@ -58,11 +58,11 @@ pub(super) enum Fault {
         now: Option<Commit>,
     },
     Closure,
-    /// Two records would share what this index keeps unique.
+    /// Two records would share a value of this unique index.
     NotUnique {
         index: String,
     },
-    /// This ordered index can't place a NaN.
+    /// This ordered index refuses NaN.
     NotANumber {
         index: String,
         field: &'static str,
@@ -99,7 +99,7 @@ impl<R: Subject> Change<R> {
         .boxed()
     }
 
-    /// Whether it does not refuse.
+    /// Applies the change; returns false if the closure refuses.
     pub(super) fn apply(&self, record: &mut R) -> bool {
         match self {
             Change::Nothing => {}
@@ -155,22 +155,22 @@ impl<R: Subject> Op<R> {
         self.record.id()
     }
 
-    /// Its key, unless it is on all records that a predicate means.
+    /// Its key; `None` if a predicate selects its records.
     pub(super) fn on_key(&self) -> Option<R::Id> {
         (!self.is_by_predicate()).then(|| self.id())
     }
 
-    /// Whether it brings a record, which can be mended.
+    /// Whether it brings a record, which can be fixed.
     pub(super) fn brings_record(&self) -> bool {
         matches!(self.verb, Verb::Store | Verb::Insert | Verb::Upsert)
     }
 
-    /// Whether it is on all records that a predicate means.
+    /// Whether a predicate selects its records.
     pub(super) fn is_by_predicate(&self) -> bool {
         matches!(self.verb, Verb::UpdateWhere | Verb::TryUpdateWhere | Verb::DeleteWhere)
     }
 
-    /// The name that descriptions give it.
+    /// Its name in descriptions.
     pub(super) fn name(&self) -> &'static str {
         match self.verb {
             Verb::Store => "store",
@@ -216,7 +216,7 @@ put!(put_in_batch: Batch, Refusal);
 put!(put_in_writer: Writer, WriterError);
 put!(put_in_lenient_writer: LenientWriter, WriterError);
 
-/// The operation as a commit of its own.
+/// The operation as a commit with one command.
 pub(super) fn alone<R: Subject>(of: &Collection<R>, op: &Op<R>, seen: Commit) -> Result<Receipt, Refused> {
     let (id, record, change) = (op.id(), op.record.clone(), &op.change);
     match (op.verb, op.seen.is_some()) {

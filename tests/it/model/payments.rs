@@ -1,4 +1,4 @@
-//! Payments: a simple key, fields of every kind.
+//! Payments: a simple key and fields of every kind.
 
 use super::predicates::Test;
 use super::records::{Subject, Val, as_bool, as_float, as_int, as_text, or_null, typed, typed_text, vals};
@@ -45,7 +45,7 @@ pub(super) struct Payment {
 }
 
 impl PartialEq for Payment {
-    /// Exactly, so that a NaN equals itself and `-0.0` is told from `0.0`.
+    /// Exact equality: NaN equals NaN, and `-0.0` differs from `0.0`.
     fn eq(&self, other: &Self) -> bool {
         fn all(p: &Payment) -> impl PartialEq + use<'_> {
             let others = (p.rate.to_bits(), p.fee.map(f64::to_bits), p.amount, &p.note, p.memo);

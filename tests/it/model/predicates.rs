@@ -1,5 +1,5 @@
-//! Random predicates: drawn as trees of the model's own, evaluated naively, and translated for the store, by typed
-//! constants or by names, in whatever mixture comes.
+//! Random predicates: drawn as trees of the model, evaluated naively, and translated for the store, with a random mix
+//! of typed constants and names.
 
 use super::records::{Subject, Val};
 use memdex::{Filter, Predicate, TextOp, TextTest, field};
@@ -17,17 +17,17 @@ pub(super) enum Test {
     Le(Val),
     Gt(Val),
     Ge(Val),
-    /// These may be the wrong way round.
+    /// The bounds may be reversed.
     Between(Val, Val),
     IsNull,
     Text(Like),
-    // Of fields of many values:
+    // Tests of fields with many values:
     Contains(Val),
     Any(Vec<Val>),
     All(Vec<Val>),
 }
 
-/// A test of a text.
+/// A test of a string.
 #[derive(Clone, Debug)]
 pub(super) struct Like {
     pub op: TextOp,
@@ -36,7 +36,7 @@ pub(super) struct Like {
 }
 
 impl Like {
-    /// Some that are met by one of these texts, or by none.
+    /// Tests that match one of these strings, or none.
     fn any(texts: Vec<String>) -> impl Strategy<Value = Like> {
         let ops = vec![TextOp::Eq, TextOp::StartsWith, TextOp::EndsWith, TextOp::Contains, TextOp::Like];
         (select(ops), select(texts), 0..8, any::<bool>()).prop_map(|(op, text, way, ignore_case)| {
@@ -85,7 +85,7 @@ fn like(pattern: &[char], text: &[char], same: &dyn Fn(char, char) -> bool) -> b
 }
 
 impl Test {
-    /// Any that the field at a position can be put to.
+    /// Any test that is valid for the field at a position.
     pub(super) fn any<R: Subject>(at: usize) -> BoxedStrategy<Test> {
         let value = || select(R::asked(at));
         if R::MANY.contains(&R::FIELDS[at]) {
@@ -118,7 +118,7 @@ impl Test {
         prop_oneof![3 => simple, 1 => Like::any(texts).prop_map(Test::Text)].boxed()
     }
 
-    /// A missing value is neither equal nor unequal to anything, and in no range.
+    /// A missing value is neither equal nor unequal to any value, and in no range.
     fn holds(&self, value: &Val) -> bool {
         let is = |wanted: &Val, orders: &[Ordering]| value.order(wanted).is_some_and(|order| orders.contains(&order));
         let among = |wanted: &Val| match value {
@@ -182,7 +182,7 @@ impl Tree {
         }
     }
 
-    /// The same question to the store, joined by the operators.
+    /// The same predicate for the store, combined by the operators.
     pub(super) fn filter<R: Subject>(&self) -> Filter<R> {
         match self {
             Tree::All => Filter::all(),
@@ -200,7 +200,7 @@ fn join<R: Subject>(parts: &[Tree], both: fn(Filter<R>, Filter<R>) -> Filter<R>)
 }
 
 pub(super) fn by_name(name: &'static str, test: &Test) -> Predicate {
-    // An integer may stand for a float that is one.
+    // An integer may be compared with a float of the same value.
     let value = |value: &Val| match value {
         Val::Float(x) if *x == 2.0 => 2.into(),
         other => other.to_value(),

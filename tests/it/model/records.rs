@@ -1,5 +1,5 @@
-//! What the model stores: record types with fields of every kind, seen a second time through eyes of their own
-//! ([`Val`]), so that the naive evaluator shares nothing with the engine.
+//! The records of the model: types with fields of every kind, with a second representation ([`Val`]), so that the
+//! naive evaluator shares nothing with the engine.
 
 use super::predicates::{Like, Test};
 use memdex::{
@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use std::cmp::Ordering;
 use std::fmt::Debug;
 
-/// A field's value, as the model sees it.
+/// The value of a field in the model.
 #[derive(Clone, Debug)]
 pub(super) enum Val {
     Null,
@@ -24,7 +24,7 @@ pub(super) enum Val {
     Decimal(i128),
     /// In microseconds.
     Time(u64),
-    /// Of a field of many values.
+    /// The values of a multi-valued field.
     Many(Vec<Val>),
 }
 
@@ -33,12 +33,13 @@ impl Val {
         Val::Text(s.to_owned())
     }
 
-    /// Equal by meaning: one NaN, one zero, an integer is the float of its number. Nothing about missing values.
+    /// Semantic equality: all NaNs are equal, both zeros are equal, an integer equals the float of the same number.
+    /// Not for missing values.
     pub(super) fn same(&self, other: &Val) -> bool {
         self.order(other) == Some(Ordering::Equal)
     }
 
-    /// The order of a kind, NaN behind all numbers; none between kinds.
+    /// The order within a kind, with NaN after all numbers; `None` between kinds.
     pub(super) fn order(&self, other: &Val) -> Option<Ordering> {
         Some(match (self, other) {
             (Val::Bool(a), Val::Bool(b)) => a.cmp(b),
@@ -80,16 +81,16 @@ pub(super) fn decimal(hundredths: i128) -> DecimalValue {
     DecimalValue::new(hundredths, 2).unwrap()
 }
 
-/// A record type that the model can store, change and question.
+/// A record type that the model can store, change and query.
 pub(super) trait Subject: Record + Clone + Debug + PartialEq {
     type Id: Ord + Clone + Debug + Send + Sync + 'static + IntoKey<Self::Key>;
 
     const FIELDS: &'static [&'static str];
-    /// Those of many values.
+    /// Fields with many values.
     const MANY: &'static [&'static str] = &[];
-    /// Those of which ordered indexes take NaN.
+    /// Fields whose ordered indexes accept NaN.
     const NAN_LAST: &'static [&'static str] = &[];
-    /// Those with an equality index, if the schema is always the same.
+    /// Fields with an equality index, if the schema is fixed.
     const INDEXED: &'static [&'static str] = &[];
 
     fn any() -> BoxedStrategy<Self>;
@@ -99,9 +100,9 @@ pub(super) trait Subject: Record + Clone + Debug + PartialEq {
     fn id_of(key: &Key) -> Self::Id;
     /// The value of the field at a position of `FIELDS`.
     fn see(&self, at: usize) -> Val;
-    /// What queries compare that field with: values that occur, and one that never does.
+    /// Values with which queries compare the field: values that occur, and one that never does.
     fn asked(at: usize) -> Vec<Val>;
-    /// The test through the field's typed constant.
+    /// The test through the typed constant of the field.
     fn typed(at: usize, test: &Test) -> Filter<Self>;
 }
 
@@ -124,7 +125,7 @@ pub(super) fn typed<R, T: FieldValue, Q: Operand<T::Base>>(
     }
 }
 
-/// The same of a field of texts.
+/// The same for a string field.
 pub(super) fn typed_text<R, T: FieldValue<Base: Text>, Q: Operand<T::Base>>(
     of: Field<R, T>,
     test: &Test,

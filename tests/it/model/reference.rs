@@ -1,5 +1,5 @@
-//! The reference: a `BTreeMap` a collection a commit, every commit kept. It decides what each write must do before the
-//! store is asked, and writes it down as [`Attempt`]s for the comparison.
+//! The reference: one `BTreeMap` for each collection and commit; all commits are retained. It predicts the outcome of
+//! each write before the store executes it, and records it as [`Attempt`]s for the comparison.
 
 use super::books::Book;
 use super::flights::Flight;
@@ -19,7 +19,7 @@ use std::sync::Arc;
 /// Records by key, each with the commit that wrote it.
 pub(super) type Shelf<R> = BTreeMap<<R as Subject>::Id, (R, Commit)>;
 
-/// The whole store as of one commit.
+/// The whole store at one commit.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Shelves {
     pub payments: Shelf<Payment>,
@@ -27,7 +27,7 @@ pub(super) struct Shelves {
     pub books: Shelf<Book>,
 }
 
-/// An operation in its place, with the commit that a conditional form names.
+/// An operation with its position and the commit that a conditional form names.
 #[derive(Clone, Debug)]
 pub(super) struct Placed {
     pub position: usize,
@@ -35,8 +35,8 @@ pub(super) struct Placed {
     pub op: AnyOp,
 }
 
-/// One refusal. A batch is resolved collection by collection, so of each the first operation at fault may be told; of
-/// records that indexes refuse any operation on one of them.
+/// One refusal. The store resolves a batch collection by collection, so it may report the first operation at fault of
+/// any collection. If indexes refuse a record, it may report any operation on it.
 #[derive(Clone, Debug)]
 pub(super) struct Round {
     pub faults: Vec<(usize, Fault)>,
@@ -46,20 +46,20 @@ pub(super) struct Round {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Mend {
     Remove,
-    /// To the key of this number.
+    /// Changes the key to the one with this number.
     Rename(usize),
 }
 
 #[derive(Clone, Debug)]
 pub(super) enum Outcome {
     Committed(Counts, Vec<(usize, Did)>),
-    /// Nothing was left to commit.
+    /// No operation was left to commit.
     Empty,
-    /// The operations were taken back, given up, or lost with their writer.
+    /// The operations were taken back, discarded, or lost with their writer.
     Gone,
 }
 
-/// One batch on its way: what is predicted for each key, the refusals with what is done about them, and how it ends.
+/// One batch: the predicted pending state of each key, the refusals with their fixes, and the outcome.
 #[derive(Clone, Debug)]
 pub(super) struct Attempt {
     pub before: Commit,
@@ -71,13 +71,13 @@ pub(super) struct Attempt {
     pub outcome: Outcome,
 }
 
-/// What a batch would make of each key; where it would be refused, at which position.
+/// The pending record of each key; if the batch would be refused, the position of the operation at fault.
 pub(super) type Pendings<R> = Vec<(<R as Subject>::Id, Result<Option<R>, usize>)>;
 
 #[derive(Clone, Debug)]
 pub(super) struct World {
-    /// By number of the commit. What a lenient commit leaves out where values clash is the store's to choose: such a commit is
-    /// judged and added when the store has done it, hence the cells.
+    /// States by number of the commit. The store chooses what a lenient commit skips if values clash, so the model
+    /// adds the state of such a commit after the store has executed it, hence the cells.
     history: RefCell<Vec<Arc<Shelves>>>,
     refusals: Cell<u64>,
     pub snapshots: Vec<Commit>,
@@ -85,13 +85,13 @@ pub(super) struct World {
     pub steps: usize,
     /// The indexes and columns of the books when the collection is opened.
     pub plan: Plan,
-    /// The indexes of the books now, in the order in which they were made.
+    /// The current indexes of the books, in the order of creation.
     pub indexes: Vec<Def>,
-    /// The standing statistics of the books now, likewise.
+    /// The current aggregates of the books, in the order of creation.
     pub standing: Vec<Standing>,
-    /// What the last transition was to do.
+    /// The writes of the last transition.
     pub attempts: Vec<Attempt>,
-    /// What may be said against the change of the indexes that it asks for; nothing if it must be done.
+    /// The possible errors of the requested change of indexes; empty if it must succeed.
     pub objections: Vec<&'static str>,
 }
 
@@ -142,7 +142,7 @@ fn step<R: Subject>(
     Ok(did)
 }
 
-/// One that is on all records that a predicate means.
+/// Applies an operation on the records that a predicate selects.
 fn step_where<R: Subject>(op: &Op<R>, now: &mut Shelf<R>, counts: &mut Counts, commit: Commit) -> Result<Did, Fault> {
     let mut met: Vec<R> = now.values().map(|(record, _)| record).filter(|r| op.tree.holds(*r)).cloned().collect();
     if op.verb == Verb::DeleteWhere {
@@ -165,7 +165,7 @@ fn step_where<R: Subject>(op: &Op<R>, now: &mut Shelf<R>, counts: &mut Counts, c
     Ok(updated)
 }
 
-/// Whom of the books the indexes refuse, and why.
+/// The books that the indexes refuse, and the reasons.
 fn refused_by(indexes: &[Def], books: &Shelf<Book>) -> Vec<(u16, Fault)> {
     let unplaced = indexes.iter().flat_map(|index| {
         let fault = |field| Fault::NotANumber { index: index.name::<Book>(), field };
@@ -191,8 +191,8 @@ impl Shelves {
         }
     }
 
-    /// The state after these operations, or the first fault of each collection; where a batch's net result is what indexes
-    /// refuse, all operations that may have made it so.
+    /// The state after these operations, or the first fault of each collection. If indexes refuse the net result, all
+    /// operations that may have caused it are faults.
     fn after(&self, ops: &[Placed], commit: Commit, indexes: &[Def]) -> Result<(Shelves, Counts, Dids), Faults> {
         let (mut now, mut counts, mut dids) = (self.clone(), Counts::default(), Dids::new());
         let mut faults = Faults::new();
@@ -218,7 +218,8 @@ impl Shelves {
         if faults.is_empty() { Ok((now, counts, dids)) } else { Err(faults) }
     }
 
-    /// The state after these operations but for those that the store has left out; each of them for good reason.
+    /// The state after these operations without those that the store skipped; checks that the store had a reason to
+    /// skip each.
     fn after_leniently(
         &self,
         ops: &[Placed],
@@ -289,7 +290,7 @@ impl<R: Subject> Op<R> {
     }
 }
 
-/// What each operation did, with its position.
+/// The effect of each operation, by position.
 pub(super) type Dids = Vec<(usize, Did)>;
 
 fn pendings<R: Subject>(before: &Shelf<R>, ops: &[(usize, Commit, &Op<R>)]) -> Pendings<R> {
@@ -308,7 +309,7 @@ fn pendings<R: Subject>(before: &Shelf<R>, ops: &[(usize, Commit, &Op<R>)]) -> P
     R::ids().into_iter().map(of_id).collect()
 }
 
-/// The commit that a conditional form names, where `begin` is the one that wrote the record.
+/// The commit that a conditional form names; `begin` is the commit that wrote the record.
 pub(super) fn seen<R: Subject>(op: &Op<R>, begin: Option<Commit>) -> Commit {
     match op.seen {
         None | Some(Seen::Right) => begin.unwrap_or_default(),
@@ -409,7 +410,7 @@ impl World {
     fn write(&mut self, how: How, ops: &[AnyOp], rename: Option<usize>) {
         let (bulk, group, end) = match how {
             How::Batch | How::Closure | How::Reported | How::Once | How::Background => (usize::MAX, 1, End::Flushed),
-            // Judged when it is done.
+            // Checked after the store has executed it.
             How::Lenient | How::LenientWriter { .. } => return,
             How::Single => (1, 1, End::Flushed),
             How::Writer { bulk, group, end } => (bulk, group, end),
@@ -438,7 +439,8 @@ impl World {
         ops.into_iter().enumerate().map(place).collect()
     }
 
-    /// A lenient commit that the store has done: what it has left out, by position. Tells what the others did.
+    /// Adds a lenient commit that the store has executed, from the operations it skipped, by position. Returns the
+    /// effects of the others.
     pub(super) fn done_leniently(&self, ops: &[Placed], left_out: &BTreeMap<usize, &Cause>) -> (Counts, Dids) {
         let before = self.newest();
         let (now, counts, dids) = self.at(before).after_leniently(ops, before.next(), left_out, &self.indexes);

@@ -1,5 +1,5 @@
-//! The model's standing statistics: declared as data, drawn at random, kept up by nobody: what they must say of a state is judged by
-//! the naive evaluator, record by record.
+//! The model's aggregates: declared as data, drawn at random, and never maintained. The naive evaluator computes their
+//! expected results record by record.
 
 use super::books::Book;
 use super::predicates::{Tree, leaf};
@@ -27,7 +27,7 @@ impl Standing {
         }
     }
 
-    /// Whether these are what they must be of a state.
+    /// Checks a result against a state.
     pub(super) fn check(&self, figures: &Figures, books: &Shelf<Book>) {
         let held =
             books.values().map(|(book, _)| book).filter(|book| self.when.as_ref().is_none_or(|when| when.holds(*book)));
@@ -79,7 +79,7 @@ fn any_metrics() -> BoxedStrategy<Vec<Metric>> {
     vec(metric.prop_map(Metric::from), 0..4).prop_map(distinct).boxed()
 }
 
-/// Sound ones, under one of a few names.
+/// Valid aggregates, under one of a few names.
 pub(super) fn any_standing() -> BoxedStrategy<Standing> {
     let bucket = prop_oneof![
         4 => select(singles()).prop_map(Bucket::values),
@@ -97,7 +97,7 @@ pub(super) fn any_standing() -> BoxedStrategy<Standing> {
     (name, any_metrics(), proptest::option::weighted(0.8, groups), when).prop_map(make).boxed()
 }
 
-/// Those of a schema: of each name one at most.
+/// The aggregates of a schema, at most one for each name.
 pub(super) fn any_standings() -> BoxedStrategy<Vec<Standing>> {
     let each_once = |drawn: Vec<Standing>| {
         let mut all: Vec<Standing> = Vec::new();

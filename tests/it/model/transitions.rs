@@ -1,4 +1,5 @@
-//! What can happen to the store: writes in every way, indexes that come and go, snapshots taken and dropped, questions.
+//! The transitions of the store: writes in every way, adding and dropping indexes, taking and dropping snapshots,
+//! queries.
 
 use super::books::Book;
 use super::flights::Flight;
@@ -24,19 +25,19 @@ pub(super) enum How {
     Batch,
     Closure,
     Single,
-    /// With a report of what each operation did.
+    /// With a report of the effect of each operation.
     Reported,
-    /// A batch that is given up at its first refusal.
+    /// A batch that is discarded at its first refusal.
     Once,
-    /// Submitted to the background writer.
+    /// Through the background writer.
     Background,
-    /// What is refused is left out.
+    /// Skips the refused operations.
     Lenient,
     /// Through a lenient writer.
     LenientWriter {
         bulk: usize,
     },
-    /// In groups of so many; a group that refuses is tried between them.
+    /// In groups of this size; the writer flushes between groups, and a refused group is fixed and retried.
     Writer {
         bulk: usize,
         group: usize,
@@ -44,7 +45,7 @@ pub(super) enum How {
     },
 }
 
-/// What becomes of what a writer still holds.
+/// The fate of the operations that a writer still buffers.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum End {
     Flushed,
@@ -66,7 +67,7 @@ pub(super) enum Transition {
     FindPayments(Vec<Tree>),
     FindFlights(Vec<Tree>),
     FindBooks(Vec<Tree>),
-    /// Of the books.
+    /// An index of the books.
     AddIndex(Def),
     DropIndex(String),
     AddStanding(Box<Standing>),
@@ -91,7 +92,7 @@ fn how() -> BoxedStrategy<How> {
     .boxed()
 }
 
-/// While the books have these indexes.
+/// Transitions while the books have these indexes.
 pub(super) fn transition(indexes: &[Def]) -> BoxedStrategy<Transition> {
     let op = prop_oneof![
         2 => Op::<Payment>::any().prop_map(AnyOp::Payment),

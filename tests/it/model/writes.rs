@@ -1,5 +1,6 @@
-//! Puts the model's attempts to the store, in every way in which a batch can be committed, and follows each through its
-//! refusals: what is told, that nothing has changed, that the batch comes back as it was, and that it can be mended.
+//! Executes the model's attempts in every way in which a batch can be committed, and follows each through its
+//! refusals: checks the error, that nothing has changed, that the batch is returned unchanged, and that it can be
+//! fixed.
 
 use super::Race;
 use super::books::Book;
@@ -21,7 +22,7 @@ enum Bearer<'a> {
     Background(&'a BackgroundWriter, Batch),
 }
 
-/// Which commit it became, and what that did; a background writer does not tell.
+/// The number of the commit, and its effect; a background writer does not report the effect.
 struct Done {
     commit: Commit,
     counts: Option<Counts>,
@@ -41,7 +42,7 @@ impl Bearer<'_> {
         }
     }
 
-    /// What it did, or what bears the operations after the refusal that the model foretells.
+    /// Commits. Returns the effect, or the operations after the predicted refusal.
     fn commit(self, foretold: Option<&Round>) -> Result<Done, Self> {
         match self {
             Bearer::Batch(batch) => batch.commit().map(Done::from).map_err(|refused| Bearer::of(refused, foretold)),
@@ -83,7 +84,7 @@ fn is_foretold(refusal: &Refusal, foretold: Option<&Round>) {
 }
 
 impl Race {
-    /// One batch: by hand, by a closure, or of a single command.
+    /// Executes one batch: built step by step, by a closure, or as a single command.
     pub(super) fn write(&self, world: &World, attempt: &Attempt, how: How) {
         let first = attempt.rounds.first();
         let result = match (how, &attempt.ops[..]) {
@@ -130,7 +131,7 @@ impl Race {
         }
     }
 
-    /// Through a writer, which flushes when `bulk` operations have gathered; in groups that no flush may part.
+    /// Writes through a writer that flushes at `bulk` operations, in groups that a flush must not split.
     pub(super) fn write_in_bulk(&self, world: &World, bulk: usize, group: usize, end: End) {
         let mut writer = self.store.writer().bulk_size(bulk);
         for attempt in &world.attempts {
@@ -183,7 +184,7 @@ impl Race {
         }
     }
 
-    /// Mends and commits again, until the model says how it ends.
+    /// Fixes and commits again, until the model predicts the end.
     fn follow(&self, world: &World, attempt: &Attempt, mut result: Result<Done, Bearer<'_>>) {
         for (number, round) in attempt.rounds.iter().enumerate() {
             let Err(mut bearer) = result else { panic!("the model refuses {:?}", round.faults) };
@@ -209,7 +210,7 @@ impl Race {
         self.is_as_of(world, commit);
     }
 
-    /// Whether the batch describes its operations as they were added.
+    /// Checks that the batch describes its operations as they were added.
     fn is_as_added(&self, batch: &Batch, attempt: &Attempt) {
         let infos = batch.operations();
         assert_eq!((batch.len(), infos.len()), (attempt.ops.len(), attempt.ops.len()));

@@ -1,5 +1,5 @@
-//! The background writer: its gate, its tickets, its end and its death. Waits with a deadline end at once here, so they
-//! stand for a deadline that passes at any moment.
+//! The background writer: its gate, its tickets, its end and its death. Under the checker, waits with a deadline end
+//! at once, so a deadline can pass at any moment.
 
 use super::explore;
 use super::world::{Item, World};
@@ -9,10 +9,10 @@ use shuttle::rand::{Rng, thread_rng};
 use shuttle::thread;
 use std::time::Duration;
 
-/// Longer than a scenario, if time were to pass.
+/// Longer than a scenario, if time passed.
 const LONG: Duration = Duration::from_secs(1_000);
 
-/// Two records that come together or not at all: the same key in both collections.
+/// Two records that must be committed together: the same key in both collections.
 fn pair(world: &World, key: u8) -> Batch {
     let item = world.item(key, 0, 0);
     let mut batch = world.store.batch();
@@ -33,7 +33,7 @@ fn check_bounds(background: &BackgroundWriter) {
     assert!(operations <= 5 && submissions <= 5);
 }
 
-/// Submits in one of the ways; the last resort is to wait. `None` if the flusher has died.
+/// Submits in a random way; the last attempt is to wait. `None` if the flusher has died.
 fn submit(background: &BackgroundWriter, batch: Batch) -> Option<Ticket> {
     let submitted = match thread_rng().gen_range(0..3) {
         0 => background.try_submit(batch),
@@ -57,7 +57,8 @@ fn answer(mut ticket: Ticket) -> Result<memdex::Applied, NotApplied> {
     if thread_rng().gen_range(0..2) == 0 { ticket.wait() } else { block_on(ticket) }
 }
 
-/// Producers at a queue that holds two of their submissions, a bad one among them; the last handle to go drains it.
+/// Producers at a queue that holds two of their submissions, one of them invalid. The drop of the last handle drains
+/// the queue.
 #[test]
 fn background() {
     explore(|| {
@@ -65,7 +66,7 @@ fn background() {
         let linger = if thread_rng().gen_range(0..2) == 0 { Duration::ZERO } else { LONG };
         let builder = world.store.background_writer().bulk_size(3).max_operations(5).linger(linger);
         let background = builder.start().unwrap();
-        // Both bring key 1: one of them is refused, whichever is later.
+        // Both insert key 1, so one of them is refused, in any order.
         let producers = [[0, 1], [1, 2]].map(|keys| {
             let (world, background) = (world.clone(), background.clone());
             thread::spawn(move || {
@@ -102,7 +103,7 @@ fn background() {
     });
 }
 
-/// The last handle goes while its tickets are still unanswered, and its drop waits for them.
+/// The last handle is dropped while its tickets are unanswered, and the drop waits for them.
 #[test]
 fn drained_by_the_drop() {
     explore(|| {
@@ -124,7 +125,8 @@ fn drained_by_the_drop() {
     });
 }
 
-/// The flusher dies at a random step, beside producers that stand in line, wait, await and flush: all of them learn of it.
+/// The flusher dies at a random step while producers wait for capacity, wait, await and flush: all of them get an
+/// error.
 #[test]
 fn flusher_death() {
     explore(|| {
@@ -154,7 +156,7 @@ fn flusher_death() {
         });
         producers.into_iter().for_each(|producer| producer.join().unwrap());
         drop(background);
-        // The store is none the worse for it.
+        // The store still works.
         world.left.store(Item { key: 0, a: 1, b: 1, c: 1, stamp: 0 }).unwrap();
         world.check_at_rest();
     });

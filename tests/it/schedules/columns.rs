@@ -1,4 +1,4 @@
-//! Scenarios about the cells of columns, which readers look at without a lock.
+//! Scenarios about the cells of columns, which readers load without a lock.
 
 use super::explore;
 use memdex::{Collection, Filter, Record, Snapshot, Store};
@@ -13,14 +13,14 @@ struct Gauge {
     level: Option<u64>,
 }
 
-/// What each gauge shows as of a commit, by key.
+/// The level of each gauge at a commit, by key.
 type Levels = [Option<u64>; 3];
 
 type Question = (Filter<Gauge>, fn(u64) -> bool);
 
-/// Beyond 63 bits: not in a cell.
+/// Beyond 63 bits, so an overflow value.
 const FAR: u64 = u64::MAX - 1;
-/// The highest that a cell can hold, which it has in common with all beyond.
+/// The greatest value of a cell, whose bits equal the escape of greater ones.
 const LAST: u64 = i64::MAX as u64;
 
 fn questions() -> Vec<Question> {
@@ -43,7 +43,7 @@ fn check(gauges: &Collection<Gauge>, snapshot: &Snapshot, commits: &[Levels], (f
     assert_eq!(found, expected, "{filter:?} at {}", snapshot.commit());
 }
 
-/// One commit after the other under two readers, beside upkeep if it is asked for.
+/// Runs the commits under two readers, with upkeep at the same time if `upkeep` is set.
 fn under_scans(commits: &'static [Levels], upkeep: bool) {
     let store = Store::new();
     let gauges = store.collection::<Gauge>("gauges").unwrap();
@@ -76,7 +76,7 @@ fn under_scans(commits: &'static [Levels], upkeep: bool) {
     questions().iter().for_each(|question| check(&gauges, &snapshot, commits, question));
 }
 
-/// A value that does not fit makes its page wider under who scans it: what lies beside it stays as it was.
+/// A value that does not fit widens its page under scans; the other cells keep their values.
 #[test]
 fn pages_are_widened() {
     const COMMITS: [Levels; 4] = [
@@ -88,7 +88,7 @@ fn pages_are_widened() {
     explore(|| under_scans(&COMMITS, false));
 }
 
-/// A cell goes to and fro between values that its bits can tell and such as lie beside it.
+/// A cell changes between ordinary values and overflow values.
 #[test]
 fn values_beyond_a_cell() {
     const COMMITS: [Levels; 5] = [
@@ -101,7 +101,7 @@ fn values_beyond_a_cell() {
     explore(|| under_scans(&COMMITS, false));
 }
 
-/// Upkeep draws zones in to what is there now, under snapshots that see what was there before.
+/// Upkeep narrows zones to the newest state, under snapshots that see older values.
 #[test]
 fn zones_are_drawn_in() {
     const COMMITS: [Levels; 4] = [

@@ -1,9 +1,9 @@
-//! The engine's real commit, settle, get and query code under a concurrency checker: random schedules, and PCT ones,
-//! which find rare line-ups of few steps. Directed scenarios, since random batches rarely line several commits up behind
-//! one read.
+//! The engine's real commit, reclamation, get and query code under a concurrency checker: random schedules, and PCT
+//! schedules, which find rare interleavings of few steps. The scenarios are directed, since random batches rarely
+//! place several commits within one read.
 //!
 //! `RUSTFLAGS="--cfg memdex_shuttle" cargo test --release --test it schedules`; `SCHEDULES=100000` for more of them.
-//! Shuttle explores sequential consistency; which orderings pin and publish need is checked with loom in the library.
+//! Shuttle explores sequential consistency. Loom tests in the library check which orderings pin and publish need.
 
 mod background;
 mod columns;
@@ -20,7 +20,7 @@ use memdex::{Commit, Snapshot};
 use shuttle::rand::{Rng, thread_rng};
 use shuttle::thread::{self, JoinHandle};
 
-/// Runs a scenario on that many random and as many PCT schedules.
+/// Runs a scenario on that number of random and as many PCT schedules.
 fn explore(scenario: fn()) {
     let schedules = std::env::var("SCHEDULES").ok().and_then(|n| n.parse().ok()).unwrap_or(10_000);
     shuttle::check_random(scenario, schedules);
@@ -41,7 +41,7 @@ fn join(world: &World, threads: impl IntoIterator<Item = JoinHandle<()>>) {
     world.check_at_rest();
 }
 
-/// Everything at once, two writers among it.
+/// Everything at once, with two writers.
 #[test]
 fn mixed() {
     explore(|| {
@@ -72,7 +72,7 @@ fn mixed() {
     });
 }
 
-/// One key that is always there, replaced again and again under gets that pin nothing.
+/// One key that always exists is replaced repeatedly under gets without a pin.
 #[test]
 fn hot_key() {
     explore(|| {
@@ -86,7 +86,7 @@ fn hot_key() {
     });
 }
 
-/// A key deleted and inserted anew, its row given to others, under snapshots and gets.
+/// A key is deleted and inserted again, and its row reused, under snapshots and gets.
 #[test]
 fn reuse() {
     explore(|| {
@@ -115,8 +115,8 @@ fn reuse() {
     });
 }
 
-/// Snapshots of different ages held through many commits: what is kept for whom, merged marks, rows that keep changing.
-/// Three readers for two slots: one of them overflows.
+/// Snapshots of different ages are held through many commits: retained versions, merged marks, rows that change
+/// repeatedly. There are three readers for two slots, so one of them overflows.
 #[test]
 fn long_snapshots() {
     explore(|| {
@@ -136,7 +136,7 @@ fn long_snapshots() {
     });
 }
 
-/// Both collections in each commit: a reader never sees one without the other.
+/// Both collections change in each commit: a reader never sees one change without the other.
 #[test]
 fn two_collections() {
     explore(|| {
@@ -166,7 +166,7 @@ fn two_collections() {
     });
 }
 
-/// Clones of a snapshot share its pin: the last one to go, wherever that is, gives it back.
+/// Clones of a snapshot share its pin; the last one to be dropped releases it, on any thread.
 #[test]
 fn shared_snapshots() {
     explore(|| {
@@ -190,7 +190,7 @@ fn shared_snapshots() {
     });
 }
 
-/// A snapshot dropped while a commit is under way, and no commit after it: what it held up must go all the same.
+/// A snapshot is dropped during a commit, and no commit follows: its retained versions must still be reclaimed.
 #[test]
 fn last_pin_dropped_beside_the_last_commit() {
     explore(|| {
@@ -210,7 +210,7 @@ fn last_pin_dropped_beside_the_last_commit() {
     });
 }
 
-/// Two snapshots dropped beside an audit, which holds the commit lock and so inherits what both leave to it.
+/// Two snapshots are dropped during an audit, which holds the commit lock and so inherits the reclamation of both.
 #[test]
 fn pins_dropped_beside_an_audit() {
     explore(|| {
@@ -226,7 +226,8 @@ fn pins_dropped_beside_an_audit() {
     });
 }
 
-/// Who first observes and then takes a snapshot is told of every commit after it, and of none before.
+/// An observer that is registered before a snapshot is taken is notified of every commit after the snapshot, and of
+/// none before the registration.
 #[test]
 fn observed_from_now_on() {
     #[derive(Default)]
@@ -239,7 +240,7 @@ fn observed_from_now_on() {
     }
 
     explore(|| {
-        // Not a world: there another observer is at work, and nobody tells the commits that look for none from others.
+        // Not a `World`, which has its own observer: commits without observers take another path.
         let store = memdex::Store::new();
         let items = store.collection::<world::Item>("items").unwrap();
         let writer = thread::spawn(move || {
@@ -262,7 +263,7 @@ fn observed_from_now_on() {
     });
 }
 
-/// More pins at once than there are slots, taken and given back while commits go on.
+/// More pins at once than there are slots, taken and released under commits.
 #[test]
 fn slots_overflow() {
     explore(|| {
@@ -282,7 +283,7 @@ fn slots_overflow() {
     });
 }
 
-/// A value loses its last row and gains another, so that its posting goes and comes, under queries for it.
+/// A value loses its last row and gains another, so its posting is removed and added, under queries for it.
 #[test]
 fn emptied_values() {
     explore(|| {
@@ -298,7 +299,7 @@ fn emptied_values() {
     });
 }
 
-/// Lengths that pin nothing, and those of snapshots, while commits add and remove records.
+/// Lengths without a pin and of snapshots, while commits add and remove records.
 #[test]
 fn lengths() {
     explore(|| {

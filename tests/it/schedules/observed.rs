@@ -1,4 +1,4 @@
-//! A collection whose every state is on record, commit by commit: what a snapshot must show.
+//! A collection whose state at every commit is recorded, for comparison with snapshots.
 
 use memdex::{Collection, CommitInfo, CommitObserver, Key, Record, RecordChange, Store};
 use std::collections::BTreeMap;
@@ -51,7 +51,7 @@ impl<R: Record + Clone + PartialEq + std::fmt::Debug> Observed<R> {
             .unwrap();
     }
 
-    /// What there is as of a commit.
+    /// The state at a commit.
     pub(super) fn state(&self, commit: memdex::Commit) -> State<R> {
         self.truth.0.lock().unwrap()[commit.get() as usize].clone()
     }

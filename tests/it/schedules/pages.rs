@@ -1,5 +1,5 @@
-//! Pages while commits move records within their order: by walks of an ordered index, by a choice over columns and by sorting, whichever
-//! way the planner could go.
+//! Pages while commits move records within their order: by walks of an ordered index, by top-k over columns and by
+//! sorting, in every way that the planner could choose.
 
 use super::observed::Observed;
 use super::{explore, spawn_on};
@@ -31,7 +31,7 @@ fn random_task(key: u8) -> Task {
 
 type World = Observed<Task>;
 
-/// An order in the words of the naive loop.
+/// An order for the naive loop.
 #[derive(Clone, Copy, Debug)]
 struct Order {
     by_size: bool,
@@ -69,7 +69,7 @@ impl World {
         }
     }
 
-    /// Two pages, the second as of another snapshot.
+    /// Checks two pages, the second at another snapshot.
     fn check(&self, snapshots: [&Snapshot; 2]) {
         let choices: [(Filter<Task>, fn(&Task) -> bool); 5] = [
             (Filter::all(), |_| true),
@@ -104,7 +104,7 @@ impl World {
     }
 }
 
-/// The query as the planner would answer it, or in some other way that it could.
+/// The query with the planner's choice, or with another legal plan.
 fn any_way(find: Find<Task>) -> Find<Task> {
     if thread_rng().gen_range(0..4) == 0 {
         return find;
@@ -113,7 +113,7 @@ fn any_way(find: Find<Task>) -> Find<Task> {
     find.planned_by(script)
 }
 
-/// New pages and those of held snapshots, under commits of every kind.
+/// New pages and pages of held snapshots, under commits of every kind.
 #[test]
 fn pages_under_commits() {
     explore(|| {
@@ -133,7 +133,8 @@ fn pages_under_commits() {
     });
 }
 
-/// Two commits beside one page: each step of the ones between each two of the other. What they move is in sight of the page.
+/// Two commits during one page: each step of the commits between each two of the page. The page sees the rows that
+/// they move.
 #[test]
 fn two_commits_beside_a_page() {
     explore(|| {

@@ -1,5 +1,5 @@
-//! Standing statistics: at each snapshot their figures are those of its commit, while commits move values between groups, while they
-//! are built and dropped.
+//! Materialized aggregates: a snapshot reads the result at its commit, while commits move values between groups and
+//! while aggregates are built and dropped.
 
 use super::{explore, spawn_on};
 use memdex::{
@@ -55,7 +55,7 @@ fn by_purse() -> AggregateDef {
     AggregateDef::new("by purse", Statistics::of([Metric::count(), coin::WORTH.sum()]).group_by(groups))
 }
 
-/// What the figures must be, in words.
+/// The expected result as text.
 fn expected(state: &State) -> Vec<String> {
     let worth = |coins: &[&Coin]| coins.iter().map(|coin| coin.worth).sum::<f64>();
     let all: Vec<&Coin> = state.values().collect();
@@ -117,14 +117,14 @@ impl Purses {
         self.truth.0.lock().unwrap()[commit.get() as usize].clone()
     }
 
-    /// As of a snapshot.
+    /// Checks the result of a snapshot.
     fn check(&self, snapshot: &Snapshot) {
         let figures = snapshot.of(&self.coins).standing("by purse").unwrap();
         assert_eq!(figures.commit, snapshot.commit());
         assert_eq!(found(&figures), expected(&self.state(snapshot.commit())), "at {}", snapshot.commit());
     }
 
-    /// Without a pin: of the commit that they say they are of, which is not before `seen`.
+    /// Checks a result without a pin. It must be correct at the commit that it names, which is not before `seen`.
     fn check_now(&self, seen: Commit) -> Commit {
         let from = self.store.newest_commit().max(seen);
         let figures = self.coins.standing("by purse").unwrap();
@@ -148,7 +148,7 @@ fn run(purses: &Purses, threads: Vec<thread::JoinHandle<()>>) {
     purses.check_at_rest();
 }
 
-/// Coins go from purse to purse under snapshots and readers without one.
+/// Coins move between purses under snapshots and readers without a pin.
 #[test]
 fn figures_of_each_commit() {
     explore(|| {
@@ -169,7 +169,7 @@ fn figures_of_each_commit() {
     });
 }
 
-/// A group that empties and fills again, under snapshots that saw it.
+/// A group becomes empty and fills again, under snapshots that saw it.
 #[test]
 fn groups_that_go_and_come() {
     explore(|| {
@@ -186,7 +186,7 @@ fn groups_that_go_and_come() {
     });
 }
 
-/// Built while commits go on; asked as of snapshots from before and after.
+/// An aggregate is built under commits, and read by older and newer snapshots.
 #[test]
 fn figures_built_under_commits() {
     explore(|| {
@@ -216,7 +216,7 @@ fn figures_built_under_commits() {
     });
 }
 
-/// Dropped beside commits and readers: the answer is right, or that there are none.
+/// An aggregate is dropped under commits and readers: a read returns the correct result, or that it does not exist.
 #[test]
 fn figures_dropped_under_readers() {
     explore(|| {
@@ -244,7 +244,7 @@ fn figures_dropped_under_readers() {
     });
 }
 
-/// A question that asks for the same takes them, and gets the same.
+/// A query for the same statistics uses the aggregate, and returns the same result.
 #[test]
 fn questions_take_the_figures() {
     explore(|| {

@@ -1,5 +1,5 @@
-//! Statistics over columns while commits change groups and amounts: pages are read without a lock, and what a commit changes meanwhile
-//! is told by the marks.
+//! Statistics over columns while commits change groups and amounts: pages are read without a lock, and the marks
+//! identify concurrent changes.
 
 use super::observed::Observed;
 use super::{explore, spawn_on};
@@ -17,7 +17,7 @@ struct Sale {
     shop: Option<&'static str>,
     #[record(column)]
     amount: i64,
-    /// As `amount`, without a column.
+    /// Like `amount`, without a column.
     #[record(field)]
     same: i64,
 }
@@ -82,7 +82,7 @@ impl World {
     }
 }
 
-/// New summaries and those of held snapshots, under commits of every kind.
+/// New statistics and statistics of held snapshots, under commits of every kind.
 #[test]
 fn statistics_under_commits() {
     explore(|| {
@@ -101,7 +101,7 @@ fn statistics_under_commits() {
     });
 }
 
-/// One commit beside one summary: each step of the one between each two of the other.
+/// One commit during one query: each step of the commit between each two of the query.
 #[test]
 fn one_commit_beside_statistics() {
     explore(|| {

@@ -1,5 +1,5 @@
-//! A world of records with every kind of index, and the scenarios about these: leaves that split and merge, values that change
-//! hands, codes that are used again, indexes that come and go.
+//! A world of records with every kind of index, and its scenarios: leaves that split and merge, unique values that
+//! change rows, codes that are reused, indexes that are added and dropped.
 
 use super::{explore, spawn_on};
 use memdex::{
@@ -130,7 +130,7 @@ impl Shelves {
         (0..count).for_each(|_| self.check(snapshot, &questions[thread_rng().gen_range(0..questions.len())]));
     }
 
-    /// Who has a code, as of a snapshot.
+    /// Checks which record has a code, at a snapshot.
     fn check_code(&self, snapshot: &Snapshot, code: u8) {
         let state = self.truth.0.lock().unwrap()[snapshot.commit().get() as usize].clone();
         let expected = state.values().find(|book| book.code == Some(code));
@@ -138,7 +138,7 @@ impl Shelves {
         assert_eq!(found.as_deref(), expected, "code {code} at {}", snapshot.commit());
     }
 
-    /// Who has a code, asked without a snapshot: as of some commit of that time.
+    /// Checks which record has a code, without a snapshot: at some commit of that time.
     fn check_code_now(&self, code: u8) {
         let from = self.store.newest_commit().get() as usize;
         let found = self.books.get_by(book::CODE, code).unwrap();
@@ -165,7 +165,7 @@ fn run(shelves: &Shelves, threads: Vec<thread::JoinHandle<()>>) {
     shelves.check_at_rest();
 }
 
-/// Ordered leaves of two entries: what is put in splits them, what is taken out joins them, under scans of ranges.
+/// Ordered leaves of two entries: insertions split them and removals merge them, under scans of ranges.
 #[test]
 fn leaves_split_and_join() {
     explore(|| {
@@ -187,13 +187,14 @@ fn leaves_split_and_join() {
     });
 }
 
-/// One leaf after the other empties and is joined with its neighbour, under walks over all of them.
+/// Leaves become empty one after the other and merge with their neighbours, under walks over all of them.
 #[test]
 fn leaves_join() {
     explore(|| {
         let shelves = Shelves::new(&[0, 1, 2, 3, 4, 5]);
         let writer = spawn_on(&shelves, |shelves| {
-            // First one of each leaf, so that the next one leaves a neighbour that there is room for.
+            // First remove one entry of each leaf, so that the next removal leaves two neighbours that fit in one
+            // leaf.
             let other = thread_rng().gen_range(0..2);
             for key in [0, 2, 4, 1, 3] {
                 assert_eq!(shelves.books.delete(key ^ other).unwrap().counts.deleted, 1);
@@ -226,7 +227,7 @@ fn every_kind_of_index() {
     });
 }
 
-/// Unique values given away, swapped and taken back, under look-ups by them.
+/// Unique values are moved, swapped and returned, under look-ups by them.
 #[test]
 fn unique_values_change_hands() {
     explore(|| {
@@ -250,7 +251,7 @@ fn unique_values_change_hands() {
     });
 }
 
-/// A column's code loses its last row and is given to another value, under snapshots that saw the first.
+/// A code of a column loses its last row and is assigned to another value, under snapshots that saw the first value.
 #[test]
 fn codes_are_used_again() {
     explore(|| {
@@ -269,14 +270,14 @@ fn codes_are_used_again() {
     });
 }
 
-/// An index built while commits go on: whoever finds it finds it complete, also from a snapshot that is older.
+/// An index is built under commits: a reader that finds it finds it complete, even from an older snapshot.
 #[test]
 fn built_under_commits() {
     explore(|| {
         let shelves = Shelves::new(&[0, 3, 1]);
         let writer = spawn_on(&shelves, |shelves| (0..3).for_each(|_| shelves.random_commit()));
         let builder = spawn_on(&shelves, |shelves| {
-            // Held, it keeps marks that the builder must hold by itself.
+            // A held snapshot keeps marks alive that the builder must keep alive by itself.
             let before = (thread_rng().gen_range(0..2) == 0).then(|| shelves.store.snapshot());
             shelves.books.add_index(IndexDef::equality("lent")).unwrap();
             shelves.books.add_index(IndexDef::unique("key").named("again")).unwrap();
@@ -296,7 +297,7 @@ fn built_under_commits() {
     });
 }
 
-/// A record without any index at first.
+/// A record without indexes at first.
 #[derive(Clone, Record)]
 struct Seat {
     #[record(key)]
@@ -305,7 +306,7 @@ struct Seat {
     number: u8,
 }
 
-/// An index built between commits that change all: whoever finds it finds what is there.
+/// An index is built between commits that change everything: a reader that finds it gets correct results.
 #[test]
 fn built_between_commits() {
     explore(|| {
@@ -332,7 +333,7 @@ fn built_between_commits() {
     });
 }
 
-/// A unique index built while records hand their values on, more of them than the builder files at a time.
+/// A unique index is built while records pass on their values, more of them than one slice of the build.
 #[test]
 fn built_while_values_go_round() {
     const SEATS: u8 = 6;
@@ -357,7 +358,7 @@ fn built_while_values_go_round() {
     });
 }
 
-/// An index dropped while commits go on: who has begun with it still gets right answers.
+/// An index is dropped under commits: a query that has started with it still returns correct results.
 #[test]
 fn dropped_under_commits() {
     explore(|| {
@@ -376,7 +377,7 @@ fn dropped_under_commits() {
     });
 }
 
-/// Upkeep shortens the dictionary of a column whose values go and come, under questions to it.
+/// Upkeep shortens the dictionary of a column whose values are removed and added, under queries.
 #[test]
 fn upkeep_of_a_column() {
     #[derive(Clone, Record)]
@@ -390,7 +391,7 @@ fn upkeep_of_a_column() {
     explore(|| {
         let store = Store::new();
         let labels = store.collection::<Label>("labels").unwrap();
-        // By commit, from the first on.
+        // By commit, starting with the first.
         const TEXTS: [Option<&str>; 4] = [Some("a"), Some("b"), None, Some("a")];
         labels.store(Label { key: 0, text: TEXTS[0] }).unwrap();
         let of_upkeep = store.clone();
@@ -413,7 +414,7 @@ fn upkeep_of_a_column() {
     });
 }
 
-/// Upkeep moves entries of rows that no mark shows, beside scans and commits.
+/// Upkeep moves entries of rows that no mark lists, under scans and commits.
 #[test]
 fn upkeep_beside_all() {
     explore(|| {

@@ -1,7 +1,8 @@
-//! What the scenarios share: a small store, the truth of each commit, and the checks against it.
+//! Shared parts of the scenarios: a small store, the recorded state of each commit, and the checks against it.
 //!
-//! The truth is written by an observer between mark and publish, under the commit lock: whoever can see a commit finds
-//! its truth. It sits behind `std`'s locks, which the checker does not schedule, so it adds no interleavings.
+//! An observer records the state between mark and publish, under the commit lock, so it is there before any reader can
+//! see
+//! the commit. It is protected by `std`'s locks, which the checker does not schedule, so it adds no interleavings.
 
 use memdex::{
     Collection, Commit, CommitInfo, CommitObserver, Filter, Handle, Record, RecordChange, Refusal, Snapshot, Store,
@@ -23,10 +24,10 @@ pub(super) struct Item {
     pub(super) a: u8,
     #[record(index)]
     pub(super) b: u8,
-    /// As `b`, but found by scan.
+    /// Like `b`, but without an index.
     #[record(field)]
     pub(super) c: u8,
-    /// Another one each time, so that every state of a key is told apart.
+    /// A different stamp for each write, so that all states of a key differ.
     pub(super) stamp: u32,
 }
 
@@ -38,7 +39,7 @@ pub(super) const NAMES: [&str; 2] = ["left", "right"];
 
 pub(super) struct Truth {
     states: Mutex<Vec<State>>,
-    /// The commits in the order in which the feed told of them.
+    /// The commits in the order in which the feed reported them.
     told: Mutex<Vec<Commit>>,
 }
 
@@ -74,7 +75,7 @@ pub(super) struct World {
     stamps: Arc<AtomicU32>,
 }
 
-/// A predicate in two forms: as the store is asked, and as the truth is.
+/// A predicate in two forms: for the store, and for the recorded state.
 pub(super) struct Question {
     pub(super) filter: Filter<Item>,
     pub(super) holds: fn(&Item) -> bool,
@@ -150,7 +151,7 @@ impl World {
         self.truth.states.lock().unwrap()[commit.get() as usize].clone()
     }
 
-    /// Every form of one query over both collections, as of a snapshot.
+    /// Checks every form of one query over both collections, at a snapshot.
     pub(super) fn check_question(&self, snapshot: &Snapshot, question: &Question) {
         let state = self.state(snapshot.commit());
         for (name, collection) in [("left", &self.left), ("right", &self.right)] {
@@ -170,7 +171,7 @@ impl World {
         self.check_question(snapshot, &questions.swap_remove(thread_rng().gen_range(0..questions.len())));
     }
 
-    /// Look-ups by key, length and iteration, as of a snapshot.
+    /// Checks look-ups by key, length and iteration, at a snapshot.
     pub(super) fn check_keys(&self, snapshot: &Snapshot) {
         let state = self.state(snapshot.commit());
         let view = snapshot.of(&self.left);
@@ -184,7 +185,7 @@ impl World {
         assert_eq!(all.iter().map(|item| &**item).collect::<Vec<_>>(), left, "iter at {}", snapshot.commit());
     }
 
-    /// A get that pins nothing shows the state of some commit from `seen` on. Gives the first such commit.
+    /// A get without a pin returns the state of a commit at or after `seen`. Returns the first such commit.
     pub(super) fn check_get(&self, key: u8, seen: Commit) -> Commit {
         let from = self.store.newest_commit().max(seen);
         let got = if thread_rng().gen_range(0..2) == 0 {
@@ -197,7 +198,7 @@ impl World {
         at.unwrap_or_else(|| panic!("get of {key} between {from} and {to}: {got:?}"))
     }
 
-    /// The length, unpinned, is that of some commit from `seen` on. Gives the first such commit.
+    /// The length without a pin is that of a commit at or after `seen`. Returns the first such commit.
     pub(super) fn check_len(&self, seen: Commit) -> Commit {
         let from = self.store.newest_commit().max(seen);
         let got = self.left.len();
@@ -207,7 +208,7 @@ impl World {
         at.unwrap_or_else(|| panic!("len between {from} and {to}: {got}"))
     }
 
-    /// Once nobody reads, nothing is left to settle, although no commit followed; and every structure agrees.
+    /// Without readers, nothing is left to reclaim although no commit followed, and every structure is consistent.
     pub(super) fn check_at_rest(&self) {
         let stats = self.store.stats();
         assert_eq!(stats.oldest_pin, None);

@@ -1,5 +1,5 @@
-//! Random standing statistics through random commits, as of held snapshots: to the last bit what a collection without any answers to
-//! the same question, from its records alone.
+//! Random aggregates under random commits, read through held snapshots: bit by bit the result that a collection
+//! without aggregates computes from its records.
 
 use memdex::{
     Aggregate, AggregateDef, Bucket, Collection, DateUnit, DecimalValue, FieldDef, FieldName, GroupBy, KeyBuffer, Kind,
@@ -29,7 +29,7 @@ struct Sale {
 const SINGLES: [&str; 9] = ["shop", "flag", "amount", "big", "rate", "price", "at", "day", "code"];
 
 thread_local! {
-    /// Those of the schema.
+    /// The aggregates of the schema.
     static STANDING: RefCell<Vec<AggregateDef>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -73,7 +73,7 @@ impl Record for Sale {
     }
 }
 
-/// From random bits: few values of most fields, edges among them, floats of wild magnitudes.
+/// A sale from random bits: most fields have few values, including edge cases; floats differ widely in magnitude.
 fn sale(id: u32, mut bits: u64) -> Sale {
     let mut next = || {
         bits = bits.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -163,7 +163,7 @@ fn conditions() -> Vec<Predicate> {
     ]
 }
 
-/// Under one of a few names.
+/// An aggregate with one of a few names.
 fn def() -> impl Strategy<Value = AggregateDef> {
     let condition = 0..conditions().len();
     (select(vec!["one", "two", "three"]), metrics(), proptest::option::weighted(0.8, group_by()), condition).prop_map(
@@ -178,11 +178,11 @@ fn def() -> impl Strategy<Value = AggregateDef> {
 
 #[derive(Clone, Debug)]
 enum Step {
-    /// By keys and random bits; with the wrong luck it is refused.
+    /// By keys and random bits; the batch may be refused.
     Put(Vec<(u32, u64)>),
     Lenient(Vec<(u32, u64)>),
     Delete(Vec<u32>),
-    /// All that meet a condition.
+    /// All records that match a condition.
     Change(usize, u64),
     Hold,
     LetGo(usize),
@@ -207,7 +207,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     vec(step, 1..30)
 }
 
-/// The same commits in both: with standing statistics and without.
+/// The same commits in a collection with aggregates and in one without.
 struct Both {
     kept: (Store, Collection<Sale>),
     bare: (Store, Collection<Sale>),
@@ -260,7 +260,7 @@ impl Both {
         }
     }
 
-    /// As of every held snapshot and of now.
+    /// Compares every held snapshot and the newest state.
     fn check(&self) {
         let now = (self.kept.0.snapshot(), self.bare.0.snapshot());
         let defs = self.kept.1.standing_defs();
@@ -274,7 +274,7 @@ impl Both {
                 assert_eq!(figures, expected.clone().map(|of| of.figures), "{def:?}");
                 let asked = kept.find(condition).statistics(def.statistics().clone());
                 assert_eq!(asked.clone().map(|of| of.figures), expected.map(|of| of.figures), "{def:?}");
-                // Another one may have asked the same for longer.
+                // An older aggregate may answer the same query.
                 assert!(
                     asked.is_ok_and(|of| of.cached) || known != Ok(true),
                     "who is asked takes what is known: {def:?}"

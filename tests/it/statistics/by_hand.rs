@@ -1,4 +1,4 @@
-//! Each metric and each bucket on data small enough to be computed by hand; with columns and without.
+//! Each metric and each bucket on data that is small enough to compute by hand, with and without columns.
 
 use memdex::{
     Aggregate, AggregateDef, Bucket, Collection, DateUnit, DecimalValue, FieldDef, Figures, GroupBy, KeyValue, Kind,
@@ -24,7 +24,7 @@ fn schema(columns: bool) -> Schema {
     Schema::new(fields.into_iter().chain([FieldDef::new("tags", Kind::Str).many().index()]))
 }
 
-/// Asks a collection with columns and one without the same, and gives the answer that both must give.
+/// Runs the same query on a collection with columns and on one without, and returns the common result.
 fn ask(records: &[KeyValue<()>], statistics: impl Into<Statistics>) -> Figures {
     let (store, statistics) = (Store::new(), statistics.into());
     let answers = [true, false].map(|columns| {
@@ -335,7 +335,7 @@ fn answers_can_be_sent() {
     assert_eq!(serde_json::from_str::<Figures>(&text).unwrap(), figures);
 }
 
-/// Not a number belongs to no range, an open one included; what is infinite does.
+/// NaN belongs to no range, not even an open one; infinity does.
 #[test]
 fn ranges_of_floats_at_their_ends() {
     #[derive(Clone, memdex::Record)]
@@ -361,7 +361,7 @@ fn ranges_of_floats_at_their_ends() {
 
 #[test]
 fn of_whole_pages_what_falls_into_no_bucket_is_left_out() {
-    // More than a page, without a gap, and few values: counted by code.
+    // More than a page without gaps and with few values: counted by code.
     let shops = ["a", "m", "z"];
     let records: Vec<_> = (0..2_500).map(|n| record(n).with("shop", shops[n % 3]).with("n", n as i64)).collect();
     let ranges = Bucket::ranges("shop", [(None, Some("b")), (Some("n"), Some("y"))]);

@@ -1,4 +1,5 @@
-//! With real threads: while a writer moves amounts between records and records between groups, every summary's sums are the total.
+//! With real threads: while a writer moves amounts between records and records between groups, the sums of every
+//! result equal the total.
 
 use memdex::{Bucket, GroupBy, Metric, Record, Statistics, Store, field};
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
@@ -12,7 +13,7 @@ struct Account {
     branch: String,
     #[record(column)]
     cents: i64,
-    /// As `cents`, but without a column.
+    /// Like `cents`, without a column.
     #[record(field)]
     same: i64,
 }

@@ -1,10 +1,9 @@
-//! The naive evaluator: from the plain data of a question to what its answer must be, record by record, without any of the engine's
-//! arithmetic.
+//! The naive evaluator: computes the expected result of a query record by record, without the engine's arithmetic.
 
 use memdex::{Aggregate, Bucket, DateUnit, DecimalValue, Figures, GroupBy, Kind, Metric, Statistics, Value, ValueRef};
 use std::collections::BTreeMap;
 
-/// What a record shows of a field: its values, the missing one of a field of single values included.
+/// The values of a record's field, including the missing value of a single-valued field.
 pub(crate) trait Shown {
     fn values(&self, field: &str) -> Vec<Value>;
     fn kind(field: &str) -> Kind;
@@ -17,7 +16,7 @@ pub(crate) struct Expected {
     pub(crate) in_all: usize,
 }
 
-/// One part of a key: its place in the order of keys, and its name.
+/// One part of a key: its position in the order of keys, and its name.
 type Part = (Value, Value);
 
 pub(crate) fn expected<S: Shown>(rows: &[&S], asked: &Statistics) -> Expected {
@@ -63,7 +62,7 @@ fn groups<S: Shown>(rows: &[&S], by: &GroupBy) -> (Vec<(Vec<Value>, Expected)>, 
         let figure = |group: &(Vec<Value>, Expected)| {
             group.1.metrics.iter().find(|(name, _)| *name == top.metric).map(|(_, value)| value.clone()).unwrap()
         };
-        // Stable: ties stay in the order of the keys.
+        // A stable sort, so that ties stay in the order of the keys.
         groups.sort_by(|a, b| {
             let (a, b) = (figure(a), figure(b));
             let by_null = (a == Value::NULL).cmp(&(b == Value::NULL));
@@ -115,7 +114,7 @@ fn parts<S: Shown>(row: &S, bucket: &Bucket) -> Vec<Part> {
 const MINUTE: i128 = 60_000_000_000;
 const DAY: i128 = 24 * 60 * MINUTE;
 
-/// The first moment of the calendar's unit that a time lies in.
+/// The start of the calendar unit that contains a time.
 fn begin(value: &Value, unit: DateUnit) -> Value {
     if let ValueRef::Date(days) = value.as_ref() {
         let time = begin(&ValueRef::Timestamp(i128::from(days) * DAY).to_value(), unit);
@@ -131,7 +130,7 @@ fn begin(value: &Value, unit: DateUnit) -> Value {
         DateUnit::Minute => floor(MINUTE, 0),
         DateUnit::Hour => floor(60 * MINUTE, 0),
         DateUnit::Day => floor(DAY, 0),
-        // The first Monday was the fifth of January.
+        // The first Monday was January 5.
         DateUnit::Week => floor(7 * DAY, 4 * DAY),
         DateUnit::Month => calendar(format!("{}-01T00:00:00Z", &text[..7])),
         DateUnit::Quarter => {
@@ -142,7 +141,7 @@ fn begin(value: &Value, unit: DateUnit) -> Value {
     }
 }
 
-/// The bucket behind one.
+/// The bucket after one.
 fn next(at: &Value, bucket: &Bucket) -> Value {
     match bucket {
         Bucket::Width { width, .. } => match at.as_ref() {
@@ -151,7 +150,7 @@ fn next(at: &Value, bucket: &Bucket) -> Value {
             _ => (int(at) + int(width)).into(),
         },
         Bucket::Date { unit, .. } => {
-            // Longer than any unit is short of twice itself.
+            // Longer than the longest unit, and shorter than twice the shortest.
             let days = match unit {
                 DateUnit::Minute | DateUnit::Hour | DateUnit::Day => 1,
                 DateUnit::Week => 7,
@@ -214,7 +213,7 @@ fn figure<S: Shown>(rows: &[&S], metric: &Metric) -> Value {
             match place.fract() {
                 0.0 => low.into(),
                 _ if low == high => low.into(),
-                // Beside what is infinite everything is, and between both infinities there is no number.
+                // Interpolation with an infinite value is infinite, and between both infinities it is NaN.
                 part if (high - low).is_infinite() => (low * (1.0 - part) + high * part).into(),
                 part => (low + (high - low) * part).into(),
             }
@@ -255,8 +254,8 @@ fn number(value: &Value) -> f64 {
     }
 }
 
-/// Floats that the naive evaluator has rounded more than once may differ in their last digits: those of what it adds up, so that what comes
-/// out as nothing may be a little more there.
+/// The naive evaluator rounds floats more than once, so they may differ in the last digits of the summands; a sum of
+/// zero may be slightly off.
 fn near(a: &Value, b: &Value) -> bool {
     match (a.as_ref(), b.as_ref()) {
         (ValueRef::Float(x), ValueRef::Float(y)) => a == b || (x - y).abs() <= 1e-9 * x.abs().max(y.abs()).max(1e-3),

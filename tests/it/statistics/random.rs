@@ -1,5 +1,5 @@
-//! Random records under random schemas, random filters and random statistics, as of held snapshots between commits: collections with
-//! all columns, with none and with some answer alike, and as the naive evaluator.
+//! Random records under random schemas, random filters and random statistics, at held snapshots between commits:
+//! collections with all columns, none and some return the same results, equal to those of the naive evaluator.
 
 use super::naive::{Shown, compare, expected};
 use memdex::{
@@ -122,7 +122,7 @@ impl Shown for Sale {
     }
 }
 
-/// From a few random bits: few values of each field, edges among them.
+/// A sale from a few random bits: each field has few values, including edge cases.
 fn sale(id: u32, mut bits: u64) -> Sale {
     let mut below = |limit: u64| {
         bits = bits.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -208,7 +208,7 @@ fn group_by(levels: u32) -> BoxedStrategy<GroupBy> {
     let within = metrics();
     let deeper = if levels > 1 { proptest::option::of(group_by(levels - 1)).boxed() } else { Just(None).boxed() };
     let wide = (vec(bucket(), 1..3), Just(false)).boxed();
-    // Widths of a few units over amounts up to the edges of an i64 have too many empty buckets.
+    // Small widths over amounts up to the limits of an `i64` produce too many empty buckets.
     let filled = (histogram(), any::<bool>()).prop_map(|(bucket, empty)| {
         let empty = empty && !["amount", "rate"].contains(&&**bucket.field());
         let hours = matches!(&bucket, Bucket::Date { unit: DateUnit::Hour, .. });
@@ -221,7 +221,7 @@ fn group_by(levels: u32) -> BoxedStrategy<GroupBy> {
             if let Some(deeper) = deeper {
                 group_by = group_by.group_by(deeper);
             }
-            // Figures that the naive evaluator has to the last digit.
+            // Metrics that the naive evaluator computes exactly.
             let exact = |metric: &&Metric| {
                 matches!(metric.aggregate, Aggregate::Count | Aggregate::CountOf(_) | Aggregate::Max(_))
             };
@@ -245,7 +245,7 @@ fn statistics() -> impl Strategy<Value = Statistics> {
     })
 }
 
-/// With what it means.
+/// A predicate with its meaning.
 type Choice = (Predicate, fn(&Sale) -> bool);
 
 fn choices() -> Vec<Choice> {

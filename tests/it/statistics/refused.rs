@@ -1,4 +1,4 @@
-//! Questions that make no sense are refused by an error that names the collection and what is wrong.
+//! Invalid statistics are refused with an error that names the collection and the problem.
 
 use memdex::{
     Aggregate, Bucket, DateUnit, FieldDef, GroupBy, KeyValue, Kind, Metric, QueryError, Schema, Statistics,
@@ -164,7 +164,7 @@ fn more_groups_than_an_answer_has() {
         writer.store(&all, KeyValue::new(format!("{n}"), ()).with("n", n).with("m", n)).unwrap();
     }
     writer.flush().unwrap();
-    // A group for each range within each value.
+    // One group for each range within each value.
     let ranges: Vec<_> = (0..1_000).map(|from| (Some(from), Some(from + 1))).collect();
     for name in ["n", "m"] {
         let by = GroupBy::values(name).group_by(GroupBy::new([Bucket::ranges(name, ranges.clone())]));

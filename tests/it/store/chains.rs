@@ -1,4 +1,5 @@
-//! Long histories: what a snapshot holds up, however many commits pass, and that all of it goes with the snapshot.
+//! Long histories: the versions that a snapshot retains through many commits, and that all of them are reclaimed with
+//! it.
 
 use super::{User, user, users};
 use memdex::{Commit, Snapshot, Stats};

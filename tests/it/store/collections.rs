@@ -1,4 +1,4 @@
-//! Collections by name, type and schema; collections of other stores; what the handles are to the compiler.
+//! Collections by name, type and schema; collections of other stores; traits of the handles.
 
 use super::{User, user, users};
 use memdex::{
@@ -13,7 +13,7 @@ thread_local! {
     static SCHEMA: Cell<usize> = const { Cell::new(0) };
 }
 
-/// A record that changes its mind about its schema.
+/// A record type that returns changing schemas.
 struct Fickle;
 
 impl Record for Fickle {
@@ -115,7 +115,7 @@ fn a_collection_of_another_store_is_refused() {
     assert_eq!(theirs.len(), 1);
 }
 
-/// A batch that can't write to a collection must not pretend to read it either.
+/// A batch that can't write to a collection must not read it either.
 #[test]
 fn a_collection_of_another_store_is_refused_by_the_get_of_a_batch() {
     let ((store, _), (_, theirs)) = (users(), users());
@@ -190,7 +190,7 @@ fn a_collection_keeps_its_store_alive() {
     assert_eq!(users.len(), 1);
 }
 
-/// Compiles, or does not.
+/// Checks at compile time.
 #[test]
 fn handles_go_wherever_they_are_wanted() {
     fn shared<T: Clone + Send + Sync + 'static>() {}

@@ -1,5 +1,4 @@
-//! Limits at their edge and one beyond, questions that can't be answered, and what the errors say about it. Nothing is
-//! changed by any of them.
+//! Limits at the edge and one beyond, queries that can't run, and their error messages. None of them changes anything.
 
 use super::{User, state, user, users};
 use memdex::limits::{MAX_INDEXED_BYTES, MAX_KEY_BYTES, MAX_PREDICATE_DEPTH};
@@ -11,7 +10,7 @@ use memdex::{
 #[test]
 fn a_key_has_from_one_byte_to_the_limit() {
     let (store, users) = users();
-    let longest = "k".repeat(MAX_KEY_BYTES - 1); // its encoding takes one byte more
+    let longest = "k".repeat(MAX_KEY_BYTES - 1); // encoded, it has one byte more
     users.store(user(&longest, 1)).unwrap();
     assert_eq!(users.get(&longest).unwrap().key(), &longest.as_str());
     let error = users.store(user(&format!("{longest}k"), 1)).unwrap_err();
@@ -51,7 +50,8 @@ fn a_record_is_not_moved_to_a_key_that_can_not_be() {
     store.verify().unwrap();
 }
 
-/// The refusal says what to do; committed all the same, the operation must not store its record under another key.
+/// The refusal says what to do; if the batch is committed anyway, the operation must not store its record under
+/// another key.
 #[test]
 fn a_mend_to_a_key_that_can_not_be_does_no_harm() {
     let (store, users) = users();

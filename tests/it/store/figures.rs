@@ -1,4 +1,4 @@
-//! How long calls take, and how much memory there is now and was at the most.
+//! Latency of calls, and current and peak memory.
 
 use super::{User, user, users};
 use memdex::limits::GETS_PER_SAMPLE;
@@ -37,7 +37,7 @@ fn each_commit_and_no_refusal_is_a_flush() {
     assert_eq!(lenient.commit_lenient().unwrap().refused.len(), 1);
     assert_eq!(counts(&store), (0, 0, 14));
 
-    // Together they are one.
+    // Committed together.
     let background = store.background_writer().linger(Duration::from_secs(60)).start().unwrap();
     for n in 20..25 {
         let _ticket = background.submit_with(|batch| batch.insert(&users, user(&n.to_string(), n))).unwrap();
@@ -84,7 +84,7 @@ fn gets_of_every_kind_are_sampled() {
     let accounts = store.collection::<Account>("accounts").unwrap();
     accounts.store(Account { id: 1, iban: "a".to_owned() }).unwrap();
     let before = store.snapshot();
-    // A mark after the snapshot: its look-up by value is a query within.
+    // A mark after the snapshot, so that its look-up by value runs a query.
     accounts.store(Account { id: 2, iban: "b".to_owned() }).unwrap();
     let view = before.of(&accounts);
     let gets: [&dyn Fn() -> u32; 8] = [
@@ -98,7 +98,7 @@ fn gets_of_every_kind_are_sampled() {
         &|| u32::from(!view.contains(2)),
     ];
     let many = 40 * GETS_PER_SAMPLE;
-    // Two samples lie between a half and one and a half of that apart.
+    // Two samples are between 0.5 and 1.5 sampling intervals apart.
     let expected = u64::from(many / GETS_PER_SAMPLE * 2 / 3 - 1)..=u64::from(many / GETS_PER_SAMPLE * 2 + 1);
     let mut seen = 0;
     for get in gets {
@@ -150,7 +150,7 @@ fn quantiles_are_in_order_and_user_code_counts() {
     assert!(flush.max >= pause && flush.max >= receipt.took && flush.p999 == flush.max);
 }
 
-/// Without a look at the figures while it is full; and what a store as full uses.
+/// The peak of a store whose statistics nobody reads while it is full, and the memory of an equally full store.
 fn emptied(fill: impl Fn(&Store, &Collection<User>), empty: impl Fn(&Store, &Collection<User>)) {
     let (full, of_full) = users();
     fill(&full, &of_full);
@@ -168,7 +168,7 @@ fn emptied(fill: impl Fn(&Store, &Collection<User>), empty: impl Fn(&Store, &Col
 
 const MANY: i64 = 100_000;
 
-/// Each in a city of its own, so that there is an index to speak of.
+/// Gives each user a different city, so that the index has a relevant size.
 fn fill(store: &Store, users: &Collection<User>) {
     let mut writer = store.writer();
     for n in 0..MANY {
@@ -214,7 +214,7 @@ fn the_peak_outlives_what_a_snapshot_held_up() {
     drop(fill_and_hold(&store, &users));
     let memory = store.stats().memory;
     assert!(memory.now < most / 5 && memory.peak >= most / 10 * 9, "{memory:?} of {most}");
-    // Also if the first look comes after commits.
+    // Also if the statistics are first read after commits.
     let (store, users) = super::users();
     drop(fill_and_hold(&store, &users));
     users.delete_where(field("visits").ge(0)).unwrap();

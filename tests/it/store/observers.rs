@@ -1,10 +1,11 @@
-//! Observers: told of every commit, in order, with what was before and after; before it can be seen, and after.
+//! Observers: notified of every commit, in order, with the records before and after; before the commit is visible, and
+//! after.
 
 use super::{User, user, users};
 use memdex::{Collection, CommitInfo, CommitObserver, Store};
 use std::sync::{Arc, Mutex};
 
-/// What one change was: key, visits before, visits after.
+/// One change: key, visits before, visits after.
 type Change = (String, Option<i64>, Option<i64>);
 
 struct Recorder {
@@ -99,7 +100,7 @@ fn they_are_told_in_the_order_of_the_commits() {
             });
         }
     });
-    // The thread that tells goes on until nothing is queued, and every thread looks after its commit.
+    // The notifying thread continues until the queue is empty, and every thread checks it after its commit.
     let committed = recorder.committed.lock().unwrap();
     assert!(committed.iter().map(|(number, _)| *number).eq(1..=900));
     assert!(recorder.invalidated.lock().unwrap().iter().copied().eq(1..=900));

@@ -12,7 +12,7 @@ fn a_cursor_fits_its_own_query_however_many_values_that_names() {
     let asked = || users.find(field("city").is_in(["Bern", "Basel", "Chur", "Genf", "Visp"])).limit(1);
     let mut cursor = asked().page().unwrap().next.unwrap();
     for id in ["2", "3"] {
-        // As text, as a client would keep it.
+        // Through text, as a client would store it.
         cursor = cursor.to_string().parse::<Cursor>().unwrap();
         let page = asked().after(cursor.clone()).page().unwrap();
         assert_eq!(page.records[0].id, id);

@@ -1,4 +1,4 @@
-//! Time comes from the store's clock alone, and never runs backwards.
+//! Time comes only from the store's clock, and never runs backwards.
 
 use super::{User, user};
 use memdex::{Clock, ManualClock, Store, Timestamp};
@@ -31,7 +31,7 @@ fn receipts_and_snapshots_tell_the_time_of_the_clock() {
     assert_eq!(store.batch().commit().unwrap().at, at(u64::MAX), "an empty batch has a time, too");
 }
 
-/// A clock that jumps about.
+/// A clock that jumps forwards and backwards.
 #[derive(Clone, Default)]
 struct Jumping(Arc<AtomicU64>);
 

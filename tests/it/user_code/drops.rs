@@ -1,4 +1,5 @@
-//! Records whose `Drop` panics, wherever the store may drop them: it is unharmed, counts them, and drops the others.
+//! Records whose `Drop` panics, everywhere the store may drop them: the store is unharmed, counts the panics, and
+//! drops the others.
 
 use super::{Bed, Call, Hooks, watched};
 use memdex::Cause;
@@ -6,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::Command;
 use std::sync::mpsc::channel;
 
-/// How many records' `Drop`s panicked, and that the store is well.
+/// The number of records whose `Drop` panicked; checks the store.
 fn panicked(bed: &Bed) -> u64 {
     assert!(!bed.hooks.clear(), "the drop was called");
     let panics = bed.stats().drop_panics;
@@ -71,7 +72,8 @@ fn superseded_within_a_batch() {
     assert_eq!((panicked(&bed), bed.people.get(10).unwrap().score), (1, 3));
 }
 
-/// What the passes of a lenient commit make in vain is dropped after it, each by itself; the report is given all the same.
+/// The discarded work of a lenient commit's passes is dropped after it, each value separately; the report is returned
+/// all the same.
 #[test]
 fn made_in_vain_by_a_lenient_commit() {
     let refuse_last = |batch: &mut memdex::Batch, bed: &Bed| {
@@ -98,7 +100,8 @@ fn made_in_vain_by_a_lenient_commit() {
     }
 }
 
-/// What closures make and other operations of the batch replace is dropped after the commit, by itself.
+/// Records that closures make and that later operations of the batch replace are dropped after the commit, each
+/// separately.
 #[test]
 fn computed_and_superseded_within_a_batch() {
     let bed = Bed::new();
@@ -129,7 +132,7 @@ fn computed_in_a_batch_that_is_refused() {
 
 const CHILD: &str = "user_code::drops::two_at_once_in_a_batch_that_is_refused_child";
 
-/// The danger: a second panic comes while the first unwinds, and the process aborts.
+/// Danger: a second panic while the first unwinds aborts the process.
 #[test]
 fn two_at_once_in_a_batch_that_is_refused() {
     let test = std::env::current_exe().unwrap();
@@ -175,7 +178,7 @@ fn by_the_user_it_is_the_users_own() {
     assert_eq!(panicked(&bed), 0);
 }
 
-/// What a closure has captured is dropped with it: by the store, once its batch is committed.
+/// A value that a closure captures; the store drops it with the closure once the batch is committed.
 struct Captured(Hooks);
 
 impl Drop for Captured {
@@ -184,7 +187,7 @@ impl Drop for Captured {
     }
 }
 
-/// Commits an upsert of a key, whose closure has captured something that does as the hooks say.
+/// Commits an upsert whose closure has captured a value with these hooks.
 fn upsert(bed: &Bed, id: u32, hooks: &Hooks) -> u64 {
     let captured = Captured(hooks.clone());
     let receipt = bed.people.upsert(bed.person(id, 1), move |person| {
@@ -194,7 +197,8 @@ fn upsert(bed: &Bed, id: u32, hooks: &Hooks) -> u64 {
     receipt.unwrap().commit.get()
 }
 
-/// The danger: a closure that is not needed, as the record is new, goes when its record is taken, in mid-commit.
+/// Danger: an unused closure, because the record is new, must not be dropped in the middle of the commit, when its
+/// record is taken.
 #[test]
 fn captured_by_a_closure_it_panics() {
     for (id, score) in [(1, 10), (10, 1)] {

@@ -1,4 +1,4 @@
-//! A record with an index of every kind, columns of both sorts, and fields of many values, all of hand-written code.
+//! A record with an index of every kind, columns of both sorts and multi-valued fields, all with hand-written code.
 
 use super::{Call, Hooks};
 use memdex::{
@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 pub(super) const TEXTS: [&str; 7] =
     ["a", "b", "c", "d", "e", "f", "some text that is too long to be kept inline by anything"];
 
-/// Steady, or another value at each call.
+/// Stable, or a different value at each call.
 #[derive(Clone, Default)]
 pub(super) struct Whim(Arc<AtomicUsize>);
 
@@ -20,13 +20,13 @@ impl Whim {
         self.0.store(usize::from(on), SeqCst);
     }
 
-    /// What to add to the number that is due.
+    /// The offset from the expected number.
     fn off_by(&self) -> usize {
         if self.0.load(SeqCst) == 0 { 0 } else { self.0.fetch_add(1, SeqCst) * 7 / 5 }
     }
 }
 
-/// Standing statistics of every sort of word.
+/// An aggregate over fields of every sort.
 pub(super) fn standing(name: &'static str) -> AggregateDef {
     let metrics = [field("rate").sum(), field("code").max(), field("score").count(), field("team").distinct()];
     let groups = GroupBy::new([Bucket::values("club"), Bucket::width("score", 3)]).metrics(metrics);
@@ -35,7 +35,7 @@ pub(super) fn standing(name: &'static str) -> AggregateDef {
         .when(field("rate").ge(0.5) | field("tags").contains("a"))
 }
 
-/// What it shows follows from `number`.
+/// A record whose fields all derive from `number`.
 pub(super) struct Thing {
     pub(super) id: u32,
     pub(super) number: usize,
@@ -78,7 +78,7 @@ impl Record for Thing {
         let text = |number: usize| ValueRef::Str(TEXTS[number % TEXTS.len()]);
         match FIELDS[field] {
             "id" => self.id.value(),
-            // With few numbers two records have the same; with a whim none at times.
+            // Two records may have the same value, and while extractors are fickle it may be missing.
             "code" if number % 11 == 10 => ValueRef::Null,
             "code" | "team" => text(number),
             "score" => (number as i64).into(),
@@ -114,7 +114,7 @@ impl Drop for Thing {
     }
 }
 
-/// A store with things 1 to 4, and the hooks and whim of all of them.
+/// A store with things 1 to 4, and their hooks.
 pub(super) struct Shelf {
     pub(super) store: Store,
     pub(super) things: Collection<Thing>,
@@ -146,7 +146,7 @@ impl Shelf {
         state
     }
 
-    /// Operations of every sort that together can be committed.
+    /// Operations of every sort that can be committed together.
     pub(super) fn gather(&self) -> Batch {
         let mut batch = self.store.batch();
         let hooks = self.hooks.clone();
@@ -175,7 +175,7 @@ impl Shelf {
         self.store.stats()
     }
 
-    /// Audits, and shows that the store takes writes and has settled everything.
+    /// Audits the store, and checks that it accepts writes and has reclaimed everything.
     pub(super) fn is_well(&self) {
         self.store.verify().unwrap();
         self.things.store(self.thing(99, 43)).unwrap();

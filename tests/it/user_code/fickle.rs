@@ -1,5 +1,6 @@
-//! Extractors that give another value each time they are asked. What is stored then means little, and an audit may say so; but
-//! nothing panics, no commit breaks, and once they are steady and all is stored anew, all is as it should be.
+//! Extractors that return a different value at each call. The stored data is then unreliable, and an audit may report
+//! it. But nothing panics, no commit breaks, and once the extractors are stable and all records are stored again,
+//! everything is consistent.
 
 use super::every_kind::{Shelf, TEXTS, standing};
 use memdex::{Batch, IndexDef, Predicate, Refusal, field};
@@ -17,7 +18,7 @@ fn predicates() -> [Predicate; 8] {
     ]
 }
 
-/// One change of the store, by chance; what it says does not matter.
+/// One random change of the store; its result does not matter.
 fn step(shelf: &Shelf, chance: usize) {
     let (things, store) = (&shelf.things, &shelf.store);
     let (id, number) = ((chance % 9) as u32, chance / 9 % 50);
@@ -78,7 +79,7 @@ fn extractors_that_change_their_minds_break_nothing() {
         shelf.whim.set(false);
         drop(held);
         let keys: Vec<u32> = shelf.things.iter().map(|thing| thing.id).collect();
-        // Each record is filed anew under what it shows now: numbers that have nothing unique in common.
+        // Stores each record again with new numbers, whose unique values differ.
         let of_all = |with: fn(&mut Batch, &Shelf, u32) -> Result<(), Refusal>| {
             shelf.store.commit(|batch| keys.iter().try_for_each(|id| with(batch, &shelf, *id))).unwrap();
             shelf.store.verify().unwrap();

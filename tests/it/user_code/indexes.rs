@@ -1,5 +1,5 @@
-//! Panics in what indexes of every kind and columns ask of records, in commits, in builds and in queries; and other panics
-//! beside such indexes.
+//! Panics in extractors that indexes of every kind and columns call, in commits, builds and queries; and other panics
+//! with such indexes present.
 
 use super::every_kind::{Shelf, standing};
 use super::observers::Witness;
@@ -77,14 +77,14 @@ fn in_a_build_it_leaves_no_standing_statistics() {
     }
 }
 
-/// The danger: the commit lock, which the last step of a build takes while commits wait.
+/// Danger: the commit lock, which the last step of a build takes while commits wait.
 #[test]
 fn in_the_last_step_of_a_build_it_lets_commits_go_on() {
     watched("a panic under the commit lock", || {
         let shelf = Shelf::new();
         let (hooks, things) = (shelf.hooks.clone(), shelf.things.clone());
-        // Another thread's commit comes while the first pass looks at its last record, and one more while the second pass
-        // looks at what that has changed. What is left for the last pass panics.
+        // Another thread commits while the first pass reads its last record, and once more while the second pass reads
+        // that change. The record that is left for the last pass panics.
         let commit = move |id| {
             let things = things.clone();
             std::thread::spawn(move || things.update(id, |thing| thing.number += 20).unwrap()).join().unwrap();
@@ -107,7 +107,7 @@ fn in_the_last_step_of_a_build_it_lets_commits_go_on() {
     });
 }
 
-/// Whichever index or column asks, and whatever it has noted down by then; an upkeep comes between as well.
+/// A panic in the extractor call of any index or column, after any number of earlier calls; with upkeep in between.
 #[test]
 fn in_a_commit_it_refuses_the_batch_whole() {
     for call in [Call::Field, Call::Values, Call::Closure, Call::Clone, Call::Key] {
@@ -171,7 +171,7 @@ fn in_a_query_it_reaches_who_asks_and_leaves_nothing_behind() {
         (Call::Field, field("team").eq("a") & field("rate").ge(0.0) & field("score").lt(9)),
     ];
     for (call, predicate) in asked {
-        // Since the snapshot a row has changed, which is looked at.
+        // A row has changed since the snapshot, so its record is read.
         let count = || held.of(&shelf.things).find(predicate.clone()).count();
         let before = count().unwrap();
         shelf.hooks.panic_at(call, 1);
@@ -196,7 +196,7 @@ fn of_an_observer_the_commit_stands() {
     }
 }
 
-/// Of records that a commit displaces, that a snapshot has held up, and that go with the store.
+/// `Drop` panics of records that a commit displaces, that a snapshot retains, and that are dropped with the store.
 #[test]
 fn of_a_drop_it_is_counted() {
     for nth in 1.. {

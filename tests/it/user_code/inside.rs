@@ -1,5 +1,5 @@
-//! The store called from inside user code that it has called: writes are refused at once and reads work, while another
-//! thread writes; what a snapshot dropped there has held up is settled when the call ends.
+//! Calls of the store from inside user code that it has called: writes are refused at once and reads work, while
+//! another thread writes. Versions whose last snapshot is dropped there are reclaimed when the call ends.
 
 use super::observers::Witness;
 use super::{Bed, Call, watched};
@@ -12,25 +12,25 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// Where user code runs inside a call of the store.
+/// The places where user code runs inside a call of the store.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Place {
     UpdateClosure,
     Clone,
     KeyExtractor,
     FieldExtractor,
-    /// Of a record that a query looks at.
+    /// On a record that a query reads.
     FieldExtractorOfAScan,
-    /// Of a record that a write by predicate looks at, under the commit lock.
+    /// On a record that a write by predicate reads, under the commit lock.
     FieldExtractorOfACondition,
-    /// Of a record that an index is built over, with no lock held.
+    /// On a record that the build of an index reads, without a lock.
     FieldExtractorOfABuild,
     GetWith,
     Invalidate,
     Committed,
     /// Of a record that a commit displaces.
     Drop,
-    /// Of a record that a snapshot has held up.
+    /// Of a record that a snapshot has retained.
     DropWithASnapshot,
 }
 
@@ -49,7 +49,7 @@ const PLACES: [Place; 12] = [
     Place::DropWithASnapshot,
 ];
 
-/// Runs `act` once inside user code. The key concerned is 1.
+/// Runs `act` once inside user code. The key is 1.
 fn at(place: Place, bed: &Bed, act: impl FnOnce() + Send + 'static) {
     let call = match place {
         Place::GetWith => return bed.people.get_with(1, |_| act()).unwrap(),
@@ -89,14 +89,15 @@ fn at(place: Place, bed: &Bed, act: impl FnOnce() + Send + 'static) {
     }
 }
 
-/// Has commits told only where that is the question: they hold on to what was displaced, see `observers.rs`.
+/// Registers an observer only for the places that need one, because observers retain displaced records; see
+/// `observers.rs`.
 fn observe(place: Place, bed: &Bed) {
     if matches!(place, Place::Invalidate | Place::Committed) {
         Witness::of(bed);
     }
 }
 
-/// For each place: a store, an observer, and `act` in that place; a watchdog over all of it.
+/// For each place: creates a store and an observer, and runs `act` there, under a watchdog.
 fn in_every_place(act: impl Fn(Place, &Store, &Collection<super::Unruly>) + Copy + Send + 'static, busy: bool) {
     for place in PLACES {
         watched(&format!("{place:?}"), move || {
@@ -120,7 +121,7 @@ fn in_every_place(act: impl Fn(Place, &Store, &Collection<super::Unruly>) + Copy
                     act(place, &store, &people);
                     done.send(()).unwrap();
                 });
-                // Another thread may have been the one to do it.
+                // Another thread may have done it.
                 is_done.recv_timeout(Duration::from_secs(50)).unwrap_or_else(|error| panic!("{place:?}: {error}"));
             }
             stop.store(true, SeqCst);
@@ -205,7 +206,7 @@ fn reads_work_while_another_thread_writes() {
     );
 }
 
-/// The danger: a second plain guard of the key's shard, which waits behind the writer, who waits for the first.
+/// Danger: a second plain guard of the key's shard waits behind the writer, which waits for the first guard.
 #[test]
 fn figures_can_be_asked_for_inside_get_with() {
     watched("stats in get_with", || {
@@ -213,7 +214,8 @@ fn figures_can_be_asked_for_inside_get_with() {
         let writer = bed.people.get_with(1, |_| {
             let of_writer = bed.clone();
             let writer = std::thread::spawn(move || of_writer.people.delete(1).unwrap());
-            // Until it waits for this key's shard, most likely. Should it be late, the test shows nothing, and passes.
+            // Until the writer waits for the shard of this key, most likely. If it is late, the test shows nothing and
+            // passes.
             std::thread::sleep(Duration::from_millis(200));
             assert_eq!(bed.stats().collections[0].records, 4);
             writer
@@ -230,7 +232,7 @@ fn a_snapshot_dropped_inside_is_settled_when_the_call_ends() {
             let bed = Bed::new();
             observe(place, &bed);
             let held = bed.store.snapshot();
-            // Of key 1 the newest version is one that the snapshot does not see, so the next commit drops it at once.
+            // The snapshot does not see the newest version of key 1, so the next commit drops it at once.
             bed.people.update(1, |person| person.score = 1).unwrap();
             bed.people.update(2, |person| person.score = 1).unwrap();
             bed.people.delete(3).unwrap();
@@ -251,7 +253,7 @@ fn a_snapshot_dropped_inside_is_settled_when_the_call_ends() {
     }
 }
 
-/// The danger: of a record that a commit in flight has changed, `get_with` shows the version before, on another path.
+/// Danger: for a record that a commit in flight has changed, `get_with` shows the previous version on another path.
 #[test]
 fn a_write_inside_get_with_of_a_record_in_flight_is_refused() {
     struct Asks {
@@ -261,7 +263,7 @@ fn a_write_inside_get_with_of_a_record_in_flight_is_refused() {
     impl CommitObserver for Asks {
         fn invalidate(&self, _: &CommitInfo) {
             self.ask.lock().unwrap().send(()).unwrap();
-            // No longer than this, so that a write that waits for this commit fails below rather than for ever.
+            // Bounded, so that a write that waits for this commit fails below instead of waiting for ever.
             let _ = self.answered.lock().unwrap().recv_timeout(Duration::from_secs(10));
         }
     }

@@ -1,4 +1,4 @@
-//! Observers that panic: the commit stands, the panic is counted, the other observers are told.
+//! Observers that panic: the commit stays, the panic is counted, the other observers are notified.
 
 use super::{Bed, Call, Hooks};
 use memdex::{Cause, CommitInfo, CommitObserver, Store};
@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 
-/// An observer that does what the hooks say, and remembers what it was told.
+/// An observer that runs the hooks and records its notifications.
 #[derive(Default)]
 pub(super) struct Witness {
     hooks: Hooks,
@@ -56,7 +56,7 @@ fn a_panic_of_an_observer_is_counted_and_the_commit_stands() {
     }
 }
 
-/// What observers are shown outlives the rest of the commit, and its last reference goes after all of them were told.
+/// The records that observers see outlive the rest of the commit, and are dropped after all observers were notified.
 #[test]
 fn a_panic_in_the_drop_of_what_observers_were_shown_is_counted() {
     let bed = Bed::new();

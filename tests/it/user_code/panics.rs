@@ -1,5 +1,5 @@
-//! A panic at the k-th call, for every k, of what runs while a batch is committed: the batch is refused whole, comes
-//! back, and can be committed once the code behaves. And panics in what runs while the store is read.
+//! A panic at the k-th call, for every k, of user code that runs during a commit: the batch is refused whole, is
+//! returned, and can be committed once the code behaves. Also panics in user code that runs during reads.
 
 use super::{Bed, Call};
 use memdex::{Batch, Cause, Refusal, field};
@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 const OPERATIONS: usize = 9;
 
-/// Adds the `at`-th of the operations: one of every kind, on records that are there, that the batch brings, and both.
+/// Adds one of the operations: one of every kind, on existing records, on records that the batch inserts, and on both.
 fn add(batch: &mut Batch, bed: &Bed, at: usize) -> Result<(), Refusal> {
     let hooks = bed.hooks.clone();
     let score = move |person: &mut super::Unruly| {
@@ -40,7 +40,7 @@ pub(super) fn is_of(call: Call, cause: &Cause) -> bool {
     matches!(cause, Cause::Panicked { what, message } if *what == expected && message.contains("told to panic"))
 }
 
-/// How many calls there were until the panic came too late.
+/// The number of calls until the panic came too late.
 fn panic_at_every(call: Call) -> usize {
     let after = [
         "1 of \"blue\": 1",
@@ -104,7 +104,7 @@ fn of_a_field_extractor() {
     assert_eq!(panic_at_every(Call::Field), 6, "one index, six net records");
 }
 
-/// Adds writes by predicate, of which one is on what is committed and on what the batch has done, and one on the latter.
+/// Adds two writes by predicate: one on committed records and on the batch's own, one only on the latter.
 fn add_conditions(batch: &mut Batch, bed: &Bed) {
     let hooks = bed.hooks.clone();
     batch.insert(&bed.people, bed.person(10, 0)).unwrap();
@@ -154,7 +154,7 @@ fn in_a_lenient_commit_it_leaves_out_one_operation() {
             bed.hooks.panic_at(call, nth);
             let report = batch.commit_lenient().unwrap();
             let never_called = bed.hooks.clear();
-            // A look at what a later operation is to change is no refusal of that one.
+            // A read of a record that a later operation changes does not refuse that operation.
             assert!(report.refused.len() <= usize::from(!never_called), "{call:?} at call {nth}: {report:?}");
             assert!(report.refused.iter().all(|refused| is_of(call, refused.refusal.cause())));
             let mut batch = bed.store.batch();
@@ -232,7 +232,7 @@ fn in_a_schema_it_refuses_the_collection() {
     bed.is_well();
 }
 
-/// The danger: the record is changed, its operation keeps the old key, and a commit stores the one under the other.
+/// Danger: the record is changed, its operation keeps the old key, and a commit stores the record under that key.
 #[test]
 fn in_a_mend_it_leaves_an_operation_that_can_do_no_harm() {
     let bed = Bed::new();
@@ -249,7 +249,7 @@ fn in_a_mend_it_leaves_an_operation_that_can_do_no_harm() {
     bed.store.verify().unwrap();
 }
 
-/// The danger is as above; here the extractor is at fault, and the refusal is told.
+/// The same danger; here the extractor is at fault, and the error reports it.
 #[test]
 fn of_the_key_extractor_in_a_mend_leaves_an_operation_that_can_do_no_harm() {
     let bed = Bed::new();
@@ -262,7 +262,7 @@ fn of_the_key_extractor_in_a_mend_leaves_an_operation_that_can_do_no_harm() {
     bed.store.verify().unwrap();
 }
 
-/// The danger: the commit is whole, yet takes itself for broken off, and the store refuses all writes from then on.
+/// Danger: the commit is complete, but treats itself as aborted, and the store refuses all later writes.
 #[test]
 fn around_a_write_does_not_damage_the_store() {
     struct Finally<'a>(&'a Bed);
