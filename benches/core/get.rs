@@ -15,12 +15,12 @@ pub(crate) fn benches(criterion: &mut Criterion) {
     group.sample_size(50).warm_up_time(Duration::from_secs(1)).measurement_time(Duration::from_secs(3));
     looked_up(&mut group, "memdex get_with", |key| STORE.1.get_with(key, |payment| payment.amount_cents));
     looked_up(&mut group, "memdex get", |key| STORE.1.get(key).map(|payment| payment.amount_cents));
-    beside(&mut group, "DashMap", RandomState::new);
-    beside(&mut group, "DashMap, ahash", ahash::RandomState::new);
+    compare(&mut group, "DashMap", RandomState::new);
+    compare(&mut group, "DashMap, ahash", ahash::RandomState::new);
     group.finish();
 }
 
-fn beside<S: BuildHasher + Clone>(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, hasher: impl Fn() -> S) {
+fn compare<S: BuildHasher + Clone>(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, hasher: impl Fn() -> S) {
     let map: LazyCell<DashMap<String, Arc<Payment>, S>, _> = LazyCell::new(|| {
         let mut map = DashMap::with_hasher(hasher());
         map.extend(payments().into_iter().map(|payment| (payment.payment_id.clone(), Arc::new(payment))));

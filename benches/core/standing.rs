@@ -36,10 +36,10 @@ pub(crate) fn benches(criterion: &mut Criterion) {
         bencher
             .iter(|| black_box(store.snapshot().of(payments).standing(NAME).expect("they are there")).groups().len());
     });
-    group.bench_function("asked as a question", |bencher| {
+    group.bench_function("queried", |bencher| {
         let payments = standing();
         bencher.iter(|| {
-            let summary = payments.find(memdex::Filter::all()).statistics(by_status()).expect("the question is sound");
+            let summary = payments.find(memdex::Filter::all()).statistics(by_status()).expect("the query is sound");
             assert!(summary.cached);
             summary.groups().len()
         });

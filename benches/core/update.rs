@@ -11,7 +11,7 @@ pub(crate) fn benches(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("update");
     group.sample_size(30).warm_up_time(Duration::from_secs(1)).measurement_time(Duration::from_secs(3));
     let mut walk = Walk::default();
-    group.bench_function("memdex, alone", |bencher| {
+    group.bench_function("memdex, one per commit", |bencher| {
         let (_, payments) = built(&STORE);
         bencher.iter(|| {
             let updated = payments.update(walk.key(), |payment| payment.status = payment.status.next());

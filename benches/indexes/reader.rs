@@ -12,7 +12,7 @@ use std::thread;
 const FLUSHES: usize = 2_000;
 const UPDATES: usize = 100;
 
-type Question<'a> = &'a (dyn Fn(&mut Random) + Sync);
+type TestQuery<'a> = &'a (dyn Fn(&mut Random) + Sync);
 
 pub(crate) fn run() {
     heading("reader");
@@ -26,22 +26,22 @@ pub(crate) fn run() {
     flushes(&store, &payments, None);
     let idle = flushes(&store, &payments, None);
     let compute = |random: &mut Random| assert!((0..100).map(|_| random.below(7)).sum::<u64>() < 700);
-    let beside_compute = flushes(&store, &payments, Some(&compute));
-    let beside_get = flushes(&store, &payments, Some(&get));
-    let beside_find = flushes(&store, &payments, Some(&find));
+    let with_compute = flushes(&store, &payments, Some(&compute));
+    let with_get = flushes(&store, &payments, Some(&get));
+    let with_find = flushes(&store, &payments, Some(&find));
     for (name, times) in [
         ("idle", &idle),
-        ("beside a thread that only computes", &beside_compute),
-        ("beside get", &beside_get),
-        ("beside find", &beside_find),
+        ("next to a thread that only computes", &with_compute),
+        ("next to get", &with_get),
+        ("next to find", &with_find),
     ] {
         let (half, most, max) = (times.median(), times.percentile(0.99), times.max());
         line(name, format_args!("p50 {half:.1?}, p99 {most:.1?}, longest {max:.1?}"));
     }
-    for (name, times) in [("get", &beside_get), ("find", &beside_find)] {
-        ratio(&format!("p99 beside {name} / idle"), times.percentile(0.99), idle.percentile(0.99), "3");
-        let (of, base) = (times.percentile(0.99), beside_compute.percentile(0.99));
-        ratio(&format!("p99 beside {name} / beside a thread that computes"), of, base, "none");
+    for (name, times) in [("get", &with_get), ("find", &with_find)] {
+        ratio(&format!("p99 next to {name} / idle"), times.percentile(0.99), idle.percentile(0.99), "3");
+        let (of, base) = (times.percentile(0.99), with_compute.percentile(0.99));
+        ratio(&format!("p99 next to {name} / next to a thread that computes"), of, base, "none");
     }
 }
 
@@ -50,10 +50,10 @@ fn key(random: &mut Random) -> String {
 }
 
 /// Flushes in direct succession; collecting their updates is not timed.
-fn flushes(store: &Store, payments: &Collection<WidePayment>, question: Option<Question<'_>>) -> Durations {
+fn flushes(store: &Store, payments: &Collection<WidePayment>, query: Option<TestQuery<'_>>) -> Durations {
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
-        if let Some(ask) = question {
+        if let Some(ask) = query {
             scope.spawn(|| {
                 let mut random = Random::new(5);
                 while !done.load(Relaxed) {

@@ -22,10 +22,10 @@ pub(crate) fn run() {
         found.fetch().expect("the fields are there").len()
     };
     let in_sql = "SELECT * FROM payment WHERE organization_id = ?1 AND status = 'completed'";
-    let beside = median(200, |n| rows(&sqlite, in_sql, &[&organization(n)]));
+    let peer = median(200, |n| rows(&sqlite, in_sql, &[&organization(n)]));
     let mut found: Vec<usize> = (0..1_000).map(two_fields).collect();
     found.sort_unstable();
-    print(&format!("two fields, {} records fetched", found[found.len() / 2]), median(1_000, two_fields), beside);
+    print(&format!("two fields, {} records fetched", found[found.len() / 2]), median(1_000, two_fields), peer);
 
     let top = |n: usize| {
         let from = (n as i64 * 7_919) % 800_000;
@@ -35,15 +35,15 @@ pub(crate) fn run() {
     };
     let in_sql = "SELECT * FROM payment WHERE status = 'completed' AND amount_cents BETWEEN ?1 AND ?1 + 100000
         ORDER BY created_at DESC, payment_id LIMIT 10";
-    let beside = median(20, |n| rows(&sqlite, in_sql, &[&((n as i64 * 7_919) % 800_000)]));
-    print("range and equality, the newest 10", median(1_000, top), beside);
+    let peer = median(20, |n| rows(&sqlite, in_sql, &[&((n as i64 * 7_919) % 800_000)]));
+    print("range and equality, the newest 10", median(1_000, top), peer);
     let within = |n| {
         let filter = field("organization_id").eq(organization(n)) & field("amount_cents").gt(500_000);
         black_box(collection.find(filter).order_by(field("amount_cents").desc()).limit(10).page().is_ok());
     };
-    line("of one organisation, the 10 highest amounts", format_args!("{:.1?}", median(1_000, within)));
+    line("the 10 highest amounts of one organisation", format_args!("{:.1?}", median(1_000, within)));
 
-    let page_behind = |cursor: Option<&Cursor>| {
+    let page_after = |cursor: Option<&Cursor>| {
         let find = collection.find(field("status").eq("completed")).order_by(field("created_at").desc()).limit(PAGE);
         let find = match cursor {
             Some(cursor) => find.after(cursor.clone()),
@@ -51,12 +51,12 @@ pub(crate) fn run() {
         };
         find.page().expect("the fields are there")
     };
-    let mut cursor = page_behind(None).next;
+    let mut cursor = page_after(None).next;
     for _ in 2..500 {
-        cursor = page_behind(cursor.as_ref()).next;
+        cursor = page_after(cursor.as_ref()).next;
     }
-    let first = median(2_000, |_| drop(page_behind(None)));
-    let far = median(2_000, |_| drop(page_behind(cursor.as_ref())));
+    let first = median(2_000, |_| drop(page_after(None)));
+    let far = median(2_000, |_| drop(page_after(cursor.as_ref())));
     let by_offset = median(50, |_| {
         let find = collection.find(field("status").eq("completed")).order_by(field("created_at").desc());
         drop(find.limit(PAGE).offset(499 * PAGE).page());

@@ -45,7 +45,7 @@ pub(crate) fn run() {
     let in_sql = "SELECT status, count(*), sum(amount_cents), avg(amount_cents) FROM payment
         WHERE organization_id = 'org-0000007' GROUP BY status";
     let sqlite_time = median(20, sql(&sqlite, in_sql)).0;
-    print(&format!("by status: the same of {rows} rows of one organisation"), time, None, sqlite_time);
+    print(&format!("by status: the same over {rows} rows of one organisation"), time, None, sqlite_time);
 
     collection
         .add_standing(AggregateDef::new("by status", by_status("amount_cents")))
@@ -53,7 +53,7 @@ pub(crate) fn run() {
     let read =
         || (0..READS).map(|_| collection.standing("by status").expect("it is there").groups().len()).sum::<usize>();
     let (time, _) = median(200, read);
-    line("by status: standing", format_args!("{:.2?}", time / READS));
+    line("by status: materialized aggregate", format_args!("{:.2?}", time / READS));
     drop(collection.drop_standing("by status"));
 
     let (time, _) = median(5, || all().statistics(by_status("fee_cents")).expect("the fields are there"));
@@ -72,7 +72,7 @@ pub(crate) fn run() {
         collection.update(format!("payment-{:07}", n * 997), update).expect("it is there");
     }
     let old = || held.of(&collection).find(Predicate::All).statistics(by_status("amount_cents"));
-    line("by status: of a snapshot, 1,000 rows changed since", format_args!("{:.2?}", median(20, old).0));
+    line("by status: at a snapshot, 1,000 rows changed since", format_args!("{:.2?}", median(20, old).0));
 }
 
 fn print(what: &str, time: Duration, by_loop: Option<Duration>, sqlite: Duration) {

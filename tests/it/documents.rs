@@ -70,7 +70,7 @@ fn every_command_takes_documents() {
 }
 
 #[test]
-fn paths_lead_through_objects_and_arrays() {
+fn paths_traverse_objects_and_arrays() {
     let (store, payments) = payments();
     let bodies = [
         json!({ "id": "one", "metadata": { "tags": "eu" }, "items": { "price": 1 } }),
@@ -92,7 +92,7 @@ fn paths_lead_through_objects_and_arrays() {
     let error = payments.find(field("items.price").eq(1)).count().unwrap_err();
     assert!(matches!(error, QueryError::WrongTest { test: "eq", .. }), "{error}");
     assert_eq!(payments.get("one").unwrap().get("metadata.tags"), Some(&json!("eu")));
-    assert_eq!(payments.get("list").unwrap().get("items.price"), None, "get goes through objects alone");
+    assert_eq!(payments.get("list").unwrap().get("items.price"), None, "get traverses only objects");
     store.verify().unwrap();
 }
 
@@ -146,7 +146,7 @@ fn conflicts_are_refused_or_skipped_by_name() {
 }
 
 #[test]
-fn a_required_field_is_there() {
+fn a_required_field_must_be_present() {
     let store = Store::new();
     let schema = Schema::new([
         FieldDef::new("id", Kind::Int).key(),
@@ -170,7 +170,7 @@ fn a_required_field_is_there() {
 
 /// Queries answer an undeclared path by a scan, with the semantics of JSON.
 #[test]
-fn paths_that_are_not_declared_can_be_asked() {
+fn undeclared_paths_can_be_queried() {
     let (_, payments) = payments();
     for (id, v) in [
         ("int", json!(5)),
@@ -206,7 +206,7 @@ fn paths_that_are_not_declared_can_be_asked() {
 }
 
 #[test]
-fn schemas_are_judged_when_a_collection_is_opened() {
+fn schemas_are_checked_when_a_collection_is_opened() {
     let store = Store::new();
     let source = |schema: Schema| match store.documents("d", schema).unwrap_err() {
         CollectionError::Schema { source, .. } => source,
@@ -313,7 +313,7 @@ fn patches_keep_the_key_and_the_schema() {
 }
 
 #[test]
-fn keys_are_of_any_kind() {
+fn keys_can_have_any_kind() {
     let store = Store::new();
     let by = |name: &str, fields: &[(&'static str, Kind)]| {
         store.documents(name, Schema::new(fields.iter().map(|(name, kind)| FieldDef::new(*name, *kind).key()))).unwrap()
@@ -355,7 +355,7 @@ fn keys_are_of_any_kind() {
 }
 
 #[test]
-fn documents_are_made_of_objects() {
+fn documents_are_objects() {
     for (json, found) in [(json!(1), "a number"), (json!([]), "an array"), (json!(null), "null")] {
         assert_eq!(Document::try_from(json), Err(DocumentError::NotAnObject { found }));
     }
@@ -378,7 +378,7 @@ fn many_values_in_one_field() {
 }
 
 #[test]
-fn a_mend_is_judged_too() {
+fn a_fix_is_checked_too() {
     let (store, payments) = payments();
     let mut batch = store.batch();
     batch.store(&payments, document(json!({ "id": "1", "amount": 5 }))).unwrap();
@@ -390,13 +390,13 @@ fn a_mend_is_judged_too() {
 }
 
 #[test]
-fn no_schema_of_its_own() {
+fn a_document_type_has_no_schema() {
     assert!(<Document as Record>::schema().fields().is_empty());
 }
 
 /// A declaration may come from a narrow type; later values may be wider.
 #[test]
-fn integers_are_of_any_width() {
+fn integers_can_have_any_width() {
     let store = Store::new();
     let schema = Schema::new([FieldDef::of::<u8>("id").key(), FieldDef::of::<Option<i32>>("n").index()]);
     let documents = store.documents("d", schema).unwrap();

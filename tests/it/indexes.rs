@@ -227,7 +227,7 @@ proptest! {
     /// After any writes, and with any indexes added and dropped, the indexed collection returns the same results as
     /// one without indexes.
     #[test]
-    fn indexes_answer_as_scans_do(
+    fn indexes_return_the_same_as_scans(
         batches in prop::collection::vec(
             prop::collection::vec(prop_oneof![4 => any_player().prop_map(Ok), 1 => (0..12_u32).prop_map(Err)], 1..8),
             1..8,
@@ -296,7 +296,7 @@ proptest! {
 }
 
 #[test]
-fn uniqueness_is_judged_by_what_the_batch_leaves() {
+fn uniqueness_is_checked_on_the_net_result() {
     let store = Store::new();
     let players = store.collection::<Player>("Player").unwrap();
     players.store(player(1)).unwrap();
@@ -304,8 +304,8 @@ fn uniqueness_is_judged_by_what_the_batch_leaves() {
     let swapped = |id: u32, email: u32| Player { email: Some(format!("{email}@example.org")), ..player(id) };
 
     let refused = players.store(swapped(3, 1)).unwrap_err();
-    let told = refused.to_string();
-    assert!(told.contains("\"1@example.org\"") && told.contains("would belong to 3 and to 1"), "{told}");
+    let reported = refused.to_string();
+    assert!(reported.contains("\"1@example.org\"") && reported.contains("would belong to 3 and to 1"), "{reported}");
     assert!(matches!(refused.cause(), Cause::NotUnique { index, .. } if index == "email"));
     assert_eq!((players.len(), store.newest_commit().get()), (2, 2));
 
@@ -341,7 +341,7 @@ fn uniqueness_is_judged_by_what_the_batch_leaves() {
 /// An operation that a lenient commit skips clashes with no other, whether it is skipped for its own fault or for a
 /// clash with an earlier one.
 #[test]
-fn a_lenient_commit_leaves_out_no_more_than_it_must() {
+fn a_lenient_commit_skips_no_more_than_necessary() {
     let store = Store::new();
     let players = store.collection::<Player>("Player").unwrap();
     let with = |id: u32, email: &str, badge: u8| Player {
@@ -366,7 +366,7 @@ fn a_lenient_commit_leaves_out_no_more_than_it_must() {
 }
 
 #[test]
-fn an_index_that_is_gone_refuses_nothing() {
+fn a_dropped_index_refuses_nothing() {
     let store = Store::new();
     let players = store.collection::<Player>("Player").unwrap();
     (1..3).for_each(|id| assert_eq!(players.store(player(id)).unwrap().counts.inserted, 1));
@@ -384,7 +384,7 @@ fn an_index_that_is_gone_refuses_nothing() {
 
 /// A refused batch must not leave provisional codes behind after its values are discarded.
 #[test]
-fn a_column_forgets_a_refused_batch_before_its_upkeep() {
+fn a_column_discards_a_refused_batch_before_upkeep() {
     let store = Store::new();
     let players = store.collection::<Player>("Player").unwrap();
     let of_club = |id: u32, email: u32| {
@@ -403,7 +403,7 @@ fn a_column_forgets_a_refused_batch_before_its_upkeep() {
 }
 
 #[test]
-fn what_an_index_cannot_hold_is_refused_by_name() {
+fn unindexable_values_are_refused_by_name() {
     let store = Store::new();
     let players = store.collection::<Player>("Player").unwrap();
     let cause = |player| match players.store(player) {
@@ -422,7 +422,7 @@ fn what_an_index_cannot_hold_is_refused_by_name() {
 }
 
 #[test]
-fn an_index_that_cannot_be_is_refused_and_nothing_changes() {
+fn an_invalid_index_is_refused_and_changes_nothing() {
     let store = Store::new();
     let players = store.collection::<Player>("Player").unwrap();
     (1..5).for_each(|id| assert_eq!(players.store(player(id)).unwrap().counts.inserted, 1));
@@ -469,7 +469,7 @@ fn an_index_that_cannot_be_is_refused_and_nothing_changes() {
 
 /// Writers change everything while indexes are added and dropped; queries stay correct.
 #[test]
-fn indexes_come_and_go_under_writers() {
+fn indexes_are_added_and_dropped_under_writers() {
     let store = Store::new();
     let players = store.collection::<Player>("Player").unwrap();
     const PLAYERS: u32 = 4_000;
@@ -522,11 +522,11 @@ fn indexes_come_and_go_under_writers() {
 
 /// After most records are deleted, upkeep releases their memory in every structure.
 #[test]
-fn upkeep_gives_back_what_is_not_used() {
+fn upkeep_releases_unused_memory() {
     let store = Store::new();
     let players = store.collection::<Player>("Player").unwrap();
     let full = |id: u32| Player {
-        club: Some(format!("a club of its own, number {id}")),
+        club: Some(format!("club number {id}")),
         nick: Some(format!("{id}")),
         tags: vec![format!("tag {id}"), "all".into()],
         ..player(id)
@@ -541,19 +541,19 @@ fn upkeep_gives_back_what_is_not_used() {
     assert!(after.key_table < before.key_table / 2, "{before:?} {after:?}");
     store.commit(|batch| (0..4_000).try_for_each(|id| batch.store(&players, full(id)))).unwrap();
     store.verify().unwrap();
-    assert_eq!(players.find(player::CLUB.eq("a club of its own, number 3999")).count().unwrap(), 1);
+    assert_eq!(players.find(player::CLUB.eq("club number 3999")).count().unwrap(), 1);
 }
 
 /// Values that are added and removed under a snapshot that never saw them are not retained for it.
 #[test]
-fn columns_keep_what_a_snapshot_sees_and_no_more() {
+fn columns_retain_only_what_a_snapshot_sees() {
     let store = Store::new();
     let players = store.collection::<Player>("Player").unwrap();
     let of_club = |club: String| Player { club: Some(club), ..player(1) };
     players.store(of_club("the first".into())).unwrap();
     let snapshot = store.snapshot();
     let columns = |n: u32| {
-        players.store(of_club(format!("a club of its own, number {n}"))).unwrap();
+        players.store(of_club(format!("club number {n}"))).unwrap();
         store.stats().collections[0].memory.columns
     };
     let early = (0..100).fold(0, |_, n| columns(n));
@@ -567,7 +567,7 @@ fn columns_keep_what_a_snapshot_sees_and_no_more() {
 
 /// An index of several fields answers conditions on its first field.
 #[test]
-fn an_index_of_several_fields_answers_for_its_first() {
+fn a_compound_index_answers_for_its_first_field() {
     let store = Store::new();
     let players = store.collection::<Scanned>("Player").unwrap();
     (1..50).for_each(|id| assert_eq!(players.store(Scanned(player(id))).unwrap().counts.inserted, 1));
@@ -580,7 +580,7 @@ fn an_index_of_several_fields_answers_for_its_first() {
 
 /// A value that loses its last row and gains another in the same commit keeps its code.
 #[test]
-fn a_code_that_finds_a_row_again_is_not_free() {
+fn a_code_that_gains_a_row_again_is_not_freed() {
     let store = Store::new();
     let players = store.collection::<Player>("Player").unwrap();
     let put = |clubs: [&str; 3]| {

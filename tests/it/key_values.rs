@@ -28,7 +28,7 @@ fn session(key: &str) -> KeyValue<Session> {
 }
 
 #[test]
-fn fields_are_given_with_each_store() {
+fn fields_are_passed_with_each_store() {
     let (store, sessions) = sessions();
     sessions.store(session("1").with("score", 7).with("tags", "a").with("tags", "b")).unwrap();
     sessions.store(session("2").with_each("tags", ["b"]).with_each("score", None::<f64>)).unwrap();
@@ -66,7 +66,7 @@ fn updates_change_value_and_fields() {
 }
 
 #[test]
-fn what_does_not_fit_is_refused_by_name() {
+fn misfits_are_refused_by_name() {
     let (store, sessions) = sessions();
     let refused = |session: KeyValue<Session>| sessions.store(session).unwrap_err().to_string();
     assert_eq!(
@@ -126,7 +126,7 @@ fn keys_have_limits_and_parts() {
 }
 
 #[test]
-fn a_collection_is_one_of_type_and_schema() {
+fn a_collection_has_one_type_and_schema() {
     let (store, _sessions) = sessions();
     let error = store.collection::<KeyValue<Session>>("Session").unwrap_err();
     assert!(matches!(error, CollectionError::NeedsSchema { open_with: "Store::key_values", .. }), "{error}");
@@ -143,7 +143,7 @@ fn a_collection_is_one_of_type_and_schema() {
 }
 
 #[test]
-fn the_value_is_of_any_type() {
+fn the_value_can_have_any_type() {
     let (_, sessions) = sessions();
     sessions.store(session("1")).unwrap();
     assert_eq!(sessions.get_with("1", |session| session.visits), Some(0));

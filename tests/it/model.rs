@@ -76,14 +76,14 @@ impl StateMachineTest for Race {
             Transition::FindPayments(trees) => trees.iter().for_each(|tree| race.find_payments(world, tree)),
             Transition::FindFlights(trees) => trees.iter().for_each(|tree| race.find_flights(world, tree)),
             Transition::FindBooks(trees) => trees.iter().for_each(|tree| race.find_books(world, tree)),
-            Transition::AddIndex(def) => race.indexes_change(world, race.books.add_index(def.to_store::<Book>())),
-            Transition::DropIndex(name) => race.indexes_change(world, race.books.drop_index(&name)),
-            Transition::AddStanding(standing) => {
-                race.standing_changes(world, race.books.add_standing(standing.to_store()));
+            Transition::AddIndex(def) => race.check_index_change(world, race.books.add_index(def.to_store::<Book>())),
+            Transition::DropIndex(name) => race.check_index_change(world, race.books.drop_index(&name)),
+            Transition::AddAggregate(standing) => {
+                race.aggregates_change(world, race.books.add_standing(standing.to_store()));
             }
-            Transition::DropStanding(name) => race.standing_changes(world, race.books.drop_standing(name)),
+            Transition::DropAggregate(name) => race.aggregates_change(world, race.books.drop_standing(name)),
             Transition::Optimize => race.store.optimize().unwrap(),
-            Transition::Look => race.look_at_snapshots(world),
+            Transition::Look => race.check_snapshots(world),
         }
         race
     }
@@ -97,7 +97,7 @@ impl StateMachineTest for Race {
     }
 
     fn teardown(mut race: Race, mut world: World) {
-        race.look_at_snapshots(&world);
+        race.check_snapshots(&world);
         while !race.snapshots.is_empty() {
             drop(race.snapshots.swap_remove(0));
             world.snapshots.swap_remove(0);
@@ -121,7 +121,7 @@ impl Race {
         }
     }
 
-    fn look_at_snapshots(&self, world: &World) {
+    fn check_snapshots(&self, world: &World) {
         assert!(self.snapshots.iter().map(Snapshot::commit).eq(world.snapshots.iter().copied()));
         for snapshot in &self.snapshots {
             compare::snapshot(&snapshot.of(&self.payments), &world.at(snapshot.commit()).payments);
@@ -159,25 +159,25 @@ impl Race {
     }
 
     /// An index was added or dropped as the model predicts, or refused without a change.
-    fn indexes_change(&self, world: &World, done: Result<(), IndexError>) {
+    fn check_index_change(&self, world: &World, done: Result<(), IndexError>) {
         let objection = done.err().map(|error| match error {
             IndexError::Schema { source, .. } => format!("{source:?}"),
             other => format!("{other:?}"),
         });
-        let variant = objection.as_ref().map(|told| told.split(' ').next().unwrap());
-        let foretold = variant.map_or(world.objections.is_empty(), |told| world.objections.contains(&told));
-        assert!(foretold, "the model objects {:?}, the store: {objection:?}", world.objections);
+        let variant = objection.as_ref().map(|reported| reported.split(' ').next().unwrap());
+        let predicted = variant.map_or(world.objections.is_empty(), |reported| world.objections.contains(&reported));
+        assert!(predicted, "the model objects {:?}, the store: {objection:?}", world.objections);
         let expected: Vec<IndexDef> = world.indexes.iter().map(|def| def.to_store::<Book>()).collect();
         assert_eq!(self.books.indexes(), expected);
         self.audit(world);
     }
 
     /// An aggregate was added or dropped as the model predicts, or refused without a change.
-    fn standing_changes(&self, world: &World, done: Result<(), AggregateError>) {
+    fn aggregates_change(&self, world: &World, done: Result<(), AggregateError>) {
         assert_eq!(done.is_ok(), world.objections.is_empty(), "the model objects {:?}: {done:?}", world.objections);
         let expected: Vec<AggregateDef> = world.standing.iter().map(Standing::to_store).collect();
         assert_eq!(self.books.standing_defs(), expected);
-        self.look_at_snapshots(world);
+        self.check_snapshots(world);
         self.audit(world);
     }
 

@@ -65,7 +65,7 @@ fn ids(orders: &Collection<Order>, filter: impl Into<Filter<Order>>) -> Vec<u32>
 }
 
 #[test]
-fn texts_of_every_kind_are_tested() {
+fn string_tests_of_every_kind() {
     let (_store, orders) = orders(12);
     assert_eq!(ids(&orders, order::CITY.starts_with("B")), [0, 1, 5, 6, 10, 11]);
     assert_eq!(ids(&orders, order::CITY.eq_ignore_case("BERN")), [0, 2, 5, 7, 10]);
@@ -114,7 +114,7 @@ fn text_tests_that_do_not_fit_are_refused() {
 
 /// The worst kind of pattern against the worst kind of string.
 #[test]
-fn the_longest_patterns_take_a_bounded_time() {
+fn the_longest_patterns_have_bounded_cost() {
     let (_store, orders) = orders(0);
     let city = "a".repeat(10_000);
     orders.insert(Order { city, ..order(1) }).unwrap();
@@ -126,7 +126,7 @@ fn the_longest_patterns_take_a_bounded_time() {
 }
 
 #[test]
-fn a_million_values_are_asked_for() {
+fn a_query_may_list_a_million_values() {
     let (_store, orders) = orders(3_000);
     let listed =
         |values: usize| Predicate::In("cents".into(), (0..values as i64).map(|n| Value::from(n * 20)).collect());
@@ -146,7 +146,7 @@ fn a_million_values_are_asked_for() {
 
 /// In a debug build, on a stack of two mebibytes.
 #[test]
-fn no_predicate_is_too_deep_to_be_refused() {
+fn any_depth_of_predicate_is_refused_without_recursion() {
     let deep = |levels: usize| {
         (0..levels).fold(field("cents").eq(1), |inner, level| match level % 2 {
             0 => Predicate::And(vec![inner, field("city").eq("x")]),
@@ -172,7 +172,7 @@ fn no_predicate_is_too_deep_to_be_refused() {
 }
 
 #[test]
-fn fingerprints_are_of_the_question_alone() {
+fn fingerprints_depend_only_on_the_query() {
     let (_store, orders) = orders(4);
     let print = |filter: Filter<Order>| orders.find(filter).fingerprint().unwrap();
     let (bern, cheap) = (|| order::CITY.eq("Bern"), || order::CENTS.lt(Cents(100)));
@@ -183,7 +183,7 @@ fn fingerprints_are_of_the_question_alone() {
     for other in [bern(), cheap(), bern() | cheap(), !(bern() & cheap()), bern() & !cheap(), Filter::all()] {
         assert_ne!(one, print(other));
     }
-    assert_ne!(print(order::CITY.ne("Bern")), print(!bern()), "a missing value is in the second alone");
+    assert_ne!(print(order::CITY.ne("Bern")), print(!bern()), "only the second matches a missing value");
     orders.delete(1).unwrap();
     assert_eq!(one, print(bern() & cheap()));
     assert_eq!((one.to_string().len(), one.to_string()), (32, format!("{:032x}", one.0)));
@@ -192,7 +192,7 @@ fn fingerprints_are_of_the_question_alone() {
 
 /// An index with a condition is used if and only if the query implies the condition.
 #[test]
-fn what_demands_more_is_answered_by_an_index_of_less() {
+fn a_stronger_condition_uses_a_weaker_index() {
     let (store, plain) = orders(60);
     let indexed = store.collection::<Order>("Indexed").unwrap();
     store.commit(|batch| (0..60).try_for_each(|id| batch.insert(&indexed, order(id)))).unwrap();

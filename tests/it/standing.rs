@@ -64,7 +64,7 @@ fn row(key: &str, count: i64, sum: i64) -> (String, i64, Option<i64>) {
 }
 
 #[test]
-fn groups_come_and_go_and_each_snapshot_keeps_its_own() {
+fn each_snapshot_keeps_its_groups() {
     let (store, payments) = bed();
     payments.add_standing(by_status()).unwrap();
     assert_eq!((payments.standing("by_status").unwrap().int("count"), store.newest_commit().get()), (Some(0), 0));
@@ -98,7 +98,7 @@ fn groups_come_and_go_and_each_snapshot_keeps_its_own() {
 }
 
 #[test]
-fn a_snapshot_from_before_they_were_added_is_answered_from_its_records() {
+fn an_older_snapshot_computes_from_its_records() {
     let (store, payments) = bed();
     payments.store(paid(1, Status::Open, 5)).unwrap();
     let before = store.snapshot();
@@ -113,14 +113,14 @@ fn a_snapshot_from_before_they_were_added_is_answered_from_its_records() {
 }
 
 #[test]
-fn a_question_that_asks_just_for_them_is_answered_by_them() {
+fn a_matching_query_uses_the_aggregate() {
     let (_store, payments) = bed();
     let big = payment::AMOUNT.gt(3) & payment::CODE.is_null();
     payments.add_standing(by_status().when(big.clone())).unwrap();
     for id in 0..9 {
         payments.store(paid(id, [Status::Open, Status::Paid, Status::Void][id as usize % 3], id.into())).unwrap();
     }
-    let ask = |filter: Predicate, asked: Statistics| payments.find(filter).statistics(asked).unwrap();
+    let ask = |filter: Predicate, requested: Statistics| payments.find(filter).statistics(requested).unwrap();
     let groups = || GroupBy::values("status");
     let turned = payment::CODE.is_null() & payment::AMOUNT.gt(3);
     let best = groups().metrics([payment::AMOUNT.sum().named("sum"), Metric::count()]).top(1, "sum");
@@ -129,14 +129,14 @@ fn a_question_that_asks_just_for_them_is_answered_by_them() {
     let top = &found.groups()[0];
     assert_eq!((top.key[0].to_string(), top.int("sum"), top.int("count")), ("\"Void\"".into(), Some(13), Some(2)));
     assert_eq!(ask(big.clone().into(), [payment::AMOUNT.max()].into()).int("max(amount)"), Some(8));
-    for (filter, asked) in [
+    for (filter, requested) in [
         (Predicate::All, Statistics::from(best.clone())),
         (big.clone().into(), groups().metrics([payment::AMOUNT.stddev()]).into()),
         (big.clone().into(), groups().metrics([payment::AMOUNT.percentile(50.0)]).into()),
         (big.clone().into(), GroupBy::values("currency").metrics([Metric::count()]).into()),
         (big.into(), groups().group_by(GroupBy::values("currency")).into()),
     ] {
-        assert!(!ask(filter, asked).cached);
+        assert!(!ask(filter, requested).cached);
     }
 }
 
@@ -167,7 +167,7 @@ fn refused_batches_leave_no_trace() {
 }
 
 #[test]
-fn a_sum_out_of_reach_is_an_error_at_the_answer_alone() {
+fn an_overflowing_sum_is_an_error_only_when_read() {
     let (store, payments) = bed();
     let figures = [payment::WIDE.sum(), payment::WIDE.avg(), Metric::count()];
     payments.add_standing(AggregateDef::new("wide", Statistics::of(figures))).unwrap();
@@ -178,8 +178,11 @@ fn a_sum_out_of_reach_is_an_error_at_the_answer_alone() {
     assert!(
         matches!(&overflow, QueryError::Overflow { metric, field, .. } if metric == "sum(wide)" && field == "wide")
     );
-    let asked = payments.find(Predicate::All).statistics([payment::WIDE.avg(), Metric::count()]).unwrap();
-    assert_eq!((asked.cached, asked.int("count"), asked.float("avg(wide)")), (true, Some(2), Some(i128::MIN as f64)));
+    let requested = payments.find(Predicate::All).statistics([payment::WIDE.avg(), Metric::count()]).unwrap();
+    assert_eq!(
+        (requested.cached, requested.int("count"), requested.float("avg(wide)")),
+        (true, Some(2), Some(i128::MIN as f64))
+    );
     assert_eq!(payments.find(Predicate::All).statistics(payment::WIDE.sum()), Err(overflow));
     payments.store(wide(3, i128::MAX)).unwrap();
     assert!(payments.standing("wide").is_err(), "one below the lowest");
@@ -189,7 +192,7 @@ fn a_sum_out_of_reach_is_an_error_at_the_answer_alone() {
 }
 
 #[test]
-fn histograms_and_ranges_are_filled() {
+fn histograms_and_ranges_have_their_empty_buckets() {
     let (_store, payments) = bed();
     let steps = || GroupBy::new([Bucket::width("amount", 10)]).metrics([Metric::count(), payment::AMOUNT.sum()]);
     let ranges = GroupBy::new([Bucket::ranges("amount", [(None, Some(0)), (Some(0), Some(20)), (Some(30), None)])]);
@@ -206,8 +209,8 @@ fn histograms_and_ranges_are_filled() {
     let named = |of: &[(&str, i64)]| of.iter().map(|(key, count)| ((*key).to_owned(), *count)).collect::<Vec<_>>();
     assert_eq!(found("steps"), named(&[("0", 1), ("10", 0), ("20", 1), ("30", 1)]));
     assert_eq!(found("ranges"), named(&[("\"..0\"", 0), ("\"0..20\"", 1), ("\"30..\"", 1)]));
-    let asked = payments.find(Predicate::All).statistics(steps()).unwrap();
-    assert_eq!((asked.cached, counts(&asked)), (true, named(&[("0", 1), ("20", 1), ("30", 1)])));
+    let requested = payments.find(Predicate::All).statistics(steps()).unwrap();
+    assert_eq!((requested.cached, counts(&requested)), (true, named(&[("0", 1), ("20", 1), ("30", 1)])));
 }
 
 fn problem(def: AggregateDef) -> AggregateDefError {
@@ -219,20 +222,20 @@ fn problem(def: AggregateDef) -> AggregateDefError {
 }
 
 #[test]
-fn what_cannot_be_kept_up_is_named() {
+fn unsupported_declarations_are_named() {
     let groups = || GroupBy::values("status").metrics([Metric::count()]);
-    let told = problem(AggregateDef::new("a", groups().metrics([field("amount").percentile(50.0)])));
+    let reported = problem(AggregateDef::new("a", groups().metrics([field("amount").percentile(50.0)])));
     assert!(
-        matches!(&told, AggregateDefError::Percentile { metric, field } if metric == "percentile(amount, 50)" && field == "amount")
+        matches!(&reported, AggregateDefError::Percentile { metric, field } if metric == "percentile(amount, 50)" && field == "amount")
     );
-    let told = problem(AggregateDef::new("a", [payment::TAGS.distinct()]));
+    let reported = problem(AggregateDef::new("a", [payment::TAGS.distinct()]));
     assert!(
-        matches!(&told, AggregateDefError::ManyValues { metric: Some(m), field } if m == "distinct(tags)" && field == "tags")
+        matches!(&reported, AggregateDefError::ManyValues { metric: Some(m), field } if m == "distinct(tags)" && field == "tags")
     );
-    let told = problem(AggregateDef::new("a", GroupBy::values(payment::TAGS)));
-    assert!(matches!(&told, AggregateDefError::ManyValues { metric: None, .. }));
-    let told = problem(AggregateDef::new("a", groups().group_by(GroupBy::values("currency"))));
-    assert_eq!(told, AggregateDefError::Levels { levels: 2 });
+    let reported = problem(AggregateDef::new("a", GroupBy::values(payment::TAGS)));
+    assert!(matches!(&reported, AggregateDefError::ManyValues { metric: None, .. }));
+    let reported = problem(AggregateDef::new("a", groups().group_by(GroupBy::values("currency"))));
+    assert_eq!(reported, AggregateDefError::Levels { levels: 2 });
     let overlap = GroupBy::new([Bucket::ranges("amount", [(Some(0), Some(9)), (Some(8), None)])]);
     assert!(matches!(problem(AggregateDef::new("a", overlap)), AggregateDefError::Overlap { .. }));
     assert_eq!(problem(AggregateDef::new("a", Statistics::default())), AggregateDefError::Nothing);
@@ -250,8 +253,8 @@ fn what_cannot_be_kept_up_is_named() {
     let fields = || [FieldDef::of::<u32>("id").key(), FieldDef::of::<i64>("n")];
     let twice = Schema::new(fields()).with_aggregate(AggregateDef::new("a", [Metric::count()]));
     let twice = twice.with_aggregate(AggregateDef::new("a", [field("n").sum()]));
-    let told = Store::new().key_values::<u8>("n", twice).unwrap_err().to_string();
-    assert!(told.contains("materialized aggregate \"a\": the name is already taken"), "{told}");
+    let reported = Store::new().key_values::<u8>("n", twice).unwrap_err().to_string();
+    assert!(reported.contains("materialized aggregate \"a\": the name is already taken"), "{reported}");
     let (_store, payments) = bed();
     payments.add_standing(by_status()).unwrap();
     assert!(matches!(payments.add_standing(by_status()), Err(AggregateError::Schema { .. })));
@@ -263,7 +266,7 @@ fn what_cannot_be_kept_up_is_named() {
 }
 
 #[test]
-fn a_record_that_cannot_be_kept_stops_the_build() {
+fn an_unsupported_record_stops_the_build() {
     let (store, payments) = bed();
     payments.store(Payment { currency: Some("x".repeat(70_000)), ..paid(1, Status::Void, 2) }).unwrap();
     let def = AggregateDef::new("a", GroupBy::values("currency"));
@@ -276,7 +279,7 @@ fn a_record_that_cannot_be_kept_stops_the_build() {
 }
 
 #[test]
-fn documents_have_them_too() {
+fn documents_have_aggregates() {
     let schema = Schema::new([
         FieldDef::of::<u32>("id").key(),
         FieldDef::of::<String>("shop.city").optional(),

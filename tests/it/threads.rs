@@ -197,7 +197,7 @@ impl Bank {
     }
 
     /// By statistics: from columns, and from an aggregate.
-    fn by_figures(&self, now: &Snapshot) -> (i64, i64) {
+    fn by_statistics(&self, now: &Snapshot) -> (i64, i64) {
         let (checking, savings) = (now.of(&self.checking), now.of(&self.savings));
         let of = |figures: &Figures, name: &str| {
             let by_group: i64 = figures.groups().iter().filter_map(|group| group.int(name)).sum();
@@ -205,12 +205,12 @@ impl Bank {
             by_group
         };
         let by_region = |name: &'static str| GroupBy::values("region").metrics([field(name).sum().named("sum")]);
-        let asked = |name: &'static str| Statistics::of([field(name).sum().named("sum")]).group_by(by_region(name));
+        let requested = |name: &'static str| Statistics::of([field(name).sum().named("sum")]).group_by(by_region(name));
         let by_columns = checking.find(Filter::all()).statistics(field("balance").sum().named("sum")).unwrap();
-        let of_savings = savings.find(Filter::all()).statistics(asked("cents")).unwrap();
+        let of_savings = savings.find(Filter::all()).statistics(requested("cents")).unwrap();
         let standing = savings.standing(STANDING).unwrap();
         assert_eq!(standing.figures, of_savings.figures);
-        let of_checking = checking.find(!checking::OPEN.eq(false)).statistics(asked("balance")).unwrap();
+        let of_checking = checking.find(!checking::OPEN.eq(false)).statistics(requested("balance")).unwrap();
         (by_columns.int("sum").unwrap() + of(&of_savings, "sum"), of(&of_checking, "sum") + of(&standing, "sum"))
     }
 
@@ -262,7 +262,7 @@ impl Bank {
             let scanned: i64 = self.by_scan(&now).iter().map(|(one, other)| one.balance + other.cents).sum();
             assert_eq!((scanned, self.by_index(&now), self.by_key(&now)), (TOTAL, TOTAL, TOTAL), "at {now:?}");
             assert_eq!(
-                (self.by_figures(&now), self.by_order(&now, &mut random)),
+                (self.by_statistics(&now), self.by_order(&now, &mut random)),
                 ((TOTAL, TOTAL), TOTAL),
                 "at {now:?}"
             );
@@ -273,7 +273,7 @@ impl Bank {
             if self.rounds[reader].fetch_add(1, SeqCst).is_multiple_of(10) {
                 assert_eq!(self.by_scan(&held), as_held, "what a snapshot shows never changes");
                 assert_eq!((self.by_index(&held), self.by_key(&held)), (TOTAL, TOTAL));
-                assert_eq!((self.by_figures(&held), self.by_order(&held, &mut random)), ((TOTAL, TOTAL), TOTAL));
+                assert_eq!((self.by_statistics(&held), self.by_order(&held, &mut random)), ((TOTAL, TOTAL), TOTAL));
             }
         }
     }

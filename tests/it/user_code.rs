@@ -42,7 +42,7 @@ impl Hooks {
     }
 
     fn panic_at(&self, call: Call, nth: usize) {
-        self.set(call, nth, move || panic!("{call:?} has been told to panic at call {nth}"));
+        self.set(call, nth, move || panic!("{call:?} was set to panic at call {nth}"));
     }
 
     /// Clears the hooks; returns whether an action was left.

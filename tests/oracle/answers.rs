@@ -8,30 +8,30 @@ use memdex::{Aggregate, Answer, Figures, Find, Metric, Query, QueryError, Record
 
 /// Executes a statistics query by at most `most` plans, and as an ordinary query; all results must equal the expected
 /// one.
-pub(super) fn compare_figures<R: Record>(
+pub(super) fn compare_results<R: Record>(
     found: &Find<R>,
     query: &Query,
-    asked: &Statistics,
+    requested: &Statistics,
     naive: &figures::Figures,
     most: usize,
 ) {
-    let first = match found.statistics(asked.clone()) {
+    let first = match found.statistics(requested.clone()) {
         Ok(summary) => summary.figures,
         Err(QueryError::TooManyGroups { .. }) if all_groups(naive) > MAX_GROUPS => return,
         // NaN is not a valid bound of a range.
-        Err(QueryError::BadBucket { .. }) if format!("{asked:?}").contains("NaN") => return,
+        Err(QueryError::BadBucket { .. }) if format!("{requested:?}").contains("NaN") => return,
         Err(error) => panic!("{error}: {query:?}"),
     };
-    if let Err(wrong) = is_same(asked, naive, &first) {
+    if let Err(wrong) = is_same(requested, naive, &first) {
         panic!("{wrong}: {query:?}");
     }
-    let Answer::Summary(summary) = found.snapshot().query(query).unwrap() else { panic!("no figures: {query:?}") };
+    let Answer::Summary(summary) = found.snapshot().query(query).unwrap() else { panic!("no statistics: {query:?}") };
     // Compared as text, in which NaN equals NaN.
     let first = format!("{first:?}");
     assert_eq!(format!("{:?}", summary.figures), first, "{query:?}");
     // Columns or records is the last decision of the planner.
     by_every_plan_and(found, &[2], most, |planned| {
-        let figures = planned.statistics(asked.clone()).unwrap().figures;
+        let figures = planned.statistics(requested.clone()).unwrap().figures;
         assert_eq!(format!("{figures:?}"), first, "by {planned:?}: {query:?}");
     });
 }
@@ -42,21 +42,21 @@ fn all_groups(figures: &figures::Figures) -> usize {
 }
 
 /// An error that says where two results differ.
-fn is_same(asked: &Statistics, naive: &figures::Figures, given: &Figures) -> Result<(), String> {
-    let (metrics, names) = (given.metrics(), asked.metrics.iter().map(|metric| &*metric.name));
+fn is_same(requested: &Statistics, naive: &figures::Figures, given: &Figures) -> Result<(), String> {
+    let (metrics, names) = (given.metrics(), requested.metrics.iter().map(|metric| &*metric.name));
     if !given.metrics().map(|(name, _)| name).eq(names) || metrics.len() != naive.metrics.len() {
         return Err(format!("metrics {:?}", given.metrics().collect::<Vec<_>>()));
     }
-    for ((metric, naive), (_, given)) in asked.metrics.iter().zip(&naive.metrics).zip(metrics) {
-        if !is_figure(metric, naive.as_ref(), val(given).as_ref()) {
+    for ((metric, naive), (_, given)) in requested.metrics.iter().zip(&naive.metrics).zip(metrics) {
+        if !is_same_metric(metric, naive.as_ref(), val(given).as_ref()) {
             return Err(format!("{metric:?} is {given:?}, not {naive:?}"));
         }
     }
     if given.groups_in_all() != naive.groups_in_all {
         return Err(format!("{} groups in all, not {}", given.groups_in_all(), naive.groups_in_all));
     }
-    let (Some(by), Some(groups)) = (&asked.groups, &naive.groups) else {
-        return if given.groups().is_empty() { Ok(()) } else { Err("groups that nobody asked for".to_owned()) };
+    let (Some(by), Some(groups)) = (&requested.groups, &naive.groups) else {
+        return if given.groups().is_empty() { Ok(()) } else { Err("unexpected groups".to_owned()) };
     };
     let keys = || format!("{:?}, not {:?}", keys_of(given), groups.iter().map(|(key, _)| key).collect::<Vec<_>>());
     if given.groups().len() != groups.len() {
@@ -87,11 +87,11 @@ fn val(value: &Value) -> Option<Val> {
 }
 
 /// Compares floats to nine digits and everything else exactly.
-fn is_figure(metric: &Metric, naive: Option<&Val>, given: Option<&Val>) -> bool {
-    let reckoned = !matches!(metric.aggregate, Aggregate::Min(_) | Aggregate::Max(_));
+fn is_same_metric(metric: &Metric, naive: Option<&Val>, given: Option<&Val>) -> bool {
+    let computed = !matches!(metric.aggregate, Aggregate::Min(_) | Aggregate::Max(_));
     match (naive, given) {
         (None, None) => true,
-        (Some(Val::Float(a)), Some(Val::Float(b))) if reckoned => {
+        (Some(Val::Float(a)), Some(Val::Float(b))) if computed => {
             a == b || a.is_nan() && b.is_nan() || (a - b).abs() <= 1e-9 * a.abs().max(b.abs())
         }
         (Some(a), Some(b)) => std::mem::discriminant(a) == std::mem::discriminant(b) && a.is(b),

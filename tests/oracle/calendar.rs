@@ -99,10 +99,10 @@ mod named {
     use memdex::DateUnit;
 
     pub(super) fn start(_: i128, _: DateUnit, zone: &str) -> i128 {
-        panic!("nothing is known of {zone}")
+        panic!("unknown zone {zone}")
     }
 
     pub(super) fn next(_: i128, _: DateUnit, zone: &str) -> i128 {
-        panic!("nothing is known of {zone}")
+        panic!("unknown zone {zone}")
     }
 }

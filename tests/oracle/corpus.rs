@@ -1,13 +1,13 @@
 //! Random queries about January's flights that SQLite can execute.
 
 use super::flights::Flights;
-use super::generate::{Asker, Column, Rng};
+use super::generate::{Column, Generator, Rng};
 use memdex::{Query, Record, Value, field};
 
 /// Number of flights from which values are drawn.
 const SAMPLES: usize = 24;
 
-pub(super) struct Corpus(Asker);
+pub(super) struct Corpus(Generator);
 
 impl Corpus {
     pub(super) fn of(flights: &Flights) -> Corpus {
@@ -26,17 +26,17 @@ impl Corpus {
             Column { name, kind: def.kind(), many: false, samples, widths, near: false }
         });
         let columns = columns.collect();
-        Corpus(Asker { rng, collection: "Flight", columns, levels: 1, zones: vec!["UTC"], patterns: true })
+        Corpus(Generator { rng, collection: "Flight", columns, levels: 1, zones: vec!["UTC"], patterns: true })
     }
 
     /// The next query. Most have a condition on the day or the carrier, so that few need all flights.
     pub(super) fn question(&mut self) -> Query {
-        let Corpus(asker) = self;
-        let query = if asker.rng.once_in(3) { asker.figures() } else { asker.records(100) };
-        match asker.rng.below(4) {
+        let Corpus(generator) = self;
+        let query = if generator.rng.once_in(3) { generator.figures() } else { generator.records(100) };
+        match generator.rng.below(4) {
             0 => query,
             1 => query.filter(field("carrier").is_in(["HA", "9E", "AS"])),
-            _ => query.filter(field("day").eq(1 + asker.rng.below(31) as u8)),
+            _ => query.filter(field("day").eq(1 + generator.rng.below(31) as u8)),
         }
     }
 }

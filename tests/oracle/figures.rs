@@ -31,7 +31,7 @@ impl Part {
             (_, Part::Missing) => Ordering::Greater,
             (Part::Value(a), Part::Value(b)) => a.order(b),
             (Part::Range(a), Part::Range(b)) => a.cmp(b),
-            (a, b) => panic!("{a:?} beside {b:?}"),
+            (a, b) => panic!("{a:?} compared with {b:?}"),
         }
     }
 }
@@ -41,18 +41,18 @@ fn order_keys(a: &[Part], b: &[Part]) -> Ordering {
 }
 
 impl Table<'_> {
-    pub(super) fn figures(&self, rows: &[&Row], asked: &Statistics) -> Figures {
-        let metrics = asked.metrics.iter().map(|metric| self.metric(rows, metric)).collect();
-        let groups = asked.groups.as_ref().map(|groups| self.groups(rows, groups));
+    pub(super) fn figures(&self, rows: &[&Row], requested: &Statistics) -> Figures {
+        let metrics = requested.metrics.iter().map(|metric| self.metric(rows, metric)).collect();
+        let groups = requested.groups.as_ref().map(|groups| self.groups(rows, groups));
         let (groups, groups_in_all) = groups.unzip();
         Figures { metrics, groups, groups_in_all: groups_in_all.unwrap_or(0) }
     }
 
     /// The groups, and their number before `top`.
-    fn groups(&self, rows: &[&Row], asked: &GroupBy) -> (Vec<(Vec<Part>, Figures)>, usize) {
+    fn groups(&self, rows: &[&Row], requested: &GroupBy) -> (Vec<(Vec<Part>, Figures)>, usize) {
         let mut members: Vec<(Vec<Part>, &Row)> = Vec::new();
         for row in rows {
-            members.extend(self.keys(row, &asked.by).into_iter().map(|key| (key, *row)));
+            members.extend(self.keys(row, &requested.by).into_iter().map(|key| (key, *row)));
         }
         members.sort_by(|(a, _), (b, _)| order_keys(a, b));
         let mut groups: Vec<(Vec<Part>, Vec<&Row>)> = Vec::new();
@@ -62,16 +62,16 @@ impl Table<'_> {
                 _ => groups.push((key, vec![row])),
             }
         }
-        for key in self.always_there(&groups, asked) {
+        for key in self.always_there(&groups, requested) {
             if let Err(at) = groups.binary_search_by(|(other, _)| order_keys(other, &key)) {
                 groups.insert(at, (key, Vec::new()));
             }
         }
-        let answer = groups.into_iter().map(|(key, members)| (key, self.figures(&members, &asked.within)));
+        let answer = groups.into_iter().map(|(key, members)| (key, self.figures(&members, &requested.within)));
         let mut answer: Vec<_> = answer.collect();
         let in_all = answer.len();
-        if let Some(top) = &asked.top {
-            let at = asked.within.metrics.iter().position(|metric| metric.name == top.metric).unwrap();
+        if let Some(top) = &requested.top {
+            let at = requested.within.metrics.iter().position(|metric| metric.name == top.metric).unwrap();
             // A stable sort, so that ties stay in the order of their keys.
             answer.sort_by(|(_, a), (_, b)| match (&a.metrics[at], &b.metrics[at]) {
                 (None, None) => Ordering::Equal,
@@ -165,16 +165,18 @@ impl Table<'_> {
     }
 
     /// Groups that appear even without records.
-    fn always_there(&self, groups: &[(Vec<Part>, Vec<&Row>)], asked: &GroupBy) -> Vec<Vec<Part>> {
-        if let [Bucket::Ranges { ranges, .. }] = asked.by.as_slice() {
+    fn always_there(&self, groups: &[(Vec<Part>, Vec<&Row>)], requested: &GroupBy) -> Vec<Vec<Part>> {
+        if let [Bucket::Ranges { ranges, .. }] = requested.by.as_slice() {
             return (0..ranges.len()).map(|at| vec![Part::Range(at)]).collect();
         }
         let mut starts: Vec<&Val> =
             groups.iter().filter_map(|(key, _)| if let [Part::Value(v)] = &key[..] { Some(v) } else { None }).collect();
         starts.sort_by(|a, b| a.order(b));
-        let (Some(first), Some(last), true) = (starts.first(), starts.last(), asked.empty) else { return Vec::new() };
+        let (Some(first), Some(last), true) = (starts.first(), starts.last(), requested.empty) else {
+            return Vec::new();
+        };
         let mut all = Vec::new();
-        match &asked.by[0] {
+        match &requested.by[0] {
             Bucket::Width { field, width, offset } => {
                 let column = self.column(field);
                 let step = |start: &Val| {
@@ -327,9 +329,9 @@ pub(super) fn shown(part: Part, bucket: &Bucket) -> Option<Val> {
 }
 
 /// A result as SQL rows: one row, or one row for each group with its key first.
-pub(super) fn flat(asked: &Statistics, figures: Figures) -> Vec<Vec<Option<Val>>> {
+pub(super) fn flat(requested: &Statistics, figures: Figures) -> Vec<Vec<Option<Val>>> {
     let Some(groups) = figures.groups else { return vec![figures.metrics] };
-    let buckets = &asked.groups.as_ref().unwrap().by;
+    let buckets = &requested.groups.as_ref().unwrap().by;
     let row = |(key, group): (Vec<Part>, Figures)| {
         let key = key.into_iter().zip(buckets).map(|(part, bucket)| shown(part, bucket));
         key.chain(group.metrics).collect()

@@ -1,7 +1,7 @@
 //! January's flights, with fields and indexes of every kind, in memdex and in SQLite.
 
 use super::naive::{Row, Shape, Val};
-use super::sqlite::{Beside, fill};
+use super::sqlite::{Comparison, fill};
 use csv::{Reader, StringRecord};
 use flate2::read::GzDecoder;
 use memdex::{
@@ -99,9 +99,9 @@ pub(super) struct Flights {
 }
 
 impl Flights {
-    pub(super) fn beside(&self) -> Beside<'_, Flight> {
+    pub(super) fn beside(&self) -> Comparison<'_, Flight> {
         let Flights { collection, schema, sqlite, shapes, rows, .. } = self;
-        Beside { collection, schema, sqlite, shapes, rows, short: "serial" }
+        Comparison { collection, schema, sqlite, shapes, rows, short: "serial" }
     }
 }
 

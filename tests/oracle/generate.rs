@@ -57,7 +57,7 @@ impl Column {
 }
 
 /// Generates queries.
-pub(super) struct Asker {
+pub(super) struct Generator {
     pub(super) rng: Rng,
     pub(super) collection: &'static str,
     pub(super) columns: Vec<Column>,
@@ -69,9 +69,9 @@ pub(super) struct Asker {
     pub(super) patterns: bool,
 }
 
-impl Asker {
+impl Generator {
     fn column(&mut self) -> Column {
-        let Asker { rng, columns, .. } = self;
+        let Generator { rng, columns, .. } = self;
         rng.pick(columns).clone()
     }
 
@@ -91,7 +91,8 @@ impl Asker {
     }
 
     pub(super) fn predicate(&mut self, depth: usize) -> Predicate {
-        let parts = |asker: &mut Asker| (0..asker.rng.below(4)).map(|_| asker.predicate(depth - 1)).collect();
+        let parts =
+            |generator: &mut Generator| (0..generator.rng.below(4)).map(|_| generator.predicate(depth - 1)).collect();
         match self.rng.below(if depth == 0 { 14 } else { 22 }) {
             0 => Predicate::All,
             14..=16 => Predicate::And(parts(self)),

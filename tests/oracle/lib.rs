@@ -55,7 +55,7 @@ use memdex_sql::SqlError;
 const QUESTIONS: usize = 400;
 
 #[test]
-fn sqlite_gives_the_same_answers() {
+fn sqlite_returns_the_same_results() {
     let flights = load();
     assert_eq!(flights.collection.len(), 27_004);
     flights.store.verify().unwrap();
@@ -79,10 +79,10 @@ fn sqlite_gives_the_same_answers() {
 }
 
 #[test]
-fn sqlite_gives_the_same_answers_about_values_at_the_edge() {
+fn sqlite_returns_the_same_results_for_edge_values() {
     let mut answered = 0;
     for seed in 0..4 {
-        answered += random::beside_sqlite(seed, 100);
+        answered += random::compare_with_sqlite(seed, 100);
     }
     assert!(answered > 100, "{answered}");
 }
@@ -93,6 +93,6 @@ fn cases() -> usize {
 }
 
 #[test]
-fn a_naive_evaluator_gives_the_same_answers() {
+fn a_naive_evaluator_returns_the_same_results() {
     random::race(1, cases());
 }

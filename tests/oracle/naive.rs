@@ -67,7 +67,7 @@ impl Val {
             (Val::Bytes(a), Val::Bytes(b)) => a.cmp(b),
             (Val::Uuid(a), Val::Uuid(b)) => a.cmp(b),
             (Val::Date(a), Val::Date(b)) => a.cmp(b),
-            (a, b) => panic!("{a:?} beside {b:?}"),
+            (a, b) => panic!("{a:?} compared with {b:?}"),
         }
     }
 
@@ -104,7 +104,7 @@ impl<'a> Table<'a> {
 
     fn holds(&self, row: &Row, predicate: &Predicate) -> bool {
         let cell = |name: &str| &row[self.column(name)];
-        let read = |name: &str, value: &Value| self.value(value, self.column(name)).expect("null is never asked for");
+        let read = |name: &str, value: &Value| self.value(value, self.column(name)).expect("null is never requested");
         match predicate {
             Predicate::All => true,
             Predicate::And(parts) => {
@@ -154,7 +154,7 @@ impl<'a> Table<'a> {
     }
 
     /// The records that a predicate selects.
-    pub(super) fn meant(&self, predicate: &Predicate) -> Vec<&'a Row> {
+    pub(super) fn selected(&self, predicate: &Predicate) -> Vec<&'a Row> {
         self.rows.iter().filter(|row| self.holds(row, predicate)).collect()
     }
 
@@ -188,7 +188,7 @@ impl<'a> Table<'a> {
 
     /// The selected records in an order, from the first one after another record, which need not exist.
     pub(super) fn ordered(&self, predicate: &Predicate, order: &[OrderBy], behind: Option<&Row>) -> Vec<&'a Row> {
-        let mut rows = self.meant(predicate);
+        let mut rows = self.selected(predicate);
         rows.sort_by(|a, b| self.compare(a, b, order));
         rows.retain(|row| behind.is_none_or(|behind| self.compare(row, behind, order).is_gt()));
         rows

@@ -24,7 +24,7 @@ const NULL: &str = "(null)";
 
 #[test]
 #[ignore = "asks the PostgreSQL server that MEMDEX_POSTGRES names"]
-fn postgres_gives_the_same_answers() {
+fn postgres_returns_the_same_results() {
     let connection = std::env::var("MEMDEX_POSTGRES").expect("MEMDEX_POSTGRES names a server, as psql takes it");
     let flights = load();
     let mut questions = [by_hand::queries(), by_hand::for_postgres()].concat();
@@ -142,9 +142,9 @@ fn compare(flights: &Flights, query: &Query, sql: &Sql, answer: &[Vec<String>]) 
             }
             assert_eq!(ours, theirs, "{context}");
         }
-        Ask::Statistics(asked) => {
+        Ask::Statistics(requested) => {
             let table = Table { shapes: &flights.shapes, rows: &flights.rows };
-            let expected = flat(asked, table.figures(&table.meant(&query.filter), asked));
+            let expected = flat(requested, table.figures(&table.selected(&query.filter), requested));
             assert_eq!(expected.len(), answer.len(), "{context}\n{expected:?}\n{answer:?}");
             for (ours, theirs) in expected.iter().zip(answer) {
                 let same = ours.len() == theirs.len() && ours.iter().zip(theirs).all(|(a, b)| is_same(a, b));

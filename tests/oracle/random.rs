@@ -1,10 +1,10 @@
 //! Random queries over random records, in memdex and in the naive evaluator: on the newest state and on held
 //! snapshots, while other commits change the records.
 
-use super::answers::compare_figures;
-use super::generate::{Asker, Rng};
+use super::answers::compare_results;
+use super::generate::{Generator, Rng};
 use super::naive::{Row, Shape, Table};
-use super::sqlite::{Beside, fill, find};
+use super::sqlite::{Comparison, fill, find};
 use super::things::{self, Thing, columns, draw_schema, shapes, thing};
 use memdex::{Ask, Collection, Find, Paging, Query, QueryError, Snapshot, Store};
 use memdex_sql::SqlError;
@@ -17,10 +17,10 @@ const QUESTIONS: usize = 50;
 /// A state of the collection, by key.
 type State = BTreeMap<(String, u16), Thing>;
 
-pub(super) fn race(seed: u64, questions: usize) {
-    let mut asked = 0;
+pub(super) fn race(seed: u64, queries: usize) {
+    let mut requested = 0;
     for round in 0.. {
-        if asked >= questions {
+        if requested >= queries {
             break;
         }
         let mut rng = Rng(seed ^ (round << 32));
@@ -28,8 +28,8 @@ pub(super) fn race(seed: u64, questions: usize) {
         let store = Store::new();
         let collection = store.collection::<Thing>("Thing").unwrap();
         let zones = vec!["UTC", "UTC", "+05:45", "-11:00"];
-        let asker = Asker { rng, collection: "Thing", columns: columns(), levels: 3, zones, patterns: true };
-        let mut race = Race { store, collection, asker, shapes: shapes(), newest: State::new(), held: Vec::new() };
+        let generator = Generator { rng, collection: "Thing", columns: columns(), levels: 3, zones, patterns: true };
+        let mut race = Race { store, collection, generator, shapes: shapes(), newest: State::new(), held: Vec::new() };
         race.write(150);
         for question in 0..QUESTIONS {
             if question % 5 == 0 {
@@ -40,13 +40,13 @@ pub(super) fn race(seed: u64, questions: usize) {
                 race.held.remove(0);
             }
             race.ask();
-            asked += 1;
+            requested += 1;
         }
     }
 }
 
 /// Compares random queries with SQLite, and returns the number of those that SQLite can execute.
-pub(super) fn beside_sqlite(seed: u64, questions: usize) -> usize {
+pub(super) fn compare_with_sqlite(seed: u64, queries: usize) -> usize {
     let mut rng = Rng(seed);
     draw_schema(&mut rng);
     let (store, mut state) = (Store::new(), State::new());
@@ -60,15 +60,15 @@ pub(super) fn beside_sqlite(seed: u64, questions: usize) -> usize {
     let rows: Vec<Row> = things.iter().map(Thing::row).collect();
     let (sqlite, shapes, schema) = (Connection::open_in_memory().unwrap(), shapes(), collection.schema());
     fill(&sqlite, "Thing", schema, &things);
-    let beside =
-        Beside { collection: &collection, schema, sqlite: &sqlite, shapes: &shapes, rows: &rows, short: "number" };
+    let peer =
+        Comparison { collection: &collection, schema, sqlite: &sqlite, shapes: &shapes, rows: &rows, short: "number" };
     // The strings have NULs, at which SQLite's patterns end.
     let (columns, zones) = (columns(), vec!["UTC"]);
-    let mut asker = Asker { rng, collection: "Thing", columns, levels: 1, zones, patterns: false };
+    let mut generator = Generator { rng, collection: "Thing", columns, levels: 1, zones, patterns: false };
     let mut answered = 0;
-    for _ in 0..questions {
-        let query = if asker.rng.once_in(2) { asker.records(12) } else { asker.figures() };
-        match beside.compare(&query) {
+    for _ in 0..queries {
+        let query = if generator.rng.once_in(2) { generator.records(12) } else { generator.figures() };
+        match peer.compare(&query) {
             Ok(()) => answered += 1,
             Err(SqlError::Unsupported { .. } | SqlError::Value { .. }) => {}
             // NaN is not a valid bound of a range.
@@ -82,7 +82,7 @@ pub(super) fn beside_sqlite(seed: u64, questions: usize) -> usize {
 struct Race {
     store: Store,
     collection: Collection<Thing>,
-    asker: Asker,
+    generator: Generator,
     shapes: Vec<Shape>,
     newest: State,
     held: Vec<(Snapshot, State)>,
@@ -93,9 +93,9 @@ impl Race {
     fn write(&mut self, operations: usize) {
         let mut batch = self.store.batch();
         for _ in 0..operations {
-            let thing = thing(&mut self.asker.rng);
+            let thing = thing(&mut self.generator.rng);
             let id = thing.id();
-            if self.asker.rng.once_in(4) {
+            if self.generator.rng.once_in(4) {
                 if self.newest.remove(&id).is_some() {
                     batch.delete(&self.collection, id).unwrap();
                 }
@@ -109,30 +109,30 @@ impl Race {
 
     /// Runs one query, on the newest state or on a held one.
     fn ask(&mut self) {
-        let of_held = self.asker.rng.below(2 * self.held.len());
+        let of_held = self.generator.rng.below(2 * self.held.len());
         let (snapshot, state) = match self.held.get(of_held) {
             Some((snapshot, state)) => (snapshot.clone(), state.clone()),
             None => (self.store.snapshot(), self.newest.clone()),
         };
-        let records = self.asker.rng.once_in(2);
-        let query = if records { self.asker.records(12) } else { self.asker.figures() };
-        let asked = |query: &Query| snapshot.of(&self.collection).find(query.filter.clone());
+        let records = self.generator.rng.once_in(2);
+        let query = if records { self.generator.records(12) } else { self.generator.figures() };
+        let requested = |query: &Query| snapshot.of(&self.collection).find(query.filter.clone());
         let rows: Vec<Row> = state.values().map(Thing::row).collect();
         let table = Table { shapes: &self.shapes, rows: &rows };
         match &query.ask {
             Ask::Records(paging) => {
                 let paging = paging.clone();
-                let pages_of_one_state = self.asker.rng.once_in(2);
-                compare_unordered(&table, &state, &query, &asked(&query));
+                let pages_of_one_state = self.generator.rng.once_in(2);
+                compare_unordered(&table, &state, &query, &requested(&query));
                 if pages_of_one_state {
-                    compare_pages(&table, &query, &paging, &asked(&query));
+                    compare_pages(&table, &query, &paging, &requested(&query));
                 } else {
                     self.pages_between_commits(query, paging);
                 }
             }
             Ask::Statistics(statistics) => {
-                let figures = table.figures(&table.meant(&query.filter), statistics);
-                compare_figures(&asked(&query), &query, statistics, &figures, 4);
+                let figures = table.figures(&table.selected(&query.filter), statistics);
+                compare_results(&requested(&query), &query, statistics, &figures, 4);
             }
         }
     }
@@ -152,7 +152,7 @@ impl Race {
             let records: Vec<Row> = page.records.iter().map(|record| record.row()).collect();
             assert_rows(&table, expected_page, &records, &query);
             assert_eq!(page.next.is_some(), end < expected.len(), "{query:?}");
-            assert_eq!(page.total, paging.total.then(|| table.meant(&query.filter).len()), "{query:?}");
+            assert_eq!(page.total, paging.total.then(|| table.selected(&query.filter).len()), "{query:?}");
             let Some(next) = page.next else { return };
             // A page that is empty because of its offset ends where its last record would be.
             behind = Some(expected[end - 1].clone());
@@ -163,15 +163,15 @@ impl Race {
 }
 
 fn compare_unordered(table: &Table<'_>, state: &State, query: &Query, found: &Find<Thing>) {
-    let expected = table.meant(&query.filter);
+    let expected = table.selected(&query.filter);
     assert_eq!(found.count().unwrap(), expected.len(), "{query:?}");
     let mut keys: Vec<_> = found.keys().unwrap().iter().map(Thing::id_of).collect();
     keys.sort();
-    let meant = state.iter().filter(|(_, thing)| {
+    let selected = state.iter().filter(|(_, thing)| {
         let row = thing.row();
         expected.iter().any(|other| table.compare(other, &row, &[]).is_eq())
     });
-    assert!(meant.map(|(id, _)| id).eq(&keys), "{query:?}: {keys:?}");
+    assert!(selected.map(|(id, _)| id).eq(&keys), "{query:?}: {keys:?}");
 }
 
 /// Compares all pages of one state, one after the other.
@@ -202,7 +202,7 @@ fn assert_rows(table: &Table<'_>, expected: &[&Row], given: &[Row], query: &Quer
 
 /// Checks that the columns of the queries equal those of the records.
 #[test]
-fn questions_are_about_the_things() {
+fn queries_have_the_columns_of_the_records() {
     let names = |of: &mut dyn Iterator<Item = &'static str>| of.collect::<Vec<_>>();
     assert_eq!(
         names(&mut things::columns().iter().map(|column| column.name)),

@@ -1,6 +1,6 @@
 //! Runs one query in memdex and in SQLite.
 
-use super::answers::compare_figures;
+use super::answers::compare_results;
 use super::figures::flat;
 use super::naive::{Row, Shape, Table, Val};
 use crate::every_plan::by_every_plan;
@@ -62,12 +62,12 @@ fn cell(value: ValueRef<'_>) -> Cell {
         ValueRef::Timestamp(nanos) => Cell::Integer(nanos.try_into().unwrap()),
         ValueRef::Date(days) => Cell::Integer(days.into()),
         ValueRef::Decimal(number) => Cell::Text(number.to_string()),
-        other => panic!("{other} has no place in SQLite"),
+        other => panic!("{other} has no SQLite type"),
     }
 }
 
 /// The same records in memdex, in SQLite and in a list.
-pub(super) struct Beside<'a, R: Record> {
+pub(super) struct Comparison<'a, R: Record> {
     pub(super) collection: &'a Collection<R>,
     pub(super) schema: &'a Schema,
     pub(super) sqlite: &'a Connection,
@@ -96,7 +96,7 @@ fn single(schema: &Schema) -> Vec<usize> {
     (0..schema.fields().len()).filter(|at| !schema.fields()[*at].is_many()).collect()
 }
 
-impl<R: Record> Beside<'_, R> {
+impl<R: Record> Comparison<'_, R> {
     /// Runs a query in both. Returns an error if it can't be translated to SQLite's SQL.
     pub(super) fn compare(&self, query: &Query) -> Result<(), SqlError> {
         match &query.ask {
@@ -168,14 +168,14 @@ impl<R: Record> Beside<'_, R> {
         PLANS[usize::from(self.rows.len() > 1_000)]
     }
 
-    fn compare_statistics(&self, query: &Query, asked: &Statistics) -> Result<(), SqlError> {
+    fn compare_statistics(&self, query: &Query, requested: &Statistics) -> Result<(), SqlError> {
         let sql = query.to_sql(Dialect::Sqlite.with(self.schema))?;
         let theirs = rows(self.sqlite, &sql);
         let table = Table { shapes: self.shapes, rows: self.rows };
-        let naive = table.figures(&table.meant(&query.filter), asked);
+        let naive = table.figures(&table.selected(&query.filter), requested);
         let context = format!("{query:?}\n{}\n{:?}", sql.text, sql.params);
-        compare_figures(&self.collection.find(query.filter.clone()), query, asked, &naive, self.plans());
-        let expected = flat(asked, naive);
+        compare_results(&self.collection.find(query.filter.clone()), query, requested, &naive, self.plans());
+        let expected = flat(requested, naive);
         assert_eq!(expected.len(), theirs.len(), "{context}\n{expected:?}\n{theirs:?}");
         for (at, (ours, theirs)) in expected.iter().zip(&theirs).enumerate() {
             let same =

@@ -172,7 +172,7 @@ fn answer<R: Record>(records: &Collection<R>, predicate: &Predicate) -> BTreeSet
 
 proptest! {
     #[test]
-    fn all_of_them_answer_the_same(payments in payments(), asked in vec(predicates(), 1..12)) {
+    fn all_forms_return_the_same_results(payments in payments(), requested in vec(predicates(), 1..12)) {
         let store = Store::new();
         let typed = store.collection::<Payment>("typed").unwrap();
         let documents = store.documents("documents", schema()).unwrap();
@@ -186,7 +186,7 @@ proptest! {
             batch.store(&key_values, key_value(payment))?;
             batch.store(&typed, payment.clone())
         })).unwrap();
-        for predicate in &asked {
+        for predicate in &requested {
             let expected = answer(&typed, predicate);
             prop_assert_eq!(&answer(&documents, predicate), &expected, "documents: {:?}", predicate);
             prop_assert_eq!(&answer(&key_values, predicate), &expected, "key/values: {:?}", predicate);

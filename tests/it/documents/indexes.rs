@@ -24,7 +24,7 @@ fn users() -> (Store, Collection<Document>) {
 }
 
 #[test]
-fn every_kind_of_index_is_kept_up() {
+fn every_kind_of_index_is_maintained() {
     let (store, users) = users();
     let body = |id: &str, more: Json| {
         let mut one = document(json!({ "id": id }));
@@ -64,7 +64,7 @@ fn every_kind_of_index_is_kept_up() {
 }
 
 #[test]
-fn indexes_come_and_go() {
+fn indexes_are_added_and_dropped() {
     let (store, users) = users();
     users.store(document(json!({ "id": "1", "city": "Bern", "nick": "x" }))).unwrap();
     let unknown = users.add_index(IndexDef::equality("nick")).unwrap_err();
@@ -82,7 +82,7 @@ fn indexes_come_and_go() {
 }
 
 #[test]
-fn what_an_index_can_not_take_is_refused() {
+fn unindexable_values_are_refused() {
     let (store, users) = users();
     users.store(document(json!({ "id": "1", "tags": ["a"] }))).unwrap();
     let tags = |count: usize| json!({ "tags": (0..count).map(|n| n.to_string()).collect::<Vec<_>>() });
@@ -99,7 +99,7 @@ fn what_an_index_can_not_take_is_refused() {
 }
 
 #[test]
-fn key_values_have_them_too() {
+fn key_values_have_indexes() {
     let store = Store::new();
     let schema = Schema::new([
         FieldDef::new("mail", Kind::Str).unique(),

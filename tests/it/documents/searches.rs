@@ -18,7 +18,7 @@ fn account(number: u32, status: &str) -> Account {
 }
 
 #[test]
-fn a_search_runs_over_several_collections_as_of_one_commit() {
+fn a_search_runs_over_several_collections_at_one_commit() {
     let (store, payments) = payments();
     let accounts = store.collection::<Account>("Account").unwrap();
     let sessions = store.key_values::<Vec<u8>>("Session", Schema::new([FieldDef::new("status", Kind::Str)])).unwrap();
@@ -41,8 +41,9 @@ fn a_search_runs_over_several_collections_as_of_one_commit() {
     let open = field("status").eq("open");
     let search = before.search(open.clone()).over(&payments).over(&accounts).over(&sessions);
     let hits = search.fetch().unwrap();
-    let told: Vec<_> = hits.iter().map(|hit| (hit.collection(), hit.key().to_string(), hit.commit().get())).collect();
-    assert_eq!(told, [("Payment", "\"p\"".into(), 1), ("Account", "1".into(), 1), ("Session", "\"s\"".into(), 1)]);
+    let reported: Vec<_> =
+        hits.iter().map(|hit| (hit.collection(), hit.key().to_string(), hit.commit().get())).collect();
+    assert_eq!(reported, [("Payment", "\"p\"".into(), 1), ("Account", "1".into(), 1), ("Session", "\"s\"".into(), 1)]);
     assert_eq!(hits[0].record::<Document>().unwrap().get("status"), Some(&json!("open")));
     assert_eq!(hits[1].record::<Account>().unwrap().owner, "Ada");
     assert_eq!(hits[2].record::<KeyValue<Vec<u8>>>().unwrap().len(), 2);
@@ -53,7 +54,7 @@ fn a_search_runs_over_several_collections_as_of_one_commit() {
 }
 
 #[test]
-fn collections_without_the_field_are_an_error_or_left_out() {
+fn collections_without_the_field_are_an_error_or_skipped() {
     let (store, payments) = payments();
     let accounts = store.collection::<Account>("Account").unwrap();
     accounts.store(account(1, "open")).unwrap();
@@ -115,7 +116,7 @@ fn criteria_are_predicates() {
 }
 
 #[test]
-fn limits_are_judged_whatever_is_searched() {
+fn limits_apply_to_every_search() {
     let (store, payments) = payments();
     let accounts = store.collection::<Account>("Account").unwrap();
     accounts.store(account(1, "open")).unwrap();
@@ -133,7 +134,7 @@ fn limits_are_judged_whatever_is_searched() {
 
 /// In JSON a character is a string.
 #[test]
-fn criteria_ask_for_characters() {
+fn criteria_can_name_characters() {
     #[derive(Record)]
     struct Exam {
         #[record(key)]

@@ -15,7 +15,7 @@ struct Reading {
     #[record(column)]
     column: f64,
     #[record(field)]
-    looked_at: f64,
+    evaluated: f64,
     #[record(field, nan_last)]
     several: f64,
     #[record(ordered, nan_last)]
@@ -30,15 +30,15 @@ struct Inner {
     x: f64,
 }
 
-const FIELDS: [&str; 6] = ["ordered", "column", "looked_at", "several", "optional", "inner.x"];
+const FIELDS: [&str; 6] = ["ordered", "column", "evaluated", "several", "optional", "inner.x"];
 
 fn reading(id: u32, x: f64) -> Reading {
     let optional = Some(x as f32);
-    Reading { id, group: 1, ordered: x, column: x, looked_at: x, several: x, optional, inner: Inner { x } }
+    Reading { id, group: 1, ordered: x, column: x, evaluated: x, several: x, optional, inner: Inner { x } }
 }
 
 #[test]
-fn nan_lies_above_all_numbers_wherever_it_is_looked_for() {
+fn nan_sorts_above_all_numbers_everywhere() {
     let store = Store::new();
     let readings = store.collection::<Reading>("Reading").unwrap();
     let negative_nan = f64::from_bits(f64::NAN.to_bits() | 1 << 63);
@@ -71,22 +71,22 @@ fn nan_lies_above_all_numbers_wherever_it_is_looked_for() {
 }
 
 #[test]
-fn each_field_says_for_itself_whether_it_keeps_nan() {
+fn each_field_declares_whether_it_accepts_nan() {
     let store = Store::new();
     let readings = store.collection::<Reading>("Reading").unwrap();
     readings.store(reading(1, f64::NAN)).unwrap();
-    let refused = readings.add_index(IndexDef::ordered("looked_at"));
+    let refused = readings.add_index(IndexDef::ordered("evaluated"));
     assert!(matches!(&refused, Err(IndexError::Record { .. })), "{refused:?}");
-    readings.store(Reading { looked_at: 0.0, ..reading(1, f64::NAN) }).unwrap();
-    readings.add_index(IndexDef::ordered(["several", "looked_at"])).unwrap();
+    readings.store(Reading { evaluated: 0.0, ..reading(1, f64::NAN) }).unwrap();
+    readings.add_index(IndexDef::ordered(["several", "evaluated"])).unwrap();
     let refused = readings.store(reading(2, f64::NAN)).unwrap_err();
-    assert!(matches!(refused.cause(), Cause::NotANumber { field, .. } if field == "looked_at"), "{refused}");
+    assert!(matches!(refused.cause(), Cause::NotANumber { field, .. } if field == "evaluated"), "{refused}");
     assert!(refused.to_string().contains("nan_last"), "{refused}");
     store.verify().unwrap();
 }
 
 #[test]
-fn a_schema_says_so() {
+fn a_schema_declares_nan() {
     let schema = Reading::schema();
     assert!(schema.fields().iter().find(|field| field.name() == "inner.x").unwrap().is_nan_last());
     assert!(!schema.fields().iter().find(|field| field.name() == "column").unwrap().is_nan_last());

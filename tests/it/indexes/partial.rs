@@ -5,7 +5,7 @@ use memdex::{Filter, IndexDef, Predicate, Store, field};
 
 /// Queries find the records that a partial index leaves out.
 #[test]
-fn an_index_with_a_condition_answers_for_no_more_than_it_holds() {
+fn a_partial_index_answers_only_for_its_records() {
     let store = Store::new();
     let indexed = store.collection::<Player>("indexed").unwrap();
     let scanned = store.collection::<Scanned>("scanned").unwrap();
@@ -53,7 +53,7 @@ fn an_index_with_a_condition_answers_for_no_more_than_it_holds() {
 
 /// An empty predicate matches every record, including those that a partial index leaves out.
 #[test]
-fn an_index_of_some_records_does_not_answer_for_all() {
+fn a_partial_index_does_not_answer_for_all_records() {
     let store = Store::new();
     let players = store.collection::<Player>("Player").unwrap();
     (1..5).for_each(|id| assert_eq!(players.store(player(id)).unwrap().counts.inserted, 1));
@@ -65,7 +65,7 @@ fn an_index_of_some_records_does_not_answer_for_all() {
 
 /// In an index of several fields a missing value has a position, but lies in no range.
 #[test]
-fn a_range_behind_other_fields_leaves_out_what_is_missing() {
+fn a_range_after_other_fields_skips_missing_values() {
     let store = Store::new();
     let players = store.collection::<Player>("Player").unwrap();
     players.add_index(IndexDef::ordered(["team", "nick"])).unwrap();

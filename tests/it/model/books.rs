@@ -304,7 +304,7 @@ impl Subject for Book {
         }
     }
 
-    fn asked(at: usize) -> Vec<Val> {
+    fn operands(at: usize) -> Vec<Val> {
         match Self::FIELDS[at] {
             "id" => vals(Book::ids().into_iter().chain([9]), |id| Val::Int(id.into())),
             "isbn" => vals(0..10, |n| Val::Text(format!("isbn-{n}"))),

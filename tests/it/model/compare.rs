@@ -15,7 +15,7 @@ fn shelved<R: Subject>(handles: impl IntoIterator<Item = Handle<R>>) -> Shelf<R>
     for handle in handles {
         assert_eq!(R::id_of(handle.key()), handle.id());
         let twice = shelf.insert(handle.id(), ((*handle).clone(), handle.commit()));
-        assert!(twice.is_none(), "{:?} came twice", handle.key());
+        assert!(twice.is_none(), "{:?} was returned twice", handle.key());
     }
     shelf
 }
@@ -92,12 +92,12 @@ fn figures_of<R: Subject>(stats: &CollectionStats, world: &World, of: fn(&Shelve
     let now = world.at(world.newest());
     let newest = of(&now);
     assert_eq!(stats.records, newest.len());
-    let told: Vec<_> = stats.indexes.iter().map(|index| (index.name.clone(), index.kind, index.distinct)).collect();
+    let reported: Vec<_> = stats.indexes.iter().map(|index| (index.name.clone(), index.kind, index.distinct)).collect();
     let known = |index: &Def| {
         let distinct = (index.kind != IndexKind::Ordered).then(|| index.distinct(newest));
         (index.name::<R>(), index.kind, distinct)
     };
-    assert_eq!(told, indexes.iter().map(known).collect::<Vec<_>>());
+    assert_eq!(reported, indexes.iter().map(known).collect::<Vec<_>>());
     // Older versions that a pin sees. Each absence that a pin sees may be a tombstone.
     let mut older: BTreeMap<(R::Id, Option<Commit>, Commit), ()> = BTreeMap::new();
     for (id, pin) in R::ids().into_iter().flat_map(|id| world.pinned().into_iter().map(move |pin| (id.clone(), pin))) {
@@ -118,7 +118,7 @@ fn figures_of<R: Subject>(stats: &CollectionStats, world: &World, of: fn(&Shelve
     assert!(stats.rows_used >= stats.records + stats.rows_free);
     if pinned_nothing_older(world) {
         let kept = (stats.versions_kept, stats.marks, stats.figures_kept);
-        assert_eq!(kept, (0, 0, 0), "nothing is pinned, so nothing is kept");
+        assert_eq!(kept, (0, 0, 0), "without pins, no version is retained");
         assert_eq!(stats.rows_used, stats.records + stats.rows_free);
     }
 }

@@ -98,7 +98,7 @@ impl Subject for Flight {
         }
     }
 
-    fn asked(at: usize) -> Vec<Val> {
+    fn operands(at: usize) -> Vec<Val> {
         match Self::FIELDS[at] {
             "origin" => vals(["EWR", "JFK", "", "LGA"], Val::text),
             "number" => vals(1..4, Val::Int),

@@ -4,7 +4,7 @@
 use super::predicates::{Test, Tree, leaf};
 use super::records::{Subject, Val};
 use super::reference::Shelf;
-use super::standing::{Standing, any_standings};
+use super::standing::{Standing, any_aggregates};
 use memdex::{IndexDef, IndexKind, field};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -94,7 +94,7 @@ impl Def {
     }
 
     /// Records that the index can't order, with the field at fault.
-    pub(super) fn unplaced<R: Subject>(&self, shelf: &Shelf<R>) -> Vec<(R::Id, &'static str)> {
+    pub(super) fn unorderable<R: Subject>(&self, shelf: &Shelf<R>) -> Vec<(R::Id, &'static str)> {
         let is_nan = |value: &Val| matches!(value, Val::Float(x) if x.is_nan());
         let of_record = |(id, (record, _)): (&R::Id, &(R, _))| {
             let values = self.values(record)?;
@@ -139,7 +139,7 @@ impl Def {
     pub(super) fn aimed_at<R: Subject>(&self) -> BoxedStrategy<Tree> {
         let test = |at: &usize| {
             let at = *at;
-            let eq = select(R::asked(at)).prop_map(Test::Eq);
+            let eq = select(R::operands(at)).prop_map(Test::Eq);
             let of_one = !R::MANY.contains(&R::FIELDS[at]);
             let test = if of_one { prop_oneof![3 => eq, 2 => Test::any::<R>(at)].boxed() } else { Test::any::<R>(at) };
             (test, any::<bool>()).prop_map(move |(test, typed)| Tree::Leaf { at, test, typed }).boxed()
@@ -239,7 +239,7 @@ pub(super) fn any_plan<R: Subject>() -> BoxedStrategy<Plan> {
         }
         Plan { fields, more, standing }
     };
-    (fields, vec(any_def::<R>(), 0..4), any_standings()).prop_map(sound).boxed()
+    (fields, vec(any_def::<R>(), 0..4), any_aggregates()).prop_map(sound).boxed()
 }
 
 fn no_unique(kind: IndexKind) -> IndexKind {

@@ -72,7 +72,7 @@ impl Race {
 fn judged(world: &World, ops: &[Placed], from: usize, refused: Vec<RefusedOperation>) -> (Counts, Dids) {
     let position = |refused: &RefusedOperation| refused.operation.info.position - from;
     let causes = refused.iter().map(|refused| (position(refused), refused.refusal.cause())).collect();
-    let done = world.done_leniently(ops, &causes);
+    let done = world.apply_lenient(ops, &causes);
     assert!(refused.iter().map(position).is_sorted_by(|a, b| a < b));
     for refused in refused {
         let at = position(&refused);

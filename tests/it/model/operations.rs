@@ -76,13 +76,15 @@ impl Fault {
             | (Fault::KeyMissing, Cause::KeyMissing)
             | (Fault::KeyChanged, Cause::KeyChanged { .. })
             | (Fault::Closure, Cause::Closure(_)) => true,
-            (Fault::NotUnique { index }, Cause::NotUnique { index: told, key, other, .. }) => {
-                index == told && key != other
+            (Fault::NotUnique { index }, Cause::NotUnique { index: reported, key, other, .. }) => {
+                index == reported && key != other
             }
-            (Fault::NotANumber { index, field }, Cause::NotANumber { index: told, field: of }) => {
-                index == told && field == of
+            (Fault::NotANumber { index, field }, Cause::NotANumber { index: reported, field: of }) => {
+                index == reported && field == of
             }
-            (Fault::Stale { seen, now }, Cause::Stale { seen: told, now: found }) => seen == told && now == found,
+            (Fault::Stale { seen, now }, Cause::Stale { seen: reported, now: found }) => {
+                seen == reported && now == found
+            }
             _ => false,
         }
     }

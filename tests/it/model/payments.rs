@@ -137,7 +137,7 @@ impl Subject for Payment {
         }
     }
 
-    fn asked(at: usize) -> Vec<Val> {
+    fn operands(at: usize) -> Vec<Val> {
         match Self::FIELDS[at] {
             "id" => vals(Payment::ids(), Val::Text),
             "organization" => vals(["a", "b", LONG, "nobody"], Val::text),

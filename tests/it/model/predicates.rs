@@ -87,7 +87,7 @@ fn like(pattern: &[char], text: &[char], same: &dyn Fn(char, char) -> bool) -> b
 impl Test {
     /// Any test that is valid for the field at a position.
     pub(super) fn any<R: Subject>(at: usize) -> BoxedStrategy<Test> {
-        let value = || select(R::asked(at));
+        let value = || select(R::operands(at));
         if R::MANY.contains(&R::FIELDS[at]) {
             return prop_oneof![
                 3 => value().prop_map(Test::Contains),
@@ -97,7 +97,7 @@ impl Test {
             ]
             .boxed();
         }
-        let texts: Vec<String> = R::asked(at)
+        let texts: Vec<String> = R::operands(at)
             .iter()
             .filter_map(|value| if let Val::Text(s) = value { Some(s.clone()) } else { None })
             .collect();
@@ -123,7 +123,7 @@ impl Test {
         let is = |wanted: &Val, orders: &[Ordering]| value.order(wanted).is_some_and(|order| orders.contains(&order));
         let among = |wanted: &Val| match value {
             Val::Many(of) => of.iter().any(|item| item.same(wanted)),
-            other => panic!("{self:?} is put to {other:?}"),
+            other => panic!("{self:?} does not fit {other:?}"),
         };
         match self {
             Test::IsNull => value.is_null(),

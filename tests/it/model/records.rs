@@ -72,7 +72,7 @@ impl Val {
             Val::Bytes(b) => b.clone().into(),
             Val::Decimal(hundredths) => decimal(*hundredths).into(),
             Val::Time(micros) => Timestamp::from_micros(*micros).into(),
-            Val::Many(_) => panic!("nothing is compared with many values at once"),
+            Val::Many(_) => panic!("a query compares one value at a time"),
         }
     }
 }
@@ -101,7 +101,7 @@ pub(super) trait Subject: Record + Clone + Debug + PartialEq {
     /// The value of the field at a position of `FIELDS`.
     fn see(&self, at: usize) -> Val;
     /// Values with which queries compare the field: values that occur, and one that never does.
-    fn asked(at: usize) -> Vec<Val>;
+    fn operands(at: usize) -> Vec<Val>;
     /// The test through the typed constant of the field.
     fn typed(at: usize, test: &Test) -> Filter<Self>;
 }

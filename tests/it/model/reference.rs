@@ -40,11 +40,11 @@ pub(super) struct Placed {
 #[derive(Clone, Debug)]
 pub(super) struct Round {
     pub faults: Vec<(usize, Fault)>,
-    pub mends: Vec<(usize, Mend)>,
+    pub fixes: Vec<(usize, Fix)>,
 }
 
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Mend {
+pub(super) enum Fix {
     Remove,
     /// Changes the key to the one with this number.
     Rename(usize),
@@ -144,13 +144,13 @@ fn step<R: Subject>(
 
 /// Applies an operation on the records that a predicate selects.
 fn step_where<R: Subject>(op: &Op<R>, now: &mut Shelf<R>, counts: &mut Counts, commit: Commit) -> Result<Did, Fault> {
-    let mut met: Vec<R> = now.values().map(|(record, _)| record).filter(|r| op.tree.holds(*r)).cloned().collect();
+    let mut matching: Vec<R> = now.values().map(|(record, _)| record).filter(|r| op.tree.holds(*r)).cloned().collect();
     if op.verb == Verb::DeleteWhere {
-        counts.deleted += met.len();
-        met.iter().for_each(|record| drop(now.remove(&record.id())));
-        return Ok(Did::DeletedWhere(met.len()));
+        counts.deleted += matching.len();
+        matching.iter().for_each(|record| drop(now.remove(&record.id())));
+        return Ok(Did::DeletedWhere(matching.len()));
     }
-    for record in &mut met {
+    for record in &mut matching {
         let id = record.id();
         if !op.change.apply(record) && op.verb == Verb::TryUpdateWhere {
             return Err(Fault::Closure);
@@ -159,21 +159,21 @@ fn step_where<R: Subject>(op: &Op<R>, now: &mut Shelf<R>, counts: &mut Counts, c
             return Err(Fault::KeyChanged);
         }
     }
-    counts.updated += met.len();
-    let updated = Did::UpdatedWhere(met.len());
-    met.into_iter().for_each(|record| drop(now.insert(record.id(), (record, commit))));
+    counts.updated += matching.len();
+    let updated = Did::UpdatedWhere(matching.len());
+    matching.into_iter().for_each(|record| drop(now.insert(record.id(), (record, commit))));
     Ok(updated)
 }
 
 /// The books that the indexes refuse, and the reasons.
 fn refused_by(indexes: &[Def], books: &Shelf<Book>) -> Vec<(u16, Fault)> {
-    let unplaced = indexes.iter().flat_map(|index| {
+    let unorderable = indexes.iter().flat_map(|index| {
         let fault = |field| Fault::NotANumber { index: index.name::<Book>(), field };
-        index.unplaced(books).into_iter().map(move |(id, field)| (id, fault(field)))
+        index.unorderable(books).into_iter().map(move |(id, field)| (id, fault(field)))
     });
-    let unplaced: Vec<_> = unplaced.collect();
-    if !unplaced.is_empty() {
-        return unplaced;
+    let unorderable: Vec<_> = unorderable.collect();
+    if !unorderable.is_empty() {
+        return unorderable;
     }
     let clashing = indexes.iter().flat_map(|index| {
         let fault = || Fault::NotUnique { index: index.name::<Book>() };
@@ -220,7 +220,7 @@ impl Shelves {
 
     /// The state after these operations without those that the store skipped; checks that the store had a reason to
     /// skip each.
-    fn after_leniently(
+    fn state_after_lenient(
         &self,
         ops: &[Placed],
         commit: Commit,
@@ -232,7 +232,7 @@ impl Shelves {
         for placed in ops {
             let did = match left_out.get(&placed.position) {
                 None => self.step(placed, &mut now, &mut counts, commit).unwrap_or_else(|fault| {
-                    panic!("{placed:?} is refused by the model: {fault:?}, but not by the store");
+                    panic!("the model refuses {placed:?}: {fault:?}, but the store does not");
                 }),
                 Some(cause) => {
                     let by_index = |index: &Def| {
@@ -260,7 +260,11 @@ impl Shelves {
             let mut all = self.clone();
             let step = |placed: &Placed| drop(self.step(placed, &mut all, &mut Counts::default(), commit));
             ops.iter().for_each(step);
-            assert_ne!(refused_by(indexes, &all.books), [], "nothing had to be left out for the indexes: {left_out:?}");
+            assert_ne!(
+                refused_by(indexes, &all.books),
+                [],
+                "the store skipped operations for indexes without need: {left_out:?}"
+            );
         }
         (now, counts, dids)
     }
@@ -358,7 +362,7 @@ impl World {
         if self.objections.is_empty() {
             let books = &self.at(self.newest()).books;
             self.objections.extend((!def.clashing(books).is_empty()).then_some("NotUnique"));
-            self.objections.extend((!def.unplaced(books).is_empty()).then_some("Record"));
+            self.objections.extend((!def.unorderable(books).is_empty()).then_some("Record"));
         }
         if self.objections.is_empty() {
             self.indexes.push(def.clone());
@@ -441,9 +445,9 @@ impl World {
 
     /// Adds a lenient commit that the store has executed, from the operations it skipped, by position. Returns the
     /// effects of the others.
-    pub(super) fn done_leniently(&self, ops: &[Placed], left_out: &BTreeMap<usize, &Cause>) -> (Counts, Dids) {
+    pub(super) fn apply_lenient(&self, ops: &[Placed], left_out: &BTreeMap<usize, &Cause>) -> (Counts, Dids) {
         let before = self.newest();
-        let (now, counts, dids) = self.at(before).after_leniently(ops, before.next(), left_out, &self.indexes);
+        let (now, counts, dids) = self.at(before).state_after_lenient(ops, before.next(), left_out, &self.indexes);
         self.refuse(left_out.len());
         if left_out.len() < ops.len() {
             self.history.borrow_mut().push(Arc::new(now));
@@ -486,26 +490,26 @@ impl World {
                 }
                 Err(faults) if matches!(how, How::Once) => {
                     self.refuse(1);
-                    rounds.push(Round { faults, mends: Vec::new() });
+                    rounds.push(Round { faults, fixes: Vec::new() });
                     break Outcome::Gone;
                 }
                 Err(faults) => {
                     self.refuse(1);
-                    let mut mends = Vec::new();
+                    let mut fixes = Vec::new();
                     let at_fault: BTreeSet<usize> = faults.iter().map(|(position, _)| *position).collect();
                     for position in &at_fault {
                         let at = left.iter().position(|placed| placed.position == *position).unwrap();
                         match rename {
                             Some(number) if renamed.insert(*position) && left[at].rename(number) => {
-                                mends.push((*position, Mend::Rename(number)));
+                                fixes.push((*position, Fix::Rename(number)));
                             }
                             _ => {
                                 left.remove(at);
-                                mends.push((*position, Mend::Remove));
+                                fixes.push((*position, Fix::Remove));
                             }
                         }
                     }
-                    rounds.push(Round { faults, mends });
+                    rounds.push(Round { faults, fixes });
                 }
             }
         };
@@ -540,8 +544,8 @@ impl ReferenceStateMachine for World {
             Transition::DropAllSnapshots => world.snapshots.clear(),
             Transition::AddIndex(def) => world.add_index(def),
             Transition::DropIndex(name) => world.drop_index(name),
-            Transition::AddStanding(standing) => world.add_standing(standing),
-            Transition::DropStanding(name) => world.drop_standing(name),
+            Transition::AddAggregate(standing) => world.add_standing(standing),
+            Transition::DropAggregate(name) => world.drop_standing(name),
             _ => {}
         }
         world

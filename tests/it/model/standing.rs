@@ -5,7 +5,7 @@ use super::books::Book;
 use super::predicates::{Tree, leaf};
 use super::records::Subject;
 use super::reference::Shelf;
-use crate::statistics::naive::{self, Shown};
+use crate::statistics::naive::{self, Fields};
 use memdex::{Aggregate, AggregateDef, Bucket, FieldName, Figures, GroupBy, Kind, Metric, Statistics, Value};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -38,7 +38,7 @@ impl Standing {
     }
 }
 
-impl Shown for Book {
+impl Fields for Book {
     fn values(&self, field: &str) -> Vec<Value> {
         let at = Book::FIELDS.iter().position(|name| *name == field).unwrap();
         vec![self.see(at).to_value()]
@@ -80,7 +80,7 @@ fn any_metrics() -> BoxedStrategy<Vec<Metric>> {
 }
 
 /// Valid aggregates, under one of a few names.
-pub(super) fn any_standing() -> BoxedStrategy<Standing> {
+pub(super) fn any_aggregate() -> BoxedStrategy<Standing> {
     let bucket = prop_oneof![
         4 => select(singles()).prop_map(Bucket::values),
         1 => (1..4_i64).prop_map(|width| Bucket::width("shelf", width)),
@@ -98,7 +98,7 @@ pub(super) fn any_standing() -> BoxedStrategy<Standing> {
 }
 
 /// The aggregates of a schema, at most one for each name.
-pub(super) fn any_standings() -> BoxedStrategy<Vec<Standing>> {
+pub(super) fn any_aggregates() -> BoxedStrategy<Vec<Standing>> {
     let each_once = |drawn: Vec<Standing>| {
         let mut all: Vec<Standing> = Vec::new();
         for standing in drawn {
@@ -108,5 +108,5 @@ pub(super) fn any_standings() -> BoxedStrategy<Vec<Standing>> {
         }
         all
     };
-    vec(any_standing(), 0..3).prop_map(each_once).boxed()
+    vec(any_aggregate(), 0..3).prop_map(each_once).boxed()
 }

@@ -7,7 +7,7 @@ use super::indexes::{Def, any_def};
 use super::operations::Op;
 use super::payments::Payment;
 use super::predicates::{Tree, tree};
-use super::standing::{Standing, any_standing};
+use super::standing::{Standing, any_aggregate};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -70,8 +70,8 @@ pub(super) enum Transition {
     /// An index of the books.
     AddIndex(Def),
     DropIndex(String),
-    AddStanding(Box<Standing>),
-    DropStanding(&'static str),
+    AddAggregate(Box<Standing>),
+    DropAggregate(&'static str),
     Optimize,
     Look,
 }
@@ -103,7 +103,7 @@ pub(super) fn transition(indexes: &[Def]) -> BoxedStrategy<Transition> {
     let aimed: Vec<_> =
         indexes.iter().map(|index| (1, index.aimed_at::<Book>())).chain([(1, tree::<Book>())]).collect();
     let names: Vec<String> = indexes.iter().map(Def::name::<Book>).chain(["none".to_owned()]).collect();
-    let questions = prop_oneof![
+    let queries = prop_oneof![
         4 => vec(tree::<Payment>(), 1..4).prop_map(Transition::FindPayments),
         3 => vec(tree::<Flight>(), 1..4).prop_map(Transition::FindFlights),
         3 => vec(tree::<Book>(), 1..4).prop_map(Transition::FindBooks),
@@ -115,11 +115,11 @@ pub(super) fn transition(indexes: &[Def]) -> BoxedStrategy<Transition> {
         1 => any::<usize>().prop_map(Transition::CloneSnapshot),
         2 => any::<usize>().prop_map(Transition::DropSnapshot),
         1 => Just(Transition::DropAllSnapshots),
-        9 => questions,
+        9 => queries,
         2 => any_def::<Book>().prop_map(Transition::AddIndex),
         1 => select(names).prop_map(Transition::DropIndex),
-        1 => any_standing().prop_map(|standing| Transition::AddStanding(Box::new(standing))),
-        1 => select(vec!["one", "two", "three"]).prop_map(Transition::DropStanding),
+        1 => any_aggregate().prop_map(|standing| Transition::AddAggregate(Box::new(standing))),
+        1 => select(vec!["one", "two", "three"]).prop_map(Transition::DropAggregate),
         1 => Just(Transition::Optimize),
         2 => Just(Transition::Look),
     ]

@@ -8,7 +8,7 @@ use super::flights::Flight;
 use super::operations::{Fault, Op, alone, put_in_batch, put_in_writer};
 use super::payments::Payment;
 use super::records::Subject;
-use super::reference::{Attempt, Mend, Outcome, Pendings, Placed, Round, World};
+use super::reference::{Attempt, Fix, Outcome, Pendings, Placed, Round, World};
 use super::transitions::{AnyOp, End, How};
 use memdex::{
     BackgroundWriter, Batch, Collection, Commit, Counts, NotApplied, Receipt, Refusal, Refused, Report, Writer,
@@ -43,20 +43,20 @@ impl Bearer<'_> {
     }
 
     /// Commits. Returns the effect, or the operations after the predicted refusal.
-    fn commit(self, foretold: Option<&Round>) -> Result<Done, Self> {
+    fn commit(self, predicted: Option<&Round>) -> Result<Done, Self> {
         match self {
-            Bearer::Batch(batch) => batch.commit().map(Done::from).map_err(|refused| Bearer::of(refused, foretold)),
+            Bearer::Batch(batch) => batch.commit().map(Done::from).map_err(|refused| Bearer::of(refused, predicted)),
             Bearer::Writer(writer) => match writer.flush() {
                 Ok(receipt) => Ok(receipt.into()),
                 Err(refusal) => {
-                    is_foretold(&refusal, foretold);
+                    is_predicted(&refusal, predicted);
                     Err(Bearer::Writer(writer))
                 }
             },
             Bearer::Background(background, batch) => match background.submit(batch).unwrap().wait() {
                 Ok(applied) => Ok(Done { commit: applied.commit, counts: None }),
                 Err(NotApplied::Refused(refused)) => {
-                    is_foretold(refused.refusal(), foretold);
+                    is_predicted(refused.refusal(), predicted);
                     Err(Bearer::Background(background, refused.into_batch()))
                 }
                 Err(other) => panic!("{other}"),
@@ -64,8 +64,8 @@ impl Bearer<'_> {
         }
     }
 
-    fn of(refused: Refused, foretold: Option<&Round>) -> Self {
-        is_foretold(refused.refusal(), foretold);
+    fn of(refused: Refused, predicted: Option<&Round>) -> Self {
+        is_predicted(refused.refusal(), predicted);
         Bearer::Batch(refused.into_batch())
     }
 }
@@ -77,10 +77,11 @@ fn is_reported(report: Report, outcome: &Outcome) -> Receipt {
     report.receipt
 }
 
-fn is_foretold(refusal: &Refusal, foretold: Option<&Round>) {
-    let Some(round) = foretold else { panic!("the model does not refuse, the store says: {refusal}") };
-    let told = |(position, fault): &(usize, Fault)| refusal.position() == Some(*position) && fault.is(refusal.cause());
-    assert!(round.faults.iter().any(told), "the model refuses {:?}, the store says: {refusal}", round.faults);
+fn is_predicted(refusal: &Refusal, predicted: Option<&Round>) {
+    let Some(round) = predicted else { panic!("the model does not refuse, the store says: {refusal}") };
+    let reported =
+        |(position, fault): &(usize, Fault)| refusal.position() == Some(*position) && fault.is(refusal.cause());
+    assert!(round.faults.iter().any(reported), "the model refuses {:?}, the store says: {refusal}", round.faults);
 }
 
 impl Race {
@@ -109,7 +110,7 @@ impl Race {
             }
         };
         if let (How::Once, Outcome::Gone) = (how, &attempt.outcome) {
-            is_foretold(result.expect_err("the model refuses it").refusal(), first);
+            is_predicted(result.expect_err("the model refuses it").refusal(), first);
             return self.is_as_of(world, attempt.before);
         }
         self.follow(world, attempt, result.map(Done::from).map_err(|refused| Bearer::of(refused, first)));
@@ -147,13 +148,13 @@ impl Race {
                         Err(Refusal::because("a group that thinks better of it"))
                     });
                     assert!(matches!(broken, Err(WriterError::NotTaken(_))));
-                    assert_eq!(writer.len(), buffered, "what a refused group has added is taken out again");
+                    assert_eq!(writer.len(), buffered, "the operations of a refused group are removed");
                     writer.group(|batch| unit.iter().try_for_each(|placed| self.put(batch, placed)))
                 };
                 refused = match done {
                     Ok(()) => false,
                     Err(WriterError::NotFlushed(refusal)) => {
-                        is_foretold(&refusal, attempt.rounds.first());
+                        is_predicted(&refusal, attempt.rounds.first());
                         true
                     }
                     Err(other) => panic!("{other}"),
@@ -192,16 +193,16 @@ impl Race {
                 self.is_as_added(bearer.batch(), attempt);
             }
             self.is_as_of(world, attempt.before);
-            for (position, mend) in &round.mends {
+            for (position, mend) in &round.fixes {
                 match &attempt.ops[*position].op {
-                    AnyOp::Payment(op) => mended(bearer.batch(), &self.payments, *position, op, *mend),
-                    AnyOp::Flight(op) => mended(bearer.batch(), &self.flights, *position, op, *mend),
-                    AnyOp::Book(op) => mended(bearer.batch(), &self.books, *position, op, *mend),
+                    AnyOp::Payment(op) => fixed(bearer.batch(), &self.payments, *position, op, *mend),
+                    AnyOp::Flight(op) => fixed(bearer.batch(), &self.flights, *position, op, *mend),
+                    AnyOp::Book(op) => fixed(bearer.batch(), &self.books, *position, op, *mend),
                 }
             }
             result = bearer.commit(attempt.rounds.get(number + 1));
         }
-        let Ok(done) = result else { unreachable!("a refusal that is not foretold has panicked") };
+        let Ok(done) = result else { unreachable!("a refusal that is not predicted has panicked") };
         let (commit, counts) = match attempt.outcome {
             Outcome::Committed(counts, _) => (attempt.before.next(), counts),
             Outcome::Empty | Outcome::Gone => (attempt.before, Counts::default()),
@@ -237,13 +238,13 @@ fn is_pending<R: Subject>(batch: &Batch, collection: &Collection<R>, pendings: &
     }
 }
 
-fn mended<R: Subject>(batch: &mut Batch, collection: &Collection<R>, position: usize, op: &Op<R>, mend: Mend) {
+fn fixed<R: Subject>(batch: &mut Batch, collection: &Collection<R>, position: usize, op: &Op<R>, mend: Fix) {
     match mend {
-        Mend::Rename(number) => {
+        Fix::Rename(number) => {
             assert!(batch.mend(collection, position, |record| record.set_id(R::ids()[number].clone())).unwrap());
         }
-        Mend::Remove => {
-            let taken = batch.remove(position).expect("it is still there");
+        Fix::Remove => {
+            let taken = batch.remove(position).expect("the operation is in the batch");
             assert_eq!((taken.info.position, taken.info.operation), (position, op.name()));
             assert_eq!(taken.into_record::<R>().is_some(), op.brings_record());
             assert!(batch.remove(position).is_none());

@@ -24,7 +24,7 @@ fn pair(world: &World, key: u8) -> Batch {
 fn has_pair(world: &World, key: u8) -> bool {
     let snapshot = world.store.snapshot();
     let (left, right) = (snapshot.of(&world.left).get(key), snapshot.of(&world.right).get(key));
-    assert_eq!(left.is_some(), right.is_some(), "half of a submission");
+    assert_eq!(left.is_some(), right.is_some(), "only half of a submission is visible");
     left.is_some()
 }
 
@@ -70,7 +70,7 @@ fn background() {
         let producers = [[0, 1], [1, 2]].map(|keys| {
             let (world, background) = (world.clone(), background.clone());
             thread::spawn(move || {
-                let tickets = keys.map(|key| submit(&background, pair(&world, key)).expect("nothing kills it"));
+                let tickets = keys.map(|key| submit(&background, pair(&world, key)).expect("the flusher must not die"));
                 if thread_rng().gen_range(0..2) == 0 {
                     background.flush().unwrap();
                     assert!(tickets.iter().all(Ticket::is_answered));

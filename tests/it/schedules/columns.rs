@@ -16,14 +16,14 @@ struct Gauge {
 /// The level of each gauge at a commit, by key.
 type Levels = [Option<u64>; 3];
 
-type Question = (Filter<Gauge>, fn(u64) -> bool);
+type TestQuery = (Filter<Gauge>, fn(u64) -> bool);
 
 /// Beyond 63 bits, so an overflow value.
 const FAR: u64 = u64::MAX - 1;
 /// The greatest value of a cell, whose bits equal the escape of greater ones.
 const LAST: u64 = i64::MAX as u64;
 
-fn questions() -> Vec<Question> {
+fn questions() -> Vec<TestQuery> {
     vec![
         (gauge::LEVEL.ge(4_u64), |level| level >= 4),
         (gauge::LEVEL.between(1_u64, 400_u64), |level| (1..=400).contains(&level)),
@@ -35,7 +35,7 @@ fn questions() -> Vec<Question> {
     ]
 }
 
-fn check(gauges: &Collection<Gauge>, snapshot: &Snapshot, commits: &[Levels], (filter, holds): &Question) {
+fn check(gauges: &Collection<Gauge>, snapshot: &Snapshot, commits: &[Levels], (filter, holds): &TestQuery) {
     let levels = commits[snapshot.commit().get() as usize - 1];
     let expected: Vec<u8> = (0..3).filter(|key| levels[usize::from(*key)].is_some_and(holds)).collect();
     let mut found: Vec<u8> = snapshot.of(gauges).find(filter).fetch().unwrap().iter().map(|gauge| gauge.key).collect();
@@ -56,11 +56,11 @@ fn under_scans(commits: &'static [Levels], upkeep: bool) {
     let reader = || {
         let (store, gauges) = (store.clone(), gauges.clone());
         thread::spawn(move || {
-            let questions = questions();
+            let queries = questions();
             for _ in 0..2 {
                 let snapshot = store.snapshot();
-                let question = &questions[thread_rng().gen_range(0..questions.len())];
-                check(&gauges, &snapshot, commits, question);
+                let query = &queries[thread_rng().gen_range(0..questions.len())];
+                check(&gauges, &snapshot, commits, query);
             }
         })
     };
@@ -73,7 +73,7 @@ fn under_scans(commits: &'static [Levels], upkeep: bool) {
     threads.into_iter().for_each(|thread| thread.join().unwrap());
     store.verify().unwrap();
     let snapshot = store.snapshot();
-    questions().iter().for_each(|question| check(&gauges, &snapshot, commits, question));
+    questions().iter().for_each(|query| check(&gauges, &snapshot, commits, query));
 }
 
 /// A value that does not fit widens its page under scans; the other cells keep their values.
@@ -90,7 +90,7 @@ fn pages_are_widened() {
 
 /// A cell changes between ordinary values and overflow values.
 #[test]
-fn values_beyond_a_cell() {
+fn overflow_values() {
     const COMMITS: [Levels; 5] = [
         [Some(FAR), Some(3), None],
         [Some(5), Some(3), Some(LAST)],
@@ -103,7 +103,7 @@ fn values_beyond_a_cell() {
 
 /// Upkeep narrows zones to the newest state, under snapshots that see older values.
 #[test]
-fn zones_are_drawn_in() {
+fn zones_are_narrowed() {
     const COMMITS: [Levels; 4] = [
         [Some(3), Some(5), Some(1 << 40)],
         [Some(5), Some(5), Some(7)],

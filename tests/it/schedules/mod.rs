@@ -15,7 +15,7 @@ mod statistics;
 mod wide;
 mod world;
 
-use self::world::{KEYS, World, questions};
+use self::world::{KEYS, World, queries};
 use memdex::{Commit, Snapshot};
 use shuttle::rand::{Rng, thread_rng};
 use shuttle::thread::{self, JoinHandle};
@@ -62,8 +62,8 @@ fn mixed() {
                 let snapshot = world.store.snapshot();
                 assert!(snapshot.commit() >= seen, "a session went back in time");
                 seen = snapshot.commit();
-                world.check_random_question(&snapshot);
-                world.check_random_question(&snapshot);
+                world.check_random_query(&snapshot);
+                world.check_random_query(&snapshot);
             }
         };
         let threads =
@@ -104,7 +104,7 @@ fn reuse() {
         });
         let reader = |world: World| {
             let snapshot = world.store.snapshot();
-            world.check_random_question(&snapshot);
+            world.check_random_query(&snapshot);
             world.check_keys(&snapshot);
             let seen = snapshot.commit();
             drop(snapshot);
@@ -126,7 +126,7 @@ fn long_snapshots() {
         let reader = |world: World| {
             let snapshot = world.store.snapshot();
             for _ in 0..2 {
-                world.check_random_question(&snapshot);
+                world.check_random_query(&snapshot);
                 thread::yield_now();
             }
             world.check_keys(&snapshot);
@@ -160,7 +160,7 @@ fn two_collections() {
             if snapshot.commit().get() < 3 {
                 assert_eq!(left, right, "at {}", snapshot.commit());
             }
-            questions().iter().take(3).for_each(|question| world.check_question(&snapshot, question));
+            questions().iter().take(3).for_each(|query| world.check_query(&snapshot, query));
         };
         join(&world, [spawn(&world, writer), spawn(&world, reader), spawn(&world, reader)]);
     });
@@ -175,7 +175,7 @@ fn shared_snapshots() {
         let snapshot = world.store.snapshot();
         let reader = |snapshot: Snapshot| {
             move |world: World| {
-                world.check_random_question(&snapshot);
+                world.check_random_query(&snapshot);
                 drop(snapshot.clone());
                 world.check_keys(&snapshot);
             }
@@ -192,7 +192,7 @@ fn shared_snapshots() {
 
 /// A snapshot is dropped during a commit, and no commit follows: its retained versions must still be reclaimed.
 #[test]
-fn last_pin_dropped_beside_the_last_commit() {
+fn last_pin_dropped_during_the_last_commit() {
     explore(|| {
         let world = World::new();
         world.put(&[(0, 0, 0)]);
@@ -212,7 +212,7 @@ fn last_pin_dropped_beside_the_last_commit() {
 
 /// Two snapshots are dropped during an audit, which holds the commit lock and so inherits the reclamation of both.
 #[test]
-fn pins_dropped_beside_an_audit() {
+fn pins_dropped_during_an_audit() {
     explore(|| {
         let world = World::new();
         world.put(&[(0, 0, 0)]);
@@ -229,7 +229,7 @@ fn pins_dropped_beside_an_audit() {
 /// An observer that is registered before a snapshot is taken is notified of every commit after the snapshot, and of
 /// none before the registration.
 #[test]
-fn observed_from_now_on() {
+fn observers_registered_under_commits() {
     #[derive(Default)]
     struct Feed(std::sync::Mutex<Vec<Commit>>);
 
@@ -253,13 +253,13 @@ fn observed_from_now_on() {
         store.observe(feed.clone()).unwrap();
         let after = store.snapshot().commit();
         writer.join().unwrap();
-        let told = feed.0.lock().unwrap().clone();
-        let from = told.first().map_or(4, |commit| commit.get());
+        let reported = feed.0.lock().unwrap().clone();
+        let from = reported.first().map_or(4, |commit| commit.get());
         assert!(
             before.get() < from && from <= after.get() + 1,
-            "told of {told:?}, the newest was {before} before and {after} after"
+            "notified of {reported:?}; the newest commit was {before} before and {after} after"
         );
-        assert_eq!(told, (from..=3).map(Commit::from_number).collect::<Vec<_>>());
+        assert_eq!(reported, (from..=3).map(Commit::from_number).collect::<Vec<_>>());
     });
 }
 
@@ -274,9 +274,9 @@ fn slots_overflow() {
             let first = world.store.snapshot();
             let second = world.store.snapshot();
             assert!(first.commit() <= second.commit());
-            world.check_question(&first, &questions()[0]);
+            world.check_query(&first, &questions()[0]);
             drop(first);
-            world.check_question(&second, &questions()[2]);
+            world.check_query(&second, &questions()[2]);
         };
         let readers: Vec<_> = (0..2).map(|_| spawn(&world, reader)).collect();
         join(&world, readers.into_iter().chain([writer]));
@@ -292,8 +292,8 @@ fn emptied_values() {
         let writer = spawn(&world, |world| [1, 0, 1, 0].iter().for_each(|a| world.put(&[(0, *a, 1 - *a)])));
         let reader = |world: World| {
             let snapshot = world.store.snapshot();
-            world.check_question(&snapshot, &questions()[thread_rng().gen_range(0..5)]);
-            world.check_question(&snapshot, &questions()[thread_rng().gen_range(0..5)]);
+            world.check_query(&snapshot, &questions()[thread_rng().gen_range(0..5)]);
+            world.check_query(&snapshot, &questions()[thread_rng().gen_range(0..5)]);
         };
         join(&world, [writer, spawn(&world, reader), spawn(&world, reader)]);
     });

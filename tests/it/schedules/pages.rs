@@ -136,7 +136,7 @@ fn pages_under_commits() {
 /// Two commits during one page: each step of the commits between each two of the page. The page sees the rows that
 /// they move.
 #[test]
-fn two_commits_beside_a_page() {
+fn two_commits_during_a_page() {
     explore(|| {
         let world = World::new((0..5).map(random_task).collect());
         let before = world.store.snapshot();

@@ -137,7 +137,11 @@ impl Purses {
         let stats = self.store.stats();
         assert_eq!((stats.oldest_pin, &stats.damage), (None, &None));
         let left = &stats.collections[0];
-        assert_eq!((left.versions_kept, left.marks, left.figures_kept), (0, 0, 0), "all settles once nobody reads");
+        assert_eq!(
+            (left.versions_kept, left.marks, left.figures_kept),
+            (0, 0, 0),
+            "without readers everything is reclaimed"
+        );
         assert!(left.standing.iter().all(|of| of.groups <= usize::from(PURSES)));
         self.store.verify().unwrap();
     }
@@ -150,7 +154,7 @@ fn run(purses: &Purses, threads: Vec<thread::JoinHandle<()>>) {
 
 /// Coins move between purses under snapshots and readers without a pin.
 #[test]
-fn figures_of_each_commit() {
+fn aggregates_at_each_commit() {
     explore(|| {
         let purses = Purses::new(true);
         purses.put(&[(0, 0), (1, 1)]);
@@ -171,7 +175,7 @@ fn figures_of_each_commit() {
 
 /// A group becomes empty and fills again, under snapshots that saw it.
 #[test]
-fn groups_that_go_and_come() {
+fn groups_emptied_and_filled() {
     explore(|| {
         let purses = Purses::new(true);
         purses.put(&[(0, 0)]);
@@ -188,7 +192,7 @@ fn groups_that_go_and_come() {
 
 /// An aggregate is built under commits, and read by older and newer snapshots.
 #[test]
-fn figures_built_under_commits() {
+fn aggregates_built_under_commits() {
     explore(|| {
         let purses = Purses::new(false);
         purses.put(&[(0, 0), (1, 1), (2, 0)]);
@@ -218,7 +222,7 @@ fn figures_built_under_commits() {
 
 /// An aggregate is dropped under commits and readers: a read returns the correct result, or that it does not exist.
 #[test]
-fn figures_dropped_under_readers() {
+fn aggregates_dropped_under_readers() {
     explore(|| {
         let purses = Purses::new(true);
         purses.put(&[(0, 0), (1, 1)]);
@@ -246,15 +250,15 @@ fn figures_dropped_under_readers() {
 
 /// A query for the same statistics uses the aggregate, and returns the same result.
 #[test]
-fn questions_take_the_figures() {
+fn queries_use_aggregates() {
     explore(|| {
         let purses = Purses::new(true);
         purses.put(&[(0, 0), (1, 1)]);
         let writer = spawn_on(&purses, |purses| (0..3).for_each(|_| purses.random_commit()));
         let reader = spawn_on(&purses, |purses| {
             let snapshot = purses.store.snapshot();
-            let asked = by_purse().statistics().clone();
-            let answer = snapshot.of(&purses.coins).find(memdex::Filter::all()).statistics(asked).unwrap();
+            let requested = by_purse().statistics().clone();
+            let answer = snapshot.of(&purses.coins).find(memdex::Filter::all()).statistics(requested).unwrap();
             assert_eq!(found(&answer), expected(&purses.state(snapshot.commit())));
             assert!(answer.cached);
         });

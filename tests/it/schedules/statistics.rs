@@ -64,7 +64,7 @@ impl World {
         let summary = find.statistics(Statistics::of(metrics()).group_by(by_shop)).unwrap();
         assert_eq!(summary.commit, snapshot.commit());
 
-        let meant: Vec<&Sale> = state.values().filter(|sale| holds(sale)).collect();
+        let selected: Vec<&Sale> = state.values().filter(|sale| holds(sale)).collect();
         let expect = |figures: &Figures, sales: &[&Sale]| {
             let amounts = || sales.iter().map(|sale| sale.amount);
             let sum = (!sales.is_empty()).then(|| amounts().sum::<i64>());
@@ -72,9 +72,9 @@ impl World {
             let expected = (Some(sales.len() as i64), sum, amounts().max());
             assert_eq!(found, expected, "at {}: {filter:?} of {state:?}", snapshot.commit());
         };
-        expect(&summary, &meant);
+        expect(&summary, &selected);
         for shop in SHOPS {
-            let of_shop: Vec<&Sale> = meant.iter().copied().filter(|sale| sale.shop == shop).collect();
+            let of_shop: Vec<&Sale> = selected.iter().copied().filter(|sale| sale.shop == shop).collect();
             let group = summary.group(shop.map_or(Value::NULL, Value::from));
             assert_eq!(group.is_none(), of_shop.is_empty(), "at {}: {shop:?} of {state:?}", snapshot.commit());
             group.into_iter().for_each(|group| expect(group, &of_shop));
@@ -103,7 +103,7 @@ fn statistics_under_commits() {
 
 /// One commit during one query: each step of the commit between each two of the query.
 #[test]
-fn one_commit_beside_statistics() {
+fn commit_during_statistics() {
     explore(|| {
         let world = world(4);
         let before = world.store.snapshot();

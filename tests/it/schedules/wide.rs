@@ -69,9 +69,9 @@ struct Shelves {
     truth: Arc<Truth>,
 }
 
-type Question = (Filter<Book>, fn(&Book) -> bool);
+type TestQuery = (Filter<Book>, fn(&Book) -> bool);
 
-fn questions() -> Vec<Question> {
+fn questions() -> Vec<TestQuery> {
     vec![
         (book::PLACE.between(1, 3), |b| (1..=3).contains(&b.place)),
         (book::PLACE.lt(2), |b| b.place < 2),
@@ -114,7 +114,7 @@ impl Shelves {
         }
     }
 
-    fn check(&self, snapshot: &Snapshot, (filter, holds): &Question) {
+    fn check(&self, snapshot: &Snapshot, (filter, holds): &TestQuery) {
         let state = self.truth.0.lock().unwrap()[snapshot.commit().get() as usize].clone();
         let expected: Vec<&Book> = state.values().filter(|book| holds(book)).collect();
         let find = snapshot.of(&self.books).find(filter);
@@ -126,8 +126,8 @@ impl Shelves {
     }
 
     fn check_some(&self, snapshot: &Snapshot, count: usize) {
-        let questions = questions();
-        (0..count).for_each(|_| self.check(snapshot, &questions[thread_rng().gen_range(0..questions.len())]));
+        let queries = questions();
+        (0..count).for_each(|_| self.check(snapshot, &queries[thread_rng().gen_range(0..questions.len())]));
     }
 
     /// Checks which record has a code, at a snapshot.
@@ -145,8 +145,11 @@ impl Shelves {
         let to = self.store.newest_commit().get() as usize;
         let states = self.truth.0.lock().unwrap()[from..=to].to_vec();
         let holder = |state: &State| state.values().find(|book| book.code == Some(code)).cloned();
-        let told = found.as_deref();
-        assert!(states.iter().any(|state| holder(state).as_ref() == told), "code {code} in {from} to {to}: {told:?}");
+        let reported = found.as_deref();
+        assert!(
+            states.iter().any(|state| holder(state).as_ref() == reported),
+            "code {code} in {from} to {to}: {reported:?}"
+        );
     }
 
     fn check_at_rest(&self) {
@@ -155,7 +158,7 @@ impl Shelves {
         let kept = (stats.collections[0].versions_kept, stats.collections[0].marks, stats.damage);
         assert_eq!(kept, (0, 0, None));
         let snapshot = self.store.snapshot();
-        questions().iter().for_each(|question| self.check(&snapshot, question));
+        questions().iter().for_each(|query| self.check(&snapshot, query));
         (0..KEYS).for_each(|code| self.check_code(&snapshot, code));
     }
 }
@@ -167,7 +170,7 @@ fn run(shelves: &Shelves, threads: Vec<thread::JoinHandle<()>>) {
 
 /// Ordered leaves of two entries: insertions split them and removals merge them, under scans of ranges.
 #[test]
-fn leaves_split_and_join() {
+fn leaves_split_and_merge() {
     explore(|| {
         let shelves = Shelves::new(&[0, 3]);
         let writer = spawn_on(&shelves, |shelves| {
@@ -179,8 +182,8 @@ fn leaves_split_and_join() {
         });
         let reader = |shelves: Shelves| {
             let snapshot = shelves.store.snapshot();
-            let questions = questions();
-            (0..2).for_each(|_| shelves.check(&snapshot, &questions[thread_rng().gen_range(0..5)]));
+            let queries = questions();
+            (0..2).for_each(|_| shelves.check(&snapshot, &queries[thread_rng().gen_range(0..5)]));
         };
         let readers = [spawn_on(&shelves, reader), spawn_on(&shelves, reader)];
         run(&shelves, readers.into_iter().chain([writer]).collect());
@@ -189,7 +192,7 @@ fn leaves_split_and_join() {
 
 /// Leaves become empty one after the other and merge with their neighbours, under walks over all of them.
 #[test]
-fn leaves_join() {
+fn leaves_merge() {
     explore(|| {
         let shelves = Shelves::new(&[0, 1, 2, 3, 4, 5]);
         let writer = spawn_on(&shelves, |shelves| {
@@ -202,8 +205,8 @@ fn leaves_join() {
         });
         let reader = |shelves: Shelves| {
             let snapshot = shelves.store.snapshot();
-            let questions = questions();
-            (0..2).for_each(|_| shelves.check(&snapshot, &questions[thread_rng().gen_range(0..4)]));
+            let queries = questions();
+            (0..2).for_each(|_| shelves.check(&snapshot, &queries[thread_rng().gen_range(0..4)]));
         };
         let readers = [spawn_on(&shelves, reader), spawn_on(&shelves, reader)];
         run(&shelves, readers.into_iter().chain([writer]).collect());
@@ -229,7 +232,7 @@ fn every_kind_of_index() {
 
 /// Unique values are moved, swapped and returned, under look-ups by them.
 #[test]
-fn unique_values_change_hands() {
+fn unique_values_change_rows() {
     explore(|| {
         let shelves = Shelves::new(&[0, 1]);
         let writer = spawn_on(&shelves, |shelves| {
@@ -243,8 +246,8 @@ fn unique_values_change_hands() {
             let snapshot = shelves.store.snapshot();
             (0..3).for_each(|code| shelves.check_code(&snapshot, code));
             (0..3).for_each(|code| shelves.check_code_now(code));
-            let questions = questions();
-            shelves.check(&snapshot, &questions[thread_rng().gen_range(5..7)]);
+            let queries = questions();
+            shelves.check(&snapshot, &queries[thread_rng().gen_range(5..7)]);
         };
         let readers = [spawn_on(&shelves, reader), spawn_on(&shelves, reader)];
         run(&shelves, readers.into_iter().chain([writer]).collect());
@@ -253,7 +256,7 @@ fn unique_values_change_hands() {
 
 /// A code of a column loses its last row and is assigned to another value, under snapshots that saw the first value.
 #[test]
-fn codes_are_used_again() {
+fn codes_are_reused() {
     explore(|| {
         let shelves = Shelves::new(&[1]);
         let writer = spawn_on(&shelves, |shelves| {
@@ -262,8 +265,8 @@ fn codes_are_used_again() {
         });
         let reader = |shelves: Shelves| {
             let snapshot = shelves.store.snapshot();
-            let questions = questions();
-            (0..2).for_each(|_| shelves.check(&snapshot, &questions[thread_rng().gen_range(9..13)]));
+            let queries = questions();
+            (0..2).for_each(|_| shelves.check(&snapshot, &queries[thread_rng().gen_range(9..13)]));
         };
         let readers = [spawn_on(&shelves, reader), spawn_on(&shelves, reader)];
         run(&shelves, readers.into_iter().chain([writer]).collect());
@@ -335,7 +338,7 @@ fn built_between_commits() {
 
 /// A unique index is built while records pass on their values, more of them than one slice of the build.
 #[test]
-fn built_while_values_go_round() {
+fn built_while_values_rotate() {
     const SEATS: u8 = 6;
 
     explore(|| {
@@ -370,8 +373,8 @@ fn dropped_under_commits() {
         });
         let reader = spawn_on(&shelves, |shelves| {
             let snapshot = shelves.store.snapshot();
-            let questions = questions();
-            [0, 3, 7].iter().for_each(|at| shelves.check(&snapshot, &questions[*at]));
+            let queries = questions();
+            [0, 3, 7].iter().for_each(|at| shelves.check(&snapshot, &queries[*at]));
         });
         run(&shelves, vec![writer, dropper, reader]);
     });
@@ -396,12 +399,12 @@ fn upkeep_of_a_column() {
         labels.store(Label { key: 0, text: TEXTS[0] }).unwrap();
         let of_upkeep = store.clone();
         let upkeep = thread::spawn(move || (0..2).for_each(|_| of_upkeep.optimize().unwrap()));
-        let (of_reader, asked) = (store.clone(), labels.clone());
+        let (of_reader, requested) = (store.clone(), labels.clone());
         let reader = thread::spawn(move || {
             for text in ["a", "b", "a"] {
                 let snapshot = of_reader.snapshot();
                 let expected = usize::from(TEXTS[snapshot.commit().get() as usize - 1] == Some(text));
-                let found = snapshot.of(&asked).find(label::TEXT.eq(text)).count().unwrap();
+                let found = snapshot.of(&requested).find(label::TEXT.eq(text)).count().unwrap();
                 assert_eq!(found, expected, "{text} at {}", snapshot.commit());
             }
         });
@@ -416,7 +419,7 @@ fn upkeep_of_a_column() {
 
 /// Upkeep moves entries of rows that no mark lists, under scans and commits.
 #[test]
-fn upkeep_beside_all() {
+fn upkeep_under_everything() {
     explore(|| {
         let shelves = Shelves::new(&[0, 1, 2, 3, 4, 5]);
         shelves.store.commit(|batch| [0, 2, 4].iter().try_for_each(|key| batch.delete(&shelves.books, *key))).unwrap();

@@ -40,7 +40,7 @@ pub(super) const NAMES: [&str; 2] = ["left", "right"];
 pub(super) struct Truth {
     states: Mutex<Vec<State>>,
     /// The commits in the order in which the feed reported them.
-    told: Mutex<Vec<Commit>>,
+    reported: Mutex<Vec<Commit>>,
 }
 
 impl CommitObserver for Truth {
@@ -62,7 +62,7 @@ impl CommitObserver for Truth {
     }
 
     fn committed(&self, commit: &CommitInfo) {
-        self.told.lock().unwrap().push(commit.number());
+        self.reported.lock().unwrap().push(commit.number());
     }
 }
 
@@ -76,13 +76,13 @@ pub(super) struct World {
 }
 
 /// A predicate in two forms: for the store, and for the recorded state.
-pub(super) struct Question {
+pub(super) struct TestQuery {
     pub(super) filter: Filter<Item>,
     pub(super) holds: fn(&Item) -> bool,
 }
 
-pub(super) fn questions() -> Vec<Question> {
-    let question = |filter, holds| Question { filter, holds };
+pub(super) fn questions() -> Vec<TestQuery> {
+    let query = |filter, holds| TestQuery { filter, holds };
     vec![
         question(item::A.eq(0) & item::B.eq(0), |i| i.a == 0 && i.b == 0),
         question(item::A.eq(0) | item::B.eq(0), |i| i.a == 0 || i.b == 0),
@@ -103,7 +103,7 @@ impl World {
     pub(super) fn new() -> Self {
         let store = Store::new();
         let (left, right) = (store.collection("left").unwrap(), store.collection("right").unwrap());
-        let truth = Arc::new(Truth { states: Mutex::new(vec![State::new()]), told: Mutex::new(Vec::new()) });
+        let truth = Arc::new(Truth { states: Mutex::new(vec![State::new()]), reported: Mutex::new(Vec::new()) });
         store.observe(truth.clone()).unwrap();
         World { store, left, right, truth, stamps: Arc::default() }
     }
@@ -152,23 +152,23 @@ impl World {
     }
 
     /// Checks every form of one query over both collections, at a snapshot.
-    pub(super) fn check_question(&self, snapshot: &Snapshot, question: &Question) {
+    pub(super) fn check_query(&self, snapshot: &Snapshot, query: &TestQuery) {
         let state = self.state(snapshot.commit());
         for (name, collection) in [("left", &self.left), ("right", &self.right)] {
             let of_name = state.iter().filter(|((of, _), _)| *of == name).map(|(_, item)| item);
-            let expected: Vec<&Item> = of_name.filter(|item| (question.holds)(item)).collect();
-            let find = snapshot.of(collection).find(question.filter.clone());
+            let expected: Vec<&Item> = of_name.filter(|item| (query.holds)(item)).collect();
+            let find = snapshot.of(collection).find(query.filter.clone());
             let mut items: Vec<Handle<Item>> = find.fetch().unwrap();
             items.sort_by(|x, y| x.key.cmp(&y.key));
             let got: Vec<&Item> = items.iter().map(|item| &**item).collect();
-            assert_eq!(got, expected, "{name} at {}: {:?}", snapshot.commit(), question.filter);
-            assert_eq!(find.count().unwrap(), expected.len(), "{name} at {}: {:?}", snapshot.commit(), question.filter);
+            assert_eq!(got, expected, "{name} at {}: {:?}", snapshot.commit(), query.filter);
+            assert_eq!(find.count().unwrap(), expected.len(), "{name} at {}: {:?}", snapshot.commit(), query.filter);
         }
     }
 
-    pub(super) fn check_random_question(&self, snapshot: &Snapshot) {
-        let mut questions = questions();
-        self.check_question(snapshot, &questions.swap_remove(thread_rng().gen_range(0..questions.len())));
+    pub(super) fn check_random_query(&self, snapshot: &Snapshot) {
+        let mut queries = questions();
+        self.check_query(snapshot, &queries.swap_remove(thread_rng().gen_range(0..questions.len())));
     }
 
     /// Checks look-ups by key, length and iteration, at a snapshot.
@@ -215,17 +215,17 @@ impl World {
         assert_eq!(stats.damage, None);
         for collection in &stats.collections {
             let left = (collection.versions_kept, collection.marks, collection.lengths_kept);
-            assert_eq!(left, (0, 0, 0), "all settles once nobody reads: {stats:?}");
+            assert_eq!(left, (0, 0, 0), "without readers everything is reclaimed: {stats:?}");
         }
         self.store.verify().unwrap();
-        let told = self.truth.told.lock().unwrap().clone();
+        let reported = self.truth.reported.lock().unwrap().clone();
         assert_eq!(
-            told,
+            reported,
             (1..=stats.commits).map(Commit::from_number).collect::<Vec<_>>(),
             "the feed tells of each commit once, in order"
         );
         let snapshot = self.store.snapshot();
         self.check_keys(&snapshot);
-        questions().iter().for_each(|question| self.check_question(&snapshot, question));
+        questions().iter().for_each(|query| self.check_query(&snapshot, query));
     }
 }

@@ -272,12 +272,12 @@ impl Both {
                 let found = kept.standing(def.name());
                 let (figures, known) = (found.clone().map(|of| of.figures), found.map(|of| of.cached));
                 assert_eq!(figures, expected.clone().map(|of| of.figures), "{def:?}");
-                let asked = kept.find(condition).statistics(def.statistics().clone());
-                assert_eq!(asked.clone().map(|of| of.figures), expected.map(|of| of.figures), "{def:?}");
+                let requested = kept.find(condition).statistics(def.statistics().clone());
+                assert_eq!(requested.clone().map(|of| of.figures), expected.map(|of| of.figures), "{def:?}");
                 // An older aggregate may answer the same query.
                 assert!(
-                    asked.is_ok_and(|of| of.cached) || known != Ok(true),
-                    "who is asked takes what is known: {def:?}"
+                    requested.is_ok_and(|of| of.cached) || known != Ok(true),
+                    "the query must use the aggregate: {def:?}"
                 );
             }
         }
@@ -291,7 +291,7 @@ impl Both {
 
 proptest! {
     #[test]
-    fn standing_statistics_are_those_of_a_recomputation(
+    fn aggregates_equal_a_recomputation(
         defs in vec(def(), 0..3),
         rows in select(vec![0u32, 12, 60]),
         seed in any::<u64>(),
@@ -313,7 +313,7 @@ proptest! {
             both.check();
         }
         both.held.clear();
-        prop_assert_eq!(both.kept.0.stats().collections[0].figures_kept, 0, "all settles once nobody reads");
+        prop_assert_eq!(both.kept.0.stats().collections[0].figures_kept, 0, "without readers everything is reclaimed");
         both.check();
     }
 }

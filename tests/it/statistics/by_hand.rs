@@ -91,13 +91,13 @@ fn metrics_of_integers() {
 }
 
 #[test]
-fn of_nothing_there_are_counts_alone() {
+fn without_values_only_counts_exist() {
     let n = || field("n");
     let all = [Metric::count(), n().count(), n().distinct(), n().sum(), n().avg(), n().min(), n().max()];
     let more = [n().stddev(), n().stddev_pop(), n().percentile(0.0)];
-    let asked = Statistics::of(all.into_iter().chain(more));
+    let requested = Statistics::of(all.into_iter().chain(more));
     for records in [vec![], vec![record(1)]] {
-        let figures = ask(&records, asked.clone());
+        let figures = ask(&records, requested.clone());
         let values: Vec<&Value> = figures.metrics().map(|(_, value)| value).collect();
         let zero = Value::from(0);
         assert_eq!(values[0], &Value::from(records.len()));
@@ -105,7 +105,7 @@ fn of_nothing_there_are_counts_alone() {
         assert!(values[3..].iter().all(|value| **value == Value::NULL), "{values:?}");
         assert!(figures.groups().is_empty());
     }
-    let one = ask(&ints([7]), asked);
+    let one = ask(&ints([7]), requested);
     assert_eq!((one.get("stddev(n)"), one.float("stddev_pop(n)")), (Some(&Value::NULL), Some(0.0)));
 }
 
@@ -132,7 +132,7 @@ fn wide_again() -> Vec<Value> {
 }
 
 #[test]
-fn floats_are_summed_up_exactly_and_a_nan_spreads() {
+fn float_sums_are_exact_and_nan_propagates() {
     let floats = |values: &[f64]| -> Vec<KeyValue<()>> {
         values.iter().enumerate().map(|(key, x)| record(key).with("x", *x)).collect()
     };
@@ -163,7 +163,7 @@ fn decimals_are_exact() {
 }
 
 #[test]
-fn least_and_greatest_of_every_kind() {
+fn min_and_max_of_every_kind() {
     let records = [
         record(0)
             .with("shop", "b")
@@ -193,7 +193,7 @@ fn least_and_greatest_of_every_kind() {
 }
 
 #[test]
-fn groups_by_values_with_the_missing_first() {
+fn groups_by_value_with_missing_values_first() {
     let shops = [Some("b"), Some("a"), None, Some("a"), None];
     let records: Vec<_> =
         shops.iter().enumerate().map(|(key, shop)| record(key).with_each("shop", *shop).with("n", key)).collect();
@@ -214,13 +214,13 @@ fn groups_by_values_with_the_missing_first() {
 }
 
 #[test]
-fn a_record_is_in_the_group_of_each_of_its_values() {
+fn a_record_is_in_the_group_of_each_value() {
     let tags = [vec!["p", "q", "p"], vec!["q"], vec![]];
     let records: Vec<_> =
         tags.into_iter().enumerate().map(|(key, tags)| record(key).with_each("tags", tags).with("n", 1)).collect();
     let metrics = [Metric::count(), field("n").sum(), field("tags").count(), field("tags").distinct()];
-    let asked = Statistics::of(metrics.clone()).group_by(GroupBy::values("tags").metrics(metrics));
-    let figures = ask(&records, asked);
+    let requested = Statistics::of(metrics.clone()).group_by(GroupBy::values("tags").metrics(metrics));
+    let figures = ask(&records, requested);
     assert_eq!(
         ["count", "sum(n)", "count(tags)", "distinct(tags)"].map(|name| figures.int(name).unwrap()),
         [3, 3, 4, 2]
@@ -234,7 +234,7 @@ fn a_record_is_in_the_group_of_each_of_its_values() {
 }
 
 #[test]
-fn ranges_overlap_and_empty_ones_are_given() {
+fn ranges_may_overlap_and_be_empty() {
     let ranges = [(None, Some(10)), (Some(5), Some(15)), (Some(100), Some(200)), (Some(15), None)];
     let records = ints([1, 5, 9, 10, 15, 99]);
     let figures =
@@ -252,7 +252,7 @@ fn ranges_overlap_and_empty_ones_are_given() {
 }
 
 #[test]
-fn histograms_with_what_lies_between() {
+fn histograms_with_empty_buckets() {
     let by = |bucket: Bucket| GroupBy::new([bucket]).metrics([Metric::count()]);
     let records = ints([-1, 0, 9, 10, 41]);
     let figures = ask(&records, by(Bucket::width("n", 10)));
@@ -267,7 +267,7 @@ fn histograms_with_what_lies_between() {
 }
 
 #[test]
-fn calendars_of_times_and_dates() {
+fn calendar_units_of_times_and_dates() {
     let by = |field: &'static str, unit, zone: &'static str| {
         GroupBy::new([Bucket::date_in(field, unit, zone)]).metrics([Metric::count()])
     };
@@ -293,7 +293,7 @@ fn calendars_of_times_and_dates() {
 
 #[cfg(feature = "time-zones")]
 #[test]
-fn a_day_of_a_time_zone_may_have_23_hours() {
+fn a_day_in_a_time_zone_may_have_23_hours() {
     let at = |text| Value::from_text(Kind::Timestamp, text).unwrap();
     let records: Vec<_> =
         ["2026-03-28T22:59:00Z", "2026-03-28T23:00:00Z", "2026-03-29T21:59:00Z", "2026-03-29T22:00:00Z"]
@@ -307,7 +307,7 @@ fn a_day_of_a_time_zone_may_have_23_hours() {
 }
 
 #[test]
-fn groups_within_groups() {
+fn nested_groups() {
     let records: Vec<_> = (0..12_i64)
         .map(|n| record(n as usize).with("shop", ["a", "b"][(n % 2) as usize]).with("open", n % 3 == 0).with("n", n))
         .collect();
@@ -326,7 +326,7 @@ fn groups_within_groups() {
 
 #[cfg(feature = "serde")]
 #[test]
-fn answers_can_be_sent() {
+fn results_serialize() {
     let records = [record(0).with("shop", "a").with("n", 2), record(1).with("n", 3)];
     let figures =
         ask(&records, Statistics::of([Metric::count()]).group_by(GroupBy::values("shop").metrics([field("n").sum()])));
@@ -337,7 +337,7 @@ fn answers_can_be_sent() {
 
 /// NaN belongs to no range, not even an open one; infinity does.
 #[test]
-fn ranges_of_floats_at_their_ends() {
+fn float_ranges_at_their_bounds() {
     #[derive(Clone, memdex::Record)]
     struct Odd {
         #[record(key)]
@@ -351,16 +351,16 @@ fn ranges_of_floats_at_their_ends() {
     for (id, ratio) in [(0, f64::NAN), (1, f64::INFINITY), (2, f64::NEG_INFINITY)] {
         odds.store(Odd { id, ratio, fee: "1.5".parse().unwrap() }).unwrap();
     }
-    let asked = GroupBy::from(Bucket::ranges(odd::RATIO, [(None, Some(3.0)), (Some(3.0), None)]))
+    let requested = GroupBy::from(Bucket::ranges(odd::RATIO, [(None, Some(3.0)), (Some(3.0), None)]))
         .metrics([Metric::count(), odd::FEE.stddev_pop()]);
-    let summary = odds.find(memdex::Filter::all()).statistics(asked).unwrap();
+    let summary = odds.find(memdex::Filter::all()).statistics(requested).unwrap();
     let counts: Vec<_> =
         summary.groups().iter().map(|group| (group.int("count"), group.float("stddev_pop(fee)"))).collect();
     assert_eq!(counts, [(Some(1), Some(0.0)), (Some(1), Some(0.0))]);
 }
 
 #[test]
-fn of_whole_pages_what_falls_into_no_bucket_is_left_out() {
+fn values_in_no_bucket_are_skipped_in_whole_pages() {
     // More than a page without gaps and with few values: counted by code.
     let shops = ["a", "m", "z"];
     let records: Vec<_> = (0..2_500).map(|n| record(n).with("shop", shops[n % 3]).with("n", n as i64)).collect();
@@ -378,7 +378,7 @@ fn of_whole_pages_what_falls_into_no_bucket_is_left_out() {
 }
 
 #[test]
-fn a_float_below_the_first_bucket_with_a_name_is_in_none() {
+fn a_float_below_the_first_bucket_is_in_none() {
     let records: Vec<_> =
         [f64::MIN, -1e300, 0.0, 1e300].into_iter().enumerate().map(|(n, x)| record(n).with("x", x)).collect();
     let by = || Bucket::width("x", 1e300);

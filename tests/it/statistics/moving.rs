@@ -23,7 +23,7 @@ const CENTS: i64 = 1_000;
 const COMMITS: u32 = 4_000;
 
 #[test]
-fn sums_of_all_groups_are_the_total_in_every_summary() {
+fn sums_of_all_groups_equal_the_total() {
     let store = Store::new();
     let accounts = store.collection::<Account>("Account").unwrap();
     let account = |id: u32| Account { id, branch: format!("b-{}", id % 5), cents: CENTS, same: CENTS };
@@ -55,10 +55,10 @@ fn sums_of_all_groups_are_the_total_in_every_summary() {
             scope.spawn(move || {
                 let metrics = || [Metric::count(), field(name).sum().named("sum")];
                 let by_branch = || GroupBy::new([Bucket::values("branch")]).metrics(metrics());
-                let (mut last, mut asked) = (memdex::Commit::ZERO, 0);
+                let (mut last, mut requested) = (memdex::Commit::ZERO, 0);
                 let held = store.snapshot();
                 let first = held.of(accounts).find(memdex::Predicate::All).statistics(by_branch()).unwrap();
-                while !done.load(SeqCst) || asked < 20 {
+                while !done.load(SeqCst) || requested < 20 {
                     let find = accounts.find(memdex::Predicate::All);
                     let summary = find.statistics(Statistics::of(metrics()).group_by(by_branch())).unwrap();
                     assert!(summary.commit >= last, "a session went back in time");
@@ -68,10 +68,10 @@ fn sums_of_all_groups_are_the_total_in_every_summary() {
                     assert_eq!((of_groups("sum"), of_groups("count")), (total, ACCOUNTS.into()));
                     let one = accounts.find(field("branch").eq("b-1")).statistics(metrics()).unwrap();
                     assert!(one.int("count").unwrap() > 0);
-                    asked += 1;
-                    if asked % 8 == 0 {
+                    requested += 1;
+                    if requested % 8 == 0 {
                         let again = held.of(accounts).find(memdex::Predicate::All).statistics(by_branch()).unwrap();
-                        assert_eq!(again.figures, first.figures, "a held snapshot keeps its answers");
+                        assert_eq!(again.figures, first.figures, "a held snapshot returns the same results");
                     }
                 }
             });

@@ -4,7 +4,7 @@ use memdex::{Aggregate, Bucket, DateUnit, DecimalValue, Figures, GroupBy, Kind, 
 use std::collections::BTreeMap;
 
 /// The values of a record's field, including the missing value of a single-valued field.
-pub(crate) trait Shown {
+pub(crate) trait Fields {
     fn values(&self, field: &str) -> Vec<Value>;
     fn kind(field: &str) -> Kind;
 }
@@ -19,13 +19,13 @@ pub(crate) struct Expected {
 /// One part of a key: its position in the order of keys, and its name.
 type Part = (Value, Value);
 
-pub(crate) fn expected<S: Shown>(rows: &[&S], asked: &Statistics) -> Expected {
-    let metrics = asked.metrics.iter().map(|metric| (metric.name.to_string(), figure(rows, metric))).collect();
-    let (groups, in_all) = asked.groups.as_ref().map_or((Vec::new(), 0), |by| groups(rows, by));
+pub(crate) fn expected<S: Fields>(rows: &[&S], requested: &Statistics) -> Expected {
+    let metrics = requested.metrics.iter().map(|metric| (metric.name.to_string(), figure(rows, metric))).collect();
+    let (groups, in_all) = requested.groups.as_ref().map_or((Vec::new(), 0), |by| groups(rows, by));
     Expected { metrics, groups, in_all }
 }
 
-fn groups<S: Shown>(rows: &[&S], by: &GroupBy) -> (Vec<(Vec<Value>, Expected)>, usize) {
+fn groups<S: Fields>(rows: &[&S], by: &GroupBy) -> (Vec<(Vec<Value>, Expected)>, usize) {
     let mut members: BTreeMap<Vec<Part>, Vec<&S>> = BTreeMap::new();
     if let [Bucket::Ranges { ranges, .. }] = &by.by[..] {
         members.extend((0..ranges.len()).map(|at| (vec![range(ranges, at)], Vec::new())));
@@ -78,7 +78,7 @@ fn range(ranges: &[(Option<Value>, Option<Value>)], at: usize) -> Part {
     (Value::from(at), Value::from(format!("{}..{}", text(&ranges[at].0), text(&ranges[at].1))))
 }
 
-fn parts<S: Shown>(row: &S, bucket: &Bucket) -> Vec<Part> {
+fn parts<S: Fields>(row: &S, bucket: &Bucket) -> Vec<Part> {
     let values = row.values(bucket.field());
     let named = |value: Value| (value.clone(), value);
     match bucket {
@@ -170,7 +170,7 @@ fn next(at: &Value, bucket: &Bucket) -> Value {
     }
 }
 
-fn figure<S: Shown>(rows: &[&S], metric: &Metric) -> Value {
+fn figure<S: Fields>(rows: &[&S], metric: &Metric) -> Value {
     let Some(field) = metric.aggregate.field() else { return Value::from(rows.len()) };
     let mut values: Vec<Value> = rows.iter().flat_map(|row| row.values(field)).filter(|v| *v != Value::NULL).collect();
     values.sort();

@@ -1,7 +1,7 @@
 //! Random records under random schemas, random filters and random statistics, at held snapshots between commits:
 //! collections with all columns, none and some return the same results, equal to those of the naive evaluator.
 
-use super::naive::{Shown, compare, expected};
+use super::naive::{Fields, compare, expected};
 use memdex::{
     Aggregate, Bucket, Collection, DateUnit, DecimalValue, FieldDef, FieldName, GroupBy, KeyBuffer, Kind, Metric,
     Predicate, Record, Schema, Snapshot, Statistics, Store, Value, ValueRef, field,
@@ -101,7 +101,7 @@ impl Record for Sale {
     }
 }
 
-impl Shown for Sale {
+impl Fields for Sale {
     fn values(&self, field: &str) -> Vec<Value> {
         if field == "tags" {
             return self.tags.iter().map(Value::from).collect();
@@ -284,7 +284,7 @@ type State = BTreeMap<u32, Sale>;
 
 proptest! {
     #[test]
-    fn random_statistics_are_those_of_the_naive_evaluator(
+    fn random_statistics_equal_the_naive_evaluator(
         rows in select(vec![0u32, 7, 900, 2_500]),
         seed in any::<u64>(),
         columns in vec(any::<bool>(), NAMES.len()),
@@ -327,19 +327,19 @@ proptest! {
                     }
                 }
                 Step::Hold => held.push((store.snapshot(), state.clone())),
-                Step::Ask(choice, at, asked) => {
+                Step::Ask(choice, at, requested) => {
                     let (predicate, holds) = &choices[choice];
                     let now = (store.snapshot(), state.clone());
                     let (snapshot, state) = held.get(at).unwrap_or(&now);
-                    let meant: Vec<&Sale> = state.values().filter(|sale| holds(sale)).collect();
-                    let expected = expected(&meant, &asked);
+                    let selected: Vec<&Sale> = state.values().filter(|sale| holds(sale)).collect();
+                    let expected = expected(&selected, &requested);
                     let mut answers = Vec::new();
                     for of in &collections {
                         let find = snapshot.of(of).find(predicate.clone());
-                        let found = find.statistics((*asked).clone()).unwrap();
+                        let found = find.statistics((*requested).clone()).unwrap();
                         prop_assert_eq!(found.commit, snapshot.commit());
                         if let Err(error) = compare(&found, &expected) {
-                            prop_assert!(false, "{}: {}\n{:?}", of.name(), error, asked);
+                            prop_assert!(false, "{}: {}\n{:?}", of.name(), error, requested);
                         }
                         answers.push(found.figures);
                     }

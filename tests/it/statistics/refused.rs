@@ -45,7 +45,7 @@ fn source(error: QueryError) -> StatisticsError {
 }
 
 #[test]
-fn fields_that_are_not_there_or_not_numbers() {
+fn unknown_and_non_numeric_fields() {
     assert!(matches!(metric(Aggregate::Sum("m".into())), QueryError::UnknownField { field, .. } if field == "m"));
     assert!(matches!(bucket(Bucket::values("m")), QueryError::UnknownField { .. }));
     for name in ["shop", "at"] {
@@ -70,7 +70,7 @@ fn fields_that_are_not_there_or_not_numbers() {
 }
 
 #[test]
-fn metrics_by_their_names() {
+fn metric_names() {
     let twice = [field("n").sum(), field("x").sum().named("sum(n)")];
     assert!(matches!(refusal(twice), QueryError::DuplicateMetric { metric, .. } if metric == "sum(n)"));
     let by = || GroupBy::values("shop").metrics([Metric::count()]);
@@ -84,7 +84,7 @@ fn metrics_by_their_names() {
 }
 
 #[test]
-fn buckets_that_hold_nothing() {
+fn invalid_buckets() {
     assert!(matches!(refusal(GroupBy::new([])), QueryError::NoBuckets { .. }));
     assert!(matches!(bucket(Bucket::ranges::<i64>("n", [])), QueryError::NoBuckets { .. }));
     for width in [0, -1] {
@@ -110,7 +110,7 @@ fn buckets_that_hold_nothing() {
 }
 
 #[test]
-fn empty_buckets_are_those_of_one_histogram() {
+fn empty_buckets_need_a_single_histogram() {
     let two = [Bucket::width("n", 1), Bucket::values("shop")];
     for by in [GroupBy::values("shop"), GroupBy::new(two), GroupBy::new([Bucket::ranges("n", [(Some(1), None)])])] {
         assert!(matches!(refusal(by.with_empty()), QueryError::NotAHistogram { .. }));
@@ -120,7 +120,7 @@ fn empty_buckets_are_those_of_one_histogram() {
 }
 
 #[test]
-fn limits_at_their_edge_and_one_beyond() {
+fn limits_at_the_edge_and_one_beyond() {
     let metrics = |count: usize| (0..count).map(|n| Metric::count().named(format!("{n}"))).collect::<Vec<_>>();
     let levels = |count: usize| (1..count).fold(GroupBy::values("shop"), |by, _| GroupBy::values("shop").group_by(by));
     let parts = |count: usize| GroupBy::new(vec![Bucket::values("shop"); count]);
@@ -140,7 +140,7 @@ fn limits_at_their_edge_and_one_beyond() {
 }
 
 #[test]
-fn sums_out_of_reach_say_so_and_means_do_not() {
+fn sums_overflow_and_means_do_not() {
     let error = metric(Aggregate::Sum("big".into()));
     assert!(
         matches!(&error, QueryError::Overflow { metric, field, .. } if metric == "sum(big)" && field == "big"),
@@ -155,7 +155,7 @@ fn sums_out_of_reach_say_so_and_means_do_not() {
 }
 
 #[test]
-fn more_groups_than_an_answer_has() {
+fn too_many_groups() {
     let schema = Schema::new([FieldDef::new("n", Kind::Int).column(), FieldDef::new("m", Kind::Int)]);
     let store = Store::new();
     let all = store.key_values::<()>("Sale", schema).unwrap();
@@ -175,7 +175,7 @@ fn more_groups_than_an_answer_has() {
 
 #[cfg(feature = "documents")]
 #[test]
-fn paths_of_documents_are_declared_first() {
+fn document_paths_must_be_declared() {
     let store = Store::new();
     let schema = Schema::new([FieldDef::new("id", Kind::Str).key(), FieldDef::new("cart.total", Kind::Int).column()]);
     let all = store.documents("Cart", schema).unwrap();
@@ -191,7 +191,7 @@ fn paths_of_documents_are_declared_first() {
 }
 
 #[test]
-fn what_is_nested_too_deep_is_refused_and_takes_no_stack() {
+fn too_deep_nesting_is_refused_without_recursion() {
     let deep = |levels| (0..levels).fold(GroupBy::values("shop"), |within, _| GroupBy::values("shop").group_by(within));
     let statistics = Statistics::from(deep(100_000));
     let copy = statistics.clone();

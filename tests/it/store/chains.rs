@@ -9,7 +9,7 @@ fn kept(stats: &Stats) -> (usize, usize) {
 }
 
 #[test]
-fn one_key_updated_100_000_times_under_one_snapshot_keeps_one_version() {
+fn many_updates_under_one_snapshot_retain_one_version() {
     let (store, users) = users();
     users.store(user("1", 0)).unwrap();
     let held = store.snapshot();
@@ -30,7 +30,7 @@ fn one_key_updated_100_000_times_under_one_snapshot_keeps_one_version() {
 }
 
 #[test]
-fn a_snapshot_a_commit_keeps_them_all_and_each_answers_its_own_state() {
+fn one_snapshot_per_commit_retains_every_state() {
     const COMMITS: i64 = 1_000;
     let (store, users) = users();
     let mut held: Vec<Snapshot> = Vec::new();
@@ -63,7 +63,7 @@ fn a_snapshot_a_commit_keeps_them_all_and_each_answers_its_own_state() {
 }
 
 #[test]
-fn a_snapshot_over_much_churn_is_settled_in_slices_and_leaves_nothing() {
+fn a_long_snapshot_is_reclaimed_in_slices() {
     const RECORDS: i64 = 3_000;
     let (store, users) = users();
     let fill =
@@ -90,7 +90,7 @@ fn a_snapshot_over_much_churn_is_settled_in_slices_and_leaves_nothing() {
 }
 
 #[test]
-fn more_pins_than_there_are_slots_are_pins_like_any_other() {
+fn pins_beyond_the_slots_work_like_others() {
     let (store, users) = users();
     let mut held: Vec<Snapshot> = Vec::new();
     for n in 0..100 {

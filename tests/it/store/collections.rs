@@ -77,7 +77,7 @@ fn a_name_belongs_to_one_schema() {
 }
 
 #[test]
-fn an_unsound_schema_makes_no_collection() {
+fn an_invalid_schema_opens_no_collection() {
     let store = Store::new();
     let limit = memdex::limits::MAX_FIELDS;
     let part = || "part".to_owned();
@@ -117,7 +117,7 @@ fn a_collection_of_another_store_is_refused() {
 
 /// A batch that can't write to a collection must not read it either.
 #[test]
-fn a_collection_of_another_store_is_refused_by_the_get_of_a_batch() {
+fn batch_get_refuses_a_collection_of_another_store() {
     let ((store, _), (_, theirs)) = (users(), users());
     theirs.store(user("1", 1)).unwrap();
     let batch = store.batch();
@@ -126,7 +126,7 @@ fn a_collection_of_another_store_is_refused_by_the_get_of_a_batch() {
 }
 
 #[test]
-fn a_snapshot_shows_no_collection_of_another_store() {
+fn a_snapshot_refuses_a_collection_of_another_store() {
     let ((store, ours), (_, theirs)) = (users(), users());
     let now = store.snapshot();
     let error = now.try_of(&theirs).unwrap_err();
@@ -141,7 +141,7 @@ fn a_snapshot_shows_no_collection_of_another_store() {
 }
 
 #[test]
-fn a_collection_that_is_younger_than_a_snapshot_is_empty_in_it() {
+fn a_collection_newer_than_a_snapshot_is_empty_in_it() {
     let (store, users) = users();
     users.store(user("1", 1)).unwrap();
     let before = store.snapshot();
@@ -192,7 +192,7 @@ fn a_collection_keeps_its_store_alive() {
 
 /// Checks at compile time.
 #[test]
-fn handles_go_wherever_they_are_wanted() {
+fn handles_can_be_sent_and_shared() {
     fn shared<T: Clone + Send + Sync + 'static>() {}
     fn sent<T: Send + 'static>() {}
     fn error<T: Error + Send + Sync + 'static>() {}

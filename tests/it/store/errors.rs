@@ -41,7 +41,7 @@ fn a_key_may_hold_any_bytes() {
 }
 
 #[test]
-fn a_record_is_not_moved_to_a_key_that_can_not_be() {
+fn a_record_is_not_moved_to_an_invalid_key() {
     let (store, users) = users();
     users.store(user("1", 1)).unwrap();
     let refused = users.update("1", |user| user.id.clear()).unwrap_err();
@@ -53,7 +53,7 @@ fn a_record_is_not_moved_to_a_key_that_can_not_be() {
 /// The refusal says what to do; if the batch is committed anyway, the operation must not store its record under
 /// another key.
 #[test]
-fn a_mend_to_a_key_that_can_not_be_does_no_harm() {
+fn a_fix_to_an_invalid_key_is_harmless() {
     let (store, users) = users();
     let mut batch = store.batch();
     batch.insert(&users, user("1", 1)).unwrap();
@@ -94,7 +94,7 @@ fn an_indexed_value_is_no_longer_than_the_limit() {
 }
 
 #[test]
-fn an_extractor_keeps_to_its_schema() {
+fn an_extractor_must_follow_its_schema() {
     struct Liar(u32, Option<&'static str>);
     impl Record for Liar {
         type Key = u32;
@@ -145,7 +145,7 @@ fn a_predicate_is_no_deeper_than_the_limit() {
 }
 
 #[test]
-fn a_question_must_fit_the_schema() {
+fn a_query_must_fit_the_schema() {
     let (store, users) = users();
     users.store(user("1", 1)).unwrap();
     let error = users.find(field("town").eq("Bern")).fetch().unwrap_err();
@@ -170,15 +170,11 @@ fn a_question_must_fit_the_schema() {
     assert_eq!(users.find(!super::user::CITY.is_in(nothing)).count(), Ok(1));
     assert_eq!(users.find(field("visits").is_in(nothing)).count(), Ok(0), "no value is a wrong one");
     assert_eq!(users.find(field("visits").is_null()).count(), Ok(0), "what can't be missing never is");
-    assert_eq!(
-        (store.stats().refusals, store.stats().oldest_pin),
-        (0, None),
-        "a question is no write, and keeps no pin"
-    );
+    assert_eq!((store.stats().refusals, store.stats().oldest_pin), (0, None), "a query is no write, and keeps no pin");
 }
 
 #[test]
-fn an_empty_batch_is_no_commit() {
+fn an_empty_batch_makes_no_commit() {
     let (store, users) = users();
     users.store(user("1", 1)).unwrap();
     for receipt in [store.batch().commit().unwrap(), store.commit(|_| Ok(())).unwrap(), store.writer().flush().unwrap()]

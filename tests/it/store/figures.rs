@@ -18,7 +18,7 @@ fn put(users: &Collection<User>, ids: std::ops::Range<i64>) {
 }
 
 #[test]
-fn each_commit_and_no_refusal_is_a_flush() {
+fn only_commits_count_as_flushes() {
     let (store, users) = users();
     assert_eq!(store.stats().latency, LatencyStats::default());
     put(&users, 0..10);
@@ -48,7 +48,7 @@ fn each_commit_and_no_refusal_is_a_flush() {
 }
 
 #[test]
-fn each_query_that_is_answered_counts_once() {
+fn each_successful_query_counts_once() {
     let (store, users) = users();
     put(&users, 0..10);
     let others = store.collection::<User>("others").unwrap();
@@ -116,7 +116,7 @@ fn gets_of_every_kind_are_sampled() {
 }
 
 #[test]
-fn a_panic_loses_nothing_of_what_is_measured() {
+fn a_panic_loses_no_measurement() {
     let (store, users) = users();
     users.store(user("1", 1)).unwrap();
     let gets = 20 * GETS_PER_SAMPLE;
@@ -194,7 +194,7 @@ fn the_peak_outlives_a_delete_of_all_at_once() {
 }
 
 #[test]
-fn the_peak_outlives_what_a_snapshot_held_up() {
+fn the_peak_outlives_versions_of_a_snapshot() {
     let fill_and_hold = |store: &Store, users: &Collection<User>| {
         store.commit(|batch| (0..500).try_for_each(|n| batch.store(users, user(&n.to_string(), n)))).unwrap();
         let mut held = Vec::new();
@@ -234,9 +234,9 @@ fn the_peak_outlives_an_index() {
 }
 
 #[test]
-fn the_peak_is_never_below_what_was_told() {
+fn the_peak_is_never_below_an_earlier_reading() {
     let (store, users) = users();
-    let mut told = 0;
+    let mut reported = 0;
     let mut seed = 1_u64;
     for _ in 0..300 {
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
@@ -251,7 +251,7 @@ fn the_peak_is_never_below_what_was_told() {
             store.optimize().unwrap();
         }
         let memory = store.stats().memory;
-        told = told.max(memory.now);
-        assert!(memory.peak >= told);
+        reported = reported.max(memory.now);
+        assert!(memory.peak >= reported);
     }
 }

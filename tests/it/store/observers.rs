@@ -55,7 +55,7 @@ impl CommitObserver for Recorder {
 }
 
 #[test]
-fn they_are_shown_what_was_before_and_after() {
+fn observers_see_records_before_and_after() {
     let (store, users) = users();
     let others = store.collection::<User>("others").unwrap();
     let recorder = Recorder::of(&store, &users);
@@ -87,7 +87,7 @@ fn they_are_shown_what_was_before_and_after() {
 }
 
 #[test]
-fn they_are_told_in_the_order_of_the_commits() {
+fn observers_are_notified_in_commit_order() {
     let (store, users) = users();
     let recorder = Recorder::of(&store, &users);
     std::thread::scope(|scope| {
@@ -116,7 +116,7 @@ fn they_are_told_in_the_order_of_the_commits() {
 }
 
 #[test]
-fn they_are_told_of_the_names_and_of_no_other_type() {
+fn observers_see_names_and_only_their_type() {
     struct Names(Mutex<Vec<Vec<(String, usize)>>>);
     impl CommitObserver for Names {
         fn committed(&self, commit: &CommitInfo) {

@@ -4,17 +4,17 @@ use super::{user, users};
 use memdex::{Cursor, QueryError, field};
 
 #[test]
-fn a_cursor_fits_its_own_query_however_many_values_that_names() {
+fn a_cursor_fits_its_query_for_any_number_of_values() {
     let (_store, users) = users();
     for id in ["1", "2", "3"] {
         users.store(user(id, 0)).unwrap();
     }
-    let asked = || users.find(field("city").is_in(["Bern", "Basel", "Chur", "Genf", "Visp"])).limit(1);
-    let mut cursor = asked().page().unwrap().next.unwrap();
+    let requested = || users.find(field("city").is_in(["Bern", "Basel", "Chur", "Genf", "Visp"])).limit(1);
+    let mut cursor = requested().page().unwrap().next.unwrap();
     for id in ["2", "3"] {
         // Through text, as a client would store it.
         cursor = cursor.to_string().parse::<Cursor>().unwrap();
-        let page = asked().after(cursor.clone()).page().unwrap();
+        let page = requested().after(cursor.clone()).page().unwrap();
         assert_eq!(page.records[0].id, id);
         cursor = page.next.unwrap_or(cursor);
     }

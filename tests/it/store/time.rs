@@ -11,7 +11,7 @@ fn at(micros: u64) -> Timestamp {
 }
 
 #[test]
-fn receipts_and_snapshots_tell_the_time_of_the_clock() {
+fn receipts_and_snapshots_have_the_time_of_the_clock() {
     let clock = ManualClock::starting_at(at(100));
     let store = Store::builder().clock(clock.clone()).build();
     let users = store.collection::<User>("users").unwrap();

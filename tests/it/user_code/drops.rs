@@ -55,7 +55,7 @@ fn dropped_with_the_store() {
         hooks.panic_at(Call::Drop, nth);
         drop(store);
         drop(people);
-        assert!(!hooks.clear(), "all four are dropped, whichever panics");
+        assert!(!hooks.clear(), "all four are dropped, even if one panics");
     }
 }
 
@@ -75,7 +75,7 @@ fn superseded_within_a_batch() {
 /// The discarded work of a lenient commit's passes is dropped after it, each value separately; the report is returned
 /// all the same.
 #[test]
-fn made_in_vain_by_a_lenient_commit() {
+fn discarded_by_a_lenient_commit() {
     let refuse_last = |batch: &mut memdex::Batch, bed: &Bed| {
         batch.update(&bed.people, 1, |person| person.score += 1).unwrap();
         batch.update(&bed.people, 1, |person| person.team = "c".repeat(70_000)).unwrap();
@@ -141,7 +141,7 @@ fn two_at_once_in_a_batch_that_is_refused() {
 }
 
 #[test]
-#[ignore = "run by the test above in a process of its own, which a failure aborts"]
+#[ignore = "run by the test above in a child process, because a failure aborts it"]
 fn two_at_once_in_a_batch_that_is_refused_child() {
     #[derive(Clone, memdex::Record)]
     struct Bomb {
@@ -169,12 +169,12 @@ fn two_at_once_in_a_batch_that_is_refused_child() {
 }
 
 #[test]
-fn by_the_user_it_is_the_users_own() {
+fn a_panic_in_the_users_own_drop_reaches_the_user() {
     let bed = Bed::new();
     let last = bed.people.get(1).unwrap();
     bed.people.delete(1).unwrap();
     bed.hooks.panic_at(Call::Drop, 1);
-    assert!(catch_unwind(AssertUnwindSafe(|| drop(last))).is_err(), "the handle was the last to hold it");
+    assert!(catch_unwind(AssertUnwindSafe(|| drop(last))).is_err(), "the handle had the last reference");
     assert_eq!(panicked(&bed), 0);
 }
 
@@ -200,7 +200,7 @@ fn upsert(bed: &Bed, id: u32, hooks: &Hooks) -> u64 {
 /// Danger: an unused closure, because the record is new, must not be dropped in the middle of the commit, when its
 /// record is taken.
 #[test]
-fn captured_by_a_closure_it_panics() {
+fn a_value_captured_by_a_closure_panics() {
     for (id, score) in [(1, 10), (10, 1)] {
         let (bed, hooks) = (Bed::new(), Hooks::default());
         hooks.panic_at(Call::Drop, 1);
@@ -214,15 +214,15 @@ fn captured_by_a_closure_it_panics() {
 }
 
 #[test]
-fn captured_by_a_closure_it_writes() {
+fn a_value_captured_by_a_closure_writes() {
     for id in [1, 10] {
         watched(&format!("a write from what the closure of an upsert of {id} has captured"), move || {
             let (bed, hooks) = (Bed::new(), Hooks::default());
-            let (tell, told) = channel();
+            let (tell, reported) = channel();
             let people = bed.people.clone();
             hooks.set(Call::Drop, 1, move || tell.send(people.delete(2)).unwrap());
             upsert(&bed, id, &hooks);
-            let refused = told.recv().unwrap().expect_err("a write from inside a drop");
+            let refused = reported.recv().unwrap().expect_err("a write from inside a drop");
             assert!(matches!(refused.cause(), Cause::InsideUserCode), "{refused}");
             bed.is_well();
         });

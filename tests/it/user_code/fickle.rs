@@ -49,7 +49,7 @@ fn step(shelf: &Shelf, chance: usize) {
 }
 
 #[test]
-fn extractors_that_change_their_minds_break_nothing() {
+fn fickle_extractors_break_nothing() {
     let mut chance = 1_usize;
     for round in 0..20 {
         let shelf = Shelf::new();

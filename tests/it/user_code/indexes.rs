@@ -26,7 +26,7 @@ fn is_record(call: Call, result: &Result<(), IndexError>) -> bool {
 }
 
 #[test]
-fn in_a_build_it_leaves_no_index() {
+fn a_panic_in_a_build_leaves_no_index() {
     for index in definitions() {
         let mut panics = 0;
         for call in [Call::Field, Call::Values] {
@@ -53,7 +53,7 @@ fn in_a_build_it_leaves_no_index() {
 }
 
 #[test]
-fn in_a_build_it_leaves_no_standing_statistics() {
+fn a_panic_in_a_build_leaves_no_aggregate() {
     for call in [Call::Field, Call::Values] {
         for nth in 1.. {
             let shelf = Shelf::new();
@@ -79,7 +79,7 @@ fn in_a_build_it_leaves_no_standing_statistics() {
 
 /// Danger: the commit lock, which the last step of a build takes while commits wait.
 #[test]
-fn in_the_last_step_of_a_build_it_lets_commits_go_on() {
+fn a_panic_in_the_last_step_of_a_build_does_not_block_commits() {
     watched("a panic under the commit lock", || {
         let shelf = Shelf::new();
         let (hooks, things) = (shelf.hooks.clone(), shelf.things.clone());
@@ -109,7 +109,7 @@ fn in_the_last_step_of_a_build_it_lets_commits_go_on() {
 
 /// A panic in the extractor call of any index or column, after any number of earlier calls; with upkeep in between.
 #[test]
-fn in_a_commit_it_refuses_the_batch_whole() {
+fn a_panic_in_a_commit_refuses_the_whole_batch() {
     for call in [Call::Field, Call::Values, Call::Closure, Call::Clone, Call::Key] {
         for nth in 1.. {
             let shelf = Shelf::new();
@@ -138,7 +138,7 @@ fn in_a_commit_it_refuses_the_batch_whole() {
 }
 
 #[test]
-fn in_a_lenient_commit_it_leaves_out_what_cannot_be() {
+fn a_panic_in_a_lenient_commit_skips_operations() {
     for call in [Call::Field, Call::Values, Call::Closure] {
         for nth in 1.. {
             let shelf = Shelf::new();
@@ -159,18 +159,18 @@ fn in_a_lenient_commit_it_leaves_out_what_cannot_be() {
 }
 
 #[test]
-fn in_a_query_it_reaches_who_asks_and_leaves_nothing_behind() {
+fn a_panic_in_a_query_reaches_the_caller() {
     let shelf = Shelf::new();
     let held = shelf.store.snapshot();
     shelf.things.update(2, |thing| thing.number += 21).unwrap();
-    let asked = [
+    let requested = [
         (Call::Values, field("tags").contains("d")),
         (Call::Values, field("notes").contains("d")),
         (Call::Field, field("club").eq("b")),
         (Call::Field, field("score").between(3, 4)),
         (Call::Field, field("team").eq("a") & field("rate").ge(0.0) & field("score").lt(9)),
     ];
-    for (call, predicate) in asked {
+    for (call, predicate) in requested {
         // A row has changed since the snapshot, so its record is read.
         let count = || held.of(&shelf.things).find(predicate.clone()).count();
         let before = count().unwrap();
@@ -184,7 +184,7 @@ fn in_a_query_it_reaches_who_asks_and_leaves_nothing_behind() {
 }
 
 #[test]
-fn of_an_observer_the_commit_stands() {
+fn a_panic_of_an_observer_keeps_the_commit() {
     for call in [Call::Invalidate, Call::Committed] {
         let shelf = Shelf::new();
         let _witness = Witness::new(&shelf.store, &shelf.hooks);
@@ -198,7 +198,7 @@ fn of_an_observer_the_commit_stands() {
 
 /// `Drop` panics of records that a commit displaces, that a snapshot retains, and that are dropped with the store.
 #[test]
-fn of_a_drop_it_is_counted() {
+fn a_panic_of_a_drop_is_counted() {
     for nth in 1.. {
         let shelf = Shelf::new();
         let held = shelf.store.snapshot();

@@ -197,7 +197,7 @@ fn reads_work_while_another_thread_writes() {
             drop(now);
             assert_eq!(store.verify(), Err(VerifyError::InsideUserCode));
             assert_eq!(store.collection::<super::Unruly>("people").unwrap().len(), 4);
-            // See `figures_can_be_asked_for_inside_get_with` below.
+            // See `stats_can_be_read_inside_get_with` below.
             if place != Place::GetWith {
                 assert_eq!(store.stats().collections[0].records, 4);
             }
@@ -208,7 +208,7 @@ fn reads_work_while_another_thread_writes() {
 
 /// Danger: a second plain guard of the key's shard waits behind the writer, which waits for the first guard.
 #[test]
-fn figures_can_be_asked_for_inside_get_with() {
+fn stats_can_be_read_inside_get_with() {
     watched("stats in get_with", || {
         let bed = Arc::new(Bed::new());
         let writer = bed.people.get_with(1, |_| {
@@ -226,7 +226,7 @@ fn figures_can_be_asked_for_inside_get_with() {
 }
 
 #[test]
-fn a_snapshot_dropped_inside_is_settled_when_the_call_ends() {
+fn a_snapshot_dropped_inside_is_reclaimed_when_the_call_ends() {
     for place in PLACES {
         watched(&format!("{place:?}"), move || {
             let bed = Bed::new();
@@ -269,10 +269,10 @@ fn a_write_inside_get_with_of_a_record_in_flight_is_refused() {
     }
     watched("get_with in flight", || {
         let bed = Arc::new(Bed::new());
-        let ((ask, asked), (answer, answered)) = (channel(), channel());
+        let ((ask, requested), (answer, answered)) = (channel(), channel());
         let of_reader = bed.clone();
         let reader = std::thread::spawn(move || {
-            asked.recv().unwrap();
+            requested.recv().unwrap();
             let people = &of_reader.people;
             let (score, written) = people.get_with(1, |person| (person.score, people.delete(2))).unwrap();
             let _ = answer.send(());

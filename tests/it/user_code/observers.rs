@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 #[derive(Default)]
 pub(super) struct Witness {
     hooks: Hooks,
-    told: Mutex<Vec<(Call, u64)>>,
+    reported: Mutex<Vec<(Call, u64)>>,
 }
 
 impl Witness {
@@ -19,7 +19,7 @@ impl Witness {
     }
 
     pub(super) fn new(store: &Store, hooks: &Hooks) -> Arc<Self> {
-        let witness = Arc::new(Witness { hooks: hooks.clone(), told: Mutex::default() });
+        let witness = Arc::new(Witness { hooks: hooks.clone(), reported: Mutex::default() });
         store.observe(witness.clone()).unwrap();
         witness
     }
@@ -27,18 +27,18 @@ impl Witness {
 
 impl CommitObserver for Witness {
     fn invalidate(&self, commit: &CommitInfo) {
-        self.told.lock().unwrap().push((Call::Invalidate, commit.number().get()));
+        self.reported.lock().unwrap().push((Call::Invalidate, commit.number().get()));
         self.hooks.called(Call::Invalidate);
     }
 
     fn committed(&self, commit: &CommitInfo) {
-        self.told.lock().unwrap().push((Call::Committed, commit.number().get()));
+        self.reported.lock().unwrap().push((Call::Committed, commit.number().get()));
         self.hooks.called(Call::Committed);
     }
 }
 
 #[test]
-fn a_panic_of_an_observer_is_counted_and_the_commit_stands() {
+fn a_panic_of_an_observer_is_counted() {
     for call in [Call::Invalidate, Call::Committed] {
         for nth in [1, 2] {
             let bed = Bed::new();
@@ -49,7 +49,7 @@ fn a_panic_of_an_observer_is_counted_and_the_commit_stands() {
             assert_eq!((receipt.commit.get(), bed.people.get(1).unwrap().score), (2, 7));
             assert_eq!(bed.stats().hook_panics, 1);
             for witness in witnesses {
-                assert_eq!(*witness.told.lock().unwrap(), [(Call::Invalidate, 2), (Call::Committed, 2)]);
+                assert_eq!(*witness.reported.lock().unwrap(), [(Call::Invalidate, 2), (Call::Committed, 2)]);
             }
             bed.is_well();
         }
@@ -58,26 +58,26 @@ fn a_panic_of_an_observer_is_counted_and_the_commit_stands() {
 
 /// The records that observers see outlive the rest of the commit, and are dropped after all observers were notified.
 #[test]
-fn a_panic_in_the_drop_of_what_observers_were_shown_is_counted() {
+fn a_panic_in_the_drop_of_an_observed_record_is_counted() {
     let bed = Bed::new();
     let _witness = Witness::of(&bed);
     bed.hooks.panic_at(Call::Drop, 1);
     let stored = catch_unwind(AssertUnwindSafe(|| bed.people.store(bed.person(1, 7)).unwrap()));
     assert_eq!(bed.people.get(1).unwrap().score, 7);
-    assert!(stored.is_ok(), "the panic is the store's to catch");
+    assert!(stored.is_ok(), "the store must catch the panic");
     assert_eq!(bed.stats().drop_panics, 1);
     bed.is_well();
 }
 
 #[test]
-fn a_write_in_the_drop_of_what_observers_were_shown_is_refused() {
+fn a_write_in_the_drop_of_an_observed_record_is_refused() {
     let bed = Bed::new();
     let _witness = Witness::of(&bed);
-    let (tell, told) = channel();
+    let (tell, reported) = channel();
     let people = bed.people.clone();
     bed.hooks.set(Call::Drop, 1, move || tell.send(people.delete(2)).unwrap());
     bed.people.store(bed.person(1, 7)).unwrap();
-    let refused = told.recv().unwrap().expect_err("a write from inside a drop");
+    let refused = reported.recv().unwrap().expect_err("a write from inside a drop");
     assert!(matches!(refused.cause(), Cause::InsideUserCode), "{refused}");
     bed.is_well();
 }

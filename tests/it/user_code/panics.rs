@@ -37,7 +37,7 @@ pub(super) fn is_of(call: Call, cause: &Cause) -> bool {
         Call::Field | Call::Values => "field extractor",
         _ => "update closure",
     };
-    matches!(cause, Cause::Panicked { what, message } if *what == expected && message.contains("told to panic"))
+    matches!(cause, Cause::Panicked { what, message } if *what == expected && message.contains("set to panic"))
 }
 
 /// The number of calls until the panic came too late.
@@ -84,23 +84,23 @@ fn panic_at_every(call: Call) -> usize {
 }
 
 #[test]
-fn of_an_update_closure() {
+fn a_panic_of_an_update_closure() {
     assert_eq!(panic_at_every(Call::Closure), 4);
 }
 
 #[test]
-fn of_clone() {
+fn a_panic_of_clone() {
     assert_eq!(panic_at_every(Call::Clone), 4, "each closure works on a clone");
 }
 
 #[test]
-fn of_the_key_extractor() {
+fn a_panic_of_the_key_extractor() {
     let (added, changed) = (5, 4);
     assert_eq!(panic_at_every(Call::Key), added + changed);
 }
 
 #[test]
-fn of_a_field_extractor() {
+fn a_panic_of_a_field_extractor() {
     assert_eq!(panic_at_every(Call::Field), 6, "one index, six net records");
 }
 
@@ -118,7 +118,7 @@ fn add_conditions(batch: &mut Batch, bed: &Bed) {
 }
 
 #[test]
-fn in_a_write_by_predicate_it_refuses_the_batch_whole() {
+fn a_panic_in_a_write_by_predicate_refuses_the_whole_batch() {
     for call in [Call::Field, Call::Closure, Call::Clone, Call::Key] {
         for nth in 1.. {
             let bed = Bed::new();
@@ -145,7 +145,7 @@ fn in_a_write_by_predicate_it_refuses_the_batch_whole() {
 }
 
 #[test]
-fn in_a_lenient_commit_it_leaves_out_one_operation() {
+fn a_panic_in_a_lenient_commit_skips_one_operation() {
     for call in [Call::Field, Call::Closure, Call::Clone, Call::Key] {
         for nth in 1.. {
             let bed = Bed::new();
@@ -169,7 +169,7 @@ fn in_a_lenient_commit_it_leaves_out_one_operation() {
 }
 
 #[test]
-fn in_a_query_it_reaches_who_asks_and_leaves_nothing_behind() {
+fn a_panic_in_a_query_reaches_the_caller() {
     let bed = Bed::new();
     let held = bed.store.snapshot();
     bed.people.update(1, |person| person.score = 5).unwrap();
@@ -180,14 +180,14 @@ fn in_a_query_it_reaches_who_asks_and_leaves_nothing_behind() {
     }
     bed.hooks.panic_at(Call::Field, 1);
     let found = catch_unwind(AssertUnwindSafe(|| held.of(&bed.people).find(field("team").eq("blue")).count()));
-    assert!(found.is_err(), "a row that has changed since is looked at");
+    assert!(found.is_err(), "the record of a row that has changed since is read");
     drop(held);
     assert_eq!(bed.people.find(field("score").eq(5)).count(), Ok(1));
     bed.is_well();
 }
 
 #[test]
-fn in_get_with_it_reaches_who_asks_and_leaves_nothing_behind() {
+fn a_panic_in_get_with_reaches_the_caller() {
     let bed = Bed::new();
     let shown = catch_unwind(AssertUnwindSafe(|| bed.people.get_with(1, |person| panic!("no {person:?}"))));
     assert!(shown.is_err());
@@ -196,7 +196,7 @@ fn in_get_with_it_reaches_who_asks_and_leaves_nothing_behind() {
 }
 
 #[test]
-fn in_batch_get_it_refuses_the_look_and_nothing_else() {
+fn a_panic_in_batch_get_refuses_only_the_get() {
     let bed = Bed::new();
     let mut batch = bed.store.batch();
     (0..OPERATIONS).for_each(|at| add(&mut batch, &bed, at).unwrap());
@@ -210,7 +210,7 @@ fn in_batch_get_it_refuses_the_look_and_nothing_else() {
 }
 
 #[test]
-fn in_a_schema_it_refuses_the_collection() {
+fn a_panic_in_a_schema_refuses_the_collection() {
     struct Secretive;
     impl memdex::Record for Secretive {
         type Key = u32;
@@ -234,24 +234,24 @@ fn in_a_schema_it_refuses_the_collection() {
 
 /// Danger: the record is changed, its operation keeps the old key, and a commit stores the record under that key.
 #[test]
-fn in_a_mend_it_leaves_an_operation_that_can_do_no_harm() {
+fn a_panic_in_a_fix_leaves_a_harmless_operation() {
     let bed = Bed::new();
     let mut batch = bed.store.batch();
     batch.insert(&bed.people, bed.person(10, 0)).unwrap();
-    let mended = catch_unwind(AssertUnwindSafe(|| {
+    let fixed = catch_unwind(AssertUnwindSafe(|| {
         batch.mend(&bed.people, 0, |person| {
             person.id = 11;
-            panic!("in the middle of a mend");
+            panic!("in the middle of a fix");
         })
     }));
-    assert!(mended.is_err());
+    assert!(fixed.is_err());
     let _ = batch.commit();
     bed.store.verify().unwrap();
 }
 
 /// The same danger; here the extractor is at fault, and the error reports it.
 #[test]
-fn of_the_key_extractor_in_a_mend_leaves_an_operation_that_can_do_no_harm() {
+fn a_panic_of_the_key_extractor_in_a_fix_leaves_a_harmless_operation() {
     let bed = Bed::new();
     let mut batch = bed.store.batch();
     batch.insert(&bed.people, bed.person(10, 0)).unwrap();
@@ -264,7 +264,7 @@ fn of_the_key_extractor_in_a_mend_leaves_an_operation_that_can_do_no_harm() {
 
 /// Danger: the commit is complete, but treats itself as aborted, and the store refuses all later writes.
 #[test]
-fn around_a_write_does_not_damage_the_store() {
+fn a_panic_around_a_write_does_not_damage_the_store() {
     struct Finally<'a>(&'a Bed);
     impl Drop for Finally<'_> {
         fn drop(&mut self) {
@@ -274,7 +274,7 @@ fn around_a_write_does_not_damage_the_store() {
     let bed = Bed::new();
     let unwound = catch_unwind(AssertUnwindSafe(|| {
         let _finally = Finally(&bed);
-        panic!("of the user's own, far from the store");
+        panic!("a panic in the user's code, outside the store");
     }));
     assert!(unwound.is_err());
     assert_eq!(bed.people.get(10).unwrap().score, 1);
