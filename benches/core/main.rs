@@ -1,11 +1,11 @@
 //! Reads, writes and queries over one million payments with four equality indexes, each compared with a hand-written
 //! alternative of `DashMap` and `HashSet`. See `benches/README.md` for the meaning and the limit of each figure.
 
+mod aggregates;
 mod background;
 mod get;
 mod ingest;
 mod query;
-mod standing;
 mod update;
 
 use criterion::Criterion;
@@ -60,6 +60,6 @@ fn main() {
     get::benches(&mut criterion);
     query::benches(&mut criterion);
     update::benches(&mut criterion);
-    standing::benches(&mut criterion);
+    aggregates::benches(&mut criterion);
     criterion.final_summary();
 }

@@ -1,7 +1,7 @@
 //! Builds an index over a million live records.
 
 use crate::data::{WidePayment, loaded, payments};
-use crate::figures::{Durations, heading, line};
+use crate::durations::{Durations, heading, line};
 use memdex::{IndexDef, Record};
 use memdex_benches::Status;
 

@@ -2,7 +2,7 @@
 //! One second means one microsecond a payment.
 
 use crate::data::{loaded, payments};
-use crate::figures::{Durations, heading, line, ratio};
+use crate::durations::{Durations, heading, line, ratio};
 use crate::sqlite;
 use memdex_benches::PAYMENTS;
 

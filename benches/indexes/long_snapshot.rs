@@ -3,7 +3,7 @@
 //! commits.
 
 use crate::data::{WidePayment, loaded, next, payments};
-use crate::figures::{Durations, heading, line, ratio};
+use crate::durations::{Durations, heading, line, ratio};
 use memdex::{Collection, CollectionStats, Store};
 use std::time::{Duration, Instant};
 
@@ -17,17 +17,17 @@ pub(crate) fn run() {
     let (store, payments) = loaded(payments());
     let hot: Vec<String> = (0..HOT_KEYS).map(|n| format!("payment-{:07}", n * 9_973)).collect();
     let without = commits(&payments, &hot, ENDS);
-    let before = figures(&store);
+    let before = stats(&store);
     let snapshot = store.snapshot();
     let all = commits(&payments, &hot, COMMITS);
-    let held = figures(&store);
+    let held = stats(&store);
     let sum: i64 = hot.iter().filter_map(|key| snapshot.of(&payments).get(key)).map(|p| p.amount_cents).sum();
 
     let started = Instant::now();
     drop(snapshot);
     let dropped = started.elapsed();
     let afterwards = commits(&payments, &hot, ENDS);
-    let after = figures(&store);
+    let after = stats(&store);
 
     let (first, last) = all.ends(ENDS);
     line("commit without a snapshot, median", format_args!("{:.2?}", without.median()));
@@ -57,6 +57,6 @@ fn commits(payments: &Collection<WidePayment>, hot: &[String], count: usize) -> 
     times
 }
 
-fn figures(store: &Store) -> CollectionStats {
+fn stats(store: &Store) -> CollectionStats {
     store.stats().collections.remove(0)
 }

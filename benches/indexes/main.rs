@@ -6,7 +6,7 @@
 
 mod build;
 mod data;
-mod figures;
+mod durations;
 mod ingest;
 mod long_snapshot;
 mod reader;

@@ -3,7 +3,7 @@
 //! cost of sharing the machine.
 
 use crate::data::{WidePayment, loaded, next, payments, wide_payment};
-use crate::figures::{Durations, heading, line, ratio};
+use crate::durations::{Durations, heading, line, ratio};
 use memdex::{Collection, Store};
 use memdex_benches::{PAYMENTS, Random};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};

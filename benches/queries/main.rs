@@ -2,9 +2,9 @@
 //! with a plain loop over vectors. See `benches/README.md` for the meaning of each figure.
 
 mod data;
-#[path = "../indexes/figures.rs"]
+#[path = "../indexes/durations.rs"]
 #[allow(dead_code, reason = "the other benchmarks print more")]
-mod figures;
+mod durations;
 mod pages;
 mod statistics;
 

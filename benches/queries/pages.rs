@@ -1,7 +1,7 @@
 //! Records by two fields, top-k queries, and pages near and far; medians.
 
 use crate::data::{in_sqlite, payments, stored};
-use crate::figures::{heading, line};
+use crate::durations::{heading, line};
 use memdex::{Cursor, field};
 use rusqlite::{Connection, ToSql};
 use std::hint::black_box;

@@ -1,7 +1,7 @@
 //! Statistics by group: of all payments by status and by day, and of one organisation by status.
 
 use crate::data::{PaidOut, STATUSES, in_sqlite, payments, stored};
-use crate::figures::{Durations, heading, line};
+use crate::durations::{Durations, heading, line};
 use memdex::{AggregateDef, Bucket, DateUnit, GroupBy, Metric, Predicate, field};
 use rusqlite::Connection;
 use std::hint::black_box;

@@ -4,12 +4,12 @@
 //! cargo run --release --example flights
 //! ```
 //!
-//! Read it from top to bottom. In the same folder, `figures.rs` computes statistics, `arrivals.rs` pages through flights
+//! Read it from top to bottom. In the same folder, `statistics.rs` computes statistics, `arrivals.rs` pages through flights
 //! and explains queries, `january.rs` reads the data, and `tables.rs` prints.
 
 mod arrivals;
-mod figures;
 mod january;
+mod statistics;
 mod tables;
 
 use indicatif::HumanBytes;
@@ -104,8 +104,8 @@ fn main() -> Result<()> {
     find_by_route(&flights)?;
     find_by_names(&flights, "carrier=VX&origin=JFK&dest=SFO")?;
 
-    figures::delays_by_carrier(&flights)?;
-    figures::departures_by_day(&flights)?;
+    statistics::delays_by_carrier(&flights)?;
+    statistics::departures_by_day(&flights)?;
     arrivals::page_through(&flights, "DL", "ATL")?;
     arrivals::explain(&flights)?;
 

@@ -5,14 +5,14 @@
 //! ```
 //!
 //! Read it from top to bottom. In the same folder, `model.rs` defines payments, `commands.rs` the commands on them,
-//! `list.rs` pages through a list, `figures.rs` computes statistics, `generate.rs` generates payments, and `tables.rs`
+//! `list.rs` pages through a list, `statistics.rs` computes statistics, `generate.rs` generates payments, and `tables.rs`
 //! prints.
 
 mod commands;
-mod figures;
 mod generate;
 mod list;
 mod model;
+mod statistics;
 mod tables;
 
 use commands::{CommandError, Ledger};
@@ -32,12 +32,12 @@ fn main() -> Result<()> {
     show_indexes(&ledger);
     find(&ledger)?;
     list::page_through(&ledger)?;
-    figures::by_status(&ledger)?;
-    figures::by_currency(&ledger)?;
-    figures::by_day(&ledger)?;
+    statistics::by_status(&ledger)?;
+    statistics::by_currency(&ledger)?;
+    statistics::by_day(&ledger)?;
     command(&ledger)?;
     refund_under_a_snapshot(&ledger)?;
-    figures::maintain_aggregate(&ledger)?;
+    statistics::maintain_aggregate(&ledger)?;
     import_a_statement(&ledger)?;
     index_under_commits(&ledger)?;
     delete_old(&ledger)?;

@@ -4,6 +4,8 @@
 mod schedules;
 
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
+mod aggregates;
+#[cfg(not(any(memdex_shuttle, memdex_loom)))]
 mod background;
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
 mod derive;
@@ -23,8 +25,6 @@ mod model;
 mod plans;
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
 mod predicates;
-#[cfg(not(any(memdex_shuttle, memdex_loom)))]
-mod standing;
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
 mod statistics;
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]

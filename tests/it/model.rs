@@ -3,6 +3,7 @@
 //! indexes that are added and dropped. Random queries run on the newest state and on every held snapshot, with audits
 //! and statistics in between. `reference.rs` has the model, which shares no code with the engine.
 
+mod aggregates;
 mod books;
 mod compare;
 mod flights;
@@ -13,10 +14,10 @@ mod payments;
 mod predicates;
 mod records;
 mod reference;
-mod standing;
 mod transitions;
 mod writes;
 
+use aggregates::ModelAggregate;
 use books::Book;
 use flights::Flight;
 use memdex::{AggregateDef, AggregateError, BackgroundWriter, Collection, IndexDef, IndexError, Snapshot, Store};
@@ -24,7 +25,6 @@ use payments::Payment;
 use predicates::Tree;
 use proptest_state_machine::{StateMachineTest, prop_state_machine};
 use reference::World;
-use standing::Standing;
 use std::time::Duration;
 use transitions::{How, Transition};
 
@@ -78,8 +78,8 @@ impl StateMachineTest for Race {
             Transition::FindBooks(trees) => trees.iter().for_each(|tree| race.find_books(world, tree)),
             Transition::AddIndex(def) => race.check_index_change(world, race.books.add_index(def.to_store::<Book>())),
             Transition::DropIndex(name) => race.check_index_change(world, race.books.drop_index(&name)),
-            Transition::AddAggregate(standing) => {
-                race.aggregates_change(world, race.books.add_standing(standing.to_store()));
+            Transition::AddAggregate(aggregate) => {
+                race.aggregates_change(world, race.books.add_standing(aggregate.to_store()));
             }
             Transition::DropAggregate(name) => race.aggregates_change(world, race.books.drop_standing(name)),
             Transition::Optimize => race.store.optimize().unwrap(),
@@ -116,8 +116,8 @@ impl Race {
         compare::newest(&self.payments, &world.at(commit).payments);
         compare::newest(&self.flights, &world.at(commit).flights);
         compare::newest(&self.books, &world.at(commit).books);
-        for standing in &world.standing {
-            standing.check(&self.books.standing(standing.name).unwrap(), &world.at(commit).books);
+        for aggregate in &world.aggregates {
+            aggregate.check(&self.books.standing(aggregate.name).unwrap(), &world.at(commit).books);
         }
     }
 
@@ -128,8 +128,8 @@ impl Race {
             compare::snapshot(&snapshot.of(&self.flights), &world.at(snapshot.commit()).flights);
             let (books, expected) = (snapshot.of(&self.books), world.at(snapshot.commit()));
             compare::snapshot(&books, &expected.books);
-            for standing in &world.standing {
-                standing.check(&books.standing(standing.name).unwrap(), &expected.books);
+            for aggregate in &world.aggregates {
+                aggregate.check(&books.standing(aggregate.name).unwrap(), &expected.books);
             }
         }
     }
@@ -175,7 +175,7 @@ impl Race {
     /// An aggregate was added or dropped as the model predicts, or refused without a change.
     fn aggregates_change(&self, world: &World, done: Result<(), AggregateError>) {
         assert_eq!(done.is_ok(), world.objections.is_empty(), "the model objects {:?}: {done:?}", world.objections);
-        let expected: Vec<AggregateDef> = world.standing.iter().map(Standing::to_store).collect();
+        let expected: Vec<AggregateDef> = world.aggregates.iter().map(ModelAggregate::to_store).collect();
         assert_eq!(self.books.standing_defs(), expected);
         self.check_snapshots(world);
         self.audit(world);

@@ -4,12 +4,12 @@
 mod chains;
 mod collections;
 mod errors;
-mod figures;
 mod hooks;
 mod observers;
 mod pages;
 mod predicates;
 mod reports;
+mod stats;
 mod time;
 mod writer;
 

@@ -1,12 +1,12 @@
 //! Books: fields of every kind, also in structs and lists, under a schema that is drawn for each case.
 
+use super::aggregates::ModelAggregate;
 use super::indexes::Plan;
 use super::predicates::{Test, by_name};
 use super::records::{
     Subject, Val, as_bool, as_bytes, as_char, as_float, as_hundredths, as_int, as_micros, as_text, decimal, or_null,
     typed, typed_many, typed_text, vals,
 };
-use super::standing::Standing;
 use memdex::{
     DecimalValue, FieldDef, Filter, IndexKind, Key, KeyBuffer, Nested, Predicate, Record, Schema, Timestamp, ValueRef,
 };
@@ -95,7 +95,7 @@ pub(super) fn set_schema(plan: &Plan) {
     });
     let more = plan.more.iter().map(|def| def.to_store::<Book>());
     let schema = more.fold(Schema::new(fields), Schema::with_index);
-    SCHEMA.set(plan.standing.iter().map(Standing::to_store).fold(schema, Schema::with_aggregate));
+    SCHEMA.set(plan.aggregates.iter().map(ModelAggregate::to_store).fold(schema, Schema::with_aggregate));
 }
 
 impl Record for Book {

@@ -1,10 +1,10 @@
 //! The model's indexes: declared as data, drawn at random, and never maintained. The model evaluates their conditions
 //! on a state record by record.
 
+use super::aggregates::{ModelAggregate, any_aggregates};
 use super::predicates::{Test, Tree, leaf};
 use super::records::{Subject, Val};
 use super::reference::Shelf;
-use super::standing::{Standing, any_aggregates};
 use memdex::{IndexDef, IndexKind, field};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -36,7 +36,7 @@ pub(super) struct Plan {
     /// The index and the column of each field.
     pub fields: Vec<(Option<IndexKind>, bool)>,
     pub more: Vec<Def>,
-    pub standing: Vec<Standing>,
+    pub aggregates: Vec<ModelAggregate>,
 }
 
 impl Def {
@@ -227,8 +227,8 @@ pub(super) fn any_plan<R: Subject>() -> BoxedStrategy<Plan> {
         (proptest::option::weighted(0.3, kind), any::<bool>().prop_map(move |column| column && !many))
     };
     let fields: Vec<_> = R::FIELDS.iter().map(|name| of_field(name)).collect();
-    type Drawn = (Vec<(Option<IndexKind>, bool)>, Vec<Def>, Vec<Standing>);
-    let sound = |(fields, drawn, standing): Drawn| {
+    type Drawn = (Vec<(Option<IndexKind>, bool)>, Vec<Def>, Vec<ModelAggregate>);
+    let sound = |(fields, drawn, aggregates): Drawn| {
         let own = fields.iter().enumerate().filter_map(|(at, (kind, _))| Some(Def::of_field(at, (*kind)?)));
         let (mut all, mut more): (Vec<Def>, _) = (own.collect(), Vec::new());
         for def in drawn {
@@ -237,7 +237,7 @@ pub(super) fn any_plan<R: Subject>() -> BoxedStrategy<Plan> {
                 more.push(def);
             }
         }
-        Plan { fields, more, standing }
+        Plan { fields, more, aggregates }
     };
     (fields, vec(any_def::<R>(), 0..4), any_aggregates()).prop_map(sound).boxed()
 }

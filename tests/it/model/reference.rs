@@ -1,13 +1,13 @@
 //! The reference: one `BTreeMap` for each collection and commit; all commits are retained. It predicts the outcome of
 //! each write before the store executes it, and records it as [`Attempt`]s for the comparison.
 
+use super::aggregates::ModelAggregate;
 use super::books::Book;
 use super::flights::Flight;
 use super::indexes::{Def, Plan, any_plan};
 use super::operations::{Fault, Op, Seen, Verb};
 use super::payments::Payment;
 use super::records::Subject;
-use super::standing::Standing;
 use super::transitions::{self, AnyOp, End, How, Transition};
 use memdex::{Cause, Commit, Counts, Outcome as Did};
 use proptest::prelude::*;
@@ -88,7 +88,7 @@ pub(super) struct World {
     /// The current indexes of the books, in the order of creation.
     pub indexes: Vec<Def>,
     /// The current aggregates of the books, in the order of creation.
-    pub standing: Vec<Standing>,
+    pub aggregates: Vec<ModelAggregate>,
     /// The writes of the last transition.
     pub attempts: Vec<Attempt>,
     /// The possible errors of the requested change of indexes; empty if it must succeed.
@@ -350,7 +350,7 @@ impl World {
             lost_flushes: 0,
             steps: 0,
             indexes: plan.indexes(),
-            standing: plan.standing.clone(),
+            aggregates: plan.aggregates.clone(),
             plan,
             attempts: Vec::new(),
             objections: Vec::new(),
@@ -376,17 +376,17 @@ impl World {
         }
     }
 
-    fn add_standing(&mut self, standing: &Standing) {
-        if self.standing.iter().any(|other| other.name == standing.name) {
+    fn add_standing(&mut self, aggregate: &ModelAggregate) {
+        if self.aggregates.iter().any(|other| other.name == aggregate.name) {
             self.objections.push("Duplicate");
         } else {
-            self.standing.push(standing.clone());
+            self.aggregates.push(aggregate.clone());
         }
     }
 
     fn drop_standing(&mut self, name: &str) {
-        match self.standing.iter().position(|standing| standing.name == name) {
-            Some(at) => drop(self.standing.remove(at)),
+        match self.aggregates.iter().position(|aggregate| aggregate.name == name) {
+            Some(at) => drop(self.aggregates.remove(at)),
             None => self.objections.push("Unknown"),
         }
     }
@@ -544,7 +544,7 @@ impl ReferenceStateMachine for World {
             Transition::DropAllSnapshots => world.snapshots.clear(),
             Transition::AddIndex(def) => world.add_index(def),
             Transition::DropIndex(name) => world.drop_index(name),
-            Transition::AddAggregate(standing) => world.add_standing(standing),
+            Transition::AddAggregate(aggregate) => world.add_standing(aggregate),
             Transition::DropAggregate(name) => world.drop_standing(name),
             _ => {}
         }

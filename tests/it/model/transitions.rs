@@ -1,13 +1,13 @@
 //! The transitions of the store: writes in every way, adding and dropping indexes, taking and dropping snapshots,
 //! queries.
 
+use super::aggregates::{ModelAggregate, any_aggregate};
 use super::books::Book;
 use super::flights::Flight;
 use super::indexes::{Def, any_def};
 use super::operations::Op;
 use super::payments::Payment;
 use super::predicates::{Tree, tree};
-use super::standing::{Standing, any_aggregate};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -70,7 +70,7 @@ pub(super) enum Transition {
     /// An index of the books.
     AddIndex(Def),
     DropIndex(String),
-    AddAggregate(Box<Standing>),
+    AddAggregate(Box<ModelAggregate>),
     DropAggregate(&'static str),
     Optimize,
     Look,
@@ -118,7 +118,7 @@ pub(super) fn transition(indexes: &[Def]) -> BoxedStrategy<Transition> {
         9 => queries,
         2 => any_def::<Book>().prop_map(Transition::AddIndex),
         1 => select(names).prop_map(Transition::DropIndex),
-        1 => any_aggregate().prop_map(|standing| Transition::AddAggregate(Box::new(standing))),
+        1 => any_aggregate().prop_map(|aggregate| Transition::AddAggregate(Box::new(aggregate))),
         1 => select(vec!["one", "two", "three"]).prop_map(Transition::DropAggregate),
         1 => Just(Transition::Optimize),
         2 => Just(Transition::Look),

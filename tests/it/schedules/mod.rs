@@ -5,12 +5,12 @@
 //! `RUSTFLAGS="--cfg memdex_shuttle" cargo test --release --test it schedules`; `SCHEDULES=100000` for more of them.
 //! Shuttle explores sequential consistency. Loom tests in the library check which orderings pin and publish need.
 
+mod aggregates;
 mod background;
 mod columns;
 mod hooks;
 mod observed;
 mod pages;
-mod standing;
 mod statistics;
 mod wide;
 mod world;

@@ -27,7 +27,7 @@ impl Whim {
 }
 
 /// An aggregate over fields of every sort.
-pub(super) fn standing(name: &'static str) -> AggregateDef {
+pub(super) fn aggregate(name: &'static str) -> AggregateDef {
     let metrics = [field("rate").sum(), field("code").max(), field("score").count(), field("team").distinct()];
     let groups = GroupBy::new([Bucket::values("club"), Bucket::width("score", 3)]).metrics(metrics);
     let total = [Metric::count(), field("score").stddev()];
@@ -64,7 +64,7 @@ impl Record for Thing {
         .with_index(IndexDef::ordered([team, score]))
         .with_index(IndexDef::unique([score, club]).named("both"))
         .with_index(IndexDef::ordered(score).named("of a").when(field(team).eq("a") & field(rate).ge(0.0)))
-        .with_aggregate(standing("by club"))
+        .with_aggregate(aggregate("by club"))
     }
 
     fn key(&self, key: &mut KeyBuffer) {

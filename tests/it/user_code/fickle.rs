@@ -2,7 +2,7 @@
 //! it. But nothing panics, no commit breaks, and once the extractors are stable and all records are stored again,
 //! everything is consistent.
 
-use super::every_kind::{Shelf, TEXTS, standing};
+use super::every_kind::{Shelf, TEXTS, aggregate};
 use memdex::{Batch, IndexDef, Predicate, Refusal, field};
 
 fn predicates() -> [Predicate; 8] {
@@ -40,7 +40,7 @@ fn step(shelf: &Shelf, chance: usize) {
             drop(batch.commit_lenient().unwrap());
         }
         10 => drop(things.add_index(IndexDef::ordered(["club", "rate"]).named("new"))),
-        11 if chance.is_multiple_of(3) => drop(things.add_standing(standing("new"))),
+        11 if chance.is_multiple_of(3) => drop(things.add_standing(aggregate("new"))),
         11 if chance.is_multiple_of(5) => drop(things.drop_standing("new")),
         11 => drop(things.add_index(IndexDef::equality("notes").named("notes").when(field("score").lt(20)))),
         _ if chance.is_multiple_of(2) => drop(things.drop_index(["new", "notes", "score", "both"][chance / 26 % 4])),

@@ -1,7 +1,7 @@
 //! Panics in extractors that indexes of every kind and columns call, in commits, builds and queries; and other panics
 //! with such indexes present.
 
-use super::every_kind::{Shelf, standing};
+use super::every_kind::{Shelf, aggregate};
 use super::observers::Witness;
 use super::panics::is_of;
 use super::{Call, watched};
@@ -59,7 +59,7 @@ fn a_panic_in_a_build_leaves_no_aggregate() {
             let shelf = Shelf::new();
             let before = (shelf.state(), shelf.things.standing_defs());
             shelf.hooks.panic_at(call, nth);
-            let built = shelf.things.add_standing(standing("new"));
+            let built = shelf.things.add_standing(aggregate("new"));
             if shelf.hooks.clear() {
                 built.unwrap();
                 break;
@@ -70,7 +70,7 @@ fn a_panic_in_a_build_leaves_no_aggregate() {
             );
             assert_eq!((shelf.state(), shelf.things.standing_defs()), before);
             shelf.is_well();
-            shelf.things.add_standing(standing("new")).unwrap();
+            shelf.things.add_standing(aggregate("new")).unwrap();
             shelf.gather().commit().unwrap();
             shelf.is_well();
         }

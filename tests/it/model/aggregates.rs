@@ -12,13 +12,13 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 #[derive(Clone, Debug)]
-pub(super) struct Standing {
+pub(super) struct ModelAggregate {
     pub name: &'static str,
     pub statistics: Statistics,
     pub when: Option<Tree>,
 }
 
-impl Standing {
+impl ModelAggregate {
     pub(super) fn to_store(&self) -> AggregateDef {
         let def = AggregateDef::new(self.name, self.statistics.clone());
         match &self.when {
@@ -80,7 +80,7 @@ fn any_metrics() -> BoxedStrategy<Vec<Metric>> {
 }
 
 /// Valid aggregates, under one of a few names.
-pub(super) fn any_aggregate() -> BoxedStrategy<Standing> {
+pub(super) fn any_aggregate() -> BoxedStrategy<ModelAggregate> {
     let bucket = prop_oneof![
         4 => select(singles()).prop_map(Bucket::values),
         1 => (1..4_i64).prop_map(|width| Bucket::width("shelf", width)),
@@ -92,18 +92,18 @@ pub(super) fn any_aggregate() -> BoxedStrategy<Standing> {
     let make = |(name, metrics, groups, when): (_, Vec<Metric>, Option<GroupBy>, _)| {
         let metrics = if groups.is_none() && metrics.is_empty() { vec![Metric::count()] } else { metrics };
         let statistics = groups.into_iter().fold(Statistics::of(metrics), Statistics::group_by);
-        Standing { name, statistics, when }
+        ModelAggregate { name, statistics, when }
     };
     (name, any_metrics(), proptest::option::weighted(0.8, groups), when).prop_map(make).boxed()
 }
 
 /// The aggregates of a schema, at most one for each name.
-pub(super) fn any_aggregates() -> BoxedStrategy<Vec<Standing>> {
-    let each_once = |drawn: Vec<Standing>| {
-        let mut all: Vec<Standing> = Vec::new();
-        for standing in drawn {
-            if all.iter().all(|other| other.name != standing.name) {
-                all.push(standing);
+pub(super) fn any_aggregates() -> BoxedStrategy<Vec<ModelAggregate>> {
+    let each_once = |drawn: Vec<ModelAggregate>| {
+        let mut all: Vec<ModelAggregate> = Vec::new();
+        for aggregate in drawn {
+            if all.iter().all(|other| other.name != aggregate.name) {
+                all.push(aggregate);
             }
         }
         all

@@ -12,39 +12,39 @@ const BATCH: usize = 100;
 const NAME: &str = "by status";
 
 pub(crate) fn benches(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("standing");
+    let mut group = criterion.benchmark_group("aggregates");
     group.sample_size(30).warm_up_time(Duration::from_secs(1)).measurement_time(Duration::from_secs(3));
     updates(&mut group, "updates without");
     let metrics = || [Metric::count(), field("amount_cents").sum(), field("amount_cents").avg()];
     let by_status = || GroupBy::values("status").metrics(metrics());
-    let standing = || {
+    let materialized = || {
         let (_, payments) = built(&STORE);
         if payments.standing(NAME).is_err() {
             let started = Instant::now();
             payments.add_standing(AggregateDef::new(NAME, by_status())).expect("the declaration is sound");
-            eprintln!("standing: built over {} payments in {:?}", payments.len(), started.elapsed());
+            eprintln!("aggregates: built over {} payments in {:?}", payments.len(), started.elapsed());
         }
         payments
     };
     group.bench_function("read", |bencher| {
-        let payments = standing();
+        let payments = materialized();
         bencher.iter(|| black_box(payments.standing(NAME).expect("they are there")).groups().len());
     });
     group.bench_function("read by a snapshot", |bencher| {
-        let payments = standing();
+        let payments = materialized();
         let (store, _) = &*STORE;
         bencher
             .iter(|| black_box(store.snapshot().of(payments).standing(NAME).expect("they are there")).groups().len());
     });
     group.bench_function("queried", |bencher| {
-        let payments = standing();
+        let payments = materialized();
         bencher.iter(|| {
             let summary = payments.find(memdex::Filter::all()).statistics(by_status()).expect("the query is sound");
             assert!(summary.cached);
             summary.groups().len()
         });
     });
-    standing();
+    materialized();
     updates(&mut group, "updates with");
     drop(STORE.1.drop_standing(NAME));
     group.finish();
