@@ -1,8 +1,7 @@
 //! Additional memory of a million payments, counted by the allocator: in memdex with four equality indexes, also by
 //! the store's own statistics, and in the hand-written structures.
 //!
-//! The payments themselves count as their size in a `Vec`, including strings. The benchmark counts requested bytes;
-//! the
+//! The payments themselves count as their size in a `Vec`, including strings. The benchmark counts requested bytes; the
 //! allocator's rounding comes on top on both sides.
 
 use memdex_benches::peer::ByHand;

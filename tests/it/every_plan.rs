@@ -2,12 +2,12 @@
 
 use memdex::{Find, Record};
 
-/// Has a query answered by every plan, at most so many. Gives how many there were.
+/// Executes a query by every plan, at most `most` of them, and returns their number.
 pub(crate) fn by_every_plan<R: Record>(find: &Find<R>, most: usize, answer: impl FnMut(Find<R>)) -> usize {
     by_every_plan_and(find, &[], most, answer)
 }
 
-/// The same, with more decisions behind those of the query itself: how many ways there are at each.
+/// The same, with further decisions after those of the planner, given as the number of choices of each.
 pub(crate) fn by_every_plan_and<R: Record>(
     find: &Find<R>,
     more: &[usize],
@@ -21,7 +21,7 @@ pub(crate) fn by_every_plan_and<R: Record>(
         ways.extend(more);
         answer(scripted);
         plans += 1;
-        // The last decision that has another way left goes that way; all behind it begin anew.
+        // The last decision with a choice left takes the next choice; all later decisions start over.
         script.resize(ways.len(), 0);
         let Some(at) = (0..ways.len()).rev().find(|at| script[*at] + 1 < ways[*at]).filter(|_| plans < most) else {
             return plans;

@@ -1,8 +1,7 @@
 //! Shared parts of the scenarios: a small store, the recorded state of each commit, and the checks against it.
 //!
 //! An observer records the state between mark and publish, under the commit lock, so it is there before any reader can
-//! see
-//! the commit. It is protected by `std`'s locks, which the checker does not schedule, so it adds no interleavings.
+//! see the commit. It is protected by `std`'s locks, which the checker does not schedule, so it adds no interleavings.
 
 use memdex::{
     Collection, Commit, CommitInfo, CommitObserver, Filter, Handle, Record, RecordChange, Refusal, Snapshot, Store,
