@@ -1,11 +1,12 @@
 //! Injected time: every time that the engine knows comes from one [`Clock`], so that a test can be its master.
 
-use crate::sync::AtomicU64;
+use crate::sync::AtomicI64;
 use crate::user_code;
-pub use crate::value::Timestamp;
 use std::sync::Arc;
 use std::sync::atomic::{self, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
+
+pub(crate) use crate::value::Timestamp;
 
 /// Where the engine's time comes from. It may jump, and even run backwards: the engine never gives out a time that
 /// is earlier than one it has already given out.
@@ -21,8 +22,7 @@ pub struct SystemClock;
 
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
-        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Timestamp::from_micros(u64::try_from(since_epoch.as_micros()).unwrap_or(u64::MAX))
+        Timestamp::now()
     }
 }
 
@@ -37,12 +37,12 @@ impl Clock for SystemClock {
 /// assert_eq!(store.snapshot().time(), Timestamp::from_micros(60_000_000));
 /// ```
 #[derive(Clone, Debug, Default)]
-pub struct ManualClock(Arc<atomic::AtomicU64>);
+pub struct ManualClock(Arc<atomic::AtomicI64>);
 
 impl ManualClock {
     /// A clock that shows `time`.
     pub fn starting_at(time: Timestamp) -> Self {
-        ManualClock(Arc::new(atomic::AtomicU64::new(time.as_micros())))
+        ManualClock(Arc::new(atomic::AtomicI64::new(time.as_micros())))
     }
 
     /// Moves the clock to `time`, forward or backward.
@@ -68,12 +68,12 @@ impl Clock for ManualClock {
 /// The store's time: a [`Clock`] that never runs backwards.
 pub(crate) struct SteadyClock {
     clock: Box<dyn Clock>,
-    latest: AtomicU64,
+    latest: AtomicI64,
 }
 
 impl SteadyClock {
     pub(crate) fn new(clock: Box<dyn Clock>) -> Self {
-        SteadyClock { clock, latest: AtomicU64::new(0) }
+        SteadyClock { clock, latest: AtomicI64::new(i64::MIN) }
     }
 
     /// The time now, never earlier than one given out before.
@@ -95,14 +95,14 @@ mod tests {
 
     #[test]
     fn a_clock_that_panics_stands_still() {
-        struct Broken(atomic::AtomicU64);
+        struct Broken(atomic::AtomicI64);
         impl Clock for Broken {
             fn now(&self) -> Timestamp {
                 assert!(self.0.fetch_add(1, Ordering::SeqCst) == 0, "broken");
                 Timestamp::from_micros(7)
             }
         }
-        let steady = SteadyClock::new(Box::new(Broken(atomic::AtomicU64::new(0))));
+        let steady = SteadyClock::new(Box::new(Broken(atomic::AtomicI64::new(0))));
         assert_eq!((steady.now(), steady.now()), (Timestamp::from_micros(7), Timestamp::from_micros(7)));
     }
 
@@ -113,8 +113,8 @@ mod tests {
         assert_eq!(steady.now().as_micros(), 1_000);
         manual.set(Timestamp::from_micros(10));
         assert_eq!(steady.now().as_micros(), 1_000);
-        manual.set(Timestamp::from_micros(u64::MAX));
+        manual.set(Timestamp::from_micros(i64::MAX));
         manual.advance(Duration::from_secs(1));
-        assert_eq!(steady.now().as_micros(), u64::MAX);
+        assert_eq!(steady.now().as_micros(), i64::MAX);
     }
 }

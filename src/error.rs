@@ -91,7 +91,7 @@ pub enum IndexError {
         known: Vec<String>,
     },
     /// Two records have the same values in an index that was to be unique.
-    #[error("collection {collection:?} can't have unique index {index:?}: {key} and {other} have the same value")]
+    #[error("collection {collection:?} can't have unique index {index:?}: {key:?} and {other:?} have the same value")]
     NotUnique {
         /// The collection.
         collection: String,
@@ -103,7 +103,7 @@ pub enum IndexError {
         other: Key,
     },
     /// A record can't be in the index.
-    #[error("collection {collection:?} can't have index {index:?}: {key}: {cause}")]
+    #[error("collection {collection:?} can't have index {index:?}: {key:?}: {cause}")]
     Record {
         /// The collection.
         collection: String,
@@ -152,7 +152,7 @@ pub enum AggregateError {
         known: Vec<String>,
     },
     /// A record can't be aggregated: a value is too long, of another kind than its field, or an extractor panics.
-    #[error("collection {collection:?} can't have the materialized aggregate {aggregate:?}: {key}: {cause}")]
+    #[error("collection {collection:?} can't have the materialized aggregate {aggregate:?}: {key:?}: {cause}")]
     Record {
         /// The collection.
         collection: String,
@@ -186,7 +186,7 @@ pub enum Cause {
     #[error("no record has this key: use store or upsert to create it")]
     KeyMissing,
     /// An update's closure changed the key.
-    #[error("the closure changed the key to {to}: delete the record and store it under its new key instead")]
+    #[error("the closure changed the key to {to:?}: delete the record and store it under its new key instead")]
     KeyChanged {
         /// The key that it made.
         to: Key,
@@ -237,7 +237,7 @@ pub enum Cause {
         index: String,
     },
     /// Two records would have the same values in a unique index.
-    #[error("unique index {index:?}: {value} would belong to {key} and to {other}")]
+    #[error("unique index {index:?}: {value} would belong to {key:?} and to {other:?}")]
     NotUnique {
         /// The index.
         index: String,
@@ -249,7 +249,7 @@ pub enum Cause {
         other: Key,
     },
     /// A hand-written [`Record`](crate::Record) gave a value that its schema does not announce.
-    #[error("field {field:?} is of kind {expected}, but its value is {given}: mend the schema or the extractor")]
+    #[error("field {field:?} is of kind {expected}, but its value is {given:?}: mend the schema or the extractor")]
     WrongKind {
         /// The field.
         field: String,
@@ -436,7 +436,7 @@ impl fmt::Display for Refusal {
         let RefusedOperation { position, operation, collection, key, cause } = &*self.inner;
         f.write_str(operation)?;
         if let Some(key) = key {
-            write!(f, " of {key}")?;
+            write!(f, " of {key:?}")?;
         }
         if !collection.is_empty() {
             write!(f, " in {collection:?}")?;

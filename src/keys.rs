@@ -92,7 +92,9 @@ impl KeyMakers {
     /// A UUID of this moment, above all earlier ones of this store.
     #[cfg(feature = "uuid")]
     pub(crate) fn uuid_v7(&self, now: crate::clock::Timestamp) -> uuid::Uuid {
-        let (seconds, micros) = (now.as_micros() / 1_000_000, now.as_micros() % 1_000_000);
+        // A UUID holds no time before 1970.
+        let micros = now.as_micros().max(0).unsigned_abs();
+        let (seconds, micros) = (micros / 1_000_000, micros % 1_000_000);
         let context = self.v7.lock();
         // Made under the lock: the context counts, and moves its time on rather than back.
         uuid::Uuid::new_v7(uuid::Timestamp::from_unix(&*context, seconds, micros as u32 * 1_000))

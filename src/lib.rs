@@ -128,7 +128,7 @@ mod write;
 // The engine names the plain data by the modules of `memdex_query`.
 use memdex_query::{aggregate, query, value};
 
-pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
+pub use clock::{Clock, ManualClock, SystemClock};
 pub use error::{
     AggregateDefError, AggregateError, Cause, CollectionError, Commit, IndexError, KeyError, QueryError, Refusal,
     SchemaError, StatisticsError,
@@ -157,9 +157,12 @@ pub use storage::{
     MemoryStats, ProposedChange, ProposedCommit, RecordChange, StandingStats, Stats, VerifyError, VerifyReport,
 };
 pub use store::{Store, StoreBuilder};
+#[doc(hidden)]
+pub use value::probe;
 pub use value::{
-    AnyKey, DecimalError, DecimalValue, Each, Element, EntityKey, EntityKeyError, FieldValue, IntoKey, Key, KeySink,
-    Kind, Many, Maybe, Multi, Nest, Nullable, Operand, Text, Value, ValueRef,
+    AnyKey, DecimalError, DecimalValue, Each, Element, EntityKey, EntityKeyError, FieldValue, FromKey, FromValue,
+    HeapSize, IntoKey, Key, KeySink, Kind, Many, Maybe, Multi, Nest, Nullable, Number, Operand, Single, Text,
+    Timestamp, TimestampError, Value, ValueRef,
 };
 pub use write::{
     Applied, BackgroundWriter, BackgroundWriterBuilder, Batch, Counts, Died, FlushError, LenientWriter, NotApplied,

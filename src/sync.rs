@@ -9,7 +9,7 @@ mod chosen {
     pub(crate) use parking_lot::{Mutex, MutexGuard, RwLock, RwLockReadGuard};
     pub(crate) use std::sync::OnceLock;
     pub(super) use std::sync::atomic::fence as fence_of;
-    pub(crate) use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+    pub(crate) use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
     pub(crate) use std::thread;
 }
 
@@ -17,7 +17,7 @@ mod chosen {
 mod chosen {
     pub(crate) use super::stand_in::{Condvar, Mutex, MutexGuard, OnceLock, RwLock, RwLockReadGuard};
     pub(super) use shuttle::sync::atomic::fence as fence_of;
-    pub(crate) use shuttle::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+    pub(crate) use shuttle::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
     pub(crate) use shuttle::thread;
 }
 
@@ -25,7 +25,7 @@ mod chosen {
 mod chosen {
     pub(crate) use super::stand_in::{Condvar, Mutex, MutexGuard, OnceLock, RwLock, RwLockReadGuard};
     pub(super) use loom::sync::atomic::fence as fence_of;
-    pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+    pub(crate) use loom::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
     pub(crate) use loom::thread;
 }
 

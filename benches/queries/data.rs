@@ -8,7 +8,7 @@ pub(crate) const STATUSES: [&str; 4] = ["completed", "failed", "pending", "refun
 const ORGANIZATIONS: u64 = 1_000;
 
 /// 2024-01-01 in microseconds since 1970, and the period of the payments: two years.
-const FIRST_MICROS: u64 = 1_704_067_200_000_000;
+const FIRST_MICROS: i64 = 1_704_067_200_000_000;
 const SPAN_MICROS: u64 = 2 * 365 * 86_400 * 1_000_000;
 const BATCH: usize = 1_000;
 
@@ -37,7 +37,7 @@ pub(crate) fn payments() -> Vec<PaidOut> {
         organization_id: format!("org-{:07}", random.below(ORGANIZATIONS)),
         status: random.one_of(&STATUSES),
         amount_cents: random.below(1_000_000) as i64,
-        created_at: Timestamp::from_micros(FIRST_MICROS + random.below(SPAN_MICROS)),
+        created_at: Timestamp::from_micros(FIRST_MICROS + random.below(SPAN_MICROS).cast_signed()),
         fee_cents: random.below(1_000) as i64,
     };
     (0..PAYMENTS as u64).map(payment).collect()

@@ -106,7 +106,7 @@ fn by_hand(payments: &[PaidOut]) -> impl FnMut() -> [(u64, i64); 4] {
 }
 
 fn by_hand_and_day(payments: &[PaidOut]) -> impl FnMut() -> Vec<u64> {
-    let times: Vec<u64> = payments.iter().map(|p| p.created_at.as_micros()).collect();
+    let times: Vec<u64> = payments.iter().map(|p| p.created_at.as_micros().unsigned_abs()).collect();
     move || {
         let mut days = vec![0; 40_000];
         for time in black_box(&times) {

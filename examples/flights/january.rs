@@ -39,7 +39,7 @@ const DAY: i64 = 24 * 60; // minutes
 
 /// A time plus a number of minutes, which may be negative.
 pub(crate) fn after(time: Timestamp, minutes: i64) -> Timestamp {
-    Timestamp::from_micros(time.as_micros().saturating_add_signed(minutes * MINUTE))
+    Timestamp::from_micros(time.as_micros().saturating_add(minutes * MINUTE))
 }
 
 /// A time in New York: `2013-01-31 17:45`.

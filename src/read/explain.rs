@@ -156,7 +156,7 @@ fn of_plan<R: Record>(view: &View<R>, condition: &Condition, plan: &Plan) -> Exp
 
 /// Values in words.
 fn listed_as<'a>(what: &str, values: impl Iterator<Item = &'a Value>) -> String {
-    format!("{what} {}", values.map(Value::to_string).collect::<Vec<_>>().join(", "))
+    format!("{what} {}", values.map(|value| format!("{value:?}")).collect::<Vec<_>>().join(", "))
 }
 
 fn of_step<R: Record>(view: &View<R>, step: &Step) -> ExplainStep {

@@ -79,7 +79,7 @@ impl Step {
 impl fmt::Display for Lookup {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Lookup::Value(value) => write!(f, "= {value}"),
+            Lookup::Value(value) => write!(f, "= {value:?}"),
             Lookup::Any(values) => listed(f, "in", values.iter()),
             Lookup::Every(values) => listed(f, "has all of", values.iter()),
             Lookup::Null => f.write_str("is null"),
@@ -103,13 +103,13 @@ impl fmt::Display for Lookup {
 pub(super) fn range(f: &mut fmt::Formatter<'_>, from: &Bound<Value>, to: &Bound<Value>) -> fmt::Result {
     let low = match from {
         Bound::Unbounded => None,
-        Bound::Included(value) => Some(format!(">= {value}")),
-        Bound::Excluded(value) => Some(format!("> {value}")),
+        Bound::Included(value) => Some(format!(">= {value:?}")),
+        Bound::Excluded(value) => Some(format!("> {value:?}")),
     };
     let high = match to {
         Bound::Unbounded => None,
-        Bound::Included(value) => Some(format!("<= {value}")),
-        Bound::Excluded(value) => Some(format!("< {value}")),
+        Bound::Included(value) => Some(format!("<= {value:?}")),
+        Bound::Excluded(value) => Some(format!("< {value:?}")),
     };
     match (low, high) {
         (Some(low), Some(high)) => write!(f, "{low} and {high}"),
@@ -128,7 +128,7 @@ pub(super) fn listed<'a>(
     const SHOWN: usize = 4;
     write!(f, "{what} (")?;
     for (at, value) in values.by_ref().take(SHOWN).enumerate() {
-        write!(f, "{}{value}", if at == 0 { "" } else { ", " })?;
+        write!(f, "{}{value:?}", if at == 0 { "" } else { ", " })?;
     }
     match values.len() {
         0 => f.write_str(")"),

@@ -284,6 +284,6 @@ impl Hit {
 
 impl fmt::Debug for Hit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Hit({} of {:?}, commit {})", self.key, self.collection, self.commit)
+        write!(f, "Hit({:?} of {:?}, commit {})", self.key, self.collection, self.commit)
     }
 }

@@ -56,8 +56,8 @@ impl fmt::Display for TestWords<'_> {
         let TestWords { field, test } = self;
         write!(f, "{field} ")?;
         match test {
-            Test::Eq(value) => write!(f, "= {value}"),
-            Test::Ne(value) => write!(f, "!= {value}"),
+            Test::Eq(value) => write!(f, "= {value:?}"),
+            Test::Ne(value) => write!(f, "!= {value:?}"),
             Test::In(values) => listed(f, "in", values.iter()),
             Test::IsNull | Test::HasNone => f.write_str("is null"),
             Test::Range(from, to) => range(f, from, to),

@@ -198,7 +198,7 @@ impl Record for Document {
         for (field, path) in schema.paths() {
             let (conflict, any) = self.judge(field, path);
             if let Some(json) = conflict.filter(|_| !field.skips_conflicts()) {
-                let found = plain_json(json).map_or(sort_of_json(json).to_owned(), |value| value.to_string());
+                let found = plain_json(json).map_or(sort_of_json(json).to_owned(), |value| format!("{value:?}"));
                 return Err(field.conflict(found).into());
             }
             if field.is_required() && !any {

@@ -1,26 +1,27 @@
-//! Where a record writes the parts of its key, and how a look-up's parts are hashed and compared.
+//! The buffer to which a record writes the parts of its key, and the hashing and comparing of lookups.
 //!
-//! A look-up encodes nothing: it hashes the parts where they lie and compares them with the encoded keys that it meets.
-//! (Bytes copied to the stack and read again in wider words wait until the copy has left the store buffer, so that
-//! the cache misses of one look-up could not overlap with those of the next; measured, that made a `get` 2.5 times slower.)
+//! A lookup encodes nothing: it hashes its parts in place and compares them with the encoded keys that it finds. Encoding them first
+//! made a `get` 2.5 times slower: bytes copied to the stack and read back in wider words stall on the store buffer, so the cache
+//! misses of successive lookups no longer overlap.
 
 use crate::error::KeyError;
 use crate::hash::{KeyHasher, RandomState};
 use crate::limits::MAX_KEY_BYTES;
+use crate::value::sealed::Sealed;
 use crate::value::{IntoKey, Key, KeySink, ValueRef, encode};
 
 const INLINE_BYTES: usize = 64;
 
-/// Where a record writes the parts of its key: on the stack, unless it is long.
+/// Receives the parts of a record's key. Keys of up to 64 bytes stay on the stack.
 pub struct KeyBuffer {
     hasher: KeyHasher,
     len: usize,
     inline: [u8; INLINE_BYTES],
-    /// All bytes, once they have outgrown `inline`.
+    /// All bytes, once there are more than fit `inline`.
     spilled: Vec<u8>,
     open: bool,
     missing_part: bool,
-    /// No part had a byte of its own.
+    /// All parts so far are empty strings.
     empty: bool,
 }
 
@@ -51,7 +52,7 @@ impl KeyBuffer {
     fn write(&mut self, bytes: &[u8]) {
         let end = self.len + bytes.len();
         match self.inline.get_mut(self.len..end) {
-            Some(room) => room.copy_from_slice(bytes),
+            Some(free) => free.copy_from_slice(bytes),
             None => {
                 if self.spilled.is_empty() {
                     self.spilled.extend_from_slice(&self.inline[..self.len]);
@@ -76,7 +77,7 @@ impl KeyBuffer {
         self.hasher.hash()
     }
 
-    /// The key and its hash, if it can be one of a record.
+    /// The key and its hash, if a record can have this key.
     pub(crate) fn checked(&self) -> Result<(Key, u32), KeyError> {
         if self.missing_part {
             Err(KeyError::MissingPart)
@@ -90,11 +91,15 @@ impl KeyBuffer {
     }
 }
 
+impl Sealed for KeyBuffer {}
+
 impl KeySink for KeyBuffer {
     fn push(&mut self, part: ValueRef<'_>) {
         KeyBuffer::push(self, part);
     }
 }
+
+impl Sealed for KeyHasher {}
 
 impl KeySink for KeyHasher {
     #[inline]
@@ -103,7 +108,7 @@ impl KeySink for KeyHasher {
     }
 }
 
-/// A key that is looked for, hashed, its parts where the caller has them.
+/// A key to look up: hashed, with its parts still in the caller's form.
 pub(crate) struct Lookup<'a, Q> {
     key: &'a Q,
     pub(crate) hash: u32,
@@ -120,7 +125,7 @@ impl<'a, Q> Lookup<'a, Q> {
         Lookup { key, hash: hasher.hash() }
     }
 
-    /// Whether this is the key that is looked for.
+    /// Whether `key` is the key to look up.
     #[inline]
     pub(crate) fn matches<K>(&self, key: &Key) -> bool
     where
@@ -142,7 +147,7 @@ impl<'a, Q> Lookup<'a, Q> {
     }
 }
 
-/// Follows an encoded key along the parts that it should have.
+/// Compares an encoded key with expected parts, one by one.
 struct Comparison<'a> {
     rest: &'a [u8],
     equal: bool,
@@ -157,6 +162,8 @@ impl Comparison<'_> {
         }
     }
 }
+
+impl Sealed for Comparison<'_> {}
 
 impl KeySink for Comparison<'_> {
     fn push(&mut self, part: ValueRef<'_>) {
@@ -187,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn a_look_up_meets_the_encoded_key_and_no_other() {
+    fn a_lookup_matches_its_encoded_key_and_no_other() {
         let texts = ["", "a", "a\0", "a\0\u{2}b", "ab", "b", "a\0b"];
         let pairs: Vec<(&str, &str)> = texts.iter().flat_map(|x| texts.iter().map(move |y| (*x, *y))).collect();
         for pair in &pairs {
@@ -229,12 +236,12 @@ mod tests {
         assert_eq!(key(&[ValueRef::Str("p")]), "p");
         assert_eq!(
             key(&[ValueRef::Char('ß'), ValueRef::Bool(true), ValueRef::Bytes(b"\0")]).to_string(),
-            "('ß', true, b\"\\x00\")"
+            "(ß, true, b\"\\x00\")"
         );
     }
 
     #[test]
-    fn what_cannot_be_a_key_is_refused_by_name() {
+    fn invalid_keys_are_refused_with_their_reason() {
         let checked = |parts: &[ValueRef<'_>]| buffer(parts).checked().map(|_| ());
         assert_eq!(checked(&[]), Err(KeyError::Empty));
         assert_eq!(checked(&[ValueRef::Str("")]), Err(KeyError::Empty));

@@ -131,6 +131,8 @@ impl<V> KeyValue<V> {
 
 struct Parts(SmallVec<[Value; 1]>);
 
+impl crate::value::sealed::Sealed for Parts {}
+
 impl KeySink for Parts {
     fn push(&mut self, part: ValueRef<'_>) {
         self.0.push(part.to_value());
@@ -185,7 +187,7 @@ impl<V: Send + Sync + 'static> Record for KeyValue<V> {
             let too_many = count > 1 && !field.is_many();
             if !field.skips_conflicts() || field.is_key() {
                 if let Some(value) = conflict {
-                    return Err(field.conflict(value.to_string()).into());
+                    return Err(field.conflict(format!("{value:?}")).into());
                 }
                 if too_many {
                     return Err(field.conflict(format!("{count} values")).into());

@@ -152,21 +152,21 @@ fn audit_row<R: Record>(
     let Some(newest) = newest else { return };
     let key = &newest.key;
     found.expect(newest.begin <= published, || {
-        format!("{key} was written by commit {}, not yet published", newest.begin)
+        format!("{key:?} was written by commit {}, not yet published", newest.begin)
     });
     found.expect(older.iter().chain([newest]).is_sorted_by(|a, b| a.begin < b.begin), || {
-        format!("versions of {key} out of order")
+        format!("versions of {key:?} out of order")
     });
     found.expect(older.iter().chain([newest]).all(|v| v.row == row), || {
-        format!("a version of {key} bears another row than {row}")
+        format!("a version of {key:?} bears another row than {row}")
     });
-    found.expect(!newest.is_tombstone() || !older.is_empty(), || format!("{key} is a tombstone that nobody needs"));
+    found.expect(!newest.is_tombstone() || !older.is_empty(), || format!("{key:?} is a tombstone that nobody needs"));
     found.expect(newest.hash == Lookup::new::<R::Key>(&table.seed, &newest.key).hash, || {
-        format!("{key} bears a wrong hash")
+        format!("{key:?} bears a wrong hash")
     });
     let by_key = table.keys.newest(newest.hash, |key| *key == newest.key);
     found.expect(by_key.is_some_and(|v| Arc::ptr_eq(&v, newest)), || {
-        format!("the key table does not lead to row {row} of {key}")
+        format!("the key table does not lead to row {row} of {key:?}")
     });
     let Some(record) = &newest.record else { return };
     let extracted = user_code::run(|| {
@@ -174,7 +174,7 @@ fn audit_row<R: Record>(
         record.key_by(&table.schema, &mut buffer);
         buffer.to_key()
     });
-    found.expect(extracted.as_ref() == Ok(key), || format!("{key} is stored, but its record now says {extracted:?}"));
+    found.expect(extracted.as_ref() == Ok(key), || format!("{key:?} is stored, but its record now says {extracted:?}"));
 }
 
 /// Counts how often each index must have filed a record.
@@ -184,7 +184,9 @@ fn audit_entries<R: Record>(writer: &TableWriter, version: &Version<R>, filings:
         let Some(index) = maintained.kept.as_index() else { continue };
         match user_code::run(|| index.shape.entry(record).map(|entry| entry.filings())) {
             Ok(Ok(count)) => *filings += count,
-            other => found.expect(false, || format!("{} can't be in index {:?}: {other:?}", version.key, index.name())),
+            other => {
+                found.expect(false, || format!("{:?} can't be in index {:?}: {other:?}", version.key, index.name()))
+            }
         }
     }
 }
@@ -207,7 +209,7 @@ fn audit_index<R: Record>(
         };
         let holds = user_code::run(|| index.shape.entry(record).map(|entry| index.is_filed(&entry, &filed)));
         found.expect(matches!(holds, Ok(Ok(true))), || {
-            let key = version.as_ref().map(|version| version.key.to_string()).unwrap_or_default();
+            let key = version.as_ref().map(|version| format!("{:?}", version.key)).unwrap_or_default();
             format!("{key} is in index {:?} under what is not its value", index.name())
         });
         words.clear();

@@ -41,7 +41,7 @@ pub(super) fn audit_standing<R: Record>(
             audit.remembers(own, record)
         });
         found.expect(agrees == Ok(true), || {
-            let key = version.as_ref().map(|version| version.key.to_string()).unwrap_or_default();
+            let key = version.as_ref().map(|version| format!("{:?}", version.key)).unwrap_or_default();
             format!("standing statistics {name:?} remember {key} as what it is not")
         });
         audit.numbers(own).for_each(|number| *counted.entry(number).or_default() += 1);

@@ -146,9 +146,11 @@ fn rows_of<R>(nets: &[Net<R>]) -> HashMap<Row, usize> {
 fn display(value: &Value) -> String {
     match value.as_ref() {
         ValueRef::Bytes(bytes) => match decode_parts(bytes).collect::<Vec<_>>().as_slice() {
-            parts @ [_, _, ..] => format!("({})", parts.iter().map(Value::to_string).collect::<Vec<_>>().join(", ")),
-            _ => value.to_string(),
+            parts @ [_, _, ..] => {
+                format!("({})", parts.iter().map(|part| format!("{part:?}")).collect::<Vec<_>>().join(", "))
+            }
+            _ => format!("{value:?}"),
         },
-        _ => value.to_string(),
+        _ => format!("{value:?}"),
     }
 }

@@ -21,7 +21,7 @@ pub enum SqlError {
         instead: &'static str,
     },
     /// A value that the dialect has no place for.
-    #[error("{dialect} can't take {value} for field {field:?}: {why}; {instead}")]
+    #[error("{dialect} can't take {value:?} for field {field:?}: {why}; {instead}")]
     Value {
         /// Whose SQL was asked for.
         dialect: Dialect,

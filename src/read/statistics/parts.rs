@@ -246,7 +246,7 @@ impl Numbers {
             ValueRef::Int(step) => step.into(),
             ValueRef::Int128(step) => step,
             other => {
-                debug_assert!(false, "{other} is no bucket");
+                debug_assert!(false, "{other:?} is no bucket");
                 0
             }
         }

@@ -224,7 +224,7 @@ impl Subject for Book {
                 Option<char>,
                 &'a [u8],
                 Option<i128>,
-                Option<u64>,
+                Option<i64>,
             );
             let (id, isbn, title, shelf, price, rating, pages, loaned, grade, cover, fee, due): Simple<'_> = simple;
             let (isbn, title, cover) = (isbn.map(|n| format!("isbn-{n}")), title.to_owned(), cover.to_vec());

@@ -23,7 +23,7 @@ pub(super) enum Val {
     /// In hundredths.
     Decimal(i128),
     /// In microseconds.
-    Time(u64),
+    Time(i64),
     /// The values of a multi-valued field.
     Many(Vec<Val>),
 }
@@ -179,7 +179,7 @@ as_inner!(as_float, Float, f64);
 as_inner!(as_bool, Bool, bool);
 as_inner!(as_char, Char, char);
 as_inner!(as_hundredths, Decimal, i128);
-as_inner!(as_micros, Time, u64);
+as_inner!(as_micros, Time, i64);
 
 pub(super) fn vals<T>(of: impl IntoIterator<Item = T>, make: impl Fn(T) -> Val) -> Vec<Val> {
     of.into_iter().map(make).collect()

@@ -3,10 +3,10 @@
 use super::{User, user};
 use memdex::{Clock, ManualClock, Store, Timestamp};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::SeqCst};
 use std::time::Duration;
 
-fn at(micros: u64) -> Timestamp {
+fn at(micros: i64) -> Timestamp {
     Timestamp::from_micros(micros)
 }
 
@@ -25,10 +25,10 @@ fn receipts_and_snapshots_have_the_time_of_the_clock() {
     let held = store.snapshot();
     clock.set(at(300));
     assert_eq!((held.time(), held.clone().time(), store.snapshot().time()), (at(200), at(200), at(300)));
-    clock.set(at(u64::MAX));
+    clock.set(at(i64::MAX));
     clock.advance(Duration::MAX);
-    assert_eq!(users.store(user("1", 4)).unwrap().at, at(u64::MAX));
-    assert_eq!(store.batch().commit().unwrap().at, at(u64::MAX), "an empty batch has a time, too");
+    assert_eq!(users.store(user("1", 4)).unwrap().at, at(i64::MAX));
+    assert_eq!(store.batch().commit().unwrap().at, at(i64::MAX), "an empty batch has a time, too");
 }
 
 /// A clock that jumps forwards and backwards.
@@ -38,7 +38,7 @@ struct Jumping(Arc<AtomicU64>);
 impl Clock for Jumping {
     fn now(&self) -> Timestamp {
         let call = self.0.fetch_add(1, SeqCst);
-        at(call.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32)
+        at((call.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32).cast_signed())
     }
 }
 
@@ -46,7 +46,7 @@ impl Clock for Jumping {
 fn a_snapshot_is_never_older_than_a_commit_that_it_sees() {
     let store = Store::builder().clock(Jumping::default()).build();
     let users = store.collection::<User>("users").unwrap();
-    let latest = AtomicU64::new(0);
+    let latest = AtomicI64::new(0);
     std::thread::scope(|scope| {
         let commit = |n| {
             let receipt = users.store(user("1", n)).unwrap();

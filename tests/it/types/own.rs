@@ -75,7 +75,7 @@ fn indexes_and_scans_of_decimals_agree() {
     let amount = |n: i64| DecimalValue::new(i128::from(n * 7 % 20 - 10) * 2_500, 4).unwrap();
     for n in 0..20 {
         let id = EntityKey::join("Payment", n).unwrap();
-        let at = Timestamp::from_micros(n as u64);
+        let at = Timestamp::from_micros(n);
         payments.store(Payment { id, at, amount: amount(n), fee: Some(amount(n)), history: vec![] }).unwrap();
     }
     let asked: Vec<DecimalValue> = (-12..12).map(|n| DecimalValue::new(n * 25, 2).unwrap()).collect();
@@ -95,7 +95,7 @@ fn indexes_and_scans_of_decimals_agree() {
     payments.add_index(IndexDef::equality(["fee", "at"])).unwrap();
     assert_eq!(scanned(&payments), before);
     for n in 0..20 {
-        let both = payment::FEE.eq(amount(n)) & payment::AT.eq(Timestamp::from_micros(n as u64));
+        let both = payment::FEE.eq(amount(n)) & payment::AT.eq(Timestamp::from_micros(n));
         assert_eq!(ids(&payments, both), [n.to_string()]);
         assert_eq!(ids(&payments, payment::FEE.eq(amount(n))), [n.to_string()]);
     }

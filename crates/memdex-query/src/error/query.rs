@@ -266,7 +266,7 @@ impl fmt::Display for QueryError {
             }
             E::WrongKind { collection, field, expected, given } => write!(
                 f,
-                "field {field:?} of {collection:?} is of kind {expected} and can't be compared with {given}: use a value of \
+                "field {field:?} of {collection:?} is of kind {expected} and can't be compared with {given:?}: use a value of \
                  kind {expected}"
             ),
             E::NullOperand { collection, field } => {

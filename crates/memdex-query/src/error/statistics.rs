@@ -80,13 +80,13 @@ impl fmt::Display for StatisticsError {
             }
             StatisticsError::BadWidth { width, offset } => write!(
                 f,
-                "buckets of width {width} from {offset} on: use a width above 0 and an offset, both finite and of the \
+                "buckets of width {width:?} from {offset:?} on: use a width above 0 and an offset, both finite and of the \
                  field's kind"
             ),
             StatisticsError::BadRange { from, to } => {
                 write!(
                     f,
-                    "the range from {from} to {to} is empty: use two values of the field's kind, the lower one first"
+                    "the range from {from:?} to {to:?} is empty: use two values of the field's kind, the lower one first"
                 )
             }
             StatisticsError::TooManyRanges { ranges, limit } => {

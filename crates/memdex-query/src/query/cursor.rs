@@ -83,7 +83,7 @@ impl fmt::Display for Cursor {
 
 impl fmt::Debug for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Cursor(behind {} of {:?})", self.key, self.values)
+        write!(f, "Cursor(behind {:?} of {:?})", self.key, self.values)
     }
 }
 

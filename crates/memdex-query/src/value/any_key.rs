@@ -1,13 +1,13 @@
-//! Keys whose parts are known at run time only.
+//! Keys whose parts are known only at run time.
 
 use super::key::{IntoKey, KeySink};
 use super::{Value, ValueRef};
 use std::borrow::Cow;
 
-/// The key of records without a Rust type: their schema says what it is made of. Strings, numbers, `bool`s, [`Value`]s
-/// and [`Key`](crate::Key)s name a record, and tuples of these where the key has several parts.
+/// The key type of records without a Rust type of their own, whose schema defines the key. Strings, numbers, `bool`s, [`Value`]s
+/// and [`Key`](crate::Key)s are such keys, and tuples of these if the key has several parts.
 ///
-/// A value of another kind than the key's names no record, and is no error: `get(7)` finds nothing under `"7"`.
+/// A value of another kind than the key finds no record and is not an error: `get(7)` does not find the key `"7"`.
 #[derive(Clone, Copy, Debug)]
 pub enum AnyKey {}
 
@@ -48,13 +48,20 @@ impl IntoKey<AnyKey> for Value {
     }
 }
 
+/// No value of this type exists; it lets generic code call `get` with a `Record::Key`.
+impl IntoKey<AnyKey> for AnyKey {
+    fn write_key<S: KeySink>(&self, _: &mut S) {
+        match *self {}
+    }
+}
+
 impl IntoKey<AnyKey> for &Value {
     fn write_key<S: KeySink>(&self, key: &mut S) {
         key.push((*self).as_ref());
     }
 }
 
-/// Parts by themselves, however many.
+/// Any number of parts.
 impl IntoKey<AnyKey> for &[Value] {
     fn write_key<S: KeySink>(&self, key: &mut S) {
         self.iter().for_each(|part| key.push(part.as_ref()));

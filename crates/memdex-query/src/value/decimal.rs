@@ -1,17 +1,17 @@
-//! Decimals, exact: a whole number of units of ten to the power of minus `scale`.
+//! Exact decimals: `units` times ten to the power of minus `scale`.
 
 use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 
-/// Ten to the power of [`DecimalValue::MAX_SCALE`]: below 2^94, so that a fraction of it fits a `u128`.
+/// Ten to the power of [`DecimalValue::MAX_SCALE`]: below 2^94, so a fraction in this unit fits a `u128`.
 const ONE: u128 = 10u128.pow(DecimalValue::MAX_SCALE as u32);
 
-/// An exact decimal number of up to 38 digits, up to 28 of them behind the point: what a decimal field shows.
+/// An exact decimal number of up to 38 digits, up to 28 of them after the point.
 ///
-/// Two that mean the same number are equal and hash alike, however they are written; they are ordered by number. Compared
-/// with integers exactly, with floats not at all. With the feature `rust_decimal`, `rust_decimal::Decimal` is a field type;
-/// this type is one without any feature.
+/// Comparison, order and hash go by number, so `1.5` equals `1.50`. Decimal fields can be compared with integers, but not with
+/// floats. This type is a field type without any feature; with the feature `rust_decimal`, `rust_decimal::Decimal` is one too.
+/// With the feature `serde` its form in readable formats is its text (`"12.5"`), so that no digit is lost.
 ///
 /// ```
 /// use memdex::DecimalValue;
@@ -22,26 +22,34 @@ const ONE: u128 = 10u128.pow(DecimalValue::MAX_SCALE as u32);
 /// assert!(price < DecimalValue::from(13));
 /// # Ok::<(), memdex::DecimalError>(())
 /// ```
-// Bytes, as an `i128` would align every value to 16 bytes. No zeros at the end of the fraction.
+// Bytes: an `i128` would align every value to 16 bytes. The fraction never ends in a zero.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct DecimalValue {
     units: [u8; 16],
     scale: u8,
 }
 
-/// A text that is no decimal, or one with more digits than are kept.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is no decimal of at most 38 digits, 28 of them behind the point: write it like -12.50")]
+/// A text that is not a decimal number, or one with too many digits.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DecimalError {
     text: String,
 }
 
+impl fmt::Display for DecimalError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = &self.text;
+        write!(f, "{text:?} is not a decimal of at most 38 digits, 28 of them after the point; write it like -12.50")
+    }
+}
+
+impl std::error::Error for DecimalError {}
+
 impl DecimalValue {
-    /// The most digits behind the point.
+    /// The most digits after the point.
     pub const MAX_SCALE: u8 = 28;
 
-    /// `units` times ten to the power of minus `scale`; `None` if `scale` is above [`MAX_SCALE`](DecimalValue::MAX_SCALE)
-    /// even without the zeros at the end.
+    /// `units` times ten to the power of minus `scale`; `None` if, after removal of trailing zeros, `scale` is above
+    /// [`MAX_SCALE`](DecimalValue::MAX_SCALE).
     pub fn new(mut units: i128, mut scale: u8) -> Option<Self> {
         if units == 0 {
             scale = 0;
@@ -53,24 +61,24 @@ impl DecimalValue {
         (scale <= DecimalValue::MAX_SCALE).then(|| DecimalValue { units: units.to_ne_bytes(), scale })
     }
 
-    /// The number without its point, and without zeros at the end of its fraction.
+    /// The number without its point and without trailing zeros of its fraction.
     pub fn units(self) -> i128 {
         i128::from_ne_bytes(self.units)
     }
 
-    /// How many digits are behind the point.
+    /// The number of digits after the point.
     pub fn scale(self) -> u8 {
         self.scale
     }
 
-    /// The greatest integer that is not above it, and how much it is above that, in units of 10^-28.
+    /// Its floor, and the rest in units of 10^-28.
     pub(super) fn split(self) -> (i128, u128) {
         let unit = 10i128.pow(self.scale.into());
         let rest = self.units().rem_euclid(unit).unsigned_abs();
         (self.units().div_euclid(unit), rest * 10u128.pow((DecimalValue::MAX_SCALE - self.scale).into()))
     }
 
-    /// What [`split`](DecimalValue::split) has taken apart.
+    /// The inverse of [`split`](DecimalValue::split).
     pub(super) fn join(floor: i128, mut fraction: u128) -> Option<Self> {
         if fraction >= ONE {
             return None;
@@ -80,7 +88,7 @@ impl DecimalValue {
             fraction /= 10;
             scale -= 1;
         }
-        // Below zero the first product may lie beyond what the sum does not.
+        // Wrapping, because below zero the product may overflow where the sum does not.
         let units = floor.wrapping_mul(10i128.pow(scale.into())).wrapping_add(fraction as i128);
         DecimalValue::new(units, scale)
     }
@@ -114,7 +122,7 @@ from_integers! { i8 i16 i32 i64 i128 u8 u16 u32 u64 }
 impl FromStr for DecimalValue {
     type Err = DecimalError;
 
-    /// Digits with an optional sign before them and an optional point among them.
+    /// Reads digits with an optional sign and an optional point.
     fn from_str(text: &str) -> Result<Self, DecimalError> {
         let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
         let negative = text.starts_with('-');
@@ -125,7 +133,7 @@ impl FromStr for DecimalValue {
             let mut units = 0i128;
             for digit in whole.bytes().chain(fraction.bytes()) {
                 let digit = i128::from(digit.is_ascii_digit().then(|| digit - b'0')?);
-                // Negative from the start, so that the lowest number of all can be read.
+                // Accumulates negatively, so that `i128::MIN` can be read.
                 units = units.checked_mul(10)?.checked_add(if negative { -digit } else { digit })?;
             }
             DecimalValue::new(units, u8::try_from(fraction.len()).ok()?)
@@ -136,7 +144,7 @@ impl FromStr for DecimalValue {
 }
 
 impl fmt::Display for DecimalValue {
-    /// Without zeros at the end of the fraction.
+    /// Without trailing zeros of the fraction.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (magnitude, unit) = (self.units().unsigned_abs(), 10u128.pow(self.scale.into()));
         let sign = if self.units() < 0 { "-" } else { "" };
@@ -162,7 +170,7 @@ pub(super) mod tests {
         text.parse().unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// Ascending, the edges of what can be held among them.
+    /// In ascending order, with the extremes.
     pub(in crate::value) fn ascending() -> Vec<DecimalValue> {
         let max = i128::MAX.to_string();
         let min = i128::MIN.to_string();
@@ -194,7 +202,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn decimals_are_ordered_by_number_and_taken_apart_and_joined() {
+    fn decimals_are_ordered_by_number_and_survive_split_and_join() {
         let all = ascending();
         for (at, a) in all.iter().enumerate() {
             for (bt, b) in all.iter().enumerate() {
@@ -219,7 +227,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn what_is_no_decimal_or_too_fine_is_refused() {
+    fn texts_that_are_not_decimals_or_have_too_many_digits_are_refused() {
         let too_fine = format!("0.{}1", "0".repeat(28));
         let too_great = "170141183460469231731687303715884105728";
         for text in ["", "-", ".", "1.", ".5", "1e3", "1,5", "--1", "1.2.3", "٣", &too_fine, too_great] {

@@ -1,17 +1,17 @@
-//! Keys that name the type of what they mean: `Payment:123`.
+//! Keys that contain the type of their entity: `Payment:123`.
 
 use super::{Element, FieldValue, Kind, Text, Value, ValueRef};
-use compact_str::CompactString;
+use smol_str::{SmolStr, format_smolstr};
 use std::fmt;
 use std::str::FromStr;
 
-/// What stands between the type and the id.
+/// Separates the type from the id.
 const COLON: char = ':';
 
-/// A key of the form `Payment:123`: the type of an entity and its id. Up to 24 bytes it takes no allocation.
+/// A key of the form `Payment:123`: the type of an entity and its id. It takes 24 bytes, and up to 23 bytes of text are inline.
 ///
-/// The first colon ends the type, so an id may contain more of them, and neither part may be empty; nothing is escaped. It
-/// is a string to queries, and can be the key of a record:
+/// The first colon ends the type, so an id may contain colons. Neither part may be empty, and there is no escaping. For queries and
+/// for serde it is a string, and it can be the key of a record:
 ///
 /// ```
 /// use memdex::{EntityKey, Record, Store};
@@ -32,53 +32,70 @@ const COLON: char = ':';
 /// ```
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EntityKey {
-    /// With a colon in it, and something before and behind the first.
-    text: CompactString,
+    /// Contains a colon, with text before and after the first one.
+    text: SmolStr,
 }
 
-/// A text that is no [`EntityKey`], or parts that make none.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+/// A text or parts that do not make an [`EntityKey`].
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EntityKeyError {
     /// There is no colon.
-    #[error("{text:?} has no colon: write the type before the id, as in Payment:123")]
+    #[non_exhaustive]
     NoColon {
         /// The text.
         text: String,
     },
     /// Nothing stands before the first colon.
-    #[error("{text:?} has no type before its colon: write one, as in Payment:123")]
+    #[non_exhaustive]
     NoEntity {
         /// The text.
         text: String,
     },
-    /// Nothing stands behind the first colon.
-    #[error("{text:?} has no id behind its colon: write one, as in Payment:123")]
+    /// Nothing follows the first colon.
+    #[non_exhaustive]
     NoId {
         /// The text.
         text: String,
     },
-    /// A type with a colon in it would be cut at that colon when the key is split.
-    #[error("the type {entity:?} has a colon in it, which would end it: leave it out")]
+    /// The type contains a colon, where the key would be split.
+    #[non_exhaustive]
     ColonInEntity {
         /// The type.
         entity: String,
     },
 }
 
+impl fmt::Display for EntityKeyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoColon { text } => {
+                write!(f, "{text:?} has no colon; write the type before the id, as in Payment:123")
+            }
+            Self::NoEntity { text } => write!(f, "{text:?} has no type before its colon; write one, as in Payment:123"),
+            Self::NoId { text } => write!(f, "{text:?} has no id after its colon; write one, as in Payment:123"),
+            Self::ColonInEntity { entity } => {
+                write!(f, "the type {entity:?} contains a colon, which would end it; remove the colon")
+            }
+        }
+    }
+}
+
+impl std::error::Error for EntityKeyError {}
+
 impl EntityKey {
-    /// The key of the entity of this type with this id.
+    /// Makes the key of an entity from its type and its id.
     ///
     /// # Errors
-    /// An [`EntityKeyError`] if a part is empty, or the type has a colon in it.
+    /// An [`EntityKeyError`] if a part is empty or the type contains a colon.
     pub fn join(entity: &str, id: impl fmt::Display) -> Result<Self, EntityKeyError> {
         if entity.contains(COLON) {
             return Err(EntityKeyError::ColonInEntity { entity: entity.to_owned() });
         }
-        compact_str::format_compact!("{entity}{COLON}{id}").as_str().parse()
+        format_smolstr!("{entity}{COLON}{id}").as_str().parse()
     }
 
-    /// The type and the id of a key, borrowed from its text.
+    /// Splits a key into its type and its id.
     ///
     /// ```
     /// use memdex::EntityKey;
@@ -88,7 +105,7 @@ impl EntityKey {
     /// ```
     ///
     /// # Errors
-    /// An [`EntityKeyError`] if there is no colon, or nothing before or behind the first.
+    /// An [`EntityKeyError`] if there is no colon, or nothing before or after the first one.
     pub fn split(text: &str) -> Result<(&str, &str), EntityKeyError> {
         let owned = || text.to_owned();
         match text.split_once(COLON) {
@@ -99,14 +116,19 @@ impl EntityKey {
         }
     }
 
-    /// The type: what stands before the first colon.
+    /// The type: the text before the first colon.
     pub fn entity(&self) -> &str {
         self.text.split_once(COLON).map_or("", |(entity, _)| entity)
     }
 
-    /// The id: all behind the first colon.
+    /// The id: the text after the first colon.
     pub fn id(&self) -> &str {
         self.text.split_once(COLON).map_or("", |(_, id)| id)
+    }
+
+    /// The heap bytes of this key, with the two counters of its `Arc`.
+    pub(super) fn heap_bytes(&self) -> usize {
+        if self.text.is_heap_allocated() { 16 + self.text.len() } else { 0 }
     }
 
     /// The whole key.
@@ -180,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_key_is_refused_by_name() {
+    fn texts_that_are_not_keys_are_refused() {
         let refused = |text: &str| text.parse::<EntityKey>().unwrap_err();
         for text in ["", "Payment", "123"] {
             assert_eq!(refused(text), EntityKeyError::NoColon { text: text.into() });

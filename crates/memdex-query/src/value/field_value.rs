@@ -1,4 +1,4 @@
-//! Which Rust types can be fields, and what value each shows.
+//! The Rust types that fields can have, and the values that they return.
 
 use super::{Kind, Nullable, ValueRef};
 use std::borrow::Cow;
@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 /// A type that a field of a record can have.
 ///
-/// Implemented for strings, every integer, `bool`, `f32`, `f64`, `char`, byte strings, [`Timestamp`](crate::Timestamp),
-/// [`DecimalValue`](crate::DecimalValue), [`EntityKey`](crate::EntityKey), `Option` of these, and `Vec`s and sets of these (but
-/// `Vec<u8>` is a byte string); behind the feature of the same name for `uuid::Uuid`, `jiff::Timestamp` and `jiff::civil::Date`,
-/// and `rust_decimal::Decimal`; derive it for unit enums and newtypes:
+/// It is implemented for strings, every integer, `bool`, `f32`, `f64`, `char`, byte strings, [`Timestamp`](crate::Timestamp),
+/// [`DecimalValue`](crate::DecimalValue), [`EntityKey`](crate::EntityKey), `Option` of these, and `Vec`s and sets of these
+/// (`Vec<u8>` is a byte string); with the feature of the same name for `uuid::Uuid`, `jiff::Timestamp` and `jiff::civil::Date`,
+/// and `rust_decimal::Decimal`. Derive it for enums without data and for newtypes:
 ///
 /// ```
 /// use memdex::{FieldValue, ValueRef};
@@ -25,15 +25,21 @@ use std::sync::Arc;
 /// assert_eq!(Status::PaidOut.value(), ValueRef::Str("paid_out"));
 /// assert_eq!(UserId("u-1".into()).value(), ValueRef::Str("u-1"));
 /// ```
+///
+/// Types of other crates, such as those of `chrono`, have no implementation: convert them to one of these types in the record, for
+/// example `Timestamp::from_micros(time.timestamp_micros())`, or wrap them in a type of your own that implements this trait.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be a field of a memdex record",
-    label = "not a type that queries can compare",
-    note = "fields are strings, integers, bool, floats, char, byte strings, unit enums and newtypes with \
-            `#[derive(FieldValue)]`, behind features the types of `uuid`, `jiff` and `rust_decimal`, and `Option`, `Vec` and sets \
-            of these; leave out the `#[record(…)]` attribute to hide this one"
+    label = "queries can't compare values of this type",
+    note = "an enum without data or a newtype of your own: put `#[derive(memdex::FieldValue)]` on it",
+    note = "`uuid::Uuid`, the types of `jiff` and `rust_decimal::Decimal`: enable memdex's feature of that name",
+    note = "a time of `chrono` or `time`: store a `memdex::Timestamp`, for example \
+            `Timestamp::from_micros(time.timestamp_micros())`",
+    note = "a struct whose fields queries should reach: `#[derive(memdex::Nested)]` and `#[record(nested)]`",
+    note = "any other type: remove the `#[record(…)]` attribute, and queries ignore the field"
 )]
 pub trait FieldValue {
-    /// What one comparison is made with: `T` for `Option<T>`, [`Many<T>`] for a `Vec<T>`, otherwise the type itself.
+    /// The type that comparisons expect: `T` for `Option<T>`, [`Many<T>`] for a `Vec<T>`, otherwise the type itself.
     type Base;
 
     /// The kind of its values.
@@ -45,25 +51,43 @@ pub trait FieldValue {
     /// Whether it holds any number of values, as a `Vec` does.
     const MANY: bool = false;
 
-    /// Whether its values are integers that all fit an `i64`. An ordered index takes fewer bytes then.
+    /// Whether all its values are integers that fit an `i64`. An ordered index then takes fewer bytes.
     const NARROW: bool = false;
 
-    /// The value, borrowed; `Null` for a type of [many](FieldValue::MANY) values. Must not allocate to be cheap, must give the
-    /// same answer each time, and costs O(1).
+    /// The value, borrowed; `Null` for a type of [many](FieldValue::MANY) values. It must return the same value each time, and should
+    /// cost O(1) and not allocate.
     fn value(&self) -> ValueRef<'_>;
 
-    /// Shows each of its values: the only one, or those of a type of [many](FieldValue::MANY).
+    /// Passes each value to `show`: the only one, or those of a type of [many](FieldValue::MANY).
     fn values<'a>(&'a self, show: &mut dyn FnMut(ValueRef<'a>)) {
         show(self.value());
     }
 }
 
-/// A type of which a field can hold many: `Vec<T>` is a [`FieldValue`] for every such `T`. `#[derive(FieldValue)]` makes
-/// its type one. (`u8` is none: a `Vec<u8>` is a single byte string.)
+/// A type of which a field can hold many: `Vec<T>` is a [`FieldValue`] for every such `T`. `#[derive(FieldValue)]` implements it.
+/// (`u8` does not: a `Vec<u8>` is a single byte string.)
+#[diagnostic::on_unimplemented(
+    message = "a list of `{Self}` can't be a field of a memdex record",
+    label = "queries can't compare elements of this type",
+    note = "an enum without data or a newtype of your own: put `#[derive(memdex::FieldValue)]` on it",
+    note = "a list of structs whose fields queries should reach: `#[derive(memdex::Nested)]` and `#[record(nested)]`",
+    note = "any other type: remove the `#[record(…)]` attribute, and queries ignore the field"
+)]
 pub trait Element: FieldValue {}
 
-/// A type whose values are strings, so that text tests (`starts_with`, `like` …) have a meaning: the string types,
-/// [`EntityKey`](crate::EntityKey), and what `#[derive(FieldValue)]` makes of unit enums and of newtypes around these.
+/// A type with at most one value that is never missing: what an `Option` field can hold.
+#[diagnostic::on_unimplemented(
+    message = "`Option<{Self}>` can't be a field of a memdex record",
+    label = "a field has at most one level of `Option`, and an `Option` can't hold a list",
+    note = "use a single `Option`; a missing list is an empty one"
+)]
+pub trait Single: FieldValue<Base = Self> {}
+
+#[diagnostic::do_not_recommend]
+impl<T: FieldValue<Base = T>> Single for T {}
+
+/// A type whose values are strings, so that text tests (`starts_with`, `like` …) apply: the string types,
+/// [`EntityKey`](crate::EntityKey), and with `#[derive(FieldValue)]` enums without data and newtypes of these.
 ///
 /// A text test of another field does not compile:
 ///
@@ -74,19 +98,41 @@ pub trait Element: FieldValue {}
 /// let wrong = payment::AMOUNT_CENTS.like("5%");
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "a field of type `{Self}` has no text that could be tested",
-    label = "text tests are for strings, unit enums and newtypes of strings"
+    message = "text tests need a field of strings, not of `{Self}`",
+    label = "text tests are for strings, enums without data, and newtypes of strings"
 )]
 pub trait Text: FieldValue {}
 
-/// A field of many values: what its values are.
+/// A type whose values can be added, so that metrics such as `sum` and `avg` apply: integers, floats and decimals, newtypes of these,
+/// and `Option`s, `Vec`s and sets of these.
+///
+/// A sum of another field does not compile:
+///
+/// ```compile_fail
+/// # use memdex::Record;
+/// #[derive(Record)]
+/// struct Payment { #[record(key)] id: String, #[record(field)] name: String }
+/// let wrong = payment::NAME.sum();
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "this metric needs a field of numbers, not of `{Self}`",
+    label = "integers, floats and decimals are numbers"
+)]
+pub trait Number: FieldValue {}
+
+/// A field of many values.
+#[diagnostic::on_unimplemented(
+    message = "`contains`, `any` and `all` need a field of many values, not of `{Self}`",
+    label = "`Vec`s and sets are fields of many values",
+    note = "for a single value use `eq` or `is_in`; to search in a string, `contains_str`"
+)]
 pub trait Multi: FieldValue {
-    /// What one of them is compared with.
+    /// The type that comparisons with one of them expect.
     type Item;
 }
 
-/// What stands for a field of many values in comparisons with a single one: nothing can be compared with it, so that
-/// `tags.eq("x")` does not compile.
+/// The comparison type of a field of many values. Nothing can be compared with it, so `tags.eq("x")` does not compile: use
+/// `tags.contains("x")`.
 #[derive(Debug)]
 pub enum Many<T> {
     #[doc(hidden)]
@@ -147,8 +193,8 @@ impl<const N: usize> FieldValue for [u8; N] {
     }
 }
 
-/// An optional field. An `Option` of an `Option` has no meaning here, hence the bound.
-impl<T: FieldValue<Base = T>> FieldValue for Option<T> {
+/// An optional field. The bound excludes an `Option` of an `Option`.
+impl<T: Single> FieldValue for Option<T> {
     type Base = T;
     const KIND: Kind = T::KIND;
     const NULLABLE: bool = true;
@@ -171,13 +217,19 @@ marked! {
 }
 
 marked! {
+    Number: i8 i16 i32 i64 i128 isize u8 u16 u32 u64 u128 usize f32 f64
+}
+
+impl<T: Number + Single> Number for Option<T> {}
+
+marked! {
     Element: bool i8 i16 i32 i64 i128 isize u16 u32 u64 u128 usize f32 f64 char
     &'static str &'static [u8] String Box<str> Arc<str> Cow<'static, str> Vec<u8> Box<[u8]> Arc<[u8]> Cow<'static, [u8]>
 }
 
 macro_rules! collections {
     ($([$($generics:tt)*] $t:ty;)*) => {$(
-        /// A field of many values. Those that are missing are left out.
+        /// A field of many values. Missing elements are left out.
         impl<$($generics)*> FieldValue for $t {
             type Base = Many<T>;
             const KIND: Kind = T::KIND;
@@ -199,6 +251,8 @@ macro_rules! collections {
         }
 
         impl<$($generics)*> Nullable for $t {}
+
+        impl<$($generics)*> Number for $t where T: Number {}
     )*};
 }
 

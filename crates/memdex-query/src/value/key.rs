@@ -1,5 +1,7 @@
-//! Keys as memdex keeps them: the parts of a record's key, encoded. Up to 21 bytes a key lives inline, in 24 bytes.
+//! Keys in memdex's own form: the encoded parts of a record's key. A key takes 24 bytes and holds up to 21 bytes inline.
 
+#[cfg(feature = "serde")]
+use super::key_encoding::encode;
 use super::key_encoding::{TAG_STR, decode_parts};
 use super::operand::with_borrowed_forms;
 use super::{EntityKey, FieldValue, Operand, Value, ValueRef};
@@ -11,9 +13,10 @@ use std::sync::Arc;
 
 const INLINE_BYTES: usize = 21;
 
-/// A record's key, in memdex's own form: what `find(…).keys()` gives, and what every method takes that takes a key.
+/// A record's key, in memdex's own form. `find(…).keys()` returns it, and every method that takes a key accepts it.
 ///
-/// Keys are ordered part by part: strings by bytes, integers by number. Compares with plain values:
+/// Keys are ordered part by part: strings by bytes, integers by number. [`to`](Key::to) converts it to the type of the key field.
+/// With the feature `serde`, a key of one part has the form of that [`Value`], and a compound key is a list of them.
 ///
 /// ```
 /// # use memdex::{Record, Store};
@@ -22,14 +25,16 @@ const INLINE_BYTES: usize = 21;
 /// let flights = Store::new().collection::<Flight>("Flight")?;
 /// flights.store(Flight { origin: "EWR".into(), number: 1545 })?;
 /// let key = flights.get(("EWR", 1545)).unwrap().key().clone();
-/// assert_eq!(key.to_string(), "(\"EWR\", 1545)");
+/// assert_eq!(key.to_string(), "(EWR, 1545)");
+/// assert_eq!(format!("{key:?}"), "(\"EWR\", 1545)");
+/// assert_eq!(key.to::<(String, u16)>(), Some(("EWR".into(), 1545)));
 /// assert!(flights.contains(&key));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
 pub struct Key(Repr);
 
-/// `text` says that the key is a single string without NULs: then what follows its tag is the string as it is.
+/// `text` is set if the key is a single string without NULs: then the bytes after its tag are the string.
 #[derive(Clone)]
 enum Repr {
     Inline { text: bool, len: u8, bytes: [u8; INLINE_BYTES] },
@@ -37,7 +42,7 @@ enum Repr {
 }
 
 impl Key {
-    /// Of bytes that are encoded.
+    /// Wraps an encoded key.
     pub fn from_bytes(bytes: &[u8]) -> Self {
         let text = bytes.first() == Some(&TAG_STR) && !bytes.contains(&0);
         match bytes.len() {
@@ -50,7 +55,18 @@ impl Key {
         }
     }
 
-    /// The key of no record: without parts.
+    /// The key of these parts; `None` without parts or with a missing one.
+    #[cfg(feature = "serde")]
+    pub(super) fn of_parts(parts: &[Value]) -> Option<Self> {
+        let valid = !parts.is_empty() && !parts.iter().any(Value::is_null);
+        valid.then(|| {
+            let (mut bytes, mut open) = (Vec::new(), false);
+            parts.iter().for_each(|part| encode(part.as_ref(), &mut open, |more| bytes.extend_from_slice(more)));
+            Key::from_bytes(&bytes)
+        })
+    }
+
+    /// A key without parts, which no record has.
     pub fn none() -> Self {
         Key::from_bytes(&[])
     }
@@ -64,7 +80,7 @@ impl Key {
         }
     }
 
-    /// The string, if the key is a single one without NULs.
+    /// The string, if the key is a single string without NULs.
     #[inline]
     pub fn text(&self) -> Option<&[u8]> {
         match &self.0 {
@@ -74,7 +90,7 @@ impl Key {
         }
     }
 
-    /// Bytes on the heap that this key holds.
+    /// The heap bytes of this key.
     pub fn heap_bytes(&self) -> usize {
         match &self.0 {
             Repr::Inline { .. } => 0,
@@ -125,13 +141,23 @@ where
 }
 
 impl fmt::Debug for Key {
+    /// As `Display`, but with quotes around strings and characters, so that `"7"` and `7` differ.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self}")
+        match self.parts().as_slice() {
+            [one] => write!(f, "{one:?}"),
+            parts => {
+                f.write_str("(")?;
+                for (at, part) in parts.iter().enumerate() {
+                    write!(f, "{}{part:?}", if at == 0 { "" } else { ", " })?;
+                }
+                f.write_str(")")
+            }
+        }
     }
 }
 
 impl fmt::Display for Key {
-    /// A single part plainly, several in parentheses.
+    /// A single part as it is, several in parentheses; strings without quotes.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.parts().as_slice() {
             [one] => write!(f, "{one}"),
@@ -146,14 +172,20 @@ impl fmt::Display for Key {
     }
 }
 
-/// Takes the parts of a key, one after the other.
-pub trait KeySink {
-    /// Takes the next part. A missing value makes the key invalid: the operation will be refused.
+/// Receives the parts of a key, one after the other. Implemented by memdex only.
+pub trait KeySink: sealed::Sealed {
+    /// Receives the next part. A missing value makes the key invalid: the operation will be refused.
     fn push(&mut self, part: ValueRef<'_>);
 }
 
-/// What names a record whose key has type `K`: a `K` or a borrowed form of it, for compound keys a tuple of such, and
-/// any [`Key`].
+#[doc(hidden)]
+pub mod sealed {
+    /// Keeps a trait from being implemented outside of memdex.
+    pub trait Sealed {}
+}
+
+/// A value that identifies a record whose key has type `K`: a `K`, a borrowed form of it, or a [`Key`];
+/// for a compound key, a tuple of such parts.
 ///
 /// ```
 /// # use memdex::{Record, Store};
@@ -165,14 +197,15 @@ pub trait KeySink {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` does not name a key of type `{K}`",
-    label = "expected `{K}` or a borrowed form of it; a tuple of such for a compound key"
+    message = "`{Self}` is not a key of type `{K}`",
+    label = "expected `{K}`, a borrowed form of it, or a `Key`",
+    note = "a compound key is a tuple with all its parts; integers must have the width of the key field"
 )]
 pub trait IntoKey<K> {
-    /// Shows the key's parts, in their order.
+    /// Passes the key's parts to `key`, in their order.
     fn write_key<S: KeySink>(&self, key: &mut S);
 
-    /// The key's only part, if it has but one and that is a string: such keys are compared without a detour.
+    /// The key's only part, if it is a single string. Lookups compare such keys without decoding.
     #[doc(hidden)]
     #[inline]
     fn only_text(&self) -> Option<&str> {
@@ -206,6 +239,7 @@ impl<K: FieldValue> IntoKey<K> for &K {
 
 macro_rules! borrowed_key {
     ($kind:ident [$($generics:tt)*] ($form:ty) $field:ty) => {
+        #[diagnostic::do_not_recommend]
         impl<$($generics)*> IntoKey<$field> for $form {
             #[inline]
             fn write_key<S: KeySink>(&self, key: &mut S) {
@@ -237,6 +271,12 @@ impl<K> IntoKey<K> for &Key {
 macro_rules! compound_keys {
     ($(($($k:ident $q:ident $at:tt),+))*) => {$(
         impl<$($k: FieldValue, $q: Operand<$k>),+> IntoKey<($($k,)+)> for ($($q,)+) {
+            fn write_key<S: KeySink>(&self, key: &mut S) {
+                $(key.push(self.$at.operand());)+
+            }
+        }
+
+        impl<$($k: FieldValue, $q: Operand<$k>),+> IntoKey<($($k,)+)> for &($($q,)+) {
             fn write_key<S: KeySink>(&self, key: &mut S) {
                 $(key.push(self.$at.operand());)+
             }
@@ -322,7 +362,7 @@ mod tests {
         let ascending: Vec<_> = ascending.into_iter().chain(decimals).collect();
         let keys: Vec<Key> = ascending.iter().map(|parts| key(parts)).collect();
         for (at, pair) in keys.windows(2).enumerate() {
-            assert!(pair[0] < pair[1], "{} before {}", keys[at], keys[at + 1]);
+            assert!(pair[0] < pair[1], "{:?} before {:?}", keys[at], keys[at + 1]);
         }
         for (parts, key) in ascending.iter().zip(&keys) {
             assert_eq!(&key.parts().iter().map(Value::as_ref).collect::<Vec<_>>(), parts);

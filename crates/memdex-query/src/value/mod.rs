@@ -1,11 +1,14 @@
-//! Which values can be compared, and how do they make a key? Values of fields, the Rust types that show them, keys.
+//! Which values can be compared, and how do they make a key? Values of fields, the Rust types that have them, keys.
 
+mod access;
 mod any_key;
 mod bits;
 pub mod civil;
 mod decimal;
 mod entity_key;
 mod field_value;
+mod from_value;
+mod heap_size;
 #[cfg(feature = "json")]
 mod json;
 mod key;
@@ -22,14 +25,20 @@ mod timestamp;
 pub use any_key::AnyKey;
 pub use decimal::{DecimalError, DecimalValue};
 pub use entity_key::{EntityKey, EntityKeyError};
-pub use field_value::{Element, FieldValue, Many, Multi, Text};
+pub use field_value::{Element, FieldValue, Many, Multi, Number, Single, Text};
+pub use from_value::{FromKey, FromValue};
+pub use heap_size::HeapSize;
+#[doc(hidden)]
+pub use heap_size::probe;
 pub use key::{IntoKey, Key, KeySink};
 pub use nest::{Each, Maybe, Nest, Nullable};
 pub use operand::Operand;
 pub use scalar::{Kind, Value, ValueRef};
-pub use timestamp::Timestamp;
+pub use timestamp::{Timestamp, TimestampError};
 
 pub use bits::{bits_of_int, float_of, int_of, narrow_bits, saturated_bits, value_of_bits, zero_bits};
 #[cfg(feature = "json")]
 pub use json::{plain_json, sort_of_json};
+#[doc(hidden)]
+pub use key::sealed;
 pub use key_encoding::{decode_parts, encode, encode_parts};

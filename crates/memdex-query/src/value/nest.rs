@@ -1,15 +1,15 @@
-//! Types alone: what a field becomes on the way to it through structs, `Option`s and `Vec`s. No values of these exist.
+//! The types of fields of nested structs, as seen through `Option`s and `Vec`s. They exist at compile time only and have no values.
 
-use super::{FieldValue, Kind, Many, Multi, ValueRef};
+use super::{FieldValue, Kind, Many, Multi, Number, ValueRef};
 use std::convert::Infallible;
 use std::marker::PhantomData;
 
-/// A struct, or an `Option` or `Vec` of one, whose fields queries can name through the field that holds it.
+/// A struct, or an `Option`, `Vec` or `Box` of one, whose fields queries can name through the field that holds it.
 /// `#[derive(Nested)]` implements it.
 pub trait Nest {
     /// The struct itself.
     type Leaf;
-    /// What one of its fields is, seen from the outside.
+    /// The type of one of its fields, seen from the record.
     type Of<T>;
 }
 
@@ -28,7 +28,11 @@ impl<N: Nest> Nest for Box<N> {
     type Of<T> = N::Of<T>;
 }
 
-/// A field that can be without a value.
+/// A field whose value can be missing.
+#[diagnostic::on_unimplemented(
+    message = "a field of type `{Self}` always has a value, so `is_null` does not apply",
+    label = "only `Option`s, `Vec`s and sets can be without a value"
+)]
 pub trait Nullable {}
 
 impl<T> Nullable for Option<T> {}
@@ -53,6 +57,10 @@ impl<T: FieldValue> FieldValue for Maybe<T> {
         match *never {}
     }
 }
+
+impl<T: Number> Number for Maybe<T> {}
+
+impl<T: Number> Number for Each<T> {}
 
 impl<T: Multi> Multi for Maybe<T> {
     type Item = T::Item;
@@ -79,7 +87,7 @@ impl<T: FieldValue> FieldValue for Each<T> {
     }
 }
 
-/// (A `Vec` behind a `Vec` has an item that nothing is compared with: such a field is asked by its name.)
+/// A `Vec` behind a `Vec` has an item type that nothing can be compared with: query such a field by name, with `field("a.b")`.
 impl<T: FieldValue> Multi for Each<T> {
     type Item = T::Base;
 }

@@ -1,13 +1,13 @@
-//! What may stand on the other side of a comparison with a field: its own type, or a borrowed form of it.
+//! The other side of a comparison with a field: a value of its type, or a borrowed form of it.
 
 use super::{EntityKey, FieldValue, Value, ValueRef};
 use std::borrow::Cow;
 use std::sync::Arc;
 
-/// Something that a field of type `T` can be compared with: a `T`, a `&T`, and for strings and byte strings whatever
-/// borrows as one.
+/// A value that a field of type `T` can be compared with: a `T`, a `&T`, and for strings and byte strings their borrowed forms.
 ///
-/// A comparison with another type does not compile:
+/// Comparisons with other types do not compile. Integers need the field's own width, so that a literal such as `500` has one meaning:
+/// convert others with `i64::from`. Missing values are found with [`is_null`](crate::Field::is_null), not with `eq(None)`.
 ///
 /// ```compile_fail
 /// # use memdex::Record;
@@ -17,7 +17,9 @@ use std::sync::Arc;
 /// ```
 #[diagnostic::on_unimplemented(
     message = "a field of type `{T}` can't be compared with `{Self}`",
-    label = "expected `{T}` or a borrowed form of it"
+    label = "expected `{T}` or a borrowed form of it",
+    note = "convert an integer of another width with `{T}::from(…)`, or `{T}::try_from(…)` where it may not fit",
+    note = "to find missing values, use `is_null()` instead of comparing with `None`"
 )]
 pub trait Operand<T: ?Sized> {
     /// The value to compare with, borrowed.
@@ -43,7 +45,7 @@ impl<T: FieldValue> Operand<T> for &T {
     }
 }
 
-/// Hands every pair of a borrowed form and a field type that it may be compared with to a macro.
+/// Calls a macro with each borrowed form and each field type that it can be compared with.
 macro_rules! with_borrowed_forms {
     ($implement:ident) => {
         with_borrowed_forms! { @each $implement
@@ -69,6 +71,7 @@ pub(super) use with_borrowed_forms;
 
 macro_rules! borrowed_operand {
     ($kind:ident [$($generics:tt)*] ($form:ty) $field:ty) => {
+        #[diagnostic::do_not_recommend]
         impl<$($generics)*> Operand<$field> for $form {
             #[inline]
             fn operand(&self) -> ValueRef<'_> {

@@ -1,8 +1,6 @@
-//! Field types beyond those of the standard library: memdex's own, and behind features those of `uuid`, `jiff` and
-//! `rust_decimal`.
+//! Field types outside the standard library: memdex's own and, behind features, those of `uuid`, `jiff` and `rust_decimal`.
 
-use super::{DecimalValue, Element, FieldValue, Kind, Operand, Value, ValueRef};
-use crate::value::Timestamp;
+use super::{DecimalValue, Element, FieldValue, Kind, Number, Operand, Timestamp, Value, ValueRef};
 
 macro_rules! fields {
     ($($kind:ident: $t:ty => |$x:ident| $show:expr;)*) => {$(
@@ -32,9 +30,10 @@ macro_rules! fields {
     )*};
 }
 
-/// Integers are what a decimal field can be compared with too.
+/// Decimal fields can also be compared with integers.
 macro_rules! compared_with_integers {
     ($decimal:ty: $($t:ty)*) => {$(
+        #[diagnostic::do_not_recommend]
         impl Operand<$decimal> for $t {
             fn operand(&self) -> ValueRef<'_> {
                 ValueRef::Decimal(DecimalValue::from(*self))
@@ -45,8 +44,10 @@ macro_rules! compared_with_integers {
 
 fields! {
     Decimal: DecimalValue => |number| number;
-    Timestamp: Timestamp => |time| i128::from(time.as_micros()) * 1_000;
+    Timestamp: Timestamp => |time| time.as_nanos();
 }
+
+impl Number for DecimalValue {}
 
 compared_with_integers! { DecimalValue: i8 i16 i32 i64 i128 u8 u16 u32 u64 }
 
@@ -61,7 +62,7 @@ fields! {
 
 #[cfg(feature = "jiff")]
 fn days(date: jiff::civil::Date) -> i32 {
-    // At most four digits of years, so that the days are far from the limits of an `i32`.
+    // Years have at most four digits, so the days fit an `i32`.
     super::civil::days_of_date(date.year().into(), date.month() as u8, date.day() as u8) as i32
 }
 
@@ -69,10 +70,13 @@ fn days(date: jiff::civil::Date) -> i32 {
 fields! { Decimal: rust_decimal::Decimal => |number| exact(number); }
 
 #[cfg(feature = "rust_decimal")]
+impl Number for rust_decimal::Decimal {}
+
+#[cfg(feature = "rust_decimal")]
 compared_with_integers! { rust_decimal::Decimal: i8 i16 i32 i64 i128 u8 u16 u32 u64 }
 
 #[cfg(feature = "rust_decimal")]
 fn exact(number: rust_decimal::Decimal) -> DecimalValue {
-    // Its scale is at most 28, as here.
+    // Its scale is at most 28, as ours.
     DecimalValue::new(number.mantissa(), number.scale() as u8).unwrap_or(DecimalValue::from(0))
 }

@@ -1,27 +1,31 @@
-//! Values of fields, borrowed ([`ValueRef`], as an extractor gives them) and owned ([`Value`], as an index keeps them).
+//! Values of fields, borrowed ([`ValueRef`], as an extractor returns them) and owned ([`Value`], as an index stores them).
 //!
-//! Two values are equal if they mean the same: integers by number whatever their width, `-0.0` equals `0.0`, and NaN
-//! equals NaN (there is one). A value is made [canonical](ValueRef::canonical) once, at the door; then equal values
-//! have equal hashes.
+//! Equality compares meaning: integers of any width compare by number, `-0.0` equals `0.0`, and NaN equals NaN. Comparisons and
+//! hashes work on the [canonical](ValueRef::canonical) form, so equal values have equal hashes.
 
 use super::{DecimalValue, text};
-use compact_str::CompactString;
+use smol_str::SmolStr;
 use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
-/// The type of a field's values, as far as a question must know it.
+/// The kind of a field's values: Rust types whose values can be compared with each other have the same kind.
+///
+/// With the feature `serde` its form is the name that `Display` writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum Kind {
     /// `true` or `false`.
     Bool,
     /// An integer of any width, compared by number.
+    #[cfg_attr(feature = "serde", serde(rename = "integer"))]
     Int,
     /// `f32` or `f64`.
     Float,
     /// A Unicode scalar value.
     Char,
     /// A string, or a unit enum by the names of its variants.
+    #[cfg_attr(feature = "serde", serde(rename = "string"))]
     Str,
     /// A byte string.
     Bytes,
@@ -60,7 +64,7 @@ impl fmt::Display for Kind {
 /// assert_eq!(ValueRef::from(-0.0), ValueRef::from(0.0));
 /// assert_ne!(ValueRef::from("7"), ValueRef::from(7u8));
 /// ```
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub enum ValueRef<'a> {
     /// No value: an `Option` field that is `None`.
     Null,
@@ -91,7 +95,7 @@ pub enum ValueRef<'a> {
 }
 
 impl<'a> ValueRef<'a> {
-    /// The one form of this value: the narrowest integer, no negative zero, one NaN.
+    /// The canonical form of this value: the narrowest integer variant, no negative zero, a single NaN.
     #[must_use]
     #[inline]
     pub fn canonical(self) -> Self {
@@ -128,7 +132,7 @@ impl<'a> ValueRef<'a> {
         matches!(self, ValueRef::Null)
     }
 
-    /// An owned copy, canonical. Strings up to 24 bytes need no allocation.
+    /// An owned copy in canonical form. Strings of up to 23 bytes need no allocation.
     pub fn to_value(self) -> Value {
         Value(match self.canonical() {
             ValueRef::Null => Repr::Null,
@@ -138,7 +142,7 @@ impl<'a> ValueRef<'a> {
             ValueRef::UInt128(n) => Repr::UInt128(Box::new(n)),
             ValueRef::Float(x) => Repr::Float(x),
             ValueRef::Char(c) => Repr::Char(c),
-            ValueRef::Str(s) => Repr::Str(CompactString::from(s)),
+            ValueRef::Str(s) => Repr::Str(SmolStr::new(s)),
             ValueRef::Bytes(b) => Repr::Bytes(b.into()),
             ValueRef::Uuid(bytes) => Repr::Uuid(bytes),
             ValueRef::Timestamp(nanos) => Repr::Timestamp(nanos.to_ne_bytes()),
@@ -173,7 +177,7 @@ impl PartialEq for ValueRef<'_> {
 impl Eq for ValueRef<'_> {}
 
 impl ValueRef<'_> {
-    /// Kinds among each other; a missing value comes first.
+    /// The order of kinds; a missing value comes first.
     fn rank(self) -> u8 {
         match self.kind() {
             None => 0,
@@ -216,7 +220,7 @@ impl Ord for ValueRef<'_> {
 }
 
 impl Hash for ValueRef<'_> {
-    // Inlined, the variant is mostly known and nothing but its own arm is left.
+    // Inlined, because most callers know the variant: the compiler then keeps one arm.
     #[inline]
     fn hash<H: Hasher>(&self, state: &mut H) {
         match self.canonical() {
@@ -237,9 +241,8 @@ impl Hash for ValueRef<'_> {
     }
 }
 
-impl fmt::Display for ValueRef<'_> {
-    /// Strings in quotes, so that `"7"` and `7` are told apart; times and dates as in RFC 3339, in UTC.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl ValueRef<'_> {
+    fn write(self, f: &mut fmt::Formatter<'_>, quoted: bool) -> fmt::Result {
         match self {
             ValueRef::Null => f.write_str("null"),
             ValueRef::Bool(b) => write!(f, "{b}"),
@@ -247,24 +250,45 @@ impl fmt::Display for ValueRef<'_> {
             ValueRef::Int128(n) => write!(f, "{n}"),
             ValueRef::UInt128(n) => write!(f, "{n}"),
             ValueRef::Float(x) => write!(f, "{x:?}"),
-            ValueRef::Char(c) => write!(f, "{c:?}"),
-            ValueRef::Str(s) => write!(f, "{s:?}"),
+            ValueRef::Char(c) if quoted => write!(f, "{c:?}"),
+            ValueRef::Char(c) => write!(f, "{c}"),
+            ValueRef::Str(s) if quoted => write!(f, "{s:?}"),
+            ValueRef::Str(s) => f.write_str(s),
             ValueRef::Bytes(b) => write!(f, "b\"{}\"", b.escape_ascii()),
-            ValueRef::Uuid(bytes) => text::write_uuid(bytes, f),
-            ValueRef::Timestamp(nanos) => text::write_timestamp(*nanos, f),
-            ValueRef::Date(days) => text::write_date((*days).into(), f),
-            ValueRef::Decimal(number) => number.fmt(f),
+            ValueRef::Uuid(bytes) => text::write_uuid(&bytes, f),
+            ValueRef::Timestamp(nanos) => text::write_timestamp(nanos, f),
+            ValueRef::Date(days) => text::write_date(days.into(), f),
+            ValueRef::Decimal(number) => write!(f, "{number}"),
         }
     }
 }
 
-/// A field's value, owned: 24 bytes, strings up to 24 bytes inline.
+impl fmt::Display for ValueRef<'_> {
+    /// Strings and characters without quotes; times and dates in RFC 3339, in UTC.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write(f, false)
+    }
+}
+
+impl fmt::Debug for ValueRef<'_> {
+    /// As `Display`, but with quotes around strings and characters, so that `"7"` and `7` differ.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write(f, true)
+    }
+}
+
+/// A field's value, owned. It takes 24 bytes; strings of up to 23 bytes are stored inline.
 ///
 /// ```
 /// use memdex::{Value, ValueRef};
-/// let v = Value::from("completed");
-/// assert_eq!(v.as_ref(), ValueRef::Str("completed"));
-/// assert_eq!(v.to_string(), "\"completed\"");
+///
+/// let status = Value::from("completed");
+/// assert_eq!(status.as_str(), Some("completed"));
+/// assert_eq!(status.as_i64(), None);
+/// assert_eq!(Value::from(7u8).as_i64(), Some(7));
+/// assert_eq!(status.as_ref(), ValueRef::Str("completed"));
+/// assert_eq!(status.to_string(), "completed");
+/// assert_eq!(format!("{status:?}"), "\"completed\"");
 /// ```
 #[derive(Clone)]
 pub struct Value(Repr);
@@ -278,10 +302,10 @@ enum Repr {
     UInt128(Box<u128>),
     Float(f64),
     Char(char),
-    Str(CompactString),
+    Str(SmolStr),
     Bytes(Box<[u8]>),
     Uuid([u8; 16]),
-    // As bytes, since an `i128` would align every value to 16 of them.
+    // As bytes: an `i128` would align every value to 16 bytes.
     Timestamp([u8; 16]),
     Date(i32),
     Decimal(DecimalValue),
@@ -292,7 +316,7 @@ impl Value {
     pub const NULL: Value = Value(Repr::Null);
 
     /// The value, borrowed.
-    // Not the `AsRef` trait: what is borrowed is not behind a reference.
+    // Not the `AsRef` trait, which returns a reference.
     pub fn as_ref(&self) -> ValueRef<'_> {
         match &self.0 {
             Repr::Null => ValueRef::Null,
@@ -311,9 +335,9 @@ impl Value {
         }
     }
 
-    /// What this text means as a value of a kind that is written as text where there is no type for it, in JSON say: single
-    /// characters, UUIDs, timestamps and dates of RFC 3339, decimals. `None` for other texts and other kinds. Queries by field names read
-    /// a string like this when the field is of such a kind.
+    /// Reads a value of a kind that formats such as JSON write as text: a single character, a UUID, a timestamp or a date in
+    /// RFC 3339, a decimal. `None` for other kinds and for texts that are not such a value. Queries by field name read a string
+    /// like this if the field is of such a kind.
     ///
     /// ```
     /// use memdex::{Kind, Value, ValueRef};
@@ -334,11 +358,12 @@ impl Value {
         Some(value.to_value())
     }
 
-    /// Bytes on the heap that this value holds.
+    /// The heap bytes of this value.
     pub fn heap_bytes(&self) -> usize {
         match &self.0 {
             Repr::Int128(_) | Repr::UInt128(_) => 16,
-            Repr::Str(s) if s.is_heap_allocated() => s.capacity(),
+            // With the two counters of its `Arc`.
+            Repr::Str(s) if s.is_heap_allocated() => 16 + s.len(),
             Repr::Bytes(b) => b.len(),
             _ => 0,
         }
@@ -372,14 +397,16 @@ impl Hash for Value {
 }
 
 impl fmt::Debug for Value {
+    /// As `Display`, but with quotes around strings and characters, so that `"7"` and `7` differ.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.as_ref())
+        self.as_ref().write(f, true)
     }
 }
 
 impl fmt::Display for Value {
+    /// Strings and characters without quotes; times and dates in RFC 3339, in UTC.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.as_ref())
+        self.as_ref().write(f, false)
     }
 }
 
@@ -520,8 +547,8 @@ mod tests {
         ];
         for (at, a) in ascending.iter().enumerate() {
             for (bt, b) in ascending.iter().enumerate() {
-                assert_eq!(a.cmp(b), at.cmp(&bt), "{a} and {b}");
-                assert_eq!(a.to_value() == b.to_value(), at == bt, "{a} and {b}");
+                assert_eq!(a.cmp(b), at.cmp(&bt), "{a:?} and {b:?}");
+                assert_eq!(a.to_value() == b.to_value(), at == bt, "{a:?} and {b:?}");
             }
         }
         assert_eq!(ValueRef::from(-0.0).cmp(&ValueRef::from(0.0)), Ordering::Equal);
@@ -541,7 +568,7 @@ mod tests {
         ];
         for (a, b) in same {
             assert_eq!(a, b);
-            assert_eq!(hash(a), hash(b), "{a} and {b}");
+            assert_eq!(hash(a), hash(b), "{a:?} and {b:?}");
             assert_eq!(a.to_value().as_ref(), b);
         }
         assert_ne!(ValueRef::UInt128(u128::MAX), ValueRef::Int128(-1));

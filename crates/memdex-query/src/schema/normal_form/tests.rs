@@ -286,8 +286,8 @@ fn shown(predicate: Predicate) -> String {
             Condition::Test(at, test) | Condition::Loose(at, test) => {
                 let name = &at.path().unwrap().name;
                 match test {
-                    Test::Eq(value) => format!("{name} = {value}"),
-                    Test::Ne(value) => format!("{name} != {value}"),
+                    Test::Eq(value) => format!("{name} = {value:?}"),
+                    Test::Ne(value) => format!("{name} != {value:?}"),
                     Test::In(values) => format!("{name} in {:?}", &**values),
                     Test::Any(values) => format!("{name} any {:?}", &**values),
                     Test::All(values) => format!("{name} all {:?}", &**values),
@@ -295,13 +295,13 @@ fn shown(predicate: Predicate) -> String {
                     Test::Range(from, to) => {
                         let from = match from {
                             Bound::Unbounded => String::new(),
-                            Bound::Included(value) => format!("[{value}"),
-                            Bound::Excluded(value) => format!("({value}"),
+                            Bound::Included(value) => format!("[{value:?}"),
+                            Bound::Excluded(value) => format!("({value:?}"),
                         };
                         let to = match to {
                             Bound::Unbounded => String::new(),
-                            Bound::Included(value) => format!("{value}]"),
-                            Bound::Excluded(value) => format!("{value})"),
+                            Bound::Included(value) => format!("{value:?}]"),
+                            Bound::Excluded(value) => format!("{value:?})"),
                         };
                         format!("{name} {from}..{to}")
                     }
