@@ -140,7 +140,8 @@ pub use latency::{LatencyFigures, LatencyStats};
 pub use memdex_derive::{FieldValue, Nested, Record};
 pub use query::{
     Aggregate, Ask, Bucket, Cursor, CursorError, DateUnit, Direction, Field, FieldName, Filter, Fingerprint, GroupBy,
-    IntoOrder, Metric, NamedField, Nulls, OrderBy, Paging, Predicate, Query, Statistics, TextOp, TextTest, Top, field,
+    IntoOrder, Metric, NamedField, Nulls, OrderBy, Paging, Part, Parts, Predicate, Query, Statistics, TextOp, TextTest,
+    Top, field,
 };
 pub use read::{
     Answer, ExplainStep, Explanation, Figures, Find, Group, Hit, Page, Records, Search, Snapshot, Summary, View,

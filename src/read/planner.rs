@@ -65,7 +65,7 @@ impl<'a, R: Record> Planner<'a, R> {
             Condition::Nothing => Some(self.exact(Step::nothing())),
             Condition::Or(parts) => self.any(condition, parts),
             Condition::Not(part) => self.opposite(part),
-            Condition::Loose(..) => None,
+            Condition::Undeclared(..) => None,
             Condition::And(_) | Condition::Test(..) => {
                 self.every(condition, condition.conjuncts(), (self.total, cost::SCAN))
             }

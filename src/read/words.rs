@@ -41,7 +41,7 @@ impl fmt::Display for Words<'_> {
         match self.condition {
             Condition::All => f.write_str("any"),
             Condition::Nothing => f.write_str("none"),
-            Condition::Test(field, test) | Condition::Loose(field, test) => {
+            Condition::Test(field, test) | Condition::Undeclared(field, test) => {
                 TestWords { field: name(self.schema, field), test }.fmt(f)
             }
             Condition::And(parts) => self.list(f, parts, " and "),

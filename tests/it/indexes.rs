@@ -196,8 +196,8 @@ fn any_predicate() -> BoxedStrategy<Predicate> {
     ];
     leaf.prop_recursive(3, 8, 4, |inner| {
         prop_oneof![
-            4 => prop::collection::vec(inner.clone(), 1..4).prop_map(Predicate::And),
-            1 => prop::collection::vec(inner.clone(), 0..3).prop_map(Predicate::Or),
+            4 => prop::collection::vec(inner.clone(), 1..4).prop_map(Predicate::all_of),
+            1 => prop::collection::vec(inner.clone(), 0..3).prop_map(Predicate::any_of),
             1 => inner.prop_map(|part| !part),
         ]
     })

@@ -101,8 +101,8 @@ impl Ask {
             Ask::Tag(tag) => field("tags").contains(*tag),
             Ask::Id(of) => field("id").is_in(of.iter().copied()),
             Ask::Not(part) => !part.predicate(),
-            Ask::Both(parts) => Predicate::And(parts.iter().map(Ask::predicate).collect()),
-            Ask::Either(parts) => Predicate::Or(parts.iter().map(Ask::predicate).collect()),
+            Ask::Both(parts) => Predicate::all_of(parts.iter().map(Ask::predicate)),
+            Ask::Either(parts) => Predicate::any_of(parts.iter().map(Ask::predicate)),
         }
     }
 
@@ -357,6 +357,6 @@ fn explanations_count_what_is_given_and_advise_what_is_not_there() {
     assert!(texts.advice[0].starts_with("a column on"), "{texts}");
     let sorts = things.find(Predicate::All).order_by(field("note").asc()).limit(3).explain().unwrap();
     assert!(sorts.advice.iter().any(|line| line.contains("would have the order")), "{sorts}");
-    let either = Predicate::Or((0..500).map(|n| field("note").eq(n.to_string()) & field("at").gt(n)).collect());
+    let either = Predicate::any_of((0..500).map(|n| field("note").eq(n.to_string()) & field("at").gt(n)));
     assert!(things.find(either).explain().unwrap().advice.len() <= 16);
 }

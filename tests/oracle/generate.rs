@@ -91,13 +91,14 @@ impl Generator {
     }
 
     pub(super) fn predicate(&mut self, depth: usize) -> Predicate {
-        let parts =
-            |generator: &mut Generator| (0..generator.rng.below(4)).map(|_| generator.predicate(depth - 1)).collect();
+        let parts = |generator: &mut Generator| {
+            (0..generator.rng.below(4)).map(|_| generator.predicate(depth - 1)).collect::<Vec<_>>()
+        };
         match self.rng.below(if depth == 0 { 14 } else { 22 }) {
             0 => Predicate::All,
-            14..=16 => Predicate::And(parts(self)),
-            17..=19 => Predicate::Or(parts(self)),
-            20..=21 => Predicate::Not(Box::new(self.predicate(depth - 1))),
+            14..=16 => Predicate::all_of(parts(self)),
+            17..=19 => Predicate::any_of(parts(self)),
+            20..=21 => !self.predicate(depth - 1),
             _ => self.test(),
         }
     }

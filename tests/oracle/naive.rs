@@ -107,6 +107,7 @@ impl<'a> Table<'a> {
         let read = |name: &str, value: &Value| self.value(value, self.column(name)).expect("null is never requested");
         match predicate {
             Predicate::All => true,
+            Predicate::TooDeep => false,
             Predicate::And(parts) => {
                 for part in parts {
                     if !self.holds(row, part) {

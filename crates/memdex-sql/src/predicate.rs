@@ -23,6 +23,7 @@ impl Statement<'_> {
         };
         Ok(match predicate {
             Predicate::All => "TRUE".to_owned(),
+            Predicate::TooDeep => return Err(QueryError::TooDeep { limit: MAX_PREDICATE_DEPTH }.into()),
             Predicate::And(parts) if parts.is_empty() => "TRUE".to_owned(),
             Predicate::Or(parts) if parts.is_empty() => "FALSE".to_owned(),
             Predicate::And(parts) => joined(&self.parts(parts, depth)?, " AND "),

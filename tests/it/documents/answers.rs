@@ -157,8 +157,8 @@ fn predicates() -> impl Strategy<Value = Predicate> {
     leaf().prop_recursive(4, 12, 3, |inner| {
         prop_oneof![
             inner.clone().prop_map(|part| !part),
-            vec(inner.clone(), 0..3).prop_map(Predicate::And),
-            vec(inner, 0..3).prop_map(Predicate::Or),
+            vec(inner.clone(), 0..3).prop_map(Predicate::all_of),
+            vec(inner, 0..3).prop_map(Predicate::any_of),
         ]
     })
 }

@@ -35,18 +35,20 @@ fn a_partial_index_answers_only_for_its_records() {
     ];
     for (one, other) in of_score.iter().flat_map(|one| others.iter().map(move |other| (one, other))) {
         let mut parts = vec![one.clone(), other.clone()];
-        for predicate in [Predicate::And(parts.clone()), Predicate::Or(parts.clone()), !Predicate::And(parts.clone())] {
+        for predicate in
+            [Predicate::all_of(parts.clone()), Predicate::any_of(parts.clone()), !Predicate::all_of(parts.clone())]
+        {
             assert_eq!(keys(&indexed, &predicate), keys(&scanned, &predicate), "{predicate:?}");
         }
         // All conditions in one flat list, the form in which an index of several fields matches them.
         let flat: Vec<Predicate> = parts
             .drain(..)
-            .flat_map(|mut part| match &mut part {
-                Predicate::And(parts) => std::mem::take(parts),
-                _ => vec![part],
+            .flat_map(|part| match part {
+                Predicate::And(parts) => parts.into_iter().collect(),
+                part => vec![part],
             })
             .collect();
-        let flat = Predicate::And(flat);
+        let flat = Predicate::all_of(flat);
         assert_eq!(keys(&indexed, &flat), keys(&scanned, &flat), "{flat:?}");
     }
 }

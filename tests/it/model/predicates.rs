@@ -188,8 +188,8 @@ impl Tree {
             Tree::All => Filter::all(),
             Tree::Leaf { at, test, typed: true } => R::typed(*at, test),
             Tree::Leaf { at, test, typed: false } => by_name(R::FIELDS[*at], test).into(),
-            Tree::And(parts) => join(parts, |a, b| a & b).unwrap_or_else(|| Predicate::And(Vec::new()).into()),
-            Tree::Or(parts) => join(parts, |a, b| a | b).unwrap_or_else(|| Predicate::Or(Vec::new()).into()),
+            Tree::And(parts) => join(parts, |a, b| a & b).unwrap_or_else(|| Predicate::All.into()),
+            Tree::Or(parts) => join(parts, |a, b| a | b).unwrap_or_else(|| Predicate::none().into()),
             Tree::Not(part) => !part.filter(),
         }
     }

@@ -131,8 +131,8 @@ fn a_predicate_is_no_deeper_than_the_limit() {
     let nested = |levels: usize| {
         let leaf = field("visits").eq(1);
         (1..levels).fold(leaf, |part, level| match level % 2 {
-            0 => Predicate::And(vec![part]),
-            _ => Predicate::Or(vec![part, field("city").eq("Bern")]),
+            0 => part & field("city").ne("Basel"),
+            _ => part | field("city").eq("Bern"),
         })
     };
     assert_eq!(users.find(nested(MAX_PREDICATE_DEPTH)).count(), Ok(1));
@@ -161,7 +161,7 @@ fn a_query_must_fit_the_schema() {
         field("city").eq(Value::NULL),
         field("city").is_in(["Bern".into(), Value::from(1)]),
         field("city").eq("Bern") & !field("id").eq(true),
-        Predicate::Or(vec![Predicate::All, field("city").ne(1)]),
+        Predicate::All | field("city").ne(1),
     ] {
         assert!(matches!(users.find(wrong).count(), Err(QueryError::WrongKind { .. })));
     }

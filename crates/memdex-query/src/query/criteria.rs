@@ -68,8 +68,8 @@ fn map(criteria: &Json, place: &'static str, levels: usize) -> Result<Predicate,
         return Err(CriteriaError::NotAMap { place, found: sort_of_json(criteria) });
     };
     let parts = fields.iter().map(|(name, operand)| match name.as_str() {
-        "$and" => Ok(Predicate::And(maps(operand, "$and", levels)?)),
-        "$or" => Ok(Predicate::Or(maps(operand, "$or", levels)?)),
+        "$and" => maps(operand, "$and", levels).map(Predicate::all_of),
+        "$or" => maps(operand, "$or", levels).map(Predicate::any_of),
         "$not" => Ok(!map(operand, "$not", levels)?),
         join if join.starts_with('$') => Err(CriteriaError::UnknownJoin { operator: join.to_owned() }),
         name => Asked { name }.criterion(operand, levels),
@@ -85,12 +85,7 @@ fn maps(operand: &Json, operator: &'static str, levels: usize) -> Result<Vec<Pre
 }
 
 fn all(parts: impl ExactSizeIterator<Item = Result<Predicate, CriteriaError>>) -> Result<Predicate, CriteriaError> {
-    let mut parts: Vec<Predicate> = parts.collect::<Result<_, _>>()?;
-    Ok(match parts.len() {
-        0 => Predicate::All,
-        1 => parts.remove(0),
-        _ => Predicate::And(parts),
-    })
+    Ok(Predicate::all_of(parts.collect::<Result<Vec<_>, _>>()?))
 }
 
 /// The field that a criterion is about.
@@ -260,8 +255,8 @@ mod tests {
             (json!({ "a": { "not": { "gt": 1, "lt": 3 } } }), !(a().gt(1) & a().lt(3))),
             (json!({ "$not": { "a": 1 } }), !a().eq(1)),
             (json!({ "$or": [{ "a": 1 }, { "b": 2 }] }), a().eq(1) | field("b").eq(2)),
-            (json!({ "$and": [{ "a": 1 }, {}] }), Predicate::And(vec![a().eq(1), Predicate::All])),
-            (json!({ "$or": [] }), Predicate::Or(vec![])),
+            (json!({ "$and": [{ "a": 1 }, {}] }), a().eq(1)),
+            (json!({ "$or": [] }), Predicate::none()),
         ] {
             assert_eq!(Predicate::from_criteria(&criteria), Ok(expected), "{criteria}");
         }

@@ -3,12 +3,11 @@
 #[cfg(feature = "json")]
 mod criteria;
 mod cursor;
-mod deep;
 mod field;
 mod filter;
 mod fingerprint;
 #[cfg(feature = "serde")]
-mod levels;
+mod form;
 mod order;
 mod predicate;
 mod question;
@@ -20,7 +19,7 @@ pub use field::{Field, NamedField, field};
 pub use filter::Filter;
 pub use fingerprint::Fingerprint;
 pub use order::{Direction, IntoOrder, Nulls, OrderBy};
-pub use predicate::{FieldName, Predicate};
+pub use predicate::{FieldName, Part, Parts, Predicate};
 pub use question::{Ask, Paging, Query};
 pub use statistics::{Aggregate, Bucket, DateUnit, GroupBy, Metric, Statistics, Top};
 pub use text::{TextOp, TextTest};

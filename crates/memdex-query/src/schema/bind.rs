@@ -4,7 +4,7 @@ use super::condition::Condition;
 use super::pattern::{Pattern, Simple};
 use super::test::Test;
 use super::values::Values;
-use super::{FieldAt, FieldDef, Schema, loose};
+use super::{FieldAt, FieldDef, Schema, undeclared};
 use crate::error::QueryError;
 use crate::limits::{MAX_LISTED_VALUES, MAX_PATTERN_BYTES, MAX_PREDICATE_DEPTH};
 use crate::query::{Predicate, TextTest};
@@ -13,7 +13,7 @@ use std::ops::Bound;
 
 /// The condition that says what the predicate says, part by part; `collection` names the schema in errors.
 pub(super) fn bind(collection: &str, schema: &Schema, predicate: &Predicate) -> Result<Condition, QueryError> {
-    Binder { collection, schema }.bind(predicate, MAX_PREDICATE_DEPTH)
+    Binder { collection, schema }.bind(predicate)
 }
 
 struct Binder<'a> {
@@ -22,16 +22,14 @@ struct Binder<'a> {
 }
 
 impl Binder<'_> {
-    fn bind(&self, predicate: &Predicate, depth: usize) -> Result<Condition, QueryError> {
-        let Some(depth) = depth.checked_sub(1) else {
-            return Err(QueryError::TooDeep { limit: MAX_PREDICATE_DEPTH });
-        };
-        let all = |parts: &[Predicate]| parts.iter().map(|part| self.bind(part, depth)).collect::<Result<_, _>>();
+    fn bind(&self, predicate: &Predicate) -> Result<Condition, QueryError> {
+        let all = |parts: &[Predicate]| parts.iter().map(|part| self.bind(part)).collect::<Result<_, _>>();
         Ok(match predicate {
             Predicate::All => Condition::All,
+            Predicate::TooDeep => return Err(QueryError::TooDeep { limit: MAX_PREDICATE_DEPTH }),
             Predicate::And(parts) => Condition::And(all(parts)?),
             Predicate::Or(parts) => Condition::Or(all(parts)?),
-            Predicate::Not(part) => Condition::Not(Box::new(self.bind(part, depth)?)),
+            Predicate::Not(part) => Condition::Not(Box::new(self.bind(part)?)),
             Predicate::Eq(name, value) => self.single(name, "eq", |field| Ok(Test::Eq(self.fit(field, value)?)))?,
             Predicate::Ne(name, value) => self.single(name, "ne", |field| Ok(Test::Ne(self.fit(field, value)?)))?,
             Predicate::In(name, values) => {
@@ -157,7 +155,7 @@ impl Binder<'_> {
         let (collection, field) = (|| self.collection.to_owned(), || asked.name.to_owned());
         let Some(def) = asked.def else {
             let null = || QueryError::NullOperand { collection: collection(), field: field() };
-            return loose::operand(value).ok_or_else(null);
+            return undeclared::operand(value).ok_or_else(null);
         };
         fit(self.collection, def, value)
     }
@@ -192,7 +190,7 @@ impl Asked<'_> {
     fn condition(self, test: Test) -> Condition {
         match self.def {
             Some(_) => Condition::Test(self.at, test),
-            None => Condition::Loose(self.at, test),
+            None => Condition::Undeclared(self.at, test),
         }
     }
 }

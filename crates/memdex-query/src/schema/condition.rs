@@ -1,55 +1,56 @@
-//! Does a record meet a predicate?
+//! Predicates bound to a schema.
 
 use super::bind::bind;
 use super::normal_form::{self, normal_form};
+use super::source::FieldSource;
 use super::test::Test;
-use super::{FieldAt, FieldSource, Schema, loose};
+use super::{FieldAt, Schema, undeclared};
 use crate::error::QueryError;
 use crate::query::{Fingerprint, Predicate};
 
-/// A predicate whose fields are found and whose values fit.
+/// A predicate bound to a schema: its fields exist and its values have their kinds.
 #[derive(Clone, Debug)]
 pub enum Condition {
     All,
     Nothing,
     Test(FieldAt, Test),
-    /// On a path of documents that is not declared: no index knows anything of it.
-    Loose(FieldAt, Test),
+    /// A test of a path of documents that the schema does not declare, so that no index has it.
+    Undeclared(FieldAt, Test),
     And(Vec<Condition>),
     Or(Vec<Condition>),
     Not(Box<Condition>),
 }
 
 impl Condition {
-    /// Binds a predicate to a schema, and puts it into normal form; `collection` names the schema in errors.
+    /// Binds a predicate to a schema and normalizes it. `collection` is the name in errors.
     pub fn new(collection: &str, schema: &Schema, predicate: &Predicate) -> Result<Self, QueryError> {
         Ok(normal_form(bind(collection, schema, predicate)?, schema))
     }
 
-    /// The same for all that ask the same of records of this schema, or of another one with the same names and kinds.
+    /// Equal for conditions with one normal form, also of another schema with the same names and kinds.
     pub fn fingerprint(&self, schema: &Schema) -> Fingerprint {
         normal_form::fingerprint(self, schema)
     }
 
-    /// Whether a record meets it. Runs the record's extractors.
+    /// Whether a record, or a row of values, meets it. Runs the extractors of a record.
     pub fn holds(&self, record: &dyn FieldSource) -> bool {
         match self {
             Condition::All => true,
             Condition::Nothing => false,
             Condition::Test(field, test) => test.holds(record, field),
-            Condition::Loose(path, test) => loose::holds(test, record, path),
+            Condition::Undeclared(path, test) => undeclared::holds(test, record, path),
             Condition::And(parts) => parts.iter().all(|part| part.holds(record)),
             Condition::Or(parts) => parts.iter().any(|part| part.holds(record)),
             Condition::Not(part) => !part.holds(record),
         }
     }
 
-    /// All of these; `None` if there are none.
+    /// The conjunction of these; `None` if there are none.
     pub fn all_of(mut parts: Vec<Condition>) -> Option<Condition> {
         if parts.len() > 1 { Some(Condition::And(parts)) } else { parts.pop() }
     }
 
-    /// The opposite. Twice is nothing.
+    /// The negation. Double negation cancels out.
     pub fn not(self) -> Condition {
         match self {
             Condition::Not(part) => *part,
@@ -57,13 +58,13 @@ impl Condition {
         }
     }
 
-    /// Shows each test.
-    pub fn each_test<'a>(&'a self, show: &mut dyn FnMut(&'a FieldAt, &'a Test)) {
+    /// Passes each test to `each`.
+    pub fn each_test<'a>(&'a self, each: &mut dyn FnMut(&'a FieldAt, &'a Test)) {
         match self {
             Condition::All | Condition::Nothing => {}
-            Condition::Test(field, test) | Condition::Loose(field, test) => show(field, test),
-            Condition::And(parts) | Condition::Or(parts) => parts.iter().for_each(|part| part.each_test(show)),
-            Condition::Not(part) => part.each_test(show),
+            Condition::Test(field, test) | Condition::Undeclared(field, test) => each(field, test),
+            Condition::And(parts) | Condition::Or(parts) => parts.iter().for_each(|part| part.each_test(each)),
+            Condition::Not(part) => part.each_test(each),
         }
     }
 
@@ -76,7 +77,7 @@ impl Condition {
         }
     }
 
-    /// The parts of which one must hold.
+    /// The parts of which at least one must hold.
     fn alternatives(&self) -> &[Condition] {
         match self {
             Condition::Nothing => &[],
@@ -85,34 +86,34 @@ impl Condition {
         }
     }
 
-    /// Whether where this holds `other` does, as far as that can be told: each part of `other` must follow from one part of this.
+    /// Whether `other` follows from this: true if each part of `other` follows from one part of this. May miss implications.
     pub fn implies(&self, other: &Condition) -> bool {
         let parts = self.conjuncts();
         other.conjuncts().iter().all(|wanted| parts.iter().any(|part| part.is_stronger(wanted)))
             || matches!(self, Condition::Nothing)
     }
 
-    /// Whether `other` follows from this, a part from a part. O(n * m) in their alternatives.
+    /// Whether one conjunct follows from another. O(n * m) in their alternatives.
     pub fn is_stronger(&self, other: &Condition) -> bool {
         let follows_from = |one: &Condition| other.alternatives().iter().any(|other| one.test_implies(other));
         self.is_same(other) || self.alternatives().iter().all(follows_from)
     }
 
-    /// Whether of two tests of one field the second follows from the first.
+    /// Whether `other` follows from this, where both are tests of one field.
     fn test_implies(&self, other: &Condition) -> bool {
         match (self.as_test(), other.as_test()) {
             (Some((field, a, not_a)), Some((of, b, not_b))) if field == of => match (not_a, not_b) {
                 (false, false) => a.is_within(b),
                 (true, true) => b.is_within(a),
                 (false, true) => a.is_apart_from(b),
-                // There is no law of what must be where something is not.
+                // Nothing positive follows from a negation.
                 (true, false) => false,
             },
             _ => self.is_same(other),
         }
     }
 
-    /// The test of a declared field, and whether its opposite is meant.
+    /// The test of a declared field, and whether it is negated.
     fn as_test(&self) -> Option<(&FieldAt, &Test, bool)> {
         match self {
             Condition::Test(field, test) => Some((field, test, false)),
@@ -124,7 +125,7 @@ impl Condition {
         }
     }
 
-    /// Whether they hold of the same records, as far as their parts tell: those that must all hold, in any order.
+    /// Whether both have the same conjuncts, in any order.
     pub fn is_equivalent(&self, other: &Condition) -> bool {
         fn parts(of: &Condition) -> Vec<&Condition> {
             of.conjuncts().iter().filter(|part| !matches!(part, Condition::All)).collect()
@@ -134,14 +135,13 @@ impl Condition {
         within(&ours, &theirs) && within(&theirs, &ours)
     }
 
-    /// Whether they are the same, word by word.
+    /// Whether they are structurally equal.
     pub fn is_same(&self, other: &Condition) -> bool {
         let all = |a: &[Condition], b: &[Condition]| a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.is_same(b));
         match (self, other) {
             (Condition::All, Condition::All) | (Condition::Nothing, Condition::Nothing) => true,
-            (Condition::Test(a, x), Condition::Test(b, y)) | (Condition::Loose(a, x), Condition::Loose(b, y)) => {
-                a == b && x == y
-            }
+            (Condition::Test(a, x), Condition::Test(b, y))
+            | (Condition::Undeclared(a, x), Condition::Undeclared(b, y)) => a == b && x == y,
             (Condition::And(a), Condition::And(b)) | (Condition::Or(a), Condition::Or(b)) => all(a, b),
             (Condition::Not(a), Condition::Not(b)) => a.is_same(b),
             _ => false,

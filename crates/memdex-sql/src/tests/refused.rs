@@ -150,10 +150,12 @@ fn what_the_engine_refuses_is_refused_here() {
             assert!(matches!(query(ask(predicate).to_sql(dialect).unwrap_err()), QueryError::BadPattern { .. }));
         }
     }
-    let deepest =
-        (1..MAX_PREDICATE_DEPTH).fold(field("status").starts_with("x"), |inner, _| Predicate::Not(Box::new(inner)));
+    let nest = |inner: Predicate, level: usize| {
+        if level.is_multiple_of(2) { inner & field("id").eq(1) } else { inner | field("id").eq(2) }
+    };
+    let deepest = (1..MAX_PREDICATE_DEPTH).fold(field("status").starts_with("x"), nest);
     assert!(ask(deepest).to_sql(dialect).is_ok());
-    let deep = (0..=MAX_PREDICATE_DEPTH).fold(field("id").eq(1), |inner, _| Predicate::Not(Box::new(inner)));
+    let deep = (0..=MAX_PREDICATE_DEPTH).fold(field("id").eq(1), nest);
     assert!(matches!(query(ask(deep).to_sql(dialect).unwrap_err()), QueryError::TooDeep { .. }));
     // Cursors with too few values, with too many, of another kind, or missing where none can be.
     let by_status = || ask(Predicate::All).order_by(field("status").asc());

@@ -43,8 +43,8 @@ fn filters() -> Vec<(Predicate, &'static str, &'static str, Vec<SqlValue>)> {
             r#"(("amount" = $1::bigint OR "balance" = $2::bigint) AND ("id" = $3::bigint AND "amount" = $4::bigint) IS NOT TRUE)"#,
             vec![int(1), int(1), int(1), int(1)],
         ),
-        (Predicate::And(vec![]), "TRUE", "TRUE", vec![]),
-        (Predicate::Or(vec![]), "FALSE", "FALSE", vec![]),
+        (Predicate::All, "TRUE", "TRUE", vec![]),
+        (Predicate::none(), "FALSE", "FALSE", vec![]),
         (!Predicate::All, "(TRUE) IS NOT TRUE", "(TRUE) IS NOT TRUE", vec![]),
         (
             field("cover").eq(&b"\0'"[..]),

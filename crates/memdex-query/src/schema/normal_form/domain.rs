@@ -1,30 +1,56 @@
-//! Sets of values, as tests of a single value cut them out of the order of all values. Any `&`, `|` and `!` of such tests is one
-//! set again, in one form only. What is missing is no value, and in none of them.
+//! Sets of values of one field: the meaning of a test of a single value. `&`, `|` and `!` of such tests are sets again. Null is in none
+//! of them.
 
 use crate::query::Fingerprinter;
 use crate::schema::test::Test;
 use crate::schema::values::Values;
-use crate::value::{Value, ValueRef};
+use crate::value::{Kind, Value, ValueRef};
 use std::cmp::Ordering;
 use std::ops::Bound;
 
 /// A set of values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Domain {
-    /// These alone, ascending. Every set of finitely many single values is kept so.
+    /// Exactly these, ascending.
     Points(Vec<Value>),
-    /// From each cut to the next, in turn, the values are in the set or not; `inside` says whether those before the first are.
+    /// Alternating intervals between cuts; `inside` is whether the values before the first cut are in the set.
     Cuts { inside: bool, cuts: Vec<Cut> },
 }
 
-/// A place between values: just before this one, or just behind it.
+/// A place between values: just before this value, or just after it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Cut {
     value: Value,
     behind: bool,
 }
 
-/// An interval of a set, from cut to cut; `None` has no end.
+impl Cut {
+    /// The same cut among integers: before the next one, if there is one.
+    fn of_integer(self) -> Self {
+        match next_integer(&self.value) {
+            Some(next) if self.behind => Cut { value: next, behind: false },
+            _ => self,
+        }
+    }
+
+    /// Whether exactly one value, that of this cut, lies between this cut and a later one.
+    fn is_point_to(&self, to: &Cut) -> bool {
+        !self.behind
+            && (if to.behind { self.value == to.value } else { next_integer(&self.value).as_ref() == Some(&to.value) })
+    }
+}
+
+/// The integer after an integer.
+fn next_integer(value: &Value) -> Option<Value> {
+    match value.as_ref() {
+        ValueRef::Int(n) => Some(Value::from(i128::from(n) + 1)),
+        ValueRef::Int128(n) => Some(Value::from(n.checked_add(1)?)),
+        ValueRef::UInt128(n) => Some(Value::from(n.checked_add(1)?)),
+        _ => None,
+    }
+}
+
+/// An interval of a set, from cut to cut; `None` is unbounded.
 pub(super) type Interval = (Option<Cut>, Option<Cut>);
 
 impl Domain {
@@ -54,7 +80,7 @@ impl Domain {
     /// The set of these cuts, which ascend.
     fn of_cuts(inside: bool, cuts: Vec<Cut>) -> Self {
         debug_assert!(cuts.is_sorted_by(|a, b| a < b));
-        let is_point = |pair: &[Cut]| matches!(pair, [a, b] if a.value == b.value);
+        let is_point = |pair: &[Cut]| matches!(pair, [a, b] if a.is_point_to(b));
         if inside || !cuts.chunks(2).all(is_point) {
             return Domain::Cuts { inside, cuts };
         }
@@ -71,10 +97,30 @@ impl Domain {
         }
     }
 
-    /// All other values.
+    /// The complement.
     pub(super) fn opposite(self) -> Self {
         let (inside, cuts) = self.into_cuts();
         Domain::of_cuts(!inside, cuts)
+    }
+
+    /// The one form of the set among values of this kind: adjacent cuts between consecutive integers, and sets of `bool`s, have several.
+    pub(super) fn canonical(self, kind: Option<Kind>) -> Self {
+        match (kind, self) {
+            (Some(Kind::Bool), set) => {
+                let values = [false, true].map(Value::from);
+                let values: Vec<Value> = values.into_iter().filter(|value| set.has(value.as_ref())).collect();
+                if values.len() == 2 { Domain::FULL } else { Domain::Points(values) }
+            }
+            (Some(Kind::Int), Domain::Cuts { inside, cuts }) => {
+                let mut kept: Vec<Cut> = Vec::with_capacity(cuts.len());
+                for cut in cuts.into_iter().map(Cut::of_integer) {
+                    // Between two equal cuts there is no value.
+                    if kept.last() == Some(&cut) { _ = kept.pop() } else { kept.push(cut) }
+                }
+                Domain::of_cuts(inside, kept)
+            }
+            (_, set) => set,
+        }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -99,7 +145,7 @@ impl Domain {
         }
     }
 
-    /// What is in both. O(n), of a few single values and much else O(few * log n).
+    /// The intersection. O(n); O(few * log n) for few single values.
     pub(super) fn and(self, other: Self) -> Self {
         match (self, other) {
             (Domain::Points(few), Domain::Points(many)) if few.len() > many.len() => {
@@ -139,7 +185,7 @@ impl Domain {
         }
     }
 
-    /// What is in the first alone.
+    /// The difference.
     pub(super) fn without(self, other: Self) -> Self {
         match self {
             Domain::Points(mut values) => {
@@ -150,7 +196,7 @@ impl Domain {
         }
     }
 
-    /// What is in one of both at least.
+    /// The union.
     pub(super) fn or(self, other: Self) -> Self {
         match (self, other) {
             (Domain::Points(mut values), Domain::Points(more)) => {
@@ -188,15 +234,15 @@ impl Domain {
     }
 }
 
-/// The single value between two cuts, if there is but one.
+/// The value of an interval with a single one.
 pub(super) fn point((from, to): &Interval) -> Option<&Value> {
     match (from, to) {
-        (Some(from), Some(to)) if from.value == to.value => Some(&from.value),
+        (Some(from), Some(to)) if from.is_point_to(to) => Some(&from.value),
         _ => None,
     }
 }
 
-/// The test that all values of an interval meet, and nothing else.
+/// The test for an interval.
 pub(super) fn test_of((from, to): Interval) -> Test {
     let bound = |cut: Option<Cut>, of_included: bool| match cut {
         None => Bound::Unbounded,
@@ -206,7 +252,7 @@ pub(super) fn test_of((from, to): Interval) -> Test {
     Test::Range(bound(from, false), bound(to, true))
 }
 
-/// The test of these values.
+/// The test for these values.
 pub(super) fn listed(mut values: Vec<Value>) -> Test {
     match (values.pop(), values.is_empty()) {
         (Some(only), true) => Test::Eq(only),

@@ -1,18 +1,18 @@
-//! A condition while it is put into its form. Everything is a conjunction or the opposite of one, so that each law is written down
-//! once: `a | b` is `!(!a & !b)`.
+//! A condition while it is normalized. Everything is a conjunction or the negation of one (`a | b` is `!(!a & !b)`), so that each law
+//! is written once.
 
 use super::domain::Domain;
 use crate::query::{Fingerprint, Fingerprinter};
 use crate::schema::test::Test;
-use crate::schema::{FieldAt, Schema};
+use crate::schema::{FieldAt, FieldDef, Schema};
 use crate::value::Value;
 use std::ops::Bound;
 
 #[derive(Clone, Debug)]
 pub(super) struct Node {
-    /// Of the core: equal cores have equal ones.
-    pub(super) print: Fingerprint,
-    /// Whether the opposite of the core is meant.
+    /// The fingerprint of the core: equal for equal cores.
+    pub(super) fingerprint: Fingerprint,
+    /// Whether the node is the negation of the core.
     pub(super) negated: bool,
     pub(super) core: Core,
 }
@@ -21,22 +21,22 @@ pub(super) struct Node {
 pub(super) enum Core {
     /// Every record.
     All,
-    /// A field of single values has a value, and it is one of these.
+    /// A field of single values has a value in this domain.
     One(FieldAt, Domain),
-    /// A field of single values has a text like this.
+    /// A field of single values has a matching string.
     Text(FieldAt, Test),
-    /// A test of a field of many values, or of a path that is not declared.
-    Many { field: FieldAt, loose: bool, test: Test },
-    /// Each of these holds: two at least, in the order of their identities, none of them such a conjunction itself.
+    /// A test of a field of many values, or of an undeclared path.
+    Many { field: FieldAt, undeclared: bool, test: Test },
+    /// The conjunction of at least two nodes, in the order of their identities, none of them a conjunction itself.
     Every(Vec<Node>),
 }
 
-/// What tells a node from others: the same and the opposite lie side by side.
+/// Distinguishes nodes: a node and its negation are adjacent.
 pub(super) type Identity = (Fingerprint, bool);
 
 impl Node {
     fn new(print: Fingerprinter, core: Core) -> Self {
-        Node { print: print.finish(), negated: false, core }
+        Node { fingerprint: print.finish(), negated: false, core }
     }
 
     pub(super) fn all() -> Self {
@@ -48,6 +48,7 @@ impl Node {
     }
 
     pub(super) fn one(schema: &Schema, field: FieldAt, domain: Domain) -> Self {
+        let domain = domain.canonical(schema.fields().get(field.position()).map(FieldDef::kind));
         if domain.is_empty() {
             return Node::nothing();
         }
@@ -59,19 +60,19 @@ impl Node {
         Node::new(feed(Fingerprinter::new("text").text(name(schema, &field)), &test), Core::Text(field, test))
     }
 
-    pub(super) fn many(schema: &Schema, field: FieldAt, loose: bool, test: Test) -> Self {
-        let print = Fingerprinter::new(if loose { "loose" } else { "many" }).text(name(schema, &field));
-        Node::new(feed(print, &test), Core::Many { field, loose, test })
+    pub(super) fn many(schema: &Schema, field: FieldAt, undeclared: bool, test: Test) -> Self {
+        let print = Fingerprinter::new(if undeclared { "loose" } else { "many" }).text(name(schema, &field));
+        Node::new(feed(print, &test), Core::Many { field, undeclared, test })
     }
 
-    /// All of these, which no law changes any more; in the order of their identities.
+    /// The conjunction of these, which must be in the order of their identities.
     pub(super) fn every(mut parts: Vec<Node>) -> Self {
         debug_assert!(parts.is_sorted_by_key(Node::identity));
         if parts.len() < 2 {
             return parts.pop().unwrap_or_else(Node::all);
         }
         let print = Fingerprinter::new("every").number(parts.len());
-        let print = parts.iter().fold(print, |print, part| print.flag(part.negated).print(part.print));
+        let print = parts.iter().fold(print, |print, part| print.flag(part.negated).print(part.fingerprint));
         Node::new(print, Core::Every(parts))
     }
 
@@ -84,7 +85,7 @@ impl Node {
     }
 
     pub(super) fn identity(&self) -> Identity {
-        (self.print, self.negated)
+        (self.fingerprint, self.negated)
     }
 
     pub(super) fn is_all(&self) -> bool {
@@ -127,7 +128,7 @@ fn feed(print: Fingerprinter, test: &Test) -> Fingerprinter {
         }),
         Test::Text(pattern) => {
             let (ignore_case, parts) = pattern.parts();
-            // Each part in four bytes that no character has, but for characters.
+            // Each part in four bytes: a character, or a number that is not one.
             let parts = parts.map(|part| match part {
                 Ok(Some(c)) => u32::from(c),
                 Ok(None) => u32::MAX,

@@ -1,4 +1,4 @@
-//! A node, written as a condition: in the tests that indexes answer, what is cheap to look at first.
+//! A node as a condition: in tests that indexes answer, the cheap ones first.
 
 use super::domain::{Domain, Interval, listed, point, test_of};
 use super::laws::order;
@@ -7,17 +7,17 @@ use crate::schema::FieldAt;
 use crate::schema::condition::Condition;
 use crate::schema::test::Test;
 
-/// As deep as the node.
+/// The condition of a node, as deep as the node.
 pub(super) fn condition(node: Node) -> Condition {
     let Node { negated, core, .. } = node;
     match core {
         Core::All if negated => Condition::Nothing,
         Core::All => Condition::All,
         Core::One(field, domain) => one(&field, domain, negated),
-        Core::Text(field, test) | Core::Many { field, loose: false, test } => {
+        Core::Text(field, test) | Core::Many { field, undeclared: false, test } => {
             not_if(negated, Condition::Test(field, test))
         }
-        Core::Many { field, loose: true, test } => not_if(negated, Condition::Loose(field, test)),
+        Core::Many { field, undeclared: true, test } => not_if(negated, Condition::Undeclared(field, test)),
         Core::Every(parts) => {
             let mut parts: Vec<Node> = parts.into_iter().map(|part| part.opposite_if(negated)).collect();
             let by_rank = |a: &Node, b: &Node| rank(a).cmp(&rank(b)).then_with(|| order(a.field(), b.field()));
@@ -28,12 +28,12 @@ pub(super) fn condition(node: Node) -> Condition {
     }
 }
 
-/// What costs more to look at comes later.
+/// The cost of evaluating a node: expensive parts come last.
 fn rank(node: &Node) -> u8 {
     match node.core {
         Core::All | Core::One(..) => 0,
         Core::Text(..) => 1,
-        Core::Many { loose, .. } => 2 + u8::from(loose),
+        Core::Many { undeclared, .. } => 2 + u8::from(undeclared),
         Core::Every(_) => 4,
     }
 }
@@ -62,7 +62,7 @@ fn only(mut parts: Vec<Condition>) -> Result<Condition, Vec<Condition>> {
     if parts.len() == 1 { parts.pop().ok_or(parts) } else { Err(parts) }
 }
 
-/// That a field has a value of a set, or the opposite: that it has none, or is missing.
+/// The condition that a field has a value of the domain, or the negation.
 fn one(field: &FieldAt, domain: Domain, negated: bool) -> Condition {
     let test = |test: Test| Condition::Test(field.clone(), test);
     let intervals = match domain {
@@ -70,7 +70,7 @@ fn one(field: &FieldAt, domain: Domain, negated: bool) -> Condition {
         domain if domain.is_full() => return not_if(!negated, test(Test::IsNull)),
         cuts => cuts.into_intervals(),
     };
-    // One interval, but for some values in it?
+    // Is it one interval with some holes of single values?
     let (Some((start, _)), Some((_, end))) = (intervals.first(), intervals.last()) else {
         return not_if(negated, Condition::Nothing);
     };
