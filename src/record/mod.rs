@@ -7,6 +7,7 @@ mod fields;
 mod json;
 mod key_buffer;
 mod key_value;
+mod matches;
 mod nested;
 #[expect(clippy::module_inception)]
 mod record;
@@ -15,6 +16,7 @@ mod record;
 pub use document::Document;
 pub use key_buffer::KeyBuffer;
 pub use key_value::KeyValue;
+pub use matches::Matches;
 pub use memdex_query::schema::{AggregateDef, FieldAt, FieldDef, FieldNames, IndexDef, IndexKind, Schema};
 pub use nested::Nested;
 pub use record::Record;

@@ -1,18 +1,21 @@
-//! Buckets of one width: from a number to the bucket it falls in.
+//! Buckets of one width: maps a number to its bucket.
 //!
-//! Bucket `k` holds what is not below `offset + k·width`, its lower bound, and below that of the next one. The lower bound is the
-//! bucket's name; `k` is what a grouping counts with.
+//! Bucket `k` holds the numbers from `offset + k·width`, its lower bound, to below that of the next bucket. The lower bound is the bucket's
+//! name in results; `k` is its number inside a grouping.
 
 use crate::error::StatisticsError;
 use crate::limits::MAX_BUCKETS;
 use crate::value::{DecimalValue, Kind, Value, ValueRef};
 
-/// Buckets of one length, side by side: the number of the first, where it begins, and how long each is. Where the first begins may be
-/// below the least integer, and is then that much below the greatest: differences are right, modulo 2^64.
+/// Adjacent buckets of one length. The start of the first may be below `i64::MIN`; it then wraps around, and differences are right
+/// modulo 2^64.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Even {
+    /// The number of the first bucket.
     pub first: i64,
+    /// The start of the first bucket.
     pub start: i64,
+    /// The length of each bucket.
     pub length: u64,
 }
 
@@ -28,8 +31,10 @@ pub enum Buckets {
 }
 
 impl Buckets {
-    /// Over a field of this kind. Whole numbers may stand for floats and decimals. An error unless the width is above 0, both
-    /// are finite, and the kind is a number's.
+    /// Buckets over a field of this kind. Integers are converted to floats and decimals.
+    ///
+    /// # Errors
+    /// [`StatisticsError::BadWidth`] unless the width is above 0, both are finite, and the kind is numeric.
     pub fn new(kind: Kind, width: ValueRef<'_>, offset: ValueRef<'_>) -> Result<Self, StatisticsError> {
         let buckets = match kind {
             Kind::Int => int(width).zip(int(offset)).and_then(|(w, o)| IntBuckets::new(w, o)).map(Buckets::Ints),
@@ -44,8 +49,8 @@ impl Buckets {
         buckets.ok_or_else(|| StatisticsError::BadWidth { width: width.to_value(), offset: offset.to_value() })
     }
 
-    /// The bucket that a value falls in. `None` for a missing one, one of another kind, NaN and infinities, and where the
-    /// bucket's lower bound is no value of the kind: below the least integer, or a decimal of more than 38 digits.
+    /// The bucket of a value. `None` for null, another kind, NaN and infinities, and if the bucket's lower bound is not a value of
+    /// the kind: below the lowest integer, or a decimal of more than 38 digits.
     pub fn number_of(&self, value: ValueRef<'_>) -> Option<i128> {
         match (self, value) {
             (Buckets::Ints(ints), value) => ints.number_of_value(value),
@@ -55,7 +60,7 @@ impl Buckets {
         }
     }
 
-    /// The lower bound of a bucket, by which it is named: a value of the field's kind, if it is one.
+    /// The lower bound of a bucket, which is its name; `None` if it is not a value of the field's kind.
     pub fn lower_bound(&self, number: i128) -> Option<Value> {
         match self {
             Buckets::Ints(ints) => ints.lower_bound(number),
@@ -67,15 +72,17 @@ impl Buckets {
         }
     }
 
-    /// All buckets from one to another, the empty ones too, with their lower bounds. An error if they are more than
-    /// [`MAX_BUCKETS`].
+    /// All buckets from one to another, including empty ones, with their lower bounds.
+    ///
+    /// # Errors
+    /// [`StatisticsError::TooManyBuckets`] above [`MAX_BUCKETS`].
     pub fn between(&self, first: i128, last: i128) -> Result<impl Iterator<Item = (i128, Value)>, StatisticsError> {
         count_buckets(first, last)?;
         Ok((first..=last).filter_map(|number| Some((number, self.lower_bound(number)?))))
     }
 }
 
-/// An error if there are too many buckets from one to another.
+/// Fails if there are too many buckets from one to another.
 pub(super) fn count_buckets(first: i128, last: i128) -> Result<(), StatisticsError> {
     let buckets = if first <= last { last.abs_diff(first).saturating_add(1) } else { 0 };
     if buckets > MAX_BUCKETS as u128 {
@@ -110,9 +117,9 @@ fn decimal(value: ValueRef<'_>) -> Option<DecimalValue> {
 #[derive(Clone, Debug)]
 pub struct IntBuckets {
     width: i128,
-    /// From 0 to below the width: so no difference overflows.
+    /// From 0 to below the width, so that no difference overflows.
     offset: i128,
-    /// Both, where 64 bits hold them: the usual case.
+    /// Both, if 64 bits hold them, which is usual.
     narrow: Option<(i64, i64)>,
 }
 
@@ -140,8 +147,8 @@ impl IntBuckets {
         }
     }
 
-    /// The buckets between two integers, both included: of whatever lies between, the number is `first` and how often `length` fits in
-    /// since `start`. `None` if they are too far apart for 64 bits.
+    /// The buckets between two integers, both included: the number of an integer between them is `first` plus the number of whole
+    /// `length`s since `start`. `None` if they are too far apart for 64 bits.
     pub fn even(&self, least: i64, greatest: i64) -> Option<Even> {
         let (width, offset) = self.narrow?;
         let first = self.number_of(least);
@@ -187,8 +194,7 @@ impl IntBuckets {
     }
 }
 
-/// Buckets of floats. Their bounds are what `offset + k·width` comes to when it is rounded, and a number falls between the two
-/// bounds around it, exactly; so `0.3` in widths of `0.1` is in the bucket `0.2`, since `3·0.1` is a little more than `0.3`.
+/// Buckets of floats. Their bounds are `offset + k·width`, rounded, and a number is exactly between the two bounds around it; so `0.3` in widths of `0.1` is in the bucket `0.2`, since `3·0.1` is a little more than `0.3`.
 #[derive(Clone, Debug)]
 pub struct FloatBuckets {
     width: f64,
@@ -201,21 +207,21 @@ impl FloatBuckets {
         (width > 0.0 && width.is_finite() && offset.is_finite()).then_some(FloatBuckets { width, offset })
     }
 
-    /// `None` for NaN and infinities, where the width is too fine for two bounds to differ, and where the lower bound is beyond all floats.
+    /// `None` for NaN and infinities, if the width is too small for two bounds to differ, and if the lower bound is infinite.
     #[inline]
     pub fn number_of(&self, x: f64) -> Option<i64> {
         const MOST: f64 = (1u64 << 52) as f64;
-        let mut guess = ((x - self.offset) / self.width).floor();
-        if !guess.is_finite() {
-            // Where the difference overflows.
-            guess = (x / self.width - self.offset / self.width).floor();
+        let mut estimate = ((x - self.offset) / self.width).floor();
+        if !estimate.is_finite() {
+            // The difference overflows.
+            estimate = (x / self.width - self.offset / self.width).floor();
         }
         // NaN is in no range.
-        if !(-MOST..=MOST).contains(&guess) {
+        if !(-MOST..=MOST).contains(&estimate) {
             return None;
         }
-        // Rounding may have moved the guess to the bucket before or behind.
-        for number in [guess, guess - 1.0, guess + 1.0] {
+        // Rounding may have moved the estimate to a neighboring bucket.
+        for number in [estimate, estimate - 1.0, estimate + 1.0] {
             let bound = self.lower_bound(number);
             if bound <= x && x < self.lower_bound(number + 1.0) && bound.is_finite() {
                 return Some(number as i64);
@@ -230,7 +236,7 @@ impl FloatBuckets {
     }
 }
 
-/// Buckets of decimals: whole numbers of the finer one's last digit.
+/// Buckets of decimals, as integers in units of the last digit of the finer of width and offset.
 #[derive(Clone, Debug)]
 pub struct DecimalBuckets {
     scale: u8,
@@ -238,7 +244,7 @@ pub struct DecimalBuckets {
 }
 
 impl DecimalBuckets {
-    /// `None` unless the width is above 0, and the offset has at most 38 digits with as many behind the point as the width.
+    /// `None` unless the width is above 0, and both have at most 38 digits at the finer scale.
     pub fn new(width: DecimalValue, offset: DecimalValue) -> Option<Self> {
         let scale = width.scale().max(offset.scale());
         Some(DecimalBuckets { scale, units: IntBuckets::new(at_scale(width, scale)?, at_scale(offset, scale)?)? })
@@ -255,7 +261,7 @@ impl DecimalBuckets {
     }
 }
 
-/// How many units of the last of so many digits behind the point are not above it: bounds have no finer ones.
+/// A decimal in units of the given scale, rounded down.
 #[inline]
 fn at_scale(number: DecimalValue, scale: u8) -> Option<i128> {
     let power = 10i128.pow(number.scale().abs_diff(scale).into());

@@ -1,4 +1,4 @@
-//! Units of the calendar, each with its number: 0 is the one that holds 1970-01-01, in each of them.
+//! Units of the calendar, with numbers: 1970-01-01 is in number 0 of each unit.
 
 use super::buckets::count_buckets;
 use crate::error::StatisticsError;
@@ -6,16 +6,17 @@ use crate::value::civil::{date_of_days, days_of_date};
 use crate::value::{Value, ValueRef};
 
 pub(super) const SECONDS_PER_DAY: i64 = 86_400;
-/// 1970-01-01 was a Thursday: so many days of its week came before it.
+/// 1970-01-01 was a Thursday: the days of its week before it.
 pub(super) const DAYS_SINCE_MONDAY: i64 = 3;
 
-/// How long a bucket of time is.
+/// The length of a bucket of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the variants are those of `DateUnit`")]
 pub enum Unit {
     Minute,
     Hour,
     Day,
-    /// From Monday on.
+    /// Seven days, from Monday.
     Week,
     Month,
     Quarter,
@@ -35,7 +36,7 @@ impl Unit {
         }
     }
 
-    /// Of what is a part of a day.
+    /// The name of a unit shorter than a day.
     pub(super) fn seconds_within_day(self) -> Option<i64> {
         match self {
             Unit::Minute => Some(60),
@@ -44,7 +45,7 @@ impl Unit {
         }
     }
 
-    /// The number of the unit that holds a day; that of the day for what is shorter.
+    /// The number of the unit that holds a day; for shorter units, the number of the day.
     pub(super) fn number_of_day(self, days: i64) -> i64 {
         let months = || {
             let (year, month, _) = date_of_days(days);
@@ -59,7 +60,7 @@ impl Unit {
         }
     }
 
-    /// The day that the unit of this number begins with.
+    /// The first day of the unit with this number.
     pub(super) fn first_day(self, number: i64) -> i64 {
         let month = |months: i64| days_of_date(1_970 + months.div_euclid(12), 1 + months.rem_euclid(12) as u8, 1);
         match self {
@@ -77,7 +78,10 @@ impl Unit {
 pub struct DayBuckets(Unit);
 
 impl DayBuckets {
-    /// An error for minutes and hours.
+    /// Buckets of a unit.
+    ///
+    /// # Errors
+    /// [`StatisticsError::NoTimeOfDay`] for minutes and hours.
     pub fn new(unit: Unit) -> Result<Self, StatisticsError> {
         match unit.seconds_within_day() {
             Some(_) => Err(StatisticsError::NoTimeOfDay { unit: unit.name() }),
@@ -90,20 +94,22 @@ impl DayBuckets {
         self.0.number_of_day(days.into())
     }
 
-    /// The first day of a bucket; `None` if it is no `i32`.
+    /// The first day of a bucket; `None` if it does not fit `i32`.
     pub fn first_day(self, number: i64) -> Option<i32> {
         // No unit is shorter than a day.
         i32::try_from(number).ok()?;
         i32::try_from(self.0.first_day(number)).ok()
     }
 
-    /// The date that a bucket is named by: its first day.
+    /// The name of a bucket: its first day.
     pub fn name(self, number: i64) -> Option<Value> {
         self.first_day(number).map(|days| ValueRef::Date(days).to_value())
     }
 
-    /// All buckets from one to another, the empty ones too, with their first days. An error if they are more than
-    /// [`MAX_BUCKETS`](crate::limits::MAX_BUCKETS).
+    /// All buckets from one to another, including empty ones, with their first days.
+    ///
+    /// # Errors
+    /// [`StatisticsError::TooManyBuckets`] above [`MAX_BUCKETS`](crate::limits::MAX_BUCKETS).
     pub fn between(self, first: i64, last: i64) -> Result<impl Iterator<Item = (i64, i32)>, StatisticsError> {
         count_buckets(first.into(), last.into())?;
         Ok((first..=last).filter_map(move |number| Some((number, self.first_day(number)?))))

@@ -1,13 +1,12 @@
 //! Sums of `f64`s without rounding.
 //!
-//! After the small superaccumulator of Radford Neal, "Fast exact summation using small and large superaccumulators" (2015):
-//! a fixed-point number that spans all exponents, in chunks of 32 bits each. A chunk is an `i64`, so that a summand touches the
-//! two chunks that its mantissa falls in and carries nothing; carries are made good every thousand summands. Positive and
-//! negative summands may mix, and taking one away is adding its opposite.
+//! The small superaccumulator of Radford Neal, "Fast exact summation using small and large superaccumulators" (2015): a fixed-point
+//! number that spans all exponents, in chunks of 32 bits. A chunk is an `i64`, so that a summand changes only the two chunks of its
+//! mantissa, without a carry; carries are resolved every thousand summands. Removing a summand is adding its negation.
 
 use super::natural::{Exact, LEAST_EXPONENT, Natural};
 
-/// 32 bits a chunk: 2,098 bits for all finite numbers, and room for the sum of 2^46 of the greatest.
+/// 32 bits a chunk: 2,098 bits for all finite numbers, and the sum of 2^46 of the greatest.
 const CHUNKS: usize = 67;
 /// Squares have twice the exponents, 4,196 bits.
 const SQUARE_CHUNKS: usize = 134;
@@ -29,9 +28,9 @@ struct Chunks<const N: usize> {
 impl<const N: usize> Chunks<N> {
     const ZERO: Self = Chunks { chunks: [0; N], room: SUMMANDS_TO_CARRY };
 
-    /// Makes room for one more summand.
+    /// Carries if one more summand might overflow a chunk.
     #[inline]
-    fn make_room(&mut self) {
+    fn prepare(&mut self) {
         if self.room == 0 {
             self.carry();
         }
@@ -60,7 +59,7 @@ impl<const N: usize> Chunks<N> {
         self.carry();
     }
 
-    /// Whether it is below zero, and how many units of the lowest chunk it is from it.
+    /// The sign (true if negative) and the magnitude, in units of the lowest chunk.
     fn magnitude(&self) -> (bool, Natural) {
         let mut positive = self.clone();
         positive.carry();
@@ -84,7 +83,7 @@ impl<const N: usize> Chunks<N> {
     }
 }
 
-/// What there is of a sum besides its chunks: what is no number leaves again as well.
+/// A sum and the counts of summands that are not finite, so that these can be removed too.
 #[derive(Clone, Debug)]
 struct Parts {
     finite: Chunks<CHUNKS>,
@@ -93,11 +92,11 @@ struct Parts {
     not_numbers: u64,
 }
 
-/// An exact sum of floats, NaNs and infinities too. The sum of nothing takes a pointer, any other about 570 bytes.
+/// An exact sum of floats, including NaNs and infinities. An empty sum takes a pointer, any other about 570 bytes.
 #[derive(Clone, Debug, Default)]
 pub(super) struct FloatSum(Option<Box<Parts>>);
 
-/// A mantissa and how many bits it stands above the least positive `f64`; only of a finite number.
+/// The mantissa of a finite number, and its shift in bits above the least positive `f64`.
 #[inline]
 fn parts(bits: u64) -> (u64, u64) {
     let exponent = bits >> MANTISSA_BITS & SPECIAL;
@@ -111,13 +110,13 @@ impl FloatSum {
         self.put(x.to_bits(), x.to_bits(), 1);
     }
 
-    /// Takes away what has been added before.
+    /// Removes a summand that was added before.
     #[inline]
     pub(super) fn remove(&mut self, x: f64) {
         self.put(x.to_bits(), x.to_bits() ^ 1 << 63, u64::MAX);
     }
 
-    /// Adds `summand`, which is `bits` or its opposite; if that is no finite number, counts it `times`.
+    /// Adds `summand`, which is `bits` or its negation; if it is not finite, counts it `times`.
     #[inline]
     fn put(&mut self, bits: u64, summand: u64, times: u64) {
         let all = match &mut self.0 {
@@ -127,7 +126,7 @@ impl FloatSum {
         if bits >> MANTISSA_BITS & SPECIAL == SPECIAL {
             return all.count(bits, times);
         }
-        all.finite.make_room();
+        all.finite.prepare();
         let (mantissa, position) = parts(bits);
         let (at, shift) = ((position / CHUNK_BITS) as usize, position % CHUNK_BITS);
         let (low, high) = ((mantissa << shift & LOW) as i64, (mantissa >> (CHUNK_BITS - shift)) as i64);
@@ -149,7 +148,7 @@ impl FloatSum {
         all.not_numbers = all.not_numbers.wrapping_add(other.not_numbers);
     }
 
-    /// The sum, rounded once: to nearest, ties to even. Infinity if it is beyond the greatest `f64`.
+    /// The sum, rounded once to nearest, ties to even; infinite above the greatest `f64`.
     pub(super) fn round(&self) -> f64 {
         self.special().unwrap_or_else(|| {
             let (negative, magnitude) = self.magnitude();
@@ -157,7 +156,7 @@ impl FloatSum {
         })
     }
 
-    /// What the sum is if it is no finite number.
+    /// The sum, if it is not finite.
     pub(super) fn special(&self) -> Option<f64> {
         let all = self.0.as_deref()?;
         match (all.not_numbers, all.infinite, all.negative_infinite) {
@@ -168,7 +167,7 @@ impl FloatSum {
         }
     }
 
-    /// The sum of all finite summands, in units of the least positive `f64`, its sign apart.
+    /// The sign (true if negative) and the magnitude of the sum of all finite summands, in units of the least positive `f64`.
     pub(super) fn magnitude(&self) -> (bool, Natural) {
         self.0.as_deref().map_or_else(Default::default, |all| all.finite.magnitude())
     }
@@ -192,12 +191,12 @@ impl Parts {
     }
 }
 
-/// There is one zero.
+/// Applies a sign; zero is always positive.
 pub(super) fn signed(negative: bool, magnitude: f64) -> f64 {
     if negative && magnitude != 0.0 { -magnitude } else { magnitude }
 }
 
-/// An exact sum of squares of floats. Of the finite ones: with others there is nothing to ask it.
+/// An exact sum of squares of finite floats; ignored if other floats occur.
 ///
 /// A square is computed as an integer of 106 bits, so that none overflows or underflows.
 #[derive(Clone, Debug, Default)]
@@ -214,7 +213,7 @@ impl SquareSum {
         self.put(x, -1);
     }
 
-    /// `sign` is -1 to take the square away.
+    /// `sign` is -1 to remove the square.
     #[inline]
     fn put(&mut self, x: f64, sign: i64) {
         if !x.is_finite() {
@@ -224,7 +223,7 @@ impl SquareSum {
             Some(all) => all,
             none => none.insert(Box::new(Chunks::ZERO)),
         };
-        all.make_room();
+        all.prepare();
         let (mantissa, position) = parts(x.to_bits());
         let (at, shift) = ((2 * position / CHUNK_BITS) as usize, 2 * position % CHUNK_BITS);
         let square = u128::from(mantissa) * u128::from(mantissa);
@@ -247,7 +246,7 @@ impl SquareSum {
         }
     }
 
-    /// In units of the square of the least positive `f64`.
+    /// The sum in units of the square of the least positive `f64`.
     pub(super) fn magnitude(&self) -> Natural {
         self.0.as_deref().map_or_else(Natural::default, |all| all.magnitude().1)
     }

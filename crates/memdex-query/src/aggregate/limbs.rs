@@ -4,7 +4,7 @@ use std::ops::{Deref, DerefMut};
 
 const INLINE: usize = 12;
 
-/// Invariant: `heap` is empty as long as `len` is at most [`INLINE`] and no longer list has been made; otherwise it holds all limbs.
+/// Invariant: if `heap` is empty, the limbs are the first `len` of `inline`; otherwise they are `heap`, and `len` is its length.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Limbs {
     inline: [u64; INLINE],

@@ -1,7 +1,7 @@
-//! What do many values come to? Pure arithmetic: it knows of values, not of rows, records or indexes.
+//! Exact arithmetic over many values, without rows, records or indexes.
 //!
-//! Everything that is accumulated is exact, and rounded once, when it is asked for. So no answer depends on the order of the
-//! values, and one from which values have left again equals one that they never came to, to the last bit.
+//! Accumulators are exact; a result is rounded once, when it is read. So no result depends on the order of the values, and an accumulator
+//! from which values were removed gives the same result, to the last bit, as one that never had them.
 
 mod buckets;
 mod calendar;

@@ -1,7 +1,7 @@
-//! Count, sum and sum of squares of one field's values in one group, and what follows from them.
+//! Count, sum and sum of squares of one field's values in one group, and the metrics computed from them.
 //!
-//! All three are exact and can lose a value again. A figure is a fraction of two whole numbers made of them, rounded once: the
-//! variance of n values is (n·Σx² - (Σx)²) / n², which is never negative when nothing was rounded before.
+//! All three are exact, and values can be removed. A metric is a fraction of two integers, rounded once: the variance of n values is
+//! (n·Σx² - (Σx)²) / n², which is never negative as nothing was rounded before.
 
 mod decimals;
 mod floats;
@@ -16,19 +16,19 @@ use super::natural::Natural;
 use crate::error::StatisticsError;
 use crate::value::{Kind, Value, ValueRef};
 
-/// What the values of a numeric field have accumulated.
+/// The moments of a numeric field's values.
 #[derive(Clone, Debug)]
 pub enum Moments {
-    /// Of an integer field.
+    /// Integers.
     Ints(IntMoments),
-    /// Of a float field.
+    /// Floats.
     Floats(FloatMoments),
-    /// Of a decimal field.
+    /// Decimals.
     Decimals(DecimalMoments),
 }
 
 impl Moments {
-    /// Of no values yet; `squares` for deviations too. `None` for a kind that can't be summed up.
+    /// Moments of no values; with `squares` if deviations are needed. `None` for a kind that is not numeric.
     pub fn new(kind: Kind, squares: bool) -> Option<Self> {
         match kind {
             Kind::Int => Some(Moments::Ints(IntMoments::new(squares))),
@@ -38,7 +38,7 @@ impl Moments {
         }
     }
 
-    /// Adds a value; a missing one, or one of another kind, counts for nothing.
+    /// Adds a value; ignores null and other kinds.
     pub fn add(&mut self, value: ValueRef<'_>) {
         match (self, value) {
             (Moments::Ints(ints), ValueRef::Int(n)) => ints.add(n),
@@ -49,7 +49,7 @@ impl Moments {
         }
     }
 
-    /// Adds a value so many times. O(log times).
+    /// Adds a value `times` times. O(log times).
     pub fn add_times(&mut self, value: ValueRef<'_>, times: u64) {
         match (&mut *self, value) {
             (_, _) if times == 1 => self.add(value),
@@ -57,7 +57,7 @@ impl Moments {
                 ints.add_partial(times, i128::from(n) * i128::from(times))
             }
             _ => {
-                // By doubling: what is merged is exact, so all ways to the same values come to the same.
+                // By doubling. Merging is exact, so the result is the same.
                 let mut doubled = self.empty();
                 doubled.add(value);
                 let mut left = times;
@@ -74,7 +74,7 @@ impl Moments {
         }
     }
 
-    /// Of no values, with what this one has.
+    /// Moments of no values, with squares if these have them.
     fn empty(&self) -> Self {
         match self {
             Moments::Ints(ints) => Moments::Ints(IntMoments::new(ints.has_squares())),
@@ -83,7 +83,7 @@ impl Moments {
         }
     }
 
-    /// Takes away a value that was added before.
+    /// Removes a value that was added before.
     pub fn remove(&mut self, value: ValueRef<'_>) {
         match (self, value) {
             (Moments::Ints(ints), ValueRef::Int(n)) => ints.remove(n),
@@ -94,7 +94,7 @@ impl Moments {
         }
     }
 
-    /// Adds all that another group of the same field has accumulated.
+    /// Adds the moments of another group of the same field.
     pub fn merge(&mut self, other: &Moments) {
         match (self, other) {
             (Moments::Ints(a), Moments::Ints(b)) => a.merge(b),
@@ -104,8 +104,10 @@ impl Moments {
         }
     }
 
-    /// The sum, of the field's kind; 0 of no values. An error if it has more digits than a value of that kind; of floats it is
-    /// an infinity then.
+    /// The sum, of the field's kind; 0 for no values. A sum of floats may be infinite.
+    ///
+    /// # Errors
+    /// [`StatisticsError::Overflow`] if it has more digits than a value of its kind.
     pub fn sum(&self) -> Result<Value, StatisticsError> {
         match self {
             Moments::Ints(ints) => ints.sum(),
@@ -114,7 +116,7 @@ impl Moments {
         }
     }
 
-    /// The mean, as the `f64` next to it; `None` of no values.
+    /// The mean, as the nearest `f64`; `None` for no values.
     pub fn avg(&self) -> Option<f64> {
         match self {
             Moments::Ints(ints) => ints.avg(),
@@ -123,14 +125,13 @@ impl Moments {
         }
     }
 
-    /// The standard deviation of a sample, as the `f64` next to it: the squared deviations are divided by the number of values
-    /// less one. `None` below two values, or if squares were not asked for.
+    /// The sample standard deviation, as the nearest `f64`: squared deviations are divided by the number of values minus one. `None`
+    /// for fewer than two values, or without squares.
     pub fn stddev(&self) -> Option<f64> {
         self.deviation(1)
     }
 
-    /// The standard deviation of a whole population, as the `f64` next to it. `None` of no values, or if squares were not asked
-    /// for.
+    /// The population standard deviation, as the nearest `f64`. `None` for no values, or without squares.
     pub fn stddev_pop(&self) -> Option<f64> {
         self.deviation(0)
     }
@@ -144,17 +145,16 @@ impl Moments {
     }
 }
 
-/// What a value of a decimal is counted in: 10^-28, here as two factors of 64 bits.
+/// The unit of decimals, 10^-28, as two factors of 64 bits.
 const DECIMAL_UNITS: [u64; 2] = [10u64.pow(14); 2];
 
-/// The mean of so many values: their sum, its sign apart, in units of two to the power of `exponent` divided by `units`.
+/// The mean of `count` values, from the sign and magnitude of their sum in units of two to the power of `exponent` divided by `units`.
 fn mean(count: u64, (negative, sum): (bool, Natural), exponent: i64, units: &[u64]) -> Option<f64> {
     let divisors: Vec<u64> = [count].iter().chain(units).copied().collect();
     (count > 0).then(|| signed(negative, sum.over(exponent, &divisors).round()))
 }
 
-/// The standard deviation, from the same, and from the sum of squares in squared units; squared deviations are divided by
-/// `count - less`.
+/// The standard deviation, from the same and the sum of squares in squared units; squared deviations are divided by `count - less`.
 fn deviation(count: u64, less: u64, sum: &Natural, squares: &Natural, exponent: i64, units: &[u64]) -> Option<f64> {
     if count <= less {
         return None;

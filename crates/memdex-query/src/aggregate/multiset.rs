@@ -1,23 +1,23 @@
-//! Values and how often each is there: what min, max and the number of distinct values need when values leave again.
+//! Values with their counts: minimum, maximum and the number of distinct values when values can be removed.
 
 use crate::value::{Value, ValueRef};
 use std::collections::BTreeMap;
 
-/// A counted, ordered set of values. Adding and removing cost `O(log n)` comparisons of the `n` distinct ones.
+/// An ordered multiset of values. Adding and removing cost `O(log n)` in the number of distinct values.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Multiset {
     counts: BTreeMap<Value, u64>,
 }
 
 impl Multiset {
-    /// Adds a value; whether it is new.
+    /// Adds a value; true if it is new.
     pub fn add(&mut self, value: ValueRef<'_>) -> bool {
         let count = self.counts.entry(value.to_value()).or_insert(0);
         *count += 1;
         *count == 1
     }
 
-    /// Takes away a value that was added before; whether that was the last one.
+    /// Removes a value that was added before; true if it was the last one of its kind.
     pub fn remove(&mut self, value: ValueRef<'_>) -> bool {
         let value = value.to_value();
         let Some(count) = self.counts.get_mut(&value) else {
@@ -32,17 +32,17 @@ impl Multiset {
         last
     }
 
-    /// The least value.
+    /// The lowest value.
     pub fn first(&self) -> Option<&Value> {
         self.counts.first_key_value().map(|(value, _)| value)
     }
 
-    /// The greatest value; NaN, if there is one.
+    /// The highest value; NaN, if there is one.
     pub fn last(&self) -> Option<&Value> {
         self.counts.last_key_value().map(|(value, _)| value)
     }
 
-    /// How many distinct values there are.
+    /// The number of distinct values.
     pub fn len(&self) -> usize {
         self.counts.len()
     }

@@ -1,15 +1,15 @@
-//! Percentiles, exact, with linear interpolation between the two values next to one: the default of NumPy, and PostgreSQL's
-//! `percentile_cont`.
+//! Exact percentiles with linear interpolation between the two nearest values, as NumPy's default and PostgreSQL's `percentile_cont`.
 
 use crate::error::StatisticsError;
 use crate::value::Value;
 
-/// Percentiles that have been asked for, each from 0 to 100.
+/// Percentiles to compute, each from 0 to 100.
 #[derive(Clone, Debug)]
 pub struct Percentiles(Vec<f64>);
 
 impl Percentiles {
-    /// An error if one is below 0, above 100 or NaN.
+    /// # Errors
+    /// [`StatisticsError::BadPercentile`] if one is below 0, above 100 or NaN.
     pub fn new(percentiles: &[f64]) -> Result<Self, StatisticsError> {
         match percentiles.iter().find(|p| !(0.0..=100.0).contains(*p)) {
             Some(wrong) => Err(StatisticsError::BadPercentile { percentile: Value::from(*wrong) }),
@@ -17,10 +17,10 @@ impl Percentiles {
         }
     }
 
-    /// The percentiles of these values, in the order in which they were asked for; `None` of no values. NaNs come after all
-    /// numbers. Integers beyond 2^53 are taken as the `f64`s next to them, by whoever made floats of them.
+    /// The percentiles of these values, in their order; `None` for no values. NaN is above all numbers. The caller has rounded
+    /// integers beyond 2^53.
     ///
-    /// The values are selected from in place, at a cost of `O(n)` for each percentile.
+    /// Reorders the values. O(n) for each percentile.
     pub fn of(&self, values: &mut [f64]) -> Option<Vec<f64>> {
         let last = values.len().checked_sub(1)?;
         // One NaN, which sorts last.
@@ -39,7 +39,7 @@ impl Percentiles {
         }
         needed.sort_unstable();
         needed.dedup();
-        // What lies before a selected place is not above it: the next one is selected from the rest.
+        // Values before a selected place are not above it, so the next one is selected from the rest.
         let mut sorted_to = 0;
         for at in needed {
             values[sorted_to..].select_nth_unstable_by(at - sorted_to, f64::total_cmp);
@@ -53,18 +53,18 @@ impl Percentiles {
     }
 }
 
-/// So far on the way from one number to a greater one; never outside of the two.
+/// The number at a fraction of the distance from one number to a greater one; never outside of the two.
 fn between(low: f64, high: f64, part: f64) -> f64 {
     if low == high {
         return low;
     }
     let way = high - low;
-    // Also where one of them is infinite: then so is all that lies between, and between both there is no number.
+    // If one of them is infinite, so is the result; between both infinities it is NaN.
     if way.is_infinite() {
         return low * (1.0 - part) + high * part;
     }
     let figure = if part < 0.5 { low + way * part } else { high - way * (1.0 - part) };
-    // Not `clamp`, which panics at a NaN.
+    // Not `clamp`, which panics for NaN.
     if figure < low {
         low
     } else if figure > high {

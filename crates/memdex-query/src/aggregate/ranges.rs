@@ -1,21 +1,23 @@
-//! Explicit ranges: which of them does a value fall in?
+//! Explicit ranges: maps a value to the ranges that hold it.
 
 use crate::error::StatisticsError;
 use crate::limits::MAX_RANGES;
 use crate::value::{Value, ValueRef};
 
-/// Ranges by their numbers, which may overlap. All their ends cut the values' order into pieces; a value is looked up among the
-/// ends, in `O(log n)`, and the piece knows the ranges that it lies in.
+/// Numbered ranges, which may overlap. Their bounds divide the order of values into pieces, each of which knows its ranges. A lookup is a
+/// binary search among the bounds, `O(log n)`.
 #[derive(Clone, Debug)]
 pub struct Ranges {
     ends: Vec<Value>,
-    /// One more than ends: what lies before the first, then from each on.
+    /// One more than bounds: the piece before the first bound, then the piece from each bound.
     pieces: Vec<Vec<u32>>,
 }
 
 impl Ranges {
-    /// Of pairs (from, to): `from` is in the range, `to` is not, and what is missing is open. An error if there are too many,
-    /// or one that nothing falls in, or values of several kinds.
+    /// Ranges of pairs (from, to): `from` is included, `to` is excluded, `None` is unbounded.
+    ///
+    /// # Errors
+    /// [`StatisticsError`] if there are too many, if one is empty, or if kinds differ.
     pub fn new(ranges: &[(Option<Value>, Option<Value>)]) -> Result<Self, StatisticsError> {
         if ranges.len() > MAX_RANGES {
             return Err(StatisticsError::TooManyRanges { ranges: ranges.len(), limit: MAX_RANGES });
@@ -41,8 +43,7 @@ impl Ranges {
         Ok(Ranges { ends, pieces })
     }
 
-    /// The numbers of all ranges that this value of their kind falls in, in ascending order. A missing value and NaN fall in
-    /// none.
+    /// The numbers of all ranges that hold the value, ascending. Null and NaN are in none.
     pub fn of(&self, value: ValueRef<'_>) -> &[u32] {
         if nowhere(value) {
             return &[];
@@ -51,7 +52,7 @@ impl Ranges {
     }
 }
 
-/// Whether it has no place in an order.
+/// Whether a value is in no range: null and NaN.
 fn nowhere(value: ValueRef<'_>) -> bool {
     match value {
         ValueRef::Null => true,

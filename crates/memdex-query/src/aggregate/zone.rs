@@ -1,4 +1,4 @@
-//! Time zones: how far local time is ahead of UTC, and since when.
+//! Time zones: the offsets of local time from UTC, by period.
 
 use crate::error::StatisticsError;
 use crate::value::civil::offset_seconds;
@@ -6,7 +6,7 @@ use crate::value::civil::offset_seconds;
 /// The first and the last second that a zone knows of, those of the crate `jiff`: about the years -9999 to 9999.
 pub(super) const FIRST_SECOND: i64 = -377_705_023_201;
 pub(super) const LAST_SECOND: i64 = 253_402_207_200;
-/// Before all time, and far enough from the least integer to count on from.
+/// Before all timestamps, and far enough from `i64::MIN` for arithmetic.
 pub(super) const LONG_AGO: i64 = -(1 << 60);
 /// No local time is further from UTC than 26 hours.
 pub(super) const MOST_OFFSET: i64 = 26 * 3_600;
@@ -22,7 +22,7 @@ enum Rule {
     Named(jiff::tz::TimeZone),
 }
 
-/// A stretch of time with one offset.
+/// A period with one offset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Period {
     /// The UTC second that it begins at, or `LONG_AGO`.
@@ -34,8 +34,9 @@ pub(super) struct Period {
 impl Zone {
     pub const UTC: Zone = Zone(Rule::Fixed(0));
 
-    /// From `UTC`, an offset like `+02:00`, or, with the feature `time-zones`, a name of the IANA time zone database like
-    /// `Europe/Zurich`. The rules come with this program, so that answers do not depend on the machine.
+    /// Parses `UTC`, an offset like `+02:00`, or, with the feature `time-zones`, a name of the IANA time zone database like
+    /// `Europe/Zurich`. The rules are compiled in, so that results do not depend on the
+    /// machine.
     pub fn parse(name: &str) -> Result<Self, StatisticsError> {
         if name.eq_ignore_ascii_case("UTC") || name.eq_ignore_ascii_case("Z") {
             return Ok(Zone::UTC);
@@ -46,7 +47,7 @@ impl Zone {
         }
     }
 
-    /// Whether local time is UTC, now and always.
+    /// Whether local time is always UTC.
     pub fn is_utc(&self) -> bool {
         matches!(self.0, Rule::Fixed(0))
     }

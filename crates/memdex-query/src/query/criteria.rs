@@ -1,4 +1,4 @@
-//! Predicates from JSON.
+//! Predicates from JSON criteria.
 
 use super::{FieldName, Predicate, TextOp, TextTest};
 use crate::error::CriteriaError;
@@ -8,25 +8,25 @@ use serde_json::Value as Json;
 use std::ops::Bound;
 
 impl Predicate {
-    /// The predicate that a map of criteria means, all of which must hold: each names a field and says what its value must be.
+    /// The predicate of a map of criteria, all of which must be true. Each entry has the name of a field and a condition on its value.
     ///
     /// | criterion | meaning |
     /// | --- | --- |
     /// | `"field": 5` | `eq`: any plain value but null |
     /// | `"field": null` | `is_null` |
-    /// | `"field": [1, 2]` | `is_in`; with a null among them, or `is_null` |
+    /// | `"field": [1, 2]` | `is_in`; with a null in the array, `is_in` or `is_null` |
     /// | `"field": { "gte": 1, "lt": 9 }` | all of these operators, see below |
-    /// | `"$and": [{…}, {…}]`, `"$or": [{…}, {…}]` | all of these maps, one of these maps at least |
-    /// | `"$not": {…}` | the opposite of a map: plain negation |
+    /// | `"$and": [{…}, {…}]`, `"$or": [{…}, {…}]` | all of these maps; at least one of these maps |
+    /// | `"$not": {…}` | plain negation of a map |
     ///
-    /// Operators are `eq`, `ne`, `gt`, `gte`, `lt`, `lte` with a plain value, `between` with the first and the last one, `in` and
-    /// `not_in` with an array, `is_null` with a bool; `like`, `starts_with`, `ends_with` and `contains_str` with a string, each also
-    /// with `_ignore_case` at its end, and so `eq_ignore_case`; for fields of many values `contains`, `any` and `all`; and `not` with
-    /// more operators, not all of which must hold. They mean what the methods of [`field`](crate::field) mean. `not_in` is to `in`
-    /// what `ne` is to `eq`: the field has a value, and it is none of these.
+    /// Operators: `eq`, `ne`, `gt`, `gte`, `lt`, `lte` take a plain value, `between` an array of the first and the last value, `in` and
+    /// `not_in` an array, `is_null` a bool; `like`, `starts_with`, `ends_with` and `contains_str` take a string, each also with the
+    /// suffix `_ignore_case`, as does `eq_ignore_case`; `contains`, `any` and `all` are for fields of many values; `not` takes a map of
+    /// operators and negates it. Each means the same as the method of [`field`](crate::query::field). `not_in` is to `in` as `ne` is to
+    /// `eq`: the field has a value, and it is none of these.
     ///
-    /// Names are those that [`field`](crate::field) takes, paths of documents among them. None begins with `$`. Integers stay
-    /// integers, all other numbers are floats. Whether the fields are there and can hold the values is judged by the query.
+    /// Names are those that [`field`](crate::query::field) takes, including paths of documents. No name begins with `$`. Integers stay
+    /// integers, other numbers become floats. The query checks that the fields exist and have the kinds of the values.
     ///
     /// ```
     /// use memdex::{CriteriaError, Predicate, Record, Store, json};
@@ -51,13 +51,13 @@ impl Predicate {
     /// ```
     ///
     /// # Errors
-    /// A [`CriteriaError`] that names the field and the operator at fault.
+    /// [`CriteriaError`], with the field and the operator.
     pub fn from_criteria(criteria: &Json) -> Result<Predicate, CriteriaError> {
         map(criteria, "the criteria", MAX_PREDICATE_DEPTH)
     }
 }
 
-/// One level less, if there is one.
+/// One level fewer; an error at the limit.
 fn below(levels: usize) -> Result<usize, CriteriaError> {
     levels.checked_sub(1).ok_or(CriteriaError::TooDeep { limit: MAX_PREDICATE_DEPTH })
 }
@@ -88,7 +88,7 @@ fn all(parts: impl ExactSizeIterator<Item = Result<Predicate, CriteriaError>>) -
     Ok(Predicate::all_of(parts.collect::<Result<Vec<_>, _>>()?))
 }
 
-/// The field that a criterion is about.
+/// The field of a criterion.
 struct Asked<'a> {
     name: &'a str,
 }
@@ -169,14 +169,14 @@ impl Asked<'_> {
         }
     }
 
-    /// One of these values, or a missing one if null is among them.
+    /// One of these values; or a missing one, if null is in the array.
     fn one_of(&self, operator: &'static str, operand: &Json) -> Result<Predicate, CriteriaError> {
         let (values, or_missing) = self.values(operator, operand)?;
         let one_of = Predicate::In(self.name(), values);
         Ok(if or_missing { one_of | Predicate::IsNull(self.name()) } else { one_of })
     }
 
-    /// The values of an array, and whether null is among them.
+    /// The values of an array without nulls, and whether there is a null.
     fn values(&self, operator: &'static str, operand: &Json) -> Result<(Vec<Value>, bool), CriteriaError> {
         let Json::Array(items) = operand else { return Err(self.wrong(operator, "an array of values", operand)) };
         let present = items.iter().filter(|item| !item.is_null());
@@ -188,20 +188,20 @@ impl Asked<'_> {
     fn present(&self, operator: &'static str, operand: &Json) -> Result<Vec<Value>, CriteriaError> {
         match self.values(operator, operand)? {
             (values, false) => Ok(values),
-            (_, true) => Err(self.wrong(operator, "values that are there", &Json::Null)),
+            (_, true) => Err(self.wrong(operator, "values other than null", &Json::Null)),
         }
     }
 
     fn value(&self, operator: &'static str, operand: &Json) -> Result<Value, CriteriaError> {
         if let Json::Number(number) = operand {
-            // Of a `serde_json` that keeps numbers as they were written, which another crate may ask for.
+            // With the feature `arbitrary_precision` of `serde_json`, which another crate may enable.
             if !(number.is_i64() || number.is_u64() || number.is_f64()) {
                 let (field, number) = (self.name.to_owned(), number.to_string());
                 return Err(CriteriaError::TooLarge { field, operator, number });
             }
         }
         let value = plain_json(operand).filter(|value| !value.is_null());
-        let expected = "a string, a number or a bool (ask for what is missing with is_null)";
+        let expected = "a string, a number or a bool (for null use is_null)";
         value.map(|value| value.to_value()).ok_or_else(|| self.wrong(operator, expected, operand))
     }
 
@@ -281,7 +281,7 @@ mod tests {
             (json!({ "a": { "not": 1 } }), "not of field \"a\" takes an object of operators, not a number"),
             (json!({ "a": { "is_null": 1 } }), "is_null of field \"a\" takes a bool, not a number"),
             (json!({ "a": { "like": 1 } }), "like of field \"a\" takes a string, not a number"),
-            (json!({ "a": { "all": [null] } }), "all of field \"a\" takes values that are there, not null"),
+            (json!({ "a": { "all": [null] } }), "all of field \"a\" takes values other than null, not null"),
             (json!({ "a": { "in": "x" } }), "in of field \"a\" takes an array of values, not a string"),
             (
                 json!({ "a": { "between": [1] } }),
@@ -289,11 +289,11 @@ mod tests {
             ),
             (
                 json!({ "a": [[1]] }),
-                "in of field \"a\" takes a string, a number or a bool (ask for what is missing with is_null), not an array",
+                "in of field \"a\" takes a string, a number or a bool (for null use is_null), not an array",
             ),
             (
                 json!({ "a": { "gt": null } }),
-                "gt of field \"a\" takes a string, a number or a bool (ask for what is missing with is_null), not null",
+                "gt of field \"a\" takes a string, a number or a bool (for null use is_null), not null",
             ),
         ] {
             assert_eq!(Predicate::from_criteria(&criteria).unwrap_err().to_string(), expected);

@@ -1,4 +1,4 @@
-//! Fields as the left side of comparisons: typed constants that `#[derive(Record)]` makes, and names at run time.
+//! Fields as the left side of comparisons: typed constants from `#[derive(Record)]`, and names at run time.
 
 use super::predicate::FieldName;
 use super::{Filter, Predicate};
@@ -7,14 +7,15 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Bound;
 
-/// A field of `R` that holds a `T`. `#[derive(Record)]` makes one for each field that queries may name.
+/// A field of `R` with values of type `T`. `#[derive(Record)]` makes one for each field that has a `#[record(…)]` attribute.
 ///
-/// All tests work on every such field. An equality or unique index answers `eq`, `ne`, `is_in` and `is_null`, and of a field of many
-/// values `contains`, `any` and `all`; an ordered index answers ranges besides. What no index answers costs a look at each record
-/// that the indexes leave, or at the field's column.
+/// Every test works on every field. An equality or unique index answers `eq`, `ne`, `is_in` and `is_null`, and for a field of many
+/// values `contains`, `any` and `all`; an ordered index also answers ranges. A condition without an index is checked on the records
+/// that the indexed conditions select, or on the field's column.
 ///
 /// ```
-/// # use memdex::{Record, Store};
+/// use memdex::{Record, Store};
+///
 /// #[derive(Record)]
 /// struct Payment {
 ///     #[record(key)]   id: u32,
@@ -29,24 +30,24 @@ use std::ops::Bound;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Field<R, T> {
-    /// From the outside in; what is not used is empty.
+    /// The names from the outermost struct inward; unused ones are empty.
     path: [&'static str; MAX_PATH],
     types: PhantomData<fn() -> (R, T)>,
 }
 
-/// Deepest nesting that a typed field can name.
+/// The deepest nesting that a typed field can name.
 const MAX_PATH: usize = 8;
 
 impl<R, T> Field<R, T> {
-    /// The field called `name` in the schema of `R`, for records whose [`Record`](crate::Record) is written by hand. A wrong name or
-    /// type is a typed error of the queries that use it.
+    /// The field called `name` in the schema of `R`, for a hand-written implementation of `Record`. Queries with a wrong name or
+    /// type fail with a [`QueryError`](crate::error::QueryError).
     pub const fn new(name: &'static str) -> Self {
         let mut path = [""; MAX_PATH];
         path[0] = name;
         Field { path, types: PhantomData }
     }
 
-    /// Its name; of a field of a nested struct the names on the way to it, with dots between them.
+    /// Its name; for a field of a nested struct, the path to it, with dots.
     pub fn name(&self) -> FieldName {
         let depth = self.path.iter().position(|part| part.is_empty()).unwrap_or(MAX_PATH);
         match &self.path[..depth] {
@@ -57,8 +58,7 @@ impl<R, T> Field<R, T> {
 }
 
 impl<R, N: Nest> Field<R, N> {
-    /// The field `inner` of the struct that this field holds: through an `Option` it can be missing, through a `Vec` it has
-    /// many values.
+    /// The field `inner` of the struct in this field. Through an `Option` it can be missing; through a `Vec` it has many values.
     ///
     /// ```
     /// # use memdex::{Nested, Record, Store};
@@ -101,7 +101,7 @@ impl<R, T: FieldValue> Field<R, T> {
         Filter::new(Predicate::Eq(self.name(), value.to_operand()))
     }
 
-    /// The field has a value, and it is another than this.
+    /// The field has a value other than this.
     pub fn ne(&self, value: impl Operand<T::Base>) -> Filter<R> {
         Filter::new(Predicate::Ne(self.name(), value.to_operand()))
     }
@@ -113,7 +113,7 @@ impl<R, T: FieldValue> Field<R, T> {
     }
 }
 
-/// Ranges. A missing value is in none.
+/// Ranges. A missing value is in no range.
 impl<R, T: FieldValue> Field<R, T> {
     fn range<Q: Operand<T::Base>>(&self, from: Bound<Q>, to: Bound<Q>) -> Filter<R> {
         let owned = |bound: Bound<Q>| bound.map(|value| value.to_operand());
@@ -146,14 +146,14 @@ impl<R, T: FieldValue> Field<R, T> {
     }
 }
 
-/// Fields of many values: a `Vec`, a set, or what is behind one. The order and repetitions do not count.
+/// Fields of many values: a `Vec`, a set, or a field of structs in one. Order and repetition do not matter.
 impl<R, T: Multi> Field<R, T> {
-    /// The field has this value among its own.
+    /// One of the field's values is this.
     pub fn contains(&self, value: impl Operand<T::Item>) -> Filter<R> {
         Filter::new(Predicate::AnyOf(self.name(), vec![value.to_operand()]))
     }
 
-    /// The field has one of these values at least.
+    /// The field has at least one of these values.
     pub fn any<Q: Operand<T::Item>>(&self, values: impl IntoIterator<Item = Q>) -> Filter<R> {
         Filter::new(Predicate::AnyOf(self.name(), values.into_iter().map(|value| value.to_operand()).collect()))
     }
@@ -165,7 +165,7 @@ impl<R, T: Multi> Field<R, T> {
 }
 
 impl<R, T: Nullable> Field<R, T> {
-    /// The field has no value. Only fields that can be without one have this: an `Option`, and an empty `Vec` or set.
+    /// The field has no value. Only for fields that can be missing: an `Option`, or an empty `Vec` or set.
     pub fn is_null(&self) -> Filter<R> {
         Filter::new(Predicate::IsNull(self.name()))
     }
@@ -185,7 +185,7 @@ impl<R, T> fmt::Debug for Field<R, T> {
     }
 }
 
-/// A field named at run time. Whether it exists and can hold what it is compared with is judged when the query runs.
+/// A field named at run time. Its existence and the kinds of the values are checked when the query runs.
 ///
 /// ```
 /// # use memdex::{QueryError, Record, Store, field};
@@ -201,8 +201,15 @@ pub fn field(name: impl Into<FieldName>) -> NamedField {
     NamedField { name: name.into() }
 }
 
-/// A field by its name, as [`field`] gives it. Its tests are those of a [`Field`], answered at the same cost; that of a nested
-/// struct or of a document is named by its path: `field("address.city")`.
+/// A field by name, made by [`field`]. It has the tests of a [`Field`] at the same cost. A field of a nested struct or of a document is
+/// named by its path: `field("address.city")`.
+///
+/// ```
+/// use memdex::{Predicate, Value, field};
+///
+/// assert_eq!(field("age").eq(5), Predicate::Eq("age".into(), Value::from(5)));
+/// assert_eq!(field("tags").contains("new"), Predicate::AnyOf("tags".into(), vec!["new".into()]));
+/// ```
 #[derive(Clone, Debug)]
 pub struct NamedField {
     pub(super) name: FieldName,
@@ -218,7 +225,7 @@ impl NamedField {
         Predicate::Eq(self.name, value.into())
     }
 
-    /// The field has a value, and it is another than this.
+    /// The field has a value other than this.
     pub fn ne(self, value: impl Into<Value>) -> Predicate {
         Predicate::Ne(self.name, value.into())
     }
@@ -258,12 +265,12 @@ impl NamedField {
         Predicate::Range(self.name, Bound::Included(from.into()), Bound::Included(to.into()))
     }
 
-    /// The field, of many values, has this one.
+    /// The field, of many values, has this one. (For a part of a string, see [`contains_str`](NamedField::contains_str).)
     pub fn contains(self, value: impl Into<Value>) -> Predicate {
         Predicate::AnyOf(self.name, vec![value.into()])
     }
 
-    /// The field, of many values, has one of these at least.
+    /// The field, of many values, has at least one of these.
     pub fn any<V: Into<Value>>(self, values: impl IntoIterator<Item = V>) -> Predicate {
         Predicate::AnyOf(self.name, values.into_iter().map(Into::into).collect())
     }

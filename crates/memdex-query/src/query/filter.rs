@@ -1,14 +1,35 @@
-//! A predicate that is known to fit a record type.
+//! Predicates that are known to fit a record type.
 
 use super::Predicate;
 use std::fmt;
 use std::marker::PhantomData;
-use std::ops::{BitAnd, BitOr, Not};
+use std::ops::{BitAnd, BitAndAssign, BitOr, BitOrAssign, Not};
 
-/// A [`Predicate`] over records of type `R`: the compiler has checked its fields and values. A predicate by field names
-/// can be joined to it, and is checked when the query runs.
+/// A [`Predicate`] on records of type `R`, whose fields and values the compiler has checked. Typed [`Field`](super::Field)s make it.
 ///
-/// A filter of another record type does not compile:
+/// Join filters with `&`, `|` and `!` (not `&&` and `||`), by value or by reference. A predicate by field names can be joined too; it is
+/// checked when the query runs.
+///
+/// ```
+/// use memdex::{Filter, Record, Store, field};
+///
+/// #[derive(Record)]
+/// struct User { #[record(key)] id: u32, #[record(index)] city: String, #[record(field)] age: u8 }
+///
+/// let users = Store::new().collection::<User>("User")?;
+/// users.store(User { id: 1, city: "Bern".into(), age: 30 })?;
+///
+/// let adult = user::AGE.ge(18);
+/// let mut filter = &adult & user::CITY.eq("Bern");
+/// filter &= !field("city").is_null();
+/// assert_eq!(users.find(&filter).count()?, 1);
+/// filter |= Filter::all();
+/// assert_eq!(users.find(filter).count()?, 1);
+/// assert_eq!(users.find(!adult | Filter::none()).count()?, 0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// A filter on another record type does not compile:
 ///
 /// ```compile_fail
 /// # use memdex::{Record, Store};
@@ -23,13 +44,23 @@ pub struct Filter<R> {
 }
 
 impl<R> Filter<R> {
-    pub fn new(predicate: Predicate) -> Self {
+    pub(crate) fn new(predicate: Predicate) -> Self {
         Filter { predicate, record: PhantomData }
     }
 
     /// Every record.
     pub fn all() -> Self {
         Filter::new(Predicate::All)
+    }
+
+    /// No record.
+    pub fn none() -> Self {
+        Filter::new(Predicate::none())
+    }
+
+    /// The predicate as plain data.
+    pub fn predicate(&self) -> &Predicate {
+        &self.predicate
     }
 
     /// The predicate as plain data.
@@ -56,10 +87,22 @@ impl<R> From<Predicate> for Filter<R> {
     }
 }
 
-/// So that one filter can be asked several times.
+/// So that one filter can be used several times.
 impl<R> From<&Filter<R>> for Filter<R> {
     fn from(filter: &Filter<R>) -> Self {
         filter.clone()
+    }
+}
+
+impl<R> From<Filter<R>> for Predicate {
+    fn from(filter: Filter<R>) -> Self {
+        filter.predicate
+    }
+}
+
+impl<R> From<&Filter<R>> for Predicate {
+    fn from(filter: &Filter<R>) -> Self {
+        filter.predicate.clone()
     }
 }
 
@@ -75,19 +118,42 @@ macro_rules! join {
     )*};
 }
 
-join! {
-    BitAnd bitand: Filter<R>, Filter<R>;
-    BitAnd bitand: Filter<R>, Predicate;
-    BitAnd bitand: Predicate, Filter<R>;
-    BitOr bitor: Filter<R>, Filter<R>;
-    BitOr bitor: Filter<R>, Predicate;
-    BitOr bitor: Predicate, Filter<R>;
+macro_rules! assign {
+    ($($op:ident $method:ident: $right:ty;)*) => {$(
+        impl<R> $op<$right> for Filter<R> {
+            fn $method(&mut self, other: $right) {
+                $op::$method(&mut self.predicate, Predicate::from(other));
+            }
+        }
+    )*};
 }
 
-impl<R> From<Filter<R>> for Predicate {
-    fn from(filter: Filter<R>) -> Self {
-        filter.predicate
-    }
+join! {
+    BitAnd bitand: Filter<R>, Filter<R>;
+    BitAnd bitand: Filter<R>, &Filter<R>;
+    BitAnd bitand: &Filter<R>, Filter<R>;
+    BitAnd bitand: &Filter<R>, &Filter<R>;
+    BitAnd bitand: Filter<R>, Predicate;
+    BitAnd bitand: &Filter<R>, Predicate;
+    BitAnd bitand: Predicate, Filter<R>;
+    BitAnd bitand: Predicate, &Filter<R>;
+    BitOr bitor: Filter<R>, Filter<R>;
+    BitOr bitor: Filter<R>, &Filter<R>;
+    BitOr bitor: &Filter<R>, Filter<R>;
+    BitOr bitor: &Filter<R>, &Filter<R>;
+    BitOr bitor: Filter<R>, Predicate;
+    BitOr bitor: &Filter<R>, Predicate;
+    BitOr bitor: Predicate, Filter<R>;
+    BitOr bitor: Predicate, &Filter<R>;
+}
+
+assign! {
+    BitAndAssign bitand_assign: Filter<R>;
+    BitAndAssign bitand_assign: &Filter<R>;
+    BitAndAssign bitand_assign: Predicate;
+    BitOrAssign bitor_assign: Filter<R>;
+    BitOrAssign bitor_assign: &Filter<R>;
+    BitOrAssign bitor_assign: Predicate;
 }
 
 impl<R> Not for Filter<R> {
@@ -95,5 +161,13 @@ impl<R> Not for Filter<R> {
 
     fn not(self) -> Filter<R> {
         Filter::new(!self.predicate)
+    }
+}
+
+impl<R> Not for &Filter<R> {
+    type Output = Filter<R>;
+
+    fn not(self) -> Filter<R> {
+        !self.clone()
     }
 }

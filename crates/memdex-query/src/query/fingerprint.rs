@@ -1,13 +1,13 @@
-//! Fingerprints of questions: 128 bits that are the same wherever and whenever the same is asked.
+//! Fingerprints of queries: 128 bits that are equal for equal queries, on every machine.
 
 use crate::value::{ValueRef, encode_parts};
 use siphasher::sip128::{Hasher128, SipHasher24};
 use std::fmt;
 use std::hash::Hasher;
 
-/// What a question comes down to, in 128 bits: equal for questions whose normal forms are equal, whatever the order and nesting of
-/// their parts, and the same on every machine and in every run of one version of memdex. Two different questions have the same one
-/// with a chance of one to 2^128; but nobody is kept from looking for two such, as the keys of the hash are known.
+/// A hash of a query's meaning: equal for queries with equal normal forms, in any order and nesting of their parts, on every machine
+/// and in every run of one version of memdex. Two different queries collide with a probability of 2^-128. The hash is not keyed, so
+/// collisions can be constructed on purpose.
 ///
 /// ```
 /// # use memdex::{Record, Store};
@@ -31,14 +31,14 @@ impl fmt::Display for Fingerprint {
     }
 }
 
-/// Feeds a fingerprint. What is fed in can be told apart again, given what the tag says of the parts behind it: so each is fed
-/// with its length or has always the same.
+/// Computes a fingerprint. The input is unambiguous: the tag determines the parts after it, and each part has a fixed length or its
+/// length before it.
 pub struct Fingerprinter(SipHasher24);
 
 impl Fingerprinter {
-    /// Begins with what is fed in.
+    /// Starts with a tag for the parts that follow.
     pub fn new(tag: &str) -> Self {
-        // Any keys, but always the same ones.
+        // Arbitrary, but constant keys.
         Fingerprinter(SipHasher24::new_with_keys(0x6d65_6d64_6578_2d31, 0x7175_6573_7469_6f6e)).text(tag)
     }
 
@@ -67,7 +67,7 @@ impl Fingerprinter {
         self
     }
 
-    /// Values of any kinds, missing ones among them: equal lists in equal bytes.
+    /// Adds values of any kinds, including null: equal lists are equal bytes.
     pub fn values<'a>(self, values: impl IntoIterator<Item = ValueRef<'a>>) -> Self {
         self.bytes(&encode_parts(values))
     }

@@ -1,4 +1,4 @@
-//! What can be asked? Questions as plain data, the typed fields and the JSON that make them, and their fingerprints.
+//! Queries as plain data; the typed fields, names and JSON that build them; their fingerprints and serde forms.
 
 #[cfg(feature = "json")]
 mod criteria;
@@ -6,7 +6,6 @@ mod cursor;
 mod field;
 mod filter;
 mod fingerprint;
-#[cfg(feature = "serde")]
 mod form;
 mod order;
 mod predicate;
@@ -18,6 +17,8 @@ pub use cursor::{Cursor, CursorError};
 pub use field::{Field, NamedField, field};
 pub use filter::Filter;
 pub use fingerprint::Fingerprint;
+#[cfg(feature = "serde")]
+pub use form::{FORM_VERSION, FormVersionError, Versioned};
 pub use order::{Direction, IntoOrder, Nulls, OrderBy};
 pub use predicate::{FieldName, Part, Parts, Predicate};
 pub use question::{Ask, Paging, Query};
@@ -25,3 +26,5 @@ pub use statistics::{Aggregate, Bucket, DateUnit, GroupBy, Metric, Statistics, T
 pub use text::{TextOp, TextTest};
 
 pub use fingerprint::Fingerprinter;
+
+pub(crate) use form::FormVersion;

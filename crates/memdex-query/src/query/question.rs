@@ -1,5 +1,6 @@
 //! A whole question as plain data: of which collections, which records, and what is to be known of them.
 
+use super::form::FormVersion;
 use super::{Cursor, FieldName, IntoOrder, OrderBy, Predicate, Statistics};
 
 /// A question as plain data: no types of records, nothing of the engine. Typed fields, names at run time and criteria maps all make
@@ -17,6 +18,8 @@ use super::{Cursor, FieldName, IntoOrder, OrderBy, Predicate, Statistics};
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Query {
+    #[cfg_attr(feature = "serde", serde(default))]
+    version: FormVersion,
     /// The names of the collections that are asked.
     pub collections: Vec<FieldName>,
     /// Which of their records are meant.
@@ -65,7 +68,7 @@ impl Query {
     /// All records of these collections.
     pub fn over<N: Into<FieldName>>(collections: impl IntoIterator<Item = N>) -> Self {
         let collections = collections.into_iter().map(Into::into).collect();
-        Query { collections, filter: Predicate::All, ask: Ask::default() }
+        Query { version: FormVersion, collections, filter: Predicate::All, ask: Ask::default() }
     }
 
     /// Of those that were meant, the ones that this predicate means too.

@@ -1,37 +1,62 @@
-//! What is asked about many records together: metrics, and the groups that they are asked of.
+//! Statistics as plain data: metrics, and the groups that they are computed for.
 
 use super::{Field, FieldName, NamedField};
 use crate::value::Value;
 use std::borrow::Cow;
 
-/// A question about many records together: some metrics of all of them, and of groups of them, of groups within those, and so on.
+/// Metrics of all records that a query selects, and of groups of them, of groups within these, and so on.
 ///
 /// ```
 /// use memdex::{Bucket, DateUnit, GroupBy, Metric, Statistics, field};
 ///
-/// // By status: how many, and how much. Within each, the three currencies with the highest sums.
+/// // By status: the number of records, their sum and average; within each, the three currencies with the highest sums.
 /// let sum = || field("amount_cents").sum();
 /// let statistics = Statistics::of([Metric::count()]).group_by(
 ///     GroupBy::values("status")
 ///         .metrics([Metric::count(), sum(), field("amount_cents").avg()])
 ///         .group_by(GroupBy::values("currency").metrics([sum()]).top(3, "sum(amount_cents)")),
 /// );
-/// // By day, those without any included.
+/// // By day, including days without records.
 /// let by_day = Statistics::of([]).group_by(GroupBy::new([Bucket::date("created_at", DateUnit::Day)]).with_empty());
-/// # let _ = (statistics, by_day);
+/// assert_eq!(statistics.metrics, [Metric::count()]);
+/// # let _ = by_day;
+/// ```
+///
+/// # Serde form
+///
+/// ```
+/// # #[cfg(feature = "documents")] {
+/// use memdex::{Bucket, GroupBy, Metric, Statistics, field, json};
+///
+/// let statistics = Statistics::of([Metric::count()])
+///     .group_by(GroupBy::new([Bucket::width("amount", 100)]).metrics([field("amount").sum()]).top(3, "sum(amount)"));
+/// let form = json!({
+///     "metrics": [{ "name": "count", "aggregate": "count" }],
+///     "groups": {
+///         "by": [{ "width": { "field": "amount", "width": 100, "offset": 0 } }],
+///         "empty": false,
+///         "top": { "groups": 3, "metric": "sum(amount)", "descending": true },
+///         "within": { "metrics": [{ "name": "sum(amount)", "aggregate": { "sum": "amount" } }], "groups": null },
+///     },
+/// });
+/// assert_eq!(serde_json::to_value(&statistics)?, form);
+/// assert_eq!(serde_json::from_value::<Statistics>(form)?, statistics);
+/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 pub struct Statistics {
-    /// Of all records together.
+    /// Metrics of all records together.
     #[cfg_attr(feature = "serde", serde(default))]
     pub metrics: Vec<Metric>,
-    /// How they are parted.
-    #[cfg_attr(feature = "serde", serde(default))]
+    /// Groups of the records.
+    #[cfg_attr(feature = "serde", serde(default, deserialize_with = "super::form::guarded"))]
     pub groups: Option<Box<GroupBy>>,
 }
 
-// Level by level, not one within the other: only a query refuses what is nested too deep, so that it can be dropped, copied and compared.
+// Drop, clone and compare work level by level, without recursion, since `within` can be nested without limit until a query refuses it.
 
 impl Drop for Statistics {
     fn drop(&mut self) {
@@ -74,7 +99,7 @@ impl PartialEq for Statistics {
 }
 
 impl Statistics {
-    /// These metrics, of all records together.
+    /// These metrics of all records together.
     pub fn of(metrics: impl IntoIterator<Item = Metric>) -> Self {
         Statistics { metrics: metrics.into_iter().collect(), groups: None }
     }
@@ -90,7 +115,7 @@ impl Statistics {
         Statistics { metrics: std::mem::take(&mut self.metrics).into_iter().map(metric).collect(), groups }
     }
 
-    /// The same, and groups. What was grouped before is replaced.
+    /// Adds groups, in place of any earlier ones.
     #[must_use]
     pub fn group_by(mut self, groups: impl Into<GroupBy>) -> Self {
         self.groups = Some(Box::new(groups.into()));
@@ -116,26 +141,44 @@ impl From<GroupBy> for Statistics {
     }
 }
 
-/// One figure of a set of records, under a name.
+/// One number, or other value, computed from a set of records, under a name.
+///
+/// ```
+/// use memdex::{Aggregate, Metric, field};
+///
+/// let average = field("amount").avg();
+/// assert_eq!((&*average.name, &average.aggregate), ("avg(amount)", &Aggregate::Avg("amount".into())));
+/// assert_eq!(average.named("mean").name, "mean");
+/// assert_eq!(Metric::count().name, "count");
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 pub struct Metric {
-    /// What the answer calls it; unless told otherwise `count`, `sum(amount)` and so on.
+    /// Its name in the result; by default `count`, `sum(amount)` and so on.
     pub name: Cow<'static, str>,
-    /// What it is.
+    /// The function, and its field.
     pub aggregate: Aggregate,
 }
 
-/// What many values come to. Missing values count for nothing; where there is no value at all, everything but the counts is missing.
+/// A function of many values. Missing values are ignored. With no values, counts are 0 and every other metric is `None`.
+///
+/// ```
+/// use memdex::{Aggregate, Metric, field};
+///
+/// assert_eq!(Metric::from(Aggregate::Percentile("ms".into(), 95.0)), field("ms").percentile(95.0));
+/// assert_eq!(Aggregate::Sum("amount".into()).field().unwrap(), "amount");
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Aggregate {
-    /// How many records there are.
+    /// The number of records.
     Count,
-    /// How many values the field has; of a field of many values, all of them.
+    /// The number of values of the field; all of them for a field of many values.
     CountOf(FieldName),
-    /// The sum of numbers: of integers and decimals exact, of floats rounded once, at the end, so that it does not depend on any order.
+    /// The sum of numbers: exact for integers and decimals; for floats computed exactly and rounded once, so that the order of records
+    /// does not matter.
     Sum(FieldName),
     /// The mean of numbers, as a float.
     Avg(FieldName),
@@ -143,19 +186,19 @@ pub enum Aggregate {
     Min(FieldName),
     /// The highest value, of any kind.
     Max(FieldName),
-    /// The standard deviation of numbers as a sample of more (divided by their count less one), as a float. Missing for fewer than two.
+    /// The sample standard deviation of numbers (divided by their count minus one), as a float. `None` for fewer than two.
     StdDev(FieldName),
-    /// The standard deviation of numbers that are all there are (divided by their count), as a float.
+    /// The population standard deviation of numbers (divided by their count), as a float.
     StdDevPop(FieldName),
-    /// How many different values the field has; exact.
+    /// The number of distinct values of the field; exact.
     Distinct(FieldName),
-    /// The number below which so many percent of the numbers lie, between two of them by linear interpolation, as a float; exact. 50 is
-    /// the median.
+    /// The given percentile of numbers, from 0 to 100, as a float; exact, with linear interpolation between two numbers. 50 is the
+    /// median.
     Percentile(FieldName, f64),
 }
 
 impl Aggregate {
-    /// The field that it is about.
+    /// Its field; `None` for [`Count`](Aggregate::Count).
     pub fn field(&self) -> Option<&FieldName> {
         match self {
             Aggregate::Count => None,
@@ -186,7 +229,7 @@ impl Aggregate {
         }
     }
 
-    /// What it is called in names of metrics and in errors.
+    /// Its name in the names of metrics and in errors.
     pub fn verb(&self) -> &'static str {
         match self {
             Aggregate::Count | Aggregate::CountOf(_) => "count",
@@ -203,12 +246,12 @@ impl Aggregate {
 }
 
 impl Metric {
-    /// How many records there are; called `count`.
+    /// The number of records; named `count`.
     pub fn count() -> Self {
         Metric::from(Aggregate::Count)
     }
 
-    /// The same metric under another name.
+    /// Renames the metric.
     #[must_use]
     pub fn named(self, name: impl Into<Cow<'static, str>>) -> Self {
         Metric { name: name.into(), ..self }
@@ -235,7 +278,7 @@ macro_rules! metrics {
                 Aggregate::$aggregate(self.name()).into()
             })*
 
-            /// One percentile of its numbers; see [`Aggregate::Percentile`].
+            /// A percentile of its numbers; see [`Aggregate::Percentile`].
             pub fn percentile(&self, percent: f64) -> Metric {
                 Aggregate::Percentile(self.name(), percent).into()
             }
@@ -248,7 +291,7 @@ macro_rules! metrics {
                 Aggregate::$aggregate(self.name).into()
             })*
 
-            /// One percentile of its numbers; see [`Aggregate::Percentile`].
+            /// A percentile of its numbers; see [`Aggregate::Percentile`].
             pub fn percentile(self, percent: f64) -> Metric {
                 Aggregate::Percentile(self.name, percent).into()
             }
@@ -257,7 +300,7 @@ macro_rules! metrics {
 }
 
 metrics! {
-    /// How many values it has; see [`Aggregate::CountOf`].
+    /// The number of its values; see [`Aggregate::CountOf`].
     count: CountOf;
     /// Their sum; see [`Aggregate::Sum`].
     sum: Sum;
@@ -267,84 +310,110 @@ metrics! {
     min: Min;
     /// The highest; see [`Aggregate::Max`].
     max: Max;
-    /// Their standard deviation, as a sample; see [`Aggregate::StdDev`].
+    /// Their sample standard deviation; see [`Aggregate::StdDev`].
     stddev: StdDev;
-    /// Their standard deviation, as all there are; see [`Aggregate::StdDevPop`].
+    /// Their population standard deviation; see [`Aggregate::StdDevPop`].
     stddev_pop: StdDevPop;
-    /// How many different ones; see [`Aggregate::Distinct`].
+    /// The number of distinct ones; see [`Aggregate::Distinct`].
     distinct: Distinct;
 }
 
-/// How records are parted into groups, and what is asked of each group.
+/// Groups of records, and the statistics of each group.
 ///
-/// A record is in one group, unless ranges overlap or a field has many values: then it is in each group that it belongs to. Groups
-/// come in the order of their keys, a missing value first, or as [`top`](GroupBy::top) says.
+/// A record is in one group; it is in several if ranges overlap or a field has many values. Groups have the order of their keys, null
+/// first, unless [`top`](GroupBy::top) or [`bottom`](GroupBy::bottom) chooses some of them.
+///
+/// ```
+/// use memdex::{Filter, GroupBy, Metric, Record, Store, field};
+///
+/// #[derive(Record)]
+/// struct Payment { #[record(key)] id: u32, #[record(field)] status: String, #[record(field)] amount: i64 }
+///
+/// let payments = Store::new().collection::<Payment>("Payment")?;
+/// for (id, status, amount) in [(1, "paid", 5), (2, "open", 7), (3, "paid", 9)] {
+///     payments.store(Payment { id, status: status.into(), amount })?;
+/// }
+/// let by_status = GroupBy::values("status").metrics([Metric::count(), field("amount").sum()]);
+/// let result = payments.find(Filter::all()).statistics(by_status)?;
+/// let paid = result.group("paid").unwrap();
+/// assert_eq!((paid.int("count"), paid.int("sum(amount)")), (Some(2), Some(14)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 pub struct GroupBy {
-    /// What makes a group's key, part by part.
+    /// The parts of a group's key.
     pub by: Vec<Bucket>,
-    /// Whether buckets between the first and the last that have no record are given too; for one histogram, or one date histogram.
+    /// Whether the result includes empty buckets between the first and the last; only for a single histogram of numbers or dates.
     #[cfg_attr(feature = "serde", serde(default))]
     pub empty: bool,
-    /// Which groups are given; otherwise all.
+    /// The choice of groups; all without one.
     #[cfg_attr(feature = "serde", serde(default))]
     pub top: Option<Top>,
-    /// Asked of each group.
+    /// The statistics of each group.
     #[cfg_attr(feature = "serde", serde(default))]
     pub within: Statistics,
 }
 
-/// The groups with the highest figures, or the lowest.
+/// A choice of the groups with the highest, or lowest, values of a metric.
+///
+/// ```
+/// use memdex::{GroupBy, field};
+///
+/// let top = GroupBy::values("city").metrics([field("amount").sum()]).top(10, "sum(amount)").top.unwrap();
+/// assert_eq!((top.groups, &*top.metric, top.descending), (10, "sum(amount)", true));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 pub struct Top {
-    /// At most so many groups.
+    /// The largest number of groups.
     pub groups: usize,
-    /// The name of one of the group's own metrics. Groups without a figure come last.
+    /// The name of one of the groups' metrics. Groups without a value come last.
     pub metric: Cow<'static, str>,
-    /// Whether the highest come first, or the lowest. Ties are broken by the group's key.
+    /// Whether the highest come first, instead of the lowest. Ties are broken by the group's key.
     pub descending: bool,
 }
 
 impl GroupBy {
-    /// Groups whose keys are made of these buckets, one part each.
+    /// Groups by these buckets, each of which is one part of the key.
     pub fn new(by: impl IntoIterator<Item = Bucket>) -> Self {
         GroupBy { by: by.into_iter().collect(), empty: false, top: None, within: Statistics::default() }
     }
 
-    /// A group for each value of a field.
+    /// One group for each value of a field.
     pub fn values(field: impl Into<FieldName>) -> Self {
         GroupBy::new([Bucket::values(field)])
     }
 
-    /// The same groups with these metrics each.
+    /// Sets the metrics of each group.
     #[must_use]
     pub fn metrics(mut self, metrics: impl IntoIterator<Item = Metric>) -> Self {
         self.within.metrics = metrics.into_iter().collect();
         self
     }
 
-    /// The same groups, and groups within each.
+    /// Adds groups within each group.
     #[must_use]
     pub fn group_by(mut self, groups: impl Into<GroupBy>) -> Self {
         self.within.groups = Some(Box::new(groups.into()));
         self
     }
 
-    /// Only the groups with the highest figures of one of their metrics.
+    /// Only the groups with the highest values of one of their metrics.
     #[must_use]
     pub fn top(self, groups: usize, metric: impl Into<Cow<'static, str>>) -> Self {
         GroupBy { top: Some(Top { groups, metric: metric.into(), descending: true }), ..self }
     }
 
-    /// Only the groups with the lowest figures of one of their metrics.
+    /// Only the groups with the lowest values of one of their metrics.
     #[must_use]
     pub fn bottom(self, groups: usize, metric: impl Into<Cow<'static, str>>) -> Self {
         GroupBy { top: Some(Top { groups, metric: metric.into(), descending: false }), ..self }
     }
 
-    /// The same groups, and those between the first and the last that are empty.
+    /// Includes empty groups between the first and the last.
     #[must_use]
     pub fn with_empty(self) -> Self {
         GroupBy { empty: true, ..self }
@@ -357,18 +426,38 @@ impl From<Bucket> for GroupBy {
     }
 }
 
-/// What part of a group's key a value gives. A value that belongs to no bucket (in no range, not a number) leaves its record out of
-/// all groups; a missing one has a bucket of its own where buckets are values, and otherwise none.
+/// One part of a group's key: maps a value of a field to a bucket. A record whose value is in no bucket (outside of all ranges, or NaN)
+/// is in no group. A missing value is a bucket for [`Values`](Bucket::Values), and in no bucket otherwise.
+///
+/// ```
+/// use memdex::{Bucket, DateUnit, Filter, GroupBy, Metric, Record, Store};
+///
+/// #[derive(Record)]
+/// struct Payment { #[record(key)] id: u32, #[record(field)] amount: i64 }
+///
+/// let payments = Store::new().collection::<Payment>("Payment")?;
+/// for (id, amount) in [(1, 20), (2, 70), (3, 130)] {
+///     payments.store(Payment { id, amount })?;
+/// }
+/// let histogram = GroupBy::new([Bucket::width(payment::AMOUNT, 100)]).metrics([Metric::count()]);
+/// let result = payments.find(Filter::all()).statistics(histogram)?;
+/// assert_eq!(result.group(0).unwrap().int("count"), Some(2));
+/// assert_eq!(result.group(100).unwrap().int("count"), Some(1));
+/// // By month, in a time zone:
+/// let by_month = Bucket::date_in("paid_at", DateUnit::Month, "+02:00");
+/// # let _ = by_month;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Bucket {
-    /// Each value is a bucket; of a field of many values, each of them.
+    /// Each value is a bucket, also each value of a field of many.
     Values {
         /// The field.
         field: FieldName,
     },
-    /// Numbers in steps of the same width: a bucket is named by the lowest number that belongs to it.
+    /// Numbers in buckets of one width. A bucket is named by the lowest number in it.
     Width {
         /// The field, of numbers.
         field: FieldName,
@@ -377,26 +466,33 @@ pub enum Bucket {
         /// A number at which a bucket begins.
         offset: Value,
     },
-    /// Values between bounds, in the order of this list; empty ones are given too. A bucket is named by its bounds, as `100..200`.
+    /// Ranges of values, in the order of this list. The result includes empty ones. A bucket is named by its bounds, as `100..200`.
     Ranges {
         /// The field.
         field: FieldName,
-        /// From, included, and to, not included; without a bound it is open. They may overlap.
+        /// The lower bound, included, and the upper bound, excluded; `None` is unbounded. Ranges may overlap.
         ranges: Vec<(Option<Value>, Option<Value>)>,
     },
-    /// Times or dates by the calendar: a bucket is named by its first moment.
+    /// Times or dates by the calendar. A bucket is named by its first moment.
     Date {
         /// The field, of timestamps or dates.
         field: FieldName,
-        /// How long a bucket is.
+        /// The length of a bucket.
         unit: DateUnit,
-        /// Whose calendar it is: `UTC`, an offset as `+02:00`, or with the feature `time-zones` an IANA name as `Europe/Zurich`. Of
-        /// dates `UTC` alone.
+        /// The time zone: `UTC`, an offset like `+02:00`, or with the feature `time-zones` an IANA name like `Europe/Zurich`. Dates
+        /// take `UTC` only.
         zone: Cow<'static, str>,
     },
 }
 
 /// A unit of the calendar.
+///
+/// ```
+/// use memdex::{Bucket, DateUnit};
+///
+/// let by_week = Bucket::date("created_at", DateUnit::Week);
+/// assert!(matches!(by_week, Bucket::Date { unit: DateUnit::Week, .. }));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
@@ -407,11 +503,11 @@ pub enum DateUnit {
     Hour,
     /// From midnight to midnight.
     Day,
-    /// Seven days from a Monday on.
+    /// Seven days, from Monday.
     Week,
     /// A month.
     Month,
-    /// Three months, from the first of January, April, July or October on.
+    /// Three months, from the first of January, April, July or October.
     Quarter,
     /// A year.
     Year,
@@ -423,21 +519,23 @@ impl Bucket {
         Bucket::Values { field: field.into() }
     }
 
-    /// Numbers in steps of this width, from zero up and down.
+    /// Numbers in buckets of this width, one of which begins at zero.
     pub fn width(field: impl Into<FieldName>, width: impl Into<Value>) -> Self {
         Bucket::Width { field: field.into(), width: width.into(), offset: Value::from(0) }
     }
 
-    /// Numbers in steps of this width, from `offset` up and down.
+    /// Numbers in buckets of this width, one of which begins at `offset`.
     pub fn width_from(field: impl Into<FieldName>, width: impl Into<Value>, offset: impl Into<Value>) -> Self {
         Bucket::Width { field: field.into(), width: width.into(), offset: offset.into() }
     }
 
-    /// Values in ranges: from, included, and to, not included.
+    /// Values in ranges of a lower bound, included, and an upper bound, excluded.
     ///
     /// ```
-    /// use memdex::{Bucket, Value};
+    /// use memdex::Bucket;
+    ///
     /// let small_and_big = Bucket::ranges("amount", [(None, Some(1_000)), (Some(1_000), None)]);
+    /// assert_eq!(small_and_big.field(), "amount");
     /// ```
     pub fn ranges<V: Into<Value>>(
         field: impl Into<FieldName>,
@@ -447,12 +545,12 @@ impl Bucket {
         Bucket::Ranges { field: field.into(), ranges }
     }
 
-    /// Times or dates by the calendar of UTC.
+    /// Times or dates by the calendar in UTC.
     pub fn date(field: impl Into<FieldName>, unit: DateUnit) -> Self {
         Bucket::date_in(field, unit, "UTC")
     }
 
-    /// Times by the calendar of a time zone.
+    /// Times by the calendar in a time zone.
     pub fn date_in(field: impl Into<FieldName>, unit: DateUnit, zone: impl Into<Cow<'static, str>>) -> Self {
         Bucket::Date { field: field.into(), unit, zone: zone.into() }
     }
@@ -467,7 +565,7 @@ impl Bucket {
         self
     }
 
-    /// The field that it is about.
+    /// Its field.
     pub fn field(&self) -> &FieldName {
         match self {
             Bucket::Values { field }

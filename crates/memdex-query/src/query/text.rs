@@ -1,52 +1,64 @@
-//! Tests of text, as plain data and as typed fields and names make them.
+//! Tests of strings, as plain data and as methods of fields.
 
 use super::predicate::FieldName;
 use super::{Field, Filter, NamedField, Predicate};
 use crate::value::{FieldValue, Text};
 
-/// What a text must be like; see [`TextTest`].
+/// The comparison of a [`TextTest`].
+///
+/// ```
+/// use memdex::{TextOp, TextTest};
+///
+/// assert_eq!(TextTest::new(TextOp::Like, "A%_").op, TextOp::Like);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum TextOp {
-    /// The text is this.
+    /// The string equals the pattern.
     Eq,
-    /// It begins with this.
+    /// It begins with the pattern.
     StartsWith,
-    /// It ends with this.
+    /// It ends with the pattern.
     EndsWith,
-    /// This stands somewhere in it.
+    /// It contains the pattern.
     Contains,
-    /// As a whole it is like this pattern: `%` stands for any run of characters, also for none; `_` for one character; a backslash
-    /// before a character for just that character.
+    /// It matches the pattern as a whole: `%` matches any run of characters, also an empty one, `_` matches one character, and a
+    /// backslash makes the next character literal.
     Like,
 }
 
-/// A test of a text. A missing value meets none.
+/// A test of a string. A missing value never matches.
 ///
-/// A character is a Unicode scalar value. Where case is ignored, characters are compared one by one: two are the same if
-/// [`char::to_lowercase`] gives the same for both. So `É` is `é` and `Σ` is `σ`; but `ß` is not `SS` and `ς` is not `σ`, as
-/// no character is ever compared with several, and no rule of a language is known. Nothing is normalized: an `é` of two
-/// characters is not that of one.
+/// A character is a Unicode scalar value. Case is ignored character by character: two are equal if [`char::to_lowercase`] is. So `É`
+/// equals `é` and `Σ` equals `σ`; `ß` does not equal `SS`, nor `ς` equal `σ`, since one character is never compared with several,
+/// and language rules do not apply. Strings are not normalized: an `é` of two characters does not equal one of one character.
+///
+/// ```
+/// use memdex::{Predicate, TextOp, TextTest, field};
+///
+/// let test = TextTest::ignoring_case(TextOp::EndsWith, "@example.org");
+/// assert_eq!(field("mail").ends_with_ignore_case("@example.org"), Predicate::Text("mail".into(), test));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct TextTest {
-    /// What the text must be like.
+    /// The comparison.
     pub op: TextOp,
-    /// What it is compared with.
+    /// The string or pattern to compare with.
     pub pattern: String,
-    /// Whether upper and lower case are the same.
+    /// Whether case is ignored.
     #[cfg_attr(feature = "serde", serde(default))]
     pub ignore_case: bool,
 }
 
 impl TextTest {
-    /// A test that tells upper from lower case.
+    /// A case-sensitive test.
     pub fn new(op: TextOp, pattern: impl Into<String>) -> Self {
         TextTest { op, pattern: pattern.into(), ignore_case: false }
     }
 
-    /// A test to which upper and lower case are the same.
+    /// A test that ignores case.
     pub fn ignoring_case(op: TextOp, pattern: impl Into<String>) -> Self {
         TextTest { op, pattern: pattern.into(), ignore_case: true }
     }
@@ -68,11 +80,10 @@ impl TextTest {
     }
 }
 
-/// Text tests, for fields of strings; see [`TextTest`] for what is a character and what is the same without regard to case. A
-/// missing value meets none.
+/// Tests of strings; see [`TextTest`] for characters and case. A missing value never matches.
 ///
-/// An ordered index answers `starts_with`, and a `like` that is one; a column answers all of them with one look at each of its
-/// distinct values.
+/// An ordered index answers `starts_with`, and a `like` that is a prefix; with a column, each test runs once for each distinct
+/// value.
 ///
 /// ```
 /// # use memdex::{Record, Store};
@@ -93,103 +104,103 @@ impl<R, T: FieldValue<Base: Text>> Field<R, T> {
         Filter::new(Predicate::Text(self.name(), test))
     }
 
-    /// The text begins with this.
+    /// The string begins with this.
     pub fn starts_with(&self, prefix: impl Into<String>) -> Filter<R> {
         self.text(TextTest::new(TextOp::StartsWith, prefix))
     }
 
-    /// The text ends with this.
+    /// The string ends with this.
     pub fn ends_with(&self, suffix: impl Into<String>) -> Filter<R> {
         self.text(TextTest::new(TextOp::EndsWith, suffix))
     }
 
-    /// This stands somewhere in the text. (`contains` asks a field of many values for one of them.)
+    /// The string contains this. (`contains` is for fields of many values.)
     pub fn contains_str(&self, part: impl Into<String>) -> Filter<R> {
         self.text(TextTest::new(TextOp::Contains, part))
     }
 
-    /// The text is like this pattern: `%` stands for any run of characters, also for none, `_` for one character, and a backslash
-    /// takes the meaning from the character behind it.
+    /// The string matches this pattern: `%` matches any run of characters, also an empty one, `_` matches one character, and a
+    /// backslash makes the next character literal.
     pub fn like(&self, pattern: impl Into<String>) -> Filter<R> {
         self.text(TextTest::new(TextOp::Like, pattern))
     }
 
-    /// The text is this, whatever the case of either.
+    /// The string equals this, ignoring case.
     pub fn eq_ignore_case(&self, text: impl Into<String>) -> Filter<R> {
         self.text(TextTest::ignoring_case(TextOp::Eq, text))
     }
 
-    /// The text begins with this, whatever the case of either.
+    /// The string begins with this, ignoring case.
     pub fn starts_with_ignore_case(&self, prefix: impl Into<String>) -> Filter<R> {
         self.text(TextTest::ignoring_case(TextOp::StartsWith, prefix))
     }
 
-    /// The text ends with this, whatever the case of either.
+    /// The string ends with this, ignoring case.
     pub fn ends_with_ignore_case(&self, suffix: impl Into<String>) -> Filter<R> {
         self.text(TextTest::ignoring_case(TextOp::EndsWith, suffix))
     }
 
-    /// This stands somewhere in the text, whatever the case of either.
+    /// The string contains this, ignoring case.
     pub fn contains_str_ignore_case(&self, part: impl Into<String>) -> Filter<R> {
         self.text(TextTest::ignoring_case(TextOp::Contains, part))
     }
 
-    /// The text is like this pattern, whatever the case of either.
+    /// The string matches this pattern, ignoring case.
     pub fn like_ignore_case(&self, pattern: impl Into<String>) -> Filter<R> {
         self.text(TextTest::ignoring_case(TextOp::Like, pattern))
     }
 }
 
-/// Text tests, for fields of strings; see [`TextTest`] for what is a character and what is the same without regard to case. At a
-/// path of documents that is not declared one of the strings there must meet them.
+/// Tests of strings; see [`TextTest`] for characters and case. At an undeclared path of documents, one of the strings there must
+/// match.
 impl NamedField {
     fn text(self, test: TextTest) -> Predicate {
         let name: FieldName = self.into_name();
         Predicate::Text(name, test)
     }
 
-    /// The text begins with this.
+    /// The string begins with this.
     pub fn starts_with(self, prefix: impl Into<String>) -> Predicate {
         self.text(TextTest::new(TextOp::StartsWith, prefix))
     }
 
-    /// The text ends with this.
+    /// The string ends with this.
     pub fn ends_with(self, suffix: impl Into<String>) -> Predicate {
         self.text(TextTest::new(TextOp::EndsWith, suffix))
     }
 
-    /// This stands somewhere in the text.
+    /// The string contains this.
     pub fn contains_str(self, part: impl Into<String>) -> Predicate {
         self.text(TextTest::new(TextOp::Contains, part))
     }
 
-    /// The text is like this pattern: `%` stands for any run of characters, also for none, `_` for one character, and a backslash
-    /// takes the meaning from the character behind it.
+    /// The string matches this pattern: `%` matches any run of characters, also an empty one, `_` matches one character, and a
+    /// backslash makes the next character literal.
     pub fn like(self, pattern: impl Into<String>) -> Predicate {
         self.text(TextTest::new(TextOp::Like, pattern))
     }
 
-    /// The text is this, whatever the case of either.
+    /// The string equals this, ignoring case.
     pub fn eq_ignore_case(self, text: impl Into<String>) -> Predicate {
         self.text(TextTest::ignoring_case(TextOp::Eq, text))
     }
 
-    /// The text begins with this, whatever the case of either.
+    /// The string begins with this, ignoring case.
     pub fn starts_with_ignore_case(self, prefix: impl Into<String>) -> Predicate {
         self.text(TextTest::ignoring_case(TextOp::StartsWith, prefix))
     }
 
-    /// The text ends with this, whatever the case of either.
+    /// The string ends with this, ignoring case.
     pub fn ends_with_ignore_case(self, suffix: impl Into<String>) -> Predicate {
         self.text(TextTest::ignoring_case(TextOp::EndsWith, suffix))
     }
 
-    /// This stands somewhere in the text, whatever the case of either.
+    /// The string contains this, ignoring case.
     pub fn contains_str_ignore_case(self, part: impl Into<String>) -> Predicate {
         self.text(TextTest::ignoring_case(TextOp::Contains, part))
     }
 
-    /// The text is like this pattern, whatever the case of either.
+    /// The string matches this pattern, ignoring case.
     pub fn like_ignore_case(self, pattern: impl Into<String>) -> Predicate {
         self.text(TextTest::ignoring_case(TextOp::Like, pattern))
     }

@@ -47,9 +47,12 @@ use std::fmt;
 /// 8 bytes a record, 8 more for each field of a metric (4 for strings and other kinds that don't fit 64 bits), and for minima, maxima
 /// and distinct counts an entry for each distinct value of a group.
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 pub struct AggregateDef {
     name: FieldName,
     statistics: Statistics,
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
     when: Option<Predicate>,
 }
 

@@ -1,4 +1,4 @@
-//! Binds a predicate to a schema: finds its fields, and makes its values comparable with them.
+//! Binds a predicate to a schema: finds its fields and converts its values to their kinds.
 
 use super::condition::Condition;
 use super::pattern::{Pattern, Simple};
@@ -11,7 +11,7 @@ use crate::query::{Predicate, TextTest};
 use crate::value::{DecimalValue, Kind, Value, ValueRef};
 use std::ops::Bound;
 
-/// The condition that says what the predicate says, part by part; `collection` names the schema in errors.
+/// The condition of a predicate, part by part, not normalized. `collection` is the name in errors.
 pub(super) fn bind(collection: &str, schema: &Schema, predicate: &Predicate) -> Result<Condition, QueryError> {
     Binder { collection, schema }.bind(predicate)
 }
@@ -121,7 +121,7 @@ impl Binder<'_> {
         Ok(Values::new(fitting?))
     }
 
-    /// A text test, as a test that indexes answer where it comes down to one.
+    /// A text test; as an equality or a range if it is equivalent to one, so that indexes can answer it.
     fn text(&self, asked: &Asked<'_>, test: &TextTest) -> Result<Test, QueryError> {
         let (collection, field) = (|| self.collection.to_owned(), || asked.name.to_owned());
         let bytes = test.pattern.len();
@@ -144,7 +144,7 @@ impl Binder<'_> {
                 let to = to.map_or(Bound::Unbounded, |to| Bound::Excluded(text(&to)));
                 Test::Range(Bound::Included(text(&from)), to)
             }
-            // Nothing but strings are in a field of strings, but at an undeclared path there may be others.
+            // A field of strings has strings only, an undeclared path may have other values too.
             Some(Simple::Any) if asked.def.is_some() => Test::Range(Bound::Unbounded, Bound::Unbounded),
             Some(Simple::Any) => Test::Range(Bound::Included(text("")), Bound::Unbounded),
             None => Test::Text(pattern),
@@ -161,8 +161,8 @@ impl Binder<'_> {
     }
 }
 
-/// Makes a value comparable with a field. An integer may stand for a float or a decimal, where that is exact, and a string
-/// for what is written as one, a UUID say. A float never stands for a decimal: which one was meant is not known.
+/// Converts a value to the kind of a field: an integer to a float or a decimal if that is exact, and a string to a kind that is written
+/// as text, such as a UUID. A float is never converted to a decimal, since the intended decimal is unknown.
 pub fn fit(collection: &str, def: &FieldDef, value: &Value) -> Result<Value, QueryError> {
     match (def.kind(), value.as_ref()) {
         (Kind::Float, ValueRef::Int(n)) if (n as f64) as i128 == i128::from(n) => Ok(Value::from(n as f64)),
@@ -178,11 +178,11 @@ pub fn fit(collection: &str, def: &FieldDef, value: &Value) -> Result<Value, Que
     }
 }
 
-/// What a predicate names.
+/// A field that a predicate names.
 struct Asked<'a> {
     name: &'a str,
     at: FieldAt,
-    /// `None` for a path of documents that is not declared.
+    /// `None` for an undeclared path.
     def: Option<&'a FieldDef>,
 }
 
@@ -195,7 +195,7 @@ impl Asked<'_> {
     }
 }
 
-/// What a string says as a value of a kind that is written as one.
+/// A string parsed as a value of a kind that is written as text.
 fn written(kind: Kind, given: ValueRef<'_>) -> Option<Value> {
     if let ValueRef::Str(text) = given { Value::from_text(kind, text) } else { None }
 }

@@ -1,4 +1,4 @@
-//! A question bound to a schema: fields are found, kinds fit, what makes no sense is refused before anything is read.
+//! Statistics bound to a schema: fields exist, kinds fit, and invalid metrics and buckets are refused before any record is read.
 
 use super::{FieldAt, FieldDef, Schema, fit};
 use crate::aggregate::{Buckets, DateBuckets, DayBuckets, Ranges, Unit, Zone};
@@ -9,59 +9,78 @@ use crate::value::{Kind, Value};
 use std::borrow::Cow;
 use std::sync::Arc;
 
-/// The names of metrics, in the order in which they were asked for: shared by all groups of a level.
+/// The names of a level's metrics, in their order; shared by all groups of the level.
 pub type Names = Arc<[Cow<'static, str>]>;
 
-/// What is asked: of all records first, then level by level of the groups within.
+/// Bound statistics: the first level is all records, each next one the groups within the level before.
 pub struct Bound {
+    /// The name in errors.
     pub collection: String,
-    /// Every field that anything is asked of, once.
+    /// Every field in use, once.
     pub fields: Vec<FieldUse>,
+    /// All records, then each level of groups.
     pub levels: Vec<Level>,
 }
 
+/// A field in use.
 pub struct FieldUse {
+    /// Its place in records.
     pub at: FieldAt,
+    /// Its definition.
     pub def: FieldDef,
 }
 
-/// Groups within those of the level before; on the first one all records, without a bucket.
+/// One level of groups; the first one has no bucket.
 pub struct Level {
+    /// The parts of its groups' keys.
     pub buckets: Vec<Part>,
+    /// The metrics of each group.
     pub metrics: Vec<Asked>,
+    /// Their names.
     pub names: Names,
+    /// Whether empty buckets are included.
     pub empty: bool,
+    /// The choice of groups; all without one.
     pub top: Option<Best>,
 }
 
-/// One part of the keys of groups.
+/// One part of the groups' keys.
 pub struct Part {
-    /// Its place among the fields.
+    /// The position of its field in [`Bound::fields`].
     pub field: usize,
+    /// The mapping of its values to buckets.
     pub cut: Cut,
 }
 
-/// How values are parted.
+/// The mapping of values to buckets.
 #[derive(Clone)]
 pub enum Cut {
+    /// Each value is a bucket.
     Values,
+    /// Buckets of one width.
     Width(Buckets),
-    /// Beside them their bounds, of the field's kind: from, included, and to, not included.
+    /// Ranges, and their bounds in the field's kind: lower, included, and upper, excluded.
     Ranges(Ranges, Vec<Range>),
+    /// Timestamps by the calendar.
     Dates(DateBuckets),
+    /// Dates by the calendar.
     Days(DayBuckets),
 }
 
+/// The bounds of a range.
 pub type Range = (Option<Value>, Option<Value>);
 
-/// One metric.
+/// One bound metric.
 pub struct Asked {
+    /// Its function.
     pub figure: Figure,
-    /// The place of its field among the fields; of the count of records none.
+    /// The position of its field in [`Bound::fields`]; `None` for the count of records.
     pub field: Option<usize>,
 }
 
+/// The function of a metric.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[expect(missing_docs, reason = "the variants are those of `Aggregate`")]
 pub enum Figure {
     Count,
     Sum,
@@ -74,15 +93,18 @@ pub enum Figure {
     Percentile(f64),
 }
 
-/// Which groups are given.
+/// The choice of the top groups.
 pub struct Best {
+    /// The largest number of groups.
     pub groups: usize,
-    /// Its place among the metrics.
+    /// The position of the metric among the metrics of the level.
     pub metric: usize,
+    /// Whether the highest come first.
     pub descending: bool,
 }
 
 impl Bound {
+    /// Binds statistics to a schema; `collection` is the name in errors.
     pub fn new(collection: &str, schema: &Schema, statistics: &Statistics) -> Result<Self, QueryError> {
         let mut binder = Binder { collection, schema, fields: Vec::new() };
         let first = binder.metrics(&statistics.metrics)?;
@@ -118,7 +140,7 @@ impl Binder<'_> {
         Ok(())
     }
 
-    /// The place of a field among those in use, and what it is.
+    /// The position of a field among those in use, and its definition.
     fn field(&mut self, name: &str, purpose: &dyn Fn() -> String) -> Result<(usize, FieldDef), QueryError> {
         let (collection, field) = (self.collection(), name.to_owned());
         let Some((at, def)) = self.schema.find(name) else {
@@ -136,7 +158,7 @@ impl Binder<'_> {
         Ok((place, def))
     }
 
-    /// A field of single values.
+    /// The same, for a field of single values.
     fn single(&mut self, name: &str, purpose: &dyn Fn() -> String) -> Result<(usize, FieldDef), QueryError> {
         let (place, def) = self.field(name, purpose)?;
         if def.is_many() {
@@ -146,7 +168,7 @@ impl Binder<'_> {
         Ok((place, def))
     }
 
-    /// A field of single values of some kinds.
+    /// The same, for a field of single values of some kinds.
     fn single_of(
         &mut self,
         name: &str,
@@ -277,7 +299,7 @@ impl Binder<'_> {
         QueryError::BadBucket { collection: self.collection(), field: field.to_owned(), source: source.into() }
     }
 
-    /// A bound of a range.
+    /// A bound of a range, in the field's kind.
     fn bound(&self, def: &FieldDef, value: &Value) -> Result<Value, QueryError> {
         if value.as_ref().is_null() {
             let (collection, field) = (self.collection(), def.name().to_owned());

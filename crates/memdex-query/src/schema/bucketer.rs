@@ -1,36 +1,36 @@
-//! Which group does a value fall into, if it can be but one? A part of the keys of standing groups.
+//! Maps values to buckets where each value is in at most one: the parts of the group keys of materialized aggregates.
 
 use super::bound::{Cut, Part, Range};
 use crate::error::StatisticsError;
 use crate::value::{Value, ValueRef};
 
-/// One part of groups' keys, at work. What it makes of a value is the value itself, or the number of a step, a range or a date, so that
-/// the order of keys is that of the groups.
+/// Computes one part of a group's key: the value itself, or the number of its bucket, so that keys have the order of the groups.
 #[derive(Clone)]
 pub struct Bucketer {
-    /// Its place among the fields of the question.
+    /// The position of its field among the fields of the statistics.
     field: usize,
     cut: Cut,
 }
 
 impl Bucketer {
+    /// The bucketer of a part.
     pub fn new(part: &Part) -> Self {
         Bucketer { field: part.field, cut: part.cut.clone() }
     }
 
-    /// The part of a group's key that a record's values make; `None` if it falls into no bucket.
+    /// The part of the key for a record's values; `None` if the value is in no bucket.
     pub fn cut<'a>(&mut self, values: &[ValueRef<'a>]) -> Option<ValueRef<'a>> {
         let value = values[self.field];
         let number = match (&mut self.cut, value) {
             (Cut::Values, value) => return Some(value),
             (_, ValueRef::Null) => return None,
             (Cut::Width(buckets), value) => buckets.number_of(value)?,
-            // They don't overlap.
+            // A materialized aggregate has no overlapping ranges.
             (Cut::Ranges(ranges, _), value) => i128::from(*ranges.of(value).first()?),
             (Cut::Dates(buckets), ValueRef::Timestamp(nanos)) => buckets.number_of_wide(nanos)?.into(),
             (Cut::Days(buckets), ValueRef::Date(days)) => {
                 let number = buckets.number_of(days);
-                // The first day of the first bucket may be none.
+                // The first bucket may begin before the first date.
                 buckets.first_day(number)?;
                 number.into()
             }
@@ -39,7 +39,7 @@ impl Bucketer {
         Some(ValueRef::Int128(number).canonical())
     }
 
-    /// A part of a group's key as answers show it.
+    /// The name of a bucket in results, from a part of a group's key.
     pub fn name(&mut self, part: &Value) -> Value {
         let number = number(part);
         let name = match &mut self.cut {
@@ -53,7 +53,7 @@ impl Bucketer {
         name.unwrap_or(Value::NULL)
     }
 
-    /// All ranges, or all steps from the first to the last that are known, each as the part of a key and as answers show it.
+    /// All ranges, or all buckets from the first to the last known one: the part of the key, and the name in results.
     pub fn all_between(&mut self, known: Option<(&Value, &Value)>) -> Result<Vec<(Value, Value)>, StatisticsError> {
         if let Cut::Ranges(_, bounds) = &self.cut {
             return Ok(bounds.iter().enumerate().map(|(at, range)| (Value::from(at), range_name(range))).collect());
@@ -85,7 +85,7 @@ fn number(part: &Value) -> i128 {
     }
 }
 
-/// A range as groups are named by it: `100..200`, strings without quotes, without what is open.
+/// The name of a range in results: `100..200`, strings without quotes, nothing for an open end.
 pub fn range_name((from, to): &Range) -> Value {
     let plain = |bound: &Option<Value>| match bound.as_ref().map(Value::as_ref) {
         None => String::new(),

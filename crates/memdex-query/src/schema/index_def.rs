@@ -1,18 +1,20 @@
-//! What an index is declared to be: its fields, its kind, and which records it holds.
+//! Definitions of indexes.
 
 use crate::query::{FieldName, Predicate};
 use std::borrow::Cow;
 use std::fmt;
 
-/// What an index can answer, and what it asks of its records.
+/// The queries that an index answers, and whether it makes values unique.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum IndexKind {
-    /// Value → rows: `eq`, `ne`, `is_in`, `is_null`, and of fields of many values `contains`, `any`, `all`. Of several fields:
-    /// `eq` of all of them together.
+    /// Value → rows: `eq`, `ne`, `is_in`, `is_null`; for fields of many values `contains`, `any`, `all`; for several fields `eq` on all
+    /// of them.
     Equality,
-    /// Value → row: the same, and no two records have the same value. Records without one are free of that.
+    /// Value → row: the same, and no two records have the same value. Records without a value are exempt.
     Unique,
-    /// Rows in the order of their values: the same, and ranges. Of several fields: `eq` of the first ones, and a range of the next.
+    /// Rows in the order of their values: the same, and ranges; for several fields `eq` on the first ones and a range on the next.
     Ordered,
 }
 
@@ -26,9 +28,9 @@ impl fmt::Display for IndexKind {
     }
 }
 
-/// An index to be: over one field or several, of all records or of those that meet a condition. A schema takes it
-/// ([`Schema::with_index`](crate::Schema::with_index)), or a collection that is there
-/// ([`Collection::add_index`](crate::Collection::add_index)). Queries never name an index: each takes those that answer it.
+/// The definition of an index: over one or several fields, of all records or of those that meet a condition. Add it to a schema
+/// ([`Schema::with_index`](crate::schema::Schema::with_index)) or to an open collection (`Collection::add_index`). Queries never name an
+/// index; the planner chooses.
 ///
 /// ```
 /// use memdex::{IndexDef, Record, Store, field};
@@ -45,16 +47,19 @@ impl fmt::Display for IndexKind {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 pub struct IndexDef {
     name: FieldName,
     fields: Vec<FieldName>,
     kind: IndexKind,
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
     when: Option<Predicate>,
 }
 
-/// The names of an index's fields: one, or an array or `Vec` of them.
+/// The names of an index's fields: one name, or an array or `Vec` of names.
 pub trait FieldNames {
-    /// The names, in the order in which the index takes them.
+    /// The names, in the order of the index.
     fn into_names(self) -> Vec<FieldName>;
 }
 
@@ -98,38 +103,38 @@ impl IndexDef {
         IndexDef { name, fields, kind, when: None }
     }
 
-    /// Answers equality. It is named like its field; of several, their names with `+` between them. Of a field of many values it must
-    /// be the index of that field alone.
+    /// An index that answers equality. It is named like its field; for several fields, their names joined by `+`. A field of many
+    /// values must be its only field.
     pub fn equality(fields: impl FieldNames) -> Self {
         IndexDef::new(IndexKind::Equality, fields)
     }
 
-    /// Answers equality, and refuses a second record with the same values. A record that lacks one of them is free of that.
+    /// An index that answers equality and refuses a second record with the same values. A record that lacks one of them is exempt.
     pub fn unique(fields: impl FieldNames) -> Self {
         IndexDef::new(IndexKind::Unique, fields)
     }
 
-    /// Answers equality and ranges; of several fields, ranges of the first that is not asked for a single value. Takes no
-    /// NaN, but of fields that are [`nan_last`](crate::FieldDef::nan_last).
+    /// An index that answers equality and ranges; for several fields, a range on the first one that has no equality condition. Refuses
+    /// NaN, except in fields that are [`nan_last`](crate::schema::FieldDef::nan_last).
     pub fn ordered(fields: impl FieldNames) -> Self {
         IndexDef::new(IndexKind::Ordered, fields)
     }
 
-    /// The same index under this name.
+    /// Names the index.
     #[must_use]
     pub fn named(self, name: impl Into<FieldName>) -> Self {
         IndexDef { name: name.into(), ..self }
     }
 
-    /// The same index, holding only the records for which `condition` is true. It answers queries that demand as much or more: for
-    /// each part of the condition one part that it follows from, as `amount > 5` follows from `amount > 10`. Where it is unique, it
-    /// is so among the records that it holds.
+    /// Restricts the index to records for which `condition` is true. It answers queries that imply the condition: each part of the
+    /// condition must follow from a part of the query, as `amount > 5` follows from `amount > 10`. A unique index is unique among
+    /// the records that it holds.
     #[must_use]
     pub fn when(self, condition: impl Into<Predicate>) -> Self {
         IndexDef { when: Some(condition.into()), ..self }
     }
 
-    /// The same index of fields that all lie behind `prefix`.
+    /// The same index over fields of a nested struct, whose names get the prefix.
     pub(super) fn within(self, prefix: &str) -> Self {
         let prefixed = |name: &FieldName| Cow::Owned(format!("{prefix}.{name}"));
         IndexDef {
@@ -140,7 +145,7 @@ impl IndexDef {
         }
     }
 
-    /// The name by which it is dropped.
+    /// Its name, by which it is dropped.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -150,12 +155,12 @@ impl IndexDef {
         &self.fields
     }
 
-    /// What it can answer.
+    /// Its kind.
     pub fn kind(&self) -> IndexKind {
         self.kind
     }
 
-    /// Which records it holds; all if there is no condition.
+    /// Its condition; `None` if it holds all records.
     pub fn condition(&self) -> Option<&Predicate> {
         self.when.as_ref()
     }

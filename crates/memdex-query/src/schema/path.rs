@@ -1,33 +1,36 @@
-//! Where a record without a Rust type has a field: by name, not by position; and what its value is as the declared kind.
+//! The place of a field in a record without a Rust type: a name, not a position.
 
 use super::FieldDef;
 use crate::value::{Kind, ValueRef};
 
-/// Where such a record has a field. Taken apart once, when a collection is opened or a query is bound.
+/// The path to a field, parsed once: when a collection is opened, or a query is bound.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Path {
+    /// The whole name.
     pub name: Box<str>,
     /// The parts of the name, between the dots.
     pub steps: Box<[Box<str>]>,
-    /// As what its values are shown; as what they are where that is not declared.
+    /// The kind that its values are converted to; `None` for an undeclared path, whose values keep their kinds.
     pub kind: Option<Kind>,
+    /// Whether it holds any number of values.
     pub many: bool,
-    /// The how manieth part of the key it is.
+    /// Its position in the key, from 0.
     pub key_part: Option<usize>,
 }
 
 impl Path {
+    /// The path to a declared field.
     pub fn new(field: &FieldDef, key_part: Option<usize>) -> Self {
         Path { kind: Some(field.kind()), many: field.is_many(), key_part, ..Path::undeclared(field.name()) }
     }
 
-    /// The path to whatever is there.
+    /// An undeclared path.
     pub fn undeclared(name: &str) -> Self {
         let steps = name.split('.').map(Box::from).collect();
         Path { name: name.into(), steps, kind: None, many: true, key_part: None }
     }
 
-    /// A value as this field shows it; `None` if it can't be one of the field's.
+    /// The value converted to the field's kind; `None` if it can't be.
     pub fn shown<'a>(&self, value: ValueRef<'a>) -> Option<ValueRef<'a>> {
         match self.kind {
             Some(kind) => as_kind(value, kind),
@@ -36,7 +39,7 @@ impl Path {
     }
 }
 
-/// A value as one of a kind, if it can be that: any number is a float, and a string of one character is that character.
+/// Converts a value to a kind: any integer to a float, and a string of one character to a `char`.
 fn as_kind(value: ValueRef<'_>, kind: Kind) -> Option<ValueRef<'_>> {
     match (value, kind) {
         (ValueRef::Int(n), Kind::Float) => Some(ValueRef::Float(n as f64)),

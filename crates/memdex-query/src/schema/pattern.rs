@@ -1,33 +1,33 @@
-//! Patterns of text tests, compiled once when a query is bound. Every text test is the `like` of some pattern: pieces with
-//! a run of anything between one and the next, the first at the beginning of the text, the last at its end.
+//! Patterns of text tests, compiled once when a query is bound. Every text test is the `like` of some pattern: pieces with any run of
+//! characters between them, the first piece at the start of the text, the last at its end.
 //!
-//! A piece in the middle is taken where it is met first. That is enough: a later place would leave less text to the pieces behind
-//! it. So nothing is tried twice, and a text costs its length times that of the pattern at worst.
+//! A piece in the middle matches at its first occurrence. That suffices, as a later one leaves less text to the pieces after it. So
+//! there is no backtracking, and the worst case is the length of the text times that of the pattern.
 
 use crate::query::{TextOp, TextTest};
 use std::fmt;
 
-/// Equal patterns are met by the same texts.
+/// A compiled pattern. Equal patterns match the same texts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern {
     ignore_case: bool,
-    /// One that is the whole text, or the first, those in the middle, and the last.
+    /// A single piece is the whole text; otherwise the first, those in the middle, and the last.
     pieces: Box<[Piece]>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Piece {
-    /// What each character must be; `None` is any.
+    /// The expected characters; `None` is any.
     chars: Box<[Option<char>]>,
-    /// The piece as a string, where case counts and no character is left open.
+    /// The piece as a string, if case matters and no character is open.
     plain: Option<Box<str>>,
 }
 
-/// What a pattern comes down to.
+/// A simpler test that is equivalent to a pattern.
 pub(super) enum Simple {
-    /// This very text.
+    /// Equality with this text.
     Exactly(Box<str>),
-    /// Texts that begin so; with the end of the range in which these are, if there is one.
+    /// Texts with this prefix, and the end of their range, if it has one.
     Prefix(Box<str>, Option<String>),
     /// Any text.
     Any,
@@ -52,7 +52,7 @@ impl fmt::Display for Pattern {
 }
 
 impl Pattern {
-    /// `None` if it ends in a lone backslash.
+    /// `None` if it ends in a backslash that escapes nothing.
     pub(super) fn compile(test: &TextTest) -> Option<Self> {
         let mut pieces: Vec<Vec<Option<char>>> = vec![Vec::new()];
         let push = |c: Option<char>, pieces: &mut Vec<Vec<Option<char>>>| pieces.last_mut().map(|p| p.push(c));
@@ -71,7 +71,7 @@ impl Pattern {
         if matches!(test.op, TextOp::StartsWith | TextOp::Contains) {
             pieces.push(Vec::new());
         }
-        // `%_` is `_%`: what is left open goes before the run, so that equal patterns look the same.
+        // `%_` equals `_%`: open characters move before the run, so that equal patterns have one form.
         for at in (1..pieces.len()).rev() {
             let open = pieces[at].iter().take_while(|c| c.is_none()).count();
             pieces[at].drain(..open);
@@ -80,7 +80,7 @@ impl Pattern {
         let mut number = 0..pieces.len();
         let last = pieces.len() - 1;
         pieces.retain(|piece| number.next().is_some_and(|at| at == 0 || at == last || !piece.is_empty()));
-        // No other character is one of these without regard to case.
+        // These characters have no case, and no other character folds to them.
         let without_case = |c: &char| c.is_ascii() && !c.is_ascii_alphabetic();
         let ignore_case = test.ignore_case && !pieces.iter().flatten().flatten().all(without_case);
         let piece = |chars: Vec<Option<char>>| {
@@ -91,7 +91,7 @@ impl Pattern {
         Some(Pattern { ignore_case, pieces: pieces.into_iter().map(piece).collect() })
     }
 
-    /// What it comes down to, if that is something simpler.
+    /// The simpler equivalent, if there is one.
     pub(super) fn simple(&self) -> Option<Simple> {
         match &*self.pieces {
             [Piece { plain: Some(text), .. }] => Some(Simple::Exactly(text.clone())),
@@ -144,7 +144,7 @@ impl Piece {
         Some(left.as_str())
     }
 
-    /// What is behind the first place where it stands.
+    /// The text after the first occurrence.
     fn first_met<'t>(&self, text: &'t str, ignore_case: bool) -> Option<&'t str> {
         if let Some(plain) = &self.plain {
             return text.find(&**plain).map(|at| &text[at + plain.len()..]);
@@ -168,8 +168,8 @@ impl Piece {
     }
 }
 
-/// The character that stands for all that are the same without regard to case: the one that [`char::to_lowercase`] gives, or the
-/// character itself where it gives several. (That is true of `İ` alone, which is the same as no other.)
+/// The representative of all characters that are equal when case is ignored: the result of [`char::to_lowercase`], or the character
+/// itself if the result has several characters. (Only `İ` has; it equals no other character.)
 fn fold(c: char) -> char {
     if c.is_ascii() {
         return c.to_ascii_lowercase();
@@ -181,12 +181,11 @@ fn fold(c: char) -> char {
     }
 }
 
-/// The first text behind all that begin with `prefix`; none if there is no text behind them. (The order of UTF-8 is that of the
-/// characters.)
+/// The lowest text above all texts with this prefix; `None` if there is none. (UTF-8 has the order of its characters.)
 fn behind(prefix: &str) -> Option<String> {
     let mut prefix = prefix.to_owned();
     while let Some(last) = prefix.pop() {
-        // The numbers between these two are no characters.
+        // The numbers between these two are surrogates, not characters.
         let next = if last == '\u{D7FF}' { Some('\u{E000}') } else { char::from_u32(u32::from(last) + 1) };
         if let Some(next) = next {
             prefix.push(next);

@@ -1,4 +1,4 @@
-//! A record's schema: which fields queries may name, which are indexed, which make the key.
+//! Schemas: the fields of a collection, its key, its indexes and its materialized aggregates.
 
 use super::Condition;
 use super::aggregate_def::AggregateDef;
@@ -6,34 +6,56 @@ use super::index_def::{IndexDef, IndexKind};
 use super::path::Path;
 use crate::error::{Conflict, SchemaError};
 use crate::limits;
+use crate::query::FormVersion;
 use crate::value::{FieldValue, Kind};
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-/// One field of a [`Schema`].
+/// One field of a [`Schema`]: its name, the kind of its values, its index, and its column.
+///
+/// ```
+/// use memdex::{FieldDef, IndexKind, Kind};
+///
+/// let amount = FieldDef::new("amount_cents", Kind::Int).ordered().column();
+/// assert_eq!((amount.name(), amount.kind(), amount.index_kind()), ("amount_cents", Kind::Int, Some(IndexKind::Ordered)));
+/// let tags = FieldDef::of::<Vec<String>>("tags").index();
+/// assert!(tags.is_many() && tags.is_nullable());
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 pub struct FieldDef {
     name: Cow<'static, str>,
     kind: Kind,
+    #[cfg_attr(feature = "serde", serde(rename = "optional", default, skip_serializing_if = "std::ops::Not::not"))]
     nullable: bool,
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "std::ops::Not::not"))]
     many: bool,
+    /// Whether 64 bits are enough for its integers.
+    #[cfg_attr(feature = "serde", serde(rename = "fits_64_bits", default, skip_serializing_if = "std::ops::Not::not"))]
     narrow: bool,
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "std::ops::Not::not"))]
     key: bool,
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "std::ops::Not::not"))]
     column: bool,
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "std::ops::Not::not"))]
     required: bool,
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "std::ops::Not::not"))]
     skip_conflicts: bool,
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "std::ops::Not::not"))]
     nan_last: bool,
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
     index: Option<IndexKind>,
 }
 
 impl FieldDef {
-    /// A field called `name` that holds values of type `T`, has no index, and is no part of the key.
+    /// A field called `name` for values of the Rust type `T`: without an index, and not part of the key.
     pub fn of<T: FieldValue>(name: impl Into<Cow<'static, str>>) -> Self {
         FieldDef { nullable: T::NULLABLE, many: T::MANY, narrow: T::NARROW, ..FieldDef::new(name, T::KIND) }
     }
 
-    /// A field called `name` that always holds one value of this kind, has no index, and is no part of the key.
+    /// A field called `name` with one value of this kind: without an index, and not part of the key.
     pub fn new(name: impl Into<Cow<'static, str>>, kind: Kind) -> Self {
         FieldDef {
             name: name.into(),
@@ -50,34 +72,32 @@ impl FieldDef {
         }
     }
 
-    /// The same field with an equality index, named like it: for `eq`, `ne`, `is_in` and `is_null`, and of a field of many values
+    /// Adds an equality index, named like the field. It answers `eq`, `ne`, `is_in` and `is_null`; for a field of many values,
     /// `contains`, `any` and `all`.
     #[must_use]
     pub fn index(self) -> Self {
         FieldDef { index: Some(IndexKind::Equality), ..self }
     }
 
-    /// The same field with a unique index: for what an equality index is for, and for [`get_by`](crate::Collection::get_by). A
-    /// second record with the same value is refused ([`Cause::NotUnique`](crate::Cause::NotUnique)); records without a value
-    /// are free of that. Not for a field of many values.
+    /// Adds a unique index. It answers what an equality index answers, and lookups by a unique field. A second record with the same
+    /// value is refused; records without a value are exempt. Not for a field of many values.
     #[must_use]
     pub fn unique(self) -> Self {
         FieldDef { index: Some(IndexKind::Unique), ..self }
     }
 
-    /// The same field with an ordered index: for what an equality index is for, and for ranges. Not for a field of many values.
+    /// Adds an ordered index. It answers what an equality index answers, and ranges. Not for a field of many values.
     ///
-    /// Floats have one total order, the same in records, columns and indexes: from `-inf` by number to `inf`, then NaN. `-0.0` and
-    /// `0.0` are one value, and so are all NaNs, whatever their sign and bits: NaN equals NaN, and is greater than every number, as
-    /// in PostgreSQL. As NaN is mostly a mistake, an ordered index refuses it
-    /// ([`Cause::NotANumber`](crate::Cause::NotANumber)) unless the field says [`nan_last`](FieldDef::nan_last).
+    /// Floats have one total order everywhere: by number from `-inf` to `inf`, then NaN. `-0.0` and `0.0` are one value, and so are
+    /// all NaNs: NaN equals NaN and is greater than every number, as in PostgreSQL. As NaN is usually a mistake, an ordered index
+    /// refuses it unless the field is [`nan_last`](FieldDef::nan_last).
     #[must_use]
     pub fn ordered(self) -> Self {
         FieldDef { index: Some(IndexKind::Ordered), ..self }
     }
 
-    /// The same field, and ordered indexes, its own and those of several fields, keep NaN, sorted after all other numbers, instead
-    /// of refusing it: then `x > 5` is true for NaN. Says nothing of fields of other kinds than floats.
+    /// Lets ordered indexes of the field hold NaN, sorted after all other numbers, so that `x > 5` is true for NaN. Has no effect on
+    /// kinds other than floats.
     ///
     /// ```
     /// use memdex::{FieldDef, KeyValue, Kind, Schema, Store, field};
@@ -94,49 +114,48 @@ impl FieldDef {
         FieldDef { nan_last: true, ..self }
     }
 
-    /// The same field with a column: its values side by side, so that looking at all of them reads no record. For tests that no
-    /// index answers; beside an index or alone. Not for a field of many values.
+    /// Adds a column: the field's values in contiguous memory, so that a scan of them reads no record. It serves conditions without an
+    /// index, and statistics. It can be combined with an index. Not for a field of many values.
     ///
-    /// Integers, timestamps, dates, floats, `bool`s and `char`s take 1, 2, 4 or 8 bytes a record, whatever the values of 1,024
-    /// neighbouring records need to be told apart: one that differs more than those before it makes their cells wider, and the
-    /// narrower ones stay, so that it can become up to 15. An integer beyond 64 bits with their sign, as the upper half of `u64`, or a
-    /// timestamp beyond the years 1677 to 2262 takes some 50 bytes more and is slower to look at. Other kinds, strings among
-    /// them, take 1 to 4 bytes for a code, and a dictionary of the distinct values: worth it where these are few. A record
-    /// without a value takes as much as one with a value, unless none of its neighbours has any; an eighth of a byte says which
-    /// have.
+    /// Memory: integers, timestamps, dates, floats, `bool`s and `char`s take 1, 2, 4 or 8 bytes a record, the width that the values
+    /// of 1,024 neighboring records need. When a value needs a greater width, the narrower cells stay, up to 15 bytes a record in
+    /// all. An integer outside of `i64`, or a timestamp outside of the years 1677 to 2262, takes about 50 bytes more and is slower.
+    /// Other kinds, such as strings, take 1 to 4 bytes for a code plus a dictionary of the distinct values, which pays off if these
+    /// are few. A missing value takes as much as any other, unless all of its neighbors are missing; one bit a record marks which
+    /// are.
     #[must_use]
     pub fn column(self) -> Self {
         FieldDef { column: true, ..self }
     }
 
-    /// The same field as a part of the key. All parts are fields, in the order in which the record writes them to its
-    /// [key](crate::Record::key), with the same values: queries look keys up by these.
+    /// Makes the field a part of the key. The parts have the order of the fields, which must be the order in which the record writes
+    /// them to its key.
     #[must_use]
     pub fn key(self) -> Self {
         FieldDef { key: true, ..self }
     }
 
-    /// The same field, but it can be missing.
+    /// Lets the value be missing.
     #[must_use]
     pub fn optional(self) -> Self {
         FieldDef { nullable: true, ..self }
     }
 
-    /// The same field, but it holds any number of values.
+    /// Lets the field hold any number of values.
     #[must_use]
     pub fn many(self) -> Self {
         FieldDef { nullable: true, many: true, ..self }
     }
 
-    /// The same field, and a document or key/value record without it is refused. (There, a field that is not required can be
-    /// missing; the fields of a Rust type say by their types whether they can.)
+    /// Refuses documents and key/value records without this field. (In these, other fields can be missing; in a Rust type, the
+    /// field's type decides.)
     #[must_use]
     pub fn required(self) -> Self {
         FieldDef { required: true, ..self }
     }
 
-    /// The same field, and where a document or key/value record has something in it that the field can't be, that counts as
-    /// missing, for indexes and queries alike. Otherwise such a record is refused.
+    /// Treats a value of the wrong kind in a document or key/value record as missing, in indexes and queries. Otherwise such a record
+    /// is refused.
     #[must_use]
     pub fn skip_conflicts(self) -> Self {
         FieldDef { skip_conflicts: true, ..self }
@@ -196,7 +215,7 @@ impl FieldDef {
         self.required
     }
 
-    /// Whether what it can't be counts as missing.
+    /// Whether a value of the wrong kind counts as missing.
     pub fn skips_conflicts(&self) -> bool {
         self.skip_conflicts
     }
@@ -212,12 +231,12 @@ impl FieldDef {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FieldAt {
     position: usize,
-    /// For records without a Rust type.
+    /// The path, for records without a Rust type.
     path: Option<Arc<Path>>,
 }
 
 impl FieldAt {
-    /// The position in the schema; `usize::MAX` for a path of documents that the schema does not declare.
+    /// The position in the schema; `usize::MAX` for an undeclared path of documents.
     #[inline]
     pub fn position(&self) -> usize {
         self.position
@@ -227,13 +246,13 @@ impl FieldAt {
         self.path.as_deref()
     }
 
-    /// The path that the schema does not declare.
+    /// The path, if the schema does not declare it.
     pub fn undeclared(&self) -> Option<&str> {
         self.path().filter(|_| self.position == usize::MAX).map(|path| &*path.name)
     }
 }
 
-/// The fields of a record type, each at its position, and its indexes.
+/// The fields of a collection, its indexes and its materialized aggregates.
 ///
 /// ```
 /// use memdex::{FieldDef, IndexDef, Schema};
@@ -246,31 +265,67 @@ impl FieldAt {
 /// .with_index(IndexDef::equality(["city", "balance"]));
 /// assert_eq!(schema.indexes().len(), 3);
 /// ```
+///
+/// # Serde form
+///
+/// Flags that are false, and what is empty, can be left out. Unknown entries, and an unknown `version`, are errors.
+///
+/// ```
+/// # #[cfg(feature = "documents")] {
+/// use memdex::{FieldDef, IndexDef, Kind, Schema, json};
+///
+/// let schema = Schema::new([
+///     FieldDef::new("id", Kind::Int).key(),
+///     FieldDef::new("city", Kind::Str).optional().index(),
+/// ])
+/// .with_index(IndexDef::ordered(["city", "id"]).named("by_city"));
+/// let form = json!({
+///     "version": 1,
+///     "fields": [
+///         { "name": "id", "kind": "integer", "key": true },
+///         { "name": "city", "kind": "string", "optional": true, "index": "equality" },
+///     ],
+///     "indexes": [{ "name": "by_city", "fields": ["city", "id"], "kind": "ordered" }],
+/// });
+/// assert_eq!(serde_json::to_value(&schema)?, form);
+/// assert_eq!(serde_json::from_value::<Schema>(form)?, schema);
+/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 pub struct Schema {
+    #[cfg_attr(feature = "serde", serde(default))]
+    version: FormVersion,
     fields: Vec<FieldDef>,
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Vec::is_empty"))]
     indexes: Vec<IndexDef>,
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Vec::is_empty"))]
     aggregates: Vec<AggregateDef>,
-    /// Of the fields of records without a Rust type; otherwise none.
+    /// The paths of the fields of records without a Rust type; otherwise empty.
+    #[cfg_attr(feature = "serde", serde(skip))]
     paths: Vec<Arc<Path>>,
-    /// Whether queries may name what is not declared.
+    /// Whether queries may name undeclared paths.
+    #[cfg_attr(feature = "serde", serde(skip))]
     open: bool,
 }
 
 impl Schema {
-    /// A schema of these fields. Whether it is sound is judged when a collection asks for it.
+    /// A schema of these fields. It is checked when a collection is opened with it.
     pub fn new(fields: impl IntoIterator<Item = FieldDef>) -> Self {
         let fields = fields.into_iter().collect();
-        Schema { fields, indexes: Vec::new(), aggregates: Vec::new(), paths: Vec::new(), open: false }
+        let version = FormVersion;
+        Schema { version, fields, indexes: Vec::new(), aggregates: Vec::new(), paths: Vec::new(), open: false }
     }
 
-    /// The schema of records that are looked into by name: a field that is not required can be missing.
+    /// The schema for records whose fields are read by name: a field that is not required can be missing.
     pub fn by_name(mut self) -> Self {
         let mut key_parts = 0..;
         self.paths.clear();
         for field in &mut self.fields {
             field.nullable = field.many || !(field.required || field.key);
-            // Whatever type the declaration was made from, integers of any width may come.
+            // Such records may hold integers of any width.
             field.narrow = false;
             let key_part = if field.key { key_parts.next() } else { None };
             self.paths.push(Arc::new(Path::new(field, key_part)));
@@ -278,7 +333,7 @@ impl Schema {
         self
     }
 
-    /// The same schema with one more index beside those of single fields.
+    /// Adds an index.
     #[must_use]
     pub fn with_index(mut self, index: IndexDef) -> Self {
         self.indexes.push(index);
@@ -292,7 +347,7 @@ impl Schema {
         self
     }
 
-    /// The same schema with the fields and indexes of a struct that lies in the field `prefix`, behind its own fields.
+    /// Adds the fields, indexes and aggregates of a nested struct, with the field name `prefix` and a dot before their names.
     #[must_use]
     pub fn with_nested(mut self, prefix: &str, nested: Schema) -> Self {
         let fields = nested.fields.into_iter();
@@ -302,7 +357,7 @@ impl Schema {
         self
     }
 
-    /// The same schema with one more field before all others.
+    /// Adds a field before all others.
     pub fn with_first(mut self, field: FieldDef) -> Self {
         self.fields.insert(0, field);
         self
@@ -318,7 +373,7 @@ impl Schema {
         &self.fields
     }
 
-    /// All indexes: those of single fields in the order of the fields, then the others.
+    /// All indexes: those declared on fields, in the order of the fields, then the others.
     pub fn indexes(&self) -> Vec<IndexDef> {
         let own = self.fields.iter().filter_map(|field| {
             Some(match field.index? {
@@ -340,29 +395,29 @@ impl Schema {
         self.fields.iter().position(|f| f.name == name)
     }
 
-    /// The schema of records of which queries may name what is not declared.
+    /// Lets queries name undeclared paths.
     #[cfg(feature = "json")]
     pub fn open(self) -> Self {
         Schema { open: true, ..self }
     }
 
-    /// Whether queries may name what is not declared.
+    /// Whether queries may name undeclared paths.
     pub fn is_open(&self) -> bool {
         self.open
     }
 
-    /// Where records find the field `name`, and what it is.
+    /// The place and the definition of a field.
     pub fn find(&self, name: &str) -> Option<(FieldAt, &FieldDef)> {
         let position = self.position(name)?;
         Some((self.at(position), &self.fields[position]))
     }
 
-    /// Where records find the field at a position.
+    /// The place of the field at a position.
     pub fn at(&self, position: usize) -> FieldAt {
         FieldAt { position, path: self.paths.get(position).cloned() }
     }
 
-    /// Where records find what the schema does not declare, if queries may ask for that.
+    /// The place of an undeclared path, if queries may name one.
     pub fn undeclared(&self, name: &str) -> Option<FieldAt> {
         self.open.then(|| FieldAt { position: usize::MAX, path: Some(Arc::new(Path::undeclared(name))) })
     }
@@ -372,7 +427,7 @@ impl Schema {
         self.fields.iter().zip(self.paths.iter().map(|path| &**path))
     }
 
-    /// At least one key field, none of them optional; names that are there and differ; sound indexes; no more than the limits.
+    /// Checks that the schema has a key, that names are distinct, that indexes and aggregates fit the fields, and the limits.
     pub fn check(&self) -> Result<(), SchemaError> {
         if self.fields.len() > limits::MAX_FIELDS {
             return Err(SchemaError::TooManyFields { fields: self.fields.len(), limit: limits::MAX_FIELDS });
@@ -409,7 +464,7 @@ impl Schema {
         Ok(())
     }
 
-    /// Whether an index can stand beside `others`.
+    /// Checks an index that is to be added to `others`.
     pub fn check_index(&self, index: &IndexDef, others: &[IndexDef]) -> Result<(), SchemaError> {
         let name = || index.name().to_owned();
         if others.len() >= limits::MAX_INDEXES {

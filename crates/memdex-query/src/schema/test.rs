@@ -1,4 +1,4 @@
-//! Tests of one field: the one place that says what each means.
+//! Tests of one field. This file defines the meaning of each.
 
 use super::pattern::Pattern;
 use super::values::Values;
@@ -6,8 +6,9 @@ use super::{FieldAt, FieldSource};
 use crate::value::{Value, ValueRef};
 use std::ops::{Bound, RangeBounds};
 
-/// What is asked of one field.
+/// A test of one field.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(missing_docs, reason = "the variants are those of `Predicate`")]
 pub enum Test {
     Eq(Value),
     Ne(Value),
@@ -15,14 +16,14 @@ pub enum Test {
     IsNull,
     Range(Bound<Value>, Bound<Value>),
     Text(Pattern),
-    // Of a field of many values:
+    // For fields of many values:
     Any(Values),
     All(Values),
     HasNone,
 }
 
 impl Test {
-    /// Whether a record meets it. Runs the extractor of the field.
+    /// Whether a record meets it. Runs the field's extractor.
     pub(super) fn holds(&self, record: &dyn FieldSource, field: &FieldAt) -> bool {
         match self {
             Test::Any(wanted) => {
@@ -40,7 +41,7 @@ impl Test {
         }
     }
 
-    /// Whether a single value meets it. A missing one is neither equal nor unequal to anything, and in no range.
+    /// Whether a single value meets it. Null is neither equal nor unequal to anything, and in no range.
     pub fn admits(&self, value: ValueRef<'_>) -> bool {
         match self {
             Test::IsNull => value.is_null(),
@@ -56,7 +57,7 @@ impl Test {
         }
     }
 
-    /// Whether whatever meets this one meets the other, on the same field.
+    /// Whether this implies the other test, on the same field. May miss implications.
     pub(super) fn is_within(&self, other: &Test) -> bool {
         match (self, other) {
             (Test::Eq(value), other) => other.admits(value.as_ref()),
@@ -70,7 +71,7 @@ impl Test {
         }
     }
 
-    /// Whether nothing meets both, on the same field.
+    /// Whether no value meets both, on the same field. May miss some cases.
     pub(super) fn is_apart_from(&self, other: &Test) -> bool {
         let of_nothing = |test: &Test| matches!(test, Test::IsNull | Test::HasNone);
         match (self, other) {
@@ -85,7 +86,7 @@ impl Test {
     }
 }
 
-/// Whether what starts here starts no earlier than there.
+/// Whether a range from `here` starts no earlier than one from `there`.
 fn starts_within(here: &Bound<Value>, there: &Bound<Value>) -> bool {
     match (here, there) {
         (_, Bound::Unbounded) => true,
@@ -97,7 +98,7 @@ fn starts_within(here: &Bound<Value>, there: &Bound<Value>) -> bool {
     }
 }
 
-/// Whether what ends here ends no later than there.
+/// Whether a range to `here` ends no later than one to `there`.
 fn ends_within(here: &Bound<Value>, there: &Bound<Value>) -> bool {
     match (here, there) {
         (_, Bound::Unbounded) => true,
@@ -109,7 +110,7 @@ fn ends_within(here: &Bound<Value>, there: &Bound<Value>) -> bool {
     }
 }
 
-/// Whether what ends here ends before what starts there.
+/// Whether a range to `end` and a range from `start` have no value in common.
 fn are_apart(end: &Bound<Value>, start: &Bound<Value>) -> bool {
     match (end, start) {
         (Bound::Unbounded, _) | (_, Bound::Unbounded) => false,

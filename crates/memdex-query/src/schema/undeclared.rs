@@ -1,7 +1,7 @@
-//! Tests on paths of documents that no field is declared for: nothing is known of the values there before they are met.
+//! Tests on undeclared paths of documents, whose values can be of any kind.
 //!
-//! Numbers are compared by number, whether integer or float; strings with strings, `bool`s with `bool`s. Values of different sorts are
-//! unequal, and in no range of each other's. There may be any number of values: a test of a single one holds if one of them meets it.
+//! Integers and floats are compared as numbers, strings with strings, `bool`s with `bool`s. Values of different sorts are unequal, and in
+//! no range of each other. A path can have any number of values: a test of a single value holds if one of them meets it.
 
 use super::test::Test;
 use super::{FieldAt, FieldSource};
@@ -9,17 +9,17 @@ use crate::value::{Value, ValueRef};
 use std::cmp::Ordering;
 use std::ops::Bound;
 
-/// A value in the form in which equal ones are equal; `None` for a missing one. What is compared with an undeclared path has it.
+/// The form of a value that is compared with an undeclared path; `None` for null.
 pub(super) fn operand(value: &Value) -> Option<Value> {
     match value.as_ref() {
         ValueRef::Null => None,
-        // JSON has strings alone.
+        // JSON has no characters, only strings.
         ValueRef::Char(c) => Some(Value::from(c.encode_utf8(&mut [0; 4]) as &str)),
         other => Some(by_number(other).to_value()),
     }
 }
 
-/// Floats that are integers, as integers, as far as these reach.
+/// Converts floats without a fraction to integers, within the range of integers.
 fn by_number(value: ValueRef<'_>) -> ValueRef<'_> {
     match value {
         ValueRef::Float(x) if x.fract() == 0.0 && (0.0..BEYOND_INTEGERS).contains(&x) => ValueRef::UInt128(x as u128),
@@ -30,16 +30,16 @@ fn by_number(value: ValueRef<'_>) -> ValueRef<'_> {
 }
 
 const LEAST_INTEGER: f64 = i128::MIN as f64;
-/// The first one that no integer reaches.
+/// The lowest float above all integers.
 const BEYOND_INTEGERS: f64 = -2.0 * LEAST_INTEGER;
 
-/// The order of values that may be of several kinds: integers and floats by number, all others as everywhere. It is total, since
-/// no kind stands between these two.
+/// The order of values of several kinds: integers and floats by number, all others in the order of kinds. It is total, since no kind is
+/// between these two.
 pub fn order_of_all(a: ValueRef<'_>, b: ValueRef<'_>) -> Ordering {
     order(by_number(a), by_number(b)).unwrap_or_else(|| a.cmp(&b))
 }
 
-/// Whether no value lies between these, as far as that can be told: not all that have the same order are equal.
+/// Whether a range is empty. May miss some empty ranges.
 pub(super) fn is_empty(from: &Bound<Value>, to: &Bound<Value>) -> bool {
     let (Bound::Included(low) | Bound::Excluded(low), Bound::Included(high) | Bound::Excluded(high)) = (from, to)
     else {
@@ -92,7 +92,7 @@ fn admits(test: &Test, value: ValueRef<'_>) -> bool {
     }
 }
 
-/// The order of two values of one sort; `None` across sorts.
+/// The order of two values of one sort; `None` for different sorts.
 fn order(a: ValueRef<'_>, b: ValueRef<'_>) -> Option<Ordering> {
     let is_integer = |value| matches!(value, ValueRef::Int(_) | ValueRef::Int128(_) | ValueRef::UInt128(_));
     match (a, b) {
@@ -102,7 +102,7 @@ fn order(a: ValueRef<'_>, b: ValueRef<'_>) -> Option<Ordering> {
     }
 }
 
-/// A float that is no integer, as far as these reach, against one: exact.
+/// Compares a float that [`by_number`] left a float with an integer, exactly.
 fn against_integer(x: f64, n: ValueRef<'_>) -> Ordering {
     match x {
         x if x < LEAST_INTEGER => Ordering::Less,

@@ -1,0 +1,42 @@
+//! Evaluates a predicate on one record.
+
+use super::{Fields, Record};
+use crate::error::QueryError;
+use memdex_query::query::{Filter, Predicate};
+use memdex_query::schema::Condition;
+
+/// Evaluates a filter on one record, without a collection.
+///
+/// ```
+/// use memdex::{Matches, Record};
+///
+/// #[derive(Record)]
+/// struct User { #[record(key)] id: u32, #[record(field)] age: u8 }
+///
+/// let adult = user::AGE.ge(18);
+/// assert!(adult.matches(&User { id: 1, age: 30 })?);
+/// assert!(!adult.matches(&User { id: 2, age: 3 })?);
+/// # Ok::<(), memdex::QueryError>(())
+/// ```
+///
+/// Documents and key/value records have no schema of their own, so that no field of theirs is known here.
+pub trait Matches<R> {
+    /// Whether the record meets it, as a query on a collection decides. Binds the filter to the schema of `R` at each call.
+    ///
+    /// # Errors
+    /// [`QueryError`] if the filter does not fit the schema of `R`; not for filters from typed fields only.
+    fn matches(&self, record: &R) -> Result<bool, QueryError>;
+}
+
+impl<R: Record> Matches<R> for Predicate {
+    fn matches(&self, record: &R) -> Result<bool, QueryError> {
+        let collection = std::any::type_name::<R>().rsplit("::").next().unwrap_or_default();
+        Ok(Condition::new(collection, &R::schema(), self)?.holds(&Fields(record)))
+    }
+}
+
+impl<R: Record> Matches<R> for Filter<R> {
+    fn matches(&self, record: &R) -> Result<bool, QueryError> {
+        self.predicate().matches(record)
+    }
+}
