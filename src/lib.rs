@@ -149,7 +149,8 @@ pub use read::{
 #[cfg(feature = "documents")]
 pub use record::Document;
 pub use record::{
-    AggregateDef, FieldAt, FieldDef, FieldNames, IndexDef, IndexKind, KeyBuffer, KeyValue, Nested, Record, Schema,
+    AggregateDef, FieldAt, FieldDef, FieldNames, IndexDef, IndexKind, KeyBuffer, KeyValue, Matches, Nested, Record,
+    Schema,
 };
 #[cfg(feature = "documents")]
 pub use serde_json::{Value as Json, json};
