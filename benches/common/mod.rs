@@ -1,6 +1,8 @@
 //! The data of the benchmarks: one million payments, the same in every run, in a memdex store and in hand-written
 //! structures.
 
+#![allow(missing_docs, reason = "only the benchmarks use it")]
+
 pub mod peer;
 
 use memdex::{Collection, FieldValue, Record, Store};

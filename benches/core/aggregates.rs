@@ -1,20 +1,19 @@
 //! A materialized aggregate with four groups and three metrics over a million payments: the time to read it, and its
 //! extra cost for commits of a hundred updates that move payments between groups. Times of updates are per update.
 
-use crate::update::change_all;
-use crate::{STORE, Walk, built};
-use criterion::{BenchmarkGroup, Criterion, measurement::WallTime};
+use crate::update::batches;
+use crate::{STORE, built};
+use criterion::Criterion;
 use memdex::{AggregateDef, GroupBy, Metric, field};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-const BATCH: usize = 100;
 const NAME: &str = "by status";
 
 pub(crate) fn benches(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("aggregates");
     group.sample_size(30).warm_up_time(Duration::from_secs(1)).measurement_time(Duration::from_secs(3));
-    updates(&mut group, "updates without");
+    batches(&mut group, "updates without");
     let metrics = || [Metric::count(), field("amount_cents").sum(), field("amount_cents").avg()];
     let by_status = || GroupBy::values("status").metrics(metrics());
     let materialized = || {
@@ -45,20 +44,7 @@ pub(crate) fn benches(criterion: &mut Criterion) {
         });
     });
     materialized();
-    updates(&mut group, "updates with");
+    batches(&mut group, "updates with");
     drop(STORE.1.drop_standing(NAME));
     group.finish();
-}
-
-fn updates(group: &mut BenchmarkGroup<'_, WallTime>, name: &str) {
-    let mut walk = Walk::default();
-    group.bench_function(name, |bencher| {
-        built(&STORE);
-        bencher.iter_custom(|updates| {
-            let batches_now = updates.div_ceil(BATCH as u64);
-            let started = Instant::now();
-            (0..batches_now).for_each(|_| change_all(walk.keys(BATCH)));
-            started.elapsed().mul_f64(updates as f64 / (batches_now * BATCH as u64) as f64)
-        });
-    });
 }

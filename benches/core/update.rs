@@ -2,7 +2,7 @@
 //! changing the record and the two key sets by hand. Times are per update.
 
 use crate::{BY_HAND, STORE, Walk, built};
-use criterion::Criterion;
+use criterion::{BenchmarkGroup, Criterion, measurement::WallTime};
 use std::time::{Duration, Instant};
 
 const BATCH: usize = 100;
@@ -18,16 +18,7 @@ pub(crate) fn benches(criterion: &mut Criterion) {
             updated.expect("nothing refuses the update")
         });
     });
-    let mut walk = Walk::default();
-    group.bench_function("memdex, batches of 100", |bencher| {
-        built(&STORE);
-        bencher.iter_custom(|updates| {
-            let batches_now = updates.div_ceil(BATCH as u64);
-            let started = Instant::now();
-            (0..batches_now).for_each(|_| change_all(walk.keys(BATCH)));
-            started.elapsed().mul_f64(updates as f64 / (batches_now * BATCH as u64) as f64)
-        });
-    });
+    batches(&mut group, "memdex, batches of 100");
     let mut walk = Walk::default();
     group.bench_function("DashMap + HashSet", |bencher| {
         let by_hand = built(&BY_HAND);
@@ -36,7 +27,21 @@ pub(crate) fn benches(criterion: &mut Criterion) {
     group.finish();
 }
 
-pub(crate) fn change_all(keys: &[String]) {
+/// Times commits of a hundred updates each, per update.
+pub(crate) fn batches(group: &mut BenchmarkGroup<'_, WallTime>, name: &str) {
+    let mut walk = Walk::default();
+    group.bench_function(name, |bencher| {
+        built(&STORE);
+        bencher.iter_custom(|updates| {
+            let batches_now = updates.div_ceil(BATCH as u64);
+            let started = Instant::now();
+            (0..batches_now).for_each(|_| change_all(walk.keys(BATCH)));
+            started.elapsed().mul_f64(updates as f64 / (batches_now * BATCH as u64) as f64)
+        });
+    });
+}
+
+fn change_all(keys: &[String]) {
     let (store, payments) = &*STORE;
     let mut batch = store.batch();
     for key in keys {

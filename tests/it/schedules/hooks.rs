@@ -1,4 +1,4 @@
-//! Commit hooks under the checker: refusals beside commits and readers, and registration beside a commit in flight.
+//! Commit hooks under the checker: refusals under commits and readers, and registration during a commit.
 
 use super::explore;
 use super::world::Item;
@@ -7,7 +7,7 @@ use shuttle::thread;
 use std::error::Error;
 use std::sync::{Arc, Mutex};
 
-/// Refuses every record that is stamped so.
+/// Refuses every record with this stamp.
 const REFUSED: u32 = 99;
 
 /// Keeps the state of the collection as commits build it, and checks that each step fits the one before.
@@ -58,8 +58,8 @@ fn put(store: &Store, items: &Collection<Item>, keys: [u32; 2], stamp: u32) -> b
     store.commit(|batch| keys.into_iter().try_for_each(|key| batch.store(items, item(key, stamp)))).is_ok()
 }
 
-/// No reader sees a refused commit, rows that were foreseen for it go to the next one, and delivery stays in order although
-/// the queue holds two.
+/// No reader sees a refused commit, the rows planned for it go to the next commit, and delivery stays in order although the
+/// queue holds two.
 #[test]
 fn refused_commits() {
     explore(|| {
@@ -97,7 +97,7 @@ fn refused_commits() {
     });
 }
 
-/// A hook that is registered beside commits takes part in all steps of each later commit, and in no step of an earlier one.
+/// A hook that is registered during commits takes part in all steps of each later commit, and in no step of an earlier one.
 #[test]
 fn registered_beside_a_commit() {
     explore(|| {
