@@ -1,93 +1,75 @@
-//! An in-memory store of typed records with secondary indexes: atomic batches over many indexes, snapshot reads that
-//! wait for nobody.
+//! An in-memory store of typed records with secondary indexes, atomic commits over several collections, and snapshot reads that never block
+//! on writers.
 //!
 //! ```
-//! use memdex::{FieldValue, Record, Store};
+//! use memdex::{Record, Store};
 //!
 //! #[derive(Clone, Debug, Record)]
-//! struct Payment {
-//!     #[record(key)]     payment_id: String,
-//!     #[record(index)]   organization_id: String, // equality index
-//!     #[record(index)]   status: Status,
-//!     #[record(index)]   currency: Option<String>,
-//!     #[record(ordered)] amount_cents: i64,       // ordered index: ranges too
-//!                        description: String,     // invisible to queries, no trait asked of it
+//! struct User {
+//!     #[record(key)]     id: u32,
+//!     #[record(unique)]  email: String,
+//!     #[record(index)]   city: String,         // equality index
+//!     #[record(ordered)] age: u8,              // ordered index: ranges and `order_by` too
+//!                        notes: Vec<String>,   // not indexed, any type
 //! }
 //!
-//! #[derive(Clone, Copy, Debug, PartialEq, FieldValue)]
-//! #[field(rename_all = "snake_case")]
-//! enum Status { Pending, Completed, Refunded }
-//!
-//! # fn payment(id: &str) -> Payment {
-//! #     let id = id.to_owned();
-//! #     Payment { payment_id: id, organization_id: "org-456".into(), status: Status::Pending, currency: None,
-//! #               amount_cents: 500, description: String::new() }
-//! # }
 //! let store = Store::new();
-//! let payments = store.collection::<Payment>("Payment")?;
+//! let users = store.collection::<User>("User")?;
+//! for (id, name, age) in [(1, "ada", 36), (2, "bob", 17), (3, "eve", 52)] {
+//!     users.insert(User { id, email: format!("{name}@example.org"), city: "Bern".into(), age, notes: vec![] })?;
+//! }
 //!
-//! payments.store(payment("payment-1"))?;                        // one operation, one commit
-//!
-//! store.commit(|batch| {                                        // all of it becomes visible at once, or none of it
-//!     batch.update(&payments, "payment-1", |p| p.status = Status::Completed)?;
-//!     batch.delete(&payments, "payment-9")
+//! let before = store.snapshot();
+//! store.commit(|batch| {                       // both changes become visible at once, or neither
+//!     batch.update(&users, 1, |user| user.age += 1)?;
+//!     batch.delete(&users, 2)
 //! })?;
 //!
-//! let mut writer = store.writer();                              // bulk: buffers, flushes itself every 100 operations
-//! for n in 2..500 {
-//!     writer.store(&payments, payment(&format!("payment-{n}")))?;
-//! }
-//! writer.flush()?;
-//!
-//! let p = payments.get("payment-1").unwrap();                   // an owned handle; holds no lock
-//! assert_eq!(p.status, Status::Completed);
-//! let now = store.snapshot();                                   // every answer below is as of one commit
-//! let hits = now.of(&payments)
-//!     .find(payment::ORGANIZATION_ID.eq("org-456") & payment::STATUS.is_in([Status::Completed, Status::Refunded]))
-//!     .fetch()?;
-//! assert_eq!(hits.len(), 1);
-//! assert_eq!(now.of(&payments).find(payment::AMOUNT_CENTS.between(400, 600)).count()?, 499);
+//! let adults = users.find(user::CITY.eq("Bern") & user::AGE.ge(18)).order_by(user::AGE.desc()).fetch()?;
+//! assert_eq!(adults.iter().map(|user| user.age).collect::<Vec<_>>(), [52, 37]);
+//! assert_eq!(users.get_by(user::EMAIL, "eve@example.org")?.map(|user| user.id), Some(3));
+//! assert_eq!((before.of(&users).len(), users.len()), (3, 2));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! # A tour
+//! # Tour
 //!
-//! * **Records** are types with [`#[derive(Record)]`](macro@Record), structs within them with [`Nested`](macro@Nested), enums
-//!   and newtypes in fields with [`FieldValue`](macro@FieldValue). JSON documents (`Store::documents`) and plain values
-//!   ([`Store::key_values`]) take a [`Schema`] at run time instead.
-//! * **Indexes** are equality, unique or ordered ones: of one field, of several, of each of many values, or of those records
-//!   alone that meet a condition. They are declared by attributes, or while all goes on by [`Collection::add_index`] and an [`IndexDef`]. Fields
-//!   without one are found by a scan, of their column if they have one.
-//! * **Writes**: commands on a [`Collection`] are a commit each, a [`Batch`] is one commit of many. [`Batch::commit_reported`]
-//!   tells what each operation did, [`Batch::commit_lenient`] leaves out what is refused.
-//!   [`update_where`](Collection::update_where) and [`delete_where`](Collection::delete_where) take a filter in place of a key. In
-//!   bulk write by a [`Writer`], or by a [`BackgroundWriter`] with its [`Ticket`]s.
-//! * **Reads**: [`get`](Collection::get) by key, [`get_by`](Collection::get_by) by a unique field, [`find`](Collection::find) by
-//!   a [`Filter`] of typed [`Field`]s or by names at run time ([`field`]), by JSON too (`Predicate::from_criteria`): equality, ranges,
-//!   texts ([`TextTest`]), joined by `&`, `|` and `!`. A [`Snapshot`] answers all of these as of one commit, and
-//!   [searches](Snapshot::search) several collections at once.
-//! * **Statistics**: [`find(…).statistics(…)`](Find::statistics) answers with exact [`Metric`]s of all records that are meant, and of
-//!   groups of them ([`GroupBy`]): by values, histograms, ranges and the calendar, and groups within groups. Quick where fields have columns.
-//! * **Standing statistics** ([`AggregateDef`]) are questions whose answers every commit keeps up: declared with the schema or added while
-//!   all goes on, read as of any snapshot by [`Collection::standing`] in time that depends on the number of groups alone.
-//! * **Order and pages**: [`order_by`](Find::order_by), [`limit`](Find::limit) and [`after`](Find::after) give [`Page`]s with cursors;
-//!   [`explain`](Find::explain) tells how a query was answered.
-//! * **Questions as data**: a [`Query`] is answered by [`Store::query`], sent with serde, and said in SQL by [`Query::to_sql`].
-//! * **Keys** can be generated ([`Store::sequence`]), or name their type ([`EntityKey`]).
-//! * **Upkeep**: [`Store::stats`], [`Store::verify`], [`Store::optimize`]; [`Store::observe`] tells of every commit.
+//! * **Records** are types with [`#[derive(Record)]`](macro@Record). Structs inside them derive [`Nested`](macro@Nested), enums and newtypes in their
+//!   fields [`FieldValue`](macro@FieldValue). JSON documents (`Store::documents`) and key/value records ([`Store::key_values`]) take a
+//!   [`Schema`] at run time instead.
+//! * **Indexes** are equality, unique or ordered; on one field, several fields, each of many values, or only on records that match a condition. Attributes
+//!   declare them, or [`Collection::add_index`] adds one at run time. Fields without an index are scanned, through their column if they have one.
+//! * **Writes**: each command on a [`Collection`] is a commit; a [`Batch`] is one commit of many operations. [`Batch::commit_lenient`] leaves out the
+//!   operations that are refused. [`Collection::update_where`] and [`Collection::delete_where`] take a filter instead of a key. For bulk loads use a
+//!   [`Writer`], or a [`BackgroundWriter`] with its [`Ticket`]s.
+//! * **Reads**: [`Collection::get`] by key, [`Collection::get_by`] by a unique field, [`Collection::find`] by a [`Filter`] of typed fields or names
+//!   ([`field`]). A [`Snapshot`] reads all collections at one commit, and [`Snapshot::search`] queries several of them.
+//! * **Pages**: [`Find::order_by`] sorts, a [`Page`] has a cursor for the next one, and [`Find::explain`] describes how a query was executed.
+//! * **Statistics**: [`Find::statistics`] computes exact [`Metric`]s of all selected records or of groups ([`GroupBy`]). Materialized aggregates
+//!   ([`AggregateDef`]) are updated by every commit.
+//! * **Queries as data**: a [`Query`] can be sent with serde and executed by [`Store::query`]; the crate `memdex-sql` translates it to SQL.
+//! * **Hooks**: a [`CommitHook`] can refuse commits, a [`CommitObserver`] learns of them.
+//! * **Operation**: [`Store::stats`], [`Store::verify`], [`Store::optimize`], and `tracing` spans.
+//!
+//! The guide, in the module `guide` of this documentation, has a page for each task.
 //!
 //! # Features
 //!
-//! `documents` is on by default: `Store::documents` and `Document`. Four are off: `uuid` makes `uuid::Uuid` a type of fields, and
-//! adds `Store::uuid_v7`; `jiff` does so for `jiff::Timestamp` and `jiff::civil::Date`, `rust_decimal` for
-//! `rust_decimal::Decimal`; `time-zones` brings time zones by name, for buckets of time.
+//! | feature | default | what it adds |
+//! | --- | --- | --- |
+//! | `documents` | yes | JSON documents, filters as JSON; includes `serde` |
+//! | `serde` | yes | serde for queries and results |
+//! | `uuid` | no | `uuid::Uuid` in fields, `Store::uuid_v7` |
+//! | `jiff` | no | `jiff::Timestamp` and `jiff::civil::Date` in fields |
+//! | `rust_decimal` | no | `rust_decimal::Decimal` in fields |
+//! | `time-zones` | no | date buckets in IANA time zones |
 //!
-//! # What is promised
+//! # Promises
 //!
-//! * A batch is visible whole or not at all, over all its collections and all their indexes.
-//! * A snapshot answers everything as of one commit, for as long as it is held. Readers never wait for a commit, only,
-//!   briefly, for a change of the very part that they read.
-//! * A refused batch has touched nothing, and is given back. Code of yours that panics never harms the store.
+//! * A commit becomes visible at one moment over all collections and indexes, or changes nothing.
+//! * A snapshot describes all collections at one commit, for as long as it is held. Readers never wait for a commit to finish; they may wait
+//!   briefly for the lock of the one index part that they read.
+//! * A refused batch has changed nothing, and is returned. A panic in your code never damages the store.
 //! * Everything is in memory: at exit it is gone.
 
 #![forbid(unsafe_code)]
@@ -97,14 +79,8 @@
 #[doc = include_str!("../README.md")]
 struct Readme;
 
-/// So are the guide's.
-#[cfg(all(doctest, feature = "documents"))]
-#[doc = include_str!("../docs/guide/queries.md")]
-struct QueriesGuide;
-
-#[cfg(all(doctest, feature = "documents"))]
-#[doc = include_str!("../docs/guide/statistics.md")]
-struct StatisticsGuide;
+#[cfg(all(any(doc, doctest), feature = "documents"))]
+pub mod guide;
 
 // The derive macros name this crate by its name, also where they are used inside it.
 extern crate self as memdex;

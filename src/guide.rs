@@ -1,0 +1,34 @@
+//! The guide: one page for each task. The pages are the files of `docs/guide/` in the repository.
+//!
+//! | page | task |
+//! | --- | --- |
+//! | [`documents`] | JSON documents, key/value records, types of other crates |
+//! | [`errors`] | which error means what, and what to do |
+//! | [`observe`] | tracing, stats, commit hooks |
+//! | [`test`] | a test double, snapshots as assertions, a manual clock, fault injection |
+//! | [`property_tests`] | check memdex, or your code on top of it, against a model |
+//! | [`sessions`] | cache sessions |
+//! | [`benchmark`] | benchmark with memdex |
+//!
+//! Translation to SQL is described by the crate `memdex-sql`.
+
+#[doc = include_str!("../docs/guide/documents.md")]
+pub mod documents {}
+
+#[doc = include_str!("../docs/guide/errors.md")]
+pub mod errors {}
+
+#[doc = include_str!("../docs/guide/observe.md")]
+pub mod observe {}
+
+#[doc = include_str!("../docs/guide/test.md")]
+pub mod test {}
+
+#[doc = include_str!("../docs/guide/property-tests.md")]
+pub mod property_tests {}
+
+#[doc = include_str!("../docs/guide/sessions.md")]
+pub mod sessions {}
+
+#[doc = include_str!("../docs/guide/benchmark.md")]
+pub mod benchmark {}
