@@ -202,7 +202,7 @@ fn undeclared_paths_can_be_queried() {
     assert_eq!(keys(&payments, field("v.x").contains(5) & field("id").eq("object")), ["object"]);
     assert_eq!(keys(&payments, field("nowhere.at.all").is_null()).len(), 9);
     let error = payments.find(v().eq(Value::NULL)).count().unwrap_err();
-    assert_eq!(error.to_string(), "field \"v\" of \"Payment\" can't be compared with null: ask with is_null");
+    assert_eq!(error.to_string(), "field \"v\" of \"Payment\" can't be compared with null: use is_null");
 }
 
 #[test]

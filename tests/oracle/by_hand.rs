@@ -42,7 +42,7 @@ pub(super) fn queries() -> Vec<Query> {
     [filters(), texts(), joined_filters(), pages(), all_figures(), groups()].concat()
 }
 
-/// Each test in a query of its own.
+/// One query for each test.
 fn filters() -> Vec<Query> {
     [
         Predicate::All,

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 type Verdict = Result<(), Box<dyn Error + Send + Sync>>;
 type Log = Arc<Mutex<Vec<String>>>;
 
-/// Logs every call, and does at `prepare` what it was told.
+/// Logs every call, and runs the configured action at `prepare`.
 struct Logging {
     name: &'static str,
     log: Log,
