@@ -1,9 +1,7 @@
 //! Injected time: every time that the engine knows comes from one [`Clock`], so that a test can be its master.
 
-use crate::sync::AtomicI64;
+use crate::sync::{Arc, AtomicI64, Ordering, SignedTally};
 use crate::user_code;
-use std::sync::Arc;
-use std::sync::atomic::{self, Ordering};
 use std::time::Duration;
 
 pub(crate) use crate::value::Timestamp;
@@ -37,12 +35,12 @@ impl Clock for SystemClock {
 /// assert_eq!(store.snapshot().time(), Timestamp::from_micros(60_000_000));
 /// ```
 #[derive(Clone, Debug, Default)]
-pub struct ManualClock(Arc<atomic::AtomicI64>);
+pub struct ManualClock(Arc<SignedTally>);
 
 impl ManualClock {
     /// A clock that shows `time`.
     pub fn starting_at(time: Timestamp) -> Self {
-        ManualClock(Arc::new(atomic::AtomicI64::new(time.as_micros())))
+        ManualClock(Arc::new(SignedTally::new(time.as_micros())))
     }
 
     /// Moves the clock to `time`, forward or backward.
@@ -95,14 +93,14 @@ mod tests {
 
     #[test]
     fn a_clock_that_panics_stands_still() {
-        struct Broken(atomic::AtomicI64);
+        struct Broken(SignedTally);
         impl Clock for Broken {
             fn now(&self) -> Timestamp {
                 assert!(self.0.fetch_add(1, Ordering::SeqCst) == 0, "broken");
                 Timestamp::from_micros(7)
             }
         }
-        let steady = SteadyClock::new(Box::new(Broken(atomic::AtomicI64::new(0))));
+        let steady = SteadyClock::new(Box::new(Broken(SignedTally::new(0))));
         assert_eq!((steady.now(), steady.now()), (Timestamp::from_micros(7), Timestamp::from_micros(7)));
     }
 

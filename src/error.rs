@@ -20,6 +20,9 @@ use std::fmt;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CollectionError {
+    /// The name is empty.
+    #[error("the name of the collection is empty: give it at least one character")]
+    EmptyName,
     /// The type's schema is not sound.
     #[error("collection {collection:?}: {source}")]
     Schema {
@@ -314,6 +317,9 @@ pub enum Cause {
     /// The collection belongs to another store.
     #[error("the collection belongs to another store: open it on this one")]
     OtherStore,
+    /// [`Store::drop_collection`](crate::Store::drop_collection) has dropped the collection.
+    #[error("the collection was dropped: open it again by its name, which makes a new one")]
+    CollectionDropped,
     /// The batch holds as many operations as it may.
     #[error("the batch holds {limit} operations, which is the limit: commit it and go on with another")]
     BatchFull {

@@ -1,14 +1,13 @@
 //! Where do new keys come from? Sequences, and UUIDs ordered by time.
 
+#[cfg(feature = "uuid")]
 use crate::sync::Mutex;
-use std::collections::HashMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::{Arc, NameMap, Ordering, Tally};
 
-/// Numbers for new keys: each is given out once in this process, to whichever thread asks first. Clones are the same sequence.
+/// Numbers for new keys. Each number is returned once in this process, over all threads. Clones are the same sequence.
 ///
-/// Numbers ascend, but gaps are possible: one that was taken for a record that was refused, or never stored, does not come
-/// again. A sequence knows nothing of the records that there are, so after loading some, move it past them with
+/// Numbers ascend, but gaps are possible: a number that you took for a record and did not store is not returned again. A
+/// sequence does not know the stored records; after loading some, move it past their keys with
 /// [`skip_to`](Sequence::skip_to).
 ///
 /// ```
@@ -32,27 +31,27 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Sequence {
-    next: Arc<AtomicU64>,
+    next: Arc<Tally>,
 }
 
 impl Sequence {
-    /// A sequence from 1.
+    /// A sequence that starts at 1.
     pub fn new() -> Self {
         Sequence::starting_at(1)
     }
 
-    /// A sequence whose first number this is.
+    /// A sequence that starts at `first`.
     pub fn starting_at(first: u64) -> Self {
-        Sequence { next: Arc::new(AtomicU64::new(first)) }
+        Sequence { next: Arc::new(Tally::new(first)) }
     }
 
-    /// The next number. After `u64::MAX` comes 0. One atomic addition.
-    // Not that of an iterator: it takes the sequence shared, and never ends.
+    /// Takes the next number. After `u64::MAX` comes 0. Costs one atomic addition.
+    // Not an iterator: this takes `&self` and never ends.
     pub fn next(&self) -> u64 {
         self.next.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Leaves out all numbers below `first`, if there are any left.
+    /// Skips all numbers below `first`.
     pub fn skip_to(&self, first: u64) {
         self.next.fetch_max(first, Ordering::Relaxed);
     }
@@ -64,9 +63,9 @@ impl Default for Sequence {
     }
 }
 
-/// What a store makes keys with.
+/// The key generators of a store.
 pub(crate) struct KeyMakers {
-    sequences: Mutex<HashMap<String, Sequence>>,
+    sequences: NameMap<Sequence>,
     #[cfg(feature = "uuid")]
     v7: Mutex<uuid::ContextV7>,
 }
@@ -74,29 +73,25 @@ pub(crate) struct KeyMakers {
 impl KeyMakers {
     pub(crate) fn new() -> Self {
         KeyMakers {
-            sequences: Mutex::new(HashMap::new()),
+            sequences: NameMap::default(),
             #[cfg(feature = "uuid")]
             v7: Mutex::new(uuid::ContextV7::new()),
         }
     }
 
-    /// The sequence of this name, from 1 if nobody has asked for it yet.
+    /// The sequence of this name. The first call makes it, from 1.
     pub(crate) fn sequence(&self, name: &str) -> Sequence {
-        let mut sequences = self.sequences.lock();
-        match sequences.get(name) {
-            Some(sequence) => sequence.clone(),
-            None => sequences.entry(name.to_owned()).or_default().clone(),
-        }
+        self.sequences.get(name).unwrap_or_else(|| self.sequences.get_or_insert(name, Sequence::new()))
     }
 
-    /// A UUID of this moment, above all earlier ones of this store.
+    /// A UUID with this time, greater than all earlier ones of this store.
     #[cfg(feature = "uuid")]
     pub(crate) fn uuid_v7(&self, now: crate::clock::Timestamp) -> uuid::Uuid {
         // A UUID holds no time before 1970.
         let micros = now.as_micros().max(0).unsigned_abs();
         let (seconds, micros) = (micros / 1_000_000, micros % 1_000_000);
         let context = self.v7.lock();
-        // Made under the lock: the context counts, and moves its time on rather than back.
+        // Under the lock: the context counts within a millisecond, and never moves its time back.
         uuid::Uuid::new_v7(uuid::Timestamp::from_unix(&*context, seconds, micros as u32 * 1_000))
     }
 }
@@ -109,7 +104,7 @@ mod tests {
     #[test]
     fn numbers_are_given_out_once_to_all_threads() {
         let sequence = Sequence::new();
-        let taken = std::thread::scope(|scope| {
+        let taken = crate::sync::thread::scope(|scope| {
             let take = |_| {
                 let sequence = sequence.clone();
                 scope.spawn(move || (0..1_000).map(|_| sequence.next()).collect::<Vec<u64>>())

@@ -1,21 +1,22 @@
-//! How long do calls take? Histograms of durations that every thread adds to at once.
+//! How long do calls take? Histograms of durations that all threads record into at once.
 //!
-//! A histogram is a row of counters, 32 to each power of two of nanoseconds, so that a duration is known within a thirty-second of
-//! itself, from a nanosecond to centuries: 1,920 counters, 15 KiB. (The layout is that of Gil Tene's HdrHistogram.) To record is one
-//! relaxed addition, and one more step where the duration is the longest so far. The crate of that name records through `&mut`, so a
-//! lock or a channel for each thread would stand before it, for the sake of an array and two lines of arithmetic: hence our own.
+//! A histogram is an array of counters, 32 for each power of two of nanoseconds: a duration is known to within 1/32 of itself,
+//! from a nanosecond to centuries, in 1,920 counters or 15 KiB. (The layout is that of Gil Tene's HdrHistogram.) Recording is
+//! one relaxed addition, and one more step if the duration is the longest so far. The crate of that name records through
+//! `&mut`, which would put a lock or a channel for each thread before it.
 //!
-//! A call that a panic leaves is not recorded: what is recorded is whole, whatever user code does.
+//! A call that ends in a panic is not recorded.
 
 use crate::limits::GETS_PER_SAMPLE;
 use crate::sync::{
-    Ordering::{Acquire, Relaxed, Release},
+    Ordering::{AcqRel, Acquire, Relaxed, Release},
     Tally, per_thread,
 };
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
-/// How long calls took, kind by kind: see [`Stats::latency`](crate::Stats::latency).
+/// How long calls took, by kind, in the current interval: see [`Stats::latency`](crate::Stats::latency) and
+/// [`Store::take_latency`](crate::Store::take_latency).
 ///
 /// ```
 /// # use memdex::{Record, Store};
@@ -27,52 +28,54 @@ use std::time::{Duration, Instant};
 /// (0..1_000).for_each(|_| drop(users.get(1)));
 ///
 /// let latency = store.stats().latency;
-/// assert_eq!((latency.flush.count, latency.query.count), (1, 1));     // each of them
+/// assert_eq!((latency.commit.count, latency.query.count), (1, 1));    // each of them
 /// assert!((1..10).contains(&latency.get.count));                      // about one in 256
 /// assert!(latency.get.p50 <= latency.get.p99 && latency.get.p999 <= latency.get.max);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct LatencyStats {
-    /// Look-ups of one record: `get`, `get_with` and `get_by`, of collections and views, and each key of `get_many` and `contains`.
-    /// About one in [`GETS_PER_SAMPLE`](crate::limits::GETS_PER_SAMPLE) of each thread is measured, at irregular distances, and
-    /// counted here; a thread that makes fewer may not be seen at all.
+    /// Lookups of one record: `get`, `get_with` and `get_by` of collections and views, and each key of `get_many` and
+    /// `contains`. Only a sample is measured and counted: about one in
+    /// [`GETS_PER_SAMPLE`](crate::limits::GETS_PER_SAMPLE) per thread, at irregular distances. A thread that makes fewer may
+    /// not appear at all.
     pub get: LatencyFigures,
-    /// Queries that were answered: each `fetch`, `keys`, `count`, `page` and `statistics` of a find, from the call to its result. A search
-    /// over several collections is one in each. Standing statistics read by their names are not measured, nor is going through the records
-    /// of a collection, nor are the queries within writes by predicate.
+    /// Queries that returned a result: each `fetch`, `keys`, `count` and `statistics` of a find, from the call to its result.
+    /// Not measured are reads of materialized aggregates, iteration over a collection, and the queries within writes by
+    /// filter.
     pub query: LatencyFigures,
-    /// Commits, by whatever call: from the call to its end, so waiting for the turn, settling and telling observers are in it, as in
-    /// [`Receipt::took`](crate::Receipt::took). Those that were refused, and those that had nothing to commit, are not counted; so
-    /// there are as many as [`Stats::commits`](crate::Stats::commits) when no call is under way. What a background writer commits
-    /// together is one.
-    pub flush: LatencyFigures,
+    /// Commits, by any method, from the call to its return. Includes waiting for the commit lock, reclamation and delivery
+    /// to hooks, as [`Receipt::took`](crate::Receipt::took) does. Refused commits and empty ones are not counted. What a
+    /// background writer commits together is one commit.
+    pub commit: LatencyFigures,
 }
 
-/// How long calls of one kind took, since the store was made. User code within a call (closures, extractors, observers) counts; a
-/// call that its panic leaves does not.
+/// How long calls of one kind took. Includes user code within a call (closures, extractors, hooks). A call that ends in a
+/// panic is not measured.
 ///
-/// The quantiles are upper bounds: as many calls as they say took no longer. They are exact below 64 ns, and from there at most a
-/// 32nd (3.2 %) too long; never longer than `max`, which is exact. All are zero as long as nothing was measured. To read the
-/// clock takes some 20 to 50 ns itself.
+/// The quantiles are upper bounds: that share of the calls took no longer. They are exact below 64 ns, and from there at most
+/// 1/32 (3.2 %) too long, but never longer than `max`, which is exact. All are zero if nothing was measured. Reading the clock
+/// itself takes 20 to 50 ns.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct LatencyFigures {
     /// How many calls were measured.
     pub count: u64,
-    /// Half of them took no longer.
+    /// The median: 50 % of the calls took no longer.
     pub p50: Duration,
     /// 99 % took no longer.
     pub p99: Duration,
     /// 99.9 % took no longer.
     pub p999: Duration,
-    /// The longest.
+    /// The longest call.
     pub max: Duration,
 }
 
 per_thread! {
-    /// Gets of this thread, on whatever store, up to the next that is measured: the only cost of those that are not.
+    /// Gets of this thread, on any store, until the next one that is measured. Counting down is all that the others cost.
     static GETS_LEFT: Cell<u32> = Cell::new(GETS_PER_SAMPLE);
 }
 
@@ -81,11 +84,11 @@ per_thread! {
 pub(crate) struct Latency {
     gets: Histogram,
     queries: Histogram,
-    flushes: Histogram,
+    commits: Histogram,
 }
 
 impl Latency {
-    /// Runs a look-up of one record, and measures one in many.
+    /// Runs a lookup of one record. Measures one in [`GETS_PER_SAMPLE`].
     #[inline(always)]
     pub(crate) fn get<T>(&self, get: impl FnOnce() -> T) -> T {
         let left = GETS_LEFT.with(|left| {
@@ -98,18 +101,18 @@ impl Latency {
     #[cold]
     #[inline(never)]
     fn measured_get<T>(&self, get: impl FnOnce() -> T) -> T {
-        // Before user code is called: it may get, and it may panic.
+        // Before user code runs: it may get records, and it may panic.
         GETS_LEFT.with(|left| left.set(GETS_PER_SAMPLE));
         let started = Instant::now();
         let answer = get();
         let took = started.elapsed();
         self.gets.record(took);
-        // Not each time after as many: what a program does by turns would be measured at the same one of them for ever.
+        // Not at equal distances: a program with a periodic pattern would be measured at the same phase for ever.
         GETS_LEFT.with(|left| left.set(GETS_PER_SAMPLE / 2 + scattered(took) % GETS_PER_SAMPLE));
         answer
     }
 
-    /// Runs a query, and measures it if it is answered.
+    /// Runs a query. Measures it if it returns a result.
     #[inline]
     pub(crate) fn query<T, E>(&self, query: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
         let started = Instant::now();
@@ -118,22 +121,32 @@ impl Latency {
         Ok(answer)
     }
 
-    /// A commit that took so long.
-    pub(crate) fn flush(&self, took: Duration) {
-        self.flushes.record(took);
+    /// Records a commit.
+    pub(crate) fn commit(&self, took: Duration) {
+        self.commits.record(took);
     }
 
+    /// The current interval.
     pub(crate) fn stats(&self) -> LatencyStats {
-        LatencyStats { get: self.gets.figures(), query: self.queries.figures(), flush: self.flushes.figures() }
+        self.read(Histogram::figures)
+    }
+
+    /// The current interval, which ends here.
+    pub(crate) fn take(&self) -> LatencyStats {
+        self.read(Histogram::take)
+    }
+
+    fn read(&self, read: fn(&Histogram) -> LatencyFigures) -> LatencyStats {
+        LatencyStats { get: read(&self.gets), query: read(&self.queries), commit: read(&self.commits) }
     }
 }
 
-/// A number of no pattern: the last digits of a duration have hardly any, and are spread over all bits (Fibonacci hashing).
+/// A number without a pattern: spreads the low digits of a duration over all bits (Fibonacci hashing).
 fn scattered(took: Duration) -> u32 {
     (u64::from(took.subsec_nanos()).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as u32
 }
 
-/// Buckets to a power of two: `1 << FINENESS`.
+/// There are `1 << FINENESS` buckets for each power of two.
 const FINENESS: u32 = 5;
 const BUCKETS: usize = (65 - FINENESS as usize) << FINENESS;
 
@@ -149,13 +162,13 @@ impl Default for Histogram {
     }
 }
 
-/// The bucket of so many nanoseconds: up to 63 each has its own, from there as many share one as it takes for 32 to a power of two.
+/// The bucket of a duration. Up to 63 ns each value has its own.
 fn bucket(nanos: u64) -> usize {
     let shared = (u64::BITS - nanos.leading_zeros()).saturating_sub(FINENESS + 1);
     ((shared << FINENESS) as u64 + (nanos >> shared)) as usize
 }
 
-/// The most nanoseconds of a bucket.
+/// The longest duration of a bucket, in nanoseconds.
 fn most_of(bucket: usize) -> u64 {
     let shared = (bucket >> FINENESS).saturating_sub(1);
     let first = (bucket - (shared << FINENESS)) as u64;
@@ -168,27 +181,38 @@ impl Histogram {
         if nanos > self.longest.load(Relaxed) {
             self.longest.fetch_max(nanos, Relaxed);
         }
-        // Behind the longest, so that who sees the count sees that too.
+        // After the longest, so that a reader that sees the count sees that too.
         self.counts[bucket(nanos)].fetch_add(1, Release);
     }
 
     fn figures(&self) -> LatencyFigures {
         let counts: Vec<u64> = self.counts.iter().map(|count| count.load(Acquire)).collect();
-        let longest = self.longest.load(Relaxed);
-        let count: u64 = counts.iter().sum();
-        let quantile = |per_mille: u64| {
-            // Ten thousand years of a call each nanosecond do not overflow the product.
-            let rank = u64::try_from((u128::from(count) * u128::from(per_mille)).div_ceil(1_000)).unwrap_or(count);
-            let mut seen = 0;
-            let reached = counts.iter().position(|count| {
-                seen += count;
-                seen >= rank.max(1)
-            });
-            Duration::from_nanos(reached.map_or(0, |bucket| most_of(bucket).min(longest)))
-        };
-        let (p50, p99, p999) = (quantile(500), quantile(990), quantile(999));
-        LatencyFigures { count, p50, p99, p999, max: Duration::from_nanos(if count == 0 { 0 } else { longest }) }
+        figures_of(&counts, self.longest.load(Relaxed))
     }
+
+    /// Reads and resets it. A duration that another thread records meanwhile is in this interval or the next.
+    fn take(&self) -> LatencyFigures {
+        let counts: Vec<u64> = self.counts.iter().map(|count| count.swap(0, AcqRel)).collect();
+        figures_of(&counts, self.longest.swap(0, Relaxed))
+    }
+}
+
+fn figures_of(counts: &[u64], longest: u64) -> LatencyFigures {
+    // The count and the longest duration of one call may fall into different intervals: then its bucket tells.
+    let last = counts.iter().rposition(|count| *count > 0);
+    let longest = last.map_or(0, |last| if bucket(longest) >= last { longest } else { most_of(last) });
+    let count: u64 = counts.iter().sum();
+    let quantile = |per_mille: u64| {
+        let rank = u64::try_from((u128::from(count) * u128::from(per_mille)).div_ceil(1_000)).unwrap_or(count);
+        let mut seen = 0;
+        let reached = counts.iter().position(|count| {
+            seen += count;
+            seen >= rank.max(1)
+        });
+        Duration::from_nanos(reached.map_or(0, |bucket| most_of(bucket).min(longest)))
+    };
+    let (p50, p99, p999) = (quantile(500), quantile(990), quantile(999));
+    LatencyFigures { count, p50, p99, p999, max: Duration::from_nanos(longest) }
 }
 
 #[cfg(all(test, not(any(memdex_shuttle, memdex_loom))))]
@@ -240,6 +264,33 @@ mod tests {
                 prop_assert!(exact <= quantile && quantile - exact <= exact / 32, "{} for {}", quantile, exact);
             }
         }
+    }
+
+    #[test]
+    fn intervals_share_nothing_and_lose_nothing() {
+        let histogram = Histogram::default();
+        histogram.record(Duration::from_nanos(1_000_000));
+        assert_eq!((histogram.figures().count, histogram.take().max.as_nanos()), (1, 1_000_000));
+        assert_eq!(histogram.take(), LatencyFigures::default());
+        histogram.record(Duration::from_nanos(50));
+        assert_eq!(
+            (histogram.figures().count, histogram.figures().max.as_nanos()),
+            (1, 50),
+            "not the longest of before"
+        );
+        histogram.take();
+        // The longest duration was taken with the interval before, the count was not.
+        histogram.record(Duration::from_nanos(1_000));
+        histogram.longest.store(0, Relaxed);
+        let figures = histogram.take();
+        assert!(figures.max.as_nanos() >= 1_000 && figures.p50 == figures.max);
+        let taken = Tally::new(0);
+        std::thread::scope(|scope| {
+            let record = || (0..20_000).for_each(|n| histogram.record(Duration::from_nanos(n)));
+            (0..2).for_each(|_| drop(scope.spawn(record)));
+            (0..100).for_each(|_| drop(taken.fetch_add(histogram.take().count, Relaxed)));
+        });
+        assert_eq!(taken.load(Relaxed) + histogram.take().count, 40_000);
     }
 
     #[test]

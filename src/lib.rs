@@ -134,7 +134,7 @@ pub use storage::{
     Collection, CollectionStats, CommitHook, CommitInfo, CommitObserver, Handle, IndexStats, MemoryFigures,
     MemoryStats, ProposedChange, ProposedCommit, RecordChange, StandingStats, Stats, VerifyError, VerifyReport,
 };
-pub use store::{Store, StoreBuilder};
+pub use store::{CollectionInfo, Store, StoreBuilder};
 #[doc(hidden)]
 pub use value::probe;
 pub use value::{

@@ -3,6 +3,7 @@
 use crate::clock::{Clock, SystemClock};
 use crate::error::{CollectionError, Commit, QueryError, Refusal};
 use crate::keys::{KeyMakers, Sequence};
+use crate::latency::LatencyStats;
 use crate::query::Query;
 use crate::read::{Answer, Snapshot, asker, evaluate};
 #[cfg(feature = "documents")]
@@ -78,27 +79,73 @@ impl Store {
 
     /// The collection of this name, type and schema.
     fn open<R: Record>(&self, name: &str, schema: Schema) -> Result<Collection<R>, CollectionError> {
+        if name.is_empty() {
+            return Err(CollectionError::EmptyName);
+        }
         let collection = || name.to_owned();
         schema.check().map_err(|source| CollectionError::Schema { collection: collection(), source })?;
-        let make = || {
+        let table = self.engine.open(name, || {
             let seed = self.engine.seed.clone();
-            Arc::new(Table::<R>::new(name, schema.clone(), seed, asker::<R>())) as Arc<dyn AnyTable>
-        };
-        let table = self.engine.table(name, make);
-        let (registered, registered_schema) = (table.type_name(), table.schema().to_string());
-        let same_schema = *table.schema() == schema;
+            Arc::new(Table::<R>::new(name, schema.clone(), seed, asker::<R>()))
+        });
+        let registered = table.type_name();
         let Ok(table) = table.into_any().downcast::<Table<R>>() else {
             let requested = type_name::<R>();
             return Err(CollectionError::OtherType { collection: collection(), registered, requested });
         };
-        if !same_schema {
-            return Err(CollectionError::OtherSchema {
-                collection: collection(),
-                registered: registered_schema,
-                requested: schema.to_string(),
-            });
+        if table.schema != schema {
+            let (registered, requested) = (table.schema.to_string(), schema.to_string());
+            return Err(CollectionError::OtherSchema { collection: collection(), registered, requested });
         }
         Ok(Collection { engine: self.engine.clone(), table, evaluate })
+    }
+
+    /// The collections of this store, in the order in which they were opened.
+    ///
+    /// ```
+    /// # use memdex::{Record, Store};
+    /// # #[derive(Record)] struct User { #[record(key)] id: u32, #[record(index)] city: String }
+    /// let store = Store::new();
+    /// store.collection::<User>("User")?;
+    /// let collections = store.collections();
+    /// assert_eq!((collections.len(), &*collections[0].name), (1, "User"));
+    /// assert_eq!(collections[0].schema.fields()[1].name(), "city");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn collections(&self) -> Vec<CollectionInfo> {
+        let info = |table: Arc<dyn AnyTable>| CollectionInfo {
+            name: table.name().to_owned(),
+            record_type: table.type_name(),
+            schema: table.schema().clone(),
+        };
+        self.engine.tables().into_iter().map(info).collect()
+    }
+
+    /// Drops the collection `name` with its records and indexes. Returns whether there was one. Atomic: a commit comes
+    /// before it as a whole or after it as a whole.
+    ///
+    /// Opening the name again makes a new collection, of any type and schema. Handles of the dropped collection still
+    /// answer queries, by snapshots too, and keep its memory; commits through them are refused with
+    /// [`Cause::CollectionDropped`](crate::Cause::CollectionDropped). Queries by name ([`Query`]) no longer find it, even at
+    /// an older snapshot. Hooks are not told, since no record changes by a commit; call
+    /// [`clear`](Collection::clear) first if they must learn of it.
+    ///
+    /// ```
+    /// # use memdex::{Record, Store};
+    /// # #[derive(Record)] struct User { #[record(key)] id: u32 }
+    /// # let store = Store::new();
+    /// let users = store.collection::<User>("User")?;
+    /// users.store(User { id: 1 })?;
+    /// assert!(store.drop_collection("User")?);
+    /// assert!(users.get(1).is_some() && users.store(User { id: 2 }).is_err());
+    /// assert!(store.collection::<User>("User")?.is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// A [`Refusal`] inside an update closure, an extractor, a hook or `get_with`, and if the store is damaged.
+    pub fn drop_collection(&self, name: &str) -> Result<bool, Refusal> {
+        self.engine.drop_table(name).map_err(|cause| Refusal::new("drop_collection", name, cause))
     }
 
     /// The newest commit that readers see.
@@ -265,9 +312,27 @@ impl Store {
         self.engine.optimize().map_err(|cause| Refusal::new("optimize", "", cause))
     }
 
-    /// The store's figures. Waits for no commit. O(distinct indexed values + rows / 1,000).
+    /// Counters, latencies and memory of the store. Waits for no commit. O(distinct indexed values + rows / 1,000).
     pub fn stats(&self) -> Stats {
         self.engine.stats()
+    }
+
+    /// Returns the latencies measured since the last call, or since the store was made, and starts a new interval.
+    /// [`Stats::latency`] then covers the new interval. A call that ends meanwhile counts in one of both.
+    ///
+    /// ```
+    /// # use memdex::{Record, Store};
+    /// # #[derive(Record)] struct User { #[record(key)] id: u32 }
+    /// # let store = Store::new();
+    /// # let users = store.collection::<User>("User")?;
+    /// users.store(User { id: 1 })?;
+    /// assert_eq!(store.stats().latency.commit.count, 1);
+    /// assert_eq!(store.take_latency().commit.count, 1);
+    /// assert_eq!(store.stats().latency.commit.count, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn take_latency(&self) -> LatencyStats {
+        self.engine.latency.take()
     }
 }
 
@@ -285,7 +350,19 @@ impl fmt::Debug for Store {
     }
 }
 
-/// Settings of a store to be; see [`Store::builder`].
+/// A collection of a store; see [`Store::collections`].
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct CollectionInfo {
+    /// Its name.
+    pub name: String,
+    /// The Rust type of its records.
+    pub record_type: &'static str,
+    /// The schema of its records.
+    pub schema: Schema,
+}
+
+/// Builder of a [`Store`]; see [`Store::builder`].
 pub struct StoreBuilder {
     clock: Box<dyn Clock>,
 }

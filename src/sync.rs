@@ -41,13 +41,18 @@ macro_rules! per_thread {
     };
 }
 
+mod name_map;
+
+pub(crate) use name_map::NameMap;
 pub(crate) use per_thread;
 
 pub(crate) use chosen::*;
 pub(crate) use std::sync::Arc;
 
-/// An atomic for figures that are only told: no answer and no decision about a record hangs on what it holds. `std`'s also under the
-/// checkers, which would try each order of its steps with all others, and find nothing.
+/// As [`Tally`], for what may be negative.
+pub(crate) use std::sync::atomic::AtomicI64 as SignedTally;
+/// An atomic counter on which no query result and no decision about a record depends. It is `std`'s under the checkers too: they
+/// would only try all orders of its steps and find nothing.
 pub(crate) use std::sync::atomic::AtomicU64 as Tally;
 
 /// Loom knows sequentially consistent fences but treats such accesses as acquire and release only; where the engine
@@ -161,6 +166,10 @@ mod stand_in {
 
         pub(crate) fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
             self.0.try_lock().ok()
+        }
+
+        pub(crate) fn into_inner(self) -> T {
+            self.0.into_inner().unwrap_or_else(PoisonError::into_inner)
         }
     }
 

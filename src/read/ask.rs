@@ -95,13 +95,12 @@ pub(crate) fn asker<R: Record>() -> Asker {
 type OfTable = fn(&Arc<Engine>, Arc<dyn AnyTable>) -> Option<Arc<dyn Searched>>;
 
 fn opened(engine: &Arc<Engine>, name: &str) -> Result<Arc<dyn Searched>, QueryError> {
-    let tables = engine.tables();
-    let found = tables.iter().find(|table| table.name() == name).and_then(|table| {
+    let found = engine.table(name).and_then(|table| {
         let of_table = table.asker().downcast_ref::<OfTable>()?;
         of_table(engine, table.clone())
     });
     found.ok_or_else(|| QueryError::UnknownCollection {
         collection: name.to_owned(),
-        known: tables.iter().map(|table| table.name().to_owned()).collect(),
+        known: engine.tables().iter().map(|table| table.name().to_owned()).collect(),
     })
 }

@@ -33,6 +33,9 @@ pub(crate) trait AnyTable: Any + Send + Sync {
     /// One slice of upkeep; where to go on.
     fn upkeep(&self, at: Upkeep) -> Option<Upkeep>;
     fn verify(&self, published: Commit) -> Result<VerifyReport, VerifyError>;
+    /// Has all later commits to it refused. Under the commit lock.
+    fn set_dropped(&self);
+    fn is_dropped(&self) -> bool;
     fn asker(&self) -> &(dyn Any + Send + Sync);
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
 }
@@ -80,6 +83,14 @@ impl<R: Record> AnyTable for Table<R> {
 
     fn verify(&self, published: Commit) -> Result<VerifyReport, VerifyError> {
         verify::table(self, published)
+    }
+
+    fn set_dropped(&self) {
+        self.figures.set_dropped();
+    }
+
+    fn is_dropped(&self) -> bool {
+        self.figures.is_dropped()
     }
 
     fn asker(&self) -> &(dyn Any + Send + Sync) {

@@ -9,6 +9,7 @@
 //! complete indexes alone. A reader of an older commit may use one as well: rows that have changed since are marked for it,
 //! and every other row is filed as that reader sees it. Of standing statistics a reader of an older commit knows that it is older.
 
+use super::any_table::AnyTable;
 use super::engine::{Engine, Pinned};
 use super::marks::Changed;
 use super::table::{Maintained, Table, TableWriter};
@@ -115,6 +116,9 @@ impl<R: Record> Table<R> {
             Err(cause) => return Ok(Err(NotBuilt::Refused(cause))),
         };
         guard.about_to_change(0, 0);
+        if self.is_dropped() {
+            return Ok(Err(NotBuilt::Refused(Cause::CollectionDropped)));
+        }
         check()?;
         let published = engine.timeline.published();
         if let Err(why) = build.bring_up(&self.marks.after(pinned.epoch()), published) {

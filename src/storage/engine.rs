@@ -12,7 +12,11 @@ use crate::error::{Cause, Commit};
 use crate::hash::RandomState;
 use crate::latency::Latency;
 use crate::limits::RECLAIM_SLICE;
-use crate::sync::{Arc, AtomicBool, AtomicU64, Mutex, MutexGuard, OnceLock, Ordering::SeqCst, RwLock};
+use crate::sync::{
+    Arc, AtomicBool, AtomicU64, Mutex, MutexGuard, NameMap, OnceLock,
+    Ordering::{Relaxed, SeqCst},
+    Tally,
+};
 use crate::user_code;
 
 pub(crate) struct Engine {
@@ -23,7 +27,10 @@ pub(crate) struct Engine {
     pub(crate) counters: Counters,
     pub(crate) latency: Latency,
     peak: Peak,
-    tables: RwLock<Vec<Arc<dyn AnyTable>>>,
+    /// The collections by name.
+    registry: NameMap<Registered>,
+    /// How many collections were ever opened.
+    opened: Tally,
     /// The commit lock.
     committer: Mutex<Committer>,
     /// Set while pinned snapshots block reclamation: the thread that drops a pin must then reclaim.
@@ -32,6 +39,13 @@ pub(crate) struct Engine {
     reclaim_requested: AtomicBool,
     /// Why the store refuses writes for good.
     damage: OnceLock<String>,
+}
+
+/// A collection, with its place in the order of opening.
+#[derive(Clone)]
+struct Registered {
+    place: u64,
+    table: Arc<dyn AnyTable>,
 }
 
 /// What only the holder of the commit lock may touch.
@@ -59,7 +73,8 @@ impl Engine {
             counters: Counters::default(),
             latency: Latency::default(),
             peak: Peak::default(),
-            tables: RwLock::new(Vec::new()),
+            registry: NameMap::default(),
+            opened: Tally::new(0),
             committer: Mutex::new(Committer { backlog: Vec::new() }),
             blocked_by_pins: AtomicBool::new(false),
             reclaim_requested: AtomicBool::new(false),
@@ -69,18 +84,38 @@ impl Engine {
 
     // ---- collections ----------------------------------------------------------------------------------------------
 
+    /// All collections, in the order in which they were opened.
     pub(crate) fn tables(&self) -> Vec<Arc<dyn AnyTable>> {
-        self.tables.read().clone()
+        let mut registered = self.registry.values();
+        registered.sort_unstable_by_key(|of| of.place);
+        registered.into_iter().map(|of| of.table).collect()
     }
 
-    /// The table called `name`, made by `make` if there is none.
-    pub(crate) fn table(&self, name: &str, make: impl FnOnce() -> Arc<dyn AnyTable>) -> Arc<dyn AnyTable> {
-        let mut tables = self.tables.write();
-        if let Some(table) = tables.iter().find(|table| table.name() == name) {
-            return table.clone();
+    /// The collection of this name.
+    pub(crate) fn table(&self, name: &str) -> Option<Arc<dyn AnyTable>> {
+        self.registry.get(name).map(|of| of.table)
+    }
+
+    /// The collection of this name; `make` makes it if there is none.
+    pub(crate) fn open(&self, name: &str, make: impl FnOnce() -> Arc<dyn AnyTable>) -> Arc<dyn AnyTable> {
+        if let Some(table) = self.table(name) {
+            return table;
         }
-        tables.push(make());
-        tables[tables.len() - 1].clone()
+        // Another thread may be first: then this table is dropped again.
+        let new = Registered { place: self.opened.fetch_add(1, Relaxed), table: make() };
+        self.registry.get_or_insert(name, new).table
+    }
+
+    /// Drops the collection of this name: whoever opens the name from here on gets a new one, and later commits to the old
+    /// one are refused. Returns whether there was one. Under the commit lock, so that no commit is in flight.
+    pub(crate) fn drop_table(&self, name: &str) -> Result<bool, Cause> {
+        let guard = self.lock_to_write()?;
+        let Some(Registered { table, .. }) = self.registry.remove(name) else { return Ok(false) };
+        table.set_dropped();
+        self.peak.count(table.newly_counted());
+        drop(guard);
+        drop(table);
+        Ok(true)
     }
 
     // ---- hooks -----------------------------------------------------------------------------------------------------

@@ -1,8 +1,12 @@
-//! What only the committer knows, for who wants to know it without waiting for a commit.
+//! What the committer knows of a collection, copied out so that readers of statistics never wait for a commit.
 
-use crate::sync::{AtomicU64, Ordering::Relaxed, Tally};
+use crate::sync::{
+    AtomicBool, AtomicU64,
+    Ordering::{Relaxed, SeqCst},
+    Tally,
+};
 
-/// What the committer alone knows, copied out so that figures never wait for a commit.
+/// See the head of this file.
 #[derive(Default)]
 pub(super) struct Figures {
     pub(super) rows_used: AtomicU64,
@@ -16,14 +20,25 @@ pub(super) struct Figures {
     pub(super) bookkeeping_bytes: AtomicU64,
     /// All of the bytes above, and those of versions.
     pub(super) counted: Tally,
-    /// What the store's sum has of them.
+    /// The part of them that the store's sum includes.
     summed: Tally,
+    /// The collection was dropped. Set under the commit lock.
+    dropped: AtomicBool,
 }
 
 impl Figures {
-    /// By how much the counted bytes have changed since the last call, wrapping around. Under the commit lock.
+    pub(super) fn set_dropped(&self) {
+        self.dropped.store(true, SeqCst);
+    }
+
+    pub(super) fn is_dropped(&self) -> bool {
+        self.dropped.load(SeqCst)
+    }
+
+    /// By how much the counted bytes have changed since the last call, wrapping around. A dropped collection counts nothing.
+    /// Under the commit lock.
     pub(super) fn newly_counted(&self) -> u64 {
-        let counted = self.counted.load(Relaxed);
+        let counted = if self.is_dropped() { 0 } else { self.counted.load(Relaxed) };
         let change = counted.wrapping_sub(self.summed.load(Relaxed));
         self.summed.store(counted, Relaxed);
         change

@@ -1,4 +1,4 @@
-//! The owned handle that reads give out.
+//! The owned handle that reads return.
 
 use super::Version;
 use crate::error::Commit;
@@ -7,8 +7,8 @@ use crate::value::Key;
 use std::fmt;
 use std::ops::Deref;
 
-/// A record as of some commit: derefs to it, is owned, holds no lock, and costs one reference count. It stays as it is
-/// however the collection changes.
+/// A record at some commit: it derefs to the record, is owned, holds no lock, and costs one reference count. It does not
+/// change when the collection changes.
 ///
 /// ```
 /// # use memdex::{Record, Store};
@@ -43,9 +43,41 @@ impl<R> Handle<R> {
         &self.0.key
     }
 
-    /// The commit that wrote the record as it is here. Conditional writes take it as the caller's last sight of it.
+    /// The commit that wrote this state of the record. Conditional writes compare it with the newest one.
     pub fn commit(&self) -> Commit {
         self.0.begin
+    }
+
+    /// A copy of the record.
+    ///
+    /// ```
+    /// # use memdex::{Record, Store};
+    /// # #[derive(Clone, Record)] struct User { #[record(key)] id: u32, visits: u64 }
+    /// # let users = Store::new().collection::<User>("User")?;
+    /// # users.store(User { id: 1, visits: 0 })?;
+    /// let mut user: User = users.get(1).ok_or("no such user")?.cloned();
+    /// user.visits += 1;
+    /// users.store(user)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn cloned(&self) -> R
+    where
+        R: Clone,
+    {
+        (**self).clone()
+    }
+
+    /// The record itself: moved out if this is the last reference to it, copied otherwise. While the collection holds this
+    /// state of the record, it has a reference.
+    pub fn into_inner(self) -> R
+    where
+        R: Clone,
+    {
+        match Arc::try_unwrap(self.0) {
+            Ok(Version { record: Some(record), .. }) => record,
+            Ok(Version { record: None, .. }) => unreachable!("a handle is made from a version that holds a record"),
+            Err(shared) => Handle(shared).cloned(),
+        }
     }
 }
 
@@ -93,3 +125,11 @@ impl<R: PartialEq> PartialEq for Handle<R> {
 }
 
 impl<R: Eq> Eq for Handle<R> {}
+
+#[cfg(feature = "serde")]
+impl<R: serde::Serialize> serde::Serialize for Handle<R> {
+    /// As the record.
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        (**self).serialize(serializer)
+    }
+}

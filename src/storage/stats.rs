@@ -1,4 +1,4 @@
-//! Figures of a store: how much it holds, where the memory goes, and what its readers hold up.
+//! Statistics of a store: what it holds, where the memory goes, and what pinned snapshots retain.
 
 use super::column::Column;
 use super::table::Table;
@@ -9,29 +9,30 @@ use crate::latency::LatencyStats;
 use crate::record::{IndexKind, Record};
 use crate::sync::Ordering::Relaxed;
 
-/// A store's figures, as [`Store::stats`](crate::Store::stats) gives them. Taken part by part while writers go on, so
-/// parts may differ by a commit in flight.
+/// Statistics of a store, from [`Store::stats`](crate::Store::stats). Collected part by part while commits go on, so parts
+/// may differ by a commit in flight.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Stats {
-    /// The newest published commit, which is also how many there were.
+    /// The newest published commit. Its number is also how many commits there were.
     pub commits: u64,
-    /// The oldest commit that a reader has pinned.
+    /// The oldest pinned commit.
     pub oldest_pin: Option<Commit>,
-    /// Distinct commits that readers have pinned.
+    /// Distinct pinned commits.
     pub pinned_commits: usize,
-    /// Batches that were refused, and operations that lenient commits have left out.
+    /// Refused batches, and operations that lenient commits left out.
     pub refusals: u64,
-    /// Writers that were dropped with operations that could not be flushed, or on a panicking thread, and batches that a
-    /// background writer gave back to a ticket at which nobody looked: these are lost.
+    /// Lost operations: writers dropped with operations that could not be flushed, or on a panicking thread, and batches
+    /// that a background writer returned to a dropped ticket.
     pub lost_flushes: u64,
-    /// Panics in the `Drop` of records that the store has forgotten.
+    /// Panics in the `Drop` of reclaimed records.
     pub drop_panics: u64,
-    /// Panics in observers.
+    /// Panics in commit hooks and observers, but for those in `prepare`, which refuse the batch.
     pub hook_panics: u64,
-    /// Why writes are refused, if a bug has damaged the store.
+    /// Why the store refuses writes, if a bug of memdex has damaged it.
     pub damage: Option<String>,
-    /// How long calls took.
+    /// How long calls took, since the store was made or [`Store::take_latency`](crate::Store::take_latency) was called.
     pub latency: LatencyStats,
     /// Memory of all collections together, now and at its peak.
     pub memory: MemoryFigures,
@@ -55,6 +56,7 @@ pub struct Stats {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct MemoryFigures {
     /// In use now.
@@ -73,6 +75,7 @@ pub struct MemoryFigures {
 
 /// One collection's figures.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct CollectionStats {
     /// Its name.
@@ -101,6 +104,7 @@ pub struct CollectionStats {
 
 /// One index's figures.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct IndexStats {
     /// Its name.
@@ -115,6 +119,7 @@ pub struct IndexStats {
 
 /// The figures of standing statistics themselves.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct StandingStats {
     /// Their name.
@@ -128,6 +133,7 @@ pub struct StandingStats {
 /// Memory of a collection by part, in bytes. What records hold on the heap (their strings, say) is theirs and not
 /// counted, nor is what the allocator adds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct MemoryStats {
     /// The records themselves, without what they point to.

@@ -9,7 +9,7 @@ use crate::error::Cause;
 use crate::index::TidyAt;
 use crate::limits::KEY_SHARDS;
 use crate::record::Record;
-use crate::sync::Arc;
+use crate::sync::{Arc, thread};
 
 /// Where the next slice begins.
 pub(crate) enum Upkeep {
@@ -82,7 +82,7 @@ impl Engine {
                 let guard = self.lock_to_write()?;
                 at = table.upkeep(slice);
                 drop(guard);
-                std::thread::yield_now();
+                thread::yield_now();
             }
         }
         Ok(())

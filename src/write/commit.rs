@@ -24,7 +24,7 @@ pub(super) fn attempt(
 ) -> Result<Receipt, Refusal> {
     let started = Instant::now();
     let operations: usize = parts.iter().map(|part| part.len()).sum();
-    let _span = tracing::debug_span!("flush", operations).entered();
+    let _span = tracing::debug_span!("commit", operations).entered();
     let mut guard = engine.lock_to_write().map_err(Refusal::of_batch)?;
     let at = engine.clock.now();
     let no_commit =
@@ -98,7 +98,7 @@ pub(super) fn attempt(
     engine.report_hook_panics(panics);
     engine.deliver();
     let took = started.elapsed();
-    engine.latency.flush(took);
+    engine.latency.commit(took);
     Ok(Receipt { commit, at, took, counts })
 }
 

@@ -2,6 +2,7 @@
 
 mod background;
 mod batch;
+mod clear;
 mod commit;
 mod direct;
 mod entries;

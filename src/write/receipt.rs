@@ -1,33 +1,35 @@
-//! What a commit reports: the receipt, or the refusal with the batch.
+//! What a commit returns: the receipt, or the refusal with the batch.
 
 use super::{Batch, Outcome};
 use crate::clock::Timestamp;
 use crate::error::{Cause, Commit, Refusal};
+use crate::sync::Mutex;
 use std::error::Error;
 use std::fmt;
 use std::ops::AddAssign;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-/// What a commit has done.
+/// What a commit did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Receipt {
-    /// Its number. An empty batch makes no commit: then it is the newest one.
+    /// The number of the commit. An empty batch makes no commit: then this is the newest one.
     pub commit: Commit,
-    /// When it was committed, by the store's clock.
+    /// The time of the commit, by the store's clock.
     pub at: Timestamp,
-    /// How long the call took, waiting for its turn, settling and telling observers included.
+    /// How long the call took. Includes waiting for the commit lock, reclamation, and delivery to hooks.
     pub took: Duration,
-    /// What its operations did.
+    /// What the operations did.
     pub counts: Counts,
 }
 
-/// Operations by what they did; those by predicate by the records that they changed.
+/// Counts of operations by what they did. An operation by filter counts once for each record that it changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Counts {
-    /// Records that were not there before: by store, insert or upsert.
+    /// New records: by store, insert or upsert.
     pub inserted: usize,
     /// Records replaced as a whole, by store.
     pub replaced: usize,
@@ -35,12 +37,12 @@ pub struct Counts {
     pub updated: usize,
     /// Records deleted.
     pub deleted: usize,
-    /// Deletes that found no record; a delete_where that met none is counted nowhere.
+    /// Deletes that found no record. A `delete_where` that selects none counts nowhere.
     pub missing: usize,
 }
 
 impl Counts {
-    /// All together: the number of operations, if none of them was by predicate.
+    /// The sum: the number of operations, if none of them was by filter.
     pub fn total(&self) -> usize {
         self.inserted + self.replaced + self.updated + self.deleted + self.missing
     }
@@ -70,7 +72,7 @@ impl AddAssign for Counts {
     }
 }
 
-/// A refused batch: it has touched nothing, and here it is back.
+/// A refused batch. It has changed nothing; [`into_batch`](Refused::into_batch) returns it.
 ///
 /// ```
 /// # use memdex::{Record, Store};
@@ -89,7 +91,7 @@ impl AddAssign for Counts {
 /// ```
 pub struct Refused {
     refusal: Refusal,
-    // Only to be `Sync`, so that the error passes through `Box<dyn Error + Send + Sync>`.
+    // Makes the error `Sync`, so that it fits into `Box<dyn Error + Send + Sync>`.
     batch: Mutex<Batch>,
 }
 
@@ -98,27 +100,27 @@ impl Refused {
         Refused { refusal, batch: Mutex::new(batch) }
     }
 
-    /// Which operation, and why.
+    /// The operation at fault, and the cause.
     pub fn refusal(&self) -> &Refusal {
         &self.refusal
     }
 
-    /// Why.
+    /// The cause.
     pub fn cause(&self) -> &Cause {
         self.refusal.cause()
     }
 
-    /// The refusal, and the batch as it was.
+    /// The refusal, and the batch as it was before the commit.
     pub fn into_parts(self) -> (Refusal, Batch) {
-        (self.refusal, self.batch.into_inner().unwrap_or_else(PoisonError::into_inner))
+        (self.refusal, self.batch.into_inner())
     }
 
-    /// The batch as it was.
+    /// The batch as it was before the commit.
     pub fn into_batch(self) -> Batch {
         self.into_parts().1
     }
 
-    /// The refusal alone; the batch is dropped.
+    /// The refusal. Drops the batch.
     pub fn into_refusal(self) -> Refusal {
         self.refusal
     }

@@ -100,6 +100,9 @@ impl<'a, R: Record> Staged<'a, R> {
         operations: &'a mut Vec<Operation<R>>,
         asked: Asked,
     ) -> Result<Self, Refusal> {
+        if table.is_dropped() {
+            return Err(Refusal::new("commit", &table.name, Cause::CollectionDropped));
+        }
         let writer = table.writer();
         let looked = look_up(table, operations);
         let (counts, applied, blame) = (Counts::default(), Applied::default(), Blame::new(asked));

@@ -8,6 +8,7 @@ mod hooks;
 mod observers;
 mod pages;
 mod predicates;
+mod registry;
 mod reports;
 mod stats;
 mod time;

@@ -74,7 +74,7 @@ pub(super) fn figures(store: &Store, world: &World) {
     assert_eq!((stats.oldest_pin, stats.pinned_commits), (pinned.first().copied(), pinned.len()));
     assert_eq!((stats.refusals, stats.lost_flushes), (world.refusals(), world.lost_flushes));
     assert_eq!((stats.drop_panics, stats.hook_panics), (0, 0));
-    assert_eq!(stats.latency.flush.count, stats.commits);
+    assert_eq!(stats.latency.commit.count, stats.commits);
     let totals = stats.collections.iter().map(|collection| collection.memory.total());
     assert_eq!(stats.memory.now, totals.sum::<usize>());
     assert!(stats.memory.peak >= stats.memory.now);

@@ -118,3 +118,42 @@ fn registered_beside_a_commit() {
         assert!(steps.prepared.is_none() && steps.delivered.iter().map(|commit| commit.get()).eq(first..=3));
     });
 }
+
+/// A collection is dropped and opened again beside a commit on two collections and a reader.
+#[test]
+fn dropped_beside_a_commit() {
+    explore(|| {
+        let store = Store::new();
+        let items = store.collection::<Item>("items").unwrap();
+        let others = store.collection::<Item>("others").unwrap();
+        let writer = {
+            let (store, items, others) = (store.clone(), items.clone(), others.clone());
+            thread::spawn(move || {
+                let both = |stamp| {
+                    store.commit(|batch| {
+                        batch.store(&items, item(0, stamp))?;
+                        batch.store(&others, item(0, stamp))
+                    })
+                };
+                (1..=2).filter(|stamp| both(*stamp).is_ok()).count()
+            })
+        };
+        let reader = {
+            let (store, items, others) = (store.clone(), items.clone(), others.clone());
+            thread::spawn(move || {
+                let snapshot = store.snapshot();
+                let stamp = |of: &Collection<Item>| snapshot.of(of).get(0).map(|item| item.stamp);
+                assert_eq!(stamp(&items), stamp(&others));
+            })
+        };
+        assert!(store.drop_collection("items").unwrap());
+        let new = store.collection::<Item>("items").unwrap();
+        assert!(new.is_empty() && items.store(item(1, 1)).is_err());
+        let committed = writer.join().unwrap();
+        reader.join().unwrap();
+        assert_eq!(store.newest_commit().get(), committed as u64);
+        assert_eq!(items.get(0).map(|item| item.stamp), others.get(0).map(|item| item.stamp));
+        new.store(item(0, 7)).unwrap();
+        store.verify().unwrap();
+    });
+}

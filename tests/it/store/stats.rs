@@ -7,8 +7,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 fn counts(store: &Store) -> (u64, u64, u64) {
-    let LatencyStats { get, query, flush, .. } = store.stats().latency;
-    (get.count, query.count, flush.count)
+    let LatencyStats { get, query, commit, .. } = store.stats().latency;
+    (get.count, query.count, commit.count)
 }
 
 fn put(users: &Collection<User>, ids: std::ops::Range<i64>) {
@@ -18,7 +18,7 @@ fn put(users: &Collection<User>, ids: std::ops::Range<i64>) {
 }
 
 #[test]
-fn only_commits_count_as_flushes() {
+fn only_commits_are_measured_as_commits() {
     let (store, users) = users();
     assert_eq!(store.stats().latency, LatencyStats::default());
     put(&users, 0..10);
@@ -142,12 +142,12 @@ fn quantiles_are_in_order_and_user_code_counts() {
         .unwrap();
     (0..300).for_each(|n| assert!(users.find(field("visits").ge(n)).count().unwrap() <= 100));
     (0..20 * GETS_PER_SAMPLE).for_each(|_| drop(users.get("1")));
-    let LatencyStats { get, query, flush, .. } = store.stats().latency;
-    for LatencyFigures { p50, p99, p999, max, .. } in [get, query, flush] {
+    let LatencyStats { get, query, commit, .. } = store.stats().latency;
+    for LatencyFigures { p50, p99, p999, max, .. } in [get, query, commit] {
         assert!(Duration::ZERO < p50 && p50 <= p99 && p99 <= p999 && p999 <= max);
     }
-    assert_eq!((query.count, flush.count), (300, 101));
-    assert!(flush.max >= pause && flush.max >= receipt.took && flush.p999 == flush.max);
+    assert_eq!((query.count, commit.count), (300, 101));
+    assert!(commit.max >= pause && commit.max >= receipt.took && commit.p999 == commit.max);
 }
 
 /// The peak of a store whose statistics nobody reads while it is full, and the memory of an equally full store.

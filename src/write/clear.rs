@@ -1,0 +1,29 @@
+//! Deleting all records of a collection.
+
+use super::receipt::{Receipt, Refused};
+use crate::query::Filter;
+use crate::record::Record;
+use crate::storage::Collection;
+
+impl<R: Record> Collection<R> {
+    /// Deletes all records in one commit, as [`delete_where`](Collection::delete_where) with a filter that every record
+    /// meets. The collection stays, with its indexes; sequences and commit numbers go on.
+    ///
+    /// ```
+    /// # use memdex::{Record, Store};
+    /// # #[derive(Record)] struct User { #[record(key)] id: u32 }
+    /// # let users = Store::new().collection::<User>("User")?;
+    /// # users.store(User { id: 1 })?;
+    /// # users.store(User { id: 2 })?;
+    /// assert_eq!(users.clear()?.counts.deleted, 2);
+    /// assert!(users.is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Refused`] if a hook refuses the commit, the collection was dropped or the store is damaged, and inside an update
+    /// closure, an extractor, a hook or `get_with`.
+    pub fn clear(&self) -> Result<Receipt, Refused> {
+        self.delete_where(Filter::all())
+    }
+}
