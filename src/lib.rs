@@ -143,7 +143,7 @@ pub use value::{
     Timestamp, TimestampError, Value, ValueRef,
 };
 pub use write::{
-    Applied, BackgroundWriter, BackgroundWriterBuilder, Batch, Counts, Died, FlushError, LenientWriter, NotApplied,
-    NotSubmitted, OperationInfo, Outcome, Pending, Queued, Receipt, Refused, RefusedOperation, Report, StartError,
-    SubmitError, TakenOperation, Ticket, Writer, WriterError,
+    Applied, BackgroundError, BackgroundWriter, BackgroundWriterBuilder, Batch, Counts, IfUnchanged, OperationInfo,
+    Outcome, Pending, Queued, Receipt, Refused, RefusedOperation, Report, SubmitError, TakenOperation, Ticket,
+    UpdateResult, Writer, WriterError,
 };

@@ -182,7 +182,7 @@ impl Store {
     /// # accounts.store(Account { id: 1, balance: 100 })?;
     /// # accounts.store(Account { id: 2, balance: 0 })?;
     /// store.commit(|batch| {
-    ///     batch.try_update(&accounts, 1, |a| {
+    ///     batch.update(&accounts, 1, |a| {
     ///         a.balance = a.balance.checked_sub(30).filter(|b| *b >= 0).ok_or("not enough")?;
     ///         Ok::<(), &str>(())
     ///     })?;

@@ -240,7 +240,7 @@ fn delay_in_one_commit(store: &Store, flights: &Collection<Flight>, airlines: &C
     let receipt = store.commit(|batch| {
         for flight in &delayed {
             // If the record has changed since the snapshot, the whole batch is refused.
-            batch.update_if(flights, flight.commit(), flight.key(), |flight| *flight = flight.delayed(20))?;
+            batch.if_unchanged(flight.commit()).update(flights, flight.key(), |flight| *flight = flight.delayed(20))?;
         }
         batch.update(airlines, "9E", move |airline| airline.late += now_late)
     })?;
@@ -295,7 +295,7 @@ fn refuse_a_batch(store: &Store, flights: &Collection<Flight>, airlines: &Collec
         *lost.entry(flight.carrier.clone()).or_default() += 1;
     }
     for (carrier, flights) in lost.into_iter().rev() {
-        batch.try_update(airlines, carrier, move |airline| airline.withdraw(flights))?;
+        batch.update(airlines, carrier, move |airline| airline.withdraw(flights))?;
     }
     let operations = batch.len();
     let Err(refused) = batch.commit() else { return Err("the batch should have been refused".into()) };

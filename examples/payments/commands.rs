@@ -56,7 +56,7 @@ impl Ledger {
         self.payment(id)?;
         let why = why.to_owned();
         // One operation needs no batch.
-        Ok(self.payments.try_update(id, move |payment| {
+        Ok(self.payments.update(id, move |payment| {
             payment.note = why.clone();
             payment.transition(Status::Failed)
         })?)
@@ -71,11 +71,11 @@ impl Ledger {
     /// Adds to a batch the change of a payment's status, and the matching credit or debit. The amount comes from the record
     /// that was read, so the update has a condition: if the record has changed since, the whole batch is refused.
     pub(crate) fn add_transition(&self, batch: &mut Batch, seen: &Handle<Payment>, to: Status) -> Result<(), Refusal> {
-        batch.try_update_if(&self.payments, seen.commit(), seen.id, move |payment| payment.transition(to))?;
+        batch.if_unchanged(seen.commit()).update(&self.payments, seen.id, move |payment| payment.transition(to))?;
         let cents = seen.amount_cents;
         match to {
             Status::Completed => batch.update(&self.accounts, &seen.organization, move |a| a.balance_cents += cents),
-            Status::Refunded => batch.try_update(&self.accounts, &seen.organization, move |a| a.debit(cents)),
+            Status::Refunded => batch.update(&self.accounts, &seen.organization, move |a| a.debit(cents)),
             Status::Pending | Status::Failed => Ok(()),
         }
     }

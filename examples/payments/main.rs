@@ -92,12 +92,11 @@ fn load(ledger: &Ledger) -> Result<()> {
     println!("Loaded {} payments in {} batches in {took:.1?}: {rate} a second.", count(payments.len()), tickets.len());
 
     for mut ticket in tickets {
-        let Err(not_applied) = ticket.wait() else { continue };
-        println!("One batch was refused. Its ticket says:\n\n  {not_applied}\n");
-        let memdex::NotApplied::Refused(refused) = not_applied else { return Err(not_applied.into()) };
-        let (refusal, mut batch) = refused.into_parts();
-        let position = refusal.position().ok_or("the refusal names no operation")?;
-        batch.mend(payments, position, |payment| payment.reference = format!("RF-{:06}", payment.id))?;
+        let Err(error) = ticket.wait() else { continue };
+        println!("One batch was refused. Its ticket says:\n\n  {error}\n");
+        let position = error.refusal().and_then(memdex::Refusal::position).ok_or("the refusal names no operation")?;
+        let mut batch = error.into_batch().ok_or("a refused batch comes back")?;
+        batch.edit(payments, position, |payment| payment.reference = format!("RF-{:06}", payment.id))?;
         background.submit(batch)?.wait()?;
         println!("After its reference is fixed and it is submitted again, there are {}.", count(payments.len()));
     }
@@ -224,13 +223,13 @@ fn import_a_statement(ledger: &Ledger) -> Result<()> {
     batch.insert(payments, new(PAYMENTS + 10))?;
     batch.insert(payments, new(PAYMENTS + 1))?; // exists already
     batch.insert(payments, Payment { reference: "RF-000002".into(), ..new(PAYMENTS + 11) })?;
-    batch.try_update(payments, PAYMENTS + 10, |payment| payment.transition(Status::Failed))?;
-    batch.try_update(payments, PAYMENTS + 10, |payment| payment.transition(Status::Refunded))?;
+    batch.update(payments, PAYMENTS + 10, |payment| payment.transition(Status::Failed))?;
+    batch.update(payments, PAYMENTS + 10, |payment| payment.transition(Status::Refunded))?;
     batch.update(payments, PAYMENTS + 99, |payment| payment.note = "late".into())?;
     batch.delete(payments, PAYMENTS + 99)?;
     // Fail old pending payments. Finding and updating them is one atomic step.
     let overdue = payment::STATUS.eq(Status::Pending) & payment::CREATED_AT.lt(day(30));
-    batch.try_update_where(payments, overdue, |payment| payment.transition(Status::Failed))?;
+    batch.update_where(payments, overdue, |payment| payment.transition(Status::Failed))?;
 
     let operations = batch.operations();
     let report = batch.commit_lenient()?;

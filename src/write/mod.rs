@@ -1,15 +1,13 @@
-//! How do changes get in? Operations, the batches that gather them, and the commit that makes a batch visible at once.
+//! How are records changed? Commands, the batches that gather them, and the commit that makes a batch visible at once.
 
 mod background;
 mod batch;
 mod clear;
+mod commands;
 mod commit;
-mod direct;
 mod entries;
-mod lenient;
 mod operation;
-#[cfg(feature = "documents")]
-mod patch;
+mod part;
 mod receipt;
 mod report;
 mod resolve;
@@ -17,11 +15,10 @@ mod stage;
 mod writer;
 
 pub use background::{
-    Applied, BackgroundWriter, BackgroundWriterBuilder, Died, FlushError, NotApplied, NotSubmitted, Queued, StartError,
-    SubmitError, Ticket,
+    Applied, BackgroundError, BackgroundWriter, BackgroundWriterBuilder, Queued, SubmitError, Ticket,
 };
 pub use batch::{Batch, Pending};
-pub use lenient::LenientWriter;
+pub use commands::{IfUnchanged, UpdateResult};
 pub use receipt::{Counts, Receipt, Refused};
 pub use report::{OperationInfo, Outcome, RefusedOperation, Report, TakenOperation};
 pub use writer::{Writer, WriterError};

@@ -1,4 +1,4 @@
-//! One operation, on the record of a key or on all that meet a condition, and what it makes of a record's state.
+//! One operation, on the record of a key or on all records that a filter selects, and its effect on a record.
 
 use super::report::Outcome;
 use crate::error::{Cause, Commit, Refusal};
@@ -9,7 +9,7 @@ use crate::sync::Arc;
 use crate::user_code;
 use crate::value::{IntoKey, Key};
 
-/// Makes the new record from the present one.
+/// Makes the new record from the current one.
 pub(super) type Change<R> = Box<dyn Fn(&R) -> Result<R, Cause> + Send>;
 
 pub(super) struct Operation<R: Record> {
@@ -18,16 +18,16 @@ pub(super) struct Operation<R: Record> {
     pub(super) target: Target<R>,
     /// The commit at which the caller last saw the record, if that is a condition.
     pub(super) seen: Option<Commit>,
-    /// Its record was being changed when something broke off: the key may not be the record's.
-    pub(super) half_mended: bool,
+    /// An edit of its record failed halfway, so `target` may hold another key than the record.
+    pub(super) half_edited: bool,
     pub(super) action: Action<R>,
 }
 
-/// What an operation is on.
+/// The records that an operation changes.
 pub(super) enum Target<R: Record> {
     /// The record of this key.
     Key { key: Key, hash: u32 },
-    /// Every record that meets a condition.
+    /// Every record that a filter selects.
     Where(Box<Where<R>>),
 }
 
@@ -46,11 +46,11 @@ pub(super) enum Action<R> {
     Done,
 }
 
-/// What an operation makes of a record's state.
+/// The effect of an operation on one record.
 pub(super) enum Effect<R> {
-    /// The operation's own record, which was not there before.
+    /// Inserts the record that the operation brings.
     Inserted,
-    /// The operation's own record, in place of another.
+    /// Replaces the record by the one that the operation brings.
     Replaced,
     Updated(R),
     Deleted,
@@ -94,7 +94,7 @@ impl<R> Action<R> {
         match std::mem::replace(self, Action::Done) {
             Action::Store(record) | Action::Insert(record) => Some(record),
             Action::Upsert(record, change) => {
-                // Dropping the closure is user code: it stays with the operation, which goes when the locks are released.
+                // Dropping the closure is user code, so it stays with the operation, which is dropped after the locks.
                 *self = Action::Update(change);
                 Some(record)
             }
@@ -114,7 +114,7 @@ impl<R> Action<R> {
         };
     }
 
-    /// What its closures hold.
+    /// The size of its closures' captures.
     pub(super) fn closure_bytes(&self) -> usize {
         match self {
             Action::Update(change) | Action::Upsert(_, change) => size_of_val(&**change),
@@ -129,7 +129,7 @@ impl<R> Action<R> {
 }
 
 impl<R: Record> Where<R> {
-    /// The committed records that meet it.
+    /// The committed records that it selects.
     pub(super) fn evaluate(&self) -> Result<Vec<Arc<Version<R>>>, Cause> {
         user_code::run(|| (self.collection.evaluate)(&self.collection, &self.condition)).map_err(panicked)
     }
@@ -145,10 +145,10 @@ fn panicked(message: String) -> Cause {
 
 impl<R: Record> Operation<R> {
     fn new(target: Target<R>, seen: Option<Commit>, action: Action<R>) -> Self {
-        Operation { position: 0, target, seen, half_mended: false, action }
+        Operation { position: 0, target, seen, half_edited: false, action }
     }
 
-    /// An operation that brings its record, and so its key.
+    /// An operation that brings a record, and with it the key.
     pub(super) fn of_record(table: &Table<R>, seen: Option<Commit>, action: Action<R>) -> Result<Self, Refusal> {
         let keyed = match action.record() {
             Some(record) => checked_key(table, record),
@@ -158,7 +158,7 @@ impl<R: Record> Operation<R> {
             Ok((key, hash)) => Ok(Operation::new(Target::Key { key, hash }, seen, action)),
             Err(cause) => {
                 let refusal = Refusal::new(action.name(), &table.name, cause);
-                // Where only a field does not fit, the key says which record it is.
+                // If only a field does not fit, the key is still known and names the record.
                 let key = action.record().and_then(|record| key_of(table, record).ok()?.checked().ok());
                 Err(match key {
                     Some((key, _)) => refusal.with_key(&key),
@@ -181,7 +181,7 @@ impl<R: Record> Operation<R> {
         }
     }
 
-    /// An operation on every record that a filter means. Its fields and values are checked here.
+    /// An operation on every record that a filter selects. Checks the filter's fields and values.
     pub(super) fn of_filter(
         collection: &Collection<R>,
         filter: impl Into<Filter<R>>,
@@ -196,7 +196,7 @@ impl<R: Record> Operation<R> {
         }
     }
 
-    /// Its key; `None` if it is on all records that meet a condition.
+    /// Its key; `None` if it is by filter.
     pub(super) fn key(&self) -> Option<&Key> {
         match &self.target {
             Target::Key { key, .. } => Some(key),
@@ -204,7 +204,7 @@ impl<R: Record> Operation<R> {
         }
     }
 
-    /// Of its key; nothing of meaning without one.
+    /// The hash of its key; 0 if it is by filter.
     pub(super) fn hash(&self) -> u32 {
         match &self.target {
             Target::Key { hash, .. } => *hash,
@@ -212,7 +212,7 @@ impl<R: Record> Operation<R> {
         }
     }
 
-    /// What a description calls it.
+    /// Its name in descriptions and messages.
     pub(super) fn name(&self) -> &'static str {
         match &self.target {
             Target::Key { .. } => self.action.name(),
@@ -220,7 +220,7 @@ impl<R: Record> Operation<R> {
         }
     }
 
-    /// What it did, being on all records that met its condition.
+    /// The outcome of an operation by filter that changed this many records.
     pub(super) fn outcome_where(&self, records: usize) -> Outcome {
         match self.action {
             Action::Update(_) => Outcome::UpdatedWhere(records),
@@ -228,19 +228,19 @@ impl<R: Record> Operation<R> {
         }
     }
 
-    /// Changes the record that the operation brings, which may change its key.
-    pub(super) fn mend(&mut self, table: &Table<R>, mend: impl FnOnce(&mut R)) -> Result<bool, Cause> {
+    /// Edits the record that the operation brings, which may change its key.
+    pub(super) fn edit(&mut self, table: &Table<R>, edit: impl FnOnce(&mut R)) -> Result<bool, Cause> {
         let Some(record) = self.action.record_mut() else { return Ok(false) };
-        self.half_mended = true;
-        mend(record);
+        self.half_edited = true;
+        edit(record);
         let (key, hash) = checked_key(table, record)?;
         self.target = Target::Key { key, hash };
-        self.half_mended = false;
+        self.half_edited = false;
         Ok(true)
     }
 
-    /// What this operation makes of the record `present` of a key, which the batch found as commit `begin` wrote it. Runs
-    /// user code, touches nothing.
+    /// The effect of this operation on the record `present` of a key. Before the batch, commit `begin` wrote the record. Runs
+    /// user code and changes nothing.
     #[inline]
     pub(super) fn effect(
         &self,
@@ -249,8 +249,8 @@ impl<R: Record> Operation<R> {
         present: Option<&R>,
         begin: Option<Commit>,
     ) -> Result<Effect<R>, Cause> {
-        if self.half_mended {
-            return Err(Cause::HalfMended);
+        if self.half_edited {
+            return Err(Cause::HalfEdited);
         }
         if let Some(seen) = self.seen.filter(|seen| begin != Some(*seen)) {
             return Err(Cause::Stale { seen, now: begin });
@@ -271,7 +271,7 @@ impl<R: Record> Operation<R> {
         self.refusal_at(table, self.key(), cause)
     }
 
-    /// The refusal of this operation, because of the record of a key.
+    /// The refusal of this operation because of the record of this key.
     pub(super) fn refusal_at(&self, table: &Table<R>, key: Option<&Key>, cause: Cause) -> Refusal {
         let refusal = Refusal::new(self.name(), &table.name, cause).at(self.position);
         if let Some(key) = key { refusal.with_key(key) } else { refusal }
@@ -294,7 +294,7 @@ fn changed<R: Record>(table: &Table<R>, key: &Key, change: &Change<R>, record: &
     }
 }
 
-/// The key and its hash of a record that fits the schema.
+/// Checks a record against the schema and returns its key with the hash.
 fn checked_key<R: Record>(table: &Table<R>, record: &R) -> Result<(Key, u32), Cause> {
     record.check_by(&table.schema)?;
     Ok(key_of(table, record)?.checked()?)

@@ -33,7 +33,7 @@ pub struct Counts {
     pub inserted: usize,
     /// Records replaced as a whole, by store.
     pub replaced: usize,
-    /// Records changed by a closure: by update, try_update, upsert or update_where.
+    /// Records changed by a closure: by update, upsert or update_where.
     pub updated: usize,
     /// Records deleted.
     pub deleted: usize,

@@ -1,8 +1,8 @@
-//! What a commit reports on request: what each operation did, and which were left out.
+//! Reports: what each operation of a commit did, and which operations a lenient commit left out.
 
 use super::Receipt;
 use super::operation::Effect;
-use super::stage::Part;
+use super::part::{Part, Single};
 use crate::error::Refusal;
 use crate::record::Record;
 use crate::storage::Engine;
@@ -10,26 +10,28 @@ use crate::sync::Arc;
 use crate::value::Key;
 use std::fmt;
 
-/// What one operation of a committed batch did, to the state that it met: a record that is inserted and deleted again
-/// within one batch is `Created` and `Deleted`.
+/// What one operation of a committed batch did, given the operations before it: if a batch inserts a record and deletes it again,
+/// the outcomes are `Created` and `Deleted`. See [`Batch::commit_reported`](crate::Batch::commit_reported) for an example.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Outcome {
-    /// It brought a record that was not there before.
+    /// It inserted a record.
     Created,
-    /// Its record took the place of another.
+    /// It replaced a record.
     Replaced,
     /// It changed a record by its closure.
     Updated,
     /// It deleted a record.
     Deleted,
-    /// A delete that found no record.
+    /// It was a delete and found no record.
     Missing,
-    /// An `update_where` changed so many records: none, if none met its condition.
+    /// It was an `update_where` and changed this many records.
     UpdatedWhere(usize),
-    /// A `delete_where` deleted so many records: none, if none met its condition.
+    /// It was a `delete_where` and deleted this many records.
     DeletedWhere(usize),
-    /// It was left out; [`Report::refused`] has it, with the cause.
+    /// It was left out: [`Report::refused`] has it, with the cause.
     Refused,
 }
 
@@ -45,18 +47,17 @@ impl<R> From<&Effect<R>> for Outcome {
     }
 }
 
-/// What a commit did, operation by operation: from [`Batch::commit_reported`](crate::Batch::commit_reported),
-/// [`Batch::commit_lenient`](crate::Batch::commit_lenient) and [`LenientWriter::flush`](crate::LenientWriter::flush).
-#[derive(Debug, Default)]
+/// What a commit did, operation by operation: [`Batch::commit_reported`](crate::Batch::commit_reported) and
+/// [`Batch::commit_lenient`](crate::Batch::commit_lenient) return it.
+#[derive(Debug)]
 #[must_use = "it holds the operations that were left out, with their records"]
 #[non_exhaustive]
 pub struct Report {
-    /// As every commit gives it. `took` is the time of the whole commit: an operation has none of its own.
+    /// The receipt of the commit. `took` is the time of the whole commit.
     pub receipt: Receipt,
-    /// What each operation did, with its position, in the order of the positions. A
-    /// [`LenientWriter`](crate::LenientWriter) leaves it empty.
+    /// The position and the outcome of each operation, in the order of the positions.
     pub outcomes: Vec<(usize, Outcome)>,
-    /// What was left out, in the order of the positions.
+    /// The operations that were left out, in the order of the positions.
     pub refused: Vec<RefusedOperation>,
 }
 
@@ -71,58 +72,82 @@ impl Report {
         Report { receipt, outcomes, refused: refusals.into_iter().zip(taken).map(refused).collect() }
     }
 
-    /// What the operation at a position did; `None` if there was none. O(log operations).
+    /// The outcome of the operation at a position; `None` if there was none. O(log operations).
+    #[must_use]
     pub fn outcome(&self, position: usize) -> Option<Outcome> {
         let at = self.outcomes.binary_search_by_key(&position, |(position, _)| *position).ok()?;
         Some(self.outcomes[at].1)
     }
 }
 
-/// An operation that was left out of a lenient commit, and why.
+/// An operation that a lenient commit left out, and why. See [`Batch::commit_lenient`](crate::Batch::commit_lenient) for an
+/// example.
 #[derive(Debug)]
 #[must_use = "it holds the operation, with its record"]
 #[non_exhaustive]
 pub struct RefusedOperation {
-    /// Why.
+    /// The reason.
     pub refusal: Refusal,
-    /// The operation itself, to be looked at, or [put into](crate::Batch::put_back) another batch.
+    /// The operation, to inspect it or to [put it](crate::Batch::put_back) into another batch.
     pub operation: TakenOperation,
 }
 
-impl RefusedOperation {
-    /// The same, of a batch that others came before.
-    pub(super) fn moved_on(mut self, by: usize) -> Self {
-        self.operation.info.position += by;
-        self.refusal = self.refusal.at(self.operation.info.position);
-        self
-    }
-}
-
-/// An operation of a batch, described.
+/// The description of an operation of a batch.
+///
+/// ```
+/// # use memdex::{Record, Store};
+/// # #[derive(Clone, Record)] struct User { #[record(key)] id: u32 }
+/// # let store = Store::new();
+/// # let users = store.collection::<User>("User")?;
+/// let mut batch = store.batch();
+/// batch.delete(&users, 7)?;
+/// let info = &batch.operations()[0];
+/// assert_eq!((info.position, info.operation, &*info.collection), (0, "delete", "User"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct OperationInfo {
-    /// Its position in the batch, counted from 0. Taking others out does not change it.
+    /// Its position in the batch, counted from 0. Removing other operations does not change it.
     pub position: usize,
-    /// `store`, `insert`, `update`, `upsert`, `delete`, `update_where` or `delete_where`.
+    /// The command: `store`, `insert`, `update`, `upsert`, `delete`, `update_where` or `delete_where`.
     pub operation: &'static str,
     /// The name of its collection.
     pub collection: String,
-    /// The key of its record; `None` if it is on all records that meet a condition.
+    /// The key of its record; `None` if it is by filter.
     pub key: Option<Key>,
 }
 
-/// An operation that was taken out of a batch.
+/// An operation that was removed from a batch, or left out of a commit.
+///
+/// ```
+/// # use memdex::{Record, Store};
+/// # #[derive(Clone, Debug, PartialEq, Record)] struct User { #[record(key)] id: u32 }
+/// # let store = Store::new();
+/// # let users = store.collection::<User>("User")?;
+/// let mut batch = store.batch();
+/// batch.store(&users, User { id: 1 })?;
+/// let taken = batch.remove(0).unwrap();
+/// assert_eq!(taken.info.operation, "store");
+/// assert_eq!(taken.into_record::<User>(), Some(User { id: 1 }));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[non_exhaustive]
 pub struct TakenOperation {
-    /// What it was.
+    /// The description of the operation as it was in its batch.
     pub info: OperationInfo,
-    /// This operation alone.
+    /// A part with this operation at position 0.
     pub(super) part: Box<dyn Part>,
     pub(super) engine: Arc<Engine>,
 }
 
 impl TakenOperation {
-    /// The record that it brought; `None` if it brought none, or one of another type.
+    pub(super) fn new((info, part): Single, engine: &Arc<Engine>) -> Self {
+        TakenOperation { info, part, engine: engine.clone() }
+    }
+
+    /// The record that the operation brings; `None` if it brings none, or one of another type.
+    #[must_use]
     pub fn into_record<R: Record>(mut self) -> Option<R> {
         self.part.take_record()?.downcast().ok().map(|record| *record)
     }
@@ -134,19 +159,19 @@ impl fmt::Debug for TakenOperation {
     }
 }
 
-/// What is asked of a commit besides its receipt.
+/// What a commit does besides its receipt.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Asked {
-    /// What each operation did.
+    /// Record what each operation did.
     pub(super) outcomes: bool,
-    /// Refused operations are left out, rather than all refused with them.
+    /// Leave refused operations out instead of refusing the whole batch.
     pub(super) lenient: bool,
-    /// It is of several submissions, which must not depend on each other: no record may take over a unique value that another
-    /// gives up in the same commit.
+    /// The operations are those of several submissions, which must not depend on each other: no record may take a unique value
+    /// that another record gives up in the same commit.
     pub(super) several: bool,
 }
 
-/// What a commit notes down as it was asked.
+/// What a commit has recorded as `asked`.
 #[derive(Default)]
 pub(super) struct Notes {
     pub(super) asked: Asked,
@@ -154,23 +179,23 @@ pub(super) struct Notes {
     pub(super) refusals: Vec<Refusal>,
 }
 
-/// Who learns of a refusal while the operations on one collection are staged, and of what each operation did. Numbers of
-/// operations are places in the list of that collection. Where nothing was asked for it is next to nothing.
+/// Attributes refusals and outcomes to operations while those on one collection are staged. Operations are numbered by their
+/// place in the list of that collection. Empty if neither a report nor a lenient commit is requested.
 pub(super) struct Blame(Option<Box<Noted>>);
 
 #[derive(Default)]
 struct Noted {
     asked: Asked,
     outcomes: Vec<(usize, Outcome)>,
-    /// Of this pass.
+    /// The refusals of this pass.
     refused: Vec<(usize, Refusal)>,
-    /// How many of `refused` were found while the operations were resolved.
+    /// The number of `refused` that were found while the operations were resolved.
     resolved: usize,
-    /// Operations whose records could not be indexed, in this pass or an earlier one: out for good.
+    /// Operations whose records could not be indexed, in this pass or an earlier one. They stay out.
     left_out: Vec<(usize, Refusal)>,
-    /// The same as a look-up; empty as long as there are none.
+    /// The same by operation; empty as long as there are none.
     is_out: Vec<bool>,
-    /// Refusals that a later pass has made void. They may hold errors of the user's, so they are dropped with the rest.
+    /// Refusals of earlier passes that no longer count. They may hold errors of the user, so they are dropped with the rest.
     void: Vec<Refusal>,
 }
 
@@ -183,8 +208,8 @@ impl Blame {
         self.0.as_ref().is_some_and(|noted| noted.asked.lenient)
     }
 
-    /// Tells of a refusal of one operation. A strict commit gets it back, and staging ends with it; a lenient one notes
-    /// it down, and staging goes on to find as many as there are.
+    /// Records the refusal of one operation. A strict commit gets it back and stops staging; a lenient commit continues, to
+    /// find as many as there are.
     pub(super) fn refuse(&mut self, operation: usize, refusal: Refusal) -> Result<(), Refusal> {
         match &mut self.0 {
             Some(noted) if noted.asked.lenient => {
@@ -205,7 +230,7 @@ impl Blame {
         self.0.as_ref().is_some_and(|noted| noted.is_out.get(operation).is_some_and(|out| *out))
     }
 
-    /// All operations are resolved: what is refused from here on is found in the indexes.
+    /// Call when all operations are resolved: later refusals come from the indexes.
     pub(super) fn all_resolved(&mut self) {
         self.0.iter_mut().for_each(|noted| noted.resolved = noted.refused.len());
     }
@@ -215,8 +240,8 @@ impl Blame {
         self.0.as_ref().is_some_and(|noted| noted.refused.len() > noted.resolved)
     }
 
-    /// Whether to stage again, without those whose records could not be indexed. What was refused when the operations were
-    /// resolved is decided anew: it may have met what is out by now.
+    /// Whether to stage again, without the operations whose records could not be indexed. Operations that were refused while
+    /// they were resolved get another chance, since they may have met the effect of one that is out now.
     pub(super) fn again(&mut self, operations: usize) -> bool {
         let Some(noted) = self.0.as_mut().filter(|noted| noted.refused.len() > noted.resolved) else { return false };
         noted.is_out.resize(operations, false);
@@ -232,7 +257,7 @@ impl Blame {
         true
     }
 
-    /// All refusals that are not told: their errors are the user's, to be dropped with care.
+    /// All refusals that are not reported. They may hold errors of the user, whose drop may panic.
     pub(super) fn take_refusals(&mut self) -> Vec<Refusal> {
         let Some(noted) = &mut self.0 else { return Vec::new() };
         let mut all = std::mem::take(&mut noted.void);
@@ -240,7 +265,8 @@ impl Blame {
         all
     }
 
-    /// Staging is done: adds what was noted down, and gives the operations that are left out, ascending.
+    /// Call when staging is done: adds the recorded outcomes and refusals to `notes` and returns the operations that are left out,
+    /// ascending.
     pub(super) fn tell(&mut self, notes: &mut Notes) -> Vec<usize> {
         let Some(noted) = &mut self.0 else { return Vec::new() };
         let mut all = std::mem::take(&mut noted.left_out);

@@ -3,7 +3,7 @@
 
 use super::operation::{Action, Operation};
 use super::receipt::Counts;
-use super::report::{Asked, Blame, Notes, OperationInfo};
+use super::report::{Asked, Blame, Notes};
 use super::resolve::{Looked, Net, State, look_up};
 use crate::error::{Cause, Commit, Refusal};
 use crate::limits::MAX_ROWS;
@@ -14,41 +14,6 @@ use crate::storage::{
 };
 use crate::sync::{Arc, MutexGuard};
 use crate::user_code;
-use std::any::Any;
-
-/// The operations on one collection, without its record type.
-pub(super) trait Part: Any + Send {
-    fn len(&self) -> usize;
-    fn stage(&mut self, asked: Asked) -> Result<Box<dyn StagedPart + '_>, Refusal>;
-    fn is_of(&self, table: *const ()) -> bool;
-    /// Drops the operations from a position on.
-    fn truncate(&mut self, position: usize);
-    fn remove(&mut self, position: usize) -> Option<Single>;
-    /// Takes all operations out.
-    fn take_all(&mut self) -> Vec<Single>;
-    /// Takes the record out that the first of its operations brings.
-    fn take_record(&mut self) -> Option<Box<dyn Any + Send>>;
-    /// Takes the operations of another part in behind its own, their positions moved on by `from`, if both are of one
-    /// collection.
-    fn append(&mut self, other: &mut dyn Part, from: usize) -> bool;
-    /// Gives the first of its operations another position.
-    fn set_position(&mut self, position: usize);
-    fn infos(&self, infos: &mut Vec<OperationInfo>);
-    /// What its operations take in memory, as far as memdex can tell.
-    fn bytes(&self) -> usize;
-    /// A number for each operation's collection and key: of one key the same, of two most likely different ones. `false` if one
-    /// of them is on whatever meets a condition.
-    fn fingerprints(&self, fingerprints: &mut Vec<u64>) -> bool;
-    /// Undoes the last `append`.
-    fn give_back(&mut self, other: &mut dyn Part, from: usize) -> bool;
-    /// A part of the same collection.
-    fn empty(&self) -> Box<dyn Part>;
-    /// Drops its operations, each by itself, and gives the number of panics.
-    fn discard(&mut self) -> u64;
-}
-
-/// One operation, described, and alone in a part.
-pub(super) type Single = (OperationInfo, Box<dyn Part>);
 
 /// One collection's part of a batch, staged: without its record type, as the commit sees it.
 pub(super) trait StagedPart {

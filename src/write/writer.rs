@@ -1,4 +1,4 @@
-//! The bulk writer: buffers operations and flushes them in batches by itself.
+//! The bulk writer: buffers operations and commits them in batches.
 
 use super::batch::Batch;
 use super::operation::Operation;
@@ -10,19 +10,24 @@ use crate::storage::{Collection, Engine};
 use crate::sync::{Arc, Ordering::SeqCst};
 use std::fmt;
 
-/// Buffers operations, and flushes them as one batch whenever [`bulk_size`](Writer::bulk_size) of them have gathered.
+/// Buffers operations and commits them as one batch whenever it holds [`bulk_size`](Writer::bulk_size) of them.
 ///
-/// A flush that is refused leaves the buffer as it was, and is tried again by itself only when as many operations more
-/// have gathered: mend the operation at fault or take it out
-/// ([`batch_mut`](Writer::batch_mut)), or take everything back ([`take`](Writer::take)). Dropped, a writer flushes what
-/// it still holds, unless its thread is panicking. What is lost so, or because that flush is refused, is logged and counted in
-/// [`Stats::lost_flushes`](crate::Stats::lost_flushes), so call [`flush`](Writer::flush) where it matters.
+/// A refused flush leaves the buffer unchanged. The writer retries on its own only after it has buffered `bulk_size` more
+/// operations. Before that you can edit or remove the operation at fault ([`batch_mut`](Writer::batch_mut)), or take the whole
+/// buffer ([`take`](Writer::take)), for example to commit it without the refused operations ([`Batch::commit_lenient`]).
+///
+/// Dropping a writer flushes its buffer, unless the thread is panicking. Operations that are lost then, or because that last flush
+/// is refused, are logged and counted in [`Stats::lost_flushes`](crate::Stats::lost_flushes). Call [`flush`](Writer::flush) to
+/// learn about refusals.
 ///
 /// ```
-/// # use memdex::{Record, Store};
-/// # #[derive(Record)] struct User { #[record(key)] id: u32 }
-/// # let store = Store::new();
-/// # let users = store.collection::<User>("User")?;
+/// use memdex::{Record, Store, WriterError};
+///
+/// #[derive(Record)]
+/// struct User { #[record(key)] id: u32 }
+///
+/// let store = Store::new();
+/// let users = store.collection::<User>("User")?;
 /// let mut writer = store.writer();
 /// for id in 0..250 {
 ///     writer.store(&users, User { id })?;
@@ -30,31 +35,45 @@ use std::fmt;
 /// assert_eq!((users.len(), writer.len()), (200, 50));
 /// writer.flush()?;
 /// assert_eq!((users.len(), writer.counts().inserted), (250, 250));
+///
+/// // Leave out what is refused, and go on.
+/// for id in 200..300 {
+///     match writer.insert(&users, User { id }) {
+///         Err(WriterError::NotFlushed(_)) => {
+///             let report = writer.take().commit_lenient()?;
+///             assert_eq!((report.receipt.counts.inserted, report.refused.len()), (50, 50));
+///         }
+///         other => other?,
+///     }
+/// }
+/// assert_eq!(users.len(), 300);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+#[must_use = "dropping a writer hides refusals: call `flush`"]
 pub struct Writer {
-    pub(super) batch: Batch,
+    batch: Batch,
     bulk_size: usize,
-    /// How many operations to gather before the next flush: more than `bulk_size` after a refused one, which would only be
-    /// refused again, at the cost of staging all of it for each further operation.
+    /// The number of buffered operations at which the next flush happens. After a refused flush it is more than `bulk_size`:
+    /// otherwise each further operation would stage the whole buffer, to be refused again.
     flush_at: usize,
     counts: Counts,
 }
 
-/// Why a writer could not go on. Its buffer is intact in either case.
+/// Why a command of a [`Writer`] failed. The buffer is intact in either case.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum WriterError {
-    /// The operation was not taken into the buffer.
+    /// The operation was not added to the buffer.
     #[error(transparent)]
     NotTaken(Refusal),
-    /// The operation is in the buffer, but the buffer could not be flushed.
-    #[error("the buffer stays unflushed: {0}")]
+    /// The operation is in the buffer, but the flush was refused.
+    #[error("the writer could not flush its buffer: {0}")]
     NotFlushed(#[source] Refusal),
 }
 
 impl WriterError {
-    /// Which operation, and why.
+    /// Which operation was refused, and why.
+    #[must_use]
     pub fn refusal(&self) -> &Refusal {
         match self {
             WriterError::NotTaken(refusal) | WriterError::NotFlushed(refusal) => refusal,
@@ -68,8 +87,8 @@ impl Writer {
         Writer { batch: Batch::new(engine), bulk_size, flush_at, counts: Counts::default() }
     }
 
-    /// Flushes at this many operations instead of [`limits::DEFAULT_BULK_SIZE`](crate::limits::DEFAULT_BULK_SIZE); at
-    /// every single one if it is 0 or 1.
+    /// Flushes when this many operations are buffered; 0 and 1 flush after each. Default:
+    /// [`limits::DEFAULT_BULK_SIZE`](crate::limits::DEFAULT_BULK_SIZE).
     #[must_use]
     pub fn bulk_size(mut self, operations: usize) -> Self {
         self.bulk_size = operations.max(1);
@@ -77,8 +96,8 @@ impl Writer {
         self
     }
 
-    /// Adds operations that no flush may part: it flushes, if it is time, only after the last of them. If the closure
-    /// refuses, those that it added are taken out again.
+    /// Adds operations that must be in the same commit: the writer flushes only after the last of them. If the closure returns an
+    /// error or panics, the operations that it added are removed again.
     ///
     /// ```
     /// # use memdex::{Record, Store};
@@ -97,46 +116,49 @@ impl Writer {
     /// ```
     ///
     /// # Errors
-    /// [`WriterError::NotTaken`] if the closure refuses, [`WriterError::NotFlushed`] if the flush after it is refused.
+    /// [`WriterError::NotTaken`] if the closure returns an error, [`WriterError::NotFlushed`] if the flush after it is refused.
     pub fn group(&mut self, add: impl FnOnce(&mut Batch) -> Result<(), Refusal>) -> Result<(), WriterError> {
         Group::gather(&mut self.batch, add)?;
         self.flush_if_full()
     }
 
-    /// Commits what is buffered. With an empty buffer nothing happens.
+    /// Commits the buffered operations. Does nothing if there are none.
     ///
     /// # Errors
-    /// The [`Refusal`]; the buffer stays as it was.
+    /// The [`Refusal`]; the buffer is unchanged.
     pub fn flush(&mut self) -> Result<Receipt, Refusal> {
         let flushed = self.batch.flush();
-        self.set_next_flush(flushed.is_ok());
+        self.flush_at = self.bulk_size + if flushed.is_ok() { 0 } else { self.batch.len() };
         let receipt = flushed?;
         self.counts += receipt.counts;
         Ok(receipt)
     }
 
-    /// How many operations are buffered.
+    /// The number of buffered operations.
+    #[must_use]
     pub fn len(&self) -> usize {
         self.batch.len()
     }
 
-    /// Whether nothing is buffered.
+    /// Whether the buffer is empty.
+    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.batch.is_empty()
     }
 
-    /// What the flushed operations did, all together.
+    /// What all flushed operations did, together.
+    #[must_use]
     pub fn counts(&self) -> Counts {
         self.counts
     }
 
-    /// The buffer, to read it back, and after a refusal to mend it.
+    /// The buffer, to read it, or to edit it after a refusal.
     pub fn batch_mut(&mut self) -> &mut Batch {
         self.flush_at = self.bulk_size;
         &mut self.batch
     }
 
-    /// Takes all that is buffered back; the writer goes on with an empty buffer.
+    /// Returns the buffer and continues with an empty one.
     pub fn take(&mut self) -> Batch {
         self.flush_at = self.bulk_size;
         let empty = Batch::new(self.batch.engine().clone());
@@ -152,35 +174,22 @@ impl Writer {
         self.flush_if_full()
     }
 
-    /// Whether it is time for a flush.
-    pub(super) fn is_full(&self) -> bool {
-        self.batch.len() >= self.flush_at
-    }
-
-    /// Says when the next flush is, after one.
-    pub(super) fn set_next_flush(&mut self, flushed: bool) {
-        self.flush_at = self.bulk_size + if flushed { 0 } else { self.batch.len() };
-    }
-
     fn flush_if_full(&mut self) -> Result<(), WriterError> {
-        if self.is_full() {
+        if self.batch.len() >= self.flush_at {
             self.flush().map_err(WriterError::NotFlushed)?;
         }
         Ok(())
     }
 }
 
-/// Takes out what was added since, unless it is told that all is well: also when the closure panics.
-pub(super) struct Group<'a> {
+/// Removes the operations added since `from` when it is dropped, also by a panic of the closure. `None` keeps them.
+struct Group<'a> {
     batch: &'a mut Batch,
     from: Option<usize>,
 }
 
 impl Group<'_> {
-    pub(super) fn gather(
-        batch: &mut Batch,
-        add: impl FnOnce(&mut Batch) -> Result<(), Refusal>,
-    ) -> Result<(), WriterError> {
+    fn gather(batch: &mut Batch, add: impl FnOnce(&mut Batch) -> Result<(), Refusal>) -> Result<(), WriterError> {
         let from = Some(batch.next_position());
         let mut group = Group { batch, from };
         add(group.batch).map_err(WriterError::NotTaken)?;
@@ -204,13 +213,13 @@ impl Drop for Writer {
         }
         let operations = self.len();
         let flushed = if std::thread::panicking() {
-            Err(Refusal::because("the thread is panicking, so what was gathered may be half of something"))
+            Err(Refusal::because("the thread is panicking, so the buffer may be incomplete"))
         } else {
             self.flush()
         };
         if let Err(refusal) = flushed {
             self.batch.engine().counters.lost_flushes.fetch_add(1, SeqCst);
-            tracing::error!(%refusal, operations, "a writer was dropped unflushed: its operations are lost");
+            tracing::error!(%refusal, operations, "a writer was dropped, and its last flush failed: its operations are lost");
         }
     }
 }

@@ -46,11 +46,11 @@ fn every_command_takes_documents() {
     payments.insert(document(json!({ "id": "1", "amount": 5 }))).unwrap();
     payments.store(document(json!({ "id": "1", "amount": 6 }))).unwrap();
     payments.update("1", |payment| payment.set("amount", 7).unwrap()).unwrap();
-    payments.try_update("1", |payment| payment.set("note.by", "me")).unwrap();
+    payments.update("1", |payment| payment.set("note.by", "me")).unwrap();
     payments.upsert(document(json!({ "id": "2" })), |_| unreachable!()).unwrap();
     let seen = payments.get("2").unwrap().commit();
-    payments.patch_if(seen, "2", json!({ "amount": 7 })).unwrap();
-    let stale = payments.patch_if(seen, "2", json!({ "amount": 8 })).unwrap_err();
+    payments.if_unchanged(seen).patch("2", json!({ "amount": 7 })).unwrap();
+    let stale = payments.if_unchanged(seen).patch("2", json!({ "amount": 8 })).unwrap_err();
     assert!(matches!(stale.cause(), Cause::Stale { .. }), "{stale}");
     assert_eq!(keys(&payments, field("amount").eq(7)), ["1", "2"]);
     assert_eq!(payments.get("1").unwrap().body(), &json!({ "id": "1", "amount": 7, "note": { "by": "me" } }));
@@ -125,7 +125,7 @@ fn conflicts_are_refused_or_skipped_by_name() {
     }
     assert_eq!(
         payments.store(document(json!({ "id": "2", "amount": "ten" }))).unwrap_err().to_string(),
-        "store of \"2\" in \"Payment\" refused: field \"amount\" is declared integer, but the record has \"ten\" there: mend \
+        "store of \"2\" in \"Payment\" refused: field \"amount\" is declared integer, but the record has \"ten\": fix \
          the record, or declare the field with skip_conflicts"
     );
     assert_eq!(
@@ -265,7 +265,7 @@ fn depth_has_a_limit() {
         assert!(matches!(refused.cause(), Cause::Document(error) if *error == too_deep), "{refused}");
         let text = format!("{}{}", "{\"a\":".repeat(levels), "}".repeat(levels));
         assert_eq!(text.parse::<Document>(), Err(too_deep.clone()));
-        let refused = payments.try_update("1", move |payment| payment.set("more", deep(levels))).unwrap_err();
+        let refused = payments.update("1", move |payment| payment.set("more", deep(levels))).unwrap_err();
         assert!(refused.to_string().contains("deeper than 127 levels"), "{refused}");
     }
     let mut one = document(json!({ "id": "1" }));
@@ -382,9 +382,9 @@ fn a_fix_is_checked_too() {
     let (store, payments) = payments();
     let mut batch = store.batch();
     batch.store(&payments, document(json!({ "id": "1", "amount": 5 }))).unwrap();
-    let refusal = batch.mend(&payments, 0, |payment| payment.set("amount", "x").unwrap()).unwrap_err();
+    let refusal = batch.edit(&payments, 0, |payment| payment.set("amount", "x").unwrap()).unwrap_err();
     assert!(matches!(refusal.cause(), Cause::Conflict { .. }), "{refusal}");
-    assert!(batch.mend(&payments, 0, |payment| payment.set("amount", 6).unwrap()).unwrap());
+    assert!(batch.edit(&payments, 0, |payment| payment.set("amount", 6).unwrap()).unwrap());
     batch.commit().unwrap();
     assert_eq!(keys(&payments, field("amount").eq(6)), ["1"]);
 }

@@ -461,7 +461,7 @@ fn an_invalid_index_is_refused_and_changes_nothing() {
     assert!(matches!(players.get_by(player::TEAM, "x"), Err(QueryError::NoUniqueIndex { .. })));
     let inside = store.commit(|batch| {
         let players = players.clone();
-        batch.try_update(&players.clone(), 1, move |_| players.add_index(IndexDef::equality("role")))
+        batch.update(&players.clone(), 1, move |_| players.add_index(IndexDef::equality("role")))
     });
     assert!(inside.unwrap_err().to_string().contains("write from inside"));
     store.verify().unwrap();

@@ -71,28 +71,28 @@ fn misfits_are_refused_by_name() {
     let refused = |session: KeyValue<Session>| sessions.store(session).unwrap_err().to_string();
     assert_eq!(
         refused(session("1").with("agent", "x")),
-        "store of \"1\" in \"Session\" refused: the schema declares no field \"agent\" to be given with a record; it declares \
+        "store of \"1\" in \"Session\" refused: the schema declares no field \"agent\" that a record may set; it declares \
          user, score, tags, port"
     );
     let said = |text: String| text.split_once("refused: ").unwrap().1.split_once(':').unwrap().0.to_owned();
     assert_eq!(
         said(refused(session("1").with("score", "x"))),
-        "field \"score\" is declared float, but the record has \"x\" there"
+        "field \"score\" is declared float, but the record has \"x\""
     );
     assert_eq!(
         said(refused(session("1").with("user", "x"))),
-        "field \"user\" is declared string, but the record has 2 values there"
+        "field \"user\" is declared string, but the record has 2 values"
     );
     assert_eq!(
         said(refused(session("1").with("tags", 1))),
-        "field \"tags\" is declared many values of kind string, but the record has 1 there"
+        "field \"tags\" is declared many values of kind string, but the record has 1"
     );
     assert_eq!(said(refused(KeyValue::new("1", Session { visits: 0 }))), "field \"user\" is required, but missing");
     assert!(refused(session("1").with("key", "x")).contains("declares no field \"key\""));
     let by_number = KeyValue::new(7, Session { visits: 1 }).with("user", "u");
-    assert_eq!(said(refused(by_number)), "field \"key\" is declared string, but the record has 7 there");
+    assert_eq!(said(refused(by_number)), "field \"key\" is declared string, but the record has 7");
     let by_two = KeyValue::new(("a", "b"), Session { visits: 1 }).with("user", "u");
-    assert_eq!(said(refused(by_two)), "field \"key\" is declared string, but the record has a key of 2 parts there");
+    assert_eq!(said(refused(by_two)), "field \"key\" is declared string, but the record has a key of 2 parts");
     assert_eq!((sessions.len(), store.newest_commit().get()), (0, 0));
 
     // The value is skipped, in both orders.

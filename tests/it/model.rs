@@ -64,7 +64,7 @@ impl StateMachineTest for Race {
                 race.write_in_bulk(world, bulk, group, end)
             }
             Transition::Write { how: How::Lenient, ops, .. } => race.write_leniently(world, &ops),
-            Transition::Write { how: How::LenientWriter { bulk }, ops, .. } => {
+            Transition::Write { how: How::LenientBulk { bulk }, ops, .. } => {
                 race.write_leniently_in_bulk(world, &ops, bulk)
             }
             Transition::Write { how, .. } => world.attempts.iter().for_each(|attempt| race.write(world, attempt, how)),

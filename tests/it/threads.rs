@@ -158,11 +158,11 @@ impl Bank {
         self.store.commit(|batch| {
             if from.is_multiple_of(2) {
                 let seen = self.checking.get(number).expect("an account is there in every commit");
-                batch.delete_if(&self.checking, seen.commit(), number)?;
+                batch.if_unchanged(seen.commit()).delete(&self.checking, number)?;
                 batch.insert(&self.checking, Checking { balance: seen.balance - amount, ..(*seen).clone() })?;
             } else {
                 let seen = self.savings.get((bank(number), number)).expect("an account is there in every commit");
-                batch.delete_if(&self.savings, seen.commit(), seen.key())?;
+                batch.if_unchanged(seen.commit()).delete(&self.savings, seen.key())?;
                 batch.insert(&self.savings, Savings { cents: seen.cents - amount, ..(*seen).clone() })?;
             }
             self.add(batch, to, amount, luck)

@@ -1,8 +1,8 @@
-//! Settings of a background writer to be.
+//! Builder for a background writer.
 
 use super::super::batch::Batch;
 use super::death::Death;
-use super::error::StartError;
+use super::error::BackgroundError;
 use super::flusher::Flusher;
 use super::gate::{Gate, Settings};
 use super::handle::BackgroundWriter;
@@ -12,7 +12,18 @@ use crate::sync::{Arc, thread};
 use std::fmt;
 use std::time::Duration;
 
-/// Settings of a background writer; see [`Store::background_writer`](crate::Store::background_writer).
+/// Builder for a [`BackgroundWriter`], from [`Store::background_writer`](crate::Store::background_writer).
+///
+/// ```
+/// use memdex::Store;
+/// use std::time::Duration;
+///
+/// let store = Store::new();
+/// let background = store.background_writer().bulk_size(1_000).linger(Duration::from_millis(5)).start()?;
+/// assert_eq!(background.queued().submissions, 0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[must_use = "it does nothing until `start` is called"]
 pub struct BackgroundWriterBuilder {
     engine: Arc<Engine>,
     settings: Settings,
@@ -30,46 +41,44 @@ impl BackgroundWriterBuilder {
         BackgroundWriterBuilder { engine, settings, death: Death::default() }
     }
 
-    /// Flushes at once when this many operations are in the queue instead of
-    /// [`limits::DEFAULT_BACKGROUND_BULK_SIZE`](crate::limits::DEFAULT_BACKGROUND_BULK_SIZE), and puts no more submissions
-    /// into a commit that has as many. A submission is never parted, so a commit may have more.
+    /// Commits as soon as this many operations are in the queue, and adds no further submission to a commit that has as many.
+    /// A submission is never split, so a commit may have more. Default:
+    /// [`limits::DEFAULT_BACKGROUND_BULK_SIZE`](crate::limits::DEFAULT_BACKGROUND_BULK_SIZE).
     #[must_use]
     pub fn bulk_size(mut self, operations: usize) -> Self {
         self.settings.bulk_size = operations.max(1);
         self
     }
 
-    /// Lets a submission wait this long for company instead of
-    /// [`limits::DEFAULT_LINGER`](crate::limits::DEFAULT_LINGER), counted from when the flusher has nothing else to do. With
-    /// zero, what is there is flushed.
+    /// Waits up to this long for further submissions to commit together, from the time when the background thread has nothing
+    /// else to do. With zero it commits immediately. Default: [`limits::DEFAULT_LINGER`](crate::limits::DEFAULT_LINGER).
     #[must_use]
     pub fn linger(mut self, linger: Duration) -> Self {
         self.settings.linger = linger;
         self
     }
 
-    /// Takes no more than this many operations into the queue, those included that are being committed, instead of
-    /// [`limits::DEFAULT_QUEUED_OPERATIONS`](crate::limits::DEFAULT_QUEUED_OPERATIONS); at least one. It takes no more
-    /// submissions than that either, nor than [`limits::MAX_QUEUED_SUBMISSIONS`](crate::limits::MAX_QUEUED_SUBMISSIONS).
+    /// Limits the operations in the queue, including those that are being committed, to this many, at least one. The same
+    /// limit holds for submissions, and [`limits::MAX_QUEUED_SUBMISSIONS`](crate::limits::MAX_QUEUED_SUBMISSIONS) as well.
+    /// Default: [`limits::DEFAULT_QUEUED_OPERATIONS`](crate::limits::DEFAULT_QUEUED_OPERATIONS).
     ///
-    /// For speed, let it be several times [`bulk_size`](BackgroundWriterBuilder::bulk_size): one part is committed while the
-    /// next is gathered.
+    /// For speed, use several times the [`bulk_size`](BackgroundWriterBuilder::bulk_size), so that the queue fills while a commit
+    /// runs.
     #[must_use]
     pub fn max_operations(mut self, operations: usize) -> Self {
         self.settings.max_operations = operations.max(1);
         self
     }
 
-    /// Takes no more than this many bytes into the queue, as [`Batch::bytes`] counts
-    /// them, instead of [`limits::DEFAULT_QUEUED_BYTES`](crate::limits::DEFAULT_QUEUED_BYTES). What records hold on the heap is
-    /// not counted: allow for it.
+    /// Limits the bytes in the queue, as [`Batch::bytes`] counts them. Memory that records own on the heap is not counted, so
+    /// leave room for it. Default: [`limits::DEFAULT_QUEUED_BYTES`](crate::limits::DEFAULT_QUEUED_BYTES).
     #[must_use]
     pub fn max_bytes(mut self, bytes: usize) -> Self {
         self.settings.max_bytes = bytes;
         self
     }
 
-    /// Has the flusher die when it reaches a step (a number modulo theirs) for the n-th time: for the scenarios.
+    /// Makes the flusher panic when it reaches a step for the n-th time (the number is taken modulo the number of steps).
     #[cfg(memdex_shuttle)]
     #[doc(hidden)]
     #[must_use]
@@ -84,11 +93,11 @@ impl BackgroundWriterBuilder {
         self
     }
 
-    /// Starts the flusher's thread, and gives the first handle.
+    /// Starts the background thread and returns the first handle.
     ///
     /// # Errors
-    /// A [`StartError`] if the system gives no thread.
-    pub fn start(self) -> Result<BackgroundWriter, StartError> {
+    /// [`BackgroundError::NoThread`] if the system can't start a thread.
+    pub fn start(self) -> Result<BackgroundWriter, BackgroundError> {
         let BackgroundWriterBuilder { engine, settings, death } = self;
         let gate = Arc::new(Gate::new(settings));
         let (sender, queue) = crossbeam_channel::bounded(settings.max_submissions());

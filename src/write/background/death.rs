@@ -1,27 +1,27 @@
-//! Where a test has the flusher die. In plain builds nothing of it is left.
+//! Panics of the flusher that tests inject. Other builds contain none of it.
 
 /// The steps of the flusher, in their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// About to look whether there is work.
+    /// Before it checks for work.
     Look,
     /// Has taken a submission out of the channel.
     Taken,
-    /// About to put submissions together.
+    /// Before it merges submissions into one batch.
     Merge,
-    /// They are one batch, not yet committed.
+    /// The submissions are one batch, not yet committed.
     Merged,
-    /// A commit of several was refused; they are one batch still.
+    /// A commit of several submissions was refused; they are still one batch.
     Split,
-    /// About to commit one by itself.
+    /// Before it commits one submission by itself.
     Alone,
-    /// Committed, and nobody knows.
+    /// Committed, but no submitter knows yet.
     Committed,
-    /// About to answer one.
+    /// Before it answers a submission.
     Answer,
-    /// All are answered, their room is still taken.
+    /// All are answered, but their room in the queue is still taken.
     Answered,
-    /// Their room is given back.
+    /// Their room is released.
     Released,
 }
 
@@ -41,7 +41,7 @@ impl Step {
     ];
 }
 
-/// Panics when a step is reached for the n-th time, counted from 1.
+/// Panics when the flusher reaches a step for the n-th time, counted from 1.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Death {
     #[cfg(any(memdex_shuttle, all(test, not(memdex_loom))))]

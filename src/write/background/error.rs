@@ -1,208 +1,161 @@
-//! What a background writer can't do, and the batch back.
+//! Errors of the background writer.
 
 use super::super::batch::Batch;
 use super::super::receipt::Refused;
 use crate::error::Refusal;
+use crate::sync::Mutex;
 use std::error::Error;
 use std::fmt;
 use std::io;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-/// Why a background writer could not be started.
+/// Why a background writer could not start, take a batch, apply a batch, or flush.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum StartError {
-    /// The system gives no thread.
-    #[error("the system gives no thread for the background writer: {0}")]
+pub enum BackgroundError {
+    /// The system could not start the thread.
+    #[error("the thread of the background writer could not be started: {0}")]
     NoThread(#[from] io::Error),
-}
-
-/// Why a batch was not taken into the queue. Nothing of it will be applied.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum SubmitError {
-    /// It is a batch of another store, it was submitted from inside an update closure, an extractor, an observer or
-    /// `get_with`, or the closure that was to gather it refused.
+    /// The batch was refused, and nothing of it is applied. Tickets return it if the commit was refused,
+    /// [`submit`](crate::BackgroundWriter::submit) if the batch belongs to another store, and
+    /// [`submit_with`](crate::BackgroundWriter::submit_with) if its closure returned an error.
     #[error(transparent)]
     Refused(Refusal),
-    /// The queue has no room for it now, or others wait for room already.
-    #[error("the queue is full: wait for room with submit or submit_timeout, or for a ticket, and try again")]
+    /// The queue has no room now, or other submissions are waiting for room.
+    #[error("the queue is full: wait for room with submit or submit_timeout, or wait for a ticket, and try again")]
     Full,
-    /// The queue had no room for it in time.
+    /// The queue had no room in time.
     #[error("the queue had no room within {timeout:?}: try again later, or submit less")]
+    #[non_exhaustive]
     TimedOut {
-        /// How long it was to wait.
+        /// The timeout of the call.
         timeout: Duration,
     },
-    /// The queue will never have room for it: it holds more operations than the queue may.
+    /// The batch has more operations than the queue may hold.
     #[error(
-        "the batch holds {operations} operations, the queue takes {limit}: split it, raise max_operations, or commit it"
+        "the batch has {operations} operations, the queue holds at most {limit}: split it, raise max_operations, or commit it"
     )]
+    #[non_exhaustive]
     TooManyOperations {
-        /// How many it holds.
+        /// The operations of the batch.
         operations: usize,
-        /// How many the queue may hold.
+        /// The limit of the queue.
         limit: usize,
     },
-    /// The queue will never have room for it: it takes more bytes ([`Batch::bytes`]) than the queue may.
-    #[error("the batch takes {bytes} bytes, the queue {limit}: split it, raise max_bytes, or commit it")]
+    /// The batch takes more bytes ([`Batch::bytes`]) than the queue may hold.
+    #[error("the batch takes {bytes} bytes, the queue holds at most {limit}: split it, raise max_bytes, or commit it")]
+    #[non_exhaustive]
     TooManyBytes {
-        /// What it takes.
+        /// The bytes of the batch.
         bytes: usize,
-        /// What the queue may take.
+        /// The limit of the queue.
         limit: usize,
     },
-    /// The flusher has died. Nothing that it left in its queue is applied.
-    #[error("the background writer has died: {why}; commit the batch, or start another background writer")]
+    /// The background thread panicked, which is a bug of memdex. A batch that comes back with this error was not applied. If no
+    /// batch comes back, it was being committed: the store shows whether all of it was applied, or nothing.
+    #[error(
+        "the thread of the background writer panicked: {why}; check the store before you submit the batch again to another \
+         background writer"
+    )]
+    #[non_exhaustive]
     Died {
-        /// Of what.
+        /// The message of the panic.
         why: String,
     },
+    /// The call came from inside an update closure, an extractor, an observer or `get_with`, for which the commit itself may
+    /// have to wait. A ticket stays valid.
+    #[error(
+        "submitting to a background writer, or waiting for it, does not work inside a closure, an extractor or an observer: do \
+         it after it has returned"
+    )]
+    InsideUserCode,
+    /// An earlier call has returned the answer of this ticket.
+    #[error("an earlier call has returned the answer of this ticket: keep it there")]
+    AnswerTaken,
 }
 
-/// A batch that was not taken into the queue, and here it is back.
+/// A batch that was not taken into the queue, or not applied: why, and the unchanged batch.
+///
+/// [`BackgroundWriter::submit`](crate::BackgroundWriter::submit) and its variants always return the batch. A
+/// [`Ticket`](crate::Ticket) returns it unless the outcome is unknown or was returned before.
 ///
 /// ```
-/// # use memdex::{Record, Store, SubmitError};
-/// # #[derive(Clone, Record)] struct User { #[record(key)] id: u32 }
-/// # let store = Store::new();
-/// # let users = store.collection::<User>("User")?;
+/// use memdex::{BackgroundError, Record, Store};
+///
+/// #[derive(Clone, Record)]
+/// struct User { #[record(key)] id: u32 }
+///
+/// let store = Store::new();
+/// let users = store.collection::<User>("User")?;
 /// let background = store.background_writer().max_operations(2).start()?;
 /// let mut batch = store.batch();
 /// (0..3).try_for_each(|id| batch.store(&users, User { id }))?;
-/// let not_submitted = background.submit(batch).unwrap_err();
-/// assert!(matches!(not_submitted.error(), SubmitError::TooManyOperations { operations: 3, limit: 2 }));
-/// assert_eq!(not_submitted.into_batch().commit()?.counts.inserted, 3);
+/// let error = background.submit(batch).unwrap_err();
+/// assert!(matches!(error.error(), BackgroundError::TooManyOperations { .. }));
+/// let batch = error.into_batch().expect("submit always returns the batch");
+/// assert_eq!(batch.commit()?.counts.inserted, 3);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub struct NotSubmitted {
-    error: SubmitError,
-    // Only to be `Sync`, so that the error passes through `Box<dyn Error + Send + Sync>`.
-    batch: Mutex<Batch>,
+pub struct SubmitError {
+    error: BackgroundError,
+    // Makes the error `Sync`, so that it fits into `Box<dyn Error + Send + Sync>`.
+    batch: Mutex<Option<Batch>>,
 }
 
-impl NotSubmitted {
-    pub(super) fn new(error: SubmitError, batch: Batch) -> Self {
-        NotSubmitted { error, batch: Mutex::new(batch) }
+impl SubmitError {
+    pub(super) fn new(error: BackgroundError, batch: impl Into<Option<Batch>>) -> Self {
+        SubmitError { error, batch: Mutex::new(batch.into()) }
+    }
+
+    pub(super) fn refused(refused: Refused) -> Self {
+        let (refusal, batch) = refused.into_parts();
+        SubmitError::new(BackgroundError::Refused(refusal), batch)
+    }
+
+    pub(super) fn died(why: &str, batch: Option<Batch>) -> Self {
+        SubmitError::new(BackgroundError::Died { why: why.to_owned() }, batch)
     }
 
     /// Why.
-    pub fn error(&self) -> &SubmitError {
+    #[must_use]
+    pub fn error(&self) -> &BackgroundError {
         &self.error
     }
 
-    /// Why, and the batch as it was.
-    pub fn into_parts(self) -> (SubmitError, Batch) {
-        (self.error, self.batch.into_inner().unwrap_or_else(PoisonError::into_inner))
+    /// Which operation was refused, and why. `None` for other errors, such as a full queue.
+    #[must_use]
+    pub fn refusal(&self) -> Option<&Refusal> {
+        match &self.error {
+            BackgroundError::Refused(refusal) => Some(refusal),
+            _ => None,
+        }
     }
 
-    /// The batch as it was.
-    pub fn into_batch(self) -> Batch {
-        self.into_parts().1
+    /// Why, and the batch.
+    pub fn into_parts(self) -> (BackgroundError, Option<Batch>) {
+        (self.error, self.batch.into_inner())
+    }
+
+    /// The unchanged batch.
+    pub fn into_batch(self) -> Option<Batch> {
+        self.batch.into_inner()
     }
 }
 
-impl fmt::Debug for NotSubmitted {
+impl fmt::Debug for SubmitError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("NotSubmitted").field("error", &self.error).finish_non_exhaustive()
+        f.debug_struct("SubmitError").field("error", &self.error).finish_non_exhaustive()
     }
 }
 
-impl fmt::Display for NotSubmitted {
+impl fmt::Display for SubmitError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.error.fmt(f)
     }
 }
 
-impl Error for NotSubmitted {
+impl Error for SubmitError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.error.source()
     }
-}
-
-/// Why a ticket does not say that its batch was applied.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum NotApplied {
-    /// The batch was refused and has touched nothing: which operation, why, and the batch as it was.
-    #[error(transparent)]
-    Refused(Refused),
-    /// The flusher has died before it could tell.
-    #[error(transparent)]
-    Died(Died),
-    /// Asked to wait from inside an update closure, an extractor, an observer or `get_with`, for which the commit itself may
-    /// have to wait. The ticket is as good as before.
-    #[error(
-        "a wait for a commit from inside a closure, an extractor or an observer, for which it may have to wait itself: wait once that has returned"
-    )]
-    InsideUserCode,
-    /// An earlier call has given the answer already.
-    #[error("an earlier call has given the answer of this ticket: keep it there")]
-    AnswerTaken,
-}
-
-impl NotApplied {
-    /// The batch as it was, if this brings it back.
-    pub fn into_batch(self) -> Option<Batch> {
-        match self {
-            NotApplied::Refused(refused) => Some(refused.into_batch()),
-            NotApplied::Died(died) => died.into_batch(),
-            NotApplied::InsideUserCode | NotApplied::AnswerTaken => None,
-        }
-    }
-}
-
-/// The flusher has died, which is a bug of memdex, before it could say what became of a submission.
-pub struct Died {
-    why: String,
-    // Only to be `Sync`, as in `NotSubmitted`.
-    batch: Mutex<Option<Batch>>,
-}
-
-impl Died {
-    pub(super) fn new(why: &str, batch: Option<Batch>) -> Self {
-        Died { why: why.to_owned(), batch: Mutex::new(batch) }
-    }
-
-    /// Of what.
-    pub fn why(&self) -> &str {
-        &self.why
-    }
-
-    /// The batch as it was, if it was still in the queue: then nothing of it was applied. `None` if it was being committed:
-    /// then either all of it was applied or nothing, and the store shows which.
-    pub fn into_batch(self) -> Option<Batch> {
-        self.batch.into_inner().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl fmt::Debug for Died {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Died").field("why", &self.why).finish_non_exhaustive()
-    }
-}
-
-impl fmt::Display for Died {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the background writer has died: {}; look at the store before you submit the batch again", self.why)
-    }
-}
-
-impl Error for Died {}
-
-/// Why a flush can't say that all is visible.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum FlushError {
-    /// Asked from inside an update closure, an extractor, an observer or `get_with`, for which the commit itself may have to
-    /// wait.
-    #[error(transparent)]
-    Refused(Refusal),
-    /// The flusher has died. The tickets know of each batch.
-    #[error("the background writer has died: {why}; the tickets tell what became of each batch")]
-    Died {
-        /// Of what.
-        why: String,
-    },
 }

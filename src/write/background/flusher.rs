@@ -1,13 +1,13 @@
-//! The flusher: takes what is in the queue, commits as much of it together as it may, and answers each submission.
+//! The flusher: takes submissions from the queue, commits as many together as it may, and answers each.
 //!
-//! What it does to the store is what it would do if it committed one submission after the other, and each learns what it
-//! would have learned then. So submissions are committed together only if no two of them touch the same key: then none
-//! can tell whether another one came before it. Where one takes a unique value that another gives up it could tell all the same:
-//! such a commit is refused. If the commit of several is refused, they are committed in parts.
+//! Its effect on the store, and every answer, are the same as if it committed one submission after the other. So it commits
+//! submissions together only if no two of them touch the same key: then none can tell whether another came before it. One could
+//! still tell if it takes a unique value that another gives up: such a commit is refused. If the commit of several submissions is
+//! refused, they are committed in smaller groups.
 
 use super::super::batch::Batch;
 use super::death::{Death, Step};
-use super::error::NotApplied;
+use super::error::SubmitError;
 use super::gate::{Gate, Size};
 use super::ticket::{Applied, Reply};
 use crate::hash::spread;
@@ -18,9 +18,9 @@ use crossbeam_channel::Receiver;
 use hashbrown::HashTable;
 use std::collections::VecDeque;
 
-/// What travels through the channel.
+/// The message of the channel.
 pub(super) struct Submission {
-    /// Not there while it is committed.
+    /// `None` while it is committed.
     pub(super) batch: Option<Batch>,
     pub(super) size: Size,
     pub(super) reply: Reply,
@@ -29,13 +29,13 @@ pub(super) struct Submission {
 pub(super) struct Flusher {
     gate: Arc<Gate>,
     queue: Receiver<Submission>,
-    /// Taken, but not to be committed with those before it.
+    /// Taken from the channel, but not to be committed with those before it.
     held: Option<Submission>,
-    /// What is being committed and not answered yet.
+    /// Submissions that are being committed and not answered yet.
     group: VecDeque<Submission>,
-    /// Several submissions as one batch; its room is used again.
+    /// Several submissions as one batch. Its memory is reused.
     together: Batch,
-    /// Whose operations those are, and where theirs begin.
+    /// The batches whose operations are in `together`, each with the position of its first one.
     lent: Vec<(usize, Batch)>,
     touched: Touched,
     death: Death,
@@ -48,10 +48,10 @@ impl Flusher {
         Flusher { gate, queue, held, group, together: empty, lent, touched, death }
     }
 
-    /// Until the last handle is gone and the queue is empty. Should it break off before, everybody is told.
+    /// Runs until the last handle is dropped and the queue is empty. If it panics before, it answers everybody.
     pub(super) fn run(mut self) {
         if let Err(why) = user_code::caught(|| self.work()) {
-            self.tell_of_death(&why);
+            self.report_death(&why);
         }
     }
 
@@ -66,13 +66,13 @@ impl Flusher {
         }
     }
 
-    /// Takes submissions until they are as many operations as one commit should have, or one touches what another touches.
+    /// Takes submissions until they have as many operations as one commit should have, or until one touches a key of another.
     fn gather(&mut self) {
         debug_assert!(self.group.is_empty());
         let (mut operations, mut positions) = (0, 0);
         while operations < self.gate.settings().bulk_size {
             let Some(next) = self.held.take().or_else(|| self.queue.try_recv().ok()) else { break };
-            let Some(batch) = &next.batch else { unreachable!("it travels with its batch") };
+            let Some(batch) = &next.batch else { unreachable!("a submission comes with its batch") };
             operations += next.size.operations;
             positions += batch.next_position();
             match self.group.front().and_then(|first| first.batch.as_ref()) {
@@ -93,10 +93,10 @@ impl Flusher {
         debug_assert!(!self.group.is_empty());
     }
 
-    /// Commits the group, all together if that goes, otherwise in parts, in the order of the submissions.
+    /// Commits the group in the order of the submissions: all together if possible, otherwise in smaller groups.
     fn commit_group(&mut self) {
         let mut refusals = 0;
-        // How many come before the one that seems to be at fault: these are tried together, then that one by itself.
+        // The number of submissions before the one that seems to be at fault. They are tried together, then that one by itself.
         let mut before: Option<usize> = None;
         while !self.group.is_empty() {
             let count = match before {
@@ -118,24 +118,25 @@ impl Flusher {
     /// Commits the first of the group by itself.
     fn commit_first(&mut self) {
         self.death.comes_at(Step::Alone);
-        let Some(batch) = self.group[0].batch.take() else { unreachable!("it is not being committed") };
+        let Some(batch) = self.group[0].batch.take() else { unreachable!("no other commit has its batch") };
         let answer = batch.commit().map(|receipt| Applied { commit: receipt.commit, at: receipt.at });
         self.death.comes_at(Step::Committed);
-        self.answer_first([answer.map_err(NotApplied::Refused)]);
+        self.answer_first([answer.map_err(SubmitError::refused)]);
     }
 
-    /// Commits the first `count` of the group together. If that is refused, nobody is told, all have their batches back, and
-    /// it gives the place of one that seems to be at fault: it need not be, as it may rest on one that is refused too.
+    /// Commits the first `count` of the group together. If the commit is refused, nobody is answered, all get their batches back,
+    /// and the error is the index of the one that seems to be at fault. It may not be, since it may depend on another one that is
+    /// refused.
     fn commit_first_of(&mut self, count: usize) -> Result<(), usize> {
         self.death.comes_at(Step::Merge);
         for member in self.group.range_mut(..count) {
-            let Some(mut batch) = member.batch.take() else { unreachable!("it is not being committed") };
+            let Some(mut batch) = member.batch.take() else { unreachable!("no other commit has its batch") };
             let from = self.together.next_position();
             self.together.append(&mut batch);
             self.lent.push((from, batch));
         }
         self.death.comes_at(Step::Merged);
-        match self.together.flush_unheard() {
+        match self.together.flush_together() {
             Ok(receipt) => {
                 self.death.comes_at(Step::Committed);
                 self.lent.clear();
@@ -150,15 +151,15 @@ impl Flusher {
                     self.together.give_back(&mut batch, from);
                     member.batch = Some(batch);
                 }
-                // It may hold an error of the user's.
+                // It may hold an error of the user, whose drop may panic.
                 user_code::drop_each([refusal]);
                 Err(at_fault.unwrap_or(count / 2))
             }
         }
     }
 
-    /// Answers the first of the group, then gives their room back.
-    fn answer_first(&mut self, answers: impl IntoIterator<Item = Result<Applied, NotApplied>>) {
+    /// Answers the first submissions of the group, then releases their room.
+    fn answer_first(&mut self, answers: impl IntoIterator<Item = Result<Applied, SubmitError>>) {
         let mut room = Size::default();
         for answer in answers {
             let Some(Submission { size, reply, .. }) = self.group.pop_front() else { break };
@@ -171,11 +172,13 @@ impl Flusher {
         self.death.comes_at(Step::Released);
     }
 
-    /// Should even this break off, each ticket hears of it when its reply is dropped.
-    fn tell_of_death(mut self, why: &str) {
+    /// If even this panics, each reply answers when it is dropped.
+    fn report_death(mut self, why: &str) {
         self.gate.die(why);
-        let _ = user_code::run(|| tracing::error!(why, "a background writer has died, which is a bug of memdex"));
-        // Nothing gets into the queue any more.
+        let _ = user_code::run(|| {
+            tracing::error!(why, "the thread of a background writer panicked, which is a bug of memdex")
+        });
+        // The gate admits no more submissions.
         let queued = std::iter::from_fn(|| self.queue.try_recv().ok());
         for Submission { batch, reply, .. } in self.group.drain(..).chain(self.held.take()).chain(queued) {
             reply.died(why, batch);
@@ -184,12 +187,12 @@ impl Flusher {
     }
 }
 
-/// The keys that the submissions of a group touch, as fingerprints: two keys that share one only part a group.
+/// The keys that the submissions of a group touch, as fingerprints. If two keys share one, the group is merely split.
 #[derive(Default)]
 struct Touched {
     table: HashTable<u64>,
     of_batch: Vec<u64>,
-    /// A batch that changes whatever meets a condition stays alone.
+    /// The group has a batch by filter, which shares no commit.
     closed: bool,
 }
 

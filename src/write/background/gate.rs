@@ -1,12 +1,12 @@
-//! The gate before the queue: who may put a submission in, and whether the flusher has work. All waiting is done here,
-//! none at the channel, which has a place for every submission that the gate lets in.
+//! The gate before the queue: it admits submissions and tells the flusher when to work. All waiting happens here, none at the
+//! channel, which has a place for every submission that the gate admits.
 
-use super::error::SubmitError;
+use super::error::BackgroundError;
 use crate::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// When to flush, and how much may wait for it.
+/// When to commit, and how much may be in the queue.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Settings {
     pub(super) bulk_size: usize,
@@ -16,13 +16,13 @@ pub(super) struct Settings {
 }
 
 impl Settings {
-    /// Empty batches take a place as well, so that they have a bound too.
+    /// Empty batches take a place as well, so their number is limited too.
     pub(super) fn max_submissions(&self) -> usize {
         self.max_operations.min(crate::limits::MAX_QUEUED_SUBMISSIONS)
     }
 }
 
-/// What a submission takes in the queue.
+/// What submissions take in the queue.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Size {
     pub(super) submissions: usize,
@@ -59,24 +59,24 @@ pub(super) struct Gate {
     state: Mutex<State>,
     /// The flusher waits here.
     work: Condvar,
-    /// Who flushes waits here.
+    /// Callers of `flush` wait here.
     answered: Condvar,
 }
 
 #[derive(Default)]
 struct State {
-    /// What was let in and is not answered: in the channel or in the flusher's hands. This is what has bounds.
+    /// Admitted and not yet answered: in the channel, or with the flusher. This is what the limits apply to.
     queued: Size,
-    /// Submissions let in, ever, and answered, ever: in the same order.
+    /// The numbers of submissions admitted and answered so far; both happen in the same order.
     admitted: u64,
     answered: u64,
-    /// Up to this one they wait for company no longer.
+    /// Submissions up to this number are committed without waiting for more.
     due: u64,
-    /// Who waits for room, in the order in which they came, so that many small submissions don't keep a big one out.
+    /// Submitters that wait for room, first come, first served, so that many small submissions don't keep a big one out.
     line: VecDeque<Arc<Condvar>>,
-    /// The last handle is gone: no more will come.
+    /// The last handle is dropped: no more submissions will come.
     closed: bool,
-    /// Of what the flusher has died.
+    /// The message of the panic, if the flusher has died.
     dead: Option<Arc<str>>,
 }
 
@@ -95,28 +95,28 @@ impl Gate {
 
     // ---- producers ------------------------------------------------------------------------------------------------
 
-    /// Lets a submission in once there is room for it, and gives its number. `send` puts it into the channel, under the
-    /// lock: so the channel has the order of the numbers.
-    pub(super) fn enter(&self, size: Size, patience: Patience, send: impl FnOnce()) -> Result<u64, SubmitError> {
+    /// Admits a submission once there is room for it, and returns its number. `send` puts it into the channel under the lock, so
+    /// the channel has the order of the numbers.
+    pub(super) fn enter(&self, size: Size, patience: Patience, send: impl FnOnce()) -> Result<u64, BackgroundError> {
         let Settings { max_operations, max_bytes, .. } = self.settings;
         if size.operations > max_operations {
-            return Err(SubmitError::TooManyOperations { operations: size.operations, limit: max_operations });
+            return Err(BackgroundError::TooManyOperations { operations: size.operations, limit: max_operations });
         }
         if size.bytes > max_bytes {
-            return Err(SubmitError::TooManyBytes { bytes: size.bytes, limit: max_bytes });
+            return Err(BackgroundError::TooManyBytes { bytes: size.bytes, limit: max_bytes });
         }
         let mut state = self.state.lock();
         if state.dead.is_none() && (!state.line.is_empty() || !self.has_room(&state, size)) {
             state = match patience {
                 Patience::None => {
-                    // What is there will get no company: it goes now, so that there is room for who tries again.
+                    // No more can join those in the queue, so they are committed now, to make room for the next try.
                     state.due = state.admitted;
                     self.work.notify_one();
-                    return Err(SubmitError::Full);
+                    return Err(BackgroundError::Full);
                 }
                 Patience::For(timeout) => {
                     let in_time = self.stand_in_line(state, size, Instant::now().checked_add(timeout));
-                    in_time.ok_or(SubmitError::TimedOut { timeout })?
+                    in_time.ok_or(BackgroundError::TimedOut { timeout })?
                 }
                 Patience::Forever => match self.stand_in_line(state, size, None) {
                     Some(state) => state,
@@ -125,7 +125,7 @@ impl Gate {
             };
         }
         if let Some(why) = &state.dead {
-            return Err(SubmitError::Died { why: why.to_string() });
+            return Err(BackgroundError::Died { why: why.to_string() });
         }
         send();
         let was_idle = state.admitted == state.answered;
@@ -133,7 +133,7 @@ impl Gate {
         state.queued += size;
         debug_assert!(state.queued.operations <= self.settings.max_operations);
         debug_assert!(state.queued.bytes <= self.settings.max_bytes);
-        // In between the flusher sleeps on.
+        // Otherwise the flusher keeps sleeping.
         if was_idle || state.queued.operations >= self.settings.bulk_size {
             self.work.notify_one();
         }
@@ -147,7 +147,8 @@ impl Gate {
             && size.bytes <= max_bytes - state.queued.bytes
     }
 
-    /// Waits until this one is the first in line and has room, or the flusher is dead; `None` if the time is up before.
+    /// Waits until this submission is the first in line and has room, or the flusher is dead. Returns `None` if the deadline
+    /// comes first.
     fn stand_in_line<'a>(
         &'a self,
         mut state: MutexGuard<'a, State>,
@@ -156,7 +157,7 @@ impl Gate {
     ) -> Option<MutexGuard<'a, State>> {
         let me = Arc::new(Condvar::default());
         state.line.push_back(me.clone());
-        // Nobody else can come in: what is there has all the company that it will get.
+        // No more can join those in the queue, so they are committed now.
         self.work.notify_one();
         let mut timed_out = false;
         let let_in = loop {
@@ -173,12 +174,12 @@ impl Gate {
             }
         };
         state.line.retain(|other| !Arc::ptr_eq(other, &me));
-        // There may be room for the next one too.
+        // There may be room for the next in line too.
         state.line.iter().take(1).for_each(|next| next.notify_one());
         let_in.then_some(state)
     }
 
-    /// Waits until all up to the submission of this number are answered; they wait for company no longer.
+    /// Waits until all submissions up to this number are answered. They are committed without waiting for more.
     pub(super) fn flush(&self, number: u64) -> Result<(), Arc<str>> {
         let mut state = self.state.lock();
         if state.answered < number {
@@ -194,7 +195,7 @@ impl Gate {
         Ok(())
     }
 
-    /// No more will come.
+    /// Announces that no more submissions will come.
     pub(super) fn close(&self) {
         self.state.lock().closed = true;
         self.work.notify_one();
@@ -202,7 +203,7 @@ impl Gate {
 
     // ---- the flusher ----------------------------------------------------------------------------------------------
 
-    /// Waits until there is something to commit; `false` once all is done and no more will come.
+    /// Waits until there is something to commit. Returns `false` when everything is answered and no more will come.
     pub(super) fn wait_for_work(&self) -> bool {
         let mut deadline = None;
         let mut state = self.state.lock();
@@ -223,7 +224,7 @@ impl Gate {
             {
                 return true;
             }
-            // From now on they wait for company: before, for their turn.
+            // The linger time starts when the flusher is idle.
             match *deadline.get_or_insert_with(|| Instant::now().checked_add(self.settings.linger)) {
                 None => state = self.work.wait(state),
                 Some(deadline) => {
@@ -237,7 +238,7 @@ impl Gate {
         }
     }
 
-    /// Gives back the room of what is answered.
+    /// Releases the room of answered submissions.
     pub(super) fn release(&self, size: Size) {
         let mut state = self.state.lock();
         state.queued -= size;
@@ -247,7 +248,7 @@ impl Gate {
         self.answered.notify_all();
     }
 
-    /// Nobody gets in any more, and nobody waits any longer.
+    /// Admits no more submissions and wakes all waiters.
     pub(super) fn die(&self, why: &str) {
         let mut state = self.state.lock();
         state.dead = Some(why.into());

@@ -1,8 +1,8 @@
-//! The handle before the queue.
+//! The handle of a background writer.
 
 use super::super::batch::Batch;
 use super::super::commit::refused;
-use super::error::{FlushError, NotSubmitted, SubmitError};
+use super::error::{BackgroundError, SubmitError};
 use super::flusher::Submission;
 use super::gate::{Gate, Patience, Size};
 use super::ticket::Ticket;
@@ -14,31 +14,34 @@ use crossbeam_channel::Sender;
 use std::fmt;
 use std::time::Duration;
 
-/// Takes whole batches into a queue, which a thread of its own commits: several together where it can, each whole or not at
-/// all. Cheap to clone; clones submit to the same queue, and it lives as long as any of them. Get the first from
-/// [`Store::background_writer`](crate::Store::background_writer).
+/// Queues batches and commits them on a background thread, several in one commit where possible.
 ///
-/// **What is atomic** is the submission. How many share a commit depends on time; what they do to the store, and what each
-/// learns, does not: it is as if they were committed one after the other, in the order in which they were submitted. A
-/// submission that is refused takes no other one down. Update closures that read the store see what is committed, not what
-/// is still in the queue, nor what shares their commit; they may run more than once.
+/// [`Store::background_writer`](crate::Store::background_writer) starts one. A handle is cheap to clone. Clones submit to the same
+/// queue, which lives until the last of them is dropped.
 ///
-/// **What may block.** [`submit`](BackgroundWriter::submit) and [`submit_timeout`](BackgroundWriter::submit_timeout) block the
-/// thread while the queue is full, [`flush`](BackgroundWriter::flush) and [`Ticket::wait`] until commits are done. So does the drop
-/// of the last handle, which lets the queue run empty first (but inside user code of a write or a query, where it
-/// goes on by itself). [`try_submit`](BackgroundWriter::try_submit) never waits for room nor for a commit, nor does awaiting a [`Ticket`]: in
-/// async code use these, await the last ticket instead of a flush (answers come in the order of submission), and drop the last
-/// handle after that. An update closure must not wait for a thread that submits: that one may wait for room, and room for the
-/// closure's own commit.
+/// **Atomicity.** Each submitted batch is applied whole or not at all. The result is the same as if the batches were committed
+/// one after the other, in the order of submission; only how many share a commit depends on timing. A refused batch does not
+/// affect others. Update closures that read the store see committed records only, not those of other queued batches or of
+/// batches in the same commit. They may run more than once.
 ///
-/// **What it costs.** A submission is some allocations and a short lock; for speed gather some dozens of operations in each.
+/// **Blocking.** [`submit`](BackgroundWriter::submit) and [`submit_timeout`](BackgroundWriter::submit_timeout) block the thread
+/// while the queue is full. [`flush`](BackgroundWriter::flush) and [`Ticket::wait`] block until the commits are done. Dropping the
+/// last handle blocks until the queue is empty, except inside user code of a write or a query, where the thread empties the queue
+/// later. [`try_submit`](BackgroundWriter::try_submit) and awaiting a [`Ticket`] never block. In async code use these two, await the
+/// last ticket instead of a flush (answers come in the order of submission), and drop the last handle after that. An update closure
+/// must not wait for a thread that submits: that thread may wait for room, and the room may depend on the closure's commit.
+///
+/// **Cost.** A submission is a few allocations and a short lock. For speed, put some dozens of operations into each batch.
 ///
 /// ```
-/// # use memdex::{Record, Store};
-/// # #[derive(Clone, Record)] struct Account { #[record(key)] id: u32, balance: i64 }
-/// # let store = Store::new();
-/// # let accounts = store.collection::<Account>("Account")?;
-/// # store.commit(|b| (0..2).try_for_each(|id| b.store(&accounts, Account { id, balance: 0 })))?;
+/// use memdex::{Record, Store};
+///
+/// #[derive(Clone, Record)]
+/// struct Account { #[record(key)] id: u32, balance: i64 }
+///
+/// let store = Store::new();
+/// let accounts = store.collection::<Account>("Account")?;
+/// store.commit(|b| (0..2).try_for_each(|id| b.store(&accounts, Account { id, balance: 0 })))?;
 /// let background = store.background_writer().start()?;
 /// let mut tickets = Vec::new();
 /// for _ in 0..10 {
@@ -56,11 +59,11 @@ use std::time::Duration;
 /// ```
 pub struct BackgroundWriter {
     shared: Arc<Shared>,
-    /// The last submission of this handle.
+    /// The number of the last submission of this handle.
     last: AtomicU64,
 }
 
-/// What all handles share. Its end is that of the queue.
+/// What all handles share. Dropping it ends the queue.
 struct Shared {
     engine: Arc<Engine>,
     gate: Arc<Gate>,
@@ -68,15 +71,16 @@ struct Shared {
     thread: Option<thread::JoinHandle<()>>,
 }
 
-/// What is in the queue of a background writer, what is being committed included.
+/// The content of a background writer's queue, including what is being committed: see [`BackgroundWriter::queued`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Queued {
-    /// Batches.
+    /// The number of batches.
     pub submissions: usize,
-    /// Their operations.
+    /// The number of their operations.
     pub operations: usize,
-    /// What these take, as [`Batch::bytes`] counts.
+    /// The bytes that these take, as [`Batch::bytes`] counts them.
     pub bytes: usize,
 }
 
@@ -91,44 +95,44 @@ impl BackgroundWriter {
         BackgroundWriter { shared, last: AtomicU64::new(0) }
     }
 
-    /// An empty batch of the store.
+    /// Makes an empty batch of the store.
     pub fn batch(&self) -> Batch {
         Batch::new(self.shared.engine.clone())
     }
 
-    /// Submits a batch, and waits for room as long as it takes: those that came before get theirs first. An empty batch
-    /// takes a place as well, and is answered in its turn.
+    /// Submits a batch. Waits for room without a limit; waiters are served first come, first served. An empty batch takes a
+    /// place in the queue as well, and is answered in its turn.
     ///
-    /// Blocks the thread while the queue is full, that is until others are committed.
+    /// Blocks the thread while the queue is full, until others are committed.
     ///
     /// # Errors
-    /// [`NotSubmitted`], with the batch: it is of another store or too big for the queue, this was called from inside an update
-    /// closure, an extractor, an observer or `get_with`, or the flusher has died.
-    pub fn submit(&self, batch: Batch) -> Result<Ticket, NotSubmitted> {
+    /// [`SubmitError`], with the batch: it belongs to another store or is too big for the queue, the call comes from inside an
+    /// update closure, an extractor, an observer or `get_with`, or the background thread has panicked.
+    pub fn submit(&self, batch: Batch) -> Result<Ticket, SubmitError> {
         self.put(batch, Patience::Forever)
     }
 
     /// As [`submit`](BackgroundWriter::submit), but waits no longer than `timeout` for room.
     ///
     /// # Errors
-    /// As for `submit`, and [`SubmitError::TimedOut`].
-    pub fn submit_timeout(&self, batch: Batch, timeout: Duration) -> Result<Ticket, NotSubmitted> {
+    /// As for `submit`, and [`BackgroundError::TimedOut`].
+    pub fn submit_timeout(&self, batch: Batch, timeout: Duration) -> Result<Ticket, SubmitError> {
         self.put(batch, Patience::For(timeout))
     }
 
-    /// Submits a batch if the queue has room for it now. Never waits for room nor for a commit.
+    /// Submits a batch if the queue has room for it now. Never waits for room or for a commit.
     ///
     /// # Errors
-    /// As for `submit`, and [`SubmitError::Full`], also when there is room but others wait for more.
-    pub fn try_submit(&self, batch: Batch) -> Result<Ticket, NotSubmitted> {
+    /// As for `submit`, and [`BackgroundError::Full`], also when there is room but other submissions wait for more.
+    pub fn try_submit(&self, batch: Batch) -> Result<Ticket, SubmitError> {
         self.put(batch, Patience::None)
     }
 
-    /// Gathers a batch and submits it. Blocks as [`submit`](BackgroundWriter::submit) does.
+    /// Fills a batch by a closure and submits it. Blocks as [`submit`](BackgroundWriter::submit) does.
     ///
     /// # Errors
-    /// As for `submit`, and the refusal of `gather`, with the batch as far as it was gathered.
-    pub fn submit_with(&self, gather: impl FnOnce(&mut Batch) -> Result<(), Refusal>) -> Result<Ticket, NotSubmitted> {
+    /// As for `submit`, and [`BackgroundError::Refused`] if the closure returns an error, with the batch as far as it was filled.
+    pub fn submit_with(&self, gather: impl FnOnce(&mut Batch) -> Result<(), Refusal>) -> Result<Ticket, SubmitError> {
         let mut batch = self.batch();
         match gather(&mut batch) {
             Ok(()) => self.submit(batch),
@@ -136,33 +140,33 @@ impl BackgroundWriter {
         }
     }
 
-    /// Waits until all that this handle has submitted before is answered, and what was not refused is visible. It waits for
-    /// company no longer. The tickets tell of refusals.
+    /// Waits until all batches that this handle has submitted are answered, and those that were not refused are visible.
+    /// Commits immediately instead of waiting for more submissions. The tickets report refusals.
     ///
     /// Blocks the thread until then.
     ///
     /// # Errors
-    /// [`FlushError`]: from inside an update closure, an extractor, an observer or `get_with`, and if the flusher has died.
-    pub fn flush(&self) -> Result<(), FlushError> {
+    /// [`BackgroundError::InsideUserCode`] inside an update closure, an extractor, an observer or `get_with`, and
+    /// [`BackgroundError::Died`] if the background thread has panicked.
+    pub fn flush(&self) -> Result<(), BackgroundError> {
         if user_code::inside() {
-            let refusal = Refusal::new("flush", "", Cause::InsideUserCode);
-            refused(&self.shared.engine, &refusal);
-            return Err(FlushError::Refused(refusal));
+            return Err(self.inside_user_code("flush"));
         }
         let last = self.last.load(SeqCst);
-        self.shared.gate.flush(last).map_err(|why| FlushError::Died { why: why.to_string() })
+        self.shared.gate.flush(last).map_err(|why| BackgroundError::Died { why: why.to_string() })
     }
 
-    /// What is in the queue now.
+    /// The current content of the queue.
+    #[must_use]
     pub fn queued(&self) -> Queued {
         let Size { submissions, operations, bytes } = self.shared.gate.queued();
         Queued { submissions, operations, bytes }
     }
 
-    fn put(&self, batch: Batch, patience: Patience) -> Result<Ticket, NotSubmitted> {
+    fn put(&self, batch: Batch, patience: Patience) -> Result<Ticket, SubmitError> {
         let Shared { engine, gate, sender, .. } = &*self.shared;
         if user_code::inside() {
-            return Err(self.refuse(Refusal::new("submit", "", Cause::InsideUserCode), batch));
+            return Err(SubmitError::new(self.inside_user_code("submit"), batch));
         }
         if !Arc::ptr_eq(batch.engine(), engine) {
             return Err(self.refuse(Refusal::new("submit", "", Cause::OtherStore), batch));
@@ -171,25 +175,30 @@ impl BackgroundWriter {
         let (ticket, reply) = Ticket::new();
         let mut submission = Some(Submission { batch: Some(batch), size, reply });
         let number = gate.enter(size, patience, || {
-            // The channel has a place for each that the gate lets in. Were there none, the reply would say so.
+            // The channel has a place for each submission that the gate admits. If it had none, the reply would answer.
             submission.take().into_iter().for_each(|submission| drop(sender.try_send(submission)));
         });
         match (number, submission) {
             (Err(error), Some(Submission { batch: Some(batch), reply, .. })) => {
                 reply.withdraw();
-                Err(NotSubmitted::new(error, batch))
+                Err(SubmitError::new(error, batch))
             }
             (Ok(number), None) => {
                 self.last.fetch_max(number, SeqCst);
                 Ok(ticket)
             }
-            _ => unreachable!("it is sent if it is let in, and only then"),
+            _ => unreachable!("a submission is sent if and only if it is admitted"),
         }
     }
 
-    fn refuse(&self, refusal: Refusal, batch: Batch) -> NotSubmitted {
+    fn refuse(&self, refusal: Refusal, batch: Batch) -> SubmitError {
         refused(&self.shared.engine, &refusal);
-        NotSubmitted::new(SubmitError::Refused(refusal), batch)
+        SubmitError::new(BackgroundError::Refused(refusal), batch)
+    }
+
+    fn inside_user_code(&self, operation: &'static str) -> BackgroundError {
+        refused(&self.shared.engine, &Refusal::new(operation, "", Cause::InsideUserCode));
+        BackgroundError::InsideUserCode
     }
 }
 
@@ -209,7 +218,7 @@ impl Drop for Shared {
     fn drop(&mut self) {
         self.gate.close();
         let Some(flusher) = self.thread.take() else { return };
-        // Inside user code the flusher may wait for this very thread, or be it: then it runs its queue empty by itself.
+        // Inside user code the flusher may wait for this thread, or be this thread: then it empties its queue unattended.
         if !user_code::inside() {
             let _ = flusher.join();
         }

@@ -1,4 +1,4 @@
-//! How do changes get in without waiting for their commit? A queue with bounds, and a thread that commits what is in it.
+//! How are records changed without waiting for the commit? A bounded queue, and a thread that commits the batches in it.
 
 mod builder;
 mod death;
@@ -12,6 +12,6 @@ mod ticket;
 mod tests;
 
 pub use builder::BackgroundWriterBuilder;
-pub use error::{Died, FlushError, NotApplied, NotSubmitted, StartError, SubmitError};
+pub use error::{BackgroundError, SubmitError};
 pub use handle::{BackgroundWriter, Queued};
 pub use ticket::{Applied, Ticket};

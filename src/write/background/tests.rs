@@ -1,7 +1,7 @@
 //! The flusher dies at each of its steps: everybody learns of it, and nothing hangs.
 
 use super::death::Step;
-use super::{BackgroundWriter, FlushError, NotApplied, SubmitError, Ticket};
+use super::{BackgroundError, BackgroundWriter, SubmitError, Ticket};
 use crate::error::{Cause, Commit};
 use crate::storage::Collection;
 use crate::write::Batch;
@@ -51,22 +51,20 @@ enum Known {
     NotTaken,
 }
 
-fn known(result: Result<super::Applied, NotApplied>) -> Known {
-    match result {
+fn known(result: Result<super::Applied, SubmitError>) -> Known {
+    match result.map_err(SubmitError::into_parts) {
         Ok(_) => Known::Applied,
-        Err(NotApplied::Refused(refused)) => {
-            assert!(matches!(refused.cause(), Cause::KeyExists));
-            assert_eq!((refused.refusal().position(), refused.into_batch().len()), (Some(1), 2));
+        Err((BackgroundError::Refused(refusal), Some(batch))) => {
+            assert!(matches!(refusal.cause(), Cause::KeyExists));
+            assert_eq!((refusal.position(), batch.len()), (Some(1), 2));
             Known::Refused
         }
-        Err(NotApplied::Died(died)) => match died.into_batch() {
-            Some(batch) => {
-                assert_eq!(batch.len(), 2);
-                Known::DiedInTheQueue
-            }
-            None => Known::DiedMaybeApplied,
-        },
-        Err(other) => panic!("{other}"),
+        Err((BackgroundError::Died { .. }, Some(batch))) => {
+            assert_eq!(batch.len(), 2);
+            Known::DiedInTheQueue
+        }
+        Err((BackgroundError::Died { .. }, None)) => Known::DiedMaybeApplied,
+        Err((other, _)) => panic!("{other}"),
     }
 }
 
@@ -101,17 +99,17 @@ fn dies_at(step: Step, nth: usize) {
     // The steps of a refusal come by as often only if submissions happen to meet.
     let mut last = background.submit(batch(&store, &items, 900));
     let died = match &mut last {
-        Ok(ticket) => matches!(ticket.wait(), Err(NotApplied::Died(_))),
-        Err(not_submitted) => matches!(not_submitted.error(), SubmitError::Died { .. }),
+        Ok(ticket) => ticket.wait().is_err_and(|error| matches!(error.error(), BackgroundError::Died { .. })),
+        Err(error) => matches!(error.error(), BackgroundError::Died { .. }),
     };
     assert!(died || nth > 1 || matches!(step, Step::Merge | Step::Merged | Step::Split), "{step:?} {nth}: still alive");
     if died {
         let error = background.try_submit(batch(&store, &items, 901)).unwrap_err();
         let why = format!("told to die at {step:?}");
-        assert!(matches!(error.error(), SubmitError::Died { why: of } if *of == why), "{error}");
-        assert_eq!(error.into_batch().len(), 2);
+        assert!(matches!(error.error(), BackgroundError::Died { why: of } if *of == why), "{error}");
+        assert_eq!(error.into_batch().unwrap().len(), 2);
         let error = background.submit_timeout(batch(&store, &items, 902), Duration::from_secs(60)).unwrap_err();
-        assert!(matches!(error.error(), SubmitError::Died { .. }));
+        assert!(matches!(error.error(), BackgroundError::Died { .. }));
     }
     drop(last);
     drop(background);
@@ -131,9 +129,9 @@ fn produce(
     for number in producer * count..(producer + 1) * count {
         match background.submit(batch(number)) {
             Ok(ticket) => tickets.push((number, ticket)),
-            Err(not_submitted) => {
-                assert!(matches!(not_submitted.error(), SubmitError::Died { .. }));
-                assert_eq!(not_submitted.into_batch().len(), 2);
+            Err(error) => {
+                assert!(matches!(error.error(), BackgroundError::Died { .. }));
+                assert_eq!(error.into_batch().unwrap().len(), 2);
                 knowledge.push((number, Known::NotTaken));
             }
         }
@@ -141,7 +139,7 @@ fn produce(
     if producer == 1 {
         let flushed = background.flush();
         let answered = tickets.iter().all(|(_, ticket)| ticket.is_answered());
-        assert!(answered || matches!(flushed, Err(FlushError::Died { .. })), "{flushed:?}");
+        assert!(answered || matches!(flushed, Err(BackgroundError::Died { .. })), "{flushed:?}");
     }
     for (number, mut ticket) in tickets {
         let result = if number % 2 == 0 { ticket.wait() } else { awaited(ticket) };
@@ -151,7 +149,7 @@ fn produce(
 }
 
 /// Awaits a ticket by a waker that unparks.
-fn awaited(mut ticket: Ticket) -> Result<super::Applied, NotApplied> {
+fn awaited(mut ticket: Ticket) -> Result<super::Applied, SubmitError> {
     struct Unpark(thread::Thread);
     impl std::task::Wake for Unpark {
         fn wake(self: std::sync::Arc<Self>) {
@@ -188,7 +186,7 @@ fn it_dies_while_it_parts_a_group() {
             let tickets: Vec<Ticket> =
                 (0..4).map(|number| background.submit(batch(&store, &items, number)).unwrap()).collect();
             let flushed = background.flush();
-            assert!(matches!(flushed, Err(FlushError::Died { .. })), "{flushed:?}");
+            assert!(matches!(flushed, Err(BackgroundError::Died { .. })), "{flushed:?}");
             let knowledge: Vec<Known> = tickets.into_iter().map(|mut ticket| known(ticket.wait())).collect();
             let expected = match step {
                 Step::Merge => {
@@ -209,8 +207,8 @@ fn it_dies_while_it_parts_a_group() {
 fn a_reply_that_is_dropped_answers() {
     let (mut ticket, reply) = super::ticket::Ticket::new();
     drop(reply);
-    let Err(NotApplied::Died(died)) = ticket.wait() else { panic!("nobody answered") };
-    assert!(died.into_batch().is_none());
+    let (error, batch) = ticket.wait().unwrap_err().into_parts();
+    assert!(matches!(error, BackgroundError::Died { .. }) && batch.is_none());
 }
 
 /// That a store refuses writes is no reason to die: each submission is refused, with the store's reason and its batch.
@@ -232,9 +230,9 @@ fn of_a_damaged_store_each_submission_is_refused() {
         );
         background.flush().unwrap();
         for mut ticket in tickets {
-            let Err(NotApplied::Refused(refused)) = ticket.wait() else { panic!("the store is damaged") };
-            assert!(matches!(refused.cause(), Cause::Damaged { .. }));
-            assert_eq!(refused.into_batch().len(), 2);
+            let error = ticket.wait().unwrap_err();
+            assert!(matches!(error.refusal().unwrap().cause(), Cause::Damaged { .. }));
+            assert_eq!(error.into_batch().unwrap().len(), 2);
         }
         assert_eq!(store.stats().refusals, 10);
     });

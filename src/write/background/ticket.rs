@@ -1,7 +1,7 @@
-//! A ticket and the reply that it waits for: one cell, written once by the flusher, looked at in three ways.
+//! A ticket and the reply that it waits for: one cell, which the flusher writes once.
 
 use super::super::batch::Batch;
-use super::error::{Died, NotApplied};
+use super::error::{BackgroundError, SubmitError};
 use crate::clock::Timestamp;
 use crate::error::Commit;
 use crate::sync::{Arc, Condvar, Mutex, Ordering::SeqCst};
@@ -12,38 +12,41 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-/// A submission was applied: all of it is visible.
+/// The answer to a batch that was applied: all of it is visible.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Applied {
-    /// The commit that it became part of, maybe together with others: what each of them did is not told apart. Of an
-    /// empty batch that was committed with no other the newest commit at that time.
+    /// The commit that the batch became part of, maybe together with others. For an empty batch that shared no commit, the
+    /// newest commit at that time.
     pub commit: Commit,
-    /// When that was committed, by the store's clock.
+    /// The time of that commit, by the store's clock.
     pub at: Timestamp,
 }
 
-/// What becomes of a submission: wait for it ([`wait`](Ticket::wait)), ask ([`try_answer`](Ticket::try_answer)), or await it. The
-/// answer is given once, to whoever asks first after it is there.
+/// The answer to a submitted batch, now or later: [`wait`](Ticket::wait) for it, poll it ([`try_answer`](Ticket::try_answer)), or
+/// await it. The first call after the answer has arrived takes it.
 ///
-/// `wait` and `wait_timeout` block the thread. Awaiting never does: any executor will do. Answers come in the order of
+/// `wait` and `wait_timeout` block the thread. Awaiting never blocks and works with any executor. Answers come in the order of
 /// the submissions.
 ///
-/// A ticket that is dropped gives up the answer, nothing else. A batch that is refused then is lost, which is counted in
-/// [`Stats::lost_flushes`](crate::Stats::lost_flushes) and logged.
+/// Dropping a ticket discards the answer and nothing else. If its batch is refused, the batch is lost, which is logged and counted
+/// in [`Stats::lost_flushes`](crate::Stats::lost_flushes).
 ///
 /// ```
-/// # use memdex::{Record, Store};
-/// # #[derive(Clone, Record)] struct User { #[record(key)] id: u32 }
-/// # let store = Store::new();
-/// # let users = store.collection::<User>("User")?;
+/// use memdex::{Record, Store};
+///
+/// #[derive(Clone, Record)]
+/// struct User { #[record(key)] id: u32 }
+///
+/// let store = Store::new();
+/// let users = store.collection::<User>("User")?;
 /// let background = store.background_writer().start()?;
 /// let mut ticket = background.submit_with(|batch| batch.insert(&users, User { id: 1 }))?;
 /// assert_eq!(ticket.wait()?.commit, 1);
 ///
 /// let mut ticket = background.submit_with(|batch| batch.insert(&users, User { id: 1 }))?;
-/// let mut batch = ticket.wait().unwrap_err().into_batch().expect("a refusal gives the batch back");
-/// batch.mend(&users, 0, |user| user.id = 2)?;
+/// let mut batch = ticket.wait().unwrap_err().into_batch().expect("a refused batch comes back");
+/// batch.edit(&users, 0, |user| user.id = 2)?;
 /// let ticket = background.submit(batch)?;
 /// # fn block_on<F: Future>(f: F) -> F::Output {
 /// #     let mut f = std::pin::pin!(f);
@@ -57,12 +60,12 @@ pub struct Applied {
 /// assert_eq!(applied.commit, 2);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[must_use = "only the ticket tells of a refusal, and has the batch back then"]
+#[must_use = "only the ticket reports a refusal, and returns the batch then"]
 pub struct Ticket {
     cell: Arc<Cell>,
 }
 
-type Answer = Result<Applied, NotApplied>;
+type Answer = Result<Applied, SubmitError>;
 
 struct Cell {
     state: Mutex<State>,
@@ -70,57 +73,59 @@ struct Cell {
 }
 
 enum State {
-    /// Whom to wake, if somebody awaits it.
+    /// The waker of the task that awaits the answer.
     Waiting(Option<Waker>),
     Given(Answer),
     Taken,
 }
 
 impl State {
-    /// The answer, if it is there.
+    /// Takes the answer, if it has arrived.
     fn take(&mut self) -> Option<Answer> {
         match self {
             State::Waiting(_) => None,
-            State::Taken => Some(Err(NotApplied::AnswerTaken)),
+            State::Taken => Some(Err(SubmitError::new(BackgroundError::AnswerTaken, None))),
             State::Given(_) => match std::mem::replace(self, State::Taken) {
                 State::Given(answer) => Some(answer),
-                State::Waiting(_) | State::Taken => unreachable!("looked at under the same guard"),
+                State::Waiting(_) | State::Taken => unreachable!("checked under the same guard"),
             },
         }
     }
 }
 
 impl Ticket {
-    /// A ticket, and what answers it.
+    /// A ticket, and the reply that answers it.
     pub(super) fn new() -> (Ticket, Reply) {
         let cell = Arc::new(Cell { state: Mutex::new(State::Waiting(None)), answered: Condvar::default() });
         (Ticket { cell: cell.clone() }, Reply { cell: Some(cell) })
     }
 
-    /// Whether the answer is there, or was taken already.
+    /// Whether the answer has arrived, or was taken already.
+    #[must_use]
     pub fn is_answered(&self) -> bool {
         !matches!(*self.cell.state.lock(), State::Waiting(_))
     }
 
-    /// The answer, if it is there; an error in it is one that [`wait`](Ticket::wait) gives. Never blocks.
-    pub fn try_answer(&mut self) -> Option<Result<Applied, NotApplied>> {
+    /// The answer, if it has arrived; its errors are those of [`wait`](Ticket::wait). Never blocks.
+    pub fn try_answer(&mut self) -> Option<Result<Applied, SubmitError>> {
         self.cell.state.lock().take()
     }
 
-    /// Waits for the answer. Blocks the thread for as long as what was submitted before, and this, take to be committed.
+    /// Waits for the answer. Blocks the thread until this batch, and those submitted before it, are committed.
     ///
     /// # Errors
-    /// [`NotApplied`]: the batch was refused, or the flusher has died; and at once if the answer is not there and this is
-    /// inside an update closure, an extractor, an observer or `get_with`, or if an earlier call has taken it.
-    pub fn wait(&mut self) -> Result<Applied, NotApplied> {
+    /// [`SubmitError`]: the batch was refused, or the background thread has panicked. Without waiting, if an earlier call has
+    /// taken the answer, or if it has not arrived and the call comes from inside an update closure, an extractor, an observer
+    /// or `get_with`.
+    pub fn wait(&mut self) -> Result<Applied, SubmitError> {
         match self.wait_until(None) {
             Some(answer) => answer,
             None => unreachable!("only a deadline ends a wait without an answer"),
         }
     }
 
-    /// As [`wait`](Ticket::wait), but no longer than `timeout`; `None` if there is no answer by then. It can be asked for later.
-    pub fn wait_timeout(&mut self, timeout: Duration) -> Option<Result<Applied, NotApplied>> {
+    /// As [`wait`](Ticket::wait), but no longer than `timeout`. Returns `None` if there is no answer by then; you can wait again.
+    pub fn wait_timeout(&mut self, timeout: Duration) -> Option<Result<Applied, SubmitError>> {
         self.wait_until(Instant::now().checked_add(timeout))
     }
 
@@ -131,7 +136,7 @@ impl Ticket {
                 return Some(answer);
             }
             if user_code::inside() {
-                return Some(Err(NotApplied::InsideUserCode));
+                return Some(Err(SubmitError::new(BackgroundError::InsideUserCode, None)));
             }
             let Some(deadline) = deadline else {
                 state = self.cell.answered.wait(state);
@@ -147,13 +152,13 @@ impl Ticket {
 }
 
 impl Future for Ticket {
-    type Output = Result<Applied, NotApplied>;
+    type Output = Result<Applied, SubmitError>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         if let Some(answer) = self.cell.state.lock().take() {
             return Poll::Ready(answer);
         }
-        // Wakers are code of others: made and dropped outside of the lock.
+        // Wakers are foreign code: cloned and dropped outside the lock.
         let waker = context.waker().clone();
         let mut state = self.cell.state.lock();
         let displaced = match &mut *state {
@@ -174,25 +179,28 @@ impl fmt::Debug for Ticket {
 }
 
 impl Drop for Cell {
-    /// Whichever of the two ends goes last finds an answer that nobody has looked at.
+    /// The last of the two ends finds an answer that nobody has taken.
     fn drop(&mut self) {
         let unseen = std::mem::replace(&mut *self.state.lock(), State::Taken);
-        if let State::Given(Err(not_applied)) = unseen {
-            lost(not_applied);
+        if let State::Given(Err(error)) = unseen {
+            lost(error);
         }
     }
 }
 
 #[cold]
-fn lost(not_applied: NotApplied) {
-    let _ = user_code::run(|| tracing::error!(%not_applied, "nobody looked at the ticket of this batch: it is lost"));
-    let Some(batch) = not_applied.into_batch() else { return };
+fn lost(error: SubmitError) {
+    let _ = user_code::run(
+        || tracing::error!(%error, "a ticket was dropped before its answer was read: its batch is lost"),
+    );
+    let Some(batch) = error.into_batch() else { return };
     let engine = batch.engine().clone();
     engine.counters.lost_flushes.fetch_add(1, SeqCst);
     batch.discard();
 }
 
-/// The flusher's end of a ticket. Dropped without an answer, it says that the flusher has died: nobody waits for ever.
+/// The flusher's end of a ticket. If it is dropped without an answer, it answers that the flusher has died, so that nobody waits
+/// for ever.
 pub(super) struct Reply {
     cell: Option<Arc<Cell>>,
 }
@@ -202,12 +210,12 @@ impl Reply {
         self.give(answer);
     }
 
-    /// Says that the flusher has died of `why`, and gives the batch back if it is there.
+    /// Answers that the flusher has panicked with the message `why`, and returns the batch if it is there.
     pub(super) fn died(self, why: &str, batch: Option<Batch>) {
-        self.answer(Err(NotApplied::Died(Died::new(why, batch))));
+        self.answer(Err(SubmitError::died(why, batch)));
     }
 
-    /// Nobody will ask.
+    /// Gives up the reply: the ticket is not handed out.
     pub(super) fn withdraw(mut self) {
         self.cell = None;
     }
@@ -218,7 +226,7 @@ impl Reply {
         let was = std::mem::replace(&mut *state, State::Given(answer));
         drop(state);
         cell.answered.notify_all();
-        // The waker is code of others, and may be the last to hold the ticket.
+        // The waker is foreign code, and may hold the last reference to the ticket.
         let _ = user_code::run(|| {
             if let State::Waiting(Some(waker)) = was {
                 waker.wake();
@@ -230,6 +238,6 @@ impl Reply {
 
 impl Drop for Reply {
     fn drop(&mut self) {
-        self.give(Err(NotApplied::Died(Died::new("it broke off before it could answer", None))));
+        self.give(Err(SubmitError::died("it stopped before it could answer", None)));
     }
 }

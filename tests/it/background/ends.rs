@@ -2,8 +2,7 @@
 
 use super::{Bed, GATE, Item, LONG, item, watched};
 use memdex::{
-    BackgroundWriter, Cause, CommitInfo, CommitObserver, FlushError, NotApplied, NotSubmitted, Refusal, Store,
-    SubmitError, Ticket,
+    BackgroundError, BackgroundWriter, Cause, CommitInfo, CommitObserver, Refusal, Store, SubmitError, Ticket,
 };
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
@@ -69,8 +68,8 @@ fn a_batch_of_another_store_is_refused() {
         let (bed, other) = (Bed::new(), Bed::new());
         let background = bed.eager();
         let (error, batch) = background.submit(other.batch([item(1, 0)])).unwrap_err().into_parts();
-        assert!(matches!(&error, SubmitError::Refused(refusal) if matches!(refusal.cause(), Cause::OtherStore)));
-        batch.commit().unwrap();
+        assert!(matches!(&error, BackgroundError::Refused(refusal) if matches!(refusal.cause(), Cause::OtherStore)));
+        batch.unwrap().commit().unwrap();
         assert_eq!((bed.state().len(), other.state().len()), (0, 1));
     });
 }
@@ -84,9 +83,9 @@ fn a_gathering_closure_may_refuse() {
             batch.insert(&bed.items, item(1, 0))?;
             Err(Refusal::because("the till is closed"))
         };
-        let not_submitted = background.submit_with(gather).unwrap_err();
-        assert_eq!(not_submitted.to_string(), "commit refused: the till is closed");
-        assert_eq!(not_submitted.into_batch().len(), 1);
+        let error = background.submit_with(gather).unwrap_err();
+        assert_eq!(error.to_string(), "commit refused: the till is closed");
+        assert_eq!(error.into_batch().unwrap().len(), 1);
     });
 }
 
@@ -130,25 +129,19 @@ fn a_handle_may_be_dropped_inside_user_code() {
 
 /// All that may wait, tried from inside user code.
 fn tries(background: &BackgroundWriter, unanswered: &mut Ticket, answered: &mut Ticket) {
-    let inside = |refusal: &Refusal| assert!(matches!(refusal.cause(), Cause::InsideUserCode), "{refusal}");
-    let refused = |result: Result<Ticket, NotSubmitted>| {
+    let inside = |error: &BackgroundError| assert!(matches!(error, BackgroundError::InsideUserCode), "{error}");
+    let refused = |result: Result<Ticket, SubmitError>| {
         let (error, batch) = result.expect_err("a submission from inside user code").into_parts();
-        assert!(batch.is_empty());
-        match error {
-            SubmitError::Refused(refusal) => inside(&refusal),
-            other => panic!("{other}"),
-        }
+        assert!(batch.unwrap().is_empty());
+        inside(&error);
     };
     refused(background.submit(background.batch()));
     refused(background.try_submit(background.batch()));
     refused(background.submit_timeout(background.batch(), LONG));
     refused(background.submit_with(|_| Ok(())));
-    match background.flush() {
-        Err(FlushError::Refused(refusal)) => inside(&refusal),
-        other => panic!("{other:?}"),
-    }
-    assert!(matches!(unanswered.wait(), Err(NotApplied::InsideUserCode)));
-    assert!(matches!(unanswered.wait_timeout(LONG), Some(Err(NotApplied::InsideUserCode))));
+    inside(&background.flush().unwrap_err());
+    inside(unanswered.wait().unwrap_err().error());
+    inside(unanswered.wait_timeout(LONG).unwrap().unwrap_err().error());
     assert!(unanswered.try_answer().is_none());
     answered.wait().unwrap();
 }

@@ -1,13 +1,14 @@
 //! When it flushes, and what happens at the bounds of its queue.
 
 use super::{Bed, Item, LONG, item, watched};
-use memdex::{BackgroundWriter, Batch, Commit, CommitInfo, CommitObserver, NotSubmitted, SubmitError, Ticket};
+use memdex::{BackgroundError, BackgroundWriter, Batch, Commit, CommitInfo, CommitObserver, SubmitError, Ticket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::Duration;
 
-fn error<T: std::fmt::Debug>(result: Result<T, NotSubmitted>) -> (SubmitError, Batch) {
-    result.expect_err("the queue has no room").into_parts()
+fn error<T: std::fmt::Debug>(result: Result<T, SubmitError>) -> (BackgroundError, Batch) {
+    let (error, batch) = result.expect_err("the queue has no room").into_parts();
+    (error, batch.expect("a batch that is not submitted comes back"))
 }
 
 #[test]
@@ -73,9 +74,12 @@ fn a_full_queue_gives_the_batch_back() {
         let held = bed.hold(&background);
         let mut fits = background.try_submit(bed.batch([item(1, 0), item(2, 0)])).unwrap();
         let (full, batch) = error(background.try_submit(bed.batch([item(3, 0)])));
-        assert!(matches!(full, SubmitError::Full), "{full}");
+        assert!(matches!(full, BackgroundError::Full), "{full}");
         let (late, batch) = error(background.submit_timeout(batch, Duration::from_millis(2)));
-        assert!(matches!(late, SubmitError::TimedOut { timeout } if timeout == Duration::from_millis(2)), "{late}");
+        assert!(
+            matches!(late, BackgroundError::TimedOut { timeout, .. } if timeout == Duration::from_millis(2)),
+            "{late}"
+        );
         let mut waits = std::thread::scope(|scope| {
             let waits = scope.spawn(|| background.submit(batch).unwrap());
             held.let_go();
@@ -95,7 +99,7 @@ fn empty_batches_take_a_place() {
         let held = bed.hold(&background);
         let tickets: Vec<Ticket> = (0..2).map(|_| background.try_submit(background.batch()).unwrap()).collect();
         assert_eq!((background.queued().submissions, background.queued().operations), (3, 1));
-        assert!(matches!(error(background.try_submit(background.batch())).0, SubmitError::Full));
+        assert!(matches!(error(background.try_submit(background.batch())).0, BackgroundError::Full));
         held.let_go();
         background.flush().unwrap();
         assert!(tickets.iter().all(Ticket::is_answered));
@@ -110,12 +114,12 @@ fn what_is_too_big_is_never_taken() {
         assert!(one >= size_of::<Item>());
         let background = bed.store.background_writer().max_operations(3).max_bytes(2 * one).start().unwrap();
         let (too_many, batch) = error(background.submit(bed.batch((0..4).map(|n| item(n, 0)))));
-        assert!(matches!(too_many, SubmitError::TooManyOperations { operations: 4, limit: 3 }), "{too_many}");
+        assert!(matches!(too_many, BackgroundError::TooManyOperations { operations: 4, limit: 3, .. }), "{too_many}");
         assert_eq!(batch.len(), 4);
         let (too_big, batch) = error(background.try_submit(bed.batch((0..3).map(|n| item(n, 0)))));
         let limit_is = |of: usize| of == 2 * one;
         assert!(
-            matches!(too_big, SubmitError::TooManyBytes { bytes, limit } if bytes == 3 * one && limit_is(limit)),
+            matches!(too_big, BackgroundError::TooManyBytes { bytes, limit, .. } if bytes == 3 * one && limit_is(limit)),
             "{too_big}"
         );
         assert_eq!(batch.len(), 3);
@@ -123,7 +127,7 @@ fn what_is_too_big_is_never_taken() {
         let nothing_fits = bed.store.background_writer().max_operations(0).max_bytes(0).start().unwrap();
         assert!(matches!(
             error(nothing_fits.submit(bed.batch([item(3, 0)]))).0,
-            SubmitError::TooManyBytes { limit: 0, .. }
+            BackgroundError::TooManyBytes { limit: 0, .. }
         ));
         nothing_fits.submit(nothing_fits.batch()).unwrap().wait().unwrap();
     });
@@ -246,9 +250,9 @@ fn producers_that_time_out_never_pass_the_bounds() {
     let patiently = |background: &BackgroundWriter, mut batch: Batch| loop {
         match background.submit_timeout(batch, Duration::from_micros(200)) {
             Ok(ticket) => return ticket,
-            Err(not_submitted) => {
-                assert!(matches!(not_submitted.error(), SubmitError::TimedOut { .. }));
-                batch = not_submitted.into_batch();
+            Err(error) => {
+                assert!(matches!(error.error(), BackgroundError::TimedOut { .. }));
+                batch = error.into_batch().unwrap();
             }
         }
     };
@@ -260,9 +264,9 @@ fn producers_that_try_never_pass_the_bounds() {
     let again_and_again = |background: &BackgroundWriter, mut batch: Batch| loop {
         match background.try_submit(batch) {
             Ok(ticket) => return ticket,
-            Err(not_submitted) => {
-                assert!(matches!(not_submitted.error(), SubmitError::Full));
-                batch = not_submitted.into_batch();
+            Err(error) => {
+                assert!(matches!(error.error(), BackgroundError::Full));
+                batch = error.into_batch().unwrap();
                 std::thread::yield_now();
             }
         }

@@ -1,15 +1,19 @@
 //! Several submissions in one commit: nobody can tell, but by the number of commits.
 
 use super::{Bed, GATE, Item, item, watched};
-use memdex::{Applied, Batch, Cause, Collection, Commit, NotApplied, Record, Store, Ticket};
+use memdex::{Applied, BackgroundError, Batch, Cause, Collection, Commit, Record, Refusal, Store, SubmitError, Ticket};
 use proptest::prelude::*;
 use std::mem::{Discriminant, discriminant};
 use std::time::Duration;
 
-fn refused(ticket: &mut Ticket) -> memdex::Refused {
-    match ticket.wait() {
-        Err(NotApplied::Refused(refused)) => refused,
-        other => panic!("not refused: {other:?}"),
+fn refused(ticket: &mut Ticket) -> (Refusal, Batch) {
+    of_refused(ticket.wait().expect_err("it is refused"))
+}
+
+fn of_refused(error: SubmitError) -> (Refusal, Batch) {
+    match error.into_parts() {
+        (BackgroundError::Refused(refusal), Some(batch)) => (refusal, batch),
+        (other, _) => panic!("not refused: {other:?}"),
     }
 }
 
@@ -70,14 +74,14 @@ fn a_bad_one_takes_no_other_down_and_comes_back_as_it_was() {
         let mut good_too = background.submit(bed.batch([item(4, 1)])).unwrap();
         held.let_go();
         assert_eq!(good.wait().unwrap().commit, 3);
-        let (refusal, mut batch) = refused(&mut bad).into_parts();
+        let (refusal, mut batch) = refused(&mut bad);
         assert_eq!(good_too.wait().unwrap().commit, 4);
         assert!(matches!(refusal.cause(), Cause::KeyExists));
         assert_eq!((refusal.position(), refusal.operation(), bed.store.stats().refusals), (Some(3), "insert", 1));
         assert_eq!((batch.operations(), batch.bytes(), batch.len()), (as_it_was, bytes, 4));
         assert_eq!((bed.state().len(), others.len()), (3, 0));
 
-        assert!(batch.mend(&bed.items, 3, |item| item.id = 5).unwrap());
+        assert!(batch.edit(&bed.items, 3, |item| item.id = 5).unwrap());
         batch.insert(&bed.items, item(6, 1)).unwrap();
         assert_eq!(batch.operations().last().unwrap().position, 5);
         background.submit(batch).unwrap().wait().unwrap();
@@ -104,9 +108,9 @@ fn a_closure_that_panics_refuses_its_own_submission_alone() {
         held.let_go();
         for (n, ticket) in tickets.iter_mut().enumerate() {
             if n % 2 == 0 {
-                let refused = refused(ticket);
-                assert!(matches!(refused.cause(), Cause::Panicked { .. }), "{refused}");
-                assert_eq!(refused.into_batch().len(), 2);
+                let (refusal, batch) = refused(ticket);
+                assert!(matches!(refusal.cause(), Cause::Panicked { .. }), "{refusal}");
+                assert_eq!(batch.len(), 2);
             } else {
                 ticket.wait().unwrap();
             }
@@ -123,11 +127,12 @@ fn no_update_is_lost_to_a_condition_in_the_same_commit() {
         let seen = bed.items.insert(item(1, 0)).unwrap().commit;
         let background = bed.eager();
         let held = bed.hold(&background);
-        let submit = |value| background.submit_with(|batch| batch.store_if(&bed.items, seen, item(1, value))).unwrap();
+        let submit =
+            |value| background.submit_with(|batch| batch.if_unchanged(seen).store(&bed.items, item(1, value))).unwrap();
         let (mut first, mut second) = (submit(10), submit(20));
         held.let_go();
         first.wait().unwrap();
-        assert!(matches!(refused(&mut second).cause(), Cause::Stale { .. }));
+        assert!(matches!(refused(&mut second).0.cause(), Cause::Stale { .. }));
         assert_eq!(bed.state(), [item(1, 10)]);
     });
 }
@@ -144,7 +149,7 @@ fn an_empty_batch_is_answered_in_its_turn() {
         let mut after = background.submit(background.batch()).unwrap();
         held.let_go();
         assert_eq!((before.wait().unwrap().commit.get(), after.wait().unwrap().commit.get()), (2, 2));
-        refused(&mut bad);
+        drop(refused(&mut bad));
         assert_eq!(bed.store.newest_commit(), 2, "an empty batch makes no commit");
     });
 }
@@ -188,13 +193,15 @@ fn gather(commands: &[(bool, Command)], batch: &mut Batch, of: [&Collection<Item
         let gathered = match command.clone() {
             Command::Store(key, value) => batch.store(items, item(key, value)),
             Command::StoreTooLong(key) => batch.store(items, Item { id: key, label: "x".repeat(70_000), value: 0 }),
-            Command::StoreIf(key, value, seen) => batch.store_if(items, Commit::from_number(seen), item(key, value)),
+            Command::StoreIf(key, value, seen) => {
+                batch.if_unchanged(Commit::from_number(seen)).store(items, item(key, value))
+            }
             Command::Insert(key, value) => batch.insert(items, item(key, value)),
             Command::Update(key) => batch.update(items, key, |item| item.value += 1),
             Command::UpdateIf(key, seen) => {
-                batch.update_if(items, Commit::from_number(seen), key, |item| item.value += 10)
+                batch.if_unchanged(Commit::from_number(seen)).update(items, key, |item| item.value += 10)
             }
-            Command::TryUpdate(key) => batch.try_update(items, key, |item| {
+            Command::TryUpdate(key) => batch.update(items, key, |item| {
                 item.value += 1;
                 if item.value % 2 == 0 { Ok(()) } else { Err("odd") }
             }),
@@ -208,8 +215,7 @@ fn gather(commands: &[(bool, Command)], batch: &mut Batch, of: [&Collection<Item
 /// What a submitter learns: nothing of the number of commits.
 type Learned = Result<(), (Option<usize>, Discriminant<Cause>, usize)>;
 
-fn learned(refused: memdex::Refused) -> Learned {
-    let (refusal, batch) = refused.into_parts();
+fn learned((refusal, batch): (Refusal, Batch)) -> Learned {
     Err((refusal.position(), discriminant(refusal.cause()), batch.len()))
 }
 
@@ -250,7 +256,7 @@ proptest! {
             .map(|commands| {
                 let mut batch = alone.store.batch();
                 gather(commands, &mut batch, [&alone.items, &others_alone]);
-                batch.commit().map(|_| ()).or_else(learned)
+                batch.commit().map(|_| ()).or_else(|refused| learned(refused.into_parts()))
             })
             .collect();
         let (bed, others) = beds();
@@ -269,8 +275,8 @@ proptest! {
             .iter_mut()
             .map(|ticket| match ticket.wait_timeout(Duration::from_secs(60)) {
                 Some(Ok(_)) => Ok(()),
-                Some(Err(NotApplied::Refused(refused))) => learned(refused),
-                other => panic!("{other:?}"),
+                Some(Err(error)) => learned(of_refused(error)),
+                None => panic!("no answer"),
             })
             .collect();
         prop_assert_eq!(together, one_by_one);
@@ -336,7 +342,7 @@ fn both_ways(submissions: &[Seating]) -> [(Vec<Learned>, Vec<Seat>); 2] {
     let commit = |seating| {
         let mut batch = alone.batch();
         gather_seats(&mut batch, &of_alone, seating);
-        batch.commit().map(|_| ()).or_else(learned)
+        batch.commit().map(|_| ()).or_else(|refused| learned(refused.into_parts()))
     };
     let one_by_one = submissions.iter().map(commit).collect();
 
@@ -353,8 +359,8 @@ fn both_ways(submissions: &[Seating]) -> [(Vec<Learned>, Vec<Seat>); 2] {
     held.let_go();
     let answer = |ticket: &mut Ticket| match ticket.wait_timeout(Duration::from_secs(60)) {
         Some(Ok(_)) => Ok(()),
-        Some(Err(NotApplied::Refused(refused))) => learned(refused),
-        other => panic!("{other:?}"),
+        Some(Err(error)) => learned(of_refused(error)),
+        None => panic!("no answer"),
     };
     let together = tickets.iter_mut().map(answer).collect();
     [(one_by_one, seats(&alone)), (together, seats(&bed.store))]
@@ -389,13 +395,12 @@ fn two_submissions_do_not_swap_what_is_unique() {
 fn handles_tickets_and_errors_cross_threads() {
     fn handle<T: Clone + Send + Sync + 'static>() {}
     fn crosses<T: Send + Sync + 'static>() {}
-    fn awaited<T: Future<Output = Result<Applied, NotApplied>> + Unpin>() {}
+    fn awaited<T: Future<Output = Result<Applied, SubmitError>> + Unpin>() {}
     fn record<R: Record>() {}
     handle::<memdex::BackgroundWriter>();
     crosses::<Ticket>();
     awaited::<Ticket>();
-    crosses::<NotApplied>();
-    crosses::<memdex::NotSubmitted>();
-    crosses::<memdex::FlushError>();
+    crosses::<SubmitError>();
+    crosses::<BackgroundError>();
     record::<Item>();
 }

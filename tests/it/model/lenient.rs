@@ -1,10 +1,10 @@
-//! Lenient commits, by batch and by writer: the operations that are applied, those that are skipped and why, and that
-//! the skipped ones are returned. The model checks whether the store's choice is valid.
+//! Lenient commits, of batches and of the buffer of a writer: the operations that are applied, those that are left out and why,
+//! and that these are returned. The model checks whether the store's choice is valid.
 
 use super::Race;
 use super::books::Book;
 use super::flights::Flight;
-use super::operations::{Op, put_in_lenient_writer};
+use super::operations::Op;
 use super::payments::Payment;
 use super::records::Subject;
 use super::reference::{Dids, Placed, World, seen};
@@ -17,37 +17,23 @@ impl Race {
         let mut batch = self.store.batch();
         ops.iter().for_each(|placed| self.put(&mut batch, placed).unwrap());
         let report = batch.commit_lenient().unwrap();
-        let (counts, dids) = judged(world, &ops, 0, report.refused);
+        let (counts, dids) = judged(world, &ops, report.refused);
         assert_eq!(report.outcomes, dids);
         assert_eq!((report.receipt.commit, report.receipt.counts), (world.newest(), counts));
         self.is_as_of(world, world.newest());
     }
 
     pub(super) fn write_leniently_in_bulk(&self, world: &World, ops: &[AnyOp], bulk: usize) {
-        let mut writer = self.store.writer().bulk_size(bulk).lenient();
-        let mut flushes = Vec::new();
+        let mut writer = self.store.writer().bulk_size(bulk + 1);
         for ops in ops.chunks(bulk) {
             let ops = self.place(ops);
-            for placed in &ops {
-                match &placed.op {
-                    AnyOp::Payment(op) => put_in_lenient_writer(&mut writer, &self.payments, op, placed.seen).unwrap(),
-                    AnyOp::Flight(op) => put_in_lenient_writer(&mut writer, &self.flights, op, placed.seen).unwrap(),
-                    AnyOp::Book(op) => put_in_lenient_writer(&mut writer, &self.books, op, placed.seen).unwrap(),
-                }
-            }
-            flushes.push(ops);
+            ops.iter().for_each(|placed| self.put_in_writer(&mut writer, placed).unwrap());
+            let report = writer.take().commit_lenient().unwrap();
+            let (counts, dids) = judged(world, &ops, report.refused);
+            assert_eq!(report.outcomes, dids);
+            assert_eq!((report.receipt.commit, report.receipt.counts), (world.newest(), counts));
         }
-        let report = writer.flush().unwrap();
-        let (mut refused, mut from, mut counts) = (report.refused, 0, Counts::default());
-        for ops in &flushes {
-            let end = from + ops.len();
-            let later = refused.partition_point(|refused| refused.operation.info.position < end);
-            let later = refused.split_off(later);
-            counts += judged(world, ops, from, std::mem::replace(&mut refused, later)).0;
-            from = end;
-        }
-        assert!(refused.is_empty());
-        assert_eq!((report.receipt.commit, report.receipt.counts), (world.newest(), counts));
+        assert!(writer.is_empty());
         self.is_as_of(world, world.newest());
     }
 
@@ -68,16 +54,16 @@ impl Race {
     }
 }
 
-/// Checks one commit whose operations have positions from `from` in the report.
-fn judged(world: &World, ops: &[Placed], from: usize, refused: Vec<RefusedOperation>) -> (Counts, Dids) {
-    let position = |refused: &RefusedOperation| refused.operation.info.position - from;
+/// Checks one lenient commit.
+fn judged(world: &World, ops: &[Placed], refused: Vec<RefusedOperation>) -> (Counts, Dids) {
+    let position = |refused: &RefusedOperation| refused.operation.info.position;
     let causes = refused.iter().map(|refused| (position(refused), refused.refusal.cause())).collect();
     let done = world.apply_lenient(ops, &causes);
     assert!(refused.iter().map(position).is_sorted_by(|a, b| a < b));
     for refused in refused {
         let at = position(&refused);
         let RefusedOperation { refusal, operation, .. } = refused;
-        assert_eq!(refusal.position(), Some(from + at));
+        assert_eq!(refusal.position(), Some(at));
         match &ops[at].op {
             AnyOp::Payment(op) => assert_eq!(operation.into_record::<Payment>(), brought(op)),
             AnyOp::Flight(op) => assert_eq!(operation.into_record::<Flight>(), brought(op)),

@@ -2,7 +2,7 @@
 
 use super::predicates::{Tree, tree};
 use super::records::Subject;
-use memdex::{Batch, Cause, Collection, Commit, LenientWriter, Receipt, Refusal, Refused, Writer, WriterError};
+use memdex::{Batch, Cause, Collection, Commit, Receipt, Refusal, Refused, Writer, WriterError};
 use proptest::prelude::*;
 use proptest::sample::select;
 
@@ -79,10 +79,10 @@ impl Fault {
             (Fault::NotUnique { index }, Cause::NotUnique { index: reported, key, other, .. }) => {
                 index == reported && key != other
             }
-            (Fault::NotANumber { index, field }, Cause::NotANumber { index: reported, field: of }) => {
+            (Fault::NotANumber { index, field }, Cause::NotANumber { index: reported, field: of, .. }) => {
                 index == reported && field == of
             }
-            (Fault::Stale { seen, now }, Cause::Stale { seen: reported, now: found }) => {
+            (Fault::Stale { seen, now }, Cause::Stale { seen: reported, now: found, .. }) => {
                 seen == reported && now == found
             }
             _ => false,
@@ -162,7 +162,7 @@ impl<R: Subject> Op<R> {
         (!self.is_by_predicate()).then(|| self.id())
     }
 
-    /// Whether it brings a record, which can be fixed.
+    /// Whether it brings a record, which can be edited.
     pub(super) fn brings_record(&self) -> bool {
         matches!(self.verb, Verb::Store | Verb::Insert | Verb::Upsert)
     }
@@ -197,17 +197,17 @@ macro_rules! put {
             let (id, record, change) = (op.id(), op.record.clone(), &op.change);
             match (op.verb, op.seen.is_some()) {
                 (Verb::Store, false) => to.store(of, record),
-                (Verb::Store, true) => to.store_if(of, seen, record),
+                (Verb::Store, true) => to.if_unchanged(seen).store(of, record),
                 (Verb::Insert, _) => to.insert(of, record),
                 (Verb::Update, false) => to.update(of, id, change.closure()),
-                (Verb::Update, true) => to.update_if(of, seen, id, change.closure()),
-                (Verb::TryUpdate, false) => to.try_update(of, id, change.try_closure()),
-                (Verb::TryUpdate, true) => to.try_update_if(of, seen, id, change.try_closure()),
+                (Verb::Update, true) => to.if_unchanged(seen).update(of, id, change.closure()),
+                (Verb::TryUpdate, false) => to.update(of, id, change.try_closure()),
+                (Verb::TryUpdate, true) => to.if_unchanged(seen).update(of, id, change.try_closure()),
                 (Verb::Upsert, _) => to.upsert(of, record, change.closure()),
                 (Verb::Delete, false) => to.delete(of, id),
-                (Verb::Delete, true) => to.delete_if(of, seen, id),
+                (Verb::Delete, true) => to.if_unchanged(seen).delete(of, id),
                 (Verb::UpdateWhere, _) => to.update_where(of, op.tree.filter(), change.closure()),
-                (Verb::TryUpdateWhere, _) => to.try_update_where(of, op.tree.filter(), change.try_closure()),
+                (Verb::TryUpdateWhere, _) => to.update_where(of, op.tree.filter(), change.try_closure()),
                 (Verb::DeleteWhere, _) => to.delete_where(of, op.tree.filter()),
             }
         }
@@ -216,24 +216,23 @@ macro_rules! put {
 
 put!(put_in_batch: Batch, Refusal);
 put!(put_in_writer: Writer, WriterError);
-put!(put_in_lenient_writer: LenientWriter, WriterError);
 
 /// The operation as a commit with one command.
 pub(super) fn alone<R: Subject>(of: &Collection<R>, op: &Op<R>, seen: Commit) -> Result<Receipt, Refused> {
     let (id, record, change) = (op.id(), op.record.clone(), &op.change);
     match (op.verb, op.seen.is_some()) {
         (Verb::Store, false) => of.store(record),
-        (Verb::Store, true) => of.store_if(seen, record),
+        (Verb::Store, true) => of.if_unchanged(seen).store(record),
         (Verb::Insert, _) => of.insert(record),
         (Verb::Update, false) => of.update(id, change.closure()),
-        (Verb::Update, true) => of.update_if(seen, id, change.closure()),
-        (Verb::TryUpdate, false) => of.try_update(id, change.try_closure()),
-        (Verb::TryUpdate, true) => of.try_update_if(seen, id, change.try_closure()),
+        (Verb::Update, true) => of.if_unchanged(seen).update(id, change.closure()),
+        (Verb::TryUpdate, false) => of.update(id, change.try_closure()),
+        (Verb::TryUpdate, true) => of.if_unchanged(seen).update(id, change.try_closure()),
         (Verb::Upsert, _) => of.upsert(record, change.closure()),
         (Verb::Delete, false) => of.delete(id),
-        (Verb::Delete, true) => of.delete_if(seen, id),
+        (Verb::Delete, true) => of.if_unchanged(seen).delete(id),
         (Verb::UpdateWhere, _) => of.update_where(op.tree.filter(), change.closure()),
-        (Verb::TryUpdateWhere, _) => of.try_update_where(op.tree.filter(), change.try_closure()),
+        (Verb::TryUpdateWhere, _) => of.update_where(op.tree.filter(), change.try_closure()),
         (Verb::DeleteWhere, _) => of.delete_where(op.tree.filter()),
     }
 }

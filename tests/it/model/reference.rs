@@ -415,7 +415,7 @@ impl World {
         let (bulk, group, end) = match how {
             How::Batch | How::Closure | How::Reported | How::Once | How::Background => (usize::MAX, 1, End::Flushed),
             // Checked after the store has executed it.
-            How::Lenient | How::LenientWriter { .. } => return,
+            How::Lenient | How::LenientBulk { .. } => return,
             How::Single => (1, 1, End::Flushed),
             How::Writer { bulk, group, end } => (bulk, group, end),
         };

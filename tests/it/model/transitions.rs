@@ -34,7 +34,7 @@ pub(super) enum How {
     /// Skips the refused operations.
     Lenient,
     /// Through a lenient writer.
-    LenientWriter {
+    LenientBulk {
         bulk: usize,
     },
     /// In groups of this size; the writer flushes between groups, and a refused group is fixed and retried.
@@ -86,7 +86,7 @@ fn how() -> BoxedStrategy<How> {
         2 => Just(How::Once),
         2 => Just(How::Background),
         4 => Just(How::Lenient),
-        2 => (1..6_usize).prop_map(|bulk| How::LenientWriter { bulk }),
+        2 => (1..6_usize).prop_map(|bulk| How::LenientBulk { bulk }),
         3 => (1..6_usize, 1..4_usize, end).prop_map(|(bulk, group, end)| How::Writer { bulk, group, end }),
     ]
     .boxed()

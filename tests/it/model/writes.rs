@@ -11,8 +11,7 @@ use super::records::Subject;
 use super::reference::{Attempt, Fix, Outcome, Pendings, Placed, Round, World};
 use super::transitions::{AnyOp, End, How};
 use memdex::{
-    BackgroundWriter, Batch, Collection, Commit, Counts, NotApplied, Receipt, Refusal, Refused, Report, Writer,
-    WriterError,
+    BackgroundWriter, Batch, Collection, Commit, Counts, Receipt, Refusal, Refused, Report, Writer, WriterError,
 };
 
 /// A batch, or the buffer of a writer.
@@ -55,11 +54,10 @@ impl Bearer<'_> {
             },
             Bearer::Background(background, batch) => match background.submit(batch).unwrap().wait() {
                 Ok(applied) => Ok(Done { commit: applied.commit, counts: None }),
-                Err(NotApplied::Refused(refused)) => {
-                    is_predicted(refused.refusal(), predicted);
-                    Err(Bearer::Background(background, refused.into_batch()))
+                Err(error) => {
+                    is_predicted(error.refusal().unwrap_or_else(|| panic!("{error}")), predicted);
+                    Err(Bearer::Background(background, error.into_batch().unwrap()))
                 }
-                Err(other) => panic!("{other}"),
             },
         }
     }
@@ -79,8 +77,9 @@ fn is_reported(report: Report, outcome: &Outcome) -> Receipt {
 
 fn is_predicted(refusal: &Refusal, predicted: Option<&Round>) {
     let Some(round) = predicted else { panic!("the model does not refuse, the store says: {refusal}") };
-    let reported =
-        |(position, fault): &(usize, Fault)| refusal.position() == Some(*position) && fault.is(refusal.cause());
+    // A single command has no position: it is operation 0 of the model.
+    let at = refusal.position().unwrap_or(0);
+    let reported = |(position, fault): &(usize, Fault)| at == *position && fault.is(refusal.cause());
     assert!(round.faults.iter().any(reported), "the model refuses {:?}, the store says: {refusal}", round.faults);
 }
 
@@ -109,6 +108,9 @@ impl Race {
                 }
             }
         };
+        if let (How::Single, Err(refused)) = (how, &result) {
+            assert_eq!(refused.refusal().position(), None, "no batch is mentioned");
+        }
         if let (How::Once, Outcome::Gone) = (how, &attempt.outcome) {
             is_predicted(result.expect_err("the model refuses it").refusal(), first);
             return self.is_as_of(world, attempt.before);
@@ -124,7 +126,11 @@ impl Race {
         }
     }
 
-    fn put_in_writer(&self, writer: &mut Writer, Placed { seen, op, .. }: &Placed) -> Result<(), WriterError> {
+    pub(super) fn put_in_writer(
+        &self,
+        writer: &mut Writer,
+        Placed { seen, op, .. }: &Placed,
+    ) -> Result<(), WriterError> {
         match op {
             AnyOp::Payment(op) => put_in_writer(writer, &self.payments, op, *seen),
             AnyOp::Flight(op) => put_in_writer(writer, &self.flights, op, *seen),
@@ -241,7 +247,7 @@ fn is_pending<R: Subject>(batch: &Batch, collection: &Collection<R>, pendings: &
 fn fixed<R: Subject>(batch: &mut Batch, collection: &Collection<R>, position: usize, op: &Op<R>, mend: Fix) {
     match mend {
         Fix::Rename(number) => {
-            assert!(batch.mend(collection, position, |record| record.set_id(R::ids()[number].clone())).unwrap());
+            assert!(batch.edit(collection, position, |record| record.set_id(R::ids()[number].clone())).unwrap());
         }
         Fix::Remove => {
             let taken = batch.remove(position).expect("the operation is in the batch");

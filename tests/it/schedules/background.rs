@@ -3,7 +3,7 @@
 
 use super::explore;
 use super::world::{Item, World};
-use memdex::{BackgroundWriter, Batch, NotApplied, Queued, SubmitError, Ticket};
+use memdex::{BackgroundError, BackgroundWriter, Batch, Queued, SubmitError, Ticket};
 use shuttle::future::block_on;
 use shuttle::rand::{Rng, thread_rng};
 use shuttle::thread;
@@ -41,19 +41,19 @@ fn submit(background: &BackgroundWriter, batch: Batch) -> Option<Ticket> {
         _ => background.submit(batch),
     };
     check_bounds(background);
-    let submitted = submitted.or_else(|not_submitted| match not_submitted.into_parts() {
-        (SubmitError::Full | SubmitError::TimedOut { .. }, batch) => background.submit(batch),
-        (SubmitError::Died { .. }, batch) => {
+    let submitted = submitted.or_else(|error| match error.into_parts() {
+        (BackgroundError::Full | BackgroundError::TimedOut { .. }, Some(batch)) => background.submit(batch),
+        (BackgroundError::Died { .. }, Some(batch)) => {
             assert_eq!(batch.len(), 2);
             background.submit(batch)
         }
         (other, _) => panic!("{other}"),
     });
     check_bounds(background);
-    submitted.inspect_err(|not_submitted| assert!(matches!(not_submitted.error(), SubmitError::Died { .. }))).ok()
+    submitted.inspect_err(|error| assert!(matches!(error.error(), BackgroundError::Died { .. }))).ok()
 }
 
-fn answer(mut ticket: Ticket) -> Result<memdex::Applied, NotApplied> {
+fn answer(mut ticket: Ticket) -> Result<memdex::Applied, SubmitError> {
     if thread_rng().gen_range(0..2) == 0 { ticket.wait() } else { block_on(ticket) }
 }
 
@@ -84,11 +84,13 @@ fn background() {
                             assert!(world.store.newest_commit() >= applied.commit && has_pair(&world, key));
                             commits.push(applied.commit);
                         }
-                        Err(NotApplied::Refused(refused_batch)) => {
-                            assert_eq!((key, refused_batch.into_batch().len()), (1, 2));
+                        Err(error) => {
+                            let (BackgroundError::Refused(_), Some(batch)) = error.into_parts() else {
+                                panic!("not refused")
+                            };
+                            assert_eq!((key, batch.len()), (1, 2));
                             refused += 1;
                         }
-                        Err(other) => panic!("{other}"),
                     }
                 }
                 assert!(commits.is_sorted());
@@ -144,12 +146,14 @@ fn flusher_death() {
                     assert!(ticket.is_answered() || flushed.is_err());
                     match answer(ticket) {
                         Ok(_) => assert!(has_pair(&world, key)),
-                        Err(NotApplied::Refused(refused)) => assert_eq!((key, refused.into_batch().len()), (1, 2)),
-                        Err(NotApplied::Died(died)) => {
-                            has_pair(&world, key);
-                            died.into_batch().into_iter().for_each(|batch| assert_eq!(batch.len(), 2));
-                        }
-                        Err(other) => panic!("{other}"),
+                        Err(error) => match error.into_parts() {
+                            (BackgroundError::Refused(_), Some(batch)) => assert_eq!((key, batch.len()), (1, 2)),
+                            (BackgroundError::Died { .. }, batch) => {
+                                has_pair(&world, key);
+                                batch.into_iter().for_each(|batch| assert_eq!(batch.len(), 2));
+                            }
+                            (other, _) => panic!("{other}"),
+                        },
                     }
                 }
             })

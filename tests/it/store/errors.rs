@@ -57,7 +57,7 @@ fn a_fix_to_an_invalid_key_is_harmless() {
     let (store, users) = users();
     let mut batch = store.batch();
     batch.insert(&users, user("1", 1)).unwrap();
-    let refusal = batch.mend(&users, 0, |user| user.id.clear()).unwrap_err();
+    let refusal = batch.edit(&users, 0, |user| user.id.clear()).unwrap_err();
     assert!(matches!(refusal.cause(), Cause::Key(KeyError::Empty)), "{refusal}");
     let _ = batch.commit();
     store.verify().unwrap();
@@ -83,7 +83,7 @@ fn an_indexed_value_is_no_longer_than_the_limit() {
     assert_eq!(
         refused.to_string(),
         "insert of \"2\" in \"users\" (operation 1 of the batch) refused: indexed field \"city\" takes 65537 bytes, \
-         the limit is 65536: shorten it, or scan it instead"
+         the limit is 65536: shorten it, or drop the index"
     );
     let grown = users.update("1", |user| user.city.push('c')).unwrap_err();
     assert!(matches!(grown.cause(), Cause::ValueTooLong { .. }));
@@ -116,8 +116,8 @@ fn an_extractor_must_follow_its_schema() {
     let refused = liars.store(Liar(1, Some("old"))).unwrap_err();
     assert_eq!(
         refused.to_string(),
-        "store of 1 in \"liars\" (operation 0 of the batch) refused: field \"age\" is of kind integer, but its value is \
-         \"old\": mend the schema or the extractor"
+        "store of 1 in \"liars\" refused: field \"age\" is of kind integer, but its value is \
+         \"old\": fix the schema or the extractor"
     );
     let refused = liars.store(Liar(1, None)).unwrap_err();
     assert!(matches!(refused.cause(), Cause::WrongKind { given, .. } if *given == Value::NULL), "{refused}");
@@ -193,33 +193,31 @@ fn refusals_say_what_to_do() {
     users.store(user("1", 1)).unwrap();
     let said = |refused: Result<memdex::Receipt, memdex::Refused>| {
         let said = refused.unwrap_err().to_string();
-        said.strip_prefix("update of \"1\" in \"users\" (operation 0 of the batch) refused: ")
-            .unwrap_or(&said)
-            .to_owned()
+        said.strip_prefix("update of \"1\" in \"users\" refused: ").unwrap_or(&said).to_owned()
     };
     assert_eq!(
         said(users.insert(user("1", 1))),
-        "insert of \"1\" in \"users\" (operation 0 of the batch) refused: a record with this key exists: use store to \
+        "insert of \"1\" in \"users\" refused: a record with this key exists: use store to \
          replace it, or upsert to change it"
     );
     assert_eq!(
         said(users.update("2", |_| ())),
-        "update of \"2\" in \"users\" (operation 0 of the batch) refused: no record has this key: use store or upsert to \
+        "update of \"2\" in \"users\" refused: no record has this key: use store or upsert to \
          create it"
     );
     assert_eq!(
         said(users.update("1", |user| user.id.push('0'))),
         "the closure changed the key to \"10\": delete the record and store it under its new key instead"
     );
-    assert_eq!(said(users.try_update("1", |_| Err("too late"))), "too late");
+    assert_eq!(said(users.update("1", |_| Err("too late"))), "too late");
     users.update("1", |user| user.visits = 2).unwrap();
     assert_eq!(
-        said(users.update_if(Commit::from_number(1), "1", |_| ())),
-        "the caller last saw this record as of commit 1, but commit 2 has changed it since: read it again"
+        said(users.if_unchanged(Commit::from_number(1)).update("1", |_| ())),
+        "the caller read this record as commit 1 wrote it, but commit 2 has changed it since: read it again"
     );
     assert_eq!(
-        said(users.delete_if(Commit::from_number(7), "3")),
-        "delete of \"3\" in \"users\" (operation 0 of the batch) refused: the caller last saw this record as of commit 7, \
+        said(users.if_unchanged(Commit::from_number(7)).delete("3")),
+        "delete of \"3\" in \"users\" refused: the caller read this record as commit 7 wrote it, \
          but it is gone: read it again"
     );
     assert_eq!(store.stats().refusals, 6);

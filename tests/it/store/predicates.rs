@@ -78,17 +78,14 @@ fn a_record_that_is_refused_refuses_all_and_is_named() {
     let (store, users) = users();
     store.commit(|batch| (1..=5).try_for_each(|n| batch.insert(&users, user(&n.to_string(), n)))).unwrap();
     let before = state(&users);
-    let refused = users.try_update_where(Filter::all(), |user| {
+    let refused = users.update_where(Filter::all(), |user| {
         user.visits += 1;
         if user.id == "4" { Err("not this one") } else { Ok(()) }
     });
-    assert_eq!(
-        refused.unwrap_err().to_string(),
-        "update_where of \"4\" in \"users\" (operation 0 of the batch) refused: not this one"
-    );
+    assert_eq!(refused.unwrap_err().to_string(), "update_where of \"4\" in \"users\" refused: not this one");
     let moved = users.update_where(user::VISITS.eq(3), |user| user.id.push('0')).unwrap_err();
     assert_eq!(moved.refusal().key().unwrap(), &"3");
-    assert!(matches!(moved.cause(), Cause::KeyChanged { to } if *to == "30"));
+    assert!(matches!(moved.cause(), Cause::KeyChanged { to, .. } if *to == "30"));
     let grown = users.update_where(user::VISITS.eq(2), |user| user.city = "c".repeat(70_000)).unwrap_err();
     assert_eq!((grown.refusal().key().unwrap() == &"2", grown.refusal().operation()), (true, "update_where"));
     let panicked = users.update_where(user::VISITS.eq(5), |_| panic!("no")).unwrap_err();
@@ -96,7 +93,7 @@ fn a_record_that_is_refused_refuses_all_and_is_named() {
     let mut batch = panicked.into_batch();
     let info = &batch.operations()[0];
     assert_eq!((info.operation, &*info.collection, &info.key), ("update_where", "users", &None));
-    assert!(!batch.mend(&users, 0, |_| panic!("it brings no record")).unwrap());
+    assert!(!batch.edit(&users, 0, |_| panic!("it brings no record")).unwrap());
     assert!(batch.remove(0).unwrap().into_record::<User>().is_none());
     assert_eq!((state(&users), store.newest_commit().get()), (before, 1));
     store.verify().unwrap();

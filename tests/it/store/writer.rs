@@ -139,7 +139,10 @@ fn after_a_refusal_the_operation_at_fault_can_be_taken_out() {
     let error = writer.insert(&users, user("3", 3)).unwrap_err();
     let WriterError::NotFlushed(refusal) = &error else { panic!("{error}") };
     assert!(matches!(refusal.cause(), Cause::KeyMissing));
-    assert!(error.to_string().starts_with("the buffer stays unflushed: update of \"2\" in \"users\""), "{error}");
+    assert!(
+        error.to_string().starts_with("the writer could not flush its buffer: update of \"2\" in \"users\""),
+        "{error}"
+    );
     let position = refusal.position().unwrap();
     assert_eq!((position, writer.len(), users.len()), (1, 3, 0));
     let taken = writer.batch_mut().remove(position).unwrap();
@@ -157,9 +160,9 @@ fn after_a_refusal_the_operation_at_fault_can_be_mended() {
     writer.insert(&users, user("1", 2)).unwrap();
     writer.delete(&users, "9").unwrap_err();
     let batch = writer.batch_mut();
-    assert!(batch.mend(&users, 0, |user| user.id = "2".to_owned()).unwrap());
-    assert!(!batch.mend(&users, 1, |_| panic!("a delete brings no record")).unwrap());
-    assert!(!batch.mend(&users, 2, |_| panic!("there is no such operation")).unwrap());
+    assert!(batch.edit(&users, 0, |user| user.id = "2".to_owned()).unwrap());
+    assert!(!batch.edit(&users, 1, |_| panic!("a delete brings no record")).unwrap());
+    assert!(!batch.edit(&users, 2, |_| panic!("there is no such operation")).unwrap());
     assert_eq!(batch.operations()[0].key.clone().unwrap(), "2");
     let counts = writer.flush().unwrap().counts;
     assert_eq!((counts.inserted, counts.missing), (1, 1));

@@ -22,7 +22,7 @@ fn add(batch: &mut Batch, bed: &Bed, at: usize) -> Result<(), Refusal> {
         4 => batch.delete(&bed.people, 4),
         5 => batch.upsert(&bed.people, bed.person(11, 1), score),
         6 => batch.update(&bed.people, 11, score),
-        7 => batch.try_update(&bed.people, 2, move |person| {
+        7 => batch.update(&bed.people, 2, move |person| {
             score(person);
             person.team = "green".to_owned();
             Ok::<(), &str>(())
@@ -37,7 +37,7 @@ pub(super) fn is_of(call: Call, cause: &Cause) -> bool {
         Call::Field | Call::Values => "field extractor",
         _ => "update closure",
     };
-    matches!(cause, Cause::Panicked { what, message } if *what == expected && message.contains("set to panic"))
+    matches!(cause, Cause::Panicked { what, message, .. } if *what == expected && message.contains("set to panic"))
 }
 
 /// The number of calls until the panic came too late.
@@ -239,7 +239,7 @@ fn a_panic_in_a_fix_leaves_a_harmless_operation() {
     let mut batch = bed.store.batch();
     batch.insert(&bed.people, bed.person(10, 0)).unwrap();
     let fixed = catch_unwind(AssertUnwindSafe(|| {
-        batch.mend(&bed.people, 0, |person| {
+        batch.edit(&bed.people, 0, |person| {
             person.id = 11;
             panic!("in the middle of a fix");
         })
@@ -256,7 +256,7 @@ fn a_panic_of_the_key_extractor_in_a_fix_leaves_a_harmless_operation() {
     let mut batch = bed.store.batch();
     batch.insert(&bed.people, bed.person(10, 0)).unwrap();
     bed.hooks.panic_at(Call::Key, 1);
-    let refusal = batch.mend(&bed.people, 0, |person| person.id = 11).unwrap_err();
+    let refusal = batch.edit(&bed.people, 0, |person| person.id = 11).unwrap_err();
     assert!(is_of(Call::Key, refusal.cause()));
     let _ = batch.commit();
     bed.store.verify().unwrap();

@@ -1,0 +1,339 @@
+//! Why a write was refused.
+
+#[cfg(feature = "documents")]
+use super::DocumentError;
+use super::{Commit, KeyError, QueryError};
+use crate::value::{Key, Kind, Value};
+use memdex_query::error::Conflict;
+use std::error::Error;
+use std::fmt;
+
+/// Why an operation, and with it its batch, was refused. Nothing of the batch was applied.
+///
+/// ```
+/// use memdex::{Cause, Record, Store};
+///
+/// #[derive(Clone, Record)]
+/// struct User { #[record(key)] id: u32 }
+///
+/// let users = Store::new().collection::<User>("User")?;
+/// users.insert(User { id: 1 })?;
+/// match users.insert(User { id: 1 }) {
+///     Err(refused) if matches!(refused.cause(), Cause::KeyExists) => {}
+///     other => panic!("{other:?}"),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Cause {
+    /// An insert found a record with its key.
+    #[error("a record with this key exists: use store to replace it, or upsert to change it")]
+    KeyExists,
+    /// An update found no record with its key.
+    #[error("no record has this key: use store or upsert to create it")]
+    KeyMissing,
+    /// The closure of an update changed the key.
+    #[error("the closure changed the key to {to:?}: delete the record and store it under its new key instead")]
+    #[non_exhaustive]
+    KeyChanged {
+        /// The new key.
+        to: Key,
+    },
+    /// The record has changed since the caller read it.
+    #[error("the caller read this record as commit {seen} wrote it, but {}: read it again", Now(*now))]
+    #[non_exhaustive]
+    Stale {
+        /// The commit that the caller passed to `if_unchanged`.
+        seen: Commit,
+        /// The commit that wrote the current record; `None` if there is no record.
+        now: Option<Commit>,
+    },
+    /// The key is invalid.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The filter does not fit the collection's schema.
+    #[error(transparent)]
+    Query(#[from] QueryError),
+    /// An indexed value is longer than [`limits::MAX_INDEXED_BYTES`](crate::limits::MAX_INDEXED_BYTES).
+    #[error("indexed field {field:?} takes {bytes} bytes, the limit is {limit}: shorten it, or drop the index")]
+    #[non_exhaustive]
+    ValueTooLong {
+        /// The field.
+        field: String,
+        /// The size of the value.
+        bytes: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// A field of many values holds more than [`limits::MAX_FIELD_VALUES`](crate::limits::MAX_FIELD_VALUES).
+    #[error("indexed field {field:?} holds {values} values, the limit is {limit}: split the record, or drop the index")]
+    #[non_exhaustive]
+    TooManyValues {
+        /// The field.
+        field: String,
+        /// The number of its values.
+        values: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// A field with an ordered index is NaN, and is not [`nan_last`](crate::FieldDef::nan_last).
+    #[error(
+        "field {field:?} is not a number (NaN), which the ordered index {index:?} accepts only if the field is declared `nan_last`: store \
+         a missing value instead, or declare it so"
+    )]
+    #[non_exhaustive]
+    NotANumber {
+        /// The field.
+        field: String,
+        /// The index.
+        index: String,
+    },
+    /// Two records would have the same values in a unique index.
+    #[error("unique index {index:?}: {value} would belong to {key:?} and to {other:?}")]
+    #[non_exhaustive]
+    NotUnique {
+        /// The index.
+        index: String,
+        /// The value; a tuple if the index has several fields.
+        value: String,
+        /// The key of one record.
+        key: Key,
+        /// The key of the other record.
+        other: Key,
+    },
+    /// A hand-written [`Record`](crate::Record) returned a value whose kind differs from its schema.
+    #[error("field {field:?} is of kind {expected}, but its value is {given:?}: fix the schema or the extractor")]
+    #[non_exhaustive]
+    WrongKind {
+        /// The field.
+        field: String,
+        /// The kind in the schema.
+        expected: Kind,
+        /// The value.
+        given: Value,
+    },
+    /// A declared field of a document or a key/value record holds a value of another kind.
+    #[error(
+        "field {field:?} is declared {expected}, but the record has {found}: fix the record, or declare the field with \
+         skip_conflicts"
+    )]
+    #[non_exhaustive]
+    Conflict {
+        /// The field.
+        field: String,
+        /// The declaration in the schema.
+        expected: String,
+        /// The value in the record.
+        found: String,
+    },
+    /// A field that the schema requires is missing.
+    #[error("field {field:?} is required, but missing: add it, or declare the field without required")]
+    #[non_exhaustive]
+    MissingField {
+        /// The field.
+        field: String,
+    },
+    /// A key/value record has a field that the schema does not declare.
+    #[error("the schema declares no field {field:?} that a record may set; it declares {}", known.join(", "))]
+    #[non_exhaustive]
+    UndeclaredField {
+        /// The name.
+        field: String,
+        /// The fields that exist.
+        known: Vec<String>,
+    },
+    /// The JSON is not a valid document, or not a valid patch of one.
+    #[cfg(feature = "documents")]
+    #[error(transparent)]
+    Document(#[from] DocumentError),
+    /// An earlier edit of the operation failed, so its record and its key may differ.
+    #[error("an earlier edit of this operation failed: edit it again, or remove it")]
+    HalfEdited,
+    /// The caller's closure returned an error.
+    #[error("{0}")]
+    Closure(Box<dyn Error + Send + Sync>),
+    /// A [`CommitHook`](crate::CommitHook) refused the batch.
+    #[error("a commit hook refused the batch: {0}")]
+    Hook(Box<dyn Error + Send + Sync>),
+    /// The caller's code panicked.
+    #[error("the {what} panicked: {message}")]
+    #[non_exhaustive]
+    Panicked {
+        /// Which code: `update closure`, `key extractor`, `field extractor` …
+        what: &'static str,
+        /// The message of the panic.
+        message: String,
+    },
+    /// The write was tried from inside an update closure, an extractor, an observer or `get_with`. No store can be written there.
+    #[error(
+        "writes don't work inside a closure, an extractor or an observer: write after it has returned; reads work there"
+    )]
+    InsideUserCode,
+    /// The collection belongs to another store.
+    #[error("the collection belongs to another store: open it on this one")]
+    OtherStore,
+    /// [`Store::drop_collection`](crate::Store::drop_collection) has dropped the collection.
+    #[error("the collection was dropped: open it again by its name, which makes a new one")]
+    CollectionDropped,
+    /// The batch is full.
+    #[error("the batch holds {limit} operations, which is the limit: commit it and start another")]
+    #[non_exhaustive]
+    BatchFull {
+        /// The limit.
+        limit: usize,
+    },
+    /// The collection is full.
+    #[error("the collection holds {limit} rows, which is the limit: delete records, or spread them over collections")]
+    #[non_exhaustive]
+    CollectionFull {
+        /// The limit.
+        limit: usize,
+    },
+    /// A bug of memdex damaged the store. It refuses writes; reads work.
+    #[error(
+        "the store refuses writes because an earlier commit failed: {why}; reads work, so copy the data into another store"
+    )]
+    #[non_exhaustive]
+    Damaged {
+        /// What failed.
+        why: String,
+    },
+}
+
+impl From<Conflict> for Cause {
+    fn from(Conflict { field, expected, found }: Conflict) -> Self {
+        Cause::Conflict { field, expected, found }
+    }
+}
+
+struct Now(Option<Commit>);
+
+impl fmt::Display for Now {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(commit) => write!(f, "commit {commit} has changed it since"),
+            None => f.write_str("it is gone"),
+        }
+    }
+}
+
+/// Which operation was refused, and why.
+///
+/// [`Refused`](crate::Refused) is a refusal with the batch.
+#[derive(Debug)]
+pub struct Refusal {
+    inner: Box<Details>,
+}
+
+#[derive(Debug)]
+struct Details {
+    position: Option<usize>,
+    operation: &'static str,
+    collection: String,
+    key: Option<Key>,
+    cause: Cause,
+}
+
+impl Refusal {
+    pub(crate) fn new(operation: &'static str, collection: &str, cause: impl Into<Cause>) -> Self {
+        let collection = collection.to_owned();
+        Refusal { inner: Box::new(Details { position: None, operation, collection, key: None, cause: cause.into() }) }
+    }
+
+    pub(crate) fn of_batch(cause: impl Into<Cause>) -> Self {
+        Refusal::new("commit", "", cause)
+    }
+
+    pub(crate) fn with_key(mut self, key: &Key) -> Self {
+        self.inner.key = Some(key.clone());
+        self
+    }
+
+    /// Without a position: the operation is in no batch that the user knows of.
+    pub(crate) fn without_position(mut self) -> Self {
+        self.inner.position = None;
+        self
+    }
+
+    pub(crate) fn at(mut self, position: usize) -> Self {
+        self.inner.position = Some(position);
+        self
+    }
+
+    /// A refusal for a reason of yours: return it from the closure of [`Store::commit`](crate::Store::commit) to roll the batch
+    /// back.
+    ///
+    /// ```
+    /// # use memdex::{Refusal, Store};
+    /// let refused = Store::new().commit(|_| Err(Refusal::because("the till is closed"))).unwrap_err();
+    /// assert!(refused.to_string().contains("the till is closed"));
+    /// ```
+    pub fn because(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Refusal::of_batch(Cause::Closure(error.into()))
+    }
+
+    /// The position of the operation in its batch, counted from 0. `None` for a command on a collection, or if no single operation
+    /// is at fault.
+    #[must_use]
+    pub fn position(&self) -> Option<usize> {
+        self.inner.position
+    }
+
+    /// The command: `store`, `insert`, `update` …; `commit` if no single operation is at fault.
+    #[must_use]
+    pub fn operation(&self) -> &'static str {
+        self.inner.operation
+    }
+
+    /// The name of the collection; empty if no single operation is at fault.
+    #[must_use]
+    pub fn collection(&self) -> &str {
+        &self.inner.collection
+    }
+
+    /// The key of the record, if it is known.
+    #[must_use]
+    pub fn key(&self) -> Option<&Key> {
+        self.inner.key.as_ref()
+    }
+
+    /// The cause.
+    #[must_use]
+    pub fn cause(&self) -> &Cause {
+        &self.inner.cause
+    }
+}
+
+impl From<QueryError> for Refusal {
+    fn from(error: QueryError) -> Self {
+        Refusal::of_batch(error)
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Details { position, operation, collection, key, cause } = &*self.inner;
+        f.write_str(operation)?;
+        if let Some(key) = key {
+            write!(f, " of {key:?}")?;
+        }
+        if !collection.is_empty() {
+            write!(f, " in {collection:?}")?;
+        }
+        if let Some(position) = position {
+            write!(f, " (operation {position} of the batch)")?;
+        }
+        write!(f, " refused: {cause}")
+    }
+}
+
+impl Error for Refusal {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match &self.inner.cause {
+            Cause::Closure(error) | Cause::Hook(error) => Some(&**error),
+            Cause::Query(error) => Some(error),
+            _ => None,
+        }
+    }
+}
