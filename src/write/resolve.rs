@@ -1,4 +1,4 @@
-//! Resolving: a batch's operations on one collection, in their order, become one net change a key.
+//! Resolving: the operations of a batch on one collection, in their order, become one net change per key.
 
 use super::entries::can_be_indexed;
 use super::operation::{Effect, Operation, Target, Where};
@@ -17,13 +17,13 @@ use hashbrown::hash_table::Entry;
 use smallvec::{SmallVec, smallvec};
 use std::collections::HashMap;
 
-/// A net change before it has a row and a version.
+/// The net change of one key, before it has a row and a version.
 pub(super) struct Net<R> {
-    /// The operation that touched the key first. If that one is on more than a key, `old` has the key.
+    /// The operation that touched the key first. If it is by filter, `old` has the key.
     first: u32,
-    /// The one that made the state.
+    /// The operation that made the state.
     last: u32,
-    /// In a lenient commit: an earlier one that made a record which can't be indexed, and which none has mended since.
+    /// In a lenient commit, an earlier operation that made a record which can't be indexed and which no later one has fixed.
     suspect: Option<u32>,
     pub(super) old: Option<Arc<Version<R>>>,
     pub(super) state: State<R>,
@@ -31,9 +31,9 @@ pub(super) struct Net<R> {
 
 pub(super) enum State<R> {
     Unchanged,
-    /// The record that this operation brings.
+    /// The record that the operation of this index brings.
     Brought(usize),
-    /// What closures made.
+    /// The record that closures made.
     Computed(R),
     Gone,
 }
@@ -49,18 +49,18 @@ impl<R: Record> Net<R> {
         match (&self.old, &operations[self.first as usize].target) {
             (Some(old), _) => (&old.key, old.hash),
             (None, Target::Key { key, hash }) => (key, *hash),
-            (None, Target::Where(_)) => unreachable!("what a condition has found is there"),
+            (None, Target::Where(_)) => unreachable!("a filter selects existing records"),
         }
     }
 
-    /// The operation to blame when the record can't be indexed, and its refusal.
+    /// The operation at fault if the record can't be indexed, and its refusal.
     pub(super) fn refusal(&self, table: &Table<R>, operations: &[Operation<R>], cause: Cause) -> (usize, Refusal) {
         let culprit = self.suspect.unwrap_or(self.last) as usize;
         (culprit, operations[culprit].refusal_at(table, Some(self.key(operations).0), cause))
     }
 
-    /// Looks, before another operation changes the state, whether it could be indexed: else the blame for what the
-    /// former has done would fall on the latter.
+    /// Checks, before another operation changes the state, whether the record can be indexed. Otherwise the error of the former
+    /// would be attributed to the latter.
     fn note_suspect(&mut self, table: &Table<R>, operations: &[Operation<R>]) {
         let changed = matches!(self.state, State::Brought(_) | State::Computed(_));
         let spoilt = changed && self.present(operations).is_some_and(|record| !can_be_indexed(table, record));
@@ -76,17 +76,17 @@ impl<R: Record> Net<R> {
         }
     }
 
-    /// The record that the batch leaves, if it leaves one.
+    /// The record that the batch leaves, if any.
     pub(super) fn result<'a>(&'a self, operations: &'a [Operation<R>]) -> Option<&'a R> {
         if matches!(self.state, State::Gone) { None } else { self.present(operations) }
     }
 
-    /// The commit that wrote the record as the batch found it.
+    /// The commit that wrote the record before the batch.
     pub(super) fn begin(&self) -> Option<Commit> {
         self.old.as_ref().filter(|old| !old.is_tombstone()).map(|old| old.begin)
     }
 
-    /// Whether the store must change: what was inserted and deleted again within the batch leaves nothing behind.
+    /// Whether the store must change. A record that the batch inserts and deletes again changes nothing.
     pub(super) fn changes_something(&self) -> bool {
         match self.state {
             State::Unchanged => false,
@@ -96,19 +96,64 @@ impl<R: Record> Net<R> {
     }
 }
 
-/// The net changes of a batch in the order in which it touched their keys, and which of them each operation belongs to.
+/// The net changes of a batch, in the order in which it touched their keys, and the net change of each operation.
 pub(super) struct Looked<R> {
     pub(super) nets: SmallVec<[Net<R>; 1]>,
     net_of: SmallVec<[usize; 1]>,
-    /// What closures made and others then changed again.
+    /// Records that closures made and later operations changed again.
     pub(super) superseded: Vec<State<R>>,
 }
 
-/// The net change of each row that the batch has met.
-type Rows = HashMap<Row, usize, RandomState>;
+/// The net change of each row that the batch has met. Its methods have no record type, so that they are compiled once.
+struct Rows(HashMap<Row, usize, RandomState>);
+
+impl Rows {
+    fn new() -> Self {
+        Rows(HashMap::with_hasher(hash::random()))
+    }
+
+    fn insert(&mut self, row: Row, number: usize) {
+        self.0.insert(row, number);
+    }
+
+    /// The net change of a row; `next`, which is then noted, if it has none.
+    fn number(&mut self, row: Row, next: usize) -> usize {
+        *self.0.entry(row).or_insert(next)
+    }
+}
+
+/// The net change of each key that the batch has met, as a hash table whose code has no record type.
+struct Keys(HashTable<Known>);
+
+#[derive(Clone, Copy)]
+struct Known {
+    hash: u32,
+    /// The first operation on the key.
+    first: usize,
+    number: usize,
+}
+
+impl Keys {
+    fn with_capacity(keys: usize) -> Self {
+        Keys(HashTable::with_capacity(keys))
+    }
+
+    /// The net change of a key; if the key is new, it is noted with `next` and operation `at`. `is_same` compares it with
+    /// the key of an earlier operation.
+    fn number(&mut self, hash: u32, at: usize, next: usize, is_same: &dyn Fn(usize) -> bool) -> usize {
+        let same = |known: &Known| known.hash == hash && is_same(known.first);
+        match self.0.entry(spread(hash), same, |known| spread(known.hash)) {
+            Entry::Occupied(known) => known.get().number,
+            Entry::Vacant(unknown) => {
+                unknown.insert(Known { hash, first: at, number: next });
+                next
+            }
+        }
+    }
+}
 
 impl<R: Record> Looked<R> {
-    /// Lets the operations, in their order, change the states.
+    /// Applies the operations to the states, in their order.
     pub(super) fn resolve(
         &mut self,
         table: &Table<R>,
@@ -158,8 +203,8 @@ impl<R: Record> Looked<R> {
         Ok(outcome)
     }
 
-    /// On all records that meet a condition: of those that the batch has changed as it has changed them, of all others as
-    /// they are committed. Only when each has been decided is any changed.
+    /// Applies an operation by filter: the filter sees the records that the batch has changed as it left them, and all others as
+    /// they are committed. No state changes before the effects on all of them are known.
     fn resolve_where(
         &mut self,
         table: &Table<R>,
@@ -170,7 +215,7 @@ impl<R: Record> Looked<R> {
         lenient: bool,
     ) -> Result<Outcome, Refusal> {
         let operation = &operations[at];
-        let mut met = Vec::new();
+        let mut selected = Vec::new();
         for (number, net) in self.nets.iter().enumerate() {
             if matches!(net.state, State::Unchanged) {
                 continue;
@@ -178,26 +223,26 @@ impl<R: Record> Looked<R> {
             let Some(record) = net.present(operations) else { continue };
             let holds = condition.holds(record);
             if holds.map_err(|cause| operation.refusal_at(table, Some(net.key(operations).0), cause))? {
-                met.push(number);
+                selected.push(number);
             }
         }
         let rows = rows.get_or_insert_with(|| {
-            let row = |(number, net): (usize, &Net<R>)| Some((net.old.as_ref()?.row, number));
-            let mut rows = Rows::with_hasher(hash::random());
-            rows.extend(self.nets.iter().enumerate().filter_map(row));
+            let mut rows = Rows::new();
+            let with_row = |(number, net): (usize, &Net<R>)| Some((net.old.as_ref()?.row, number));
+            self.nets.iter().enumerate().filter_map(with_row).for_each(|(row, number)| rows.insert(row, number));
             rows
         });
         for old in condition.evaluate().map_err(|cause| operation.refusal(table, cause))? {
-            let known = rows.entry(old.row).or_insert(self.nets.len());
-            if *known == self.nets.len() {
+            let number = rows.number(old.row, self.nets.len());
+            if number == self.nets.len() {
                 self.nets.push(Net::new(at, Some(old)));
-            } else if !matches!(self.nets[*known].state, State::Unchanged) {
+            } else if !matches!(self.nets[number].state, State::Unchanged) {
                 continue;
             }
-            met.push(*known);
+            selected.push(number);
         }
-        let mut effects = Vec::with_capacity(met.len());
-        for number in &met {
+        let mut effects = Vec::with_capacity(selected.len());
+        for number in &selected {
             let net = &self.nets[*number];
             let key = net.key(operations).0;
             match operation.effect(table, key, net.present(operations), net.begin()) {
@@ -208,16 +253,16 @@ impl<R: Record> Looked<R> {
                 }
             }
         }
-        for (number, effect) in met.iter().zip(effects) {
+        for (number, effect) in selected.iter().zip(effects) {
             if lenient {
                 self.nets[*number].note_suspect(table, operations);
             }
             self.put(*number, at, effect);
         }
-        Ok(operation.outcome_where(met.len()))
+        Ok(operation.outcome_where(selected.len()))
     }
 
-    /// Gives a key the state that an operation makes.
+    /// Replaces the state of a key by the effect of an operation.
     #[inline]
     fn put(&mut self, number: usize, at: usize, effect: Effect<R>) {
         let state = match effect {
@@ -240,10 +285,10 @@ impl<R> State<R> {
     }
 }
 
-/// What an operation that is not on a key has for the place of its net change.
+/// The number of the net change of an operation by filter, which has none.
 const NO_NET: usize = usize::MAX;
 
-/// One net change a key, still unchanged. Does nothing else, so that the steps to memory of successive look-ups overlap.
+/// Makes one unchanged net change per key. Does nothing else, so that the memory accesses of successive look-ups overlap.
 pub(super) fn look_up<R: Record>(table: &Table<R>, operations: &[Operation<R>]) -> Looked<R> {
     let new = |at: usize, key: &Key, hash: u32| {
         let old = table.keys.newest(hash, |other| other == key);
@@ -253,20 +298,14 @@ pub(super) fn look_up<R: Record>(table: &Table<R>, operations: &[Operation<R>]) 
         return Looked { nets: smallvec![new(0, key, *hash)], net_of: smallvec![0], superseded: Vec::new() };
     }
     let mut nets: SmallVec<[Net<R>; 1]> = SmallVec::with_capacity(operations.len());
-    // The first operation on each key, with its net change.
-    let mut by_key: HashTable<(usize, usize)> = HashTable::with_capacity(operations.len());
+    let mut keys = Keys::with_capacity(operations.len());
     let net_of = operations.iter().enumerate().map(|(at, operation)| {
         let Target::Key { key, hash } = &operation.target else { return NO_NET };
-        let same_key = |first: &(usize, usize)| operations[first.0].key() == Some(key);
-        let rehash = |first: &(usize, usize)| spread(operations[first.0].hash());
-        match by_key.entry(spread(*hash), same_key, rehash) {
-            Entry::Occupied(known) => known.get().1,
-            Entry::Vacant(unknown) => {
-                unknown.insert((at, nets.len()));
-                nets.push(new(at, key, *hash));
-                nets.len() - 1
-            }
+        let number = keys.number(*hash, at, nets.len(), &|first| operations[first].key() == Some(key));
+        if number == nets.len() {
+            nets.push(new(at, key, *hash));
         }
+        number
     });
     let net_of = net_of.collect();
     Looked { nets, net_of, superseded: Vec::new() }
