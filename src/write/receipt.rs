@@ -10,6 +10,15 @@ use std::ops::AddAssign;
 use std::time::Duration;
 
 /// What a commit did.
+///
+/// ```
+/// # use memdex::{Record, Store};
+/// # #[derive(Clone, Record)] struct User { #[record(key)] id: u32 }
+/// # let users = Store::new().collection::<User>("User")?;
+/// let receipt = users.insert(User { id: 1 })?;
+/// assert_eq!((receipt.commit.get(), receipt.counts.inserted), (1, 1));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
@@ -25,6 +34,19 @@ pub struct Receipt {
 }
 
 /// Counts of operations by what they did. An operation by filter counts once for each record that it changed.
+///
+/// ```
+/// # use memdex::{Record, Store};
+/// # #[derive(Clone, Record)] struct User { #[record(key)] id: u32 }
+/// # let store = Store::new();
+/// # let users = store.collection::<User>("User")?;
+/// let receipt = store.commit(|batch| {
+///     batch.insert(&users, User { id: 1 })?;
+///     batch.delete(&users, 2)
+/// })?;
+/// assert_eq!((receipt.counts.inserted, receipt.counts.missing, receipt.counts.total()), (1, 1, 2));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]

@@ -49,7 +49,11 @@ impl<R> From<&Effect<R>> for Outcome {
 
 /// What a commit did, operation by operation: [`Batch::commit_reported`](crate::Batch::commit_reported) and
 /// [`Batch::commit_lenient`](crate::Batch::commit_lenient) return it.
+///
+/// With the feature `serde` a report serializes. A refused operation is then an object of `position`, `operation`, `collection`, `key`
+/// and `error`, the message.
 #[derive(Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[must_use = "it holds the operations that were left out, with their records"]
 #[non_exhaustive]
 pub struct Report {
@@ -92,6 +96,19 @@ pub struct RefusedOperation {
     pub operation: TakenOperation,
 }
 
+#[cfg(feature = "serde")]
+impl serde::Serialize for RefusedOperation {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(serde::Serialize)]
+        struct Described<'a> {
+            #[serde(flatten)]
+            info: &'a OperationInfo,
+            error: String,
+        }
+        Described { info: &self.operation.info, error: self.refusal.to_string() }.serialize(serializer)
+    }
+}
+
 /// The description of an operation of a batch.
 ///
 /// ```
@@ -106,6 +123,7 @@ pub struct RefusedOperation {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct OperationInfo {
     /// Its position in the batch, counted from 0. Removing other operations does not change it.

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 /// The answer to a batch that was applied: all of it is visible.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Applied {
     /// The commit that the batch became part of, maybe together with others. For an empty batch that shared no commit, the
