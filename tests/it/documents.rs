@@ -224,8 +224,8 @@ fn schemas_are_checked_when_a_collection_is_opened() {
     let error = store.collection::<Document>("d").unwrap_err();
     assert_eq!(
         error.to_string(),
-        "collection \"d\": memdex::record::document::Document has no schema of its own: open it with Store::documents and give \
-         one"
+        "collection \"d\": memdex::record::document::Document has no schema: open the collection with Store::documents and \
+         pass one"
     );
     let documents = store.documents("d", Schema::new([id()])).unwrap();
     documents.store(document(json!({ "id": "1" }))).unwrap();
