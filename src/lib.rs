@@ -93,6 +93,7 @@ mod keys;
 mod latency;
 pub mod limits;
 mod read;
+mod reclaim;
 mod record;
 mod rowset;
 mod storage;

@@ -1,24 +1,33 @@
-//! Which rows hold a value, and what do the records come to? Indexes from what records show to rows, and standing statistics.
+//! Which rows hold a value, and what do the records aggregate to? Indexes and materialized aggregates: what is derived from the
+//! records of a collection, and maintained by every commit.
 
-mod any_index;
+mod aggregate;
+mod audit;
+mod cardinality;
+mod catalog;
+mod changes;
+mod entries;
 mod equality;
 mod estimate;
-mod guess;
-mod kept;
-mod moves;
+#[cfg(all(test, not(any(memdex_shuttle, memdex_loom))))]
+mod fixture;
+mod maintain;
 mod ordered;
+mod read;
 mod shape;
 mod slab;
-mod standing;
+mod structures;
 #[cfg(all(test, not(any(memdex_shuttle, memdex_loom))))]
 mod tests;
 mod unique;
+mod walk;
 
-pub(crate) use any_index::{Index, IndexWriter, TidyAt};
-pub(crate) use estimate::Sought;
-pub(crate) use kept::{Kept, KeptStaging, KeptWriter, Shown};
-pub(crate) use moves::Move;
-pub(crate) use ordered::WalkSpec;
-pub(crate) use shape::{IndexShape, checked, tuple};
-pub(crate) use standing::{GroupFigures, GroupKey, MAX_STANDING_WIDTH, Recomputed, Standing, StandingChange};
-pub(crate) use unique::{Clash, Other};
+pub(crate) use aggregate::{AggregatePlan, GroupEntry, GroupResult, MAX_AGGREGATE_WIDTH, Materialized, Recomputed};
+pub(crate) use audit::{AuditRow, AuditRows, Findings};
+pub(crate) use catalog::Catalog;
+pub(crate) use changes::{ChangeSet, Moves, NetChanges, RefPlace, RowChange, Staged, StagedRefs};
+pub(crate) use maintain::{Clash, Maintain, Other, Role, StagedRecords};
+pub(crate) use read::{Index, Sought};
+pub(crate) use shape::{checked, extract, tuple};
+pub(crate) use structures::{aggregate, catalog, index, of_schema};
+pub(crate) use walk::WalkSpec;

@@ -1,8 +1,9 @@
-//! What an index holds of a record: the fields that it takes, the condition that it sets, and the entry that these make.
+//! What an index holds of a record: its fields, its condition, and the entry that they extract.
 
 use crate::error::Cause;
 use crate::limits::{MAX_FIELD_VALUES, MAX_INDEXED_BYTES};
-use crate::record::{Condition, FieldAt, FieldDef, Fields, IndexDef, IndexKind, Record, Schema};
+use crate::record::{Condition, FieldAt, FieldDef, FieldSource, IndexDef, IndexKind, Schema};
+use crate::user_code;
 use crate::value::{Value, ValueRef, encode_parts, narrow_bits};
 
 /// An index's declaration, bound to a schema.
@@ -12,7 +13,7 @@ pub(crate) struct IndexShape {
     pub(crate) condition: Option<Condition>,
 }
 
-/// What one record shows to one index.
+/// What one record contributes to one index.
 #[derive(Debug)]
 pub(crate) enum Entry<'a> {
     /// The condition is false: the index does not hold the record.
@@ -40,7 +41,7 @@ impl IndexShape {
         self.fields[0].1.is_many()
     }
 
-    /// Whether it says of all records that no two have the same value in this field.
+    /// Whether it guarantees, for all records, that no two have the same value in this field.
     pub(crate) fn is_unique_of(&self, field: &str) -> bool {
         let alone = matches!(&self.fields[..], [(_, only)] if only.name() == field);
         self.def.kind() == IndexKind::Unique && alone && self.condition.is_none()
@@ -54,10 +55,10 @@ impl IndexShape {
         }
     }
 
-    /// What `record` shows. Runs its extractors. What can't be indexed is a refusal.
+    /// The entry of a record. Runs its extractors. A value that can't be indexed is a refusal.
     #[inline]
-    pub(crate) fn entry<'a, R: Record>(&self, record: &'a R) -> Result<Entry<'a>, Cause> {
-        if self.condition.as_ref().is_some_and(|condition| !condition.holds(&Fields(record))) {
+    pub(crate) fn entry<'a>(&self, record: &'a dyn FieldSource) -> Result<Entry<'a>, Cause> {
+        if self.condition.as_ref().is_some_and(|condition| !condition.holds(record)) {
             return Ok(Entry::Absent);
         }
         match self.fields.as_slice() {
@@ -74,7 +75,7 @@ impl IndexShape {
         }
     }
 
-    fn values<'a, R: Record>(&self, at: &FieldAt, field: &FieldDef, record: &'a R) -> Result<Entry<'a>, Cause> {
+    fn values<'a>(&self, at: &FieldAt, field: &FieldDef, record: &'a dyn FieldSource) -> Result<Entry<'a>, Cause> {
         let (mut values, mut count) = (Vec::new(), 0_usize);
         record.values_at(at, &mut |value| {
             count += 1;
@@ -102,12 +103,18 @@ impl IndexShape {
     }
 }
 
-/// The value, canonical, if it is what the schema announces and no longer than what an index or a column takes.
+/// Runs extractors of a record; a panic becomes a cause.
+#[inline]
+pub(crate) fn extract<T>(code: impl FnOnce() -> Result<T, Cause>) -> Result<T, Cause> {
+    user_code::run(code).map_err(|message| Cause::Panicked { what: "field extractor", message })?
+}
+
+/// The value in canonical form, if it has the field's kind and is no longer than an index or a column allows.
 #[inline]
 pub(crate) fn checked<'a>(field: &FieldDef, value: ValueRef<'a>) -> Result<ValueRef<'a>, Cause> {
     let value = value.canonical();
     let announced = value.kind().map_or(field.is_nullable(), |kind| kind == field.kind());
-    // An integer that its type can't have would be filed as if it were missing.
+    // An integer outside of its type would be indexed as if it were missing.
     if !announced || (field.fits_64_bits() && !value.is_null() && narrow_bits(value).is_none()) {
         return Err(wrong_kind(field, value));
     }
@@ -129,8 +136,8 @@ fn too_long(field: &FieldDef, bytes: usize) -> Cause {
 }
 
 impl Entry<'_> {
-    /// Under how many values or keys the record is filed: one that lacks a value is filed as such.
-    pub(crate) fn filings(&self) -> usize {
+    /// How many index entries it makes: a record without a value has one too.
+    pub(crate) fn len(&self) -> usize {
         match self {
             Entry::Absent => 0,
             Entry::Many(values) => values.len().max(1),
@@ -150,7 +157,7 @@ impl Entry<'_> {
     }
 }
 
-/// Several values as an index of several fields keeps them.
+/// Several values as one: the key of an index of several fields.
 pub(crate) fn tuple(parts: &[ValueRef<'_>]) -> Value {
     Value::from(encode_parts(parts.iter().copied()))
 }

@@ -1,62 +1,54 @@
 //! Walks, beginnings of strings and estimates, of indexes of every kind against rows that are simply sorted.
 
-use super::shape::Entry;
-use super::{Index, IndexShape, IndexWriter, Move, Sought, WalkSpec};
-use crate::hash;
+use super::fixture::{Fixture, TestRecord};
+use super::{Sought, WalkSpec};
 use crate::record::{FieldDef, IndexDef, Schema};
 use crate::rowset::{Row, RowSet};
-use crate::value::{Kind, Value, ValueRef, encode_parts};
+use crate::value::{Kind, Value, ValueRef};
 use proptest::prelude::*;
 use proptest::sample::select;
 use std::collections::BTreeMap;
-use std::ops::Bound;
+use std::ops::{Bound, Deref, DerefMut};
 
-/// An index, and what its rows show.
-struct Filed {
-    index: Index,
-    writer: IndexWriter,
-    words: BTreeMap<Row, Vec<u32>>,
-    shown: BTreeMap<Row, Vec<Value>>,
+/// An index, and the values of its rows.
+struct Filled {
+    fixture: Fixture,
+    values: BTreeMap<Row, Vec<Value>>,
 }
 
-impl Filed {
+impl Deref for Filled {
+    type Target = Fixture;
+
+    fn deref(&self) -> &Fixture {
+        &self.fixture
+    }
+}
+
+impl DerefMut for Filled {
+    fn deref_mut(&mut self) -> &mut Fixture {
+        &mut self.fixture
+    }
+}
+
+impl Filled {
     /// Over fields `0`, `1` … of these kinds.
     fn new(kinds: &[(Kind, bool)], def: impl FnOnce(Vec<String>) -> IndexDef) -> Self {
         let names: Vec<String> = (0..kinds.len()).map(|at| at.to_string()).collect();
         let field = |(name, (kind, narrow)): (&String, &(Kind, bool))| match (kind, narrow) {
             (Kind::Int, true) => FieldDef::of::<Option<i64>>(name.clone()),
+            (Kind::Float, _) => FieldDef::new(name.clone(), *kind).optional().nan_last(),
             _ => FieldDef::new(name.clone(), *kind).optional(),
         };
         let schema = Schema::new(names.iter().zip(kinds).map(field));
-        let (index, writer) = Index::new(IndexShape::new(def(names), &schema), hash::seeded(1));
-        Filed { index, writer, words: BTreeMap::new(), shown: BTreeMap::new() }
+        Filled { fixture: Fixture::new(&schema, def(names)), values: BTreeMap::new() }
     }
 
     /// One commit.
-    fn put(&mut self, mut rows: Vec<(Row, Vec<Value>)>) {
-        rows.sort_by_key(|(row, _)| *row);
-        let mut staging = self.index.staging();
-        let mut words: Vec<Vec<u32>> = Vec::new();
-        for (change, (row, values)) in rows.iter().enumerate() {
-            let refs: Vec<ValueRef<'_>> = values.iter().map(Value::as_ref).collect();
-            let entry = match refs[..] {
-                [one] => Entry::One(one),
-                _ => Entry::Tuple { bytes: encode_parts(refs.iter().copied()), complete: true },
-            };
-            let old = self.words.get(row).map(|words| (*row, &words[..]));
-            let mut new = vec![0; self.index.width()];
-            self.index.stage(&self.writer, &mut staging, change, &entry, old, &mut new);
-            words.push(new);
-        }
-        staging.admit(&mut self.writer, words.iter_mut().map(|words| &mut words[..]));
-        let moves = rows.iter().zip(&words).map(|((row, _), new)| Move {
-            row: *row,
-            old: self.words.get(row).map(|words| &words[..]),
-            new: Some(&new[..]),
-        });
-        self.index.apply(&mut self.writer, &mut staging, |change| rows[change].0, moves);
-        self.words.extend(rows.iter().map(|(row, _)| *row).zip(words));
-        self.shown.extend(rows);
+    fn put(&mut self, rows: Vec<(Row, Vec<Value>)>) {
+        let record = |values: &Vec<Value>| TestRecord(values.iter().map(|value| vec![value.clone()]).collect());
+        let clashes = self.fixture.put(rows.iter().map(|(row, values)| (*row, record(values))).collect());
+        assert!(clashes.is_empty());
+        self.values.extend(rows);
     }
 
     fn walk(&self, spec: &WalkSpec) -> Vec<Row> {
@@ -68,7 +60,7 @@ impl Filed {
 
     /// Rows in the order of an ordered index, upwards, those without a value in one of a single field left out.
     fn sorted(&self) -> Vec<(&[Value], Row)> {
-        let mut all: Vec<_> = self.shown.iter().map(|(row, values)| (&values[..], *row)).collect();
+        let mut all: Vec<_> = self.values.iter().map(|(row, values)| (&values[..], *row)).collect();
         all.retain(|(values, _)| values.len() > 1 || values[0] != Value::NULL);
         all.sort();
         all
@@ -163,13 +155,13 @@ fn any_case() -> BoxedStrategy<Case> {
         .boxed()
 }
 
-fn filed(kinds: &[Kind], rows: Vec<Vec<Value>>) -> Filed {
+fn filled(kinds: &[Kind], rows: Vec<Vec<Value>>) -> Filled {
     let narrow: Vec<_> = kinds.iter().map(|kind| (*kind, true)).collect();
-    let mut filed = Filed::new(&narrow, IndexDef::ordered);
+    let mut filled = Filled::new(&narrow, IndexDef::ordered);
     // In no order, so that leaves split in their middle.
     let rows: Vec<_> = rows.into_iter().enumerate().map(|(at, values)| (at as Row * 7 % 1_201, values)).collect();
-    rows.chunks(90).for_each(|rows| filed.put(rows.to_vec()));
-    filed
+    rows.chunks(90).for_each(|rows| filled.put(rows.to_vec()));
+    filled
 }
 
 proptest! {
@@ -177,20 +169,20 @@ proptest! {
 
     #[test]
     fn walks_give_what_lies_within_their_bounds((kinds, rows, specs, limit) in any_case()) {
-        let filed = filed(&kinds, rows);
+        let filled = filled(&kinds, rows);
         for spec in &specs {
-            let expected = filed.expected(spec);
-            prop_assert_eq!(&filed.walk(spec), &expected, "{:?}", spec);
-            let guess = filed.index.estimate(&Sought::Walk(spec)).unwrap();
-            prop_assert!(guess <= filed.shown.len());
-            if filed.shown.len() <= 256 {
-                prop_assert_eq!(guess, expected.len(), "one leaf is counted: {:?}", spec);
+            let expected = filled.expected(spec);
+            prop_assert_eq!(&filled.walk(spec), &expected, "{:?}", spec);
+            let estimate = filled.index.estimate(&Sought::Walk(spec)).unwrap();
+            prop_assert!(estimate <= filled.values.len());
+            if filled.values.len() <= 256 {
+                prop_assert_eq!(estimate, expected.len(), "one leaf is counted: {:?}", spec);
             }
         }
         // A limit that comes after the first leaf.
         for descending in [false, true] {
             let open = WalkSpec { prefix: vec![], from: Bound::Unbounded, to: Bound::Unbounded, descending };
-            let mut walk = filed.index.walk(open.clone()).unwrap();
+            let mut walk = filled.index.walk(open.clone()).unwrap();
             let mut rows = Vec::new();
             walk.next(&mut rows);
             let first = rows.len();
@@ -200,28 +192,28 @@ proptest! {
             while walk.next(&mut rows) {}
             let mut limited = open.clone();
             *(if descending { &mut limited.from } else { &mut limited.to }) = limit.clone();
-            let within = filed.expected(&limited);
+            let within = filled.expected(&limited);
             let expected: Vec<Row> =
-                filed.expected(&open).into_iter().enumerate().filter(|(at, row)| *at < first || within.contains(row)).map(|(_, row)| row).collect();
+                filled.expected(&open).into_iter().enumerate().filter(|(at, row)| *at < first || within.contains(row)).map(|(_, row)| row).collect();
             prop_assert_eq!(rows, expected);
         }
-        let missing: RowSet = filed.shown.iter().filter(|(_, values)| values[..] == [Value::NULL]).map(|(row, _)| *row).collect();
-        prop_assert_eq!(filed.index.null_rows(), missing);
-        prop_assert_eq!(filed.index.filed(), filed.shown.len());
+        let missing: RowSet = filled.values.iter().filter(|(_, values)| values[..] == [Value::NULL]).map(|(row, _)| *row).collect();
+        prop_assert_eq!(filled.index.null_rows(), missing);
+        prop_assert_eq!(filled.index.records(), filled.values.len());
     }
 }
 
 /// Integers beyond 64 bits, asked of an index whose keys have no more.
 #[test]
 fn bounds_that_no_key_can_have() {
-    let mut filed = Filed::new(&[(Kind::Int, true)], IndexDef::ordered);
-    filed.put((0..10).map(|row| (row, vec![Value::from(i64::MIN + i64::from(row))])).collect());
-    filed.put(vec![(10, vec![Value::from(i64::MAX)])]);
+    let mut filled = Filled::new(&[(Kind::Int, true)], IndexDef::ordered);
+    filled.put((0..10).map(|row| (row, vec![Value::from(i64::MIN + i64::from(row))])).collect());
+    filled.put(vec![(10, vec![Value::from(i64::MAX)])]);
     let count = |from: Bound<i128>, to: Bound<i128>| {
         let tuple = |bound: Bound<i128>| bound.map(|n| vec![Value::from(n)]);
         let spec = WalkSpec { prefix: vec![], from: tuple(from), to: tuple(to), descending: true };
-        let rows = filed.walk(&spec);
-        assert_eq!(filed.index.estimate(&Sought::Walk(&spec)), Some(rows.len()));
+        let rows = filled.walk(&spec);
+        assert_eq!(filled.index.estimate(&Sought::Walk(&spec)), Some(rows.len()));
         rows.len()
     };
     assert_eq!(count(Bound::Included(i128::MIN), Bound::Included(i128::MAX)), 11);
@@ -241,38 +233,38 @@ fn no_walk_without_an_order_and_beyond_the_fields() {
         descending: false,
     };
     let one = [(Kind::Int, true)];
-    assert!(Filed::new(&one, IndexDef::equality).index.walk(open(&[])).is_none());
-    let single = Filed::new(&one, IndexDef::ordered).index;
+    assert!(Filled::new(&one, IndexDef::equality).index.walk(open(&[])).is_none());
+    let single = Filled::new(&one, IndexDef::ordered).index.clone();
     assert!(single.walk(open(&[])).is_some() && single.walk(open(&[1])).is_none());
-    let two = Filed::new(&[(Kind::Int, true); 2], IndexDef::ordered).index;
+    let two = Filled::new(&[(Kind::Int, true); 2], IndexDef::ordered).index.clone();
     assert!(two.walk(open(&[1])).is_some() && two.walk(open(&[1, 1])).is_none());
 }
 
 #[test]
 fn estimates_of_values_are_exact_up_to_a_list_of_some() {
     for def in [IndexDef::equality, IndexDef::unique, IndexDef::ordered] {
-        let mut filed = Filed::new(&[(Kind::Int, true)], def);
-        let is_unique = filed.index.shape.def.kind() == crate::record::IndexKind::Unique;
+        let mut filled = Filled::new(&[(Kind::Int, true)], def);
+        let is_unique = filled.index.shape.def.kind() == crate::record::IndexKind::Unique;
         let value = |row: Row| if is_unique { Value::from(row) } else { Value::from(row % 100) };
-        filed.put((0..2_000).map(|row| (row, vec![value(row)])).collect());
-        filed.put((2_000..2_030).map(|row| (row, vec![Value::NULL])).collect());
+        filled.put((0..2_000).map(|row| (row, vec![value(row)])).collect());
+        filled.put((2_000..2_030).map(|row| (row, vec![Value::NULL])).collect());
         let each = if is_unique { 1 } else { 20 };
-        let of = |value: Value| filed.index.estimate(&Sought::Value(value.as_ref())).unwrap();
-        let near = |guess: usize, truth: usize| guess.abs_diff(truth) * 4 <= truth;
+        let of = |value: Value| filled.index.estimate(&Sought::Value(value.as_ref())).unwrap();
+        let near = |estimate: usize, truth: usize| estimate.abs_diff(truth) * 4 <= truth;
         assert_eq!((of(Value::from(7)), of(Value::from(-7)), of(Value::NULL)), (each, 0, 30));
         let any = |count: i64| {
             let values: Vec<Value> = (0..count).map(Value::from).collect();
-            filed.index.estimate(&Sought::AnyOf(&values)).unwrap()
+            filled.index.estimate(&Sought::AnyOf(&values)).unwrap()
         };
         assert_eq!(any(10), 10 * each);
         assert_eq!(any(80), 80 * each, "they are all alike");
-        let distinct = filed.index.distinct_estimate();
+        let distinct = filled.index.distinct_estimate();
         assert!(near(distinct, if is_unique { 2_000 } else { 100 }), "{distinct}");
-        assert_eq!(filed.index.filed(), 2_030);
+        assert_eq!(filled.index.records(), 2_030);
         // What goes is no longer counted.
-        filed.put((0..2_030).map(|row| (row, vec![Value::NULL])).collect());
-        assert_eq!(filed.index.estimate(&Sought::Value(ValueRef::Null)), Some(2_030));
-        assert_eq!(filed.index.distinct_estimate(), 0);
+        filled.put((0..2_030).map(|row| (row, vec![Value::NULL])).collect());
+        assert_eq!(filled.index.estimate(&Sought::Value(ValueRef::Null)), Some(2_030));
+        assert_eq!(filled.index.distinct_estimate(), 0);
     }
 }
 
@@ -281,42 +273,42 @@ fn estimates_of_values_are_exact_up_to_a_list_of_some() {
 fn estimates_of_ranges_are_near() {
     const ROWS: u32 = 40_000;
     for step in [1, 7_919] {
-        let mut filed = Filed::new(&[(Kind::Int, true)], IndexDef::ordered);
+        let mut filled = Filled::new(&[(Kind::Int, true)], IndexDef::ordered);
         let rows: Vec<_> =
             (0..ROWS).map(|row| (row, vec![Value::from(u64::from(row) * step % u64::from(ROWS))])).collect();
-        rows.chunks(1_000).for_each(|rows| filed.put(rows.to_vec()));
+        rows.chunks(1_000).for_each(|rows| filled.put(rows.to_vec()));
         for (from, to) in [(0, ROWS), (100, 20_000), (39_000, 45_000), (500, 1_500), (777, 780), (5_000, 5_000)] {
             let truth = (to.min(ROWS) - from) as usize;
             let (from, to) = (Value::from(from), Value::from(to));
             let sought = Sought::Range(Bound::Included(&from), Bound::Excluded(&to));
-            let guess = filed.index.estimate(&sought).unwrap();
-            assert!(guess.abs_diff(truth) * 5 <= truth, "{guess} for {truth}, step {step}");
+            let estimate = filled.index.estimate(&sought).unwrap();
+            assert!(estimate.abs_diff(truth) * 5 <= truth, "{estimate} for {truth}, step {step}");
         }
-        assert_eq!(filed.index.distinct_estimate(), ROWS as usize);
+        assert_eq!(filled.index.distinct_estimate(), ROWS as usize);
     }
 }
 
 #[test]
 fn estimates_of_prefixes() {
-    let mut filed = Filed::new(&[(Kind::Int, true), (Kind::Int, true)], IndexDef::ordered);
+    let mut filled = Filled::new(&[(Kind::Int, true), (Kind::Int, true)], IndexDef::ordered);
     let value = |n: u32, missing: bool| if missing { Value::NULL } else { Value::from(n) };
     let rows = (0..30_000).map(|row| (row, vec![Value::from(row % 10), value(row / 10, row % 20 == 0)]));
-    rows.collect::<Vec<_>>().chunks(1_000).for_each(|rows| filed.put(rows.to_vec()));
-    let near = |guess: Option<usize>, truth: usize| {
-        let guess = guess.unwrap();
-        assert!(guess.abs_diff(truth) * 5 <= truth, "{guess} for {truth}");
+    rows.collect::<Vec<_>>().chunks(1_000).for_each(|rows| filled.put(rows.to_vec()));
+    let near = |estimate: Option<usize>, truth: usize| {
+        let estimate = estimate.unwrap();
+        assert!(estimate.abs_diff(truth) * 5 <= truth, "{estimate} for {truth}");
     };
     let (even, odd, low) = ([Value::from(0)], [Value::from(1)], Value::from(1_000));
     let (even, odd) = ([even[0].as_ref()], [odd[0].as_ref()]);
-    near(filed.index.estimate(&Sought::Prefix(&odd, None)), 3_000);
-    near(filed.index.estimate(&Sought::Prefix(&odd, Some((Bound::Unbounded, Bound::Excluded(&low))))), 1_000);
-    near(filed.index.estimate(&Sought::Prefix(&even, Some((Bound::Unbounded, Bound::Unbounded)))), 1_500);
-    near(filed.index.estimate(&Sought::Prefix(&[even[0], ValueRef::Null], None)), 1_500);
-    near(filed.index.estimate(&Sought::Range(Bound::Unbounded, Bound::Included(&Value::from(4)))), 15_000);
-    let distinct = filed.index.distinct_estimate();
+    near(filled.index.estimate(&Sought::Prefix(&odd, None)), 3_000);
+    near(filled.index.estimate(&Sought::Prefix(&odd, Some((Bound::Unbounded, Bound::Excluded(&low))))), 1_000);
+    near(filled.index.estimate(&Sought::Prefix(&even, Some((Bound::Unbounded, Bound::Unbounded)))), 1_500);
+    near(filled.index.estimate(&Sought::Prefix(&[even[0], ValueRef::Null], None)), 1_500);
+    near(filled.index.estimate(&Sought::Range(Bound::Unbounded, Bound::Included(&Value::from(4)))), 15_000);
+    let distinct = filled.index.distinct_estimate();
     assert!((20_000..=30_000).contains(&distinct), "{distinct}");
     // Few values that fill many leaves each.
-    let mut few = Filed::new(&[(Kind::Int, true)], IndexDef::ordered);
+    let mut few = Filled::new(&[(Kind::Int, true)], IndexDef::ordered);
     few.put((0..30_000).map(|row| (row, vec![Value::from(row % 4)])).collect());
     assert!((2..=8).contains(&few.index.distinct_estimate()), "{}", few.index.distinct_estimate());
 }

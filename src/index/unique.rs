@@ -1,20 +1,26 @@
-//! The unique index: value → row, at most one. Of several fields a value is their tuple.
+//! The unique index: value → row, at most one. Several fields are one value, their tuple.
 //!
-//! A look-up costs two steps to memory: an entry holds its value and its row side by side in the table. What the committer
-//! remembers of a row is the hash of its value: with the row it names the entry. Rows without a value, or with a tuple of which a
-//! part is missing, are free of uniqueness and stand in a row set of their own.
+//! A look-up costs two cache misses: an entry holds its value and its row side by side in the table. The back reference of a row
+//! is the hash of its value: with the row it identifies the entry. Rows without a value, or with a tuple of which a part is
+//! missing, are exempt from uniqueness and are in a row set.
 //!
-//! A batch is judged by its net result, so that two records can swap their values.
+//! A batch is judged by its net result, so two records can swap their values.
 
-use super::moves::{ABSENT, Move, NULL, ROOM_KEPT};
+use super::audit::{AuditRows, Findings, IndexAudit};
+use super::catalog::Listing;
+use super::changes::{ABSENT, Move, Moves, NULL, NetChanges, OldRefs, SCRATCH_KEPT, StagedRefs};
+use super::entries::{each_move, stage_entries};
+use super::maintain::{Clash, Maintain, Other, Role, StagedRecords};
+use super::read::{Index, IndexHead};
 use super::shape::Entry;
 use crate::hash::{self, RandomState, shard, spread};
 use crate::limits::VALUE_SHARDS;
 use crate::rowset::{Row, RowSet};
-use crate::sync::RwLock;
+use crate::sync::{Arc, RwLock};
 use crate::value::{Value, ValueRef};
 use hashbrown::HashTable;
 use std::collections::HashSet;
+use std::ops::ControlFlow;
 
 struct Holder {
     value: Value,
@@ -25,12 +31,22 @@ struct Holder {
 #[repr(align(64))]
 struct Shard(RwLock<HashTable<Holder>>);
 
-pub(crate) struct UniqueIndex {
+/// The shared side.
+struct UniqueIndex {
+    head: IndexHead,
     shards: Box<[Shard]>,
     null: RwLock<RowSet>,
 }
 
-/// The committer remembers words alone: [`NULL`], [`ABSENT`], or a hash, which is never one of these.
+/// The committer's side.
+pub(super) struct UniqueWriter {
+    index: Arc<UniqueIndex>,
+    claims: Claims,
+    /// The shard at which upkeep continues.
+    tidy_from: usize,
+}
+
+/// A back reference: [`NULL`], [`ABSENT`], or a hash, which is neither.
 fn hash_of(seed: &RandomState, value: &ValueRef<'_>) -> u32 {
     match hash::short(seed, value) | 1 {
         ABSENT => ABSENT - 2,
@@ -38,28 +54,19 @@ fn hash_of(seed: &RandomState, value: &ValueRef<'_>) -> u32 {
     }
 }
 
-fn is_hash(word: &u32) -> bool {
-    *word != NULL && *word != ABSENT
+fn is_hash(reference: &u32) -> bool {
+    *reference != NULL && *reference != ABSENT
 }
 
 /// The values that a batch gives to rows which did not have them.
 #[derive(Default)]
-pub(crate) struct UniqueStaging {
+struct Claims {
     by_hash: HashTable<u32>,
     claims: Vec<Claim>,
 }
 
-impl UniqueStaging {
-    pub(crate) fn clear(&mut self) {
-        self.by_hash.clear();
-        self.by_hash.shrink_to(ROOM_KEPT, |_| 0);
-        self.claims.clear();
-        self.claims.shrink_to(ROOM_KEPT);
-    }
-}
-
 struct Claim {
-    /// Which change of the batch makes it.
+    /// The change that makes it.
     change: usize,
     hash: u32,
     value: Value,
@@ -67,26 +74,35 @@ struct Claim {
     collides: bool,
 }
 
-/// Two records with one value: the change at fault, and who has it.
-pub(crate) struct Clash {
-    pub(crate) change: usize,
-    pub(crate) value: Value,
-    pub(crate) other: Other,
-}
+impl Claims {
+    fn clear(&mut self) {
+        self.by_hash.clear();
+        self.by_hash.shrink_to(SCRATCH_KEPT, |_| 0);
+        self.claims.clear();
+        self.claims.shrink_to(SCRATCH_KEPT);
+    }
 
-pub(crate) enum Other {
-    /// A change of the same batch.
-    Change(usize),
-    /// A row that the batch leaves as it is.
-    Row(Row),
+    /// The back reference of an entry; claims its value if the row does not have it yet.
+    #[inline]
+    fn stage(&mut self, index: &UniqueIndex, change: usize, entry: &Entry<'_>, old: OldRefs<'_>) -> u32 {
+        if matches!(entry, Entry::Absent) {
+            return ABSENT;
+        }
+        let value = entry.as_value(true);
+        if value.is_null() {
+            return NULL;
+        }
+        let hash = hash_of(&index.head.seed, &value);
+        let same_hash = old.is_some_and(|(_, refs)| refs[0] == hash);
+        if same_hash && index.row_of(hash, value) == old.map(|(row, _)| row) {
+            return hash;
+        }
+        self.claims.push(Claim { change, hash, value: value.to_value(), collides: same_hash });
+        hash
+    }
 }
 
 impl UniqueIndex {
-    pub(crate) fn new() -> Self {
-        let shards = (0..VALUE_SHARDS).map(|_| Shard(RwLock::new(HashTable::new()))).collect();
-        UniqueIndex { shards, null: RwLock::new(RowSet::new()) }
-    }
-
     fn shard(&self, hash: u32) -> &RwLock<HashTable<Holder>> {
         &self.shards[shard(hash, VALUE_SHARDS)].0
     }
@@ -96,57 +112,103 @@ impl UniqueIndex {
         holders.find(spread(hash), |h| h.hash == hash && h.value.as_ref() == value).map(|holder| holder.row)
     }
 
-    /// The row that has a value.
-    pub(crate) fn row(&self, seed: &RandomState, value: ValueRef<'_>) -> Option<Row> {
-        self.row_of(hash_of(seed, &value), value)
+    fn remove(&self, hash: u32, row: Row) {
+        let mut holders = self.shard(hash).write();
+        let holder = holders.find_entry(spread(hash), |h| h.hash == hash && h.row == row);
+        debug_assert!(holder.is_ok(), "a row holds its value until it leaves it");
+        if let Ok(holder) = holder {
+            // Its value is ours: strings and numbers.
+            drop(holder.remove());
+        }
     }
 
-    /// The rows that have `value`, one at most; if it is missing, those without a value.
-    pub(crate) fn rows(&self, seed: &RandomState, value: ValueRef<'_>) -> RowSet {
+    /// Passes every value with its hash and its row, then the rows without one.
+    fn each(&self, mut visit: impl FnMut(u32, &Value, Row)) {
+        for shard in &self.shards {
+            shard.0.read().iter().for_each(|holder| visit(holder.hash, &holder.value, holder.row));
+        }
+        let null = self.null.read().clone();
+        null.iter().for_each(|row| visit(NULL, &Value::NULL, row));
+    }
+}
+
+impl Index for UniqueIndex {
+    fn head(&self) -> &IndexHead {
+        &self.head
+    }
+
+    fn rows(&self, value: ValueRef<'_>) -> RowSet {
         if value.is_null() {
             return self.null.read().clone();
         }
-        self.row(seed, value).map_or_else(RowSet::new, |row| RowSet::from_sorted(&[row]))
+        self.unique_row(value).map_or_else(RowSet::new, |row| RowSet::from_sorted(&[row]))
     }
 
-    /// How many rows have no value.
-    pub(crate) fn null_len(&self) -> usize {
-        self.null.read().len()
+    fn count(&self, value: ValueRef<'_>) -> usize {
+        if value.is_null() { self.null.read().len() } else { usize::from(self.unique_row(value).is_some()) }
     }
 
-    /// What a row is to be filed under.
-    pub(crate) fn stage(
-        &self,
-        staging: &mut UniqueStaging,
-        seed: &RandomState,
-        change: usize,
-        entry: &Entry<'_>,
-        old: Option<(Row, u32)>,
-    ) -> u32 {
-        if matches!(entry, Entry::Absent) {
-            return ABSENT;
-        }
-        let value = entry.as_value(true);
-        if value.is_null() {
-            return NULL;
-        }
-        let hash = hash_of(seed, &value);
-        let same_hash = old.is_some_and(|(_, word)| word == hash);
-        if same_hash && self.row_of(hash, value) == old.map(|(row, _)| row) {
-            return hash;
-        }
-        staging.claims.push(Claim { change, hash, value: value.to_value(), collides: same_hash });
-        hash
+    fn unique_row(&self, value: ValueRef<'_>) -> Option<Row> {
+        self.row_of(hash_of(&self.head.seed, &value), value)
     }
 
-    /// The clashes of what is staged, among itself and with rows that the batch leaves as they are. `change_of` gives the
-    /// change of a row, if the batch has one, and whether that changes the row's words.
-    pub(crate) fn clashes(
-        &self,
-        staging: &mut UniqueStaging,
-        mut change_of: impl FnMut(Row) -> Option<(usize, bool)>,
-    ) -> Vec<Clash> {
-        let UniqueStaging { by_hash, claims } = staging;
+    fn distinct(&self) -> Option<usize> {
+        Some(self.shards.iter().map(|shard| shard.0.read().len()).sum())
+    }
+
+    fn distinct_estimate(&self) -> usize {
+        self.head.records().saturating_sub(self.null.read().len())
+    }
+
+    fn heap_bytes(&self) -> usize {
+        let shards = self.shards.iter().map(|shard| {
+            let holders = shard.0.read();
+            let values: usize = holders.iter().map(|holder| holder.value.heap_bytes()).sum();
+            size_of::<Shard>() + holders.allocation_size() + values
+        });
+        shards.sum::<usize>() + self.null.read().heap_bytes()
+    }
+}
+
+impl UniqueWriter {
+    pub(super) fn new(head: IndexHead) -> Self {
+        let shards = (0..VALUE_SHARDS).map(|_| Shard(RwLock::new(HashTable::new()))).collect();
+        let index = Arc::new(UniqueIndex { head, shards, null: RwLock::new(RowSet::new()) });
+        UniqueWriter { index, claims: Claims::default(), tidy_from: 0 }
+    }
+}
+
+impl Maintain for UniqueWriter {
+    fn name(&self) -> &str {
+        self.index.head.name()
+    }
+
+    fn role(&self) -> Role {
+        Role::Index
+    }
+
+    fn width(&self) -> usize {
+        1
+    }
+
+    fn list(&self, listing: &mut Listing) {
+        listing.indexes.push(self.index.clone());
+    }
+
+    fn stage(&mut self, records: &mut dyn StagedRecords, refs: &mut StagedRefs<'_>) -> ControlFlow<()> {
+        let UniqueWriter { index, claims, .. } = self;
+        claims.clear();
+        stage_entries(&index.head.shape, records, refs, |change, entry, old, new| {
+            new[0] = claims.stage(index, change, entry, old);
+        })
+    }
+
+    fn has_constraint(&self) -> bool {
+        true
+    }
+
+    fn clashes(&mut self, net: &NetChanges<'_>) -> Vec<Clash> {
+        let UniqueWriter { index, claims: Claims { by_hash, claims }, .. } = self;
         by_hash.clear();
         let colliding: HashSet<usize> =
             claims.iter().filter(|claim| claim.collides).map(|claim| claim.change).collect();
@@ -162,9 +224,8 @@ impl UniqueIndex {
                 continue;
             }
             by_hash.insert_unique(spread(claim.hash), at as u32, |of| spread(claims[*of as usize].hash));
-            let Some(row) = self.row_of(claim.hash, claim.value.as_ref()) else { continue };
-            let leaves =
-                change_of(row).is_some_and(|(change, words_change)| words_change || colliding.contains(&change));
+            let Some(row) = index.row_of(claim.hash, claim.value.as_ref()) else { continue };
+            let leaves = net.of_row(row).is_some_and(|(change, leaves)| leaves || colliding.contains(&change));
             if !leaves {
                 clashes.push(clash(Other::Row(row)));
             }
@@ -172,73 +233,61 @@ impl UniqueIndex {
         clashes
     }
 
+    fn admit(&mut self, _refs: &mut StagedRefs<'_>) {}
+
     /// Takes rows out of the values that they lose, then puts them under those that they gain.
-    pub(crate) fn apply<'a>(
-        &self,
-        staging: &mut UniqueStaging,
-        row_of: impl Fn(usize) -> Row,
-        moves: impl Iterator<Item = Move<'a>>,
-    ) {
+    fn apply(&mut self, moves: Moves<'_>) {
+        let UniqueWriter { index, claims, .. } = self;
         let (mut to_null, mut from_null) = (Vec::new(), Vec::new());
-        for Move { row, old, new } in moves {
-            let (old, new) = (old.map(|words| words[0]), new.map(|words| words[0]));
+        each_move(&index.head, moves, |Move { row, old, new }| {
+            let (old, new) = (old.map(|refs| refs[0]), new.map(|refs| refs[0]));
             if old == new {
-                continue;
+                return;
             }
-            old.filter(is_hash).into_iter().for_each(|hash| self.remove(hash, row));
+            old.filter(is_hash).into_iter().for_each(|hash| index.remove(hash, row));
             from_null.extend((old == Some(NULL)).then_some(row));
             to_null.extend((new == Some(NULL)).then_some(row));
+        });
+        for claim in claims.claims.iter().filter(|claim| claim.collides) {
+            index.remove(claim.hash, moves.row_of(claim.change));
         }
-        for claim in staging.claims.iter().filter(|claim| claim.collides) {
-            self.remove(claim.hash, row_of(claim.change));
-        }
-        for Claim { change, hash, value, .. } in std::mem::take(&mut staging.claims) {
-            let mut holders = self.shard(hash).write();
-            holders.insert_unique(spread(hash), Holder { value, hash, row: row_of(change) }, |h| spread(h.hash));
+        for Claim { change, hash, value, .. } in claims.claims.drain(..) {
+            let mut holders = index.shard(hash).write();
+            holders.insert_unique(spread(hash), Holder { value, hash, row: moves.row_of(change) }, |h| spread(h.hash));
         }
         if !(to_null.is_empty() && from_null.is_empty()) {
-            let mut null = self.null.write();
+            let mut null = index.null.write();
             null.remove_all(&from_null);
             null.insert_all(&to_null);
         }
     }
 
-    fn remove(&self, hash: u32, row: Row) {
-        let mut holders = self.shard(hash).write();
-        let holder = holders.find_entry(spread(hash), |h| h.hash == hash && h.row == row);
-        debug_assert!(holder.is_ok(), "a row stands under its value until it leaves it");
-        if let Ok(holder) = holder {
-            // Its value is ours: strings and numbers.
-            drop(holder.remove());
+    fn tidy(&mut self, restart: bool) -> bool {
+        if restart {
+            self.tidy_from = 0;
+            return true;
         }
-    }
-
-    /// How many values have a row.
-    pub(crate) fn distinct(&self) -> usize {
-        self.shards.iter().map(|shard| shard.0.read().len()).sum()
-    }
-
-    pub(crate) fn heap_bytes(&self) -> usize {
-        let shards = self.shards.iter().map(|shard| {
-            let holders = shard.0.read();
-            let values: usize = holders.iter().map(|holder| holder.value.heap_bytes()).sum();
-            size_of::<Shard>() + holders.allocation_size() + values
-        });
-        shards.sum::<usize>() + self.null.read().heap_bytes()
-    }
-
-    /// Gives back room that is not used, a shard at a time.
-    pub(crate) fn shrink_shard(&self, at: usize) -> bool {
-        let Some(shard) = self.shards.get(at) else { return false };
+        let Some(shard) = self.index.shards.get(self.tidy_from) else { return false };
         shard.0.write().shrink_to_fit(|h| spread(h.hash));
+        self.tidy_from += 1;
         true
     }
 
-    /// Shows every value and its row, and the rows without one; for audits.
-    pub(crate) fn audit(&self, mut look: impl FnMut(&Value, u32, Row), null: impl FnOnce(&RowSet)) {
-        for shard in &self.shards {
-            shard.0.read().iter().for_each(|holder| look(&holder.value, holder.hash, holder.row));
-        }
-        null(&self.null.read());
+    fn heap_bytes(&self) -> usize {
+        0
+    }
+
+    fn audit(&self, rows: &dyn AuditRows, found: &mut Findings) -> usize {
+        type Held = (u32, Value);
+        let each = |visit: &mut dyn FnMut(Row, Held)| {
+            self.index.each(|hash, value, row| visit(row, (hash, value.clone())));
+            0
+        };
+        let is_of = |entry: &Entry<'_>, (_, value): &Held| {
+            !matches!(entry, Entry::Absent) && entry.as_value(true) == value.as_ref()
+        };
+        let is_remembered = |refs: &[u32], (hash, _): &Held| refs[0] == *hash;
+        let audit = IndexAudit { each: &each, is_of: &is_of, is_remembered: &is_remembered };
+        audit.run(&*self.index, rows, found)
     }
 }

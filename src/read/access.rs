@@ -16,7 +16,7 @@ pub(super) fn take<R: Record>(table: &Table<R>, step: &Step) -> SetExpr {
         Source::Nothing => SetExpr::Set(RowSet::new()),
         Source::All => SetExpr::Set(table.all_rows.read().clone()),
         Source::Keys(keys) => SetExpr::Set(table.rows_of_keys(keys)),
-        Source::Index(index, lookup) => look_up(index, lookup),
+        Source::Index(index, lookup) => look_up(&**index, lookup),
         Source::Column(column, test) => SetExpr::Set(table.columns[*column].rows(test)),
         Source::Among(step, column, test) => {
             SetExpr::Set(table.columns[*column].rows_among(&take(table, step).evaluate(), test))
@@ -37,7 +37,7 @@ pub(super) fn take<R: Record>(table: &Table<R>, step: &Step) -> SetExpr {
     }
 }
 
-fn look_up(index: &Index, lookup: &Lookup) -> SetExpr {
+fn look_up(index: &dyn Index, lookup: &Lookup) -> SetExpr {
     let rows = |value: &Value| SetExpr::Set(index.rows(value.as_ref()));
     match lookup {
         Lookup::Value(value) => rows(value),
@@ -61,7 +61,7 @@ fn look_up(index: &Index, lookup: &Lookup) -> SetExpr {
 }
 
 /// How many rows a look-up is expected to give.
-pub(super) fn expected(index: &Index, lookup: &Lookup, total: usize) -> usize {
+pub(super) fn expected(index: &dyn Index, lookup: &Lookup, total: usize) -> usize {
     let one = |value: &Value| index.estimate(&Sought::Value(value.as_ref()));
     let rows = match lookup {
         Lookup::Value(value) => one(value),
@@ -79,12 +79,12 @@ pub(super) fn expected(index: &Index, lookup: &Lookup, total: usize) -> usize {
                 _ => one(&tuple(&values)),
             }
         }
-        Lookup::Whole => Some(index.filed()),
+        Lookup::Whole => Some(index.records()),
     };
     rows.unwrap_or(total).min(total)
 }
 
 /// How many entries a walk has to the end.
-pub(super) fn expected_of_walk(index: &Index, spec: &WalkSpec, total: usize) -> usize {
+pub(super) fn expected_of_walk(index: &dyn Index, spec: &WalkSpec, total: usize) -> usize {
     index.estimate(&Sought::Walk(spec)).unwrap_or(total).min(total)
 }

@@ -60,10 +60,10 @@ impl<R: Record> Advisor<'_, R> {
 
     /// Whether there is an index of this field alone, over all records.
     fn has(&self, field: &FieldAt, ordered: bool) -> bool {
-        let fits = |index: &Index| {
+        let fits = |index: &dyn Index| {
             let alone = matches!(&index.shape.fields[..], [(of, _)] if of == field);
             alone && index.shape.condition.is_none() && (!ordered || index.shape.def.kind() == IndexKind::Ordered)
         };
-        self.table.indexes().iter().any(|index| fits(index))
+        self.table.indexes().iter().any(|index| fits(&**index))
     }
 }

@@ -36,7 +36,7 @@ pub(super) enum Source {
     All,
     /// The keys of these parts, each looked up.
     Keys(Vec<Vec<Value>>),
-    Index(Arc<Index>, Lookup),
+    Index(Arc<dyn Index>, Lookup),
     /// A column, by its place in the table, read as a whole.
     Column(usize, Test),
     And(Vec<Step>),

@@ -30,7 +30,7 @@ pub(super) fn plan<R: Record>(table: &Table<R>, condition: &Condition, chooser: 
 
 pub(super) struct Planner<'a, R: Record> {
     table: &'a Table<R>,
-    pub(super) indexes: Arc<[Arc<Index>]>,
+    pub(super) indexes: Arc<[Arc<dyn Index>]>,
     chooser: &'a Chooser,
     /// How many records there are, more or less.
     pub(super) total: usize,
@@ -234,7 +234,7 @@ impl<'a, R: Record> Planner<'a, R> {
 
     /// What answers a test by itself: indexes of its field alone, and its column.
     fn of_test(&self, field: &FieldAt, test: &Test) -> impl Iterator<Item = Step> {
-        let of_field = |index: &&Arc<Index>| {
+        let of_field = |index: &&Arc<dyn Index>| {
             index.shape.condition.is_none() && matches!(&index.shape.fields[..], [(of, _)] if of == field)
         };
         let by_indexes = self.indexes.iter().filter(of_field).filter_map(|index| self.of_index(index, test));
@@ -242,7 +242,7 @@ impl<'a, R: Record> Planner<'a, R> {
     }
 
     /// The rows that meet a test, of those that an index of one field holds; `None` if it can't tell.
-    fn of_index(&self, index: &Arc<Index>, test: &Test) -> Option<Step> {
+    fn of_index(&self, index: &Arc<dyn Index>, test: &Test) -> Option<Step> {
         let step = |lookup| self.look_up(index, lookup);
         Some(match test {
             Test::Eq(value) => step(Lookup::Value(value.clone())),
@@ -261,8 +261,8 @@ impl<'a, R: Record> Planner<'a, R> {
         })
     }
 
-    fn look_up(&self, index: &Arc<Index>, lookup: Lookup) -> Step {
-        let rows = super::access::expected(index, &lookup, self.total);
+    fn look_up(&self, index: &Arc<dyn Index>, lookup: Lookup) -> Step {
+        let rows = super::access::expected(&**index, &lookup, self.total);
         let ordered = index.shape.def.kind() == IndexKind::Ordered;
         let cost = match &lookup {
             Lookup::Any(values) | Lookup::Every(values) if !ordered => cost::of_values(values.len(), rows),
@@ -293,7 +293,7 @@ impl<'a, R: Record> Planner<'a, R> {
     }
 
     /// What an index of several fields, or one that holds only what meets a condition, answers of several parts together.
-    fn of_special(&self, index: &Arc<Index>, parts: &[Condition]) -> Option<Candidate> {
+    fn of_special(&self, index: &Arc<dyn Index>, parts: &[Condition]) -> Option<Candidate> {
         let shape = &index.shape;
         let tests = |field| tests_of(parts, field);
         let (step, mut answers) = match shape.fields.as_slice() {

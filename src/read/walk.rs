@@ -25,7 +25,7 @@ use std::ops::Bound;
 
 /// A walk along one index.
 pub(super) struct WalkPlan {
-    pub(super) index: Arc<Index>,
+    pub(super) index: Arc<dyn Index>,
     pub(super) spec: WalkSpec,
     /// What decides the order among the records that meet the condition.
     order: Order,
@@ -58,7 +58,7 @@ pub(super) fn plans<R: Record>(
 
 fn plan<R: Record>(
     planner: &Planner<'_, R>,
-    index: &Arc<Index>,
+    index: &Arc<dyn Index>,
     condition: &Condition,
     wanted: &Wanted<'_>,
     order: &Order,
@@ -151,7 +151,7 @@ fn plan<R: Record>(
     // What the walk does not answer, and how far it goes.
     let rest: Vec<Condition> =
         parts.iter().enumerate().filter(|(at, _)| !answered.contains(at)).map(|(_, part)| part.clone()).collect();
-    let there = expected_of_walk(index, &spec, planner.total);
+    let there = expected_of_walk(&**index, &spec, planner.total);
     // All that are equal in what the index has in order are gone through, since something else decides among them.
     let equal = if covers < order.0.len() { there / index.distinct_lately().max(1) } else { 0 };
     let walked = cost::walked(wanted.first, matches, there.max(matches)).max(equal);

@@ -2,10 +2,11 @@
 
 use super::garbage::Garbage;
 use super::stats::{self, CollectionStats, MemoryStats};
-use super::table::{Backlog, Table};
+use super::table::Table;
 use super::upkeep::Upkeep;
 use super::verify::{self, VerifyError, VerifyReport};
 use crate::error::Commit;
+use crate::reclaim::Backlog;
 use crate::record::{Record, Schema};
 use crate::sync::Arc;
 use std::any::{Any, type_name};
@@ -69,7 +70,7 @@ impl<R: Record> AnyTable for Table<R> {
 
     fn memory(&self) -> MemoryStats {
         let indexes = self.indexes().iter().map(|index| index.heap_bytes()).sum();
-        let standing = self.standing().iter().map(|figures| figures.stats().0.bytes).sum();
+        let standing = self.aggregates().iter().map(|aggregate| aggregate.heap_bytes()).sum();
         stats::memory_of(self, indexes, standing)
     }
 

@@ -137,7 +137,7 @@ impl<R: Record> Collection<R> {
     /// A [`AggregateError`], with nothing changed: the declaration is not sound or can't be kept up, its name is taken, a record holds
     /// what can't be kept; or this is called from inside an update closure, an extractor, an observer or `get_with`.
     pub fn add_standing(&self, standing: AggregateDef) -> Result<(), AggregateError> {
-        self.table.add_standing(&self.engine, standing)
+        self.table.add_aggregate(&self.engine, standing)
     }
 
     /// Drops the standing statistics called `name`, declared by the schema or added later. Waits for its turn as a commit does.
@@ -145,11 +145,11 @@ impl<R: Record> Collection<R> {
     /// # Errors
     /// A [`AggregateError`] if there are none of that name, or writes are refused.
     pub fn drop_standing(&self, name: &str) -> Result<(), AggregateError> {
-        self.table.drop_standing(&self.engine, name)
+        self.table.drop_aggregate(&self.engine, name)
     }
 
     /// What is kept up, in the order in which it was added: that of the schema first.
     pub fn standing_defs(&self) -> Vec<AggregateDef> {
-        self.table.standing().iter().map(|figures| figures.standing.def.clone()).collect()
+        self.table.aggregates().iter().map(|aggregate| aggregate.plan.def.clone()).collect()
     }
 }

@@ -5,13 +5,13 @@ use super::garbage::Garbage;
 use super::hooks::{Hooks, Registration};
 use super::peak::Peak;
 use super::stats::{CollectionStats, Stats};
-use super::table::Backlog;
 use super::timeline::{Pin, Timeline};
 use crate::clock::{Clock, SteadyClock, Timestamp};
 use crate::error::{Cause, Commit};
 use crate::hash::RandomState;
 use crate::latency::Latency;
 use crate::limits::RECLAIM_SLICE;
+use crate::reclaim::Backlog;
 use crate::sync::{
     Arc, AtomicBool, AtomicU64, Mutex, MutexGuard, NameMap, OnceLock,
     Ordering::{Relaxed, SeqCst},

@@ -3,8 +3,8 @@
 //! A length can't be re-checked row by row, so it is versioned like a row. It changes by push at apply, and entries
 //! that no pinned commit sees are forgotten at settle.
 
-use super::timeline::newest_within;
 use crate::error::Commit;
+use crate::reclaim::newest_within;
 use crate::sync::RwLock;
 
 pub(crate) struct Lengths(RwLock<Vec<(Commit, usize)>>);

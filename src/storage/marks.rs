@@ -8,14 +8,13 @@
 //! enough; loom, which takes a sequentially consistent load for one of the newest store, would find no missing fence with more.
 
 use crate::error::Commit;
+use crate::reclaim::newest_within;
 use crate::rowset::{Row, RowSet};
 use crate::sync::{
     AtomicU64,
     Ordering::{Acquire, Release},
     RwLock,
 };
-
-use super::timeline::newest_within;
 
 /// What one commit, or several merged ones, changed in one collection.
 #[derive(Clone)]

@@ -7,10 +7,10 @@
 //! record without history pays nothing for it. There are only as many as pinned epochs and the commit in flight ask for.
 
 use super::segments::Segments;
-use super::timeline::newest_within;
 use super::version::{Change, Version};
 use crate::error::Commit;
 use crate::limits::PAGE_ROWS;
+use crate::reclaim::newest_within;
 use crate::rowset::Row;
 use crate::sync::{Arc, RwLock, RwLockReadGuard};
 use smallvec::SmallVec;

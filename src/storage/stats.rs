@@ -4,7 +4,7 @@ use super::column::Column;
 use super::table::Table;
 use super::version::Version;
 use crate::error::Commit;
-use crate::index::Index;
+use crate::index::{Index, Materialized};
 use crate::latency::LatencyStats;
 use crate::record::{IndexKind, Record};
 use crate::sync::Ordering::Relaxed;
@@ -171,10 +171,10 @@ impl MemoryStats {
 
 pub(crate) fn of_table<R: Record>(table: &Table<R>, published: Commit) -> CollectionStats {
     let figures = &table.figures;
-    let indexes: Vec<IndexStats> = table.indexes().iter().map(|index| of_index(index)).collect();
+    let indexes: Vec<IndexStats> = table.indexes().iter().map(|index| of_index(&**index)).collect();
     let shared_indexes = indexes.iter().map(|index| index.bytes).sum();
-    let standing: Vec<_> = table.standing().iter().map(|figures| figures.stats()).collect();
-    let (standing, kept_figures): (Vec<StandingStats>, Vec<usize>) = standing.into_iter().unzip();
+    let aggregates = table.aggregates();
+    let standing: Vec<StandingStats> = aggregates.iter().map(|aggregate| of_aggregate(aggregate)).collect();
     let shared_standing: usize = standing.iter().map(|of| of.bytes).sum();
     CollectionStats {
         name: table.name.to_string(),
@@ -186,7 +186,7 @@ pub(crate) fn of_table<R: Record>(table: &Table<R>, published: Commit) -> Collec
         versions_kept: figures.kept.load(Relaxed) as usize,
         marks: table.marks.len(),
         lengths_kept: table.lengths.len() - 1,
-        figures_kept: kept_figures.iter().sum(),
+        figures_kept: aggregates.iter().map(|aggregate| aggregate.older_entries()).sum(),
         memory: memory_of(table, shared_indexes, shared_standing),
     }
 }
@@ -212,7 +212,12 @@ pub(super) fn memory_of<R: Record>(table: &Table<R>, shared_indexes: usize, shar
     }
 }
 
-fn of_index(index: &Index) -> IndexStats {
+fn of_aggregate(aggregate: &Materialized) -> StandingStats {
+    let name = aggregate.plan.name().to_owned();
+    StandingStats { name, groups: aggregate.groups(), bytes: aggregate.heap_bytes() }
+}
+
+fn of_index(index: &dyn Index) -> IndexStats {
     let (name, kind) = (index.name().to_owned(), index.shape.def.kind());
     IndexStats { name, kind, distinct: index.distinct(), bytes: index.heap_bytes() }
 }

@@ -149,16 +149,10 @@ impl Timeline {
     }
 }
 
-/// Whether a commit of `pinned` (ascending) lies in `from..until`; the newest such.
-pub(crate) fn newest_within(pinned: &[Commit], from: Commit, until: Commit) -> Option<Commit> {
-    debug_assert!(from <= until);
-    let before = pinned.partition_point(|e| *e < until);
-    pinned[..before].last().copied().filter(|e| *e >= from)
-}
-
 #[cfg(all(test, not(any(memdex_shuttle, memdex_loom))))]
 mod tests {
     use super::*;
+    use crate::reclaim::newest_within;
 
     #[test]
     fn more_pins_than_slots() {
@@ -205,6 +199,7 @@ mod tests {
 #[cfg(all(test, memdex_loom))]
 mod orderings {
     use super::*;
+    use crate::reclaim::newest_within;
     use crate::sync::{Arc, AtomicBool, Ordering::Relaxed};
     use loom::thread;
 

@@ -6,7 +6,6 @@
 use super::engine::Engine;
 use super::table::Table;
 use crate::error::Cause;
-use crate::index::TidyAt;
 use crate::limits::KEY_SHARDS;
 use crate::record::Record;
 use crate::sync::{Arc, thread};
@@ -19,8 +18,8 @@ pub(crate) enum Upkeep {
     Pages(usize),
     /// Of the column at this place: pages from here on.
     Column(usize, usize),
-    /// The index, or the standing statistics, at this place.
-    Index(usize, TidyAt),
+    /// The structure at this place, from its beginning or from where the last slice ended.
+    Structure { place: usize, restart: bool },
 }
 
 /// Shards of the key table in a slice.
@@ -54,19 +53,20 @@ impl<R: Record> Table<R> {
             Upkeep::Column(place, from) => Some(match self.columns.get(place) {
                 Some(column) if column.tidy_pages(from, COLUMN_PAGES) => Upkeep::Column(place, from + COLUMN_PAGES),
                 Some(_) => Upkeep::Column(place + 1, 0),
-                None => Upkeep::Index(0, TidyAt::Start),
+                None => Upkeep::Structure { place: 0, restart: true },
             }),
-            Upkeep::Index(place, slice) => {
+            Upkeep::Structure { place, restart } => {
                 let mut writer = self.writer();
-                // Indexes may have gone since the last slice: then this one is another, or the last is behind us.
-                let Some(maintained) = writer.kept_up.get_mut(place) else {
+                // Structures may have gone since the last slice: then this one is another, or the last is behind us.
+                let Some(maintained) = writer.structures.get_mut(place) else {
                     self.refresh_figures(&writer);
                     return None;
                 };
-                match maintained.tidy(slice) {
-                    Some(slice) => Some(Upkeep::Index(place, slice)),
-                    None => Some(Upkeep::Index(place + 1, TidyAt::Start)),
-                }
+                Some(if maintained.structure.tidy(restart) {
+                    Upkeep::Structure { place, restart: false }
+                } else {
+                    Upkeep::Structure { place: place + 1, restart: true }
+                })
             }
         }
     }

@@ -1,12 +1,12 @@
 //! The audit: every structure against every record, and the committer's memory against both.
 
-use super::table::{Maintained, Table, TableWriter};
-use super::verify_standing::audit_standing;
+use super::table::Table;
+use super::table_writer::TableWriter;
 use super::version::Version;
 use crate::error::Commit;
-use crate::index::{Index, IndexWriter, Kept, KeptWriter};
+use crate::index::{AuditRow, AuditRows, Findings, RefPlace};
 use crate::limits::PAGE_ROWS;
-use crate::record::{KeyBuffer, Lookup, Record};
+use crate::record::{Fields, KeyBuffer, Lookup, Record};
 use crate::rowset::{Row, RowSet};
 use crate::sync::Arc;
 use crate::user_code;
@@ -60,25 +60,6 @@ pub enum VerifyError {
     InsideUserCode,
 }
 
-const PROBLEMS_TOLD: usize = 10;
-
-#[derive(Default)]
-pub(super) struct Findings {
-    told: Vec<String>,
-    count: usize,
-}
-
-impl Findings {
-    pub(super) fn expect(&mut self, holds: bool, problem: impl FnOnce() -> String) {
-        if !holds {
-            self.count += 1;
-            if self.told.len() < PROBLEMS_TOLD {
-                self.told.push(problem());
-            }
-        }
-    }
-}
-
 /// Audits one collection. Under the commit lock, so that nothing is in flight. O(records × indexes).
 pub(super) fn table<R: Record>(table: &Table<R>, published: Commit) -> Result<VerifyReport, VerifyError> {
     let writer = table.writer();
@@ -87,14 +68,12 @@ pub(super) fn table<R: Record>(table: &Table<R>, published: Commit) -> Result<Ve
     let mut older_versions = BTreeSet::new();
     let mut occupied = 0;
     let mut page = 0;
-    let mut filings = vec![0; writer.kept_up.len()];
     while table.pages.audit_page(page, |row, newest, older| {
         occupied += usize::from(newest.is_some());
         older_versions.extend(older.iter().map(|version| (row, version.begin)));
         audit_row(table, published, row, newest, older, &mut found);
-        if let Some(version) = newest.filter(|version| !version.is_tombstone()) {
+        if newest.is_some_and(|version| !version.is_tombstone()) {
             live.push(row);
-            audit_entries(&writer, version, &mut filings, &mut found);
         }
         let freed = newest.is_none() && (row as usize) < writer.used_rows as usize;
         found.expect(!freed || older.is_empty(), || format!("free row {row} has older versions"));
@@ -106,25 +85,18 @@ pub(super) fn table<R: Record>(table: &Table<R>, published: Commit) -> Result<Ve
     found.expect(*table.all_rows.read() == live_set, || {
         "the set of all rows is not that of the rows with records".into()
     });
-    let index_entries = filings.iter().sum();
-    for (maintained, expected) in writer.kept_up.iter().zip(filings) {
-        if let (Kept::Index(index), KeptWriter::Index(of_index)) = (&maintained.kept, &maintained.writer) {
-            audit_index(table, &writer, (maintained, index, of_index), expected, &mut found);
-        }
-        audit_standing(table, &writer, maintained, &live, published, &mut found);
+    let mut index_entries = 0;
+    for maintained in &writer.structures {
+        let place = maintained.place(writer.width());
+        let rows = Rows { table, writer: &writer, live: &live, published, place };
+        index_entries += maintained.structure.audit(&rows, &mut found);
     }
     for at in 0..table.columns.len() {
         audit_column(table, &writer, at, &mut found);
     }
-    let shown: Vec<_> = table.indexes().iter().map(Arc::as_ptr).collect();
-    let kept_up = writer.kept_up.iter().filter_map(|maintained| maintained.kept.as_index());
-    found.expect(shown.iter().copied().eq(kept_up.map(Arc::as_ptr)), || {
-        "readers find other indexes than those that are kept up".into()
+    found.expect(table.is_listed(&writer), || {
+        "readers find other indexes or aggregates than those that are maintained".into()
     });
-    let standing = table.standing();
-    let shown = standing.iter().map(Arc::as_ptr);
-    let kept_up = writer.kept_up.iter().filter_map(|maintained| Some(Arc::as_ptr(&maintained.figures.as_ref()?.0)));
-    found.expect(shown.eq(kept_up), || "readers find other standing statistics than those that are kept up".into());
     audit_counts(table, &writer, published, live.len(), occupied, &mut found);
     let filed: Vec<(Row, Commit)> = writer.kept.values().flatten().copied().collect();
     let filed_once: BTreeSet<_> = filed.iter().copied().collect();
@@ -132,10 +104,10 @@ pub(super) fn table<R: Record>(table: &Table<R>, published: Commit) -> Result<Ve
         format!("{} older versions, but {} are filed for settling", older_versions.len(), filed.len())
     });
     if found.count > 0 {
-        let Findings { told: problems, count: findings } = found;
+        let Findings { reported: problems, count: findings } = found;
         return Err(VerifyError::Inconsistent { collection: table.name.to_string(), problems, findings });
     }
-    let standing_groups = standing.iter().map(|figures| figures.stats().0.groups).sum();
+    let standing_groups = table.aggregates().iter().map(|aggregate| aggregate.groups()).sum();
     let (records, versions_kept) = (live.len(), filed.len());
     Ok(VerifyReport { collections: 1, records, versions_kept, index_entries, standing_groups })
 }
@@ -177,53 +149,42 @@ fn audit_row<R: Record>(
     found.expect(extracted.as_ref() == Ok(key), || format!("{key:?} is stored, but its record now says {extracted:?}"));
 }
 
-/// Counts how often each index must have filed a record.
-fn audit_entries<R: Record>(writer: &TableWriter, version: &Version<R>, filings: &mut [usize], found: &mut Findings) {
-    let Some(record) = &version.record else { return };
-    for (maintained, filings) in writer.kept_up.iter().zip(filings) {
-        let Some(index) = maintained.kept.as_index() else { continue };
-        match user_code::run(|| index.shape.entry(record).map(|entry| entry.filings())) {
-            Ok(Ok(count)) => *filings += count,
-            other => {
-                found.expect(false, || format!("{:?} can't be in index {:?}: {other:?}", version.key, index.name()))
-            }
-        }
+/// The rows of a table as the audit of one structure sees them.
+struct Rows<'a, R> {
+    table: &'a Table<R>,
+    writer: &'a TableWriter,
+    live: &'a [Row],
+    published: Commit,
+    place: RefPlace,
+}
+
+impl<R: Record> Rows<'_, R> {
+    fn with_row<T>(&self, row: Row, visit: impl FnOnce(Option<&AuditRow<'_>>) -> T) -> T {
+        let version = self.table.pages.newest(row);
+        let Some((version, record)) = version.as_ref().and_then(|v| Some((v, v.record.as_ref()?))) else {
+            return visit(None);
+        };
+        let mut refs = Vec::new();
+        self.writer.back_refs.gather(row, &mut refs);
+        let RefPlace { from, width, .. } = self.place;
+        visit(Some(&AuditRow { key: &version.key, record: &Fields(record), refs: &refs[from..from + width] }))
     }
 }
 
-/// Every filing of an index against the record and the committer's memory of it.
-fn audit_index<R: Record>(
-    table: &Table<R>,
-    writer: &TableWriter,
-    (maintained, index, of_index): (&Maintained, &Index, &IndexWriter),
-    expected: usize,
-    found: &mut Findings,
-) {
-    let Maintained { from, width, .. } = maintained;
-    let (mut count, mut words) = (0, Vec::new());
-    let empty = index.audit(|row, filed| {
-        count += 1;
-        let version = table.pages.newest(row);
-        let Some(record) = version.as_ref().and_then(|version| version.record.as_ref()) else {
-            return found.expect(false, || format!("index {:?} holds row {row}, which has no record", index.name()));
-        };
-        let holds = user_code::run(|| index.shape.entry(record).map(|entry| index.is_filed(&entry, &filed)));
-        found.expect(matches!(holds, Ok(Ok(true))), || {
-            let key = version.as_ref().map(|version| format!("{:?}", version.key)).unwrap_or_default();
-            format!("{key} is in index {:?} under what is not its value", index.name())
-        });
-        words.clear();
-        writer.words.gather(row, &mut words);
-        found.expect(of_index.remembers(&words[*from..*from + *width], &filed), || {
-            format!("index {:?} has row {row} where its committer does not know it", index.name())
-        });
-    });
-    found.expect(empty == 0, || format!("index {:?} keeps {empty} values without rows", index.name()));
-    found.expect(count == expected, || format!("index {:?} has {count} entries, not {expected}", index.name()));
-    let held = index.filed();
-    found.expect(index.shape.is_many() || held == expected, || {
-        format!("index {:?} says it holds {held} records, not {expected}", index.name())
-    });
+impl<R: Record> AuditRows for Rows<'_, R> {
+    fn published(&self) -> Commit {
+        self.published
+    }
+
+    fn each(&self, visit: &mut dyn FnMut(&AuditRow<'_>)) {
+        for row in self.live {
+            self.with_row(*row, |row| row.into_iter().for_each(&mut *visit));
+        }
+    }
+
+    fn row(&self, row: Row, visit: &mut dyn FnMut(Option<&AuditRow<'_>>)) {
+        self.with_row(row, visit);
+    }
 }
 
 /// Every cell of a column against the record, and the committer's counts against both.

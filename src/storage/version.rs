@@ -39,7 +39,7 @@ impl<R> Change<R> {
         self.new.row
     }
 
-    pub(super) fn had_record(&self) -> bool {
+    pub(crate) fn had_record(&self) -> bool {
         self.old.as_ref().is_some_and(|old| !old.is_tombstone())
     }
 }

@@ -87,25 +87,22 @@ impl<'a, R: Record> Staged<'a, R> {
     /// Resolves the operations in their order against the newest state, then asks the net records for their values.
     fn pass(&mut self) -> Result<(), Refusal> {
         let table = self.table;
-        // Before any user code runs, so that these steps to memory overlap with each other and with what it does.
-        self.gather_old_words();
+        // Before any user code runs, so that these cache misses overlap with each other and with what it does.
+        self.gather_back_refs();
         let known = self.looked.nets.len();
         self.counts = self.looked.resolve(table, self.operations, &mut self.blame)?;
         self.blame.all_resolved();
         let touched = self.looked.nets.len();
         self.looked.nets.retain(|net| net.changes_something());
         if touched > known || self.looked.nets.len() < touched {
-            self.gather_old_words();
+            self.gather_back_refs();
         }
-        let nets = &self.looked.nets;
-        let (used, free) = (self.writer.used_rows(), self.writer.free_rows());
-        let new = nets.iter().filter(|net| net.old.is_none()).count();
-        if new > MAX_ROWS - used + free {
+        let new = self.looked.nets.iter().filter(|net| net.old.is_none()).count();
+        if !table.has_room(&self.writer, new) {
             return Err(Refusal::new("store", &table.name, Cause::CollectionFull { limit: MAX_ROWS }));
         }
-        self.stage_indexes()?;
-        self.stage_columns()?;
-        self.stage_uniqueness()
+        self.stage_derived()?;
+        self.check_constraints()
     }
 
     fn begin_anew(&mut self) {
@@ -116,11 +113,10 @@ impl<'a, R: Record> Staged<'a, R> {
         self.looked.superseded = superseded;
     }
 
-    /// What the rows are filed under before this batch.
-    fn gather_old_words(&mut self) {
-        let Staged { looked, writer, applied, .. } = self;
-        applied.old_words.clear();
-        looked.nets.iter().for_each(|net| writer.gather(net.old.as_deref(), &mut applied.old_words));
+    /// What the committer remembers of the rows before this batch.
+    fn gather_back_refs(&mut self) {
+        let before = |net: &Net<R>| net.old.as_ref().filter(|old| !old.is_tombstone()).map(|old| old.row);
+        self.writer.gather(&mut self.applied.changes, self.looked.nets.iter().map(before));
     }
 
     /// The operations that are left out, which stay with the batch.
@@ -151,7 +147,7 @@ impl<'a, R: Record> Staged<'a, R> {
     /// Turns the net changes into versions. A new key gets the row that `new_row` returns.
     fn make_versions(&mut self, commit: Commit, mut new_row: impl FnMut(&mut TableWriter) -> Row) {
         let nets = std::mem::take(&mut self.looked.nets);
-        self.applied.changes = nets.into_iter().map(|net| self.version(commit, net, &mut new_row)).collect();
+        self.applied.versions = nets.into_iter().map(|net| self.version(commit, net, &mut new_row)).collect();
     }
 
     fn version(&mut self, commit: Commit, net: Net<R>, new_row: &mut impl FnMut(&mut TableWriter) -> Row) -> Change<R> {
@@ -192,12 +188,12 @@ impl<R: Record> StagedPart for Staged<'_, R> {
             new_rows += 1;
             writer.row_ahead(new_rows - 1)
         });
-        ProposedChanges::new(self.table.name.clone(), &self.applied.changes)
+        ProposedChanges::new(self.table.name.clone(), &self.applied.versions)
     }
 
     fn retract(&mut self) {
         let origins = std::mem::take(&mut self.origins);
-        for (origin, change) in origins.into_iter().zip(std::mem::take(&mut self.applied.changes)) {
+        for (origin, change) in origins.into_iter().zip(std::mem::take(&mut self.applied.versions)) {
             let record = Arc::into_inner(change.new).and_then(|version| version.record);
             match (origin, record) {
                 (Origin::Operation { at, inserts }, Some(record)) => {
@@ -210,27 +206,23 @@ impl<R: Record> StagedPart for Staged<'_, R> {
     }
 
     fn seal(&mut self, commit: Commit) {
-        self.applied.first_new_row = self.writer.used_rows() as Row;
+        self.applied.changes.first_new_row = self.writer.used_rows() as Row;
         let width = self.writer.width();
-        self.writer.kept_up.iter_mut().for_each(|maintained| maintained.admit(&mut self.applied, width));
-        for (column, of_column) in self.table.columns.iter().zip(&mut self.writer.columns) {
-            column.admit(of_column, commit);
-        }
-        if self.applied.changes.is_empty() {
+        self.table.admit(&mut self.writer, commit, &mut self.applied.changes);
+        if self.applied.versions.is_empty() {
             self.make_versions(commit, TableWriter::new_row);
         } else {
             // Proposed before, with the rows that are given out now.
-            for change in self.applied.changes.iter().filter(|change| change.old.is_none()) {
+            for change in self.applied.versions.iter().filter(|change| change.old.is_none()) {
                 let row = self.writer.new_row();
                 debug_assert_eq!(row, change.row());
             }
         }
-        self.applied.rows = self.applied.changes.iter().map(Change::row).collect();
-        self.applied.sort_by_row(width);
+        self.applied.sort(width);
     }
 
     fn mark(&self, commit: Commit) {
-        self.table.mark(commit, &self.applied);
+        self.table.mark(commit, &self.applied.changes);
     }
 
     fn apply(&mut self, commit: Commit) {

@@ -9,7 +9,7 @@ const LEVELS: [&[&str]; 9] = [
     &["limits", "sync", "hash"],
     &["user_code", "latency"],
     &["clock", "error"],
-    &["keys", "record"],
+    &["keys", "record", "reclaim"],
     &["rowset"],
     &["index"],
     &["storage"],

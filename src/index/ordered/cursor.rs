@@ -7,77 +7,15 @@
 //!
 //! The directory shows several leaves at a time, more the farther a walk goes. Each is checked as if it had just been looked up.
 
-use super::leaf::{Entries, Leaf, Position};
+use super::leaf::Ahead;
 use super::leaves::Leaves;
+use super::position::{KeyBound, KeyRange};
 use crate::rowset::Row;
-use crate::sync::Arc;
-use smallvec::SmallVec;
-
-/// A place between entries.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Edge<K> {
-    /// Before all.
-    Start,
-    /// Right before a position.
-    At(Position<K>),
-    /// Behind all.
-    End,
-}
-
-impl<K> Edge<K> {
-    /// Before the entries of a key.
-    pub(super) fn before(key: K) -> Self {
-        Edge::At((key, 0))
-    }
-
-    /// Behind the entries of a key.
-    pub(super) fn behind(key: K) -> Self {
-        // No row has this number.
-        Edge::At((key, Row::MAX))
-    }
-
-    pub(super) fn position(&self) -> Option<&Position<K>> {
-        match self {
-            Edge::At(at) => Some(at),
-            Edge::Start | Edge::End => None,
-        }
-    }
-}
-
-/// What lies between two edges; nothing if they are not in order.
-#[derive(Clone, Debug)]
-pub(crate) struct Span<K> {
-    pub(super) from: Edge<K>,
-    pub(super) to: Edge<K>,
-}
-
-impl<K: Ord> Span<K> {
-    pub(super) fn is_empty(&self) -> bool {
-        self.from >= self.to
-    }
-}
-
-impl<K: Ord + Clone> Entries<K> {
-    /// The places of the entries within a span. Where it reaches beyond the leaf, no key is looked at.
-    pub(super) fn places(&self, span: &Span<K>) -> std::ops::Range<usize> {
-        let from = match &span.from {
-            Edge::At(at) if self.lower.as_ref() < Some(at) => self.before(at),
-            Edge::Start | Edge::At(_) => 0,
-            Edge::End => self.len(),
-        };
-        let to = match &span.to {
-            Edge::At(at) if self.upper.as_ref().is_none_or(|upper| at < upper) => self.before(at),
-            Edge::End | Edge::At(_) => self.len(),
-            Edge::Start => 0,
-        };
-        from..to.max(from)
-    }
-}
 
 /// Where a walk stands.
 pub(super) struct Cursor<K> {
     /// What is still to be read.
-    left: Span<K>,
+    left: KeyRange<K>,
     descending: bool,
     done: bool,
     /// Leaves that the directory has shown, the next one last.
@@ -86,19 +24,16 @@ pub(super) struct Cursor<K> {
     look: usize,
 }
 
-/// A look-up of a few rows needs one leaf, or two.
-pub(super) type Ahead<K> = SmallVec<[Arc<Leaf<K>>; 2]>;
-
 /// Most leaves that are asked for at a time: they are held meanwhile.
 const LOOK_AHEAD: usize = 32;
 
 impl<K: Ord + Clone> Cursor<K> {
-    pub(super) fn new(span: Span<K>, descending: bool) -> Self {
+    pub(super) fn new(span: KeyRange<K>, descending: bool) -> Self {
         Cursor { done: span.is_empty(), left: span, descending, ahead: Ahead::new(), look: 1 }
     }
 
     /// Moves the far end nearer; what lies beyond it is not read any more.
-    pub(super) fn limit_to(&mut self, edge: Edge<K>) {
+    pub(super) fn limit_to(&mut self, edge: KeyBound<K>) {
         if self.descending {
             self.left.from = edge.max(self.left.from.clone());
         } else {
@@ -127,10 +62,10 @@ impl<K: Ord + Clone> Cursor<K> {
             let own = &entries.rows[entries.places(&self.left)];
             if self.descending {
                 rows.extend(own.iter().rev());
-                self.left.to = entries.lower.clone().map_or(Edge::Start, Edge::At);
+                self.left.to = entries.lower.clone().map_or(KeyBound::Start, KeyBound::At);
             } else {
                 rows.extend_from_slice(own);
-                self.left.from = entries.upper.clone().map_or(Edge::End, Edge::At);
+                self.left.from = entries.upper.clone().map_or(KeyBound::End, KeyBound::At);
             }
             self.done = self.left.is_empty();
             return true;
@@ -152,6 +87,7 @@ impl<K: Ord + Clone> Cursor<K> {
 #[cfg(all(test, not(any(memdex_shuttle, memdex_loom))))]
 mod tests {
     use super::super::leaf::Edit;
+    use super::super::position::Position;
     use super::*;
     use proptest::prelude::*;
     use std::collections::BTreeSet;
@@ -171,17 +107,17 @@ mod tests {
         Clear(u64, u64),
         Compact,
         Next(usize),
-        Limit(usize, Edge<u64>),
+        Limit(usize, KeyBound<u64>),
     }
 
-    fn any_edge() -> impl Strategy<Value = Edge<u64>> {
+    fn any_edge() -> impl Strategy<Value = KeyBound<u64>> {
         prop_oneof![
-            1 => Just(Edge::Start),
-            1 => Just(Edge::End),
-            3 => (0..41_u64).prop_map(Edge::before),
-            3 => (0..41_u64).prop_map(Edge::behind),
+            1 => Just(KeyBound::Start),
+            1 => Just(KeyBound::End),
+            3 => (0..41_u64).prop_map(KeyBound::before),
+            3 => (0..41_u64).prop_map(KeyBound::behind),
             // In the middle of a key.
-            2 => (0..3_000_u32).prop_map(|row| Edge::At(at(row))),
+            2 => (0..3_000_u32).prop_map(|row| KeyBound::At(at(row))),
         ]
     }
 
@@ -204,12 +140,12 @@ mod tests {
         let more = cursor.next(leaves, &mut rows);
         let after = cursor.left.clone();
         let passed = match (more, cursor.descending) {
-            (false, _) => Span { from: Edge::Start, to: Edge::Start },
-            (true, false) => Span { from: before.from, to: after.from.clone().min(before.to) },
-            (true, true) => Span { from: after.to.clone().max(before.from), to: before.to },
+            (false, _) => KeyRange { from: KeyBound::Start, to: KeyBound::Start },
+            (true, false) => KeyRange { from: before.from, to: after.from.clone().min(before.to) },
+            (true, true) => KeyRange { from: after.to.clone().max(before.from), to: before.to },
         };
         prop_assert!(!more || !passed.is_empty(), "a walk gets on");
-        let edge = |position: &Position<u64>| Edge::At(*position);
+        let edge = |position: &Position<u64>| KeyBound::At(*position);
         let within = |position: &&Position<u64>| (&passed.from..&passed.to).contains(&&edge(position));
         let mut expected: Vec<Row> = model.iter().filter(within).map(|(_, row)| *row).collect();
         if cursor.descending {
@@ -236,7 +172,7 @@ mod tests {
                 }
             };
             toggle(&mut model, &first.into_iter().collect());
-            let walk = |(from, to, descending)| Cursor::new(Span { from, to }, descending);
+            let walk = |(from, to, descending)| Cursor::new(KeyRange { from, to }, descending);
             let mut walks: Vec<_> = spans.into_iter().map(walk).collect();
             for step in steps {
                 match step {

@@ -1,8 +1,8 @@
 //! Which leaf holds a position? The lower bounds of all leaves, ascending, in blocks of some hundred, so that a new leaf moves
 //! few of them and a look-up reads memory that lies side by side.
 
-use super::cursor::Ahead;
-use super::leaf::{Leaf, Position};
+use super::leaf::{Ahead, Leaf};
+use super::position::Position;
 use crate::sync::Arc;
 
 struct Entry<K> {

@@ -1,30 +1,10 @@
 //! How many entries lie between two edges, and how many keys there are, by looks at a few leaves: their ranks in the directory say
 //! how many others lie between. What leaves hold may change between two looks: these are guesses, exact only where nothing moves.
 
-use super::super::guess::{self, Sample};
-use super::cursor::Span;
-use super::index::{KeySpan, Keys, OrderedIndex};
+use super::super::cardinality::{self, Sample};
 use super::leaves::Leaves;
+use super::position::KeyRange;
 use crate::sync::Arc;
-
-impl OrderedIndex {
-    /// How many entries lie in a span, of `entries` that there are. O(blocks of the directory), and looks at two leaves.
-    pub(crate) fn estimate_span(&self, span: &KeySpan, entries: usize) -> usize {
-        match (&self.keys, span) {
-            (Keys::Narrow(leaves), KeySpan::Narrow(span)) => leaves.estimate(span, entries),
-            (Keys::Wide(leaves), KeySpan::Wide(span)) => leaves.estimate(span, entries),
-            _ => unreachable!("a span has the keys of its index"),
-        }
-    }
-
-    /// How many different keys `entries` entries have.
-    pub(crate) fn distinct_estimate(&self, entries: usize) -> usize {
-        match &self.keys {
-            Keys::Narrow(leaves) => leaves.distinct_estimate(entries),
-            Keys::Wide(leaves) => leaves.distinct_estimate(entries),
-        }
-    }
-}
 
 /// So many leaves are looked at to guess how many keys there are.
 const SAMPLED_LEAVES: usize = 16;
@@ -32,7 +12,7 @@ const SAMPLED_LEAVES: usize = 16;
 impl<K: Ord + Clone> Leaves<K> {
     /// How many entries lie in a span, of `entries` that there are: counted in the leaves at its ends, which is exact if no other
     /// lies between.
-    pub(super) fn estimate(&self, span: &Span<K>, entries: usize) -> usize {
+    pub(super) fn estimate(&self, span: &KeyRange<K>, entries: usize) -> usize {
         if span.is_empty() {
             return 0;
         }
@@ -46,7 +26,7 @@ impl<K: Ord + Clone> Leaves<K> {
         if Arc::ptr_eq(&first, &last) {
             return count;
         }
-        guess::of_stretch(count + last.0.read().places(span).len(), between, entries, leaves)
+        cardinality::of_stretch(count + last.0.read().places(span).len(), between, entries, leaves)
     }
 
     /// How many different keys `entries` entries have: in leaves at equal distances it is counted how often they change.
@@ -74,6 +54,6 @@ impl<K: Ord + Clone> Leaves<K> {
                 last_first = Some(first.clone());
             }
         }
-        guess::of_distinct(sample, entries)
+        cardinality::of_distinct(sample, entries)
     }
 }

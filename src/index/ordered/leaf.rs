@@ -3,13 +3,15 @@
 //! Entries move between leaves in splits and merges, which concern rows that no mark shows: so a leaf carries its bounds, and
 //! who has come to it by the directory checks under its guard that what it looks for still belongs here.
 
+use super::position::{KeyBound, KeyRange, Position};
 use crate::rowset::Row;
-use crate::sync::RwLock;
-
-/// A place in the order: rows of equal keys are ordered by number.
-pub(super) type Position<K> = (K, Row);
+use crate::sync::{Arc, RwLock};
+use smallvec::SmallVec;
 
 pub(super) struct Leaf<K>(pub(super) RwLock<Entries<K>>);
+
+/// Leaves that a walk will read: a look-up of a few rows needs one, or two.
+pub(super) type Ahead<K> = SmallVec<[Arc<Leaf<K>>; 2]>;
 
 /// Invariant: positions ascend strictly and lie within the bounds.
 pub(super) struct Entries<K> {
@@ -62,6 +64,21 @@ impl<K: Ord + Clone> Entries<K> {
         // Equal keys are mostly few; where they are many, their rows are searched as well.
         let equal_keys = self.keys[first..].partition_point(|key| *key == at.0);
         first + self.rows[first..first + equal_keys].partition_point(|row| *row < at.1)
+    }
+
+    /// The places of the entries within a range. Where it reaches beyond the leaf, no key is looked at.
+    pub(super) fn places(&self, range: &KeyRange<K>) -> std::ops::Range<usize> {
+        let from = match &range.from {
+            KeyBound::At(at) if self.lower.as_ref() < Some(at) => self.before(at),
+            KeyBound::Start | KeyBound::At(_) => 0,
+            KeyBound::End => self.len(),
+        };
+        let to = match &range.to {
+            KeyBound::At(at) if self.upper.as_ref().is_none_or(|upper| at < upper) => self.before(at),
+            KeyBound::End | KeyBound::At(_) => self.len(),
+            KeyBound::Start => 0,
+        };
+        from..to.max(from)
     }
 
     /// Makes ascending edits: each takes out what is there, or puts in what is not.

@@ -4,7 +4,8 @@
 //! leaves concerned. Readers hold one guard at a time; how they get from leaf to leaf is said in [`super::cursor`].
 
 use super::directory::Directory;
-use super::leaf::{Edit, Entries, Leaf, Position};
+use super::leaf::{Edit, Entries, Leaf};
+use super::position::Position;
 use crate::limits::{LEAF_ENTRIES, LEAF_FEW};
 use crate::sync::{Arc, RwLock};
 
@@ -159,21 +160,22 @@ impl<K: Ord + Clone> Leaves<K> {
 
 #[cfg(all(test, not(any(memdex_shuttle, memdex_loom))))]
 mod tests {
-    use super::super::cursor::{Cursor, Edge, Span};
+    use super::super::cursor::Cursor;
+    use super::super::position::{KeyBound, KeyRange};
     use super::*;
     use crate::rowset::Row;
     use proptest::prelude::*;
     use std::collections::BTreeSet;
 
-    fn between(leaves: &Leaves<u64>, from: Edge<u64>, to: Edge<u64>) -> Vec<Row> {
+    fn between(leaves: &Leaves<u64>, from: KeyBound<u64>, to: KeyBound<u64>) -> Vec<Row> {
         let mut rows = Vec::new();
-        let mut cursor = Cursor::new(Span { from, to }, false);
+        let mut cursor = Cursor::new(KeyRange { from, to }, false);
         while cursor.next(leaves, &mut rows) {}
         rows
     }
 
     fn all(leaves: &Leaves<u64>) -> Vec<Row> {
-        between(leaves, Edge::Start, Edge::End)
+        between(leaves, KeyBound::Start, KeyBound::End)
     }
 
     fn check(leaves: &Leaves<u64>, model: &BTreeSet<Position<u64>>) {
@@ -232,11 +234,11 @@ mod tests {
         leaves.apply(&edits((0..10_000).map(|row| (7, row, true))));
         leaves.apply(&edits([(6, 1, true), (8, 1, true)]));
         let range = |from, to| between(&leaves, from, to).len();
-        assert_eq!(range(Edge::before(7), Edge::behind(7)), 10_000);
-        assert_eq!(range(Edge::behind(7), Edge::End), 1);
-        assert_eq!(range(Edge::Start, Edge::before(7)), 1);
-        assert_eq!(range(Edge::behind(7), Edge::before(8)), 0);
-        assert_eq!(range(Edge::behind(8), Edge::before(7)), 0);
+        assert_eq!(range(KeyBound::before(7), KeyBound::behind(7)), 10_000);
+        assert_eq!(range(KeyBound::behind(7), KeyBound::End), 1);
+        assert_eq!(range(KeyBound::Start, KeyBound::before(7)), 1);
+        assert_eq!(range(KeyBound::behind(7), KeyBound::before(8)), 0);
+        assert_eq!(range(KeyBound::behind(8), KeyBound::before(7)), 0);
     }
 
     proptest! {

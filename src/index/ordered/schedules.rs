@@ -3,9 +3,10 @@
 //!
 //! `RUSTFLAGS="--cfg memdex_shuttle" cargo test --release --lib walks`
 
-use super::cursor::{Cursor, Edge, Span};
+use super::cursor::Cursor;
 use super::leaf::Edit;
 use super::leaves::Leaves;
+use super::position::{KeyBound, KeyRange};
 use crate::rowset::Row;
 use crate::sync::Arc;
 use shuttle::rand::{Rng, thread_rng};
@@ -34,13 +35,13 @@ fn with(keys: &[u64]) -> Shared {
 }
 
 /// All that a walk gives: in order, each at most once, within its bounds, and each of `always`, which stay where they are.
-fn check_walk(leaves: &Leaves<u64>, span: Span<u64>, descending: bool, always: &[u64]) {
+fn check_walk(leaves: &Leaves<u64>, span: KeyRange<u64>, descending: bool, always: &[u64]) {
     let mut cursor = Cursor::new(span.clone(), descending);
     let mut rows = Vec::new();
     while cursor.next(leaves, &mut rows) {}
     let in_order = |pair: &[Row]| if descending { pair[0] > pair[1] } else { pair[0] < pair[1] };
     assert!(rows.windows(2).all(in_order), "{rows:?}");
-    let within = |key: u64| (&span.from..&span.to).contains(&&Edge::At((key, key as Row)));
+    let within = |key: u64| (&span.from..&span.to).contains(&&KeyBound::At((key, key as Row)));
     assert!(rows.iter().all(|row| within((*row).into())), "{rows:?} of {span:?}");
     for key in always.iter().filter(|key| within(**key)) {
         assert!(
@@ -50,8 +51,8 @@ fn check_walk(leaves: &Leaves<u64>, span: Span<u64>, descending: bool, always: &
     }
 }
 
-fn all() -> Span<u64> {
-    Span { from: Edge::Start, to: Edge::End }
+fn all() -> KeyRange<u64> {
+    KeyRange { from: KeyBound::Start, to: KeyBound::End }
 }
 
 /// Edits, one commit after the other, beside two walks over all.
@@ -126,10 +127,10 @@ fn walks_beside_everything() {
             thread::spawn(move || {
                 let mut edge = || match thread_rng().gen_range(0..4) {
                     0 => None,
-                    1 => Some(Edge::before(thread_rng().gen_range(0..KEYS))),
-                    _ => Some(Edge::behind(thread_rng().gen_range(0..KEYS))),
+                    1 => Some(KeyBound::before(thread_rng().gen_range(0..KEYS))),
+                    _ => Some(KeyBound::behind(thread_rng().gen_range(0..KEYS))),
                 };
-                let span = Span { from: edge().unwrap_or(Edge::Start), to: edge().unwrap_or(Edge::End) };
+                let span = KeyRange { from: edge().unwrap_or(KeyBound::Start), to: edge().unwrap_or(KeyBound::End) };
                 check_walk(&leaves, span, descending, &always);
                 check_walk(&leaves, all(), descending, &always);
             })

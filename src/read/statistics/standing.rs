@@ -2,15 +2,15 @@
 
 use super::answer::{Figures, Group, Summary};
 use crate::error::{Commit, QueryError, StatisticsError};
-use crate::index::{GroupFigures, Recomputed, Standing};
+use crate::index::{AggregatePlan, GroupEntry, GroupResult, Materialized, Recomputed};
 use crate::limits::MAX_GROUPS;
 use crate::query::Statistics;
 use crate::read::choice::Chooser;
 use crate::read::snapshot::View;
 use crate::read::{execute, planner};
 use crate::record::bound::{Asked, Best, Bound, Cut, FieldUse, Figure, Level, Names};
-use crate::record::{Condition, Record};
-use crate::storage::{Collection, ShownGroup, StandingFigures};
+use crate::record::{Condition, Fields, Record};
+use crate::storage::Collection;
 use crate::sync::Arc;
 use crate::user_code;
 use crate::value::{Value, ValueRef};
@@ -39,8 +39,8 @@ impl<R: Record> Collection<R> {
     /// [`QueryError::UnknownAggregate`]; [`QueryError::Overflow`] if a sum is out of reach; [`QueryError::TooManyGroups`].
     pub fn standing(&self, name: &str) -> Result<Summary, QueryError> {
         let started = Instant::now();
-        let figures = self.table.standing_called(name)?;
-        let asked = Known::all_of(&self.table.name, &figures.standing);
+        let figures = self.table.aggregate(name)?;
+        let asked = Known::all_of(&self.table.name, &figures.plan);
         match asked.read(&figures, || self.engine.timeline.published()) {
             Some(answer) => summary(answer, started, true),
             // Dropped since it was found.
@@ -57,11 +57,11 @@ impl<R: Record> View<R> {
     /// As [`Collection::standing`].
     pub fn standing(&self, name: &str) -> Result<Summary, QueryError> {
         let started = Instant::now();
-        let figures = self.table.standing_called(name)?;
-        let asked = Known::all_of(&self.table.name, &figures.standing);
+        let figures = self.table.aggregate(name)?;
+        let asked = Known::all_of(&self.table.name, &figures.plan);
         match asked.read(&figures, || self.snapshot.commit()) {
             Some(answer) => summary(answer, started, true),
-            None => summary(asked.recompute(self, &figures.standing), started, false),
+            None => summary(asked.recompute(self, &figures.plan), started, false),
         }
     }
 }
@@ -81,8 +81,8 @@ pub(super) fn known<R: Record>(
     statistics: &Statistics,
     bound: &Bound,
 ) -> Option<Result<Figures, QueryError>> {
-    view.table.standing().iter().find_map(|figures| {
-        let standing = &figures.standing;
+    view.table.aggregates().iter().find_map(|figures| {
+        let standing = &figures.plan;
         let same_groups = match (&statistics.groups, &standing.def.statistics().groups) {
             (None, _) => true,
             (asked, known) => asked.as_ref().map(|groups| &groups.by) == known.as_ref().map(|groups| &groups.by),
@@ -98,7 +98,7 @@ pub(super) fn known<R: Record>(
 /// What is asked of standing statistics.
 struct Known<'a> {
     collection: &'a str,
-    standing: &'a Standing,
+    standing: &'a AggregatePlan,
     total: Pick<'a>,
     groups: Option<OfGroups<'a>>,
 }
@@ -121,7 +121,7 @@ struct Pick<'a> {
 
 impl<'a> Known<'a> {
     /// All that is known.
-    fn all_of(collection: &'a str, standing: &'a Standing) -> Self {
+    fn all_of(collection: &'a str, standing: &'a AggregatePlan) -> Self {
         let levels = &standing.bound.levels;
         let fields = &standing.bound.fields;
         let pick = |level: usize| {
@@ -137,7 +137,7 @@ impl<'a> Known<'a> {
     }
 
     /// What a question by the same buckets, or by none, asks for; `None` if not all of it is known.
-    fn of(question: &'a Bound, standing: &'a Standing) -> Option<Self> {
+    fn of(question: &'a Bound, standing: &'a AggregatePlan) -> Option<Self> {
         let known = &standing.bound;
         let same_field = |ours: usize, theirs: usize| question.fields[ours].at == known.fields[theirs].at;
         let pick = |level: usize| {
@@ -166,29 +166,32 @@ impl<'a> Known<'a> {
     }
 
     /// As of a commit; `None` if it is not one of those that are kept up.
-    fn read(&self, figures: &StandingFigures, epoch: impl FnOnce() -> Commit) -> Option<Answer> {
+    fn read(&self, figures: &Materialized, epoch: impl FnOnce() -> Commit) -> Option<Answer> {
         figures.read(epoch, |epoch, total, groups| self.put_together(total, groups).map(|figures| (epoch, figures)))
     }
 
     /// The same from all records that a snapshot sees.
-    fn recompute<R: Record>(&self, view: &View<R>, standing: &Standing) -> Answer {
+    fn recompute<R: Record>(&self, view: &View<R>, standing: &AggregatePlan) -> Answer {
         let condition = standing.condition.as_ref().unwrap_or(&Condition::All);
         let plan = planner::plan(&view.table, condition, &Chooser::Cheapest);
         let versions = execute::execute(view, condition, &plan).fetch(view);
         let mut recomputed = Recomputed::new(standing);
         let scope = user_code::Scope::enter();
-        versions.iter().filter_map(|version| version.record.as_ref()).for_each(|record| recomputed.add(record));
+        versions
+            .iter()
+            .filter_map(|version| version.record.as_ref())
+            .for_each(|record| recomputed.add(&Fields(record)));
         drop(scope);
         let groups: Vec<_> = recomputed.groups().map(|(key, figures)| (key, standing.named(key), figures)).collect();
-        let mut shown = groups.iter().map(|(key, name, figures)| ShownGroup { key, name, figures });
+        let mut shown = groups.iter().map(|(key, name, figures)| GroupEntry { key, name, result: figures });
         let figures = self.put_together(Some(&recomputed.total()), &mut shown)?;
         Ok((view.snapshot.commit(), figures))
     }
 
     fn put_together(
         &self,
-        total: Option<&GroupFigures>,
-        shown: &mut dyn Iterator<Item = ShownGroup<'_>>,
+        total: Option<&GroupResult>,
+        shown: &mut dyn Iterator<Item = GroupEntry<'_>>,
     ) -> Result<Figures, QueryError> {
         let values = match total {
             Some(total) => self.total.values(self, total)?,
@@ -204,16 +207,16 @@ impl<'a> Known<'a> {
     fn groups(
         &self,
         asked: &OfGroups<'_>,
-        shown: &mut dyn Iterator<Item = ShownGroup<'_>>,
+        shown: &mut dyn Iterator<Item = GroupEntry<'_>>,
     ) -> Result<(Vec<Group>, usize), QueryError> {
         let mut groups = Vec::with_capacity(FEW);
         if !asked.filled {
-            for ShownGroup { name, figures, .. } in shown {
+            for GroupEntry { name, result: figures, .. } in shown {
                 groups.push(asked.pick.group(name.to_vec(), asked.pick.values(self, figures)?));
             }
         } else {
             let mut known: Vec<(Value, Value, Arc<[Value]>)> = Vec::with_capacity(FEW);
-            for ShownGroup { key, name, figures } in shown {
+            for GroupEntry { key, name, result: figures } in shown {
                 // What can be filled has one part.
                 known.push((key[0].clone(), name[0].clone(), asked.pick.values(self, figures)?));
             }
@@ -270,7 +273,7 @@ fn is_filled(bound: &Bound) -> bool {
 
 impl Pick<'_> {
     /// The figures that are asked for.
-    fn values(&self, known: &Known<'_>, figures: &GroupFigures) -> Result<Arc<[Value]>, QueryError> {
+    fn values(&self, known: &Known<'_>, figures: &GroupResult) -> Result<Arc<[Value]>, QueryError> {
         if !figures.overflowed.is_empty() {
             self.check_sums(known, &figures.overflowed)?;
         }

@@ -5,8 +5,7 @@
 
 use crate::error::Commit;
 use crate::hash::{self, RandomState, spread};
-use crate::storage::table::Backlog;
-use crate::storage::timeline::newest_within;
+use crate::reclaim::{Backlog, newest_within};
 use crate::sync::RwLock;
 use crate::value::{Value, ValueRef};
 use hashbrown::HashTable;

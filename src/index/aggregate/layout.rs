@@ -1,7 +1,7 @@
 //! What the committer remembers of a row: the words, and where each field is among them.
 //!
-//! The first word is the number of the row's group; [`NULL`](super::super::moves::NULL) if it is in none,
-//! [`ABSENT`](super::super::moves::ABSENT) if the condition is false. Then a bit for each field that figures are of, whether it has
+//! The first word is the number of the row's group; [`NULL`](super::super::changes::NULL) if it is in none,
+//! [`ABSENT`](super::super::changes::ABSENT) if the condition is false. Then a bit for each field that figures are of, whether it has
 //! a value; then the values: two words where 64 bits are enough, and otherwise one, the number that the committer has given it.
 
 use super::tally::LevelPlan;
@@ -9,7 +9,7 @@ use crate::record::Bound;
 use crate::value::Kind;
 
 /// Most words of one row: a group, the bits, and two words for each field.
-pub(crate) const MAX_STANDING_WIDTH: usize = 1 + MAX_MEASURED.div_ceil(32) + 2 * MAX_MEASURED;
+pub(crate) const MAX_AGGREGATE_WIDTH: usize = 1 + MAX_MEASURED.div_ceil(32) + 2 * MAX_MEASURED;
 
 /// As many fields as metrics.
 const MAX_MEASURED: usize = crate::limits::MAX_METRICS;

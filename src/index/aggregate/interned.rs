@@ -1,6 +1,6 @@
 //! Values by number, each with the count of rows that have it: of fields whose values don't fit 64 bits.
 
-use super::super::moves::{NEW, ROOM_KEPT};
+use super::super::changes::{NEW, SCRATCH_KEPT};
 use super::super::slab::Slab;
 use crate::hash::{self, RandomState, spread};
 use crate::value::{Value, ValueRef};
@@ -29,11 +29,11 @@ pub(super) struct NewValues {
 impl NewValues {
     pub(super) fn clear(&mut self) {
         self.values.clear();
-        self.values.shrink_to(ROOM_KEPT);
+        self.values.shrink_to(SCRATCH_KEPT);
         self.by_hash.clear();
-        self.by_hash.shrink_to(ROOM_KEPT, |_| 0);
+        self.by_hash.shrink_to(SCRATCH_KEPT, |_| 0);
         self.admitted.clear();
-        self.admitted.shrink_to(ROOM_KEPT);
+        self.admitted.shrink_to(SCRATCH_KEPT);
     }
 
     /// The real number for a word of this batch.

@@ -1,20 +1,20 @@
-//! The committer's side of standing statistics: groups by number, and the three steps that a commit takes them through.
+//! The committer's memory: groups by number, what their records have accumulated, and the values that have numbers.
 
-use super::super::moves::{ABSENT, Move, NEW, NULL, ROOM_KEPT};
+use super::super::changes::{ABSENT, Move, Moves, NEW, NULL, SCRATCH_KEPT, StagedRefs};
 use super::super::slab::Slab;
 use super::interned::{Interned, NewValues};
 use super::layout::{self, How};
-use super::plan::{GroupKey, Held, Standing};
-use super::tally::{GroupFigures, LevelPlan, Tally};
+use super::materialized::GroupChange;
+use super::plan::{AggregatePlan, Extracted, GroupKey};
+use super::tally::{LevelPlan, Tally};
 use crate::error::Cause;
 use crate::hash::{RandomState, spread};
-use crate::record::{Bucketer, Record};
+use crate::record::{Bucketer, FieldSource};
 use crate::sync::Arc;
 use crate::value::{Value, ValueRef, narrow_bits, value_of_bits};
 use hashbrown::HashTable;
 
-/// Under the commit lock.
-pub(crate) struct StandingWriter {
+pub(super) struct Groups {
     pub(super) total: Tally,
     /// Whether the batch has changed it.
     total_touched: bool,
@@ -42,8 +42,8 @@ pub(super) struct Group {
 }
 
 /// What a batch brings.
-pub(crate) struct StandingStaging {
-    cutters: Vec<Bucketer>,
+pub(super) struct NewEntries {
+    bucketers: Vec<Bucketer>,
     groups: Vec<(u32, GroupKey)>,
     by_hash: HashTable<u32>,
     /// The numbers that were given out.
@@ -51,45 +51,37 @@ pub(crate) struct StandingStaging {
     values: Vec<NewValues>,
 }
 
-/// What became of a group, to be shown to readers.
-pub(crate) struct StandingChange {
-    /// With the key as answers show it; `None` for all records together.
-    pub(crate) key: Option<(Arc<GroupKey>, Arc<[Value]>)>,
-    /// `None` if no record is left in it.
-    pub(crate) figures: Option<GroupFigures>,
-}
-
-impl StandingStaging {
-    pub(crate) fn new(standing: &Standing) -> Self {
-        let values = (0..standing.layout.interned).map(|_| NewValues::default()).collect();
+impl NewEntries {
+    pub(super) fn new(plan: &AggregatePlan) -> Self {
+        let values = (0..plan.layout.interned).map(|_| NewValues::default()).collect();
         let (groups, by_hash, admitted) = (Vec::new(), HashTable::new(), Vec::new());
-        StandingStaging { cutters: standing.cutters(), groups, by_hash, admitted, values }
+        NewEntries { bucketers: plan.bucketers(), groups, by_hash, admitted, values }
     }
 
-    pub(crate) fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         self.groups.clear();
-        self.groups.shrink_to(ROOM_KEPT);
+        self.groups.shrink_to(SCRATCH_KEPT);
         self.by_hash.clear();
-        self.by_hash.shrink_to(ROOM_KEPT, |_| 0);
+        self.by_hash.shrink_to(SCRATCH_KEPT, |_| 0);
         self.admitted.clear();
-        self.admitted.shrink_to(ROOM_KEPT);
+        self.admitted.shrink_to(SCRATCH_KEPT);
         self.values.iter_mut().for_each(NewValues::clear);
     }
 
-    /// What a record shows; `None` if the condition is false. Runs its extractors. What can't be kept is a refusal.
-    pub(crate) fn held<'a, R: Record>(
+    /// What a record contributes; `None` if the condition is false. Runs its extractors. A value that can't be stored is a refusal.
+    pub(super) fn extract<'a>(
         &mut self,
-        standing: &Standing,
-        record: &'a R,
-    ) -> Result<Option<Box<Held<'a>>>, Cause> {
-        let Some(held) = standing.held(&mut self.cutters, record) else { return Ok(None) };
-        standing.check(&held)?;
-        Ok(Some(Box::new(held)))
+        plan: &AggregatePlan,
+        record: &'a dyn FieldSource,
+    ) -> Result<Option<Extracted<'a>>, Cause> {
+        let Some(extracted) = plan.extract(&mut self.bucketers, record) else { return Ok(None) };
+        plan.check(&extracted)?;
+        Ok(Some(extracted))
     }
 
     /// The provisional number of a group.
     fn group(&mut self, hash: u32, key: &[ValueRef<'_>]) -> u32 {
-        let StandingStaging { groups, by_hash, .. } = self;
+        let NewEntries { groups, by_hash, .. } = self;
         if let Some(at) =
             by_hash.find(spread(hash), |at| groups[*at as usize].0 == hash && is(&groups[*at as usize].1, key))
         {
@@ -113,39 +105,39 @@ pub(super) fn is_group(word: u32) -> bool {
     word != NULL && word != ABSENT
 }
 
-impl StandingWriter {
-    pub(crate) fn new(standing: &Standing, seed: RandomState) -> Self {
-        StandingWriter {
-            total: Tally::new(&standing.total),
+impl Groups {
+    pub(super) fn new(plan: &AggregatePlan, seed: RandomState) -> Self {
+        Groups {
+            total: Tally::new(&plan.total),
             // So that there are figures from the start.
             total_touched: true,
             groups: Slab::new(|_| 0),
             by_key: HashTable::new(),
             touched: Vec::new(),
-            interned: (0..standing.layout.interned).map(|_| Interned::new()).collect(),
+            interned: (0..plan.layout.interned).map(|_| Interned::new()).collect(),
             left: Vec::new(),
-            group_bytes: GROUP_BYTES + standing.within.tally_bytes(),
+            group_bytes: GROUP_BYTES + plan.within.tally_bytes(),
             set_bytes: 0,
             seed,
         }
     }
 
-    /// What a row is to be remembered by: `new`, which is zero. `old` is what it is remembered by now, if it has a record.
-    pub(crate) fn stage(
+    /// Writes a row's back references to `new`, which is zero. `old` are those that it has now, if it has a record.
+    pub(super) fn stage(
         &self,
-        standing: &Standing,
-        staging: &mut StandingStaging,
-        held: Option<&Held<'_>>,
+        plan: &AggregatePlan,
+        staging: &mut NewEntries,
+        extracted: Option<&Extracted<'_>>,
         old: Option<&[u32]>,
         new: &mut [u32],
     ) {
-        let Some(Held { key, values }) = held else { return new[0] = ABSENT };
+        let Some(Extracted { key, values }) = extracted else { return new[0] = ABSENT };
         let old = old.filter(|old| old[0] != ABSENT);
         new[0] = match key {
             None => NULL,
             Some(key) => self.group_of(staging, key, old.map(|old| old[0])),
         };
-        for (place, kept) in standing.layout.kept.iter().enumerate() {
+        for (place, kept) in plan.layout.kept.iter().enumerate() {
             let value = values[kept.field];
             if value.is_null() {
                 continue;
@@ -165,7 +157,7 @@ impl StandingWriter {
         }
     }
 
-    fn group_of(&self, staging: &mut StandingStaging, key: &[ValueRef<'_>], old: Option<u32>) -> u32 {
+    fn group_of(&self, staging: &mut NewEntries, key: &[ValueRef<'_>], old: Option<u32>) -> u32 {
         let has = |number: u32| self.groups.get(number).is_some_and(|group| is(&group.key, key));
         if let Some(old) = old.filter(|old| is_group(*old) && has(*old)) {
             return old;
@@ -177,17 +169,12 @@ impl StandingWriter {
         }
     }
 
-    /// Gives out numbers for the groups and values that are new. `words` are those of the batch.
-    pub(crate) fn admit<'a>(
-        &mut self,
-        standing: &Standing,
-        staging: &mut StandingStaging,
-        words: impl Iterator<Item = &'a mut [u32]>,
-    ) {
-        let StandingStaging { cutters, groups, admitted, values, .. } = staging;
+    /// Gives numbers to the groups and values that are new, and makes back references final.
+    pub(super) fn admit(&mut self, plan: &AggregatePlan, staging: &mut NewEntries, refs: &mut StagedRefs<'_>) {
+        let NewEntries { bucketers, groups, admitted, values, .. } = staging;
         for (hash, key) in groups.drain(..) {
-            let name = key.iter().zip(&mut *cutters).map(|(part, cutter)| cutter.name(part)).collect();
-            let group = Group { key: Arc::new(key), name, hash, tally: Tally::new(&standing.within), touched: false };
+            let name = key.iter().zip(&mut *bucketers).map(|(part, bucketer)| bucketer.name(part)).collect();
+            let group = Group { key: Arc::new(key), name, hash, tally: Tally::new(&plan.within), touched: false };
             let number = self.groups.insert(group);
             let groups = &self.groups;
             self.by_key.insert_unique(spread(hash), number, |number| hash_of(groups, *number));
@@ -201,47 +188,47 @@ impl StandingWriter {
         if admitted.is_empty() && self.interned.is_empty() {
             return;
         }
-        for words in words.filter(|words| words[0] != ABSENT) {
+        for words in refs.new_refs().filter(|words| words[0] != ABSENT) {
             if words[0] & NEW != 0 {
                 words[0] = admitted[(words[0] & !NEW) as usize];
             }
-            for (at, of) in standing.layout.kept.iter().filter_map(numbered) {
+            for (at, of) in plan.layout.kept.iter().filter_map(numbered) {
                 words[at] = values[of].admitted(words[at]);
             }
         }
     }
 
-    /// Moves rows between groups, by what is remembered of them. Cannot fail.
-    pub(crate) fn apply<'a>(&mut self, standing: &Standing, moves: impl Iterator<Item = Move<'a>>) {
-        for Move { old, new, .. } in moves {
+    /// Moves rows between groups, by their back references. Cannot fail.
+    pub(super) fn apply(&mut self, plan: &AggregatePlan, moves: Moves<'_>) {
+        for Move { old, new, .. } in moves.iter() {
             if old == new {
                 continue;
             }
             let (old, new) = (old.filter(|old| old[0] != ABSENT), new.filter(|new| new[0] != ABSENT));
-            self.count_values(standing, old, new);
-            if standing.total.has_metrics() {
+            self.count_values(plan, old, new);
+            if plan.total.has_metrics() {
                 self.total_touched = true;
-                let mover = Mover { standing, level: &standing.total, interned: &self.interned };
+                let mover = Mover { plan, level: &plan.total, interned: &self.interned };
                 mover.shift(&mut self.total, old, new);
             }
             let group = |words: Option<&[u32]>| words.map(|words| words[0]).filter(|word| is_group(*word));
             let (from, to) = (group(old), group(new));
             if from == to {
-                self.shift(standing, to, old, new);
+                self.shift(plan, to, old, new);
             } else {
-                self.shift(standing, from, old, None);
-                self.shift(standing, to, None, new);
+                self.shift(plan, from, old, None);
+                self.shift(plan, to, None, new);
             }
         }
         for (of, number) in self.left.drain(..) {
             self.interned[of].free_if_unused(number);
         }
-        self.left.shrink_to(ROOM_KEPT);
+        self.left.shrink_to(SCRATCH_KEPT);
     }
 
     /// Values that no row has any longer are needed until all moves are made, and may come to have one again by then.
-    fn count_values(&mut self, standing: &Standing, old: Option<&[u32]>, new: Option<&[u32]>) {
-        for (place, kept) in standing.layout.kept.iter().enumerate() {
+    fn count_values(&mut self, plan: &AggregatePlan, old: Option<&[u32]>, new: Option<&[u32]>) {
+        for (place, kept) in plan.layout.kept.iter().enumerate() {
             let How::Number { at, of } = kept.how else { continue };
             let number = |words: Option<&[u32]>| words.filter(|words| layout::has(words, place)).map(|words| words[at]);
             let (old, new) = (number(old), number(new));
@@ -254,7 +241,7 @@ impl StandingWriter {
         }
     }
 
-    fn shift(&mut self, standing: &Standing, group: Option<u32>, old: Option<&[u32]>, new: Option<&[u32]>) {
+    fn shift(&mut self, plan: &AggregatePlan, group: Option<u32>, old: Option<&[u32]>, new: Option<&[u32]>) {
         let Some((number, group)) = group.and_then(|number| Some((number, self.groups.get_mut(number)?))) else {
             return;
         };
@@ -263,25 +250,25 @@ impl StandingWriter {
             self.touched.push(number);
         }
         let before = group.tally.set_bytes();
-        Mover { standing, level: &standing.within, interned: &self.interned }.shift(&mut group.tally, old, new);
+        Mover { plan, level: &plan.within, interned: &self.interned }.shift(&mut group.tally, old, new);
         self.set_bytes = self.set_bytes + group.tally.set_bytes() - before;
     }
 
-    /// What has changed since this was asked last. Groups without records give their numbers back.
-    pub(crate) fn changes(&mut self, standing: &Standing) -> Vec<StandingChange> {
+    /// The changes since the last call. Frees the numbers of groups without records.
+    pub(super) fn changes(&mut self, plan: &AggregatePlan) -> Vec<GroupChange> {
         let mut changes = Vec::with_capacity(self.touched.len() + 1);
-        if std::mem::take(&mut self.total_touched) && standing.total.has_metrics() {
-            changes.push(StandingChange { key: None, figures: Some(self.total.finish(&standing.total)) });
+        if std::mem::take(&mut self.total_touched) && plan.total.has_metrics() {
+            changes.push(GroupChange { key: None, result: Some(self.total.finish(&plan.total)) });
         }
         for number in std::mem::take(&mut self.touched) {
             let Some(group) = self.groups.get_mut(number) else { continue };
             group.touched = false;
             let (key, hash) = (Some((group.key.clone(), group.name.clone())), group.hash);
             if group.tally.records > 0 {
-                changes.push(StandingChange { key, figures: Some(group.tally.finish(&standing.within)) });
+                changes.push(GroupChange { key, result: Some(group.tally.finish(&plan.within)) });
                 continue;
             }
-            changes.push(StandingChange { key, figures: None });
+            changes.push(GroupChange { key, result: None });
             if let Ok(entry) = self.by_key.find_entry(spread(hash), |known| *known == number) {
                 entry.remove();
             }
@@ -290,13 +277,13 @@ impl StandingWriter {
         changes
     }
 
-    pub(crate) fn heap_bytes(&self) -> usize {
+    pub(super) fn heap_bytes(&self) -> usize {
         let interned: usize = self.interned.iter().map(Interned::heap_bytes).sum();
         let groups = self.groups.heap_bytes() + self.by_key.len() * self.group_bytes + self.by_key.allocation_size();
         groups + self.set_bytes + self.total.set_bytes() + interned
     }
 
-    pub(crate) fn shrink(&mut self) {
+    pub(super) fn shrink(&mut self) {
         self.groups.shrink();
         let groups = &self.groups;
         self.by_key.shrink_to_fit(|number| hash_of(groups, *number));
@@ -311,7 +298,7 @@ fn hash_of(groups: &Slab<Group>, number: u32) -> u64 {
 
 /// Moves one row in one group.
 pub(super) struct Mover<'a> {
-    pub(super) standing: &'a Standing,
+    pub(super) plan: &'a AggregatePlan,
     pub(super) level: &'a LevelPlan,
     pub(super) interned: &'a [Interned],
 }
@@ -338,7 +325,7 @@ impl Mover<'_> {
         if !layout::has(words, place) {
             return None;
         }
-        Some(match self.standing.layout.kept[place].how {
+        Some(match self.plan.layout.kept[place].how {
             // Any value will do: it is counted.
             How::Presence => ValueRef::Bool(true),
             How::Bits { at, kind } => {

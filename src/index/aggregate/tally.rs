@@ -41,7 +41,7 @@ struct Measure {
 
 /// The finished figures of one group.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct GroupFigures {
+pub(crate) struct GroupResult {
     pub(crate) records: u64,
     /// Metric by metric. Floats are compared by their bits.
     pub(crate) values: Arc<[Value]>,
@@ -128,7 +128,7 @@ impl Tally {
     }
 
     /// What it comes to.
-    pub(super) fn finish(&self, plan: &LevelPlan) -> GroupFigures {
+    pub(super) fn finish(&self, plan: &LevelPlan) -> GroupResult {
         let mut overflowed = Vec::new();
         let float = |x: Option<f64>| x.map_or(Value::NULL, Value::from);
         let values = plan.metrics.iter().enumerate().map(|(metric, (figure, place))| {
@@ -153,7 +153,7 @@ impl Tally {
             }
         });
         let values = values.collect();
-        GroupFigures { records: self.records, values, overflowed }
+        GroupResult { records: self.records, values, overflowed }
     }
 
     /// What its sets hold on the heap, roughly.

@@ -1,0 +1,269 @@
+//! The shared side of a materialized aggregate: results by commit.
+//!
+//! Aggregates can't be corrected row by row with the marks, so they are versioned as rows are: for each group an entry for each
+//! commit that changed it, the newest one and the older ones that a reader may still see. A group without records is an entry that
+//! says so. Entries are added at apply, before the commit can be seen. Each entry that a commit displaces is dropped if no pinned
+//! commit sees it, and otherwise retained under a pinned commit that does; it is checked again once that commit has no pin left. So
+//! a snapshot that is held for long costs the commits under it nothing.
+
+use super::plan::{AggregatePlan, GroupKey};
+use super::tally::GroupResult;
+use crate::error::Commit;
+use crate::reclaim::{Backlog, newest_within};
+use crate::sync::{Arc, RwLock};
+use crate::value::Value;
+use std::collections::BTreeMap;
+
+pub(crate) struct Materialized {
+    pub(crate) plan: Arc<AggregatePlan>,
+    state: RwLock<State>,
+}
+
+struct State {
+    total: History,
+    groups: BTreeMap<Arc<GroupKey>, Group>,
+    /// The first commit that it has; none before it is complete.
+    since: Option<Commit>,
+    /// The last commit that it has: later ones came after it was dropped.
+    until: Commit,
+}
+
+struct Group {
+    /// The key as results name it.
+    name: Arc<[Value]>,
+    history: History,
+}
+
+/// Entries by commit; without a result there was no record.
+#[derive(Default)]
+struct History {
+    newest: Entry,
+    /// Oldest first.
+    older: Vec<Entry>,
+}
+
+type Entry = (Commit, Option<GroupResult>);
+
+/// A change of one group, to be made visible to readers.
+pub(super) struct GroupChange {
+    /// With the key as results name it; `None` for all records together.
+    pub(super) key: Option<(Arc<GroupKey>, Arc<[Value]>)>,
+    /// `None` if no record is left in the group.
+    pub(super) result: Option<GroupResult>,
+}
+
+/// An entry that was displaced: the group, `None` for all records together, and the entry's commit.
+type Displaced = (Option<Arc<GroupKey>>, Commit);
+
+/// The older entries that are still to be reclaimed: the committer's.
+#[derive(Default)]
+pub(super) struct Retained {
+    /// By the current commit.
+    displaced: Vec<Displaced>,
+    /// Each under a pinned commit that sees it.
+    by_pin: BTreeMap<Commit, Vec<Displaced>>,
+}
+
+/// One group at one commit.
+pub(crate) struct GroupEntry<'a> {
+    /// The groups are ordered by it.
+    pub(crate) key: &'a GroupKey,
+    /// The key as results name it.
+    pub(crate) name: &'a [Value],
+    pub(crate) result: &'a GroupResult,
+}
+
+/// The two counts of an `Arc`.
+const ARC: usize = 16;
+
+impl History {
+    /// The result at a commit.
+    fn at(&self, epoch: Commit) -> Option<&GroupResult> {
+        if self.newest.0 <= epoch {
+            return self.newest.1.as_ref();
+        }
+        let later = self.older.partition_point(|(begin, _)| *begin <= epoch);
+        later.checked_sub(1).and_then(|at| self.older[at].1.as_ref())
+    }
+
+    /// Adds an entry; returns the commit of the entry that it displaces.
+    fn push(&mut self, entry: Entry) -> Commit {
+        debug_assert!(self.newest.0 < entry.0, "commits come in order");
+        let before = std::mem::replace(&mut self.newest, entry);
+        let displaced = before.0;
+        self.older.push(before);
+        displaced
+    }
+
+    /// Drops an older entry that no pinned commit sees; otherwise returns a commit that sees it.
+    fn reclaim(&mut self, begin: Commit, pinned: &[Commit]) -> Option<Commit> {
+        let at = self.older.binary_search_by_key(&begin, |(begin, _)| *begin).ok()?;
+        let until = self.older.get(at + 1).map_or(self.newest.0, |(begin, _)| *begin);
+        let seen = newest_within(pinned, begin, until);
+        if seen.is_none() {
+            self.older.remove(at);
+        }
+        seen
+    }
+
+    /// Whether no commit sees a result.
+    fn is_gone(&self) -> bool {
+        self.older.is_empty() && self.newest.1.is_none()
+    }
+
+    fn heap_bytes(&self) -> usize {
+        let of = |(_, result): &Entry| result.as_ref().map_or(0, |of| ARC + size_of_val(&*of.values));
+        of(&self.newest) + self.older.iter().map(|entry| size_of::<Entry>() + of(entry)).sum::<usize>()
+    }
+}
+
+impl Materialized {
+    pub(super) fn new(plan: Arc<AggregatePlan>) -> Self {
+        let state = State { total: History::default(), groups: BTreeMap::new(), since: None, until: Commit::MAX };
+        Materialized { plan, state: RwLock::new(state) }
+    }
+
+    /// Adds what a commit has changed, before it is published. The first commit is the one that the aggregate begins with.
+    pub(super) fn push(&self, retained: &mut Retained, commit: Commit, changes: Vec<GroupChange>) {
+        if changes.is_empty() {
+            return;
+        }
+        let mut state = self.state.write();
+        state.since.get_or_insert(commit);
+        for GroupChange { key, result } in changes {
+            let Some((key, name)) = key else {
+                if state.total.newest.1.is_none() {
+                    state.total.newest = (commit, result);
+                } else {
+                    retained.displaced.push((None, state.total.push((commit, result))));
+                }
+                continue;
+            };
+            match state.groups.get_mut(&key) {
+                Some(group) => retained.displaced.push((Some(key), group.history.push((commit, result)))),
+                None if result.is_none() => {}
+                None => {
+                    let history = History { newest: (commit, result), older: Vec::new() };
+                    state.groups.insert(key, Group { name, history });
+                }
+            }
+        }
+    }
+
+    /// Makes it complete from a commit on, if it is not yet.
+    pub(super) fn begin(&self, commit: Commit) {
+        self.state.write().since.get_or_insert(commit);
+    }
+
+    /// It is not maintained any more: `published` is the last commit that it has. Under the commit lock.
+    pub(super) fn close(&self, published: Commit) {
+        self.state.write().until = published;
+    }
+
+    /// Drops what the current commit has displaced and no reader sees, and retains the rest; of what is retained under commits that
+    /// have no pin any more, checks at most `budget` entries.
+    pub(super) fn reclaim(&self, retained: &mut Retained, pinned: &[Commit], budget: &mut usize) -> Backlog {
+        let displaced = std::mem::take(&mut retained.displaced);
+        self.drop_unseen(retained, displaced, pinned);
+        while *budget > 0 {
+            let Some(&pin) = retained.by_pin.keys().find(|pin| pinned.binary_search(pin).is_err()) else { break };
+            let Some(of_pin) = retained.by_pin.get_mut(&pin) else { break };
+            let slice = of_pin.split_off(of_pin.len().saturating_sub(*budget));
+            if of_pin.is_empty() {
+                retained.by_pin.remove(&pin);
+            }
+            *budget -= slice.len();
+            self.drop_unseen(retained, slice, pinned);
+        }
+        if retained.by_pin.keys().any(|pin| pinned.binary_search(pin).is_err()) {
+            Backlog::CutShort
+        } else if retained.by_pin.is_empty() {
+            Backlog::Nothing
+        } else {
+            Backlog::Pinned
+        }
+    }
+
+    fn drop_unseen(&self, retained: &mut Retained, displaced: Vec<Displaced>, pinned: &[Commit]) {
+        if displaced.is_empty() {
+            return;
+        }
+        let mut state = self.state.write();
+        for (key, begin) in displaced {
+            let Some(of) = &key else {
+                let seen = state.total.reclaim(begin, pinned);
+                seen.into_iter().for_each(|pin| retained.by_pin.entry(pin).or_default().push((None, begin)));
+                continue;
+            };
+            let Some(group) = state.groups.get_mut(of) else { continue };
+            match group.history.reclaim(begin, pinned) {
+                Some(pin) => retained.by_pin.entry(pin).or_default().push((key, begin)),
+                None if group.history.is_gone() => drop(state.groups.remove(of)),
+                None => {}
+            }
+        }
+    }
+
+    /// Passes the results at a commit to `read`: of all records together, then of each group, in the order of the keys. The commit
+    /// must be pinned, or be `published`, loaded under the lock, when all its results are there. Returns `None`, and does not call
+    /// `read`, if the commit is not one of those that the aggregate has.
+    pub(crate) fn read<T>(
+        &self,
+        epoch: impl FnOnce() -> Commit,
+        read: impl FnOnce(Commit, Option<&GroupResult>, &mut dyn Iterator<Item = GroupEntry<'_>>) -> T,
+    ) -> Option<T> {
+        let state = self.state.read();
+        let epoch = epoch();
+        if state.since.is_none_or(|since| epoch < since) || epoch > state.until {
+            return None;
+        }
+        let mut groups = state.groups.iter().filter_map(|(key, group)| {
+            let result = group.history.at(epoch)?;
+            Some(GroupEntry { key, name: &group.name, result })
+        });
+        Some(read(epoch, state.total.at(epoch), &mut groups))
+    }
+
+    /// How many groups have records, at the newest commit.
+    pub(crate) fn groups(&self) -> usize {
+        self.state.read().groups.values().filter(|group| group.history.newest.1.is_some()).count()
+    }
+
+    /// How many older entries are retained.
+    pub(crate) fn older_entries(&self) -> usize {
+        let state = self.state.read();
+        state.total.older.len() + state.groups.values().map(|group| group.history.older.len()).sum::<usize>()
+    }
+
+    /// Bytes of the shared side.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        let state = self.state.read();
+        let group = |(key, of): (&Arc<GroupKey>, &Group)| {
+            let key_bytes = ARC + size_of_val(&**key) + key.iter().map(Value::heap_bytes).sum::<usize>();
+            key_bytes + ARC + size_of_val(&*of.name) + size_of::<Group>() + of.history.heap_bytes()
+        };
+        state.total.heap_bytes() + state.groups.iter().map(group).sum::<usize>()
+    }
+
+    /// Checks that each older entry is retained exactly once, and that no group is left without a result.
+    pub(super) fn audit(&self, retained: &Retained) -> Result<(), String> {
+        let state = self.state.read();
+        let mut listed: Vec<&Displaced> = retained.by_pin.values().flatten().chain(&retained.displaced).collect();
+        listed.sort_unstable();
+        let total = state.total.older.iter().map(|(begin, _)| (None, *begin));
+        let of_group = |(key, group): (&Arc<GroupKey>, &Group)| {
+            let key = key.clone();
+            let entries: Vec<Displaced> =
+                group.history.older.iter().map(|(begin, _)| (Some(key.clone()), *begin)).collect();
+            entries
+        };
+        let older: Vec<Displaced> = total.chain(state.groups.iter().flat_map(of_group)).collect();
+        if !listed.iter().copied().eq(&older) {
+            return Err(format!("{} older results, but {} are retained", older.len(), listed.len()));
+        }
+        match state.groups.iter().find(|(_, group)| group.history.is_gone()) {
+            Some((key, _)) => Err(format!("group {key:?} has no records, and no reader sees that it had any")),
+            None => Ok(()),
+        }
+    }
+}

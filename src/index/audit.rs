@@ -1,0 +1,95 @@
+//! The audit of what commits maintain: every structure against every record, and the committer's memory against both.
+
+use super::read::Index;
+use super::shape::Entry;
+use crate::error::Commit;
+use crate::record::FieldSource;
+use crate::rowset::Row;
+use crate::user_code;
+use crate::value::Key;
+
+/// The rows of a collection, without the type of their records, while nothing is in flight.
+pub(crate) trait AuditRows {
+    /// The newest commit.
+    fn published(&self) -> Commit;
+
+    /// Passes every row that holds a record.
+    fn each(&self, visit: &mut dyn FnMut(&AuditRow<'_>));
+
+    /// Passes one row, if it holds a record.
+    fn row(&self, row: Row, visit: &mut dyn FnMut(Option<&AuditRow<'_>>));
+}
+
+/// A row that holds a record.
+pub(crate) struct AuditRow<'a> {
+    pub(crate) key: &'a Key,
+    pub(crate) record: &'a dyn FieldSource,
+    /// What the structure's committer remembers of the row.
+    pub(crate) refs: &'a [u32],
+}
+
+const MOST_REPORTED: usize = 10;
+
+/// The problems that an audit has found: all are counted, the first ones reported.
+#[derive(Default)]
+pub(crate) struct Findings {
+    pub(crate) reported: Vec<String>,
+    pub(crate) count: usize,
+}
+
+impl Findings {
+    pub(crate) fn expect(&mut self, holds: bool, problem: impl FnOnce() -> String) {
+        if !holds {
+            self.count += 1;
+            if self.reported.len() < MOST_REPORTED {
+                self.reported.push(problem());
+            }
+        }
+    }
+}
+
+/// What an audit of an index needs from its kind. `F` is an entry as the index holds it.
+pub(super) struct IndexAudit<'a, F> {
+    /// Passes every entry with its row; returns the number of values without rows.
+    #[expect(clippy::type_complexity, reason = "an audit of every entry")]
+    pub(super) each: &'a dyn Fn(&mut dyn FnMut(Row, F)) -> usize,
+    /// Whether a record with this entry must be held so.
+    pub(super) is_of: &'a dyn Fn(&Entry<'_>, &F) -> bool,
+    /// Whether the committer's memory of the row agrees.
+    pub(super) is_remembered: &'a dyn Fn(&[u32], &F) -> bool,
+}
+
+impl<F> IndexAudit<'_, F> {
+    /// Compares every entry with its record and with the committer's memory of it; returns the number of entries.
+    pub(super) fn run(&self, index: &dyn Index, rows: &dyn AuditRows, found: &mut Findings) -> usize {
+        let name = index.name();
+        let mut expected = 0;
+        rows.each(&mut |row| match user_code::run(|| index.shape.entry(row.record).map(|entry| entry.len())) {
+            Ok(Ok(entries)) => expected += entries,
+            other => found.expect(false, || format!("{:?} can't be in index {name:?}: {other:?}", row.key)),
+        });
+        let mut count = 0;
+        let empty = (self.each)(&mut |number, held| {
+            count += 1;
+            rows.row(number, &mut |row| {
+                let Some(AuditRow { key, record, refs }) = row else {
+                    return found.expect(false, || format!("index {name:?} holds row {number}, which has no record"));
+                };
+                let holds = user_code::run(|| index.shape.entry(*record).map(|entry| (self.is_of)(&entry, &held)));
+                found.expect(matches!(holds, Ok(Ok(true))), || {
+                    format!("{key:?} is in index {name:?} under a value that it does not have")
+                });
+                found.expect((self.is_remembered)(refs, &held), || {
+                    format!("index {name:?} has row {number} where its committer does not know it")
+                });
+            });
+        });
+        found.expect(empty == 0, || format!("index {name:?} keeps {empty} values without rows"));
+        found.expect(count == expected, || format!("index {name:?} has {count} entries, not {expected}"));
+        let records = index.records();
+        found.expect(index.shape.is_many() || records == expected, || {
+            format!("index {name:?} says it holds {records} records, not {expected}")
+        });
+        expected
+    }
+}

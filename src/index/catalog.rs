@@ -1,0 +1,43 @@
+//! Where readers find what commits maintain.
+
+use super::aggregate::Materialized;
+use super::read::Index;
+use super::shape::extract;
+use crate::record::FieldSource;
+use crate::sync::Arc;
+
+/// The shared sides of all structures of a collection, in the order in which they were added.
+pub(crate) struct Catalog {
+    pub(crate) indexes: Arc<[Arc<dyn Index>]>,
+    pub(crate) aggregates: Arc<[Arc<Materialized>]>,
+}
+
+/// A catalog to which structures add their shared sides.
+#[derive(Default)]
+pub(crate) struct Listing {
+    pub(crate) indexes: Vec<Arc<dyn Index>>,
+    pub(crate) aggregates: Vec<Arc<Materialized>>,
+}
+
+impl Listing {
+    pub(crate) fn finish(self) -> Catalog {
+        Catalog { indexes: self.indexes.into(), aggregates: self.aggregates.into() }
+    }
+}
+
+impl Catalog {
+    /// Whether each structure takes a record, as far as that depends on the record only. Runs its extractors.
+    pub(crate) fn accepts(&self, record: &dyn FieldSource) -> bool {
+        self.indexes.iter().all(|index| extract(|| index.shape.entry(record)).is_ok())
+            && self.aggregates.iter().all(|aggregate| extract(|| aggregate.plan.accepts(record)).is_ok())
+    }
+
+    /// Whether both list the same structures.
+    pub(crate) fn is_same(&self, other: &Catalog) -> bool {
+        fn same<T: ?Sized>(a: &[Arc<T>], b: &[Arc<T>]) -> bool {
+            let addresses = |of: &[Arc<T>]| of.iter().map(|one| Arc::as_ptr(one).cast::<()>()).collect::<Vec<_>>();
+            addresses(a) == addresses(b)
+        }
+        same(&self.indexes, &other.indexes) && same(&self.aggregates, &other.aggregates)
+    }
+}

@@ -1,0 +1,138 @@
+//! The committer's side.
+
+use super::super::audit::{AuditRows, Findings, IndexAudit};
+use super::super::catalog::Listing;
+use super::super::changes::{ABSENT, Move, Moves, NULL, StagedRefs};
+use super::super::entries::{each_move, stage_entries};
+use super::super::maintain::{Maintain, Role, StagedRecords};
+use super::super::read::IndexHead;
+use super::super::shape::Entry;
+use super::index::OrderedIndex;
+use super::key::{IndexKey, KeyMemory, has_key};
+use super::leaf::Edit;
+use super::position::Position;
+use crate::rowset::Row;
+use crate::sync::Arc;
+use crate::value::Key;
+use std::ops::ControlFlow;
+
+pub(super) struct OrderedWriter<K: IndexKey> {
+    index: Arc<OrderedIndex<K>>,
+    memory: K::Memory,
+    /// Where upkeep continues; `None` is the first leaf.
+    tidy_from: Option<Position<K>>,
+}
+
+/// An ordered index with the keys that its fields need.
+pub(crate) fn ordered(head: IndexHead) -> Box<dyn Maintain> {
+    match head.shape.single() {
+        Some(field) if field.fits_64_bits() => Box::new(OrderedWriter::<u64>::new(head)),
+        _ => Box::new(OrderedWriter::<Key>::new(head)),
+    }
+}
+
+impl<K: IndexKey> OrderedWriter<K> {
+    fn new(head: IndexHead) -> Self {
+        OrderedWriter { index: Arc::new(OrderedIndex::new(head)), memory: K::Memory::default(), tidy_from: None }
+    }
+}
+
+/// Pairs of leaves in a slice of upkeep.
+const TIDY_LEAVES: usize = 128;
+
+impl<K: IndexKey> Maintain for OrderedWriter<K> {
+    fn name(&self) -> &str {
+        self.index.head.name()
+    }
+
+    fn role(&self) -> Role {
+        Role::Index
+    }
+
+    fn width(&self) -> usize {
+        K::Memory::WIDTH
+    }
+
+    fn list(&self, listing: &mut Listing) {
+        listing.indexes.push(self.index.clone());
+    }
+
+    fn stage(&mut self, records: &mut dyn StagedRecords, refs: &mut StagedRefs<'_>) -> ControlFlow<()> {
+        let OrderedWriter { index, memory, .. } = self;
+        memory.clear();
+        stage_entries(&index.head.shape, records, refs, |_, entry, old, new| match K::of_entry(entry) {
+            Some(key) => memory.stage(key, old.map(|(_, refs)| refs), new),
+            None => new[0] = if matches!(entry, Entry::Absent) { ABSENT } else { NULL },
+        })
+    }
+
+    fn admit(&mut self, refs: &mut StagedRefs<'_>) {
+        self.memory.admit(refs);
+    }
+
+    fn apply(&mut self, moves: Moves<'_>) {
+        let OrderedWriter { index, memory, .. } = self;
+        let (mut to_null, mut from_null) = (Vec::new(), Vec::new());
+        let mut edits: Vec<Edit<K>> = Vec::new();
+        let mut freed = Vec::new();
+        each_move(&index.head, moves, |Move { row, old, new }| {
+            if old == new {
+                return;
+            }
+            from_null.extend(old.filter(|refs| refs[0] == NULL).map(|_| row));
+            to_null.extend(new.filter(|refs| refs[0] == NULL).map(|_| row));
+            for (refs, insert) in [(old, false), (new, true)] {
+                let Some(refs) = refs.filter(|refs| has_key(refs)) else { continue };
+                edits.extend(memory.key(refs).map(|key| Edit { at: (key, row), insert }));
+                freed.extend((K::Memory::IS_NUMBERED && !insert).then_some(refs));
+            }
+        });
+        edits.sort_unstable();
+        index.leaves.apply(&edits);
+        freed.into_iter().for_each(|refs| memory.free(refs));
+        if !(to_null.is_empty() && from_null.is_empty()) {
+            let mut null = index.null.write();
+            null.remove_all(&from_null);
+            null.insert_all(&to_null);
+        }
+    }
+
+    fn tidy(&mut self, restart: bool) -> bool {
+        if restart {
+            self.memory.shrink();
+            self.tidy_from = None;
+            return true;
+        }
+        match self.index.leaves.compact(self.tidy_from.take(), TIDY_LEAVES) {
+            Some(from) => {
+                self.tidy_from = from;
+                true
+            }
+            None => false,
+        }
+    }
+
+    fn heap_bytes(&self) -> usize {
+        self.memory.heap_bytes()
+    }
+
+    fn audit(&self, rows: &dyn AuditRows, found: &mut Findings) -> usize {
+        let each = |visit: &mut dyn FnMut(Row, Option<K>)| {
+            self.index.leaves.each(|entries| {
+                entries.keys.iter().zip(&entries.rows).for_each(|(key, row)| visit(*row, Some(key.clone())));
+            });
+            let null = self.index.null.read().clone();
+            null.iter().for_each(|row| visit(row, None));
+            0
+        };
+        let is_of = |entry: &Entry<'_>, key: &Option<K>| {
+            !matches!(entry, Entry::Absent | Entry::Many(_)) && K::of_entry(entry) == *key
+        };
+        let is_remembered = |refs: &[u32], key: &Option<K>| match key {
+            Some(key) => has_key(refs) && self.memory.key(refs).as_ref() == Some(key),
+            None => refs[0] == NULL,
+        };
+        let audit = IndexAudit { each: &each, is_of: &is_of, is_remembered: &is_remembered };
+        audit.run(&*self.index, rows, found)
+    }
+}

@@ -1,0 +1,328 @@
+//! The part of a collection that needs no record type: everything but its key table and its row pages.
+//!
+//! The shared structures hold the newest state, published or in flight. The committer changes them in place, under short locks
+//! on small parts, one at a time; it holds the commit lock, and with it the [`TableWriter`].
+
+use super::any_table::Asker;
+use super::column::{Cell, Column, ColumnWriter};
+use super::figures::Figures;
+use super::lengths::Lengths;
+use super::marks::{Mark, Marks};
+use super::table_writer::TableWriter;
+use crate::error::{Cause, Commit, QueryError};
+use crate::hash::RandomState;
+use crate::index::{
+    self, Catalog, ChangeSet, Clash, Index, Maintain, Materialized, NetChanges, Role, StagedRecords, StagedRefs,
+};
+use crate::index::{checked, extract};
+use crate::limits::MAX_ROWS;
+use crate::reclaim::Backlog;
+use crate::record::{FieldAt, FieldDef, FieldSource, Schema};
+use crate::rowset::RowSet;
+use crate::sync::{Arc, Mutex, MutexGuard, Ordering::Relaxed, RwLock};
+use crate::value::{Key, ValueRef};
+use smallvec::SmallVec;
+use std::cell::OnceCell;
+use std::ops::ControlFlow;
+
+pub(crate) struct TableCore {
+    pub(crate) name: Arc<str>,
+    pub(crate) schema: Schema,
+    pub(crate) seed: RandomState,
+    /// The indexes and materialized aggregates that readers may use: complete ones. Changed under the commit lock.
+    catalog: RwLock<Catalog>,
+    pub(crate) columns: Vec<Column>,
+    /// Rows that hold a record.
+    pub(crate) all_rows: RwLock<RowSet>,
+    pub(crate) marks: Marks,
+    pub(crate) lengths: Lengths,
+    pub(super) figures: Figures,
+    pub(super) asker: Asker,
+    /// Bytes of a version with its record, without what these point to.
+    version_bytes: usize,
+    writer: Mutex<TableWriter>,
+}
+
+impl TableCore {
+    pub(super) fn new(name: &str, schema: Schema, seed: RandomState, asker: Asker, version_bytes: usize) -> Self {
+        let structures = index::of_schema(&schema, &seed);
+        let with_column = schema.fields().iter().enumerate().filter(|(_, field)| field.is_column());
+        let (columns, column_writers) = with_column.map(|(position, field)| Column::new(position, field)).unzip();
+        let writer = TableWriter::new(structures, column_writers);
+        TableCore {
+            name: name.into(),
+            schema,
+            seed,
+            catalog: RwLock::new(writer.catalog()),
+            columns,
+            all_rows: RwLock::new(RowSet::new()),
+            marks: Marks::new(),
+            lengths: Lengths::new(),
+            figures: Figures::default(),
+            asker,
+            version_bytes,
+            writer: Mutex::new(writer),
+        }
+    }
+
+    /// The committer's side. Only under the commit lock, so that it is free.
+    pub(crate) fn writer(&self) -> MutexGuard<'_, TableWriter> {
+        self.writer.lock()
+    }
+
+    // ---- what readers find ----------------------------------------------------------------------------------------
+
+    /// The indexes that a reader may use. One that is dropped meanwhile still answers readers that pinned a commit before this
+    /// call.
+    pub(crate) fn indexes(&self) -> Arc<[Arc<dyn Index>]> {
+        self.catalog.read().indexes.clone()
+    }
+
+    /// Passes the unique index over all records on `field` alone to `read`.
+    #[inline]
+    pub(crate) fn with_unique_index<T>(
+        &self,
+        field: &str,
+        read: impl FnOnce(&dyn Index) -> T,
+    ) -> Result<T, QueryError> {
+        // Changed under the commit lock only, whose holder waits for no other part meanwhile.
+        let catalog = self.catalog.read();
+        match catalog.indexes.iter().find(|index| index.shape.is_unique_of(field)) {
+            Some(index) => Ok(read(&**index)),
+            None => Err(QueryError::NoUniqueIndex { collection: self.name.to_string(), field: field.to_owned() }),
+        }
+    }
+
+    /// The materialized aggregates that a reader may use.
+    pub(crate) fn aggregates(&self) -> Arc<[Arc<Materialized>]> {
+        self.catalog.read().aggregates.clone()
+    }
+
+    /// The materialized aggregate of this name.
+    #[inline]
+    pub(crate) fn aggregate(&self, name: &str) -> Result<Arc<Materialized>, QueryError> {
+        let catalog = self.catalog.read();
+        catalog.aggregates.iter().find(|aggregate| aggregate.plan.name() == name).cloned().ok_or_else(|| {
+            let known = catalog.aggregates.iter().map(|aggregate| aggregate.plan.name().to_owned()).collect();
+            QueryError::UnknownAggregate { collection: self.name.to_string(), aggregate: name.to_owned(), known }
+        })
+    }
+
+    /// Whether readers find what the committer maintains.
+    pub(super) fn is_listed(&self, writer: &TableWriter) -> bool {
+        self.catalog.read().is_same(&writer.catalog())
+    }
+
+    /// Adds a structure that has been built, complete at `published`, the newest commit. Under the commit lock.
+    pub(super) fn add(
+        &self,
+        writer: &mut TableWriter,
+        structure: Box<dyn Maintain>,
+        refs: super::back_refs::RefGroup,
+        published: Commit,
+    ) {
+        writer.add(structure, refs, published);
+        self.list(writer);
+    }
+
+    /// Takes a structure away from readers to come; `published` is the last commit that it has. `None` if there is none. Under the
+    /// commit lock.
+    pub(super) fn remove(
+        &self,
+        writer: &mut TableWriter,
+        role: Role,
+        name: &str,
+        published: Commit,
+    ) -> Option<Box<dyn Maintain>> {
+        let at = writer.position(role, name)?;
+        let gone = writer.remove(at, published);
+        self.list(writer);
+        Some(gone)
+    }
+
+    fn list(&self, writer: &TableWriter) {
+        let before = std::mem::replace(&mut *self.catalog.write(), writer.catalog());
+        self.refresh_figures(writer);
+        drop(before);
+    }
+
+    // ---- the steps of a commit ------------------------------------------------------------------------------------
+
+    /// Whether `new` more rows fit.
+    pub(crate) fn has_room(&self, writer: &TableWriter, new: usize) -> bool {
+        new <= MAX_ROWS - writer.used_rows() + writer.free_rows()
+    }
+
+    /// Extracts what every structure and every column holds of the records of a batch: structure by structure over the whole
+    /// batch, so that look-ups overlap. `Break` if a refusal ended the batch.
+    pub(crate) fn stage(
+        &self,
+        writer: &mut TableWriter,
+        changes: &mut ChangeSet,
+        records: &mut dyn StagedRecords,
+    ) -> ControlFlow<()> {
+        let stride = writer.width();
+        changes.new_refs = SmallVec::from_elem(0, changes.staged.len() * stride);
+        for maintained in &mut writer.structures {
+            let place = maintained.place(stride);
+            maintained.structure.stage(records, &mut StagedRefs { changes, place })?;
+        }
+        for (column, of_column) in self.columns.iter().zip(&mut writer.columns) {
+            let Some((field, at)) = self.field_of(column) else { continue };
+            of_column.clear();
+            let mut cells = vec![Cell::Missing; changes.staged.len()];
+            records.each(&mut |change, record| {
+                cells[change] = column.stage(of_column, &self.seed, cell_value(field, &at, record)?);
+                Ok(())
+            })?;
+            of_column.cells = cells;
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// The changes of a batch that violate a constraint between records, by the net result: each with its place among the
+    /// structures. With `independent` set, no change may rely on another.
+    pub(crate) fn clashes(
+        &self,
+        writer: &mut TableWriter,
+        changes: &ChangeSet,
+        independent: bool,
+    ) -> Vec<(usize, Clash)> {
+        let stride = writer.width();
+        let by_row = OnceCell::new();
+        let mut clashes = Vec::new();
+        for (at, maintained) in writer.structures.iter_mut().enumerate().filter(|(_, of)| of.has_constraint()) {
+            let net = NetChanges::new(changes, maintained.place(stride), &by_row, independent);
+            clashes.extend(maintained.structure.clashes(&net).into_iter().map(|clash| (at, clash)));
+        }
+        clashes
+    }
+
+    /// Why a change is refused for a clash in the structure at a place.
+    pub(crate) fn clash_cause(&self, writer: &TableWriter, at: usize, clash: &Clash, key: Key, other: Key) -> Cause {
+        writer.structures[at].structure.clash_cause(&clash.value, key, other)
+    }
+
+    /// Whether every structure and every column takes a record, as far as that depends on the record only.
+    pub(crate) fn accepts(&self, record: &dyn FieldSource) -> bool {
+        let by_columns = self
+            .columns
+            .iter()
+            .all(|column| self.field_of(column).is_some_and(|(field, at)| cell_value(field, &at, record).is_ok()));
+        by_columns && self.catalog.read().accepts(record)
+    }
+
+    fn field_of(&self, column: &Column) -> Option<(&FieldDef, FieldAt)> {
+        let field = &self.schema.fields()[column.field];
+        Some((field, self.schema.find(field.name())?.0))
+    }
+
+    /// Allocates what is new, after the last refusal: codes of values, for structures and columns.
+    pub(crate) fn admit(&self, writer: &mut TableWriter, commit: Commit, changes: &mut ChangeSet) {
+        writer.admit(changes);
+        for (column, of_column) in self.columns.iter().zip(&mut writer.columns) {
+            column.admit(of_column, commit);
+        }
+    }
+
+    /// Tells readers which rows are about to change. Nothing shared has changed before this.
+    pub(crate) fn mark(&self, commit: Commit, changes: &ChangeSet) {
+        let rows = changes.rows.iter().map(|change| change.row).take_while(|row| *row < changes.first_new_row);
+        self.marks.add(Mark { commit, first_new_row: changes.first_new_row, rows: rows.collect() });
+    }
+
+    /// Brings what is derived from the records to the new state: structure by structure over the whole batch, then the columns, the
+    /// back references and the set of all rows. Cannot fail.
+    pub(super) fn apply(&self, writer: &mut TableWriter, commit: Commit, changes: &ChangeSet) {
+        writer.apply(commit, changes);
+        for (column, of_column) in self.columns.iter().zip(&mut writer.columns) {
+            let cells = std::mem::take(&mut of_column.cells);
+            let mut by_row: Vec<_> = changes.staged_rows.iter().copied().zip(cells).collect();
+            by_row.sort_unstable_by_key(|(row, _)| *row);
+            column.apply(of_column, commit, &by_row);
+        }
+        let width = writer.width();
+        let (mut added, mut removed) = (Vec::new(), Vec::new());
+        for (at, change) in changes.rows.iter().enumerate() {
+            match (change.had_record, change.has_record) {
+                (false, true) => added.push(change.row),
+                (true, false) => removed.push(change.row),
+                _ => {}
+            }
+            if change.has_record {
+                writer.back_refs.set(change.row, &changes.new_refs[at * width..][..width]);
+            }
+        }
+        if !(added.is_empty() && removed.is_empty()) {
+            let mut all_rows = self.all_rows.write();
+            all_rows.insert_all(&added);
+            all_rows.remove_all(&removed);
+        }
+        writer.records = writer.records + added.len() - removed.len();
+    }
+
+    /// Reclaims what earlier commits left in everything but the row pages: at most `budget` entries. Returns what is left there.
+    pub(super) fn reclaim_derived(
+        &self,
+        writer: &mut TableWriter,
+        pinned: &[Commit],
+        published: Commit,
+        budget: &mut usize,
+    ) -> Backlog {
+        self.marks.tidy(pinned, published);
+        self.lengths.settle(pinned);
+        let mut left = Backlog::Nothing;
+        for (column, of_column) in self.columns.iter().zip(&mut writer.columns) {
+            left = left.max(column.reclaim(of_column, pinned, budget));
+        }
+        for maintained in &mut writer.structures {
+            left = left.max(maintained.structure.reclaim(pinned, budget));
+        }
+        self.refresh_figures(writer);
+        left
+    }
+
+    // ---- figures --------------------------------------------------------------------------------------------------
+
+    /// Copies out what only the committer knows, so that statistics never wait for a commit.
+    pub(super) fn refresh_figures(&self, writer: &TableWriter) {
+        let kept: usize = writer.kept.values().map(Vec::len).sum();
+        let index_writer_bytes = writer.structure_bytes(Role::Index);
+        let standing_writer_bytes = writer.structure_bytes(Role::Aggregate);
+        let code_bytes = writer.back_refs.heap_bytes();
+        let column_writer_bytes: usize = writer.columns.iter().map(ColumnWriter::heap_bytes).sum();
+        let bookkeeping_bytes = kept * 16 + writer.free_rows.capacity() * 4;
+        let figures = &self.figures;
+        for (figure, now) in [
+            (&figures.rows_used, writer.used_rows()),
+            (&figures.rows_free, writer.free_rows()),
+            (&figures.kept, kept),
+            (&figures.key_bytes, writer.key_bytes),
+            (&figures.code_bytes, code_bytes),
+            (&figures.index_writer_bytes, index_writer_bytes),
+            (&figures.standing_writer_bytes, standing_writer_bytes),
+            (&figures.column_writer_bytes, column_writer_bytes),
+            (&figures.bookkeeping_bytes, bookkeeping_bytes),
+        ] {
+            figure.store(now as u64, Relaxed);
+        }
+        let versions = writer.keys() + kept;
+        let of_rows = versions * self.version_bytes + writer.key_bytes + code_bytes + bookkeeping_bytes;
+        figures
+            .counted
+            .store((of_rows + index_writer_bytes + standing_writer_bytes + column_writer_bytes) as u64, Relaxed);
+    }
+
+    /// The share of `records` records in the counted bytes, on average.
+    pub(crate) fn counted_bytes_of(&self, writer: &TableWriter, records: usize) -> u64 {
+        if records == 0 {
+            return 0;
+        }
+        (self.figures.counted.load(Relaxed) / writer.keys().max(1) as u64).saturating_mul(records as u64)
+    }
+}
+
+/// What a column holds of a record. Runs its extractor.
+fn cell_value<'a>(field: &FieldDef, at: &FieldAt, record: &'a dyn FieldSource) -> Result<ValueRef<'a>, Cause> {
+    extract(|| checked(field, record.value_at(at)))
+}
