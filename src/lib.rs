@@ -121,7 +121,8 @@ pub use query::{
     Top, field,
 };
 pub use read::{
-    Answer, ExplainStep, Explanation, Figures, Find, Group, Hit, Page, Records, Search, Snapshot, Summary, View,
+    AggregationResult, ExplainStep, Explanation, Find, Group, Hit, Hits, MetricValues, Page, QueryResult, Records,
+    Search, Snapshot, View,
 };
 #[cfg(feature = "documents")]
 pub use record::Document;

@@ -5,7 +5,7 @@ use crate::error::{CollectionError, Commit, QueryError, Refusal};
 use crate::keys::{KeyMakers, Sequence};
 use crate::latency::LatencyStats;
 use crate::query::Query;
-use crate::read::{Answer, Snapshot, asker, evaluate};
+use crate::read::{QueryResult, Snapshot, evaluate};
 #[cfg(feature = "documents")]
 use crate::record::Document;
 use crate::record::{KeyValue, Record, Schema, key_value_schema};
@@ -86,7 +86,7 @@ impl Store {
         schema.check().map_err(|source| CollectionError::Schema { collection: collection(), source })?;
         let table = self.engine.open(name, || {
             let seed = self.engine.seed.clone();
-            Arc::new(Table::<R>::new(name, schema.clone(), seed, asker::<R>()))
+            Arc::new(Table::<R>::new(name, schema.clone(), seed))
         });
         let registered = table.type_name();
         let Ok(table) = table.into_any().downcast::<Table<R>>() else {
@@ -159,11 +159,11 @@ impl Store {
         Snapshot::new(&self.engine)
     }
 
-    /// Answers a question that is plain data, as of now; see [`Snapshot::query`].
+    /// Executes a query at the newest commit; see [`Snapshot::query`].
     ///
     /// # Errors
     /// As [`Snapshot::query`].
-    pub fn query(&self, query: &Query) -> Result<Answer, QueryError> {
+    pub fn query(&self, query: &Query) -> Result<QueryResult, QueryError> {
         self.snapshot().query(query)
     }
 

@@ -1,32 +1,33 @@
-//! Access: the rows that a step of a plan gives, part by part, by reference count. Nothing is computed under a guard.
+//! Access: takes the rows of each step of a plan from the shared structures, by reference count. Computes nothing under a guard.
 
 use super::plan::{Lookup, Source, Step};
 use super::set_expr::SetExpr;
-use crate::index::{Index, Sought, WalkSpec, tuple};
-use crate::record::{IndexKind, Record};
+use super::snapshot::AnyView;
+use crate::index::{Index, tuple};
+use crate::record::IndexKind;
 use crate::rowset::RowSet;
-use crate::storage::Table;
 use crate::value::{Value, ValueRef};
 use std::ops::Bound;
 
-/// Takes the parts of a step. Where one of those that must all hold is empty, the rest is not looked at.
-pub(super) fn take<R: Record>(table: &Table<R>, step: &Step) -> SetExpr {
-    let all = |steps: &[Step]| steps.iter().map(|step| take(table, step)).collect();
+/// Takes the rows of a step. An intersection stops at its first empty part.
+pub(super) fn take(view: AnyView<'_>, step: &Step) -> SetExpr {
+    let table = view.table;
+    let all = |steps: &[Step]| steps.iter().map(|step| take(view, step)).collect();
     match &step.source {
         Source::Nothing => SetExpr::Set(RowSet::new()),
         Source::All => SetExpr::Set(table.all_rows.read().clone()),
-        Source::Keys(keys) => SetExpr::Set(table.rows_of_keys(keys)),
+        Source::Keys(keys) => SetExpr::Set(view.rows.rows_of_keys(keys)),
         Source::Index(index, lookup) => look_up(&**index, lookup),
         Source::Column(column, test) => SetExpr::Set(table.columns[*column].rows(test)),
         Source::Among(step, column, test) => {
-            SetExpr::Set(table.columns[*column].rows_among(&take(table, step).evaluate(), test))
+            SetExpr::Set(table.columns[*column].rows_among(&take(view, step).evaluate(), test))
         }
         Source::Or(steps) => SetExpr::Or(all(steps)),
-        Source::Without(from, less) => SetExpr::Minus(Box::new(take(table, from)), Box::new(take(table, less))),
+        Source::Without(from, less) => SetExpr::Minus(Box::new(take(view, from)), Box::new(take(view, less))),
         Source::And(steps) => {
             let mut parts = Vec::with_capacity(steps.len());
             for step in steps {
-                let part = take(table, step);
+                let part = take(view, step);
                 if part.at_most() == Some(0) {
                     return SetExpr::Set(RowSet::new());
                 }
@@ -58,33 +59,4 @@ fn look_up(index: &dyn Index, lookup: &Lookup) -> SetExpr {
             SetExpr::Or(vec![SetExpr::Set(valued), rows(&Value::NULL)])
         }
     }
-}
-
-/// How many rows a look-up is expected to give.
-pub(super) fn expected(index: &dyn Index, lookup: &Lookup, total: usize) -> usize {
-    let one = |value: &Value| index.estimate(&Sought::Value(value.as_ref()));
-    let rows = match lookup {
-        Lookup::Value(value) => one(value),
-        Lookup::Any(values) => index.estimate(&Sought::AnyOf(values)),
-        Lookup::Every(values) => values.iter().filter_map(one).min(),
-        Lookup::Null => one(&Value::NULL),
-        Lookup::Range(from, to) => index.estimate(&Sought::Range(from.as_ref(), to.as_ref())),
-        Lookup::Prefix(values, next) => {
-            let values: Vec<ValueRef<'_>> = values.iter().map(Value::as_ref).collect();
-            match index.shape.def.kind() {
-                IndexKind::Ordered => {
-                    let next = next.as_ref().map(|(from, to)| (from.as_ref(), to.as_ref()));
-                    index.estimate(&Sought::Prefix(&values, next))
-                }
-                _ => one(&tuple(&values)),
-            }
-        }
-        Lookup::Whole => Some(index.records()),
-    };
-    rows.unwrap_or(total).min(total)
-}
-
-/// How many entries a walk has to the end.
-pub(super) fn expected_of_walk(index: &dyn Index, spec: &WalkSpec, total: usize) -> usize {
-    index.estimate(&Sought::Walk(spec)).unwrap_or(total).min(total)
 }

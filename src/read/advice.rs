@@ -4,17 +4,17 @@ use super::order::Order;
 use super::plan::Plan;
 use super::words::{TestWords, name};
 use crate::index::Index;
-use crate::record::{Condition, FieldAt, IndexKind, Record, Test};
-use crate::storage::Table;
+use crate::record::{Condition, FieldAt, IndexKind, Test};
+use crate::storage::TableCore;
 
 /// So many lines are given at most.
 const MOST: usize = 16;
 
-pub(super) struct Advisor<'a, R: Record> {
-    pub(super) table: &'a Table<R>,
+pub(super) struct Advisor<'a> {
+    pub(super) table: &'a TableCore,
 }
 
-impl<R: Record> Advisor<'_, R> {
+impl Advisor<'_> {
     /// For what is left to be asked of each candidate.
     pub(super) fn of_plan(&self, plan: &Plan) -> Vec<String> {
         plan.residual.as_ref().map_or(Vec::new(), |residual| self.of_looks(residual))
@@ -38,7 +38,7 @@ impl<R: Record> Advisor<'_, R> {
     pub(super) fn of_sort(&self, plan: &Plan, order: &Order) -> Vec<String> {
         let mut advice = self.of_plan(plan);
         if let Some(first) = order.0.first().filter(|first| !self.has(&first.at, true)) {
-            advice.push(format!("an ordered index on {:?} would have the order", first.def.name()));
+            advice.push(format!("an ordered index on {:?} would have the order", first.name));
         }
         advice
     }

@@ -1,14 +1,14 @@
-//! Who decides where a plan could go several ways.
+//! Choices of the planner between alternatives.
 
 use std::cell::{Cell, RefCell};
 
-/// Decides what the planner takes. Answers must not depend on it: tests have every legal plan run by scripts.
+/// Decides between alternatives. Results must not depend on it: tests run every plan, by scripts.
 #[derive(Debug)]
 pub(super) enum Chooser {
-    /// What is expected to cost least.
+    /// The lowest expected cost.
     Cheapest,
-    /// Decision by decision as written, and the first way where nothing is written any longer.
-    Scripted { script: Vec<usize>, at: Cell<usize>, ways: RefCell<Vec<usize>> },
+    /// Decision by decision as the script says, and the first alternative behind its end.
+    Scripted { script: Vec<usize>, at: Cell<usize>, alternatives: RefCell<Vec<usize>> },
 }
 
 impl Chooser {
@@ -16,28 +16,29 @@ impl Chooser {
         match script {
             None => Chooser::Cheapest,
             Some(script) => {
-                Chooser::Scripted { script: script.to_vec(), at: Cell::new(0), ways: RefCell::new(Vec::new()) }
+                Chooser::Scripted { script: script.to_vec(), at: Cell::new(0), alternatives: RefCell::new(Vec::new()) }
             }
         }
     }
 
-    /// One of several legal ways; `best` says which ones are wanted.
+    /// Picks an alternative; `best` says which ones the planner prefers.
     pub(super) fn pick(&self, best: &[bool]) -> usize {
         match self {
             Chooser::Cheapest => best.iter().position(|best| *best).unwrap_or(0),
-            Chooser::Scripted { script, at, ways } => {
-                ways.borrow_mut().push(best.len());
-                let way = script.get(at.replace(at.get() + 1)).copied().unwrap_or(0);
-                way.min(best.len() - 1)
+            Chooser::Scripted { script, at, alternatives } => {
+                alternatives.borrow_mut().push(best.len());
+                let picked = script.get(at.replace(at.get() + 1)).copied().unwrap_or(0);
+                picked.min(best.len() - 1)
             }
         }
     }
 
-    /// How many ways there were at each decision.
-    pub(super) fn ways(self) -> Vec<usize> {
+    /// The number of alternatives at each decision.
+    #[cfg(any(test, feature = "test-hooks"))]
+    pub(super) fn alternatives(self) -> Vec<usize> {
         match self {
             Chooser::Cheapest => Vec::new(),
-            Chooser::Scripted { ways, .. } => ways.into_inner(),
+            Chooser::Scripted { alternatives, .. } => alternatives.into_inner(),
         }
     }
 }

@@ -1,117 +1,163 @@
-//! The read path: which records meet a predicate, as of one commit.
+//! The read path: which records match a predicate at one commit.
 
-use super::access::take;
-use super::plan::Plan;
-use super::snapshot::View;
-use crate::error::Commit;
-use crate::record::{Condition, Fields, Record};
+use super::access;
+use super::plan::{Plan, Step};
+use super::set_expr::SetExpr;
+use super::snapshot::AnyView;
+use crate::record::Condition;
 use crate::rowset::{Row, RowSet};
-use crate::storage::{Changed, Table, Version};
-use crate::sync::Arc;
+use crate::storage::{AnyVersion, Changed, FETCHED_TOGETHER, SharedVersion};
 use crate::user_code;
+use smallvec::SmallVec;
 
-/// What a query has found.
-pub(super) struct Matches<R> {
-    /// Rows that are known to match without a look at their records, and that nothing has changed since the epoch as of the marks that
-    /// were loaded.
+/// The matches of a query.
+pub(super) struct Matches {
+    /// Rows that match by the indexes and columns, and that no commit after the snapshot's had marked when the marks were loaded.
     pub(super) rows: RowSet,
-    /// Records that were looked at and match; none of `rows`.
-    pub(super) versions: Vec<Arc<Version<R>>>,
+    /// Matches that were decided by reading their record. None of them is in `rows`.
+    pub(super) versions: Vec<SharedVersion>,
 }
 
-/// Finds the records that meet `condition` as of the view's commit, which is pinned, as `plan` says.
-pub(super) fn execute<R: Record>(view: &View<R>, condition: &Condition, plan: &Plan) -> Matches<R> {
-    let (table, epoch) = (&*view.table, view.snapshot.commit());
+/// Takes the rows of a step: [`access::take`], or a wrapper that profiles it.
+pub(super) type Take<'a> = dyn FnMut(&Step) -> SetExpr + 'a;
 
-    // 1. Parts: of each step of the plan take the chunks, by reference count.
+/// Finds the records that match `condition` at the view's pinned commit, as `plan` says.
+pub(super) fn execute(view: AnyView<'_>, condition: &Condition, plan: &Plan) -> Matches {
+    execute_with(view, condition, plan, &mut |step| access::take(view, step))
+}
+
+pub(super) fn execute_with(view: AnyView<'_>, condition: &Condition, plan: &Plan, take: &mut Take<'_>) -> Matches {
     let Some(access) = &plan.access else {
-        return scan(view, condition);
+        return Matches { rows: RowSet::new(), versions: scan(view, condition) };
     };
-    let set = take(table, access);
+    let Candidates { rows, changed } = candidates(view, condition, access, take);
 
-    // 2. After the last part, the marks: which rows the parts can't be trusted for.
-    let changed = table.marks.after(epoch);
-
-    // 3. Set algebra, outside of every lock; less what changed and what is not there yet.
-    let rows = trusted(set.evaluate(), &changed);
-
-    // 4. Every changed row, candidate or not: the whole predicate on the version that the epoch sees.
-    let mut versions = look(table, epoch, changed.rows.iter(), condition);
-
-    // 5. Where the steps do not answer all of the predicate, the candidates are asked the rest.
+    // 5. Where the steps do not decide the whole predicate, evaluate the rest on each candidate.
+    let mut versions = changed;
     match &plan.residual {
         None => Matches { rows, versions },
         Some(residual) => {
-            versions.extend(look(table, epoch, rows.iter(), residual));
+            matching(view, rows.iter(), residual, &mut versions);
             Matches { rows: RowSet::new(), versions }
         }
     }
 }
 
-/// How many records meet `condition`. Fetches no record that the plan's steps decide.
-pub(super) fn count<R: Record>(view: &View<R>, condition: &Condition, plan: &Plan) -> usize {
-    let (table, epoch) = (&*view.table, view.snapshot.commit());
+/// What the steps of a plan give.
+pub(super) struct Candidates {
+    /// Unchanged rows: each is decided by the plan's residual.
+    pub(super) rows: RowSet,
+    /// The matches among the changed rows.
+    pub(super) changed: Vec<SharedVersion>,
+}
+
+pub(super) fn candidates(view: AnyView<'_>, condition: &Condition, access: &Step, take: &mut Take<'_>) -> Candidates {
+    // 1. Parts: of each step of the plan take the chunks, by reference count.
+    let set = take(access);
+
+    // 2. After the last part, the marks: the rows for which the parts can't be trusted.
+    let marked = view.changed();
+
+    // 3. Set algebra, outside of every lock. Then remove what changed and what was not there at the epoch.
+    let rows = trusted(set.evaluate(), &marked);
+
+    // 4. Evaluate the whole predicate on the version of each changed row that the epoch sees, candidate or not.
+    let mut changed = Vec::new();
+    matching(view, marked.rows.iter(), condition, &mut changed);
+    Candidates { rows, changed }
+}
+
+/// How many records match `condition`. Reads no record that the plan's steps decide.
+pub(super) fn count(view: AnyView<'_>, condition: &Condition, plan: &Plan) -> usize {
     let Some(access) = plan.access.as_ref().filter(|_| plan.is_exact()) else {
         return execute(view, condition, plan).len();
     };
-    let set = take(table, access);
-    let changed = table.marks.after(epoch);
-    if changed.is_nothing() {
+    let set = access::take(view, access);
+    let marked = view.changed();
+    if marked.is_nothing() {
         return set.count();
     }
-    trusted(set.evaluate(), &changed).len() + look(table, epoch, changed.rows.iter(), condition).len()
+    let mut changed = Vec::new();
+    matching(view, marked.rows.iter(), condition, &mut changed);
+    trusted(set.evaluate(), &marked).len() + changed.len()
 }
 
-impl<R: Record> Matches<R> {
+impl Matches {
     pub(super) fn len(&self) -> usize {
         self.rows.len() + self.versions.len()
     }
 
-    /// 6. Fetch: the version of each row that the epoch sees.
-    pub(super) fn fetch(self, view: &View<R>) -> Vec<Arc<Version<R>>> {
+    /// 6. Fetch the version of each row that the epoch sees.
+    pub(super) fn fetch(self, view: AnyView<'_>) -> Vec<SharedVersion> {
         let Matches { rows, mut versions } = self;
-        let looked_at = versions.len();
+        let expected = versions.len() + rows.len();
         versions.reserve_exact(rows.len());
-        view.table.pages.fetch(rows.iter(), view.snapshot.commit(), |version| versions.push(version));
-        debug_assert_eq!(versions.len(), looked_at + rows.len(), "a row that is not marked has a record at the epoch");
+        fetch_rows(&rows, |some| view.rows.fetch(some, view.epoch, &mut versions));
+        debug_assert_eq!(versions.len(), expected, "a row that is not marked has a record at the epoch");
         versions
     }
 }
 
-/// Less what has changed and what is not there yet.
-pub(super) fn trusted(mut rows: RowSet, changed: &Changed) -> RowSet {
-    if changed.is_nothing() {
-        return rows;
+/// Rows that one call fetches.
+const ROWS_PER_CALL: usize = 32 * FETCHED_TOGETHER;
+
+/// Calls `fetch` with the rows of a set, ascending, many at a time.
+pub(super) fn fetch_rows(rows: &RowSet, mut fetch: impl FnMut(&[Row])) {
+    let mut some = Vec::with_capacity(rows.len().min(ROWS_PER_CALL));
+    let mut rows = rows.iter();
+    loop {
+        some.extend(rows.by_ref().take(ROWS_PER_CALL));
+        if some.is_empty() {
+            return;
+        }
+        fetch(&some);
+        some.clear();
     }
-    rows.truncate(changed.first_new_row);
-    if changed.rows.is_empty() { rows } else { rows.minus(&changed.rows) }
 }
 
-/// The records of these rows, which ascend, that the epoch sees and that meet the condition. No guard is held while extractors run.
-pub(super) fn look<R: Record>(
-    table: &Table<R>,
-    epoch: Commit,
+/// Removes rows that have changed or that did not exist at the epoch.
+pub(super) fn trusted(mut rows: RowSet, marked: &Changed) -> RowSet {
+    if marked.is_nothing() {
+        return rows;
+    }
+    rows.truncate(marked.first_new_row);
+    if marked.rows.is_empty() { rows } else { rows.minus(&marked.rows) }
+}
+
+/// Adds the records of these rows, which ascend, that the epoch sees and that match. Holds no guard while extractors run.
+pub(super) fn matching(
+    view: AnyView<'_>,
     rows: impl Iterator<Item = Row>,
     condition: &Condition,
-) -> Vec<Arc<Version<R>>> {
+    matches: &mut Vec<SharedVersion>,
+) {
+    let mut rows = rows.fuse();
+    let mut fetched = Vec::new();
     let _scope = user_code::Scope::enter();
-    let mut met = Vec::new();
-    table.pages.fetch(rows, epoch, |version| {
-        if meets(condition, &version) {
-            met.push(version);
+    loop {
+        let some: SmallVec<[Row; FETCHED_TOGETHER]> = rows.by_ref().take(FETCHED_TOGETHER).collect();
+        if some.is_empty() {
+            return;
         }
-    });
-    met
+        view.rows.fetch(&some, view.epoch, &mut fetched);
+        matches.extend(fetched.drain(..).filter(|version| is_match(condition, &**version)));
+    }
 }
 
 /// Without any step: all records, page by page. Each row is decided when its page is read, so no marks are needed.
-fn scan<R: Record>(view: &View<R>, condition: &Condition) -> Matches<R> {
+fn scan(view: AnyView<'_>, condition: &Condition) -> Vec<SharedVersion> {
     let _scope = user_code::Scope::enter();
-    let mut records = view.iter();
-    let versions = std::iter::from_fn(|| records.next_version()).filter(|version| meets(condition, version)).collect();
-    Matches { rows: RowSet::new(), versions }
+    let (mut page, mut matches) = (Vec::new(), Vec::new());
+    for number in 0.. {
+        if !view.rows.read_page(number, view.epoch, &mut page) {
+            break;
+        }
+        matches.extend(page.drain(..).filter(|version| is_match(condition, &**version)));
+    }
+    matches
 }
 
-pub(super) fn meets<R: Record>(condition: &Condition, version: &Version<R>) -> bool {
-    version.record.as_ref().is_some_and(|record| condition.holds(&Fields(record)))
+/// Evaluates a condition on a version. Runs extractors.
+pub(super) fn is_match(condition: &Condition, version: &dyn AnyVersion) -> bool {
+    version.record().is_some_and(|record| condition.holds(record))
 }

@@ -1,32 +1,48 @@
-//! How a query is answered, step by step: what was expected, and what came of it.
+//! Explanations: executes a query once and records what each step was expected to give, what it gave, and how long it took.
 
-use super::access::take;
+use super::access;
 use super::advice::Advisor;
-use super::execute::{execute, trusted};
-use super::find::Find;
-use super::page::check_limit;
+use super::bound_query::BoundQuery;
+use super::by_columns;
+use super::choice::Chooser;
+use super::execute::{Matches, execute_with, trusted};
+use super::order::Order;
 use super::plan::{Plan, Source, Step};
 use super::planner;
-use super::snapshot::View;
-use super::sorted::{self, Way};
+use super::set_expr::SetExpr;
+use super::snapshot::AnyView;
+use super::sort::in_order;
+use super::top_k::{self, AccessPath};
 use super::walk;
 use super::words::{TestWords, Words};
-use crate::error::{Commit, QueryError};
-use crate::query::Paging;
-use crate::record::{Condition, Record, Test};
+use crate::error::Commit;
+use crate::record::{Condition, Test};
+use crate::rowset::RowSet;
+use crate::storage::TableCore;
 use crate::value::Value;
 use std::fmt;
 use std::time::{Duration, Instant};
 
-/// How a query was answered: a tree of steps, as [`Find::explain`] gives it. Prints as one, a line each.
+/// How a query was executed, as [`Find::explain`](crate::Find::explain) returns it: a tree of steps. Prints as one, a line per step.
+///
+/// ```
+/// # use memdex::{Record, Store};
+/// # #[derive(Record)] struct User { #[record(key)] id: u32, #[record(index)] city: String }
+/// # let users = Store::new().collection::<User>("User")?;
+/// # users.store(User { id: 1, city: "Bern".into() })?;
+/// let explanation = users.find(user::CITY.eq("Bern")).explain()?;
+/// println!("{explanation}");
+/// assert_eq!((explanation.root.actual, explanation.advice.len()), (1, 0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Explanation {
-    /// The commit as of which it was answered.
+    /// The commit that the query read.
     pub commit: Commit,
-    /// The last step, which gives the answer; those that it rests on are within.
+    /// The last step, which gives the result; `root.from` has the steps that it reads from.
     pub root: ExplainStep,
-    /// Indexes that there are not, and with which fewer records would have been looked at.
+    /// Missing indexes with which the query would have read fewer records.
     pub advice: Vec<String>,
 }
 
@@ -34,164 +50,185 @@ pub struct Explanation {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct ExplainStep {
-    /// What it does: `index "status" = "paid"`, `scan`, `look at candidates: …`.
+    /// What it does: `index "status" = "paid"`, `scan: …`, `filter candidates: …`.
     pub what: String,
-    /// How many rows were expected of it.
+    /// The expected number of rows.
     pub expected: usize,
-    /// How many it gave.
+    /// The actual number of rows.
     pub actual: usize,
-    /// How long it took, with the steps that it rests on.
+    /// How long it took, together with the steps that it reads from.
     pub took: Duration,
-    /// The steps that it rests on.
+    /// The steps that it reads from.
     pub from: Vec<ExplainStep>,
 }
 
-impl<R: Record> Find<R> {
-    /// Answers the query, and tells how: the access paths that were chosen, how many rows were expected and found, and the time of each
-    /// step. Where all records had to be looked at it says which index would have helped.
-    ///
-    /// Costs more than the answer alone, as each step is finished by itself.
-    ///
-    /// ```
-    /// # use memdex::{Record, Store};
-    /// # #[derive(Record)]
-    /// # struct User { #[record(key)] id: u32, #[record(index)] city: String, #[record(field)] age: u8 }
-    /// let store = Store::new();
-    /// let users = store.collection::<User>("User")?;
-    /// store.commit(|batch| {
-    ///     let city = |id| if id % 500 == 7 { "Bern".into() } else { format!("city {id}") };
-    ///     (0..1_000).try_for_each(|id| batch.store(&users, User { id, city: city(id), age: (id / 10) as u8 }))
-    /// })?;
-    /// let explanation = users.find(user::CITY.eq("Bern") & user::AGE.gt(30)).explain()?;
-    /// assert_eq!(explanation.root.actual, 1);
-    /// assert!(explanation.to_string().contains("index \"city\" = \"Bern\""));
-    /// let scanned = users.find(user::AGE.gt(30)).explain()?;
-    /// assert!(scanned.advice[0].contains("age"));
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    /// As [`page`](Find::page).
-    pub fn explain(&self) -> Result<Explanation, QueryError> {
-        self.run(|condition| {
-            let commit = self.snapshot().commit();
-            let chooser = self.chooser();
-            if !self.is_paged() {
-                let plan = planner::plan(&self.view.table, condition, &chooser);
-                let root = of_plan(&self.view, condition, &plan);
-                return Ok(Explanation { commit, advice: Advisor { table: &self.view.table }.of_plan(&plan), root });
-            }
-            check_limit(&self.view.table.name, self.paging.limit)?;
-            self.with_wanted(condition, |wanted, _| {
-                let started = Instant::now();
-                let way = sorted::way(&self.view, condition, wanted, &chooser);
-                let advisor = Advisor { table: &self.view.table };
-                let ordered = || self.paging.order.iter().map(|by| by.field.to_string()).collect::<Vec<_>>().join(", ");
-                let (what, from, advice, found) = match &way {
-                    Way::Sort(plan) => {
-                        let from = of_plan(&self.view, condition, plan);
-                        let what = if self.paging.order.is_empty() {
-                            "sort by key".to_owned()
-                        } else {
-                            format!("sort by {}", ordered())
-                        };
-                        (what, from, advisor.of_sort(plan, wanted.order), None)
-                    }
-                    Way::Columns(plan, columns) => {
-                        let name = |column: &usize| self.field_name(self.view.table.columns[*column].field);
-                        let by = columns.iter().map(name).collect::<Vec<_>>().join(", ");
-                        let from = of_plan(&self.view, condition, plan);
-                        let what =
-                            if by.is_empty() { "first by key".to_owned() } else { format!("first by columns {by}") };
-                        (what, from, advisor.of_plan(plan), None)
-                    }
-                    Way::Walk(walk) => {
-                        let direction = if walk.spec.descending { "down" } else { "up" };
-                        let mut what = format!("walk {direction} index {:?}", walk.index.name());
-                        if let Some(residual) = &walk.residual {
-                            what += &format!(", look at candidates: {}", self.words(residual));
-                        }
-                        let walked = walk::first(&self.view, condition, wanted, walk);
-                        let within = walk.within.iter().map(|step| of_step(&self.view, step)).collect();
-                        let (actual, took) = (walked.met, started.elapsed());
-                        let from = ExplainStep { what, expected: walk.walked, actual, took, from: within };
-                        let advice = walk.residual.as_ref().map_or(Vec::new(), |residual| advisor.of_looks(residual));
-                        (format!("first by {}", ordered()), from, advice, Some(walked.found))
-                    }
-                };
-                let found = found.unwrap_or_else(|| sorted::first(&self.view, condition, wanted, &way)).len();
-                // Without the one that shows whether any follow, and those that are passed over.
-                let Paging { limit, offset, .. } = self.paging;
-                let of_page = |rows: usize| {
-                    limit.map_or(rows, |limit| rows.min(offset.saturating_add(limit))).saturating_sub(offset)
-                };
-                let (expected, actual) = (of_page(from.expected), of_page(found));
-                let root = ExplainStep { what, expected, actual, took: started.elapsed(), from: vec![from] };
-                Explanation { commit, root, advice }
-            })
-        })?
-    }
-
-    fn field_name(&self, position: usize) -> &str {
-        self.view.table.schema.fields().get(position).map_or("?", |field| field.name())
-    }
-
-    fn words(&self, condition: &Condition) -> String {
-        Words { schema: &self.view.table.schema, condition }.to_string()
-    }
+/// How one collection was read.
+pub(super) struct Explained {
+    root: ExplainStep,
+    advice: Vec<String>,
 }
 
-fn of_plan<R: Record>(view: &View<R>, condition: &Condition, plan: &Plan) -> ExplainStep {
+/// Joins the parts of a query of several collections.
+pub(super) fn together(commit: Commit, mut parts: Vec<Explained>, took: Duration) -> Explanation {
+    if parts.len() == 1
+        && let Some(Explained { root, advice }) = parts.pop()
+    {
+        return Explanation { commit, root, advice };
+    }
+    let advice = parts.iter().flat_map(|part| part.advice.iter().cloned()).collect();
+    let from: Vec<ExplainStep> = parts.into_iter().map(|part| part.root).collect();
+    let sum = |rows: fn(&ExplainStep) -> usize| from.iter().map(rows).sum();
+    let (what, expected, actual) = ("all collections".to_owned(), sum(|step| step.expected), sum(|step| step.actual));
+    Explanation { commit, advice, root: ExplainStep { what, expected, actual, took, from } }
+}
+
+/// Executes a query for all records, in no order.
+pub(super) fn records(view: AnyView<'_>, condition: &Condition, chooser: &Chooser) -> Explained {
+    let plan = planner::plan(view.table, condition, chooser);
     let started = Instant::now();
-    let from: Vec<ExplainStep> = plan.access.iter().map(|step| of_step(view, step)).collect();
-    let words = |condition: &Condition| Words { schema: &view.table.schema, condition }.to_string();
+    let (mut step, matches) = of_plan(view, condition, &plan);
+    let found = matches.fetch(view).len();
+    (step.actual, step.took) = (found, started.elapsed());
+    Explained { root: step, advice: Advisor { table: view.table }.of_plan(&plan) }
+}
+
+/// Executes a query for a page.
+pub(super) fn page(bound: &BoundQuery<'_>, chooser: &Chooser) -> Explained {
+    let BoundQuery { view, condition, order, window, .. } = bound;
+    let (view, started) = (*view, Instant::now());
+    let top = bound.top(bound.needed());
+    let advisor = Advisor { table: view.table };
+    let (what, from, advice, found) = match top_k::choose(view, condition, &top, chooser) {
+        AccessPath::Sort(plan) => {
+            let (from, matches) = of_plan(view, condition, &plan);
+            let what = if order.0.is_empty() { "sort by key".to_owned() } else { format!("sort by {}", names(order)) };
+            (what, from, advisor.of_sort(&plan, order), in_order(matches.fetch(view), &top))
+        }
+        AccessPath::Columns(plan, columns) => {
+            let (from, matches) = of_plan(view, condition, &plan);
+            let name = |column: &usize| field_name(view.table, view.table.columns[*column].field);
+            let by = columns.iter().map(name).collect::<Vec<_>>().join(", ");
+            let what = if by.is_empty() { "first by key".to_owned() } else { format!("first by columns {by}") };
+            let found = in_order(by_columns::select(view, &top, &columns, matches), &top);
+            (what, from, advisor.of_plan(&plan), found)
+        }
+        AccessPath::Walk(plan) => {
+            let direction = if plan.spec.descending { "down" } else { "up" };
+            let mut what = format!("walk {direction} index {:?}", plan.index.name());
+            if let Some(residual) = &plan.residual {
+                what += &format!(", filter candidates: {}", in_words(view.table, residual));
+            }
+            let (mut within, walk_started) = (Vec::new(), Instant::now());
+            let walked = walk::first(view, condition, &top, &plan, &mut |step| profiled(view, step, &mut within));
+            let (actual, took) = (walked.read, walk_started.elapsed());
+            let from = ExplainStep { what, expected: plan.walked, actual, took, from: within };
+            let advice = plan.residual.as_ref().map_or(Vec::new(), |residual| advisor.of_looks(residual));
+            (format!("first by {}", names(order)), from, advice, walked.found)
+        }
+    };
+    // Without the extra record that shows whether another page follows, and those that are skipped.
+    let of_page = |rows: usize| {
+        let most = window.limit.map_or(rows, |limit| rows.min(window.offset.saturating_add(limit)));
+        most.saturating_sub(window.offset)
+    };
+    let (expected, actual) = (of_page(from.expected), of_page(found.len()));
+    Explained { root: ExplainStep { what, expected, actual, took: started.elapsed(), from: vec![from] }, advice }
+}
+
+fn names(order: &Order) -> String {
+    order.0.iter().map(|field| &*field.name).collect::<Vec<_>>().join(", ")
+}
+
+fn field_name(table: &TableCore, position: usize) -> &str {
+    table.schema.fields().get(position).map_or("?", |field| field.name())
+}
+
+fn in_words(table: &TableCore, condition: &Condition) -> String {
+    Words { schema: &table.schema, condition }.to_string()
+}
+
+fn of_plan(view: AnyView<'_>, condition: &Condition, plan: &Plan) -> (ExplainStep, Matches) {
+    let (started, mut from) = (Instant::now(), Vec::new());
+    let matches = execute_with(view, condition, plan, &mut |step| profiled(view, step, &mut from));
     let what = match (&plan.access, &plan.residual) {
-        (None, _) => format!("scan: {}", words(condition)),
-        (Some(_), Some(residual)) => format!("look at candidates: {}", words(residual)),
+        (None, _) => format!("scan: {}", in_words(view.table, condition)),
+        (Some(_), Some(residual)) => format!("filter candidates: {}", in_words(view.table, residual)),
         (Some(_), None) => "fetch".to_owned(),
     };
-    let actual = execute(view, condition, plan).fetch(view).len();
-    ExplainStep { what, expected: plan.rows, actual, took: started.elapsed(), from }
+    (ExplainStep { what, expected: plan.rows, actual: matches.len(), took: started.elapsed(), from }, matches)
 }
 
-/// Values in words.
-fn listed_as<'a>(what: &str, values: impl Iterator<Item = &'a Value>) -> String {
-    format!("{what} {}", values.map(|value| format!("{value:?}")).collect::<Vec<_>>().join(", "))
+/// Takes a step and records it.
+fn profiled(view: AnyView<'_>, step: &Step, into: &mut Vec<ExplainStep>) -> SetExpr {
+    let (rows, explained) = of_step(view, step);
+    into.push(explained);
+    SetExpr::Set(rows)
 }
 
-fn of_step<R: Record>(view: &View<R>, step: &Step) -> ExplainStep {
-    let started = Instant::now();
-    let all = |steps: &[Step]| steps.iter().map(|step| of_step(view, step)).collect::<Vec<_>>();
-    let words = |column: usize, test: &Test| {
-        let field = view.table.schema.fields().get(view.table.columns[column].field);
-        TestWords { field: field.map_or("?", |field| field.name()), test }.to_string()
+/// Takes a step, completing each step that it reads from.
+fn of_step(view: AnyView<'_>, step: &Step) -> (RowSet, ExplainStep) {
+    let mut from = Vec::new();
+    let mut sets = |steps: &mut dyn Iterator<Item = &Step>, until_empty: bool| {
+        let mut sets = Vec::new();
+        for step in steps {
+            let (rows, explained) = of_step(view, step);
+            from.push(explained);
+            let is_empty = rows.is_empty();
+            sets.push(SetExpr::Set(rows));
+            if is_empty && until_empty {
+                break;
+            }
+        }
+        sets
     };
-    let (what, from) = match &step.source {
-        Source::Nothing => ("nothing can match".to_owned(), Vec::new()),
-        Source::All => ("all records".to_owned(), Vec::new()),
+    let in_words = |column: usize, test: &Test| {
+        TestWords { field: field_name(view.table, view.table.columns[column].field), test }.to_string()
+    };
+    let listed = |values: &[Value]| values.iter().map(|value| format!("{value:?}")).collect::<Vec<_>>().join(", ");
+    let what = match &step.source {
+        Source::Nothing => "nothing can match".to_owned(),
+        Source::All => "all records".to_owned(),
         Source::Keys(keys) => match &keys[..] {
-            [key] => (listed_as("key", key.iter()), Vec::new()),
-            keys => (format!("{} keys", keys.len()), Vec::new()),
+            [key] => format!("key {}", listed(key)),
+            keys => format!("{} keys", keys.len()),
         },
-        Source::Index(index, lookup) => {
-            (format!("{} index {:?} {lookup}", index.shape.def.kind(), index.name()), Vec::new())
-        }
-        Source::Column(column, test) => (format!("column {}", words(*column, test)), Vec::new()),
-        Source::Among(step, column, test) => {
-            (format!("cells of column {}", words(*column, test)), vec![of_step(view, step)])
-        }
-        Source::And(steps) => ("and".to_owned(), all(steps)),
-        Source::Or(steps) => ("or".to_owned(), all(steps)),
-        Source::Without(from, less) => ("without".to_owned(), vec![of_step(view, from), of_step(view, less)]),
+        Source::Index(index, lookup) => format!("{} index {:?} {lookup}", index.shape.def.kind(), index.name()),
+        Source::Column(column, test) => format!("column {}", in_words(*column, test)),
+        Source::Among(_, column, test) => format!("cells of column {}", in_words(*column, test)),
+        Source::And(_) => "and".to_owned(),
+        Source::Or(_) => "or".to_owned(),
+        Source::Without(..) => "without".to_owned(),
     };
-    let rows = take(&view.table, step).evaluate();
-    let actual = trusted(rows, &view.table.marks.after(view.snapshot.commit())).len();
-    ExplainStep { what, expected: step.rows, actual, took: started.elapsed(), from }
+    // Before the step's own time begins.
+    let mut read = match &step.source {
+        Source::Among(step, ..) => sets(&mut std::iter::once(&**step), false),
+        Source::And(steps) => sets(&mut steps.iter(), true),
+        Source::Or(steps) => sets(&mut steps.iter(), false),
+        Source::Without(of, less) => sets(&mut [&**of, &**less].into_iter(), false),
+        _ => Vec::new(),
+    };
+    let started = Instant::now();
+    let rows = match &step.source {
+        Source::Among(_, column, test) => {
+            let among = read.pop().map(SetExpr::evaluate).unwrap_or_default();
+            view.table.columns[*column].rows_among(&among, test)
+        }
+        Source::And(_) => SetExpr::And(read).evaluate(),
+        Source::Or(_) => SetExpr::Or(read).evaluate(),
+        Source::Without(..) => match (read.pop(), read.pop()) {
+            (Some(less), Some(of)) => SetExpr::Minus(Box::new(of), Box::new(less)).evaluate(),
+            _ => RowSet::new(),
+        },
+        _ => access::take(view, step).evaluate(),
+    };
+    let took = started.elapsed() + from.iter().map(|step| step.took).sum::<Duration>();
+    let actual = trusted(rows.clone(), &view.changed()).len();
+    (rows, ExplainStep { what, expected: step.rows, actual, took, from })
 }
 
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "as of commit {}", self.commit)?;
+        writeln!(f, "at commit {}", self.commit)?;
         self.root.write(f, 0)?;
         self.advice.iter().try_for_each(|advice| writeln!(f, "advice: {advice}"))
     }

@@ -1,36 +1,67 @@
-//! A query on its way: what `find` gives, to be answered as records, keys or a count.
+//! A query of one collection with a record type.
 
+use super::bound_query::{self, BoundQuery, Found};
+use super::builder::{paging_methods, with_limit};
 use super::choice::Chooser;
+use super::execute::Matches;
+use super::explain::{self, Explanation};
+use super::iter::{Records, Source};
+use super::page::Page;
+use super::search::Search;
 use super::snapshot::{Snapshot, View};
-use super::{execute, planner, sorted};
+use super::statistics::{self, AggregationResult, Of};
+use super::stream::Stream;
 use crate::error::QueryError;
-use crate::query::{Filter, Fingerprint, Paging, Predicate};
+use crate::query::{FieldName, Filter, Fingerprint, Query, Statistics};
 use crate::record::{Condition, Record};
-use crate::storage::{Collection, Handle, Version};
+use crate::storage::{Collection, Handle, Version, typed};
 use crate::sync::Arc;
 use crate::value::Key;
 use std::fmt;
+use std::time::Instant;
 
-/// A question to a collection as of one commit. Nothing is looked at before it is asked for records, keys or a count,
-/// and it can be asked several times.
-#[must_use = "a query does nothing until it is fetched or counted"]
+/// A query of a collection at one commit, as [`Collection::find`] makes it. Nothing is read before a method executes it, and you can execute it
+/// several times.
+///
+/// ```
+/// # use memdex::{Record, Store};
+/// # #[derive(Record)]
+/// # struct User { #[record(key)] id: u32, #[record(index)] city: String, #[record(ordered)] age: u8 }
+/// # let users = Store::new().collection::<User>("User")?;
+/// for (id, age) in [(1, 40), (2, 30), (3, 40), (4, 50)] {
+///     users.store(User { id, city: "Bern".into(), age })?;
+/// }
+/// let of_bern = users.find(user::CITY.eq("Bern"));
+/// assert_eq!(of_bern.count()?, 4);
+/// assert_eq!(of_bern.clone().order_by(user::AGE.desc()).first()?.unwrap().id, 4);
+/// assert!(users.find(user::AGE.gt(90)).one().is_err());
+///
+/// let oldest_first = of_bern.order_by([user::AGE.desc(), user::ID.asc()]).limit(2);
+/// let page = oldest_first.fetch()?;
+/// assert_eq!(page.iter().map(|user| user.id).collect::<Vec<_>>(), [4, 1]);
+/// let next = oldest_first.after(page.next.unwrap()).fetch()?;
+/// assert_eq!(next.iter().map(|user| user.id).collect::<Vec<_>>(), [3, 2]);
+/// assert!(next.next.is_none());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[must_use = "a query does nothing until you call `fetch` or another method that executes it"]
 pub struct Find<R: Record> {
-    pub(super) view: View<R>,
-    pub(super) predicate: Predicate,
-    pub(super) paging: Paging,
-    /// Which way the planner is to go at each decision, for tests.
-    pub(super) script: Option<Vec<usize>>,
+    view: View<R>,
+    pub(super) query: Query,
+    /// Overrides the choices of the planner, for tests.
+    script: Option<Arc<[usize]>>,
 }
 
 impl<R: Record> View<R> {
-    /// The records that a filter means, as of this snapshot.
+    /// Selects the records that match a filter, at this snapshot.
     pub fn find(&self, filter: impl Into<Filter<R>>) -> Find<R> {
-        Find { view: self.clone(), predicate: filter.into().into_predicate(), paging: Paging::default(), script: None }
+        let query = Query::over::<FieldName>([]).filter(filter.into().into_predicate());
+        Find { view: self.clone(), query, script: None }
     }
 }
 
 impl<R: Record> Collection<R> {
-    /// The records that a filter means, as of now: a snapshot is taken here, and dropped with the query.
+    /// Selects the records that match a filter, at the newest commit. The snapshot is taken here, and dropped with the query.
     ///
     /// ```
     /// # use memdex::{Record, Store};
@@ -43,135 +74,336 @@ impl<R: Record> Collection<R> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn find(&self, filter: impl Into<Filter<R>>) -> Find<R> {
-        Find { view: self.view(), predicate: filter.into().into_predicate(), paging: Paging::default(), script: None }
+        self.view().find(filter)
     }
 }
 
-/// The evaluator of writes by predicate: what `find` would fetch. Under the commit lock nothing is in flight.
+/// The evaluator of writes by predicate: the records that `find` would return. Under the commit lock no commit is in flight.
 pub(crate) fn evaluate<R: Record>(collection: &Collection<R>, condition: &Condition) -> Vec<Arc<Version<R>>> {
     let view = collection.view();
-    let plan = planner::plan(&view.table, condition, &Chooser::Cheapest);
-    execute::execute(&view, condition, &plan).fetch(&view)
+    let matches = bound_query::matches(view.any(), condition, &Chooser::Cheapest);
+    versions(&view, matches)
+}
+
+/// Fetches matches with their record type.
+fn versions<R: Record>(view: &View<R>, matches: Matches) -> Vec<Arc<Version<R>>> {
+    let Matches { rows, versions } = matches;
+    let expected = rows.len() + versions.len();
+    let mut found: Vec<Arc<Version<R>>> = Vec::with_capacity(expected);
+    found.extend(versions.into_iter().filter_map(typed));
+    super::execute::fetch_rows(&rows, |some| view.table.pages.fetch(some, view.snapshot.commit(), &mut found));
+    debug_assert_eq!(found.len(), expected, "a row that is not marked has a record at the epoch");
+    found
 }
 
 impl<R: Record> Find<R> {
-    /// The snapshot that answers it.
+    paging_methods!();
+
+    /// The same query, returning the values of these fields: by name, without the record type. See [`Hit`](crate::Hit).
+    ///
+    /// ```
+    /// # use memdex::{Filter, Record, Store, Value};
+    /// # #[derive(Record)] struct User { #[record(key)] id: u32, #[record(field)] age: u8 }
+    /// # let users = Store::new().collection::<User>("User")?;
+    /// # users.store(User { id: 1, age: 40 })?;
+    /// for hit in users.find(Filter::all()).select([user::AGE]).fetch()? {
+    ///     assert_eq!(hit.value("age"), Some(Value::from(40)));
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn select<N: Into<FieldName>>(self, fields: impl IntoIterator<Item = N>) -> Search {
+        self.search().select(fields)
+    }
+
+    /// The same query without the record type.
+    fn search(&self) -> Search {
+        Search::new(self.view.snapshot.clone(), self.query.clone()).over_rows(self.view.table.clone())
+    }
+
+    /// The snapshot that it reads.
     pub fn snapshot(&self) -> &Snapshot {
         self.view.snapshot()
     }
 
-    /// The records; in no particular order unless [`order_by`](Find::order_by), [`limit`](Find::limit), [`offset`](Find::offset) or
-    /// [`after`](Find::after) was said: then those of the [`page`](Find::page). What indexes answer costs no look at other records; what
-    /// only a scan can answer looks at all of those that the indexes leave.
-    ///
-    /// # Errors
-    /// A [`QueryError`] if the predicate names a field that is not there, or compares one with what it can't hold; and those of
-    /// [`page`](Find::page).
-    pub fn fetch(&self) -> Result<Vec<Handle<R>>, QueryError> {
-        self.view.latency().query(|| self.records())
+    /// The query as plain data.
+    pub fn query(&self) -> Query {
+        Query { collections: vec![self.view.table.name.to_string().into()], ..self.query.clone() }
     }
 
-    /// The keys of the records that [`fetch`](Find::fetch) gives.
+    /// The records. They are unordered unless you call [`order_by`](Find::order_by), [`limit`](Find::limit), [`page`](Find::page),
+    /// [`offset`](Find::offset) or [`after`](Find::after): then they come in the order of the query, with ties broken by key.
+    ///
+    /// Conditions without an index are checked on the records that the indexed conditions selected; with no indexed condition, that is a full
+    /// scan.
+    ///
+    /// # Errors
+    /// A [`QueryError`] if the predicate names an unknown field, or compares one with a value that it can't hold. For the page
+    /// [`PageSize`](QueryError::PageSize), [`PageZero`](QueryError::PageZero), [`PageWithPosition`](QueryError::PageWithPosition) and
+    /// [`ForeignCursor`](QueryError::ForeignCursor), for the order [`UnknownField`](QueryError::UnknownField),
+    /// [`NotSingle`](QueryError::NotSingle) and [`TooMany`](QueryError::TooMany).
+    pub fn fetch(&self) -> Result<Page<Handle<R>>, QueryError> {
+        let started = Instant::now();
+        self.view.latency().query(|| {
+            let _span = self.view.any().span();
+            let (records, next, total) = if self.paging().is_paged() {
+                let (Found { versions, next }, total) = self.found()?;
+                (versions.into_iter().filter_map(typed).filter_map(Handle::of).collect(), next, total)
+            } else {
+                let records = self.records()?;
+                let total = self.paging().total.then_some(records.len());
+                (records, None, total)
+            };
+            Ok(Page { records, next, total, commit: self.snapshot().commit(), took: started.elapsed() })
+        })
+    }
+
+    /// The keys of the records that [`fetch`](Find::fetch) returns.
     ///
     /// # Errors
     /// As [`fetch`](Find::fetch).
     pub fn keys(&self) -> Result<Vec<Key>, QueryError> {
-        self.view.latency().query(|| Ok(self.versions()?.iter().map(|version| version.key.clone()).collect()))
+        self.view.latency().query(|| {
+            let _span = self.view.any().span();
+            let versions = if self.paging().is_paged() {
+                self.found()?.0.versions
+            } else {
+                bound_query::matches(self.view.any(), &self.condition()?, &self.chooser()).fetch(self.view.any())
+            };
+            Ok(versions.iter().map(|version| version.key().clone()).collect())
+        })
     }
 
-    /// How many records the predicate means, whatever page is asked for. Where indexes answer the whole predicate, none is looked at.
+    /// How many records match, whatever the page. Reads no record if indexes answer the whole predicate.
     ///
     /// # Errors
     /// As [`fetch`](Find::fetch).
     pub fn count(&self) -> Result<usize, QueryError> {
-        self.view.latency().query(|| self.run(|condition| self.count_all(condition)))
+        self.view.latency().query(|| {
+            let _span = self.view.any().span();
+            Ok(bound_query::count(self.view.any(), &self.condition()?, &self.chooser()))
+        })
     }
 
-    /// What is asked of each record, in 128 bits: the same for all predicates that come down to the same, on every machine and in
-    /// every run. Neither the collection nor the commit is in it.
+    /// The first record; `None` if there is none.
+    ///
+    /// # Errors
+    /// As [`fetch`](Find::fetch).
+    pub fn first(&self) -> Result<Option<Handle<R>>, QueryError> {
+        Ok(self.limited_to(1)?.fetch()?.records.pop())
+    }
+
+    /// The only record.
+    ///
+    /// # Errors
+    /// [`QueryError::NotOne`] if there is no record, or several; otherwise as [`fetch`](Find::fetch).
+    pub fn one(&self) -> Result<Handle<R>, QueryError> {
+        let mut records = self.limited_to(2)?.fetch()?.records;
+        match (records.pop(), records.is_empty()) {
+            (Some(one), true) => Ok(one),
+            (last, _) => {
+                Err(QueryError::NotOne { collection: self.view.table.name.to_string(), several: last.is_some() })
+            }
+        }
+    }
+
+    /// Whether any record matches, whatever the page. Stops at the first match.
+    ///
+    /// # Errors
+    /// As [`fetch`](Find::fetch).
+    pub fn exists(&self) -> Result<bool, QueryError> {
+        self.view.latency().query(|| {
+            let _span = self.view.any().span();
+            Ok(self.stream()?.next().is_some())
+        })
+    }
+
+    /// The records that [`fetch`](Find::fetch) returns, read lazily. Without an order, a limit, an offset or a cursor it reads a page of about
+    /// a thousand rows at a time; otherwise it executes the query in growing chunks of up to 65,536 records, each behind the last, which is
+    /// quick where an ordered index has the order.
+    ///
+    /// Holds the snapshot, but no lock, between two records.
+    ///
+    /// ```
+    /// # use memdex::{Record, Store};
+    /// # #[derive(Record)] struct User { #[record(key)] id: u32, #[record(field)] age: u8 }
+    /// # let users = Store::new().collection::<User>("User")?;
+    /// # for id in 0..100 { users.store(User { id, age: id as u8 })?; }
+    /// let mut ages = 0;
+    /// for user in users.find(user::AGE.lt(40)).iter()? {
+    ///     ages += u32::from(user.age);
+    /// }
+    /// assert_eq!(ages, 780);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`fetch`](Find::fetch), before the first record.
+    pub fn iter(&self) -> Result<Records<R>, QueryError> {
+        let source = if self.paging().is_paged() {
+            Source::Ordered(self.search().iter()?)
+        } else {
+            Source::Unordered(self.stream()?)
+        };
+        Ok(Records::new(source))
+    }
+
+    /// A fingerprint of the predicate, in 128 bits: the same for all predicates with one normal form, on every machine and in every run.
+    /// Neither the collection nor the commit is part of it.
     ///
     /// # Errors
     /// As [`fetch`](Find::fetch).
     pub fn fingerprint(&self) -> Result<Fingerprint, QueryError> {
-        self.run(|condition| condition.fingerprint(&self.view.table.schema))
+        Ok(self.condition()?.fingerprint(&self.view.table.schema))
+    }
+
+    /// Executes the query, and describes how: the chosen access paths, the expected and actual numbers of rows, and the time of each step.
+    /// Where records had to be read it says which index would have helped.
+    ///
+    /// Each step runs once, and is completed before the next begins, so this costs somewhat more than the query itself.
+    ///
+    /// ```
+    /// # use memdex::{Record, Store};
+    /// # #[derive(Record)]
+    /// # struct User { #[record(key)] id: u32, #[record(index)] city: String, #[record(field)] age: u8 }
+    /// let store = Store::new();
+    /// let users = store.collection::<User>("User")?;
+    /// store.commit(|batch| {
+    ///     let city = |id| if id % 500 == 7 { "Bern".into() } else { format!("city {id}") };
+    ///     (0..1_000).try_for_each(|id| batch.store(&users, User { id, city: city(id), age: (id / 10) as u8 }))
+    /// })?;
+    /// let explanation = users.find(user::CITY.eq("Bern") & user::AGE.gt(30)).explain()?;
+    /// assert_eq!(explanation.root.actual, 1);
+    /// assert!(explanation.to_string().contains("index \"city\" = \"Bern\""));
+    /// let scanned = users.find(user::AGE.gt(30)).explain()?;
+    /// assert!(scanned.advice[0].contains("age"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`fetch`](Find::fetch).
+    pub fn explain(&self) -> Result<Explanation, QueryError> {
+        let (view, started) = (self.view.any(), Instant::now());
+        let _span = view.span();
+        let explained = if self.paging().is_paged() {
+            explain::page(&BoundQuery::of_one(view, &self.query.filter, self.paging())?, &self.chooser())
+        } else {
+            explain::records(view, &self.condition()?, &self.chooser())
+        };
+        Ok(explain::together(self.snapshot().commit(), vec![explained], started.elapsed()))
+    }
+
+    /// Metrics of all records that match, whatever the page, and of groups of them: exact, at the snapshot's commit. With no records, counts
+    /// are 0 and every other metric is null.
+    ///
+    /// If all fields of the metrics and groups have [columns](crate::FieldDef::column), it reads only the records that changed since the
+    /// snapshot was taken, and costs some nanoseconds per row. Otherwise it reads each record, which costs about 100 nanoseconds more.
+    /// Its memory is that of the groups. Distinct counts and percentiles also keep the values, and columns with a dictionary one count for
+    /// each value of each group.
+    ///
+    /// # Errors
+    /// A [`QueryError`]: as [`fetch`](Find::fetch) for the predicate. For metrics [`UnknownField`](QueryError::UnknownField),
+    /// [`UndeclaredField`](QueryError::UndeclaredField), [`NotSingle`](QueryError::NotSingle), [`NotNumeric`](QueryError::NotNumeric),
+    /// [`DuplicateMetric`](QueryError::DuplicateMetric), [`BadMetric`](QueryError::BadMetric) and, of sums,
+    /// [`Overflow`](QueryError::Overflow). For groups besides [`NoBuckets`](QueryError::NoBuckets), [`BadBucket`](QueryError::BadBucket),
+    /// [`WrongKind`](QueryError::WrongKind), [`NotAHistogram`](QueryError::NotAHistogram), [`TopOfNothing`](QueryError::TopOfNothing),
+    /// [`UnknownMetric`](QueryError::UnknownMetric) and [`TooManyGroups`](QueryError::TooManyGroups). For both
+    /// [`TooMany`](QueryError::TooMany).
+    ///
+    /// ```
+    /// # use memdex::{Record, Store};
+    /// use memdex::{Filter, GroupBy, Metric, Statistics};
+    /// #[derive(Record)]
+    /// struct Payment {
+    ///     #[record(key)] id: u32,
+    ///     #[record(column)] status: &'static str,
+    ///     #[record(column)] cents: i64,
+    /// }
+    /// # let payments = Store::new().collection::<Payment>("Payment")?;
+    /// for (id, status, cents) in [(1, "paid", 500), (2, "open", 200), (3, "paid", 100)] {
+    ///     payments.store(Payment { id, status, cents })?;
+    /// }
+    /// let by_status = GroupBy::values("status").metrics([payment::CENTS.sum(), payment::CENTS.avg()]);
+    /// let summary = payments.find(Filter::all()).statistics(Statistics::of([Metric::count()]).group_by(by_status))?;
+    /// assert_eq!(summary.int("count"), Some(3));
+    /// let paid = summary.group("paid").unwrap();
+    /// assert_eq!((paid.int("sum(cents)"), paid.float("avg(cents)")), (Some(600), Some(300.0)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn statistics(&self, statistics: impl Into<Statistics>) -> Result<AggregationResult, QueryError> {
+        let (started, statistics) = (Instant::now(), statistics.into());
+        self.view.latency().query(|| {
+            let _span = self.view.any().span();
+            let of = Of { view: self.view.any(), condition: self.condition()? };
+            Ok(statistics::compute(&[of], &statistics, &self.chooser())?.result(self.snapshot().commit(), started))
+        })
     }
 
     /// The records, as part of another call: not measured.
     pub(super) fn records(&self) -> Result<Vec<Handle<R>>, QueryError> {
-        Ok(self.versions()?.into_iter().map(Handle::live).collect())
+        let matches = bound_query::matches(self.view.any(), &self.condition()?, &self.chooser());
+        Ok(versions(&self.view, matches).into_iter().map(Handle::live).collect())
     }
 
-    pub(super) fn count_all(&self, condition: &Condition) -> usize {
-        execute::count(&self.view, condition, &planner::plan(&self.view.table, condition, &self.chooser()))
+    fn condition(&self) -> Result<Condition, QueryError> {
+        bound_query::condition(self.view.any(), &self.query.filter)
     }
 
-    /// Whether less than all is asked for, or an order.
-    pub(super) fn is_paged(&self) -> bool {
-        let Paging { order, limit, offset, after, total: _ } = &self.paging;
-        !order.is_empty() || limit.is_some() || *offset > 0 || after.is_some()
+    fn stream(&self) -> Result<Stream, QueryError> {
+        let View { snapshot, table } = &self.view;
+        Stream::matching(snapshot.clone(), table.clone(), &self.query.filter, &self.chooser())
     }
 
-    fn versions(&self) -> Result<Vec<Arc<Version<R>>>, QueryError> {
-        self.run(|condition| {
-            if self.is_paged() {
-                return Ok(self.ordered(condition)?.versions);
-            }
-            let plan = planner::plan(&self.view.table, condition, &self.chooser());
-            Ok(execute::execute(&self.view, condition, &plan).fetch(&self.view))
-        })?
+    /// The same query for the first records of its page.
+    fn limited_to(&self, limit: usize) -> Result<Self, QueryError> {
+        Ok(Find { query: with_limit(&self.query, &self.view.table.name, limit)?, ..self.clone() })
     }
 
-    /// Whether a test decides how it is answered.
-    pub(super) fn is_scripted(&self) -> bool {
-        self.script.is_some()
+    /// The records of the page, and the total if it is counted.
+    fn found(&self) -> Result<(Found, Option<usize>), QueryError> {
+        let bound = BoundQuery::of_one(self.view.any(), &self.query.filter, self.paging())?;
+        let count = || bound_query::count(bound.view, &bound.condition, &self.chooser());
+        let total = self.paging().total.then(count);
+        Ok((bound.page(&self.chooser()), total))
     }
 
-    pub(super) fn chooser(&self) -> Chooser {
+    fn chooser(&self) -> Chooser {
         Chooser::new(self.script.as_deref())
     }
+}
 
-    /// For tests: has the planner decide as written, and where nothing is written any longer take the first way. Answers don't depend on
-    /// it.
-    #[doc(hidden)]
-    pub fn planned_by(mut self, script: impl Into<Vec<usize>>) -> Self {
-        self.script = Some(script.into());
+/// Hooks of tests that run every plan.
+#[cfg(any(test, feature = "test-hooks"))]
+#[doc(hidden)]
+impl<R: Record> Find<R> {
+    /// Has the planner choose as this script says, decision by decision, and the first alternative behind its end. The results must not
+    /// depend on it.
+    pub fn with_plan(mut self, script: impl Into<Vec<usize>>) -> Self {
+        self.script = Some(script.into().into());
         self
     }
 
-    /// For tests: how many ways there are at each decision.
-    #[doc(hidden)]
-    pub fn ways(&self) -> Result<Vec<usize>, QueryError> {
-        self.run(|condition| {
-            let chooser = Chooser::new(Some(self.script.as_deref().unwrap_or_default()));
-            if self.is_paged() {
-                self.with_wanted(condition, |wanted, _| drop(sorted::way(&self.view, condition, wanted, &chooser)))?;
-            } else {
-                planner::plan(&self.view.table, condition, &chooser);
-            }
-            Ok(chooser.ways())
-        })?
-    }
-
-    pub(super) fn run<T>(&self, answer: impl FnOnce(&Condition) -> T) -> Result<T, QueryError> {
-        let _span = tracing::debug_span!("query", collection = &*self.view.table.name).entered();
-        let table = &self.view.table;
-        Condition::new(&table.name, &table.schema, &self.predicate).map(|condition| answer(&condition))
+    /// The number of alternatives at each decision of the planner.
+    pub fn plan_alternatives(&self) -> Result<Vec<usize>, QueryError> {
+        let chooser = Chooser::new(Some(self.script.as_deref().unwrap_or_default()));
+        if self.paging().is_paged() {
+            let bound = BoundQuery::of_one(self.view.any(), &self.query.filter, self.paging())?;
+            let top = bound.top(bound.needed());
+            super::top_k::choose(bound.view, &bound.condition, &top, &chooser);
+        } else {
+            super::planner::plan(&self.view.table, &self.condition()?, &chooser);
+        }
+        Ok(chooser.alternatives())
     }
 }
 
 impl<R: Record> Clone for Find<R> {
     fn clone(&self) -> Self {
-        Find {
-            view: self.view.clone(),
-            predicate: self.predicate.clone(),
-            paging: self.paging.clone(),
-            script: self.script.clone(),
-        }
+        Find { view: self.view.clone(), query: self.query.clone(), script: self.script.clone() }
     }
 }
 
 impl<R: Record> fmt::Debug for Find<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Find").field("of", &self.view).field("predicate", &self.predicate).finish()
+        f.debug_struct("Find").field("view", &self.view).field("query", &self.query).finish()
     }
 }

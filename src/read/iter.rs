@@ -1,29 +1,56 @@
-//! Iteration over a collection: lazy, page by page.
+//! Iterators over the records of a collection or a query.
 
+use super::search::Hits;
 use super::snapshot::View;
+use super::stream::Stream;
 use crate::record::Record;
-use crate::storage::{Collection, Handle, Version};
-use crate::sync::Arc;
+use crate::storage::{Collection, Handle, typed};
 use std::fmt;
+use std::marker::PhantomData;
 
-/// The records of a collection as of one commit, in no particular order. Reads a page of about a thousand rows at a
-/// time; holds its snapshot, but no lock, between them.
+/// Records of a collection at one commit, read lazily. Holds its snapshot, but no lock, between two records.
+///
+/// [`Collection::iter`] and [`View::iter`] return all records in no particular order, about a thousand rows at a time;
+/// [`Find::iter`](crate::Find::iter) returns those of a query.
+///
+/// ```
+/// # use memdex::{Record, Store};
+/// # #[derive(Record)] struct User { #[record(key)] id: u32 }
+/// # let users = Store::new().collection::<User>("User")?;
+/// users.store(User { id: 1 })?;
+/// let mut ids = Vec::new();
+/// for user in &users {
+///     ids.push(user.id);
+/// }
+/// assert_eq!(ids, [1]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[must_use = "an iterator reads nothing until it is used"]
 pub struct Records<R: Record> {
-    view: View<R>,
-    next_page: usize,
-    /// Of the page read last, reversed.
-    versions: Vec<Arc<Version<R>>>,
+    source: Source,
+    record: PhantomData<fn() -> R>,
+}
+
+pub(super) enum Source {
+    Unordered(Stream),
+    Ordered(Hits),
+}
+
+impl<R: Record> Records<R> {
+    pub(super) fn new(source: Source) -> Self {
+        Records { source, record: PhantomData }
+    }
 }
 
 impl<R: Record> View<R> {
     /// All records, in no particular order.
     pub fn iter(&self) -> Records<R> {
-        Records { view: self.clone(), next_page: 0, versions: Vec::new() }
+        Records::new(Source::Unordered(Stream::all(self.snapshot.clone(), self.table.clone())))
     }
 }
 
 impl<R: Record> Collection<R> {
-    /// All records as of now, in no particular order.
+    /// All records at the newest commit, in no particular order.
     ///
     /// ```
     /// # use memdex::{Record, Store};
@@ -39,26 +66,14 @@ impl<R: Record> Collection<R> {
     }
 }
 
-impl<R: Record> Records<R> {
-    pub(super) fn next_version(&mut self) -> Option<Arc<Version<R>>> {
-        while self.versions.is_empty() {
-            // Each row is decided, changed since or not, when its page is read.
-            let epoch = self.view.snapshot.commit();
-            if !self.view.table.pages.read_page(self.next_page, epoch, &mut self.versions) {
-                return None;
-            }
-            self.next_page += 1;
-            self.versions.reverse();
-        }
-        self.versions.pop()
-    }
-}
-
 impl<R: Record> Iterator for Records<R> {
     type Item = Handle<R>;
 
     fn next(&mut self) -> Option<Handle<R>> {
-        self.next_version().and_then(Handle::of)
+        match &mut self.source {
+            Source::Unordered(stream) => stream.next().and_then(typed).and_then(Handle::of),
+            Source::Ordered(hits) => hits.next().and_then(|hit| hit.record()),
+        }
     }
 }
 
@@ -66,7 +81,7 @@ impl<R: Record> std::iter::FusedIterator for Records<R> {}
 
 impl<R: Record> fmt::Debug for Records<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Records").field("of", &self.view).finish_non_exhaustive()
+        f.debug_struct("Records").finish_non_exhaustive()
     }
 }
 

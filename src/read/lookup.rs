@@ -158,7 +158,8 @@ impl<R: Record> View<R> {
         if table.marks.is_nothing_after(epoch) {
             return Ok(row.and_then(|row| table.pages.at(row, epoch)).and_then(Handle::of));
         }
-        self.find(Predicate::Eq(name, value.to_value())).records().map(|mut found| found.pop())
+        let found = self.find(Predicate::Eq(name, value.to_value()));
+        found.records().map(|mut found| found.pop())
     }
 
     /// Shows the record of a key to `look`.

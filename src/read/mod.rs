@@ -1,34 +1,43 @@
-//! What is the answer, as of one commit? Snapshots, look-ups by key, and the execution of queries.
+//! Reads at one commit: snapshots, lookups by key, and the execution of queries.
+//!
+//! Only `snapshot`, `lookup`, `find` and `iter` know record types; everything below them is compiled once, in this crate.
 
 mod access;
 mod advice;
-mod ask;
+mod bound_query;
+mod builder;
+mod by_columns;
 mod choice;
 mod cost;
+mod estimate;
 mod execute;
 mod explain;
 mod find;
+mod hit;
 mod iter;
 mod lookup;
 mod order;
 mod page;
 mod plan;
 mod planner;
+mod query;
 mod search;
 mod set_expr;
 mod snapshot;
-mod sorted;
+mod sort;
 mod statistics;
+mod stream;
+mod top_k;
 mod walk;
 mod words;
 
-pub use ask::Answer;
-pub(crate) use ask::asker;
 pub use explain::{ExplainStep, Explanation};
 pub use find::Find;
 pub(crate) use find::evaluate;
+pub use hit::Hit;
 pub use iter::Records;
 pub use page::Page;
-pub use search::{Hit, Search};
+pub use query::QueryResult;
+pub use search::{Hits, Search};
 pub use snapshot::{Snapshot, View};
-pub use statistics::{Figures, Group, Summary};
+pub use statistics::{AggregationResult, Group, MetricValues};

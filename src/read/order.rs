@@ -1,29 +1,68 @@
-//! The order that a query asks for, bound to a schema: which of two records comes first.
+//! The order of a query, bound to a schema: which of two records comes first.
 
 use crate::error::QueryError;
 use crate::limits::MAX_ORDER_FIELDS;
-use crate::query::{Direction, Nulls, OrderBy};
-use crate::record::{FieldAt, FieldDef, Record, Schema, order_of_all};
-use crate::storage::Version;
-use crate::value::{Key, Value, ValueRef};
+use crate::query::{Cursor, Direction, FieldName, Nulls, OrderBy};
+use crate::record::{FieldSource, Condition, FieldAt, Schema, Test, order_of_all};
+use crate::storage::AnyVersion;
+use crate::value::{Key, Kind, Value, ValueRef};
 use std::cmp::Ordering;
 
-/// One field of an order.
+/// One sort field.
 #[derive(Clone, Debug)]
 pub(super) struct SortField {
     pub(super) at: FieldAt,
-    pub(super) def: FieldDef,
+    pub(super) name: FieldName,
+    /// The kind of a declared field. A path that the schema does not declare may hold values of any kind, and several of them.
+    pub(super) kind: Option<Kind>,
     pub(super) descending: bool,
     pub(super) nulls_first: bool,
 }
 
-/// By what records are ordered; then by key. Total, since no two records have one key.
+/// The sort fields of a query; the key breaks ties. The order is total, since no two records have the same key.
 #[derive(Clone, Debug)]
 pub(super) struct Order(pub(super) Vec<SortField>);
 
+/// A place in an order: that of the last record of an earlier page.
+#[derive(Clone, Copy)]
+pub(super) struct Place<'a> {
+    /// Its values of the sort fields.
+    pub(super) values: &'a [Value],
+    pub(super) tie: Tie<'a>,
+    /// Whether the values have the kinds that the sort fields have here. The place of a record of another collection may have others.
+    pub(super) same_kinds: bool,
+}
+
+/// Decides between a record and a place with the same values.
+#[derive(Clone, Copy)]
+pub(super) enum Tie<'a> {
+    /// By the key of the place.
+    Key(&'a Key),
+    /// Every record of this collection comes before such a place, or behind it.
+    Always(Ordering),
+}
+
 impl SortField {
+    /// The value that a record is sorted by; of several values at an undeclared path the one that comes first. Runs the extractor.
+    pub(super) fn value_of<'a>(&self, record: &'a dyn FieldSource) -> ValueRef<'a> {
+        if self.kind.is_some() {
+            return record.value_at(&self.at);
+        }
+        let mut first: Option<ValueRef<'a>> = None;
+        record.values_at(&self.at, &mut |value| {
+            let is_first = first.is_none_or(|first| self.compare(value, first).is_lt());
+            if !value.is_null() && is_first {
+                first = Some(value);
+            }
+        });
+        first.unwrap_or(ValueRef::Null)
+    }
+
     pub(super) fn compare(&self, a: ValueRef<'_>, b: ValueRef<'_>) -> Ordering {
-        directed(a, b, self.descending, self.nulls_first, |a, b| a.cmp(&b))
+        match self.kind {
+            Some(_) => directed(a, b, self.descending, self.nulls_first, |a, b| a.cmp(&b)),
+            None => directed(a, b, self.descending, self.nulls_first, order_of_all),
+        }
     }
 }
 
@@ -44,17 +83,22 @@ fn directed<'a>(
     }
 }
 
-/// Which of two records comes first by the values that each is ordered by, whatever collection it is of, and of which kind the
-/// field is there.
+/// Compares the sort values of two records of any collections, in which a field may have different kinds.
 pub(super) fn compare(order: &[OrderBy], a: &[Value], b: &[Value]) -> Ordering {
-    // Fields that were named before have no values of their own.
-    let earlier = |at: usize| order[..at].iter().any(|by| by.field == order[at].field);
-    let order = order.iter().enumerate().filter(|(at, _)| !earlier(*at)).map(|(_, by)| by);
+    // A field that is named again has no value of its own.
+    let is_repeated = |at: usize| order[..at].iter().any(|by| by.field == order[at].field);
+    let order = order.iter().enumerate().filter(|(at, _)| !is_repeated(*at)).map(|(_, by)| by);
     let mut unequal = order.zip(a.iter().zip(b)).map(|(by, (a, b))| {
         let (descending, nulls_first) = (by.direction == Direction::Descending, by.nulls == Nulls::First);
         directed(a.as_ref(), b.as_ref(), descending, nulls_first, order_of_all)
     });
     unequal.find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
+}
+
+/// Whether all records that match a condition have the same value of a field.
+pub(super) fn is_constant(condition: &Condition, field: &FieldAt) -> bool {
+    let constant = |part: &Condition| matches!(part, Condition::Test(of, Test::Eq(_) | Test::IsNull) if of == field);
+    condition.conjuncts().iter().any(constant)
 }
 
 impl Order {
@@ -67,62 +111,86 @@ impl Order {
         }
         let mut fields: Vec<SortField> = Vec::with_capacity(order.len());
         for by in order {
-            let Some((at, def)) = schema.find(&by.field) else {
-                let known = schema.fields().iter().map(|field| field.name().to_owned()).collect();
-                let field = by.field.to_string();
-                return Err(QueryError::UnknownField { collection: collection(), field, known });
+            let (at, kind) = match schema.find(&by.field) {
+                Some((_, def)) if def.is_many() => {
+                    let (field, purpose) = (by.field.to_string(), "an order".to_owned());
+                    return Err(QueryError::NotSingle { collection: collection(), field, purpose });
+                }
+                Some((at, def)) => (at, Some(def.kind())),
+                None => match schema.undeclared(&by.field) {
+                    Some(at) => (at, None),
+                    None => {
+                        let known = schema.fields().iter().map(|field| field.name().to_owned()).collect();
+                        let field = by.field.to_string();
+                        return Err(QueryError::UnknownField { collection: collection(), field, known });
+                    }
+                },
             };
-            if def.is_many() {
-                let (field, purpose) = (by.field.to_string(), "an order".to_owned());
-                return Err(QueryError::NotSingle { collection: collection(), field, purpose });
-            }
-            // What an earlier field leaves equal it leaves equal again.
-            if fields.iter().all(|earlier| earlier.at != at) {
+            // Records that an earlier field leaves equal are equal in the same field again.
+            if fields.iter().all(|earlier| earlier.name != by.field) {
                 let (descending, nulls_first) = (by.direction == Direction::Descending, by.nulls == Nulls::First);
-                fields.push(SortField { at, def: def.clone(), descending, nulls_first });
+                fields.push(SortField { at, name: by.field.clone(), kind, descending, nulls_first });
             }
         }
         Ok(Order(fields))
     }
 
-    /// What decides the order of records for which these fields are constant: the others, and behind them the parts of the key.
+    /// The fields that decide the order of records for which some fields are constant: the others, then the parts of the key.
     pub(super) fn effective(&self, schema: &Schema, is_constant: impl Fn(&FieldAt) -> bool) -> Self {
         let mut fields: Vec<SortField> = self.0.iter().filter(|field| !is_constant(&field.at)).cloned().collect();
         for (position, def) in schema.fields().iter().enumerate().filter(|(_, def)| def.is_key()) {
             let at = schema.at(position);
             if self.0.iter().all(|field| field.at != at) && !is_constant(&at) {
-                fields.push(SortField { at, def: def.clone(), descending: false, nulls_first: true });
+                let (name, kind) = (def.name().to_owned().into(), Some(def.kind()));
+                fields.push(SortField { at, name, kind, descending: false, nulls_first: true });
             }
         }
         Order(fields)
     }
 
-    /// Which of two records comes first by the first fields alone. Runs their extractors.
-    pub(super) fn compare_first<R: Record>(&self, fields: usize, a: &Version<R>, b: &Version<R>) -> Ordering {
-        let fields = self.0.iter().take(fields);
-        let mut unequal = fields.map(|field| field.compare(value_of(a, field), value_of(b, field)));
-        unequal.find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
-    }
-
-    /// What a record is ordered by. Runs its extractors.
-    pub(super) fn values<R: Record>(&self, version: &Version<R>) -> Vec<Value> {
-        let of = |field: &SortField| version.record.as_ref().map_or(Value::NULL, |r| r.value_at(&field.at).to_value());
+    /// The sort values of a record. Runs its extractors.
+    pub(super) fn values(&self, version: &dyn AnyVersion) -> Vec<Value> {
+        let record = version.record();
+        let of = |field: &SortField| record.map_or(Value::NULL, |record| field.value_of(record).to_value());
         self.0.iter().map(of).collect()
     }
 
-    /// Which of two records comes first. Runs their extractors.
-    pub(super) fn compare<R: Record>(&self, a: &Version<R>, b: &Version<R>) -> Ordering {
-        self.compare_first(self.0.len(), a, b).then_with(|| a.key.cmp(&b.key))
+    /// Which of two records comes first, if the first `known` sort fields are known to be equal. Runs their extractors.
+    pub(super) fn compare_from(&self, known: usize, a: &dyn AnyVersion, b: &dyn AnyVersion) -> Ordering {
+        let mut unequal = self.0.iter().skip(known).map(|field| field.compare(value_of(a, field), value_of(b, field)));
+        unequal.find(|order| order.is_ne()).unwrap_or(Ordering::Equal).then_with(|| a.key().cmp(b.key()))
     }
 
-    /// Whether a record comes before or behind the place that these values and this key name.
-    pub(super) fn compare_to_place<R: Record>(&self, a: &Version<R>, values: &[Value], key: &Key) -> Ordering {
-        let fields = self.0.iter().zip(values);
-        let mut unequal = fields.map(|(field, value)| field.compare(value_of(a, field), value.as_ref()));
-        unequal.find(|order| order.is_ne()).unwrap_or(Ordering::Equal).then_with(|| a.key.cmp(key))
+    /// Whether a record comes before a place or behind it. Runs its extractors.
+    pub(super) fn compare_to_place(&self, a: &dyn AnyVersion, place: &Place<'_>) -> Ordering {
+        let mut unequal = self.0.iter().zip(place.values).map(|(field, value)| {
+            let (own, value) = (value_of(a, field), value.as_ref());
+            if place.same_kinds {
+                field.compare(own, value)
+            } else {
+                directed(own, value, field.descending, field.nulls_first, order_of_all)
+            }
+        });
+        unequal.find(|order| order.is_ne()).unwrap_or(Ordering::Equal).then_with(|| match place.tie {
+            Tie::Key(key) => a.key().cmp(key),
+            Tie::Always(order) => order,
+        })
+    }
+
+    /// Whether a cursor has as many values as there are sort fields. One that was made elsewhere may have any.
+    pub(super) fn has_values_of(&self, cursor: &Cursor) -> bool {
+        self.0.len() == cursor.values.len()
+    }
+
+    /// Whether the values of a cursor have the kinds of the sort fields.
+    pub(super) fn has_kinds_of(&self, cursor: &Cursor) -> bool {
+        let fits = |(field, value): (&SortField, &Value)| {
+            value.as_ref().kind().is_none_or(|kind| field.kind.is_none_or(|of_field| of_field == kind))
+        };
+        self.0.iter().zip(&cursor.values).all(fits)
     }
 }
 
-fn value_of<'a, R: Record>(version: &'a Version<R>, field: &SortField) -> ValueRef<'a> {
-    version.record.as_ref().map_or(ValueRef::Null, |record| record.value_at(&field.at))
+pub(super) fn value_of<'a>(version: &'a dyn AnyVersion, field: &SortField) -> ValueRef<'a> {
+    version.record().map_or(ValueRef::Null, |record| field.value_of(record))
 }

@@ -7,16 +7,17 @@
 
 use super::choice::Chooser;
 use super::cost;
+use super::estimate;
 use super::plan::{Lookup, Plan, Source, Step};
 use crate::error::Commit;
 use crate::index::Index;
-use crate::record::{Condition, FieldAt, FieldDef, IndexKind, Record, Test};
-use crate::storage::Table;
+use crate::record::{Condition, FieldAt, FieldDef, IndexKind, Test};
+use crate::storage::TableCore;
 use crate::sync::Arc;
 use crate::value::Value;
 
 /// Plans how to find the records of `table` that meet `condition`.
-pub(super) fn plan<R: Record>(table: &Table<R>, condition: &Condition, chooser: &Chooser) -> Plan {
+pub(super) fn plan(table: &TableCore, condition: &Condition, chooser: &Chooser) -> Plan {
     let planner = Planner::new(table, chooser);
     let (rows, scan) = (planner.total, planner.total as f64 * cost::SCAN);
     match planner.known(condition) {
@@ -28,8 +29,8 @@ pub(super) fn plan<R: Record>(table: &Table<R>, condition: &Condition, chooser: 
     }
 }
 
-pub(super) struct Planner<'a, R: Record> {
-    table: &'a Table<R>,
+pub(super) struct Planner<'a> {
+    table: &'a TableCore,
     pub(super) indexes: Arc<[Arc<dyn Index>]>,
     chooser: &'a Chooser,
     /// How many records there are, more or less.
@@ -53,8 +54,8 @@ struct Candidate {
 /// Most combinations of listed values under which an index of several fields is looked up.
 const MOST_PREFIXES: usize = 64;
 
-impl<'a, R: Record> Planner<'a, R> {
-    pub(super) fn new(table: &'a Table<R>, chooser: &'a Chooser) -> Self {
+impl<'a> Planner<'a> {
+    pub(super) fn new(table: &'a TableCore, chooser: &'a Chooser) -> Self {
         Planner { table, indexes: table.indexes(), chooser, total: table.lengths.newest(|| Commit::MAX) }
     }
 
@@ -262,7 +263,7 @@ impl<'a, R: Record> Planner<'a, R> {
     }
 
     fn look_up(&self, index: &Arc<dyn Index>, lookup: Lookup) -> Step {
-        let rows = super::access::expected(&**index, &lookup, self.total);
+        let rows = estimate::of_lookup(&**index, &lookup, self.total);
         let ordered = index.shape.def.kind() == IndexKind::Ordered;
         let cost = match &lookup {
             Lookup::Any(values) | Lookup::Every(values) if !ordered => cost::of_values(values.len(), rows),

@@ -1,90 +1,51 @@
-//! One question to several collections, typed or not, as of one commit.
+//! One query of several collections, typed or not, at one commit.
 
-use super::find::Find;
-use super::order::compare;
-use super::page::{Page, check_limit};
-use super::snapshot::{Snapshot, View};
-use super::statistics::Summary;
-use crate::error::{Commit, QueryError};
-use crate::query::{Cursor, IntoOrder, Paging, Predicate, Statistics};
-use crate::record::Record;
-use crate::storage::{Collection, Handle};
+use super::bound_query::{self, BoundQuery};
+use super::builder::{paging_methods, with_limit};
+use super::choice::Chooser;
+use super::explain::{self, Explanation};
+use super::hit::{Hit, Selected};
+use super::order::{Tie, compare};
+use super::page::Page;
+use super::snapshot::{AnyView, Snapshot};
+use super::statistics::{self, AggregationResult, Of};
+use super::stream::Stream;
+use crate::error::QueryError;
+use crate::query::{Cursor, FieldName, Fingerprint, Fingerprinter, Paging, Predicate, Query, Statistics, Window};
+use crate::record::{Condition, Record};
+use crate::storage::{Collection, Rows, SharedVersion};
 use crate::sync::Arc;
+use crate::user_code;
 use crate::value::{Key, Value};
-use std::any::Any;
 use std::fmt;
 use std::time::Instant;
 
-/// A question, by the names of fields, to several collections as of one commit; see [`Snapshot::search`].
-#[must_use = "a search does nothing until it is fetched or counted"]
+/// A query by field names of several collections at one commit; see [`Snapshot::search`]. It has the abilities of
+/// [`Find`](crate::Find), and returns [`Hit`]s.
+///
+/// A collection that lacks a field of the query is an error, unless you call [`skip_unknown`](Search::skip_unknown).
+#[must_use = "a search does nothing until you call `fetch` or another method that executes it"]
 #[derive(Clone)]
 pub struct Search {
-    snapshot: Snapshot,
-    predicate: Predicate,
-    paging: Paging,
-    collections: Vec<Arc<dyn Searched>>,
+    pub(super) snapshot: Snapshot,
+    members: Vec<Member>,
+    pub(super) query: Query,
     skip_unknown: bool,
 }
 
-/// A collection without its record type.
-pub(super) trait Searched: Send + Sync {
-    fn name(&self) -> &str;
-
-    /// The first records in an order, all if it has no limit.
-    fn first(&self, snapshot: &Snapshot, predicate: &Predicate, paging: &Paging) -> Result<Ranked, QueryError>;
-    fn count(&self, snapshot: &Snapshot, predicate: &Predicate) -> Result<usize, QueryError>;
-    fn statistics(
-        &self,
-        snapshot: &Snapshot,
-        predicate: &Predicate,
-        statistics: &Statistics,
-    ) -> Result<Summary, QueryError>;
+/// A collection that is searched.
+#[derive(Clone)]
+struct Member {
+    rows: Arc<dyn Rows>,
+    is_foreign: bool,
 }
 
-/// Records of one collection in their order, each with the values that it is ordered by.
-pub(super) struct Ranked {
-    hits: Vec<(Vec<Value>, Hit)>,
-    next: Option<Cursor>,
-}
-
-fn find<R: Record>(
-    collection: &Collection<R>,
-    snapshot: &Snapshot,
-    predicate: &Predicate,
-) -> Result<Find<R>, QueryError> {
-    let view: View<R> = snapshot.try_of(collection)?;
-    Ok(view.find(predicate.clone()))
-}
-
-impl<R: Record> Searched for Collection<R> {
-    fn name(&self) -> &str {
-        &self.table.name
-    }
-
-    fn first(&self, snapshot: &Snapshot, predicate: &Predicate, paging: &Paging) -> Result<Ranked, QueryError> {
-        let find = Find { paging: paging.clone(), ..find(self, snapshot, predicate)? };
-        let (ranked, next) = find.view.latency().query(|| find.ranked())?;
-        let hit = |(values, record)| (values, Hit::new(self.table.name.clone(), record));
-        Ok(Ranked { hits: ranked.into_iter().map(hit).collect(), next })
-    }
-
-    fn count(&self, snapshot: &Snapshot, predicate: &Predicate) -> Result<usize, QueryError> {
-        find(self, snapshot, predicate)?.count()
-    }
-
-    fn statistics(
-        &self,
-        snapshot: &Snapshot,
-        predicate: &Predicate,
-        statistics: &Statistics,
-    ) -> Result<Summary, QueryError> {
-        find(self, snapshot, predicate)?.statistics(statistics.clone())
-    }
-}
+/// A collection and its part of the query.
+type Part<'a> = (&'a Arc<dyn Rows>, AnyView<'a>);
 
 impl Snapshot {
-    /// Asks several collections the same, by the names of fields: typed ones, documents and key/value records in any mix. Say which
-    /// with [`over`](Search::over).
+    /// Queries several collections by field names: typed ones, documents and key/value records in any mix. Name the collections with
+    /// [`over`](Search::over).
     ///
     /// ```
     /// use memdex::{FieldDef, KeyValue, Kind, Record, Schema, Store, field};
@@ -105,185 +66,462 @@ impl Snapshot {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn search(&self, predicate: impl Into<Predicate>) -> Search {
-        Search {
-            snapshot: self.clone(),
-            predicate: predicate.into(),
-            paging: Paging::default(),
-            collections: Vec::new(),
-            skip_unknown: false,
-        }
+        Search::new(self.clone(), Query::over::<FieldName>([]).filter(predicate))
     }
 }
 
 impl Search {
-    /// This collection too. One that is named twice is asked twice.
-    pub fn over<R: Record>(mut self, collection: &Collection<R>) -> Self {
-        self.collections.push(Arc::new(collection.clone()));
+    pub(super) fn new(snapshot: Snapshot, query: Query) -> Self {
+        Search { snapshot, members: Vec::new(), query, skip_unknown: false }
+    }
+
+    /// Searches this collection too. Naming it again changes nothing.
+    pub fn over<R: Record>(self, collection: &Collection<R>) -> Self {
+        let is_foreign = !Arc::ptr_eq(self.snapshot.engine(), &collection.engine);
+        self.with_member(Member { rows: collection.table.clone(), is_foreign })
+    }
+
+    /// Searches a collection of the snapshot's store too.
+    pub(super) fn over_rows(self, rows: Arc<dyn Rows>) -> Self {
+        self.with_member(Member { rows, is_foreign: false })
+    }
+
+    fn with_member(mut self, member: Member) -> Self {
+        let is_known = |own: &Member| Arc::as_ptr(&own.rows).cast::<()>() == Arc::as_ptr(&member.rows).cast::<()>();
+        if !self.members.iter().any(is_known) {
+            self.query.collections.push(member.rows.core().name.to_string().into());
+            self.members.push(member);
+        }
         self
     }
 
-    pub(super) fn over_any(mut self, collection: Arc<dyn Searched>) -> Self {
-        self.collections.push(collection);
-        self
-    }
-
-    pub(super) fn paged(self, paging: Paging) -> Self {
-        Search { paging, ..self }
-    }
-
-    /// Leaves out each collection that lacks a field of those that the question names, instead of failing. (Documents lack none of those
-    /// of a predicate: a path that is not declared can be asked for too.)
+    /// Leaves out collections that lack a field of the query, instead of failing. (Queries of documents may name paths that their schema does
+    /// not declare, so documents lack no field.)
     pub fn skip_unknown(mut self) -> Self {
         self.skip_unknown = true;
         self
     }
 
-    /// The records of all collections together in this order; see [`OrderBy`](crate::OrderBy). Of equal ones those of a collection that was
-    /// named earlier come first, and within a collection the key decides. Integers of one collection and floats of another are
-    /// ordered by number; other kinds one behind the other.
-    pub fn order_by(mut self, order: impl IntoOrder) -> Self {
-        self.paging.order = order.into_order();
+    /// Returns only these fields of each record; see [`Hit::values`].
+    pub fn select<N: Into<FieldName>>(mut self, fields: impl IntoIterator<Item = N>) -> Self {
+        self.query = self.query.select(fields);
         self
     }
 
-    /// At most so many records: from 1 to [`limits::MAX_PAGE`](crate::limits::MAX_PAGE).
-    pub fn limit(mut self, limit: usize) -> Self {
-        self.paging.limit = Some(limit);
-        self
+    paging_methods!();
+
+    /// The snapshot that it reads.
+    pub fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
     }
 
-    /// Without the first ones.
-    pub fn offset(mut self, offset: usize) -> Self {
-        self.paging.offset = offset;
-        self
+    /// The query as plain data.
+    pub fn query(&self) -> &Query {
+        &self.query
     }
 
-    /// Only those behind the last record of another page: of a single collection alone.
-    pub fn after(mut self, cursor: Cursor) -> Self {
-        self.paging.after = Some(cursor);
-        self
-    }
-
-    /// Counts what all pages have together.
-    pub fn with_total(mut self) -> Self {
-        self.paging.total = true;
-        self
-    }
-
-    /// What was found: in the [order](Search::order_by) that was asked for, otherwise collection by collection as they were named, in no
-    /// particular order within each. Costs what the queries cost one by one.
+    /// The records. With an order, a limit, an offset or a cursor all collections together are sorted: by the
+    /// [order](Search::order_by), then by collection in the order of [`over`](Search::over), then by key; integers of one collection and floats of
+    /// another compare by number, other kinds one after the other. Otherwise the records come collection by collection, in no particular order.
+    ///
+    /// Costs the sum of the queries of all collections; each reads as many records as the page needs.
     ///
     /// # Errors
-    /// The [`QueryError`] of the first collection that can't be asked: it belongs to another store, its field can't hold what
-    /// it is compared with, or it lacks a field and [`skip_unknown`](Search::skip_unknown) was not said. Of the page those that
-    /// [`Find::page`] gives.
-    pub fn fetch(&self) -> Result<Vec<Hit>, QueryError> {
-        Ok(self.first()?.hits.into_iter().map(|(_, hit)| hit).collect())
+    /// The [`QueryError`] of the first collection that can't be queried: it belongs to another store, its field can't hold the value
+    /// that it is compared with, or it lacks a field and [`skip_unknown`](Search::skip_unknown) was not called. For the page
+    /// [`PageSize`](QueryError::PageSize), [`PageZero`](QueryError::PageZero), [`PageWithPosition`](QueryError::PageWithPosition) and
+    /// [`ForeignCursor`](QueryError::ForeignCursor), for the order [`NotSingle`](QueryError::NotSingle) and
+    /// [`TooMany`](QueryError::TooMany).
+    pub fn fetch(&self) -> Result<Page<Hit>, QueryError> {
+        let started = Instant::now();
+        self.snapshot.latency().query(|| {
+            let parts = self.parts()?;
+            let total = if self.paging().total { Some(self.count_parts(&parts)?) } else { None };
+            let (records, next) = self.hits(&parts)?;
+            Ok(Page { records, next, total, commit: self.snapshot.commit(), took: started.elapsed() })
+        })
     }
 
-    /// A page of what was found. With several collections it has no cursor: take an offset, or ask them one by one.
+    /// The collections and keys of the records that [`fetch`](Search::fetch) returns.
     ///
     /// # Errors
     /// As [`fetch`](Search::fetch).
-    pub fn page(&self) -> Result<Page<Hit>, QueryError> {
-        let started = Instant::now();
-        let total = if self.paging.total { Some(self.count()?) } else { None };
-        let Ranked { hits, next } = self.first()?;
-        let records = hits.into_iter().map(|(_, hit)| hit).collect();
-        Ok(Page { records, next, total, commit: self.snapshot.commit(), took: started.elapsed(), cached: false })
+    pub fn keys(&self) -> Result<Vec<(String, Key)>, QueryError> {
+        let hits = self.fetch()?;
+        Ok(hits.iter().map(|hit| (hit.collection().to_owned(), hit.key().clone())).collect())
     }
 
-    fn first(&self) -> Result<Ranked, QueryError> {
-        let names = || self.collections.iter().map(|one| one.name()).collect::<Vec<_>>().join(", ");
-        check_limit(&names(), self.paging.limit)?;
-        if let [one] = self.collections.as_slice() {
-            let ranked = self.unless_unknown(one.first(&self.snapshot, &self.predicate, &self.paging))?;
-            return Ok(ranked.unwrap_or(Ranked { hits: Vec::new(), next: None }));
-        }
-        if self.paging.after.is_some() {
-            return Err(QueryError::OneCollection { what: "a page behind a cursor", given: self.collections.len() });
-        }
-        let Paging { order, limit, offset, .. } = &self.paging;
-        let first = limit.map(|limit| offset.saturating_add(limit));
-        // Of each as many as all of them together may give.
-        let of_each = Paging { limit: first, offset: 0, ..self.paging.clone() };
-        let mut hits = Vec::new();
-        for collection in &self.collections {
-            let ranked = self.unless_unknown(collection.first(&self.snapshot, &self.predicate, &of_each))?;
-            hits.extend(ranked.into_iter().flat_map(|ranked| ranked.hits));
-        }
-        // Stable: of equal ones the collection decides, and within one they have their order.
-        hits.sort_by(|(a, _), (b, _)| compare(order, a, b));
-        hits.truncate(first.unwrap_or(usize::MAX));
-        hits.drain(..hits.len().min(*offset));
-        Ok(Ranked { hits, next: None })
+    /// The first record; `None` if there is none.
+    ///
+    /// # Errors
+    /// As [`fetch`](Search::fetch).
+    pub fn first(&self) -> Result<Option<Hit>, QueryError> {
+        Ok(self.limited_to(1)?.fetch()?.records.pop())
     }
 
-    /// How many records there are in all.
+    /// The only record.
+    ///
+    /// # Errors
+    /// [`QueryError::NotOne`] if there is no record, or several; otherwise as [`fetch`](Search::fetch).
+    pub fn one(&self) -> Result<Hit, QueryError> {
+        let mut hits = self.limited_to(2)?.fetch()?.records;
+        match (hits.pop(), hits.is_empty()) {
+            (Some(one), true) => Ok(one),
+            (last, _) => Err(QueryError::NotOne { collection: self.names(), several: last.is_some() }),
+        }
+    }
+
+    /// Whether any record matches, whatever the page.
+    ///
+    /// # Errors
+    /// As [`fetch`](Search::fetch).
+    pub fn exists(&self) -> Result<bool, QueryError> {
+        self.snapshot.latency().query(|| {
+            for (rows, _) in self.parts()? {
+                if let Some(mut stream) = self.unless_unknown(self.stream(rows))?
+                    && stream.next().is_some()
+                {
+                    return Ok(true);
+                }
+            }
+            Ok(false)
+        })
+    }
+
+    /// How many records match, whatever the page.
     ///
     /// # Errors
     /// As [`fetch`](Search::fetch).
     pub fn count(&self) -> Result<usize, QueryError> {
-        let counts = self.collections.iter().map(|collection| collection.count(&self.snapshot, &self.predicate));
-        counts.map(|count| Ok(self.unless_unknown(count)?.unwrap_or(0))).sum()
+        self.snapshot.latency().query(|| self.count_parts(&self.parts()?))
     }
 
-    fn unless_unknown<T>(&self, answer: Result<T, QueryError>) -> Result<Option<T>, QueryError> {
-        match answer {
-            Err(QueryError::UnknownField { .. }) if self.skip_unknown => Ok(None),
-            answer => answer.map(Some),
+    /// Statistics of all records that match, of all collections together; see [`Find::statistics`](crate::Find::statistics).
+    ///
+    /// # Errors
+    /// As [`Find::statistics`](crate::Find::statistics); [`QueryError::DifferentKinds`] if a field has different kinds.
+    pub fn statistics(&self, statistics: impl Into<Statistics>) -> Result<AggregationResult, QueryError> {
+        let (started, statistics) = (Instant::now(), statistics.into());
+        self.snapshot.latency().query(|| {
+            let mut of = Vec::new();
+            let mut unknown = None;
+            for (_, view) in self.parts()? {
+                let condition = bound_query::condition(view, &self.query.filter);
+                let bound = condition.and_then(|condition| {
+                    statistics::check(view, &statistics)?;
+                    Ok(Of { view, condition })
+                });
+                match bound {
+                    Ok(bound) => of.push(bound),
+                    Err(error @ QueryError::UnknownField { .. }) if self.skip_unknown => unknown = Some(error),
+                    Err(error) => return Err(error),
+                }
+            }
+            if let Some(error) = unknown.filter(|_| of.is_empty()) {
+                return Err(error);
+            }
+            Ok(statistics::compute(&of, &statistics, &Chooser::Cheapest)?.result(self.snapshot.commit(), started))
+        })
+    }
+
+    /// Executes the query and describes how: see [`Find::explain`](crate::Find::explain).
+    ///
+    /// # Errors
+    /// As [`fetch`](Search::fetch).
+    pub fn explain(&self) -> Result<Explanation, QueryError> {
+        let parts = self.parts()?;
+        let started = Instant::now();
+        let mut explained = Vec::new();
+        if !self.paging().is_paged() {
+            for (_, view) in &parts {
+                if let Some(condition) = self.condition(*view)? {
+                    explained.push(explain::records(*view, &condition, &Chooser::Cheapest));
+                }
+            }
+        } else if let [(_, view)] = &parts[..] {
+            let bound = self.unless_unknown(BoundQuery::of_one(*view, &self.query.filter, self.paging()))?;
+            explained.extend(bound.map(|bound| explain::page(&bound, &Chooser::Cheapest)));
+        } else {
+            let Merge { bound, .. } = self.merge(&parts)?;
+            explained.extend(bound.iter().map(|(_, bound)| explain::page(bound, &Chooser::Cheapest)));
         }
+        Ok(explain::together(self.snapshot.commit(), explained, started.elapsed()))
+    }
+
+    /// The records that [`fetch`](Search::fetch) returns, read lazily. Without an order, a limit, an offset or a cursor it reads a page of
+    /// about a thousand rows at a time; otherwise it executes the query in growing chunks of up to 65,536 records, each behind the last, which
+    /// is quick where an ordered index has the order.
+    ///
+    /// Holds the snapshot, but no lock, between two records.
+    ///
+    /// # Errors
+    /// As [`fetch`](Search::fetch), before the first record.
+    pub fn iter(&self) -> Result<Hits, QueryError> {
+        let source = if self.paging().is_paged() {
+            Source::Ordered(Box::new(Chunks::new(self)?))
+        } else {
+            let mut streams = Vec::new();
+            for (rows, _) in self.parts()? {
+                streams.extend(self.unless_unknown(self.stream(rows))?);
+            }
+            streams.reverse();
+            Source::Unordered(streams)
+        };
+        Ok(Hits { source, selected: Selected::new(&self.paging().select) })
+    }
+
+    fn stream(&self, rows: &Arc<dyn Rows>) -> Result<Stream, QueryError> {
+        let view = AnyView::new(&self.snapshot, &**rows);
+        bound_query::check_selected(view, self.paging())?;
+        Stream::matching(self.snapshot.clone(), rows.clone(), &self.query.filter, &Chooser::Cheapest)
+    }
+
+    /// The same query for the first records of its page.
+    fn limited_to(&self, limit: usize) -> Result<Self, QueryError> {
+        Ok(Search { query: with_limit(&self.query, &self.names(), limit)?, ..self.clone() })
+    }
+
+    fn names(&self) -> String {
+        self.members.iter().map(|member| &*member.rows.core().name).collect::<Vec<_>>().join(", ")
+    }
+
+    fn parts(&self) -> Result<Vec<Part<'_>>, QueryError> {
+        let mut parts = Vec::with_capacity(self.members.len());
+        for Member { rows, is_foreign } in &self.members {
+            if *is_foreign {
+                return Err(QueryError::OtherStore { collection: rows.core().name.to_string() });
+            }
+            parts.push((rows, AnyView::new(&self.snapshot, &**rows)));
+        }
+        Ok(parts)
+    }
+
+    /// The condition for a collection; `None` if the collection is skipped.
+    fn condition(&self, view: AnyView<'_>) -> Result<Option<Condition>, QueryError> {
+        let bound = bound_query::check_selected(view, self.paging());
+        self.unless_unknown(bound.and_then(|()| bound_query::condition(view, &self.query.filter)))
+    }
+
+    fn count_parts(&self, parts: &[Part<'_>]) -> Result<usize, QueryError> {
+        let mut count = 0;
+        for (_, view) in parts {
+            let _span = view.span();
+            let condition = self.unless_unknown(bound_query::condition(*view, &self.query.filter))?;
+            count += condition.map_or(0, |condition| bound_query::count(*view, &condition, &Chooser::Cheapest));
+        }
+        Ok(count)
+    }
+
+    fn hits(&self, parts: &[Part<'_>]) -> Result<(Vec<Hit>, Option<Cursor>), QueryError> {
+        let selected = Selected::new(&self.paging().select);
+        let hit = |rows: &Arc<dyn Rows>, version| Hit::new(rows.clone(), version, selected.clone());
+        let mut hits = Vec::new();
+        if !self.paging().is_paged() {
+            for (rows, view) in parts {
+                let _span = view.span();
+                if let Some(condition) = self.condition(*view)? {
+                    let found = bound_query::matches(*view, &condition, &Chooser::Cheapest).fetch(*view);
+                    hits.extend(found.into_iter().map(|version| hit(rows, version)));
+                }
+            }
+            return Ok((hits, None));
+        }
+        if let [(rows, view)] = parts {
+            let _span = view.span();
+            let bound = self.unless_unknown(BoundQuery::of_one(*view, &self.query.filter, self.paging()))?;
+            let Some(bound) = bound else { return Ok((hits, None)) };
+            let found = bound.page(&Chooser::Cheapest);
+            hits.extend(found.versions.into_iter().map(|version| hit(rows, version)));
+            return Ok((hits, found.next));
+        }
+        let (merged, next) = self.merge(parts)?.page(self.paging());
+        hits.extend(merged.into_iter().map(|(rows, version)| hit(rows, version)));
+        Ok((hits, next))
+    }
+
+    /// Binds the query to several collections.
+    fn merge<'s>(&'s self, parts: &[Part<'s>]) -> Result<Merge<'s>, QueryError> {
+        let paging = self.paging();
+        let window = paging.window(&self.names())?;
+        let mut bound = Vec::with_capacity(parts.len());
+        for (rows, view) in parts {
+            let of_part = self.unless_unknown(BoundQuery::new(*view, &self.query.filter, paging))?;
+            bound.extend(of_part.map(|of_part| (*rows, of_part)));
+        }
+        let print = Fingerprinter::new("search").number(bound.len());
+        let print = bound.iter().fold(print, |print, (_, bound)| print.print(bound.fingerprint));
+        let mut merge = Merge { bound, window, fingerprint: print.finish() };
+        if let Some(cursor) = &paging.after {
+            merge.continue_behind(cursor).ok_or_else(|| QueryError::ForeignCursor { collection: self.names() })?;
+        }
+        Ok(merge)
+    }
+
+    fn unless_unknown<T>(&self, result: Result<T, QueryError>) -> Result<Option<T>, QueryError> {
+        match result {
+            Err(QueryError::UnknownField { .. }) if self.skip_unknown => Ok(None),
+            result => result.map(Some),
+        }
+    }
+}
+
+/// A query for a page of several collections together.
+struct Merge<'s> {
+    bound: Vec<(&'s Arc<dyn Rows>, BoundQuery<'s>)>,
+    window: Window,
+    /// Identifies the query to cursors.
+    fingerprint: Fingerprint,
+}
+
+impl<'s> Merge<'s> {
+    /// Starts each collection behind the cursor. `None` if the cursor was made by another query.
+    fn continue_behind(&mut self, cursor: &'s Cursor) -> Option<()> {
+        let name = cursor.collection.as_deref()?;
+        let position = self.bound.iter().position(|(_, bound)| &*bound.view.table.name == name)?;
+        let has_values = self.bound.iter().all(|(_, bound)| bound.order.has_values_of(cursor));
+        (cursor.query == self.fingerprint.0 && has_values).then_some(())?;
+        for (at, (_, bound)) in self.bound.iter_mut().enumerate() {
+            bound.continue_behind(cursor, at.cmp(&position));
+        }
+        Some(())
+    }
+
+    fn page(self, paging: &Paging) -> (Vec<(&'s Arc<dyn Rows>, SharedVersion)>, Option<Cursor>) {
+        let Some((_, first)) = self.bound.first() else { return (Vec::new(), None) };
+        let needed = first.needed();
+        let mut hits: Vec<(Vec<Value>, usize, SharedVersion)> = Vec::new();
+        // Each collection reads as many records as all of them together may return.
+        for (at, (_, bound)) in self.bound.iter().enumerate() {
+            let _span = bound.view.span();
+            let is_done = bound.after.is_some_and(|place| matches!(place.tie, Tie::Always(order) if order.is_lt()));
+            if is_done && bound.order.0.is_empty() {
+                continue;
+            }
+            let versions = bound.first(needed, &Chooser::Cheapest);
+            let _scope = user_code::Scope::enter();
+            hits.extend(versions.into_iter().map(|version| (bound.order.values(&*version), at, version)));
+        }
+        // Stable: ties are broken by collection, and within one by its order.
+        hits.sort_by(|(a, ..), (b, ..)| compare(&paging.order, a, b));
+        hits.truncate(needed);
+        let more = self.window.limit.is_some() && hits.len() == needed;
+        if more {
+            hits.pop();
+        }
+        let next = hits.last().filter(|_| more).map(|(values, at, version)| Cursor {
+            query: self.fingerprint.0,
+            values: values.clone(),
+            collection: Some(self.bound[*at].1.view.table.name.to_string()),
+            key: version.key().clone(),
+        });
+        hits.drain(..hits.len().min(self.window.offset));
+        (hits.into_iter().map(|(_, at, version)| (self.bound[at].0, version)).collect(), next)
     }
 }
 
 impl fmt::Debug for Search {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Search")
-            .field("commit", &self.snapshot.commit())
-            .field("predicate", &self.predicate)
-            .field("collections", &self.collections.len())
-            .finish()
+        f.debug_struct("Search").field("commit", &self.snapshot.commit()).field("query", &self.query).finish()
     }
 }
 
-/// A record that a [`Search`] has found.
-#[derive(Clone)]
-pub struct Hit {
-    collection: Arc<str>,
-    key: Key,
-    commit: Commit,
-    /// A `Handle` of the collection's record type.
-    record: Arc<dyn Any + Send + Sync>,
+/// The records of a search, read lazily; see [`Search::iter`].
+///
+/// ```
+/// # use memdex::{Record, Store, field};
+/// # #[derive(Record)] struct User { #[record(key)] id: u32, #[record(ordered)] age: u8 }
+/// # let store = Store::new();
+/// # let users = store.collection::<User>("User")?;
+/// # for id in 0..2_000 { users.store(User { id, age: (id % 90) as u8 })?; }
+/// let adults = store.snapshot().search(field("age").ge(18)).over(&users).order_by(field("age").desc());
+/// for hit in adults.iter()? {
+///     assert!(hit.value("age") >= Some(18.into()));
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[must_use = "an iterator reads nothing until it is used"]
+pub struct Hits {
+    source: Source,
+    selected: Selected,
 }
 
-impl Hit {
-    fn new<R: Record>(collection: Arc<str>, record: Handle<R>) -> Self {
-        Hit { collection, key: record.key().clone(), commit: record.commit(), record: Arc::new(record) }
-    }
+enum Source {
+    /// One collection after the other, the next one last.
+    Unordered(Vec<Stream>),
+    Ordered(Box<Chunks>),
+}
 
-    /// The name of its collection.
-    pub fn collection(&self) -> &str {
-        &self.collection
-    }
+impl Iterator for Hits {
+    type Item = Hit;
 
-    /// Its key.
-    pub fn key(&self) -> &Key {
-        &self.key
-    }
-
-    /// The commit that wrote the record as it is here.
-    pub fn commit(&self) -> Commit {
-        self.commit
-    }
-
-    /// The record, if it is of this type.
-    pub fn record<R: Record>(&self) -> Option<Handle<R>> {
-        self.record.downcast_ref().cloned()
+    fn next(&mut self) -> Option<Hit> {
+        match &mut self.source {
+            Source::Ordered(chunks) => chunks.next(),
+            Source::Unordered(streams) => loop {
+                let stream = streams.last_mut()?;
+                if let Some(version) = stream.next() {
+                    return Some(Hit::new(stream.rows.clone(), version, self.selected.clone()));
+                }
+                streams.pop();
+            },
+        }
     }
 }
 
-impl fmt::Debug for Hit {
+impl std::iter::FusedIterator for Hits {}
+
+impl fmt::Debug for Hits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Hit({:?} of {:?}, commit {})", self.key, self.collection, self.commit)
+        f.debug_struct("Hits").finish_non_exhaustive()
+    }
+}
+
+/// The records of a search, executed in chunks: each begins behind the last record of the one before.
+struct Chunks {
+    /// The query of the next chunk.
+    search: Search,
+    /// How many more records may be returned.
+    left: usize,
+    size: usize,
+    ready: std::vec::IntoIter<Hit>,
+    is_last: bool,
+}
+
+const FIRST_CHUNK: usize = 256;
+const LARGEST_CHUNK: usize = 1 << 16;
+
+impl Chunks {
+    fn new(search: &Search) -> Result<Self, QueryError> {
+        let left = search.paging().window(&search.names())?.limit.unwrap_or(usize::MAX);
+        let ready = Vec::new().into_iter();
+        let mut chunks = Chunks { search: search.clone(), left, size: FIRST_CHUNK, ready, is_last: false };
+        chunks.read()?;
+        Ok(chunks)
+    }
+
+    fn read(&mut self) -> Result<(), QueryError> {
+        let size = self.size.min(self.left);
+        let chunk = self.search.limited_to(size)?.fetch()?;
+        self.left -= chunk.records.len();
+        self.size = (2 * self.size).min(LARGEST_CHUNK);
+        self.is_last = chunk.next.is_none() || self.left == 0;
+        if let Some(next) = chunk.next {
+            self.search.query = super::builder::continue_behind(&self.search.query, next);
+        }
+        self.ready = chunk.records.into_iter();
+        Ok(())
+    }
+
+    fn next(&mut self) -> Option<Hit> {
+        loop {
+            if let Some(hit) = self.ready.next() {
+                return Some(hit);
+            }
+            // The first chunk was read, so nothing of the query can be refused.
+            if self.is_last || self.read().is_err() {
+                self.is_last = true;
+                return None;
+            }
+        }
     }
 }

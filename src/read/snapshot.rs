@@ -1,17 +1,17 @@
-//! A snapshot: one commit, pinned, so that everything asked of it is answered as of that commit.
+//! A snapshot: one pinned commit. Every read below it answers for that commit.
 
 use crate::clock::Timestamp;
 use crate::error::{Commit, QueryError};
 use crate::latency::Latency;
 use crate::record::Record;
-use crate::storage::{Collection, Engine, Pinned, Table};
+use crate::storage::{Changed, Collection, Engine, Pinned, Rows, Table, TableCore};
 use crate::sync::Arc;
 use std::fmt;
 
-/// The store as of one commit. Every answer below it is of that commit, over all collections, however long it is held.
+/// The store at one commit. Every read through it answers for that commit, over all collections, for as long as you hold it.
 ///
-/// It blocks nobody. What it costs while it lives: one older version for each record changed since,
-/// and a second look at those records in each query. Clones share one pin.
+/// A snapshot blocks neither readers nor writers. While it lives, the store keeps one older version of each record changed since, and each
+/// query through it evaluates those records one by one. Clones share one pin.
 ///
 /// ```
 /// # use memdex::{Record, Store};
@@ -39,7 +39,7 @@ impl Snapshot {
         self.0.epoch()
     }
 
-    /// The time at which it was taken, by the store's clock; never before that of a commit that it sees.
+    /// When it was taken, by the store's clock. Never earlier than the time of a commit that it sees.
     pub fn time(&self) -> Timestamp {
         self.0.time
     }
@@ -48,10 +48,14 @@ impl Snapshot {
         &self.0.engine
     }
 
-    /// A collection as of this snapshot.
+    pub(super) fn latency(&self) -> &Latency {
+        &self.0.engine.latency
+    }
+
+    /// A collection at this snapshot.
     ///
     /// # Panics
-    /// If the collection belongs to another store; see [`try_of`](Snapshot::try_of).
+    /// If the collection belongs to another store. [`try_of`](Snapshot::try_of) returns an error instead.
     #[track_caller]
     pub fn of<R: Record>(&self, collection: &Collection<R>) -> View<R> {
         match self.try_of(collection) {
@@ -60,10 +64,10 @@ impl Snapshot {
         }
     }
 
-    /// A collection as of this snapshot, for callers that may meet collections of other stores.
+    /// A collection at this snapshot.
     ///
     /// # Errors
-    /// [`QueryError::OtherStore`].
+    /// [`QueryError::OtherStore`] if the collection belongs to another store.
     pub fn try_of<R: Record>(&self, collection: &Collection<R>) -> Result<View<R>, QueryError> {
         if !Arc::ptr_eq(&self.0.engine, &collection.engine) {
             return Err(QueryError::OtherStore { collection: collection.name().to_owned() });
@@ -78,20 +82,61 @@ impl fmt::Debug for Snapshot {
     }
 }
 
-/// A collection as of one commit; see [`Snapshot::of`].
+/// A collection at one commit; see [`Snapshot::of`].
+///
+/// ```
+/// # use memdex::{Record, Store};
+/// # #[derive(Clone, Record)] struct User { #[record(key)] id: u32 }
+/// # let store = Store::new();
+/// # let users = store.collection::<User>("User")?;
+/// users.store(User { id: 1 })?;
+/// let snapshot = store.snapshot();
+/// users.delete(1)?;
+/// let view = snapshot.of(&users);
+/// assert_eq!((view.len(), view.contains(1), users.len()), (1, true, 0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct View<R: Record> {
     pub(super) snapshot: Snapshot,
     pub(super) table: Arc<Table<R>>,
 }
 
 impl<R: Record> View<R> {
-    /// The snapshot that it belongs to.
+    /// The snapshot.
     pub fn snapshot(&self) -> &Snapshot {
         &self.snapshot
     }
 
     pub(super) fn latency(&self) -> &Latency {
-        &self.snapshot.0.engine.latency
+        self.snapshot.latency()
+    }
+
+    pub(super) fn any(&self) -> AnyView<'_> {
+        AnyView::new(&self.snapshot, &*self.table)
+    }
+}
+
+/// A collection of any record type at one commit: what the planner and the executor read.
+#[derive(Clone, Copy)]
+pub(super) struct AnyView<'a> {
+    pub(super) rows: &'a dyn Rows,
+    pub(super) table: &'a TableCore,
+    pub(super) epoch: Commit,
+}
+
+impl<'a> AnyView<'a> {
+    pub(super) fn new(snapshot: &Snapshot, rows: &'a dyn Rows) -> Self {
+        AnyView { rows, table: rows.core(), epoch: snapshot.commit() }
+    }
+
+    /// The span of a query.
+    pub(super) fn span(&self) -> tracing::span::EnteredSpan {
+        tracing::debug_span!("query", collection = &*self.table.name).entered()
+    }
+
+    /// The rows that commits after the snapshot's have marked. Load them after the last part that they are to judge.
+    pub(super) fn changed(&self) -> Changed {
+        self.table.marks.after(self.epoch)
     }
 }
 
@@ -108,7 +153,7 @@ impl<R: Record> fmt::Debug for View<R> {
 }
 
 impl<R: Record> Collection<R> {
-    /// This collection as of now.
+    /// This collection at the newest commit.
     pub(super) fn view(&self) -> View<R> {
         View { snapshot: Snapshot::new(&self.engine), table: self.table.clone() }
     }

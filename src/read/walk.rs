@@ -1,22 +1,23 @@
-//! The first records in an order, along an index that has it: leaf by leaf, as far as it takes.
+//! The first records in an order, along an index that has it: leaf by leaf, until there are enough.
 //!
-//! **With commits beside.** What a leaf gives is trusted if no mark shows it that was loaded after the leaf was read. So each row that no
-//! later commit changes is met at its place, once. Rows that change are looked at on the version that the epoch sees, once the walk
-//! has ended. A row that was met and changes then is among them with the version that was met: so the walk has gone far enough.
+//! **Beside concurrent commits.** A row that a leaf gives is trusted if the marks that were loaded after the leaf was read don't show it.
+//! So the walk reads each row that no later commit changes at its place, once. When the walk has ended, it evaluates the rows that have
+//! changed on the version that the epoch sees. A row that the walk has read and that changes afterwards is among them, with the version that
+//! was read: so the walk has gone far enough.
 
-use super::access::{expected_of_walk, take};
 use super::choice::Chooser;
 use super::cost;
-use super::execute::{look, meets};
-use super::order::Order;
+use super::estimate;
+use super::execute::{Take, is_match, matching};
+use super::order::{Order, SortField, is_constant};
 use super::plan::Step;
 use super::planner::{Known, Planner};
-use super::snapshot::View;
-use super::sorted::{Wanted, in_order, is_constant};
+use super::snapshot::AnyView;
+use super::sort::{TopK, in_order};
 use crate::index::{Index, WalkSpec};
-use crate::record::{Condition, IndexKind, Record, Test};
+use crate::record::{Condition, FieldAt, FieldDef, IndexKind, Test};
 use crate::rowset::{Row, RowSet};
-use crate::storage::{Changed, Table, Version};
+use crate::storage::{SharedVersion, TableCore};
 use crate::sync::Arc;
 use crate::user_code;
 use crate::value::Value;
@@ -31,8 +32,8 @@ pub(super) struct WalkPlan {
     order: Order,
     /// How many of its fields the index has in order.
     covers: usize,
-    /// Whether rows without a value, which the index has aside, come before the walk, behind it, or not at all.
-    aside: Option<Ordering>,
+    /// Whether the rows without a value, which the index keeps apart, come before the walk, behind it, or not at all.
+    nulls: Option<Ordering>,
     /// Rows among which all matches are, of parts of the condition that the walk does not answer.
     pub(super) within: Option<Step>,
     /// What each of the rows is yet to be asked.
@@ -42,25 +43,25 @@ pub(super) struct WalkPlan {
     pub(super) cost: f64,
 }
 
-/// All walks that give the wanted order. `matches` is how many records are expected to meet the condition.
-pub(super) fn plans<R: Record>(
-    table: &Table<R>,
+/// All walks that give the requested order. `matches` is the expected number of matches.
+pub(super) fn plans(
+    table: &TableCore,
     condition: &Condition,
-    wanted: &Wanted<'_>,
+    top: &TopK<'_>,
     chooser: &Chooser,
     matches: usize,
 ) -> Vec<WalkPlan> {
-    let order = wanted.order.effective(&table.schema, |field| is_constant(condition, field));
+    let order = top.order.effective(&table.schema, |field| is_constant(condition, field));
     let planner = Planner::new(table, chooser);
     let ordered = planner.indexes.iter().filter(|index| index.shape.def.kind() == IndexKind::Ordered);
-    ordered.filter_map(|index| plan(&planner, index, condition, wanted, &order, matches)).collect()
+    ordered.filter_map(|index| plan(&planner, index, condition, top, &order, matches)).collect()
 }
 
-fn plan<R: Record>(
-    planner: &Planner<'_, R>,
+fn plan(
+    planner: &Planner<'_>,
     index: &Arc<dyn Index>,
     condition: &Condition,
-    wanted: &Wanted<'_>,
+    top: &TopK<'_>,
     order: &Order,
     matches: usize,
 ) -> Option<WalkPlan> {
@@ -86,7 +87,7 @@ fn plan<R: Record>(
     }
     let alone = shape.fields.len() == 1;
     let descending = order.0.first()?.descending;
-    let in_place = |(sort, (field, def)): &(&super::order::SortField, &(_, crate::record::FieldDef))| {
+    let in_place = |(sort, (field, def)): &(&SortField, &(FieldAt, FieldDef))| {
         // Several fields together have missing values in their order, as the least.
         let nulls = alone || !def.is_nullable() || sort.nulls_first != sort.descending;
         sort.at == *field && sort.descending == descending && nulls
@@ -113,27 +114,27 @@ fn plan<R: Record>(
     if range.is_some() && !alone && from == Bound::Unbounded {
         from = Bound::Excluded(vec![Value::NULL]);
     }
-    let mut aside = (alone && range.is_none() && first_def.is_nullable()).then_some(if order.0[0].nulls_first {
+    let mut nulls = (alone && range.is_none() && first_def.is_nullable()).then_some(if order.0[0].nulls_first {
         Ordering::Less
     } else {
         Ordering::Greater
     });
-    if let Some(after) = wanted.after {
-        let value_of = |field: &super::order::SortField| {
-            let place = wanted.order.0.iter().position(|own| own.at == field.at)?;
+    if let Some(after) = top.after.filter(|place| place.same_kinds) {
+        let value_of = |field: &SortField| {
+            let place = top.order.0.iter().position(|own| own.at == field.at)?;
             after.values.get(place).cloned()
         };
         // The key's fields are no values of the cursor: the tuple is of those before them.
         let tuple: Vec<Value> = order.0[..covers].iter().map_while(value_of).collect();
         if let Some(head) = tuple.first() {
             if alone && head.as_ref().is_null() {
-                // It stands among those aside: before the walk, or behind all of it.
-                if aside == Some(Ordering::Greater) {
+                // It is among the nulls: before the walk, or behind all of it.
+                if nulls == Some(Ordering::Greater) {
                     from = Bound::Excluded(vec![Value::NULL]);
                     to = Bound::Excluded(vec![Value::NULL]);
                 }
             } else {
-                aside = aside.filter(|side| side.is_gt());
+                nulls = nulls.filter(|side| side.is_gt());
                 let near = if descending { &mut to } else { &mut from };
                 let beyond = match &*near {
                     Bound::Unbounded => true,
@@ -151,10 +152,10 @@ fn plan<R: Record>(
     // What the walk does not answer, and how far it goes.
     let rest: Vec<Condition> =
         parts.iter().enumerate().filter(|(at, _)| !answered.contains(at)).map(|(_, part)| part.clone()).collect();
-    let there = expected_of_walk(&**index, &spec, planner.total);
+    let there = estimate::of_walk(&**index, &spec, planner.total);
     // All that are equal in what the index has in order are gone through, since something else decides among them.
     let equal = if covers < order.0.len() { there / index.distinct_lately().max(1) } else { 0 };
-    let walked = cost::walked(wanted.first, matches, there.max(matches)).max(equal);
+    let walked = cost::walked(top.first, matches, there.max(matches)).max(equal);
     let known = if rest.is_empty() { None } else { planner.every(condition, &rest, (walked, cost::LOOK)) };
     let (within, residual) = match known {
         Some(Known { step, residual }) => (Some(step), residual),
@@ -164,7 +165,7 @@ fn plan<R: Record>(
     let looks = walked as f64 * share.min(1.0) * cost::LOOK;
     let cost =
         2.0 * cost::LOOKUP + walked as f64 * cost::WALKED + looks + within.as_ref().map_or(0.0, |step| step.cost);
-    Some(WalkPlan { index: index.clone(), spec, order: order.clone(), covers, aside, within, residual, walked, cost })
+    Some(WalkPlan { index: index.clone(), spec, order: order.clone(), covers, nulls, within, residual, walked, cost })
 }
 
 /// Whether a value lies beyond another in the direction of a walk.
@@ -172,72 +173,74 @@ fn further(value: &Value, than: &Value, descending: bool) -> Ordering {
     if descending { than.cmp(value) } else { value.cmp(than) }
 }
 
-/// A walk under way.
-struct Walking<'a, R: Record> {
-    view: &'a View<R>,
+/// A walk in progress.
+struct Walking<'a> {
+    view: AnyView<'a>,
     plan: &'a WalkPlan,
+    top: &'a TopK<'a>,
     within: Option<RowSet>,
     /// In the order of the index, as far as that goes.
-    hits: Vec<Arc<Version<R>>>,
-    /// How many entries were gone through.
-    met: usize,
+    hits: Vec<SharedVersion>,
+    /// How many entries were read.
+    read: usize,
+    /// Scratch buffer.
+    fetched: Vec<SharedVersion>,
 }
 
-/// What a walk has given.
-pub(super) struct Walked<R> {
-    /// The wanted records, in their order.
-    pub(super) found: Vec<Arc<Version<R>>>,
-    /// How many entries of the index were gone through.
-    pub(super) met: usize,
+/// What a walk has found.
+pub(super) struct Walked {
+    /// The requested records, in their order.
+    pub(super) found: Vec<SharedVersion>,
+    /// How many entries of the index were read.
+    pub(super) read: usize,
 }
 
-/// Walks.
-pub(super) fn first<R: Record>(
-    view: &View<R>,
+pub(super) fn first(
+    view: AnyView<'_>,
     condition: &Condition,
-    wanted: &Wanted<'_>,
+    top: &TopK<'_>,
     plan: &WalkPlan,
-) -> Walked<R> {
-    let (table, epoch) = (&*view.table, view.snapshot.commit());
-    let within = plan.within.as_ref().map(|step| take(table, step).evaluate());
-    let mut walking = Walking { view, plan, within, hits: Vec::new(), met: 0 };
+    take: &mut Take<'_>,
+) -> Walked {
+    let within = plan.within.as_ref().map(|step| take(step).evaluate());
+    let mut walking = Walking { view, plan, top, within, hits: Vec::new(), read: 0, fetched: Vec::new() };
     let mut end = None;
-    if plan.aside == Some(Ordering::Less) {
-        end = walking.aside(wanted);
+    if plan.nulls == Some(Ordering::Less) {
+        end = walking.read_nulls();
     }
     if end.is_none() {
-        end = walking.along(wanted);
+        end = walking.read_index();
     }
-    if end.is_none() && plan.aside == Some(Ordering::Greater) {
-        walking.aside(wanted);
+    if end.is_none() && plan.nulls == Some(Ordering::Greater) {
+        walking.read_nulls();
     }
 
-    // After the last part, the marks: what the walk has met at a place that may not be the epoch's.
-    let changed = table.marks.after(epoch);
-    let (mut found, met) = (walking.hits, walking.met);
+    // After the last part, the marks: rows that the walk may have read at a place that is not the epoch's.
+    let changed = view.changed();
+    let Walking { hits: mut found, read, .. } = walking;
     if !changed.is_nothing() {
-        found.retain(|version| !changed.has(version.row));
-        found.extend(look(table, epoch, changed.rows.iter(), condition));
+        found.retain(|version| !changed.has(version.row()));
+        matching(view, changed.rows.iter(), condition, &mut found);
     }
-    let found = in_order(found, wanted);
-    debug_assert!(end.is_none() || found.len() >= wanted.first, "what was met is still there, on its own version");
-    Walked { found, met }
+    let found = in_order(found, top);
+    debug_assert!(end.is_none() || found.len() >= top.first, "what was read is still there, on its own version");
+    Walked { found, read }
 }
 
-impl<R: Record> Walking<'_, R> {
-    /// Goes along the index until there are enough. Then gives the last one that counts: all that are equal to it in the fields that the index
-    /// orders are there too.
-    fn along(&mut self, wanted: &Wanted<'_>) -> Option<Arc<Version<R>>> {
+impl Walking<'_> {
+    /// Reads along the index until there are enough hits. Then returns the last one that counts; all that are equal to it in the fields that
+    /// the index orders have been read too.
+    fn read_index(&mut self) -> Option<SharedVersion> {
         let mut walk = self.plan.index.walk(self.plan.spec.clone())?;
         let mut rows = Vec::new();
         let mut end = None;
         while walk.next(&mut rows) {
-            self.meet(&rows, wanted);
+            self.read_rows(&rows);
             rows.clear();
-            if end.is_none() && self.hits.len() >= wanted.first {
-                let last = self.hits[wanted.first - 1].clone();
+            if end.is_none() && self.hits.len() >= self.top.first {
+                let last = self.hits[self.top.first - 1].clone();
                 let _scope = user_code::Scope::enter();
-                let tuple = Order(self.plan.order.0[..self.plan.covers].to_vec()).values(&last);
+                let tuple = Order(self.plan.order.0[..self.plan.covers].to_vec()).values(&*last);
                 walk.limit_to(Bound::Included(&tuple));
                 end = Some(last);
             }
@@ -245,36 +248,29 @@ impl<R: Record> Walking<'_, R> {
         end
     }
 
-    /// The rows without a value. They are equal to each other, so none of them is the last to count before all are there.
-    fn aside(&mut self, wanted: &Wanted<'_>) -> Option<Arc<Version<R>>> {
+    /// Reads the rows without a value. They are equal to each other, so none of them is the last to count before all are read.
+    fn read_nulls(&mut self) -> Option<SharedVersion> {
         let rows: Vec<Row> = self.plan.index.null_rows().iter().collect();
-        self.meet(&rows, wanted);
-        self.hits.get(wanted.first.checked_sub(1)?).cloned()
+        self.read_rows(&rows);
+        self.hits.get(self.top.first.checked_sub(1)?).cloned()
     }
 
-    /// Keeps those of the rows of one part that match and can be trusted.
-    fn meet(&mut self, rows: &[Row], wanted: &Wanted<'_>) {
-        let (table, epoch) = (&*self.view.table, self.view.snapshot.commit());
-        self.met += rows.len();
+    /// Keeps those rows of one part that match and can be trusted.
+    fn read_rows(&mut self, rows: &[Row]) {
+        let Walking { view, plan, top, within, hits, read, fetched } = self;
+        *read += rows.len();
         // After the part, the marks.
-        let changed: Changed = table.marks.after(epoch);
+        let changed = view.changed();
         let candidates: Vec<Row> = rows
             .iter()
             .copied()
-            .filter(|row| !changed.has(*row) && self.within.as_ref().is_none_or(|within| within.contains(*row)))
+            .filter(|row| !changed.has(*row) && within.as_ref().is_none_or(|within| within.contains(*row)))
             .collect();
-        // In the order of the index, one by one.
+        view.rows.fetch_in_order(&candidates, view.epoch, fetched);
         let _scope = user_code::Scope::enter();
-        for row in candidates {
-            let Some(version) = table.pages.at(row, epoch) else { continue };
-            let behind = |after: &crate::query::Cursor| {
-                wanted.order.compare_to_place(&version, &after.values, &after.key).is_gt()
-            };
-            if self.plan.residual.as_ref().is_none_or(|residual| meets(residual, &version))
-                && wanted.after.is_none_or(behind)
-            {
-                self.hits.push(version);
-            }
-        }
+        hits.extend(fetched.drain(..).filter(|version| {
+            let matches = plan.residual.as_ref().is_none_or(|residual| is_match(residual, &**version));
+            matches && top.is_behind(&**version)
+        }));
     }
 }

@@ -1,6 +1,7 @@
 //! A table without its record type, as the engine keeps it.
 
 use super::garbage::Garbage;
+use super::rows::Rows;
 use super::stats::{self, CollectionStats, MemoryStats};
 use super::table::Table;
 use super::upkeep::Upkeep;
@@ -11,11 +12,8 @@ use crate::record::{Record, Schema};
 use crate::sync::Arc;
 use std::any::{Any, type_name};
 
-/// How questions without a record type are put to a table: given by whoever opens it, since this layer need not know of reads.
-pub(crate) type Asker = Box<dyn Any + Send + Sync>;
-
 /// See the head of this file.
-pub(crate) trait AnyTable: Any + Send + Sync {
+pub(crate) trait AnyTable: Rows {
     fn name(&self) -> &str;
     fn type_name(&self) -> &'static str;
     fn schema(&self) -> &Schema;
@@ -37,7 +35,6 @@ pub(crate) trait AnyTable: Any + Send + Sync {
     /// Has all later commits to it refused. Under the commit lock.
     fn set_dropped(&self);
     fn is_dropped(&self) -> bool;
-    fn asker(&self) -> &(dyn Any + Send + Sync);
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
 }
 
@@ -92,10 +89,6 @@ impl<R: Record> AnyTable for Table<R> {
 
     fn is_dropped(&self) -> bool {
         self.figures.is_dropped()
-    }
-
-    fn asker(&self) -> &(dyn Any + Send + Sync) {
-        &*self.asker
     }
 
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {

@@ -37,7 +37,7 @@ pub(crate) enum Fate<R> {
 }
 
 /// Rows that are fetched under guards held together.
-const FETCHED_TOGETHER: usize = 32;
+pub(crate) const FETCHED_TOGETHER: usize = 32;
 
 fn slot(row: Row) -> u16 {
     (row as usize % PAGE_ROWS) as u16
@@ -97,31 +97,30 @@ impl<R> Pages<R> {
         page.read().at(slot, epoch).filter(|version| !version.is_tombstone()).cloned()
     }
 
-    /// Shows what `epoch` sees of these rows, which ascend strictly; of a row that is gone by then a tombstone or nothing, so who asks for
-    /// such rows looks at what is shown. Some are found together under the guards of their pages, taken from left to right: one row's steps to
-    /// memory overlap with the others', where a guard for each would have them wait for each other. No guard is held while they are shown.
-    pub(crate) fn fetch(
-        &self,
-        rows: impl IntoIterator<Item = Row>,
-        epoch: Commit,
-        mut show: impl FnMut(Arc<Version<R>>),
-    ) {
-        let mut rows = rows.into_iter().fuse();
-        let mut found: SmallVec<[Arc<Version<R>>; FETCHED_TOGETHER]> = SmallVec::new();
-        loop {
-            let together: SmallVec<[Row; FETCHED_TOGETHER]> = rows.by_ref().take(FETCHED_TOGETHER).collect();
-            if together.is_empty() {
-                return;
-            }
-            let mut guards: SmallVec<[_; FETCHED_TOGETHER]> = SmallVec::new();
-            for of_page in together.chunk_by(|a, b| *a as usize / PAGE_ROWS == *b as usize / PAGE_ROWS) {
-                debug_assert!(of_page.is_sorted_by(|a, b| a < b), "a second guard of one page could wait for ever");
-                guards.extend(self.page(of_page[0]).map(|(page, _)| (page.read(), of_page)));
-            }
-            Self::find(&guards, epoch, &mut found);
-            drop(guards);
-            found.drain(..).for_each(&mut show);
+    /// Adds the versions of these rows, which ascend strictly, that `epoch` sees. A row that is gone by then adds a tombstone or nothing, so
+    /// callers that pass such rows check what they get. The rows are read in steps of [`FETCHED_TOGETHER`] under the guards of their pages,
+    /// taken from left to right: the memory accesses of the rows of one step overlap. No guard is held while `found` takes them.
+    pub(crate) fn fetch(&self, rows: &[Row], epoch: Commit, found: &mut impl Extend<Arc<Version<R>>>) {
+        let mut step = SmallVec::new();
+        for together in rows.chunks(FETCHED_TOGETHER) {
+            self.fetch_together(together, epoch, &mut step);
+            found.extend(step.drain(..));
         }
+    }
+
+    #[inline(never)]
+    fn fetch_together(
+        &self,
+        together: &[Row],
+        epoch: Commit,
+        found: &mut SmallVec<[Arc<Version<R>>; FETCHED_TOGETHER]>,
+    ) {
+        let mut guards: SmallVec<[_; FETCHED_TOGETHER]> = SmallVec::new();
+        for of_page in together.chunk_by(|a, b| *a as usize / PAGE_ROWS == *b as usize / PAGE_ROWS) {
+            debug_assert!(of_page.is_sorted_by(|a, b| a < b), "a second guard of one page could wait for ever");
+            guards.extend(self.page(of_page[0]).map(|(page, _)| (page.read(), of_page)));
+        }
+        Self::find(&guards, epoch, found);
     }
 
     /// Adds what the epoch sees of the rows of some guards.
@@ -173,7 +172,7 @@ impl<R> Pages<R> {
     }
 
     /// Adds the records of a page that `epoch` sees, in the order of their rows. `false` past the last page.
-    pub(crate) fn read_page(&self, number: usize, epoch: Commit, versions: &mut Vec<Arc<Version<R>>>) -> bool {
+    pub(crate) fn read_page(&self, number: usize, epoch: Commit, versions: &mut impl Extend<Arc<Version<R>>>) -> bool {
         let Some((page, _)) = Row::try_from(number * PAGE_ROWS).ok().and_then(|row| self.page(row)) else {
             return false;
         };
@@ -189,7 +188,7 @@ impl<R> Pages<R> {
         number: usize,
         places: &[u16],
         epoch: Commit,
-        versions: &mut Vec<Arc<Version<R>>>,
+        versions: &mut impl Extend<Arc<Version<R>>>,
     ) {
         let Some(page) = self.0.page(number) else { return };
         let rows = page.0.read();

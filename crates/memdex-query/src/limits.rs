@@ -26,6 +26,9 @@ pub const MAX_PREDICATE_DEPTH: usize = 60;
 /// Most records of one page.
 pub const MAX_PAGE: usize = 1 << 20;
 
+/// Records of a page that is requested by number, without a size.
+pub const DEFAULT_PAGE_SIZE: usize = 10;
+
 /// Most fields of one order.
 pub const MAX_ORDER_FIELDS: usize = 32;
 

@@ -1,25 +1,27 @@
-//! What is accumulated while records are gone through: level by level the groups, how many records each has, and the measures of its
-//! fields.
+//! What a query for statistics accumulates: by level the groups, the number of records in each, and the measures of its fields.
 
-use super::bind::{Bound, Level};
+use super::bind::{Bound, FieldUse, Level};
 use super::groups::{self, Groups};
 use super::measures::{Measures, Needs};
 use super::parts::Numbers;
 use crate::error::QueryError;
-use crate::record::Record;
+use crate::record::FieldSource;
 use crate::value::ValueRef;
 use smallvec::{SmallVec, smallvec};
 
 pub(super) struct Accumulated<'b> {
+    /// The question, bound to the first collection.
     pub(super) bound: &'b Bound,
+    /// The fields of the collection that is read now.
+    pub(super) fields: &'b [FieldUse],
     pub(super) levels: Vec<OfLevel>,
 }
 
-/// Of the first level too: there the one group of all records.
+/// One level. The first level has one group, of all records.
 pub(super) struct OfLevel {
     pub(super) parts: Vec<Numbers>,
     pub(super) groups: Groups,
-    /// Of each group: how many records.
+    /// By group: the number of records.
     pub(super) counts: Vec<u64>,
     pub(super) measures: Vec<Measured>,
 }
@@ -33,10 +35,18 @@ pub(super) struct Measured {
 impl<'b> Accumulated<'b> {
     pub(super) fn new(bound: &'b Bound) -> Self {
         let levels = bound.levels.iter().enumerate().map(|(at, level)| OfLevel::new(bound, at, level));
-        Accumulated { bound, levels: levels.collect() }
+        Accumulated { bound, fields: &bound.fields, levels: levels.collect() }
     }
 
-    /// Makes room for all groups that have a number, and refuses too many.
+    /// Goes on with another collection, whose fields have the same kinds.
+    pub(super) fn continue_with(&mut self, fields: &'b [FieldUse]) {
+        debug_assert_eq!(fields.len(), self.bound.fields.len());
+        self.fields = fields;
+        // Each collection has its own dictionaries.
+        self.levels.iter_mut().flat_map(|level| &mut level.parts).for_each(Numbers::forget_codes);
+    }
+
+    /// Reserves capacity for all groups that have a number. Fails if there are too many.
     pub(super) fn grow(&mut self) -> Result<(), QueryError> {
         let mut grown = false;
         for level in &mut self.levels[1..] {
@@ -49,14 +59,14 @@ impl<'b> Accumulated<'b> {
         if grown { groups::at_most(self.bound, self.groups()) } else { Ok(()) }
     }
 
-    /// How many groups there are, those of all levels together.
+    /// The number of groups of all levels.
     pub(super) fn groups(&self) -> usize {
         self.levels[1..].iter().map(|level| level.counts.len()).sum()
     }
 
     /// Adds one record. Runs its extractors.
-    pub(super) fn add_record<R: Record>(&mut self, record: &R) -> Result<(), QueryError> {
-        let values = Values::of(self.bound, record);
+    pub(super) fn add_record(&mut self, record: &dyn FieldSource) -> Result<(), QueryError> {
+        let values = Values::of(self.fields, record);
         let mut before: SmallVec<[u32; 8]> = smallvec![0];
         for at in 0..self.levels.len() {
             if at > 0 {
@@ -130,7 +140,7 @@ impl OfLevel {
     }
 }
 
-/// What one record shows of each field in use: one value, which may be missing, or those of a field of many.
+/// The values of one record in each field in use: one value, which may be missing, or those of a field of many.
 struct Values<'a> {
     all: SmallVec<[ValueRef<'a>; 8]>,
     /// By field: where its values end.
@@ -138,9 +148,9 @@ struct Values<'a> {
 }
 
 impl<'a> Values<'a> {
-    fn of<R: Record>(bound: &Bound, record: &'a R) -> Self {
+    fn of(fields: &[FieldUse], record: &'a dyn FieldSource) -> Self {
         let mut values = Values { all: SmallVec::new(), ends: SmallVec::new() };
-        for field in &bound.fields {
+        for field in fields {
             if field.def.is_many() {
                 record.values_at(&field.at, &mut |value| {
                     if !value.is_null() {

@@ -1,4 +1,4 @@
-//! What statistics are answered with: figures, and groups that have figures of their own.
+//! The result of statistics: metric values, and groups with theirs.
 
 use crate::error::Commit;
 use crate::record::bound::Names;
@@ -7,53 +7,68 @@ use crate::value::{Value, ValueRef};
 use std::ops::Deref;
 use std::time::Duration;
 
-/// The answer to a [`Statistics`](crate::Statistics): exact, as of one commit. Derefs to its figures.
+/// The result of a [`Statistics`](crate::Statistics) query: exact, at one commit. Derefs to the metrics of all records together.
+///
+/// ```
+/// # use memdex::{Filter, GroupBy, Metric, Record, Statistics, Store};
+/// # #[derive(Record)]
+/// # struct Job { #[record(key)] id: u32, #[record(column)] queue: String, #[record(column)] seconds: f64 }
+/// # let jobs = Store::new().collection::<Job>("Job")?;
+/// for (id, queue, seconds) in [(1, "mail", 0.5), (2, "mail", 1.5), (3, "print", 9.0)] {
+///     jobs.store(Job { id, queue: queue.into(), seconds })?;
+/// }
+/// let by_queue = GroupBy::values("queue").metrics([job::SECONDS.avg()]);
+/// let result = jobs.find(Filter::all()).statistics(Statistics::of([Metric::count()]).group_by(by_queue))?;
+/// assert_eq!(result.int("count"), Some(3));
+/// assert_eq!(result.group("mail").unwrap().float("avg(seconds)"), Some(1.0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
-pub struct Summary {
-    /// Of all records together, and by groups.
-    pub figures: Figures,
-    /// The commit as of which it was answered.
+pub struct AggregationResult {
+    /// The metrics of all records together, and the groups.
+    pub values: MetricValues,
+    /// The commit that it describes.
     pub commit: Commit,
-    /// How long that took.
+    /// How long the query took.
     pub took: Duration,
-    /// Whether the answer was known already.
-    pub cached: bool,
+    /// Whether a materialized aggregate had the result, so that no record was read.
+    pub materialized: bool,
 }
 
-/// The metrics of some records, and the groups that they fall into.
+/// The metrics of some records, and the groups that these records form.
 ///
-/// With the feature `serde` metrics are written by their names: `{"metrics": {"count": 3}, "groups": […], "groups_in_all": 1}`.
+/// With the feature `serde`, metrics are written by name: `{"metrics": {"count": 3}, "groups": […], "groups_in_all": 1}`.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Figures {
-    /// Shared by all groups of a level.
+pub struct MetricValues {
+    /// Shared by all groups of one level.
     pub(super) names: Names,
-    /// Shared with whoever knew them before they were asked for.
+    /// Shared with the materialized aggregate that had them.
     pub(super) values: Arc<[Value]>,
     pub(super) groups: Vec<Group>,
     pub(super) groups_in_all: usize,
 }
 
-/// Some records that one key tells from all others. Derefs to its figures.
+/// The records with one group key. Derefs to their metrics.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Group {
-    /// Part by part: a value, which may be missing; the lowest value of a histogram's bucket; a range as text, `100..200`, without what
-    /// is open.
+    /// The parts of the key. Each is a value (null if it is missing), the lowest value of a histogram bucket, or a range as text: `100..200`, or
+    /// `100..` with an open end.
     pub key: Vec<Value>,
     /// Its metrics, and the groups within it.
-    pub figures: Figures,
+    pub values: MetricValues,
 }
 
-impl Figures {
-    /// The metric of a name; a missing value where there was nothing to make it of. O(metrics).
+impl MetricValues {
+    /// The metric with this name; null if there were no values to compute it from. O(metrics).
     pub fn get(&self, metric: &str) -> Option<&Value> {
         self.names.iter().position(|name| name == metric).and_then(|at| self.values.get(at))
     }
 
-    /// A metric as an integer: counts, and sums, minima and maxima of integers that fit. `None` for any other, and a missing one.
+    /// A metric as an integer: counts, and sums, minima and maxima of integers that fit. `None` for other kinds and for null.
     pub fn int(&self, metric: &str) -> Option<i64> {
         match self.get(metric)?.as_ref() {
             ValueRef::Int(n) => Some(n),
@@ -61,7 +76,7 @@ impl Figures {
         }
     }
 
-    /// A metric as a float: floats, and integers, rounded where they are wide. `None` for any other, and a missing one.
+    /// A metric as a float. Wide integers are rounded. `None` for other kinds and for null.
     pub fn float(&self, metric: &str) -> Option<f64> {
         match self.get(metric)?.as_ref() {
             ValueRef::Float(x) => Some(x),
@@ -72,45 +87,45 @@ impl Figures {
         }
     }
 
-    /// All metrics with their names, as they were asked for.
+    /// All metrics with their names, in the order of the query.
     pub fn metrics(&self) -> impl ExactSizeIterator<Item = (&str, &Value)> {
         self.names.iter().map(|name| &**name).zip(&*self.values)
     }
 
-    /// The groups; none if none were asked for.
+    /// The groups; empty if the query has no grouping.
     pub fn groups(&self) -> &[Group] {
         &self.groups
     }
 
-    /// The group whose key is this one value. O(groups).
+    /// The group with this key of one part. O(groups).
     pub fn group(&self, key: impl Into<Value>) -> Option<&Group> {
         let key = key.into();
         self.group_of(std::slice::from_ref(&key))
     }
 
-    /// The group of a key of several parts. O(groups).
+    /// The group with this key of several parts. O(groups).
     pub fn group_of(&self, key: &[Value]) -> Option<&Group> {
         self.groups.iter().find(|group| group.key == key)
     }
 
-    /// How many groups there are, those that [`top`](crate::GroupBy::top) has left out included.
+    /// The number of groups, including those that [`top`](crate::GroupBy::top) left out.
     pub fn groups_in_all(&self) -> usize {
         self.groups_in_all
     }
 }
 
-impl Deref for Summary {
-    type Target = Figures;
+impl Deref for AggregationResult {
+    type Target = MetricValues;
 
-    fn deref(&self) -> &Figures {
-        &self.figures
+    fn deref(&self) -> &MetricValues {
+        &self.values
     }
 }
 
 impl Deref for Group {
-    type Target = Figures;
+    type Target = MetricValues;
 
-    fn deref(&self) -> &Figures {
-        &self.figures
+    fn deref(&self) -> &MetricValues {
+        &self.values
     }
 }

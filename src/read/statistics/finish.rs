@@ -1,7 +1,7 @@
-//! From what was accumulated to the answer: figures, groups in their order, the best of them, and those that are empty.
+//! From accumulated statistics to the result: metric values, groups in their order, the top ones, and empty ones.
 
 use super::accumulate::{Accumulated, Measured, OfLevel};
-use super::answer::{Figures, Group};
+use super::answer::{Group, MetricValues};
 use super::bind::{Asked, Best, Bound, Cut, Figure, Level};
 use super::groups;
 use super::measures::Measures;
@@ -11,8 +11,8 @@ use crate::value::{Value, ValueRef, value_of_bits};
 use std::cmp::Ordering;
 
 impl Accumulated<'_> {
-    /// The answer.
-    pub(super) fn figures(self) -> Result<Figures, QueryError> {
+    /// The result.
+    pub(super) fn finish(self) -> Result<MetricValues, QueryError> {
         let mut given = self.groups();
         let bound = self.bound;
         let levels: Vec<Finished> = self
@@ -22,11 +22,11 @@ impl Accumulated<'_> {
             .enumerate()
             .map(|(at, (accumulated, asked))| Finished::new(bound, at, asked, accumulated))
             .collect::<Result<_, _>>()?;
-        Answer { bound, levels: &levels, given: &mut given }.of_group(0, Some(0))
+        Assembly { bound, levels: &levels, groups: &mut given }.of_group(0, Some(0))
     }
 }
 
-/// A level whose figures are known.
+/// A level whose metrics are known.
 struct Finished<'b> {
     asked: &'b Level,
     accumulated: OfLevel,
@@ -87,7 +87,7 @@ fn in_order(accumulated: &OfLevel, ranks: &[Vec<u32>]) -> (Vec<u32>, Vec<usize>)
         keys.extend(parts.iter().zip(ranks).map(|(part, ranks)| ranks[*part as usize]));
     }
     let key = |group: &u32| &keys[*group as usize * width..][..width];
-    // Groups that no record fell into, ranges, are among them; those of keys are not.
+    // Empty ranges are among them.
     let mut order: Vec<u32> = (0..groups).collect();
     order.sort_unstable_by(|a, b| key(a).cmp(key(b)));
     let mut ends = Vec::new();
@@ -147,7 +147,7 @@ impl Measured {
 }
 
 impl Measured {
-    /// All percentiles of every group that has a value. Gives the memory of its values back.
+    /// All percentiles of every group that has a value. Frees the memory of its values.
     fn percentiles(&mut self, asked: &Level, mut put: impl FnMut(usize, usize, f64)) {
         let wanted = asked.metrics.iter().enumerate().filter_map(|(metric, of)| match of.figure {
             Figure::Percentile(percent) if of.field == Some(self.field) => Some((metric, percent)),
@@ -189,17 +189,17 @@ fn as_float(number: ValueRef<'_>) -> f64 {
     }
 }
 
-/// What it is put together from.
-struct Answer<'a, 'b> {
+/// Assembles the result.
+struct Assembly<'a, 'b> {
     bound: &'b Bound,
     levels: &'a [Finished<'b>],
-    /// How many groups it has so far, those that nothing fell into included.
-    given: &'a mut usize,
+    /// The number of groups so far, empty ones included.
+    groups: &'a mut usize,
 }
 
-impl Answer<'_, '_> {
-    /// The figures of a group, and the groups within it; of one that nothing fell into if there is none.
-    fn of_group(&mut self, level: usize, group: Option<u32>) -> Result<Figures, QueryError> {
+impl Assembly<'_, '_> {
+    /// The metrics of a group, and the groups within it; those of an empty group if there is none.
+    fn of_group(&mut self, level: usize, group: Option<u32>) -> Result<MetricValues, QueryError> {
         let finished = &self.levels[level];
         let values = match group {
             Some(group) => finished.values(group).into(),
@@ -207,7 +207,7 @@ impl Answer<'_, '_> {
         };
         let names = finished.asked.names.clone();
         let (groups, groups_in_all) = self.groups(level + 1, group)?;
-        Ok(Figures { names, values, groups, groups_in_all })
+        Ok(MetricValues { names, values, groups, groups_in_all })
     }
 
     /// The groups of a level within one before.
@@ -226,13 +226,12 @@ impl Answer<'_, '_> {
         }
         let mut groups = Vec::with_capacity(wanted.len());
         for Wanted { key, group, .. } in wanted {
-            groups.push(Group { key, figures: self.of_group(level, group)? });
+            groups.push(Group { key, values: self.of_group(level, group)? });
         }
         Ok((groups, in_all))
     }
 
-    /// Those that some record fell into, and of those that none did, all ranges, and what of a histogram lies between if that was asked.
-    /// In the order of their keys.
+    /// The groups that have records, all ranges, and the empty buckets of a histogram if they were requested. In the order of their keys.
     fn wanted(&mut self, finished: &Finished<'_>, known: &[u32]) -> Result<Vec<Wanted>, QueryError> {
         let OfLevel { parts, groups, .. } = &finished.accumulated;
         let mut numbers = Vec::new();
@@ -274,16 +273,16 @@ impl Answer<'_, '_> {
             }
             _ => known.into_iter().for_each(|(number, group)| put(part.key(number), Some(group))),
         }
-        *self.given += wanted.len() - found;
-        groups::at_most(self.bound, *self.given)?;
+        *self.groups += wanted.len() - found;
+        groups::at_most(self.bound, *self.groups)?;
         Ok(wanted)
     }
 }
 
-/// A group that may be given.
+/// A group that may be part of the result.
 struct Wanted {
     key: Vec<Value>,
-    /// `None` if nothing fell into it.
+    /// `None` if it is empty.
     group: Option<u32>,
     /// Its place in the order of the keys.
     place: usize,

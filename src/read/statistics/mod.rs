@@ -1,4 +1,4 @@
-//! What do many records come to? Metrics and groups, exact, as of one commit. The story is in [`run`].
+//! Statistics of many records: metrics and groups, exact, at one commit. [`run`] has the steps.
 
 mod accumulate;
 mod answer;
@@ -7,13 +7,14 @@ mod columns;
 mod finish;
 mod groups;
 mod kernels;
+mod materialized;
 mod measures;
 mod parts;
 mod run;
 #[cfg(feature = "serde")]
 mod serial;
-mod standing;
 
 use crate::record::bound as bind;
 
-pub use answer::{Figures, Group, Summary};
+pub use answer::{AggregationResult, Group, MetricValues};
+pub(super) use run::{Of, check, compute};

@@ -219,6 +219,11 @@ impl Numbers {
         &mut self.of_codes
     }
 
+    /// Forgets the numbers of codes: the next column has another dictionary.
+    pub(super) fn forget_codes(&mut self) {
+        self.of_codes.clear();
+    }
+
     /// How many buckets have a number.
     pub(super) fn len(&self) -> usize {
         match &self.cutter {

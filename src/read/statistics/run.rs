@@ -1,83 +1,24 @@
 //! Statistics, step by step.
 
 use super::accumulate::Accumulated;
-use super::answer::Summary;
+use super::answer::{AggregationResult, MetricValues};
 use super::bind::{Bound, FieldUse};
 use super::cells::Source;
 use super::columns::ByColumns;
+use super::materialized;
 use super::parts::Numbers;
-use super::standing;
-use crate::error::QueryError;
+use crate::error::{Commit, QueryError};
 use crate::limits::PAGE_ROWS;
 use crate::query::Statistics;
 use crate::read::choice::Chooser;
 use crate::read::execute::{self, Matches};
-use crate::read::find::Find;
 use crate::read::planner;
-use crate::read::snapshot::View;
-use crate::record::{Condition, Record};
+use crate::read::snapshot::AnyView;
+use crate::record::Condition;
 use crate::rowset::{PageRows, Row, RowSet};
-use crate::storage::{Column, Table, Version, Watch};
-use crate::sync::Arc;
+use crate::storage::{Column, SharedVersion, TableCore, Watch};
 use crate::user_code;
 use std::time::Instant;
-
-impl<R: Record> Find<R> {
-    /// Figures about all records that the predicate means, whatever page is asked for, and about groups of them: exact, as of the
-    /// snapshot's commit. Of no records every count is 0, and every other metric missing.
-    ///
-    /// Where all fields that are asked about have [columns](crate::FieldDef::column) no record is looked at but those that changed since
-    /// the snapshot was taken: some nanoseconds a row. Otherwise each record is: about 100 nanoseconds more.
-    /// Memory is that of the groups; beyond that, distinct counts and percentiles keep the values that they are asked of, dictionaries
-    /// of columns one count for each value of each group.
-    ///
-    /// # Errors
-    /// A [`QueryError`]: as [`fetch`](Find::fetch) for the predicate. For metrics [`UnknownField`](QueryError::UnknownField),
-    /// [`UndeclaredField`](QueryError::UndeclaredField), [`NotSingle`](QueryError::NotSingle), [`NotNumeric`](QueryError::NotNumeric),
-    /// [`DuplicateMetric`](QueryError::DuplicateMetric), [`BadMetric`](QueryError::BadMetric) and, of sums,
-    /// [`Overflow`](QueryError::Overflow). For groups besides [`NoBuckets`](QueryError::NoBuckets), [`BadBucket`](QueryError::BadBucket),
-    /// [`WrongKind`](QueryError::WrongKind), [`NotAHistogram`](QueryError::NotAHistogram), [`TopOfNothing`](QueryError::TopOfNothing),
-    /// [`UnknownMetric`](QueryError::UnknownMetric) and [`TooManyGroups`](QueryError::TooManyGroups). For both
-    /// [`TooMany`](QueryError::TooMany).
-    ///
-    /// ```
-    /// # use memdex::{Record, Store};
-    /// use memdex::{Filter, GroupBy, Metric, Statistics};
-    /// #[derive(Record)]
-    /// struct Payment {
-    ///     #[record(key)] id: u32,
-    ///     #[record(column)] status: &'static str,
-    ///     #[record(column)] cents: i64,
-    /// }
-    /// # let payments = Store::new().collection::<Payment>("Payment")?;
-    /// for (id, status, cents) in [(1, "paid", 500), (2, "open", 200), (3, "paid", 100)] {
-    ///     payments.store(Payment { id, status, cents })?;
-    /// }
-    /// let by_status = GroupBy::values("status").metrics([payment::CENTS.sum(), payment::CENTS.avg()]);
-    /// let summary = payments.find(Filter::all()).statistics(Statistics::of([Metric::count()]).group_by(by_status))?;
-    /// assert_eq!(summary.int("count"), Some(3));
-    /// let paid = summary.group("paid").unwrap();
-    /// assert_eq!((paid.int("sum(cents)"), paid.float("avg(cents)")), (Some(600), Some(300.0)));
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn statistics(&self, statistics: impl Into<Statistics>) -> Result<Summary, QueryError> {
-        let started = Instant::now();
-        let statistics = statistics.into();
-        let answer = |condition: &Condition| {
-            let table = &self.view.table;
-            let bound = Bound::new(&table.name, &table.schema, &statistics)?;
-            let known =
-                if self.is_scripted() { None } else { standing::known(&self.view, condition, &statistics, &bound) };
-            let (cached, commit) = (known.is_some(), self.snapshot().commit());
-            let figures = match known {
-                Some(figures) => figures?,
-                None => run(&self.view, condition, &bound, &self.chooser())?.figures()?,
-            };
-            Ok(Summary { figures, commit, took: started.elapsed(), cached })
-        };
-        self.view.latency().query(|| self.run(answer)?)
-    }
-}
 
 /// How the rows are gone through.
 enum Path<'t> {
@@ -87,28 +28,83 @@ enum Path<'t> {
     Records,
 }
 
-/// Accumulates all that is asked of the records that meet a condition.
-fn run<'b, R: Record>(
-    view: &View<R>,
-    condition: &Condition,
-    bound: &'b Bound,
-    chooser: &Chooser,
-) -> Result<Accumulated<'b>, QueryError> {
-    let mut accumulated = Accumulated::new(bound);
+/// One collection of a query, and the condition that its records must match.
+pub(in crate::read) struct Of<'a> {
+    pub(in crate::read) view: AnyView<'a>,
+    pub(in crate::read) condition: Condition,
+}
 
-    // 1. The rows that meet the condition: exact as of the marks that were loaded then. And records that were looked at.
-    let plan = planner::plan(&view.table, condition, chooser);
-    let Matches { rows, versions } = execute::execute(view, condition, &plan);
+/// Computes statistics of all records of some collections that match.
+pub(in crate::read) fn compute(
+    of: &[Of<'_>],
+    statistics: &Statistics,
+    chooser: &Chooser,
+) -> Result<Computed, QueryError> {
+    let bounds = of.iter().map(|of| Bound::new(&of.view.table.name, &of.view.table.schema, statistics));
+    let bounds: Vec<Bound> = bounds.collect::<Result<_, _>>()?;
+    let Some((first, others)) = bounds.split_first() else { return Ok(Computed::default()) };
+    others.iter().try_for_each(|other| check_kinds(first, other))?;
+    if let ([of], Chooser::Cheapest) = (of, chooser)
+        && let Some(values) = materialized::known(of.view, &of.condition, statistics, first)
+    {
+        return Ok(Computed { values: values?, materialized: true });
+    }
+    let mut accumulated = Accumulated::new(first);
+    for (of, bound) in of.iter().zip(&bounds) {
+        accumulated.continue_with(&bound.fields);
+        accumulate(of, chooser, &mut accumulated)?;
+    }
+    Ok(Computed { values: accumulated.finish()?, materialized: false })
+}
+
+/// Refuses statistics that a collection does not have.
+pub(in crate::read) fn check(view: AnyView<'_>, statistics: &Statistics) -> Result<(), QueryError> {
+    Bound::new(&view.table.name, &view.table.schema, statistics).map(drop)
+}
+
+/// The metrics, and whether a materialized aggregate had them.
+#[derive(Default)]
+pub(in crate::read) struct Computed {
+    pub(in crate::read) values: MetricValues,
+    pub(in crate::read) materialized: bool,
+}
+
+impl Computed {
+    pub(in crate::read) fn result(self, commit: Commit, started: Instant) -> AggregationResult {
+        let Computed { values, materialized } = self;
+        AggregationResult { values, commit, took: started.elapsed(), materialized }
+    }
+}
+
+/// Fields of one name must have one kind in all collections.
+fn check_kinds(first: &Bound, other: &Bound) -> Result<(), QueryError> {
+    let differs = |(a, b): &(&FieldUse, &FieldUse)| a.def.kind() != b.def.kind();
+    match first.fields.iter().zip(&other.fields).find(differs) {
+        None => Ok(()),
+        Some((a, b)) => Err(QueryError::DifferentKinds {
+            field: a.def.name().to_owned(),
+            first: (first.collection.clone(), a.def.kind()),
+            other: (other.collection.clone(), b.def.kind()),
+        }),
+    }
+}
+
+/// Accumulates the matches of one collection.
+fn accumulate(of: &Of<'_>, chooser: &Chooser, accumulated: &mut Accumulated<'_>) -> Result<(), QueryError> {
+    let Of { view, condition } = of;
+
+    // 1. The rows that match, exact at the marks that were loaded then. And records that had to be read.
+    let plan = planner::plan(view.table, condition, chooser);
+    let Matches { rows, versions } = execute::execute(*view, condition, &plan);
 
     // 2. The rows, by columns or by records.
-    match path(view, &accumulated, chooser) {
-        Path::Columns(columns) => by_columns(view, &rows, &columns, &mut accumulated)?,
-        Path::Records => by_records(view, &rows, &mut accumulated)?,
+    match path(*view, accumulated, chooser) {
+        Path::Columns(columns) => by_columns(*view, &rows, &columns, accumulated)?,
+        Path::Records => by_records(*view, &rows, accumulated)?,
     }
 
-    // 3. What was looked at: of rows that have changed, or that no index could decide.
-    add_versions(&versions, &mut accumulated)?;
-    Ok(accumulated)
+    // 3. The records that were read: rows that have changed, or that no index could decide.
+    add_versions(&versions, accumulated)
 }
 
 /// Chooses the path.
@@ -116,27 +112,27 @@ fn run<'b, R: Record>(
 /// By columns if each field has one: a record costs a step to memory, as much as hundreds of cells. Once a record has to be fetched,
 /// what its fields show costs next to nothing: so if one field has no column none is read. Values that fall into several buckets are
 /// left to the records too.
-fn path<'t, R: Record>(view: &'t View<R>, accumulated: &Accumulated<'_>, chooser: &Chooser) -> Path<'t> {
+fn path<'t>(view: AnyView<'t>, accumulated: &Accumulated<'_>, chooser: &Chooser) -> Path<'t> {
     let overlap = accumulated.levels.iter().flat_map(|level| &level.parts).any(Numbers::overlap);
     let column = |field: &FieldUse| view.table.columns.iter().find(|column| column.field == field.at.position());
-    let columns: Option<Vec<&Column>> = accumulated.bound.fields.iter().map(column).collect();
+    let columns: Option<Vec<&Column>> = accumulated.fields.iter().map(column).collect();
     match columns {
         Some(columns) if !overlap && chooser.pick(&[true, false]) == 0 => Path::Columns(columns),
         _ => Path::Records,
     }
 }
 
-fn by_records<R: Record>(view: &View<R>, rows: &RowSet, accumulated: &mut Accumulated<'_>) -> Result<(), QueryError> {
+fn by_records(view: AnyView<'_>, rows: &RowSet, accumulated: &mut Accumulated<'_>) -> Result<(), QueryError> {
     let mut places = Vec::with_capacity(PAGE_ROWS);
-    let mut versions: Vec<Arc<Version<R>>> = Vec::with_capacity(PAGE_ROWS);
+    let mut versions: Vec<SharedVersion> = Vec::with_capacity(PAGE_ROWS);
     let mut pages = rows.pages();
     while let Some((page, of_page)) = pages.next(&mut places) {
         if of_page == PageRows::All {
             places.extend(0..PAGE_ROWS as u16);
         }
         versions.clear();
-        // As the epoch sees them, whatever was changed since.
-        view.table.pages.read_places(page, &places, view.snapshot.commit(), &mut versions);
+        // As the epoch sees them, whatever has changed since.
+        view.rows.read_places(page, &places, view.epoch, &mut versions);
         debug_assert_eq!(versions.len(), places.len(), "a row that is not marked has a record at the epoch");
         add_versions(&versions, accumulated)?;
     }
@@ -144,9 +140,9 @@ fn by_records<R: Record>(view: &View<R>, rows: &RowSet, accumulated: &mut Accumu
 }
 
 /// Runs the extractors of records; no guard is held.
-fn add_versions<R: Record>(versions: &[Arc<Version<R>>], accumulated: &mut Accumulated<'_>) -> Result<(), QueryError> {
+fn add_versions(versions: &[SharedVersion], accumulated: &mut Accumulated<'_>) -> Result<(), QueryError> {
     let _scope = user_code::Scope::enter();
-    versions.iter().filter_map(|version| version.record.as_ref()).try_for_each(|record| accumulated.add_record(record))
+    versions.iter().filter_map(|version| version.record()).try_for_each(|record| accumulated.add_record(record))
 }
 
 /// On a page with fewer rows than one in so many each is read by itself: that touches less memory than all of the page.
@@ -158,13 +154,13 @@ const FEW: usize = 3;
 /// Of 65,536 rows so many are read by themselves without a look at how they lie on their pages.
 const FEW_OF_MANY: usize = if PAGE_ROWS < 64 { 2 } else { 512 };
 
-fn by_columns<R: Record>(
-    view: &View<R>,
+fn by_columns(
+    view: AnyView<'_>,
     rows: &RowSet,
     columns: &[&Column],
     accumulated: &mut Accumulated<'_>,
 ) -> Result<(), QueryError> {
-    let (table, epoch) = (&*view.table, view.snapshot.commit());
+    let AnyView { table, epoch, .. } = view;
     let mut pass = Pass {
         table,
         watch: Watch::new(&table.marks, epoch),
@@ -199,13 +195,14 @@ fn by_columns<R: Record>(
     columns.finish(accumulated);
 
     // The records of those that were taken out, as the epoch sees them.
-    let versions: Vec<_> = changed.iter().filter_map(|row| table.pages.at(*row, epoch)).collect();
+    let mut versions = Vec::new();
+    view.rows.fetch_in_order(&changed, epoch, &mut versions);
     debug_assert_eq!(versions.len(), changed.len(), "what met the condition has a record at the epoch");
     add_versions(&versions, accumulated)
 }
 
-struct Pass<'t, 'p, 'b, R> {
-    table: &'t Table<R>,
+struct Pass<'t, 'p, 'b> {
+    table: &'t TableCore,
     watch: Watch,
     columns: ByColumns<'t>,
     accumulated: &'p mut Accumulated<'b>,
@@ -217,7 +214,7 @@ struct Pass<'t, 'p, 'b, R> {
     changed: Vec<Row>,
 }
 
-impl<R: Record> Pass<'_, '_, '_, R> {
+impl Pass<'_, '_, '_> {
     /// Adds rows of a page, or some that are scattered: all of them, or those at some places.
     fn add(&mut self, source: Source<'_>, places: Option<&[u16]>) -> Result<(), QueryError> {
         // 1. The cells, without a lock.

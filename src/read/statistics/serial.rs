@@ -1,23 +1,23 @@
-//! Figures for serde: `{"metrics": {"count": 3}, "groups": […], "groups_in_all": 1}`.
+//! MetricValues for serde: `{"metrics": {"count": 3}, "groups": […], "groups_in_all": 1}`.
 
-use super::answer::{Figures, Group};
+use super::answer::{Group, MetricValues};
 use crate::value::Value;
 use serde::de::{MapAccess, Visitor};
 use serde::ser::{SerializeMap, SerializeStruct};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 
-impl Serialize for Figures {
+impl Serialize for MetricValues {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut figures = serializer.serialize_struct("Figures", 3)?;
-        figures.serialize_field("metrics", &Written(self))?;
-        figures.serialize_field("groups", &self.groups)?;
-        figures.serialize_field("groups_in_all", &self.groups_in_all)?;
-        figures.end()
+        let mut values = serializer.serialize_struct("MetricValues", 3)?;
+        values.serialize_field("metrics", &Written(self))?;
+        values.serialize_field("groups", &self.groups)?;
+        values.serialize_field("groups_in_all", &self.groups_in_all)?;
+        values.end()
     }
 }
 
-struct Written<'a>(&'a Figures);
+struct Written<'a>(&'a MetricValues);
 
 impl Serialize for Written<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -30,16 +30,16 @@ impl Serialize for Written<'_> {
     }
 }
 
-impl<'de> Deserialize<'de> for Figures {
+impl<'de> Deserialize<'de> for MetricValues {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let Parts { metrics: Read(names, values), groups, groups_in_all } = Parts::deserialize(deserializer)?;
         let names = names.into_iter().map(Into::into).collect();
-        Ok(Figures { names, values: values.into(), groups, groups_in_all })
+        Ok(MetricValues { names, values: values.into(), groups, groups_in_all })
     }
 }
 
 #[derive(Deserialize)]
-#[serde(rename = "Figures")]
+#[serde(rename = "MetricValues")]
 struct Parts {
     metrics: Read,
     groups: Vec<Group>,

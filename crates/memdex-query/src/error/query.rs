@@ -120,6 +120,34 @@ pub enum QueryError {
         /// The largest that is allowed.
         most: usize,
     },
+    /// Page 0: pages are numbered from 1.
+    PageZero {
+        /// The collection.
+        collection: String,
+    },
+    /// A page number together with an offset or a cursor.
+    PageWithPosition {
+        /// The collection.
+        collection: String,
+        /// The page number.
+        page: usize,
+    },
+    /// `one` found no record, or several.
+    NotOne {
+        /// The collection.
+        collection: String,
+        /// Whether there are several; otherwise there is none.
+        several: bool,
+    },
+    /// Statistics of several collections in which a field has different kinds.
+    DifferentKinds {
+        /// The field.
+        field: String,
+        /// A collection, and the kind of its field.
+        first: (String, Kind),
+        /// Another collection, and the kind of its field.
+        other: (String, Kind),
+    },
     /// The cursor was made by a query with another predicate, order or collection.
     ForeignCursor {
         /// The collection.
@@ -308,6 +336,23 @@ impl fmt::Display for QueryError {
                 f,
                 "a page of {limit} records of {collection:?}: the size must be 1 to {most}; read more records with the page's \
                  cursor"
+            ),
+            E::PageZero { collection } => {
+                write!(f, "page 0 of {collection:?} does not exist: pages are numbered from 1")
+            }
+            E::PageWithPosition { collection, page } => write!(
+                f,
+                "page {page} of {collection:?} can't be combined with an offset or a cursor: use one of them"
+            ),
+            E::NotOne { collection, several: true } => {
+                write!(f, "several records of {collection:?} match, but one() needs exactly one: narrow the filter, or use first()")
+            }
+            E::NotOne { collection, several: false } => {
+                write!(f, "no record of {collection:?} matches, but one() needs exactly one: use first() if there may be none")
+            }
+            E::DifferentKinds { field, first: (a, kind), other: (b, other) } => write!(
+                f,
+                "field {field:?} is of kind {kind} in {a:?} and of kind {other} in {b:?}: query these collections one by one"
             ),
             E::ForeignCursor { collection } => {
                 write!(f, "the cursor was made by a query other than this one of {collection:?}: restart without it")

@@ -7,17 +7,32 @@ use std::fmt;
 use std::hash::Hasher;
 use std::str::FromStr;
 
-/// The place behind the last record of a page, as opaque text: give it to [`Find::after`](crate::Find::after) of the same query, and
-/// the next page begins there, whatever has been written meanwhile, and even if the record itself is gone.
+/// The place of the last record of a page, as opaque text. Pass it to `after` of the same query: the next page begins behind it, even if
+/// other records were written or the record itself was deleted meanwhile.
 ///
-/// It names the query that it belongs to (its predicate, its order, its collection), so that it is refused elsewhere, and has a
-/// checksum, so that damage is noticed. It is no secret: the values that the record was ordered by and its key can be read from it.
+/// A cursor holds a fingerprint of its query (predicate, order, collections), so other queries refuse it, and a checksum, so damage is
+/// noticed. It is not encrypted: its text contains the sort values and the key of the record, and the name of its collection if the query
+/// has several.
+///
+/// ```
+/// # use memdex::{Cursor, Filter, Record, Store};
+/// # #[derive(Record)] struct User { #[record(key)] id: u32 }
+/// # let users = Store::new().collection::<User>("User")?;
+/// # for id in 0..5 { users.store(User { id })?; }
+/// let all = users.find(Filter::all()).limit(3);
+/// let text = all.clone().fetch()?.next.unwrap().to_string();
+/// let rest = all.after(text.parse::<Cursor>()?).fetch()?;
+/// assert_eq!(rest.iter().map(|user| user.id).collect::<Vec<_>>(), [3, 4]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Cursor {
     /// The fingerprint of the query.
     pub query: u128,
-    /// The last record's values of the fields that it is ordered by.
+    /// The sort values of the last record.
     pub values: Vec<Value>,
+    /// The collection of the last record, if the query has several.
+    pub collection: Option<String>,
     pub key: Key,
 }
 
@@ -34,7 +49,7 @@ impl fmt::Display for CursorError {
 
 impl std::error::Error for CursorError {}
 
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 fn checksum(bytes: &[u8]) -> [u8; 8] {
     let mut hasher = SipHasher13::new_with_keys(0x6d65_6d64_6578, 0x6375_7273_6f72);
@@ -43,13 +58,16 @@ fn checksum(bytes: &[u8]) -> [u8; 8] {
 }
 
 impl Cursor {
-    /// Version, fingerprint, length of the values, values, key, checksum.
+    /// Version, fingerprint, length of the values, values, length of the collection's name plus 1, its name, key, checksum.
     fn to_bytes(&self) -> Vec<u8> {
         let values = encode_parts(self.values.iter().map(Value::as_ref));
         let mut bytes = vec![VERSION];
         bytes.extend(self.query.to_le_bytes());
         bytes.extend((values.len() as u64).to_le_bytes());
         bytes.extend(values);
+        let name = self.collection.as_deref();
+        bytes.extend(name.map_or(0, |name| name.len() as u64 + 1).to_le_bytes());
+        bytes.extend(name.unwrap_or_default().bytes());
         bytes.extend(self.key.bytes());
         bytes.extend(checksum(&bytes));
         bytes
@@ -63,13 +81,18 @@ impl Cursor {
         }
         let (query, rest) = rest.split_first_chunk::<16>()?;
         let (len, rest) = rest.split_first_chunk::<8>()?;
-        let (values, key) = rest.split_at_checked(usize::try_from(u64::from_le_bytes(*len)).ok()?)?;
+        let (values, rest) = rest.split_at_checked(usize::try_from(u64::from_le_bytes(*len)).ok()?)?;
+        let (len, rest) = rest.split_first_chunk::<8>()?;
+        let name_len = usize::try_from(u64::from_le_bytes(*len)).ok()?;
+        let (name, key) = rest.split_at_checked(name_len.saturating_sub(1))?;
+        let name = std::str::from_utf8(name).ok()?.to_owned();
+        let collection = (name_len > 0).then_some(name);
         if key.len() > MAX_KEY_BYTES {
             return None;
         }
         // Texts are as long as they are. But a forged cursor of many short values would take many times its own length.
         let values = decode_parts(values).take(MAX_ORDER_FIELDS).collect();
-        let cursor = Cursor { query: u128::from_le_bytes(*query), values, key: Key::from_bytes(key) };
+        let cursor = Cursor { query: u128::from_le_bytes(*query), values, collection, key: Key::from_bytes(key) };
         // What does not come out as it went in was not made here.
         (cursor.to_bytes() == bytes).then_some(cursor)
     }
@@ -123,13 +146,23 @@ mod tests {
 
     fn cursor() -> Cursor {
         let values = vec![Value::NULL, Value::from("a\0b"), Value::from(-1.5), Value::from(u64::MAX)];
-        Cursor { query: u128::MAX / 3, values, key: Key::from_bytes(&encode_parts([Value::from("k").as_ref()])) }
+        let collection = Some("Payment".to_owned());
+        Cursor {
+            query: u128::MAX / 3,
+            values,
+            collection,
+            key: Key::from_bytes(&encode_parts([Value::from("k").as_ref()])),
+        }
     }
 
     #[test]
     fn a_cursor_comes_back_from_its_text() {
         let text = cursor().to_string();
         assert_eq!(text.parse(), Ok(cursor()));
+        for collection in [None, Some(String::new()), Some("é".repeat(300))] {
+            let other = Cursor { collection, ..cursor() };
+            assert!(other.to_string().parse() == Ok(other));
+        }
         let long = Value::from("x".repeat(3 << 20));
         for values in [vec![], vec![Value::NULL; MAX_ORDER_FIELDS], vec![long; 2]] {
             let other = Cursor { values, ..cursor() };

@@ -26,5 +26,6 @@ pub use statistics::{Aggregate, Bucket, DateUnit, GroupBy, Metric, Statistics, T
 pub use text::{TextOp, TextTest};
 
 pub use fingerprint::Fingerprinter;
+pub use question::Window;
 
 pub(crate) use form::FormVersion;

@@ -1,10 +1,12 @@
-//! A whole question as plain data: of which collections, which records, and what is to be known of them.
+//! A whole query as plain data: the collections, a filter, and what to return.
 
 use super::form::FormVersion;
 use super::{Cursor, FieldName, IntoOrder, OrderBy, Predicate, Statistics};
+use crate::error::QueryError;
+use crate::limits::{DEFAULT_PAGE_SIZE, MAX_PAGE};
 
-/// A question as plain data: no types of records, nothing of the engine. Typed fields, names at run time and criteria maps all make
-/// one of these. With the feature `serde` it can be sent and kept.
+/// A query as plain data: no record types, nothing of the engine. Typed fields, names at run time and criteria maps all make one.
+/// `Store::query` executes it. With the feature `serde` you can send and store it.
 ///
 /// ```
 /// use memdex::{Query, field};
@@ -17,27 +19,34 @@ use super::{Cursor, FieldName, IntoOrder, OrderBy, Predicate, Statistics};
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[must_use]
 pub struct Query {
     #[cfg_attr(feature = "serde", serde(default))]
     version: FormVersion,
-    /// The names of the collections that are asked.
+    /// The names of the collections.
     pub collections: Vec<FieldName>,
-    /// Which of their records are meant.
+    /// Selects records.
     #[cfg_attr(feature = "serde", serde(default))]
     pub filter: Predicate,
-    /// What is to be known of them.
+    /// What to return.
     #[cfg_attr(feature = "serde", serde(default))]
     pub ask: Ask,
 }
 
-/// What a [`Query`] is to be answered with.
+/// What a [`Query`] returns.
+///
+/// ```
+/// use memdex::{Ask, Metric, Query};
+/// let query = Query::over(["Payment"]).statistics([Metric::count()]);
+/// assert!(matches!(query.ask, Ask::Statistics(_)));
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Ask {
-    /// With the records, or a page of them.
+    /// The records, or a page of them.
     Records(Paging),
-    /// With figures about all of them.
+    /// Statistics of all selected records.
     Statistics(Statistics),
 }
 
@@ -47,21 +56,68 @@ impl Default for Ask {
     }
 }
 
-/// Which records are given, in which order.
+/// The order and the page of a query for records, and the fields to return.
+///
+/// ```
+/// use memdex::{Ask, Query, field};
+/// let query = Query::over(["Payment"]).order_by(field("amount").desc()).page(3).size(20);
+/// let Ask::Records(paging) = query.ask else { unreachable!() };
+/// assert_eq!((paging.page, paging.limit), (Some(3), Some(20)));
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(default))]
 pub struct Paging {
-    /// By what they are ordered; the key decides in the end.
+    /// The sort fields; the key breaks ties.
     pub order: Vec<OrderBy>,
-    /// At most so many: from 1 to [`limits::MAX_PAGE`](crate::limits::MAX_PAGE). Without one all are given.
+    /// The fields to return; all declared fields if empty.
+    pub select: Vec<FieldName>,
+    /// The most records to return, or the size of a page: 1 to [`limits::MAX_PAGE`](crate::limits::MAX_PAGE). `None` is all records, or
+    /// [`limits::DEFAULT_PAGE_SIZE`](crate::limits::DEFAULT_PAGE_SIZE) with a page number.
     pub limit: Option<usize>,
-    /// So many at the beginning are left out. They are gone through all the same: for pages far behind take a cursor.
+    /// How many of the first records to skip.
     pub offset: usize,
-    /// Only those behind the last one of another page.
+    /// The number of the page, from 1.
+    pub page: Option<usize>,
+    /// Return only records behind this place.
     pub after: Option<Cursor>,
-    /// Whether all that the filter means are counted, those of other pages included.
+    /// Whether to count all selected records.
     pub total: bool,
+}
+
+/// How many of the first records to skip, and how many of the others to return.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[doc(hidden)]
+pub struct Window {
+    pub offset: usize,
+    pub limit: Option<usize>,
+}
+
+impl Paging {
+    /// Whether the records come in an order, or not all of them.
+    #[doc(hidden)]
+    pub fn is_paged(&self) -> bool {
+        let Paging { order, select: _, limit, offset, page, after, total: _ } = self;
+        !order.is_empty() || limit.is_some() || *offset > 0 || page.is_some() || after.is_some()
+    }
+
+    /// Checks the page number and the limit. `collection` is for the error.
+    #[doc(hidden)]
+    pub fn window(&self, collection: &str) -> Result<Window, QueryError> {
+        let collection = || collection.to_owned();
+        if let Some(limit) = self.limit.filter(|limit| *limit == 0 || *limit > MAX_PAGE) {
+            return Err(QueryError::PageSize { collection: collection(), limit, most: MAX_PAGE });
+        }
+        let Some(page) = self.page else { return Ok(Window { offset: self.offset, limit: self.limit }) };
+        let Some(before) = page.checked_sub(1) else {
+            return Err(QueryError::PageZero { collection: collection() });
+        };
+        if self.offset > 0 || self.after.is_some() {
+            return Err(QueryError::PageWithPosition { collection: collection(), page });
+        }
+        let size = self.limit.unwrap_or(DEFAULT_PAGE_SIZE);
+        Ok(Window { offset: before.saturating_mul(size), limit: Some(size) })
+    }
 }
 
 impl Query {
@@ -71,14 +127,13 @@ impl Query {
         Query { version: FormVersion, collections, filter: Predicate::All, ask: Ask::default() }
     }
 
-    /// Of those that were meant, the ones that this predicate means too.
-    #[must_use]
+    /// Selects only records that match this predicate too.
     pub fn filter(self, predicate: impl Into<Predicate>) -> Self {
         Query { filter: self.filter & predicate.into(), ..self }
     }
 
-    /// The paging; that of statistics is the default one.
-    fn paged(mut self, change: impl FnOnce(&mut Paging)) -> Self {
+    /// Changes the paging. A query for statistics becomes one for records.
+    fn with_paging(mut self, change: impl FnOnce(&mut Paging)) -> Self {
         let mut paging = match self.ask {
             Ask::Records(paging) => paging,
             Ask::Statistics(_) => Paging::default(),
@@ -88,38 +143,48 @@ impl Query {
         self
     }
 
-    /// In this order.
-    #[must_use]
+    /// Sorts the records: by one [`OrderBy`] or several. Ties are broken by key, ascending, so pages never overlap or skip records.
     pub fn order_by(self, order: impl IntoOrder) -> Self {
-        self.paged(|paging| paging.order = order.into_order())
+        self.with_paging(|paging| paging.order = order.into_order())
     }
 
-    /// At most so many records.
-    #[must_use]
+    /// Returns only these fields. Otherwise all declared fields are returned.
+    pub fn select<N: Into<FieldName>>(self, fields: impl IntoIterator<Item = N>) -> Self {
+        self.with_paging(|paging| paging.select = fields.into_iter().map(Into::into).collect())
+    }
+
+    /// Returns at most this many records: 1 to [`limits::MAX_PAGE`](crate::limits::MAX_PAGE).
     pub fn limit(self, limit: usize) -> Self {
-        self.paged(|paging| paging.limit = Some(limit))
+        self.with_paging(|paging| paging.limit = Some(limit))
     }
 
-    /// Without the first ones.
-    #[must_use]
+    /// Skips the first records. They are read all the same, so use [`after`](Query::after) for pages far behind.
     pub fn offset(self, offset: usize) -> Self {
-        self.paged(|paging| paging.offset = offset)
+        self.with_paging(|paging| paging.offset = offset)
     }
 
-    /// Only those behind the last one of another page.
-    #[must_use]
+    /// Returns only the records behind the last record of another page of this query. The limit may differ, and the snapshot may be later.
     pub fn after(self, cursor: Cursor) -> Self {
-        self.paged(|paging| paging.after = Some(cursor))
+        self.with_paging(|paging| paging.after = Some(cursor))
     }
 
-    /// With the number of all records that are meant.
-    #[must_use]
+    /// Returns the page with this number, from 1. A page has 10 records unless [`size`](Query::size) says otherwise. Don't combine it with
+    /// [`offset`](Query::offset) or [`after`](Query::after).
+    pub fn page(self, number: usize) -> Self {
+        self.with_paging(|paging| paging.page = Some(number))
+    }
+
+    /// Sets the size of a page, as [`limit`](Query::limit) does: 1 to [`limits::MAX_PAGE`](crate::limits::MAX_PAGE).
+    pub fn size(self, records: usize) -> Self {
+        self.limit(records)
+    }
+
+    /// Counts all selected records too, those of other pages included.
     pub fn with_total(self) -> Self {
-        self.paged(|paging| paging.total = true)
+        self.with_paging(|paging| paging.total = true)
     }
 
-    /// Figures about the records in place of the records.
-    #[must_use]
+    /// Returns statistics of all selected records instead of the records.
     pub fn statistics(self, statistics: impl Into<Statistics>) -> Self {
         Query { ask: Ask::Statistics(statistics.into()), ..self }
     }

@@ -27,6 +27,15 @@ impl Condition {
         Ok(normal_form(bind(collection, schema, predicate)?, schema))
     }
 
+    /// The same with the fingerprint of the condition. It is computed from the same normal form.
+    pub fn with_fingerprint(
+        collection: &str,
+        schema: &Schema,
+        predicate: &Predicate,
+    ) -> Result<(Self, Fingerprint), QueryError> {
+        Ok(normal_form::with_fingerprint(bind(collection, schema, predicate)?, schema))
+    }
+
     /// Equal for conditions with one normal form, also of another schema with the same names and kinds.
     pub fn fingerprint(&self, schema: &Schema) -> Fingerprint {
         normal_form::fingerprint(self, schema)

@@ -33,6 +33,13 @@ pub(super) fn normal_form(condition: Condition, schema: &Schema) -> Condition {
     }
 }
 
+/// The normal form of a condition and its fingerprint.
+pub(super) fn with_fingerprint(condition: Condition, schema: &Schema) -> (Condition, Fingerprint) {
+    let node = Laws { schema }.normal_form(condition);
+    let fingerprint = Fingerprinter::new("predicate").flag(node.negated).print(node.fingerprint).finish();
+    (written::condition(node), fingerprint)
+}
+
 /// Equal for conditions with one normal form.
 pub(super) fn fingerprint(condition: &Condition, schema: &Schema) -> Fingerprint {
     let node = Laws { schema }.normal_form(condition.clone());

@@ -1,15 +1,15 @@
 //! Answers that are known already: from the figures that commits keep up.
 
-use super::answer::{Figures, Group, Summary};
+use super::answer::{AggregationResult, Group, MetricValues};
 use crate::error::{Commit, QueryError, StatisticsError};
 use crate::index::{AggregatePlan, GroupEntry, GroupResult, Materialized, Recomputed};
 use crate::limits::MAX_GROUPS;
 use crate::query::Statistics;
 use crate::read::choice::Chooser;
-use crate::read::snapshot::View;
+use crate::read::snapshot::{AnyView, View};
 use crate::read::{execute, planner};
 use crate::record::bound::{Asked, Best, Bound, Cut, FieldUse, Figure, Level, Names};
-use crate::record::{Condition, Fields, Record};
+use crate::record::{Condition, Record};
 use crate::storage::Collection;
 use crate::sync::Arc;
 use crate::user_code;
@@ -36,13 +36,13 @@ impl<R: Record> Collection<R> {
     /// ```
     ///
     /// # Errors
-    /// [`QueryError::UnknownAggregate`]; [`QueryError::Overflow`] if a sum is out of reach; [`QueryError::TooManyGroups`].
-    pub fn standing(&self, name: &str) -> Result<Summary, QueryError> {
+    /// [`QueryError::UnknownAggregate`]; [`QueryError::Overflow`] if a sum overflows; [`QueryError::TooManyGroups`].
+    pub fn standing(&self, name: &str) -> Result<AggregationResult, QueryError> {
         let started = Instant::now();
         let figures = self.table.aggregate(name)?;
         let asked = Known::all_of(&self.table.name, &figures.plan);
         match asked.read(&figures, || self.engine.timeline.published()) {
-            Some(answer) => summary(answer, started, true),
+            Some(answer) => result(answer, started, true),
             // Dropped since it was found.
             None => self.view().standing(name),
         }
@@ -55,32 +55,32 @@ impl<R: Record> View<R> {
     ///
     /// # Errors
     /// As [`Collection::standing`].
-    pub fn standing(&self, name: &str) -> Result<Summary, QueryError> {
+    pub fn standing(&self, name: &str) -> Result<AggregationResult, QueryError> {
         let started = Instant::now();
         let figures = self.table.aggregate(name)?;
         let asked = Known::all_of(&self.table.name, &figures.plan);
         match asked.read(&figures, || self.snapshot.commit()) {
-            Some(answer) => summary(answer, started, true),
-            None => summary(asked.recompute(self, &figures.plan), started, false),
+            Some(answer) => result(answer, started, true),
+            None => result(asked.recompute(self.any(), &figures.plan), started, false),
         }
     }
 }
 
-type Answer = Result<(Commit, Figures), QueryError>;
+type Answer = Result<(Commit, MetricValues), QueryError>;
 
-fn summary(answer: Answer, started: Instant, cached: bool) -> Result<Summary, QueryError> {
+fn result(answer: Answer, started: Instant, materialized: bool) -> Result<AggregationResult, QueryError> {
     let (commit, figures) = answer?;
-    Ok(Summary { figures, commit, took: started.elapsed(), cached })
+    Ok(AggregationResult { values: figures, commit, took: started.elapsed(), materialized })
 }
 
 /// What is known of a question as of the view's commit, if some standing statistics are those that it asks for: of the same records,
 /// by the same buckets, with all of its metrics.
-pub(super) fn known<R: Record>(
-    view: &View<R>,
+pub(super) fn known(
+    view: AnyView<'_>,
     condition: &Condition,
     statistics: &Statistics,
     bound: &Bound,
-) -> Option<Result<Figures, QueryError>> {
+) -> Option<Result<MetricValues, QueryError>> {
     view.table.aggregates().iter().find_map(|figures| {
         let standing = &figures.plan;
         let same_groups = match (&statistics.groups, &standing.def.statistics().groups) {
@@ -90,7 +90,7 @@ pub(super) fn known<R: Record>(
         if !same_groups || !standing.condition.as_ref().unwrap_or(&Condition::All).is_equivalent(condition) {
             return None;
         }
-        let answer = Known::of(bound, standing)?.read(figures, || view.snapshot.commit())?;
+        let answer = Known::of(bound, standing)?.read(figures, || view.epoch)?;
         Some(answer.map(|(_, figures)| figures))
     })
 }
@@ -171,33 +171,30 @@ impl<'a> Known<'a> {
     }
 
     /// The same from all records that a snapshot sees.
-    fn recompute<R: Record>(&self, view: &View<R>, standing: &AggregatePlan) -> Answer {
+    fn recompute(&self, view: AnyView<'_>, standing: &AggregatePlan) -> Answer {
         let condition = standing.condition.as_ref().unwrap_or(&Condition::All);
-        let plan = planner::plan(&view.table, condition, &Chooser::Cheapest);
+        let plan = planner::plan(view.table, condition, &Chooser::Cheapest);
         let versions = execute::execute(view, condition, &plan).fetch(view);
         let mut recomputed = Recomputed::new(standing);
         let scope = user_code::Scope::enter();
-        versions
-            .iter()
-            .filter_map(|version| version.record.as_ref())
-            .for_each(|record| recomputed.add(&Fields(record)));
+        versions.iter().filter_map(|version| version.record()).for_each(|record| recomputed.add(record));
         drop(scope);
         let groups: Vec<_> = recomputed.groups().map(|(key, figures)| (key, standing.named(key), figures)).collect();
         let mut shown = groups.iter().map(|(key, name, figures)| GroupEntry { key, name, result: figures });
         let figures = self.put_together(Some(&recomputed.total()), &mut shown)?;
-        Ok((view.snapshot.commit(), figures))
+        Ok((view.epoch, figures))
     }
 
     fn put_together(
         &self,
         total: Option<&GroupResult>,
         shown: &mut dyn Iterator<Item = GroupEntry<'_>>,
-    ) -> Result<Figures, QueryError> {
+    ) -> Result<MetricValues, QueryError> {
         let values = match total {
             Some(total) => self.total.values(self, total)?,
             None => Arc::default(),
         };
-        let mut figures = Figures { names: self.total.names.clone(), values, ..Figures::default() };
+        let mut figures = MetricValues { names: self.total.names.clone(), values, ..MetricValues::default() };
         if let Some(asked) = &self.groups {
             (figures.groups, figures.groups_in_all) = self.groups(asked, shown)?;
         }
@@ -295,7 +292,7 @@ impl Pick<'_> {
     }
 
     fn group(&self, key: Vec<Value>, values: Arc<[Value]>) -> Group {
-        Group { key, figures: Figures { names: self.names.clone(), values, ..Figures::default() } }
+        Group { key, values: MetricValues { names: self.names.clone(), values, ..MetricValues::default() } }
     }
 }
 
@@ -303,7 +300,7 @@ impl Pick<'_> {
 fn first(groups: Vec<Group>, best: &Best) -> Vec<Group> {
     let mut ranked: Vec<(usize, Group)> = groups.into_iter().enumerate().collect();
     let compare = |(at, a): &(usize, Group), (bt, b): &(usize, Group)| {
-        let value = |group: &Group| group.figures.values[best.metric].clone();
+        let value = |group: &Group| group.values.values[best.metric].clone();
         let (x, y) = (value(a), value(b));
         let by_metric = match (x.as_ref(), y.as_ref()) {
             (ValueRef::Null, ValueRef::Null) => Ordering::Equal,

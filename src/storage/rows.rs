@@ -1,0 +1,120 @@
+//! A table and its versions without the record type, as reads see them.
+//!
+//! Queries, pages and statistics work on these traits, so they are compiled once, in this crate, and not for each record type. The methods
+//! take many rows per call, so that dynamic dispatch costs nothing beside the steps to memory.
+
+use super::pages::Pages;
+use super::table::Table;
+use super::table_core::TableCore;
+use super::version::Version;
+use crate::error::Commit;
+use crate::record::{FieldAt, FieldSource, Record};
+use crate::rowset::{Row, RowSet};
+use crate::sync::Arc;
+use crate::value::{Key, Value, ValueRef};
+use std::any::Any;
+
+/// A version of any record type.
+pub(crate) trait AnyVersion: Any + Send + Sync {
+    /// The commit that wrote it.
+    fn begin(&self) -> Commit;
+    fn row(&self) -> Row;
+    fn key(&self) -> &Key;
+    /// `None` for a tombstone.
+    fn record(&self) -> Option<&dyn FieldSource>;
+}
+
+impl<R: Record> AnyVersion for Version<R> {
+    fn begin(&self) -> Commit {
+        self.begin
+    }
+
+    fn row(&self) -> Row {
+        self.row
+    }
+
+    fn key(&self) -> &Key {
+        &self.key
+    }
+
+    fn record(&self) -> Option<&dyn FieldSource> {
+        (!self.is_tombstone()).then_some(self)
+    }
+}
+
+/// The fields of its record.
+impl<R: Record> FieldSource for Version<R> {
+    fn value_at(&self, field: &FieldAt) -> ValueRef<'_> {
+        self.record.as_ref().map_or(ValueRef::Null, |record| record.value_at(field))
+    }
+
+    fn values_at<'a>(&'a self, field: &FieldAt, each: &mut dyn FnMut(ValueRef<'a>)) {
+        if let Some(record) = &self.record {
+            record.values_at(field, each);
+        }
+    }
+}
+
+/// A version that queries pass on.
+pub(crate) type SharedVersion = Arc<dyn AnyVersion>;
+
+/// The version with its record type; `None` if it has another one.
+pub(crate) fn typed<R: Record>(version: SharedVersion) -> Option<Arc<Version<R>>> {
+    let any: Arc<dyn Any + Send + Sync> = version;
+    any.downcast().ok()
+}
+
+/// The records of a table, of any type.
+pub(crate) trait Rows: Any + Send + Sync {
+    fn core(&self) -> &TableCore;
+
+    /// Adds the versions of these rows, which ascend strictly, that `epoch` sees; see [`Pages::fetch`].
+    fn fetch(&self, rows: &[Row], epoch: Commit, found: &mut Vec<SharedVersion>);
+
+    /// Adds the versions of these rows that `epoch` sees, in the order of the rows, which may be any. Skips rows without a record.
+    fn fetch_in_order(&self, rows: &[Row], epoch: Commit, found: &mut Vec<SharedVersion>);
+
+    /// Adds all records of a page that `epoch` sees. `false` past the last page.
+    fn read_page(&self, number: usize, epoch: Commit, found: &mut Vec<SharedVersion>) -> bool;
+
+    /// Adds the records at these places of a page that `epoch` sees.
+    fn read_places(&self, number: usize, places: &[u16], epoch: Commit, found: &mut Vec<SharedVersion>);
+
+    /// The rows of these keys, given by their parts, in the newest state. One lookup each. Read it before the marks.
+    fn rows_of_keys(&self, keys: &[Vec<Value>]) -> RowSet;
+}
+
+impl<R: Record> Rows for Table<R> {
+    fn core(&self) -> &TableCore {
+        self
+    }
+
+    fn fetch(&self, rows: &[Row], epoch: Commit, found: &mut Vec<SharedVersion>) {
+        self.pages.fetch(rows, epoch, &mut Erased(found));
+    }
+
+    fn fetch_in_order(&self, rows: &[Row], epoch: Commit, found: &mut Vec<SharedVersion>) {
+        found.extend(rows.iter().filter_map(|row| Some(self.pages.at(*row, epoch)? as SharedVersion)));
+    }
+
+    fn read_page(&self, number: usize, epoch: Commit, found: &mut Vec<SharedVersion>) -> bool {
+        Pages::read_page(&self.pages, number, epoch, &mut Erased(found))
+    }
+
+    fn read_places(&self, number: usize, places: &[u16], epoch: Commit, found: &mut Vec<SharedVersion>) {
+        self.pages.read_places(number, places, epoch, &mut Erased(found));
+    }
+
+    fn rows_of_keys(&self, keys: &[Vec<Value>]) -> RowSet {
+        Table::rows_of_keys(self, keys)
+    }
+}
+
+/// Takes versions and drops their record type.
+struct Erased<'a>(&'a mut Vec<SharedVersion>);
+
+impl<R: Record> Extend<Arc<Version<R>>> for Erased<'_> {
+    fn extend<I: IntoIterator<Item = Arc<Version<R>>>>(&mut self, versions: I) {
+        self.0.extend(versions.into_iter().map(|version| version as SharedVersion));
+    }
+}
