@@ -4,8 +4,8 @@ use super::predicate::joined;
 use super::statement::{Statement, clause};
 use super::{Dialect, SqlError};
 use memdex_query::error::QueryError;
-use memdex_query::limits::{MAX_ORDER_FIELDS, MAX_PAGE};
-use memdex_query::query::{Cursor, Direction, Nulls, OrderBy, Paging};
+use memdex_query::limits::MAX_ORDER_FIELDS;
+use memdex_query::query::{Cursor, Direction, FieldName, Nulls, OrderBy, Paging, Window};
 use memdex_query::schema::FieldDef;
 use memdex_query::value::Value;
 
@@ -18,14 +18,12 @@ struct Sorted<'a> {
 
 impl<'a> Statement<'a> {
     pub(super) fn page(&mut self, mut filter: Vec<String>, paging: &Paging) -> Result<String, SqlError> {
-        let Paging { order, limit, offset, after, .. } = paging;
-        let mut select = format!("SELECT {} FROM {}", self.columns()?, self.table()?);
-        if order.is_empty() && limit.is_none() && *offset == 0 && after.is_none() {
+        let Paging { order, after, .. } = paging;
+        let mut select = format!("SELECT {} FROM {}", self.columns(&paging.select)?, self.table()?);
+        if !paging.is_paged() {
             return Ok(select + &clause(&filter));
         }
-        if let Some(limit) = limit.filter(|limit| *limit == 0 || *limit > MAX_PAGE) {
-            return Err(QueryError::PageSize { collection: self.collection.to_owned(), limit, most: MAX_PAGE }.into());
-        }
+        let Window { offset, limit } = paging.window(self.collection)?;
         let (order, key) = self.sorted(order)?;
         if let Some(after) = after {
             filter.extend(self.behind(&order, &key, after)?);
@@ -35,19 +33,23 @@ impl<'a> Statement<'a> {
         let by = order.iter().chain(&key).map(|field| self.ordered_by(field)).collect::<Result<Vec<_>, _>>()?;
         select += &by.join(", ");
         match limit {
-            Some(limit) => select += &format!(" LIMIT {}", self.count(*limit)),
+            Some(limit) => select += &format!(" LIMIT {}", self.count(limit)),
             // There is no offset without a limit; below zero it is none.
-            None if *offset > 0 && self.dialect == Dialect::Sqlite => select += " LIMIT -1",
+            None if offset > 0 && self.dialect == Dialect::Sqlite => select += " LIMIT -1",
             None => {}
         }
-        if *offset > 0 {
-            select += &format!(" OFFSET {}", self.count(*offset));
+        if offset > 0 {
+            select += &format!(" OFFSET {}", self.count(offset));
         }
         Ok(select)
     }
 
-    /// All that have a column.
-    fn columns(&self) -> Result<String, SqlError> {
+    /// The selected columns; all that there are if none is selected.
+    fn columns(&self, selected: &[FieldName]) -> Result<String, SqlError> {
+        if !selected.is_empty() {
+            let names = selected.iter().map(|name| self.column(name)).collect::<Result<Vec<_>, _>>()?;
+            return Ok(names.join(", "));
+        }
         let Some(schema) = self.schema else { return Ok("*".to_owned()) };
         let single = schema.fields().iter().filter(|field| !field.is_many());
         let names = single.map(|field| self.column(field.name())).collect::<Result<Vec<_>, _>>()?;
