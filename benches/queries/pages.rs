@@ -30,7 +30,7 @@ pub(crate) fn run() {
     let top = |n: usize| {
         let from = (n as i64 * 7_919) % 800_000;
         let filter = field("status").eq("completed") & field("amount_cents").between(from, from + 100_000);
-        let page = collection.find(filter).order_by(field("created_at").desc()).limit(10).page();
+        let page = collection.find(filter).order_by(field("created_at").desc()).limit(10).fetch();
         assert_eq!(page.expect("the fields are there").records.len(), 10);
     };
     let in_sql = "SELECT * FROM payment WHERE status = 'completed' AND amount_cents BETWEEN ?1 AND ?1 + 100000
@@ -39,7 +39,7 @@ pub(crate) fn run() {
     print("range and equality, the newest 10", median(1_000, top), peer);
     let within = |n| {
         let filter = field("organization_id").eq(organization(n)) & field("amount_cents").gt(500_000);
-        black_box(collection.find(filter).order_by(field("amount_cents").desc()).limit(10).page().is_ok());
+        black_box(collection.find(filter).order_by(field("amount_cents").desc()).limit(10).fetch().is_ok());
     };
     line("the 10 highest amounts of one organisation", format_args!("{:.1?}", median(1_000, within)));
 
@@ -49,7 +49,7 @@ pub(crate) fn run() {
             Some(cursor) => find.after(cursor.clone()),
             None => find,
         };
-        find.page().expect("the fields are there")
+        find.fetch().expect("the fields are there")
     };
     let mut cursor = page_after(None).next;
     for _ in 2..500 {
@@ -59,7 +59,7 @@ pub(crate) fn run() {
     let far = median(2_000, |_| drop(page_after(cursor.as_ref())));
     let by_offset = median(50, |_| {
         let find = collection.find(field("status").eq("completed")).order_by(field("created_at").desc());
-        drop(find.limit(PAGE).offset(499 * PAGE).page());
+        drop(find.limit(PAGE).offset(499 * PAGE).fetch());
     });
     let in_sql =
         "SELECT * FROM payment WHERE status = 'completed' ORDER BY created_at DESC, payment_id LIMIT 20 OFFSET ?1";

@@ -21,7 +21,7 @@ pub(crate) fn page_through(flights: &Collection<Flight>, carrier: &str, dest: &s
             None => query = query.with_total(),
             Some(text) => query = query.after(text.parse::<Cursor>()?),
         }
-        let page = query.page()?;
+        let page = query.fetch()?;
         let of = page.total.map_or(String::new(), |total| format!(" of {} flights", count(total)));
         println!("Page {number}{of}, in {:.1?}:\n", page.took);
         let rows = page.records.iter().map(|flight| {

@@ -14,7 +14,7 @@ pub(crate) fn delays_by_carrier(flights: &Collection<Flight>) -> Result<()> {
 
     let name = |carrier: &str| january::AIRLINES.iter().find(|(code, _)| *code == carrier).map_or("", |(_, name)| name);
     let minutes = |figure: Option<f64>| figure.map_or("–".into(), |minutes| format!("{minutes:.1}"));
-    let row = |airline: &str, figures: &memdex::Figures| {
+    let row = |airline: &str, figures: &memdex::MetricValues| {
         let flights = figures.int("count").unwrap_or(0);
         [airline.into(), count(flights as usize), minutes(figures.float("mean")), minutes(figures.float("p90"))]
     };

@@ -24,13 +24,13 @@ pub(crate) fn page_through(ledger: &Ledger) -> Result<()> {
     heading("A back-office list, newest first");
     let newest_first = ledger.payments.find(filter()?).order_by(payment::CREATED_AT.desc()).limit(5);
 
-    let first = newest_first.clone().with_total().page()?;
+    let first = newest_first.clone().with_total().fetch()?;
     let (total, shown) = (first.total.unwrap_or(0), first.records.len());
     println!("{} payments in total, {shown} on the first page, found in {:.1?}:\n", count(total), first.took);
     tables::print_page(&first.records);
 
     let cursor = first.next.ok_or("there is only one page")?;
-    let second = newest_first.after(cursor).page()?;
+    let second = newest_first.after(cursor).fetch()?;
     println!("\nThe second page, found in {:.1?}:\n", second.took);
     tables::print_page(&second.records);
     Ok(())

@@ -141,7 +141,7 @@ fn find(ledger: &Ledger) -> Result<()> {
 
     println!("\nLarge gifts to org-07 by visa:\n");
     let gifts = org() & payment::TAGS.contains("gift") & payment::AMOUNT_CENTS.gt(150_000) & brand.eq("visa");
-    tables::print_payments(payments.find(gifts).fetch()?, 5);
+    tables::print_payments(payments.find(gifts).fetch()?.records, 5);
 
     let by_reference = payments.get_by(payment::REFERENCE, "RF-070007")?.ok_or("no such reference")?;
     println!("\nThe reference RF-070007 belongs to payment {}.", by_reference.id);

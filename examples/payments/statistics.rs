@@ -5,7 +5,7 @@ use crate::commands::Ledger;
 use crate::generate::day;
 use crate::model::{Status, euros, payment};
 use crate::tables::{self, count, heading};
-use memdex::{AggregateDef, Bucket, DateUnit, Figures, Filter, GroupBy, Metric, Statistics, Summary};
+use memdex::{AggregateDef, Bucket, DateUnit, MetricValues, Filter, GroupBy, Metric, Statistics, AggregationResult};
 use std::time::Instant;
 
 /// Count, sum and average of the amounts.
@@ -14,14 +14,14 @@ fn metrics() -> [Metric; 3] {
 }
 
 /// Metric values as cells of a table.
-fn cells(figures: &Figures) -> [String; 3] {
+fn cells(figures: &MetricValues) -> [String; 3] {
     let average = figures.float("average").map_or("–".into(), |cents| euros(cents.round() as i64));
     [count(figures.int("count").unwrap_or(0) as usize), euros(figures.int("sum").unwrap_or(0)), average]
 }
 
 /// Prints a row for each group, and one for the total.
-fn print(title: &str, summary: &Summary) {
-    let row = |name: String, figures: &Figures| {
+fn print(title: &str, summary: &AggregationResult) {
+    let row = |name: String, figures: &MetricValues| {
         let [count, sum, average] = cells(figures);
         [name, count, sum, average]
     };
@@ -96,7 +96,7 @@ pub(crate) fn maintain_aggregate(ledger: &Ledger) -> Result<()> {
     let statuses = [Status::Pending, Status::Completed, Status::Failed, Status::Refunded].map(|it| it.to_string());
     let rows = statuses.iter().flat_map(|status| {
         let cells_of =
-            |summary: &Summary| summary.group(status.as_str()).map_or_else(Default::default, |group| cells(group));
+            |summary: &AggregationResult| summary.group(status.as_str()).map_or_else(Default::default, |group| cells(group));
         let (before, after, old) = (cells_of(&before), cells_of(&after), cells_of(&in_snapshot));
         [(0, "payments"), (1, "sum"), (2, "average")].map(|(at, metric)| {
             let name = if at == 0 { status.clone() } else { String::new() };

@@ -2,7 +2,7 @@
 
 use crate::error::Commit;
 use crate::query::Cursor;
-use std::ops::Deref;
+use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
 /// The records that a query returns: [`Handle`](crate::Handle)s of one collection, or [`Hit`](crate::Hit)s. Derefs to a slice of them.
@@ -21,7 +21,6 @@ use std::time::Duration;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
-#[must_use]
 #[non_exhaustive]
 pub struct Page<T> {
     /// The records.
@@ -41,6 +40,12 @@ impl<T> Deref for Page<T> {
 
     fn deref(&self) -> &[T] {
         &self.records
+    }
+}
+
+impl<T> DerefMut for Page<T> {
+    fn deref_mut(&mut self) -> &mut [T] {
+        &mut self.records
     }
 }
 

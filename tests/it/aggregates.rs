@@ -5,7 +5,7 @@ mod random;
 
 use memdex::{
     AggregateDef, AggregateDefError, AggregateError, Bucket, Cause, Collection, DateUnit, FieldDef, FieldValue,
-    Figures, GroupBy, Metric, Predicate, QueryError, Record, Schema, SchemaError, Statistics, Store, field,
+    MetricValues, GroupBy, Metric, Predicate, QueryError, Record, Schema, SchemaError, Statistics, Store, field,
 };
 
 #[derive(Clone, Debug, Record)]
@@ -54,7 +54,7 @@ fn by_status() -> AggregateDef {
 }
 
 /// Key, count and sum of each group.
-fn rows(figures: &Figures) -> Vec<(String, i64, Option<i64>)> {
+fn rows(figures: &MetricValues) -> Vec<(String, i64, Option<i64>)> {
     let row = |group: &memdex::Group| (group.key[0].to_string(), group.int("count").unwrap(), group.int("sum(amount)"));
     figures.groups().iter().map(row).collect()
 }
@@ -77,7 +77,7 @@ fn each_snapshot_keeps_its_groups() {
 
     let now = payments.standing("by_status").unwrap();
     assert_eq!(rows(&now), [row("Paid", 1, 7)]);
-    assert_eq!((now.int("count"), now.int("max(amount)"), now.commit.get(), now.cached), (Some(1), Some(7), 4, true));
+    assert_eq!((now.int("count"), now.int("max(amount)"), now.commit.get(), now.materialized), (Some(1), Some(7), 4, true));
     assert_eq!(now.group("Paid").unwrap().int("distinct(currency)"), Some(0));
     let at = |snapshot: &memdex::Snapshot| rows(&snapshot.of(&payments).standing("by_status").unwrap());
     assert_eq!(at(&first), [row("Open", 4, 40)]);
@@ -105,11 +105,11 @@ fn an_older_snapshot_computes_from_its_records() {
     payments.store(paid(1, Status::Paid, 6)).unwrap();
     payments.add_standing(by_status()).unwrap();
     let old = before.of(&payments).standing("by_status").unwrap();
-    assert_eq!((rows(&old), old.cached, old.commit.get()), (vec![row("Open", 1, 5)], false, 1));
+    assert_eq!((rows(&old), old.materialized, old.commit.get()), (vec![row("Open", 1, 5)], false, 1));
     assert_eq!((old.int("count"), old.int("max(amount)")), (Some(1), Some(5)));
     payments.delete(1).unwrap();
     let old = before.of(&payments).standing("by_status").unwrap();
-    assert_eq!((rows(&old), old.cached), (vec![row("Open", 1, 5)], false));
+    assert_eq!((rows(&old), old.materialized), (vec![row("Open", 1, 5)], false));
 }
 
 #[test]
@@ -125,7 +125,7 @@ fn a_matching_query_uses_the_aggregate() {
     let turned = payment::CODE.is_null() & payment::AMOUNT.gt(3);
     let best = groups().metrics([payment::AMOUNT.sum().named("sum"), Metric::count()]).top(1, "sum");
     let found = ask(turned.into(), best.clone().into());
-    assert_eq!((found.cached, found.groups_in_all(), found.groups().len()), (true, 3, 1));
+    assert_eq!((found.materialized, found.groups_in_all(), found.groups().len()), (true, 3, 1));
     let top = &found.groups()[0];
     assert_eq!((top.key[0].to_string(), top.int("sum"), top.int("count")), ("\"Void\"".into(), Some(13), Some(2)));
     assert_eq!(ask(big.clone().into(), [payment::AMOUNT.max()].into()).int("max(amount)"), Some(8));
@@ -136,7 +136,7 @@ fn a_matching_query_uses_the_aggregate() {
         (big.clone().into(), GroupBy::values("currency").metrics([Metric::count()]).into()),
         (big.into(), groups().group_by(GroupBy::values("currency")).into()),
     ] {
-        assert!(!ask(filter, requested).cached);
+        assert!(!ask(filter, requested).materialized);
     }
 }
 
@@ -146,12 +146,12 @@ fn refused_batches_leave_no_trace() {
     payments.add_standing(by_status()).unwrap();
     payments.add_standing(AggregateDef::new("by_currency", GroupBy::values("currency"))).unwrap();
     payments.store(Payment { code: Some(1), ..paid(0, Status::Open, 1) }).unwrap();
-    let before = (payments.standing("by_status").unwrap().figures, store.stats().collections[0].standing.clone());
+    let before = (payments.standing("by_status").unwrap().values, store.stats().collections[0].standing.clone());
     let taken = Payment { code: Some(1), currency: Some("new".into()), ..paid(1, Status::Void, 2) };
     assert!(matches!(payments.store(taken.clone()).unwrap_err().cause(), Cause::NotUnique { .. }));
     let long = Payment { currency: Some("x".repeat(70_000)), ..paid(1, Status::Void, 2) };
     assert!(matches!(payments.store(long.clone()).unwrap_err().cause(), Cause::ValueTooLong { .. }));
-    let now = (payments.standing("by_status").unwrap().figures, store.stats().collections[0].standing.clone());
+    let now = (payments.standing("by_status").unwrap().values, store.stats().collections[0].standing.clone());
     assert_eq!(now, before);
     store.verify().unwrap();
 
@@ -180,7 +180,7 @@ fn an_overflowing_sum_is_an_error_only_when_read() {
     );
     let requested = payments.find(Predicate::All).statistics([payment::WIDE.avg(), Metric::count()]).unwrap();
     assert_eq!(
-        (requested.cached, requested.int("count"), requested.float("avg(wide)")),
+        (requested.materialized, requested.int("count"), requested.float("avg(wide)")),
         (true, Some(2), Some(i128::MIN as f64))
     );
     assert_eq!(payments.find(Predicate::All).statistics(payment::WIDE.sum()), Err(overflow));
@@ -202,7 +202,7 @@ fn histograms_and_ranges_have_their_empty_buckets() {
     for (id, amount) in [(1, 5), (2, 31), (3, 25)] {
         payments.store(paid(id, Status::Open, amount)).unwrap();
     }
-    let counts = |figures: &Figures| -> Vec<(String, i64)> {
+    let counts = |figures: &MetricValues| -> Vec<(String, i64)> {
         figures.groups().iter().map(|group| (group.key[0].to_string(), group.int("count").unwrap())).collect()
     };
     let found = |name: &str| counts(&payments.standing(name).unwrap());
@@ -210,7 +210,7 @@ fn histograms_and_ranges_have_their_empty_buckets() {
     assert_eq!(found("steps"), named(&[("0", 1), ("10", 0), ("20", 1), ("30", 1)]));
     assert_eq!(found("ranges"), named(&[("\"..0\"", 0), ("\"0..20\"", 1), ("\"30..\"", 1)]));
     let requested = payments.find(Predicate::All).statistics(steps()).unwrap();
-    assert_eq!((requested.cached, counts(&requested)), (true, named(&[("0", 1), ("20", 1), ("30", 1)])));
+    assert_eq!((requested.materialized, counts(&requested)), (true, named(&[("0", 1), ("20", 1), ("30", 1)])));
 }
 
 fn problem(def: AggregateDef) -> AggregateDefError {

@@ -16,8 +16,8 @@ pub(crate) fn by_every_plan_and<R: Record>(
 ) -> usize {
     let (mut script, mut plans) = (Vec::new(), 0);
     loop {
-        let scripted = find.clone().planned_by(script.clone());
-        let mut ways = scripted.ways().unwrap();
+        let scripted = find.clone().with_plan(script.clone());
+        let mut ways = scripted.plan_alternatives().unwrap();
         ways.extend(more);
         answer(scripted);
         plans += 1;

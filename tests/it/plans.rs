@@ -233,7 +233,7 @@ proptest! {
                 assert_eq!(fetched, wanted, "{ask:?} {order:?}");
                 let page = find.limit(limit).offset(offset).with_total();
                 by_every_plan(&page, 48, |page| {
-                    let found = page.page().unwrap();
+                    let found = page.fetch().unwrap();
                     let wanted: Vec<u32> = in_order.iter().copied().skip(offset).take(limit).collect();
                     assert_eq!(ids(&found.records), wanted, "{ask:?} {order:?} of half {half}");
                     assert_eq!((found.total, found.next.is_some()), (Some(in_order.len()), offset + limit < in_order.len()));

@@ -3,7 +3,7 @@
 //! sum is the total, no reader goes back in time, and a snapshot that is held throughout returns the same results.
 
 use memdex::{
-    AggregateDef, Batch, Cause, Collection, Commit, Cursor, FieldValue, Figures, Filter, GroupBy, Handle, Record,
+    AggregateDef, Batch, Cause, Collection, Commit, Cursor, FieldValue, MetricValues, Filter, GroupBy, Handle, Record,
     Refusal, Refused, Snapshot, Statistics, Store, field,
 };
 use std::sync::Barrier;
@@ -199,7 +199,7 @@ impl Bank {
     /// By statistics: from columns, and from an aggregate.
     fn by_statistics(&self, now: &Snapshot) -> (i64, i64) {
         let (checking, savings) = (now.of(&self.checking), now.of(&self.savings));
-        let of = |figures: &Figures, name: &str| {
+        let of = |figures: &MetricValues, name: &str| {
             let by_group: i64 = figures.groups().iter().filter_map(|group| group.int(name)).sum();
             assert_eq!(figures.int(name), Some(by_group), "the groups are all there is");
             by_group
@@ -209,7 +209,7 @@ impl Bank {
         let by_columns = checking.find(Filter::all()).statistics(field("balance").sum().named("sum")).unwrap();
         let of_savings = savings.find(Filter::all()).statistics(requested("cents")).unwrap();
         let standing = savings.standing(STANDING).unwrap();
-        assert_eq!(standing.figures, of_savings.figures);
+        assert_eq!(standing.values, of_savings.values);
         let of_checking = checking.find(!checking::OPEN.eq(false)).statistics(requested("balance")).unwrap();
         (by_columns.int("sum").unwrap() + of(&of_savings, "sum"), of(&of_checking, "sum") + of(&standing, "sum"))
     }
@@ -225,7 +225,7 @@ impl Bank {
                 Some(cursor) => find.clone().after(Cursor::clone(cursor)),
                 None => find.clone(),
             };
-            let page = page.planned_by((0..3).map(|_| random.below(3) as usize).collect::<Vec<_>>()).page().unwrap();
+            let page = page.with_plan((0..3).map(|_| random.below(3) as usize).collect::<Vec<_>>()).fetch().unwrap();
             all.extend(page.records.iter().map(|account| account.balance));
             cursor = page.next;
             if cursor.is_none() {

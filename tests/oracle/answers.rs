@@ -4,7 +4,7 @@ use super::figures::{self, shown};
 use super::naive::Val;
 use crate::every_plan::by_every_plan_and;
 use memdex::limits::MAX_GROUPS;
-use memdex::{Aggregate, Answer, Figures, Find, Metric, Query, QueryError, Record, Statistics, Value};
+use memdex::{Aggregate, QueryResult, MetricValues, Find, Metric, Query, QueryError, Record, Statistics, Value};
 
 /// Executes a statistics query by at most `most` plans, and as an ordinary query; all results must equal the expected
 /// one.
@@ -16,7 +16,7 @@ pub(super) fn compare_results<R: Record>(
     most: usize,
 ) {
     let first = match found.statistics(requested.clone()) {
-        Ok(summary) => summary.figures,
+        Ok(summary) => summary.values,
         Err(QueryError::TooManyGroups { .. }) if all_groups(naive) > MAX_GROUPS => return,
         // NaN is not a valid bound of a range.
         Err(QueryError::BadBucket { .. }) if format!("{requested:?}").contains("NaN") => return,
@@ -25,13 +25,13 @@ pub(super) fn compare_results<R: Record>(
     if let Err(wrong) = is_same(requested, naive, &first) {
         panic!("{wrong}: {query:?}");
     }
-    let Answer::Summary(summary) = found.snapshot().query(query).unwrap() else { panic!("no statistics: {query:?}") };
+    let QueryResult::Aggregation(summary) = found.snapshot().query(query).unwrap() else { panic!("no statistics: {query:?}") };
     // Compared as text, in which NaN equals NaN.
     let first = format!("{first:?}");
-    assert_eq!(format!("{:?}", summary.figures), first, "{query:?}");
+    assert_eq!(format!("{:?}", summary.values), first, "{query:?}");
     // Columns or records is the last decision of the planner.
     by_every_plan_and(found, &[2], most, |planned| {
-        let figures = planned.statistics(requested.clone()).unwrap().figures;
+        let figures = planned.statistics(requested.clone()).unwrap().values;
         assert_eq!(format!("{figures:?}"), first, "by {planned:?}: {query:?}");
     });
 }
@@ -42,7 +42,7 @@ fn all_groups(figures: &figures::Figures) -> usize {
 }
 
 /// An error that says where two results differ.
-fn is_same(requested: &Statistics, naive: &figures::Figures, given: &Figures) -> Result<(), String> {
+fn is_same(requested: &Statistics, naive: &figures::Figures, given: &MetricValues) -> Result<(), String> {
     let (metrics, names) = (given.metrics(), requested.metrics.iter().map(|metric| &*metric.name));
     if !given.metrics().map(|(name, _)| name).eq(names) || metrics.len() != naive.metrics.len() {
         return Err(format!("metrics {:?}", given.metrics().collect::<Vec<_>>()));
@@ -73,12 +73,12 @@ fn is_same(requested: &Statistics, naive: &figures::Figures, given: &Figures) ->
         if key.len() != given.key.len() || !naive_key.zip(&given.key).all(same) {
             return Err(format!("group {:?}, not {key:?}, of {}", given.key, keys()));
         }
-        is_same(&by.within, naive, &given.figures).map_err(|wrong| format!("{:?}: {wrong}", given.key))?;
+        is_same(&by.within, naive, &given.values).map_err(|wrong| format!("{:?}: {wrong}", given.key))?;
     }
     Ok(())
 }
 
-fn keys_of(figures: &Figures) -> Vec<&[Value]> {
+fn keys_of(figures: &MetricValues) -> Vec<&[Value]> {
     figures.groups().iter().map(|group| &*group.key).collect()
 }
 

@@ -12,7 +12,7 @@ pub(super) struct Corpus(Generator);
 impl Corpus {
     pub(super) fn of(flights: &Flights) -> Corpus {
         let mut rng = Rng(2013);
-        let records: Vec<_> = flights.collection.find(field("serial").is_in(drawn(&mut rng))).fetch().unwrap();
+        let records: Vec<_> = flights.collection.find(field("serial").is_in(drawn(&mut rng))).fetch().unwrap().records;
         let columns = flights.schema.fields().iter().enumerate().map(|(at, def)| {
             let values = records.iter().map(|flight| flight.value(at).to_value());
             let samples: Vec<Value> = values.filter(|value| *value != Value::NULL).collect();

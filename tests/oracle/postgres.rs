@@ -45,7 +45,7 @@ fn postgres_returns_the_same_results() {
 fn next_page(flights: &Flights, query: &Query) -> Option<Query> {
     let Ask::Records(paging) = &query.ask else { return None };
     let paged = !paging.order.is_empty() || paging.limit.is_some();
-    let page = paged.then(|| find(flights.collection.find(query.filter.clone()), paging).page().unwrap())?;
+    let page = paged.then(|| find(flights.collection.find(query.filter.clone()), paging).fetch().unwrap())?;
     page.next.map(|next| query.clone().after(next).offset(0))
 }
 

@@ -146,7 +146,7 @@ impl Race {
             let table = Table { shapes: &self.shapes, rows: &rows };
             let expected = table.ordered(&query.filter, &paging.order, behind.as_ref());
             let found = find(self.collection.find(query.filter.clone()), &paging);
-            let page = found.page().unwrap();
+            let page = found.fetch().unwrap();
             let end = paging.limit.map_or(usize::MAX, |limit| paging.offset.saturating_add(limit)).min(expected.len());
             let expected_page = &expected[paging.offset.min(end)..end];
             let records: Vec<Row> = page.records.iter().map(|record| record.row()).collect();
@@ -180,7 +180,7 @@ fn compare_pages(table: &Table<'_>, query: &Query, paging: &Paging, found: &Find
     let expected = table.ordered(&query.filter, &paging.order, None);
     let mut at = paging.offset.min(expected.len());
     loop {
-        let page = find(found.clone(), &paging).page().unwrap();
+        let page = find(found.clone(), &paging).fetch().unwrap();
         let records: Vec<Row> = page.records.iter().map(|record| record.row()).collect();
         let end = paging.limit.map_or(usize::MAX, |limit| at.saturating_add(limit)).min(expected.len());
         assert_rows(table, &expected[at..end], &records, query);

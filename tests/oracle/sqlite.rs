@@ -118,7 +118,7 @@ impl<R: Record> Comparison<'_, R> {
             let Paging { order, limit, offset, after, .. } = &paging;
             let ordered = !order.is_empty() || limit.is_some() || *offset > 0 || after.is_some();
             let (records, next) = if ordered {
-                let page = found.page().unwrap();
+                let page = found.fetch().unwrap();
                 assert_eq!(page.total, paging.total.then(|| found.count().unwrap()), "{context}");
                 (page.records, page.next)
             } else {

@@ -270,20 +270,20 @@ impl Both {
                 let condition = def.condition().cloned().unwrap_or_default();
                 let expected = bare.find(condition.clone()).statistics(def.statistics().clone());
                 let found = kept.standing(def.name());
-                let (figures, known) = (found.clone().map(|of| of.figures), found.map(|of| of.cached));
-                assert_eq!(figures, expected.clone().map(|of| of.figures), "{def:?}");
+                let (figures, known) = (found.clone().map(|of| of.values), found.map(|of| of.materialized));
+                assert_eq!(figures, expected.clone().map(|of| of.values), "{def:?}");
                 let requested = kept.find(condition).statistics(def.statistics().clone());
-                assert_eq!(requested.clone().map(|of| of.figures), expected.map(|of| of.figures), "{def:?}");
+                assert_eq!(requested.clone().map(|of| of.values), expected.map(|of| of.values), "{def:?}");
                 // An older aggregate may answer the same query.
                 assert!(
-                    requested.is_ok_and(|of| of.cached) || known != Ok(true),
+                    requested.is_ok_and(|of| of.materialized) || known != Ok(true),
                     "the query must use the aggregate: {def:?}"
                 );
             }
         }
         for def in &defs {
-            let newest = self.kept.1.standing(def.name()).map(|of| of.figures);
-            assert_eq!(newest, now.0.of(&self.kept.1).standing(def.name()).map(|of| of.figures));
+            let newest = self.kept.1.standing(def.name()).map(|of| of.values);
+            assert_eq!(newest, now.0.of(&self.kept.1).standing(def.name()).map(|of| of.values));
         }
         self.kept.0.verify().unwrap();
     }

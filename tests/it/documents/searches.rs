@@ -125,7 +125,7 @@ fn limits_apply_to_every_search() {
         let one = snapshot.search(Predicate::All).over(&accounts).limit(limit);
         let both = one.clone().over(&payments);
         for (search, names) in [(one, "Account"), (both, "Account, Payment")] {
-            let refused = search.page().unwrap_err();
+            let refused = search.fetch().unwrap_err();
             let QueryError::PageSize { collection, limit: given, .. } = &refused else { panic!("{refused}") };
             assert_eq!((&**collection, *given), (names, limit));
         }

@@ -6,7 +6,7 @@ use super::predicates::{Tree, leaf};
 use super::records::Subject;
 use super::reference::Shelf;
 use crate::statistics::naive::{self, Fields};
-use memdex::{Aggregate, AggregateDef, Bucket, FieldName, Figures, GroupBy, Kind, Metric, Statistics, Value};
+use memdex::{Aggregate, AggregateDef, Bucket, FieldName, MetricValues, GroupBy, Kind, Metric, Statistics, Value};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -28,7 +28,7 @@ impl ModelAggregate {
     }
 
     /// Checks a result against a state.
-    pub(super) fn check(&self, figures: &Figures, books: &Shelf<Book>) {
+    pub(super) fn check(&self, figures: &MetricValues, books: &Shelf<Book>) {
         let held =
             books.values().map(|(book, _)| book).filter(|book| self.when.as_ref().is_none_or(|when| when.holds(*book)));
         let expected = naive::expected(&held.collect::<Vec<_>>(), &self.statistics);

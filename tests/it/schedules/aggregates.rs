@@ -3,7 +3,7 @@
 
 use super::{explore, spawn_on};
 use memdex::{
-    AggregateDef, Collection, Commit, CommitInfo, CommitObserver, Figures, GroupBy, Metric, QueryError, Record,
+    AggregateDef, Collection, Commit, CommitInfo, CommitObserver, MetricValues, GroupBy, Metric, QueryError, Record,
     RecordChange, Snapshot, Statistics, Store,
 };
 use shuttle::rand::{Rng, thread_rng};
@@ -72,7 +72,7 @@ fn expected(state: &State) -> Vec<String> {
     [total].into_iter().chain((0..PURSES).filter_map(purse)).collect()
 }
 
-fn found(figures: &Figures) -> Vec<String> {
+fn found(figures: &MetricValues) -> Vec<String> {
     let total = format!("all {} {:?}", figures.int("count").unwrap(), figures.float("sum(worth)"));
     let group = |group: &memdex::Group| {
         let [count, distinct] = ["count", "distinct(name)"].map(|name| group.int(name).unwrap());
@@ -260,7 +260,7 @@ fn queries_use_aggregates() {
             let requested = by_purse().statistics().clone();
             let answer = snapshot.of(&purses.coins).find(memdex::Filter::all()).statistics(requested).unwrap();
             assert_eq!(found(&answer), expected(&purses.state(snapshot.commit())));
-            assert!(answer.cached);
+            assert!(answer.materialized);
         });
         run(&purses, vec![writer, reader]);
     });

@@ -87,7 +87,7 @@ impl World {
                 Some((cursor, _)) => find.after(cursor.clone()),
                 None => find,
             };
-            let page = any_way(find).page().unwrap();
+            let page = any_way(find).fetch().unwrap();
             let state = self.state(snapshot.commit());
             let mut expected: Vec<&Task> = state.values().filter(|task| holds(task)).collect();
             expected.retain(|task| behind.as_ref().is_none_or(|(_, last)| order.compare(task, last).is_gt()));
@@ -110,7 +110,7 @@ fn any_way(find: Find<Task>) -> Find<Task> {
         return find;
     }
     let script: Vec<usize> = (0..4).map(|_| thread_rng().gen_range(0..3)).collect();
-    find.planned_by(script)
+    find.with_plan(script)
 }
 
 /// New pages and pages of held snapshots, under commits of every kind.

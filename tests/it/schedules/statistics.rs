@@ -3,7 +3,7 @@
 
 use super::observed::Observed;
 use super::{explore, spawn_on};
-use memdex::{Bucket, Figures, Filter, GroupBy, Metric, Record, Snapshot, Statistics, Value, field};
+use memdex::{Bucket, MetricValues, Filter, GroupBy, Metric, Record, Snapshot, Statistics, Value, field};
 use shuttle::rand::{Rng, thread_rng};
 use shuttle::thread;
 
@@ -65,7 +65,7 @@ impl World {
         assert_eq!(summary.commit, snapshot.commit());
 
         let selected: Vec<&Sale> = state.values().filter(|sale| holds(sale)).collect();
-        let expect = |figures: &Figures, sales: &[&Sale]| {
+        let expect = |figures: &MetricValues, sales: &[&Sale]| {
             let amounts = || sales.iter().map(|sale| sale.amount);
             let sum = (!sales.is_empty()).then(|| amounts().sum::<i64>());
             let found = (figures.int("count"), figures.int("sum"), figures.int("max"));

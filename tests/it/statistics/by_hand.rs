@@ -1,7 +1,7 @@
 //! Each metric and each bucket on data that is small enough to compute by hand, with and without columns.
 
 use memdex::{
-    Aggregate, AggregateDef, Bucket, Collection, DateUnit, DecimalValue, FieldDef, Figures, GroupBy, KeyValue, Kind,
+    Aggregate, AggregateDef, Bucket, Collection, DateUnit, DecimalValue, FieldDef, MetricValues, GroupBy, KeyValue, Kind,
     Metric, Schema, Statistics, Store, Timestamp, Value, ValueRef, field,
 };
 
@@ -25,14 +25,14 @@ fn schema(columns: bool) -> Schema {
 }
 
 /// Runs the same query on a collection with columns and on one without, and returns the common result.
-fn ask(records: &[KeyValue<()>], statistics: impl Into<Statistics>) -> Figures {
+fn ask(records: &[KeyValue<()>], statistics: impl Into<Statistics>) -> MetricValues {
     let (store, statistics) = (Store::new(), statistics.into());
     let answers = [true, false].map(|columns| {
         let all: Records = store.key_values(&format!("columns: {columns}"), schema(columns)).unwrap();
         store.commit(|batch| records.iter().try_for_each(|record| batch.store(&all, record.clone()))).unwrap();
         let summary = all.find(memdex::Predicate::All).statistics(statistics.clone()).unwrap();
-        assert!(!summary.cached);
-        summary.figures
+        assert!(!summary.materialized);
+        summary.values
     });
     assert_eq!(answers[0], answers[1]);
     let [figures, _] = answers;
@@ -47,12 +47,12 @@ fn ints(values: impl IntoIterator<Item = impl Into<Value>>) -> Vec<KeyValue<()>>
     values.into_iter().enumerate().map(|(key, n)| record(key).with("n", n)).collect()
 }
 
-fn keys(figures: &Figures) -> Vec<String> {
+fn keys(figures: &MetricValues) -> Vec<String> {
     let text = |key: &Vec<Value>| key.iter().map(Value::to_string).collect::<Vec<_>>().join(" ");
     figures.groups().iter().map(|group| text(&group.key)).collect()
 }
 
-fn counts(figures: &Figures) -> Vec<(String, i64)> {
+fn counts(figures: &MetricValues) -> Vec<(String, i64)> {
     keys(figures).into_iter().zip(figures.groups().iter().map(|group| group.int("count").unwrap())).collect()
 }
 
@@ -332,7 +332,7 @@ fn results_serialize() {
         ask(&records, Statistics::of([Metric::count()]).group_by(GroupBy::values("shop").metrics([field("n").sum()])));
     let text = serde_json::to_string(&figures).unwrap();
     assert!(text.starts_with(r#"{"metrics":{"count":2},"groups":[{"key":[null],"#), "{text}");
-    assert_eq!(serde_json::from_str::<Figures>(&text).unwrap(), figures);
+    assert_eq!(serde_json::from_str::<MetricValues>(&text).unwrap(), figures);
 }
 
 /// NaN belongs to no range, not even an open one; infinity does.

@@ -71,7 +71,7 @@ fn sums_of_all_groups_equal_the_total() {
                     requested += 1;
                     if requested % 8 == 0 {
                         let again = held.of(accounts).find(memdex::Predicate::All).statistics(by_branch()).unwrap();
-                        assert_eq!(again.figures, first.figures, "a held snapshot returns the same results");
+                        assert_eq!(again.values, first.values, "a held snapshot returns the same results");
                     }
                 }
             });

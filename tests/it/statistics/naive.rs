@@ -1,6 +1,8 @@
 //! The naive evaluator: computes the expected result of a query record by record, without the engine's arithmetic.
 
-use memdex::{Aggregate, Bucket, DateUnit, DecimalValue, Figures, GroupBy, Kind, Metric, Statistics, Value, ValueRef};
+use memdex::{
+    Aggregate, Bucket, DateUnit, DecimalValue, GroupBy, Kind, Metric, MetricValues, Statistics, Value, ValueRef,
+};
 use std::collections::BTreeMap;
 
 /// The values of a record's field, including the missing value of a single-valued field.
@@ -263,7 +265,7 @@ fn near(a: &Value, b: &Value) -> bool {
     }
 }
 
-pub(crate) fn compare(found: &Figures, expected: &Expected) -> Result<(), String> {
+pub(crate) fn compare(found: &MetricValues, expected: &Expected) -> Result<(), String> {
     let names: Vec<&str> = found.metrics().map(|(name, _)| name).collect();
     if names != expected.metrics.iter().map(|(name, _)| &**name).collect::<Vec<_>>() {
         return Err(format!("metrics {names:?}"));

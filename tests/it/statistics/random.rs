@@ -341,7 +341,7 @@ proptest! {
                         if let Err(error) = compare(&found, &expected) {
                             prop_assert!(false, "{}: {}\n{:?}", of.name(), error, requested);
                         }
-                        answers.push(found.figures);
+                        answers.push(found.values);
                     }
                     prop_assert!(answers.windows(2).all(|pair| pair[0] == pair[1]), "to the last bit");
                 }

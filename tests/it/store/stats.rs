@@ -61,9 +61,9 @@ fn each_successful_query_counts_once() {
     assert_eq!(counts(&store).1, 4);
     snapshot.search(field("visits").ge(5)).over(&users).over(&others).fetch().unwrap();
     assert_eq!(counts(&store).1, 6, "one in each collection");
-    find.clone().limit(3).page().unwrap();
+    find.clone().limit(3).fetch().unwrap();
     find.statistics(field("visits").max()).unwrap();
-    snapshot.search(field("visits").ge(5)).over(&users).limit(3).page().unwrap();
+    snapshot.search(field("visits").ge(5)).over(&users).limit(3).fetch().unwrap();
     assert_eq!(counts(&store).1, 9, "pages and figures too");
     users.find(field("height").eq(5)).count().unwrap_err();
     assert_eq!((users.iter().count(), users.len(), snapshot.of(&users).iter().count()), (10, 10, 10));

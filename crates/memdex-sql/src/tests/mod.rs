@@ -57,7 +57,12 @@ fn date(days: i32) -> Value {
 /// A cursor of some query, behind these values and this key.
 fn behind<const N: usize>(values: [Value; N]) -> Cursor {
     let key = [Value::from("o"), Value::from(7)];
-    Cursor { query: 0, values: values.into(), collection: None, key: Key::from_bytes(&encode_parts(key.iter().map(Value::as_ref))) }
+    Cursor {
+        query: 0,
+        values: values.into(),
+        collection: None,
+        key: Key::from_bytes(&encode_parts(key.iter().map(Value::as_ref))),
+    }
 }
 
 /// What both dialects say, the schema given.
