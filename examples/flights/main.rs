@@ -193,7 +193,7 @@ fn count_by_airline(store: &Store, flights: &Collection<Flight>, airlines: &Coll
 /// Uses one index. Results are handles: owned, without a lock, and they dereference to the flight.
 fn find_by_plane(flights: &Collection<Flight>, tailnum: &str) -> Result<()> {
     heading(&format!("The flights of one plane, {tailnum}"));
-    tables::print_flights(flights.find(flight::TAILNUM.eq(tailnum)).fetch()?, 10);
+    tables::print_flights(flights.find(flight::TAILNUM.eq(tailnum)).fetch()?.records, 10);
 
     let unknown = flights.find(flight::TAILNUM.is_null()).count()?;
     let cancelled = flights.find(flight::TAILNUM.is_null() & flight::DEP_DELAY.is_null()).count()?;
@@ -210,7 +210,7 @@ fn find_by_route(flights: &Collection<Flight>) -> Result<()> {
     let started = Instant::now();
     let found = route.count()?;
     println!("{found} flights, counted in {:.1?} without reading a record. The flights:\n", started.elapsed());
-    tables::print_flights(route.fetch()?, 5);
+    tables::print_flights(route.fetch()?.records, 5);
     Ok(())
 }
 

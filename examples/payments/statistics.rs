@@ -5,7 +5,7 @@ use crate::commands::Ledger;
 use crate::generate::day;
 use crate::model::{Status, euros, payment};
 use crate::tables::{self, count, heading};
-use memdex::{AggregateDef, Bucket, DateUnit, MetricValues, Filter, GroupBy, Metric, Statistics, AggregationResult};
+use memdex::{AggregateDef, AggregationResult, Bucket, DateUnit, Filter, GroupBy, Metric, MetricValues, Statistics};
 use std::time::Instant;
 
 /// Count, sum and average of the amounts.
@@ -95,8 +95,9 @@ pub(crate) fn maintain_aggregate(ledger: &Ledger) -> Result<()> {
     );
     let statuses = [Status::Pending, Status::Completed, Status::Failed, Status::Refunded].map(|it| it.to_string());
     let rows = statuses.iter().flat_map(|status| {
-        let cells_of =
-            |summary: &AggregationResult| summary.group(status.as_str()).map_or_else(Default::default, |group| cells(group));
+        let cells_of = |summary: &AggregationResult| {
+            summary.group(status.as_str()).map_or_else(Default::default, |group| cells(group))
+        };
         let (before, after, old) = (cells_of(&before), cells_of(&after), cells_of(&in_snapshot));
         [(0, "payments"), (1, "sum"), (2, "average")].map(|(at, metric)| {
             let name = if at == 0 { status.clone() } else { String::new() };

@@ -98,7 +98,7 @@ impl Selection<'_> {
         let changed = self.view.changed();
         let missing = SortKey { class: if field.nulls_first { 0 } else { 2 }, bits: 0, is_exact: true };
         let directed = |bits: u64| if field.descending { !bits } else { bits };
-        let of_bits = |bits: u64| SortKey { class: 1, bits: directed(bits), is_exact: !column.is_sentinel(bits) };
+        let of_bits = |bits: u64| SortKey { class: 1, bits: directed(bits), is_exact: !column.is_escape(bits) };
         let (key, from): (Box<dyn Fn(u64) -> SortKey>, _) = match column.reads() {
             Reads::Bits(_) => {
                 let of_value = |value: &Value| saturated_bits(value.as_ref()).map_or(missing, of_bits);

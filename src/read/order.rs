@@ -3,7 +3,7 @@
 use crate::error::QueryError;
 use crate::limits::MAX_ORDER_FIELDS;
 use crate::query::{Cursor, Direction, FieldName, Nulls, OrderBy};
-use crate::record::{FieldSource, Condition, FieldAt, Schema, Test, order_of_all};
+use crate::record::{Condition, FieldAt, FieldSource, Schema, Test, order_of_all};
 use crate::storage::AnyVersion;
 use crate::value::{Key, Kind, Value, ValueRef};
 use std::cmp::Ordering;

@@ -9,7 +9,7 @@ use crate::error::QueryError;
 use crate::limits::PAGE_ROWS;
 use crate::query::Predicate;
 use crate::record::Condition;
-use crate::rowset::{OfPage, RowSet};
+use crate::rowset::{PageRows, RowSet};
 use crate::storage::{Rows, SharedVersion};
 use crate::sync::Arc;
 use crate::user_code;
@@ -84,10 +84,10 @@ impl Stream {
                     return false;
                 }
                 let mut places = Vec::new();
-                match candidates.of_page(page, &mut places) {
-                    OfPage::Nothing => return true,
-                    OfPage::Some => {}
-                    OfPage::All => places.extend(0..PAGE_ROWS as u16),
+                match candidates.rows_of_page(page, &mut places) {
+                    PageRows::Nothing => return true,
+                    PageRows::Some => {}
+                    PageRows::All => places.extend(0..PAGE_ROWS as u16),
                 }
                 *left = left.saturating_sub(places.len());
                 rows.read_places(page, &places, epoch, ready);

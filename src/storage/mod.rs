@@ -45,5 +45,6 @@ pub(crate) use marks::{Changed, Watch};
 pub(crate) use pages::FETCHED_TOGETHER;
 pub(crate) use rows::{AnyVersion, Rows, SharedVersion, typed};
 pub(crate) use table::{Applied, Table};
+pub(crate) use table_core::TableCore;
 pub(crate) use table_writer::TableWriter;
 pub(crate) use version::{Change, Version};

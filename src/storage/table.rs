@@ -1,7 +1,6 @@
 //! One collection's shared structures: the key table and the row pages of its records, and the [`TableCore`], which holds
 //! everything that needs no record type.
 
-use super::any_table::Asker;
 use super::changes::{CollectionChanges, RecordChange};
 use super::garbage::Garbage;
 use super::key_table::KeyTable;
@@ -71,8 +70,8 @@ impl<R> Applied<R> {
 }
 
 impl<R: Record> Table<R> {
-    pub(crate) fn new(name: &str, schema: Schema, seed: RandomState, asker: Asker) -> Self {
-        let core = TableCore::new(name, schema, seed, asker, version_bytes::<R>());
+    pub(crate) fn new(name: &str, schema: Schema, seed: RandomState) -> Self {
+        let core = TableCore::new(name, schema, seed, version_bytes::<R>());
         Table { core, keys: KeyTable::new(), pages: Pages::new() }
     }
 

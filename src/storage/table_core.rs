@@ -3,7 +3,6 @@
 //! The shared structures hold the newest state, published or in flight. The committer changes them in place, under short locks
 //! on small parts, one at a time; it holds the commit lock, and with it the [`TableWriter`].
 
-use super::any_table::Asker;
 use super::column::{Cell, Column, ColumnWriter};
 use super::figures::Figures;
 use super::lengths::Lengths;
@@ -37,14 +36,13 @@ pub(crate) struct TableCore {
     pub(crate) marks: Marks,
     pub(crate) lengths: Lengths,
     pub(super) figures: Figures,
-    pub(super) asker: Asker,
     /// Bytes of a version with its record, without what these point to.
     version_bytes: usize,
     writer: Mutex<TableWriter>,
 }
 
 impl TableCore {
-    pub(super) fn new(name: &str, schema: Schema, seed: RandomState, asker: Asker, version_bytes: usize) -> Self {
+    pub(super) fn new(name: &str, schema: Schema, seed: RandomState, version_bytes: usize) -> Self {
         let structures = index::of_schema(&schema, &seed);
         let with_column = schema.fields().iter().enumerate().filter(|(_, field)| field.is_column());
         let (columns, column_writers) = with_column.map(|(position, field)| Column::new(position, field)).unzip();
@@ -59,7 +57,6 @@ impl TableCore {
             marks: Marks::new(),
             lengths: Lengths::new(),
             figures: Figures::default(),
-            asker,
             version_bytes,
             writer: Mutex::new(writer),
         }

@@ -5,7 +5,7 @@ mod random;
 
 use memdex::{
     AggregateDef, AggregateDefError, AggregateError, Bucket, Cause, Collection, DateUnit, FieldDef, FieldValue,
-    MetricValues, GroupBy, Metric, Predicate, QueryError, Record, Schema, SchemaError, Statistics, Store, field,
+    GroupBy, Metric, MetricValues, Predicate, QueryError, Record, Schema, SchemaError, Statistics, Store, field,
 };
 
 #[derive(Clone, Debug, Record)]
@@ -77,7 +77,10 @@ fn each_snapshot_keeps_its_groups() {
 
     let now = payments.standing("by_status").unwrap();
     assert_eq!(rows(&now), [row("Paid", 1, 7)]);
-    assert_eq!((now.int("count"), now.int("max(amount)"), now.commit.get(), now.materialized), (Some(1), Some(7), 4, true));
+    assert_eq!(
+        (now.int("count"), now.int("max(amount)"), now.commit.get(), now.materialized),
+        (Some(1), Some(7), 4, true)
+    );
     assert_eq!(now.group("Paid").unwrap().int("distinct(currency)"), Some(0));
     let at = |snapshot: &memdex::Snapshot| rows(&snapshot.of(&payments).standing("by_status").unwrap());
     assert_eq!(at(&first), [row("Open", 4, 40)]);

@@ -3,7 +3,7 @@
 //! sum is the total, no reader goes back in time, and a snapshot that is held throughout returns the same results.
 
 use memdex::{
-    AggregateDef, Batch, Cause, Collection, Commit, Cursor, FieldValue, MetricValues, Filter, GroupBy, Handle, Record,
+    AggregateDef, Batch, Cause, Collection, Commit, Cursor, FieldValue, Filter, GroupBy, Handle, MetricValues, Record,
     Refusal, Refused, Snapshot, Statistics, Store, field,
 };
 use std::sync::Barrier;

@@ -4,7 +4,7 @@ use super::figures::{self, shown};
 use super::naive::Val;
 use crate::every_plan::by_every_plan_and;
 use memdex::limits::MAX_GROUPS;
-use memdex::{Aggregate, QueryResult, MetricValues, Find, Metric, Query, QueryError, Record, Statistics, Value};
+use memdex::{Aggregate, Find, Metric, MetricValues, Query, QueryError, QueryResult, Record, Statistics, Value};
 
 /// Executes a statistics query by at most `most` plans, and as an ordinary query; all results must equal the expected
 /// one.
@@ -25,7 +25,9 @@ pub(super) fn compare_results<R: Record>(
     if let Err(wrong) = is_same(requested, naive, &first) {
         panic!("{wrong}: {query:?}");
     }
-    let QueryResult::Aggregation(summary) = found.snapshot().query(query).unwrap() else { panic!("no statistics: {query:?}") };
+    let QueryResult::Aggregation(summary) = found.snapshot().query(query).unwrap() else {
+        panic!("no statistics: {query:?}")
+    };
     // Compared as text, in which NaN equals NaN.
     let first = format!("{first:?}");
     assert_eq!(format!("{:?}", summary.values), first, "{query:?}");

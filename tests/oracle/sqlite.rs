@@ -4,7 +4,7 @@ use super::answers::compare_results;
 use super::figures::flat;
 use super::naive::{Row, Shape, Table, Val};
 use crate::every_plan::by_every_plan;
-use memdex::{Ask, Collection, Find, Paging, Query, Record, Schema, Statistics, ValueRef};
+use memdex::{Ask, Collection, Find, Page, Paging, Query, Record, Schema, Statistics, ValueRef};
 use memdex_sql::{Dialect, QueryToSql, SchemaToSql, Sql, SqlError, SqlValue};
 use rusqlite::types::Value as Cell;
 use rusqlite::{Connection, params_from_iter};
@@ -117,13 +117,8 @@ impl<R: Record> Comparison<'_, R> {
             assert_eq!(counted, [[Cell::Integer(found.count().unwrap() as i64)]], "{context}");
             let Paging { order, limit, offset, after, .. } = &paging;
             let ordered = !order.is_empty() || limit.is_some() || *offset > 0 || after.is_some();
-            let (records, next) = if ordered {
-                let page = found.fetch().unwrap();
-                assert_eq!(page.total, paging.total.then(|| found.count().unwrap()), "{context}");
-                (page.records, page.next)
-            } else {
-                (found.fetch().unwrap(), None)
-            };
+            let Page { records, next, total, .. } = found.fetch().unwrap();
+            assert_eq!(total, paging.total.then(|| found.count().unwrap()), "{context}");
             let columns = if records.len() > COMPARED_WHOLE {
                 sql.text = format!("SELECT `{}` FROM ({})", self.short, sql.text);
                 vec![self.schema.position(self.short).unwrap()]

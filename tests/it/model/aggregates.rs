@@ -6,7 +6,7 @@ use super::predicates::{Tree, leaf};
 use super::records::Subject;
 use super::reference::Shelf;
 use crate::statistics::naive::{self, Fields};
-use memdex::{Aggregate, AggregateDef, Bucket, FieldName, MetricValues, GroupBy, Kind, Metric, Statistics, Value};
+use memdex::{Aggregate, AggregateDef, Bucket, FieldName, GroupBy, Kind, Metric, MetricValues, Statistics, Value};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;

@@ -3,7 +3,7 @@
 
 use super::{explore, spawn_on};
 use memdex::{
-    AggregateDef, Collection, Commit, CommitInfo, CommitObserver, MetricValues, GroupBy, Metric, QueryError, Record,
+    AggregateDef, Collection, Commit, CommitInfo, CommitObserver, GroupBy, Metric, MetricValues, QueryError, Record,
     RecordChange, Snapshot, Statistics, Store,
 };
 use shuttle::rand::{Rng, thread_rng};

@@ -3,7 +3,7 @@
 
 use super::observed::Observed;
 use super::{explore, spawn_on};
-use memdex::{Bucket, MetricValues, Filter, GroupBy, Metric, Record, Snapshot, Statistics, Value, field};
+use memdex::{Bucket, Filter, GroupBy, Metric, MetricValues, Record, Snapshot, Statistics, Value, field};
 use shuttle::rand::{Rng, thread_rng};
 use shuttle::thread;
 

@@ -1,8 +1,8 @@
 //! Each metric and each bucket on data that is small enough to compute by hand, with and without columns.
 
 use memdex::{
-    Aggregate, AggregateDef, Bucket, Collection, DateUnit, DecimalValue, FieldDef, MetricValues, GroupBy, KeyValue, Kind,
-    Metric, Schema, Statistics, Store, Timestamp, Value, ValueRef, field,
+    Aggregate, AggregateDef, Bucket, Collection, DateUnit, DecimalValue, FieldDef, GroupBy, KeyValue, Kind, Metric,
+    MetricValues, Schema, Statistics, Store, Timestamp, Value, ValueRef, field,
 };
 
 type Records = Collection<KeyValue<()>>;

@@ -340,15 +340,20 @@ impl fmt::Display for QueryError {
             E::PageZero { collection } => {
                 write!(f, "page 0 of {collection:?} does not exist: pages are numbered from 1")
             }
-            E::PageWithPosition { collection, page } => write!(
-                f,
-                "page {page} of {collection:?} can't be combined with an offset or a cursor: use one of them"
-            ),
+            E::PageWithPosition { collection, page } => {
+                write!(f, "page {page} of {collection:?} can't be combined with an offset or a cursor: use one of them")
+            }
             E::NotOne { collection, several: true } => {
-                write!(f, "several records of {collection:?} match, but one() needs exactly one: narrow the filter, or use first()")
+                write!(
+                    f,
+                    "several records of {collection:?} match, but one() needs exactly one: narrow the filter, or use first()"
+                )
             }
             E::NotOne { collection, several: false } => {
-                write!(f, "no record of {collection:?} matches, but one() needs exactly one: use first() if there may be none")
+                write!(
+                    f,
+                    "no record of {collection:?} matches, but one() needs exactly one: use first() if there may be none"
+                )
             }
             E::DifferentKinds { field, first: (a, kind), other: (b, other) } => write!(
                 f,
