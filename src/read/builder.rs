@@ -77,12 +77,18 @@ pub(super) fn with_limit(query: &Query, collection: &str, limit: usize) -> Resul
     paging.page = None;
     paging.limit = Some(window.limit.map_or(limit, |own| own.min(limit)));
     paging.total = false;
-    Ok(Query { ask: Ask::Records(paging), ..query.clone() })
+    Ok(with_paging(query, paging))
 }
 
 /// The same query for the records behind a cursor.
 pub(super) fn continue_behind(query: &Query, cursor: Cursor) -> Query {
     let mut paging = paging(query).clone();
     (paging.page, paging.offset, paging.limit) = (None, 0, None);
-    Query { ask: Ask::Records(paging), ..query.clone() }.after(cursor)
+    with_paging(query, paging).after(cursor)
+}
+
+fn with_paging(query: &Query, paging: Paging) -> Query {
+    let mut query = query.clone();
+    query.ask = Ask::Records(paging);
+    query
 }

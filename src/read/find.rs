@@ -127,7 +127,9 @@ impl<R: Record> Find<R> {
 
     /// The query as plain data.
     pub fn query(&self) -> Query {
-        Query { collections: vec![self.view.table.name.to_string().into()], ..self.query.clone() }
+        let mut query = self.query.clone();
+        query.collections = vec![self.view.table.name.to_string().into()];
+        query
     }
 
     /// The records. They are unordered unless you call [`order_by`](Find::order_by), [`limit`](Find::limit), [`page`](Find::page),

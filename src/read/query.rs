@@ -85,7 +85,9 @@ impl Snapshot {
     /// # Errors
     /// [`QueryError::UnknownCollection`].
     pub fn search_by(&self, query: &Query) -> Result<Search, QueryError> {
-        let search = Search::new(self.clone(), Query { collections: Vec::new(), ..query.clone() });
+        let mut of_none = query.clone();
+        of_none.collections.clear();
+        let search = Search::new(self.clone(), of_none);
         query.collections.iter().try_fold(search, |search, name| Ok(search.over_rows(self.rows_of(name)?)))
     }
 
