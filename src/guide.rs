@@ -5,7 +5,7 @@
 //! | [`documents`] | JSON documents, key/value records, types of other crates |
 //! | [`errors`] | which error means what, and what to do |
 //! | [`observe`] | tracing, stats, commit hooks |
-//! | [`test`] | a test double, snapshots as assertions, a manual clock, fault injection |
+//! | [`mod@test`] | a test double, snapshots as assertions, a manual clock, fault injection |
 //! | [`property_tests`] | check memdex, or your code on top of it, against a model |
 //! | [`sessions`] | cache sessions |
 //! | [`benchmark`] | benchmark with memdex |
