@@ -2,15 +2,20 @@
 //!
 //! | page | task |
 //! | --- | --- |
+//! | [`writing`] | batches, bulk, background writer, conditional writes, refusals |
 //! | [`documents`] | JSON documents, key/value records, types of other crates |
 //! | [`errors`] | which error means what, and what to do |
 //! | [`observe`] | tracing, stats, commit hooks |
+//! | [`async_code`] | use memdex from async code |
 //! | [`mod@test`] | a test double, snapshots as assertions, a manual clock, fault injection |
 //! | [`property_tests`] | check memdex, or your code on top of it, against a model |
 //! | [`sessions`] | cache sessions |
 //! | [`benchmark`] | benchmark with memdex |
 //!
 //! Translation to SQL is described by the crate `memdex-sql`.
+
+#[doc = include_str!("../docs/guide/writing.md")]
+pub mod writing {}
 
 #[doc = include_str!("../docs/guide/documents.md")]
 pub mod documents {}
@@ -20,6 +25,9 @@ pub mod errors {}
 
 #[doc = include_str!("../docs/guide/observe.md")]
 pub mod observe {}
+
+#[doc = include_str!("../docs/guide/async.md")]
+pub mod async_code {}
 
 #[doc = include_str!("../docs/guide/test.md")]
 pub mod test {}
