@@ -114,7 +114,7 @@ pub use error::{
 pub use error::{CriteriaError, DocumentError};
 pub use keys::Sequence;
 pub use latency::{LatencyFigures, LatencyStats};
-pub use memdex_derive::{FieldValue, Nested, Record};
+pub use memdex_derive::{FieldValue, Nested, Record, record_for};
 pub use query::{
     Aggregate, Ask, Bucket, Cursor, CursorError, DateUnit, Direction, Field, FieldName, Filter, Fingerprint, GroupBy,
     IntoOrder, Metric, NamedField, Nulls, OrderBy, Paging, Part, Parts, Predicate, Query, Statistics, TextOp, TextTest,
@@ -137,13 +137,13 @@ pub use storage::{
     MemoryStats, ProposedChange, ProposedCommit, RecordChange, StandingStats, Stats, VerifyError, VerifyReport,
 };
 pub use store::{CollectionInfo, Store, StoreBuilder};
-#[doc(hidden)]
-pub use value::probe;
 pub use value::{
     AnyKey, DecimalError, DecimalValue, Each, Element, EntityKey, EntityKeyError, FieldValue, FromKey, FromValue,
     HeapSize, IntoKey, Key, KeySink, Kind, Many, Maybe, Multi, Nest, Nullable, Number, Operand, Single, Text,
     Timestamp, TimestampError, Value, ValueRef,
 };
+#[doc(hidden)]
+pub use value::{NoAttribute, probe};
 pub use write::{
     Applied, BackgroundError, BackgroundWriter, BackgroundWriterBuilder, Batch, Counts, IfUnchanged, OperationInfo,
     Outcome, Pending, Queued, Receipt, Refused, RefusedOperation, Report, SubmitError, TakenOperation, Ticket,

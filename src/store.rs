@@ -8,7 +8,7 @@ use crate::query::Query;
 use crate::read::{QueryResult, Snapshot, evaluate};
 #[cfg(feature = "documents")]
 use crate::record::Document;
-use crate::record::{KeyValue, Record, Schema, key_value_schema};
+use crate::record::{Access, KeyValue, Record, Schema, key_value_schema};
 use crate::storage::{
     AnyTable, Collection, CommitHook, CommitObserver, Engine, Registration, Stats, Table, VerifyError, VerifyReport,
 };
@@ -44,7 +44,7 @@ impl Store {
     /// the type has none of its own (a `Document`, a [`KeyValue`]).
     pub fn collection<R: Record>(&self, name: &str) -> Result<Collection<R>, CollectionError> {
         let collection = || name.to_owned();
-        if let Some(open_with) = R::OPENED_WITH {
+        if let Some(open_with) = R::opened_with() {
             let requested = type_name::<R>();
             return Err(CollectionError::NeedsSchema { collection: collection(), requested, open_with });
         }

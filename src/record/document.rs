@@ -2,6 +2,7 @@
 
 use super::KeyBuffer;
 use super::json::{InJson, merge_patch, set, shallow};
+use super::record::Internal;
 use super::{FieldAt, FieldDef, Record, Schema};
 use crate::error::{Cause, DocumentError, SchemaError};
 use crate::value::{AnyKey, Kind, ValueRef, plain_json, sort_of_json};
@@ -179,7 +180,9 @@ impl Document {
 impl Record for Document {
     type Key = AnyKey;
 
-    const OPENED_WITH: Option<&'static str> = Some("Store::documents");
+    fn engine_opened_with(_: Internal) -> Option<&'static str> {
+        Some("Store::documents")
+    }
 
     /// None: each collection has its own.
     fn schema() -> Schema {
@@ -194,7 +197,7 @@ impl Record for Document {
         ValueRef::Null
     }
 
-    fn check_by(&self, schema: &Schema) -> Result<(), Cause> {
+    fn engine_check(&self, schema: &Schema, _: Internal) -> Result<(), Cause> {
         for (field, path) in schema.paths() {
             let (conflict, any) = self.judge(field, path);
             if let Some(json) = conflict.filter(|_| !field.skips_conflicts()) {
@@ -208,18 +211,18 @@ impl Record for Document {
         Ok(())
     }
 
-    fn key_by(&self, schema: &Schema, key: &mut KeyBuffer) {
+    fn engine_key(&self, schema: &Schema, key: &mut KeyBuffer, _: Internal) {
         schema.paths().filter(|(field, _)| field.is_key()).for_each(|(_, path)| key.push(self.value_by(path)));
     }
 
-    fn value_at(&self, field: &FieldAt) -> ValueRef<'_> {
+    fn engine_value(&self, field: &FieldAt, _: Internal) -> ValueRef<'_> {
         match field.path() {
             Some(path) if !path.many => self.value_by(path),
             _ => ValueRef::Null,
         }
     }
 
-    fn values_at<'a>(&'a self, field: &FieldAt, show: &mut dyn FnMut(ValueRef<'a>)) {
+    fn engine_values<'a>(&'a self, field: &FieldAt, show: &mut dyn FnMut(ValueRef<'a>), _: Internal) {
         match field.path() {
             Some(path) if path.many => path.each(&self.body, &mut |json| {
                 let value = plain_json(json).filter(|value| !value.is_null());

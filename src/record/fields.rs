@@ -1,6 +1,7 @@
 //! A record as a source of the values of its fields, so that code that reads fields is compiled once, in this crate, and not
 //! for each record type.
 
+use super::record::Access;
 use super::{FieldAt, Record};
 use crate::value::ValueRef;
 use memdex_query::schema::FieldSource;

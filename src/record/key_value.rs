@@ -1,6 +1,7 @@
 //! Plain values as records: the key and the indexed fields are given beside the value.
 
 use super::KeyBuffer;
+use super::record::Internal;
 use super::{FieldAt, FieldDef, Record, Schema};
 use crate::error::Cause;
 use crate::query::FieldName;
@@ -152,7 +153,9 @@ pub(crate) fn schema(schema: Schema) -> Schema {
 impl<V: Send + Sync + 'static> Record for KeyValue<V> {
     type Key = AnyKey;
 
-    const OPENED_WITH: Option<&'static str> = Some("Store::key_values");
+    fn engine_opened_with(_: Internal) -> Option<&'static str> {
+        Some("Store::key_values")
+    }
 
     /// None: each collection has its own.
     fn schema() -> Schema {
@@ -169,7 +172,7 @@ impl<V: Send + Sync + 'static> Record for KeyValue<V> {
         ValueRef::Null
     }
 
-    fn check_by(&self, schema: &Schema) -> Result<(), Cause> {
+    fn engine_check(&self, schema: &Schema, _: Internal) -> Result<(), Cause> {
         for (name, _) in &self.fields {
             let declared = schema.fields().iter().filter(|field| !field.is_key());
             if !declared.clone().any(|field| field.name() == name) {
@@ -200,18 +203,18 @@ impl<V: Send + Sync + 'static> Record for KeyValue<V> {
         Ok(())
     }
 
-    fn key_by(&self, schema: &Schema, key: &mut KeyBuffer) {
+    fn engine_key(&self, schema: &Schema, key: &mut KeyBuffer, _: Internal) {
         schema.paths().filter(|(field, _)| field.is_key()).for_each(|(_, path)| key.push(self.only(path)));
     }
 
-    fn value_at(&self, field: &FieldAt) -> ValueRef<'_> {
+    fn engine_value(&self, field: &FieldAt, _: Internal) -> ValueRef<'_> {
         match field.path() {
             Some(path) if !path.many => self.only(path),
             _ => ValueRef::Null,
         }
     }
 
-    fn values_at<'a>(&'a self, field: &FieldAt, show: &mut dyn FnMut(ValueRef<'a>)) {
+    fn engine_values<'a>(&'a self, field: &FieldAt, show: &mut dyn FnMut(ValueRef<'a>), _: Internal) {
         match field.path() {
             Some(path) if path.many => self.each(path, show, &mut |_| ()),
             Some(path) => show(self.only(path)),

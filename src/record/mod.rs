@@ -27,3 +27,4 @@ pub(crate) use key_value::schema as key_value_schema;
 pub(crate) use memdex_query::schema::{
     Bound, BoundAggregate, Bucketer, Condition, FieldSource, Figure, Level, Test, Values, bound, order_of_all,
 };
+pub(crate) use record::Access;

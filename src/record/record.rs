@@ -1,9 +1,8 @@
-//! The trait of what a collection holds.
+//! The trait of the values that a collection holds.
 
-use super::KeyBuffer;
-use super::{FieldAt, Schema};
+use super::{FieldAt, KeyBuffer, Schema};
 use crate::error::Cause;
-use crate::value::ValueRef;
+use crate::value::{IntoKey, ValueRef};
 
 /// A type whose values a collection can hold.
 ///
@@ -18,12 +17,12 @@ use crate::value::ValueRef;
 ///     #[record(key)]   number: u16,
 ///     #[record(index)] carrier: String,
 ///     #[record(field)] delay_minutes: Option<i32>,
-///                      remarks: Vec<String>, // invisible to queries: no trait is asked of it
+///                      remarks: Vec<String>, // not in the schema, so it can have any type
 /// }
 /// ```
 ///
-/// Or write it by hand, for instance when a field is computed. `key` writes the key's parts in the order of the
-/// schema, and `value` gives the value of the field at a position of the schema:
+/// Or implement it by hand, for instance for a computed field. `key` writes the key's parts in the order of the
+/// schema, and `value` returns the value of the field at a position of the schema:
 ///
 /// ```
 /// use memdex::{FieldDef, KeyBuffer, Record, Schema, Store, ValueRef, field};
@@ -61,60 +60,114 @@ use crate::value::ValueRef;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// `key` and `value` must give the same answers for the same record each time. Should they panic while a batch is
-/// committed, the batch is refused as a whole; should they panic in a query, the panic reaches whoever asked.
+/// `key` and `value` must return the same for the same record each time. If they panic in a commit, the whole batch is refused; if
+/// they panic in a query, the panic reaches the caller.
+///
+/// # Types that you can't annotate
+///
+/// * Your own type in a crate that should not always depend on memdex: make the dependency optional and write
+///   `#[cfg_attr(feature = "memdex", derive(memdex::Record))]`, and `#[cfg_attr(feature = "memdex", record(key))]` on its fields.
+/// * A type of another crate: [`record_for!`](crate::record_for) declares a wrapper around it that is a record and dereferences to it.
+/// * A type with private fields, or one that should be stored in another shape: write a mirror, a struct of your own with the fields
+///   that you query and `From` conversions.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a memdex record",
     note = "put `#[derive(memdex::Record)]` on it, and `#[record(key)]` on at least one of its fields"
 )]
 pub trait Record: Sized + Send + Sync + 'static {
-    /// The type of the key: that of the key field, or a tuple when there are several. It says what
-    /// [`get`](crate::Collection::get) accepts.
-    type Key;
+    /// The type of the key: that of the key field, or a tuple of the types if there are several. It decides what
+    /// [`get`](crate::Collection::get) accepts. Generic code can pass a `Self::Key` itself:
+    ///
+    /// ```
+    /// use memdex::{Collection, Handle, Record};
+    ///
+    /// fn get<R: Record>(records: &Collection<R>, key: R::Key) -> Option<Handle<R>> {
+    ///     records.get(key)
+    /// }
+    /// ```
+    type Key: IntoKey<Self::Key>;
 
-    /// Fields in the order of their positions. Asked once a collection.
+    /// The fields, in the order of their positions. Called once for each collection.
     fn schema() -> Schema;
 
     /// Writes the parts of this record's key.
     fn key(&self, key: &mut KeyBuffer);
 
-    /// The value of the field at position `field` of the schema; `Null` for a position that does not exist, and for a field of
-    /// many values.
+    /// The value of the field at position `field` of the schema; `Null` for a position that does not exist, and for a multi-valued
+    /// field.
     fn value(&self, field: usize) -> ValueRef<'_>;
 
-    /// Shows each value of the field at a position of the schema. To be written for schemas with fields of
-    /// [many](crate::FieldDef::many) values alone.
+    /// Passes each value of the field at a position of the schema to `show`. Implement it if the schema has
+    /// [multi-valued](crate::FieldDef::many) fields.
     fn values<'a>(&'a self, field: usize, show: &mut dyn FnMut(ValueRef<'a>)) {
         show(self.value(field));
     }
 
-    // What the engine calls. Records without a Rust type of their own look their fields up here by more than a position.
+    /// An estimate of the heap bytes that the record holds, for statistics and bounds of memory. The derived implementation adds the
+    /// [`HeapSize`](crate::HeapSize) of all fields whose type has one; the default is 0.
+    fn heap_size(&self) -> usize {
+        0
+    }
 
-    /// The method that opens collections of these records with a schema, where the type has none of its own.
-    #[doc(hidden)]
-    const OPENED_WITH: Option<&'static str> = None;
+    // The engine calls the methods below. Records without a Rust type of their own find their fields by more than a position. The
+    // argument of a private type keeps other crates from overriding them.
 
-    /// Whether the record fits the schema. The compiler knows that of a type.
+    /// The method that opens collections of these records with a schema, if the type has no schema of its own.
     #[doc(hidden)]
-    fn check_by(&self, schema: &Schema) -> Result<(), Cause> {
-        let _ = schema;
+    fn engine_opened_with(_: Internal) -> Option<&'static str> {
+        None
+    }
+
+    /// Whether the record fits the schema. For a Rust type, the compiler has checked that.
+    #[doc(hidden)]
+    fn engine_check(&self, _: &Schema, _: Internal) -> Result<(), Cause> {
         Ok(())
     }
 
     #[doc(hidden)]
-    fn key_by(&self, schema: &Schema, key: &mut KeyBuffer) {
-        let _ = schema;
+    fn engine_key(&self, _: &Schema, key: &mut KeyBuffer, _: Internal) {
         self.key(key);
     }
 
     #[doc(hidden)]
     #[inline]
-    fn value_at(&self, field: &FieldAt) -> ValueRef<'_> {
+    fn engine_value(&self, field: &FieldAt, _: Internal) -> ValueRef<'_> {
         self.value(field.position())
     }
 
     #[doc(hidden)]
-    fn values_at<'a>(&'a self, field: &FieldAt, show: &mut dyn FnMut(ValueRef<'a>)) {
+    fn engine_values<'a>(&'a self, field: &FieldAt, show: &mut dyn FnMut(ValueRef<'a>), _: Internal) {
         self.values(field.position(), show);
     }
 }
+
+/// An argument that only this crate can pass.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug)]
+pub struct Internal(());
+
+/// The engine's view of a record.
+pub(crate) trait Access: Record {
+    fn opened_with() -> Option<&'static str> {
+        Self::engine_opened_with(Internal(()))
+    }
+
+    fn check_by(&self, schema: &Schema) -> Result<(), Cause> {
+        self.engine_check(schema, Internal(()))
+    }
+
+    fn key_by(&self, schema: &Schema, key: &mut KeyBuffer) {
+        self.engine_key(schema, key, Internal(()));
+    }
+
+    #[inline]
+    fn value_at(&self, field: &FieldAt) -> ValueRef<'_> {
+        self.engine_value(field, Internal(()))
+    }
+
+    fn values_at<'a>(&'a self, field: &FieldAt, show: &mut dyn FnMut(ValueRef<'a>)) {
+        self.engine_values(field, show, Internal(()));
+    }
+}
+
+impl<R: Record> Access for R {}

@@ -6,7 +6,7 @@ use super::version::Version;
 use crate::error::Commit;
 use crate::index::{AuditRow, AuditRows, Findings, RefPlace};
 use crate::limits::PAGE_ROWS;
-use crate::record::{Fields, KeyBuffer, Lookup, Record};
+use crate::record::{Access, Fields, KeyBuffer, Lookup, Record};
 use crate::rowset::{Row, RowSet};
 use crate::sync::Arc;
 use crate::user_code;

@@ -3,7 +3,7 @@
 use super::report::Outcome;
 use crate::error::{Cause, Commit, Refusal};
 use crate::query::Filter;
-use crate::record::{Condition, Fields, KeyBuffer, Record};
+use crate::record::{Access, Condition, Fields, KeyBuffer, Record};
 use crate::storage::{Collection, Table, Version};
 use crate::sync::Arc;
 use crate::user_code;

@@ -22,6 +22,8 @@ struct Payment {
 
 fn main() {
     let _ = payment::AMOUNT_CENTS.eq("x");
+    let _ = payment::AMOUNT_CENTS.eq(5i32);
+    let _ = payment::AMOUNT_CENTS.eq(None);
     let _ = payment::STATUS.eq(Other::Pending);
     let _ = payment::STATUS.is_in(["Pending"]);
 }

@@ -3,6 +3,10 @@ use std::collections::HashMap;
 
 struct Opaque;
 
+enum Status {
+    Pending,
+}
+
 #[derive(Record)]
 struct Payment {
     #[record(key)]
@@ -11,6 +15,8 @@ struct Payment {
     labels: HashMap<String, String>,
     #[record(field)]
     twice: Option<Option<u8>>,
+    #[record(index)]
+    status: Status,
     hidden: Opaque,
 }
 

@@ -3,7 +3,7 @@ use memdex::{FieldValue, Record};
 #[derive(Record)]
 #[record(rename_all = "camelCase", table = "payments")]
 struct Payment {
-    #[record(primary)]
+    #[record(indexed)]
     id: String,
     #[record(index, unique, some::path)]
     status: String,

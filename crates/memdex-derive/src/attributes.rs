@@ -1,6 +1,7 @@
-//! What stands in `#[record(…)]` and `#[field(…)]`: words, some of them with a text, each at most once.
+//! Parses `#[record(…)]` and `#[field(…)]`: a list of options, each at most once.
 
 use crate::rename::Style;
+use crate::suggest::closest;
 use proc_macro2::Span;
 use quote::ToTokens;
 use std::fmt::Display;
@@ -8,7 +9,7 @@ use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
 use syn::{Attribute, Error, Expr, ExprLit, Generics, Lit, LitStr, Meta, MetaList, Result, Token};
 
-/// All that is wrong with the input, so that one run of the compiler shows it.
+/// All errors of the input, so that one run of the compiler reports them together.
 #[derive(Default)]
 pub(crate) struct Errors(Vec<Error>);
 
@@ -21,7 +22,7 @@ impl Errors {
         self.0.push(error);
     }
 
-    /// All errors as one.
+    /// All errors combined into one.
     pub(crate) fn check(self) -> Result<()> {
         let all = self.0.into_iter().reduce(|mut all, error| {
             all.combine(error);
@@ -31,115 +32,132 @@ impl Errors {
     }
 }
 
-/// The words that an attribute knows in one place.
+/// The options that an attribute accepts in one place.
 pub(crate) struct Known {
     /// `record` or `field`.
     pub(crate) attribute: &'static str,
-    /// Where it stands, as a message says it.
+    /// The place, as messages call it.
     pub(crate) place: &'static str,
-    /// Each word, and what a text stands behind.
-    pub(crate) words: &'static [(&'static str, Form)],
+    pub(crate) options: &'static [(&'static str, Form)],
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {
-    /// `word`
+    /// `option`
     Plain,
-    /// `word = "text"`
+    /// `option = "text"`
     Text,
-    /// `word(a, b, …)`, any number of times
+    /// `option(a, b, …)`, any number of times
     List,
 }
 
 impl Known {
-    /// `` `key`, `index` and `rename = "…"` ``
+    /// `` `key`, `index`, `rename = "…"` ``
     fn list(&self) -> String {
-        let words: Vec<_> = self
-            .words
-            .iter()
-            .map(|(word, form)| match form {
-                Form::Plain => format!("`{word}`"),
-                Form::Text => format!("`{word} = \"…\"`"),
-                Form::List => format!("`{word}(…)`"),
-            })
-            .collect();
-        list(&words, "and")
+        let options = self.options.iter().map(|(option, form)| match form {
+            Form::Plain => format!("`{option}`"),
+            Form::Text => format!("`{option} = \"…\"`"),
+            Form::List => format!("`{option}(…)`"),
+        });
+        options.collect::<Vec<_>>().join(", ")
+    }
+
+    /// `` `#[record(…)]` on a field ``
+    fn attribute_in_place(&self) -> String {
+        format!("`#[{}(…)]` on {}", self.attribute, self.place)
     }
 }
 
-/// The words of one item's attributes, each of the form that it should have.
-pub(crate) struct Words {
-    words: Vec<(&'static str, Meta)>,
-    /// The first attribute, if there is any.
+/// The options of one item, each of its expected form.
+pub(crate) struct Options {
+    options: Vec<(&'static str, Meta)>,
+    /// The first attribute, if there is one.
     pub(crate) span: Option<Span>,
-    /// Nothing was wrong with the attributes, so that what is absent is absent by intent.
+    /// Whether the attributes have no errors, so that missing options are missing on purpose.
     pub(crate) sound: bool,
 }
 
-impl Words {
+impl Options {
     pub(crate) fn parse(attributes: &[Attribute], known: &Known, errors: &mut Errors) -> Self {
         let errors_before = errors.0.len();
-        let mut words = Words { words: Vec::new(), span: None, sound: true };
+        let mut options = Options { options: Vec::new(), span: None, sound: true };
         for attribute in attributes.iter().filter(|a| a.path().is_ident(known.attribute)) {
-            words.span.get_or_insert(attribute.path().span());
+            options.span.get_or_insert(attribute.path().span());
             let Meta::List(list) = &attribute.meta else {
-                let message = format!("expected words in parentheses, `#[{}(…)]`: {}", known.attribute, known.list());
+                let message = format!("expected options in parentheses, `#[{}(…)]`: {}", known.attribute, known.list());
                 errors.add(&attribute.meta, message);
                 continue;
             };
             match list.parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated) {
-                Ok(metas) => metas.into_iter().for_each(|meta| words.add(meta, known, errors)),
-                Err(error) => errors.append(error),
+                Ok(metas) => metas.into_iter().for_each(|meta| options.add(meta, known, errors)),
+                Err(error) => {
+                    let message = format!(
+                        "{error} in {}; expected options with commas between: {}",
+                        known.attribute_in_place(),
+                        known.list()
+                    );
+                    errors.append(Error::new(error.span(), message));
+                }
             }
         }
-        words.sound = errors.0.len() == errors_before;
-        words
+        options.sound = errors.0.len() == errors_before;
+        options
     }
 
     fn add(&mut self, meta: Meta, known: &Known, errors: &mut Errors) {
-        let Some(&(word, form)) = known.words.iter().find(|(word, _)| meta.path().is_ident(word)) else {
-            let word = meta.path().to_token_stream().to_string().replace(' ', "");
-            let Known { attribute, place, .. } = known;
-            let message = match known.words {
-                [] => format!("unknown word `{word}`: `#[{attribute}(…)]` has no meaning on {place}"),
-                _ => format!("unknown word `{word}`: `#[{attribute}(…)]` on {place} knows {}", known.list()),
-            };
+        let Some(&(option, form)) = known.options.iter().find(|(option, _)| meta.path().is_ident(option)) else {
+            let option = meta.path().to_token_stream().to_string().replace(' ', "");
+            if known.options.is_empty() {
+                let message = format!("unknown attribute `{option}`: {} takes none", known.attribute_in_place());
+                return errors.add(meta.path(), message);
+            }
+            let mut message = format!("unknown attribute `{option}`; expected one of {}", known.list());
+            if let Some(similar) = closest(&option, known.options.iter().map(|(option, _)| *option)) {
+                message += &format!("; did you mean `{similar}`?");
+            }
             return errors.add(meta.path(), message);
         };
-        if self.get(word).is_some() && form != Form::List {
-            return errors.add(meta.path(), format!("`{word}` is here twice"));
+        if self.get(option).is_some() && form != Form::List {
+            return errors.add(meta.path(), format!("`{option}` is given twice"));
         }
         match form {
-            Form::Plain if !matches!(meta, Meta::Path(_)) => errors.add(&meta, format!("`{word}` stands alone")),
+            Form::Plain if !matches!(meta, Meta::Path(_)) => errors.add(&meta, format!("`{option}` takes no value")),
             Form::List if !matches!(meta, Meta::List(_)) => {
-                errors.add(&meta, format!("expected the names of fields: `{word}(…)`"));
+                errors.add(&meta, format!("expected the names of fields: `{option}(…)`"));
             }
-            Form::Text if text(&meta).is_none() => errors.add(&meta, format!("expected a string: `{word} = \"…\"`")),
+            Form::Text if text(&meta).is_none() => {
+                errors.add(&meta, format!("expected a string: `{option} = \"…\"`"));
+            }
             _ => {}
         }
-        self.words.push((word, meta));
+        self.options.push((option, meta));
     }
 
-    /// The place of `word`, if it is there.
-    pub(crate) fn get(&self, word: &str) -> Option<&Meta> {
-        self.words.iter().find(|(known, _)| *known == word).map(|(_, meta)| meta)
+    /// The place of `option`, if it is given.
+    pub(crate) fn get(&self, option: &str) -> Option<&Meta> {
+        self.options.iter().find(|(known, _)| *known == option).map(|(_, meta)| meta)
     }
 
-    /// Every place of a word that takes a list, with the list, in their order.
+    /// Every option with a list, in order.
     pub(crate) fn lists(&self) -> impl Iterator<Item = (&'static str, &MetaList)> {
-        self.words.iter().filter_map(|(word, meta)| match meta {
-            Meta::List(list) => Some((*word, list)),
+        self.options.iter().filter_map(|(option, meta)| match meta {
+            Meta::List(list) => Some((*option, list)),
             _ => None,
         })
     }
 
-    pub(crate) fn has(&self, word: &str) -> bool {
-        self.get(word).is_some()
+    pub(crate) fn has(&self, option: &str) -> bool {
+        self.get(option).is_some()
+    }
+
+    /// The text of an option.
+    pub(crate) fn text(&self, option: &str) -> Option<&LitStr> {
+        text(self.get(option)?)
     }
 
     /// The text of `rename`, which must not be empty.
     pub(crate) fn rename(&self, errors: &mut Errors) -> Option<&LitStr> {
-        let name = text(self.get("rename")?)?;
+        let name = self.text("rename")?;
         if name.value().is_empty() {
             errors.add(name, "a name can't be empty");
         }
@@ -148,11 +166,11 @@ impl Words {
 
     /// The style that `rename_all` names.
     pub(crate) fn rename_all(&self, errors: &mut Errors) -> Option<Style> {
-        let name = text(self.get("rename_all")?)?;
+        let name = self.text("rename_all")?;
         let style = Style::named(&name.value());
         if style.is_none() {
             let known: Vec<_> = Style::ALL.iter().map(|(name, _)| format!("`{name}`")).collect();
-            errors.add(name, format!("unknown style {:?}: expected {}", name.value(), list(&known, "or")));
+            errors.add(name, format!("unknown style {:?}; expected one of {}", name.value(), known.join(", ")));
         }
         style
     }
@@ -168,19 +186,10 @@ fn text(meta: &Meta) -> Option<&LitStr> {
     }
 }
 
-/// `a, b and c`
-fn list(words: &[String], and: &str) -> String {
-    match words {
-        [] => String::new(),
-        [one] => one.clone(),
-        [first @ .., last] => format!("{} {and} {last}", first.join(", ")),
-    }
-}
-
-/// Neither macro takes parameters of any kind.
+/// The macros support no generic types.
 pub(crate) fn refuse_generics(generics: &Generics, derive: &str, why: &str, errors: &mut Errors) {
     if !generics.params.is_empty() {
-        let message = format!("not supported: `{derive}` on a type with parameters or lifetimes; {why}");
+        let message = format!("`{derive}` can't be derived for a generic type; {why}");
         errors.add(&generics.params, message);
     }
 }

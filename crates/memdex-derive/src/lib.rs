@@ -1,4 +1,4 @@
-//! Derive macros of memdex. Use them through `memdex`, which exports both beside the traits of the same names.
+//! Derive macros of memdex. Use them through `memdex`, which exports them next to the traits of the same names.
 
 #![forbid(unsafe_code)]
 
@@ -6,11 +6,13 @@ mod attributes;
 mod field_value;
 mod record;
 mod rename;
+mod suggest;
+mod wrapper;
 
 use proc_macro::TokenStream;
 use syn::{DeriveInput, Error, parse_macro_input};
 
-/// Makes a struct with named fields a record: its key, its schema, and the fields that queries name.
+/// Makes a struct with named fields a record: generates its key, its schema, and the fields for queries.
 ///
 /// ```
 /// use memdex::{FieldValue, Record, Store};
@@ -25,7 +27,7 @@ use syn::{DeriveInput, Error, parse_macro_input};
 ///     #[record(index)]                 status: Status,
 ///     #[record(index, rename = "cur")] currency: Option<String>,
 ///     #[record(field)]                 amount_cents: i64,
-///                                      description: String, // invisible to queries: no trait is asked of it
+///                                      description: String, // not in the schema, so it can have any type
 /// }
 ///
 /// let payments = Store::new().collection::<Payment>("Payment")?;
@@ -47,51 +49,57 @@ use syn::{DeriveInput, Error, parse_macro_input};
 ///
 /// | attribute | meaning |
 /// | --- | --- |
-/// | `#[record(index(a, b))]`, `unique(…)`, `ordered(…)` | an index of several fields, named by their names in Rust; those of nested structs with dots (`home.city`) |
-/// | `#[record(index(a, name = "…"))]` | the same under a name of its own, by which it can be dropped; without it, the names with `+` between them |
-/// | `#[record(index(a, when = filter))]` | the same, holding only the records that the filter means: `when = payment::STATUS.eq(Status::Pending)` |
-/// | `#[record(rename_all = "…")]` | the style of all names that queries use: `lowercase`, `UPPERCASE`, `PascalCase`, `camelCase`, `snake_case`, `SCREAMING_SNAKE_CASE`, `kebab-case` or `SCREAMING-KEBAB-CASE`, each as in serde |
+/// | `#[record(index(a, b))]`, `unique(…)`, `ordered(…)` | an index of several fields, given by their names in Rust; fields of nested structs with dots (`home.city`) |
+/// | `#[record(index(a, name = "…"))]` | the same with a name, by which it can be dropped; by default the field names joined by `+` |
+/// | `#[record(index(a, when = filter))]` | the same as a partial index, of the records that match the filter: `when = payment::STATUS.eq(Status::Pending)` |
+/// | `#[record(fields = "PaymentFields")]` | the name of the generated type with the constants; `fields = "Self"` puts them on the record |
+/// | `#[record(rename_all = "…")]` | the style of all names in queries: `lowercase`, `UPPERCASE`, `PascalCase`, `camelCase`, `snake_case`, `SCREAMING_SNAKE_CASE`, `kebab-case` or `SCREAMING-KEBAB-CASE`, each as in serde |
 ///
-/// On a field; words go together in one attribute or stand in several:
+/// On a field, in one attribute or in several:
 ///
 /// | attribute | meaning |
 /// | --- | --- |
-/// | `#[record(key)]` | the key, or one of its parts in the order of declaration; at least one field must have it; never an `Option`. A look-up takes a tuple of up to eight parts |
-/// | `#[record(index)]` | queries find it by an equality index |
-/// | `#[record(unique)]` | as `index`, and no two records have the same value; those without a value are free of that |
-/// | `#[record(ordered)]` | as `index`, and ranges are found by it too |
-/// | `#[record(ordered, nan_last)]` | of a float: the index keeps NaN, after all other numbers, instead of refusing it; so do indexes of several fields |
-/// | `#[record(column)]` | its values lie side by side, so that looking at all of them reads no record; beside an index or alone. Nine bytes a record for floats, `bool`, `char`, dates and integers of up to 32 bits or `i64`; for other types four, and a dictionary of the distinct values |
-/// | `#[record(nested)]` | a struct with [`Nested`](macro@Nested), or an `Option`, `Vec` or `Box` of one: queries name its fields |
-/// | `#[record(key, index)]` | a part of the key that has an equality index as well |
-/// | `#[record(field)]` | queries find it by looking at the records |
-/// | `#[record(…, rename = "…")]` | the name that queries use, whatever `rename_all` says |
-/// | none | the field is invisible to queries, and its type is free |
+/// | `#[record(key)]` | the key, or one of its parts in the order of declaration; at least one field must have it; it can't be an `Option` or a list. A lookup takes a tuple of up to eight parts |
+/// | `#[record(index)]` | an equality index |
+/// | `#[record(unique)]` | a unique index: no two records have the same value; records without a value are exempt |
+/// | `#[record(ordered)]` | an ordered index, for equality and ranges |
+/// | `#[record(ordered, nan_last)]` | for a float: ordered indexes accept NaN and sort it last, instead of refusing it |
+/// | `#[record(column)]` | a column: the values are stored side by side, so that a scan reads no records; with or without an index. Floats, `bool`, `char`, dates and integers that fit an `i64` take up to nine bytes a record; other types four, and a dictionary of the distinct values |
+/// | `#[record(nested)]` | a struct with [`Nested`](macro@Nested), or an `Option`, `Vec` or `Box` of one, whose fields queries can name |
+/// | `#[record(key, index)]` | a part of the key that also has an equality index |
+/// | `#[record(field)]` | a field without an index: queries evaluate it on the records |
+/// | `#[record(…, rename = "…")]` | the name in queries, instead of that of `rename_all` |
+/// | none | queries can't use the field, and it can have any type |
 ///
-/// The type of a field with an attribute implements [`FieldValue`](macro@FieldValue); fields have their positions in the
-/// schema in the order of declaration.
+/// The type of a field with an attribute implements [`FieldValue`](macro@FieldValue). The positions in the schema follow the order
+/// of declaration.
 ///
-/// # What it makes
+/// # Generated items
 ///
-/// The implementation of `Record`, whose `Key` is the type of the key field, or a tuple of the types when there are
-/// several; and a type without values that is named like the struct in snake case (`payment` for `Payment`,
-/// `http_request` for `HTTPRequest`) and holds one constant a field, of type `Field<Payment, T>`, as visible as the
-/// struct. The constant is named like the field in Rust, in capitals: `payment::AMOUNT_CENTS`, also when the struct is
-/// declared inside a function. It takes no name from values: a variable `payment` can stand beside it.
+/// The implementation of `Record`, whose `Key` is the type of the key field, or a tuple of the types if there are several; and a type
+/// without values that holds a constant of type `Field<Payment, T>` for each field, as visible as the struct. A constant is named
+/// like its field, in capitals: `payment::AMOUNT_CENTS`. The type is named like the struct in snake case (`payment` for `Payment`,
+/// `http_request` for `HTTPRequest`), unless `fields = "…"` names it.
 ///
-/// - A struct `Type` or `Match` gets `r#type`, `r#match`, since the plain name is a keyword.
-/// - An underscore is added where the name is taken, or would hide what must not be hidden: `str_`, `bool_`, `u8_` and
-///   so on for structs named like a primitive type, `std_`, `core_`, `alloc_`, `memdex_`, `crate_`, `self_`, `super_`;
+/// - It does not clash with values: a variable `payment` can exist next to it.
+/// - It clashes with a module of the same name. In a module `payment`, name it: with `#[record(fields = "PaymentFields")]`,
+///   `use payment::{Payment, PaymentFields}` works. Without the attribute, import only the record and write
+///   `payment::payment::AMOUNT_CENTS`.
+/// - A struct `Type` or `Match` gets `r#type`, `r#match`, because the plain name is a keyword.
+/// - An underscore is appended if the name is taken or would hide a primitive type or a crate: `str_`, `u8_`, `std_`, `memdex_`;
 ///   and `payment_` for a struct that is itself named `payment`.
+/// - `Record::heap_size` adds the [`HeapSize`] of all fields whose type implements it.
+///
+/// [`HeapSize`]: https://docs.rs/memdex/latest/memdex/trait.HeapSize.html
 #[proc_macro_derive(Record, attributes(record))]
 pub fn record(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);
     record::derive(&input, record::What::Record).unwrap_or_else(Error::into_compile_error).into()
 }
 
-/// Makes a struct with named fields something that a record can hold in a field with `#[record(nested)]`, so that queries
-/// name its fields: `address.city`. Its fields take the attributes of [`Record`](macro@Record) but `key`; it gets constants
-/// as a record does, which [`Field::dot`] joins to the field that holds it.
+/// Makes a struct with named fields a nested struct: a record can hold it in a field with `#[record(nested)]`, and queries can name
+/// its fields: `address.city`. Its fields take the attributes of [`Record`](macro@Record) except `key`. It gets constants like a
+/// record, which [`Field::dot`] appends to the field that holds it.
 ///
 /// ```
 /// use memdex::{Nested, Record, Store, field};
@@ -116,10 +124,46 @@ pub fn nested(input: TokenStream) -> TokenStream {
     record::derive(&input, record::What::Nested).unwrap_or_else(Error::into_compile_error).into()
 }
 
-/// Makes a unit enum or a newtype something that a field of a record can hold.
+/// Declares a wrapper that makes a record of a type of another crate, on which `#[derive(Record)]` can't be put.
 ///
-/// An enum shows the names of its variants, as strings; a newtype (a struct of one field, named or not) shows what its
-/// field shows:
+/// It looks like a tuple struct with the wrapped type, followed by the public fields of that type that queries may name, with the
+/// attributes of [`Record`](macro@Record):
+///
+/// ```
+/// use memdex::{Store, record_for};
+///
+/// mod billing {
+///     #[derive(Clone, Debug)]
+///     pub struct Invoice { pub number: u64, pub customer: String, pub note: Vec<String> }
+/// }
+///
+/// record_for! {
+///     #[derive(Clone, Debug)]
+///     #[record(fields = "InvoiceFields")]
+///     pub struct Invoice(billing::Invoice) {
+///         #[record(key)]   number: u64,
+///         #[record(index)] customer: String,
+///     }
+/// }
+///
+/// let invoices = Store::new().collection::<Invoice>("Invoice")?;
+/// invoices.store(billing::Invoice { number: 7, customer: "Ada".into(), note: vec![] }.into())?;
+/// assert_eq!(invoices.find(InvoiceFields::CUSTOMER.eq("Ada")).count()?, 1);
+/// assert_eq!(invoices.get(7).unwrap().note.len(), 0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// The wrapper dereferences to the wrapped type and converts from it and into it. Its inner value is the public field `0`.
+#[proc_macro]
+pub fn record_for(input: TokenStream) -> TokenStream {
+    let input = parse_macro_input!(input as wrapper::Wrapper);
+    wrapper::declare(input).unwrap_or_else(Error::into_compile_error).into()
+}
+
+/// Makes an enum without data or a newtype a type that fields of records can have.
+///
+/// The value of an enum is the name of its variant, as a string; that of a newtype (a struct with one field, named or not) is the
+/// value of its field. `FromValue`, the way back, is implemented as well:
 ///
 /// ```
 /// use memdex::{FieldValue, ValueRef};
@@ -145,10 +189,10 @@ pub fn nested(input: TokenStream) -> TokenStream {
 ///
 /// | attribute | on | meaning |
 /// | --- | --- | --- |
-/// | `#[field(rename_all = "…")]` | an enum | the style of its variants' names: `lowercase`, `UPPERCASE`, `PascalCase`, `camelCase`, `snake_case`, `SCREAMING_SNAKE_CASE`, `kebab-case` or `SCREAMING-KEBAB-CASE`, each as in serde; without it a name is as written |
-/// | `#[field(rename = "…")]` | a variant | its name, whatever `rename_all` says |
+/// | `#[field(rename_all = "…")]` | an enum | the style of the names of its variants: `lowercase`, `UPPERCASE`, `PascalCase`, `camelCase`, `snake_case`, `SCREAMING_SNAKE_CASE`, `kebab-case` or `SCREAMING-KEBAB-CASE`, each as in serde; by default as written |
+/// | `#[field(rename = "…")]` | a variant | its name, instead of that of `rename_all` |
 ///
-/// A newtype takes no attributes. Types with parameters or lifetimes need an `impl` by hand.
+/// A newtype takes no attributes. Implement `FieldValue` by hand for generic types.
 #[proc_macro_derive(FieldValue, attributes(field))]
 pub fn field_value(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);

@@ -1,6 +1,6 @@
 //! `#[derive(Record)]` and `#[derive(Nested)]`.
 
-use crate::attributes::{Errors, Form, Known, Words, refuse_generics};
+use crate::attributes::{Errors, Form, Known, Options, refuse_generics};
 use crate::rename::{Style, constant, namespace};
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
@@ -8,18 +8,26 @@ use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
-use syn::{Data, DeriveInput, Error, Expr, Field, Fields, FieldsNamed, LitStr, MetaList, Result, Token, Type};
+use syn::{
+    Data, DeriveInput, Error, Expr, Field, Fields, FieldsNamed, LitStr, MetaList, Result, Token, Type, Visibility,
+};
 
 const ON_STRUCT: Known = Known {
     attribute: "record",
     place: "a struct",
-    words: &[("rename_all", Form::Text), ("index", Form::List), ("unique", Form::List), ("ordered", Form::List)],
+    options: &[
+        ("rename_all", Form::Text),
+        ("fields", Form::Text),
+        ("index", Form::List),
+        ("unique", Form::List),
+        ("ordered", Form::List),
+    ],
 };
 
 const ON_FIELD: Known = Known {
     attribute: "record",
     place: "a field",
-    words: &[
+    options: &[
         ("key", Form::Plain),
         ("index", Form::Plain),
         ("unique", Form::Plain),
@@ -32,16 +40,18 @@ const ON_FIELD: Known = Known {
     ],
 };
 
-/// The words that give a field an index of its own.
+/// The options that give a field an index.
 const INDEXES: [&str; 3] = ["index", "unique", "ordered"];
 
-/// A field of the struct that is one of the schema, or a struct whose fields are.
+/// A field of the struct that is a field of the schema, or a nested struct whose fields are.
 struct Part<'a> {
     ident: &'a Ident,
     ty: &'a Type,
-    /// What queries call it.
+    /// The expression that reads it: `self.amount`.
+    place: TokenStream,
+    /// Its name in queries.
     name: String,
-    /// What Rust code calls it.
+    /// Its constant in Rust code.
     constant: Ident,
     key: bool,
     index: Option<&'static str>,
@@ -50,52 +60,65 @@ struct Part<'a> {
     nested: bool,
 }
 
-/// A whole record, or a struct within one, which has no key.
+/// The derived trait.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum What {
+    /// A record.
     Record,
+    /// A struct within a record, which has no key.
     Nested,
+    /// A record that wraps a type of another crate: its fields are those of `self.0`.
+    Wrapper,
 }
 
 pub(crate) fn derive(input: &DeriveInput, what: What) -> Result<TokenStream> {
     let fields = named_fields(input)?;
     let mut errors = Errors::default();
     let why = "a collection holds one type, which owns its data";
-    refuse_generics(&input.generics, if what == What::Record { "Record" } else { "Nested" }, why, &mut errors);
-    let on_struct = Words::parse(&input.attrs, &ON_STRUCT, &mut errors);
+    refuse_generics(&input.generics, if what == What::Nested { "Nested" } else { "Record" }, why, &mut errors);
+    let owner = if what == What::Wrapper { quote!(self.0) } else { quote!(self) };
+    let on_struct = Options::parse(&input.attrs, &ON_STRUCT, &mut errors);
     let style = on_struct.rename_all(&mut errors);
     let mut parts: Vec<Part<'_>> = Vec::new();
     let mut keyed = false;
+    let mut hidden: Vec<&Ident> = Vec::new();
     for field in &fields.named {
-        let words = Words::parse(&field.attrs, &ON_FIELD, &mut errors);
-        keyed |= words.has("key");
-        if let (What::Nested, Some(key)) = (what, words.get("key")) {
-            errors.add(key, "a struct within a record has no key: `key` is for the record");
+        let options = Options::parse(&field.attrs, &ON_FIELD, &mut errors);
+        keyed |= options.has("key");
+        if let (What::Nested, Some(key)) = (what, options.get("key")) {
+            errors.add(key, "a nested struct has no key; `key` is for fields of the record");
         }
-        if let Some(part) = part(field, &words, style, &mut errors) {
-            clashes(&part, &words, &parts, &mut errors);
-            parts.push(part);
+        match part(field, &options, style, &owner, &mut errors) {
+            Some(part) => {
+                clashes(&part, &options, &parts, &mut errors);
+                parts.push(part);
+            }
+            None => hidden.extend(&field.ident),
         }
     }
-    if !keyed && what == What::Record {
-        errors.add(&input.ident, "no key field: put `#[record(key)]` on the field, or the fields, that name a record");
+    if !keyed && what != What::Nested {
+        errors
+            .add(&input.ident, "a record needs a key: put `#[record(key)]` on the field, or fields, that identify it");
     }
+    let namespace = Namespace::parse(&input.ident, &on_struct, &mut errors);
     let indexes = indexes(&on_struct, &parts, &mut errors);
     errors.check()?;
-    // Those of nested structs come behind all others.
+    let heap_size =
+        heap_size(fields.named.iter().filter_map(|field| field.ident.as_ref()).map(|ident| quote!(#owner.#ident)));
+    // Fields of nested structs follow all others.
     let (nested, parts): (Vec<_>, Vec<_>) = parts.into_iter().partition(|part| part.nested);
     let implementation = match what {
-        What::Record => of_record(&input.ident, &parts, &nested, &indexes),
-        What::Nested => of_nested(&input.ident, &parts, &nested, &indexes),
+        What::Record | What::Wrapper => of_record(&input.ident, &parts, &nested, &indexes, &heap_size),
+        What::Nested => of_nested(&input.ident, &parts, &nested, &indexes, &heap_size),
     };
-    let constants = constants(input, parts.iter().chain(&nested));
-    let keys = parts.iter().filter(|part| part.key).map(never_optional);
+    let constants = constants(input, &namespace, parts.iter().chain(&nested), &hidden);
+    let keys = parts.iter().filter(|part| part.key).map(valid_key);
     let floats = parts.iter().filter(|part| part.nan_last).map(always_float);
     Ok(quote! { #implementation #constants #(#keys)* #(#floats)* })
 }
 
-/// The indexes that stand on the struct: `index(field, field, name = "…", when = …)`.
-fn indexes(on_struct: &Words, parts: &[Part<'_>], errors: &mut Errors) -> Vec<TokenStream> {
+/// The indexes declared on the struct: `index(field, field, name = "…", when = …)`.
+fn indexes(on_struct: &Options, parts: &[Part<'_>], errors: &mut Errors) -> Vec<TokenStream> {
     on_struct.lists().filter_map(|(kind, list)| index(kind, list, parts, errors)).collect()
 }
 
@@ -119,7 +142,7 @@ fn index(kind: &str, list: &MetaList, parts: &[Part<'_>], errors: &mut Errors) -
         }
     }
     if names.is_empty() {
-        errors.add(list, format!("`{kind}(…)` names no field"));
+        errors.add(list, format!("`{kind}(…)` needs at least one field"));
     }
     let make = Ident::new(if kind == "index" { "equality" } else { kind }, list.path.span());
     Some(quote!(.with_index(::memdex::IndexDef::#make([#(#names),*]) #named #when)))
@@ -142,8 +165,11 @@ impl Parse for IndexEntry {
             input.parse::<Token![=]>()?;
             return match first.to_string().as_str() {
                 "name" => Ok(IndexEntry::Name(input.parse()?)),
-                "when" => Ok(IndexEntry::When(Box::new(input.parse()?))),
-                other => Err(Error::new(first.span(), format!("unknown word `{other}`: expected `name` or `when`"))),
+                "when" => condition(input).map(|filter| IndexEntry::When(Box::new(filter))),
+                other => Err(Error::new(
+                    first.span(),
+                    format!("unknown attribute `{other}`; expected one of `name`, `when`"),
+                )),
             };
         }
         let mut path = vec![first];
@@ -155,14 +181,28 @@ impl Parse for IndexEntry {
     }
 }
 
-/// What queries call a field that is given by its name in Rust; the names behind a dot are taken as they are.
+/// The filter after `when =`.
+fn condition(input: ParseStream<'_>) -> Result<Expr> {
+    const EXPECTED: &str = "`when` expects a filter, such as `payment::STATUS.eq(Status::Pending)`, \
+                            or the path of a function that returns one, called: `pending()`";
+    if input.peek(Token![|]) || input.peek(Token![||]) || input.peek(Token![move]) {
+        return Err(input.error(format!("{EXPECTED}; not a closure")));
+    }
+    input.parse().map_err(|error: Error| Error::new(error.span(), EXPECTED))
+}
+
+/// The query name of a field given by its name in Rust; names after a dot are taken as they are.
 fn field_name(path: &[Ident], parts: &[Part<'_>]) -> Result<String> {
     let Some(part) = parts.iter().find(|part| part.ident.unraw() == path[0].unraw()) else {
-        let message = format!("no field `{}` that queries see: give it an attribute, `field` at least", path[0]);
+        let message = format!("no field `{}` with a `#[record(…)]` attribute; add `#[record(field)]` to it", path[0]);
         return Err(Error::new(path[0].span(), message));
     };
     if part.nested != (path.len() > 1) {
-        let message = if part.nested { "a field of the nested struct must follow" } else { "not a nested struct" };
+        let message = if part.nested {
+            "add a field of the nested struct, after a dot"
+        } else {
+            "this field is not a nested struct"
+        };
         return Err(Error::new(path[0].span(), format!("`{}`: {message}", path[0])));
     }
     let inner = path[1..].iter().map(|ident| ident.unraw().to_string());
@@ -179,70 +219,85 @@ fn named_fields(input: &DeriveInput) -> Result<&FieldsNamed> {
         Data::Enum(data) => (data.enum_token.to_token_stream(), "an enum"),
         Data::Union(data) => (data.union_token.to_token_stream(), "a union"),
     };
-    let message =
-        format!("this is for structs with named fields, which the names in queries stand for; this is {what}");
+    let message = format!("a record is a struct with named fields, by which queries refer to them; this is {what}");
     Err(Error::new_spanned(at, message))
 }
 
-/// What the attributes make of a field; nothing if there are none.
-fn part<'a>(field: &'a Field, words: &Words, style: Option<Style>, errors: &mut Errors) -> Option<Part<'a>> {
-    let (span, ident) = (words.span?, field.ident.as_ref()?);
-    let (key, column, nested) = (words.has("key"), words.has("column"), words.has("nested"));
-    let nan_last = words.has("nan_last");
-    let index = INDEXES.into_iter().find(|word| words.has(word));
-    if let Some(second) = INDEXES.into_iter().filter(|word| words.has(word)).nth(1) {
-        let message = "one index a field; put the others on the struct: `#[record(ordered(field, name = \"…\"))]`";
-        errors.add(words.get(second), message);
+/// The field of the schema that a field of the struct becomes; `None` without attributes.
+fn part<'a>(
+    field: &'a Field,
+    options: &Options,
+    style: Option<Style>,
+    owner: &TokenStream,
+    errors: &mut Errors,
+) -> Option<Part<'a>> {
+    let (span, ident) = (options.span?, field.ident.as_ref()?);
+    let (key, column, nested) = (options.has("key"), options.has("column"), options.has("nested"));
+    let nan_last = options.has("nan_last");
+    let index = INDEXES.into_iter().find(|word| options.has(word));
+    if let Some(second) = INDEXES.into_iter().filter(|word| options.has(word)).nth(1) {
+        let message = "a field attribute declares one index; declare further ones on the struct: `#[record(ordered(field, name = \"…\"))]`";
+        errors.add(options.get(second), message);
     }
     let others = key || column || index.is_some();
-    if let (Some(word), true) = (words.get("nan_last"), nested) {
-        errors.add(word, "a nested struct is no field itself: `nan_last` is for a field in it");
+    if let (Some(word), true) = (options.get("nan_last"), nested) {
+        errors.add(word, "`nan_last` does not apply to a nested struct; put it on a field of that struct");
     }
-    match (words.get("field"), words.get("nested")) {
-        (Some(word), _) if key => errors.add(word, "`field` says nothing beside `key`: queries reach every key field"),
+    match (options.get("field"), options.get("nested")) {
+        (Some(word), _) if key => errors.add(word, "`field` is redundant with `key`: queries can use every key field"),
         (Some(word), _) if others => {
-            errors.add(word, "`field` says nothing beside another word: queries reach every such field")
+            errors.add(word, "`field` is redundant: queries can use every field with an attribute")
         }
-        (field, Some(word)) if others || field.is_some() => {
-            errors.add(word, "a nested struct is no field itself: `nested` stands alone or beside `rename`")
-        }
-        (None, None) if !others && words.sound => {
+        (field, Some(word)) if others || field.is_some() => errors.add(
+            word,
+            "`nested` can only be combined with `rename`; put the other attributes on the fields of the nested struct",
+        ),
+        (None, None) if !others && options.sound => {
             let message = format!(
-                "say what `{}` is to queries: `key`, `index`, `unique`, `ordered`, `column`, `field` or `nested`",
+                "the role of field `{}` is missing; add one of `key`, `index`, `unique`, `ordered`, `column`, `field`, `nested`",
                 ident.unraw()
             );
             errors.append(Error::new(span, message));
         }
         _ => {}
     }
-    let name = match (words.rename(errors), style) {
+    let name = match (options.rename(errors), style) {
         (Some(name), _) => name.value(),
         (None, Some(style)) => style.field(&ident.unraw().to_string()),
         (None, None) => ident.unraw().to_string(),
     };
-    Some(Part { ident, ty: &field.ty, name, constant: constant(ident), key, index, nan_last, column, nested })
+    let (ty, place, constant) = (&field.ty, quote!(#owner.#ident), constant(ident));
+    Some(Part { ident, ty, place, name, constant, key, index, nan_last, column, nested })
 }
 
 /// Refuses a name or a constant that an earlier field has.
-fn clashes(part: &Part<'_>, words: &Words, earlier: &[Part<'_>], errors: &mut Errors) {
+fn clashes(part: &Part<'_>, options: &Options, earlier: &[Part<'_>], errors: &mut Errors) {
     let Part { ident, name, constant, .. } = part;
     if let Some(other) = earlier.iter().find(|other| other.name == *name) {
-        let message = format!("the field `{}` has the name `{name}` already", other.ident.unraw());
-        match words.get("rename") {
+        let message = format!("the field `{}` already has the name `{name}`", other.ident.unraw());
+        match options.get("rename") {
             Some(rename) => errors.add(rename, message),
             None => errors.add(ident, message),
         }
-    } else if name.is_empty() && !words.has("rename") {
-        errors.add(ident, "nothing is left of this name in that style: give it a `rename = \"…\"`");
+    } else if name.is_empty() && !options.has("rename") {
+        errors.add(ident, "this name is empty in that style; add `rename = \"…\"`");
     }
     if let Some(other) = earlier.iter().find(|other| other.constant == *constant) {
-        let message =
-            format!("the field `{}` has the constant `{constant}` already: rename one of the two", other.ident.unraw());
+        let message = format!(
+            "the field `{}` already has the constant `{constant}`; rename one of the fields",
+            other.ident.unraw()
+        );
         errors.add(ident, message);
     }
 }
 
-fn of_record(record: &Ident, parts: &[Part<'_>], nested: &[Part<'_>], indexes: &[TokenStream]) -> TokenStream {
+fn of_record(
+    record: &Ident,
+    parts: &[Part<'_>],
+    nested: &[Part<'_>],
+    indexes: &[TokenStream],
+    heap_size: &TokenStream,
+) -> TokenStream {
     let keys: Vec<_> = parts.iter().filter(|part| part.key).collect();
     let key_type = match keys.as_slice() {
         [one] => one.ty.to_token_stream(),
@@ -254,7 +309,7 @@ fn of_record(record: &Ident, parts: &[Part<'_>], nested: &[Part<'_>], indexes: &
     let key_values = keys.iter().map(|part| value(part));
     let schema = schema(parts, nested, indexes);
     let extractors = extractors(parts, nested);
-    // Parameters are named as no constant of the user's is: one of the same name would stand in for them.
+    // Parameters have names that no constant of the user has: a constant would turn the parameter into a pattern.
     quote! {
         #[automatically_derived]
         #[allow(deprecated)]
@@ -271,11 +326,21 @@ fn of_record(record: &Ident, parts: &[Part<'_>], nested: &[Part<'_>], indexes: &
             }
 
             #extractors
+
+            fn heap_size(&self) -> ::core::primitive::usize {
+                #heap_size
+            }
         }
     }
 }
 
-fn of_nested(ident: &Ident, parts: &[Part<'_>], nested: &[Part<'_>], indexes: &[TokenStream]) -> TokenStream {
+fn of_nested(
+    ident: &Ident,
+    parts: &[Part<'_>],
+    nested: &[Part<'_>],
+    indexes: &[TokenStream],
+    heap_size: &TokenStream,
+) -> TokenStream {
     let schema = schema(parts, nested, indexes);
     let extractors = extractors(parts, nested);
     let own = parts.len();
@@ -298,6 +363,24 @@ fn of_nested(ident: &Ident, parts: &[Part<'_>], nested: &[Part<'_>], indexes: &[
 
             #extractors
         }
+
+        #[automatically_derived]
+        #[allow(deprecated)]
+        impl ::memdex::HeapSize for #ident {
+            fn heap_size(&self) -> ::core::primitive::usize {
+                #heap_size
+            }
+        }
+    }
+}
+
+/// The sum of the heap sizes of these places; those whose type has none count as 0.
+pub(crate) fn heap_size(places: impl IntoIterator<Item = TokenStream>) -> TokenStream {
+    let places = places.into_iter();
+    quote! {
+        #[allow(unused_imports)]
+        use ::memdex::probe::{Known as _, Unknown as _};
+        0 #(+ (&::memdex::probe::Probe(&#places)).__memdex_heap_size())*
     }
 }
 
@@ -310,20 +393,25 @@ fn schema(parts: &[Part<'_>], nested: &[Part<'_>], indexes: &[TokenStream]) -> T
             let index = Ident::new(word, Span::call_site());
             quote!(.#index())
         });
-        quote!(::memdex::FieldDef::of::<#ty>(#name) #key #index #nan_last #column)
+        // Every use of the type has the form `<T as FieldValue>::…`, so that the compiler reports a type that is not one once.
+        let of_type = ["KIND", "NULLABLE", "MANY", "NARROW"].map(|constant| {
+            let constant = Ident::new(constant, Span::call_site());
+            quote!(<#ty as ::memdex::FieldValue>::#constant)
+        });
+        quote!(::memdex::FieldDef::derived(#name, #(#of_type),*) #key #index #nan_last #column)
     });
     let nested =
         nested.iter().map(|Part { ty, name, .. }| quote!(.with_nested(#name, <#ty as ::memdex::Nested>::schema())));
     quote!(::memdex::Schema::new([#(#definitions),*]) #(#nested)* #(#indexes)*)
 }
 
-/// `value` and `values`. Positions of nested structs follow those of the plain fields, one struct after the other.
+/// `value` and `values`. The positions of nested structs follow those of the plain fields, one struct after the other.
 fn extractors(parts: &[Part<'_>], nested: &[Part<'_>]) -> TokenStream {
     let positions: Vec<_> = (0..parts.len()).collect();
     let own = parts.len();
     let value_of = parts.iter().map(value);
     let values_of =
-        parts.iter().map(|Part { ident, ty, .. }| quote!(<#ty as ::memdex::FieldValue>::values(&self.#ident, __show)));
+        parts.iter().map(|Part { place, ty, .. }| quote!(<#ty as ::memdex::FieldValue>::values(&#place, __show)));
     let behind = |call: &dyn Fn(&Part<'_>) -> TokenStream| -> Vec<TokenStream> {
         let each = nested.iter().map(|part| {
             let (ty, call) = (part.ty, call(part));
@@ -336,10 +424,9 @@ fn extractors(parts: &[Part<'_>], nested: &[Part<'_>]) -> TokenStream {
         });
         each.collect()
     };
-    let nested_value =
-        behind(&|Part { ident, ty, .. }| quote!(<#ty as ::memdex::Nested>::value(&self.#ident, __field)));
+    let nested_value = behind(&|Part { place, ty, .. }| quote!(<#ty as ::memdex::Nested>::value(&#place, __field)));
     let nested_values =
-        behind(&|Part { ident, ty, .. }| quote!(<#ty as ::memdex::Nested>::values(&self.#ident, __field, __show)));
+        behind(&|Part { place, ty, .. }| quote!(<#ty as ::memdex::Nested>::values(&#place, __field, __show)));
     quote! {
         #[inline]
         #[allow(unused_variables, unreachable_code)]
@@ -369,17 +456,47 @@ fn extractors(parts: &[Part<'_>], nested: &[Part<'_>]) -> TokenStream {
     }
 }
 
-/// The value of a field of `self`. Names the type, so that one that has no values is pointed at.
-fn value(Part { ident, ty, .. }: &Part<'_>) -> TokenStream {
-    quote!(<#ty as ::memdex::FieldValue>::value(&self.#ident))
+/// The value of a field. It names the type, so that an error points at a type that is not a `FieldValue`.
+fn value(Part { place, ty, .. }: &Part<'_>) -> TokenStream {
+    quote!(<#ty as ::memdex::FieldValue>::value(&#place))
 }
 
-/// The namespace type and its constants: a type, since a module could not see a struct that is local to a function.
-fn constants<'a>(input: &DeriveInput, parts: impl Iterator<Item = &'a Part<'a>>) -> TokenStream {
+/// The type that holds the constants.
+enum Namespace {
+    /// The record itself.
+    Own,
+    /// A type of this name, generated.
+    Type(Ident),
+}
+
+impl Namespace {
+    /// The one that `fields = "…"` names, or else the name of the struct in snake case.
+    fn parse(record: &Ident, options: &Options, errors: &mut Errors) -> Self {
+        let Some(name) = options.text("fields") else { return Namespace::Type(namespace(record)) };
+        if name.value() == "Self" {
+            return Namespace::Own;
+        }
+        match name.parse() {
+            Ok(ident) if ident != *record => return Namespace::Type(ident),
+            Ok(_) => errors
+                .add(name, "the record itself has this name; for constants on the record, write `fields = \"Self\"`"),
+            Err(_) => errors
+                .add(name, "expected the name of a type to generate, such as `fields = \"PaymentFields\"`, or `Self`"),
+        }
+        Namespace::Own
+    }
+}
+
+/// The namespace type and its constants. A type, because a module could not see a struct that is local to a function.
+fn constants<'a>(
+    input: &DeriveInput,
+    namespace: &Namespace,
+    parts: impl Iterator<Item = &'a Part<'a>> + Clone,
+    hidden: &[&Ident],
+) -> TokenStream {
     let DeriveInput { ident: record, vis, .. } = input;
-    let namespace = namespace(record);
     let doc = format!("Fields of [`{}`], for queries.", record.unraw());
-    let constants = parts.map(|Part { ty, name, constant, key, index, nested, .. }| {
+    let constants = parts.clone().map(|Part { ty, name, constant, key, index, nested, .. }| {
         let what = match (nested, key, index) {
             (true, ..) => ": a struct; see `Field::dot`",
             (_, true, Some(_)) => ": a part of the key, with an index",
@@ -393,36 +510,80 @@ fn constants<'a>(input: &DeriveInput, parts: impl Iterator<Item = &'a Part<'a>>)
             #vis const #constant: ::memdex::Field<#record, #ty> = ::memdex::Field::new(#name);
         }
     });
+    let (declaration, holder) = match namespace {
+        Namespace::Own => (None, record),
+        Namespace::Type(name) => {
+            let declaration = quote! {
+                #[doc = #doc]
+                #[allow(non_camel_case_types, dead_code)]
+                #vis enum #name {}
+            };
+            (Some(declaration), name)
+        }
+    };
+    // On the record itself they could clash with constants of the user.
+    let hidden = hidden.iter().filter(|_| declaration.is_some()).filter(|ident| **ident != record && **ident != holder);
+    let mut taken: Vec<Ident> = parts.map(|part| part.constant.clone()).collect();
+    let without_attribute = hidden.filter_map(|ident| {
+        let constant = constant(ident);
+        if taken.contains(&constant) {
+            return None;
+        }
+        taken.push(constant.clone());
+        Some(without_attribute(record, vis, holder, ident, &constant))
+    });
     quote! {
-        #[doc = #doc]
-        #[allow(non_camel_case_types, dead_code)]
-        #vis enum #namespace {}
+        #declaration
 
         #[allow(non_upper_case_globals, dead_code)]
-        impl #namespace {
+        impl #holder {
             #(#constants)*
         }
+
+        #(#without_attribute)*
     }
 }
 
-/// A check that fails at the type of a key field which can be `None`.
-fn never_optional(part: &Part<'_>) -> TokenStream {
-    let (ty, name) = (part.ty, part.ident.unraw());
-    let message = format!("the key field `{name}` can't be optional: every record needs a whole key");
-    check_of_type(ty, quote!(!<#ty as ::memdex::FieldValue>::NULLABLE), &message)
+/// The constant of a field without an attribute. Its type is named like the field, so that the error of a query that uses it says
+/// that the field has no attribute.
+fn without_attribute(record: &Ident, vis: &Visibility, holder: &Ident, field: &Ident, constant: &Ident) -> TokenStream {
+    let name = field.unraw().to_string();
+    quote! {
+        const _: () = {
+            #[allow(non_camel_case_types, dead_code, unreachable_pub)]
+            pub enum #field {}
+
+            #[allow(non_upper_case_globals, non_local_definitions, dead_code)]
+            impl #holder {
+                #[doc(hidden)]
+                #vis const #constant: ::memdex::Field<#record, ::memdex::NoAttribute<#field>> = ::memdex::Field::new(#name);
+            }
+        };
+    }
 }
 
-/// A check that fails at the type of a `nan_last` field which can't be NaN.
+/// A check that fails at the type of a key field which is optional or a list.
+fn valid_key(part: &Part<'_>) -> TokenStream {
+    let (ty, name) = (part.ty, part.ident.unraw());
+    let list = format!("a list can't be a key: the key field `{name}` must have exactly one value");
+    let optional = format!("the key field `{name}` can't be optional: every record needs a whole key");
+    let list = check_of_type(ty, quote!(!<#ty as ::memdex::FieldValue>::MANY), &list);
+    let single = quote!(<#ty as ::memdex::FieldValue>::MANY || !<#ty as ::memdex::FieldValue>::NULLABLE);
+    let optional = check_of_type(ty, single, &optional);
+    quote!(#list #optional)
+}
+
+/// A check that fails at the type of a `nan_last` field that is not a float.
 fn always_float(part: &Part<'_>) -> TokenStream {
     let (ty, name) = (part.ty, part.ident.unraw());
-    let message = format!("the field `{name}` can't be NaN: `nan_last` is for floats");
+    let message = format!("`nan_last` is for floats, and the field `{name}` is not one");
     let kind = quote!(<#ty as ::memdex::FieldValue>::KIND);
     check_of_type(ty, quote!(::core::matches!(#kind, ::memdex::Kind::Float)), &message)
 }
 
 /// A check at compile time, pointed at a type.
 fn check_of_type(ty: &Type, holds: TokenStream, message: &str) -> TokenStream {
-    // From the first token of the type to its last, as far as a stable compiler allows.
+    // Spans the whole type, as far as a stable compiler allows.
     let first = ty.span();
     let last = ty.to_token_stream().into_iter().last().as_ref().map_or(first, TokenTree::span);
     let start = quote_spanned!(first=> ::core::assert);

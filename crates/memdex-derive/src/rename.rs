@@ -1,10 +1,10 @@
-//! Names: the styles of `rename_all`, and what the generated namespace and its constants are called.
+//! The styles of `rename_all`, and the names of the generated type and its constants.
 
 use proc_macro2::Ident;
 use syn::ext::IdentExt;
 
-/// How `rename_all` writes a name. Agrees with serde letter for letter, so that records are named alike in queries and
-/// on the wire: a field is taken to be in snake case, a variant in Pascal case.
+/// A style of `rename_all`. It agrees with serde letter for letter, so that fields have the same names in queries and in serialized
+/// records: fields are assumed to be in snake case, variants in Pascal case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Style {
     Lower,
@@ -33,7 +33,7 @@ impl Style {
         Style::ALL.iter().find(|(known, _)| *known == name).map(|(_, style)| *style)
     }
 
-    /// The name of a field that Rust calls `field`.
+    /// The name in this style of the Rust field `field`.
     pub(crate) fn field(self, field: &str) -> String {
         match self {
             Style::Lower | Style::Snake => field.to_owned(),
@@ -45,7 +45,7 @@ impl Style {
         }
     }
 
-    /// The name of a variant that Rust calls `variant`.
+    /// The name in this style of the Rust variant `variant`.
     pub(crate) fn variant(self, variant: &str) -> String {
         match self {
             Style::Pascal => variant.to_owned(),
@@ -69,14 +69,14 @@ impl Style {
     }
 }
 
-/// `word` with another first letter.
+/// `word` with its first letter changed.
 fn first(word: &str, change: impl Fn(&char) -> char) -> String {
     let mut letters = word.chars();
     letters.next().map(|letter| change(&letter)).into_iter().chain(letters).collect()
 }
 
-/// The type that holds the constants of a struct: its name in snake case; a raw identifier for a keyword, and with an
-/// underscore where the name is the struct's own or would hide something that must stay visible.
+/// The type that holds the constants of a struct: its name in snake case. Keywords become raw identifiers, and an underscore is
+/// appended if the name is that of the struct or would hide a name that must stay visible.
 pub(crate) fn namespace(structure: &Ident) -> Ident {
     #[rustfmt::skip]
     const VISIBLE: [&str; 26] = [
@@ -101,11 +101,11 @@ pub(crate) fn constant(field: &Ident) -> Ident {
 /// `name` at the place of `origin`.
 fn identifier(name: &str, origin: &Ident) -> Ident {
     let mut ident = match syn::parse_str::<Ident>(name) {
-        // A keyword since the edition of 2024, of which the parser of older editions knows nothing.
+        // `gen` is a keyword since edition 2024; the parser accepts it for older editions.
         Ok(ident) if ident != "gen" => ident,
         _ => match syn::parse_str::<Ident>(&format!("r#{name}")) {
             Ok(ident) => ident,
-            // A letter whose other case is no letter.
+            // The other case of a letter is not a letter.
             Err(_) => origin.clone(),
         },
     };
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_namespace_steps_aside_for_keywords_primitive_types_and_its_own_struct() {
+    fn a_namespace_avoids_keywords_primitive_types_and_its_struct() {
         let name = |structure: &str| namespace(&format_ident!("{structure}")).to_string();
         for (structure, expected) in [
             ("Type", "r#type"),

@@ -38,6 +38,8 @@ pub struct Field<R, T> {
 /// The deepest nesting that a typed field can name.
 const MAX_PATH: usize = 8;
 
+// The bounds of the tests are on the methods, not on the `impl`s: only then the compiler shows the messages of the traits.
+
 impl<R, T> Field<R, T> {
     /// The field called `name` in the schema of `R`, for a hand-written implementation of `Record`. Queries with a wrong name or
     /// type fail with a [`QueryError`](crate::error::QueryError).
@@ -95,78 +97,117 @@ impl<R, N: Nest> Field<R, N> {
     }
 }
 
-impl<R, T: FieldValue> Field<R, T> {
+impl<R, T> Field<R, T> {
     /// The field has this value.
-    pub fn eq(&self, value: impl Operand<T::Base>) -> Filter<R> {
+    pub fn eq(&self, value: impl Operand<T::Base>) -> Filter<R>
+    where
+        T: FieldValue,
+    {
         Filter::new(Predicate::Eq(self.name(), value.to_operand()))
     }
 
     /// The field has a value other than this.
-    pub fn ne(&self, value: impl Operand<T::Base>) -> Filter<R> {
+    pub fn ne(&self, value: impl Operand<T::Base>) -> Filter<R>
+    where
+        T: FieldValue,
+    {
         Filter::new(Predicate::Ne(self.name(), value.to_operand()))
     }
 
     /// The field has one of these values.
-    pub fn is_in<Q: Operand<T::Base>>(&self, values: impl IntoIterator<Item = Q>) -> Filter<R> {
+    pub fn is_in<Q: Operand<T::Base>>(&self, values: impl IntoIterator<Item = Q>) -> Filter<R>
+    where
+        T: FieldValue,
+    {
         let values = values.into_iter().map(|value| value.to_operand()).collect();
         Filter::new(Predicate::In(self.name(), values))
     }
 }
 
 /// Ranges. A missing value is in no range.
-impl<R, T: FieldValue> Field<R, T> {
-    fn range<Q: Operand<T::Base>>(&self, from: Bound<Q>, to: Bound<Q>) -> Filter<R> {
+impl<R, T> Field<R, T> {
+    fn range<Q: Operand<T::Base>>(&self, from: Bound<Q>, to: Bound<Q>) -> Filter<R>
+    where
+        T: FieldValue,
+    {
         let owned = |bound: Bound<Q>| bound.map(|value| value.to_operand());
         Filter::new(Predicate::Range(self.name(), owned(from), owned(to)))
     }
 
     /// The field is less than this.
-    pub fn lt(&self, value: impl Operand<T::Base>) -> Filter<R> {
+    pub fn lt(&self, value: impl Operand<T::Base>) -> Filter<R>
+    where
+        T: FieldValue,
+    {
         self.range(Bound::Unbounded, Bound::Excluded(value))
     }
 
     /// The field is at most this.
-    pub fn le(&self, value: impl Operand<T::Base>) -> Filter<R> {
+    pub fn le(&self, value: impl Operand<T::Base>) -> Filter<R>
+    where
+        T: FieldValue,
+    {
         self.range(Bound::Unbounded, Bound::Included(value))
     }
 
     /// The field is greater than this.
-    pub fn gt(&self, value: impl Operand<T::Base>) -> Filter<R> {
+    pub fn gt(&self, value: impl Operand<T::Base>) -> Filter<R>
+    where
+        T: FieldValue,
+    {
         self.range(Bound::Excluded(value), Bound::Unbounded)
     }
 
     /// The field is at least this.
-    pub fn ge(&self, value: impl Operand<T::Base>) -> Filter<R> {
+    pub fn ge(&self, value: impl Operand<T::Base>) -> Filter<R>
+    where
+        T: FieldValue,
+    {
         self.range(Bound::Included(value), Bound::Unbounded)
     }
 
     /// The field is between these, both included.
-    pub fn between<Q: Operand<T::Base>>(&self, from: Q, to: Q) -> Filter<R> {
+    pub fn between<Q: Operand<T::Base>>(&self, from: Q, to: Q) -> Filter<R>
+    where
+        T: FieldValue,
+    {
         self.range(Bound::Included(from), Bound::Included(to))
     }
 }
 
 /// Fields of many values: a `Vec`, a set, or a field of structs in one. Order and repetition do not matter.
-impl<R, T: Multi> Field<R, T> {
+impl<R, T> Field<R, T> {
     /// One of the field's values is this.
-    pub fn contains(&self, value: impl Operand<T::Item>) -> Filter<R> {
+    pub fn contains(&self, value: impl Operand<T::Item>) -> Filter<R>
+    where
+        T: Multi,
+    {
         Filter::new(Predicate::AnyOf(self.name(), vec![value.to_operand()]))
     }
 
     /// The field has at least one of these values.
-    pub fn any<Q: Operand<T::Item>>(&self, values: impl IntoIterator<Item = Q>) -> Filter<R> {
+    pub fn any<Q: Operand<T::Item>>(&self, values: impl IntoIterator<Item = Q>) -> Filter<R>
+    where
+        T: Multi,
+    {
         Filter::new(Predicate::AnyOf(self.name(), values.into_iter().map(|value| value.to_operand()).collect()))
     }
 
     /// The field has each of these values.
-    pub fn all<Q: Operand<T::Item>>(&self, values: impl IntoIterator<Item = Q>) -> Filter<R> {
+    pub fn all<Q: Operand<T::Item>>(&self, values: impl IntoIterator<Item = Q>) -> Filter<R>
+    where
+        T: Multi,
+    {
         Filter::new(Predicate::AllOf(self.name(), values.into_iter().map(|value| value.to_operand()).collect()))
     }
 }
 
-impl<R, T: Nullable> Field<R, T> {
+impl<R, T> Field<R, T> {
     /// The field has no value. Only for fields that can be missing: an `Option`, or an empty `Vec` or set.
-    pub fn is_null(&self) -> Filter<R> {
+    pub fn is_null(&self) -> Filter<R>
+    where
+        T: Nullable,
+    {
         Filter::new(Predicate::IsNull(self.name()))
     }
 }

@@ -1,7 +1,7 @@
 //! Statistics as plain data: metrics, and the groups that they are computed for.
 
 use super::{Field, FieldName, NamedField};
-use crate::value::Value;
+use crate::value::{Number, Value};
 use std::borrow::Cow;
 
 /// Metrics of all records that a query selects, and of groups of them, of groups within these, and so on.
@@ -270,16 +270,22 @@ impl From<Aggregate> for Metric {
 }
 
 macro_rules! metrics {
-    ($($(#[$doc:meta])* $method:ident: $aggregate:ident;)*) => {
+    ($($(#[$doc:meta])* $method:ident $([$bound:ident])?: $aggregate:ident;)*) => {
         /// Metrics of this field.
         impl<R, T> Field<R, T> {
             $($(#[$doc])*
-            pub fn $method(&self) -> Metric {
+            pub fn $method(&self) -> Metric
+            where
+                $(T: $bound,)?
+            {
                 Aggregate::$aggregate(self.name()).into()
             })*
 
             /// A percentile of its numbers; see [`Aggregate::Percentile`].
-            pub fn percentile(&self, percent: f64) -> Metric {
+            pub fn percentile(&self, percent: f64) -> Metric
+            where
+                T: Number,
+            {
                 Aggregate::Percentile(self.name(), percent).into()
             }
         }
@@ -303,17 +309,17 @@ metrics! {
     /// The number of its values; see [`Aggregate::CountOf`].
     count: CountOf;
     /// Their sum; see [`Aggregate::Sum`].
-    sum: Sum;
+    sum [Number]: Sum;
     /// Their mean; see [`Aggregate::Avg`].
-    avg: Avg;
+    avg [Number]: Avg;
     /// The lowest; see [`Aggregate::Min`].
     min: Min;
     /// The highest; see [`Aggregate::Max`].
     max: Max;
     /// Their sample standard deviation; see [`Aggregate::StdDev`].
-    stddev: StdDev;
+    stddev [Number]: StdDev;
     /// Their population standard deviation; see [`Aggregate::StdDevPop`].
-    stddev_pop: StdDevPop;
+    stddev_pop [Number]: StdDevPop;
     /// The number of distinct ones; see [`Aggregate::Distinct`].
     distinct: Distinct;
 }

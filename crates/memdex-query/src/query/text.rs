@@ -99,54 +99,84 @@ impl TextTest {
 /// assert_eq!(users.find(user::MAIL.ends_with_ignore_case("@example.ORG")).count()?, 1);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-impl<R, T: FieldValue<Base: Text>> Field<R, T> {
-    fn text(&self, test: TextTest) -> Filter<R> {
+impl<R, T> Field<R, T> {
+    fn text(&self, test: TextTest) -> Filter<R>
+    where
+        T: FieldValue<Base: Text>,
+    {
         Filter::new(Predicate::Text(self.name(), test))
     }
 
     /// The string begins with this.
-    pub fn starts_with(&self, prefix: impl Into<String>) -> Filter<R> {
+    pub fn starts_with(&self, prefix: impl Into<String>) -> Filter<R>
+    where
+        T: FieldValue<Base: Text>,
+    {
         self.text(TextTest::new(TextOp::StartsWith, prefix))
     }
 
     /// The string ends with this.
-    pub fn ends_with(&self, suffix: impl Into<String>) -> Filter<R> {
+    pub fn ends_with(&self, suffix: impl Into<String>) -> Filter<R>
+    where
+        T: FieldValue<Base: Text>,
+    {
         self.text(TextTest::new(TextOp::EndsWith, suffix))
     }
 
     /// The string contains this. (`contains` is for fields of many values.)
-    pub fn contains_str(&self, part: impl Into<String>) -> Filter<R> {
+    pub fn contains_str(&self, part: impl Into<String>) -> Filter<R>
+    where
+        T: FieldValue<Base: Text>,
+    {
         self.text(TextTest::new(TextOp::Contains, part))
     }
 
     /// The string matches this pattern: `%` matches any run of characters, also an empty one, `_` matches one character, and a
     /// backslash makes the next character literal.
-    pub fn like(&self, pattern: impl Into<String>) -> Filter<R> {
+    pub fn like(&self, pattern: impl Into<String>) -> Filter<R>
+    where
+        T: FieldValue<Base: Text>,
+    {
         self.text(TextTest::new(TextOp::Like, pattern))
     }
 
     /// The string equals this, ignoring case.
-    pub fn eq_ignore_case(&self, text: impl Into<String>) -> Filter<R> {
+    pub fn eq_ignore_case(&self, text: impl Into<String>) -> Filter<R>
+    where
+        T: FieldValue<Base: Text>,
+    {
         self.text(TextTest::ignoring_case(TextOp::Eq, text))
     }
 
     /// The string begins with this, ignoring case.
-    pub fn starts_with_ignore_case(&self, prefix: impl Into<String>) -> Filter<R> {
+    pub fn starts_with_ignore_case(&self, prefix: impl Into<String>) -> Filter<R>
+    where
+        T: FieldValue<Base: Text>,
+    {
         self.text(TextTest::ignoring_case(TextOp::StartsWith, prefix))
     }
 
     /// The string ends with this, ignoring case.
-    pub fn ends_with_ignore_case(&self, suffix: impl Into<String>) -> Filter<R> {
+    pub fn ends_with_ignore_case(&self, suffix: impl Into<String>) -> Filter<R>
+    where
+        T: FieldValue<Base: Text>,
+    {
         self.text(TextTest::ignoring_case(TextOp::EndsWith, suffix))
     }
 
     /// The string contains this, ignoring case.
-    pub fn contains_str_ignore_case(&self, part: impl Into<String>) -> Filter<R> {
+    pub fn contains_str_ignore_case(&self, part: impl Into<String>) -> Filter<R>
+    where
+        T: FieldValue<Base: Text>,
+    {
         self.text(TextTest::ignoring_case(TextOp::Contains, part))
     }
 
     /// The string matches this pattern, ignoring case.
-    pub fn like_ignore_case(&self, pattern: impl Into<String>) -> Filter<R> {
+    pub fn like_ignore_case(&self, pattern: impl Into<String>) -> Filter<R>
+    where
+        T: FieldValue<Base: Text>,
+    {
         self.text(TextTest::ignoring_case(TextOp::Like, pattern))
     }
 }

@@ -55,6 +55,12 @@ impl FieldDef {
         FieldDef { nullable: T::NULLABLE, many: T::MANY, narrow: T::NARROW, ..FieldDef::new(name, T::KIND) }
     }
 
+    /// For the derive macro, which names each constant of the type.
+    #[doc(hidden)]
+    pub fn derived(name: &'static str, kind: Kind, nullable: bool, many: bool, narrow: bool) -> Self {
+        FieldDef { nullable, many, narrow, ..FieldDef::new(name, kind) }
+    }
+
     /// A field called `name` with one value of this kind: without an index, and not part of the key.
     pub fn new(name: impl Into<Cow<'static, str>>, kind: Kind) -> Self {
         FieldDef {

@@ -31,6 +31,8 @@ pub use heap_size::HeapSize;
 #[doc(hidden)]
 pub use heap_size::probe;
 pub use key::{IntoKey, Key, KeySink};
+#[doc(hidden)]
+pub use nest::NoAttribute;
 pub use nest::{Each, Maybe, Nest, Nullable};
 pub use operand::Operand;
 pub use scalar::{Kind, Value, ValueRef};

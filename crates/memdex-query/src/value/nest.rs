@@ -1,6 +1,6 @@
 //! The types of fields of nested structs, as seen through `Option`s and `Vec`s. They exist at compile time only and have no values.
 
-use super::{FieldValue, Kind, Many, Multi, Number, ValueRef};
+use super::{FieldValue, Kind, Many, Multi, Number, Text, ValueRef};
 use std::convert::Infallible;
 use std::marker::PhantomData;
 
@@ -90,4 +90,40 @@ impl<T: FieldValue> FieldValue for Each<T> {
 /// A `Vec` behind a `Vec` has an item type that nothing can be compared with: query such a field by name, with `field("a.b")`.
 impl<T: FieldValue> Multi for Each<T> {
     type Item = T::Base;
+}
+
+/// The type of a field without a `#[record(…)]` attribute, for the derive macro. `F` is named like the field.
+#[doc(hidden)]
+#[derive(Debug)]
+pub enum NoAttribute<F> {
+    Never(Infallible, PhantomData<F>),
+}
+
+/// Never implemented: its message is the error of a query that uses such a field.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "the field `{Self}` has no `#[record(…)]` attribute, so queries can't use it",
+    label = "add `#[record(field)]` to the field `{Self}`",
+    note = "`#[record(index)]` or another attribute of `memdex::Record` makes it queryable as well"
+)]
+pub trait HasAttribute {}
+
+impl<F: HasAttribute> FieldValue for NoAttribute<F> {
+    type Base = Self;
+    const KIND: Kind = Kind::Str;
+
+    fn value(&self) -> ValueRef<'_> {
+        let NoAttribute::Never(never, _) = self;
+        match *never {}
+    }
+}
+
+impl<F: HasAttribute> Nullable for NoAttribute<F> {}
+
+impl<F: HasAttribute> Number for NoAttribute<F> {}
+
+impl<F: HasAttribute> Text for NoAttribute<F> {}
+
+impl<F: HasAttribute> Multi for NoAttribute<F> {
+    type Item = Self;
 }

@@ -31,6 +31,7 @@ pub trait Operand<T: ?Sized> {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: FieldValue> Operand<T> for T {
     #[inline]
     fn operand(&self) -> ValueRef<'_> {
@@ -38,6 +39,7 @@ impl<T: FieldValue> Operand<T> for T {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: FieldValue> Operand<T> for &T {
     #[inline]
     fn operand(&self) -> ValueRef<'_> {
