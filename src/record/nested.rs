@@ -1,24 +1,24 @@
-//! Structs within records, whose fields queries can name: `address.city`.
+//! Nested structs, whose fields queries can name: `address.city`.
 
 use super::{FieldDef, Schema};
 use crate::value::{Nest, ValueRef};
 
-/// A struct whose fields can be named from a record that holds it. Derive it, with the attributes of
-/// [`Record`](macro@crate::Record) on its fields but `key`; see [`Field::dot`](crate::Field::dot).
+/// A struct whose fields queries can name through the record that holds it. Derive it, with the attributes of
+/// [`Record`](macro@crate::Record) except `key` on its fields; see [`Field::dot`](crate::Field::dot).
 ///
-/// Works through `Option` (its fields can be missing), `Vec` (its fields have many values), and `Box`. An index of a field in it
-/// is an index of the record: `#[record(unique)]` there holds over all records.
+/// It also works through `Option` (its fields can be missing), `Vec` (its fields are multi-valued), and `Box`. An index on one of its
+/// fields is an index of the record: `#[record(unique)]` applies across all records.
 pub trait Nested: Nest {
-    /// How many fields it shows.
+    /// The number of its fields in the schema.
     const FIELDS: usize;
 
-    /// Its fields and their indexes, named from itself.
+    /// Its fields and indexes, with names relative to itself.
     fn schema() -> Schema;
 
-    /// The value of a field by its position; `Null` for one of many values.
+    /// The value of a field by its position; `Null` for a multi-valued one.
     fn value(&self, field: usize) -> ValueRef<'_>;
 
-    /// Shows each value of a field.
+    /// Passes each value of a field to `show`.
     fn values<'a>(&'a self, field: usize, show: &mut dyn FnMut(ValueRef<'a>)) {
         show(self.value(field));
     }

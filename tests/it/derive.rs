@@ -1,4 +1,4 @@
-//! The derive macros: what they make of a struct and an enum, and what they say when they can't.
+//! The derive macros: the items that they generate, and their errors.
 
 use memdex::{FieldDef, FieldValue, Filter, IndexKind, Kind, Record, Schema, Store, Value, ValueRef};
 
@@ -8,7 +8,7 @@ enum Status {
     Completed,
 }
 
-/// No trait at all.
+/// Implements no trait.
 struct Opaque;
 
 #[derive(Record)]
@@ -70,7 +70,7 @@ fn a_schema_knows_kind_access_and_whether_a_value_can_be_missing() {
 }
 
 #[test]
-fn values_stand_at_the_positions_of_the_schema() {
+fn values_follow_the_positions_of_the_schema() {
     let payment = a_payment();
     let values: Vec<ValueRef<'_>> = (0..6).map(|field| payment.value(field)).collect();
     let expected = [
@@ -105,10 +105,10 @@ fn constants_carry_the_renamed_names_and_the_types_of_their_fields() {
     assert_eq!(STATUS.name(), "status");
 }
 
-/// The type of a record's key, asked of the compiler.
+/// Compiles only if the record's key has this type.
 fn key_is<R: Record<Key = K>, K>() {}
 
-/// The parts of a record's key, as a store keeps them.
+/// The parts of a record's key, as stored.
 fn key_parts<R: Record>(record: R) -> Vec<Value> {
     let store = Store::new();
     let records = store.collection::<R>("records").unwrap();
@@ -265,7 +265,7 @@ fn a_namespace_hides_neither_types_nor_variables_nor_its_own_struct() {
 }
 
 #[test]
-fn words_may_stand_in_several_attributes() {
+fn options_can_be_split_over_several_attributes() {
     #[derive(Record)]
     struct Spread {
         #[record(key)]
@@ -279,7 +279,7 @@ fn words_may_stand_in_several_attributes() {
 }
 
 #[test]
-fn newtypes_show_what_they_hold() {
+fn the_value_of_a_newtype_is_that_of_its_field() {
     #[derive(FieldValue)]
     struct UserId(String);
 
@@ -302,7 +302,7 @@ fn newtypes_show_what_they_hold() {
 }
 
 #[test]
-fn a_newtype_can_be_the_key_of_a_record_and_is_what_names_it() {
+fn a_newtype_can_be_the_key_of_a_record() {
     #[derive(Clone, FieldValue)]
     struct UserId(String);
 
@@ -324,7 +324,7 @@ fn a_newtype_can_be_the_key_of_a_record_and_is_what_names_it() {
 }
 
 #[test]
-fn an_enum_shows_the_names_of_its_variants() {
+fn the_value_of_an_enum_is_the_name_of_its_variant() {
     #[derive(FieldValue)]
     enum Level {
         Low = 10,
@@ -341,7 +341,7 @@ fn an_enum_shows_the_names_of_its_variants() {
 mod elsewhere {
     use memdex::Record;
 
-    /// Hidden names must not matter to what the macros make.
+    /// Shadowed names must not affect the generated code.
     #[allow(dead_code)]
     mod core {}
     #[allow(dead_code, non_camel_case_types)]

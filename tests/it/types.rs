@@ -1,4 +1,4 @@
-//! Fields of every kind: what they are compared with, by type and by name at run time, and as keys.
+//! Fields of every kind: comparisons by type and by name at run time, and keys.
 
 mod own;
 

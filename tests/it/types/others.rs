@@ -1,4 +1,4 @@
-//! The types of other crates, behind their features.
+//! Field types of other crates, behind features.
 
 use jiff::civil::Date;
 use memdex::{DecimalValue, FieldValue, Filter, Kind, ManualClock, Record, Store, Timestamp, Value, ValueRef, field};
@@ -91,7 +91,7 @@ fn types_of_other_crates_are_fields_and_keys() {
 }
 
 #[test]
-fn they_are_named_by_text_and_by_value_at_run_time() {
+fn they_are_compared_by_text_and_by_value_at_run_time() {
     let invoices = invoices();
     assert_eq!(found(&invoices, field("id").eq("02020202-0202-0202-0202-020202020202")), [2]);
     assert_eq!(found(&invoices, field("id").eq(Uuid::from_bytes([2; 16]))), [2]);
@@ -104,7 +104,7 @@ fn they_are_named_by_text_and_by_value_at_run_time() {
     assert!(invoices.find(field("due").eq(time("2026-11-03T00:00:00Z"))).count().is_err());
 }
 
-/// What both crates write is what memdex writes, at the edges of their ranges too.
+/// memdex formats values as both crates do, at the limits of their ranges as well.
 #[test]
 fn values_mean_what_their_types_mean() {
     for time in [jiff::Timestamp::MIN, jiff::Timestamp::UNIX_EPOCH, time("2024-02-29T23:59:59.000000001Z")] {

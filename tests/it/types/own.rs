@@ -1,4 +1,4 @@
-//! The kinds that memdex has types of its own for.
+//! The kinds with a type in memdex: decimals, timestamps, entity keys.
 
 use memdex::{
     DecimalValue, EntityKey, FieldDef, Filter, IndexDef, Key, KeyBuffer, Kind, Predicate, QueryError, Record, Schema,
@@ -67,7 +67,7 @@ fn times_are_compared_by_type_and_as_text() {
     assert_eq!(ids(&payments, field("history").any(["1970-01-01T00:00:02Z", "1970-01-01T00:00:03Z"])), ["2", "3"]);
 }
 
-/// Twenty decimals a unit apart, in another order and with zeros at the end: an ordered index, an equality index and a scan agree.
+/// Twenty shuffled decimals with trailing zeros: an ordered index, an equality index and a scan agree.
 #[test]
 fn indexes_and_scans_of_decimals_agree() {
     let store = Store::new();
@@ -103,7 +103,7 @@ fn indexes_and_scans_of_decimals_agree() {
 }
 
 #[test]
-fn what_does_not_fit_a_kind_is_refused() {
+fn values_of_the_wrong_kind_are_refused() {
     let payments = payments();
     let refused = |predicate: Predicate| {
         let error = payments.find(predicate.clone()).count().unwrap_err();
@@ -118,7 +118,7 @@ fn what_does_not_fit_a_kind_is_refused() {
 }
 
 #[test]
-fn an_entity_key_is_named_by_its_text() {
+fn an_entity_key_is_found_by_its_text() {
     let payments = payments();
     assert!(payments.contains("Payment:1") && !payments.contains("Payment:9"));
     assert!(payments.contains(EntityKey::join("Payment", 2).unwrap()));
@@ -129,7 +129,7 @@ fn an_entity_key_is_named_by_its_text() {
     assert_eq!(payments.len(), 2);
 }
 
-/// A record of what the kinds hold, without types for them.
+/// A record with values of every kind, returned without field types.
 struct Raw([ValueRef<'static>; 4]);
 
 impl Record for Raw {

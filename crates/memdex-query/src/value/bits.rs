@@ -1,10 +1,10 @@
-//! Values as 64 bits whose unsigned order is theirs, and back.
+//! Converts values to 64 bits in the same order, and back.
 
 use super::{Kind, ValueRef};
 
 const SIGN: u64 = 1 << 63;
 
-/// Bits whose unsigned order is the order of the floats.
+/// Bits of a float, in the order of floats.
 pub(super) fn ordered_bits(x: f64) -> u64 {
     let bits = x.to_bits();
     if bits & SIGN == 0 { bits ^ SIGN } else { !bits }
@@ -28,7 +28,7 @@ pub fn float_of(bits: u64) -> f64 {
     f64::from_bits(if bits & SIGN == 0 { !bits } else { bits ^ SIGN })
 }
 
-/// The 64 bits of a value of a kind that needs no more, whose unsigned order is the order of the values.
+/// The order-preserving bits of a value; `None` if it needs more than 64 bits.
 #[inline]
 pub fn narrow_bits(value: ValueRef<'_>) -> Option<u64> {
     Some(match value.canonical() {
@@ -41,8 +41,8 @@ pub fn narrow_bits(value: ValueRef<'_>) -> Option<u64> {
     })
 }
 
-/// The same of integers and timestamps of any size: what does not fit has the lowest or the highest bits, which the lowest and the
-/// highest that fit share with it. `None` for kinds that have no such bits.
+/// As [`narrow_bits`], but integers and timestamps out of range saturate: they share the lowest or highest bits with the extreme values
+/// that fit. `None` for kinds without such bits.
 #[inline]
 pub fn saturated_bits(value: ValueRef<'_>) -> Option<u64> {
     let clamped = |wide: i128| (wide.clamp(i64::MIN.into(), i64::MAX.into()) as i64).cast_unsigned() ^ SIGN;
@@ -53,7 +53,7 @@ pub fn saturated_bits(value: ValueRef<'_>) -> Option<u64> {
     })
 }
 
-/// The value of this kind that has these bits and fits them; `None` if no such value has.
+/// The value of this kind with these bits, if there is one.
 pub fn value_of_bits(kind: Kind, bits: u64) -> Option<ValueRef<'static>> {
     let signed = (bits ^ SIGN).cast_signed();
     Some(match kind {
@@ -67,7 +67,7 @@ pub fn value_of_bits(kind: Kind, bits: u64) -> Option<ValueRef<'static>> {
     })
 }
 
-/// The bits of a kind's zero, above which most values in use are; `None` for kinds that have no bits.
+/// The bits of a kind's zero; most values lie above it. `None` for kinds without bits.
 pub fn zero_bits(kind: Kind) -> Option<u64> {
     Some(match kind {
         Kind::Bool | Kind::Char => 0,
@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bits_are_ordered_as_their_values_and_lead_back() {
+    fn bits_are_ordered_as_their_values_and_convert_back() {
         let of_kinds: [&[ValueRef<'_>]; 6] = [
             &[ValueRef::Bool(false), ValueRef::Bool(true)],
             &[ValueRef::Char('\0'), ValueRef::Char('a'), ValueRef::Char(char::MAX)],
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_at_the_ends() {
+    fn values_out_of_range_saturate() {
         for low in [ValueRef::Int128(i128::MIN), ValueRef::Timestamp(i128::MIN), ValueRef::Int(i64::MIN)] {
             assert_eq!(saturated_bits(low), Some(0));
         }

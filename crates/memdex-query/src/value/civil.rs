@@ -1,14 +1,14 @@
-//! Days and dates of the Gregorian calendar, before its introduction too, and offsets from UTC. The conversion of days is Howard Hinnant's
-//! ("chrono-compatible low-level date algorithms").
+//! Days and dates of the proleptic Gregorian calendar, and offsets from UTC. The conversion is Howard Hinnant's ("chrono-compatible
+//! low-level date algorithms").
 
-/// Four centuries: the calendar repeats itself.
+/// Four centuries, after which the calendar repeats.
 const DAYS_PER_ERA: i64 = 146_097;
 /// From 0000-03-01 to 1970-01-01.
 const DAYS_TO_EPOCH: i64 = 719_468;
 
 /// Days from 1970-01-01 to this day.
 pub fn days_of_date(year: i64, month: u8, day: u8) -> i64 {
-    // Years begin in March, so that the day that may be missing is the last.
+    // Years start in March, so that the leap day is the last.
     let year = if month <= 2 { year - 1 } else { year };
     let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));
     let month_from_march = (i64::from(month) + 9) % 12;
@@ -17,7 +17,7 @@ pub fn days_of_date(year: i64, month: u8, day: u8) -> i64 {
     era * DAYS_PER_ERA + day_of_era - DAYS_TO_EPOCH
 }
 
-/// Year, month and day so many days after 1970-01-01.
+/// Year, month and day of the date `days` days after 1970-01-01.
 pub fn date_of_days(days: i64) -> (i64, u8, u8) {
     let days = days + DAYS_TO_EPOCH;
     let (era, day_of_era) = (days.div_euclid(DAYS_PER_ERA), days.rem_euclid(DAYS_PER_ERA));
@@ -29,13 +29,13 @@ pub fn date_of_days(days: i64) -> (i64, u8, u8) {
     (era * 400 + year_of_era + i64::from(month <= 2), month, day)
 }
 
-/// A number of exactly so many digits at the beginning, and what follows.
+/// Parses a number of exactly `count` digits at the start of the text; returns it and the rest.
 pub(super) fn digits(text: &str, count: usize) -> Option<(i64, &str)> {
     let (head, rest) = text.split_at_checked(count)?;
     head.bytes().all(|b| b.is_ascii_digit()).then(|| head.parse().ok())?.map(|number| (number, rest))
 }
 
-/// Seconds that local time is ahead of UTC: `+02:00`, up to 23 hours and 59 minutes either way.
+/// Parses an offset such as `+02:00`, up to 23:59 either way: the seconds by which local time is ahead of UTC.
 pub fn offset_seconds(text: &str) -> Option<i64> {
     let (sign, rest) =
         text.strip_prefix('+').map(|rest| (1, rest)).or(text.strip_prefix('-').map(|rest| (-1, rest)))?;

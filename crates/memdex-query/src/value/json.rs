@@ -1,9 +1,9 @@
-//! JSON as plain values.
+//! Converts plain JSON values.
 
 use super::ValueRef;
 use serde_json::Value as Json;
 
-/// A plain value as what it is: integers and floats are told apart as the text tells them.
+/// A plain JSON value; `None` for arrays and objects. Numbers are integers or floats as written.
 pub fn plain_json(json: &Json) -> Option<ValueRef<'_>> {
     Some(match json {
         Json::Null => ValueRef::Null,
@@ -18,7 +18,7 @@ pub fn plain_json(json: &Json) -> Option<ValueRef<'_>> {
     })
 }
 
-/// What it is, in words.
+/// The sort of JSON value, for messages.
 pub fn sort_of_json(json: &Json) -> &'static str {
     match json {
         Json::Null => "null",

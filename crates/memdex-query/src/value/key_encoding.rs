@@ -1,21 +1,21 @@
-//! How the parts of a key become bytes whose order is the order of the keys, and back.
+//! Encodes the parts of a key as bytes in the order of the keys, and decodes them.
 //!
-//! The encoding is that of FoundationDB's tuple layer in spirit: a tag a part, integers big-endian in as few bytes as
-//! they need, their number in the tag, strings with `00` escaped as `00 ff`. What ends a string, a `00`, is written only
-//! before a further part, so that a key of one short string stays short. A decimal is its floor as an integer, then the digits
-//! of what is above it in pairs, each as a byte that is one more than the pair, and a `00`.
+//! The encoding follows FoundationDB's tuple layer: each part has a tag. Integers are big-endian in as few bytes as they need, with
+//! the number of bytes in the tag. Strings have `00` escaped as `00 ff`; their terminator `00` is written only before a further part,
+//! so that a key of one short string stays short. A decimal is its floor as an integer, then the digits of the fraction in pairs,
+//! each pair plus one as a byte, then `00`.
 
 use super::bits::{float_of, ordered_bits};
 use super::{DecimalValue, Value, ValueRef};
 
-/// A missing value: in indexes alone, never in a key.
+/// A missing value: only in indexes, never in a key.
 pub(super) const TAG_NULL: u8 = 0x00;
 pub(super) const TAG_BYTES: u8 = 0x01;
 pub(super) const TAG_STR: u8 = 0x02;
 pub(super) const TAG_CHAR: u8 = 0x03;
 pub(super) const TAG_FALSE: u8 = 0x04;
 pub(super) const TAG_TRUE: u8 = 0x05;
-/// Zero; a positive integer of n bytes has the tag n above it, a negative one n below.
+/// Zero. A positive integer of n bytes has this tag plus n, a negative one minus n.
 pub(super) const TAG_ZERO: u8 = 0x20;
 pub(super) const TAG_LOWEST_INT: u8 = TAG_ZERO - 16;
 pub(super) const TAG_HIGHEST_INT: u8 = TAG_ZERO + 16;
@@ -25,10 +25,10 @@ pub(super) const TAG_TIMESTAMP: u8 = 0x42;
 pub(super) const TAG_UUID: u8 = 0x43;
 pub(super) const TAG_DECIMAL: u8 = 0x44;
 
-/// The value of the first pair of digits behind a decimal's point.
+/// The unit of the first pair of digits after the point of a decimal.
 const FIRST_PAIR: u128 = 10u128.pow(DecimalValue::MAX_SCALE as u32 - 2);
 
-/// Appends a part. `open` says, before and after, whether a string that was the last part has yet to be ended.
+/// Appends a part. `open` is set while the last part is a string without its terminator.
 pub fn encode(part: ValueRef<'_>, open: &mut bool, mut write: impl FnMut(&[u8])) {
     if std::mem::take(open) {
         write(&[0]);
@@ -71,8 +71,8 @@ pub fn encode(part: ValueRef<'_>, open: &mut bool, mut write: impl FnMut(&[u8]))
     }
 }
 
-/// Several values, those that are missing among them, in bytes whose order is the order of the values part by part. What is
-/// encoded of the first parts is the beginning of what is encoded of all.
+/// Encodes several values, which may be missing, as bytes in the order of the values, part by part. The encoding of the first parts
+/// is a prefix of the encoding of all.
 pub fn encode_parts<'a>(parts: impl IntoIterator<Item = ValueRef<'a>>) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(32);
     let mut open = false;
@@ -86,7 +86,7 @@ pub fn encode_parts<'a>(parts: impl IntoIterator<Item = ValueRef<'a>>) -> Vec<u8
             encode(part, &mut open, |more| bytes.extend_from_slice(more));
         }
     }
-    // So that a shorter tuple is a prefix of every longer one that goes on from it.
+    // A shorter tuple must be a prefix of every longer one that starts with it.
     if open {
         bytes.push(0);
     }
@@ -104,7 +104,7 @@ fn decimal(number: DecimalValue, mut write: impl FnMut(&[u8])) {
     write(&[0]);
 }
 
-/// Of negative numbers the complement, so that the lower one comes first.
+/// Negative numbers are complemented, so that the lower one comes first.
 fn integer(negative: bool, magnitude: u128, mut write: impl FnMut(&[u8])) {
     let bytes = (u128::BITS - magnitude.leading_zeros()).div_ceil(8) as u8;
     let tag = if negative { TAG_ZERO - bytes } else { TAG_ZERO + bytes };
@@ -126,7 +126,7 @@ fn escaped(tag: u8, bytes: &[u8], mut write: impl FnMut(&[u8])) {
     }
 }
 
-/// All parts of what is encoded.
+/// Decodes all parts.
 pub fn decode_parts(mut bytes: &[u8]) -> impl Iterator<Item = Value> {
     std::iter::from_fn(move || {
         let (part, after) = decode(bytes)?;
@@ -135,7 +135,7 @@ pub fn decode_parts(mut bytes: &[u8]) -> impl Iterator<Item = Value> {
     })
 }
 
-/// The first part of an encoded key, and what follows it.
+/// Decodes the first part; returns it and the rest.
 pub(super) fn decode(bytes: &[u8]) -> Option<(Value, &[u8])> {
     let (&tag, rest) = bytes.split_first()?;
     fn split<const N: usize>(rest: &[u8]) -> Option<([u8; N], &[u8])> {
@@ -183,7 +183,7 @@ pub(super) fn decode(bytes: &[u8]) -> Option<(Value, &[u8])> {
     Some((value.to_value(), rest))
 }
 
-/// The magnitude of the integer that has this tag, and what follows it.
+/// Decodes the magnitude of the integer with this tag; returns it and the rest.
 fn decode_integer(tag: u8, rest: &[u8]) -> Option<(u128, &[u8])> {
     let bytes = usize::from(tag.abs_diff(TAG_ZERO));
     let (digits, tail) = rest.split_at_checked(bytes)?;
@@ -193,7 +193,7 @@ fn decode_integer(tag: u8, rest: &[u8]) -> Option<(u128, &[u8])> {
     Some((if tag < TAG_ZERO { !bits } else { bits }, tail))
 }
 
-/// The text up to a `00` that no `ff` follows, and what comes behind it.
+/// Decodes the text up to a `00` without `ff` after it; returns it and the rest.
 fn unescape(bytes: &[u8]) -> (Vec<u8>, &[u8]) {
     let mut text = Vec::with_capacity(bytes.len());
     let mut at = 0;

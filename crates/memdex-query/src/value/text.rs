@@ -1,4 +1,4 @@
-//! The usual text of values that have one: UUIDs, times and dates, written and read.
+//! Formats and parses UUIDs, times and dates.
 
 use super::civil::{date_of_days, days_of_date, digits, offset_seconds};
 use std::fmt;
@@ -6,7 +6,7 @@ use std::fmt;
 const NANOS_PER_SECOND: i128 = 1_000_000_000;
 const SECONDS_PER_DAY: i128 = 86_400;
 
-/// `2026-11-21`; years beyond four digits with a sign.
+/// `2026-11-21`; years of more than four digits have a sign.
 pub(super) fn write_date(days: i64, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let (year, month, day) = date_of_days(days);
     match year {
@@ -15,7 +15,7 @@ pub(super) fn write_date(days: i64, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     }
 }
 
-/// RFC 3339 in UTC, with as many decimals as are needed; what lies outside of the years 0 to 9999 in seconds.
+/// RFC 3339 in UTC with as many decimals as needed; seconds since the epoch outside the years 0 to 9999.
 pub(super) fn write_timestamp(nanos: i128, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let (seconds, fraction) = (nanos.div_euclid(NANOS_PER_SECOND), nanos.rem_euclid(NANOS_PER_SECOND));
     let (days, second) = (seconds.div_euclid(SECONDS_PER_DAY), seconds.rem_euclid(SECONDS_PER_DAY));
@@ -40,14 +40,14 @@ pub(super) fn write_timestamp(nanos: i128, f: &mut fmt::Formatter<'_>) -> fmt::R
     }
 }
 
-/// Days since 1970-01-01 of a date at the beginning, and what follows.
+/// Parses a date at the start of the text; returns its days since 1970-01-01 and the rest.
 fn date_at_start(text: &str) -> Option<(i64, &str)> {
     let (year, rest) = digits(text, 4)?;
     let (month, rest) = digits(rest.strip_prefix('-')?, 2)?;
     let (day, rest) = digits(rest.strip_prefix('-')?, 2)?;
     let (month, day) = (u8::try_from(month).ok()?, u8::try_from(day).ok()?);
     let days = days_of_date(year, month, day);
-    // A day that there is not comes back as another.
+    // A day that does not exist converts back to another one.
     ((1..=12).contains(&month) && date_of_days(days) == (year, month, day)).then_some((days, rest))
 }
 
@@ -56,7 +56,7 @@ pub(super) fn read_date(text: &str) -> Option<i32> {
     if rest.is_empty() { i32::try_from(days).ok() } else { None }
 }
 
-/// RFC 3339 with `Z` or an offset. Of more than nine decimals, and of a leap second, nothing is known here.
+/// Parses RFC 3339 with `Z` or an offset. More than nine decimals and leap seconds are not accepted.
 pub(super) fn read_timestamp(text: &str) -> Option<i128> {
     let (days, rest) = date_at_start(text)?;
     let (hour, rest) = digits(rest.strip_prefix(['T', 't', ' '])?, 2)?;
@@ -82,7 +82,7 @@ pub(super) fn read_timestamp(text: &str) -> Option<i128> {
     Some(seconds * NANOS_PER_SECOND + i128::from(nanos))
 }
 
-/// A text of this one character.
+/// Parses a text of one character.
 pub(super) fn read_char(text: &str) -> Option<char> {
     let mut chars = text.chars();
     chars.next().filter(|_| chars.as_str().is_empty())
@@ -97,7 +97,7 @@ pub(super) fn write_uuid(bytes: &[u8; 16], f: &mut fmt::Formatter<'_>) -> fmt::R
     Ok(())
 }
 
-/// 32 hexadecimal digits, with the four hyphens or with none.
+/// Parses 32 hexadecimal digits, with all four hyphens or without.
 pub(super) fn read_uuid(text: &str) -> Option<[u8; 16]> {
     let bytes = text.as_bytes();
     let hyphenated = bytes.len() == 36;

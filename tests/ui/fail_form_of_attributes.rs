@@ -17,7 +17,7 @@ struct Bare {
 
 #[derive(Record)]
 #[record(rename_all)]
-struct Words {
+struct Options {
     #[record(key = "yes")]
     a: u8,
     #[record(index, rename)]
