@@ -8,7 +8,7 @@ use super::table::Table;
 use super::table_core::TableCore;
 use super::version::Version;
 use crate::error::Commit;
-use crate::record::{FieldAt, FieldSource, Record};
+use crate::record::{Access, FieldAt, FieldSource, Record};
 use crate::rowset::{Row, RowSet};
 use crate::sync::Arc;
 use crate::value::{Key, Value, ValueRef};
