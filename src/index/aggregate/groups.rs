@@ -20,33 +20,34 @@ pub(super) struct Groups {
     total_touched: bool,
     pub(super) groups: Slab<Group>,
     pub(super) by_key: HashTable<u32>,
-    /// Groups that the batch has changed, some that are empty now among them.
+    /// Groups that the batch has changed; some may be empty now.
     touched: Vec<u32>,
     /// One for each field of numbered values.
     pub(super) interned: Vec<Interned>,
     /// Numbers of values that lost their last row in this batch, with the place of their field.
     left: Vec<(usize, u32)>,
-    /// What a group holds besides its sets, and the sets of all groups.
+    /// Bytes of a group without its sets.
     group_bytes: usize,
+    /// Bytes of the sets of all groups.
     set_bytes: usize,
     seed: RandomState,
 }
 
 pub(super) struct Group {
     pub(super) key: Arc<GroupKey>,
-    /// The key as answers show it.
+    /// The key as results name it.
     name: Arc<[Value]>,
     hash: u32,
     pub(super) tally: Tally,
     touched: bool,
 }
 
-/// What a batch brings.
+/// The groups and values that are new in a batch.
 pub(super) struct NewEntries {
     bucketers: Vec<Bucketer>,
     groups: Vec<(u32, GroupKey)>,
     by_hash: HashTable<u32>,
-    /// The numbers that were given out.
+    /// The numbers that the new groups got.
     admitted: Vec<u32>,
     values: Vec<NewValues>,
 }
@@ -109,7 +110,7 @@ impl Groups {
     pub(super) fn new(plan: &AggregatePlan, seed: RandomState) -> Self {
         Groups {
             total: Tally::new(&plan.total),
-            // So that there are figures from the start.
+            // So that there is a result from the start.
             total_touched: true,
             groups: Slab::new(|_| 0),
             by_key: HashTable::new(),
@@ -188,12 +189,12 @@ impl Groups {
         if admitted.is_empty() && self.interned.is_empty() {
             return;
         }
-        for words in refs.new_refs().filter(|words| words[0] != ABSENT) {
-            if words[0] & NEW != 0 {
-                words[0] = admitted[(words[0] & !NEW) as usize];
+        for refs in refs.new_refs().filter(|refs| refs[0] != ABSENT) {
+            if refs[0] & NEW != 0 {
+                refs[0] = admitted[(refs[0] & !NEW) as usize];
             }
             for (at, of) in plan.layout.kept.iter().filter_map(numbered) {
-                words[at] = values[of].admitted(words[at]);
+                refs[at] = values[of].admitted(refs[at]);
             }
         }
     }
@@ -211,7 +212,7 @@ impl Groups {
                 let mover = Mover { plan, level: &plan.total, interned: &self.interned };
                 mover.shift(&mut self.total, old, new);
             }
-            let group = |words: Option<&[u32]>| words.map(|words| words[0]).filter(|word| is_group(*word));
+            let group = |refs: Option<&[u32]>| refs.map(|refs| refs[0]).filter(|word| is_group(*word));
             let (from, to) = (group(old), group(new));
             if from == to {
                 self.shift(plan, to, old, new);
@@ -226,11 +227,11 @@ impl Groups {
         self.left.shrink_to(SCRATCH_KEPT);
     }
 
-    /// Values that no row has any longer are needed until all moves are made, and may come to have one again by then.
+    /// A value without rows is needed until all moves are made, and may have rows again by then.
     fn count_values(&mut self, plan: &AggregatePlan, old: Option<&[u32]>, new: Option<&[u32]>) {
         for (place, kept) in plan.layout.kept.iter().enumerate() {
             let How::Number { at, of } = kept.how else { continue };
-            let number = |words: Option<&[u32]>| words.filter(|words| layout::has(words, place)).map(|words| words[at]);
+            let number = |refs: Option<&[u32]>| refs.filter(|refs| layout::has(refs, place)).map(|refs| refs[at]);
             let (old, new) = (number(old), number(new));
             if old != new {
                 new.into_iter().for_each(|number| self.interned[of].join(number));
@@ -311,7 +312,7 @@ impl Mover<'_> {
             _ => {}
         }
         for (place, measured) in self.level.measured.iter().enumerate() {
-            let value = |words: Option<&[u32]>| words.and_then(|words| self.value(measured.kept, words));
+            let value = |refs: Option<&[u32]>| refs.and_then(|refs| self.value(measured.kept, refs));
             let (old, new) = (value(old), value(new));
             if old != new {
                 old.into_iter().for_each(|value| tally.remove(place, value));
@@ -320,19 +321,19 @@ impl Mover<'_> {
         }
     }
 
-    /// What words say of a kept field.
-    pub(super) fn value(&self, place: usize, words: &[u32]) -> Option<ValueRef<'_>> {
-        if !layout::has(words, place) {
+    /// The value of a stored field in back references.
+    pub(super) fn value(&self, place: usize, refs: &[u32]) -> Option<ValueRef<'_>> {
+        if !layout::has(refs, place) {
             return None;
         }
         Some(match self.plan.layout.kept[place].how {
-            // Any value will do: it is counted.
+            // Any value will do: it is only counted.
             How::Presence => ValueRef::Bool(true),
             How::Bits { at, kind } => {
-                let bits = u64::from(words[at]) << 32 | u64::from(words[at + 1]);
+                let bits = u64::from(refs[at]) << 32 | u64::from(refs[at + 1]);
                 value_of_bits(kind, bits).unwrap_or(ValueRef::Null)
             }
-            How::Number { at, of } => self.interned[of].get(words[at]),
+            How::Number { at, of } => self.interned[of].get(refs[at]),
         })
     }
 }
