@@ -33,7 +33,10 @@ pub enum CollectionError {
         source: SchemaError,
     },
     /// The type has no schema: pass one when you open the collection.
-    #[error("collection {collection:?}: {requested} has no schema: open the collection with {open_with} and pass one")]
+    #[error(
+        "collection {collection:?}: {} has no schema: open the collection with {open_with} and pass one",
+        public_path(requested)
+    )]
     #[non_exhaustive]
     NeedsSchema {
         /// The name of the collection.
@@ -44,7 +47,11 @@ pub enum CollectionError {
         open_with: &'static str,
     },
     /// The name belongs to a collection of another type.
-    #[error("collection {collection:?} holds {registered}, not {requested}: request that type, or use another name")]
+    #[error(
+        "collection {collection:?} holds {}, not {}: request that type, or use another name",
+        public_path(registered),
+        public_path(requested)
+    )]
     #[non_exhaustive]
     OtherType {
         /// The name of the collection.
@@ -193,4 +200,9 @@ pub enum AggregateError {
         /// The cause.
         cause: Box<Cause>,
     },
+}
+
+/// The name of a type, with the public paths of memdex's own types in place of the private ones.
+fn public_path(name: &str) -> String {
+    name.replace("memdex::record::document::", "memdex::").replace("memdex::record::key_value::", "memdex::")
 }

@@ -1,4 +1,4 @@
-//! JSON documents as records: fields are found by their paths, as the schema of the collection declares them.
+//! JSON documents as records. Fields are read by the paths that the collection's schema declares.
 
 use super::KeyBuffer;
 use super::json::{InJson, merge_patch, set, shallow};
@@ -40,23 +40,23 @@ use std::str::FromStr;
 /// ```
 ///
 /// # Paths
-/// A field's name is the path to it: names of objects' fields with dots between them. Where an array stands on the way or at
-/// the end, the path leads to each of its elements; a field that is to be found there is declared
-/// [`many`](crate::FieldDef::many). A name that has a dot in itself can't be reached.
+/// A field's name is the path to it: the names of nested fields, joined by dots. If there is an array on the path or at its end, the
+/// path leads to each of its elements; declare such a field as [`many`](crate::FieldDef::many). A name that contains a dot can't
+/// be reached.
 ///
 /// # Declared fields
-/// `null`, and a path that leads nowhere, are a missing value. A field can be missing, unless it is part of the key or
-/// [`required`](crate::FieldDef::required). An integer field takes integers (`5`, not `5.0`), a float field any number, a
-/// string field strings, a `bool` field `true` and `false`, a `char` field strings of one character. Anything else there, an
-/// object or, where the field is not one of many values, an array included, is a *conflict*: the document is refused with
-/// [`Cause::Conflict`], unless the field [skips](crate::FieldDef::skip_conflicts) it, which counts as missing then. In a field
-/// of many values each of them is judged by itself.
+/// `null`, and a path that does not exist, are a missing value. A field can be missing unless it is part of the key or
+/// [`required`](crate::FieldDef::required). An integer field takes integers (`5`, not `5.0`), a float field any number, a string
+/// field strings, a `bool` field `true` and `false`, a `char` field strings of one character. Any other value, such as an object,
+/// or an array in a field of single values, is a *conflict*: the document is refused with [`Cause::Conflict`]; with
+/// [`skip_conflicts`](crate::FieldDef::skip_conflicts) the value counts as missing instead. In a field of many values, each value
+/// is checked on its own.
 ///
 /// # Other paths
-/// Queries may name any path; those that are not declared are answered by a scan. There numbers are compared by number, so that
-/// `eq(5)` finds `5.0`; values of different sorts are unequal, and in no range of each other's. All tests are possible; one of a
-/// single value (`eq`, `ne`, `is_in`, ranges) holds if one of the values there meets it. `is_null` holds where there is no plain
-/// value: an object is none.
+/// Queries may name any path. Conditions on undeclared paths have no index. They compare numbers as numbers, so that `eq(5)` finds
+/// `5.0`; values of different JSON types are unequal, and in no range of each other. Every test is possible; a test of a single value
+/// (`eq`, `ne`, `is_in`, ranges) is true if one of the values at the path meets it. `is_null` is true if there is no plain value at
+/// the path; an object is not one.
 #[derive(Clone, PartialEq)]
 pub struct Document {
     /// An object, and no deeper than the limit.
@@ -64,11 +64,11 @@ pub struct Document {
 }
 
 impl Document {
-    /// A document of this JSON.
+    /// A document from JSON.
     ///
     /// # Errors
     /// [`DocumentError::NotAnObject`], and [`DocumentError::TooDeep`] beyond
-    /// [`limits::MAX_DOCUMENT_DEPTH`](crate::limits::MAX_DOCUMENT_DEPTH), however deep it is.
+    /// [`limits::MAX_DOCUMENT_DEPTH`](crate::limits::MAX_DOCUMENT_DEPTH), for input of any depth.
     pub fn new(json: Json) -> Result<Self, DocumentError> {
         let body = shallow(json)?;
         if !body.is_object() {
@@ -77,16 +77,16 @@ impl Document {
         Ok(Document { body })
     }
 
-    /// A document of what a value of a Rust type is as JSON. (Serializing is recursive in the depth of the value, as always
-    /// with serde: JSON that may be hostile belongs into [`new`](Document::new).)
+    /// A document from the JSON form of a Rust value. (serde recurses into the value; pass untrusted JSON to [`new`](Document::new)
+    /// instead.)
     ///
     /// # Errors
-    /// A [`DocumentError`] if it can't be serialized, or is no object.
+    /// [`DocumentError`] if it can't be serialized, or is not an object.
     pub fn of<T: Serialize + ?Sized>(value: &T) -> Result<Self, DocumentError> {
         Document::new(serde_json::to_value(value).map_err(said)?)
     }
 
-    /// The document as a value of a Rust type.
+    /// Converts the document to a Rust type.
     ///
     /// ```
     /// use memdex::{Document, json};
@@ -102,17 +102,17 @@ impl Document {
         T::deserialize(&self.body).map_err(said)
     }
 
-    /// What lies at a path, through objects alone: arrays are not gone through.
+    /// The JSON at a path. Steps through objects only, not into arrays.
     pub fn get(&self, path: &str) -> Option<&Json> {
         path.split('.').try_fold(&self.body, |at, step| at.as_object()?.get(step))
     }
 
-    /// Sets what lies at a path, through objects alone. Those that are missing on the way are made. For several changes at
-    /// once, and to take a field out, see [`patch`](Document::patch).
+    /// Sets the JSON at a path. Steps through objects only, and creates missing ones. For several changes at once, or to remove a
+    /// field, see [`patch`](Document::patch).
     ///
     /// # Errors
-    /// [`DocumentError::InTheWay`] if something else than an object is on the way, and [`DocumentError::TooDeep`] if the document
-    /// would be. It is as it was then.
+    /// [`DocumentError::InTheWay`] if a step leads to a value that is not an object, [`DocumentError::TooDeep`] if the document would
+    /// be too deep. The document is then unchanged.
     pub fn set(&mut self, path: &str, value: impl Into<Json>) -> Result<(), DocumentError> {
         let mut body = self.body.clone();
         set(&mut body, path, shallow(value.into())?)?;
@@ -120,17 +120,17 @@ impl Document {
         Ok(())
     }
 
-    /// Merges a JSON merge patch into the document (RFC 7396): `null` takes a field out, objects are merged, anything else replaces
-    /// what is there, arrays included.
+    /// Applies a JSON merge patch (RFC 7396): `null` removes a field, objects are merged, and any other value, such as an array,
+    /// replaces the old one.
     ///
     /// # Errors
-    /// [`DocumentError::NotAnObject`] and [`DocumentError::TooDeep`], of the patch. The document is as it was then.
+    /// [`DocumentError::NotAnObject`] or [`DocumentError::TooDeep`] for the patch. The document is then unchanged.
     pub fn patch(&mut self, patch: Json) -> Result<(), DocumentError> {
         self.merge(&Document::new(patch)?);
         Ok(())
     }
 
-    /// What is no deeper than the limit makes nothing deeper that it is merged into.
+    /// A patch within the depth limit keeps a document within it.
     pub(crate) fn merge(&mut self, patch: &Document) {
         merge_patch(&mut self.body, &patch.body);
     }
@@ -140,7 +140,7 @@ impl Document {
         &self.body
     }
 
-    /// The JSON object, taken out.
+    /// Returns the JSON object.
     pub fn into_body(self) -> Json {
         self.body
     }
@@ -154,13 +154,13 @@ impl Document {
         }
     }
 
-    /// The only value at the path of a declared field; a conflict is a missing one.
+    /// The single value at the path of a declared field; null for a conflict.
     fn value_by(&self, path: &Path) -> ValueRef<'_> {
         let value = path.only(&self.body).and_then(plain_json);
         value.and_then(|value| path.shown(value)).unwrap_or(ValueRef::Null)
     }
 
-    /// The first conflict at a path, and whether there is any value of the field's.
+    /// The first conflict at a path, and whether there is any valid value.
     fn judge(&self, field: &FieldDef, path: &Path) -> (Option<&Json>, bool) {
         let (mut conflict, mut any) = (None, false);
         let mut look = |json| match plain_json(json) {
@@ -184,15 +184,15 @@ impl Record for Document {
         Some("Store::documents")
     }
 
-    /// None: each collection has its own.
+    /// Empty: each collection has its own schema.
     fn schema() -> Schema {
         Schema::new([])
     }
 
-    /// Nothing: without the schema of a collection there is no key.
+    /// Empty: the key is known only with the schema of a collection.
     fn key(&self, _: &mut KeyBuffer) {}
 
-    /// Null: without the schema of a collection there are no fields.
+    /// Null: fields are known only with the schema of a collection.
     fn value(&self, _: usize) -> ValueRef<'_> {
         ValueRef::Null
     }
@@ -253,7 +253,7 @@ impl FromStr for Document {
     }
 }
 
-/// What `serde_json` says. Of text that is too deep it says so in words alone.
+/// Converts an error of `serde_json`, which reports too deep text only in its message.
 fn said(error: serde_json::Error) -> DocumentError {
     let message = error.to_string();
     if message.starts_with("recursion limit exceeded") {

@@ -1,5 +1,5 @@
-//! JSON as a tree: how deep it is, what lies at a path, and merge patches. Whatever may be too deep is gone through without
-//! recursion: a tree of 100,000 levels must not overflow the stack, not even when it is dropped.
+//! JSON trees: depth, paths and merge patches. A tree that may be too deep is handled without recursion, even when it is dropped, so that
+//! 100,000 levels do not overflow the stack.
 
 use crate::error::DocumentError;
 use crate::limits::MAX_DOCUMENT_DEPTH;
@@ -7,7 +7,7 @@ use crate::value::sort_of_json;
 use memdex_query::schema::Path;
 use serde_json::{Map, Value as Json};
 
-/// The tree, if it is not too deep; otherwise it is taken apart.
+/// Returns the tree if it is not too deep; otherwise drops it without recursion.
 pub(super) fn shallow(json: Json) -> Result<Json, DocumentError> {
     if is_deeper(&json, MAX_DOCUMENT_DEPTH) {
         take_apart(json);
@@ -18,7 +18,7 @@ pub(super) fn shallow(json: Json) -> Result<Json, DocumentError> {
 
 /// Whether objects and arrays are nested deeper than `limit`.
 fn is_deeper(json: &Json, limit: usize) -> bool {
-    // Those not yet looked at, with how many levels they may have.
+    // Trees to check, each with the number of levels that it may have.
     let mut left = vec![(json, limit)];
     while let Some((json, levels)) = left.pop() {
         let Some(below) = levels.checked_sub(1) else {
@@ -88,7 +88,7 @@ fn each<'a>(at: &'a Json, steps: &[Box<str>], show: &mut dyn FnMut(&'a Json)) {
     }
 }
 
-/// Sets what lies at a path. Objects that are missing on the way are made.
+/// Sets the JSON at a path. Creates missing objects.
 pub(super) fn set(body: &mut Json, path: &str, value: Json) -> Result<(), DocumentError> {
     let mut at = body;
     let mut passed = 0;

@@ -1,4 +1,4 @@
-//! Plain values as records: the key and the indexed fields are given beside the value.
+//! Plain values as records, with a key and fields next to the value.
 
 use super::KeyBuffer;
 use super::record::Internal;
@@ -11,13 +11,13 @@ use smallvec::SmallVec;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 
-/// A value of any type under a key, and the fields by which it is found. Derefs to the value. Collections of these are opened
-/// with a schema: [`Store::key_values`](crate::Store::key_values).
+/// A value of any type with a key and queryable fields. Derefs to the value. Open a collection of these with a schema:
+/// [`Store::key_values`](crate::Store::key_values).
 ///
 /// ```
 /// use memdex::{FieldDef, KeyValue, Kind, Schema, Store, field};
 ///
-/// struct Session { opened: std::time::Instant } // no trait is asked of it
+/// struct Session { opened: std::time::Instant } // needs no trait
 ///
 /// let store = Store::new();
 /// let schema = Schema::new([
@@ -34,37 +34,37 @@ use std::ops::{Deref, DerefMut};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// The schema declares the fields that may be given. One that is declared but not given is missing, unless it is
-/// [`required`](FieldDef::required). One that is given but not declared, of another kind, or several times where it is not
-/// declared [`many`](FieldDef::many), refuses the operation ([`Cause::UndeclaredField`], [`Cause::Conflict`]); the last two
-/// count as missing where the field [skips](FieldDef::skip_conflicts) conflicts. An integer is a float where one is declared.
+/// The schema declares the fields. A declared field without a value is missing; if it is [`required`](FieldDef::required), the record
+/// is refused. An undeclared field refuses the record ([`Cause::UndeclaredField`]), and so does a value of another kind, or a second
+/// value of a field that is not [`many`](FieldDef::many) ([`Cause::Conflict`]); with
+/// [`skip_conflicts`](FieldDef::skip_conflicts) these two count as missing instead. A float field takes integers.
 ///
-/// The key needs no declaration: without one it is a string, the field `key`. Declare key fields where it is
-/// something else or has several parts.
+/// The key needs no declaration: by default it is a string, the field `key`. Declare key fields if it has another kind or several
+/// parts.
 #[derive(Clone, PartialEq)]
 pub struct KeyValue<V> {
     key: SmallVec<[Value; 1]>,
     value: V,
-    /// By name; of many values, each with its name.
+    /// Fields by name; each value of a field of many has its own entry.
     fields: Vec<(FieldName, Value)>,
 }
 
 impl<V> KeyValue<V> {
-    /// A value under a key: a string, number or other plain value, or a tuple of such.
+    /// A value with a key: a string, number or other plain value, or a tuple of these.
     pub fn new(key: impl IntoKey<AnyKey>, value: V) -> Self {
         let mut parts = Parts(SmallVec::new());
         key.write_key(&mut parts);
         KeyValue { key: parts.0, value, fields: Vec::new() }
     }
 
-    /// The same with one more field, or one more value of a field of many.
+    /// Adds a field, or one more value of a field of many.
     #[must_use]
     pub fn with(mut self, field: impl Into<FieldName>, value: impl Into<Value>) -> Self {
         self.fields.push((field.into(), value.into()));
         self
     }
 
-    /// The same with each of these values of a field; with none of them, the field is missing. So it takes an `Option` too.
+    /// Adds each of these values of a field; with no values, the field is missing. Takes an `Option` too.
     #[must_use]
     pub fn with_each<T: Into<Value>>(
         mut self,
@@ -76,29 +76,29 @@ impl<V> KeyValue<V> {
         self
     }
 
-    /// Gives a field this value in place of those that it had: for update closures.
+    /// Replaces the values of a field by this one: for update closures.
     pub fn set(&mut self, field: impl Into<FieldName>, value: impl Into<Value>) {
         self.set_each(field, [value]);
     }
 
-    /// Gives a field these values in place of those that it had; with none of them, the field is missing.
+    /// Replaces the values of a field; with no values, the field is missing.
     pub fn set_each<T: Into<Value>>(&mut self, field: impl Into<FieldName>, values: impl IntoIterator<Item = T>) {
         let field = field.into();
         self.fields.retain(|(name, _)| *name != field);
         self.fields.extend(values.into_iter().map(|value| (field.clone(), value.into())));
     }
 
-    /// The values that are given of a field.
+    /// The values of a field.
     pub fn field<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Value> {
         self.fields.iter().filter(move |(field, _)| field == name).map(|(_, value)| value)
     }
 
-    /// The value, taken out.
+    /// Returns the value.
     pub fn into_value(self) -> V {
         self.value
     }
 
-    /// Each value at a path that is none of the field's, or one too many, is given to `conflict`, the others are shown.
+    /// Passes each value of a field to `show`, and each that the field can't hold to `conflict`.
     fn each<'a>(&'a self, path: &Path, show: &mut dyn FnMut(ValueRef<'a>), conflict: &mut dyn FnMut(&'a Value)) {
         let of_key = path.key_part.and_then(|part| self.key.get(part));
         let given = self.field_or_nothing(path);
@@ -140,7 +140,7 @@ impl KeySink for Parts {
     }
 }
 
-/// The schema of a collection of key/value records: the key is a string if nothing else is declared.
+/// The schema of a collection of key/value records: the key is a string unless declared otherwise.
 pub(crate) fn schema(schema: Schema) -> Schema {
     let schema = if schema.fields().iter().any(FieldDef::is_key) {
         schema
@@ -157,17 +157,17 @@ impl<V: Send + Sync + 'static> Record for KeyValue<V> {
         Some("Store::key_values")
     }
 
-    /// None: each collection has its own.
+    /// Empty: each collection has its own schema.
     fn schema() -> Schema {
         Schema::new([])
     }
 
-    /// The parts as they were given.
+    /// The parts of the key.
     fn key(&self, key: &mut KeyBuffer) {
         self.key.iter().for_each(|part| key.push(part.as_ref()));
     }
 
-    /// Null: without the schema of a collection there are no fields.
+    /// Null: fields are known only with the schema of a collection.
     fn value(&self, _: usize) -> ValueRef<'_> {
         ValueRef::Null
     }

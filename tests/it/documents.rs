@@ -224,7 +224,7 @@ fn schemas_are_checked_when_a_collection_is_opened() {
     let error = store.collection::<Document>("d").unwrap_err();
     assert_eq!(
         error.to_string(),
-        "collection \"d\": memdex::record::document::Document has no schema: open the collection with Store::documents and \
+        "collection \"d\": memdex::Document has no schema: open the collection with Store::documents and \
          pass one"
     );
     let documents = store.documents("d", Schema::new([id()])).unwrap();

@@ -1,16 +1,16 @@
-//! Buckets of time in a time zone: from a timestamp to the minute, hour, day … year that it falls in there.
+//! Buckets of time in a time zone: maps a timestamp to its minute, hour, day … year there.
 //!
-//! Days and longer units are those of the local calendar: what shows the same local date is in the same bucket, even where clocks
-//! are put back over midnight and a day has two parts. Its first instant is its name; where a day has no midnight, that is the
-//! first instant that there is. Minutes and hours are those of the local clock, but the two passages through an hour that is
-//! repeated at the end of summer time are two buckets: wherever the clock is put back, a new one begins.
+//! Days and longer units follow the local calendar: instants with the same local date are in one bucket, even if clocks go back over
+//! midnight and a day has two parts. The first instant of a bucket is its name; if a day has no midnight, that is its first existing
+//! instant. Minutes and hours follow the local clock, but the two passes through an hour that is repeated at the end of daylight saving
+//! time are two buckets: a new one begins whenever the clock goes back.
 //!
-//! Each bucket has a number, so that an array can count them: later ones have greater numbers, and 0 is near 1970, the local day,
-//! week … that holds 1970-01-01 there, the minute or hour that holds its first instant in UTC. Numbers do not depend on what else
-//! has been asked. There is no gap in those of minutes and hours; there is one in others where a local day was left out.
+//! Each bucket has a number, so that arrays can count by bucket. Numbers ascend with time. Number 0 is the local day, week … that holds
+//! 1970-01-01, or the minute or hour of its first instant in UTC. A number does not depend on earlier calls. Numbers of minutes and
+//! hours have no gap; others have one where the zone skipped a local day.
 //!
-//! A number is found by what the zone's offset is at the time ([`Steps`]), and for days and less by a division; for months and
-//! more the steps are the months themselves. Steps are made for the times that are met, and for half as much around them.
+//! A number is computed from the zone's offset at the time ([`Steps`]), for days and shorter units by a division; for months and longer
+//! units, the steps are the months themselves. Steps are computed for the times that occur, and half as far around them.
 
 use super::buckets::{Even, count_buckets};
 use super::calendar::{DAYS_SINCE_MONDAY, SECONDS_PER_DAY, Unit};
@@ -23,10 +23,13 @@ const NANOS_PER_SECOND: i64 = 1_000_000_000;
 const SECONDS_PER_WEEK: i64 = 7 * SECONDS_PER_DAY;
 const SECONDS_PER_YEAR: i64 = 366 * SECONDS_PER_DAY;
 
-/// The lengths of units that have one, in nanoseconds.
+/// A minute in nanoseconds.
 pub const MINUTE: u64 = 60 * NANOS_PER_SECOND.cast_unsigned();
+/// An hour in nanoseconds.
 pub const HOUR: u64 = 60 * MINUTE;
+/// A day of 24 hours in nanoseconds.
 pub const DAY: u64 = 24 * HOUR;
+/// A week in nanoseconds.
 pub const WEEK: u64 = 7 * DAY;
 
 /// Buckets of one unit in one time zone.
@@ -44,6 +47,7 @@ pub struct DateBuckets {
 }
 
 impl DateBuckets {
+    /// Buckets of a unit in a time zone.
     pub fn new(unit: Unit, zone: Zone) -> Self {
         DateBuckets { unit, zone, from: 1, to: 0, periods: Vec::new(), steps: Steps::default() }
     }

@@ -32,6 +32,7 @@ pub(super) struct Period {
 }
 
 impl Zone {
+    /// Coordinated universal time.
     pub const UTC: Zone = Zone(Rule::Fixed(0));
 
     /// Parses `UTC`, an offset like `+02:00`, or, with the feature `time-zones`, a name of the IANA time zone database like

@@ -13,6 +13,7 @@ pub enum AggregateDefError {
     /// It has no name.
     Unnamed,
     /// More aggregates than [`limits::MAX_STANDING`](crate::limits::MAX_STANDING).
+    #[non_exhaustive]
     TooMany {
         /// The most that is allowed.
         limit: usize,
@@ -20,6 +21,7 @@ pub enum AggregateDefError {
     /// It has neither metrics nor groups.
     Nothing,
     /// A percentile, which can't be updated without reading all values again.
+    #[non_exhaustive]
     Percentile {
         /// The name of the metric.
         metric: String,
@@ -27,6 +29,7 @@ pub enum AggregateDefError {
         field: String,
     },
     /// Groups or a metric of a field of many values.
+    #[non_exhaustive]
     ManyValues {
         /// The name of the metric; `None` for groups.
         metric: Option<String>,
@@ -34,16 +37,19 @@ pub enum AggregateDefError {
         field: String,
     },
     /// Groups within groups.
+    #[non_exhaustive]
     Levels {
         /// The number of levels.
         levels: usize,
     },
     /// A value may lie in two of its ranges.
+    #[non_exhaustive]
     Overlap {
         /// The field.
         field: String,
     },
     /// Its statistics or its condition do not fit the schema.
+    #[non_exhaustive]
     Query {
         /// The error of the statistics or the condition.
         source: Box<QueryError>,

@@ -4,11 +4,12 @@ use super::suggest::nearest;
 use std::error::Error;
 use std::fmt;
 
-/// JSON that is not a map of criteria; see [`Predicate::from_criteria`](crate::Predicate::from_criteria).
+/// JSON that is not a map of criteria; see [`Predicate::from_criteria`](crate::query::Predicate::from_criteria).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CriteriaError {
     /// Another JSON type in place of a map of criteria.
+    #[non_exhaustive]
     NotAMap {
         /// The place: `the criteria`, or the operator whose operand it is.
         place: &'static str,
@@ -16,6 +17,7 @@ pub enum CriteriaError {
         found: &'static str,
     },
     /// An unknown operator of a field.
+    #[non_exhaustive]
     UnknownOperator {
         /// The field.
         field: String,
@@ -23,11 +25,13 @@ pub enum CriteriaError {
         operator: String,
     },
     /// An unknown name that begins with `$`; no field can have such a name.
+    #[non_exhaustive]
     UnknownJoin {
         /// The name.
         operator: String,
     },
     /// An operand of the wrong JSON type.
+    #[non_exhaustive]
     WrongOperand {
         /// The field; empty for `$and` and `$or`.
         field: String,
@@ -39,6 +43,7 @@ pub enum CriteriaError {
         found: &'static str,
     },
     /// An integer that does not fit 64 bits, signed or unsigned.
+    #[non_exhaustive]
     TooLarge {
         /// The field.
         field: String,
@@ -48,11 +53,13 @@ pub enum CriteriaError {
         number: String,
     },
     /// A field with an empty map of operators.
+    #[non_exhaustive]
     NoOperator {
         /// The field.
         field: String,
     },
     /// Maps and operators are nested deeper than [`limits::MAX_PREDICATE_DEPTH`](crate::limits::MAX_PREDICATE_DEPTH).
+    #[non_exhaustive]
     TooDeep {
         /// The deepest that is allowed.
         limit: usize,

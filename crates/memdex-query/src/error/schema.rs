@@ -188,12 +188,13 @@ impl Error for SchemaError {
     }
 }
 
-/// A record's value that its field can't hold.
+/// A value of a record that its field can't hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Conflict {
+    /// The field.
     pub field: String,
-    /// What the schema declares.
+    /// The kind that the schema declares.
     pub expected: String,
-    /// What the record holds.
+    /// The value in the record.
     pub found: String,
 }

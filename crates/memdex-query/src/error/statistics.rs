@@ -9,11 +9,13 @@ use std::fmt;
 #[non_exhaustive]
 pub enum StatisticsError {
     /// A sum has more digits than a value of its kind can have.
+    #[non_exhaustive]
     Overflow {
         /// The kind of the sum.
         kind: Kind,
     },
     /// The width or the offset of buckets does not fit the field.
+    #[non_exhaustive]
     BadWidth {
         /// The width.
         width: Value,
@@ -21,6 +23,7 @@ pub enum StatisticsError {
         offset: Value,
     },
     /// An empty range, or one whose bounds are of different kinds.
+    #[non_exhaustive]
     BadRange {
         /// Its lower bound, included.
         from: Value,
@@ -28,6 +31,7 @@ pub enum StatisticsError {
         to: Value,
     },
     /// More ranges than [`limits::MAX_RANGES`](crate::limits::MAX_RANGES).
+    #[non_exhaustive]
     TooManyRanges {
         /// The number of ranges.
         ranges: usize,
@@ -35,31 +39,37 @@ pub enum StatisticsError {
         limit: usize,
     },
     /// A percentile below 0, above 100, or NaN.
+    #[non_exhaustive]
     BadPercentile {
         /// The percentile.
         percentile: Value,
     },
     /// Buckets of minutes or hours over a field of dates.
+    #[non_exhaustive]
     NoTimeOfDay {
         /// The unit.
         unit: &'static str,
     },
     /// A time zone for a field of dates, which have no time.
+    #[non_exhaustive]
     DateInZone {
         /// The zone.
         zone: String,
     },
     /// An unknown time zone.
+    #[non_exhaustive]
     UnknownTimeZone {
         /// The name.
         name: String,
     },
     /// A time zone by name, without the feature `time-zones`.
+    #[non_exhaustive]
     TimeZonesNotBuilt {
         /// The name.
         name: String,
     },
     /// More than [`limits::MAX_BUCKETS`](crate::limits::MAX_BUCKETS) buckets from the first to the last.
+    #[non_exhaustive]
     TooManyBuckets {
         /// The number of buckets.
         buckets: u128,

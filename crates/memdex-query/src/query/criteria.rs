@@ -46,7 +46,7 @@ impl Predicate {
     /// assert_eq!(payments.find(Predicate::from_criteria(&criteria)?).count()?, 0);
     ///
     /// let wrong = Predicate::from_criteria(&json!({ "amount": { "above": 100 } })).unwrap_err();
-    /// assert!(matches!(wrong, CriteriaError::UnknownOperator { field, operator } if field == "amount" && operator == "above"));
+    /// assert!(matches!(wrong, CriteriaError::UnknownOperator { field, operator, .. } if field == "amount" && operator == "above"));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///

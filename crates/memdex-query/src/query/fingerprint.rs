@@ -42,26 +42,31 @@ impl Fingerprinter {
         Fingerprinter(SipHasher24::new_with_keys(0x6d65_6d64_6578_2d31, 0x7175_6573_7469_6f6e)).text(tag)
     }
 
+    /// Adds bytes, with their length.
     pub fn bytes(mut self, bytes: &[u8]) -> Self {
         self = self.number(bytes.len());
         self.0.write(bytes);
         self
     }
 
+    /// Adds a string, with its length.
     pub fn text(self, text: &str) -> Self {
         self.bytes(text.as_bytes())
     }
 
+    /// Adds a number.
     pub fn number(mut self, number: usize) -> Self {
         self.0.write(&(number as u64).to_le_bytes());
         self
     }
 
+    /// Adds a flag.
     pub fn flag(mut self, flag: bool) -> Self {
         self.0.write(&[flag.into()]);
         self
     }
 
+    /// Adds a fingerprint.
     pub fn print(mut self, print: Fingerprint) -> Self {
         self.0.write(&print.0.to_le_bytes());
         self
@@ -72,6 +77,7 @@ impl Fingerprinter {
         self.bytes(&encode_parts(values))
     }
 
+    /// The fingerprint of what was added.
     pub fn finish(self) -> Fingerprint {
         Fingerprint(self.0.finish128().into())
     }

@@ -27,7 +27,7 @@ pub enum Nulls {
 /// A field by which records are ordered; of several, the later ones decide among those that the earlier ones leave equal, and in the
 /// end the key does, ascending: so every order is total, and pages neither overlap nor leave gaps.
 ///
-/// Made by [`Field::asc`], [`Field::desc`] and the methods of the same name of [`field`](crate::field). Unless told otherwise a missing
+/// Made by [`Field::asc`], [`Field::desc`] and the methods of the same name of [`field`](crate::query::field). Unless told otherwise a missing
 /// value counts as the least: it comes first in ascending order and last in descending order.
 ///
 /// ```

@@ -11,7 +11,7 @@ pub type FieldName = Cow<'static, str>;
 
 /// A condition on records, by the names of fields.
 ///
-/// Build it with typed [`Field`](crate::Field)s or with [`field`](crate::field), and join predicates with `&`, `|` and `!`.
+/// Build it with typed [`Field`](crate::query::Field)s or with [`field`](crate::query::field), and join predicates with `&`, `|` and `!`.
 ///
 /// A missing value is neither equal nor unequal to anything: `eq` and `ne` are both false for it. `!` is plain negation, so
 /// `!a.eq(1)` is true for records without `a`, and `a.ne(1)` is not.
@@ -30,7 +30,7 @@ pub type FieldName = Cow<'static, str>;
 ///
 /// # Serde form
 ///
-/// A predicate is an object with one entry, `{operator: operand}`, or the string `"all"`. [`Query`](crate::Query) has the version of
+/// A predicate is an object with one entry, `{operator: operand}`, or the string `"all"`. [`Query`](crate::query::Query) has the version of
 /// the form.
 ///
 /// ```
@@ -84,7 +84,7 @@ pub enum Predicate {
     /// The part is false.
     Not(Part),
     /// A predicate that was nested too deep. Every query refuses it
-    /// ([`QueryError::TooDeep`](crate::QueryError::TooDeep)), and serde does not write it.
+    /// ([`QueryError::TooDeep`](crate::error::QueryError::TooDeep)), and serde does not write it.
     #[cfg_attr(feature = "serde", serde(skip_deserializing, serialize_with = "super::form::too_deep"))]
     TooDeep,
 }

@@ -14,7 +14,7 @@ use std::fmt;
 /// A materialized aggregate: statistics of all records, or of those that meet a condition, that every commit maintains
 /// incrementally. They may have one level of groups.
 ///
-/// Add it to a schema ([`Schema::with_aggregate`](crate::Schema::with_aggregate)) or to an open collection
+/// Add it to a schema ([`Schema::with_aggregate`](crate::schema::Schema::with_aggregate)) or to an open collection
 /// ([`Collection::add_standing`](crate::Collection::add_standing)), and read it by name
 /// ([`Collection::standing`](crate::Collection::standing)) at any commit that a snapshot holds. Reading costs time in the number of
 /// groups, not of records. A statistics query that asks for the same filter, buckets and metrics is answered from it.
@@ -58,7 +58,9 @@ pub struct AggregateDef {
 
 /// An [`AggregateDef`] bound to a schema.
 pub struct BoundAggregate {
+    /// Its statistics.
     pub bound: Bound,
+    /// Its condition.
     pub condition: Option<Condition>,
     /// One for each part of a group's key.
     pub bucketers: Vec<Bucketer>,

@@ -11,13 +11,19 @@ use crate::query::{Fingerprint, Predicate};
 /// A predicate bound to a schema: its fields exist and its values have their kinds.
 #[derive(Clone, Debug)]
 pub enum Condition {
+    /// Every record.
     All,
+    /// No record.
     Nothing,
+    /// A test of a declared field.
     Test(FieldAt, Test),
     /// A test of a path of documents that the schema does not declare, so that no index has it.
     Undeclared(FieldAt, Test),
+    /// All parts hold.
     And(Vec<Condition>),
+    /// At least one part holds.
     Or(Vec<Condition>),
+    /// The part does not hold.
     Not(Box<Condition>),
 }
 

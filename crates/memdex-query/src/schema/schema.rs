@@ -248,6 +248,7 @@ impl FieldAt {
         self.position
     }
 
+    /// The path, for records whose fields are read by name.
     pub fn path(&self) -> Option<&Path> {
         self.path.as_deref()
     }
@@ -369,6 +370,7 @@ impl Schema {
         self
     }
 
+    /// Changes each field.
     pub fn each_field(mut self, change: impl Fn(FieldDef) -> FieldDef) -> Self {
         self.fields = self.fields.into_iter().map(change).collect();
         self

@@ -3,6 +3,7 @@
 use crate::value::{Value, ValueRef};
 use std::ops::Deref;
 
+/// A sorted set of distinct values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Values(Vec<Value>);
 
