@@ -1,6 +1,5 @@
 //! Tests of strings, as plain data and as methods of fields.
 
-use super::predicate::FieldName;
 use super::{Field, Filter, NamedField, Predicate};
 use crate::value::{FieldValue, Text};
 
@@ -80,158 +79,67 @@ impl TextTest {
     }
 }
 
-/// Tests of strings; see [`TextTest`] for characters and case. A missing value never matches.
-///
-/// An ordered index answers `starts_with`, and a `like` that is a prefix; with a column, each test runs once for each distinct
-/// value.
-///
-/// ```
-/// # use memdex::{Record, Store};
-/// #[derive(Record)]
-/// struct User { #[record(key)] id: u32, #[record(ordered)] name: String, #[record(field)] mail: Option<String> }
-///
-/// let users = Store::new().collection::<User>("User")?;
-/// users.store(User { id: 1, name: "Ada_Lovelace".into(), mail: Some("Ada@Example.org".into()) })?;
-/// users.store(User { id: 2, name: "Adam".into(), mail: None })?;
-/// assert_eq!(users.find(user::NAME.starts_with("Ada")).count()?, 2);
-/// assert_eq!(users.find(user::NAME.like(r"Ada\_L%")).count()?, 1);
-/// assert_eq!(users.find(user::NAME.like("Ada_")).count()?, 1);
-/// assert_eq!(users.find(user::MAIL.ends_with_ignore_case("@example.ORG")).count()?, 1);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-impl<R, T> Field<R, T> {
-    fn text(&self, test: TextTest) -> Filter<R>
-    where
-        T: FieldValue<Base: Text>,
-    {
-        Filter::new(Predicate::Text(self.name(), test))
-    }
+macro_rules! text_tests {
+    ($($(#[$doc:meta])* $method:ident: $case:ident $op:ident;)*) => {
+        /// Tests of strings; see [`TextTest`] for characters and case. A missing value never matches.
+        ///
+        /// An ordered index answers `starts_with`, and a `like` that is a prefix; with a column, each test runs once for each distinct
+        /// value.
+        ///
+        /// ```
+        /// use memdex::{Record, Store};
+        ///
+        /// #[derive(Record)]
+        /// struct User { #[record(key)] id: u32, #[record(ordered)] name: String, #[record(field)] mail: Option<String> }
+        ///
+        /// let users = Store::new().collection::<User>("User")?;
+        /// users.store(User { id: 1, name: "Ada_Lovelace".into(), mail: Some("Ada@Example.org".into()) })?;
+        /// users.store(User { id: 2, name: "Adam".into(), mail: None })?;
+        /// assert_eq!(users.find(user::NAME.starts_with("Ada")).count()?, 2);
+        /// assert_eq!(users.find(user::NAME.like(r"Ada\_L%")).count()?, 1);
+        /// assert_eq!(users.find(user::NAME.like("Ada_")).count()?, 1);
+        /// assert_eq!(users.find(user::MAIL.ends_with_ignore_case("@example.ORG")).count()?, 1);
+        /// # Ok::<(), Box<dyn std::error::Error>>(())
+        /// ```
+        impl<R, T> Field<R, T> {
+            $($(#[$doc])*
+            pub fn $method(&self, text: impl Into<String>) -> Filter<R>
+            where
+                T: FieldValue<Base: Text>,
+            {
+                Filter::new(Predicate::Text(self.name(), TextTest::$case(TextOp::$op, text)))
+            })*
+        }
 
-    /// The string begins with this.
-    pub fn starts_with(&self, prefix: impl Into<String>) -> Filter<R>
-    where
-        T: FieldValue<Base: Text>,
-    {
-        self.text(TextTest::new(TextOp::StartsWith, prefix))
-    }
-
-    /// The string ends with this.
-    pub fn ends_with(&self, suffix: impl Into<String>) -> Filter<R>
-    where
-        T: FieldValue<Base: Text>,
-    {
-        self.text(TextTest::new(TextOp::EndsWith, suffix))
-    }
-
-    /// The string contains this. (`contains` is for fields of many values.)
-    pub fn contains_str(&self, part: impl Into<String>) -> Filter<R>
-    where
-        T: FieldValue<Base: Text>,
-    {
-        self.text(TextTest::new(TextOp::Contains, part))
-    }
-
-    /// The string matches this pattern: `%` matches any run of characters, also an empty one, `_` matches one character, and a
-    /// backslash makes the next character literal.
-    pub fn like(&self, pattern: impl Into<String>) -> Filter<R>
-    where
-        T: FieldValue<Base: Text>,
-    {
-        self.text(TextTest::new(TextOp::Like, pattern))
-    }
-
-    /// The string equals this, ignoring case.
-    pub fn eq_ignore_case(&self, text: impl Into<String>) -> Filter<R>
-    where
-        T: FieldValue<Base: Text>,
-    {
-        self.text(TextTest::ignoring_case(TextOp::Eq, text))
-    }
-
-    /// The string begins with this, ignoring case.
-    pub fn starts_with_ignore_case(&self, prefix: impl Into<String>) -> Filter<R>
-    where
-        T: FieldValue<Base: Text>,
-    {
-        self.text(TextTest::ignoring_case(TextOp::StartsWith, prefix))
-    }
-
-    /// The string ends with this, ignoring case.
-    pub fn ends_with_ignore_case(&self, suffix: impl Into<String>) -> Filter<R>
-    where
-        T: FieldValue<Base: Text>,
-    {
-        self.text(TextTest::ignoring_case(TextOp::EndsWith, suffix))
-    }
-
-    /// The string contains this, ignoring case.
-    pub fn contains_str_ignore_case(&self, part: impl Into<String>) -> Filter<R>
-    where
-        T: FieldValue<Base: Text>,
-    {
-        self.text(TextTest::ignoring_case(TextOp::Contains, part))
-    }
-
-    /// The string matches this pattern, ignoring case.
-    pub fn like_ignore_case(&self, pattern: impl Into<String>) -> Filter<R>
-    where
-        T: FieldValue<Base: Text>,
-    {
-        self.text(TextTest::ignoring_case(TextOp::Like, pattern))
-    }
+        /// Tests of strings; see [`TextTest`] for characters and case. At an undeclared path of documents, one of the strings there must
+        /// match.
+        impl NamedField {
+            $($(#[$doc])*
+            pub fn $method(self, text: impl Into<String>) -> Predicate {
+                Predicate::Text(self.into_name(), TextTest::$case(TextOp::$op, text))
+            })*
+        }
+    };
 }
 
-/// Tests of strings; see [`TextTest`] for characters and case. At an undeclared path of documents, one of the strings there must
-/// match.
-impl NamedField {
-    fn text(self, test: TextTest) -> Predicate {
-        let name: FieldName = self.into_name();
-        Predicate::Text(name, test)
-    }
-
+text_tests! {
     /// The string begins with this.
-    pub fn starts_with(self, prefix: impl Into<String>) -> Predicate {
-        self.text(TextTest::new(TextOp::StartsWith, prefix))
-    }
-
+    starts_with: new StartsWith;
     /// The string ends with this.
-    pub fn ends_with(self, suffix: impl Into<String>) -> Predicate {
-        self.text(TextTest::new(TextOp::EndsWith, suffix))
-    }
-
-    /// The string contains this.
-    pub fn contains_str(self, part: impl Into<String>) -> Predicate {
-        self.text(TextTest::new(TextOp::Contains, part))
-    }
-
+    ends_with: new EndsWith;
+    /// The string contains this. (`contains` is for fields of many values.)
+    contains_str: new Contains;
     /// The string matches this pattern: `%` matches any run of characters, also an empty one, `_` matches one character, and a
     /// backslash makes the next character literal.
-    pub fn like(self, pattern: impl Into<String>) -> Predicate {
-        self.text(TextTest::new(TextOp::Like, pattern))
-    }
-
+    like: new Like;
     /// The string equals this, ignoring case.
-    pub fn eq_ignore_case(self, text: impl Into<String>) -> Predicate {
-        self.text(TextTest::ignoring_case(TextOp::Eq, text))
-    }
-
+    eq_ignore_case: ignoring_case Eq;
     /// The string begins with this, ignoring case.
-    pub fn starts_with_ignore_case(self, prefix: impl Into<String>) -> Predicate {
-        self.text(TextTest::ignoring_case(TextOp::StartsWith, prefix))
-    }
-
+    starts_with_ignore_case: ignoring_case StartsWith;
     /// The string ends with this, ignoring case.
-    pub fn ends_with_ignore_case(self, suffix: impl Into<String>) -> Predicate {
-        self.text(TextTest::ignoring_case(TextOp::EndsWith, suffix))
-    }
-
+    ends_with_ignore_case: ignoring_case EndsWith;
     /// The string contains this, ignoring case.
-    pub fn contains_str_ignore_case(self, part: impl Into<String>) -> Predicate {
-        self.text(TextTest::ignoring_case(TextOp::Contains, part))
-    }
-
-    /// The string matches this pattern, ignoring case.
-    pub fn like_ignore_case(self, pattern: impl Into<String>) -> Predicate {
-        self.text(TextTest::ignoring_case(TextOp::Like, pattern))
-    }
+    contains_str_ignore_case: ignoring_case Contains;
+    /// The string matches this pattern, ignoring case; see [`like`](Self::like).
+    like_ignore_case: ignoring_case Like;
 }
