@@ -1,17 +1,16 @@
-//! Whose SQL it is, and what it knows of the records: names and types.
+//! SQL dialects and the column types of each.
 
-use super::SqlError;
 use memdex_query::schema::{FieldDef, Schema};
 use memdex_query::value::Kind;
 use std::fmt;
 
-/// Whose SQL is written.
+/// A dialect of SQL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Dialect {
-    /// SQLite, from 3.37 on (for `STRICT` tables; what is asked needs 3.30).
+    /// SQLite 3.37 or later, for `STRICT` tables. Queries need 3.30 or later.
     Sqlite,
-    /// PostgreSQL, from 12 on.
+    /// PostgreSQL 12 or later.
     Postgres,
 }
 
@@ -24,7 +23,18 @@ impl fmt::Display for Dialect {
     }
 }
 
-/// A dialect, and the schema of the records if it is known: what [`Query::to_sql`](crate::QueryToSql::to_sql) writes for.
+/// The target of [`to_sql`](crate::QueryToSql::to_sql): a dialect, with or without the schema of the records.
+///
+/// ```
+/// use memdex::{FieldDef, Query, Schema, field};
+/// use memdex_sql::{Dialect, QueryToSql, SqlTarget};
+///
+/// let schema = Schema::new([FieldDef::of::<u32>("id").key()]);
+/// let target: SqlTarget<'_> = Dialect::Sqlite.with(&schema);
+/// let sql = Query::over(["User"]).filter(field("id").gt(9)).to_sql(target)?;
+/// assert_eq!(sql.text, "SELECT `id` FROM `User` WHERE `id` > ?1");
+/// # Ok::<(), memdex_sql::SqlError>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct SqlTarget<'a> {
     pub(super) dialect: Dialect,
@@ -37,35 +47,13 @@ impl From<Dialect> for SqlTarget<'_> {
     }
 }
 
-/// PostgreSQL cuts longer names off without an error.
-const MAX_POSTGRES_NAME: usize = 63;
-
 impl Dialect {
-    /// The same dialect, and the schema of the records: which fields there are, of which kinds, and which are the key.
+    /// This dialect with the schema of the records. Orders, pages and most statistics can only be translated with a schema.
     pub fn with(self, schema: &Schema) -> SqlTarget<'_> {
         SqlTarget { dialect: self, schema: Some(schema) }
     }
 
-    /// A name in quotes.
-    pub(super) fn quoted(self, name: &str) -> Result<String, SqlError> {
-        let refused = |why, instead| SqlError::Name { dialect: self, name: name.to_owned(), why, instead };
-        if name.is_empty() {
-            return Err(refused("is empty", "give it one"));
-        }
-        if name.contains('\0') {
-            return Err(refused("has a NUL in it", "take another"));
-        }
-        match self {
-            // Not the quotes of the standard: what is in these SQLite takes for a string if there is no such column, without a word.
-            Dialect::Sqlite => Ok(format!("`{}`", name.replace('`', "``"))),
-            Dialect::Postgres if name.len() > MAX_POSTGRES_NAME => {
-                Err(refused("is longer than the 63 bytes that are kept of a name", "shorten it"))
-            }
-            Dialect::Postgres => Ok(format!("\"{}\"", name.replace('"', "\"\""))),
-        }
-    }
-
-    /// The type of the column of a field.
+    /// The column type of a field.
     pub(super) fn column_type(self, field: &FieldDef) -> &'static str {
         match (self, field.kind()) {
             (Dialect::Sqlite, Kind::Bool | Kind::Int | Kind::Timestamp | Kind::Date) => "INTEGER",
@@ -84,7 +72,7 @@ impl Dialect {
         }
     }
 
-    /// Most parameters of one statement.
+    /// The largest number of parameters in one statement.
     pub(super) fn max_params(self) -> usize {
         match self {
             Dialect::Sqlite => 32_766,

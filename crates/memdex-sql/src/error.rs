@@ -1,89 +1,146 @@
-//! Why a question can't be said in SQL.
+//! Errors of the translation to SQL.
 
 use super::Dialect;
 use memdex_query::error::{QueryError, SchemaError};
 use memdex_query::value::Value;
+use std::error::Error;
+use std::fmt;
 
-/// Why a question, or a schema, can't be said in SQL so that it means the same.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+/// Why a query or a schema cannot be translated to SQL with the same meaning.
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SqlError {
-    /// The dialect has no words for it that would mean the same.
-    #[error("{dialect} has no words for {feature}{}: {instead}", of(field.as_deref()))]
+    /// The dialect has no equivalent SQL.
     Unsupported {
-        /// Whose SQL was asked for.
+        /// The requested dialect.
         dialect: Dialect,
-        /// What can't be said.
+        /// The part of the query that has no equivalent.
         feature: String,
-        /// The field that it is about, if it is about one.
+        /// The field that the feature uses, if it uses one.
         field: Option<String>,
         /// What to do.
-        instead: &'static str,
+        help: &'static str,
     },
-    /// A value that the dialect has no place for.
-    #[error("{dialect} can't take {value:?} for field {field:?}: {why}; {instead}")]
+    /// The dialect cannot represent a value.
     Value {
-        /// Whose SQL was asked for.
+        /// The requested dialect.
         dialect: Dialect,
-        /// The field.
+        /// The field that the value belongs to.
         field: String,
         /// The value.
         value: Value,
         /// What is wrong with it.
         why: &'static str,
         /// What to do.
-        instead: &'static str,
+        help: &'static str,
     },
-    /// A comparison with a missing value, which nothing is equal to.
-    #[error("field {field:?} is compared with null, to which {dialect} has no answer either: ask with is_null")]
+    /// A condition compares a field with null.
     NullOperand {
-        /// Whose SQL was asked for.
+        /// The requested dialect.
         dialect: Dialect,
         /// The field.
         field: String,
     },
-    /// What can only be said if the key and the kinds of the fields are known.
-    #[error("{dialect} can be asked for {feature}{} only if the schema is known: {why}; give to_sql(dialect.with(&schema))", of(field.as_deref()))]
+    /// The translation depends on the key or on the kinds of the fields, and the target has no schema.
     NeedsSchema {
-        /// Whose SQL was asked for.
+        /// The requested dialect.
         dialect: Dialect,
-        /// What was asked for.
+        /// The part of the query that needs the schema.
         feature: String,
-        /// The field that it is about, if it is about one.
+        /// The field that the feature uses, if it uses one.
         field: Option<String>,
-        /// What for.
+        /// Why it needs the schema.
         why: &'static str,
     },
-    /// A name that no table, column or index can have.
-    #[error("{dialect} can't take the name {name:?}: it {why}; {instead}")]
+    /// The dialect does not accept a name of a table, column or index.
     Name {
-        /// Whose SQL was asked for.
+        /// The requested dialect.
         dialect: Dialect,
         /// The name.
         name: String,
         /// What is wrong with it.
         why: &'static str,
         /// What to do.
-        instead: &'static str,
+        help: &'static str,
     },
-    /// More parameters than a statement may have.
-    #[error("the statement has {given} parameters, {dialect} takes {limit}: ask for fewer values at a time")]
+    /// The statement has more parameters than the dialect allows.
     TooManyParams {
-        /// Whose SQL was asked for.
+        /// The requested dialect.
         dialect: Dialect,
-        /// How many there are.
+        /// The number of parameters of the statement.
         given: usize,
-        /// How many there may be.
+        /// The largest number of parameters that the dialect allows.
         limit: usize,
     },
-    /// The question is none, in any language.
-    #[error(transparent)]
-    Query(#[from] QueryError),
-    /// The schema is none.
-    #[error(transparent)]
-    Schema(#[from] SchemaError),
+    /// The query is not valid; the engine returns the same error.
+    Query(QueryError),
+    /// The schema is not valid; the engine returns the same error.
+    Schema(SchemaError),
 }
 
-fn of(field: Option<&str>) -> String {
-    field.map_or_else(String::new, |field| format!(" of field {field:?}"))
+impl fmt::Display for SqlError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SqlError::Unsupported { dialect, feature, field, help } => {
+                let field = in_parentheses(field.as_deref());
+                write!(f, "can't translate {feature}{field} to {dialect}: no equivalent SQL exists; {help}")
+            }
+            SqlError::Value { dialect, field, value, why, help } => {
+                write!(f, "can't use {value:?} for field {field:?} in {dialect}: {why}; {help}")
+            }
+            SqlError::NullOperand { dialect, field } => {
+                write!(
+                    f,
+                    "can't translate a comparison of field {field:?} with null to {dialect}: it is never true; use is_null"
+                )
+            }
+            SqlError::NeedsSchema { dialect, feature, field, why } => {
+                let field = in_parentheses(field.as_deref());
+                write!(
+                    f,
+                    "can't translate {feature}{field} to {dialect} without the schema: {why}; \
+                     call to_sql(dialect.with(&schema))"
+                )
+            }
+            SqlError::Name { dialect, name, why, help } => {
+                write!(f, "can't use the name {name:?} in {dialect}: {why}; {help}")
+            }
+            SqlError::TooManyParams { dialect, given, limit } => {
+                write!(
+                    f,
+                    "can't write the statement for {dialect}: it has {given} parameters, and the limit is {limit}; \
+                     use fewer values in each query"
+                )
+            }
+            SqlError::Query(error) => error.fmt(f),
+            SqlError::Schema(error) => error.fmt(f),
+        }
+    }
+}
+
+impl Error for SqlError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            // These two display the inner error itself, so their source is the inner error's source.
+            SqlError::Query(error) => error.source(),
+            SqlError::Schema(error) => error.source(),
+            _ => None,
+        }
+    }
+}
+
+impl From<QueryError> for SqlError {
+    fn from(error: QueryError) -> Self {
+        SqlError::Query(error)
+    }
+}
+
+impl From<SchemaError> for SqlError {
+    fn from(error: SchemaError) -> Self {
+        SqlError::Schema(error)
+    }
+}
+
+fn in_parentheses(field: Option<&str>) -> String {
+    field.map_or_else(String::new, |field| format!(" (field {field:?})"))
 }

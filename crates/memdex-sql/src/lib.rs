@@ -1,5 +1,5 @@
-//! Translates [`Query`](memdex_query::query::Query) and [`Schema`](memdex_query::schema::Schema) of memdex to SQL: see [`QueryToSql`] and
-//! [`SchemaToSql`].
+//! Translates a memdex [`Query`](memdex_query::query::Query) or [`Schema`](memdex_query::schema::Schema) to SQL: see
+//! [`QueryToSql`] and [`SchemaToSql`].
 //!
 #![doc = include_str!("../../../docs/guide/sql.md")]
 #![forbid(unsafe_code)]
@@ -7,6 +7,7 @@
 mod bucket;
 mod dialect;
 mod error;
+mod name;
 mod predicate;
 mod records;
 mod statement;

@@ -1,7 +1,7 @@
-//! Records: a page of them in the engine's order.
+//! Records and pages, in the order of the engine.
 
-use super::predicate::joined;
-use super::statement::{Statement, clause};
+use super::predicate::join_balanced;
+use super::statement::{Statement, where_clause};
 use super::{Dialect, SqlError};
 use memdex_query::error::QueryError;
 use memdex_query::limits::MAX_ORDER_FIELDS;
@@ -9,8 +9,8 @@ use memdex_query::query::{Cursor, Direction, FieldName, Nulls, OrderBy, Paging, 
 use memdex_query::schema::FieldDef;
 use memdex_query::value::Value;
 
-/// A field of an order that is known, the parts of the key among them.
-struct Sorted<'a> {
+/// A resolved sort key: a field of the order, or a part of the record key.
+struct SortKey<'a> {
     def: &'a FieldDef,
     descending: bool,
     nulls_first: bool,
@@ -21,30 +21,30 @@ impl<'a> Statement<'a> {
         let Paging { order, after, .. } = paging;
         let mut select = format!("SELECT {} FROM {}", self.columns(&paging.select)?, self.table()?);
         if !paging.is_paged() {
-            return Ok(select + &clause(&filter));
+            return Ok(select + &where_clause(&filter));
         }
         let Window { offset, limit } = paging.window(self.collection)?;
-        let (order, key) = self.sorted(order)?;
+        let (order, key) = self.sort_keys(order)?;
         if let Some(after) = after {
-            filter.extend(self.behind(&order, &key, after)?);
+            filter.extend(self.after_cursor(&order, &key, after)?);
         }
-        select += &clause(&filter);
+        select += &where_clause(&filter);
         select += " ORDER BY ";
-        let by = order.iter().chain(&key).map(|field| self.ordered_by(field)).collect::<Result<Vec<_>, _>>()?;
+        let by = order.iter().chain(&key).map(|field| self.order_term(field)).collect::<Result<Vec<_>, _>>()?;
         select += &by.join(", ");
         match limit {
-            Some(limit) => select += &format!(" LIMIT {}", self.count(limit)),
-            // There is no offset without a limit; below zero it is none.
+            Some(limit) => select += &format!(" LIMIT {}", self.count_param(limit)),
+            // SQLite has no offset without a limit. A negative limit means no limit.
             None if offset > 0 && self.dialect == Dialect::Sqlite => select += " LIMIT -1",
             None => {}
         }
         if offset > 0 {
-            select += &format!(" OFFSET {}", self.count(offset));
+            select += &format!(" OFFSET {}", self.count_param(offset));
         }
         Ok(select)
     }
 
-    /// The selected columns; all that there are if none is selected.
+    /// The selected columns, or all columns if none is selected.
     fn columns(&self, selected: &[FieldName]) -> Result<String, SqlError> {
         if !selected.is_empty() {
             let names = selected.iter().map(|name| self.column(name)).collect::<Result<Vec<_>, _>>()?;
@@ -56,38 +56,37 @@ impl<'a> Statement<'a> {
         Ok(names.join(", "))
     }
 
-    /// The fields of an order, and behind them those of the key.
-    fn sorted(&self, order: &[OrderBy]) -> Result<(Vec<Sorted<'a>>, Vec<Sorted<'a>>), SqlError> {
+    /// The sort keys of an order, and those of the record key, which break ties.
+    fn sort_keys(&self, order: &[OrderBy]) -> Result<(Vec<SortKey<'a>>, Vec<SortKey<'a>>), SqlError> {
         let Some(schema) = self.schema else {
-            let (feature, why) =
-                ("an order or a page".to_owned(), "in the end the key decides, and which fields are it");
+            let (feature, why) = ("ordering and paging".to_owned(), "the key breaks ties");
             return Err(SqlError::NeedsSchema { dialect: self.dialect, feature, field: None, why });
         };
         if order.len() > MAX_ORDER_FIELDS {
             let (what, given, limit) = ("fields to order by", order.len(), MAX_ORDER_FIELDS);
             return Err(QueryError::TooMany { collection: self.collection.to_owned(), what, given, limit }.into());
         }
-        let mut fields: Vec<Sorted<'a>> = Vec::new();
+        let mut fields: Vec<SortKey<'a>> = Vec::new();
         for by in order {
-            let def = self.known(&by.field, "an order")?;
-            // What an earlier field leaves equal it leaves equal again.
+            let def = self.require_field(&by.field, "ordering")?;
+            // A repeated field never breaks a tie.
             if fields.iter().all(|field| field.def.name() != def.name()) {
                 let (descending, nulls_first) = (by.direction == Direction::Descending, by.nulls == Nulls::First);
-                fields.push(Sorted { def, descending, nulls_first });
+                fields.push(SortKey { def, descending, nulls_first });
             }
         }
         let mut key = Vec::new();
         for def in schema.fields().iter().filter(|def| def.is_key()) {
-            let def = self.known(def.name(), "an order, which ends with the key,")?;
-            key.push(Sorted { def, descending: false, nulls_first: true });
+            let def = self.require_field(def.name(), "ordering by the key")?;
+            key.push(SortKey { def, descending: false, nulls_first: true });
         }
         Ok((fields, key))
     }
 
-    fn ordered_by(&self, field: &Sorted<'_>) -> Result<String, SqlError> {
-        let column = self.in_order(field.def.name(), Some(field.def.kind()))?;
+    fn order_term(&self, field: &SortKey<'_>) -> Result<String, SqlError> {
+        let column = self.collated(field.def.name(), Some(field.def.kind()))?;
         let direction = if field.descending { "DESC" } else { "ASC" };
-        // Left out where none is missing, so that any index serves.
+        // Omitted for fields that are never null, so that any index of the field can be used.
         let nulls = match (field.def.is_nullable(), field.nulls_first) {
             (false, _) => "",
             (true, true) => " NULLS FIRST",
@@ -96,38 +95,38 @@ impl<'a> Statement<'a> {
         Ok(format!("{column} {direction}{nulls}"))
     }
 
-    /// What lies behind the record of a cursor: greater in the first field, or equal and greater in the next, and so on.
-    fn behind(
+    /// The condition for records after a cursor: greater in the first sort key, or equal there and greater in the next, and so on.
+    fn after_cursor(
         &mut self,
-        order: &[Sorted<'_>],
-        key: &[Sorted<'_>],
+        order: &[SortKey<'_>],
+        key: &[SortKey<'_>],
         cursor: &Cursor,
     ) -> Result<Option<String>, SqlError> {
         let key_values = cursor.key.parts();
         let fields: Vec<_> = order.iter().chain(key).collect();
         let values: Vec<_> = cursor.values.iter().chain(&key_values).collect();
-        let fits = |(field, value): (&&Sorted<'_>, &&Value)| {
+        let fits = |(field, value): (&&SortKey<'_>, &&Value)| {
             value.as_ref().kind().map_or(field.def.is_nullable(), |kind| kind == field.def.kind())
         };
         let lengths = cursor.values.len() == order.len() && key_values.len() == key.len();
         if !lengths || !fields.iter().zip(&values).all(fits) {
             return Err(QueryError::ForeignCursor { collection: self.collection.to_owned() }.into());
         }
-        let mut behind = "FALSE".to_owned();
+        let mut after = "FALSE".to_owned();
         for (field, value) in fields.into_iter().zip(values).rev() {
             let (greater, equal) = self.greater_or_equal(field, value)?;
-            let here = match behind.as_str() {
+            let tie = match after.as_str() {
                 "FALSE" => None,
                 rest => Some(format!("({equal} AND {rest})")),
             };
-            let parts: Vec<String> = greater.into_iter().chain(here).collect();
-            behind = if parts.is_empty() { "FALSE".to_owned() } else { joined(&parts, " OR ") };
+            let parts: Vec<String> = greater.into_iter().chain(tie).collect();
+            after = if parts.is_empty() { "FALSE".to_owned() } else { join_balanced(&parts, " OR ") };
         }
-        Ok(Some(behind))
+        Ok(Some(after))
     }
 
-    /// When a field puts a record behind this value, if it ever does, and when it puts it at its side.
-    fn greater_or_equal(&mut self, field: &Sorted<'_>, value: &Value) -> Result<(Option<String>, String), SqlError> {
+    /// The conditions for a sort key to be after a value, or equal to it. The first one is `None` if no record is after the value.
+    fn greater_or_equal(&mut self, field: &SortKey<'_>, value: &Value) -> Result<(Option<String>, String), SqlError> {
         let (name, kind) = (field.def.name(), Some(field.def.kind()));
         let column = self.column(name)?;
         if value.as_ref().is_null() {
@@ -136,9 +135,9 @@ impl<'a> Statement<'a> {
         }
         let param = self.value(name, value)?;
         let operator = if field.descending { "<" } else { ">" };
-        let greater = format!("{} {operator} {param}", self.in_order(name, kind)?);
+        let greater = format!("{} {operator} {param}", self.collated(name, kind)?);
         let equal = format!("{column} = {param}");
-        let missing_behind = field.def.is_nullable() && !field.nulls_first;
-        Ok((Some(if missing_behind { format!("({greater} OR {column} IS NULL)") } else { greater }), equal))
+        let nulls_after = field.def.is_nullable() && !field.nulls_first;
+        Ok((Some(if nulls_after { format!("({greater} OR {column} IS NULL)") } else { greater }), equal))
     }
 }

@@ -1,4 +1,4 @@
-//! A statement on its way: what every part of it needs, and the methods that make whole ones.
+//! Translates a query to a statement, and the state that its parts share.
 
 use super::value::as_kind;
 use super::{Dialect, SqlError, SqlTarget, SqlValue};
@@ -7,30 +7,43 @@ use memdex_query::query::{Ask, Predicate, Query};
 use memdex_query::schema::{Condition, FieldDef, Schema};
 use memdex_query::value::{Kind, Value};
 
-/// A statement and its parameters. The text names them by number, as `?1` or `$1`: a parameter may be named several times, and
-/// no value is ever a part of the text.
+/// A statement and its parameters.
+///
+/// The text refers to parameters by number, as `?1` or `$1`, and may use one several times. It never contains values.
+///
+/// ```
+/// use memdex::{Query, field};
+/// use memdex_sql::{Dialect, QueryToSql, SqlValue};
+///
+/// let sql = Query::over(["Payment"]).filter(field("amount").between(1, 9)).to_sql(Dialect::Sqlite)?;
+/// assert_eq!(sql.text, "SELECT * FROM `Payment` WHERE (`amount` >= ?1 AND `amount` <= ?2)");
+/// assert_eq!(sql.params, [SqlValue::Integer(1), SqlValue::Integer(9)]);
+/// # Ok::<(), memdex_sql::SqlError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Sql {
     /// The statement.
     pub text: String,
-    /// Its parameters, the first one first.
+    /// The parameters, in order of their numbers.
     pub params: Vec<SqlValue>,
 }
 
 /// Translates a [`Query`] to SQL.
 pub trait QueryToSql {
-    /// This question in SQL, to a table that is called like the collection and has a column for each field.
+    /// Translates this query. The table has the name of the collection and a column for each field.
     ///
-    /// `target` is a [`Dialect`], or one [with the schema](Dialect::with) of the records. Which records are meant, and counts of them,
-    /// can be said without one. For orders, pages and statistics the key and the kinds of fields must be known. With one, the
-    /// predicate is judged as a query of the engine judges it, and the columns come in the order of its fields.
+    /// `target` is a [`Dialect`], or a dialect [with the schema](Dialect::with) of the records. Filters and counts can be
+    /// translated without a schema. Orders, pages and most statistics need the key and the kinds of the fields, so they need a
+    /// schema. With a schema, the filter is validated as the engine validates it, and the columns have the order of the fields.
     ///
-    /// Records are given in the same order as by the engine, ties broken by the key, and `after` a cursor begins with the next
-    /// one; that a cursor belongs to this very query is not checked. The total that a page may ask for is a statement of its own:
-    /// [`to_count_sql`](QueryToSql::to_count_sql). Statistics give a row a group: the parts of its key in columns that are called
-    /// like their fields, then the metrics by their names. What is said here at some length costs little: nothing is looked at
-    /// but the question.
+    /// * **Records** have the same order as in the engine, and ties are broken by the key. A page `after` a cursor starts with
+    ///   the next record. Whether the cursor belongs to this query is not checked.
+    /// * **The total** of a page needs a second statement: [`to_count_sql`](QueryToSql::to_count_sql).
+    /// * **Statistics** return one row for each group. Its columns are the parts of the group key, named like their fields, and
+    ///   then the metrics, by name.
+    ///
+    /// The cost is linear in the size of the query.
     ///
     /// ```
     /// use memdex::{FieldDef, Query, Schema, field};
@@ -52,13 +65,18 @@ pub trait QueryToSql {
     /// ```
     ///
     /// # Errors
-    /// [`SqlError::Unsupported`] for what the dialect has no words for that mean the same: fields of many values, several
-    /// collections, decimals in an order in SQLite, groups within groups and others; [`SqlError::Value`] for values that it
-    /// can't hold; [`SqlError::NeedsSchema`]; [`SqlError::Name`], [`SqlError::NullOperand`] and [`SqlError::TooManyParams`]; and
-    /// [`SqlError::Query`] for what the engine would refuse too.
+    /// * [`SqlError::Unsupported`] if the dialect has no equivalent, for example for multi-valued fields, several collections,
+    ///   nested groups, or an order of decimals in SQLite
+    /// * [`SqlError::Value`] if the dialect cannot represent a value
+    /// * [`SqlError::NullOperand`] if a condition compares a field with null
+    /// * [`SqlError::NeedsSchema`] if the target has no schema, and the query needs one
+    /// * [`SqlError::Name`] if the dialect does not accept a name
+    /// * [`SqlError::TooManyParams`] if the statement has more parameters than the dialect allows
+    /// * [`SqlError::Query`] if the query is not valid in the engine either
     fn to_sql<'a>(&'a self, target: impl Into<SqlTarget<'a>>) -> Result<Sql, SqlError>;
 
-    /// How many records this question means, whatever page of them or figure it asks for: one row with one number.
+    /// Translates the count of the records that the filter selects, regardless of page and statistics. It returns one row with one
+    /// number.
     ///
     /// ```
     /// use memdex::{Query, field};
@@ -69,7 +87,7 @@ pub trait QueryToSql {
     /// ```
     ///
     /// # Errors
-    /// As [`to_sql`](QueryToSql::to_sql).
+    /// The same as [`to_sql`](QueryToSql::to_sql).
     fn to_count_sql<'a>(&'a self, target: impl Into<SqlTarget<'a>>) -> Result<Sql, SqlError>;
 }
 
@@ -87,17 +105,17 @@ impl QueryToSql for Query {
     fn to_count_sql<'a>(&'a self, target: impl Into<SqlTarget<'a>>) -> Result<Sql, SqlError> {
         let mut statement = Statement::new(self, target.into())?;
         let filter = statement.filter(&self.filter)?;
-        let text = format!("SELECT count(*) FROM {}{}", statement.table()?, clause(&filter));
+        let text = format!("SELECT count(*) FROM {}{}", statement.table()?, where_clause(&filter));
         statement.finish(text)
     }
 }
 
-/// What the parts of a statement share.
+/// The state of a translation.
 pub(super) struct Statement<'a> {
     pub(super) dialect: Dialect,
     pub(super) schema: Option<&'a Schema>,
     pub(super) collection: &'a str,
-    /// Values as literals: where no parameter can stand.
+    /// Whether values become literals. Conditions of indexes cannot have parameters.
     literals: bool,
     params: Vec<SqlValue>,
 }
@@ -108,15 +126,20 @@ impl<'a> Statement<'a> {
         let collection = match query.collections.as_slice() {
             [one] => one,
             other => {
-                let feature = format!("one question to {} collections", other.len());
-                return Err(SqlError::Unsupported { dialect, feature, field: None, instead: "ask them one by one" });
+                let feature = format!("one query over {} collections", other.len());
+                return Err(SqlError::Unsupported {
+                    dialect,
+                    feature,
+                    field: None,
+                    help: "query each collection separately",
+                });
             }
         };
         Ok(Statement { dialect, schema, collection, literals: false, params: Vec::new() })
     }
 
-    /// For a condition of an index.
-    pub(super) fn of_literals(collection: &'a str, dialect: Dialect, schema: &'a Schema) -> Self {
+    /// A statement with literals, for the condition of an index.
+    pub(super) fn with_literals(collection: &'a str, dialect: Dialect, schema: &'a Schema) -> Self {
         Statement { dialect, schema: Some(schema), collection, literals: true, params: Vec::new() }
     }
 
@@ -132,7 +155,7 @@ impl<'a> Statement<'a> {
         self.dialect.quoted(self.collection)
     }
 
-    /// Which records are meant; what is true of all is left out.
+    /// The conditions of a predicate; none if it selects all records.
     pub(super) fn filter(&mut self, predicate: &Predicate) -> Result<Vec<String>, SqlError> {
         if let Some(schema) = self.schema {
             Condition::new(self.collection, schema, predicate)?;
@@ -147,13 +170,13 @@ impl<'a> Statement<'a> {
         &self,
         feature: impl Into<String>,
         field: Option<&str>,
-        instead: &'static str,
+        help: &'static str,
     ) -> Result<T, SqlError> {
         let (dialect, feature, field) = (self.dialect, feature.into(), field.map(str::to_owned));
-        Err(SqlError::Unsupported { dialect, feature, field, instead })
+        Err(SqlError::Unsupported { dialect, feature, field, help })
     }
 
-    /// What the schema says of a field; `None` without a schema.
+    /// The definition of a field; `None` without a schema.
     pub(super) fn def(&self, field: &str) -> Result<Option<&'a FieldDef>, SqlError> {
         let Some(schema) = self.schema else { return Ok(None) };
         let Some(position) = schema.position(field) else {
@@ -164,31 +187,31 @@ impl<'a> Statement<'a> {
         Ok(schema.fields().get(position))
     }
 
-    /// The field, which must be known to be said.
-    pub(super) fn known(&self, field: &str, feature: &str) -> Result<&'a FieldDef, SqlError> {
+    /// The definition of a field whose kind the translation depends on.
+    pub(super) fn require_field(&self, field: &str, feature: &str) -> Result<&'a FieldDef, SqlError> {
         let (dialect, feature) = (self.dialect, || feature.to_owned());
         let Some(def) = self.def(field)? else {
-            let why = "what to say depends on the kind of the field";
+            let why = "the SQL depends on the kind of the field";
             return Err(SqlError::NeedsSchema { dialect, feature: feature(), field: Some(field.to_owned()), why });
         };
         if def.is_many() {
-            let instead = "its values have no column; keep them in a table of their own and join it";
-            return self.unsupported(format!("{} with many values", feature()), Some(field), instead);
+            let help = "store the values in a separate table and join it";
+            return self.unsupported(format!("{} on multi-valued fields", feature()), Some(field), help);
         }
         if dialect == Dialect::Sqlite && def.kind() == Kind::Decimal {
-            let instead = "it keeps decimals as text; count them in their smallest unit, as an integer";
-            return self.unsupported(format!("{} with decimals", feature()), Some(field), instead);
+            let help = "store amounts in the smallest unit, as an integer";
+            return self.unsupported(format!("{} on decimals", feature()), Some(field), help);
         }
         Ok(def)
     }
 
-    /// A field's column.
+    /// The quoted column of a field.
     pub(super) fn column(&self, field: &str) -> Result<String, SqlError> {
         self.dialect.quoted(field)
     }
 
-    /// A column where its order counts, which in PostgreSQL depends on the data base unless it is told.
-    pub(super) fn in_order(&self, field: &str, kind: Option<Kind>) -> Result<String, SqlError> {
+    /// A column where the order of its values matters. Without an explicit collation, PostgreSQL uses that of the database.
+    pub(super) fn collated(&self, field: &str, kind: Option<Kind>) -> Result<String, SqlError> {
         let column = self.column(field)?;
         Ok(match (self.dialect, kind) {
             (Dialect::Postgres, Some(Kind::Char | Kind::Str)) => format!("{column} COLLATE \"C\""),
@@ -196,14 +219,14 @@ impl<'a> Statement<'a> {
         })
     }
 
-    /// A value to compare a field with, as the schema says that it is to be read.
-    pub(super) fn fitted(&self, field: &str, value: &Value) -> Result<Value, SqlError> {
+    /// An operand, converted to the kind of its field if there is a schema.
+    pub(super) fn converted(&self, field: &str, value: &Value) -> Result<Value, SqlError> {
         Ok(self.def(field)?.map_or_else(|| value.clone(), |def| as_kind(value, def.kind())))
     }
 
-    /// A value to compare a field with: the name of a parameter, or a literal.
+    /// An operand as SQL: a parameter or a literal.
     pub(super) fn value(&mut self, field: &str, value: &Value) -> Result<String, SqlError> {
-        let value = self.fitted(field, value)?;
+        let value = self.converted(field, value)?;
         if self.literals {
             return self.dialect.literal(field, &value);
         }
@@ -211,7 +234,7 @@ impl<'a> Statement<'a> {
         Ok(self.param(encoded.value, encoded.casts))
     }
 
-    /// A new parameter, of these types in PostgreSQL one after the other.
+    /// Adds a parameter and returns its name. PostgreSQL applies the casts in order.
     pub(super) fn param(&mut self, value: SqlValue, casts: &[&str]) -> String {
         self.params.push(value);
         let number = self.params.len();
@@ -221,13 +244,13 @@ impl<'a> Statement<'a> {
         }
     }
 
-    /// A number that the question counts with.
-    pub(super) fn count(&mut self, number: usize) -> String {
+    /// Adds a parameter for a number of rows.
+    pub(super) fn count_param(&mut self, number: usize) -> String {
         self.param(SqlValue::Integer(i64::try_from(number).unwrap_or(i64::MAX)), &["bigint"])
     }
 }
 
-/// Conditions that must all hold, as a clause.
-pub(super) fn clause(conditions: &[String]) -> String {
+/// The `WHERE` clause of conditions that must all hold.
+pub(super) fn where_clause(conditions: &[String]) -> String {
     if conditions.is_empty() { String::new() } else { format!(" WHERE {}", conditions.join(" AND ")) }
 }

@@ -1,4 +1,4 @@
-//! A schema as a table: what [`Query::to_sql`](crate::QueryToSql::to_sql) asks.
+//! Translates a schema to a table, which the statements of [`Query::to_sql`](crate::QueryToSql::to_sql) query.
 
 use super::statement::Statement;
 use super::{Dialect, SqlError};
@@ -6,16 +6,17 @@ use memdex_query::schema::{FieldDef, IndexDef, IndexKind, Schema};
 
 /// Translates a [`Schema`] to SQL.
 pub trait SchemaToSql {
-    /// Statements that make a table for these records, and its indexes: a column for each field, under its name, with the
-    /// type of its kind, `NOT NULL` where a value is always there; the key; an index for each index, named like table and index with
-    /// `_` between. In SQLite the table is a `STRICT` one.
+    /// Returns the statements that create a table for the records, and its indexes.
     ///
-    /// Fields of many values have no column, and their indexes are left out. Everything else is in the table, or an error.
+    /// * Each field has a column with its name and the type of its kind, `NOT NULL` if the field is never null. The table has
+    ///   the primary key of the schema. In SQLite it is `STRICT`.
+    /// * Each index has an index named `table_index`.
+    /// * Multi-valued fields have no column, and their indexes are left out. Everything else is translated, or an error.
+    /// * Conditions of partial indexes cannot have parameters, so their values are literals, escaped. The text contains no other
+    ///   values.
     ///
-    /// Conditions of partial indexes can't have parameters: their values, and no others, are written into the text, escaped.
-    ///
-    /// Of documents and key/value records take the schema that the collection has (`Collection::schema`): it
-    /// knows which fields can be missing.
+    /// For documents and key/value records, use the schema of the collection (`Collection::schema`), which declares the fields
+    /// that can be null.
     ///
     /// ```
     /// use memdex::{FieldDef, IndexDef, Schema, field};
@@ -35,8 +36,8 @@ pub trait SchemaToSql {
     /// ```
     ///
     /// # Errors
-    /// [`SqlError::Schema`] for a schema that no collection can have, [`SqlError::Name`] for names that can't be used, and for conditions
-    /// of indexes those of [`Query::to_sql`](crate::QueryToSql::to_sql).
+    /// [`SqlError::Schema`] if the schema is not valid, [`SqlError::Name`] if the dialect does not accept a name, and for conditions of
+    /// indexes the errors of [`Query::to_sql`](crate::QueryToSql::to_sql).
     fn to_sql(&self, dialect: Dialect, table: &str) -> Result<Vec<String>, SqlError>;
 }
 
@@ -47,8 +48,8 @@ impl SchemaToSql for Schema {
         let mut columns = Vec::with_capacity(single.len());
         for (at, field) in single.iter().enumerate() {
             if single[..at].iter().any(|other| clash(dialect, other.name(), field.name())) {
-                let (name, why) = (field.name().to_owned(), "differs from another column's by capitals alone");
-                return Err(SqlError::Name { dialect, name, why, instead: "rename one of the two" });
+                let (name, why) = (field.name().to_owned(), "another column has the same name except for case");
+                return Err(SqlError::Name { dialect, name, why, help: "rename one of the two" });
             }
             let null = if field.is_nullable() { "" } else { " NOT NULL" };
             columns.push(format!("{} {}{null}", dialect.quoted(field.name())?, dialect.column_type(field)));
@@ -62,8 +63,8 @@ impl SchemaToSql for Schema {
         let indexes = self.indexes();
         for (at, index) in indexes.iter().enumerate() {
             if indexes[..at].iter().any(|other| clash(dialect, other.name(), index.name())) {
-                let (name, why) = (index.name().to_owned(), "differs from another index's by capitals alone");
-                return Err(SqlError::Name { dialect, name, why, instead: "rename one of the two" });
+                let (name, why) = (index.name().to_owned(), "another index has the same name except for case");
+                return Err(SqlError::Name { dialect, name, why, help: "rename one of the two" });
             }
             statements.extend(index_to_sql(self, dialect, table, index)?);
         }
@@ -78,7 +79,7 @@ fn index_to_sql(schema: &Schema, dialect: Dialect, table: &str, index: &IndexDef
         if def.is_some_and(FieldDef::is_many) {
             return Ok(None);
         }
-        // The engine's order, in which it is asked for.
+        // Nulls first, as in the orders of queries.
         let ordered = index.kind() == IndexKind::Ordered && def.is_some_and(FieldDef::is_nullable);
         let nulls = if dialect == Dialect::Postgres && ordered { " NULLS FIRST" } else { "" };
         columns.push(format!("{}{nulls}", dialect.quoted(name)?));
@@ -89,14 +90,14 @@ fn index_to_sql(schema: &Schema, dialect: Dialect, table: &str, index: &IndexDef
     let condition = match index.condition() {
         None => String::new(),
         Some(condition) => {
-            let mut statement = Statement::of_literals(table, dialect, schema);
-            super::statement::clause(&statement.filter(condition)?)
+            let mut statement = Statement::with_literals(table, dialect, schema);
+            super::statement::where_clause(&statement.filter(condition)?)
         }
     };
     Ok(Some(format!("CREATE {unique}INDEX {name} ON {table_name} ({columns}){condition}")))
 }
 
-/// Whether two columns, or indexes, can't stand in one table. SQLite does not tell capitals from others, in ASCII.
+/// Whether two names of columns or indexes are the same for the dialect. SQLite ignores the case of ASCII letters.
 fn clash(dialect: Dialect, one: &str, other: &str) -> bool {
     dialect == Dialect::Sqlite && one.eq_ignore_ascii_case(other)
 }

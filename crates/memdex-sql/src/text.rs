@@ -1,5 +1,5 @@
-//! Tests of text. Where case counts they are exact, to the character. Where it does not, whose case is the question: SQLite knows that
-//! of ASCII alone, PostgreSQL what the data base's locale knows.
+//! Text conditions. Case-sensitive ones have exactly the same result as in memdex. Case-insensitive ones depend on the database: SQLite
+//! folds the case of ASCII only, and PostgreSQL uses the locale of the database.
 
 use super::statement::Statement;
 use super::{Dialect, SqlError};
@@ -8,39 +8,39 @@ use memdex_query::query::{Predicate, TextOp, TextTest};
 use memdex_query::value::Value;
 use std::ops::Bound;
 
-/// The longest pattern that SQLite takes, in bytes.
-const LONGEST_PATTERN: usize = 50_000;
+/// The longest pattern that SQLite accepts, in bytes.
+const MAX_SQLITE_PATTERN: usize = 50_000;
 
 impl Statement<'_> {
     pub(super) fn text_test(&mut self, field: &str, test: &TextTest, depth: usize) -> Result<String, SqlError> {
         let column = self.column(field)?;
         let pattern = test.pattern.as_str();
-        // Escaped ones come in pairs.
-        let ends_alone = pattern.chars().rev().take_while(|c| *c == '\\').count() % 2 == 1;
-        if test.op == TextOp::Like && ends_alone {
+        // Escaped backslashes come in pairs.
+        let dangling_escape = pattern.chars().rev().take_while(|c| *c == '\\').count() % 2 == 1;
+        if test.op == TextOp::Like && dangling_escape {
             let (collection, field, pattern) = (self.collection.to_owned(), field.to_owned(), pattern.to_owned());
             return Err(QueryError::BadPattern { collection, field, pattern }.into());
         }
-        let of_part = matches!(test.op, TextOp::StartsWith | TextOp::EndsWith | TextOp::Contains);
-        if of_part && pattern.is_empty() {
+        let is_substring = matches!(test.op, TextOp::StartsWith | TextOp::EndsWith | TextOp::Contains);
+        if is_substring && pattern.is_empty() {
             return Ok(format!("{column} IS NOT NULL"));
         }
         if test.ignore_case {
-            return self.ignoring_case(field, test);
+            return self.case_insensitive(field, test);
         }
         Ok(match (test.op, self.dialect) {
             (TextOp::Eq, _) => {
                 let value = self.value(field, &Value::from(pattern))?;
                 format!("{column} = {value}")
             }
-            // The range is the very same, and any index answers it.
+            // A range selects the same records and can use any index.
             (TextOp::StartsWith, _) => {
                 let from = Bound::Included(Value::from(pattern));
-                let to = end_of_prefix(pattern).map_or(Bound::Unbounded, |end| Bound::Excluded(Value::from(end)));
-                // No level deeper than the test itself.
-                return self.part(&Predicate::Range(field.to_owned().into(), from, to), depth + 1);
+                let to = prefix_end(pattern).map_or(Bound::Unbounded, |end| Bound::Excluded(Value::from(end)));
+                // The range has the depth of the test.
+                return self.condition(&Predicate::Range(field.to_owned().into(), from, to), depth + 1);
             }
-            // By bytes, since functions of text end at a NUL. No character's bytes stand within another's.
+            // Compared as bytes, because text functions stop at a NUL. In UTF-8, no character contains the bytes of another.
             (TextOp::EndsWith, Dialect::Sqlite) => {
                 let value = self.value(field, &Value::from(pattern.as_bytes()))?;
                 format!("substr(CAST({column} AS BLOB), -{}) = {value}", pattern.len())
@@ -58,7 +58,7 @@ impl Statement<'_> {
                 format!("strpos({column} COLLATE \"C\", {value}) > 0")
             }
             (TextOp::Like, Dialect::Sqlite) => {
-                let value = self.pattern(field, &as_glob(pattern))?;
+                let value = self.pattern(field, &to_glob(pattern))?;
                 format!("{column} GLOB {value}")
             }
             (TextOp::Like, Dialect::Postgres) => {
@@ -68,8 +68,8 @@ impl Statement<'_> {
         })
     }
 
-    /// As a pattern, which both know without regard to case.
-    fn ignoring_case(&mut self, field: &str, test: &TextTest) -> Result<String, SqlError> {
+    /// A case-insensitive test, as a pattern.
+    fn case_insensitive(&mut self, field: &str, test: &TextTest) -> Result<String, SqlError> {
         let column = self.column(field)?;
         let literal = || escaped(&test.pattern);
         let pattern = match test.op {
@@ -81,34 +81,34 @@ impl Statement<'_> {
         };
         let value = self.pattern(field, &pattern)?;
         Ok(match self.dialect {
-            // It has no sign that takes the meaning from another unless it is told.
+            // SQLite has no default escape character.
             Dialect::Sqlite => format!("{column} LIKE {value} ESCAPE '\\'"),
             Dialect::Postgres => format!("{column} COLLATE \"default\" ILIKE {value}"),
         })
     }
 
-    /// A pattern as a parameter.
+    /// A parameter for a pattern, within the limits of the dialect.
     fn pattern(&mut self, field: &str, pattern: &str) -> Result<String, SqlError> {
         let value = Value::from(pattern);
-        let refused = |why, instead| {
+        let refused = |why, help| {
             let (field, value) = (field.to_owned(), value.clone());
-            Err(SqlError::Value { dialect: self.dialect, field, value, why, instead })
+            Err(SqlError::Value { dialect: self.dialect, field, value, why, help })
         };
         if self.dialect == Dialect::Sqlite && pattern.contains('\0') {
-            return refused("its patterns end at a NUL", "ask with starts_with, ends_with or contains_str");
+            return refused("patterns end at a NUL", "use starts_with, ends_with or contains_str");
         }
-        if self.dialect == Dialect::Sqlite && pattern.len() > LONGEST_PATTERN {
-            return refused("its patterns have 50,000 bytes at most", "shorten it");
+        if self.dialect == Dialect::Sqlite && pattern.len() > MAX_SQLITE_PATTERN {
+            return refused("patterns are limited to 50,000 bytes", "shorten it");
         }
         self.value(field, &value)
     }
 }
 
-/// The first text that is behind all those that begin so; `None` if there is none.
-fn end_of_prefix(prefix: &str) -> Option<String> {
+/// The lowest string above all strings with a prefix; `None` if there is none.
+fn prefix_end(prefix: &str) -> Option<String> {
     let mut head = prefix.to_owned();
     while let Some(last) = head.pop() {
-        // Behind the last character before the surrogates comes the first behind them.
+        // Skips the surrogates, which are not characters.
         let next = ((u32::from(last) + 1)..=u32::from(char::MAX)).find_map(char::from_u32);
         if let Some(next) = next {
             head.push(next);
@@ -118,8 +118,8 @@ fn end_of_prefix(prefix: &str) -> Option<String> {
     None
 }
 
-/// A pattern as SQLite's `GLOB` has it, whose case counts.
-fn as_glob(pattern: &str) -> String {
+/// Converts a pattern to the syntax of SQLite's `GLOB`, which is case-sensitive.
+fn to_glob(pattern: &str) -> String {
     let mut glob = String::with_capacity(pattern.len());
     let mut chars = pattern.chars();
     while let Some(c) = chars.next() {
@@ -135,7 +135,7 @@ fn as_glob(pattern: &str) -> String {
             '\\' => chars.next().unwrap_or('\\'),
             c => c,
         };
-        // In brackets they mean themselves.
+        // Brackets make these characters literal.
         if matches!(c, '*' | '?' | '[') {
             glob.extend(['[', c, ']']);
         } else {
@@ -145,7 +145,7 @@ fn as_glob(pattern: &str) -> String {
     glob
 }
 
-/// A text as a pattern that only itself is like.
+/// Escapes a string to a pattern that matches only this string.
 fn escaped(text: &str) -> String {
     let mut pattern = String::with_capacity(text.len());
     for c in text.chars() {
@@ -162,7 +162,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_prefix_ends_behind_all_that_begin_with_it() {
+    fn prefix_end_is_above_all_strings_with_the_prefix() {
         for (prefix, end) in [
             ("a", Some("b")),
             ("az", Some("a{")),
@@ -172,13 +172,13 @@ mod tests {
             ("\u{d7ff}", Some("\u{e000}")),
             ("a\0", Some("a\u{1}")),
         ] {
-            assert_eq!(end_of_prefix(prefix).as_deref(), end, "{prefix:?}");
+            assert_eq!(prefix_end(prefix).as_deref(), end, "{prefix:?}");
         }
     }
 
     #[test]
-    fn patterns_are_written_for_others() {
-        assert_eq!(as_glob(r"a%b_c\%d\_e\\f*g?h[i]"), r"a*b?c%d_e\f[*]g[?]h[[]i]");
+    fn patterns_are_converted_and_escaped() {
+        assert_eq!(to_glob(r"a%b_c\%d\_e\\f*g?h[i]"), r"a*b?c%d_e\f[*]g[?]h[[]i]");
         assert_eq!(escaped(r"50%_\"), r"50\%\_\\");
     }
 }

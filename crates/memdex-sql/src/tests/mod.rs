@@ -1,4 +1,4 @@
-//! What is said, word by word, in both dialects. That it means the same as here is shown in `tests/it/oracle`.
+//! Tests of the exact SQL in both dialects. The package `memdex-oracle` tests that it returns the results of memdex.
 
 mod refused;
 mod statements;
@@ -30,7 +30,7 @@ fn schema() -> Schema {
     .with_index(IndexDef::ordered(["status", "amount"]).named("open ones").when(field("open").eq(true)))
 }
 
-fn ask(predicate: Predicate) -> Query {
+fn query(predicate: Predicate) -> Query {
     Query::over(["Payment"]).filter(predicate)
 }
 
@@ -54,8 +54,8 @@ fn date(days: i32) -> Value {
     ValueRef::Date(days).to_value()
 }
 
-/// A cursor of some query, behind these values and this key.
-fn behind<const N: usize>(values: [Value; N]) -> Cursor {
+/// A cursor after these values and this key.
+fn cursor_after<const N: usize>(values: [Value; N]) -> Cursor {
     let key = [Value::from("o"), Value::from(7)];
     Cursor {
         query: 0,
@@ -65,8 +65,8 @@ fn behind<const N: usize>(values: [Value; N]) -> Cursor {
     }
 }
 
-/// What both dialects say, the schema given.
-fn said(query: &Query) -> [Sql; 2] {
+/// Translates a query to both dialects, with the schema.
+fn translated(query: &Query) -> [Sql; 2] {
     [Dialect::Sqlite, Dialect::Postgres]
         .map(|dialect| query.to_sql(dialect.with(&schema())).unwrap_or_else(|error| panic!("{error}: {query:?}")))
 }

@@ -3,7 +3,7 @@
 use super::*;
 use memdex_query::query::{Bucket, DateUnit, GroupBy, Metric, OrderBy, Statistics};
 
-/// A filter in both dialects, and the parameters where both have the same.
+/// Filters, their SQL in both dialects, and the parameters, which are the same in both.
 fn filters() -> Vec<(Predicate, &'static str, &'static str, Vec<SqlValue>)> {
     let eq = |name: &'static str| field(name).eq(1);
     vec![
@@ -43,7 +43,7 @@ fn filters() -> Vec<(Predicate, &'static str, &'static str, Vec<SqlValue>)> {
             r#"(("amount" = $1::bigint OR "balance" = $2::bigint) AND ("id" = $3::bigint AND "amount" = $4::bigint) IS NOT TRUE)"#,
             vec![int(1), int(1), int(1), int(1)],
         ),
-        (Predicate::All, "TRUE", "TRUE", vec![]),
+        (Predicate::And(Default::default()), "TRUE", "TRUE", vec![]),
         (Predicate::none(), "FALSE", "FALSE", vec![]),
         (!Predicate::All, "(TRUE) IS NOT TRUE", "(TRUE) IS NOT TRUE", vec![]),
         (
@@ -60,20 +60,31 @@ fn filters() -> Vec<(Predicate, &'static str, &'static str, Vec<SqlValue>)> {
 }
 
 #[test]
-fn filters_are_said_so() {
+fn filters_are_translated() {
     for (predicate, sqlite, postgres, params) in filters() {
-        let [a, b] = said(&ask(predicate.clone()));
+        let [a, b] = translated(&query(predicate.clone()));
         let where_of = |sql: &Sql| sql.text.split_once(" WHERE ").map(|(_, filter)| filter.to_owned());
         assert_eq!(where_of(&a).as_deref(), Some(sqlite), "{predicate:?}");
         assert_eq!(where_of(&b).as_deref(), Some(postgres), "{predicate:?}");
         assert_eq!((&a.params, &b.params), (&params, &params), "{predicate:?}");
-        let count = ask(predicate.clone()).to_count_sql(Dialect::Postgres.with(&schema())).unwrap();
+        let count = query(predicate.clone()).to_count_sql(Dialect::Postgres.with(&schema())).unwrap();
         assert_eq!(count.text, format!("SELECT count(*) FROM \"Payment\" WHERE {postgres}"));
     }
 }
 
 #[test]
-fn values_that_the_dialects_keep_otherwise() {
+fn a_filter_for_all_records_has_no_where_clause() {
+    let all = query(Predicate::All);
+    for (sql, quote) in translated(&all).into_iter().zip(['`', '"']) {
+        assert!(sql.text.ends_with(&format!(" FROM {quote}Payment{quote}")), "{}", sql.text);
+        assert!(sql.params.is_empty());
+    }
+    let count = all.to_count_sql(Dialect::Postgres.with(&schema())).unwrap();
+    assert_eq!(count.text, "SELECT count(*) FROM \"Payment\"");
+}
+
+#[test]
+fn values_with_different_types_in_the_dialects() {
     let uuid = "67e55044-10b1-426f-9247-bb680e5fe0c8";
     let Some(as_uuid) = Value::from_text(Kind::Uuid, uuid) else { panic!("a UUID") };
     let ValueRef::Uuid(bytes) = as_uuid.as_ref() else { panic!("a UUID") };
@@ -84,21 +95,21 @@ fn values_that_the_dialects_keep_otherwise() {
         (field("at").eq("1970-01-01T01:00:00+01:00"), int(0), "$1::text::timestamptz", text("1970-01-01T00:00:00Z")),
         (field("due").eq(date(-1)), int(-1), "$1::text::date", text("1969-12-31")),
     ] {
-        let [a, b] = said(&ask(predicate));
+        let [a, b] = translated(&query(predicate));
         assert_eq!(a.params, [sqlite]);
         assert!(b.text.ends_with(&format!("= {cast}")), "{}", b.text);
         assert_eq!(b.params, [postgres]);
     }
-    let wide = ask(field("balance").gt(1_i128 << 100)).to_sql(Dialect::Postgres).unwrap();
+    let wide = query(field("balance").gt(1_i128 << 100)).to_sql(Dialect::Postgres).unwrap();
     assert_eq!(wide.text, r#"SELECT * FROM "Payment" WHERE "balance" > $1::text::numeric"#);
     assert_eq!(wide.params, [text("1267650600228229401496703205376")]);
-    // As the engine has it, NaN is a number above all others, and so it is there.
-    let nan = ask(field("price").lt(f64::NAN)).to_sql(Dialect::Postgres).unwrap();
+    // PostgreSQL orders NaN above all other numbers, like the engine.
+    let nan = query(field("price").lt(f64::NAN)).to_sql(Dialect::Postgres).unwrap();
     assert!(matches!(nan.params.as_slice(), [SqlValue::Real(x)] if x.is_nan()));
 }
 
 #[test]
-fn without_a_schema_kinds_are_told_by_the_values() {
+fn without_a_schema_values_determine_the_kinds() {
     let query = Query::over(["t"]).filter(field("a").eq(1) & field("b").gt("x") & field("c").is_in([date(0)]));
     let sql = query.to_sql(Dialect::Postgres).unwrap();
     assert_eq!(
@@ -114,10 +125,10 @@ fn without_a_schema_kinds_are_told_by_the_values() {
 }
 
 #[test]
-fn pages_are_said_so() {
+fn pages_are_translated() {
     const COLUMNS: &str = "`org`, `id`, `status`, `amount`, `balance`, `price`, `open`, `grade`, `cover`, `uid`, `at`, \
                            `due`, `fee`, `home.city`";
-    let all = || ask(Predicate::All);
+    let all = || query(Predicate::All);
     let order = || [field("amount").desc(), field("status").asc().nulls_last()];
     for (query, rest, params) in [
         (all(), "", vec![]),
@@ -131,40 +142,40 @@ fn pages_are_said_so() {
         ),
         (all().order_by([field("id").desc(), field("id").asc()]), " ORDER BY `id` DESC, `org` ASC, `id` ASC", vec![]),
         (
-            all().after(behind([])),
+            all().after(cursor_after([])),
             " WHERE (`org` > ?2 OR (`org` = ?2 AND `id` > ?1)) ORDER BY `org` ASC, `id` ASC",
             vec![int(7), text("o")],
         ),
         (
-            ask(field("open").eq(true)).order_by(field("status").asc()).after(behind([Value::from("s")])),
+            query(field("open").eq(true)).order_by(field("status").asc()).after(cursor_after([Value::from("s")])),
             " WHERE `open` = ?1 AND (`status` > ?4 OR (`status` = ?4 AND (`org` > ?3 OR (`org` = ?3 AND `id` > ?2)))) \
              ORDER BY `status` ASC NULLS FIRST, `org` ASC, `id` ASC",
             vec![int(1), int(7), text("o"), text("s")],
         ),
         (
-            all().order_by(field("status").desc()).after(behind([Value::from("s")])),
+            all().order_by(field("status").desc()).after(cursor_after([Value::from("s")])),
             " WHERE ((`status` < ?3 OR `status` IS NULL) OR (`status` = ?3 AND (`org` > ?2 OR (`org` = ?2 AND `id` > ?1)))) \
              ORDER BY `status` DESC NULLS LAST, `org` ASC, `id` ASC",
             vec![int(7), text("o"), text("s")],
         ),
         (
-            all().order_by(field("status").asc()).after(behind([Value::NULL])),
+            all().order_by(field("status").asc()).after(cursor_after([Value::NULL])),
             " WHERE (`status` IS NOT NULL OR (`status` IS NULL AND (`org` > ?2 OR (`org` = ?2 AND `id` > ?1)))) \
              ORDER BY `status` ASC NULLS FIRST, `org` ASC, `id` ASC",
             vec![int(7), text("o")],
         ),
         (
-            all().order_by(field("status").desc()).after(behind([Value::NULL])),
+            all().order_by(field("status").desc()).after(cursor_after([Value::NULL])),
             " WHERE (`status` IS NULL AND (`org` > ?2 OR (`org` = ?2 AND `id` > ?1))) \
              ORDER BY `status` DESC NULLS LAST, `org` ASC, `id` ASC",
             vec![int(7), text("o")],
         ),
     ] {
-        let [sqlite, _] = said(&query);
+        let [sqlite, _] = translated(&query);
         assert_eq!(sqlite.text, format!("SELECT {COLUMNS} FROM `Payment`{rest}"), "{query:?}");
         assert_eq!(sqlite.params, params, "{query:?}");
     }
-    let [_, postgres] = said(&all().order_by(order()).offset(3));
+    let [_, postgres] = translated(&all().order_by(order()).offset(3));
     let (_, rest) = postgres.text.split_once(" FROM ").unwrap();
     assert_eq!(
         rest,
@@ -173,8 +184,8 @@ fn pages_are_said_so() {
     );
 }
 
-/// Statistics, and what both dialects say.
-fn figures() -> Vec<(Statistics, &'static str, &'static str)> {
+/// Statistics, and their SQL in both dialects.
+fn statistics() -> Vec<(Statistics, &'static str, &'static str)> {
     let of = |bucket: Bucket| Statistics::from(GroupBy::new([bucket]).metrics([Metric::count()]));
     let date = |name: &'static str, unit| of(Bucket::date(name, unit));
     vec![
@@ -215,7 +226,7 @@ fn figures() -> Vec<(Statistics, &'static str, &'static str)> {
              FROM \"Payment\" WHERE \"amount\" < $1::bigint UNION ALL SELECT 1 AS p, $4::text AS k, count(*) AS m0 \
              FROM \"Payment\" WHERE \"amount\" >= $3::bigint) AS ranges ORDER BY ranges.p",
         ),
-        // NaN, which SQLite has not, is in no range.
+        // No range contains NaN. SQLite has no NaN.
         (
             of(Bucket::ranges("price", [(Some(0.5), None), (None, Some(0.5))])),
             "SELECT ranges.k AS `price`, ranges.m0 AS `count` FROM (SELECT 0 AS p, ?2 AS k, count(*) AS m0 \
@@ -245,9 +256,9 @@ fn figures() -> Vec<(Statistics, &'static str, &'static str)> {
 }
 
 #[test]
-fn statistics_are_said_so() {
-    for (asked, sqlite, postgres) in figures() {
-        let [a, b] = said(&ask(Predicate::All).statistics(asked));
+fn statistics_are_translated() {
+    for (requested, sqlite, postgres) in statistics() {
+        let [a, b] = translated(&query(Predicate::All).statistics(requested));
         assert_eq!(a.text, sqlite);
         assert_eq!(b.text, postgres);
     }
@@ -256,7 +267,7 @@ fn statistics_are_said_so() {
         field("fee").stddev_pop().named("b"),
         field("price").percentile(95.0).named("c"),
     ];
-    let sql = ask(Predicate::All).statistics(more).to_sql(Dialect::Postgres.with(&schema())).unwrap();
+    let sql = query(Predicate::All).statistics(more).to_sql(Dialect::Postgres.with(&schema())).unwrap();
     assert_eq!(
         sql.text,
         "SELECT stddev_samp(\"amount\")::double precision AS \"a\", stddev_pop(\"fee\")::double precision AS \"b\", \
@@ -266,9 +277,9 @@ fn statistics_are_said_so() {
 }
 
 #[test]
-fn many_parts_are_no_deep_tree() {
+fn many_operands_make_a_balanced_tree() {
     let many = (0..1_000).map(|n| field("id").eq(n)).reduce(|a, b| a | b).unwrap();
-    let sql = ask(many).to_sql(Dialect::Sqlite).unwrap();
+    let sql = query(many).to_sql(Dialect::Sqlite).unwrap();
     let mut depth = 0_i32;
     let deepest = sql.text.bytes().map(|byte| {
         depth += i32::from(byte == b'(') - i32::from(byte == b')');
@@ -279,8 +290,8 @@ fn many_parts_are_no_deep_tree() {
 }
 
 #[test]
-fn an_order_names_every_part_of_the_key_once_more() {
+fn an_order_by_key_fields_repeats_the_key() {
     let by_key = [OrderBy::ascending("org"), OrderBy::descending("id")];
-    let [sqlite, _] = said(&ask(Predicate::All).order_by(by_key));
+    let [sqlite, _] = translated(&query(Predicate::All).order_by(by_key));
     assert!(sqlite.text.ends_with(" ORDER BY `org` ASC, `id` DESC, `org` ASC, `id` ASC"), "{}", sqlite.text);
 }

@@ -1,11 +1,11 @@
-//! Tables and their indexes.
+//! Schemas as tables and indexes.
 
 use super::super::SqlError;
 use super::*;
 use memdex_query::error::SchemaError;
 
 #[test]
-fn a_schema_is_a_table() {
+fn a_schema_becomes_a_table() {
     assert_eq!(
         schema().to_sql(Dialect::Sqlite, "Payment").unwrap(),
         [
@@ -36,7 +36,7 @@ fn a_schema_is_a_table() {
     );
 }
 
-/// The condition of an index in both dialects.
+/// Translates the condition of an index to both dialects.
 fn condition(when: Predicate) -> [Result<String, SqlError>; 2] {
     let index = IndexDef::equality("id").named("i").when(when);
     let schema = Schema::new(schema().fields().to_vec()).with_index(index);
@@ -62,7 +62,7 @@ fn conditions_of_indexes_have_literals() {
         (field("at").lt(time(0)), "`at` < 0", r#""at" < '1970-01-01T00:00:00Z'::timestamptz"#),
         (!field("open").eq(false), "(`open` = 0) IS NOT TRUE", r#"("open" = FALSE::boolean) IS NOT TRUE"#),
     ] {
-        let [a, b] = condition(when).map(|said| said.unwrap_or_else(|error| panic!("{error}")));
+        let [a, b] = condition(when).map(|condition| condition.unwrap_or_else(|error| panic!("{error}")));
         assert_eq!((a.as_str(), b.as_str()), (sqlite, postgres));
     }
     let [sqlite, postgres] = condition(field("price").lt(f64::NAN));
@@ -74,23 +74,25 @@ fn conditions_of_indexes_have_literals() {
 }
 
 #[test]
-fn tables_that_can_not_be_are_refused() {
+fn invalid_tables_are_refused() {
     for dialect in [Dialect::Sqlite, Dialect::Postgres] {
         let no_key = Schema::new([FieldDef::of::<u8>("a")]);
         assert_eq!(no_key.to_sql(dialect, "t"), Err(SqlError::Schema(SchemaError::NoKey)));
         assert!(matches!(schema().to_sql(dialect, ""), Err(SqlError::Name { .. })));
         assert!(matches!(schema().to_sql(dialect, "t\0"), Err(SqlError::Name { .. })));
-        let harm = schema().to_sql(dialect, "t`\"; DROP TABLE x; --").unwrap();
-        assert!(harm.iter().all(|statement| statement.contains(["t``\"; DROP", "t`\"\"; DROP"][dialect as usize])));
+        let injection = schema().to_sql(dialect, "t`\"; DROP TABLE x; --").unwrap();
+        assert!(
+            injection.iter().all(|statement| statement.contains(["t``\"; DROP", "t`\"\"; DROP"][dialect as usize]))
+        );
     }
-    let alike = Schema::new([FieldDef::of::<u8>("a").key(), FieldDef::of::<u8>("A")]);
-    assert!(matches!(alike.to_sql(Dialect::Sqlite, "t"), Err(SqlError::Name { .. })));
-    assert!(alike.to_sql(Dialect::Postgres, "t").is_ok());
-    let alike = Schema::new([FieldDef::of::<u8>("a").key(), FieldDef::of::<u8>("b")])
+    let same_but_for_case = Schema::new([FieldDef::of::<u8>("a").key(), FieldDef::of::<u8>("A")]);
+    assert!(matches!(same_but_for_case.to_sql(Dialect::Sqlite, "t"), Err(SqlError::Name { .. })));
+    assert!(same_but_for_case.to_sql(Dialect::Postgres, "t").is_ok());
+    let same_but_for_case = Schema::new([FieldDef::of::<u8>("a").key(), FieldDef::of::<u8>("b")])
         .with_index(IndexDef::ordered(["a"]).named("x"))
         .with_index(IndexDef::ordered(["b"]).named("X"));
-    assert!(matches!(alike.to_sql(Dialect::Sqlite, "t"), Err(SqlError::Name { name, .. }) if name == "X"));
-    assert!(alike.to_sql(Dialect::Postgres, "t").is_ok());
+    assert!(matches!(same_but_for_case.to_sql(Dialect::Sqlite, "t"), Err(SqlError::Name { name, .. }) if name == "X"));
+    assert!(same_but_for_case.to_sql(Dialect::Postgres, "t").is_ok());
     let long = schema().to_sql(Dialect::Postgres, &"t".repeat(60)).unwrap_err();
     assert!(long.to_string().contains("_status"), "{long}");
 }
