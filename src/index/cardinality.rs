@@ -1,49 +1,50 @@
-//! Cardinality estimates: scales what is known exactly for a part to the whole. Pure arithmetic.
+//! How many rows will it be? What is known exactly for a part, carried over to the whole. Pure arithmetic.
 
-/// The rows of this many values are counted; the others are assumed to have the mean.
+/// The rows of that many values are counted; of the others the mean is taken.
 pub(crate) const COUNTED_VALUES: usize = 16;
 
-/// If none of the counted values has a row, one of this many other values is assumed to have as many rows as values have on average.
+/// If none of the counted values has a row, the others may yet have: one of so many is taken to have as many rows as values have on
+/// average.
 const VALUES_TO_A_HIT: usize = 8;
 
-/// How many shards of a table are sampled.
-const SAMPLED_SHARDS: usize = 16;
+/// So many shards of a table are asked how many values they have.
+const ASKED_SHARDS: usize = 16;
 
-/// If these have fewer values, all shards are counted: few values are spread unevenly.
+/// With fewer values in these, all shards are asked: few fall unevenly.
 const FEW_VALUES: usize = 256;
 
-/// The rows of `wanted` values, of which `counted` values have `rows`, if all values together have `all` rows.
-pub(crate) fn of_values(rows: usize, counted: usize, wanted: usize, all: usize, distinct: usize) -> usize {
+/// The rows of `wanted` values, of which `counted` values have `rows`, among `filed` rows that all values have together.
+pub(crate) fn of_values(rows: usize, counted: usize, wanted: usize, filed: usize, distinct: usize) -> usize {
     debug_assert!(counted <= wanted);
     let others = wanted - counted;
     let of_others = if counted > 0 && rows > 0 {
         scale(rows, others, counted)
     } else {
-        scale(all, others.div_ceil(VALUES_TO_A_HIT), distinct)
+        scale(filed, others.div_ceil(VALUES_TO_A_HIT), distinct)
     };
-    rows.saturating_add(if others == 0 { 0 } else { of_others }).min(all)
+    rows.saturating_add(if others == 0 { 0 } else { of_others }).min(filed)
 }
 
-/// The entries of a range of leaves: its end leaves have `ends` entries in it, and `between` leaves lie between. All leaves of the index
-/// are `leaves` with `entries` entries.
+/// The entries of a stretch of leaves whose ends are counted: `ends` entries of `end_leaves` leaves are in it, `between` leaves lie
+/// between. All leaves together, the ends too, are `leaves` with `entries` entries.
 pub(crate) fn of_stretch(ends: usize, between: usize, entries: usize, leaves: usize) -> usize {
     ends.saturating_add(scale(entries, between, leaves)).min(entries)
 }
 
-/// A sample of leaves, to estimate the number of keys.
+/// What a look at some leaves shows of how many keys there are.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Sample {
     pub(crate) leaves: usize,
     /// Pairs of neighbouring entries, and how many of these have different keys.
     pub(crate) pairs: usize,
     pub(crate) changes: usize,
-    /// Distinct keys among the first ones of the leaves.
+    /// Different keys among the first ones of the leaves.
     pub(crate) firsts: usize,
 }
 
-/// How many distinct keys `entries` entries have, if keys change elsewhere as often as in the sample. But if most sampled leaves have no
-/// change, and share their first keys, each key fills many leaves, and the number of changes in the sample is chance: then the first keys
-/// are all keys.
+/// How many different keys `entries` entries have: they change elsewhere as often as in the sample. But where most leaves of the sample
+/// have no change, and share their first keys, each key fills many leaves, and how many changes the sample has met is chance;
+/// the first keys are all that there are.
 pub(crate) fn of_distinct(sample: Sample, entries: usize) -> usize {
     let Sample { leaves, pairs, changes, firsts } = sample;
     let by_changes = 1 + scale(entries.saturating_sub(1), changes, pairs);
@@ -51,15 +52,11 @@ pub(crate) fn of_distinct(sample: Sample, entries: usize) -> usize {
     if few { firsts } else { by_changes.max(firsts) }.min(entries)
 }
 
-/// How many values a table has, given the numbers of its shards, which are filled evenly by hash.
+/// How many values a table has whose shards, filled evenly by hash, have so many.
 pub(crate) fn of_shards(mut lens: impl ExactSizeIterator<Item = usize>) -> usize {
     let shards = lens.len();
-    let sampled: usize = lens.by_ref().take(SAMPLED_SHARDS).sum();
-    if sampled < FEW_VALUES {
-        sampled + lens.sum::<usize>()
-    } else {
-        scale(sampled, shards, SAMPLED_SHARDS.min(shards))
-    }
+    let asked: usize = lens.by_ref().take(ASKED_SHARDS).sum();
+    if asked < FEW_VALUES { asked + lens.sum::<usize>() } else { scale(asked, shards, ASKED_SHARDS.min(shards)) }
 }
 
 /// `amount * part / whole`, rounded to the nearest; all of it if there is no whole.

@@ -1,9 +1,9 @@
-//! Values by number. Freed numbers are reused. The lowest number is 1.
+//! Values by number, numbers given out again. The lowest number is 1.
 
 pub(super) struct Slab<T> {
     values: Vec<Option<T>>,
     free: Vec<u32>,
-    /// The heap bytes of a value.
+    /// What a value holds on the heap.
     weigh: fn(&T) -> usize,
     weight: usize,
 }
@@ -31,7 +31,7 @@ impl<T> Slab<T> {
         self.values.get((number as usize).checked_sub(1)?)?.as_ref()
     }
 
-    /// Its heap bytes must not change.
+    /// What it weighs must stay as it is.
     pub(super) fn get_mut(&mut self, number: u32) -> Option<&mut T> {
         self.values.get_mut((number as usize).checked_sub(1)?)?.as_mut()
     }

@@ -78,7 +78,7 @@ impl<'a, R: Record> Staged<'a, R> {
         staged.pass()?;
         // Each further pass is without one operation more, at least.
         while staged.blame.again(staged.operations.len()) {
-            staged.restart();
+            staged.begin_anew();
             staged.pass()?;
         }
         Ok(staged)
@@ -105,7 +105,7 @@ impl<'a, R: Record> Staged<'a, R> {
         self.check_constraints()
     }
 
-    fn restart(&mut self) {
+    fn begin_anew(&mut self) {
         let looked = look_up(self.table, self.operations);
         let Looked { nets, mut superseded, .. } = std::mem::replace(&mut self.looked, looked);
         // What closures have made is the user's: it is dropped with the rest.

@@ -13,7 +13,7 @@ fn page(filter: Predicate, order: impl IntoOrder, limit: usize) -> Query {
     flights(filter).order_by(order).limit(limit)
 }
 
-fn figures(filter: Predicate, statistics: impl Into<Statistics>) -> Query {
+fn aggregation(filter: Predicate, statistics: impl Into<Statistics>) -> Query {
     flights(filter).statistics(statistics)
 }
 
@@ -25,7 +25,7 @@ fn desc(name: &'static str) -> OrderBy {
     field(name).desc()
 }
 
-/// A date, for which the crate has no type without its features.
+/// A date; memdex has no date type without a feature.
 fn day(days: i32) -> Value {
     ValueRef::Date(days).to_value()
 }
@@ -39,10 +39,10 @@ fn fare(text: &str) -> DecimalValue {
 }
 
 pub(super) fn queries() -> Vec<Query> {
-    [filters(), texts(), joined_filters(), pages(), all_figures(), groups()].concat()
+    [filters(), text_filters(), combined_filters(), pages(), aggregations(), groups()].concat()
 }
 
-/// One query for each test.
+/// One query for each condition.
 fn filters() -> Vec<Query> {
     [
         Predicate::All,
@@ -108,7 +108,7 @@ fn filters() -> Vec<Query> {
     .collect()
 }
 
-fn texts() -> Vec<Query> {
+fn text_filters() -> Vec<Query> {
     [
         field("tailnum").starts_with("N1"),
         field("tailnum").starts_with("n1"),
@@ -140,7 +140,7 @@ fn texts() -> Vec<Query> {
     .collect()
 }
 
-fn joined_filters() -> Vec<Query> {
+fn combined_filters() -> Vec<Query> {
     let late = || field("dep_delay").gt(60);
     [
         field("carrier").eq("B6") & field("origin").eq("JFK") & field("dest").eq("MSY"),
@@ -225,7 +225,7 @@ fn pages() -> Vec<Query> {
     ]
 }
 
-fn all_figures() -> Vec<Query> {
+fn aggregations() -> Vec<Query> {
     let of = |name: &'static str| {
         [
             field(name).count(),
@@ -236,31 +236,34 @@ fn all_figures() -> Vec<Query> {
             field(name).distinct(),
         ]
     };
-    let bounds =
+    let extremes =
         |name: &'static str| [field(name).min(), field(name).max(), field(name).count(), field(name).distinct()];
     vec![
-        figures(Predicate::All, Metric::count()),
-        figures(field("carrier").eq("UA"), Metric::count()),
-        figures(field("carrier").eq("??"), of("dep_delay")),
-        figures(field("cancelled").eq(true), of("dep_delay")),
-        figures(Predicate::All, of("dep_delay")),
-        figures(Predicate::All, of("arr_delay")),
-        figures(field("dep_delay").gt(60), of("arr_delay")),
-        figures(Predicate::All, of("distance")),
-        figures(Predicate::All, of("speed")),
-        figures(field("dest").eq("LAX"), of("speed")),
-        figures(!field("dest").eq("LAX") & field("hub").ne('E'), of("air_time")),
-        figures(Predicate::All, bounds("tailnum")),
-        figures(Predicate::All, bounds("dest")),
-        figures(Predicate::All, bounds("moment")),
-        figures(field("day").eq(5), bounds("time_hour")),
-        figures(Predicate::All, bounds("date")),
-        figures(Predicate::All, bounds("cancelled")),
-        figures(Predicate::All, bounds("hub")),
-        figures(field("day").eq(31), bounds("mark")),
-        figures(field("day").eq(31), bounds("id")),
-        figures(Predicate::All, [field("fare").count(), field("fare").distinct()]),
-        figures(field("carrier").eq("DL"), [Metric::count().named("n"), field("dep_delay").avg().named("mean delay")]),
+        aggregation(Predicate::All, Metric::count()),
+        aggregation(field("carrier").eq("UA"), Metric::count()),
+        aggregation(field("carrier").eq("??"), of("dep_delay")),
+        aggregation(field("cancelled").eq(true), of("dep_delay")),
+        aggregation(Predicate::All, of("dep_delay")),
+        aggregation(Predicate::All, of("arr_delay")),
+        aggregation(field("dep_delay").gt(60), of("arr_delay")),
+        aggregation(Predicate::All, of("distance")),
+        aggregation(Predicate::All, of("speed")),
+        aggregation(field("dest").eq("LAX"), of("speed")),
+        aggregation(!field("dest").eq("LAX") & field("hub").ne('E'), of("air_time")),
+        aggregation(Predicate::All, extremes("tailnum")),
+        aggregation(Predicate::All, extremes("dest")),
+        aggregation(Predicate::All, extremes("moment")),
+        aggregation(field("day").eq(5), extremes("time_hour")),
+        aggregation(Predicate::All, extremes("date")),
+        aggregation(Predicate::All, extremes("cancelled")),
+        aggregation(Predicate::All, extremes("hub")),
+        aggregation(field("day").eq(31), extremes("mark")),
+        aggregation(field("day").eq(31), extremes("id")),
+        aggregation(Predicate::All, [field("fare").count(), field("fare").distinct()]),
+        aggregation(
+            field("carrier").eq("DL"),
+            [Metric::count().named("n"), field("dep_delay").avg().named("mean delay")],
+        ),
     ]
 }
 
@@ -269,8 +272,8 @@ fn groups() -> Vec<Query> {
     let count = || [Metric::count()];
     let delays = || [Metric::count(), field("dep_delay").avg(), field("dep_delay").max(), field("distance").sum()];
     let by = |name: &'static str| GroupBy::values(name);
-    let early_and_late = || Bucket::ranges("dep_delay", [(None, Some(0)), (Some(0), Some(60)), (Some(60), None)]);
-    let like_columns = || {
+    let delay_ranges = || Bucket::ranges("dep_delay", [(None, Some(0)), (Some(0), Some(60)), (Some(60), None)]);
+    let metrics_named_like_columns = || {
         let sums =
             ["dep_delay", "Dep_Delay", "p", "P", "k", "ranges", "m0"].map(|name| field("dep_delay").sum().named(name));
         let counts = ["carrier", "distance", "m1", "place of the range"].map(|name| Metric::count().named(name));
@@ -278,80 +281,79 @@ fn groups() -> Vec<Query> {
     };
     let buckets = |buckets: Vec<Bucket>| GroupBy::new(buckets).metrics([Metric::count(), field("arr_delay").sum()]);
     vec![
-        figures(all(), by("carrier").metrics(delays())),
-        figures(all(), by("dep_delay").metrics(count())),
-        figures(field("dep_delay").is_null(), by("tailnum").metrics(delays())),
-        figures(field("day").eq(3), by("dest").metrics(delays())),
-        figures(field("day").eq(99), by("dest").metrics(delays())),
-        figures(all(), by("cancelled").metrics(delays())),
-        figures(all(), by("hub").metrics([field("dest").distinct(), field("tailnum").distinct()])),
-        figures(all(), by("date").metrics([field("speed").avg(), field("speed").min()])),
-        figures(field("carrier").eq("HA"), by("speed").metrics(count())),
-        figures(field("carrier").eq("HA"), by("moment").metrics(count())),
-        figures(field("day").eq(1), by("mark").metrics(count())),
-        figures(field("serial").lt(20), by("id").metrics(count())),
-        figures(all(), by("carrier")),
-        figures(all(), buckets(vec![Bucket::values("carrier"), Bucket::values("origin")])),
-        figures(all(), buckets(vec![Bucket::values("cancelled"), Bucket::values("hub"), Bucket::values("day")])),
-        figures(all(), by("carrier").metrics(delays()).top(5, "count")),
-        figures(all(), by("carrier").metrics(delays()).top(5, "avg(dep_delay)")),
-        figures(all(), by("carrier").metrics(delays()).bottom(5, "avg(dep_delay)")),
-        figures(all(), by("dest").metrics(count()).top(10, "count")),
-        figures(all(), by("dest").metrics(count()).bottom(30, "count")),
-        figures(field("day").eq(6), by("tailnum").metrics(delays()).bottom(50, "max(dep_delay)")),
-        figures(field("carrier").is_in(["9E", "EV"]), by("tailnum").metrics(delays()).top(500, "max(dep_delay)")),
-        figures(all(), buckets(vec![Bucket::width("dep_delay", 15)])),
-        figures(all(), buckets(vec![Bucket::width("dep_delay", 1)])),
-        figures(all(), buckets(vec![Bucket::width_from("dep_delay", 60, 7)])),
-        figures(all(), buckets(vec![Bucket::width_from("dep_delay", 60, -127)])),
-        figures(all(), buckets(vec![Bucket::width("arr_delay", 30)])),
-        figures(all(), buckets(vec![Bucket::width("distance", 500)])),
-        figures(all(), buckets(vec![Bucket::width("speed", 50.0)])),
-        figures(all(), buckets(vec![Bucket::width_from("speed", 12.5, -3.0)])),
-        figures(all(), buckets(vec![Bucket::width("speed", 0.1)])),
-        figures(all(), buckets(vec![Bucket::width("speed", 1.0 / 3.0)])),
-        figures(all(), buckets(vec![Bucket::width("dep_delay", 100), Bucket::values("hub")])),
-        figures(all(), buckets(vec![Bucket::width("dep_delay", 100), Bucket::width("distance", 1_000)])),
-        figures(all(), buckets(vec![Bucket::width("dep_delay", 30)]).top(3, "count")),
-        figures(all(), buckets(vec![Bucket::date("moment", DateUnit::Day)])),
-        figures(all(), buckets(vec![Bucket::date("moment", DateUnit::Week)])),
-        figures(all(), buckets(vec![Bucket::date("moment", DateUnit::Month)])),
-        figures(all(), buckets(vec![Bucket::date("moment", DateUnit::Quarter)])),
-        figures(all(), buckets(vec![Bucket::date("moment", DateUnit::Year)])),
-        figures(all(), buckets(vec![Bucket::date("time_hour", DateUnit::Hour)])),
-        figures(field("day").eq(16), buckets(vec![Bucket::date("moment", DateUnit::Minute)])),
-        figures(all(), buckets(vec![Bucket::date("date", DateUnit::Day)])),
-        figures(all(), buckets(vec![Bucket::date("date", DateUnit::Week)])),
-        figures(all(), buckets(vec![Bucket::date("date", DateUnit::Month)])),
-        figures(all(), buckets(vec![Bucket::date("date", DateUnit::Quarter)])),
-        figures(all(), buckets(vec![Bucket::date("date", DateUnit::Year), Bucket::values("carrier")])),
-        figures(
+        aggregation(all(), by("carrier").metrics(delays())),
+        aggregation(all(), by("dep_delay").metrics(count())),
+        aggregation(field("dep_delay").is_null(), by("tailnum").metrics(delays())),
+        aggregation(field("day").eq(3), by("dest").metrics(delays())),
+        aggregation(field("day").eq(99), by("dest").metrics(delays())),
+        aggregation(all(), by("cancelled").metrics(delays())),
+        aggregation(all(), by("hub").metrics([field("dest").distinct(), field("tailnum").distinct()])),
+        aggregation(all(), by("date").metrics([field("speed").avg(), field("speed").min()])),
+        aggregation(field("carrier").eq("HA"), by("speed").metrics(count())),
+        aggregation(field("carrier").eq("HA"), by("moment").metrics(count())),
+        aggregation(field("day").eq(1), by("mark").metrics(count())),
+        aggregation(field("serial").lt(20), by("id").metrics(count())),
+        aggregation(all(), by("carrier")),
+        aggregation(all(), buckets(vec![Bucket::values("carrier"), Bucket::values("origin")])),
+        aggregation(all(), buckets(vec![Bucket::values("cancelled"), Bucket::values("hub"), Bucket::values("day")])),
+        aggregation(all(), by("carrier").metrics(delays()).top(5, "count")),
+        aggregation(all(), by("carrier").metrics(delays()).top(5, "avg(dep_delay)")),
+        aggregation(all(), by("carrier").metrics(delays()).bottom(5, "avg(dep_delay)")),
+        aggregation(all(), by("dest").metrics(count()).top(10, "count")),
+        aggregation(all(), by("dest").metrics(count()).bottom(30, "count")),
+        aggregation(field("day").eq(6), by("tailnum").metrics(delays()).bottom(50, "max(dep_delay)")),
+        aggregation(field("carrier").is_in(["9E", "EV"]), by("tailnum").metrics(delays()).top(500, "max(dep_delay)")),
+        aggregation(all(), buckets(vec![Bucket::width("dep_delay", 15)])),
+        aggregation(all(), buckets(vec![Bucket::width("dep_delay", 1)])),
+        aggregation(all(), buckets(vec![Bucket::width_from("dep_delay", 60, 7)])),
+        aggregation(all(), buckets(vec![Bucket::width_from("dep_delay", 60, -127)])),
+        aggregation(all(), buckets(vec![Bucket::width("arr_delay", 30)])),
+        aggregation(all(), buckets(vec![Bucket::width("distance", 500)])),
+        aggregation(all(), buckets(vec![Bucket::width("speed", 50.0)])),
+        aggregation(all(), buckets(vec![Bucket::width_from("speed", 12.5, -3.0)])),
+        aggregation(all(), buckets(vec![Bucket::width("speed", 0.1)])),
+        aggregation(all(), buckets(vec![Bucket::width("speed", 1.0 / 3.0)])),
+        aggregation(all(), buckets(vec![Bucket::width("dep_delay", 100), Bucket::values("hub")])),
+        aggregation(all(), buckets(vec![Bucket::width("dep_delay", 100), Bucket::width("distance", 1_000)])),
+        aggregation(all(), buckets(vec![Bucket::width("dep_delay", 30)]).top(3, "count")),
+        aggregation(all(), buckets(vec![Bucket::date("moment", DateUnit::Day)])),
+        aggregation(all(), buckets(vec![Bucket::date("moment", DateUnit::Week)])),
+        aggregation(all(), buckets(vec![Bucket::date("moment", DateUnit::Month)])),
+        aggregation(all(), buckets(vec![Bucket::date("moment", DateUnit::Quarter)])),
+        aggregation(all(), buckets(vec![Bucket::date("moment", DateUnit::Year)])),
+        aggregation(all(), buckets(vec![Bucket::date("time_hour", DateUnit::Hour)])),
+        aggregation(field("day").eq(16), buckets(vec![Bucket::date("moment", DateUnit::Minute)])),
+        aggregation(all(), buckets(vec![Bucket::date("date", DateUnit::Day)])),
+        aggregation(all(), buckets(vec![Bucket::date("date", DateUnit::Week)])),
+        aggregation(all(), buckets(vec![Bucket::date("date", DateUnit::Month)])),
+        aggregation(all(), buckets(vec![Bucket::date("date", DateUnit::Quarter)])),
+        aggregation(all(), buckets(vec![Bucket::date("date", DateUnit::Year), Bucket::values("carrier")])),
+        aggregation(
             all(),
             buckets(vec![Bucket::ranges("dep_delay", [(None, Some(0)), (Some(0), Some(60)), (Some(60), None)])]),
         ),
-        figures(
+        aggregation(
             all(),
             buckets(vec![Bucket::ranges(
                 "dep_delay",
                 [(Some(-10), Some(10)), (Some(0), Some(5_000)), (Some(9_000), None)],
             )]),
         ),
-        figures(
+        aggregation(
             all(),
             buckets(vec![Bucket::ranges("speed", [(None, Some(300.0)), (Some(300.0), None)])]).top(1, "count"),
         ),
-        // Names that equal columns, names that differ from columns only in case, and names that the SQL statement uses
-        // itself.
-        figures(all(), GroupBy::from(early_and_late()).metrics(like_columns())),
-        figures(all(), GroupBy::from(early_and_late()).metrics(like_columns()).top(2, "P")),
-        figures(all(), by("carrier").metrics(like_columns()).bottom(3, "carrier")),
-        figures(all(), Statistics::of(like_columns())),
-        figures(all(), buckets(vec![Bucket::ranges("dest", [(Some("A"), Some("C")), (Some("C"), None)])])),
-        figures(all(), buckets(vec![Bucket::ranges("moment", [(None, Some(time("1970-01-01T00:00:00Z")))])])),
+        // Names of metrics that equal names of columns, with and without case, or names that the SQL statement uses.
+        aggregation(all(), GroupBy::from(delay_ranges()).metrics(metrics_named_like_columns())),
+        aggregation(all(), GroupBy::from(delay_ranges()).metrics(metrics_named_like_columns()).top(2, "P")),
+        aggregation(all(), by("carrier").metrics(metrics_named_like_columns()).bottom(3, "carrier")),
+        aggregation(all(), Statistics::of(metrics_named_like_columns())),
+        aggregation(all(), buckets(vec![Bucket::ranges("dest", [(Some("A"), Some("C")), (Some("C"), None)])])),
+        aggregation(all(), buckets(vec![Bucket::ranges("moment", [(None, Some(time("1970-01-01T00:00:00Z")))])])),
     ]
 }
 
-/// Queries for PostgreSQL that SQLite can't execute.
+/// Queries that PostgreSQL can execute and SQLite cannot.
 pub(super) fn for_postgres() -> Vec<Query> {
     let all = || Predicate::All;
     let of = |name: &'static str| {
@@ -370,19 +372,19 @@ pub(super) fn for_postgres() -> Vec<Query> {
         flights(field("fare").gt(fare("600.5"))),
         flights(field("fare").between(fare("12"), fare("30.01"))),
         page(field("day").eq(7), [desc("fare"), asc("dest")], 50),
-        figures(all(), of("dep_delay")),
-        figures(all(), of("speed")),
-        figures(all(), of("fare")),
-        figures(field("serial").eq(0), of("speed")),
-        figures(field("serial").lt(0), of("speed")),
-        figures(all(), by("carrier").metrics(of("arr_delay"))),
-        figures(all(), by("dest").metrics(of("air_time")).top(7, "percentile(air_time, 50)")),
-        figures(all(), fares.clone()),
-        figures(all(), by("origin").metrics(fares)),
-        figures(field("day").eq(4), by("fare").metrics([Metric::count()])),
-        figures(all(), GroupBy::new([Bucket::width("fare", fare("99.9"))]).metrics([Metric::count()])),
-        figures(all(), GroupBy::new([Bucket::width_from("fare", 50, fare("-0.25"))]).metrics([Metric::count()])),
-        figures(
+        aggregation(all(), of("dep_delay")),
+        aggregation(all(), of("speed")),
+        aggregation(all(), of("fare")),
+        aggregation(field("serial").eq(0), of("speed")),
+        aggregation(field("serial").lt(0), of("speed")),
+        aggregation(all(), by("carrier").metrics(of("arr_delay"))),
+        aggregation(all(), by("dest").metrics(of("air_time")).top(7, "percentile(air_time, 50)")),
+        aggregation(all(), fares.clone()),
+        aggregation(all(), by("origin").metrics(fares)),
+        aggregation(field("day").eq(4), by("fare").metrics([Metric::count()])),
+        aggregation(all(), GroupBy::new([Bucket::width("fare", fare("99.9"))]).metrics([Metric::count()])),
+        aggregation(all(), GroupBy::new([Bucket::width_from("fare", 50, fare("-0.25"))]).metrics([Metric::count()])),
+        aggregation(
             all(),
             GroupBy::new([Bucket::ranges("fare", [(None, Some(100)), (Some(100), None)])]).metrics([Metric::count()]),
         ),

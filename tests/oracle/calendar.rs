@@ -1,4 +1,4 @@
-//! A calendar by plain loops.
+//! Calendar arithmetic by plain loops.
 
 use memdex::DateUnit;
 
@@ -72,7 +72,7 @@ fn offset(zone: &str) -> Option<i128> {
     Some(sign * (hours.parse::<i128>().ok()? * 60 + minutes.parse::<i128>().ok()?) * NANOS_PER_MINUTE)
 }
 
-/// The start of the unit that contains a time.
+/// The start of the unit that contains an instant.
 pub(super) fn start(nanos: i128, unit: DateUnit, zone: &str) -> i128 {
     let Some(offset) = offset(zone) else { return named::start(nanos, unit, zone) };
     let local = nanos + offset;
@@ -94,7 +94,7 @@ pub(super) fn next(first: i128, unit: DateUnit, zone: &str) -> i128 {
     }
 }
 
-/// Named zones, whose offset changes.
+/// Named zones, whose offset changes with time.
 mod named {
     use memdex::DateUnit;
 

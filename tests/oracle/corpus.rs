@@ -1,10 +1,10 @@
-//! Random queries about January's flights that SQLite can execute.
+//! Random queries over the flights of January, for SQLite.
 
 use super::flights::Flights;
 use super::generate::{Column, Generator, Rng};
 use memdex::{Query, Record, Value, field};
 
-/// Number of flights from which values are drawn.
+/// Number of flights whose values the queries use.
 const SAMPLES: usize = 24;
 
 pub(super) struct Corpus(Generator);
@@ -12,7 +12,8 @@ pub(super) struct Corpus(Generator);
 impl Corpus {
     pub(super) fn of(flights: &Flights) -> Corpus {
         let mut rng = Rng(2013);
-        let records: Vec<_> = flights.collection.find(field("serial").is_in(drawn(&mut rng))).fetch().unwrap().records;
+        let records: Vec<_> =
+            flights.collection.find(field("serial").is_in(random_serials(&mut rng))).fetch().unwrap().records;
         let columns = flights.schema.fields().iter().enumerate().map(|(at, def)| {
             let values = records.iter().map(|flight| flight.value(at).to_value());
             let samples: Vec<Value> = values.filter(|value| *value != Value::NULL).collect();
@@ -29,10 +30,10 @@ impl Corpus {
         Corpus(Generator { rng, collection: "Flight", columns, levels: 1, zones: vec!["UTC"], patterns: true })
     }
 
-    /// The next query. Most have a condition on the day or the carrier, so that few need all flights.
-    pub(super) fn question(&mut self) -> Query {
+    /// The next query. Most have a condition on the day or the carrier, so that few select many flights.
+    pub(super) fn next_query(&mut self) -> Query {
         let Corpus(generator) = self;
-        let query = if generator.rng.once_in(3) { generator.figures() } else { generator.records(100) };
+        let query = if generator.rng.once_in(3) { generator.aggregation_query() } else { generator.record_query(100) };
         match generator.rng.below(4) {
             0 => query,
             1 => query.filter(field("carrier").is_in(["HA", "9E", "AS"])),
@@ -41,6 +42,6 @@ impl Corpus {
     }
 }
 
-fn drawn(rng: &mut Rng) -> Vec<Value> {
+fn random_serials(rng: &mut Rng) -> Vec<Value> {
     (0..SAMPLES).map(|_| Value::from(rng.below(27_004) as u32)).collect()
 }

@@ -1,4 +1,4 @@
-//! January's flights, with fields and indexes of every kind, in memdex and in SQLite.
+//! The flights of January, with fields and indexes of every kind, in memdex and SQLite.
 
 use super::naive::{Row, Shape, Val};
 use super::sqlite::{Comparison, fill};
@@ -15,7 +15,7 @@ const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/data/fli
 /// 2013-01-16. The month is shifted so that this day becomes 1970-01-01, to have times and dates before 1970.
 const MIDDLE_SECONDS: i128 = 1_358_294_400;
 
-macro_rules! own_kinds {
+macro_rules! custom_kinds {
     ($($name:ident($of:ty): $kind:ident;)*) => {$(
         #[derive(Clone, Copy, Debug)]
         pub(super) struct $name(pub(super) $of);
@@ -31,7 +31,7 @@ macro_rules! own_kinds {
     )*};
 }
 
-own_kinds! {
+custom_kinds! {
     Moment(i128): Timestamp;
     Day(i32): Date;
     Id([u8; 16]): Uuid;
@@ -67,7 +67,7 @@ pub(super) struct Flight {
     distance: u16,
     #[record(ordered)]
     time_hour: Moment,
-    /// The same time, around 1970.
+    /// The same instant, shifted around 1970.
     #[record(field)]
     moment: Moment,
     #[record(column)]
@@ -90,7 +90,7 @@ pub(super) struct Flight {
 pub(super) struct Flights {
     pub(super) store: Store,
     pub(super) collection: Collection<Flight>,
-    /// The schema, including the added indexes.
+    /// The schema, including the indexes added later.
     pub(super) schema: Schema,
     pub(super) sqlite: Connection,
     /// For the naive evaluator.
@@ -99,14 +99,14 @@ pub(super) struct Flights {
 }
 
 impl Flights {
-    pub(super) fn beside(&self) -> Comparison<'_, Flight> {
+    pub(super) fn with_sqlite(&self) -> Comparison<'_, Flight> {
         let Flights { collection, schema, sqlite, shapes, rows, .. } = self;
-        Comparison { collection, schema, sqlite, shapes, rows, short: "serial" }
+        Comparison { collection, schema, sqlite, shapes, rows, id_field: "serial" }
     }
 }
 
-/// Indexes in addition to those of the fields.
-fn more_indexes() -> [IndexDef; 6] {
+/// Indexes that are added after the records.
+fn extra_indexes() -> [IndexDef; 6] {
     [
         IndexDef::equality(["origin", "dest"]),
         IndexDef::ordered(["carrier", "dep_delay"]),
@@ -125,14 +125,14 @@ pub(super) fn load() -> Flights {
     flights.iter().for_each(|flight| batch.insert(&collection, flight.clone()).unwrap());
     batch.commit().unwrap();
     let mut schema = collection.schema().clone();
-    for index in more_indexes() {
+    for index in extra_indexes() {
         collection.add_index(index.clone()).unwrap();
         schema = schema.with_index(index);
     }
     let sqlite = Connection::open_in_memory().unwrap();
     fill(&sqlite, "Flight", &schema, &flights);
     let fields = || schema.fields().iter().enumerate();
-    // Leaked once per run, because queries need static names.
+    // Leaked once, because the generator needs static names.
     let name = |def: &FieldDef| &*Box::leak(def.name().to_owned().into_boxed_str());
     let shapes = fields().map(|(_, def)| Shape { name: name(def), kind: def.kind(), key: def.is_key() });
     let shapes = shapes.collect();
@@ -195,7 +195,7 @@ impl Line<'_> {
         &self.values[self.columns.iter().position(|name| name == column).unwrap()]
     }
 
-    /// The file has `NA` for a missing value.
+    /// Parses a number; the file has `NA` for null.
     fn number<T: std::str::FromStr>(&self, column: &str) -> Option<T> {
         self.text(column).parse().ok()
     }

@@ -32,17 +32,17 @@ impl Rng {
     }
 }
 
-/// A field that queries can use.
+/// A field for generated queries.
 #[derive(Clone, Debug)]
 pub(super) struct Column {
     pub(super) name: &'static str,
     pub(super) kind: Kind,
     pub(super) many: bool,
-    /// Values for conditions; some occur in records, some never do.
+    /// Values for conditions. Some occur in records, others do not.
     pub(super) samples: Vec<Value>,
     /// Widths of numeric buckets.
     pub(super) widths: Vec<Value>,
-    /// Whether the samples are so close together that all buckets between them can be listed.
+    /// Whether the samples are so close together that few buckets lie between them.
     pub(super) near: bool,
 }
 
@@ -75,19 +75,19 @@ impl Generator {
         rng.pick(columns).clone()
     }
 
-    /// A random column that fulfils a condition; the first column if none does.
-    fn column_where(&mut self, meets: impl Fn(&Column) -> bool) -> Column {
+    /// A random column that satisfies a condition; the first column if none is found.
+    fn column_where(&mut self, accepts: impl Fn(&Column) -> bool) -> Column {
         for _ in 0..100 {
             let column = self.column();
-            if meets(&column) {
+            if accepts(&column) {
                 return column;
             }
         }
         self.columns[0].clone()
     }
 
-    fn values(&mut self, column: &Column, most: usize) -> Vec<Value> {
-        (0..self.rng.below(most + 1)).map(|_| self.rng.pick(&column.samples).clone()).collect()
+    fn values(&mut self, column: &Column, max: usize) -> Vec<Value> {
+        (0..self.rng.below(max + 1)).map(|_| self.rng.pick(&column.samples).clone()).collect()
     }
 
     pub(super) fn predicate(&mut self, depth: usize) -> Predicate {
@@ -130,9 +130,9 @@ impl Generator {
     }
 
     /// A test that is derived from a string.
-    fn text(&mut self, model: &Value) -> TextTest {
-        let ValueRef::Str(model) = model.as_ref() else { panic!("{model} is no text") };
-        let mut chars: Vec<char> = model.chars().collect();
+    fn text(&mut self, sample: &Value) -> TextTest {
+        let ValueRef::Str(sample) = sample.as_ref() else { panic!("{sample} is not a string") };
+        let mut chars: Vec<char> = sample.chars().collect();
         let mut pattern = self.patterns && self.rng.once_in(2);
         let ops = [TextOp::StartsWith, TextOp::EndsWith, TextOp::Contains, TextOp::Eq];
         let mut op = *self.rng.pick(&ops);
@@ -175,8 +175,8 @@ impl Generator {
         }
     }
 
-    pub(super) fn order(&mut self, most: usize) -> Vec<OrderBy> {
-        let count = self.rng.below(most + 1);
+    pub(super) fn order(&mut self, max: usize) -> Vec<OrderBy> {
+        let count = self.rng.below(max + 1);
         let order = (0..count).map(|_| {
             let column = self.column_where(|column| !column.many);
             let by = field(column.name);
@@ -190,8 +190,8 @@ impl Generator {
         order.collect()
     }
 
-    /// A query for records: all of them, or a page.
-    pub(super) fn records(&mut self, largest_page: usize) -> Query {
+    /// A query for all selected records or for a page of them.
+    pub(super) fn record_query(&mut self, largest_page: usize) -> Query {
         let query = Query::over([self.collection]).filter(self.predicate(3));
         if self.rng.once_in(4) {
             return query;
@@ -203,7 +203,7 @@ impl Generator {
     }
 
     /// A statistics query.
-    pub(super) fn figures(&mut self) -> Query {
+    pub(super) fn aggregation_query(&mut self) -> Query {
         let query = Query::over([self.collection]).filter(self.predicate(2));
         let levels = self.rng.below(self.levels + 1);
         let statistics = self.statistics(levels);
@@ -245,13 +245,13 @@ impl Generator {
     fn groups(&mut self, levels: usize) -> GroupBy {
         let parts = if self.rng.once_in(4) { 2 } else { 1 };
         let buckets: Vec<Bucket> = (0..parts).map(|_| self.bucket(parts == 1)).collect();
-        let fillable = self.levels > 1 && buckets.len() == 1 && self.has_few(&buckets[0]);
+        let fillable = self.levels > 1 && buckets.len() == 1 && self.has_few_buckets(&buckets[0]);
         let metrics = self.metrics();
-        let best = self.rng.pick(&metrics).name.clone();
+        let ranked_by = self.rng.pick(&metrics).name.clone();
         let mut groups = GroupBy::new(buckets).metrics(metrics);
         match self.rng.below(5) {
-            0 => groups = groups.top(1 + self.rng.below(5), best),
-            1 => groups = groups.bottom(1 + self.rng.below(5), best),
+            0 => groups = groups.top(1 + self.rng.below(5), ranked_by),
+            1 => groups = groups.bottom(1 + self.rng.below(5), ranked_by),
             2 if fillable => groups = groups.with_empty(),
             _ => {}
         }
@@ -259,7 +259,7 @@ impl Generator {
     }
 
     /// Whether the number of buckets between any two values of the field is small.
-    fn has_few(&self, bucket: &Bucket) -> bool {
+    fn has_few_buckets(&self, bucket: &Bucket) -> bool {
         match bucket {
             Bucket::Width { field, .. } => self.columns.iter().any(|column| column.name == field && column.near),
             Bucket::Date { unit, .. } => matches!(unit, DateUnit::Month | DateUnit::Quarter | DateUnit::Year),
@@ -267,7 +267,7 @@ impl Generator {
         }
     }
 
-    /// Two of these ordered values, or one with an open side.
+    /// A range between two of these sorted values, or with one open bound.
     fn range(&mut self, values: &[Value]) -> (Option<Value>, Option<Value>) {
         let from = self.rng.below(values.len());
         let to = from + 1 + self.rng.below(values.len());
@@ -275,8 +275,8 @@ impl Generator {
         (from, values.get(to).cloned())
     }
 
-    fn bucket(&mut self, alone: bool) -> Bucket {
-        match self.rng.below(if alone { 8 } else { 6 }) {
+    fn bucket(&mut self, only_bucket: bool) -> Bucket {
+        match self.rng.below(if only_bucket { 8 } else { 6 }) {
             0..=2 => Bucket::values(self.column().name),
             3 | 4 => {
                 let column = self.column_where(|column| !column.widths.is_empty() && !column.many);

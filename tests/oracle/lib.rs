@@ -4,9 +4,9 @@
 //!   (`by_hand.rs`), then random ones (`corpus.rs`), the same in every run. Records are compared in order, page by page with
 //!   cursors; integers, strings and times exactly, floats that SQLite computes to nine digits.
 //! * **PostgreSQL** does the same, if a server is available (`postgres.rs`).
-//! * **A naive evaluator** (`naive.rs`, `figures.rs`): plain loops over a list, with their own comparisons and arithmetic. It
-//!   runs random queries over random records, on the newest state and on held snapshots, while commits happen. SQLite and
-//!   PostgreSQL are checked against it too. Metrics and groups are compared part by part (`answers.rs`): computed floats to
+//! * **A naive evaluator** (`naive.rs`, `aggregation.rs`): plain loops over a list, with their own comparisons and arithmetic. It
+//!   runs random queries over random records, on the newest state and on pinned snapshots, while commits happen. SQLite and
+//!   PostgreSQL are checked against it too. Metrics and groups are compared part by part (`results.rs`): computed floats to
 //!   nine digits, everything else exactly.
 //!
 //! Every legal plan of memdex must return the result that SQLite returns.
@@ -33,26 +33,26 @@
 
 #![cfg(test)]
 
-mod answers;
+mod aggregation;
 mod by_hand;
 mod calendar;
 mod corpus;
 #[path = "../it/every_plan.rs"]
 mod every_plan;
-mod figures;
 mod flights;
 mod generate;
 mod naive;
 mod postgres;
 mod random;
+mod results;
 mod sqlite;
 mod things;
 
 use flights::load;
 use memdex_sql::SqlError;
 
-/// Number of queries for SQLite, including the hand-written ones.
-const QUESTIONS: usize = 400;
+/// Number of queries compared with SQLite, including the hand-written ones.
+const QUERIES: usize = 400;
 
 #[test]
 fn sqlite_returns_the_same_results() {
@@ -62,29 +62,29 @@ fn sqlite_returns_the_same_results() {
     let by_hand = by_hand::queries();
     assert!(by_hand.len() >= 100, "{}", by_hand.len());
     for query in &by_hand {
-        flights.beside().compare(query).unwrap_or_else(|error| panic!("{error}: {query:?}"));
+        flights.with_sqlite().compare(query).unwrap_or_else(|error| panic!("{error}: {query:?}"));
     }
     let mut corpus = corpus::Corpus::of(&flights);
-    let (mut answered, mut not_said) = (by_hand.len(), 0);
-    while answered < QUESTIONS {
-        let query = corpus.question();
-        match flights.beside().compare(&query) {
-            Ok(()) => answered += 1,
-            // SQLite has no equivalent expression or value.
-            Err(SqlError::Unsupported { .. } | SqlError::Value { .. }) => not_said += 1,
+    let (mut compared, mut untranslatable) = (by_hand.len(), 0);
+    while compared < QUERIES {
+        let query = corpus.next_query();
+        match flights.with_sqlite().compare(&query) {
+            Ok(()) => compared += 1,
+            // No equivalent SQL exists.
+            Err(SqlError::Unsupported { .. } | SqlError::Value { .. }) => untranslatable += 1,
             Err(error) => panic!("{error}: {query:?}"),
         }
-        assert!(not_said < QUESTIONS, "only {answered} were answered");
+        assert!(untranslatable < QUERIES, "only {compared} queries were compared");
     }
 }
 
 #[test]
 fn sqlite_returns_the_same_results_for_edge_values() {
-    let mut answered = 0;
+    let mut compared = 0;
     for seed in 0..4 {
-        answered += random::compare_with_sqlite(seed, 100);
+        compared += random::compare_with_sqlite(seed, 100);
     }
-    assert!(answered > 100, "{answered}");
+    assert!(compared > 100, "{compared}");
 }
 
 /// Number of random queries: PROPTEST_CASES, or 1,000 by default.
@@ -94,5 +94,5 @@ fn cases() -> usize {
 
 #[test]
 fn a_naive_evaluator_returns_the_same_results() {
-    random::race(1, cases());
+    random::compare_with_naive_evaluator(1, cases());
 }

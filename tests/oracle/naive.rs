@@ -1,5 +1,5 @@
 //! A naive evaluator: plain loops over all records, with its own values and comparisons. It shares with the engine
-//! only the query, which is plain data.
+//! only the `Query`, which is plain data.
 
 use memdex::{Direction, Kind, Nulls, OrderBy, Predicate, TextOp, TextTest, Value, ValueRef};
 use std::cmp::Ordering;
@@ -23,7 +23,7 @@ pub(super) enum Val {
     Decimal(i128),
 }
 
-/// Decimals are counted in units of ten to the power of minus this.
+/// Decimals are stored as integers in units of `10^-SCALE`.
 const SCALE: u32 = 6;
 
 impl Val {
@@ -35,7 +35,7 @@ impl Val {
             (ValueRef::Int(n), Kind::Float) => Val::Float(n as f64),
             (ValueRef::Int(n), Kind::Decimal) => Val::Decimal(millionths(n.into(), 0)),
             (ValueRef::Str(text), Kind::Timestamp | Kind::Date | Kind::Uuid | Kind::Decimal) => {
-                let read = Value::from_text(kind, text).unwrap_or_else(|| panic!("{text:?} is no {kind}"));
+                let read = Value::from_text(kind, text).unwrap_or_else(|| panic!("{text:?} is not a {kind}"));
                 return Val::of(read.as_ref(), kind);
             }
             (ValueRef::Bool(b), _) => Val::Bool(b),
@@ -49,7 +49,7 @@ impl Val {
             (ValueRef::Timestamp(nanos), _) => Val::Time(nanos),
             (ValueRef::Date(days), _) => Val::Date(days.into()),
             (ValueRef::Decimal(number), _) => Val::Decimal(millionths(number.units(), number.scale())),
-            (other, _) => panic!("{other} is none of the values here"),
+            (other, _) => panic!("{other} is not supported"),
         })
     }
 
@@ -71,7 +71,7 @@ impl Val {
         }
     }
 
-    pub(super) fn is(&self, other: &Val) -> bool {
+    pub(super) fn equals(&self, other: &Val) -> bool {
         self.order(other).is_eq()
     }
 }
@@ -102,15 +102,15 @@ impl<'a> Table<'a> {
         Val::of(value.as_ref(), self.shapes[column].kind)
     }
 
-    fn holds(&self, row: &Row, predicate: &Predicate) -> bool {
+    fn matches(&self, row: &Row, predicate: &Predicate) -> bool {
         let cell = |name: &str| &row[self.column(name)];
-        let read = |name: &str, value: &Value| self.value(value, self.column(name)).expect("null is never requested");
+        let read = |name: &str, value: &Value| self.value(value, self.column(name)).expect("operands are never null");
         match predicate {
             Predicate::All => true,
             Predicate::TooDeep => false,
             Predicate::And(parts) => {
                 for part in parts {
-                    if !self.holds(row, part) {
+                    if !self.matches(row, part) {
                         return false;
                     }
                 }
@@ -118,21 +118,21 @@ impl<'a> Table<'a> {
             }
             Predicate::Or(parts) => {
                 for part in parts {
-                    if self.holds(row, part) {
+                    if self.matches(row, part) {
                         return true;
                     }
                 }
                 false
             }
-            Predicate::Not(part) => !self.holds(row, part),
+            Predicate::Not(part) => !self.matches(row, part),
             Predicate::IsNull(name) => cell(name).is_empty(),
-            Predicate::Eq(name, value) => cell(name).iter().any(|has| has.is(&read(name, value))),
-            Predicate::Ne(name, value) => cell(name).iter().any(|has| !has.is(&read(name, value))),
+            Predicate::Eq(name, value) => cell(name).iter().any(|has| has.equals(&read(name, value))),
+            Predicate::Ne(name, value) => cell(name).iter().any(|has| !has.equals(&read(name, value))),
             Predicate::In(name, values) | Predicate::AnyOf(name, values) => {
-                cell(name).iter().any(|has| values.iter().any(|value| has.is(&read(name, value))))
+                cell(name).iter().any(|has| values.iter().any(|value| has.equals(&read(name, value))))
             }
             Predicate::AllOf(name, values) => {
-                values.iter().all(|value| cell(name).iter().any(|has| has.is(&read(name, value))))
+                values.iter().all(|value| cell(name).iter().any(|has| has.equals(&read(name, value))))
             }
             Predicate::Range(name, from, to) => cell(name).iter().any(|has| {
                 let above = match from {
@@ -148,15 +148,15 @@ impl<'a> Table<'a> {
                 above && below
             }),
             Predicate::Text(name, test) => cell(name).iter().any(|has| match has {
-                Val::Text(text) => is_like(text, test),
-                other => panic!("{other:?} is no text"),
+                Val::Text(text) => matches_text(text, test),
+                other => panic!("{other:?} is not a string"),
             }),
         }
     }
 
     /// The records that a predicate selects.
     pub(super) fn selected(&self, predicate: &Predicate) -> Vec<&'a Row> {
-        self.rows.iter().filter(|row| self.holds(row, predicate)).collect()
+        self.rows.iter().filter(|row| self.matches(row, predicate)).collect()
     }
 
     /// The order of two records.
@@ -187,49 +187,51 @@ impl<'a> Table<'a> {
         Ordering::Equal
     }
 
-    /// The selected records in an order, from the first one after another record, which need not exist.
-    pub(super) fn ordered(&self, predicate: &Predicate, order: &[OrderBy], behind: Option<&Row>) -> Vec<&'a Row> {
+    /// The selected records in an order. With `after`, only those after that record, which need not exist.
+    pub(super) fn ordered(&self, predicate: &Predicate, order: &[OrderBy], after: Option<&Row>) -> Vec<&'a Row> {
         let mut rows = self.selected(predicate);
         rows.sort_by(|a, b| self.compare(a, b, order));
-        rows.retain(|row| behind.is_none_or(|behind| self.compare(row, behind, order).is_gt()));
+        rows.retain(|row| after.is_none_or(|after| self.compare(row, after, order).is_gt()));
         rows
     }
 }
 
-/// Whether a string matches a test. Every test becomes a pattern, and every alignment with the string is tried.
-fn is_like(text: &str, test: &TextTest) -> bool {
+/// Whether a string matches a test. Every test becomes a pattern, and every alignment of the pattern is tried.
+fn matches_text(text: &str, test: &TextTest) -> bool {
     /// An element of a pattern.
-    enum Sign {
-        Run,
-        Any,
-        Is(char),
+    enum Element {
+        AnyRun,
+        AnyChar,
+        Char(char),
     }
-    fn fits(signs: &[Sign], text: &[char], same: &dyn Fn(char, char) -> bool) -> bool {
-        match (signs, text) {
+    fn matches_all(elements: &[Element], text: &[char], same: &dyn Fn(char, char) -> bool) -> bool {
+        match (elements, text) {
             ([], rest) => rest.is_empty(),
-            ([Sign::Run, later @ ..], rest) => (0..=rest.len()).any(|skipped| fits(later, &rest[skipped..], same)),
-            ([Sign::Any, later @ ..], [_, rest @ ..]) => fits(later, rest, same),
-            ([Sign::Is(c), later @ ..], [first, rest @ ..]) => same(*c, *first) && fits(later, rest, same),
+            ([Element::AnyRun, later @ ..], rest) => {
+                (0..=rest.len()).any(|skipped| matches_all(later, &rest[skipped..], same))
+            }
+            ([Element::AnyChar, later @ ..], [_, rest @ ..]) => matches_all(later, rest, same),
+            ([Element::Char(c), later @ ..], [first, rest @ ..]) => same(*c, *first) && matches_all(later, rest, same),
             _ => false,
         }
     }
-    let mut signs = Vec::new();
+    let mut elements = Vec::new();
     if matches!(test.op, TextOp::EndsWith | TextOp::Contains) {
-        signs.push(Sign::Run);
+        elements.push(Element::AnyRun);
     }
     let mut chars = test.pattern.chars();
     while let Some(c) = chars.next() {
-        signs.push(match c {
-            '%' if test.op == TextOp::Like => Sign::Run,
-            '_' if test.op == TextOp::Like => Sign::Any,
-            '\\' if test.op == TextOp::Like => Sign::Is(chars.next().expect("a character behind the backslash")),
-            c => Sign::Is(c),
+        elements.push(match c {
+            '%' if test.op == TextOp::Like => Element::AnyRun,
+            '_' if test.op == TextOp::Like => Element::AnyChar,
+            '\\' if test.op == TextOp::Like => Element::Char(chars.next().expect("a character after the backslash")),
+            c => Element::Char(c),
         });
     }
     if matches!(test.op, TextOp::StartsWith | TextOp::Contains) {
-        signs.push(Sign::Run);
+        elements.push(Element::AnyRun);
     }
     let text: Vec<char> = text.chars().collect();
     let same = |a: char, b: char| a == b || test.ignore_case && a.to_lowercase().eq(b.to_lowercase());
-    fits(&signs, &text, &same)
+    matches_all(&elements, &text, &same)
 }

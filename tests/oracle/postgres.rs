@@ -1,4 +1,4 @@
-//! The same queries for PostgreSQL, through `psql`, if a server is available:
+//! Compares the same queries with PostgreSQL, through `psql`, if a server is available:
 //!
 //! ```sh
 //! MEMDEX_POSTGRES="host=/tmp dbname=test" cargo test -p memdex-oracle -- --ignored
@@ -6,9 +6,9 @@
 //!
 //! The test creates its own schema and drops it at the end.
 
+use super::aggregation::flatten;
 use super::by_hand;
 use super::corpus::Corpus;
-use super::figures::flat;
 use super::flights::{Flight, Flights, load};
 use super::naive::{Table, Val};
 use super::sqlite::find;
@@ -19,29 +19,29 @@ use std::process::{Command, Stdio};
 
 const FIELD: char = '\u{1f}';
 const RECORD: char = '\u{1e}';
-const ANSWER: char = '\u{1d}';
+const END_OF_RESULT: char = '\u{1d}';
 const NULL: &str = "(null)";
 
 #[test]
-#[ignore = "asks the PostgreSQL server that MEMDEX_POSTGRES names"]
+#[ignore = "needs the PostgreSQL server that MEMDEX_POSTGRES names"]
 fn postgres_returns_the_same_results() {
     let connection = std::env::var("MEMDEX_POSTGRES").expect("MEMDEX_POSTGRES names a server, as psql takes it");
     let flights = load();
-    let mut questions = [by_hand::queries(), by_hand::for_postgres()].concat();
+    let mut queries = [by_hand::queries(), by_hand::for_postgres()].concat();
     let mut corpus = Corpus::of(&flights);
-    questions.extend((0..300).map(|_| corpus.question()));
-    let pages: Vec<Query> = questions.iter().filter_map(|query| next_page(&flights, query)).collect();
-    questions.extend(pages);
-    let said: Vec<(Query, Sql)> = questions.into_iter().filter_map(|query| said(&flights, query)).collect();
-    assert!(said.len() > 400, "{}", said.len());
-    let answers = ask(&connection, &script(&flights, &said));
-    assert_eq!(answers.len(), said.len());
-    for ((query, sql), answer) in said.iter().zip(&answers) {
-        compare(&flights, query, sql, answer);
+    queries.extend((0..300).map(|_| corpus.next_query()));
+    let pages: Vec<Query> = queries.iter().filter_map(|query| next_page(&flights, query)).collect();
+    queries.extend(pages);
+    let translated: Vec<(Query, Sql)> = queries.into_iter().filter_map(|query| translate(&flights, query)).collect();
+    assert!(translated.len() > 400, "{}", translated.len());
+    let results = execute(&connection, &script(&flights, &translated));
+    assert_eq!(results.len(), translated.len());
+    for ((query, sql), result) in translated.iter().zip(&results) {
+        compare(&flights, query, sql, result);
     }
 }
 
-/// The page after the first one.
+/// The query for the second page.
 fn next_page(flights: &Flights, query: &Query) -> Option<Query> {
     let Ask::Records(paging) = &query.ask else { return None };
     let paged = !paging.order.is_empty() || paging.limit.is_some();
@@ -49,7 +49,7 @@ fn next_page(flights: &Flights, query: &Query) -> Option<Query> {
     page.next.map(|next| query.clone().after(next).offset(0))
 }
 
-fn said(flights: &Flights, query: Query) -> Option<(Query, Sql)> {
+fn translate(flights: &Flights, query: Query) -> Option<(Query, Sql)> {
     match query.to_sql(Dialect::Postgres.with(&flights.schema)) {
         Ok(sql) => Some((query, sql)),
         Err(SqlError::Unsupported { .. } | SqlError::Value { .. }) => None,
@@ -57,30 +57,30 @@ fn said(flights: &Flights, query: Query) -> Option<(Query, Sql)> {
     }
 }
 
-fn script(flights: &Flights, said: &[(Query, Sql)]) -> String {
+fn script(flights: &Flights, translated: &[(Query, Sql)]) -> String {
     let statements = flights.schema.to_sql(Dialect::Postgres, "Flight").unwrap();
     let (table, indexes) = statements.split_first().unwrap();
     let mut script = format!("CREATE SCHEMA memdex_oracle; SET search_path TO memdex_oracle;\n{table};\n");
     script += "COPY \"Flight\" FROM STDIN;\n";
     for flight in flights.collection.iter() {
-        let cells: Vec<String> = (0..flights.shapes.len()).map(|at| copied(flight.value(at))).collect();
+        let cells: Vec<String> = (0..flights.shapes.len()).map(|at| copy_format(flight.value(at))).collect();
         script += &format!("{}\n", cells.join("\t"));
     }
     script += &format!("\\.\n{};\nANALYZE;\n", indexes.join(";\n"));
-    for (query, Sql { text, params, .. }) in said {
+    for (query, Sql { text, params, .. }) in translated {
         let text = match query.ask {
             Ask::Records(_) => format!("SELECT \"serial\" FROM ({text}) AS page"),
             _ => text.clone(),
         };
         let params: Vec<String> = params.iter().map(literal).collect();
         let params = if params.is_empty() { String::new() } else { format!("({})", params.join(", ")) };
-        script += &format!("PREPARE q AS {text};\nEXECUTE q{params};\nDEALLOCATE q;\n\\echo '{ANSWER}'\n");
+        script += &format!("PREPARE q AS {text};\nEXECUTE q{params};\nDEALLOCATE q;\n\\echo '{END_OF_RESULT}'\n");
     }
     script + "DROP SCHEMA memdex_oracle CASCADE;\n"
 }
 
 /// A value in the format of COPY.
-fn copied(value: ValueRef<'_>) -> String {
+fn copy_format(value: ValueRef<'_>) -> String {
     match value {
         ValueRef::Null => "\\N".to_owned(),
         ValueRef::Str(text) => text.to_owned(),
@@ -106,36 +106,36 @@ fn literal(param: &SqlValue) -> String {
     }
 }
 
-fn ask(connection: &str, script: &str) -> Vec<Vec<Vec<String>>> {
+fn execute(connection: &str, script: &str) -> Vec<Vec<Vec<String>>> {
     let mut psql = Command::new("psql");
     psql.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-P", &format!("null={NULL}")]);
     psql.args(["-F", &FIELD.to_string(), "-R", &RECORD.to_string(), "-d", connection]);
-    let mut psql = psql.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("psql is there");
+    let mut psql = psql.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("psql is installed");
     let mut input = psql.stdin.take().unwrap();
     let script = script.to_owned();
     let written = std::thread::spawn(move || input.write_all(script.as_bytes()));
     let output = psql.wait_with_output().unwrap();
     written.join().unwrap().ok();
     let text = String::from_utf8(output.stdout).unwrap();
-    let mut answers: Vec<&str> = text.split(ANSWER).collect();
-    answers.pop();
-    assert!(output.status.success(), "{} answers, then an error", answers.len());
-    let rows = |answer: &str| -> Vec<Vec<String>> {
-        let answer = answer.trim_matches('\n');
-        let rows = answer.split(RECORD).filter(|_| !answer.is_empty());
+    let mut results: Vec<&str> = text.split(END_OF_RESULT).collect();
+    results.pop();
+    assert!(output.status.success(), "{} results, then an error", results.len());
+    let rows = |result: &str| -> Vec<Vec<String>> {
+        let result = result.trim_matches('\n');
+        let rows = result.split(RECORD).filter(|_| !result.is_empty());
         rows.map(|row| row.split(FIELD).map(str::to_owned).collect()).collect()
     };
-    answers.into_iter().map(rows).collect()
+    results.into_iter().map(rows).collect()
 }
 
-fn compare(flights: &Flights, query: &Query, sql: &Sql, answer: &[Vec<String>]) {
+fn compare(flights: &Flights, query: &Query, sql: &Sql, result: &[Vec<String>]) {
     let context = format!("{query:?}\n{}\n{:?}", sql.text, sql.params);
     match &query.ask {
         Ask::Records(paging) => {
             let found = find(flights.collection.find(query.filter.clone()), paging);
             let mut ours: Vec<u32> =
                 found.fetch().unwrap().iter().map(|flight: &_| Flight::clone(flight).serial).collect();
-            let mut theirs: Vec<u32> = answer.iter().map(|row| row[0].parse().unwrap()).collect();
+            let mut theirs: Vec<u32> = result.iter().map(|row| row[0].parse().unwrap()).collect();
             if paging.order.is_empty() && paging.limit.is_none() && paging.offset == 0 {
                 ours.sort();
                 theirs.sort();
@@ -144,9 +144,9 @@ fn compare(flights: &Flights, query: &Query, sql: &Sql, answer: &[Vec<String>]) 
         }
         Ask::Statistics(requested) => {
             let table = Table { shapes: &flights.shapes, rows: &flights.rows };
-            let expected = flat(requested, table.figures(&table.selected(&query.filter), requested));
-            assert_eq!(expected.len(), answer.len(), "{context}\n{expected:?}\n{answer:?}");
-            for (ours, theirs) in expected.iter().zip(answer) {
+            let expected = flatten(requested, table.aggregate(&table.selected(&query.filter), requested));
+            assert_eq!(expected.len(), result.len(), "{context}\n{expected:?}\n{result:?}");
+            for (ours, theirs) in expected.iter().zip(result) {
                 let same = ours.len() == theirs.len() && ours.iter().zip(theirs).all(|(a, b)| is_same(a, b));
                 assert!(same, "{theirs:?}, not {ours:?}, of {context}");
             }
@@ -166,16 +166,16 @@ fn is_same(ours: &Option<Val>, theirs: &str) -> bool {
         Some(Val::Text(text)) => theirs == text,
         Some(Val::Bytes(bytes)) => theirs == format!("\\x{}", hex(bytes)),
         Some(Val::Time(_)) => {
-            // The text has the server's offset, in hours.
+            // The text ends with the offset of the server, in hours.
             let text = format!("{}:00", theirs.replace(' ', "T"));
             let value = Value::from_text(Kind::Timestamp, &text);
             value
                 .and_then(|value| Val::of(value.as_ref(), Kind::Timestamp))
                 .zip(ours.as_ref())
-                .is_some_and(|(a, b)| a.is(b))
+                .is_some_and(|(a, b)| a.equals(b))
         }
-        Some(value @ Val::Uuid(_)) => read(Kind::Uuid).is_some_and(|other| other.is(value)),
-        Some(value @ Val::Date(_)) => read(Kind::Date).is_some_and(|other| other.is(value)),
-        Some(value @ Val::Decimal(_)) => read(Kind::Decimal).is_some_and(|other| other.is(value)),
+        Some(value @ Val::Uuid(_)) => read(Kind::Uuid).is_some_and(|other| other.equals(value)),
+        Some(value @ Val::Date(_)) => read(Kind::Date).is_some_and(|other| other.equals(value)),
+        Some(value @ Val::Decimal(_)) => read(Kind::Decimal).is_some_and(|other| other.equals(value)),
     }
 }

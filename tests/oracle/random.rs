@@ -1,46 +1,48 @@
-//! Random queries over random records, in memdex and in the naive evaluator: on the newest state and on held
+//! Compares random queries over random records in memdex and the naive evaluator, on the newest state and on pinned
 //! snapshots, while other commits change the records.
 
-use super::answers::compare_results;
 use super::generate::{Generator, Rng};
 use super::naive::{Row, Shape, Table};
+use super::results::compare_results;
 use super::sqlite::{Comparison, fill, find};
-use super::things::{self, Thing, columns, draw_schema, shapes, thing};
+use super::things::{self, Thing, choose_schema, columns, shapes, thing};
 use memdex::{Ask, Collection, Find, Paging, Query, QueryError, Snapshot, Store};
 use memdex_sql::SqlError;
 use rusqlite::Connection;
 use std::collections::BTreeMap;
+use std::ops::Deref;
 
-/// Queries under one schema.
-const QUESTIONS: usize = 50;
+/// Number of queries for each schema.
+const QUERIES_PER_SCHEMA: usize = 50;
 
 /// A state of the collection, by key.
 type State = BTreeMap<(String, u16), Thing>;
 
-pub(super) fn race(seed: u64, queries: usize) {
-    let mut requested = 0;
+pub(super) fn compare_with_naive_evaluator(seed: u64, queries: usize) {
+    let mut compared = 0;
     for round in 0.. {
-        if requested >= queries {
+        if compared >= queries {
             break;
         }
         let mut rng = Rng(seed ^ (round << 32));
-        draw_schema(&mut rng);
+        choose_schema(&mut rng);
         let store = Store::new();
         let collection = store.collection::<Thing>("Thing").unwrap();
         let zones = vec!["UTC", "UTC", "+05:45", "-11:00"];
         let generator = Generator { rng, collection: "Thing", columns: columns(), levels: 3, zones, patterns: true };
-        let mut race = Race { store, collection, generator, shapes: shapes(), newest: State::new(), held: Vec::new() };
+        let mut race =
+            Race { store, collection, generator, shapes: shapes(), newest: State::new(), pinned: Vec::new() };
         race.write(150);
-        for question in 0..QUESTIONS {
-            if question % 5 == 0 {
-                race.held.push((race.store.snapshot(), race.newest.clone()));
+        for number in 0..QUERIES_PER_SCHEMA {
+            if number % 5 == 0 {
+                race.pinned.push((race.store.snapshot(), race.newest.clone()));
                 race.write(20);
             }
-            if race.held.len() > 3 {
-                race.held.remove(0);
+            if race.pinned.len() > 3 {
+                race.pinned.remove(0);
             }
-            race.ask();
-            requested += 1;
+            race.compare_query();
+            compared += 1;
         }
     }
 }
@@ -48,7 +50,7 @@ pub(super) fn race(seed: u64, queries: usize) {
 /// Compares random queries with SQLite, and returns the number of those that SQLite can execute.
 pub(super) fn compare_with_sqlite(seed: u64, queries: usize) -> usize {
     let mut rng = Rng(seed);
-    draw_schema(&mut rng);
+    choose_schema(&mut rng);
     let (store, mut state) = (Store::new(), State::new());
     let collection = store.collection::<Thing>("Thing").unwrap();
     for _ in 0..150 {
@@ -60,23 +62,29 @@ pub(super) fn compare_with_sqlite(seed: u64, queries: usize) -> usize {
     let rows: Vec<Row> = things.iter().map(Thing::row).collect();
     let (sqlite, shapes, schema) = (Connection::open_in_memory().unwrap(), shapes(), collection.schema());
     fill(&sqlite, "Thing", schema, &things);
-    let peer =
-        Comparison { collection: &collection, schema, sqlite: &sqlite, shapes: &shapes, rows: &rows, short: "number" };
+    let comparison = Comparison {
+        collection: &collection,
+        schema,
+        sqlite: &sqlite,
+        shapes: &shapes,
+        rows: &rows,
+        id_field: "number",
+    };
     // The strings have NULs, at which SQLite's patterns end.
     let (columns, zones) = (columns(), vec!["UTC"]);
     let mut generator = Generator { rng, collection: "Thing", columns, levels: 1, zones, patterns: false };
-    let mut answered = 0;
+    let mut compared = 0;
     for _ in 0..queries {
-        let query = if generator.rng.once_in(2) { generator.records(12) } else { generator.figures() };
-        match peer.compare(&query) {
-            Ok(()) => answered += 1,
+        let query = if generator.rng.once_in(2) { generator.record_query(12) } else { generator.aggregation_query() };
+        match comparison.compare(&query) {
+            Ok(()) => compared += 1,
             Err(SqlError::Unsupported { .. } | SqlError::Value { .. }) => {}
             // NaN is not a valid bound of a range.
             Err(SqlError::Query(QueryError::BadBucket { .. })) if format!("{query:?}").contains("NaN") => {}
             Err(error) => panic!("{error}: {query:?}"),
         }
     }
-    answered
+    compared
 }
 
 struct Race {
@@ -85,7 +93,7 @@ struct Race {
     generator: Generator,
     shapes: Vec<Shape>,
     newest: State,
-    held: Vec<(Snapshot, State)>,
+    pinned: Vec<(Snapshot, State)>,
 }
 
 impl Race {
@@ -107,55 +115,55 @@ impl Race {
         batch.commit().unwrap();
     }
 
-    /// Runs one query, on the newest state or on a held one.
-    fn ask(&mut self) {
-        let of_held = self.generator.rng.below(2 * self.held.len());
-        let (snapshot, state) = match self.held.get(of_held) {
+    /// Compares one query, on the newest state or on a pinned snapshot.
+    fn compare_query(&mut self) {
+        let at = self.generator.rng.below(2 * self.pinned.len());
+        let (snapshot, state) = match self.pinned.get(at) {
             Some((snapshot, state)) => (snapshot.clone(), state.clone()),
             None => (self.store.snapshot(), self.newest.clone()),
         };
         let records = self.generator.rng.once_in(2);
-        let query = if records { self.generator.records(12) } else { self.generator.figures() };
-        let requested = |query: &Query| snapshot.of(&self.collection).find(query.filter.clone());
+        let query = if records { self.generator.record_query(12) } else { self.generator.aggregation_query() };
+        let find_in_snapshot = |query: &Query| snapshot.of(&self.collection).find(query.filter.clone());
         let rows: Vec<Row> = state.values().map(Thing::row).collect();
         let table = Table { shapes: &self.shapes, rows: &rows };
         match &query.ask {
             Ask::Records(paging) => {
                 let paging = paging.clone();
-                let pages_of_one_state = self.generator.rng.once_in(2);
-                compare_unordered(&table, &state, &query, &requested(&query));
-                if pages_of_one_state {
-                    compare_pages(&table, &query, &paging, &requested(&query));
+                let on_one_snapshot = self.generator.rng.once_in(2);
+                compare_unordered(&table, &state, &query, &find_in_snapshot(&query));
+                if on_one_snapshot {
+                    compare_pages(&table, &query, &paging, &find_in_snapshot(&query));
                 } else {
                     self.pages_between_commits(query, paging);
                 }
             }
             Ask::Statistics(statistics) => {
-                let figures = table.figures(&table.selected(&query.filter), statistics);
-                compare_results(&requested(&query), &query, statistics, &figures, 4);
+                let naive = table.aggregate(&table.selected(&query.filter), statistics);
+                compare_results(&find_in_snapshot(&query), &query, statistics, &naive, 4);
             }
         }
     }
 
-    /// Pages of the newest state, which changes between them. Each page starts after the last record of the previous
-    /// page, as it was then.
+    /// Compares pages of the newest state, which changes between the pages. Each page starts after the last record of the
+    /// previous page, at the position that the record had then.
     fn pages_between_commits(&mut self, query: Query, mut paging: Paging) {
-        let mut behind: Option<Row> = None;
+        let mut after: Option<Row> = None;
         for _ in 0..4 {
             let rows: Vec<Row> = self.newest.values().map(Thing::row).collect();
             let table = Table { shapes: &self.shapes, rows: &rows };
-            let expected = table.ordered(&query.filter, &paging.order, behind.as_ref());
+            let expected = table.ordered(&query.filter, &paging.order, after.as_ref());
             let found = find(self.collection.find(query.filter.clone()), &paging);
             let page = found.fetch().unwrap();
             let end = paging.limit.map_or(usize::MAX, |limit| paging.offset.saturating_add(limit)).min(expected.len());
             let expected_page = &expected[paging.offset.min(end)..end];
-            let records: Vec<Row> = page.records.iter().map(|record| record.row()).collect();
+            let records = rows_of(&table, &paging, &page.records);
             assert_rows(&table, expected_page, &records, &query);
             assert_eq!(page.next.is_some(), end < expected.len(), "{query:?}");
             assert_eq!(page.total, paging.total.then(|| table.selected(&query.filter).len()), "{query:?}");
             let Some(next) = page.next else { return };
             // A page that is empty because of its offset ends where its last record would be.
-            behind = Some(expected[end - 1].clone());
+            after = Some(expected[end - 1].clone());
             (paging.after, paging.offset) = (Some(next.to_string().parse().unwrap()), 0);
             self.write(5);
         }
@@ -174,14 +182,14 @@ fn compare_unordered(table: &Table<'_>, state: &State, query: &Query, found: &Fi
     assert!(selected.map(|(id, _)| id).eq(&keys), "{query:?}: {keys:?}");
 }
 
-/// Compares all pages of one state, one after the other.
+/// Compares all pages of one state.
 fn compare_pages(table: &Table<'_>, query: &Query, paging: &Paging, found: &Find<Thing>) {
     let mut paging = paging.clone();
     let expected = table.ordered(&query.filter, &paging.order, None);
     let mut at = paging.offset.min(expected.len());
     loop {
         let page = find(found.clone(), &paging).fetch().unwrap();
-        let records: Vec<Row> = page.records.iter().map(|record| record.row()).collect();
+        let records = rows_of(table, &paging, &page.records);
         let end = paging.limit.map_or(usize::MAX, |limit| at.saturating_add(limit)).min(expected.len());
         assert_rows(table, &expected[at..end], &records, query);
         assert_eq!(page.total, paging.total.then_some(expected.len()), "{query:?}");
@@ -189,6 +197,15 @@ fn compare_pages(table: &Table<'_>, query: &Query, paging: &Paging, found: &Find
         let Some(next) = page.next else { return };
         (paging.after, paging.offset, at) = (Some(next), 0, end);
     }
+}
+
+/// The rows of fetched records. Without an order or a page, fetched records are unordered, so their rows are sorted by key.
+fn rows_of(table: &Table<'_>, paging: &Paging, records: &[impl Deref<Target = Thing>]) -> Vec<Row> {
+    let mut rows: Vec<Row> = records.iter().map(|record| record.row()).collect();
+    if !paging.is_paged() {
+        rows.sort_by(|a, b| table.compare(a, b, &[]));
+    }
+    rows
 }
 
 fn assert_rows(table: &Table<'_>, expected: &[&Row], given: &[Row], query: &Query) {
@@ -200,7 +217,6 @@ fn assert_rows(table: &Table<'_>, expected: &[&Row], given: &[Row], query: &Quer
     }
 }
 
-/// Checks that the columns of the queries equal those of the records.
 #[test]
 fn queries_have_the_columns_of_the_records() {
     let names = |of: &mut dyn Iterator<Item = &'static str>| of.collect::<Vec<_>>();

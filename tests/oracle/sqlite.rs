@@ -1,24 +1,24 @@
 //! Runs one query in memdex and in SQLite.
 
-use super::answers::compare_results;
-use super::figures::flat;
+use super::aggregation::flatten;
 use super::naive::{Row, Shape, Table, Val};
+use super::results::compare_results;
 use crate::every_plan::by_every_plan;
 use memdex::{Ask, Collection, Find, Page, Paging, Query, Record, Schema, Statistics, ValueRef};
 use memdex_sql::{Dialect, QueryToSql, SchemaToSql, Sql, SqlError, SqlValue};
 use rusqlite::types::Value as Cell;
 use rusqlite::{Connection, params_from_iter};
 
-/// Beyond this number of rows, only serial numbers are compared.
-const COMPARED_WHOLE: usize = 300;
+/// In results with more rows than this, only serial numbers are compared.
+const MAX_WHOLE_ROWS: usize = 300;
 
-/// Number of further pages that are compared.
-const PAGES: usize = 3;
+/// Number of pages that are compared.
+const MAX_PAGES: usize = 3;
 
-/// Number of plans that are tried for a query: with few records, with many.
+/// Number of plans that are compared for a query: over few records, over many.
 const PLANS: [usize; 2] = [16, 8];
 
-pub(super) fn bound(param: &SqlValue) -> Cell {
+pub(super) fn to_cell(param: &SqlValue) -> Cell {
     match param {
         SqlValue::Null => Cell::Null,
         SqlValue::Bool(b) => Cell::Integer((*b).into()),
@@ -33,13 +33,13 @@ pub(super) fn bound(param: &SqlValue) -> Cell {
 pub(super) fn rows(sqlite: &Connection, sql: &Sql) -> Vec<Vec<Cell>> {
     let mut statement = sqlite.prepare_cached(&sql.text).unwrap_or_else(|error| panic!("{error}: {}", sql.text));
     let columns = statement.column_count();
-    let rows = statement.query_map(params_from_iter(sql.params.iter().map(bound)), |row| {
+    let rows = statement.query_map(params_from_iter(sql.params.iter().map(to_cell)), |row| {
         (0..columns).map(|at| row.get::<_, Cell>(at)).collect::<Result<Vec<_>, _>>()
     });
     rows.and_then(Iterator::collect).unwrap_or_else(|error| panic!("{error}: {}", sql.text))
 }
 
-/// A query in the form that the engine takes.
+/// Applies the paging of a query.
 pub(super) fn find<R: Record>(find: Find<R>, paging: &Paging) -> Find<R> {
     let Paging { order, limit, offset, after, total, .. } = paging.clone();
     let find = find.order_by(order).offset(offset);
@@ -73,8 +73,8 @@ pub(super) struct Comparison<'a, R: Record> {
     pub(super) sqlite: &'a Connection,
     pub(super) shapes: &'a [Shape],
     pub(super) rows: &'a [Row],
-    /// A field that identifies a record; in long results only it is compared.
-    pub(super) short: &'static str,
+    /// A field that identifies a record. Only this field is compared in long results.
+    pub(super) id_field: &'static str,
 }
 
 /// Creates the table of a schema and fills it.
@@ -82,22 +82,22 @@ pub(super) fn fill<R: Record>(sqlite: &Connection, name: &str, schema: &Schema, 
     let statements = schema.to_sql(Dialect::Sqlite, name).unwrap();
     let (table, indexes) = statements.split_first().unwrap();
     sqlite.execute_batch(&format!("{table}; BEGIN")).unwrap();
-    let single = single(schema);
-    let places: Vec<String> = (1..=single.len()).map(|at| format!("?{at}")).collect();
-    let mut insert = sqlite.prepare(&format!("INSERT INTO {name} VALUES ({})", places.join(", "))).unwrap();
+    let positions = column_positions(schema);
+    let params: Vec<String> = (1..=positions.len()).map(|at| format!("?{at}")).collect();
+    let mut insert = sqlite.prepare(&format!("INSERT INTO {name} VALUES ({})", params.join(", "))).unwrap();
     for record in records {
-        insert.execute(params_from_iter(single.iter().map(|at| cell(record.value(*at))))).unwrap();
+        insert.execute(params_from_iter(positions.iter().map(|at| cell(record.value(*at))))).unwrap();
     }
     sqlite.execute_batch(&format!("COMMIT; {}; ANALYZE", indexes.join("; "))).unwrap();
 }
 
 /// The positions of the fields that have a column.
-fn single(schema: &Schema) -> Vec<usize> {
+fn column_positions(schema: &Schema) -> Vec<usize> {
     (0..schema.fields().len()).filter(|at| !schema.fields()[*at].is_many()).collect()
 }
 
 impl<R: Record> Comparison<'_, R> {
-    /// Runs a query in both. Returns an error if it can't be translated to SQLite's SQL.
+    /// Executes a query in memdex and SQLite and compares the results. Returns an error if SQLite has no equivalent SQL.
     pub(super) fn compare(&self, query: &Query) -> Result<(), SqlError> {
         match &query.ask {
             Ask::Records(paging) => self.compare_records(query, paging),
@@ -110,7 +110,7 @@ impl<R: Record> Comparison<'_, R> {
         let mut query = query.clone();
         let counted = rows(self.sqlite, &query.to_count_sql(target())?);
         let mut paging = paging.clone();
-        for _ in 0..PAGES {
+        for _ in 0..MAX_PAGES {
             let mut sql = query.to_sql(target())?;
             let context = format!("{query:?}\n{}\n{:?}", sql.text, sql.params);
             let found = find(self.collection.find(query.filter.clone()), &paging);
@@ -119,14 +119,14 @@ impl<R: Record> Comparison<'_, R> {
             let ordered = !order.is_empty() || limit.is_some() || *offset > 0 || after.is_some();
             let Page { records, next, total, .. } = found.fetch().unwrap();
             assert_eq!(total, paging.total.then(|| found.count().unwrap()), "{context}");
-            let columns = if records.len() > COMPARED_WHOLE {
-                sql.text = format!("SELECT `{}` FROM ({})", self.short, sql.text);
-                vec![self.schema.position(self.short).unwrap()]
+            let columns = if records.len() > MAX_WHOLE_ROWS {
+                sql.text = format!("SELECT `{}` FROM ({})", self.id_field, sql.text);
+                vec![self.schema.position(self.id_field).unwrap()]
             } else {
-                single(self.schema)
+                column_positions(self.schema)
             };
-            let seen = |record: &R| -> Vec<Cell> { columns.iter().map(|at| cell(record.value(*at))).collect() };
-            let mut ours: Vec<Vec<Cell>> = records.iter().map(|record| seen(record)).collect();
+            let cells = |record: &R| -> Vec<Cell> { columns.iter().map(|at| cell(record.value(*at))).collect() };
+            let mut ours: Vec<Vec<Cell>> = records.iter().map(|record| cells(record)).collect();
             let mut theirs = rows(self.sqlite, &sql);
             if !ordered {
                 ours.sort_by_cached_key(|row| format!("{row:?}"));
@@ -167,10 +167,10 @@ impl<R: Record> Comparison<'_, R> {
         let sql = query.to_sql(Dialect::Sqlite.with(self.schema))?;
         let theirs = rows(self.sqlite, &sql);
         let table = Table { shapes: self.shapes, rows: self.rows };
-        let naive = table.figures(&table.selected(&query.filter), requested);
+        let naive = table.aggregate(&table.selected(&query.filter), requested);
         let context = format!("{query:?}\n{}\n{:?}", sql.text, sql.params);
         compare_results(&self.collection.find(query.filter.clone()), query, requested, &naive, self.plans());
-        let expected = flat(requested, naive);
+        let expected = flatten(requested, naive);
         assert_eq!(expected.len(), theirs.len(), "{context}\n{expected:?}\n{theirs:?}");
         for (at, (ours, theirs)) in expected.iter().zip(&theirs).enumerate() {
             let same =

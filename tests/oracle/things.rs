@@ -1,4 +1,4 @@
-//! Records with fields of every kind under a random schema, and their form for the naive evaluator.
+//! Records with fields of every kind and a random schema, and their rows for the naive evaluator.
 
 use super::generate::{Column, Rng};
 use super::naive::{Row, Shape, Val};
@@ -31,21 +31,21 @@ impl Record for Thing {
         }
     }
 
-    fn values<'a>(&'a self, field: usize, show: &mut dyn FnMut(ValueRef<'a>)) {
-        self.0.get(field).into_iter().flatten().for_each(|value| show(value.as_ref()));
+    fn values<'a>(&'a self, field: usize, visit: &mut dyn FnMut(ValueRef<'a>)) {
+        self.0.get(field).into_iter().flatten().for_each(|value| visit(value.as_ref()));
     }
 }
 
 impl Thing {
     pub(super) fn row(&self) -> Row {
         let cells = self.0.iter().zip(&FIELDS);
-        cells.map(|(cell, it)| cell.iter().filter_map(|value| Val::of(value.as_ref(), it.kind)).collect()).collect()
+        cells.map(|(cell, spec)| cell.iter().filter_map(|value| Val::of(value.as_ref(), spec.kind)).collect()).collect()
     }
 
     pub(super) fn id(&self) -> (String, u16) {
         match (self.0[0][0].as_ref(), self.0[1][0].as_ref()) {
             (ValueRef::Str(zone), ValueRef::Int(number)) => (zone.to_owned(), number as u16),
-            other => panic!("a thing under {other:?}"),
+            other => panic!("a thing with the key {other:?}"),
         }
     }
 
@@ -54,40 +54,40 @@ impl Thing {
     }
 }
 
-struct It {
+struct FieldSpec {
     name: &'static str,
     kind: Kind,
     many: bool,
     nullable: bool,
-    /// Whether it may be NaN, which ordered indexes refuse.
+    /// Whether a value may be NaN, which ordered indexes refuse.
     nan: bool,
 }
 
-const fn it(name: &'static str, kind: Kind) -> It {
-    It { name, kind, many: false, nullable: true, nan: false }
+const fn spec(name: &'static str, kind: Kind) -> FieldSpec {
+    FieldSpec { name, kind, many: false, nullable: true, nan: false }
 }
 
-const FIELDS: [It; 16] = [
-    It { nullable: false, ..it("zone", Kind::Str) },
-    It { nullable: false, ..it("number", Kind::Int) },
-    it("name", Kind::Str),
-    it("amount", Kind::Int),
-    it("big", Kind::Int),
-    it("price", Kind::Float),
-    It { nan: true, ..it("ratio", Kind::Float) },
-    it("flag", Kind::Bool),
-    it("grade", Kind::Char),
-    It { nullable: false, ..it("cover", Kind::Bytes) },
-    it("uid", Kind::Uuid),
-    it("at", Kind::Timestamp),
-    it("due", Kind::Date),
-    it("fee", Kind::Decimal),
-    It { many: true, ..it("tags", Kind::Str) },
-    It { many: true, ..it("marks", Kind::Int) },
+const FIELDS: [FieldSpec; 16] = [
+    FieldSpec { nullable: false, ..spec("zone", Kind::Str) },
+    FieldSpec { nullable: false, ..spec("number", Kind::Int) },
+    spec("name", Kind::Str),
+    spec("amount", Kind::Int),
+    spec("big", Kind::Int),
+    spec("price", Kind::Float),
+    FieldSpec { nan: true, ..spec("ratio", Kind::Float) },
+    spec("flag", Kind::Bool),
+    spec("grade", Kind::Char),
+    FieldSpec { nullable: false, ..spec("cover", Kind::Bytes) },
+    spec("uid", Kind::Uuid),
+    spec("at", Kind::Timestamp),
+    spec("due", Kind::Date),
+    spec("fee", Kind::Decimal),
+    FieldSpec { many: true, ..spec("tags", Kind::Str) },
+    FieldSpec { many: true, ..spec("marks", Kind::Int) },
 ];
 
 pub(super) fn shapes() -> Vec<Shape> {
-    let shape = |(at, it): (usize, &It)| Shape { name: it.name, kind: it.kind, key: at < 2 };
+    let shape = |(at, spec): (usize, &FieldSpec)| Shape { name: spec.name, kind: spec.kind, key: at < 2 };
     FIELDS.iter().enumerate().map(shape).collect()
 }
 
@@ -95,11 +95,11 @@ fn texts(texts: &[&str]) -> Vec<Value> {
     texts.iter().map(|text| Value::from(*text)).collect()
 }
 
-/// The values of a field, which conditions use too.
-fn samples(it: &It) -> Vec<Value> {
+/// The values of a field, in records and conditions.
+fn samples(spec: &FieldSpec) -> Vec<Value> {
     let decimal = |units, scale| Value::from(DecimalValue::new(units, scale).unwrap());
     let seconds = |n: i128| ValueRef::Timestamp(n * 1_000_000_000).to_value();
-    match it.name {
+    match spec.name {
         "zone" => texts(&["a", "b", "B", "ä", "a\0"]),
         "number" => (0..60).map(Value::from).collect(),
         "name" | "tags" => texts(&["Ada", "ada", "Bob", "", "a%b", "a_b", "Zoë", "\u{1F6EB}", "a\0b"]),
@@ -111,7 +111,7 @@ fn samples(it: &It) -> Vec<Value> {
         "grade" => ['x', 'y', 'Z', '\u{1F6EB}'].map(Value::from).to_vec(),
         "cover" => [&b""[..], b"N1", b"\0\xff", b"N1\0"].map(Value::from).to_vec(),
         "uid" => [0, 1, 128, 255].map(|n| ValueRef::Uuid([n; 16]).to_value()).to_vec(),
-        // Around 1970, a leap day, and the changes of clocks in Europe.
+        // Around 1970, a leap day, and daylight saving changes in Europe.
         "at" => [
             0,
             -1,
@@ -135,24 +135,24 @@ fn samples(it: &It) -> Vec<Value> {
 }
 
 pub(super) fn columns() -> Vec<Column> {
-    let column = |it: &It| {
-        let widths = match it.name {
+    let column = |spec: &FieldSpec| {
+        let widths = match spec.name {
             "amount" | "marks" => [1, 3, 100].map(Value::from).to_vec(),
             "big" => [5_i128, 1 << 90].map(Value::from).to_vec(),
             "price" | "ratio" => [0.25, 10.0].map(Value::from).to_vec(),
             "fee" => vec![DecimalValue::new(5, 1).unwrap().into(), DecimalValue::from(3).into()],
             _ => Vec::new(),
         };
-        let near = matches!(it.name, "amount" | "marks" | "fee");
-        Column { name: it.name, kind: it.kind, many: it.many, samples: samples(it), widths, near }
+        let near = matches!(spec.name, "amount" | "marks" | "fee");
+        Column { name: spec.name, kind: spec.kind, many: spec.many, samples: samples(spec), widths, near }
     };
     FIELDS.iter().map(column).collect()
 }
 
 pub(super) fn thing(rng: &mut Rng) -> Thing {
-    let values = FIELDS.iter().map(|it| {
-        let samples = samples(it);
-        let count = match (it.many, it.nullable) {
+    let values = FIELDS.iter().map(|spec| {
+        let samples = samples(spec);
+        let count = match (spec.many, spec.nullable) {
             (true, _) => rng.below(4),
             (false, true) => usize::from(!rng.once_in(4)),
             (false, false) => 1,
@@ -162,25 +162,25 @@ pub(super) fn thing(rng: &mut Rng) -> Thing {
     Thing(values.collect())
 }
 
-/// Draws indexes and columns for the collections that this thread opens from now on.
-pub(super) fn draw_schema(rng: &mut Rng) {
-    let fields = FIELDS.iter().enumerate().map(|(at, it)| {
-        let field = FieldDef::new(it.name, it.kind);
+/// Chooses random indexes and columns for the collections that this thread opens next.
+pub(super) fn choose_schema(rng: &mut Rng) {
+    let fields = FIELDS.iter().enumerate().map(|(at, spec)| {
+        let field = FieldDef::new(spec.name, spec.kind);
         let field = if at < 2 { field.key() } else { field };
-        let field = match (it.many, it.nullable) {
+        let field = match (spec.many, spec.nullable) {
             (true, _) => field.many(),
             (false, true) => field.optional(),
             (false, false) => field,
         };
         let field = match rng.below(4) {
             0 => field.index(),
-            1 if !it.many && !it.nan => field.ordered(),
+            1 if !spec.many && !spec.nan => field.ordered(),
             _ => field,
         };
-        if !it.many && rng.once_in(3) { field.column() } else { field }
+        if !spec.many && rng.once_in(3) { field.column() } else { field }
     });
     let mut schema = Schema::new(fields.collect::<Vec<_>>());
-    let more = [
+    let extra_indexes = [
         IndexDef::equality(["zone", "flag"]),
         IndexDef::ordered(["flag", "amount"]),
         IndexDef::ordered(["grade", "price", "due"]),
@@ -190,7 +190,7 @@ pub(super) fn draw_schema(rng: &mut Rng) {
         IndexDef::equality("name").named("priced").when(!field("price").is_null()),
         IndexDef::equality("tags").named("tagged").when(field("amount").gt(0)),
     ];
-    for index in more {
+    for index in extra_indexes {
         if rng.once_in(3) {
             schema = schema.with_index(index);
         }
@@ -198,12 +198,12 @@ pub(super) fn draw_schema(rng: &mut Rng) {
     SCHEMA.set(schema);
 }
 
-/// The same thing without what SQLite has no place for.
+/// Removes the values that SQLite cannot store.
 pub(super) fn for_sqlite(mut thing: Thing) -> Thing {
-    for (cell, it) in thing.0.iter_mut().zip(&FIELDS) {
+    for (cell, spec) in thing.0.iter_mut().zip(&FIELDS) {
         cell.retain(|value| match value.as_ref() {
             ValueRef::Int128(_) => false,
-            ValueRef::Float(x) => !(it.nan && x.is_nan()),
+            ValueRef::Float(x) => !(spec.nan && x.is_nan()),
             _ => true,
         });
     }

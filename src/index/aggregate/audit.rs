@@ -1,4 +1,4 @@
-//! The committer's memory as an audit reads it.
+//! What an audit sees of the committer's memory.
 
 use super::super::changes::{ABSENT, NULL};
 use super::groups::{Groups, Mover, is, is_group};
@@ -8,6 +8,7 @@ use super::tally::GroupResult;
 use crate::record::{Bucketer, FieldSource};
 use crate::value::ValueRef;
 
+/// See the head of this file.
 pub(super) struct Audit<'a> {
     memory: &'a Groups,
     plan: &'a AggregatePlan,
@@ -21,25 +22,25 @@ impl Groups {
 }
 
 impl Audit<'_> {
-    /// Whether the back references of a row are those of its record. Runs its extractors.
-    pub(super) fn remembers(&mut self, refs: &[u32], record: &dyn FieldSource) -> bool {
+    /// Whether the words of a row are those of its record. Runs its extractors.
+    pub(super) fn remembers(&mut self, words: &[u32], record: &dyn FieldSource) -> bool {
         let Some(Extracted { key, values }) = self.plan.extract(&mut self.bucketers, record) else {
-            return refs[0] == ABSENT;
+            return words[0] == ABSENT;
         };
-        let group = self.memory.groups.get(refs[0]);
+        let group = self.memory.groups.get(words[0]);
         let same_group = match &key {
-            None => refs[0] == NULL,
-            Some(key) => is_group(refs[0]) && group.is_some_and(|group| is(&group.key, key)),
+            None => words[0] == NULL,
+            Some(key) => is_group(words[0]) && group.is_some_and(|group| is(&group.key, key)),
         };
         let mover = Mover { plan: self.plan, level: &self.plan.total, interned: &self.memory.interned };
-        let same = |(place, kept): (usize, &layout::Kept)| match (mover.value(place, refs), values[kept.field]) {
+        let same = |(place, kept): (usize, &layout::Kept)| match (mover.value(place, words), values[kept.field]) {
             (known, value) if kept.how == How::Presence => known.is_some() != value.is_null(),
             (known, value) => known.unwrap_or(ValueRef::Null) == value,
         };
         same_group && self.plan.layout.kept.iter().enumerate().all(same)
     }
 
-    /// The results that the committer has now: of all records together, if the definition has any, and by the keys of the groups.
+    /// The figures that the committer would show now, of all records together, if any are asked for, and by the groups' keys.
     pub(super) fn results(&self) -> (Option<GroupResult>, Vec<(&GroupKey, GroupResult)>) {
         let numbers = self.memory.by_key.iter();
         let groups = numbers.filter_map(|number| self.memory.groups.get(*number));
@@ -50,7 +51,7 @@ impl Audit<'_> {
         (total, groups)
     }
 
-    /// Each number of a value, with the place of its field among those with numbered values, and the number of rows it counts.
+    /// Each number of a value with the place of its field among those of numbered values, and how many rows it counts.
     pub(super) fn counted(&self) -> Vec<((usize, u32), u32)> {
         let all = self.memory.interned.iter().enumerate();
         let mut counted: Vec<_> =
@@ -59,11 +60,11 @@ impl Audit<'_> {
         counted
     }
 
-    /// The numbers of values in a row's back references, each with the place of its field among those with numbered values.
-    pub(super) fn numbers<'w>(&'w self, refs: &'w [u32]) -> impl Iterator<Item = (usize, u32)> + 'w {
-        let held = refs[0] != ABSENT;
+    /// The numbers of values that a row's words name, each with the place of its field among those of numbered values.
+    pub(super) fn numbers<'w>(&'w self, words: &'w [u32]) -> impl Iterator<Item = (usize, u32)> + 'w {
+        let held = words[0] != ABSENT;
         self.plan.layout.kept.iter().enumerate().filter_map(move |(place, kept)| match kept.how {
-            How::Number { at, of } if held && layout::has(refs, place) => Some((of, refs[at])),
+            How::Number { at, of } if held && layout::has(words, place) => Some((of, words[at])),
             _ => None,
         })
     }

@@ -20,34 +20,33 @@ pub(super) struct Groups {
     total_touched: bool,
     pub(super) groups: Slab<Group>,
     pub(super) by_key: HashTable<u32>,
-    /// Groups that the batch has changed; some may be empty now.
+    /// Groups that the batch has changed, some that are empty now among them.
     touched: Vec<u32>,
     /// One for each field of numbered values.
     pub(super) interned: Vec<Interned>,
     /// Numbers of values that lost their last row in this batch, with the place of their field.
     left: Vec<(usize, u32)>,
-    /// Bytes of a group without its sets.
+    /// What a group holds besides its sets, and the sets of all groups.
     group_bytes: usize,
-    /// Bytes of the sets of all groups.
     set_bytes: usize,
     seed: RandomState,
 }
 
 pub(super) struct Group {
     pub(super) key: Arc<GroupKey>,
-    /// The key as results name it.
+    /// The key as answers show it.
     name: Arc<[Value]>,
     hash: u32,
     pub(super) tally: Tally,
     touched: bool,
 }
 
-/// The groups and values that are new in a batch.
+/// What a batch brings.
 pub(super) struct NewEntries {
     bucketers: Vec<Bucketer>,
     groups: Vec<(u32, GroupKey)>,
     by_hash: HashTable<u32>,
-    /// The numbers that the new groups got.
+    /// The numbers that were given out.
     admitted: Vec<u32>,
     values: Vec<NewValues>,
 }
@@ -110,7 +109,7 @@ impl Groups {
     pub(super) fn new(plan: &AggregatePlan, seed: RandomState) -> Self {
         Groups {
             total: Tally::new(&plan.total),
-            // So that there is a result from the start.
+            // So that there are figures from the start.
             total_touched: true,
             groups: Slab::new(|_| 0),
             by_key: HashTable::new(),
@@ -189,12 +188,12 @@ impl Groups {
         if admitted.is_empty() && self.interned.is_empty() {
             return;
         }
-        for refs in refs.new_refs().filter(|refs| refs[0] != ABSENT) {
-            if refs[0] & NEW != 0 {
-                refs[0] = admitted[(refs[0] & !NEW) as usize];
+        for words in refs.new_refs().filter(|words| words[0] != ABSENT) {
+            if words[0] & NEW != 0 {
+                words[0] = admitted[(words[0] & !NEW) as usize];
             }
             for (at, of) in plan.layout.kept.iter().filter_map(numbered) {
-                refs[at] = values[of].admitted(refs[at]);
+                words[at] = values[of].admitted(words[at]);
             }
         }
     }
@@ -212,7 +211,7 @@ impl Groups {
                 let mover = Mover { plan, level: &plan.total, interned: &self.interned };
                 mover.shift(&mut self.total, old, new);
             }
-            let group = |refs: Option<&[u32]>| refs.map(|refs| refs[0]).filter(|word| is_group(*word));
+            let group = |words: Option<&[u32]>| words.map(|words| words[0]).filter(|word| is_group(*word));
             let (from, to) = (group(old), group(new));
             if from == to {
                 self.shift(plan, to, old, new);
@@ -227,11 +226,11 @@ impl Groups {
         self.left.shrink_to(SCRATCH_KEPT);
     }
 
-    /// A value without rows is needed until all moves are made, and may have rows again by then.
+    /// Values that no row has any longer are needed until all moves are made, and may come to have one again by then.
     fn count_values(&mut self, plan: &AggregatePlan, old: Option<&[u32]>, new: Option<&[u32]>) {
         for (place, kept) in plan.layout.kept.iter().enumerate() {
             let How::Number { at, of } = kept.how else { continue };
-            let number = |refs: Option<&[u32]>| refs.filter(|refs| layout::has(refs, place)).map(|refs| refs[at]);
+            let number = |words: Option<&[u32]>| words.filter(|words| layout::has(words, place)).map(|words| words[at]);
             let (old, new) = (number(old), number(new));
             if old != new {
                 new.into_iter().for_each(|number| self.interned[of].join(number));
@@ -312,7 +311,7 @@ impl Mover<'_> {
             _ => {}
         }
         for (place, measured) in self.level.measured.iter().enumerate() {
-            let value = |refs: Option<&[u32]>| refs.and_then(|refs| self.value(measured.kept, refs));
+            let value = |words: Option<&[u32]>| words.and_then(|words| self.value(measured.kept, words));
             let (old, new) = (value(old), value(new));
             if old != new {
                 old.into_iter().for_each(|value| tally.remove(place, value));
@@ -321,19 +320,19 @@ impl Mover<'_> {
         }
     }
 
-    /// The value of a stored field in back references.
-    pub(super) fn value(&self, place: usize, refs: &[u32]) -> Option<ValueRef<'_>> {
-        if !layout::has(refs, place) {
+    /// What words say of a kept field.
+    pub(super) fn value(&self, place: usize, words: &[u32]) -> Option<ValueRef<'_>> {
+        if !layout::has(words, place) {
             return None;
         }
         Some(match self.plan.layout.kept[place].how {
-            // Any value will do: it is only counted.
+            // Any value will do: it is counted.
             How::Presence => ValueRef::Bool(true),
             How::Bits { at, kind } => {
-                let bits = u64::from(refs[at]) << 32 | u64::from(refs[at + 1]);
+                let bits = u64::from(words[at]) << 32 | u64::from(words[at + 1]);
                 value_of_bits(kind, bits).unwrap_or(ValueRef::Null)
             }
-            How::Number { at, of } => self.interned[of].get(refs[at]),
+            How::Number { at, of } => self.interned[of].get(words[at]),
         })
     }
 }

@@ -1,4 +1,4 @@
-//! Values by number, each with the number of rows that have it, for a field whose values don't fit 64 bits.
+//! Values by number, each with the count of rows that have it: of fields whose values don't fit 64 bits.
 
 use super::super::changes::{NEW, SCRATCH_KEPT};
 use super::super::slab::Slab;
@@ -17,12 +17,12 @@ struct Counted {
     rows: u32,
 }
 
-/// The values that are new in a batch.
+/// The values that a batch brings.
 #[derive(Default)]
 pub(super) struct NewValues {
     values: Vec<(u32, Value)>,
     by_hash: HashTable<u32>,
-    /// The numbers that they got.
+    /// The numbers that were given out.
     admitted: Vec<u32>,
 }
 
@@ -36,7 +36,7 @@ impl NewValues {
         self.admitted.shrink_to(SCRATCH_KEPT);
     }
 
-    /// The final number for a provisional one.
+    /// The real number for a word of this batch.
     pub(super) fn admitted(&self, word: u32) -> u32 {
         if word & NEW == 0 { word } else { self.admitted[(word & !NEW) as usize] }
     }
@@ -51,7 +51,7 @@ impl Interned {
         self.values.get(number).map_or(ValueRef::Null, |of| of.value.as_ref())
     }
 
-    /// The number of a value; a provisional one if it is new. `old` is the row's current number, which usually stays.
+    /// The number of a value; a provisional one if it is new. `old` is what the row has now, which it mostly keeps.
     pub(super) fn stage(&self, new: &mut NewValues, seed: &RandomState, value: ValueRef<'_>, old: Option<u32>) -> u32 {
         debug_assert!(!value.is_null());
         if let Some(old) = old.filter(|old| self.get(*old) == value) {
@@ -74,7 +74,7 @@ impl Interned {
         NEW | at
     }
 
-    /// Gives each new value a number.
+    /// Gives out numbers for what is new.
     pub(super) fn admit(&mut self, new: &mut NewValues) {
         let Interned { values, by_hash } = self;
         for (hash, value) in new.values.drain(..) {
@@ -84,14 +84,14 @@ impl Interned {
         }
     }
 
-    /// Counts a row that gains this value.
+    /// One row more has this value.
     pub(super) fn join(&mut self, number: u32) {
         if let Some(of) = self.values.get_mut(number) {
             of.rows += 1;
         }
     }
 
-    /// Counts a row that loses it; returns whether it was the last one.
+    /// One row less has it; whether it was the last.
     pub(super) fn leave(&mut self, number: u32) -> bool {
         let Some(of) = self.values.get_mut(number) else { return false };
         debug_assert!(of.rows > 0);
@@ -99,7 +99,7 @@ impl Interned {
         of.rows == 0
     }
 
-    /// Frees a value if no row has it.
+    /// Forgets a value if no row has it.
     pub(super) fn free_if_unused(&mut self, number: u32) {
         let Some(of) = self.values.get(number).filter(|of| of.rows == 0) else { return };
         if let Ok(entry) = self.by_hash.find_entry(spread(of.hash), |known| *known == number) {

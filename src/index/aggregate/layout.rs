@@ -1,9 +1,8 @@
-//! The back references of a row, and the place of each field in them.
+//! What the committer remembers of a row: the words, and where each field is among them.
 //!
 //! The first word is the number of the row's group; [`NULL`](super::super::changes::NULL) if it is in none,
-//! [`ABSENT`](super::super::changes::ABSENT) if the condition is false. Then, for each
-//! measured field, a bit that says whether it has a value; then the values: two words if 64 bits are enough, otherwise one, the number
-//! that the committer has given the value.
+//! [`ABSENT`](super::super::changes::ABSENT) if the condition is false. Then a bit for each field that figures are of, whether it has
+//! a value; then the values: two words where 64 bits are enough, and otherwise one, the number that the committer has given it.
 
 use super::tally::LevelPlan;
 use crate::record::Bound;
@@ -16,32 +15,32 @@ pub(crate) const MAX_AGGREGATE_WIDTH: usize = 1 + MAX_MEASURED.div_ceil(32) + 2 
 const MAX_MEASURED: usize = crate::limits::MAX_METRICS;
 
 pub(super) struct Layout {
-    /// One for each measured field.
+    /// Of each field that figures are of.
     pub(super) kept: Vec<Kept>,
     /// How many of them have numbered values.
     pub(super) interned: usize,
     width: usize,
 }
 
-/// How one field is stored in the back references.
+/// What is remembered of one field.
 pub(super) struct Kept {
-    /// Its place among the fields of the definition.
+    /// Its place among the fields of the question.
     pub(super) field: usize,
     pub(super) how: How,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum How {
-    /// Only whether there is a value: values are only counted.
+    /// Whether there is a value: only counted.
     Presence,
     /// Its 64 bits, from this word on.
     Bits { at: usize, kind: Kind },
-    /// The value's number, in this word; `of` is the place of the field among those with numbered values.
+    /// Its number, in this word, with the committer's values of this place.
     Number { at: usize, of: usize },
 }
 
 impl Layout {
-    /// Assigns a place to each measured field of all levels.
+    /// Gives the measured fields of all levels their places.
     pub(super) fn new(bound: &Bound, levels: &mut [&mut LevelPlan]) -> Self {
         let all = || levels.iter().flat_map(|level| &level.measured);
         let fields: Vec<usize> = (0..bound.fields.len()).filter(|at| all().any(|of| of.field == *at)).collect();
@@ -76,10 +75,10 @@ impl Layout {
 }
 
 /// Whether a row has a value of the kept field at a place.
-pub(super) fn has(refs: &[u32], place: usize) -> bool {
-    refs[1 + place / 32] >> (place % 32) & 1 == 1
+pub(super) fn has(words: &[u32], place: usize) -> bool {
+    words[1 + place / 32] >> (place % 32) & 1 == 1
 }
 
-pub(super) fn set(refs: &mut [u32], place: usize) {
-    refs[1 + place / 32] |= 1 << (place % 32);
+pub(super) fn set(words: &mut [u32], place: usize) {
+    words[1 + place / 32] |= 1 << (place % 32);
 }

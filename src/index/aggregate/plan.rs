@@ -13,23 +13,23 @@ pub(crate) struct AggregatePlan {
     pub(crate) def: AggregateDef,
     pub(crate) bound: Bound,
     pub(crate) condition: Option<Condition>,
-    /// The level of all records together.
+    /// Of all records together.
     pub(super) total: LevelPlan,
-    /// The level of each group; meaningless without groups.
+    /// Of each group; without groups of no meaning.
     pub(super) within: LevelPlan,
     pub(super) layout: Layout,
     bucketers: Vec<Bucketer>,
 }
 
-/// The key of a group, part by part: a value, or the number of a bucket. Groups are ordered by it.
+/// What tells a group from all others, part by part: a value, or the number of a step, a range, a date. In the order of the groups.
 pub(crate) type GroupKey = SmallVec<[Value; 1]>;
 
 /// What a record that meets the condition contributes.
 #[derive(Debug)]
 pub(crate) struct Extracted<'a> {
-    /// The key of its group; `None` if it is in no group.
+    /// Its group; `None` if it falls into none.
     pub(super) key: Option<SmallVec<[ValueRef<'a>; 2]>>,
-    /// One for each field of the definition.
+    /// Of each field that is asked for.
     pub(super) values: SmallVec<[ValueRef<'a>; 4]>,
 }
 
@@ -50,12 +50,12 @@ impl AggregatePlan {
         !self.bucketers.is_empty()
     }
 
-    /// Words of back references for each row.
+    /// How many words it remembers a row by.
     pub(crate) fn width(&self) -> usize {
         self.layout.width()
     }
 
-    /// New bucketers: each user has its own, since those of dates cache.
+    /// What parts values: each user has its own, since those of dates learn.
     pub(super) fn bucketers(&self) -> Vec<Bucketer> {
         self.bucketers.clone()
     }
@@ -75,7 +75,7 @@ impl AggregatePlan {
         Some(Extracted { key, values })
     }
 
-    /// Refuses a value that its field can't hold or that is too long to store.
+    /// Refuses what a field can't hold or nobody can keep.
     pub(super) fn check(&self, extracted: &Extracted<'_>) -> Result<(), Cause> {
         let mut fields = self.bound.fields.iter().zip(&extracted.values);
         fields.try_for_each(|(field, value)| checked(&field.def, *value).map(drop))
@@ -86,14 +86,14 @@ impl AggregatePlan {
         self.extract(&mut [], record).map_or(Ok(()), |extracted| self.check(&extracted))
     }
 
-    /// All groups that are possible with a single bucketer, those without records included: all ranges, or the buckets of a histogram
-    /// between the first and the last one in `known`; each as the part of its key and as results name it.
+    /// All groups of a single part that there may be, those that no record falls into included: all ranges, or the steps of a histogram
+    /// between the first and the last that are known; each as the part of its key and as answers show it.
     pub(crate) fn all_between(&self, known: Option<(&Value, &Value)>) -> Result<Vec<(Value, Value)>, StatisticsError> {
         let [bucketer] = &mut self.bucketers()[..] else { return Ok(Vec::new()) };
         bucketer.all_between(known)
     }
 
-    /// The key of a group as results name it.
+    /// The key of a group as answers show it.
     pub(crate) fn named(&self, key: &GroupKey) -> Vec<Value> {
         let mut bucketers = self.bucketers();
         key.iter().zip(&mut bucketers).map(|(part, bucketer)| bucketer.name(part)).collect()

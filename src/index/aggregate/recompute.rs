@@ -1,4 +1,4 @@
-//! The same results computed from records: for audits, and for readers of commits before the aggregate was added.
+//! The same figures from the records alone: for audits, and for readers of commits before the statistics were kept up.
 
 use super::plan::{AggregatePlan, Extracted, GroupKey};
 use super::tally::{GroupResult, LevelPlan, Tally};
@@ -6,7 +6,7 @@ use crate::record::{Bucketer, FieldSource};
 use crate::value::ValueRef;
 use std::collections::BTreeMap;
 
-/// The results of a set of records.
+/// What some records come to.
 pub(crate) struct Recomputed<'s> {
     plan: &'s AggregatePlan,
     bucketers: Vec<Bucketer>,
@@ -15,7 +15,7 @@ pub(crate) struct Recomputed<'s> {
 }
 
 impl<'s> Recomputed<'s> {
-    /// Starts with no records.
+    /// No records.
     pub(crate) fn new(plan: &'s AggregatePlan) -> Self {
         let total = Tally::new(&plan.total);
         Recomputed { plan, bucketers: plan.bucketers(), total, groups: BTreeMap::new() }
@@ -33,12 +33,12 @@ impl<'s> Recomputed<'s> {
         }
     }
 
-    /// The result of all records together.
+    /// Of all records together.
     pub(crate) fn total(&self) -> GroupResult {
         self.total.finish(&self.plan.total)
     }
 
-    /// The results of the groups, in the order of their keys.
+    /// In the order of their keys.
     pub(crate) fn groups(&self) -> impl Iterator<Item = (&GroupKey, GroupResult)> {
         self.groups.iter().map(|(key, tally)| (key, tally.finish(&self.plan.within)))
     }

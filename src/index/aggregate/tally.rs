@@ -1,23 +1,23 @@
-//! What the records of one group have accumulated, and the result that this evaluates to. All accumulators are exact and can remove
-//! a value again, so a result equals that of a recomputation to the last bit.
+//! What the records of one group have accumulated, and the figures that this comes to. Everything is exact and can lose a value
+//! again, so that figures equal those of a recomputation to the last bit.
 
 use crate::aggregate::{Moments, Multiset};
 use crate::record::{Bound, Figure, Level};
 use crate::sync::Arc;
 use crate::value::{Kind, Value, ValueRef};
 
-/// What each group of a level accumulates, and which metrics are computed from it.
+/// What is accumulated of the records of each group of a level, and which figures are made of it.
 pub(crate) struct LevelPlan {
     pub(super) measured: Vec<Measured>,
-    /// For each metric: what it is, and the place of its field in `measured`; the count of records has none.
+    /// Metric by metric: what it is, and the place of its field among the measured ones; of the count of records none.
     metrics: Vec<(Figure, Option<usize>)>,
 }
 
-/// What is accumulated for one field.
+/// What is accumulated of one field.
 pub(super) struct Measured {
-    /// Its place among the fields of the definition.
+    /// Its place among the fields of the question.
     pub(super) field: usize,
-    /// Its place among the fields in the back references of a row.
+    /// Its place among those that are remembered of a row.
     pub(super) kept: usize,
     kind: Kind,
     moments: bool,
@@ -25,10 +25,10 @@ pub(super) struct Measured {
     set: bool,
 }
 
-/// The accumulators of one group.
+/// What one group's records have accumulated.
 pub(super) struct Tally {
     pub(super) records: u64,
-    /// The number of entries in all sets.
+    /// Entries of all sets.
     entries: usize,
     measures: Box<[Measure]>,
 }
@@ -39,29 +39,29 @@ struct Measure {
     set: Option<Multiset>,
 }
 
-/// The result of one group.
+/// The finished figures of one group.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct GroupResult {
     pub(crate) records: u64,
-    /// One for each metric. Floats are compared by their bits.
+    /// Metric by metric. Floats are compared by their bits.
     pub(crate) values: Arc<[Value]>,
-    /// The metrics whose sums overflow: reading one of them is an error, and its value is meaningless.
+    /// The metrics whose sums are out of reach: errors at the answer, and their values are of no meaning.
     pub(crate) overflowed: Vec<usize>,
 }
 
 impl Measured {
-    /// Whether it needs the values, rather than only their number.
+    /// Whether a count of values is not enough.
     pub(super) fn needs_values(&self) -> bool {
         self.moments || self.set
     }
 }
 
 impl LevelPlan {
-    /// `level` is `None` if the definition has no such level.
+    /// Of a level that may not be there.
     pub(super) fn new(bound: &Bound, level: Option<&Level>) -> Self {
         let (mut measured, mut metrics): (Vec<Measured>, Vec<_>) = (Vec::new(), Vec::new());
-        for metric in level.map_or(&[][..], |level| &level.metrics) {
-            let place = metric.field.map(|field| {
+        for asked in level.map_or(&[][..], |level| &level.metrics) {
+            let place = asked.field.map(|field| {
                 measured.iter().position(|of| of.field == field).unwrap_or_else(|| {
                     let kind = bound.fields[field].def.kind();
                     measured.push(Measured { field, kept: 0, kind, moments: false, squares: false, set: false });
@@ -69,19 +69,19 @@ impl LevelPlan {
                 })
             });
             if let Some(of) = place.and_then(|place| measured.get_mut(place)) {
-                match metric.figure {
+                match asked.figure {
                     Figure::Sum | Figure::Avg => of.moments = true,
                     Figure::StdDev | Figure::StdDevPop => (of.moments, of.squares) = (true, true),
                     Figure::Min | Figure::Max | Figure::Distinct => of.set = true,
                     Figure::Count | Figure::Percentile(_) => {}
                 }
             }
-            metrics.push((metric.figure, place));
+            metrics.push((asked.figure, place));
         }
         LevelPlan { measured, metrics }
     }
 
-    /// An upper bound for the heap bytes of a tally without its sets.
+    /// What a tally holds on the heap besides its sets, at most.
     pub(super) fn tally_bytes(&self) -> usize {
         let moments = self.measured.iter().filter(|of| of.moments && of.kind == Kind::Float).count() * FLOAT_SUM_BYTES;
         self.measured.len() * size_of::<Measure>() + moments
@@ -114,10 +114,10 @@ impl Tally {
         }
     }
 
-    /// Removes a value that was added before.
+    /// Takes away a value that was added before.
     pub(super) fn remove(&mut self, place: usize, value: ValueRef<'_>) {
         let measure = &mut self.measures[place];
-        debug_assert!(measure.count > 0, "only a value that was added is removed");
+        debug_assert!(measure.count > 0, "a value leaves that was added");
         measure.count -= 1;
         if let Some(moments) = &mut measure.moments {
             moments.remove(value);
@@ -127,7 +127,7 @@ impl Tally {
         }
     }
 
-    /// The result of what it has accumulated.
+    /// What it comes to.
     pub(super) fn finish(&self, plan: &LevelPlan) -> GroupResult {
         let mut overflowed = Vec::new();
         let float = |x: Option<f64>| x.map_or(Value::NULL, Value::from);
@@ -156,13 +156,13 @@ impl Tally {
         GroupResult { records: self.records, values, overflowed }
     }
 
-    /// A rough estimate of the heap bytes of its sets.
+    /// What its sets hold on the heap, roughly.
     pub(super) fn set_bytes(&self) -> usize {
         self.entries * VALUE_BYTES
     }
 }
 
-/// Heap bytes of an exact sum of floats, at most: a fixed-point number over all exponents.
+/// At most so many, for floats: a fixed-point number over all exponents.
 const FLOAT_SUM_BYTES: usize = 570;
-/// Heap bytes of a value and its count in a tree.
+/// A value and its count in a tree of them.
 const VALUE_BYTES: usize = 48;

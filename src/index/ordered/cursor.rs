@@ -1,49 +1,48 @@
-//! A walk over the entries of a range, leaf by leaf, in either direction, while leaves are split and merged.
+//! A walk over the entries between two edges, leaf by leaf, in either direction, while leaves are split and joined.
 //!
-//! A reader holds one lock at a time: it finds the leaf of its position in the directory, releases the directory, and checks the
-//! leaf's bounds under the leaf's lock; if the position has moved meanwhile, it looks it up again. It continues at a bound of the leaf
-//! that it has read, as the bound was under that lock: upwards at the upper one, downwards below the lower one. So each position is
-//! read once, even if leaves are split or merged between two steps.
+//! A reader holds one guard at a time: it learns from the directory which leaf holds its position, lets the directory go, and checks
+//! the leaf's bounds under the leaf's guard; if the position has moved meanwhile it asks again. It goes on at a bound of the leaf
+//! that it has read, as it was under that guard: upwards at the upper one, downwards below the lower one. So whatever is split or
+//! joined between two steps, each position is read once.
 //!
-//! The directory returns several leaves at a time, more the farther a walk gets. Each is checked as if it had just been looked up.
+//! The directory shows several leaves at a time, more the farther a walk goes. Each is checked as if it had just been looked up.
 
 use super::leaf::Ahead;
 use super::leaves::Leaves;
 use super::position::{KeyBound, KeyRange};
 use crate::rowset::Row;
 
-/// The state of a walk.
+/// Where a walk stands.
 pub(super) struct Cursor<K> {
-    /// The range that is still to be read.
+    /// What is still to be read.
     left: KeyRange<K>,
     descending: bool,
     done: bool,
-    /// Leaves from the directory, the next one last.
+    /// Leaves that the directory has shown, the next one last.
     ahead: Ahead<K>,
-    /// How many leaves to request next.
+    /// How many it is asked for.
     look: usize,
 }
 
-/// Most leaves that are requested at a time: they are kept alive meanwhile.
+/// Most leaves that are asked for at a time: they are held meanwhile.
 const LOOK_AHEAD: usize = 32;
 
 impl<K: Ord + Clone> Cursor<K> {
-    pub(super) fn new(range: KeyRange<K>, descending: bool) -> Self {
-        Cursor { done: range.is_empty(), left: range, descending, ahead: Ahead::new(), look: 1 }
+    pub(super) fn new(span: KeyRange<K>, descending: bool) -> Self {
+        Cursor { done: span.is_empty(), left: span, descending, ahead: Ahead::new(), look: 1 }
     }
 
-    /// Moves the far end nearer: entries beyond it are not read any more.
-    pub(super) fn limit_to(&mut self, bound: KeyBound<K>) {
+    /// Moves the far end nearer; what lies beyond it is not read any more.
+    pub(super) fn limit_to(&mut self, edge: KeyBound<K>) {
         if self.descending {
-            self.left.from = bound.max(self.left.from.clone());
+            self.left.from = edge.max(self.left.from.clone());
         } else {
-            self.left.to = bound.min(self.left.to.clone());
+            self.left.to = edge.min(self.left.to.clone());
         }
         self.done |= self.left.is_empty();
     }
 
-    /// Adds the rows of the next leaf that are in the range, in the order of the walk; there may be none. Returns `false`, and adds
-    /// nothing, at the end.
+    /// Adds the rows that one leaf has for this walk, in its order; there may be none. `false`, and nothing added, at the end.
     pub(super) fn next(&mut self, leaves: &Leaves<K>, rows: &mut Vec<Row>) -> bool {
         while !self.done {
             let Some(leaf) = self.ahead.pop() else {
@@ -102,16 +101,16 @@ mod tests {
 
     #[derive(Clone, Debug)]
     enum Step {
-        /// Removes the rows that are there, and inserts those that are not.
+        /// Takes out the rows that are there, and puts in those that are not.
         Toggle(Vec<Row>),
-        /// Removes all rows of these keys.
+        /// Takes out all rows of these keys.
         Clear(u64, u64),
         Compact,
         Next(usize),
         Limit(usize, KeyBound<u64>),
     }
 
-    fn any_bound() -> impl Strategy<Value = KeyBound<u64>> {
+    fn any_edge() -> impl Strategy<Value = KeyBound<u64>> {
         prop_oneof![
             1 => Just(KeyBound::Start),
             1 => Just(KeyBound::End),
@@ -131,7 +130,7 @@ mod tests {
             2 => (0..40_u64, 0..20_u64).prop_map(|(from, len)| Step::Clear(from, from + len)),
             1 => Just(Step::Compact),
             12 => (0..WALKS).prop_map(Step::Next),
-            1 => (0..WALKS, any_bound()).prop_map(|(walk, bound)| Step::Limit(walk, bound)),
+            1 => (0..WALKS, any_edge()).prop_map(|(walk, edge)| Step::Limit(walk, edge)),
         ]
     }
 
@@ -146,8 +145,8 @@ mod tests {
             (true, true) => KeyRange { from: after.to.clone().max(before.from), to: before.to },
         };
         prop_assert!(!more || !passed.is_empty(), "a walk gets on");
-        let bound = |position: &Position<u64>| KeyBound::At(*position);
-        let within = |position: &&Position<u64>| (&passed.from..&passed.to).contains(&&bound(position));
+        let edge = |position: &Position<u64>| KeyBound::At(*position);
+        let within = |position: &&Position<u64>| (&passed.from..&passed.to).contains(&&edge(position));
         let mut expected: Vec<Row> = model.iter().filter(within).map(|(_, row)| *row).collect();
         if cursor.descending {
             expected.reverse();
@@ -160,7 +159,7 @@ mod tests {
         #[test]
         fn each_position_is_passed_once_whatever_moves(
             first in prop::collection::vec(0..3_000_u32, 0..3_000),
-            spans in prop::collection::vec((any_bound(), any_bound(), any::<bool>()), WALKS),
+            spans in prop::collection::vec((any_edge(), any_edge(), any::<bool>()), WALKS),
             steps in prop::collection::vec(any_step(), 1..60),
         ) {
             let (leaves, mut model) = (Leaves::new(), Model::new());
@@ -191,9 +190,9 @@ mod tests {
                     Step::Next(walk) => {
                         next(&mut walks[walk], &leaves, &model)?;
                     }
-                    Step::Limit(walk, bound) => {
+                    Step::Limit(walk, edge) => {
                         let before = walks[walk].left.clone();
-                        walks[walk].limit_to(bound);
+                        walks[walk].limit_to(edge);
                         let after = &walks[walk].left;
                         prop_assert!(before.from <= after.from && after.to <= before.to);
                     }

@@ -1,5 +1,5 @@
-//! Finds the leaf of a position. Holds the lower bounds of all leaves, ascending, in blocks of some hundred, so that a new leaf moves few
-//! of them and a look-up reads adjacent memory.
+//! Which leaf holds a position? The lower bounds of all leaves, ascending, in blocks of some hundred, so that a new leaf moves
+//! few of them and a look-up reads memory that lies side by side.
 
 use super::leaf::{Ahead, Leaf};
 use super::position::Position;
@@ -13,7 +13,7 @@ struct Entry<K> {
 /// Never empty. The first leaf reaches down to the beginning; its entry's bound means nothing.
 pub(super) struct Directory<K> {
     first: Arc<Leaf<K>>,
-    /// The leaves after the first one. No block is empty.
+    /// Those after the first leaf. No block is empty.
     blocks: Vec<Vec<Entry<K>>>,
     /// How many leaves there are.
     len: usize,
@@ -80,7 +80,7 @@ impl<K: Ord + Clone> Directory<K> {
         Some(self.at(self.place_before(self.place(lower))?))
     }
 
-    /// Up to `count` leaves: the leaf of a position (`None` is the very first) comes last, before it the leaves that follow it, the
+    /// Up to `count` leaves, the last of them that of a position (`None` is the very first), the others those behind it, the
     /// farthest first.
     pub(super) fn leaves_upwards(&self, at: Option<&Position<K>>, count: usize) -> Ahead<K> {
         let mut place = at.and_then(|at| self.place(at));
@@ -95,8 +95,8 @@ impl<K: Ord + Clone> Directory<K> {
         leaves
     }
 
-    /// Up to `count` leaves: the leaf of the entries right before a position (`None` is the end) comes last, before it the leaves that
-    /// precede it, the farthest first.
+    /// Up to `count` leaves, the last of them that of what comes right before a position (`None` is the end), the others those
+    /// before it, the farthest first.
     pub(super) fn leaves_downwards(&self, at: Option<&Position<K>>, count: usize) -> Ahead<K> {
         let mut place = self.place_below(at);
         let mut leaves = Ahead::new();
@@ -110,13 +110,13 @@ impl<K: Ord + Clone> Directory<K> {
         leaves
     }
 
-    /// The leaf of a position (`None` is the very first), and its rank: how many leaves precede it. O(blocks).
+    /// The leaf of a position (`None` is the very first), and how many lie before it. O(blocks).
     pub(super) fn ranked(&self, at: Option<&Position<K>>) -> (usize, &Arc<Leaf<K>>) {
         let place = at.and_then(|at| self.place(at));
         (self.rank(place), self.at(place))
     }
 
-    /// The leaf of the entries right before a position (`None` is the end), and its rank. O(blocks).
+    /// The leaf of what comes right before a position (`None` is the end), and how many lie before it. O(blocks).
     pub(super) fn ranked_below(&self, at: Option<&Position<K>>) -> (usize, &Arc<Leaf<K>>) {
         let place = self.place_below(at);
         (self.rank(place), self.at(place))
@@ -128,7 +128,7 @@ impl<K: Ord + Clone> Directory<K> {
         place.map_or(0, before)
     }
 
-    /// The leaf of a rank. O(blocks).
+    /// The leaf that has so many before it. O(blocks).
     pub(super) fn nth(&self, rank: usize) -> Option<&Arc<Leaf<K>>> {
         let Some(mut within) = rank.checked_sub(1) else { return Some(&self.first) };
         for block in &self.blocks {
@@ -164,7 +164,7 @@ impl<K: Ord + Clone> Directory<K> {
         }
     }
 
-    /// Removes the leaf with this lower bound.
+    /// Takes out the leaf with this lower bound.
     pub(super) fn remove(&mut self, lower: &Position<K>) {
         let Some((at, within)) = self.place(lower) else { return };
         debug_assert!(self.blocks[at][within].lower == *lower);

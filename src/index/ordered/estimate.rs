@@ -1,35 +1,35 @@
-//! Estimates of the number of entries in a range, and of the number of keys, from a few leaves: their ranks in the directory tell how
-//! many others lie between. Leaves may change between two reads, so the estimates are exact only at rest.
+//! How many entries lie between two edges, and how many keys there are, by looks at a few leaves: their ranks in the directory say
+//! how many others lie between. What leaves hold may change between two looks: these are guesses, exact only where nothing moves.
 
 use super::super::cardinality::{self, Sample};
 use super::leaves::Leaves;
 use super::position::KeyRange;
 use crate::sync::Arc;
 
-/// How many leaves are sampled to estimate the number of keys.
+/// So many leaves are looked at to guess how many keys there are.
 const SAMPLED_LEAVES: usize = 16;
 
 impl<K: Ord + Clone> Leaves<K> {
-    /// Estimates how many of `entries` entries lie in a range: it counts those in the leaves at its ends, which is exact if no other leaf
+    /// How many entries lie in a span, of `entries` that there are: counted in the leaves at its ends, which is exact if no other
     /// lies between.
-    pub(super) fn estimate(&self, range: &KeyRange<K>, entries: usize) -> usize {
-        if range.is_empty() {
+    pub(super) fn estimate(&self, span: &KeyRange<K>, entries: usize) -> usize {
+        if span.is_empty() {
             return 0;
         }
         let (first, last, between, leaves) = {
             let directory = self.directory.read();
-            let (from, first) = directory.ranked(range.from.position());
-            let (to, last) = directory.ranked_below(range.to.position());
+            let (from, first) = directory.ranked(span.from.position());
+            let (to, last) = directory.ranked_below(span.to.position());
             (first.clone(), last.clone(), (to - from).saturating_sub(1), directory.len())
         };
-        let count = first.0.read().places(range).len();
+        let count = first.0.read().places(span).len();
         if Arc::ptr_eq(&first, &last) {
             return count;
         }
-        cardinality::of_stretch(count + last.0.read().places(range).len(), between, entries, leaves)
+        cardinality::of_stretch(count + last.0.read().places(span).len(), between, entries, leaves)
     }
 
-    /// Estimates how many distinct keys `entries` entries have: it counts how often the key changes in leaves at equal distances.
+    /// How many different keys `entries` entries have: in leaves at equal distances it is counted how often they change.
     pub(super) fn distinct_estimate(&self, entries: usize) -> usize {
         let leaves: Vec<_> = {
             let directory = self.directory.read();

@@ -1,7 +1,7 @@
 //! A leaf: sorted entries between two bounds, under one guard.
 //!
-//! Splits and merges move the entries of rows that no mark lists. So a leaf carries its bounds, and a reader that found it in the
-//! directory checks under the leaf's lock that its position still belongs here.
+//! Entries move between leaves in splits and merges, which concern rows that no mark shows: so a leaf carries its bounds, and
+//! who has come to it by the directory checks under its guard that what it looks for still belongs here.
 
 use super::position::{KeyBound, KeyRange, Position};
 use crate::rowset::Row;
@@ -17,7 +17,7 @@ pub(super) type Ahead<K> = SmallVec<[Arc<Leaf<K>>; 2]>;
 pub(super) struct Entries<K> {
     /// No position here is less; `None` is less than all.
     pub(super) lower: Option<Position<K>>,
-    /// Every position here is less; `None` is greater than all.
+    /// No position here is as great; `None` is greater than all.
     pub(super) upper: Option<Position<K>>,
     /// Merged into the leaf before it: nothing belongs here any longer.
     pub(super) dead: bool,
@@ -25,7 +25,7 @@ pub(super) struct Entries<K> {
     pub(super) rows: Vec<Row>,
 }
 
-/// A change at one position.
+/// What a commit does at one position.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Edit<K> {
     pub(super) at: Position<K>,
@@ -48,7 +48,7 @@ impl<K: Ord + Clone> Entries<K> {
         above && below && !self.dead
     }
 
-    /// Whether the entries right before a position belong here; `None` is the end.
+    /// Whether what comes right before a position belongs here; `None` is the end.
     pub(super) fn holds_below(&self, at: Option<&Position<K>>) -> bool {
         let above = self.lower.as_ref().is_none_or(|lower| at.is_none_or(|at| lower < at));
         let below = self.upper.as_ref().is_none_or(|upper| at.is_some_and(|at| at <= upper));
@@ -61,12 +61,12 @@ impl<K: Ord + Clone> Entries<K> {
         if self.keys.get(first) != Some(&at.0) {
             return first;
         }
-        // Usually few keys are equal; if many are, their rows are searched as well.
+        // Equal keys are mostly few; where they are many, their rows are searched as well.
         let equal_keys = self.keys[first..].partition_point(|key| *key == at.0);
         first + self.rows[first..first + equal_keys].partition_point(|row| *row < at.1)
     }
 
-    /// The places of the entries within a range. Where it reaches beyond the leaf, no key is read.
+    /// The places of the entries within a range. Where it reaches beyond the leaf, no key is looked at.
     pub(super) fn places(&self, range: &KeyRange<K>) -> std::ops::Range<usize> {
         let from = match &range.from {
             KeyBound::At(at) if self.lower.as_ref() < Some(at) => self.before(at),
@@ -81,7 +81,7 @@ impl<K: Ord + Clone> Entries<K> {
         from..to.max(from)
     }
 
-    /// Applies ascending edits: each removes an entry that is there, or inserts one that is not.
+    /// Makes ascending edits: each takes out what is there, or puts in what is not.
     pub(super) fn edit(&mut self, edits: &[Edit<K>]) {
         debug_assert!(edits.is_sorted() && edits.iter().all(|edit| self.holds(Some(&edit.at))));
         if edits.len() <= FEW_EDITS {
@@ -97,7 +97,7 @@ impl<K: Ord + Clone> Entries<K> {
                 rows.push(row);
             }
             let found = old.next_if(|(key, row)| (key, *row) == (&at.0, at.1));
-            debug_assert!(found.is_none() == *insert, "an entry is inserted once and removed once");
+            debug_assert!(found.is_none() == *insert, "an entry is put in once and taken out once");
             if *insert {
                 keys.push(at.0.clone());
                 rows.push(at.1);
@@ -113,7 +113,7 @@ impl<K: Ord + Clone> Entries<K> {
     fn edit_one(&mut self, Edit { at, insert }: &Edit<K>) {
         let place = self.before(at);
         let found = self.rows.get(place) == Some(&at.1) && self.keys[place] == at.0;
-        debug_assert!(found != *insert, "an entry is inserted once and removed once");
+        debug_assert!(found != *insert, "an entry is put in once and taken out once");
         match (*insert, found) {
             (true, false) => {
                 self.keys.insert(place, at.0.clone());
@@ -128,8 +128,8 @@ impl<K: Ord + Clone> Entries<K> {
     }
 }
 
-/// How many of the ascending keys are less than `key`. It compares keys at a large distance first, all at once: none of these
-/// comparisons waits for another, so their cache misses overlap, while those of a binary search follow one another.
+/// How many of ascending keys are less than one. Keys far apart are looked at first, all of one distance at once: none of these
+/// looks waits for another, so that their steps to memory overlap, where those of a binary search follow one another.
 fn count_less<K: Ord>(keys: &[K], key: &K) -> usize {
     let mut from = 0;
     let mut rest = keys;
@@ -142,5 +142,5 @@ fn count_less<K: Ord>(keys: &[K], key: &K) -> usize {
     from + rest.iter().map(|own| usize::from(own < key)).sum::<usize>()
 }
 
-/// Up to this many edits move entries one by one; more of them rebuild the leaf by a merge.
+/// Up to so many edits entries are moved one by one; with more of them all are merged anew.
 const FEW_EDITS: usize = 6;

@@ -1,7 +1,7 @@
 //! The leaves of an index, and how readers and the committer move among them.
 //!
-//! Locks are taken in this order: the directory before leaves, a leaf before those to its right. Splits and merges hold the
-//! directory and all leaves concerned. Readers hold one lock at a time; [`super::cursor`] describes how they get from leaf to leaf.
+//! Everyone takes the directory before leaves, and a leaf before those to its right. Splits and merges hold the directory and all
+//! leaves concerned. Readers hold one guard at a time; how they get from leaf to leaf is said in [`super::cursor`].
 
 use super::directory::Directory;
 use super::leaf::{Edit, Entries, Leaf};
@@ -23,7 +23,7 @@ impl<K: Ord + Clone> Leaves<K> {
         Leaves { directory: RwLock::new(Directory::new(first)) }
     }
 
-    /// Applies ascending edits, leaf by leaf. Under the commit lock.
+    /// Makes ascending edits, leaf by leaf. Under the commit lock.
     pub(super) fn apply(&self, mut edits: &[Edit<K>]) {
         debug_assert!(edits.is_sorted());
         while let Some(first) = edits.first() {
@@ -51,12 +51,12 @@ impl<K: Ord + Clone> Leaves<K> {
         }
     }
 
-    /// Applies edits that overflow a leaf, and moves the excess to new leaves behind it.
+    /// Makes edits that overflow a leaf, and gives what is too much to new leaves behind it.
     fn split(&self, leaf_to_split: &Leaf<K>, edits: &[Edit<K>]) {
         let mut directory = self.directory.write();
         let mut entries = leaf_to_split.0.write();
         entries.edit(edits);
-        // If entries are appended in order, leaves would stay half empty for ever: then the old one is left nearly full.
+        // Appended in order, leaves would stay half empty for ever: then the old one is left full.
         let appended = entries.upper.is_none() && edits.iter().rev().take(2).all(|edit| edit.insert) && {
             let last = edits.last().map(|edit| &edit.at);
             last.is_some_and(|last| entries.keys.last() == Some(&last.0) && entries.rows.last() == Some(&last.1))
@@ -64,7 +64,7 @@ impl<K: Ord + Clone> Leaves<K> {
         let fill = if appended { LEAF_ENTRIES - LEAF_ENTRIES / 8 } else { LEAF_ENTRIES / 2 };
         let mut parts = Vec::new();
         while entries.len() > LEAF_ENTRIES {
-            // From the end, so that the entries that stay are never moved.
+            // From the end, so that what stays is never moved.
             let leaves = entries.len().div_ceil(fill.max(1));
             let from = if appended { (leaves - 1) * fill } else { entries.len() - entries.len() / leaves.max(2) };
             let from = from.clamp(1, entries.len() - 1);
@@ -80,7 +80,7 @@ impl<K: Ord + Clone> Leaves<K> {
         }
     }
 
-    /// Merges a leaf that has become small with a neighbour, if the entries of both fit one leaf.
+    /// Joins a leaf that has become small with one beside it, if both fit one.
     fn merge(&self, small: &Arc<Leaf<K>>) {
         let mut directory = self.directory.write();
         let (lower, upper) = {
@@ -98,8 +98,7 @@ impl<K: Ord + Clone> Leaves<K> {
         }
     }
 
-    /// Moves all entries of `right` to the end of `left`, its neighbour, if the result is at most two thirds full, or one of them is
-    /// empty.
+    /// Moves all of `right` to the end of `left`, its neighbour, if there is room for half as much again, or one of them is empty.
     fn join(&self, directory: &mut Directory<K>, left: &Leaf<K>, right: &Leaf<K>) -> bool {
         let mut left = left.0.write();
         let mut right = right.0.write();
@@ -119,14 +118,14 @@ impl<K: Ord + Clone> Leaves<K> {
         true
     }
 
-    /// Passes every leaf to `visit`, ascending; for audits and statistics, under the commit lock or not.
-    pub(super) fn each(&self, mut visit: impl FnMut(&Entries<K>)) {
+    /// Shows every leaf, ascending; for audits and figures, under the commit lock or not.
+    pub(super) fn each(&self, mut look: impl FnMut(&Entries<K>)) {
         let leaves: Vec<_> = self.directory.read().leaves().cloned().collect();
-        leaves.iter().for_each(|leaf| visit(&leaf.0.read()));
+        leaves.iter().for_each(|leaf| look(&leaf.0.read()));
     }
 
-    /// Merges small neighbours among `count` pairs of leaves from that of `at` on; `None` is the first leaf. Returns where to continue;
-    /// `None` at the end. Under the commit lock.
+    /// Joins small neighbours, looking at `count` pairs from the leaf of `at` on; `None` is the first. Where to go on; nowhere at
+    /// the end. Under the commit lock.
     #[expect(clippy::option_option, reason = "the inner one is a place, of which the first has no position")]
     pub(super) fn compact(&self, at: Option<Position<K>>, count: usize) -> Option<Option<Position<K>>> {
         let mut at = at;
@@ -212,7 +211,7 @@ mod tests {
         assert!(count * LEAF_ENTRIES < 100_000 * 5 / 4, "{count} leaves");
     }
 
-    /// Entries that are added at one end and removed at the other leave no leaves behind, even if a straggler stays in each.
+    /// What comes at one end and goes at the other leaves no leaves behind, a straggler in each of them neither.
     #[test]
     fn a_queue_takes_no_more_than_what_is_in_it() {
         let leaves = Leaves::new();
@@ -249,7 +248,7 @@ mod tests {
         ) {
             let (leaves, mut model) = (Leaves::new(), BTreeSet::new());
             for batch in batches {
-                // Positions that are there are removed, the others inserted.
+                // What is there is taken out, what is not is put in.
                 let toggled: BTreeSet<_> = batch.into_iter().collect();
                 leaves.apply(&edits(toggled.iter().map(|(key, row)| (*key, *row, !model.contains(&(*key, *row))))));
                 for at in toggled {

@@ -1,5 +1,5 @@
-//! Walks while a committer splits and merges leaves, under the concurrency checker. Here leaves have at most two entries, and one that
-//! becomes empty is merged with a neighbour.
+//! Walks beside a committer that splits and joins leaves, under the concurrency checker: leaves have two entries at most here, and
+//! one that empties is joined with a neighbour.
 //!
 //! `RUSTFLAGS="--cfg memdex_shuttle" cargo test --release --lib walks`
 
@@ -34,19 +34,19 @@ fn with(keys: &[u64]) -> Shared {
     Arc::new(leaves)
 }
 
-/// Checks what a walk returns: in order, each entry at most once, within the range, and each of `always`, which are never moved.
-fn check_walk(leaves: &Leaves<u64>, range: KeyRange<u64>, descending: bool, always: &[u64]) {
-    let mut cursor = Cursor::new(range.clone(), descending);
+/// All that a walk gives: in order, each at most once, within its bounds, and each of `always`, which stay where they are.
+fn check_walk(leaves: &Leaves<u64>, span: KeyRange<u64>, descending: bool, always: &[u64]) {
+    let mut cursor = Cursor::new(span.clone(), descending);
     let mut rows = Vec::new();
     while cursor.next(leaves, &mut rows) {}
     let in_order = |pair: &[Row]| if descending { pair[0] > pair[1] } else { pair[0] < pair[1] };
     assert!(rows.windows(2).all(in_order), "{rows:?}");
-    let within = |key: u64| (&range.from..&range.to).contains(&&KeyBound::At((key, key as Row)));
-    assert!(rows.iter().all(|row| within((*row).into())), "{rows:?} of {range:?}");
+    let within = |key: u64| (&span.from..&span.to).contains(&&KeyBound::At((key, key as Row)));
+    assert!(rows.iter().all(|row| within((*row).into())), "{rows:?} of {span:?}");
     for key in always.iter().filter(|key| within(**key)) {
         assert!(
             rows.contains(&(*key as Row)),
-            "{key} was there all the time: {rows:?} of {range:?}, down: {descending}"
+            "{key} was there all the time: {rows:?} of {span:?}, down: {descending}"
         );
     }
 }
@@ -55,8 +55,8 @@ fn all() -> KeyRange<u64> {
     KeyRange { from: KeyBound::Start, to: KeyBound::End }
 }
 
-/// Applies edits, one commit after the other, during two walks over all entries.
-fn concurrently(leaves: &Shared, commits: Vec<Vec<Edit<u64>>>, always: &'static [u64]) {
+/// Edits, one commit after the other, beside two walks over all.
+fn beside(leaves: &Shared, commits: Vec<Vec<Edit<u64>>>, always: &'static [u64]) {
     let writer = thread::spawn({
         let leaves = leaves.clone();
         move || commits.iter().for_each(|edits| leaves.apply(edits))
@@ -70,38 +70,38 @@ fn concurrently(leaves: &Shared, commits: Vec<Vec<Edit<u64>>>, always: &'static 
     check_walk(leaves, all(), true, always);
 }
 
-/// Leaves to the left of a descending walk are merged, with each other and with the walk's own.
+/// Leaves to the left of where a walk downwards stands are joined, among each other and with its own.
 #[test]
-fn walks_while_leaves_to_their_left_merge() {
+fn walks_beside_leaves_that_join_to_their_left() {
     explore(|| {
         let leaves = with(&[0, 1, 2, 3, 4, 5, 6, 7]);
         let gone = [3, 2, 5, 4, 1].map(|key| vec![edit(key, false)]);
-        concurrently(&leaves, gone.into(), &[0, 6, 7]);
+        beside(&leaves, gone.into(), &[0, 6, 7]);
     });
 }
 
-/// The leaf that a walk reaches has been merged into another, and is dead.
+/// The leaf that a walk comes to has been taken into another, and is dead.
 #[test]
 fn walks_onto_leaves_that_die() {
     explore(|| {
         let leaves = with(&[0, 1, 2, 3, 4, 5]);
         let gone = [vec![edit(0, false), edit(1, false)], vec![edit(2, false), edit(3, false)]];
-        concurrently(&leaves, gone.into(), &[4, 5]);
+        beside(&leaves, gone.into(), &[4, 5]);
     });
 }
 
-/// The entries that a walk is to read next move to a new leaf.
+/// What a walk is to read next moves to a new leaf.
 #[test]
-fn walks_while_leaves_split() {
+fn walks_beside_leaves_that_split() {
     explore(|| {
         let leaves = with(&[0, 2, 4, 6, 8]);
         let come = [7, 5, 3, 1, 9].map(|key| vec![edit(key, true)]);
-        concurrently(&leaves, come.into(), &[0, 2, 4, 6, 8]);
+        beside(&leaves, come.into(), &[0, 2, 4, 6, 8]);
     });
 }
 
 #[test]
-fn walks_while_anything_changes() {
+fn walks_beside_everything() {
     explore(|| {
         let mut rng = thread_rng();
         let (mut always, mut others) = (Vec::new(), Vec::new());
@@ -125,13 +125,13 @@ fn walks_while_anything_changes() {
         let walk = |descending| {
             let (leaves, always) = (leaves.clone(), always.clone());
             thread::spawn(move || {
-                let mut bound = || match thread_rng().gen_range(0..4) {
+                let mut edge = || match thread_rng().gen_range(0..4) {
                     0 => None,
                     1 => Some(KeyBound::before(thread_rng().gen_range(0..KEYS))),
                     _ => Some(KeyBound::behind(thread_rng().gen_range(0..KEYS))),
                 };
-                let range = KeyRange { from: bound().unwrap_or(KeyBound::Start), to: bound().unwrap_or(KeyBound::End) };
-                check_walk(&leaves, range, descending, &always);
+                let span = KeyRange { from: edge().unwrap_or(KeyBound::Start), to: edge().unwrap_or(KeyBound::End) };
+                check_walk(&leaves, span, descending, &always);
                 check_walk(&leaves, all(), descending, &always);
             })
         };

@@ -1,4 +1,4 @@
-//! Statistics by plain loops: a group is a list of records, and each metric is computed from its values one by one.
+//! Statistics by plain loops: a group is a list of records, and each metric is computed from the list of its values.
 
 use super::calendar;
 use super::naive::{Row, Table, Val};
@@ -7,14 +7,14 @@ use std::cmp::Ordering;
 
 /// The expected aggregation result.
 #[derive(Clone, Debug)]
-pub(super) struct Figures {
+pub(super) struct NaiveResult {
     pub(super) metrics: Vec<Option<Val>>,
-    pub(super) groups: Option<Vec<(Vec<Part>, Figures)>>,
+    pub(super) groups: Option<Vec<(Vec<Part>, NaiveResult)>>,
     /// Includes groups that `top` leaves out.
-    pub(super) groups_in_all: usize,
+    pub(super) total_groups: usize,
 }
 
-/// A part of the key of a group.
+/// A part of a group key.
 #[derive(Clone, Debug)]
 pub(super) enum Part {
     Missing,
@@ -41,15 +41,15 @@ fn order_keys(a: &[Part], b: &[Part]) -> Ordering {
 }
 
 impl Table<'_> {
-    pub(super) fn figures(&self, rows: &[&Row], requested: &Statistics) -> Figures {
+    pub(super) fn aggregate(&self, rows: &[&Row], requested: &Statistics) -> NaiveResult {
         let metrics = requested.metrics.iter().map(|metric| self.metric(rows, metric)).collect();
         let groups = requested.groups.as_ref().map(|groups| self.groups(rows, groups));
-        let (groups, groups_in_all) = groups.unzip();
-        Figures { metrics, groups, groups_in_all: groups_in_all.unwrap_or(0) }
+        let (groups, total_groups) = groups.unzip();
+        NaiveResult { metrics, groups, total_groups: total_groups.unwrap_or(0) }
     }
 
     /// The groups, and their number before `top`.
-    fn groups(&self, rows: &[&Row], requested: &GroupBy) -> (Vec<(Vec<Part>, Figures)>, usize) {
+    fn groups(&self, rows: &[&Row], requested: &GroupBy) -> (Vec<(Vec<Part>, NaiveResult)>, usize) {
         let mut members: Vec<(Vec<Part>, &Row)> = Vec::new();
         for row in rows {
             members.extend(self.keys(row, &requested.by).into_iter().map(|key| (key, *row)));
@@ -62,27 +62,27 @@ impl Table<'_> {
                 _ => groups.push((key, vec![row])),
             }
         }
-        for key in self.always_there(&groups, requested) {
+        for key in self.groups_without_records(&groups, requested) {
             if let Err(at) = groups.binary_search_by(|(other, _)| order_keys(other, &key)) {
                 groups.insert(at, (key, Vec::new()));
             }
         }
-        let answer = groups.into_iter().map(|(key, members)| (key, self.figures(&members, &requested.within)));
-        let mut answer: Vec<_> = answer.collect();
-        let in_all = answer.len();
+        let results = groups.into_iter().map(|(key, members)| (key, self.aggregate(&members, &requested.within)));
+        let mut results: Vec<_> = results.collect();
+        let total = results.len();
         if let Some(top) = &requested.top {
             let at = requested.within.metrics.iter().position(|metric| metric.name == top.metric).unwrap();
             // A stable sort, so that ties stay in the order of their keys.
-            answer.sort_by(|(_, a), (_, b)| match (&a.metrics[at], &b.metrics[at]) {
+            results.sort_by(|(_, a), (_, b)| match (&a.metrics[at], &b.metrics[at]) {
                 (None, None) => Ordering::Equal,
                 (None, Some(_)) => Ordering::Greater,
                 (Some(_), None) => Ordering::Less,
                 (Some(a), Some(b)) if top.descending => b.order(a),
                 (Some(a), Some(b)) => a.order(b),
             });
-            answer.truncate(top.groups);
+            results.truncate(top.groups);
         }
-        (answer, in_all)
+        (results, total)
     }
 
     /// The groups that contain a record.
@@ -115,13 +115,13 @@ impl Table<'_> {
                 })],
                 Bucket::Ranges { ranges, .. } => {
                     let read = |bound: &Option<Value>| bound.as_ref().and_then(|bound| self.value(bound, column));
-                    let holds = |(from, to): &(Option<Value>, Option<Value>)| {
+                    let contains = |(from, to): &(Option<Value>, Option<Value>)| {
                         read(from).is_none_or(|from| value.order(&from).is_ge())
                             && read(to).is_none_or(|to| value.order(&to).is_lt())
                     };
                     // NaN belongs to no range.
-                    let number = !matches!(value, Val::Float(x) if x.is_nan());
-                    (0..ranges.len()).filter(|at| number && holds(&ranges[*at])).map(Part::Range).collect()
+                    let is_number = !matches!(value, Val::Float(x) if x.is_nan());
+                    (0..ranges.len()).filter(|at| is_number && contains(&ranges[*at])).map(Part::Range).collect()
                 }
             };
             for part in here {
@@ -136,7 +136,7 @@ impl Table<'_> {
         parts
     }
 
-    /// The number of the bucket of a number, in widths.
+    /// The number of the bucket that contains a value, counted from the offset.
     fn step(&self, value: &Val, width: &Value, offset: &Value, column: usize) -> Option<i128> {
         match (value, self.value(width, column)?, self.value(offset, column)?) {
             (Val::Int(n), Val::Int(width), Val::Int(offset)) => Some((n - offset).div_euclid(width)),
@@ -165,7 +165,7 @@ impl Table<'_> {
     }
 
     /// Groups that appear even without records.
-    fn always_there(&self, groups: &[(Vec<Part>, Vec<&Row>)], requested: &GroupBy) -> Vec<Vec<Part>> {
+    fn groups_without_records(&self, groups: &[(Vec<Part>, Vec<&Row>)], requested: &GroupBy) -> Vec<Vec<Part>> {
         if let [Bucket::Ranges { ranges, .. }] = requested.by.as_slice() {
             return (0..ranges.len()).map(|at| vec![Part::Range(at)]).collect();
         }
@@ -216,7 +216,7 @@ impl Table<'_> {
             Aggregate::CountOf(_) => return counted(values.len()),
             Aggregate::Distinct(_) => {
                 values.sort_by(Val::order);
-                values.dedup_by(|a, b| a.is(b));
+                values.dedup_by(|a, b| a.equals(b));
                 return counted(values.len());
             }
             Aggregate::Min(_) => return values.into_iter().min_by(Val::order),
@@ -229,7 +229,7 @@ impl Table<'_> {
             return None;
         }
         // Relative to the first value, so that equal numbers have a deviation of exactly 0.
-        let from_first: Vec<f64> = values.iter().map(|value| value.less(&values[0])).collect();
+        let from_first: Vec<f64> = values.iter().map(|value| value.difference(&values[0])).collect();
         let mean_from_first = exact_sum(&from_first) / count;
         let squares: Vec<f64> = from_first.iter().map(|x| (x - mean_from_first).powi(2)).collect();
         match metric.aggregate {
@@ -265,12 +265,12 @@ impl Val {
             Val::Int(n) => *n as f64,
             Val::Float(x) => *x,
             Val::Decimal(millionths) => *millionths as f64 / 1e6,
-            other => panic!("{other:?} is no number"),
+            other => panic!("{other:?} is not a number"),
         }
     }
 
     /// The difference to another number.
-    fn less(&self, other: &Val) -> f64 {
+    fn difference(&self, other: &Val) -> f64 {
         match (self, other) {
             (Val::Int(a), Val::Int(b)) => (a - b) as f64,
             (Val::Decimal(a), Val::Decimal(b)) => Val::Decimal(a - b).as_float(),
@@ -281,7 +281,7 @@ impl Val {
     fn as_int(&self) -> i128 {
         match self {
             Val::Int(n) | Val::Decimal(n) => *n,
-            other => panic!("{other:?} is no integer"),
+            other => panic!("{other:?} is not an integer"),
         }
     }
 }
@@ -294,46 +294,46 @@ fn exact_sum(numbers: &[f64]) -> f64 {
     let mut parts: Vec<f64> = Vec::new();
     for number in numbers {
         let mut carried = *number;
-        let mut kept = Vec::new();
+        let mut partials = Vec::new();
         for part in parts {
-            let (great, small) = if carried.abs() < part.abs() { (part, carried) } else { (carried, part) };
-            let sum = great + small;
-            let lost = small - (sum - great);
-            if lost != 0.0 {
-                kept.push(lost);
+            let (larger, smaller) = if carried.abs() < part.abs() { (part, carried) } else { (carried, part) };
+            let sum = larger + smaller;
+            let error = smaller - (sum - larger);
+            if error != 0.0 {
+                partials.push(error);
             }
             carried = sum;
         }
-        kept.push(carried);
-        parts = kept;
+        partials.push(carried);
+        parts = partials;
     }
     parts.iter().rev().fold(0.0, |sum, part| sum + part)
 }
 
-/// A part of a group's key as the result has it; `None` if it is missing.
-pub(super) fn shown(part: Part, bucket: &Bucket) -> Option<Val> {
+/// A part of a group key as the result of memdex has it; `None` if it is missing.
+pub(super) fn result_part(part: Part, bucket: &Bucket) -> Option<Val> {
     match (part, bucket) {
         (Part::Missing, _) => None,
         (Part::Value(value), _) => Some(value),
         (Part::Range(at), Bucket::Ranges { ranges, .. }) => {
-            let shown = |bound: &Option<Value>| match bound.as_ref().map(Value::as_ref) {
+            let text_of = |bound: &Option<Value>| match bound.as_ref().map(Value::as_ref) {
                 None => String::new(),
                 Some(ValueRef::Str(text)) => text.to_owned(),
                 Some(other) => other.to_string(),
             };
             let (from, to) = &ranges[at];
-            Some(Val::Text(format!("{}..{}", shown(from), shown(to))))
+            Some(Val::Text(format!("{}..{}", text_of(from), text_of(to))))
         }
         (part, bucket) => panic!("{part:?} of {bucket:?}"),
     }
 }
 
 /// A result as SQL rows: one row, or one row for each group with its key first.
-pub(super) fn flat(requested: &Statistics, figures: Figures) -> Vec<Vec<Option<Val>>> {
-    let Some(groups) = figures.groups else { return vec![figures.metrics] };
+pub(super) fn flatten(requested: &Statistics, result: NaiveResult) -> Vec<Vec<Option<Val>>> {
+    let Some(groups) = result.groups else { return vec![result.metrics] };
     let buckets = &requested.groups.as_ref().unwrap().by;
-    let row = |(key, group): (Vec<Part>, Figures)| {
-        let key = key.into_iter().zip(buckets).map(|(part, bucket)| shown(part, bucket));
+    let row = |(key, group): (Vec<Part>, NaiveResult)| {
+        let key = key.into_iter().zip(buckets).map(|(part, bucket)| result_part(part, bucket));
         key.chain(group.metrics).collect()
     };
     groups.into_iter().map(row).collect()
