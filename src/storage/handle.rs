@@ -19,7 +19,7 @@ use std::ops::Deref;
 /// let before = users.get(1).unwrap();
 /// users.update(1, |user| user.visits += 1)?;
 /// assert_eq!((before.visits, users.get(1).unwrap().visits), (0, 1));
-/// assert_eq!((before.commit(), users.get(1).unwrap().commit()), (1, 2));
+/// assert_eq!((before.commit().get(), users.get(1).unwrap().commit().get()), (1, 2));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Handle<R>(Arc<Version<R>>);
