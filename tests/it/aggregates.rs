@@ -60,7 +60,7 @@ fn rows(figures: &MetricValues) -> Vec<(String, i64, Option<i64>)> {
 }
 
 fn row(key: &str, count: i64, sum: i64) -> (String, i64, Option<i64>) {
-    (format!("{key:?}"), count, Some(sum))
+    (key.to_owned(), count, Some(sum))
 }
 
 #[test]
@@ -130,7 +130,7 @@ fn a_matching_query_uses_the_aggregate() {
     let found = ask(turned.into(), best.clone().into());
     assert_eq!((found.materialized, found.groups_in_all(), found.groups().len()), (true, 3, 1));
     let top = &found.groups()[0];
-    assert_eq!((top.key[0].to_string(), top.int("sum"), top.int("count")), ("\"Void\"".into(), Some(13), Some(2)));
+    assert_eq!((top.key[0].to_string(), top.int("sum"), top.int("count")), ("Void".into(), Some(13), Some(2)));
     assert_eq!(ask(big.clone().into(), [payment::AMOUNT.max()].into()).int("max(amount)"), Some(8));
     for (filter, requested) in [
         (Predicate::All, Statistics::from(best.clone())),
@@ -211,7 +211,7 @@ fn histograms_and_ranges_have_their_empty_buckets() {
     let found = |name: &str| counts(&payments.standing(name).unwrap());
     let named = |of: &[(&str, i64)]| of.iter().map(|(key, count)| ((*key).to_owned(), *count)).collect::<Vec<_>>();
     assert_eq!(found("steps"), named(&[("0", 1), ("10", 0), ("20", 1), ("30", 1)]));
-    assert_eq!(found("ranges"), named(&[("\"..0\"", 0), ("\"0..20\"", 1), ("\"30..\"", 1)]));
+    assert_eq!(found("ranges"), named(&[("..0", 0), ("0..20", 1), ("30..", 1)]));
     let requested = payments.find(Predicate::All).statistics(steps()).unwrap();
     assert_eq!((requested.materialized, counts(&requested)), (true, named(&[("0", 1), ("20", 1), ("30", 1)])));
 }
