@@ -172,7 +172,15 @@ impl fmt::Display for Key {
     }
 }
 
-/// Receives the parts of a key, one after the other. Implemented by memdex only.
+/// Receives the parts of a key, one after the other. Implemented by memdex only:
+///
+/// ```compile_fail,E0277
+/// # use memdex::{KeySink, ValueRef};
+/// struct Parts;
+/// impl KeySink for Parts {
+///     fn push(&mut self, _: ValueRef<'_>) {}
+/// }
+/// ```
 pub trait KeySink: sealed::Sealed {
     /// Receives the next part. A missing value makes the key invalid: the operation will be refused.
     fn push(&mut self, part: ValueRef<'_>);

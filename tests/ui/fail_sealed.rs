@@ -1,9 +1,0 @@
-use memdex::{KeySink, ValueRef};
-
-struct Parts;
-
-impl KeySink for Parts {
-    fn push(&mut self, _: ValueRef<'_>) {}
-}
-
-fn main() {}
