@@ -23,7 +23,7 @@ const FAR: u64 = u64::MAX - 1;
 /// The greatest value of a cell, whose bits equal the escape of greater ones.
 const LAST: u64 = i64::MAX as u64;
 
-fn questions() -> Vec<TestQuery> {
+fn queries() -> Vec<TestQuery> {
     vec![
         (gauge::LEVEL.ge(4_u64), |level| level >= 4),
         (gauge::LEVEL.between(1_u64, 400_u64), |level| (1..=400).contains(&level)),
@@ -56,10 +56,10 @@ fn under_scans(commits: &'static [Levels], upkeep: bool) {
     let reader = || {
         let (store, gauges) = (store.clone(), gauges.clone());
         thread::spawn(move || {
-            let queries = questions();
+            let queries = queries();
             for _ in 0..2 {
                 let snapshot = store.snapshot();
-                let query = &queries[thread_rng().gen_range(0..questions.len())];
+                let query = &queries[thread_rng().gen_range(0..queries.len())];
                 check(&gauges, &snapshot, commits, query);
             }
         })
@@ -73,7 +73,7 @@ fn under_scans(commits: &'static [Levels], upkeep: bool) {
     threads.into_iter().for_each(|thread| thread.join().unwrap());
     store.verify().unwrap();
     let snapshot = store.snapshot();
-    questions().iter().for_each(|query| check(&gauges, &snapshot, commits, query));
+    queries().iter().for_each(|query| check(&gauges, &snapshot, commits, query));
 }
 
 /// A value that does not fit widens its page under scans; the other cells keep their values.

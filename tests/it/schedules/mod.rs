@@ -160,7 +160,7 @@ fn two_collections() {
             if snapshot.commit().get() < 3 {
                 assert_eq!(left, right, "at {}", snapshot.commit());
             }
-            questions().iter().take(3).for_each(|query| world.check_query(&snapshot, query));
+            queries().iter().take(3).for_each(|query| world.check_query(&snapshot, query));
         };
         join(&world, [spawn(&world, writer), spawn(&world, reader), spawn(&world, reader)]);
     });
@@ -274,9 +274,9 @@ fn slots_overflow() {
             let first = world.store.snapshot();
             let second = world.store.snapshot();
             assert!(first.commit() <= second.commit());
-            world.check_query(&first, &questions()[0]);
+            world.check_query(&first, &queries()[0]);
             drop(first);
-            world.check_query(&second, &questions()[2]);
+            world.check_query(&second, &queries()[2]);
         };
         let readers: Vec<_> = (0..2).map(|_| spawn(&world, reader)).collect();
         join(&world, readers.into_iter().chain([writer]));
@@ -292,8 +292,8 @@ fn emptied_values() {
         let writer = spawn(&world, |world| [1, 0, 1, 0].iter().for_each(|a| world.put(&[(0, *a, 1 - *a)])));
         let reader = |world: World| {
             let snapshot = world.store.snapshot();
-            world.check_query(&snapshot, &questions()[thread_rng().gen_range(0..5)]);
-            world.check_query(&snapshot, &questions()[thread_rng().gen_range(0..5)]);
+            world.check_query(&snapshot, &queries()[thread_rng().gen_range(0..5)]);
+            world.check_query(&snapshot, &queries()[thread_rng().gen_range(0..5)]);
         };
         join(&world, [writer, spawn(&world, reader), spawn(&world, reader)]);
     });

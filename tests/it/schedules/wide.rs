@@ -71,7 +71,7 @@ struct Shelves {
 
 type TestQuery = (Filter<Book>, fn(&Book) -> bool);
 
-fn questions() -> Vec<TestQuery> {
+fn queries() -> Vec<TestQuery> {
     vec![
         (book::PLACE.between(1, 3), |b| (1..=3).contains(&b.place)),
         (book::PLACE.lt(2), |b| b.place < 2),
@@ -126,8 +126,8 @@ impl Shelves {
     }
 
     fn check_some(&self, snapshot: &Snapshot, count: usize) {
-        let queries = questions();
-        (0..count).for_each(|_| self.check(snapshot, &queries[thread_rng().gen_range(0..questions.len())]));
+        let queries = queries();
+        (0..count).for_each(|_| self.check(snapshot, &queries[thread_rng().gen_range(0..queries.len())]));
     }
 
     /// Checks which record has a code, at a snapshot.
@@ -158,7 +158,7 @@ impl Shelves {
         let kept = (stats.collections[0].versions_kept, stats.collections[0].marks, stats.damage);
         assert_eq!(kept, (0, 0, None));
         let snapshot = self.store.snapshot();
-        questions().iter().for_each(|query| self.check(&snapshot, query));
+        queries().iter().for_each(|query| self.check(&snapshot, query));
         (0..KEYS).for_each(|code| self.check_code(&snapshot, code));
     }
 }
@@ -182,7 +182,7 @@ fn leaves_split_and_merge() {
         });
         let reader = |shelves: Shelves| {
             let snapshot = shelves.store.snapshot();
-            let queries = questions();
+            let queries = queries();
             (0..2).for_each(|_| shelves.check(&snapshot, &queries[thread_rng().gen_range(0..5)]));
         };
         let readers = [spawn_on(&shelves, reader), spawn_on(&shelves, reader)];
@@ -205,7 +205,7 @@ fn leaves_merge() {
         });
         let reader = |shelves: Shelves| {
             let snapshot = shelves.store.snapshot();
-            let queries = questions();
+            let queries = queries();
             (0..2).for_each(|_| shelves.check(&snapshot, &queries[thread_rng().gen_range(0..4)]));
         };
         let readers = [spawn_on(&shelves, reader), spawn_on(&shelves, reader)];
@@ -246,7 +246,7 @@ fn unique_values_change_rows() {
             let snapshot = shelves.store.snapshot();
             (0..3).for_each(|code| shelves.check_code(&snapshot, code));
             (0..3).for_each(|code| shelves.check_code_now(code));
-            let queries = questions();
+            let queries = queries();
             shelves.check(&snapshot, &queries[thread_rng().gen_range(5..7)]);
         };
         let readers = [spawn_on(&shelves, reader), spawn_on(&shelves, reader)];
@@ -265,7 +265,7 @@ fn codes_are_reused() {
         });
         let reader = |shelves: Shelves| {
             let snapshot = shelves.store.snapshot();
-            let queries = questions();
+            let queries = queries();
             (0..2).for_each(|_| shelves.check(&snapshot, &queries[thread_rng().gen_range(9..13)]));
         };
         let readers = [spawn_on(&shelves, reader), spawn_on(&shelves, reader)];
@@ -285,7 +285,7 @@ fn built_under_commits() {
             shelves.books.add_index(IndexDef::equality("lent")).unwrap();
             shelves.books.add_index(IndexDef::unique("key").named("again")).unwrap();
             for snapshot in before.into_iter().chain([shelves.store.snapshot()]) {
-                shelves.check(&snapshot, questions().last().unwrap());
+                shelves.check(&snapshot, queries().last().unwrap());
                 let count = snapshot.of(&shelves.books).find(field("key").lt(KEYS)).count().unwrap();
                 assert_eq!(count, snapshot.of(&shelves.books).len());
             }
@@ -293,7 +293,7 @@ fn built_under_commits() {
         let reader = spawn_on(&shelves, |shelves| {
             for _ in 0..2 {
                 let snapshot = shelves.store.snapshot();
-                shelves.check(&snapshot, questions().last().unwrap());
+                shelves.check(&snapshot, queries().last().unwrap());
             }
         });
         run(&shelves, vec![writer, builder, reader]);
@@ -373,7 +373,7 @@ fn dropped_under_commits() {
         });
         let reader = spawn_on(&shelves, |shelves| {
             let snapshot = shelves.store.snapshot();
-            let queries = questions();
+            let queries = queries();
             [0, 3, 7].iter().for_each(|at| shelves.check(&snapshot, &queries[*at]));
         });
         run(&shelves, vec![writer, dropper, reader]);

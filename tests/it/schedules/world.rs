@@ -80,16 +80,16 @@ pub(super) struct TestQuery {
     pub(super) holds: fn(&Item) -> bool,
 }
 
-pub(super) fn questions() -> Vec<TestQuery> {
+pub(super) fn queries() -> Vec<TestQuery> {
     let query = |filter, holds| TestQuery { filter, holds };
     vec![
-        question(item::A.eq(0) & item::B.eq(0), |i| i.a == 0 && i.b == 0),
-        question(item::A.eq(0) | item::B.eq(0), |i| i.a == 0 || i.b == 0),
-        question(!item::A.eq(0) & !item::B.eq(0), |i| i.a != 0 && i.b != 0),
-        question(item::A.ne(0) | item::B.is_in([0, 1]), |_| true),
-        question(item::A.eq(1) & item::C.eq(1), |i| i.a == 1 && i.c == 1),
-        question(field("c").eq(0).into(), |i| i.c == 0),
-        question(Filter::all(), |_| true),
+        query(item::A.eq(0) & item::B.eq(0), |i| i.a == 0 && i.b == 0),
+        query(item::A.eq(0) | item::B.eq(0), |i| i.a == 0 || i.b == 0),
+        query(!item::A.eq(0) & !item::B.eq(0), |i| i.a != 0 && i.b != 0),
+        query(item::A.ne(0) | item::B.is_in([0, 1]), |_| true),
+        query(item::A.eq(1) & item::C.eq(1), |i| i.a == 1 && i.c == 1),
+        query(field("c").eq(0).into(), |i| i.c == 0),
+        query(Filter::all(), |_| true),
     ]
 }
 
@@ -166,8 +166,8 @@ impl World {
     }
 
     pub(super) fn check_random_query(&self, snapshot: &Snapshot) {
-        let mut queries = questions();
-        self.check_query(snapshot, &queries.swap_remove(thread_rng().gen_range(0..questions.len())));
+        let mut queries = queries();
+        self.check_query(snapshot, &queries.swap_remove(thread_rng().gen_range(0..queries.len())));
     }
 
     /// Checks look-ups by key, length and iteration, at a snapshot.
@@ -225,6 +225,6 @@ impl World {
         );
         let snapshot = self.store.snapshot();
         self.check_keys(&snapshot);
-        questions().iter().for_each(|query| self.check_query(&snapshot, query));
+        queries().iter().for_each(|query| self.check_query(&snapshot, query));
     }
 }
