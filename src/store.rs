@@ -5,7 +5,7 @@ use crate::error::{CollectionError, Commit, QueryError, Refusal};
 use crate::keys::{KeyMakers, Sequence};
 use crate::latency::LatencyStats;
 use crate::query::Query;
-use crate::read::{QueryResult, Snapshot, evaluate};
+use crate::read::{QueryResult, Snapshot};
 #[cfg(feature = "documents")]
 use crate::record::Document;
 use crate::record::{Access, KeyValue, Record, Schema, key_value_schema};
@@ -97,7 +97,7 @@ impl Store {
             let (registered, requested) = (table.schema.to_string(), schema.to_string());
             return Err(CollectionError::OtherSchema { collection: collection(), registered, requested });
         }
-        Ok(Collection { engine: self.engine.clone(), table, evaluate })
+        Ok(Collection { engine: self.engine.clone(), table })
     }
 
     /// The collections of this store, in the order in which they were opened.

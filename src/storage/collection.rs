@@ -2,7 +2,7 @@
 
 use super::{Engine, Table, Version};
 use crate::error::{AggregateError, IndexError};
-use crate::record::{AggregateDef, Condition, IndexDef, Lookup, Record, Schema};
+use crate::record::{AggregateDef, IndexDef, Lookup, Record, Schema};
 use crate::sync::Arc;
 use crate::value::IntoKey;
 use std::fmt;
@@ -14,12 +14,7 @@ use std::fmt;
 pub struct Collection<R: Record> {
     pub(crate) engine: Arc<Engine>,
     pub(crate) table: Arc<Table<R>>,
-    /// Finds records for writes by predicate: handed over by who opens the collection, so that writes need not know of reads.
-    pub(crate) evaluate: Evaluator<R>,
 }
-
-/// The records that meet a condition as of the newest commit. Runs extractors.
-pub(crate) type Evaluator<R> = fn(&Collection<R>, &Condition) -> Vec<Arc<Version<R>>>;
 
 impl<R: Record> Collection<R> {
     /// The name it was opened by.
@@ -54,7 +49,7 @@ impl<R: Record> Collection<R> {
 
 impl<R: Record> Clone for Collection<R> {
     fn clone(&self) -> Self {
-        Collection { engine: self.engine.clone(), table: self.table.clone(), evaluate: self.evaluate }
+        Collection { engine: self.engine.clone(), table: self.table.clone() }
     }
 }
 

@@ -3,6 +3,7 @@
 use super::report::Outcome;
 use crate::error::{Cause, Commit, Refusal};
 use crate::query::Filter;
+use crate::read;
 use crate::record::{Access, Condition, Fields, KeyBuffer, Record};
 use crate::storage::{Collection, Table, Version};
 use crate::sync::Arc;
@@ -131,7 +132,7 @@ impl<R> Action<R> {
 impl<R: Record> Where<R> {
     /// The committed records that it selects.
     pub(super) fn evaluate(&self) -> Result<Vec<Arc<Version<R>>>, Cause> {
-        user_code::run(|| (self.collection.evaluate)(&self.collection, &self.condition)).map_err(panicked)
+        user_code::run(|| read::evaluate(&self.collection, &self.condition)).map_err(panicked)
     }
 
     pub(super) fn holds(&self, record: &R) -> Result<bool, Cause> {

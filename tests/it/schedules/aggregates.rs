@@ -67,7 +67,7 @@ fn expected(state: &State) -> Vec<String> {
         names.dedup();
         let most = coins.iter().map(|coin| coin.worth).fold(f64::MIN, f64::max);
         let first = names.first()?;
-        Some(format!("{purse} {} {} {most} {} {first:?}", coins.len(), worth(&coins), names.len()))
+        Some(format!("{purse} {} {} {most} {} {first}", coins.len(), worth(&coins), names.len()))
     };
     [total].into_iter().chain((0..PURSES).filter_map(purse)).collect()
 }

@@ -137,3 +137,15 @@ fn a_handle_gives_its_record() {
     let moved = handle.into_inner();
     assert_eq!(at, moved.id.as_ptr(), "moved out, since this was the last");
 }
+
+/// The key type of a record is a key itself, also in code that is generic over records.
+fn get<R: memdex::Record>(collection: &memdex::Collection<R>, key: R::Key) -> Option<memdex::Handle<R>> {
+    collection.get(key)
+}
+
+#[test]
+fn generic_code_gets_by_the_key_type() {
+    let (_store, users) = users();
+    users.store(user("1", 7)).unwrap();
+    assert_eq!(get(&users, "1".to_owned()).unwrap().visits, 7);
+}
