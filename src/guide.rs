@@ -2,6 +2,8 @@
 //!
 //! | page | task |
 //! | --- | --- |
+//! | [`queries`] | filter, sort, page through, search several collections, explain |
+//! | [`statistics`] | count, sum and group, histograms, materialized aggregates |
 //! | [`writing`] | batches, bulk, background writer, conditional writes, refusals |
 //! | [`documents`] | JSON documents, key/value records, types of other crates |
 //! | [`errors`] | which error means what, and what to do |
@@ -10,9 +12,16 @@
 //! | [`mod@test`] | a test double, snapshots as assertions, a manual clock, fault injection |
 //! | [`property_tests`] | check memdex, or your code on top of it, against a model |
 //! | [`sessions`] | cache sessions |
+//! | [`metrics`] | collect metrics |
 //! | [`benchmark`] | benchmark with memdex |
 //!
 //! Translation to SQL is described by the crate `memdex-sql`.
+
+#[doc = include_str!("../docs/guide/queries.md")]
+pub mod queries {}
+
+#[doc = include_str!("../docs/guide/statistics.md")]
+pub mod statistics {}
 
 #[doc = include_str!("../docs/guide/writing.md")]
 pub mod writing {}
@@ -37,6 +46,9 @@ pub mod property_tests {}
 
 #[doc = include_str!("../docs/guide/sessions.md")]
 pub mod sessions {}
+
+#[doc = include_str!("../docs/guide/metrics.md")]
+pub mod metrics {}
 
 #[doc = include_str!("../docs/guide/benchmark.md")]
 pub mod benchmark {}
