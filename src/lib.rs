@@ -133,8 +133,8 @@ pub use record::{
 #[cfg(feature = "documents")]
 pub use serde_json::{Value as Json, json};
 pub use storage::{
-    Collection, CollectionStats, CommitHook, CommitInfo, CommitObserver, Handle, IndexStats, MemoryFigures,
-    MemoryStats, ProposedChange, ProposedCommit, RecordChange, StandingStats, Stats, VerifyError, VerifyReport,
+    AggregateStats, Collection, CollectionStats, CommitHook, CommitInfo, CommitObserver, Handle, IndexStats,
+    MemoryFigures, MemoryStats, ProposedChange, ProposedCommit, RecordChange, Stats, VerifyError, VerifyReport,
 };
 pub use store::{CollectionInfo, Store, StoreBuilder};
 pub use value::{

@@ -18,22 +18,22 @@ pub(crate) fn benches(criterion: &mut Criterion) {
     let by_status = || GroupBy::values("status").metrics(metrics());
     let materialized = || {
         let (_, payments) = built(&STORE);
-        if payments.standing(NAME).is_err() {
+        if payments.aggregate(NAME).is_err() {
             let started = Instant::now();
-            payments.add_standing(AggregateDef::new(NAME, by_status())).expect("the declaration is sound");
+            payments.add_aggregate(AggregateDef::new(NAME, by_status())).expect("the declaration is sound");
             eprintln!("aggregates: built over {} payments in {:?}", payments.len(), started.elapsed());
         }
         payments
     };
     group.bench_function("read", |bencher| {
         let payments = materialized();
-        bencher.iter(|| black_box(payments.standing(NAME).expect("they are there")).groups().len());
+        bencher.iter(|| black_box(payments.aggregate(NAME).expect("they are there")).groups().len());
     });
     group.bench_function("read by a snapshot", |bencher| {
         let payments = materialized();
         let (store, _) = &*STORE;
         bencher
-            .iter(|| black_box(store.snapshot().of(payments).standing(NAME).expect("they are there")).groups().len());
+            .iter(|| black_box(store.snapshot().of(payments).aggregate(NAME).expect("they are there")).groups().len());
     });
     group.bench_function("queried", |bencher| {
         let payments = materialized();
@@ -45,6 +45,6 @@ pub(crate) fn benches(criterion: &mut Criterion) {
     });
     materialized();
     batches(&mut group, "updates with");
-    drop(STORE.1.drop_standing(NAME));
+    drop(STORE.1.drop_aggregate(NAME));
     group.finish();
 }

@@ -48,13 +48,13 @@ pub(crate) fn run() {
     print(&format!("by status: the same over {rows} rows of one organisation"), time, None, sqlite_time);
 
     collection
-        .add_standing(AggregateDef::new("by status", by_status("amount_cents")))
+        .add_aggregate(AggregateDef::new("by status", by_status("amount_cents")))
         .expect("the declaration is sound");
     let read =
-        || (0..READS).map(|_| collection.standing("by status").expect("it is there").groups().len()).sum::<usize>();
+        || (0..READS).map(|_| collection.aggregate("by status").expect("it is there").groups().len()).sum::<usize>();
     let (time, _) = median(200, read);
     line("by status: materialized aggregate", format_args!("{:.2?}", time / READS));
-    drop(collection.drop_standing("by status"));
+    drop(collection.drop_aggregate("by status"));
 
     let (time, _) = median(5, || all().statistics(by_status("fee_cents")).expect("the fields are there"));
     line("by status: the same without a column, all records", format_args!("{time:.2?}"));

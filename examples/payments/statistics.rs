@@ -77,17 +77,17 @@ pub(crate) fn maintain_aggregate(ledger: &Ledger) -> Result<()> {
     let payments = &ledger.payments;
     let by_status = Statistics::of(metrics()).group_by(GroupBy::values(payment::STATUS).metrics(metrics()));
     let started = Instant::now();
-    payments.add_standing(AggregateDef::new("by_status", by_status))?;
+    payments.add_aggregate(AggregateDef::new("by_status", by_status))?;
     println!("Added, and computed from the existing payments, in {:.1?}.\n", started.elapsed());
 
     let snapshot = ledger.store.snapshot();
-    let before = payments.standing("by_status")?;
+    let before = payments.aggregate("by_status")?;
     let open = payments.find(payment::ORGANIZATION.eq("org-03") & payment::STATUS.eq(Status::Pending)).fetch()?;
     let receipt = ledger
         .store
         .commit(|batch| open.iter().try_for_each(|it| ledger.add_transition(batch, it, Status::Completed)))?;
-    let after = payments.standing("by_status")?;
-    let in_snapshot = snapshot.of(payments).standing("by_status")?;
+    let after = payments.aggregate("by_status")?;
+    let in_snapshot = snapshot.of(payments).aggregate("by_status")?;
 
     println!(
         "All pending payments of org-03 complete: {} records change in one commit.\n",

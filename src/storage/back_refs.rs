@@ -5,7 +5,7 @@
 //! that is added later has its own group.
 
 use crate::index::MAX_AGGREGATE_WIDTH;
-use crate::limits::{MAX_INDEXES, MAX_STANDING, PAGE_ROWS};
+use crate::limits::{MAX_AGGREGATES, MAX_INDEXES, PAGE_ROWS};
 use crate::rowset::Row;
 
 pub(crate) struct BackRefs {
@@ -47,7 +47,7 @@ impl RefGroup {
 static ZEROS: [u32; MAX_WORDS] = [0; MAX_WORDS];
 
 /// Most words of a row.
-const MAX_WORDS: usize = MAX_INDEXES * MAX_INDEX_WIDTH + MAX_STANDING * MAX_AGGREGATE_WIDTH;
+const MAX_WORDS: usize = MAX_INDEXES * MAX_INDEX_WIDTH + MAX_AGGREGATES * MAX_AGGREGATE_WIDTH;
 
 /// Most words of one index.
 const MAX_INDEX_WIDTH: usize = 3;

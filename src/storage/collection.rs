@@ -104,10 +104,10 @@ impl<R: Record> Collection<R> {
     }
 }
 
-/// Standing statistics that come and go, as indexes do.
+/// Materialized aggregates.
 impl<R: Record> Collection<R> {
-    /// Has the answer to a question kept up from now on: built over the records that are there, aside from writers, which wait for a
-    /// moment at its end. See [`AggregateDef`] for what can be asked and what that costs.
+    /// Adds a materialized aggregate: a grouping whose result every commit maintains. See [`AggregateDef`] for what can be
+    /// materialized and what it costs. Built from the existing records without blocking writers, except for a moment at the end.
     ///
     /// ```
     /// # use memdex::{GroupBy, Metric, Record, AggregateDef, AggregateError, Store, field};
@@ -116,35 +116,35 @@ impl<R: Record> Collection<R> {
     /// # let jobs = Store::new().collection::<Job>("Job")?;
     /// jobs.store(Job { id: 1, queue: "mail".into(), seconds: 0.5 })?;
     /// let before = jobs.clone();
-    /// jobs.add_standing(AggregateDef::new("by_queue", GroupBy::values("queue").metrics([job::SECONDS.sum()])))?;
+    /// jobs.add_aggregate(AggregateDef::new("by_queue", GroupBy::values("queue").metrics([job::SECONDS.sum()])))?;
     /// jobs.update(1, |job| job.seconds += 1.0)?;
-    /// assert_eq!(jobs.standing("by_queue")?.group("mail").unwrap().float("sum(seconds)"), Some(1.5));
-    /// jobs.drop_standing("by_queue")?;
-    /// assert!(jobs.standing("by_queue").is_err());
+    /// assert_eq!(jobs.aggregate("by_queue")?.group("mail").unwrap().float("sum(seconds)"), Some(1.5));
+    /// jobs.drop_aggregate("by_queue")?;
+    /// assert!(jobs.aggregate("by_queue").is_err());
     /// let percentile = AggregateDef::new("median", [job::SECONDS.percentile(50.0)]);
-    /// assert!(matches!(jobs.add_standing(percentile), Err(AggregateError::Schema { .. })));
+    /// assert!(matches!(jobs.add_aggregate(percentile), Err(AggregateError::Schema { .. })));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
-    /// Costs a look at every record; O(records).
+    /// Reads every record; O(records).
     ///
     /// # Errors
-    /// A [`AggregateError`], with nothing changed: the declaration is not sound or can't be kept up, its name is taken, a record holds
-    /// what can't be kept; or this is called from inside an update closure, an extractor, an observer or `get_with`.
-    pub fn add_standing(&self, standing: AggregateDef) -> Result<(), AggregateError> {
-        self.table.add_aggregate(&self.engine, standing)
+    /// An [`AggregateError`], with nothing changed: the definition is invalid or can't be materialized, its name is taken, a record
+    /// can't be aggregated, or the call comes from inside an update closure, an extractor, a hook or `get_with`.
+    pub fn add_aggregate(&self, aggregate: AggregateDef) -> Result<(), AggregateError> {
+        self.table.add_aggregate(&self.engine, aggregate)
     }
 
-    /// Drops the standing statistics called `name`, declared by the schema or added later. Waits for its turn as a commit does.
+    /// Drops the materialized aggregate `name`, declared by the schema or added later. Waits for other commits.
     ///
     /// # Errors
-    /// A [`AggregateError`] if there are none of that name, or writes are refused.
-    pub fn drop_standing(&self, name: &str) -> Result<(), AggregateError> {
+    /// An [`AggregateError`] if the collection has no such aggregate, or the store refuses writes.
+    pub fn drop_aggregate(&self, name: &str) -> Result<(), AggregateError> {
         self.table.drop_aggregate(&self.engine, name)
     }
 
-    /// What is kept up, in the order in which it was added: that of the schema first.
-    pub fn standing_defs(&self) -> Vec<AggregateDef> {
+    /// The materialized aggregates, in the order in which they were added; those of the schema first.
+    pub fn aggregates(&self) -> Vec<AggregateDef> {
         self.table.aggregates().iter().map(|aggregate| aggregate.plan.def.clone()).collect()
     }
 }

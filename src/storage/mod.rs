@@ -32,7 +32,7 @@ pub use changes::{CommitInfo, ProposedChange, ProposedCommit, RecordChange};
 pub use collection::Collection;
 pub use handle::Handle;
 pub use hooks::{CommitHook, CommitObserver};
-pub use stats::{CollectionStats, IndexStats, MemoryFigures, MemoryStats, StandingStats, Stats};
+pub use stats::{AggregateStats, CollectionStats, IndexStats, MemoryFigures, MemoryStats, Stats};
 pub use verify::{VerifyError, VerifyReport};
 
 pub(crate) use any_table::AnyTable;

@@ -88,15 +88,15 @@ pub struct CollectionStats {
     pub rows_free: usize,
     /// Index by index, in the order in which they were made.
     pub indexes: Vec<IndexStats>,
-    /// Standing statistics, in the order in which they were made.
-    pub standing: Vec<StandingStats>,
+    /// Materialized aggregates, in the order in which they were made.
+    pub aggregates: Vec<AggregateStats>,
     /// Older versions and tombstones that are kept because a pinned commit sees them.
     pub versions_kept: usize,
     /// Marks that are kept because a pinned commit lies before them.
     pub marks: usize,
     /// Lengths that are kept because a pinned commit sees them.
     pub lengths_kept: usize,
-    /// Figures of groups that are kept because a pinned commit sees them.
+    /// Older results of groups that are kept because a pinned commit sees them.
     pub figures_kept: usize,
     /// Where the memory goes.
     pub memory: MemoryStats,
@@ -117,16 +117,16 @@ pub struct IndexStats {
     pub bytes: usize,
 }
 
-/// The figures of standing statistics themselves.
+/// A materialized aggregate: its groups and its memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
-pub struct StandingStats {
-    /// Their name.
+pub struct AggregateStats {
+    /// Its name.
     pub name: String,
     /// Groups that have records.
     pub groups: usize,
-    /// Their memory that readers share, in bytes.
+    /// Its memory that readers share, in bytes.
     pub bytes: usize,
 }
 
@@ -146,8 +146,8 @@ pub struct MemoryStats {
     pub row_pages: usize,
     /// Value → rows, all indexes together, and the set of all rows.
     pub indexes: usize,
-    /// Groups and their figures, all standing statistics together.
-    pub standing: usize,
+    /// Groups and their metrics, of all materialized aggregates together.
+    pub aggregates: usize,
     /// Row → value, of fields with a column.
     pub columns: usize,
     /// Row → what each index has filed it under.
@@ -159,7 +159,7 @@ pub struct MemoryStats {
 impl MemoryStats {
     /// All of it but the records.
     pub fn overhead(&self) -> usize {
-        let shared = self.key_table + self.row_pages + self.indexes + self.standing + self.columns;
+        let shared = self.key_table + self.row_pages + self.indexes + self.aggregates + self.columns;
         self.versions + shared + self.codes + self.bookkeeping
     }
 
@@ -174,7 +174,7 @@ pub(crate) fn of_table<R: Record>(table: &Table<R>, published: Commit) -> Collec
     let indexes: Vec<IndexStats> = table.indexes().iter().map(|index| of_index(&**index)).collect();
     let shared_indexes = indexes.iter().map(|index| index.bytes).sum();
     let aggregates = table.aggregates();
-    let standing: Vec<StandingStats> = aggregates.iter().map(|aggregate| of_aggregate(aggregate)).collect();
+    let standing: Vec<AggregateStats> = aggregates.iter().map(|aggregate| of_aggregate(aggregate)).collect();
     let shared_standing: usize = standing.iter().map(|of| of.bytes).sum();
     CollectionStats {
         name: table.name.to_string(),
@@ -182,7 +182,7 @@ pub(crate) fn of_table<R: Record>(table: &Table<R>, published: Commit) -> Collec
         rows_used: figures.rows_used.load(Relaxed) as usize,
         rows_free: figures.rows_free.load(Relaxed) as usize,
         indexes,
-        standing,
+        aggregates: standing,
         versions_kept: figures.kept.load(Relaxed) as usize,
         marks: table.marks.len(),
         lengths_kept: table.lengths.len() - 1,
@@ -204,7 +204,7 @@ pub(super) fn memory_of<R: Record>(table: &Table<R>, shared_indexes: usize, shar
         indexes: shared_indexes
             + figures.index_writer_bytes.load(Relaxed) as usize
             + table.all_rows.read().heap_bytes(),
-        standing: shared_standing + figures.standing_writer_bytes.load(Relaxed) as usize,
+        aggregates: shared_standing + figures.standing_writer_bytes.load(Relaxed) as usize,
         columns: table.columns.iter().map(Column::heap_bytes).sum::<usize>()
             + figures.column_writer_bytes.load(Relaxed) as usize,
         codes: figures.code_bytes.load(Relaxed) as usize,
@@ -212,9 +212,9 @@ pub(super) fn memory_of<R: Record>(table: &Table<R>, shared_indexes: usize, shar
     }
 }
 
-fn of_aggregate(aggregate: &Materialized) -> StandingStats {
+fn of_aggregate(aggregate: &Materialized) -> AggregateStats {
     let name = aggregate.plan.name().to_owned();
-    StandingStats { name, groups: aggregate.groups(), bytes: aggregate.heap_bytes() }
+    AggregateStats { name, groups: aggregate.groups(), bytes: aggregate.heap_bytes() }
 }
 
 fn of_index(index: &dyn Index) -> IndexStats {

@@ -26,8 +26,8 @@ pub struct VerifyReport {
     pub versions_kept: usize,
     /// Entries of indexes: a value or key of a record each.
     pub index_entries: usize,
-    /// Groups of standing statistics.
-    pub standing_groups: usize,
+    /// Groups of materialized aggregates.
+    pub aggregate_groups: usize,
 }
 
 impl AddAssign for VerifyReport {
@@ -36,7 +36,7 @@ impl AddAssign for VerifyReport {
         self.records += other.records;
         self.versions_kept += other.versions_kept;
         self.index_entries += other.index_entries;
-        self.standing_groups += other.standing_groups;
+        self.aggregate_groups += other.aggregate_groups;
     }
 }
 
@@ -107,9 +107,9 @@ pub(super) fn table<R: Record>(table: &Table<R>, published: Commit) -> Result<Ve
         let Findings { reported: problems, count: findings } = found;
         return Err(VerifyError::Inconsistent { collection: table.name.to_string(), problems, findings });
     }
-    let standing_groups = table.aggregates().iter().map(|aggregate| aggregate.groups()).sum();
+    let aggregate_groups = table.aggregates().iter().map(|aggregate| aggregate.groups()).sum();
     let (records, versions_kept) = (live.len(), filed.len());
-    Ok(VerifyReport { collections: 1, records, versions_kept, index_entries, standing_groups })
+    Ok(VerifyReport { collections: 1, records, versions_kept, index_entries, aggregate_groups })
 }
 
 /// One row's versions among themselves, and against the key table.

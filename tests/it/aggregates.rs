@@ -66,8 +66,8 @@ fn row(key: &str, count: i64, sum: i64) -> (String, i64, Option<i64>) {
 #[test]
 fn each_snapshot_keeps_its_groups() {
     let (store, payments) = bed();
-    payments.add_standing(by_status()).unwrap();
-    assert_eq!((payments.standing("by_status").unwrap().int("count"), store.newest_commit().get()), (Some(0), 0));
+    payments.add_aggregate(by_status()).unwrap();
+    assert_eq!((payments.aggregate("by_status").unwrap().int("count"), store.newest_commit().get()), (Some(0), 0));
     store.commit(|batch| (0..4).try_for_each(|id| batch.store(&payments, paid(id, Status::Open, 10)))).unwrap();
     let first = store.snapshot();
     payments.update(0, |payment| payment.status = Status::Paid).unwrap();
@@ -75,19 +75,19 @@ fn each_snapshot_keeps_its_groups() {
     store.commit(|batch| (1..4).try_for_each(|id| batch.delete(&payments, id))).unwrap();
     payments.update(0, |payment| payment.amount = 7).unwrap();
 
-    let now = payments.standing("by_status").unwrap();
+    let now = payments.aggregate("by_status").unwrap();
     assert_eq!(rows(&now), [row("Paid", 1, 7)]);
     assert_eq!(
         (now.int("count"), now.int("max(amount)"), now.commit.get(), now.materialized),
         (Some(1), Some(7), 4, true)
     );
     assert_eq!(now.group("Paid").unwrap().int("distinct(currency)"), Some(0));
-    let at = |snapshot: &memdex::Snapshot| rows(&snapshot.of(&payments).standing("by_status").unwrap());
+    let at = |snapshot: &memdex::Snapshot| rows(&snapshot.of(&payments).aggregate("by_status").unwrap());
     assert_eq!(at(&first), [row("Open", 4, 40)]);
     assert_eq!(at(&second), [row("Open", 3, 30), row("Paid", 1, 10)]);
     let stats = &store.stats().collections[0];
-    assert_eq!((stats.standing[0].groups, stats.figures_kept > 0, stats.memory.standing > 0), (1, true, true));
-    assert_eq!(store.verify().unwrap().standing_groups, 1);
+    assert_eq!((stats.aggregates[0].groups, stats.figures_kept > 0, stats.memory.aggregates > 0), (1, true, true));
+    assert_eq!(store.verify().unwrap().aggregate_groups, 1);
     drop(first);
     assert_eq!(at(&second), [row("Open", 3, 30), row("Paid", 1, 10)]);
     drop(second);
@@ -95,8 +95,8 @@ fn each_snapshot_keeps_its_groups() {
     store.optimize().unwrap();
     store.verify().unwrap();
     payments.delete(0).unwrap();
-    assert_eq!(payments.standing("by_status").unwrap().groups().len(), 0);
-    assert_eq!(store.stats().collections[0].standing[0].groups, 0);
+    assert_eq!(payments.aggregate("by_status").unwrap().groups().len(), 0);
+    assert_eq!(store.stats().collections[0].aggregates[0].groups, 0);
     store.verify().unwrap();
 }
 
@@ -106,12 +106,12 @@ fn an_older_snapshot_computes_from_its_records() {
     payments.store(paid(1, Status::Open, 5)).unwrap();
     let before = store.snapshot();
     payments.store(paid(1, Status::Paid, 6)).unwrap();
-    payments.add_standing(by_status()).unwrap();
-    let old = before.of(&payments).standing("by_status").unwrap();
+    payments.add_aggregate(by_status()).unwrap();
+    let old = before.of(&payments).aggregate("by_status").unwrap();
     assert_eq!((rows(&old), old.materialized, old.commit.get()), (vec![row("Open", 1, 5)], false, 1));
     assert_eq!((old.int("count"), old.int("max(amount)")), (Some(1), Some(5)));
     payments.delete(1).unwrap();
-    let old = before.of(&payments).standing("by_status").unwrap();
+    let old = before.of(&payments).aggregate("by_status").unwrap();
     assert_eq!((rows(&old), old.materialized), (vec![row("Open", 1, 5)], false));
 }
 
@@ -119,7 +119,7 @@ fn an_older_snapshot_computes_from_its_records() {
 fn a_matching_query_uses_the_aggregate() {
     let (_store, payments) = bed();
     let big = payment::AMOUNT.gt(3) & payment::CODE.is_null();
-    payments.add_standing(by_status().when(big.clone())).unwrap();
+    payments.add_aggregate(by_status().when(big.clone())).unwrap();
     for id in 0..9 {
         payments.store(paid(id, [Status::Open, Status::Paid, Status::Void][id as usize % 3], id.into())).unwrap();
     }
@@ -146,15 +146,15 @@ fn a_matching_query_uses_the_aggregate() {
 #[test]
 fn refused_batches_leave_no_trace() {
     let (store, payments) = bed();
-    payments.add_standing(by_status()).unwrap();
-    payments.add_standing(AggregateDef::new("by_currency", GroupBy::values("currency"))).unwrap();
+    payments.add_aggregate(by_status()).unwrap();
+    payments.add_aggregate(AggregateDef::new("by_currency", GroupBy::values("currency"))).unwrap();
     payments.store(Payment { code: Some(1), ..paid(0, Status::Open, 1) }).unwrap();
-    let before = (payments.standing("by_status").unwrap().values, store.stats().collections[0].standing.clone());
+    let before = (payments.aggregate("by_status").unwrap().values, store.stats().collections[0].aggregates.clone());
     let taken = Payment { code: Some(1), currency: Some("new".into()), ..paid(1, Status::Void, 2) };
     assert!(matches!(payments.store(taken.clone()).unwrap_err().cause(), Cause::NotUnique { .. }));
     let long = Payment { currency: Some("x".repeat(70_000)), ..paid(1, Status::Void, 2) };
     assert!(matches!(payments.store(long.clone()).unwrap_err().cause(), Cause::ValueTooLong { .. }));
-    let now = (payments.standing("by_status").unwrap().values, store.stats().collections[0].standing.clone());
+    let now = (payments.aggregate("by_status").unwrap().values, store.stats().collections[0].aggregates.clone());
     assert_eq!(now, before);
     store.verify().unwrap();
 
@@ -164,7 +164,7 @@ fn refused_batches_leave_no_trace() {
     batch.store(&payments, Payment { id: 3, ..long }).unwrap();
     let report = batch.commit_lenient().unwrap();
     assert_eq!(report.refused.len(), 2);
-    let now = payments.standing("by_status").unwrap();
+    let now = payments.aggregate("by_status").unwrap();
     assert_eq!(rows(&now), [row("Open", 1, 1), row("Paid", 1, 20)]);
     store.verify().unwrap();
 }
@@ -173,11 +173,11 @@ fn refused_batches_leave_no_trace() {
 fn an_overflowing_sum_is_an_error_only_when_read() {
     let (store, payments) = bed();
     let figures = [payment::WIDE.sum(), payment::WIDE.avg(), Metric::count()];
-    payments.add_standing(AggregateDef::new("wide", Statistics::of(figures))).unwrap();
+    payments.add_aggregate(AggregateDef::new("wide", Statistics::of(figures))).unwrap();
     let wide = |id, wide| Payment { wide: Some(wide), ..paid(id, Status::Open, 0) };
     payments.store(wide(1, i128::MIN)).unwrap();
     payments.store(wide(2, i128::MIN)).unwrap();
-    let overflow = payments.standing("wide").unwrap_err();
+    let overflow = payments.aggregate("wide").unwrap_err();
     assert!(
         matches!(&overflow, QueryError::Overflow { metric, field, .. } if metric == "sum(wide)" && field == "wide")
     );
@@ -188,10 +188,10 @@ fn an_overflowing_sum_is_an_error_only_when_read() {
     );
     assert_eq!(payments.find(Predicate::All).statistics(payment::WIDE.sum()), Err(overflow));
     payments.store(wide(3, i128::MAX)).unwrap();
-    assert!(payments.standing("wide").is_err(), "one below the lowest");
+    assert!(payments.aggregate("wide").is_err(), "one below the lowest");
     store.verify().unwrap();
     payments.delete(1).unwrap();
-    assert_eq!(payments.standing("wide").unwrap().int("sum(wide)"), Some(-1));
+    assert_eq!(payments.aggregate("wide").unwrap().int("sum(wide)"), Some(-1));
 }
 
 #[test]
@@ -199,16 +199,16 @@ fn histograms_and_ranges_have_their_empty_buckets() {
     let (_store, payments) = bed();
     let steps = || GroupBy::new([Bucket::width("amount", 10)]).metrics([Metric::count(), payment::AMOUNT.sum()]);
     let ranges = GroupBy::new([Bucket::ranges("amount", [(None, Some(0)), (Some(0), Some(20)), (Some(30), None)])]);
-    payments.add_standing(AggregateDef::new("steps", steps().with_empty())).unwrap();
-    payments.add_standing(AggregateDef::new("ranges", ranges.metrics([Metric::count()]))).unwrap();
-    assert_eq!(payments.standing("steps").unwrap().groups().len(), 0);
+    payments.add_aggregate(AggregateDef::new("steps", steps().with_empty())).unwrap();
+    payments.add_aggregate(AggregateDef::new("ranges", ranges.metrics([Metric::count()]))).unwrap();
+    assert_eq!(payments.aggregate("steps").unwrap().groups().len(), 0);
     for (id, amount) in [(1, 5), (2, 31), (3, 25)] {
         payments.store(paid(id, Status::Open, amount)).unwrap();
     }
     let counts = |figures: &MetricValues| -> Vec<(String, i64)> {
         figures.groups().iter().map(|group| (group.key[0].to_string(), group.int("count").unwrap())).collect()
     };
-    let found = |name: &str| counts(&payments.standing(name).unwrap());
+    let found = |name: &str| counts(&payments.aggregate(name).unwrap());
     let named = |of: &[(&str, i64)]| of.iter().map(|(key, count)| ((*key).to_owned(), *count)).collect::<Vec<_>>();
     assert_eq!(found("steps"), named(&[("0", 1), ("10", 0), ("20", 1), ("30", 1)]));
     assert_eq!(found("ranges"), named(&[("..0", 0), ("0..20", 1), ("30..", 1)]));
@@ -218,7 +218,7 @@ fn histograms_and_ranges_have_their_empty_buckets() {
 
 fn problem(def: AggregateDef) -> AggregateDefError {
     let (_store, payments) = bed();
-    match payments.add_standing(def).unwrap_err() {
+    match payments.add_aggregate(def).unwrap_err() {
         AggregateError::Schema { source: SchemaError::Aggregate { source, .. }, .. } => source,
         other => panic!("{other}"),
     }
@@ -259,13 +259,13 @@ fn unsupported_declarations_are_named() {
     let reported = Store::new().key_values::<u8>("n", twice).unwrap_err().to_string();
     assert!(reported.contains("materialized aggregate \"a\": the name is already taken"), "{reported}");
     let (_store, payments) = bed();
-    payments.add_standing(by_status()).unwrap();
-    assert!(matches!(payments.add_standing(by_status()), Err(AggregateError::Schema { .. })));
-    let unknown = payments.standing("other").unwrap_err();
+    payments.add_aggregate(by_status()).unwrap();
+    assert!(matches!(payments.add_aggregate(by_status()), Err(AggregateError::Schema { .. })));
+    let unknown = payments.aggregate("other").unwrap_err();
     assert!(matches!(&unknown, QueryError::UnknownAggregate { known, .. } if known == &["by_status"]), "{unknown}");
-    assert!(matches!(payments.drop_standing("other"), Err(AggregateError::Unknown { .. })));
-    payments.drop_standing("by_status").unwrap();
-    assert!(payments.standing("by_status").is_err() && payments.standing_defs().is_empty());
+    assert!(matches!(payments.drop_aggregate("other"), Err(AggregateError::Unknown { .. })));
+    payments.drop_aggregate("by_status").unwrap();
+    assert!(payments.aggregate("by_status").is_err() && payments.aggregates().is_empty());
 }
 
 #[test]
@@ -273,11 +273,11 @@ fn an_unsupported_record_stops_the_build() {
     let (store, payments) = bed();
     payments.store(Payment { currency: Some("x".repeat(70_000)), ..paid(1, Status::Void, 2) }).unwrap();
     let def = AggregateDef::new("a", GroupBy::values("currency"));
-    let error = payments.add_standing(def.clone()).unwrap_err();
+    let error = payments.add_aggregate(def.clone()).unwrap_err();
     assert!(matches!(&error, AggregateError::Record { cause, .. } if matches!(**cause, Cause::ValueTooLong { .. })));
-    assert!(payments.standing_defs().is_empty());
+    assert!(payments.aggregates().is_empty());
     payments.delete(1).unwrap();
-    payments.add_standing(def).unwrap();
+    payments.add_aggregate(def).unwrap();
     store.verify().unwrap();
 }
 
@@ -292,7 +292,7 @@ fn documents_have_aggregates() {
     let schema = schema.with_aggregate(AggregateDef::new("by_city", by_city));
     let store = Store::new();
     let values = store.key_values::<&str>("sales", schema.clone()).unwrap();
-    assert_eq!(values.standing_defs(), schema.aggregates());
+    assert_eq!(values.aggregates(), schema.aggregates());
     #[cfg(feature = "documents")]
     {
         let sales = store.documents("documents", schema).unwrap();
@@ -300,7 +300,7 @@ fn documents_have_aggregates() {
             let text = format!(r#"{{"id": {id}, "shop": {{"city": "{city}"}}, "total": {total}}}"#);
             sales.store(text.parse().unwrap()).unwrap();
         }
-        let found = sales.standing("by_city").unwrap();
+        let found = sales.aggregate("by_city").unwrap();
         assert_eq!(found.group("Bern").unwrap().int("sum(total)"), Some(11));
         assert_eq!(found.groups()[0].int("count(total)"), Some(1));
     }

@@ -79,9 +79,9 @@ impl StateMachineTest for Race {
             Transition::AddIndex(def) => race.check_index_change(world, race.books.add_index(def.to_store::<Book>())),
             Transition::DropIndex(name) => race.check_index_change(world, race.books.drop_index(&name)),
             Transition::AddAggregate(aggregate) => {
-                race.aggregates_change(world, race.books.add_standing(aggregate.to_store()));
+                race.aggregates_change(world, race.books.add_aggregate(aggregate.to_store()));
             }
-            Transition::DropAggregate(name) => race.aggregates_change(world, race.books.drop_standing(name)),
+            Transition::DropAggregate(name) => race.aggregates_change(world, race.books.drop_aggregate(name)),
             Transition::Optimize => race.store.optimize().unwrap(),
             Transition::Look => race.check_snapshots(world),
         }
@@ -117,7 +117,7 @@ impl Race {
         compare::newest(&self.flights, &world.at(commit).flights);
         compare::newest(&self.books, &world.at(commit).books);
         for aggregate in &world.aggregates {
-            aggregate.check(&self.books.standing(aggregate.name).unwrap(), &world.at(commit).books);
+            aggregate.check(&self.books.aggregate(aggregate.name).unwrap(), &world.at(commit).books);
         }
     }
 
@@ -129,7 +129,7 @@ impl Race {
             let (books, expected) = (snapshot.of(&self.books), world.at(snapshot.commit()));
             compare::snapshot(&books, &expected.books);
             for aggregate in &world.aggregates {
-                aggregate.check(&books.standing(aggregate.name).unwrap(), &expected.books);
+                aggregate.check(&books.aggregate(aggregate.name).unwrap(), &expected.books);
             }
         }
     }
@@ -176,7 +176,7 @@ impl Race {
     fn aggregates_change(&self, world: &World, done: Result<(), AggregateError>) {
         assert_eq!(done.is_ok(), world.objections.is_empty(), "the model objects {:?}: {done:?}", world.objections);
         let expected: Vec<AggregateDef> = world.aggregates.iter().map(ModelAggregate::to_store).collect();
-        assert_eq!(self.books.standing_defs(), expected);
+        assert_eq!(self.books.aggregates(), expected);
         self.check_snapshots(world);
         self.audit(world);
     }

@@ -99,7 +99,7 @@ impl Bank {
         bank.store.commit(open).unwrap();
         let by_region = GroupBy::values("region").metrics([field("cents").sum().named("sum")]);
         let standing = Statistics::of([field("cents").sum().named("sum")]).group_by(by_region);
-        bank.savings.add_standing(AggregateDef::new(STANDING, standing)).unwrap();
+        bank.savings.add_aggregate(AggregateDef::new(STANDING, standing)).unwrap();
         bank
     }
 
@@ -208,7 +208,7 @@ impl Bank {
         let requested = |name: &'static str| Statistics::of([field(name).sum().named("sum")]).group_by(by_region(name));
         let by_columns = checking.find(Filter::all()).statistics(field("balance").sum().named("sum")).unwrap();
         let of_savings = savings.find(Filter::all()).statistics(requested("cents")).unwrap();
-        let standing = savings.standing(STANDING).unwrap();
+        let standing = savings.aggregate(STANDING).unwrap();
         assert_eq!(standing.values, of_savings.values);
         let of_checking = checking.find(!checking::OPEN.eq(false)).statistics(requested("balance")).unwrap();
         (by_columns.int("sum").unwrap() + of(&of_savings, "sum"), of(&of_checking, "sum") + of(&standing, "sum"))

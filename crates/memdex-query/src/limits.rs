@@ -13,7 +13,7 @@ pub const MAX_FIELDS: usize = 1_024;
 pub const MAX_INDEXES: usize = 256;
 
 /// Most materialized aggregates of one collection.
-pub const MAX_STANDING: usize = 64;
+pub const MAX_AGGREGATES: usize = 64;
 
 /// Most values that a multi-valued indexed field can have in one record.
 pub const MAX_FIELD_VALUES: usize = 4_096;

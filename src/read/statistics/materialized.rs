@@ -1,4 +1,4 @@
-//! Answers that are known already: from the figures that commits keep up.
+//! Results that a materialized aggregate has, so that no record is read.
 
 use super::answer::{AggregationResult, Group, MetricValues};
 use crate::error::{Commit, QueryError, StatisticsError};
@@ -18,44 +18,44 @@ use std::cmp::Ordering;
 use std::time::Instant;
 
 impl<R: Record> Collection<R> {
-    /// What the standing statistics called `name` say as of now: of the newest commit, whole. It pins nothing and looks at no record:
-    /// O(groups), for a few groups some hundred nanoseconds.
+    /// The result of the materialized aggregate `name` at the newest commit. Pins no snapshot and reads no record: O(groups), some
+    /// hundred nanoseconds for a few groups.
     ///
     /// ```
     /// # use memdex::{GroupBy, Metric, Record, AggregateDef, Store};
     /// # #[derive(Clone, Record)] struct Job { #[record(key)] id: u32, #[record(field)] queue: String }
     /// # let store = Store::new();
     /// # let jobs = store.collection::<Job>("Job")?;
-    /// jobs.add_standing(AggregateDef::new("by_queue", GroupBy::values(job::QUEUE).metrics([Metric::count()])))?;
+    /// jobs.add_aggregate(AggregateDef::new("by_queue", GroupBy::values(job::QUEUE).metrics([Metric::count()])))?;
     /// jobs.store(Job { id: 1, queue: "mail".into() })?;
     /// let before = store.snapshot();
     /// jobs.store(Job { id: 2, queue: "mail".into() })?;
-    /// assert_eq!(jobs.standing("by_queue")?.group("mail").unwrap().int("count"), Some(2));
-    /// assert_eq!(before.of(&jobs).standing("by_queue")?.group("mail").unwrap().int("count"), Some(1));
+    /// assert_eq!(jobs.aggregate("by_queue")?.group("mail").unwrap().int("count"), Some(2));
+    /// assert_eq!(before.of(&jobs).aggregate("by_queue")?.group("mail").unwrap().int("count"), Some(1));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
     /// [`QueryError::UnknownAggregate`]; [`QueryError::Overflow`] if a sum overflows; [`QueryError::TooManyGroups`].
-    pub fn standing(&self, name: &str) -> Result<AggregationResult, QueryError> {
+    pub fn aggregate(&self, name: &str) -> Result<AggregationResult, QueryError> {
         let started = Instant::now();
         let figures = self.table.aggregate(name)?;
         let asked = Known::all_of(&self.table.name, &figures.plan);
         match asked.read(&figures, || self.engine.timeline.published()) {
             Some(answer) => result(answer, started, true),
             // Dropped since it was found.
-            None => self.view().standing(name),
+            None => self.view().aggregate(name),
         }
     }
 }
 
 impl<R: Record> View<R> {
-    /// What the standing statistics called `name` say as of this snapshot. O(groups), as [`Collection::standing`]. If they were added
-    /// after the snapshot was taken, all records are looked at.
+    /// The result of the materialized aggregate `name` at this snapshot. O(groups), as [`Collection::aggregate`]. If the aggregate was
+    /// added after the snapshot was taken, every record is read.
     ///
     /// # Errors
-    /// As [`Collection::standing`].
-    pub fn standing(&self, name: &str) -> Result<AggregationResult, QueryError> {
+    /// As [`Collection::aggregate`].
+    pub fn aggregate(&self, name: &str) -> Result<AggregationResult, QueryError> {
         let started = Instant::now();
         let figures = self.table.aggregate(name)?;
         let asked = Known::all_of(&self.table.name, &figures.plan);

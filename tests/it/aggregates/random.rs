@@ -252,10 +252,10 @@ impl Both {
             Step::LetGo(at) if *at < self.held.len() => drop(self.held.remove(*at)),
             Step::LetGo(_) => {}
             Step::Add(def) => {
-                let known = self.kept.1.standing_defs().iter().any(|known| known.name() == def.name());
-                assert_eq!(self.kept.1.add_standing((**def).clone()).is_err(), known);
+                let known = self.kept.1.aggregates().iter().any(|known| known.name() == def.name());
+                assert_eq!(self.kept.1.add_aggregate((**def).clone()).is_err(), known);
             }
-            Step::Drop(name) => drop(self.kept.1.drop_standing(name)),
+            Step::Drop(name) => drop(self.kept.1.drop_aggregate(name)),
             Step::Optimize => self.kept.0.optimize().unwrap(),
         }
     }
@@ -263,13 +263,13 @@ impl Both {
     /// Compares every held snapshot and the newest state.
     fn check(&self) {
         let now = (self.kept.0.snapshot(), self.bare.0.snapshot());
-        let defs = self.kept.1.standing_defs();
+        let defs = self.kept.1.aggregates();
         for (kept, bare) in self.held.iter().chain([&now]) {
             let (kept, bare) = (kept.of(&self.kept.1), bare.of(&self.bare.1));
             for def in &defs {
                 let condition = def.condition().cloned().unwrap_or_default();
                 let expected = bare.find(condition.clone()).statistics(def.statistics().clone());
-                let found = kept.standing(def.name());
+                let found = kept.aggregate(def.name());
                 let (figures, known) = (found.clone().map(|of| of.values), found.map(|of| of.materialized));
                 assert_eq!(figures, expected.clone().map(|of| of.values), "{def:?}");
                 let requested = kept.find(condition).statistics(def.statistics().clone());
@@ -282,8 +282,8 @@ impl Both {
             }
         }
         for def in &defs {
-            let newest = self.kept.1.standing(def.name()).map(|of| of.values);
-            assert_eq!(newest, now.0.of(&self.kept.1).standing(def.name()).map(|of| of.values));
+            let newest = self.kept.1.aggregate(def.name()).map(|of| of.values);
+            assert_eq!(newest, now.0.of(&self.kept.1).aggregate(def.name()).map(|of| of.values));
         }
         self.kept.0.verify().unwrap();
     }

@@ -376,7 +376,7 @@ impl World {
         }
     }
 
-    fn add_standing(&mut self, aggregate: &ModelAggregate) {
+    fn add_aggregate(&mut self, aggregate: &ModelAggregate) {
         if self.aggregates.iter().any(|other| other.name == aggregate.name) {
             self.objections.push("Duplicate");
         } else {
@@ -384,7 +384,7 @@ impl World {
         }
     }
 
-    fn drop_standing(&mut self, name: &str) {
+    fn drop_aggregate(&mut self, name: &str) {
         match self.aggregates.iter().position(|aggregate| aggregate.name == name) {
             Some(at) => drop(self.aggregates.remove(at)),
             None => self.objections.push("Unknown"),
@@ -544,8 +544,8 @@ impl ReferenceStateMachine for World {
             Transition::DropAllSnapshots => world.snapshots.clear(),
             Transition::AddIndex(def) => world.add_index(def),
             Transition::DropIndex(name) => world.drop_index(name),
-            Transition::AddAggregate(aggregate) => world.add_standing(aggregate),
-            Transition::DropAggregate(name) => world.drop_standing(name),
+            Transition::AddAggregate(aggregate) => world.add_aggregate(aggregate),
+            Transition::DropAggregate(name) => world.drop_aggregate(name),
             _ => {}
         }
         world

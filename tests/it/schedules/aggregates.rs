@@ -90,7 +90,7 @@ impl Purses {
         store.observe(truth.clone()).unwrap();
         let purses = Purses { store, coins, truth };
         if declared {
-            purses.coins.add_standing(by_purse()).unwrap();
+            purses.coins.add_aggregate(by_purse()).unwrap();
         }
         purses
     }
@@ -119,7 +119,7 @@ impl Purses {
 
     /// Checks the result of a snapshot.
     fn check(&self, snapshot: &Snapshot) {
-        let figures = snapshot.of(&self.coins).standing("by purse").unwrap();
+        let figures = snapshot.of(&self.coins).aggregate("by purse").unwrap();
         assert_eq!(figures.commit, snapshot.commit());
         assert_eq!(found(&figures), expected(&self.state(snapshot.commit())), "at {}", snapshot.commit());
     }
@@ -127,7 +127,7 @@ impl Purses {
     /// Checks a result without a pin. It must be correct at the commit that it names, which is not before `seen`.
     fn check_now(&self, seen: Commit) -> Commit {
         let from = self.store.newest_commit().max(seen);
-        let figures = self.coins.standing("by purse").unwrap();
+        let figures = self.coins.aggregate("by purse").unwrap();
         assert!((from..=self.store.newest_commit()).contains(&figures.commit), "a session went back in time");
         assert_eq!(found(&figures), expected(&self.state(figures.commit)), "now, at {}", figures.commit);
         figures.commit
@@ -142,7 +142,7 @@ impl Purses {
             (0, 0, 0),
             "without readers everything is reclaimed"
         );
-        assert!(left.standing.iter().all(|of| of.groups <= usize::from(PURSES)));
+        assert!(left.aggregates.iter().all(|of| of.groups <= usize::from(PURSES)));
         self.store.verify().unwrap();
     }
 }
@@ -200,13 +200,13 @@ fn aggregates_built_under_commits() {
         let writer = spawn_on(&purses, |purses| (0..3).for_each(|_| purses.random_commit()));
         let reader = spawn_on(&purses, |purses| {
             let snapshot = purses.store.snapshot();
-            match snapshot.of(&purses.coins).standing("by purse") {
+            match snapshot.of(&purses.coins).aggregate("by purse") {
                 Ok(_) => purses.check(&snapshot),
                 Err(QueryError::UnknownAggregate { .. }) => {}
                 Err(error) => panic!("{error}"),
             }
         });
-        purses.coins.add_standing(by_purse()).unwrap();
+        purses.coins.add_aggregate(by_purse()).unwrap();
         let between = purses.store.snapshot();
         purses.check(&before);
         purses.check(&between);
@@ -227,10 +227,10 @@ fn aggregates_dropped_under_readers() {
         let purses = Purses::new(true);
         purses.put(&[(0, 0), (1, 1)]);
         let writer = spawn_on(&purses, |purses| (0..3).for_each(|_| purses.random_commit()));
-        let dropper = spawn_on(&purses, |purses| purses.coins.drop_standing("by purse").unwrap());
+        let dropper = spawn_on(&purses, |purses| purses.coins.drop_aggregate("by purse").unwrap());
         let of_now = |purses: Purses| {
             for _ in 0..2 {
-                match purses.coins.standing("by purse") {
+                match purses.coins.aggregate("by purse") {
                     Ok(figures) => assert_eq!(found(&figures), expected(&purses.state(figures.commit))),
                     Err(QueryError::UnknownAggregate { .. }) => {}
                     Err(error) => panic!("{error}"),
@@ -239,7 +239,7 @@ fn aggregates_dropped_under_readers() {
         };
         let of_snapshot = |purses: Purses| {
             let snapshot = purses.store.snapshot();
-            if let Ok(figures) = snapshot.of(&purses.coins).standing("by purse") {
+            if let Ok(figures) = snapshot.of(&purses.coins).aggregate("by purse") {
                 assert_eq!(found(&figures), expected(&purses.state(snapshot.commit())));
             }
         };

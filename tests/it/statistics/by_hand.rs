@@ -386,8 +386,8 @@ fn a_float_below_the_first_bucket_is_in_none() {
     assert_eq!(figures.groups().len(), 3);
     let store = Store::new();
     let all: Records = store.key_values("all", schema(true)).unwrap();
-    all.add_standing(AggregateDef::new("by x", GroupBy::new([by()]).metrics([Metric::count()]))).unwrap();
+    all.add_aggregate(AggregateDef::new("by x", GroupBy::new([by()]).metrics([Metric::count()]))).unwrap();
     store.commit(|batch| records.iter().try_for_each(|record| batch.store(&all, record.clone()))).unwrap();
-    assert_eq!(all.standing("by x").unwrap().groups().len(), 3);
+    assert_eq!(all.aggregate("by x").unwrap().groups().len(), 3);
     store.verify().unwrap();
 }

@@ -40,8 +40,8 @@ fn step(shelf: &Shelf, chance: usize) {
             drop(batch.commit_lenient().unwrap());
         }
         10 => drop(things.add_index(IndexDef::ordered(["club", "rate"]).named("new"))),
-        11 if chance.is_multiple_of(3) => drop(things.add_standing(aggregate("new"))),
-        11 if chance.is_multiple_of(5) => drop(things.drop_standing("new")),
+        11 if chance.is_multiple_of(3) => drop(things.add_aggregate(aggregate("new"))),
+        11 if chance.is_multiple_of(5) => drop(things.drop_aggregate("new")),
         11 => drop(things.add_index(IndexDef::equality("notes").named("notes").when(field("score").lt(20)))),
         _ if chance.is_multiple_of(2) => drop(things.drop_index(["new", "notes", "score", "both"][chance / 26 % 4])),
         _ => store.optimize().unwrap(),
@@ -66,7 +66,7 @@ fn fickle_extractors_break_nothing() {
                 });
             }
             assert_eq!(shelf.things.iter().count(), shelf.things.len());
-            let of_groups = shelf.things.standing("by club").unwrap();
+            let of_groups = shelf.things.aggregate("by club").unwrap();
             assert!(of_groups.groups().len() <= shelf.things.len());
             if chance >> 33 & 7 == 0 {
                 held.push(shelf.store.snapshot());

@@ -57,9 +57,9 @@ fn a_panic_in_a_build_leaves_no_aggregate() {
     for call in [Call::Field, Call::Values] {
         for nth in 1.. {
             let shelf = Shelf::new();
-            let before = (shelf.state(), shelf.things.standing_defs());
+            let before = (shelf.state(), shelf.things.aggregates());
             shelf.hooks.panic_at(call, nth);
-            let built = shelf.things.add_standing(aggregate("new"));
+            let built = shelf.things.add_aggregate(aggregate("new"));
             if shelf.hooks.clear() {
                 built.unwrap();
                 break;
@@ -68,9 +68,9 @@ fn a_panic_in_a_build_leaves_no_aggregate() {
                 matches!(&built, Err(AggregateError::Record { aggregate, cause, .. }) if aggregate == "new" && is_of(call, cause)),
                 "{call:?} at call {nth}: {built:?}"
             );
-            assert_eq!((shelf.state(), shelf.things.standing_defs()), before);
+            assert_eq!((shelf.state(), shelf.things.aggregates()), before);
             shelf.is_well();
-            shelf.things.add_standing(aggregate("new")).unwrap();
+            shelf.things.add_aggregate(aggregate("new")).unwrap();
             shelf.gather().commit().unwrap();
             shelf.is_well();
         }

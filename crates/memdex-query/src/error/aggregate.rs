@@ -12,7 +12,7 @@ pub enum AggregateDefError {
     Duplicate,
     /// It has no name.
     Unnamed,
-    /// More aggregates than [`limits::MAX_STANDING`](crate::limits::MAX_STANDING).
+    /// More aggregates than [`limits::MAX_AGGREGATES`](crate::limits::MAX_AGGREGATES).
     #[non_exhaustive]
     TooMany {
         /// The most that is allowed.

@@ -5,7 +5,7 @@ use super::bound::{Bound, Cut, Range};
 use super::bucketer::Bucketer;
 use super::schema::Schema;
 use crate::error::AggregateDefError;
-use crate::limits::MAX_STANDING;
+use crate::limits::MAX_AGGREGATES;
 use crate::query::{Aggregate, FieldName, Predicate, Statistics};
 use crate::value::Value;
 use std::borrow::Cow;
@@ -15,8 +15,8 @@ use std::fmt;
 /// incrementally. They may have one level of groups.
 ///
 /// Add it to a schema ([`Schema::with_aggregate`](crate::schema::Schema::with_aggregate)) or to an open collection
-/// ([`Collection::add_standing`](crate::Collection::add_standing)), and read it by name
-/// ([`Collection::standing`](crate::Collection::standing)) at any commit that a snapshot holds. Reading costs time in the number of
+/// ([`Collection::add_aggregate`](crate::Collection::add_aggregate)), and read it by name
+/// ([`Collection::aggregate`](crate::Collection::aggregate)) at any commit that a snapshot holds. Reading costs time in the number of
 /// groups, not of records. A statistics query that asks for the same filter, buckets and metrics is answered from it.
 ///
 /// ```
@@ -26,17 +26,17 @@ use std::fmt;
 /// struct Payment { #[record(key)] id: u32, #[record(field)] status: String, #[record(field)] amount: i64 }
 ///
 /// let payments = Store::new().collection::<Payment>("Payment")?;
-/// payments.add_standing(AggregateDef::new(
+/// payments.add_aggregate(AggregateDef::new(
 ///     "by_status",
 ///     GroupBy::values(payment::STATUS).metrics([Metric::count(), payment::AMOUNT.sum(), payment::AMOUNT.avg()]),
 /// ))?;
-/// payments.add_standing(AggregateDef::new("big", [Metric::count()]).when(payment::AMOUNT.ge(1_000)))?;
+/// payments.add_aggregate(AggregateDef::new("big", [Metric::count()]).when(payment::AMOUNT.ge(1_000)))?;
 /// payments.store(Payment { id: 1, status: "paid".into(), amount: 1_500 })?;
 /// payments.store(Payment { id: 2, status: "paid".into(), amount: 200 })?;
-/// let by_status = payments.standing("by_status")?;
+/// let by_status = payments.aggregate("by_status")?;
 /// let paid = by_status.group("paid").unwrap();
 /// assert_eq!((paid.int("count"), paid.int("sum(amount)"), paid.float("avg(amount)")), (Some(2), Some(1_700), Some(850.0)));
-/// assert_eq!(payments.standing("big")?.int("count"), Some(1));
+/// assert_eq!(payments.aggregate("big")?.int("count"), Some(1));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
@@ -167,8 +167,8 @@ fn overlap(ranges: &[Range]) -> bool {
 impl Schema {
     /// Fails if the aggregate can't be added to `others`.
     pub fn check_aggregate(&self, def: &AggregateDef, others: &[AggregateDef]) -> Result<(), AggregateDefError> {
-        if others.len() >= MAX_STANDING {
-            return Err(AggregateDefError::TooMany { limit: MAX_STANDING });
+        if others.len() >= MAX_AGGREGATES {
+            return Err(AggregateDefError::TooMany { limit: MAX_AGGREGATES });
         }
         if others.iter().any(|other| other.name == def.name) {
             return Err(AggregateDefError::Duplicate);
