@@ -1,10 +1,14 @@
-//! Holds the layering of ARCHITECTURE.md: imports go downward only, siblings never import each other.
+//! Holds the structure that ARCHITECTURE.md describes: which crate and which module may import which.
 
-use std::collections::BTreeMap;
+mod circles;
+
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
-/// Bottom first; modules of one line are siblings.
+/// Modules of `src`, bottom first. A module imports from lower lines only.
 const LEVELS: [&[&str]; 10] = [
     &["limits", "sync", "hash"],
     &["user_code", "latency"],
@@ -18,10 +22,28 @@ const LEVELS: [&[&str]; 10] = [
     &["store"],
 ];
 
+/// The crates of the workspace that each crate may depend on.
+const CRATES: [(&str, &[&str]); 7] = [
+    ("memdex-query", &[]),
+    ("memdex-derive", &[]),
+    ("memdex-sql", &["memdex-query"]),
+    ("memdex", &["memdex-derive", "memdex-query"]),
+    ("memdex-examples", &["memdex"]),
+    ("memdex-benches", &["memdex"]),
+    ("memdex-oracle", &[]),
+];
+
+/// Most packages in the tree of a crate with its default features, itself included.
+const MOST_PACKAGES: [(&str, usize); 2] = [("memdex-query", 10), ("memdex", 45)];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
 fn rust_files(folder: &Path, files: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
         let path = entry.path();
-        if path.is_dir() {
+        if path.is_dir() && path.file_name().is_some_and(|name| name != "target") {
             rust_files(&path, files);
         } else if path.extension().is_some_and(|e| e == "rs") {
             files.push(path);
@@ -29,24 +51,28 @@ fn rust_files(folder: &Path, files: &mut Vec<PathBuf>) {
     }
 }
 
-fn levels() -> BTreeMap<&'static str, usize> {
-    LEVELS.iter().enumerate().flat_map(|(level, modules)| modules.iter().map(move |module| (*module, level))).collect()
+/// The code of a file, without comments.
+fn code(file: &Path) -> String {
+    let text = fs::read_to_string(file).unwrap();
+    text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+}
+
+fn cargo(arguments: &[&str]) -> String {
+    let output = Command::new(env!("CARGO")).args(arguments).current_dir(root()).output().unwrap();
+    assert!(output.status.success(), "cargo {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
 }
 
 /// The top-level module that a file belongs to, and the modules that it names by `crate::`.
 fn imports(source: &Path, file: &Path) -> Option<(String, Vec<String>)> {
     let top = file.strip_prefix(source).unwrap().components().next().unwrap();
     let module = Path::new(top.as_os_str()).file_stem().unwrap().to_str().unwrap().to_owned();
-    if module == "lib" {
+    if ["lib", "guide"].contains(&&*module) {
         return None;
     }
-    let text = fs::read_to_string(file).unwrap();
-    let code: String = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
+    let code = code(file);
     let mut named = Vec::new();
     for (at, _) in code.match_indices("crate::") {
-        if code[..at].ends_with(['(', '$']) && code[..at].ends_with("pub(") {
-            continue;
-        }
         let rest = &code[at + "crate::".len()..];
         let list = rest.strip_prefix('{').and_then(|list| list.split_once('}')).map(|(list, _)| list);
         let names = list.map_or(vec![rest], |list| list.split(',').collect());
@@ -60,9 +86,13 @@ fn imports(source: &Path, file: &Path) -> Option<(String, Vec<String>)> {
 }
 
 #[test]
-fn imports_go_downward() {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let levels = levels();
+fn modules_import_downward() {
+    let source = root().join("src");
+    let levels: BTreeMap<&str, usize> = LEVELS
+        .iter()
+        .enumerate()
+        .flat_map(|(level, modules)| modules.iter().map(move |module| (*module, level)))
+        .collect();
     let mut files = Vec::new();
     rust_files(&source, &mut files);
     let mut seen = 0;
@@ -80,11 +110,62 @@ fn imports_go_downward() {
 }
 
 #[test]
+fn files_do_not_import_each_other_in_circles() {
+    let crates = ["src", "crates/memdex-query/src", "crates/memdex-sql/src", "crates/memdex-derive/src"];
+    let circles: Vec<String> = crates
+        .iter()
+        .flat_map(|source| {
+            circles::circles(&root().join(source)).into_iter().map(move |circle| format!("{source}: {circle:?}"))
+        })
+        .collect();
+    assert!(circles.is_empty(), "move what both need into a file below:\n{}", circles.join("\n"));
+}
+
+#[test]
+fn crates_depend_downward() {
+    let metadata: Value = serde_json::from_str(&cargo(&["metadata", "--no-deps", "--format-version", "1"])).unwrap();
+    let packages = metadata["packages"].as_array().unwrap();
+    let known: BTreeSet<&str> = packages.iter().map(|package| package["name"].as_str().unwrap()).collect();
+    for package in packages {
+        let name = package["name"].as_str().unwrap();
+        let allowed = CRATES.iter().find(|(of, _)| *of == name);
+        let (_, allowed) = allowed.unwrap_or_else(|| panic!("{name} has no line in CRATES: give it one"));
+        let depends = package["dependencies"].as_array().unwrap().iter().filter(|on| on["kind"].is_null());
+        for on in depends.map(|on| on["name"].as_str().unwrap()).filter(|on| known.contains(on)) {
+            assert!(allowed.contains(&on), "{name} may not depend on {on}");
+        }
+    }
+    assert_eq!(known.len(), CRATES.len());
+}
+
+#[test]
+fn crates_bring_few_packages() {
+    for (name, most) in MOST_PACKAGES {
+        let tree = cargo(&["tree", "--package", name, "--edges", "normal", "--prefix", "none"]);
+        let packages: BTreeSet<&str> = tree.lines().map(|line| line.trim_end_matches(" (*)")).collect();
+        assert!(packages.len() <= most, "{name} brings {} packages, more than {most}:\n{packages:#?}", packages.len());
+    }
+}
+
+/// The checkers replace the locks, atomics and threads that `src/sync.rs` names; others they do not see.
+#[test]
+fn locks_are_named_in_one_file() {
+    let mut files = Vec::new();
+    rust_files(&root().join("src"), &mut files);
+    for file in files.iter().filter(|file| !file.ends_with("src/sync.rs") && !file.ends_with("tests.rs")) {
+        let code = code(file);
+        let code = code.split("#[cfg(test)]").next().unwrap();
+        for name in ["std::sync::", "parking_lot", "std::thread"] {
+            assert!(!code.contains(name), "{} names {name}: take it from crate::sync", file.display());
+        }
+    }
+}
+
+#[test]
 fn files_stay_short() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut files = Vec::new();
     for folder in ["src", "crates", "tests/it", "tests/oracle", "benches", "examples"] {
-        rust_files(&root.join(folder), &mut files);
+        rust_files(&root().join(folder), &mut files);
     }
     for file in files {
         let lines = fs::read_to_string(&file).unwrap().lines().count();
@@ -93,13 +174,12 @@ fn files_stay_short() {
 }
 
 #[test]
-fn what_architecture_names_is_there() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let text = fs::read_to_string(root.join("ARCHITECTURE.md")).unwrap();
+fn paths_in_architecture_exist() {
+    let text = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
     let named: Vec<&str> =
         text.split('`').skip(1).step_by(2).filter(|word| word.contains('/') && !word.contains(' ')).collect();
     assert!(named.len() > 10);
     for path in named {
-        assert!(root.join(path).exists(), "ARCHITECTURE.md names {path}, which is not there");
+        assert!(root().join(path).exists(), "ARCHITECTURE.md names {path}, which does not exist");
     }
 }
