@@ -4,7 +4,7 @@ use crate::sync::{Arc, AtomicI64, Ordering, SignedTally};
 use crate::user_code;
 use std::time::Duration;
 
-pub(crate) use crate::value::Timestamp;
+pub(crate) use memdex_query::value::Timestamp;
 
 /// Where the engine's time comes from. It may jump, and even run backwards: the engine never gives out a time that
 /// is earlier than one it has already given out.
@@ -27,7 +27,8 @@ impl Clock for SystemClock {
 /// A clock that stands still until it is told to move. Clones show the same time.
 ///
 /// ```
-/// use memdex::{Clock, ManualClock, Store, Timestamp};
+/// use memdex::{Store, Timestamp};
+/// use memdex::clock::{Clock, ManualClock};
 /// use std::time::Duration;
 /// let clock = ManualClock::starting_at(Timestamp::from_micros(0));
 /// let store = Store::builder().clock(clock.clone()).build();

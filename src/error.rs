@@ -1,11 +1,11 @@
 //! Errors: what was tried, what is wrong, and what to do.
 
-mod commit;
+pub(crate) mod commit;
 #[cfg(feature = "documents")]
 mod document;
 mod refusal;
 
-pub use commit::Commit;
+pub(crate) use commit::Commit;
 #[cfg(feature = "documents")]
 pub use document::DocumentError;
 #[cfg(feature = "documents")]
@@ -13,8 +13,8 @@ pub use memdex_query::error::CriteriaError;
 pub use memdex_query::error::{AggregateDefError, KeyError, QueryError, SchemaError, StatisticsError};
 pub use refusal::{Cause, Refusal};
 
-use crate::value::Key;
 use memdex_query::error::ItHas;
+use memdex_query::value::Key;
 
 /// Why a collection could not be opened.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -15,7 +15,7 @@ use crate::sync::{
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
-/// How long calls took, by kind, in the current interval: see [`Stats::latency`](crate::Stats::latency) and
+/// How long calls took, by kind, in the current interval: see [`Stats::latency`](crate::stats::Stats::latency) and
 /// [`Store::take_latency`](crate::Store::take_latency).
 ///
 /// ```
@@ -47,7 +47,7 @@ pub struct LatencyStats {
     /// filter.
     pub query: LatencyFigures,
     /// Commits, by any method, from the call to its return. Includes waiting for the commit lock, reclamation and delivery
-    /// to hooks, as [`Receipt::took`](crate::Receipt::took) does. Refused commits and empty ones are not counted. What a
+    /// to hooks, as [`Receipt::took`](crate::write::Receipt::took) does. Refused commits and empty ones are not counted. What a
     /// background writer commits together is one commit.
     pub commit: LatencyFigures,
 }

@@ -85,8 +85,8 @@ pub mod guide;
 // The derive macros name this crate by its name, also where they are used inside it.
 extern crate self as memdex;
 
-mod clock;
-mod error;
+pub mod clock;
+pub mod error;
 mod hash;
 mod index;
 mod keys;
@@ -100,52 +100,73 @@ mod storage;
 mod store;
 mod sync;
 mod user_code;
-mod write;
+pub mod write;
 
-// The engine names the plain data by the modules of `memdex_query`.
-use memdex_query::{aggregate, query, value};
-
-pub use clock::{Clock, ManualClock, SystemClock};
-pub use error::{
-    AggregateDefError, AggregateError, Cause, CollectionError, Commit, IndexError, KeyError, QueryError, Refusal,
-    SchemaError, StatisticsError,
-};
-#[cfg(feature = "documents")]
-pub use error::{CriteriaError, DocumentError};
+pub use error::commit::Commit;
 pub use keys::Sequence;
-pub use latency::{LatencyFigures, LatencyStats};
 pub use memdex_derive::{FieldValue, Nested, Record, record_for};
-pub use query::{
-    Aggregate, Ask, Bucket, Cursor, CursorError, DateUnit, Direction, Field, FieldName, Filter, Fingerprint, GroupBy,
-    IntoOrder, Metric, NamedField, Nulls, OrderBy, Paging, Part, Parts, Predicate, Query, Statistics, TextOp, TextTest,
-    Top, field,
-};
-pub use read::{
-    AggregationResult, ExplainStep, Explanation, Find, Group, Hit, Hits, MetricValues, Page, QueryResult, Records,
-    Search, Snapshot, View,
-};
+pub use memdex_query::query::{Bucket, Field, Filter, GroupBy, Metric, Query, field};
+pub use memdex_query::schema::{FieldDef, IndexDef, Schema};
+pub use memdex_query::value::{FieldValue, Key, Kind, Timestamp, Value};
+pub use read::{Page, Snapshot, View};
 #[cfg(feature = "documents")]
 pub use record::Document;
-pub use record::{
-    AggregateDef, FieldAt, FieldDef, FieldNames, IndexDef, IndexKind, KeyBuffer, KeyValue, Matches, Nested, Record,
-    Schema,
-};
+pub use record::{KeyValue, Nested, Record};
 #[cfg(feature = "documents")]
 pub use serde_json::{Value as Json, json};
-pub use storage::{
-    AggregateStats, Collection, CollectionStats, CommitHook, CommitInfo, CommitObserver, Handle, IndexStats,
-    MemoryFigures, MemoryStats, ProposedChange, ProposedCommit, RecordChange, Stats, VerifyError, VerifyReport,
-};
-pub use store::{CollectionInfo, Store, StoreBuilder};
-pub use value::{
-    AnyKey, DecimalError, DecimalValue, Each, Element, EntityKey, EntityKeyError, FieldValue, FromKey, FromValue,
-    HeapSize, IntoKey, Key, KeySink, Kind, Many, Maybe, Multi, Nest, Nullable, Number, Operand, Single, Text,
-    Timestamp, TimestampError, Value, ValueRef,
-};
+pub use storage::{Collection, Handle};
+pub use store::{Store, StoreBuilder};
+pub use write::background::BackgroundWriter;
+pub use write::batch::Batch;
+pub use write::writer::Writer;
+
+/// Queries as plain data, how they are executed, and their results.
+///
+/// [`Query`] and [`Filter`], with which most programs start, are at the root of the crate.
+pub mod query {
+    pub use crate::read::{ExplainStep, Explanation, Find, Hit, Hits, QueryResult, Records, Search};
+    pub use crate::record::Matches;
+    pub use memdex_query::query::{
+        Ask, Cursor, CursorError, Direction, FieldName, Fingerprint, IntoOrder, NamedField, Nulls, OrderBy, Paging,
+        Part, Parts, Predicate, TextOp, TextTest,
+    };
+}
+
+/// Statistics: counts, sums, groups and histograms, and their results.
+///
+/// [`GroupBy`], [`Metric`] and [`Bucket`] are at the root of the crate.
+pub mod aggregate {
+    pub use crate::read::{AggregationResult, Group, MetricValues};
+    pub use memdex_query::query::{Aggregate, DateUnit, Statistics, Top};
+}
+
+/// Parts of a [`Schema`].
+pub mod schema {
+    pub use crate::store::CollectionInfo;
+    pub use memdex_query::schema::{AggregateDef, FieldAt, FieldNames, IndexKind};
+}
+
+/// Types of fields and keys: the traits that connect Rust types with [`Value`], and values that Rust has no type for.
+pub mod typing {
+    pub use crate::record::KeyBuffer;
+    pub use memdex_query::value::{
+        AnyKey, DecimalError, DecimalValue, Each, Element, EntityKey, EntityKeyError, FromKey, FromValue, HeapSize,
+        IntoKey, KeySink, Many, Maybe, Multi, Nest, Nullable, Number, Operand, Single, Text, TimestampError, ValueRef,
+    };
+}
+
+/// Commit hooks: code that takes part in every commit of a store.
+pub mod hook {
+    pub use crate::storage::{CommitHook, CommitInfo, CommitObserver, ProposedChange, ProposedCommit, RecordChange};
+}
+
+/// What a store measures of itself: counts, memory, latencies, and the result of an audit.
+pub mod stats {
+    pub use crate::latency::{LatencyFigures, LatencyStats};
+    pub use crate::storage::{
+        AggregateStats, CollectionStats, IndexStats, MemoryFigures, MemoryStats, Stats, VerifyError, VerifyReport,
+    };
+}
+
 #[doc(hidden)]
-pub use value::{NoAttribute, probe};
-pub use write::{
-    Applied, BackgroundError, BackgroundWriter, BackgroundWriterBuilder, Batch, Counts, IfUnchanged, OperationInfo,
-    Outcome, Pending, Queued, Receipt, Refused, RefusedOperation, Report, SubmitError, TakenOperation, Ticket,
-    UpdateResult, Writer, WriterError,
-};
+pub use memdex_query::value::{NoAttribute, probe};

@@ -15,7 +15,7 @@ pub const DEFAULT_BULK_SIZE: usize = 100;
 /// Default number of operations at which a [`BackgroundWriter`](crate::BackgroundWriter) flushes.
 pub const DEFAULT_BACKGROUND_BULK_SIZE: usize = 1_000;
 
-/// About one in this many gets of a thread is [measured](crate::Stats::latency): reading the clock twice takes longer than
+/// About one in this many gets of a thread is [measured](crate::stats::Stats::latency): reading the clock twice takes longer than
 /// a get.
 pub const GETS_PER_SAMPLE: u32 = 256;
 
@@ -28,7 +28,7 @@ pub const DEFAULT_QUEUED_OPERATIONS: usize = 10_000;
 /// Default limit of the bytes in the queue of a [`BackgroundWriter`](crate::BackgroundWriter).
 pub const DEFAULT_QUEUED_BYTES: usize = 64 << 20;
 
-/// Most commits that wait to be delivered to [hooks](crate::CommitHook) before further commits wait for the delivery.
+/// Most commits that wait to be delivered to [hooks](crate::hook::CommitHook) before further commits wait for the delivery.
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
 pub const MAX_QUEUED_COMMITS: usize = 1_024;
 /// Few, so that concurrency checkers reach a full queue.

@@ -4,7 +4,6 @@ use crate::clock::{Clock, SystemClock};
 use crate::error::{CollectionError, Commit, QueryError, Refusal};
 use crate::keys::{KeyMakers, Sequence};
 use crate::latency::LatencyStats;
-use crate::query::Query;
 use crate::read::{QueryResult, Snapshot};
 #[cfg(feature = "documents")]
 use crate::record::Document;
@@ -15,6 +14,7 @@ use crate::storage::{
 use crate::sync::Arc;
 use crate::user_code;
 use crate::write::{BackgroundWriterBuilder, Batch, Receipt, Refused, Writer};
+use memdex_query::query::Query;
 use std::any::type_name;
 use std::fmt;
 
@@ -126,7 +126,7 @@ impl Store {
     ///
     /// Opening the name again makes a new collection, of any type and schema. Handles of the dropped collection still
     /// answer queries, by snapshots too, and keep its memory; commits through them are refused with
-    /// [`Cause::CollectionDropped`](crate::Cause::CollectionDropped). Queries by name ([`Query`]) no longer find it, even at
+    /// [`Cause::CollectionDropped`](crate::error::Cause::CollectionDropped). Queries by name ([`Query`]) no longer find it, even at
     /// an older snapshot. Hooks are not told, since no record changes by a commit; call
     /// [`clear`](Collection::clear) first if they must learn of it.
     ///

@@ -4,7 +4,8 @@
 use crate::update::batches;
 use crate::{STORE, built};
 use criterion::Criterion;
-use memdex::{AggregateDef, GroupBy, Metric, field};
+use memdex::schema::AggregateDef;
+use memdex::{GroupBy, Metric, field};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 

@@ -66,7 +66,7 @@ pub(crate) fn loaded<R: Record>(records: Vec<R>) -> (Store, Collection<R>) {
 /// The name of a status in queries.
 pub(crate) fn name(status: &Status) -> &str {
     match memdex::FieldValue::value(status) {
-        memdex::ValueRef::Str(name) => name,
+        memdex::typing::ValueRef::Str(name) => name,
         _ => "",
     }
 }

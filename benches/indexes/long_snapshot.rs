@@ -4,7 +4,8 @@
 
 use crate::data::{WidePayment, loaded, next, payments};
 use crate::durations::{Durations, heading, line, ratio};
-use memdex::{Collection, CollectionStats, Store};
+use memdex::stats::CollectionStats;
+use memdex::{Collection, Store};
 use std::time::{Duration, Instant};
 
 const COMMITS: usize = 1_000_000;

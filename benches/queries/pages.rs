@@ -2,7 +2,8 @@
 
 use crate::data::{in_sqlite, payments, stored};
 use crate::durations::{heading, line};
-use memdex::{Cursor, field};
+use memdex::field;
+use memdex::query::Cursor;
 use rusqlite::{Connection, ToSql};
 use std::hint::black_box;
 use std::time::{Duration, Instant};

@@ -2,7 +2,10 @@
 
 use crate::data::{PaidOut, STATUSES, in_sqlite, payments, stored};
 use crate::durations::{Durations, heading, line};
-use memdex::{AggregateDef, Bucket, DateUnit, GroupBy, Metric, Predicate, field};
+use memdex::aggregate::DateUnit;
+use memdex::query::Predicate;
+use memdex::schema::AggregateDef;
+use memdex::{Bucket, GroupBy, Metric, field};
 use rusqlite::Connection;
 use std::hint::black_box;
 use std::time::Duration;

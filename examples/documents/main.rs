@@ -7,9 +7,9 @@
 
 mod tables;
 
-use memdex::{
-    Collection, Document, FieldDef, Handle, IndexKind, Json, Kind, Predicate, Record, Schema, Store, field, json,
-};
+use memdex::query::Predicate;
+use memdex::schema::IndexKind;
+use memdex::{Collection, Document, FieldDef, Handle, Json, Kind, Record, Schema, Store, field, json};
 use std::error::Error;
 use std::fs::File;
 use std::io::{BufRead, BufReader};

@@ -2,7 +2,8 @@
 
 use crate::tables::{self, count, delay, heading, left, right};
 use crate::{Flight, Result, flight, january};
-use memdex::{Collection, Cursor, Find, IndexDef};
+use memdex::query::{Cursor, Find};
+use memdex::{Collection, IndexDef};
 
 /// The newest arrivals of a carrier at an airport.
 fn newest_first(flights: &Collection<Flight>, carrier: &str, dest: &str) -> Find<Flight> {

@@ -13,7 +13,8 @@ mod statistics;
 mod tables;
 
 use indicatif::HumanBytes;
-use memdex::{Collection, Handle, Predicate, Record, Snapshot, Store, Timestamp, field};
+use memdex::query::Predicate;
+use memdex::{Collection, Handle, Record, Snapshot, Store, Timestamp, field};
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::time::Instant;

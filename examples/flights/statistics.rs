@@ -2,7 +2,9 @@
 
 use crate::tables::{self, count, heading, left, right};
 use crate::{Flight, Result, flight, january};
-use memdex::{Bucket, Collection, DateUnit, Filter, GroupBy, Metric, Statistics, ValueRef};
+use memdex::aggregate::{DateUnit, Statistics};
+use memdex::typing::ValueRef;
+use memdex::{Bucket, Collection, Filter, GroupBy, Metric};
 
 /// Groups by carrier with metrics, limited to the groups with the highest mean.
 pub(crate) fn delays_by_carrier(flights: &Collection<Flight>) -> Result<()> {
@@ -14,7 +16,7 @@ pub(crate) fn delays_by_carrier(flights: &Collection<Flight>) -> Result<()> {
 
     let name = |carrier: &str| january::AIRLINES.iter().find(|(code, _)| *code == carrier).map_or("", |(_, name)| name);
     let minutes = |figure: Option<f64>| figure.map_or("–".into(), |minutes| format!("{minutes:.1}"));
-    let row = |airline: &str, figures: &memdex::MetricValues| {
+    let row = |airline: &str, figures: &memdex::aggregate::MetricValues| {
         let flights = figures.int("count").unwrap_or(0);
         [airline.into(), count(flights as usize), minutes(figures.float("mean")), minutes(figures.float("p90"))]
     };

@@ -1,7 +1,9 @@
 //! The commands on payments. Each is one commit over both collections; if it fails, nothing changes.
 
 use crate::model::{Account, Forbidden, Payment, Status};
-use memdex::{Batch, Cause, Collection, Handle, Receipt, Refusal, Refused, Store};
+use memdex::error::{Cause, Refusal};
+use memdex::write::{Receipt, Refused};
+use memdex::{Batch, Collection, Handle, Store};
 
 /// The store and its collections. Cheap to clone, because they are handles.
 #[derive(Clone)]
@@ -34,7 +36,7 @@ impl From<Refused> for CommandError {
 }
 
 impl Ledger {
-    pub(crate) fn open() -> Result<Self, memdex::CollectionError> {
+    pub(crate) fn open() -> Result<Self, memdex::error::CollectionError> {
         let store = Store::new();
         let (payments, accounts) = (store.collection("Payment")?, store.collection("Account")?);
         Ok(Ledger { store, payments, accounts })

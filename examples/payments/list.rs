@@ -3,7 +3,7 @@
 use crate::commands::Ledger;
 use crate::tables::{self, count, heading};
 use crate::{Result, model::payment};
-use memdex::Predicate;
+use memdex::query::Predicate;
 
 /// The filter of the form, as JSON criteria from a browser. The query checks when it runs that the fields exist and that
 /// the values fit.

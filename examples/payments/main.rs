@@ -17,7 +17,8 @@ mod tables;
 
 use commands::{CommandError, Ledger};
 use generate::{ORGANIZATIONS, PAYMENTS, day, organization};
-use memdex::{Filter, IndexDef, Receipt, Snapshot, field};
+use memdex::write::Receipt;
+use memdex::{Filter, IndexDef, Snapshot, field};
 use model::{Account, Forbidden, Payment, Status, card, euros, payment};
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -94,7 +95,8 @@ fn load(ledger: &Ledger) -> Result<()> {
     for mut ticket in tickets {
         let Err(error) = ticket.wait() else { continue };
         println!("One batch was refused. Its ticket says:\n\n  {error}\n");
-        let position = error.refusal().and_then(memdex::Refusal::position).ok_or("the refusal names no operation")?;
+        let position =
+            error.refusal().and_then(memdex::error::Refusal::position).ok_or("the refusal names no operation")?;
         let mut batch = error.into_batch().ok_or("a refused batch comes back")?;
         batch.edit(payments, position, |payment| payment.reference = format!("RF-{:06}", payment.id))?;
         background.submit(batch)?.wait()?;

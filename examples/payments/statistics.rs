@@ -5,7 +5,9 @@ use crate::commands::Ledger;
 use crate::generate::day;
 use crate::model::{Status, euros, payment};
 use crate::tables::{self, count, heading};
-use memdex::{AggregateDef, AggregationResult, Bucket, DateUnit, Filter, GroupBy, Metric, MetricValues, Statistics};
+use memdex::aggregate::{AggregationResult, DateUnit, MetricValues, Statistics};
+use memdex::schema::AggregateDef;
+use memdex::{Bucket, Filter, GroupBy, Metric};
 use std::time::Instant;
 
 /// Count, sum and average of the amounts.

@@ -3,7 +3,8 @@
 use crate::model::{Payment, euros};
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
 use indicatif::{HumanBytes, HumanCount};
-use memdex::{Handle, Timestamp, Value, ValueRef};
+use memdex::typing::ValueRef;
+use memdex::{Handle, Timestamp, Value};
 
 const WIDTH: u16 = 110;
 

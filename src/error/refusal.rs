@@ -3,15 +3,16 @@
 #[cfg(feature = "documents")]
 use super::DocumentError;
 use super::{Commit, KeyError, QueryError};
-use crate::value::{Key, Kind, Value};
 use memdex_query::error::Conflict;
+use memdex_query::value::{Key, Kind, Value};
 use std::error::Error;
 use std::fmt;
 
 /// Why an operation, and with it its batch, was refused. Nothing of the batch was applied.
 ///
 /// ```
-/// use memdex::{Cause, Record, Store};
+/// use memdex::{Record, Store};
+/// use memdex::error::Cause;
 ///
 /// #[derive(Clone, Record)]
 /// struct User { #[record(key)] id: u32 }
@@ -153,7 +154,7 @@ pub enum Cause {
     /// The caller's closure returned an error.
     #[error("{0}")]
     Closure(Box<dyn Error + Send + Sync>),
-    /// A [`CommitHook`](crate::CommitHook) refused the batch.
+    /// A [`CommitHook`](crate::hook::CommitHook) refused the batch.
     #[error("a commit hook refused the batch: {0}")]
     Hook(Box<dyn Error + Send + Sync>),
     /// The caller's code panicked.
@@ -220,7 +221,7 @@ impl fmt::Display for Now {
 
 /// Which operation was refused, and why.
 ///
-/// [`Refused`](crate::Refused) is a refusal with the batch.
+/// [`Refused`](crate::write::Refused) is a refusal with the batch.
 #[derive(Debug)]
 pub struct Refusal {
     inner: Box<Details>,
@@ -265,7 +266,8 @@ impl Refusal {
     /// back.
     ///
     /// ```
-    /// # use memdex::{Refusal, Store};
+    /// # use memdex::Store;
+    /// # use memdex::error::Refusal;
     /// let refused = Store::new().commit(|_| Err(Refusal::because("the till is closed"))).unwrap_err();
     /// assert!(refused.to_string().contains("the till is closed"));
     /// ```

@@ -6,7 +6,7 @@ use crate::error::Commit;
 use crate::record::FieldSource;
 use crate::rowset::Row;
 use crate::user_code;
-use crate::value::Key;
+use memdex_query::value::Key;
 
 /// The rows of a collection, without the type of their records, while nothing is in flight.
 pub(crate) trait AuditRows {

@@ -5,7 +5,7 @@
 use super::cardinality::{self, COUNTED_VALUES};
 use super::read::{Index, Sought};
 use crate::sync::Ordering::Relaxed;
-use crate::value::Value;
+use memdex_query::value::Value;
 
 impl dyn Index + '_ {
     /// How many rows an access path returns; `None` if the index can't answer it.

@@ -10,7 +10,7 @@ use crate::hash;
 use crate::record::{FieldAt, FieldSource, IndexDef, Schema};
 use crate::rowset::Row;
 use crate::sync::Arc;
-use crate::value::{Key, Value, ValueRef};
+use memdex_query::value::{Key, Value, ValueRef};
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::iter::once;

@@ -22,7 +22,7 @@ use crate::error::{Cause, Commit};
 use crate::reclaim::Backlog;
 use crate::record::FieldSource;
 use crate::rowset::Row;
-use crate::value::{Key, Value, ValueRef, decode_parts};
+use memdex_query::value::{Key, Value, ValueRef, decode_parts};
 use std::ops::ControlFlow;
 
 /// The committer's side of a structure that commits maintain. Guarded by the commit lock.

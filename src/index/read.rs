@@ -8,7 +8,7 @@ use super::walk::{Walk, WalkSpec};
 use crate::hash::RandomState;
 use crate::rowset::{Row, RowSet};
 use crate::sync::{AtomicU64, Ordering::SeqCst};
-use crate::value::{Value, ValueRef};
+use memdex_query::value::{Value, ValueRef};
 use std::ops::{Bound, Deref};
 
 /// The shared side of an index, which readers hold by `Arc`. Methods that an index cannot answer return `None`.

@@ -4,7 +4,7 @@ use crate::error::Cause;
 use crate::limits::{MAX_FIELD_VALUES, MAX_INDEXED_BYTES};
 use crate::record::{Condition, FieldAt, FieldDef, FieldSource, IndexDef, IndexKind, Schema};
 use crate::user_code;
-use crate::value::{Value, ValueRef, encode_parts, narrow_bits};
+use memdex_query::value::{Value, ValueRef, encode_parts, narrow_bits};
 
 /// An index's declaration, bound to a schema.
 pub(crate) struct IndexShape {

@@ -4,7 +4,7 @@ use super::fixture::{Fixture, TestRecord};
 use super::{Sought, WalkSpec};
 use crate::record::{FieldDef, IndexDef, Schema};
 use crate::rowset::{Row, RowSet};
-use crate::value::{Kind, Value, ValueRef};
+use memdex_query::value::{Kind, Value, ValueRef};
 use proptest::prelude::*;
 use proptest::sample::select;
 use std::collections::BTreeMap;

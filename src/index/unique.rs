@@ -17,8 +17,8 @@ use crate::hash::{self, RandomState, shard, spread};
 use crate::limits::VALUE_SHARDS;
 use crate::rowset::{Row, RowSet};
 use crate::sync::{Arc, RwLock};
-use crate::value::{Value, ValueRef};
 use hashbrown::HashTable;
+use memdex_query::value::{Value, ValueRef};
 use std::collections::HashSet;
 use std::ops::ControlFlow;
 

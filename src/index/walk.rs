@@ -1,7 +1,7 @@
 //! Rows in the order of an index, a leaf at a time.
 
 use crate::rowset::Row;
-use crate::value::Value;
+use memdex_query::value::Value;
 use std::ops::Bound;
 
 /// Which entries a walk passes, and in which direction.

@@ -6,7 +6,7 @@ use super::snapshot::AnyView;
 use crate::index::{Index, tuple};
 use crate::record::IndexKind;
 use crate::rowset::RowSet;
-use crate::value::{Value, ValueRef};
+use memdex_query::value::{Value, ValueRef};
 use std::ops::Bound;
 
 /// Takes the rows of a step. An intersection stops at its first empty part.

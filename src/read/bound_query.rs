@@ -8,10 +8,10 @@ use super::snapshot::AnyView;
 use super::sort::TopK;
 use super::top_k;
 use crate::error::QueryError;
-use crate::query::{Cursor, FieldName, Fingerprint, Fingerprinter, Paging, Predicate, Window};
 use crate::record::{Condition, Schema};
 use crate::storage::{AnyVersion, SharedVersion};
 use crate::user_code;
+use memdex_query::query::{Cursor, FieldName, Fingerprint, Fingerprinter, Paging, Predicate, Window};
 use std::cmp::Ordering;
 
 /// See the head of this file.

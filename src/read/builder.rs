@@ -3,9 +3,9 @@
 /// The methods that [`Query`](crate::Query) has too, for a type with a field `query`.
 macro_rules! paging_methods {
     () => {
-        /// Sorts the records: by one [`OrderBy`](crate::OrderBy) or several. Ties are broken by key, ascending, so pages never overlap or skip
+        /// Sorts the records: by one [`OrderBy`](crate::query::OrderBy) or several. Ties are broken by key, ascending, so pages never overlap or skip
         /// records. Costs least where an ordered index has the order, or columns have the fields.
-        pub fn order_by(mut self, order: impl crate::query::IntoOrder) -> Self {
+        pub fn order_by(mut self, order: impl memdex_query::query::IntoOrder) -> Self {
             self.query = self.query.order_by(order);
             self
         }
@@ -24,7 +24,7 @@ macro_rules! paging_methods {
 
         /// Returns only the records behind the last record of another page of this query. The limit may differ, and the snapshot may be
         /// later.
-        pub fn after(mut self, cursor: crate::query::Cursor) -> Self {
+        pub fn after(mut self, cursor: memdex_query::query::Cursor) -> Self {
             self.query = self.query.after(cursor);
             self
         }
@@ -48,7 +48,7 @@ macro_rules! paging_methods {
             self
         }
 
-        pub(super) fn paging(&self) -> &crate::query::Paging {
+        pub(super) fn paging(&self) -> &memdex_query::query::Paging {
             super::builder::paging(&self.query)
         }
     };
@@ -57,7 +57,7 @@ macro_rules! paging_methods {
 pub(super) use paging_methods;
 
 use crate::error::QueryError;
-use crate::query::{Ask, Cursor, Paging, Query};
+use memdex_query::query::{Ask, Cursor, Paging, Query};
 
 /// The paging of a query. One for statistics has none.
 pub(super) fn paging(query: &Query) -> &Paging {

@@ -7,7 +7,7 @@ use super::sort::TopK;
 use crate::record::Condition;
 use crate::rowset::{Row, RowSet};
 use crate::storage::{Column, Reads, RowCells, SharedVersion, TableCore};
-use crate::value::{Value, saturated_bits};
+use memdex_query::value::{Value, saturated_bits};
 
 /// The records among which the first ones in an order are. `matches` are all that match.
 pub(super) fn select(view: AnyView<'_>, top: &TopK<'_>, columns: &[usize], matches: Matches) -> Vec<SharedVersion> {

@@ -3,7 +3,7 @@
 use super::plan::Lookup;
 use crate::index::{Index, Sought, WalkSpec, tuple};
 use crate::record::IndexKind;
-use crate::value::{Value, ValueRef};
+use memdex_query::value::{Value, ValueRef};
 
 /// How many rows a lookup is expected to give.
 pub(super) fn of_lookup(index: &dyn Index, lookup: &Lookup, total: usize) -> usize {

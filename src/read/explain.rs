@@ -19,11 +19,11 @@ use crate::error::Commit;
 use crate::record::{Condition, Test};
 use crate::rowset::RowSet;
 use crate::storage::TableCore;
-use crate::value::Value;
+use memdex_query::value::Value;
 use std::fmt;
 use std::time::{Duration, Instant};
 
-/// How a query was executed, as [`Find::explain`](crate::Find::explain) returns it: a tree of steps. Prints as one, a line per step.
+/// How a query was executed, as [`Find::explain`](crate::query::Find::explain) returns it: a tree of steps. Prints as one, a line per step.
 ///
 /// ```
 /// # use memdex::{Record, Store};

@@ -12,11 +12,11 @@ use super::snapshot::{Snapshot, View};
 use super::statistics::{self, AggregationResult, Of};
 use super::stream::Stream;
 use crate::error::QueryError;
-use crate::query::{FieldName, Filter, Fingerprint, Query, Statistics};
 use crate::record::{Condition, Record};
 use crate::storage::{Collection, Handle, Version, typed};
 use crate::sync::Arc;
-use crate::value::Key;
+use memdex_query::query::{FieldName, Filter, Fingerprint, Query, Statistics};
+use memdex_query::value::Key;
 use std::fmt;
 use std::time::Instant;
 
@@ -99,7 +99,7 @@ fn versions<R: Record>(view: &View<R>, matches: Matches) -> Vec<Arc<Version<R>>>
 impl<R: Record> Find<R> {
     paging_methods!();
 
-    /// The same query, returning the values of these fields: by name, without the record type. See [`Hit`](crate::Hit).
+    /// The same query, returning the values of these fields: by name, without the record type. See [`Hit`](crate::query::Hit).
     ///
     /// ```
     /// # use memdex::{Filter, Record, Store, Value};
@@ -313,7 +313,8 @@ impl<R: Record> Find<R> {
     ///
     /// ```
     /// # use memdex::{Record, Store};
-    /// use memdex::{Filter, GroupBy, Metric, Statistics};
+    /// use memdex::{Filter, GroupBy, Metric};
+    /// use memdex::aggregate::Statistics;
     /// #[derive(Record)]
     /// struct Payment {
     ///     #[record(key)] id: u32,

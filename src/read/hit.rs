@@ -1,12 +1,12 @@
 //! A record of any collection, as searches return it: its values can be read by field name, without its Rust type.
 
 use crate::error::Commit;
-use crate::query::FieldName;
 use crate::record::{FieldAt, Record};
 use crate::storage::{Handle, Rows, SharedVersion, typed};
 use crate::sync::Arc;
 use crate::user_code;
-use crate::value::{Key, Value, ValueRef};
+use memdex_query::query::FieldName;
+use memdex_query::value::{Key, Value, ValueRef};
 use std::fmt;
 
 /// A record of any collection. Costs two reference counts and holds no lock.

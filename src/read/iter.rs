@@ -11,7 +11,7 @@ use std::marker::PhantomData;
 /// Records of a collection at one commit, read lazily. Holds its snapshot, but no lock, between two records.
 ///
 /// [`Collection::iter`] and [`View::iter`] return all records in no particular order, about a thousand rows at a time;
-/// [`Find::iter`](crate::Find::iter) returns those of a query.
+/// [`Find::iter`](crate::query::Find::iter) returns those of a query.
 ///
 /// ```
 /// # use memdex::{Record, Store};

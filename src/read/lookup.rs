@@ -2,11 +2,11 @@
 
 use super::snapshot::View;
 use crate::error::QueryError;
-use crate::query::{Field, Predicate};
 use crate::record::{Lookup, Record};
 use crate::storage::{Collection, Handle};
 use crate::user_code;
-use crate::value::{FieldValue, IntoKey, Operand};
+use memdex_query::query::{Field, Predicate};
+use memdex_query::value::{FieldValue, IntoKey, Operand};
 
 enum Seen<T> {
     Answer(Option<T>),

@@ -2,10 +2,10 @@
 
 use crate::error::QueryError;
 use crate::limits::MAX_ORDER_FIELDS;
-use crate::query::{Cursor, Direction, FieldName, Nulls, OrderBy};
 use crate::record::{Condition, FieldAt, FieldSource, Schema, Test, order_of_all};
 use crate::storage::AnyVersion;
-use crate::value::{Key, Kind, Value, ValueRef};
+use memdex_query::query::{Cursor, Direction, FieldName, Nulls, OrderBy};
+use memdex_query::value::{Key, Kind, Value, ValueRef};
 use std::cmp::Ordering;
 
 /// One sort field.

@@ -1,11 +1,11 @@
 //! A page: some of the records that a query selects, in its order.
 
 use crate::error::Commit;
-use crate::query::Cursor;
+use memdex_query::query::Cursor;
 use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
-/// The records that a query returns: [`Handle`](crate::Handle)s of one collection, or [`Hit`](crate::Hit)s. Derefs to a slice of them.
+/// The records that a query returns: [`Handle`](crate::Handle)s of one collection, or [`Hit`](crate::query::Hit)s. Derefs to a slice of them.
 ///
 /// ```
 /// # use memdex::{Filter, Record, Store};

@@ -4,7 +4,7 @@
 use crate::index::Index;
 use crate::record::{Condition, Test, Values};
 use crate::sync::Arc;
-use crate::value::Value;
+use memdex_query::value::Value;
 use std::fmt;
 use std::ops::Bound;
 

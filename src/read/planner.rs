@@ -14,7 +14,7 @@ use crate::index::Index;
 use crate::record::{Condition, FieldAt, FieldDef, IndexKind, Test};
 use crate::storage::TableCore;
 use crate::sync::Arc;
-use crate::value::Value;
+use memdex_query::value::Value;
 
 /// Plans how to find the records of `table` that meet `condition`.
 pub(super) fn plan(table: &TableCore, condition: &Condition, chooser: &Chooser) -> Plan {

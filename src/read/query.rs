@@ -6,9 +6,9 @@ use super::search::Search;
 use super::snapshot::Snapshot;
 use super::statistics::AggregationResult;
 use crate::error::QueryError;
-use crate::query::{Ask, Query};
 use crate::storage::Rows;
 use crate::sync::Arc;
+use memdex_query::query::{Ask, Query};
 
 /// The result of a [`Query`].
 #[derive(Clone, Debug)]

@@ -11,17 +11,19 @@ use super::snapshot::{AnyView, Snapshot};
 use super::statistics::{self, AggregationResult, Of};
 use super::stream::Stream;
 use crate::error::QueryError;
-use crate::query::{Cursor, FieldName, Fingerprint, Fingerprinter, Paging, Predicate, Query, Statistics, Window};
 use crate::record::{Condition, Record};
 use crate::storage::{Collection, Rows, SharedVersion};
 use crate::sync::Arc;
 use crate::user_code;
-use crate::value::{Key, Value};
+use memdex_query::query::{
+    Cursor, FieldName, Fingerprint, Fingerprinter, Paging, Predicate, Query, Statistics, Window,
+};
+use memdex_query::value::{Key, Value};
 use std::fmt;
 use std::time::Instant;
 
 /// A query by field names of several collections at one commit; see [`Snapshot::search`]. It has the abilities of
-/// [`Find`](crate::Find), and returns [`Hit`]s.
+/// [`Find`](crate::query::Find), and returns [`Hit`]s.
 ///
 /// A collection that lacks a field of the query is an error, unless you call [`skip_unknown`](Search::skip_unknown).
 #[must_use = "a search does nothing until you call `fetch` or another method that executes it"]
@@ -196,10 +198,10 @@ impl Search {
         self.snapshot.latency().query(|| self.count_parts(&self.parts()?))
     }
 
-    /// Statistics of all records that match, of all collections together; see [`Find::statistics`](crate::Find::statistics).
+    /// Statistics of all records that match, of all collections together; see [`Find::statistics`](crate::query::Find::statistics).
     ///
     /// # Errors
-    /// As [`Find::statistics`](crate::Find::statistics); [`QueryError::DifferentKinds`] if a field has different kinds.
+    /// As [`Find::statistics`](crate::query::Find::statistics); [`QueryError::DifferentKinds`] if a field has different kinds.
     pub fn statistics(&self, statistics: impl Into<Statistics>) -> Result<AggregationResult, QueryError> {
         let (started, statistics) = (Instant::now(), statistics.into());
         self.snapshot.latency().query(|| {
@@ -224,7 +226,7 @@ impl Search {
         })
     }
 
-    /// Executes the query and describes how: see [`Find::explain`](crate::Find::explain).
+    /// Executes the query and describes how: see [`Find::explain`](crate::query::Find::explain).
     ///
     /// # Errors
     /// As [`fetch`](Search::fetch).

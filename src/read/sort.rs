@@ -3,7 +3,7 @@
 use super::order::{Order, Place, value_of};
 use crate::storage::{AnyVersion, SharedVersion};
 use crate::user_code;
-use crate::value::ValueRef;
+use memdex_query::value::ValueRef;
 use std::cmp::Ordering;
 
 /// A top-k request.

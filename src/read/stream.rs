@@ -7,12 +7,12 @@ use super::snapshot::{AnyView, Snapshot};
 use super::{access, bound_query};
 use crate::error::QueryError;
 use crate::limits::PAGE_ROWS;
-use crate::query::Predicate;
 use crate::record::Condition;
 use crate::rowset::{PageRows, RowSet};
 use crate::storage::{Rows, SharedVersion};
 use crate::sync::Arc;
 use crate::user_code;
+use memdex_query::query::Predicate;
 
 /// See the head of this file. Holds its snapshot, but no lock, between two records.
 pub(super) struct Stream {

@@ -20,7 +20,7 @@ use crate::rowset::{Row, RowSet};
 use crate::storage::{SharedVersion, TableCore};
 use crate::sync::Arc;
 use crate::user_code;
-use crate::value::Value;
+use memdex_query::value::Value;
 use std::cmp::Ordering;
 use std::ops::Bound;
 

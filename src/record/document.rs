@@ -5,8 +5,8 @@ use super::json::{InJson, merge_patch, set, shallow};
 use super::record::Internal;
 use super::{FieldAt, FieldDef, Record, Schema};
 use crate::error::{Cause, DocumentError, SchemaError};
-use crate::value::{AnyKey, Kind, ValueRef, plain_json, sort_of_json};
 use memdex_query::schema::Path;
+use memdex_query::value::{AnyKey, Kind, ValueRef, plain_json, sort_of_json};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
@@ -93,7 +93,7 @@ impl Document {
     /// let document = Document::new(json!({ "id": "payment-1", "amount": 500 }))?;
     /// let payment = document.to::<std::collections::BTreeMap<String, serde_json::Value>>()?;
     /// assert_eq!(Document::of(&payment)?, document);
-    /// # Ok::<(), memdex::DocumentError>(())
+    /// # Ok::<(), memdex::error::DocumentError>(())
     /// ```
     ///
     /// # Errors

@@ -3,8 +3,8 @@
 
 use super::record::Access;
 use super::{FieldAt, Record};
-use crate::value::ValueRef;
 use memdex_query::schema::FieldSource;
+use memdex_query::value::ValueRef;
 
 /// Borrows a record as a [`FieldSource`].
 pub(crate) struct Fields<'r, R>(pub(crate) &'r R);

@@ -3,8 +3,8 @@
 
 use crate::error::DocumentError;
 use crate::limits::MAX_DOCUMENT_DEPTH;
-use crate::value::sort_of_json;
 use memdex_query::schema::Path;
+use memdex_query::value::sort_of_json;
 use serde_json::{Map, Value as Json};
 
 /// Returns the tree if it is not too deep; otherwise drops it without recursion.

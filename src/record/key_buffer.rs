@@ -7,8 +7,8 @@
 use crate::error::KeyError;
 use crate::hash::{KeyHasher, RandomState};
 use crate::limits::MAX_KEY_BYTES;
-use crate::value::sealed::Sealed;
-use crate::value::{IntoKey, Key, KeySink, ValueRef, encode};
+use memdex_query::value::sealed::Sealed;
+use memdex_query::value::{IntoKey, Key, KeySink, ValueRef, encode};
 
 const INLINE_BYTES: usize = 64;
 
@@ -177,7 +177,7 @@ impl KeySink for Comparison<'_> {
 mod tests {
     use super::*;
     use crate::hash;
-    use crate::value::Value;
+    use memdex_query::value::Value;
 
     fn seed() -> RandomState {
         hash::seeded(1)

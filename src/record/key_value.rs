@@ -4,9 +4,9 @@ use super::KeyBuffer;
 use super::record::Internal;
 use super::{FieldAt, FieldDef, Record, Schema};
 use crate::error::Cause;
-use crate::query::FieldName;
-use crate::value::{AnyKey, IntoKey, KeySink, Kind, Value, ValueRef};
+use memdex_query::query::FieldName;
 use memdex_query::schema::Path;
+use memdex_query::value::{AnyKey, IntoKey, KeySink, Kind, Value, ValueRef};
 use smallvec::SmallVec;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
@@ -132,7 +132,7 @@ impl<V> KeyValue<V> {
 
 struct Parts(SmallVec<[Value; 1]>);
 
-impl crate::value::sealed::Sealed for Parts {}
+impl memdex_query::value::sealed::Sealed for Parts {}
 
 impl KeySink for Parts {
     fn push(&mut self, part: ValueRef<'_>) {

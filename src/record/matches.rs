@@ -8,7 +8,8 @@ use memdex_query::schema::Condition;
 /// Evaluates a filter on one record, without a collection.
 ///
 /// ```
-/// use memdex::{Matches, Record};
+/// use memdex::Record;
+/// use memdex::query::Matches;
 ///
 /// #[derive(Record)]
 /// struct User { #[record(key)] id: u32, #[record(field)] age: u8 }
@@ -16,7 +17,7 @@ use memdex_query::schema::Condition;
 /// let adult = user::AGE.ge(18);
 /// assert!(adult.matches(&User { id: 1, age: 30 })?);
 /// assert!(!adult.matches(&User { id: 2, age: 3 })?);
-/// # Ok::<(), memdex::QueryError>(())
+/// # Ok::<(), memdex::error::QueryError>(())
 /// ```
 ///
 /// Documents and key/value records have no schema of their own, so that no field of theirs is known here.

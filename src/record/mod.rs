@@ -17,7 +17,7 @@ pub use document::Document;
 pub use key_buffer::KeyBuffer;
 pub use key_value::KeyValue;
 pub use matches::Matches;
-pub use memdex_query::schema::{AggregateDef, FieldAt, FieldDef, FieldNames, IndexDef, IndexKind, Schema};
+pub(crate) use memdex_query::schema::{AggregateDef, FieldAt, FieldDef, IndexDef, IndexKind, Schema};
 pub use nested::Nested;
 pub use record::Record;
 

@@ -1,7 +1,7 @@
 //! Nested structs, whose fields queries can name: `address.city`.
 
 use super::{FieldDef, Schema};
-use crate::value::{Nest, ValueRef};
+use memdex_query::value::{Nest, ValueRef};
 
 /// A struct whose fields queries can name through the record that holds it. Derive it, with the attributes of
 /// [`Record`](macro@crate::Record) except `key` on its fields; see [`Field::dot`](crate::Field::dot).

@@ -2,7 +2,7 @@
 
 use super::{FieldAt, KeyBuffer, Schema};
 use crate::error::Cause;
-use crate::value::{IntoKey, ValueRef};
+use memdex_query::value::{IntoKey, ValueRef};
 
 /// A type whose values a collection can hold.
 ///
@@ -25,7 +25,8 @@ use crate::value::{IntoKey, ValueRef};
 /// schema, and `value` returns the value of the field at a position of the schema:
 ///
 /// ```
-/// use memdex::{FieldDef, KeyBuffer, Record, Schema, Store, ValueRef, field};
+/// use memdex::{FieldDef, Record, Schema, Store, field};
+/// use memdex::typing::{KeyBuffer, ValueRef};
 ///
 /// struct Person { id: u64, name: String, born: u16 }
 ///
@@ -104,7 +105,7 @@ pub trait Record: Sized + Send + Sync + 'static {
     }
 
     /// An estimate of the heap bytes that the record holds, for statistics and bounds of memory. The derived implementation adds the
-    /// [`HeapSize`](crate::HeapSize) of all fields whose type has one; the default is 0.
+    /// [`HeapSize`](crate::typing::HeapSize) of all fields whose type has one; the default is 0.
     fn heap_size(&self) -> usize {
         0
     }

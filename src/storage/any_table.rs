@@ -67,8 +67,8 @@ impl<R: Record> AnyTable for Table<R> {
 
     fn memory(&self) -> MemoryStats {
         let indexes = self.indexes().iter().map(|index| index.heap_bytes()).sum();
-        let standing = self.aggregates().iter().map(|aggregate| aggregate.heap_bytes()).sum();
-        stats::memory_of(self, indexes, standing)
+        let aggregate_stats = self.aggregates().iter().map(|aggregate| aggregate.heap_bytes()).sum();
+        stats::memory_of(self, indexes, aggregate_stats)
     }
 
     fn newly_counted(&self) -> u64 {

@@ -25,7 +25,7 @@ use crate::record::{FieldSource, Fields, Record};
 use crate::rowset::Row;
 use crate::sync::Arc;
 use crate::user_code;
-use crate::value::Key;
+use memdex_query::value::Key;
 use smallvec::SmallVec;
 use std::cell::OnceCell;
 use std::ops::ControlFlow;

@@ -6,14 +6,15 @@ use crate::clock::Timestamp;
 use crate::error::Commit;
 use crate::sync::Arc;
 use crate::user_code;
-use crate::value::Key;
+use memdex_query::value::Key;
 use std::any::Any;
 use std::fmt;
 
-/// What a commit changed, as [`CommitHook::committed`](crate::CommitHook::committed) sees it.
+/// What a commit changed, as [`CommitHook::committed`](crate::hook::CommitHook::committed) sees it.
 ///
 /// ```
-/// use memdex::{CommitInfo, CommitObserver, Record, Store};
+/// use memdex::{Record, Store};
+/// use memdex::hook::{CommitInfo, CommitObserver};
 /// use std::sync::{Arc, Mutex};
 ///
 /// #[derive(Record)]
@@ -132,7 +133,7 @@ impl fmt::Debug for CommitInfo {
     }
 }
 
-/// A commit that has not happened yet, as [`CommitHook::prepare`](crate::CommitHook::prepare) sees it. Its records are lent:
+/// A commit that has not happened yet, as [`CommitHook::prepare`](crate::hook::CommitHook::prepare) sees it. Its records are lent:
 /// if a hook refuses the commit, they return to the batch.
 pub struct ProposedCommit {
     number: Commit,

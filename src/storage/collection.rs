@@ -4,7 +4,7 @@ use super::{Engine, Table, Version};
 use crate::error::{AggregateError, IndexError};
 use crate::record::{AggregateDef, IndexDef, Lookup, Record, Schema};
 use crate::sync::Arc;
-use crate::value::IntoKey;
+use memdex_query::value::IntoKey;
 use std::fmt;
 
 /// Records of one type under one key, with their indexes. Cheap to clone; clones are the same collection. It keeps its
@@ -65,7 +65,8 @@ impl<R: Record> Collection<R> {
     /// its end; queries use it as soon as it is complete, also those of older snapshots.
     ///
     /// ```
-    /// # use memdex::{IndexDef, IndexError, Record, Store};
+    /// # use memdex::{IndexDef, Record, Store};
+    /// # use memdex::error::IndexError;
     /// # #[derive(Record)]
     /// # struct User { #[record(key)] id: u32, #[record(field)] email: String, #[record(field)] age: u8 }
     /// # let users = Store::new().collection::<User>("User")?;
@@ -110,7 +111,9 @@ impl<R: Record> Collection<R> {
     /// materialized and what it costs. Built from the existing records without blocking writers, except for a moment at the end.
     ///
     /// ```
-    /// # use memdex::{GroupBy, Metric, Record, AggregateDef, AggregateError, Store, field};
+    /// # use memdex::{GroupBy, Metric, Record, Store, field};
+    /// # use memdex::error::AggregateError;
+    /// # use memdex::schema::AggregateDef;
     /// # #[derive(Clone, Record)]
     /// # struct Job { #[record(key)] id: u32, #[record(field)] queue: String, #[record(field)] seconds: f64 }
     /// # let jobs = Store::new().collection::<Job>("Job")?;

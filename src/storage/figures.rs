@@ -15,7 +15,7 @@ pub(super) struct Figures {
     pub(super) key_bytes: AtomicU64,
     pub(super) code_bytes: AtomicU64,
     pub(super) index_writer_bytes: AtomicU64,
-    pub(super) standing_writer_bytes: AtomicU64,
+    pub(super) aggregate_writer_bytes: AtomicU64,
     pub(super) column_writer_bytes: AtomicU64,
     pub(super) bookkeeping_bytes: AtomicU64,
     /// All of the bytes above, and those of versions.

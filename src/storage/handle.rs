@@ -3,7 +3,7 @@
 use super::Version;
 use crate::error::Commit;
 use crate::sync::Arc;
-use crate::value::Key;
+use memdex_query::value::Key;
 use std::fmt;
 use std::ops::Deref;
 

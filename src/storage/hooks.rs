@@ -28,10 +28,11 @@ use std::error::Error;
 /// `invalidate` run under the commit lock: all writers wait, so keep them short, and never wait for a thread that writes.
 ///
 /// A panic in `prepare` refuses the batch. A panic in another method is caught, counted in
-/// [`Stats::hook_panics`](crate::Stats::hook_panics) and logged; the commit stands.
+/// [`Stats::hook_panics`](crate::stats::Stats::hook_panics) and logged; the commit stands.
 ///
 /// ```
-/// use memdex::{CommitHook, ProposedCommit, Record, Store};
+/// use memdex::{Record, Store};
+/// use memdex::hook::{CommitHook, ProposedCommit};
 /// use std::error::Error;
 /// use std::sync::Arc;
 ///
@@ -96,7 +97,7 @@ pub trait CommitHook: Send + Sync + 'static {
 /// Learns of every commit: a [`CommitHook`] that never refuses. Register one with [`Store::observe`](crate::Store::observe).
 ///
 /// Both methods may read the store; writes from inside them, to this or any store, are refused. A panic in them is caught,
-/// counted in [`Stats::hook_panics`](crate::Stats::hook_panics) and logged; the commit stands.
+/// counted in [`Stats::hook_panics`](crate::stats::Stats::hook_panics) and logged; the commit stands.
 pub trait CommitObserver: Send + Sync + 'static {
     /// As [`CommitHook::invalidate`].
     fn invalidate(&self, commit: &CommitInfo) {

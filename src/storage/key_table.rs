@@ -9,8 +9,8 @@ use crate::hash::{shard, spread};
 use crate::limits::KEY_SHARDS;
 use crate::sync::{Arc, RwLock, RwLockReadGuard};
 use crate::user_code;
-use crate::value::Key;
 use hashbrown::HashTable;
+use memdex_query::value::Key;
 
 type Entries<R> = HashTable<Arc<Version<R>>>;
 

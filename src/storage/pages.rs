@@ -264,7 +264,7 @@ mod tests {
     use super::*;
     use crate::hash;
     use crate::record::KeyBuffer;
-    use crate::value::Key;
+    use memdex_query::value::Key;
 
     fn key() -> Key {
         let mut buffer = KeyBuffer::new(&hash::seeded(1));

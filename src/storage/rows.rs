@@ -11,7 +11,7 @@ use crate::error::Commit;
 use crate::record::{Access, FieldAt, FieldSource, Record};
 use crate::rowset::{Row, RowSet};
 use crate::sync::Arc;
-use crate::value::{Key, Value, ValueRef};
+use memdex_query::value::{Key, Value, ValueRef};
 use std::any::Any;
 
 /// A version of any record type.

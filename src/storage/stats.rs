@@ -174,25 +174,25 @@ pub(crate) fn of_table<R: Record>(table: &Table<R>, published: Commit) -> Collec
     let indexes: Vec<IndexStats> = table.indexes().iter().map(|index| of_index(&**index)).collect();
     let shared_indexes = indexes.iter().map(|index| index.bytes).sum();
     let aggregates = table.aggregates();
-    let standing: Vec<AggregateStats> = aggregates.iter().map(|aggregate| of_aggregate(aggregate)).collect();
-    let shared_standing: usize = standing.iter().map(|of| of.bytes).sum();
+    let aggregate_stats: Vec<AggregateStats> = aggregates.iter().map(|aggregate| of_aggregate(aggregate)).collect();
+    let shared_aggregates: usize = aggregate_stats.iter().map(|of| of.bytes).sum();
     CollectionStats {
         name: table.name.to_string(),
         records: table.lengths.newest(|| published),
         rows_used: figures.rows_used.load(Relaxed) as usize,
         rows_free: figures.rows_free.load(Relaxed) as usize,
         indexes,
-        aggregates: standing,
+        aggregates: aggregate_stats,
         versions_kept: figures.kept.load(Relaxed) as usize,
         marks: table.marks.len(),
         lengths_kept: table.lengths.len() - 1,
         figures_kept: aggregates.iter().map(|aggregate| aggregate.older_entries()).sum(),
-        memory: memory_of(table, shared_indexes, shared_standing),
+        memory: memory_of(table, shared_indexes, shared_aggregates),
     }
 }
 
-/// Where a table's memory goes, if those of its indexes and standing statistics that readers share take so much.
-pub(super) fn memory_of<R: Record>(table: &Table<R>, shared_indexes: usize, shared_standing: usize) -> MemoryStats {
+/// Where a table's memory goes, if those of its indexes and materialized aggregates that readers share take so much.
+pub(super) fn memory_of<R: Record>(table: &Table<R>, shared_indexes: usize, shared_aggregates: usize) -> MemoryStats {
     let figures = &table.figures;
     let versions = table.keys.len() + figures.kept.load(Relaxed) as usize;
     let beside_record = version_bytes::<R>() - size_of::<Option<R>>();
@@ -204,7 +204,7 @@ pub(super) fn memory_of<R: Record>(table: &Table<R>, shared_indexes: usize, shar
         indexes: shared_indexes
             + figures.index_writer_bytes.load(Relaxed) as usize
             + table.all_rows.read().heap_bytes(),
-        aggregates: shared_standing + figures.standing_writer_bytes.load(Relaxed) as usize,
+        aggregates: shared_aggregates + figures.aggregate_writer_bytes.load(Relaxed) as usize,
         columns: table.columns.iter().map(Column::heap_bytes).sum::<usize>()
             + figures.column_writer_bytes.load(Relaxed) as usize,
         codes: figures.code_bytes.load(Relaxed) as usize,

@@ -17,7 +17,7 @@ use crate::record::{KeyBuffer, Record, Schema};
 use crate::rowset::{Row, RowSet};
 use crate::sync::Arc;
 use crate::user_code;
-use crate::value::{Key, Value};
+use memdex_query::value::{Key, Value};
 use smallvec::SmallVec;
 use std::ops::Deref;
 

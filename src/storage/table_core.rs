@@ -19,7 +19,7 @@ use crate::reclaim::Backlog;
 use crate::record::{FieldAt, FieldDef, FieldSource, Schema};
 use crate::rowset::RowSet;
 use crate::sync::{Arc, Mutex, MutexGuard, Ordering::Relaxed, RwLock};
-use crate::value::{Key, ValueRef};
+use memdex_query::value::{Key, ValueRef};
 use smallvec::SmallVec;
 use std::cell::OnceCell;
 use std::ops::ControlFlow;
@@ -285,7 +285,7 @@ impl TableCore {
     pub(super) fn refresh_figures(&self, writer: &TableWriter) {
         let kept: usize = writer.kept.values().map(Vec::len).sum();
         let index_writer_bytes = writer.structure_bytes(Role::Index);
-        let standing_writer_bytes = writer.structure_bytes(Role::Aggregate);
+        let aggregate_writer_bytes = writer.structure_bytes(Role::Aggregate);
         let code_bytes = writer.back_refs.heap_bytes();
         let column_writer_bytes: usize = writer.columns.iter().map(ColumnWriter::heap_bytes).sum();
         let bookkeeping_bytes = kept * 16 + writer.free_rows.capacity() * 4;
@@ -297,7 +297,7 @@ impl TableCore {
             (&figures.key_bytes, writer.key_bytes),
             (&figures.code_bytes, code_bytes),
             (&figures.index_writer_bytes, index_writer_bytes),
-            (&figures.standing_writer_bytes, standing_writer_bytes),
+            (&figures.aggregate_writer_bytes, aggregate_writer_bytes),
             (&figures.column_writer_bytes, column_writer_bytes),
             (&figures.bookkeeping_bytes, bookkeeping_bytes),
         ] {
@@ -307,7 +307,7 @@ impl TableCore {
         let of_rows = versions * self.version_bytes + writer.key_bytes + code_bytes + bookkeeping_bytes;
         figures
             .counted
-            .store((of_rows + index_writer_bytes + standing_writer_bytes + column_writer_bytes) as u64, Relaxed);
+            .store((of_rows + index_writer_bytes + aggregate_writer_bytes + column_writer_bytes) as u64, Relaxed);
     }
 
     /// The share of `records` records in the counted bytes, on average.

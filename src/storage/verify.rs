@@ -10,7 +10,7 @@ use crate::record::{Access, Fields, KeyBuffer, Lookup, Record};
 use crate::rowset::{Row, RowSet};
 use crate::sync::Arc;
 use crate::user_code;
-use crate::value::ValueRef;
+use memdex_query::value::ValueRef;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::AddAssign;
 

@@ -7,7 +7,7 @@
 use crate::error::Commit;
 use crate::rowset::Row;
 use crate::sync::Arc;
-use crate::value::Key;
+use memdex_query::value::Key;
 
 /// In this order, so that what a look-up compares lies in one cache line with the reference counts.
 #[repr(C)]

@@ -10,7 +10,7 @@ use crate::limits::MAX_BATCH_OPERATIONS;
 use crate::record::{Lookup, Record};
 use crate::storage::{Collection, Engine, Handle};
 use crate::sync::{Arc, Ordering::SeqCst};
-use crate::value::IntoKey;
+use memdex_query::value::IntoKey;
 use smallvec::SmallVec;
 use std::any::Any;
 use std::fmt;
@@ -80,7 +80,8 @@ impl Batch {
     /// Commits as [`commit`](Batch::commit) does, and reports what each operation did. Takes 24 bytes an operation.
     ///
     /// ```
-    /// # use memdex::{Outcome, Record, Store};
+    /// # use memdex::{Record, Store};
+    /// # use memdex::write::Outcome;
     /// # #[derive(Clone, Record)] struct User { #[record(key)] id: u32, #[record(index)] city: String }
     /// # let store = Store::new();
     /// # let users = store.collection::<User>("User")?;
@@ -113,7 +114,9 @@ impl Batch {
     /// Closures run again in each pass, and all writers wait. If every operation is refused, there is no commit.
     ///
     /// ```
-    /// # use memdex::{Cause, Outcome, Record, Store};
+    /// # use memdex::{Record, Store};
+    /// # use memdex::error::Cause;
+    /// # use memdex::write::Outcome;
     /// # #[derive(Clone, Debug, PartialEq, Record)] struct User { #[record(key)] id: u32, visits: u64 }
     /// # let store = Store::new();
     /// # let users = store.collection::<User>("User")?;
@@ -301,7 +304,7 @@ impl Batch {
 
     /// The memory that the batch takes, in bytes: its operations with the records that they bring, long keys, and the captures
     /// of closures. Memory that records or captures own on the heap, such as strings, is not counted. This is what
-    /// [`max_bytes`](crate::BackgroundWriterBuilder::max_bytes) limits. O(operations).
+    /// [`max_bytes`](crate::write::BackgroundWriterBuilder::max_bytes) limits. O(operations).
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.parts.iter().map(|part| part.bytes()).sum()
@@ -417,7 +420,8 @@ impl fmt::Debug for Batch {
 /// A record as a batch would leave it, from [`Batch::get`]. Dereferences to the record.
 ///
 /// ```
-/// # use memdex::{Pending, Record, Store};
+/// # use memdex::{Record, Store};
+/// # use memdex::write::Pending;
 /// # #[derive(Clone, Record)] struct User { #[record(key)] id: u32, visits: u64 }
 /// # let store = Store::new();
 /// # let users = store.collection::<User>("User")?;

@@ -1,9 +1,9 @@
 //! Deleting all records of a collection.
 
 use super::receipt::{Receipt, Refused};
-use crate::query::Filter;
 use crate::record::Record;
 use crate::storage::Collection;
+use memdex_query::query::Filter;
 
 impl<R: Record> Collection<R> {
     /// Deletes all records in one commit, as [`delete_where`](Collection::delete_where) with a filter that every record

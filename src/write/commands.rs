@@ -5,14 +5,14 @@ use super::operation::{Action, Change, Operation};
 use super::receipt::{Receipt, Refused};
 use super::writer::{Writer, WriterError};
 use crate::error::{Cause, Commit, Refusal};
-use crate::query::Filter;
 #[cfg(feature = "documents")]
 use crate::record::Document;
 use crate::record::Record;
 use crate::storage::Collection;
+use memdex_query::query::Filter;
 #[cfg(feature = "documents")]
-use crate::value::AnyKey;
-use crate::value::IntoKey;
+use memdex_query::value::AnyKey;
+use memdex_query::value::IntoKey;
 #[cfg(feature = "documents")]
 use serde_json::Value as Json;
 use std::error::Error;
@@ -24,7 +24,8 @@ use std::error::Error;
 /// written or deleted the record since, the command is refused with [`Cause::Stale`].
 ///
 /// ```
-/// use memdex::{Cause, Record, Store};
+/// use memdex::{Record, Store};
+/// use memdex::error::Cause;
 ///
 /// #[derive(Clone, Record)]
 /// struct User { #[record(key)] id: u32, visits: u64 }

@@ -9,7 +9,7 @@ use crate::error::{Cause, Refusal};
 use crate::index::{Other, StagedRecords};
 use crate::record::{FieldSource, Fields, Record};
 use crate::storage::Table;
-use crate::value::Key;
+use memdex_query::value::Key;
 use std::collections::HashSet;
 use std::ops::ControlFlow;
 

@@ -1,7 +1,7 @@
 //! How are records changed? Commands, the batches that gather them, and the commit that makes a batch visible at once.
 
-mod background;
-mod batch;
+pub(crate) mod background;
+pub(crate) mod batch;
 mod clear;
 mod commands;
 mod commit;
@@ -12,13 +12,14 @@ mod receipt;
 mod report;
 mod resolve;
 mod stage;
-mod writer;
+pub(crate) mod writer;
 
-pub use background::{
-    Applied, BackgroundError, BackgroundWriter, BackgroundWriterBuilder, Queued, SubmitError, Ticket,
-};
-pub use batch::{Batch, Pending};
+pub use background::{Applied, BackgroundError, BackgroundWriterBuilder, Queued, SubmitError, Ticket};
+pub use batch::Pending;
 pub use commands::{IfUnchanged, UpdateResult};
 pub use receipt::{Counts, Receipt, Refused};
 pub use report::{OperationInfo, Outcome, RefusedOperation, Report, TakenOperation};
-pub use writer::{Writer, WriterError};
+pub use writer::WriterError;
+
+pub(crate) use batch::Batch;
+pub(crate) use writer::Writer;

@@ -2,13 +2,13 @@
 
 use super::report::Outcome;
 use crate::error::{Cause, Commit, Refusal};
-use crate::query::Filter;
 use crate::read;
 use crate::record::{Access, Condition, Fields, KeyBuffer, Record};
 use crate::storage::{Collection, Table, Version};
 use crate::sync::Arc;
 use crate::user_code;
-use crate::value::{IntoKey, Key};
+use memdex_query::query::Filter;
+use memdex_query::value::{IntoKey, Key};
 
 /// Makes the new record from the current one.
 pub(super) type Change<R> = Box<dyn Fn(&R) -> Result<R, Cause> + Send>;

@@ -7,7 +7,7 @@ use crate::error::Refusal;
 use crate::record::Record;
 use crate::storage::Engine;
 use crate::sync::Arc;
-use crate::value::Key;
+use memdex_query::value::Key;
 use std::fmt;
 
 /// What one operation of a committed batch did, given the operations before it: if a batch inserts a record and deletes it again,

@@ -11,9 +11,9 @@ use crate::record::Record;
 use crate::rowset::Row;
 use crate::storage::{Table, Version};
 use crate::sync::Arc;
-use crate::value::Key;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
+use memdex_query::value::Key;
 use smallvec::{SmallVec, smallvec};
 use std::collections::HashMap;
 

@@ -17,11 +17,12 @@ use std::fmt;
 /// buffer ([`take`](Writer::take)), for example to commit it without the refused operations ([`Batch::commit_lenient`]).
 ///
 /// Dropping a writer flushes its buffer, unless the thread is panicking. Operations that are lost then, or because that last flush
-/// is refused, are logged and counted in [`Stats::lost_flushes`](crate::Stats::lost_flushes). Call [`flush`](Writer::flush) to
+/// is refused, are logged and counted in [`Stats::lost_flushes`](crate::stats::Stats::lost_flushes). Call [`flush`](Writer::flush) to
 /// learn about refusals.
 ///
 /// ```
-/// use memdex::{Record, Store, WriterError};
+/// use memdex::{Record, Store};
+/// use memdex::write::WriterError;
 ///
 /// #[derive(Record)]
 /// struct User { #[record(key)] id: u32 }

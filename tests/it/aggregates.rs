@@ -3,10 +3,11 @@
 
 mod random;
 
-use memdex::{
-    AggregateDef, AggregateDefError, AggregateError, Bucket, Cause, Collection, DateUnit, FieldDef, FieldValue,
-    GroupBy, Metric, MetricValues, Predicate, QueryError, Record, Schema, SchemaError, Statistics, Store, field,
-};
+use memdex::aggregate::{DateUnit, MetricValues, Statistics};
+use memdex::error::{AggregateDefError, AggregateError, Cause, QueryError, SchemaError};
+use memdex::query::Predicate;
+use memdex::schema::AggregateDef;
+use memdex::{Bucket, Collection, FieldDef, FieldValue, GroupBy, Metric, Record, Schema, Store, field};
 
 #[derive(Clone, Debug, Record)]
 struct Payment {
@@ -55,7 +56,9 @@ fn by_status() -> AggregateDef {
 
 /// Key, count and sum of each group.
 fn rows(figures: &MetricValues) -> Vec<(String, i64, Option<i64>)> {
-    let row = |group: &memdex::Group| (group.key[0].to_string(), group.int("count").unwrap(), group.int("sum(amount)"));
+    let row = |group: &memdex::aggregate::Group| {
+        (group.key[0].to_string(), group.int("count").unwrap(), group.int("sum(amount)"))
+    };
     figures.groups().iter().map(row).collect()
 }
 

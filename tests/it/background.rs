@@ -7,7 +7,8 @@ mod tickets;
 mod together;
 
 use crate::user_code::watched;
-use memdex::{BackgroundWriter, Batch, Collection, Record, Store, Ticket};
+use memdex::write::Ticket;
+use memdex::{BackgroundWriter, Batch, Collection, Record, Store};
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;

@@ -1,6 +1,8 @@
 //! The derive macros: the items that they generate, and their errors.
 
-use memdex::{FieldDef, FieldValue, Filter, IndexKind, Kind, Record, Schema, Store, Value, ValueRef};
+use memdex::schema::IndexKind;
+use memdex::typing::ValueRef;
+use memdex::{FieldDef, FieldValue, Filter, Kind, Record, Schema, Store, Value};
 
 #[derive(Clone, Copy, Debug, PartialEq, FieldValue)]
 enum Status {

@@ -5,11 +5,10 @@ mod answers;
 mod indexes;
 mod searches;
 
+use memdex::error::{Cause, CollectionError, DocumentError, KeyError, QueryError, SchemaError};
 use memdex::limits::{MAX_DOCUMENT_DEPTH, MAX_KEY_BYTES};
-use memdex::{
-    AnyKey, Cause, Collection, CollectionError, Document, DocumentError, FieldDef, IndexDef, IntoKey, Json, Key,
-    KeyError, Kind, QueryError, Record, Schema, SchemaError, Store, Value, field, json,
-};
+use memdex::typing::{AnyKey, IntoKey};
+use memdex::{Collection, Document, FieldDef, IndexDef, Json, Key, Kind, Record, Schema, Store, Value, field, json};
 
 fn schema() -> Schema {
     Schema::new([
@@ -34,7 +33,7 @@ fn document(json: Json) -> Document {
     Document::new(json).unwrap()
 }
 
-fn keys(payments: &Collection<Document>, predicate: memdex::Predicate) -> Vec<String> {
+fn keys(payments: &Collection<Document>, predicate: memdex::query::Predicate) -> Vec<String> {
     let mut keys: Vec<String> = payments.find(predicate).keys().unwrap().iter().map(Key::to_string).collect();
     keys.sort();
     keys.into_iter().map(|key| key.trim_matches('"').to_owned()).collect()

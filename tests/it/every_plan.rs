@@ -1,6 +1,7 @@
 //! Executes a query by every plan that the planner could make.
 
-use memdex::{Find, Record};
+use memdex::Record;
+use memdex::query::Find;
 
 /// Executes a query by every plan, at most `most` of them, and returns their number.
 pub(crate) fn by_every_plan<R: Record>(find: &Find<R>, most: usize, answer: impl FnMut(Find<R>)) -> usize {

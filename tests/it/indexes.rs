@@ -3,10 +3,10 @@
 mod nan;
 mod partial;
 
-use memdex::{
-    Cause, Collection, FieldDef, Filter, IndexDef, IndexError, IndexKind, Nested, Predicate, QueryError, Record,
-    Schema, SchemaError, Store, field,
-};
+use memdex::error::{Cause, IndexError, QueryError, SchemaError};
+use memdex::query::Predicate;
+use memdex::schema::IndexKind;
+use memdex::{Collection, FieldDef, Filter, IndexDef, Nested, Record, Schema, Store, field};
 use proptest::prelude::*;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
@@ -81,15 +81,15 @@ impl Record for Scanned {
         }))
     }
 
-    fn key(&self, key: &mut memdex::KeyBuffer) {
+    fn key(&self, key: &mut memdex::typing::KeyBuffer) {
         self.0.key(key);
     }
 
-    fn value(&self, field: usize) -> memdex::ValueRef<'_> {
+    fn value(&self, field: usize) -> memdex::typing::ValueRef<'_> {
         self.0.value(field)
     }
 
-    fn values<'a>(&'a self, field: usize, show: &mut dyn FnMut(memdex::ValueRef<'a>)) {
+    fn values<'a>(&'a self, field: usize, show: &mut dyn FnMut(memdex::typing::ValueRef<'a>)) {
         self.0.values(field, show);
     }
 }

@@ -1,10 +1,8 @@
 //! Plain values as records, with keys and indexed fields passed separately.
 
+use memdex::error::{Cause, CollectionError, KeyError, QueryError, SchemaError};
 use memdex::limits::MAX_KEY_BYTES;
-use memdex::{
-    Cause, Collection, CollectionError, FieldDef, KeyError, KeyValue, Kind, QueryError, Schema, SchemaError, Store,
-    Value, field,
-};
+use memdex::{Collection, FieldDef, KeyValue, Kind, Schema, Store, Value, field};
 
 /// Implements only the traits that every collection requires of its records.
 struct Session {

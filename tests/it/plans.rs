@@ -2,7 +2,9 @@
 //! that the planner could go, and by a naive loop.
 
 use crate::every_plan::by_every_plan;
-use memdex::{Cause, Handle, IndexDef, OrderBy, Predicate, Record, Refusal, Store, field};
+use memdex::error::{Cause, Refusal};
+use memdex::query::{OrderBy, Predicate};
+use memdex::{Handle, IndexDef, Record, Store, field};
 use proptest::prelude::*;
 use std::cmp::Ordering;
 

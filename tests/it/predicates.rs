@@ -1,10 +1,10 @@
 //! The meaning of predicates, their refusals, and the limits of depth and length.
 
+use memdex::error::{Cause, QueryError};
 use memdex::limits::{MAX_LISTED_VALUES, MAX_PATTERN_BYTES, MAX_PREDICATE_DEPTH};
-use memdex::{
-    Cause, Collection, EntityKey, FieldValue, Filter, IndexDef, Kind, Predicate, QueryError, Record, Store, Value,
-    field,
-};
+use memdex::query::Predicate;
+use memdex::typing::EntityKey;
+use memdex::{Collection, FieldValue, Filter, IndexDef, Kind, Record, Store, Value, field};
 
 #[derive(Clone, Copy, Debug, PartialEq, FieldValue)]
 #[field(rename_all = "snake_case")]

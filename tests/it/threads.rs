@@ -2,10 +2,12 @@
 //! of it in every way (by scan, by index, by key, by statistics, page by page) during more than 10,000 commits. Every
 //! sum is the total, no reader goes back in time, and a snapshot that is held throughout returns the same results.
 
-use memdex::{
-    AggregateDef, Batch, Cause, Collection, Commit, Cursor, FieldValue, Filter, GroupBy, Handle, MetricValues, Record,
-    Refusal, Refused, Snapshot, Statistics, Store, field,
-};
+use memdex::aggregate::{MetricValues, Statistics};
+use memdex::error::{Cause, Refusal};
+use memdex::query::Cursor;
+use memdex::schema::AggregateDef;
+use memdex::write::Refused;
+use memdex::{Batch, Collection, Commit, FieldValue, Filter, GroupBy, Handle, Record, Snapshot, Store, field};
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
@@ -23,7 +25,7 @@ enum Region {
     East,
 }
 
-const STANDING: &str = "by region";
+const AGGREGATE: &str = "by region";
 const REGIONS: [Region; 3] = [Region::North, Region::South, Region::East];
 
 #[derive(Clone, Debug, PartialEq, Record)]
@@ -98,8 +100,8 @@ impl Bank {
         };
         bank.store.commit(open).unwrap();
         let by_region = GroupBy::values("region").metrics([field("cents").sum().named("sum")]);
-        let standing = Statistics::of([field("cents").sum().named("sum")]).group_by(by_region);
-        bank.savings.add_aggregate(AggregateDef::new(STANDING, standing)).unwrap();
+        let aggregate = Statistics::of([field("cents").sum().named("sum")]).group_by(by_region);
+        bank.savings.add_aggregate(AggregateDef::new(AGGREGATE, aggregate)).unwrap();
         bank
     }
 
@@ -153,7 +155,7 @@ impl Bank {
 
     /// Deletes an account and inserts it again with less money, in the batch that gives the difference to another
     /// account.
-    fn replace(&self, from: u32, to: u32, amount: i64, random: &mut Random) -> Result<memdex::Receipt, Refused> {
+    fn replace(&self, from: u32, to: u32, amount: i64, random: &mut Random) -> Result<memdex::write::Receipt, Refused> {
         let (number, luck) = (from / 2, random.next());
         self.store.commit(|batch| {
             if from.is_multiple_of(2) {
@@ -208,10 +210,10 @@ impl Bank {
         let requested = |name: &'static str| Statistics::of([field(name).sum().named("sum")]).group_by(by_region(name));
         let by_columns = checking.find(Filter::all()).statistics(field("balance").sum().named("sum")).unwrap();
         let of_savings = savings.find(Filter::all()).statistics(requested("cents")).unwrap();
-        let standing = savings.aggregate(STANDING).unwrap();
-        assert_eq!(standing.values, of_savings.values);
+        let aggregate = savings.aggregate(AGGREGATE).unwrap();
+        assert_eq!(aggregate.values, of_savings.values);
         let of_checking = checking.find(!checking::OPEN.eq(false)).statistics(requested("balance")).unwrap();
-        (by_columns.int("sum").unwrap() + of(&of_savings, "sum"), of(&of_checking, "sum") + of(&standing, "sum"))
+        (by_columns.int("sum").unwrap() + of(&of_savings, "sum"), of(&of_checking, "sum") + of(&aggregate, "sum"))
     }
 
     /// Page by page in the order of a field that moves, each time by another legal plan; and by two ranges.

@@ -10,7 +10,9 @@ mod inside;
 mod observers;
 mod panics;
 
-use memdex::{Collection, FieldDef, FieldValue, KeyBuffer, Record, Schema, Stats, Store, ValueRef};
+use memdex::stats::Stats;
+use memdex::typing::{KeyBuffer, ValueRef};
+use memdex::{Collection, FieldDef, FieldValue, Record, Schema, Store};
 use std::fmt;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex};

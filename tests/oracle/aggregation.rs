@@ -2,7 +2,9 @@
 
 use super::calendar;
 use super::naive::{Row, Table, Val};
-use memdex::{Aggregate, Bucket, GroupBy, Kind, Metric, Statistics, Value, ValueRef};
+use memdex::aggregate::{Aggregate, Statistics};
+use memdex::typing::ValueRef;
+use memdex::{Bucket, GroupBy, Kind, Metric, Value};
 use std::cmp::Ordering;
 
 /// The expected aggregation result.

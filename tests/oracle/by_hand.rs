@@ -1,9 +1,9 @@
 //! Hand-written queries that cover each feature.
 
-use memdex::{
-    Bucket, DateUnit, DecimalValue, GroupBy, IntoOrder, Metric, OrderBy, Predicate, Query, Statistics, Value, ValueRef,
-    field,
-};
+use memdex::aggregate::{DateUnit, Statistics};
+use memdex::query::{IntoOrder, OrderBy, Predicate};
+use memdex::typing::{DecimalValue, ValueRef};
+use memdex::{Bucket, GroupBy, Metric, Query, Value, field};
 
 fn flights(filter: Predicate) -> Query {
     Query::over(["Flight"]).filter(filter)

@@ -1,6 +1,6 @@
 //! Calendar arithmetic by plain loops.
 
-use memdex::DateUnit;
+use memdex::aggregate::DateUnit;
 
 const NANOS_PER_MINUTE: i128 = 60_000_000_000;
 const NANOS_PER_DAY: i128 = 1_440 * NANOS_PER_MINUTE;
@@ -96,7 +96,7 @@ pub(super) fn next(first: i128, unit: DateUnit, zone: &str) -> i128 {
 
 /// Named zones, whose offset changes with time.
 mod named {
-    use memdex::DateUnit;
+    use memdex::aggregate::DateUnit;
 
     pub(super) fn start(_: i128, _: DateUnit, zone: &str) -> i128 {
         panic!("unknown zone {zone}")

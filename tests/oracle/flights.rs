@@ -4,9 +4,8 @@ use super::naive::{Row, Shape, Val};
 use super::sqlite::{Comparison, fill};
 use csv::{Reader, StringRecord};
 use flate2::read::GzDecoder;
-use memdex::{
-    Collection, DecimalValue, FieldDef, FieldValue, IndexDef, Kind, Record, Schema, Store, Value, ValueRef, field,
-};
+use memdex::typing::{DecimalValue, ValueRef};
+use memdex::{Collection, FieldDef, FieldValue, IndexDef, Kind, Record, Schema, Store, Value, field};
 use rusqlite::Connection;
 use std::fs::File;
 

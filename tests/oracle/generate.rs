@@ -1,9 +1,9 @@
 //! Random queries over described fields; a seed determines them.
 
-use memdex::{
-    Bucket, DateUnit, GroupBy, Kind, Metric, OrderBy, Predicate, Query, Statistics, TextOp, TextTest, Value, ValueRef,
-    field,
-};
+use memdex::aggregate::{DateUnit, Statistics};
+use memdex::query::{OrderBy, Predicate, TextOp, TextTest};
+use memdex::typing::ValueRef;
+use memdex::{Bucket, GroupBy, Kind, Metric, Query, Value, field};
 use std::ops::Bound;
 
 /// SplitMix64, by Steele, Lea and Flood.

@@ -1,7 +1,9 @@
 //! A naive evaluator: plain loops over all records, with its own values and comparisons. It shares with the engine
 //! only the `Query`, which is plain data.
 
-use memdex::{Direction, Kind, Nulls, OrderBy, Predicate, TextOp, TextTest, Value, ValueRef};
+use memdex::query::{Direction, Nulls, OrderBy, Predicate, TextOp, TextTest};
+use memdex::typing::ValueRef;
+use memdex::{Kind, Value};
 use std::cmp::Ordering;
 use std::ops::Bound;
 

@@ -3,8 +3,11 @@
 use super::aggregation::{NaiveResult, result_part};
 use super::naive::Val;
 use crate::every_plan::by_every_plan_and;
+use memdex::aggregate::{Aggregate, MetricValues, Statistics};
+use memdex::error::QueryError;
 use memdex::limits::MAX_GROUPS;
-use memdex::{Aggregate, Find, Metric, MetricValues, Query, QueryError, QueryResult, Record, Statistics, Value};
+use memdex::query::{Find, QueryResult};
+use memdex::{Metric, Query, Record, Value};
 
 /// Executes a statistics query by at most `max_plans` plans, and through `Snapshot::query`. All results must equal the
 /// naive one.

@@ -2,7 +2,8 @@
 
 use super::generate::{Column, Rng};
 use super::naive::{Row, Shape, Val};
-use memdex::{DecimalValue, FieldDef, IndexDef, Key, KeyBuffer, Kind, Record, Schema, Value, ValueRef, field};
+use memdex::typing::{DecimalValue, KeyBuffer, ValueRef};
+use memdex::{FieldDef, IndexDef, Key, Kind, Record, Schema, Value, field};
 use std::cell::RefCell;
 
 /// The values of each field: none, one, or several in a multi-valued field.

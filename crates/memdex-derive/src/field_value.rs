@@ -33,13 +33,13 @@ pub(crate) fn derive(input: &DeriveInput) -> Result<TokenStream> {
         Data::Struct(data) => data.fields.iter().next().map(|Field { ty, .. }| ty),
         _ => None,
     };
-    let if_inner = |name: TokenStream| inner.map(|ty| quote!(where for<'a> #ty: ::memdex::#name));
+    let if_inner = |name: TokenStream| inner.map(|ty| quote!(where for<'a> #ty: ::memdex::typing::#name));
     let (text, from_value) = (if_inner(quote!(Text)), if_inner(quote!(FromValue)));
     let number = if_inner(quote!(Number)).map(|number| {
         quote! {
             #[automatically_derived]
             #[allow(deprecated)]
-            impl ::memdex::Number for #ident #number {}
+            impl ::memdex::typing::Number for #ident #number {}
         }
     });
     let Body { value, from, heap } = body;
@@ -53,25 +53,25 @@ pub(crate) fn derive(input: &DeriveInput) -> Result<TokenStream> {
 
         #[automatically_derived]
         #[allow(deprecated)]
-        impl ::memdex::Element for #ident {}
+        impl ::memdex::typing::Element for #ident {}
 
         #[automatically_derived]
         #[allow(deprecated)]
-        impl ::memdex::Text for #ident #text {}
+        impl ::memdex::typing::Text for #ident #text {}
 
         #number
 
         #[automatically_derived]
         #[allow(deprecated)]
-        impl ::memdex::FromValue for #ident #from_value {
-            fn from_value(__value: ::memdex::ValueRef<'_>) -> ::core::option::Option<Self> {
+        impl ::memdex::typing::FromValue for #ident #from_value {
+            fn from_value(__value: ::memdex::typing::ValueRef<'_>) -> ::core::option::Option<Self> {
                 #from
             }
         }
 
         #[automatically_derived]
         #[allow(deprecated)]
-        impl ::memdex::HeapSize for #ident {
+        impl ::memdex::typing::HeapSize for #ident {
             #[inline]
             fn heap_size(&self) -> ::core::primitive::usize {
                 #heap
@@ -122,15 +122,15 @@ fn names(input: &DeriveInput, data: &DataEnum, errors: &mut Errors) -> Result<Bo
         const KIND: ::memdex::Kind = ::memdex::Kind::Str;
 
         #[inline]
-        fn value(&self) -> ::memdex::ValueRef<'_> {
-            ::memdex::ValueRef::Str(match self {
+        fn value(&self) -> ::memdex::typing::ValueRef<'_> {
+            ::memdex::typing::ValueRef::Str(match self {
                 #(Self::#variants => #names,)*
             })
         }
     };
     let variants = data.variants.iter().map(|variant| &variant.ident);
     let from = quote! {
-        match ::memdex::ValueRef::as_str(__value)? {
+        match ::memdex::typing::ValueRef::as_str(__value)? {
             #(#names => ::core::option::Option::Some(Self::#variants),)*
             _ => ::core::option::Option::None,
         }
@@ -154,17 +154,17 @@ fn newtype(input: &DeriveInput, fields: &Fields, errors: &mut Errors) -> Result<
         const NARROW: ::core::primitive::bool = <#ty as ::memdex::FieldValue>::NARROW;
 
         #[inline]
-        fn value(&self) -> ::memdex::ValueRef<'_> {
+        fn value(&self) -> ::memdex::typing::ValueRef<'_> {
             <#ty as ::memdex::FieldValue>::value(&self.#member)
         }
 
         #[inline]
-        fn values<'a>(&'a self, show: &mut dyn ::core::ops::FnMut(::memdex::ValueRef<'a>)) {
+        fn values<'a>(&'a self, show: &mut dyn ::core::ops::FnMut(::memdex::typing::ValueRef<'a>)) {
             <#ty as ::memdex::FieldValue>::values(&self.#member, show)
         }
     };
     let from = quote! {
-        ::core::option::Option::Some(Self { #member: <#ty as ::memdex::FromValue>::from_value(__value)? })
+        ::core::option::Option::Some(Self { #member: <#ty as ::memdex::typing::FromValue>::from_value(__value)? })
     };
     Ok(Body { value, from, heap: heap_size([quote!(self.#member)]) })
 }

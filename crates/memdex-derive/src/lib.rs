@@ -166,7 +166,8 @@ pub fn record_for(input: TokenStream) -> TokenStream {
 /// value of its field. `FromValue`, the way back, is implemented as well:
 ///
 /// ```
-/// use memdex::{FieldValue, ValueRef};
+/// use memdex::FieldValue;
+/// use memdex::typing::ValueRef;
 ///
 /// #[derive(Clone, Copy, Debug, FieldValue)]
 /// #[field(rename_all = "snake_case")]

@@ -321,7 +321,7 @@ fn of_record(
             }
 
             #[inline]
-            fn key(&self, __key: &mut ::memdex::KeyBuffer) {
+            fn key(&self, __key: &mut ::memdex::typing::KeyBuffer) {
                 #(__key.push(#key_values);)*
             }
 
@@ -347,7 +347,7 @@ fn of_nested(
     let inner = nested.iter().map(|part| part.ty);
     quote! {
         #[automatically_derived]
-        impl ::memdex::Nest for #ident {
+        impl ::memdex::typing::Nest for #ident {
             type Leaf = Self;
             type Of<T> = T;
         }
@@ -366,7 +366,7 @@ fn of_nested(
 
         #[automatically_derived]
         #[allow(deprecated)]
-        impl ::memdex::HeapSize for #ident {
+        impl ::memdex::typing::HeapSize for #ident {
             fn heap_size(&self) -> ::core::primitive::usize {
                 #heap_size
             }
@@ -430,21 +430,21 @@ fn extractors(parts: &[Part<'_>], nested: &[Part<'_>]) -> TokenStream {
     quote! {
         #[inline]
         #[allow(unused_variables, unreachable_code)]
-        fn value(&self, __field: ::core::primitive::usize) -> ::memdex::ValueRef<'_> {
+        fn value(&self, __field: ::core::primitive::usize) -> ::memdex::typing::ValueRef<'_> {
             match __field {
                 #(#positions => return #value_of,)*
                 _ => {}
             }
             let __field = __field.wrapping_sub(#own);
             #(#nested_value)*
-            ::memdex::ValueRef::Null
+            ::memdex::typing::ValueRef::Null
         }
 
         #[allow(unused_variables, unreachable_code)]
         fn values<'__a>(
             &'__a self,
             __field: ::core::primitive::usize,
-            __show: &mut dyn ::core::ops::FnMut(::memdex::ValueRef<'__a>),
+            __show: &mut dyn ::core::ops::FnMut(::memdex::typing::ValueRef<'__a>),
         ) {
             match __field {
                 #(#positions => return #values_of,)*

@@ -6,7 +6,7 @@ use super::layout::{self, How};
 use super::plan::{AggregatePlan, Extracted, GroupKey};
 use super::tally::GroupResult;
 use crate::record::{Bucketer, FieldSource};
-use crate::value::ValueRef;
+use memdex_query::value::ValueRef;
 
 /// See the head of this file.
 pub(super) struct Audit<'a> {

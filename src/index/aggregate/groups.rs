@@ -11,8 +11,8 @@ use crate::error::Cause;
 use crate::hash::{RandomState, spread};
 use crate::record::{Bucketer, FieldSource};
 use crate::sync::Arc;
-use crate::value::{Value, ValueRef, narrow_bits, value_of_bits};
 use hashbrown::HashTable;
+use memdex_query::value::{Value, ValueRef, narrow_bits, value_of_bits};
 
 pub(super) struct Groups {
     pub(super) total: Tally,

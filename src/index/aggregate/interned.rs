@@ -3,8 +3,8 @@
 use super::super::changes::{NEW, SCRATCH_KEPT};
 use super::super::slab::Slab;
 use crate::hash::{self, RandomState, spread};
-use crate::value::{Value, ValueRef};
 use hashbrown::HashTable;
+use memdex_query::value::{Value, ValueRef};
 
 pub(super) struct Interned {
     values: Slab<Counted>,

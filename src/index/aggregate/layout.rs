@@ -6,7 +6,7 @@
 
 use super::tally::LevelPlan;
 use crate::record::Bound;
-use crate::value::Kind;
+use memdex_query::value::Kind;
 
 /// Most words of one row: a group, the bits, and two words for each field.
 pub(crate) const MAX_AGGREGATE_WIDTH: usize = 1 + MAX_MEASURED.div_ceil(32) + 2 * MAX_MEASURED;

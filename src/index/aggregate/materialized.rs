@@ -11,7 +11,7 @@ use super::tally::GroupResult;
 use crate::error::Commit;
 use crate::reclaim::{Backlog, newest_within};
 use crate::sync::{Arc, RwLock};
-use crate::value::Value;
+use memdex_query::value::Value;
 use std::collections::BTreeMap;
 
 pub(crate) struct Materialized {

@@ -5,7 +5,7 @@ use super::layout::Layout;
 use super::tally::LevelPlan;
 use crate::error::{AggregateDefError, Cause, StatisticsError};
 use crate::record::{AggregateDef, Bound, BoundAggregate, Bucketer, Condition, FieldSource, Schema};
-use crate::value::{Value, ValueRef};
+use memdex_query::value::{Value, ValueRef};
 use smallvec::SmallVec;
 
 /// Never changes.

@@ -3,7 +3,7 @@
 use super::plan::{AggregatePlan, Extracted, GroupKey};
 use super::tally::{GroupResult, LevelPlan, Tally};
 use crate::record::{Bucketer, FieldSource};
-use crate::value::ValueRef;
+use memdex_query::value::ValueRef;
 use std::collections::BTreeMap;
 
 /// What some records come to.

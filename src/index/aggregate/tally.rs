@@ -1,10 +1,10 @@
 //! What the records of one group have accumulated, and the figures that this comes to. Everything is exact and can lose a value
 //! again, so that figures equal those of a recomputation to the last bit.
 
-use crate::aggregate::{Moments, Multiset};
 use crate::record::{Bound, Figure, Level};
 use crate::sync::Arc;
-use crate::value::{Kind, Value, ValueRef};
+use memdex_query::aggregate::{Moments, Multiset};
+use memdex_query::value::{Kind, Value, ValueRef};
 
 /// What is accumulated of the records of each group of a level, and which figures are made of it.
 pub(crate) struct LevelPlan {

@@ -6,8 +6,8 @@ use super::postings::{NULL_CODE, Posting};
 use crate::hash::{shard, spread};
 use crate::limits::VALUE_SHARDS;
 use crate::sync::Arc;
-use crate::value::{Value, ValueRef};
 use hashbrown::HashTable;
+use memdex_query::value::{Value, ValueRef};
 use smallvec::SmallVec;
 
 /// Codes of a row of many values, ascending.

@@ -7,8 +7,8 @@ use crate::hash::{self, shard, spread};
 use crate::limits::VALUE_SHARDS;
 use crate::rowset::RowSet;
 use crate::sync::{Arc, RwLock};
-use crate::value::{Value, ValueRef};
 use hashbrown::HashTable;
+use memdex_query::value::{Value, ValueRef};
 
 /// The code of the missing value.
 pub(super) const NULL_CODE: u32 = NULL;

@@ -1,8 +1,8 @@
 use super::super::fixture::{Fixture, TestRecord};
-use crate::query::field;
 use crate::record::{FieldDef, IndexDef, Schema};
 use crate::rowset::Row;
-use crate::value::{Kind, Value};
+use memdex_query::query::field;
+use memdex_query::value::{Kind, Value};
 
 /// What a record has in the field: these values; `None` if the index's condition is false.
 type Cell = Option<&'static [&'static str]>;

@@ -12,7 +12,7 @@ use super::postings::{EqualityIndex, NULL_CODE};
 use crate::hash::{self, spread};
 use crate::rowset::Row;
 use crate::sync::Arc;
-use crate::value::{Value, ValueRef};
+use memdex_query::value::{Value, ValueRef};
 use std::ops::ControlFlow;
 
 pub(crate) struct EqualityWriter {

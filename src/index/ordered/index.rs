@@ -8,7 +8,7 @@ use super::leaves::Leaves;
 use super::position::KeyRange;
 use crate::rowset::{Collector, Row, RowSet};
 use crate::sync::RwLock;
-use crate::value::{Value, ValueRef};
+use memdex_query::value::{Value, ValueRef};
 use std::ops::Bound;
 use std::slice;
 

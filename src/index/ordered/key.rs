@@ -9,7 +9,7 @@ use super::super::changes::{ABSENT, NEW, NULL, SCRATCH_KEPT, StagedRefs};
 use super::super::shape::Entry;
 use super::super::slab::Slab;
 use super::position::{KeyBound, KeyRange};
-use crate::value::{Key, Value, ValueRef, encode_parts, narrow_bits};
+use memdex_query::value::{Key, Value, ValueRef, encode_parts, narrow_bits};
 use std::ops::Bound;
 
 /// A key of an ordered index.

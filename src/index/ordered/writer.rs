@@ -13,7 +13,7 @@ use super::leaf::Edit;
 use super::position::Position;
 use crate::rowset::Row;
 use crate::sync::Arc;
-use crate::value::Key;
+use memdex_query::value::Key;
 use std::ops::ControlFlow;
 
 pub(super) struct OrderedWriter<K: IndexKey> {

@@ -6,7 +6,7 @@ use super::measures::{Measures, Needs};
 use super::parts::Numbers;
 use crate::error::QueryError;
 use crate::record::FieldSource;
-use crate::value::ValueRef;
+use memdex_query::value::ValueRef;
 use smallvec::{SmallVec, smallvec};
 
 pub(super) struct Accumulated<'b> {

@@ -3,14 +3,15 @@
 use crate::error::Commit;
 use crate::record::bound::Names;
 use crate::sync::Arc;
-use crate::value::{Value, ValueRef};
+use memdex_query::value::{Value, ValueRef};
 use std::ops::Deref;
 use std::time::Duration;
 
-/// The result of a [`Statistics`](crate::Statistics) query: exact, at one commit. Derefs to the metrics of all records together.
+/// The result of a [`Statistics`](crate::aggregate::Statistics) query: exact, at one commit. Derefs to the metrics of all records together.
 ///
 /// ```
-/// # use memdex::{Filter, GroupBy, Metric, Record, Statistics, Store};
+/// # use memdex::{Filter, GroupBy, Metric, Record, Store};
+/// # use memdex::aggregate::Statistics;
 /// # #[derive(Record)]
 /// # struct Job { #[record(key)] id: u32, #[record(column)] queue: String, #[record(column)] seconds: f64 }
 /// # let jobs = Store::new().collection::<Job>("Job")?;

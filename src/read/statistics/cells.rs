@@ -4,7 +4,7 @@ use super::measures::is_sentinel;
 use crate::limits::PAGE_ROWS;
 use crate::rowset::Row;
 use crate::storage::{Column, Packed, PageCells, Reads, RowCells};
-use crate::value::{Kind, Value};
+use memdex_query::value::{Kind, Value};
 
 /// Rows that are computed with together; each has a place among them.
 #[derive(Clone, Copy)]

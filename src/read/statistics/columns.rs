@@ -12,7 +12,7 @@ use super::parts::{Numbers, UNKNOWN};
 use crate::error::QueryError;
 use crate::limits::PAGE_ROWS;
 use crate::storage::{Column, Packed, PackedCells, Reads, with_cells};
-use crate::value::{Value, ValueRef};
+use memdex_query::value::{Value, ValueRef};
 
 pub(super) struct ByColumns<'t> {
     /// By field.

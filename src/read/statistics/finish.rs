@@ -5,9 +5,9 @@ use super::answer::{Group, MetricValues};
 use super::bind::{Asked, Best, Bound, Cut, Figure, Level};
 use super::groups;
 use super::measures::Measures;
-use crate::aggregate::Percentiles;
 use crate::error::QueryError;
-use crate::value::{Value, ValueRef, value_of_bits};
+use memdex_query::aggregate::Percentiles;
+use memdex_query::value::{Value, ValueRef, value_of_bits};
 use std::cmp::Ordering;
 
 impl Accumulated<'_> {

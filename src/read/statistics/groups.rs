@@ -9,8 +9,8 @@ use super::bind::Bound;
 use crate::error::QueryError;
 use crate::hash::{self, RandomState};
 use crate::limits::MAX_GROUPS;
-use crate::value::{Value, ValueRef};
 use hashbrown::HashTable;
+use memdex_query::value::{Value, ValueRef};
 
 /// The number of no group: the record falls into none.
 pub(super) const NONE: u32 = u32::MAX;

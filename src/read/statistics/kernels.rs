@@ -4,10 +4,10 @@
 //! other. A page's sums are made in 64 bits where that can't overflow.
 
 use super::measures::{KeptBits, Measures};
-use crate::aggregate::Moments;
 use crate::limits::PAGE_ROWS;
 use crate::storage::{Packed, Reads, with_cells};
-use crate::value::{Kind, float_of, int_of};
+use memdex_query::aggregate::Moments;
+use memdex_query::value::{Kind, float_of, int_of};
 
 /// Groups that have several partial sums.
 pub(super) const FEW: usize = 16;

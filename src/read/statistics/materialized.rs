@@ -4,7 +4,6 @@ use super::answer::{AggregationResult, Group, MetricValues};
 use crate::error::{Commit, QueryError, StatisticsError};
 use crate::index::{AggregatePlan, GroupEntry, GroupResult, Materialized, Recomputed};
 use crate::limits::MAX_GROUPS;
-use crate::query::Statistics;
 use crate::read::choice::Chooser;
 use crate::read::snapshot::{AnyView, View};
 use crate::read::{execute, planner};
@@ -13,7 +12,8 @@ use crate::record::{Condition, Record};
 use crate::storage::Collection;
 use crate::sync::Arc;
 use crate::user_code;
-use crate::value::{Value, ValueRef};
+use memdex_query::query::Statistics;
+use memdex_query::value::{Value, ValueRef};
 use std::cmp::Ordering;
 use std::time::Instant;
 
@@ -22,7 +22,8 @@ impl<R: Record> Collection<R> {
     /// hundred nanoseconds for a few groups.
     ///
     /// ```
-    /// # use memdex::{GroupBy, Metric, Record, AggregateDef, Store};
+    /// # use memdex::{GroupBy, Metric, Record, Store};
+    /// # use memdex::schema::AggregateDef;
     /// # #[derive(Clone, Record)] struct Job { #[record(key)] id: u32, #[record(field)] queue: String }
     /// # let store = Store::new();
     /// # let jobs = store.collection::<Job>("Job")?;
@@ -73,7 +74,7 @@ fn result(answer: Answer, started: Instant, materialized: bool) -> Result<Aggreg
     Ok(AggregationResult { values: figures, commit, took: started.elapsed(), materialized })
 }
 
-/// What is known of a question as of the view's commit, if some standing statistics are those that it asks for: of the same records,
+/// What is known of a question as of the view's commit, if some materialized aggregates are those that it asks for: of the same records,
 /// by the same buckets, with all of its metrics.
 pub(super) fn known(
     view: AnyView<'_>,
@@ -82,23 +83,23 @@ pub(super) fn known(
     bound: &Bound,
 ) -> Option<Result<MetricValues, QueryError>> {
     view.table.aggregates().iter().find_map(|figures| {
-        let standing = &figures.plan;
-        let same_groups = match (&statistics.groups, &standing.def.statistics().groups) {
+        let aggregate = &figures.plan;
+        let same_groups = match (&statistics.groups, &aggregate.def.statistics().groups) {
             (None, _) => true,
             (asked, known) => asked.as_ref().map(|groups| &groups.by) == known.as_ref().map(|groups| &groups.by),
         };
-        if !same_groups || !standing.condition.as_ref().unwrap_or(&Condition::All).is_equivalent(condition) {
+        if !same_groups || !aggregate.condition.as_ref().unwrap_or(&Condition::All).is_equivalent(condition) {
             return None;
         }
-        let answer = Known::of(bound, standing)?.read(figures, || view.epoch)?;
+        let answer = Known::of(bound, aggregate)?.read(figures, || view.epoch)?;
         Some(answer.map(|(_, figures)| figures))
     })
 }
 
-/// What is asked of standing statistics.
+/// What is asked of materialized aggregates.
 struct Known<'a> {
     collection: &'a str,
-    standing: &'a AggregatePlan,
+    aggregate: &'a AggregatePlan,
     total: Pick<'a>,
     groups: Option<OfGroups<'a>>,
 }
@@ -121,24 +122,24 @@ struct Pick<'a> {
 
 impl<'a> Known<'a> {
     /// All that is known.
-    fn all_of(collection: &'a str, standing: &'a AggregatePlan) -> Self {
-        let levels = &standing.bound.levels;
-        let fields = &standing.bound.fields;
+    fn all_of(collection: &'a str, aggregate: &'a AggregatePlan) -> Self {
+        let levels = &aggregate.bound.levels;
+        let fields = &aggregate.bound.fields;
         let pick = |level: usize| {
             let Level { names, metrics: asked, .. } = &levels[level];
             Pick { names, asked, fields, places: None }
         };
-        let groups = standing.has_groups().then(|| OfGroups {
+        let groups = aggregate.has_groups().then(|| OfGroups {
             pick: pick(1),
-            filled: is_filled(&standing.bound),
+            filled: is_filled(&aggregate.bound),
             top: levels[1].top.as_ref(),
         });
-        Known { collection, standing, total: pick(0), groups }
+        Known { collection, aggregate, total: pick(0), groups }
     }
 
     /// What a question by the same buckets, or by none, asks for; `None` if not all of it is known.
-    fn of(question: &'a Bound, standing: &'a AggregatePlan) -> Option<Self> {
-        let known = &standing.bound;
+    fn of(question: &'a Bound, aggregate: &'a AggregatePlan) -> Option<Self> {
+        let known = &aggregate.bound;
         let same_field = |ours: usize, theirs: usize| question.fields[ours].at == known.fields[theirs].at;
         let pick = |level: usize| {
             let asked = question.levels.get(level)?;
@@ -162,7 +163,7 @@ impl<'a> Known<'a> {
             [_, asked] => Some(OfGroups { pick: pick(1)?, filled: is_filled(question), top: asked.top.as_ref() }),
             _ => return None,
         };
-        Some(Known { collection: &question.collection, standing, total, groups })
+        Some(Known { collection: &question.collection, aggregate, total, groups })
     }
 
     /// As of a commit; `None` if it is not one of those that are kept up.
@@ -171,15 +172,15 @@ impl<'a> Known<'a> {
     }
 
     /// The same from all records that a snapshot sees.
-    fn recompute(&self, view: AnyView<'_>, standing: &AggregatePlan) -> Answer {
-        let condition = standing.condition.as_ref().unwrap_or(&Condition::All);
+    fn recompute(&self, view: AnyView<'_>, aggregate: &AggregatePlan) -> Answer {
+        let condition = aggregate.condition.as_ref().unwrap_or(&Condition::All);
         let plan = planner::plan(view.table, condition, &Chooser::Cheapest);
         let versions = execute::execute(view, condition, &plan).fetch(view);
-        let mut recomputed = Recomputed::new(standing);
+        let mut recomputed = Recomputed::new(aggregate);
         let scope = user_code::Scope::enter();
         versions.iter().filter_map(|version| version.record()).for_each(|record| recomputed.add(record));
         drop(scope);
-        let groups: Vec<_> = recomputed.groups().map(|(key, figures)| (key, standing.named(key), figures)).collect();
+        let groups: Vec<_> = recomputed.groups().map(|(key, figures)| (key, aggregate.named(key), figures)).collect();
         let mut shown = groups.iter().map(|(key, name, figures)| GroupEntry { key, name, result: figures });
         let figures = self.put_together(Some(&recomputed.total()), &mut shown)?;
         Ok((view.epoch, figures))
@@ -218,7 +219,7 @@ impl<'a> Known<'a> {
                 known.push((key[0].clone(), name[0].clone(), asked.pick.values(self, figures)?));
             }
             let bounds = known.first().zip(known.last()).map(|(first, last)| (&first.0, &last.0));
-            let all = self.standing.all_between(bounds).map_err(|source| self.bad_bucket(source))?;
+            let all = self.aggregate.all_between(bounds).map_err(|source| self.bad_bucket(source))?;
             let of_nothing: Arc<[Value]> = asked.pick.asked.iter().map(of_nothing).collect();
             let mut known = known.into_iter().peekable();
             for (part, name) in all {
@@ -239,7 +240,7 @@ impl<'a> Known<'a> {
 
     /// The fields that are grouped by.
     fn fields(&self) -> impl Iterator<Item = String> {
-        let Bound { fields, levels, .. } = &self.standing.bound;
+        let Bound { fields, levels, .. } = &self.aggregate.bound;
         let parts = levels.iter().flat_map(|level| &level.buckets);
         parts.map(|part| fields[part.field].def.name().to_owned())
     }

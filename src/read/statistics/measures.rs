@@ -6,10 +6,10 @@
 
 use super::bind::{Asked, Figure};
 use super::groups::NONE;
-use crate::aggregate::Moments;
 use crate::hash::{self, RandomState};
-use crate::value::{Kind, Value, ValueRef, saturated_bits, value_of_bits};
 use hashbrown::HashTable;
+use memdex_query::aggregate::Moments;
+use memdex_query::value::{Kind, Value, ValueRef, saturated_bits, value_of_bits};
 
 /// What the metrics of one field need.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

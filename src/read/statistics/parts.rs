@@ -3,12 +3,12 @@
 use super::bind::{Bound, Cut, Part, Range};
 use super::groups::{NONE, Values};
 use super::measures::{bits_of, is_sentinel};
-use crate::aggregate::{Buckets, DAY, DateBuckets, DayBuckets, Even, HOUR, MINUTE, Ranges, WEEK};
 use crate::error::StatisticsError;
 use crate::hash::{self, RandomState};
 use crate::storage::{Packed, with_cells};
-use crate::value::{Kind, Value, ValueRef, bits_of_int, float_of, int_of, value_of_bits};
 use hashbrown::HashTable;
+use memdex_query::aggregate::{Buckets, DAY, DateBuckets, DayBuckets, Even, HOUR, MINUTE, Ranges, WEEK};
+use memdex_query::value::{Kind, Value, ValueRef, bits_of_int, float_of, int_of, value_of_bits};
 use std::cell::RefCell;
 
 pub(super) struct Numbers {

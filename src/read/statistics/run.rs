@@ -9,7 +9,6 @@ use super::materialized;
 use super::parts::Numbers;
 use crate::error::{Commit, QueryError};
 use crate::limits::PAGE_ROWS;
-use crate::query::Statistics;
 use crate::read::choice::Chooser;
 use crate::read::execute::{self, Matches};
 use crate::read::planner;
@@ -18,6 +17,7 @@ use crate::record::Condition;
 use crate::rowset::{PageRows, Row, RowSet};
 use crate::storage::{Column, SharedVersion, TableCore, Watch};
 use crate::user_code;
+use memdex_query::query::Statistics;
 use std::time::Instant;
 
 /// How the rows are gone through.

@@ -1,7 +1,7 @@
 //! MetricValues for serde: `{"metrics": {"count": 3}, "groups": […], "groups_in_all": 1}`.
 
 use super::answer::{Group, MetricValues};
-use crate::value::Value;
+use memdex_query::value::Value;
 use serde::de::{MapAccess, Visitor};
 use serde::ser::{SerializeMap, SerializeStruct};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};

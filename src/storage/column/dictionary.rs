@@ -7,8 +7,8 @@ use crate::error::Commit;
 use crate::hash::{self, RandomState, spread};
 use crate::reclaim::{Backlog, newest_within};
 use crate::sync::RwLock;
-use crate::value::{Value, ValueRef};
 use hashbrown::HashTable;
+use memdex_query::value::{Value, ValueRef};
 use std::collections::BTreeMap;
 
 /// The bit that marks a provisional code.

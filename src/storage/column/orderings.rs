@@ -8,8 +8,8 @@ use crate::rowset::RowSet;
 use crate::storage::marks::{Mark, Marks};
 use crate::storage::timeline::Timeline;
 use crate::sync::{Arc, Mutex};
-use crate::value::{Kind, Value, ValueRef, saturated_bits};
 use loom::thread;
+use memdex_query::value::{Kind, Value, ValueRef, saturated_bits};
 use std::ops::Bound;
 
 struct Shared {

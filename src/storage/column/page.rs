@@ -13,7 +13,7 @@ use crate::sync::{
     Ordering::{Acquire, Relaxed, Release},
     RwLock,
 };
-use crate::value::Value;
+use memdex_query::value::Value;
 
 /// Words of a bitmap of a page's rows.
 pub(crate) const PAGE_WORDS: usize = PAGE_ROWS.div_ceil(64);

@@ -8,7 +8,7 @@ use super::shared::Column;
 use crate::limits::PAGE_ROWS;
 use crate::rowset::Row;
 use crate::sync;
-use crate::value::{Kind, Value, ValueRef, value_of_bits};
+use memdex_query::value::{Kind, Value, ValueRef, value_of_bits};
 use smallvec::SmallVec;
 
 /// Number of cells that are located before the first of them is loaded.

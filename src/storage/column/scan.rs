@@ -13,7 +13,7 @@ use crate::limits::PAGE_ROWS;
 use crate::record::Test;
 use crate::rowset::{Row, RowSet};
 use crate::sync;
-use crate::value::{Kind, Value, ValueRef, saturated_bits};
+use memdex_query::value::{Kind, Value, ValueRef, saturated_bits};
 use std::ops::Bound;
 
 /// A range of bits; both ends are included.

@@ -11,7 +11,7 @@ use crate::record::FieldDef;
 use crate::rowset::Row;
 use crate::storage::segments::Segments;
 use crate::sync::{self, AtomicU64, Ordering::Relaxed};
-use crate::value::{Kind, Value, ValueRef, saturated_bits, zero_bits};
+use memdex_query::value::{Kind, Value, ValueRef, saturated_bits, zero_bits};
 use std::collections::BTreeMap;
 
 /// The side that readers share.

@@ -8,7 +8,7 @@ use crate::hash::{self, RandomState};
 use crate::limits::PAGE_ROWS;
 use crate::record::{FieldDef, Test, Values};
 use crate::rowset::{Row, RowSet};
-use crate::value::{DecimalValue, Kind, Value, ValueRef};
+use memdex_query::value::{DecimalValue, Kind, Value, ValueRef};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::ops::Bound;

@@ -77,10 +77,11 @@ pub enum BackgroundError {
 /// A batch that was not taken into the queue, or not applied: why, and the unchanged batch.
 ///
 /// [`BackgroundWriter::submit`](crate::BackgroundWriter::submit) and its variants always return the batch. A
-/// [`Ticket`](crate::Ticket) returns it unless the outcome is unknown or was returned before.
+/// [`Ticket`](crate::write::Ticket) returns it unless the outcome is unknown or was returned before.
 ///
 /// ```
-/// use memdex::{BackgroundError, Record, Store};
+/// use memdex::{Record, Store};
+/// use memdex::write::BackgroundError;
 ///
 /// #[derive(Clone, Record)]
 /// struct User { #[record(key)] id: u32 }

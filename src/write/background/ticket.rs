@@ -31,7 +31,7 @@ pub struct Applied {
 /// the submissions.
 ///
 /// Dropping a ticket discards the answer and nothing else. If its batch is refused, the batch is lost, which is logged and counted
-/// in [`Stats::lost_flushes`](crate::Stats::lost_flushes).
+/// in [`Stats::lost_flushes`](crate::stats::Stats::lost_flushes).
 ///
 /// ```
 /// use memdex::{Record, Store};

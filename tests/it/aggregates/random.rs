@@ -1,10 +1,11 @@
 //! Random aggregates under random commits, read through held snapshots: bit by bit the result that a collection
 //! without aggregates computes from its records.
 
-use memdex::{
-    Aggregate, AggregateDef, Bucket, Collection, DateUnit, DecimalValue, FieldDef, FieldName, GroupBy, KeyBuffer, Kind,
-    Metric, Predicate, Record, Schema, Snapshot, Statistics, Store, ValueRef, field,
-};
+use memdex::aggregate::{Aggregate, DateUnit, Statistics};
+use memdex::query::{FieldName, Predicate};
+use memdex::schema::AggregateDef;
+use memdex::typing::{DecimalValue, KeyBuffer, ValueRef};
+use memdex::{Bucket, Collection, FieldDef, GroupBy, Kind, Metric, Record, Schema, Snapshot, Store, field};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -30,7 +31,7 @@ const SINGLES: [&str; 9] = ["shop", "flag", "amount", "big", "rate", "price", "a
 
 thread_local! {
     /// The aggregates of the schema.
-    static STANDING: RefCell<Vec<AggregateDef>> = const { RefCell::new(Vec::new()) };
+    static AGGREGATE: RefCell<Vec<AggregateDef>> = const { RefCell::new(Vec::new()) };
 }
 
 impl Record for Sale {
@@ -49,7 +50,7 @@ impl Record for Sale {
             FieldDef::new("day", Kind::Date).optional(),
             FieldDef::of::<Option<u8>>("code").unique(),
         ];
-        STANDING.with_borrow(|defs| defs.iter().cloned().fold(Schema::new(fields), Schema::with_aggregate))
+        AGGREGATE.with_borrow(|defs| defs.iter().cloned().fold(Schema::new(fields), Schema::with_aggregate))
     }
 
     fn key(&self, key: &mut KeyBuffer) {
@@ -217,7 +218,7 @@ struct Both {
 impl Both {
     fn new(defs: Vec<AggregateDef>) -> Self {
         let open = |defs| {
-            STANDING.set(defs);
+            AGGREGATE.set(defs);
             let store = Store::new();
             let sales = store.collection("sales").unwrap();
             (store, sales)

@@ -1,9 +1,10 @@
 //! How it ends: handles dropped anywhere, stores dropped before it, and calls from inside user code, which never wait.
 
 use super::{Bed, GATE, Item, LONG, item, watched};
-use memdex::{
-    BackgroundError, BackgroundWriter, Cause, CommitInfo, CommitObserver, Refusal, Store, SubmitError, Ticket,
-};
+use memdex::error::{Cause, Refusal};
+use memdex::hook::{CommitInfo, CommitObserver};
+use memdex::write::{BackgroundError, SubmitError, Ticket};
+use memdex::{BackgroundWriter, Store};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -1,7 +1,9 @@
 //! When it flushes, and what happens at the bounds of its queue.
 
 use super::{Bed, Item, LONG, item, watched};
-use memdex::{BackgroundError, BackgroundWriter, Batch, Commit, CommitInfo, CommitObserver, SubmitError, Ticket};
+use memdex::hook::{CommitInfo, CommitObserver};
+use memdex::write::{BackgroundError, SubmitError, Ticket};
+use memdex::{BackgroundWriter, Batch, Commit};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::Duration;
@@ -48,7 +50,7 @@ fn a_flush_waits_for_what_its_handle_has_submitted_and_for_no_company() {
         assert!(refused.is_answered() && applied.is_answered());
         assert_eq!(bed.state(), [item(2, 0)]);
         refused.wait().unwrap_err();
-        assert_eq!(background.queued(), memdex::Queued::default());
+        assert_eq!(background.queued(), memdex::write::Queued::default());
     });
 }
 
@@ -236,7 +238,7 @@ fn flood(submit: impl Fn(&BackgroundWriter, Batch) -> Ticket + Sync) {
     // An insert that came twice would have been refused.
     let expected = (0..PRODUCERS * EACH).map(|n| 1 + n % EACH % 3).sum::<u32>();
     assert_eq!((bed.state().len(), bed.store.stats().refusals), (expected as usize, 0));
-    assert_eq!(background.queued(), memdex::Queued::default());
+    assert_eq!(background.queued(), memdex::write::Queued::default());
     bed.store.verify().unwrap();
 }
 

@@ -1,7 +1,7 @@
 //! Tickets: waited on, asked, awaited, and dropped unseen.
 
 use super::{Bed, GATE, LONG, item, watched};
-use memdex::{BackgroundError, SubmitError, Ticket};
+use memdex::write::{BackgroundError, SubmitError, Ticket};
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -45,7 +45,7 @@ impl Wake for Count {
     }
 }
 
-fn poll(ticket: &mut Ticket, count: &Arc<Count>) -> Poll<Result<memdex::Applied, SubmitError>> {
+fn poll(ticket: &mut Ticket, count: &Arc<Count>) -> Poll<Result<memdex::write::Applied, SubmitError>> {
     Pin::new(ticket).poll(&mut Context::from_waker(&Waker::from(count.clone())))
 }
 
@@ -82,7 +82,7 @@ fn a_refusal_that_is_awaited_gives_the_batch_back() {
     });
 }
 
-fn taken(answer: Result<memdex::Applied, SubmitError>) {
+fn taken(answer: Result<memdex::write::Applied, SubmitError>) {
     assert!(matches!(answer.unwrap_err().error(), BackgroundError::AnswerTaken));
 }
 

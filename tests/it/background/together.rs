@@ -1,7 +1,9 @@
 //! Several submissions in one commit: nobody can tell, but by the number of commits.
 
 use super::{Bed, GATE, Item, item, watched};
-use memdex::{Applied, BackgroundError, Batch, Cause, Collection, Commit, Record, Refusal, Store, SubmitError, Ticket};
+use memdex::error::{Cause, Refusal};
+use memdex::write::{Applied, BackgroundError, SubmitError, Ticket};
+use memdex::{Batch, Collection, Commit, Record, Store};
 use proptest::prelude::*;
 use std::mem::{Discriminant, discriminant};
 use std::time::Duration;

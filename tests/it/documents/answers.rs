@@ -1,8 +1,7 @@
 //! Typed records, the same records as JSON documents, and the same as key/value records give the same query results.
 
-use memdex::{
-    Collection, Document, FieldDef, IndexDef, KeyValue, Kind, Nested, Predicate, Record, Schema, Store, Value, field,
-};
+use memdex::query::Predicate;
+use memdex::{Collection, Document, FieldDef, IndexDef, KeyValue, Kind, Nested, Record, Schema, Store, Value, field};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;

@@ -1,11 +1,9 @@
 //! Indexes of every kind over documents and key/value records.
 
 use super::{document, keys};
+use memdex::error::{Cause, IndexError, SchemaError};
 use memdex::limits::{MAX_FIELD_VALUES, MAX_INDEXED_BYTES};
-use memdex::{
-    Cause, Collection, Document, FieldDef, IndexDef, IndexError, Json, KeyValue, Kind, Schema, SchemaError, Store,
-    field, json,
-};
+use memdex::{Collection, Document, FieldDef, IndexDef, Json, KeyValue, Kind, Schema, Store, field, json};
 
 fn users() -> (Store, Collection<Document>) {
     let store = Store::new();

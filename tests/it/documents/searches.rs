@@ -1,7 +1,9 @@
 //! One query over several collections.
 
 use super::{document, payments};
-use memdex::{Document, FieldDef, Json, KeyValue, Kind, Predicate, QueryError, Record, Schema, Store, field, json};
+use memdex::error::QueryError;
+use memdex::query::Predicate;
+use memdex::{Document, FieldDef, Json, KeyValue, Kind, Record, Schema, Store, field, json};
 
 #[derive(Clone, Debug, Record)]
 struct Account {
@@ -190,7 +192,7 @@ fn numbers_of_several_kinds_have_one_order() {
     for (id, x) in [(11, 1.5), (12, 5.0), (13, f64::INFINITY), (14, f64::NAN), (15, -1e300), (16, 1e17)] {
         parts.store(Part { id, x: Some(x) }).unwrap();
     }
-    let ids = |order: memdex::OrderBy| {
+    let ids = |order: memdex::query::OrderBy| {
         let search = store.snapshot().search(Predicate::All).over(&wholes).over(&parts).order_by(order);
         search.fetch().unwrap().iter().map(|hit| hit.key().to_string()).collect::<Vec<_>>().join(" ")
     };

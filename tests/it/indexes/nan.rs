@@ -1,6 +1,8 @@
 //! NaN: ordered indexes refuse it, or sort it after all other numbers; records, columns and indexes agree.
 
-use memdex::{Cause, FieldDef, IndexDef, IndexError, Nested, Predicate, Record, Schema, Store, field};
+use memdex::error::{Cause, IndexError};
+use memdex::query::Predicate;
+use memdex::{FieldDef, IndexDef, Nested, Record, Schema, Store, field};
 use std::ops::Bound;
 
 #[derive(Clone, Debug, Record)]

@@ -1,7 +1,8 @@
 //! Incomplete indexes: indexes with conditions, and entries in which a field is missing.
 
 use super::{Player, Scanned, keys, player};
-use memdex::{Filter, IndexDef, Predicate, Store, field};
+use memdex::query::Predicate;
+use memdex::{Filter, IndexDef, Store, field};
 
 /// Queries find the records that a partial index leaves out.
 #[test]

@@ -7,9 +7,10 @@ use super::records::{
     Subject, Val, as_bool, as_bytes, as_char, as_float, as_hundredths, as_int, as_micros, as_text, decimal, or_null,
     typed, typed_many, typed_text, vals,
 };
-use memdex::{
-    DecimalValue, FieldDef, Filter, IndexKind, Key, KeyBuffer, Nested, Predicate, Record, Schema, Timestamp, ValueRef,
-};
+use memdex::query::Predicate;
+use memdex::schema::IndexKind;
+use memdex::typing::{DecimalValue, KeyBuffer, ValueRef};
+use memdex::{FieldDef, Filter, Key, Nested, Record, Schema, Timestamp};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;

@@ -7,7 +7,10 @@ use super::payments::Payment;
 use super::predicates::Tree;
 use super::records::Subject;
 use super::reference::{Shelf, Shelves, World};
-use memdex::{Collection, CollectionStats, Commit, Find, Handle, IndexKind, Store, View};
+use memdex::query::Find;
+use memdex::schema::IndexKind;
+use memdex::stats::CollectionStats;
+use memdex::{Collection, Commit, Handle, Store, View};
 use std::collections::BTreeMap;
 
 fn shelved<R: Subject>(handles: impl IntoIterator<Item = Handle<R>>) -> Shelf<R> {

@@ -9,7 +9,8 @@ use super::payments::Payment;
 use super::records::Subject;
 use super::reference::{Dids, Placed, World, seen};
 use super::transitions::AnyOp;
-use memdex::{Collection, Commit, Counts, RefusedOperation};
+use memdex::write::{Counts, RefusedOperation};
+use memdex::{Collection, Commit};
 
 impl Race {
     pub(super) fn write_leniently(&self, world: &World, ops: &[AnyOp]) {

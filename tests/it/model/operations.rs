@@ -2,7 +2,9 @@
 
 use super::predicates::{Tree, tree};
 use super::records::Subject;
-use memdex::{Batch, Cause, Collection, Commit, Receipt, Refusal, Refused, Writer, WriterError};
+use memdex::error::{Cause, Refusal};
+use memdex::write::{Receipt, Refused, WriterError};
+use memdex::{Batch, Collection, Commit, Writer};
 use proptest::prelude::*;
 use proptest::sample::select;
 

@@ -2,7 +2,8 @@
 
 use super::predicates::Test;
 use super::records::{Subject, Val, as_bool, as_float, as_int, as_text, or_null, typed, typed_text, vals};
-use memdex::{FieldValue, Filter, Key, Record, ValueRef};
+use memdex::typing::ValueRef;
+use memdex::{FieldValue, Filter, Key, Record};
 use proptest::prelude::*;
 use proptest::sample::select;
 

@@ -2,7 +2,8 @@
 //! of typed constants and names.
 
 use super::records::{Subject, Val};
-use memdex::{Filter, Predicate, TextOp, TextTest, field};
+use memdex::query::{Predicate, TextOp, TextTest};
+use memdex::{Filter, field};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;

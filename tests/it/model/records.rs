@@ -2,10 +2,9 @@
 //! naive evaluator shares nothing with the engine.
 
 use super::predicates::{Like, Test};
-use memdex::{
-    DecimalValue, Field, FieldValue, Filter, IntoKey, Key, Multi, Operand, Record, Text, TextOp, Timestamp, Value,
-    field,
-};
+use memdex::query::TextOp;
+use memdex::typing::{DecimalValue, IntoKey, Multi, Operand, Text};
+use memdex::{Field, FieldValue, Filter, Key, Record, Timestamp, Value, field};
 use proptest::prelude::*;
 use std::cmp::Ordering;
 use std::fmt::Debug;

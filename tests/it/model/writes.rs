@@ -10,9 +10,9 @@ use super::payments::Payment;
 use super::records::Subject;
 use super::reference::{Attempt, Fix, Outcome, Pendings, Placed, Round, World};
 use super::transitions::{AnyOp, End, How};
-use memdex::{
-    BackgroundWriter, Batch, Collection, Commit, Counts, Receipt, Refusal, Refused, Report, Writer, WriterError,
-};
+use memdex::error::Refusal;
+use memdex::write::{Counts, Receipt, Refused, Report, WriterError};
+use memdex::{BackgroundWriter, Batch, Collection, Commit, Writer};
 
 /// A batch, or the buffer of a writer.
 enum Bearer<'a> {

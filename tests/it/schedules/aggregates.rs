@@ -2,10 +2,11 @@
 //! while aggregates are built and dropped.
 
 use super::{explore, spawn_on};
-use memdex::{
-    AggregateDef, Collection, Commit, CommitInfo, CommitObserver, GroupBy, Metric, MetricValues, QueryError, Record,
-    RecordChange, Snapshot, Statistics, Store,
-};
+use memdex::aggregate::{MetricValues, Statistics};
+use memdex::error::QueryError;
+use memdex::hook::{CommitInfo, CommitObserver, RecordChange};
+use memdex::schema::AggregateDef;
+use memdex::{Collection, Commit, GroupBy, Metric, Record, Snapshot, Store};
 use shuttle::rand::{Rng, thread_rng};
 use shuttle::thread;
 use std::collections::BTreeMap;
@@ -74,7 +75,7 @@ fn expected(state: &State) -> Vec<String> {
 
 fn found(figures: &MetricValues) -> Vec<String> {
     let total = format!("all {} {:?}", figures.int("count").unwrap(), figures.float("sum(worth)"));
-    let group = |group: &memdex::Group| {
+    let group = |group: &memdex::aggregate::Group| {
         let [count, distinct] = ["count", "distinct(name)"].map(|name| group.int(name).unwrap());
         let [sum, most] = ["sum(worth)", "max(worth)"].map(|name| group.float(name).unwrap());
         format!("{} {count} {sum} {most} {distinct} {}", group.key[0], group.get("min(name)").unwrap())

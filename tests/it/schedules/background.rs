@@ -3,7 +3,8 @@
 
 use super::explore;
 use super::world::{Item, World};
-use memdex::{BackgroundError, BackgroundWriter, Batch, Queued, SubmitError, Ticket};
+use memdex::write::{BackgroundError, Queued, SubmitError, Ticket};
+use memdex::{BackgroundWriter, Batch};
 use shuttle::future::block_on;
 use shuttle::rand::{Rng, thread_rng};
 use shuttle::thread;
@@ -53,7 +54,7 @@ fn submit(background: &BackgroundWriter, batch: Batch) -> Option<Ticket> {
     submitted.inspect_err(|error| assert!(matches!(error.error(), BackgroundError::Died { .. }))).ok()
 }
 
-fn answer(mut ticket: Ticket) -> Result<memdex::Applied, SubmitError> {
+fn answer(mut ticket: Ticket) -> Result<memdex::write::Applied, SubmitError> {
     if thread_rng().gen_range(0..2) == 0 { ticket.wait() } else { block_on(ticket) }
 }
 

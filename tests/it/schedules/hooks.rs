@@ -2,7 +2,8 @@
 
 use super::explore;
 use super::world::Item;
-use memdex::{Collection, Commit, CommitHook, CommitInfo, ProposedCommit, Store};
+use memdex::hook::{CommitHook, CommitInfo, ProposedCommit};
+use memdex::{Collection, Commit, Store};
 use shuttle::thread;
 use std::error::Error;
 use std::sync::{Arc, Mutex};

@@ -233,8 +233,8 @@ fn observers_registered_under_commits() {
     #[derive(Default)]
     struct Feed(std::sync::Mutex<Vec<Commit>>);
 
-    impl memdex::CommitObserver for Feed {
-        fn committed(&self, commit: &memdex::CommitInfo) {
+    impl memdex::hook::CommitObserver for Feed {
+        fn committed(&self, commit: &memdex::hook::CommitInfo) {
             self.0.lock().unwrap().push(commit.number());
         }
     }

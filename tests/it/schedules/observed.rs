@@ -1,6 +1,7 @@
 //! A collection whose state at every commit is recorded, for comparison with snapshots.
 
-use memdex::{Collection, CommitInfo, CommitObserver, Key, Record, RecordChange, Store};
+use memdex::hook::{CommitInfo, CommitObserver, RecordChange};
+use memdex::{Collection, Key, Record, Store};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 

@@ -3,7 +3,8 @@
 
 use super::observed::Observed;
 use super::{explore, spawn_on};
-use memdex::{Cursor, Filter, Find, OrderBy, Record, Snapshot, field};
+use memdex::query::{Cursor, Find, OrderBy};
+use memdex::{Filter, Record, Snapshot, field};
 use shuttle::rand::{Rng, thread_rng};
 use std::cmp::Ordering;
 

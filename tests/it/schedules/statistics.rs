@@ -3,7 +3,8 @@
 
 use super::observed::Observed;
 use super::{explore, spawn_on};
-use memdex::{Bucket, Filter, GroupBy, Metric, MetricValues, Record, Snapshot, Statistics, Value, field};
+use memdex::aggregate::{MetricValues, Statistics};
+use memdex::{Bucket, Filter, GroupBy, Metric, Record, Snapshot, Value, field};
 use shuttle::rand::{Rng, thread_rng};
 use shuttle::thread;
 

@@ -2,9 +2,8 @@
 //! change rows, codes that are reused, indexes that are added and dropped.
 
 use super::{explore, spawn_on};
-use memdex::{
-    Collection, CommitInfo, CommitObserver, Filter, Handle, IndexDef, Record, RecordChange, Snapshot, Store, field,
-};
+use memdex::hook::{CommitInfo, CommitObserver, RecordChange};
+use memdex::{Collection, Filter, Handle, IndexDef, Record, Snapshot, Store, field};
 use shuttle::rand::{Rng, thread_rng};
 use shuttle::thread;
 use std::collections::BTreeMap;

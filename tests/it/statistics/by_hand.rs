@@ -1,9 +1,9 @@
 //! Each metric and each bucket on data that is small enough to compute by hand, with and without columns.
 
-use memdex::{
-    Aggregate, AggregateDef, Bucket, Collection, DateUnit, DecimalValue, FieldDef, GroupBy, KeyValue, Kind, Metric,
-    MetricValues, Schema, Statistics, Store, Timestamp, Value, ValueRef, field,
-};
+use memdex::aggregate::{Aggregate, DateUnit, MetricValues, Statistics};
+use memdex::schema::AggregateDef;
+use memdex::typing::{DecimalValue, ValueRef};
+use memdex::{Bucket, Collection, FieldDef, GroupBy, KeyValue, Kind, Metric, Schema, Store, Timestamp, Value, field};
 
 type Records = Collection<KeyValue<()>>;
 
@@ -30,7 +30,7 @@ fn ask(records: &[KeyValue<()>], statistics: impl Into<Statistics>) -> MetricVal
     let answers = [true, false].map(|columns| {
         let all: Records = store.key_values(&format!("columns: {columns}"), schema(columns)).unwrap();
         store.commit(|batch| records.iter().try_for_each(|record| batch.store(&all, record.clone()))).unwrap();
-        let summary = all.find(memdex::Predicate::All).statistics(statistics.clone()).unwrap();
+        let summary = all.find(memdex::query::Predicate::All).statistics(statistics.clone()).unwrap();
         assert!(!summary.materialized);
         summary.values
     });
@@ -345,7 +345,7 @@ fn float_ranges_at_their_bounds() {
         #[record(field)]
         ratio: f64,
         #[record(field)]
-        fee: memdex::DecimalValue,
+        fee: memdex::typing::DecimalValue,
     }
     let odds = Store::new().collection::<Odd>("Odd").unwrap();
     for (id, ratio) in [(0, f64::NAN), (1, f64::INFINITY), (2, f64::NEG_INFINITY)] {

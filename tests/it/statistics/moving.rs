@@ -1,7 +1,8 @@
 //! With real threads: while a writer moves amounts between records and records between groups, the sums of every
 //! result equal the total.
 
-use memdex::{Bucket, GroupBy, Metric, Record, Statistics, Store, field};
+use memdex::aggregate::Statistics;
+use memdex::{Bucket, GroupBy, Metric, Record, Store, field};
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::thread;
 
@@ -57,9 +58,9 @@ fn sums_of_all_groups_equal_the_total() {
                 let by_branch = || GroupBy::new([Bucket::values("branch")]).metrics(metrics());
                 let (mut last, mut requested) = (memdex::Commit::ZERO, 0);
                 let held = store.snapshot();
-                let first = held.of(accounts).find(memdex::Predicate::All).statistics(by_branch()).unwrap();
+                let first = held.of(accounts).find(memdex::query::Predicate::All).statistics(by_branch()).unwrap();
                 while !done.load(SeqCst) || requested < 20 {
-                    let find = accounts.find(memdex::Predicate::All);
+                    let find = accounts.find(memdex::query::Predicate::All);
                     let summary = find.statistics(Statistics::of(metrics()).group_by(by_branch())).unwrap();
                     assert!(summary.commit >= last, "a session went back in time");
                     last = summary.commit;
@@ -70,7 +71,8 @@ fn sums_of_all_groups_equal_the_total() {
                     assert!(one.int("count").unwrap() > 0);
                     requested += 1;
                     if requested % 8 == 0 {
-                        let again = held.of(accounts).find(memdex::Predicate::All).statistics(by_branch()).unwrap();
+                        let again =
+                            held.of(accounts).find(memdex::query::Predicate::All).statistics(by_branch()).unwrap();
                         assert_eq!(again.values, first.values, "a held snapshot returns the same results");
                     }
                 }

@@ -1,8 +1,8 @@
 //! The naive evaluator: computes the expected result of a query record by record, without the engine's arithmetic.
 
-use memdex::{
-    Aggregate, Bucket, DateUnit, DecimalValue, GroupBy, Kind, Metric, MetricValues, Statistics, Value, ValueRef,
-};
+use memdex::aggregate::{Aggregate, DateUnit, MetricValues, Statistics};
+use memdex::typing::{DecimalValue, ValueRef};
+use memdex::{Bucket, GroupBy, Kind, Metric, Value};
 use std::collections::BTreeMap;
 
 /// The values of a record's field, including the missing value of a single-valued field.

@@ -2,10 +2,10 @@
 //! collections with all columns, none and some return the same results, equal to those of the naive evaluator.
 
 use super::naive::{Fields, compare, expected};
-use memdex::{
-    Aggregate, Bucket, Collection, DateUnit, DecimalValue, FieldDef, FieldName, GroupBy, KeyBuffer, Kind, Metric,
-    Predicate, Record, Schema, Snapshot, Statistics, Store, Value, ValueRef, field,
-};
+use memdex::aggregate::{Aggregate, DateUnit, Statistics};
+use memdex::query::{FieldName, Predicate};
+use memdex::typing::{DecimalValue, KeyBuffer, ValueRef};
+use memdex::{Bucket, Collection, FieldDef, GroupBy, Kind, Metric, Record, Schema, Snapshot, Store, Value, field};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;

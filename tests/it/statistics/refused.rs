@@ -1,9 +1,8 @@
 //! Invalid statistics are refused with an error that names the collection and the problem.
 
-use memdex::{
-    Aggregate, Bucket, DateUnit, FieldDef, GroupBy, KeyValue, Kind, Metric, QueryError, Schema, Statistics,
-    StatisticsError, Store, Value, field, limits,
-};
+use memdex::aggregate::{Aggregate, DateUnit, Statistics};
+use memdex::error::{QueryError, StatisticsError};
+use memdex::{Bucket, FieldDef, GroupBy, KeyValue, Kind, Metric, Schema, Store, Value, field, limits};
 
 fn refusal(statistics: impl Into<Statistics>) -> QueryError {
     let schema = Schema::new([
@@ -20,7 +19,7 @@ fn refusal(statistics: impl Into<Statistics>) -> QueryError {
         let big = u128::MAX;
         all.store(KeyValue::new(key, ()).with("n", n).with("big", big).with("x", 1.0).with("shop", key)).unwrap();
     }
-    let error = all.find(memdex::Predicate::All).statistics(statistics).unwrap_err();
+    let error = all.find(memdex::query::Predicate::All).statistics(statistics).unwrap_err();
     assert!(error.to_string().contains("Sale"), "{error}");
     error
 }
@@ -125,7 +124,7 @@ fn limits_at_the_edge_and_one_beyond() {
     let levels = |count: usize| (1..count).fold(GroupBy::values("shop"), |by, _| GroupBy::values("shop").group_by(by));
     let parts = |count: usize| GroupBy::new(vec![Bucket::values("shop"); count]);
     let all = Store::new().key_values::<()>("Sale", Schema::new([FieldDef::new("shop", Kind::Str)])).unwrap();
-    let find = all.find(memdex::Predicate::All);
+    let find = all.find(memdex::query::Predicate::All);
     find.statistics(Statistics::of(metrics(limits::MAX_METRICS))).unwrap();
     find.statistics(levels(limits::MAX_GROUP_LEVELS)).unwrap();
     find.statistics(parts(limits::MAX_GROUP_PARTS)).unwrap();
@@ -150,7 +149,7 @@ fn sums_overflow_and_means_do_not() {
     for key in ["a", "b"] {
         all.store(KeyValue::new(key, ()).with("big", u128::MAX)).unwrap();
     }
-    let mean = all.find(memdex::Predicate::All).statistics(field("big").avg()).unwrap();
+    let mean = all.find(memdex::query::Predicate::All).statistics(field("big").avg()).unwrap();
     assert_eq!(mean.float("avg(big)"), Some(u128::MAX as f64));
 }
 
@@ -168,7 +167,7 @@ fn too_many_groups() {
     let ranges: Vec<_> = (0..1_000).map(|from| (Some(from), Some(from + 1))).collect();
     for name in ["n", "m"] {
         let by = GroupBy::values(name).group_by(GroupBy::new([Bucket::ranges(name, ranges.clone())]));
-        let error = all.find(memdex::Predicate::All).statistics(by).unwrap_err();
+        let error = all.find(memdex::query::Predicate::All).statistics(by).unwrap_err();
         assert!(matches!(&error, QueryError::TooManyGroups { fields, .. } if *fields == [name, name]), "{error}");
     }
 }

@@ -2,7 +2,8 @@
 //! it.
 
 use super::{User, user, users};
-use memdex::{Commit, Snapshot, Stats};
+use memdex::stats::Stats;
+use memdex::{Commit, Snapshot};
 
 fn kept(stats: &Stats) -> (usize, usize) {
     (stats.collections[0].versions_kept, stats.collections[0].marks)

@@ -1,10 +1,10 @@
 //! Collections by name, type and schema; collections of other stores; traits of the handles.
 
 use super::{User, user, users};
-use memdex::{
-    Batch, Cause, Collection, CollectionError, FieldDef, Handle, Key, KeyBuffer, KeyError, QueryError, Record, Refusal,
-    Refused, Schema, SchemaError, Snapshot, Store, ValueRef, View, Writer, field,
-};
+use memdex::error::{Cause, CollectionError, KeyError, QueryError, Refusal, SchemaError};
+use memdex::typing::{KeyBuffer, ValueRef};
+use memdex::write::Refused;
+use memdex::{Batch, Collection, FieldDef, Handle, Key, Record, Schema, Snapshot, Store, View, Writer, field};
 use std::cell::Cell;
 use std::error::Error;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -212,8 +212,8 @@ fn handles_can_be_sent_and_shared() {
     error::<CollectionError>();
     error::<QueryError>();
     error::<KeyError>();
-    error::<memdex::WriterError>();
-    error::<memdex::VerifyError>();
+    error::<memdex::write::WriterError>();
+    error::<memdex::stats::VerifyError>();
     fn through_a_box() -> Result<(), Box<dyn Error + Send + Sync>> {
         let (_, users) = users();
         users.update("1", |_| ())?;

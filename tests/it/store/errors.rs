@@ -1,11 +1,11 @@
 //! Limits at the edge and one beyond, queries that can't run, and their error messages. None of them changes anything.
 
 use super::{User, state, user, users};
+use memdex::error::{Cause, KeyError, QueryError};
 use memdex::limits::{MAX_INDEXED_BYTES, MAX_KEY_BYTES, MAX_PREDICATE_DEPTH};
-use memdex::{
-    Cause, Commit, FieldDef, KeyBuffer, KeyError, Kind, Predicate, QueryError, Record, Schema, Store, Value, ValueRef,
-    field,
-};
+use memdex::query::Predicate;
+use memdex::typing::{KeyBuffer, ValueRef};
+use memdex::{Commit, FieldDef, Kind, Record, Schema, Store, Value, field};
 
 #[test]
 fn a_key_has_from_one_byte_to_the_limit() {
@@ -181,7 +181,7 @@ fn an_empty_batch_makes_no_commit() {
     {
         assert_eq!((receipt.commit.get(), receipt.counts.total()), (1, 0));
     }
-    let refused = store.commit(|_| Err(memdex::Refusal::because("no"))).unwrap_err();
+    let refused = store.commit(|_| Err(memdex::error::Refusal::because("no"))).unwrap_err();
     assert_eq!((refused.refusal().position(), refused.refusal().operation()), (None, "commit"));
     assert!(refused.into_batch().is_empty());
     assert_eq!(store.snapshot().commit(), 1);
@@ -191,7 +191,7 @@ fn an_empty_batch_makes_no_commit() {
 fn refusals_say_what_to_do() {
     let (store, users) = users();
     users.store(user("1", 1)).unwrap();
-    let said = |refused: Result<memdex::Receipt, memdex::Refused>| {
+    let said = |refused: Result<memdex::write::Receipt, memdex::write::Refused>| {
         let said = refused.unwrap_err().to_string();
         said.strip_prefix("update of \"1\" in \"users\" refused: ").unwrap_or(&said).to_owned()
     };

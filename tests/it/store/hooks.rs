@@ -1,8 +1,10 @@
 //! Commit hooks: what they see, in which order they are called, and that a refusal touches nothing.
 
 use super::{User, state, user, users};
+use memdex::error::Cause;
+use memdex::hook::{CommitHook, CommitInfo, ProposedCommit};
 use memdex::limits::MAX_QUEUED_COMMITS;
-use memdex::{Cause, Collection, Commit, CommitHook, CommitInfo, ProposedCommit, Store};
+use memdex::{Collection, Commit, Store};
 use std::error::Error;
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
@@ -96,7 +98,7 @@ fn a_proposal_shows_the_net_changes() {
     let of_users = users.clone();
     hook.set(move |commit| {
         let visits = |user: Option<&User>| user.map(|user| user.visits);
-        let change = |change: &memdex::ProposedChange<User>| {
+        let change = |change: &memdex::hook::ProposedChange<User>| {
             (change.key().to_string(), visits(change.before()), visits(change.after()))
         };
         let mut changes: Vec<_> = commit.changes::<User>("users").iter().map(change).collect();

@@ -2,7 +2,8 @@
 //! after.
 
 use super::{User, user, users};
-use memdex::{Collection, CommitInfo, CommitObserver, Store};
+use memdex::hook::{CommitInfo, CommitObserver};
+use memdex::{Collection, Store};
 use std::sync::{Arc, Mutex};
 
 /// One change: key, visits before, visits after.
@@ -27,7 +28,7 @@ impl Recorder {
 
 fn changes(commit: &CommitInfo) -> Vec<Change> {
     let visits = |user: &Option<memdex::Handle<User>>| user.as_ref().map(|user| user.visits);
-    let change = |c: &memdex::RecordChange<User>| (c.key.to_string(), visits(&c.before), visits(&c.after));
+    let change = |c: &memdex::hook::RecordChange<User>| (c.key.to_string(), visits(&c.before), visits(&c.after));
     let mut changes: Vec<Change> = commit.changes("users").iter().map(change).collect();
     changes.sort();
     changes

@@ -1,7 +1,9 @@
 //! Pages and their cursors.
 
 use super::{user, users};
-use memdex::{Cursor, QueryError, field};
+use memdex::error::QueryError;
+use memdex::field;
+use memdex::query::Cursor;
 
 #[test]
 fn a_cursor_fits_its_query_for_any_number_of_values() {

@@ -1,7 +1,9 @@
 //! Writes by predicate: which records they see, what is counted and refused, and what the batch says about them.
 
 use super::{User, ids, state, user, users};
-use memdex::{Cause, Filter, KeyError, Outcome, QueryError, Refusal, field};
+use memdex::error::{Cause, KeyError, QueryError, Refusal};
+use memdex::write::Outcome;
+use memdex::{Filter, field};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 

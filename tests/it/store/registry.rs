@@ -1,9 +1,8 @@
 //! The registry of collections: listing, dropping, clearing; names.
 
 use super::{User, state, user, users};
-use memdex::{
-    Cause, CollectionError, FieldDef, IndexDef, IndexError, KeyValue, Kind, QueryError, Schema, Store, field,
-};
+use memdex::error::{Cause, CollectionError, IndexError, QueryError};
+use memdex::{FieldDef, IndexDef, KeyValue, Kind, Schema, Store, field};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 #[test]

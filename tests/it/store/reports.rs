@@ -1,7 +1,9 @@
 //! Reports: what each operation did, and lenient commits, which leave out what is refused and give it back.
 
 use super::{User, ids, state, user, users};
-use memdex::{Cause, Commit, Outcome, Report, Writer, WriterError, field};
+use memdex::error::Cause;
+use memdex::write::{Outcome, Report, WriterError};
+use memdex::{Commit, Writer, field};
 
 fn positions(report: &Report) -> Vec<usize> {
     report.refused.iter().map(|refused| refused.refusal.position().unwrap()).collect()

@@ -2,7 +2,8 @@
 
 use super::{User, user, users};
 use memdex::limits::GETS_PER_SAMPLE;
-use memdex::{Collection, IndexDef, LatencyFigures, LatencyStats, Record, Store, field};
+use memdex::stats::{LatencyFigures, LatencyStats};
+use memdex::{Collection, IndexDef, Record, Store, field};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 

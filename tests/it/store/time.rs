@@ -1,7 +1,8 @@
 //! Time comes only from the store's clock, and never runs backwards.
 
 use super::{User, user};
-use memdex::{Clock, ManualClock, Store, Timestamp};
+use memdex::clock::{Clock, ManualClock};
+use memdex::{Store, Timestamp};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::SeqCst};
 use std::time::Duration;

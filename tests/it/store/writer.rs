@@ -1,7 +1,8 @@
 //! The bulk writer: when it flushes, what it never parts, and what becomes of its buffer when something goes wrong.
 
 use super::{ids, state, user, users};
-use memdex::{Cause, Refusal, WriterError};
+use memdex::error::{Cause, Refusal};
+use memdex::write::WriterError;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 #[test]

@@ -1,7 +1,9 @@
 //! Field types of other crates, behind features.
 
 use jiff::civil::Date;
-use memdex::{DecimalValue, FieldValue, Filter, Kind, ManualClock, Record, Store, Timestamp, Value, ValueRef, field};
+use memdex::clock::ManualClock;
+use memdex::typing::{DecimalValue, ValueRef};
+use memdex::{FieldValue, Filter, Kind, Record, Store, Timestamp, Value, field};
 use rust_decimal::Decimal;
 use std::collections::BTreeSet;
 use uuid::Uuid;

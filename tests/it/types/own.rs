@@ -1,9 +1,9 @@
 //! The kinds with a type in memdex: decimals, timestamps, entity keys.
 
-use memdex::{
-    DecimalValue, EntityKey, FieldDef, Filter, IndexDef, Key, KeyBuffer, Kind, Predicate, QueryError, Record, Schema,
-    Store, Timestamp, Value, ValueRef, field,
-};
+use memdex::error::QueryError;
+use memdex::query::Predicate;
+use memdex::typing::{DecimalValue, EntityKey, KeyBuffer, ValueRef};
+use memdex::{FieldDef, Filter, IndexDef, Key, Kind, Record, Schema, Store, Timestamp, Value, field};
 
 #[derive(Clone, Record)]
 struct Payment {

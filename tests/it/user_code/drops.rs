@@ -2,7 +2,7 @@
 //! drops the others.
 
 use super::{Bed, Call, Hooks, watched};
-use memdex::Cause;
+use memdex::error::Cause;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::Command;
 use std::sync::mpsc::channel;

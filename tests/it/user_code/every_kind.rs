@@ -1,9 +1,12 @@
 //! A record with an index of every kind, columns of both sorts and multi-valued fields, all with hand-written code.
 
 use super::{Call, Hooks};
+use memdex::aggregate::Statistics;
+use memdex::schema::AggregateDef;
+use memdex::stats::Stats;
+use memdex::typing::{KeyBuffer, ValueRef};
 use memdex::{
-    AggregateDef, Batch, Bucket, Collection, FieldDef, FieldValue, GroupBy, IndexDef, KeyBuffer, Metric, Record,
-    Schema, Statistics, Stats, Store, ValueRef, field,
+    Batch, Bucket, Collection, FieldDef, FieldValue, GroupBy, IndexDef, Metric, Record, Schema, Store, field,
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};

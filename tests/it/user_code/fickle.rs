@@ -3,7 +3,9 @@
 //! everything is consistent.
 
 use super::every_kind::{Shelf, TEXTS, aggregate};
-use memdex::{Batch, IndexDef, Predicate, Refusal, field};
+use memdex::error::Refusal;
+use memdex::query::Predicate;
+use memdex::{Batch, IndexDef, field};
 
 fn predicates() -> [Predicate; 8] {
     [

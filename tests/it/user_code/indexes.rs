@@ -5,7 +5,8 @@ use super::every_kind::{Shelf, aggregate};
 use super::observers::Witness;
 use super::panics::is_of;
 use super::{Call, watched};
-use memdex::{AggregateError, Cause, IndexDef, IndexError, field};
+use memdex::error::{AggregateError, Cause, IndexError};
+use memdex::{IndexDef, field};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 fn definitions() -> [IndexDef; 7] {

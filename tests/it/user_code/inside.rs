@@ -3,10 +3,11 @@
 
 use super::observers::Witness;
 use super::{Bed, Call, watched};
-use memdex::{
-    Cause, Collection, CommitInfo, CommitObserver, IndexDef, IndexError, Refused, Store, VerifyError, WriterError,
-    field,
-};
+use memdex::error::{Cause, IndexError};
+use memdex::hook::{CommitInfo, CommitObserver};
+use memdex::stats::VerifyError;
+use memdex::write::{Refused, WriterError};
+use memdex::{Collection, IndexDef, Store, field};
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -137,7 +138,7 @@ fn in_every_place(act: impl Fn(Place, &Store, &Collection<super::Unruly>) + Copy
 fn writes_are_refused_at_once() {
     in_every_place(
         |place, store, people| {
-            let refused = |result: Result<memdex::Receipt, Refused>| {
+            let refused = |result: Result<memdex::write::Receipt, Refused>| {
                 let refused = result.expect_err("a write from inside user code");
                 assert!(matches!(refused.cause(), Cause::InsideUserCode), "{place:?}: {refused}");
             };

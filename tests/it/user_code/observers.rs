@@ -1,7 +1,9 @@
 //! Observers that panic: the commit stays, the panic is counted, the other observers are notified.
 
 use super::{Bed, Call, Hooks};
-use memdex::{Cause, CommitInfo, CommitObserver, Store};
+use memdex::Store;
+use memdex::error::Cause;
+use memdex::hook::{CommitInfo, CommitObserver};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};

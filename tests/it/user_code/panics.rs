@@ -2,7 +2,8 @@
 //! returned, and can be committed once the code behaves. Also panics in user code that runs during reads.
 
 use super::{Bed, Call};
-use memdex::{Batch, Cause, Refusal, field};
+use memdex::error::{Cause, Refusal};
+use memdex::{Batch, field};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 const OPERATIONS: usize = 9;
@@ -219,15 +220,18 @@ fn a_panic_in_a_schema_refuses_the_collection() {
             panic!("guess it")
         }
 
-        fn key(&self, _: &mut memdex::KeyBuffer) {}
+        fn key(&self, _: &mut memdex::typing::KeyBuffer) {}
 
-        fn value(&self, _: usize) -> memdex::ValueRef<'_> {
-            memdex::ValueRef::Null
+        fn value(&self, _: usize) -> memdex::typing::ValueRef<'_> {
+            memdex::typing::ValueRef::Null
         }
     }
     let bed = Bed::new();
     let error = bed.store.collection::<Secretive>("secretive").unwrap_err();
-    assert!(matches!(&error, memdex::CollectionError::Panicked { message, .. } if message == "guess it"), "{error}");
+    assert!(
+        matches!(&error, memdex::error::CollectionError::Panicked { message, .. } if message == "guess it"),
+        "{error}"
+    );
     assert_eq!(bed.stats().collections.len(), 1);
     bed.is_well();
 }

@@ -9,7 +9,8 @@ use std::fmt;
 /// Why a query can't be answered. Each message names the collection and the field, and what to do instead.
 ///
 /// ```
-/// use memdex::{QueryError, Record, Store, field};
+/// use memdex::{Record, Store, field};
+/// use memdex::error::QueryError;
 ///
 /// #[derive(Record)]
 /// struct User { #[record(key)] id: u32, #[record(field)] name: String }

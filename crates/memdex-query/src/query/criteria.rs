@@ -29,7 +29,9 @@ impl Predicate {
     /// integers, other numbers become floats. The query checks that the fields exist and have the kinds of the values.
     ///
     /// ```
-    /// use memdex::{CriteriaError, Predicate, Record, Store, json};
+    /// use memdex::{Record, Store, json};
+    /// use memdex::error::CriteriaError;
+    /// use memdex::query::Predicate;
     ///
     /// #[derive(Record)]
     /// struct Payment {

@@ -15,7 +15,8 @@ use std::str::FromStr;
 /// has several.
 ///
 /// ```
-/// # use memdex::{Cursor, Filter, Record, Store};
+/// # use memdex::{Filter, Record, Store};
+/// # use memdex::query::Cursor;
 /// # #[derive(Record)] struct User { #[record(key)] id: u32 }
 /// # let users = Store::new().collection::<User>("User")?;
 /// # for id in 0..5 { users.store(User { id })?; }

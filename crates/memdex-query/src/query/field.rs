@@ -229,7 +229,8 @@ impl<R, T> fmt::Debug for Field<R, T> {
 /// A field named at run time. Its existence and the kinds of the values are checked when the query runs.
 ///
 /// ```
-/// # use memdex::{QueryError, Record, Store, field};
+/// # use memdex::{Record, Store, field};
+/// # use memdex::error::QueryError;
 /// #[derive(Record)]
 /// struct User { #[record(key)] id: u32, #[record(index)] name: String }
 /// let users = Store::new().collection::<User>("User")?;
@@ -246,7 +247,8 @@ pub fn field(name: impl Into<FieldName>) -> NamedField {
 /// named by its path: `field("address.city")`.
 ///
 /// ```
-/// use memdex::{Predicate, Value, field};
+/// use memdex::{Value, field};
+/// use memdex::query::Predicate;
 ///
 /// assert_eq!(field("age").eq(5), Predicate::Eq("age".into(), Value::from(5)));
 /// assert_eq!(field("tags").contains("new"), Predicate::AnyOf("tags".into(), vec!["new".into()]));

@@ -31,7 +31,8 @@ pub enum Nulls {
 /// value counts as the least: it comes first in ascending order and last in descending order.
 ///
 /// ```
-/// use memdex::{Direction, Nulls, field};
+/// use memdex::field;
+/// use memdex::query::{Direction, Nulls};
 /// let order = field("amount").desc().nulls_first();
 /// assert_eq!((order.direction, order.nulls), (Direction::Descending, Nulls::First));
 /// ```

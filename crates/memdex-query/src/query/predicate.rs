@@ -17,7 +17,8 @@ pub type FieldName = Cow<'static, str>;
 /// `!a.eq(1)` is true for records without `a`, and `a.ne(1)` is not.
 ///
 /// ```
-/// use memdex::{Predicate, field};
+/// use memdex::field;
+/// use memdex::query::Predicate;
 ///
 /// let predicate = field("status").eq("completed") & !field("currency").is_null();
 /// assert!(matches!(&predicate, Predicate::And(parts) if parts.len() == 2));
@@ -35,7 +36,8 @@ pub type FieldName = Cow<'static, str>;
 ///
 /// ```
 /// # #[cfg(feature = "documents")] {
-/// use memdex::{Predicate, field, json};
+/// use memdex::{field, json};
+/// use memdex::query::Predicate;
 ///
 /// let predicate = field("status").eq("paid") & (field("amount").between(5, 10) | !field("note").starts_with("x"));
 /// let form = json!({ "and": [
@@ -93,7 +95,8 @@ pub enum Predicate {
 /// [`Predicate::any_of`] and the operators, which bound the depth.
 ///
 /// ```
-/// use memdex::{Predicate, field};
+/// use memdex::field;
+/// use memdex::query::Predicate;
 ///
 /// let either = field("a").eq(1) | field("b").eq(2);
 /// if let Predicate::Or(parts) = either {

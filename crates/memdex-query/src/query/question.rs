@@ -36,7 +36,8 @@ pub struct Query {
 /// What a [`Query`] returns.
 ///
 /// ```
-/// use memdex::{Ask, Metric, Query};
+/// use memdex::{Metric, Query};
+/// use memdex::query::Ask;
 /// let query = Query::over(["Payment"]).statistics([Metric::count()]);
 /// assert!(matches!(query.ask, Ask::Statistics(_)));
 /// ```
@@ -59,7 +60,8 @@ impl Default for Ask {
 /// The order and the page of a query for records, and the fields to return.
 ///
 /// ```
-/// use memdex::{Ask, Query, field};
+/// use memdex::{Query, field};
+/// use memdex::query::Ask;
 /// let query = Query::over(["Payment"]).order_by(field("amount").desc()).page(3).size(20);
 /// let Ask::Records(paging) = query.ask else { unreachable!() };
 /// assert_eq!((paging.page, paging.limit), (Some(3), Some(20)));

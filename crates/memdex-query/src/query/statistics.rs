@@ -7,7 +7,8 @@ use std::borrow::Cow;
 /// Metrics of all records that a query selects, and of groups of them, of groups within these, and so on.
 ///
 /// ```
-/// use memdex::{Bucket, DateUnit, GroupBy, Metric, Statistics, field};
+/// use memdex::{Bucket, GroupBy, Metric, field};
+/// use memdex::aggregate::{DateUnit, Statistics};
 ///
 /// // By status: the number of records, their sum and average; within each, the three currencies with the highest sums.
 /// let sum = || field("amount_cents").sum();
@@ -26,7 +27,8 @@ use std::borrow::Cow;
 ///
 /// ```
 /// # #[cfg(feature = "documents")] {
-/// use memdex::{Bucket, GroupBy, Metric, Statistics, field, json};
+/// use memdex::{Bucket, GroupBy, Metric, field, json};
+/// use memdex::aggregate::Statistics;
 ///
 /// let statistics = Statistics::of([Metric::count()])
 ///     .group_by(GroupBy::new([Bucket::width("amount", 100)]).metrics([field("amount").sum()]).top(3, "sum(amount)"));
@@ -144,7 +146,8 @@ impl From<GroupBy> for Statistics {
 /// One number, or other value, computed from a set of records, under a name.
 ///
 /// ```
-/// use memdex::{Aggregate, Metric, field};
+/// use memdex::{Metric, field};
+/// use memdex::aggregate::Aggregate;
 ///
 /// let average = field("amount").avg();
 /// assert_eq!((&*average.name, &average.aggregate), ("avg(amount)", &Aggregate::Avg("amount".into())));
@@ -164,7 +167,8 @@ pub struct Metric {
 /// A function of many values. Missing values are ignored. With no values, counts are 0 and every other metric is `None`.
 ///
 /// ```
-/// use memdex::{Aggregate, Metric, field};
+/// use memdex::{Metric, field};
+/// use memdex::aggregate::Aggregate;
 ///
 /// assert_eq!(Metric::from(Aggregate::Percentile("ms".into(), 95.0)), field("ms").percentile(95.0));
 /// assert_eq!(Aggregate::Sum("amount".into()).field().unwrap(), "amount");
@@ -436,7 +440,8 @@ impl From<Bucket> for GroupBy {
 /// is in no group. A missing value is a bucket for [`Values`](Bucket::Values), and in no bucket otherwise.
 ///
 /// ```
-/// use memdex::{Bucket, DateUnit, Filter, GroupBy, Metric, Record, Store};
+/// use memdex::{Bucket, Filter, GroupBy, Metric, Record, Store};
+/// use memdex::aggregate::DateUnit;
 ///
 /// #[derive(Record)]
 /// struct Payment { #[record(key)] id: u32, #[record(field)] amount: i64 }
@@ -494,7 +499,8 @@ pub enum Bucket {
 /// A unit of the calendar.
 ///
 /// ```
-/// use memdex::{Bucket, DateUnit};
+/// use memdex::Bucket;
+/// use memdex::aggregate::DateUnit;
 ///
 /// let by_week = Bucket::date("created_at", DateUnit::Week);
 /// assert!(matches!(by_week, Bucket::Date { unit: DateUnit::Week, .. }));

@@ -6,7 +6,7 @@ use crate::value::{FieldValue, Text};
 /// The comparison of a [`TextTest`].
 ///
 /// ```
-/// use memdex::{TextOp, TextTest};
+/// use memdex::query::{TextOp, TextTest};
 ///
 /// assert_eq!(TextTest::new(TextOp::Like, "A%_").op, TextOp::Like);
 /// ```
@@ -34,7 +34,8 @@ pub enum TextOp {
 /// and language rules do not apply. Strings are not normalized: an `é` of two characters does not equal one of one character.
 ///
 /// ```
-/// use memdex::{Predicate, TextOp, TextTest, field};
+/// use memdex::field;
+/// use memdex::query::{Predicate, TextOp, TextTest};
 ///
 /// let test = TextTest::ignoring_case(TextOp::EndsWith, "@example.org");
 /// assert_eq!(field("mail").ends_with_ignore_case("@example.org"), Predicate::Text("mail".into(), test));

@@ -20,7 +20,8 @@ use std::fmt;
 /// groups, not of records. A statistics query that asks for the same filter, buckets and metrics is answered from it.
 ///
 /// ```
-/// use memdex::{AggregateDef, FieldValue, GroupBy, Metric, Record, Store};
+/// use memdex::{FieldValue, GroupBy, Metric, Record, Store};
+/// use memdex::schema::AggregateDef;
 ///
 /// #[derive(Clone, Record)]
 /// struct Payment { #[record(key)] id: u32, #[record(field)] status: String, #[record(field)] amount: i64 }

@@ -15,7 +15,8 @@ use std::sync::Arc;
 /// One field of a [`Schema`]: its name, the kind of its values, its index, and its column.
 ///
 /// ```
-/// use memdex::{FieldDef, IndexKind, Kind};
+/// use memdex::{FieldDef, Kind};
+/// use memdex::schema::IndexKind;
 ///
 /// let amount = FieldDef::new("amount_cents", Kind::Int).ordered().column();
 /// assert_eq!((amount.name(), amount.kind(), amount.index_kind()), ("amount_cents", Kind::Int, Some(IndexKind::Ordered)));

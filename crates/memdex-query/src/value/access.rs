@@ -88,7 +88,7 @@ impl<'a> ValueRef<'a> {
     /// The value as a Rust type that fields can have; `None` if it is of another kind or out of range.
     ///
     /// ```
-    /// use memdex::ValueRef;
+    /// use memdex::typing::ValueRef;
     /// assert_eq!(ValueRef::from(200).to::<u8>(), Some(200));
     /// assert_eq!(ValueRef::from(300).to::<u8>(), None);
     /// assert_eq!(ValueRef::Null.to::<Option<u8>>(), Some(None));

@@ -14,13 +14,13 @@ const ONE: u128 = 10u128.pow(DecimalValue::MAX_SCALE as u32);
 /// With the feature `serde` its form in readable formats is its text (`"12.5"`), so that no digit is lost.
 ///
 /// ```
-/// use memdex::DecimalValue;
+/// use memdex::typing::DecimalValue;
 /// let price: DecimalValue = "12.50".parse()?;
 /// assert_eq!(price, DecimalValue::new(1_250, 2).unwrap());
 /// assert_eq!((price.units(), price.scale()), (125, 1));
 /// assert_eq!(price.to_string(), "12.5");
 /// assert!(price < DecimalValue::from(13));
-/// # Ok::<(), memdex::DecimalError>(())
+/// # Ok::<(), memdex::typing::DecimalError>(())
 /// ```
 // Bytes: an `i128` would align every value to 16 bytes. The fraction never ends in a zero.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]

@@ -14,7 +14,8 @@ const COLON: char = ':';
 /// for serde it is a string, and it can be the key of a record:
 ///
 /// ```
-/// use memdex::{EntityKey, Record, Store};
+/// use memdex::{Record, Store};
+/// use memdex::typing::EntityKey;
 ///
 /// #[derive(Record)]
 /// struct Event {
@@ -98,7 +99,7 @@ impl EntityKey {
     /// Splits a key into its type and its id.
     ///
     /// ```
-    /// use memdex::EntityKey;
+    /// use memdex::typing::EntityKey;
     /// assert_eq!(EntityKey::split("Payment:123"), Ok(("Payment", "123")));
     /// assert_eq!(EntityKey::split("Flight:EWR:1545"), Ok(("Flight", "EWR:1545")));
     /// assert!(EntityKey::split("123").is_err());

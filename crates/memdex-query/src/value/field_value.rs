@@ -13,7 +13,8 @@ use std::sync::Arc;
 /// and `rust_decimal::Decimal`. Derive it for enums without data and for newtypes:
 ///
 /// ```
-/// use memdex::{FieldValue, ValueRef};
+/// use memdex::FieldValue;
+/// use memdex::typing::ValueRef;
 ///
 /// #[derive(Clone, Copy, Debug, PartialEq, FieldValue)]
 /// #[field(rename_all = "snake_case")]

@@ -12,7 +12,7 @@ use std::sync::Arc;
 /// other fields as 0. Implement it for types of your own that hold much memory:
 ///
 /// ```
-/// use memdex::HeapSize;
+/// use memdex::typing::HeapSize;
 ///
 /// struct Thumbnail { pixels: Vec<u8> }
 ///

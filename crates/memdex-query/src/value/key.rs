@@ -175,7 +175,7 @@ impl fmt::Display for Key {
 /// Receives the parts of a key, one after the other. Implemented by memdex only:
 ///
 /// ```compile_fail,E0277
-/// # use memdex::{KeySink, ValueRef};
+/// # use memdex::typing::{KeySink, ValueRef};
 /// struct Parts;
 /// impl KeySink for Parts {
 ///     fn push(&mut self, _: ValueRef<'_>) {}

@@ -59,7 +59,7 @@ impl fmt::Display for Kind {
 /// A field's value, borrowed from its record.
 ///
 /// ```
-/// use memdex::ValueRef;
+/// use memdex::typing::ValueRef;
 /// assert_eq!(ValueRef::from(7u8), ValueRef::from(7i64));
 /// assert_eq!(ValueRef::from(-0.0), ValueRef::from(0.0));
 /// assert_ne!(ValueRef::from("7"), ValueRef::from(7u8));
@@ -280,7 +280,8 @@ impl fmt::Debug for ValueRef<'_> {
 /// A field's value, owned. It takes 24 bytes; strings of up to 23 bytes are stored inline.
 ///
 /// ```
-/// use memdex::{Value, ValueRef};
+/// use memdex::Value;
+/// use memdex::typing::ValueRef;
 ///
 /// let status = Value::from("completed");
 /// assert_eq!(status.as_str(), Some("completed"));
@@ -340,7 +341,8 @@ impl Value {
     /// like this if the field is of such a kind.
     ///
     /// ```
-    /// use memdex::{Kind, Value, ValueRef};
+    /// use memdex::{Kind, Value};
+    /// use memdex::typing::ValueRef;
     /// let second = Value::from_text(Kind::Timestamp, "1970-01-01T01:00:01+01:00").unwrap();
     /// assert_eq!(second.as_ref(), ValueRef::Timestamp(1_000_000_000));
     /// assert_eq!(second.to_string(), "1970-01-01T00:00:01Z");

@@ -20,7 +20,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 /// assert_eq!((paid + Duration::from_secs(60)) - paid, Duration::from_secs(60));
 /// assert_eq!(Timestamp::from_secs(-1).to_string(), "1969-12-31T23:59:59Z");
 /// assert!(paid < Timestamp::now());
-/// # Ok::<(), memdex::TimestampError>(())
+/// # Ok::<(), memdex::typing::TimestampError>(())
 /// ```
 ///
 /// It converts from and to [`SystemTime`] and, with the feature `jiff`, `jiff::Timestamp`. Finer times are rounded down to the
