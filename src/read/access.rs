@@ -1,4 +1,5 @@
-//! Access: takes the rows of each step of a plan from the shared structures, by reference count. Computes nothing under a guard.
+//! Access: takes the rows of each plan step from the shared structures, by reference count. Computes nothing under a
+//! guard.
 
 use super::plan::{Lookup, Source, Step};
 use super::set_expr::SetExpr;

@@ -1,4 +1,4 @@
-//! Which index or column would have spared a query looks at records.
+//! Suggests indexes and columns that would save a query from evaluating records.
 
 use super::order::Order;
 use super::plan::Plan;
@@ -7,7 +7,7 @@ use crate::index::Index;
 use crate::record::{Condition, FieldAt, IndexKind, Test};
 use crate::storage::TableCore;
 
-/// So many lines are given at most.
+/// Maximum number of suggestions.
 const MOST: usize = 16;
 
 pub(super) struct Advisor<'a> {
@@ -15,12 +15,12 @@ pub(super) struct Advisor<'a> {
 }
 
 impl Advisor<'_> {
-    /// For what is left to be asked of each candidate.
+    /// Suggestions for the residual filter of a plan.
     pub(super) fn of_plan(&self, plan: &Plan) -> Vec<String> {
         plan.residual.as_ref().map_or(Vec::new(), |residual| self.of_looks(residual))
     }
 
-    /// For a condition that records were asked one by one.
+    /// Suggestions for a condition that is evaluated record by record.
     pub(super) fn of_looks(&self, residual: &Condition) -> Vec<String> {
         let mut advice: Vec<String> = Vec::new();
         residual.each_test(&mut |field, test| {
@@ -34,7 +34,7 @@ impl Advisor<'_> {
         advice
     }
 
-    /// For records that were all fetched and put in order.
+    /// Suggestions for a query that fetches and sorts all matches.
     pub(super) fn of_sort(&self, plan: &Plan, order: &Order) -> Vec<String> {
         let mut advice = self.of_plan(plan);
         if let Some(first) = order.0.first().filter(|first| !self.has(&first.at, true)) {
@@ -43,7 +43,7 @@ impl Advisor<'_> {
         advice
     }
 
-    /// What would answer a test, if it is not there.
+    /// The index or column that would evaluate a test; `None` if it exists.
     fn what(&self, field: &FieldAt, test: &Test) -> Option<&'static str> {
         if field.undeclared().is_some() {
             return Some("a declared field with an index");
@@ -58,7 +58,7 @@ impl Advisor<'_> {
         }
     }
 
-    /// Whether there is an index of this field alone, over all records.
+    /// Whether a single-field index over all records exists for this field.
     fn has(&self, field: &FieldAt, ordered: bool) -> bool {
         let fits = |index: &dyn Index| {
             let alone = matches!(&index.shape.fields[..], [(of, _)] if of == field);

@@ -1,13 +1,13 @@
-//! Choices of the planner between alternatives.
+//! The planner's choices between alternatives.
 
 use std::cell::{Cell, RefCell};
 
-/// Decides between alternatives. Results must not depend on it: tests run every plan, by scripts.
+/// Decides between alternatives. Results must not depend on the decision: tests run every plan by scripting it.
 #[derive(Debug)]
 pub(super) enum Chooser {
     /// The lowest expected cost.
     Cheapest,
-    /// Decision by decision as the script says, and the first alternative behind its end.
+    /// Follows the script, decision by decision; past its end, takes the first alternative.
     Scripted { script: Vec<usize>, at: Cell<usize>, alternatives: RefCell<Vec<usize>> },
 }
 
@@ -21,7 +21,7 @@ impl Chooser {
         }
     }
 
-    /// Picks an alternative; `best` says which ones the planner prefers.
+    /// Picks an alternative; `best` flags those that the planner prefers.
     pub(super) fn pick(&self, best: &[bool]) -> usize {
         match self {
             Chooser::Cheapest => best.iter().position(|best| *best).unwrap_or(0),

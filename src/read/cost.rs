@@ -1,42 +1,42 @@
-//! What steps of a plan are expected to cost, in nanoseconds. Pure guesses: only their proportions matter, and being wrong by half does no
-//! harm. Measured on a machine where a random step to memory takes 100 to 170 ns.
+//! Cost estimates of plan steps, in nanoseconds. Only their ratios matter, and an error of 50 % does no harm.
+//! Measured on a machine where a random memory access takes 100 to 170 ns.
 
-/// A look at a record: its page, its version, its fields, each somewhere else in memory.
+/// Evaluating a record: page, version and fields are separate memory accesses.
 pub(super) const LOOK: f64 = 220.0;
-/// A record in a scan of all, whose pages are read one after the other.
+/// Evaluating a record in a full scan, which reads pages sequentially.
 pub(super) const SCAN: f64 = 110.0;
-/// A look-up of one value: hash, shard, posting.
+/// Looking up one value: hash, shard, posting.
 pub(super) const LOOKUP: f64 = 300.0;
-/// Set algebra, a row of the set: most sets are bitmaps.
+/// Set algebra, per row: most sets are bitmaps.
 const ALGEBRA: f64 = 0.1;
-/// An entry of an ordered index that is copied out and put into a set.
+/// Copying an entry of an ordered index into a set.
 const ENTRY: f64 = 6.0;
-/// A cell of a column in a scan of all.
+/// Reading a cell in a scan of the whole column.
 const CELL: f64 = 0.7;
-/// A cell of a column, of rows that lie scattered.
+/// Reading the cell of a single row.
 pub(super) const SCATTERED_CELL: f64 = 12.0;
-/// A record that is put in order among others.
+/// Sorting one record among others.
 pub(super) const COMPARED: f64 = 100.0;
-/// An entry of an ordered index in a walk that looks into sets for its row.
+/// Reading an entry in an index walk that also tests its row for set membership.
 pub(super) const WALKED: f64 = 40.0;
 
-/// The rows of one value or several, by so many look-ups.
+/// Cost of looking up `values` values that have `rows` rows in total.
 pub(super) fn of_values(values: usize, rows: usize) -> f64 {
     values as f64 * LOOKUP + rows as f64 * ALGEBRA
 }
 
-/// The rows of a range of an ordered index.
+/// Cost of a range of an ordered index.
 pub(super) fn of_range(rows: usize) -> f64 {
     2.0 * LOOKUP + rows as f64 * ENTRY
 }
 
-/// A column of a table of so many rows, as a whole.
+/// Cost of scanning the column of a table with `rows` rows.
 pub(super) fn of_column(rows: usize) -> f64 {
     LOOKUP + rows as f64 * CELL
 }
 
-/// How many of `rows` are expected to be in a set of `part` out of `total` rows too, if the two have nothing to do with each other. At
-/// least one of any: a guess of none would make whatever comes next look free.
+/// Expected number of `rows` that are also in a set of `part` out of `total` rows, assuming independence. At least 1
+/// unless either is empty: an estimate of 0 would make every later step look free.
 pub(super) fn among(rows: usize, part: usize, total: usize) -> usize {
     if rows == 0 || part == 0 {
         return 0;
@@ -45,7 +45,8 @@ pub(super) fn among(rows: usize, part: usize, total: usize) -> usize {
     ((rows as f64 * share) as usize).max(1)
 }
 
-/// How many entries are gone through until `wanted` of them are among the `matching` ones out of `total`, spread evenly.
+/// Expected number of entries to read until `wanted` matches are found, if `matching` of `total` entries match,
+/// spread evenly.
 pub(super) fn walked(wanted: usize, matching: usize, total: usize) -> usize {
     let share = (matching as f64 / total.max(1) as f64).clamp(1e-9, 1.0);
     ((wanted as f64 / share) as usize).min(total)
@@ -56,20 +57,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn guesses_stay_within_what_there_is() {
+    fn estimates_stay_within_the_total() {
         assert_eq!(among(1_000, 250, 1_000), 250);
-        assert_eq!(among(10, 1, 1_000_000), 1, "not none");
+        assert_eq!(among(10, 1, 1_000_000), 1, "at least one row");
         assert_eq!((among(0, 5, 10), among(5, 0, 10)), (0, 0));
-        assert_eq!(among(7, 20, 10), 7, "a part that seems larger than the whole");
+        assert_eq!(among(7, 20, 10), 7, "a part larger than the total");
         assert_eq!(among(7, 3, 0), 7);
         assert_eq!(walked(10, 250, 1_000), 40);
-        assert_eq!(walked(10, 0, 1_000), 1_000, "nothing matches: all of it");
+        assert_eq!(walked(10, 0, 1_000), 1_000, "without a match, every entry is read");
         assert_eq!(walked(usize::MAX, 1, 1_000), 1_000);
         assert_eq!(walked(5, 0, 0), 0);
     }
 
     #[test]
-    fn a_narrow_range_is_walked_and_a_wide_one_read_from_its_column() {
+    fn a_narrow_range_costs_less_than_its_column_and_a_wide_one_more() {
         assert!(of_range(10_000) < of_column(1_000_000));
         assert!(of_range(500_000) > of_column(1_000_000));
     }

@@ -5,7 +5,7 @@ use crate::index::{Index, Sought, WalkSpec, tuple};
 use crate::record::IndexKind;
 use memdex_query::value::{Value, ValueRef};
 
-/// How many rows a lookup is expected to give.
+/// Expected number of rows of a lookup.
 pub(super) fn of_lookup(index: &dyn Index, lookup: &Lookup, total: usize) -> usize {
     let one = |value: &Value| index.estimate(&Sought::Value(value.as_ref()));
     let rows = match lookup {
@@ -29,7 +29,7 @@ pub(super) fn of_lookup(index: &dyn Index, lookup: &Lookup, total: usize) -> usi
     rows.unwrap_or(total).min(total)
 }
 
-/// How many entries a walk would read to its end.
+/// Expected number of entries that a complete walk reads.
 pub(super) fn of_walk(index: &dyn Index, spec: &WalkSpec, total: usize) -> usize {
     index.estimate(&Sought::Walk(spec)).unwrap_or(total).min(total)
 }

@@ -12,16 +12,16 @@ use smallvec::SmallVec;
 
 /// The matches of a query.
 pub(super) struct Matches {
-    /// Rows that match by the indexes and columns, and that no commit after the snapshot's had marked when the marks were loaded.
+    /// Matches decided by indexes and columns; unmarked by later commits when the marks were loaded.
     pub(super) rows: RowSet,
-    /// Matches that were decided by reading their record. None of them is in `rows`.
+    /// Matches decided by evaluating their record; disjoint from `rows`.
     pub(super) versions: Vec<SharedVersion>,
 }
 
 /// Takes the rows of a step: [`access::take`], or a wrapper that profiles it.
 pub(super) type Take<'a> = dyn FnMut(&Step) -> SetExpr + 'a;
 
-/// Finds the records that match `condition` at the view's pinned commit, as `plan` says.
+/// Finds the records that match `condition` at the view's pinned commit, following `plan`.
 pub(super) fn execute(view: AnyView<'_>, condition: &Condition, plan: &Plan) -> Matches {
     execute_with(view, condition, plan, &mut |step| access::take(view, step))
 }
@@ -43,31 +43,31 @@ pub(super) fn execute_with(view: AnyView<'_>, condition: &Condition, plan: &Plan
     }
 }
 
-/// What the steps of a plan give.
+/// The result of a plan's steps.
 pub(super) struct Candidates {
-    /// Unchanged rows: each is decided by the plan's residual.
+    /// Unchanged rows, still to be filtered by the plan's residual.
     pub(super) rows: RowSet,
     /// The matches among the changed rows.
     pub(super) changed: Vec<SharedVersion>,
 }
 
 pub(super) fn candidates(view: AnyView<'_>, condition: &Condition, access: &Step, take: &mut Take<'_>) -> Candidates {
-    // 1. Parts: of each step of the plan take the chunks, by reference count.
+    // 1. Take the chunks of each step, by reference count.
     let set = take(access);
 
-    // 2. After the last part, the marks: the rows for which the parts can't be trusted.
+    // 2. Then load the marks: the rows for which the steps can't be trusted.
     let marked = view.changed();
 
-    // 3. Set algebra, outside of every lock. Then remove what changed and what was not there at the epoch.
+    // 3. Evaluate the sets outside of every lock. Remove rows that changed or did not exist at the epoch.
     let rows = trusted(set.evaluate(), &marked);
 
-    // 4. Evaluate the whole predicate on the version of each changed row that the epoch sees, candidate or not.
+    // 4. Evaluate the whole predicate on each changed row's version at the epoch, candidate or not.
     let mut changed = Vec::new();
     matching(view, marked.rows.iter(), condition, &mut changed);
     Candidates { rows, changed }
 }
 
-/// How many records match `condition`. Reads no record that the plan's steps decide.
+/// The number of records that match `condition`. Reads no record if the plan's steps decide it.
 pub(super) fn count(view: AnyView<'_>, condition: &Condition, plan: &Plan) -> usize {
     let Some(access) = plan.access.as_ref().filter(|_| plan.is_exact()) else {
         return execute(view, condition, plan).len();
@@ -87,21 +87,21 @@ impl Matches {
         self.rows.len() + self.versions.len()
     }
 
-    /// 6. Fetch the version of each row that the epoch sees.
+    /// 6. Fetch each row's version at the epoch.
     pub(super) fn fetch(self, view: AnyView<'_>) -> Vec<SharedVersion> {
         let Matches { rows, mut versions } = self;
         let expected = versions.len() + rows.len();
         versions.reserve_exact(rows.len());
         fetch_rows(&rows, |some| view.rows.fetch(some, view.epoch, &mut versions));
-        debug_assert_eq!(versions.len(), expected, "a row that is not marked has a record at the epoch");
+        debug_assert_eq!(versions.len(), expected, "an unmarked row must have a record at the epoch");
         versions
     }
 }
 
-/// Rows that one call fetches.
+/// Number of rows per call of `fetch`.
 const ROWS_PER_CALL: usize = 32 * FETCHED_TOGETHER;
 
-/// Calls `fetch` with the rows of a set, ascending, many at a time.
+/// Calls `fetch` with the rows of a set, in ascending batches.
 pub(super) fn fetch_rows(rows: &RowSet, mut fetch: impl FnMut(&[Row])) {
     let mut some = Vec::with_capacity(rows.len().min(ROWS_PER_CALL));
     let mut rows = rows.iter();
@@ -124,7 +124,7 @@ pub(super) fn trusted(mut rows: RowSet, marked: &Changed) -> RowSet {
     if marked.rows.is_empty() { rows } else { rows.minus(&marked.rows) }
 }
 
-/// Adds the records of these rows, which ascend, that the epoch sees and that match. Holds no guard while extractors run.
+/// Adds the matching records at the epoch, for ascending `rows`. Holds no guard while extractors run.
 pub(super) fn matching(
     view: AnyView<'_>,
     rows: impl Iterator<Item = Row>,
@@ -144,7 +144,7 @@ pub(super) fn matching(
     }
 }
 
-/// Without any step: all records, page by page. Each row is decided when its page is read, so no marks are needed.
+/// Full scan, page by page. Each row is decided when its page is read, so no marks are needed.
 fn scan(view: AnyView<'_>, condition: &Condition) -> Vec<SharedVersion> {
     let _scope = user_code::Scope::enter();
     let (mut page, mut matches) = (Vec::new(), Vec::new());

@@ -1,4 +1,4 @@
-//! Look-ups by key: the one kind of read that pins nothing in the common case.
+//! Lookups by key: the only reads that usually pin no snapshot.
 
 use super::snapshot::View;
 use crate::error::QueryError;
@@ -10,12 +10,13 @@ use memdex_query::value::{FieldValue, IntoKey, Operand};
 
 enum Seen<T> {
     Answer(Option<T>),
-    /// A commit in flight has just changed this very key.
+    /// A commit in flight has changed this key.
     InFlight,
 }
 
 impl<R: Record> Collection<R> {
-    /// The record of a key, as of the newest commit. Three steps to memory; waits only for a change of the same shard.
+    /// The record with this key, at the newest commit. Costs about three memory accesses; waits only for a change to
+    /// the same shard.
     #[inline]
     pub fn get<Q: IntoKey<R::Key>>(&self, key: Q) -> Option<Handle<R>> {
         self.engine.latency.get(|| {
@@ -24,26 +25,26 @@ impl<R: Record> Collection<R> {
         })
     }
 
-    /// Shows the record of a key to `look` where it lies, without counting a reference: the cheapest read.
+    /// Calls `read` with the record of this key in place, without counting a reference: the cheapest read.
     ///
-    /// Changes of the key's shard wait until `look` returns, so it should be short, must not wait for a thread that
-    /// writes to this store, and can't write to it itself; reads work.
+    /// Changes to the key's shard wait until `read` returns. So `read` must be short and must not wait for a thread
+    /// that writes to this store. It may read from the store but not write to it.
     #[inline]
-    pub fn get_with<Q: IntoKey<R::Key>, T>(&self, key: Q, look: impl FnOnce(&R) -> T) -> Option<T> {
-        self.engine.latency.get(|| self.show_newest(&key, look))
+    pub fn get_with<Q: IntoKey<R::Key>, T>(&self, key: Q, read: impl FnOnce(&R) -> T) -> Option<T> {
+        self.engine.latency.get(|| self.read_newest(&key, read))
     }
 
     #[inline]
-    fn show_newest<Q: IntoKey<R::Key>, T>(&self, key: &Q, look: impl FnOnce(&R) -> T) -> Option<T> {
+    fn read_newest<Q: IntoKey<R::Key>, T>(&self, key: &Q, read: impl FnOnce(&R) -> T) -> Option<T> {
         let lookup = Lookup::new(&self.table.seed, key);
-        let mut look = Some(look);
+        let mut read = Some(read);
         let seen = self.table.keys.with_newest(
             lookup.hash,
             |key| lookup.matches(key),
             |newest| match newest {
                 Some(newest) if newest.begin > self.engine.timeline.published() => Seen::InFlight,
                 newest => Seen::Answer(
-                    newest.and_then(|v| v.record.as_ref()).zip(look.take()).map(|(record, look)| look(record)),
+                    newest.and_then(|v| v.record.as_ref()).zip(read.take()).map(|(record, read)| read(record)),
                 ),
             },
         );
@@ -52,17 +53,17 @@ impl<R: Record> Collection<R> {
             Seen::InFlight => {
                 let version = self.newest_beside_commit(&lookup)?;
                 let _scope = user_code::Scope::enter();
-                version.record.as_ref().zip(look).map(|(record, look)| look(record))
+                version.record.as_ref().zip(read).map(|(record, read)| read(record))
             }
         }
     }
 
-    /// The records of several keys, all as of one commit, in the order of the keys.
+    /// The records of several keys, at one commit, in the order of the keys.
     pub fn get_many<Q: IntoKey<R::Key>>(&self, keys: impl IntoIterator<Item = Q>) -> Vec<Option<Handle<R>>> {
         self.view().get_many(keys)
     }
 
-    /// The record that has this value in a field with a unique index, as of the newest commit.
+    /// The record with this value in a field that has a unique index, at the newest commit.
     ///
     /// ```
     /// # use memdex::{Record, Store};
@@ -75,10 +76,10 @@ impl<R: Record> Collection<R> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
-    /// Pins nothing in the common case, and takes about four steps to memory, one more than [`get`](Collection::get).
+    /// Usually pins no snapshot and costs about four memory accesses, one more than [`get`](Collection::get).
     ///
     /// # Errors
-    /// [`QueryError::NoUniqueIndex`] if the field has none of its own, over all records.
+    /// [`QueryError::NoUniqueIndex`] if the field has no unique index over all records.
     pub fn get_by<T: FieldValue>(
         &self,
         field: Field<R, T>,
@@ -92,8 +93,8 @@ impl<R: Record> Collection<R> {
         field: Field<R, T>,
         value: impl Operand<T::Base>,
     ) -> Result<Option<Handle<R>>, QueryError> {
-        // All that is read between these two looks is in the state of `published`, unless a commit after it has begun to change
-        // the collection: then it has marked it. So nothing needs to be pinned.
+        // Everything read between these two loads belongs to the state of `published`, unless a later commit has
+        // begun to change the collection. That commit would have marked it, so no pin is needed.
         let published = self.engine.timeline.published();
         let operand = value.operand();
         let row = self.table.with_unique_index(&field.name(), |index| index.unique_row(operand))?;
@@ -106,24 +107,24 @@ impl<R: Record> Collection<R> {
         self.view().record_by(field, value)
     }
 
-    /// Whether there is a record of this key.
+    /// Whether a record with this key exists.
     pub fn contains<Q: IntoKey<R::Key>>(&self, key: Q) -> bool {
         self.get(key).is_some()
     }
 
-    /// How many records there are. O(1).
+    /// The number of records. O(1).
     pub fn len(&self) -> usize {
         self.table.lengths.newest(|| self.engine.timeline.published())
     }
 
-    /// Whether there are none.
+    /// Whether the collection has no records.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 }
 
 impl<R: Record> View<R> {
-    /// The record of a key.
+    /// The record with this key.
     pub fn get<Q: IntoKey<R::Key>>(&self, key: Q) -> Option<Handle<R>> {
         self.latency().get(|| self.record_of(&key))
     }
@@ -133,11 +134,11 @@ impl<R: Record> View<R> {
         self.table.version_at(lookup.hash, |key| lookup.matches(key), self.snapshot.commit()).and_then(Handle::of)
     }
 
-    /// The record that has this value in a field with a unique index, as of this snapshot. Where records have changed since, they
-    /// are looked at.
+    /// The record with this value in a field that has a unique index, at this snapshot. Evaluates the records changed
+    /// since the snapshot one by one.
     ///
     /// # Errors
-    /// [`QueryError::NoUniqueIndex`] if the field has none of its own, over all records.
+    /// [`QueryError::NoUniqueIndex`] if the field has no unique index over all records.
     pub fn get_by<T: FieldValue>(
         &self,
         field: Field<R, T>,
@@ -153,7 +154,7 @@ impl<R: Record> View<R> {
     ) -> Result<Option<Handle<R>>, QueryError> {
         let (name, table, value) = (field.name(), &*self.table, value.operand());
         let row = table.with_unique_index(&name, |index| index.unique_row(value))?;
-        // After the part, the marks: whether it can be trusted.
+        // Load the marks after the index: they decide whether its result can be trusted.
         let epoch = self.snapshot.commit();
         if table.marks.is_nothing_after(epoch) {
             return Ok(row.and_then(|row| table.pages.at(row, epoch)).and_then(Handle::of));
@@ -162,12 +163,12 @@ impl<R: Record> View<R> {
         found.records().map(|mut found| found.pop())
     }
 
-    /// Shows the record of a key to `look`.
-    pub fn get_with<Q: IntoKey<R::Key>, T>(&self, key: Q, look: impl FnOnce(&R) -> T) -> Option<T> {
+    /// Calls `read` with the record of this key.
+    pub fn get_with<Q: IntoKey<R::Key>, T>(&self, key: Q, read: impl FnOnce(&R) -> T) -> Option<T> {
         self.latency().get(|| {
             let record = self.record_of(&key)?;
             let _scope = user_code::Scope::enter();
-            Some(look(&record))
+            Some(read(&record))
         })
     }
 
@@ -176,17 +177,17 @@ impl<R: Record> View<R> {
         keys.into_iter().map(|key| self.get(key)).collect()
     }
 
-    /// Whether there is a record of this key.
+    /// Whether a record with this key exists.
     pub fn contains<Q: IntoKey<R::Key>>(&self, key: Q) -> bool {
         self.get(key).is_some()
     }
 
-    /// How many records there are. O(1).
+    /// The number of records. O(1).
     pub fn len(&self) -> usize {
         self.table.lengths.at(self.snapshot.commit())
     }
 
-    /// Whether there are none.
+    /// Whether the collection has no records at this snapshot.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

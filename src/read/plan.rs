@@ -1,5 +1,5 @@
-//! A plan: how the records that meet a condition are found. Plain data; [`super::planner`] makes it, [`super::access`] and
-//! [`super::execute`] do what it says.
+//! A plan describes how to find the records that match a condition. Plain data: [`super::planner`] makes it,
+//! [`super::access`] and [`super::execute`] run it.
 
 use crate::index::Index;
 use crate::record::{Condition, Test, Values};
@@ -8,25 +8,25 @@ use memdex_query::value::Value;
 use std::fmt;
 use std::ops::Bound;
 
-/// How the records that meet a condition are found.
+/// How to find the records that match a condition.
 pub(super) struct Plan {
-    /// Where candidates come from, all matches among them. Without it every record is one.
+    /// Source of the candidates, which include every match; `None` means a full scan.
     pub(super) access: Option<Step>,
-    /// What each candidate is yet to be asked. Without it all of them are matches.
+    /// Residual filter to evaluate on each candidate; `None` if every candidate matches.
     pub(super) residual: Option<Condition>,
-    /// How many records are expected to match.
+    /// Expected number of matches.
     pub(super) rows: usize,
-    /// What it is expected to cost until the matching rows are known, in nanoseconds.
+    /// Expected cost of finding the matching rows, in nanoseconds.
     pub(super) cost: f64,
 }
 
-/// Rows from some part of what is shared.
+/// Rows from one shared structure, or a combination of steps.
 #[derive(Clone)]
 pub(super) struct Step {
     pub(super) source: Source,
-    /// How many rows are expected.
+    /// Expected number of rows.
     pub(super) rows: usize,
-    /// What taking it is expected to cost, in nanoseconds.
+    /// Expected cost, in nanoseconds.
     pub(super) cost: f64,
 }
 
@@ -34,37 +34,37 @@ pub(super) struct Step {
 pub(super) enum Source {
     Nothing,
     All,
-    /// The keys of these parts, each looked up.
+    /// Looks up each key, given by its parts.
     Keys(Vec<Vec<Value>>),
     Index(Arc<dyn Index>, Lookup),
-    /// A column, by its place in the table, read as a whole.
+    /// Scans a whole column, given by its position in the table.
     Column(usize, Test),
     And(Vec<Step>),
     Or(Vec<Step>),
-    /// The rows of a step whose cells in a column meet a test: only those are read.
+    /// Filters the rows of a step by a column, reading only their cells.
     Among(Box<Step>, usize, Test),
-    /// The rows of the first one that the second one does not have.
+    /// The rows of the first step that are not in the second.
     Without(Box<Step>, Box<Step>),
 }
 
-/// What is looked up in an index.
+/// A lookup in an index.
 #[derive(Clone)]
 pub(super) enum Lookup {
     Value(Value),
-    /// Rows that have one of these.
+    /// Rows with at least one of these values.
     Any(Values),
-    /// Rows that have each of these; not of none.
+    /// Rows with all of these values; the list is not empty.
     Every(Values),
     Null,
     Range(Bound<Value>, Bound<Value>),
-    /// In an ordered index of several fields: the values of the first ones, and bounds of the next.
+    /// In a composite ordered index: values of the leading fields, and bounds of the next field.
     Prefix(Vec<Value>, Option<(Bound<Value>, Bound<Value>)>),
-    /// All rows that the index holds.
+    /// All rows in the index.
     Whole,
 }
 
 impl Plan {
-    /// Whether what the access gives needs no look at records.
+    /// Whether the access path decides the condition without evaluating records.
     pub(super) fn is_exact(&self) -> bool {
         self.access.is_some() && self.residual.is_none()
     }
@@ -99,7 +99,7 @@ impl fmt::Display for Lookup {
     }
 }
 
-/// A range in the words of comparisons.
+/// Formats a range as comparisons.
 pub(super) fn range(f: &mut fmt::Formatter<'_>, from: &Bound<Value>, to: &Bound<Value>) -> fmt::Result {
     let low = match from {
         Bound::Unbounded => None,
@@ -118,13 +118,13 @@ pub(super) fn range(f: &mut fmt::Formatter<'_>, from: &Bound<Value>, to: &Bound<
     }
 }
 
-/// Some values in parentheses.
+/// Formats values in parentheses.
 pub(super) fn listed<'a>(
     f: &mut fmt::Formatter<'_>,
     what: &str,
     mut values: impl ExactSizeIterator<Item = &'a Value>,
 ) -> fmt::Result {
-    /// So many are shown, the rest is counted.
+    /// Maximum number of values to write; the rest is only counted.
     const SHOWN: usize = 4;
     write!(f, "{what} (")?;
     for (at, value) in values.by_ref().take(SHOWN).enumerate() {

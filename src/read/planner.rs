@@ -1,9 +1,9 @@
-//! The planner: from a condition to a plan. The one place where it is chosen which index, which column, or a look at the records
-//! answers which part; everything else does as told, and gives the same rows whatever was chosen.
+//! The planner turns a condition into a plan. It is the only place that chooses which index, column or record scan
+//! evaluates each part; every choice gives the same rows.
 //!
-//! Of parts that must all hold, steps are taken in the order of the rows that they leave, the fewest first, as long as what a step
-//! costs is less than the looks at records that it saves. How many rows a step gives is read from the indexes (lengths of postings, ranks
-//! in directories); parts are taken to have nothing to do with each other.
+//! For a conjunction, the planner takes steps by ascending row count, as long as a step costs less than the record
+//! evaluations that it saves. Indexes provide the row counts (posting lengths, directory ranks); parts are assumed to
+//! be independent.
 
 use super::choice::Chooser;
 use super::cost;
@@ -16,14 +16,14 @@ use crate::storage::TableCore;
 use crate::sync::Arc;
 use memdex_query::value::Value;
 
-/// Plans how to find the records of `table` that meet `condition`.
+/// Plans how to find the records of `table` that match `condition`.
 pub(super) fn plan(table: &TableCore, condition: &Condition, chooser: &Chooser) -> Plan {
     let planner = Planner::new(table, chooser);
     let (rows, scan) = (planner.total, planner.total as f64 * cost::SCAN);
     match planner.known(condition) {
         Some(Known { step, residual }) => {
-            let looks = if residual.is_some() { step.rows as f64 * cost::LOOK } else { 0.0 };
-            Plan { rows: step.rows, cost: step.cost + looks, access: Some(step), residual }
+            let evaluations = if residual.is_some() { step.rows as f64 * cost::LOOK } else { 0.0 };
+            Plan { rows: step.rows, cost: step.cost + evaluations, access: Some(step), residual }
         }
         None => Plan { access: None, residual: Some(condition.clone()), rows, cost: scan },
     }
@@ -33,25 +33,25 @@ pub(super) struct Planner<'a> {
     table: &'a TableCore,
     pub(super) indexes: Arc<[Arc<dyn Index>]>,
     chooser: &'a Chooser,
-    /// How many records there are, more or less.
+    /// Approximate number of records.
     pub(super) total: usize,
 }
 
-/// Rows among which all matches are.
+/// A step whose rows include every match.
 pub(super) struct Known {
     pub(super) step: Step,
-    /// What they are yet to be asked.
+    /// Residual filter to evaluate on each candidate row.
     pub(super) residual: Option<Condition>,
 }
 
-/// A step that could be taken for some of the parts that must all hold.
+/// A step that can evaluate some parts of a conjunction.
 struct Candidate {
     step: Step,
-    /// The parts that it answers, by their places; none if it only narrows.
+    /// Positions of the parts that the step decides; empty if it only narrows.
     answers: Vec<usize>,
 }
 
-/// Most combinations of listed values under which an index of several fields is looked up.
+/// Maximum number of combinations of listed values for which a composite index is looked up.
 const MOST_PREFIXES: usize = 64;
 
 impl<'a> Planner<'a> {
@@ -59,7 +59,7 @@ impl<'a> Planner<'a> {
         Planner { table, indexes: table.indexes(), chooser, total: table.lengths.newest(|| Commit::MAX) }
     }
 
-    /// What indexes and columns know of a condition.
+    /// The step that indexes and columns provide for a condition, if any.
     pub(super) fn known(&self, condition: &Condition) -> Option<Known> {
         match condition {
             Condition::All => Some(self.exact(self.all())),
@@ -81,7 +81,7 @@ impl<'a> Planner<'a> {
         Step { source: Source::All, rows: self.total, cost: cost::LOOKUP }
     }
 
-    /// Parts that must all hold. Without a step there are so many rows to be looked at, each at so much.
+    /// Plans a conjunction. `without` is the number of rows to evaluate, and the cost of each, if no step is taken.
     pub(super) fn every(&self, whole: &Condition, parts: &[Condition], without: (usize, f64)) -> Option<Known> {
         let mut candidates = self.candidates(whole, parts);
         candidates.sort_by(|a, b| {
@@ -90,7 +90,7 @@ impl<'a> Planner<'a> {
         let mut open = vec![true; parts.len()];
         let mut count = parts.len();
         let mut taken: Vec<Step> = Vec::new();
-        let (mut rows, mut look) = without;
+        let (mut rows, mut per_row) = without;
         for Candidate { step, answers } in candidates {
             let answered = answers.iter().filter(|part| open[**part]).count();
             if answered == 0 && !answers.is_empty() {
@@ -98,17 +98,17 @@ impl<'a> Planner<'a> {
             }
             let left = cost::among(rows, step.rows, self.total);
             let then = if answered == count { 0.0 } else { left as f64 * cost::LOOK };
-            let spared = match step.source {
-                // Instead of all cells those of the rows at hand could be read.
-                Source::Column(..) if !taken.is_empty() => rows as f64 * look.min(cost::SCATTERED_CELL),
-                _ => rows as f64 * look - then,
+            let saved = match step.source {
+                // The alternative is to read only the cells of the rows selected so far.
+                Source::Column(..) if !taken.is_empty() => rows as f64 * per_row.min(cost::SCATTERED_CELL),
+                _ => rows as f64 * per_row - then,
             };
-            let better = step.cost < spared;
+            let better = step.cost < saved;
             if self.chooser.pick(&[better, !better]) == 0 {
                 answers.iter().for_each(|part| open[*part] = false);
                 count -= answered;
                 rows = left;
-                look = if count == 0 { 0.0 } else { cost::LOOK };
+                per_row = if count == 0 { 0.0 } else { cost::LOOK };
                 taken.push(step);
             }
         }
@@ -124,20 +124,20 @@ impl<'a> Planner<'a> {
         Some(Known { step, residual: Condition::all_of(residual) })
     }
 
-    /// The rows of a step that meet those of the open parts which columns can tell, as long as their cells cost less than so many looks
-    /// at records.
-    fn among(&self, mut step: Step, parts: &[Condition], open: &mut [bool], mut looks: usize) -> Step {
+    /// Filters the rows of a step by the open parts that a column can evaluate, as long as reading the cells costs
+    /// less than evaluating that many records.
+    fn among(&self, mut step: Step, parts: &[Condition], open: &mut [bool], mut evaluations: usize) -> Step {
         for (part, open) in parts.iter().zip(open).filter(|(_, open)| **open) {
             let Condition::Test(field, test) = part else { continue };
             let Some(column) = self.column(field, test) else { continue };
             let cells = step.rows as f64 * cost::SCATTERED_CELL;
-            let better = cells < looks as f64 * cost::LOOK;
+            let better = cells < evaluations as f64 * cost::LOOK;
             if self.chooser.pick(&[better, !better]) > 0 {
                 continue;
             }
-            let meeting = self.table.columns[column].estimate(test);
-            let rows = cost::among(step.rows, meeting, self.total);
-            looks = cost::among(looks, meeting, self.total);
+            let matching = self.table.columns[column].estimate(test);
+            let rows = cost::among(step.rows, matching, self.total);
+            evaluations = cost::among(evaluations, matching, self.total);
             let cost = step.cost + cells;
             let of = std::mem::replace(&mut step, Step::nothing());
             step = Step { source: Source::Among(Box::new(of), column, test.clone()), rows, cost };
@@ -146,7 +146,7 @@ impl<'a> Planner<'a> {
         step
     }
 
-    /// All steps that could be taken for some of the parts.
+    /// All steps that can evaluate some of the parts.
     fn candidates(&self, whole: &Condition, parts: &[Condition]) -> Vec<Candidate> {
         let mut candidates = Vec::new();
         for (at, part) in parts.iter().enumerate() {
@@ -171,7 +171,7 @@ impl<'a> Planner<'a> {
         candidates
     }
 
-    /// The look-up of the keys that parts demand, if they name all of a key.
+    /// A key lookup, if the parts fix every key field.
     fn of_key(&self, parts: &[Condition]) -> Option<Candidate> {
         let schema = &self.table.schema;
         let is_key = |field: &FieldAt| schema.fields().get(field.position()).is_some_and(FieldDef::is_key);
@@ -192,7 +192,7 @@ impl<'a> Planner<'a> {
         (answers.len() == fields.len()).then_some(Candidate { step, answers })
     }
 
-    /// One of the parts at least: only if something is known of all of them.
+    /// Plans a disjunction; `None` unless every part has a step.
     fn any(&self, whole: &Condition, parts: &[Condition]) -> Option<Known> {
         let known: Vec<Known> = parts.iter().map(|part| self.known(part)).collect::<Option<_>>()?;
         let residual = known.iter().any(|part| part.residual.is_some()).then(|| whole.clone());
@@ -209,8 +209,8 @@ impl<'a> Planner<'a> {
         Step { source: Source::Or(steps), rows, cost }
     }
 
-    /// Where a condition does not hold: the set of all rows less the condition's, never another comparison, as a missing value makes both
-    /// false. De Morgan's laws hold, as each part is either true or false.
+    /// Plans a negation: the set of all rows minus the rows of the condition. The opposite comparison would be wrong,
+    /// as a missing value makes both false. De Morgan's laws apply, as each part is either true or false.
     fn opposite(&self, condition: &Condition) -> Option<Known> {
         match condition {
             Condition::Or(parts) => {
@@ -233,7 +233,7 @@ impl<'a> Planner<'a> {
         Step { source: Source::Without(Box::new(self.all()), Box::new(step)), rows, cost }
     }
 
-    /// What answers a test by itself: indexes of its field alone, and its column.
+    /// Steps that evaluate one test: single-field indexes and the column of its field.
     fn of_test(&self, field: &FieldAt, test: &Test) -> impl Iterator<Item = Step> {
         let of_field = |index: &&Arc<dyn Index>| {
             index.shape.condition.is_none() && matches!(&index.shape.fields[..], [(of, _)] if of == field)
@@ -242,7 +242,7 @@ impl<'a> Planner<'a> {
         by_indexes.chain(self.of_column(field, test)).collect::<Vec<_>>().into_iter()
     }
 
-    /// The rows that meet a test, of those that an index of one field holds; `None` if it can't tell.
+    /// The rows that match a test, among the rows of a single-field index; `None` if the index can't evaluate it.
     fn of_index(&self, index: &Arc<dyn Index>, test: &Test) -> Option<Step> {
         let step = |lookup| self.look_up(index, lookup);
         Some(match test {
@@ -273,7 +273,7 @@ impl<'a> Planner<'a> {
         Step { source: Source::Index(index.clone(), lookup), rows, cost }
     }
 
-    /// The column that can tell which rows meet a test, by its place.
+    /// Position of the column that can evaluate a test.
     fn column(&self, field: &FieldAt, test: &Test) -> Option<usize> {
         if matches!(test, Test::Any(_) | Test::All(_) | Test::HasNone) {
             return None;
@@ -288,25 +288,25 @@ impl<'a> Planner<'a> {
         if *test != Test::IsNull {
             return Some(cells);
         }
-        // Where a value is missing there may be no record either.
+        // The column has no value for rows without a record either, so intersect with all rows.
         let cost = cells.cost + cost::of_values(1, self.total);
         Some(Step { rows, cost, source: Source::And(vec![cells, self.all()]) })
     }
 
-    /// What an index of several fields, or one that holds only what meets a condition, answers of several parts together.
+    /// The step that a composite or partial index provides for several parts together.
     fn of_special(&self, index: &Arc<dyn Index>, parts: &[Condition]) -> Option<Candidate> {
         let shape = &index.shape;
         let tests = |field| tests_of(parts, field);
         let (step, mut answers) = match shape.fields.as_slice() {
             [(field, _)] => {
-                // `ne` would need the rows that the index does not hold, and all of nothing gives rows that it does not hold.
+                // A partial index lacks the rows that `ne` and an empty `all` would also select.
                 let by_rows =
                     |test: &Test| !matches!(test, Test::Ne(_)) && !matches!(test, Test::All(of) if of.is_empty());
                 let mut usable = tests(field).filter(|(_, test)| by_rows(test));
                 let found = usable.find_map(|(part, test)| Some((self.of_index(index, test)?, vec![part])));
                 match found {
                     Some(found) => found,
-                    // What it holds, whatever the value, is what meets its condition.
+                    // All rows of a partial index match its condition.
                     None if index.shape.def.kind() == IndexKind::Ordered => {
                         (self.look_up(index, Lookup::Whole), vec![])
                     }
@@ -337,7 +337,7 @@ impl<'a> Planner<'a> {
                 (self.either(lookups.into_iter().map(|lookup| self.look_up(index, lookup)).collect()), answers)
             }
         };
-        // What it holds meets its condition.
+        // All rows of a partial index match its condition, so the condition's parts are decided.
         if let Some(when) = &shape.condition {
             let known = |part: &Condition| when.conjuncts().iter().any(|met| met.is_same(part));
             answers.extend((0..parts.len()).filter(|part| known(&parts[*part])));
@@ -348,7 +348,7 @@ impl<'a> Planner<'a> {
     }
 }
 
-/// The tests of a field among parts, each with its place.
+/// The tests of a field among parts, with their positions.
 fn tests_of<'p>(parts: &'p [Condition], field: &'p FieldAt) -> impl Iterator<Item = (usize, &'p Test)> {
     parts.iter().enumerate().filter_map(move |(at, part)| match part {
         Condition::Test(of, test) if of == field => Some((at, test)),
@@ -356,7 +356,7 @@ fn tests_of<'p>(parts: &'p [Condition], field: &'p FieldAt) -> impl Iterator<Ite
     })
 }
 
-/// The values that the parts demand of the first of these fields, in all combinations, and the parts that demand them.
+/// All combinations of values that the parts require for the leading fields, and the positions of these parts.
 pub(super) fn prefixes<'p>(
     parts: &'p [Condition],
     fields: impl Iterator<Item = &'p FieldAt>,

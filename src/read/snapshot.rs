@@ -1,4 +1,4 @@
-//! A snapshot: one pinned commit. Every read below it answers for that commit.
+//! A snapshot is one pinned commit; every read through it sees that commit.
 
 use crate::clock::Timestamp;
 use crate::error::{Commit, QueryError};
@@ -8,10 +8,10 @@ use crate::storage::{Changed, Collection, Engine, Pinned, Rows, Table, TableCore
 use crate::sync::Arc;
 use std::fmt;
 
-/// The store at one commit. Every read through it answers for that commit, over all collections, for as long as you hold it.
+/// The store at one commit. Every read through it sees that commit, in all collections, for as long as you hold it.
 ///
-/// A snapshot blocks neither readers nor writers. While it lives, the store keeps one older version of each record changed since, and each
-/// query through it evaluates those records one by one. Clones share one pin.
+/// A snapshot blocks neither readers nor writers. While it lives, the store keeps one older version of each record
+/// changed since, and each query through it evaluates those records one by one. Clones share one pin.
 ///
 /// ```
 /// # use memdex::{Record, Store};
@@ -34,12 +34,12 @@ impl Snapshot {
         Snapshot(Arc::new(engine.pin()))
     }
 
-    /// The commit.
+    /// The commit that this snapshot sees.
     pub fn commit(&self) -> Commit {
         self.0.epoch()
     }
 
-    /// When it was taken, by the store's clock. Never earlier than the time of a commit that it sees.
+    /// When the snapshot was taken, by the store's clock. Never earlier than any commit that it sees.
     pub fn time(&self) -> Timestamp {
         self.0.time
     }
@@ -102,7 +102,7 @@ pub struct View<R: Record> {
 }
 
 impl<R: Record> View<R> {
-    /// The snapshot.
+    /// The snapshot that this view reads.
     pub fn snapshot(&self) -> &Snapshot {
         &self.snapshot
     }
@@ -116,7 +116,7 @@ impl<R: Record> View<R> {
     }
 }
 
-/// A collection of any record type at one commit: what the planner and the executor read.
+/// A collection of any record type at one commit, for the planner and the executor.
 #[derive(Clone, Copy)]
 pub(super) struct AnyView<'a> {
     pub(super) rows: &'a dyn Rows,
@@ -129,12 +129,13 @@ impl<'a> AnyView<'a> {
         AnyView { rows, table: rows.core(), epoch: snapshot.commit() }
     }
 
-    /// The span of a query.
+    /// Enters the tracing span of a query.
     pub(super) fn span(&self) -> tracing::span::EnteredSpan {
         tracing::debug_span!("query", collection = &*self.table.name).entered()
     }
 
-    /// The rows that commits after the snapshot's have marked. Load them after the last part that they are to judge.
+    /// The rows marked by commits after the snapshot's. Load them after the last index or column whose rows they
+    /// check.
     pub(super) fn changed(&self) -> Changed {
         self.table.marks.after(self.epoch)
     }

@@ -1,16 +1,16 @@
-//! Conditions in words, as explanations show them.
+//! Text of conditions, for explanations.
 
 use super::plan::{listed, range};
 use crate::record::{Condition, FieldAt, Schema, Test};
 use std::fmt;
 
-/// A condition in words.
+/// Formats a condition.
 pub(super) struct Words<'a> {
     pub(super) schema: &'a Schema,
     pub(super) condition: &'a Condition,
 }
 
-/// A test of a field in words.
+/// Formats a test of a field.
 pub(super) struct TestWords<'a> {
     pub(super) field: &'a str,
     pub(super) test: &'a Test,

@@ -1,4 +1,4 @@
-//! What a query for statistics accumulates: by level the groups, the number of records in each, and the measures of its fields.
+//! Accumulates statistics: for each level its groups, their record counts, and the measures of their fields.
 
 use super::bind::{Bound, FieldUse, Level};
 use super::groups::{self, Groups};
@@ -10,24 +10,24 @@ use memdex_query::value::ValueRef;
 use smallvec::{SmallVec, smallvec};
 
 pub(super) struct Accumulated<'b> {
-    /// The question, bound to the first collection.
+    /// The query, bound to the first collection.
     pub(super) bound: &'b Bound,
-    /// The fields of the collection that is read now.
+    /// The fields of the collection being read.
     pub(super) fields: &'b [FieldUse],
     pub(super) levels: Vec<OfLevel>,
 }
 
-/// One level. The first level has one group, of all records.
+/// One level. The first level has a single group that contains all records.
 pub(super) struct OfLevel {
     pub(super) parts: Vec<Numbers>,
     pub(super) groups: Groups,
-    /// By group: the number of records.
+    /// Number of records, by group.
     pub(super) counts: Vec<u64>,
     pub(super) measures: Vec<Measured>,
 }
 
 pub(super) struct Measured {
-    /// Its place among the fields.
+    /// Position of the field.
     pub(super) field: usize,
     pub(super) measures: Measures,
 }
@@ -38,7 +38,7 @@ impl<'b> Accumulated<'b> {
         Accumulated { bound, fields: &bound.fields, levels: levels.collect() }
     }
 
-    /// Goes on with another collection, whose fields have the same kinds.
+    /// Continues with another collection, whose fields have the same kinds.
     pub(super) fn continue_with(&mut self, fields: &'b [FieldUse]) {
         debug_assert_eq!(fields.len(), self.bound.fields.len());
         self.fields = fields;
@@ -46,7 +46,7 @@ impl<'b> Accumulated<'b> {
         self.levels.iter_mut().flat_map(|level| &mut level.parts).for_each(Numbers::forget_codes);
     }
 
-    /// Reserves capacity for all groups that have a number. Fails if there are too many.
+    /// Reserves capacity for all numbered groups. Fails if there are too many.
     pub(super) fn grow(&mut self) -> Result<(), QueryError> {
         let mut grown = false;
         for level in &mut self.levels[1..] {
@@ -89,7 +89,7 @@ impl<'b> Accumulated<'b> {
         Ok(())
     }
 
-    /// The groups of a level that a record falls into, given those of the level before.
+    /// The groups of a level that a record falls into, given its groups of the previous level.
     fn fall(&mut self, at: usize, before: &[u32], values: &Values<'_>) -> Result<SmallVec<[u32; 8]>, QueryError> {
         let bound = self.bound;
         let OfLevel { parts, groups, .. } = &mut self.levels[at];
@@ -99,7 +99,7 @@ impl<'b> Accumulated<'b> {
             numbers.clear();
             part.each(values.of_field(part.field), |number| numbers.push(number));
             if numbers.len() > 1 {
-                // A value that a record has twice is one group of it.
+                // Count a record once in a group, even if it has the value twice.
                 numbers.sort_unstable();
                 numbers.dedup();
             }
@@ -140,10 +140,10 @@ impl OfLevel {
     }
 }
 
-/// The values of one record in each field in use: one value, which may be missing, or those of a field of many.
+/// The values of one record, for each field in use. A single-valued field has one value, which may be null.
 struct Values<'a> {
     all: SmallVec<[ValueRef<'a>; 8]>,
-    /// By field: where its values end.
+    /// End of the values, by field.
     ends: SmallVec<[usize; 8]>,
 }
 

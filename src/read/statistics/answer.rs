@@ -1,4 +1,4 @@
-//! The result of statistics: metric values, and groups with theirs.
+//! The result of statistics: metric values, and groups with their own.
 
 use crate::error::Commit;
 use crate::record::bound::Names;
@@ -7,7 +7,8 @@ use memdex_query::value::{Value, ValueRef};
 use std::ops::Deref;
 use std::time::Duration;
 
-/// The result of a [`Statistics`](crate::aggregate::Statistics) query: exact, at one commit. Derefs to the metrics of all records together.
+/// The result of a [`Statistics`](crate::aggregate::Statistics) query: exact, at one commit. Derefs to the metrics of
+/// all records.
 ///
 /// ```
 /// # use memdex::{Filter, GroupBy, Metric, Record, Store};
@@ -28,24 +29,24 @@ use std::time::Duration;
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct AggregationResult {
-    /// The metrics of all records together, and the groups.
+    /// The metrics of all records, and the groups.
     pub values: MetricValues,
-    /// The commit that it describes.
+    /// The commit that the query read.
     pub commit: Commit,
     /// How long the query took.
     pub took: Duration,
-    /// Whether a materialized aggregate had the result, so that no record was read.
+    /// Whether a materialized aggregate provided the result, without reading records.
     pub materialized: bool,
 }
 
-/// The metrics of some records, and the groups that these records form.
+/// The metrics of some records, and the groups of these records.
 ///
 /// With the feature `serde`, metrics are written by name: `{"metrics": {"count": 3}, "groups": […], "groups_in_all": 1}`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct MetricValues {
     /// Shared by all groups of one level.
     pub(super) names: Names,
-    /// Shared with the materialized aggregate that had them.
+    /// Shared with the materialized aggregate that provided them.
     pub(super) values: Arc<[Value]>,
     pub(super) groups: Vec<Group>,
     pub(super) groups_in_all: usize,
@@ -56,10 +57,10 @@ pub struct MetricValues {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Group {
-    /// The parts of the key. Each is a value (null if it is missing), the lowest value of a histogram bucket, or a range as text: `100..200`, or
-    /// `100..` with an open end.
+    /// The parts of the key. Each is a value (null if missing), the lower bound of a histogram bucket, or a range as
+    /// text: `100..200`, or `100..` with an open end.
     pub key: Vec<Value>,
-    /// Its metrics, and the groups within it.
+    /// The metrics of the group, and its subgroups.
     pub values: MetricValues,
 }
 
@@ -98,13 +99,13 @@ impl MetricValues {
         &self.groups
     }
 
-    /// The group with this key of one part. O(groups).
+    /// The group with this single-part key. O(groups).
     pub fn group(&self, key: impl Into<Value>) -> Option<&Group> {
         let key = key.into();
         self.group_of(std::slice::from_ref(&key))
     }
 
-    /// The group with this key of several parts. O(groups).
+    /// The group with this multi-part key. O(groups).
     pub fn group_of(&self, key: &[Value]) -> Option<&Group> {
         self.groups.iter().find(|group| group.key == key)
     }

@@ -1,4 +1,4 @@
-//! The cells of one column of the rows at hand, side by side: read first, then, once the marks were loaded again, picked.
+//! The cells of one column for the current rows. First read them, then reload the marks, then pick the trusted ones.
 
 use super::measures::is_sentinel;
 use crate::limits::PAGE_ROWS;
@@ -6,12 +6,12 @@ use crate::rowset::Row;
 use crate::storage::{Column, Packed, PageCells, Reads, RowCells};
 use memdex_query::value::{Kind, Value};
 
-/// Rows that are computed with together; each has a place among them.
+/// Rows that are processed together; each has a position among them.
 #[derive(Clone, Copy)]
 pub(super) enum Source<'a> {
-    /// All of a page.
+    /// A whole page.
     Page(usize),
-    /// Ascending rows, few of each page.
+    /// Ascending rows, few per page.
     Rows(&'a [Row]),
 }
 
@@ -32,12 +32,12 @@ impl Source<'_> {
     }
 }
 
-/// How a cell of a row is to be taken.
+/// How to read the value of a row's cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Has {
     Nothing,
     Bits,
-    /// A value that its bits can't tell.
+    /// A value that its bits don't represent.
     Odd,
 }
 
@@ -48,14 +48,14 @@ pub(super) struct Cells<'t> {
     rows: RowCells,
     by_row: bool,
     picked: Vec<u64>,
-    /// Of each row, unless all have bits.
+    /// By row; empty if all rows have bits.
     pub(super) has: Vec<Has>,
-    /// Values that their bits can't tell, by their places among the picked rows.
+    /// Overflow values, with their positions among the picked rows.
     pub(super) odd: Vec<(u32, Value)>,
-    /// Nothing was picked: all of the page.
+    /// No picks were given: take the whole source.
     all: bool,
-    /// Between which bits those of the page lie, if that is known. Read with the cells: what lies there is widened before a cell is
-    /// stored, and only what changed since the marks may have left it.
+    /// Bounds of the page's bits, if known. Read with the cells: the zone is widened before a cell is stored, so only
+    /// cells that changed after the marks may lie outside.
     pub(super) zone: Option<(u64, u64)>,
 }
 
@@ -75,7 +75,7 @@ impl<'t> Cells<'t> {
         }
     }
 
-    /// Reads the cells. To be followed by a look at the marks.
+    /// Reads the cells. Reload the marks afterwards.
     pub(super) fn read(&mut self, source: Source<'_>) {
         self.by_row = matches!(source, Source::Rows(_));
         match source {
@@ -90,7 +90,7 @@ impl<'t> Cells<'t> {
         }
     }
 
-    /// Picks what was read of the rows at some places; without any, all of it is taken.
+    /// Picks the cells at some positions, or all of them.
     pub(super) fn pick(&mut self, source: Source<'_>, picks: Option<&[u16]>) {
         self.has.clear();
         self.odd.clear();
@@ -99,7 +99,7 @@ impl<'t> Cells<'t> {
         let complete = if self.by_row {
             self.rows.present.iter().all(|present| *present)
         } else {
-            // A page of fewer rows than a word has bits is never complete: only the checkers have such.
+            // A page with fewer rows than a word has bits is never complete; only model checkers use such pages.
             self.page.present.iter().all(|word| *word == u64::MAX)
         };
         let all = if self.by_row { Packed::plain(&self.rows.bits) } else { self.page.bits() };
@@ -150,7 +150,7 @@ impl<'t> Cells<'t> {
         }
     }
 
-    /// Whether each of the rows has bits.
+    /// Whether every row has bits.
     pub(super) fn are_whole(&self) -> bool {
         self.has.is_empty()
     }

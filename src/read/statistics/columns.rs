@@ -1,8 +1,9 @@
-//! Statistics of rows whose fields all have columns, a page at a time: read the cells of all columns, load the marks again, and then, field
-//! by field, go through what is left in loops over arrays that lie in the nearest cache (as in MonetDB/X100).
+//! Statistics of rows whose fields all have columns, a page at a time: read the cells of all columns, reload the
+//! marks, then process the trusted rows field by field, in loops over arrays that fit the L1 cache (as in
+//! MonetDB/X100).
 //!
-//! Of a column with a dictionary nothing is accumulated but how often each group has each code. What these come to is
-//! computed once, at the end.
+//! For a dictionary column, only the frequency of each code in each group is accumulated. The metrics are computed
+//! from these once, at the end.
 
 use super::accumulate::{Accumulated, OfLevel};
 use super::cells::{Cells, Has, Source};
@@ -17,21 +18,21 @@ use memdex_query::value::{Value, ValueRef};
 pub(super) struct ByColumns<'t> {
     /// By field.
     pub(super) cells: Vec<Cells<'t>>,
-    /// By row at hand: the number of its group on the level at hand.
+    /// By row: the number of its group on the current level.
     numbers: Vec<u32>,
-    /// By row at hand: the number of one part.
+    /// By row: the number of one key part.
     part: Vec<u32>,
-    /// How many of the rows at hand each group has; where groups are few.
+    /// Rows of the current page in each group, if there are few groups.
     counts: Vec<u64>,
-    /// The field whose sums were made with the counts, by its place.
+    /// Position of the field that was summed together with the counts.
     summed: Option<usize>,
-    /// Numbers and bits of those rows that have both.
+    /// Group numbers and bits of the rows that have both.
     dense: (Vec<u32>, Vec<u64>),
-    /// By level and by field measured there.
+    /// By level, then by measured field.
     tallies: Vec<Vec<Tally>>,
 }
 
-/// How often each group has each code.
+/// Frequency of each code in each group.
 struct Tally {
     pairs: Pairs,
     times: Vec<u64>,
@@ -56,12 +57,12 @@ impl<'t> ByColumns<'t> {
         self.cells.iter_mut().for_each(|cells| cells.read(source));
     }
 
-    /// Picks what was read of those rows that can be trusted; see [`Cells::pick`].
+    /// Picks the cells of the trusted rows; see [`Cells::pick`].
     pub(super) fn pick(&mut self, source: Source<'_>, picks: Option<&[u16]>) {
         self.cells.iter_mut().for_each(|cells| cells.pick(source, picks));
     }
 
-    /// Adds as many rows as were picked.
+    /// Adds the picked rows; `rows` is their number.
     pub(super) fn add(&mut self, accumulated: &mut Accumulated<'_>, rows: usize) -> Result<(), QueryError> {
         debug_assert!(self.cells.iter().all(|cells| cells.bits().len() == rows));
         if let [all, level] = &mut accumulated.levels[..]
@@ -73,7 +74,7 @@ impl<'t> ByColumns<'t> {
         }
         self.numbers.clear();
         self.numbers.resize(rows, 0);
-        // Whether some rows are in no group.
+        // Whether some rows belong to no group.
         let mut sparse = false;
         for at in 0..accumulated.levels.len() {
             if at > 0 {
@@ -89,9 +90,9 @@ impl<'t> ByColumns<'t> {
         Ok(())
     }
 
-    /// By code its count and sum, if nothing else is asked of the rows and few codes are there: then no row's group is looked up.
+    /// Count and sum by code, if the query needs nothing else and there are few codes. Saves a group lookup per row.
     fn by_code(&self, level: &OfLevel) -> Option<[(u64, i128); FEW]> {
-        // Values that fall into no bucket have no number.
+        // Values without a bucket have no number.
         let [part] = &level.parts[..] else { return None };
         if !part.takes_all() {
             return None;
@@ -137,7 +138,8 @@ impl<'t> ByColumns<'t> {
         Ok(())
     }
 
-    /// From the groups of the level before to those of a level. Whether some rows have fallen out of all groups.
+    /// Moves rows from the groups of the previous level to those of this one. Returns whether some rows belong to no
+    /// group.
     fn fall(&mut self, level: &mut OfLevel, mut sparse: bool) -> bool {
         let OfLevel { parts, groups, .. } = level;
         for (place, part) in parts.iter_mut().enumerate() {
@@ -171,7 +173,7 @@ impl<'t> ByColumns<'t> {
             return kernels::count(numbers, &mut level.counts);
         }
         self.counts.resize(level.counts.len(), 0);
-        // The first field that can be summed up in the same steps is.
+        // Sum the first field that can be summed in the same pass.
         let cells = &self.cells;
         let summed = level.measures.iter_mut().enumerate().find_map(|(place, measured)| {
             let cells = &cells[measured.field];
@@ -194,7 +196,7 @@ impl<'t> ByColumns<'t> {
         level.counts.iter_mut().zip(&self.counts).for_each(|(all, count)| *all += count);
     }
 
-    /// One field of one level.
+    /// Measures one field of one level.
     fn measure(&mut self, level: &mut OfLevel, at: usize, place: usize, sparse: bool) {
         let measured = &mut level.measures[place];
         let cells = &self.cells[measured.field];
@@ -228,7 +230,7 @@ impl<'t> ByColumns<'t> {
         }
     }
 
-    /// Adds what the codes come to.
+    /// Adds the values of the counted codes.
     pub(super) fn finish(self, accumulated: &mut Accumulated<'_>) {
         for (level, tallies) in accumulated.levels.iter_mut().zip(self.tallies) {
             for (measured, tally) in level.measures.iter_mut().zip(tallies) {
@@ -240,7 +242,7 @@ impl<'t> ByColumns<'t> {
                         values.extend(copied(column, from..(code as usize + 1).next_power_of_two()));
                     }
                     let value = values.get(code as usize).map_or(ValueRef::Null, Value::as_ref);
-                    debug_assert!(!value.is_null(), "codes of rows that are not marked stay as long as the pin");
+                    debug_assert!(!value.is_null(), "a pinned snapshot must retain the codes of unmarked rows");
                     measured.measures.add(group, value, times);
                 }
             }
@@ -248,10 +250,10 @@ impl<'t> ByColumns<'t> {
     }
 }
 
-/// Values of a dictionary that are copied under one guard.
+/// Number of dictionary values to copy under one guard.
 const SLICE: usize = 4_096;
 
-/// A copy of a part of a dictionary; what is not there is missing.
+/// Copies a part of a dictionary; absent values are null.
 fn copied(column: &Column, codes: std::ops::Range<usize>) -> Vec<Value> {
     let mut values = Vec::with_capacity(codes.len());
     for from in codes.clone().step_by(SLICE) {
@@ -263,7 +265,7 @@ fn copied(column: &Column, codes: std::ops::Range<usize>) -> Vec<Value> {
     values
 }
 
-/// The numbers of one part, by row; `NONE` where a value has no bucket.
+/// The numbers of one key part, by row; `NONE` for a value without a bucket.
 fn number(part: &mut Numbers, cells: &Cells<'_>, numbers: &mut Vec<u32>) {
     numbers.clear();
     let bits = cells.bits();
@@ -295,20 +297,20 @@ fn number(part: &mut Numbers, cells: &Cells<'_>, numbers: &mut Vec<u32>) {
     }
 }
 
-/// Codes that are looked up in an array.
+/// Codes below this are looked up in an array.
 const FEW_CODES: usize = 64;
 
 fn number_codes(part: &mut Numbers, cells: &Cells<'_>, numbers: &mut Vec<u32>) {
     let bits = cells.bits();
     let has = |row: usize| cells.has.get(row).is_none_or(|has| *has == Has::Bits);
-    // All that has a value lies in the zone.
+    // The zone covers every row that has a value.
     let highest = cells.zone.map_or_else(
         || (0..bits.len()).filter(|row| has(*row)).map(|row| bits.get(row)).max().unwrap_or(0),
         |(_, high)| high,
     );
     let (known, base) = (part.of_codes(highest as usize + 1), bits.base as usize);
     if cells.are_whole() && highest < FEW_CODES as u64 {
-        // As the compiler sees, no code lies beyond.
+        // A fixed-size array lets the compiler omit bounds checks.
         let mut few = [UNKNOWN; FEW_CODES];
         few.iter_mut().zip(&*known).for_each(|(few, known)| *few = *known);
         with_cells!(bits, |cells| numbers.extend(cells.iter().map(|code| few[(base + *code as usize) % FEW_CODES])));
@@ -327,7 +329,7 @@ fn number_codes(part: &mut Numbers, cells: &Cells<'_>, numbers: &mut Vec<u32>) {
     }
 }
 
-/// Numbers the codes that were not known yet.
+/// Assigns numbers to new codes.
 fn number_new_codes(part: &mut Numbers, cells: &Cells<'_>, numbers: &mut [u32]) {
     let bits = cells.bits();
     let known = part.of_codes(0);
@@ -344,12 +346,12 @@ fn number_new_codes(part: &mut Numbers, cells: &Cells<'_>, numbers: &mut [u32]) 
     unknown.for_each(|(row, number)| *number = known[bits.get(row) as usize]);
 }
 
-/// Learns the numbers of codes.
+/// Looks up codes in the dictionary and stores their numbers.
 fn learn(part: &mut Numbers, column: &Column, codes: &[usize]) {
     let values: Vec<Option<Value>> =
         column.with_dictionary(|all| codes.iter().map(|code| all.get(*code).cloned().flatten()).collect());
     for (code, value) in codes.iter().zip(&values) {
-        debug_assert!(value.is_some(), "codes of rows that are not marked stay as long as the pin");
+        debug_assert!(value.is_some(), "a pinned snapshot must retain the codes of unmarked rows");
         let number = part.of_value(value.as_ref().map_or(ValueRef::Null, Value::as_ref));
         part.of_codes(0)[*code] = number;
     }

@@ -1,4 +1,4 @@
-//! From accumulated statistics to the result: metric values, groups in their order, the top ones, and empty ones.
+//! Builds the result from accumulated statistics: metric values, ordered groups, top groups and empty groups.
 
 use super::accumulate::{Accumulated, Measured, OfLevel};
 use super::answer::{Group, MetricValues};
@@ -26,15 +26,15 @@ impl Accumulated<'_> {
     }
 }
 
-/// A level whose metrics are known.
+/// A level with its metrics computed.
 struct Finished<'b> {
     asked: &'b Level,
     accumulated: OfLevel,
-    /// Group by group, metric by metric.
+    /// By group, then by metric.
     values: Vec<Value>,
-    /// The groups in the order of the groups before, and among those of one of their keys.
+    /// The groups, ordered by parent group, then by key.
     order: Vec<u32>,
-    /// By group before: where its groups end in that order.
+    /// By parent group: where its groups end in `order`.
     ends: Vec<usize>,
 }
 
@@ -63,7 +63,7 @@ impl<'b> Finished<'b> {
         Ok(Finished { asked, accumulated, values, order, ends })
     }
 
-    /// The groups within one before.
+    /// The groups within a parent group.
     fn within(&self, before: usize) -> &[u32] {
         let end = |at: usize| self.ends.get(at).copied().unwrap_or(self.order.len());
         let from = before.checked_sub(1).map_or(0, end);
@@ -76,7 +76,7 @@ impl<'b> Finished<'b> {
     }
 }
 
-/// All groups by the group before, and then by their keys; and where those of each group before end.
+/// All groups, ordered by parent group, then by key; and the end of each parent's groups.
 fn in_order(accumulated: &OfLevel, ranks: &[Vec<u32>]) -> (Vec<u32>, Vec<usize>) {
     let groups = accumulated.counts.len() as u32;
     let width = ranks.len() + 1;
@@ -87,7 +87,7 @@ fn in_order(accumulated: &OfLevel, ranks: &[Vec<u32>]) -> (Vec<u32>, Vec<usize>)
         keys.extend(parts.iter().zip(ranks).map(|(part, ranks)| ranks[*part as usize]));
     }
     let key = |group: &u32| &keys[*group as usize * width..][..width];
-    // Empty ranges are among them.
+    // Includes ranges without records.
     let mut order: Vec<u32> = (0..groups).collect();
     order.sort_unstable_by(|a, b| key(a).cmp(key(b)));
     let mut ends = Vec::new();
@@ -103,7 +103,7 @@ fn in_order(accumulated: &OfLevel, ranks: &[Vec<u32>]) -> (Vec<u32>, Vec<usize>)
 }
 
 impl Measured {
-    /// One metric of every group that has a value.
+    /// Computes one metric for every group that has a value.
     fn each_figure(
         &mut self,
         bound: &Bound,
@@ -147,14 +147,14 @@ impl Measured {
 }
 
 impl Measured {
-    /// All percentiles of every group that has a value. Frees the memory of its values.
+    /// Computes all percentiles for every group that has a value. Frees the collected values.
     fn percentiles(&mut self, asked: &Level, mut put: impl FnMut(usize, usize, f64)) {
         let wanted = asked.metrics.iter().enumerate().filter_map(|(metric, of)| match of.figure {
             Figure::Percentile(percent) if of.field == Some(self.field) => Some((metric, percent)),
             _ => None,
         });
         let (metrics, percents): (Vec<usize>, Vec<f64>) = wanted.unzip();
-        // Binding has judged them.
+        // Binding the query has validated the percents.
         let Ok(percentiles) = Percentiles::new(&percents) else { return };
         if percents.is_empty() {
             return;
@@ -171,16 +171,16 @@ impl Measured {
     }
 }
 
-/// The float next to a number.
+/// The float nearest to a number.
 fn as_float(number: ValueRef<'_>) -> f64 {
-    /// The greatest power of ten that a float is, and integers that floats are.
+    /// The largest exact power of ten, and the limit of exact integers, in a float.
     const EXACT: (u8, u128) = (22, 1 << 53);
     match number {
         ValueRef::Int(n) => n as f64,
         ValueRef::Int128(n) => n as f64,
         ValueRef::UInt128(n) => n as f64,
         ValueRef::Float(x) => x,
-        // Of two floats, so rounded once.
+        // Both operands are exact, so the result is rounded once.
         ValueRef::Decimal(n) if n.scale() <= EXACT.0 && n.units().unsigned_abs() <= EXACT.1 => {
             n.units() as f64 / 10f64.powi(n.scale().into())
         }
@@ -198,7 +198,7 @@ struct Assembly<'a, 'b> {
 }
 
 impl Assembly<'_, '_> {
-    /// The metrics of a group, and the groups within it; those of an empty group if there is none.
+    /// The metrics of a group and its subgroups; `None` is an empty group.
     fn of_group(&mut self, level: usize, group: Option<u32>) -> Result<MetricValues, QueryError> {
         let finished = &self.levels[level];
         let values = match group {
@@ -210,7 +210,7 @@ impl Assembly<'_, '_> {
         Ok(MetricValues { names, values, groups, groups_in_all })
     }
 
-    /// The groups of a level within one before.
+    /// The groups of a level within a parent group.
     fn groups(&mut self, level: usize, before: Option<u32>) -> Result<(Vec<Group>, usize), QueryError> {
         let Some(finished) = self.levels.get(level) else { return Ok((Vec::new(), 0)) };
         let known = before.map_or(&[][..], |before| finished.within(before as usize));
@@ -231,7 +231,7 @@ impl Assembly<'_, '_> {
         Ok((groups, in_all))
     }
 
-    /// The groups that have records, all ranges, and the empty buckets of a histogram if they were requested. In the order of their keys.
+    /// Groups with records, all ranges, and the empty buckets of a histogram if requested, ordered by key.
     fn wanted(&mut self, finished: &Finished<'_>, known: &[u32]) -> Result<Vec<Wanted>, QueryError> {
         let OfLevel { parts, groups, .. } = &finished.accumulated;
         let mut numbers = Vec::new();
@@ -269,7 +269,7 @@ impl Assembly<'_, '_> {
                     let group = known.next_if(|(number, _)| part.key(*number) == step).map(|(_, group)| group);
                     put(step, group);
                 }
-                debug_assert!(known.next().is_none(), "each bucket is one of the steps");
+                debug_assert!(known.next().is_none(), "every bucket must be one of the steps");
             }
             _ => known.into_iter().for_each(|(number, group)| put(part.key(number), Some(group))),
         }
@@ -282,14 +282,14 @@ impl Assembly<'_, '_> {
 /// A group that may be part of the result.
 struct Wanted {
     key: Vec<Value>,
-    /// `None` if it is empty.
+    /// `None` if the group is empty.
     group: Option<u32>,
-    /// Its place in the order of the keys.
+    /// Position in key order.
     place: usize,
 }
 
 impl Finished<'_> {
-    /// Which comes first by a metric, missing ones last; ties by key.
+    /// Order by a metric, missing values last; ties are broken by key.
     fn compare(&self, best: &Best, a: &Wanted, b: &Wanted) -> Ordering {
         let of_none = of_nothing(&self.asked.metrics[best.metric]);
         let value = |wanted: &Wanted| wanted.group.map_or(&of_none, |group| &self.values(group)[best.metric]).as_ref();
@@ -304,7 +304,7 @@ impl Finished<'_> {
     }
 }
 
-/// A metric of no records.
+/// The value of a metric over no records.
 fn of_nothing(asked: &Asked) -> Value {
     match asked.figure {
         Figure::Count | Figure::Distinct => Value::from(0),

@@ -1,9 +1,9 @@
-//! The groups of one level: from the numbers of a record's group on the level before and of the parts of its key to the number of its
-//! own, dense and in the order of first sight.
+//! The groups of one level. Each group has a dense number, in order of first occurrence, derived from the number of
+//! its parent group and the numbers of its key parts.
 //!
-//! Each part numbers its values by itself. The numbers are joined two by two: (group before, first part), then (that, second part),
-//! and so on, each pair once. So whatever a key is made of, a step costs a look into a small square of numbers, or into a table of
-//! 64-bit pairs where the square would be large.
+//! Each part numbers its values separately. Numbers are joined in pairs: (parent group, first part), then (that,
+//! second part), and so on. So for any key, a step costs one lookup in a small matrix, or in a hash table of pairs
+//! where the matrix would be too large.
 
 use super::bind::Bound;
 use crate::error::QueryError;
@@ -12,10 +12,10 @@ use crate::limits::MAX_GROUPS;
 use hashbrown::HashTable;
 use memdex_query::value::{Value, ValueRef};
 
-/// The number of no group: the record falls into none.
+/// The number of no group, for a record that belongs to none.
 pub(super) const NONE: u32 = u32::MAX;
 
-/// The distinct values of one part of keys, numbered.
+/// The numbered distinct values of one key part.
 pub(super) struct Values {
     values: Vec<Value>,
     index: HashTable<u32>,
@@ -27,7 +27,7 @@ impl Values {
         Values { values: Vec::new(), index: HashTable::new(), seed: hash::random() }
     }
 
-    /// The number of a value.
+    /// The number of a value; assigns one to a new value.
     pub(super) fn number(&mut self, value: ValueRef<'_>) -> u32 {
         let Values { values, index, seed } = self;
         let hash = seed.hash_one(value);
@@ -49,16 +49,16 @@ impl Values {
     }
 }
 
-/// Numbers of a square up to this many places are looked up directly.
+/// Maximum size of the lookup matrix of [`Pairs`].
 const SQUARE: usize = 1 << 16;
 
-/// Pairs of numbers, numbered.
+/// Assigns a number to each pair of numbers.
 pub(super) struct Pairs {
     pairs: Vec<(u32, u32)>,
-    /// Line by line, one for each first number; `NONE` where a pair was not seen.
+    /// Row-major, one row per first number; `NONE` for an unseen pair.
     square: Vec<u32>,
     width: usize,
-    /// Once the square would be too large.
+    /// Replaces the matrix when that would be too large.
     table: Option<HashTable<u32>>,
     seed: RandomState,
 }
@@ -81,9 +81,9 @@ impl Pairs {
     }
 
     fn number_slowly(&mut self, first: u32, second: u32) -> u32 {
-        let has_room = (second as usize) < self.width && (first as usize + 1) * self.width <= self.square.len();
-        if self.table.is_none() && !has_room {
-            self.make_room(first as usize, second as usize);
+        let fits = (second as usize) < self.width && (first as usize + 1) * self.width <= self.square.len();
+        if self.table.is_none() && !fits {
+            self.reserve(first as usize, second as usize);
         }
         let Pairs { pairs, square, width, table, seed } = self;
         let new = pairs.len() as u32;
@@ -101,8 +101,8 @@ impl Pairs {
         new
     }
 
-    /// A square that has a place for a pair, or the table.
-    fn make_room(&mut self, first: usize, second: usize) {
+    /// Grows the matrix to include a pair, or replaces it by the table.
+    fn reserve(&mut self, first: usize, second: usize) {
         let width = self.width.max((second + 1).next_power_of_two());
         let lines = (self.square.len() / self.width).max((first + 1).next_power_of_two());
         self.square.clear();
@@ -128,32 +128,32 @@ impl Pairs {
         self.pairs.len()
     }
 
-    /// In the order of their numbers.
+    /// All pairs, in the order of their numbers.
     pub(super) fn iter(&self) -> impl Iterator<Item = (u32, u32)> {
         self.pairs.iter().copied()
     }
 }
 
-/// How the keys of a level's groups are made of their parts.
+/// How the key parts form the groups of a level.
 pub(super) struct Groups {
-    /// How many parts a key has.
+    /// Number of parts of a key.
     parts: usize,
-    /// One for each joint. The groups of the first level have one less: there is but one group before.
+    /// One per join. The first level of groups has one fewer, as it has a single parent group.
     joints: Vec<Pairs>,
     below_all: bool,
-    /// Without a joint: how many groups the only part makes.
+    /// Number of groups if there is no join: the number of values of the only part.
     of_part: usize,
 }
 
 impl Groups {
-    /// `parts` to a key; `below_all` if there is but one group on the level before.
+    /// `below_all` if the previous level has a single group.
     pub(super) fn new(parts: usize, below_all: bool) -> Self {
         let joints = parts - usize::from(below_all);
         Groups { parts, joints: (0..joints).map(|_| Pairs::new()).collect(), below_all, of_part: 0 }
     }
 
-    /// Joins the numbers of a part to those of what is before it: of the group on the level before for the first part. Those of the part
-    /// mean nothing afterwards.
+    /// Joins the numbers of a part to the numbers before it, which for the first part are those of the parent groups.
+    /// Leaves `of_part` in an unspecified state.
     pub(super) fn join(&mut self, part: usize, before: &mut Vec<u32>, of_part: &mut Vec<u32>) {
         debug_assert!(part < self.parts && before.len() == of_part.len());
         match part.checked_sub(usize::from(self.below_all)) {
@@ -167,7 +167,7 @@ impl Groups {
         }
     }
 
-    /// The number of one group.
+    /// Joins the number of a part for a single record.
     pub(super) fn join_one(&mut self, part: usize, before: u32, of_part: u32) -> u32 {
         match part.checked_sub(usize::from(self.below_all)) {
             None => of_part,
@@ -175,7 +175,7 @@ impl Groups {
         }
     }
 
-    /// Without a joint, the numbers of the only part are those of the groups: as many as it has.
+    /// Sets the number of groups for a level without joins, where part and group numbers are the same.
     pub(super) fn has(&mut self, of_part: usize) {
         self.of_part = self.of_part.max(of_part);
     }
@@ -184,7 +184,7 @@ impl Groups {
         self.joints.last().map_or(self.of_part, Pairs::len)
     }
 
-    /// The group on the level before, and the numbers of the parts, of a group.
+    /// The parent group and the part numbers of a group.
     pub(super) fn take_apart(&self, group: u32, parts: &mut Vec<u32>) -> u32 {
         parts.clear();
         let mut before = group;
@@ -202,7 +202,7 @@ impl Groups {
     }
 }
 
-/// Refuses more groups than one answer may be made of.
+/// Fails if there are more than `MAX_GROUPS` groups.
 pub(super) fn at_most(bound: &Bound, groups: usize) -> Result<(), QueryError> {
     if groups <= MAX_GROUPS { Ok(()) } else { Err(too_many(bound)) }
 }
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_taken_apart_as_they_were_made() {
+    fn keys_are_split_into_the_parts_that_formed_them() {
         for below_all in [true, false] {
             let mut groups = Groups::new(3, below_all);
             let before = if below_all { 0 } else { 5 };

@@ -1,7 +1,7 @@
-//! The loops over one page: so many groups' numbers, and beside each the cell of its row, all of them present.
+//! Loops over one page: group numbers, and for each the cell of its row, all present.
 //!
-//! Where groups are few, each has several partial sums that take turns, so that successive adds to one group don't wait for each
-//! other. A page's sums are made in 64 bits where that can't overflow.
+//! If there are few groups, each has several partial sums used in turn, so that successive additions to one group
+//! don't wait for each other. Page sums use 64 bits where that can't overflow.
 
 use super::measures::{KeptBits, Measures};
 use crate::limits::PAGE_ROWS;
@@ -9,14 +9,14 @@ use crate::storage::{Packed, Reads, with_cells};
 use memdex_query::aggregate::Moments;
 use memdex_query::value::{Kind, float_of, int_of};
 
-/// Groups that have several partial sums.
+/// Maximum number of groups with partial sums.
 pub(super) const FEW: usize = 16;
-/// How many each has.
+/// Number of partial sums per group.
 const TURNS: usize = 4;
-/// So many partial sums are no more than a page has cells.
+/// Not more partial sums than a page has cells.
 type Partial<T> = [T; FEW * TURNS];
 
-/// Adds to each group how many rows it has.
+/// Adds the number of rows to each group.
 pub(super) fn count(numbers: &[u32], counts: &mut [u64]) {
     match counts {
         [] => {}
@@ -29,7 +29,7 @@ pub(super) fn count(numbers: &[u32], counts: &mut [u64]) {
     }
 }
 
-/// How many rows each of few groups has.
+/// Number of rows in each of a few groups.
 pub(super) fn count_few<N: Copy + Into<u32>>(numbers: &[N]) -> [u64; FEW] {
     let mut partial: Partial<u32> = [0; FEW * TURNS];
     let turns = numbers.chunks_exact(TURNS);
@@ -48,23 +48,24 @@ pub(super) fn count_few<N: Copy + Into<u32>>(numbers: &[N]) -> [u64; FEW] {
     counts
 }
 
-/// Counts in the upper bits of what is summed up in the lower ones.
+/// The count is in the upper bits, the sum in the lower bits.
 const ONE: u64 = 1 << 54;
-/// Of a page each partial sum gets so many cells at most, as far apart as this: so the lower bits don't overflow, nor the upper ones.
+/// A page adds a bounded number of cells to each partial sum. If the cells differ by less than this, neither the
+/// lower nor the upper bits overflow.
 const NARROW: u64 = ONE / (PAGE_ROWS.div_ceil(TURNS) as u64);
 
-/// Whether counts and sums can be made in the same steps.
+/// Whether counts and sums can be computed in one pass.
 pub(super) fn count_with_sums(measures: &Measures, reads: Reads) -> bool {
     reads == Reads::Bits(Kind::Int) && measures.needs.moments && !measures.needs.squares
 }
 
-/// Bits that none is below, nor far above, if there are such: then a page of them is summed up in 64 bits.
+/// A lower bound of the bits, if they are so close together that the sum of a page fits in 64 bits.
 pub(super) fn low_of_close(bits: Packed<'_>, zone: Option<(u64, u64)>) -> Option<u64> {
     let (low, high) = bits.reach().or(zone).or_else(|| bits.extremes())?;
     (high - low < NARROW).then_some(low)
 }
 
-/// The count and the sum of each of few groups. Bits as [`low_of_close`] says.
+/// Count and sum of each of a few groups. `low` comes from [`low_of_close`].
 pub(super) fn count_and_sum<N: Copy + Into<u32>>(numbers: &[N], bits: Packed<'_>, low: u64) -> [(u64, i128); FEW] {
     let mut partial: Partial<u64> = [0; FEW * TURNS];
     let one_above = ONE.wrapping_add(bits.base).wrapping_sub(low);
@@ -77,12 +78,12 @@ pub(super) fn count_and_sum<N: Copy + Into<u32>>(numbers: &[N], bits: Packed<'_>
     sums
 }
 
-/// The sum of so many integers, which together are so much above one.
+/// The sum of `count` integers that exceed `low` by `above` in total.
 fn sum_above(low: u64, count: u64, above: u64) -> i128 {
     i128::from(int_of(low)) * i128::from(count) + i128::from(above)
 }
 
-/// Adds something of each cell to one of its group's partial sums.
+/// Adds `added(cell)` for each cell to a partial sum of its group, in turn.
 #[inline(always)]
 fn by_turns<N: Copy + Into<u32>, C: Copy>(
     partial: &mut Partial<u64>,
@@ -103,14 +104,14 @@ fn by_turns<N: Copy + Into<u32>, C: Copy>(
     }
 }
 
-/// A number that is below `FEW`, as the compiler sees.
+/// Index of a partial sum. The modulo lets the compiler omit bounds checks.
 #[inline(always)]
 fn place(number: u32, turn: usize) -> usize {
     (number as usize % FEW) * TURNS + turn
 }
 
-/// Adds the bits of a column. `counts` is how many of them each group has, and `zone` between which they lie, if that is known.
-/// `summed` if the moments have them already.
+/// Adds the bits of a column. `counts` is the number of bits per group, `zone` their bounds if known; `summed` if the
+/// moments already include them.
 pub(super) fn add_bits(
     measures: &mut Measures,
     numbers: &[u32],
@@ -141,11 +142,11 @@ pub(super) fn add_bits(
             Kind::Int if !needs.squares => sum_ints(&mut measures.moments, numbers, bits, counts, zone),
             Kind::Int => each(&mut measures.moments, numbers, bits, |moments, bits| match moments {
                 Moments::Ints(ints) => ints.add(int_of(bits)),
-                _ => debug_assert!(false, "moments of another kind"),
+                _ => debug_assert!(false, "moments must match the kind of the field"),
             }),
             _ => each(&mut measures.moments, numbers, bits, |moments, bits| match moments {
                 Moments::Floats(floats) => floats.add(float_of(bits)),
-                _ => debug_assert!(false, "moments of another kind"),
+                _ => debug_assert!(false, "moments must match the kind of the field"),
             }),
         }
     }
@@ -154,7 +155,7 @@ pub(super) fn add_bits(
         extremes(kept, numbers, bits);
     }
     if needs.distinct {
-        // What repeats itself row after row is seen once.
+        // Insert a run of equal values only once.
         let mut before = None;
         for seen in numbers.iter().copied().zip((0..bits.len()).map(|row| bits.get(row))) {
             if before.replace(seen) != Some(seen) {
@@ -189,11 +190,11 @@ fn extremes(kept: &mut KeptBits, numbers: &[u32], bits: Packed<'_>) {
     });
 }
 
-/// Adds so many integers.
+/// Adds `count` integers with a known sum.
 pub(super) fn add_ints(moments: &mut Moments, count: u64, sum: i128) {
     match moments {
         Moments::Ints(ints) => ints.add_partial(count, sum),
-        _ => debug_assert!(false, "moments of another kind"),
+        _ => debug_assert!(false, "moments must match the kind of the field"),
     }
 }
 

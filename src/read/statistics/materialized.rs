@@ -1,4 +1,4 @@
-//! Results that a materialized aggregate has, so that no record is read.
+//! Results served by materialized aggregates, without reading records.
 
 use super::answer::{AggregationResult, Group, MetricValues};
 use crate::error::{Commit, QueryError, StatisticsError};
@@ -44,18 +44,18 @@ impl<R: Record> Collection<R> {
         let asked = Known::all_of(&self.table.name, &figures.plan);
         match asked.read(&figures, || self.engine.timeline.published()) {
             Some(answer) => result(answer, started, true),
-            // Dropped since it was found.
+            // The aggregate was dropped in the meantime.
             None => self.view().aggregate(name),
         }
     }
 }
 
 impl<R: Record> View<R> {
-    /// The result of the materialized aggregate `name` at this snapshot. O(groups), as [`Collection::aggregate`]. If the aggregate was
-    /// added after the snapshot was taken, every record is read.
+    /// The result of the materialized aggregate `name` at this snapshot. O(groups), like [`Collection::aggregate`].
+    /// If the aggregate was added after the snapshot was taken, every record is read.
     ///
     /// # Errors
-    /// As [`Collection::aggregate`].
+    /// The same as [`Collection::aggregate`].
     pub fn aggregate(&self, name: &str) -> Result<AggregationResult, QueryError> {
         let started = Instant::now();
         let figures = self.table.aggregate(name)?;
@@ -74,8 +74,8 @@ fn result(answer: Answer, started: Instant, materialized: bool) -> Result<Aggreg
     Ok(AggregationResult { values: figures, commit, took: started.elapsed(), materialized })
 }
 
-/// What is known of a question as of the view's commit, if some materialized aggregates are those that it asks for: of the same records,
-/// by the same buckets, with all of its metrics.
+/// The result of a query at the view's commit, if a materialized aggregate has it: same records, same buckets, and
+/// all requested metrics.
 pub(super) fn known(
     view: AnyView<'_>,
     condition: &Condition,
@@ -96,7 +96,7 @@ pub(super) fn known(
     })
 }
 
-/// What is asked of materialized aggregates.
+/// The part of a materialized aggregate that a query selects.
 struct Known<'a> {
     collection: &'a str,
     aggregate: &'a AggregatePlan,
@@ -106,22 +106,22 @@ struct Known<'a> {
 
 struct OfGroups<'a> {
     pick: Pick<'a>,
-    /// Whether those that no record falls into are given too.
+    /// Whether to include groups without records.
     filled: bool,
     top: Option<&'a Best>,
 }
 
-/// Which metrics are asked for.
+/// The selected metrics.
 struct Pick<'a> {
     names: &'a Names,
     asked: &'a [Asked],
     fields: &'a [FieldUse],
-    /// Their places among those that are known; all in their order if there are none.
+    /// Positions among the aggregate's metrics; `None` selects all of them, in order.
     places: Option<Vec<usize>>,
 }
 
 impl<'a> Known<'a> {
-    /// All that is known.
+    /// Selects the whole aggregate.
     fn all_of(collection: &'a str, aggregate: &'a AggregatePlan) -> Self {
         let levels = &aggregate.bound.levels;
         let fields = &aggregate.bound.fields;
@@ -137,7 +137,7 @@ impl<'a> Known<'a> {
         Known { collection, aggregate, total: pick(0), groups }
     }
 
-    /// What a question by the same buckets, or by none, asks for; `None` if not all of it is known.
+    /// The selection of a query with the same buckets, or with none; `None` if the aggregate lacks some of it.
     fn of(question: &'a Bound, aggregate: &'a AggregatePlan) -> Option<Self> {
         let known = &aggregate.bound;
         let same_field = |ours: usize, theirs: usize| question.fields[ours].at == known.fields[theirs].at;
@@ -166,12 +166,12 @@ impl<'a> Known<'a> {
         Some(Known { collection: &question.collection, aggregate, total, groups })
     }
 
-    /// As of a commit; `None` if it is not one of those that are kept up.
+    /// Reads the result at a commit; `None` if the aggregate does not retain that commit.
     fn read(&self, figures: &Materialized, epoch: impl FnOnce() -> Commit) -> Option<Answer> {
         figures.read(epoch, |epoch, total, groups| self.put_together(total, groups).map(|figures| (epoch, figures)))
     }
 
-    /// The same from all records that a snapshot sees.
+    /// Computes the result from all records that a snapshot sees.
     fn recompute(&self, view: AnyView<'_>, aggregate: &AggregatePlan) -> Answer {
         let condition = aggregate.condition.as_ref().unwrap_or(&Condition::All);
         let plan = planner::plan(view.table, condition, &Chooser::Cheapest);
@@ -181,15 +181,15 @@ impl<'a> Known<'a> {
         versions.iter().filter_map(|version| version.record()).for_each(|record| recomputed.add(record));
         drop(scope);
         let groups: Vec<_> = recomputed.groups().map(|(key, figures)| (key, aggregate.named(key), figures)).collect();
-        let mut shown = groups.iter().map(|(key, name, figures)| GroupEntry { key, name, result: figures });
-        let figures = self.put_together(Some(&recomputed.total()), &mut shown)?;
+        let mut entries = groups.iter().map(|(key, name, figures)| GroupEntry { key, name, result: figures });
+        let figures = self.put_together(Some(&recomputed.total()), &mut entries)?;
         Ok((view.epoch, figures))
     }
 
     fn put_together(
         &self,
         total: Option<&GroupResult>,
-        shown: &mut dyn Iterator<Item = GroupEntry<'_>>,
+        entries: &mut dyn Iterator<Item = GroupEntry<'_>>,
     ) -> Result<MetricValues, QueryError> {
         let values = match total {
             Some(total) => self.total.values(self, total)?,
@@ -197,7 +197,7 @@ impl<'a> Known<'a> {
         };
         let mut figures = MetricValues { names: self.total.names.clone(), values, ..MetricValues::default() };
         if let Some(asked) = &self.groups {
-            (figures.groups, figures.groups_in_all) = self.groups(asked, shown)?;
+            (figures.groups, figures.groups_in_all) = self.groups(asked, entries)?;
         }
         Ok(figures)
     }
@@ -205,17 +205,17 @@ impl<'a> Known<'a> {
     fn groups(
         &self,
         asked: &OfGroups<'_>,
-        shown: &mut dyn Iterator<Item = GroupEntry<'_>>,
+        entries: &mut dyn Iterator<Item = GroupEntry<'_>>,
     ) -> Result<(Vec<Group>, usize), QueryError> {
         let mut groups = Vec::with_capacity(FEW);
         if !asked.filled {
-            for GroupEntry { name, result: figures, .. } in shown {
+            for GroupEntry { name, result: figures, .. } in entries {
                 groups.push(asked.pick.group(name.to_vec(), asked.pick.values(self, figures)?));
             }
         } else {
             let mut known: Vec<(Value, Value, Arc<[Value]>)> = Vec::with_capacity(FEW);
-            for GroupEntry { key, name, result: figures } in shown {
-                // What can be filled has one part.
+            for GroupEntry { key, name, result: figures } in entries {
+                // Only groups with a single-part key can be filled.
                 known.push((key[0].clone(), name[0].clone(), asked.pick.values(self, figures)?));
             }
             let bounds = known.first().zip(known.last()).map(|(first, last)| (&first.0, &last.0));
@@ -226,7 +226,7 @@ impl<'a> Known<'a> {
                 let values = known.next_if(|known| known.0 == part).map_or_else(|| of_nothing.clone(), |known| known.2);
                 groups.push(asked.pick.group(vec![name], values));
             }
-            debug_assert!(known.next().is_none(), "what is known lies among all that there are");
+            debug_assert!(known.next().is_none(), "every known group must be among all groups");
         }
         let in_all = groups.len();
         if in_all > MAX_GROUPS {
@@ -238,7 +238,7 @@ impl<'a> Known<'a> {
         Ok((groups, in_all))
     }
 
-    /// The fields that are grouped by.
+    /// The fields of the grouping.
     fn fields(&self) -> impl Iterator<Item = String> {
         let Bound { fields, levels, .. } = &self.aggregate.bound;
         let parts = levels.iter().flat_map(|level| &level.buckets);
@@ -258,10 +258,11 @@ impl<'a> Known<'a> {
     }
 }
 
-/// Room for as many groups as most questions have.
+/// Initial capacity for groups.
 const FEW: usize = 8;
 
-/// Whether groups that no record falls into are asked for: all ranges, and what lies between the first and the last of a histogram.
+/// Whether to include groups without records: all ranges, or the empty buckets between the first and the last of a
+/// histogram.
 fn is_filled(bound: &Bound) -> bool {
     match bound.levels.get(1).map(|level| (&level.buckets[..], level.empty)) {
         Some(([part], empty)) => matches!(part.cut, Cut::Ranges(..)) || empty,
@@ -270,7 +271,7 @@ fn is_filled(bound: &Bound) -> bool {
 }
 
 impl Pick<'_> {
-    /// The figures that are asked for.
+    /// The selected metric values.
     fn values(&self, known: &Known<'_>, figures: &GroupResult) -> Result<Arc<[Value]>, QueryError> {
         if !figures.overflowed.is_empty() {
             self.check_sums(known, &figures.overflowed)?;
@@ -297,7 +298,7 @@ impl Pick<'_> {
     }
 }
 
-/// The groups with the highest or lowest figures, those without one last; ties in the order of the keys.
+/// The groups with the highest or lowest values, missing values last; ties are broken by key.
 fn first(groups: Vec<Group>, best: &Best) -> Vec<Group> {
     let mut ranked: Vec<(usize, Group)> = groups.into_iter().enumerate().collect();
     let compare = |(at, a): &(usize, Group), (bt, b): &(usize, Group)| {
@@ -320,7 +321,7 @@ fn first(groups: Vec<Group>, best: &Best) -> Vec<Group> {
     ranked.into_iter().map(|(_, group)| group).collect()
 }
 
-/// A metric of no records.
+/// The value of a metric over no records.
 fn of_nothing(asked: &Asked) -> Value {
     match asked.figure {
         Figure::Count | Figure::Distinct => Value::from(0),

@@ -1,8 +1,8 @@
-//! What is accumulated of one field on one level, group by group: of what its metrics ask for, each thing once. Sum, mean, deviation and
-//! count of a field share one accumulator.
+//! Accumulates the measures of one field on one level, by group. Computes only what the metrics need, each measure
+//! once: sum, mean, deviation and count of a field share one accumulator.
 //!
-//! Values that have them are kept as the 64 bits whose order is theirs, as columns have them; others as they are. Each value is one or the
-//! other, wherever it was read.
+//! Values with an order-preserving 64-bit form are kept as these bits, as in columns; others as values. The form
+//! depends only on the value, not on where it was read.
 
 use super::bind::{Asked, Figure};
 use super::groups::NONE;
@@ -37,39 +37,39 @@ impl Needs {
         needs
     }
 
-    /// Nothing but counts and sums.
+    /// Whether only counts and sums are needed.
     pub(super) fn is_sums(self) -> bool {
         self == Needs { moments: true, ..Needs::default() }
     }
 
-    /// Nothing but how many values there are.
+    /// Whether only the number of values is needed.
     pub(super) fn is_nothing(self) -> bool {
         self == Needs::default()
     }
 }
 
-/// By group.
+/// The measures, by group.
 pub(super) struct Measures {
     pub(super) kind: Kind,
     pub(super) needs: Needs,
-    /// How many values.
+    /// Number of values.
     pub(super) counts: Vec<u64>,
     pub(super) moments: Vec<Moments>,
     pub(super) bits: KeptBits,
     pub(super) values: KeptValues,
 }
 
-/// By group, of the values that have bits.
+/// Measures of the values that have bits, by group.
 #[derive(Default)]
 pub(super) struct KeptBits {
-    /// The least and the greatest; the wrong way round where there is none.
+    /// Minimum and maximum; minimum > maximum if there is no value.
     pub(super) extremes: Vec<(u64, u64)>,
     distinct: HashTable<(u32, u64)>,
     pub(super) numbers: Vec<Vec<u64>>,
     seed: Option<RandomState>,
 }
 
-/// By group, of the others.
+/// Measures of the other values, by group.
 #[derive(Default)]
 pub(super) struct KeptValues {
     extremes: Vec<(Value, Value)>,
@@ -78,12 +78,12 @@ pub(super) struct KeptValues {
     seed: Option<RandomState>,
 }
 
-/// Bits that stand for one value alone.
+/// The bits of a value, if they represent only that value.
 pub(super) fn bits_of(value: ValueRef<'_>) -> Option<u64> {
     saturated_bits(value).filter(|bits| !value.kind().is_some_and(|kind| is_sentinel(kind, *bits)))
 }
 
-/// Whether bits may stand for several values, those out of their reach; see columns.
+/// Whether bits are an escape that may represent several overflow values; see columns.
 pub(super) fn is_sentinel(kind: Kind, bits: u64) -> bool {
     matches!(kind, Kind::Int | Kind::Timestamp) && (bits == 0 || bits == u64::MAX)
 }
@@ -94,7 +94,7 @@ impl Measures {
         Measures { kind, needs, counts: Vec::new(), moments: Vec::new(), bits, values }
     }
 
-    /// Makes room for so many groups.
+    /// Reserves capacity for `groups` groups.
     pub(super) fn grow(&mut self, groups: usize) {
         let Needs { moments, squares, extremes, numbers, .. } = self.needs;
         if groups <= self.counts.len() {
@@ -114,7 +114,7 @@ impl Measures {
         }
     }
 
-    /// Adds a value to a group so many times; a missing one counts for nothing.
+    /// Adds a value to a group, `times` times; ignores a missing value.
     pub(super) fn add(&mut self, group: u32, value: ValueRef<'_>, times: u64) {
         debug_assert!(group != NONE);
         if value.is_null() || times == 0 {
@@ -133,7 +133,7 @@ impl Measures {
         }
     }
 
-    /// How many distinct values each group has.
+    /// Number of distinct values, by group.
     pub(super) fn distinct(&self) -> Vec<u64> {
         let mut counts = vec![0; self.counts.len()];
         self.bits.distinct.iter().for_each(|(group, _)| counts[*group as usize] += 1);
@@ -141,7 +141,7 @@ impl Measures {
         counts
     }
 
-    /// The least and the greatest value of a group that has any.
+    /// The minimum and maximum of a group that has values.
     pub(super) fn extremes(&self, group: usize) -> (Value, Value) {
         let (low, high) = self.bits.extremes[group];
         let (least, most) = self.values.extremes[group].clone();
@@ -187,7 +187,7 @@ impl KeptValues {
             if least.as_ref().is_null() || value < least.as_ref() {
                 *least = value.to_value();
             }
-            // A missing value is below all others.
+            // Null sorts below all values.
             if value > most.as_ref() {
                 *most = value.to_value();
             }

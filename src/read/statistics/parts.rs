@@ -1,4 +1,4 @@
-//! One part of the keys of a level's groups: which bucket a value falls into, and the number of that bucket.
+//! One key part of a level's groups: maps values to buckets, and buckets to numbers.
 
 use super::bind::{Bound, Cut, Part, Range};
 use super::groups::{NONE, Values};
@@ -12,15 +12,15 @@ use memdex_query::value::{Kind, Value, ValueRef, bits_of_int, float_of, int_of, 
 use std::cell::RefCell;
 
 pub(super) struct Numbers {
-    /// Its place among the fields.
+    /// Position of the field.
     pub(super) field: usize,
     kind: Kind,
     cutter: Cutter,
-    /// Of buckets that are named by a value: those that were met.
+    /// Distinct values or bucket steps seen so far, by number.
     values: Values,
-    /// Of values that have bits: the numbers of those that were met.
+    /// Numbers of the bits or bucket steps seen so far.
     of_bits: Ordinals,
-    /// By code: its number, or that it is not known yet.
+    /// Number by code; [`UNKNOWN`] if not assigned yet.
     of_codes: Vec<u32>,
     null: Option<u32>,
 }
@@ -29,12 +29,12 @@ enum Cutter {
     Values,
     Width(Buckets),
     Ranges(Ranges, Vec<Range>),
-    /// Asked for names too when all is accumulated, which may make it learn of other times.
+    /// Naming buckets after accumulation may extend its cached times, hence the `RefCell`.
     Dates(RefCell<DateBuckets>),
     Days(DayBuckets),
 }
 
-/// Of a code: its number is not known yet.
+/// The code has no number yet.
 pub(super) const UNKNOWN: u32 = u32::MAX - 1;
 
 impl Numbers {
@@ -68,18 +68,18 @@ impl Numbers {
         })
     }
 
-    /// Tells the number of each bucket that a record falls into, given its values of the field.
-    pub(super) fn each(&mut self, values: &[ValueRef<'_>], mut tell: impl FnMut(u32)) {
+    /// Calls `visit` with the number of each bucket of a record, given its values of the field.
+    pub(super) fn each(&mut self, values: &[ValueRef<'_>], mut visit: impl FnMut(u32)) {
         match &self.cutter {
-            Cutter::Values if values.is_empty() => tell(self.of_missing()),
+            Cutter::Values if values.is_empty() => visit(self.of_missing()),
             Cutter::Ranges(ranges, _) => {
-                values.iter().for_each(|value| ranges.of(*value).iter().copied().for_each(&mut tell))
+                values.iter().for_each(|value| ranges.of(*value).iter().copied().for_each(&mut visit))
             }
-            _ => values.iter().map(|value| self.of_value(*value)).filter(|number| *number != NONE).for_each(tell),
+            _ => values.iter().map(|value| self.of_value(*value)).filter(|number| *number != NONE).for_each(visit),
         }
     }
 
-    /// The number of a missing value; `NONE` where it has no bucket.
+    /// The number of a missing value; `NONE` if it has no bucket.
     pub(super) fn of_missing(&mut self) -> u32 {
         match &self.cutter {
             Cutter::Values => *self.null.get_or_insert_with(|| self.values.number(ValueRef::Null)),
@@ -105,13 +105,13 @@ impl Numbers {
                 ValueRef::Timestamp(nanos) => buckets.borrow_mut().number_of_wide(nanos).map(i128::from),
                 _ => None,
             },
-            // Every day has bits.
+            // Every date has bits.
             Cutter::Days(_) => None,
         };
         step.map_or(NONE, |step| self.values.number(ValueRef::Int128(step)))
     }
 
-    /// The same of values that have bits; `zone` is between which they lie, if that is known.
+    /// Like `of_value`, for values that have bits; `zone` is their bounds, if known.
     pub(super) fn of_bits(&mut self, bits: Packed<'_>, zone: Option<(u64, u64)>, numbers: &mut [u32]) {
         let zone = zone.filter(|(low, high)| !is_sentinel(self.kind, *low) && !is_sentinel(self.kind, *high));
         if bits.len() > 1 && self.of_even(bits, zone, numbers) {
@@ -142,13 +142,14 @@ impl Numbers {
             Cutter::Days(buckets) => rows.for_each(|(bits, number)| {
                 let ValueRef::Date(days) = value(bits) else { return };
                 let step = buckets.number_of(days);
-                // The first day of the first bucket may be none.
+                // The first day of the first bucket may be out of range.
                 *number = buckets.first_day(step).map_or(NONE, |_| of_step(step));
             }),
         }
     }
 
-    /// The numbers of a page of values whose buckets are equally long, and few: a division each. `false` if they are not.
+    /// Numbers a page of values in few, equally long buckets, with one division each. Returns `false` if the buckets
+    /// are not.
     fn of_even(&mut self, bits: Packed<'_>, zone: Option<(u64, u64)>, numbers: &mut [u32]) -> bool {
         let Some((low, high)) = zone.or_else(|| bits.extremes()) else { return false };
         let Numbers { cutter, values, of_bits, .. } = self;
@@ -163,13 +164,13 @@ impl Numbers {
         let Some(near) = of_bits.row(first.cast_unsigned(), count) else { return false };
         let behind = bits.base.wrapping_sub(start);
         match length {
-            // What the compiler knows it makes a multiplication of.
+            // The compiler turns division by a constant into a multiplication.
             MINUTE => by_place(bits, near, numbers, |cell| cell.wrapping_add(behind) / MINUTE),
             HOUR => by_place(bits, near, numbers, |cell| cell.wrapping_add(behind) / HOUR),
             DAY => by_place(bits, near, numbers, |cell| cell.wrapping_add(behind) / DAY),
             WEEK => by_place(bits, near, numbers, |cell| cell.wrapping_add(behind) / WEEK),
             _ => match (u32::try_from(length), u32::try_from(high.wrapping_sub(start))) {
-                // Half as long a division.
+                // A 32-bit division is faster.
                 (Ok(length), Ok(_)) => {
                     by_place(bits, near, numbers, |cell| u64::from(cell.wrapping_add(behind) as u32 / length));
                 }
@@ -183,13 +184,13 @@ impl Numbers {
         true
     }
 
-    /// The number of the bucket that all values fall into which have bits between these, both included, if there is one. There must be
-    /// such a value: what has no value has no number.
+    /// The number of the single bucket that contains all values between these bits, inclusive, if there is one. At
+    /// least one such value must exist, as only buckets with values get numbers.
     pub(super) fn of_zone(&mut self, (low, high): (u64, u64)) -> Option<u32> {
         if is_sentinel(self.kind, low) || is_sentinel(self.kind, high) {
             return None;
         }
-        // Buckets ascend with their values.
+        // Bucket order follows value order.
         let one = match &mut self.cutter {
             Cutter::Values => low == high && value_of_bits(self.kind, low).is_some(),
             Cutter::Width(Buckets::Ints(buckets)) => buckets.number_of(int_of(low)) == buckets.number_of(int_of(high)),
@@ -206,12 +207,12 @@ impl Numbers {
         Some(number[0]).filter(|number| *number != NONE)
     }
 
-    /// Whether every value has a bucket, and a missing one too.
+    /// Whether every value has a bucket, even a missing one.
     pub(super) fn takes_all(&self) -> bool {
         matches!(self.cutter, Cutter::Values)
     }
 
-    /// By code: its number, [`NONE`] or [`UNKNOWN`]; so many of them at least.
+    /// By code: its number, [`NONE`] or [`UNKNOWN`]; at least `codes` entries.
     pub(super) fn of_codes(&mut self, codes: usize) -> &mut [u32] {
         if self.of_codes.len() < codes {
             self.of_codes.resize(codes.next_power_of_two(), UNKNOWN);
@@ -219,12 +220,12 @@ impl Numbers {
         &mut self.of_codes
     }
 
-    /// Forgets the numbers of codes: the next column has another dictionary.
+    /// Forgets the numbers of codes, as the next column has another dictionary.
     pub(super) fn forget_codes(&mut self) {
         self.of_codes.clear();
     }
 
-    /// How many buckets have a number.
+    /// Number of buckets that have a number.
     pub(super) fn len(&self) -> usize {
         match &self.cutter {
             Cutter::Ranges(_, bounds) => bounds.len(),
@@ -232,7 +233,7 @@ impl Numbers {
         }
     }
 
-    /// The bucket of a number, as groups are named by it.
+    /// The group key of a bucket.
     pub(super) fn key(&self, number: u32) -> Value {
         match &self.cutter {
             Cutter::Ranges(_, bounds) => {
@@ -245,13 +246,13 @@ impl Numbers {
         }
     }
 
-    /// The bucket that has a number, as its cutter counts.
+    /// The bucket step of a number.
     fn step(&self, number: u32) -> i128 {
         match self.values.get(number).as_ref() {
             ValueRef::Int(step) => step.into(),
             ValueRef::Int128(step) => step,
             other => {
-                debug_assert!(false, "{other:?} is no bucket");
+                debug_assert!(false, "{other:?} is not a bucket");
                 0
             }
         }
@@ -266,7 +267,7 @@ impl Numbers {
         }
     }
 
-    /// By number, the place of each bucket in their order.
+    /// By number: the rank of each bucket.
     pub(super) fn ranks(&self) -> Vec<u32> {
         if let Cutter::Ranges(_, bounds) = &self.cutter {
             return (0..bounds.len() as u32).collect();
@@ -278,7 +279,7 @@ impl Numbers {
         ranks
     }
 
-    /// All buckets from one to another, both included, by their names.
+    /// The names of all buckets from `first` to `last`, inclusive.
     pub(super) fn between(&self, first: u32, last: u32) -> Result<Vec<Value>, StatisticsError> {
         let (first, last) = (self.step(first), self.step(last));
         let narrow = |step: i128| step.clamp(i64::MIN.into(), i64::MAX.into()) as i64;
@@ -298,7 +299,7 @@ impl Numbers {
     }
 }
 
-/// A bound as text: strings without quotes.
+/// A bound as text, without quotes.
 fn plain(value: &Value) -> String {
     match value.as_ref() {
         ValueRef::Str(text) => text.to_owned(),
@@ -306,17 +307,17 @@ fn plain(value: &Value) -> String {
     }
 }
 
-/// Gives each cell the number at its place, unknown ones too.
+/// Sets the number of each cell by direct lookup, including unknown ones.
 fn by_place(bits: Packed<'_>, near: &[u32], numbers: &mut [u32], place: impl Fn(u64) -> u64) {
     with_cells!(bits, |cells| for (cell, number) in cells.iter().zip(numbers) {
         *number = near.get(place(u64::from(*cell)) as usize).copied().unwrap_or(UNKNOWN);
     });
 }
 
-/// How many numbers in a row are looked up directly.
+/// Number of consecutive ordinals that are looked up directly.
 const NEAR: usize = 1 << 12;
 
-/// Numbers of 64-bit ordinals: of those near the first one that was met by place, of others in a table.
+/// Numbers of 64-bit ordinals: those near the first one in an array, others in a hash table.
 struct Ordinals {
     from: u64,
     near: Vec<u32>,
@@ -329,7 +330,7 @@ impl Ordinals {
         Ordinals { from: 0, near: Vec::new(), far: HashTable::new(), seed: hash::random() }
     }
 
-    /// The numbers of so many ordinals in a row, from this one on; `None` if they are not all looked up by place.
+    /// The numbers of `count` ordinals from `first` on; `None` if the array does not contain all of them.
     fn row(&mut self, first: u64, count: u64) -> Option<&[u32]> {
         let count = usize::try_from(count).ok().filter(|count| *count <= NEAR)?;
         if self.near.is_empty() {

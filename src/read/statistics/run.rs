@@ -1,4 +1,4 @@
-//! Statistics, step by step.
+//! Executes statistics, step by step.
 
 use super::accumulate::Accumulated;
 use super::answer::{AggregationResult, MetricValues};
@@ -20,9 +20,9 @@ use crate::user_code;
 use memdex_query::query::Statistics;
 use std::time::Instant;
 
-/// How the rows are gone through.
+/// How to read the rows.
 enum Path<'t> {
-    /// Page by page of these columns, by field.
+    /// Page by page, from these columns (by field).
     Columns(Vec<&'t Column>),
     /// Record by record.
     Records,
@@ -34,7 +34,7 @@ pub(in crate::read) struct Of<'a> {
     pub(in crate::read) condition: Condition,
 }
 
-/// Computes statistics of all records of some collections that match.
+/// Computes statistics of all matching records of some collections.
 pub(in crate::read) fn compute(
     of: &[Of<'_>],
     statistics: &Statistics,
@@ -57,12 +57,12 @@ pub(in crate::read) fn compute(
     Ok(Computed { values: accumulated.finish()?, materialized: false })
 }
 
-/// Refuses statistics that a collection does not have.
+/// Fails if the statistics don't fit a collection.
 pub(in crate::read) fn check(view: AnyView<'_>, statistics: &Statistics) -> Result<(), QueryError> {
     Bound::new(&view.table.name, &view.table.schema, statistics).map(drop)
 }
 
-/// The metrics, and whether a materialized aggregate had them.
+/// The metrics, and whether a materialized aggregate provided them.
 #[derive(Default)]
 pub(in crate::read) struct Computed {
     pub(in crate::read) values: MetricValues,
@@ -76,7 +76,7 @@ impl Computed {
     }
 }
 
-/// Fields of one name must have one kind in all collections.
+/// Checks that fields of one name have the same kind in all collections.
 fn check_kinds(first: &Bound, other: &Bound) -> Result<(), QueryError> {
     let differs = |(a, b): &(&FieldUse, &FieldUse)| a.def.kind() != b.def.kind();
     match first.fields.iter().zip(&other.fields).find(differs) {
@@ -93,25 +93,25 @@ fn check_kinds(first: &Bound, other: &Bound) -> Result<(), QueryError> {
 fn accumulate(of: &Of<'_>, chooser: &Chooser, accumulated: &mut Accumulated<'_>) -> Result<(), QueryError> {
     let Of { view, condition } = of;
 
-    // 1. The rows that match, exact at the marks that were loaded then. And records that had to be read.
+    // 1. Find the matching rows, exact at the marks loaded then, and the records that had to be read.
     let plan = planner::plan(view.table, condition, chooser);
     let Matches { rows, versions } = execute::execute(*view, condition, &plan);
 
-    // 2. The rows, by columns or by records.
+    // 2. Add the rows, by columns or by records.
     match path(*view, accumulated, chooser) {
         Path::Columns(columns) => by_columns(*view, &rows, &columns, accumulated)?,
         Path::Records => by_records(*view, &rows, accumulated)?,
     }
 
-    // 3. The records that were read: rows that have changed, or that no index could decide.
+    // 3. Add the records: changed rows, and rows that no index could decide.
     add_versions(&versions, accumulated)
 }
 
 /// Chooses the path.
 ///
-/// By columns if each field has one: a record costs a step to memory, as much as hundreds of cells. Once a record has to be fetched,
-/// what its fields show costs next to nothing: so if one field has no column none is read. Values that fall into several buckets are
-/// left to the records too.
+/// Uses columns if every field has one: fetching a record costs a memory access, as much as hundreds of cells. Once a
+/// record is fetched, reading its fields is almost free, so columns are not used if any field lacks one. Values that
+/// may fall into several buckets are also read from records.
 fn path<'t>(view: AnyView<'t>, accumulated: &Accumulated<'_>, chooser: &Chooser) -> Path<'t> {
     let overlap = accumulated.levels.iter().flat_map(|level| &level.parts).any(Numbers::overlap);
     let column = |field: &FieldUse| view.table.columns.iter().find(|column| column.field == field.at.position());
@@ -131,27 +131,27 @@ fn by_records(view: AnyView<'_>, rows: &RowSet, accumulated: &mut Accumulated<'_
             places.extend(0..PAGE_ROWS as u16);
         }
         versions.clear();
-        // As the epoch sees them, whatever has changed since.
+        // Reads the versions at the epoch, so later changes don't matter.
         view.rows.read_places(page, &places, view.epoch, &mut versions);
-        debug_assert_eq!(versions.len(), places.len(), "a row that is not marked has a record at the epoch");
+        debug_assert_eq!(versions.len(), places.len(), "an unmarked row must have a record at the epoch");
         add_versions(&versions, accumulated)?;
     }
     Ok(())
 }
 
-/// Runs the extractors of records; no guard is held.
+/// Runs the extractors of records. Holds no guard.
 fn add_versions(versions: &[SharedVersion], accumulated: &mut Accumulated<'_>) -> Result<(), QueryError> {
     let _scope = user_code::Scope::enter();
     versions.iter().filter_map(|version| version.record()).try_for_each(|record| accumulated.add_record(record))
 }
 
-/// On a page with fewer rows than one in so many each is read by itself: that touches less memory than all of the page.
+/// If fewer than one in `FEW` rows of a page are selected, they are read individually: that touches less memory.
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
 const FEW: usize = 8;
-/// Their pages have two rows: one of them is picked from its page, unless there are few in all.
+/// Pages have two rows here; a single row is picked from its page, unless few rows are selected in total.
 #[cfg(any(memdex_shuttle, memdex_loom))]
 const FEW: usize = 3;
-/// Of 65,536 rows so many are read by themselves without a look at how they lie on their pages.
+/// Up to this many of 65,536 rows are read individually, without checking how they are distributed over pages.
 const FEW_OF_MANY: usize = if PAGE_ROWS < 64 { 2 } else { 512 };
 
 fn by_columns(
@@ -171,7 +171,7 @@ fn by_columns(
         changed: Vec::new(),
     };
     let mut places = Vec::with_capacity(PAGE_ROWS);
-    // Of pages with few rows, as many together as a page has.
+    // Rows from sparse pages, batched up to the size of a page.
     let mut scattered: Vec<Row> = Vec::with_capacity(PAGE_ROWS);
     let mut pages = rows.pages();
     loop {
@@ -194,10 +194,10 @@ fn by_columns(
     let Pass { columns, changed, .. } = pass;
     columns.finish(accumulated);
 
-    // The records of those that were taken out, as the epoch sees them.
+    // Add the records of the removed rows, at the epoch.
     let mut versions = Vec::new();
     view.rows.fetch_in_order(&changed, epoch, &mut versions);
-    debug_assert_eq!(versions.len(), changed.len(), "what met the condition has a record at the epoch");
+    debug_assert_eq!(versions.len(), changed.len(), "a matching row must have a record at the epoch");
     add_versions(&versions, accumulated)
 }
 
@@ -206,29 +206,29 @@ struct Pass<'t, 'p, 'b> {
     watch: Watch,
     columns: ByColumns<'t>,
     accumulated: &'p mut Accumulated<'b>,
-    /// The places of the page at hand that commits have marked.
+    /// Positions in the current page that commits have marked.
     marked: Vec<u16>,
-    /// The places at hand that no commit has marked.
+    /// Current positions that no commit has marked.
     trusted: Vec<u16>,
-    /// Rows that were taken out.
+    /// Rows removed because a commit marked them.
     changed: Vec<Row>,
 }
 
 impl Pass<'_, '_, '_> {
-    /// Adds rows of a page, or some that are scattered: all of them, or those at some places.
+    /// Adds the rows of a page or scattered rows: all of them, or those at some positions.
     fn add(&mut self, source: Source<'_>, places: Option<&[u16]>) -> Result<(), QueryError> {
-        // 1. The cells, without a lock.
+        // 1. Read the cells, without a lock.
         self.columns.read(source);
 
-        // 2. After them the marks. Rows that a commit has begun to change meanwhile are taken out: their records know better.
+        // 2. Then reload the marks. Remove rows that a commit has begun to change; their records are read instead.
         self.watch.look_again(&self.table.marks);
         let touched = self.is_touched(source);
         if touched {
-            self.part(source, places);
+            self.split(source, places);
         }
         let picks = if touched { Some(&self.trusted[..]) } else { places };
 
-        // 3. The others are accumulated, field by field.
+        // 3. Accumulate the others, field by field.
         let count = picks.map_or(source.len(), <[u16]>::len);
         if count > 0 {
             self.columns.pick(source, picks);
@@ -237,7 +237,7 @@ impl Pass<'_, '_, '_> {
         Ok(())
     }
 
-    /// Whether any of the rows may be marked; of a page, which.
+    /// Whether any of the rows may be marked. For a page, also collects the marked positions.
     fn is_touched(&mut self, source: Source<'_>) -> bool {
         let changed = &self.watch.changed.rows;
         match source {
@@ -254,8 +254,8 @@ impl Pass<'_, '_, '_> {
         }
     }
 
-    /// Parts the rows into those that no commit has marked and those that are taken out.
-    fn part(&mut self, source: Source<'_>, places: Option<&[u16]>) {
+    /// Splits the rows into those that no commit has marked and those to remove.
+    fn split(&mut self, source: Source<'_>, places: Option<&[u16]>) {
         let Pass { watch, marked, trusted, changed, .. } = self;
         trusted.clear();
         match (source, places) {
@@ -274,7 +274,7 @@ impl Pass<'_, '_, '_> {
                 trusted.extend(from..PAGE_ROWS as u16);
             }
             (Source::Page(_), Some(places)) => {
-                // Both ascend.
+                // Both are ascending.
                 let mut marked = marked.iter().copied().peekable();
                 for place in places {
                     while marked.next_if(|other| other < place).is_some() {}

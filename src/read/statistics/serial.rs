@@ -1,4 +1,4 @@
-//! MetricValues for serde: `{"metrics": {"count": 3}, "groups": […], "groups_in_all": 1}`.
+//! Serde form of `MetricValues`: `{"metrics": {"count": 3}, "groups": […], "groups_in_all": 1}`.
 
 use super::answer::{Group, MetricValues};
 use memdex_query::value::Value;
@@ -46,7 +46,7 @@ struct Parts {
     groups_in_all: usize,
 }
 
-/// In their order, which maps of `std` would not keep.
+/// The metrics, in order, which `std` maps would not preserve.
 struct Read(Vec<String>, Vec<Value>);
 
 impl<'de> Deserialize<'de> for Read {
