@@ -1,4 +1,4 @@
-//! The public face: the store, its parts wired together.
+//! The public entry point: the store, which connects its parts.
 
 use crate::clock::{Clock, SystemClock};
 use crate::error::{CollectionError, Commit, QueryError, Refusal};
@@ -18,8 +18,8 @@ use memdex_query::query::Query;
 use std::any::type_name;
 use std::fmt;
 
-/// An in-memory store: collections that share one sequence of commits. Cheap to clone; clones are the same store, and
-/// it lives as long as any of its handles.
+/// An in-memory store: collections that share one sequence of commits. Cheap to clone; clones refer to the same store,
+/// which lives as long as any of its handles.
 #[derive(Clone)]
 pub struct Store {
     engine: Arc<Engine>,
@@ -27,21 +27,21 @@ pub struct Store {
 }
 
 impl Store {
-    /// An empty store on the system's clock.
+    /// Creates an empty store that uses the system clock.
     pub fn new() -> Self {
         Store::builder().build()
     }
 
-    /// A store with settings of its own.
+    /// Returns a builder, for a store with other settings.
     pub fn builder() -> StoreBuilder {
         StoreBuilder { clock: Box::new(SystemClock) }
     }
 
-    /// The collection called `name`, made if there is none.
+    /// The collection `name`, created if it does not exist.
     ///
     /// # Errors
-    /// A [`CollectionError`] if the name belongs to a collection of another type or schema, the schema is not sound, or
-    /// the type has none of its own (a `Document`, a [`KeyValue`]).
+    /// A [`CollectionError`] if the name belongs to a collection of another type or schema, the schema is invalid, or
+    /// the type does not define a schema (a `Document`, a [`KeyValue`]).
     pub fn collection<R: Record>(&self, name: &str) -> Result<Collection<R>, CollectionError> {
         let collection = || name.to_owned();
         if let Some(open_with) = R::opened_with() {
@@ -53,23 +53,23 @@ impl Store {
         self.open(name, schema)
     }
 
-    /// The collection of JSON documents called `name`, made if there is none. The schema says by their paths which fields are
-    /// the key, which are indexed, and of what kind they are; see [`Document`].
+    /// The collection of JSON documents `name`, created if it does not exist. The schema declares, by their paths, the
+    /// key, the indexed fields and the kinds of all fields; see [`Document`].
     ///
     /// # Errors
-    /// A [`CollectionError`] if the name belongs to a collection of another type or schema, or the schema is not sound: it
-    /// has no key, an index on a path that it does not declare, or a kind that JSON does not have.
+    /// A [`CollectionError`] if the name belongs to a collection of another type or schema, or the schema is invalid:
+    /// it has no key, an index on a path that it does not declare, or a kind that JSON does not have.
     #[cfg(feature = "documents")]
     pub fn documents(&self, name: &str, schema: Schema) -> Result<Collection<Document>, CollectionError> {
         let unsound = |source| CollectionError::Schema { collection: name.to_owned(), source };
         self.open(name, Document::schema(schema).map_err(unsound)?)
     }
 
-    /// The collection of values of any type, each beside its key, called `name`, made if there is none. The schema says which
-    /// fields may be given with a value; see [`KeyValue`].
+    /// The collection `name` of values of any type with separate keys, created if it does not exist. The schema
+    /// declares the fields that can be stored with a value; see [`KeyValue`].
     ///
     /// # Errors
-    /// A [`CollectionError`] if the name belongs to a collection of another type or schema, or the schema is not sound.
+    /// A [`CollectionError`] if the name belongs to a collection of another type or schema, or the schema is invalid.
     pub fn key_values<V>(&self, name: &str, schema: Schema) -> Result<Collection<KeyValue<V>>, CollectionError>
     where
         V: Send + Sync + 'static,
@@ -121,14 +121,14 @@ impl Store {
         self.engine.tables().into_iter().map(info).collect()
     }
 
-    /// Drops the collection `name` with its records and indexes. Returns whether there was one. Atomic: a commit comes
-    /// before it as a whole or after it as a whole.
+    /// Drops the collection `name` with its records and indexes. Returns whether it existed. Atomic: each commit
+    /// happens completely before or completely after it.
     ///
-    /// Opening the name again makes a new collection, of any type and schema. Handles of the dropped collection still
-    /// answer queries, by snapshots too, and keep its memory; commits through them are refused with
-    /// [`Cause::CollectionDropped`](crate::error::Cause::CollectionDropped). Queries by name ([`Query`]) no longer find it, even at
-    /// an older snapshot. Hooks are not told, since no record changes by a commit; call
-    /// [`clear`](Collection::clear) first if they must learn of it.
+    /// Opening the name again creates a new collection, of any type and schema. Handles of the dropped collection still
+    /// answer queries, on snapshots too, and keep its memory. Commits through them are refused with
+    /// [`Cause::CollectionDropped`](crate::error::Cause::CollectionDropped). Queries by name ([`Query`]) no longer find
+    /// it, even at an older snapshot. Hooks are not called, since no commit changes a record; call
+    /// [`clear`](Collection::clear) first if they must learn of the deletion.
     ///
     /// ```
     /// # use memdex::{Record, Store};
@@ -153,7 +153,7 @@ impl Store {
         self.engine.timeline.published()
     }
 
-    /// The store as of the newest commit, pinned until the last clone is dropped. Copies nothing and waits for nobody; see
+    /// The store at the newest commit, pinned until the last clone is dropped. Copies nothing and never blocks; see
     /// [`Snapshot`] for what it costs while it is held.
     pub fn snapshot(&self) -> Snapshot {
         Snapshot::new(&self.engine)
@@ -167,12 +167,12 @@ impl Store {
         self.snapshot().query(query)
     }
 
-    /// An empty batch.
+    /// Creates an empty batch.
     pub fn batch(&self) -> Batch {
         Batch::new(self.engine.clone())
     }
 
-    /// Gathers operations and commits them: all become visible at once, or none.
+    /// Collects operations and commits them: either all become visible at once, or none.
     ///
     /// ```
     /// # use memdex::{Record, Store};
@@ -193,18 +193,18 @@ impl Store {
     /// ```
     ///
     /// # Errors
-    /// [`Refused`], with the operation at fault, the cause, and the batch.
+    /// [`Refused`], with the failed operation, the cause, and the batch.
     pub fn commit(&self, gather: impl FnOnce(&mut Batch) -> Result<(), Refusal>) -> Result<Receipt, Refused> {
         self.batch().commit_with(gather)
     }
 
-    /// A writer for bulk: it commits on this thread, each time that enough operations have gathered.
+    /// Creates a writer for bulk loads: it commits on the calling thread whenever enough operations are buffered.
     pub fn writer(&self) -> Writer {
         Writer::new(self.engine.clone())
     }
 
-    /// A [`BackgroundWriter`](crate::BackgroundWriter): it commits on a thread of its own, and submitters do not wait for commits. To
-    /// be set up and started:
+    /// Configures a [`BackgroundWriter`](crate::BackgroundWriter), which commits on its own thread, so that submitters
+    /// do not wait for commits.
     ///
     /// ```
     /// # use memdex::{Record, Store};
@@ -222,8 +222,8 @@ impl Store {
         BackgroundWriterBuilder::new(self.engine.clone())
     }
 
-    /// The sequence of this name: the same one for all who ask this store for it, from 1 at first. It need not be the name of a
-    /// collection. Takes a short lock, so keep the [`Sequence`] where many numbers are needed.
+    /// The sequence `name`, which starts at 1. All calls with the same name share it. The name need not be that of a
+    /// collection. Each call takes a short lock, so keep the [`Sequence`] if you need many numbers.
     ///
     /// ```
     /// # let store = memdex::Store::new();
@@ -235,9 +235,9 @@ impl Store {
         self.keys.sequence(name)
     }
 
-    /// A new UUID of version 7, with the time of the store's clock: greater than each that this store has made before, also within
-    /// a millisecond, and where the clock stands still or runs backwards. Takes a short lock, and random bits of the operating
-    /// system.
+    /// Returns a new UUID of version 7 with the time of the store's clock. It is greater than every UUID that this
+    /// store has returned before, even within a millisecond, and if the clock stops or runs backwards. Takes a short
+    /// lock, and reads random bits from the operating system.
     ///
     /// ```
     /// use memdex::{Record, Store};
@@ -256,9 +256,9 @@ impl Store {
         self.keys.uuid_v7(self.engine.clock.now())
     }
 
-    /// Registers a hook for every commit from now on: for none that a snapshot taken before this call sees, and for each
-    /// that a snapshot taken after it does not see. Waits for the commit lock, as a commit does. Hooks stay registered as
-    /// long as the store lives.
+    /// Registers a hook for every later commit. Snapshots taken before this call see none of these commits; commits
+    /// that a snapshot taken after it does not see all call the hook. Waits for the commit lock, as a commit does.
+    /// Hooks stay registered for the life of the store.
     ///
     /// # Errors
     /// A [`Refusal`] inside an update closure, an extractor, a hook or `get_with`, and if the store is damaged.
@@ -266,8 +266,8 @@ impl Store {
         self.engine.add_hook(Registration::of_hook(hook)).map_err(|cause| Refusal::new("add_hook", "", cause))
     }
 
-    /// Registers an observer for every commit from now on, as [`add_hook`](Store::add_hook) does a hook. It costs commits
-    /// less than a hook, since it can't refuse them.
+    /// Registers an observer for every later commit, like [`add_hook`](Store::add_hook). It costs commits less than a
+    /// hook, since it can't refuse them.
     ///
     /// # Errors
     /// A [`Refusal`] inside an update closure, an extractor, a hook or `get_with`, and if the store is damaged.
@@ -275,10 +275,11 @@ impl Store {
         self.engine.add_hook(Registration::of_observer(observer)).map_err(|cause| Refusal::new("observe", "", cause))
     }
 
-    /// Audits every structure against every record. Writers wait meanwhile, readers don't. O(records × indexes).
+    /// Checks every structure against every record. Blocks writers, but not readers. O(records × indexes).
     ///
     /// # Errors
-    /// A [`VerifyError`] with the first findings: a bug of memdex, or an extractor that has changed its mind.
+    /// A [`VerifyError`] with the first findings: a bug in memdex, or an extractor that returns different results for
+    /// the same record.
     pub fn verify(&self) -> Result<VerifyReport, VerifyError> {
         let Some(_guard) = self.engine.lock_to_audit() else { return Err(VerifyError::InsideUserCode) };
         let published = self.engine.timeline.published();
@@ -289,9 +290,9 @@ impl Store {
         Ok(report)
     }
 
-    /// Gives back memory that is not used any longer: packs row sets and the leaves of ordered indexes, shrinks tables, lists and
-    /// pages. Worth its while after many deletes or a change of many values; what readers see does not change. O(rows + values), in
-    /// short slices: readers and writers go on meanwhile.
+    /// Frees unused memory: packs row sets and the leaves of ordered indexes, and shrinks tables, lists and pages.
+    /// Useful after many deletes or a change of many values. Query results do not change. O(rows + values), in short
+    /// slices, so readers and writers continue meanwhile.
     ///
     /// ```
     /// # use memdex::{Record, Store};
@@ -307,18 +308,19 @@ impl Store {
     /// ```
     ///
     /// # Errors
-    /// A [`Refusal`] from inside an update closure, an extractor, an observer or `get_with`, and of a damaged store.
+    /// A [`Refusal`] inside an update closure, an extractor, a hook or `get_with`, and if the store is damaged.
     pub fn optimize(&self) -> Result<(), Refusal> {
         self.engine.optimize().map_err(|cause| Refusal::new("optimize", "", cause))
     }
 
-    /// Counters, latencies and memory of the store. Waits for no commit. O(distinct indexed values + rows / 1,000).
+    /// Counters, latencies and memory of the store. Never waits for a commit. O(distinct indexed values + rows /
+    /// 1,000).
     pub fn stats(&self) -> Stats {
         self.engine.stats()
     }
 
     /// Returns the latencies measured since the last call, or since the store was made, and starts a new interval.
-    /// [`Stats::latency`] then covers the new interval. A call that ends meanwhile counts in one of both.
+    /// [`Stats::latency`] then covers the new interval. A call that ends meanwhile is counted in one of the two.
     ///
     /// ```
     /// # use memdex::{Record, Store};
@@ -354,7 +356,7 @@ impl fmt::Debug for Store {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct CollectionInfo {
-    /// Its name.
+    /// The name of the collection.
     pub name: String,
     /// The Rust type of its records.
     pub record_type: &'static str,
@@ -368,13 +370,13 @@ pub struct StoreBuilder {
 }
 
 impl StoreBuilder {
-    /// Takes all time from `clock`.
+    /// Sets the clock that the store takes all times from.
     #[must_use]
     pub fn clock(self, clock: impl Clock) -> Self {
         StoreBuilder { clock: Box::new(clock) }
     }
 
-    /// The store.
+    /// Creates the store.
     pub fn build(self) -> Store {
         Store { engine: Arc::new(Engine::new(self.clock)), keys: Arc::new(KeyMakers::new()) }
     }

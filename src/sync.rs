@@ -1,7 +1,8 @@
-//! The one place that names locks, atomics and threads, so that a concurrency checker can replace them.
+//! The only module that names locks, atomics and threads, so that a concurrency checker can replace them.
 //!
-//! Plain builds use `parking_lot` and `std`. `RUSTFLAGS="--cfg memdex_shuttle"` puts shuttle's stand-ins here and
-//! `--cfg memdex_loom` loom's; both imitate `std`'s locks, so thin wrappers give them `parking_lot`'s interface.
+//! Plain builds use `parking_lot` and `std`. `RUSTFLAGS="--cfg memdex_shuttle"` selects shuttle's replacements, and
+//! `--cfg memdex_loom` selects loom's. Both imitate the locks of `std`, so thin wrappers give them the interface of
+//! `parking_lot`.
 
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
 mod chosen {
@@ -29,7 +30,7 @@ mod chosen {
     pub(crate) use loom::thread;
 }
 
-/// Thread locals that need no drop and no lazy start where the checkers don't ask for it.
+/// Thread locals without lazy initialization or drop, except under the checkers, which require it.
 macro_rules! per_thread {
     ($($(#[$attribute:meta])* static $name:ident: $t:ty = $value:expr;)*) => {
         #[cfg(not(any(memdex_shuttle, memdex_loom)))]
@@ -49,33 +50,35 @@ pub(crate) use per_thread;
 pub(crate) use chosen::*;
 pub(crate) use std::sync::Arc;
 
-/// As [`Tally`], for what may be negative.
+/// Like [`Tally`], for signed values.
 pub(crate) use std::sync::atomic::AtomicI64 as SignedTally;
-/// An atomic counter on which no query result and no decision about a record depends. It is `std`'s under the checkers too: they
-/// would only try all orders of its steps and find nothing.
+/// An atomic counter on which no query result and no decision about a record depends. It is from `std` under the
+/// checkers too: exploring its interleavings would find nothing.
 pub(crate) use std::sync::atomic::AtomicU64 as Tally;
 
-/// Loom knows sequentially consistent fences but treats such accesses as acquire and release only; where the engine
-/// needs their single total order, loom is given a fence. Elsewhere the accesses themselves suffice.
+/// Loom supports sequentially consistent fences, but treats sequentially consistent accesses as acquire and release
+/// only. Where the engine needs their single total order, loom gets a fence. Elsewhere the accesses themselves suffice.
 #[inline]
 pub(crate) fn fence() {
     #[cfg(memdex_loom)]
     loom::sync::atomic::fence(Ordering::SeqCst);
 }
 
-/// Relaxed stores after it are seen by nobody who does not see all that was stored before it: see [`fence_acquire`].
+/// A thread that sees a relaxed store made after this fence also sees all stores made before it, if it uses
+/// [`fence_acquire`].
 #[inline]
 pub(crate) fn fence_release() {
     chosen::fence_of(Ordering::Release);
 }
 
-/// Who has read, relaxed, what was stored after a [`fence_release`], reads after this one whatever was stored before that one.
+/// After this fence, a thread that has read a relaxed store made after a [`fence_release`] sees all stores made before
+/// that fence.
 #[inline]
 pub(crate) fn fence_acquire() {
     chosen::fence_of(Ordering::Acquire);
 }
 
-/// `parking_lot`'s condition variable, which hands the guard through as `std`'s does: the checkers' ask for that.
+/// The condition variable of `parking_lot`, with the signatures of `std`, which the checkers' variables have too.
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
 mod waiting {
     use super::{Mutex, MutexGuard};
@@ -90,7 +93,7 @@ mod waiting {
             guard
         }
 
-        /// Also says whether the time is up. `_of` is the mutex of the guard.
+        /// Also returns whether the deadline has passed. `_of` is the mutex of the guard.
         pub(crate) fn wait_until<'a, T>(
             &self,
             _of: &'a Mutex<T>,
@@ -111,7 +114,7 @@ mod waiting {
     }
 }
 
-/// `parking_lot`'s interface over the checkers' locks, which are made after `std`'s.
+/// The interface of `parking_lot` over the checkers' locks, which imitate those of `std`.
 #[cfg(any(memdex_shuttle, memdex_loom))]
 mod stand_in {
     use super::{AtomicBool, Ordering};
@@ -131,7 +134,7 @@ mod stand_in {
             self.0.wait(guard).unwrap_or_else(PoisonError::into_inner)
         }
 
-        /// The checkers know no time: others may run, and then the time is up.
+        /// The checkers have no clock: other threads may run, and then the deadline has passed.
         pub(crate) fn wait_until<'a, T>(
             &self,
             of: &'a Mutex<T>,
@@ -194,7 +197,7 @@ mod stand_in {
         }
     }
 
-    /// `std`'s cell, with a step that the checker sees before each look.
+    /// A cell of `std`, with an atomic access that the checker sees before each read.
     pub(crate) struct OnceLock<T> {
         cell: std::sync::OnceLock<T>,
         set: AtomicBool,

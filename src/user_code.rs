@@ -1,8 +1,8 @@
-//! Code of the user's that runs inside a call of ours: closures, extractors, observers, `Drop`s.
+//! User code that runs inside a call to memdex: closures, extractors, hooks, observers, `Drop`s.
 //!
-//! While it runs, a flag of the thread says so. Reads look at it to take their guards recursively, writes to refuse
-//! rather than to wait for a lock that their own thread holds, and a dropped pin to put its settling off until the
-//! last such code on the thread has returned.
+//! While it runs, a flag of the thread is set. Reads then take their guards recursively. Writes are refused, as they
+//! would wait for a lock that their own thread holds. A dropped pin defers its reclamation until the outermost user
+//! code on the thread has returned.
 
 use crate::sync::per_thread;
 use std::any::Any;
@@ -13,13 +13,13 @@ type Work = Box<dyn FnOnce()>;
 
 per_thread! {
     static DEPTH: Cell<u32> = Cell::new(0);
-    /// Whether `DEFERRED` holds anything: looked at each time, so it must cost nothing.
+    /// Whether `DEFERRED` holds anything. Checked on every exit, so it must be cheap.
     static ANY_DEFERRED: Cell<bool> = Cell::new(false);
-    /// By the address of whom it concerns.
+    /// Each with the address of the object that it concerns.
     static DEFERRED: RefCell<Vec<(usize, Work)>> = RefCell::new(Vec::new());
 }
 
-/// While one lives, this thread is inside user code. Declare it before any guard, so that it is dropped after them.
+/// While a scope exists, its thread is inside user code. Declare it before any guard, so that it is dropped after them.
 pub(crate) struct Scope(());
 
 impl Scope {
@@ -43,14 +43,14 @@ impl Drop for Scope {
     }
 }
 
-/// Whether this thread is inside user code. On a thread that is being torn down there is none.
+/// Whether this thread is inside user code. Returns false on a thread that is exiting.
 #[inline]
 pub(crate) fn inside() -> bool {
     DEPTH.try_with(Cell::get).unwrap_or(0) > 0
 }
 
-/// Runs `work` once this thread has left all user code; once for all that has the same `id`. On a thread that is being
-/// torn down it may not run.
+/// Runs `work` after this thread has left all user code, once for all calls with the same `id`. On a thread that is
+/// exiting it may not run.
 pub(crate) fn defer(id: usize, work: impl FnOnce() + 'static) {
     debug_assert!(inside());
     let deferred = DEFERRED.try_with(|deferred| {
@@ -73,17 +73,17 @@ fn run_deferred() {
     }
 }
 
-/// Runs user code, and turns its panic into the message of the panic.
+/// Runs user code, and converts its panic to the panic message.
 pub(crate) fn run<T>(code: impl FnOnce() -> T) -> Result<T, String> {
     let _scope = Scope::enter();
     caught(code)
 }
 
-/// Turns a panic into its message. Unlike [`run`] for code that is not the user's, so it may write.
+/// Converts a panic to its message. Unlike [`run`], this is for memdex's own code, so that code may write.
 pub(crate) fn caught<T>(code: impl FnOnce() -> T) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(code)).map_err(|payload| {
         let message = message(&*payload);
-        // The payload is the user's as well: should its `Drop` panic, what that throws is never dropped.
+        // The payload belongs to the user as well: if its `Drop` panics, the payload of that panic is never dropped.
         if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
             std::mem::forget(again);
         }
@@ -96,7 +96,7 @@ fn message(payload: &(dyn Any + Send)) -> String {
     text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".to_owned())
 }
 
-/// Drops each value by itself and counts the `Drop`s that panicked.
+/// Drops each value separately, and counts the `Drop`s that panicked.
 pub(crate) fn drop_each<T>(values: impl IntoIterator<Item = T>) -> u64 {
     values.into_iter().map(|value| u64::from(run(|| drop(value)).is_err())).sum()
 }
@@ -138,7 +138,7 @@ mod tests {
         assert_eq!(
             run(|| std::panic::panic_any(Bomb)),
             Err::<(), _>("no message".to_owned()),
-            "a payload may be a bomb"
+            "dropping a payload may panic"
         );
     }
 }

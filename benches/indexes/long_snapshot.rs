@@ -36,7 +36,7 @@ pub(crate) fn run() {
     line("last 10,000 commits under it, median", format_args!("{:.2?}", last.median()));
     ratio("last / first", last.median(), first.median(), "2");
     for (when, stats) in [("before", &before), ("held", &held), ("after", &after)] {
-        let (versions, marks, memory) = (stats.versions_kept, stats.marks, stats.memory.total());
+        let (versions, marks, memory) = (stats.versions_retained, stats.marks, stats.memory.total());
         line(&format!("kept {when}"), format_args!("{versions} versions, {marks} marks; {memory} bytes in all"));
     }
     line("the drop itself", format_args!("{dropped:.1?}"));

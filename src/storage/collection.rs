@@ -1,4 +1,4 @@
-//! The handle that users hold on to a collection. Commands on it stand in `write`, queries in `read`.
+//! The handle to a collection. Its commands are in `write`, its queries in `read`.
 
 use super::{Engine, Table, Version};
 use crate::error::{AggregateError, IndexError};
@@ -7,8 +7,8 @@ use crate::sync::Arc;
 use memdex_query::value::IntoKey;
 use std::fmt;
 
-/// Records of one type under one key, with their indexes. Cheap to clone; clones are the same collection. It keeps its
-/// store alive.
+/// Records of one type with their key and indexes. Cheap to clone; clones refer to the same collection. A handle keeps
+/// its store alive.
 ///
 /// Get one from [`Store::collection`](crate::Store::collection).
 pub struct Collection<R: Record> {
@@ -17,7 +17,7 @@ pub struct Collection<R: Record> {
 }
 
 impl<R: Record> Collection<R> {
-    /// The name it was opened by.
+    /// The name of the collection.
     pub fn name(&self) -> &str {
         &self.table.name
     }
@@ -27,11 +27,11 @@ impl<R: Record> Collection<R> {
         &self.table.schema
     }
 
-    /// The version of a key that the newest commit shows. Pins nothing in the common case.
+    /// The version of a key at the newest commit. Takes no pin in the common case.
     #[inline]
     pub(crate) fn newest<Q: IntoKey<R::Key>>(&self, lookup: &Lookup<'_, Q>) -> Option<Arc<Version<R>>> {
         let newest = self.table.keys.newest(lookup.hash, |key| lookup.matches(key))?;
-        // `published` is read after the version was found: else the batch in flight could show through.
+        // Read `published` after finding the version: otherwise the batch in flight could become visible.
         if newest.begin <= self.engine.timeline.published() {
             return Some(newest);
         }
@@ -39,7 +39,7 @@ impl<R: Record> Collection<R> {
         self.newest_beside_commit(lookup)
     }
 
-    /// A commit in flight has just changed this very key: what was there before it is safe to look for under a pin alone.
+    /// A commit in flight has just changed this key. The version before it can be looked up safely only under a pin.
     #[cold]
     pub(crate) fn newest_beside_commit<Q: IntoKey<R::Key>>(&self, lookup: &Lookup<'_, Q>) -> Option<Arc<Version<R>>> {
         let pinned = self.engine.pin();
@@ -59,10 +59,10 @@ impl<R: Record> fmt::Debug for Collection<R> {
     }
 }
 
-/// Indexes that come and go. Neither stops readers or writers.
+/// Adding and dropping indexes. Neither blocks readers or writers.
 impl<R: Record> Collection<R> {
-    /// Builds an index over the records that are there, and keeps it up from then on. Writers go on meanwhile but for a moment at
-    /// its end; queries use it as soon as it is complete, also those of older snapshots.
+    /// Builds an index over the existing records, and maintains it from then on. Writers continue meanwhile, except for
+    /// a moment at the end. Queries use the index as soon as it is complete, including those of older snapshots.
     ///
     /// ```
     /// # use memdex::{IndexDef, Record, Store};
@@ -80,26 +80,26 @@ impl<R: Record> Collection<R> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
-    /// Costs a look at every record; O(records), and for an ordered index O(records × log records).
+    /// Reads every record; O(records), and O(records × log records) for an ordered index.
     ///
     /// # Errors
-    /// An [`IndexError`], with nothing changed: its declaration is not sound or names an unknown field, its name is taken, a record
-    /// can't be in it, two records break its uniqueness; or this is called from inside an update closure, an extractor, an observer
-    /// or `get_with`.
+    /// An [`IndexError`], with nothing changed: the definition is invalid or names an unknown field, its name is taken,
+    /// a record can't be indexed, two records violate its uniqueness, or the call comes from inside an update closure,
+    /// an extractor, a hook or `get_with`.
     pub fn add_index(&self, index: IndexDef) -> Result<(), IndexError> {
         self.table.add_index(&self.engine, index)
     }
 
-    /// Drops the index called `name`, declared by the schema or added later. Queries that have begun go on with it. Waits for its
-    /// turn as a commit does.
+    /// Drops the index `name`, declared by the schema or added later. Running queries continue to use it. Waits for
+    /// other commits.
     ///
     /// # Errors
-    /// An [`IndexError`] if there is none of that name, or writes are refused.
+    /// An [`IndexError`] if the collection has no such index, or the store refuses writes.
     pub fn drop_index(&self, name: &str) -> Result<(), IndexError> {
         self.table.drop_index(&self.engine, name)
     }
 
-    /// The indexes that queries may use, in the order in which they were made: those of the schema first.
+    /// The indexes that queries may use, in the order in which they were added; those of the schema first.
     pub fn indexes(&self) -> Vec<IndexDef> {
         self.table.indexes().iter().map(|index| index.shape.def.clone()).collect()
     }

@@ -1,4 +1,4 @@
-//! What the committer knows of a collection, copied out so that readers of statistics never wait for a commit.
+//! A copy of the committer's counters, so that reading statistics never waits for a commit.
 
 use crate::sync::{
     AtomicBool, AtomicU64,
@@ -6,7 +6,7 @@ use crate::sync::{
     Tally,
 };
 
-/// See the head of this file.
+/// See the module documentation.
 #[derive(Default)]
 pub(super) struct Figures {
     pub(super) rows_used: AtomicU64,
@@ -18,11 +18,11 @@ pub(super) struct Figures {
     pub(super) aggregate_writer_bytes: AtomicU64,
     pub(super) column_writer_bytes: AtomicU64,
     pub(super) bookkeeping_bytes: AtomicU64,
-    /// All of the bytes above, and those of versions.
+    /// All bytes above, and those of versions.
     pub(super) counted: Tally,
-    /// The part of them that the store's sum includes.
+    /// The part of `counted` that the store's total includes.
     summed: Tally,
-    /// The collection was dropped. Set under the commit lock.
+    /// Whether the collection was dropped. Set under the commit lock.
     dropped: AtomicBool,
 }
 
@@ -35,8 +35,8 @@ impl Figures {
         self.dropped.load(SeqCst)
     }
 
-    /// By how much the counted bytes have changed since the last call, wrapping around. A dropped collection counts nothing.
-    /// Under the commit lock.
+    /// The change of the counted bytes since the last call, wrapping around. A dropped collection counts as 0 bytes.
+    /// The caller holds the commit lock.
     pub(super) fn newly_counted(&self) -> u64 {
         let counted = if self.is_dropped() { 0 } else { self.counted.load(Relaxed) };
         let change = counted.wrapping_sub(self.summed.load(Relaxed));

@@ -1,14 +1,14 @@
-//! What commits and settles leave to be dropped once every lock is released.
+//! Values that commits and reclamation passes have removed, to be dropped after every lock is released.
 
 use crate::user_code;
 use smallvec::SmallVec;
 
-/// Versions that nobody sees any longer, to be dropped once every lock is released.
+/// Versions that no reader sees any longer, to be dropped after every lock is released.
 #[derive(Default)]
 pub(crate) struct Garbage(SmallVec<[Box<dyn FnOnce() -> u64>; 2]>);
 
 impl Garbage {
-    /// Each value will be dropped by itself.
+    /// Each value is dropped separately.
     pub(crate) fn add<T: 'static>(
         &mut self,
         values: impl IntoIterator<Item = T, IntoIter: ExactSizeIterator + 'static>,
@@ -19,7 +19,7 @@ impl Garbage {
         }
     }
 
-    /// Drops all of it, outside of every lock; gives the number of panics.
+    /// Drops all values. The caller holds no lock. Returns the number of panics.
     pub(crate) fn drop_all(self) -> u64 {
         self.0.into_iter().map(|drop_all| drop_all()).sum()
     }

@@ -1,8 +1,8 @@
 //! Key → newest version, published or in flight: hash tables of pointers, in many small shards with a lock each.
 //!
-//! A look-up of a key that is there costs three steps to memory: the shard's tags, its pointer, the version. The hashes
-//! are kept in the versions, so that a slot takes nine bytes; growth of a shard reads them again, and stalls only those
-//! who ask for that shard.
+//! Finding a key costs three memory accesses: the tags of the shard, the pointer, and the version. The hashes are
+//! stored in the versions, so a slot takes nine bytes. When a shard grows, it reads them again; only accesses to that
+//! shard wait.
 
 use super::Version;
 use crate::hash::{shard, spread};
@@ -14,13 +14,13 @@ use memdex_query::value::Key;
 
 type Entries<R> = HashTable<Arc<Version<R>>>;
 
-/// Within one cache line, so that a look-up touches no more of the directory.
+/// Fits in one cache line, so that a lookup touches only one line of the directory.
 #[repr(align(64))]
 struct Shard<R>(RwLock<Entries<R>>);
 
 impl<R> Shard<R> {
-    /// Inside user code a guard of the same shard may already be held further up (`nested`): then waiting behind a
-    /// writer, who waits for that guard, would be for ever.
+    /// Inside user code (`nested`), this thread may already hold a guard of the same shard. Waiting behind a writer,
+    /// which waits for that guard, would then deadlock.
     #[inline]
     fn read(&self, nested: bool) -> RwLockReadGuard<'_, Entries<R>> {
         if nested { self.0.read_recursive() } else { self.0.read() }
@@ -39,17 +39,17 @@ impl<R> KeyTable<R> {
         self.0[shard(hash, KEY_SHARDS)].read(nested)
     }
 
-    /// The newest version of a key; `None` proves that no epoch that may still be read has a record of it.
+    /// The newest version of a key. `None` proves that no epoch that may still be read has a record with that key.
     #[inline]
     pub(crate) fn newest(&self, hash: u32, is: impl Fn(&Key) -> bool) -> Option<Arc<Version<R>>> {
         let nested = user_code::inside();
-        // What names a key may be a type of the user's.
+        // Comparing keys may call the user's code.
         let _scope = user_code::Scope::enter();
         let entries = self.read(hash, nested);
         entries.find(spread(hash), |v| v.hash == hash && is(&v.key)).cloned()
     }
 
-    /// Shows the newest version of a key to `look`, user code, under the shard's guard.
+    /// Passes the newest version of a key to `look`, which is user code, under the guard of the shard.
     #[inline]
     pub(crate) fn with_newest<T>(
         &self,
@@ -58,13 +58,14 @@ impl<R> KeyTable<R> {
         look: impl FnOnce(Option<&Version<R>>) -> T,
     ) -> T {
         let nested = user_code::inside();
-        // Declared before the guard, so that what it has put off runs when the guard is gone.
+        // Declared before the guard, so that deferred work runs after the guard is released.
         let _scope = user_code::Scope::enter();
         let entries = self.read(hash, nested);
         look(entries.find(spread(hash), |v| v.hash == hash && is(&v.key)).map(|v| &**v))
     }
 
-    /// Puts `new` where `old` is, or beside the others when there is no old one. Found by identity: no key is compared.
+    /// Replaces `old` by `new`, or inserts `new` if there is no old version. The old one is found by pointer, so no
+    /// keys are compared.
     pub(crate) fn put(&self, old: Option<&Arc<Version<R>>>, new: &Arc<Version<R>>) {
         let hash = spread(new.hash);
         let mut entries = self.0[shard(new.hash, KEY_SHARDS)].0.write();
@@ -73,29 +74,29 @@ impl<R> KeyTable<R> {
                 entries.insert_unique(hash, new.clone(), |v| spread(v.hash));
             }
             Some(old) => match entries.find_mut(hash, |v| Arc::ptr_eq(v, old)) {
-                // The old one stays in its row page, so nothing is dropped under the guard.
+                // The row page still holds the old version, so nothing is dropped under the guard.
                 Some(entry) => *entry = new.clone(),
                 None => unreachable!("the newest version of a key is in the key table"),
             },
         }
     }
 
-    /// Forgets a key whose newest version is `tombstone`.
+    /// Removes a key whose newest version is `tombstone`.
     pub(crate) fn forget(&self, tombstone: &Arc<Version<R>>) {
         let mut entries = self.0[shard(tombstone.hash, KEY_SHARDS)].0.write();
         match entries.find_entry(spread(tombstone.hash), |v| Arc::ptr_eq(v, tombstone)) {
             // The caller holds the tombstone, so nothing is dropped under the guard.
             Ok(entry) => drop(entry.remove()),
-            Err(_) => unreachable!("a tombstone stands in the key table until it is forgotten"),
+            Err(_) => unreachable!("a tombstone is in the key table until it is removed"),
         }
     }
 
-    /// Gives back room of a shard that is not used.
+    /// Frees unused capacity of a shard.
     pub(crate) fn shrink(&self, shard: usize) {
         self.0[shard].0.write().shrink_to_fit(|v| spread(v.hash));
     }
 
-    /// Keys that stand in the table, tombstones among them.
+    /// The number of keys in the table, tombstones included.
     pub(crate) fn len(&self) -> usize {
         let nested = user_code::inside();
         self.0.iter().map(|shard| shard.read(nested).len()).sum()
@@ -106,7 +107,7 @@ impl<R> KeyTable<R> {
         self.0.iter().map(|shard| size_of::<Shard<R>>() + shard.read(nested).allocation_size()).sum()
     }
 
-    /// Every version in the table, handed over: for the end of the collection.
+    /// Removes and returns every version, when the collection is dropped.
     pub(crate) fn take_all(&mut self) -> impl Iterator<Item = Arc<Version<R>>> {
         let shards = std::mem::take(&mut self.0);
         shards.into_iter().flat_map(|shard| std::mem::take(&mut *shard.0.write()).into_iter())

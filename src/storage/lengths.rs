@@ -1,7 +1,7 @@
-//! How many records there are, as of each commit that some reader may stand on.
+//! The number of records at each commit that some reader may have pinned.
 //!
-//! A length can't be re-checked row by row, so it is versioned like a row. It changes by push at apply, and entries
-//! that no pinned commit sees are forgotten at settle.
+//! A length can't be re-checked row by row, so it is versioned like a row. A commit pushes an entry when it applies its
+//! changes, and reclamation drops entries that no pinned commit sees.
 
 use crate::error::Commit;
 use crate::reclaim::newest_within;
@@ -21,19 +21,19 @@ impl Lengths {
         }
     }
 
-    /// The length as of `epoch`, which the caller has pinned.
+    /// The length at `epoch`, which the caller has pinned.
     pub(crate) fn at(&self, epoch: Commit) -> usize {
         find(&self.0.read(), epoch)
     }
 
-    /// The length as of the newest published commit; no pin is needed, since the list is read before `published`: the
-    /// entry of whatever was published then is in it.
+    /// The length at the newest published commit. This needs no pin: the list is locked before `published` is read, so
+    /// it contains the entry of any commit that was published by then.
     pub(crate) fn newest(&self, published: impl FnOnce() -> Commit) -> usize {
         let list = self.0.read();
         find(&list, published())
     }
 
-    /// How many lengths are kept.
+    /// The number of retained lengths.
     pub(crate) fn len(&self) -> usize {
         self.0.read().len()
     }
@@ -54,7 +54,7 @@ impl Lengths {
 
 fn find(list: &[(Commit, usize)], epoch: Commit) -> usize {
     let later = list.partition_point(|(begin, _)| *begin <= epoch);
-    // The first entry may be younger than the epoch only where it says that nothing came before it.
+    // The first entry is newer than the epoch only if the collection was empty before it.
     later.checked_sub(1).map_or(0, |at| list[at].1)
 }
 
@@ -70,8 +70,8 @@ mod tests {
         }
         lengths.settle(&[3, 5].map(Commit::from_number));
         assert_eq!([3, 5, 7].map(|e| lengths.at(Commit::from_number(e))), [10, 9, 12]);
-        assert_eq!(lengths.len(), 3, "the empty start and commit 4 are forgotten, commit 2 changed nothing");
-        assert_eq!(lengths.newest(|| Commit::from_number(6)), 9, "a commit in flight does not count");
+        assert_eq!(lengths.len(), 3, "the initial entry and commit 4 are dropped, and commit 2 changed nothing");
+        assert_eq!(lengths.newest(|| Commit::from_number(6)), 9, "a commit in flight is not counted");
         lengths.settle(&[]);
         assert_eq!((lengths.len(), lengths.at(Commit::from_number(7))), (1, 12));
     }

@@ -1,11 +1,12 @@
-//! What did commits change that some reader may not see yet?
+//! Marks: the rows that recent commits changed and that some reader may not see yet.
 //!
-//! A commit publishes its mark before it touches anything shared. A reader at `e` trusts the shared structures for every
-//! row that no mark after `e` shows, **if it loads the marks after the last part that it reads**.
+//! A commit publishes its mark before it changes anything shared. A reader at commit `e` trusts the shared structures
+//! for every row that is in no mark after `e`, **if it loads the marks after the last part that it reads**.
 //!
-//! The usual case, nothing marked after `e`, costs one load. It sees the mark of every commit of which the reader has seen a change: that was
-//! read under a guard that the commit held after its mark, or between two fences (see `column`). So release and acquire are
-//! enough; loom, which takes a sequentially consistent load for one of the newest store, would find no missing fence with more.
+//! In the usual case, nothing is marked after `e`, and the check costs one load. That load sees the mark of every
+//! commit whose changes the reader has seen: it read them under a guard that the commit took after its mark, or between
+//! two fences (see `column`). So release and acquire suffice. Loom could not detect a missing fence with stronger
+//! orderings, since it lets a sequentially consistent load always return the newest store.
 
 use crate::error::Commit;
 use crate::reclaim::newest_within;
@@ -16,18 +17,18 @@ use crate::sync::{
     RwLock,
 };
 
-/// What one commit, or several merged ones, changed in one collection.
+/// The change set of one commit, or of several merged ones, in one collection.
 #[derive(Clone)]
 pub(crate) struct Mark {
-    /// The newest of the commits.
+    /// The newest commit of the change set.
     pub(crate) commit: Commit,
-    /// Rows from here on were never used before the first of the commits, and are not listed.
+    /// Rows from this one on were unused before the first of the commits, and are not listed.
     pub(crate) first_new_row: Row,
     pub(crate) rows: RowSet,
 }
 
 impl Mark {
-    /// Takes in the mark of later commits.
+    /// Merges the mark of later commits into this one.
     fn merge(&mut self, later: &Mark) {
         let known: Vec<Row> = later.rows.iter().take_while(|row| *row < self.first_new_row).collect();
         self.rows.insert_all(&known);
@@ -35,11 +36,11 @@ impl Mark {
     }
 }
 
-/// What the marks after some epoch say together.
+/// The union of all marks after an epoch.
 pub(crate) struct Changed {
-    /// Rows whose state at the epoch only their versions know.
+    /// Rows whose state at the epoch must be read from their versions.
     pub(crate) rows: RowSet,
-    /// Rows from here on are not there yet at the epoch.
+    /// Rows from this one on do not exist at the epoch.
     pub(crate) first_new_row: Row,
 }
 
@@ -50,30 +51,32 @@ impl Changed {
         self.first_new_row == Self::NOTHING
     }
 
-    /// Whether a row is one of those that changed or are not there yet.
+    /// Whether a row changed after the epoch or does not exist at it.
     pub(crate) fn has(&self, row: Row) -> bool {
         row >= self.first_new_row || self.rows.contains(row)
     }
 }
 
-/// What one reader knows of the marks while it reads parts one after the other, each of them later than the marks before.
+/// A reader's view of the marks while it reads parts one after the other. Each part is read after the marks before it
+/// were loaded.
 pub(crate) struct Watch {
     epoch: Commit,
-    /// The newest marked commit when the list was loaded last.
+    /// The newest marked commit when the marks were last loaded.
     seen: Commit,
-    /// What had changed by then.
+    /// What had changed at that time.
     pub(crate) changed: Changed,
 }
 
 impl Watch {
     /// Loads the marks.
     pub(crate) fn new(marks: &Marks, epoch: Commit) -> Self {
-        // Read before the list: a mark that is in neither is that of a commit which has touched nothing yet.
+        // Read this before the list: a mark in neither belongs to a commit that has changed nothing yet.
         let seen = marks.newest();
         Watch { epoch, seen, changed: marks.after(epoch) }
     }
 
-    /// To be called after a part is read: loads the marks again if there are newer ones, and says whether there are. One load if not.
+    /// Call this after reading a part. It reloads the marks if there are newer ones, and returns whether there were.
+    /// Otherwise it costs one load.
     #[inline]
     pub(crate) fn look_again(&mut self, marks: &Marks) -> bool {
         let newer = marks.newest() != self.seen;
@@ -85,7 +88,7 @@ impl Watch {
 }
 
 pub(crate) struct Marks {
-    /// The newest marked commit. Raised after the list has the mark, before the commit touches anything.
+    /// The newest marked commit. Stored after the list contains the mark, and before the commit changes anything.
     newest: AtomicU64,
     /// Oldest first.
     list: RwLock<Vec<Mark>>,
@@ -110,13 +113,13 @@ impl Marks {
         self.newest.store(commit.get(), Release);
     }
 
-    /// Whether no commit after `epoch` has begun to change anything. Load it after the last part is read.
+    /// Whether no commit after `epoch` has begun to change anything. Call this after reading the last part.
     #[inline]
     pub(crate) fn is_nothing_after(&self, epoch: Commit) -> bool {
         self.newest() <= epoch
     }
 
-    /// What changed after `epoch`. Load it after the last part is read.
+    /// The changes after `epoch`. Call this after reading the last part.
     pub(crate) fn after(&self, epoch: Commit) -> Changed {
         if self.is_nothing_after(epoch) {
             return Changed { rows: RowSet::new(), first_new_row: Changed::NOTHING };
@@ -132,8 +135,8 @@ impl Marks {
         }
     }
 
-    /// Drops the marks that every reader has behind it, and merges neighbours that no pinned commit tells apart.
-    /// `pinned` ascends. O(marks + rows of the merged ones).
+    /// Drops the marks that are not newer than any reader's commit, and merges adjacent marks that no pinned commit
+    /// distinguishes. `pinned` ascends. O(marks + rows of the merged ones).
     pub(crate) fn tidy(&self, pinned: &[Commit], published: Commit) {
         let oldest = pinned.first().map_or(published, |e| published.min(*e));
         let mut list = self.list.write();
@@ -188,11 +191,11 @@ mod tests {
         assert_eq!(before[1], (vec![2, 5], 6));
         let newest = Commit::from_number(5);
         marks.tidy(&pinned.map(Commit::from_number), newest);
-        assert_eq!(marks.len(), 2, "2 and 3 are one, 4 and 5 are one, 1 is gone");
+        assert_eq!(marks.len(), 2, "marks 2 and 3 are merged, 4 and 5 too, and 1 is dropped");
         assert_eq!(
             after(&marks, 1),
             (vec![0, 1, 2, 5], 3),
-            "row 4 is beyond the cut, rows 2 and 5 are where they were"
+            "row 4 is covered by first_new_row, rows 2 and 5 are still listed"
         );
         assert_eq!(after(&marks, 3), before[1]);
         assert!(marks.after(newest).is_nothing());

@@ -1,10 +1,10 @@
-//! Row → versions: the newest of each row, and the older ones that some pinned epoch may still see.
+//! Row → versions: the newest version of each row, and the older ones that some pinned epoch may still see.
 //!
-//! Pages of 1,024 rows with a lock each. A page never moves. A row past the last page is absent.
+//! Each page holds 1,024 rows and has its own lock. A page never moves. Rows past the last page do not exist.
 //!
-//! Older versions are kept beside the newest ones, ordered by row and commit, rather than in a chain that hangs from
-//! them: a reader finds its version in O(log n) however long the history is, nothing is dropped by recursion, and a
-//! record without history pays nothing for it. There are only as many as pinned epochs and the commit in flight ask for.
+//! Older versions are in a map ordered by row and commit, not in a chain behind the newest one. So a reader finds its
+//! version in O(log n) however long the history is, dropping them needs no recursion, and a record without history
+//! costs nothing extra. The map retains only the versions that pinned epochs and the commit in flight need.
 
 use super::segments::Segments;
 use super::version::{Change, Version};
@@ -22,21 +22,22 @@ pub(crate) struct Pages<R>(Segments<Page<R>>);
 struct Page<R>(RwLock<Rows<R>>);
 
 struct Rows<R> {
-    /// By row of the page; shorter than a page as long as the rest was never used.
+    /// By slot in the page. Shorter than a page if the remaining slots were never used.
     newest: Vec<Option<Arc<Version<R>>>>,
-    /// By row of the page and begin.
+    /// By slot in the page and first commit.
     older: BTreeMap<(u16, Commit), Arc<Version<R>>>,
 }
 
-/// What came of an older version at a settle.
+/// The result of reclaiming an older version.
 pub(crate) enum Fate<R> {
-    /// A pin at this commit still sees it.
+    /// A pin at this commit still sees the version.
     Kept(Commit),
-    /// It is out of the page. Beside it, when that has left only a tombstone of its row, the tombstone: the row is free.
+    /// The version was removed from the page. If that left only a tombstone in its row, the tombstone was removed too
+    /// and is the second value: the row is free.
     Forgotten(Arc<Version<R>>, Option<Arc<Version<R>>>),
 }
 
-/// Rows that are fetched under guards held together.
+/// The number of rows that are fetched under guards held at the same time.
 pub(crate) const FETCHED_TOGETHER: usize = 32;
 
 fn slot(row: Row) -> u16 {
@@ -44,7 +45,7 @@ fn slot(row: Row) -> u16 {
 }
 
 impl<R> Rows<R> {
-    /// The version of a row that `epoch` sees, a tombstone among them.
+    /// The version of a row that `epoch` sees, possibly a tombstone.
     fn at(&self, slot: u16, epoch: Commit) -> Option<&Arc<Version<R>>> {
         let newest = self.newest.get(usize::from(slot))?.as_ref()?;
         if newest.begin <= epoch {
@@ -59,7 +60,10 @@ impl<R> Rows<R> {
             self.newest.resize_with(index + 1, || None);
         }
         let displaced = self.newest[index].replace(new.clone());
-        debug_assert!(displaced.as_ref().map(Arc::as_ptr) == old.map(Arc::as_ptr), "old is what the row page held");
+        debug_assert!(
+            displaced.as_ref().map(Arc::as_ptr) == old.map(Arc::as_ptr),
+            "`old` must be the version that the row page held"
+        );
         if let Some(displaced) = displaced {
             debug_assert!(displaced.begin < new.begin);
             self.older.insert((slot, displaced.begin), displaced);
@@ -97,9 +101,10 @@ impl<R> Pages<R> {
         page.read().at(slot, epoch).filter(|version| !version.is_tombstone()).cloned()
     }
 
-    /// Adds the versions of these rows, which ascend strictly, that `epoch` sees. A row that is gone by then adds a tombstone or nothing, so
-    /// callers that pass such rows check what they get. The rows are read in steps of [`FETCHED_TOGETHER`] under the guards of their pages,
-    /// taken from left to right: the memory accesses of the rows of one step overlap. No guard is held while `found` takes them.
+    /// Appends the versions of these rows that `epoch` sees. `rows` ascends strictly. A row that is deleted by then
+    /// adds a tombstone or nothing, so callers that pass such rows check the result. The rows are read in steps of
+    /// [`FETCHED_TOGETHER`] under the guards of their pages, in ascending order, so that the memory accesses of one
+    /// step overlap. No guard is held while `found` is extended.
     pub(crate) fn fetch(&self, rows: &[Row], epoch: Commit, found: &mut impl Extend<Arc<Version<R>>>) {
         let mut step = SmallVec::new();
         for together in rows.chunks(FETCHED_TOGETHER) {
@@ -117,20 +122,21 @@ impl<R> Pages<R> {
     ) {
         let mut guards: SmallVec<[_; FETCHED_TOGETHER]> = SmallVec::new();
         for of_page in together.chunk_by(|a, b| *a as usize / PAGE_ROWS == *b as usize / PAGE_ROWS) {
-            debug_assert!(of_page.is_sorted_by(|a, b| a < b), "a second guard of one page could wait for ever");
+            debug_assert!(of_page.is_sorted_by(|a, b| a < b), "a second guard of the same page could deadlock");
             guards.extend(self.page(of_page[0]).map(|(page, _)| (page.read(), of_page)));
         }
         Self::find(&guards, epoch, found);
     }
 
-    /// Adds what the epoch sees of the rows of some guards.
+    /// Appends the versions that the epoch sees, for the rows of these guards.
     fn find(
         guards: &[(RwLockReadGuard<'_, Rows<R>>, &[Row])],
         epoch: Commit,
         found: &mut SmallVec<[Arc<Version<R>>; FETCHED_TOGETHER]>,
     ) {
-        // First where each lies and when it began, in loops so short that the steps to memory of all rows overlap. Counted then: a count
-        // is a step that lets no other pass it.
+        // First collect the versions, then check when they began: loops this short let the memory accesses of all rows
+        // overlap. Counting references is a separate loop, since an atomic increment does not overlap with other
+        // accesses.
         let mut newest: SmallVec<[&Arc<Version<R>>; FETCHED_TOGETHER]> = SmallVec::new();
         for (page, rows) in guards {
             for row in *rows {
@@ -147,13 +153,13 @@ impl<R> Pages<R> {
         found.extend(versions.filter(|version| !version.is_tombstone()).cloned());
     }
 
-    /// The newest version of a row, published or in flight; a tombstone among them.
+    /// The newest version of a row, published or in flight, possibly a tombstone.
     pub(crate) fn newest(&self, row: Row) -> Option<Arc<Version<R>>> {
         let (page, slot) = self.page(row)?;
         page.read().newest.get(usize::from(slot))?.clone()
     }
 
-    /// Gives back room of a page that is not used. `false` past the last page.
+    /// Frees unused capacity of a page. Returns `false` past the last page.
     pub(crate) fn shrink(&self, number: usize) -> bool {
         let Some((page, _)) = Row::try_from(number * PAGE_ROWS).ok().and_then(|row| self.page(row)) else {
             return false;
@@ -162,7 +168,7 @@ impl<R> Pages<R> {
         true
     }
 
-    /// No row from here on has a page.
+    /// One more than the highest row that has a slot.
     pub(crate) fn end(&self) -> usize {
         let used = self.0.pages().enumerate().filter_map(|(page, rows)| {
             let len = rows.0.read().newest.len();
@@ -171,7 +177,7 @@ impl<R> Pages<R> {
         used.last().unwrap_or(0)
     }
 
-    /// Adds the records of a page that `epoch` sees, in the order of their rows. `false` past the last page.
+    /// Appends the records of a page that `epoch` sees, in row order. Returns `false` past the last page.
     pub(crate) fn read_page(&self, number: usize, epoch: Commit, versions: &mut impl Extend<Arc<Version<R>>>) -> bool {
         let Some((page, _)) = Row::try_from(number * PAGE_ROWS).ok().and_then(|row| self.page(row)) else {
             return false;
@@ -182,7 +188,7 @@ impl<R> Pages<R> {
         true
     }
 
-    /// Adds the records that `epoch` sees of these places of a page, in their order.
+    /// Appends the records in these slots of a page that `epoch` sees, in slot order.
     pub(crate) fn read_places(
         &self,
         number: usize,
@@ -196,7 +202,7 @@ impl<R> Pages<R> {
         versions.extend(visible.filter(|version| !version.is_tombstone()).cloned());
     }
 
-    /// Puts the new versions into place, the ones that they displace among the older. One guard a page.
+    /// Inserts the new versions, and moves the replaced ones to the older versions. Takes one guard for each page.
     pub(crate) fn apply(&self, changes: &[Change<R>]) {
         debug_assert!(changes.is_sorted_by(|a, b| a.row() < b.row()));
         for of_page in changes.chunk_by(|a, b| a.row() as usize / PAGE_ROWS == b.row() as usize / PAGE_ROWS) {
@@ -208,7 +214,8 @@ impl<R> Pages<R> {
         }
     }
 
-    /// Decides the fate of older versions, given by row and begin; neighbours of one page share a guard.
+    /// Reclaims older versions, given by row and first commit, unless a pin sees them. Adjacent entries of one page
+    /// share a guard.
     pub(crate) fn settle(
         &self,
         versions: &[(Row, Commit)],
@@ -226,7 +233,7 @@ impl<R> Pages<R> {
         }
     }
 
-    /// Shows the newest version and the older ones of each row of a page, for audits and figures.
+    /// Passes the newest version and the older ones of each row of a page to `look`, for audits and statistics.
     pub(crate) fn audit_page(
         &self,
         number: usize,
@@ -249,7 +256,7 @@ impl<R> Pages<R> {
         self.0.pages().map(|page| size_of::<Page<R>>() + of(page)).sum()
     }
 
-    /// Every version, handed over: for the end of the collection.
+    /// Removes and returns every version, when the collection is dropped.
     pub(crate) fn take_all(&mut self) -> impl Iterator<Item = Arc<Version<R>>> {
         self.0.take().flat_map(|page| {
             let mut rows = page.0.write();
@@ -303,14 +310,15 @@ mod tests {
             [None, Some(1), Some(499_999), Some(VERSIONS), Some(VERSIONS)]
         );
 
-        // Readers on every thousandth commit keep what they see; what lies between goes, from the newest on or the oldest.
+        // Readers on every thousandth commit retain their version. The others are removed, from the oldest or the
+        // newest on.
         let pinned: Vec<Commit> =
             (1..=VERSIONS).filter(|commit| commit % 1_000 == 0).map(Commit::from_number).collect();
         let mut forgotten = 0;
         let order = (1..VERSIONS / 2).chain((VERSIONS / 2..VERSIONS).rev());
         let all: Vec<(Row, Commit)> = order.map(|commit| (7, Commit::from_number(commit))).collect();
         pages.settle(&all, &pinned, |_, begin, fate| match fate {
-            Fate::Kept(pin) => assert_eq!(pin, begin, "each is seen by the pin on its own commit"),
+            Fate::Kept(pin) => assert_eq!(pin, begin, "a retained version is pinned at its own commit"),
             Fate::Forgotten(version, tombstone) => {
                 assert!(version.begin == begin && begin.get() % 1_000 != 0 && tombstone.is_none());
                 forgotten += 1;

@@ -1,43 +1,47 @@
-//! The most memory that was in use, though nobody looks at each commit.
+//! The peak of memory use, estimated without measuring at each commit.
 //!
-//! Of the memory of a collection the committer *counts* a part as it goes: versions, keys, the words of rows. The rest, indexes above
-//! all, is known by walking alone, which takes longer than a commit may. But all of it grows and shrinks with the records, so a
-//! walk is needed only where a descent begins: before a commit that has more than a sixteenth of the counted bytes leave, since they
-//! were at their highest. Walked is only what has grown by a sixteenth since the last walk, so there are no more walks than a
-//! collection takes steps of a sixteenth in its life, and none while it grows, or stays as big as it was.
+//! The committer counts a part of a collection's memory as it changes: versions, keys and back references. The rest,
+//! mostly indexes, must be walked, which takes longer than a commit may. But all of it grows and shrinks with the
+//! records. So a walk is needed only before a descent: before a commit that brings the total of removed records above a
+//! sixteenth of the highest counted bytes. A walk happens only if the counted bytes have grown by a sixteenth since the
+//! last walk. So the number of walks is at most the number of growth steps of a sixteenth in the collection's life, and
+//! a collection that grows or keeps its size is never walked.
 //!
-//! What pinned readers have held up is counted, so a descent that began when a pin was dropped is seen afterwards: what was
-//! counted at the highest, beside what is walked now.
+//! Versions that pinned readers retain are counted. So a descent that begins when a pin is dropped is detected
+//! afterwards: the difference between the highest and the current counted bytes is added to the result of the next
+//! walk.
 
 use super::stats::MemoryFigures;
 use crate::sync::{Ordering::Relaxed, Tally};
 
-/// What part of the highest may leave unseen, and by what part it must have grown to be looked at again.
+/// A descent begins when a sixteenth of the highest is removed, and is measured if the highest has grown by a sixteenth
+/// since the last walk.
 const PART: u64 = 16;
-/// Growth by less is never looked at.
+/// Growth by fewer bytes is never measured.
 const FEW: u64 = 64 << 10;
 
-/// Bytes. All but the peak and what was looked at is changed under the commit lock alone.
+/// In bytes. Everything except `peak` and `looked_at` changes only under the commit lock.
 #[derive(Default)]
 pub(super) struct Peak {
     peak: Tally,
-    /// What all committers' tables count now.
+    /// The bytes that all tables count now.
     counted: Tally,
-    /// The most that was counted since the last descent began.
+    /// The highest `counted` since the last descent began.
     highest: Tally,
-    /// How much less the records are than they were at the most: less than that of what is counted, where readers hold it up.
+    /// The bytes by which the records are below their highest. This exceeds the decrease of `counted` if readers retain
+    /// versions.
     gone: Tally,
-    /// The most that was counted whenever all was walked.
+    /// The highest `counted` at any walk.
     looked_at: Tally,
 }
 
 impl Peak {
-    /// The bytes that a table counts have changed by so much, wrapping around. Under the commit lock.
+    /// Adds the change of a table's counted bytes, wrapping around. The caller holds the commit lock.
     pub(super) fn count(&self, change: u64) {
         self.counted.store(self.counted.load(Relaxed).wrapping_add(change), Relaxed);
     }
 
-    /// A commit or a settle is done with counting.
+    /// Call this when a commit or a reclamation pass has finished counting.
     pub(super) fn settled(&self) {
         let counted = self.counted.load(Relaxed);
         if counted > self.highest.load(Relaxed) {
@@ -45,7 +49,7 @@ impl Peak {
         }
     }
 
-    /// A commit is about to take records of so many counted bytes away, and to bring others: the moment to look, by `walk`, if a
+    /// Call this before a commit that removes records of `leave` counted bytes and adds `come`. Measures by `walk` if a
     /// descent begins.
     pub(super) fn about_to_change(&self, leave: u64, come: u64, walk: impl FnOnce() -> u64) {
         let gone = self.gone.load(Relaxed).saturating_add(leave).saturating_sub(come);
@@ -61,7 +65,7 @@ impl Peak {
         self.gone.store(leave, Relaxed);
     }
 
-    /// Whether there is enough for a look that nobody has asked for.
+    /// Whether there is enough memory to measure without a request.
     pub(super) fn is_much(&self) -> bool {
         self.highest.load(Relaxed) > FEW
     }
@@ -71,11 +75,12 @@ impl Peak {
         self.highest.load(Relaxed) > looked_at + looked_at / PART + FEW
     }
 
-    /// Looks at all of it by `walk`, with the commit lock or without.
+    /// Measures everything by `walk`, with or without the commit lock.
     pub(super) fn look<T>(&self, walk: impl FnOnce() -> (u64, T)) -> (MemoryFigures, T) {
         let (highest, counted) = (self.highest.load(Relaxed), self.counted.load(Relaxed));
         let (now, beside) = walk();
-        // A commit that has changed what is counted meanwhile is in what was walked, or not: then there is nothing to compare it with.
+        // If a commit has changed `counted` meanwhile, the walk may or may not include it, so the two can't be
+        // compared.
         let held_up = if self.counted.load(Relaxed) == counted { highest.saturating_sub(counted) } else { 0 };
         self.peak.fetch_max(now + held_up, Relaxed);
         self.looked_at.fetch_max(highest, Relaxed);
@@ -91,7 +96,7 @@ mod tests {
 
     const KB: u64 = 1 << 10;
 
-    /// Records and versions held up of 1 KB each, and an index of as much for each record.
+    /// Records and retained versions of 1 KB each, and an index of 1 KB for each record.
     #[derive(Default)]
     struct World {
         peak: Peak,
@@ -148,7 +153,7 @@ mod tests {
             (0..9_000).for_each(|_| world.commit(0, 1, false));
             (0..9_000).for_each(|_| world.commit(1, 0, false));
         }
-        assert_eq!(world.walks, 1, "it was never higher than before the first");
+        assert_eq!(world.walks, 1, "memory was never higher than before the first descent");
         assert_eq!(world.peak(), world.highest);
     }
 
@@ -164,7 +169,7 @@ mod tests {
     fn what_a_pin_has_held_up_was_seen() {
         let mut world = World::default();
         world.commit(1_000, 0, false);
-        // Each record is replaced again and again, and all of it held up.
+        // Each record is replaced again and again, and all versions are retained.
         for _ in 0..10_000 {
             world.peak.count(KB);
             world.held_up += 1;

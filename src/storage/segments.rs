@@ -1,9 +1,9 @@
-//! A list of pages that grows without a lock and without moving any: segments, each twice as long as the one before it (as in
-//! Bagwell's and Dechev's lock-free vectors).
+//! A list of pages that grows without a lock and without moving pages. It consists of segments, each twice as long as
+//! the previous one (as in the lock-free vectors of Dechev et al.).
 
 use crate::sync::OnceLock;
 
-/// Segment s has 2^s pages: enough for every row that a `u32` can number.
+/// Segment s has 2^s pages: enough for all rows that fit a `u32`.
 const SEGMENTS: usize = 32;
 
 pub(super) struct Segments<P>([OnceLock<Box<[P]>>; SEGMENTS]);
@@ -18,17 +18,17 @@ impl<P> Segments<P> {
         Segments(std::array::from_fn(|_| OnceLock::new()))
     }
 
-    /// A page; `None` past the last.
+    /// A page; `None` past the last one.
     #[inline]
     pub(super) fn page(&self, number: usize) -> Option<&P> {
         let (segment, page) = place(number);
         self.0.get(segment)?.get().map(|pages| &pages[page])
     }
 
-    /// A page that is about to be used. Under the commit lock.
+    /// A page that is about to be used. The caller holds the commit lock.
     pub(super) fn page_to_write(&self, number: usize, empty: impl Fn() -> P) -> &P {
         let (segment, page) = place(number);
-        // Those before it too, so that a page's place among all is its number.
+        // Add missing earlier segments too, so that the position of a page among all pages is its number.
         for (earlier, pages) in
             self.0[..=segment].iter().enumerate().rev().take_while(|(_, pages)| pages.get().is_none())
         {
@@ -41,17 +41,17 @@ impl<P> Segments<P> {
         }
     }
 
-    /// How many pages there are, used or not.
+    /// The number of pages, used or not.
     pub(super) fn len(&self) -> usize {
         self.0.iter().filter_map(OnceLock::get).map(|pages| pages.len()).sum()
     }
 
-    /// All pages, in their order.
+    /// All pages, in order.
     pub(super) fn pages(&self) -> impl Iterator<Item = &P> {
         self.0.iter().filter_map(OnceLock::get).flat_map(|pages| pages.iter())
     }
 
-    /// All pages, handed over.
+    /// Removes and returns all pages.
     pub(super) fn take(&mut self) -> impl Iterator<Item = P> + use<P> {
         let segments = std::mem::replace(&mut self.0, std::array::from_fn(|_| OnceLock::new()));
         segments.into_iter().filter_map(OnceLock::into_inner).flat_map(|pages| pages.into_iter())
@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pages_have_a_place_of_their_own_up_to_the_last() {
+    fn each_page_number_has_its_own_place() {
         assert_eq!([0, 1, 2, 3, 6, 7].map(place), [(0, 0), (1, 0), (1, 1), (2, 0), (2, 3), (3, 0)]);
         let last = u32::MAX as usize / crate::limits::PAGE_ROWS;
         assert!(place(last).0 < SEGMENTS);
@@ -71,6 +71,6 @@ mod tests {
         assert!(segments.page(5).is_none());
         segments.page_to_write(5, || std::cell::Cell::new(0)).set(7);
         assert_eq!(segments.page(5).map(std::cell::Cell::get), Some(7));
-        assert_eq!((segments.pages().count(), segments.len()), (7, 7), "those before it too");
+        assert_eq!((segments.pages().count(), segments.len()), (7, 7), "the earlier pages exist too");
     }
 }

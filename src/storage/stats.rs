@@ -9,13 +9,13 @@ use crate::latency::LatencyStats;
 use crate::record::{IndexKind, Record};
 use crate::sync::Ordering::Relaxed;
 
-/// Statistics of a store, from [`Store::stats`](crate::Store::stats). Collected part by part while commits go on, so parts
-/// may differ by a commit in flight.
+/// Statistics of a store, from [`Store::stats`](crate::Store::stats). The parts are collected one after the other
+/// without blocking commits, so they may differ by a commit in flight.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Stats {
-    /// The newest published commit. Its number is also how many commits there were.
+    /// The newest published commit, which is also the number of commits.
     pub commits: u64,
     /// The oldest pinned commit.
     pub oldest_pin: Option<Commit>,
@@ -23,24 +23,25 @@ pub struct Stats {
     pub pinned_commits: usize,
     /// Refused batches, and operations that lenient commits left out.
     pub refusals: u64,
-    /// Lost operations: writers dropped with operations that could not be flushed, or on a panicking thread, and batches
-    /// that a background writer returned to a dropped ticket.
+    /// Lost operations: those of a writer that was dropped on a panicking thread or could not flush them, and those of
+    /// batches that a background writer returned to a dropped ticket.
     pub lost_flushes: u64,
     /// Panics in the `Drop` of reclaimed records.
     pub drop_panics: u64,
-    /// Panics in commit hooks and observers, but for those in `prepare`, which refuse the batch.
+    /// Panics in commit hooks and observers, except in `prepare`, where a panic refuses the batch.
     pub hook_panics: u64,
     /// Why the store refuses writes, if a bug of memdex has damaged it.
     pub damage: Option<String>,
-    /// How long calls took, since the store was made or [`Store::take_latency`](crate::Store::take_latency) was called.
+    /// Latencies of calls, since the store was created or [`Store::take_latency`](crate::Store::take_latency) was
+    /// called.
     pub latency: LatencyStats,
     /// Memory of all collections together, now and at its peak.
     pub memory: MemoryFigures,
-    /// Collection by collection, in the order in which they were opened.
+    /// The collections, in the order in which they were opened.
     pub collections: Vec<CollectionStats>,
 }
 
-/// Memory of a store's collections, in bytes: the sum of what [`MemoryStats::total`] counts of each.
+/// Memory of all collections of a store, in bytes: the sum of their [`MemoryStats::total`].
 ///
 /// ```
 /// # use memdex::{Record, Store};
@@ -61,109 +62,111 @@ pub struct Stats {
 pub struct MemoryFigures {
     /// In use now.
     pub now: usize,
-    /// The most that was in use between two commits since the store was made, as far as it was seen; never less than any `now` that
-    /// was told.
+    /// The highest observed use between two commits since the store was created; never less than any returned `now`.
     ///
-    /// Seen is what is in use at each call of [`Store::stats`](crate::Store::stats), when an index has been added, before one is
-    /// dropped, at the begin of [`Store::optimize`](crate::Store::optimize), and before a commit by which records leave that are more
-    /// than a sixteenth of all there were at the most, if they have never been so many (by a sixteenth, and 64 KiB). So where memory
-    /// follows the number of records and of versions that snapshots hold up, the peak is short of the truth by an eighth at most,
-    /// and some hundred kilobytes; and above it by a sixteenth at most. Where it does not, as when indexed values grow and shrink
-    /// beneath records that stay, a peak between two looks is not seen. What a commit takes while it is under way is not in it.
+    /// Memory is measured at each call of [`Store::stats`](crate::Store::stats), after an index is added, before one is
+    /// dropped, at the start of [`Store::optimize`](crate::Store::optimize), and before a descent. A descent begins
+    /// with a commit that brings the total of removed records above a sixteenth of the highest counted memory. It is
+    /// measured only if that highest is more than the last measured one plus a sixteenth and 64 KiB.
+    ///
+    /// If memory follows the number of records and of versions that snapshots retain, the returned peak is at most an
+    /// eighth plus some hundred kilobytes below the true one, and at most a sixteenth above it. Otherwise, for example
+    /// if indexed values grow and shrink while the records stay, a peak between two measurements is missed. Temporary
+    /// memory of a commit is not included.
     pub peak: usize,
 }
 
-/// One collection's figures.
+/// Statistics of a collection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct CollectionStats {
-    /// Its name.
+    /// The name of the collection.
     pub name: String,
-    /// Records, as of the newest published commit.
+    /// Records at the newest published commit.
     pub records: usize,
     /// Row numbers ever used.
     pub rows_used: usize,
-    /// Row numbers that are free for new records.
+    /// Row numbers available for new records.
     pub rows_free: usize,
-    /// Index by index, in the order in which they were made.
+    /// The indexes, in the order in which they were added.
     pub indexes: Vec<IndexStats>,
-    /// Materialized aggregates, in the order in which they were made.
+    /// The materialized aggregates, in the order in which they were added.
     pub aggregates: Vec<AggregateStats>,
-    /// Older versions and tombstones that are kept because a pinned commit sees them.
-    pub versions_kept: usize,
-    /// Marks that are kept because a pinned commit lies before them.
+    /// Older versions and tombstones that are retained because a pinned commit sees them.
+    pub versions_retained: usize,
+    /// Marks (change sets of commits) that are retained because an older commit is pinned.
     pub marks: usize,
-    /// Lengths that are kept because a pinned commit sees them.
-    pub lengths_kept: usize,
-    /// Older results of groups that are kept because a pinned commit sees them.
-    pub figures_kept: usize,
-    /// Where the memory goes.
+    /// Lengths that are retained because a pinned commit sees them.
+    pub lengths_retained: usize,
+    /// Older results of groups that are retained because a pinned commit sees them.
+    pub results_retained: usize,
+    /// Memory by part.
     pub memory: MemoryStats,
 }
 
-/// One index's figures.
+/// Statistics of an index.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct IndexStats {
-    /// Its name.
+    /// The name of the index.
     pub name: String,
-    /// What it can answer.
+    /// The kind of the index.
     pub kind: IndexKind,
-    /// How many distinct values have records; not known of an ordered index.
+    /// The number of distinct values that have records; `None` for an ordered index.
     pub distinct: Option<usize>,
-    /// Its memory that readers share, in bytes.
+    /// The memory that readers share, in bytes.
     pub bytes: usize,
 }
 
-/// A materialized aggregate: its groups and its memory.
+/// Statistics of a materialized aggregate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct AggregateStats {
-    /// Its name.
+    /// The name of the aggregate.
     pub name: String,
-    /// Groups that have records.
+    /// The number of groups that have records.
     pub groups: usize,
-    /// Its memory that readers share, in bytes.
+    /// The memory that readers share, in bytes.
     pub bytes: usize,
 }
 
-/// Memory of a collection by part, in bytes. What records hold on the heap (their strings, say) is theirs and not
-/// counted, nor is what the allocator adds.
+/// Memory of a collection by part, in bytes. Neither the heap memory of records (such as their strings) nor the
+/// overhead of the allocator is included.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct MemoryStats {
-    /// The records themselves, without what they point to.
+    /// The records, without their heap memory.
     pub records: usize,
-    /// Beside each record: reference counts, commit, row, hash and key.
+    /// The rest of each version: reference counts, commit, row, hash and key.
     pub versions: usize,
     /// Key → version.
     pub key_table: usize,
     /// Row → version.
     pub row_pages: usize,
-    /// Value → rows, all indexes together, and the set of all rows.
+    /// Value → rows of all indexes, and the set of all rows.
     pub indexes: usize,
-    /// Groups and their metrics, of all materialized aggregates together.
+    /// Groups and their metrics, of all materialized aggregates.
     pub aggregates: usize,
     /// Row → value, of fields with a column.
     pub columns: usize,
-    /// Row → what each index has filed it under.
+    /// Row → the values or codes under which each index holds it (back references).
     pub codes: usize,
-    /// Marks, kept versions' filing, free rows.
+    /// Marks, the registry of retained versions, and the list of free rows.
     pub bookkeeping: usize,
 }
 
 impl MemoryStats {
-    /// All of it but the records.
+    /// All memory except the records.
     pub fn overhead(&self) -> usize {
         let shared = self.key_table + self.row_pages + self.indexes + self.aggregates + self.columns;
         self.versions + shared + self.codes + self.bookkeeping
     }
 
-    /// All of it.
+    /// All memory.
     pub fn total(&self) -> usize {
         self.records + self.overhead()
     }
@@ -183,15 +186,15 @@ pub(crate) fn of_table<R: Record>(table: &Table<R>, published: Commit) -> Collec
         rows_free: figures.rows_free.load(Relaxed) as usize,
         indexes,
         aggregates: aggregate_stats,
-        versions_kept: figures.kept.load(Relaxed) as usize,
+        versions_retained: figures.kept.load(Relaxed) as usize,
         marks: table.marks.len(),
-        lengths_kept: table.lengths.len() - 1,
-        figures_kept: aggregates.iter().map(|aggregate| aggregate.older_entries()).sum(),
+        lengths_retained: table.lengths.len() - 1,
+        results_retained: aggregates.iter().map(|aggregate| aggregate.older_entries()).sum(),
         memory: memory_of(table, shared_indexes, shared_aggregates),
     }
 }
 
-/// Where a table's memory goes, if those of its indexes and materialized aggregates that readers share take so much.
+/// The memory of a table, given the memory of its indexes and materialized aggregates that readers share.
 pub(super) fn memory_of<R: Record>(table: &Table<R>, shared_indexes: usize, shared_aggregates: usize) -> MemoryStats {
     let figures = &table.figures;
     let versions = table.keys.len() + figures.kept.load(Relaxed) as usize;
@@ -222,9 +225,9 @@ fn of_index(index: &dyn Index) -> IndexStats {
     IndexStats { name, kind, distinct: index.distinct(), bytes: index.heap_bytes() }
 }
 
-/// A version with its record, without what these point to.
+/// The size of a version with its record, without their heap memory.
 pub(super) fn version_bytes<R>() -> usize {
-    /// The two counts of an `Arc`.
+    /// The two reference counts of an `Arc`.
     const HEADER: usize = 16;
     HEADER + size_of::<Version<R>>()
 }

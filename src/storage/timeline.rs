@@ -1,12 +1,13 @@
-//! Which commit may readers see, and which commits do some still read?
+//! The newest published commit, and the commits that readers have pinned.
 //!
-//! `published` is the newest commit that readers may see. A pin is a slot that holds the commit its reader stands on:
-//! one a pin, not a thread. More pins than slots go into a map.
+//! `published` is the newest commit that readers may see. A pin occupies a slot that holds the pinned commit. Slots
+//! belong to pins, not to threads. If all slots are taken, further pins go into a map.
 //!
-//! Invariant: whoever reads the pins after it has published `c` sees every pin that was or will be taken at a commit
-//! before `c`. A pin is stored before `published` is read again, the settle publishes before it reads the pins, all
-//! sequentially consistent: so either the pinner sees the new commit and moves its pin there, or the settle sees the pin.
-//! (This is the announcement of hazard pointers, and of epoch-based reclamation.)
+//! Invariant: a thread that publishes `c` and then reads the pins sees every pin that was or will be taken at a commit
+//! before `c`. The pinning thread stores its pin before it reads `published` again, and the committer publishes before
+//! it reads the pins, all sequentially consistent. So either the pinning thread sees the new commit and moves its pin
+//! there, or the committer sees the pin. (Hazard pointers and epoch-based reclamation announce readers in the same
+//! way.)
 
 use crate::error::Commit;
 use crate::limits::PIN_SLOTS;
@@ -16,7 +17,7 @@ use std::collections::BTreeMap;
 
 const FREE: u64 = Commit::MAX.get();
 
-/// On a cache line of its own, so that readers on different cores do not meet.
+/// Fills a cache line, so that readers on different cores do not share one.
 #[repr(align(64))]
 struct Padded(AtomicU64);
 
@@ -32,12 +33,12 @@ struct Overflow {
     pins: BTreeMap<u64, Commit>,
 }
 
-/// A pin that is taken. Give it back with [`Timeline::unpin`]; it never moves.
+/// A taken pin. Release it with [`Timeline::unpin`]. It never moves to another slot.
 #[derive(Debug)]
 pub(crate) struct Pin {
     pub(crate) epoch: Commit,
     place: Place,
-    /// It was announced at an older commit first, under which a settle may have filed something.
+    /// The pin was first announced at an older commit, so a reclamation pass may have retained something for it there.
     moved: bool,
 }
 
@@ -48,7 +49,7 @@ enum Place {
 }
 
 per_thread! {
-    /// The slot that this thread used last: most likely free again, and in its core's cache.
+    /// The slot that this thread used last: it is probably free again, and in the cache of the thread's core.
     static LAST_SLOT: Cell<usize> = Cell::new(0);
 }
 
@@ -67,14 +68,14 @@ impl Timeline {
         Commit::from_number(self.published.0.load(SeqCst))
     }
 
-    /// Makes `commit` visible: one store, the whole batch.
+    /// Makes `commit` visible: one store publishes the whole batch.
     pub(crate) fn publish(&self, commit: Commit) {
         self.published.0.store(commit.get(), SeqCst);
         sync::fence();
     }
 
-    /// Pins the newest commit. `between` runs after the pin is announced and before it is known to hold, and may run
-    /// again: what it gives belongs to the commit that is pinned.
+    /// Pins the newest commit. `between` runs after the pin is announced and before it is confirmed, and may run
+    /// several times. The returned value belongs to the pinned commit.
     pub(crate) fn pin<T>(&self, mut between: impl FnMut() -> T) -> (Pin, T) {
         let mut epoch = self.published();
         let place = self.announce(epoch);
@@ -97,9 +98,9 @@ impl Timeline {
         for at in 0..PIN_SLOTS {
             let slot = (hint + at) % PIN_SLOTS;
             let place = &self.slots[slot].0;
-            // A look first: to try is to take the line away from its owner.
+            // Load first: a compare-exchange would take the cache line away from its owner.
             if place.load(SeqCst) == FREE && place.compare_exchange(FREE, epoch.get(), SeqCst, SeqCst).is_ok() {
-                // Failing to remember costs the next pin a few steps at most.
+                // If this fails, the next pin searches a few more slots.
                 let _ = LAST_SLOT.try_with(|last| last.set(slot));
                 return Place::Slot(slot);
             }
@@ -120,8 +121,8 @@ impl Timeline {
         }
     }
 
-    /// Gives a pin back. Whether it may have held anything up: not so if its commit is still the newest, since what later
-    /// ones displace is settled by them, after they have read the pins.
+    /// Releases a pin. Returns whether it may have blocked a reclamation. It has not if its commit is still the newest:
+    /// later commits reclaim what they replace after they have read the pins.
     pub(crate) fn unpin(&self, pin: &Pin) -> bool {
         match pin.place {
             Place::Slot(slot) => {
@@ -137,7 +138,7 @@ impl Timeline {
         pin.moved || self.published() != pin.epoch
     }
 
-    /// The pinned commits, ascending, each once. A pin that was taken before the newest publish is among them.
+    /// The pinned commits, ascending and distinct. They include every pin that was taken before the newest publish.
     pub(crate) fn pinned(&self) -> Vec<Commit> {
         sync::fence();
         let in_slots = self.slots.iter().map(|s| s.0.load(SeqCst)).filter(|c| *c != FREE);
@@ -167,7 +168,7 @@ mod tests {
         assert_eq!(timeline.pinned(), all);
         let last = pins.pop().unwrap();
         let first = pins.remove(0);
-        assert!(!timeline.unpin(&last), "nothing can have waited for a pin on the newest commit");
+        assert!(!timeline.unpin(&last), "a pin on the newest commit can't have blocked a reclamation");
         assert!(timeline.unpin(&first));
         assert_eq!(timeline.pinned(), all[1..all.len() - 1]);
         let within = |from, until| {
@@ -181,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pin_follows_a_publish_in_its_middle() {
+    fn a_pin_moves_to_a_commit_published_meanwhile() {
         let timeline = Timeline::new();
         let mut publishes = [7, 9].map(Commit::from_number).into_iter();
         let (pin, seen) = timeline.pin(|| {
@@ -191,11 +192,14 @@ mod tests {
         });
         assert_eq!((pin.epoch.get(), seen.get()), (9, 9));
         assert_eq!(timeline.pinned(), [seen]);
-        assert!(timeline.unpin(&pin), "something may have been filed under the commit at which it was announced first");
+        assert!(
+            timeline.unpin(&pin),
+            "something may have been retained for the commit at which the pin was first announced"
+        );
     }
 }
 
-/// Which orderings pin and publish need: `RUSTFLAGS="--cfg memdex_loom" cargo test --release --lib timeline`.
+/// Checks the orderings that pin and publish need: `RUSTFLAGS="--cfg memdex_loom" cargo test --release --lib timeline`.
 #[cfg(all(test, memdex_loom))]
 mod orderings {
     use super::*;
@@ -205,9 +209,9 @@ mod orderings {
 
     struct Shared {
         timeline: Timeline,
-        /// What commit 1 writes before it is published.
+        /// Commit 1 writes this before it is published.
         written: AtomicBool,
-        /// Commit 1 has forgotten what only commit 0 sees.
+        /// Commit 1 has reclaimed what only commit 0 sees.
         forgotten: AtomicBool,
     }
 
@@ -224,13 +228,13 @@ mod orderings {
         }
     }
 
-    /// A reader relies on nothing but its pin: everything else it does is relaxed.
+    /// A reader relies only on its pin: its other accesses are relaxed.
     fn read(shared: &Shared) {
         let (pin, ()) = shared.timeline.pin(|| ());
         if pin.epoch == Commit::ZERO {
-            assert!(!shared.forgotten.load(Relaxed), "what a pinned commit sees is kept");
+            assert!(!shared.forgotten.load(Relaxed), "a version that a pinned commit sees must be retained");
         } else {
-            assert!(shared.written.load(Relaxed), "what is published is there");
+            assert!(shared.written.load(Relaxed), "the writes of a published commit must be visible");
         }
         shared.timeline.unpin(&pin);
     }
@@ -257,16 +261,16 @@ mod orderings {
         race(1);
     }
 
-    /// There is one slot under loom, so one of the pins may go to the overflow.
+    /// Loom builds have one slot, so one of the pins may go to the overflow map.
     #[test]
     fn two_pins_against_a_commit() {
         race(2);
     }
 
-    /// An unpinned get: it has seen the version of a commit before it reads `published`; if the commit is published then,
-    /// all of it is there.
+    /// A get without a pin has seen the version of a commit before it reads `published`. If the commit is published by
+    /// then, all its changes are visible.
     #[test]
-    fn published_tells_all() {
+    fn a_published_commit_is_visible_as_a_whole() {
         loom::model(|| {
             let shared = shared();
             let committer = {

@@ -1,4 +1,4 @@
-//! The audit: every structure against every record, and the committer's memory against both.
+//! The audit: checks every structure against every record, and the committer's private state against both.
 
 use super::table::Table;
 use super::table_writer::TableWriter;
@@ -14,17 +14,17 @@ use memdex_query::value::ValueRef;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::AddAssign;
 
-/// What a clean audit has looked at.
+/// What a clean audit has checked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct VerifyReport {
     /// Collections.
     pub collections: usize,
-    /// Records, as of the newest commit.
+    /// Records at the newest commit.
     pub records: usize,
-    /// Older versions and tombstones that pinned readers hold up.
-    pub versions_kept: usize,
-    /// Entries of indexes: a value or key of a record each.
+    /// Older versions and tombstones that pinned readers retain.
+    pub versions_retained: usize,
+    /// Index entries: one value or key of one record each.
     pub index_entries: usize,
     /// Groups of materialized aggregates.
     pub aggregate_groups: usize,
@@ -34,14 +34,14 @@ impl AddAssign for VerifyReport {
     fn add_assign(&mut self, other: VerifyReport) {
         self.collections += other.collections;
         self.records += other.records;
-        self.versions_kept += other.versions_kept;
+        self.versions_retained += other.versions_retained;
         self.index_entries += other.index_entries;
         self.aggregate_groups += other.aggregate_groups;
     }
 }
 
-/// What an audit has found: a bug of memdex, or a [`Record`](crate::Record) whose extractors give another answer than
-/// they gave when it was stored.
+/// A finding of an audit: a bug in memdex, or a [`Record`](crate::Record) whose extractors now return another result
+/// than when it was stored.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum VerifyError {
@@ -50,17 +50,17 @@ pub enum VerifyError {
     Inconsistent {
         /// The collection.
         collection: String,
-        /// The first findings, in words.
+        /// The first findings, as messages.
         problems: Vec<String>,
-        /// How many there are in all.
+        /// The number of all findings.
         findings: usize,
     },
     /// The audit waits for the commit lock, which this thread may hold.
-    #[error("an audit from inside a closure, an extractor or an observer: ask once it has returned")]
+    #[error("verify can't run inside a closure, an extractor, a hook or an observer; call it after that has returned")]
     InsideUserCode,
 }
 
-/// Audits one collection. Under the commit lock, so that nothing is in flight. O(records × indexes).
+/// Audits one collection. The caller holds the commit lock, so no commit is in flight. O(records × indexes).
 pub(super) fn table<R: Record>(table: &Table<R>, published: Commit) -> Result<VerifyReport, VerifyError> {
     let writer = table.writer();
     let mut found = Findings::default();
@@ -83,7 +83,7 @@ pub(super) fn table<R: Record>(table: &Table<R>, published: Commit) -> Result<Ve
     debug_assert!(page * PAGE_ROWS >= live.len());
     let live_set = RowSet::from_sorted(&live);
     found.expect(*table.all_rows.read() == live_set, || {
-        "the set of all rows is not that of the rows with records".into()
+        "the set of all rows differs from the rows that have records".into()
     });
     let mut index_entries = 0;
     for maintained in &writer.structures {
@@ -95,24 +95,24 @@ pub(super) fn table<R: Record>(table: &Table<R>, published: Commit) -> Result<Ve
         audit_column(table, &writer, at, &mut found);
     }
     found.expect(table.is_listed(&writer), || {
-        "readers find other indexes or aggregates than those that are maintained".into()
+        "readers see other indexes or aggregates than the committer maintains".into()
     });
     audit_counts(table, &writer, published, live.len(), occupied, &mut found);
     let filed: Vec<(Row, Commit)> = writer.kept.values().flatten().copied().collect();
     let filed_once: BTreeSet<_> = filed.iter().copied().collect();
     found.expect(filed.len() == filed_once.len() && filed_once == older_versions, || {
-        format!("{} older versions, but {} are filed for settling", older_versions.len(), filed.len())
+        format!("{} older versions, but {} are registered for reclamation", older_versions.len(), filed.len())
     });
     if found.count > 0 {
         let Findings { reported: problems, count: findings } = found;
         return Err(VerifyError::Inconsistent { collection: table.name.to_string(), problems, findings });
     }
     let aggregate_groups = table.aggregates().iter().map(|aggregate| aggregate.groups()).sum();
-    let (records, versions_kept) = (live.len(), filed.len());
-    Ok(VerifyReport { collections: 1, records, versions_kept, index_entries, aggregate_groups })
+    let (records, versions_retained) = (live.len(), filed.len());
+    Ok(VerifyReport { collections: 1, records, versions_retained, index_entries, aggregate_groups })
 }
 
-/// One row's versions among themselves, and against the key table.
+/// Checks the versions of one row for consistency, and against the key table.
 fn audit_row<R: Record>(
     table: &Table<R>,
     published: Commit,
@@ -127,18 +127,20 @@ fn audit_row<R: Record>(
         format!("{key:?} was written by commit {}, not yet published", newest.begin)
     });
     found.expect(older.iter().chain([newest]).is_sorted_by(|a, b| a.begin < b.begin), || {
-        format!("versions of {key:?} out of order")
+        format!("the versions of {key:?} are out of order")
     });
     found.expect(older.iter().chain([newest]).all(|v| v.row == row), || {
-        format!("a version of {key:?} bears another row than {row}")
+        format!("a version of {key:?} has another row number than {row}")
     });
-    found.expect(!newest.is_tombstone() || !older.is_empty(), || format!("{key:?} is a tombstone that nobody needs"));
+    found.expect(!newest.is_tombstone() || !older.is_empty(), || {
+        format!("{key:?} is a tombstone without older versions")
+    });
     found.expect(newest.hash == Lookup::new::<R::Key>(&table.seed, &newest.key).hash, || {
-        format!("{key:?} bears a wrong hash")
+        format!("{key:?} has a wrong hash")
     });
     let by_key = table.keys.newest(newest.hash, |key| *key == newest.key);
     found.expect(by_key.is_some_and(|v| Arc::ptr_eq(&v, newest)), || {
-        format!("the key table does not lead to row {row} of {key:?}")
+        format!("the key table does not map {key:?} to row {row}")
     });
     let Some(record) = &newest.record else { return };
     let extracted = user_code::run(|| {
@@ -146,10 +148,12 @@ fn audit_row<R: Record>(
         record.key_by(&table.schema, &mut buffer);
         buffer.to_key()
     });
-    found.expect(extracted.as_ref() == Ok(key), || format!("{key:?} is stored, but its record now says {extracted:?}"));
+    found.expect(extracted.as_ref() == Ok(key), || {
+        format!("the stored key is {key:?}, but the record's key is now {extracted:?}")
+    });
 }
 
-/// The rows of a table as the audit of one structure sees them.
+/// The rows of a table, as the audit of one structure sees them.
 struct Rows<'a, R> {
     table: &'a Table<R>,
     writer: &'a TableWriter,
@@ -187,7 +191,7 @@ impl<R: Record> AuditRows for Rows<'_, R> {
     }
 }
 
-/// Every cell of a column against the record, and the committer's counts against both.
+/// Checks every cell of a column against the record, and the committer's counts against both.
 fn audit_column<R: Record>(table: &Table<R>, writer: &TableWriter, at: usize, found: &mut Findings) {
     let column = &table.columns[at];
     let field = &table.schema.fields()[column.field];
@@ -200,13 +204,13 @@ fn audit_column<R: Record>(table: &Table<R>, writer: &TableWriter, at: usize, fo
         let version = table.pages.newest(row);
         let record = version.as_ref().and_then(|version| version.record.as_ref());
         let agrees = user_code::run(|| record.map_or(ValueRef::Null, |record| record.value_at(&field_at)) == held);
-        found.expect(agrees == Ok(true), || format!("column {:?} of row {row} is not its value", field.name()));
+        found.expect(agrees == Ok(true), || format!("column {:?} differs from the record in row {row}", field.name()));
     });
     for flaw in flaws {
         found.expect(false, || format!("column {:?}: {flaw}", field.name()));
     }
     found.expect(writer.columns[at].counts().eq(counts), || {
-        format!("column {:?}: codes are counted wrongly", field.name())
+        format!("column {:?}: the counts of its codes are wrong", field.name())
     });
 }
 
@@ -221,11 +225,13 @@ fn audit_counts<R: Record>(
     let keys = table.keys.len();
     found.expect(keys == occupied, || format!("{keys} keys for {occupied} rows"));
     let length = table.lengths.at(published);
-    found.expect(length == live && writer.records == live, || format!("{live} records, but the length says {length}"));
+    found.expect(length == live && writer.records == live, || {
+        format!("there are {live} records, but the length is {length}")
+    });
     let free: BTreeSet<Row> = writer.free_rows.iter().copied().collect();
-    found.expect(free.len() == writer.free_rows.len(), || "a row is free twice".into());
+    found.expect(free.len() == writer.free_rows.len(), || "a row is twice in the list of free rows".into());
     let used = writer.used_rows as usize;
     found.expect(free.len() + occupied == used, || {
-        format!("{used} rows were used: {occupied} are, {} are free", free.len())
+        format!("{used} rows were ever used, but {occupied} are occupied and {} are free", free.len())
     });
 }

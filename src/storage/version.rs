@@ -1,24 +1,24 @@
-//! One state of one row. Immutable: what it replaces and what replaces it is the row page's knowledge.
+//! One state of one row. It is immutable; the row page knows its predecessors and successors.
 //!
-//! A version is seen by epochs from its `begin` up to, not including, the `begin` of the next newer version that is
-//! still kept. (Where versions between the two were forgotten, no pinned epoch lies there, and none ever will: new pins
-//! are never older than `published`. So no `until` needs to be stored.)
+//! Epochs from the version's `begin` up to, but excluding, the `begin` of the next newer retained version see it. So no
+//! `until` is stored: if versions between the two were reclaimed, no pinned epoch lies there, and no later pin can,
+//! since new pins are never older than `published`.
 
 use crate::error::Commit;
 use crate::rowset::Row;
 use crate::sync::Arc;
 use memdex_query::value::Key;
 
-/// In this order, so that what a look-up compares lies in one cache line with the reference counts.
+/// In this order, the fields that a lookup compares share a cache line with the reference counts.
 #[repr(C)]
 pub(crate) struct Version<R> {
     /// The commit that wrote it.
     pub(crate) begin: Commit,
     pub(crate) row: Row,
-    /// Of the key: it fills what alignment would leave empty, and spares the key table the hashes.
+    /// The hash of the key. It fills alignment padding, and saves the key table from storing hashes.
     pub(crate) hash: u32,
     pub(crate) key: Key,
-    /// `None` is a tombstone.
+    /// `None` for a tombstone.
     pub(crate) record: Option<R>,
 }
 

@@ -89,12 +89,12 @@ fn each_snapshot_keeps_its_groups() {
     assert_eq!(at(&first), [row("Open", 4, 40)]);
     assert_eq!(at(&second), [row("Open", 3, 30), row("Paid", 1, 10)]);
     let stats = &store.stats().collections[0];
-    assert_eq!((stats.aggregates[0].groups, stats.figures_kept > 0, stats.memory.aggregates > 0), (1, true, true));
+    assert_eq!((stats.aggregates[0].groups, stats.results_retained > 0, stats.memory.aggregates > 0), (1, true, true));
     assert_eq!(store.verify().unwrap().aggregate_groups, 1);
     drop(first);
     assert_eq!(at(&second), [row("Open", 3, 30), row("Paid", 1, 10)]);
     drop(second);
-    assert_eq!(store.stats().collections[0].figures_kept, 0);
+    assert_eq!(store.stats().collections[0].results_retained, 0);
     store.optimize().unwrap();
     store.verify().unwrap();
     payments.delete(0).unwrap();

@@ -107,7 +107,7 @@ impl StateMachineTest for Race {
         }
         // No pin is left, which the statistics and an audit must confirm.
         compare::figures(&race.store, &world);
-        assert_eq!(race.store.verify().unwrap().versions_kept, 0);
+        assert_eq!(race.store.verify().unwrap().versions_retained, 0);
     }
 }
 
@@ -188,7 +188,7 @@ impl Race {
         let newest = world.at(world.newest());
         let records = newest.payments.len() + newest.flights.len() + newest.books.len();
         assert_eq!((report.collections, report.records), (3, records));
-        let kept: usize = self.store.stats().collections.iter().map(|collection| collection.versions_kept).sum();
-        assert_eq!(report.versions_kept, kept);
+        let kept: usize = self.store.stats().collections.iter().map(|collection| collection.versions_retained).sum();
+        assert_eq!(report.versions_retained, kept);
     }
 }

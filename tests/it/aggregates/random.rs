@@ -314,7 +314,7 @@ proptest! {
             both.check();
         }
         both.held.clear();
-        prop_assert_eq!(both.kept.0.stats().collections[0].figures_kept, 0, "without readers everything is reclaimed");
+        prop_assert_eq!(both.kept.0.stats().collections[0].results_retained, 0, "without readers everything is reclaimed");
         both.check();
     }
 }

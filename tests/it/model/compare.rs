@@ -113,14 +113,14 @@ fn figures_of<R: Subject>(stats: &CollectionStats, world: &World, of: fn(&Shelve
     }
     let records = older.keys().filter(|(_, begin, _)| begin.is_some()).count();
     assert!(
-        (records..=older.len()).contains(&stats.versions_kept),
+        (records..=older.len()).contains(&stats.versions_retained),
         "{} versions kept, not {records} to {}",
-        stats.versions_kept,
+        stats.versions_retained,
         older.len()
     );
     assert!(stats.rows_used >= stats.records + stats.rows_free);
     if pinned_nothing_older(world) {
-        let kept = (stats.versions_kept, stats.marks, stats.figures_kept);
+        let kept = (stats.versions_retained, stats.marks, stats.results_retained);
         assert_eq!(kept, (0, 0, 0), "without pins, no version is retained");
         assert_eq!(stats.rows_used, stats.records + stats.rows_free);
     }

@@ -139,7 +139,7 @@ impl Purses {
         assert_eq!((stats.oldest_pin, &stats.damage), (None, &None));
         let left = &stats.collections[0];
         assert_eq!(
-            (left.versions_kept, left.marks, left.figures_kept),
+            (left.versions_retained, left.marks, left.results_retained),
             (0, 0, 0),
             "without readers everything is reclaimed"
         );

@@ -212,7 +212,7 @@ impl World {
         assert_eq!(stats.oldest_pin, None);
         assert_eq!(stats.damage, None);
         for collection in &stats.collections {
-            let left = (collection.versions_kept, collection.marks, collection.lengths_kept);
+            let left = (collection.versions_retained, collection.marks, collection.lengths_retained);
             assert_eq!(left, (0, 0, 0), "without readers everything is reclaimed: {stats:?}");
         }
         self.store.verify().unwrap();

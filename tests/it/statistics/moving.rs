@@ -79,6 +79,6 @@ fn sums_of_all_groups_equal_the_total() {
             });
         }
     });
-    assert_eq!(store.stats().collections[0].versions_kept, 0);
+    assert_eq!(store.stats().collections[0].versions_retained, 0);
     store.verify().unwrap();
 }

@@ -6,7 +6,7 @@ use memdex::stats::Stats;
 use memdex::{Commit, Snapshot};
 
 fn kept(stats: &Stats) -> (usize, usize) {
-    (stats.collections[0].versions_kept, stats.collections[0].marks)
+    (stats.collections[0].versions_retained, stats.collections[0].marks)
 }
 
 #[test]
@@ -24,7 +24,7 @@ fn many_updates_under_one_snapshot_retain_one_version() {
     }
     assert_eq!((held.of(&users).get("1").unwrap().visits, users.get("1").unwrap().visits), (0, 100_000));
     assert_eq!(held.of(&users).find(super::user::VISITS.eq(0)).count(), Ok(1));
-    assert_eq!(store.verify().unwrap().versions_kept, 1);
+    assert_eq!(store.verify().unwrap().versions_retained, 1);
     drop(held);
     assert_eq!(kept(&store.stats()), (0, 0));
     store.verify().unwrap();
@@ -56,7 +56,7 @@ fn one_snapshot_per_commit_retains_every_state() {
         drop(held.swap_remove((random >> 33) % held.len()));
         assert_eq!(kept(&store.stats()).0, held.len(), "each snapshot holds up its own version");
         if held.len().is_multiple_of(100) {
-            assert_eq!(store.verify().unwrap().versions_kept, held.len());
+            assert_eq!(store.verify().unwrap().versions_retained, held.len());
             held.iter().for_each(answers);
         }
     }

@@ -209,7 +209,7 @@ fn the_peak_outlives_versions_of_a_snapshot() {
     let held = fill_and_hold(&full, &of_full);
     let most = full.stats().memory.now;
     drop(held);
-    assert_eq!(full.stats().collections[0].versions_kept, 0);
+    assert_eq!(full.stats().collections[0].versions_retained, 0);
 
     let (store, users) = users();
     drop(fill_and_hold(&store, &users));

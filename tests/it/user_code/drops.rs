@@ -42,7 +42,7 @@ fn dropped_with_a_snapshot() {
     let bed = Bed::new();
     let held = bed.store.snapshot();
     bed.people.update(1, |person| person.score = 1).unwrap();
-    assert_eq!(bed.stats().collections[0].versions_kept, 1);
+    assert_eq!(bed.stats().collections[0].versions_retained, 1);
     bed.hooks.panic_at(Call::Drop, 1);
     drop(held);
     assert_eq!(panicked(&bed), 1);

@@ -186,7 +186,7 @@ impl Shelf {
         let stats = self.stats();
         assert_eq!((&stats.damage, stats.oldest_pin), (&None, None));
         let of_things = &stats.collections[0];
-        assert_eq!((of_things.versions_kept, of_things.marks, of_things.figures_kept), (0, 0, 0));
+        assert_eq!((of_things.versions_retained, of_things.marks, of_things.results_retained), (0, 0, 0));
         self.store.verify().unwrap();
     }
 }

@@ -237,7 +237,7 @@ fn a_snapshot_dropped_inside_is_reclaimed_when_the_call_ends() {
             bed.people.update(1, |person| person.score = 1).unwrap();
             bed.people.update(2, |person| person.score = 1).unwrap();
             bed.people.delete(3).unwrap();
-            assert_eq!(bed.stats().collections[0].versions_kept, 3);
+            assert_eq!(bed.stats().collections[0].versions_retained, 3);
             let store = bed.store.clone();
             at(place, &bed, move || {
                 drop(held);
@@ -247,7 +247,7 @@ fn a_snapshot_dropped_inside_is_reclaimed_when_the_call_ends() {
                 assert_eq!(store.stats().oldest_pin.is_some(), pins_itself);
             });
             let stats = bed.stats();
-            assert_eq!((stats.oldest_pin, stats.collections[0].versions_kept), (None, 0), "{place:?}");
+            assert_eq!((stats.oldest_pin, stats.collections[0].versions_retained), (None, 0), "{place:?}");
             assert_eq!((stats.collections[0].marks, stats.drop_panics), (0, 0), "{place:?}");
             bed.is_well();
         });

@@ -188,13 +188,14 @@ impl IntBuckets {
             let bound = number.checked_mul(self.width as u128)?.checked_add(self.offset as u128)?;
             return Some(bound.into());
         }
-        // The product alone may lie below the least integer.
+        // The product could be below the least integer.
         let next = (number + 1).checked_mul(self.width)?;
         next.checked_add(self.offset - self.width).map(Value::from)
     }
 }
 
-/// Buckets of floats. Their bounds are `offset + k·width`, rounded, and a number is exactly between the two bounds around it; so `0.3` in widths of `0.1` is in the bucket `0.2`, since `3·0.1` is a little more than `0.3`.
+/// Buckets of floats. Their bounds are `offset + k·width`, rounded, and a number is exactly between the two bounds
+/// around it. So `0.3` in widths of `0.1` is in the bucket `0.2`, since `3·0.1` is a little more than `0.3`.
 #[derive(Clone, Debug)]
 pub struct FloatBuckets {
     width: f64,
@@ -216,7 +217,7 @@ impl FloatBuckets {
             // The difference overflows.
             estimate = (x / self.width - self.offset / self.width).floor();
         }
-        // NaN is in no range.
+        // No bucket contains NaN.
         if !(-MOST..=MOST).contains(&estimate) {
             return None;
         }

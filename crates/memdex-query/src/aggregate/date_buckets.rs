@@ -37,12 +37,12 @@ pub const WEEK: u64 = 7 * DAY;
 pub struct DateBuckets {
     unit: Unit,
     zone: Zone,
-    /// The seconds that the steps cover, the first above the last at the beginning; 1970 is always among them.
+    /// The range of seconds that the steps cover. Empty (`from > to`) at first; later it always includes 1970.
     from: i64,
     to: i64,
     periods: Vec<Period>,
-    /// For months and longer their numbers. For others, what a second is moved by so that its quotient by the unit's length is
-    /// the number.
+    /// For months and longer units, a step is the number itself. For others, it is the shift that makes a second's
+    /// quotient by the length of the unit its number.
     steps: Steps,
 }
 
@@ -52,17 +52,17 @@ impl DateBuckets {
         DateBuckets { unit, zone, from: 1, to: 0, periods: Vec::new(), steps: Steps::default() }
     }
 
-    /// The number of the bucket that a time falls in, given by nanoseconds since 1970.
+    /// The number of the bucket of a time, given in nanoseconds since 1970.
     #[inline]
     pub fn number_of(&mut self, nanos: i64) -> i64 {
         self.number_of_second(second_of(nanos))
     }
 
-    /// The buckets between two times, both included, if the zone has one offset there and the unit one length: of whatever lies between,
-    /// the number is `first` and how often `length` fits in since `start`.
+    /// The buckets between two times, both included, if the zone has one offset there and the unit has a fixed length.
+    /// The number of a time in between is `first` plus the number of whole `length`s since `start`.
     pub fn even(&mut self, least: i64, greatest: i64) -> Option<Even> {
         if greatest.abs_diff(least) >= 1 << 63 {
-            // Together with what the first bucket has before it, 64 bits may be too few.
+            // The distance from the start of the first bucket could overflow 64 bits.
             return None;
         }
         let [least, greatest] = [least, greatest].map(second_of);
@@ -80,7 +80,7 @@ impl DateBuckets {
         Some(Even { first, start, length: (length * NANOS_PER_SECOND).cast_unsigned() })
     }
 
-    /// The same of any timestamp; `None` outside of the years -9999 to 9999.
+    /// Like [`number_of`](Self::number_of), for any timestamp; `None` outside of the years -9999 to 9999.
     pub fn number_of_wide(&mut self, nanos: i128) -> Option<i64> {
         let second = i64::try_from(nanos.div_euclid(NANOS_PER_SECOND.into())).ok()?;
         (FIRST_SECOND..=LAST_SECOND).contains(&second).then(|| self.number_of_second(second))
@@ -101,8 +101,8 @@ impl DateBuckets {
         }
     }
 
-    /// The first instant of a bucket, in nanoseconds since 1970. `None` if there is no such bucket: no instant has shown its
-    /// date in this zone, or it lies outside of the years -9999 to 9999.
+    /// The first instant of a bucket, in nanoseconds since 1970. `None` if the bucket does not exist: the zone skipped
+    /// its local date, or it is outside of the years -9999 to 9999.
     pub fn start(&mut self, number: i64) -> Option<i128> {
         let second = match self.unit.seconds_within_day() {
             Some(length) => self.start_within_day(number, length),
@@ -111,21 +111,23 @@ impl DateBuckets {
         second.map(|second| i128::from(second) * i128::from(NANOS_PER_SECOND))
     }
 
-    /// The timestamp that a bucket is named by: its first instant.
+    /// The name of a bucket: the timestamp of its first instant.
     pub fn name(&mut self, number: i64) -> Option<Value> {
         self.start(number).map(|nanos| ValueRef::Timestamp(nanos).to_value())
     }
 
-    /// All buckets from one to another, the empty ones too, with their first instants. An error if they are more than
-    /// [`MAX_BUCKETS`](crate::limits::MAX_BUCKETS).
+    /// All buckets from one to another, including empty ones, with their first instants.
+    ///
+    /// # Errors
+    /// [`StatisticsError::TooManyBuckets`] above [`MAX_BUCKETS`](crate::limits::MAX_BUCKETS).
     pub fn between(&mut self, first: i64, last: i64) -> Result<impl Iterator<Item = (i64, i128)>, StatisticsError> {
         count_buckets(first.into(), last.into())?;
         Ok((first..=last).filter_map(|number| Some((number, self.start(number)?))))
     }
 
-    /// The first second whose local day is in the unit.
+    /// The first second of the local days of a unit.
     fn start_of_days(&mut self, number: i64) -> Option<i64> {
-        // No unit is shorter than a day, so that nothing overflows below.
+        // No unit is shorter than a day, so nothing overflows below.
         let days = LAST_SECOND.max(-FIRST_SECOND) / SECONDS_PER_DAY + 2;
         if !(-days..=days).contains(&number) {
             return None;
@@ -151,15 +153,16 @@ impl DateBuckets {
     /// The first second of a minute or an hour.
     fn start_within_day(&mut self, number: i64, length: i64) -> Option<i64> {
         let mut guess = number.checked_mul(length)?;
-        // Repeated hours have moved the numbers, so that a guess is wrong by as many. The next one is made where those are known.
+        // Repeated hours shift the numbers, so an estimate is off by the shift. The next estimate uses the steps around
+        // the previous one.
         for _ in 0..8 {
-            // By as much as local time and repeated hours may make of it.
+            // `FAR` covers the local offset and repeated hours.
             if !(FIRST_SECOND - length - FAR..=LAST_SECOND + FAR).contains(&guess) {
                 return None;
             }
             self.ensure(guess.clamp(FIRST_SECOND, LAST_SECOND));
             let all = self.steps.all();
-            // The last step that begins with a lower number: it holds this one, or the next step begins with it.
+            // The last step that begins with a lower number. It contains the number, or the next step begins with it.
             let before = all[1..].partition_point(|(start, moved)| (start + moved).div_euclid(length) < number);
             let next = all.get(before + 1).map_or(i64::MAX, |step| step.0);
             let again = (number * length - all[before].1).min(next);
@@ -171,7 +174,7 @@ impl DateBuckets {
             }
             guess = again;
         }
-        debug_assert!(false, "the start of {number} is nowhere");
+        debug_assert!(false, "found no start of bucket {number}");
         None
     }
 
@@ -181,7 +184,7 @@ impl DateBuckets {
         }
     }
 
-    /// Makes steps for this second, and around it.
+    /// Extends the steps to this second, with a margin.
     #[cold]
     #[inline(never)]
     fn cover(&mut self, second: i64) {
@@ -202,7 +205,7 @@ impl DateBuckets {
         self.steps = Steps::new(steps, self.from, self.to);
     }
 
-    /// The numbers of months and longer units, from where each begins.
+    /// The numbers of months and longer units, each with its first second.
     fn calendar_steps(&self) -> Vec<(i64, i64)> {
         let mut steps: Vec<(i64, i64)> = Vec::new();
         let ends = self.periods.iter().skip(1).map(|next| next.start - 1).chain([self.to]);
@@ -219,14 +222,14 @@ impl DateBuckets {
     }
 }
 
-/// Further than the number of an hour can be from what its time is in UTC.
+/// More than the shift of an hour's number from UTC can be.
 const FAR: i64 = 30 * SECONDS_PER_DAY;
 
-/// Seconds of nanoseconds, rounded down.
+/// Converts nanoseconds to seconds, rounded down.
 #[inline]
 fn second_of(nanos: i64) -> i64 {
-    // Without a sign: half the work of `div_euclid`. All bits of the divisor that are zeros are shifted out first, which makes
-    // room for what is added to make it positive.
+    // An unsigned division takes half the time of `div_euclid`. The trailing zero bits of the divisor are shifted out
+    // first, so that the sum that makes the dividend positive does not overflow.
     const ZEROS: u32 = NANOS_PER_SECOND.trailing_zeros();
     const DIVISOR: i64 = NANOS_PER_SECOND >> ZEROS;
     const SECONDS: i64 = (i64::MAX >> ZEROS) / DIVISOR + 1;
@@ -235,8 +238,8 @@ fn second_of(nanos: i64) -> i64 {
     second
 }
 
-/// The quotient by a length, rounded down. What is divided is far from the limits, and made positive, so that the compiler makes one
-/// multiplication of the division by what it knows.
+/// The quotient by a length, rounded down. The dividend is far from the limits, and is made positive so that the
+/// compiler replaces the division by one multiplication.
 #[inline]
 fn quotient<const LENGTH: i64>(second: i64) -> i64 {
     const WEEKS: i64 = 1 << 31;
@@ -245,14 +248,16 @@ fn quotient<const LENGTH: i64>(second: i64) -> i64 {
     (positive as u64 / LENGTH as u64) as i64 - WEEKS * (SECONDS_PER_WEEK / LENGTH)
 }
 
-/// What the minutes or hours of each period are moved by: local time, less what was repeated since 1970, more what was left out.
+/// The shift of minutes or hours for each period: the local offset, minus the time repeated since 1970, plus the time
+/// skipped.
 fn clock_steps(periods: &[Period], length: i64) -> Vec<(i64, i64)> {
-    // The period of 1970 is moved by its offset so that the number of its beginning is 0; the others follow it and precede it.
+    // In the period of 1970, 1970 itself gets number 0. The later periods continue from it, and the earlier ones
+    // precede it.
     let epoch = periods.partition_point(|period| period.start <= 0).saturating_sub(1);
     let mut steps: Vec<(i64, i64)> = periods.iter().map(|period| (period.start, period.offset)).collect();
     steps[epoch].1 -= steps[epoch].1.div_euclid(length) * length;
-    // How much further a period is moved than its offset says, so that its first number is that of the period before, or one
-    // more. It is the same if the clock was put on within a unit.
+    // The shift that a period needs in addition to its offset, so that its first number is the last one of the period
+    // before, or one more. It is the same number if the clock went forward within one unit.
     let follows = |before: Period, after: Period| {
         let [last, first] = [after.start - 1 + before.offset, after.start + after.offset].map(|s| s.div_euclid(length));
         if after.offset > before.offset && first == last { 0 } else { (last + 1 - first) * length }

@@ -227,7 +227,7 @@ impl SquareSum {
         let (mantissa, position) = parts(x.to_bits());
         let (at, shift) = ((2 * position / CHUNK_BITS) as usize, 2 * position % CHUNK_BITS);
         let square = u128::from(mantissa) * u128::from(mantissa);
-        // 106 bits shifted by up to 31: five chunks. The upper three from what the lower two leave.
+        // 106 bits shifted by up to 31 span five chunks. The upper three come from the carry of the lower two.
         let lower = (square as u64 as u128) << shift;
         let upper = (square >> 64 << shift) + (lower >> 64);
         let pieces =

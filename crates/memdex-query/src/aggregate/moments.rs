@@ -100,7 +100,7 @@ impl Moments {
             (Moments::Ints(a), Moments::Ints(b)) => a.merge(b),
             (Moments::Floats(a), Moments::Floats(b)) => a.merge(b),
             (Moments::Decimals(a), Moments::Decimals(b)) => a.merge(b),
-            _ => debug_assert!(false, "moments of two fields"),
+            _ => debug_assert!(false, "merged the moments of two fields of different kinds"),
         }
     }
 

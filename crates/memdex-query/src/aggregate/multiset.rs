@@ -21,7 +21,7 @@ impl Multiset {
     pub fn remove(&mut self, value: ValueRef<'_>) -> bool {
         let value = value.to_value();
         let Some(count) = self.counts.get_mut(&value) else {
-            debug_assert!(false, "{value:?} is not there");
+            debug_assert!(false, "removed {value:?}, which is not in the set");
             return false;
         };
         *count -= 1;

@@ -1,18 +1,18 @@
-//! Whole numbers of any size, and how a quotient of them or its root is rounded to an `f64`.
+//! Natural numbers of any size, and the rounding of their quotients and square roots to an `f64`.
 //!
-//! What was accumulated exactly becomes a fraction of two whole numbers here, and is rounded to nearest, ties to even, once.
-//! Numbers are short (an integer sum takes two limbs, the widest sum of squares about seventy), so everything is done limb by
-//! limb.
+//! Exactly accumulated results become a fraction of two such numbers, which is rounded once, to nearest, ties to even.
+//! The numbers are short (an integer sum takes two limbs, the widest sum of squares about seventy), so schoolbook
+//! arithmetic suffices.
 
 use super::limbs::Limbs;
 use std::cmp::Ordering;
 
 /// The exponent of the least positive `f64`.
 pub(super) const LEAST_EXPONENT: i64 = -1_074;
-/// Bits that a quotient is computed to, more than a root needs: what lies below them is known to be zero or not.
+/// The number of bits of a quotient, more than a root needs. Of the bits below, only whether all are zero is known.
 const QUOTIENT_BITS: u64 = 128;
 
-/// A whole number that is not negative. The least limb first, no zeros at the top.
+/// A natural number. Limbs are little-endian, without leading zeros.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Natural(Limbs);
 
@@ -30,7 +30,7 @@ impl Natural {
         &self.0
     }
 
-    /// How many bits it takes.
+    /// The number of significant bits.
     pub(super) fn bits(&self) -> u64 {
         match self.0.last() {
             None => 0,
@@ -42,7 +42,7 @@ impl Natural {
         self.0.get((at / 64) as usize).is_some_and(|limb| limb >> (at % 64) & 1 == 1)
     }
 
-    /// 128 bits from this one on.
+    /// 128 bits, starting at this bit.
     fn window(&self, from: u64) -> u128 {
         let limb = |at: u64| u128::from(self.0.get(at as usize).copied().unwrap_or(0));
         let (at, low) = (from / 64, from % 64);
@@ -50,7 +50,7 @@ impl Natural {
         if low == 0 { near } else { near | limb(at + 2) << (128 - low) }
     }
 
-    /// Whether a bit below this one is set.
+    /// Whether any bit below this one is set.
     fn any_below(&self, at: u64) -> bool {
         let whole = ((at / 64) as usize).min(self.0.len());
         self.0[..whole].iter().any(|limb| *limb != 0)
@@ -75,7 +75,7 @@ impl Natural {
         Natural(limbs).trimmed()
     }
 
-    /// Less a number that is not greater.
+    /// Subtracts a number that is not greater.
     pub(super) fn minus(&self, other: &Natural) -> Self {
         debug_assert!(*self >= *other);
         let mut limbs = self.0.clone();
@@ -83,12 +83,12 @@ impl Natural {
         Natural(limbs).trimmed()
     }
 
-    /// Divides by a number that is not 0, and gives the remainder.
+    /// Divides by a number that is not 0, and returns the remainder.
     pub(super) fn divide(&mut self, by: u64) -> u64 {
         let mut remainder = 0;
         for limb in self.0.iter_mut().rev() {
             if remainder == 0 {
-                // Most divisions are of this kind, and far cheaper than one of 128 bits.
+                // Most divisions are of this kind, and much cheaper than one of 128 bits.
                 (*limb, remainder) = (*limb / by, *limb % by);
                 continue;
             }
@@ -99,12 +99,12 @@ impl Natural {
         remainder
     }
 
-    /// As a `u128`, if it is one.
+    /// Converts to a `u128`, if the number fits.
     pub(super) fn to_u128(&self) -> Option<u128> {
         (self.0.len() <= 2).then(|| self.window(0))
     }
 
-    /// This times two to the power of `exponent`, divided by all of these.
+    /// This number times two to the power of `exponent`, divided by all divisors.
     pub(super) fn over(&self, exponent: i64, divisors: &[u64]) -> Exact {
         let below: u64 = divisors.iter().map(|divisor| u64::from(64 - divisor.leading_zeros())).sum();
         let shift = (QUOTIENT_BITS + below).saturating_sub(self.bits());
@@ -139,7 +139,7 @@ pub(super) fn to_limbs(n: u128) -> [u64; 2] {
     [n as u64, (n >> 64) as u64]
 }
 
-/// Writes the product into zeros, which must have room for it.
+/// Writes the product to `into`, which must be zero and long enough.
 #[inline]
 pub(super) fn multiply(a: &[u64], b: &[u64], into: &mut [u64]) {
     for (at, x) in a.iter().enumerate() {
@@ -154,7 +154,7 @@ pub(super) fn multiply(a: &[u64], b: &[u64], into: &mut [u64]) {
     }
 }
 
-/// Takes `other` away from `limbs`; whether it was greater, so that the rest has wrapped around.
+/// Subtracts `other` from `limbs`. Returns whether it was greater, so that the result wrapped around.
 pub(super) fn subtract(limbs: &mut [u64], other: &[u64]) -> bool {
     let mut borrow = false;
     for (at, limb) in limbs.iter_mut().enumerate() {
@@ -168,8 +168,8 @@ pub(super) fn subtract(limbs: &mut [u64], other: &[u64]) -> bool {
     borrow
 }
 
-/// A number that is not negative: `whole` times two to the power of `exponent`, and a little more, less than a unit of
-/// `whole`, if it is `sticky`; then `whole` has more bits than a result takes.
+/// A nonnegative number: `whole` times two to the power of `exponent`. If it is `sticky`, the number is greater by less
+/// than a unit of `whole`, and `whole` has more bits than a result needs.
 #[derive(Debug)]
 pub(super) struct Exact {
     whole: Natural,
@@ -182,13 +182,13 @@ impl Exact {
         Exact { whole, exponent, sticky: false }
     }
 
-    /// The nearest `f64`, of two equally near ones the even one; infinity beyond the greatest.
+    /// The nearest `f64`, ties to even; infinity above the greatest.
     pub(super) fn round(&self) -> f64 {
         let bits = self.whole.bits() as i64;
         if bits == 0 {
             return 0.0;
         }
-        // The exponent of the result's last bit: 53 bits in all, fewer among the subnormal numbers.
+        // The exponent of the result's last bit: 53 bits in all, fewer for subnormal numbers.
         let last = (self.exponent + bits - 53).max(LEAST_EXPONENT);
         let drop = last - self.exponent;
         let kept = if drop <= 0 {
@@ -204,7 +204,7 @@ impl Exact {
         if field > 2_045 {
             return f64::INFINITY;
         }
-        // The leading bit adds one to the field of the exponent, where there is one; so does rounding up to a power of two.
+        // The leading bit, if there is one, adds one to the exponent field; so does rounding up to a power of two.
         f64::from_bits(((field as u64) << 52) + kept)
     }
 
@@ -214,7 +214,8 @@ impl Exact {
         if bits == 0 {
             return 0.0;
         }
-        // To 127 or 128 bits, so that the exponent is even: their root has 64 bits, and what is left of it is seen.
+        // Use 127 or 128 bits, so that the exponent is even. Their root has 64 bits, and the remainder is included in
+        // `sticky`.
         let mut drop = bits - 128;
         drop += (self.exponent + drop).rem_euclid(2);
         let (window, below) = if drop >= 0 {
@@ -280,7 +281,7 @@ mod tests {
             let root = Natural::from(u128::from(n)).over(0, &[1]).round_root();
             assert_eq!(root, f64::from(n).sqrt(), "{n}");
         }
-        // The root of an odd number of 54 bits is half way between two floats; what the square has more or less decides.
+        // The root of an odd number of 54 bits is halfway between two floats, so the difference of the square decides.
         let half = (1u128 << 53) + 1;
         let [even, next] = [half - 1, half + 1].map(|n| n as f64);
         for (square, root) in [(half * half - 1, even), (half * half, even), (half * half + 1, next)] {

@@ -1,4 +1,5 @@
-//! Exact percentiles with linear interpolation between the two nearest values, as NumPy's default and PostgreSQL's `percentile_cont`.
+//! Exact percentiles with linear interpolation between the two nearest values, like NumPy's default and PostgreSQL's
+//! `percentile_cont`.
 
 use crate::error::StatisticsError;
 use crate::value::Value;

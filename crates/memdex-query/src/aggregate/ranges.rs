@@ -4,8 +4,8 @@ use crate::error::StatisticsError;
 use crate::limits::MAX_RANGES;
 use crate::value::{Value, ValueRef};
 
-/// Numbered ranges, which may overlap. Their bounds divide the order of values into pieces, each of which knows its ranges. A lookup is a
-/// binary search among the bounds, `O(log n)`.
+/// Numbered ranges, which may overlap. Their bounds divide the order of values into pieces, each with a list of its
+/// ranges. A lookup is a binary search among the bounds, `O(log n)`.
 #[derive(Clone, Debug)]
 pub struct Ranges {
     ends: Vec<Value>,

@@ -1,8 +1,9 @@
-//! What tests compare with: whole numbers in the plainest way, digit by digit, shared with nothing that is tested.
+//! A reference implementation for tests: plain integer arithmetic, digit by digit, that shares no code with the tested
+//! one.
 
 use std::cmp::Ordering;
 
-/// A signed whole number: digits of 16 bits, the least first.
+/// A signed integer with little-endian digits of 16 bits.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Big {
     negative: bool,
@@ -115,11 +116,11 @@ impl Big {
     }
 }
 
-/// Whether `result` is the `f64` nearest to `number / divisor`, of two equally near ones the even one; `number` in units of two
-/// to the power of `-units`, which must be fine enough for the half of the least `f64`.
+/// Whether `result` is the `f64` nearest to `number / divisor`, ties to even. `number` is in units of two to the power
+/// of `-units`, which must be at most half of the least positive `f64`.
 pub(super) fn is_nearest(result: f64, number: &Big, divisor: &Big, units: i32) -> bool {
     if result.is_infinite() {
-        // Beyond half a unit above the greatest.
+        // More than half a unit above the greatest `f64`.
         let edge = Big::of_float(f64::MAX, units).plus(&Big::new(1).shifted(970 + units));
         return number.magnitude().compare(&edge.times(divisor)).is_ge()
             && number.is_negative() == result.is_sign_negative();
@@ -139,7 +140,7 @@ pub(super) fn is_nearest(result: f64, number: &Big, divisor: &Big, units: i32) -
     below && above
 }
 
-/// Whether `result` is the `f64` nearest to the root of `number / divisor`, in squared units.
+/// Whether `result` is the `f64` nearest to the square root of `number / divisor`, which are in squared units.
 pub(super) fn is_nearest_root(result: f64, number: &Big, divisor: &Big, units: i32) -> bool {
     let four = number.times(&Big::new(4));
     let squared = |a: f64, b: f64| {

@@ -1,25 +1,27 @@
-//! A function of time that is constant from step to step, and found in two or three reads: a grid of equal slots says with which
-//! step each slot begins, and one comparison, without a branch, says whether the next step has been reached.
+//! A step function of time with a lookup in two or three memory accesses. A grid of equal slots has the step at the
+//! beginning of each slot, and one comparison without a branch decides whether the next step has begun.
 
-/// Slots a step: so many that few slots hold two beginnings.
+/// The number of grid slots for each step, so that few slots contain two beginnings.
 const SLOTS_PER_STEP: usize = 4;
-/// A grid takes a quarter of a megabyte at most. Then some slots hold several beginnings, which are gone through.
+/// Limits a grid to a quarter of a megabyte. With more steps, some slots contain several beginnings, which a lookup
+/// scans.
 const MOST_SLOTS: usize = 1 << 16;
 
 /// The steps that cover a range of seconds.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Steps {
-    /// Where each begins and what it holds, and one that is never reached.
+    /// The first second and the value of each step, and a final sentinel.
     steps: Vec<(i64, i64)>,
-    /// For each slot the step that its first second lies in.
+    /// For each slot, the index of the step that contains its first second.
     grid: Vec<u32>,
     low: i64,
-    /// A slot has two to the power of `shift` seconds.
+    /// A slot spans two to the power of `shift` seconds.
     shift: u32,
 }
 
 impl Steps {
-    /// Of these steps, by their beginnings, of which the first is not above `low`, to be asked about seconds from `low` to `high`.
+    /// Builds the function from (first second, value) pairs, ascending. The first must not begin after `low`. Lookups
+    /// must be from `low` to `high`.
     pub(super) fn new(mut steps: Vec<(i64, i64)>, low: i64, high: i64) -> Self {
         debug_assert!(steps.first().is_some_and(|first| first.0 <= low) && low <= high);
         debug_assert!(steps.is_sorted_by(|a, b| a.0 < b.0));
@@ -39,13 +41,13 @@ impl Steps {
         Steps { steps, grid, low, shift }
     }
 
-    /// What the step that holds this second holds.
+    /// The value at a second.
     #[inline]
     pub(super) fn find(&self, second: i64) -> i64 {
         self.steps[self.place(second)].1
     }
 
-    /// What both of two seconds' steps hold, if they are one.
+    /// The value at two seconds if one step contains both.
     pub(super) fn find_both(&self, least: i64, greatest: i64) -> Option<i64> {
         let place = self.place(least);
         (greatest < self.steps[place + 1].0).then(|| self.steps[place].1)
@@ -61,7 +63,7 @@ impl Steps {
         at
     }
 
-    /// The steps, without the one that is never reached.
+    /// The steps, without the sentinel.
     pub(super) fn all(&self) -> &[(i64, i64)] {
         self.steps.split_last().map_or(&[], |(_, steps)| steps)
     }

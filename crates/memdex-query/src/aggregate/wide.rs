@@ -1,9 +1,9 @@
-//! Signed integers of several limbs, for sums that 128 bits don't hold.
+//! Signed integers of several limbs, for sums that exceed 128 bits.
 
 use super::natural::{Natural, subtract};
 
-/// A signed integer of 64 bits times `N` in two's complement, the least limb first. Whoever adds knows that the sum fits; each
-/// use says why.
+/// A signed integer of `N` limbs of 64 bits in two's complement, little-endian. The caller ensures that sums fit; each
+/// use has a comment why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Wide<const N: usize>([u64; N]);
 
@@ -34,7 +34,7 @@ impl<const N: usize> Wide<N> {
         }
     }
 
-    /// Adds a number without its sign, or takes it away.
+    /// Adds or subtracts a magnitude.
     pub(super) fn add_limbs(&mut self, limbs: &[u64], negative: bool) {
         if negative {
             subtract(&mut self.0, limbs);
@@ -59,7 +59,7 @@ impl<const N: usize> Wide<N> {
         self.0[N - 1] >> 63 == 1
     }
 
-    /// Whether it is below zero, and how far it is from it.
+    /// Whether the number is negative, and its magnitude.
     pub(super) fn magnitude(&self) -> (bool, Natural) {
         let mut limbs = self.0;
         if self.is_negative() {
@@ -92,7 +92,7 @@ impl<const N: usize> From<i128> for Wide<N> {
     }
 }
 
-/// A number with its sign apart as an `i128`, if it is one.
+/// Converts a sign and a magnitude to an `i128`, if the number fits.
 pub(super) fn to_i128(negative: bool, magnitude: &Natural) -> Option<i128> {
     let magnitude = magnitude.to_u128()?;
     if negative { 0i128.checked_sub_unsigned(magnitude) } else { i128::try_from(magnitude).ok() }

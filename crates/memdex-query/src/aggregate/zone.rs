@@ -3,7 +3,7 @@
 use crate::error::StatisticsError;
 use crate::value::civil::offset_seconds;
 
-/// The first and the last second that a zone knows of, those of the crate `jiff`: about the years -9999 to 9999.
+/// The range of seconds that a zone supports, which is that of the crate `jiff`: about the years -9999 to 9999.
 pub(super) const FIRST_SECOND: i64 = -377_705_023_201;
 pub(super) const LAST_SECOND: i64 = 253_402_207_200;
 /// Before all timestamps, and far enough from `i64::MIN` for arithmetic.
@@ -64,15 +64,15 @@ impl Zone {
     #[cfg(not(feature = "time-zones"))]
     fn named(name: &str) -> Result<Self, StatisticsError> {
         let name = name.to_owned();
-        // What begins like an offset is none.
+        // A name that begins like an offset must be a valid offset.
         if name.is_empty() || name.starts_with(['+', '-']) {
             return Err(StatisticsError::UnknownTimeZone { name });
         }
         Err(StatisticsError::TimeZonesNotBuilt { name })
     }
 
-    /// The periods that hold the seconds from one to another, in their order, each from where it really begins; two
-    /// neighbours differ in their offset.
+    /// The periods that contain the seconds from one to another, in order. Each has its true start, and adjacent
+    /// periods have different offsets.
     pub(super) fn periods(&self, from: i64, to: i64) -> Vec<Period> {
         debug_assert!(FIRST_SECOND <= from && from <= to && to <= LAST_SECOND);
         match &self.0 {
@@ -86,11 +86,11 @@ impl Zone {
 #[cfg(feature = "time-zones")]
 fn named_periods(zone: &jiff::tz::TimeZone, from: i64, to: i64) -> Vec<Period> {
     use jiff::Timestamp;
-    // Within the bounds there is a timestamp for each second.
+    // Every second within the bounds is a valid timestamp.
     let at = |second: i64| Timestamp::from_second(second.clamp(FIRST_SECOND, LAST_SECOND)).unwrap_or(Timestamp::MIN);
     let offset_at = |second: i64| i64::from(zone.to_offset(at(second)).seconds());
     let offset = offset_at(from);
-    // Some transitions change a name only. A transition at `from` itself precedes the second after it.
+    // Some transitions change only a name. `preceding` is exclusive, so it starts one second after `from`.
     let mut starts = zone.preceding(at(from + 1)).map(|transition| transition.timestamp().as_second());
     let start = starts.find(|start| offset_at(start - 1) != offset).unwrap_or(LONG_AGO);
     let mut periods = vec![Period { start, offset }];

@@ -18,7 +18,7 @@ proptest! {
         prop_assert_eq!(buckets.is_ok(), width > 0);
         let Ok(buckets) = buckets else { return Ok(()) };
         let Some(number) = buckets.number_of(ValueRef::from(n)) else {
-            // Only a bound below the least integer is none.
+            // Only a bound below the least integer is missing.
             prop_assert!(n.checked_sub(width).is_none());
             return Ok(());
         };
@@ -26,7 +26,7 @@ proptest! {
         let lower = bound(number).unwrap();
         prop_assert!(lower <= n && n.abs_diff(lower) < width.unsigned_abs());
         prop_assert!(number.checked_add(1).and_then(bound).is_none_or(|next| n < next && next.abs_diff(lower) == width.unsigned_abs()));
-        // It is the offset and a whole number of widths.
+        // The bound is the offset plus a whole number of widths.
         prop_assert_eq!(lower.rem_euclid(width), offset.rem_euclid(width));
     }
 
@@ -62,7 +62,7 @@ proptest! {
         let bounds = [k, k + 1].map(|k| buckets.lower_bound(k).unwrap());
         let value = ValueRef::Decimal(number).to_value();
         prop_assert!(bounds[0] <= value && value < bounds[1]);
-        // Whole numbers of 10^-9 from here on.
+        // The widths below are integers in units of 10^-9.
         let nanos = |value: &Value| match value.as_ref() {
             ValueRef::Decimal(number) => number.units() * 10i128.pow(9 - u32::from(number.scale())),
             other => panic!("{other}"),
@@ -79,11 +79,11 @@ fn values_that_fall_in_no_bucket() {
     let of = |value: ValueRef<'_>| ints.number_of(value).and_then(|number| ints.lower_bound(number));
     assert_eq!(of(ValueRef::from(4)), Some(Value::from(-5)));
     assert_eq!(of(ValueRef::from(i64::MIN)), Some(Value::from(i128::from(i64::MIN) - 7)));
-    // It ends in 5.
+    // The bound ends in 5.
     assert_eq!(of(ValueRef::from(u128::MAX)), Some(Value::from(u128::MAX)));
     assert_eq!(of(ValueRef::from(i128::MIN)), None);
     assert_eq!((of(ValueRef::Null), of(ValueRef::from(1.0))), (None, None));
-    // A width so great that the lower bound of a small number is below the least integer.
+    // The width is so great that the lower bound of a small number is below the least integer.
     let number = |n: i64, less: i128| {
         let offset = ValueRef::from(i128::MAX - less);
         Buckets::new(Kind::Int, ValueRef::from(i128::MAX), offset).unwrap().number_of(ValueRef::from(n))

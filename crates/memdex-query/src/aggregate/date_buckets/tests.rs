@@ -15,22 +15,22 @@ fn buckets(unit: Unit, zone: &str) -> DateBuckets {
     DateBuckets::new(unit, Zone::parse(zone).unwrap_or_else(|error| panic!("{error}")))
 }
 
-/// The name of the bucket of a time.
+/// The name of a time's bucket.
 fn name(unit: Unit, zone: &str, time: &str) -> String {
     let mut buckets = buckets(unit, zone);
     let number = buckets.number_of(nanos(time));
-    // Another one knows as much.
+    // A new instance must return the same name.
     let name = DateBuckets::new(unit, buckets.zone.clone()).name(number);
     assert_eq!(buckets.name(number), name);
-    name.unwrap_or_else(|| panic!("{time} is nowhere")).to_string()
+    name.unwrap_or_else(|| panic!("{time} has no bucket")).to_string()
 }
 
-/// Where buckets are even between two times, all times between have the numbers that follow from it.
+/// If `even` returns buckets between two times, all times in between have the numbers that follow from them.
 fn check_even(buckets: &mut DateBuckets, times: &[i64]) -> usize {
     let mut even = 0;
     for pair in times.windows(2) {
         let (least, greatest) = (pair[0].min(pair[1]), pair[0].max(pair[1]));
-        // Times far apart mostly have a change of the zone between them; near ones mostly have not.
+        // Times far apart mostly have an offset change between them; near ones mostly don't.
         for greatest in [greatest, least.saturating_add(40 * 86_400_000_000_000), least] {
             let Some(Even { first, start, length }) = buckets.even(least, greatest) else { continue };
             let number = |time: i64| first + (time.wrapping_sub(start).cast_unsigned() / length) as i64;
@@ -68,7 +68,8 @@ fn whatever_has_a_bucket_has_its_name() {
                     let mut buckets = buckets(unit, zone);
                     let nanos = i128::from(second) * 1_000_000_000;
                     let number = buckets.number_of_wide(nanos).unwrap();
-                    let start = buckets.start(number).unwrap_or_else(|| panic!("{second} in {zone} by {unit:?}"));
+                    let start =
+                        buckets.start(number).unwrap_or_else(|| panic!("{second} in {zone} by {unit:?} has no start"));
                     assert!(start <= nanos, "{second} in {zone} by {unit:?} begins at {start}");
                 }
             }
@@ -174,7 +175,7 @@ mod named {
         TimeZoneDatabase::bundled().get(name).unwrap()
     }
 
-    /// The first day of the unit that holds a day, by another calendar than ours.
+    /// The first day of the unit that contains a day, computed by the calendar of `jiff`.
     fn first_day(unit: Unit, date: Date) -> Date {
         match unit {
             Unit::Week => date.checked_sub(jiff::Span::new().days(date.weekday().to_monday_zero_offset())).unwrap(),
@@ -185,12 +186,12 @@ mod named {
         }
     }
 
-    /// Where the bucket of this second begins, found by walking back.
+    /// The start of a second's bucket, found by walking back.
     fn naive_start(unit: Unit, zone: &TimeZone, second: i64) -> i64 {
         let at = |second: i64| Timestamp::from_second(second).unwrap();
         if unit.seconds_within_day().is_none() {
             let day = first_day(unit, zone.to_datetime(at(second)).date());
-            // The first instant of the day, or of the first one after it that there is.
+            // The first instant of the day, or of the first later day that exists.
             return zone.to_timestamp(day.to_datetime(jiff::civil::Time::midnight())).unwrap().as_second();
         }
         let shown = |second: i64| {
@@ -227,7 +228,7 @@ mod named {
             check_even(&mut buckets, &times);
             for second in seconds {
                 check(unit, zone, &mut buckets, second);
-                // Around the next transition, and at it.
+                // Around and at the next transition.
                 let rules = jiff(zone);
                 let next = rules.following(Timestamp::from_second(second).unwrap()).next();
                 if let Some(at) = next.map(|next| next.timestamp().as_second()).filter(|at| *at < 9_000_000_000) {
@@ -253,10 +254,10 @@ mod named {
     #[test]
     fn an_hour_that_is_repeated_is_two_buckets() {
         let hour = |time| name(Unit::Hour, "Europe/Zurich", time);
-        // Both show half past two.
+        // Both local times are half past two.
         assert_eq!(hour("2013-10-27T00:30:00Z"), "2013-10-27T00:00:00Z");
         assert_eq!(hour("2013-10-27T01:30:00Z"), "2013-10-27T01:00:00Z");
-        // Half past one, and half past three.
+        // Half past one and half past three.
         assert_eq!(hour("2013-03-31T00:30:00Z"), "2013-03-31T00:00:00Z");
         assert_eq!(hour("2013-03-31T01:30:00Z"), "2013-03-31T01:00:00Z");
         let mut days = buckets(Unit::Day, "Europe/Zurich");
@@ -271,17 +272,17 @@ mod named {
 
     #[test]
     fn a_day_without_midnight_begins_when_it_begins() {
-        // On 2013-10-20 at 00:00 the clock was put to 01:00.
+        // On 2013-10-20 at 00:00 the clock went forward to 01:00.
         assert_eq!(name(Unit::Day, "America/Sao_Paulo", "2013-10-20T12:00:00Z"), "2013-10-20T03:00:00Z");
         assert_eq!(name(Unit::Day, "America/Sao_Paulo", "2013-10-20T02:59:59Z"), "2013-10-19T03:00:00Z");
-        // On 2013-02-17 at 00:00 it was put back to 23:00: that day had 25 hours.
+        // On 2013-02-17 at 00:00 it went back to 23:00, so the day before had 25 hours.
         assert_eq!(name(Unit::Day, "America/Sao_Paulo", "2013-02-17T02:30:00Z"), "2013-02-16T02:00:00Z");
         assert_eq!(name(Unit::Day, "America/Sao_Paulo", "2013-02-17T03:00:00Z"), "2013-02-17T03:00:00Z");
     }
 
     #[test]
     fn a_day_that_is_shown_twice_is_one_bucket() {
-        // On 2010-11-07 at 00:01 the clock was put back to 23:01 of the day before.
+        // On 2010-11-07 at 00:01 the clock went back to 23:01 of the day before.
         let day = |time| name(Unit::Day, "America/St_Johns", time);
         assert_eq!(day("2010-11-07T02:30:30Z"), "2010-11-07T02:30:00Z");
         assert_eq!(day("2010-11-07T02:31:00Z"), "2010-11-06T02:30:00Z");
@@ -290,7 +291,7 @@ mod named {
 
     #[test]
     fn a_clock_that_is_put_on_within_an_hour_stays_in_its_bucket() {
-        // On 1916-07-28 at 00:01 the clock of Athens was put to 00:26:08.
+        // On 1916-07-28 at 00:01 the clock of Athens went forward to 00:26:08.
         let mut hours = buckets(Unit::Hour, "Europe/Athens");
         let before = hours.number_of(nanos("1916-07-27T22:26:07Z"));
         assert_eq!(hours.number_of(nanos("1916-07-27T22:26:08Z")), before);
@@ -302,7 +303,7 @@ mod named {
 
     #[test]
     fn half_hours_and_quarters() {
-        // On 2013-04-07 at 02:00 the clock was put back to 01:30, on 2013-10-06 at 02:00 to 02:30.
+        // On 2013-04-07 at 02:00 the clock went back to 01:30, on 2013-10-06 at 02:00 forward to 02:30.
         let hour = |time| name(Unit::Hour, "Australia/Lord_Howe", time);
         assert_eq!(hour("2013-04-06T14:59:00Z"), "2013-04-06T14:00:00Z");
         assert_eq!(hour("2013-04-06T15:10:00Z"), "2013-04-06T15:00:00Z");
@@ -315,7 +316,7 @@ mod named {
 
     #[test]
     fn a_day_that_was_left_out_has_no_bucket() {
-        // There was no 30 December 2011 in Samoa.
+        // Samoa skipped 30 December 2011.
         let mut days = buckets(Unit::Day, "Pacific/Apia");
         let day = days.number_of(nanos("2011-12-30T09:59:59Z"));
         assert_eq!(days.number_of(nanos("2011-12-30T10:00:00Z")), day + 2);

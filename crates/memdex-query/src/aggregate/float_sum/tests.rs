@@ -2,7 +2,7 @@ use super::super::reference::{Big, is_nearest};
 use super::*;
 use proptest::prelude::*;
 
-/// Finer than half of the least positive float.
+/// The units are at most half of the least positive `f64`.
 const UNITS: i32 = 1_080;
 
 fn naive(values: &[f64]) -> Big {
@@ -15,12 +15,12 @@ fn sum(values: impl IntoIterator<Item = f64>) -> FloatSum {
     sum
 }
 
-/// Any bits that are a finite number: all exponents alike.
+/// Finite numbers with any bits, uniform over the exponents.
 fn any_bits() -> impl Strategy<Value = f64> {
     any::<u64>().prop_map(f64::from_bits).prop_filter("finite", |x| x.is_finite())
 }
 
-/// Numbers near each other, so that they cancel and tie, and at the edges.
+/// Numbers close to each other, so that they cancel and tie, and extreme numbers.
 fn close() -> impl Strategy<Value = f64> {
     prop_oneof![
         (-3i32..=3, 0u64..4).prop_map(|(n, low)| f64::from_bits((f64::from(n) * 0.75).to_bits() ^ low)),
@@ -42,7 +42,7 @@ fn round_over(sum: &FloatSum, divisor: u64) -> f64 {
 }
 
 proptest! {
-    // Each compares numbers of thousands of bits digit by digit.
+    // Each case compares numbers of thousands of bits digit by digit.
     #![proptest_config(ProptestConfig::with_cases(100))]
 
     #[test]
@@ -57,7 +57,7 @@ proptest! {
         let mean = round_over(&exact, divisor);
         prop_assert!(is_nearest(mean, &naive(&values), &Big::new(divisor.into()), UNITS), "{mean:e}");
 
-        // In another order, in two parts, by way of others.
+        // In another order, merged from two parts.
         let mut turned = values.clone();
         turned.rotate_left(seed % values.len().max(1));
         turned.reverse();
@@ -66,7 +66,7 @@ proptest! {
         merged.merge(&sum(others.iter().copied()));
         prop_assert_eq!(merged.round().to_bits(), rounded.to_bits());
 
-        // Some leave, then all.
+        // Remove some values, then all.
         some.iter().for_each(|x| merged.remove(*x));
         prop_assert_eq!(merged.round().to_bits(), sum(others.iter().copied()).round().to_bits());
         others.iter().for_each(|x| merged.remove(*x));

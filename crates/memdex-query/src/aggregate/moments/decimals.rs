@@ -1,4 +1,4 @@
-//! Decimals: sums in units of 10^-28, the finest that there is.
+//! Decimals: sums in units of 10^-28, the finest scale.
 
 use super::super::natural::{multiply, to_limbs};
 use super::super::wide::{Wide, to_i128};
@@ -6,7 +6,7 @@ use super::{DECIMAL_UNITS, deviation, mean};
 use crate::error::StatisticsError;
 use crate::value::{DecimalValue, Kind, Value};
 
-/// Units of a number, by its scale.
+/// The units of a number, by its scale.
 const UNITS: [u128; DecimalValue::MAX_SCALE as usize + 1] = {
     let mut units = [1; DecimalValue::MAX_SCALE as usize + 1];
     let mut at = units.len() - 1;
@@ -17,13 +17,13 @@ const UNITS: [u128; DecimalValue::MAX_SCALE as usize + 1] = {
     units
 };
 
-/// What decimals have accumulated.
+/// The moments of decimals.
 #[derive(Clone, Debug)]
 pub struct DecimalMoments {
     pub(super) count: u64,
-    /// 2^64 times 2^127 times 10^28, which is less than 2^94.
+    /// Holds 2^64 times 2^127 times 10^28, which is less than 2^94.
     sum: Wide<5>,
-    /// 2^64 times the square of 2^221.
+    /// Holds 2^64 times the square of 2^221.
     squares: Option<Box<Wide<8>>>,
 }
 
@@ -42,7 +42,7 @@ impl DecimalMoments {
         self.put(number, false);
     }
 
-    /// Takes away what has been added before.
+    /// Removes a value that was added before.
     #[inline]
     pub fn remove(&mut self, number: DecimalValue) {
         self.count = self.count.wrapping_sub(1);
@@ -55,7 +55,7 @@ impl DecimalMoments {
         let negative = (number.units() < 0) ^ leaves;
         let fits = magnitude.leading_zeros() + unit.leading_zeros() >= u128::BITS;
         if fits {
-            // The usual case: 128 bits hold the units.
+            // The usual case: the units fit 128 bits.
             let units = magnitude.wrapping_mul(unit);
             if negative {
                 self.sum.sub_u128(units)
@@ -100,7 +100,7 @@ impl DecimalMoments {
             if let Some(sum) = fits {
                 return Ok(crate::value::ValueRef::Decimal(sum).to_value());
             }
-            // Digits that are zeros need not be kept.
+            // Drop trailing zeros.
             if scale == 0 || magnitude.divide(10) != 0 {
                 return Err(StatisticsError::Overflow { kind: Kind::Decimal });
             }

@@ -1,10 +1,10 @@
-//! Floats: sums without rounding, of squares too.
+//! Floats: sums and sums of squares without rounding.
 
 use super::super::float_sum::{FloatSum, SquareSum};
 use super::super::natural::LEAST_EXPONENT;
 use super::{deviation, mean};
 
-/// What floats have accumulated.
+/// The moments of floats.
 #[derive(Clone, Debug)]
 pub struct FloatMoments {
     pub(super) count: u64,
@@ -30,7 +30,7 @@ impl FloatMoments {
         }
     }
 
-    /// Takes away what has been added before.
+    /// Removes a value that was added before.
     #[inline]
     pub fn remove(&mut self, x: f64) {
         self.count = self.count.wrapping_sub(1);
@@ -39,7 +39,7 @@ impl FloatMoments {
             squares.remove(x);
         }
         if self.count == 0 {
-            // Nothing is left; the memory goes as well.
+            // No value is left, so free the memory too.
             *self = FloatMoments::new(self.squares.is_some());
         }
     }
@@ -52,7 +52,8 @@ impl FloatMoments {
         }
     }
 
-    /// The sum, rounded once; infinite if it is beyond the greatest `f64`, and NaN if there is one, or infinities of both signs.
+    /// The sum, rounded once; infinite above the greatest `f64`, and NaN if a value is NaN or the values include both
+    /// infinities.
     pub fn sum(&self) -> f64 {
         self.sum.round()
     }
@@ -65,7 +66,7 @@ impl FloatMoments {
         }
     }
 
-    /// NaN if one of the values is no finite number.
+    /// NaN if a value is not finite.
     pub(super) fn deviation(&self, less: u64) -> Option<f64> {
         let squares = self.squares.as_ref()?;
         if self.sum.special().is_some() {

@@ -1,4 +1,4 @@
-//! Integers: those of 64 bits, which nearly all are, in flat fields; wider ones apart.
+//! Integers. Nearly all fit 64 bits and use flat fields; wider ones are stored separately.
 
 use super::super::natural::{Natural, multiply, to_limbs};
 use super::super::wide::{Wide, to_i128};
@@ -6,25 +6,25 @@ use super::{deviation, mean};
 use crate::error::StatisticsError;
 use crate::value::{Kind, Value, ValueRef};
 
-/// What integers have accumulated.
+/// The moments of integers.
 #[derive(Clone, Debug)]
 pub struct IntMoments {
-    /// How many values there are, wide ones too.
+    /// The number of values, including wide ones.
     pub count: u64,
-    /// The sum of those of 64 bits: 2^64 of them don't overflow it.
+    /// The sum of the 64-bit values; 2^64 of them don't overflow it.
     pub sum: i128,
-    /// Of those of 64 bits: 2^64 squares of 2^126.
+    /// The sum of squares of the 64-bit values: holds 2^64 times 2^126.
     squares: Option<Box<Wide<4>>>,
     wide: Option<Box<WideInts>>,
 }
 
-/// What integers that don't fit 64 bits have accumulated.
+/// The moments of integers that don't fit 64 bits.
 #[derive(Clone, Debug)]
 struct WideInts {
     count: u64,
-    /// 2^64 times 2^128.
+    /// Holds 2^64 times 2^128.
     sum: Wide<4>,
-    /// 2^64 times 2^256.
+    /// Holds 2^64 times 2^256.
     squares: Wide<6>,
 }
 
@@ -45,7 +45,7 @@ impl IntMoments {
         }
     }
 
-    /// Takes away what has been added before.
+    /// Removes a value that was added before.
     #[inline]
     pub fn remove(&mut self, n: i64) {
         self.count = self.count.wrapping_sub(1);
@@ -55,7 +55,7 @@ impl IntMoments {
         }
     }
 
-    /// Adds a count and a sum that the caller has made, of a page say.
+    /// Adds a count and a sum that the caller has computed, of a page for example.
     #[inline]
     pub fn add_partial(&mut self, count: u64, sum: i128) {
         self.count = self.count.wrapping_add(count);
@@ -114,7 +114,7 @@ impl IntMoments {
         }
     }
 
-    /// The sum, its sign apart.
+    /// The sum, as sign and magnitude.
     fn magnitude(&self) -> (bool, Natural) {
         let Some(wide) = &self.wide else { return (self.sum < 0, self.sum.unsigned_abs().into()) };
         let mut sum = wide.sum;
@@ -136,7 +136,7 @@ impl IntMoments {
     pub fn avg(&self) -> Option<f64> {
         const EXACT: u64 = 1 << 53;
         if self.wide.is_none() && self.sum.unsigned_abs() <= EXACT.into() && (1..=EXACT).contains(&self.count) {
-            // Both are `f64`s: the one rounding is that of the division.
+            // Both are exact in `f64`, so the division rounds once.
             return Some(self.sum as f64 / self.count as f64);
         }
         mean(self.count, self.magnitude(), 0, &[])

@@ -3,7 +3,7 @@ use super::*;
 use crate::value::DecimalValue;
 use proptest::prelude::*;
 
-/// A value as a whole number: of two to the power of -1080 for floats, of 10^-28 for decimals.
+/// A value as an integer, in units of 2^-1080 for floats and of 10^-28 for decimals.
 fn exact(value: &Value) -> Big {
     match value.as_ref() {
         ValueRef::Int(n) => Big::new(n.into()),
@@ -17,7 +17,7 @@ fn exact(value: &Value) -> Big {
     }
 }
 
-/// Floats are counted in units of two to the power of -1080; others take them as a divisor.
+/// The divisor that converts `exact` to plain values; floats keep their unit of 2^-1080.
 fn unit(kind: Kind) -> Big {
     match kind {
         Kind::Float => Big::new(1),
@@ -77,7 +77,7 @@ fn figures(moments: &Moments) -> Figures {
 }
 
 proptest! {
-    // Each compares numbers of thousands of bits digit by digit.
+    // Each case compares numbers of thousands of bits digit by digit.
     #![proptest_config(ProptestConfig::with_cases(100))]
 
     #[test]
@@ -93,14 +93,14 @@ proptest! {
             }
             Ok(figure) => prop_assert!(exact(&figure).minus(&sum).is_zero(), "{}", figure),
             Err(error) => {
-                // At least 2^127 units, or a decimal of more digits than fit.
+                // At least 2^127 units, or a decimal with too many digits.
                 prop_assert!(kind != Kind::Float && n > 1);
                 let limit = if kind == Kind::Int { Big::of_u128(u128::MAX) } else { Big::new(i128::MAX) };
                 let beyond = sum.is_negative() || sum.compare(&limit).is_gt();
                 prop_assert!(beyond, "{error}");
             }
         }
-        // All in one unit, as `is_nearest` counts.
+        // All in the unit that `is_nearest` expects.
         let scale = if kind == Kind::Float { Big::new(1) } else { Big::new(1).shifted(1_080) };
         match all.avg() {
             None => prop_assert_eq!(n, 0),
