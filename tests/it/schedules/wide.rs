@@ -117,7 +117,7 @@ impl Shelves {
         let state = self.truth.0.lock().unwrap()[snapshot.commit().get() as usize].clone();
         let expected: Vec<&Book> = state.values().filter(|book| holds(book)).collect();
         let find = snapshot.of(&self.books).find(filter);
-        let mut found: Vec<Handle<Book>> = find.fetch().unwrap();
+        let mut found: Vec<Handle<Book>> = find.fetch().unwrap().into_iter().collect();
         found.sort_by_key(|book| book.key);
         let found: Vec<&Book> = found.iter().map(|book| &**book).collect();
         assert_eq!(found, expected, "at {}: {filter:?}", snapshot.commit());

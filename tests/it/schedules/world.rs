@@ -156,7 +156,7 @@ impl World {
             let of_name = state.iter().filter(|((of, _), _)| *of == name).map(|(_, item)| item);
             let expected: Vec<&Item> = of_name.filter(|item| (query.holds)(item)).collect();
             let find = snapshot.of(collection).find(query.filter.clone());
-            let mut items: Vec<Handle<Item>> = find.fetch().unwrap();
+            let mut items: Vec<Handle<Item>> = find.fetch().unwrap().into_iter().collect();
             items.sort_by(|x, y| x.key.cmp(&y.key));
             let got: Vec<&Item> = items.iter().map(|item| &**item).collect();
             assert_eq!(got, expected, "{name} at {}: {:?}", snapshot.commit(), query.filter);
