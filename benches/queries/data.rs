@@ -70,7 +70,7 @@ pub(crate) fn in_sqlite(payments: &[PaidOut]) -> Result<Connection> {
         let transaction = data_base.transaction()?;
         let mut insert = transaction.prepare_cached("INSERT INTO payment VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
         for p in batch {
-            let micros = p.created_at.as_micros() as i64;
+            let micros = p.created_at.as_micros();
             insert.execute(params![p.payment_id, p.organization_id, p.status, p.amount_cents, micros, p.fee_cents])?;
         }
         drop(insert);

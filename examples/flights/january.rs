@@ -44,7 +44,7 @@ pub(crate) fn after(time: Timestamp, minutes: i64) -> Timestamp {
 
 /// A time in New York: `2013-01-31 17:45`.
 pub(crate) fn clock(time: Timestamp) -> String {
-    let minutes = (time.as_micros() as i64 - NEW_YEAR.as_micros() as i64) / MINUTE;
+    let minutes = (time.as_micros() - NEW_YEAR.as_micros()) / MINUTE;
     // Flights that leave on January 31 may arrive in February.
     let (month, day) = if minutes < 31 * DAY { (1, minutes / DAY + 1) } else { (2, minutes / DAY - 30) };
     format!("2013-{month:02}-{day:02} {:02}:{:02}", minutes % DAY / 60, minutes % 60)
@@ -66,7 +66,7 @@ fn minutes(clock: u16) -> i64 {
 
 /// The first time at or after `time` at which clocks show `clock`, because the file has no date of arrival.
 fn next(time: Timestamp, clock: u16) -> Timestamp {
-    let now = (time.as_micros() - NEW_YEAR.as_micros()) as i64 / MINUTE % DAY;
+    let now = (time.as_micros() - NEW_YEAR.as_micros()) / MINUTE % DAY;
     after(time, (minutes(clock) - now).rem_euclid(DAY))
 }
 

@@ -375,6 +375,9 @@ struct Merge<'s> {
     fingerprint: Fingerprint,
 }
 
+/// A record that was found, with the table that holds it.
+type Found<'s> = (&'s Arc<dyn Rows>, SharedVersion);
+
 impl<'s> Merge<'s> {
     /// Starts each collection behind the cursor. `None` if the cursor was made by another query.
     fn continue_behind(&mut self, cursor: &'s Cursor) -> Option<()> {
@@ -388,7 +391,7 @@ impl<'s> Merge<'s> {
         Some(())
     }
 
-    fn page(self, paging: &Paging) -> (Vec<(&'s Arc<dyn Rows>, SharedVersion)>, Option<Cursor>) {
+    fn page(self, paging: &Paging) -> (Vec<Found<'s>>, Option<Cursor>) {
         let Some((_, first)) = self.bound.first() else { return (Vec::new(), None) };
         let needed = first.needed();
         let mut hits: Vec<(Vec<Value>, usize, SharedVersion)> = Vec::new();

@@ -148,6 +148,7 @@ macro_rules! commands_on_a_key {
         checked: $checked:literal,
         errors: $errors:literal,
     ) => {
+        #[allow(clippy::multiple_bound_locations, reason = "the macro takes the other bounds from its caller")]
         impl<$($of: Record)?> $target {
             /// Stores a record: inserts it, or replaces the record that has its key.
             ///
@@ -204,6 +205,7 @@ macro_rules! other_commands {
         checked: $checked:literal,
         errors: $errors:literal,
     ) => {
+        #[allow(clippy::multiple_bound_locations, reason = "the macro takes the other bounds from its caller")]
         impl<$($of: Record)?> $target {
             /// Inserts a record. Refused if a record has its key.
             ///

@@ -90,7 +90,6 @@ impl Writer {
 
     /// Flushes when this many operations are buffered; 0 and 1 flush after each. Default:
     /// [`limits::DEFAULT_BULK_SIZE`](crate::limits::DEFAULT_BULK_SIZE).
-    #[must_use]
     pub fn bulk_size(mut self, operations: usize) -> Self {
         self.bulk_size = operations.max(1);
         self.flush_at = self.bulk_size;

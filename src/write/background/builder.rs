@@ -44,7 +44,6 @@ impl BackgroundWriterBuilder {
     /// Commits as soon as this many operations are in the queue, and adds no further submission to a commit that has as many.
     /// A submission is never split, so a commit may have more. Default:
     /// [`limits::DEFAULT_BACKGROUND_BULK_SIZE`](crate::limits::DEFAULT_BACKGROUND_BULK_SIZE).
-    #[must_use]
     pub fn bulk_size(mut self, operations: usize) -> Self {
         self.settings.bulk_size = operations.max(1);
         self
@@ -52,7 +51,6 @@ impl BackgroundWriterBuilder {
 
     /// Waits up to this long for further submissions to commit together, from the time when the background thread has nothing
     /// else to do. With zero it commits immediately. Default: [`limits::DEFAULT_LINGER`](crate::limits::DEFAULT_LINGER).
-    #[must_use]
     pub fn linger(mut self, linger: Duration) -> Self {
         self.settings.linger = linger;
         self
@@ -64,7 +62,6 @@ impl BackgroundWriterBuilder {
     ///
     /// For speed, use several times the [`bulk_size`](BackgroundWriterBuilder::bulk_size), so that the queue fills while a commit
     /// runs.
-    #[must_use]
     pub fn max_operations(mut self, operations: usize) -> Self {
         self.settings.max_operations = operations.max(1);
         self
@@ -72,7 +69,6 @@ impl BackgroundWriterBuilder {
 
     /// Limits the bytes in the queue, as [`Batch::bytes`] counts them. Memory that records own on the heap is not counted, so
     /// leave room for it. Default: [`limits::DEFAULT_QUEUED_BYTES`](crate::limits::DEFAULT_QUEUED_BYTES).
-    #[must_use]
     pub fn max_bytes(mut self, bytes: usize) -> Self {
         self.settings.max_bytes = bytes;
         self

@@ -153,6 +153,6 @@ mod tests {
     fn a_probe_counts_types_without_an_estimate_as_nothing() {
         struct Opaque;
         assert_eq!((&Probe(&Opaque)).__memdex_heap_size(), 0);
-        assert_eq!((&Probe(&"abc".to_owned())).__memdex_heap_size(), 3);
+        assert_eq!(Probe(&"abc".to_owned()).__memdex_heap_size(), 3);
     }
 }

@@ -73,7 +73,7 @@ type Figures = (u64, Result<Value, StatisticsError>, [Option<u64>; 3]);
 
 fn figures(moments: &Moments) -> Figures {
     let bits = [moments.avg(), moments.stddev(), moments.stddev_pop()].map(|figure| figure.map(f64::to_bits));
-    (count(&moments), moments.sum(), bits)
+    (count(moments), moments.sum(), bits)
 }
 
 proptest! {
