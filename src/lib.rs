@@ -41,14 +41,14 @@
 //!   declare them, or [`Collection::add_index`] adds one at run time. Fields without an index are scanned, through their column if they have one.
 //! * **Writes**: each command on a [`Collection`] is a commit; a [`Batch`] is one commit of many operations. [`Batch::commit_lenient`] leaves out the
 //!   operations that are refused. [`Collection::update_where`] and [`Collection::delete_where`] take a filter instead of a key. For bulk loads use a
-//!   [`Writer`], or a [`BackgroundWriter`] with its [`Ticket`]s.
+//!   [`Writer`], or a [`BackgroundWriter`] with its [`Ticket`](write::Ticket)s.
 //! * **Reads**: [`Collection::get`] by key, [`Collection::get_by`] by a unique field, [`Collection::find`] by a [`Filter`] of typed fields or names
 //!   ([`field`]). A [`Snapshot`] reads all collections at one commit, and [`Snapshot::search`] queries several of them.
-//! * **Pages**: [`Find::order_by`] sorts, a [`Page`] has a cursor for the next one, and [`Find::explain`] describes how a query was executed.
-//! * **Statistics**: [`Find::statistics`] computes exact [`Metric`]s of all selected records or of groups ([`GroupBy`]). Materialized aggregates
-//!   ([`AggregateDef`]) are updated by every commit.
+//! * **Pages**: [`Find::order_by`](query::Find::order_by) sorts, a [`Page`] has a cursor for the next one, and [`Find::explain`](query::Find::explain) describes how a query was executed.
+//! * **Statistics**: [`Find::statistics`](query::Find::statistics) computes exact [`Metric`]s of all selected records or of groups ([`GroupBy`]). Materialized aggregates
+//!   ([`AggregateDef`](schema::AggregateDef)) are updated by every commit.
 //! * **Queries as data**: a [`Query`] can be sent with serde and executed by [`Store::query`]; the crate `memdex-sql` translates it to SQL.
-//! * **Hooks**: a [`CommitHook`] can refuse commits, a [`CommitObserver`] learns of them.
+//! * **Hooks**: a [`CommitHook`](hook::CommitHook) can refuse commits, a [`CommitObserver`](hook::CommitObserver) learns of them.
 //! * **Operation**: [`Store::stats`], [`Store::verify`], [`Store::optimize`], and `tracing` spans.
 //!
 //! The guide, in the module `guide` of this documentation, has a page for each task.

@@ -34,6 +34,7 @@ pub struct Cursor {
     pub values: Vec<Value>,
     /// The collection of the last record, if the query has several.
     pub collection: Option<String>,
+    /// The key of the last record.
     pub key: Key,
 }
 

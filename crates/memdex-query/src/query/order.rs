@@ -72,7 +72,7 @@ impl OrderBy {
 }
 
 impl<R, T> Field<R, T> {
-    /// Records from the lowest value of this field to the highest; see [`Find::order_by`](crate::Find::order_by).
+    /// Records from the lowest value of this field to the highest; see `Find::order_by`.
     pub fn asc(&self) -> OrderBy {
         OrderBy::ascending(self.name())
     }
@@ -84,7 +84,7 @@ impl<R, T> Field<R, T> {
 }
 
 impl NamedField {
-    /// Records from the lowest value of this field to the highest; see [`Find::order_by`](crate::Find::order_by).
+    /// Records from the lowest value of this field to the highest; see `Find::order_by`.
     pub fn asc(self) -> OrderBy {
         OrderBy::ascending(self.name)
     }

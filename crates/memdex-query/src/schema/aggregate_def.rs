@@ -15,8 +15,8 @@ use std::fmt;
 /// incrementally. They may have one level of groups.
 ///
 /// Add it to a schema ([`Schema::with_aggregate`](crate::schema::Schema::with_aggregate)) or to an open collection
-/// ([`Collection::add_aggregate`](crate::Collection::add_aggregate)), and read it by name
-/// ([`Collection::aggregate`](crate::Collection::aggregate)) at any commit that a snapshot holds. Reading costs time in the number of
+/// (`Collection::add_aggregate`), and read it by name
+/// (`Collection::aggregate`) at any commit that a snapshot holds. Reading costs time in the number of
 /// groups, not of records. A statistics query that asks for the same filter, buckets and metrics is answered from it.
 ///
 /// ```

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 /// A type that a field of a record can have.
 ///
-/// It is implemented for strings, every integer, `bool`, `f32`, `f64`, `char`, byte strings, [`Timestamp`](crate::Timestamp),
-/// [`DecimalValue`](crate::DecimalValue), [`EntityKey`](crate::EntityKey), `Option` of these, and `Vec`s and sets of these
+/// It is implemented for strings, every integer, `bool`, `f32`, `f64`, `char`, byte strings, [`Timestamp`](crate::value::Timestamp),
+/// [`DecimalValue`](crate::value::DecimalValue), [`EntityKey`](crate::value::EntityKey), `Option` of these, and `Vec`s and sets of these
 /// (`Vec<u8>` is a byte string); with the feature of the same name for `uuid::Uuid`, `jiff::Timestamp` and `jiff::civil::Date`,
 /// and `rust_decimal::Decimal`. Derive it for enums without data and for newtypes:
 ///
@@ -88,7 +88,7 @@ pub trait Single: FieldValue<Base = Self> {}
 impl<T: FieldValue<Base = T>> Single for T {}
 
 /// A type whose values are strings, so that text tests (`starts_with`, `like` …) apply: the string types,
-/// [`EntityKey`](crate::EntityKey), and with `#[derive(FieldValue)]` enums without data and newtypes of these.
+/// [`EntityKey`](crate::value::EntityKey), and with `#[derive(FieldValue)]` enums without data and newtypes of these.
 ///
 /// A text test of another field does not compile:
 ///

@@ -4,7 +4,7 @@ use super::{DecimalValue, EntityKey, Key, Timestamp, Value, ValueRef};
 use std::borrow::Cow;
 use std::sync::Arc;
 
-/// A type that a [`Value`] or a part of a [`Key`] can be converted to: the inverse of [`FieldValue`](crate::FieldValue).
+/// A type that a [`Value`] or a part of a [`Key`] can be converted to: the inverse of [`FieldValue`](crate::value::FieldValue).
 /// `#[derive(FieldValue)]` implements it as well.
 ///
 /// ```

@@ -79,7 +79,7 @@ impl Timestamp {
     /// The latest time.
     pub const MAX: Timestamp = Timestamp(i64::MAX);
 
-    /// The current time of the operating system's clock. (A store takes its times from its own [`Clock`](crate::Clock).)
+    /// The current time of the operating system's clock. (A store takes its times from its own `Clock`.)
     pub fn now() -> Self {
         SystemTime::now().into()
     }
@@ -114,7 +114,7 @@ impl Timestamp {
         self.0.div_euclid(1_000_000)
     }
 
-    /// Nanoseconds since the Unix epoch, as a [`ValueRef::Timestamp`](crate::ValueRef::Timestamp) holds them.
+    /// Nanoseconds since the Unix epoch, as a [`ValueRef::Timestamp`](crate::value::ValueRef::Timestamp) holds them.
     pub const fn as_nanos(self) -> i128 {
         self.0 as i128 * 1_000
     }
