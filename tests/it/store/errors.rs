@@ -154,7 +154,10 @@ fn a_query_must_fit_the_schema() {
     let (expected, given) = (Kind::Int, Value::from("1"));
     let (collection, name) = ("users".to_owned(), "visits".to_owned());
     assert_eq!(error, QueryError::WrongKind { collection, field: name, expected, given });
-    assert_eq!(error.to_string(), "field \"visits\" of \"users\" is of kind integer and can't be compared with \"1\"");
+    assert_eq!(
+        error.to_string(),
+        "field \"visits\" of \"users\" is of kind integer and can't be compared with \"1\": use a value of kind integer"
+    );
     for wrong in [
         field("visits").eq(1.0),
         field("city").eq('B'),

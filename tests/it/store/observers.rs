@@ -74,7 +74,7 @@ fn observers_see_records_before_and_after() {
     users.delete("1").unwrap();
     users.insert(user("2", 1)).unwrap_err();
     others.delete("9").unwrap();
-    let key = |id: &str| format!("{id:?}");
+    let key = |id: &str| id.to_owned();
     let expected = [
         (1, vec![(key("1"), None, Some(1))]),
         (2, vec![(key("1"), Some(1), Some(3)), (key("2"), None, Some(4))]),
