@@ -1,6 +1,6 @@
 //! The Rust types that fields can have, and the values that they return.
 
-use super::{Kind, Nullable, ValueRef};
+use super::{Kind, ValueRef};
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
@@ -131,6 +131,15 @@ pub trait Multi: FieldValue {
     /// The type that comparisons with one of them expect.
     type Item;
 }
+
+/// A field whose value can be missing.
+#[diagnostic::on_unimplemented(
+    message = "a field of type `{Self}` always has a value, so `is_null` does not apply",
+    label = "only `Option`s, `Vec`s and sets can be without a value"
+)]
+pub trait Nullable {}
+
+impl<T> Nullable for Option<T> {}
 
 /// The comparison type of a field of many values. Nothing can be compared with it, so `tags.eq("x")` does not compile: use
 /// `tags.contains("x")`.

@@ -25,7 +25,7 @@ mod timestamp;
 pub use any_key::AnyKey;
 pub use decimal::{DecimalError, DecimalValue};
 pub use entity_key::{EntityKey, EntityKeyError};
-pub use field_value::{Element, FieldValue, Many, Multi, Number, Single, Text};
+pub use field_value::{Element, FieldValue, Many, Multi, Nullable, Number, Single, Text};
 pub use from_value::{FromKey, FromValue};
 pub use heap_size::HeapSize;
 #[doc(hidden)]
@@ -33,7 +33,7 @@ pub use heap_size::probe;
 pub use key::{IntoKey, Key, KeySink};
 #[doc(hidden)]
 pub use nest::NoAttribute;
-pub use nest::{Each, Maybe, Nest, Nullable};
+pub use nest::{Each, Maybe, Nest};
 pub use operand::Operand;
 pub use scalar::{Kind, Value, ValueRef};
 pub use timestamp::{Timestamp, TimestampError};

@@ -1,6 +1,6 @@
 //! The types of fields of nested structs, as seen through `Option`s and `Vec`s. They exist at compile time only and have no values.
 
-use super::{FieldValue, Kind, Many, Multi, Number, Text, ValueRef};
+use super::{FieldValue, Kind, Many, Multi, Nullable, Number, Text, ValueRef};
 use std::convert::Infallible;
 use std::marker::PhantomData;
 
@@ -27,15 +27,6 @@ impl<N: Nest> Nest for Box<N> {
     type Leaf = N::Leaf;
     type Of<T> = N::Of<T>;
 }
-
-/// A field whose value can be missing.
-#[diagnostic::on_unimplemented(
-    message = "a field of type `{Self}` always has a value, so `is_null` does not apply",
-    label = "only `Option`s, `Vec`s and sets can be without a value"
-)]
-pub trait Nullable {}
-
-impl<T> Nullable for Option<T> {}
 
 /// A field behind an `Option`.
 #[derive(Debug)]
