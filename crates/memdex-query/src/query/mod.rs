@@ -12,6 +12,7 @@ mod predicate;
 mod question;
 mod statistics;
 mod text;
+mod text_methods;
 
 pub use cursor::{Cursor, CursorError};
 pub use field::{Field, NamedField, field};
