@@ -1,13 +1,6 @@
 //! Definitions of materialized aggregates.
 
-use super::Condition;
-use super::bound::{Bound, Cut, Range};
-use super::bucketer::Bucketer;
-use super::schema::Schema;
-use crate::error::AggregateDefError;
-use crate::limits::MAX_AGGREGATES;
-use crate::query::{Aggregate, FieldName, Predicate, Statistics};
-use crate::value::Value;
+use crate::query::{FieldName, Predicate, Statistics};
 use std::borrow::Cow;
 use std::fmt;
 
@@ -57,16 +50,6 @@ pub struct AggregateDef {
     when: Option<Predicate>,
 }
 
-/// An [`AggregateDef`] bound to a schema.
-pub struct BoundAggregate {
-    /// Its statistics.
-    pub bound: Bound,
-    /// Its condition.
-    pub condition: Option<Condition>,
-    /// One for each part of a group's key.
-    pub bucketers: Vec<Bucketer>,
-}
-
 impl AggregateDef {
     /// Maintains these statistics under this name.
     pub fn new(name: impl Into<FieldName>, statistics: impl Into<Statistics>) -> Self {
@@ -102,82 +85,6 @@ impl AggregateDef {
             statistics: self.statistics.map_fields(&|name| prefixed(name)),
             when: self.when.map(|when| when.map_fields(&|name| prefixed(name))),
         }
-    }
-
-    /// Binds it to a schema. Fails if it can't be maintained.
-    pub fn bind(&self, schema: &Schema) -> Result<BoundAggregate, AggregateDefError> {
-        self.check_metrics()?;
-        let unsound = |source| AggregateDefError::Query { source: Box::new(source) };
-        let bound = Bound::new(&self.name, schema, &self.statistics).map_err(unsound)?;
-        if bound.levels.len() > 2 {
-            return Err(AggregateDefError::Levels { levels: bound.levels.len() - 1 });
-        }
-        if bound.levels.iter().all(|level| level.metrics.is_empty() && level.buckets.is_empty()) {
-            return Err(AggregateDefError::Nothing);
-        }
-        for part in bound.levels.iter().flat_map(|level| &level.buckets) {
-            let field = || bound.fields[part.field].def.name().to_owned();
-            if bound.fields[part.field].def.is_many() {
-                return Err(AggregateDefError::ManyValues { metric: None, field: field() });
-            }
-            if matches!(&part.cut, Cut::Ranges(_, ranges) if overlap(ranges)) {
-                return Err(AggregateDefError::Overlap { field: field() });
-            }
-        }
-        for (level, asked) in bound.levels.iter().flat_map(|level| level.names.iter().zip(&level.metrics)) {
-            if let Some(field) = asked.field.map(|field| &bound.fields[field].def).filter(|field| field.is_many()) {
-                let (metric, field) = (Some(level.to_string()), field.name().to_owned());
-                return Err(AggregateDefError::ManyValues { metric, field });
-            }
-        }
-        let condition = self.when.as_ref().map(|when| Condition::new(&self.name, schema, when));
-        let condition = condition.transpose().map_err(unsound)?;
-        let parts = bound.levels.get(1).map_or(&[][..], |level| &level.buckets);
-        let bucketers = parts.iter().map(Bucketer::new).collect();
-        Ok(BoundAggregate { bound, condition, bucketers })
-    }
-
-    /// Runs before anything is bound, so that a percentile is reported before any other error.
-    fn check_metrics(&self) -> Result<(), AggregateDefError> {
-        let mut level = Some(&self.statistics);
-        while let Some(statistics) = level {
-            for metric in &statistics.metrics {
-                if let Aggregate::Percentile(field, _) = &metric.aggregate {
-                    let (metric, field) = (metric.name.to_string(), field.to_string());
-                    return Err(AggregateDefError::Percentile { metric, field });
-                }
-            }
-            level = statistics.groups.as_ref().map(|groups| &groups.within);
-        }
-        Ok(())
-    }
-}
-
-/// Whether a value may lie in two of these ranges.
-fn overlap(ranges: &[Range]) -> bool {
-    let holds_something = |(from, to): &&Range| from.is_none() || to.is_none() || from < to;
-    let mut ranges: Vec<&Range> = ranges.iter().filter(holds_something).collect();
-    // A range without a lower bound comes first: null is below all other values.
-    ranges.sort_unstable_by_key(|(from, _)| from.as_ref().map(Value::as_ref));
-    ranges.windows(2).any(|pair| match (&pair[0].1, &pair[1].0) {
-        (Some(to), Some(from)) => from < to,
-        _ => true,
-    })
-}
-
-impl Schema {
-    /// Fails if the aggregate can't be added to `others`.
-    pub fn check_aggregate(&self, def: &AggregateDef, others: &[AggregateDef]) -> Result<(), AggregateDefError> {
-        if others.len() >= MAX_AGGREGATES {
-            return Err(AggregateDefError::TooMany { limit: MAX_AGGREGATES });
-        }
-        if others.iter().any(|other| other.name == def.name) {
-            return Err(AggregateDefError::Duplicate);
-        }
-        if def.name.is_empty() {
-            return Err(AggregateDefError::Unnamed);
-        }
-        def.bind(self).map(drop)
     }
 }
 

@@ -1,15 +1,37 @@
 //! Binds a predicate to a schema: finds its fields and converts its values to their kinds.
 
 use super::condition::Condition;
+use super::normal_form::{self, normal_form};
 use super::pattern::{Pattern, Simple};
 use super::test::Test;
 use super::values::Values;
 use super::{FieldAt, FieldDef, Schema, undeclared};
 use crate::error::QueryError;
 use crate::limits::{MAX_LISTED_VALUES, MAX_PATTERN_BYTES, MAX_PREDICATE_DEPTH};
-use crate::query::{Predicate, TextTest};
+use crate::query::{Fingerprint, Predicate, TextTest};
 use crate::value::{DecimalValue, Kind, Value, ValueRef};
 use std::ops::Bound;
+
+impl Condition {
+    /// Binds a predicate to a schema and normalizes it. `collection` is the name in errors.
+    pub fn new(collection: &str, schema: &Schema, predicate: &Predicate) -> Result<Self, QueryError> {
+        Ok(normal_form(bind(collection, schema, predicate)?, schema))
+    }
+
+    /// The same with the fingerprint of the condition. It is computed from the same normal form.
+    pub fn with_fingerprint(
+        collection: &str,
+        schema: &Schema,
+        predicate: &Predicate,
+    ) -> Result<(Self, Fingerprint), QueryError> {
+        Ok(normal_form::with_fingerprint(bind(collection, schema, predicate)?, schema))
+    }
+
+    /// Equal for conditions with one normal form, also of another schema with the same names and kinds.
+    pub fn fingerprint(&self, schema: &Schema) -> Fingerprint {
+        normal_form::fingerprint(self, schema)
+    }
+}
 
 /// The condition of a predicate, part by part, not normalized. `collection` is the name in errors.
 pub(super) fn bind(collection: &str, schema: &Schema, predicate: &Predicate) -> Result<Condition, QueryError> {

@@ -1,12 +1,8 @@
 //! Predicates bound to a schema.
 
-use super::bind::bind;
-use super::normal_form::{self, normal_form};
 use super::source::FieldSource;
 use super::test::Test;
-use super::{FieldAt, Schema, undeclared};
-use crate::error::QueryError;
-use crate::query::{Fingerprint, Predicate};
+use super::{FieldAt, undeclared};
 
 /// A predicate bound to a schema: its fields exist and its values have their kinds.
 #[derive(Clone, Debug)]
@@ -28,25 +24,6 @@ pub enum Condition {
 }
 
 impl Condition {
-    /// Binds a predicate to a schema and normalizes it. `collection` is the name in errors.
-    pub fn new(collection: &str, schema: &Schema, predicate: &Predicate) -> Result<Self, QueryError> {
-        Ok(normal_form(bind(collection, schema, predicate)?, schema))
-    }
-
-    /// The same with the fingerprint of the condition. It is computed from the same normal form.
-    pub fn with_fingerprint(
-        collection: &str,
-        schema: &Schema,
-        predicate: &Predicate,
-    ) -> Result<(Self, Fingerprint), QueryError> {
-        Ok(normal_form::with_fingerprint(bind(collection, schema, predicate)?, schema))
-    }
-
-    /// Equal for conditions with one normal form, also of another schema with the same names and kinds.
-    pub fn fingerprint(&self, schema: &Schema) -> Fingerprint {
-        normal_form::fingerprint(self, schema)
-    }
-
     /// Whether a record, or a row of values, meets it. Runs the extractors of a record.
     pub fn holds(&self, record: &dyn FieldSource) -> bool {
         match self {

@@ -3,7 +3,9 @@
 mod aggregate_def;
 mod bind;
 pub mod bound;
+mod bound_aggregate;
 mod bucketer;
+mod check;
 mod condition;
 mod index_def;
 mod normal_form;
@@ -16,14 +18,15 @@ mod test;
 mod undeclared;
 mod values;
 
-pub use aggregate_def::{AggregateDef, BoundAggregate};
+pub use aggregate_def::AggregateDef;
 pub use bind::fit;
 pub use bound::{Bound, Figure, Level};
+pub use bound_aggregate::BoundAggregate;
 pub use bucketer::{Bucketer, range_name};
 pub use condition::Condition;
 pub use index_def::{FieldNames, IndexDef, IndexKind};
-pub use path::Path;
-pub use schema::{FieldAt, FieldDef, Schema};
+pub use path::{FieldAt, Path};
+pub use schema::{FieldDef, Schema};
 pub use source::FieldSource;
 pub use test::Test;
 pub use undeclared::order_of_all;

@@ -1,7 +1,7 @@
-//! The place of a field in a record without a Rust type: a name, not a position.
+//! The place of a field in a record: a position; in a record without a Rust type, a name.
 
-use super::FieldDef;
 use crate::value::{Kind, ValueRef};
+use std::sync::Arc;
 
 /// The path to a field, parsed once: when a collection is opened, or a query is bound.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,11 +19,6 @@ pub struct Path {
 }
 
 impl Path {
-    /// The path to a declared field.
-    pub fn new(field: &FieldDef, key_part: Option<usize>) -> Self {
-        Path { kind: Some(field.kind()), many: field.is_many(), key_part, ..Path::undeclared(field.name()) }
-    }
-
     /// An undeclared path.
     pub fn undeclared(name: &str) -> Self {
         let steps = name.split('.').map(Box::from).collect();
@@ -36,6 +31,42 @@ impl Path {
             Some(kind) => as_kind(value, kind),
             None => Some(value),
         }
+    }
+}
+
+/// Where a record finds the value of a field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldAt {
+    position: usize,
+    /// The path, for records without a Rust type.
+    path: Option<Arc<Path>>,
+}
+
+impl FieldAt {
+    /// The field at a position; with its path, for records without a Rust type.
+    pub(super) fn new(position: usize, path: Option<Arc<Path>>) -> Self {
+        FieldAt { position, path }
+    }
+
+    /// An undeclared path.
+    pub(super) fn of_undeclared(name: &str) -> Self {
+        FieldAt::new(usize::MAX, Some(Arc::new(Path::undeclared(name))))
+    }
+
+    /// The position in the schema; `usize::MAX` for an undeclared path of documents.
+    #[inline]
+    pub fn position(&self) -> usize {
+        self.position
+    }
+
+    /// The path, for records whose fields are read by name.
+    pub fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
+    }
+
+    /// The path, if the schema does not declare it.
+    pub fn undeclared(&self) -> Option<&str> {
+        self.path().filter(|_| self.position == usize::MAX).map(|path| &*path.name)
     }
 }
 

@@ -1,11 +1,9 @@
 //! Schemas: the fields of a collection, its key, its indexes and its materialized aggregates.
 
-use super::Condition;
 use super::aggregate_def::AggregateDef;
 use super::index_def::{IndexDef, IndexKind};
-use super::path::Path;
-use crate::error::{Conflict, SchemaError};
-use crate::limits;
+use super::path::{FieldAt, Path};
+use crate::error::Conflict;
 use crate::query::FormVersion;
 use crate::value::{FieldValue, Kind};
 use std::borrow::Cow;
@@ -234,29 +232,10 @@ impl FieldDef {
     }
 }
 
-/// Where a record finds the value of a field.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FieldAt {
-    position: usize,
-    /// The path, for records without a Rust type.
-    path: Option<Arc<Path>>,
-}
-
-impl FieldAt {
-    /// The position in the schema; `usize::MAX` for an undeclared path of documents.
-    #[inline]
-    pub fn position(&self) -> usize {
-        self.position
-    }
-
-    /// The path, for records whose fields are read by name.
-    pub fn path(&self) -> Option<&Path> {
-        self.path.as_deref()
-    }
-
-    /// The path, if the schema does not declare it.
-    pub fn undeclared(&self) -> Option<&str> {
-        self.path().filter(|_| self.position == usize::MAX).map(|path| &*path.name)
+impl Path {
+    /// The path to a declared field.
+    pub fn new(field: &FieldDef, key_part: Option<usize>) -> Self {
+        Path { kind: Some(field.kind()), many: field.is_many(), key_part, ..Path::undeclared(field.name()) }
     }
 }
 
@@ -423,85 +402,17 @@ impl Schema {
 
     /// The place of the field at a position.
     pub fn at(&self, position: usize) -> FieldAt {
-        FieldAt { position, path: self.paths.get(position).cloned() }
+        FieldAt::new(position, self.paths.get(position).cloned())
     }
 
     /// The place of an undeclared path, if queries may name one.
     pub fn undeclared(&self, name: &str) -> Option<FieldAt> {
-        self.open.then(|| FieldAt { position: usize::MAX, path: Some(Arc::new(Path::undeclared(name))) })
+        self.open.then(|| FieldAt::of_undeclared(name))
     }
 
     /// The fields of records without a Rust type, each with its path.
     pub fn paths(&self) -> impl Iterator<Item = (&FieldDef, &Path)> {
         self.fields.iter().zip(self.paths.iter().map(|path| &**path))
-    }
-
-    /// Checks that the schema has a key, that names are distinct, that indexes and aggregates fit the fields, and the limits.
-    pub fn check(&self) -> Result<(), SchemaError> {
-        if self.fields.len() > limits::MAX_FIELDS {
-            return Err(SchemaError::TooManyFields { fields: self.fields.len(), limit: limits::MAX_FIELDS });
-        }
-        if !self.fields.iter().any(FieldDef::is_key) {
-            return Err(SchemaError::NoKey);
-        }
-        for (at, field) in self.fields.iter().enumerate() {
-            let name = || field.name.to_string();
-            if field.name.is_empty() {
-                return Err(SchemaError::UnnamedField { position: at });
-            }
-            if self.position(&field.name) != Some(at) {
-                return Err(SchemaError::DuplicateField { field: name() });
-            }
-            if field.key && field.many {
-                return Err(SchemaError::ListKey { field: name() });
-            }
-            if field.key && field.nullable {
-                return Err(SchemaError::OptionalKey { field: name() });
-            }
-            if field.column && field.many {
-                return Err(SchemaError::ManyValues { what: "a column", field: name() });
-            }
-        }
-        let indexes = self.indexes();
-        for (at, index) in indexes.iter().enumerate() {
-            self.check_index(index, &indexes[..at])?;
-        }
-        for (at, def) in self.aggregates.iter().enumerate() {
-            let unsound = |source| SchemaError::Aggregate { aggregate: def.name().to_owned(), source };
-            self.check_aggregate(def, &self.aggregates[..at]).map_err(unsound)?;
-        }
-        Ok(())
-    }
-
-    /// Checks an index that is to be added to `others`.
-    pub fn check_index(&self, index: &IndexDef, others: &[IndexDef]) -> Result<(), SchemaError> {
-        let name = || index.name().to_owned();
-        if others.len() >= limits::MAX_INDEXES {
-            return Err(SchemaError::TooManyIndexes { limit: limits::MAX_INDEXES });
-        }
-        if others.iter().any(|other| other.name() == index.name()) {
-            return Err(SchemaError::DuplicateIndex { index: name() });
-        }
-        if index.name().is_empty() || index.fields().is_empty() {
-            return Err(SchemaError::EmptyIndex { index: name() });
-        }
-        for (at, field) in index.fields().iter().enumerate() {
-            let Some((_, def)) = self.find(field) else {
-                let known = self.fields.iter().map(|field| field.name().to_owned()).collect();
-                return Err(SchemaError::UnknownField { index: name(), field: field.to_string(), known });
-            };
-            if index.fields()[..at].contains(field) {
-                return Err(SchemaError::RepeatedField { index: name(), field: field.to_string() });
-            }
-            if def.many && (index.kind() != IndexKind::Equality || index.fields().len() > 1) {
-                let what = if index.fields().len() > 1 { "an index of several fields" } else { "such an index" };
-                return Err(SchemaError::ManyValues { what, field: field.to_string() });
-            }
-        }
-        match index.condition().map(|when| Condition::new(index.name(), self, when)) {
-            Some(Err(source)) => Err(SchemaError::Condition { index: name(), source: Box::new(source) }),
-            _ => Ok(()),
-        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::domain::Domain;
 use super::many;
-use super::node::{Core, Identity, Node};
+use super::node::{Contradiction, Core, Identity, Node};
 use crate::schema::condition::Condition;
 use crate::schema::test::Test;
 use crate::schema::{FieldAt, Schema};
@@ -10,9 +10,6 @@ use crate::schema::{FieldAt, Schema};
 pub(super) struct Laws<'a> {
     pub(super) schema: &'a Schema,
 }
-
-/// The parts can't all hold, for any record.
-pub(super) struct Contradiction;
 
 impl Laws<'_> {
     /// The normal form of a condition, as deep as the condition. Each law holds in any order and grouping of the parts, so that every

@@ -1,8 +1,7 @@
 //! Laws for fields of many values and for undeclared paths. `eq(1) & eq(2)` may hold there, as both values may be present, so few laws
 //! hold.
 
-use super::laws::Contradiction;
-use super::node::{Core, Node};
+use super::node::{Contradiction, Core, Node};
 use crate::schema::test::Test;
 use crate::schema::values::Values;
 use crate::schema::{FieldAt, Schema, undeclared};

@@ -31,6 +31,9 @@ pub(super) enum Core {
     Every(Vec<Node>),
 }
 
+/// The parts can't all hold, for any record.
+pub(super) struct Contradiction;
+
 /// Distinguishes nodes: a node and its negation are adjacent.
 pub(super) type Identity = (Fingerprint, bool);
 

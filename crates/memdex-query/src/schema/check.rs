@@ -1,0 +1,89 @@
+//! Checks a schema, before a collection is opened with it.
+
+use super::{AggregateDef, Condition, FieldDef, IndexDef, IndexKind, Schema};
+use crate::error::{AggregateDefError, SchemaError};
+use crate::limits;
+
+impl Schema {
+    /// Checks that the schema has a key, that names are distinct, that indexes and aggregates fit the fields, and the limits.
+    pub fn check(&self) -> Result<(), SchemaError> {
+        if self.fields().len() > limits::MAX_FIELDS {
+            return Err(SchemaError::TooManyFields { fields: self.fields().len(), limit: limits::MAX_FIELDS });
+        }
+        if !self.fields().iter().any(FieldDef::is_key) {
+            return Err(SchemaError::NoKey);
+        }
+        for (at, field) in self.fields().iter().enumerate() {
+            let name = || field.name().to_owned();
+            if field.name().is_empty() {
+                return Err(SchemaError::UnnamedField { position: at });
+            }
+            if self.position(field.name()) != Some(at) {
+                return Err(SchemaError::DuplicateField { field: name() });
+            }
+            if field.is_key() && field.is_many() {
+                return Err(SchemaError::ListKey { field: name() });
+            }
+            if field.is_key() && field.is_nullable() {
+                return Err(SchemaError::OptionalKey { field: name() });
+            }
+            if field.is_column() && field.is_many() {
+                return Err(SchemaError::ManyValues { what: "a column", field: name() });
+            }
+        }
+        let indexes = self.indexes();
+        for (at, index) in indexes.iter().enumerate() {
+            self.check_index(index, &indexes[..at])?;
+        }
+        for (at, def) in self.aggregates().iter().enumerate() {
+            let unsound = |source| SchemaError::Aggregate { aggregate: def.name().to_owned(), source };
+            self.check_aggregate(def, &self.aggregates()[..at]).map_err(unsound)?;
+        }
+        Ok(())
+    }
+
+    /// Checks an index that is to be added to `others`.
+    pub fn check_index(&self, index: &IndexDef, others: &[IndexDef]) -> Result<(), SchemaError> {
+        let name = || index.name().to_owned();
+        if others.len() >= limits::MAX_INDEXES {
+            return Err(SchemaError::TooManyIndexes { limit: limits::MAX_INDEXES });
+        }
+        if others.iter().any(|other| other.name() == index.name()) {
+            return Err(SchemaError::DuplicateIndex { index: name() });
+        }
+        if index.name().is_empty() || index.fields().is_empty() {
+            return Err(SchemaError::EmptyIndex { index: name() });
+        }
+        for (at, field) in index.fields().iter().enumerate() {
+            let Some((_, def)) = self.find(field) else {
+                let known = self.fields().iter().map(|field| field.name().to_owned()).collect();
+                return Err(SchemaError::UnknownField { index: name(), field: field.to_string(), known });
+            };
+            if index.fields()[..at].contains(field) {
+                return Err(SchemaError::RepeatedField { index: name(), field: field.to_string() });
+            }
+            if def.is_many() && (index.kind() != IndexKind::Equality || index.fields().len() > 1) {
+                let what = if index.fields().len() > 1 { "an index of several fields" } else { "such an index" };
+                return Err(SchemaError::ManyValues { what, field: field.to_string() });
+            }
+        }
+        match index.condition().map(|when| Condition::new(index.name(), self, when)) {
+            Some(Err(source)) => Err(SchemaError::Condition { index: name(), source: Box::new(source) }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Fails if the aggregate can't be added to `others`.
+    pub fn check_aggregate(&self, def: &AggregateDef, others: &[AggregateDef]) -> Result<(), AggregateDefError> {
+        if others.len() >= limits::MAX_AGGREGATES {
+            return Err(AggregateDefError::TooMany { limit: limits::MAX_AGGREGATES });
+        }
+        if others.iter().any(|other| other.name() == def.name()) {
+            return Err(AggregateDefError::Duplicate);
+        }
+        if def.name().is_empty() {
+            return Err(AggregateDefError::Unnamed);
+        }
+        def.bind(self).map(drop)
+    }
+}
