@@ -6,6 +6,7 @@ use super::hooks::{Hooks, Registration};
 use super::peak::Peak;
 use super::stats::{CollectionStats, Stats};
 use super::timeline::{Pin, Timeline};
+use super::upkeep::Upkeep;
 use crate::clock::{Clock, SteadyClock, Timestamp};
 use crate::error::{Cause, Commit};
 use crate::hash::RandomState;
@@ -15,7 +16,7 @@ use crate::reclaim::Backlog;
 use crate::sync::{
     Arc, AtomicBool, AtomicU64, Mutex, MutexGuard, NameMap, OnceLock,
     Ordering::{Relaxed, SeqCst},
-    Tally,
+    Tally, thread,
 };
 use crate::user_code;
 
@@ -208,6 +209,23 @@ impl Engine {
 
     fn walk_memory(&self) -> u64 {
         self.tables().iter().map(|table| table.memory().total() as u64).sum()
+    }
+
+    // ---- upkeep ----------------------------------------------------------------------------------------------------
+
+    /// All of it, collection by collection.
+    pub(crate) fn optimize(self: &Arc<Self>) -> Result<(), Cause> {
+        self.look_at_memory();
+        for table in self.tables() {
+            let mut at = Some(Upkeep::Keys(0));
+            while let Some(slice) = at {
+                let guard = self.lock_to_write()?;
+                at = table.upkeep(slice);
+                drop(guard);
+                thread::yield_now();
+            }
+        }
+        Ok(())
     }
 
     // ---- reclamation -----------------------------------------------------------------------------------------------

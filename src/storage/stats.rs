@@ -2,7 +2,7 @@
 
 use super::column::Column;
 use super::table::Table;
-use super::version::Version;
+use super::version::version_bytes;
 use crate::error::Commit;
 use crate::index::{Index, Materialized};
 use crate::latency::LatencyStats;
@@ -223,11 +223,4 @@ fn of_aggregate(aggregate: &Materialized) -> AggregateStats {
 fn of_index(index: &dyn Index) -> IndexStats {
     let (name, kind) = (index.name().to_owned(), index.shape.def.kind());
     IndexStats { name, kind, distinct: index.distinct(), bytes: index.heap_bytes() }
-}
-
-/// The size of a version with its record, without their heap memory.
-pub(super) fn version_bytes<R>() -> usize {
-    /// The two reference counts of an `Arc`.
-    const HEADER: usize = 16;
-    HEADER + size_of::<Version<R>>()
 }

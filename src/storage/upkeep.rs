@@ -3,12 +3,9 @@
 //! Each slice is short and under the commit lock; between two of them commits have their turn. Readers wait for the part at hand
 //! alone. Nothing that anybody can see changes, so nothing is marked: whatever moves entries holds every guard concerned.
 
-use super::engine::Engine;
 use super::table::Table;
-use crate::error::Cause;
 use crate::limits::KEY_SHARDS;
 use crate::record::Record;
-use crate::sync::{Arc, thread};
 
 /// Where the next slice begins.
 pub(crate) enum Upkeep {
@@ -69,22 +66,5 @@ impl<R: Record> Table<R> {
                 })
             }
         }
-    }
-}
-
-impl Engine {
-    /// All of it, collection by collection.
-    pub(crate) fn optimize(self: &Arc<Self>) -> Result<(), Cause> {
-        self.look_at_memory();
-        for table in self.tables() {
-            let mut at = Some(Upkeep::Keys(0));
-            while let Some(slice) = at {
-                let guard = self.lock_to_write()?;
-                at = table.upkeep(slice);
-                drop(guard);
-                thread::yield_now();
-            }
-        }
-        Ok(())
     }
 }

@@ -43,3 +43,10 @@ impl<R> Change<R> {
         self.old.as_ref().is_some_and(|old| !old.is_tombstone())
     }
 }
+
+/// A version with its record, without what these point to.
+pub(super) fn version_bytes<R>() -> usize {
+    /// The two counts of an `Arc`.
+    const HEADER: usize = 16;
+    HEADER + size_of::<Version<R>>()
+}
