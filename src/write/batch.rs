@@ -1,20 +1,23 @@
-//! A batch: operations on any collections of one store, committed together.
+//! A batch: operations on any collections of one store, committed together, and the refusal that returns it.
 
 use super::commit::{attempt, commit, refused};
-use super::operation::{Effect, Operation, Target};
-use super::part::{Operations, Part};
-use super::receipt::{Receipt, Refused};
-use super::report::{Asked, Notes, OperationInfo, Report, TakenOperation};
+use super::notes::{Asked, Notes};
+use super::operation::{Effect, Operation, OperationInfo, Target};
+use super::operations::Operations;
+use super::part::Part;
+use super::pending::Pending;
+use super::receipt::Receipt;
+use super::report::{Report, TakenOperation};
 use crate::error::{Cause, Refusal};
 use crate::limits::MAX_BATCH_OPERATIONS;
 use crate::record::{Lookup, Record};
 use crate::storage::{Collection, Engine, Handle};
-use crate::sync::{Arc, Ordering::SeqCst};
+use crate::sync::{Arc, Mutex, Ordering::SeqCst};
 use memdex_query::value::IntoKey;
 use smallvec::SmallVec;
 use std::any::Any;
+use std::error::Error;
 use std::fmt;
-use std::ops::Deref;
 
 /// Operations on any collections of one store that become visible together, or not at all. Owned and `Send`.
 ///
@@ -417,45 +420,74 @@ impl fmt::Debug for Batch {
     }
 }
 
-/// A record as a batch would leave it, from [`Batch::get`]. Dereferences to the record.
+/// A refused batch. It has changed nothing; [`into_batch`](Refused::into_batch) returns it.
 ///
 /// ```
 /// # use memdex::{Record, Store};
-/// # use memdex::write::Pending;
-/// # #[derive(Clone, Record)] struct User { #[record(key)] id: u32, visits: u64 }
+/// # #[derive(Clone, Record)] struct User { #[record(key)] id: u32 }
 /// # let store = Store::new();
 /// # let users = store.collection::<User>("User")?;
-/// users.insert(User { id: 1, visits: 0 })?;
 /// let mut batch = store.batch();
-/// assert!(matches!(batch.get(&users, 1)?, Some(Pending::Committed(_))));
-/// batch.update(&users, 1, |user| user.visits += 1)?;
-/// assert_eq!(batch.get(&users, 1)?.unwrap().visits, 1);
+/// batch.store(&users, User { id: 1 })?;
+/// batch.update(&users, 2, |_| ())?;
+/// let refused = batch.commit().unwrap_err();
+/// assert_eq!(refused.refusal().position(), Some(1));
+/// let mut batch = refused.into_batch();
+/// batch.remove(1);
+/// assert_eq!(batch.commit()?.counts.inserted, 1);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[non_exhaustive]
-pub enum Pending<'a, R> {
-    /// The committed record: no operation of the batch changes it.
-    Committed(Handle<R>),
-    /// The record that an operation of the batch brings.
-    Brought(&'a R),
-    /// The record that closures of the batch make.
-    Computed(R),
+pub struct Refused {
+    refusal: Refusal,
+    // Makes the error `Sync`, so that it fits into `Box<dyn Error + Send + Sync>`.
+    batch: Mutex<Batch>,
 }
 
-impl<R> Deref for Pending<'_, R> {
-    type Target = R;
+impl Refused {
+    pub(super) fn new(refusal: Refusal, batch: Batch) -> Self {
+        Refused { refusal, batch: Mutex::new(batch) }
+    }
 
-    fn deref(&self) -> &R {
-        match self {
-            Pending::Committed(record) => record,
-            Pending::Brought(record) => record,
-            Pending::Computed(record) => record,
-        }
+    /// The operation at fault, and the cause.
+    pub fn refusal(&self) -> &Refusal {
+        &self.refusal
+    }
+
+    /// The cause.
+    pub fn cause(&self) -> &Cause {
+        self.refusal.cause()
+    }
+
+    /// The refusal, and the batch as it was before the commit.
+    pub fn into_parts(self) -> (Refusal, Batch) {
+        (self.refusal, self.batch.into_inner())
+    }
+
+    /// The batch as it was before the commit.
+    pub fn into_batch(self) -> Batch {
+        self.into_parts().1
+    }
+
+    /// The refusal. Drops the batch.
+    pub fn into_refusal(self) -> Refusal {
+        self.refusal
     }
 }
 
-impl<R: fmt::Debug> fmt::Debug for Pending<'_, R> {
+impl fmt::Debug for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        (**self).fmt(f)
+        f.debug_struct("Refused").field("refusal", &self.refusal).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.refusal.fmt(f)
+    }
+}
+
+impl Error for Refused {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.refusal.source()
     }
 }

@@ -1,6 +1,7 @@
 //! Deleting all records of a collection.
 
-use super::receipt::{Receipt, Refused};
+use super::batch::Refused;
+use super::receipt::Receipt;
 use crate::record::Record;
 use crate::storage::Collection;
 use memdex_query::query::Filter;

@@ -1,8 +1,8 @@
 //! The commands, each declared and documented once, for collections, batches and writers.
 
-use super::batch::Batch;
+use super::batch::{Batch, Refused};
 use super::operation::{Action, Change, Operation};
-use super::receipt::{Receipt, Refused};
+use super::receipt::Receipt;
 use super::writer::{Writer, WriterError};
 use crate::error::{Cause, Commit, Refusal};
 #[cfg(feature = "documents")]

@@ -1,8 +1,8 @@
 //! The write path: how a batch becomes visible at once. One committer at a time.
 
+use super::notes::Notes;
 use super::part::Part;
 use super::receipt::{Counts, Receipt};
-use super::report::Notes;
 use crate::error::{Cause, Refusal};
 use crate::storage::{CommitInfo, Engine, ProposedCommit};
 use crate::sync::{Arc, Ordering::SeqCst};

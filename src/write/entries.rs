@@ -1,9 +1,9 @@
 //! What every index, aggregate and column holds of the net records of a batch: extracted structure by structure over the whole batch,
 //! so that look-ups overlap. A refusal blames the operation that made the record.
 
+use super::net::Net;
+use super::notes::Blame;
 use super::operation::Operation;
-use super::report::Blame;
-use super::resolve::Net;
 use super::stage::Staged;
 use crate::error::{Cause, Refusal};
 use crate::index::{Other, StagedRecords};
@@ -81,9 +81,4 @@ impl<R: Record> StagedRecords for NetRecords<'_, R> {
         }
         ControlFlow::Continue(())
     }
-}
-
-/// Whether every structure and every column takes a record by itself.
-pub(super) fn can_be_indexed<R: Record>(table: &Table<R>, record: &R) -> bool {
-    table.accepts(&Fields(record))
 }

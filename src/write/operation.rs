@@ -1,6 +1,6 @@
 //! One operation, on the record of a key or on all records that a filter selects, and its effect on a record.
 
-use super::report::Outcome;
+use super::outcome::Outcome;
 use crate::error::{Cause, Commit, Refusal};
 use crate::read;
 use crate::record::{Access, Condition, Fields, KeyBuffer, Record};
@@ -9,6 +9,33 @@ use crate::sync::Arc;
 use crate::user_code;
 use memdex_query::query::Filter;
 use memdex_query::value::{IntoKey, Key};
+
+/// The description of an operation of a batch.
+///
+/// ```
+/// # use memdex::{Record, Store};
+/// # #[derive(Clone, Record)] struct User { #[record(key)] id: u32 }
+/// # let store = Store::new();
+/// # let users = store.collection::<User>("User")?;
+/// let mut batch = store.batch();
+/// batch.delete(&users, 7)?;
+/// let info = &batch.operations()[0];
+/// assert_eq!((info.position, info.operation, &*info.collection), (0, "delete", "User"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct OperationInfo {
+    /// Its position in the batch, counted from 0. Removing other operations does not change it.
+    pub position: usize,
+    /// The command: `store`, `insert`, `update`, `upsert`, `delete`, `update_where` or `delete_where`.
+    pub operation: &'static str,
+    /// The name of its collection.
+    pub collection: String,
+    /// The key of its record; `None` if it is by filter.
+    pub key: Option<Key>,
+}
 
 /// Makes the new record from the current one.
 pub(super) type Change<R> = Box<dyn Fn(&R) -> Result<R, Cause> + Send>;
@@ -56,6 +83,18 @@ pub(super) enum Effect<R> {
     Updated(R),
     Deleted,
     Missing,
+}
+
+impl<R> From<&Effect<R>> for Outcome {
+    fn from(effect: &Effect<R>) -> Self {
+        match effect {
+            Effect::Inserted => Outcome::Created,
+            Effect::Replaced => Outcome::Replaced,
+            Effect::Updated(_) => Outcome::Updated,
+            Effect::Deleted => Outcome::Deleted,
+            Effect::Missing => Outcome::Missing,
+        }
+    }
 }
 
 impl<R> Action<R> {

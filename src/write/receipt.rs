@@ -1,11 +1,8 @@
-//! What a commit returns: the receipt, or the refusal with the batch.
+//! What a commit returns: the receipt.
 
-use super::{Batch, Outcome};
+use super::outcome::Outcome;
 use crate::clock::Timestamp;
-use crate::error::{Cause, Commit, Refusal};
-use crate::sync::Mutex;
-use std::error::Error;
-use std::fmt;
+use crate::error::Commit;
 use std::ops::AddAssign;
 use std::time::Duration;
 
@@ -91,77 +88,5 @@ impl AddAssign for Counts {
         self.updated += other.updated;
         self.deleted += other.deleted;
         self.missing += other.missing;
-    }
-}
-
-/// A refused batch. It has changed nothing; [`into_batch`](Refused::into_batch) returns it.
-///
-/// ```
-/// # use memdex::{Record, Store};
-/// # #[derive(Clone, Record)] struct User { #[record(key)] id: u32 }
-/// # let store = Store::new();
-/// # let users = store.collection::<User>("User")?;
-/// let mut batch = store.batch();
-/// batch.store(&users, User { id: 1 })?;
-/// batch.update(&users, 2, |_| ())?;
-/// let refused = batch.commit().unwrap_err();
-/// assert_eq!(refused.refusal().position(), Some(1));
-/// let mut batch = refused.into_batch();
-/// batch.remove(1);
-/// assert_eq!(batch.commit()?.counts.inserted, 1);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-pub struct Refused {
-    refusal: Refusal,
-    // Makes the error `Sync`, so that it fits into `Box<dyn Error + Send + Sync>`.
-    batch: Mutex<Batch>,
-}
-
-impl Refused {
-    pub(super) fn new(refusal: Refusal, batch: Batch) -> Self {
-        Refused { refusal, batch: Mutex::new(batch) }
-    }
-
-    /// The operation at fault, and the cause.
-    pub fn refusal(&self) -> &Refusal {
-        &self.refusal
-    }
-
-    /// The cause.
-    pub fn cause(&self) -> &Cause {
-        self.refusal.cause()
-    }
-
-    /// The refusal, and the batch as it was before the commit.
-    pub fn into_parts(self) -> (Refusal, Batch) {
-        (self.refusal, self.batch.into_inner())
-    }
-
-    /// The batch as it was before the commit.
-    pub fn into_batch(self) -> Batch {
-        self.into_parts().1
-    }
-
-    /// The refusal. Drops the batch.
-    pub fn into_refusal(self) -> Refusal {
-        self.refusal
-    }
-}
-
-impl fmt::Debug for Refused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Refused").field("refusal", &self.refusal).finish_non_exhaustive()
-    }
-}
-
-impl fmt::Display for Refused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.refusal.fmt(f)
-    }
-}
-
-impl Error for Refused {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.refusal.source()
     }
 }

@@ -1,10 +1,12 @@
 //! Staging: a batch's operations on one collection become one net change a key. All user code of a write runs here, and
 //! all refusals happen here; until [`Staged::seal`] nothing has been given out, until [`Staged::mark`] nothing shared.
 
+use super::net::{Net, State};
+use super::notes::{Asked, Blame, Notes};
 use super::operation::{Action, Operation};
+use super::part::StagedPart;
 use super::receipt::Counts;
-use super::report::{Asked, Blame, Notes};
-use super::resolve::{Looked, Net, State, look_up};
+use super::resolve::{Looked, look_up};
 use crate::error::{Cause, Commit, Refusal};
 use crate::limits::MAX_ROWS;
 use crate::record::Record;
@@ -14,26 +16,6 @@ use crate::storage::{
 };
 use crate::sync::{Arc, MutexGuard};
 use crate::user_code;
-
-/// One collection's part of a batch, staged: without its record type, as the commit sees it.
-pub(super) trait StagedPart {
-    fn counts(&self) -> Counts;
-    /// What the records that leave take of the counted bytes, and those that come.
-    fn bytes_moved(&self) -> (u64, u64);
-    /// Adds what was noted down while it was staged. After the last refusal.
-    fn tell(&mut self, notes: &mut Notes);
-    /// Makes the versions of this commit for hooks that may refuse it. Rows are only foreseen, not given out.
-    fn propose(&mut self, commit: Commit) -> ProposedChanges;
-    /// Undoes `propose`: the records return to their operations. The proposal has been dropped.
-    fn retract(&mut self);
-    /// Gives out rows, codes and versions. After the last refusal.
-    fn seal(&mut self, commit: Commit);
-    fn mark(&self, commit: Commit);
-    fn apply(&mut self, commit: Commit);
-    fn changes(&self) -> CollectionChanges;
-    fn settle(&mut self, pinned: &[Commit], garbage: &mut Garbage);
-    fn table(&self) -> Arc<dyn AnyTable>;
-}
 
 pub(super) struct Staged<'a, R: Record> {
     pub(super) table: &'a Arc<Table<R>>,

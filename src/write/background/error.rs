@@ -1,7 +1,6 @@
 //! Errors of the background writer.
 
-use super::super::batch::Batch;
-use super::super::receipt::Refused;
+use super::super::batch::{Batch, Refused};
 use crate::error::Refusal;
 use crate::sync::Mutex;
 use std::error::Error;

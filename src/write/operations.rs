@@ -1,0 +1,121 @@
+//! The operations of a batch on one collection, with their record type.
+
+use super::notes::Asked;
+use super::operation::{Operation, OperationInfo};
+use super::part::{Part, Single, StagedPart};
+use super::stage::Staged;
+use crate::error::Refusal;
+use crate::record::Record;
+use crate::storage::Table;
+use crate::sync::Arc;
+use crate::user_code;
+use std::any::Any;
+
+pub(super) struct Operations<R: Record> {
+    pub(super) table: Arc<Table<R>>,
+    pub(super) list: Vec<Operation<R>>,
+}
+
+impl<R: Record> Operations<R> {
+    pub(super) fn new(table: Arc<Table<R>>) -> Self {
+        Operations { table, list: Vec::with_capacity(1) }
+    }
+
+    /// The index in `list` of the operation at a position.
+    pub(super) fn at(&self, position: usize) -> Option<usize> {
+        self.list.binary_search_by_key(&position, |operation| operation.position).ok()
+    }
+
+    fn info(&self, operation: &Operation<R>) -> OperationInfo {
+        OperationInfo {
+            position: operation.position,
+            operation: operation.name(),
+            collection: self.table.name.to_string(),
+            key: operation.key().cloned(),
+        }
+    }
+
+    fn single(&self, operation: Operation<R>) -> Single {
+        let info = self.info(&operation);
+        let list = vec![Operation { position: 0, ..operation }];
+        (info, Box::new(Operations { table: self.table.clone(), list }))
+    }
+
+    /// The other part with its type, if it is of the same collection.
+    fn same<'a>(&self, other: &'a mut dyn Part) -> Option<&'a mut Self> {
+        let other = (other as &mut dyn Any).downcast_mut::<Self>()?;
+        Arc::ptr_eq(&self.table, &other.table).then_some(other)
+    }
+}
+
+impl<R: Record> Part for Operations<R> {
+    fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    fn stage(&mut self, asked: Asked) -> Result<Box<dyn StagedPart + '_>, Refusal> {
+        Ok(Box::new(Staged::new(&self.table, &mut self.list, asked)?))
+    }
+
+    fn is_of(&self, table: *const ()) -> bool {
+        Arc::as_ptr(&self.table).cast() == table
+    }
+
+    fn truncate(&mut self, position: usize) {
+        self.list.truncate(self.list.partition_point(|operation| operation.position < position));
+    }
+
+    fn remove(&mut self, position: usize) -> Option<Single> {
+        let operation = self.list.remove(self.at(position)?);
+        Some(self.single(operation))
+    }
+
+    fn take_all(&mut self) -> Vec<Single> {
+        if self.list.is_empty() {
+            return Vec::new(); // The list keeps its capacity for the next batch.
+        }
+        std::mem::take(&mut self.list).into_iter().map(|operation| self.single(operation)).collect()
+    }
+
+    fn take_record(&mut self) -> Option<Box<dyn Any + Send>> {
+        Some(Box::new(self.list.first_mut()?.action.take_record()?))
+    }
+
+    fn append(&mut self, other: &mut dyn Part, from: usize) -> bool {
+        let Some(other) = self.same(other) else { return false };
+        other.list.iter_mut().for_each(|operation| operation.position += from);
+        self.list.append(&mut other.list);
+        true
+    }
+
+    fn give_back(&mut self, other: &mut dyn Part, from: usize) -> bool {
+        let Some(other) = self.same(other) else { return false };
+        let at = self.list.partition_point(|operation| operation.position < from);
+        other.list.extend(self.list.drain(at..).map(|o| Operation { position: o.position - from, ..o }));
+        true
+    }
+
+    fn infos(&self, infos: &mut Vec<OperationInfo>) {
+        infos.extend(self.list.iter().map(|operation| self.info(operation)));
+    }
+
+    fn bytes(&self) -> usize {
+        let of_key = |operation: &Operation<R>| operation.key().map_or(0, |key| key.heap_bytes());
+        let of_heap = |operation: &Operation<R>| of_key(operation) + operation.action.closure_bytes();
+        size_of_val(&*self.list) + self.list.iter().map(of_heap).sum::<usize>()
+    }
+
+    fn fingerprints(&self, fingerprints: &mut Vec<u64>) -> bool {
+        let table = (Arc::as_ptr(&self.table).addr() as u64).rotate_left(32);
+        fingerprints.extend(self.list.iter().map(|operation| table ^ u64::from(operation.hash())));
+        self.list.iter().all(|operation| operation.key().is_some())
+    }
+
+    fn empty(&self) -> Box<dyn Part> {
+        Box::new(Operations { table: self.table.clone(), list: Vec::new() })
+    }
+
+    fn discard(&mut self) -> u64 {
+        user_code::drop_each(std::mem::take(&mut self.list))
+    }
+}
