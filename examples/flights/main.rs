@@ -220,7 +220,7 @@ fn find_by_names(flights: &Collection<Flight>, conditions: &str) -> Result<()> {
     heading(&format!("Fields named at run time: {conditions}"));
     let mut predicate = Predicate::All;
     for (name, value) in conditions.split('&').filter_map(|part| part.split_once('=')) {
-        predicate = predicate & field(name.to_owned()).eq(value);
+        predicate &= field(name.to_owned()).eq(value);
     }
     println!("{} flights. The error for an unknown field:\n", flights.find(predicate).count()?);
     if let Err(error) = flights.find(field("destination").eq("SFO")).count() {

@@ -214,11 +214,11 @@ impl<'a> Planner<'a> {
     fn opposite(&self, condition: &Condition) -> Option<Known> {
         match condition {
             Condition::Or(parts) => {
-                let opposites: Vec<Condition> = parts.iter().cloned().map(Condition::not).collect();
+                let opposites: Vec<Condition> = parts.iter().cloned().map(Condition::negated).collect();
                 self.every(&Condition::And(opposites.clone()), &opposites, (self.total, cost::SCAN))
             }
             Condition::And(parts) => {
-                let opposites: Vec<Condition> = parts.iter().cloned().map(Condition::not).collect();
+                let opposites: Vec<Condition> = parts.iter().cloned().map(Condition::negated).collect();
                 self.any(&Condition::Or(opposites.clone()), &opposites)
             }
             other => {

@@ -11,12 +11,13 @@ use std::sync::{Arc, Mutex};
 
 type Verdict = Result<(), Box<dyn Error + Send + Sync>>;
 type Log = Arc<Mutex<Vec<String>>>;
+type Action = Box<dyn Fn(&ProposedCommit) -> Verdict + Send>;
 
 /// Logs every call, and runs the configured action at `prepare`.
 struct Logging {
     name: &'static str,
     log: Log,
-    prepare: Mutex<Option<Box<dyn Fn(&ProposedCommit) -> Verdict + Send>>>,
+    prepare: Mutex<Option<Action>>,
 }
 
 impl Logging {

@@ -42,6 +42,11 @@ impl Multiset {
         self.counts.last_key_value().map(|(value, _)| value)
     }
 
+    /// Whether it has no values.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// The number of distinct values.
     pub fn len(&self) -> usize {
         self.counts.len()

@@ -38,6 +38,9 @@ impl Zone {
     /// Parses `UTC`, an offset like `+02:00`, or, with the feature `time-zones`, a name of the IANA time zone database like
     /// `Europe/Zurich`. The rules are compiled in, so that results do not depend on the
     /// machine.
+    ///
+    /// # Errors
+    /// If no time zone has this name.
     pub fn parse(name: &str) -> Result<Self, StatisticsError> {
         if name.eq_ignore_ascii_case("UTC") || name.eq_ignore_ascii_case("Z") {
             return Ok(Zone::UTC);

@@ -14,11 +14,17 @@ use std::ops::Bound;
 
 impl Condition {
     /// Binds a predicate to a schema and normalizes it. `collection` is the name in errors.
+    ///
+    /// # Errors
+    /// If a field does not exist, or a value does not fit its field.
     pub fn new(collection: &str, schema: &Schema, predicate: &Predicate) -> Result<Self, QueryError> {
         Ok(normal_form(bind(collection, schema, predicate)?, schema))
     }
 
     /// The same with the fingerprint of the condition. It is computed from the same normal form.
+    ///
+    /// # Errors
+    /// If a field does not exist, or a value does not fit its field.
     pub fn with_fingerprint(
         collection: &str,
         schema: &Schema,
@@ -185,6 +191,9 @@ impl Binder<'_> {
 
 /// Converts a value to the kind of a field: an integer to a float or a decimal if that is exact, and a string to a kind that is written
 /// as text, such as a UUID. A float is never converted to a decimal, since the intended decimal is unknown.
+///
+/// # Errors
+/// If a field does not exist, or a value does not fit its field.
 pub fn fit(collection: &str, def: &FieldDef, value: &Value) -> Result<Value, QueryError> {
     match (def.kind(), value.as_ref()) {
         (Kind::Float, ValueRef::Int(n)) if (n as f64) as i128 == i128::from(n) => Ok(Value::from(n as f64)),

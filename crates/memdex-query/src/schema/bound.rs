@@ -105,6 +105,9 @@ pub struct Best {
 
 impl Bound {
     /// Binds statistics to a schema; `collection` is the name in errors.
+    ///
+    /// # Errors
+    /// If a field does not exist, or a value does not fit its field.
     pub fn new(collection: &str, schema: &Schema, statistics: &Statistics) -> Result<Self, QueryError> {
         let mut binder = Binder { collection, schema, fields: Vec::new() };
         let first = binder.metrics(&statistics.metrics)?;

@@ -18,6 +18,9 @@ pub struct BoundAggregate {
 
 impl AggregateDef {
     /// Binds it to a schema. Fails if it can't be maintained.
+    ///
+    /// # Errors
+    /// If the aggregate cannot be maintained.
     pub fn bind(&self, schema: &Schema) -> Result<BoundAggregate, AggregateDefError> {
         self.check_metrics()?;
         let unsound = |source| AggregateDefError::Query { source: Box::new(source) };

@@ -54,6 +54,9 @@ impl Bucketer {
     }
 
     /// All ranges, or all buckets from the first to the last known one: the part of the key, and the name in results.
+    ///
+    /// # Errors
+    /// If the fields do not exist, or cannot have these metrics or buckets.
     pub fn all_between(&mut self, known: Option<(&Value, &Value)>) -> Result<Vec<(Value, Value)>, StatisticsError> {
         if let Cut::Ranges(_, bounds) = &self.cut {
             return Ok(bounds.iter().enumerate().map(|(at, range)| (Value::from(at), range_name(range))).collect());

@@ -6,6 +6,9 @@ use crate::limits;
 
 impl Schema {
     /// Checks that the schema has a key, that names are distinct, that indexes and aggregates fit the fields, and the limits.
+    ///
+    /// # Errors
+    /// If the definition is not sound.
     pub fn check(&self) -> Result<(), SchemaError> {
         if self.fields().len() > limits::MAX_FIELDS {
             return Err(SchemaError::TooManyFields { fields: self.fields().len(), limit: limits::MAX_FIELDS });
@@ -43,6 +46,9 @@ impl Schema {
     }
 
     /// Checks an index that is to be added to `others`.
+    ///
+    /// # Errors
+    /// If the definition is not sound.
     pub fn check_index(&self, index: &IndexDef, others: &[IndexDef]) -> Result<(), SchemaError> {
         let name = || index.name().to_owned();
         if others.len() >= limits::MAX_INDEXES {
@@ -74,6 +80,9 @@ impl Schema {
     }
 
     /// Fails if the aggregate can't be added to `others`.
+    ///
+    /// # Errors
+    /// If the aggregate cannot be maintained.
     pub fn check_aggregate(&self, def: &AggregateDef, others: &[AggregateDef]) -> Result<(), AggregateDefError> {
         if others.len() >= limits::MAX_AGGREGATES {
             return Err(AggregateDefError::TooMany { limit: limits::MAX_AGGREGATES });

@@ -43,7 +43,7 @@ impl Condition {
     }
 
     /// The negation. Double negation cancels out.
-    pub fn not(self) -> Condition {
+    pub fn negated(self) -> Condition {
         match self {
             Condition::Not(part) => *part,
             other => Condition::Not(Box::new(other)),
