@@ -49,6 +49,7 @@ pub(crate) use per_thread;
 
 pub(crate) use chosen::*;
 pub(crate) use std::sync::Arc;
+pub(crate) use std::thread::panicking;
 
 /// Like [`Tally`], for signed values.
 pub(crate) use std::sync::atomic::AtomicI64 as SignedTally;

@@ -7,7 +7,7 @@ use crate::error::Refusal;
 use crate::limits::DEFAULT_BULK_SIZE;
 use crate::record::Record;
 use crate::storage::{Collection, Engine};
-use crate::sync::{Arc, Ordering::SeqCst};
+use crate::sync::{Arc, Ordering::SeqCst, panicking};
 use std::fmt;
 
 /// Buffers operations and commits them as one batch whenever it holds [`bulk_size`](Writer::bulk_size) of them.
@@ -212,7 +212,7 @@ impl Drop for Writer {
             return;
         }
         let operations = self.len();
-        let flushed = if std::thread::panicking() {
+        let flushed = if panicking() {
             Err(Refusal::because("the thread is panicking, so the buffer may be incomplete"))
         } else {
             self.flush()
