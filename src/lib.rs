@@ -73,6 +73,8 @@
 //! * Everything is in memory: at exit it is gone.
 
 #![forbid(unsafe_code)]
+// The locks of the concurrency checkers are big, and errors that give a batch back hold one.
+#![cfg_attr(any(memdex_shuttle, memdex_loom), allow(clippy::result_large_err, clippy::large_enum_variant))]
 
 /// The README's programs are tests.
 #[cfg(all(doctest, feature = "documents"))]

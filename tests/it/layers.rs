@@ -152,7 +152,8 @@ fn crates_bring_few_packages() {
 fn locks_are_named_in_one_file() {
     let mut files = Vec::new();
     rust_files(&root().join("src"), &mut files);
-    for file in files.iter().filter(|file| !file.to_string_lossy().contains("/src/sync") && !file.ends_with("tests.rs")) {
+    for file in files.iter().filter(|file| !file.to_string_lossy().contains("/src/sync") && !file.ends_with("tests.rs"))
+    {
         let code = code(file);
         let code = code.split("\nmod tests").next().unwrap();
         for name in ["std::sync::", "parking_lot", "std::thread"] {

@@ -77,7 +77,6 @@ impl BackgroundWriterBuilder {
     /// Makes the flusher panic when it reaches a step for the n-th time (the number is taken modulo the number of steps).
     #[cfg(memdex_shuttle)]
     #[doc(hidden)]
-    #[must_use]
     pub fn dies_at(self, step: usize, nth: usize) -> Self {
         use super::death::Step;
         self.dying(Step::ALL[step % Step::ALL.len()], nth)
