@@ -48,7 +48,7 @@ fn ints(values: impl IntoIterator<Item = impl Into<Value>>) -> Vec<KeyValue<()>>
 }
 
 fn keys(figures: &MetricValues) -> Vec<String> {
-    let text = |key: &Vec<Value>| key.iter().map(Value::to_string).collect::<Vec<_>>().join(" ");
+    let text = |key: &Vec<Value>| key.iter().map(|value| format!("{value:?}")).collect::<Vec<_>>().join(" ");
     figures.groups().iter().map(|group| text(&group.key)).collect()
 }
 
