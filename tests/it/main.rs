@@ -26,6 +26,8 @@ mod plans;
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
 mod predicates;
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
+mod public_api;
+#[cfg(not(any(memdex_shuttle, memdex_loom)))]
 mod statistics;
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
 mod store;
