@@ -22,7 +22,12 @@ fn public_names_are_those_of_the_files() {
             // A trait and its derive macro are one name.
             let paths = names.lines().filter_map(|line| line.split_once(' ')).map(|(_, path)| path);
             let at_root: BTreeSet<&str> = paths.filter(|path| path.matches("::").count() == 1).collect();
-            assert!(at_root.len() <= MOST_AT_ROOT, "{} names at the root:\n{}", at_root.len(), at_root.iter().copied().collect::<Vec<_>>().join("\n"));
+            assert!(
+                at_root.len() <= MOST_AT_ROOT,
+                "{} names at the root:\n{}",
+                at_root.len(),
+                at_root.iter().copied().collect::<Vec<_>>().join("\n")
+            );
         }
         if std::env::var_os("BLESS").is_some() {
             fs::create_dir_all(file.parent().unwrap()).unwrap();
