@@ -11,21 +11,20 @@ use crate::user_code;
 use std::collections::VecDeque;
 use std::error::Error;
 
-/// Takes part in every commit of a store: it can refuse a commit, discard what the commit makes stale, and learn of the
-/// commit once it is visible. Register one with [`Store::add_hook`](crate::Store::add_hook).
+/// Takes part in every commit of a store: it can refuse a commit, and it learns of the commit once it is visible. Register
+/// one with [`Store::add_hook`](crate::Store::add_hook).
 ///
 /// For each commit the store calls, of every hook in the order of registration:
 ///
 /// 1. `prepare`, at the end of staging. After the last built-in check, before anything has changed.
-/// 2. `invalidate`, after the commit has been applied and before readers can see it.
-/// 3. `committed`, after readers can see it.
+/// 2. `committed`, after readers can see it.
 ///
 /// If one `prepare` refuses, the batch is refused and nothing has changed; the store calls `aborted` of the hooks that had
 /// already prepared, in reverse order. After the last `prepare` succeeds the commit happens, unless a bug of memdex breaks
 /// it off: then the store is damaged and refuses writes, and calls neither `aborted` nor `committed`.
 ///
-/// All methods may read the store. Writes from inside them, to this or any store, are refused. `prepare`, `aborted` and
-/// `invalidate` run under the commit lock: all writers wait, so keep them short, and never wait for a thread that writes.
+/// All methods may read the store. Writes from inside them, to this or any store, are refused. `prepare` and `aborted`
+/// run under the commit lock: all writers wait, so keep them short, and never wait for a thread that writes.
 ///
 /// A panic in `prepare` refuses the batch. A panic in another method is caught, counted in
 /// [`Stats::hook_panics`](crate::stats::Stats::hook_panics) and logged; the commit stands.
@@ -77,8 +76,10 @@ pub trait CommitHook: Send + Sync + 'static {
         let _ = commit;
     }
 
-    /// Discards every answer in memory that the commit makes stale. The commit has been applied, but no reader can see it
-    /// yet. Only discard here: decisions belong into `prepare`, everything else into `committed`.
+    /// For tests: runs after the commit has been applied and before readers can see it. No user code runs there in shipped
+    /// builds.
+    #[cfg(feature = "test-hooks")]
+    #[doc(hidden)]
     fn invalidate(&self, commit: &CommitInfo) {
         let _ = commit;
     }
@@ -96,10 +97,12 @@ pub trait CommitHook: Send + Sync + 'static {
 
 /// Learns of every commit: a [`CommitHook`] that never refuses. Register one with [`Store::observe`](crate::Store::observe).
 ///
-/// Both methods may read the store; writes from inside them, to this or any store, are refused. A panic in them is caught,
+/// `committed` may read the store; writes from inside it, to this or any store, are refused. A panic in it is caught,
 /// counted in [`Stats::hook_panics`](crate::stats::Stats::hook_panics) and logged; the commit stands.
 pub trait CommitObserver: Send + Sync + 'static {
-    /// As [`CommitHook::invalidate`].
+    /// As `CommitHook::invalidate`.
+    #[cfg(feature = "test-hooks")]
+    #[doc(hidden)]
     fn invalidate(&self, commit: &CommitInfo) {
         let _ = commit;
     }
@@ -114,6 +117,7 @@ pub trait CommitObserver: Send + Sync + 'static {
 struct Observing<O>(Arc<O>);
 
 impl<O: CommitObserver> CommitHook for Observing<O> {
+    #[cfg(feature = "test-hooks")]
     fn invalidate(&self, commit: &CommitInfo) {
         self.0.invalidate(commit);
     }
@@ -193,9 +197,15 @@ impl Hooks {
         Ok(())
     }
 
-    /// Before the publish. Returns the number of panics.
+    /// Before the publish. Returns the number of panics. Hooks take part in tests only: no user code may run here.
     pub(crate) fn invalidate(&self, commit: &CommitInfo) -> u64 {
-        self.each(commit, |hook| hook.invalidate(commit))
+        #[cfg(feature = "test-hooks")]
+        return self.each(commit, |hook| hook.invalidate(commit));
+        #[cfg(not(feature = "test-hooks"))]
+        {
+            let _ = commit;
+            0
+        }
     }
 
     /// Queues a published commit. Under the commit lock, so that the queue has the order of the commits.
