@@ -1,4 +1,4 @@
-//! Where a page ended: what the next one begins behind.
+//! Cursors: the position of the last record of a page.
 
 use crate::limits::{MAX_KEY_BYTES, MAX_ORDER_FIELDS};
 use crate::value::{Key, Value, decode_parts, encode_parts};
@@ -38,19 +38,49 @@ pub struct Cursor {
     pub key: Key,
 }
 
-/// Text that is no cursor.
+/// Text that can't be read as a cursor.
+///
+/// ```
+/// use memdex::query::{Cursor, CursorError};
+/// assert_eq!("page 2".parse::<Cursor>(), Err(CursorError::Malformed));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct CursorError;
+pub enum CursorError {
+    /// The text is not a cursor, or is damaged.
+    Malformed,
+    /// The cursor is intact, but its format has a version that this memdex does not read.
+    #[non_exhaustive]
+    UnknownVersion {
+        /// The version of the cursor.
+        version: u8,
+        /// The versions that this memdex reads.
+        known: &'static [u8],
+    },
+}
 
 impl fmt::Display for CursorError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the text is not a cursor, or is damaged: pass a page's cursor unchanged, or restart without one")
+        match self {
+            CursorError::Malformed => f.write_str(
+                "the text is not a cursor, or is damaged: pass a page's cursor unchanged, or restart without one",
+            ),
+            CursorError::UnknownVersion { version, known } => {
+                let known: Vec<String> = known.iter().map(u8::to_string).collect();
+                write!(
+                    f,
+                    "the cursor has format version {version}, this memdex reads version {}: restart without a cursor, or use the \
+                     memdex that made it",
+                    known.join(", ")
+                )
+            }
+        }
     }
 }
 
 impl std::error::Error for CursorError {}
 
+/// A later version must keep the version as the first byte and the checksum at the end, so that this one can report it.
 const VERSION: u8 = 3;
 
 fn checksum(bytes: &[u8]) -> [u8; 8] {
@@ -75,13 +105,22 @@ impl Cursor {
         bytes
     }
 
-    fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        let (body, sum) = bytes.split_last_chunk::<8>()?;
-        let (version, rest) = body.split_first()?;
-        if *version != VERSION || checksum(body) != *sum {
-            return None;
+    fn from_bytes(bytes: &[u8]) -> Result<Self, CursorError> {
+        let (body, sum) = bytes.split_last_chunk::<8>().ok_or(CursorError::Malformed)?;
+        match body.split_first() {
+            Some(_) if checksum(body) != *sum => Err(CursorError::Malformed),
+            Some((&VERSION, content)) => {
+                let cursor = Cursor::from_content(content);
+                // Other bytes than those of the result were not written by memdex.
+                cursor.filter(|cursor| cursor.to_bytes() == bytes).ok_or(CursorError::Malformed)
+            }
+            Some((&version, _)) => Err(CursorError::UnknownVersion { version, known: &[VERSION] }),
+            None => Err(CursorError::Malformed),
         }
-        let (query, rest) = rest.split_first_chunk::<16>()?;
+    }
+
+    fn from_content(content: &[u8]) -> Option<Self> {
+        let (query, rest) = content.split_first_chunk::<16>()?;
         let (len, rest) = rest.split_first_chunk::<8>()?;
         let (values, rest) = rest.split_at_checked(usize::try_from(u64::from_le_bytes(*len)).ok()?)?;
         let (len, rest) = rest.split_first_chunk::<8>()?;
@@ -92,11 +131,9 @@ impl Cursor {
         if key.len() > MAX_KEY_BYTES {
             return None;
         }
-        // Texts are as long as they are. But a forged cursor of many short values would take many times its own length.
+        // A forged cursor of many short values would take many times its own length.
         let values = decode_parts(values).take(MAX_ORDER_FIELDS).collect();
-        let cursor = Cursor { query: u128::from_le_bytes(*query), values, collection, key: Key::from_bytes(key) };
-        // What does not come out as it went in was not made here.
-        (cursor.to_bytes() == bytes).then_some(cursor)
+        Some(Cursor { query: u128::from_le_bytes(*query), values, collection, key: Key::from_bytes(key) })
     }
 }
 
@@ -119,10 +156,10 @@ impl FromStr for Cursor {
         let digit = |byte: u8| (byte as char).to_digit(16).filter(|_| !byte.is_ascii_uppercase());
         let pairs = text.as_bytes().chunks_exact(2);
         if !pairs.remainder().is_empty() {
-            return Err(CursorError);
+            return Err(CursorError::Malformed);
         }
         let bytes = pairs.map(|pair| Some((digit(pair[0])? << 4 | digit(pair[1])?) as u8)).collect::<Option<Vec<u8>>>();
-        bytes.and_then(|bytes| Cursor::from_bytes(&bytes)).ok_or(CursorError)
+        Cursor::from_bytes(&bytes.ok_or(CursorError::Malformed)?)
     }
 }
 
@@ -171,7 +208,7 @@ mod tests {
             assert!(other.to_string().parse() == Ok(other));
         }
         let forged = Cursor { values: vec![Value::NULL; MAX_ORDER_FIELDS + 1], ..cursor() };
-        assert_eq!(forged.to_string().parse::<Cursor>(), Err(CursorError));
+        assert_eq!(forged.to_string().parse::<Cursor>(), Err(CursorError::Malformed));
     }
 
     #[test]
@@ -180,21 +217,37 @@ mod tests {
         for at in 0..text.len() {
             let mut damaged = text.clone().into_bytes();
             damaged[at] = if damaged[at] == b'0' { b'1' } else { b'0' };
-            assert_eq!(String::from_utf8(damaged).unwrap().parse::<Cursor>(), Err(CursorError), "at {at}");
-            assert_eq!(text[..at].parse::<Cursor>(), Err(CursorError), "cut at {at}");
+            assert_eq!(String::from_utf8(damaged).unwrap().parse::<Cursor>(), Err(CursorError::Malformed), "at {at}");
+            assert_eq!(text[..at].parse::<Cursor>(), Err(CursorError::Malformed), "cut at {at}");
         }
         for text in ["", "0", "zz", "00", "é", &text.to_uppercase(), &"0".repeat(3 << 20)] {
-            assert_eq!(text.parse::<Cursor>(), Err(CursorError));
+            assert_eq!(text.parse::<Cursor>(), Err(CursorError::Malformed));
         }
     }
 
-    #[test]
-    fn one_that_was_sealed_by_somebody_else_must_be_sound_too() {
+    /// The bytes of a cursor with one byte changed, and the checksum of the result.
+    fn forged(change: impl FnOnce(&mut [u8])) -> Vec<u8> {
         let mut bytes = cursor().to_bytes();
         bytes.truncate(bytes.len() - 8);
-        // The values are said to be longer than they are.
-        bytes[17] += 1;
+        change(&mut bytes);
         bytes.extend(checksum(&bytes));
-        assert_eq!(Cursor::from_bytes(&bytes), None);
+        bytes
+    }
+
+    #[test]
+    fn a_forged_cursor_must_be_consistent() {
+        let longer_values = forged(|bytes| bytes[17] += 1);
+        assert_eq!(Cursor::from_bytes(&longer_values), Err(CursorError::Malformed));
+    }
+
+    #[test]
+    fn a_cursor_of_another_version_is_reported_as_such() {
+        let error = Cursor::from_bytes(&forged(|bytes| bytes[0] = 9)).unwrap_err();
+        assert_eq!(error, CursorError::UnknownVersion { version: 9, known: &[VERSION] });
+        assert_eq!(
+            error.to_string(),
+            "the cursor has format version 9, this memdex reads version 3: restart without a cursor, or use the memdex that \
+             made it"
+        );
     }
 }
