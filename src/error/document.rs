@@ -8,16 +8,19 @@ use std::fmt;
 #[non_exhaustive]
 pub enum DocumentError {
     /// Objects and arrays are nested deeper than [`limits::MAX_DOCUMENT_DEPTH`](crate::limits::MAX_DOCUMENT_DEPTH).
+    #[non_exhaustive]
     TooDeep {
         /// The deepest that is allowed.
         limit: usize,
     },
     /// The JSON is not an object.
+    #[non_exhaustive]
     NotAnObject {
         /// The JSON type that it is.
         found: &'static str,
     },
     /// A part of a path leads to a value that is not an object.
+    #[non_exhaustive]
     InTheWay {
         /// The whole path.
         path: String,
@@ -27,6 +30,7 @@ pub enum DocumentError {
         found: &'static str,
     },
     /// The text is not JSON, or the JSON and the Rust type do not fit each other.
+    #[non_exhaustive]
     Json {
         /// The message of `serde_json`.
         message: String,

@@ -52,11 +52,7 @@ pub(super) fn check_selected(view: AnyView<'_>, paging: &Paging) -> Result<(), Q
     let is_unknown = |name: &&FieldName| schema.find(name).is_none() && schema.undeclared(name).is_none();
     match paging.select.iter().find(is_unknown) {
         None => Ok(()),
-        Some(name) => {
-            let known = schema.fields().iter().map(|field| field.name().to_owned()).collect();
-            let collection = view.table.name.to_string();
-            Err(QueryError::UnknownField { collection, field: name.to_string(), known })
-        }
+        Some(name) => Err(schema.unknown_field(&view.table.name, name)),
     }
 }
 
@@ -85,7 +81,7 @@ impl<'q> BoundQuery<'q> {
                 && bound.order.has_values_of(cursor)
                 && bound.order.has_kinds_of(cursor);
             if !is_own {
-                return Err(QueryError::ForeignCursor { collection: view.table.name.to_string() });
+                return Err(QueryError::foreign_cursor(&*view.table.name));
             }
             let tie = Tie::Key(&cursor.key);
             bound.after = Some(Place { values: &cursor.values, tie, same_kinds: true });

@@ -202,9 +202,7 @@ impl<R: Record> Find<R> {
         let mut records = self.limited_to(2)?.fetch()?.records;
         match (records.pop(), records.is_empty()) {
             (Some(one), true) => Ok(one),
-            (last, _) => {
-                Err(QueryError::NotOne { collection: self.view.table.name.to_string(), several: last.is_some() })
-            }
+            (last, _) => Err(QueryError::not_one(&*self.view.table.name, last.is_some())),
         }
     }
 

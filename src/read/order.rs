@@ -104,26 +104,19 @@ pub(super) fn is_constant(condition: &Condition, field: &FieldAt) -> bool {
 impl Order {
     /// Binds an order to a schema; `collection` names it in errors.
     pub(super) fn new(collection: &str, schema: &Schema, order: &[OrderBy]) -> Result<Self, QueryError> {
-        let collection = || collection.to_owned();
         if order.len() > MAX_ORDER_FIELDS {
-            let (what, given, limit) = ("fields to order by", order.len(), MAX_ORDER_FIELDS);
-            return Err(QueryError::TooMany { collection: collection(), what, given, limit });
+            return Err(QueryError::too_many(collection, "fields to order by", order.len(), MAX_ORDER_FIELDS));
         }
         let mut fields: Vec<SortField> = Vec::with_capacity(order.len());
         for by in order {
             let (at, kind) = match schema.find(&by.field) {
                 Some((_, def)) if def.is_many() => {
-                    let (field, purpose) = (by.field.to_string(), "an order".to_owned());
-                    return Err(QueryError::NotSingle { collection: collection(), field, purpose });
+                    return Err(QueryError::not_single(collection, &*by.field, "an order"));
                 }
                 Some((at, def)) => (at, Some(def.kind())),
                 None => match schema.undeclared(&by.field) {
                     Some(at) => (at, None),
-                    None => {
-                        let known = schema.fields().iter().map(|field| field.name().to_owned()).collect();
-                        let field = by.field.to_string();
-                        return Err(QueryError::UnknownField { collection: collection(), field, known });
-                    }
+                    None => return Err(schema.unknown_field(collection, &by.field)),
                 },
             };
             // Records that an earlier field leaves equal are equal in the same field again.

@@ -95,10 +95,10 @@ impl Snapshot {
     fn rows_of(&self, name: &str) -> Result<Arc<dyn Rows>, QueryError> {
         match self.engine().table(name) {
             Some(table) => Ok(table),
-            None => Err(QueryError::UnknownCollection {
-                collection: name.to_owned(),
-                known: self.engine().tables().iter().map(|table| table.name().to_owned()).collect(),
-            }),
+            None => {
+                let known: Vec<String> = self.engine().tables().iter().map(|table| table.name().to_owned()).collect();
+                Err(QueryError::unknown_collection(name, known))
+            }
         }
     }
 }

@@ -169,7 +169,7 @@ impl Search {
         let mut hits = self.limited_to(2)?.fetch()?.records;
         match (hits.pop(), hits.is_empty()) {
             (Some(one), true) => Ok(one),
-            (last, _) => Err(QueryError::NotOne { collection: self.names(), several: last.is_some() }),
+            (last, _) => Err(QueryError::not_one(self.names(), last.is_some())),
         }
     }
 
@@ -291,7 +291,7 @@ impl Search {
         let mut parts = Vec::with_capacity(self.members.len());
         for Member { rows, is_foreign } in &self.members {
             if *is_foreign {
-                return Err(QueryError::OtherStore { collection: rows.core().name.to_string() });
+                return Err(QueryError::other_store(&*rows.core().name));
             }
             parts.push((rows, AnyView::new(&self.snapshot, &**rows)));
         }
@@ -354,7 +354,7 @@ impl Search {
         let print = bound.iter().fold(print, |print, (_, bound)| print.print(bound.fingerprint));
         let mut merge = Merge { bound, window, fingerprint: print.finish() };
         if let Some(cursor) = &paging.after {
-            merge.continue_behind(cursor).ok_or_else(|| QueryError::ForeignCursor { collection: self.names() })?;
+            merge.continue_behind(cursor).ok_or_else(|| QueryError::foreign_cursor(self.names()))?;
         }
         Ok(merge)
     }

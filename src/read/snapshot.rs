@@ -70,7 +70,7 @@ impl Snapshot {
     /// [`QueryError::OtherStore`] if the collection belongs to another store.
     pub fn try_of<R: Record>(&self, collection: &Collection<R>) -> Result<View<R>, QueryError> {
         if !Arc::ptr_eq(&self.0.engine, &collection.engine) {
-            return Err(QueryError::OtherStore { collection: collection.name().to_owned() });
+            return Err(QueryError::other_store(collection.name()));
         }
         Ok(View { snapshot: self.clone(), table: collection.table.clone() })
     }

@@ -149,7 +149,7 @@ impl Document {
     pub(crate) fn schema(schema: Schema) -> Result<Schema, SchemaError> {
         let in_json = |kind| matches!(kind, Kind::Bool | Kind::Int | Kind::Float | Kind::Char | Kind::Str);
         match schema.fields().iter().find(|field| !in_json(field.kind())) {
-            Some(field) => Err(SchemaError::NotInDocuments { field: field.name().to_owned(), kind: field.kind() }),
+            Some(field) => Err(SchemaError::not_in_documents(field.name(), field.kind())),
             None => Ok(schema.by_name().open()),
         }
     }

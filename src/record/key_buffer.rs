@@ -84,7 +84,7 @@ impl KeyBuffer {
         } else if self.empty {
             Err(KeyError::Empty)
         } else if self.len > MAX_KEY_BYTES {
-            Err(KeyError::TooLong { bytes: self.len, limit: MAX_KEY_BYTES })
+            Err(KeyError::too_long(self.len, MAX_KEY_BYTES))
         } else {
             Ok((self.to_key(), self.hash()))
         }
@@ -249,10 +249,7 @@ mod tests {
         let fits = "x".repeat(MAX_KEY_BYTES - 1);
         assert!(checked(&[ValueRef::Str(&fits)]).is_ok());
         let long = "x".repeat(MAX_KEY_BYTES);
-        assert_eq!(
-            checked(&[ValueRef::Str(&long)]),
-            Err(KeyError::TooLong { bytes: MAX_KEY_BYTES + 1, limit: MAX_KEY_BYTES })
-        );
+        assert_eq!(checked(&[ValueRef::Str(&long)]), Err(KeyError::too_long(MAX_KEY_BYTES + 1, MAX_KEY_BYTES)));
         assert!(
             checked(&[ValueRef::Str(""), ValueRef::Str("x")]).is_ok(),
             "one empty part of several is a value like others"

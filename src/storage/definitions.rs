@@ -34,7 +34,7 @@ impl<R: Record> Table<R> {
     ) -> Result<(), AggregateError> {
         let (collection, aggregate) = (self.name.to_string(), def.name().to_owned());
         let unsound = |source| {
-            let source = SchemaError::Aggregate { aggregate: def.name().to_owned(), source };
+            let source = SchemaError::aggregate(def.name(), source);
             AggregateError::Schema { collection: self.name.to_string(), source }
         };
         let check = || {

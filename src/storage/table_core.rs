@@ -86,7 +86,7 @@ impl TableCore {
         let catalog = self.catalog.read();
         match catalog.indexes.iter().find(|index| index.shape.is_unique_of(field)) {
             Some(index) => Ok(read(&**index)),
-            None => Err(QueryError::NoUniqueIndex { collection: self.name.to_string(), field: field.to_owned() }),
+            None => Err(QueryError::no_unique_index(&*self.name, field)),
         }
     }
 
@@ -100,8 +100,8 @@ impl TableCore {
     pub(crate) fn aggregate(&self, name: &str) -> Result<Arc<Materialized>, QueryError> {
         let catalog = self.catalog.read();
         catalog.aggregates.iter().find(|aggregate| aggregate.plan.name() == name).cloned().ok_or_else(|| {
-            let known = catalog.aggregates.iter().map(|aggregate| aggregate.plan.name().to_owned()).collect();
-            QueryError::UnknownAggregate { collection: self.name.to_string(), aggregate: name.to_owned(), known }
+            let known: Vec<_> = catalog.aggregates.iter().map(|of| of.plan.name().to_owned()).collect();
+            QueryError::unknown_aggregate(&*self.name, name, known)
         })
     }
 

@@ -47,6 +47,7 @@ impl AddAssign for VerifyReport {
 pub enum VerifyError {
     /// Structures disagree.
     #[error("collection {collection:?}: {} (first findings of {findings})", problems.join("; "))]
+    #[non_exhaustive]
     Inconsistent {
         /// The collection.
         collection: String,

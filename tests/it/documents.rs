@@ -254,16 +254,16 @@ fn deep_object(levels: usize) -> Json {
 #[test]
 fn depth_has_a_limit() {
     let (store, payments) = payments();
-    let too_deep = DocumentError::TooDeep { limit: MAX_DOCUMENT_DEPTH };
+    let is_too_deep = |error: &DocumentError| matches!(error, DocumentError::TooDeep { limit: MAX_DOCUMENT_DEPTH, .. });
     payments.store(document(deep_object(MAX_DOCUMENT_DEPTH))).unwrap();
     let text = payments.get("1").unwrap().to_string();
     assert_eq!(text.parse::<Document>().unwrap(), *payments.get("1").unwrap());
     for levels in [MAX_DOCUMENT_DEPTH + 1, 1_000, 100_000] {
-        assert_eq!(Document::new(deep_object(levels)), Err(too_deep.clone()));
+        assert!(is_too_deep(&Document::new(deep_object(levels)).unwrap_err()));
         let refused = payments.patch("1", deep_object(levels)).unwrap_err();
-        assert!(matches!(refused.cause(), Cause::Document(error) if *error == too_deep), "{refused}");
+        assert!(matches!(refused.cause(), Cause::Document(error) if is_too_deep(error)), "{refused}");
         let text = format!("{}{}", "{\"a\":".repeat(levels), "}".repeat(levels));
-        assert_eq!(text.parse::<Document>(), Err(too_deep.clone()));
+        assert!(is_too_deep(&text.parse::<Document>().unwrap_err()));
         let refused = payments.update("1", move |payment| payment.set("more", deep(levels))).unwrap_err();
         assert!(refused.to_string().contains("deeper than 127 levels"), "{refused}");
     }
@@ -272,8 +272,8 @@ fn depth_has_a_limit() {
     let before = one.clone();
     let in_the_way = one.set(&["a"; MAX_DOCUMENT_DEPTH + 1].join("."), 1).unwrap_err();
     assert!(matches!(in_the_way, DocumentError::InTheWay { found: "a number", .. }), "{in_the_way}");
-    assert_eq!(one.set(&["b"; MAX_DOCUMENT_DEPTH + 1].join("."), 1), Err(too_deep.clone()));
-    assert_eq!(one.set(&["b"; 100_000].join("."), 1), Err(too_deep));
+    assert!(is_too_deep(&one.set(&["b"; MAX_DOCUMENT_DEPTH + 1].join("."), 1).unwrap_err()));
+    assert!(is_too_deep(&one.set(&["b"; 100_000].join("."), 1).unwrap_err()));
     assert_eq!(one, before);
     assert_eq!((payments.get("1").unwrap().to_string(), store.newest_commit().get()), (text, 1));
 }
@@ -301,7 +301,7 @@ fn patches_keep_the_key_and_the_schema() {
     for (patch, found) in [(json!(null), "null"), (json!([1]), "an array"), (json!("x"), "a string")] {
         let refused = payments.patch("1", patch).unwrap_err();
         assert!(
-            matches!(refused.cause(), Cause::Document(e) if *e == DocumentError::NotAnObject { found }),
+            matches!(refused.cause(), Cause::Document(DocumentError::NotAnObject { found: f, .. }) if *f == found),
             "{refused}"
         );
         assert_eq!(refused.refusal().operation(), "patch");
@@ -345,7 +345,7 @@ fn keys_can_have_any_kind() {
         (json!({ "a": { "id": "" } }), KeyError::Empty),
         (json!({ "a": {} }), KeyError::MissingPart),
         (json!({ "a": null }), KeyError::MissingPart),
-        (json!({ "a": { "id": too_long } }), KeyError::TooLong { bytes: MAX_KEY_BYTES + 1, limit: MAX_KEY_BYTES }),
+        (json!({ "a": { "id": too_long } }), KeyError::too_long(MAX_KEY_BYTES + 1, MAX_KEY_BYTES)),
     ] {
         let refused = text.store(document(body)).unwrap_err();
         assert!(matches!(refused.cause(), Cause::Key(error) if *error == is), "{refused}");
@@ -356,7 +356,7 @@ fn keys_can_have_any_kind() {
 #[test]
 fn documents_are_objects() {
     for (json, found) in [(json!(1), "a number"), (json!([]), "an array"), (json!(null), "null")] {
-        assert_eq!(Document::try_from(json), Err(DocumentError::NotAnObject { found }));
+        assert!(matches!(Document::try_from(json), Err(DocumentError::NotAnObject { found: f, .. }) if f == found));
     }
     assert!(matches!("{".parse::<Document>(), Err(DocumentError::Json { .. })));
     assert!(matches!(document(json!({ "a": 1 })).to::<Vec<u8>>(), Err(DocumentError::Json { .. })));

@@ -107,7 +107,7 @@ fn keys_have_limits_and_parts() {
     let (store, sessions) = sessions();
     for (key, is) in [
         (String::new(), KeyError::Empty),
-        ("k".repeat(MAX_KEY_BYTES), KeyError::TooLong { bytes: MAX_KEY_BYTES + 1, limit: MAX_KEY_BYTES }),
+        ("k".repeat(MAX_KEY_BYTES), KeyError::too_long(MAX_KEY_BYTES + 1, MAX_KEY_BYTES)),
     ] {
         let refused = sessions.store(session(&key)).unwrap_err();
         assert!(matches!(refused.cause(), Cause::Key(error) if *error == is), "{refused}");

@@ -104,11 +104,7 @@ impl Statement<'_> {
                 let help = "use a width and an offset of the kind of the field";
                 self.unsupported(format!("groups by a width of {width} from {offset}"), Some(field), help)
             }
-            (kind, ..) => {
-                let (collection, field, purpose) =
-                    (self.collection.to_owned(), field.to_owned(), "groups by width".to_owned());
-                Err(QueryError::NotNumeric { collection, field, kind, purpose }.into())
-            }
+            (kind, ..) => Err(QueryError::not_numeric(self.collection, field, kind, "groups by width").into()),
         }
     }
 
@@ -156,9 +152,7 @@ impl Statement<'_> {
     fn date_bucket(&mut self, field: &str, unit: DateUnit) -> Result<String, SqlError> {
         let kind = self.require_field(field, "groups by date")?.kind();
         if !matches!(kind, Kind::Timestamp | Kind::Date) {
-            let (collection, field, purpose) =
-                (self.collection.to_owned(), field.to_owned(), "groups by date".to_owned());
-            return Err(QueryError::NotNumeric { collection, field, kind, purpose }.into());
+            return Err(QueryError::not_numeric(self.collection, field, kind, "groups by date").into());
         }
         let column = self.column(field)?;
         if self.dialect == Dialect::Postgres {

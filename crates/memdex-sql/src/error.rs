@@ -11,6 +11,7 @@ use std::fmt;
 #[non_exhaustive]
 pub enum SqlError {
     /// The dialect has no equivalent SQL.
+    #[non_exhaustive]
     Unsupported {
         /// The requested dialect.
         dialect: Dialect,
@@ -22,6 +23,7 @@ pub enum SqlError {
         help: &'static str,
     },
     /// The dialect cannot represent a value.
+    #[non_exhaustive]
     Value {
         /// The requested dialect.
         dialect: Dialect,
@@ -35,6 +37,7 @@ pub enum SqlError {
         help: &'static str,
     },
     /// A condition compares a field with null.
+    #[non_exhaustive]
     NullOperand {
         /// The requested dialect.
         dialect: Dialect,
@@ -42,6 +45,7 @@ pub enum SqlError {
         field: String,
     },
     /// The translation depends on the key or on the kinds of the fields, and the target has no schema.
+    #[non_exhaustive]
     NeedsSchema {
         /// The requested dialect.
         dialect: Dialect,
@@ -53,6 +57,7 @@ pub enum SqlError {
         why: &'static str,
     },
     /// The dialect does not accept a name of a table, column or index.
+    #[non_exhaustive]
     Name {
         /// The requested dialect.
         dialect: Dialect,
@@ -64,6 +69,7 @@ pub enum SqlError {
         help: &'static str,
     },
     /// The statement has more parameters than the dialect allows.
+    #[non_exhaustive]
     TooManyParams {
         /// The requested dialect.
         dialect: Dialect,

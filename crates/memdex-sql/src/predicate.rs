@@ -20,11 +20,11 @@ impl Statement<'_> {
 
     pub(super) fn condition(&mut self, predicate: &Predicate, depth: usize) -> Result<String, SqlError> {
         let Some(depth) = depth.checked_sub(1) else {
-            return Err(QueryError::TooDeep { limit: MAX_PREDICATE_DEPTH }.into());
+            return Err(QueryError::too_deep(MAX_PREDICATE_DEPTH).into());
         };
         Ok(match predicate {
             Predicate::All => "TRUE".to_owned(),
-            Predicate::TooDeep => return Err(QueryError::TooDeep { limit: MAX_PREDICATE_DEPTH }.into()),
+            Predicate::TooDeep => return Err(QueryError::too_deep(MAX_PREDICATE_DEPTH).into()),
             Predicate::And(parts) if parts.is_empty() => "TRUE".to_owned(),
             Predicate::Or(parts) if parts.is_empty() => "FALSE".to_owned(),
             Predicate::And(parts) => join_balanced(&self.conditions(parts, depth)?, " AND "),

@@ -63,8 +63,8 @@ impl<'a> Statement<'a> {
             return Err(SqlError::NeedsSchema { dialect: self.dialect, feature, field: None, why });
         };
         if order.len() > MAX_ORDER_FIELDS {
-            let (what, given, limit) = ("fields to order by", order.len(), MAX_ORDER_FIELDS);
-            return Err(QueryError::TooMany { collection: self.collection.to_owned(), what, given, limit }.into());
+            let (what, given) = ("fields to order by", order.len());
+            return Err(QueryError::too_many(self.collection, what, given, MAX_ORDER_FIELDS).into());
         }
         let mut fields: Vec<SortKey<'a>> = Vec::new();
         for by in order {
@@ -110,7 +110,7 @@ impl<'a> Statement<'a> {
         };
         let lengths = cursor.values.len() == order.len() && key_values.len() == key.len();
         if !lengths || !fields.iter().zip(&values).all(fits) {
-            return Err(QueryError::ForeignCursor { collection: self.collection.to_owned() }.into());
+            return Err(QueryError::foreign_cursor(self.collection).into());
         }
         let mut after = "FALSE".to_owned();
         for (field, value) in fields.into_iter().zip(values).rev() {

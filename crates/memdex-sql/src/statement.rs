@@ -2,7 +2,6 @@
 
 use super::value::as_kind;
 use super::{Dialect, SqlError, SqlTarget, SqlValue};
-use memdex_query::error::QueryError;
 use memdex_query::query::{Ask, Predicate, Query};
 use memdex_query::schema::{Condition, FieldDef, Schema};
 use memdex_query::value::{Kind, Value};
@@ -179,12 +178,10 @@ impl<'a> Statement<'a> {
     /// The definition of a field; `None` without a schema.
     pub(super) fn def(&self, field: &str) -> Result<Option<&'a FieldDef>, SqlError> {
         let Some(schema) = self.schema else { return Ok(None) };
-        let Some(position) = schema.position(field) else {
-            let known = schema.fields().iter().map(|field| field.name().to_owned()).collect();
-            let (collection, field) = (self.collection.to_owned(), field.to_owned());
-            return Err(QueryError::UnknownField { collection, field, known }.into());
-        };
-        Ok(schema.fields().get(position))
+        match schema.position(field) {
+            Some(position) => Ok(schema.fields().get(position)),
+            None => Err(schema.unknown_field(self.collection, field).into()),
+        }
     }
 
     /// The definition of a field whose kind the translation depends on.

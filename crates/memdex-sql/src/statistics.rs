@@ -129,13 +129,8 @@ impl Statement<'_> {
     /// The order term of the metric that ranks the groups. It refers to the column by position, after `before` other columns.
     fn order_by_metric(&self, top: &Top, metrics: &[Metric], before: usize) -> Result<String, SqlError> {
         let Some(position) = metrics.iter().position(|metric| metric.name == top.metric) else {
-            let known = metrics.iter().map(|metric| metric.name.to_string()).collect();
-            return Err(QueryError::UnknownMetric {
-                collection: self.collection.to_owned(),
-                metric: top.metric.to_string(),
-                known,
-            }
-            .into());
+            let known: Vec<String> = metrics.iter().map(|metric| metric.name.to_string()).collect();
+            return Err(QueryError::unknown_metric(self.collection, &*top.metric, known).into());
         };
         let direction = if top.descending { "DESC" } else { "ASC" };
         Ok(format!("{} {direction} NULLS LAST", before + position + 1))
@@ -157,8 +152,7 @@ impl Statement<'_> {
         let mut aggregates = Vec::with_capacity(metrics.len());
         for (at, metric) in metrics.iter().enumerate() {
             if metrics[..at].iter().any(|other| other.name == metric.name) {
-                let (collection, metric) = (self.collection.to_owned(), metric.name.to_string());
-                return Err(QueryError::DuplicateMetric { collection, metric }.into());
+                return Err(QueryError::duplicate_metric(self.collection, &*metric.name).into());
             }
             aggregates.push(self.aggregate(&metric.aggregate)?);
         }
@@ -204,8 +198,7 @@ impl Statement<'_> {
     fn numeric_column(&self, field: &str, purpose: &str) -> Result<String, SqlError> {
         let kind = self.require_field(field, purpose)?.kind();
         if !matches!(kind, Kind::Int | Kind::Float | Kind::Decimal) {
-            let (collection, field, purpose) = (self.collection.to_owned(), field.to_owned(), purpose.to_owned());
-            return Err(QueryError::NotNumeric { collection, field, kind, purpose }.into());
+            return Err(QueryError::not_numeric(self.collection, field, kind, purpose).into());
         }
         self.column(field)
     }

@@ -18,8 +18,7 @@ impl Statement<'_> {
         // Escaped backslashes come in pairs.
         let dangling_escape = pattern.chars().rev().take_while(|c| *c == '\\').count() % 2 == 1;
         if test.op == TextOp::Like && dangling_escape {
-            let (collection, field, pattern) = (self.collection.to_owned(), field.to_owned(), pattern.to_owned());
-            return Err(QueryError::BadPattern { collection, field, pattern }.into());
+            return Err(QueryError::bad_pattern(self.collection, field, pattern).into());
         }
         let is_substring = matches!(test.op, TextOp::StartsWith | TextOp::EndsWith | TextOp::Contains);
         if is_substring && pattern.is_empty() {

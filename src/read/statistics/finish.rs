@@ -129,10 +129,8 @@ impl Measured {
             }
             let value = match asked.figure {
                 Figure::Count | Figure::Distinct | Figure::Percentile(_) => continue,
-                Figure::Sum => measures.moments[at].sum().map_err(|_| QueryError::Overflow {
-                    collection: bound.collection.clone(),
-                    metric: name(),
-                    field: bound.fields[self.field].def.name().to_owned(),
+                Figure::Sum => measures.moments[at].sum().map_err(|_| {
+                    QueryError::overflow(&*bound.collection, name(), bound.fields[self.field].def.name())
                 })?,
                 Figure::Avg => float(measures.moments[at].avg()),
                 Figure::StdDev => float(measures.moments[at].stddev()),
@@ -259,10 +257,8 @@ impl Assembly<'_, '_> {
                 }
             }
             Cut::Width(_) | Cut::Dates(_) | Cut::Days(_) if finished.asked.empty && found > 0 => {
-                let steps = part.between(known[0].0, known[found - 1].0).map_err(|source| QueryError::BadBucket {
-                    collection: self.bound.collection.clone(),
-                    field: self.bound.fields[part.field].def.name().to_owned(),
-                    source: source.into(),
+                let steps = part.between(known[0].0, known[found - 1].0).map_err(|source| {
+                    QueryError::bad_bucket(&*self.bound.collection, self.bound.fields[part.field].def.name(), source)
                 })?;
                 let mut known = known.drain(..).peekable();
                 for step in steps {

@@ -211,8 +211,7 @@ pub(super) fn at_most(bound: &Bound, groups: usize) -> Result<(), QueryError> {
 pub(super) fn too_many(bound: &Bound) -> QueryError {
     let name = |field: usize| bound.fields[field].def.name().to_owned();
     let parts = bound.levels.iter().flat_map(|level| &level.buckets);
-    let (collection, fields) = (bound.collection.clone(), parts.map(|part| name(part.field)).collect());
-    QueryError::TooManyGroups { collection, fields, limit: MAX_GROUPS }
+    QueryError::too_many_groups(&*bound.collection, parts.map(|part| name(part.field)).collect::<Vec<_>>(), MAX_GROUPS)
 }
 
 #[cfg(all(test, not(any(memdex_shuttle, memdex_loom))))]

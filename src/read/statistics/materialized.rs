@@ -247,14 +247,12 @@ impl<'a> Known<'a> {
 
     #[cold]
     fn too_many(&self) -> QueryError {
-        let (collection, fields) = (self.collection.to_owned(), self.fields().collect());
-        QueryError::TooManyGroups { collection, fields, limit: MAX_GROUPS }
+        QueryError::too_many_groups(self.collection, self.fields().collect::<Vec<_>>(), MAX_GROUPS)
     }
 
     #[cold]
     fn bad_bucket(&self, source: StatisticsError) -> QueryError {
-        let (collection, field) = (self.collection.to_owned(), self.fields().next().unwrap_or_default());
-        QueryError::BadBucket { collection, field, source: source.into() }
+        QueryError::bad_bucket(self.collection, self.fields().next().unwrap_or_default(), source)
     }
 }
 
@@ -288,9 +286,8 @@ impl Pick<'_> {
         let Some(metric) = (0..self.asked.len()).find(|metric| overflowed.contains(&place(*metric))) else {
             return Ok(());
         };
-        let field = self.asked[metric].field.map(|field| self.fields[field].def.name().to_owned()).unwrap_or_default();
-        let (collection, metric) = (known.collection.to_owned(), self.names[metric].to_string());
-        Err(QueryError::Overflow { collection, metric, field })
+        let field = self.asked[metric].field.map(|field| self.fields[field].def.name()).unwrap_or_default();
+        Err(QueryError::overflow(known.collection, &*self.names[metric], field))
     }
 
     fn group(&self, key: Vec<Value>, values: Arc<[Value]>) -> Group {

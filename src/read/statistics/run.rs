@@ -81,11 +81,11 @@ fn check_kinds(first: &Bound, other: &Bound) -> Result<(), QueryError> {
     let differs = |(a, b): &(&FieldUse, &FieldUse)| a.def.kind() != b.def.kind();
     match first.fields.iter().zip(&other.fields).find(differs) {
         None => Ok(()),
-        Some((a, b)) => Err(QueryError::DifferentKinds {
-            field: a.def.name().to_owned(),
-            first: (first.collection.clone(), a.def.kind()),
-            other: (other.collection.clone(), b.def.kind()),
-        }),
+        Some((a, b)) => Err(QueryError::different_kinds(
+            a.def.name(),
+            (first.collection.clone(), a.def.kind()),
+            (other.collection.clone(), b.def.kind()),
+        )),
     }
 }
 

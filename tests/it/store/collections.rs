@@ -80,17 +80,20 @@ fn a_name_belongs_to_one_schema() {
 fn an_invalid_schema_opens_no_collection() {
     let store = Store::new();
     let limit = memdex::limits::MAX_FIELDS;
-    let part = || "part".to_owned();
-    for (schema, expected) in [
-        (5, SchemaError::NoKey),
-        (6, SchemaError::OptionalKey { field: part() }),
-        (7, SchemaError::DuplicateField { field: "name".to_owned() }),
-        (8, SchemaError::UnnamedField { position: 1 }),
-        (limit + 1, SchemaError::TooManyFields { fields: limit + 1, limit }),
-    ] {
+    let cases: [(usize, fn(&SchemaError) -> bool); 5] = [
+        (5, |error| matches!(error, SchemaError::NoKey)),
+        (6, |error| matches!(error, SchemaError::OptionalKey { field, .. } if field == "part")),
+        (7, |error| matches!(error, SchemaError::DuplicateField { field, .. } if field == "name")),
+        (8, |error| matches!(error, SchemaError::UnnamedField { position: 1, .. })),
+        (limit + 1, |error| {
+            let most = memdex::limits::MAX_FIELDS;
+            matches!(error, SchemaError::TooManyFields { fields, limit, .. } if (*fields, *limit) == (most + 1, most))
+        }),
+    ];
+    for (schema, is_expected) in cases {
         let error = fickle(&store, schema).unwrap_err();
         let CollectionError::Schema { collection, source, .. } = error else { panic!("{error}") };
-        assert_eq!((&*collection, source), ("fickle", expected));
+        assert!(collection == "fickle" && is_expected(&source), "{collection:?}: {source}");
     }
     assert!(store.stats().collections.is_empty());
     fickle(&store, limit).unwrap();
@@ -131,7 +134,7 @@ fn a_snapshot_refuses_a_collection_of_another_store() {
     let ((store, ours), (_, theirs)) = (users(), users());
     let now = store.snapshot();
     let error = now.try_of(&theirs).unwrap_err();
-    assert_eq!(error, QueryError::OtherStore { collection: "users".to_owned() });
+    assert_eq!(error, QueryError::other_store("users"));
     assert_eq!(
         error.to_string(),
         "collection \"users\" and the snapshot belong to different stores: take the snapshot from the \

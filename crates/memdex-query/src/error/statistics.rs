@@ -2,129 +2,92 @@
 
 use crate::value::{Kind, Value};
 use std::error::Error;
-use std::fmt;
 
-/// A metric that can't be computed, or a metric or bucket that is not valid.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum StatisticsError {
-    /// A sum has more digits than a value of its kind can have.
+errors! {
+    /// A metric that can't be computed, or a metric or bucket that is not valid.
+    #[derive(Clone, Debug, PartialEq, Eq)]
     #[non_exhaustive]
-    Overflow {
-        /// The kind of the sum.
-        kind: Kind,
-    },
-    /// The width or the offset of buckets does not fit the field.
-    #[non_exhaustive]
-    BadWidth {
-        /// The width.
-        width: Value,
-        /// The offset.
-        offset: Value,
-    },
-    /// An empty range, or one whose bounds are of different kinds.
-    #[non_exhaustive]
-    BadRange {
-        /// Its lower bound, included.
-        from: Value,
-        /// Its upper bound, excluded.
-        to: Value,
-    },
-    /// More ranges than [`limits::MAX_RANGES`](crate::limits::MAX_RANGES).
-    #[non_exhaustive]
-    TooManyRanges {
-        /// The number of ranges.
-        ranges: usize,
-        /// The most that is allowed.
-        limit: usize,
-    },
-    /// A percentile below 0, above 100, or NaN.
-    #[non_exhaustive]
-    BadPercentile {
-        /// The percentile.
-        percentile: Value,
-    },
-    /// Buckets of minutes or hours over a field of dates.
-    #[non_exhaustive]
-    NoTimeOfDay {
-        /// The unit.
-        unit: &'static str,
-    },
-    /// A time zone for a field of dates, which have no time.
-    #[non_exhaustive]
-    DateInZone {
-        /// The zone.
-        zone: String,
-    },
-    /// An unknown time zone.
-    #[non_exhaustive]
-    UnknownTimeZone {
-        /// The name.
-        name: String,
-    },
-    /// A time zone by name, without the feature `time-zones`.
-    #[non_exhaustive]
-    TimeZonesNotBuilt {
-        /// The name.
-        name: String,
-    },
-    /// More than [`limits::MAX_BUCKETS`](crate::limits::MAX_BUCKETS) buckets from the first to the last.
-    #[non_exhaustive]
-    TooManyBuckets {
-        /// The number of buckets.
-        buckets: u128,
-        /// The most that is allowed.
-        limit: usize,
-    },
-}
-
-impl fmt::Display for StatisticsError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            StatisticsError::Overflow { kind } => {
-                let article = if *kind == Kind::Int { "an" } else { "a" };
-                write!(
-                    f,
-                    "the sum has more digits than {article} {kind} holds: use the average, or sums of smaller groups"
-                )
-            }
-            StatisticsError::BadWidth { width, offset } => write!(
-                f,
-                "buckets of width {width:?} from {offset:?} on: use a width above 0 and an offset, both finite and of the \
-                 field's kind"
-            ),
-            StatisticsError::BadRange { from, to } => {
-                write!(
-                    f,
-                    "the range from {from:?} to {to:?} is empty: use two values of the field's kind, the lower one first"
-                )
-            }
-            StatisticsError::TooManyRanges { ranges, limit } => {
-                write!(f, "{ranges} ranges, the limit is {limit}: use several queries, or buckets of one width")
-            }
-            StatisticsError::BadPercentile { percentile } => {
-                write!(f, "{percentile} is not a percentile: use a number from 0 to 100; 50 is the median")
-            }
-            StatisticsError::NoTimeOfDay { unit } => {
-                write!(f, "a date has no {unit}: use buckets of a day or longer, or a field of timestamps")
-            }
-            StatisticsError::DateInZone { zone } => {
-                write!(f, "the time zone {zone:?} has no effect on dates: use UTC, or a field of timestamps")
-            }
-            StatisticsError::UnknownTimeZone { name } => {
-                write!(f, "unknown time zone {name:?}: use UTC, an offset like +02:00, or a name like Europe/Zurich")
-            }
-            StatisticsError::TimeZonesNotBuilt { name } => write!(
-                f,
-                "the time zone {name:?} needs the feature `time-zones` of memdex: enable it, or use UTC or an offset like \
-                 +02:00"
-            ),
-            StatisticsError::TooManyBuckets { buckets, limit } => write!(
-                f,
-                "{buckets} buckets from the first to the last, the limit is {limit}: leave out the empty ones, or make \
-                 buckets wider"
-            ),
-        }
+    pub enum StatisticsError {
+        /// A sum has more digits than a value of its kind can have.
+        #[non_exhaustive]
+        Overflow {
+            /// The kind of the sum.
+            kind: Kind,
+        } => (
+            "the sum has more digits than {} {kind} holds: use the average, or sums of smaller groups",
+            if *kind == Kind::Int { "an" } else { "a" }
+        ),
+        /// The width or the offset of buckets does not fit the field.
+        #[non_exhaustive]
+        BadWidth {
+            /// The width.
+            width: Value,
+            /// The offset.
+            offset: Value,
+        } => (
+            "buckets of width {width:?} from {offset:?} on: use a width above 0 and an offset, both finite and of the \
+             field's kind"
+        ),
+        /// An empty range, or one whose bounds are of different kinds.
+        #[non_exhaustive]
+        BadRange {
+            /// Its lower bound, included.
+            from: Value,
+            /// Its upper bound, excluded.
+            to: Value,
+        } => ("the range from {from:?} to {to:?} is empty: use two values of the field's kind, the lower one first"),
+        /// More ranges than [`limits::MAX_RANGES`](crate::limits::MAX_RANGES).
+        #[non_exhaustive]
+        TooManyRanges {
+            /// The number of ranges.
+            ranges: usize,
+            /// The most that is allowed.
+            limit: usize,
+        } => ("{ranges} ranges, the limit is {limit}: use several queries, or buckets of one width"),
+        /// A percentile below 0, above 100, or NaN.
+        #[non_exhaustive]
+        BadPercentile {
+            /// The percentile.
+            percentile: Value,
+        } => ("{percentile} is not a percentile: use a number from 0 to 100; 50 is the median"),
+        /// Buckets of minutes or hours over a field of dates.
+        #[non_exhaustive]
+        NoTimeOfDay {
+            /// The unit.
+            unit: &'static str,
+        } => ("a date has no {unit}: use buckets of a day or longer, or a field of timestamps"),
+        /// A time zone for a field of dates, which have no time.
+        #[non_exhaustive]
+        DateInZone {
+            /// The zone.
+            zone: String,
+        } => ("the time zone {zone:?} has no effect on dates: use UTC, or a field of timestamps"),
+        /// An unknown time zone.
+        #[non_exhaustive]
+        UnknownTimeZone {
+            /// The name.
+            name: String,
+        } => ("unknown time zone {name:?}: use UTC, an offset like +02:00, or a name like Europe/Zurich"),
+        /// A time zone by name, without the feature `time-zones`.
+        #[non_exhaustive]
+        TimeZonesNotBuilt {
+            /// The name.
+            name: String,
+        } => (
+            "the time zone {name:?} needs the feature `time-zones` of memdex: enable it, or use UTC or an offset like \
+             +02:00"
+        ),
+        /// More than [`limits::MAX_BUCKETS`](crate::limits::MAX_BUCKETS) buckets from the first to the last.
+        #[non_exhaustive]
+        TooManyBuckets {
+            /// The number of buckets.
+            buckets: u128,
+            /// The most that is allowed.
+            limit: usize,
+        } => (
+            "{buckets} buckets from the first to the last, the limit is {limit}: leave out the empty ones, or make \
+             buckets wider"
+        ),
     }
 }
 

@@ -38,7 +38,8 @@ pub fn nearest<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
     distances.filter(|(distance, _)| *distance <= allowed).min_by_key(|(distance, _)| *distance).map(|(_, name)| name)
 }
 
-/// The number of insertions, deletions, replacements and swaps of neighbors between two strings (optimal string alignment).
+/// The number of insertions, deletions, replacements and swaps of neighbors between two strings (optimal string
+/// alignment).
 fn distance(a: &str, b: &str) -> usize {
     let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
     let mut before_last: Vec<usize> = Vec::new();

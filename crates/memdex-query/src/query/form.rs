@@ -107,7 +107,7 @@ mod with_serde {
             // The innermost part is a level itself.
             let inside = LEVELS.get() + 1;
             if inside >= MAX_PREDICATE_DEPTH {
-                return Err(E::custom(QueryError::TooDeep { limit: MAX_PREDICATE_DEPTH }));
+                return Err(E::custom(QueryError::too_deep(MAX_PREDICATE_DEPTH)));
             }
             LEVELS.set(inside);
             Ok(Level)
@@ -127,7 +127,7 @@ mod with_serde {
     }
 
     pub(in crate::query) fn too_deep<S: Serializer>(_: S) -> Result<S::Ok, S::Error> {
-        Err(serde::ser::Error::custom(QueryError::TooDeep { limit: MAX_PREDICATE_DEPTH }))
+        Err(serde::ser::Error::custom(QueryError::too_deep(MAX_PREDICATE_DEPTH)))
     }
 
     /// Bounds as `"unbounded"`, `{"included": value}` and `{"excluded": value}`.

@@ -54,7 +54,7 @@ impl Binder<'_> {
         let all = |parts: &[Predicate]| parts.iter().map(|part| self.bind(part)).collect::<Result<_, _>>();
         Ok(match predicate {
             Predicate::All => Condition::All,
-            Predicate::TooDeep => return Err(QueryError::TooDeep { limit: MAX_PREDICATE_DEPTH }),
+            Predicate::TooDeep => return Err(QueryError::too_deep(MAX_PREDICATE_DEPTH)),
             Predicate::And(parts) => Condition::And(all(parts)?),
             Predicate::Or(parts) => Condition::Or(all(parts)?),
             Predicate::Not(part) => Condition::Not(Box::new(self.bind(part)?)),
@@ -74,9 +74,9 @@ impl Binder<'_> {
                 Ok(Test::Range(fit(from)?, fit(to)?))
             })?,
             Predicate::IsNull(name) => {
-                let asked = self.find(name)?;
-                let many = asked.def.is_none_or(FieldDef::is_many);
-                asked.condition(if many { Test::HasNone } else { Test::IsNull })
+                let field = self.find(name)?;
+                let many = field.def.is_none_or(FieldDef::is_many);
+                field.condition(if many { Test::HasNone } else { Test::IsNull })
             }
             Predicate::Text(name, test) => self.single(name, test.name(), |field| self.text(field, test))?,
             Predicate::AnyOf(name, values) => {
@@ -89,23 +89,19 @@ impl Binder<'_> {
         })
     }
 
-    fn find<'n>(&'n self, name: &'n str) -> Result<Asked<'n>, QueryError> {
+    fn find<'n>(&'n self, name: &'n str) -> Result<NamedField<'n>, QueryError> {
         if let Some((at, def)) = self.schema.find(name) {
-            return Ok(Asked { name, at, def: Some(def) });
+            return Ok(NamedField { name, at, def: Some(def) });
         }
-        let undeclared = self.schema.undeclared(name).map(|at| Asked { name, at, def: None });
-        undeclared.ok_or_else(|| QueryError::UnknownField {
-            collection: self.collection.to_owned(),
-            field: name.to_owned(),
-            known: self.schema.fields().iter().map(|field| field.name().to_owned()).collect(),
-        })
+        let undeclared = self.schema.undeclared(name).map(|at| NamedField { name, at, def: None });
+        undeclared.ok_or_else(|| self.schema.unknown_field(self.collection, name))
     }
 
     fn single(
         &self,
         name: &str,
         test: &'static str,
-        make: impl FnOnce(&Asked<'_>) -> Result<Test, QueryError>,
+        make: impl FnOnce(&NamedField<'_>) -> Result<Test, QueryError>,
     ) -> Result<Condition, QueryError> {
         self.test(name, test, false, make)
     }
@@ -114,7 +110,7 @@ impl Binder<'_> {
         &self,
         name: &str,
         test: &'static str,
-        make: impl FnOnce(&Asked<'_>) -> Result<Test, QueryError>,
+        make: impl FnOnce(&NamedField<'_>) -> Result<Test, QueryError>,
     ) -> Result<Condition, QueryError> {
         self.test(name, test, true, make)
     }
@@ -124,46 +120,35 @@ impl Binder<'_> {
         name: &str,
         test: &'static str,
         many: bool,
-        make: impl FnOnce(&Asked<'_>) -> Result<Test, QueryError>,
+        make: impl FnOnce(&NamedField<'_>) -> Result<Test, QueryError>,
     ) -> Result<Condition, QueryError> {
-        let asked = self.find(name)?;
-        if let Some(def) = asked.def.filter(|def| def.is_many() != many) {
-            let (collection, field) = (self.collection.to_owned(), name.to_owned());
-            return Err(QueryError::WrongTest { collection, field, test, kind: def.kind(), many: !many });
+        let field = self.find(name)?;
+        if let Some(def) = field.def.filter(|def| def.is_many() != many) {
+            return Err(QueryError::wrong_test(self.collection, name, test, def.kind(), !many));
         }
-        let test = make(&asked)?;
-        Ok(asked.condition(test))
+        let test = make(&field)?;
+        Ok(field.condition(test))
     }
 
-    fn fit_all(&self, asked: &Asked<'_>, values: &[Value]) -> Result<Values, QueryError> {
+    fn fit_all(&self, field: &NamedField<'_>, values: &[Value]) -> Result<Values, QueryError> {
         if values.len() > MAX_LISTED_VALUES {
-            let (collection, field) = (self.collection.to_owned(), asked.name.to_owned());
-            return Err(QueryError::TooManyValues {
-                collection,
-                field,
-                values: values.len(),
-                limit: MAX_LISTED_VALUES,
-            });
+            return Err(QueryError::too_many_values(self.collection, field.name, values.len(), MAX_LISTED_VALUES));
         }
-        let fitting: Result<Vec<Value>, _> = values.iter().map(|value| self.fit(asked, value)).collect();
+        let fitting: Result<Vec<Value>, _> = values.iter().map(|value| self.fit(field, value)).collect();
         Ok(Values::new(fitting?))
     }
 
     /// A text test; as an equality or a range if it is equivalent to one, so that indexes can answer it.
-    fn text(&self, asked: &Asked<'_>, test: &TextTest) -> Result<Test, QueryError> {
-        let (collection, field) = (|| self.collection.to_owned(), || asked.name.to_owned());
-        let bytes = test.pattern.len();
-        if bytes > MAX_PATTERN_BYTES {
-            let limit = MAX_PATTERN_BYTES;
-            return Err(QueryError::PatternTooLong { collection: collection(), field: field(), bytes, limit });
+    fn text(&self, field: &NamedField<'_>, test: &TextTest) -> Result<Test, QueryError> {
+        let text = test.pattern.as_str();
+        if text.len() > MAX_PATTERN_BYTES {
+            return Err(QueryError::pattern_too_long(self.collection, field.name, text.len(), MAX_PATTERN_BYTES));
         }
-        if let Some(expected) = asked.def.map(FieldDef::kind).filter(|kind| *kind != Kind::Str) {
-            let given = Value::from(test.pattern.as_str());
-            return Err(QueryError::WrongKind { collection: collection(), field: field(), expected, given });
+        if let Some(expected) = field.def.map(FieldDef::kind).filter(|kind| *kind != Kind::Str) {
+            return Err(QueryError::wrong_kind(self.collection, field.name, expected, text));
         }
         let Some(pattern) = Pattern::compile(test) else {
-            let pattern = test.pattern.clone();
-            return Err(QueryError::BadPattern { collection: collection(), field: field(), pattern });
+            return Err(QueryError::bad_pattern(self.collection, field.name, text));
         };
         let text = |text: &str| Value::from(text);
         Ok(match pattern.simple() {
@@ -173,17 +158,15 @@ impl Binder<'_> {
                 Test::Range(Bound::Included(text(&from)), to)
             }
             // A field of strings has strings only, an undeclared path may have other values too.
-            Some(Simple::Any) if asked.def.is_some() => Test::Range(Bound::Unbounded, Bound::Unbounded),
+            Some(Simple::Any) if field.def.is_some() => Test::Range(Bound::Unbounded, Bound::Unbounded),
             Some(Simple::Any) => Test::Range(Bound::Included(text("")), Bound::Unbounded),
             None => Test::Text(pattern),
         })
     }
 
-    fn fit(&self, asked: &Asked<'_>, value: &Value) -> Result<Value, QueryError> {
-        let (collection, field) = (|| self.collection.to_owned(), || asked.name.to_owned());
-        let Some(def) = asked.def else {
-            let null = || QueryError::NullOperand { collection: collection(), field: field() };
-            return undeclared::operand(value).ok_or_else(null);
+    fn fit(&self, field: &NamedField<'_>, value: &Value) -> Result<Value, QueryError> {
+        let Some(def) = field.def else {
+            return undeclared::operand(value).ok_or_else(|| QueryError::null_operand(self.collection, field.name));
         };
         fit(self.collection, def, value)
     }
@@ -200,33 +183,26 @@ pub fn fit(collection: &str, def: &FieldDef, value: &Value) -> Result<Value, Que
         (expected, fitting) if fitting.kind() == Some(expected) => Ok(value.clone()),
         (Kind::Decimal, ValueRef::Int(n)) => Ok(DecimalValue::from(n).into()),
         (Kind::Decimal, ValueRef::Int128(n)) => Ok(DecimalValue::from(n).into()),
-        (expected, given) => written(expected, given).ok_or_else(|| QueryError::WrongKind {
-            collection: collection.to_owned(),
-            field: def.name().to_owned(),
-            expected,
-            given: value.clone(),
-        }),
+        (expected, given) => {
+            let parsed = given.as_str().and_then(|text| Value::from_text(expected, text));
+            parsed.ok_or_else(|| QueryError::wrong_kind(collection, def.name(), expected, given))
+        }
     }
 }
 
 /// A field that a predicate names.
-struct Asked<'a> {
+struct NamedField<'a> {
     name: &'a str,
     at: FieldAt,
     /// `None` for an undeclared path.
     def: Option<&'a FieldDef>,
 }
 
-impl Asked<'_> {
+impl NamedField<'_> {
     fn condition(self, test: Test) -> Condition {
         match self.def {
             Some(_) => Condition::Test(self.at, test),
             None => Condition::Undeclared(self.at, test),
         }
     }
-}
-
-/// A string parsed as a value of a kind that is written as text.
-fn written(kind: Kind, given: ValueRef<'_>) -> Option<Value> {
-    if let ValueRef::Str(text) = given { Value::from_text(kind, text) } else { None }
 }

@@ -132,26 +132,17 @@ struct Binder<'a> {
 }
 
 impl Binder<'_> {
-    fn collection(&self) -> String {
-        self.collection.to_owned()
-    }
-
     fn at_most(&self, what: &'static str, given: usize, limit: usize) -> Result<(), QueryError> {
-        if given > limit {
-            return Err(QueryError::TooMany { collection: self.collection(), what, given, limit });
-        }
-        Ok(())
+        if given <= limit { Ok(()) } else { Err(QueryError::too_many(self.collection, what, given, limit)) }
     }
 
     /// The position of a field among those in use, and its definition.
-    fn field(&mut self, name: &str, purpose: &dyn Fn() -> String) -> Result<(usize, FieldDef), QueryError> {
-        let (collection, field) = (self.collection(), name.to_owned());
+    fn field(&mut self, name: &str, purpose: &str) -> Result<(usize, FieldDef), QueryError> {
         let Some((at, def)) = self.schema.find(name) else {
             if self.schema.is_open() {
-                return Err(QueryError::UndeclaredField { collection, field, purpose: purpose() });
+                return Err(QueryError::undeclared_field(self.collection, name, purpose));
             }
-            let known = self.schema.fields().iter().map(|field| field.name().to_owned()).collect();
-            return Err(QueryError::UnknownField { collection, field, known });
+            return Err(self.schema.unknown_field(self.collection, name));
         };
         let def = def.clone();
         let place = self.fields.iter().position(|known| known.at == at).unwrap_or_else(|| {
@@ -162,26 +153,19 @@ impl Binder<'_> {
     }
 
     /// The same, for a field of single values.
-    fn single(&mut self, name: &str, purpose: &dyn Fn() -> String) -> Result<(usize, FieldDef), QueryError> {
+    fn single(&mut self, name: &str, purpose: &str) -> Result<(usize, FieldDef), QueryError> {
         let (place, def) = self.field(name, purpose)?;
         if def.is_many() {
-            let (collection, field) = (self.collection(), name.to_owned());
-            return Err(QueryError::NotSingle { collection, field, purpose: purpose() });
+            return Err(QueryError::not_single(self.collection, name, purpose));
         }
         Ok((place, def))
     }
 
     /// The same, for a field of single values of some kinds.
-    fn single_of(
-        &mut self,
-        name: &str,
-        kinds: &[Kind],
-        purpose: &dyn Fn() -> String,
-    ) -> Result<(usize, FieldDef), QueryError> {
+    fn single_of(&mut self, name: &str, kinds: &[Kind], purpose: &str) -> Result<(usize, FieldDef), QueryError> {
         let (place, def) = self.single(name, purpose)?;
         if !kinds.contains(&def.kind()) {
-            let (collection, field, kind) = (self.collection(), name.to_owned(), def.kind());
-            return Err(QueryError::NotNumeric { collection, field, kind, purpose: purpose() });
+            return Err(QueryError::not_numeric(self.collection, name, def.kind(), purpose));
         }
         Ok((place, def))
     }
@@ -191,8 +175,7 @@ impl Binder<'_> {
         let mut asked = Vec::with_capacity(metrics.len());
         for (at, metric) in metrics.iter().enumerate() {
             if metrics[..at].iter().any(|other| other.name == metric.name) {
-                let (collection, metric) = (self.collection(), metric.name.to_string());
-                return Err(QueryError::DuplicateMetric { collection, metric });
+                return Err(QueryError::duplicate_metric(self.collection, &*metric.name));
             }
             asked.push(self.metric(metric)?);
         }
@@ -202,7 +185,7 @@ impl Binder<'_> {
 
     fn metric(&mut self, metric: &Metric) -> Result<Asked, QueryError> {
         let aggregate = &metric.aggregate;
-        let purpose = || aggregate.verb().to_owned();
+        let purpose = aggregate.verb();
         let figure = match aggregate {
             Aggregate::Count | Aggregate::CountOf(_) => Figure::Count,
             Aggregate::Sum(_) => Figure::Sum,
@@ -214,40 +197,38 @@ impl Binder<'_> {
             Aggregate::Distinct(_) => Figure::Distinct,
             Aggregate::Percentile(_, percent) if (0.0..=100.0).contains(percent) => Figure::Percentile(*percent),
             Aggregate::Percentile(_, percent) => {
-                let (collection, metric) = (self.collection(), metric.name.to_string());
-                let source = StatisticsError::BadPercentile { percentile: Value::from(*percent) }.into();
-                return Err(QueryError::BadMetric { collection, metric, source });
+                let source = StatisticsError::BadPercentile { percentile: Value::from(*percent) };
+                return Err(QueryError::bad_metric(self.collection, &*metric.name, source));
             }
         };
         let Some(field) = aggregate.field() else { return Ok(Asked { figure, field: None }) };
         let (field, _) = match figure {
-            Figure::Count | Figure::Distinct => self.field(field, &purpose)?,
-            Figure::Min | Figure::Max => self.single(field, &purpose)?,
-            _ => self.single_of(field, &NUMBERS, &purpose)?,
+            Figure::Count | Figure::Distinct => self.field(field, purpose)?,
+            Figure::Min | Figure::Max => self.single(field, purpose)?,
+            _ => self.single_of(field, &NUMBERS, purpose)?,
         };
         Ok(Asked { figure, field: Some(field) })
     }
 
     fn level(&mut self, group_by: &GroupBy) -> Result<Level, QueryError> {
         if group_by.by.is_empty() {
-            return Err(QueryError::NoBuckets { collection: self.collection() });
+            return Err(QueryError::no_buckets(self.collection));
         }
         self.at_most("parts of the key of a group", group_by.by.len(), MAX_GROUP_PARTS)?;
         let buckets = group_by.by.iter().map(|bucket| self.bucket(bucket)).collect::<Result<Vec<_>, _>>()?;
         let is_histogram = matches!(&buckets[..], [Part { cut: Cut::Width(_) | Cut::Dates(_) | Cut::Days(_), .. }]);
         if group_by.empty && !is_histogram {
-            return Err(QueryError::NotAHistogram { collection: self.collection() });
+            return Err(QueryError::not_a_histogram(self.collection));
         }
         let level = self.metrics(&group_by.within.metrics)?;
         let top = group_by.top.as_ref().map(|top| {
             if top.groups == 0 {
-                return Err(QueryError::TopOfNothing { collection: self.collection() });
+                return Err(QueryError::top_of_nothing(self.collection));
             }
             let metric = level.names.iter().position(|name| *name == top.metric);
-            let metric = metric.ok_or_else(|| QueryError::UnknownMetric {
-                collection: self.collection(),
-                metric: top.metric.to_string(),
-                known: level.names.iter().map(|name| name.to_string()).collect(),
+            let metric = metric.ok_or_else(|| {
+                let known: Vec<String> = level.names.iter().map(|name| name.to_string()).collect();
+                QueryError::unknown_metric(self.collection, &*top.metric, known)
             })?;
             Ok(Best { groups: top.groups, metric, descending: top.descending })
         });
@@ -258,19 +239,19 @@ impl Binder<'_> {
         let name = bucket.field();
         match bucket {
             Bucket::Values { .. } => {
-                let (field, _) = self.field(name, &|| "groups".to_owned())?;
+                let (field, _) = self.field(name, "groups")?;
                 Ok(Part { field, cut: Cut::Values })
             }
             Bucket::Width { width, offset, .. } => {
-                let (field, def) = self.single_of(name, &NUMBERS, &|| "histogram".to_owned())?;
+                let (field, def) = self.single_of(name, &NUMBERS, "histogram")?;
                 let (width, offset) = (fit(self.collection, &def, width)?, fit(self.collection, &def, offset)?);
                 let buckets = Buckets::new(def.kind(), width.as_ref(), offset.as_ref());
                 Ok(Part { field, cut: Cut::Width(buckets.map_err(|source| self.bad_bucket(name, source))?) })
             }
             Bucket::Ranges { ranges, .. } => {
-                let (field, def) = self.single(name, &|| "ranges".to_owned())?;
+                let (field, def) = self.single(name, "ranges")?;
                 if ranges.is_empty() {
-                    return Err(QueryError::NoBuckets { collection: self.collection() });
+                    return Err(QueryError::no_buckets(self.collection));
                 }
                 let mut bounds = Vec::with_capacity(ranges.len());
                 for (from, to) in ranges {
@@ -281,8 +262,7 @@ impl Binder<'_> {
                 Ok(Part { field, cut: Cut::Ranges(ranges, bounds) })
             }
             Bucket::Date { unit, zone, .. } => {
-                let kinds = [Kind::Timestamp, Kind::Date];
-                let (field, def) = self.single_of(name, &kinds, &|| "date histogram".to_owned())?;
+                let (field, def) = self.single_of(name, &[Kind::Timestamp, Kind::Date], "date histogram")?;
                 let cut = || -> Result<Cut, StatisticsError> {
                     let (unit, in_zone) = (unit_of(*unit), Zone::parse(zone)?);
                     if def.kind() == Kind::Timestamp {
@@ -299,14 +279,13 @@ impl Binder<'_> {
     }
 
     fn bad_bucket(&self, field: &str, source: StatisticsError) -> QueryError {
-        QueryError::BadBucket { collection: self.collection(), field: field.to_owned(), source: source.into() }
+        QueryError::bad_bucket(self.collection, field, source)
     }
 
     /// A bound of a range, in the field's kind.
     fn bound(&self, def: &FieldDef, value: &Value) -> Result<Value, QueryError> {
         if value.as_ref().is_null() {
-            let (collection, field) = (self.collection(), def.name().to_owned());
-            return Err(QueryError::NullOperand { collection, field });
+            return Err(QueryError::null_operand(self.collection, def.name()));
         }
         fit(self.collection, def, value)
     }

@@ -3,7 +3,7 @@
 use super::aggregate_def::AggregateDef;
 use super::index_def::{IndexDef, IndexKind};
 use super::path::{FieldAt, Path};
-use crate::error::Conflict;
+use crate::error::{Conflict, QueryError};
 use crate::query::FormVersion;
 use crate::value::{FieldValue, Kind};
 use std::borrow::Cow;
@@ -398,6 +398,12 @@ impl Schema {
     pub fn find(&self, name: &str) -> Option<(FieldAt, &FieldDef)> {
         let position = self.position(name)?;
         Some((self.at(position), &self.fields[position]))
+    }
+
+    /// The error for a query of `collection` that names a field that does not exist.
+    pub fn unknown_field(&self, collection: &str, field: &str) -> QueryError {
+        let known: Vec<String> = self.fields.iter().map(|field| field.name().to_owned()).collect();
+        QueryError::unknown_field(collection, field, known)
     }
 
     /// The place of the field at a position.
