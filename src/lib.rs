@@ -48,7 +48,7 @@
 //! * **Statistics**: [`Find::statistics`](query::Find::statistics) computes exact [`Metric`]s of all selected records or of groups ([`GroupBy`]). Materialized aggregates
 //!   ([`AggregateDef`](schema::AggregateDef)) are updated by every commit.
 //! * **Queries as data**: a [`Query`] can be sent with serde and executed by [`Store::query`]; the crate `memdex-sql` translates it to SQL.
-//! * **Hooks**: a [`CommitHook`](hook::CommitHook) can refuse commits, a [`CommitObserver`](hook::CommitObserver) learns of them.
+//! * **Hooks**: a [`CommitHook`](hook::CommitHook) can refuse commits, [`Store::observe`] reports each one.
 //! * **Operation**: [`Store::stats`], [`Store::verify`], [`Store::optimize`], and `tracing` spans.
 //!
 //! The guide, in the module `guide` of this documentation, has a page for each task.
@@ -148,9 +148,11 @@ pub mod schema {
     pub use memdex_query::schema::{AggregateDef, FieldAt, FieldNames, IndexKind};
 }
 
-/// Types of fields and keys: the traits that connect Rust types with [`Value`], and values that Rust has no type for.
+/// Types of fields and keys: the traits that connect Rust types with [`Value`], values that Rust has no type for, and collections
+/// and records without their Rust type.
 pub mod typing {
-    pub use crate::record::KeyBuffer;
+    pub use crate::record::{FieldValues, KeyBuffer};
+    pub use crate::write::any_collection::AnyCollection;
     pub use memdex_query::value::{
         AnyKey, DecimalError, DecimalValue, Each, Element, EntityKey, EntityKeyError, FromKey, FromValue, HeapSize,
         IntoKey, KeySink, Many, Maybe, Multi, Nest, Nullable, Number, Operand, Single, Text, TimestampError, ValueRef,
@@ -159,7 +161,7 @@ pub mod typing {
 
 /// Commit hooks: code that takes part in every commit of a store.
 pub mod hook {
-    pub use crate::storage::{CommitHook, CommitInfo, CommitObserver, ProposedChange, ProposedCommit, RecordChange};
+    pub use crate::storage::{CommitHook, CommitInfo, ProposedChange, ProposedCommit, RecordChange};
 }
 
 /// What a store measures of itself: counts, memory, latencies, and the result of an audit.

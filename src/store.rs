@@ -9,14 +9,27 @@ use crate::read::{QueryResult, Snapshot};
 use crate::record::Document;
 use crate::record::{Access, KeyValue, Record, Schema, key_value_schema};
 use crate::storage::{
-    AnyTable, Collection, CommitHook, CommitObserver, Engine, Registration, Stats, Table, VerifyError, VerifyReport,
+    AnyTable, Collection, CommitHook, CommitInfo, Engine, Registered, Registration, Stats, Table, VerifyError,
+    VerifyReport,
 };
 use crate::sync::Arc;
 use crate::user_code;
+use crate::write::any_collection::AnyCollection;
 use crate::write::{BackgroundWriterBuilder, Batch, Receipt, Refused, Writer};
 use memdex_query::query::Query;
-use std::any::type_name;
+use std::any::{Any, type_name};
 use std::fmt;
+
+/// The handle of a table of `R`s, for [`Store::any_collection`]: a boxed `Arc<dyn AnyCollection>`.
+fn erased<R: Record>(engine: &Arc<Engine>, table: Arc<dyn AnyTable>) -> Box<dyn Any> {
+    match table.into_any().downcast::<Table<R>>() {
+        Ok(table) => {
+            let collection: Arc<dyn AnyCollection> = Arc::new(Collection { engine: engine.clone(), table });
+            Box::new(collection)
+        }
+        Err(other) => Box::new(other),
+    }
+}
 
 /// An in-memory store: collections that share one sequence of commits. Cheap to clone; clones refer to the same store,
 /// which lives as long as any of its handles.
@@ -84,10 +97,8 @@ impl Store {
         }
         let collection = || name.to_owned();
         schema.check().map_err(|source| CollectionError::Schema { collection: collection(), source })?;
-        let table = self.engine.open(name, || {
-            let seed = self.engine.seed.clone();
-            Arc::new(Table::<R>::new(name, schema.clone(), seed))
-        });
+        let new = || -> Arc<dyn AnyTable> { Arc::new(Table::<R>::new(name, schema.clone(), self.engine.seed.clone())) };
+        let table = self.engine.open(name, new, erased::<R>);
         let registered = table.type_name();
         let Ok(table) = table.into_any().downcast::<Table<R>>() else {
             let requested = type_name::<R>();
@@ -98,6 +109,22 @@ impl Store {
             return Err(CollectionError::OtherSchema { collection: collection(), registered, requested });
         }
         Ok(Collection { engine: self.engine.clone(), table })
+    }
+
+    /// The collection `name` without its record type, for generic tools; `None` if there is none.
+    ///
+    /// ```
+    /// # use memdex::{Record, Store};
+    /// # #[derive(Record)] struct User { #[record(key)] id: u32 }
+    /// let store = Store::new();
+    /// store.collection::<User>("User")?;
+    /// assert_eq!(store.any_collection("User").unwrap().schema().fields()[0].name(), "id");
+    /// assert!(store.any_collection("Payment").is_none());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn any_collection(&self, name: &str) -> Option<Arc<dyn AnyCollection>> {
+        let Registered { table, erase, .. } = self.engine.registered(name)?;
+        erase(&self.engine, table).downcast().ok().map(|handle| *handle)
     }
 
     /// The collections of this store, in the order in which they were opened.
@@ -266,12 +293,38 @@ impl Store {
         self.engine.add_hook(Registration::of_hook(hook)).map_err(|cause| Refusal::new("add_hook", "", cause))
     }
 
-    /// Registers an observer for every later commit, like [`add_hook`](Store::add_hook). It costs commits less than a
-    /// hook, since it can't refuse them.
+    /// Calls `observer` with each later commit, in order, once the commit is visible. This is
+    /// [`add_hook`](Store::add_hook) with a hook that never refuses and so costs commits less.
+    ///
+    /// The closure may read the store; writes from inside it, to this or any store, are refused. A panic in it is caught,
+    /// counted in [`Stats::hook_panics`](crate::stats::Stats::hook_panics) and logged; the commit stands.
+    ///
+    /// ```
+    /// use memdex::{Record, Store};
+    /// use std::sync::{Arc, Mutex};
+    ///
+    /// #[derive(Record)]
+    /// struct User { #[record(key)] id: u32, name: String }
+    ///
+    /// let store = Store::new();
+    /// let users = store.collection::<User>("User")?;
+    /// let feed = Arc::new(Mutex::new(Vec::new()));
+    /// let lines = feed.clone();
+    /// store.observe(move |commit| {
+    ///     for change in commit.changes::<User>("User") {
+    ///         let name = change.after.as_ref().map(|user| user.name.clone());
+    ///         lines.lock().unwrap().push(format!("{}: {} is {name:?}", commit.number(), change.key));
+    ///     }
+    /// })?;
+    /// users.store(User { id: 1, name: "Ada".into() })?;
+    /// users.delete(1)?;
+    /// assert_eq!(*feed.lock().unwrap(), [r#"1: 1 is Some("Ada")"#, "2: 1 is None"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// A [`Refusal`] inside an update closure, an extractor, a hook or `get_with`, and if the store is damaged.
-    pub fn observe(&self, observer: Arc<impl CommitObserver>) -> Result<(), Refusal> {
+    pub fn observe(&self, observer: impl Fn(&CommitInfo) + Send + Sync + 'static) -> Result<(), Refusal> {
         self.engine.add_hook(Registration::of_observer(observer)).map_err(|cause| Refusal::new("observe", "", cause))
     }
 

@@ -114,7 +114,7 @@ pub enum Cause {
         /// The value.
         given: Value,
     },
-    /// A declared field of a document or a key/value record holds a value of another kind.
+    /// A declared field of a document, a key/value record, or a record given as values holds a value of another kind.
     #[error(
         "field {field:?} is declared {expected}, but the record has {found}: fix the record, or declare the field with \
          skip_conflicts"
@@ -135,7 +135,7 @@ pub enum Cause {
         /// The field.
         field: String,
     },
-    /// A key/value record has a field that the schema does not declare.
+    /// A key/value record, or a record given as values, has a field that the schema does not declare.
     #[error("the schema declares no field {field:?} that a record may set; it declares {}", known.join(", "))]
     #[non_exhaustive]
     UndeclaredField {
@@ -143,6 +143,13 @@ pub enum Cause {
         field: String,
         /// The fields that exist.
         known: Vec<String>,
+    },
+    /// The records of the collection can't be built from values by field name.
+    #[error("{record} can't be built from values: put #[record(from_values)] on it, or implement Record::from_values")]
+    #[non_exhaustive]
+    NotFromValues {
+        /// The Rust type of the record, or of a struct nested in it.
+        record: &'static str,
     },
     /// The JSON is not a valid document, or not a valid patch of one.
     #[cfg(feature = "documents")]

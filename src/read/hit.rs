@@ -1,8 +1,8 @@
 //! A record of any collection, as searches return it: its values can be read by field name, without its Rust type.
 
 use crate::error::Commit;
-use crate::record::{FieldAt, Record};
-use crate::storage::{Handle, Rows, SharedVersion, typed};
+use crate::record::{FieldAt, FieldValues, Lookup, Record};
+use crate::storage::{Collection, Handle, Rows, SharedVersion, typed};
 use crate::sync::Arc;
 use crate::user_code;
 use memdex_query::query::FieldName;
@@ -93,6 +93,15 @@ impl Hit {
         self.names().map(value)
     }
 
+    /// All values of the selected fields, for [`AnyCollection`](crate::typing::AnyCollection).
+    pub fn to_values(&self) -> FieldValues {
+        let mut values = FieldValues::new();
+        for name in self.names() {
+            values = values.with_each(name.to_owned(), self.values_of(name));
+        }
+        values
+    }
+
     /// The names of the selected fields.
     fn names(&self) -> impl Iterator<Item = &str> {
         let (declared, these) = match &self.selected {
@@ -123,6 +132,14 @@ impl Hit {
             None => {}
         }
         values
+    }
+}
+
+impl<R: Record> Collection<R> {
+    /// The record of a key at the newest commit, with all fields.
+    pub(crate) fn hit(&self, key: &Key) -> Option<Hit> {
+        let newest = self.engine.latency.get(|| self.newest(&Lookup::<&Key>::new::<R::Key>(&self.table.seed, &key)))?;
+        (!newest.is_tombstone()).then(|| Hit::new(self.table.clone(), newest, Selected::Declared))
     }
 }
 

@@ -38,6 +38,13 @@ impl QueryResult {
     }
 }
 
+fn execute(search: &Search, query: &Query) -> Result<QueryResult, QueryError> {
+    match &query.ask {
+        Ask::Records(_) => search.fetch().map(QueryResult::Records),
+        Ask::Statistics(statistics) => search.statistics(statistics.clone()).map(QueryResult::Aggregation),
+    }
+}
+
 impl Snapshot {
     /// Executes a query at this snapshot.
     ///
@@ -62,11 +69,12 @@ impl Snapshot {
     /// # Errors
     /// [`QueryError::UnknownCollection`], and those of [`Search::fetch`] and [`Search::statistics`].
     pub fn query(&self, query: &Query) -> Result<QueryResult, QueryError> {
-        let search = self.search_by(query)?;
-        match &query.ask {
-            Ask::Records(_) => search.fetch().map(QueryResult::Records),
-            Ask::Statistics(statistics) => search.statistics(statistics.clone()).map(QueryResult::Aggregation),
-        }
+        execute(&self.search_by(query)?, query)
+    }
+
+    /// Executes a query on this collection, whatever collections it names.
+    pub(crate) fn query_of(&self, rows: Arc<dyn Rows>, query: &Query) -> Result<QueryResult, QueryError> {
+        execute(&self.search_of(query).over_rows(rows), query)
     }
 
     /// The search that executes a query for records, for counts, keys, explanations and iteration.
@@ -85,10 +93,17 @@ impl Snapshot {
     /// # Errors
     /// [`QueryError::UnknownCollection`].
     pub fn search_by(&self, query: &Query) -> Result<Search, QueryError> {
+        query
+            .collections
+            .iter()
+            .try_fold(self.search_of(query), |search, name| Ok(search.over_rows(self.rows_of(name)?)))
+    }
+
+    /// The search that executes a query, without collections.
+    fn search_of(&self, query: &Query) -> Search {
         let mut of_none = query.clone();
         of_none.collections.clear();
-        let search = Search::new(self.clone(), of_none);
-        query.collections.iter().try_fold(search, |search, name| Ok(search.over_rows(self.rows_of(name)?)))
+        Search::new(self.clone(), of_none)
     }
 
     /// The records of the collection with this name.

@@ -1,9 +1,9 @@
 //! JSON documents as records. Fields are read by the paths that the collection's schema declares.
 
 use super::KeyBuffer;
-use super::json::{InJson, merge_patch, set, shallow};
+use super::json::{InJson, json_of, merge_patch, set, shallow};
 use super::record::Internal;
-use super::{FieldAt, FieldDef, Record, Schema};
+use super::{FieldAt, FieldDef, FieldValues, Record, Schema};
 use crate::error::{Cause, DocumentError, SchemaError};
 use memdex_query::schema::Path;
 use memdex_query::value::{AnyKey, Kind, ValueRef, plain_json, sort_of_json};
@@ -187,6 +187,23 @@ impl Record for Document {
     /// Empty: each collection has its own schema.
     fn schema() -> Schema {
         Schema::new([])
+    }
+
+    /// A document with these values at their paths; several values of one name, and those of a field of many, become an array.
+    fn engine_from_values(values: &FieldValues, schema: &Schema, _: Internal) -> Result<Self, Cause> {
+        let mut document = Document { body: Json::Object(serde_json::Map::new()) };
+        for (name, values) in values.by_name() {
+            let json = values.iter().map(|value| json_of(value.as_ref()).ok_or(*value)).collect::<Result<Vec<_>, _>>();
+            let mut json = json.map_err(|value| Cause::Conflict {
+                field: name.into(),
+                expected: "a value that JSON has".into(),
+                found: format!("{value:?}"),
+            })?;
+            let is_many = schema.find(name).is_some_and(|(_, field)| field.is_many());
+            let json = if is_many || json.len() != 1 { Json::Array(json) } else { json.remove(0) };
+            document.set(name, json)?;
+        }
+        Ok(document)
     }
 
     /// Empty: the key is known only with the schema of a collection.

@@ -2,12 +2,13 @@
 
 use super::KeyBuffer;
 use super::record::Internal;
-use super::{FieldAt, FieldDef, Record, Schema};
+use super::{FieldAt, FieldDef, FieldValues, Record, Schema};
 use crate::error::Cause;
 use memdex_query::query::FieldName;
 use memdex_query::schema::Path;
 use memdex_query::value::{AnyKey, IntoKey, KeySink, Kind, Value, ValueRef};
 use smallvec::SmallVec;
+use std::any::Any;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 
@@ -45,8 +46,7 @@ use std::ops::{Deref, DerefMut};
 pub struct KeyValue<V> {
     key: SmallVec<[Value; 1]>,
     value: V,
-    /// Fields by name; each value of a field of many has its own entry.
-    fields: Vec<(FieldName, Value)>,
+    fields: FieldValues,
 }
 
 impl<V> KeyValue<V> {
@@ -54,13 +54,13 @@ impl<V> KeyValue<V> {
     pub fn new(key: impl IntoKey<AnyKey>, value: V) -> Self {
         let mut parts = Parts(SmallVec::new());
         key.write_key(&mut parts);
-        KeyValue { key: parts.0, value, fields: Vec::new() }
+        KeyValue { key: parts.0, value, fields: FieldValues::new() }
     }
 
     /// Adds a field, or one more value of a field of many.
     #[must_use]
     pub fn with(mut self, field: impl Into<FieldName>, value: impl Into<Value>) -> Self {
-        self.fields.push((field.into(), value.into()));
+        self.fields = self.fields.with(field, value);
         self
     }
 
@@ -71,8 +71,7 @@ impl<V> KeyValue<V> {
         field: impl Into<FieldName>,
         values: impl IntoIterator<Item = T>,
     ) -> Self {
-        let field = field.into();
-        self.fields.extend(values.into_iter().map(|value| (field.clone(), value.into())));
+        self.fields = self.fields.with_each(field, values);
         self
     }
 
@@ -83,14 +82,12 @@ impl<V> KeyValue<V> {
 
     /// Replaces the values of a field; with no values, the field is missing.
     pub fn set_each<T: Into<Value>>(&mut self, field: impl Into<FieldName>, values: impl IntoIterator<Item = T>) {
-        let field = field.into();
-        self.fields.retain(|(name, _)| *name != field);
-        self.fields.extend(values.into_iter().map(|value| (field.clone(), value.into())));
+        self.fields.set_each(field, values);
     }
 
     /// The values of a field.
     pub fn field<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Value> {
-        self.fields.iter().filter(move |(field, _)| field == name).map(|(_, value)| value)
+        self.fields.get(name)
     }
 
     /// Returns the value.
@@ -112,8 +109,8 @@ impl<V> KeyValue<V> {
     }
 
     fn field_or_nothing<'a>(&'a self, path: &Path) -> impl Iterator<Item = &'a Value> {
-        let fields = if path.key_part.is_some() { &[] } else { &*self.fields };
-        fields.iter().filter(move |(name, _)| **name == *path.name).map(|(_, value)| value)
+        let fields = path.key_part.is_none().then(|| self.fields.iter()).into_iter().flatten();
+        fields.filter(move |(name, _)| **name == *path.name).map(|(_, value)| value)
     }
 
     fn only(&self, path: &Path) -> ValueRef<'_> {
@@ -162,6 +159,26 @@ impl<V: Send + Sync + 'static> Record for KeyValue<V> {
         Schema::new([])
     }
 
+    /// Only the value `()` can be built from values: the key and the fields are all that there is.
+    fn engine_from_values(values: &FieldValues, schema: &Schema, _: Internal) -> Result<Self, Cause> {
+        values.check_declared(schema)?;
+        let unit: Box<dyn Any> = Box::new(());
+        let Ok(value) = unit.downcast::<V>() else { return Self::from_values(values) };
+        let is_of_key = |name: &str| schema.find(name).is_some_and(|(_, field)| field.is_key());
+        let (key, fields): (Vec<_>, Vec<_>) = values.iter().partition(|(name, _)| is_of_key(name));
+        let mut parts = SmallVec::new();
+        for field in schema.fields().iter().filter(|field| field.is_key()) {
+            let mut of_field = key.iter().filter(|(name, _)| *name == field.name()).map(|(_, value)| (*value).clone());
+            match (of_field.next(), of_field.next()) {
+                (Some(part), None) => parts.push(part),
+                (None, _) => return Err(Cause::MissingField { field: field.name().to_owned() }),
+                _ => return Err(field.conflict("several values".to_owned()).into()),
+            }
+        }
+        let fields = fields.into_iter().map(|(name, value)| (name.to_owned(), value.clone())).collect();
+        Ok(KeyValue { key: parts, value: *value, fields })
+    }
+
     /// The parts of the key.
     fn key(&self, key: &mut KeyBuffer) {
         self.key.iter().for_each(|part| key.push(part.as_ref()));
@@ -173,11 +190,11 @@ impl<V: Send + Sync + 'static> Record for KeyValue<V> {
     }
 
     fn engine_check(&self, schema: &Schema, _: Internal) -> Result<(), Cause> {
-        for (name, _) in &self.fields {
+        for (name, _) in self.fields.iter() {
             let declared = schema.fields().iter().filter(|field| !field.is_key());
             if !declared.clone().any(|field| field.name() == name) {
                 let known = declared.map(|field| field.name().to_owned()).collect();
-                return Err(Cause::UndeclaredField { field: name.to_string(), known });
+                return Err(Cause::UndeclaredField { field: name.to_owned(), known });
             }
         }
         let key_fields = || schema.fields().iter().filter(|field| field.is_key());

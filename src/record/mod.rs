@@ -2,6 +2,7 @@
 
 #[cfg(feature = "documents")]
 mod document;
+mod field_values;
 mod fields;
 #[cfg(feature = "documents")]
 mod json;
@@ -14,6 +15,7 @@ mod record;
 
 #[cfg(feature = "documents")]
 pub use document::Document;
+pub use field_values::FieldValues;
 pub use key_buffer::KeyBuffer;
 pub use key_value::KeyValue;
 pub use matches::Matches;

@@ -1,6 +1,7 @@
 //! Nested structs, whose fields queries can name: `address.city`.
 
-use super::{FieldDef, Schema};
+use super::{FieldDef, FieldValues, Schema};
+use crate::error::Cause;
 use memdex_query::value::{Nest, ValueRef};
 
 /// A struct whose fields queries can name through the record that holds it. Derive it, with the attributes of
@@ -22,6 +23,19 @@ pub trait Nested: Nest {
     fn values<'a>(&'a self, field: usize, show: &mut dyn FnMut(ValueRef<'a>)) {
         show(self.value(field));
     }
+
+    /// Builds it from the values of a record's fields whose names begin with `prefix` and a dot; as
+    /// [`Record::from_values`](crate::Record::from_values).
+    ///
+    /// # Errors
+    /// As [`Record::from_values`](crate::Record::from_values).
+    fn from_values(values: &FieldValues, prefix: &str) -> Result<Self, Cause>
+    where
+        Self: Sized,
+    {
+        let _ = (values, prefix);
+        Err(Cause::NotFromValues { record: std::any::type_name::<Self>() })
+    }
 }
 
 impl<N: Nested> Nested for Option<N> {
@@ -38,8 +52,13 @@ impl<N: Nested> Nested for Option<N> {
     fn values<'a>(&'a self, field: usize, show: &mut dyn FnMut(ValueRef<'a>)) {
         self.iter().for_each(|inner| inner.values(field, show));
     }
+
+    fn from_values(values: &FieldValues, prefix: &str) -> Result<Self, Cause> {
+        if values.has_below(prefix) { N::from_values(values, prefix).map(Some) } else { Ok(None) }
+    }
 }
 
+/// It can't be built from values by field name, which do not say which values belong to one element.
 impl<N: Nested> Nested for Vec<N> {
     const FIELDS: usize = N::FIELDS;
 
@@ -69,5 +88,9 @@ impl<N: Nested> Nested for Box<N> {
 
     fn values<'a>(&'a self, field: usize, show: &mut dyn FnMut(ValueRef<'a>)) {
         (**self).values(field, show);
+    }
+
+    fn from_values(values: &FieldValues, prefix: &str) -> Result<Self, Cause> {
+        N::from_values(values, prefix).map(Box::new)
     }
 }

@@ -1,6 +1,6 @@
 //! The trait of the values that a collection holds.
 
-use super::{FieldAt, KeyBuffer, Schema};
+use super::{FieldAt, FieldValues, KeyBuffer, Schema};
 use crate::error::Cause;
 use memdex_query::value::{IntoKey, ValueRef};
 
@@ -110,6 +110,16 @@ pub trait Record: Sized + Send + Sync + 'static {
         0
     }
 
+    /// Builds a record from the values of its fields, for tools that have no Rust type at hand: see
+    /// [`AnyCollection`](crate::typing::AnyCollection). `#[record(from_values)]` on the struct derives it.
+    ///
+    /// # Errors
+    /// A [`Cause`] if a value is missing or does not fit. The default always returns [`Cause::NotFromValues`].
+    fn from_values(values: &FieldValues) -> Result<Self, Cause> {
+        let _ = values;
+        Err(Cause::NotFromValues { record: std::any::type_name::<Self>() })
+    }
+
     // The engine calls the methods below. Records without a Rust type of their own find their fields by more than a position. The
     // argument of a private type keeps other crates from overriding them.
 
@@ -123,6 +133,12 @@ pub trait Record: Sized + Send + Sync + 'static {
     #[doc(hidden)]
     fn engine_check(&self, _: &Schema, _: Internal) -> Result<(), Cause> {
         Ok(())
+    }
+
+    #[doc(hidden)]
+    fn engine_from_values(values: &FieldValues, schema: &Schema, _: Internal) -> Result<Self, Cause> {
+        values.check_declared(schema)?;
+        Self::from_values(values)
     }
 
     #[doc(hidden)]
@@ -155,6 +171,10 @@ pub(crate) trait Access: Record {
 
     fn check_by(&self, schema: &Schema) -> Result<(), Cause> {
         self.engine_check(schema, Internal(()))
+    }
+
+    fn built_by(schema: &Schema, values: &FieldValues) -> Result<Self, Cause> {
+        Self::engine_from_values(values, schema, Internal(()))
     }
 
     fn key_by(&self, schema: &Schema, key: &mut KeyBuffer) {

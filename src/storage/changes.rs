@@ -11,36 +11,7 @@ use std::any::Any;
 use std::fmt;
 
 /// What a commit changed, as [`CommitHook::committed`](crate::hook::CommitHook::committed) sees it.
-///
-/// ```
-/// use memdex::{Record, Store};
-/// use memdex::hook::{CommitInfo, CommitObserver};
-/// use std::sync::{Arc, Mutex};
-///
-/// #[derive(Record)]
-/// struct User { #[record(key)] id: u32, name: String }
-///
-/// #[derive(Default)]
-/// struct Feed(Mutex<Vec<String>>);
-///
-/// impl CommitObserver for Feed {
-///     fn committed(&self, commit: &CommitInfo) {
-///         for change in commit.changes::<User>("User") {
-///             let name = change.after.as_ref().map(|user| user.name.clone());
-///             self.0.lock().unwrap().push(format!("{}: {} is {name:?}", commit.number(), change.key));
-///         }
-///     }
-/// }
-///
-/// let store = Store::new();
-/// let feed = Arc::new(Feed::default());
-/// store.observe(feed.clone())?;
-/// let users = store.collection::<User>("User")?;
-/// users.store(User { id: 1, name: "Ada".into() })?;
-/// users.delete(1)?;
-/// assert_eq!(*feed.0.lock().unwrap(), [r#"1: 1 is Some("Ada")"#, "2: 1 is None"]);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
+/// [`Store::observe`](crate::Store::observe) has an example.
 pub struct CommitInfo {
     number: Commit,
     at: Timestamp,

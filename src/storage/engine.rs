@@ -19,6 +19,7 @@ use crate::sync::{
     Tally, thread,
 };
 use crate::user_code;
+use std::any::Any;
 
 pub(crate) struct Engine {
     pub(crate) timeline: Timeline,
@@ -44,10 +45,14 @@ pub(crate) struct Engine {
 
 /// A collection, with its place in the order of opening.
 #[derive(Clone)]
-struct Registered {
+pub(crate) struct Registered {
     place: u64,
-    table: Arc<dyn AnyTable>,
+    pub(crate) table: Arc<dyn AnyTable>,
+    pub(crate) erase: Erase,
 }
+
+/// Makes a handle of a table without its record type. The layers above know which type the handle has: it can write.
+pub(crate) type Erase = fn(&Arc<Engine>, Arc<dyn AnyTable>) -> Box<dyn Any>;
 
 /// What only the holder of the commit lock may touch.
 struct Committer {
@@ -94,16 +99,20 @@ impl Engine {
 
     /// The collection of this name.
     pub(crate) fn table(&self, name: &str) -> Option<Arc<dyn AnyTable>> {
-        self.registry.get(name).map(|of| of.table)
+        self.registered(name).map(|of| of.table)
+    }
+
+    pub(crate) fn registered(&self, name: &str) -> Option<Registered> {
+        self.registry.get(name)
     }
 
     /// The collection of this name; `make` makes it if there is none.
-    pub(crate) fn open(&self, name: &str, make: impl FnOnce() -> Arc<dyn AnyTable>) -> Arc<dyn AnyTable> {
+    pub(crate) fn open(&self, name: &str, make: impl FnOnce() -> Arc<dyn AnyTable>, erase: Erase) -> Arc<dyn AnyTable> {
         if let Some(table) = self.table(name) {
             return table;
         }
         // Another thread may be first: then this table is dropped again.
-        let new = Registered { place: self.opened.fetch_add(1, Relaxed), table: make() };
+        let new = Registered { place: self.opened.fetch_add(1, Relaxed), table: make(), erase };
         self.registry.get_or_insert(name, new).table
     }
 

@@ -62,6 +62,12 @@ use std::error::Error;
 /// # Ok::<(), Box<dyn Error>>(())
 /// ```
 pub trait CommitHook: Send + Sync + 'static {
+    /// Whether [`prepare`](CommitHook::prepare) can refuse a commit. Called once, when the hook is registered. If it returns
+    /// false, `prepare` and `aborted` are never called, and commits need not build a [`ProposedCommit`] for the hook.
+    fn can_refuse(&self) -> bool {
+        true
+    }
+
     /// Decides whether the commit may happen.
     ///
     /// # Errors
@@ -95,35 +101,16 @@ pub trait CommitHook: Send + Sync + 'static {
     }
 }
 
-/// Learns of every commit: a [`CommitHook`] that never refuses. Register one with [`Store::observe`](crate::Store::observe).
-///
-/// `committed` may read the store; writes from inside it, to this or any store, are refused. A panic in it is caught,
-/// counted in [`Stats::hook_panics`](crate::stats::Stats::hook_panics) and logged; the commit stands.
-pub trait CommitObserver: Send + Sync + 'static {
-    /// As `CommitHook::invalidate`.
-    #[cfg(feature = "test-hooks")]
-    #[doc(hidden)]
-    fn invalidate(&self, commit: &CommitInfo) {
-        let _ = commit;
-    }
+/// A closure that learns of every commit, as a hook.
+struct Observer<F>(F);
 
-    /// As [`CommitHook::committed`].
-    fn committed(&self, commit: &CommitInfo) {
-        let _ = commit;
-    }
-}
-
-/// An observer as a hook.
-struct Observing<O>(Arc<O>);
-
-impl<O: CommitObserver> CommitHook for Observing<O> {
-    #[cfg(feature = "test-hooks")]
-    fn invalidate(&self, commit: &CommitInfo) {
-        self.0.invalidate(commit);
+impl<F: Fn(&CommitInfo) + Send + Sync + 'static> CommitHook for Observer<F> {
+    fn can_refuse(&self) -> bool {
+        false
     }
 
     fn committed(&self, commit: &CommitInfo) {
-        self.0.committed(commit);
+        self.0(commit);
     }
 }
 
@@ -137,12 +124,13 @@ pub(crate) struct Registration {
 }
 
 impl Registration {
+    /// Call it outside of every lock: it runs user code.
     pub(crate) fn of_hook(hook: Arc<dyn CommitHook>) -> Self {
-        Registration { hook, can_refuse: true, since: Commit::default() }
+        Registration { can_refuse: hook.can_refuse(), hook, since: Commit::default() }
     }
 
-    pub(crate) fn of_observer(observer: Arc<impl CommitObserver>) -> Self {
-        Registration { hook: Arc::new(Observing(observer)), can_refuse: false, since: Commit::default() }
+    pub(crate) fn of_observer(observer: impl Fn(&CommitInfo) + Send + Sync + 'static) -> Self {
+        Registration::of_hook(Arc::new(Observer(observer)))
     }
 }
 

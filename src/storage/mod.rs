@@ -31,14 +31,14 @@ mod version;
 pub use changes::{CommitInfo, ProposedChange, ProposedCommit, RecordChange};
 pub use collection::Collection;
 pub use handle::Handle;
-pub use hooks::{CommitHook, CommitObserver};
+pub use hooks::CommitHook;
 pub use stats::{AggregateStats, CollectionStats, IndexStats, MemoryFigures, MemoryStats, Stats};
 pub use verify::{VerifyError, VerifyReport};
 
 pub(crate) use any_table::AnyTable;
 pub(crate) use changes::{CollectionChanges, ProposedChanges};
 pub(crate) use column::{Column, Packed, PackedCells, PageCells, Reads, RowCells, with_cells};
-pub(crate) use engine::{Engine, Pinned};
+pub(crate) use engine::{Engine, Pinned, Registered};
 pub(crate) use garbage::Garbage;
 pub(crate) use hooks::Registration;
 pub(crate) use marks::{Changed, Watch};

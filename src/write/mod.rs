@@ -1,5 +1,6 @@
 //! How are records changed? Commands, the batches that gather them, and the commit that makes a batch visible at once.
 
+pub(crate) mod any_collection;
 pub(crate) mod background;
 pub(crate) mod batch;
 mod clear;

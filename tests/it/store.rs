@@ -1,6 +1,7 @@
 //! The remaining promises: collections and their stores, handles, time, the writer, limits and their errors,
 //! observers, long histories.
 
+mod any_collection;
 mod chains;
 mod collections;
 mod errors;

@@ -1,7 +1,7 @@
 //! `#[derive(FieldValue)]`.
 
 use crate::attributes::{Errors, Form, Known, Options, refuse_generics};
-use crate::record::heap_size;
+use crate::methods::heap_size;
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
@@ -42,7 +42,7 @@ pub(crate) fn derive(input: &DeriveInput) -> Result<TokenStream> {
             impl ::memdex::typing::Number for #ident #number {}
         }
     });
-    let Body { value, from, heap } = body;
+    let Body { value, from, from_many, heap } = body;
     Ok(quote! {
         #[automatically_derived]
         #[allow(deprecated)]
@@ -67,6 +67,8 @@ pub(crate) fn derive(input: &DeriveInput) -> Result<TokenStream> {
             fn from_value(__value: ::memdex::typing::ValueRef<'_>) -> ::core::option::Option<Self> {
                 #from
             }
+
+            #from_many
         }
 
         #[automatically_derived]
@@ -85,6 +87,7 @@ pub(crate) fn derive(input: &DeriveInput) -> Result<TokenStream> {
 struct Body {
     value: TokenStream,
     from: TokenStream,
+    from_many: TokenStream,
     heap: TokenStream,
 }
 
@@ -135,7 +138,7 @@ fn names(input: &DeriveInput, data: &DataEnum, errors: &mut Errors) -> Result<Bo
             _ => ::core::option::Option::None,
         }
     };
-    Ok(Body { value, from, heap: quote!(0) })
+    Ok(Body { value, from, heap: quote!(0), ..Body::default() })
 }
 
 /// The value of a newtype is that of its only field.
@@ -166,5 +169,10 @@ fn newtype(input: &DeriveInput, fields: &Fields, errors: &mut Errors) -> Result<
     let from = quote! {
         ::core::option::Option::Some(Self { #member: <#ty as ::memdex::typing::FromValue>::from_value(__value)? })
     };
-    Ok(Body { value, from, heap: heap_size([quote!(self.#member)]) })
+    let from_many = quote! {
+        fn from_values(__values: &[::memdex::typing::ValueRef<'_>]) -> ::core::option::Option<Self> {
+            ::core::option::Option::Some(Self { #member: <#ty as ::memdex::typing::FromValue>::from_values(__values)? })
+        }
+    };
+    Ok(Body { value, from, from_many, heap: heap_size([quote!(self.#member)]) })
 }

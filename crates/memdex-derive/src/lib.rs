@@ -4,6 +4,8 @@
 
 mod attributes;
 mod field_value;
+mod methods;
+mod part;
 mod record;
 mod rename;
 mod suggest;
@@ -74,6 +76,10 @@ use syn::{DeriveInput, Error, parse_macro_input};
 /// The type of a field with an attribute implements [`FieldValue`](macro@FieldValue). The positions in the schema follow the order
 /// of declaration.
 ///
+/// `#[record(from_values)]` on the struct also derives `Record::from_values`, so that generic tools can store such records by field
+/// name: see `memdex::typing::AnyCollection`. The type of each field with an attribute then also implements `FromValue`; nested structs
+/// have the attribute too; fields without an attribute implement `Default`.
+///
 /// # Generated items
 ///
 /// The implementation of `Record`, whose `Key` is the type of the key field, or a tuple of the types if there are several; and a type
@@ -94,7 +100,7 @@ use syn::{DeriveInput, Error, parse_macro_input};
 #[proc_macro_derive(Record, attributes(record))]
 pub fn record(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);
-    record::derive(&input, record::What::Record).unwrap_or_else(Error::into_compile_error).into()
+    record::derive(&input, part::What::Record).unwrap_or_else(Error::into_compile_error).into()
 }
 
 /// Makes a struct with named fields a nested struct: a record can hold it in a field with `#[record(nested)]`, and queries can name
@@ -121,7 +127,7 @@ pub fn record(input: TokenStream) -> TokenStream {
 #[proc_macro_derive(Nested, attributes(record))]
 pub fn nested(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);
-    record::derive(&input, record::What::Nested).unwrap_or_else(Error::into_compile_error).into()
+    record::derive(&input, part::What::Nested).unwrap_or_else(Error::into_compile_error).into()
 }
 
 /// Declares a wrapper that makes a record of a type of another crate, on which `#[derive(Record)]` can't be put.

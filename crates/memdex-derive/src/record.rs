@@ -1,8 +1,10 @@
 //! `#[derive(Record)]` and `#[derive(Nested)]`.
 
 use crate::attributes::{Errors, Form, Known, Options, refuse_generics};
+use crate::methods::{extractors, from_values, heap_size, schema, value};
+use crate::part::{Part, What};
 use crate::rename::{Style, constant, namespace};
-use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
@@ -18,6 +20,7 @@ const ON_STRUCT: Known = Known {
     options: &[
         ("rename_all", Form::Text),
         ("fields", Form::Text),
+        ("from_values", Form::Plain),
         ("index", Form::List),
         ("unique", Form::List),
         ("ordered", Form::List),
@@ -42,34 +45,6 @@ const ON_FIELD: Known = Known {
 
 /// The options that give a field an index.
 const INDEXES: [&str; 3] = ["index", "unique", "ordered"];
-
-/// A field of the struct that is a field of the schema, or a nested struct whose fields are.
-struct Part<'a> {
-    ident: &'a Ident,
-    ty: &'a Type,
-    /// The expression that reads it: `self.amount`.
-    place: TokenStream,
-    /// Its name in queries.
-    name: String,
-    /// Its constant in Rust code.
-    constant: Ident,
-    key: bool,
-    index: Option<&'static str>,
-    nan_last: bool,
-    column: bool,
-    nested: bool,
-}
-
-/// The derived trait.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum What {
-    /// A record.
-    Record,
-    /// A struct within a record, which has no key.
-    Nested,
-    /// A record that wraps a type of another crate: its fields are those of `self.0`.
-    Wrapper,
-}
 
 pub(crate) fn derive(input: &DeriveInput, what: What) -> Result<TokenStream> {
     let fields = named_fields(input)?;
@@ -102,14 +77,21 @@ pub(crate) fn derive(input: &DeriveInput, what: What) -> Result<TokenStream> {
     }
     let namespace = Namespace::parse(&input.ident, &on_struct, &mut errors);
     let indexes = indexes(&on_struct, &parts, &mut errors);
+    if let (What::Wrapper, Some(option)) = (what, on_struct.get("from_values")) {
+        errors.add(
+            option,
+            "`from_values` can't build a type of another crate; implement `Record` by hand for a type of your own",
+        );
+    }
     errors.check()?;
     let heap_size =
         heap_size(fields.named.iter().filter_map(|field| field.ident.as_ref()).map(|ident| quote!(#owner.#ident)));
+    let from_values = on_struct.has("from_values").then(|| from_values(&parts, &hidden, what));
     // Fields of nested structs follow all others.
     let (nested, parts): (Vec<_>, Vec<_>) = parts.into_iter().partition(|part| part.nested);
     let implementation = match what {
-        What::Record | What::Wrapper => of_record(&input.ident, &parts, &nested, &indexes, &heap_size),
-        What::Nested => of_nested(&input.ident, &parts, &nested, &indexes, &heap_size),
+        What::Record | What::Wrapper => of_record(&input.ident, &parts, &nested, &indexes, &heap_size, &from_values),
+        What::Nested => of_nested(&input.ident, &parts, &nested, &indexes, &heap_size, &from_values),
     };
     let constants = constants(input, &namespace, parts.iter().chain(&nested), &hidden);
     let keys = parts.iter().filter(|part| part.key).map(valid_key);
@@ -297,6 +279,7 @@ fn of_record(
     nested: &[Part<'_>],
     indexes: &[TokenStream],
     heap_size: &TokenStream,
+    from_values: &Option<TokenStream>,
 ) -> TokenStream {
     let keys: Vec<_> = parts.iter().filter(|part| part.key).collect();
     let key_type = match keys.as_slice() {
@@ -330,6 +313,8 @@ fn of_record(
             fn heap_size(&self) -> ::core::primitive::usize {
                 #heap_size
             }
+
+            #from_values
         }
     }
 }
@@ -340,6 +325,7 @@ fn of_nested(
     nested: &[Part<'_>],
     indexes: &[TokenStream],
     heap_size: &TokenStream,
+    from_values: &Option<TokenStream>,
 ) -> TokenStream {
     let schema = schema(parts, nested, indexes);
     let extractors = extractors(parts, nested);
@@ -362,6 +348,8 @@ fn of_nested(
             }
 
             #extractors
+
+            #from_values
         }
 
         #[automatically_derived]
@@ -372,93 +360,6 @@ fn of_nested(
             }
         }
     }
-}
-
-/// The sum of the heap sizes of these places; those whose type has none count as 0.
-pub(crate) fn heap_size(places: impl IntoIterator<Item = TokenStream>) -> TokenStream {
-    let places = places.into_iter();
-    quote! {
-        #[allow(unused_imports)]
-        use ::memdex::probe::{Known as _, Unknown as _};
-        0 #(+ (&::memdex::probe::Probe(&#places)).__memdex_heap_size())*
-    }
-}
-
-fn schema(parts: &[Part<'_>], nested: &[Part<'_>], indexes: &[TokenStream]) -> TokenStream {
-    let definitions = parts.iter().map(|Part { ty, name, key, index, nan_last, column, .. }| {
-        let nan_last = nan_last.then(|| quote!(.nan_last()));
-        let key = key.then(|| quote!(.key()));
-        let column = column.then(|| quote!(.column()));
-        let index = index.map(|word| {
-            let index = Ident::new(word, Span::call_site());
-            quote!(.#index())
-        });
-        // Every use of the type has the form `<T as FieldValue>::…`, so that the compiler reports a type that is not one once.
-        let of_type = ["KIND", "NULLABLE", "MANY", "NARROW"].map(|constant| {
-            let constant = Ident::new(constant, Span::call_site());
-            quote!(<#ty as ::memdex::FieldValue>::#constant)
-        });
-        quote!(::memdex::FieldDef::derived(#name, #(#of_type),*) #key #index #nan_last #column)
-    });
-    let nested =
-        nested.iter().map(|Part { ty, name, .. }| quote!(.with_nested(#name, <#ty as ::memdex::Nested>::schema())));
-    quote!(::memdex::Schema::new([#(#definitions),*]) #(#nested)* #(#indexes)*)
-}
-
-/// `value` and `values`. The positions of nested structs follow those of the plain fields, one struct after the other.
-fn extractors(parts: &[Part<'_>], nested: &[Part<'_>]) -> TokenStream {
-    let positions: Vec<_> = (0..parts.len()).collect();
-    let own = parts.len();
-    let value_of = parts.iter().map(value);
-    let values_of =
-        parts.iter().map(|Part { place, ty, .. }| quote!(<#ty as ::memdex::FieldValue>::values(&#place, __show)));
-    let behind = |call: &dyn Fn(&Part<'_>) -> TokenStream| -> Vec<TokenStream> {
-        let each = nested.iter().map(|part| {
-            let (ty, call) = (part.ty, call(part));
-            quote! {
-                if __field < <#ty as ::memdex::Nested>::FIELDS {
-                    return #call;
-                }
-                let __field = __field - <#ty as ::memdex::Nested>::FIELDS;
-            }
-        });
-        each.collect()
-    };
-    let nested_value = behind(&|Part { place, ty, .. }| quote!(<#ty as ::memdex::Nested>::value(&#place, __field)));
-    let nested_values =
-        behind(&|Part { place, ty, .. }| quote!(<#ty as ::memdex::Nested>::values(&#place, __field, __show)));
-    quote! {
-        #[inline]
-        #[allow(unused_variables, unreachable_code)]
-        fn value(&self, __field: ::core::primitive::usize) -> ::memdex::typing::ValueRef<'_> {
-            match __field {
-                #(#positions => return #value_of,)*
-                _ => {}
-            }
-            let __field = __field.wrapping_sub(#own);
-            #(#nested_value)*
-            ::memdex::typing::ValueRef::Null
-        }
-
-        #[allow(unused_variables, unreachable_code)]
-        fn values<'__a>(
-            &'__a self,
-            __field: ::core::primitive::usize,
-            __show: &mut dyn ::core::ops::FnMut(::memdex::typing::ValueRef<'__a>),
-        ) {
-            match __field {
-                #(#positions => return #values_of,)*
-                _ => {}
-            }
-            let __field = __field.wrapping_sub(#own);
-            #(#nested_values)*
-        }
-    }
-}
-
-/// The value of a field. It names the type, so that an error points at a type that is not a `FieldValue`.
-fn value(Part { place, ty, .. }: &Part<'_>) -> TokenStream {
-    quote!(<#ty as ::memdex::FieldValue>::value(&#place))
 }
 
 /// The type that holds the constants.

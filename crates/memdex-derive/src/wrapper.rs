@@ -1,6 +1,7 @@
 //! `record_for!`: a record that wraps a type of another crate.
 
-use crate::record::{What, derive};
+use crate::part::What;
+use crate::record::derive;
 use proc_macro2::TokenStream;
 use quote::quote;
 use syn::parse::{Parse, ParseStream};

@@ -3,6 +3,7 @@
 
 use super::read::PageCells;
 use super::{Cell, Column, ColumnWriter};
+use crate::error::Commit;
 use crate::record::{FieldDef, Test};
 use crate::rowset::RowSet;
 use crate::storage::marks::{Mark, Marks};
@@ -26,9 +27,10 @@ impl Shared {
     }
 
     /// Commits a new value of row 0.
-    fn commit(&self, commit: u64, value: i64) {
-        let first_new_row = u32::from(commit > 1);
-        let rows = RowSet::from_sorted(if commit > 1 { &[0] } else { &[] });
+    fn commit(&self, number: u64, value: i64) {
+        let commit = Commit::from_number(number);
+        let first_new_row = u32::from(number > 1);
+        let rows = RowSet::from_sorted(if number > 1 { &[0] } else { &[] });
         self.marks.add(Mark { commit, first_new_row, rows });
         let bits = saturated_bits(ValueRef::Int(value)).unwrap();
         self.column.apply(&mut self.writer.lock(), commit, &[(0, Cell::Bits(bits))]);
@@ -40,7 +42,7 @@ impl Shared {
         let (pin, ()) = self.timeline.pin(|| ());
         let found = read();
         if self.marks.is_nothing_after(pin.epoch) {
-            assert_eq!(found, Some(values[pin.epoch as usize - 1]), "at {}", pin.epoch);
+            assert_eq!(found, Some(values[pin.epoch.get() as usize - 1]), "at {}", pin.epoch);
         }
         self.timeline.unpin(&pin);
     }

@@ -2,7 +2,7 @@
 
 use super::{Bed, GATE, Item, LONG, item, watched};
 use memdex::error::{Cause, Refusal};
-use memdex::hook::{CommitInfo, CommitObserver};
+use memdex::hook::{CommitHook, CommitInfo};
 use memdex::write::{BackgroundError, SubmitError, Ticket};
 use memdex::{BackgroundWriter, Store};
 use std::sync::mpsc::channel;
@@ -52,9 +52,9 @@ fn it_outlives_the_store_handle_and_ends_with_its_own() {
         let canary = Arc::new(());
         let of_observer = canary.clone();
         struct Holds(#[expect(dead_code)] Arc<()>);
-        impl CommitObserver for Holds {}
+        impl CommitHook for Holds {}
         let store = Store::new();
-        store.observe(Arc::new(Holds(of_observer))).unwrap();
+        store.add_hook(Arc::new(Holds(of_observer))).unwrap();
         let background = store.background_writer().start().unwrap();
         drop(store);
         assert_eq!(Arc::strong_count(&canary), 2);
@@ -150,7 +150,7 @@ fn tries(background: &BackgroundWriter, unanswered: &mut Ticket, answered: &mut 
 #[test]
 fn inside_user_code_nothing_waits() {
     struct Tries(Mutex<Option<Box<dyn FnOnce() + Send>>>);
-    impl CommitObserver for Tries {
+    impl CommitHook for Tries {
         fn invalidate(&self, _: &CommitInfo) {
             let run = self.0.lock().unwrap().take();
             run.into_iter().for_each(|run| run());
@@ -177,7 +177,7 @@ fn inside_user_code_nothing_waits() {
                 "closure" => drop(bed.items.update(GATE, move |_| act()).unwrap()),
                 "get_with" => bed.items.get_with(GATE, |_: &Item| act()).unwrap(),
                 "observer" => {
-                    bed.store.observe(Arc::new(Tries(Mutex::new(Some(Box::new(act)))))).unwrap();
+                    bed.store.add_hook(Arc::new(Tries(Mutex::new(Some(Box::new(act)))))).unwrap();
                     bed.items.delete(99).unwrap();
                     bed.items.store(item(98, 0)).unwrap();
                 }

@@ -1,7 +1,7 @@
 //! When it flushes, and what happens at the bounds of its queue.
 
 use super::{Bed, Item, LONG, item, watched};
-use memdex::hook::{CommitInfo, CommitObserver};
+use memdex::hook::{CommitHook, CommitInfo};
 use memdex::write::{BackgroundError, SubmitError, Ticket};
 use memdex::{BackgroundWriter, Batch, Commit};
 use std::sync::Arc;
@@ -184,7 +184,7 @@ fn small_ones_do_not_overtake_a_big_one_that_waits() {
 /// Makes each commit slow, as a store under load is.
 struct Slow;
 
-impl CommitObserver for Slow {
+impl CommitHook for Slow {
     fn invalidate(&self, _: &CommitInfo) {
         std::thread::sleep(Duration::from_micros(300));
     }
@@ -195,7 +195,7 @@ fn flood(submit: impl Fn(&BackgroundWriter, Batch) -> Ticket + Sync) {
     const PRODUCERS: u32 = 4;
     const EACH: u32 = 400;
     let bed = Bed::new();
-    bed.store.observe(Arc::new(Slow)).unwrap();
+    bed.store.add_hook(Arc::new(Slow)).unwrap();
     let of_three = bed.batch((0..3).map(|n| item(n, 0))).bytes();
     let background =
         bed.store.background_writer().bulk_size(8).max_operations(20).max_bytes(of_three * 5).start().unwrap();

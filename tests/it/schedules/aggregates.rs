@@ -4,7 +4,7 @@
 use super::{explore, spawn_on};
 use memdex::aggregate::{MetricValues, Statistics};
 use memdex::error::QueryError;
-use memdex::hook::{CommitInfo, CommitObserver, RecordChange};
+use memdex::hook::{CommitHook, CommitInfo, RecordChange};
 use memdex::schema::AggregateDef;
 use memdex::{Collection, Commit, GroupBy, Metric, Record, Snapshot, Store};
 use shuttle::rand::{Rng, thread_rng};
@@ -31,7 +31,7 @@ type State = BTreeMap<u8, Coin>;
 
 struct Truth(Mutex<Vec<State>>);
 
-impl CommitObserver for Truth {
+impl CommitHook for Truth {
     fn invalidate(&self, commit: &CommitInfo) {
         let mut states = self.0.lock().unwrap();
         let mut state = states.last().unwrap().clone();
@@ -88,7 +88,7 @@ impl Purses {
         let store = Store::new();
         let coins = store.collection("coins").unwrap();
         let truth = Arc::new(Truth(Mutex::new(vec![State::new()])));
-        store.observe(truth.clone()).unwrap();
+        store.add_hook(truth.clone()).unwrap();
         let purses = Purses { store, coins, truth };
         if declared {
             purses.coins.add_aggregate(by_purse()).unwrap();

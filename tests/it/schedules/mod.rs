@@ -233,7 +233,7 @@ fn observers_registered_under_commits() {
     #[derive(Default)]
     struct Feed(std::sync::Mutex<Vec<Commit>>);
 
-    impl memdex::hook::CommitObserver for Feed {
+    impl memdex::hook::CommitHook for Feed {
         fn committed(&self, commit: &memdex::hook::CommitInfo) {
             self.0.lock().unwrap().push(commit.number());
         }
@@ -250,7 +250,7 @@ fn observers_registered_under_commits() {
         });
         let feed = std::sync::Arc::new(Feed::default());
         let before = store.newest_commit();
-        store.observe(feed.clone()).unwrap();
+        store.add_hook(feed.clone()).unwrap();
         let after = store.snapshot().commit();
         writer.join().unwrap();
         let reported = feed.0.lock().unwrap().clone();

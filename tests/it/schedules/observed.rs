@@ -1,6 +1,6 @@
 //! A collection whose state at every commit is recorded, for comparison with snapshots.
 
-use memdex::hook::{CommitInfo, CommitObserver, RecordChange};
+use memdex::hook::{CommitHook, CommitInfo, RecordChange};
 use memdex::{Collection, Key, Record, Store};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -11,7 +11,7 @@ struct Truth<R>(Mutex<Vec<State<R>>>);
 
 const NAME: &str = "observed";
 
-impl<R: Record + Clone + PartialEq + std::fmt::Debug> CommitObserver for Truth<R> {
+impl<R: Record + Clone + PartialEq + std::fmt::Debug> CommitHook for Truth<R> {
     fn invalidate(&self, commit: &CommitInfo) {
         let mut states = self.0.lock().unwrap();
         let mut state = states.last().unwrap().clone();
@@ -40,7 +40,7 @@ impl<R: Record + Clone + PartialEq + std::fmt::Debug> Observed<R> {
         let store = Store::new();
         let collection = store.collection(NAME).unwrap();
         let truth = Arc::new(Truth(Mutex::new(vec![State::new()])));
-        store.observe(truth.clone()).unwrap();
+        store.add_hook(truth.clone()).unwrap();
         let observed = Observed { store, records: collection, truth };
         observed.put(records);
         observed

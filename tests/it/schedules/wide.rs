@@ -2,7 +2,7 @@
 //! change rows, codes that are reused, indexes that are added and dropped.
 
 use super::{explore, spawn_on};
-use memdex::hook::{CommitInfo, CommitObserver, RecordChange};
+use memdex::hook::{CommitHook, CommitInfo, RecordChange};
 use memdex::{Collection, Filter, Handle, IndexDef, Record, Snapshot, Store, field};
 use shuttle::rand::{Rng, thread_rng};
 use shuttle::thread;
@@ -49,7 +49,7 @@ type State = BTreeMap<u8, Book>;
 
 struct Truth(Mutex<Vec<State>>);
 
-impl CommitObserver for Truth {
+impl CommitHook for Truth {
     fn invalidate(&self, commit: &CommitInfo) {
         let mut states = self.0.lock().unwrap();
         let mut state = states.last().unwrap().clone();
@@ -95,7 +95,7 @@ impl Shelves {
         let store = Store::new();
         let books = store.collection("books").unwrap();
         let truth = Arc::new(Truth(Mutex::new(vec![State::new()])));
-        store.observe(truth.clone()).unwrap();
+        store.add_hook(truth.clone()).unwrap();
         let shelves = Shelves { store, books, truth };
         shelves.put(places.iter().enumerate().map(|(key, place)| book(key as u8, *place)));
         shelves

@@ -4,7 +4,7 @@
 //! see the commit. It is protected by `std`'s locks, which the checker does not schedule, so it adds no interleavings.
 
 use memdex::error::Refusal;
-use memdex::hook::{CommitInfo, CommitObserver, RecordChange};
+use memdex::hook::{CommitHook, CommitInfo, RecordChange};
 use memdex::{Collection, Commit, Filter, Handle, Record, Snapshot, Store, field};
 use shuttle::rand::{Rng, thread_rng};
 use std::collections::BTreeMap;
@@ -41,7 +41,7 @@ pub(super) struct Truth {
     reported: Mutex<Vec<Commit>>,
 }
 
-impl CommitObserver for Truth {
+impl CommitHook for Truth {
     fn invalidate(&self, commit: &CommitInfo) {
         let mut states = self.states.lock().unwrap();
         assert_eq!(states.len() as u64, commit.number().get(), "commits come in order");
@@ -102,7 +102,7 @@ impl World {
         let store = Store::new();
         let (left, right) = (store.collection("left").unwrap(), store.collection("right").unwrap());
         let truth = Arc::new(Truth { states: Mutex::new(vec![State::new()]), reported: Mutex::new(Vec::new()) });
-        store.observe(truth.clone()).unwrap();
+        store.add_hook(truth.clone()).unwrap();
         World { store, left, right, truth, stamps: Arc::default() }
     }
 

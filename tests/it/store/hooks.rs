@@ -293,3 +293,41 @@ fn the_queue_of_commits_is_bounded() {
     });
     assert!(hook.seen.lock().unwrap().iter().map(|commit| commit.get()).eq(1..=many as u64 + 1));
 }
+
+/// A hook that cannot refuse.
+struct Watching(Log);
+
+impl CommitHook for Watching {
+    fn can_refuse(&self) -> bool {
+        false
+    }
+
+    fn prepare(&self, _: &ProposedCommit) -> Verdict {
+        Err("never called".into())
+    }
+
+    fn committed(&self, commit: &CommitInfo) {
+        self.0.lock().unwrap().push(format!("committed {}", commit.number()));
+    }
+}
+
+#[test]
+fn a_hook_that_cannot_refuse_does_not_prepare() {
+    let (store, users) = users();
+    let log = Log::default();
+    store.add_hook(Arc::new(Watching(log.clone()))).unwrap();
+    let lines = log.clone();
+    store.observe(move |commit| lines.lock().unwrap().push(format!("observed {}", commit.number()))).unwrap();
+    users.store(user("a", 1)).unwrap();
+    assert!(users.insert(user("a", 1)).is_err());
+    users.delete("a").unwrap();
+    assert_eq!(*log.lock().unwrap(), ["committed 1", "observed 1", "committed 2", "observed 2"]);
+}
+
+#[test]
+fn a_panic_of_a_closure_that_observes_is_counted() {
+    let (store, users) = users();
+    store.observe(|_| panic!("observer")).unwrap();
+    users.store(user("a", 1)).unwrap();
+    assert_eq!((store.stats().hook_panics, users.len()), (1, 1));
+}

@@ -2,7 +2,7 @@
 //! after.
 
 use super::{User, user, users};
-use memdex::hook::{CommitInfo, CommitObserver};
+use memdex::hook::{CommitHook, CommitInfo};
 use memdex::{Collection, Store};
 use std::sync::{Arc, Mutex};
 
@@ -21,7 +21,7 @@ impl Recorder {
         let (users, observed) = (users.clone(), store.clone());
         let recorder = Recorder { users, store: observed, invalidated: Mutex::default(), committed: Mutex::default() };
         let recorder = Arc::new(recorder);
-        store.observe(recorder.clone()).unwrap();
+        store.add_hook(recorder.clone()).unwrap();
         recorder
     }
 }
@@ -34,7 +34,7 @@ fn changes(commit: &CommitInfo) -> Vec<Change> {
     changes
 }
 
-impl CommitObserver for Recorder {
+impl CommitHook for Recorder {
     fn invalidate(&self, commit: &CommitInfo) {
         self.invalidated.lock().unwrap().push(commit.number().get());
         assert_eq!(self.store.snapshot().commit().get(), commit.number().get() - 1, "the commit can't be seen yet");
@@ -119,7 +119,7 @@ fn observers_are_notified_in_commit_order() {
 #[test]
 fn observers_see_names_and_only_their_type() {
     struct Names(Mutex<Vec<Vec<(String, usize)>>>);
-    impl CommitObserver for Names {
+    impl CommitHook for Names {
         fn committed(&self, commit: &CommitInfo) {
             assert!(commit.changes::<String>("users").is_empty() && commit.changes::<User>("nobody").is_empty());
             self.0.lock().unwrap().push(commit.collections().map(|(name, len)| (name.to_owned(), len)).collect());
@@ -128,7 +128,7 @@ fn observers_see_names_and_only_their_type() {
     let (store, users) = users();
     let names = Arc::new(Names(Mutex::default()));
     users.store(user("1", 1)).unwrap();
-    store.observe(names.clone()).unwrap();
+    store.add_hook(names.clone()).unwrap();
     let at = store.commit(|batch| (1..=3).try_for_each(|n| batch.store(&users, user(&n.to_string(), n)))).unwrap().at;
     assert!(store.snapshot().time() >= at);
     assert_eq!(*names.0.lock().unwrap(), [[("users".to_owned(), 3)]], "not of what was before it was there");

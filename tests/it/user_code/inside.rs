@@ -4,7 +4,7 @@
 use super::observers::Witness;
 use super::{Bed, Call, watched};
 use memdex::error::{Cause, IndexError};
-use memdex::hook::{CommitInfo, CommitObserver};
+use memdex::hook::{CommitHook, CommitInfo};
 use memdex::stats::VerifyError;
 use memdex::write::{Refused, WriterError};
 use memdex::{Collection, IndexDef, Store, field};
@@ -261,7 +261,7 @@ fn a_write_inside_get_with_of_a_record_in_flight_is_refused() {
         ask: Mutex<Sender<()>>,
         answered: Mutex<Receiver<()>>,
     }
-    impl CommitObserver for Asks {
+    impl CommitHook for Asks {
         fn invalidate(&self, _: &CommitInfo) {
             self.ask.lock().unwrap().send(()).unwrap();
             // Bounded, so that a write that waits for this commit fails below instead of waiting for ever.
@@ -279,7 +279,7 @@ fn a_write_inside_get_with_of_a_record_in_flight_is_refused() {
             let _ = answer.send(());
             (score, written)
         });
-        bed.store.observe(Arc::new(Asks { ask: Mutex::new(ask), answered: Mutex::new(answered) })).unwrap();
+        bed.store.add_hook(Arc::new(Asks { ask: Mutex::new(ask), answered: Mutex::new(answered) })).unwrap();
         bed.people.update(1, |person| person.score = 1).unwrap();
         let (score, written) = reader.join().unwrap();
         let refused = written.expect_err("a write from inside get_with");

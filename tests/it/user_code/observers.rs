@@ -3,7 +3,7 @@
 use super::{Bed, Call, Hooks};
 use memdex::Store;
 use memdex::error::Cause;
-use memdex::hook::{CommitInfo, CommitObserver};
+use memdex::hook::{CommitHook, CommitInfo};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
@@ -22,12 +22,12 @@ impl Witness {
 
     pub(super) fn new(store: &Store, hooks: &Hooks) -> Arc<Self> {
         let witness = Arc::new(Witness { hooks: hooks.clone(), reported: Mutex::default() });
-        store.observe(witness.clone()).unwrap();
+        store.add_hook(witness.clone()).unwrap();
         witness
     }
 }
 
-impl CommitObserver for Witness {
+impl CommitHook for Witness {
     fn invalidate(&self, commit: &CommitInfo) {
         self.reported.lock().unwrap().push((Call::Invalidate, commit.number().get()));
         self.hooks.called(Call::Invalidate);

@@ -25,7 +25,7 @@ pub use bound_aggregate::BoundAggregate;
 pub use bucketer::{Bucketer, range_name};
 pub use condition::Condition;
 pub use index_def::{FieldNames, IndexDef, IndexKind};
-pub use path::{FieldAt, Path};
+pub use path::{FieldAt, Path, as_kind};
 pub use schema::{FieldDef, Schema};
 pub use source::FieldSource;
 pub use test::Test;

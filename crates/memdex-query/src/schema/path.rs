@@ -71,7 +71,7 @@ impl FieldAt {
 }
 
 /// Converts a value to a kind: any integer to a float, and a string of one character to a `char`.
-fn as_kind(value: ValueRef<'_>, kind: Kind) -> Option<ValueRef<'_>> {
+pub fn as_kind(value: ValueRef<'_>, kind: Kind) -> Option<ValueRef<'_>> {
     match (value, kind) {
         (ValueRef::Int(n), Kind::Float) => Some(ValueRef::Float(n as f64)),
         (ValueRef::Int128(n), Kind::Float) => Some(ValueRef::Float(n as f64)),

@@ -1,7 +1,9 @@
 //! Values and keys back into Rust types.
 
-use super::{DecimalValue, EntityKey, Key, Timestamp, Value, ValueRef};
+use super::{DecimalValue, Element, EntityKey, Key, Timestamp, Value, ValueRef};
 use std::borrow::Cow;
+use std::collections::{BTreeSet, HashSet};
+use std::hash::{BuildHasher, Hash};
 use std::sync::Arc;
 
 /// A type that a [`Value`] or a part of a [`Key`] can be converted to: the inverse of [`FieldValue`](crate::value::FieldValue).
@@ -23,6 +25,15 @@ use std::sync::Arc;
 pub trait FromValue: Sized {
     /// The value as this type; `None` if it is of another kind or out of range.
     fn from_value(value: ValueRef<'_>) -> Option<Self>;
+
+    /// The values of a field as this type; none of them is null. Only a type of many values takes more than one.
+    fn from_values(values: &[ValueRef<'_>]) -> Option<Self> {
+        match values {
+            [] => Self::from_value(ValueRef::Null),
+            [one] => Self::from_value(*one),
+            _ => None,
+        }
+    }
 }
 
 macro_rules! from_value {
@@ -75,6 +86,27 @@ impl<T: FromValue> FromValue for Option<T> {
     fn from_value(value: ValueRef<'_>) -> Option<Self> {
         if value.is_null() { Some(None) } else { T::from_value(value).map(Some) }
     }
+}
+
+macro_rules! collections {
+    ($([$($generics:tt)*] $t:ty;)*) => {$(
+        impl<$($generics)*> FromValue for $t {
+            fn from_value(value: ValueRef<'_>) -> Option<Self> {
+                if value.is_null() { Self::from_values(&[]) } else { Self::from_values(&[value]) }
+            }
+
+            fn from_values(values: &[ValueRef<'_>]) -> Option<Self> {
+                values.iter().map(|value| T::from_value(*value)).collect()
+            }
+        }
+    )*};
+}
+
+collections! {
+    [T: Element + FromValue] Vec<T>;
+    [T: Element + FromValue] Box<[T]>;
+    [T: Element + FromValue + Ord] BTreeSet<T>;
+    [T: Element + FromValue + Eq + Hash, S: BuildHasher + Default] HashSet<T, S>;
 }
 
 #[cfg(feature = "uuid")]
