@@ -113,7 +113,7 @@ impl<R: Record> AnyCollection for Collection<R> {
     fn query(&self, query: &Query) -> Result<QueryResult, QueryError> {
         if let Some(other) = query.collections.iter().find(|name| **name != *self.name()) {
             let known = vec![self.name().to_owned()];
-            return Err(QueryError::UnknownCollection { collection: other.to_string(), known });
+            return Err(QueryError::unknown_collection(other.to_string(), known));
         }
         Snapshot::new(&self.engine).query_of(self.table.clone(), query)
     }
