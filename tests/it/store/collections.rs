@@ -80,7 +80,8 @@ fn a_name_belongs_to_one_schema() {
 fn an_invalid_schema_opens_no_collection() {
     let store = Store::new();
     let limit = memdex::limits::MAX_FIELDS;
-    let cases: [(usize, fn(&SchemaError) -> bool); 5] = [
+    type IsExpected = fn(&SchemaError) -> bool;
+    let cases: [(usize, IsExpected); 5] = [
         (5, |error| matches!(error, SchemaError::NoKey)),
         (6, |error| matches!(error, SchemaError::OptionalKey { field, .. } if field == "part")),
         (7, |error| matches!(error, SchemaError::DuplicateField { field, .. } if field == "name")),
