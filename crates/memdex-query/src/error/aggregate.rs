@@ -8,40 +8,33 @@ errors! {
     #[derive(Clone, Debug, PartialEq, Eq)]
     #[non_exhaustive]
     pub enum AggregateDefError {
-        /// Another aggregate has this name.
-        Duplicate => ("the name is already taken: choose another"),
-        /// It has no name.
-        Unnamed => ("it has no name: give it one, so that it can be read"),
+        without_fields {
+            /// Another aggregate has this name.
+            Duplicate => ("the name is already taken: choose another"),
+            /// It has no name.
+            Unnamed => ("it has no name: give it one, so that it can be read"),
+            /// It has neither metrics nor groups.
+            Nothing => ("it is empty: add a metric or groups"),
+        }
         /// More aggregates than [`limits::MAX_AGGREGATES`](crate::limits::MAX_AGGREGATES).
-        #[non_exhaustive]
-        TooMany {
+        TooMany [] {
             /// The most that is allowed.
             limit: usize,
         } => ("the collection has {limit} aggregates, which is the limit: drop one first"),
-        /// It has neither metrics nor groups.
-        Nothing => ("it is empty: add a metric or groups"),
         /// A percentile, which can't be updated without reading all values again.
-        #[non_exhaustive]
-        Percentile {
-            /// The name of the metric.
-            metric: String,
-            /// The field.
-            field: String,
-        } => ("{metric:?}, a percentile of {field:?}, can't be maintained: query it when you need it"),
+        Percentile [metric, field] {} => (
+            "{metric:?}, a percentile of {field:?}, can't be maintained: query it when you need it"
+        ),
         /// Groups or a metric of a field of many values.
-        #[non_exhaustive]
-        ManyValues {
+        ManyValues [field] {
             /// The name of the metric; `None` for groups.
             metric: Option<String>,
-            /// The field.
-            field: String,
         } => (
             "{}{field:?}, which has many values, can't be maintained: use a field of single values",
             metric.as_ref().map_or_else(|| "groups by ".to_owned(), |metric| format!("{metric:?} of "))
         ),
         /// Groups within groups.
-        #[non_exhaustive]
-        Levels {
+        Levels [] {
             /// The number of levels.
             levels: usize,
         } => (
@@ -49,14 +42,9 @@ errors! {
              fields down to that level"
         ),
         /// A value may lie in two of its ranges.
-        #[non_exhaustive]
-        Overlap {
-            /// The field.
-            field: String,
-        } => ("ranges of {field:?} overlap, so a record may be in several groups: make them disjoint"),
+        Overlap [field] {} => ("ranges of {field:?} overlap, so a record may be in several groups: make them disjoint"),
         /// Its statistics or its condition do not fit the schema.
-        #[non_exhaustive]
-        Query {
+        Query [] {
             /// The error of the statistics or the condition.
             source: Box<QueryError>,
         } => ("{source}"),

@@ -9,35 +9,26 @@ errors! {
     #[non_exhaustive]
     pub enum CriteriaError {
         /// Another JSON type in place of a map of criteria.
-        #[non_exhaustive]
-        NotAMap {
+        NotAMap [] {
             /// The place: `the criteria`, or the operator whose operand it is.
             place: &'static str,
             /// The JSON type found there.
             found: &'static str,
         } => ("{place} must be a JSON object of fields and their criteria, not {found}"),
         /// An unknown operator of a field.
-        #[non_exhaustive]
-        UnknownOperator {
-            /// The field.
-            field: String,
-            /// The operator.
-            operator: String,
-        } => (
+        UnknownOperator [field, operator] {} => (
             "field {field:?} has the unknown operator {operator:?}; the operators are {OPERATORS} and not{}",
             suggestion(operator)
         ),
         /// An unknown name that begins with `$`; no field can have such a name.
-        #[non_exhaustive]
-        UnknownJoin {
+        UnknownJoin [] {
             /// The name.
             operator: String,
         } => (
             "unknown operator {operator:?}: criteria are joined by $and, $or and $not, and no field name begins with $"
         ),
         /// An operand of the wrong JSON type.
-        #[non_exhaustive]
-        WrongOperand {
+        WrongOperand [] {
             /// The field; empty for `$and` and `$or`.
             field: String,
             /// The operator; `eq` for a plain value, `in` for an array.
@@ -48,28 +39,20 @@ errors! {
             found: &'static str,
         } => ("{operator}{} takes {expected}, not {found}", of_field(field)),
         /// An integer that does not fit 64 bits, signed or unsigned.
-        #[non_exhaustive]
-        TooLarge {
-            /// The field.
-            field: String,
+        TooLarge [field, number] {
             /// The operator.
             operator: &'static str,
-            /// The number.
-            number: String,
         } => (
             "{operator} of field {field:?} has the operand {number}, which does not fit 64 bits: build the predicate \
              in Rust instead"
         ),
         /// A field with an empty map of operators.
-        #[non_exhaustive]
-        NoOperator {
-            /// The field.
-            field: String,
-        } => ("field {field:?} has an empty map of operators: add an operator, or remove the field"),
+        NoOperator [field] {} => (
+            "field {field:?} has an empty map of operators: add an operator, or remove the field"
+        ),
         /// Maps and operators are nested deeper than
         /// [`limits::MAX_PREDICATE_DEPTH`](crate::limits::MAX_PREDICATE_DEPTH).
-        #[non_exhaustive]
-        TooDeep {
+        TooDeep [] {
             /// The deepest that is allowed.
             limit: usize,
         } => ("the criteria are nested deeper than {limit} levels: flatten them"),

@@ -26,24 +26,14 @@ errors! {
     #[non_exhaustive]
     pub enum QueryError {
         /// The schema has no such field.
-        #[non_exhaustive]
-        UnknownField {
-            /// The collection.
-            collection: String,
-            /// The name of the field.
-            field: String,
+        UnknownField [collection, field] {
             /// The fields that exist.
             known: Vec<String>,
         } pub(crate) fn unknown_field => (
             "collection {collection:?} has no field {field:?}; {}", ItHas { name: field, known }
         ),
         /// A field is compared with a value of another kind.
-        #[non_exhaustive]
-        WrongKind {
-            /// The collection.
-            collection: String,
-            /// The field.
-            field: String,
+        WrongKind [collection, field] {
             /// The kind of its values.
             expected: Kind,
             /// The value.
@@ -53,21 +43,12 @@ errors! {
              of kind {expected}"
         ),
         /// A comparison with null, which no value is equal to.
-        #[non_exhaustive]
-        NullOperand {
-            /// The collection.
-            collection: String,
-            /// The field.
-            field: String,
-        } pub(crate) fn null_operand => ("field {field:?} of {collection:?} can't be compared with null: use is_null"),
+        NullOperand [collection, field] {} pub(crate) fn null_operand => (
+            "field {field:?} of {collection:?} can't be compared with null: use is_null"
+        ),
         /// The method does not fit the field: `contains`, `any` and `all` need a field of many values, all others a
         /// single value.
-        #[non_exhaustive]
-        WrongTest {
-            /// The collection.
-            collection: String,
-            /// The field.
-            field: String,
+        WrongTest [collection, field] {
             /// The method.
             test: &'static str,
             /// The kind of the field's values.
@@ -77,12 +58,7 @@ errors! {
         } pub(crate) fn wrong_test => ("field {field:?} of {collection:?} {}", other_test(test, *kind, *many)),
         /// More values in one `is_in`, `any` or `all` than
         /// [`limits::MAX_LISTED_VALUES`](crate::limits::MAX_LISTED_VALUES).
-        #[non_exhaustive]
-        TooManyValues {
-            /// The collection.
-            collection: String,
-            /// The field.
-            field: String,
+        TooManyValues [collection, field] {
             /// The number of values.
             values: usize,
             /// The most that is allowed.
@@ -92,12 +68,7 @@ errors! {
              queries"
         ),
         /// The pattern of a text test is longer than [`limits::MAX_PATTERN_BYTES`](crate::limits::MAX_PATTERN_BYTES).
-        #[non_exhaustive]
-        PatternTooLong {
-            /// The collection.
-            collection: String,
-            /// The field.
-            field: String,
+        PatternTooLong [collection, field] {
             /// The length of the pattern.
             bytes: usize,
             /// The longest that is allowed.
@@ -106,46 +77,26 @@ errors! {
             "the pattern for field {field:?} of {collection:?} takes {bytes} bytes, the limit is {limit}: shorten it"
         ),
         /// The pattern of a `like` ends in a backslash that escapes nothing.
-        #[non_exhaustive]
-        BadPattern {
-            /// The collection.
-            collection: String,
-            /// The field.
-            field: String,
-            /// The pattern.
-            pattern: String,
-        } pub fn bad_pattern => (
+        BadPattern [collection, field, pattern] {} pub fn bad_pattern => (
             "the pattern {pattern:?} for field {field:?} of {collection:?} ends in a backslash that escapes nothing: \
              write two backslashes to match one"
         ),
         /// A lookup by a field that has no unique index.
-        #[non_exhaustive]
-        NoUniqueIndex {
-            /// The collection.
-            collection: String,
-            /// The field.
-            field: String,
-        } pub fn no_unique_index => ("field {field:?} of {collection:?} has no unique index: use find, or add one"),
+        NoUniqueIndex [collection, field] {} pub fn no_unique_index => (
+            "field {field:?} of {collection:?} has no unique index: use find, or add one"
+        ),
         /// The predicate is nested deeper than [`limits::MAX_PREDICATE_DEPTH`](crate::limits::MAX_PREDICATE_DEPTH).
-        #[non_exhaustive]
-        TooDeep {
+        TooDeep [] {
             /// The deepest that is allowed.
             limit: usize,
         } pub fn too_deep => ("the predicate is nested deeper than {limit} levels: flatten it"),
         /// The collection and the snapshot belong to different stores.
-        #[non_exhaustive]
-        OtherStore {
-            /// The collection.
-            collection: String,
-        } pub fn other_store => (
+        OtherStore [collection] {} pub fn other_store => (
             "collection {collection:?} and the snapshot belong to different stores: take the snapshot from the \
              collection's store"
         ),
         /// A page of no records, or of more than [`limits::MAX_PAGE`](crate::limits::MAX_PAGE).
-        #[non_exhaustive]
-        PageSize {
-            /// The collection.
-            collection: String,
+        PageSize [collection] {
             /// The size of the page.
             limit: usize,
             /// The largest that is allowed.
@@ -155,32 +106,19 @@ errors! {
              page's cursor"
         ),
         /// Page 0: pages are numbered from 1.
-        #[non_exhaustive]
-        PageZero {
-            /// The collection.
-            collection: String,
-        } => ("page 0 of {collection:?} does not exist: pages are numbered from 1"),
+        PageZero [collection] {} => ("page 0 of {collection:?} does not exist: pages are numbered from 1"),
         /// A page number together with an offset or a cursor.
-        #[non_exhaustive]
-        PageWithPosition {
-            /// The collection.
-            collection: String,
+        PageWithPosition [collection] {
             /// The page number.
             page: usize,
         } => ("page {page} of {collection:?} can't be combined with an offset or a cursor: use one of them"),
         /// `one` found no record, or several.
-        #[non_exhaustive]
-        NotOne {
-            /// The collection.
-            collection: String,
+        NotOne [collection] {
             /// Whether there are several; otherwise there is none.
             several: bool,
         } pub fn not_one => ("{}", expected_one(collection, *several)),
         /// Statistics of several collections in which a field has different kinds.
-        #[non_exhaustive]
-        DifferentKinds {
-            /// The field.
-            field: String,
+        DifferentKinds [field] {
             /// A collection, and the kind of its field.
             first: (String, Kind),
             /// Another collection, and the kind of its field.
@@ -190,19 +128,12 @@ errors! {
             first.1, first.0, other.1, other.0
         ),
         /// The cursor was made by a query with another predicate, order or collection.
-        #[non_exhaustive]
-        ForeignCursor {
-            /// The collection.
-            collection: String,
-        } pub fn foreign_cursor => (
+        ForeignCursor [collection] {} pub fn foreign_cursor => (
             "the cursor was made by a query other than this one of {collection:?}: restart without it"
         ),
         /// More of something than one query may have.
-        #[non_exhaustive]
-        TooMany {
-            /// The collection.
-            collection: String,
-            /// What there is too much of: fields to order by, metrics, levels of groups.
+        TooMany [collection] {
+            /// The things that are too many: fields to order by, metrics, levels of groups.
             what: &'static str,
             /// Their number.
             given: usize,
@@ -212,12 +143,7 @@ errors! {
             "the query of {collection:?} has {given} {what}, the limit is {limit}: use several queries"
         ),
         /// A field of many values, where a single value is needed.
-        #[non_exhaustive]
-        NotSingle {
-            /// The collection.
-            collection: String,
-            /// The field.
-            field: String,
+        NotSingle [collection, field] {
             /// The use: an order, a metric.
             purpose: String,
         } pub fn not_single => (
@@ -225,94 +151,49 @@ errors! {
              single values"
         ),
         /// A metric or bucket of numbers or times on a field of another kind.
-        #[non_exhaustive]
-        NotNumeric {
-            /// The collection.
-            collection: String,
-            /// The field.
-            field: String,
+        NotNumeric [collection, field] {
             /// The kind of its values.
             kind: Kind,
             /// The metric or bucket.
             purpose: String,
         } pub fn not_numeric => ("field {field:?} of {collection:?} is of kind {kind}, which has no {purpose}"),
         /// A metric or bucket on a path of documents that the schema does not declare, so that its kind is unknown.
-        #[non_exhaustive]
-        UndeclaredField {
-            /// The collection.
-            collection: String,
-            /// The path.
-            field: String,
+        UndeclaredField [collection, field] {
             /// The metric or bucket.
             purpose: String,
         } pub(crate) fn undeclared_field => (
             "path {field:?} of {collection:?} is not declared, so it has no {purpose}: declare it in the schema"
         ),
         /// Two metrics of the same records have the same name.
-        #[non_exhaustive]
-        DuplicateMetric {
-            /// The collection.
-            collection: String,
-            /// The name.
-            metric: String,
-        } pub fn duplicate_metric => ("two metrics of {collection:?} are called {metric:?}: rename one with `named`"),
+        DuplicateMetric [collection, metric] {} pub fn duplicate_metric => (
+            "two metrics of {collection:?} are called {metric:?}: rename one with `named`"
+        ),
         /// A metric that is not valid, for example a percentile above 100.
-        #[non_exhaustive]
-        BadMetric {
-            /// The collection.
-            collection: String,
-            /// The name of the metric.
-            metric: String,
+        BadMetric [collection, metric] {
             /// The error of the metric.
             source: Box<StatisticsError>,
         } pub(crate) fn bad_metric => ("metric {metric:?} of {collection:?}: {source}"),
         /// Groups with an empty list of buckets.
-        #[non_exhaustive]
-        NoBuckets {
-            /// The collection.
-            collection: String,
-        } pub(crate) fn no_buckets => ("groups of {collection:?} have no bucket: add one"),
+        NoBuckets [collection] {} pub(crate) fn no_buckets => ("groups of {collection:?} have no bucket: add one"),
         /// Buckets that are not valid: a width that is not above zero, an empty range, an unknown time zone.
-        #[non_exhaustive]
-        BadBucket {
-            /// The collection.
-            collection: String,
-            /// The field.
-            field: String,
+        BadBucket [collection, field] {
             /// The error of the buckets.
             source: Box<StatisticsError>,
         } pub fn bad_bucket => ("groups of {collection:?} by {field:?}: {source}"),
         /// Empty groups of something other than one histogram.
-        #[non_exhaustive]
-        NotAHistogram {
-            /// The collection.
-            collection: String,
-        } pub(crate) fn not_a_histogram => ("groups of {collection:?} can't include empty ones: only a single histogram, of numbers or dates, can"),
+        NotAHistogram [collection] {} pub(crate) fn not_a_histogram => (
+            "groups of {collection:?} can't include empty ones: only a single histogram, of numbers or dates, can"
+        ),
         /// The top 0 groups.
-        #[non_exhaustive]
-        TopOfNothing {
-            /// The collection.
-            collection: String,
-        } pub(crate) fn top_of_nothing => ("the top 0 groups of {collection:?}: use at least 1"),
+        TopOfNothing [collection] {} pub(crate) fn top_of_nothing => (
+            "the top 0 groups of {collection:?}: use at least 1"
+        ),
         /// An exact sum that does not fit its kind: 128 bits, or 38 digits of a decimal.
-        #[non_exhaustive]
-        Overflow {
-            /// The collection.
-            collection: String,
-            /// The name of the metric.
-            metric: String,
-            /// The field.
-            field: String,
-        } pub fn overflow => (
+        Overflow [collection, metric, field] {} pub fn overflow => (
             "{metric:?} of {collection:?} overflows its kind: use the average of {field:?}, or group first"
         ),
         /// The top groups by a metric that the groups do not have.
-        #[non_exhaustive]
-        UnknownMetric {
-            /// The collection.
-            collection: String,
-            /// The name.
-            metric: String,
+        UnknownMetric [collection, metric] {
             /// The metrics of the groups.
             known: Vec<String>,
         } pub fn unknown_metric => (
@@ -320,10 +201,7 @@ errors! {
             ItHas { name: metric, known }
         ),
         /// More groups than [`limits::MAX_GROUPS`](crate::limits::MAX_GROUPS).
-        #[non_exhaustive]
-        TooManyGroups {
-            /// The collection.
-            collection: String,
+        TooManyGroups [collection] {
             /// The fields, level by level.
             fields: Vec<String>,
             /// The most that is allowed.
@@ -333,12 +211,7 @@ errors! {
             fields.join(", ")
         ),
         /// The collection has no materialized aggregate of this name.
-        #[non_exhaustive]
-        UnknownAggregate {
-            /// The collection.
-            collection: String,
-            /// The name.
-            aggregate: String,
+        UnknownAggregate [collection, aggregate] {
             /// The aggregates that exist.
             known: Vec<String>,
         } pub fn unknown_aggregate => (
@@ -346,10 +219,7 @@ errors! {
             ItHas { name: aggregate, known }
         ),
         /// No collection of this name is open.
-        #[non_exhaustive]
-        UnknownCollection {
-            /// The name.
-            collection: String,
+        UnknownCollection [collection] {
             /// The collections that are open.
             known: Vec<String>,
         } pub fn unknown_collection => (

@@ -9,8 +9,7 @@ errors! {
     #[non_exhaustive]
     pub enum StatisticsError {
         /// A sum has more digits than a value of its kind can have.
-        #[non_exhaustive]
-        Overflow {
+        Overflow [] {
             /// The kind of the sum.
             kind: Kind,
         } => (
@@ -18,8 +17,7 @@ errors! {
             if *kind == Kind::Int { "an" } else { "a" }
         ),
         /// The width or the offset of buckets does not fit the field.
-        #[non_exhaustive]
-        BadWidth {
+        BadWidth [] {
             /// The width.
             width: Value,
             /// The offset.
@@ -29,57 +27,42 @@ errors! {
              field's kind"
         ),
         /// An empty range, or one whose bounds are of different kinds.
-        #[non_exhaustive]
-        BadRange {
+        BadRange [] {
             /// Its lower bound, included.
             from: Value,
             /// Its upper bound, excluded.
             to: Value,
         } => ("the range from {from:?} to {to:?} is empty: use two values of the field's kind, the lower one first"),
         /// More ranges than [`limits::MAX_RANGES`](crate::limits::MAX_RANGES).
-        #[non_exhaustive]
-        TooManyRanges {
+        TooManyRanges [] {
             /// The number of ranges.
             ranges: usize,
             /// The most that is allowed.
             limit: usize,
         } => ("{ranges} ranges, the limit is {limit}: use several queries, or buckets of one width"),
         /// A percentile below 0, above 100, or NaN.
-        #[non_exhaustive]
-        BadPercentile {
+        BadPercentile [] {
             /// The percentile.
             percentile: Value,
         } => ("{percentile} is not a percentile: use a number from 0 to 100; 50 is the median"),
         /// Buckets of minutes or hours over a field of dates.
-        #[non_exhaustive]
-        NoTimeOfDay {
+        NoTimeOfDay [] {
             /// The unit.
             unit: &'static str,
         } => ("a date has no {unit}: use buckets of a day or longer, or a field of timestamps"),
         /// A time zone for a field of dates, which have no time.
-        #[non_exhaustive]
-        DateInZone {
-            /// The zone.
-            zone: String,
-        } => ("the time zone {zone:?} has no effect on dates: use UTC, or a field of timestamps"),
+        DateInZone [zone] {} => ("the time zone {zone:?} has no effect on dates: use UTC, or a field of timestamps"),
         /// An unknown time zone.
-        #[non_exhaustive]
-        UnknownTimeZone {
-            /// The name.
-            name: String,
-        } => ("unknown time zone {name:?}: use UTC, an offset like +02:00, or a name like Europe/Zurich"),
+        UnknownTimeZone [name] {} => (
+            "unknown time zone {name:?}: use UTC, an offset like +02:00, or a name like Europe/Zurich"
+        ),
         /// A time zone by name, without the feature `time-zones`.
-        #[non_exhaustive]
-        TimeZonesNotBuilt {
-            /// The name.
-            name: String,
-        } => (
+        TimeZonesNotBuilt [name] {} => (
             "the time zone {name:?} needs the feature `time-zones` of memdex: enable it, or use UTC or an offset like \
              +02:00"
         ),
         /// More than [`limits::MAX_BUCKETS`](crate::limits::MAX_BUCKETS) buckets from the first to the last.
-        #[non_exhaustive]
-        TooManyBuckets {
+        TooManyBuckets [] {
             /// The number of buckets.
             buckets: u128,
             /// The most that is allowed.

@@ -1,4 +1,4 @@
-//! The names that exist, and the one that a misspelled name was probably meant to be, for error messages.
+//! Suggestions for misspelled names, for error messages.
 
 use std::fmt;
 
@@ -25,7 +25,7 @@ impl fmt::Display for ItHas<'_> {
 
 /// The known name that differs least from `name`: in case only, or by an edit for every three characters at most.
 pub fn nearest<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
-    // A longer name is no typing error, and the distance costs the product of both lengths.
+    // A longer name has no typing error, and the distance costs the product of both lengths.
     const LONGEST: usize = 64;
     if name.len() > LONGEST {
         return None;
@@ -65,7 +65,7 @@ mod tests {
     #[test]
     fn misspelled_names_are_recognized() {
         let known = ["name", "amount", "organization_id", "x"].map(String::from);
-        for (typed, meant) in [
+        for (typed, expected) in [
             ("nmae", Some("name")),
             ("Name", Some("name")),
             ("nam", Some("name")),
@@ -74,7 +74,7 @@ mod tests {
             ("status", None),
             ("", Some("x")),
         ] {
-            assert_eq!(nearest(typed, &known), meant, "{typed}");
+            assert_eq!(nearest(typed, &known), expected, "{typed}");
         }
         let it_has = |name, known: &[String]| ItHas { name, known }.to_string();
         assert_eq!(it_has("nmae", &known[..2]), "it has name, amount; did you mean `name`?");
