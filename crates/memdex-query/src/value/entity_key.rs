@@ -47,13 +47,13 @@ pub enum EntityKeyError {
         /// The text.
         text: String,
     },
-    /// Nothing stands before the first colon.
+    /// The type before the first colon is empty.
     #[non_exhaustive]
     NoEntity {
         /// The text.
         text: String,
     },
-    /// Nothing follows the first colon.
+    /// The id after the first colon is empty.
     #[non_exhaustive]
     NoId {
         /// The text.

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::mem::size_of;
 use std::sync::Arc;
 
-/// A type that knows about how many bytes it holds on the heap, besides its own `size_of`.
+/// A type with an estimate of its heap bytes, in addition to its `size_of`.
 ///
 /// `#[derive(Record)]`, `#[derive(Nested)]` and `#[derive(FieldValue)]` use it for each field whose type implements it, and count
 /// other fields as 0. Implement it for types of your own that hold much memory:

@@ -4,7 +4,7 @@
 use super::key_encoding::encode;
 use super::key_encoding::{TAG_STR, decode_parts};
 use super::operand::with_borrowed_forms;
-use super::{EntityKey, FieldValue, Operand, Value, ValueRef};
+use super::{EntityKey, FieldValue, Many, Operand, Value, ValueRef};
 use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt;
@@ -140,35 +140,27 @@ where
     }
 }
 
+impl Key {
+    fn write(&self, f: &mut fmt::Formatter<'_>, part: fn(&Value) -> String) -> fmt::Result {
+        let parts: Vec<String> = self.parts().iter().map(part).collect();
+        match parts.as_slice() {
+            [one] => f.write_str(one),
+            several => write!(f, "({})", several.join(", ")),
+        }
+    }
+}
+
 impl fmt::Debug for Key {
     /// As `Display`, but with quotes around strings and characters, so that `"7"` and `7` differ.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.parts().as_slice() {
-            [one] => write!(f, "{one:?}"),
-            parts => {
-                f.write_str("(")?;
-                for (at, part) in parts.iter().enumerate() {
-                    write!(f, "{}{part:?}", if at == 0 { "" } else { ", " })?;
-                }
-                f.write_str(")")
-            }
-        }
+        self.write(f, |part| format!("{part:?}"))
     }
 }
 
 impl fmt::Display for Key {
     /// A single part as it is, several in parentheses; strings without quotes.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.parts().as_slice() {
-            [one] => write!(f, "{one}"),
-            parts => {
-                f.write_str("(")?;
-                for (at, part) in parts.iter().enumerate() {
-                    write!(f, "{}{part}", if at == 0 { "" } else { ", " })?;
-                }
-                f.write_str(")")
-            }
-        }
+        self.write(f, Value::to_string)
     }
 }
 
@@ -230,6 +222,14 @@ impl<K: FieldValue> IntoKey<K> for K {
     #[inline]
     fn only_text(&self) -> Option<&str> {
         if let ValueRef::Str(text) = self.value() { Some(text) } else { None }
+    }
+}
+
+/// No value of this type exists. A list can't be a key, which `#[derive(Record)]` reports.
+impl<T> IntoKey<Many<T>> for Many<T> {
+    fn write_key<S: KeySink>(&self, _: &mut S) {
+        let Many::Never(never, _) = self;
+        match *never {}
     }
 }
 

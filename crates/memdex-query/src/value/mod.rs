@@ -1,4 +1,4 @@
-//! Which values can be compared, and how do they make a key? Values of fields, the Rust types that have them, keys.
+//! Values of fields, the Rust types that they come from, and keys.
 
 mod access;
 mod any_key;

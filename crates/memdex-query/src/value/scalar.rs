@@ -292,10 +292,11 @@ impl fmt::Debug for ValueRef<'_> {
 /// assert_eq!(format!("{status:?}"), "\"completed\"");
 /// ```
 #[derive(Clone)]
-pub struct Value(Repr);
+pub struct Value(pub(super) Repr);
 
 #[derive(Clone)]
-enum Repr {
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub(super) enum Repr {
     Null,
     Bool(bool),
     Int(i64),
@@ -307,9 +308,9 @@ enum Repr {
     Bytes(Box<[u8]>),
     Uuid([u8; 16]),
     // As bytes: an `i128` would align every value to 16 bytes.
-    Timestamp([u8; 16]),
+    Timestamp(#[cfg_attr(feature = "serde", serde(with = "super::serialize::nanos"))] [u8; 16]),
     Date(i32),
-    Decimal(DecimalValue),
+    Decimal(#[cfg_attr(feature = "serde", serde(with = "super::serialize::decimal"))] DecimalValue),
 }
 
 impl Value {
@@ -557,7 +558,7 @@ mod tests {
     }
 
     #[test]
-    fn equal_values_hash_alike_whatever_their_width() {
+    fn equal_values_of_different_widths_hash_alike() {
         let same = [
             (ValueRef::from(5u8), ValueRef::Int128(5)),
             (ValueRef::from(5i64), ValueRef::UInt128(5)),

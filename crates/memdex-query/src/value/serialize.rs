@@ -5,84 +5,44 @@
 //! [`DecimalValue`] and an [`EntityKey`] are their text, a [`Key`] is its value or, with several parts, the list of its values.
 //! Binary formats: each value carries its kind, and a timestamp is its microseconds.
 
+use super::scalar::Repr;
 use super::{DecimalValue, EntityKey, Key, Kind, Timestamp, Value, ValueRef, text};
-use serde::de::{Error, MapAccess, SeqAccess, Visitor};
+use serde::de::value::StrDeserializer;
+use serde::de::{Error, IntoDeserializer, MapAccess, SeqAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use std::marker::PhantomData;
 use std::str::FromStr;
 
-/// The form of a value in binary formats.
-#[derive(Serialize, Deserialize)]
-enum Tagged {
-    Null,
-    Bool(bool),
-    Int(i64),
-    Int128(i128),
-    UInt128(u128),
-    Float(f64),
-    Char(char),
-    Str(String),
-    Bytes(Vec<u8>),
-    Uuid([u8; 16]),
-    Timestamp(i128),
-    Date(i32),
-    Decimal { units: i128, scale: u8 },
-}
-
 impl Serialize for Value {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if serializer.is_human_readable() {
-            return readable(self.as_ref(), serializer);
-        }
-        let tagged = match self.as_ref() {
-            ValueRef::Null => Tagged::Null,
-            ValueRef::Bool(b) => Tagged::Bool(b),
-            ValueRef::Int(n) => Tagged::Int(n),
-            ValueRef::Int128(n) => Tagged::Int128(n),
-            ValueRef::UInt128(n) => Tagged::UInt128(n),
-            ValueRef::Float(x) => Tagged::Float(x),
-            ValueRef::Char(c) => Tagged::Char(c),
-            ValueRef::Str(s) => Tagged::Str(s.to_owned()),
-            ValueRef::Bytes(b) => Tagged::Bytes(b.to_owned()),
-            ValueRef::Uuid(bytes) => Tagged::Uuid(bytes),
-            ValueRef::Timestamp(nanos) => Tagged::Timestamp(nanos),
-            ValueRef::Date(days) => Tagged::Date(days),
-            ValueRef::Decimal(number) => Tagged::Decimal { units: number.units(), scale: number.scale() },
-        };
-        tagged.serialize(serializer)
+        if serializer.is_human_readable() { readable(self.as_ref(), serializer) } else { self.0.serialize(serializer) }
     }
 }
 
 fn readable<S: Serializer>(value: ValueRef<'_>, serializer: S) -> Result<S::Ok, S::Error> {
-    let kind = match value {
-        ValueRef::Null => return serializer.serialize_unit(),
+    let Some(kind) = value.kind() else { return serializer.serialize_unit() };
+    match value {
         ValueRef::Bool(b) => return serializer.serialize_bool(b),
         ValueRef::Int(n) => return serializer.serialize_i64(n),
         ValueRef::Float(x) if x.is_finite() => return serializer.serialize_f64(x),
         ValueRef::Str(s) => return serializer.serialize_str(s),
-        ValueRef::Int128(_) | ValueRef::UInt128(_) => "integer",
-        ValueRef::Float(_) => "float",
-        ValueRef::Char(_) => "char",
-        ValueRef::Bytes(_) => "bytes",
-        ValueRef::Uuid(_) => "uuid",
-        ValueRef::Timestamp(_) => "timestamp",
-        ValueRef::Date(_) => "date",
-        ValueRef::Decimal(_) => "decimal",
-    };
+        _ => {}
+    }
     let mut map = serializer.serialize_map(Some(1))?;
+    map.serialize_key(&kind.to_string())?;
     match value {
-        ValueRef::Char(c) => map.serialize_entry(kind, &c)?,
-        ValueRef::Bytes(bytes) => map.serialize_entry(kind, bytes)?,
-        // Beyond the years of RFC 3339: the number of nanoseconds or days.
+        ValueRef::Char(c) => map.serialize_value(&c)?,
+        ValueRef::Bytes(bytes) => map.serialize_value(bytes)?,
+        // Outside of the years of RFC 3339: the number of nanoseconds or days.
         ValueRef::Timestamp(nanos) if text::read_timestamp(&value.to_string()) != Some(nanos) => {
-            map.serialize_entry(kind, &nanos.to_string())?;
+            map.serialize_value(&nanos.to_string())?;
         }
         ValueRef::Date(days) if text::read_date(&value.to_string()) != Some(days) => {
-            map.serialize_entry(kind, &days.to_string())?
+            map.serialize_value(&days.to_string())?;
         }
-        other => map.serialize_entry(kind, &other.to_string())?,
+        other => map.serialize_value(&other.to_string())?,
     }
     map.end()
 }
@@ -92,28 +52,55 @@ impl<'de> Deserialize<'de> for Value {
         if deserializer.is_human_readable() {
             return deserializer.deserialize_any(Readable);
         }
-        let value = match Tagged::deserialize(deserializer)? {
-            Tagged::Null => ValueRef::Null,
-            Tagged::Bool(b) => ValueRef::Bool(b),
-            Tagged::Int(n) => ValueRef::Int(n),
-            Tagged::Int128(n) => ValueRef::Int128(n),
-            Tagged::UInt128(n) => ValueRef::UInt128(n),
-            Tagged::Float(x) => ValueRef::Float(x),
-            Tagged::Char(c) => ValueRef::Char(c),
-            Tagged::Str(s) => return Ok(Value::from(s)),
-            Tagged::Bytes(b) => return Ok(Value::from(b)),
-            Tagged::Uuid(bytes) => ValueRef::Uuid(bytes),
-            Tagged::Timestamp(nanos) => ValueRef::Timestamp(nanos),
-            Tagged::Date(days) => ValueRef::Date(days),
-            Tagged::Decimal { units, scale } => {
-                let number = DecimalValue::new(units, scale);
-                ValueRef::Decimal(
-                    number.ok_or_else(|| D::Error::custom("a decimal with more than 28 digits after the point"))?,
-                )
-            }
-        };
-        Ok(value.to_value())
+        // The input may not be canonical.
+        Repr::deserialize(deserializer).map(|repr| Value(repr).as_ref().to_value())
     }
+}
+
+/// The binary form of a timestamp: its nanoseconds.
+pub(super) mod nanos {
+    use super::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(in crate::value) fn serialize<S: Serializer>(nanos: &[u8; 16], to: S) -> Result<S::Ok, S::Error> {
+        i128::from_ne_bytes(*nanos).serialize(to)
+    }
+
+    pub(in crate::value) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<[u8; 16], D::Error> {
+        i128::deserialize(from).map(i128::to_ne_bytes)
+    }
+}
+
+/// The binary form of a decimal: its units and its scale.
+pub(super) mod decimal {
+    use super::{DecimalValue, Deserialize, Deserializer, Error, Serialize, Serializer};
+
+    #[derive(Serialize, Deserialize)]
+    struct Parts {
+        units: i128,
+        scale: u8,
+    }
+
+    pub(in crate::value) fn serialize<S: Serializer>(number: &DecimalValue, to: S) -> Result<S::Ok, S::Error> {
+        Parts { units: number.units(), scale: number.scale() }.serialize(to)
+    }
+
+    pub(in crate::value) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<DecimalValue, D::Error> {
+        let Parts { units, scale } = Parts::deserialize(from)?;
+        let number = DecimalValue::new(units, scale);
+        number.ok_or_else(|| D::Error::custom("a decimal with more than 28 digits after the point"))
+    }
+}
+
+/// The visits of plain values. `$make` turns a value into the result of the visitor.
+macro_rules! plain_values {
+    ($make:expr) => {
+        plain_values! { $make; visit_bool bool, visit_i64 i64, visit_u64 u64, visit_f64 f64, visit_str &str }
+    };
+    ($make:expr; $($visit:ident $t:ty),*) => {$(
+        fn $visit<E: Error>(self, value: $t) -> Result<Self::Value, E> {
+            Ok(($make)(Value::from(value)))
+        }
+    )*};
 }
 
 struct Readable;
@@ -137,47 +124,20 @@ impl<'de> Visitor<'de> for Readable {
         deserializer.deserialize_any(self)
     }
 
-    fn visit_bool<E: Error>(self, b: bool) -> Result<Value, E> {
-        Ok(Value::from(b))
-    }
+    plain_values! { std::convert::identity }
 
-    fn visit_i64<E: Error>(self, n: i64) -> Result<Value, E> {
-        Ok(Value::from(n))
-    }
-
-    fn visit_u64<E: Error>(self, n: u64) -> Result<Value, E> {
-        Ok(Value::from(n))
-    }
-
-    fn visit_i128<E: Error>(self, n: i128) -> Result<Value, E> {
-        Ok(Value::from(n))
-    }
-
-    fn visit_u128<E: Error>(self, n: u128) -> Result<Value, E> {
-        Ok(Value::from(n))
-    }
-
-    fn visit_f64<E: Error>(self, x: f64) -> Result<Value, E> {
-        Ok(Value::from(x))
-    }
-
-    fn visit_str<E: Error>(self, s: &str) -> Result<Value, E> {
-        Ok(Value::from(s))
-    }
-
-    fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<Value, E> {
-        Ok(Value::from(bytes))
-    }
+    plain_values! { std::convert::identity; visit_i128 i128, visit_u128 u128, visit_bytes &[u8] }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
-        let kind: String = map.next_key()?.ok_or_else(|| A::Error::custom("an empty object is not a value"))?;
-        let value = match &*kind {
-            "char" => Value::from(map.next_value::<char>()?),
-            "bytes" => Value::from(map.next_value::<Vec<u8>>()?),
-            _ => {
+        let name: String = map.next_key()?.ok_or_else(|| A::Error::custom("an empty object is not a value"))?;
+        let name: StrDeserializer<'_, A::Error> = name.as_str().into_deserializer();
+        let value = match Kind::deserialize(name)? {
+            Kind::Char => Value::from(map.next_value::<char>()?),
+            Kind::Bytes => Value::from(map.next_value::<Vec<u8>>()?),
+            kind => {
                 let text: String = map.next_value()?;
                 let wrong = || A::Error::custom(format_args!("{text:?} is not a value of kind {kind}"));
-                written(&kind, &text).ok_or_else(wrong)?
+                parse(kind, &text).ok_or_else(wrong)?
             }
         };
         match map.next_key::<String>()? {
@@ -187,20 +147,10 @@ impl<'de> Visitor<'de> for Readable {
     }
 }
 
-fn written(kind: &str, text: &str) -> Option<Value> {
-    let kind = match kind {
-        "integer" => {
-            let below = || text.parse::<i128>().ok().map(Value::from);
-            return text.parse::<u128>().ok().map(Value::from).or_else(below);
-        }
-        "float" => return text.parse::<f64>().ok().map(Value::from),
-        "uuid" => Kind::Uuid,
-        "timestamp" => Kind::Timestamp,
-        "date" => Kind::Date,
-        "decimal" => Kind::Decimal,
-        _ => return None,
-    };
+fn parse(kind: Kind, text: &str) -> Option<Value> {
     let number = || match kind {
+        Kind::Int => text.parse::<u128>().map(Value::from).or_else(|_| text.parse::<i128>().map(Value::from)).ok(),
+        Kind::Float => text.parse::<f64>().ok().map(Value::from),
         Kind::Timestamp => text.parse().ok().map(|nanos| ValueRef::Timestamp(nanos).to_value()),
         Kind::Date => text.parse().ok().map(|days| ValueRef::Date(days).to_value()),
         _ => None,
@@ -285,36 +235,14 @@ impl<'de> Visitor<'de> for ReadableKey {
         f.write_str("a key: a value, or a list of values")
     }
 
-    fn visit_bool<E: Error>(self, b: bool) -> Result<Vec<Value>, E> {
-        Ok(vec![Value::from(b)])
-    }
-
-    fn visit_i64<E: Error>(self, n: i64) -> Result<Vec<Value>, E> {
-        Ok(vec![Value::from(n)])
-    }
-
-    fn visit_u64<E: Error>(self, n: u64) -> Result<Vec<Value>, E> {
-        Ok(vec![Value::from(n)])
-    }
-
-    fn visit_f64<E: Error>(self, x: f64) -> Result<Vec<Value>, E> {
-        Ok(vec![Value::from(x)])
-    }
-
-    fn visit_str<E: Error>(self, s: &str) -> Result<Vec<Value>, E> {
-        Ok(vec![Value::from(s)])
-    }
+    plain_values! { |value| vec![value] }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Vec<Value>, A::Error> {
         Ok(vec![Readable.visit_map(map)?])
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut parts: A) -> Result<Vec<Value>, A::Error> {
-        let mut all = Vec::new();
-        while let Some(part) = parts.next_element()? {
-            all.push(part);
-        }
-        Ok(all)
+        std::iter::from_fn(|| parts.next_element().transpose()).collect()
     }
 }
 
