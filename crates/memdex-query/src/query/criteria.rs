@@ -1,6 +1,6 @@
 //! Predicates from JSON criteria.
 
-use super::{FieldName, Predicate, TextOp, TextTest};
+use super::{FieldName, Predicate, TextTest};
 use crate::error::CriteriaError;
 use crate::limits::MAX_PREDICATE_DEPTH;
 use crate::value::{Value, plain_json, sort_of_json};
@@ -74,14 +74,14 @@ fn map(criteria: &Json, place: &'static str, levels: usize) -> Result<Predicate,
         "$or" => maps(operand, "$or", levels).map(Predicate::any_of),
         "$not" => Ok(!map(operand, "$not", levels)?),
         join if join.starts_with('$') => Err(CriteriaError::UnknownJoin { operator: join.to_owned() }),
-        name => Asked { name }.criterion(operand, levels),
+        name => Criterion { name }.criterion(operand, levels),
     });
     all(parts)
 }
 
 fn maps(operand: &Json, operator: &'static str, levels: usize) -> Result<Vec<Predicate>, CriteriaError> {
     let Json::Array(all) = operand else {
-        return Err(Asked { name: "" }.wrong(operator, "an array of maps", operand));
+        return Err(Criterion { name: "" }.wrong(operator, "an array of maps", operand));
     };
     all.iter().map(|criteria| map(criteria, operator, levels)).collect()
 }
@@ -91,11 +91,11 @@ fn all(parts: impl ExactSizeIterator<Item = Result<Predicate, CriteriaError>>) -
 }
 
 /// The field of a criterion.
-struct Asked<'a> {
+struct Criterion<'a> {
     name: &'a str,
 }
 
-impl Asked<'_> {
+impl Criterion<'_> {
     fn name(&self) -> FieldName {
         FieldName::Owned(self.name.to_owned())
     }
@@ -120,9 +120,6 @@ impl Asked<'_> {
 
     fn operator(&self, operator: &str, operand: &Json, levels: usize) -> Result<Predicate, CriteriaError> {
         let name = || self.name();
-        let text = |operator, op| Ok(Predicate::Text(name(), TextTest::new(op, self.text(operator, operand)?)));
-        let any_case =
-            |operator, op| Ok(Predicate::Text(name(), TextTest::ignoring_case(op, self.text(operator, operand)?)));
         let value = |operator| self.value(operator, operand);
         let from = |operator, bound: fn(Value) -> Bound<Value>| {
             Ok(Predicate::Range(name(), bound(value(operator)?), Bound::Unbounded))
@@ -154,20 +151,16 @@ impl Asked<'_> {
                 Json::Bool(false) => Ok(!Predicate::IsNull(name())),
                 other => Err(self.wrong("is_null", "a bool", other)),
             },
-            "like" => text("like", TextOp::Like),
-            "starts_with" => text("starts_with", TextOp::StartsWith),
-            "ends_with" => text("ends_with", TextOp::EndsWith),
-            "contains_str" => text("contains_str", TextOp::Contains),
-            "eq_ignore_case" => any_case("eq_ignore_case", TextOp::Eq),
-            "like_ignore_case" => any_case("like_ignore_case", TextOp::Like),
-            "starts_with_ignore_case" => any_case("starts_with_ignore_case", TextOp::StartsWith),
-            "ends_with_ignore_case" => any_case("ends_with_ignore_case", TextOp::EndsWith),
-            "contains_str_ignore_case" => any_case("contains_str_ignore_case", TextOp::Contains),
             "contains" => Ok(Predicate::AnyOf(name(), vec![value("contains")?])),
             "any" => Ok(Predicate::AnyOf(name(), self.present("any", operand)?)),
             "all" => Ok(Predicate::AllOf(name(), self.present("all", operand)?)),
             "not" => Ok(!self.operators("not", operand, levels)?),
-            _ => Err(CriteriaError::UnknownOperator { field: self.name.to_owned(), operator: operator.to_owned() }),
+            other => match TextTest::kinds().find(|test| test.name() == other) {
+                Some(test) => {
+                    Ok(Predicate::Text(name(), TextTest { pattern: self.text(test.name(), operand)?, ..test }))
+                }
+                None => Err(CriteriaError::UnknownOperator { field: self.name.to_owned(), operator: other.to_owned() }),
+            },
         }
     }
 
@@ -226,7 +219,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn criteria_say_what_they_say() {
+    fn each_criterion_is_a_predicate() {
         let a = || field("a");
         for (criteria, expected) in [
             (json!({}), Predicate::All),
@@ -265,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn what_says_nothing_is_named() {
+    fn invalid_criteria_are_refused() {
         for (criteria, expected) in [
             (json!([]), "the criteria must be a JSON object of fields and their criteria, not an array"),
             (json!({ "$not": 1 }), "$not must be a JSON object of fields and their criteria, not a number"),
@@ -314,20 +307,20 @@ mod tests {
                 |inner| Json::Object([("not".into(), inner)].into_iter().collect()),
                 |inner| Json::Array(vec![inner]),
             ];
-            for (way, nest) in nest.into_iter().enumerate() {
+            for (kind, nest) in nest.into_iter().enumerate() {
                 for levels in [MAX_PREDICATE_DEPTH, 1_000, 100_000] {
                     let mut criteria = (0..levels).fold(json!(1), |inner, _| nest(inner));
-                    if way > 1 {
+                    if kind > 1 {
                         criteria = Json::Object([("a".into(), criteria)].into_iter().collect());
                     }
                     let refused = Predicate::from_criteria(&criteria).unwrap_err();
-                    assert!(way == 3 || refused == CriteriaError::TooDeep { limit: MAX_PREDICATE_DEPTH }, "{refused}");
+                    assert!(kind == 3 || refused == CriteriaError::TooDeep { limit: MAX_PREDICATE_DEPTH }, "{refused}");
                     // `serde_json` itself drops by recursion.
-                    let mut left = vec![criteria];
-                    while let Some(json) = left.pop() {
+                    let mut rest = vec![criteria];
+                    while let Some(json) = rest.pop() {
                         match json {
-                            Json::Array(items) => left.extend(items),
-                            Json::Object(fields) => left.extend(fields.into_iter().map(|(_, field)| field)),
+                            Json::Array(items) => rest.extend(items),
+                            Json::Object(fields) => rest.extend(fields.into_iter().map(|(_, field)| field)),
                             _ => {}
                         }
                     }

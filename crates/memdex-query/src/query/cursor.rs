@@ -7,11 +7,11 @@ use std::fmt;
 use std::hash::Hasher;
 use std::str::FromStr;
 
-/// The place of the last record of a page, as opaque text. Pass it to `after` of the same query: the next page begins behind it, even if
-/// other records were written or the record itself was deleted meanwhile.
+/// The position of the last record of a page, as opaque text. Pass it to `after` of the same query: the next page starts after it,
+/// even if other records were written or the record itself was deleted meanwhile.
 ///
 /// A cursor holds a fingerprint of its query (predicate, order, collections), so other queries refuse it, and a checksum, so damage is
-/// noticed. It is not encrypted: its text contains the sort values and the key of the record, and the name of its collection if the query
+/// detected. It is not encrypted: its text contains the sort values and the key of the record, and the name of its collection if the query
 /// has several.
 ///
 /// ```
@@ -145,7 +145,7 @@ impl fmt::Display for Cursor {
 
 impl fmt::Debug for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Cursor(behind {:?} of {:?})", self.key, self.values)
+        write!(f, "Cursor(after {:?} of {:?})", self.key, self.values)
     }
 }
 
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cursor_comes_back_from_its_text() {
+    fn a_cursor_is_parsed_from_its_text() {
         let text = cursor().to_string();
         assert_eq!(text.parse(), Ok(cursor()));
         for collection in [None, Some(String::new()), Some("é".repeat(300))] {
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn damage_is_noticed() {
+    fn damage_is_detected() {
         let text = cursor().to_string();
         for at in 0..text.len() {
             let mut damaged = text.clone().into_bytes();

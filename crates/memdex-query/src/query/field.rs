@@ -259,10 +259,6 @@ pub struct NamedField {
 }
 
 impl NamedField {
-    pub(super) fn into_name(self) -> FieldName {
-        self.name
-    }
-
     /// The field has this value.
     pub fn eq(self, value: impl Into<Value>) -> Predicate {
         Predicate::Eq(self.name, value.into())

@@ -1,4 +1,4 @@
-//! Predicates that are known to fit a record type.
+//! Predicates on a record type.
 
 use super::Predicate;
 use std::fmt;
@@ -87,7 +87,7 @@ impl<R> From<Predicate> for Filter<R> {
     }
 }
 
-/// So that one filter can be used several times.
+/// Clones the filter, so that it can be used several times.
 impl<R> From<&Filter<R>> for Filter<R> {
     fn from(filter: &Filter<R>) -> Self {
         filter.clone()
@@ -106,8 +106,14 @@ impl<R> From<&Filter<R>> for Predicate {
     }
 }
 
-macro_rules! join {
-    ($($op:ident $method:ident: $left:ty, $right:ty;)*) => {$(
+macro_rules! operators {
+    ($($op:ident $method:ident $assign:ident $assign_method:ident;)*) => {$(
+        operators! { @join $op $method: Filter<R>, Filter<R>; Filter<R>, &Filter<R>; Filter<R>, Predicate; }
+        operators! { @join $op $method: &Filter<R>, Filter<R>; &Filter<R>, &Filter<R>; &Filter<R>, Predicate; }
+        operators! { @join $op $method: Predicate, Filter<R>; Predicate, &Filter<R>; }
+        operators! { @assign $assign $assign_method: Filter<R>; &Filter<R>; Predicate; }
+    )*};
+    (@join $op:ident $method:ident: $($left:ty, $right:ty;)*) => {$(
         impl<R> $op<$right> for $left {
             type Output = Filter<R>;
 
@@ -116,10 +122,7 @@ macro_rules! join {
             }
         }
     )*};
-}
-
-macro_rules! assign {
-    ($($op:ident $method:ident: $right:ty;)*) => {$(
+    (@assign $op:ident $method:ident: $($right:ty;)*) => {$(
         impl<R> $op<$right> for Filter<R> {
             fn $method(&mut self, other: $right) {
                 $op::$method(&mut self.predicate, Predicate::from(other));
@@ -128,32 +131,9 @@ macro_rules! assign {
     )*};
 }
 
-join! {
-    BitAnd bitand: Filter<R>, Filter<R>;
-    BitAnd bitand: Filter<R>, &Filter<R>;
-    BitAnd bitand: &Filter<R>, Filter<R>;
-    BitAnd bitand: &Filter<R>, &Filter<R>;
-    BitAnd bitand: Filter<R>, Predicate;
-    BitAnd bitand: &Filter<R>, Predicate;
-    BitAnd bitand: Predicate, Filter<R>;
-    BitAnd bitand: Predicate, &Filter<R>;
-    BitOr bitor: Filter<R>, Filter<R>;
-    BitOr bitor: Filter<R>, &Filter<R>;
-    BitOr bitor: &Filter<R>, Filter<R>;
-    BitOr bitor: &Filter<R>, &Filter<R>;
-    BitOr bitor: Filter<R>, Predicate;
-    BitOr bitor: &Filter<R>, Predicate;
-    BitOr bitor: Predicate, Filter<R>;
-    BitOr bitor: Predicate, &Filter<R>;
-}
-
-assign! {
-    BitAndAssign bitand_assign: Filter<R>;
-    BitAndAssign bitand_assign: &Filter<R>;
-    BitAndAssign bitand_assign: Predicate;
-    BitOrAssign bitor_assign: Filter<R>;
-    BitOrAssign bitor_assign: &Filter<R>;
-    BitOrAssign bitor_assign: Predicate;
+operators! {
+    BitAnd bitand BitAndAssign bitand_assign;
+    BitOr bitor BitOrAssign bitor_assign;
 }
 
 impl<R> Not for Filter<R> {

@@ -5,8 +5,7 @@ use siphasher::sip128::{Hasher128, SipHasher24};
 use std::fmt;
 use std::hash::Hasher;
 
-/// A hash of a query's meaning: equal for queries with equal normal forms, in any order and nesting of their parts, on every machine
-/// and in every run of one version of memdex. Two different queries collide with a probability of 2^-128. The hash is not keyed, so
+/// A hash of a query: equal for queries with equal normal forms, in any order and nesting of their parts, on every machine and in every run of one version of memdex. Two different queries collide with a probability of 2^-128. The hash is not keyed, so
 /// collisions can be constructed on purpose.
 ///
 /// ```

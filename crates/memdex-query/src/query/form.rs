@@ -5,9 +5,9 @@
 pub(crate) struct FormVersion;
 
 #[cfg(feature = "serde")]
-pub use with_serde::{FORM_VERSION, FormVersionError, Versioned};
+pub(super) use with_serde::{BoundForm, Level, guarded, too_deep};
 #[cfg(feature = "serde")]
-pub(super) use with_serde::{Level, bound, guarded, too_deep};
+pub use with_serde::{FORM_VERSION, FormVersionError, Versioned};
 
 #[cfg(feature = "serde")]
 mod with_serde {
@@ -17,6 +17,7 @@ mod with_serde {
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
     use std::cell::Cell;
     use std::fmt;
+    use std::ops::Bound;
 
     /// The version of the serde forms of [`Query`](crate::query::Query), [`Schema`](crate::schema::Schema) and [`Versioned`] values. It
     /// changes when a form changes so that an older memdex can't read it.
@@ -131,42 +132,12 @@ mod with_serde {
     }
 
     /// Bounds as `"unbounded"`, `{"included": value}` and `{"excluded": value}`.
-    pub(in crate::query) mod bound {
-        use serde::{Deserialize, Deserializer, Serialize, Serializer};
-        use std::ops::Bound;
-
-        #[derive(Serialize, Deserialize)]
-        #[serde(rename_all = "snake_case")]
-        enum Form<T> {
-            Unbounded,
-            Included(T),
-            Excluded(T),
-        }
-
-        pub(in crate::query) fn serialize<T, S>(bound: &Bound<T>, to: S) -> Result<S::Ok, S::Error>
-        where
-            T: Serialize,
-            S: Serializer,
-        {
-            let form = match bound {
-                Bound::Unbounded => Form::Unbounded,
-                Bound::Included(value) => Form::Included(value),
-                Bound::Excluded(value) => Form::Excluded(value),
-            };
-            form.serialize(to)
-        }
-
-        pub(in crate::query) fn deserialize<'de, T, D>(from: D) -> Result<Bound<T>, D::Error>
-        where
-            T: Deserialize<'de>,
-            D: Deserializer<'de>,
-        {
-            Ok(match Form::deserialize(from)? {
-                Form::Unbounded => Bound::Unbounded,
-                Form::Included(value) => Bound::Included(value),
-                Form::Excluded(value) => Bound::Excluded(value),
-            })
-        }
+    #[derive(Serialize, Deserialize)]
+    #[serde(remote = "Bound", rename_all = "snake_case")]
+    pub(in crate::query) enum BoundForm<T> {
+        Unbounded,
+        Included(T),
+        Excluded(T),
     }
 }
 

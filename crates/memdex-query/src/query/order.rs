@@ -1,8 +1,8 @@
-//! In which order records are given.
+//! Orders of records.
 
 use super::{Field, FieldName, NamedField};
 
-/// Which of two values comes first.
+/// The direction of an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
@@ -13,22 +13,22 @@ pub enum Direction {
     Descending,
 }
 
-/// Where records go that have no value.
+/// The position of records without a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Nulls {
     /// Before all others.
     First,
-    /// Behind all others.
+    /// After all others.
     Last,
 }
 
-/// A field by which records are ordered; of several, the later ones decide among those that the earlier ones leave equal, and in the
-/// end the key does, ascending: so every order is total, and pages neither overlap nor leave gaps.
+/// A sort field. A later sort field breaks the ties of the earlier ones, and the key, ascending, breaks the ties of all. So every order
+/// is total, and pages never overlap or skip records.
 ///
-/// Made by [`Field::asc`], [`Field::desc`] and the methods of the same name of [`field`](crate::query::field). Unless told otherwise a missing
-/// value counts as the least: it comes first in ascending order and last in descending order.
+/// Made by [`Field::asc`], [`Field::desc`] and the methods of the same name of [`field`](crate::query::field). By default a missing
+/// value is the lowest: it comes first in ascending order and last in descending order.
 ///
 /// ```
 /// use memdex::field;
@@ -41,9 +41,9 @@ pub enum Nulls {
 pub struct OrderBy {
     /// The field, of single values.
     pub field: FieldName,
-    /// Which values come first.
+    /// The direction.
     pub direction: Direction,
-    /// Where missing ones go.
+    /// The position of missing values.
     pub nulls: Nulls,
 }
 
@@ -64,7 +64,7 @@ impl OrderBy {
         OrderBy { nulls: Nulls::First, ..self }
     }
 
-    /// The same order with missing values behind all others.
+    /// The same order with missing values after all others.
     #[must_use]
     pub fn nulls_last(self) -> Self {
         OrderBy { nulls: Nulls::Last, ..self }
@@ -95,7 +95,7 @@ impl NamedField {
     }
 }
 
-/// So that a typed field stands wherever a field is named.
+/// A typed field can be passed where a name is expected.
 impl<R, T> From<Field<R, T>> for FieldName {
     fn from(field: Field<R, T>) -> Self {
         field.name()
@@ -110,7 +110,7 @@ impl From<NamedField> for FieldName {
 
 /// One field to order by, or several.
 pub trait IntoOrder {
-    /// The fields, the deciding one first.
+    /// The fields, the most significant one first.
     fn into_order(self) -> Vec<OrderBy>;
 }
 

@@ -70,8 +70,8 @@ pub enum Predicate {
     /// The field has a value between these bounds.
     Range(
         FieldName,
-        #[cfg_attr(feature = "serde", serde(with = "super::form::bound"))] Bound<Value>,
-        #[cfg_attr(feature = "serde", serde(with = "super::form::bound"))] Bound<Value>,
+        #[cfg_attr(feature = "serde", serde(with = "super::form::BoundForm"))] Bound<Value>,
+        #[cfg_attr(feature = "serde", serde(with = "super::form::BoundForm"))] Bound<Value>,
     ),
     /// The field has a string that matches.
     Text(FieldName, TextTest),
@@ -105,14 +105,17 @@ pub enum Predicate {
 /// }
 /// ```
 #[derive(Clone, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(transparent))]
 pub struct Parts {
     parts: Vec<Predicate>,
     /// The depth of the deepest part.
+    #[cfg_attr(feature = "serde", serde(skip))]
     depth: usize,
 }
 
 /// The part of a [`Not`](Predicate::Not): derefs to the predicate. Made by `!`.
 #[derive(Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(transparent))]
 pub struct Part(Box<Predicate>);
 
 impl Parts {
@@ -282,24 +285,12 @@ impl std::fmt::Debug for Part {
 mod serde_form {
     use super::{Part, Parts, Predicate};
     use crate::query::form::Level;
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-    impl Serialize for Parts {
-        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-            self.parts.serialize(serializer)
-        }
-    }
+    use serde::{Deserialize, Deserializer};
 
     impl<'de> Deserialize<'de> for Parts {
         fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
             let _level = Level::enter()?;
             Vec::deserialize(deserializer).map(|parts: Vec<Predicate>| Parts::default().with(parts))
-        }
-    }
-
-    impl Serialize for Part {
-        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-            self.0.serialize(serializer)
         }
     }
 

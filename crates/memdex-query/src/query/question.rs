@@ -1,11 +1,11 @@
-//! A whole query as plain data: the collections, a filter, and what to return.
+//! A whole query as plain data: the collections, a filter, and the results to return.
 
 use super::form::FormVersion;
 use super::{Cursor, FieldName, IntoOrder, OrderBy, Predicate, Statistics};
 use crate::error::QueryError;
 use crate::limits::{DEFAULT_PAGE_SIZE, MAX_PAGE};
 
-/// A query as plain data: no record types, nothing of the engine. Typed fields, names at run time and criteria maps all make one.
+/// A query as plain data, without record types. Typed fields, names at run time and criteria maps all make one.
 /// `Store::query` executes it. With the feature `serde` you can send and store it.
 ///
 /// ```
@@ -28,12 +28,12 @@ pub struct Query {
     /// Selects records.
     #[cfg_attr(feature = "serde", serde(default))]
     pub filter: Predicate,
-    /// What to return.
+    /// The results to return.
     #[cfg_attr(feature = "serde", serde(default))]
     pub ask: Ask,
 }
 
-/// What a [`Query`] returns.
+/// The results that a [`Query`] returns.
 ///
 /// ```
 /// use memdex::{Metric, Query};
@@ -77,17 +77,17 @@ pub struct Paging {
     /// The most records to return, or the size of a page: 1 to [`limits::MAX_PAGE`](crate::limits::MAX_PAGE). `None` is all records, or
     /// [`limits::DEFAULT_PAGE_SIZE`](crate::limits::DEFAULT_PAGE_SIZE) with a page number.
     pub limit: Option<usize>,
-    /// How many of the first records to skip.
+    /// The number of records to skip.
     pub offset: usize,
     /// The number of the page, from 1.
     pub page: Option<usize>,
-    /// Return only records behind this place.
+    /// Return only records after this position.
     pub after: Option<Cursor>,
     /// Whether to count all selected records.
     pub total: bool,
 }
 
-/// How many of the first records to skip, and how many of the others to return.
+/// The number of records to skip, and the largest number to return.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[doc(hidden)]
 pub struct Window {
@@ -96,7 +96,7 @@ pub struct Window {
 }
 
 impl Paging {
-    /// Whether the records come in an order, or not all of them.
+    /// Whether the records are ordered, or only some of them returned.
     #[doc(hidden)]
     pub fn is_paged(&self) -> bool {
         let Paging { order, select: _, limit, offset, page, after, total: _ } = self;
@@ -160,12 +160,12 @@ impl Query {
         self.with_paging(|paging| paging.limit = Some(limit))
     }
 
-    /// Skips the first records. They are read all the same, so use [`after`](Query::after) for pages far behind.
+    /// Skips the first records. They are read all the same, so use [`after`](Query::after) for later pages.
     pub fn offset(self, offset: usize) -> Self {
         self.with_paging(|paging| paging.offset = offset)
     }
 
-    /// Returns only the records behind the last record of another page of this query. The limit may differ, and the snapshot may be later.
+    /// Returns only the records after the last record of another page of this query. The limit may differ, and the snapshot may be later.
     pub fn after(self, cursor: Cursor) -> Self {
         self.with_paging(|paging| paging.after = Some(cursor))
     }

@@ -1,6 +1,7 @@
 //! Statistics as plain data: metrics, and the groups that they are computed for.
 
 use super::{Field, FieldName, NamedField};
+use crate::limits::MAX_GROUP_LEVELS;
 use crate::value::{Number, Value};
 use std::borrow::Cow;
 
@@ -46,7 +47,7 @@ use std::borrow::Cow;
 /// # }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 pub struct Statistics {
@@ -58,48 +59,6 @@ pub struct Statistics {
     pub groups: Option<Box<GroupBy>>,
 }
 
-// Drop, clone and compare work level by level, without recursion, since `within` can be nested without limit until a query refuses it.
-
-impl Drop for Statistics {
-    fn drop(&mut self) {
-        let mut next = self.groups.take();
-        while let Some(mut groups) = next {
-            next = groups.within.groups.take();
-        }
-    }
-}
-
-impl Clone for Statistics {
-    fn clone(&self) -> Self {
-        fn within<'a>(level: &&'a Statistics) -> Option<&'a Statistics> {
-            level.groups.as_ref().map(|groups| &groups.within)
-        }
-        let levels: Vec<&Statistics> = std::iter::successors(Some(self), within).collect();
-        levels.into_iter().rev().fold(Statistics::default(), |within, level| {
-            let copied = |groups: &GroupBy| {
-                Box::new(GroupBy { by: groups.by.clone(), empty: groups.empty, top: groups.top.clone(), within })
-            };
-            Statistics { metrics: level.metrics.clone(), groups: level.groups.as_deref().map(copied) }
-        })
-    }
-}
-
-impl PartialEq for Statistics {
-    fn eq(&self, other: &Self) -> bool {
-        let (mut a, mut b) = (self, other);
-        loop {
-            if a.metrics != b.metrics {
-                return false;
-            }
-            (a, b) = match (&a.groups, &b.groups) {
-                (None, None) => return true,
-                (Some(a), Some(b)) if (&a.by, a.empty, &a.top) == (&b.by, b.empty, &b.top) => (&a.within, &b.within),
-                _ => return false,
-            };
-        }
-    }
-}
-
 impl Statistics {
     /// These metrics of all records together.
     pub fn of(metrics: impl IntoIterator<Item = Metric>) -> Self {
@@ -108,13 +67,16 @@ impl Statistics {
 
     /// The same statistics of other fields; metrics keep their names.
     pub fn map_fields(mut self, rename: &dyn Fn(&FieldName) -> FieldName) -> Self {
-        let metric = |metric: Metric| Metric { aggregate: metric.aggregate.map_field(rename), ..metric };
-        let groups = self.groups.take().map(|groups| {
-            let GroupBy { by, within, .. } = *groups;
-            let by = by.into_iter().map(|bucket| bucket.map_field(rename)).collect();
-            Box::new(GroupBy { by, within: within.map_fields(rename), empty: groups.empty, top: groups.top })
-        });
-        Statistics { metrics: std::mem::take(&mut self.metrics).into_iter().map(metric).collect(), groups }
+        let mut level = Some(&mut self);
+        while let Some(statistics) = level {
+            let of_metrics = statistics.metrics.iter_mut().filter_map(|metric| metric.aggregate.field_mut());
+            of_metrics.for_each(|field| *field = rename(field));
+            level = statistics.groups.as_deref_mut().map(|groups| {
+                groups.by.iter_mut().map(Bucket::field_mut).for_each(|field| *field = rename(field));
+                &mut groups.within
+            });
+        }
+        self
     }
 
     /// Adds groups, in place of any earlier ones.
@@ -201,10 +163,10 @@ pub enum Aggregate {
     Percentile(FieldName, f64),
 }
 
-impl Aggregate {
-    /// Its field; `None` for [`Count`](Aggregate::Count).
-    pub fn field(&self) -> Option<&FieldName> {
-        match self {
+/// The field of an aggregate, shared or mutable.
+macro_rules! field_of_aggregate {
+    ($aggregate:expr) => {
+        match $aggregate {
             Aggregate::Count => None,
             Aggregate::CountOf(field)
             | Aggregate::Sum(field)
@@ -216,21 +178,17 @@ impl Aggregate {
             | Aggregate::Distinct(field)
             | Aggregate::Percentile(field, _) => Some(field),
         }
+    };
+}
+
+impl Aggregate {
+    /// Its field; `None` for [`Count`](Aggregate::Count).
+    pub fn field(&self) -> Option<&FieldName> {
+        field_of_aggregate!(self)
     }
 
-    fn map_field(self, rename: &dyn Fn(&FieldName) -> FieldName) -> Self {
-        match self {
-            Aggregate::Count => Aggregate::Count,
-            Aggregate::CountOf(field) => Aggregate::CountOf(rename(&field)),
-            Aggregate::Sum(field) => Aggregate::Sum(rename(&field)),
-            Aggregate::Avg(field) => Aggregate::Avg(rename(&field)),
-            Aggregate::Min(field) => Aggregate::Min(rename(&field)),
-            Aggregate::Max(field) => Aggregate::Max(rename(&field)),
-            Aggregate::StdDev(field) => Aggregate::StdDev(rename(&field)),
-            Aggregate::StdDevPop(field) => Aggregate::StdDevPop(rename(&field)),
-            Aggregate::Distinct(field) => Aggregate::Distinct(rename(&field)),
-            Aggregate::Percentile(field, at) => Aggregate::Percentile(rename(&field), at),
-        }
+    fn field_mut(&mut self) -> Option<&mut FieldName> {
+        field_of_aggregate!(self)
     }
 
     /// Its name in the names of metrics and in errors.
@@ -404,10 +362,16 @@ impl GroupBy {
         self
     }
 
-    /// Adds groups within each group.
+    /// Adds groups within each group. Groups that are nested deeper than [`limits::MAX_GROUP_LEVELS`](MAX_GROUP_LEVELS) get no more
+    /// levels, since every query refuses them.
     #[must_use]
     pub fn group_by(mut self, groups: impl Into<GroupBy>) -> Self {
-        self.within.groups = Some(Box::new(groups.into()));
+        let groups = groups.into();
+        let within = std::iter::successors(Some(&groups), |groups| groups.within.groups.as_deref());
+        if within.count() > MAX_GROUP_LEVELS {
+            return groups;
+        }
+        self.within.groups = Some(Box::new(groups));
         self
     }
 
@@ -567,14 +531,13 @@ impl Bucket {
         Bucket::Date { field: field.into(), unit, zone: zone.into() }
     }
 
-    fn map_field(mut self, rename: &dyn Fn(&FieldName) -> FieldName) -> Self {
-        match &mut self {
+    fn field_mut(&mut self) -> &mut FieldName {
+        match self {
             Bucket::Values { field }
             | Bucket::Width { field, .. }
             | Bucket::Ranges { field, .. }
-            | Bucket::Date { field, .. } => *field = rename(field),
+            | Bucket::Date { field, .. } => field,
         }
-        self
     }
 
     /// Its field.

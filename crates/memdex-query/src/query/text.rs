@@ -60,6 +60,13 @@ impl TextTest {
         TextTest { op, pattern: pattern.into(), ignore_case: true }
     }
 
+    /// A test with an empty pattern for each operation, with case and without.
+    #[cfg(feature = "json")]
+    pub(super) fn kinds() -> impl Iterator<Item = TextTest> {
+        let ops = [TextOp::Eq, TextOp::StartsWith, TextOp::EndsWith, TextOp::Contains, TextOp::Like];
+        ops.into_iter().flat_map(|op| [TextTest::new(op, ""), TextTest::ignoring_case(op, "")])
+    }
+
     /// The name of the method that makes it.
     pub fn name(&self) -> &'static str {
         match (self.op, self.ignore_case) {

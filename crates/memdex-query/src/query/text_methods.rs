@@ -40,7 +40,7 @@ macro_rules! text_tests {
         impl NamedField {
             $($(#[$doc])*
             pub fn $method(self, text: impl Into<String>) -> Predicate {
-                Predicate::Text(self.into_name(), TextTest::$case(TextOp::$op, text))
+                Predicate::Text(self.name, TextTest::$case(TextOp::$op, text))
             })*
         }
     };
