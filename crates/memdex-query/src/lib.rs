@@ -1,6 +1,6 @@
 //! The plain data of [memdex](https://docs.rs/memdex): values, keys, schemas, predicates, queries, statistics, and their errors.
 //!
-//! This crate has no locks and no threads, and knows nothing of the engine. `memdex` re-exports what its users need;
+//! This crate has no locks and no threads, and does not depend on the engine. `memdex` re-exports what its users need;
 //! depend on this crate directly to write an adapter that translates queries, or an engine that answers them.
 //!
 //! * [`value`]: values of fields, the Rust types that they come from, keys.

@@ -70,7 +70,7 @@ impl AggregatePlan {
         let key = if bucketers.is_empty() {
             None
         } else {
-            bucketers.iter_mut().map(|bucketer| bucketer.cut(&values)).collect()
+            bucketers.iter_mut().map(|bucketer| bucketer.bucket(&values)).collect()
         };
         Some(Extracted { key, values })
     }

@@ -1,7 +1,7 @@
 //! What the records of one group have accumulated, and the figures that this comes to. Everything is exact and can lose a value
 //! again, so that figures equal those of a recomputation to the last bit.
 
-use crate::record::{Bound, Figure, Level};
+use crate::record::{Bound, Function, Level};
 use crate::sync::Arc;
 use memdex_query::aggregate::{Moments, Multiset};
 use memdex_query::value::{Kind, Value, ValueRef};
@@ -10,7 +10,7 @@ use memdex_query::value::{Kind, Value, ValueRef};
 pub(crate) struct LevelPlan {
     pub(super) measured: Vec<Measured>,
     /// Metric by metric: what it is, and the place of its field among the measured ones; of the count of records none.
-    metrics: Vec<(Figure, Option<usize>)>,
+    metrics: Vec<(Function, Option<usize>)>,
 }
 
 /// What is accumulated of one field.
@@ -69,14 +69,14 @@ impl LevelPlan {
                 })
             });
             if let Some(of) = place.and_then(|place| measured.get_mut(place)) {
-                match asked.figure {
-                    Figure::Sum | Figure::Avg => of.moments = true,
-                    Figure::StdDev | Figure::StdDevPop => (of.moments, of.squares) = (true, true),
-                    Figure::Min | Figure::Max | Figure::Distinct => of.set = true,
-                    Figure::Count | Figure::Percentile(_) => {}
+                match asked.function {
+                    Function::Sum | Function::Avg => of.moments = true,
+                    Function::StdDev | Function::StdDevPop => (of.moments, of.squares) = (true, true),
+                    Function::Min | Function::Max | Function::Distinct => of.set = true,
+                    Function::Count | Function::Percentile(_) => {}
                 }
             }
-            metrics.push((asked.figure, place));
+            metrics.push((asked.function, place));
         }
         LevelPlan { measured, metrics }
     }
@@ -137,19 +137,19 @@ impl Tally {
             };
             let (moments, set) = (measure.moments.as_ref(), measure.set.as_ref());
             match figure {
-                Figure::Count => Value::from(measure.count),
-                Figure::Distinct => Value::from(set.map_or(0, Multiset::len)),
+                Function::Count => Value::from(measure.count),
+                Function::Distinct => Value::from(set.map_or(0, Multiset::len)),
                 _ if measure.count == 0 => Value::NULL,
-                Figure::Sum => moments.map_or(Ok(Value::NULL), Moments::sum).unwrap_or_else(|_| {
+                Function::Sum => moments.map_or(Ok(Value::NULL), Moments::sum).unwrap_or_else(|_| {
                     overflowed.push(metric);
                     Value::NULL
                 }),
-                Figure::Avg => float(moments.and_then(Moments::avg)),
-                Figure::StdDev => float(moments.and_then(Moments::stddev)),
-                Figure::StdDevPop => float(moments.and_then(Moments::stddev_pop)),
-                Figure::Min => set.and_then(Multiset::first).cloned().unwrap_or(Value::NULL),
-                Figure::Max => set.and_then(Multiset::last).cloned().unwrap_or(Value::NULL),
-                Figure::Percentile(_) => Value::NULL,
+                Function::Avg => float(moments.and_then(Moments::avg)),
+                Function::StdDev => float(moments.and_then(Moments::stddev)),
+                Function::StdDevPop => float(moments.and_then(Moments::stddev_pop)),
+                Function::Min => set.and_then(Multiset::first).cloned().unwrap_or(Value::NULL),
+                Function::Max => set.and_then(Multiset::last).cloned().unwrap_or(Value::NULL),
+                Function::Percentile(_) => Value::NULL,
             }
         });
         let values = values.collect();

@@ -2,11 +2,11 @@
 
 use super::accumulate::{Accumulated, Measured, OfLevel};
 use super::answer::{Group, MetricValues};
-use super::bind::{Asked, Best, Bound, Cut, Figure, Level};
+use super::bind::{Bound, BoundBucket, BoundMetric, BoundTop, Function, Level};
 use super::groups;
 use super::measures::Measures;
 use crate::error::QueryError;
-use memdex_query::aggregate::Percentiles;
+use memdex_query::aggregate::percentiles;
 use memdex_query::value::{Value, ValueRef, value_of_bits};
 use std::cmp::Ordering;
 
@@ -107,36 +107,36 @@ impl Measured {
     fn each_figure(
         &mut self,
         bound: &Bound,
-        asked: &Asked,
+        asked: &BoundMetric,
         name: &dyn Fn() -> String,
         put: &mut dyn FnMut(usize, Value),
     ) -> Result<(), QueryError> {
         let measures = &mut self.measures;
         let groups = measures.counts.len();
-        if asked.figure == Figure::Distinct {
+        if asked.function == Function::Distinct {
             measures.distinct().into_iter().enumerate().for_each(|(at, count)| put(at, count.into()));
             return Ok(());
         }
         let float = |x: Option<f64>| x.map_or(Value::NULL, Value::from);
         for at in 0..groups {
             let count = measures.counts[at];
-            if asked.figure == Figure::Count {
+            if asked.function == Function::Count {
                 put(at, count.into());
                 continue;
             }
             if count == 0 {
                 continue;
             }
-            let value = match asked.figure {
-                Figure::Count | Figure::Distinct | Figure::Percentile(_) => continue,
-                Figure::Sum => measures.moments[at].sum().map_err(|_| {
+            let value = match asked.function {
+                Function::Count | Function::Distinct | Function::Percentile(_) => continue,
+                Function::Sum => measures.moments[at].sum().map_err(|_| {
                     QueryError::overflow(&*bound.collection, name(), bound.fields[self.field].def.name())
                 })?,
-                Figure::Avg => float(measures.moments[at].avg()),
-                Figure::StdDev => float(measures.moments[at].stddev()),
-                Figure::StdDevPop => float(measures.moments[at].stddev_pop()),
-                Figure::Min => measures.extremes(at).0,
-                Figure::Max => measures.extremes(at).1,
+                Function::Avg => float(measures.moments[at].avg()),
+                Function::StdDev => float(measures.moments[at].stddev()),
+                Function::StdDevPop => float(measures.moments[at].stddev_pop()),
+                Function::Min => measures.extremes(at).0,
+                Function::Max => measures.extremes(at).1,
             };
             put(at, value);
         }
@@ -147,13 +147,11 @@ impl Measured {
 impl Measured {
     /// Computes all percentiles for every group that has a value. Frees the collected values.
     fn percentiles(&mut self, asked: &Level, mut put: impl FnMut(usize, usize, f64)) {
-        let wanted = asked.metrics.iter().enumerate().filter_map(|(metric, of)| match of.figure {
-            Figure::Percentile(percent) if of.field == Some(self.field) => Some((metric, percent)),
+        let wanted = asked.metrics.iter().enumerate().filter_map(|(metric, of)| match of.function {
+            Function::Percentile(percent) if of.field == Some(self.field) => Some((metric, percent)),
             _ => None,
         });
         let (metrics, percents): (Vec<usize>, Vec<f64>) = wanted.unzip();
-        // Binding the query has validated the percents.
-        let Ok(percentiles) = Percentiles::new(&percents) else { return };
         if percents.is_empty() {
             return;
         }
@@ -163,7 +161,7 @@ impl Measured {
             let of_bits = of_bits.iter().filter_map(|bits| value_of_bits(*kind, *bits)).map(as_float);
             let of_values = std::mem::take(values);
             let mut numbers: Vec<f64> = of_bits.chain(of_values.iter().map(|value| as_float(value.as_ref()))).collect();
-            let found = percentiles.of(&mut numbers).unwrap_or_default();
+            let found = percentiles(&mut numbers, &percents).unwrap_or_default();
             metrics.iter().zip(found).for_each(|(metric, number)| put(group, *metric, number));
         }
     }
@@ -249,14 +247,16 @@ impl Assembly<'_, '_> {
         let mut known: Vec<(u32, u32)> = known.collect();
         let found = known.len();
         let mut put = |key: Value, group| wanted.push(Wanted { key: vec![key], group, place: wanted.len() });
-        match &finished.asked.buckets[0].cut {
-            Cut::Ranges(_, ranges) => {
+        match &finished.asked.buckets[0].bucket {
+            BoundBucket::Ranges(_, ranges) => {
                 let mut known = known.into_iter().peekable();
                 for range in 0..ranges.len() as u32 {
                     put(part.key(range), known.next_if(|(number, _)| *number == range).map(|(_, group)| group));
                 }
             }
-            Cut::Width(_) | Cut::Dates(_) | Cut::Days(_) if finished.asked.empty && found > 0 => {
+            BoundBucket::Width(_) | BoundBucket::Dates(_) | BoundBucket::Days(_)
+                if finished.asked.empty && found > 0 =>
+            {
                 let steps = part.between(known[0].0, known[found - 1].0).map_err(|source| {
                     QueryError::bad_bucket(&*self.bound.collection, self.bound.fields[part.field].def.name(), source)
                 })?;
@@ -286,7 +286,7 @@ struct Wanted {
 
 impl Finished<'_> {
     /// Order by a metric, missing values last; ties are broken by key.
-    fn compare(&self, best: &Best, a: &Wanted, b: &Wanted) -> Ordering {
+    fn compare(&self, best: &BoundTop, a: &Wanted, b: &Wanted) -> Ordering {
         let of_none = of_nothing(&self.asked.metrics[best.metric]);
         let value = |wanted: &Wanted| wanted.group.map_or(&of_none, |group| &self.values(group)[best.metric]).as_ref();
         let by_metric = match (value(a), value(b)) {
@@ -301,9 +301,9 @@ impl Finished<'_> {
 }
 
 /// The value of a metric over no records.
-fn of_nothing(asked: &Asked) -> Value {
-    match asked.figure {
-        Figure::Count | Figure::Distinct => Value::from(0),
+fn of_nothing(asked: &BoundMetric) -> Value {
+    match asked.function {
+        Function::Count | Function::Distinct => Value::from(0),
         _ => Value::NULL,
     }
 }

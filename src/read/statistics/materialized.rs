@@ -7,7 +7,7 @@ use crate::limits::MAX_GROUPS;
 use crate::read::choice::Chooser;
 use crate::read::snapshot::{AnyView, View};
 use crate::read::{execute, planner};
-use crate::record::bound::{Asked, Best, Bound, Cut, FieldUse, Figure, Level, Names};
+use crate::record::bound::{Bound, BoundBucket, BoundMetric, BoundTop, FieldUse, Function, Level, Names};
 use crate::record::{Condition, Record};
 use crate::storage::Collection;
 use crate::sync::Arc;
@@ -88,7 +88,7 @@ pub(super) fn known(
             (None, _) => true,
             (asked, known) => asked.as_ref().map(|groups| &groups.by) == known.as_ref().map(|groups| &groups.by),
         };
-        if !same_groups || !aggregate.condition.as_ref().unwrap_or(&Condition::All).is_equivalent(condition) {
+        if !same_groups || !aggregate.condition.as_ref().unwrap_or(&Condition::All).is_same(condition) {
             return None;
         }
         let answer = Known::of(bound, aggregate)?.read(figures, || view.epoch)?;
@@ -108,13 +108,13 @@ struct OfGroups<'a> {
     pick: Pick<'a>,
     /// Whether to include groups without records.
     filled: bool,
-    top: Option<&'a Best>,
+    top: Option<&'a BoundTop>,
 }
 
 /// The selected metrics.
 struct Pick<'a> {
     names: &'a Names,
-    asked: &'a [Asked],
+    asked: &'a [BoundMetric],
     fields: &'a [FieldUse],
     /// Positions among the aggregate's metrics; `None` selects all of them, in order.
     places: Option<Vec<usize>>,
@@ -143,9 +143,9 @@ impl<'a> Known<'a> {
         let same_field = |ours: usize, theirs: usize| question.fields[ours].at == known.fields[theirs].at;
         let pick = |level: usize| {
             let asked = question.levels.get(level)?;
-            let place = |asked: &Asked| {
+            let place = |asked: &BoundMetric| {
                 known.levels.get(level)?.metrics.iter().position(|known| {
-                    known.figure == asked.figure
+                    known.function == asked.function
                         && match (asked.field, known.field) {
                             (None, None) => true,
                             (Some(ours), Some(theirs)) => same_field(ours, theirs),
@@ -263,7 +263,7 @@ const FEW: usize = 8;
 /// histogram.
 fn is_filled(bound: &Bound) -> bool {
     match bound.levels.get(1).map(|level| (&level.buckets[..], level.empty)) {
-        Some(([part], empty)) => matches!(part.cut, Cut::Ranges(..)) || empty,
+        Some(([part], empty)) => matches!(part.bucket, BoundBucket::Ranges(..)) || empty,
         _ => false,
     }
 }
@@ -296,7 +296,7 @@ impl Pick<'_> {
 }
 
 /// The groups with the highest or lowest values, missing values last; ties are broken by key.
-fn first(groups: Vec<Group>, best: &Best) -> Vec<Group> {
+fn first(groups: Vec<Group>, best: &BoundTop) -> Vec<Group> {
     let mut ranked: Vec<(usize, Group)> = groups.into_iter().enumerate().collect();
     let compare = |(at, a): &(usize, Group), (bt, b): &(usize, Group)| {
         let value = |group: &Group| group.values.values[best.metric].clone();
@@ -319,9 +319,9 @@ fn first(groups: Vec<Group>, best: &Best) -> Vec<Group> {
 }
 
 /// The value of a metric over no records.
-fn of_nothing(asked: &Asked) -> Value {
-    match asked.figure {
-        Figure::Count | Figure::Distinct => Value::from(0),
+fn of_nothing(asked: &BoundMetric) -> Value {
+    match asked.function {
+        Function::Count | Function::Distinct => Value::from(0),
         _ => Value::NULL,
     }
 }

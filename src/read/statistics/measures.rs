@@ -4,7 +4,7 @@
 //! Values with an order-preserving 64-bit form are kept as these bits, as in columns; others as values. The form
 //! depends only on the value, not on where it was read.
 
-use super::bind::{Asked, Figure};
+use super::bind::{BoundMetric, Function};
 use super::groups::NONE;
 use crate::hash::{self, RandomState};
 use hashbrown::HashTable;
@@ -22,16 +22,16 @@ pub(super) struct Needs {
 }
 
 impl Needs {
-    pub(super) fn of<'a>(asked: impl Iterator<Item = &'a Asked>) -> Self {
+    pub(super) fn of<'a>(asked: impl Iterator<Item = &'a BoundMetric>) -> Self {
         let mut needs = Needs::default();
         for asked in asked {
-            match asked.figure {
-                Figure::Count => {}
-                Figure::Sum | Figure::Avg => needs.moments = true,
-                Figure::StdDev | Figure::StdDevPop => (needs.moments, needs.squares) = (true, true),
-                Figure::Min | Figure::Max => needs.extremes = true,
-                Figure::Distinct => needs.distinct = true,
-                Figure::Percentile(_) => needs.numbers = true,
+            match asked.function {
+                Function::Count => {}
+                Function::Sum | Function::Avg => needs.moments = true,
+                Function::StdDev | Function::StdDevPop => (needs.moments, needs.squares) = (true, true),
+                Function::Min | Function::Max => needs.extremes = true,
+                Function::Distinct => needs.distinct = true,
+                Function::Percentile(_) => needs.numbers = true,
             }
         }
         needs

@@ -1,13 +1,14 @@
 //! One key part of a level's groups: maps values to buckets, and buckets to numbers.
 
-use super::bind::{Bound, Cut, Part, Range};
+use super::bind::{Bound, BoundBucket, Bucketer};
 use super::groups::{NONE, Values};
 use super::measures::{bits_of, is_sentinel};
 use crate::error::StatisticsError;
 use crate::hash::{self, RandomState};
 use crate::storage::{Packed, with_cells};
 use hashbrown::HashTable;
-use memdex_query::aggregate::{Buckets, DAY, DateBuckets, DayBuckets, Even, HOUR, MINUTE, Ranges, WEEK};
+use memdex_query::aggregate::{Buckets, DAY, Even, HOUR, MINUTE, WEEK};
+use memdex_query::schema::overlap;
 use memdex_query::value::{Kind, Value, ValueRef, bits_of_int, float_of, int_of, value_of_bits};
 use std::cell::RefCell;
 
@@ -15,7 +16,8 @@ pub(super) struct Numbers {
     /// Position of the field.
     pub(super) field: usize,
     kind: Kind,
-    cutter: Cutter,
+    /// In a `RefCell`, because names of dates may extend the times that it has cached.
+    bucketer: RefCell<Bucketer>,
     /// Distinct values or bucket steps seen so far, by number.
     values: Values,
     /// Numbers of the bits or bucket steps seen so far.
@@ -25,31 +27,15 @@ pub(super) struct Numbers {
     null: Option<u32>,
 }
 
-enum Cutter {
-    Values,
-    Width(Buckets),
-    Ranges(Ranges, Vec<Range>),
-    /// Naming buckets after accumulation may extend its cached times, hence the `RefCell`.
-    Dates(RefCell<DateBuckets>),
-    Days(DayBuckets),
-}
-
 /// The code has no number yet.
 pub(super) const UNKNOWN: u32 = u32::MAX - 1;
 
 impl Numbers {
-    pub(super) fn new(bound: &Bound, part: &Part) -> Self {
-        let cutter = match &part.cut {
-            Cut::Values => Cutter::Values,
-            Cut::Width(buckets) => Cutter::Width(buckets.clone()),
-            Cut::Ranges(ranges, bounds) => Cutter::Ranges(ranges.clone(), bounds.clone()),
-            Cut::Dates(buckets) => Cutter::Dates(RefCell::new(buckets.clone())),
-            Cut::Days(buckets) => Cutter::Days(*buckets),
-        };
+    pub(super) fn new(bound: &Bound, part: &Bucketer) -> Self {
         Numbers {
             field: part.field,
             kind: bound.fields[part.field].def.kind(),
-            cutter,
+            bucketer: RefCell::new(part.clone()),
             values: Values::new(),
             of_bits: Ordinals::new(),
             of_codes: Vec::new(),
@@ -59,20 +45,14 @@ impl Numbers {
 
     /// Whether a value may fall into several buckets.
     pub(super) fn overlap(&self) -> bool {
-        let Cutter::Ranges(_, bounds) = &self.cutter else { return false };
-        let mut ascending: Vec<&Range> = bounds.iter().collect();
-        ascending.sort_by(|a, b| a.0.cmp(&b.0));
-        ascending.windows(2).any(|pair| match (&pair[0].1, &pair[1].0) {
-            (Some(to), Some(from)) => to > from,
-            _ => true,
-        })
+        matches!(&self.bucketer.borrow().bucket, BoundBucket::Ranges(_, bounds) if overlap(bounds))
     }
 
     /// Calls `visit` with the number of each bucket of a record, given its values of the field.
     pub(super) fn each(&mut self, values: &[ValueRef<'_>], mut visit: impl FnMut(u32)) {
-        match &self.cutter {
-            Cutter::Values if values.is_empty() => visit(self.of_missing()),
-            Cutter::Ranges(ranges, _) => {
+        match &self.bucketer.get_mut().bucket {
+            BoundBucket::Values if values.is_empty() => visit(self.of_missing()),
+            BoundBucket::Ranges(ranges, _) => {
                 values.iter().for_each(|value| ranges.of(*value).iter().copied().for_each(&mut visit))
             }
             _ => values.iter().map(|value| self.of_value(*value)).filter(|number| *number != NONE).for_each(visit),
@@ -81,8 +61,8 @@ impl Numbers {
 
     /// The number of a missing value; `NONE` if it has no bucket.
     pub(super) fn of_missing(&mut self) -> u32 {
-        match &self.cutter {
-            Cutter::Values => *self.null.get_or_insert_with(|| self.values.number(ValueRef::Null)),
+        match &self.bucketer.get_mut().bucket {
+            BoundBucket::Values => *self.null.get_or_insert_with(|| self.values.number(ValueRef::Null)),
             _ => NONE,
         }
     }
@@ -97,16 +77,16 @@ impl Numbers {
             self.of_bits(Packed::plain(&[bits]), None, &mut number);
             return number[0];
         }
-        let step = match &self.cutter {
-            Cutter::Values => return self.values.number(value),
-            Cutter::Ranges(ranges, _) => return ranges.of(value).first().copied().unwrap_or(NONE),
-            Cutter::Width(buckets) => buckets.number_of(value),
-            Cutter::Dates(buckets) => match value {
-                ValueRef::Timestamp(nanos) => buckets.borrow_mut().number_of_wide(nanos).map(i128::from),
+        let step = match &mut self.bucketer.get_mut().bucket {
+            BoundBucket::Values => return self.values.number(value),
+            BoundBucket::Ranges(ranges, _) => return ranges.of(value).first().copied().unwrap_or(NONE),
+            BoundBucket::Width(buckets) => buckets.number_of(value),
+            BoundBucket::Dates(buckets) => match value {
+                ValueRef::Timestamp(nanos) => buckets.number_of_wide(nanos).map(i128::from),
                 _ => None,
             },
             // Every date has bits.
-            Cutter::Days(_) => None,
+            BoundBucket::Days(_) => None,
         };
         step.map_or(NONE, |step| self.values.number(ValueRef::Int128(step)))
     }
@@ -117,29 +97,28 @@ impl Numbers {
         if bits.len() > 1 && self.of_even(bits, zone, numbers) {
             return;
         }
-        let Numbers { kind, cutter, values, of_bits, .. } = self;
+        let Numbers { kind, bucketer, values, of_bits, .. } = self;
         let value = |bits: u64| value_of_bits(*kind, bits).unwrap_or(ValueRef::Null);
         let mut of_step = |step: i64| of_bits.number(step.cast_unsigned(), || values.number(ValueRef::Int(step)));
         let rows = (0..bits.len()).map(|row| bits.get(row)).zip(numbers);
-        match cutter {
-            Cutter::Values => {
+        match &mut bucketer.get_mut().bucket {
+            BoundBucket::Values => {
                 rows.for_each(|(bits, number)| *number = of_bits.number(bits, || values.number(value(bits))));
             }
-            Cutter::Ranges(ranges, _) => {
+            BoundBucket::Ranges(ranges, _) => {
                 rows.for_each(|(bits, number)| *number = ranges.of(value(bits)).first().copied().unwrap_or(NONE));
             }
-            Cutter::Width(Buckets::Ints(buckets)) => {
+            BoundBucket::Width(Buckets::Ints(buckets)) => {
                 rows.for_each(|(bits, number)| *number = of_step(buckets.number_of(int_of(bits))));
             }
-            Cutter::Width(Buckets::Floats(buckets)) => rows.for_each(|(bits, number)| {
+            BoundBucket::Width(Buckets::Floats(buckets)) => rows.for_each(|(bits, number)| {
                 *number = buckets.number_of(float_of(bits)).map_or(NONE, &mut of_step);
             }),
-            Cutter::Width(Buckets::Decimals(_)) => debug_assert!(false, "decimals have no bits"),
-            Cutter::Dates(buckets) => {
-                let buckets = buckets.get_mut();
+            BoundBucket::Width(Buckets::Decimals(_)) => debug_assert!(false, "decimals have no bits"),
+            BoundBucket::Dates(buckets) => {
                 rows.for_each(|(bits, number)| *number = of_step(buckets.number_of(int_of(bits))));
             }
-            Cutter::Days(buckets) => rows.for_each(|(bits, number)| {
+            BoundBucket::Days(buckets) => rows.for_each(|(bits, number)| {
                 let ValueRef::Date(days) = value(bits) else { return };
                 let step = buckets.number_of(days);
                 // The first day of the first bucket may be out of range.
@@ -152,10 +131,10 @@ impl Numbers {
     /// are not.
     fn of_even(&mut self, bits: Packed<'_>, zone: Option<(u64, u64)>, numbers: &mut [u32]) -> bool {
         let Some((low, high)) = zone.or_else(|| bits.extremes()) else { return false };
-        let Numbers { cutter, values, of_bits, .. } = self;
-        let even = match cutter {
-            Cutter::Width(Buckets::Ints(buckets)) => buckets.even(int_of(low), int_of(high)),
-            Cutter::Dates(buckets) => buckets.get_mut().even(int_of(low), int_of(high)),
+        let Numbers { bucketer, values, of_bits, .. } = self;
+        let even = match &mut bucketer.get_mut().bucket {
+            BoundBucket::Width(Buckets::Ints(buckets)) => buckets.even(int_of(low), int_of(high)),
+            BoundBucket::Dates(buckets) => buckets.even(int_of(low), int_of(high)),
             _ => None,
         };
         let Some(Even { first, start, length }) = even else { return false };
@@ -191,14 +170,13 @@ impl Numbers {
             return None;
         }
         // Bucket order follows value order.
-        let one = match &mut self.cutter {
-            Cutter::Values => low == high && value_of_bits(self.kind, low).is_some(),
-            Cutter::Width(Buckets::Ints(buckets)) => buckets.number_of(int_of(low)) == buckets.number_of(int_of(high)),
-            Cutter::Dates(buckets) => {
-                let buckets = buckets.get_mut();
+        let one = match &mut self.bucketer.get_mut().bucket {
+            BoundBucket::Values => low == high && value_of_bits(self.kind, low).is_some(),
+            BoundBucket::Width(Buckets::Ints(buckets)) => {
                 buckets.number_of(int_of(low)) == buckets.number_of(int_of(high))
             }
-            Cutter::Width(_) | Cutter::Days(_) | Cutter::Ranges(..) => false,
+            BoundBucket::Dates(buckets) => buckets.number_of(int_of(low)) == buckets.number_of(int_of(high)),
+            BoundBucket::Width(_) | BoundBucket::Days(_) | BoundBucket::Ranges(..) => false,
         };
         let mut number = [NONE];
         if one {
@@ -209,7 +187,7 @@ impl Numbers {
 
     /// Whether every value has a bucket, even a missing one.
     pub(super) fn takes_all(&self) -> bool {
-        matches!(self.cutter, Cutter::Values)
+        matches!(self.bucketer.borrow().bucket, BoundBucket::Values)
     }
 
     /// By code: its number, [`NONE`] or [`UNKNOWN`]; at least `codes` entries.
@@ -227,49 +205,22 @@ impl Numbers {
 
     /// Number of buckets that have a number.
     pub(super) fn len(&self) -> usize {
-        match &self.cutter {
-            Cutter::Ranges(_, bounds) => bounds.len(),
+        match &self.bucketer.borrow().bucket {
+            BoundBucket::Ranges(_, bounds) => bounds.len(),
             _ => self.values.len(),
         }
     }
 
     /// The group key of a bucket.
     pub(super) fn key(&self, number: u32) -> Value {
-        match &self.cutter {
-            Cutter::Ranges(_, bounds) => {
-                let (from, to) = &bounds[number as usize];
-                let text = |bound: &Option<Value>| bound.as_ref().map_or_else(String::new, plain);
-                Value::from(format!("{}..{}", text(from), text(to)))
-            }
-            Cutter::Values => self.values.get(number).clone(),
-            _ => self.name(self.step(number)).unwrap_or(Value::NULL),
-        }
-    }
-
-    /// The bucket step of a number.
-    fn step(&self, number: u32) -> i128 {
-        match self.values.get(number).as_ref() {
-            ValueRef::Int(step) => step.into(),
-            ValueRef::Int128(step) => step,
-            other => {
-                debug_assert!(false, "{other:?} is not a bucket");
-                0
-            }
-        }
-    }
-
-    fn name(&self, step: i128) -> Option<Value> {
-        match &self.cutter {
-            Cutter::Values | Cutter::Ranges(..) => None,
-            Cutter::Width(buckets) => buckets.lower_bound(step),
-            Cutter::Dates(buckets) => buckets.borrow_mut().name(step.try_into().ok()?),
-            Cutter::Days(buckets) => buckets.name(step.try_into().ok()?),
-        }
+        let is_range = matches!(self.bucketer.borrow().bucket, BoundBucket::Ranges(..));
+        let part = if is_range { &Value::from(number) } else { self.values.get(number) };
+        self.bucketer.borrow_mut().name(part)
     }
 
     /// By number: the rank of each bucket.
     pub(super) fn ranks(&self) -> Vec<u32> {
-        if let Cutter::Ranges(_, bounds) = &self.cutter {
+        if let BoundBucket::Ranges(_, bounds) = &self.bucketer.borrow().bucket {
             return (0..bounds.len() as u32).collect();
         }
         let mut order: Vec<u32> = (0..self.values.len() as u32).collect();
@@ -281,29 +232,9 @@ impl Numbers {
 
     /// The names of all buckets from `first` to `last`, inclusive.
     pub(super) fn between(&self, first: u32, last: u32) -> Result<Vec<Value>, StatisticsError> {
-        let (first, last) = (self.step(first), self.step(last));
-        let narrow = |step: i128| step.clamp(i64::MIN.into(), i64::MAX.into()) as i64;
-        Ok(match &self.cutter {
-            Cutter::Values | Cutter::Ranges(..) => Vec::new(),
-            Cutter::Width(buckets) => buckets.between(first, last)?.map(|(_, name)| name).collect(),
-            Cutter::Dates(buckets) => {
-                let mut buckets = buckets.borrow_mut();
-                let starts = buckets.between(narrow(first), narrow(last))?;
-                starts.map(|(_, nanos)| ValueRef::Timestamp(nanos).to_value()).collect()
-            }
-            Cutter::Days(buckets) => {
-                let days = buckets.between(narrow(first), narrow(last))?;
-                days.map(|(_, day)| ValueRef::Date(day).to_value()).collect()
-            }
-        })
-    }
-}
-
-/// A bound as text, without quotes.
-fn plain(value: &Value) -> String {
-    match value.as_ref() {
-        ValueRef::Str(text) => text.to_owned(),
-        other => other.to_string(),
+        let known = (self.values.get(first), self.values.get(last));
+        let all = self.bucketer.borrow_mut().all_between(Some(known))?;
+        Ok(all.into_iter().map(|(_, name)| name).collect())
     }
 }
 

@@ -36,6 +36,8 @@ impl Buckets {
     /// # Errors
     /// [`StatisticsError::BadWidth`] unless the width is above 0, both are finite, and the kind is numeric.
     pub fn new(kind: Kind, width: ValueRef<'_>, offset: ValueRef<'_>) -> Result<Self, StatisticsError> {
+        let int = ValueRef::as_i128;
+        let decimal = ValueRef::as_decimal;
         let buckets = match kind {
             Kind::Int => int(width).zip(int(offset)).and_then(|(w, o)| IntBuckets::new(w, o)).map(Buckets::Ints),
             Kind::Float => {
@@ -91,25 +93,10 @@ pub(super) fn count_buckets(first: i128, last: i128) -> Result<(), StatisticsErr
     Ok(())
 }
 
-fn int(value: ValueRef<'_>) -> Option<i128> {
-    match value.canonical() {
-        ValueRef::Int(n) => Some(n.into()),
-        ValueRef::Int128(n) => Some(n),
-        _ => None,
-    }
-}
-
 fn float(value: ValueRef<'_>) -> Option<f64> {
     match value {
         ValueRef::Float(x) => Some(x),
-        whole => int(whole).map(|n| n as f64),
-    }
-}
-
-fn decimal(value: ValueRef<'_>) -> Option<DecimalValue> {
-    match value {
-        ValueRef::Decimal(number) => Some(number),
-        whole => int(whole).map(DecimalValue::from),
+        integer => integer.as_i128().map(|n| n as f64),
     }
 }
 
@@ -257,7 +244,7 @@ impl DecimalBuckets {
     }
 
     fn lower_bound(&self, number: i128) -> Option<Value> {
-        let units = int(self.units.lower_bound(number)?.as_ref())?;
+        let units = self.units.lower_bound(number)?.as_i128()?;
         Some(ValueRef::Decimal(DecimalValue::new(units, self.scale)?).to_value())
     }
 }

@@ -2,6 +2,7 @@
 
 use super::buckets::count_buckets;
 use crate::error::StatisticsError;
+use crate::query::DateUnit;
 use crate::value::civil::{date_of_days, days_of_date};
 use crate::value::{Value, ValueRef};
 
@@ -9,38 +10,24 @@ pub(super) const SECONDS_PER_DAY: i64 = 86_400;
 /// 1970-01-01 was a Thursday: the days of its week before it.
 pub(super) const DAYS_SINCE_MONDAY: i64 = 3;
 
-/// The length of a bucket of time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the variants are those of `DateUnit`")]
-pub enum Unit {
-    Minute,
-    Hour,
-    Day,
-    /// Seven days, from Monday.
-    Week,
-    Month,
-    Quarter,
-    Year,
-}
-
-impl Unit {
+impl DateUnit {
     pub(super) fn name(self) -> &'static str {
         match self {
-            Unit::Minute => "minute",
-            Unit::Hour => "hour",
-            Unit::Day => "day",
-            Unit::Week => "week",
-            Unit::Month => "month",
-            Unit::Quarter => "quarter",
-            Unit::Year => "year",
+            DateUnit::Minute => "minute",
+            DateUnit::Hour => "hour",
+            DateUnit::Day => "day",
+            DateUnit::Week => "week",
+            DateUnit::Month => "month",
+            DateUnit::Quarter => "quarter",
+            DateUnit::Year => "year",
         }
     }
 
-    /// The name of a unit shorter than a day.
+    /// The length of a unit that is shorter than a day.
     pub(super) fn seconds_within_day(self) -> Option<i64> {
         match self {
-            Unit::Minute => Some(60),
-            Unit::Hour => Some(3_600),
+            DateUnit::Minute => Some(60),
+            DateUnit::Hour => Some(3_600),
             _ => None,
         }
     }
@@ -52,11 +39,11 @@ impl Unit {
             (year - 1_970) * 12 + i64::from(month) - 1
         };
         match self {
-            Unit::Minute | Unit::Hour | Unit::Day => days,
-            Unit::Week => (days + DAYS_SINCE_MONDAY).div_euclid(7),
-            Unit::Month => months(),
-            Unit::Quarter => months().div_euclid(3),
-            Unit::Year => months().div_euclid(12),
+            DateUnit::Minute | DateUnit::Hour | DateUnit::Day => days,
+            DateUnit::Week => (days + DAYS_SINCE_MONDAY).div_euclid(7),
+            DateUnit::Month => months(),
+            DateUnit::Quarter => months().div_euclid(3),
+            DateUnit::Year => months().div_euclid(12),
         }
     }
 
@@ -64,25 +51,25 @@ impl Unit {
     pub(super) fn first_day(self, number: i64) -> i64 {
         let month = |months: i64| days_of_date(1_970 + months.div_euclid(12), 1 + months.rem_euclid(12) as u8, 1);
         match self {
-            Unit::Minute | Unit::Hour | Unit::Day => number,
-            Unit::Week => number * 7 - DAYS_SINCE_MONDAY,
-            Unit::Month => month(number),
-            Unit::Quarter => month(number * 3),
-            Unit::Year => month(number * 12),
+            DateUnit::Minute | DateUnit::Hour | DateUnit::Day => number,
+            DateUnit::Week => number * 7 - DAYS_SINCE_MONDAY,
+            DateUnit::Month => month(number),
+            DateUnit::Quarter => month(number * 3),
+            DateUnit::Year => month(number * 12),
         }
     }
 }
 
 /// Buckets of dates: days without a time or a zone.
 #[derive(Clone, Copy, Debug)]
-pub struct DayBuckets(Unit);
+pub struct DayBuckets(DateUnit);
 
 impl DayBuckets {
     /// Buckets of a unit.
     ///
     /// # Errors
     /// [`StatisticsError::NoTimeOfDay`] for minutes and hours.
-    pub fn new(unit: Unit) -> Result<Self, StatisticsError> {
+    pub fn new(unit: DateUnit) -> Result<Self, StatisticsError> {
         match unit.seconds_within_day() {
             Some(_) => Err(StatisticsError::NoTimeOfDay { unit: unit.name() }),
             None => Ok(DayBuckets(unit)),
@@ -124,42 +111,50 @@ mod tests {
     fn units_begin_where_the_calendar_says() {
         for days in days_of_date(1899, 12, 1)..days_of_date(2101, 2, 1) {
             let (year, month, day) = date_of_days(days);
-            let first = |unit: Unit| {
+            let first = |unit: DateUnit| {
                 let number = unit.number_of_day(days);
                 let first = unit.first_day(number);
                 assert!(first <= days && days < unit.first_day(number + 1));
                 assert_eq!(unit.number_of_day(first), number);
                 date_of_days(first)
             };
-            assert_eq!(first(Unit::Day), (year, month, day));
-            assert_eq!(first(Unit::Month), (year, month, 1));
-            assert_eq!(first(Unit::Quarter), (year, (month - 1) / 3 * 3 + 1, 1));
-            assert_eq!(first(Unit::Year), (year, 1, 1));
+            assert_eq!(first(DateUnit::Day), (year, month, day));
+            assert_eq!(first(DateUnit::Month), (year, month, 1));
+            assert_eq!(first(DateUnit::Quarter), (year, (month - 1) / 3 * 3 + 1, 1));
+            assert_eq!(first(DateUnit::Year), (year, 1, 1));
             // 2001-01-01 was a Monday.
-            let monday = Unit::Week.first_day(Unit::Week.number_of_day(days));
+            let monday = DateUnit::Week.first_day(DateUnit::Week.number_of_day(days));
             assert!((0..7).contains(&(days - monday)));
             assert_eq!((monday - days_of_date(2001, 1, 1)) % 7, 0);
         }
-        for unit in [Unit::Minute, Unit::Hour, Unit::Day, Unit::Week, Unit::Month, Unit::Quarter, Unit::Year] {
+        for unit in [
+            DateUnit::Minute,
+            DateUnit::Hour,
+            DateUnit::Day,
+            DateUnit::Week,
+            DateUnit::Month,
+            DateUnit::Quarter,
+            DateUnit::Year,
+        ] {
             assert_eq!(unit.number_of_day(0), 0);
         }
     }
 
     #[test]
-    fn dates_at_the_edges() {
-        for unit in [Unit::Day, Unit::Week, Unit::Month, Unit::Quarter, Unit::Year] {
+    fn the_first_and_last_dates() {
+        for unit in [DateUnit::Day, DateUnit::Week, DateUnit::Month, DateUnit::Quarter, DateUnit::Year] {
             let buckets = DayBuckets::new(unit).unwrap();
             let last = buckets.first_day(buckets.number_of(i32::MAX)).unwrap();
             assert_eq!(buckets.number_of(last), buckets.number_of(i32::MAX));
             let first = buckets.first_day(buckets.number_of(i32::MIN));
-            assert_eq!(first.is_some(), unit == Unit::Day);
+            assert_eq!(first.is_some(), unit == DateUnit::Day);
             assert_eq!((buckets.first_day(i64::MAX), buckets.first_day(i64::MIN)), (None, None));
         }
-        let months = DayBuckets::new(Unit::Month).unwrap();
+        let months = DayBuckets::new(DateUnit::Month).unwrap();
         let names: Vec<_> = months.between(-1, 1).unwrap().map(|(n, _)| months.name(n).unwrap().to_string()).collect();
         assert_eq!(names, ["1969-12-01", "1970-01-01", "1970-02-01"]);
         assert!(months.between(0, 100_000).is_err());
-        let error = DayBuckets::new(Unit::Hour).unwrap_err();
+        let error = DayBuckets::new(DateUnit::Hour).unwrap_err();
         assert!(error.to_string().contains("no hour"), "{error}");
     }
 }

@@ -13,10 +13,11 @@
 //! units, the steps are the months themselves. Steps are computed for the times that occur, and half as far around them.
 
 use super::buckets::{Even, count_buckets};
-use super::calendar::{DAYS_SINCE_MONDAY, SECONDS_PER_DAY, Unit};
+use super::calendar::{DAYS_SINCE_MONDAY, SECONDS_PER_DAY};
 use super::steps::Steps;
 use super::zone::{FIRST_SECOND, LAST_SECOND, LONG_AGO, MOST_OFFSET, Period, Zone};
 use crate::error::StatisticsError;
+use crate::query::DateUnit;
 use crate::value::{Value, ValueRef};
 
 const NANOS_PER_SECOND: i64 = 1_000_000_000;
@@ -35,7 +36,7 @@ pub const WEEK: u64 = 7 * DAY;
 /// Buckets of one unit in one time zone.
 #[derive(Clone, Debug)]
 pub struct DateBuckets {
-    unit: Unit,
+    unit: DateUnit,
     zone: Zone,
     /// The range of seconds that the steps cover. Empty (`from > to`) at first; later it always includes 1970.
     from: i64,
@@ -48,7 +49,7 @@ pub struct DateBuckets {
 
 impl DateBuckets {
     /// Buckets of a unit in a time zone.
-    pub fn new(unit: Unit, zone: Zone) -> Self {
+    pub fn new(unit: DateUnit, zone: Zone) -> Self {
         DateBuckets { unit, zone, from: 1, to: 0, periods: Vec::new(), steps: Steps::default() }
     }
 
@@ -70,11 +71,11 @@ impl DateBuckets {
         self.ensure(greatest);
         let step = self.steps.find_both(least, greatest)?;
         let (length, first) = match self.unit {
-            Unit::Minute => (60, quotient::<60>(least + step)),
-            Unit::Hour => (3_600, quotient::<3_600>(least + step)),
-            Unit::Day => (SECONDS_PER_DAY, quotient::<SECONDS_PER_DAY>(least + step)),
-            Unit::Week => (SECONDS_PER_WEEK, quotient::<SECONDS_PER_WEEK>(least + step)),
-            Unit::Month | Unit::Quarter | Unit::Year => return None,
+            DateUnit::Minute => (60, quotient::<60>(least + step)),
+            DateUnit::Hour => (3_600, quotient::<3_600>(least + step)),
+            DateUnit::Day => (SECONDS_PER_DAY, quotient::<SECONDS_PER_DAY>(least + step)),
+            DateUnit::Week => (SECONDS_PER_WEEK, quotient::<SECONDS_PER_WEEK>(least + step)),
+            DateUnit::Month | DateUnit::Quarter | DateUnit::Year => return None,
         };
         let start = (first * length - step).wrapping_mul(NANOS_PER_SECOND);
         Some(Even { first, start, length: (length * NANOS_PER_SECOND).cast_unsigned() })
@@ -93,11 +94,11 @@ impl DateBuckets {
         }
         let step = self.steps.find(second);
         match self.unit {
-            Unit::Minute => quotient::<60>(second + step),
-            Unit::Hour => quotient::<3_600>(second + step),
-            Unit::Day => quotient::<SECONDS_PER_DAY>(second + step),
-            Unit::Week => quotient::<SECONDS_PER_WEEK>(second + step),
-            Unit::Month | Unit::Quarter | Unit::Year => step,
+            DateUnit::Minute => quotient::<60>(second + step),
+            DateUnit::Hour => quotient::<3_600>(second + step),
+            DateUnit::Day => quotient::<SECONDS_PER_DAY>(second + step),
+            DateUnit::Week => quotient::<SECONDS_PER_WEEK>(second + step),
+            DateUnit::Month | DateUnit::Quarter | DateUnit::Year => step,
         }
     }
 
@@ -152,27 +153,27 @@ impl DateBuckets {
 
     /// The first second of a minute or an hour.
     fn start_within_day(&mut self, number: i64, length: i64) -> Option<i64> {
-        let mut guess = number.checked_mul(length)?;
+        let mut estimate = number.checked_mul(length)?;
         // Repeated hours shift the numbers, so an estimate is off by the shift. The next estimate uses the steps around
         // the previous one.
         for _ in 0..8 {
             // `FAR` covers the local offset and repeated hours.
-            if !(FIRST_SECOND - length - FAR..=LAST_SECOND + FAR).contains(&guess) {
+            if !(FIRST_SECOND - length - FAR..=LAST_SECOND + FAR).contains(&estimate) {
                 return None;
             }
-            self.ensure(guess.clamp(FIRST_SECOND, LAST_SECOND));
+            self.ensure(estimate.clamp(FIRST_SECOND, LAST_SECOND));
             let all = self.steps.all();
             // The last step that begins with a lower number. It contains the number, or the next step begins with it.
             let before = all[1..].partition_point(|(start, moved)| (start + moved).div_euclid(length) < number);
             let next = all.get(before + 1).map_or(i64::MAX, |step| step.0);
-            let again = (number * length - all[before].1).min(next);
-            if all[before].0 <= again && again <= self.to {
-                return Some(again);
+            let next_estimate = (number * length - all[before].1).min(next);
+            if all[before].0 <= next_estimate && next_estimate <= self.to {
+                return Some(next_estimate);
             }
-            if again == guess {
+            if next_estimate == estimate {
                 return None;
             }
-            guess = again;
+            estimate = next_estimate;
         }
         debug_assert!(false, "found no start of bucket {number}");
         None
@@ -195,8 +196,8 @@ impl DateBuckets {
         self.periods = self.zone.periods(self.from, self.to);
         let steps = match (self.unit, self.unit.seconds_within_day()) {
             (_, Some(length)) => clock_steps(&self.periods, length),
-            (Unit::Day, _) => self.periods.iter().map(|period| (period.start, period.offset)).collect(),
-            (Unit::Week, _) => {
+            (DateUnit::Day, _) => self.periods.iter().map(|period| (period.start, period.offset)).collect(),
+            (DateUnit::Week, _) => {
                 let moved = |offset| offset + DAYS_SINCE_MONDAY * SECONDS_PER_DAY;
                 self.periods.iter().map(|period| (period.start, moved(period.offset))).collect()
             }

@@ -22,19 +22,19 @@ const SPECIAL: u64 = 0x7ff;
 struct Chunks<const N: usize> {
     chunks: [i64; N],
     /// Summands until the next carry.
-    room: u32,
+    capacity: u32,
 }
 
 impl<const N: usize> Chunks<N> {
-    const ZERO: Self = Chunks { chunks: [0; N], room: SUMMANDS_TO_CARRY };
+    const ZERO: Self = Chunks { chunks: [0; N], capacity: SUMMANDS_TO_CARRY };
 
     /// Carries if one more summand might overflow a chunk.
     #[inline]
     fn prepare(&mut self) {
-        if self.room == 0 {
+        if self.capacity == 0 {
             self.carry();
         }
-        self.room -= 1;
+        self.capacity -= 1;
     }
 
     #[inline(never)]
@@ -46,7 +46,7 @@ impl<const N: usize> Chunks<N> {
             carry = sum >> CHUNK_BITS;
         }
         self.chunks[N - 1] += carry;
-        self.room = SUMMANDS_TO_CARRY;
+        self.capacity = SUMMANDS_TO_CARRY;
     }
 
     fn merge(&mut self, other: &Self) {

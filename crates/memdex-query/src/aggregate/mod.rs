@@ -21,10 +21,10 @@ mod zone;
 mod reference;
 
 pub use buckets::{Buckets, Even};
-pub use calendar::{DayBuckets, Unit};
+pub use calendar::DayBuckets;
 pub use date_buckets::{DAY, DateBuckets, HOUR, MINUTE, WEEK};
 pub use moments::Moments;
 pub use multiset::Multiset;
-pub use percentile::Percentiles;
+pub use percentile::percentiles;
 pub use ranges::Ranges;
 pub use zone::Zone;

@@ -27,6 +27,16 @@ pub enum Moments {
     Decimals(DecimalMoments),
 }
 
+macro_rules! of_any_kind {
+    ($all:expr, $moments:ident => $result:expr) => {
+        match $all {
+            Moments::Ints($moments) => $result,
+            Moments::Floats($moments) => $result,
+            Moments::Decimals($moments) => $result,
+        }
+    };
+}
+
 impl Moments {
     /// Moments of no values; with `squares` if deviations are needed. `None` for a kind that is not numeric.
     pub fn new(kind: Kind, squares: bool) -> Option<Self> {
@@ -42,7 +52,7 @@ impl Moments {
     pub fn add(&mut self, value: ValueRef<'_>) {
         match (self, value) {
             (Moments::Ints(ints), ValueRef::Int(n)) => ints.add(n),
-            (Moments::Ints(ints), wide) => ints.add_wide(wide),
+            (Moments::Ints(ints), wide) => ints.change(wide, false),
             (Moments::Floats(floats), ValueRef::Float(x)) => floats.add(x),
             (Moments::Decimals(decimals), ValueRef::Decimal(number)) => decimals.add(number),
             (Moments::Floats(_) | Moments::Decimals(_), _) => {}
@@ -87,7 +97,7 @@ impl Moments {
     pub fn remove(&mut self, value: ValueRef<'_>) {
         match (self, value) {
             (Moments::Ints(ints), ValueRef::Int(n)) => ints.remove(n),
-            (Moments::Ints(ints), wide) => ints.remove_wide(wide),
+            (Moments::Ints(ints), wide) => ints.change(wide, true),
             (Moments::Floats(floats), ValueRef::Float(x)) => floats.remove(x),
             (Moments::Decimals(decimals), ValueRef::Decimal(number)) => decimals.remove(number),
             (Moments::Floats(_) | Moments::Decimals(_), _) => {}
@@ -118,11 +128,7 @@ impl Moments {
 
     /// The mean, as the nearest `f64`; `None` for no values.
     pub fn avg(&self) -> Option<f64> {
-        match self {
-            Moments::Ints(ints) => ints.avg(),
-            Moments::Floats(floats) => floats.avg(),
-            Moments::Decimals(decimals) => decimals.avg(),
-        }
+        of_any_kind!(self, moments => moments.avg())
     }
 
     /// The sample standard deviation, as the nearest `f64`: squared deviations are divided by the number of values minus one. `None`
@@ -137,11 +143,7 @@ impl Moments {
     }
 
     fn deviation(&self, less: u64) -> Option<f64> {
-        match self {
-            Moments::Ints(ints) => ints.deviation(less),
-            Moments::Floats(floats) => floats.deviation(less),
-            Moments::Decimals(decimals) => decimals.deviation(less),
-        }
+        of_any_kind!(self, moments => moments.deviation(less))
     }
 }
 

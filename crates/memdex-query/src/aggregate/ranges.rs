@@ -26,10 +26,10 @@ impl Ranges {
         let kind = ends.first().map(|end| end.as_ref().kind());
         for (from, to) in ranges {
             let mut both = from.iter().chain(to).map(Value::as_ref);
-            let fits = both.all(|end| Some(end.kind()) == kind && !nowhere(end));
+            let fits = both.all(|end| Some(end.kind()) == kind && !is_in_no_range(end));
             if !fits || from.as_ref().zip(to.as_ref()).is_some_and(|(from, to)| from >= to) {
-                let shown = |end: &Option<Value>| end.clone().unwrap_or(Value::NULL);
-                return Err(StatisticsError::BadRange { from: shown(from), to: shown(to) });
+                let owned = |end: &Option<Value>| end.clone().unwrap_or(Value::NULL);
+                return Err(StatisticsError::BadRange { from: owned(from), to: owned(to) });
             }
         }
         ends.sort_unstable();
@@ -45,7 +45,7 @@ impl Ranges {
 
     /// The numbers of all ranges that hold the value, ascending. Null and NaN are in none.
     pub fn of(&self, value: ValueRef<'_>) -> &[u32] {
-        if nowhere(value) {
+        if is_in_no_range(value) {
             return &[];
         }
         &self.pieces[self.ends.partition_point(|end| end.as_ref() <= value)]
@@ -53,7 +53,7 @@ impl Ranges {
 }
 
 /// Whether a value is in no range: null and NaN.
-fn nowhere(value: ValueRef<'_>) -> bool {
+fn is_in_no_range(value: ValueRef<'_>) -> bool {
     match value {
         ValueRef::Null => true,
         ValueRef::Float(x) => x.is_nan(),
@@ -68,7 +68,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_value_falls_in_every_range_around_it(
+        fn a_value_is_in_every_range_around_it(
             ranges in prop::collection::vec((prop::option::of(-9i64..9), prop::option::of(1i64..9)), 0..9),
         ) {
             let ranges: Vec<_> =
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn ranges_that_nothing_falls_in_are_refused() {
+    fn empty_ranges_are_refused() {
         let one = |from: Value, to: Value| Ranges::new(&[(None, None), (Some(from), Some(to))]).map(|_| ());
         assert_eq!(one(1.into(), 2.into()), Ok(()));
         for (from, to) in [(1, 1), (2, 1)] {
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn floats_at_the_edges() {
+    fn floats_at_the_bounds() {
         let all = Ranges::new(&[(Some(0.0.into()), None), (None, Some(0.0.into()))]).unwrap();
         let of = |x: f64| all.of(ValueRef::from(x)).to_vec();
         assert_eq!((of(-0.0), of(f64::INFINITY), of(f64::NEG_INFINITY)), (vec![0], vec![0], vec![1]));

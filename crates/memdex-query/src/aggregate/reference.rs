@@ -121,8 +121,8 @@ impl Big {
 pub(super) fn is_nearest(result: f64, number: &Big, divisor: &Big, units: i32) -> bool {
     if result.is_infinite() {
         // More than half a unit above the greatest `f64`.
-        let edge = Big::of_float(f64::MAX, units).plus(&Big::new(1).shifted(970 + units));
-        return number.magnitude().compare(&edge.times(divisor)).is_ge()
+        let limit = Big::of_float(f64::MAX, units).plus(&Big::new(1).shifted(970 + units));
+        return number.magnitude().compare(&limit.times(divisor)).is_ge()
             && number.is_negative() == result.is_sign_negative();
     }
     let twice = number.plus(number);

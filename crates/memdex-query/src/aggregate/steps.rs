@@ -10,7 +10,7 @@ const MOST_SLOTS: usize = 1 << 16;
 /// The steps that cover a range of seconds.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Steps {
-    /// The first second and the value of each step, and a final sentinel.
+    /// The first second and the value of each step, and an end marker.
     steps: Vec<(i64, i64)>,
     /// For each slot, the index of the step that contains its first second.
     grid: Vec<u32>,
@@ -63,7 +63,7 @@ impl Steps {
         at
     }
 
-    /// The steps, without the sentinel.
+    /// The steps, without the end marker.
     pub(super) fn all(&self) -> &[(i64, i64)] {
         self.steps.split_last().map_or(&[], |(_, steps)| steps)
     }
@@ -81,14 +81,14 @@ mod tests {
             steps in prop::collection::btree_map(prop_oneof![0i64..100, 0i64..1_000_000], any::<i64>(), 1..60),
             low in -10i64..10,
             length in prop_oneof![0i64..100, 0i64..2_000_000],
-            asked in prop::collection::vec(any::<u64>(), 50),
+            lookups in prop::collection::vec(any::<u64>(), 50),
         ) {
             let first = steps.keys().next().copied().unwrap();
             let (low, high) = (first.max(low), first.max(low) + length);
             let map: BTreeMap<i64, i64> = steps;
             let found = Steps::new(map.clone().into_iter().collect(), low, high);
             let near = map.keys().flat_map(|start| [start - 1, *start, start + 1]).filter(|s| (low..=high).contains(s));
-            for second in near.chain(asked.iter().map(|n| low + (n % (length as u64 + 1)) as i64)) {
+            for second in near.chain(lookups.iter().map(|n| low + (n % (length as u64 + 1)) as i64)) {
                 let step = *map.range(..=second).next_back().unwrap().1;
                 prop_assert_eq!(found.find(second), step);
                 prop_assert_eq!(found.find_both(second, high), Some(step).filter(|_| second == high || map.range(second + 1..=high).next().is_none()));

@@ -126,17 +126,17 @@ mod tests {
     }
 
     #[test]
-    fn what_128_bits_do_not_hold_is_told() {
+    fn conversions_to_128_bits_detect_overflow() {
         let mut wide = Wide::<4>::ZERO;
-        let edges = [i128::MAX, 1, i128::MAX];
-        let mut told = Vec::new();
-        for n in edges {
+        let summands = [i128::MAX, 1, i128::MAX];
+        let mut converted = Vec::new();
+        for n in summands {
             wide.add_u128(n.unsigned_abs());
             let (negative, magnitude) = wide.magnitude();
-            told.push((to_i128(negative, &magnitude), magnitude.to_u128()));
+            converted.push((to_i128(negative, &magnitude), magnitude.to_u128()));
         }
         assert_eq!(
-            told,
+            converted,
             [(Some(i128::MAX), Some(1 << 127).map(|n: u128| n - 1)), (None, Some(1 << 127)), (None, Some(u128::MAX))]
         );
         wide.add_u128(1);

@@ -127,7 +127,7 @@ mod tests {
         if cfg!(feature = "time-zones") {
             assert_eq!(named, Ok(3_600));
         } else {
-            assert!(named.unwrap_err().to_string().contains("feature time-zones"));
+            assert!(named.unwrap_err().to_string().contains("feature `time-zones`"));
         }
     }
 

@@ -4,7 +4,7 @@ use crate::query::{FieldName, Predicate, Statistics};
 use std::borrow::Cow;
 use std::fmt;
 
-/// A materialized aggregate: statistics of all records, or of those that meet a condition, that every commit maintains
+/// A materialized aggregate: statistics of all records, or of those that match a condition, that every commit maintains
 /// incrementally. They may have one level of groups.
 ///
 /// Add it to a schema ([`Schema::with_aggregate`](crate::schema::Schema::with_aggregate)) or to an open collection

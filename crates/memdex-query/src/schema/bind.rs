@@ -58,12 +58,12 @@ impl Binder<'_> {
             Predicate::And(parts) => Condition::And(all(parts)?),
             Predicate::Or(parts) => Condition::Or(all(parts)?),
             Predicate::Not(part) => Condition::Not(Box::new(self.bind(part)?)),
-            Predicate::Eq(name, value) => self.single(name, "eq", |field| Ok(Test::Eq(self.fit(field, value)?)))?,
-            Predicate::Ne(name, value) => self.single(name, "ne", |field| Ok(Test::Ne(self.fit(field, value)?)))?,
+            Predicate::Eq(name, value) => self.test(name, "eq", |field| Ok(Test::Eq(self.fit(field, value)?)))?,
+            Predicate::Ne(name, value) => self.test(name, "ne", |field| Ok(Test::Ne(self.fit(field, value)?)))?,
             Predicate::In(name, values) => {
-                self.single(name, "is_in", |field| Ok(Test::In(self.fit_all(field, values)?)))?
+                self.test(name, "is_in", |field| Ok(Test::In(self.fit_all(field, values)?)))?
             }
-            Predicate::Range(name, from, to) => self.single(name, "a range", |field| {
+            Predicate::Range(name, from, to) => self.test(name, "a range", |field| {
                 let fit = |bound: &Bound<Value>| -> Result<Bound<Value>, QueryError> {
                     Ok(match bound {
                         Bound::Unbounded => Bound::Unbounded,
@@ -78,13 +78,13 @@ impl Binder<'_> {
                 let many = field.def.is_none_or(FieldDef::is_many);
                 field.condition(if many { Test::HasNone } else { Test::IsNull })
             }
-            Predicate::Text(name, test) => self.single(name, test.name(), |field| self.text(field, test))?,
+            Predicate::Text(name, test) => self.test(name, test.name(), |field| self.text(field, test))?,
             Predicate::AnyOf(name, values) => {
                 let method = if values.len() == 1 { "contains" } else { "any" };
-                self.many(name, method, |field| Ok(Test::Any(self.fit_all(field, values)?)))?
+                self.test(name, method, |field| Ok(Test::Any(self.fit_all(field, values)?)))?
             }
             Predicate::AllOf(name, values) => {
-                self.many(name, "all", |field| Ok(Test::All(self.fit_all(field, values)?)))?
+                self.test(name, "all", |field| Ok(Test::All(self.fit_all(field, values)?)))?
             }
         })
     }
@@ -97,34 +97,17 @@ impl Binder<'_> {
         undeclared.ok_or_else(|| self.schema.unknown_field(self.collection, name))
     }
 
-    fn single(
-        &self,
-        name: &str,
-        test: &'static str,
-        make: impl FnOnce(&NamedField<'_>) -> Result<Test, QueryError>,
-    ) -> Result<Condition, QueryError> {
-        self.test(name, test, false, make)
-    }
-
-    fn many(
-        &self,
-        name: &str,
-        test: &'static str,
-        make: impl FnOnce(&NamedField<'_>) -> Result<Test, QueryError>,
-    ) -> Result<Condition, QueryError> {
-        self.test(name, test, true, make)
-    }
-
+    /// The condition of a test. `method` is the name in errors.
     fn test(
         &self,
         name: &str,
-        test: &'static str,
-        many: bool,
+        method: &'static str,
         make: impl FnOnce(&NamedField<'_>) -> Result<Test, QueryError>,
     ) -> Result<Condition, QueryError> {
         let field = self.find(name)?;
-        if let Some(def) = field.def.filter(|def| def.is_many() != many) {
-            return Err(QueryError::wrong_test(self.collection, name, test, def.kind(), !many));
+        let needs_many = matches!(method, "contains" | "any" | "all");
+        if let Some(def) = field.def.filter(|def| def.is_many() != needs_many) {
+            return Err(QueryError::wrong_test(self.collection, name, method, def.kind(), !needs_many));
         }
         let test = make(&field)?;
         Ok(field.condition(test))
@@ -176,7 +159,7 @@ impl Binder<'_> {
 /// as text, such as a UUID. A float is never converted to a decimal, since the intended decimal is unknown.
 ///
 /// # Errors
-/// If a field does not exist, or a value does not fit its field.
+/// If the value does not fit the field.
 pub fn fit(collection: &str, def: &FieldDef, value: &Value) -> Result<Value, QueryError> {
     match (def.kind(), value.as_ref()) {
         (Kind::Float, ValueRef::Int(n)) if (n as f64) as i128 == i128::from(n) => Ok(Value::from(n as f64)),

@@ -1,10 +1,10 @@
 //! Statistics bound to a schema: fields exist, kinds fit, and invalid metrics and buckets are refused before any record is read.
 
 use super::{FieldAt, FieldDef, Schema, fit};
-use crate::aggregate::{Buckets, DateBuckets, DayBuckets, Ranges, Unit, Zone};
+use crate::aggregate::{Buckets, DateBuckets, DayBuckets, Ranges, Zone};
 use crate::error::{QueryError, StatisticsError};
 use crate::limits::{MAX_GROUP_LEVELS, MAX_GROUP_PARTS, MAX_METRICS};
-use crate::query::{Aggregate, Bucket, DateUnit, GroupBy, Metric, Statistics};
+use crate::query::{Aggregate, Bucket, GroupBy, Metric, Statistics};
 use crate::value::{Kind, Value};
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -33,28 +33,29 @@ pub struct FieldUse {
 /// One level of groups; the first one has no bucket.
 pub struct Level {
     /// The parts of its groups' keys.
-    pub buckets: Vec<Part>,
+    pub buckets: Vec<Bucketer>,
     /// The metrics of each group.
-    pub metrics: Vec<Asked>,
+    pub metrics: Vec<BoundMetric>,
     /// Their names.
     pub names: Names,
     /// Whether empty buckets are included.
     pub empty: bool,
     /// The choice of groups; all without one.
-    pub top: Option<Best>,
+    pub top: Option<BoundTop>,
 }
 
-/// One part of the groups' keys.
-pub struct Part {
+/// Computes one part of the groups' keys.
+#[derive(Clone)]
+pub struct Bucketer {
     /// The position of its field in [`Bound::fields`].
     pub field: usize,
     /// The mapping of its values to buckets.
-    pub cut: Cut,
+    pub bucket: BoundBucket,
 }
 
 /// The mapping of values to buckets.
 #[derive(Clone)]
-pub enum Cut {
+pub enum BoundBucket {
     /// Each value is a bucket.
     Values,
     /// Buckets of one width.
@@ -71,9 +72,9 @@ pub enum Cut {
 pub type Range = (Option<Value>, Option<Value>);
 
 /// One bound metric.
-pub struct Asked {
+pub struct BoundMetric {
     /// Its function.
-    pub figure: Figure,
+    pub function: Function,
     /// The position of its field in [`Bound::fields`]; `None` for the count of records.
     pub field: Option<usize>,
 }
@@ -81,7 +82,7 @@ pub struct Asked {
 /// The function of a metric.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[expect(missing_docs, reason = "the variants are those of `Aggregate`")]
-pub enum Figure {
+pub enum Function {
     Count,
     Sum,
     Avg,
@@ -94,7 +95,7 @@ pub enum Figure {
 }
 
 /// The choice of the top groups.
-pub struct Best {
+pub struct BoundTop {
     /// The largest number of groups.
     pub groups: usize,
     /// The position of the metric among the metrics of the level.
@@ -107,7 +108,7 @@ impl Bound {
     /// Binds statistics to a schema; `collection` is the name in errors.
     ///
     /// # Errors
-    /// If a field does not exist, or a value does not fit its field.
+    /// If a field does not exist, or can't have such a metric or bucket.
     pub fn new(collection: &str, schema: &Schema, statistics: &Statistics) -> Result<Self, QueryError> {
         let mut binder = Binder { collection, schema, fields: Vec::new() };
         let first = binder.metrics(&statistics.metrics)?;
@@ -172,42 +173,42 @@ impl Binder<'_> {
 
     fn metrics(&mut self, metrics: &[Metric]) -> Result<Level, QueryError> {
         self.at_most("metrics", metrics.len(), MAX_METRICS)?;
-        let mut asked = Vec::with_capacity(metrics.len());
+        let mut bound = Vec::with_capacity(metrics.len());
         for (at, metric) in metrics.iter().enumerate() {
             if metrics[..at].iter().any(|other| other.name == metric.name) {
                 return Err(QueryError::duplicate_metric(self.collection, &*metric.name));
             }
-            asked.push(self.metric(metric)?);
+            bound.push(self.metric(metric)?);
         }
         let names = metrics.iter().map(|metric| metric.name.clone()).collect();
-        Ok(Level { buckets: Vec::new(), metrics: asked, names, empty: false, top: None })
+        Ok(Level { buckets: Vec::new(), metrics: bound, names, empty: false, top: None })
     }
 
-    fn metric(&mut self, metric: &Metric) -> Result<Asked, QueryError> {
+    fn metric(&mut self, metric: &Metric) -> Result<BoundMetric, QueryError> {
         let aggregate = &metric.aggregate;
         let purpose = aggregate.verb();
-        let figure = match aggregate {
-            Aggregate::Count | Aggregate::CountOf(_) => Figure::Count,
-            Aggregate::Sum(_) => Figure::Sum,
-            Aggregate::Avg(_) => Figure::Avg,
-            Aggregate::Min(_) => Figure::Min,
-            Aggregate::Max(_) => Figure::Max,
-            Aggregate::StdDev(_) => Figure::StdDev,
-            Aggregate::StdDevPop(_) => Figure::StdDevPop,
-            Aggregate::Distinct(_) => Figure::Distinct,
-            Aggregate::Percentile(_, percent) if (0.0..=100.0).contains(percent) => Figure::Percentile(*percent),
+        let function = match aggregate {
+            Aggregate::Count | Aggregate::CountOf(_) => Function::Count,
+            Aggregate::Sum(_) => Function::Sum,
+            Aggregate::Avg(_) => Function::Avg,
+            Aggregate::Min(_) => Function::Min,
+            Aggregate::Max(_) => Function::Max,
+            Aggregate::StdDev(_) => Function::StdDev,
+            Aggregate::StdDevPop(_) => Function::StdDevPop,
+            Aggregate::Distinct(_) => Function::Distinct,
+            Aggregate::Percentile(_, percent) if (0.0..=100.0).contains(percent) => Function::Percentile(*percent),
             Aggregate::Percentile(_, percent) => {
                 let source = StatisticsError::BadPercentile { percentile: Value::from(*percent) };
                 return Err(QueryError::bad_metric(self.collection, &*metric.name, source));
             }
         };
-        let Some(field) = aggregate.field() else { return Ok(Asked { figure, field: None }) };
-        let (field, _) = match figure {
-            Figure::Count | Figure::Distinct => self.field(field, purpose)?,
-            Figure::Min | Figure::Max => self.single(field, purpose)?,
+        let Some(field) = aggregate.field() else { return Ok(BoundMetric { function, field: None }) };
+        let (field, _) = match function {
+            Function::Count | Function::Distinct => self.field(field, purpose)?,
+            Function::Min | Function::Max => self.single(field, purpose)?,
             _ => self.single_of(field, &NUMBERS, purpose)?,
         };
-        Ok(Asked { figure, field: Some(field) })
+        Ok(BoundMetric { function, field: Some(field) })
     }
 
     fn level(&mut self, group_by: &GroupBy) -> Result<Level, QueryError> {
@@ -216,7 +217,10 @@ impl Binder<'_> {
         }
         self.at_most("parts of the key of a group", group_by.by.len(), MAX_GROUP_PARTS)?;
         let buckets = group_by.by.iter().map(|bucket| self.bucket(bucket)).collect::<Result<Vec<_>, _>>()?;
-        let is_histogram = matches!(&buckets[..], [Part { cut: Cut::Width(_) | Cut::Dates(_) | Cut::Days(_), .. }]);
+        let is_histogram = matches!(
+            &buckets[..],
+            [Bucketer { bucket: BoundBucket::Width(_) | BoundBucket::Dates(_) | BoundBucket::Days(_), .. }]
+        );
         if group_by.empty && !is_histogram {
             return Err(QueryError::not_a_histogram(self.collection));
         }
@@ -230,23 +234,26 @@ impl Binder<'_> {
                 let known: Vec<String> = level.names.iter().map(|name| name.to_string()).collect();
                 QueryError::unknown_metric(self.collection, &*top.metric, known)
             })?;
-            Ok(Best { groups: top.groups, metric, descending: top.descending })
+            Ok(BoundTop { groups: top.groups, metric, descending: top.descending })
         });
         Ok(Level { buckets, empty: group_by.empty, top: top.transpose()?, ..level })
     }
 
-    fn bucket(&mut self, bucket: &Bucket) -> Result<Part, QueryError> {
+    fn bucket(&mut self, bucket: &Bucket) -> Result<Bucketer, QueryError> {
         let name = bucket.field();
         match bucket {
             Bucket::Values { .. } => {
                 let (field, _) = self.field(name, "groups")?;
-                Ok(Part { field, cut: Cut::Values })
+                Ok(Bucketer { field, bucket: BoundBucket::Values })
             }
             Bucket::Width { width, offset, .. } => {
                 let (field, def) = self.single_of(name, &NUMBERS, "histogram")?;
                 let (width, offset) = (fit(self.collection, &def, width)?, fit(self.collection, &def, offset)?);
                 let buckets = Buckets::new(def.kind(), width.as_ref(), offset.as_ref());
-                Ok(Part { field, cut: Cut::Width(buckets.map_err(|source| self.bad_bucket(name, source))?) })
+                Ok(Bucketer {
+                    field,
+                    bucket: BoundBucket::Width(buckets.map_err(|source| self.bad_bucket(name, source))?),
+                })
             }
             Bucket::Ranges { ranges, .. } => {
                 let (field, def) = self.single(name, "ranges")?;
@@ -259,21 +266,21 @@ impl Binder<'_> {
                     bounds.push((fit(from)?, fit(to)?));
                 }
                 let ranges = Ranges::new(&bounds).map_err(|source| self.bad_bucket(name, source))?;
-                Ok(Part { field, cut: Cut::Ranges(ranges, bounds) })
+                Ok(Bucketer { field, bucket: BoundBucket::Ranges(ranges, bounds) })
             }
             Bucket::Date { unit, zone, .. } => {
                 let (field, def) = self.single_of(name, &[Kind::Timestamp, Kind::Date], "date histogram")?;
-                let cut = || -> Result<Cut, StatisticsError> {
-                    let (unit, in_zone) = (unit_of(*unit), Zone::parse(zone)?);
+                let bucket = || -> Result<BoundBucket, StatisticsError> {
+                    let in_zone = Zone::parse(zone)?;
                     if def.kind() == Kind::Timestamp {
-                        return Ok(Cut::Dates(DateBuckets::new(unit, in_zone)));
+                        return Ok(BoundBucket::Dates(DateBuckets::new(*unit, in_zone)));
                     }
                     if !in_zone.is_utc() {
                         return Err(StatisticsError::DateInZone { zone: zone.to_string() });
                     }
-                    DayBuckets::new(unit).map(Cut::Days)
+                    DayBuckets::new(*unit).map(BoundBucket::Days)
                 };
-                Ok(Part { field, cut: cut().map_err(|source| self.bad_bucket(name, source))? })
+                Ok(Bucketer { field, bucket: bucket().map_err(|source| self.bad_bucket(name, source))? })
             }
         }
     }
@@ -288,18 +295,6 @@ impl Binder<'_> {
             return Err(QueryError::null_operand(self.collection, def.name()));
         }
         fit(self.collection, def, value)
-    }
-}
-
-fn unit_of(unit: DateUnit) -> Unit {
-    match unit {
-        DateUnit::Minute => Unit::Minute,
-        DateUnit::Hour => Unit::Hour,
-        DateUnit::Day => Unit::Day,
-        DateUnit::Week => Unit::Week,
-        DateUnit::Month => Unit::Month,
-        DateUnit::Quarter => Unit::Quarter,
-        DateUnit::Year => Unit::Year,
     }
 }
 

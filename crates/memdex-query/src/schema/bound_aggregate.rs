@@ -1,7 +1,7 @@
 //! Binds the definitions of materialized aggregates to a schema.
 
-use super::bound::{Bound, Cut, Range};
-use super::{AggregateDef, Bucketer, Condition, Schema};
+use super::bound::{Bound, BoundBucket, Bucketer, Range};
+use super::{AggregateDef, Condition, Schema};
 use crate::error::AggregateDefError;
 use crate::query::Aggregate;
 use crate::value::Value;
@@ -23,8 +23,8 @@ impl AggregateDef {
     /// If the aggregate cannot be maintained.
     pub fn bind(&self, schema: &Schema) -> Result<BoundAggregate, AggregateDefError> {
         self.check_metrics()?;
-        let unsound = |source| AggregateDefError::Query { source: Box::new(source) };
-        let bound = Bound::new(self.name(), schema, self.statistics()).map_err(unsound)?;
+        let refused = |source| AggregateDefError::Query { source: Box::new(source) };
+        let bound = Bound::new(self.name(), schema, self.statistics()).map_err(refused)?;
         if bound.levels.len() > 2 {
             return Err(AggregateDefError::Levels { levels: bound.levels.len() - 1 });
         }
@@ -36,20 +36,19 @@ impl AggregateDef {
             if bound.fields[part.field].def.is_many() {
                 return Err(AggregateDefError::ManyValues { metric: None, field: field() });
             }
-            if matches!(&part.cut, Cut::Ranges(_, ranges) if overlap(ranges)) {
+            if matches!(&part.bucket, BoundBucket::Ranges(_, ranges) if overlap(ranges)) {
                 return Err(AggregateDefError::Overlap { field: field() });
             }
         }
-        for (level, asked) in bound.levels.iter().flat_map(|level| level.names.iter().zip(&level.metrics)) {
-            if let Some(field) = asked.field.map(|field| &bound.fields[field].def).filter(|field| field.is_many()) {
-                let (metric, field) = (Some(level.to_string()), field.name().to_owned());
+        for (name, metric) in bound.levels.iter().flat_map(|level| level.names.iter().zip(&level.metrics)) {
+            if let Some(field) = metric.field.map(|field| &bound.fields[field].def).filter(|field| field.is_many()) {
+                let (metric, field) = (Some(name.to_string()), field.name().to_owned());
                 return Err(AggregateDefError::ManyValues { metric, field });
             }
         }
         let condition = self.condition().map(|when| Condition::new(self.name(), schema, when));
-        let condition = condition.transpose().map_err(unsound)?;
-        let parts = bound.levels.get(1).map_or(&[][..], |level| &level.buckets);
-        let bucketers = parts.iter().map(Bucketer::new).collect();
+        let condition = condition.transpose().map_err(refused)?;
+        let bucketers = bound.levels.get(1).map_or_else(Vec::new, |level| level.buckets.clone());
         Ok(BoundAggregate { bound, condition, bucketers })
     }
 
@@ -70,9 +69,9 @@ impl AggregateDef {
 }
 
 /// Whether a value may lie in two of these ranges.
-fn overlap(ranges: &[Range]) -> bool {
-    let holds_something = |(from, to): &&Range| from.is_none() || to.is_none() || from < to;
-    let mut ranges: Vec<&Range> = ranges.iter().filter(holds_something).collect();
+pub fn overlap(ranges: &[Range]) -> bool {
+    let is_not_empty = |(from, to): &&Range| from.is_none() || to.is_none() || from < to;
+    let mut ranges: Vec<&Range> = ranges.iter().filter(is_not_empty).collect();
     // A range without a lower bound comes first: null is below all other values.
     ranges.sort_unstable_by_key(|(from, _)| from.as_ref().map(Value::as_ref));
     ranges.windows(2).any(|pair| match (&pair[0].1, &pair[1].0) {

@@ -1,90 +1,74 @@
-//! Maps values to buckets where each value is in at most one: the parts of the group keys of materialized aggregates.
+//! The parts of the group keys of materialized aggregates: the value itself, or the number of its bucket, so that keys have the
+//! order of the groups. Each value is in at most one bucket.
 
-use super::bound::{Cut, Part, Range};
+use super::bound::{BoundBucket, Bucketer, Range};
 use crate::error::StatisticsError;
 use crate::value::{Value, ValueRef};
 
-/// Computes one part of a group's key: the value itself, or the number of its bucket, so that keys have the order of the groups.
-#[derive(Clone)]
-pub struct Bucketer {
-    /// The position of its field among the fields of the statistics.
-    field: usize,
-    cut: Cut,
-}
-
 impl Bucketer {
-    /// The bucketer of a part.
-    pub fn new(part: &Part) -> Self {
-        Bucketer { field: part.field, cut: part.cut.clone() }
-    }
-
     /// The part of the key for a record's values; `None` if the value is in no bucket.
-    pub fn cut<'a>(&mut self, values: &[ValueRef<'a>]) -> Option<ValueRef<'a>> {
+    pub fn bucket<'a>(&mut self, values: &[ValueRef<'a>]) -> Option<ValueRef<'a>> {
         let value = values[self.field];
-        let number = match (&mut self.cut, value) {
-            (Cut::Values, value) => return Some(value),
+        let number = match (&mut self.bucket, value) {
+            (BoundBucket::Values, value) => return Some(value),
             (_, ValueRef::Null) => return None,
-            (Cut::Width(buckets), value) => buckets.number_of(value)?,
+            (BoundBucket::Width(buckets), value) => buckets.number_of(value)?,
             // A materialized aggregate has no overlapping ranges.
-            (Cut::Ranges(ranges, _), value) => i128::from(*ranges.of(value).first()?),
-            (Cut::Dates(buckets), ValueRef::Timestamp(nanos)) => buckets.number_of_wide(nanos)?.into(),
-            (Cut::Days(buckets), ValueRef::Date(days)) => {
+            (BoundBucket::Ranges(ranges, _), value) => i128::from(*ranges.of(value).first()?),
+            (BoundBucket::Dates(buckets), ValueRef::Timestamp(nanos)) => buckets.number_of_wide(nanos)?.into(),
+            (BoundBucket::Days(buckets), ValueRef::Date(days)) => {
                 let number = buckets.number_of(days);
                 // The first bucket may begin before the first date.
                 buckets.first_day(number)?;
                 number.into()
             }
-            (Cut::Dates(_) | Cut::Days(_), _) => return None,
+            (BoundBucket::Dates(_) | BoundBucket::Days(_), _) => return None,
         };
         Some(ValueRef::Int128(number).canonical())
     }
 
     /// The name of a bucket in results, from a part of a group's key.
     pub fn name(&mut self, part: &Value) -> Value {
-        let number = number(part);
-        let name = match &mut self.cut {
-            Cut::Values => return part.clone(),
-            Cut::Width(buckets) => buckets.lower_bound(number),
-            Cut::Ranges(_, bounds) => usize::try_from(number).ok().and_then(|at| bounds.get(at)).map(range_name),
-            Cut::Dates(buckets) => number.try_into().ok().and_then(|number| buckets.name(number)),
-            Cut::Days(buckets) => number.try_into().ok().and_then(|number| buckets.name(number)),
+        let number = part.as_i128().unwrap_or_default();
+        let name = match &mut self.bucket {
+            BoundBucket::Values => return part.clone(),
+            BoundBucket::Width(buckets) => buckets.lower_bound(number),
+            BoundBucket::Ranges(_, bounds) => {
+                usize::try_from(number).ok().and_then(|at| bounds.get(at)).map(range_name)
+            }
+            BoundBucket::Dates(buckets) => number.try_into().ok().and_then(|number| buckets.name(number)),
+            BoundBucket::Days(buckets) => number.try_into().ok().and_then(|number| buckets.name(number)),
         };
-        debug_assert!(name.is_some(), "what a value falls into has a name");
+        debug_assert!(name.is_some(), "the bucket of a value has a name");
         name.unwrap_or(Value::NULL)
     }
 
     /// All ranges, or all buckets from the first to the last known one: the part of the key, and the name in results.
     ///
     /// # Errors
-    /// If the fields do not exist, or cannot have these metrics or buckets.
+    /// [`StatisticsError::TooManyBuckets`] above [`MAX_BUCKETS`](crate::limits::MAX_BUCKETS).
     pub fn all_between(&mut self, known: Option<(&Value, &Value)>) -> Result<Vec<(Value, Value)>, StatisticsError> {
-        if let Cut::Ranges(_, bounds) = &self.cut {
+        if let BoundBucket::Ranges(_, bounds) = &self.bucket {
             return Ok(bounds.iter().enumerate().map(|(at, range)| (Value::from(at), range_name(range))).collect());
         }
-        let Some((first, last)) = known.map(|(first, last)| (number(first), number(last))) else {
+        let Some((first, last)) = known.and_then(|(first, last)| first.as_i128().zip(last.as_i128())) else {
             return Ok(Vec::new());
         };
         let narrow = |number: i128| number.clamp(i64::MIN.into(), i64::MAX.into()) as i64;
-        Ok(match &mut self.cut {
-            Cut::Values | Cut::Ranges(..) => Vec::new(),
-            Cut::Width(buckets) => buckets.between(first, last)?.map(|(at, name)| (Value::from(at), name)).collect(),
-            Cut::Dates(buckets) => {
+        Ok(match &mut self.bucket {
+            BoundBucket::Values | BoundBucket::Ranges(..) => Vec::new(),
+            BoundBucket::Width(buckets) => {
+                buckets.between(first, last)?.map(|(at, name)| (Value::from(at), name)).collect()
+            }
+            BoundBucket::Dates(buckets) => {
                 let starts = buckets.between(narrow(first), narrow(last))?;
                 starts.map(|(at, nanos)| (Value::from(at), ValueRef::Timestamp(nanos).to_value())).collect()
             }
-            Cut::Days(buckets) => {
+            BoundBucket::Days(buckets) => {
                 let days = buckets.between(narrow(first), narrow(last))?;
                 days.map(|(at, day)| (Value::from(at), ValueRef::Date(day).to_value())).collect()
             }
         })
-    }
-}
-
-fn number(part: &Value) -> i128 {
-    match part.as_ref() {
-        ValueRef::Int(n) => n.into(),
-        ValueRef::Int128(n) => n,
-        _ => 0,
     }
 }
 

@@ -8,7 +8,7 @@ impl Schema {
     /// Checks that the schema has a key, that names are distinct, that indexes and aggregates fit the fields, and the limits.
     ///
     /// # Errors
-    /// If the definition is not sound.
+    /// The first problem of the schema.
     pub fn check(&self) -> Result<(), SchemaError> {
         if self.fields().len() > limits::MAX_FIELDS {
             return Err(SchemaError::TooManyFields { fields: self.fields().len(), limit: limits::MAX_FIELDS });
@@ -39,8 +39,8 @@ impl Schema {
             self.check_index(index, &indexes[..at])?;
         }
         for (at, def) in self.aggregates().iter().enumerate() {
-            let unsound = |source| SchemaError::Aggregate { aggregate: def.name().to_owned(), source };
-            self.check_aggregate(def, &self.aggregates()[..at]).map_err(unsound)?;
+            let refused = |source| SchemaError::Aggregate { aggregate: def.name().to_owned(), source };
+            self.check_aggregate(def, &self.aggregates()[..at]).map_err(refused)?;
         }
         Ok(())
     }
@@ -48,7 +48,7 @@ impl Schema {
     /// Checks an index that is to be added to `others`.
     ///
     /// # Errors
-    /// If the definition is not sound.
+    /// The first problem of the index.
     pub fn check_index(&self, index: &IndexDef, others: &[IndexDef]) -> Result<(), SchemaError> {
         let name = || index.name().to_owned();
         if others.len() >= limits::MAX_INDEXES {

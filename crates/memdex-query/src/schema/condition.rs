@@ -24,7 +24,7 @@ pub enum Condition {
 }
 
 impl Condition {
-    /// Whether a record, or a row of values, meets it. Runs the extractors of a record.
+    /// Whether a record, or a row of values, matches. Runs the extractors of a record.
     pub fn holds(&self, record: &dyn FieldSource) -> bool {
         match self {
             Condition::All => true,
@@ -81,12 +81,12 @@ impl Condition {
     /// Whether `other` follows from this: true if each part of `other` follows from one part of this. May miss implications.
     pub fn implies(&self, other: &Condition) -> bool {
         let parts = self.conjuncts();
-        other.conjuncts().iter().all(|wanted| parts.iter().any(|part| part.is_stronger(wanted)))
+        other.conjuncts().iter().all(|implied| parts.iter().any(|part| part.is_stronger(implied)))
             || matches!(self, Condition::Nothing)
     }
 
     /// Whether one conjunct follows from another. O(n * m) in their alternatives.
-    pub fn is_stronger(&self, other: &Condition) -> bool {
+    fn is_stronger(&self, other: &Condition) -> bool {
         let follows_from = |one: &Condition| other.alternatives().iter().any(|other| one.test_implies(other));
         self.is_same(other) || self.alternatives().iter().all(follows_from)
     }
@@ -98,7 +98,7 @@ impl Condition {
                 (false, false) => a.is_within(b),
                 (true, true) => b.is_within(a),
                 (false, true) => a.is_apart_from(b),
-                // Nothing positive follows from a negation.
+                // A negation implies no positive test.
                 (true, false) => false,
             },
             _ => self.is_same(other),
@@ -117,17 +117,7 @@ impl Condition {
         }
     }
 
-    /// Whether both have the same conjuncts, in any order.
-    pub fn is_equivalent(&self, other: &Condition) -> bool {
-        fn parts(of: &Condition) -> Vec<&Condition> {
-            of.conjuncts().iter().filter(|part| !matches!(part, Condition::All)).collect()
-        }
-        let (ours, theirs) = (parts(self), parts(other));
-        let within = |a: &[&Condition], b: &[&Condition]| a.iter().all(|part| b.iter().any(|same| part.is_same(same)));
-        within(&ours, &theirs) && within(&theirs, &ours)
-    }
-
-    /// Whether they are structurally equal.
+    /// Whether they are structurally equal. Equivalent conditions in normal form are.
     pub fn is_same(&self, other: &Condition) -> bool {
         let all = |a: &[Condition], b: &[Condition]| a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.is_same(b));
         match (self, other) {

@@ -28,7 +28,7 @@ impl fmt::Display for IndexKind {
     }
 }
 
-/// The definition of an index: over one or several fields, of all records or of those that meet a condition. Add it to a schema
+/// The definition of an index: over one or several fields, of all records or of those that match a condition. Add it to a schema
 /// ([`Schema::with_index`](crate::schema::Schema::with_index)) or to an open collection (`Collection::add_index`). Queries never name an
 /// index; the planner chooses.
 ///
@@ -63,23 +63,17 @@ pub trait FieldNames {
     fn into_names(self) -> Vec<FieldName>;
 }
 
-impl FieldNames for &'static str {
-    fn into_names(self) -> Vec<FieldName> {
-        vec![self.into()]
-    }
+macro_rules! one_name {
+    ($($t:ty)*) => {$(
+        impl FieldNames for $t {
+            fn into_names(self) -> Vec<FieldName> {
+                vec![self.into()]
+            }
+        }
+    )*};
 }
 
-impl FieldNames for String {
-    fn into_names(self) -> Vec<FieldName> {
-        vec![self.into()]
-    }
-}
-
-impl FieldNames for FieldName {
-    fn into_names(self) -> Vec<FieldName> {
-        vec![self]
-    }
-}
+one_name! { &'static str String FieldName }
 
 impl<N: Into<FieldName>, const COUNT: usize> FieldNames for [N; COUNT] {
     fn into_names(self) -> Vec<FieldName> {

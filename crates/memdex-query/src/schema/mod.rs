@@ -1,4 +1,4 @@
-//! Which fields and indexes does a collection have, and what do a predicate and a statistic mean on them?
+//! Schemas: the fields and indexes of a collection, and predicates and statistics bound to them.
 
 mod aggregate_def;
 mod bind;
@@ -20,9 +20,9 @@ mod values;
 
 pub use aggregate_def::AggregateDef;
 pub use bind::fit;
-pub use bound::{Bound, Figure, Level};
-pub use bound_aggregate::BoundAggregate;
-pub use bucketer::{Bucketer, range_name};
+pub use bound::{Bound, Bucketer, Function, Level};
+pub use bound_aggregate::{BoundAggregate, overlap};
+pub use bucketer::range_name;
 pub use condition::Condition;
 pub use index_def::{FieldNames, IndexDef, IndexKind};
 pub use path::{FieldAt, Path, as_kind};

@@ -1,6 +1,6 @@
-//! The place of a field in a record: a position; in a record without a Rust type, a name.
+//! The place of a field in a record: its position, and for records without a Rust type its path.
 
-use crate::value::{Kind, ValueRef};
+use crate::value::{Kind, Value, ValueRef};
 use std::sync::Arc;
 
 /// The path to a field, parsed once: when a collection is opened, or a query is bound.
@@ -34,7 +34,7 @@ impl Path {
     }
 }
 
-/// Where a record finds the value of a field.
+/// The place of a field in a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FieldAt {
     position: usize,
@@ -76,10 +76,7 @@ pub fn as_kind(value: ValueRef<'_>, kind: Kind) -> Option<ValueRef<'_>> {
         (ValueRef::Int(n), Kind::Float) => Some(ValueRef::Float(n as f64)),
         (ValueRef::Int128(n), Kind::Float) => Some(ValueRef::Float(n as f64)),
         (ValueRef::UInt128(n), Kind::Float) => Some(ValueRef::Float(n as f64)),
-        (ValueRef::Str(text), Kind::Char) => {
-            let mut chars = text.chars();
-            chars.next().filter(|_| chars.next().is_none()).map(ValueRef::Char)
-        }
+        (ValueRef::Str(text), Kind::Char) => Value::from_text(kind, text)?.as_char().map(ValueRef::Char),
         (value, kind) => (value.kind() == Some(kind)).then_some(value),
     }
 }

@@ -95,20 +95,22 @@ impl Pattern {
     pub(super) fn simple(&self) -> Option<Simple> {
         match &*self.pieces {
             [Piece { plain: Some(text), .. }] => Some(Simple::Exactly(text.clone())),
-            [Piece { plain: Some(prefix), .. }, last] if last.chars.is_empty() => {
-                Some(if prefix.is_empty() { Simple::Any } else { Simple::Prefix(prefix.clone(), behind(prefix)) })
-            }
+            [Piece { plain: Some(prefix), .. }, last] if last.chars.is_empty() => Some(if prefix.is_empty() {
+                Simple::Any
+            } else {
+                Simple::Prefix(prefix.clone(), end_of_prefix(prefix))
+            }),
             _ => None,
         }
     }
 
-    /// Whether a text is like it. Allocates nothing.
+    /// Whether a text matches. Allocates nothing.
     pub(super) fn matches(&self, text: &str) -> bool {
         let [first, others @ ..] = &*self.pieces else { return false };
         let Some(mut text) = first.begins(text, self.ignore_case) else { return false };
         let [middle @ .., last] = others else { return text.is_empty() };
         for piece in middle {
-            match piece.first_met(text, self.ignore_case) {
+            match piece.first_match(text, self.ignore_case) {
                 Some(behind) => text = behind,
                 None => return false,
             }
@@ -116,7 +118,7 @@ impl Pattern {
         last.ends(text, self.ignore_case)
     }
 
-    /// Whether it tells upper from lower case, and its characters, `None` for any one; with `Err` between two pieces.
+    /// Whether it ignores case, and its characters: `None` for any character, and `Err` between two pieces.
     pub(super) fn parts(&self) -> (bool, impl Iterator<Item = Result<Option<char>, ()>>) {
         let pieces = self.pieces.iter().enumerate();
         let parts = pieces.flat_map(|(at, piece)| {
@@ -128,16 +130,16 @@ impl Pattern {
 }
 
 impl Piece {
-    /// What is left of a text that begins with it.
+    /// The rest of a text that begins with it.
     fn begins<'t>(&self, text: &'t str, ignore_case: bool) -> Option<&'t str> {
         if let Some(plain) = &self.plain {
             return text.strip_prefix(&**plain);
         }
         let mut left = text.chars();
-        for wanted in &self.chars {
+        for expected in &self.chars {
             let c = left.next()?;
-            let met = wanted.is_none_or(|wanted| wanted == if ignore_case { fold(c) } else { c });
-            if !met {
+            let matches = expected.is_none_or(|expected| expected == if ignore_case { fold(c) } else { c });
+            if !matches {
                 return None;
             }
         }
@@ -145,7 +147,7 @@ impl Piece {
     }
 
     /// The text after the first occurrence.
-    fn first_met<'t>(&self, text: &'t str, ignore_case: bool) -> Option<&'t str> {
+    fn first_match<'t>(&self, text: &'t str, ignore_case: bool) -> Option<&'t str> {
         if let Some(plain) = &self.plain {
             return text.find(&**plain).map(|at| &text[at + plain.len()..]);
         }
@@ -182,7 +184,7 @@ fn fold(c: char) -> char {
 }
 
 /// The lowest text above all texts with this prefix; `None` if there is none. (UTF-8 has the order of its characters.)
-fn behind(prefix: &str) -> Option<String> {
+fn end_of_prefix(prefix: &str) -> Option<String> {
     let mut prefix = prefix.to_owned();
     while let Some(last) = prefix.pop() {
         // The numbers between these two are surrogates, not characters.
@@ -237,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn edges() {
+    fn special_characters_and_case() {
         let is = |pattern: &str, text: &str| like(pattern, false).unwrap().matches(text);
         assert!(is("", "") && !is("", "a") && is("%", "") && !is("_", "") && is("_", "é") && !is("_", "e\u{301}"));
         assert!(is(r"100\%", "100%") && !is(r"100\%", "1000") && is(r"\\", r"\") && is(r"\a", "a"));
@@ -265,9 +267,9 @@ mod tests {
         assert!(like("%_", true).unwrap().simple().is_none());
     }
 
-    /// What would keep a backtracking matcher busy until the end of time.
+    /// A matcher with backtracking would take exponential time.
     #[test]
-    fn nothing_is_tried_twice() {
+    fn matching_takes_little_time() {
         let text = "a".repeat(20_000);
         for ignore_case in [false, true] {
             assert!(!like(&"%a".repeat(50).replace('a', "aab_"), ignore_case).unwrap().matches(&text));
@@ -278,7 +280,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn likeness_is_as_defined(pattern in "[aAbéÉ%_\\\\]{0,8}", text in "[aAbéÉ%_\\\\]{0,8}") {
+        fn patterns_match_as_defined(pattern in "[aAbéÉ%_\\\\]{0,8}", text in "[aAbéÉ%_\\\\]{0,8}") {
             let chars = |text: &str| text.chars().collect::<Vec<char>>();
             for ignore_case in [false, true] {
                 let Some(compiled) = like(&pattern, ignore_case) else { continue };
@@ -306,7 +308,7 @@ mod tests {
 
         #[test]
         fn prefixes_are_ranges(prefix in "[a\u{D7FF}\u{10FFFF}]{1,3}", text in "[ab\u{D7FF}\u{E000}\u{10FFFF}]{0,4}") {
-            let within = *prefix <= *text && behind(&prefix).is_none_or(|to| text < to);
+            let within = *prefix <= *text && end_of_prefix(&prefix).is_none_or(|to| text < to);
             prop_assert_eq!(within, text.starts_with(&prefix));
         }
     }

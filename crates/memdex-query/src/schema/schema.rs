@@ -426,26 +426,24 @@ impl fmt::Display for Schema {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("{ ")?;
         for (at, field) in self.fields.iter().enumerate() {
-            let comma = if at == 0 { "" } else { ", " };
-            let key = if field.key { "key " } else { "" };
-            let index = match field.index {
-                None => "",
-                Some(IndexKind::Equality) => "index ",
-                Some(IndexKind::Unique) => "unique ",
-                Some(IndexKind::Ordered) => "ordered ",
-            };
-            let nan = if field.nan_last { "nan_last " } else { "" };
-            let column = if field.column { "column " } else { "" };
-            let required = if field.required { "required " } else { "" };
-            let skip = if field.skip_conflicts { "skip_conflicts " } else { "" };
-            let optional = if field.many {
-                "*"
-            } else if field.nullable {
-                "?"
-            } else {
-                ""
-            };
-            write!(f, "{comma}{key}{index}{nan}{column}{required}{skip}{}: {}{optional}", field.name, field.kind)?;
+            f.write_str(if at == 0 { "" } else { ", " })?;
+            for (is_set, flag) in [
+                (field.key, "key"),
+                (field.index == Some(IndexKind::Equality), "index"),
+                (field.index == Some(IndexKind::Unique), "unique"),
+                (field.index == Some(IndexKind::Ordered), "ordered"),
+                (field.nan_last, "nan_last"),
+                (field.column, "column"),
+                (field.required, "required"),
+                (field.skip_conflicts, "skip_conflicts"),
+            ] {
+                if is_set {
+                    write!(f, "{flag} ")?;
+                }
+            }
+            let optional = if field.nullable { "?" } else { "" };
+            let mark = if field.many { "*" } else { optional };
+            write!(f, "{}: {}{mark}", field.name, field.kind)?;
         }
         for index in &self.indexes {
             write!(f, ", {index}")?;

@@ -1,4 +1,4 @@
-//! Where the values of fields come from.
+//! The source of field values: a record, or a row of values.
 
 use super::FieldAt;
 use crate::value::ValueRef;

@@ -4,7 +4,8 @@ use super::pattern::Pattern;
 use super::values::Values;
 use super::{FieldAt, FieldSource};
 use crate::value::{Value, ValueRef};
-use std::ops::{Bound, RangeBounds};
+use std::cmp::Ordering;
+use std::ops::Bound;
 
 /// A test of one field.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,15 +24,15 @@ pub enum Test {
 }
 
 impl Test {
-    /// Whether a record meets it. Runs the field's extractor.
+    /// Whether a record matches. Runs the field's extractor.
     pub(super) fn holds(&self, record: &dyn FieldSource, field: &FieldAt) -> bool {
         match self {
-            Test::Any(wanted) => {
+            Test::Any(values) => {
                 let mut found = false;
-                record.values_at(field, &mut |value| found = found || wanted.has(value));
+                record.values_at(field, &mut |value| found = found || values.has(value));
                 found
             }
-            Test::All(wanted) => wanted.all_among(|see| record.values_at(field, &mut |value| see(value))),
+            Test::All(values) => values.all_among(|each| record.values_at(field, &mut |value| each(value))),
             Test::HasNone => {
                 let mut none = true;
                 record.values_at(field, &mut |value| none = none && value.is_null());
@@ -41,19 +42,39 @@ impl Test {
         }
     }
 
-    /// Whether a single value meets it. Null is neither equal nor unequal to anything, and in no range.
+    /// Whether a single value matches. Null is neither equal nor unequal to anything, and in no range.
     pub fn admits(&self, value: ValueRef<'_>) -> bool {
+        self.admits_by(value, |a, b| Some(a.cmp(&b)))
+    }
+
+    /// The same with another order of values; `None` for values that are in no range of each other.
+    pub(super) fn admits_by(
+        &self,
+        value: ValueRef<'_>,
+        order: impl Fn(ValueRef<'_>, ValueRef<'_>) -> Option<Ordering>,
+    ) -> bool {
+        let order = |bound: &Value| order(value, bound.as_ref());
         match self {
             Test::IsNull => value.is_null(),
             _ if value.is_null() => false,
-            Test::Eq(wanted) => wanted.as_ref() == value,
-            Test::Ne(unwanted) => unwanted.as_ref() != value,
-            Test::In(wanted) => wanted.has(value),
+            Test::Eq(operand) => operand.as_ref() == value,
+            Test::Ne(operand) => operand.as_ref() != value,
+            Test::In(values) | Test::Any(values) => values.has(value),
             Test::Range(from, to) => {
-                (from.as_ref().map(Value::as_ref), to.as_ref().map(Value::as_ref)).contains(&value)
+                let above = match from {
+                    Bound::Unbounded => true,
+                    Bound::Included(from) => order(from).is_some_and(Ordering::is_ge),
+                    Bound::Excluded(from) => order(from).is_some_and(Ordering::is_gt),
+                };
+                above
+                    && match to {
+                        Bound::Unbounded => true,
+                        Bound::Included(to) => order(to).is_some_and(Ordering::is_le),
+                        Bound::Excluded(to) => order(to).is_some_and(Ordering::is_lt),
+                    }
             }
             Test::Text(pattern) => matches!(value, ValueRef::Str(text) if pattern.matches(text)),
-            Test::Any(_) | Test::All(_) | Test::HasNone => false,
+            Test::All(_) | Test::HasNone => false,
         }
     }
 
@@ -62,7 +83,14 @@ impl Test {
         match (self, other) {
             (Test::Eq(value), other) => other.admits(value.as_ref()),
             (Test::In(values), other) => values.iter().all(|value| other.admits(value.as_ref())),
-            (Test::Range(from, to), Test::Range(low, high)) => starts_within(from, low) && ends_within(to, high),
+            (Test::Range(from, to), Test::Range(low, high)) => {
+                let ends_within = match (upper(to), upper(high)) {
+                    (_, None) => true,
+                    (None, Some(_)) => false,
+                    (end, limit) => end <= limit,
+                };
+                ends_within && lower(from) >= lower(low)
+            }
             (range @ Test::Range(..), Test::Ne(value)) => !range.admits(value.as_ref()),
             (Test::Any(values), Test::Any(other)) => values.iter().all(|value| other.has(value.as_ref())),
             (Test::All(values), Test::Any(other)) => values.iter().any(|value| other.has(value.as_ref())),
@@ -71,50 +99,34 @@ impl Test {
         }
     }
 
-    /// Whether no value meets both, on the same field. May miss some cases.
+    /// Whether no value matches both, on the same field. May miss some cases.
     pub(super) fn is_apart_from(&self, other: &Test) -> bool {
-        let of_nothing = |test: &Test| matches!(test, Test::IsNull | Test::HasNone);
+        let is_missing = |test: &Test| matches!(test, Test::IsNull | Test::HasNone);
         match (self, other) {
-            (a, b) if of_nothing(a) || of_nothing(b) => of_nothing(a) != of_nothing(b),
+            (a, b) if is_missing(a) || is_missing(b) => is_missing(a) != is_missing(b),
             (Test::Eq(value), other) | (other, Test::Eq(value)) => !other.admits(value.as_ref()),
             (Test::In(values), other) | (other, Test::In(values)) => {
                 !values.iter().any(|value| other.admits(value.as_ref()))
             }
-            (Test::Range(from, to), Test::Range(low, high)) => are_apart(to, low) || are_apart(high, from),
+            (Test::Range(from, to), Test::Range(low, high)) => {
+                let are_apart = |end, start| upper(end).zip(lower(start)).is_some_and(|(end, start)| end <= start);
+                are_apart(to, low) || are_apart(high, from)
+            }
             _ => false,
         }
     }
 }
 
-/// Whether a range from `here` starts no earlier than one from `there`.
-fn starts_within(here: &Bound<Value>, there: &Bound<Value>) -> bool {
-    match (here, there) {
-        (_, Bound::Unbounded) => true,
-        (Bound::Unbounded, _) => false,
-        (Bound::Included(here), Bound::Excluded(there)) => here > there,
-        (Bound::Included(here) | Bound::Excluded(here), Bound::Included(there) | Bound::Excluded(there)) => {
-            here >= there
-        }
+/// The position where a range with this lower bound starts: a value, and whether the range excludes it. `None` is before all values.
+fn lower(bound: &Bound<Value>) -> Option<(&Value, bool)> {
+    match bound {
+        Bound::Unbounded => None,
+        Bound::Included(value) => Some((value, false)),
+        Bound::Excluded(value) => Some((value, true)),
     }
 }
 
-/// Whether a range to `here` ends no later than one to `there`.
-fn ends_within(here: &Bound<Value>, there: &Bound<Value>) -> bool {
-    match (here, there) {
-        (_, Bound::Unbounded) => true,
-        (Bound::Unbounded, _) => false,
-        (Bound::Included(here), Bound::Excluded(there)) => here < there,
-        (Bound::Included(here) | Bound::Excluded(here), Bound::Included(there) | Bound::Excluded(there)) => {
-            here <= there
-        }
-    }
-}
-
-/// Whether a range to `end` and a range from `start` have no value in common.
-fn are_apart(end: &Bound<Value>, start: &Bound<Value>) -> bool {
-    match (end, start) {
-        (Bound::Unbounded, _) | (_, Bound::Unbounded) => false,
-        (Bound::Included(end), Bound::Included(start)) => end < start,
-        (Bound::Included(end) | Bound::Excluded(end), Bound::Included(start) | Bound::Excluded(start)) => end <= start,
-    }
+/// The position where a range with this upper bound ends, comparable with that of a start. `None` is behind all values.
+fn upper(bound: &Bound<Value>) -> Option<(&Value, bool)> {
+    lower(bound).map(|(value, is_excluded)| (value, !is_excluded))
 }

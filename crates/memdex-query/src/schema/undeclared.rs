@@ -1,7 +1,7 @@
 //! Tests on undeclared paths of documents, whose values can be of any kind.
 //!
 //! Integers and floats are compared as numbers, strings with strings, `bool`s with `bool`s. Values of different sorts are unequal, and in
-//! no range of each other. A path can have any number of values: a test of a single value holds if one of them meets it.
+//! no range of each other. A path can have any number of values: a test of a single value holds if one of them matches.
 
 use super::test::Test;
 use super::{FieldAt, FieldSource};
@@ -22,7 +22,7 @@ pub(super) fn operand(value: &Value) -> Option<Value> {
 /// Converts floats without a fraction to integers, within the range of integers.
 fn by_number(value: ValueRef<'_>) -> ValueRef<'_> {
     match value {
-        ValueRef::Float(x) if x.fract() == 0.0 && (0.0..BEYOND_INTEGERS).contains(&x) => ValueRef::UInt128(x as u128),
+        ValueRef::Float(x) if x.fract() == 0.0 && (0.0..ABOVE_INTEGERS).contains(&x) => ValueRef::UInt128(x as u128),
         ValueRef::Float(x) if x.fract() == 0.0 && (LEAST_INTEGER..0.0).contains(&x) => ValueRef::Int128(x as i128),
         other => other,
     }
@@ -31,7 +31,7 @@ fn by_number(value: ValueRef<'_>) -> ValueRef<'_> {
 
 const LEAST_INTEGER: f64 = i128::MIN as f64;
 /// The lowest float above all integers.
-const BEYOND_INTEGERS: f64 = -2.0 * LEAST_INTEGER;
+const ABOVE_INTEGERS: f64 = -2.0 * LEAST_INTEGER;
 
 /// The order of values of several kinds: integers and floats by number, all others in the order of kinds. It is total, since no kind is
 /// between these two.
@@ -52,44 +52,20 @@ pub(super) fn is_empty(from: &Bound<Value>, to: &Bound<Value>) -> bool {
     }
 }
 
-/// Whether a record meets a test at an undeclared path.
+/// Whether a record matches a test at an undeclared path.
 pub(super) fn holds(test: &Test, record: &dyn FieldSource, at: &FieldAt) -> bool {
     let mut found = false;
     match test {
-        Test::All(wanted) => {
-            return wanted.all_among(|see| record.values_at(at, &mut |value| see(by_number(value))));
+        Test::All(values) => {
+            return values.all_among(|each| record.values_at(at, &mut |value| each(by_number(value))));
         }
         Test::IsNull | Test::HasNone => {
             record.values_at(at, &mut |value| found = found || !value.is_null());
             return !found;
         }
-        _ => record.values_at(at, &mut |value| found = found || !value.is_null() && admits(test, by_number(value))),
+        _ => record.values_at(at, &mut |value| found = found || test.admits_by(by_number(value), order)),
     }
     found
-}
-
-fn admits(test: &Test, value: ValueRef<'_>) -> bool {
-    match test {
-        Test::Eq(wanted) => wanted.as_ref() == value,
-        Test::Ne(unwanted) => unwanted.as_ref() != value,
-        Test::In(wanted) | Test::Any(wanted) => wanted.has(value),
-        Test::Text(pattern) => matches!(value, ValueRef::Str(text) if pattern.matches(text)),
-        Test::Range(from, to) => {
-            let order = |bound: &Value| order(value, bound.as_ref());
-            let after = match from {
-                Bound::Unbounded => true,
-                Bound::Included(from) => order(from).is_some_and(Ordering::is_ge),
-                Bound::Excluded(from) => order(from).is_some_and(Ordering::is_gt),
-            };
-            after
-                && match to {
-                    Bound::Unbounded => true,
-                    Bound::Included(to) => order(to).is_some_and(Ordering::is_le),
-                    Bound::Excluded(to) => order(to).is_some_and(Ordering::is_lt),
-                }
-        }
-        Test::IsNull | Test::HasNone | Test::All(_) => false,
-    }
 }
 
 /// The order of two values of one sort; `None` for different sorts.
@@ -107,7 +83,7 @@ fn against_integer(x: f64, n: ValueRef<'_>) -> Ordering {
     match x {
         x if x < LEAST_INTEGER => Ordering::Less,
         // Between two integers, so never equal.
-        x if x < BEYOND_INTEGERS && ValueRef::from(x.floor() as i128) < n => Ordering::Less,
+        x if x < ABOVE_INTEGERS && ValueRef::from(x.floor() as i128) < n => Ordering::Less,
         // NaN comes last, as everywhere.
         _ => Ordering::Greater,
     }

@@ -1,7 +1,15 @@
 use super::*;
 use proptest::prelude::*;
 
-const UNITS: [Unit; 7] = [Unit::Minute, Unit::Hour, Unit::Day, Unit::Week, Unit::Month, Unit::Quarter, Unit::Year];
+const UNITS: [DateUnit; 7] = [
+    DateUnit::Minute,
+    DateUnit::Hour,
+    DateUnit::Day,
+    DateUnit::Week,
+    DateUnit::Month,
+    DateUnit::Quarter,
+    DateUnit::Year,
+];
 
 fn nanos(text: &str) -> i64 {
     let value = Value::from_text(crate::value::Kind::Timestamp, text).unwrap_or_else(|| panic!("{text}"));
@@ -11,12 +19,12 @@ fn nanos(text: &str) -> i64 {
     }
 }
 
-fn buckets(unit: Unit, zone: &str) -> DateBuckets {
+fn buckets(unit: DateUnit, zone: &str) -> DateBuckets {
     DateBuckets::new(unit, Zone::parse(zone).unwrap_or_else(|error| panic!("{error}")))
 }
 
 /// The name of a time's bucket.
-fn name(unit: Unit, zone: &str, time: &str) -> String {
+fn name(unit: DateUnit, zone: &str, time: &str) -> String {
     let mut buckets = buckets(unit, zone);
     let number = buckets.number_of(nanos(time));
     // A new instance must return the same name.
@@ -56,15 +64,15 @@ fn buckets_are_even_up_to_the_ends_of_64_bits() {
 }
 
 #[test]
-fn whatever_has_a_bucket_has_its_name() {
+fn every_bucket_of_a_time_has_a_name() {
     let zones = ["+00:00", "-23:59", "+14:00", "+23:59"];
     #[cfg(feature = "time-zones")]
     let zones = [&zones[..], &["America/New_York", "America/St_Johns", "Pacific/Apia", "Pacific/Kwajalein"]].concat();
     for zone in zones {
         for unit in UNITS {
-            for edge in [FIRST_SECOND, LAST_SECOND] {
+            for bound in [FIRST_SECOND, LAST_SECOND] {
                 for away in (0..14).map(|n| n * 9_999).chain((0..9).map(|n| n * 321_987)) {
-                    let second = if edge < 0 { edge + away } else { edge - away };
+                    let second = if bound < 0 { bound + away } else { bound - away };
                     let mut buckets = buckets(unit, zone);
                     let nanos = i128::from(second) * 1_000_000_000;
                     let number = buckets.number_of_wide(nanos).unwrap();
@@ -77,7 +85,7 @@ fn whatever_has_a_bucket_has_its_name() {
     }
 }
 
-fn any_unit() -> impl Strategy<Value = Unit> {
+fn any_unit() -> impl Strategy<Value = DateUnit> {
     prop::sample::select(UNITS.to_vec())
 }
 
@@ -108,7 +116,7 @@ proptest! {
 }
 
 #[test]
-fn times_beyond_the_years_fall_in_no_bucket() {
+fn times_outside_the_years_have_no_bucket() {
     for unit in UNITS {
         let mut buckets = buckets(unit, "UTC");
         for (second, inside) in
@@ -129,7 +137,7 @@ fn times_beyond_the_years_fall_in_no_bucket() {
 
 #[test]
 fn empty_buckets_are_filled_in_up_to_a_limit() {
-    let mut hours = buckets(Unit::Hour, "UTC");
+    let mut hours = buckets(DateUnit::Hour, "UTC");
     let starts: Vec<_> = hours.between(-1, 1).unwrap().collect();
     assert_eq!(starts, [(-1, -3_600_000_000_000), (0, 0), (1, 3_600_000_000_000)]);
     assert!(hours.between(0, 100_000).map(|_| ()).is_err());
@@ -139,10 +147,10 @@ fn empty_buckets_are_filled_in_up_to_a_limit() {
 
 #[test]
 fn an_offset_moves_days() {
-    assert_eq!(name(Unit::Day, "+02:00", "2013-03-31T22:30:00Z"), "2013-03-31T22:00:00Z");
-    assert_eq!(name(Unit::Day, "UTC", "1969-12-31T22:30:00Z"), "1969-12-31T00:00:00Z");
-    assert_eq!(name(Unit::Week, "-01:00", "2026-11-22T12:00:00Z"), "2026-11-16T01:00:00Z");
-    assert_eq!(name(Unit::Quarter, "UTC", "2026-11-22T12:00:00Z"), "2026-10-01T00:00:00Z");
+    assert_eq!(name(DateUnit::Day, "+02:00", "2013-03-31T22:30:00Z"), "2013-03-31T22:00:00Z");
+    assert_eq!(name(DateUnit::Day, "UTC", "1969-12-31T22:30:00Z"), "1969-12-31T00:00:00Z");
+    assert_eq!(name(DateUnit::Week, "-01:00", "2026-11-22T12:00:00Z"), "2026-11-16T01:00:00Z");
+    assert_eq!(name(DateUnit::Quarter, "UTC", "2026-11-22T12:00:00Z"), "2026-10-01T00:00:00Z");
 }
 
 #[cfg(feature = "time-zones")]
@@ -176,34 +184,34 @@ mod named {
     }
 
     /// The first day of the unit that contains a day, computed by the calendar of `jiff`.
-    fn first_day(unit: Unit, date: Date) -> Date {
+    fn first_day(unit: DateUnit, date: Date) -> Date {
         match unit {
-            Unit::Week => date.checked_sub(jiff::Span::new().days(date.weekday().to_monday_zero_offset())).unwrap(),
-            Unit::Month => date.first_of_month(),
-            Unit::Quarter => Date::new(date.year(), (date.month() - 1) / 3 * 3 + 1, 1).unwrap(),
-            Unit::Year => date.first_of_year(),
+            DateUnit::Week => date.checked_sub(jiff::Span::new().days(date.weekday().to_monday_zero_offset())).unwrap(),
+            DateUnit::Month => date.first_of_month(),
+            DateUnit::Quarter => Date::new(date.year(), (date.month() - 1) / 3 * 3 + 1, 1).unwrap(),
+            DateUnit::Year => date.first_of_year(),
             _ => date,
         }
     }
 
     /// The start of a second's bucket, found by walking back.
-    fn naive_start(unit: Unit, zone: &TimeZone, second: i64) -> i64 {
+    fn naive_start(unit: DateUnit, zone: &TimeZone, second: i64) -> i64 {
         let at = |second: i64| Timestamp::from_second(second).unwrap();
         if unit.seconds_within_day().is_none() {
             let day = first_day(unit, zone.to_datetime(at(second)).date());
             // The first instant of the day, or of the first later day that exists.
             return zone.to_timestamp(day.to_datetime(jiff::civil::Time::midnight())).unwrap().as_second();
         }
-        let shown = |second: i64| {
+        let clock = |second: i64| {
             let time = zone.to_datetime(at(second));
-            (time.date(), time.hour(), if unit == Unit::Minute { time.minute() } else { 0 })
+            (time.date(), time.hour(), if unit == DateUnit::Minute { time.minute() } else { 0 })
         };
         let offset = |second: i64| zone.to_offset(at(second));
-        let goes_on = |second: i64| shown(second - 1) == shown(second) && offset(second - 1) <= offset(second);
-        (0..).map(|back| second - back).find(|second| !goes_on(*second)).unwrap()
+        let continues = |second: i64| clock(second - 1) == clock(second) && offset(second - 1) <= offset(second);
+        (0..).map(|back| second - back).find(|second| !continues(*second)).unwrap()
     }
 
-    fn check(unit: Unit, zone: &str, buckets: &mut DateBuckets, second: i64) {
+    fn check(unit: DateUnit, zone: &str, buckets: &mut DateBuckets, second: i64) {
         let number = buckets.number_of(second * 1_000_000_000);
         let start = buckets.start(number).unwrap();
         let expected = i128::from(naive_start(unit, &jiff(zone), second)) * 1_000_000_000;
@@ -241,7 +249,7 @@ mod named {
 
         #[test]
         fn hours_are_numbered_without_a_gap(zone in prop::sample::select(ZONES.to_vec()), first in -700_000i64..700_000) {
-            let mut hours = buckets(Unit::Hour, zone);
+            let mut hours = buckets(DateUnit::Hour, zone);
             let starts: Vec<_> = hours.between(first, first + 5_000).unwrap().collect();
             prop_assert_eq!(starts.len(), 5_001);
             for pair in starts.windows(2) {
@@ -253,37 +261,37 @@ mod named {
 
     #[test]
     fn an_hour_that_is_repeated_is_two_buckets() {
-        let hour = |time| name(Unit::Hour, "Europe/Zurich", time);
+        let hour = |time| name(DateUnit::Hour, "Europe/Zurich", time);
         // Both local times are half past two.
         assert_eq!(hour("2013-10-27T00:30:00Z"), "2013-10-27T00:00:00Z");
         assert_eq!(hour("2013-10-27T01:30:00Z"), "2013-10-27T01:00:00Z");
         // Half past one and half past three.
         assert_eq!(hour("2013-03-31T00:30:00Z"), "2013-03-31T00:00:00Z");
         assert_eq!(hour("2013-03-31T01:30:00Z"), "2013-03-31T01:00:00Z");
-        let mut days = buckets(Unit::Day, "Europe/Zurich");
+        let mut days = buckets(DateUnit::Day, "Europe/Zurich");
         let day = days.number_of(nanos("2013-03-31T12:00:00Z"));
         let length = |days: &mut DateBuckets, day: i64| {
             (days.start(day + 1).unwrap() - days.start(day).unwrap()) / 3_600_000_000_000
         };
         assert_eq!((length(&mut days, day - 1), length(&mut days, day), length(&mut days, day + 210)), (24, 23, 25));
-        assert_eq!(name(Unit::Year, "Europe/Zurich", "2013-06-01T00:00:00Z"), "2012-12-31T23:00:00Z");
-        assert_eq!(name(Unit::Quarter, "Europe/Zurich", "2013-06-01T00:00:00Z"), "2013-03-31T22:00:00Z");
+        assert_eq!(name(DateUnit::Year, "Europe/Zurich", "2013-06-01T00:00:00Z"), "2012-12-31T23:00:00Z");
+        assert_eq!(name(DateUnit::Quarter, "Europe/Zurich", "2013-06-01T00:00:00Z"), "2013-03-31T22:00:00Z");
     }
 
     #[test]
     fn a_day_without_midnight_begins_when_it_begins() {
         // On 2013-10-20 at 00:00 the clock went forward to 01:00.
-        assert_eq!(name(Unit::Day, "America/Sao_Paulo", "2013-10-20T12:00:00Z"), "2013-10-20T03:00:00Z");
-        assert_eq!(name(Unit::Day, "America/Sao_Paulo", "2013-10-20T02:59:59Z"), "2013-10-19T03:00:00Z");
+        assert_eq!(name(DateUnit::Day, "America/Sao_Paulo", "2013-10-20T12:00:00Z"), "2013-10-20T03:00:00Z");
+        assert_eq!(name(DateUnit::Day, "America/Sao_Paulo", "2013-10-20T02:59:59Z"), "2013-10-19T03:00:00Z");
         // On 2013-02-17 at 00:00 it went back to 23:00, so the day before had 25 hours.
-        assert_eq!(name(Unit::Day, "America/Sao_Paulo", "2013-02-17T02:30:00Z"), "2013-02-16T02:00:00Z");
-        assert_eq!(name(Unit::Day, "America/Sao_Paulo", "2013-02-17T03:00:00Z"), "2013-02-17T03:00:00Z");
+        assert_eq!(name(DateUnit::Day, "America/Sao_Paulo", "2013-02-17T02:30:00Z"), "2013-02-16T02:00:00Z");
+        assert_eq!(name(DateUnit::Day, "America/Sao_Paulo", "2013-02-17T03:00:00Z"), "2013-02-17T03:00:00Z");
     }
 
     #[test]
     fn a_day_that_is_shown_twice_is_one_bucket() {
         // On 2010-11-07 at 00:01 the clock went back to 23:01 of the day before.
-        let day = |time| name(Unit::Day, "America/St_Johns", time);
+        let day = |time| name(DateUnit::Day, "America/St_Johns", time);
         assert_eq!(day("2010-11-07T02:30:30Z"), "2010-11-07T02:30:00Z");
         assert_eq!(day("2010-11-07T02:31:00Z"), "2010-11-06T02:30:00Z");
         assert_eq!(day("2010-11-07T03:30:00Z"), "2010-11-07T02:30:00Z");
@@ -292,7 +300,7 @@ mod named {
     #[test]
     fn a_clock_that_is_put_on_within_an_hour_stays_in_its_bucket() {
         // On 1916-07-28 at 00:01 the clock of Athens went forward to 00:26:08.
-        let mut hours = buckets(Unit::Hour, "Europe/Athens");
+        let mut hours = buckets(DateUnit::Hour, "Europe/Athens");
         let before = hours.number_of(nanos("1916-07-27T22:26:07Z"));
         assert_eq!(hours.number_of(nanos("1916-07-27T22:26:08Z")), before);
         assert_eq!(hours.number_of(nanos("1916-07-27T22:59:59Z")), before);
@@ -304,20 +312,20 @@ mod named {
     #[test]
     fn half_hours_and_quarters() {
         // On 2013-04-07 at 02:00 the clock went back to 01:30, on 2013-10-06 at 02:00 forward to 02:30.
-        let hour = |time| name(Unit::Hour, "Australia/Lord_Howe", time);
+        let hour = |time| name(DateUnit::Hour, "Australia/Lord_Howe", time);
         assert_eq!(hour("2013-04-06T14:59:00Z"), "2013-04-06T14:00:00Z");
         assert_eq!(hour("2013-04-06T15:10:00Z"), "2013-04-06T15:00:00Z");
         assert_eq!(hour("2013-04-06T15:40:00Z"), "2013-04-06T15:30:00Z");
         assert_eq!(hour("2013-10-05T15:40:00Z"), "2013-10-05T15:30:00Z");
         assert_eq!(hour("2013-10-05T16:10:00Z"), "2013-10-05T16:00:00Z");
-        assert_eq!(name(Unit::Hour, "Asia/Kathmandu", "2013-01-01T00:20:00Z"), "2013-01-01T00:15:00Z");
-        assert_eq!(name(Unit::Day, "Asia/Kathmandu", "2013-01-01T00:20:00Z"), "2012-12-31T18:15:00Z");
+        assert_eq!(name(DateUnit::Hour, "Asia/Kathmandu", "2013-01-01T00:20:00Z"), "2013-01-01T00:15:00Z");
+        assert_eq!(name(DateUnit::Day, "Asia/Kathmandu", "2013-01-01T00:20:00Z"), "2012-12-31T18:15:00Z");
     }
 
     #[test]
     fn a_day_that_was_left_out_has_no_bucket() {
         // Samoa skipped 30 December 2011.
-        let mut days = buckets(Unit::Day, "Pacific/Apia");
+        let mut days = buckets(DateUnit::Day, "Pacific/Apia");
         let day = days.number_of(nanos("2011-12-30T09:59:59Z"));
         assert_eq!(days.number_of(nanos("2011-12-30T10:00:00Z")), day + 2);
         assert_eq!(days.start(day + 1), None);

@@ -100,7 +100,7 @@ fn big(natural: &Natural) -> Big {
 }
 
 #[test]
-fn sums_leave_the_range_of_floats_and_come_back() {
+fn intermediate_sums_may_exceed_the_range_of_floats() {
     assert_eq!(sum([1e308, 1e308]).round(), f64::INFINITY);
     assert_eq!(sum([1e308, 1e308, -1e308]).round(), 1e308);
     assert_eq!(sum([-1e308, -1e308]).round(), f64::NEG_INFINITY);
@@ -128,7 +128,7 @@ fn thousands_of_summands_carry() {
 }
 
 #[test]
-fn what_is_no_number_leaves_again() {
+fn infinities_and_nan_can_be_removed() {
     let mut all = sum([1.0, f64::INFINITY]);
     assert_eq!(all.round(), f64::INFINITY);
     all.add(f64::NEG_INFINITY);

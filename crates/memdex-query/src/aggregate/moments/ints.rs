@@ -62,20 +62,13 @@ impl IntMoments {
         self.sum = self.sum.wrapping_add(sum);
     }
 
-    pub(super) fn add_wide(&mut self, value: ValueRef<'_>) {
+    /// Adds an integer of any width, or removes it if it `leaves`; ignores other values.
+    pub(super) fn change(&mut self, value: ValueRef<'_>, leaves: bool) {
         match value.canonical() {
+            ValueRef::Int(n) if leaves => self.remove(n),
             ValueRef::Int(n) => self.add(n),
-            ValueRef::Int128(n) => self.put(n < 0, n.unsigned_abs(), false),
-            ValueRef::UInt128(n) => self.put(false, n, false),
-            _ => {}
-        }
-    }
-
-    pub(super) fn remove_wide(&mut self, value: ValueRef<'_>) {
-        match value.canonical() {
-            ValueRef::Int(n) => self.remove(n),
-            ValueRef::Int128(n) => self.put(n < 0, n.unsigned_abs(), true),
-            ValueRef::UInt128(n) => self.put(false, n, true),
+            ValueRef::Int128(n) => self.put(n < 0, n.unsigned_abs(), leaves),
+            ValueRef::UInt128(n) => self.put(false, n, leaves),
             _ => {}
         }
     }

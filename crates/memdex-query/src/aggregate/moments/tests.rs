@@ -69,10 +69,10 @@ fn count(moments: &Moments) -> u64 {
     }
 }
 
-type Figures = (u64, Result<Value, StatisticsError>, [Option<u64>; 3]);
+type Results = (u64, Result<Value, StatisticsError>, [Option<u64>; 3]);
 
-fn figures(moments: &Moments) -> Figures {
-    let bits = [moments.avg(), moments.stddev(), moments.stddev_pop()].map(|figure| figure.map(f64::to_bits));
+fn results(moments: &Moments) -> Results {
+    let bits = [moments.avg(), moments.stddev(), moments.stddev_pop()].map(|result| result.map(f64::to_bits));
     (count(moments), moments.sum(), bits)
 }
 
@@ -81,17 +81,17 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(100))]
 
     #[test]
-    fn figures_are_right_to_the_last_bit((kind, values) in values()) {
+    fn results_are_right_to_the_last_bit((kind, values) in values()) {
         let all = moments(kind, &values);
         let n = values.len() as i128;
         prop_assert_eq!(count(&all), n as u64);
         let sum = values.iter().fold(Big::default(), |sum, value| sum.plus(&exact(value)));
         match all.sum() {
-            Ok(figure) if kind == Kind::Float => {
-                let ValueRef::Float(figure) = figure.as_ref() else { panic!("{figure}") };
-                prop_assert!(is_nearest(figure, &sum, &Big::new(1), 1_080));
+            Ok(result) if kind == Kind::Float => {
+                let ValueRef::Float(result) = result.as_ref() else { panic!("{result}") };
+                prop_assert!(is_nearest(result, &sum, &Big::new(1), 1_080));
             }
-            Ok(figure) => prop_assert!(exact(&figure).minus(&sum).is_zero(), "{}", figure),
+            Ok(result) => prop_assert!(exact(&result).minus(&sum).is_zero(), "{}", result),
             Err(error) => {
                 // At least 2^127 units, or a decimal with too many digits.
                 prop_assert!(kind != Kind::Float && n > 1);
@@ -123,26 +123,26 @@ proptest! {
     }
 
     #[test]
-    fn what_leaves_was_never_there((kind, values) in values(), at in any::<prop::sample::Index>(), order in any::<u64>()) {
+    fn removed_values_leave_no_trace((kind, values) in values(), at in any::<prop::sample::Index>(), order in any::<u64>()) {
         let at = if values.is_empty() { 0 } else { at.index(values.len()) };
         let (stay, leave) = values.split_at(at);
         let mut all = moments(kind, leave.iter().rev().chain(stay));
-        prop_assert_eq!(figures(&all), figures(&moments(kind, &values)));
+        prop_assert_eq!(results(&all), results(&moments(kind, &values)));
         let mut merged = moments(kind, leave);
         merged.merge(&moments(kind, stay));
-        prop_assert_eq!(figures(&merged), figures(&all));
+        prop_assert_eq!(results(&merged), results(&all));
         for value in leave {
             if order % 2 == 0 { all.remove(value.as_ref()) } else { merged.remove(value.as_ref()) }
         }
         let left = if order % 2 == 0 { &mut all } else { &mut merged };
-        prop_assert_eq!(figures(left), figures(&moments(kind, stay)));
+        prop_assert_eq!(results(left), results(&moments(kind, stay)));
         stay.iter().for_each(|value| left.remove(value.as_ref()));
         prop_assert_eq!(format!("{left:?}"), format!("{:?}", Moments::new(kind, true).unwrap()));
     }
 }
 
 #[test]
-fn figures_of_few_values_and_of_none() {
+fn results_of_few_values_and_of_none() {
     for kind in [Kind::Int, Kind::Float, Kind::Decimal] {
         let none = Moments::new(kind, true).unwrap();
         assert_eq!(none.sum().unwrap().as_ref().kind(), Some(kind));
@@ -162,7 +162,7 @@ fn figures_of_few_values_and_of_none() {
 }
 
 #[test]
-fn sums_beyond_their_kind_are_refused_and_have_a_mean_all_the_same() {
+fn a_sum_that_overflows_is_refused_but_has_a_mean() {
     let mut wide = moments(Kind::Int, [u128::MAX, 1].map(Value::from).iter());
     assert_eq!(wide.sum(), Err(StatisticsError::Overflow { kind: Kind::Int }));
     assert_eq!(wide.avg(), Some(2f64.powi(127)));
@@ -185,5 +185,5 @@ fn partial_sums_are_sums() {
     parts.add_partial(3, 6);
     let mut whole = Moments::new(Kind::Int, false).unwrap();
     [1, 2, 3].iter().for_each(|n| whole.add(ValueRef::Int(*n)));
-    assert_eq!(figures(&Moments::Ints(parts)), figures(&whole));
+    assert_eq!(results(&Moments::Ints(parts)), results(&whole));
 }

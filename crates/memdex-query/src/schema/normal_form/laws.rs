@@ -12,8 +12,8 @@ pub(super) struct Laws<'a> {
 }
 
 impl Laws<'_> {
-    /// The normal form of a condition, as deep as the condition. Each law holds in any order and grouping of the parts, so that every
-    /// wording of one condition leads to one form.
+    /// The normal form of a condition, as deep as the condition. Each law holds in any order and grouping of the parts, so that
+    /// equivalent conditions get one form.
     pub(super) fn normal_form(&self, condition: Condition) -> Node {
         match condition {
             Condition::All => Node::all(),
@@ -106,7 +106,7 @@ impl Laws<'_> {
     }
 }
 
-/// The intersection of two sets, each with whether its complement, which includes null, is meant.
+/// The intersection of two sets. The flag selects the complement of a set, which includes null.
 fn both((a, not_a): (Domain, bool), (b, not_b): (Domain, bool)) -> (Domain, bool) {
     match (not_a, not_b) {
         (false, false) => (a.and(b), false),

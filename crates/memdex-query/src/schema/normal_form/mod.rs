@@ -4,7 +4,7 @@
 //! flat, in one order and distinct. Tests of one field with single values become one set of values (`domain`), from which tests are
 //! written again. A part and its negation are a contradiction (`laws`).
 //!
-//! A missing value meets no comparison, so the negation of a comparison is never another one: `!(a < b)` holds where `a` is missing,
+//! A missing value matches no comparison, so the negation of a comparison is never another one: `!(a < b)` holds where `a` is missing,
 //! `a >= b` does not. A set of values is therefore distinct from its union with null. A field of many values, and an undeclared path,
 //! can have two different values at once, so fewer laws hold (`many`).
 //!

@@ -145,7 +145,7 @@ fn leaf() -> impl Strategy<Value = Predicate> {
     let value = || {
         select(vec![Value::from(0), 1.into(), 1.5.into(), 2.into(), true.into(), "a".into(), "B".into(), 1e300.into()])
     };
-    let loose = |name: &'static str| {
+    let undeclared = |name: &'static str| {
         (0..9, value(), value(), vec(value(), 0..4), 0..3_usize, 0..3_usize).prop_map(move |(test, v, w, all, f, t)| {
             let x = field(name);
             match test {
@@ -166,8 +166,8 @@ fn leaf() -> impl Strategy<Value = Predicate> {
         20 => a,
         14 => texts("s"),
         10 => many("t"),
-        8 => loose("x"),
-        3 => loose("y.z"),
+        8 => undeclared("x"),
+        3 => undeclared("y.z"),
         3 => texts("x"),
         4 => (0..7, any::<bool>()).prop_map(|(test, value)| match test {
             0 | 1 => field("b").eq(value),
@@ -190,7 +190,7 @@ fn predicate() -> impl Strategy<Value = Predicate> {
     })
 }
 
-fn test_reworded(test: &Test, make: &dyn Fn(Test) -> Condition) -> Condition {
+fn reworded_test(test: &Test, make: &dyn Fn(Test) -> Condition) -> Condition {
     match test {
         Test::Eq(value) => make(Test::In(Values::new(vec![value.clone()]))),
         Test::In(values) => Condition::Or(values.iter().rev().map(|value| make(Test::Eq(value.clone()))).collect()),
@@ -198,7 +198,7 @@ fn test_reworded(test: &Test, make: &dyn Fn(Test) -> Condition) -> Condition {
     }
 }
 
-/// The same condition in another wording; `dice` choose it.
+/// The same condition in another form, which `dice` choose.
 fn reworded(condition: &Condition, dice: &mut impl FnMut(usize) -> usize) -> Condition {
     let not = |part| Condition::Not(Box::new(part));
     let mut parts_of =
@@ -223,9 +223,9 @@ fn reworded(condition: &Condition, dice: &mut impl FnMut(usize) -> usize) -> Con
         Condition::And(parts) => parts_of(parts, Condition::And, Condition::Or),
         Condition::Or(parts) => parts_of(parts, Condition::Or, Condition::And),
         Condition::Not(part) => not(reworded(part, dice)),
-        Condition::Test(at, test) if dice(3) == 0 => test_reworded(test, &|test| Condition::Test(at.clone(), test)),
+        Condition::Test(at, test) if dice(3) == 0 => reworded_test(test, &|test| Condition::Test(at.clone(), test)),
         Condition::Undeclared(at, test) if dice(3) == 0 => {
-            test_reworded(test, &|test| Condition::Undeclared(at.clone(), test))
+            reworded_test(test, &|test| Condition::Undeclared(at.clone(), test))
         }
         other => other.clone(),
     };
@@ -252,7 +252,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 1_000, ..ProptestConfig::default() })]
 
     #[test]
-    fn it_holds_for_the_same_records(predicate in predicate(), records in vec(record(), 1..30)) {
+    fn a_normal_form_holds_for_the_same_records(predicate in predicate(), records in vec(record(), 1..30)) {
         let (raw, normal) = (raw(&predicate), bound(&predicate));
         for record in &records {
             prop_assert_eq!(raw.holds(record), normal.holds(record), "{:?} as {:?} of {:?}", predicate, normal, record);
@@ -263,7 +263,7 @@ proptest! {
     }
 
     #[test]
-    fn other_words_are_the_same_question(predicate in predicate(), dice in vec(any::<usize>(), 64)) {
+    fn rewordings_have_the_same_normal_form(predicate in predicate(), dice in vec(any::<usize>(), 64)) {
         let mut next = dice.iter().cycle();
         let other = normal_form(reworded(&raw(&predicate), &mut |sides| next.next().unwrap() % sides), &schema());
         prop_assert!(bound(&predicate).is_same(&other), "{:?} and {:?}", bound(&predicate), other);
@@ -271,7 +271,7 @@ proptest! {
     }
 
     #[test]
-    fn other_questions_are_told_apart(a in predicate(), b in predicate(), records in vec(record(), 1..30)) {
+    fn different_predicates_have_different_fingerprints(a in predicate(), b in predicate(), records in vec(record(), 1..30)) {
         let (x, y) = (raw(&a), raw(&b));
         let differ = records.iter().any(|record| x.holds(record) != y.holds(record));
         prop_assert!(!differ || print(&a) != print(&b), "{:?} and {:?}", a, b);
@@ -279,7 +279,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_implied_holds(a in predicate(), b in predicate(), records in vec(record(), 1..30)) {
+    fn an_implied_condition_holds(a in predicate(), b in predicate(), records in vec(record(), 1..30)) {
         let either = bound(&Predicate::any_of([a.clone(), b.clone()]));
         let (a, b) = (bound(&a), bound(&b));
         if a.implies(&b) {
@@ -293,7 +293,7 @@ proptest! {
 
     /// Tests of one field, which are the most likely to imply each other.
     #[test]
-    fn what_is_implied_of_one_field_holds(a in leaf(), b in leaf(), nots in any::<[bool; 2]>(), records in vec(record(), 30)) {
+    fn an_implied_test_of_the_same_field_holds(a in leaf(), b in leaf(), nots in any::<[bool; 2]>(), records in vec(record(), 30)) {
         let not_if = |not, part: Predicate| if not { !part } else { part };
         let (a, b) = (bound(&not_if(nots[0], a)), bound(&not_if(nots[1], b)));
         for record in &records {
@@ -302,7 +302,7 @@ proptest! {
     }
 }
 
-fn shown(predicate: Predicate) -> String {
+fn normalized(predicate: Predicate) -> String {
     fn show(condition: &Condition) -> String {
         let all = |parts: &[Condition], sign| format!("({})", parts.iter().map(show).collect::<Vec<_>>().join(sign));
         match condition {
@@ -342,7 +342,7 @@ fn shown(predicate: Predicate) -> String {
 }
 
 #[test]
-fn what_can_be_told_is_told() {
+fn equivalent_tests_are_simplified() {
     let (a, b, s, t, x) = (|| field("a"), || field("b"), || field("s"), || field("t"), || field("x"));
     let none: [i64; 0] = [];
     for (predicate, expected) in [
@@ -353,7 +353,7 @@ fn what_can_be_told_is_told() {
         (Predicate::none(), "nothing"),
         (a().eq(1) & !a().eq(1), "nothing"),
         (a().eq(1) | !a().eq(1), "all"),
-        // What is missing is neither.
+        // A missing value is neither equal nor unequal.
         (a().eq(1) | a().ne(1), "!no a"),
         (!a().ge(3), "!a [3.."),
         (a().gt(1), "a [2.."),
@@ -393,7 +393,7 @@ fn what_can_be_told_is_told() {
         (s().like("x%") & s().starts_with("xy"), "s [\"xy\"..\"xz\")"),
         (s().like("%"), "!no s"),
         (s().like("%x") | s().is_null() | s().like("%x"), "(no s | s like)"),
-        // Two values may both be there.
+        // Both values may be present.
         (t().contains("x") | t().any(["y", "x"]), "t any [\"x\", \"y\"]"),
         (t().contains("x") & !t().contains("y"), "(t any [\"x\"] & !t any [\"y\"])"),
         (t().contains("x") & !t().contains("x"), "nothing"),
@@ -409,12 +409,12 @@ fn what_can_be_told_is_told() {
         (x().between(5, "x"), "nothing"),
         (x().between(2.5, 5), "x [2.5..5]"),
     ] {
-        let said = format!("{predicate:?}");
-        assert_eq!(shown(predicate), expected, "{said}");
+        let original = format!("{predicate:?}");
+        assert_eq!(normalized(predicate), expected, "{original}");
     }
 }
 
-/// Written down, so that they stay what they are.
+/// Pinned, since a fingerprint must not change.
 #[test]
 fn fingerprints_are_the_same_everywhere() {
     let text =
@@ -426,13 +426,13 @@ fn fingerprints_are_the_same_everywhere() {
 fn large_and_long_conditions_take_little_time() {
     let many = |n: i64| (0..n).map(|n| field("a").eq(n * 2)).collect::<Vec<_>>();
     let start = std::time::Instant::now();
-    assert!(shown(Predicate::any_of(many(20_000))).starts_with("a in [0, 2, 4"));
-    assert_eq!(shown(Predicate::all_of(many(20_000))), "nothing");
+    assert!(normalized(Predicate::any_of(many(20_000))).starts_with("a in [0, 2, 4"));
+    assert_eq!(normalized(Predicate::all_of(many(20_000))), "nothing");
     let without = (0..20_000).map(|n| field("a").ne(n));
-    assert!(shown(Predicate::all_of(without)).starts_with("(a ..0) | a [20000..)"));
-    // Each part tells of the next.
+    assert!(normalized(Predicate::all_of(without)).starts_with("(a ..0) | a [20000..)"));
+    // Each part implies the next.
     let text = |n: usize| field("s").like(format!("%{n}_"));
     let chain = (0..5_000).map(|n| !text(n) | text(n + 1)).chain([text(0)]);
-    assert!(!shown(Predicate::all_of(chain)).is_empty());
+    assert!(!normalized(Predicate::all_of(chain)).is_empty());
     assert!(start.elapsed().as_secs() < 30, "{:?}", start.elapsed());
 }
