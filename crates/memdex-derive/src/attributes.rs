@@ -74,13 +74,13 @@ pub(crate) struct Options {
     /// The first attribute, if there is one.
     pub(crate) span: Option<Span>,
     /// Whether the attributes have no errors, so that missing options are missing on purpose.
-    pub(crate) sound: bool,
+    pub(crate) valid: bool,
 }
 
 impl Options {
     pub(crate) fn parse(attributes: &[Attribute], known: &Known, errors: &mut Errors) -> Self {
         let errors_before = errors.0.len();
-        let mut options = Options { options: Vec::new(), span: None, sound: true };
+        let mut options = Options { options: Vec::new(), span: None, valid: true };
         for attribute in attributes.iter().filter(|a| a.path().is_ident(known.attribute)) {
             options.span.get_or_insert(attribute.path().span());
             let Meta::List(list) = &attribute.meta else {
@@ -100,7 +100,7 @@ impl Options {
                 }
             }
         }
-        options.sound = errors.0.len() == errors_before;
+        options.valid = errors.0.len() == errors_before;
         options
     }
 

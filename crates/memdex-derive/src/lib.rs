@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod attributes;
+mod check;
 mod field_value;
 mod methods;
 mod part;
@@ -100,7 +101,7 @@ use syn::{DeriveInput, Error, parse_macro_input};
 #[proc_macro_derive(Record, attributes(record))]
 pub fn record(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);
-    record::derive(&input, part::What::Record).unwrap_or_else(Error::into_compile_error).into()
+    record::derive(&input, part::Target::Record).unwrap_or_else(Error::into_compile_error).into()
 }
 
 /// Makes a struct with named fields a nested struct: a record can hold it in a field with `#[record(nested)]`, and queries can name
@@ -127,7 +128,7 @@ pub fn record(input: TokenStream) -> TokenStream {
 #[proc_macro_derive(Nested, attributes(record))]
 pub fn nested(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);
-    record::derive(&input, part::What::Nested).unwrap_or_else(Error::into_compile_error).into()
+    record::derive(&input, part::Target::Nested).unwrap_or_else(Error::into_compile_error).into()
 }
 
 /// Declares a wrapper that makes a record of a type of another crate, on which `#[derive(Record)]` can't be put.
@@ -169,7 +170,7 @@ pub fn record_for(input: TokenStream) -> TokenStream {
 /// Makes an enum without data or a newtype a type that fields of records can have.
 ///
 /// The value of an enum is the name of its variant, as a string; that of a newtype (a struct with one field, named or not) is the
-/// value of its field. `FromValue`, the way back, is implemented as well:
+/// value of its field. The inverse, `FromValue`, is implemented as well:
 ///
 /// ```
 /// use memdex::FieldValue;

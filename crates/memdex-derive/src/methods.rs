@@ -1,14 +1,14 @@
-//! The methods of a derived record or nested struct: its schema, the values of its fields, and the way back.
+//! The methods of a derived record or nested struct: its schema, the values of its fields, and the inverse.
 
-use crate::part::{Part, What};
+use crate::part::{Part, Target};
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote;
 
 /// `from_values`: each field of the schema from its values, all others by `Default`.
-pub(crate) fn from_values(parts: &[Part<'_>], hidden: &[&Ident], what: What) -> TokenStream {
+pub(crate) fn from_values(parts: &[Part<'_>], hidden: &[&Ident], target: Target) -> TokenStream {
     let values = parts.iter().map(|Part { ident, ty, name, nested, .. }| {
-        let name = match what {
-            What::Nested => quote!(&::std::format!("{__prefix}.{}", #name)),
+        let name = match target {
+            Target::Nested => quote!(&::std::format!("{__prefix}.{}", #name)),
             _ => quote!(#name),
         };
         match nested {
@@ -16,7 +16,7 @@ pub(crate) fn from_values(parts: &[Part<'_>], hidden: &[&Ident], what: What) -> 
             false => quote!(#ident: ::memdex::typing::FieldValues::to::<#ty>(__values, #name)?),
         }
     });
-    let prefix = (what == What::Nested).then(|| quote!(__prefix: &::core::primitive::str));
+    let prefix = (target == Target::Nested).then(|| quote!(__prefix: &::core::primitive::str));
     quote! {
         fn from_values(
             __values: &::memdex::typing::FieldValues,

@@ -22,7 +22,7 @@ pub(crate) struct Part<'a> {
 
 /// The derived trait.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum What {
+pub(crate) enum Target {
     /// A record.
     Record,
     /// A struct within a record, which has no key.

@@ -1,18 +1,17 @@
 //! `#[derive(Record)]` and `#[derive(Nested)]`.
 
 use crate::attributes::{Errors, Form, Known, Options, refuse_generics};
+use crate::check::{always_float, key_type, valid_key};
 use crate::methods::{extractors, from_values, heap_size, schema, value};
-use crate::part::{Part, What};
+use crate::part::{Part, Target};
 use crate::rename::{Style, constant, namespace};
-use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
-use quote::{ToTokens, quote, quote_spanned};
+use proc_macro2::{Ident, TokenStream};
+use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
-use syn::{
-    Data, DeriveInput, Error, Expr, Field, Fields, FieldsNamed, LitStr, MetaList, Result, Token, Type, Visibility,
-};
+use syn::{Data, DeriveInput, Error, Expr, Field, Fields, FieldsNamed, LitStr, MetaList, Result, Token, Visibility};
 
 const ON_STRUCT: Known = Known {
     attribute: "record",
@@ -46,12 +45,12 @@ const ON_FIELD: Known = Known {
 /// The options that give a field an index.
 const INDEXES: [&str; 3] = ["index", "unique", "ordered"];
 
-pub(crate) fn derive(input: &DeriveInput, what: What) -> Result<TokenStream> {
+pub(crate) fn derive(input: &DeriveInput, target: Target) -> Result<TokenStream> {
     let fields = named_fields(input)?;
     let mut errors = Errors::default();
     let why = "a collection holds one type, which owns its data";
-    refuse_generics(&input.generics, if what == What::Nested { "Nested" } else { "Record" }, why, &mut errors);
-    let owner = if what == What::Wrapper { quote!(self.0) } else { quote!(self) };
+    refuse_generics(&input.generics, if target == Target::Nested { "Nested" } else { "Record" }, why, &mut errors);
+    let owner = if target == Target::Wrapper { quote!(self.0) } else { quote!(self) };
     let on_struct = Options::parse(&input.attrs, &ON_STRUCT, &mut errors);
     let style = on_struct.rename_all(&mut errors);
     let mut parts: Vec<Part<'_>> = Vec::new();
@@ -60,7 +59,7 @@ pub(crate) fn derive(input: &DeriveInput, what: What) -> Result<TokenStream> {
     for field in &fields.named {
         let options = Options::parse(&field.attrs, &ON_FIELD, &mut errors);
         keyed |= options.has("key");
-        if let (What::Nested, Some(key)) = (what, options.get("key")) {
+        if let (Target::Nested, Some(key)) = (target, options.get("key")) {
             errors.add(key, "a nested struct has no key; `key` is for fields of the record");
         }
         match part(field, &options, style, &owner, &mut errors) {
@@ -71,13 +70,13 @@ pub(crate) fn derive(input: &DeriveInput, what: What) -> Result<TokenStream> {
             None => hidden.extend(&field.ident),
         }
     }
-    if !keyed && what != What::Nested {
+    if !keyed && target != Target::Nested {
         errors
             .add(&input.ident, "a record needs a key: put `#[record(key)]` on the field, or fields, that identify it");
     }
     let namespace = Namespace::parse(&input.ident, &on_struct, &mut errors);
     let indexes = indexes(&on_struct, &parts, &mut errors);
-    if let (What::Wrapper, Some(option)) = (what, on_struct.get("from_values")) {
+    if let (Target::Wrapper, Some(option)) = (target, on_struct.get("from_values")) {
         errors.add(
             option,
             "`from_values` can't build a type of another crate; implement `Record` by hand for a type of your own",
@@ -86,12 +85,14 @@ pub(crate) fn derive(input: &DeriveInput, what: What) -> Result<TokenStream> {
     errors.check()?;
     let heap_size =
         heap_size(fields.named.iter().filter_map(|field| field.ident.as_ref()).map(|ident| quote!(#owner.#ident)));
-    let from_values = on_struct.has("from_values").then(|| from_values(&parts, &hidden, what));
+    let from_values = on_struct.has("from_values").then(|| from_values(&parts, &hidden, target));
     // Fields of nested structs follow all others.
     let (nested, parts): (Vec<_>, Vec<_>) = parts.into_iter().partition(|part| part.nested);
-    let implementation = match what {
-        What::Record | What::Wrapper => of_record(&input.ident, &parts, &nested, &indexes, &heap_size, &from_values),
-        What::Nested => of_nested(&input.ident, &parts, &nested, &indexes, &heap_size, &from_values),
+    let implementation = match target {
+        Target::Record | Target::Wrapper => {
+            of_record(&input.ident, &parts, &nested, &indexes, &heap_size, &from_values)
+        }
+        Target::Nested => of_nested(&input.ident, &parts, &nested, &indexes, &heap_size, &from_values),
     };
     let constants = constants(input, &namespace, parts.iter().chain(&nested), &hidden);
     let keys = parts.iter().filter(|part| part.key).map(valid_key);
@@ -234,7 +235,7 @@ fn part<'a>(
             word,
             "`nested` can only be combined with `rename`; put the other attributes on the fields of the nested struct",
         ),
-        (None, None) if !others && options.sound => {
+        (None, None) if !others && options.valid => {
             let message = format!(
                 "the role of field `{}` is missing; add one of `key`, `index`, `unique`, `ordered`, `column`, `field`, `nested`",
                 ident.unraw()
@@ -283,7 +284,7 @@ fn of_record(
 ) -> TokenStream {
     let keys: Vec<_> = parts.iter().filter(|part| part.key).collect();
     let key_type = match keys.as_slice() {
-        [one] => one.ty.to_token_stream(),
+        [one] => key_type(one.ty),
         several => {
             let types = several.iter().map(|part| part.ty);
             quote!((#(#types,)*))
@@ -461,34 +462,4 @@ fn without_attribute(record: &Ident, vis: &Visibility, holder: &Ident, field: &I
             }
         };
     }
-}
-
-/// A check that fails at the type of a key field which is optional or a list.
-fn valid_key(part: &Part<'_>) -> TokenStream {
-    let (ty, name) = (part.ty, part.ident.unraw());
-    let list = format!("a list can't be a key: the key field `{name}` must have exactly one value");
-    let optional = format!("the key field `{name}` can't be optional: every record needs a whole key");
-    let list = check_of_type(ty, quote!(!<#ty as ::memdex::FieldValue>::MANY), &list);
-    let single = quote!(<#ty as ::memdex::FieldValue>::MANY || !<#ty as ::memdex::FieldValue>::NULLABLE);
-    let optional = check_of_type(ty, single, &optional);
-    quote!(#list #optional)
-}
-
-/// A check that fails at the type of a `nan_last` field that is not a float.
-fn always_float(part: &Part<'_>) -> TokenStream {
-    let (ty, name) = (part.ty, part.ident.unraw());
-    let message = format!("`nan_last` is for floats, and the field `{name}` is not one");
-    let kind = quote!(<#ty as ::memdex::FieldValue>::KIND);
-    check_of_type(ty, quote!(::core::matches!(#kind, ::memdex::Kind::Float)), &message)
-}
-
-/// A check at compile time, pointed at a type.
-fn check_of_type(ty: &Type, holds: TokenStream, message: &str) -> TokenStream {
-    // Spans the whole type, as far as a stable compiler allows.
-    let first = ty.span();
-    let last = ty.to_token_stream().into_iter().last().as_ref().map_or(first, TokenTree::span);
-    let start = quote_spanned!(first=> ::core::assert);
-    let mut condition = Group::new(Delimiter::Parenthesis, quote!(#holds, #message));
-    condition.set_span(last);
-    quote!(const _: () = #start ! #condition;)
 }

@@ -1,6 +1,6 @@
 //! `record_for!`: a record that wraps a type of another crate.
 
-use crate::part::What;
+use crate::part::Target;
 use crate::record::derive;
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -51,7 +51,7 @@ pub(crate) fn declare(wrapper: Wrapper) -> Result<TokenStream> {
         generics: Generics::default(),
         data: Data::Struct(data),
     };
-    let record = derive(&input, What::Wrapper)?;
+    let record = derive(&input, Target::Wrapper)?;
     Ok(quote! {
         #(#others)*
         #vis struct #ident(pub #inner);
