@@ -19,7 +19,7 @@ pub enum SqlError {
         feature: String,
         /// The field that the feature uses, if it uses one.
         field: Option<String>,
-        /// What to do.
+        /// The advice.
         help: &'static str,
     },
     /// The dialect cannot represent a value.
@@ -31,9 +31,9 @@ pub enum SqlError {
         field: String,
         /// The value.
         value: Value,
-        /// What is wrong with it.
+        /// The problem.
         why: &'static str,
-        /// What to do.
+        /// The advice.
         help: &'static str,
     },
     /// A condition compares a field with null.
@@ -53,7 +53,7 @@ pub enum SqlError {
         feature: String,
         /// The field that the feature uses, if it uses one.
         field: Option<String>,
-        /// Why it needs the schema.
+        /// The reason.
         why: &'static str,
     },
     /// The dialect does not accept a name of a table, column or index.
@@ -63,9 +63,9 @@ pub enum SqlError {
         dialect: Dialect,
         /// The name.
         name: String,
-        /// What is wrong with it.
+        /// The problem.
         why: &'static str,
-        /// What to do.
+        /// The advice.
         help: &'static str,
     },
     /// The statement has more parameters than the dialect allows.
