@@ -18,8 +18,8 @@ errors! {
     /// let users = Store::new().collection::<User>("User")?;
     /// let error = users.find(field("nmae").eq("Ada")).count().unwrap_err();
     /// assert!(matches!(&error, QueryError::UnknownField { field, .. } if field == "nmae"));
-    /// assert_eq!(error.to_string(), r#"collection "User" has no field "nmae"; it has id, name; did you mean
-    /// `name`?"#);
+    /// let message = r#"collection "User" has no field "nmae"; it has id, name; did you mean `name`?"#;
+    /// assert_eq!(error.to_string(), message);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[derive(Clone, Debug, PartialEq, Eq)]
