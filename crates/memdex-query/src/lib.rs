@@ -1,4 +1,5 @@
-//! The plain data of [memdex](https://docs.rs/memdex): values, keys, schemas, predicates, queries, statistics, and their errors.
+//! The plain data of [memdex](https://docs.rs/memdex): values, keys, schemas, predicates, queries, statistics, and
+//! their errors.
 //!
 //! This crate has no locks and no threads, and does not depend on the engine. `memdex` re-exports what its users need;
 //! depend on this crate directly to write an adapter that translates queries, or an engine that answers them.
@@ -10,8 +11,11 @@
 
 #![forbid(unsafe_code)]
 
-pub mod aggregate;
+// First, for its macro.
+#[macro_use]
 pub mod error;
+
+pub mod aggregate;
 pub mod limits;
 pub mod query;
 pub mod schema;

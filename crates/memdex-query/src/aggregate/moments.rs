@@ -1,7 +1,7 @@
 //! Count, sum and sum of squares of one field's values in one group, and the metrics computed from them.
 //!
-//! All three are exact, and values can be removed. A metric is a fraction of two integers, rounded once: the variance of n values is
-//! (n·Σx² - (Σx)²) / n², which is never negative as nothing was rounded before.
+//! All three are exact, and values can be removed. A metric is a fraction of two integers, rounded once: the variance
+//! of n values is (n·Σx² - (Σx)²) / n², which is never negative as nothing was rounded before.
 
 mod decimals;
 mod floats;
@@ -63,7 +63,7 @@ impl Moments {
     pub fn add_times(&mut self, value: ValueRef<'_>, times: u64) {
         match (&mut *self, value) {
             (_, _) if times == 1 => self.add(value),
-            (Moments::Ints(ints), ValueRef::Int(n)) if !ints.has_squares() => {
+            (Moments::Ints(ints), ValueRef::Int(n)) if !ints.squares.is_some() => {
                 ints.add_partial(times, i128::from(n) * i128::from(times))
             }
             _ => {
@@ -87,9 +87,9 @@ impl Moments {
     /// Moments of no values, with squares if these have them.
     fn empty(&self) -> Self {
         match self {
-            Moments::Ints(ints) => Moments::Ints(IntMoments::new(ints.has_squares())),
-            Moments::Floats(floats) => Moments::Floats(FloatMoments::new(floats.has_squares())),
-            Moments::Decimals(decimals) => Moments::Decimals(DecimalMoments::new(decimals.has_squares())),
+            Moments::Ints(ints) => Moments::Ints(IntMoments::new(ints.squares.is_some())),
+            Moments::Floats(floats) => Moments::Floats(FloatMoments::new(floats.squares.is_some())),
+            Moments::Decimals(decimals) => Moments::Decimals(DecimalMoments::new(decimals.squares.is_some())),
         }
     }
 
@@ -131,8 +131,8 @@ impl Moments {
         of_any_kind!(self, moments => moments.avg())
     }
 
-    /// The sample standard deviation, as the nearest `f64`: squared deviations are divided by the number of values minus one. `None`
-    /// for fewer than two values, or without squares.
+    /// The sample standard deviation, as the nearest `f64`: squared deviations are divided by the number of values
+    /// minus one. `None` for fewer than two values, or without squares.
     pub fn stddev(&self) -> Option<f64> {
         self.deviation(1)
     }
@@ -150,13 +150,15 @@ impl Moments {
 /// The unit of decimals, 10^-28, as two factors of 64 bits.
 const DECIMAL_UNITS: [u64; 2] = [10u64.pow(14); 2];
 
-/// The mean of `count` values, from the sign and magnitude of their sum in units of two to the power of `exponent` divided by `units`.
+/// The mean of `count` values, from the sign and magnitude of their sum in units of two to the power of `exponent`
+/// divided by `units`.
 fn mean(count: u64, (negative, sum): (bool, Natural), exponent: i64, units: &[u64]) -> Option<f64> {
     let divisors: Vec<u64> = [count].iter().chain(units).copied().collect();
     (count > 0).then(|| signed(negative, sum.over(exponent, &divisors).round()))
 }
 
-/// The standard deviation, from the same and the sum of squares in squared units; squared deviations are divided by `count - less`.
+/// The standard deviation, from the same and the sum of squares in squared units; squared deviations are divided by
+/// `count - less`.
 fn deviation(count: u64, less: u64, sum: &Natural, squares: &Natural, exponent: i64, units: &[u64]) -> Option<f64> {
     if count <= less {
         return None;

@@ -7,12 +7,12 @@ use std::fmt;
 use std::hash::Hasher;
 use std::str::FromStr;
 
-/// The position of the last record of a page, as opaque text. Pass it to `after` of the same query: the next page starts after it,
-/// even if other records were written or the record itself was deleted meanwhile.
+/// The position of the last record of a page, as opaque text. Pass it to `after` of the same query: the next page
+/// starts after it, even if other records were written or the record itself was deleted meanwhile.
 ///
-/// A cursor holds a fingerprint of its query (predicate, order, collections), so other queries refuse it, and a checksum, so damage is
-/// detected. It is not encrypted: its text contains the sort values and the key of the record, and the name of its collection if the query
-/// has several.
+/// A cursor holds a fingerprint of its query (predicate, order, collections), so other queries refuse it, and a
+/// checksum, so damage is detected. It is not encrypted: its text contains the sort values and the key of the record,
+/// and the name of its collection if the query has several.
 ///
 /// ```
 /// # use memdex::{Filter, Record, Store};
@@ -38,43 +38,33 @@ pub struct Cursor {
     pub key: Key,
 }
 
-/// Text that can't be read as a cursor.
-///
-/// ```
-/// use memdex::query::{Cursor, CursorError};
-/// assert_eq!("page 2".parse::<Cursor>(), Err(CursorError::Malformed));
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum CursorError {
-    /// The text is not a cursor, or is damaged.
-    Malformed,
-    /// The cursor is intact, but its format has a version that this memdex does not read.
+errors! {
+    /// Text that can't be read as a cursor.
+    ///
+    /// ```
+    /// use memdex::query::{Cursor, CursorError};
+    /// assert_eq!("page 2".parse::<Cursor>(), Err(CursorError::Malformed));
+    /// ```
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     #[non_exhaustive]
-    UnknownVersion {
-        /// The version of the cursor.
-        version: u8,
-        /// The versions that this memdex reads.
-        known: &'static [u8],
-    },
-}
-
-impl fmt::Display for CursorError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            CursorError::Malformed => f.write_str(
-                "the text is not a cursor, or is damaged: pass a page's cursor unchanged, or restart without one",
+    pub enum CursorError {
+        without_fields {
+            /// The text is not a cursor, or is damaged.
+            Malformed => (
+                "the text is not a cursor, or is damaged: pass a page's cursor unchanged, or restart without one"
             ),
-            CursorError::UnknownVersion { version, known } => {
-                let known: Vec<String> = known.iter().map(u8::to_string).collect();
-                write!(
-                    f,
-                    "the cursor has format version {version}, this memdex reads version {}: restart without a cursor, or use the \
-                     memdex that made it",
-                    known.join(", ")
-                )
-            }
         }
+        /// The cursor is intact, but its format has a version that this memdex does not read.
+        UnknownVersion [] {
+            /// The version of the cursor.
+            version: u8,
+            /// The versions that this memdex reads.
+            known: &'static [u8],
+        } => (
+            "the cursor has format version {version}, this memdex reads version {}: restart without a cursor, or use \
+             the memdex that made it",
+            known.iter().map(u8::to_string).collect::<Vec<_>>().join(", ")
+        ),
     }
 }
 
@@ -90,7 +80,8 @@ fn checksum(bytes: &[u8]) -> [u8; 8] {
 }
 
 impl Cursor {
-    /// Version, fingerprint, length of the values, values, length of the collection's name plus 1, its name, key, checksum.
+    /// Version, fingerprint, length of the values, values, length of the collection's name plus 1, its name, key,
+    /// checksum.
     fn to_bytes(&self) -> Vec<u8> {
         let values = encode_parts(self.values.iter().map(Value::as_ref));
         let mut bytes = vec![VERSION];
@@ -246,8 +237,8 @@ mod tests {
         assert_eq!(error, CursorError::UnknownVersion { version: 9, known: &[VERSION] });
         assert_eq!(
             error.to_string(),
-            "the cursor has format version 9, this memdex reads version 3: restart without a cursor, or use the memdex that \
-             made it"
+            "the cursor has format version 9, this memdex reads version 3: restart without a cursor, or use the memdex \
+             that made it"
         );
     }
 }

@@ -8,10 +8,11 @@ use std::str::FromStr;
 /// Separates the type from the id.
 const COLON: char = ':';
 
-/// A key of the form `Payment:123`: the type of an entity and its id. It takes 24 bytes, and up to 23 bytes of text are inline.
+/// A key of the form `Payment:123`: the type of an entity and its id. It takes 24 bytes, and up to 23 bytes of text are
+/// inline.
 ///
-/// The first colon ends the type, so an id may contain colons. Neither part may be empty, and there is no escaping. For queries and
-/// for serde it is a string, and it can be the key of a record:
+/// The first colon ends the type, so an id may contain colons. Neither part may be empty, and there is no escaping. For
+/// queries and for serde it is a string, and it can be the key of a record:
 ///
 /// ```
 /// use memdex::{Record, Store};
@@ -37,48 +38,22 @@ pub struct EntityKey {
     text: SmolStr,
 }
 
-/// A text or parts that do not make an [`EntityKey`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum EntityKeyError {
-    /// There is no colon.
+errors! {
+    /// A text or parts that do not make an [`EntityKey`].
+    #[derive(Clone, Debug, PartialEq, Eq)]
     #[non_exhaustive]
-    NoColon {
-        /// The text.
-        text: String,
-    },
-    /// The type before the first colon is empty.
-    #[non_exhaustive]
-    NoEntity {
-        /// The text.
-        text: String,
-    },
-    /// The id after the first colon is empty.
-    #[non_exhaustive]
-    NoId {
-        /// The text.
-        text: String,
-    },
-    /// The type contains a colon, where the key would be split.
-    #[non_exhaustive]
-    ColonInEntity {
-        /// The type.
-        entity: String,
-    },
-}
-
-impl fmt::Display for EntityKeyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoColon { text } => {
-                write!(f, "{text:?} has no colon; write the type before the id, as in Payment:123")
-            }
-            Self::NoEntity { text } => write!(f, "{text:?} has no type before its colon; write one, as in Payment:123"),
-            Self::NoId { text } => write!(f, "{text:?} has no id after its colon; write one, as in Payment:123"),
-            Self::ColonInEntity { entity } => {
-                write!(f, "the type {entity:?} contains a colon, which would end it; remove the colon")
-            }
-        }
+    pub enum EntityKeyError {
+        /// There is no colon.
+        NoColon [text] {} => ("{text:?} has no colon; write the type before the id, as in Payment:123"),
+        /// The type before the first colon is empty.
+        NoEntity [text] {} => ("{text:?} has no type before its colon; write one, as in Payment:123"),
+        /// The id after the first colon is empty.
+        NoId [text] {} => ("{text:?} has no id after its colon; write one, as in Payment:123"),
+        /// The type contains a colon, where the key would be split.
+        ColonInEntity [] {
+            /// The type.
+            entity: String,
+        } => ("the type {entity:?} contains a colon, which would end it; remove the colon"),
     }
 }
 

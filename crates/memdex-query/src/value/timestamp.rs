@@ -8,8 +8,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A point in time: microseconds since 1970-01-01T00:00:00Z, before or after it, up to about 292,000 years.
 ///
-/// `Display` and `FromStr` use RFC 3339 in UTC. With the feature `serde` that text is also its form in readable formats such as
-/// JSON; binary formats get the microseconds as an `i64`.
+/// `Display` and `FromStr` use RFC 3339 in UTC. With the feature `serde` that text is also its form in readable formats
+/// such as JSON; binary formats get the microseconds as an `i64`.
 ///
 /// ```
 /// use memdex::Timestamp;
@@ -23,8 +23,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 /// # Ok::<(), memdex::typing::TimestampError>(())
 /// ```
 ///
-/// It converts from and to [`SystemTime`] and, with the feature `jiff`, `jiff::Timestamp`. Finer times are rounded down to the
-/// microsecond.
+/// It converts from and to [`SystemTime`] and, with the feature `jiff`, `jiff::Timestamp`. Finer times are rounded down
+/// to the microsecond.
 ///
 /// ```
 /// use memdex::Timestamp;
@@ -38,34 +38,20 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
-/// A text that is not a time, or a time that another type cannot hold.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum TimestampError {
-    /// The text is not a time in RFC 3339.
+errors! {
+    /// A text that is not a time, or a time that another type cannot hold.
+    #[derive(Clone, Debug, PartialEq, Eq)]
     #[non_exhaustive]
-    Text {
-        /// The text.
-        text: String,
-    },
-    /// The other type cannot hold this time.
-    #[non_exhaustive]
-    OutOfRange {
-        /// The time.
-        time: Timestamp,
-        /// The other type.
-        target: &'static str,
-    },
-}
-
-impl fmt::Display for TimestampError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            TimestampError::Text { text } => {
-                write!(f, "{text:?} is not a time in RFC 3339; write it like 2026-11-21T12:00:00Z")
-            }
-            TimestampError::OutOfRange { time, target } => write!(f, "{time} is outside the range of `{target}`"),
-        }
+    pub enum TimestampError {
+        /// The text is not a time in RFC 3339.
+        Text [text] {} => ("{text:?} is not a time in RFC 3339; write it like 2026-11-21T12:00:00Z"),
+        /// The other type cannot hold this time.
+        OutOfRange [] {
+            /// The time.
+            time: Timestamp,
+            /// The other type.
+            target: &'static str,
+        } => ("{time} is outside the range of `{target}`"),
     }
 }
 
@@ -228,8 +214,8 @@ impl TryFrom<Timestamp> for jiff::Timestamp {
 impl FromStr for Timestamp {
     type Err = TimestampError;
 
-    /// Reads RFC 3339 with `Z` or an offset and up to nine decimals, rounded down to the microsecond; and what `Display` writes
-    /// for other years.
+    /// Reads RFC 3339 with `Z` or an offset and up to nine decimals, rounded down to the microsecond; and what
+    /// `Display` writes for other years.
     fn from_str(text: &str) -> Result<Self, TimestampError> {
         let nanos = read_timestamp(text).or_else(|| read_seconds(text));
         let time = nanos.and_then(Timestamp::from_nanos);
@@ -252,7 +238,8 @@ fn read_seconds(text: &str) -> Option<i128> {
 }
 
 impl fmt::Display for Timestamp {
-    /// RFC 3339 in UTC with as many decimals as needed; seconds since the epoch (`253402300800.5s`) outside the years 0 to 9999.
+    /// RFC 3339 in UTC with as many decimals as needed; seconds since the epoch (`253402300800.5s`) outside the years 0
+    /// to 9999.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write_timestamp(self.as_nanos(), f)
     }

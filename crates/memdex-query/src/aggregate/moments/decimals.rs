@@ -24,16 +24,12 @@ pub struct DecimalMoments {
     /// Holds 2^64 times 2^127 times 10^28, which is less than 2^94.
     sum: Wide<5>,
     /// Holds 2^64 times the square of 2^221.
-    squares: Option<Box<Wide<8>>>,
+    pub(super) squares: Option<Box<Wide<8>>>,
 }
 
 impl DecimalMoments {
     pub fn new(squares: bool) -> Self {
         DecimalMoments { count: 0, sum: Wide::ZERO, squares: squares.then(|| Box::new(Wide::ZERO)) }
-    }
-
-    pub(super) fn has_squares(&self) -> bool {
-        self.squares.is_some()
     }
 
     #[inline]

@@ -9,16 +9,12 @@ use super::{deviation, mean};
 pub struct FloatMoments {
     pub(super) count: u64,
     sum: FloatSum,
-    squares: Option<SquareSum>,
+    pub(super) squares: Option<SquareSum>,
 }
 
 impl FloatMoments {
     pub fn new(squares: bool) -> Self {
         FloatMoments { count: 0, sum: FloatSum::default(), squares: squares.then(SquareSum::default) }
-    }
-
-    pub(super) fn has_squares(&self) -> bool {
-        self.squares.is_some()
     }
 
     #[inline]

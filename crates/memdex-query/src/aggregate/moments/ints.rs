@@ -14,7 +14,7 @@ pub struct IntMoments {
     /// The sum of the 64-bit values; 2^64 of them don't overflow it.
     pub sum: i128,
     /// The sum of squares of the 64-bit values: holds 2^64 times 2^126.
-    squares: Option<Box<Wide<4>>>,
+    pub(super) squares: Option<Box<Wide<4>>>,
     wide: Option<Box<WideInts>>,
 }
 
@@ -31,10 +31,6 @@ struct WideInts {
 impl IntMoments {
     pub fn new(squares: bool) -> Self {
         IntMoments { count: 0, sum: 0, squares: squares.then(|| Box::new(Wide::ZERO)), wide: None }
-    }
-
-    pub(super) fn has_squares(&self) -> bool {
-        self.squares.is_some()
     }
 
     #[inline]
