@@ -28,7 +28,8 @@ pub(crate) fn derive(input: &DeriveInput) -> Result<TokenStream> {
     });
     errors.check()?;
     let ident = &input.ident;
-    // Whether a newtype's inner type has these traits is known only where the newtype is used; `for<'a>` defers the check until then.
+    // Whether a newtype's inner type has these traits is known only where the newtype is used; `for<'a>` defers the
+    // check until then.
     let inner = match &input.data {
         Data::Struct(data) => data.fields.iter().next().map(|Field { ty, .. }| ty),
         _ => None,

@@ -74,19 +74,19 @@ use syn::{DeriveInput, Error, parse_macro_input};
 /// | `#[record(…, rename = "…")]` | the name in queries, instead of that of `rename_all` |
 /// | none | queries can't use the field, and it can have any type |
 ///
-/// The type of a field with an attribute implements [`FieldValue`](macro@FieldValue). The positions in the schema follow the order
-/// of declaration.
+/// The type of a field with an attribute implements [`FieldValue`](macro@FieldValue). The positions in the schema
+/// follow the order of declaration.
 ///
-/// `#[record(from_values)]` on the struct also derives `Record::from_values`, so that generic tools can store such records by field
-/// name: see `memdex::typing::AnyCollection`. The type of each field with an attribute then also implements `FromValue`; nested structs
-/// have the attribute too; fields without an attribute implement `Default`.
+/// `#[record(from_values)]` on the struct also derives `Record::from_values`, so that generic tools can store such
+/// records by field name: see `memdex::typing::AnyCollection`. The type of each field with an attribute then also
+/// implements `FromValue`; nested structs have the attribute too; fields without an attribute implement `Default`.
 ///
 /// # Generated items
 ///
-/// The implementation of `Record`, whose `Key` is the type of the key field, or a tuple of the types if there are several; and a type
-/// without values that holds a constant of type `Field<Payment, T>` for each field, as visible as the struct. A constant is named
-/// like its field, in capitals: `payment::AMOUNT_CENTS`. The type is named like the struct in snake case (`payment` for `Payment`,
-/// `http_request` for `HTTPRequest`), unless `fields = "…"` names it.
+/// The implementation of `Record`, whose `Key` is the type of the key field, or a tuple of the types if there are
+/// several; and a type without values that holds a constant of type `Field<Payment, T>` for each field, as visible as
+/// the struct. A constant is named like its field, in capitals: `payment::AMOUNT_CENTS`. The type is named like the
+/// struct in snake case (`payment` for `Payment`, `http_request` for `HTTPRequest`), unless `fields = "…"` names it.
 ///
 /// - It does not clash with values: a variable `payment` can exist next to it.
 /// - It clashes with a module of the same name. In a module `payment`, name it: with `#[record(fields = "PaymentFields")]`,
@@ -104,9 +104,9 @@ pub fn record(input: TokenStream) -> TokenStream {
     record::derive(&input, part::Target::Record).unwrap_or_else(Error::into_compile_error).into()
 }
 
-/// Makes a struct with named fields a nested struct: a record can hold it in a field with `#[record(nested)]`, and queries can name
-/// its fields: `address.city`. Its fields take the attributes of [`Record`](macro@Record) except `key`. It gets constants like a
-/// record, which [`Field::dot`] appends to the field that holds it.
+/// Makes a struct with named fields a nested struct: a record can hold it in a field with `#[record(nested)]`, and
+/// queries can name its fields: `address.city`. Its fields take the attributes of [`Record`](macro@Record) except
+/// `key`. It gets constants like a record, which [`Field::dot`] appends to the field that holds it.
 ///
 /// ```
 /// use memdex::{Nested, Record, Store, field};
@@ -133,8 +133,8 @@ pub fn nested(input: TokenStream) -> TokenStream {
 
 /// Declares a wrapper that makes a record of a type of another crate, on which `#[derive(Record)]` can't be put.
 ///
-/// It looks like a tuple struct with the wrapped type, followed by the public fields of that type that queries may name, with the
-/// attributes of [`Record`](macro@Record):
+/// It looks like a tuple struct with the wrapped type, followed by the public fields of that type that queries may
+/// name, with the attributes of [`Record`](macro@Record):
 ///
 /// ```
 /// use memdex::{Store, record_for};
@@ -160,7 +160,8 @@ pub fn nested(input: TokenStream) -> TokenStream {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// The wrapper dereferences to the wrapped type and converts from it and into it. Its inner value is the public field `0`.
+/// The wrapper dereferences to the wrapped type and converts from it and into it. Its inner value is the public field
+/// `0`.
 #[proc_macro]
 pub fn record_for(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as wrapper::Wrapper);
@@ -169,8 +170,8 @@ pub fn record_for(input: TokenStream) -> TokenStream {
 
 /// Makes an enum without data or a newtype a type that fields of records can have.
 ///
-/// The value of an enum is the name of its variant, as a string; that of a newtype (a struct with one field, named or not) is the
-/// value of its field. The inverse, `FromValue`, is implemented as well:
+/// The value of an enum is the name of its variant, as a string; that of a newtype (a struct with one field, named or
+/// not) is the value of its field. The inverse, `FromValue`, is implemented as well:
 ///
 /// ```
 /// use memdex::FieldValue;

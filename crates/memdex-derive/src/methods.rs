@@ -49,7 +49,8 @@ pub(crate) fn schema(parts: &[Part<'_>], nested: &[Part<'_>], indexes: &[TokenSt
             let index = Ident::new(word, Span::call_site());
             quote!(.#index())
         });
-        // Every use of the type has the form `<T as FieldValue>::…`, so that the compiler reports a type that is not one once.
+        // Every use of the type has the form `<T as FieldValue>::…`, so that the compiler reports a type that is not
+        // one once.
         let of_type = ["KIND", "NULLABLE", "MANY", "NARROW"].map(|constant| {
             let constant = Ident::new(constant, Span::call_site());
             quote!(<#ty as ::memdex::FieldValue>::#constant)

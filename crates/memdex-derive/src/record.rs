@@ -446,8 +446,8 @@ fn constants<'a>(
     }
 }
 
-/// The constant of a field without an attribute. Its type is named like the field, so that the error of a query that uses it says
-/// that the field has no attribute.
+/// The constant of a field without an attribute. Its type is named like the field, so that the error of a query that
+/// uses it says that the field has no attribute.
 fn without_attribute(record: &Ident, vis: &Visibility, holder: &Ident, field: &Ident, constant: &Ident) -> TokenStream {
     let name = field.unraw().to_string();
     quote! {

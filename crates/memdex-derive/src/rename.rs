@@ -3,8 +3,8 @@
 use proc_macro2::Ident;
 use syn::ext::IdentExt;
 
-/// A style of `rename_all`. It agrees with serde letter for letter, so that fields have the same names in queries and in serialized
-/// records: fields are assumed to be in snake case, variants in Pascal case.
+/// A style of `rename_all`. It agrees with serde letter for letter, so that fields have the same names in queries and
+/// in serialized records: fields are assumed to be in snake case, variants in Pascal case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Style {
     Lower,
@@ -75,8 +75,8 @@ fn first(word: &str, change: impl Fn(&char) -> char) -> String {
     letters.next().map(|letter| change(&letter)).into_iter().chain(letters).collect()
 }
 
-/// The type that holds the constants of a struct: its name in snake case. Keywords become raw identifiers, and an underscore is
-/// appended if the name is that of the struct or would hide a name that must stay visible.
+/// The type that holds the constants of a struct: its name in snake case. Keywords become raw identifiers, and an
+/// underscore is appended if the name is that of the struct or would hide a name that must stay visible.
 pub(crate) fn namespace(structure: &Ident) -> Ident {
     #[rustfmt::skip]
     const VISIBLE: [&str; 26] = [

@@ -1,4 +1,5 @@
-//! Every limit of a query, a schema or a record by name, so that errors can quote it and tests can check both sides of it.
+//! Every limit of a query, a schema or a record by name, so that errors can quote it and tests can check both sides of
+//! it.
 
 /// Longest key, in encoded bytes. A string of n bytes without NULs encodes to n + 1 bytes.
 pub const MAX_KEY_BYTES: usize = 4_096;
@@ -19,8 +20,8 @@ pub const MAX_AGGREGATES: usize = 64;
 pub const MAX_FIELD_VALUES: usize = 4_096;
 
 /// Deepest nesting of `&`, `|` and `!` in one predicate, including their operands. This is the greatest depth at which
-/// `serde_json` reads the JSON form of a query, so that every query that runs can also be sent. (`serde_json` allows 127
-/// levels: each operator takes two, the innermost condition up to five, the query one.)
+/// `serde_json` reads the JSON form of a query, so that every query that runs can also be sent. (`serde_json` allows
+/// 127 levels: each operator takes two, the innermost condition up to five, the query one.)
 pub const MAX_PREDICATE_DEPTH: usize = 60;
 
 /// Most records of one page.
@@ -51,8 +52,8 @@ pub const MAX_LISTED_VALUES: usize = 1 << 20;
 /// pattern.
 pub const MAX_PATTERN_BYTES: usize = 4_096;
 
-/// Deepest nesting of objects and arrays in a document. This is the greatest depth at which `serde_json` reads JSON text,
-/// so that every stored document can be printed and read back.
+/// Deepest nesting of objects and arrays in a document. This is the greatest depth at which `serde_json` reads JSON
+/// text, so that every stored document can be printed and read back.
 pub const MAX_DOCUMENT_DEPTH: usize = 127;
 
 /// Most buckets of a histogram whose empty buckets are filled in.

@@ -69,7 +69,8 @@ impl Statement<'_> {
         let (from, to) = (from.map_or(Bound::Unbounded, Bound::Included), to.map_or(Bound::Unbounded, Bound::Excluded));
         let range = Predicate::Range(field.to_owned().into(), from, to);
         let mut condition = self.filter(&range)?;
-        // PostgreSQL orders NaN above all numbers, so a range without an upper bound would contain it. In memdex no range does.
+        // PostgreSQL orders NaN above all numbers, so a range without an upper bound would contain it. In memdex no
+        // range does.
         if self.dialect == Dialect::Postgres && kind == Kind::Float && is_open {
             condition.push(format!("{} <> 'NaN'::double precision", self.column(field)?));
         }
@@ -108,8 +109,9 @@ impl Statement<'_> {
         }
     }
 
-    /// The start of the bucket of a float. Bucket `k` starts at `offset + k * width`, rounded. The division that computes `k` is
-    /// rounded too, so `k` is compared with the starts of its bucket and the next one and corrected, as in the engine.
+    /// The start of the bucket of a float. Bucket `k` starts at `offset + k * width`, rounded. The division that
+    /// computes `k` is rounded too, so `k` is compared with the starts of its bucket and the next one and corrected, as
+    /// in the engine.
     fn float_bucket(&self, column: &str, width: &str, offset: &str) -> (String, String) {
         let quotient = format!("(({column} - {offset}) / {width})");
         let floor = match self.dialect {
@@ -131,8 +133,8 @@ impl Statement<'_> {
         self.param(SqlValue::Text(number.to_string()), &["text", "numeric"])
     }
 
-    /// The start of the bucket of an integer, in SQLite. `%` has the sign of the dividend, and a result outside 64 bits becomes a
-    /// float. So the offset is reduced below the width, and no intermediate result exceeds three widths.
+    /// The start of the bucket of an integer, in SQLite. `%` has the sign of the dividend, and a result outside 64 bits
+    /// becomes a float. So the offset is reduced below the width, and no intermediate result exceeds three widths.
     fn int_bucket(&mut self, field: &str, expression: &str, width: i64, offset: i64) -> Result<String, SqlError> {
         if width > MAX_WIDTH {
             return self.unsupported(format!("groups by a width of {width}"), Some(field), "use a smaller width");

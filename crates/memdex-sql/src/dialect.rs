@@ -48,7 +48,8 @@ impl From<Dialect> for SqlTarget<'_> {
 }
 
 impl Dialect {
-    /// This dialect with the schema of the records. Orders, pages and most statistics can only be translated with a schema.
+    /// This dialect with the schema of the records. Orders, pages and most statistics can only be translated with a
+    /// schema.
     pub fn with(self, schema: &Schema) -> SqlTarget<'_> {
         SqlTarget { dialect: self, schema: Some(schema) }
     }

@@ -16,7 +16,8 @@ impl Dialect {
             return Err(refused("it contains a NUL", "choose another name"));
         }
         match self {
-            // SQLite reads a name in standard quotes as a string if no such column exists, without an error. Backticks prevent that.
+            // SQLite reads a name in standard quotes as a string if no such column exists, without an error. Backticks
+            // prevent that.
             Dialect::Sqlite => Ok(format!("`{}`", name.replace('`', "``"))),
             Dialect::Postgres if name.len() > MAX_POSTGRES_NAME => {
                 Err(refused("it is longer than 63 bytes, and PostgreSQL truncates it", "shorten it"))

@@ -9,8 +9,8 @@ use memdex_query::query::Predicate;
 use memdex_query::value::{Kind, Value};
 use std::ops::Bound;
 
-/// The largest number of operands that are joined without parentheses. SQLite parses `n` operands as a tree of depth `n`, and
-/// limits the depth.
+/// The largest number of operands that are joined without parentheses. SQLite parses `n` operands as a tree of depth
+/// `n`, and limits the depth.
 const MAX_FLAT_OPERANDS: usize = 64;
 
 impl Statement<'_> {
@@ -112,7 +112,8 @@ pub(super) fn join_balanced(parts: &[String], operator: &str) -> String {
     }
 }
 
-/// Adds parentheses if there are none. Only [`join_balanced`] writes parentheses at the start, so the first and the last one match.
+/// Adds parentheses if there are none. Only [`join_balanced`] writes parentheses at the start, so the first and the
+/// last one match.
 fn parenthesized(part: String) -> String {
     let closed = part.starts_with('(') && part.ends_with(')');
     if closed { part } else { format!("({part})") }

@@ -95,7 +95,8 @@ impl<'a> Statement<'a> {
         Ok(format!("{column} {direction}{nulls}"))
     }
 
-    /// The condition for records after a cursor: greater in the first sort key, or equal there and greater in the next, and so on.
+    /// The condition for records after a cursor: greater in the first sort key, or equal there and greater in the next,
+    /// and so on.
     fn after_cursor(
         &mut self,
         order: &[SortKey<'_>],
@@ -125,7 +126,8 @@ impl<'a> Statement<'a> {
         Ok(Some(after))
     }
 
-    /// The conditions for a sort key to be after a value, or equal to it. The first one is `None` if no record is after the value.
+    /// The conditions for a sort key to be after a value, or equal to it. The first one is `None` if no record is after
+    /// the value.
     fn greater_or_equal(&mut self, field: &SortKey<'_>, value: &Value) -> Result<(Option<String>, String), SqlError> {
         let (name, kind) = (field.def.name(), Some(field.def.kind()));
         let column = self.column(name)?;

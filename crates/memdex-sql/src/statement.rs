@@ -32,9 +32,10 @@ pub struct Sql {
 pub trait QueryToSql {
     /// Translates this query. The table has the name of the collection and a column for each field.
     ///
-    /// `target` is a [`Dialect`], or a dialect [with the schema](Dialect::with) of the records. Filters and counts can be
-    /// translated without a schema. Orders, pages and most statistics need the key and the kinds of the fields, so they need a
-    /// schema. With a schema, the filter is validated as the engine validates it, and the columns have the order of the fields.
+    /// `target` is a [`Dialect`], or a dialect [with the schema](Dialect::with) of the records. Filters and counts can
+    /// be translated without a schema. Orders, pages and most statistics need the key and the kinds of the fields, so
+    /// they need a schema. With a schema, the filter is validated as the engine validates it, and the columns have the
+    /// order of the fields.
     ///
     /// * **Records** have the same order as in the engine, and ties are broken by the key. A page `after` a cursor starts with
     ///   the next record. Whether the cursor belongs to this query is not checked.
@@ -74,8 +75,8 @@ pub trait QueryToSql {
     /// * [`SqlError::Query`] if the query is not valid in the engine either
     fn to_sql<'a>(&'a self, target: impl Into<SqlTarget<'a>>) -> Result<Sql, SqlError>;
 
-    /// Translates the count of the records that the filter selects, regardless of page and statistics. It returns one row with one
-    /// number.
+    /// Translates the count of the records that the filter selects, regardless of page and statistics. It returns one
+    /// row with one number.
     ///
     /// ```
     /// use memdex::{Query, field};
@@ -207,7 +208,8 @@ impl<'a> Statement<'a> {
         self.dialect.quoted(field)
     }
 
-    /// A column where the order of its values matters. Without an explicit collation, PostgreSQL uses that of the database.
+    /// A column where the order of its values matters. Without an explicit collation, PostgreSQL uses that of the
+    /// database.
     pub(super) fn collated(&self, field: &str, kind: Option<Kind>) -> Result<String, SqlError> {
         let column = self.column(field)?;
         Ok(match (self.dialect, kind) {

@@ -84,7 +84,8 @@ impl Statement<'_> {
         Ok(text + &self.limit(requested))
     }
 
-    /// A `UNION ALL` of one statement for each range. So empty ranges have a row, and a record counts in every range that contains it.
+    /// A `UNION ALL` of one statement for each range. So empty ranges have a row, and a record counts in every range
+    /// that contains it.
     fn ranges(
         &mut self,
         filter: Vec<String>,
@@ -102,8 +103,8 @@ impl Statement<'_> {
                 "use at most 500 ranges in each query",
             );
         }
-        // Names of metrics may equal names of columns, or each other if case is ignored. So they appear only in the outer
-        // statement, where nothing refers to them; the inner statements use generated names.
+        // Names of metrics may equal names of columns, or each other if case is ignored. So they appear only in the
+        // outer statement, where nothing refers to them; the inner statements use generated names.
         let mut columns = vec![format!("ranges.k AS {}", self.column(field)?)];
         for (at, metric) in requested.within.metrics.iter().enumerate() {
             columns.push(format!("ranges.m{at} AS {}", self.column(&metric.name)?));
@@ -126,7 +127,8 @@ impl Statement<'_> {
         Ok(format!("SELECT {columns} FROM ({selects}) AS ranges ORDER BY {order}") + &self.limit(requested))
     }
 
-    /// The order term of the metric that ranks the groups. It refers to the column by position, after `before` other columns.
+    /// The order term of the metric that ranks the groups. It refers to the column by position, after `before` other
+    /// columns.
     fn order_by_metric(&self, top: &Top, metrics: &[Metric], before: usize) -> Result<String, SqlError> {
         let Some(position) = metrics.iter().position(|metric| metric.name == top.metric) else {
             let known: Vec<String> = metrics.iter().map(|metric| metric.name.to_string()).collect();

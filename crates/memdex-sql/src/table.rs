@@ -15,8 +15,8 @@ pub trait SchemaToSql {
     /// * Conditions of partial indexes cannot have parameters, so their values are literals, escaped. The text contains no other
     ///   values.
     ///
-    /// For documents and key/value records, use the schema of the collection (`Collection::schema`), which declares the fields
-    /// that can be null.
+    /// For documents and key/value records, use the schema of the collection (`Collection::schema`), which declares the
+    /// fields that can be null.
     ///
     /// ```
     /// use memdex::{FieldDef, IndexDef, Schema, field};
@@ -36,8 +36,8 @@ pub trait SchemaToSql {
     /// ```
     ///
     /// # Errors
-    /// [`SqlError::Schema`] if the schema is not valid, [`SqlError::Name`] if the dialect does not accept a name, and for conditions of
-    /// indexes the errors of [`Query::to_sql`](crate::QueryToSql::to_sql).
+    /// [`SqlError::Schema`] if the schema is not valid, [`SqlError::Name`] if the dialect does not accept a name, and
+    /// for conditions of indexes the errors of [`Query::to_sql`](crate::QueryToSql::to_sql).
     fn to_sql(&self, dialect: Dialect, table: &str) -> Result<Vec<String>, SqlError>;
 }
 

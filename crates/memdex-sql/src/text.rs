@@ -1,5 +1,5 @@
-//! Text conditions. Case-sensitive ones have exactly the same result as in memdex. Case-insensitive ones depend on the database: SQLite
-//! folds the case of ASCII only, and PostgreSQL uses the locale of the database.
+//! Text conditions. Case-sensitive ones have exactly the same result as in memdex. Case-insensitive ones depend on the
+//! database: SQLite folds the case of ASCII only, and PostgreSQL uses the locale of the database.
 
 use super::statement::Statement;
 use super::{Dialect, SqlError};
@@ -39,7 +39,8 @@ impl Statement<'_> {
                 // The range has the depth of the test.
                 return self.condition(&Predicate::Range(field.to_owned().into(), from, to), depth + 1);
             }
-            // Compared as bytes, because text functions stop at a NUL. In UTF-8, no character contains the bytes of another.
+            // Compared as bytes, because text functions stop at a NUL. In UTF-8, no character contains the bytes of
+            // another.
             (TextOp::EndsWith, Dialect::Sqlite) => {
                 let value = self.value(field, &Value::from(pattern.as_bytes()))?;
                 format!("substr(CAST({column} AS BLOB), -{}) = {value}", pattern.len())

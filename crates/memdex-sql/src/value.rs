@@ -5,8 +5,8 @@ use memdex_query::value::{DecimalValue, Kind, Value, ValueRef};
 
 /// A parameter of a statement.
 ///
-/// Bind each variant as the type of its name; in PostgreSQL as boolean, bigint, double precision, text and bytea. The statement
-/// casts it to the type of the comparison.
+/// Bind each variant as the type of its name; in PostgreSQL as boolean, bigint, double precision, text and bytea. The
+/// statement casts it to the type of the comparison.
 ///
 /// ```
 /// use memdex::{Query, field};

@@ -1,14 +1,14 @@
 //! Buckets of one width: maps a number to its bucket.
 //!
-//! Bucket `k` holds the numbers from `offset + k·width`, its lower bound, to below that of the next bucket. The lower bound is the bucket's
-//! name in results; `k` is its number inside a grouping.
+//! Bucket `k` holds the numbers from `offset + k·width`, its lower bound, to below that of the next bucket. The lower
+//! bound is the bucket's name in results; `k` is its number inside a grouping.
 
 use crate::error::StatisticsError;
 use crate::limits::MAX_BUCKETS;
 use crate::value::{DecimalValue, Kind, Value, ValueRef};
 
-/// Adjacent buckets of one length. The start of the first may be below `i64::MIN`; it then wraps around, and differences are right
-/// modulo 2^64.
+/// Adjacent buckets of one length. The start of the first may be below `i64::MIN`; it then wraps around, and
+/// differences are right modulo 2^64.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Even {
     /// The number of the first bucket.
@@ -51,8 +51,8 @@ impl Buckets {
         buckets.ok_or_else(|| StatisticsError::BadWidth { width: width.to_value(), offset: offset.to_value() })
     }
 
-    /// The bucket of a value. `None` for null, another kind, NaN and infinities, and if the bucket's lower bound is not a value of
-    /// the kind: below the lowest integer, or a decimal of more than 38 digits.
+    /// The bucket of a value. `None` for null, another kind, NaN and infinities, and if the bucket's lower bound is not
+    /// a value of the kind: below the lowest integer, or a decimal of more than 38 digits.
     pub fn number_of(&self, value: ValueRef<'_>) -> Option<i128> {
         match (self, value) {
             (Buckets::Ints(ints), value) => ints.number_of_value(value),
@@ -134,8 +134,8 @@ impl IntBuckets {
         }
     }
 
-    /// The buckets between two integers, both included: the number of an integer between them is `first` plus the number of whole
-    /// `length`s since `start`. `None` if they are too far apart for 64 bits.
+    /// The buckets between two integers, both included: the number of an integer between them is `first` plus the
+    /// number of whole `length`s since `start`. `None` if they are too far apart for 64 bits.
     pub fn even(&self, least: i64, greatest: i64) -> Option<Even> {
         let (width, offset) = self.narrow?;
         let first = self.number_of(least);
@@ -195,7 +195,8 @@ impl FloatBuckets {
         (width > 0.0 && width.is_finite() && offset.is_finite()).then_some(FloatBuckets { width, offset })
     }
 
-    /// `None` for NaN and infinities, if the width is too small for two bounds to differ, and if the lower bound is infinite.
+    /// `None` for NaN and infinities, if the width is too small for two bounds to differ, and if the lower bound is
+    /// infinite.
     #[inline]
     pub fn number_of(&self, x: f64) -> Option<i64> {
         const MOST: f64 = (1u64 << 52) as f64;

@@ -1,16 +1,17 @@
 //! Buckets of time in a time zone: maps a timestamp to its minute, hour, day … year there.
 //!
-//! Days and longer units follow the local calendar: instants with the same local date are in one bucket, even if clocks go back over
-//! midnight and a day has two parts. The first instant of a bucket is its name; if a day has no midnight, that is its first existing
-//! instant. Minutes and hours follow the local clock, but the two passes through an hour that is repeated at the end of daylight saving
-//! time are two buckets: a new one begins whenever the clock goes back.
+//! Days and longer units follow the local calendar: instants with the same local date are in one bucket, even if clocks
+//! go back over midnight and a day has two parts. The first instant of a bucket is its name; if a day has no midnight,
+//! that is its first existing instant. Minutes and hours follow the local clock, but the two passes through an hour
+//! that is repeated at the end of daylight saving time are two buckets: a new one begins whenever the clock goes back.
 //!
-//! Each bucket has a number, so that arrays can count by bucket. Numbers ascend with time. Number 0 is the local day, week … that holds
-//! 1970-01-01, or the minute or hour of its first instant in UTC. A number does not depend on earlier calls. Numbers of minutes and
-//! hours have no gap; others have one where the zone skipped a local day.
+//! Each bucket has a number, so that arrays can count by bucket. Numbers ascend with time. Number 0 is the local day,
+//! week … that holds 1970-01-01, or the minute or hour of its first instant in UTC. A number does not depend on earlier
+//! calls. Numbers of minutes and hours have no gap; others have one where the zone skipped a local day.
 //!
-//! A number is computed from the zone's offset at the time ([`Steps`]), for days and shorter units by a division; for months and longer
-//! units, the steps are the months themselves. Steps are computed for the times that occur, and half as far around them.
+//! A number is computed from the zone's offset at the time ([`Steps`]), for days and shorter units by a division; for
+//! months and longer units, the steps are the months themselves. Steps are computed for the times that occur, and half
+//! as far around them.
 
 use super::buckets::{Even, count_buckets};
 use super::calendar::{DAYS_SINCE_MONDAY, SECONDS_PER_DAY};

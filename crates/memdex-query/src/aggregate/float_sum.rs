@@ -1,8 +1,9 @@
 //! Sums of `f64`s without rounding.
 //!
-//! The small superaccumulator of Radford Neal, "Fast exact summation using small and large superaccumulators" (2015): a fixed-point
-//! number that spans all exponents, in chunks of 32 bits. A chunk is an `i64`, so that a summand changes only the two chunks of its
-//! mantissa, without a carry; carries are resolved every thousand summands. Removing a summand is adding its negation.
+//! The small superaccumulator of Radford Neal, "Fast exact summation using small and large superaccumulators" (2015): a
+//! fixed-point number that spans all exponents, in chunks of 32 bits. A chunk is an `i64`, so that a summand changes
+//! only the two chunks of its mantissa, without a carry; carries are resolved every thousand summands. Removing a
+//! summand is adding its negation.
 
 use super::natural::{Exact, LEAST_EXPONENT, Natural};
 
@@ -17,7 +18,8 @@ const SUMMANDS_TO_CARRY: u32 = 1_024;
 const MANTISSA_BITS: u32 = 52;
 const SPECIAL: u64 = 0x7ff;
 
-/// A fixed-point number of `N` chunks. Once carried, all but the top chunk are in `0..2^32`, and the top one has the sign.
+/// A fixed-point number of `N` chunks. Once carried, all but the top chunk are in `0..2^32`, and the top one has the
+/// sign.
 #[derive(Clone, Debug)]
 struct Chunks<const N: usize> {
     chunks: [i64; N],
@@ -167,7 +169,8 @@ impl FloatSum {
         }
     }
 
-    /// The sign (true if negative) and the magnitude of the sum of all finite summands, in units of the least positive `f64`.
+    /// The sign (true if negative) and the magnitude of the sum of all finite summands, in units of the least positive
+    /// `f64`.
     pub(super) fn magnitude(&self) -> (bool, Natural) {
         self.0.as_deref().map_or_else(Default::default, |all| all.finite.magnitude())
     }

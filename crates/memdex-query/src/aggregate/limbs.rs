@@ -1,10 +1,12 @@
-//! A short list of 64-bit limbs. Up to [`INLINE`] of them need no allocation, which is enough for integers and decimals.
+//! A short list of 64-bit limbs. Up to [`INLINE`] of them need no allocation, which is enough for integers and
+//! decimals.
 
 use std::ops::{Deref, DerefMut};
 
 const INLINE: usize = 12;
 
-/// Invariant: if `heap` is empty, the limbs are the first `len` of `inline`; otherwise they are `heap`, and `len` is its length.
+/// Invariant: if `heap` is empty, the limbs are the first `len` of `inline`; otherwise they are `heap`, and `len` is
+/// its length.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Limbs {
     inline: [u64; INLINE],

@@ -1,7 +1,8 @@
 //! Exact arithmetic over many values, without rows, records or indexes.
 //!
-//! Accumulators are exact; a result is rounded once, when it is read. So no result depends on the order of the values, and an accumulator
-//! from which values were removed gives the same result, to the last bit, as one that never had them.
+//! Accumulators are exact; a result is rounded once, when it is read. So no result depends on the order of the values,
+//! and an accumulator from which values were removed gives the same result, to the last bit, as one that never had
+//! them.
 
 mod buckets;
 mod calendar;

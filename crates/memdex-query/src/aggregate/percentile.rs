@@ -1,8 +1,8 @@
 //! Exact percentiles with linear interpolation between the two nearest values, like NumPy's default and PostgreSQL's
 //! `percentile_cont`.
 
-/// The percentiles of these values, each from 0 to 100, in their order; `None` for no values. NaN is above all numbers. The caller has
-/// rounded integers beyond 2^53.
+/// The percentiles of these values, each from 0 to 100, in their order; `None` for no values. NaN is above all numbers.
+/// The caller has rounded integers beyond 2^53.
 ///
 /// Reorders the values. O(n) for each percentile.
 pub fn percentiles(values: &mut [f64], percentiles: &[f64]) -> Option<Vec<f64>> {

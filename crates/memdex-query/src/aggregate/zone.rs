@@ -35,9 +35,8 @@ impl Zone {
     /// Coordinated universal time.
     pub const UTC: Zone = Zone(Rule::Fixed(0));
 
-    /// Parses `UTC`, an offset like `+02:00`, or, with the feature `time-zones`, a name of the IANA time zone database like
-    /// `Europe/Zurich`. The rules are compiled in, so that results do not depend on the
-    /// machine.
+    /// Parses `UTC`, an offset like `+02:00`, or, with the feature `time-zones`, a name of the IANA time zone database
+    /// like `Europe/Zurich`. The rules are compiled in, so that results do not depend on the machine.
     ///
     /// # Errors
     /// If no time zone has this name.

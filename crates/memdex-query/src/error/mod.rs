@@ -1,7 +1,7 @@
 //! Errors of queries, schemas and keys. Each message says what to do.
 
-/// Defines an error enum with the message of each variant. `Variant [a, b] { c: C }` has the `String` fields `a` and `b`, and
-/// the field `c`. It is `#[non_exhaustive]`, so other crates make it with its constructor.
+/// Defines an error enum with the message of each variant. `Variant [a, b] { c: C }` has the `String` fields `a` and
+/// `b`, and the field `c`. It is `#[non_exhaustive]`, so other crates make it with its constructor.
 macro_rules! errors {
     (
         $(#[$meta:meta])*

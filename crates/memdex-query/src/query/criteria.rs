@@ -8,7 +8,8 @@ use serde_json::Value as Json;
 use std::ops::Bound;
 
 impl Predicate {
-    /// The predicate of a map of criteria, all of which must be true. Each entry has the name of a field and a condition on its value.
+    /// The predicate of a map of criteria, all of which must be true. Each entry has the name of a field and a
+    /// condition on its value.
     ///
     /// | criterion | meaning |
     /// | --- | --- |
@@ -19,14 +20,16 @@ impl Predicate {
     /// | `"$and": [{…}, {…}]`, `"$or": [{…}, {…}]` | all of these maps; at least one of these maps |
     /// | `"$not": {…}` | plain negation of a map |
     ///
-    /// Operators: `eq`, `ne`, `gt`, `gte`, `lt`, `lte` take a plain value, `between` an array of the first and the last value, `in` and
-    /// `not_in` an array, `is_null` a bool; `like`, `starts_with`, `ends_with` and `contains_str` take a string, each also with the
-    /// suffix `_ignore_case`, as does `eq_ignore_case`; `contains`, `any` and `all` are for fields of many values; `not` takes a map of
-    /// operators and negates it. Each means the same as the method of [`field`](crate::query::field). `not_in` is to `in` as `ne` is to
-    /// `eq`: the field has a value, and it is none of these.
+    /// Operators: `eq`, `ne`, `gt`, `gte`, `lt`, `lte` take a plain value, `between` an array of the first and the last
+    /// value, `in` and `not_in` an array, `is_null` a bool; `like`, `starts_with`, `ends_with` and `contains_str` take
+    /// a string, each also with the suffix `_ignore_case`, as does `eq_ignore_case`; `contains`, `any` and `all` are
+    /// for fields of many values; `not` takes a map of operators and negates it. Each means the same as the method of
+    /// [`field`](crate::query::field). `not_in` is to `in` as `ne` is to `eq`: the field has a value, and it is none of
+    /// these.
     ///
-    /// Names are those that [`field`](crate::query::field) takes, including paths of documents. No name begins with `$`. Integers stay
-    /// integers, other numbers become floats. The query checks that the fields exist and have the kinds of the values.
+    /// Names are those that [`field`](crate::query::field) takes, including paths of documents. No name begins with
+    /// `$`. Integers stay integers, other numbers become floats. The query checks that the fields exist and have the
+    /// kinds of the values.
     ///
     /// ```
     /// use memdex::{Record, Store, json};

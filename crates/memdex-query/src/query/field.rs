@@ -7,11 +7,12 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Bound;
 
-/// A field of `R` with values of type `T`. `#[derive(Record)]` makes one for each field that has a `#[record(…)]` attribute.
+/// A field of `R` with values of type `T`. `#[derive(Record)]` makes one for each field that has a `#[record(…)]`
+/// attribute.
 ///
-/// Every test works on every field. An equality or unique index answers `eq`, `ne`, `is_in` and `is_null`, and for a field of many
-/// values `contains`, `any` and `all`; an ordered index also answers ranges. A condition without an index is checked on the records
-/// that the indexed conditions select, or on the field's column.
+/// Every test works on every field. An equality or unique index answers `eq`, `ne`, `is_in` and `is_null`, and for a
+/// field of many values `contains`, `any` and `all`; an ordered index also answers ranges. A condition without an index
+/// is checked on the records that the indexed conditions select, or on the field's column.
 ///
 /// ```
 /// use memdex::{Record, Store};
@@ -38,11 +39,12 @@ pub struct Field<R, T> {
 /// The deepest nesting that a typed field can name.
 const MAX_PATH: usize = 8;
 
-// The bounds of the tests are on the methods, not on the `impl`s: only then the compiler shows the messages of the traits.
+// The bounds of the tests are on the methods, not on the `impl`s: only then the compiler shows the messages of the
+// traits.
 
 impl<R, T> Field<R, T> {
-    /// The field called `name` in the schema of `R`, for a hand-written implementation of `Record`. Queries with a wrong name or
-    /// type fail with a [`QueryError`](crate::error::QueryError).
+    /// The field called `name` in the schema of `R`, for a hand-written implementation of `Record`. Queries with a
+    /// wrong name or type fail with a [`QueryError`](crate::error::QueryError).
     pub const fn new(name: &'static str) -> Self {
         let mut path = [""; MAX_PATH];
         path[0] = name;
@@ -60,7 +62,8 @@ impl<R, T> Field<R, T> {
 }
 
 impl<R, N: Nest> Field<R, N> {
-    /// The field `inner` of the struct in this field. Through an `Option` it can be missing; through a `Vec` it has many values.
+    /// The field `inner` of the struct in this field. Through an `Option` it can be missing; through a `Vec` it has
+    /// many values.
     ///
     /// ```
     /// # use memdex::{Nested, Record, Store};
@@ -243,8 +246,8 @@ pub fn field(name: impl Into<FieldName>) -> NamedField {
     NamedField { name: name.into() }
 }
 
-/// A field by name, made by [`field`]. It has the tests of a [`Field`] at the same cost. A field of a nested struct or of a document is
-/// named by its path: `field("address.city")`.
+/// A field by name, made by [`field`]. It has the tests of a [`Field`] at the same cost. A field of a nested struct or
+/// of a document is named by its path: `field("address.city")`.
 ///
 /// ```
 /// use memdex::{Value, field};
@@ -304,7 +307,8 @@ impl NamedField {
         Predicate::Range(self.name, Bound::Included(from.into()), Bound::Included(to.into()))
     }
 
-    /// The field, of many values, has this one. (For a part of a string, see [`contains_str`](NamedField::contains_str).)
+    /// The field, of many values, has this one. (For a part of a string, see
+    /// [`contains_str`](NamedField::contains_str).)
     pub fn contains(self, value: impl Into<Value>) -> Predicate {
         Predicate::AnyOf(self.name, vec![value.into()])
     }

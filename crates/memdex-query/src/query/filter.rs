@@ -5,10 +5,11 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::ops::{BitAnd, BitAndAssign, BitOr, BitOrAssign, Not};
 
-/// A [`Predicate`] on records of type `R`, whose fields and values the compiler has checked. Typed [`Field`](super::Field)s make it.
+/// A [`Predicate`] on records of type `R`, whose fields and values the compiler has checked. Typed
+/// [`Field`](super::Field)s make it.
 ///
-/// Join filters with `&`, `|` and `!` (not `&&` and `||`), by value or by reference. A predicate by field names can be joined too; it is
-/// checked when the query runs.
+/// Join filters with `&`, `|` and `!` (not `&&` and `||`), by value or by reference. A predicate by field names can be
+/// joined too; it is checked when the query runs.
 ///
 /// ```
 /// use memdex::{Filter, Record, Store, field};

@@ -5,8 +5,9 @@ use siphasher::sip128::{Hasher128, SipHasher24};
 use std::fmt;
 use std::hash::Hasher;
 
-/// A hash of a query: equal for queries with equal normal forms, in any order and nesting of their parts, on every machine and in every run of one version of memdex. Two different queries collide with a probability of 2^-128. The hash is not keyed, so
-/// collisions can be constructed on purpose.
+/// A hash of a query: equal for queries with equal normal forms, in any order and nesting of their parts, on every
+/// machine and in every run of one version of memdex. Two different queries collide with a probability of 2^-128. The
+/// hash is not keyed, so collisions can be constructed on purpose.
 ///
 /// ```
 /// # use memdex::{Record, Store};
@@ -30,8 +31,8 @@ impl fmt::Display for Fingerprint {
     }
 }
 
-/// Computes a fingerprint. The input is unambiguous: the tag determines the parts after it, and each part has a fixed length or its
-/// length before it.
+/// Computes a fingerprint. The input is unambiguous: the tag determines the parts after it, and each part has a fixed
+/// length or its length before it.
 pub struct Fingerprinter(SipHasher24);
 
 impl Fingerprinter {

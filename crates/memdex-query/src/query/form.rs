@@ -19,8 +19,8 @@ mod with_serde {
     use std::fmt;
     use std::ops::Bound;
 
-    /// The version of the serde forms of [`Query`](crate::query::Query), [`Schema`](crate::schema::Schema) and [`Versioned`] values. It
-    /// changes when a form changes so that an older memdex can't read it.
+    /// The version of the serde forms of [`Query`](crate::query::Query), [`Schema`](crate::schema::Schema) and
+    /// [`Versioned`] values. It changes when a form changes so that an older memdex can't read it.
     pub const FORM_VERSION: u32 = 1;
 
     /// A form has a version that this memdex does not read.
@@ -100,7 +100,8 @@ mod with_serde {
         static LEVELS: Cell<usize> = const { Cell::new(0) };
     }
 
-    /// One level of nesting, left when dropped: input that is too deep is refused before the stack overflows, in every format.
+    /// One level of nesting, left when dropped: input that is too deep is refused before the stack overflows, in every
+    /// format.
     pub(in crate::query) struct Level;
 
     impl Level {

@@ -7,7 +7,8 @@ use super::{Field, FieldName, NamedField};
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Direction {
-    /// The lower one: numbers by number with NaN last, strings by bytes, times from past to future, `false` before `true`.
+    /// The lower one: numbers by number with NaN last, strings by bytes, times from past to future, `false` before
+    /// `true`.
     Ascending,
     /// The higher one.
     Descending,
@@ -24,11 +25,11 @@ pub enum Nulls {
     Last,
 }
 
-/// A sort field. A later sort field breaks the ties of the earlier ones, and the key, ascending, breaks the ties of all. So every order
-/// is total, and pages never overlap or skip records.
+/// A sort field. A later sort field breaks the ties of the earlier ones, and the key, ascending, breaks the ties of
+/// all. So every order is total, and pages never overlap or skip records.
 ///
-/// Made by [`Field::asc`], [`Field::desc`] and the methods of the same name of [`field`](crate::query::field). By default a missing
-/// value is the lowest: it comes first in ascending order and last in descending order.
+/// Made by [`Field::asc`], [`Field::desc`] and the methods of the same name of [`field`](crate::query::field). By
+/// default a missing value is the lowest: it comes first in ascending order and last in descending order.
 ///
 /// ```
 /// use memdex::field;

@@ -11,10 +11,11 @@ pub type FieldName = Cow<'static, str>;
 
 /// A condition on records, by the names of fields.
 ///
-/// Build it with typed [`Field`](crate::query::Field)s or with [`field`](crate::query::field), and join predicates with `&`, `|` and `!`.
+/// Build it with typed [`Field`](crate::query::Field)s or with [`field`](crate::query::field), and join predicates with
+/// `&`, `|` and `!`.
 ///
-/// A missing value is neither equal nor unequal to anything: `eq` and `ne` are both false for it. `!` is plain negation, so
-/// `!a.eq(1)` is true for records without `a`, and `a.ne(1)` is not.
+/// A missing value is neither equal nor unequal to anything: `eq` and `ne` are both false for it. `!` is plain
+/// negation, so `!a.eq(1)` is true for records without `a`, and `a.ne(1)` is not.
 ///
 /// ```
 /// use memdex::field;
@@ -26,13 +27,13 @@ pub type FieldName = Cow<'static, str>;
 /// ```
 ///
 /// Joined predicates are flat: `a & (b & c)` is one `And` of three parts. A predicate is never nested deeper than
-/// [`limits::MAX_PREDICATE_DEPTH`](crate::limits::MAX_PREDICATE_DEPTH): the operators make [`Predicate::TooDeep`] instead, which every
-/// query refuses.
+/// [`limits::MAX_PREDICATE_DEPTH`](crate::limits::MAX_PREDICATE_DEPTH): the operators make [`Predicate::TooDeep`]
+/// instead, which every query refuses.
 ///
 /// # Serde form
 ///
-/// A predicate is an object with one entry, `{operator: operand}`, or the string `"all"`. [`Query`](crate::query::Query) has the version of
-/// the form.
+/// A predicate is an object with one entry, `{operator: operand}`, or the string `"all"`.
+/// [`Query`](crate::query::Query) has the version of the form.
 ///
 /// ```
 /// # #[cfg(feature = "documents")] {

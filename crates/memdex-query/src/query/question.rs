@@ -74,8 +74,8 @@ pub struct Paging {
     pub order: Vec<OrderBy>,
     /// The fields to return; all declared fields if empty.
     pub select: Vec<FieldName>,
-    /// The most records to return, or the size of a page: 1 to [`limits::MAX_PAGE`](crate::limits::MAX_PAGE). `None` is all records, or
-    /// [`limits::DEFAULT_PAGE_SIZE`](crate::limits::DEFAULT_PAGE_SIZE) with a page number.
+    /// The most records to return, or the size of a page: 1 to [`limits::MAX_PAGE`](crate::limits::MAX_PAGE). `None` is
+    /// all records, or [`limits::DEFAULT_PAGE_SIZE`](crate::limits::DEFAULT_PAGE_SIZE) with a page number.
     pub limit: Option<usize>,
     /// The number of records to skip.
     pub offset: usize,
@@ -145,7 +145,8 @@ impl Query {
         self
     }
 
-    /// Sorts the records: by one [`OrderBy`] or several. Ties are broken by key, ascending, so pages never overlap or skip records.
+    /// Sorts the records: by one [`OrderBy`] or several. Ties are broken by key, ascending, so pages never overlap or
+    /// skip records.
     pub fn order_by(self, order: impl IntoOrder) -> Self {
         self.with_paging(|paging| paging.order = order.into_order())
     }
@@ -165,13 +166,14 @@ impl Query {
         self.with_paging(|paging| paging.offset = offset)
     }
 
-    /// Returns only the records after the last record of another page of this query. The limit may differ, and the snapshot may be later.
+    /// Returns only the records after the last record of another page of this query. The limit may differ, and the
+    /// snapshot may be later.
     pub fn after(self, cursor: Cursor) -> Self {
         self.with_paging(|paging| paging.after = Some(cursor))
     }
 
-    /// Returns the page with this number, from 1. A page has 10 records unless [`size`](Query::size) says otherwise. Don't combine it with
-    /// [`offset`](Query::offset) or [`after`](Query::after).
+    /// Returns the page with this number, from 1. A page has 10 records unless [`size`](Query::size) says otherwise.
+    /// Don't combine it with [`offset`](Query::offset) or [`after`](Query::after).
     pub fn page(self, number: usize) -> Self {
         self.with_paging(|paging| paging.page = Some(number))
     }

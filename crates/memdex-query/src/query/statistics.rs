@@ -126,7 +126,8 @@ pub struct Metric {
     pub aggregate: Aggregate,
 }
 
-/// A function of many values. Missing values are ignored. With no values, counts are 0 and every other metric is `None`.
+/// A function of many values. Missing values are ignored. With no values, counts are 0 and every other metric is
+/// `None`.
 ///
 /// ```
 /// use memdex::{Metric, field};
@@ -143,8 +144,8 @@ pub enum Aggregate {
     Count,
     /// The number of values of the field; all of them for a field of many values.
     CountOf(FieldName),
-    /// The sum of numbers: exact for integers and decimals; for floats computed exactly and rounded once, so that the order of records
-    /// does not matter.
+    /// The sum of numbers: exact for integers and decimals; for floats computed exactly and rounded once, so that the
+    /// order of records does not matter.
     Sum(FieldName),
     /// The mean of numbers, as a float.
     Avg(FieldName),
@@ -152,14 +153,15 @@ pub enum Aggregate {
     Min(FieldName),
     /// The highest value, of any kind.
     Max(FieldName),
-    /// The sample standard deviation of numbers (divided by their count minus one), as a float. `None` for fewer than two.
+    /// The sample standard deviation of numbers (divided by their count minus one), as a float. `None` for fewer than
+    /// two.
     StdDev(FieldName),
     /// The population standard deviation of numbers (divided by their count), as a float.
     StdDevPop(FieldName),
     /// The number of distinct values of the field; exact.
     Distinct(FieldName),
-    /// The given percentile of numbers, from 0 to 100, as a float; exact, with linear interpolation between two numbers. 50 is the
-    /// median.
+    /// The given percentile of numbers, from 0 to 100, as a float; exact, with linear interpolation between two
+    /// numbers. 50 is the median.
     Percentile(FieldName, f64),
 }
 
@@ -288,8 +290,8 @@ metrics! {
 
 /// Groups of records, and the statistics of each group.
 ///
-/// A record is in one group; it is in several if ranges overlap or a field has many values. Groups have the order of their keys, null
-/// first, unless [`top`](GroupBy::top) or [`bottom`](GroupBy::bottom) chooses some of them.
+/// A record is in one group; it is in several if ranges overlap or a field has many values. Groups have the order of
+/// their keys, null first, unless [`top`](GroupBy::top) or [`bottom`](GroupBy::bottom) chooses some of them.
 ///
 /// ```
 /// use memdex::{Filter, GroupBy, Metric, Record, Store, field};
@@ -313,7 +315,8 @@ metrics! {
 pub struct GroupBy {
     /// The parts of a group's key.
     pub by: Vec<Bucket>,
-    /// Whether the result includes empty buckets between the first and the last; only for a single histogram of numbers or dates.
+    /// Whether the result includes empty buckets between the first and the last; only for a single histogram of numbers
+    /// or dates.
     #[cfg_attr(feature = "serde", serde(default))]
     pub empty: bool,
     /// The choice of groups; all without one.
@@ -362,8 +365,8 @@ impl GroupBy {
         self
     }
 
-    /// Adds groups within each group. Groups that are nested deeper than [`limits::MAX_GROUP_LEVELS`](MAX_GROUP_LEVELS) get no more
-    /// levels, since every query refuses them.
+    /// Adds groups within each group. Groups that are nested deeper than [`limits::MAX_GROUP_LEVELS`](MAX_GROUP_LEVELS)
+    /// get no more levels, since every query refuses them.
     #[must_use]
     pub fn group_by(mut self, groups: impl Into<GroupBy>) -> Self {
         let groups = groups.into();
@@ -400,8 +403,9 @@ impl From<Bucket> for GroupBy {
     }
 }
 
-/// One part of a group's key: maps a value of a field to a bucket. A record whose value is in no bucket (outside of all ranges, or NaN)
-/// is in no group. A missing value is a bucket for [`Values`](Bucket::Values), and in no bucket otherwise.
+/// One part of a group's key: maps a value of a field to a bucket. A record whose value is in no bucket (outside of all
+/// ranges, or NaN) is in no group. A missing value is a bucket for [`Values`](Bucket::Values), and in no bucket
+/// otherwise.
 ///
 /// ```
 /// use memdex::{Bucket, Filter, GroupBy, Metric, Record, Store};
@@ -441,7 +445,8 @@ pub enum Bucket {
         /// A number at which a bucket begins.
         offset: Value,
     },
-    /// Ranges of values, in the order of this list. The result includes empty ones. A bucket is named by its bounds, as `100..200`.
+    /// Ranges of values, in the order of this list. The result includes empty ones. A bucket is named by its bounds, as
+    /// `100..200`.
     Ranges {
         /// The field.
         field: FieldName,
@@ -454,8 +459,8 @@ pub enum Bucket {
         field: FieldName,
         /// The length of a bucket.
         unit: DateUnit,
-        /// The time zone: `UTC`, an offset like `+02:00`, or with the feature `time-zones` an IANA name like `Europe/Zurich`. Dates
-        /// take `UTC` only.
+        /// The time zone: `UTC`, an offset like `+02:00`, or with the feature `time-zones` an IANA name like
+        /// `Europe/Zurich`. Dates take `UTC` only.
         zone: Cow<'static, str>,
     },
 }

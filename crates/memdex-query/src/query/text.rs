@@ -19,16 +19,17 @@ pub enum TextOp {
     EndsWith,
     /// It contains the pattern.
     Contains,
-    /// It matches the pattern as a whole: `%` matches any run of characters, also an empty one, `_` matches one character, and a
-    /// backslash makes the next character literal.
+    /// It matches the pattern as a whole: `%` matches any run of characters, also an empty one, `_` matches one
+    /// character, and a backslash makes the next character literal.
     Like,
 }
 
 /// A test of a string. A missing value never matches.
 ///
-/// A character is a Unicode scalar value. Case is ignored character by character: two are equal if [`char::to_lowercase`] is. So `É`
-/// equals `é` and `Σ` equals `σ`; `ß` does not equal `SS`, nor `ς` equal `σ`, since one character is never compared with several,
-/// and language rules do not apply. Strings are not normalized: an `é` of two characters does not equal one of one character.
+/// A character is a Unicode scalar value. Case is ignored character by character: two are equal if
+/// [`char::to_lowercase`] is. So `É` equals `é` and `Σ` equals `σ`; `ß` does not equal `SS`, nor `ς` equal `σ`, since
+/// one character is never compared with several, and language rules do not apply. Strings are not normalized: an `é` of
+/// two characters does not equal one of one character.
 ///
 /// ```
 /// use memdex::field;

@@ -7,8 +7,8 @@ macro_rules! text_tests {
     ($($(#[$doc:meta])* $method:ident: $case:ident $op:ident;)*) => {
         /// Tests of strings; see [`TextTest`] for characters and case. A missing value never matches.
         ///
-        /// An ordered index answers `starts_with`, and a `like` that is a prefix; with a column, each test runs once for each distinct
-        /// value.
+        /// An ordered index answers `starts_with`, and a `like` that is a prefix; with a column, each test runs once
+        /// for each distinct value.
         ///
         /// ```
         /// use memdex::{Record, Store};
@@ -35,8 +35,8 @@ macro_rules! text_tests {
             })*
         }
 
-        /// Tests of strings; see [`TextTest`] for characters and case. At an undeclared path of documents, one of the strings there must
-        /// match.
+        /// Tests of strings; see [`TextTest`] for characters and case. At an undeclared path of documents, one of the
+        /// strings there must match.
         impl NamedField {
             $($(#[$doc])*
             pub fn $method(self, text: impl Into<String>) -> Predicate {
@@ -53,8 +53,8 @@ text_tests! {
     ends_with: new EndsWith;
     /// The string contains this. (`contains` is for fields of many values.)
     contains_str: new Contains;
-    /// The string matches this pattern: `%` matches any run of characters, also an empty one, `_` matches one character, and a
-    /// backslash makes the next character literal.
+    /// The string matches this pattern: `%` matches any run of characters, also an empty one, `_` matches one
+    /// character, and a backslash makes the next character literal.
     like: new Like;
     /// The string equals this, ignoring case.
     eq_ignore_case: ignoring_case Eq;

@@ -34,12 +34,12 @@ use std::fmt;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// All metrics are allowed except percentiles, on fields of single values. Groups have one level, by one field or several: by
-/// values, buckets of one width, dates, and disjoint ranges.
+/// All metrics are allowed except percentiles, on fields of single values. Groups have one level, by one field or
+/// several: by values, buckets of one width, dates, and disjoint ranges.
 ///
-/// Cost: a few lookups and additions for each record that a commit changes, and the metrics of each group that it touches. Memory:
-/// 8 bytes a record, 8 more for each field of a metric (4 for strings and other kinds that don't fit 64 bits), and for minima, maxima
-/// and distinct counts an entry for each distinct value of a group.
+/// Cost: a few lookups and additions for each record that a commit changes, and the metrics of each group that it
+/// touches. Memory: 8 bytes a record, 8 more for each field of a metric (4 for strings and other kinds that don't fit
+/// 64 bits), and for minima, maxima and distinct counts an entry for each distinct value of a group.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]

@@ -155,8 +155,9 @@ impl Binder<'_> {
     }
 }
 
-/// Converts a value to the kind of a field: an integer to a float or a decimal if that is exact, and a string to a kind that is written
-/// as text, such as a UUID. A float is never converted to a decimal, since the intended decimal is unknown.
+/// Converts a value to the kind of a field: an integer to a float or a decimal if that is exact, and a string to a kind
+/// that is written as text, such as a UUID. A float is never converted to a decimal, since the intended decimal is
+/// unknown.
 ///
 /// # Errors
 /// If the value does not fit the field.

@@ -1,4 +1,5 @@
-//! Statistics bound to a schema: fields exist, kinds fit, and invalid metrics and buckets are refused before any record is read.
+//! Statistics bound to a schema: fields exist, kinds fit, and invalid metrics and buckets are refused before any record
+//! is read.
 
 use super::{FieldAt, FieldDef, Schema, fit};
 use crate::aggregate::{Buckets, DateBuckets, DayBuckets, Ranges, Zone};

@@ -1,5 +1,5 @@
-//! The parts of the group keys of materialized aggregates: the value itself, or the number of its bucket, so that keys have the
-//! order of the groups. Each value is in at most one bucket.
+//! The parts of the group keys of materialized aggregates: the value itself, or the number of its bucket, so that keys
+//! have the order of the groups. Each value is in at most one bucket.
 
 use super::bound::{BoundBucket, Bucketer, Range};
 use crate::error::StatisticsError;

@@ -5,7 +5,8 @@ use crate::error::{AggregateDefError, SchemaError};
 use crate::limits;
 
 impl Schema {
-    /// Checks that the schema has a key, that names are distinct, that indexes and aggregates fit the fields, and the limits.
+    /// Checks that the schema has a key, that names are distinct, that indexes and aggregates fit the fields, and the
+    /// limits.
     ///
     /// # Errors
     /// The first problem of the schema.

@@ -78,7 +78,8 @@ impl Condition {
         }
     }
 
-    /// Whether `other` follows from this: true if each part of `other` follows from one part of this. May miss implications.
+    /// Whether `other` follows from this: true if each part of `other` follows from one part of this. May miss
+    /// implications.
     pub fn implies(&self, other: &Condition) -> bool {
         let parts = self.conjuncts();
         other.conjuncts().iter().all(|implied| parts.iter().any(|part| part.is_stronger(implied)))

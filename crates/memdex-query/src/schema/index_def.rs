@@ -9,12 +9,13 @@ use std::fmt;
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum IndexKind {
-    /// Value → rows: `eq`, `ne`, `is_in`, `is_null`; for fields of many values `contains`, `any`, `all`; for several fields `eq` on all
-    /// of them.
+    /// Value → rows: `eq`, `ne`, `is_in`, `is_null`; for fields of many values `contains`, `any`, `all`; for several
+    /// fields `eq` on all of them.
     Equality,
     /// Value → row: the same, and no two records have the same value. Records without a value are exempt.
     Unique,
-    /// Rows in the order of their values: the same, and ranges; for several fields `eq` on the first ones and a range on the next.
+    /// Rows in the order of their values: the same, and ranges; for several fields `eq` on the first ones and a range
+    /// on the next.
     Ordered,
 }
 
@@ -28,9 +29,9 @@ impl fmt::Display for IndexKind {
     }
 }
 
-/// The definition of an index: over one or several fields, of all records or of those that match a condition. Add it to a schema
-/// ([`Schema::with_index`](crate::schema::Schema::with_index)) or to an open collection (`Collection::add_index`). Queries never name an
-/// index; the planner chooses.
+/// The definition of an index: over one or several fields, of all records or of those that match a condition. Add it to
+/// a schema ([`Schema::with_index`](crate::schema::Schema::with_index)) or to an open collection
+/// (`Collection::add_index`). Queries never name an index; the planner chooses.
 ///
 /// ```
 /// use memdex::{IndexDef, Record, Store, field};
@@ -97,19 +98,20 @@ impl IndexDef {
         IndexDef { name, fields, kind, when: None }
     }
 
-    /// An index that answers equality. It is named like its field; for several fields, their names joined by `+`. A field of many
-    /// values must be its only field.
+    /// An index that answers equality. It is named like its field; for several fields, their names joined by `+`. A
+    /// field of many values must be its only field.
     pub fn equality(fields: impl FieldNames) -> Self {
         IndexDef::new(IndexKind::Equality, fields)
     }
 
-    /// An index that answers equality and refuses a second record with the same values. A record that lacks one of them is exempt.
+    /// An index that answers equality and refuses a second record with the same values. A record that lacks one of them
+    /// is exempt.
     pub fn unique(fields: impl FieldNames) -> Self {
         IndexDef::new(IndexKind::Unique, fields)
     }
 
-    /// An index that answers equality and ranges; for several fields, a range on the first one that has no equality condition. Refuses
-    /// NaN, except in fields that are [`nan_last`](crate::schema::FieldDef::nan_last).
+    /// An index that answers equality and ranges; for several fields, a range on the first one that has no equality
+    /// condition. Refuses NaN, except in fields that are [`nan_last`](crate::schema::FieldDef::nan_last).
     pub fn ordered(fields: impl FieldNames) -> Self {
         IndexDef::new(IndexKind::Ordered, fields)
     }
@@ -120,9 +122,9 @@ impl IndexDef {
         IndexDef { name: name.into(), ..self }
     }
 
-    /// Restricts the index to records for which `condition` is true. It answers queries that imply the condition: each part of the
-    /// condition must follow from a part of the query, as `amount > 5` follows from `amount > 10`. A unique index is unique among
-    /// the records that it holds.
+    /// Restricts the index to records for which `condition` is true. It answers queries that imply the condition: each
+    /// part of the condition must follow from a part of the query, as `amount > 5` follows from `amount > 10`. A unique
+    /// index is unique among the records that it holds.
     #[must_use]
     pub fn when(self, condition: impl Into<Predicate>) -> Self {
         IndexDef { when: Some(condition.into()), ..self }

@@ -1,8 +1,8 @@
-//! Patterns of text tests, compiled once when a query is bound. Every text test is the `like` of some pattern: pieces with any run of
-//! characters between them, the first piece at the start of the text, the last at its end.
+//! Patterns of text tests, compiled once when a query is bound. Every text test is the `like` of some pattern: pieces
+//! with any run of characters between them, the first piece at the start of the text, the last at its end.
 //!
-//! A piece in the middle matches at its first occurrence. That suffices, as a later one leaves less text to the pieces after it. So
-//! there is no backtracking, and the worst case is the length of the text times that of the pattern.
+//! A piece in the middle matches at its first occurrence. That suffices, as a later one leaves less text to the pieces
+//! after it. So there is no backtracking, and the worst case is the length of the text times that of the pattern.
 
 use crate::query::{TextOp, TextTest};
 use std::fmt;
@@ -170,8 +170,8 @@ impl Piece {
     }
 }
 
-/// The representative of all characters that are equal when case is ignored: the result of [`char::to_lowercase`], or the character
-/// itself if the result has several characters. (Only `İ` has; it equals no other character.)
+/// The representative of all characters that are equal when case is ignored: the result of [`char::to_lowercase`], or
+/// the character itself if the result has several characters. (Only `İ` has; it equals no other character.)
 fn fold(c: char) -> char {
     if c.is_ascii() {
         return c.to_ascii_lowercase();

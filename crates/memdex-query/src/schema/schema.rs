@@ -77,15 +77,15 @@ impl FieldDef {
         }
     }
 
-    /// Adds an equality index, named like the field. It answers `eq`, `ne`, `is_in` and `is_null`; for a field of many values,
-    /// `contains`, `any` and `all`.
+    /// Adds an equality index, named like the field. It answers `eq`, `ne`, `is_in` and `is_null`; for a field of many
+    /// values, `contains`, `any` and `all`.
     #[must_use]
     pub fn index(self) -> Self {
         FieldDef { index: Some(IndexKind::Equality), ..self }
     }
 
-    /// Adds a unique index. It answers what an equality index answers, and lookups by a unique field. A second record with the same
-    /// value is refused; records without a value are exempt. Not for a field of many values.
+    /// Adds a unique index. It answers what an equality index answers, and lookups by a unique field. A second record
+    /// with the same value is refused; records without a value are exempt. Not for a field of many values.
     #[must_use]
     pub fn unique(self) -> Self {
         FieldDef { index: Some(IndexKind::Unique), ..self }
@@ -93,16 +93,16 @@ impl FieldDef {
 
     /// Adds an ordered index. It answers what an equality index answers, and ranges. Not for a field of many values.
     ///
-    /// Floats have one total order everywhere: by number from `-inf` to `inf`, then NaN. `-0.0` and `0.0` are one value, and so are
-    /// all NaNs: NaN equals NaN and is greater than every number, as in PostgreSQL. As NaN is usually a mistake, an ordered index
-    /// refuses it unless the field is [`nan_last`](FieldDef::nan_last).
+    /// Floats have one total order everywhere: by number from `-inf` to `inf`, then NaN. `-0.0` and `0.0` are one
+    /// value, and so are all NaNs: NaN equals NaN and is greater than every number, as in PostgreSQL. As NaN is usually
+    /// a mistake, an ordered index refuses it unless the field is [`nan_last`](FieldDef::nan_last).
     #[must_use]
     pub fn ordered(self) -> Self {
         FieldDef { index: Some(IndexKind::Ordered), ..self }
     }
 
-    /// Lets ordered indexes of the field hold NaN, sorted after all other numbers, so that `x > 5` is true for NaN. Has no effect on
-    /// kinds other than floats.
+    /// Lets ordered indexes of the field hold NaN, sorted after all other numbers, so that `x > 5` is true for NaN. Has
+    /// no effect on kinds other than floats.
     ///
     /// ```
     /// use memdex::{FieldDef, KeyValue, Kind, Schema, Store, field};
@@ -119,22 +119,22 @@ impl FieldDef {
         FieldDef { nan_last: true, ..self }
     }
 
-    /// Adds a column: the field's values in contiguous memory, so that a scan of them reads no record. It serves conditions without an
-    /// index, and statistics. It can be combined with an index. Not for a field of many values.
+    /// Adds a column: the field's values in contiguous memory, so that a scan of them reads no record. It serves
+    /// conditions without an index, and statistics. It can be combined with an index. Not for a field of many values.
     ///
-    /// Memory: integers, timestamps, dates, floats, `bool`s and `char`s take 1, 2, 4 or 8 bytes a record, the width that the values
-    /// of 1,024 neighboring records need. When a value needs a greater width, the narrower cells stay, up to 15 bytes a record in
-    /// all. An integer outside of `i64`, or a timestamp outside of the years 1677 to 2262, takes about 50 bytes more and is slower.
-    /// Other kinds, such as strings, take 1 to 4 bytes for a code plus a dictionary of the distinct values, which pays off if these
-    /// are few. A missing value takes as much as any other, unless all of its neighbors are missing; one bit a record marks which
-    /// are.
+    /// Memory: integers, timestamps, dates, floats, `bool`s and `char`s take 1, 2, 4 or 8 bytes a record, the width
+    /// that the values of 1,024 neighboring records need. When a value needs a greater width, the narrower cells stay,
+    /// up to 15 bytes a record in all. An integer outside of `i64`, or a timestamp outside of the years 1677 to 2262,
+    /// takes about 50 bytes more and is slower. Other kinds, such as strings, take 1 to 4 bytes for a code plus a
+    /// dictionary of the distinct values, which pays off if these are few. A missing value takes as much as any other,
+    /// unless all of its neighbors are missing; one bit a record marks which are.
     #[must_use]
     pub fn column(self) -> Self {
         FieldDef { column: true, ..self }
     }
 
-    /// Makes the field a part of the key. The parts have the order of the fields, which must be the order in which the record writes
-    /// them to its key.
+    /// Makes the field a part of the key. The parts have the order of the fields, which must be the order in which the
+    /// record writes them to its key.
     #[must_use]
     pub fn key(self) -> Self {
         FieldDef { key: true, ..self }
@@ -152,15 +152,15 @@ impl FieldDef {
         FieldDef { nullable: true, many: true, ..self }
     }
 
-    /// Refuses documents and key/value records without this field. (In these, other fields can be missing; in a Rust type, the
-    /// field's type decides.)
+    /// Refuses documents and key/value records without this field. (In these, other fields can be missing; in a Rust
+    /// type, the field's type decides.)
     #[must_use]
     pub fn required(self) -> Self {
         FieldDef { required: true, ..self }
     }
 
-    /// Treats a value of the wrong kind in a document or key/value record as missing, in indexes and queries. Otherwise such a record
-    /// is refused.
+    /// Treats a value of the wrong kind in a document or key/value record as missing, in indexes and queries. Otherwise
+    /// such a record is refused.
     #[must_use]
     pub fn skip_conflicts(self) -> Self {
         FieldDef { skip_conflicts: true, ..self }
@@ -334,7 +334,8 @@ impl Schema {
         self
     }
 
-    /// Adds the fields, indexes and aggregates of a nested struct, with the field name `prefix` and a dot before their names.
+    /// Adds the fields, indexes and aggregates of a nested struct, with the field name `prefix` and a dot before their
+    /// names.
     #[must_use]
     pub fn with_nested(mut self, prefix: &str, nested: Schema) -> Self {
         let fields = nested.fields.into_iter();

@@ -117,7 +117,8 @@ impl Test {
     }
 }
 
-/// The position where a range with this lower bound starts: a value, and whether the range excludes it. `None` is before all values.
+/// The position where a range with this lower bound starts: a value, and whether the range excludes it. `None` is
+/// before all values.
 fn lower(bound: &Bound<Value>) -> Option<(&Value, bool)> {
     match bound {
         Bound::Unbounded => None,

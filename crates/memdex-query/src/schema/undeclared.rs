@@ -1,7 +1,8 @@
 //! Tests on undeclared paths of documents, whose values can be of any kind.
 //!
-//! Integers and floats are compared as numbers, strings with strings, `bool`s with `bool`s. Values of different sorts are unequal, and in
-//! no range of each other. A path can have any number of values: a test of a single value holds if one of them matches.
+//! Integers and floats are compared as numbers, strings with strings, `bool`s with `bool`s. Values of different sorts
+//! are unequal, and in no range of each other. A path can have any number of values: a test of a single value holds if
+//! one of them matches.
 
 use super::test::Test;
 use super::{FieldAt, FieldSource};
@@ -33,8 +34,8 @@ const LEAST_INTEGER: f64 = i128::MIN as f64;
 /// The lowest float above all integers.
 const ABOVE_INTEGERS: f64 = -2.0 * LEAST_INTEGER;
 
-/// The order of values of several kinds: integers and floats by number, all others in the order of kinds. It is total, since no kind is
-/// between these two.
+/// The order of values of several kinds: integers and floats by number, all others in the order of kinds. It is total,
+/// since no kind is between these two.
 pub fn order_of_all(a: ValueRef<'_>, b: ValueRef<'_>) -> Ordering {
     order(by_number(a), by_number(b)).unwrap_or_else(|| a.cmp(&b))
 }

@@ -30,7 +30,8 @@ impl Values {
         self.0.binary_search_by(|own| own.as_ref().cmp(&value)).ok()
     }
 
-    /// Whether `for_each` passes every value of the set. O(values passed * log n); allocates for more than 32 values only.
+    /// Whether `for_each` passes every value of the set. O(values passed * log n); allocates for more than 32 values
+    /// only.
     pub fn all_among(&self, for_each: impl FnOnce(&mut dyn FnMut(ValueRef<'_>))) -> bool {
         let mut left = self.0.len();
         let (mut few, mut many) = ([false; 32], Vec::new());

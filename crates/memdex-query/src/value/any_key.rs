@@ -4,8 +4,8 @@ use super::key::{IntoKey, KeySink};
 use super::{Value, ValueRef};
 use std::borrow::Cow;
 
-/// The key type of records without a Rust type of their own, whose schema defines the key. Strings, numbers, `bool`s, [`Value`]s
-/// and [`Key`](crate::value::Key)s are such keys, and tuples of these if the key has several parts.
+/// The key type of records without a Rust type of their own, whose schema defines the key. Strings, numbers, `bool`s,
+/// [`Value`]s and [`Key`](crate::value::Key)s are such keys, and tuples of these if the key has several parts.
 ///
 /// A value of another kind than the key finds no record and is not an error: `get(7)` does not find the key `"7"`.
 #[derive(Clone, Copy, Debug)]

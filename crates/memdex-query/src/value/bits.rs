@@ -41,8 +41,8 @@ pub fn narrow_bits(value: ValueRef<'_>) -> Option<u64> {
     })
 }
 
-/// As [`narrow_bits`], but integers and timestamps out of range saturate: they share the lowest or highest bits with the extreme values
-/// that fit. `None` for kinds without such bits.
+/// As [`narrow_bits`], but integers and timestamps out of range saturate: they share the lowest or highest bits with
+/// the extreme values that fit. `None` for kinds without such bits.
 #[inline]
 pub fn saturated_bits(value: ValueRef<'_>) -> Option<u64> {
     let clamped = |wide: i128| (wide.clamp(i64::MIN.into(), i64::MAX.into()) as i64).cast_unsigned() ^ SIGN;

@@ -1,5 +1,5 @@
-//! Days and dates of the proleptic Gregorian calendar, and offsets from UTC. The conversion is Howard Hinnant's ("chrono-compatible
-//! low-level date algorithms").
+//! Days and dates of the proleptic Gregorian calendar, and offsets from UTC. The conversion is Howard Hinnant's
+//! ("chrono-compatible low-level date algorithms").
 
 /// Four centuries, after which the calendar repeats.
 const DAYS_PER_ERA: i64 = 146_097;

@@ -7,10 +7,11 @@ use std::sync::Arc;
 
 /// A type that a field of a record can have.
 ///
-/// It is implemented for strings, every integer, `bool`, `f32`, `f64`, `char`, byte strings, [`Timestamp`](crate::value::Timestamp),
-/// [`DecimalValue`](crate::value::DecimalValue), [`EntityKey`](crate::value::EntityKey), `Option` of these, and `Vec`s and sets of these
-/// (`Vec<u8>` is a byte string); with the feature of the same name for `uuid::Uuid`, `jiff::Timestamp` and `jiff::civil::Date`,
-/// and `rust_decimal::Decimal`. Derive it for enums without data and for newtypes:
+/// It is implemented for strings, every integer, `bool`, `f32`, `f64`, `char`, byte strings,
+/// [`Timestamp`](crate::value::Timestamp), [`DecimalValue`](crate::value::DecimalValue),
+/// [`EntityKey`](crate::value::EntityKey), `Option` of these, and `Vec`s and sets of these (`Vec<u8>` is a byte
+/// string); with the feature of the same name for `uuid::Uuid`, `jiff::Timestamp` and `jiff::civil::Date`, and
+/// `rust_decimal::Decimal`. Derive it for enums without data and for newtypes:
 ///
 /// ```
 /// use memdex::FieldValue;
@@ -27,8 +28,9 @@ use std::sync::Arc;
 /// assert_eq!(UserId("u-1".into()).value(), ValueRef::Str("u-1"));
 /// ```
 ///
-/// Types of other crates, such as those of `chrono`, have no implementation: convert them to one of these types in the record, for
-/// example `Timestamp::from_micros(time.timestamp_micros())`, or wrap them in a type of your own that implements this trait.
+/// Types of other crates, such as those of `chrono`, have no implementation: convert them to one of these types in the
+/// record, for example `Timestamp::from_micros(time.timestamp_micros())`, or wrap them in a type of your own that
+/// implements this trait.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be a field of a memdex record",
     label = "queries can't compare values of this type",
@@ -55,8 +57,8 @@ pub trait FieldValue {
     /// Whether all its values are integers that fit an `i64`. An ordered index then takes fewer bytes.
     const NARROW: bool = false;
 
-    /// The value, borrowed; `Null` for a type of [many](FieldValue::MANY) values. It must return the same value each time, and should
-    /// cost O(1) and not allocate.
+    /// The value, borrowed; `Null` for a type of [many](FieldValue::MANY) values. It must return the same value each
+    /// time, and should cost O(1) and not allocate.
     fn value(&self) -> ValueRef<'_>;
 
     /// Passes each value to `show`: the only one, or those of a type of [many](FieldValue::MANY).
@@ -65,8 +67,8 @@ pub trait FieldValue {
     }
 }
 
-/// A type of which a field can hold many: `Vec<T>` is a [`FieldValue`] for every such `T`. `#[derive(FieldValue)]` implements it.
-/// (`u8` does not: a `Vec<u8>` is a single byte string.)
+/// A type of which a field can hold many: `Vec<T>` is a [`FieldValue`] for every such `T`. `#[derive(FieldValue)]`
+/// implements it. (`u8` does not: a `Vec<u8>` is a single byte string.)
 #[diagnostic::on_unimplemented(
     message = "a list of `{Self}` can't be a field of a memdex record",
     label = "queries can't compare elements of this type",
@@ -104,8 +106,8 @@ impl<T: FieldValue<Base = T>> Single for T {}
 )]
 pub trait Text: FieldValue {}
 
-/// A type whose values can be added, so that metrics such as `sum` and `avg` apply: integers, floats and decimals, newtypes of these,
-/// and `Option`s, `Vec`s and sets of these.
+/// A type whose values can be added, so that metrics such as `sum` and `avg` apply: integers, floats and decimals,
+/// newtypes of these, and `Option`s, `Vec`s and sets of these.
 ///
 /// A sum of another field does not compile:
 ///
@@ -141,8 +143,8 @@ pub trait Nullable {}
 
 impl<T> Nullable for Option<T> {}
 
-/// The comparison type of a field of many values. Nothing can be compared with it, so `tags.eq("x")` does not compile: use
-/// `tags.contains("x")`.
+/// The comparison type of a field of many values. Nothing can be compared with it, so `tags.eq("x")` does not compile:
+/// use `tags.contains("x")`.
 #[derive(Debug)]
 pub enum Many<T> {
     #[doc(hidden)]

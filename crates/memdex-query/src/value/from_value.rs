@@ -6,8 +6,8 @@ use std::collections::{BTreeSet, HashSet};
 use std::hash::{BuildHasher, Hash};
 use std::sync::Arc;
 
-/// A type that a [`Value`] or a part of a [`Key`] can be converted to: the inverse of [`FieldValue`](crate::value::FieldValue).
-/// `#[derive(FieldValue)]` implements it as well.
+/// A type that a [`Value`] or a part of a [`Key`] can be converted to: the inverse of
+/// [`FieldValue`](crate::value::FieldValue). `#[derive(FieldValue)]` implements it as well.
 ///
 /// ```
 /// use memdex::{FieldValue, Value};
@@ -170,7 +170,8 @@ macro_rules! compound_keys {
 compound_keys! { (A, B) (A, B, C) (A, B, C, D) (A, B, C, D, E) (A, B, C, D, E, F) (A, B, C, D, E, F, G) (A, B, C, D, E, F, G, H) }
 
 impl Key {
-    /// The key as the type of the key field, or as a tuple if it has several parts; `None` if the key is of another type.
+    /// The key as the type of the key field, or as a tuple if it has several parts; `None` if the key is of another
+    /// type.
     ///
     /// ```
     /// # use memdex::{Record, Store};

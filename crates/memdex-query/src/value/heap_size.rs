@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 /// A type with an estimate of its heap bytes, in addition to its `size_of`.
 ///
-/// `#[derive(Record)]`, `#[derive(Nested)]` and `#[derive(FieldValue)]` use it for each field whose type implements it, and count
-/// other fields as 0. Implement it for types of your own that hold much memory:
+/// `#[derive(Record)]`, `#[derive(Nested)]` and `#[derive(FieldValue)]` use it for each field whose type implements it,
+/// and count other fields as 0. Implement it for types of your own that hold much memory:
 ///
 /// ```
 /// use memdex::typing::HeapSize;

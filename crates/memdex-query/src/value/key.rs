@@ -1,4 +1,5 @@
-//! Keys in memdex's own form: the encoded parts of a record's key. A key takes 24 bytes and holds up to 21 bytes inline.
+//! Keys in memdex's own form: the encoded parts of a record's key. A key takes 24 bytes and holds up to 21 bytes
+//! inline.
 
 #[cfg(feature = "serde")]
 use super::key_encoding::encode;
@@ -15,8 +16,9 @@ const INLINE_BYTES: usize = 21;
 
 /// A record's key, in memdex's own form. `find(…).keys()` returns it, and every method that takes a key accepts it.
 ///
-/// Keys are ordered part by part: strings by bytes, integers by number. [`to`](Key::to) converts it to the type of the key field.
-/// With the feature `serde`, a key of one part has the form of that [`Value`], and a compound key is a list of them.
+/// Keys are ordered part by part: strings by bytes, integers by number. [`to`](Key::to) converts it to the type of the
+/// key field. With the feature `serde`, a key of one part has the form of that [`Value`], and a compound key is a list
+/// of them.
 ///
 /// ```
 /// # use memdex::{Record, Store};

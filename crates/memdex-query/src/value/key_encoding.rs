@@ -1,9 +1,9 @@
 //! Encodes the parts of a key as bytes in the order of the keys, and decodes them.
 //!
-//! The encoding follows FoundationDB's tuple layer: each part has a tag. Integers are big-endian in as few bytes as they need, with
-//! the number of bytes in the tag. Strings have `00` escaped as `00 ff`; their terminator `00` is written only before a further part,
-//! so that a key of one short string stays short. A decimal is its floor as an integer, then the digits of the fraction in pairs,
-//! each pair plus one as a byte, then `00`.
+//! The encoding follows FoundationDB's tuple layer: each part has a tag. Integers are big-endian in as few bytes as
+//! they need, with the number of bytes in the tag. Strings have `00` escaped as `00 ff`; their terminator `00` is
+//! written only before a further part, so that a key of one short string stays short. A decimal is its floor as an
+//! integer, then the digits of the fraction in pairs, each pair plus one as a byte, then `00`.
 
 use super::bits::{float_of, ordered_bits};
 use super::{DecimalValue, Value, ValueRef};
@@ -71,8 +71,8 @@ pub fn encode(part: ValueRef<'_>, open: &mut bool, mut write: impl FnMut(&[u8]))
     }
 }
 
-/// Encodes several values, which may be missing, as bytes in the order of the values, part by part. The encoding of the first parts
-/// is a prefix of the encoding of all.
+/// Encodes several values, which may be missing, as bytes in the order of the values, part by part. The encoding of the
+/// first parts is a prefix of the encoding of all.
 pub fn encode_parts<'a>(parts: impl IntoIterator<Item = ValueRef<'a>>) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(32);
     let mut open = false;

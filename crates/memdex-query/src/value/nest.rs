@@ -1,4 +1,5 @@
-//! The types of fields of nested structs, as seen through `Option`s and `Vec`s. They exist at compile time only and have no values.
+//! The types of fields of nested structs, as seen through `Option`s and `Vec`s. They exist at compile time only and
+//! have no values.
 
 use super::{FieldValue, Kind, Many, Multi, Nullable, Number, Text, ValueRef};
 use std::convert::Infallible;
@@ -78,7 +79,8 @@ impl<T: FieldValue> FieldValue for Each<T> {
     }
 }
 
-/// A `Vec` behind a `Vec` has an item type that nothing can be compared with: query such a field by name, with `field("a.b")`.
+/// A `Vec` behind a `Vec` has an item type that nothing can be compared with: query such a field by name, with
+/// `field("a.b")`.
 impl<T: FieldValue> Multi for Each<T> {
     type Item = T::Base;
 }

@@ -4,10 +4,12 @@ use super::{EntityKey, FieldValue, Value, ValueRef};
 use std::borrow::Cow;
 use std::sync::Arc;
 
-/// A value that a field of type `T` can be compared with: a `T`, a `&T`, and for strings and byte strings their borrowed forms.
+/// A value that a field of type `T` can be compared with: a `T`, a `&T`, and for strings and byte strings their
+/// borrowed forms.
 ///
-/// Comparisons with other types do not compile. Integers need the field's own width, so that a literal such as `500` has one meaning:
-/// convert others with `i64::from`. Missing values are found with [`is_null`](crate::query::Field::is_null), not with `eq(None)`.
+/// Comparisons with other types do not compile. Integers need the field's own width, so that a literal such as `500`
+/// has one meaning: convert others with `i64::from`. Missing values are found with
+/// [`is_null`](crate::query::Field::is_null), not with `eq(None)`.
 ///
 /// ```compile_fail
 /// # use memdex::Record;

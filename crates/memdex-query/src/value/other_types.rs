@@ -1,4 +1,5 @@
-//! Field types outside the standard library: memdex's own and, behind features, those of `uuid`, `jiff` and `rust_decimal`.
+//! Field types outside the standard library: memdex's own and, behind features, those of `uuid`, `jiff` and
+//! `rust_decimal`.
 
 use super::{DecimalValue, Element, FieldValue, Kind, Number, Operand, Timestamp, Value, ValueRef};
 

@@ -1,7 +1,8 @@
-//! Values of fields, borrowed ([`ValueRef`], as an extractor returns them) and owned ([`Value`], as an index stores them).
+//! Values of fields, borrowed ([`ValueRef`], as an extractor returns them) and owned ([`Value`], as an index stores
+//! them).
 //!
-//! Equality compares meaning: integers of any width compare by number, `-0.0` equals `0.0`, and NaN equals NaN. Comparisons and
-//! hashes work on the [canonical](ValueRef::canonical) form, so equal values have equal hashes.
+//! Equality compares meaning: integers of any width compare by number, `-0.0` equals `0.0`, and NaN equals NaN.
+//! Comparisons and hashes work on the [canonical](ValueRef::canonical) form, so equal values have equal hashes.
 
 use super::{DecimalValue, text};
 use smol_str::SmolStr;
@@ -193,8 +194,9 @@ impl PartialOrd for ValueRef<'_> {
 }
 
 impl Ord for ValueRef<'_> {
-    /// One total order: a missing value first, then kind by kind. Within a kind, integers, floats and decimals by number with
-    /// NaN last, strings, byte strings and UUIDs by bytes, times and dates from past to future, `false` before `true`.
+    /// One total order: a missing value first, then kind by kind. Within a kind, integers, floats and decimals by
+    /// number with NaN last, strings, byte strings and UUIDs by bytes, times and dates from past to future, `false`
+    /// before `true`.
     fn cmp(&self, other: &Self) -> Ordering {
         match (self.canonical(), other.canonical()) {
             (ValueRef::Bool(a), ValueRef::Bool(b)) => a.cmp(&b),
@@ -337,9 +339,9 @@ impl Value {
         }
     }
 
-    /// Reads a value of a kind that formats such as JSON write as text: a single character, a UUID, a timestamp or a date in
-    /// RFC 3339, a decimal. `None` for other kinds and for texts that are not such a value. Queries by field name read a string
-    /// like this if the field is of such a kind.
+    /// Reads a value of a kind that formats such as JSON write as text: a single character, a UUID, a timestamp or a
+    /// date in RFC 3339, a decimal. `None` for other kinds and for texts that are not such a value. Queries by field
+    /// name read a string like this if the field is of such a kind.
     ///
     /// ```
     /// use memdex::{Kind, Value};

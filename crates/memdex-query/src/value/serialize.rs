@@ -1,9 +1,10 @@
 //! The serde forms of values, keys and value types.
 //!
-//! Readable formats such as JSON: null, booleans, finite floats, strings and integers of up to 64 bits are themselves; every other
-//! value is an object of one field that names its kind, such as `{"date": "2026-11-21"}`. A [`Timestamp`] is its RFC 3339 text, a
-//! [`DecimalValue`] and an [`EntityKey`] are their text, a [`Key`] is its value or, with several parts, the list of its values.
-//! Binary formats: each value carries its kind, and a timestamp is its microseconds.
+//! Readable formats such as JSON: null, booleans, finite floats, strings and integers of up to 64 bits are themselves;
+//! every other value is an object of one field that names its kind, such as `{"date": "2026-11-21"}`. A [`Timestamp`]
+//! is its RFC 3339 text, a [`DecimalValue`] and an [`EntityKey`] are their text, a [`Key`] is its value or, with
+//! several parts, the list of its values. Binary formats: each value carries its kind, and a timestamp is its
+//! microseconds.
 
 use super::scalar::Repr;
 use super::{DecimalValue, EntityKey, Key, Kind, Timestamp, Value, ValueRef, text};

@@ -1,5 +1,5 @@
-//! Sets of values of one field: the meaning of a test of a single value. `&`, `|` and `!` of such tests are sets again. Null is in none
-//! of them.
+//! Sets of values of one field: the meaning of a test of a single value. `&`, `|` and `!` of such tests are sets again.
+//! Null is in none of them.
 
 use crate::query::Fingerprinter;
 use crate::schema::test::Test;
@@ -103,7 +103,8 @@ impl Domain {
         Domain::of_cuts(!inside, cuts)
     }
 
-    /// The one form of the set among values of this kind: adjacent cuts between consecutive integers, and sets of `bool`s, have several.
+    /// The one form of the set among values of this kind: adjacent cuts between consecutive integers, and sets of
+    /// `bool`s, have several.
     pub(super) fn canonical(self, kind: Option<Kind>) -> Self {
         match (kind, self) {
             (Some(Kind::Bool), set) => {

@@ -12,8 +12,8 @@ pub(super) struct Laws<'a> {
 }
 
 impl Laws<'_> {
-    /// The normal form of a condition, as deep as the condition. Each law holds in any order and grouping of the parts, so that
-    /// equivalent conditions get one form.
+    /// The normal form of a condition, as deep as the condition. Each law holds in any order and grouping of the parts,
+    /// so that equivalent conditions get one form.
     pub(super) fn normal_form(&self, condition: Condition) -> Node {
         match condition {
             Condition::All => Node::all(),

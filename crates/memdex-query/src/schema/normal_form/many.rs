@@ -1,5 +1,5 @@
-//! Laws for fields of many values and for undeclared paths. `eq(1) & eq(2)` may hold there, as both values may be present, so few laws
-//! hold.
+//! Laws for fields of many values and for undeclared paths. `eq(1) & eq(2)` may hold there, as both values may be
+//! present, so few laws hold.
 
 use super::node::{Contradiction, Core, Node};
 use crate::schema::test::Test;
@@ -27,7 +27,8 @@ pub(super) fn node(schema: &Schema, field: FieldAt, is_undeclared: bool, test: T
     }
 }
 
-/// Joins the tests of one field: the values that must be absent become one test. A test for one of these values is a contradiction.
+/// Joins the tests of one field: the values that must be absent become one test. A test for one of these values is a
+/// contradiction.
 pub(super) fn every(schema: &Schema, parts: Vec<Node>, joined: &mut Vec<Node>) -> Result<(), Contradiction> {
     let mut absent = Vec::new();
     let mut absent_from = None;

@@ -1,12 +1,12 @@
 //! The normal form of a condition: equal queries get equal forms, hence equal fingerprints.
 //!
-//! Negation moves down to the tests by De Morgan's laws, which hold as every test is true or false. The parts of one connective are
-//! flat, in one order and distinct. Tests of one field with single values become one set of values (`domain`), from which tests are
-//! written again. A part and its negation are a contradiction (`laws`).
+//! Negation moves down to the tests by De Morgan's laws, which hold as every test is true or false. The parts of one
+//! connective are flat, in one order and distinct. Tests of one field with single values become one set of values
+//! (`domain`), from which tests are written again. A part and its negation are a contradiction (`laws`).
 //!
-//! A missing value matches no comparison, so the negation of a comparison is never another one: `!(a < b)` holds where `a` is missing,
-//! `a >= b` does not. A set of values is therefore distinct from its union with null. A field of many values, and an undeclared path,
-//! can have two different values at once, so fewer laws hold (`many`).
+//! A missing value matches no comparison, so the negation of a comparison is never another one: `!(a < b)` holds where
+//! `a` is missing, `a >= b` does not. A set of values is therefore distinct from its union with null. A field of many
+//! values, and an undeclared path, can have two different values at once, so fewer laws hold (`many`).
 //!
 //! O(n log n) in the size of the condition, at each of its levels.
 

@@ -1,5 +1,5 @@
-//! A condition while it is normalized. Everything is a conjunction or the negation of one (`a | b` is `!(!a & !b)`), so that each law
-//! is written once.
+//! A condition while it is normalized. Everything is a conjunction or the negation of one (`a | b` is `!(!a & !b)`), so
+//! that each law is written once.
 
 use super::domain::Domain;
 use crate::query::{Fingerprint, Fingerprinter};
