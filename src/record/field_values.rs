@@ -6,6 +6,7 @@ use memdex_query::query::FieldName;
 use memdex_query::schema::as_kind;
 use memdex_query::value::{FieldValue, FromValue, Value, ValueRef};
 use smallvec::SmallVec;
+#[cfg(feature = "documents")]
 use std::collections::HashMap;
 
 /// The values of a record by field name, for tools that have no Rust type at hand. See [`AnyCollection`](crate::typing::AnyCollection).
@@ -94,6 +95,7 @@ impl FieldValues {
     }
 
     /// The names in the order in which they first occur, each with its values.
+    #[cfg(feature = "documents")]
     pub(super) fn by_name(&self) -> Vec<(&str, SmallVec<[&Value; 1]>)> {
         let mut by_name: Vec<(&str, SmallVec<[&Value; 1]>)> = Vec::new();
         let mut places = HashMap::new();
