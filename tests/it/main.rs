@@ -8,7 +8,7 @@ mod aggregates;
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
 mod background;
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
-mod derive;
+pub mod derive;
 #[cfg(all(feature = "documents", not(any(memdex_shuttle, memdex_loom))))]
 mod documents;
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]

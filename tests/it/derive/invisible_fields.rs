@@ -36,7 +36,8 @@ struct Everything {
     tuple: (u8, [Opaque; 2]),
 }
 
-fn main() {
+#[test]
+fn fields_without_an_attribute_may_have_any_type() {
     let store = Store::new();
     let records = store.collection::<Everything>("Everything").unwrap();
     let one = Everything {

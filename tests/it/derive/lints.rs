@@ -54,7 +54,8 @@ struct NeverQueried {
     id: u64,
 }
 
-fn main() {
+#[test]
+fn generated_code_passes_strict_lints() {
     let items = memdex::Store::new().collection::<shop::Item>("Item").unwrap();
     let _receipt = items.store(shop::Item::new(1)).unwrap();
     assert_eq!(items.find(shop::item::TITLE.eq("")).count(), Ok(1));

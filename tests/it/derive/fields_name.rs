@@ -1,4 +1,7 @@
+//! Names of the field constants that the author chooses.
+
 #![deny(warnings)]
+#![allow(unreachable_pub)]
 
 mod payment {
     use memdex::Record;
@@ -37,7 +40,8 @@ struct Flight {
     number: u16,
 }
 
-fn main() {
+#[test]
+fn constants_have_the_chosen_name() {
     let store = Store::new();
     let payments = store.collection::<Payment>("Payment").unwrap();
     payments.store(Payment { id: 1, amount_cents: 5, note: String::new() }).unwrap();

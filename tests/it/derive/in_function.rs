@@ -4,7 +4,8 @@
 
 use memdex::{FieldValue, Record, Store};
 
-fn main() {
+#[test]
+fn a_record_inside_a_function_has_constants() {
     #[derive(Clone, Copy, FieldValue)]
     enum Status {
         Pending,
