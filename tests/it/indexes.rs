@@ -3,6 +3,7 @@
 mod nan;
 mod partial;
 
+use crate::cases::default_cases;
 use memdex::error::{Cause, IndexError, QueryError, SchemaError};
 use memdex::query::Predicate;
 use memdex::schema::IndexKind;
@@ -222,7 +223,7 @@ fn few_shrinks(config: ProptestConfig) -> ProptestConfig {
 }
 
 proptest! {
-    #![proptest_config(few_shrinks(ProptestConfig::default()))]
+    #![proptest_config(few_shrinks(default_cases()))]
 
     /// After any writes, and with any indexes added and dropped, the indexed collection returns the same results as
     /// one without indexes.

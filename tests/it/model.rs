@@ -31,7 +31,8 @@ use std::time::Duration;
 use transitions::{How, Transition};
 
 prop_state_machine! {
-    // PROPTEST_CASES sets the number of cases; the default is 256.
+    #![proptest_config(crate::cases::default_cases())]
+
     #[test]
     fn the_store_equals_the_model(sequential 1..40 => Race);
 }

@@ -190,7 +190,7 @@ fn sorted(mut ids: Vec<u32>) -> Vec<u32> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+    #![proptest_config(crate::cases::default_cases())]
 
     #[test]
     fn all_plans_give_the_same_records(

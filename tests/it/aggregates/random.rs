@@ -291,6 +291,8 @@ impl Both {
 }
 
 proptest! {
+    #![proptest_config(crate::cases::default_cases())]
+
     #[test]
     fn aggregates_equal_a_recomputation(
         defs in vec(def(), 0..3),

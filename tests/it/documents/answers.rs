@@ -170,6 +170,8 @@ fn answer<R: Record>(records: &Collection<R>, predicate: &Predicate) -> BTreeSet
 }
 
 proptest! {
+    #![proptest_config(crate::cases::default_cases())]
+
     #[test]
     fn all_forms_return_the_same_results(payments in payments(), requested in vec(predicates(), 1..12)) {
         let store = Store::new();

@@ -93,6 +93,12 @@ fn unindexable_values_are_refused() {
     let refused = users.patch("1", json!({ "contact": { "mail": long } })).unwrap_err();
     assert!(matches!(refused.cause(), Cause::ValueTooLong { field, .. } if field == "contact.mail"), "{refused}");
     assert_eq!((keys(&users, field("tags").contains("4095")), store.newest_commit().get()), (vec!["1".to_owned()], 2));
+    // An audit of a record takes the square of its values.
+    users.patch("1", tags(2)).unwrap();
+    assert_eq!(
+        (keys(&users, field("tags").contains("4095")), keys(&users, field("tags").contains("1")).len()),
+        (vec![], 1)
+    );
     store.verify().unwrap();
 }
 

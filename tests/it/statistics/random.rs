@@ -283,6 +283,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 type State = BTreeMap<u32, Sale>;
 
 proptest! {
+    #![proptest_config(crate::cases::default_cases())]
+
     #[test]
     fn random_statistics_equal_the_naive_evaluator(
         rows in select(vec![0u32, 7, 900, 2_500]),
