@@ -30,6 +30,8 @@ mod predicates;
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
 mod public_api;
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
+mod reads;
+#[cfg(not(any(memdex_shuttle, memdex_loom)))]
 mod statistics;
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
 mod store;

@@ -1,0 +1,3 @@
+//! Reads of every form: orders by undeclared paths.
+
+mod orders;
