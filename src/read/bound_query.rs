@@ -47,13 +47,19 @@ pub(super) fn matches(view: AnyView<'_>, condition: &Condition, chooser: &Choose
 }
 
 /// Refuses fields to return that no record has.
-pub(super) fn check_selected(view: AnyView<'_>, paging: &Paging) -> Result<(), QueryError> {
+fn check_selected(view: AnyView<'_>, paging: &Paging) -> Result<(), QueryError> {
     let schema: &Schema = &view.table.schema;
     let is_unknown = |name: &&FieldName| schema.find(name).is_none() && schema.undeclared(name).is_none();
     match paging.select.iter().find(is_unknown) {
         None => Ok(()),
         Some(name) => Err(schema.unknown_field(&view.table.name, name)),
     }
+}
+
+/// Refuses fields to return or to sort by that no record has.
+pub(super) fn check_fields(view: AnyView<'_>, paging: &Paging) -> Result<(), QueryError> {
+    check_selected(view, paging)?;
+    Order::new(&view.table.name, &view.table.schema, &paging.order).map(drop)
 }
 
 impl<'q> BoundQuery<'q> {

@@ -274,7 +274,7 @@ impl Search {
 
     fn stream(&self, rows: &Arc<dyn Rows>) -> Result<Stream, QueryError> {
         let view = AnyView::new(&self.snapshot, &**rows);
-        bound_query::check_selected(view, self.paging())?;
+        bound_query::check_fields(view, self.paging())?;
         Stream::matching(self.snapshot.clone(), rows.clone(), &self.query.filter, &Chooser::Cheapest)
     }
 
@@ -300,7 +300,7 @@ impl Search {
 
     /// The condition for a collection; `None` if the collection is skipped.
     fn condition(&self, view: AnyView<'_>) -> Result<Option<Condition>, QueryError> {
-        let bound = bound_query::check_selected(view, self.paging());
+        let bound = bound_query::check_fields(view, self.paging());
         self.unless_unknown(bound.and_then(|()| bound_query::condition(view, &self.query.filter)))
     }
 
@@ -308,8 +308,8 @@ impl Search {
         let mut count = 0;
         for (_, view) in parts {
             let _span = view.span();
-            let condition = self.unless_unknown(bound_query::condition(*view, &self.query.filter))?;
-            count += condition.map_or(0, |condition| bound_query::count(*view, &condition, &Chooser::Cheapest));
+            count +=
+                self.condition(*view)?.map_or(0, |condition| bound_query::count(*view, &condition, &Chooser::Cheapest));
         }
         Ok(count)
     }

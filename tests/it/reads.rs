@@ -1,3 +1,4 @@
-//! Reads of every form: orders by undeclared paths.
+//! Reads of every form: orders by undeclared paths, selected fields.
 
 mod orders;
+mod selection;
