@@ -382,13 +382,22 @@ impl<'s> Merge<'s> {
     /// Starts each collection behind the cursor. `None` if the cursor was made by another query.
     fn continue_behind(&mut self, cursor: &'s Cursor) -> Option<()> {
         let name = cursor.collection.as_deref()?;
-        let position = self.bound.iter().position(|(_, bound)| &*bound.view.table.name == name)?;
+        let position = (0..self.bound.len()).find(|at| self.name_of(*at) == name)?;
         let has_values = self.bound.iter().all(|(_, bound)| bound.order.has_values_of(cursor));
         (cursor.query == self.fingerprint.0 && has_values).then_some(())?;
         for (at, (_, bound)) in self.bound.iter_mut().enumerate() {
             bound.continue_behind(cursor, at.cmp(&position));
         }
         Some(())
+    }
+
+    /// The name of a collection in cursors. A number distinguishes a dropped collection from the one that took its name.
+    fn name_of(&self, at: usize) -> String {
+        let name = |at: usize| &*self.bound[at].1.view.table.name;
+        match (0..at).filter(|earlier| name(*earlier) == name(at)).count() {
+            0 => name(at).to_owned(),
+            earlier => format!("{}\0{earlier}", name(at)),
+        }
     }
 
     fn page(self, paging: &Paging) -> (Vec<Found<'s>>, Option<Cursor>) {
@@ -416,7 +425,7 @@ impl<'s> Merge<'s> {
         let next = hits.last().filter(|_| more).map(|(values, at, version)| Cursor {
             query: self.fingerprint.0,
             values: values.clone(),
-            collection: Some(self.bound[*at].1.view.table.name.to_string()),
+            collection: Some(self.name_of(*at)),
             key: version.key().clone(),
         });
         hits.drain(..hits.len().min(self.window.offset));

@@ -1,4 +1,5 @@
-//! Reads of every form: orders by undeclared paths, selected fields.
+//! Reads of every form: orders by undeclared paths, selected fields, snapshots of collections that are cleared or dropped.
 
 mod orders;
 mod selection;
+mod snapshots;
