@@ -4,6 +4,7 @@
 mod any_collection;
 mod chains;
 mod collections;
+mod conditions;
 mod errors;
 mod hooks;
 mod observers;

@@ -71,6 +71,42 @@ fn each_successful_query_counts_once() {
     assert_eq!(counts(&store).1, 8, "no query, or none that succeeded");
 }
 
+/// Intervals that are taken while calls end: each call is counted in one of them.
+#[test]
+fn intervals_of_latency_neither_lose_nor_repeat_a_call() {
+    const EACH: i64 = 400;
+    let (store, users) = users();
+    let taken = std::thread::scope(|scope| {
+        let writers: Vec<_> = (0..2)
+            .map(|writer| {
+                let users = &users;
+                scope.spawn(move || {
+                    for id in writer * EACH..(writer + 1) * EACH {
+                        users.store(user(&id.to_string(), id)).unwrap();
+                        assert_eq!(users.find(field("visits").eq(id)).limit(1).count(), Ok(1));
+                    }
+                })
+            })
+            .collect();
+        let mut taken = Vec::new();
+        while writers.iter().any(|writer| !writer.is_finished()) {
+            taken.push(store.take_latency());
+        }
+        taken
+    });
+    let last = store.take_latency();
+    let sum = |of: fn(&LatencyStats) -> u64| taken.iter().chain([&last]).map(of).sum::<u64>();
+    assert_eq!((sum(|of| of.commit.count), sum(|of| of.query.count)), (2 * EACH as u64, 2 * EACH as u64));
+    for LatencyStats { query, commit, .. } in taken.iter().chain([&last]) {
+        for of in [query, commit] {
+            assert!(of.count > 0 || *of == LatencyFigures::default(), "{of:?}");
+            assert!(of.p50 <= of.p99 && of.p99 <= of.p999 && of.p999 <= of.max, "{of:?}");
+        }
+    }
+    assert_eq!(store.take_latency(), LatencyStats::default(), "a new interval is empty");
+    assert_eq!(store.stats().latency, LatencyStats::default());
+}
+
 #[derive(Clone, Record)]
 struct Account {
     #[record(key)]

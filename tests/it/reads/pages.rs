@@ -1,0 +1,150 @@
+//! Pages by number, and what they refuse.
+
+use memdex::error::QueryError;
+use memdex::limits::{DEFAULT_PAGE_SIZE, MAX_PAGE};
+use memdex::query::{Cursor, Predicate};
+use memdex::{Collection, Filter, Query, Record, Store, field};
+
+#[derive(Clone, Debug, Record)]
+struct User {
+    #[record(key)]
+    id: u32,
+    #[record(ordered)]
+    age: Option<u8>,
+}
+
+/// Users 0 to 24, in the order of age: those without an age, then by id.
+fn users() -> (Store, Collection<User>, Vec<u32>) {
+    let store = Store::new();
+    let users = store.collection::<User>("User").unwrap();
+    let age = |id: u32| (!id.is_multiple_of(5)).then_some((id * 7 % 4) as u8);
+    store.commit(|batch| (0..25).try_for_each(|id| batch.store(&users, User { id, age: age(id) }))).unwrap();
+    let mut ids: Vec<u32> = (0..25).collect();
+    ids.sort_by_key(|id| (age(*id), *id));
+    (store, users, ids)
+}
+
+#[test]
+fn pages_by_number_cut_the_ordered_records() {
+    let (_store, users, ids) = users();
+    let ordered = users.find(Filter::all()).order_by(user::AGE.asc());
+    for size in [1, 2, 7, 24, 25, 26, 1_000, MAX_PAGE] {
+        for number in [1, 2, 3, 4, 13, 25, 26, 1_000, usize::MAX / MAX_PAGE, usize::MAX] {
+            let skipped = (number - 1).saturating_mul(size);
+            let expected: Vec<u32> = ids.iter().copied().skip(skipped).take(size).collect();
+            let query = ordered.clone().page(number).size(size);
+            let page = query.clone().with_total().fetch().unwrap();
+            assert_eq!(page.iter().map(|user| user.id).collect::<Vec<_>>(), expected, "page {number} of {size}");
+            let is_last = skipped.saturating_add(size) >= ids.len();
+            assert_eq!((page.total, page.next.is_none()), (Some(25), is_last), "page {number} of {size}");
+            let lazily: Vec<u32> = query.iter().unwrap().map(|user| user.id).collect();
+            assert_eq!(lazily, expected, "page {number} of {size}");
+            let keys: Vec<String> = query.keys().unwrap().iter().map(|key| key.to_string()).collect();
+            assert_eq!(keys, expected.iter().map(u32::to_string).collect::<Vec<_>>());
+            assert_eq!(query.first().unwrap().map(|user| user.id), expected.first().copied());
+            assert_eq!(query.one().ok().map(|user| user.id), expected.first().copied().filter(|_| expected.len() == 1));
+            assert_eq!((query.count(), query.exists()), (Ok(25), Ok(true)), "whatever the page");
+        }
+    }
+}
+
+/// The order of the two calls makes no difference, and `limit` is the size too.
+#[test]
+fn a_page_has_ten_records_unless_a_size_is_given() {
+    let (store, users, ids) = users();
+    let ordered = users.find(Filter::all()).order_by(user::AGE.asc());
+    let fetched =
+        |query: memdex::query::Find<User>| query.fetch().unwrap().iter().map(|user| user.id).collect::<Vec<_>>();
+    assert_eq!(fetched(ordered.clone().page(2)), ids[DEFAULT_PAGE_SIZE..2 * DEFAULT_PAGE_SIZE]);
+    let third = [ordered.clone().page(3).size(4), ordered.clone().size(4).page(3), ordered.clone().limit(4).page(3)];
+    for third in third {
+        assert_eq!(fetched(third), ids[8..12]);
+    }
+    assert_eq!(fetched(ordered.clone().size(4)), ids[..4], "a size without a page is a limit");
+    assert_eq!(fetched(users.find(Filter::all()).page(2).size(4)), [4, 5, 6, 7], "by key");
+
+    // The same as plain data, through JSON.
+    let query = Query::over(["User"]).order_by(field("age").asc()).page(3).size(4);
+    let sent: Query = serde_json::from_str(&serde_json::to_string(&query).unwrap()).unwrap();
+    let page = store.query(&sent).unwrap().records().unwrap();
+    let of_page: Vec<u32> = page.iter().map(|hit| hit.record::<User>().unwrap().id).collect();
+    assert_eq!(of_page, ids[8..12]);
+}
+
+#[test]
+fn the_cursor_of_a_numbered_page_leads_to_the_next_page() {
+    let (_store, users, ids) = users();
+    let ordered = users.find(Filter::all()).order_by(user::AGE.asc());
+    let cursor = ordered.clone().page(2).size(6).fetch().unwrap().next.unwrap();
+    let third = ordered.clone().limit(6).after(cursor.clone()).fetch().unwrap();
+    assert_eq!(third.iter().map(|user| user.id).collect::<Vec<_>>(), ids[12..18]);
+    let rest = ordered.after(cursor).iter().unwrap().map(|user| user.id);
+    assert_eq!(rest.collect::<Vec<_>>(), ids[12..]);
+}
+
+/// Every method that reads a page refuses what `fetch` refuses, for one collection and for several.
+#[test]
+fn invalid_pages_are_refused_by_every_method() {
+    let (store, users, _) = users();
+    let others = store.collection::<User>("Other").unwrap();
+    let cursor = users.find(Filter::all()).limit(1).fetch().unwrap().next.unwrap();
+    let find = || users.find(Filter::all());
+    let is_zero = |error: &QueryError| matches!(error, QueryError::PageZero { .. });
+    let is_size = |error: &QueryError| matches!(error, QueryError::PageSize { most: MAX_PAGE, .. });
+    let is_position = |error: &QueryError| matches!(error, QueryError::PageWithPosition { page: 1 | 2, .. });
+    let refused: [(memdex::query::Find<User>, &dyn Fn(&QueryError) -> bool); 7] = [
+        (find().page(0), &is_zero),
+        (find().page(0).size(5), &is_zero),
+        (find().page(1).size(0), &is_size),
+        (find().limit(0), &is_size),
+        (find().page(2).size(MAX_PAGE + 1), &is_size),
+        (find().page(2).offset(1), &is_position),
+        (find().page(1).after(cursor), &is_position),
+    ];
+    for (find, is_expected) in refused {
+        let error = find.fetch().unwrap_err();
+        assert!(is_expected(&error) && error.to_string().contains("\"User\""), "{error}");
+        assert_eq!(find.keys().unwrap_err(), error);
+        assert_eq!(find.first().unwrap_err(), error);
+        assert_eq!(find.one().unwrap_err(), error);
+        assert_eq!(find.iter().unwrap_err(), error);
+        assert_eq!(find.explain().unwrap_err(), error);
+        let one = find.clone().select(["id"]);
+        assert_eq!((one.fetch().unwrap_err(), one.iter().unwrap_err()), (error.clone(), error.clone()));
+        let query = find.query();
+        assert_eq!(store.query(&query).unwrap_err(), error);
+        let snapshot = store.snapshot();
+        let both = snapshot.search_by(&query).unwrap().over(&others);
+        let error = both.fetch().unwrap_err();
+        assert!(is_expected(&error) && error.to_string().contains("\"User, Other\""), "{error}");
+        assert_eq!(both.keys().unwrap_err(), error);
+        assert_eq!(both.first().unwrap_err(), error);
+        assert_eq!(both.one().unwrap_err(), error);
+        assert_eq!(both.iter().unwrap_err(), error);
+        assert_eq!(both.explain().unwrap_err(), error);
+    }
+}
+
+#[test]
+fn a_cursor_belongs_to_its_collections() {
+    let (store, users, _) = users();
+    let others = store.collection::<User>("Other").unwrap();
+    others.store(User { id: 1, age: Some(1) }).unwrap();
+    let snapshot = store.snapshot();
+    let both = || snapshot.search(Predicate::All).over(&users).over(&others).order_by(field("age").asc()).limit(3);
+    let one = || snapshot.search(Predicate::All).over(&users).order_by(field("age").asc()).limit(3);
+    let swapped = || snapshot.search(Predicate::All).over(&others).over(&users).order_by(field("age").asc()).limit(3);
+    let of_both: Cursor = both().fetch().unwrap().next.unwrap();
+    let of_one: Cursor = one().fetch().unwrap().next.unwrap();
+    assert_eq!(both().after(of_both.clone()).fetch().unwrap().len(), 3);
+    let named = |search: memdex::query::Search| match search.fetch() {
+        Err(QueryError::ForeignCursor { collection, .. }) => collection,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(named(one().after(of_both.clone())), "User");
+    assert_eq!(named(both().after(of_one.clone())), "User, Other");
+    assert_eq!(named(swapped().after(of_both.clone())), "Other, User");
+    assert_eq!(named(both().order_by(field("id").asc()).after(of_both.clone())), "User, Other");
+    assert_eq!(named(both().order_by(field("age").desc()).after(of_both)), "User, Other");
+    assert!(both().after(of_one).iter().is_err(), "refused before the first record");
+}
