@@ -7,7 +7,7 @@
 use super::chunk::Chunk;
 use super::row::{Row, key, low};
 use super::set::{Repr, RowSet, TINY, slots_of};
-use super::slot::{Slot, find, runs};
+use super::slot::{Slot, Slots, find, runs};
 use super::words::{Words, zeroed};
 use super::{capacity, popcount, sorted};
 use crate::sync::Arc;
@@ -16,9 +16,7 @@ impl RowSet {
     /// The set of strictly ascending rows.
     pub(crate) fn from_sorted(rows: &[Row]) -> Self {
         debug_assert!(sorted::is_ascending(rows), "rows must ascend strictly");
-        RowSet {
-            repr: if rows.len() <= TINY { Repr::Tiny(rows.to_vec()) } else { Repr::Slots(Arc::new(slots_of(rows))) },
-        }
+        if rows.len() <= TINY { RowSet { repr: Repr::Tiny(rows.to_vec()) } } else { RowSet::of_slots(slots_of(rows)) }
     }
 
     /// The set of the rows whose bits `fill` sets. `fill` is called for each of the first `chunks` chunks of 65,536 rows with
@@ -56,11 +54,13 @@ impl RowSet {
             Repr::Tiny(tiny) if rows.len() <= TINY => {
                 let mut merged = sorted::or(tiny, rows);
                 capacity::trim(&mut merged);
-                self.repr =
-                    if merged.len() <= TINY { Repr::Tiny(merged) } else { Repr::Slots(Arc::new(slots_of(&merged))) };
+                *self = match merged.len() <= TINY {
+                    true => RowSet { repr: Repr::Tiny(merged) },
+                    false => RowSet::of_slots(slots_of(&merged)),
+                };
             }
             Repr::Tiny(tiny) => {
-                let mut slots = slots_of(rows);
+                let mut slots = Slots::new(slots_of(rows));
                 insert_into(&mut slots, tiny);
                 self.repr = Repr::Slots(Arc::new(slots));
             }
@@ -89,12 +89,12 @@ impl RowSet {
                 let mut emptied = false;
                 for (key, run) in runs(rows) {
                     if let Ok(at) = find(slots, key) {
-                        slots[at].remove_run(run);
+                        slots.edit(at, |slot| slot.remove_run(run));
                         emptied |= slots[at].len() == 0;
                     }
                 }
                 if emptied {
-                    slots.retain(|slot| slot.len() != 0);
+                    slots.remove_empty();
                 }
                 self.shrink();
             }
@@ -113,7 +113,7 @@ impl RowSet {
                 let cut = match find(slots, key(first)) {
                     Ok(at) if low(&first) == 0 => at,
                     Ok(at) => {
-                        slots[at].truncate(first);
+                        slots.edit(at, |slot| slot.truncate(first));
                         at + usize::from(slots[at].len() != 0)
                     }
                     Err(at) => at,
@@ -126,22 +126,14 @@ impl RowSet {
 }
 
 /// Adds strictly ascending rows to slots.
-fn insert_into(slots: &mut Vec<Slot>, rows: &[Row]) {
+fn insert_into(slots: &mut Slots, rows: &[Row]) {
     let mut fresh = Vec::new();
     for (key, run) in runs(rows) {
         match find(slots, key) {
-            Ok(at) => slots[at].insert_run(run),
+            Ok(at) => slots.edit(at, |slot| slot.insert_run(run)),
             Err(_) => fresh.append(&mut slots_of(run)),
         }
     }
-    if let Some(first) = fresh.first() {
-        let in_order = slots.last().is_none_or(|last| last.key() < first.key());
-        capacity::reserve(slots, fresh.len());
-        slots.append(&mut fresh);
-        if !in_order {
-            // The stable sort detects the two ascending runs and merges them in linear time.
-            slots.sort_by_key(Slot::key);
-        }
-    }
+    slots.add(fresh);
     debug_assert!(slots.is_sorted_by(|a, b| a.key() < b.key()));
 }

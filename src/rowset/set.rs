@@ -13,7 +13,7 @@
 use super::capacity;
 use super::chunk::Chunk;
 use super::row::{Row, key, low};
-use super::slot::{Slot, find, runs};
+use super::slot::{Slot, Slots, find, runs};
 use crate::sync::Arc;
 use std::fmt;
 
@@ -31,7 +31,7 @@ pub(crate) struct RowSet {
 #[derive(Clone)]
 pub(super) enum Repr {
     Tiny(Vec<Row>),
-    Slots(Arc<Vec<Slot>>),
+    Slots(Arc<Slots>),
 }
 
 impl Default for Repr {
@@ -80,7 +80,11 @@ impl RowSet {
             return RowSet { repr: Repr::Tiny(rows_of(&slots)) };
         }
         capacity::trim(&mut slots);
-        RowSet { repr: Repr::Slots(Arc::new(slots)) }
+        RowSet::of_slots(slots)
+    }
+
+    pub(super) fn of_slots(slots: Vec<Slot>) -> Self {
+        RowSet { repr: Repr::Slots(Arc::new(Slots::new(slots))) }
     }
 
     /// Adds a row; false if it was present.
@@ -97,16 +101,14 @@ impl RowSet {
                 capacity::reserve(rows, 1);
                 rows.insert(at, row);
                 if rows.len() > TINY {
-                    self.repr = Repr::Slots(Arc::new(slots_of(rows)));
+                    *self = RowSet::of_slots(slots_of(rows));
                 }
                 true
             }
             Repr::Slots(slots) => match find(slots, key(row)) {
-                Ok(at) => Arc::make_mut(slots)[at].insert(row),
-                Err(at) => {
-                    let slots = Arc::make_mut(slots);
-                    capacity::reserve(slots, 1);
-                    slots.splice(at..at, slots_of(&[row]));
+                Ok(at) => Arc::make_mut(slots).edit(at, |slot| slot.insert(row)),
+                Err(_) => {
+                    Arc::make_mut(slots).add(slots_of(&[row]));
                     true
                 }
             },
@@ -127,7 +129,7 @@ impl RowSet {
             Repr::Slots(slots) => {
                 let Ok(at) = find(slots, key(row)) else { return false };
                 let slots = Arc::make_mut(slots);
-                if !slots[at].remove(row) {
+                if !slots.edit(at, |slot| slot.remove(row)) {
                     return false;
                 }
                 if slots[at].len() == 0 {
@@ -162,13 +164,13 @@ impl RowSet {
         }
     }
 
-    /// Heap memory in bytes, including chunks that are shared with other sets.
+    /// Heap memory in bytes, including chunks that are shared with other sets. O(1).
     pub(crate) fn heap_bytes(&self) -> usize {
         match &self.repr {
             Repr::Tiny(rows) => rows.capacity() * size_of::<Row>(),
             Repr::Slots(slots) => {
-                const ARC: usize = 2 * size_of::<usize>() + size_of::<Vec<Slot>>();
-                ARC + slots.capacity() * size_of::<Slot>() + slots.iter().map(Slot::heap_bytes).sum::<usize>()
+                const ARC: usize = 2 * size_of::<usize>() + size_of::<Slots>();
+                ARC + slots.heap_bytes()
             }
         }
     }
@@ -178,11 +180,7 @@ impl RowSet {
         match &mut self.repr {
             Repr::Tiny(rows) => rows.shrink_to_fit(),
             Repr::Slots(slots) if at_most(slots, TINY) => self.repr = Repr::Tiny(rows_of(slots)),
-            Repr::Slots(slots) => {
-                let slots = Arc::make_mut(slots);
-                slots.iter_mut().for_each(Slot::compact);
-                slots.shrink_to_fit();
-            }
+            Repr::Slots(slots) => Arc::make_mut(slots).compact(),
         }
     }
 
@@ -192,7 +190,7 @@ impl RowSet {
             if at_most(slots, TINY_MIN) {
                 self.repr = Repr::Tiny(rows_of(slots));
             } else {
-                capacity::trim(Arc::make_mut(slots));
+                Arc::make_mut(slots).trim();
             }
         }
     }
@@ -202,7 +200,7 @@ impl PartialEq for RowSet {
     fn eq(&self, other: &Self) -> bool {
         match (&self.repr, &other.repr) {
             (Repr::Tiny(a), Repr::Tiny(b)) => a == b,
-            (Repr::Slots(a), Repr::Slots(b)) => Arc::ptr_eq(a, b) || a == b,
+            (Repr::Slots(a), Repr::Slots(b)) => Arc::ptr_eq(a, b) || a[..] == b[..],
             _ => self.len() == other.len() && self.iter().eq(other.iter()),
         }
     }

@@ -7,14 +7,100 @@
 
 use super::chunk::Chunk;
 use super::row::{Row, key, low};
-use super::sorted;
+use super::{capacity, sorted};
 use crate::sync::Arc;
+use std::ops::Deref;
 
 #[derive(Clone)]
 pub(super) struct Slot {
     key: u16,
     len: u32,
     chunk: Arc<Chunk>,
+}
+
+/// The slots of a set. Counts the heap memory of the chunks as they change, so that nobody has to visit all of them.
+#[derive(Clone)]
+pub(super) struct Slots {
+    list: Vec<Slot>,
+    pub(super) chunk_bytes: usize,
+}
+
+impl Slots {
+    pub(super) fn new(list: Vec<Slot>) -> Self {
+        Slots { chunk_bytes: chunk_bytes(&list), list }
+    }
+
+    /// Changes one slot.
+    pub(super) fn edit<T>(&mut self, at: usize, change: impl FnOnce(&mut Slot) -> T) -> T {
+        let slot = &mut self.list[at];
+        self.chunk_bytes -= slot.heap_bytes();
+        let changed = change(slot);
+        self.chunk_bytes += slot.heap_bytes();
+        changed
+    }
+
+    /// Adds slots of other keys, which ascend.
+    pub(super) fn add(&mut self, mut fresh: Vec<Slot>) {
+        let Some(first) = fresh.first().map(Slot::key) else { return };
+        self.chunk_bytes += chunk_bytes(&fresh);
+        capacity::reserve(&mut self.list, fresh.len());
+        if fresh.len() == 1 {
+            let at = self.list.partition_point(|slot| slot.key < first);
+            self.list.splice(at..at, fresh);
+            return;
+        }
+        let in_order = self.list.last().is_none_or(|last| last.key < first);
+        self.list.append(&mut fresh);
+        if !in_order {
+            // The stable sort detects the two ascending runs and merges them in linear time.
+            self.list.sort_by_key(Slot::key);
+        }
+    }
+
+    pub(super) fn remove(&mut self, at: usize) {
+        self.chunk_bytes -= self.list.remove(at).heap_bytes();
+    }
+
+    /// Removes the slots that a change has emptied.
+    pub(super) fn remove_empty(&mut self) {
+        let emptied = self.list.extract_if(.., |slot| slot.len == 0);
+        self.chunk_bytes -= emptied.map(|slot| slot.heap_bytes()).sum::<usize>();
+    }
+
+    /// Removes the slots from one on.
+    pub(super) fn truncate(&mut self, len: usize) {
+        self.chunk_bytes -= self.list.get(len..).map_or(0, chunk_bytes);
+        self.list.truncate(len);
+    }
+
+    /// Releases memory if most of it is unused.
+    pub(super) fn trim(&mut self) {
+        capacity::trim(&mut self.list);
+    }
+
+    /// Releases all unused memory, except that of chunks which other sets share.
+    pub(super) fn compact(&mut self) {
+        (0..self.list.len()).for_each(|at| self.edit(at, Slot::compact));
+        self.list.shrink_to_fit();
+    }
+
+    /// Heap memory of the slots and the chunks.
+    pub(super) fn heap_bytes(&self) -> usize {
+        self.list.capacity() * size_of::<Slot>() + self.chunk_bytes
+    }
+}
+
+impl Deref for Slots {
+    type Target = [Slot];
+
+    #[inline]
+    fn deref(&self) -> &[Slot] {
+        &self.list
+    }
+}
+
+fn chunk_bytes(slots: &[Slot]) -> usize {
+    slots.iter().map(Slot::heap_bytes).sum()
 }
 
 /// Index at which the slot of `key` is (`Ok`) or belongs (`Err`).
@@ -129,7 +215,7 @@ impl Slot {
     }
 
     /// Releases unused memory of the chunk, unless it is shared.
-    pub(super) fn compact(&mut self) {
+    fn compact(&mut self) {
         if let Some(chunk) = Arc::get_mut(&mut self.chunk) {
             chunk.compact();
         }

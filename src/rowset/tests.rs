@@ -63,6 +63,7 @@ fn check(set: &RowSet, model: &RoaringBitmap) {
         Repr::Slots(slots) => {
             assert!(slots.is_sorted_by(|a, b| a.key() < b.key()));
             assert!(slots.iter().map(|slot| slot.len() as usize).sum::<usize>() > TINY_MIN);
+            assert_eq!(slots.chunk_bytes, slots.iter().map(|slot| slot.heap_bytes()).sum::<usize>());
             for slot in slots.iter() {
                 assert_ne!(slot.len(), 0);
                 assert_eq!(slot.len(), slot.chunk().len());
