@@ -1,7 +1,7 @@
 //! JSON documents as records. Fields are read by the paths that the collection's schema declares.
 
 use super::KeyBuffer;
-use super::json::{InJson, json_of, merge_patch, set, shallow};
+use super::json::{InJson, heap_bytes, json_of, merge_patch, set, shallow};
 use super::record::Internal;
 use super::{FieldAt, FieldDef, FieldValues, Record, Schema};
 use crate::error::{Cause, DocumentError, SchemaError};
@@ -212,6 +212,10 @@ impl Record for Document {
     /// Null: fields are known only with the schema of a collection.
     fn value(&self, _: usize) -> ValueRef<'_> {
         ValueRef::Null
+    }
+
+    fn heap_size(&self) -> usize {
+        heap_bytes(&self.body)
     }
 
     fn engine_check(&self, schema: &Schema, _: Internal) -> Result<(), Cause> {

@@ -69,6 +69,11 @@ impl FieldValues {
         self.0.iter().map(|(name, value)| (&**name, value))
     }
 
+    pub(super) fn heap_bytes(&self) -> usize {
+        let values = self.0.iter().map(|(_, value)| value.heap_bytes());
+        self.0.capacity() * size_of::<(FieldName, Value)>() + values.sum::<usize>()
+    }
+
     /// The values of a field as a Rust type: for implementations of [`Record::from_values`](crate::Record::from_values). A float takes
     /// integers, a `char` takes strings of one character.
     ///

@@ -48,6 +48,20 @@ fn take_apart(json: Json) {
     }
 }
 
+/// The estimated heap bytes of a tree that is not too deep.
+pub(super) fn heap_bytes(json: &Json) -> usize {
+    match json {
+        Json::String(text) => text.capacity(),
+        Json::Array(items) => items.capacity() * size_of::<Json>() + items.iter().map(heap_bytes).sum::<usize>(),
+        Json::Object(fields) => {
+            let of_field =
+                |(name, json): (&String, &Json)| size_of::<(String, Json)>() + name.capacity() + heap_bytes(json);
+            fields.iter().map(of_field).sum()
+        }
+        _ => 0,
+    }
+}
+
 /// Finds the JSON values at a path.
 pub(super) trait InJson {
     /// The only value there, if there is one: the array itself if an array is on the way.
@@ -172,6 +186,14 @@ mod tests {
             merge_patch(&mut patched, &patch);
             assert_eq!(patched, result, "{original} with {patch}");
         }
+    }
+
+    #[test]
+    fn heap_bytes_are_those_of_texts_lists_and_fields() {
+        assert_eq!(heap_bytes(&json!(1)), 0);
+        assert_eq!(heap_bytes(&json!("a".repeat(100))), 100);
+        let (few, many) = (heap_bytes(&json!({"a": ["x"]})), heap_bytes(&json!({"a": ["x", "yz"]})));
+        assert!(few > 2 && many > few + 2, "{few} {many}");
     }
 
     fn nested(levels: usize) -> Json {

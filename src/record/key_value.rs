@@ -189,6 +189,11 @@ impl<V: Send + Sync + 'static> Record for KeyValue<V> {
         ValueRef::Null
     }
 
+    /// That of the key and the fields: the value may have any type.
+    fn heap_size(&self) -> usize {
+        self.key.iter().map(Value::heap_bytes).sum::<usize>() + self.fields.heap_bytes()
+    }
+
     fn engine_check(&self, schema: &Schema, _: Internal) -> Result<(), Cause> {
         for (name, _) in self.fields.iter() {
             let declared = schema.fields().iter().filter(|field| !field.is_key());
