@@ -94,6 +94,7 @@ mod index;
 mod keys;
 mod latency;
 pub mod limits;
+mod memory;
 mod read;
 mod reclaim;
 mod record;

@@ -328,11 +328,12 @@ impl Store {
         self.engine.add_hook(Registration::of_observer(observer)).map_err(|cause| Refusal::new("observe", "", cause))
     }
 
-    /// Checks every structure against every record. Blocks writers, but not readers. O(records × indexes).
+    /// Checks every structure against every record, and the counted memory by a walk. Blocks writers, but not readers.
+    /// O(records × indexes).
     ///
     /// # Errors
-    /// A [`VerifyError`] with the first findings: a bug in memdex, or an extractor that returns different results for
-    /// the same record.
+    /// A [`VerifyError`] with the first findings: a bug in memdex, or an extractor or `heap_size` that returns different
+    /// results for the same record.
     pub fn verify(&self) -> Result<VerifyReport, VerifyError> {
         let Some(_guard) = self.engine.lock_to_audit() else { return Err(VerifyError::InsideUserCode) };
         let published = self.engine.timeline.published();

@@ -149,7 +149,8 @@ fn store_flights(store: &Store, flights: &Collection<Flight>) -> Result<()> {
         return Err("the store has no statistics of the collection".into());
     };
     let parts = [
-        ("records", memory.records, "the flights, without the heap memory of their strings"),
+        ("records", memory.records, "the flights"),
+        ("heap of records", memory.record_heap, "the strings of the flights"),
         ("versions", memory.versions, "for each record: key, commit, reference counts"),
         ("key table", memory.key_table, "key → flight"),
         ("row pages", memory.row_pages, "row number → flight"),

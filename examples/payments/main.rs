@@ -294,7 +294,7 @@ fn delete_old(ledger: &Ledger) -> Result<()> {
         let memory = of.memory;
         Ok([
             of.records,
-            memory.records + memory.versions,
+            memory.records + memory.record_heap + memory.versions,
             memory.indexes + memory.codes,
             memory.columns,
             memory.key_table + memory.row_pages,

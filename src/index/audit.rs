@@ -46,6 +46,11 @@ impl Findings {
             }
         }
     }
+
+    /// Compares the counted memory of a structure with that which a walk has found.
+    pub(crate) fn expect_bytes(&mut self, what: &str, counted: usize, walked: usize) {
+        self.expect(counted == walked, || format!("the memory of {what} is {walked} bytes, but counted as {counted}"));
+    }
 }
 
 /// What an audit of an index needs from its kind. `F` is an entry as the index holds it.
@@ -60,9 +65,17 @@ pub(super) struct IndexAudit<'a, F> {
 }
 
 impl<F> IndexAudit<'_, F> {
-    /// Compares every entry with its record and with the committer's memory of it; returns the number of entries.
-    pub(super) fn run(&self, index: &dyn Index, rows: &dyn AuditRows, found: &mut Findings) -> usize {
+    /// Compares every entry with its record and with the committer's memory of it, and the counted bytes with the
+    /// walked ones. Returns the number of entries.
+    pub(super) fn run(
+        &self,
+        index: &dyn Index,
+        rows: &dyn AuditRows,
+        (counted, walked): (usize, usize),
+        found: &mut Findings,
+    ) -> usize {
         let name = index.name();
+        found.expect_bytes(&format!("index {name:?}"), counted, walked);
         let mut expected = 0;
         rows.each(&mut |row| match user_code::run(|| index.shape.entry(row.record).map(|entry| entry.len())) {
             Ok(Ok(entries)) => expected += entries,

@@ -84,10 +84,10 @@ pub(crate) trait Maintain: Send {
     /// Returns whether there is more to do.
     fn tidy(&mut self, restart: bool) -> bool;
 
-    /// Bytes of the committer's side.
+    /// Heap bytes of both sides. O(1).
     fn heap_bytes(&self) -> usize;
 
-    /// Compares everything with the records, and returns the number of index entries.
+    /// Compares everything with the records, and the counted bytes with those of a walk. Returns the number of index entries.
     fn audit(&self, rows: &dyn AuditRows, found: &mut Findings) -> usize;
 }
 

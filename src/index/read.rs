@@ -60,7 +60,7 @@ pub(crate) trait Index: Send + Sync {
     /// fields: how many tuples.
     fn distinct_estimate(&self) -> usize;
 
-    /// Bytes of the shared side.
+    /// Heap bytes of the shared side. O(1).
     fn heap_bytes(&self) -> usize;
 }
 

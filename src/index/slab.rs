@@ -48,6 +48,15 @@ impl<T> Slab<T> {
         self.values.capacity() * size_of::<Option<T>>() + self.free.capacity() * 4 + self.weight
     }
 
+    /// As [`heap_bytes`](Self::heap_bytes), by a walk; for audits.
+    pub(super) fn walk_bytes(&self) -> usize {
+        self.heap_bytes() - self.weight + self.iter().map(self.weigh).sum::<usize>()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.values.iter().flatten()
+    }
+
     pub(super) fn shrink(&mut self) {
         while self.values.last().is_some_and(Option::is_none) {
             self.values.pop();

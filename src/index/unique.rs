@@ -15,6 +15,7 @@ use super::read::{Index, IndexHead};
 use super::shape::Entry;
 use crate::hash::{self, RandomState, shard, spread};
 use crate::limits::VALUE_SHARDS;
+use crate::memory::HeapBytes;
 use crate::rowset::{Row, RowSet};
 use crate::sync::{Arc, RwLock};
 use hashbrown::HashTable;
@@ -28,14 +29,17 @@ struct Holder {
     row: Row,
 }
 
+type Holders = HashTable<Holder>;
+
 #[repr(align(64))]
-struct Shard(RwLock<HashTable<Holder>>);
+struct Shard(RwLock<Holders>);
 
 /// The shared side.
 struct UniqueIndex {
     head: IndexHead,
     shards: Box<[Shard]>,
     null: RwLock<RowSet>,
+    bytes: HeapBytes,
 }
 
 /// The committer's side.
@@ -103,7 +107,7 @@ impl Claims {
 }
 
 impl UniqueIndex {
-    fn shard(&self, hash: u32) -> &RwLock<HashTable<Holder>> {
+    fn shard(&self, hash: u32) -> &RwLock<Holders> {
         &self.shards[shard(hash, VALUE_SHARDS)].0
     }
 
@@ -118,8 +122,17 @@ impl UniqueIndex {
         debug_assert!(holder.is_ok(), "a row holds its value until it leaves it");
         if let Ok(holder) = holder {
             // Its value is ours: strings and numbers.
-            drop(holder.remove());
+            let (Holder { value, .. }, _) = holder.remove();
+            self.bytes.change(value.heap_bytes(), 0);
         }
+    }
+
+    /// The heap bytes, by a walk; for audits.
+    fn walk_bytes(&self) -> usize {
+        let tables = self.shards.iter().map(|shard| size_of::<Shard>() + shard.0.read().allocation_size());
+        let mut bytes = tables.sum::<usize>() + self.null.read().heap_bytes();
+        self.each(|_, value, _| bytes += value.heap_bytes());
+        bytes
     }
 
     /// Passes every value with its hash and its row, then the rows without one.
@@ -161,19 +174,15 @@ impl Index for UniqueIndex {
     }
 
     fn heap_bytes(&self) -> usize {
-        let shards = self.shards.iter().map(|shard| {
-            let holders = shard.0.read();
-            let values: usize = holders.iter().map(|holder| holder.value.heap_bytes()).sum();
-            size_of::<Shard>() + holders.allocation_size() + values
-        });
-        shards.sum::<usize>() + self.null.read().heap_bytes()
+        self.bytes.get()
     }
 }
 
 impl UniqueWriter {
     pub(super) fn new(head: IndexHead) -> Self {
-        let shards = (0..VALUE_SHARDS).map(|_| Shard(RwLock::new(HashTable::new()))).collect();
-        let index = Arc::new(UniqueIndex { head, shards, null: RwLock::new(RowSet::new()) });
+        let shards = (0..VALUE_SHARDS).map(|_| Shard(RwLock::new(Holders::new()))).collect();
+        let bytes = HeapBytes::new(VALUE_SHARDS * size_of::<Shard>());
+        let index = Arc::new(UniqueIndex { head, shards, null: RwLock::new(RowSet::new()), bytes });
         UniqueWriter { index, claims: Claims::default(), tidy_from: 0 }
     }
 }
@@ -252,13 +261,17 @@ impl Maintain for UniqueWriter {
             index.remove(claim.hash, moves.row_of(claim.change));
         }
         for Claim { change, hash, value, .. } in claims.claims.drain(..) {
-            let mut holders = index.shard(hash).write();
-            holders.insert_unique(spread(hash), Holder { value, hash, row: moves.row_of(change) }, |h| spread(h.hash));
+            index.bytes.change(0, value.heap_bytes());
+            index.bytes.track(&mut *index.shard(hash).write(), Holders::allocation_size, |holders| {
+                let holder = Holder { value, hash, row: moves.row_of(change) };
+                holders.insert_unique(spread(hash), holder, |h| spread(h.hash));
+            });
         }
         if !(to_null.is_empty() && from_null.is_empty()) {
-            let mut null = index.null.write();
-            null.remove_all(&from_null);
-            null.insert_all(&to_null);
+            index.bytes.track(&mut *index.null.write(), RowSet::heap_bytes, |null| {
+                null.remove_all(&from_null);
+                null.insert_all(&to_null);
+            });
         }
     }
 
@@ -268,13 +281,15 @@ impl Maintain for UniqueWriter {
             return true;
         }
         let Some(shard) = self.index.shards.get(self.tidy_from) else { return false };
-        shard.0.write().shrink_to_fit(|h| spread(h.hash));
+        self.index.bytes.track(&mut *shard.0.write(), Holders::allocation_size, |holders| {
+            holders.shrink_to_fit(|h| spread(h.hash));
+        });
         self.tidy_from += 1;
         true
     }
 
     fn heap_bytes(&self) -> usize {
-        0
+        self.index.heap_bytes()
     }
 
     fn audit(&self, rows: &dyn AuditRows, found: &mut Findings) -> usize {
@@ -288,6 +303,6 @@ impl Maintain for UniqueWriter {
         };
         let is_remembered = |refs: &[u32], (hash, _): &Held| refs[0] == *hash;
         let audit = IndexAudit { each: &each, is_of: &is_of, is_remembered: &is_remembered };
-        audit.run(&*self.index, rows, found)
+        audit.run(&*self.index, rows, (self.heap_bytes(), self.index.walk_bytes()), found)
     }
 }

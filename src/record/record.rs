@@ -2,7 +2,9 @@
 
 use super::{FieldAt, FieldValues, KeyBuffer, Schema};
 use crate::error::Cause;
+use crate::user_code;
 use memdex_query::value::{IntoKey, ValueRef};
+use std::mem::needs_drop;
 
 /// A type whose values a collection can hold.
 ///
@@ -104,8 +106,13 @@ pub trait Record: Sized + Send + Sync + 'static {
         show(self.value(field));
     }
 
-    /// An estimate of the heap bytes that the record holds, for statistics and bounds of memory. The derived implementation adds the
+    /// An estimate of the heap bytes that the record holds, for [statistics](crate::stats::MemoryStats::record_heap) and
+    /// [bounds](crate::write::BackgroundWriterBuilder::max_bytes) of memory. The derived implementation adds the
     /// [`HeapSize`](crate::typing::HeapSize) of all fields whose type has one; the default is 0.
+    ///
+    /// Must return the same for the same record each time. If it panics in a commit, the batch is refused. If it panics
+    /// when the store drops the record, the bytes stay counted, and [`drop_panics`](crate::stats::Stats::drop_panics)
+    /// grows.
     fn heap_size(&self) -> usize {
         0
     }
@@ -175,6 +182,12 @@ pub(crate) trait Access: Record {
 
     fn built_by(schema: &Schema, values: &FieldValues) -> Result<Self, Cause> {
         Self::engine_from_values(values, schema, Internal(()))
+    }
+
+    /// The heap bytes, or the message of a panic.
+    fn measure_heap(&self) -> Result<usize, String> {
+        // A type without a destructor owns nothing.
+        if needs_drop::<Self>() { user_code::run(|| self.heap_size()) } else { Ok(0) }
     }
 
     fn key_by(&self, schema: &Schema, key: &mut KeyBuffer) {

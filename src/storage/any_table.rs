@@ -2,8 +2,9 @@
 
 use super::garbage::Garbage;
 use super::rows::Rows;
-use super::stats::{self, CollectionStats, MemoryStats};
+use super::stats::CollectionStats;
 use super::table::Table;
+use super::table_core::TableCore;
 use super::upkeep::Upkeep;
 use super::verify::{self, VerifyError, VerifyReport};
 use crate::error::Commit;
@@ -26,14 +27,13 @@ pub(crate) trait AnyTable: Rows {
         garbage: &mut Garbage,
     ) -> Backlog;
     fn stats(&self, published: Commit) -> CollectionStats;
-    fn memory(&self) -> MemoryStats;
-    /// By how much the counted bytes have changed since the last call, wrapping around. Under the commit lock.
-    fn newly_counted(&self) -> u64;
+    /// Brings its statistics up to date. Returns the change of its memory since the last call. Under the commit lock.
+    fn recount(&self) -> i64;
     /// One slice of upkeep; where to go on.
     fn upkeep(&self, at: Upkeep) -> Option<Upkeep>;
     fn verify(&self, published: Commit) -> Result<VerifyReport, VerifyError>;
-    /// Has all later commits to it refused. Under the commit lock.
-    fn set_dropped(&self);
+    /// Has all later commits to it refused. Returns the change of the heap memory of its records. Under the commit lock.
+    fn set_dropped(&self) -> i64;
     fn is_dropped(&self) -> bool;
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
 }
@@ -62,17 +62,11 @@ impl<R: Record> AnyTable for Table<R> {
     }
 
     fn stats(&self, published: Commit) -> CollectionStats {
-        stats::of_table(self, published)
+        TableCore::stats(self, published)
     }
 
-    fn memory(&self) -> MemoryStats {
-        let indexes = self.indexes().iter().map(|index| index.heap_bytes()).sum();
-        let aggregate_stats = self.aggregates().iter().map(|aggregate| aggregate.heap_bytes()).sum();
-        stats::memory_of(self, indexes, aggregate_stats)
-    }
-
-    fn newly_counted(&self) -> u64 {
-        self.figures.newly_counted()
+    fn recount(&self) -> i64 {
+        Table::recount(self)
     }
 
     fn upkeep(&self, at: Upkeep) -> Option<Upkeep> {
@@ -83,8 +77,8 @@ impl<R: Record> AnyTable for Table<R> {
         verify::table(self, published)
     }
 
-    fn set_dropped(&self) {
-        self.figures.set_dropped();
+    fn set_dropped(&self) -> i64 {
+        self.figures.set_dropped()
     }
 
     fn is_dropped(&self) -> bool {

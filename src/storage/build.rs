@@ -72,7 +72,6 @@ impl<R: Record> Table<R> {
             Ok(guard) => guard,
             Err(cause) => return Ok(Err(NotBuilt::Refused(cause))),
         };
-        guard.about_to_change(0, 0);
         if self.is_dropped() {
             return Ok(Err(NotBuilt::Refused(Cause::CollectionDropped)));
         }
@@ -80,10 +79,10 @@ impl<R: Record> Table<R> {
         if let Err(why) = build.hand_over(&pinned, engine.timeline.published()) {
             return Ok(Err(why));
         }
+        engine.recount(&**self);
         guard.schedule_reclamation(self.clone());
         drop(guard);
         drop::<Pinned>(pinned);
-        engine.look_at_memory();
         Ok(Ok(()))
     }
 }

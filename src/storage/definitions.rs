@@ -90,8 +90,8 @@ impl<R: Record> Table<R> {
         if self.writer().position(role, name).is_none() {
             return Ok(false);
         }
-        engine.look_at_memory();
         let gone = self.remove(&mut self.writer(), role, name, engine.timeline.published());
+        engine.recount(self);
         drop(guard);
         // What it holds is freed outside of the lock.
         Ok(gone.is_some())

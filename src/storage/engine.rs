@@ -3,8 +3,7 @@
 use super::any_table::AnyTable;
 use super::garbage::Garbage;
 use super::hooks::{Hooks, Registration};
-use super::peak::Peak;
-use super::stats::{CollectionStats, Stats};
+use super::stats::{MemoryFigures, Stats};
 use super::timeline::{Pin, Timeline};
 use super::upkeep::Upkeep;
 use crate::clock::{Clock, SteadyClock, Timestamp};
@@ -12,6 +11,7 @@ use crate::error::{Cause, Commit};
 use crate::hash::RandomState;
 use crate::latency::Latency;
 use crate::limits::RECLAIM_SLICE;
+use crate::memory::Total;
 use crate::reclaim::Backlog;
 use crate::sync::{
     Arc, AtomicBool, AtomicU64, Mutex, MutexGuard, NameMap, OnceLock,
@@ -28,7 +28,7 @@ pub(crate) struct Engine {
     pub(crate) seed: RandomState,
     pub(crate) counters: Counters,
     pub(crate) latency: Latency,
-    peak: Peak,
+    memory: Total,
     /// The collections by name.
     registry: NameMap<Registered>,
     /// How many collections were ever opened.
@@ -78,7 +78,7 @@ impl Engine {
             seed: crate::hash::random(),
             counters: Counters::default(),
             latency: Latency::default(),
-            peak: Peak::default(),
+            memory: Total::default(),
             registry: NameMap::default(),
             opened: Tally::new(0),
             committer: Mutex::new(Committer { backlog: Vec::new() }),
@@ -111,9 +111,16 @@ impl Engine {
         if let Some(table) = self.table(name) {
             return table;
         }
-        // Another thread may be first: then this table is dropped again.
-        let new = Registered { place: self.opened.fetch_add(1, Relaxed), table: make(), erase };
-        self.registry.get_or_insert(name, new).table
+        let new = make();
+        self.recount(&*new);
+        let registered = Registered { place: self.opened.fetch_add(1, Relaxed), table: new.clone(), erase };
+        let table = self.registry.get_or_insert(name, registered).table;
+        if !Arc::ptr_eq(&table, &new) {
+            // Another thread was first.
+            new.set_dropped();
+            self.recount(&*new);
+        }
+        table
     }
 
     /// Drops the collection of this name: whoever opens the name from here on gets a new one, and later commits to the old
@@ -121,8 +128,8 @@ impl Engine {
     pub(crate) fn drop_table(&self, name: &str) -> Result<bool, Cause> {
         let guard = self.lock_to_write()?;
         let Some(Registered { table, .. }) = self.registry.remove(name) else { return Ok(false) };
-        table.set_dropped();
-        self.peak.count(table.newly_counted());
+        self.memory.change(table.set_dropped());
+        self.recount(&*table);
         drop(guard);
         drop(table);
         Ok(true)
@@ -190,10 +197,8 @@ impl Engine {
         let published = self.timeline.published();
         let pinned = self.timeline.pinned();
         let counters = &self.counters;
-        let (memory, collections) = self.peak.look(|| {
-            let collections: Vec<CollectionStats> = self.tables().iter().map(|table| table.stats(published)).collect();
-            (collections.iter().map(|collection| collection.memory.total() as u64).sum(), collections)
-        });
+        let collections = self.tables().iter().map(|table| table.stats(published)).collect();
+        let (now, peak) = self.memory.observe();
         Stats {
             commits: published.get(),
             oldest_pin: pinned.first().copied(),
@@ -204,32 +209,27 @@ impl Engine {
             hook_panics: counters.hook_panics.load(SeqCst),
             damage: self.damage().map(str::to_owned),
             latency: self.latency.stats(),
-            memory,
+            memory: MemoryFigures { now, peak },
             collections,
         }
     }
 
-    /// Looks at the memory in use, for the peak, where much of it comes or goes that no commit tells of.
-    pub(super) fn look_at_memory(&self) {
-        if self.peak.is_much() {
-            self.peak.look(|| (self.walk_memory(), ()));
-        }
-    }
-
-    fn walk_memory(&self) -> u64 {
-        self.tables().iter().map(|table| table.memory().total() as u64).sum()
+    /// Adds the change of the memory of a table that no commit has made. Under the commit lock, or for a new table.
+    pub(super) fn recount(&self, table: &dyn AnyTable) {
+        self.memory.change(table.recount());
+        self.memory.observe();
     }
 
     // ---- upkeep ----------------------------------------------------------------------------------------------------
 
     /// All of it, collection by collection.
     pub(crate) fn optimize(self: &Arc<Self>) -> Result<(), Cause> {
-        self.look_at_memory();
         for table in self.tables() {
             let mut at = Some(Upkeep::Keys(0));
             while let Some(slice) = at {
                 let guard = self.lock_to_write()?;
                 at = table.upkeep(slice);
+                self.recount(&*table);
                 drop(guard);
                 thread::yield_now();
             }
@@ -275,10 +275,9 @@ impl Engine {
             committer.backlog.retain(|table| {
                 let of_table = table.reclaim_backlog(&pinned, published, &mut budget, &mut garbage);
                 left = left.max(of_table);
-                self.peak.count(table.newly_counted());
+                garbage.memory += table.recount();
                 of_table != Backlog::Nothing
             });
-            self.peak.settled();
             self.blocked_by_pins.store(left != Backlog::Nothing, SeqCst);
             if left == Backlog::CutShort {
                 self.reclaim_requested.store(true, SeqCst);
@@ -300,9 +299,12 @@ impl Engine {
         self.report_drop_panics(drop_panics);
     }
 
-    /// Drops garbage, outside of every lock.
+    /// Drops the garbage of a commit or a reclamation pass, outside of every lock.
     pub(crate) fn dispose(&self, garbage: Garbage) {
-        self.report_drop_panics(garbage.drop_all());
+        let dropped = garbage.drop_all();
+        self.memory.change(dropped.memory);
+        self.memory.observe();
+        self.report_drop_panics(dropped.panics);
     }
 
     pub(crate) fn report_hook_panics(&self, panics: u64) {
@@ -331,11 +333,6 @@ impl<'a> CommitGuard<'a> {
     /// then on: readers keep the marks that are there, and nothing is reclaimed any more.
     pub(crate) fn poison_on_unwind(&self, commit: Commit) -> PoisonOnUnwind<'a> {
         PoisonOnUnwind { engine: self.engine, step: Step::Commit(commit), complete: false }
-    }
-
-    /// Records that take so many counted bytes are about to leave, and others to come.
-    pub(crate) fn about_to_change(&self, leave: u64, come: u64) {
-        self.engine.peak.about_to_change(leave, come, || self.engine.walk_memory());
     }
 
     /// Has this and later reclamations visit a table that a commit has changed.

@@ -1,46 +1,67 @@
 //! A copy of the committer's counters, so that reading statistics never waits for a commit.
 
-use crate::sync::{
-    AtomicBool, AtomicU64,
-    Ordering::{Relaxed, SeqCst},
-    Tally,
-};
+use super::stats::MemoryStats;
+use crate::sync::{AtomicBool, Mutex, Ordering::SeqCst, Tally};
 
 /// See the module documentation.
 #[derive(Default)]
 pub(super) struct Figures {
-    pub(super) rows_used: AtomicU64,
-    pub(super) rows_free: AtomicU64,
-    pub(super) kept: AtomicU64,
-    pub(super) key_bytes: AtomicU64,
-    pub(super) code_bytes: AtomicU64,
-    pub(super) index_writer_bytes: AtomicU64,
-    pub(super) aggregate_writer_bytes: AtomicU64,
-    pub(super) column_writer_bytes: AtomicU64,
-    pub(super) bookkeeping_bytes: AtomicU64,
-    /// All bytes above, and those of versions.
-    pub(super) counted: Tally,
-    /// The part of `counted` that the store's total includes.
-    summed: Tally,
+    counts: Mutex<Counts>,
+    /// The estimated heap memory of the records.
+    record_heap: Tally,
     /// Whether the collection was dropped. Set under the commit lock.
     dropped: AtomicBool,
 }
 
+/// What the committer knows.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Counts {
+    pub(super) rows_used: usize,
+    pub(super) rows_free: usize,
+    /// Older versions that pinned readers retain.
+    pub(super) kept: usize,
+    /// Without the heap memory of the records.
+    pub(super) memory: MemoryStats,
+}
+
 impl Figures {
-    pub(super) fn set_dropped(&self) {
+    /// Returns the change of the heap memory of the records.
+    pub(super) fn set_dropped(&self) -> i64 {
         self.dropped.store(true, SeqCst);
+        self.clear_heap()
     }
 
     pub(super) fn is_dropped(&self) -> bool {
         self.dropped.load(SeqCst)
     }
 
-    /// The change of the counted bytes since the last call, wrapping around. A dropped collection counts as 0 bytes.
-    /// The caller holds the commit lock.
-    pub(super) fn newly_counted(&self) -> u64 {
-        let counted = if self.is_dropped() { 0 } else { self.counted.load(Relaxed) };
-        let change = counted.wrapping_sub(self.summed.load(Relaxed));
-        self.summed.store(counted, Relaxed);
-        change
+    pub(super) fn set(&self, counts: Counts) {
+        *self.counts.lock() = counts;
+    }
+
+    /// Without the heap memory of the records.
+    pub(super) fn counts(&self) -> Counts {
+        *self.counts.lock()
+    }
+
+    pub(super) fn record_heap(&self) -> usize {
+        self.record_heap.load(SeqCst) as usize
+    }
+
+    /// Adds the heap memory of new records, and subtracts that of dropped ones. Returns the change. With or without the
+    /// commit lock.
+    pub(super) fn change_heap(&self, new: usize, dropped: usize) -> i64 {
+        if new == dropped {
+            return 0;
+        }
+        let after = |before: u64| before.saturating_add(new as u64).saturating_sub(dropped as u64);
+        let before = self.record_heap.fetch_update(SeqCst, SeqCst, |before| Some(after(before))).unwrap_or(0);
+        let change = after(before) as i64 - before as i64;
+        // Another thread may have dropped the collection meanwhile: one of the two sees the other.
+        if self.is_dropped() { change + self.clear_heap() } else { change }
+    }
+
+    fn clear_heap(&self) -> i64 {
+        -(self.record_heap.swap(0, SeqCst) as i64)
     }
 }

@@ -1,11 +1,28 @@
 //! Values that commits and reclamation passes have removed, to be dropped after every lock is released.
 
+use super::figures::Figures;
+use super::version::Version;
+use crate::record::Record;
+use crate::sync::Arc;
 use crate::user_code;
 use smallvec::SmallVec;
+use std::mem::needs_drop;
 
-/// Versions that no reader sees any longer, to be dropped after every lock is released.
+/// See the module documentation.
 #[derive(Default)]
-pub(crate) struct Garbage(SmallVec<[Box<dyn FnOnce() -> u64>; 2]>);
+pub(crate) struct Garbage {
+    parts: SmallVec<[Box<dyn FnOnce() -> Dropped>; 2]>,
+    /// The change of the memory of the collections that the garbage left.
+    pub(super) memory: i64,
+}
+
+/// The result of dropping garbage.
+pub(super) struct Dropped {
+    /// Calls of user code that panicked.
+    pub(super) panics: u64,
+    /// The change of the memory.
+    pub(super) memory: i64,
+}
 
 impl Garbage {
     /// Each value is dropped separately.
@@ -15,12 +32,52 @@ impl Garbage {
     ) {
         let values = values.into_iter();
         if values.len() > 0 {
-            self.0.push(Box::new(|| user_code::drop_each(values)));
+            self.parts.push(Box::new(|| Dropped { panics: user_code::drop_each(values), memory: 0 }));
         }
     }
 
-    /// Drops all values. The caller holds no lock. Returns the number of panics.
-    pub(crate) fn drop_all(self) -> u64 {
-        self.0.into_iter().map(|drop_all| drop_all()).sum()
+    /// Versions that no reader sees any longer. The heap memory of their records is subtracted when they are dropped,
+    /// since only user code can measure it. That of the commit's records, `new_heap`, is added at the same time.
+    pub(super) fn add_versions<R: Record>(
+        &mut self,
+        versions: SmallVec<[Arc<Version<R>>; 2]>,
+        new_heap: usize,
+        figures: &Arc<Figures>,
+    ) {
+        if !needs_drop::<R>() {
+            return self.add(versions);
+        }
+        if versions.is_empty() && new_heap == 0 {
+            return;
+        }
+        let figures = figures.clone();
+        self.parts.push(Box::new(move || {
+            let (mut heap, mut panics) = (0, 0);
+            versions.into_iter().for_each(|version| panics += drop_measured(version, &mut heap));
+            Dropped { panics, memory: figures.change_heap(new_heap, heap) }
+        }));
     }
+
+    /// Drops all values. The caller holds no lock.
+    pub(super) fn drop_all(self) -> Dropped {
+        let mut sum = Dropped { panics: 0, memory: self.memory };
+        for drop_all in self.parts {
+            let Dropped { panics, memory } = drop_all();
+            sum.panics += panics;
+            sum.memory += memory;
+        }
+        sum
+    }
+}
+
+/// Adds the heap memory of a record to `heap` and drops it. Returns how many of the two panicked.
+fn drop_measured<R: Record>(version: Arc<Version<R>>, heap: &mut usize) -> u64 {
+    let mut left = Some(version);
+    let measure_and_drop = || {
+        let record = left.as_ref().and_then(|version| version.record.as_ref());
+        *heap = heap.saturating_add(record.map_or(0, Record::heap_size));
+        drop(left.take());
+    };
+    let panics = u64::from(user_code::run(measure_and_drop).is_err());
+    panics + user_code::drop_each(left)
 }

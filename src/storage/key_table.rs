@@ -7,6 +7,7 @@
 use super::Version;
 use crate::hash::{shard, spread};
 use crate::limits::KEY_SHARDS;
+use crate::memory::HeapBytes;
 use crate::sync::{Arc, RwLock, RwLockReadGuard};
 use crate::user_code;
 use hashbrown::HashTable;
@@ -27,16 +28,20 @@ impl<R> Shard<R> {
     }
 }
 
-pub(crate) struct KeyTable<R>(Box<[Shard<R>]>);
+pub(crate) struct KeyTable<R> {
+    shards: Box<[Shard<R>]>,
+    bytes: HeapBytes,
+}
 
 impl<R> KeyTable<R> {
     pub(crate) fn new() -> Self {
-        KeyTable((0..KEY_SHARDS).map(|_| Shard(RwLock::new(Entries::new()))).collect())
+        let shards = (0..KEY_SHARDS).map(|_| Shard(RwLock::new(Entries::new()))).collect();
+        KeyTable { shards, bytes: HeapBytes::new(KEY_SHARDS * size_of::<Shard<R>>()) }
     }
 
     #[inline]
     fn read(&self, hash: u32, nested: bool) -> RwLockReadGuard<'_, Entries<R>> {
-        self.0[shard(hash, KEY_SHARDS)].read(nested)
+        self.shards[shard(hash, KEY_SHARDS)].read(nested)
     }
 
     /// The newest version of a key. `None` proves that no epoch that may still be read has a record with that key.
@@ -68,10 +73,12 @@ impl<R> KeyTable<R> {
     /// keys are compared.
     pub(crate) fn put(&self, old: Option<&Arc<Version<R>>>, new: &Arc<Version<R>>) {
         let hash = spread(new.hash);
-        let mut entries = self.0[shard(new.hash, KEY_SHARDS)].0.write();
+        let mut entries = self.shards[shard(new.hash, KEY_SHARDS)].0.write();
         match old {
             None => {
-                entries.insert_unique(hash, new.clone(), |v| spread(v.hash));
+                self.bytes.track(&mut *entries, Entries::allocation_size, |entries| {
+                    entries.insert_unique(hash, new.clone(), |v| spread(v.hash));
+                });
             }
             Some(old) => match entries.find_mut(hash, |v| Arc::ptr_eq(v, old)) {
                 // The row page still holds the old version, so nothing is dropped under the guard.
@@ -83,7 +90,7 @@ impl<R> KeyTable<R> {
 
     /// Removes a key whose newest version is `tombstone`.
     pub(crate) fn forget(&self, tombstone: &Arc<Version<R>>) {
-        let mut entries = self.0[shard(tombstone.hash, KEY_SHARDS)].0.write();
+        let mut entries = self.shards[shard(tombstone.hash, KEY_SHARDS)].0.write();
         match entries.find_entry(spread(tombstone.hash), |v| Arc::ptr_eq(v, tombstone)) {
             // The caller holds the tombstone, so nothing is dropped under the guard.
             Ok(entry) => drop(entry.remove()),
@@ -93,23 +100,31 @@ impl<R> KeyTable<R> {
 
     /// Frees unused capacity of a shard.
     pub(crate) fn shrink(&self, shard: usize) {
-        self.0[shard].0.write().shrink_to_fit(|v| spread(v.hash));
+        self.bytes.track(&mut *self.shards[shard].0.write(), Entries::allocation_size, |entries| {
+            entries.shrink_to_fit(|v| spread(v.hash));
+        });
     }
 
     /// The number of keys in the table, tombstones included.
     pub(crate) fn len(&self) -> usize {
         let nested = user_code::inside();
-        self.0.iter().map(|shard| shard.read(nested).len()).sum()
+        self.shards.iter().map(|shard| shard.read(nested).len()).sum()
     }
 
+    /// O(1).
     pub(crate) fn heap_bytes(&self) -> usize {
+        self.bytes.get()
+    }
+
+    /// The heap bytes, by a walk; for audits.
+    pub(crate) fn walk_bytes(&self) -> usize {
         let nested = user_code::inside();
-        self.0.iter().map(|shard| size_of::<Shard<R>>() + shard.read(nested).allocation_size()).sum()
+        self.shards.iter().map(|shard| size_of::<Shard<R>>() + shard.read(nested).allocation_size()).sum()
     }
 
     /// Removes and returns every version, when the collection is dropped.
     pub(crate) fn take_all(&mut self) -> impl Iterator<Item = Arc<Version<R>>> {
-        let shards = std::mem::take(&mut self.0);
+        let shards = std::mem::take(&mut self.shards);
         shards.into_iter().flat_map(|shard| std::mem::take(&mut *shard.0.write()).into_iter())
     }
 }

@@ -9,6 +9,7 @@
 //! orderings, since it lets a sequentially consistent load always return the newest store.
 
 use crate::error::Commit;
+use crate::memory::HeapBytes;
 use crate::reclaim::newest_within;
 use crate::rowset::{Row, RowSet};
 use crate::sync::{
@@ -92,11 +93,17 @@ pub(crate) struct Marks {
     newest: AtomicU64,
     /// Oldest first.
     list: RwLock<Vec<Mark>>,
+    bytes: HeapBytes,
+}
+
+/// O(marks).
+fn heap_bytes(list: &Vec<Mark>) -> usize {
+    list.capacity() * size_of::<Mark>() + list.iter().map(|mark| mark.rows.heap_bytes()).sum::<usize>()
 }
 
 impl Marks {
     pub(crate) fn new() -> Self {
-        Marks { newest: AtomicU64::new(0), list: RwLock::new(Vec::new()) }
+        Marks { newest: AtomicU64::new(0), list: RwLock::new(Vec::new()), bytes: HeapBytes::default() }
     }
 
     #[inline]
@@ -108,7 +115,8 @@ impl Marks {
         let commit = mark.commit;
         let mut list = self.list.write();
         debug_assert!(list.last().is_none_or(|last| last.commit < commit && last.first_new_row <= mark.first_new_row));
-        list.push(mark);
+        self.bytes.change(0, mark.rows.heap_bytes());
+        self.bytes.track(&mut *list, |list| list.capacity() * size_of::<Mark>(), |list| list.push(mark));
         drop(list);
         self.newest.store(commit.get(), Release);
     }
@@ -140,6 +148,7 @@ impl Marks {
     pub(crate) fn tidy(&self, pinned: &[Commit], published: Commit) {
         let oldest = pinned.first().map_or(published, |e| published.min(*e));
         let mut list = self.list.write();
+        let before = heap_bytes(&list);
         let passed = list.partition_point(|mark| mark.commit <= oldest);
         list.drain(..passed);
         let mut last = 0;
@@ -153,15 +162,21 @@ impl Marks {
             }
         }
         list.truncate(last + 1);
+        self.bytes.change(before, heap_bytes(&list));
     }
 
     pub(crate) fn len(&self) -> usize {
         self.list.read().len()
     }
 
+    /// O(1).
     pub(crate) fn heap_bytes(&self) -> usize {
-        let list = self.list.read();
-        list.capacity() * size_of::<Mark>() + list.iter().map(|mark| mark.rows.heap_bytes()).sum::<usize>()
+        self.bytes.get()
+    }
+
+    /// The heap bytes, by a walk; for audits.
+    pub(crate) fn walk_bytes(&self) -> usize {
+        heap_bytes(&self.list.read())
     }
 }
 

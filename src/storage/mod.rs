@@ -16,7 +16,6 @@ mod key_table;
 mod lengths;
 mod marks;
 mod pages;
-mod peak;
 mod rows;
 mod segments;
 mod stats;

@@ -45,6 +45,10 @@ fn slot(row: Row) -> u16 {
 }
 
 impl<R> Rows<R> {
+    fn heap_bytes(&self) -> usize {
+        self.newest.capacity() * size_of::<Option<Arc<Version<R>>>>()
+    }
+
     /// The version of a row that `epoch` sees, possibly a tombstone.
     fn at(&self, slot: u16, epoch: Commit) -> Option<&Arc<Version<R>>> {
         let newest = self.newest.get(usize::from(slot))?.as_ref()?;
@@ -164,7 +168,7 @@ impl<R> Pages<R> {
         let Some((page, _)) = Row::try_from(number * PAGE_ROWS).ok().and_then(|row| self.page(row)) else {
             return false;
         };
-        page.write().newest.shrink_to_fit();
+        self.0.bytes.track(&mut *page.write(), Rows::heap_bytes, |rows| rows.newest.shrink_to_fit());
         true
     }
 
@@ -208,9 +212,9 @@ impl<R> Pages<R> {
         for of_page in changes.chunk_by(|a, b| a.row() as usize / PAGE_ROWS == b.row() as usize / PAGE_ROWS) {
             let empty = || Page(RwLock::new(Rows { newest: Vec::new(), older: BTreeMap::new() }));
             let mut rows = self.0.page_to_write(of_page[0].row() as usize / PAGE_ROWS, empty).0.write();
-            for change in of_page {
-                rows.put(slot(change.row()), change.old.as_ref(), &change.new);
-            }
+            self.0.bytes.track(&mut *rows, Rows::heap_bytes, |rows| {
+                of_page.iter().for_each(|change| rows.put(slot(change.row()), change.old.as_ref(), &change.new));
+            });
         }
     }
 
@@ -251,9 +255,14 @@ impl<R> Pages<R> {
         true
     }
 
+    /// O(1).
     pub(crate) fn heap_bytes(&self) -> usize {
-        let of = |page: &Page<R>| page.0.read().newest.capacity() * size_of::<Option<Arc<Version<R>>>>();
-        self.0.pages().map(|page| size_of::<Page<R>>() + of(page)).sum()
+        self.0.bytes.get()
+    }
+
+    /// The heap bytes, by a walk; for audits.
+    pub(crate) fn walk_bytes(&self) -> usize {
+        self.0.pages().map(|page| size_of::<Page<R>>() + page.0.read().heap_bytes()).sum()
     }
 
     /// Removes and returns every version, when the collection is dropped.

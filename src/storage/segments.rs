@@ -1,12 +1,17 @@
 //! A list of pages that grows without a lock and without moving pages. It consists of segments, each twice as long as
 //! the previous one (as in the lock-free vectors of Dechev et al.).
 
+use crate::memory::HeapBytes;
 use crate::sync::OnceLock;
 
 /// Segment s has 2^s pages: enough for all rows that fit a `u32`.
 const SEGMENTS: usize = 32;
 
-pub(super) struct Segments<P>([OnceLock<Box<[P]>>; SEGMENTS]);
+pub(super) struct Segments<P> {
+    list: [OnceLock<Box<[P]>>; SEGMENTS],
+    /// Of the pages, and of their contents as far as whoever writes them counts these.
+    pub(super) bytes: HeapBytes,
+}
 
 fn place(page: usize) -> (usize, usize) {
     let segment = (page + 1).ilog2() as usize;
@@ -15,14 +20,14 @@ fn place(page: usize) -> (usize, usize) {
 
 impl<P> Segments<P> {
     pub(super) fn new() -> Self {
-        Segments(std::array::from_fn(|_| OnceLock::new()))
+        Segments { list: std::array::from_fn(|_| OnceLock::new()), bytes: HeapBytes::default() }
     }
 
     /// A page; `None` past the last one.
     #[inline]
     pub(super) fn page(&self, number: usize) -> Option<&P> {
         let (segment, page) = place(number);
-        self.0.get(segment)?.get().map(|pages| &pages[page])
+        self.list.get(segment)?.get().map(|pages| &pages[page])
     }
 
     /// A page that is about to be used. The caller holds the commit lock.
@@ -30,12 +35,13 @@ impl<P> Segments<P> {
         let (segment, page) = place(number);
         // Add missing earlier segments too, so that the position of a page among all pages is its number.
         for (earlier, pages) in
-            self.0[..=segment].iter().enumerate().rev().take_while(|(_, pages)| pages.get().is_none())
+            self.list[..=segment].iter().enumerate().rev().take_while(|(_, pages)| pages.get().is_none())
         {
             let added = pages.set((0..1_usize << earlier).map(|_| empty()).collect());
             debug_assert!(added.is_ok(), "pages are added under the commit lock");
+            self.bytes.change(0, size_of::<P>() << earlier);
         }
-        match self.0[segment].get() {
+        match self.list[segment].get() {
             Some(pages) => &pages[page],
             None => unreachable!("the segment was just added"),
         }
@@ -43,17 +49,17 @@ impl<P> Segments<P> {
 
     /// The number of pages, used or not.
     pub(super) fn len(&self) -> usize {
-        self.0.iter().filter_map(OnceLock::get).map(|pages| pages.len()).sum()
+        self.list.iter().filter_map(OnceLock::get).map(|pages| pages.len()).sum()
     }
 
     /// All pages, in order.
     pub(super) fn pages(&self) -> impl Iterator<Item = &P> {
-        self.0.iter().filter_map(OnceLock::get).flat_map(|pages| pages.iter())
+        self.list.iter().filter_map(OnceLock::get).flat_map(|pages| pages.iter())
     }
 
     /// Removes and returns all pages.
     pub(super) fn take(&mut self) -> impl Iterator<Item = P> + use<P> {
-        let segments = std::mem::replace(&mut self.0, std::array::from_fn(|_| OnceLock::new()));
+        let segments = std::mem::replace(&mut self.list, std::array::from_fn(|_| OnceLock::new()));
         segments.into_iter().filter_map(OnceLock::into_inner).flat_map(|pages| pages.into_iter())
     }
 }

@@ -1,13 +1,8 @@
 //! Statistics of a store: what it holds, where the memory goes, and what pinned snapshots retain.
 
-use super::column::Column;
-use super::table::Table;
-use super::version::version_bytes;
 use crate::error::Commit;
-use crate::index::{Index, Materialized};
 use crate::latency::LatencyStats;
-use crate::record::{IndexKind, Record};
-use crate::sync::Ordering::Relaxed;
+use crate::record::IndexKind;
 
 /// Statistics of a store, from [`Store::stats`](crate::Store::stats). The parts are collected one after the other
 /// without blocking commits, so they may differ by a commit in flight.
@@ -26,7 +21,7 @@ pub struct Stats {
     /// Lost operations: those of a writer that was dropped on a panicking thread or could not flush them, and those of
     /// batches that a background writer returned to a dropped ticket.
     pub lost_flushes: u64,
-    /// Panics in the `Drop` of reclaimed records.
+    /// Panics in the `Drop` and in the `heap_size` of reclaimed records.
     pub drop_panics: u64,
     /// Panics in commit hooks and observers, except in `prepare`, where a panic refuses the batch.
     pub hook_panics: u64,
@@ -62,17 +57,8 @@ pub struct Stats {
 pub struct MemoryFigures {
     /// In use now.
     pub now: usize,
-    /// The highest observed use between two commits since the store was created; never less than any returned `now`.
-    ///
-    /// Memory is measured at each call of [`Store::stats`](crate::Store::stats), after an index is added, before one is
-    /// dropped, at the start of [`Store::optimize`](crate::Store::optimize), and before a descent. A descent begins
-    /// with a commit that brings the total of removed records above a sixteenth of the highest counted memory. It is
-    /// measured only if that highest is more than the last measured one plus a sixteenth and 64 KiB.
-    ///
-    /// If memory follows the number of records and of versions that snapshots retain, the returned peak is at most an
-    /// eighth plus some hundred kilobytes below the true one, and at most a sixteenth above it. Otherwise, for example
-    /// if indexed values grow and shrink while the records stay, a peak between two measurements is missed. Temporary
-    /// memory of a commit is not included.
+    /// The highest use between two commits since the store was created. Every commit counts what it changes, so the
+    /// peak is exact, whether or not anybody reads it. Temporary memory of a commit is not included.
     pub peak: usize,
 }
 
@@ -133,14 +119,17 @@ pub struct AggregateStats {
     pub bytes: usize,
 }
 
-/// Memory of a collection by part, in bytes. Neither the heap memory of records (such as their strings) nor the
-/// overhead of the allocator is included.
+/// Memory of a collection by part, in bytes, without the overhead of the allocator. Commits count it as they change it,
+/// so reading it costs O(1).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct MemoryStats {
     /// The records, without their heap memory.
     pub records: usize,
+    /// The heap memory of the records, such as their strings: the sum of [`Record::heap_size`](crate::Record::heap_size),
+    /// which is measured when a record is stored, and again when the store drops it.
+    pub record_heap: usize,
     /// The rest of each version: reference counts, commit, row, hash and key.
     pub versions: usize,
     /// Key → version.
@@ -160,7 +149,7 @@ pub struct MemoryStats {
 }
 
 impl MemoryStats {
-    /// All memory except the records.
+    /// All memory except the records and their heap memory.
     pub fn overhead(&self) -> usize {
         let shared = self.key_table + self.row_pages + self.indexes + self.aggregates + self.columns;
         self.versions + shared + self.codes + self.bookkeeping
@@ -168,59 +157,6 @@ impl MemoryStats {
 
     /// All memory.
     pub fn total(&self) -> usize {
-        self.records + self.overhead()
+        self.records + self.record_heap + self.overhead()
     }
-}
-
-pub(crate) fn of_table<R: Record>(table: &Table<R>, published: Commit) -> CollectionStats {
-    let figures = &table.figures;
-    let indexes: Vec<IndexStats> = table.indexes().iter().map(|index| of_index(&**index)).collect();
-    let shared_indexes = indexes.iter().map(|index| index.bytes).sum();
-    let aggregates = table.aggregates();
-    let aggregate_stats: Vec<AggregateStats> = aggregates.iter().map(|aggregate| of_aggregate(aggregate)).collect();
-    let shared_aggregates: usize = aggregate_stats.iter().map(|of| of.bytes).sum();
-    CollectionStats {
-        name: table.name.to_string(),
-        records: table.lengths.newest(|| published),
-        rows_used: figures.rows_used.load(Relaxed) as usize,
-        rows_free: figures.rows_free.load(Relaxed) as usize,
-        indexes,
-        aggregates: aggregate_stats,
-        versions_retained: figures.kept.load(Relaxed) as usize,
-        marks: table.marks.len(),
-        lengths_retained: table.lengths.len() - 1,
-        results_retained: aggregates.iter().map(|aggregate| aggregate.older_entries()).sum(),
-        memory: memory_of(table, shared_indexes, shared_aggregates),
-    }
-}
-
-/// The memory of a table, given the memory of its indexes and materialized aggregates that readers share.
-pub(super) fn memory_of<R: Record>(table: &Table<R>, shared_indexes: usize, shared_aggregates: usize) -> MemoryStats {
-    let figures = &table.figures;
-    let versions = table.keys.len() + figures.kept.load(Relaxed) as usize;
-    let beside_record = version_bytes::<R>() - size_of::<Option<R>>();
-    MemoryStats {
-        records: versions * size_of::<Option<R>>(),
-        versions: versions * beside_record + figures.key_bytes.load(Relaxed) as usize,
-        key_table: table.keys.heap_bytes(),
-        row_pages: table.pages.heap_bytes(),
-        indexes: shared_indexes
-            + figures.index_writer_bytes.load(Relaxed) as usize
-            + table.all_rows.read().heap_bytes(),
-        aggregates: shared_aggregates + figures.aggregate_writer_bytes.load(Relaxed) as usize,
-        columns: table.columns.iter().map(Column::heap_bytes).sum::<usize>()
-            + figures.column_writer_bytes.load(Relaxed) as usize,
-        codes: figures.code_bytes.load(Relaxed) as usize,
-        bookkeeping: figures.bookkeeping_bytes.load(Relaxed) as usize + table.marks.heap_bytes(),
-    }
-}
-
-fn of_aggregate(aggregate: &Materialized) -> AggregateStats {
-    let name = aggregate.plan.name().to_owned();
-    AggregateStats { name, groups: aggregate.groups(), bytes: aggregate.heap_bytes() }
-}
-
-fn of_index(index: &dyn Index) -> IndexStats {
-    let (name, kind) = (index.name().to_owned(), index.shape.def.kind());
-    IndexStats { name, kind, distinct: index.distinct(), bytes: index.heap_bytes() }
 }

@@ -2,15 +2,17 @@
 //! everything that needs no record type.
 
 use super::changes::{CollectionChanges, RecordChange};
+use super::figures::Counts;
 use super::garbage::Garbage;
 use super::key_table::KeyTable;
 use super::pages::{Fate, Pages};
+use super::stats::MemoryStats;
 use super::table_core::TableCore;
 use super::table_writer::TableWriter;
 use super::version::{Change, Version, version_bytes};
 use crate::error::Commit;
 use crate::hash::RandomState;
-use crate::index::{ChangeSet, RowChange};
+use crate::index::{ChangeSet, Role, RowChange};
 use crate::reclaim::Backlog;
 use crate::record::{KeyBuffer, Record, Schema};
 use crate::rowset::{Row, RowSet};
@@ -43,11 +45,13 @@ pub(crate) struct Applied<R> {
     /// In the order of `changes`.
     pub(crate) versions: SmallVec<[Change<R>; 1]>,
     pub(crate) changes: ChangeSet,
+    /// The heap memory of the new records.
+    pub(crate) record_heap: usize,
 }
 
 impl<R> Default for Applied<R> {
     fn default() -> Self {
-        Applied { versions: SmallVec::new(), changes: ChangeSet::default() }
+        Applied { versions: SmallVec::new(), changes: ChangeSet::default(), record_heap: 0 }
     }
 }
 
@@ -70,8 +74,7 @@ impl<R> Applied<R> {
 
 impl<R: Record> Table<R> {
     pub(crate) fn new(name: &str, schema: Schema, seed: RandomState) -> Self {
-        let core = TableCore::new(name, schema, seed, version_bytes::<R>());
-        Table { core, keys: KeyTable::new(), pages: Pages::new() }
+        Table { core: TableCore::new(name, schema, seed), keys: KeyTable::new(), pages: Pages::new() }
     }
 
     /// The version of a key that `epoch`, which is pinned, sees. Only the key table proves absence; where it has a later version,
@@ -127,7 +130,7 @@ impl<R: Record> Table<R> {
         let mut displaced = std::mem::take(&mut writer.displaced);
         displaced.clear();
         displaced.extend(applied.versions.iter().filter_map(|change| Some((change.row(), change.old.as_ref()?.begin))));
-        self.settle_versions(writer, &displaced, pinned, garbage);
+        self.settle_versions(writer, &displaced, pinned, applied.record_heap, garbage);
         if displaced.capacity() <= SCRATCH_KEPT {
             writer.displaced = displaced;
         }
@@ -157,7 +160,7 @@ impl<R: Record> Table<R> {
                 writer.kept.remove(&pin);
             }
             *budget -= slice.len();
-            self.settle_versions(writer, &slice, pinned, garbage);
+            self.settle_versions(writer, &slice, pinned, 0, garbage);
         }
         let derived = self.reclaim_derived(writer, pinned, published, budget);
         let versions = if writer.kept.keys().any(|pin| pinned.binary_search(pin).is_err()) {
@@ -175,6 +178,7 @@ impl<R: Record> Table<R> {
         writer: &mut TableWriter,
         versions: &[(Row, Commit)],
         pinned: &[Commit],
+        new_heap: usize,
         garbage: &mut Garbage,
     ) {
         let mut forgotten: SmallVec<[Arc<Version<R>>; 2]> = SmallVec::with_capacity(versions.len());
@@ -192,7 +196,41 @@ impl<R: Record> Table<R> {
             forgotten.push(tombstone);
         }
         writer.key_bytes -= forgotten.iter().map(|version| version.key.heap_bytes()).sum::<usize>();
-        garbage.add(forgotten);
+        garbage.add_versions(forgotten, new_heap, &self.figures);
+    }
+
+    /// Brings the statistics up to date. Returns the change of the memory since the last call, without the heap memory
+    /// of the records. Under the commit lock.
+    pub(super) fn recount(&self) -> i64 {
+        let writer = &mut *self.writer();
+        let counts = if self.figures.is_dropped() { Counts::default() } else { self.counts(writer) };
+        // Most updates leave all of it as it was.
+        if counts == writer.counted {
+            return 0;
+        }
+        self.figures.set(counts);
+        let before = std::mem::replace(&mut writer.counted, counts);
+        counts.memory.total() as i64 - before.memory.total() as i64
+    }
+
+    /// What the committer knows, from its counters: O(structures).
+    pub(super) fn counts(&self, writer: &TableWriter) -> Counts {
+        let kept: usize = writer.kept.values().map(Vec::len).sum();
+        let versions = writer.keys() + kept;
+        let columns = self.columns.iter().zip(&writer.columns);
+        let memory = MemoryStats {
+            records: versions * size_of::<Option<R>>(),
+            record_heap: 0,
+            versions: versions * (version_bytes::<R>() - size_of::<Option<R>>()) + writer.key_bytes,
+            key_table: self.keys.heap_bytes(),
+            row_pages: self.pages.heap_bytes(),
+            indexes: writer.structure_bytes(Role::Index) + self.all_rows_bytes.get(),
+            aggregates: writer.structure_bytes(Role::Aggregate),
+            columns: columns.map(|(column, of_column)| column.heap_bytes(of_column)).sum(),
+            codes: writer.back_refs.heap_bytes(),
+            bookkeeping: kept * 16 + writer.free_rows.capacity() * 4 + self.marks.heap_bytes(),
+        };
+        Counts { rows_used: writer.used_rows(), rows_free: writer.free_rows(), kept, memory }
     }
 }
 

@@ -3,10 +3,11 @@
 //! The shared structures hold the newest state, published or in flight. The committer changes them in place, under short locks
 //! on small parts, one at a time; it holds the commit lock, and with it the [`TableWriter`].
 
-use super::column::{Cell, Column, ColumnWriter};
-use super::figures::Figures;
+use super::column::{Cell, Column};
+use super::figures::{Counts, Figures};
 use super::lengths::Lengths;
 use super::marks::{Mark, Marks};
+use super::stats::{AggregateStats, CollectionStats, IndexStats, MemoryStats};
 use super::table_writer::TableWriter;
 use crate::error::{Cause, Commit, QueryError};
 use crate::hash::RandomState;
@@ -15,10 +16,11 @@ use crate::index::{
 };
 use crate::index::{checked, extract};
 use crate::limits::MAX_ROWS;
+use crate::memory::HeapBytes;
 use crate::reclaim::Backlog;
 use crate::record::{FieldAt, FieldDef, FieldSource, Schema};
 use crate::rowset::RowSet;
-use crate::sync::{Arc, Mutex, MutexGuard, Ordering::Relaxed, RwLock};
+use crate::sync::{Arc, Mutex, MutexGuard, RwLock};
 use memdex_query::value::{Key, ValueRef};
 use smallvec::SmallVec;
 use std::cell::OnceCell;
@@ -35,14 +37,14 @@ pub(crate) struct TableCore {
     pub(crate) all_rows: RwLock<RowSet>,
     pub(crate) marks: Marks,
     pub(crate) lengths: Lengths,
-    pub(super) figures: Figures,
-    /// Bytes of a version with its record, without what these point to.
-    version_bytes: usize,
+    pub(super) all_rows_bytes: HeapBytes,
+    /// Shared with the garbage that is still to be dropped.
+    pub(super) figures: Arc<Figures>,
     writer: Mutex<TableWriter>,
 }
 
 impl TableCore {
-    pub(super) fn new(name: &str, schema: Schema, seed: RandomState, version_bytes: usize) -> Self {
+    pub(super) fn new(name: &str, schema: Schema, seed: RandomState) -> Self {
         let structures = index::of_schema(&schema, &seed);
         let with_column = schema.fields().iter().enumerate().filter(|(_, field)| field.is_column());
         let (columns, column_writers) = with_column.map(|(position, field)| Column::new(position, field)).unzip();
@@ -56,8 +58,8 @@ impl TableCore {
             all_rows: RwLock::new(RowSet::new()),
             marks: Marks::new(),
             lengths: Lengths::new(),
-            figures: Figures::default(),
-            version_bytes,
+            all_rows_bytes: HeapBytes::default(),
+            figures: Arc::default(),
             writer: Mutex::new(writer),
         }
     }
@@ -139,7 +141,6 @@ impl TableCore {
 
     fn list(&self, writer: &TableWriter) {
         let before = std::mem::replace(&mut *self.catalog.write(), writer.catalog());
-        self.refresh_figures(writer);
         drop(before);
     }
 
@@ -251,9 +252,10 @@ impl TableCore {
             }
         }
         if !(added.is_empty() && removed.is_empty()) {
-            let mut all_rows = self.all_rows.write();
-            all_rows.insert_all(&added);
-            all_rows.remove_all(&removed);
+            self.all_rows_bytes.track(&mut *self.all_rows.write(), RowSet::heap_bytes, |all_rows| {
+                all_rows.insert_all(&added);
+                all_rows.remove_all(&removed);
+            });
         }
         writer.records = writer.records + added.len() - removed.len();
     }
@@ -275,47 +277,39 @@ impl TableCore {
         for maintained in &mut writer.structures {
             left = left.max(maintained.structure.reclaim(pinned, budget));
         }
-        self.refresh_figures(writer);
         left
     }
 
     // ---- figures --------------------------------------------------------------------------------------------------
 
-    /// Copies out what only the committer knows, so that statistics never wait for a commit.
-    pub(super) fn refresh_figures(&self, writer: &TableWriter) {
-        let kept: usize = writer.kept.values().map(Vec::len).sum();
-        let index_writer_bytes = writer.structure_bytes(Role::Index);
-        let aggregate_writer_bytes = writer.structure_bytes(Role::Aggregate);
-        let code_bytes = writer.back_refs.heap_bytes();
-        let column_writer_bytes: usize = writer.columns.iter().map(ColumnWriter::heap_bytes).sum();
-        let bookkeeping_bytes = kept * 16 + writer.free_rows.capacity() * 4;
-        let figures = &self.figures;
-        for (figure, now) in [
-            (&figures.rows_used, writer.used_rows()),
-            (&figures.rows_free, writer.free_rows()),
-            (&figures.kept, kept),
-            (&figures.key_bytes, writer.key_bytes),
-            (&figures.code_bytes, code_bytes),
-            (&figures.index_writer_bytes, index_writer_bytes),
-            (&figures.aggregate_writer_bytes, aggregate_writer_bytes),
-            (&figures.column_writer_bytes, column_writer_bytes),
-            (&figures.bookkeeping_bytes, bookkeeping_bytes),
-        ] {
-            figure.store(now as u64, Relaxed);
+    /// Never waits for a commit.
+    pub(super) fn stats(&self, published: Commit) -> CollectionStats {
+        let Counts { rows_used, rows_free, kept, memory } = self.figures.counts();
+        let aggregates = self.aggregates();
+        let of_index = |index: &Arc<dyn Index>| IndexStats {
+            name: index.name().to_owned(),
+            kind: index.shape.def.kind(),
+            distinct: index.distinct(),
+            bytes: index.heap_bytes(),
+        };
+        let of_aggregate = |aggregate: &Arc<Materialized>| AggregateStats {
+            name: aggregate.plan.name().to_owned(),
+            groups: aggregate.groups(),
+            bytes: aggregate.heap_bytes(),
+        };
+        CollectionStats {
+            name: self.name.to_string(),
+            records: self.lengths.newest(|| published),
+            rows_used,
+            rows_free,
+            indexes: self.indexes().iter().map(of_index).collect(),
+            aggregates: aggregates.iter().map(of_aggregate).collect(),
+            versions_retained: kept,
+            marks: self.marks.len(),
+            lengths_retained: self.lengths.len() - 1,
+            results_retained: aggregates.iter().map(|aggregate| aggregate.older_entries()).sum(),
+            memory: MemoryStats { record_heap: self.figures.record_heap(), ..memory },
         }
-        let versions = writer.keys() + kept;
-        let of_rows = versions * self.version_bytes + writer.key_bytes + code_bytes + bookkeeping_bytes;
-        figures
-            .counted
-            .store((of_rows + index_writer_bytes + aggregate_writer_bytes + column_writer_bytes) as u64, Relaxed);
-    }
-
-    /// The share of `records` records in the counted bytes, on average.
-    pub(crate) fn counted_bytes_of(&self, writer: &TableWriter, records: usize) -> u64 {
-        if records == 0 {
-            return 0;
-        }
-        (self.figures.counted.load(Relaxed) / writer.keys().max(1) as u64).saturating_mul(records as u64)
     }
 }
 

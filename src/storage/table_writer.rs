@@ -2,6 +2,7 @@
 
 use super::back_refs::{BackRefs, RefGroup};
 use super::column::ColumnWriter;
+use super::figures::Counts;
 use crate::error::Commit;
 use crate::index::{self, Catalog, ChangeSet, Maintain, Moves, RefPlace, Role, Staged, StagedRefs};
 use crate::limits::MAX_ROWS;
@@ -21,6 +22,8 @@ pub(crate) struct TableWriter {
     pub(super) records: usize,
     /// Heap bytes of the keys of all versions.
     pub(super) key_bytes: usize,
+    /// As readers of the statistics see it.
+    pub(super) counted: Counts,
     /// Older versions, by row and begin, each retained under a pinned commit that sees it. They are checked again once that
     /// commit has no pin left, so a snapshot that is held for long costs the commits under it nothing.
     pub(super) kept: BTreeMap<Commit, Vec<(Row, Commit)>>,
@@ -36,12 +39,13 @@ pub(super) struct Maintained {
     from: usize,
     width: usize,
     has_constraint: bool,
+    role: Role,
 }
 
 impl Maintained {
     fn new(structure: Box<dyn Maintain>, group: usize, from: usize) -> Self {
-        let (width, has_constraint) = (structure.width(), structure.has_constraint());
-        Maintained { structure, group, from, width, has_constraint }
+        let (width, has_constraint, role) = (structure.width(), structure.has_constraint(), structure.role());
+        Maintained { structure, group, from, width, has_constraint, role }
     }
 
     /// Whether [`Maintain::clashes`] can find any.
@@ -75,6 +79,7 @@ impl TableWriter {
             columns,
             records: 0,
             key_bytes: 0,
+            counted: Counts::default(),
             kept: BTreeMap::new(),
             displaced: Vec::new(),
         }
@@ -165,7 +170,7 @@ impl TableWriter {
 
     /// Whether there is a structure of this role and name.
     pub(super) fn position(&self, role: Role, name: &str) -> Option<usize> {
-        let is = |of: &Maintained| of.structure.role() == role && of.structure.name() == name;
+        let is = |of: &Maintained| of.role == role && of.structure.name() == name;
         self.structures.iter().position(is)
     }
 
@@ -188,9 +193,9 @@ impl TableWriter {
         index::catalog(self.structures.iter().map(|maintained| &*maintained.structure))
     }
 
-    /// Bytes of the committer's side of all structures of a role.
+    /// Heap bytes of all structures of a role.
     pub(super) fn structure_bytes(&self, role: Role) -> usize {
-        let of_role = self.structures.iter().map(|maintained| &maintained.structure);
-        of_role.filter(|structure| structure.role() == role).map(|structure| structure.heap_bytes()).sum()
+        let of_role = self.structures.iter().filter(|maintained| maintained.role == role);
+        of_role.map(|maintained| maintained.structure.heap_bytes()).sum()
     }
 }

@@ -6,6 +6,7 @@
 use super::table::Table;
 use crate::limits::KEY_SHARDS;
 use crate::record::Record;
+use crate::rowset::RowSet;
 
 /// Where the next slice begins.
 pub(crate) enum Upkeep {
@@ -35,7 +36,7 @@ impl<R: Record> Table<R> {
                 Some(Upkeep::Keys(from + SHARDS))
             }
             Upkeep::Keys(_) => {
-                self.all_rows.write().compact();
+                self.all_rows_bytes.track(&mut *self.all_rows.write(), RowSet::heap_bytes, RowSet::compact);
                 let mut writer = self.writer();
                 writer.free_rows.shrink_to_fit();
                 for (column, of_column) in self.columns.iter().zip(&mut writer.columns) {
@@ -55,10 +56,7 @@ impl<R: Record> Table<R> {
             Upkeep::Structure { place, restart } => {
                 let mut writer = self.writer();
                 // Structures may have gone since the last slice: then this one is another, or the last is behind us.
-                let Some(maintained) = writer.structures.get_mut(place) else {
-                    self.refresh_figures(&writer);
-                    return None;
-                };
+                let maintained = writer.structures.get_mut(place)?;
                 Some(if maintained.structure.tidy(restart) {
                     Upkeep::Structure { place, restart: false }
                 } else {

@@ -1,5 +1,6 @@
 //! The audit: checks every structure against every record, and the committer's private state against both.
 
+use super::stats::MemoryStats;
 use super::table::Table;
 use super::table_writer::TableWriter;
 use super::version::Version;
@@ -8,7 +9,7 @@ use crate::index::{AuditRow, AuditRows, Findings, RefPlace};
 use crate::limits::PAGE_ROWS;
 use crate::record::{Access, Fields, KeyBuffer, Lookup, Record};
 use crate::rowset::{Row, RowSet};
-use crate::sync::Arc;
+use crate::sync::{self, Arc};
 use crate::user_code;
 use memdex_query::value::ValueRef;
 use std::collections::{BTreeMap, BTreeSet};
@@ -67,11 +68,12 @@ pub(super) fn table<R: Record>(table: &Table<R>, published: Commit) -> Result<Ve
     let mut found = Findings::default();
     let mut live = Vec::new();
     let mut older_versions = BTreeSet::new();
-    let mut occupied = 0;
-    let mut page = 0;
+    let (mut occupied, mut page) = (0, 0);
+    let mut walked = Walked { key_bytes: 0, record_heap: Some(0) };
     while table.pages.audit_page(page, |row, newest, older| {
         occupied += usize::from(newest.is_some());
         older_versions.extend(older.iter().map(|version| (row, version.begin)));
+        older.iter().chain(newest).for_each(|version| walked.add(version));
         audit_row(table, published, row, newest, older, &mut found);
         if newest.is_some_and(|version| !version.is_tombstone()) {
             live.push(row);
@@ -95,6 +97,7 @@ pub(super) fn table<R: Record>(table: &Table<R>, published: Commit) -> Result<Ve
     for at in 0..table.columns.len() {
         audit_column(table, &writer, at, &mut found);
     }
+    audit_memory(table, &writer, &walked, &mut found);
     found.expect(table.is_listed(&writer), || {
         "readers see other indexes or aggregates than the committer maintains".into()
     });
@@ -111,6 +114,44 @@ pub(super) fn table<R: Record>(table: &Table<R>, published: Commit) -> Result<Ve
     let aggregate_groups = table.aggregates().iter().map(|aggregate| aggregate.groups()).sum();
     let (records, versions_retained) = (live.len(), filed.len());
     Ok(VerifyReport { collections: 1, records, versions_retained, index_entries, aggregate_groups })
+}
+
+/// The memory that versions point to.
+struct Walked {
+    key_bytes: usize,
+    /// `None` if a `heap_size` has panicked.
+    record_heap: Option<usize>,
+}
+
+impl Walked {
+    fn add<R: Record>(&mut self, version: &Version<R>) {
+        self.key_bytes += version.key.heap_bytes();
+        let heap = version.record.as_ref().map_or(Ok(0), Access::measure_heap);
+        self.record_heap = self.record_heap.zip(heap.ok()).map(|(sum, heap)| heap.saturating_add(sum));
+    }
+}
+
+/// Compares the counters of memory with walks. Indexes and aggregates compare their own.
+fn audit_memory<R: Record>(table: &Table<R>, writer: &TableWriter, walked: &Walked, found: &mut Findings) {
+    found.expect_bytes("the keys", writer.key_bytes, walked.key_bytes);
+    found.expect_bytes("the key table", table.keys.heap_bytes(), table.keys.walk_bytes());
+    found.expect_bytes("the row pages", table.pages.heap_bytes(), table.pages.walk_bytes());
+    found.expect_bytes("the set of all rows", table.all_rows_bytes.get(), table.all_rows.read().heap_bytes());
+    found.expect_bytes("the marks", table.marks.heap_bytes(), table.marks.walk_bytes());
+    for (column, of_column) in table.columns.iter().zip(&writer.columns) {
+        let what = format!("column {:?}", table.schema.fields()[column.field].name());
+        found.expect_bytes(&what, column.heap_bytes(of_column), column.walk_bytes(of_column));
+    }
+    // Garbage holds the figures until its records have been counted, which may be going on without the commit lock.
+    let is_counted = Arc::strong_count(&table.figures) == 1;
+    sync::fence_acquire();
+    if let (true, Some(heap)) = (is_counted, walked.record_heap) {
+        found.expect_bytes("records on the heap", table.figures.record_heap(), heap);
+    }
+    let reported = table.figures.counts().memory;
+    // A refused batch may have grown the hash table of a dictionary.
+    let counted = MemoryStats { columns: reported.columns, ..table.counts(writer).memory };
+    found.expect(reported == counted, || format!("the memory is {counted:?}, but reported as {reported:?}"));
 }
 
 /// Checks the versions of one row for consistency, and against the key table.

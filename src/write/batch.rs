@@ -305,8 +305,9 @@ impl Batch {
         Ok(pending)
     }
 
-    /// The memory that the batch takes, in bytes: its operations with the records that they bring, long keys, and the captures
-    /// of closures. Memory that records or captures own on the heap, such as strings, is not counted. This is what
+    /// The memory that the batch takes, in bytes: its operations with the records that they bring and the
+    /// [heap memory](Record::heap_size) of these, long keys, and the captures of closures. Memory that captures own on
+    /// the heap is not counted, nor a record whose `heap_size` panics: the commit will refuse it. This is what
     /// [`max_bytes`](crate::write::BackgroundWriterBuilder::max_bytes) limits. O(operations).
     #[must_use]
     pub fn bytes(&self) -> usize {

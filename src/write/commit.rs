@@ -57,9 +57,6 @@ pub(super) fn attempt(
             return Err(Refusal::of_batch(cause));
         }
     }
-    let moved = staged.iter().map(|part| part.bytes_moved());
-    let (leave, come) = moved.fold((0, 0), |sum, (leave, come)| (sum.0 + leave, sum.1 + come));
-    guard.about_to_change(leave, come);
     let poison = guard.poison_on_unwind(commit);
     staged.iter_mut().for_each(|part| part.seal(commit));
 

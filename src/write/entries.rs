@@ -7,7 +7,7 @@ use super::operation::Operation;
 use super::stage::Staged;
 use crate::error::{Cause, Refusal};
 use crate::index::{Other, StagedRecords};
-use crate::record::{FieldSource, Fields, Record};
+use crate::record::{Access, FieldSource, Fields, Record};
 use crate::storage::Table;
 use memdex_query::value::Key;
 use std::collections::HashSet;
@@ -26,6 +26,24 @@ impl<R: Record> Staged<'_, R> {
             (ControlFlow::Break(()), Some(refusal)) => Err(refusal),
             _ => Ok(()),
         }
+    }
+
+    /// Measures the heap memory of the net records.
+    pub(super) fn stage_heap(&mut self) -> Result<(), Refusal> {
+        let Staged { table, operations, looked, applied, blame, .. } = self;
+        applied.record_heap = 0;
+        for net in &looked.nets {
+            let Some(record) = net.result(operations) else { continue };
+            match record.measure_heap() {
+                Ok(bytes) => applied.record_heap = applied.record_heap.saturating_add(bytes),
+                Err(message) => {
+                    let cause = Cause::Panicked { what: "heap_size", message };
+                    let (culprit, refusal) = net.refusal(table, operations, cause);
+                    blame.refuse(culprit, refusal)?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Checks constraints between records by the net result of the batch. Not while records are refused for themselves: an operation

@@ -1,11 +1,11 @@
 //! The operations of a batch on one collection, with their record type.
 
 use super::notes::Asked;
-use super::operation::{Operation, OperationInfo};
+use super::operation::{Action, Operation, OperationInfo};
 use super::part::{Part, Single, StagedPart};
 use super::stage::Staged;
 use crate::error::Refusal;
-use crate::record::Record;
+use crate::record::{Access, Record};
 use crate::storage::Table;
 use crate::sync::Arc;
 use crate::user_code;
@@ -101,7 +101,9 @@ impl<R: Record> Part for Operations<R> {
 
     fn bytes(&self) -> usize {
         let of_key = |operation: &Operation<R>| operation.key().map_or(0, |key| key.heap_bytes());
-        let of_heap = |operation: &Operation<R>| of_key(operation) + operation.action.closure_bytes();
+        let of_record = |record: &R| record.measure_heap().unwrap_or(0);
+        let of_action = |action: &Action<R>| action.closure_bytes() + action.record().map_or(0, of_record);
+        let of_heap = |operation: &Operation<R>| of_key(operation) + of_action(&operation.action);
         size_of_val(&*self.list) + self.list.iter().map(of_heap).sum::<usize>()
     }
 

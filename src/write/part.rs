@@ -26,7 +26,7 @@ pub(super) trait Part: Any + Send {
     /// Undoes the last `append`.
     fn give_back(&mut self, other: &mut dyn Part, from: usize) -> bool;
     fn infos(&self, infos: &mut Vec<OperationInfo>);
-    /// What its operations take in memory, as far as memdex can tell.
+    /// The memory of its operations.
     fn bytes(&self) -> usize;
     /// Adds a fingerprint of each operation's collection and key: equal for equal keys, most likely different for others.
     /// Returns `false` if one of the operations is by filter.
@@ -43,8 +43,6 @@ pub(super) type Single = (OperationInfo, Box<dyn Part>);
 /// One collection's part of a batch, staged: without its record type, as the commit sees it.
 pub(super) trait StagedPart {
     fn counts(&self) -> Counts;
-    /// What the records that leave take of the counted bytes, and those that come.
-    fn bytes_moved(&self) -> (u64, u64);
     /// Adds what was noted down while it was staged. After the last refusal.
     fn tell(&mut self, notes: &mut Notes);
     /// Makes the versions of this commit for hooks that may refuse it. Rows are only foreseen, not given out.

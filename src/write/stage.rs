@@ -84,6 +84,7 @@ impl<'a, R: Record> Staged<'a, R> {
             return Err(Refusal::new("store", &table.name, Cause::CollectionFull { limit: MAX_ROWS }));
         }
         self.stage_derived()?;
+        self.stage_heap()?;
         self.check_constraints()
     }
 
@@ -152,11 +153,6 @@ impl<'a, R: Record> Staged<'a, R> {
 impl<R: Record> StagedPart for Staged<'_, R> {
     fn counts(&self) -> Counts {
         self.counts
-    }
-
-    fn bytes_moved(&self) -> (u64, u64) {
-        let bytes_of = |records| self.table.counted_bytes_of(&self.writer, records);
-        (bytes_of(self.counts.deleted), bytes_of(self.counts.inserted))
     }
 
     fn tell(&mut self, notes: &mut Notes) {

@@ -11,7 +11,7 @@ use std::process::Command;
 /// Modules of `src`, bottom first. A module imports from lower lines only.
 const LEVELS: [&[&str]; 10] = [
     &["limits", "sync", "hash"],
-    &["user_code", "latency"],
+    &["user_code", "latency", "memory"],
     &["clock", "error"],
     &["keys", "record", "reclaim"],
     &["rowset"],

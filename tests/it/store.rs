@@ -7,6 +7,7 @@ mod collections;
 mod conditions;
 mod errors;
 mod hooks;
+mod memory;
 mod observers;
 mod pages;
 mod predicates;

@@ -277,10 +277,20 @@ impl Groups {
         changes
     }
 
+    /// O(fields).
     pub(super) fn heap_bytes(&self) -> usize {
-        let interned: usize = self.interned.iter().map(Interned::heap_bytes).sum();
+        self.table_bytes() + self.set_bytes + self.interned.iter().map(Interned::heap_bytes).sum::<usize>()
+    }
+
+    /// The heap bytes, by a walk; for audits.
+    pub(super) fn walk_bytes(&self) -> usize {
+        let sets: usize = self.groups.iter().map(|group| group.tally.set_bytes()).sum();
+        self.table_bytes() + sets + self.interned.iter().map(Interned::walk_bytes).sum::<usize>()
+    }
+
+    fn table_bytes(&self) -> usize {
         let groups = self.groups.heap_bytes() + self.by_key.len() * self.group_bytes + self.by_key.allocation_size();
-        groups + self.set_bytes + self.total.set_bytes() + interned
+        groups + self.total.set_bytes()
     }
 
     pub(super) fn shrink(&mut self) {

@@ -117,6 +117,11 @@ impl Interned {
         self.values.heap_bytes() + self.by_hash.allocation_size()
     }
 
+    /// The heap bytes, by a walk; for audits.
+    pub(super) fn walk_bytes(&self) -> usize {
+        self.values.walk_bytes() + self.by_hash.allocation_size()
+    }
+
     pub(super) fn shrink(&mut self) {
         self.values.shrink();
         let values = &self.values;

@@ -9,6 +9,7 @@
 use super::plan::{AggregatePlan, GroupKey};
 use super::tally::GroupResult;
 use crate::error::Commit;
+use crate::memory::HeapBytes;
 use crate::reclaim::{Backlog, newest_within};
 use crate::sync::{Arc, RwLock};
 use memdex_query::value::Value;
@@ -17,6 +18,7 @@ use std::collections::BTreeMap;
 pub(crate) struct Materialized {
     pub(crate) plan: Arc<AggregatePlan>,
     state: RwLock<State>,
+    bytes: HeapBytes,
 }
 
 struct State {
@@ -76,6 +78,17 @@ pub(crate) struct GroupEntry<'a> {
 /// The two counts of an `Arc`.
 const ARC: usize = 16;
 
+/// The heap bytes of an entry's result.
+fn result_bytes((_, result): &Entry) -> usize {
+    result.as_ref().map_or(0, |of| ARC + size_of_val(&*of.values))
+}
+
+/// The heap bytes of a group without its history.
+fn group_bytes(key: &GroupKey, name: &[Value]) -> usize {
+    let key_bytes = ARC + size_of_val(key) + key.iter().map(Value::heap_bytes).sum::<usize>();
+    key_bytes + ARC + size_of_val(name) + size_of::<Group>()
+}
+
 impl History {
     /// The result at a commit.
     fn at(&self, epoch: Commit) -> Option<&GroupResult> {
@@ -87,8 +100,9 @@ impl History {
     }
 
     /// Adds an entry; returns the commit of the entry that it displaces.
-    fn push(&mut self, entry: Entry) -> Commit {
+    fn push(&mut self, bytes: &HeapBytes, entry: Entry) -> Commit {
         debug_assert!(self.newest.0 < entry.0, "commits come in order");
+        bytes.change(0, size_of::<Entry>() + result_bytes(&entry));
         let before = std::mem::replace(&mut self.newest, entry);
         let displaced = before.0;
         self.older.push(before);
@@ -96,12 +110,12 @@ impl History {
     }
 
     /// Drops an older entry that no pinned commit sees; otherwise returns a commit that sees it.
-    fn reclaim(&mut self, begin: Commit, pinned: &[Commit]) -> Option<Commit> {
+    fn reclaim(&mut self, bytes: &HeapBytes, begin: Commit, pinned: &[Commit]) -> Option<Commit> {
         let at = self.older.binary_search_by_key(&begin, |(begin, _)| *begin).ok()?;
         let until = self.older.get(at + 1).map_or(self.newest.0, |(begin, _)| *begin);
         let seen = newest_within(pinned, begin, until);
         if seen.is_none() {
-            self.older.remove(at);
+            bytes.change(size_of::<Entry>() + result_bytes(&self.older.remove(at)), 0);
         }
         seen
     }
@@ -111,16 +125,16 @@ impl History {
         self.older.is_empty() && self.newest.1.is_none()
     }
 
-    fn heap_bytes(&self) -> usize {
-        let of = |(_, result): &Entry| result.as_ref().map_or(0, |of| ARC + size_of_val(&*of.values));
-        of(&self.newest) + self.older.iter().map(|entry| size_of::<Entry>() + of(entry)).sum::<usize>()
+    fn walk_bytes(&self) -> usize {
+        let older = self.older.iter().map(|entry| size_of::<Entry>() + result_bytes(entry));
+        result_bytes(&self.newest) + older.sum::<usize>()
     }
 }
 
 impl Materialized {
     pub(super) fn new(plan: Arc<AggregatePlan>) -> Self {
         let state = State { total: History::default(), groups: BTreeMap::new(), since: None, until: Commit::MAX };
-        Materialized { plan, state: RwLock::new(state) }
+        Materialized { plan, state: RwLock::new(state), bytes: HeapBytes::default() }
     }
 
     /// Adds what a commit has changed, before it is published. The first commit is the one that the aggregate begins with.
@@ -134,16 +148,20 @@ impl Materialized {
             let Some((key, name)) = key else {
                 if state.total.newest.1.is_none() {
                     state.total.newest = (commit, result);
+                    self.bytes.change(0, result_bytes(&state.total.newest));
                 } else {
-                    retained.displaced.push((None, state.total.push((commit, result))));
+                    retained.displaced.push((None, state.total.push(&self.bytes, (commit, result))));
                 }
                 continue;
             };
             match state.groups.get_mut(&key) {
-                Some(group) => retained.displaced.push((Some(key), group.history.push((commit, result)))),
+                Some(group) => {
+                    retained.displaced.push((Some(key), group.history.push(&self.bytes, (commit, result))));
+                }
                 None if result.is_none() => {}
                 None => {
                     let history = History { newest: (commit, result), older: Vec::new() };
+                    self.bytes.change(0, group_bytes(&key, &name) + result_bytes(&history.newest));
                     state.groups.insert(key, Group { name, history });
                 }
             }
@@ -191,14 +209,17 @@ impl Materialized {
         let mut state = self.state.write();
         for (key, begin) in displaced {
             let Some(of) = &key else {
-                let seen = state.total.reclaim(begin, pinned);
+                let seen = state.total.reclaim(&self.bytes, begin, pinned);
                 seen.into_iter().for_each(|pin| retained.by_pin.entry(pin).or_default().push((None, begin)));
                 continue;
             };
             let Some(group) = state.groups.get_mut(of) else { continue };
-            match group.history.reclaim(begin, pinned) {
+            match group.history.reclaim(&self.bytes, begin, pinned) {
                 Some(pin) => retained.by_pin.entry(pin).or_default().push((key, begin)),
-                None if group.history.is_gone() => drop(state.groups.remove(of)),
+                None if group.history.is_gone() => {
+                    self.bytes.change(group_bytes(of, &group.name), 0);
+                    state.groups.remove(of);
+                }
                 None => {}
             }
         }
@@ -235,14 +256,16 @@ impl Materialized {
         state.total.older.len() + state.groups.values().map(|group| group.history.older.len()).sum::<usize>()
     }
 
-    /// Bytes of the shared side.
+    /// Heap bytes of the shared side. O(1).
     pub(crate) fn heap_bytes(&self) -> usize {
+        self.bytes.get()
+    }
+
+    /// The heap bytes, by a walk; for audits.
+    pub(super) fn walk_bytes(&self) -> usize {
         let state = self.state.read();
-        let group = |(key, of): (&Arc<GroupKey>, &Group)| {
-            let key_bytes = ARC + size_of_val(&**key) + key.iter().map(Value::heap_bytes).sum::<usize>();
-            key_bytes + ARC + size_of_val(&*of.name) + size_of::<Group>() + of.history.heap_bytes()
-        };
-        state.total.heap_bytes() + state.groups.iter().map(group).sum::<usize>()
+        let groups = state.groups.iter().map(|(key, of)| group_bytes(key, &of.name) + of.history.walk_bytes());
+        state.total.walk_bytes() + groups.sum::<usize>()
     }
 
     /// Checks that each older entry is retained exactly once, and that no group is left without a result.

@@ -99,7 +99,7 @@ impl Maintain for AggregateWriter {
     }
 
     fn heap_bytes(&self) -> usize {
-        self.groups.heap_bytes()
+        self.shared.heap_bytes() + self.groups.heap_bytes()
     }
 
     fn audit(&self, rows: &dyn AuditRows, found: &mut Findings) -> usize {
@@ -137,6 +137,8 @@ impl Maintain for AggregateWriter {
         found.expect(agree == Some(true), || {
             format!("readers of aggregate {name:?} find another result than that of the records")
         });
+        let bytes = self.shared.walk_bytes() + self.groups.walk_bytes();
+        found.expect_bytes(&format!("aggregate {name:?}"), self.heap_bytes(), bytes);
         if let Err(problem) = self.shared.audit(&self.retained) {
             found.expect(false, || format!("aggregate {name:?}: {problem}"));
         }

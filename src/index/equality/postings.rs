@@ -5,6 +5,7 @@ use super::super::changes::NULL;
 use super::super::read::{Index, IndexHead};
 use crate::hash::{self, shard, spread};
 use crate::limits::VALUE_SHARDS;
+use crate::memory::HeapBytes;
 use crate::rowset::RowSet;
 use crate::sync::{Arc, RwLock};
 use hashbrown::HashTable;
@@ -25,6 +26,11 @@ impl Posting {
     pub(super) fn new(value: Value, hash: u32, code: u32) -> Arc<Self> {
         Arc::new(Posting { value, hash, code, rows: RwLock::new(RowSet::new()) })
     }
+
+    /// The heap bytes of a posting without rows.
+    pub(super) fn empty_bytes(&self) -> usize {
+        16 + size_of::<Posting>() + self.value.heap_bytes()
+    }
 }
 
 pub(super) type Entries = HashTable<Arc<Posting>>;
@@ -36,12 +42,15 @@ pub(super) struct EqualityIndex {
     head: IndexHead,
     shards: Box<[Shard]>,
     pub(super) null: Arc<Posting>,
+    pub(super) bytes: HeapBytes,
 }
 
 impl EqualityIndex {
     pub(super) fn new(head: IndexHead) -> Self {
         let shards = (0..VALUE_SHARDS).map(|_| Shard(RwLock::new(Entries::new()))).collect();
-        EqualityIndex { head, shards, null: Posting::new(Value::NULL, 0, NULL_CODE) }
+        let null = Posting::new(Value::NULL, 0, NULL_CODE);
+        let bytes = HeapBytes::new(VALUE_SHARDS * size_of::<Shard>() + null.empty_bytes());
+        EqualityIndex { head, shards, null, bytes }
     }
 
     pub(super) fn shard(&self, hash: u32) -> &RwLock<Entries> {
@@ -66,13 +75,30 @@ impl EqualityIndex {
     /// Gives unused memory of a shard back, and compacts its row sets. `false` past the last.
     pub(super) fn tidy_shard(&self, at: usize) -> bool {
         let Some(shard) = self.shards.get(at) else { return false };
-        shard.0.write().shrink_to_fit(|p| spread(p.hash));
+        self.bytes.track(&mut *shard.0.write(), Entries::allocation_size, |entries| {
+            entries.shrink_to_fit(|p| spread(p.hash));
+        });
         let postings: Vec<Arc<Posting>> = shard.0.read().iter().cloned().collect();
-        postings.iter().for_each(|posting| posting.rows.write().compact());
+        let compact = |posting: &Posting| self.edit(posting, RowSet::compact);
+        postings.iter().for_each(|posting| compact(posting));
         if at == 0 {
-            self.null.rows.write().compact();
+            compact(&self.null);
         }
         true
+    }
+
+    /// Changes the rows of a posting.
+    #[inline]
+    pub(super) fn edit<T>(&self, posting: &Posting, change: impl FnOnce(&mut RowSet) -> T) -> T {
+        self.bytes.track(&mut *posting.rows.write(), RowSet::heap_bytes, change)
+    }
+
+    /// The heap bytes, by a walk; for audits.
+    pub(super) fn walk_bytes(&self) -> usize {
+        let tables = self.shards.iter().map(|shard| size_of::<Shard>() + shard.0.read().allocation_size());
+        let mut bytes = tables.sum();
+        self.each(|posting| bytes += posting.empty_bytes() + posting.rows.read().heap_bytes());
+        bytes
     }
 
     /// Passes every posting, that of the missing value first.
@@ -106,11 +132,6 @@ impl Index for EqualityIndex {
     }
 
     fn heap_bytes(&self) -> usize {
-        let posting = |p: &Arc<Posting>| 16 + size_of::<Posting>() + p.value.heap_bytes() + p.rows.read().heap_bytes();
-        let shards = self.shards.iter().map(|shard| {
-            let entries = shard.0.read();
-            size_of::<Shard>() + entries.allocation_size() + entries.iter().map(posting).sum::<usize>()
-        });
-        posting(&self.null) + shards.sum::<usize>()
+        self.bytes.get()
     }
 }

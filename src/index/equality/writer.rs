@@ -8,7 +8,7 @@ use super::super::maintain::{Maintain, Role, StagedRecords};
 use super::super::read::{Index, IndexHead};
 use super::super::shape::Entry;
 use super::codes::{CodeTable, Codes, NewValues};
-use super::postings::{EqualityIndex, NULL_CODE};
+use super::postings::{Entries, EqualityIndex, NULL_CODE};
 use crate::hash::{self, spread};
 use crate::rowset::Row;
 use crate::sync::Arc;
@@ -49,6 +49,7 @@ impl EqualityWriter {
         debug_assert!(entry.is_ok(), "a posting is in the table until it is empty");
         if let Ok(entry) = entry {
             entry.remove();
+            self.index.bytes.change(posting.empty_bytes(), 0);
         }
     }
 
@@ -149,8 +150,10 @@ impl Maintain for EqualityWriter {
     fn apply(&mut self, moves: Moves<'_>) {
         let EqualityWriter { index, codes, new, many, .. } = self;
         for posting in new.admitted.iter().filter_map(|code| codes.posting(*code)) {
-            let mut entries = index.shard(posting.hash).write();
-            entries.insert_unique(spread(posting.hash), posting.clone(), |p| spread(p.hash));
+            index.bytes.track(&mut *index.shard(posting.hash).write(), Entries::allocation_size, |entries| {
+                entries.insert_unique(spread(posting.hash), posting.clone(), |p| spread(p.hash));
+            });
+            index.bytes.change(0, posting.empty_bytes());
         }
         let mut scratch = std::mem::take(&mut self.scratch);
         let Scratch { leave, join, rows } = &mut scratch;
@@ -175,17 +178,18 @@ impl Maintain for EqualityWriter {
         });
         each_code(join, rows, |code, rows| {
             if let Some(posting) = codes.posting(code) {
-                posting.rows.write().insert_all(rows);
+                index.edit(posting, |set| set.insert_all(rows));
             }
         });
         let mut emptied = Vec::new();
         each_code(leave, rows, |code, rows| {
             let Some(posting) = codes.posting(code) else { return };
-            let mut set = posting.rows.write();
-            set.remove_all(rows);
-            if set.is_empty() && code != NULL_CODE {
-                emptied.push(code);
-            }
+            index.edit(posting, |set| {
+                set.remove_all(rows);
+                if set.is_empty() && code != NULL_CODE {
+                    emptied.push(code);
+                }
+            });
         });
         if leave.capacity().max(join.capacity()) <= SCRATCH_KEPT {
             self.scratch = scratch;
@@ -207,7 +211,7 @@ impl Maintain for EqualityWriter {
     }
 
     fn heap_bytes(&self) -> usize {
-        self.codes.heap_bytes()
+        self.index.heap_bytes() + self.codes.heap_bytes()
     }
 
     fn audit(&self, rows: &dyn AuditRows, found: &mut Findings) -> usize {
@@ -228,8 +232,9 @@ impl Maintain for EqualityWriter {
         };
         let is_remembered =
             |refs: &[u32], (code, value): &Held| self.values(refs[0]).contains(&(*code, value.as_ref()));
+        let bytes = self.index.walk_bytes() + self.codes.walk_bytes();
         let audit = IndexAudit { each: &each, is_of: &is_of, is_remembered: &is_remembered };
-        audit.run(&*self.index, rows, found)
+        audit.run(&*self.index, rows, (self.heap_bytes(), bytes), found)
     }
 }
 

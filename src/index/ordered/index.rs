@@ -99,7 +99,7 @@ impl<K: IndexKey> Index for OrderedIndex<K> {
     }
 
     fn heap_bytes(&self) -> usize {
-        self.leaves.heap_bytes(K::heap_bytes) + self.null.read().heap_bytes()
+        self.leaves.bytes.get()
     }
 }
 

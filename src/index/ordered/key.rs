@@ -52,7 +52,11 @@ pub(super) trait KeyMemory<K>: Default + Send {
     /// Frees the back references of a row that has a key.
     fn free(&mut self, refs: &[u32]);
 
+    /// O(1).
     fn heap_bytes(&self) -> usize;
+
+    /// The heap bytes, by a walk; for audits.
+    fn walk_bytes(&self) -> usize;
 
     fn shrink(&mut self);
 }
@@ -90,6 +94,10 @@ impl KeyMemory<u64> for NarrowMemory {
     fn free(&mut self, _refs: &[u32]) {}
 
     fn heap_bytes(&self) -> usize {
+        0
+    }
+
+    fn walk_bytes(&self) -> usize {
         0
     }
 
@@ -150,6 +158,10 @@ impl KeyMemory<Key> for WideMemory {
 
     fn heap_bytes(&self) -> usize {
         self.keys.heap_bytes()
+    }
+
+    fn walk_bytes(&self) -> usize {
+        self.keys.walk_bytes()
     }
 
     fn shrink(&mut self) {

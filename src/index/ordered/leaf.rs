@@ -41,6 +41,11 @@ impl<K: Ord + Clone> Entries<K> {
         self.rows.len()
     }
 
+    /// The heap bytes of the leaf, without those of its keys.
+    pub(super) fn heap_bytes(&self) -> usize {
+        16 + size_of::<Leaf<K>>() + self.keys.capacity() * size_of::<K>() + self.rows.capacity() * size_of::<Row>()
+    }
+
     /// Whether a position belongs here; `None` is the very first.
     pub(super) fn holds(&self, at: Option<&Position<K>>) -> bool {
         let above = self.lower.as_ref().is_none_or(|lower| at.is_some_and(|at| lower <= at));

@@ -7,10 +7,13 @@ use super::directory::Directory;
 use super::leaf::{Edit, Entries, Leaf};
 use super::position::Position;
 use crate::limits::{LEAF_ENTRIES, LEAF_FEW};
+use crate::memory::HeapBytes;
 use crate::sync::{Arc, RwLock};
 
 pub(super) struct Leaves<K> {
     pub(super) directory: RwLock<Directory<K>>,
+    /// Of the directory and the leaves. Whoever makes edits counts the bytes of their keys.
+    pub(super) bytes: HeapBytes,
 }
 
 fn leaf<K>(entries: Entries<K>) -> Arc<Leaf<K>> {
@@ -19,8 +22,9 @@ fn leaf<K>(entries: Entries<K>) -> Arc<Leaf<K>> {
 
 impl<K: Ord + Clone> Leaves<K> {
     pub(super) fn new() -> Self {
-        let first = leaf(Entries::new(None, None, Vec::new(), Vec::new()));
-        Leaves { directory: RwLock::new(Directory::new(first)) }
+        let first = Entries::new(None, None, Vec::new(), Vec::new());
+        let bytes = HeapBytes::new(first.heap_bytes());
+        Leaves { directory: RwLock::new(Directory::new(leaf(first))), bytes }
     }
 
     /// Makes ascending edits, leaf by leaf. Under the commit lock.
@@ -39,7 +43,7 @@ impl<K: Ord + Clone> Leaves<K> {
             let inserts = own.iter().filter(|edit| edit.insert).count();
             let len = entries.len() + inserts - (own.len() - inserts);
             if len <= LEAF_ENTRIES {
-                entries.edit(own);
+                self.bytes.track(&mut *entries, Entries::heap_bytes, |entries| entries.edit(own));
                 drop(entries);
                 if len < LEAF_FEW {
                     self.merge(&leaf);
@@ -55,6 +59,7 @@ impl<K: Ord + Clone> Leaves<K> {
     fn split(&self, leaf_to_split: &Leaf<K>, edits: &[Edit<K>]) {
         let mut directory = self.directory.write();
         let mut entries = leaf_to_split.0.write();
+        let before = directory.heap_bytes() + entries.heap_bytes();
         entries.edit(edits);
         // Appended in order, leaves would stay half empty for ever: then the old one is left full.
         let appended = entries.upper.is_none() && edits.iter().rev().take(2).all(|edit| edit.insert) && {
@@ -71,13 +76,16 @@ impl<K: Ord + Clone> Leaves<K> {
             let (keys, rows) = (entries.keys.split_off(from), entries.rows.split_off(from));
             let lower = (keys[0].clone(), rows[0]);
             let upper = entries.upper.replace(lower.clone());
-            parts.push((lower.clone(), leaf(Entries::new(Some(lower), upper, keys, rows))));
+            parts.push((lower.clone(), Entries::new(Some(lower), upper, keys, rows)));
         }
         entries.keys.shrink_to(LEAF_ENTRIES);
         entries.rows.shrink_to(LEAF_ENTRIES);
+        let mut after = entries.heap_bytes();
         for (lower, part) in parts {
-            directory.insert(lower, part);
+            after += part.heap_bytes();
+            directory.insert(lower, leaf(part));
         }
+        self.bytes.change(before, after + directory.heap_bytes());
     }
 
     /// Joins a leaf that has become small with one beside it, if both fit one.
@@ -107,6 +115,7 @@ impl<K: Ord + Clone> Leaves<K> {
         if left.len() + right.len() > most {
             return false;
         }
+        let before = directory.heap_bytes() + left.heap_bytes() + right.heap_bytes();
         let (mut keys, mut rows) = (std::mem::take(&mut right.keys), std::mem::take(&mut right.rows));
         left.keys.append(&mut keys);
         left.rows.append(&mut rows);
@@ -115,6 +124,7 @@ impl<K: Ord + Clone> Leaves<K> {
         if let Some(lower) = right.lower.take() {
             directory.remove(&lower);
         }
+        self.bytes.change(before, directory.heap_bytes() + left.heap_bytes());
         true
     }
 
@@ -135,25 +145,20 @@ impl<K: Ord + Clone> Leaves<K> {
             let upper = left.0.read().upper.clone()?;
             let right = directory.leaf(Some(&upper)).clone();
             if !self.join(&mut directory, &left, &right) {
-                let mut left = left.0.write();
-                left.keys.shrink_to_fit();
-                left.rows.shrink_to_fit();
+                self.bytes.track(&mut *left.0.write(), Entries::heap_bytes, |left| {
+                    left.keys.shrink_to_fit();
+                    left.rows.shrink_to_fit();
+                });
                 at = Some(upper);
             }
         }
         Some(at)
     }
 
-    pub(super) fn heap_bytes(&self, of_key: impl Fn(&K) -> usize) -> usize {
+    /// The heap bytes, by a walk; for audits.
+    pub(super) fn walk_bytes(&self, of_key: impl Fn(&K) -> usize) -> usize {
         let mut bytes = self.directory.read().heap_bytes();
-        self.each(|entries| {
-            let keys: usize = entries.keys.iter().map(&of_key).sum();
-            bytes += 16
-                + size_of::<Leaf<K>>()
-                + entries.keys.capacity() * size_of::<K>()
-                + entries.rows.capacity() * 4
-                + keys;
-        });
+        self.each(|entries| bytes += entries.heap_bytes() + entries.keys.iter().map(&of_key).sum::<usize>());
         bytes
     }
 }
@@ -191,6 +196,7 @@ mod tests {
         });
         assert_eq!(upper, None);
         assert!(found.iter().eq(model));
+        assert_eq!(leaves.bytes.get(), leaves.walk_bytes(|_| 0));
     }
 
     fn edits(rows: impl IntoIterator<Item = (u64, Row, bool)>) -> Vec<Edit<u64>> {

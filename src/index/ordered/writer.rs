@@ -5,13 +5,13 @@ use super::super::catalog::Listing;
 use super::super::changes::{ABSENT, Move, Moves, NULL, StagedRefs};
 use super::super::entries::{each_move, stage_entries};
 use super::super::maintain::{Maintain, Role, StagedRecords};
-use super::super::read::IndexHead;
+use super::super::read::{Index, IndexHead};
 use super::super::shape::Entry;
 use super::index::OrderedIndex;
 use super::key::{IndexKey, KeyMemory, has_key};
 use super::leaf::Edit;
 use super::position::Position;
-use crate::rowset::Row;
+use crate::rowset::{Row, RowSet};
 use crate::sync::Arc;
 use memdex_query::value::Key;
 use std::ops::ControlFlow;
@@ -89,11 +89,15 @@ impl<K: IndexKey> Maintain for OrderedWriter<K> {
         });
         edits.sort_unstable();
         index.leaves.apply(&edits);
+        let bytes = &index.leaves.bytes;
+        let key_bytes = |insert| edits.iter().filter(|of| of.insert == insert).map(|of| of.at.0.heap_bytes()).sum();
+        bytes.change(key_bytes(false), key_bytes(true));
         freed.into_iter().for_each(|refs| memory.free(refs));
         if !(to_null.is_empty() && from_null.is_empty()) {
-            let mut null = index.null.write();
-            null.remove_all(&from_null);
-            null.insert_all(&to_null);
+            bytes.track(&mut *index.null.write(), RowSet::heap_bytes, |null| {
+                null.remove_all(&from_null);
+                null.insert_all(&to_null);
+            });
         }
     }
 
@@ -113,7 +117,7 @@ impl<K: IndexKey> Maintain for OrderedWriter<K> {
     }
 
     fn heap_bytes(&self) -> usize {
-        self.memory.heap_bytes()
+        self.index.heap_bytes() + self.memory.heap_bytes()
     }
 
     fn audit(&self, rows: &dyn AuditRows, found: &mut Findings) -> usize {
@@ -133,6 +137,7 @@ impl<K: IndexKey> Maintain for OrderedWriter<K> {
             None => refs[0] == NULL,
         };
         let audit = IndexAudit { each: &each, is_of: &is_of, is_remembered: &is_remembered };
-        audit.run(&*self.index, rows, found)
+        let shared = self.index.leaves.walk_bytes(K::heap_bytes) + self.index.null.read().heap_bytes();
+        audit.run(&*self.index, rows, (self.heap_bytes(), shared + self.memory.walk_bytes()), found)
     }
 }

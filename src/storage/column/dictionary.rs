@@ -5,6 +5,7 @@
 
 use crate::error::Commit;
 use crate::hash::{self, RandomState, spread};
+use crate::memory::HeapBytes;
 use crate::reclaim::{Backlog, newest_within};
 use crate::sync::RwLock;
 use hashbrown::HashTable;
@@ -14,8 +15,17 @@ use std::collections::BTreeMap;
 /// The bit that marks a provisional code.
 const NEW: u32 = 1 << 31;
 
+pub(super) struct Dictionary {
+    values: RwLock<Values>,
+    pub(super) bytes: HeapBytes,
+}
+
 /// Values by code; `None` is a free code.
-pub(super) struct Dictionary(RwLock<Vec<Option<Value>>>);
+type Values = Vec<Option<Value>>;
+
+fn list_bytes(values: &Values) -> usize {
+    values.capacity() * size_of::<Option<Value>>()
+}
 
 #[derive(Default)]
 pub(super) struct Codes {
@@ -45,17 +55,17 @@ struct Lifetime {
 
 impl Dictionary {
     pub(super) fn new() -> Self {
-        Dictionary(RwLock::new(Vec::new()))
+        Dictionary { values: RwLock::new(Vec::new()), bytes: HeapBytes::default() }
     }
 
     pub(super) fn with<T>(&self, read: impl FnOnce(&[Option<Value>]) -> T) -> T {
-        read(&self.0.read())
+        read(&self.values.read())
     }
 
     /// The code of a value; a provisional one if the value is new.
     pub(super) fn stage(&self, codes: &mut Codes, seed: &RandomState, value: ValueRef<'_>) -> u32 {
         let hash = hash::short(seed, &value);
-        let dictionary = self.0.read();
+        let dictionary = self.values.read();
         let of = |code: u32| match code & NEW {
             0 => dictionary[code as usize].as_ref().map(Value::as_ref),
             _ => Some(codes.new[(code & !NEW) as usize].1.as_ref()),
@@ -76,7 +86,8 @@ impl Dictionary {
         if codes.new.is_empty() {
             return Admitted(Vec::new());
         }
-        let mut dictionary = self.0.write();
+        let mut dictionary = self.values.write();
+        let before = list_bytes(&dictionary);
         let mut admitted = Vec::with_capacity(codes.new.len());
         for (at, (hash, value)) in std::mem::take(&mut codes.new).into_iter().enumerate() {
             let code = codes.free.pop().unwrap_or(codes.counts.len() as u32);
@@ -87,12 +98,14 @@ impl Dictionary {
             }
             codes.counts[code as usize] = (0, hash);
             codes.lifetimes[code as usize] = Lifetime { since: commit, ..Lifetime::default() };
+            self.bytes.change(0, value.heap_bytes());
             dictionary[code as usize] = Some(value);
             if let Some(entry) = codes.by_hash.find_mut(spread(hash), |known| *known == NEW | at as u32) {
                 *entry = code;
             }
             admitted.push(code);
         }
+        self.bytes.change(before, list_bytes(&dictionary));
         Admitted(admitted)
     }
 
@@ -135,7 +148,8 @@ impl Dictionary {
                 codes.retained.entry(pin).or_default().push(code);
             } else if let Ok(entry) = codes.by_hash.find_entry(spread(hash), |known| *known == code) {
                 entry.remove();
-                dictionary.get_or_insert_with(|| self.0.write())[code as usize] = None;
+                let value = dictionary.get_or_insert_with(|| self.values.write())[code as usize].take();
+                self.bytes.change(value.map_or(0, |value| value.heap_bytes()), 0);
                 codes.free.push(code);
             }
         }
@@ -147,7 +161,8 @@ impl Dictionary {
         // Provisional codes of a refused batch are meaningless without its values.
         codes.clear();
         let Codes { by_hash, counts, lifetimes, free, retired, new, .. } = codes;
-        let mut dictionary = self.0.write();
+        let mut dictionary = self.values.write();
+        let before = list_bytes(&dictionary);
         while dictionary.last().is_some_and(Option::is_none) {
             dictionary.pop();
             counts.pop();
@@ -155,6 +170,7 @@ impl Dictionary {
         }
         free.retain(|code| (*code as usize) < dictionary.len());
         dictionary.shrink_to_fit();
+        self.bytes.change(before, list_bytes(&dictionary));
         drop(dictionary);
         by_hash.shrink_to_fit(|code| spread(counts[*code as usize].1));
         counts.shrink_to_fit();
@@ -164,10 +180,10 @@ impl Dictionary {
         *new = Vec::new();
     }
 
-    pub(super) fn heap_bytes(&self) -> usize {
-        let dictionary = self.0.read();
-        let values: usize = dictionary.iter().flatten().map(Value::heap_bytes).sum();
-        dictionary.capacity() * size_of::<Option<Value>>() + values
+    /// The heap bytes, by a walk; for audits.
+    pub(super) fn walk_bytes(&self) -> usize {
+        let dictionary = self.values.read();
+        list_bytes(&dictionary) + dictionary.iter().flatten().map(Value::heap_bytes).sum::<usize>()
     }
 }
 

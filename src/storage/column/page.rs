@@ -8,6 +8,7 @@
 
 use super::cells::{Cells, WIDEST, Width, width_of};
 use crate::limits::PAGE_ROWS;
+use crate::memory::HeapBytes;
 use crate::sync::{
     AtomicU64, OnceLock,
     Ordering::{Acquire, Relaxed, Release},
@@ -90,7 +91,7 @@ impl Page {
 
     /// Makes the cells wide enough for all bits of the zone; the first cells get at least the width `likely`. Under the
     /// commit lock, after the zone was widened.
-    pub(super) fn widen_cells(&self, zero: u64, likely: Width) {
+    pub(super) fn widen_cells(&self, bytes: &HeapBytes, zero: u64, likely: Width) {
         let Some((low, high)) = self.zone() else { return };
         let cells = self.cells();
         let least = match cells {
@@ -103,6 +104,7 @@ impl Page {
             let with_value = (0..PAGE_ROWS).filter(|at| self.is_present(*at));
             with_value.for_each(|at| wider.set(at, cells.get(at)));
         }
+        bytes.change(0, wider.heap_bytes());
         // The level is complete before it is published, so a reader that finds it finds all cells.
         let width = wider.width();
         let added = self.levels[width].set(wider);
@@ -127,14 +129,19 @@ impl Page {
     }
 
     /// Sets or removes the overflow value of a row.
-    pub(super) fn put_overflow(&self, at: usize, value: Option<Value>) {
-        let mut overflow = self.overflow.write();
-        match (overflow.binary_search_by_key(&at, |(at, _)| (*at).into()), value) {
-            (Ok(place), Some(value)) => overflow[place].1 = value,
-            (Err(place), Some(value)) => overflow.insert(place, (at as u16, value)),
-            (Ok(place), None) => drop(overflow.remove(place)),
-            (Err(_), None) => {}
-        }
+    pub(super) fn put_overflow(&self, bytes: &HeapBytes, at: usize, value: Option<Value>) {
+        let of_value = |value: &Option<Value>| value.as_ref().map_or(0, Value::heap_bytes);
+        let new = of_value(&value);
+        let old = bytes.track(&mut *self.overflow.write(), overflow_list_bytes, |overflow| {
+            match (overflow.binary_search_by_key(&at, |(at, _)| (*at).into()), value) {
+                (Ok(place), Some(value)) => return Some(std::mem::replace(&mut overflow[place].1, value)),
+                (Err(place), Some(value)) => overflow.insert(place, (at as u16, value)),
+                (Ok(place), None) => return Some(overflow.remove(place).1),
+                (Err(_), None) => {}
+            }
+            None
+        });
+        bytes.change(of_value(&old), new);
     }
 
     /// The overflow value of a row.
@@ -150,11 +157,11 @@ impl Page {
     }
 
     /// Narrows the zone to the present values, and releases unused memory. Under the commit lock.
-    pub(super) fn tidy(&self) {
+    pub(super) fn tidy(&self, bytes: &HeapBytes) {
         let bits = || (0..PAGE_ROWS).filter_map(|at| self.bits(at));
         self.low.store(bits().min().unwrap_or(u64::MAX), Relaxed);
         self.high.store(bits().max().unwrap_or(0), Relaxed);
-        self.overflow.write().shrink_to_fit();
+        bytes.track(&mut *self.overflow.write(), overflow_list_bytes, Vec::shrink_to_fit);
     }
 
     /// Whether the bits of all values lie in the zone.
@@ -163,10 +170,15 @@ impl Page {
         (0..PAGE_ROWS).filter_map(|at| self.bits(at)).all(in_zone)
     }
 
-    pub(super) fn heap_bytes(&self) -> usize {
+    /// The heap bytes, by a walk; for audits.
+    pub(super) fn walk_bytes(&self) -> usize {
         let overflow = self.overflow.read();
         let values: usize = overflow.iter().map(|(_, value)| value.heap_bytes()).sum();
         let cells: usize = self.levels.iter().filter_map(OnceLock::get).map(Cells::heap_bytes).sum();
-        cells + overflow.capacity() * size_of::<(u16, Value)>() + values
+        cells + overflow_list_bytes(&overflow) + values
     }
+}
+
+fn overflow_list_bytes(overflow: &Vec<(u16, Value)>) -> usize {
+    overflow.capacity() * size_of::<(u16, Value)>()
 }

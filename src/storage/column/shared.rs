@@ -105,7 +105,7 @@ impl Column {
         // A reader that loads anything stored after this fence sees the mark.
         sync::fence_release();
         let present = self.present.load(Relaxed);
-        let (mut added, mut removed) = (0, 0);
+        let (bytes, mut added, mut removed) = (&self.pages.bytes, 0, 0);
         for page_cells in cells.chunk_by(|a, b| a.0 as usize / PAGE_ROWS == b.0 as usize / PAGE_ROWS) {
             let page = self.prepare_page(writer, page_cells);
             let into = page.cells();
@@ -115,8 +115,8 @@ impl Column {
                 let before = page.put(into, at, bits);
                 (added, removed) = (added + u64::from(bits.is_some()), removed + u64::from(before.is_some()));
                 match cell {
-                    Cell::Overflow(index) => page.put_overflow(at, writer.take_overflow(*index)),
-                    _ if before.is_some_and(|before| self.is_escape(before)) => page.put_overflow(at, None),
+                    Cell::Overflow(index) => page.put_overflow(bytes, at, writer.take_overflow(*index)),
+                    _ if before.is_some_and(|before| self.is_escape(before)) => page.put_overflow(bytes, at, None),
                     _ => {}
                 }
                 if self.is_coded() {
@@ -134,7 +134,8 @@ impl Column {
         let bits = || cells.iter().filter_map(|(_, cell)| writer.bits(*cell));
         if let (Some(low), Some(high)) = (bits().min(), bits().max()) {
             page.widen_zone(low, high);
-            page.widen_cells(zero_bits(self.kind).unwrap_or(0), self.likely_width(number, cells.len()));
+            let likely = self.likely_width(number, cells.len());
+            page.widen_cells(&self.pages.bytes, zero_bits(self.kind).unwrap_or(0), likely);
         }
         page
     }
@@ -163,12 +164,18 @@ impl Column {
         // A reader that loads a narrowed bound sees the marks of the commits that removed the excluded values.
         sync::fence_release();
         let pages = (from..from.saturating_add(count)).map_while(|number| self.pages.page(number));
-        pages.inspect(|page| page.tidy()).count() == count
+        pages.inspect(|page| page.tidy(&self.pages.bytes)).count() == count
     }
 
-    pub(crate) fn heap_bytes(&self) -> usize {
-        let pages: usize = self.pages.pages().map(|page| size_of::<Page>() + page.heap_bytes()).sum();
-        pages + self.dictionary.heap_bytes()
+    /// Heap bytes of both sides. O(retained codes' pins).
+    pub(crate) fn heap_bytes(&self, writer: &ColumnWriter) -> usize {
+        self.pages.bytes.get() + self.dictionary.bytes.get() + writer.codes.heap_bytes()
+    }
+
+    /// The heap bytes, by a walk; for audits.
+    pub(crate) fn walk_bytes(&self, writer: &ColumnWriter) -> usize {
+        let pages: usize = self.pages.pages().map(|page| size_of::<Page>() + page.walk_bytes()).sum();
+        pages + self.dictionary.walk_bytes() + writer.codes.heap_bytes()
     }
 
     /// Passes each row's value, present or missing, to `visit` as readers find it, with its code if it has one; for audits.
@@ -238,9 +245,5 @@ impl ColumnWriter {
     /// Each code in use and the number of its rows; for audits.
     pub(crate) fn counts(&self) -> impl Iterator<Item = (u32, u32)> {
         self.codes.counts()
-    }
-
-    pub(crate) fn heap_bytes(&self) -> usize {
-        self.codes.heap_bytes()
     }
 }

@@ -67,8 +67,8 @@ impl BackgroundWriterBuilder {
         self
     }
 
-    /// Limits the bytes in the queue, as [`Batch::bytes`] counts them. Memory that records own on the heap is not counted, so
-    /// leave room for it. Default: [`limits::DEFAULT_QUEUED_BYTES`](crate::limits::DEFAULT_QUEUED_BYTES).
+    /// Limits the bytes in the queue, as [`Batch::bytes`] counts them: with the heap memory of records. Default:
+    /// [`limits::DEFAULT_QUEUED_BYTES`](crate::limits::DEFAULT_QUEUED_BYTES).
     pub fn max_bytes(mut self, bytes: usize) -> Self {
         self.settings.max_bytes = bytes;
         self

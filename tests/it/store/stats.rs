@@ -1,9 +1,9 @@
-//! Latency of calls, and current and peak memory.
+//! Latency of calls.
 
 use super::{User, user, users};
 use memdex::limits::GETS_PER_SAMPLE;
 use memdex::stats::{LatencyFigures, LatencyStats};
-use memdex::{Collection, IndexDef, Record, Store, field};
+use memdex::{Collection, Record, Store, field};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
@@ -185,110 +185,4 @@ fn quantiles_are_in_order_and_user_code_counts() {
     }
     assert_eq!((query.count, commit.count), (300, 101));
     assert!(commit.max >= pause && commit.max >= receipt.took && commit.p999 == commit.max);
-}
-
-/// The peak of a store whose statistics nobody reads while it is full, and the memory of an equally full store.
-fn emptied(fill: impl Fn(&Store, &Collection<User>), empty: impl Fn(&Store, &Collection<User>)) {
-    let (full, of_full) = users();
-    fill(&full, &of_full);
-    let most = full.stats().memory;
-    assert_eq!(most.peak, most.now);
-    let (store, users) = users();
-    fill(&store, &users);
-    empty(&store, &users);
-    assert_eq!(users.len(), 0);
-    store.optimize().unwrap();
-    let memory = store.stats().memory;
-    assert!(memory.now < most.now / 10, "{memory:?} of {most:?}");
-    assert!(memory.peak >= most.now / 10 * 9 && memory.peak <= most.now / 10 * 11, "{memory:?} of {most:?}");
-}
-
-const MANY: i64 = 100_000;
-
-/// Gives each user a different city, so that the index has a relevant size.
-fn fill(store: &Store, users: &Collection<User>) {
-    let mut writer = store.writer();
-    for n in 0..MANY {
-        writer.store(users, User { city: format!("City of number {n}"), ..user(&n.to_string(), n) }).unwrap();
-    }
-    writer.flush().unwrap();
-}
-
-#[test]
-fn the_peak_outlives_deletes_one_by_one() {
-    emptied(fill, |store, users| {
-        let mut writer = store.writer();
-        (0..MANY).for_each(|n| writer.delete(users, n.to_string()).unwrap());
-        writer.flush().unwrap();
-    });
-}
-
-#[test]
-fn the_peak_outlives_a_delete_of_all_at_once() {
-    emptied(fill, |_, users| {
-        users.delete_where(field("visits").ge(0)).unwrap();
-    });
-}
-
-#[test]
-fn the_peak_outlives_versions_of_a_snapshot() {
-    let fill_and_hold = |store: &Store, users: &Collection<User>| {
-        store.commit(|batch| (0..500).try_for_each(|n| batch.store(users, user(&n.to_string(), n)))).unwrap();
-        let mut held = Vec::new();
-        for _ in 0..100 {
-            held.push(store.snapshot());
-            users.update_where(field("visits").ge(0), |user| user.visits += 1).unwrap();
-        }
-        held
-    };
-    let (full, of_full) = users();
-    let held = fill_and_hold(&full, &of_full);
-    let most = full.stats().memory.now;
-    drop(held);
-    assert_eq!(full.stats().collections[0].versions_retained, 0);
-
-    let (store, users) = users();
-    drop(fill_and_hold(&store, &users));
-    let memory = store.stats().memory;
-    assert!(memory.now < most / 5 && memory.peak >= most / 10 * 9, "{memory:?} of {most}");
-    // Also if the statistics are first read after commits.
-    let (store, users) = super::users();
-    drop(fill_and_hold(&store, &users));
-    users.delete_where(field("visits").ge(0)).unwrap();
-    let memory = store.stats().memory;
-    assert!(memory.peak >= most / 10 * 9 && memory.peak <= most / 10 * 11, "{memory:?} of {most}");
-}
-
-#[test]
-fn the_peak_outlives_an_index() {
-    let (store, users) = users();
-    fill(&store, &users);
-    let without = store.stats().memory.now;
-    users.add_index(IndexDef::unique("visits")).unwrap();
-    users.drop_index("visits").unwrap();
-    let with = store.stats().memory;
-    assert!(with.peak > without + MANY as usize * 16 && with.now < without * 11 / 10, "{with:?} of {without}");
-}
-
-#[test]
-fn the_peak_is_never_below_an_earlier_reading() {
-    let (store, users) = users();
-    let mut reported = 0;
-    let mut seed = 1_u64;
-    for _ in 0..300 {
-        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        let (from, many) = ((seed >> 33) as i64 % 2_000, (seed >> 50) as i64 % 200);
-        let of = from..from + many;
-        let write = |batch: &mut memdex::Batch| match seed >> 62 {
-            0 | 1 => of.clone().try_for_each(|n| batch.store(&users, user(&n.to_string(), n))),
-            _ => of.clone().try_for_each(|n| batch.delete(&users, n.to_string())),
-        };
-        store.commit(write).unwrap();
-        if seed >> 60 == 0 {
-            store.optimize().unwrap();
-        }
-        let memory = store.stats().memory;
-        reported = reported.max(memory.now);
-        assert!(memory.peak >= reported);
-    }
 }
