@@ -95,14 +95,10 @@ pub(super) fn compare(order: &[OrderBy], a: &[Value], b: &[Value]) -> Ordering {
     unequal.find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
 }
 
-/// Whether all records that match a condition are sorted by the same value of a field.
+/// Whether all records that match a condition have the same value of a field. Tests of undeclared paths, which may have
+/// several values, are conditions of another variant.
 pub(super) fn is_constant(condition: &Condition, field: &FieldAt) -> bool {
-    let fixes = |test: &Test| match test {
-        // At an undeclared path a record may have other values besides, and one of those may come first.
-        Test::Eq(_) => field.undeclared().is_none(),
-        test => matches!(test, Test::IsNull),
-    };
-    let constant = |part: &Condition| matches!(part, Condition::Test(of, test) if of == field && fixes(test));
+    let constant = |part: &Condition| matches!(part, Condition::Test(of, Test::Eq(_) | Test::IsNull) if of == field);
     condition.conjuncts().iter().any(constant)
 }
 

@@ -221,4 +221,10 @@ fn an_undeclared_path_is_not_constant_although_the_filter_fixes_one_value() {
         assert_eq!(sevens(vec![field("v").asc(), field("kind").asc()], limit), [2, 1, 3][..limit], "by columns");
         assert_eq!(sevens(vec![field("v").asc(), field("id").desc()], limit), [2, 3, 1][..limit], "along an index");
     }
+    // More documents than a leaf of an index has: a walk ends after the first leaf.
+    let many = (0..1_000).map(|id| Document::new(json!({ "id": id, "kind": "x", "v": [7, -id] })).unwrap());
+    store.commit(|batch| many.into_iter().try_for_each(|note| batch.store(&notes, note))).unwrap();
+    assert_eq!(sevens(vec![field("v").asc()], 3), [999, 998, 997]);
+    assert_eq!(sevens(vec![field("v").desc(), field("id").desc()], 3), [999, 998, 997]);
+    assert_eq!(sevens(vec![field("v").asc(), field("kind").asc(), field("id").asc()], 3), [999, 998, 997]);
 }
