@@ -1,5 +1,5 @@
-//! Lazy iterators: they return the state of their snapshot while writers commit, while the collection is cleared or dropped, and they
-//! retain nothing once they are dropped.
+//! Lazy iterators: they return the state of their snapshot while writers commit and while the collection is cleared or
+//! dropped, and they retain nothing once they are dropped.
 
 use memdex::query::Predicate;
 use memdex::{Collection, Filter, Record, Snapshot, Store, field};

@@ -1,5 +1,5 @@
-//! Searches over several collections return what a naive evaluator returns: in order, by pages and cursors, lazily, as keys, counts and
-//! statistics; at the newest commit and at a held snapshot.
+//! Searches over several collections return what a naive evaluator returns: in order, by pages and cursors, lazily, as
+//! keys, counts and statistics; at the newest commit and at a held snapshot.
 
 use super::world::{Row, Searched, World, rows};
 use memdex::aggregate::Statistics;

@@ -63,7 +63,10 @@ pub(super) fn rows() -> impl Strategy<Value = Vec<Row>> {
         1 => vec(select(vec![-1.0, 0.0, 0.5, 2.0]).prop_map(Amount::Number), 0..2).boxed(),
         _ => {
             let numbers = vec![-1.0, 0.5, 2.0, 3.0];
-            let any = prop_oneof![4 => select(numbers).prop_map(Amount::Number), 1 => select(vec!["a", "b"]).prop_map(Amount::Text)];
+            let any = prop_oneof![
+                4 => select(numbers).prop_map(Amount::Number),
+                1 => select(vec!["a", "b"]).prop_map(Amount::Text),
+            ];
             vec(any, 0..3).boxed()
         }
     };
@@ -235,7 +238,7 @@ impl World {
         World { store, sales, refunds, notes }
     }
 
-    /// Stores these rows in one commit, and returns all rows: those stored before are replaced by those with the same key.
+    /// Stores these rows in one commit, and returns all rows. A row replaces an earlier one with the same key.
     pub(super) fn put(&self, before: &[Row], rows: &[Row]) -> Vec<Row> {
         self.store
             .commit(|batch| {
