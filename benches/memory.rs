@@ -58,7 +58,7 @@ fn main() {
         ("key table", memory.key_table),
         ("row pages", memory.row_pages),
         ("indexes", memory.indexes),
-        ("codes", memory.codes),
+        ("codes", memory.back_references),
         ("bookkeeping", memory.bookkeeping),
         ("all of these", memory.overhead()),
     ];

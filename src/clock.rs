@@ -1,6 +1,6 @@
 //! Injected time: every time that the engine knows comes from one [`Clock`], so that a test can be its master.
 
-use crate::sync::{Arc, AtomicI64, Ordering, SignedTally};
+use crate::sync::{Arc, AtomicI64, Ordering, SignedStatsCounter};
 use crate::user_code;
 use std::time::Duration;
 
@@ -36,12 +36,12 @@ impl Clock for SystemClock {
 /// assert_eq!(store.snapshot().time(), Timestamp::from_micros(60_000_000));
 /// ```
 #[derive(Clone, Debug, Default)]
-pub struct ManualClock(Arc<SignedTally>);
+pub struct ManualClock(Arc<SignedStatsCounter>);
 
 impl ManualClock {
     /// A clock that shows `time`.
     pub fn starting_at(time: Timestamp) -> Self {
-        ManualClock(Arc::new(SignedTally::new(time.as_micros())))
+        ManualClock(Arc::new(SignedStatsCounter::new(time.as_micros())))
     }
 
     /// Moves the clock to `time`, forward or backward.
@@ -94,14 +94,14 @@ mod tests {
 
     #[test]
     fn a_clock_that_panics_stands_still() {
-        struct Broken(SignedTally);
+        struct Broken(SignedStatsCounter);
         impl Clock for Broken {
             fn now(&self) -> Timestamp {
                 assert!(self.0.fetch_add(1, Ordering::SeqCst) == 0, "broken");
                 Timestamp::from_micros(7)
             }
         }
-        let steady = SteadyClock::new(Box::new(Broken(SignedTally::new(0))));
+        let steady = SteadyClock::new(Box::new(Broken(SignedStatsCounter::new(0))));
         assert_eq!((steady.now(), steady.now()), (Timestamp::from_micros(7), Timestamp::from_micros(7)));
     }
 

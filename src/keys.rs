@@ -2,7 +2,7 @@
 
 #[cfg(feature = "uuid")]
 use crate::sync::Mutex;
-use crate::sync::{Arc, NameMap, Ordering, Tally};
+use crate::sync::{Arc, NameMap, Ordering, StatsCounter};
 
 /// Numbers for new keys. Each number is returned once in this process, over all threads. Clones are the same sequence.
 ///
@@ -31,7 +31,7 @@ use crate::sync::{Arc, NameMap, Ordering, Tally};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Sequence {
-    next: Arc<Tally>,
+    next: Arc<StatsCounter>,
 }
 
 impl Sequence {
@@ -42,7 +42,7 @@ impl Sequence {
 
     /// A sequence that starts at `first`.
     pub fn starting_at(first: u64) -> Self {
-        Sequence { next: Arc::new(Tally::new(first)) }
+        Sequence { next: Arc::new(StatsCounter::new(first)) }
     }
 
     /// Takes the next number. After `u64::MAX` comes 0. Costs one atomic addition.

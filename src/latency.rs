@@ -10,7 +10,7 @@
 use crate::limits::GETS_PER_SAMPLE;
 use crate::sync::{
     Ordering::{AcqRel, Acquire, Relaxed, Release},
-    Tally, per_thread,
+    StatsCounter, per_thread,
 };
 use std::cell::Cell;
 use std::time::{Duration, Instant};
@@ -41,15 +41,15 @@ pub struct LatencyStats {
     /// `contains`. Only a sample is measured and counted: about one in
     /// [`GETS_PER_SAMPLE`](crate::limits::GETS_PER_SAMPLE) per thread, at irregular distances. A thread that makes fewer may
     /// not appear at all.
-    pub get: LatencyFigures,
+    pub get: CallLatency,
     /// Queries that returned a result: each `fetch`, `keys`, `count` and `statistics` of a find, from the call to its result.
     /// Not measured are reads of materialized aggregates, iteration over a collection, and the queries within writes by
     /// filter.
-    pub query: LatencyFigures,
+    pub query: CallLatency,
     /// Commits, by any method, from the call to its return. Includes waiting for the commit lock, reclamation and delivery
     /// to hooks, as [`Receipt::took`](crate::write::Receipt::took) does. Refused commits and empty ones are not counted. What a
     /// background writer commits together is one commit.
-    pub commit: LatencyFigures,
+    pub commit: CallLatency,
 }
 
 /// How long calls of one kind took. Includes user code within a call (closures, extractors, hooks). A call that ends in a
@@ -61,7 +61,7 @@ pub struct LatencyStats {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
-pub struct LatencyFigures {
+pub struct CallLatency {
     /// How many calls were measured.
     pub count: u64,
     /// The median: 50 % of the calls took no longer.
@@ -128,7 +128,7 @@ impl Latency {
 
     /// The current interval.
     pub(crate) fn stats(&self) -> LatencyStats {
-        self.read(Histogram::figures)
+        self.read(Histogram::summary)
     }
 
     /// The current interval, which ends here.
@@ -136,7 +136,7 @@ impl Latency {
         self.read(Histogram::take)
     }
 
-    fn read(&self, read: fn(&Histogram) -> LatencyFigures) -> LatencyStats {
+    fn read(&self, read: fn(&Histogram) -> CallLatency) -> LatencyStats {
         LatencyStats { get: read(&self.gets), query: read(&self.queries), commit: read(&self.commits) }
     }
 }
@@ -152,13 +152,13 @@ const BUCKETS: usize = (65 - FINENESS as usize) << FINENESS;
 
 /// How many calls took how long.
 struct Histogram {
-    counts: Box<[Tally]>,
-    longest: Tally,
+    counts: Box<[StatsCounter]>,
+    longest: StatsCounter,
 }
 
 impl Default for Histogram {
     fn default() -> Self {
-        Histogram { counts: (0..BUCKETS).map(|_| Tally::new(0)).collect(), longest: Tally::new(0) }
+        Histogram { counts: (0..BUCKETS).map(|_| StatsCounter::new(0)).collect(), longest: StatsCounter::new(0) }
     }
 }
 
@@ -185,19 +185,19 @@ impl Histogram {
         self.counts[bucket(nanos)].fetch_add(1, Release);
     }
 
-    fn figures(&self) -> LatencyFigures {
+    fn summary(&self) -> CallLatency {
         let counts: Vec<u64> = self.counts.iter().map(|count| count.load(Acquire)).collect();
         figures_of(&counts, self.longest.load(Relaxed))
     }
 
     /// Reads and resets it. A duration that another thread records meanwhile is in this interval or the next.
-    fn take(&self) -> LatencyFigures {
+    fn take(&self) -> CallLatency {
         let counts: Vec<u64> = self.counts.iter().map(|count| count.swap(0, AcqRel)).collect();
         figures_of(&counts, self.longest.swap(0, Relaxed))
     }
 }
 
-fn figures_of(counts: &[u64], longest: u64) -> LatencyFigures {
+fn figures_of(counts: &[u64], longest: u64) -> CallLatency {
     // The count and the longest duration of one call may fall into different intervals: then its bucket tells.
     let last = counts.iter().rposition(|count| *count > 0);
     let longest = last.map_or(0, |last| if bucket(longest) >= last { longest } else { most_of(last) });
@@ -212,7 +212,7 @@ fn figures_of(counts: &[u64], longest: u64) -> LatencyFigures {
         Duration::from_nanos(reached.map_or(0, |bucket| most_of(bucket).min(longest)))
     };
     let (p50, p99, p999) = (quantile(500), quantile(990), quantile(999));
-    LatencyFigures { count, p50, p99, p999, max: Duration::from_nanos(longest) }
+    CallLatency { count, p50, p99, p999, max: Duration::from_nanos(longest) }
 }
 
 #[cfg(all(test, not(any(memdex_shuttle, memdex_loom))))]
@@ -235,12 +235,12 @@ mod tests {
 
     #[test]
     fn nothing_measured_is_all_zero() {
-        assert_eq!(Histogram::default().figures(), LatencyFigures::default());
+        assert_eq!(Histogram::default().summary(), CallLatency::default());
         let histogram = Histogram::default();
         histogram.record(Duration::MAX);
         let all = Duration::from_nanos(u64::MAX);
-        let expected = LatencyFigures { count: 1, p50: all, p99: all, p999: all, max: all };
-        assert_eq!(histogram.figures(), expected, "what is beyond the last bucket is in it");
+        let expected = CallLatency { count: 1, p50: all, p99: all, p999: all, max: all };
+        assert_eq!(histogram.summary(), expected, "what is beyond the last bucket is in it");
     }
 
     /// Durations of all sizes, each as likely.
@@ -254,11 +254,11 @@ mod tests {
             let histogram = Histogram::default();
             nanos.iter().for_each(|nanos| histogram.record(Duration::from_nanos(*nanos)));
             nanos.sort_unstable();
-            let figures = histogram.figures();
-            prop_assert_eq!(figures.count, nanos.len() as u64);
-            prop_assert_eq!(figures.max.as_nanos(), u128::from(nanos[nanos.len() - 1]));
-            prop_assert!(figures.p50 <= figures.p99 && figures.p99 <= figures.p999 && figures.p999 <= figures.max);
-            for (quantile, per_mille) in [(figures.p50, 500), (figures.p99, 990), (figures.p999, 999)] {
+            let summary = histogram.summary();
+            prop_assert_eq!(summary.count, nanos.len() as u64);
+            prop_assert_eq!(summary.max.as_nanos(), u128::from(nanos[nanos.len() - 1]));
+            prop_assert!(summary.p50 <= summary.p99 && summary.p99 <= summary.p999 && summary.p999 <= summary.max);
+            for (quantile, per_mille) in [(summary.p50, 500), (summary.p99, 990), (summary.p999, 999)] {
                 let exact = u128::from(nanos[(nanos.len() * per_mille).div_ceil(1_000) - 1]);
                 let quantile = quantile.as_nanos();
                 prop_assert!(exact <= quantile && quantile - exact <= exact / 32, "{} for {}", quantile, exact);
@@ -270,11 +270,11 @@ mod tests {
     fn intervals_share_nothing_and_lose_nothing() {
         let histogram = Histogram::default();
         histogram.record(Duration::from_nanos(1_000_000));
-        assert_eq!((histogram.figures().count, histogram.take().max.as_nanos()), (1, 1_000_000));
-        assert_eq!(histogram.take(), LatencyFigures::default());
+        assert_eq!((histogram.summary().count, histogram.take().max.as_nanos()), (1, 1_000_000));
+        assert_eq!(histogram.take(), CallLatency::default());
         histogram.record(Duration::from_nanos(50));
         assert_eq!(
-            (histogram.figures().count, histogram.figures().max.as_nanos()),
+            (histogram.summary().count, histogram.summary().max.as_nanos()),
             (1, 50),
             "not the longest of before"
         );
@@ -282,9 +282,9 @@ mod tests {
         // The longest duration was taken with the interval before, the count was not.
         histogram.record(Duration::from_nanos(1_000));
         histogram.longest.store(0, Relaxed);
-        let figures = histogram.take();
-        assert!(figures.max.as_nanos() >= 1_000 && figures.p50 == figures.max);
-        let taken = Tally::new(0);
+        let summary = histogram.take();
+        assert!(summary.max.as_nanos() >= 1_000 && summary.p50 == summary.max);
+        let taken = StatsCounter::new(0);
         std::thread::scope(|scope| {
             let record = || (0..20_000).for_each(|n| histogram.record(Duration::from_nanos(n)));
             (0..2).for_each(|_| drop(scope.spawn(record)));
@@ -304,8 +304,8 @@ mod tests {
                 scope.spawn(move || (0..10_000).for_each(|n| record(n * 4 + thread)));
             }
         });
-        let figures = histogram.figures();
-        assert_eq!((figures.count, figures.max.as_nanos()), (40_000, 39_999));
+        let summary = histogram.summary();
+        assert_eq!((summary.count, summary.max.as_nanos()), (40_000, 39_999));
     }
 
     #[test]

@@ -167,9 +167,9 @@ pub mod hook {
 
 /// What a store measures of itself: counts, memory, latencies, and the result of an audit.
 pub mod stats {
-    pub use crate::latency::{LatencyFigures, LatencyStats};
+    pub use crate::latency::{CallLatency, LatencyStats};
     pub use crate::storage::{
-        AggregateStats, CollectionStats, IndexStats, MemoryFigures, MemoryStats, Stats, VerifyError, VerifyReport,
+        AggregateStats, CollectionStats, IndexStats, MemoryStats, MemoryUse, Stats, VerifyError, VerifyReport,
     };
 }
 

@@ -1,14 +1,14 @@
 //! How much memory is in use? Counted where it changes, so that nobody has to walk what holds it.
 
-use crate::sync::{Ordering::Relaxed, SignedTally, Tally};
+use crate::sync::{Ordering::Relaxed, SignedStatsCounter, StatsCounter};
 
 /// The heap bytes of one structure. Changed by one thread at a time: the committer, or the builder of an index.
 #[derive(Default)]
-pub(crate) struct HeapBytes(Tally);
+pub(crate) struct HeapBytes(StatsCounter);
 
 impl HeapBytes {
     pub(crate) fn new(bytes: usize) -> Self {
-        HeapBytes(Tally::new(bytes as u64))
+        HeapBytes(StatsCounter::new(bytes as u64))
     }
 
     pub(crate) fn get(&self) -> usize {
@@ -37,8 +37,8 @@ impl HeapBytes {
 /// The memory of all collections of a store.
 #[derive(Default)]
 pub(crate) struct Total {
-    now: SignedTally,
-    peak: Tally,
+    now: SignedStatsCounter,
+    peak: StatsCounter,
 }
 
 impl Total {

@@ -170,7 +170,7 @@ impl Store {
     /// ```
     ///
     /// # Errors
-    /// A [`Refusal`] inside an update closure, an extractor, a hook or `get_with`, and if the store is damaged.
+    /// A [`Refusal`] inside an update closure, an extractor, a hook or `get_with`, and if the store is poisoned.
     pub fn drop_collection(&self, name: &str) -> Result<bool, Refusal> {
         self.engine.drop_table(name).map_err(|cause| Refusal::new("drop_collection", name, cause))
     }
@@ -288,7 +288,7 @@ impl Store {
     /// Hooks stay registered for the life of the store.
     ///
     /// # Errors
-    /// A [`Refusal`] inside an update closure, an extractor, a hook or `get_with`, and if the store is damaged.
+    /// A [`Refusal`] inside an update closure, an extractor, a hook or `get_with`, and if the store is poisoned.
     pub fn add_hook(&self, hook: Arc<impl CommitHook>) -> Result<(), Refusal> {
         self.engine.add_hook(Registration::of_hook(hook)).map_err(|cause| Refusal::new("add_hook", "", cause))
     }
@@ -323,7 +323,7 @@ impl Store {
     /// ```
     ///
     /// # Errors
-    /// A [`Refusal`] inside an update closure, an extractor, a hook or `get_with`, and if the store is damaged.
+    /// A [`Refusal`] inside an update closure, an extractor, a hook or `get_with`, and if the store is poisoned.
     pub fn observe(&self, observer: impl Fn(&CommitInfo) + Send + Sync + 'static) -> Result<(), Refusal> {
         self.engine.add_hook(Registration::of_observer(observer)).map_err(|cause| Refusal::new("observe", "", cause))
     }
@@ -362,7 +362,7 @@ impl Store {
     /// ```
     ///
     /// # Errors
-    /// A [`Refusal`] inside an update closure, an extractor, a hook or `get_with`, and if the store is damaged.
+    /// A [`Refusal`] inside an update closure, an extractor, a hook or `get_with`, and if the store is poisoned.
     pub fn optimize(&self) -> Result<(), Refusal> {
         self.engine.optimize().map_err(|cause| Refusal::new("optimize", "", cause))
     }

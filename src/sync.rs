@@ -30,7 +30,8 @@ mod chosen {
     pub(crate) use loom::thread;
 }
 
-/// Thread locals without lazy initialization or drop, except under the checkers, which require it.
+/// Thread locals with a constant initializer; under the checkers, whose macros accept no other, with a lazy one. Only for types
+/// without `Drop`.
 macro_rules! per_thread {
     ($($(#[$attribute:meta])* static $name:ident: $t:ty = $value:expr;)*) => {
         #[cfg(not(any(memdex_shuttle, memdex_loom)))]
@@ -42,6 +43,7 @@ macro_rules! per_thread {
     };
 }
 
+/// A sharded map from names: the registry of collections.
 mod name_map;
 
 pub(crate) use name_map::NameMap;
@@ -51,16 +53,16 @@ pub(crate) use chosen::*;
 pub(crate) use std::sync::Arc;
 pub(crate) use std::thread::panicking;
 
-/// Like [`Tally`], for signed values.
-pub(crate) use std::sync::atomic::AtomicI64 as SignedTally;
+/// Like [`StatsCounter`], for signed values.
+pub(crate) use std::sync::atomic::AtomicI64 as SignedStatsCounter;
 /// An atomic counter on which no query result and no decision about a record depends. It is from `std` under the
 /// checkers too: exploring its interleavings would find nothing.
-pub(crate) use std::sync::atomic::AtomicU64 as Tally;
+pub(crate) use std::sync::atomic::AtomicU64 as StatsCounter;
 
-/// Loom supports sequentially consistent fences, but treats sequentially consistent accesses as acquire and release
-/// only. Where the engine needs their single total order, loom gets a fence. Elsewhere the accesses themselves suffice.
+/// A sequentially consistent fence under loom, otherwise nothing. Loom treats sequentially consistent accesses as acquire and
+/// release only, so code that relies on their single total order calls this.
 #[inline]
-pub(crate) fn fence() {
+pub(crate) fn loom_fence() {
     #[cfg(memdex_loom)]
     loom::sync::atomic::fence(Ordering::SeqCst);
 }

@@ -155,7 +155,7 @@ fn store_flights(store: &Store, flights: &Collection<Flight>) -> Result<()> {
         ("key table", memory.key_table, "key → flight"),
         ("row pages", memory.row_pages, "row number → flight"),
         ("indexes", memory.indexes, "carrier, origin, tailnum, dest and arrival → rows"),
-        ("codes", memory.codes, "row → its entries in the indexes"),
+        ("codes", memory.back_references, "row → its entries in the indexes"),
         ("columns", memory.columns, "row → delay and scheduled departure"),
         ("bookkeeping", memory.bookkeeping, "versions retained for snapshots, and free rows"),
         ("all", memory.total(), ""),

@@ -295,7 +295,7 @@ fn delete_old(ledger: &Ledger) -> Result<()> {
         Ok([
             of.records,
             memory.records + memory.record_heap + memory.versions,
-            memory.indexes + memory.codes,
+            memory.indexes + memory.back_references,
             memory.columns,
             memory.key_table + memory.row_pages,
             memory.total(),

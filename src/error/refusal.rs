@@ -198,12 +198,12 @@ pub enum Cause {
         /// The limit.
         limit: usize,
     },
-    /// A bug of memdex damaged the store. It refuses writes; reads work.
+    /// The store is poisoned: an earlier commit failed because of a bug in memdex. It refuses writes; reads work.
     #[error(
         "the store refuses writes because an earlier commit failed: {why}; reads work, so copy the data into another store"
     )]
     #[non_exhaustive]
-    Damaged {
+    Poisoned {
         /// What failed.
         why: String,
     },

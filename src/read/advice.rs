@@ -1,8 +1,8 @@
 //! Suggests indexes and columns that would save a query from evaluating records.
 
+use super::condition_text::{TestText, name};
 use super::order::Order;
 use super::plan::Plan;
-use super::words::{TestWords, name};
 use crate::index::Index;
 use crate::record::{Condition, FieldAt, IndexKind, Test};
 use crate::storage::TableCore;
@@ -26,7 +26,7 @@ impl Advisor<'_> {
         residual.each_test(&mut |field, test| {
             let Some(what) = self.what(field, test).filter(|_| advice.len() < MOST) else { return };
             let field = name(&self.table.schema, field);
-            let line = format!("{what} on {field:?} would answer {}", TestWords { field, test });
+            let line = format!("{what} on {field:?} would answer {}", TestText { field, test });
             if !advice.contains(&line) {
                 advice.push(line);
             }

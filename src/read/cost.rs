@@ -2,7 +2,7 @@
 //! Measured on a machine where a random memory access takes 100 to 170 ns.
 
 /// Evaluating a record: page, version and fields are separate memory accesses.
-pub(super) const LOOK: f64 = 220.0;
+pub(super) const EVALUATION: f64 = 220.0;
 /// Evaluating a record in a full scan, which reads pages sequentially.
 pub(super) const SCAN: f64 = 110.0;
 /// Looking up one value: hash, shard, posting.

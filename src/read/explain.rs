@@ -5,6 +5,7 @@ use super::advice::Advisor;
 use super::bound_query::BoundQuery;
 use super::by_columns;
 use super::choice::Chooser;
+use super::condition_text::{ConditionText, TestText};
 use super::execute::{Matches, execute_with, trusted};
 use super::order::Order;
 use super::plan::{Plan, Source, Step};
@@ -14,7 +15,6 @@ use super::snapshot::AnyView;
 use super::sort::in_order;
 use super::top_k::{self, AccessPath};
 use super::walk;
-use super::words::{TestWords, Words};
 use crate::error::Commit;
 use crate::record::{Condition, Test};
 use crate::rowset::RowSet;
@@ -144,7 +144,7 @@ fn field_name(table: &TableCore, position: usize) -> &str {
 }
 
 fn in_words(table: &TableCore, condition: &Condition) -> String {
-    Words { schema: &table.schema, condition }.to_string()
+    ConditionText { schema: &table.schema, condition }.to_string()
 }
 
 fn of_plan(view: AnyView<'_>, condition: &Condition, plan: &Plan) -> (ExplainStep, Matches) {
@@ -182,7 +182,7 @@ fn of_step(view: AnyView<'_>, step: &Step) -> (RowSet, ExplainStep) {
         sets
     };
     let in_words = |column: usize, test: &Test| {
-        TestWords { field: field_name(view.table, view.table.columns[column].field), test }.to_string()
+        TestText { field: field_name(view.table, view.table.columns[column].field), test }.to_string()
     };
     let listed = |values: &[Value]| values.iter().map(|value| format!("{value:?}")).collect::<Vec<_>>().join(", ");
     let what = match &step.source {

@@ -8,6 +8,7 @@ mod bound_query;
 mod builder;
 mod by_columns;
 mod choice;
+mod condition_text;
 mod cost;
 mod estimate;
 mod execute;
@@ -29,7 +30,6 @@ mod statistics;
 mod stream;
 mod top_k;
 mod walk;
-mod words;
 
 pub use explain::{ExplainStep, Explanation};
 pub use find::Find;

@@ -22,7 +22,7 @@ pub(super) fn plan(table: &TableCore, condition: &Condition, chooser: &Chooser) 
     let (rows, scan) = (planner.total, planner.total as f64 * cost::SCAN);
     match planner.known(condition) {
         Some(Known { step, residual }) => {
-            let evaluations = if residual.is_some() { step.rows as f64 * cost::LOOK } else { 0.0 };
+            let evaluations = if residual.is_some() { step.rows as f64 * cost::EVALUATION } else { 0.0 };
             Plan { rows: step.rows, cost: step.cost + evaluations, access: Some(step), residual }
         }
         None => Plan { access: None, residual: Some(condition.clone()), rows, cost: scan },
@@ -97,7 +97,7 @@ impl<'a> Planner<'a> {
                 continue;
             }
             let left = cost::among(rows, step.rows, self.total);
-            let then = if answered == count { 0.0 } else { left as f64 * cost::LOOK };
+            let then = if answered == count { 0.0 } else { left as f64 * cost::EVALUATION };
             let saved = match step.source {
                 // The alternative is to read only the cells of the rows selected so far.
                 Source::Column(..) if !taken.is_empty() => rows as f64 * per_row.min(cost::SCATTERED_CELL),
@@ -108,7 +108,7 @@ impl<'a> Planner<'a> {
                 answers.iter().for_each(|part| open[*part] = false);
                 count -= answered;
                 rows = left;
-                per_row = if count == 0 { 0.0 } else { cost::LOOK };
+                per_row = if count == 0 { 0.0 } else { cost::EVALUATION };
                 taken.push(step);
             }
         }
@@ -131,7 +131,7 @@ impl<'a> Planner<'a> {
             let Condition::Test(field, test) = part else { continue };
             let Some(column) = self.column(field, test) else { continue };
             let cells = step.rows as f64 * cost::SCATTERED_CELL;
-            let better = cells < evaluations as f64 * cost::LOOK;
+            let better = cells < evaluations as f64 * cost::EVALUATION;
             if self.chooser.pick(&[better, !better]) > 0 {
                 continue;
             }

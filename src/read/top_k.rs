@@ -28,12 +28,12 @@ pub(super) fn choose(view: AnyView<'_>, condition: &Condition, top: &TopK<'_>, c
     let plan = planner::plan(view.table, condition, chooser);
     let matches = plan.rows as f64;
     // A record that a residual filter has read needs no second fetch.
-    let fetch = if plan.is_exact() { cost::LOOK } else { 0.0 };
+    let fetch = if plan.is_exact() { cost::EVALUATION } else { 0.0 };
     let sort = plan.cost + matches * (fetch + cost::COMPARED);
     let usable = top.first < plan.rows && plan.is_exact();
     let columns = by_columns::columns_of(view.table, condition, top).filter(|_| usable);
     let by_columns = columns.as_ref().map(|columns| {
-        plan.cost + matches * columns.len().max(1) as f64 * cost::SCATTERED_CELL + top.first as f64 * cost::LOOK
+        plan.cost + matches * columns.len().max(1) as f64 * cost::SCATTERED_CELL + top.first as f64 * cost::EVALUATION
     });
     let mut walks = walk::plans(view.table, condition, top, chooser, plan.rows);
     let mut costs = vec![sort];

@@ -156,15 +156,15 @@ fn plan(
     // All that are equal in what the index has in order are gone through, since something else decides among them.
     let equal = if covers < order.0.len() { there / index.distinct_lately().max(1) } else { 0 };
     let walked = cost::walked(top.first, matches, there.max(matches)).max(equal);
-    let known = if rest.is_empty() { None } else { planner.every(condition, &rest, (walked, cost::LOOK)) };
+    let known = if rest.is_empty() { None } else { planner.every(condition, &rest, (walked, cost::EVALUATION)) };
     let (within, residual) = match known {
         Some(Known { step, residual }) => (Some(step), residual),
         None => (None, Condition::all_of(rest)),
     };
     let share = within.as_ref().map_or(1.0, |within| within.rows as f64 / planner.total.max(1) as f64);
-    let looks = walked as f64 * share.min(1.0) * cost::LOOK;
+    let evaluations = walked as f64 * share.min(1.0) * cost::EVALUATION;
     let cost =
-        2.0 * cost::LOOKUP + walked as f64 * cost::WALKED + looks + within.as_ref().map_or(0.0, |step| step.cost);
+        2.0 * cost::LOOKUP + walked as f64 * cost::WALKED + evaluations + within.as_ref().map_or(0.0, |step| step.cost);
     Some(WalkPlan { index: index.clone(), spec, order: order.clone(), covers, nulls, within, residual, walked, cost })
 }
 

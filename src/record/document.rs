@@ -6,7 +6,7 @@ use super::record::Internal;
 use super::{FieldAt, FieldDef, FieldValues, Record, Schema};
 use crate::error::{Cause, DocumentError, SchemaError};
 use memdex_query::schema::Path;
-use memdex_query::value::{AnyKey, Kind, ValueRef, plain_json, sort_of_json};
+use memdex_query::value::{AnyKey, Kind, ValueRef, json_type_name, plain_json};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
@@ -54,9 +54,9 @@ use std::str::FromStr;
 ///
 /// # Other paths
 /// Queries may name any path. Conditions on undeclared paths have no index. They compare numbers as numbers, so that `eq(5)` finds
-/// `5.0`; values of different JSON types are unequal, and in no range of each other. Every test is possible; a test of a single value
-/// (`eq`, `ne`, `is_in`, ranges) is true if one of the values at the path meets it. `is_null` is true if there is no plain value at
-/// the path; an object is not one.
+/// `5.0`; values of different JSON types are never equal, and neither is less than the other. All tests are allowed; a test of a single
+/// value (`eq`, `ne`, `is_in`, ranges) matches if any value at the path does. `is_null` matches if there is no string, number or
+/// boolean at the path.
 #[derive(Clone, PartialEq)]
 pub struct Document {
     /// An object, and no deeper than the limit.
@@ -72,7 +72,7 @@ impl Document {
     pub fn new(json: Json) -> Result<Self, DocumentError> {
         let body = shallow(json)?;
         if !body.is_object() {
-            return Err(DocumentError::NotAnObject { found: sort_of_json(&body) });
+            return Err(DocumentError::NotAnObject { found: json_type_name(&body) });
         }
         Ok(Document { body })
     }
@@ -83,7 +83,7 @@ impl Document {
     /// # Errors
     /// [`DocumentError`] if it can't be serialized, or is not an object.
     pub fn of<T: Serialize + ?Sized>(value: &T) -> Result<Self, DocumentError> {
-        Document::new(serde_json::to_value(value).map_err(said)?)
+        Document::new(serde_json::to_value(value).map_err(document_error)?)
     }
 
     /// Converts the document to a Rust type.
@@ -99,10 +99,11 @@ impl Document {
     /// # Errors
     /// [`DocumentError::Json`] if it does not fit the type.
     pub fn to<T: DeserializeOwned>(&self) -> Result<T, DocumentError> {
-        T::deserialize(&self.body).map_err(said)
+        T::deserialize(&self.body).map_err(document_error)
     }
 
-    /// The JSON at a path. Steps through objects only, not into arrays.
+    /// The JSON at a path. Unlike the paths of queries and of declared fields, it does not lead into arrays: for `items.price` with an
+    /// array `items` it returns `None`.
     pub fn get(&self, path: &str) -> Option<&Json> {
         path.split('.').try_fold(&self.body, |at, step| at.as_object()?.get(step))
     }
@@ -156,21 +157,21 @@ impl Document {
 
     /// The single value at the path of a declared field; null for a conflict.
     fn value_by(&self, path: &Path) -> ValueRef<'_> {
-        let value = path.only(&self.body).and_then(plain_json);
-        value.and_then(|value| path.shown(value)).unwrap_or(ValueRef::Null)
+        let value = path.single(&self.body).and_then(plain_json);
+        value.and_then(|value| path.coerce(value)).unwrap_or(ValueRef::Null)
     }
 
-    /// The first conflict at a path, and whether there is any valid value.
-    fn judge(&self, field: &FieldDef, path: &Path) -> (Option<&Json>, bool) {
+    /// The first value of the wrong type at a path, and whether there is any valid value.
+    fn check_field(&self, field: &FieldDef, path: &Path) -> (Option<&Json>, bool) {
         let (mut conflict, mut any) = (None, false);
         let mut look = |json| match plain_json(json) {
             Some(ValueRef::Null) => {}
-            Some(value) if path.shown(value).is_some() => any = true,
+            Some(value) if path.coerce(value).is_some() => any = true,
             _ => conflict = conflict.or(Some(json)),
         };
         if field.is_many() {
             path.each(&self.body, &mut look);
-        } else if let Some(json) = path.only(&self.body) {
+        } else if let Some(json) = path.single(&self.body) {
             look(json);
         }
         (conflict, any)
@@ -220,9 +221,9 @@ impl Record for Document {
 
     fn engine_check(&self, schema: &Schema, _: Internal) -> Result<(), Cause> {
         for (field, path) in schema.paths() {
-            let (conflict, any) = self.judge(field, path);
+            let (conflict, any) = self.check_field(field, path);
             if let Some(json) = conflict.filter(|_| !field.skips_conflicts()) {
-                let found = plain_json(json).map_or(sort_of_json(json).to_owned(), |value| format!("{value:?}"));
+                let found = plain_json(json).map_or(json_type_name(json).to_owned(), |value| format!("{value:?}"));
                 return Err(field.conflict(found).into());
             }
             if field.is_required() && !any {
@@ -243,15 +244,15 @@ impl Record for Document {
         }
     }
 
-    fn engine_values<'a>(&'a self, field: &FieldAt, show: &mut dyn FnMut(ValueRef<'a>), _: Internal) {
+    fn engine_values<'a>(&'a self, field: &FieldAt, visit: &mut dyn FnMut(ValueRef<'a>), _: Internal) {
         match field.path() {
             Some(path) if path.many => path.each(&self.body, &mut |json| {
                 let value = plain_json(json).filter(|value| !value.is_null());
-                if let Some(value) = value.and_then(|value| path.shown(value)) {
-                    show(value);
+                if let Some(value) = value.and_then(|value| path.coerce(value)) {
+                    visit(value);
                 }
             }),
-            Some(path) => show(self.value_by(path)),
+            Some(path) => visit(self.value_by(path)),
             None => {}
         }
     }
@@ -270,12 +271,12 @@ impl FromStr for Document {
 
     /// Reads JSON text.
     fn from_str(text: &str) -> Result<Self, DocumentError> {
-        Document::new(serde_json::from_str(text).map_err(said)?)
+        Document::new(serde_json::from_str(text).map_err(document_error)?)
     }
 }
 
 /// Converts an error of `serde_json`, which reports too deep text only in its message.
-fn said(error: serde_json::Error) -> DocumentError {
+fn document_error(error: serde_json::Error) -> DocumentError {
     let message = error.to_string();
     if message.starts_with("recursion limit exceeded") {
         return DocumentError::TooDeep { limit: crate::limits::MAX_DOCUMENT_DEPTH };

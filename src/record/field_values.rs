@@ -11,7 +11,8 @@ use std::collections::HashMap;
 
 /// The values of a record by field name, for tools that have no Rust type at hand. See [`AnyCollection`](crate::typing::AnyCollection).
 ///
-/// A field of many values has an entry for each of them. Nulls count as missing.
+/// A field of many values has an entry for each of them. [`to`](FieldValues::to) and stores treat a null as missing; `get` and `iter`
+/// return it.
 ///
 /// ```
 /// use memdex::Value;
@@ -40,7 +41,7 @@ impl FieldValues {
         self
     }
 
-    /// Adds each of these values of a field; with no values, the field is missing. Takes an `Option` too.
+    /// Appends these values to a field; an empty iterator or `None` adds nothing.
     #[must_use]
     pub fn with_each<T: Into<Value>>(
         mut self,

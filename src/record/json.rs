@@ -4,7 +4,7 @@
 use crate::error::DocumentError;
 use crate::limits::MAX_DOCUMENT_DEPTH;
 use memdex_query::schema::Path;
-use memdex_query::value::{ValueRef, sort_of_json};
+use memdex_query::value::{ValueRef, json_type_name};
 use serde_json::{Map, Value as Json};
 
 /// Returns the tree if it is not too deep; otherwise drops it without recursion.
@@ -65,14 +65,14 @@ pub(super) fn heap_bytes(json: &Json) -> usize {
 /// Finds the JSON values at a path.
 pub(super) trait InJson {
     /// The only value there, if there is one: the array itself if an array is on the way.
-    fn only<'a>(&self, body: &'a Json) -> Option<&'a Json>;
+    fn single<'a>(&self, body: &'a Json) -> Option<&'a Json>;
 
-    /// Passes each value there to `show`, through all arrays on the way and at the end.
-    fn each<'a>(&self, body: &'a Json, show: &mut dyn FnMut(&'a Json));
+    /// Passes each value there to `visit`, through all arrays on the way and at the end.
+    fn each<'a>(&self, body: &'a Json, visit: &mut dyn FnMut(&'a Json));
 }
 
 impl InJson for Path {
-    fn only<'a>(&self, body: &'a Json) -> Option<&'a Json> {
+    fn single<'a>(&self, body: &'a Json) -> Option<&'a Json> {
         let mut at = body;
         for step in &self.steps {
             match at {
@@ -84,18 +84,18 @@ impl InJson for Path {
         Some(at)
     }
 
-    fn each<'a>(&self, body: &'a Json, show: &mut dyn FnMut(&'a Json)) {
-        each(body, &self.steps, show);
+    fn each<'a>(&self, body: &'a Json, visit: &mut dyn FnMut(&'a Json)) {
+        each(body, &self.steps, visit);
     }
 }
 
-fn each<'a>(at: &'a Json, steps: &[Box<str>], show: &mut dyn FnMut(&'a Json)) {
+fn each<'a>(at: &'a Json, steps: &[Box<str>], visit: &mut dyn FnMut(&'a Json)) {
     match (at, steps) {
-        (Json::Array(items), _) => items.iter().for_each(|item| each(item, steps, show)),
-        (at, []) => show(at),
+        (Json::Array(items), _) => items.iter().for_each(|item| each(item, steps, visit)),
+        (at, []) => visit(at),
         (Json::Object(fields), [step, rest @ ..]) => {
             if let Some(next) = fields.get(&**step) {
-                each(next, rest, show);
+                each(next, rest, visit);
             }
         }
         _ => {}
@@ -107,7 +107,7 @@ pub(super) fn set(body: &mut Json, path: &str, value: Json) -> Result<(), Docume
     let mut at = body;
     let mut passed = 0;
     for step in path.split('.') {
-        let found = sort_of_json(at);
+        let found = json_type_name(at);
         let Json::Object(fields) = at else {
             let passed = path.get(..passed).unwrap_or(path).trim_end_matches('.');
             return Err(DocumentError::InTheWay { path: path.into(), at: passed.into(), found });

@@ -95,13 +95,13 @@ impl<V> KeyValue<V> {
         self.value
     }
 
-    /// Passes each value of a field to `show`, and each that the field can't hold to `conflict`.
-    fn each<'a>(&'a self, path: &Path, show: &mut dyn FnMut(ValueRef<'a>), conflict: &mut dyn FnMut(&'a Value)) {
+    /// Passes each value of a field to `visit`, and each that the field can't hold to `conflict`.
+    fn each<'a>(&'a self, path: &Path, visit: &mut dyn FnMut(ValueRef<'a>), conflict: &mut dyn FnMut(&'a Value)) {
         let of_key = path.key_part.and_then(|part| self.key.get(part));
         let given = self.field_or_nothing(path);
         for value in of_key.into_iter().chain(given) {
-            match path.shown(value.as_ref()) {
-                Some(shown) => show(shown),
+            match path.coerce(value.as_ref()) {
+                Some(coerced) => visit(coerced),
                 None if value.as_ref().is_null() => {}
                 None => conflict(value),
             }
@@ -113,17 +113,17 @@ impl<V> KeyValue<V> {
         fields.filter(move |(name, _)| **name == *path.name).map(|(_, value)| value)
     }
 
-    fn only(&self, path: &Path) -> ValueRef<'_> {
-        let (mut only, mut count) = (ValueRef::Null, 0);
+    fn single(&self, path: &Path) -> ValueRef<'_> {
+        let (mut single, mut count) = (ValueRef::Null, 0);
         self.each(
             path,
             &mut |value| {
-                only = value;
+                single = value;
                 count += 1;
             },
             &mut |_| (),
         );
-        if count == 1 { only } else { ValueRef::Null }
+        if count == 1 { single } else { ValueRef::Null }
     }
 }
 
@@ -226,20 +226,20 @@ impl<V: Send + Sync + 'static> Record for KeyValue<V> {
     }
 
     fn engine_key(&self, schema: &Schema, key: &mut KeyBuffer, _: Internal) {
-        schema.paths().filter(|(field, _)| field.is_key()).for_each(|(_, path)| key.push(self.only(path)));
+        schema.paths().filter(|(field, _)| field.is_key()).for_each(|(_, path)| key.push(self.single(path)));
     }
 
     fn engine_value(&self, field: &FieldAt, _: Internal) -> ValueRef<'_> {
         match field.path() {
-            Some(path) if !path.many => self.only(path),
+            Some(path) if !path.many => self.single(path),
             _ => ValueRef::Null,
         }
     }
 
-    fn engine_values<'a>(&'a self, field: &FieldAt, show: &mut dyn FnMut(ValueRef<'a>), _: Internal) {
+    fn engine_values<'a>(&'a self, field: &FieldAt, visit: &mut dyn FnMut(ValueRef<'a>), _: Internal) {
         match field.path() {
-            Some(path) if path.many => self.each(path, show, &mut |_| ()),
-            Some(path) => show(self.only(path)),
+            Some(path) if path.many => self.each(path, visit, &mut |_| ()),
+            Some(path) => visit(self.single(path)),
             None => {}
         }
     }

@@ -19,9 +19,9 @@ pub trait Nested: Nest {
     /// The value of a field by its position; `Null` for a multi-valued one.
     fn value(&self, field: usize) -> ValueRef<'_>;
 
-    /// Passes each value of a field to `show`.
-    fn values<'a>(&'a self, field: usize, show: &mut dyn FnMut(ValueRef<'a>)) {
-        show(self.value(field));
+    /// Calls `visit` with each value of a field. A missing value may be passed as null, or not at all.
+    fn values<'a>(&'a self, field: usize, visit: &mut dyn FnMut(ValueRef<'a>)) {
+        visit(self.value(field));
     }
 
     /// Builds it from the values of a record's fields whose names begin with `prefix` and a dot; as
@@ -49,8 +49,8 @@ impl<N: Nested> Nested for Option<N> {
         self.as_ref().map_or(ValueRef::Null, |inner| inner.value(field))
     }
 
-    fn values<'a>(&'a self, field: usize, show: &mut dyn FnMut(ValueRef<'a>)) {
-        self.iter().for_each(|inner| inner.values(field, show));
+    fn values<'a>(&'a self, field: usize, visit: &mut dyn FnMut(ValueRef<'a>)) {
+        self.iter().for_each(|inner| inner.values(field, visit));
     }
 
     fn from_values(values: &FieldValues, prefix: &str) -> Result<Self, Cause> {
@@ -58,7 +58,7 @@ impl<N: Nested> Nested for Option<N> {
     }
 }
 
-/// It can't be built from values by field name, which do not say which values belong to one element.
+/// It can't be built from values by field name: these do not say which of them belong to the same element.
 impl<N: Nested> Nested for Vec<N> {
     const FIELDS: usize = N::FIELDS;
 
@@ -70,8 +70,8 @@ impl<N: Nested> Nested for Vec<N> {
         ValueRef::Null
     }
 
-    fn values<'a>(&'a self, field: usize, show: &mut dyn FnMut(ValueRef<'a>)) {
-        self.iter().for_each(|inner| inner.values(field, show));
+    fn values<'a>(&'a self, field: usize, visit: &mut dyn FnMut(ValueRef<'a>)) {
+        self.iter().for_each(|inner| inner.values(field, visit));
     }
 }
 
@@ -86,8 +86,8 @@ impl<N: Nested> Nested for Box<N> {
         (**self).value(field)
     }
 
-    fn values<'a>(&'a self, field: usize, show: &mut dyn FnMut(ValueRef<'a>)) {
-        (**self).values(field, show);
+    fn values<'a>(&'a self, field: usize, visit: &mut dyn FnMut(ValueRef<'a>)) {
+        (**self).values(field, visit);
     }
 
     fn from_values(values: &FieldValues, prefix: &str) -> Result<Self, Cause> {

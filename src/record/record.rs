@@ -100,10 +100,10 @@ pub trait Record: Sized + Send + Sync + 'static {
     /// field.
     fn value(&self, field: usize) -> ValueRef<'_>;
 
-    /// Passes each value of the field at a position of the schema to `show`. Implement it if the schema has
+    /// Passes each value of the field at a position of the schema to `visit`. Implement it if the schema has
     /// [multi-valued](crate::FieldDef::many) fields.
-    fn values<'a>(&'a self, field: usize, show: &mut dyn FnMut(ValueRef<'a>)) {
-        show(self.value(field));
+    fn values<'a>(&'a self, field: usize, visit: &mut dyn FnMut(ValueRef<'a>)) {
+        visit(self.value(field));
     }
 
     /// An estimate of the heap bytes that the record holds, for [statistics](crate::stats::MemoryStats::record_heap) and
@@ -160,8 +160,8 @@ pub trait Record: Sized + Send + Sync + 'static {
     }
 
     #[doc(hidden)]
-    fn engine_values<'a>(&'a self, field: &FieldAt, show: &mut dyn FnMut(ValueRef<'a>), _: Internal) {
-        self.values(field.position(), show);
+    fn engine_values<'a>(&'a self, field: &FieldAt, visit: &mut dyn FnMut(ValueRef<'a>), _: Internal) {
+        self.values(field.position(), visit);
     }
 }
 
@@ -199,8 +199,8 @@ pub(crate) trait Access: Record {
         self.engine_value(field, Internal(()))
     }
 
-    fn values_at<'a>(&'a self, field: &FieldAt, show: &mut dyn FnMut(ValueRef<'a>)) {
-        self.engine_values(field, show, Internal(()));
+    fn values_at<'a>(&'a self, field: &FieldAt, visit: &mut dyn FnMut(ValueRef<'a>)) {
+        self.engine_values(field, visit, Internal(()));
     }
 }
 

@@ -78,11 +78,11 @@ impl<R: Record> AnyTable for Table<R> {
     }
 
     fn set_dropped(&self) -> i64 {
-        self.figures.set_dropped()
+        self.gauges.set_dropped()
     }
 
     fn is_dropped(&self) -> bool {
-        self.figures.is_dropped()
+        self.gauges.is_dropped()
     }
 
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {

@@ -1,4 +1,4 @@
-//! What a commit changes, as hooks see it: the proposal before the commit, the net changes after it.
+//! Views of a commit for hooks: `ProposedCommit` before it, `CommitInfo` after it.
 
 use super::handle::Handle;
 use super::version::{Change, Version};
@@ -10,7 +10,7 @@ use memdex_query::value::Key;
 use std::any::Any;
 use std::fmt;
 
-/// What a commit changed, as [`CommitHook::committed`](crate::hook::CommitHook::committed) sees it.
+/// The changes of a commit, as [`CommitHook::committed`](crate::hook::CommitHook::committed) sees it.
 /// [`Store::observe`](crate::Store::observe) has an example.
 pub struct CommitInfo {
     number: Commit,
@@ -104,8 +104,8 @@ impl fmt::Debug for CommitInfo {
     }
 }
 
-/// A commit that has not happened yet, as [`CommitHook::prepare`](crate::hook::CommitHook::prepare) sees it. Its records are lent:
-/// if a hook refuses the commit, they return to the batch.
+/// A commit that has not happened yet, as [`CommitHook::prepare`](crate::hook::CommitHook::prepare) sees it. It borrows
+/// the records: a hook can read but not keep them, so a refused batch gets them back.
 pub struct ProposedCommit {
     number: Commit,
     at: Timestamp,

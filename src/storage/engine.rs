@@ -3,7 +3,7 @@
 use super::any_table::AnyTable;
 use super::garbage::Garbage;
 use super::hooks::{Hooks, Registration};
-use super::stats::{MemoryFigures, Stats};
+use super::stats::{MemoryUse, Stats};
 use super::timeline::{Pin, Timeline};
 use super::upkeep::Upkeep;
 use crate::clock::{Clock, SteadyClock, Timestamp};
@@ -16,7 +16,7 @@ use crate::reclaim::Backlog;
 use crate::sync::{
     Arc, AtomicBool, AtomicU64, Mutex, MutexGuard, NameMap, OnceLock,
     Ordering::{Relaxed, SeqCst},
-    Tally, thread,
+    StatsCounter, thread,
 };
 use crate::user_code;
 use std::any::Any;
@@ -32,7 +32,7 @@ pub(crate) struct Engine {
     /// The collections by name.
     registry: NameMap<Registered>,
     /// How many collections were ever opened.
-    opened: Tally,
+    opened: StatsCounter,
     /// The commit lock.
     committer: Mutex<Committer>,
     /// Set while pinned snapshots block reclamation: the thread that drops a pin must then reclaim.
@@ -40,7 +40,7 @@ pub(crate) struct Engine {
     /// Set by a thread that found the commit lock taken: the holder reclaims for it.
     reclaim_requested: AtomicBool,
     /// Why the store refuses writes for good.
-    damage: OnceLock<String>,
+    poisoned: OnceLock<String>,
 }
 
 /// A collection, with its place in the order of opening.
@@ -64,7 +64,7 @@ struct Committer {
 #[derive(Default)]
 pub(crate) struct Counters {
     pub(crate) refusals: AtomicU64,
-    pub(crate) lost_flushes: AtomicU64,
+    pub(crate) lost_operations: AtomicU64,
     pub(crate) drop_panics: AtomicU64,
     pub(crate) hook_panics: AtomicU64,
 }
@@ -80,11 +80,11 @@ impl Engine {
             latency: Latency::default(),
             memory: Total::default(),
             registry: NameMap::default(),
-            opened: Tally::new(0),
+            opened: StatsCounter::new(0),
             committer: Mutex::new(Committer { backlog: Vec::new() }),
             blocked_by_pins: AtomicBool::new(false),
             reclaim_requested: AtomicBool::new(false),
-            damage: OnceLock::new(),
+            poisoned: OnceLock::new(),
         }
     }
 
@@ -175,8 +175,8 @@ impl Engine {
             return Err(Cause::InsideUserCode);
         }
         let guard = CommitGuard { engine: self, committer: Some(self.committer.lock()) };
-        match self.damage.get() {
-            Some(why) => Err(Cause::Damaged { why: why.clone() }),
+        match self.poisoned.get() {
+            Some(why) => Err(Cause::Poisoned { why: why.clone() }),
             None => Ok(guard),
         }
     }
@@ -187,11 +187,11 @@ impl Engine {
     }
 
     /// Why writes are refused, if they are.
-    pub(crate) fn damage(&self) -> Option<&str> {
-        self.damage.get().map(String::as_str)
+    pub(crate) fn poisoned(&self) -> Option<&str> {
+        self.poisoned.get().map(String::as_str)
     }
 
-    // ---- figures ---------------------------------------------------------------------------------------------------
+    // ---- gauges ---------------------------------------------------------------------------------------------------
 
     pub(crate) fn stats(&self) -> Stats {
         let published = self.timeline.published();
@@ -204,12 +204,12 @@ impl Engine {
             oldest_pin: pinned.first().copied(),
             pinned_commits: pinned.len(),
             refusals: counters.refusals.load(SeqCst),
-            lost_flushes: counters.lost_flushes.load(SeqCst),
+            lost_operations: counters.lost_operations.load(SeqCst),
             drop_panics: counters.drop_panics.load(SeqCst),
             hook_panics: counters.hook_panics.load(SeqCst),
-            damage: self.damage().map(str::to_owned),
+            poisoned: self.poisoned().map(str::to_owned),
             latency: self.latency.stats(),
-            memory: MemoryFigures { now, peak },
+            memory: MemoryUse { now, peak },
             collections,
         }
     }
@@ -244,7 +244,7 @@ impl Engine {
     fn reclaim_as_requested(&self, extent: Extent) {
         while self.reclaim_requested.load(SeqCst) {
             let Some(mut committer) = self.committer.try_lock() else { return };
-            if self.damage.get().is_some() {
+            if self.poisoned.get().is_some() {
                 return;
             }
             let poison = PoisonOnUnwind { engine: self, step: Step::Reclaim, complete: false };
@@ -402,8 +402,8 @@ impl Drop for PoisonOnUnwind<'_> {
             Step::Reclaim => "reclamation panicked, which is a bug of memdex".to_owned(),
         };
         // Only the holder of the commit lock gets here, and only once.
-        let _ = self.engine.damage.set(why.clone());
-        let _ = user_code::run(|| tracing::error!(why, "the store is damaged: it refuses writes, reads still work"));
+        let _ = self.engine.poisoned.set(why.clone());
+        let _ = user_code::run(|| tracing::error!(why, "the store is poisoned: it refuses writes, reads still work"));
     }
 }
 

@@ -1,6 +1,6 @@
 //! Values that commits and reclamation passes have removed, to be dropped after every lock is released.
 
-use super::figures::Figures;
+use super::gauges::Gauges;
 use super::version::Version;
 use crate::record::Record;
 use crate::sync::Arc;
@@ -42,7 +42,7 @@ impl Garbage {
         &mut self,
         versions: SmallVec<[Arc<Version<R>>; 2]>,
         new_heap: usize,
-        figures: &Arc<Figures>,
+        gauges: &Arc<Gauges>,
     ) {
         if !needs_drop::<R>() {
             return self.add(versions);
@@ -50,11 +50,11 @@ impl Garbage {
         if versions.is_empty() && new_heap == 0 {
             return;
         }
-        let figures = figures.clone();
+        let gauges = gauges.clone();
         self.parts.push(Box::new(move || {
             let (mut heap, mut panics) = (0, 0);
             versions.into_iter().for_each(|version| panics += drop_measured(version, &mut heap));
-            Dropped { panics, memory: figures.change_heap(new_heap, heap) }
+            Dropped { panics, memory: gauges.change_heap(new_heap, heap) }
         }));
     }
 

@@ -21,7 +21,7 @@ use std::error::Error;
 ///
 /// If one `prepare` refuses, the batch is refused and nothing has changed; the store calls `aborted` of the hooks that had
 /// already prepared, in reverse order. After the last `prepare` succeeds the commit happens, unless a bug of memdex breaks
-/// it off: then the store is damaged and refuses writes, and calls neither `aborted` nor `committed`.
+/// it off: then the store is poisoned and refuses writes, and calls neither `aborted` nor `committed`.
 ///
 /// All methods may read the store. Writes from inside them, to this or any store, are refused. `prepare` and `aborted`
 /// run under the commit lock: all writers wait, so keep them short, and never wait for a thread that writes.

@@ -38,7 +38,7 @@ impl Lengths {
         self.0.read().len()
     }
 
-    pub(crate) fn settle(&self, pinned: &[Commit]) {
+    pub(crate) fn reclaim(&self, pinned: &[Commit]) {
         let mut list = self.0.write();
         if list.len() == 1 {
             return;
@@ -68,11 +68,11 @@ mod tests {
         for (commit, len) in [(1, 10), (2, 10), (4, 11), (5, 9), (7, 12)] {
             lengths.push(Commit::from_number(commit), len);
         }
-        lengths.settle(&[3, 5].map(Commit::from_number));
+        lengths.reclaim(&[3, 5].map(Commit::from_number));
         assert_eq!([3, 5, 7].map(|e| lengths.at(Commit::from_number(e))), [10, 9, 12]);
         assert_eq!(lengths.len(), 3, "the initial entry and commit 4 are dropped, and commit 2 changed nothing");
         assert_eq!(lengths.newest(|| Commit::from_number(6)), 9, "a commit in flight is not counted");
-        lengths.settle(&[]);
+        lengths.reclaim(&[]);
         assert_eq!((lengths.len(), lengths.at(Commit::from_number(7))), (1, 12));
     }
 }

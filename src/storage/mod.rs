@@ -8,8 +8,8 @@ mod collection;
 mod column;
 mod definitions;
 mod engine;
-mod figures;
 mod garbage;
+mod gauges;
 mod handle;
 mod hooks;
 mod key_table;
@@ -31,7 +31,7 @@ pub use changes::{CommitInfo, ProposedChange, ProposedCommit, RecordChange};
 pub use collection::Collection;
 pub use handle::Handle;
 pub use hooks::CommitHook;
-pub use stats::{AggregateStats, CollectionStats, IndexStats, MemoryFigures, MemoryStats, Stats};
+pub use stats::{AggregateStats, CollectionStats, IndexStats, MemoryStats, MemoryUse, Stats};
 pub use verify::{VerifyError, VerifyReport};
 
 pub(crate) use any_table::AnyTable;

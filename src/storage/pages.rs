@@ -74,7 +74,7 @@ impl<R> Rows<R> {
         }
     }
 
-    fn settle(&mut self, slot: u16, begin: Commit, pinned: &[Commit]) -> Option<Fate<R>> {
+    fn reclaim(&mut self, slot: u16, begin: Commit, pinned: &[Commit]) -> Option<Fate<R>> {
         let next = self.older.range((slot, begin.next())..=(slot, Commit::MAX)).next();
         let until = next
             .map(|(_, version)| version.begin)
@@ -220,18 +220,18 @@ impl<R> Pages<R> {
 
     /// Reclaims older versions, given by row and first commit, unless a pin sees them. Adjacent entries of one page
     /// share a guard.
-    pub(crate) fn settle(
+    pub(crate) fn reclaim(
         &self,
         versions: &[(Row, Commit)],
         pinned: &[Commit],
-        mut tell: impl FnMut(Row, Commit, Fate<R>),
+        mut report: impl FnMut(Row, Commit, Fate<R>),
     ) {
         for of_page in versions.chunk_by(|a, b| a.0 as usize / PAGE_ROWS == b.0 as usize / PAGE_ROWS) {
             let Some((page, _)) = self.page(of_page[0].0) else { continue };
             let mut rows = page.write();
             for &(row, begin) in of_page {
-                if let Some(fate) = rows.settle(slot(row), begin, pinned) {
-                    tell(row, begin, fate);
+                if let Some(fate) = rows.reclaim(slot(row), begin, pinned) {
+                    report(row, begin, fate);
                 }
             }
         }
@@ -326,7 +326,7 @@ mod tests {
         let mut forgotten = 0;
         let order = (1..VERSIONS / 2).chain((VERSIONS / 2..VERSIONS).rev());
         let all: Vec<(Row, Commit)> = order.map(|commit| (7, Commit::from_number(commit))).collect();
-        pages.settle(&all, &pinned, |_, begin, fate| match fate {
+        pages.reclaim(&all, &pinned, |_, begin, fate| match fate {
             Fate::Kept(pin) => assert_eq!(pin, begin, "a retained version is pinned at its own commit"),
             Fate::Forgotten(version, tombstone) => {
                 assert!(version.begin == begin && begin.get() % 1_000 != 0 && tombstone.is_none());

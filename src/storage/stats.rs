@@ -18,20 +18,20 @@ pub struct Stats {
     pub pinned_commits: usize,
     /// Refused batches, and operations that lenient commits left out.
     pub refusals: u64,
-    /// Lost operations: those of a writer that was dropped on a panicking thread or could not flush them, and those of
-    /// batches that a background writer returned to a dropped ticket.
-    pub lost_flushes: u64,
+    /// Operations that were never committed: their writer was dropped on a panicking thread or could not flush them, or a
+    /// background writer returned them to a ticket that had been dropped.
+    pub lost_operations: u64,
     /// Panics in the `Drop` and in the `heap_size` of reclaimed records.
     pub drop_panics: u64,
     /// Panics in commit hooks and observers, except in `prepare`, where a panic refuses the batch.
     pub hook_panics: u64,
-    /// Why the store refuses writes, if a bug of memdex has damaged it.
-    pub damage: Option<String>,
+    /// Why the store refuses writes, if a bug of memdex has made a commit fail.
+    pub poisoned: Option<String>,
     /// Latencies of calls, since the store was created or [`Store::take_latency`](crate::Store::take_latency) was
     /// called.
     pub latency: LatencyStats,
     /// Memory of all collections together, now and at its peak.
-    pub memory: MemoryFigures,
+    pub memory: MemoryUse,
     /// The collections, in the order in which they were opened.
     pub collections: Vec<CollectionStats>,
 }
@@ -54,7 +54,7 @@ pub struct Stats {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
-pub struct MemoryFigures {
+pub struct MemoryUse {
     /// In use now.
     pub now: usize,
     /// The highest use between two commits since the store was created. Every commit counts what it changes, so the
@@ -142,9 +142,9 @@ pub struct MemoryStats {
     pub aggregates: usize,
     /// Row → value, of fields with a column.
     pub columns: usize,
-    /// Row → the values or codes under which each index holds it (back references).
-    pub codes: usize,
-    /// Marks, the registry of retained versions, and the list of free rows.
+    /// Row → the values or codes under which each index holds it.
+    pub back_references: usize,
+    /// Marks, the lists of retained versions, and the list of free rows.
     pub bookkeeping: usize,
 }
 
@@ -152,7 +152,7 @@ impl MemoryStats {
     /// All memory except the records and their heap memory.
     pub fn overhead(&self) -> usize {
         let shared = self.key_table + self.row_pages + self.indexes + self.aggregates + self.columns;
-        self.versions + shared + self.codes + self.bookkeeping
+        self.versions + shared + self.back_references + self.bookkeeping
     }
 
     /// All memory.

@@ -2,8 +2,8 @@
 //! everything that needs no record type.
 
 use super::changes::{CollectionChanges, RecordChange};
-use super::figures::Counts;
 use super::garbage::Garbage;
+use super::gauges::Counts;
 use super::key_table::KeyTable;
 use super::pages::{Fate, Pages};
 use super::stats::MemoryStats;
@@ -120,7 +120,7 @@ impl<R: Record> Table<R> {
     }
 
     /// Drops the versions that a commit has displaced and no reader sees, and retains the others.
-    pub(crate) fn settle(
+    pub(crate) fn reclaim_displaced(
         &self,
         writer: &mut TableWriter,
         pinned: &[Commit],
@@ -183,7 +183,7 @@ impl<R: Record> Table<R> {
     ) {
         let mut forgotten: SmallVec<[Arc<Version<R>>; 2]> = SmallVec::with_capacity(versions.len());
         let mut tombstones = Vec::new();
-        self.pages.settle(versions, pinned, |row, begin, fate| match fate {
+        self.pages.reclaim(versions, pinned, |row, begin, fate| match fate {
             Fate::Kept(pin) => writer.kept.entry(pin).or_default().push((row, begin)),
             Fate::Forgotten(version, tombstone) => {
                 forgotten.push(version);
@@ -196,19 +196,19 @@ impl<R: Record> Table<R> {
             forgotten.push(tombstone);
         }
         writer.key_bytes -= forgotten.iter().map(|version| version.key.heap_bytes()).sum::<usize>();
-        garbage.add_versions(forgotten, new_heap, &self.figures);
+        garbage.add_versions(forgotten, new_heap, &self.gauges);
     }
 
     /// Brings the statistics up to date. Returns the change of the memory since the last call, without the heap memory
     /// of the records. Under the commit lock.
     pub(super) fn recount(&self) -> i64 {
         let writer = &mut *self.writer();
-        let counts = if self.figures.is_dropped() { Counts::default() } else { self.counts(writer) };
+        let counts = if self.gauges.is_dropped() { Counts::default() } else { self.counts(writer) };
         // Most updates leave all of it as it was.
         if counts == writer.counted {
             return 0;
         }
-        self.figures.set(counts);
+        self.gauges.set(counts);
         let before = std::mem::replace(&mut writer.counted, counts);
         counts.memory.total() as i64 - before.memory.total() as i64
     }
@@ -227,7 +227,7 @@ impl<R: Record> Table<R> {
             indexes: writer.structure_bytes(Role::Index) + self.all_rows_bytes.get(),
             aggregates: writer.structure_bytes(Role::Aggregate),
             columns: columns.map(|(column, of_column)| column.heap_bytes(of_column)).sum(),
-            codes: writer.back_refs.heap_bytes(),
+            back_references: writer.back_refs.heap_bytes(),
             bookkeeping: kept * 16 + writer.free_rows.capacity() * 4 + self.marks.heap_bytes(),
         };
         Counts { rows_used: writer.used_rows(), rows_free: writer.free_rows(), kept, memory }

@@ -4,7 +4,7 @@
 //! on small parts, one at a time; it holds the commit lock, and with it the [`TableWriter`].
 
 use super::column::{Cell, Column};
-use super::figures::{Counts, Figures};
+use super::gauges::{Counts, Gauges};
 use super::lengths::Lengths;
 use super::marks::{Mark, Marks};
 use super::stats::{AggregateStats, CollectionStats, IndexStats, MemoryStats};
@@ -39,7 +39,7 @@ pub(crate) struct TableCore {
     pub(crate) lengths: Lengths,
     pub(super) all_rows_bytes: HeapBytes,
     /// Shared with the garbage that is still to be dropped.
-    pub(super) figures: Arc<Figures>,
+    pub(super) gauges: Arc<Gauges>,
     writer: Mutex<TableWriter>,
 }
 
@@ -59,7 +59,7 @@ impl TableCore {
             marks: Marks::new(),
             lengths: Lengths::new(),
             all_rows_bytes: HeapBytes::default(),
-            figures: Arc::default(),
+            gauges: Arc::default(),
             writer: Mutex::new(writer),
         }
     }
@@ -269,7 +269,7 @@ impl TableCore {
         budget: &mut usize,
     ) -> Backlog {
         self.marks.tidy(pinned, published);
-        self.lengths.settle(pinned);
+        self.lengths.reclaim(pinned);
         let mut left = Backlog::Nothing;
         for (column, of_column) in self.columns.iter().zip(&mut writer.columns) {
             left = left.max(column.reclaim(of_column, pinned, budget));
@@ -280,11 +280,11 @@ impl TableCore {
         left
     }
 
-    // ---- figures --------------------------------------------------------------------------------------------------
+    // ---- gauges ---------------------------------------------------------------------------------------------------
 
     /// Never waits for a commit.
     pub(super) fn stats(&self, published: Commit) -> CollectionStats {
-        let Counts { rows_used, rows_free, kept, memory } = self.figures.counts();
+        let Counts { rows_used, rows_free, kept, memory } = self.gauges.counts();
         let aggregates = self.aggregates();
         let of_index = |index: &Arc<dyn Index>| IndexStats {
             name: index.name().to_owned(),
@@ -308,7 +308,7 @@ impl TableCore {
             marks: self.marks.len(),
             lengths_retained: self.lengths.len() - 1,
             results_retained: aggregates.iter().map(|aggregate| aggregate.older_entries()).sum(),
-            memory: MemoryStats { record_heap: self.figures.record_heap(), ..memory },
+            memory: MemoryStats { record_heap: self.gauges.record_heap(), ..memory },
         }
     }
 }

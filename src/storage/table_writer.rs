@@ -2,7 +2,7 @@
 
 use super::back_refs::{BackRefs, RefGroup};
 use super::column::ColumnWriter;
-use super::figures::Counts;
+use super::gauges::Counts;
 use crate::error::Commit;
 use crate::index::{self, Catalog, ChangeSet, Maintain, Moves, RefPlace, Role, Staged, StagedRefs};
 use crate::limits::MAX_ROWS;

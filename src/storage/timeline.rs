@@ -71,7 +71,7 @@ impl Timeline {
     /// Makes `commit` visible: one store publishes the whole batch.
     pub(crate) fn publish(&self, commit: Commit) {
         self.published.0.store(commit.get(), SeqCst);
-        sync::fence();
+        sync::loom_fence();
     }
 
     /// Pins the newest commit. `between` runs after the pin is announced and before it is confirmed, and may run
@@ -81,7 +81,7 @@ impl Timeline {
         let place = self.announce(epoch);
         let mut moved = false;
         loop {
-            sync::fence();
+            sync::loom_fence();
             let value = between();
             let newest = self.published();
             if newest == epoch {
@@ -128,7 +128,7 @@ impl Timeline {
             Place::Slot(slot) => {
                 debug_assert_eq!(self.slots[slot].0.load(SeqCst), pin.epoch.get());
                 self.slots[slot].0.store(FREE, SeqCst);
-                sync::fence();
+                sync::loom_fence();
             }
             Place::Overflow(ticket) => {
                 let epoch = self.overflow.lock().pins.remove(&ticket);
@@ -140,7 +140,7 @@ impl Timeline {
 
     /// The pinned commits, ascending and distinct. They include every pin that was taken before the newest publish.
     pub(crate) fn pinned(&self) -> Vec<Commit> {
-        sync::fence();
+        sync::loom_fence();
         let in_slots = self.slots.iter().map(|s| s.0.load(SeqCst)).filter(|c| *c != FREE);
         let mut pinned: Vec<Commit> = in_slots.map(Commit::from_number).collect();
         pinned.extend(self.overflow.lock().pins.values());

@@ -142,13 +142,13 @@ fn audit_memory<R: Record>(table: &Table<R>, writer: &TableWriter, walked: &Walk
         let what = format!("column {:?}", table.schema.fields()[column.field].name());
         found.expect_bytes(&what, column.heap_bytes(of_column), column.walk_bytes(of_column));
     }
-    // Garbage holds the figures until its records have been counted, which may be going on without the commit lock.
-    let is_counted = Arc::strong_count(&table.figures) == 1;
+    // Garbage holds the gauges until its records have been counted, which may be going on without the commit lock.
+    let is_counted = Arc::strong_count(&table.gauges) == 1;
     sync::fence_acquire();
     if let (true, Some(heap)) = (is_counted, walked.record_heap) {
-        found.expect_bytes("records on the heap", table.figures.record_heap(), heap);
+        found.expect_bytes("records on the heap", table.gauges.record_heap(), heap);
     }
-    let reported = table.figures.counts().memory;
+    let reported = table.gauges.counts().memory;
     // A refused batch may have grown the hash table of a dictionary.
     let counted = MemoryStats { columns: reported.columns, ..table.counts(writer).memory };
     found.expect(reported == counted, || format!("the memory is {counted:?}, but reported as {reported:?}"));

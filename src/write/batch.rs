@@ -1,7 +1,7 @@
 //! A batch: operations on any collections of one store, committed together, and the refusal that returns it.
 
+use super::attribution::{CommitLog, CommitOptions};
 use super::commit::{attempt, commit, refused};
-use super::notes::{Asked, Notes};
 use super::operation::{Effect, Operation, OperationInfo, Target};
 use super::operations::Operations;
 use super::part::Part;
@@ -104,17 +104,17 @@ impl Batch {
     /// # Errors
     /// As [`commit`](Batch::commit). The report of a successful commit lists nothing as refused.
     pub fn commit_reported(mut self) -> Result<Report, Refused> {
-        let asked = Asked { outcomes: true, ..Asked::default() };
-        self.flush_noted(asked).map_err(|refusal| Refused::new(refusal, self))
+        let options = CommitOptions { outcomes: true, ..CommitOptions::default() };
+        self.flush_with(options).map_err(|refusal| Refused::new(refusal, self))
     }
 
     /// Commits every operation that can be applied, and leaves the others out. An operation that is left out has no effect on
     /// those after it; the report returns it with the cause. Dropping the report drops those operations.
     ///
-    /// Records that can't be indexed are found when all operations have been applied. The commit then leaves out the operations
-    /// that made them and applies the others again, until all that remain succeed. It takes at most as many passes as there
-    /// are operations that depend on each other, by a shared key or by a unique value that one gives up and another takes.
-    /// Closures run again in each pass, and all writers wait. If every operation is refused, there is no commit.
+    /// Records that violate a constraint are found when all operations have been evaluated. The operations at fault are then left out
+    /// and the others evaluated again, until no violation remains. It takes at most as many passes as there are operations that
+    /// depend on each other, by a shared key or by a unique value that one releases and another claims. Closures run again in
+    /// each pass, and all writers wait. If every operation is refused, there is no commit.
     ///
     /// ```
     /// # use memdex::{Record, Store};
@@ -137,10 +137,10 @@ impl Batch {
     ///
     /// # Errors
     /// [`Refused`], with the unchanged batch, only for causes that concern no single operation: the collection is full, the
-    /// store is damaged, or the call comes from inside user code.
+    /// store is poisoned, or the call comes from inside user code.
     pub fn commit_lenient(mut self) -> Result<Report, Refused> {
-        let asked = Asked { outcomes: true, lenient: true, ..Asked::default() };
-        self.flush_noted(asked).map_err(|refusal| Refused::new(refusal, self))
+        let options = CommitOptions { outcomes: true, lenient: true, ..CommitOptions::default() };
+        self.flush_with(options).map_err(|refusal| Refused::new(refusal, self))
     }
 
     /// Commits one operation by itself. The refusal names no position in a batch.
@@ -178,17 +178,17 @@ impl Batch {
         Ok(receipt)
     }
 
-    /// As [`flush`](Batch::flush), with the requested notes. Operations that are left out move into the report.
-    pub(super) fn flush_noted(&mut self, asked: Asked) -> Result<Report, Refusal> {
-        let mut notes = Notes { asked, ..Notes::default() };
-        let receipt = attempt(&self.engine, &mut self.parts, Some(&mut notes));
+    /// As [`flush`](Batch::flush), with these options. Operations that are left out move into the report.
+    pub(super) fn flush_with(&mut self, options: CommitOptions) -> Result<Report, Refusal> {
+        let mut log = CommitLog { options, ..CommitLog::default() };
+        let receipt = attempt(&self.engine, &mut self.parts, Some(&mut log));
         let receipt = receipt.inspect_err(|refusal| refused(&self.engine, refusal))?;
-        notes.refusals.iter().for_each(|refusal| refused(&self.engine, refusal));
+        log.refusals.iter().for_each(|refusal| refused(&self.engine, refusal));
         self.next = 0;
         let engine = &self.engine;
         let left_out = self.parts.iter_mut().flat_map(|part| part.take_all());
         let taken = left_out.map(|single| TakenOperation::new(single, engine)).collect();
-        Ok(Report::new(receipt, notes, taken))
+        Ok(Report::new(receipt, log, taken))
     }
 
     /// Describes the operations, in the order in which they were added.
@@ -264,7 +264,8 @@ impl Batch {
     /// Runs the closures of updates, which run again at the commit. O(operations on the collection).
     ///
     /// # Errors
-    /// The [`Refusal`] with which the commit would refuse an operation on this key.
+    /// The [`Refusal`] of the first operation on this key that fails by itself. Only the commit checks constraints between records,
+    /// such as unique indexes.
     pub fn get<R: Record, Q: IntoKey<R::Key>>(
         &self,
         collection: &Collection<R>,
@@ -314,16 +315,15 @@ impl Batch {
         self.parts.iter().map(|part| part.bytes()).sum()
     }
 
-    /// Adds a fingerprint of each operation's collection and key: equal for equal keys, most likely different for others.
-    /// Returns `false` if one of the operations is by filter.
-    pub(super) fn fingerprints(&self, fingerprints: &mut Vec<u64>) -> bool {
+    /// Appends a hash of the collection and the key of each operation. Returns `false` if one of them is by filter and has no key.
+    pub(super) fn key_hashes(&self, hashes: &mut Vec<u64>) -> bool {
         let mut by_key = true;
-        // Every part adds its fingerprints, also after one that is not by key.
-        self.parts.iter().for_each(|part| by_key &= part.fingerprints(fingerprints));
+        // Every part adds its hashes, also after one that is not by key.
+        self.parts.iter().for_each(|part| by_key &= part.key_hashes(hashes));
         by_key
     }
 
-    /// Moves the operations of another batch of the same store behind its own.
+    /// Appends the operations of another batch of the same store, which is left empty.
     pub(super) fn append(&mut self, other: &mut Batch) {
         debug_assert!(Arc::ptr_eq(&self.engine, &other.engine));
         other.parts.iter_mut().for_each(|part| self.append_part(&mut **part));
@@ -356,8 +356,9 @@ impl Batch {
     /// As [`flush`](Batch::flush), for several submissions together. A refusal is neither counted nor traced: the user made no
     /// such batch, and it may be refused where none of the submissions would be.
     pub(super) fn flush_together(&mut self) -> Result<Receipt, Refusal> {
-        let mut notes = Notes { asked: Asked { several: true, ..Asked::default() }, ..Notes::default() };
-        let receipt = attempt(&self.engine, &mut self.parts, Some(&mut notes))?;
+        let mut log =
+            CommitLog { options: CommitOptions { grouped: true, ..CommitOptions::default() }, ..CommitLog::default() };
+        let receipt = attempt(&self.engine, &mut self.parts, Some(&mut log))?;
         self.next = 0;
         Ok(receipt)
     }

@@ -22,7 +22,7 @@ impl<R: Record> Collection<R> {
     /// ```
     ///
     /// # Errors
-    /// [`Refused`] if a hook refuses the commit, the collection was dropped or the store is damaged, and inside an update
+    /// [`Refused`] if a hook refuses the commit, the collection was dropped or the store is poisoned, and inside an update
     /// closure, an extractor, a hook or `get_with`.
     pub fn clear(&self) -> Result<Receipt, Refused> {
         self.delete_where(Filter::all())

@@ -1,6 +1,6 @@
 //! The write path: how a batch becomes visible at once. One committer at a time.
 
-use super::notes::Notes;
+use super::attribution::CommitLog;
 use super::part::Part;
 use super::receipt::{Counts, Receipt};
 use crate::error::{Cause, Refusal};
@@ -15,12 +15,12 @@ pub(super) fn commit(engine: &Engine, parts: &mut [Box<dyn Part>]) -> Result<Rec
     attempt(engine, parts, None).inspect_err(|refusal| refused(engine, refusal))
 }
 
-/// As [`commit`], with notes if they are asked for; a lenient one leaves refused operations in `parts`. Counts and traces no
-/// refusal.
+/// As [`commit`]; records outcomes and refusals in `log`. A lenient commit leaves refused operations in `parts`. Neither counts nor
+/// traces a refusal.
 pub(super) fn attempt(
     engine: &Engine,
     parts: &mut [Box<dyn Part>],
-    mut notes: Option<&mut Notes>,
+    mut log: Option<&mut CommitLog>,
 ) -> Result<Receipt, Refusal> {
     let started = Instant::now();
     let operations: usize = parts.iter().map(|part| part.len()).sum();
@@ -34,15 +34,15 @@ pub(super) fn attempt(
     }
 
     // 0. Stage: all user code runs here and all refusals happen here; nothing is touched yet.
-    let asked = notes.as_ref().map(|notes| notes.asked).unwrap_or_default();
+    let options = log.as_ref().map(|log| log.options).unwrap_or_default();
     let to_stage = parts.iter_mut().filter(|part| part.len() > 0);
-    let staged = user_code::run(|| to_stage.map(|part| part.stage(asked)).collect());
+    let staged = user_code::run(|| to_stage.map(|part| part.stage(options)).collect());
     let panicked = |message| Refusal::of_batch(Cause::Panicked { what: "drop of an intermediate record", message });
     let staged: Result<SmallVec<[_; 2]>, Refusal> = staged.map_err(panicked).and_then(|staged| staged);
     let mut staged = staged?;
-    if let Some(notes) = &mut notes {
-        staged.iter_mut().for_each(|part| part.tell(notes));
-        if notes.refusals.len() == operations {
+    if let Some(log) = &mut log {
+        staged.iter_mut().for_each(|part| part.report(log));
+        if log.refusals.len() == operations {
             return Ok(no_commit());
         }
     }
@@ -84,7 +84,7 @@ pub(super) fn attempt(
     staged.iter().for_each(|part| guard.schedule_reclamation(part.table()));
     let garbage = guard.reclaim(|pinned, garbage| {
         // Each part releases its table's writer when it is done.
-        staged.into_iter().for_each(|mut part| part.settle(pinned, garbage));
+        staged.into_iter().for_each(|mut part| part.reclaim(pinned, garbage));
     });
     poison.complete();
 

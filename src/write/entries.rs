@@ -1,8 +1,9 @@
-//! What every index, aggregate and column holds of the net records of a batch: extracted structure by structure over the whole batch,
-//! so that look-ups overlap. A refusal blames the operation that made the record.
+//! The second half of staging: extracts the entries of indexes, columns and aggregates from the records that a batch leaves, and
+//! checks unique constraints between them. It goes structure by structure over the whole batch, so that look-ups overlap. A failure is
+//! attributed to the operation that produced the record.
 
+use super::attribution::Attribution;
 use super::net::Net;
-use super::notes::Blame;
 use super::operation::Operation;
 use super::stage::Staged;
 use crate::error::{Cause, Refusal};
@@ -14,13 +15,13 @@ use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 impl<R: Record> Staged<'_, R> {
-    /// Extracts what is derived from the net records.
+    /// Extracts the entries of every structure from the net records.
     pub(super) fn stage_derived(&mut self) -> Result<(), Refusal> {
-        let Staged { table, writer, operations, looked, applied, blame, .. } = self;
-        for (staged, net) in applied.changes.staged.iter_mut().zip(&looked.nets) {
+        let Staged { table, writer, operations, resolution, applied, attribution, .. } = self;
+        for (staged, net) in applied.changes.staged.iter_mut().zip(&resolution.nets) {
             staged.has_record = net.result(operations).is_some();
         }
-        let mut records = NetRecords { table, operations, nets: &looked.nets, blame, refused: None };
+        let mut records = NetRecords { table, operations, nets: &resolution.nets, attribution, refused: None };
         let staged = table.stage(writer, &mut applied.changes, &mut records);
         match (staged, records.refused) {
             (ControlFlow::Break(()), Some(refusal)) => Err(refusal),
@@ -30,32 +31,32 @@ impl<R: Record> Staged<'_, R> {
 
     /// Measures the heap memory of the net records.
     pub(super) fn stage_heap(&mut self) -> Result<(), Refusal> {
-        let Staged { table, operations, looked, applied, blame, .. } = self;
+        let Staged { table, operations, resolution, applied, attribution, .. } = self;
         applied.record_heap = 0;
-        for net in &looked.nets {
+        for net in &resolution.nets {
             let Some(record) = net.result(operations) else { continue };
             match record.measure_heap() {
                 Ok(bytes) => applied.record_heap = applied.record_heap.saturating_add(bytes),
                 Err(message) => {
                     let cause = Cause::Panicked { what: "heap_size", message };
                     let (culprit, refusal) = net.refusal(table, operations, cause);
-                    blame.refuse(culprit, refusal)?;
+                    attribution.refuse(culprit, refusal)?;
                 }
             }
         }
         Ok(())
     }
 
-    /// Checks constraints between records by the net result of the batch. Not while records are refused for themselves: an operation
-    /// that is left out clashes with none. For the same reason each change is judged only against earlier ones that are not refused.
-    /// If the batch is of several submissions, none may rely on what another releases: by itself it might be refused.
+    /// Checks unique constraints on the net result of the batch. Skipped while a record has been refused by itself, since the batch is
+    /// staged again without it. A change is compared only with earlier changes that are not refused. In a group of submissions, none
+    /// may use a value that another releases: committed by itself it would be refused.
     pub(super) fn check_constraints(&mut self) -> Result<(), Refusal> {
-        let Staged { table, writer, operations, looked, applied, blame, several, .. } = self;
-        if blame.has_records() {
+        let Staged { table, writer, operations, resolution, applied, attribution, grouped, .. } = self;
+        if attribution.has_records() {
             return Ok(());
         }
-        let (table, operations, nets) = (*table, &**operations, &looked.nets);
-        let mut clashes = table.clashes(writer, &applied.changes, *several);
+        let (table, operations, nets) = (*table, &**operations, &resolution.nets);
+        let mut clashes = table.clashes(writer, &applied.changes, *grouped);
         clashes.sort_by_key(|(_, clash)| clash.change);
         let mut out = HashSet::new();
         for (structure, clash) in clashes {
@@ -69,7 +70,7 @@ impl<R: Record> Staged<'_, R> {
                 let key = net.key(operations).0.clone();
                 let cause = table.clash_cause(writer, structure, &clash, key, other);
                 let (culprit, refusal) = net.refusal(table, operations, cause);
-                blame.refuse(culprit, refusal)?;
+                attribution.refuse(culprit, refusal)?;
             }
         }
         Ok(())
@@ -81,7 +82,7 @@ struct NetRecords<'a, R: Record> {
     table: &'a Table<R>,
     operations: &'a [Operation<R>],
     nets: &'a [Net<R>],
-    blame: &'a mut Blame,
+    attribution: &'a mut Attribution,
     /// The refusal that ended the batch.
     refused: Option<Refusal>,
 }
@@ -92,7 +93,7 @@ impl<R: Record> StagedRecords for NetRecords<'_, R> {
             let Some(record) = net.result(self.operations) else { continue };
             let Err(cause) = visit(number, &Fields(record)) else { continue };
             let (culprit, refusal) = net.refusal(self.table, self.operations, cause);
-            if let Err(refusal) = self.blame.refuse(culprit, refusal) {
+            if let Err(refusal) = self.attribution.refuse(culprit, refusal) {
                 self.refused = Some(refusal);
                 return ControlFlow::Break(());
             }

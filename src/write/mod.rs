@@ -1,6 +1,7 @@
 //! How are records changed? Commands, the batches that gather them, and the commit that makes a batch visible at once.
 
 pub(crate) mod any_collection;
+mod attribution;
 pub(crate) mod background;
 pub(crate) mod batch;
 mod clear;
@@ -8,7 +9,6 @@ mod commands;
 mod commit;
 mod entries;
 mod net;
-mod notes;
 mod operation;
 mod operations;
 mod outcome;

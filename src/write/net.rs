@@ -15,7 +15,7 @@ pub(super) struct Net<R> {
     /// The operation that made the state.
     pub(super) last: u32,
     /// In a lenient commit, an earlier operation that made a record which can't be indexed and which no later one has fixed.
-    suspect: Option<u32>,
+    faulty: Option<u32>,
     pub(super) old: Option<Arc<Version<R>>>,
     pub(super) state: State<R>,
 }
@@ -33,7 +33,7 @@ impl<R: Record> Net<R> {
     pub(super) fn new(first: usize, old: Option<Arc<Version<R>>>) -> Self {
         debug_assert!(first < MAX_BATCH_OPERATIONS);
         let first = first as u32;
-        Net { first, last: first, suspect: None, old, state: State::Unchanged }
+        Net { first, last: first, faulty: None, old, state: State::Unchanged }
     }
 
     pub(super) fn key<'a>(&'a self, operations: &'a [Operation<R>]) -> (&'a Key, u32) {
@@ -46,16 +46,16 @@ impl<R: Record> Net<R> {
 
     /// The operation at fault if the record can't be indexed, and its refusal.
     pub(super) fn refusal(&self, table: &Table<R>, operations: &[Operation<R>], cause: Cause) -> (usize, Refusal) {
-        let culprit = self.suspect.unwrap_or(self.last) as usize;
+        let culprit = self.faulty.unwrap_or(self.last) as usize;
         (culprit, operations[culprit].refusal_at(table, Some(self.key(operations).0), cause))
     }
 
     /// Checks, before another operation changes the state, whether the record can be indexed. Otherwise the error of the former
     /// would be attributed to the latter.
-    pub(super) fn note_suspect(&mut self, table: &Table<R>, operations: &[Operation<R>]) {
+    pub(super) fn note_faulty(&mut self, table: &Table<R>, operations: &[Operation<R>]) {
         let changed = matches!(self.state, State::Brought(_) | State::Computed(_));
         let spoilt = changed && self.present(operations).is_some_and(|record| !can_be_indexed(table, record));
-        self.suspect = spoilt.then_some(self.suspect.unwrap_or(self.last));
+        self.faulty = spoilt.then_some(self.faulty.unwrap_or(self.last));
     }
 
     pub(super) fn present<'a>(&'a self, operations: &'a [Operation<R>]) -> Option<&'a R> {

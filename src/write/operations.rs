@@ -1,6 +1,6 @@
 //! The operations of a batch on one collection, with their record type.
 
-use super::notes::Asked;
+use super::attribution::CommitOptions;
 use super::operation::{Action, Operation, OperationInfo};
 use super::part::{Part, Single, StagedPart};
 use super::stage::Staged;
@@ -53,8 +53,8 @@ impl<R: Record> Part for Operations<R> {
         self.list.len()
     }
 
-    fn stage(&mut self, asked: Asked) -> Result<Box<dyn StagedPart + '_>, Refusal> {
-        Ok(Box::new(Staged::new(&self.table, &mut self.list, asked)?))
+    fn stage(&mut self, options: CommitOptions) -> Result<Box<dyn StagedPart + '_>, Refusal> {
+        Ok(Box::new(Staged::new(&self.table, &mut self.list, options)?))
     }
 
     fn is_of(&self, table: *const ()) -> bool {
@@ -107,9 +107,9 @@ impl<R: Record> Part for Operations<R> {
         size_of_val(&*self.list) + self.list.iter().map(of_heap).sum::<usize>()
     }
 
-    fn fingerprints(&self, fingerprints: &mut Vec<u64>) -> bool {
+    fn key_hashes(&self, hashes: &mut Vec<u64>) -> bool {
         let table = (Arc::as_ptr(&self.table).addr() as u64).rotate_left(32);
-        fingerprints.extend(self.list.iter().map(|operation| table ^ u64::from(operation.hash())));
+        hashes.extend(self.list.iter().map(|operation| table ^ u64::from(operation.hash())));
         self.list.iter().all(|operation| operation.key().is_some())
     }
 

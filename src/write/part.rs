@@ -1,6 +1,6 @@
 //! The part of a batch on one collection, before and after it is staged: traits without the record type.
 
-use super::notes::{Asked, Notes};
+use super::attribution::{CommitLog, CommitOptions};
 use super::operation::OperationInfo;
 use super::receipt::Counts;
 use crate::error::{Commit, Refusal};
@@ -11,7 +11,7 @@ use std::any::Any;
 /// The operations of a batch on one collection, in their order.
 pub(super) trait Part: Any + Send {
     fn len(&self) -> usize;
-    fn stage(&mut self, asked: Asked) -> Result<Box<dyn StagedPart + '_>, Refusal>;
+    fn stage(&mut self, options: CommitOptions) -> Result<Box<dyn StagedPart + '_>, Refusal>;
     fn is_of(&self, table: *const ()) -> bool;
     /// Drops the operations from a position on.
     fn truncate(&mut self, position: usize);
@@ -30,7 +30,7 @@ pub(super) trait Part: Any + Send {
     fn bytes(&self) -> usize;
     /// Adds a fingerprint of each operation's collection and key: equal for equal keys, most likely different for others.
     /// Returns `false` if one of the operations is by filter.
-    fn fingerprints(&self, fingerprints: &mut Vec<u64>) -> bool;
+    fn key_hashes(&self, hashes: &mut Vec<u64>) -> bool;
     /// An empty part of the same collection.
     fn empty(&self) -> Box<dyn Part>;
     /// Drops its operations one by one and returns how many of them panicked.
@@ -43,8 +43,8 @@ pub(super) type Single = (OperationInfo, Box<dyn Part>);
 /// One collection's part of a batch, staged: without its record type, as the commit sees it.
 pub(super) trait StagedPart {
     fn counts(&self) -> Counts;
-    /// Adds what was noted down while it was staged. After the last refusal.
-    fn tell(&mut self, notes: &mut Notes);
+    /// Adds the outcomes and refusals of its operations to `log`. After the last refusal.
+    fn report(&mut self, log: &mut CommitLog);
     /// Makes the versions of this commit for hooks that may refuse it. Rows are only foreseen, not given out.
     fn propose(&mut self, commit: Commit) -> ProposedChanges;
     /// Undoes `propose`: the records return to their operations. The proposal has been dropped.
@@ -54,6 +54,6 @@ pub(super) trait StagedPart {
     fn mark(&self, commit: Commit);
     fn apply(&mut self, commit: Commit);
     fn changes(&self) -> CollectionChanges;
-    fn settle(&mut self, pinned: &[Commit], garbage: &mut Garbage);
+    fn reclaim(&mut self, pinned: &[Commit], garbage: &mut Garbage);
     fn table(&self) -> Arc<dyn AnyTable>;
 }

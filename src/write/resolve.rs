@@ -1,7 +1,7 @@
 //! Resolving: the operations of a batch on one collection, in their order, become one net change per key.
 
+use super::attribution::Attribution;
 use super::net::{Net, State};
-use super::notes::Blame;
 use super::operation::{Effect, Operation, Target, Where};
 use super::outcome::Outcome;
 use super::receipt::Counts;
@@ -17,7 +17,7 @@ use smallvec::{SmallVec, smallvec};
 use std::collections::HashMap;
 
 /// The net changes of a batch, in the order in which it touched their keys, and the net change of each operation.
-pub(super) struct Looked<R> {
+pub(super) struct Resolution<R> {
     pub(super) nets: SmallVec<[Net<R>; 1]>,
     net_of: SmallVec<[usize; 1]>,
     /// Records that closures made and later operations changed again.
@@ -58,7 +58,7 @@ impl Keys {
         Keys(HashTable::with_capacity(keys))
     }
 
-    /// The net change of a key; if the key is new, it is noted with `next` and operation `at`. `is_same` compares it with
+    /// The net change of a key; a new key gets `next`, and `at` as its first operation. `is_same` compares it with
     /// the key of an earlier operation.
     fn number(&mut self, hash: u32, at: usize, next: usize, is_same: &dyn Fn(usize) -> bool) -> usize {
         let same = |known: &Known| known.hash == hash && is_same(known.first);
@@ -72,21 +72,21 @@ impl Keys {
     }
 }
 
-impl<R: Record> Looked<R> {
+impl<R: Record> Resolution<R> {
     /// Applies the operations to the states, in their order.
     pub(super) fn resolve(
         &mut self,
         table: &Table<R>,
         operations: &[Operation<R>],
-        blame: &mut Blame,
+        attribution: &mut Attribution,
     ) -> Result<Counts, Refusal> {
         let mut counts = Counts::default();
         let mut rows = None;
         for (at, operation) in operations.iter().enumerate() {
-            if blame.is_out(at) {
+            if attribution.is_out(at) {
                 continue;
             }
-            let lenient = blame.is_lenient();
+            let lenient = attribution.is_lenient();
             let outcome = match &operation.target {
                 Target::Key { key, .. } => self.resolve_on_key(table, operations, at, key, lenient),
                 Target::Where(condition) => self.resolve_where(table, operations, at, condition, &mut rows, lenient),
@@ -94,9 +94,9 @@ impl<R: Record> Looked<R> {
             match outcome {
                 Ok(outcome) => {
                     counts.add(outcome);
-                    blame.did(operation.position, outcome);
+                    attribution.did(operation.position, outcome);
                 }
-                Err(refusal) => blame.refuse(at, refusal)?,
+                Err(refusal) => attribution.refuse(at, refusal)?,
             }
         }
         Ok(counts)
@@ -117,7 +117,7 @@ impl<R: Record> Looked<R> {
         let effect = effect.map_err(|cause| operation.refusal(table, cause))?;
         let outcome = Outcome::from(&effect);
         if lenient {
-            self.nets[number].note_suspect(table, operations);
+            self.nets[number].note_faulty(table, operations);
         }
         self.put(number, at, effect);
         Ok(outcome)
@@ -175,7 +175,7 @@ impl<R: Record> Looked<R> {
         }
         for (number, effect) in selected.iter().zip(effects) {
             if lenient {
-                self.nets[*number].note_suspect(table, operations);
+                self.nets[*number].note_faulty(table, operations);
             }
             self.put(*number, at, effect);
         }
@@ -203,13 +203,13 @@ impl<R: Record> Looked<R> {
 const NO_NET: usize = usize::MAX;
 
 /// Makes one unchanged net change per key. Does nothing else, so that the memory accesses of successive look-ups overlap.
-pub(super) fn look_up<R: Record>(table: &Table<R>, operations: &[Operation<R>]) -> Looked<R> {
+pub(super) fn look_up<R: Record>(table: &Table<R>, operations: &[Operation<R>]) -> Resolution<R> {
     let new = |at: usize, key: &Key, hash: u32| {
         let old = table.keys.newest(hash, |other| other == key);
         Net::new(at, old)
     };
     if let [Operation { target: Target::Key { key, hash }, .. }] = operations {
-        return Looked { nets: smallvec![new(0, key, *hash)], net_of: smallvec![0], superseded: Vec::new() };
+        return Resolution { nets: smallvec![new(0, key, *hash)], net_of: smallvec![0], superseded: Vec::new() };
     }
     let mut nets: SmallVec<[Net<R>; 1]> = SmallVec::with_capacity(operations.len());
     let mut keys = Keys::with_capacity(operations.len());
@@ -222,5 +222,5 @@ pub(super) fn look_up<R: Record>(table: &Table<R>, operations: &[Operation<R>]) 
         number
     });
     let net_of = net_of.collect();
-    Looked { nets, net_of, superseded: Vec::new() }
+    Resolution { nets, net_of, superseded: Vec::new() }
 }

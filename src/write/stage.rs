@@ -1,12 +1,12 @@
 //! Staging: a batch's operations on one collection become one net change a key. All user code of a write runs here, and
 //! all refusals happen here; until [`Staged::seal`] nothing has been given out, until [`Staged::mark`] nothing shared.
 
+use super::attribution::{Attribution, CommitLog, CommitOptions};
 use super::net::{Net, State};
-use super::notes::{Asked, Blame, Notes};
 use super::operation::{Action, Operation};
 use super::part::StagedPart;
 use super::receipt::Counts;
-use super::resolve::{Looked, look_up};
+use super::resolve::{Resolution, look_up};
 use crate::error::{Cause, Commit, Refusal};
 use crate::limits::MAX_ROWS;
 use crate::record::Record;
@@ -22,12 +22,12 @@ pub(super) struct Staged<'a, R: Record> {
     pub(super) writer: MutexGuard<'a, TableWriter>,
     pub(super) operations: &'a mut Vec<Operation<R>>,
     counts: Counts,
-    pub(super) blame: Blame,
+    pub(super) attribution: Attribution,
     /// Whether it is of several submissions.
-    pub(super) several: bool,
+    pub(super) grouped: bool,
     /// Operations that are left out, ascending: they stay with the batch.
     left_out: Vec<usize>,
-    pub(super) looked: Looked<R>,
+    pub(super) resolution: Resolution<R>,
     pub(super) applied: Applied<R>,
     /// Where the record of each proposed change came from.
     origins: Vec<Origin>,
@@ -45,22 +45,22 @@ impl<'a, R: Record> Staged<'a, R> {
     pub(super) fn new(
         table: &'a Arc<Table<R>>,
         operations: &'a mut Vec<Operation<R>>,
-        asked: Asked,
+        options: CommitOptions,
     ) -> Result<Self, Refusal> {
         if table.is_dropped() {
             return Err(Refusal::new("commit", &table.name, Cause::CollectionDropped));
         }
         let writer = table.writer();
-        let looked = look_up(table, operations);
-        let (counts, applied, blame) = (Counts::default(), Applied::default(), Blame::new(asked));
-        let (several, left_out) = (asked.several, Vec::new());
+        let resolution = look_up(table, operations);
+        let (counts, applied, attribution) = (Counts::default(), Applied::default(), Attribution::new(options));
+        let (grouped, left_out) = (options.grouped, Vec::new());
         let origins = Vec::new();
         let mut staged =
-            Staged { table, writer, operations, counts, blame, several, left_out, looked, applied, origins };
+            Staged { table, writer, operations, counts, attribution, grouped, left_out, resolution, applied, origins };
         staged.pass()?;
         // Each further pass is without one operation more, at least.
-        while staged.blame.again(staged.operations.len()) {
-            staged.begin_anew();
+        while staged.attribution.must_restage(staged.operations.len()) {
+            staged.restart();
             staged.pass()?;
         }
         Ok(staged)
@@ -71,15 +71,15 @@ impl<'a, R: Record> Staged<'a, R> {
         let table = self.table;
         // Before any user code runs, so that these cache misses overlap with each other and with what it does.
         self.gather_back_refs();
-        let known = self.looked.nets.len();
-        self.counts = self.looked.resolve(table, self.operations, &mut self.blame)?;
-        self.blame.all_resolved();
-        let touched = self.looked.nets.len();
-        self.looked.nets.retain(|net| net.changes_something());
-        if touched > known || self.looked.nets.len() < touched {
+        let known = self.resolution.nets.len();
+        self.counts = self.resolution.resolve(table, self.operations, &mut self.attribution)?;
+        self.attribution.all_resolved();
+        let touched = self.resolution.nets.len();
+        self.resolution.nets.retain(|net| net.changes_something());
+        if touched > known || self.resolution.nets.len() < touched {
             self.gather_back_refs();
         }
-        let new = self.looked.nets.iter().filter(|net| net.old.is_none()).count();
+        let new = self.resolution.nets.iter().filter(|net| net.old.is_none()).count();
         if !table.has_room(&self.writer, new) {
             return Err(Refusal::new("store", &table.name, Cause::CollectionFull { limit: MAX_ROWS }));
         }
@@ -88,18 +88,18 @@ impl<'a, R: Record> Staged<'a, R> {
         self.check_constraints()
     }
 
-    fn begin_anew(&mut self) {
-        let looked = look_up(self.table, self.operations);
-        let Looked { nets, mut superseded, .. } = std::mem::replace(&mut self.looked, looked);
+    fn restart(&mut self) {
+        let resolution = look_up(self.table, self.operations);
+        let Resolution { nets, mut superseded, .. } = std::mem::replace(&mut self.resolution, resolution);
         // What closures have made is the user's: it is dropped with the rest.
         superseded.extend(nets.into_iter().map(|net| net.state).filter(|state| matches!(state, State::Computed(_))));
-        self.looked.superseded = superseded;
+        self.resolution.superseded = superseded;
     }
 
     /// What the committer remembers of the rows before this batch.
     fn gather_back_refs(&mut self) {
         let before = |net: &Net<R>| net.old.as_ref().filter(|old| !old.is_tombstone()).map(|old| old.row);
-        self.writer.gather(&mut self.applied.changes, self.looked.nets.iter().map(before));
+        self.writer.gather(&mut self.applied.changes, self.resolution.nets.iter().map(before));
     }
 
     /// The operations that are left out, which stay with the batch.
@@ -129,7 +129,7 @@ impl<'a, R: Record> Staged<'a, R> {
 
     /// Turns the net changes into versions. A new key gets the row that `new_row` returns.
     fn make_versions(&mut self, commit: Commit, mut new_row: impl FnMut(&mut TableWriter) -> Row) {
-        let nets = std::mem::take(&mut self.looked.nets);
+        let nets = std::mem::take(&mut self.resolution.nets);
         self.applied.versions = nets.into_iter().map(|net| self.version(commit, net, &mut new_row)).collect();
     }
 
@@ -155,12 +155,12 @@ impl<R: Record> StagedPart for Staged<'_, R> {
         self.counts
     }
 
-    fn tell(&mut self, notes: &mut Notes) {
-        self.left_out = self.blame.tell(notes);
+    fn report(&mut self, log: &mut CommitLog) {
+        self.left_out = self.attribution.report(log);
     }
 
     fn propose(&mut self, commit: Commit) -> ProposedChanges {
-        self.origins = self.looked.nets.iter().map(|net| self.origin(net)).collect();
+        self.origins = self.resolution.nets.iter().map(|net| self.origin(net)).collect();
         let mut new_rows = 0;
         self.make_versions(commit, |writer| {
             new_rows += 1;
@@ -177,7 +177,7 @@ impl<R: Record> StagedPart for Staged<'_, R> {
                 (Origin::Operation { at, inserts }, Some(record)) => {
                     self.operations[at].action.put_back(record, inserts)
                 }
-                (_, Some(record)) => self.looked.superseded.push(State::Computed(record)),
+                (_, Some(record)) => self.resolution.superseded.push(State::Computed(record)),
                 (_, None) => {}
             }
         }
@@ -211,8 +211,8 @@ impl<R: Record> StagedPart for Staged<'_, R> {
         self.table.changes(&self.applied)
     }
 
-    fn settle(&mut self, pinned: &[Commit], garbage: &mut Garbage) {
-        self.table.settle(&mut self.writer, pinned, &self.applied, garbage);
+    fn reclaim(&mut self, pinned: &[Commit], garbage: &mut Garbage) {
+        self.table.reclaim_displaced(&mut self.writer, pinned, &self.applied, garbage);
         // The changes themselves need not go to the garbage: what they displaced is kept by its page or is in the garbage by now,
         // so theirs are never the last references.
         // What the operations still hold is the user's. Their room is kept for the next batch where they hold nothing.
@@ -222,8 +222,8 @@ impl<R: Record> StagedPart for Staged<'_, R> {
         }
         self.operations.clear();
         self.operations.extend(left_out);
-        garbage.add(std::mem::take(&mut self.looked.superseded));
-        garbage.add(self.blame.take_refusals());
+        garbage.add(std::mem::take(&mut self.resolution.superseded));
+        garbage.add(self.attribution.take_refusals());
     }
 
     fn table(&self) -> Arc<dyn AnyTable> {
@@ -234,8 +234,8 @@ impl<R: Record> StagedPart for Staged<'_, R> {
 impl<R: Record> Drop for Staged<'_, R> {
     /// Of a refused batch: what closures have made, each by itself. A second panic while one unwinds would be the last.
     fn drop(&mut self) {
-        user_code::drop_each(std::mem::take(&mut self.looked.nets).into_iter().map(|net| net.state));
-        user_code::drop_each(std::mem::take(&mut self.looked.superseded));
-        user_code::drop_each(self.blame.take_refusals());
+        user_code::drop_each(std::mem::take(&mut self.resolution.nets).into_iter().map(|net| net.state));
+        user_code::drop_each(std::mem::take(&mut self.resolution.superseded));
+        user_code::drop_each(self.attribution.take_refusals());
     }
 }

@@ -17,7 +17,7 @@ use std::fmt;
 /// buffer ([`take`](Writer::take)), for example to commit it without the refused operations ([`Batch::commit_lenient`]).
 ///
 /// Dropping a writer flushes its buffer, unless the thread is panicking. Operations that are lost then, or because that last flush
-/// is refused, are logged and counted in [`Stats::lost_flushes`](crate::stats::Stats::lost_flushes). Call [`flush`](Writer::flush) to
+/// is refused, are logged and counted in [`Stats::lost_operations`](crate::stats::Stats::lost_operations). Call [`flush`](Writer::flush) to
 /// learn about refusals.
 ///
 /// ```
@@ -218,7 +218,7 @@ impl Drop for Writer {
             self.flush()
         };
         if let Err(refusal) = flushed {
-            self.batch.engine().counters.lost_flushes.fetch_add(1, SeqCst);
+            self.batch.engine().counters.lost_operations.fetch_add(1, SeqCst);
             tracing::error!(%refusal, operations, "a writer was dropped, and its last flush failed: its operations are lost");
         }
     }

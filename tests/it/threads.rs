@@ -318,7 +318,7 @@ fn every_sum_is_the_total_while_money_moves() {
     assert!(bank.store.snapshot().commit().get() > 10_000);
     bank.store.verify().unwrap();
     let stats = bank.store.stats();
-    assert_eq!((stats.oldest_pin, stats.pinned_commits, stats.damage), (None, 0, None));
+    assert_eq!((stats.oldest_pin, stats.pinned_commits, stats.poisoned), (None, 0, None));
     for collection in &stats.collections {
         assert_eq!((collection.records, collection.versions_retained, collection.marks), (ACCOUNTS as usize / 2, 0, 0));
         assert_eq!(collection.rows_used, collection.records + collection.rows_free, "every other row is free");

@@ -163,8 +163,8 @@ fn newtype(input: &DeriveInput, fields: &Fields, errors: &mut Errors) -> Result<
         }
 
         #[inline]
-        fn values<'a>(&'a self, show: &mut dyn ::core::ops::FnMut(::memdex::typing::ValueRef<'a>)) {
-            <#ty as ::memdex::FieldValue>::values(&self.#member, show)
+        fn values<'a>(&'a self, visit: &mut dyn ::core::ops::FnMut(::memdex::typing::ValueRef<'a>)) {
+            <#ty as ::memdex::FieldValue>::values(&self.#member, visit)
         }
     };
     let from = quote! {

@@ -68,7 +68,7 @@ pub(crate) fn extractors(parts: &[Part<'_>], nested: &[Part<'_>]) -> TokenStream
     let own = parts.len();
     let value_of = parts.iter().map(value);
     let values_of =
-        parts.iter().map(|Part { place, ty, .. }| quote!(<#ty as ::memdex::FieldValue>::values(&#place, __show)));
+        parts.iter().map(|Part { place, ty, .. }| quote!(<#ty as ::memdex::FieldValue>::values(&#place, __visit)));
     let behind = |call: &dyn Fn(&Part<'_>) -> TokenStream| -> Vec<TokenStream> {
         let each = nested.iter().map(|part| {
             let (ty, call) = (part.ty, call(part));
@@ -83,7 +83,7 @@ pub(crate) fn extractors(parts: &[Part<'_>], nested: &[Part<'_>]) -> TokenStream
     };
     let nested_value = behind(&|Part { place, ty, .. }| quote!(<#ty as ::memdex::Nested>::value(&#place, __field)));
     let nested_values =
-        behind(&|Part { place, ty, .. }| quote!(<#ty as ::memdex::Nested>::values(&#place, __field, __show)));
+        behind(&|Part { place, ty, .. }| quote!(<#ty as ::memdex::Nested>::values(&#place, __field, __visit)));
     quote! {
         #[inline]
         #[allow(unused_variables, unreachable_code)]
@@ -101,7 +101,7 @@ pub(crate) fn extractors(parts: &[Part<'_>], nested: &[Part<'_>]) -> TokenStream
         fn values<'__a>(
             &'__a self,
             __field: ::core::primitive::usize,
-            __show: &mut dyn ::core::ops::FnMut(::memdex::typing::ValueRef<'__a>),
+            __visit: &mut dyn ::core::ops::FnMut(::memdex::typing::ValueRef<'__a>),
         ) {
             match __field {
                 #(#positions => return #values_of,)*

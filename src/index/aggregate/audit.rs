@@ -40,7 +40,7 @@ impl Audit<'_> {
         same_group && self.plan.layout.kept.iter().enumerate().all(same)
     }
 
-    /// The figures that the committer would show now, of all records together, if any are asked for, and by the groups' keys.
+    /// The results that the committer would give now: of all records together, if any are requested, and by the keys of the groups.
     pub(super) fn results(&self) -> (Option<GroupResult>, Vec<(&GroupKey, GroupResult)>) {
         let numbers = self.memory.by_key.iter();
         let groups = numbers.filter_map(|number| self.memory.groups.get(*number));

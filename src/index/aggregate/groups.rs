@@ -109,7 +109,7 @@ impl Groups {
     pub(super) fn new(plan: &AggregatePlan, seed: RandomState) -> Self {
         Groups {
             total: Tally::new(&plan.total),
-            // So that there are figures from the start.
+            // So that there are results from the start.
             total_touched: true,
             groups: Slab::new(|_| 0),
             by_key: HashTable::new(),

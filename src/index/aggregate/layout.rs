@@ -1,7 +1,7 @@
 //! What the committer remembers of a row: the words, and where each field is among them.
 //!
 //! The first word is the number of the row's group; [`NULL`](super::super::changes::NULL) if it is in none,
-//! [`ABSENT`](super::super::changes::ABSENT) if the condition is false. Then a bit for each field that figures are of, whether it has
+//! [`ABSENT`](super::super::changes::ABSENT) if the condition is false. Then a bit for each field that has metrics, whether it has
 //! a value; then the values: two words where 64 bits are enough, and otherwise one, the number that the committer has given it.
 
 use super::tally::LevelPlan;
@@ -15,7 +15,7 @@ pub(crate) const MAX_AGGREGATE_WIDTH: usize = 1 + MAX_MEASURED.div_ceil(32) + 2 
 const MAX_MEASURED: usize = crate::limits::MAX_METRICS;
 
 pub(super) struct Layout {
-    /// Of each field that figures are of.
+    /// For each field that has metrics.
     pub(super) kept: Vec<Kept>,
     /// How many of them have numbered values.
     pub(super) interned: usize,

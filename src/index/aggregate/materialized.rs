@@ -31,12 +31,12 @@ struct State {
 }
 
 struct Group {
-    /// The key as results name it.
-    name: Arc<[Value]>,
+    /// The values by which results name the group; the key of the map orders the groups.
+    label: Arc<[Value]>,
     history: History,
 }
 
-/// Entries by commit; without a result there was no record.
+/// The results of a group by commit. `None` if the group had no records.
 #[derive(Default)]
 struct History {
     newest: Entry,
@@ -48,21 +48,21 @@ type Entry = (Commit, Option<GroupResult>);
 
 /// A change of one group, to be made visible to readers.
 pub(super) struct GroupChange {
-    /// With the key as results name it; `None` for all records together.
+    /// With the group's label; `None` for all records together.
     pub(super) key: Option<(Arc<GroupKey>, Arc<[Value]>)>,
-    /// `None` if no record is left in the group.
+    /// `None` if no record is left in the group. Never `None` for all records together.
     pub(super) result: Option<GroupResult>,
 }
 
 /// An entry that was displaced: the group, `None` for all records together, and the entry's commit.
 type Displaced = (Option<Arc<GroupKey>>, Commit);
 
-/// The older entries that are still to be reclaimed: the committer's.
+/// The committer's list of older results that are not dropped yet.
 #[derive(Default)]
 pub(super) struct Retained {
-    /// By the current commit.
+    /// Results that the current commit displaced.
     displaced: Vec<Displaced>,
-    /// Each under a pinned commit that sees it.
+    /// The others, filed by a pinned commit that sees them.
     by_pin: BTreeMap<Commit, Vec<Displaced>>,
 }
 
@@ -70,8 +70,8 @@ pub(super) struct Retained {
 pub(crate) struct GroupEntry<'a> {
     /// The groups are ordered by it.
     pub(crate) key: &'a GroupKey,
-    /// The key as results name it.
-    pub(crate) name: &'a [Value],
+    /// The values by which results name the group.
+    pub(crate) label: &'a [Value],
     pub(crate) result: &'a GroupResult,
 }
 
@@ -84,9 +84,9 @@ fn result_bytes((_, result): &Entry) -> usize {
 }
 
 /// The heap bytes of a group without its history.
-fn group_bytes(key: &GroupKey, name: &[Value]) -> usize {
+fn group_bytes(key: &GroupKey, label: &[Value]) -> usize {
     let key_bytes = ARC + size_of_val(key) + key.iter().map(Value::heap_bytes).sum::<usize>();
-    key_bytes + ARC + size_of_val(name) + size_of::<Group>()
+    key_bytes + ARC + size_of_val(label) + size_of::<Group>()
 }
 
 impl History {
@@ -145,8 +145,10 @@ impl Materialized {
         let mut state = self.state.write();
         state.since.get_or_insert(commit);
         for GroupChange { key, result } in changes {
-            let Some((key, name)) = key else {
+            let Some((key, label)) = key else {
+                // Before the first result only: the total of no records is a result too.
                 if state.total.newest.1.is_none() {
+                    debug_assert!(state.total.older.is_empty());
                     state.total.newest = (commit, result);
                     self.bytes.change(0, result_bytes(&state.total.newest));
                 } else {
@@ -161,8 +163,8 @@ impl Materialized {
                 None if result.is_none() => {}
                 None => {
                     let history = History { newest: (commit, result), older: Vec::new() };
-                    self.bytes.change(0, group_bytes(&key, &name) + result_bytes(&history.newest));
-                    state.groups.insert(key, Group { name, history });
+                    self.bytes.change(0, group_bytes(&key, &label) + result_bytes(&history.newest));
+                    state.groups.insert(key, Group { label, history });
                 }
             }
         }
@@ -217,7 +219,7 @@ impl Materialized {
             match group.history.reclaim(&self.bytes, begin, pinned) {
                 Some(pin) => retained.by_pin.entry(pin).or_default().push((key, begin)),
                 None if group.history.is_gone() => {
-                    self.bytes.change(group_bytes(of, &group.name), 0);
+                    self.bytes.change(group_bytes(of, &group.label), 0);
                     state.groups.remove(of);
                 }
                 None => {}
@@ -240,7 +242,7 @@ impl Materialized {
         }
         let mut groups = state.groups.iter().filter_map(|(key, group)| {
             let result = group.history.at(epoch)?;
-            Some(GroupEntry { key, name: &group.name, result })
+            Some(GroupEntry { key, label: &group.label, result })
         });
         Some(read(epoch, state.total.at(epoch), &mut groups))
     }
@@ -264,7 +266,7 @@ impl Materialized {
     /// The heap bytes, by a walk; for audits.
     pub(super) fn walk_bytes(&self) -> usize {
         let state = self.state.read();
-        let groups = state.groups.iter().map(|(key, of)| group_bytes(key, &of.name) + of.history.walk_bytes());
+        let groups = state.groups.iter().map(|(key, of)| group_bytes(key, &of.label) + of.history.walk_bytes());
         state.total.walk_bytes() + groups.sum::<usize>()
     }
 

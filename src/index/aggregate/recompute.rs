@@ -1,4 +1,4 @@
-//! The same figures from the records alone: for audits, and for readers of commits before the statistics were kept up.
+//! The same results computed from the records: for audits, and for readers of commits before the aggregate was complete.
 
 use super::plan::{AggregatePlan, Extracted, GroupKey};
 use super::tally::{GroupResult, LevelPlan, Tally};

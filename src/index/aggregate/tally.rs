@@ -1,12 +1,12 @@
-//! What the records of one group have accumulated, and the figures that this comes to. Everything is exact and can lose a value
-//! again, so that figures equal those of a recomputation to the last bit.
+//! The accumulators of one group and the results that they give. Everything is exact and values can be taken out again, so that
+//! results equal those of a recomputation to the last bit.
 
 use crate::record::{Bound, Function, Level};
 use crate::sync::Arc;
 use memdex_query::aggregate::{Moments, Multiset};
 use memdex_query::value::{Kind, Value, ValueRef};
 
-/// What is accumulated of the records of each group of a level, and which figures are made of it.
+/// What is accumulated for each group of a level, and which results are made of it.
 pub(crate) struct LevelPlan {
     pub(super) measured: Vec<Measured>,
     /// Metric by metric: what it is, and the place of its field among the measured ones; of the count of records none.
@@ -39,7 +39,7 @@ struct Measure {
     set: Option<Multiset>,
 }
 
-/// The finished figures of one group.
+/// The finished results of one group.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct GroupResult {
     pub(crate) records: u64,

@@ -127,7 +127,7 @@ impl Maintain for AggregateWriter {
             || rows.published(),
             |_, of_all, groups| {
                 let same = |((key, result), entry): (&(&GroupKey, GroupResult), GroupEntry<'_>)| {
-                    *key == entry.key && *result == *entry.result && self.plan.named(key) == entry.name
+                    *key == entry.key && *result == *entry.result && self.plan.named(key) == entry.label
                 };
                 let groups: Vec<GroupEntry<'_>> = groups.collect();
                 let same_groups = groups.len() == expected.len() && expected.iter().zip(groups).all(same);

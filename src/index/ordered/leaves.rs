@@ -128,7 +128,7 @@ impl<K: Ord + Clone> Leaves<K> {
         true
     }
 
-    /// Shows every leaf, ascending; for audits and figures, under the commit lock or not.
+    /// Passes every leaf, ascending; for audits, under the commit lock or not.
     pub(super) fn each(&self, mut look: impl FnMut(&Entries<K>)) {
         let leaves: Vec<_> = self.directory.read().leaves().cloned().collect();
         leaves.iter().for_each(|leaf| look(&leaf.0.read()));

@@ -3,7 +3,7 @@
 use super::bind::{Bound, FieldUse, Level};
 use super::groups::{self, Groups};
 use super::measures::{Measures, Needs};
-use super::parts::Numbers;
+use super::parts::BucketIds;
 use crate::error::QueryError;
 use crate::record::FieldSource;
 use memdex_query::value::ValueRef;
@@ -19,7 +19,7 @@ pub(super) struct Accumulated<'b> {
 
 /// One level. The first level has a single group that contains all records.
 pub(super) struct OfLevel {
-    pub(super) parts: Vec<Numbers>,
+    pub(super) parts: Vec<BucketIds>,
     pub(super) groups: Groups,
     /// Number of records, by group.
     pub(super) counts: Vec<u64>,
@@ -43,7 +43,7 @@ impl<'b> Accumulated<'b> {
         debug_assert_eq!(fields.len(), self.bound.fields.len());
         self.fields = fields;
         // Each collection has its own dictionaries.
-        self.levels.iter_mut().flat_map(|level| &mut level.parts).for_each(Numbers::forget_codes);
+        self.levels.iter_mut().flat_map(|level| &mut level.parts).for_each(BucketIds::forget_codes);
     }
 
     /// Reserves capacity for all numbered groups. Fails if there are too many.
@@ -125,7 +125,7 @@ impl OfLevel {
             asked.peek()?;
             Some(Measured { field, measures: Measures::new(bound.fields[field].def.kind(), Needs::of(asked)) })
         });
-        let parts: Vec<Numbers> = level.buckets.iter().map(|part| Numbers::new(bound, part)).collect();
+        let parts: Vec<BucketIds> = level.buckets.iter().map(|part| BucketIds::new(bound, part)).collect();
         let groups = Groups::new(parts.len().max(1), at <= 1);
         let mut level = OfLevel { parts, groups, counts: Vec::new(), measures: measures.collect() };
         if at == 0 {

@@ -1,6 +1,6 @@
 //! The cells of one column for the current rows. First read them, then reload the marks, then pick the trusted ones.
 
-use super::measures::is_sentinel;
+use super::measures::is_escape;
 use crate::limits::PAGE_ROWS;
 use crate::rowset::Row;
 use crate::storage::{Column, Packed, PageCells, Reads, RowCells};
@@ -38,7 +38,7 @@ pub(super) enum Has {
     Nothing,
     Bits,
     /// A value that its bits don't represent.
-    Odd,
+    Overflow,
 }
 
 pub(super) struct Cells<'t> {
@@ -51,7 +51,7 @@ pub(super) struct Cells<'t> {
     /// By row; empty if all rows have bits.
     pub(super) has: Vec<Has>,
     /// Overflow values, with their positions among the picked rows.
-    pub(super) odd: Vec<(u32, Value)>,
+    pub(super) overflow: Vec<(u32, Value)>,
     /// No picks were given: take the whole source.
     all: bool,
     /// Bounds of the page's bits, if known. Read with the cells: the zone is widened before a cell is stored, so only
@@ -69,7 +69,7 @@ impl<'t> Cells<'t> {
             by_row: false,
             picked: Vec::with_capacity(PAGE_ROWS),
             has: Vec::with_capacity(PAGE_ROWS),
-            odd: Vec::new(),
+            overflow: Vec::new(),
             all: false,
             zone: None,
         }
@@ -93,7 +93,7 @@ impl<'t> Cells<'t> {
     /// Picks the cells at some positions, or all of them.
     pub(super) fn pick(&mut self, source: Source<'_>, picks: Option<&[u16]>) {
         self.has.clear();
-        self.odd.clear();
+        self.overflow.clear();
         self.picked.clear();
         self.all = picks.is_none();
         let complete = if self.by_row {
@@ -110,8 +110,8 @@ impl<'t> Cells<'t> {
             Reads::Bits(kind @ (Kind::Int | Kind::Timestamp)) => Some(kind),
             _ => None,
         };
-        let beyond = if self.by_row { &self.rows.overflow } else { &self.page.overflow };
-        if complete && (kind.is_none() || beyond.is_empty()) {
+        let overflow = if self.by_row { &self.rows.overflow } else { &self.page.overflow };
+        if complete && (kind.is_none() || overflow.is_empty()) {
             return;
         }
         let count = picks.map_or(all.len(), <[u16]>::len);
@@ -126,10 +126,10 @@ impl<'t> Cells<'t> {
             let bits = all.get(place);
             let has = match kind {
                 _ if !present => Has::Nothing,
-                Some(kind) if is_sentinel(kind, bits) => {
+                Some(kind) if is_escape(kind, bits) => {
                     let row = source.row(place as u16);
-                    self.odd.push((at as u32, self.column.value_of(row, bits, beyond)));
-                    Has::Odd
+                    self.overflow.push((at as u32, self.column.value_of(row, bits, overflow)));
+                    Has::Overflow
                 }
                 _ => Has::Bits,
             };

@@ -9,7 +9,7 @@ use super::accumulate::{Accumulated, OfLevel};
 use super::cells::{Cells, Has, Source};
 use super::groups::{NONE, Pairs};
 use super::kernels::{self, FEW};
-use super::parts::{Numbers, UNKNOWN};
+use super::parts::{BucketIds, UNKNOWN};
 use crate::error::QueryError;
 use crate::limits::PAGE_ROWS;
 use crate::storage::{Column, Packed, PackedCells, Reads, with_cells};
@@ -29,18 +29,18 @@ pub(super) struct ByColumns<'t> {
     /// Group numbers and bits of the rows that have both.
     dense: (Vec<u32>, Vec<u64>),
     /// By level, then by measured field.
-    tallies: Vec<Vec<Tally>>,
+    tallies: Vec<Vec<StatsCounter>>,
 }
 
 /// Frequency of each code in each group.
-struct Tally {
+struct StatsCounter {
     pairs: Pairs,
     times: Vec<u64>,
 }
 
 impl<'t> ByColumns<'t> {
     pub(super) fn new(columns: &[&'t Column], accumulated: &Accumulated<'_>) -> Self {
-        let tally = || Tally { pairs: Pairs::new(), times: Vec::new() };
+        let tally = || StatsCounter { pairs: Pairs::new(), times: Vec::new() };
         ByColumns {
             cells: columns.iter().map(|column| Cells::new(column)).collect(),
             numbers: Vec::with_capacity(PAGE_ROWS),
@@ -200,7 +200,7 @@ impl<'t> ByColumns<'t> {
     fn measure(&mut self, level: &mut OfLevel, at: usize, place: usize, sparse: bool) {
         let measured = &mut level.measures[place];
         let cells = &self.cells[measured.field];
-        for (row, value) in &cells.odd {
+        for (row, value) in &cells.overflow {
             let number = self.numbers[*row as usize];
             if number != NONE {
                 measured.measures.add(number, value.as_ref(), 1);
@@ -266,7 +266,7 @@ fn copied(column: &Column, codes: std::ops::Range<usize>) -> Vec<Value> {
 }
 
 /// The numbers of one key part, by row; `NONE` for a value without a bucket.
-fn number(part: &mut Numbers, cells: &Cells<'_>, numbers: &mut Vec<u32>) {
+fn number(part: &mut BucketIds, cells: &Cells<'_>, numbers: &mut Vec<u32>) {
     numbers.clear();
     let bits = cells.bits();
     if cells.are_whole()
@@ -285,11 +285,11 @@ fn number(part: &mut Numbers, cells: &Cells<'_>, numbers: &mut Vec<u32>) {
                 match has {
                     Has::Bits => part.of_bits(Packed::plain(&[bits.get(row)]), None, &mut number),
                     Has::Nothing => number = [part.of_missing()],
-                    Has::Odd => {}
+                    Has::Overflow => {}
                 }
                 numbers.extend(number);
             }
-            for (row, value) in &cells.odd {
+            for (row, value) in &cells.overflow {
                 numbers[*row as usize] = part.of_value(value.as_ref());
             }
         }
@@ -300,7 +300,7 @@ fn number(part: &mut Numbers, cells: &Cells<'_>, numbers: &mut Vec<u32>) {
 /// Codes below this are looked up in an array.
 const FEW_CODES: usize = 64;
 
-fn number_codes(part: &mut Numbers, cells: &Cells<'_>, numbers: &mut Vec<u32>) {
+fn number_codes(part: &mut BucketIds, cells: &Cells<'_>, numbers: &mut Vec<u32>) {
     let bits = cells.bits();
     let has = |row: usize| cells.has.get(row).is_none_or(|has| *has == Has::Bits);
     // The zone covers every row that has a value.
@@ -330,7 +330,7 @@ fn number_codes(part: &mut Numbers, cells: &Cells<'_>, numbers: &mut Vec<u32>) {
 }
 
 /// Assigns numbers to new codes.
-fn number_new_codes(part: &mut Numbers, cells: &Cells<'_>, numbers: &mut [u32]) {
+fn number_new_codes(part: &mut BucketIds, cells: &Cells<'_>, numbers: &mut [u32]) {
     let bits = cells.bits();
     let known = part.of_codes(0);
     let mut new: Vec<usize> = Vec::new();
@@ -347,7 +347,7 @@ fn number_new_codes(part: &mut Numbers, cells: &Cells<'_>, numbers: &mut [u32]) 
 }
 
 /// Looks up codes in the dictionary and stores their numbers.
-fn learn(part: &mut Numbers, column: &Column, codes: &[usize]) {
+fn learn(part: &mut BucketIds, column: &Column, codes: &[usize]) {
     let values: Vec<Option<Value>> =
         column.with_dictionary(|all| codes.iter().map(|code| all.get(*code).cloned().flatten()).collect());
     for (code, value) in codes.iter().zip(&values) {
@@ -357,7 +357,7 @@ fn learn(part: &mut Numbers, column: &Column, codes: &[usize]) {
     }
 }
 
-impl Tally {
+impl StatsCounter {
     fn add(&mut self, numbers: &[u32], codes: Packed<'_>) {
         with_cells!(codes, |cells| for (number, code) in numbers.iter().zip(cells) {
             let pair = self.pairs.number(*number, (codes.base + u64::from(*code)) as u32) as usize;

@@ -1,7 +1,7 @@
 //! The groups of one level. Each group has a dense number, in order of first occurrence, derived from the number of
 //! its parent group and the numbers of its key parts.
 //!
-//! Each part numbers its values separately. Numbers are joined in pairs: (parent group, first part), then (that,
+//! Each part numbers its values separately. Bucket ids are joined in pairs: (parent group, first part), then (that,
 //! second part), and so on. So for any key, a step costs one lookup in a small matrix, or in a hash table of pairs
 //! where the matrix would be too large.
 

@@ -40,9 +40,9 @@ impl<R: Record> Collection<R> {
     /// [`QueryError::UnknownAggregate`]; [`QueryError::Overflow`] if a sum overflows; [`QueryError::TooManyGroups`].
     pub fn aggregate(&self, name: &str) -> Result<AggregationResult, QueryError> {
         let started = Instant::now();
-        let figures = self.table.aggregate(name)?;
-        let asked = Known::all_of(&self.table.name, &figures.plan);
-        match asked.read(&figures, || self.engine.timeline.published()) {
+        let materialized = self.table.aggregate(name)?;
+        let requested = Known::all_of(&self.table.name, &materialized.plan);
+        match requested.read(&materialized, || self.engine.timeline.published()) {
             Some(answer) => result(answer, started, true),
             // The aggregate was dropped in the meantime.
             None => self.view().aggregate(name),
@@ -58,11 +58,11 @@ impl<R: Record> View<R> {
     /// The same as [`Collection::aggregate`].
     pub fn aggregate(&self, name: &str) -> Result<AggregationResult, QueryError> {
         let started = Instant::now();
-        let figures = self.table.aggregate(name)?;
-        let asked = Known::all_of(&self.table.name, &figures.plan);
-        match asked.read(&figures, || self.snapshot.commit()) {
+        let materialized = self.table.aggregate(name)?;
+        let requested = Known::all_of(&self.table.name, &materialized.plan);
+        match requested.read(&materialized, || self.snapshot.commit()) {
             Some(answer) => result(answer, started, true),
-            None => result(asked.recompute(self.any(), &figures.plan), started, false),
+            None => result(requested.recompute(self.any(), &materialized.plan), started, false),
         }
     }
 }
@@ -70,8 +70,8 @@ impl<R: Record> View<R> {
 type Answer = Result<(Commit, MetricValues), QueryError>;
 
 fn result(answer: Answer, started: Instant, materialized: bool) -> Result<AggregationResult, QueryError> {
-    let (commit, figures) = answer?;
-    Ok(AggregationResult { values: figures, commit, took: started.elapsed(), materialized })
+    let (commit, values) = answer?;
+    Ok(AggregationResult { values, commit, took: started.elapsed(), materialized })
 }
 
 /// The result of a query at the view's commit, if a materialized aggregate has it: same records, same buckets, and
@@ -82,17 +82,19 @@ pub(super) fn known(
     statistics: &Statistics,
     bound: &Bound,
 ) -> Option<Result<MetricValues, QueryError>> {
-    view.table.aggregates().iter().find_map(|figures| {
-        let aggregate = &figures.plan;
+    view.table.aggregates().iter().find_map(|materialized| {
+        let aggregate = &materialized.plan;
         let same_groups = match (&statistics.groups, &aggregate.def.statistics().groups) {
             (None, _) => true,
-            (asked, known) => asked.as_ref().map(|groups| &groups.by) == known.as_ref().map(|groups| &groups.by),
+            (requested, known) => {
+                requested.as_ref().map(|groups| &groups.by) == known.as_ref().map(|groups| &groups.by)
+            }
         };
         if !same_groups || !aggregate.condition.as_ref().unwrap_or(&Condition::All).is_same(condition) {
             return None;
         }
-        let answer = Known::of(bound, aggregate)?.read(figures, || view.epoch)?;
-        Some(answer.map(|(_, figures)| figures))
+        let answer = Known::of(bound, aggregate)?.read(materialized, || view.epoch)?;
+        Some(answer.map(|(_, values)| values))
     })
 }
 
@@ -114,7 +116,7 @@ struct OfGroups<'a> {
 /// The selected metrics.
 struct Pick<'a> {
     names: &'a Names,
-    asked: &'a [BoundMetric],
+    requested: &'a [BoundMetric],
     fields: &'a [FieldUse],
     /// Positions among the aggregate's metrics; `None` selects all of them, in order.
     places: Option<Vec<usize>>,
@@ -126,8 +128,8 @@ impl<'a> Known<'a> {
         let levels = &aggregate.bound.levels;
         let fields = &aggregate.bound.fields;
         let pick = |level: usize| {
-            let Level { names, metrics: asked, .. } = &levels[level];
-            Pick { names, asked, fields, places: None }
+            let Level { names, metrics: requested, .. } = &levels[level];
+            Pick { names, requested, fields, places: None }
         };
         let groups = aggregate.has_groups().then(|| OfGroups {
             pick: pick(1),
@@ -142,33 +144,35 @@ impl<'a> Known<'a> {
         let known = &aggregate.bound;
         let same_field = |ours: usize, theirs: usize| question.fields[ours].at == known.fields[theirs].at;
         let pick = |level: usize| {
-            let asked = question.levels.get(level)?;
-            let place = |asked: &BoundMetric| {
+            let requested = question.levels.get(level)?;
+            let place = |requested: &BoundMetric| {
                 known.levels.get(level)?.metrics.iter().position(|known| {
-                    known.function == asked.function
-                        && match (asked.field, known.field) {
+                    known.function == requested.function
+                        && match (requested.field, known.field) {
                             (None, None) => true,
                             (Some(ours), Some(theirs)) => same_field(ours, theirs),
                             _ => false,
                         }
                 })
             };
-            let places: Option<Vec<usize>> = asked.metrics.iter().map(place).collect();
-            let (names, asked, fields) = (&asked.names, &asked.metrics, &question.fields);
-            Some(Pick { names, asked, fields, places: Some(places?) })
+            let places: Option<Vec<usize>> = requested.metrics.iter().map(place).collect();
+            let (names, requested, fields) = (&requested.names, &requested.metrics, &question.fields);
+            Some(Pick { names, requested, fields, places: Some(places?) })
         };
         let total = pick(0)?;
         let groups = match &question.levels[..] {
             [_] => None,
-            [_, asked] => Some(OfGroups { pick: pick(1)?, filled: is_filled(question), top: asked.top.as_ref() }),
+            [_, requested] => {
+                Some(OfGroups { pick: pick(1)?, filled: is_filled(question), top: requested.top.as_ref() })
+            }
             _ => return None,
         };
         Some(Known { collection: &question.collection, aggregate, total, groups })
     }
 
     /// Reads the result at a commit; `None` if the aggregate does not retain that commit.
-    fn read(&self, figures: &Materialized, epoch: impl FnOnce() -> Commit) -> Option<Answer> {
-        figures.read(epoch, |epoch, total, groups| self.put_together(total, groups).map(|figures| (epoch, figures)))
+    fn read(&self, materialized: &Materialized, epoch: impl FnOnce() -> Commit) -> Option<Answer> {
+        materialized.read(epoch, |epoch, total, groups| self.put_together(total, groups).map(|values| (epoch, values)))
     }
 
     /// Computes the result from all records that a snapshot sees.
@@ -180,10 +184,10 @@ impl<'a> Known<'a> {
         let scope = user_code::Scope::enter();
         versions.iter().filter_map(|version| version.record()).for_each(|record| recomputed.add(record));
         drop(scope);
-        let groups: Vec<_> = recomputed.groups().map(|(key, figures)| (key, aggregate.named(key), figures)).collect();
-        let mut entries = groups.iter().map(|(key, name, figures)| GroupEntry { key, name, result: figures });
-        let figures = self.put_together(Some(&recomputed.total()), &mut entries)?;
-        Ok((view.epoch, figures))
+        let groups: Vec<_> = recomputed.groups().map(|(key, result)| (key, aggregate.named(key), result)).collect();
+        let mut entries = groups.iter().map(|(key, label, result)| GroupEntry { key, label, result });
+        let values = self.put_together(Some(&recomputed.total()), &mut entries)?;
+        Ok((view.epoch, values))
     }
 
     fn put_together(
@@ -195,36 +199,36 @@ impl<'a> Known<'a> {
             Some(total) => self.total.values(self, total)?,
             None => Arc::default(),
         };
-        let mut figures = MetricValues { names: self.total.names.clone(), values, ..MetricValues::default() };
-        if let Some(asked) = &self.groups {
-            (figures.groups, figures.groups_in_all) = self.groups(asked, entries)?;
+        let mut total = MetricValues { names: self.total.names.clone(), values, ..MetricValues::default() };
+        if let Some(requested) = &self.groups {
+            (total.groups, total.groups_in_all) = self.groups(requested, entries)?;
         }
-        Ok(figures)
+        Ok(total)
     }
 
     fn groups(
         &self,
-        asked: &OfGroups<'_>,
+        requested: &OfGroups<'_>,
         entries: &mut dyn Iterator<Item = GroupEntry<'_>>,
     ) -> Result<(Vec<Group>, usize), QueryError> {
         let mut groups = Vec::with_capacity(FEW);
-        if !asked.filled {
-            for GroupEntry { name, result: figures, .. } in entries {
-                groups.push(asked.pick.group(name.to_vec(), asked.pick.values(self, figures)?));
+        if !requested.filled {
+            for GroupEntry { label, result, .. } in entries {
+                groups.push(requested.pick.group(label.to_vec(), requested.pick.values(self, result)?));
             }
         } else {
             let mut known: Vec<(Value, Value, Arc<[Value]>)> = Vec::with_capacity(FEW);
-            for GroupEntry { key, name, result: figures } in entries {
+            for GroupEntry { key, label, result } in entries {
                 // Only groups with a single-part key can be filled.
-                known.push((key[0].clone(), name[0].clone(), asked.pick.values(self, figures)?));
+                known.push((key[0].clone(), label[0].clone(), requested.pick.values(self, result)?));
             }
             let bounds = known.first().zip(known.last()).map(|(first, last)| (&first.0, &last.0));
             let all = self.aggregate.all_between(bounds).map_err(|source| self.bad_bucket(source))?;
-            let of_nothing: Arc<[Value]> = asked.pick.asked.iter().map(of_nothing).collect();
+            let of_nothing: Arc<[Value]> = requested.pick.requested.iter().map(of_nothing).collect();
             let mut known = known.into_iter().peekable();
             for (part, name) in all {
                 let values = known.next_if(|known| known.0 == part).map_or_else(|| of_nothing.clone(), |known| known.2);
-                groups.push(asked.pick.group(vec![name], values));
+                groups.push(requested.pick.group(vec![name], values));
             }
             debug_assert!(known.next().is_none(), "every known group must be among all groups");
         }
@@ -232,7 +236,7 @@ impl<'a> Known<'a> {
         if in_all > MAX_GROUPS {
             return Err(self.too_many());
         }
-        if let Some(best) = asked.top {
+        if let Some(best) = requested.top {
             groups = first(groups, best);
         }
         Ok((groups, in_all))
@@ -270,23 +274,23 @@ fn is_filled(bound: &Bound) -> bool {
 
 impl Pick<'_> {
     /// The selected metric values.
-    fn values(&self, known: &Known<'_>, figures: &GroupResult) -> Result<Arc<[Value]>, QueryError> {
-        if !figures.overflowed.is_empty() {
-            self.check_sums(known, &figures.overflowed)?;
+    fn values(&self, known: &Known<'_>, result: &GroupResult) -> Result<Arc<[Value]>, QueryError> {
+        if !result.overflowed.is_empty() {
+            self.check_sums(known, &result.overflowed)?;
         }
         Ok(match &self.places {
-            None => figures.values.clone(),
-            Some(places) => places.iter().map(|place| figures.values[*place].clone()).collect(),
+            None => result.values.clone(),
+            Some(places) => places.iter().map(|place| result.values[*place].clone()).collect(),
         })
     }
 
     #[cold]
     fn check_sums(&self, known: &Known<'_>, overflowed: &[usize]) -> Result<(), QueryError> {
         let place = |metric: usize| self.places.as_ref().map_or(metric, |places| places[metric]);
-        let Some(metric) = (0..self.asked.len()).find(|metric| overflowed.contains(&place(*metric))) else {
+        let Some(metric) = (0..self.requested.len()).find(|metric| overflowed.contains(&place(*metric))) else {
             return Ok(());
         };
-        let field = self.asked[metric].field.map(|field| self.fields[field].def.name()).unwrap_or_default();
+        let field = self.requested[metric].field.map(|field| self.fields[field].def.name()).unwrap_or_default();
         Err(QueryError::overflow(known.collection, &*self.names[metric], field))
     }
 
@@ -319,8 +323,8 @@ fn first(groups: Vec<Group>, best: &BoundTop) -> Vec<Group> {
 }
 
 /// The value of a metric over no records.
-fn of_nothing(asked: &BoundMetric) -> Value {
-    match asked.function {
+fn of_nothing(requested: &BoundMetric) -> Value {
+    match requested.function {
         Function::Count | Function::Distinct => Value::from(0),
         _ => Value::NULL,
     }

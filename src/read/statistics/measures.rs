@@ -80,11 +80,11 @@ pub(super) struct KeptValues {
 
 /// The bits of a value, if they represent only that value.
 pub(super) fn bits_of(value: ValueRef<'_>) -> Option<u64> {
-    saturated_bits(value).filter(|bits| !value.kind().is_some_and(|kind| is_sentinel(kind, *bits)))
+    saturated_bits(value).filter(|bits| !value.kind().is_some_and(|kind| is_escape(kind, *bits)))
 }
 
 /// Whether bits are an escape that may represent several overflow values; see columns.
-pub(super) fn is_sentinel(kind: Kind, bits: u64) -> bool {
+pub(super) fn is_escape(kind: Kind, bits: u64) -> bool {
     matches!(kind, Kind::Int | Kind::Timestamp) && (bits == 0 || bits == u64::MAX)
 }
 

@@ -2,7 +2,7 @@
 
 use super::bind::{Bound, BoundBucket, Bucketer};
 use super::groups::{NONE, Values};
-use super::measures::{bits_of, is_sentinel};
+use super::measures::{bits_of, is_escape};
 use crate::error::StatisticsError;
 use crate::hash::{self, RandomState};
 use crate::storage::{Packed, with_cells};
@@ -12,7 +12,7 @@ use memdex_query::schema::overlap;
 use memdex_query::value::{Kind, Value, ValueRef, bits_of_int, float_of, int_of, value_of_bits};
 use std::cell::RefCell;
 
-pub(super) struct Numbers {
+pub(super) struct BucketIds {
     /// Position of the field.
     pub(super) field: usize,
     kind: Kind,
@@ -20,8 +20,8 @@ pub(super) struct Numbers {
     bucketer: RefCell<Bucketer>,
     /// Distinct values or bucket steps seen so far, by number.
     values: Values,
-    /// Numbers of the bits or bucket steps seen so far.
-    of_bits: Ordinals,
+    /// Ids by the bits or bucket steps seen so far.
+    of_bits: IdsByBits,
     /// Number by code; [`UNKNOWN`] if not assigned yet.
     of_codes: Vec<u32>,
     null: Option<u32>,
@@ -30,14 +30,14 @@ pub(super) struct Numbers {
 /// The code has no number yet.
 pub(super) const UNKNOWN: u32 = u32::MAX - 1;
 
-impl Numbers {
+impl BucketIds {
     pub(super) fn new(bound: &Bound, part: &Bucketer) -> Self {
-        Numbers {
+        BucketIds {
             field: part.field,
             kind: bound.fields[part.field].def.kind(),
             bucketer: RefCell::new(part.clone()),
             values: Values::new(),
-            of_bits: Ordinals::new(),
+            of_bits: IdsByBits::new(),
             of_codes: Vec::new(),
             null: None,
         }
@@ -93,11 +93,11 @@ impl Numbers {
 
     /// Like `of_value`, for values that have bits; `zone` is their bounds, if known.
     pub(super) fn of_bits(&mut self, bits: Packed<'_>, zone: Option<(u64, u64)>, numbers: &mut [u32]) {
-        let zone = zone.filter(|(low, high)| !is_sentinel(self.kind, *low) && !is_sentinel(self.kind, *high));
+        let zone = zone.filter(|(low, high)| !is_escape(self.kind, *low) && !is_escape(self.kind, *high));
         if bits.len() > 1 && self.of_even(bits, zone, numbers) {
             return;
         }
-        let Numbers { kind, bucketer, values, of_bits, .. } = self;
+        let BucketIds { kind, bucketer, values, of_bits, .. } = self;
         let value = |bits: u64| value_of_bits(*kind, bits).unwrap_or(ValueRef::Null);
         let mut of_step = |step: i64| of_bits.number(step.cast_unsigned(), || values.number(ValueRef::Int(step)));
         let rows = (0..bits.len()).map(|row| bits.get(row)).zip(numbers);
@@ -127,11 +127,11 @@ impl Numbers {
         }
     }
 
-    /// Numbers a page of values in few, equally long buckets, with one division each. Returns `false` if the buckets
+    /// Finds the bucket ids of a page of values in few, equally long buckets, with one division each. Returns `false` if the buckets
     /// are not.
     fn of_even(&mut self, bits: Packed<'_>, zone: Option<(u64, u64)>, numbers: &mut [u32]) -> bool {
         let Some((low, high)) = zone.or_else(|| bits.extremes()) else { return false };
-        let Numbers { bucketer, values, of_bits, .. } = self;
+        let BucketIds { bucketer, values, of_bits, .. } = self;
         let even = match &mut bucketer.get_mut().bucket {
             BoundBucket::Width(Buckets::Ints(buckets)) => buckets.even(int_of(low), int_of(high)),
             BoundBucket::Dates(buckets) => buckets.even(int_of(low), int_of(high)),
@@ -166,7 +166,7 @@ impl Numbers {
     /// The number of the single bucket that contains all values between these bits, inclusive, if there is one. At
     /// least one such value must exist, as only buckets with values get numbers.
     pub(super) fn of_zone(&mut self, (low, high): (u64, u64)) -> Option<u32> {
-        if is_sentinel(self.kind, low) || is_sentinel(self.kind, high) {
+        if is_escape(self.kind, low) || is_escape(self.kind, high) {
             return None;
         }
         // Bucket order follows value order.
@@ -248,17 +248,17 @@ fn by_place(bits: Packed<'_>, near: &[u32], numbers: &mut [u32], place: impl Fn(
 /// Number of consecutive ordinals that are looked up directly.
 const NEAR: usize = 1 << 12;
 
-/// Numbers of 64-bit ordinals: those near the first one in an array, others in a hash table.
-struct Ordinals {
+/// Bucket ids by 64-bit ordinals: those near the first one in an array, others in a hash table.
+struct IdsByBits {
     from: u64,
     near: Vec<u32>,
     far: HashTable<(u64, u32)>,
     seed: RandomState,
 }
 
-impl Ordinals {
+impl IdsByBits {
     fn new() -> Self {
-        Ordinals { from: 0, near: Vec::new(), far: HashTable::new(), seed: hash::random() }
+        IdsByBits { from: 0, near: Vec::new(), far: HashTable::new(), seed: hash::random() }
     }
 
     /// The numbers of `count` ordinals from `first` on; `None` if the array does not contain all of them.
@@ -295,7 +295,7 @@ impl Ordinals {
             }
             return *number;
         }
-        let Ordinals { far, seed, .. } = self;
+        let IdsByBits { far, seed, .. } = self;
         let hash = seed.hash_one(ordinal);
         if let Some((_, number)) = far.find(hash, |(known, _)| *known == ordinal) {
             return *number;

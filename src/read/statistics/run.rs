@@ -6,7 +6,7 @@ use super::bind::{Bound, FieldUse};
 use super::cells::Source;
 use super::columns::ByColumns;
 use super::materialized;
-use super::parts::Numbers;
+use super::parts::BucketIds;
 use crate::error::{Commit, QueryError};
 use crate::limits::PAGE_ROWS;
 use crate::read::choice::Chooser;
@@ -113,7 +113,7 @@ fn accumulate(of: &Of<'_>, chooser: &Chooser, accumulated: &mut Accumulated<'_>)
 /// record is fetched, reading its fields is almost free, so columns are not used if any field lacks one. Values that
 /// may fall into several buckets are also read from records.
 fn path<'t>(view: AnyView<'t>, accumulated: &Accumulated<'_>, chooser: &Chooser) -> Path<'t> {
-    let overlap = accumulated.levels.iter().flat_map(|level| &level.parts).any(Numbers::overlap);
+    let overlap = accumulated.levels.iter().flat_map(|level| &level.parts).any(BucketIds::overlap);
     let column = |field: &FieldUse| view.table.columns.iter().find(|column| column.field == field.at.position());
     let columns: Option<Vec<&Column>> = accumulated.fields.iter().map(column).collect();
     match columns {

@@ -187,7 +187,7 @@ impl Flusher {
     }
 }
 
-/// The keys that the submissions of a group touch, as fingerprints. If two keys share one, the group is merely split.
+/// The keys that the submissions of a group touch, as hashes. If two keys share one, the group is merely split.
 #[derive(Default)]
 struct Touched {
     table: HashTable<u64>,
@@ -206,7 +206,7 @@ impl Touched {
     fn add_if_new(&mut self, batch: &Batch) -> bool {
         let hash = |fingerprint: &u64| spread((fingerprint ^ (fingerprint >> 32)) as u32);
         self.of_batch.clear();
-        let by_key = batch.fingerprints(&mut self.of_batch);
+        let by_key = batch.key_hashes(&mut self.of_batch);
         let alone = self.table.is_empty() && !self.closed;
         if self.closed || !(by_key || alone) {
             return false;

@@ -115,7 +115,7 @@ fn dies_at(step: Step, nth: usize) {
     drop(background);
     store.verify().unwrap();
     store.commit(|batch| batch.store(&items, Item { id: 0, of_batch: 0 })).unwrap();
-    assert_eq!(store.stats().damage, None, "the store goes on");
+    assert_eq!(store.stats().poisoned, None, "the store goes on");
 }
 
 fn produce(
@@ -213,8 +213,8 @@ fn a_reply_that_is_dropped_answers() {
 
 /// That a store refuses writes is no reason to die: each submission is refused, with the store's reason and its batch.
 #[test]
-fn of_a_damaged_store_each_submission_is_refused() {
-    watched("a damaged store".to_owned(), || {
+fn a_poisoned_store_refuses_each_submission() {
+    watched("a poisoned store".to_owned(), || {
         let store = Store::new();
         let items = store.collection::<Item>("items").unwrap();
         let background = store.background_writer().linger(Duration::from_secs(1_000)).start().unwrap();
@@ -231,7 +231,7 @@ fn of_a_damaged_store_each_submission_is_refused() {
         background.flush().unwrap();
         for mut ticket in tickets {
             let error = ticket.wait().unwrap_err();
-            assert!(matches!(error.refusal().unwrap().cause(), Cause::Damaged { .. }));
+            assert!(matches!(error.refusal().unwrap().cause(), Cause::Poisoned { .. }));
             assert_eq!(error.into_batch().unwrap().len(), 2);
         }
         assert_eq!(store.stats().refusals, 10);

@@ -31,7 +31,7 @@ pub struct Applied {
 /// the submissions.
 ///
 /// Dropping a ticket discards the answer and nothing else. If its batch is refused, the batch is lost, which is logged and counted
-/// in [`Stats::lost_flushes`](crate::stats::Stats::lost_flushes).
+/// in [`Stats::lost_operations`](crate::stats::Stats::lost_operations).
 ///
 /// ```
 /// use memdex::{Record, Store};
@@ -196,7 +196,7 @@ fn lost(error: SubmitError) {
     );
     let Some(batch) = error.into_batch() else { return };
     let engine = batch.engine().clone();
-    engine.counters.lost_flushes.fetch_add(1, SeqCst);
+    engine.counters.lost_operations.fetch_add(1, SeqCst);
     batch.discard();
 }
 

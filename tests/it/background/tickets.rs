@@ -133,8 +133,8 @@ fn a_ticket_dropped_unseen_gives_up_the_answer_alone() {
         held.let_go();
         background.flush().unwrap();
         let stats = bed.store.stats();
-        assert_eq!((bed.state(), stats.refusals, stats.lost_flushes), (vec![item(1, 0)], 2, 1));
+        assert_eq!((bed.state(), stats.refusals, stats.lost_operations), (vec![item(1, 0)], 2, 1));
         drop(seen_late);
-        assert_eq!(bed.store.stats().lost_flushes, 2);
+        assert_eq!(bed.store.stats().lost_operations, 2);
     });
 }

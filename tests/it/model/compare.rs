@@ -73,9 +73,9 @@ pub(super) fn answers<R: Subject>(find: &Find<R>, tree: &Tree, shelf: &Shelf<R>)
 pub(super) fn figures(store: &Store, world: &World) {
     let stats = store.stats();
     let pinned = world.pinned();
-    assert_eq!((stats.commits, stats.damage), (world.newest().get(), None));
+    assert_eq!((stats.commits, stats.poisoned), (world.newest().get(), None));
     assert_eq!((stats.oldest_pin, stats.pinned_commits), (pinned.first().copied(), pinned.len()));
-    assert_eq!((stats.refusals, stats.lost_flushes), (world.refusals(), world.lost_flushes));
+    assert_eq!((stats.refusals, stats.lost_operations), (world.refusals(), world.lost_operations));
     assert_eq!((stats.drop_panics, stats.hook_panics), (0, 0));
     assert_eq!(stats.latency.commit.count, stats.commits);
     let totals = stats.collections.iter().map(|collection| collection.memory.total());

@@ -83,7 +83,7 @@ pub(super) struct World {
     history: RefCell<Vec<Arc<Shelves>>>,
     refusals: Cell<u64>,
     pub snapshots: Vec<Commit>,
-    pub lost_flushes: u64,
+    pub lost_operations: u64,
     pub steps: usize,
     /// The indexes and columns of the books when the collection is opened.
     pub plan: Plan,
@@ -349,7 +349,7 @@ impl World {
             history: RefCell::new(vec![Arc::default()]),
             refusals: Cell::new(0),
             snapshots: Vec::new(),
-            lost_flushes: 0,
+            lost_operations: 0,
             steps: 0,
             indexes: plan.indexes(),
             aggregates: plan.aggregates.clone(),
@@ -487,7 +487,7 @@ impl World {
                 }
                 Err(_) if end == End::Dropped => {
                     self.refuse(1);
-                    self.lost_flushes += 1;
+                    self.lost_operations += 1;
                     break Outcome::Gone;
                 }
                 Err(faults) if matches!(how, How::Once) => {

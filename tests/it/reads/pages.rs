@@ -92,7 +92,8 @@ fn invalid_pages_are_refused_by_every_method() {
     let is_zero = |error: &QueryError| matches!(error, QueryError::PageZero { .. });
     let is_size = |error: &QueryError| matches!(error, QueryError::PageSize { most: MAX_PAGE, .. });
     let is_position = |error: &QueryError| matches!(error, QueryError::PageWithPosition { page: 1 | 2, .. });
-    let refused: [(memdex::query::Find<User>, &dyn Fn(&QueryError) -> bool); 7] = [
+    type IsExpected<'a> = &'a dyn Fn(&QueryError) -> bool;
+    let refused: [(memdex::query::Find<User>, IsExpected<'_>); 7] = [
         (find().page(0), &is_zero),
         (find().page(0).size(5), &is_zero),
         (find().page(1).size(0), &is_size),

@@ -136,7 +136,7 @@ impl Purses {
 
     fn check_at_rest(&self) {
         let stats = self.store.stats();
-        assert_eq!((stats.oldest_pin, &stats.damage), (None, &None));
+        assert_eq!((stats.oldest_pin, &stats.poisoned), (None, &None));
         let left = &stats.collections[0];
         assert_eq!(
             (left.versions_retained, left.marks, left.results_retained),

@@ -154,7 +154,7 @@ impl Shelves {
     fn check_at_rest(&self) {
         self.store.verify().unwrap();
         let stats = self.store.stats();
-        let kept = (stats.collections[0].versions_retained, stats.collections[0].marks, stats.damage);
+        let kept = (stats.collections[0].versions_retained, stats.collections[0].marks, stats.poisoned);
         assert_eq!(kept, (0, 0, None));
         let snapshot = self.store.snapshot();
         queries().iter().for_each(|query| self.check(&snapshot, query));

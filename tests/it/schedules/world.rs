@@ -210,7 +210,7 @@ impl World {
     pub(super) fn check_at_rest(&self) {
         let stats = self.store.stats();
         assert_eq!(stats.oldest_pin, None);
-        assert_eq!(stats.damage, None);
+        assert_eq!(stats.poisoned, None);
         for collection in &stats.collections {
             let left = (collection.versions_retained, collection.marks, collection.lengths_retained);
             assert_eq!(left, (0, 0, 0), "without readers everything is reclaimed: {stats:?}");

@@ -69,7 +69,7 @@ fn is_untouched(store: &Store, users: &Collection<User>, commit: u64, expected: 
     assert_eq!((store.newest_commit().get(), state(users)), (commit, expected.to_vec()));
     store.verify().unwrap();
     let stats = store.stats();
-    assert_eq!((stats.damage, stats.collections[0].versions_retained, stats.collections[0].marks), (None, 0, 0));
+    assert_eq!((stats.poisoned, stats.collections[0].versions_retained, stats.collections[0].marks), (None, 0, 0));
 }
 
 #[test]

@@ -206,7 +206,7 @@ fn a_writer_leaves_out_refused_operations_by_a_lenient_commit_of_its_buffer() {
     assert_eq!(writer.flush().unwrap().counts.deleted, 1);
     assert_eq!((refused, inserted), (vec![user("7", 7), user("9", 9)], 7));
     drop(writer);
-    assert_eq!(store.stats().lost_flushes, 0);
+    assert_eq!(store.stats().lost_operations, 0);
     assert_eq!(users.len(), 11);
     store.verify().unwrap();
 }
@@ -223,7 +223,7 @@ fn a_writer_goes_on_after_a_lenient_commit_of_its_buffer() {
     writer.insert(&users, user("3", 3)).unwrap();
     assert_eq!(writer.take().len(), 1);
     drop(writer);
-    assert_eq!((users.len(), store.stats().lost_flushes), (1, 0));
+    assert_eq!((users.len(), store.stats().lost_operations), (1, 0));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::{User, user, users};
 use memdex::limits::GETS_PER_SAMPLE;
-use memdex::stats::{LatencyFigures, LatencyStats};
+use memdex::stats::{CallLatency, LatencyStats};
 use memdex::{Collection, Record, Store, field};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
@@ -99,7 +99,7 @@ fn intervals_of_latency_neither_lose_nor_repeat_a_call() {
     assert_eq!((sum(|of| of.commit.count), sum(|of| of.query.count)), (2 * EACH as u64, 2 * EACH as u64));
     for LatencyStats { query, commit, .. } in taken.iter().chain([&last]) {
         for of in [query, commit] {
-            assert!(of.count > 0 || *of == LatencyFigures::default(), "{of:?}");
+            assert!(of.count > 0 || *of == CallLatency::default(), "{of:?}");
             assert!(of.p50 <= of.p99 && of.p99 <= of.p999 && of.p999 <= of.max, "{of:?}");
         }
     }
@@ -180,7 +180,7 @@ fn quantiles_are_in_order_and_user_code_counts() {
     (0..300).for_each(|n| assert!(users.find(field("visits").ge(n)).count().unwrap() <= 100));
     (0..20 * GETS_PER_SAMPLE).for_each(|_| drop(users.get("1")));
     let LatencyStats { get, query, commit, .. } = store.stats().latency;
-    for LatencyFigures { p50, p99, p999, max, .. } in [get, query, commit] {
+    for CallLatency { p50, p99, p999, max, .. } in [get, query, commit] {
         assert!(Duration::ZERO < p50 && p50 <= p99 && p99 <= p999 && p999 <= max);
     }
     assert_eq!((query.count, commit.count), (300, 101));

@@ -89,7 +89,7 @@ fn dropped_it_flushes() {
     let mut writer = store.writer();
     writer.insert(&users, user("1", 1)).unwrap();
     drop(writer);
-    assert_eq!((state(&users), store.stats().lost_flushes), (ids([1]), 0));
+    assert_eq!((state(&users), store.stats().lost_operations), (ids([1]), 0));
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn dropped_by_a_panic_it_does_not_flush() {
         panic!("before the rest was written")
     }));
     assert!(unwound.is_err());
-    assert_eq!((users.len(), store.snapshot().commit().get(), store.stats().lost_flushes), (0, 0, 1));
+    assert_eq!((users.len(), store.snapshot().commit().get(), store.stats().lost_operations), (0, 0, 1));
 }
 
 #[test]
@@ -112,7 +112,7 @@ fn a_flush_that_fails_in_the_drop_is_counted() {
     writer.update(&users, "2", |_| ()).unwrap();
     drop(writer);
     let stats = store.stats();
-    assert_eq!((users.len(), stats.commits, stats.lost_flushes, stats.refusals), (0, 0, 1, 1));
+    assert_eq!((users.len(), stats.commits, stats.lost_operations, stats.refusals), (0, 0, 1, 1));
 }
 
 /// Each further operation would stage the whole buffer again, only to be refused again.

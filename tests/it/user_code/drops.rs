@@ -206,7 +206,7 @@ fn a_value_captured_by_a_closure_panics() {
         hooks.panic_at(Call::Drop, 1);
         let committed = catch_unwind(AssertUnwindSafe(|| upsert(&bed, id, &hooks)));
         assert!(!hooks.clear(), "it was dropped");
-        assert_eq!(bed.stats().damage, None);
+        assert_eq!(bed.stats().poisoned, None);
         assert_eq!((committed.ok(), bed.people.get(id).map(|person| person.score)), (Some(2), Some(score)));
         assert_eq!(bed.stats().drop_panics, 1);
         bed.is_well();

@@ -184,7 +184,7 @@ impl Shelf {
         self.things.store(self.thing(99, 43)).unwrap();
         self.things.delete(99).unwrap();
         let stats = self.stats();
-        assert_eq!((&stats.damage, stats.oldest_pin), (&None, None));
+        assert_eq!((&stats.poisoned, stats.oldest_pin), (&None, None));
         let of_things = &stats.collections[0];
         assert_eq!((of_things.versions_retained, of_things.marks, of_things.results_retained), (0, 0, 0));
         self.store.verify().unwrap();

@@ -75,7 +75,7 @@ fn fickle_extractors_break_nothing() {
                 held.drain(..held.len().saturating_sub(3));
             }
         }
-        assert_eq!(shelf.stats().damage, None);
+        assert_eq!(shelf.stats().poisoned, None);
         let _ = shelf.store.verify();
 
         shelf.whim.set(false);

@@ -63,7 +63,7 @@ impl Moments {
     pub fn add_times(&mut self, value: ValueRef<'_>, times: u64) {
         match (&mut *self, value) {
             (_, _) if times == 1 => self.add(value),
-            (Moments::Ints(ints), ValueRef::Int(n)) if !ints.squares.is_some() => {
+            (Moments::Ints(ints), ValueRef::Int(n)) if ints.squares.is_none() => {
                 ints.add_partial(times, i128::from(n) * i128::from(times))
             }
             _ => {

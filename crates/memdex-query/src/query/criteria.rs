@@ -3,7 +3,7 @@
 use super::{FieldName, Predicate, TextTest};
 use crate::error::CriteriaError;
 use crate::limits::MAX_PREDICATE_DEPTH;
-use crate::value::{Value, plain_json, sort_of_json};
+use crate::value::{Value, json_type_name, plain_json};
 use serde_json::Value as Json;
 use std::ops::Bound;
 
@@ -70,7 +70,7 @@ fn below(levels: usize) -> Result<usize, CriteriaError> {
 fn map(criteria: &Json, place: &'static str, levels: usize) -> Result<Predicate, CriteriaError> {
     let levels = below(levels)?;
     let Json::Object(fields) = criteria else {
-        return Err(CriteriaError::NotAMap { place, found: sort_of_json(criteria) });
+        return Err(CriteriaError::NotAMap { place, found: json_type_name(criteria) });
     };
     let parts = fields.iter().map(|(name, operand)| match name.as_str() {
         "$and" => maps(operand, "$and", levels).map(Predicate::all_of),
@@ -211,7 +211,7 @@ impl Criterion<'_> {
     }
 
     fn wrong(&self, operator: &'static str, expected: &'static str, found: &Json) -> CriteriaError {
-        CriteriaError::WrongOperand { field: self.name.to_owned(), operator, expected, found: sort_of_json(found) }
+        CriteriaError::WrongOperand { field: self.name.to_owned(), operator, expected, found: json_type_name(found) }
     }
 }
 

@@ -26,7 +26,7 @@ impl Path {
     }
 
     /// The value converted to the field's kind; `None` if it can't be.
-    pub fn shown<'a>(&self, value: ValueRef<'a>) -> Option<ValueRef<'a>> {
+    pub fn coerce<'a>(&self, value: ValueRef<'a>) -> Option<ValueRef<'a>> {
         match self.kind {
             Some(kind) => as_kind(value, kind),
             None => Some(value),

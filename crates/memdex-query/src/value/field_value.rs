@@ -61,9 +61,9 @@ pub trait FieldValue {
     /// time, and should cost O(1) and not allocate.
     fn value(&self) -> ValueRef<'_>;
 
-    /// Passes each value to `show`: the only one, or those of a type of [many](FieldValue::MANY).
-    fn values<'a>(&'a self, show: &mut dyn FnMut(ValueRef<'a>)) {
-        show(self.value());
+    /// Passes each value to `visit`: the only one, or those of a type of [many](FieldValue::MANY).
+    fn values<'a>(&'a self, visit: &mut dyn FnMut(ValueRef<'a>)) {
+        visit(self.value());
     }
 }
 
@@ -253,8 +253,8 @@ macro_rules! collections {
                 ValueRef::Null
             }
 
-            fn values<'a>(&'a self, show: &mut dyn FnMut(ValueRef<'a>)) {
-                self.iter().map(FieldValue::value).filter(|value| !value.is_null()).for_each(show);
+            fn values<'a>(&'a self, visit: &mut dyn FnMut(ValueRef<'a>)) {
+                self.iter().map(FieldValue::value).filter(|value| !value.is_null()).for_each(visit);
             }
         }
 

@@ -19,7 +19,7 @@ pub fn plain_json(json: &Json) -> Option<ValueRef<'_>> {
 }
 
 /// The sort of JSON value, for messages.
-pub fn sort_of_json(json: &Json) -> &'static str {
+pub fn json_type_name(json: &Json) -> &'static str {
     match json {
         Json::Null => "null",
         Json::Bool(_) => "a bool",

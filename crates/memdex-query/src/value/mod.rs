@@ -40,7 +40,7 @@ pub use timestamp::{Timestamp, TimestampError};
 
 pub use bits::{bits_of_int, float_of, int_of, narrow_bits, saturated_bits, value_of_bits, zero_bits};
 #[cfg(feature = "json")]
-pub use json::{plain_json, sort_of_json};
+pub use json::{json_type_name, plain_json};
 #[doc(hidden)]
 pub use key::sealed;
 pub use key_encoding::{decode_parts, encode, encode_parts};

@@ -5,13 +5,13 @@ use crate::record::{Condition, FieldAt, Schema, Test};
 use std::fmt;
 
 /// Formats a condition.
-pub(super) struct Words<'a> {
+pub(super) struct ConditionText<'a> {
     pub(super) schema: &'a Schema,
     pub(super) condition: &'a Condition,
 }
 
 /// Formats a test of a field.
-pub(super) struct TestWords<'a> {
+pub(super) struct TestText<'a> {
     pub(super) field: &'a str,
     pub(super) test: &'a Test,
 }
@@ -22,38 +22,38 @@ pub(super) fn name<'a>(schema: &'a Schema, field: &'a FieldAt) -> &'a str {
     declared.or_else(|| field.undeclared()).unwrap_or("?")
 }
 
-impl Words<'_> {
+impl ConditionText<'_> {
     fn list(&self, f: &mut fmt::Formatter<'_>, parts: &[Condition], between: &str) -> fmt::Result {
         for (at, condition) in parts.iter().enumerate() {
             f.write_str(if at == 0 { "" } else { between })?;
-            let words = Words { schema: self.schema, condition };
+            let text = ConditionText { schema: self.schema, condition };
             match condition {
-                Condition::And(_) | Condition::Or(_) => write!(f, "({words})")?,
-                _ => write!(f, "{words}")?,
+                Condition::And(_) | Condition::Or(_) => write!(f, "({text})")?,
+                _ => write!(f, "{text}")?,
             }
         }
         Ok(())
     }
 }
 
-impl fmt::Display for Words<'_> {
+impl fmt::Display for ConditionText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.condition {
             Condition::All => f.write_str("any"),
             Condition::Nothing => f.write_str("none"),
             Condition::Test(field, test) | Condition::Undeclared(field, test) => {
-                TestWords { field: name(self.schema, field), test }.fmt(f)
+                TestText { field: name(self.schema, field), test }.fmt(f)
             }
             Condition::And(parts) => self.list(f, parts, " and "),
             Condition::Or(parts) => self.list(f, parts, " or "),
-            Condition::Not(condition) => write!(f, "not ({})", Words { schema: self.schema, condition }),
+            Condition::Not(condition) => write!(f, "not ({})", ConditionText { schema: self.schema, condition }),
         }
     }
 }
 
-impl fmt::Display for TestWords<'_> {
+impl fmt::Display for TestText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let TestWords { field, test } = self;
+        let TestText { field, test } = self;
         write!(f, "{field} ")?;
         match test {
             Test::Eq(value) => write!(f, "= {value:?}"),

@@ -1,35 +1,35 @@
-//! Notes: what a commit records about its operations while it stages them.
+//! Attribution: which operation of a batch is responsible for a refusal, and what each operation did.
 
 use super::outcome::Outcome;
 use crate::error::Refusal;
 
-/// What a commit does besides its receipt.
+/// Options of a commit.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Asked {
+pub(super) struct CommitOptions {
     /// Record what each operation did.
     pub(super) outcomes: bool,
     /// Leave refused operations out instead of refusing the whole batch.
     pub(super) lenient: bool,
     /// The operations are those of several submissions, which must not depend on each other: no record may take a unique value
     /// that another record gives up in the same commit.
-    pub(super) several: bool,
+    pub(super) grouped: bool,
 }
 
-/// What a commit has recorded as `asked`.
+/// The outcomes and refusals that a commit has recorded.
 #[derive(Default)]
-pub(super) struct Notes {
-    pub(super) asked: Asked,
+pub(super) struct CommitLog {
+    pub(super) options: CommitOptions,
     pub(super) outcomes: Vec<(usize, Outcome)>,
     pub(super) refusals: Vec<Refusal>,
 }
 
 /// Attributes refusals and outcomes to operations while those on one collection are staged. Operations are numbered by their
 /// place in the list of that collection. Empty if neither a report nor a lenient commit is requested.
-pub(super) struct Blame(Option<Box<Noted>>);
+pub(super) struct Attribution(Option<Box<Attributed>>);
 
 #[derive(Default)]
-struct Noted {
-    asked: Asked,
+struct Attributed {
+    options: CommitOptions,
     outcomes: Vec<(usize, Outcome)>,
     /// The refusals of this pass.
     refused: Vec<(usize, Refusal)>,
@@ -43,21 +43,23 @@ struct Noted {
     void: Vec<Refusal>,
 }
 
-impl Blame {
-    pub(super) fn new(asked: Asked) -> Self {
-        Blame((asked.outcomes || asked.lenient).then(|| Box::new(Noted { asked, ..Noted::default() })))
+impl Attribution {
+    pub(super) fn new(options: CommitOptions) -> Self {
+        Attribution(
+            (options.outcomes || options.lenient).then(|| Box::new(Attributed { options, ..Attributed::default() })),
+        )
     }
 
     pub(super) fn is_lenient(&self) -> bool {
-        self.0.as_ref().is_some_and(|noted| noted.asked.lenient)
+        self.0.as_ref().is_some_and(|attributed| attributed.options.lenient)
     }
 
     /// Records the refusal of one operation. A strict commit gets it back and stops staging; a lenient commit continues, to
     /// find as many as there are.
     pub(super) fn refuse(&mut self, operation: usize, refusal: Refusal) -> Result<(), Refusal> {
         match &mut self.0 {
-            Some(noted) if noted.asked.lenient => {
-                noted.refused.push((operation, refusal));
+            Some(attributed) if attributed.options.lenient => {
+                attributed.refused.push((operation, refusal));
                 Ok(())
             }
             _ => Err(refusal),
@@ -65,63 +67,66 @@ impl Blame {
     }
 
     pub(super) fn did(&mut self, position: usize, outcome: Outcome) {
-        if let Some(noted) = self.0.as_mut().filter(|noted| noted.asked.outcomes) {
-            noted.outcomes.push((position, outcome));
+        if let Some(attributed) = self.0.as_mut().filter(|attributed| attributed.options.outcomes) {
+            attributed.outcomes.push((position, outcome));
         }
     }
 
     pub(super) fn is_out(&self, operation: usize) -> bool {
-        self.0.as_ref().is_some_and(|noted| noted.is_out.get(operation).is_some_and(|out| *out))
+        self.0.as_ref().is_some_and(|attributed| attributed.is_out.get(operation).is_some_and(|out| *out))
     }
 
     /// Call when all operations are resolved: later refusals come from the indexes.
     pub(super) fn all_resolved(&mut self) {
-        self.0.iter_mut().for_each(|noted| noted.resolved = noted.refused.len());
+        self.0.iter_mut().for_each(|attributed| attributed.resolved = attributed.refused.len());
     }
 
     /// Whether a record was refused in this pass since all operations were resolved.
     pub(super) fn has_records(&self) -> bool {
-        self.0.as_ref().is_some_and(|noted| noted.refused.len() > noted.resolved)
+        self.0.as_ref().is_some_and(|attributed| attributed.refused.len() > attributed.resolved)
     }
 
     /// Whether to stage again, without the operations whose records could not be indexed. Operations that were refused while
     /// they were resolved get another chance, since they may have met the effect of one that is out now.
-    pub(super) fn again(&mut self, operations: usize) -> bool {
-        let Some(noted) = self.0.as_mut().filter(|noted| noted.refused.len() > noted.resolved) else { return false };
-        noted.is_out.resize(operations, false);
-        for (operation, refusal) in noted.refused.split_off(noted.resolved) {
-            if std::mem::replace(&mut noted.is_out[operation], true) {
-                noted.void.push(refusal);
+    pub(super) fn must_restage(&mut self, operations: usize) -> bool {
+        let Some(attributed) = self.0.as_mut().filter(|attributed| attributed.refused.len() > attributed.resolved)
+        else {
+            return false;
+        };
+        attributed.is_out.resize(operations, false);
+        for (operation, refusal) in attributed.refused.split_off(attributed.resolved) {
+            if std::mem::replace(&mut attributed.is_out[operation], true) {
+                attributed.void.push(refusal);
             } else {
-                noted.left_out.push((operation, refusal));
+                attributed.left_out.push((operation, refusal));
             }
         }
-        noted.void.extend(noted.refused.drain(..).map(|(_, refusal)| refusal));
-        noted.outcomes.clear();
+        attributed.void.extend(attributed.refused.drain(..).map(|(_, refusal)| refusal));
+        attributed.outcomes.clear();
         true
     }
 
     /// All refusals that are not reported. They may hold errors of the user, whose drop may panic.
     pub(super) fn take_refusals(&mut self) -> Vec<Refusal> {
-        let Some(noted) = &mut self.0 else { return Vec::new() };
-        let mut all = std::mem::take(&mut noted.void);
-        all.extend(noted.refused.drain(..).chain(noted.left_out.drain(..)).map(|(_, refusal)| refusal));
+        let Some(attributed) = &mut self.0 else { return Vec::new() };
+        let mut all = std::mem::take(&mut attributed.void);
+        all.extend(attributed.refused.drain(..).chain(attributed.left_out.drain(..)).map(|(_, refusal)| refusal));
         all
     }
 
-    /// Call when staging is done: adds the recorded outcomes and refusals to `notes` and returns the operations that are left out,
+    /// Call when staging is done: adds the recorded outcomes and refusals to `log` and returns the operations that are left out,
     /// ascending.
-    pub(super) fn tell(&mut self, notes: &mut Notes) -> Vec<usize> {
-        let Some(noted) = &mut self.0 else { return Vec::new() };
-        let mut all = std::mem::take(&mut noted.left_out);
-        all.append(&mut noted.refused);
+    pub(super) fn report(&mut self, log: &mut CommitLog) -> Vec<usize> {
+        let Some(attributed) = &mut self.0 else { return Vec::new() };
+        let mut all = std::mem::take(&mut attributed.left_out);
+        all.append(&mut attributed.refused);
         all.sort_unstable_by_key(|(operation, _)| *operation);
-        notes.outcomes.append(&mut noted.outcomes);
+        log.outcomes.append(&mut attributed.outcomes);
         let told = |(operation, refusal): (usize, Refusal)| {
-            if let Some(position) = refusal.position().filter(|_| noted.asked.outcomes) {
-                notes.outcomes.push((position, Outcome::Refused));
+            if let Some(position) = refusal.position().filter(|_| attributed.options.outcomes) {
+                log.outcomes.push((position, Outcome::Refused));
             }
-            notes.refusals.push(refusal);
+            log.refusals.push(refusal);
             operation
         };
         all.into_iter().map(told).collect()

@@ -1,14 +1,14 @@
 //! A copy of the committer's counters, so that reading statistics never waits for a commit.
 
 use super::stats::MemoryStats;
-use crate::sync::{AtomicBool, Mutex, Ordering::SeqCst, Tally};
+use crate::sync::{AtomicBool, Mutex, Ordering::SeqCst, StatsCounter};
 
 /// See the module documentation.
 #[derive(Default)]
-pub(super) struct Figures {
+pub(super) struct Gauges {
     counts: Mutex<Counts>,
     /// The estimated heap memory of the records.
-    record_heap: Tally,
+    record_heap: StatsCounter,
     /// Whether the collection was dropped. Set under the commit lock.
     dropped: AtomicBool,
 }
@@ -24,7 +24,7 @@ pub(super) struct Counts {
     pub(super) memory: MemoryStats,
 }
 
-impl Figures {
+impl Gauges {
     /// Returns the change of the heap memory of the records.
     pub(super) fn set_dropped(&self) -> i64 {
         self.dropped.store(true, SeqCst);
