@@ -94,3 +94,6 @@ pub(crate) const BUILD_SLICE: usize = 2 * PAGE_ROWS;
 /// Number of retained versions that one reclamation pass checks in addition to those of its own commit, so that no commit
 /// pays for the end of a long snapshot.
 pub(crate) const RECLAIM_SLICE: usize = 512;
+
+/// The largest heap size of one record that statistics of memory believe, in bytes: 128 TiB. It keeps sums from overflowing.
+pub(crate) const LARGEST_HEAP: usize = 1 << 47;

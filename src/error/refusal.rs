@@ -114,7 +114,7 @@ pub enum Cause {
         /// The value.
         given: Value,
     },
-    /// A declared field of a document, a key/value record, or a record given as values holds a value of another kind.
+    /// A declared field of a document or a key/value record holds a value of another kind.
     #[error(
         "field {field:?} is declared {expected}, but the record has {found}: fix the record, or declare the field with \
          skip_conflicts"
@@ -143,6 +143,17 @@ pub enum Cause {
         field: String,
         /// The fields that exist.
         known: Vec<String>,
+    },
+    /// A value given for a field of a Rust type is not one of that type.
+    #[error("field {field:?} is a {expected}, which can't be {found}")]
+    #[non_exhaustive]
+    DoesNotFit {
+        /// The field.
+        field: String,
+        /// The Rust type.
+        expected: &'static str,
+        /// The value, or the values.
+        found: String,
     },
     /// The records of the collection can't be built from values by field name.
     #[error("{record} can't be built from values: put #[record(from_values)] on it, or implement Record::from_values")]

@@ -6,7 +6,7 @@ use super::snapshot::AnyView;
 use super::sort::TopK;
 use crate::record::Condition;
 use crate::rowset::{Row, RowSet};
-use crate::storage::{Column, Reads, RowCells, SharedVersion, TableCore};
+use crate::storage::{Column, Encoding, RowCells, SharedVersion, TableCore};
 use memdex_query::value::{Value, saturated_bits};
 
 /// The records among which the first ones in an order are. `matches` are all that match.
@@ -99,12 +99,12 @@ impl Selection<'_> {
         let missing = SortKey { class: if field.nulls_first { 0 } else { 2 }, bits: 0, is_exact: true };
         let directed = |bits: u64| if field.descending { !bits } else { bits };
         let of_bits = |bits: u64| SortKey { class: 1, bits: directed(bits), is_exact: !column.is_escape(bits) };
-        let (key, from): (Box<dyn Fn(u64) -> SortKey>, _) = match column.reads() {
-            Reads::Bits(_) => {
+        let (key, from): (Box<dyn Fn(u64) -> SortKey>, _) = match column.encoding() {
+            Encoding::Bits(_) => {
                 let of_value = |value: &Value| saturated_bits(value.as_ref()).map_or(missing, of_bits);
                 (Box::new(of_bits), from.map(of_value))
             }
-            Reads::Codes => {
+            Encoding::Codes => {
                 let (ranks, from) = ranks(column, from);
                 let of_rank = move |rank: u64| SortKey { class: 1, bits: directed(rank), is_exact: true };
                 let of_code = move |code: u64| of_rank(ranks.get(code as usize).copied().unwrap_or(0));

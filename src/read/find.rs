@@ -175,7 +175,7 @@ impl<R: Record> Find<R> {
         })
     }
 
-    /// How many records match, whatever the page. Reads no record if indexes answer the whole predicate.
+    /// How many records match, whatever the page. Encoding no record if indexes answer the whole predicate.
     ///
     /// # Errors
     /// As [`fetch`](Find::fetch).

@@ -86,14 +86,14 @@ impl Hit {
         self.field(field).map_or_else(Vec::new, |at| self.read(&at))
     }
 
-    /// The names of the selected fields with their values, in the order of the selection or of the schema. Reads each value as
+    /// The names of the selected fields with their values, in the order of the selection or of the schema. Encoding each value as
     /// [`value`](Hit::value) does.
     pub fn values(&self) -> impl Iterator<Item = (&str, Value)> {
         let value = |name| (name, self.value(name).unwrap_or(Value::NULL));
         self.names().map(value)
     }
 
-    /// All values of the selected fields, for [`AnyCollection`](crate::typing::AnyCollection).
+    /// All values of the selected fields, for [`AnyCollection`](crate::typing::AnyCollection). They are not the whole record: see there.
     pub fn to_values(&self) -> FieldValues {
         let mut values = FieldValues::new();
         for name in self.names() {

@@ -228,7 +228,7 @@ pub(super) fn first(
 }
 
 impl Walking<'_> {
-    /// Reads along the index until there are enough hits. Then returns the last one that counts; all that are equal to it in the fields that
+    /// Encoding along the index until there are enough hits. Then returns the last one that counts; all that are equal to it in the fields that
     /// the index orders have been read too.
     fn read_index(&mut self) -> Option<SharedVersion> {
         let mut walk = self.plan.index.walk(self.plan.spec.clone())?;
@@ -248,7 +248,7 @@ impl Walking<'_> {
         end
     }
 
-    /// Reads the rows without a value. They are equal to each other, so none of them is the last to count before all are read.
+    /// Encoding the rows without a value. They are equal to each other, so none of them is the last to count before all are read.
     fn read_nulls(&mut self) -> Option<SharedVersion> {
         let rows: Vec<Row> = self.plan.index.null_rows().iter().collect();
         self.read_rows(&rows);

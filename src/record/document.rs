@@ -10,6 +10,7 @@ use memdex_query::value::{AnyKey, Kind, ValueRef, json_type_name, plain_json};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
+use std::collections::HashSet;
 use std::fmt;
 use std::str::FromStr;
 
@@ -192,8 +193,15 @@ impl Record for Document {
 
     /// A document with these values at their paths; several values of one name, and those of a field of many, become an array.
     fn engine_from_values(values: &FieldValues, schema: &Schema, _: Internal) -> Result<Self, Cause> {
-        let mut document = Document { body: Json::Object(serde_json::Map::new()) };
-        for (name, values) in values.by_name() {
+        let mut body = Json::Object(serde_json::Map::new());
+        let by_name = values.by_name();
+        let names: HashSet<&str> = by_name.iter().map(|(name, _)| *name).collect();
+        for (name, values) in by_name {
+            let above = name.match_indices('.').map(|(at, _)| name.split_at(at).0).find(|above| names.contains(above));
+            if let Some(above) = above {
+                let found = format!("a value of its own and one at {name:?}");
+                return Err(Cause::Conflict { field: above.into(), expected: "a value or an object".into(), found });
+            }
             let json = values.iter().map(|value| json_of(value.as_ref()).ok_or(*value)).collect::<Result<Vec<_>, _>>();
             let mut json = json.map_err(|value| Cause::Conflict {
                 field: name.into(),
@@ -202,9 +210,9 @@ impl Record for Document {
             })?;
             let is_many = schema.find(name).is_some_and(|(_, field)| field.is_many());
             let json = if is_many || json.len() != 1 { Json::Array(json) } else { json.remove(0) };
-            document.set(name, json)?;
+            set(&mut body, name, json)?;
         }
-        Ok(document)
+        Ok(Document { body: shallow(body)? })
     }
 
     /// Empty: the key is known only with the schema of a collection.

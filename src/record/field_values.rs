@@ -1,11 +1,12 @@
 //! The values of a record by field name, without its Rust type.
 
-use super::{FieldDef, Schema};
+use super::Schema;
 use crate::error::Cause;
 use memdex_query::query::FieldName;
 use memdex_query::schema::as_kind;
 use memdex_query::value::{FieldValue, FromValue, Value, ValueRef};
 use smallvec::SmallVec;
+use std::any::type_name;
 #[cfg(feature = "documents")]
 use std::collections::HashMap;
 
@@ -79,7 +80,7 @@ impl FieldValues {
     /// integers, a `char` takes strings of one character.
     ///
     /// # Errors
-    /// [`Cause::MissingField`] if there is no value and the type needs one, [`Cause::Conflict`] if a value does not fit.
+    /// [`Cause::MissingField`] if there is no value and the type needs one, [`Cause::DoesNotFit`] if the values are not of the type.
     pub fn to<T: FieldValue + FromValue>(&self, field: &str) -> Result<T, Cause> {
         let present = self.get(field).map(Value::as_ref).filter(|value| !value.is_null());
         let values: SmallVec<[ValueRef<'_>; 4]> =
@@ -87,9 +88,8 @@ impl FieldValues {
         T::from_values(&values).ok_or_else(|| match values.as_slice() {
             [] => Cause::MissingField { field: field.to_owned() },
             _ => {
-                let def = FieldDef::of::<T>(field.to_owned());
                 let found: Vec<String> = values.iter().map(|value| format!("{value:?}")).collect();
-                def.conflict(found.join(", ")).into()
+                Cause::DoesNotFit { field: field.to_owned(), expected: type_name::<T>(), found: found.join(", ") }
             }
         })
     }

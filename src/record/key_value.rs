@@ -1,4 +1,4 @@
-//! Plain values as records, with a key and fields next to the value.
+//! Rust values of any type as records, with a key and fields next to the value.
 
 use super::KeyBuffer;
 use super::record::Internal;
@@ -36,9 +36,11 @@ use std::ops::{Deref, DerefMut};
 /// ```
 ///
 /// The schema declares the fields. A declared field without a value is missing; if it is [`required`](FieldDef::required), the record
-/// is refused. An undeclared field refuses the record ([`Cause::UndeclaredField`]), and so does a value of another kind, or a second
-/// value of a field that is not [`many`](FieldDef::many) ([`Cause::Conflict`]); with
-/// [`skip_conflicts`](FieldDef::skip_conflicts) these two count as missing instead. A float field takes integers.
+/// is refused. It is also refused if it has an undeclared field ([`Cause::UndeclaredField`]), a value of the wrong kind, or several
+/// values of a field that is not [`many`](FieldDef::many) ([`Cause::Conflict`]). With [`skip_conflicts`](FieldDef::skip_conflicts) a
+/// value of the wrong kind is ignored, and several values of such a field count as missing. A float field takes integers.
+///
+/// The statistics of memory count the heap memory of the key and the fields, not that of the value.
 ///
 /// The key needs no declaration: by default it is a string, the field `key`. Declare key fields if it has another kind or several
 /// parts.
@@ -95,7 +97,7 @@ impl<V> KeyValue<V> {
         self.value
     }
 
-    /// Passes each value of a field to `visit`, and each that the field can't hold to `conflict`.
+    /// Passes each value of a field to `visit`, or to `conflict` if it is not of the field's kind. Skips nulls.
     fn each<'a>(&'a self, path: &Path, visit: &mut dyn FnMut(ValueRef<'a>), conflict: &mut dyn FnMut(&'a Value)) {
         let of_key = path.key_part.and_then(|part| self.key.get(part));
         let given = self.field_or_nothing(path);

@@ -20,7 +20,7 @@ use memdex_query::schema::Condition;
 /// # Ok::<(), memdex::error::QueryError>(())
 /// ```
 ///
-/// Documents and key/value records have no schema of their own, so that no field of theirs is known here.
+/// Documents and key/value records have no schema of their own, so here every filter on a field of theirs is an error.
 pub trait Matches<R> {
     /// Whether the record meets it, as a query on a collection decides. Binds the filter to the schema of `R` at each call.
     ///

@@ -19,12 +19,13 @@ pub trait Nested: Nest {
     /// The value of a field by its position; `Null` for a multi-valued one.
     fn value(&self, field: usize) -> ValueRef<'_>;
 
-    /// Calls `visit` with each value of a field. A missing value may be passed as null, or not at all.
+    /// Calls `visit` with each value of a field. A missing value may be passed as null, or not at all. Override it if a field is
+    /// multi-valued: the default passes only [`value`](Self::value).
     fn values<'a>(&'a self, field: usize, visit: &mut dyn FnMut(ValueRef<'a>)) {
         visit(self.value(field));
     }
 
-    /// Builds it from the values of a record's fields whose names begin with `prefix` and a dot; as
+    /// Builds the struct from the fields whose names begin with `prefix` and a dot, like
     /// [`Record::from_values`](crate::Record::from_values).
     ///
     /// # Errors
@@ -58,12 +59,17 @@ impl<N: Nested> Nested for Option<N> {
     }
 }
 
-/// It can't be built from values by field name: these do not say which of them belong to the same element.
 impl<N: Nested> Nested for Vec<N> {
     const FIELDS: usize = N::FIELDS;
 
     fn schema() -> Schema {
         N::schema().each_field(FieldDef::many)
+    }
+
+    /// Only an empty list can be built from values by field name: these do not say which of them belong to the same element.
+    fn from_values(values: &FieldValues, prefix: &str) -> Result<Self, Cause> {
+        let cause = Cause::NotFromValues { record: std::any::type_name::<Self>() };
+        if values.has_below(prefix) { Err(cause) } else { Ok(Vec::new()) }
     }
 
     fn value(&self, _: usize) -> ValueRef<'_> {

@@ -2,6 +2,7 @@
 
 use super::{FieldAt, FieldValues, KeyBuffer, Schema};
 use crate::error::Cause;
+use crate::limits::LARGEST_HEAP;
 use crate::user_code;
 use memdex_query::value::{IntoKey, ValueRef};
 use std::mem::needs_drop;
@@ -187,7 +188,7 @@ pub(crate) trait Access: Record {
     /// The heap bytes, or the message of a panic.
     fn measure_heap(&self) -> Result<usize, String> {
         // A type without a destructor owns nothing.
-        if needs_drop::<Self>() { user_code::run(|| self.heap_size()) } else { Ok(0) }
+        if needs_drop::<Self>() { user_code::run(|| self.heap_size().min(LARGEST_HEAP)) } else { Ok(0) }
     }
 
     fn key_by(&self, schema: &Schema, key: &mut KeyBuffer) {

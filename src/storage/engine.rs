@@ -269,6 +269,8 @@ impl Engine {
         self.reclaim_requested.store(false, SeqCst);
         let published = self.timeline.published();
         let mut pinned = self.timeline.pinned();
+        // What earlier commits left, before this one changes it: their threads may not have come to it yet.
+        self.memory.observe();
         own(&pinned, &mut garbage);
         loop {
             let mut left = Backlog::Nothing;
@@ -276,7 +278,12 @@ impl Engine {
                 let of_table = table.reclaim_backlog(&pinned, published, &mut budget, &mut garbage);
                 left = left.max(of_table);
                 garbage.memory += table.recount();
-                of_table != Backlog::Nothing
+                let done = of_table == Backlog::Nothing;
+                if done && table.is_dropped() {
+                    // This may be the last reference, and records must not be dropped under the commit lock.
+                    garbage.add([table.clone()]);
+                }
+                !done
             });
             self.blocked_by_pins.store(left != Backlog::Nothing, SeqCst);
             if left == Backlog::CutShort {
@@ -286,6 +293,7 @@ impl Engine {
             let now_pinned = self.timeline.pinned();
             if left != Backlog::Pinned || pinned.iter().all(|e| now_pinned.binary_search(e).is_ok()) {
                 let _ = user_code::run(|| drop(span));
+                self.memory.change(std::mem::take(&mut garbage.memory));
                 return (garbage, left);
             }
             pinned = now_pinned;

@@ -2,6 +2,7 @@
 
 use super::gauges::Gauges;
 use super::version::Version;
+use crate::limits::LARGEST_HEAP;
 use crate::record::Record;
 use crate::sync::Arc;
 use crate::user_code;
@@ -12,7 +13,7 @@ use std::mem::needs_drop;
 #[derive(Default)]
 pub(crate) struct Garbage {
     parts: SmallVec<[Box<dyn FnOnce() -> Dropped>; 2]>,
-    /// The change of the memory of the collections that the garbage left.
+    /// The change of the memory of the collections, without the heap memory of the records in the garbage.
     pub(super) memory: i64,
 }
 
@@ -37,30 +38,25 @@ impl Garbage {
     }
 
     /// Versions that no reader sees any longer. The heap memory of their records is subtracted when they are dropped,
-    /// since only user code can measure it. That of the commit's records, `new_heap`, is added at the same time.
-    pub(super) fn add_versions<R: Record>(
-        &mut self,
-        versions: SmallVec<[Arc<Version<R>>; 2]>,
-        new_heap: usize,
-        gauges: &Arc<Gauges>,
-    ) {
+    /// since only user code can measure it.
+    pub(super) fn add_versions<R: Record>(&mut self, versions: SmallVec<[Arc<Version<R>>; 2]>, gauges: &Arc<Gauges>) {
         if !needs_drop::<R>() {
             return self.add(versions);
         }
-        if versions.is_empty() && new_heap == 0 {
+        if versions.is_empty() {
             return;
         }
         let gauges = gauges.clone();
         self.parts.push(Box::new(move || {
             let (mut heap, mut panics) = (0, 0);
             versions.into_iter().for_each(|version| panics += drop_measured(version, &mut heap));
-            Dropped { panics, memory: gauges.change_heap(new_heap, heap) }
+            Dropped { panics, memory: gauges.subtract_heap(heap) }
         }));
     }
 
     /// Drops all values. The caller holds no lock.
     pub(super) fn drop_all(self) -> Dropped {
-        let mut sum = Dropped { panics: 0, memory: self.memory };
+        let mut sum = Dropped { panics: 0, memory: 0 };
         for drop_all in self.parts {
             let Dropped { panics, memory } = drop_all();
             sum.panics += panics;
@@ -75,7 +71,7 @@ fn drop_measured<R: Record>(version: Arc<Version<R>>, heap: &mut usize) -> u64 {
     let mut left = Some(version);
     let measure_and_drop = || {
         let record = left.as_ref().and_then(|version| version.record.as_ref());
-        *heap = heap.saturating_add(record.map_or(0, Record::heap_size));
+        *heap = heap.saturating_add(record.map_or(0, Record::heap_size).min(LARGEST_HEAP));
         drop(left.take());
     };
     let panics = u64::from(user_code::run(measure_and_drop).is_err());

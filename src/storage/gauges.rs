@@ -48,13 +48,18 @@ impl Gauges {
         self.record_heap.load(SeqCst) as usize
     }
 
-    /// Adds the heap memory of new records, and subtracts that of dropped ones. Returns the change. With or without the
-    /// commit lock.
-    pub(super) fn change_heap(&self, new: usize, dropped: usize) -> i64 {
-        if new == dropped {
-            return 0;
-        }
-        let after = |before: u64| before.saturating_add(new as u64).saturating_sub(dropped as u64);
+    /// Adds the heap memory of the records of a commit, under the commit lock: so it is there before a later commit can
+    /// drop one of them. Returns the change.
+    pub(super) fn add_heap(&self, bytes: usize) -> i64 {
+        self.change_heap(|before| before.saturating_add(bytes as u64))
+    }
+
+    /// Subtracts the heap memory of dropped records. Without the commit lock. Returns the change.
+    pub(super) fn subtract_heap(&self, bytes: usize) -> i64 {
+        self.change_heap(|before| before.saturating_sub(bytes as u64))
+    }
+
+    fn change_heap(&self, after: impl Fn(u64) -> u64) -> i64 {
         let before = self.record_heap.fetch_update(SeqCst, SeqCst, |before| Some(after(before))).unwrap_or(0);
         let change = after(before) as i64 - before as i64;
         // Another thread may have dropped the collection meanwhile: one of the two sees the other.

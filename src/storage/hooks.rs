@@ -124,9 +124,10 @@ pub(crate) struct Registration {
 }
 
 impl Registration {
-    /// Call it outside of every lock: it runs user code.
+    /// Call it outside of every lock: it runs user code. A hook whose `can_refuse` panics can refuse.
     pub(crate) fn of_hook(hook: Arc<dyn CommitHook>) -> Self {
-        Registration { can_refuse: hook.can_refuse(), hook, since: Commit::default() }
+        let can_refuse = user_code::run(|| hook.can_refuse()).unwrap_or(true);
+        Registration { can_refuse, hook, since: Commit::default() }
     }
 
     pub(crate) fn of_observer(observer: impl Fn(&CommitInfo) + Send + Sync + 'static) -> Self {

@@ -36,7 +36,7 @@ pub use verify::{VerifyError, VerifyReport};
 
 pub(crate) use any_table::AnyTable;
 pub(crate) use changes::{CollectionChanges, ProposedChanges};
-pub(crate) use column::{Column, Packed, PackedCells, PageCells, Reads, RowCells, with_cells};
+pub(crate) use column::{Column, Encoding, Packed, PackedCells, PageCells, RowCells, with_cells};
 pub(crate) use engine::{Engine, Pinned, Registered};
 pub(crate) use garbage::Garbage;
 pub(crate) use hooks::Registration;

@@ -57,8 +57,8 @@ pub struct Stats {
 pub struct MemoryUse {
     /// In use now.
     pub now: usize,
-    /// The highest use between two commits since the store was created. Every commit counts what it changes, so the
-    /// peak is exact, whether or not anybody reads it. Temporary memory of a commit is not included.
+    /// The highest value that `now` has had. It is updated after each commit, also if nobody calls `stats`. Memory that a
+    /// commit uses only while it runs is not included.
     pub peak: usize,
 }
 
@@ -155,8 +155,8 @@ impl MemoryStats {
         self.versions + shared + self.back_references + self.bookkeeping
     }
 
-    /// All memory.
+    /// Everything counted above.
     pub fn total(&self) -> usize {
-        self.records + self.record_heap + self.overhead()
+        self.record_heap.saturating_add(self.records + self.overhead())
     }
 }

@@ -130,7 +130,10 @@ impl<R: Record> Table<R> {
         let mut displaced = std::mem::take(&mut writer.displaced);
         displaced.clear();
         displaced.extend(applied.versions.iter().filter_map(|change| Some((change.row(), change.old.as_ref()?.begin))));
-        self.settle_versions(writer, &displaced, pinned, applied.record_heap, garbage);
+        if applied.record_heap > 0 {
+            garbage.memory += self.gauges.add_heap(applied.record_heap);
+        }
+        self.reclaim_versions(writer, &displaced, pinned, garbage);
         if displaced.capacity() <= SCRATCH_KEPT {
             writer.displaced = displaced;
         }
@@ -160,7 +163,7 @@ impl<R: Record> Table<R> {
                 writer.kept.remove(&pin);
             }
             *budget -= slice.len();
-            self.settle_versions(writer, &slice, pinned, 0, garbage);
+            self.reclaim_versions(writer, &slice, pinned, garbage);
         }
         let derived = self.reclaim_derived(writer, pinned, published, budget);
         let versions = if writer.kept.keys().any(|pin| pinned.binary_search(pin).is_err()) {
@@ -173,12 +176,11 @@ impl<R: Record> Table<R> {
         versions.max(derived)
     }
 
-    fn settle_versions(
+    fn reclaim_versions(
         &self,
         writer: &mut TableWriter,
         versions: &[(Row, Commit)],
         pinned: &[Commit],
-        new_heap: usize,
         garbage: &mut Garbage,
     ) {
         let mut forgotten: SmallVec<[Arc<Version<R>>; 2]> = SmallVec::with_capacity(versions.len());
@@ -196,7 +198,7 @@ impl<R: Record> Table<R> {
             forgotten.push(tombstone);
         }
         writer.key_bytes -= forgotten.iter().map(|version| version.key.heap_bytes()).sum::<usize>();
-        garbage.add_versions(forgotten, new_heap, &self.gauges);
+        garbage.add_versions(forgotten, &self.gauges);
     }
 
     /// Brings the statistics up to date. Returns the change of the memory since the last call, without the heap memory

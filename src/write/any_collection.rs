@@ -34,15 +34,16 @@ use std::any::type_name;
 /// let page = users.query(&Query::over(["User"]).filter(field("city").eq("Bern")))?.records().unwrap();
 /// assert_eq!(page[0].values_of("tags"), [Value::from("a"), Value::from("b")]);
 ///
-/// let mut moved = page[0].to_values();
-/// moved.set_each("city", ["Thun"]);
-/// store.commit(|batch| users.store_values(batch, &moved))?;
 /// let key = page[0].key();
-/// assert_eq!(users.get(key).unwrap().value("city"), Some(Value::from("Thun")));
+/// assert_eq!(users.get(key).unwrap().value("city"), Some(Value::from("Bern")));
 /// store.commit(|batch| users.delete_key(batch, key))?;
 /// assert_eq!(users.len(), 1);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// Values by field name are not the whole record: fields without an attribute, undeclared parts of documents, and the order of values
+/// within nested lists are not among them. So do not read a record by [`Hit::to_values`](crate::query::Hit::to_values), change a value
+/// and store the result over the record: the rest of it would be lost. Change such records through their type.
 ///
 /// The trait is sealed: collections of memdex are its only implementations.
 pub trait AnyCollection: Send + Sync + sealed::Sealed {
@@ -73,8 +74,9 @@ pub trait AnyCollection: Send + Sync + sealed::Sealed {
     /// [`QueryError::UnknownCollection`] if the query names another collection; else as [`Store::query`](crate::Store::query).
     fn query(&self, query: &Query) -> Result<QueryResult, QueryError>;
 
-    /// Adds an operation to a batch that stores the record with these values. Documents take values at any path, other records only
-    /// at their fields.
+    /// Adds an operation to a batch that stores the record with these values: it inserts the record or replaces the one that has its
+    /// key. Fields without a value are missing in the new record, those without an attribute get their `Default`. Documents take values
+    /// at any path, other records only at their fields.
     ///
     /// # Errors
     /// A [`Refusal`], and the operation is not added: the record can't be built from the values

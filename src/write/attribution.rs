@@ -17,7 +17,7 @@ pub(super) struct CommitOptions {
 
 /// The outcomes and refusals that a commit has recorded.
 #[derive(Default)]
-pub(super) struct CommitLog {
+pub(super) struct CommitReport {
     pub(super) options: CommitOptions,
     pub(super) outcomes: Vec<(usize, Outcome)>,
     pub(super) refusals: Vec<Refusal>,
@@ -114,19 +114,19 @@ impl Attribution {
         all
     }
 
-    /// Call when staging is done: adds the recorded outcomes and refusals to `log` and returns the operations that are left out,
+    /// Call when staging is done: adds the recorded outcomes and refusals to `report` and returns the operations that are left out,
     /// ascending.
-    pub(super) fn report(&mut self, log: &mut CommitLog) -> Vec<usize> {
+    pub(super) fn report_outcomes(&mut self, report: &mut CommitReport) -> Vec<usize> {
         let Some(attributed) = &mut self.0 else { return Vec::new() };
         let mut all = std::mem::take(&mut attributed.left_out);
         all.append(&mut attributed.refused);
         all.sort_unstable_by_key(|(operation, _)| *operation);
-        log.outcomes.append(&mut attributed.outcomes);
+        report.outcomes.append(&mut attributed.outcomes);
         let told = |(operation, refusal): (usize, Refusal)| {
             if let Some(position) = refusal.position().filter(|_| attributed.options.outcomes) {
-                log.outcomes.push((position, Outcome::Refused));
+                report.outcomes.push((position, Outcome::Refused));
             }
-            log.refusals.push(refusal);
+            report.refusals.push(refusal);
             operation
         };
         all.into_iter().map(told).collect()

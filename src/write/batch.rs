@@ -1,6 +1,6 @@
 //! A batch: operations on any collections of one store, committed together, and the refusal that returns it.
 
-use super::attribution::{CommitLog, CommitOptions};
+use super::attribution::{CommitOptions, CommitReport};
 use super::commit::{attempt, commit, refused};
 use super::operation::{Effect, Operation, OperationInfo, Target};
 use super::operations::Operations;
@@ -180,15 +180,15 @@ impl Batch {
 
     /// As [`flush`](Batch::flush), with these options. Operations that are left out move into the report.
     pub(super) fn flush_with(&mut self, options: CommitOptions) -> Result<Report, Refusal> {
-        let mut log = CommitLog { options, ..CommitLog::default() };
-        let receipt = attempt(&self.engine, &mut self.parts, Some(&mut log));
+        let mut report = CommitReport { options, ..CommitReport::default() };
+        let receipt = attempt(&self.engine, &mut self.parts, Some(&mut report));
         let receipt = receipt.inspect_err(|refusal| refused(&self.engine, refusal))?;
-        log.refusals.iter().for_each(|refusal| refused(&self.engine, refusal));
+        report.refusals.iter().for_each(|refusal| refused(&self.engine, refusal));
         self.next = 0;
         let engine = &self.engine;
         let left_out = self.parts.iter_mut().flat_map(|part| part.take_all());
         let taken = left_out.map(|single| TakenOperation::new(single, engine)).collect();
-        Ok(Report::new(receipt, log, taken))
+        Ok(Report::new(receipt, report, taken))
     }
 
     /// Describes the operations, in the order in which they were added.
@@ -312,7 +312,7 @@ impl Batch {
     /// [`max_bytes`](crate::write::BackgroundWriterBuilder::max_bytes) limits. O(operations).
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.parts.iter().map(|part| part.bytes()).sum()
+        self.parts.iter().map(|part| part.bytes()).fold(0, usize::saturating_add)
     }
 
     /// Appends a hash of the collection and the key of each operation. Returns `false` if one of them is by filter and has no key.
@@ -356,9 +356,11 @@ impl Batch {
     /// As [`flush`](Batch::flush), for several submissions together. A refusal is neither counted nor traced: the user made no
     /// such batch, and it may be refused where none of the submissions would be.
     pub(super) fn flush_together(&mut self) -> Result<Receipt, Refusal> {
-        let mut log =
-            CommitLog { options: CommitOptions { grouped: true, ..CommitOptions::default() }, ..CommitLog::default() };
-        let receipt = attempt(&self.engine, &mut self.parts, Some(&mut log))?;
+        let mut report = CommitReport {
+            options: CommitOptions { grouped: true, ..CommitOptions::default() },
+            ..CommitReport::default()
+        };
+        let receipt = attempt(&self.engine, &mut self.parts, Some(&mut report))?;
         self.next = 0;
         Ok(receipt)
     }

@@ -1,6 +1,6 @@
 //! The write path: how a batch becomes visible at once. One committer at a time.
 
-use super::attribution::CommitLog;
+use super::attribution::CommitReport;
 use super::part::Part;
 use super::receipt::{Counts, Receipt};
 use crate::error::{Cause, Refusal};
@@ -15,12 +15,12 @@ pub(super) fn commit(engine: &Engine, parts: &mut [Box<dyn Part>]) -> Result<Rec
     attempt(engine, parts, None).inspect_err(|refusal| refused(engine, refusal))
 }
 
-/// As [`commit`]; records outcomes and refusals in `log`. A lenient commit leaves refused operations in `parts`. Neither counts nor
+/// As [`commit`]; records outcomes and refusals in `report`. A lenient commit leaves refused operations in `parts`. Neither counts nor
 /// traces a refusal.
 pub(super) fn attempt(
     engine: &Engine,
     parts: &mut [Box<dyn Part>],
-    mut log: Option<&mut CommitLog>,
+    mut report: Option<&mut CommitReport>,
 ) -> Result<Receipt, Refusal> {
     let started = Instant::now();
     let operations: usize = parts.iter().map(|part| part.len()).sum();
@@ -33,16 +33,16 @@ pub(super) fn attempt(
         return Ok(no_commit());
     }
 
-    // 0. Stage: all user code runs here and all refusals happen here; nothing is touched yet.
-    let options = log.as_ref().map(|log| log.options).unwrap_or_default();
+    // 0. Stage: all user code that can change or refuse the commit runs here; nothing is touched yet.
+    let options = report.as_ref().map(|report| report.options).unwrap_or_default();
     let to_stage = parts.iter_mut().filter(|part| part.len() > 0);
     let staged = user_code::run(|| to_stage.map(|part| part.stage(options)).collect());
     let panicked = |message| Refusal::of_batch(Cause::Panicked { what: "drop of an intermediate record", message });
     let staged: Result<SmallVec<[_; 2]>, Refusal> = staged.map_err(panicked).and_then(|staged| staged);
     let mut staged = staged?;
-    if let Some(log) = &mut log {
-        staged.iter_mut().for_each(|part| part.report(log));
-        if log.refusals.len() == operations {
+    if let Some(report) = &mut report {
+        staged.iter_mut().for_each(|part| part.report_outcomes(report));
+        if report.refusals.len() == operations {
             return Ok(no_commit());
         }
     }

@@ -3,7 +3,7 @@
 use super::operation::{Effect, Operation, Target};
 use crate::error::{Cause, Commit, Refusal};
 use crate::limits::MAX_BATCH_OPERATIONS;
-use crate::record::{Fields, Record};
+use crate::record::{Access, Fields, Record};
 use crate::storage::{Table, Version};
 use crate::sync::Arc;
 use memdex_query::value::Key;
@@ -95,5 +95,5 @@ impl<R> State<R> {
 
 /// Whether every structure and every column takes a record by itself.
 fn can_be_indexed<R: Record>(table: &Table<R>, record: &R) -> bool {
-    table.accepts(&Fields(record))
+    table.accepts(&Fields(record)) && record.measure_heap().is_ok()
 }

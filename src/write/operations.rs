@@ -102,9 +102,10 @@ impl<R: Record> Part for Operations<R> {
     fn bytes(&self) -> usize {
         let of_key = |operation: &Operation<R>| operation.key().map_or(0, |key| key.heap_bytes());
         let of_record = |record: &R| record.measure_heap().unwrap_or(0);
-        let of_action = |action: &Action<R>| action.closure_bytes() + action.record().map_or(0, of_record);
-        let of_heap = |operation: &Operation<R>| of_key(operation) + of_action(&operation.action);
-        size_of_val(&*self.list) + self.list.iter().map(of_heap).sum::<usize>()
+        let of_action =
+            |action: &Action<R>| action.closure_bytes().saturating_add(action.record().map_or(0, of_record));
+        let of_heap = |operation: &Operation<R>| of_key(operation).saturating_add(of_action(&operation.action));
+        self.list.iter().map(of_heap).fold(size_of_val(&*self.list), usize::saturating_add)
     }
 
     fn key_hashes(&self, hashes: &mut Vec<u64>) -> bool {

@@ -1,6 +1,6 @@
 //! The part of a batch on one collection, before and after it is staged: traits without the record type.
 
-use super::attribution::{CommitLog, CommitOptions};
+use super::attribution::{CommitOptions, CommitReport};
 use super::operation::OperationInfo;
 use super::receipt::Counts;
 use crate::error::{Commit, Refusal};
@@ -43,8 +43,8 @@ pub(super) type Single = (OperationInfo, Box<dyn Part>);
 /// One collection's part of a batch, staged: without its record type, as the commit sees it.
 pub(super) trait StagedPart {
     fn counts(&self) -> Counts;
-    /// Adds the outcomes and refusals of its operations to `log`. After the last refusal.
-    fn report(&mut self, log: &mut CommitLog);
+    /// Adds the outcomes and refusals of its operations to `report`. After the last refusal.
+    fn report_outcomes(&mut self, report: &mut CommitReport);
     /// Makes the versions of this commit for hooks that may refuse it. Rows are only foreseen, not given out.
     fn propose(&mut self, commit: Commit) -> ProposedChanges;
     /// Undoes `propose`: the records return to their operations. The proposal has been dropped.

@@ -1,6 +1,6 @@
 //! Reports: what each operation of a commit did, and which operations a lenient commit left out.
 
-use super::attribution::CommitLog;
+use super::attribution::CommitReport;
 use super::operation::OperationInfo;
 use super::outcome::Outcome;
 use super::part::{Part, Single};
@@ -30,8 +30,8 @@ pub struct Report {
 }
 
 impl Report {
-    pub(super) fn new(receipt: Receipt, log: CommitLog, mut taken: Vec<TakenOperation>) -> Self {
-        let CommitLog { mut outcomes, mut refusals, .. } = log;
+    pub(super) fn new(receipt: Receipt, recorded: CommitReport, mut taken: Vec<TakenOperation>) -> Self {
+        let CommitReport { mut outcomes, mut refusals, .. } = recorded;
         outcomes.sort_unstable_by_key(|(position, _)| *position);
         refusals.sort_unstable_by_key(Refusal::position);
         taken.sort_unstable_by_key(|operation| operation.info.position);

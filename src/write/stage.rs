@@ -1,7 +1,7 @@
 //! Staging: a batch's operations on one collection become one net change a key. All user code of a write runs here, and
 //! all refusals happen here; until [`Staged::seal`] nothing has been given out, until [`Staged::mark`] nothing shared.
 
-use super::attribution::{Attribution, CommitLog, CommitOptions};
+use super::attribution::{Attribution, CommitOptions, CommitReport};
 use super::net::{Net, State};
 use super::operation::{Action, Operation};
 use super::part::StagedPart;
@@ -155,8 +155,8 @@ impl<R: Record> StagedPart for Staged<'_, R> {
         self.counts
     }
 
-    fn report(&mut self, log: &mut CommitLog) {
-        self.left_out = self.attribution.report(log);
+    fn report_outcomes(&mut self, report: &mut CommitReport) {
+        self.left_out = self.attribution.report_outcomes(report);
     }
 
     fn propose(&mut self, commit: Commit) -> ProposedChanges {

@@ -218,7 +218,7 @@ impl Drop for Writer {
             self.flush()
         };
         if let Err(refusal) = flushed {
-            self.batch.engine().counters.lost_operations.fetch_add(1, SeqCst);
+            self.batch.engine().counters.lost_operations.fetch_add(operations as u64, SeqCst);
             tracing::error!(%refusal, operations, "a writer was dropped, and its last flush failed: its operations are lost");
         }
     }

@@ -24,9 +24,9 @@ pub(crate) struct Materialized {
 struct State {
     total: History,
     groups: BTreeMap<Arc<GroupKey>, Group>,
-    /// The first commit that it has; none before it is complete.
+    /// The first commit whose results are here; `None` while the aggregate is being built.
     since: Option<Commit>,
-    /// The last commit that it has: later ones came after it was dropped.
+    /// The last commit whose results are here: the newest one when the aggregate was dropped, else `Commit::MAX`.
     until: Commit,
 }
 
@@ -137,7 +137,7 @@ impl Materialized {
         Materialized { plan, state: RwLock::new(state), bytes: HeapBytes::default() }
     }
 
-    /// Adds what a commit has changed, before it is published. The first commit is the one that the aggregate begins with.
+    /// Adds the results that a commit changed, before it is published. The first call sets `since`.
     pub(super) fn push(&self, retained: &mut Retained, commit: Commit, changes: Vec<GroupChange>) {
         if changes.is_empty() {
             return;
@@ -284,7 +284,11 @@ impl Materialized {
         };
         let older: Vec<Displaced> = total.chain(state.groups.iter().flat_map(of_group)).collect();
         if !listed.iter().copied().eq(&older) {
-            return Err(format!("{} older results, but {} are retained", older.len(), listed.len()));
+            return Err(format!(
+                "{} older results, and {} in the list of retained ones: they differ",
+                older.len(),
+                listed.len()
+            ));
         }
         match state.groups.iter().find(|(_, group)| group.history.is_gone()) {
             Some((key, _)) => Err(format!("group {key:?} has no records, and no reader sees that it had any")),

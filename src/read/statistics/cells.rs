@@ -3,7 +3,7 @@
 use super::measures::is_escape;
 use crate::limits::PAGE_ROWS;
 use crate::rowset::Row;
-use crate::storage::{Column, Packed, PageCells, Reads, RowCells};
+use crate::storage::{Column, Encoding, Packed, PageCells, RowCells};
 use memdex_query::value::{Kind, Value};
 
 /// Rows that are processed together; each has a position among them.
@@ -43,7 +43,7 @@ pub(super) enum Has {
 
 pub(super) struct Cells<'t> {
     pub(super) column: &'t Column,
-    pub(super) reads: Reads,
+    pub(super) encoding: Encoding,
     page: PageCells,
     rows: RowCells,
     by_row: bool,
@@ -63,7 +63,7 @@ impl<'t> Cells<'t> {
     pub(super) fn new(column: &'t Column) -> Self {
         Cells {
             column,
-            reads: column.reads(),
+            encoding: column.encoding(),
             page: PageCells::default(),
             rows: RowCells::default(),
             by_row: false,
@@ -75,7 +75,7 @@ impl<'t> Cells<'t> {
         }
     }
 
-    /// Reads the cells. Reload the marks afterwards.
+    /// Encoding the cells. Reload the marks afterwards.
     pub(super) fn read(&mut self, source: Source<'_>) {
         self.by_row = matches!(source, Source::Rows(_));
         match source {
@@ -106,8 +106,8 @@ impl<'t> Cells<'t> {
         if let Some(picks) = picks {
             all.pick(picks, &mut self.picked);
         }
-        let kind = match self.reads {
-            Reads::Bits(kind @ (Kind::Int | Kind::Timestamp)) => Some(kind),
+        let kind = match self.encoding {
+            Encoding::Bits(kind @ (Kind::Int | Kind::Timestamp)) => Some(kind),
             _ => None,
         };
         let overflow = if self.by_row { &self.rows.overflow } else { &self.page.overflow };

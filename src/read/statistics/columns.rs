@@ -12,7 +12,7 @@ use super::kernels::{self, FEW};
 use super::parts::{BucketIds, UNKNOWN};
 use crate::error::QueryError;
 use crate::limits::PAGE_ROWS;
-use crate::storage::{Column, Packed, PackedCells, Reads, with_cells};
+use crate::storage::{Column, Encoding, Packed, PackedCells, with_cells};
 use memdex_query::value::{Value, ValueRef};
 
 pub(super) struct ByColumns<'t> {
@@ -29,18 +29,18 @@ pub(super) struct ByColumns<'t> {
     /// Group numbers and bits of the rows that have both.
     dense: (Vec<u32>, Vec<u64>),
     /// By level, then by measured field.
-    tallies: Vec<Vec<StatsCounter>>,
+    tallies: Vec<Vec<CodeCounts>>,
 }
 
 /// Frequency of each code in each group.
-struct StatsCounter {
+struct CodeCounts {
     pairs: Pairs,
     times: Vec<u64>,
 }
 
 impl<'t> ByColumns<'t> {
     pub(super) fn new(columns: &[&'t Column], accumulated: &Accumulated<'_>) -> Self {
-        let tally = || StatsCounter { pairs: Pairs::new(), times: Vec::new() };
+        let tally = || CodeCounts { pairs: Pairs::new(), times: Vec::new() };
         ByColumns {
             cells: columns.iter().map(|column| Cells::new(column)).collect(),
             numbers: Vec::with_capacity(PAGE_ROWS),
@@ -52,7 +52,7 @@ impl<'t> ByColumns<'t> {
         }
     }
 
-    /// Reads the cells.
+    /// Encoding the cells.
     pub(super) fn read(&mut self, source: Source<'_>) {
         self.cells.iter_mut().for_each(|cells| cells.read(source));
     }
@@ -98,15 +98,16 @@ impl<'t> ByColumns<'t> {
             return None;
         }
         let codes = &self.cells[part.field];
-        let few =
-            codes.reads == Reads::Codes && codes.are_whole() && codes.zone.is_some_and(|(_, high)| high < FEW as u64);
+        let few = codes.encoding == Encoding::Codes
+            && codes.are_whole()
+            && codes.zone.is_some_and(|(_, high)| high < FEW as u64);
         let Packed { base: 0, cells: PackedCells::One(codes) } = codes.bits() else { return None };
         match &level.measures[..] {
             _ if !few => None,
             [] => Some(kernels::count_few(codes).map(|count| (count, 0))),
             [measured] => {
                 let cells = &self.cells[measured.field];
-                let sums = cells.are_whole() && kernels::count_with_sums(&measured.measures, cells.reads);
+                let sums = cells.are_whole() && kernels::count_with_sums(&measured.measures, cells.encoding);
                 let low = (sums && measured.measures.needs.is_sums())
                     .then(|| kernels::low_of_close(cells.bits(), cells.zone))??;
                 Some(kernels::count_and_sum(codes, cells.bits(), low))
@@ -178,7 +179,7 @@ impl<'t> ByColumns<'t> {
         let summed = level.measures.iter_mut().enumerate().find_map(|(place, measured)| {
             let cells = &cells[measured.field];
             let several = !sparse && level.counts.len() > 1;
-            let together = several && cells.are_whole() && kernels::count_with_sums(&measured.measures, cells.reads);
+            let together = several && cells.are_whole() && kernels::count_with_sums(&measured.measures, cells.encoding);
             let low = together.then(|| kernels::low_of_close(cells.bits(), cells.zone))??;
             Some((place, &mut measured.measures.moments, cells.bits(), low))
         });
@@ -221,7 +222,7 @@ impl<'t> ByColumns<'t> {
         }
         let (numbers, bits) =
             if whole { (&self.numbers[..], cells.bits()) } else { (&dense_numbers[..], Packed::plain(dense_bits)) };
-        if cells.reads == Reads::Codes && !measured.measures.needs.is_nothing() {
+        if cells.encoding == Encoding::Codes && !measured.measures.needs.is_nothing() {
             self.tallies[at][place].add(numbers, bits);
         } else {
             let counts = if whole { &self.counts[..] } else { &[] };
@@ -274,12 +275,12 @@ fn number(part: &mut BucketIds, cells: &Cells<'_>, numbers: &mut Vec<u32>) {
     {
         return numbers.resize(bits.len(), number);
     }
-    match cells.reads {
-        Reads::Bits(_) if cells.are_whole() => {
+    match cells.encoding {
+        Encoding::Bits(_) if cells.are_whole() => {
             numbers.resize(bits.len(), NONE);
             part.of_bits(bits, cells.zone, numbers);
         }
-        Reads::Bits(_) => {
+        Encoding::Bits(_) => {
             for (row, has) in cells.has.iter().enumerate() {
                 let mut number = [NONE];
                 match has {
@@ -293,7 +294,7 @@ fn number(part: &mut BucketIds, cells: &Cells<'_>, numbers: &mut Vec<u32>) {
                 numbers[*row as usize] = part.of_value(value.as_ref());
             }
         }
-        Reads::Codes => number_codes(part, cells, numbers),
+        Encoding::Codes => number_codes(part, cells, numbers),
     }
 }
 
@@ -357,7 +358,7 @@ fn learn(part: &mut BucketIds, column: &Column, codes: &[usize]) {
     }
 }
 
-impl StatsCounter {
+impl CodeCounts {
     fn add(&mut self, numbers: &[u32], codes: Packed<'_>) {
         with_cells!(codes, |cells| for (number, code) in numbers.iter().zip(cells) {
             let pair = self.pairs.number(*number, (codes.base + u64::from(*code)) as u32) as usize;

@@ -5,7 +5,7 @@
 
 use super::measures::{KeptBits, Measures};
 use crate::limits::PAGE_ROWS;
-use crate::storage::{Packed, Reads, with_cells};
+use crate::storage::{Encoding, Packed, with_cells};
 use memdex_query::aggregate::Moments;
 use memdex_query::value::{Kind, float_of, int_of};
 
@@ -55,8 +55,8 @@ const ONE: u64 = 1 << 54;
 const NARROW: u64 = ONE / (PAGE_ROWS.div_ceil(TURNS) as u64);
 
 /// Whether counts and sums can be computed in one pass.
-pub(super) fn count_with_sums(measures: &Measures, reads: Reads) -> bool {
-    reads == Reads::Bits(Kind::Int) && measures.needs.moments && !measures.needs.squares
+pub(super) fn count_with_sums(measures: &Measures, encoding: Encoding) -> bool {
+    encoding == Encoding::Bits(Kind::Int) && measures.needs.moments && !measures.needs.squares
 }
 
 /// A lower bound of the bits, if they are so close together that the sum of a page fits in 64 bits.

@@ -36,5 +36,5 @@ mod shared;
 mod tests;
 
 pub(crate) use packed::{Packed, PackedCells, with_cells};
-pub(crate) use read::{PageCells, Reads, RowCells};
+pub(crate) use read::{Encoding, PageCells, RowCells};
 pub(crate) use shared::{Cell, Column, ColumnWriter};

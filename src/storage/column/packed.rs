@@ -107,7 +107,7 @@ impl<'a> Packed<'a> {
         )))
     }
 
-    /// Bounds on the bits of all rows that follow from narrow cells, without a load; `None` for the widest cells.
+    /// Bounds on all values that the cell width implies, without reading a cell; `None` for the widest cells.
     pub(crate) fn reach(self) -> Option<(u64, u64)> {
         let most = match self.cells {
             PackedCells::One(_) => u8::MAX.into(),

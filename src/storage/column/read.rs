@@ -1,4 +1,4 @@
-//! Reads cells by page and by row. A caller copies the cells, then loads the marks, then uses the copy for the rows that are
+//! Encoding cells by page and by row. A caller copies the cells, then loads the marks, then uses the copy for the rows that are
 //! not marked.
 
 use super::cells::Cell;
@@ -14,9 +14,9 @@ use smallvec::SmallVec;
 /// Number of cells that are located before the first of them is loaded.
 const READ_TOGETHER: usize = 32;
 
-/// The meaning of the bits of a column.
+/// How a column encodes values as `u64`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reads {
+pub(crate) enum Encoding {
     /// Bits of values of this kind, in the order of the values. The lowest and the highest bits may be an escape for
     /// several values; see [`Overflow`].
     Bits(Kind),
@@ -67,8 +67,8 @@ impl PageCells {
 
 impl Column {
     /// The meaning of the bits.
-    pub(crate) fn reads(&self) -> Reads {
-        if self.is_coded() { Reads::Codes } else { Reads::Bits(self.kind) }
+    pub(crate) fn encoding(&self) -> Encoding {
+        if self.is_coded() { Encoding::Codes } else { Encoding::Bits(self.kind) }
     }
 
     /// The number of pages; later rows have no value.

@@ -1,7 +1,7 @@
 //! Compares columns with a list of values.
 
 use super::page::PAGE_WORDS;
-use super::read::{Overflow, PageCells, Reads, RowCells};
+use super::read::{Encoding, Overflow, PageCells, RowCells};
 use super::{Column, ColumnWriter};
 use crate::error::Commit;
 use crate::hash::{self, RandomState};
@@ -287,7 +287,7 @@ fn a_scan_skips_pages_or_matches_them_whole() {
 fn codes_start_at_zero_and_are_reused() {
     let texts = |n: u32| Value::from(format!("value {n}"));
     let mut tested = Tested::of((0..5_000).map(|n| texts(n % 300)));
-    assert_eq!(tested.column.reads(), Reads::Codes);
+    assert_eq!(tested.column.encoding(), Encoding::Codes);
     assert_eq!(tested.widths(0), [2]);
     tested.check();
     tested.column.with_dictionary(|values| assert_eq!(values.len(), 300));

@@ -196,7 +196,7 @@ fn lost(error: SubmitError) {
     );
     let Some(batch) = error.into_batch() else { return };
     let engine = batch.engine().clone();
-    engine.counters.lost_operations.fetch_add(1, SeqCst);
+    engine.counters.lost_operations.fetch_add(batch.len() as u64, SeqCst);
     batch.discard();
 }
 

@@ -487,7 +487,7 @@ impl World {
                 }
                 Err(_) if end == End::Dropped => {
                     self.refuse(1);
-                    self.lost_operations += 1;
+                    self.lost_operations += left.len() as u64;
                     break Outcome::Gone;
                 }
                 Err(faults) if matches!(how, How::Once) => {

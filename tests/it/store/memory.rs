@@ -365,3 +365,100 @@ fn a_heap_size_that_panics_or_changes_harms_nothing() {
     assert_eq!(reported(), 7);
     store.verify().unwrap();
 }
+
+/// Owns 1,000 bytes on the heap, by its own account. Its `Drop` waits for the gate, if there is one.
+struct Waits {
+    id: u32,
+    gate: Option<Arc<std::sync::Barrier>>,
+}
+
+impl Record for Waits {
+    type Key = u32;
+
+    fn schema() -> memdex::Schema {
+        memdex::Schema::new([memdex::FieldDef::of::<u32>("id").key()])
+    }
+
+    fn key(&self, key: &mut memdex::typing::KeyBuffer) {
+        key.push(self.id.into());
+    }
+
+    fn value(&self, _: usize) -> memdex::typing::ValueRef<'_> {
+        self.id.into()
+    }
+
+    fn heap_size(&self) -> usize {
+        1_000
+    }
+}
+
+impl Drop for Waits {
+    fn drop(&mut self) {
+        if let Some(gate) = &self.gate {
+            gate.wait();
+            gate.wait();
+        }
+    }
+}
+
+/// The heap memory of a commit's records is counted before a later commit can subtract it, even if the thread of the
+/// commit still drops what it replaced.
+#[test]
+fn heap_memory_is_added_before_it_can_be_subtracted() {
+    let store = Store::new();
+    let records = store.collection::<Waits>("Waits").unwrap();
+    let gate = Arc::new(std::sync::Barrier::new(2));
+    records.store(Waits { id: 1, gate: Some(gate.clone()) }).unwrap();
+    std::thread::scope(|scope| {
+        let replacing = scope.spawn(|| records.store(Waits { id: 1, gate: None }).unwrap());
+        gate.wait();
+        records.delete(1).unwrap();
+        gate.wait();
+        replacing.join().unwrap();
+    });
+    let stats = store.stats();
+    assert_eq!((records.len(), stats.collections[0].memory.record_heap), (0, 0));
+    assert_eq!(stats.memory.now, stats.collections[0].memory.total());
+    store.verify().unwrap();
+}
+
+/// The size that a record claims cannot overflow a sum.
+#[test]
+fn absurd_heap_sizes_do_not_overflow() {
+    struct Absurd(u32);
+
+    impl Record for Absurd {
+        type Key = u32;
+
+        fn schema() -> memdex::Schema {
+            memdex::Schema::new([memdex::FieldDef::of::<u32>("id").key()])
+        }
+
+        fn key(&self, key: &mut memdex::typing::KeyBuffer) {
+            key.push(self.0.into());
+        }
+
+        fn value(&self, _: usize) -> memdex::typing::ValueRef<'_> {
+            self.0.into()
+        }
+
+        fn heap_size(&self) -> usize {
+            usize::MAX
+        }
+    }
+
+    impl Drop for Absurd {
+        fn drop(&mut self) {}
+    }
+
+    let store = Store::new();
+    let records = store.collection::<Absurd>("Absurd").unwrap();
+    let mut batch = store.batch();
+    (0..10).for_each(|id| batch.store(&records, Absurd(id)).unwrap());
+    assert!(batch.bytes() > 1 << 40);
+    batch.commit().unwrap();
+    assert!(store.stats().memory.now > 1 << 40);
+    store.verify().unwrap();
+    (0..10).for_each(|id| drop(records.delete(id).unwrap()));
+    assert_eq!(store.stats().collections[0].memory.record_heap, 0);
+}

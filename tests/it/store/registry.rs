@@ -148,3 +148,53 @@ fn generic_code_gets_by_the_key_type() {
     users.store(user("1", 7)).unwrap();
     assert_eq!(get(&users, "1".to_owned()).unwrap().visits, 7);
 }
+
+/// Its `Drop` commits to another collection of the store, on another thread, and waits for that.
+struct Busy {
+    id: u32,
+    other: memdex::Collection<User>,
+}
+
+impl memdex::Record for Busy {
+    type Key = u32;
+
+    fn schema() -> memdex::Schema {
+        memdex::Schema::new([memdex::FieldDef::of::<u32>("id").key()])
+    }
+
+    fn key(&self, key: &mut memdex::typing::KeyBuffer) {
+        key.push(self.id.into());
+    }
+
+    fn value(&self, _: usize) -> memdex::typing::ValueRef<'_> {
+        self.id.into()
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        let (done, finished) = std::sync::mpsc::channel();
+        let (other, id) = (self.other.clone(), self.id);
+        std::thread::spawn(move || {
+            let stored = other.store(user(&format!("busy-{id}"), 1)).is_ok();
+            done.send(stored).unwrap();
+        });
+        assert!(finished.recv_timeout(std::time::Duration::from_secs(60)).unwrap());
+    }
+}
+
+/// The backlog of reclamation may hold the last reference to a dropped collection. Its records are dropped outside of the
+/// commit lock all the same.
+#[test]
+fn records_of_a_dropped_collection_are_dropped_outside_the_lock() {
+    let (store, users) = users();
+    let busy = store.collection::<Busy>("Busy").unwrap();
+    busy.store(Busy { id: 1, other: users.clone() }).unwrap();
+    let snapshot = store.snapshot();
+    busy.store(Busy { id: 2, other: users.clone() }).unwrap();
+    store.drop_collection("Busy").unwrap();
+    drop(busy);
+    drop(snapshot);
+    assert_eq!((users.len(), store.stats().drop_panics), (2, 0));
+    assert!(users.contains("busy-1") && users.contains("busy-2"));
+}

@@ -240,3 +240,44 @@ fn what_concerns_no_single_operation_refuses_a_lenient_commit_whole() {
     });
     assert_eq!(users.find(field("visits").eq(2)).count(), Ok(0));
 }
+
+/// A record whose size on the heap can't be measured: the operation that brought it is at fault, not a later one that changed it.
+#[test]
+fn an_operation_with_an_unmeasurable_record_is_left_out_by_itself() {
+    #[derive(Clone)]
+    struct Sized {
+        id: u32,
+        size: Option<usize>,
+        name: String,
+    }
+
+    impl memdex::Record for Sized {
+        type Key = u32;
+
+        fn schema() -> memdex::Schema {
+            memdex::Schema::new([memdex::FieldDef::of::<u32>("id").key()])
+        }
+
+        fn key(&self, key: &mut memdex::typing::KeyBuffer) {
+            key.push(self.id.into());
+        }
+
+        fn value(&self, _: usize) -> memdex::typing::ValueRef<'_> {
+            self.id.into()
+        }
+
+        fn heap_size(&self) -> usize {
+            self.size.expect("measurable")
+        }
+    }
+
+    let store = memdex::Store::new();
+    let records = store.collection::<Sized>("Sized").unwrap();
+    records.store(Sized { id: 1, size: Some(10), name: "old".into() }).unwrap();
+    let mut batch = store.batch();
+    batch.store(&records, Sized { id: 1, size: None, name: "unmeasurable".into() }).unwrap();
+    batch.update(&records, 1, |record| record.name.push('!')).unwrap();
+    let report = batch.commit_lenient().unwrap();
+    let left_out: Vec<usize> = report.refused.iter().map(|refused| refused.operation.info.position).collect();
+    assert_eq!((left_out, &*records.get(1).unwrap().name), (vec![0], "old!"));
+}

@@ -47,7 +47,8 @@ macro_rules! errors {
     };
     (@constructor $error:ident $variant:ident [] $($rest:tt)*) => {};
     (@constructor $error:ident $variant:ident [$vis:vis fn $make:ident] $($field:ident: $type:ty,)*) => {
-        #[doc = concat!("Makes [`", stringify!($variant), "`](", stringify!($error), "::", stringify!($variant), ").")]
+        /// For the crates of memdex: the arguments change with the fields of the variant.
+        #[doc(hidden)]
         $vis fn $make($($field: impl Into<$type>),*) -> Self {
             $error::$variant { $($field: $field.into()),* }
         }

@@ -57,11 +57,6 @@ from_value! {
     bool => |value| value.as_bool();
     char => |value| value.as_char();
     f64 => |value| if let ValueRef::Float(x) = value { Some(x) } else { None };
-    // A value that an `f32` does not hold exactly did not come from one.
-    f32 => |value| f64::from_value(value).and_then(|x| {
-        let narrow = x as f32;
-        (x.is_nan() || f64::from(narrow) == x).then_some(narrow)
-    });
     String => |value| value.as_str().map(Into::into);
     Box<str> => |value| value.as_str().map(Into::into);
     Arc<str> => |value| value.as_str().map(Into::into);
@@ -76,6 +71,28 @@ from_value! {
     Value => |value| Some(value.to_value());
 }
 
+/// `from_value` takes only values that an `f32` holds exactly: no other came from one. `from_values` rounds, so that a record can be built
+/// from ordinary numbers.
+impl FromValue for f32 {
+    fn from_value(value: ValueRef<'_>) -> Option<Self> {
+        f64::from_value(value).and_then(|x| {
+            let narrow = x as f32;
+            (x.is_nan() || f64::from(narrow) == x).then_some(narrow)
+        })
+    }
+
+    fn from_values(values: &[ValueRef<'_>]) -> Option<Self> {
+        match values {
+            [one] => f64::from_value(*one).map(|x| x as f32).filter(|narrow| narrow.is_finite() || !is_finite(*one)),
+            _ => None,
+        }
+    }
+}
+
+fn is_finite(value: ValueRef<'_>) -> bool {
+    matches!(value, ValueRef::Float(x) if x.is_finite())
+}
+
 impl<const N: usize> FromValue for [u8; N] {
     fn from_value(value: ValueRef<'_>) -> Option<Self> {
         value.as_bytes()?.try_into().ok()
@@ -85,6 +102,10 @@ impl<const N: usize> FromValue for [u8; N] {
 impl<T: FromValue> FromValue for Option<T> {
     fn from_value(value: ValueRef<'_>) -> Option<Self> {
         if value.is_null() { Some(None) } else { T::from_value(value).map(Some) }
+    }
+
+    fn from_values(values: &[ValueRef<'_>]) -> Option<Self> {
+        if values.is_empty() { Some(None) } else { T::from_values(values).map(Some) }
     }
 }
 
@@ -96,7 +117,7 @@ macro_rules! collections {
             }
 
             fn from_values(values: &[ValueRef<'_>]) -> Option<Self> {
-                values.iter().map(|value| T::from_value(*value)).collect()
+                values.iter().map(|value| T::from_values(&[*value])).collect()
             }
         }
     )*};
