@@ -42,9 +42,9 @@ pub struct LatencyStats {
     /// [`GETS_PER_SAMPLE`](crate::limits::GETS_PER_SAMPLE) per thread, at irregular distances. A thread that makes fewer may
     /// not appear at all.
     pub get: CallLatency,
-    /// Queries that returned a result: each `fetch`, `keys`, `count` and `statistics` of a find, from the call to its result.
-    /// Not measured are reads of materialized aggregates, iteration over a collection, and the queries within writes by
-    /// filter.
+    /// Queries that returned a result: each `fetch`, `keys`, `first`, `one`, `count`, `exists` and `statistics` of a find or a
+    /// search, from the call to its result. An `iter` with an order or a page counts once for each chunk that it reads.
+    /// Not measured are other iterations, reads of materialized aggregates, and the queries within writes by filter.
     pub query: CallLatency,
     /// Commits, by any method, from the call to its return. Includes waiting for the commit lock, reclamation and delivery
     /// to hooks, as [`Receipt::took`](crate::write::Receipt::took) does. Refused commits and empty ones are not counted. What a

@@ -178,10 +178,11 @@ impl<R: Record> Find<R> {
     /// How many records match, whatever the page. Encoding no record if indexes answer the whole predicate.
     ///
     /// # Errors
-    /// As [`fetch`](Find::fetch).
+    /// As [`fetch`](Find::fetch) for the predicate and the order.
     pub fn count(&self) -> Result<usize, QueryError> {
         self.view.latency().query(|| {
             let _span = self.view.any().span();
+            bound_query::check_fields(self.view.any(), self.paging())?;
             Ok(bound_query::count(self.view.any(), &self.condition()?, &self.chooser()))
         })
     }
@@ -209,7 +210,7 @@ impl<R: Record> Find<R> {
     /// Whether any record matches, whatever the page. Stops at the first match.
     ///
     /// # Errors
-    /// As [`fetch`](Find::fetch).
+    /// As [`fetch`](Find::fetch) for the predicate and the order.
     pub fn exists(&self) -> Result<bool, QueryError> {
         self.view.latency().query(|| {
             let _span = self.view.any().span();
@@ -251,7 +252,7 @@ impl<R: Record> Find<R> {
     /// Neither the collection nor the commit is part of it.
     ///
     /// # Errors
-    /// As [`fetch`](Find::fetch).
+    /// As [`fetch`](Find::fetch) for the predicate.
     pub fn fingerprint(&self) -> Result<Fingerprint, QueryError> {
         Ok(self.condition()?.fingerprint(&self.view.table.schema))
     }
@@ -351,6 +352,7 @@ impl<R: Record> Find<R> {
 
     fn stream(&self) -> Result<Stream, QueryError> {
         let View { snapshot, table } = &self.view;
+        bound_query::check_fields(self.view.any(), self.paging())?;
         Stream::matching(snapshot.clone(), table.clone(), &self.query.filter, &self.chooser())
     }
 

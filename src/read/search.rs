@@ -176,7 +176,7 @@ impl Search {
     /// Whether any record matches, whatever the page.
     ///
     /// # Errors
-    /// As [`fetch`](Search::fetch).
+    /// As [`fetch`](Search::fetch), except for the page.
     pub fn exists(&self) -> Result<bool, QueryError> {
         self.snapshot.latency().query(|| {
             for (rows, _) in self.parts()? {
@@ -193,7 +193,7 @@ impl Search {
     /// How many records match, whatever the page.
     ///
     /// # Errors
-    /// As [`fetch`](Search::fetch).
+    /// As [`fetch`](Search::fetch), except for the page.
     pub fn count(&self) -> Result<usize, QueryError> {
         self.snapshot.latency().query(|| self.count_parts(&self.parts()?))
     }

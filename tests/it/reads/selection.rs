@@ -161,6 +161,25 @@ fn a_selected_field_that_no_record_has_is_refused_by_every_method() {
     }
 }
 
+#[test]
+fn an_order_that_is_not_valid_is_refused_by_every_method() {
+    let (_, jobs) = jobs();
+    let is_refused = |error: QueryError| {
+        assert!(matches!(error, QueryError::UnknownField { .. } | QueryError::NotSingle { .. }), "{error}");
+    };
+    for name in ["town", "tags"] {
+        let find = jobs.find(Filter::all()).order_by(field(name).asc());
+        is_refused(find.fetch().unwrap_err());
+        is_refused(find.iter().unwrap_err());
+        is_refused(find.keys().unwrap_err());
+        is_refused(find.first().unwrap_err());
+        is_refused(find.one().unwrap_err());
+        is_refused(find.exists().unwrap_err());
+        is_refused(find.count().unwrap_err());
+        is_refused(find.explain().unwrap_err());
+    }
+}
+
 /// A collection that lacks a selected field, or one to order by, is skipped by all methods alike.
 #[test]
 fn skipped_collections_are_neither_returned_nor_counted() {

@@ -69,6 +69,19 @@ fn each_successful_query_counts_once() {
     users.find(field("height").eq(5)).count().unwrap_err();
     assert_eq!((users.iter().count(), users.len(), snapshot.of(&users).iter().count()), (10, 10, 10));
     assert_eq!(counts(&store).1, 8, "no query, or none that succeeded");
+    assert!(find.exists().unwrap() && find.first().unwrap().is_some());
+    assert!(snapshot.search(field("visits").ge(5)).over(&users).exists().unwrap());
+    assert_eq!(counts(&store).1, 11);
+}
+
+/// The first chunk of an ordered iteration has 256 records.
+#[test]
+fn each_chunk_of_an_ordered_iteration_counts_as_a_query() {
+    let (store, users) = users();
+    put(&users, 0..300);
+    let all = users.find(field("visits").ge(0));
+    assert_eq!((all.iter().unwrap().count(), counts(&store).1), (300, 0));
+    assert_eq!((all.order_by(field("visits").asc()).iter().unwrap().count(), counts(&store).1), (300, 2));
 }
 
 /// Intervals that are taken while calls end: each call is counted in one of them.
