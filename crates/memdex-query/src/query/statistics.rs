@@ -160,8 +160,9 @@ pub enum Aggregate {
     StdDevPop(FieldName),
     /// The number of distinct values of the field; exact.
     Distinct(FieldName),
-    /// The given percentile of numbers, from 0 to 100, as a float; exact, with linear interpolation between two
-    /// numbers. 50 is the median.
+    /// The given percentile of numbers, from 0 to 100, as a float, by linear interpolation between the two nearest
+    /// numbers. Integers and decimals are interpolated exactly, and the result is rounded once, to the nearest float, ties
+    /// to even. Floats are interpolated in floats. 50 is the median.
     Percentile(FieldName, f64),
 }
 
