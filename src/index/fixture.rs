@@ -11,7 +11,7 @@ use crate::record::{FieldAt, FieldSource, IndexDef, Schema};
 use crate::rowset::Row;
 use crate::sync::Arc;
 use memdex_query::value::{Key, Value, ValueRef};
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::collections::BTreeMap;
 use std::iter::once;
 use std::ops::ControlFlow;
@@ -35,6 +35,8 @@ pub(super) struct Fixture {
     pub(super) index: Arc<dyn Index>,
     pub(super) refs: BTreeMap<Row, Vec<u32>>,
     records: BTreeMap<Row, TestRecord>,
+    /// How many records an audit has read.
+    pub(super) audited: Cell<usize>,
 }
 
 struct Batch<'a>(&'a [(Row, TestRecord)]);
@@ -50,7 +52,7 @@ impl Fixture {
     pub(super) fn new(schema: &Schema, def: IndexDef) -> Self {
         let structure = index(def, schema, hash::seeded(1));
         let index = catalog(once(&*structure)).indexes[0].clone();
-        Fixture { structure, index, refs: BTreeMap::new(), records: BTreeMap::new() }
+        Fixture { structure, index, refs: BTreeMap::new(), records: BTreeMap::new(), audited: Cell::new(0) }
     }
 
     /// One commit that leaves these records; nothing is committed if any clash.
@@ -108,6 +110,7 @@ impl AuditRows for Fixture {
     }
 
     fn row(&self, row: Row, visit: &mut dyn FnMut(Option<&AuditRow<'_>>)) {
+        self.audited.update(|audited| audited + 1);
         let key = Key::none();
         let found = self.records.get(&row).zip(self.refs.get(&row));
         visit(found.map(|(record, refs)| AuditRow { key: &key, record, refs }).as_ref());

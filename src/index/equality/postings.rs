@@ -102,7 +102,7 @@ impl EqualityIndex {
     }
 
     /// Passes every posting, that of the missing value first.
-    pub(super) fn each(&self, mut visit: impl FnMut(&Posting)) {
+    pub(super) fn each(&self, mut visit: impl FnMut(&Arc<Posting>)) {
         visit(&self.null);
         for shard in &self.shards {
             shard.0.read().iter().for_each(|posting| visit(posting));

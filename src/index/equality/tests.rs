@@ -54,3 +54,11 @@ fn a_row_of_many_values_is_under_each_of_them() {
     assert_eq!((of.index.distinct(), rows(&of, Value::NULL)), (Some(0), vec![2, 3]));
     assert_eq!(of.check(), 2);
 }
+
+#[test]
+fn an_audit_computes_the_entry_of_a_record_once_for_all_its_values() {
+    let mut of = fixture(true);
+    put(&mut of, &[(1, Some(&["a", "b", "c", "d"])), (2, Some(&["b"]))]);
+    assert_eq!(of.check(), 5);
+    assert_eq!(of.audited.get(), 4, "two records, to count entries and to compare them");
+}

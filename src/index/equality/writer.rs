@@ -8,11 +8,11 @@ use super::super::maintain::{Maintain, Role, StagedRecords};
 use super::super::read::{Index, IndexHead};
 use super::super::shape::Entry;
 use super::codes::{CodeTable, Codes, NewValues};
-use super::postings::{Entries, EqualityIndex, NULL_CODE};
+use super::postings::{Entries, EqualityIndex, NULL_CODE, Posting};
 use crate::hash::{self, spread};
 use crate::rowset::Row;
 use crate::sync::Arc;
-use memdex_query::value::{Value, ValueRef};
+use memdex_query::value::ValueRef;
 use std::ops::ControlFlow;
 
 pub(crate) struct EqualityWriter {
@@ -53,11 +53,11 @@ impl EqualityWriter {
         }
     }
 
-    /// The values of a row, with their codes.
-    fn values(&self, reference: u32) -> Vec<(u32, ValueRef<'_>)> {
+    /// Whether a row with this back reference is in a posting, as far as the committer knows.
+    fn remembers(&self, reference: u32, posting: &Posting) -> bool {
+        let Posting { code, value, .. } = posting;
         let codes = if self.many { self.codes.list(reference) } else { std::slice::from_ref(&reference) };
-        let known = codes.iter().filter(|code| **code != ABSENT);
-        known.filter_map(|code| Some((*code, self.codes.value(*code)?))).collect()
+        codes.binary_search(code).is_ok() && self.codes.value(*code) == Some(value.as_ref())
     }
 }
 
@@ -215,23 +215,22 @@ impl Maintain for EqualityWriter {
     }
 
     fn audit(&self, rows: &dyn AuditRows, found: &mut Findings) -> usize {
-        type Held = (u32, Value);
-        let each = |visit: &mut dyn FnMut(Row, Held)| {
+        let each = |visit: &mut dyn FnMut(Row, Arc<Posting>)| {
             let mut empty = 0;
             self.index.each(|posting| {
                 let rows = posting.rows.read();
                 empty += usize::from(rows.is_empty() && posting.code != NULL_CODE);
-                rows.iter().for_each(|row| visit(row, (posting.code, posting.value.clone())));
+                rows.iter().for_each(|row| visit(row, posting.clone()));
             });
             empty
         };
-        let is_of = |entry: &Entry<'_>, (_, value): &Held| match entry {
-            Entry::Absent => false,
-            Entry::Many(values) => values.contains(&value.as_ref()) || (values.is_empty() && value.as_ref().is_null()),
-            entry => entry.as_value(false) == value.as_ref(),
+        let is_of = |entry: &Entry<'_>, posting: &Arc<Posting>| match (entry, posting.value.as_ref()) {
+            (Entry::Absent, _) => false,
+            (Entry::Many(values), ValueRef::Null) => values.is_empty(),
+            (Entry::Many(values), value) => values.binary_search(&value).is_ok(),
+            (entry, value) => entry.as_value(false) == value,
         };
-        let is_remembered =
-            |refs: &[u32], (code, value): &Held| self.values(refs[0]).contains(&(*code, value.as_ref()));
+        let is_remembered = |refs: &[u32], posting: &Arc<Posting>| self.remembers(refs[0], posting);
         let bytes = self.index.walk_bytes() + self.codes.walk_bytes();
         let audit = IndexAudit { each: &each, is_of: &is_of, is_remembered: &is_remembered };
         audit.run(&*self.index, rows, (self.heap_bytes(), bytes), found)
