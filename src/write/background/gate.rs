@@ -95,9 +95,9 @@ impl Gate {
 
     // ---- producers ------------------------------------------------------------------------------------------------
 
-    /// Admits a submission once there is room for it, and returns its number. `send` puts it into the channel under the lock, so
-    /// the channel has the order of the numbers.
-    pub(super) fn enter(&self, size: Size, patience: Patience, send: impl FnOnce()) -> Result<u64, BackgroundError> {
+    /// Admits a submission once there is room for it. `send` puts it into the channel under the lock, so the channel has the order
+    /// of admission.
+    pub(super) fn enter(&self, size: Size, patience: Patience, send: impl FnOnce()) -> Result<(), BackgroundError> {
         let Settings { max_operations, max_bytes, .. } = self.settings;
         if size.operations > max_operations {
             return Err(BackgroundError::TooManyOperations { operations: size.operations, limit: max_operations });
@@ -137,7 +137,7 @@ impl Gate {
         if was_idle || state.queued.operations >= self.settings.bulk_size {
             self.work.notify_one();
         }
-        Ok(state.admitted)
+        Ok(())
     }
 
     fn has_room(&self, state: &State, size: Size) -> bool {
@@ -179,14 +179,15 @@ impl Gate {
         let_in.then_some(state)
     }
 
-    /// Waits until all submissions up to this number are answered. They are committed without waiting for more.
-    pub(super) fn flush(&self, number: u64) -> Result<(), Arc<str>> {
+    /// Waits until all submissions admitted so far are answered. They are committed without waiting for more.
+    pub(super) fn flush(&self) -> Result<(), Arc<str>> {
         let mut state = self.state.lock();
-        if state.answered < number {
-            state.due = state.due.max(number);
+        let last = state.admitted;
+        if state.answered < last {
+            state.due = last;
             self.work.notify_one();
         }
-        while state.answered < number {
+        while state.answered < last {
             if let Some(why) = &state.dead {
                 return Err(why.clone());
             }

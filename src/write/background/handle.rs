@@ -8,7 +8,7 @@ use super::gate::{Gate, Patience, Size};
 use super::ticket::Ticket;
 use crate::error::{Cause, Refusal};
 use crate::storage::Engine;
-use crate::sync::{Arc, AtomicU64, Ordering::SeqCst, thread};
+use crate::sync::{Arc, thread};
 use crate::user_code;
 use crossbeam_channel::Sender;
 use std::fmt;
@@ -57,10 +57,9 @@ use std::time::Duration;
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+#[derive(Clone)]
 pub struct BackgroundWriter {
     shared: Arc<Shared>,
-    /// The number of the last submission of this handle.
-    last: AtomicU64,
 }
 
 /// What all handles share. Dropping it ends the queue.
@@ -91,8 +90,7 @@ impl BackgroundWriter {
         sender: Sender<Submission>,
         thread: thread::JoinHandle<()>,
     ) -> Self {
-        let shared = Arc::new(Shared { engine, gate, sender, thread: Some(thread) });
-        BackgroundWriter { shared, last: AtomicU64::new(0) }
+        BackgroundWriter { shared: Arc::new(Shared { engine, gate, sender, thread: Some(thread) }) }
     }
 
     /// Makes an empty batch of the store.
@@ -140,10 +138,28 @@ impl BackgroundWriter {
         }
     }
 
-    /// Waits until all batches that this handle has submitted are answered, and those that were not refused are visible.
-    /// Commits immediately instead of waiting for more submissions. The tickets report refusals.
+    /// Waits until all batches that any handle had submitted before this call are answered, and those that were not refused are
+    /// visible. Commits immediately instead of waiting for more submissions. The tickets report refusals.
     ///
-    /// Blocks the thread until then.
+    /// Blocks the thread until then. It does not wait for batches that are submitted later, nor for those whose submission still
+    /// waits for room. To wait for one batch, wait for its ticket.
+    ///
+    /// ```
+    /// # use memdex::{Record, Store};
+    /// # #[derive(Clone, Record)] struct User { #[record(key)] id: u32 }
+    /// # let store = Store::new();
+    /// # let users = store.collection::<User>("User")?;
+    /// let background = store.background_writer().start()?;
+    /// std::thread::scope(|scope| {
+    ///     for id in 0..4 {
+    ///         let (background, users) = (background.clone(), &users);
+    ///         scope.spawn(move || background.submit_with(|batch| batch.insert(users, User { id })).map(drop));
+    ///     }
+    /// });
+    /// background.flush()?;
+    /// assert_eq!(users.len(), 4);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// [`BackgroundError::InsideUserCode`] inside an update closure, an extractor, an observer or `get_with`, and
@@ -152,8 +168,7 @@ impl BackgroundWriter {
         if user_code::inside() {
             return Err(self.inside_user_code("flush"));
         }
-        let last = self.last.load(SeqCst);
-        self.shared.gate.flush(last).map_err(|why| BackgroundError::Died { why: why.to_string() })
+        self.shared.gate.flush().map_err(|why| BackgroundError::Died { why: why.to_string() })
     }
 
     /// The current content of the queue.
@@ -174,19 +189,16 @@ impl BackgroundWriter {
         let size = Size { submissions: 1, operations: batch.len(), bytes: batch.bytes() };
         let (ticket, reply) = Ticket::new();
         let mut submission = Some(Submission { batch: Some(batch), size, reply });
-        let number = gate.enter(size, patience, || {
+        let admitted = gate.enter(size, patience, || {
             // The channel has a place for each submission that the gate admits. If it had none, the reply would answer.
             submission.take().into_iter().for_each(|submission| drop(sender.try_send(submission)));
         });
-        match (number, submission) {
+        match (admitted, submission) {
             (Err(error), Some(Submission { batch: Some(batch), reply, .. })) => {
                 reply.withdraw();
                 Err(SubmitError::new(error, batch))
             }
-            (Ok(number), None) => {
-                self.last.fetch_max(number, SeqCst);
-                Ok(ticket)
-            }
+            (Ok(()), None) => Ok(ticket),
             _ => unreachable!("a submission is sent if and only if it is admitted"),
         }
     }
@@ -199,12 +211,6 @@ impl BackgroundWriter {
     fn inside_user_code(&self, operation: &'static str) -> BackgroundError {
         refused(&self.shared.engine, &Refusal::new(operation, "", Cause::InsideUserCode));
         BackgroundError::InsideUserCode
-    }
-}
-
-impl Clone for BackgroundWriter {
-    fn clone(&self) -> Self {
-        BackgroundWriter { shared: self.shared.clone(), last: AtomicU64::new(0) }
     }
 }
 
