@@ -4,6 +4,7 @@
 //! A hash has 32 bits and lives only in memory. Its upper bits choose a shard, its lower bits a slot in the shard.
 
 use ahash::AHasher;
+use hashbrown::HashTable;
 use std::hash::{BuildHasher, Hash, Hasher};
 
 pub(crate) use ahash::RandomState;
@@ -61,4 +62,11 @@ pub(crate) const fn spread(hash: u32) -> u64 {
 pub(crate) const fn shard(hash: u32, shards: usize) -> usize {
     debug_assert!(shards.is_power_of_two());
     ((hash as u64 * shards as u64) >> 32) as usize
+}
+
+/// Frees unused capacity of a table. Returns how many entries it moved.
+pub(crate) fn shrink<T>(table: &mut HashTable<T>, hash_of: impl Fn(&T) -> u64) -> usize {
+    let before = table.capacity();
+    table.shrink_to_fit(hash_of);
+    if table.capacity() == before { 0 } else { table.len() }
 }

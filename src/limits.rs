@@ -91,6 +91,13 @@ pub(crate) const BUILD_SLICE: usize = 64 * PAGE_ROWS;
 #[cfg(any(memdex_shuttle, memdex_loom))]
 pub(crate) const BUILD_SLICE: usize = 2 * PAGE_ROWS;
 
+/// Work of upkeep in one turn of the commit lock, in entries that move to another place: 50 to 100 ns each.
+#[cfg(not(any(memdex_shuttle, memdex_loom)))]
+pub(crate) const UPKEEP_WORK: usize = 8_192;
+/// One slice, so that commits get between any two.
+#[cfg(any(memdex_shuttle, memdex_loom))]
+pub(crate) const UPKEEP_WORK: usize = 1;
+
 /// Number of retained versions that one reclamation pass checks in addition to those of its own commit, so that no commit
 /// pays for the end of a long snapshot.
 pub(crate) const RECLAIM_SLICE: usize = 512;

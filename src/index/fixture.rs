@@ -90,7 +90,7 @@ impl Fixture {
     /// All upkeep, then an audit; returns the number of entries.
     pub(super) fn check(&mut self) -> usize {
         let mut restart = true;
-        while self.structure.tidy(restart) {
+        while self.structure.tidy(restart).is_some() {
             restart = false;
         }
         let mut found = Findings::default();

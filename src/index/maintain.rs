@@ -81,8 +81,8 @@ pub(crate) trait Maintain: Send {
     }
 
     /// One short slice of upkeep: gives unused memory back and packs what is scattered. From the beginning if `restart` is set.
-    /// Returns whether there is more to do.
-    fn tidy(&mut self, restart: bool) -> bool;
+    /// Returns its work, as [`UPKEEP_WORK`](crate::limits::UPKEEP_WORK) counts it; `None` if nothing was left to do.
+    fn tidy(&mut self, restart: bool) -> Option<usize>;
 
     /// Heap bytes of both sides. O(1).
     fn heap_bytes(&self) -> usize;

@@ -275,17 +275,16 @@ impl Maintain for UniqueWriter {
         }
     }
 
-    fn tidy(&mut self, restart: bool) -> bool {
+    fn tidy(&mut self, restart: bool) -> Option<usize> {
         if restart {
             self.tidy_from = 0;
-            return true;
         }
-        let Some(shard) = self.index.shards.get(self.tidy_from) else { return false };
-        self.index.bytes.track(&mut *shard.0.write(), Holders::allocation_size, |holders| {
-            holders.shrink_to_fit(|h| spread(h.hash));
+        let shard = self.index.shards.get(self.tidy_from)?;
+        let moved = self.index.bytes.track(&mut *shard.0.write(), Holders::allocation_size, |holders| {
+            hash::shrink(holders, |h| spread(h.hash))
         });
         self.tidy_from += 1;
-        true
+        Some(1 + moved)
     }
 
     fn heap_bytes(&self) -> usize {

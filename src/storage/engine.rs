@@ -222,19 +222,21 @@ impl Engine {
 
     // ---- upkeep ----------------------------------------------------------------------------------------------------
 
-    /// All of it, collection by collection.
-    pub(crate) fn optimize(self: &Arc<Self>) -> Result<(), Cause> {
+    /// All of it, collection by collection. Returns how many turns of the commit lock it has taken.
+    pub(crate) fn optimize(self: &Arc<Self>) -> Result<usize, Cause> {
+        let mut turns = 0;
         for table in self.tables() {
             let mut at = Some(Upkeep::Keys(0));
-            while let Some(slice) = at {
+            while let Some(from) = at {
                 let guard = self.lock_to_write()?;
-                at = table.upkeep(slice);
+                at = table.upkeep(from);
                 self.recount(&*table);
                 drop(guard);
+                turns += 1;
                 thread::yield_now();
             }
         }
-        Ok(())
+        Ok(turns)
     }
 
     // ---- reclamation -----------------------------------------------------------------------------------------------

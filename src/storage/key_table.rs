@@ -5,7 +5,7 @@
 //! shard wait.
 
 use super::Version;
-use crate::hash::{shard, spread};
+use crate::hash::{self, shard, spread};
 use crate::limits::KEY_SHARDS;
 use crate::memory::HeapBytes;
 use crate::sync::{Arc, RwLock, RwLockReadGuard};
@@ -98,11 +98,11 @@ impl<R> KeyTable<R> {
         }
     }
 
-    /// Frees unused capacity of a shard.
-    pub(crate) fn shrink(&self, shard: usize) {
+    /// Frees unused capacity of a shard. Returns how many entries it moved.
+    pub(crate) fn shrink(&self, shard: usize) -> usize {
         self.bytes.track(&mut *self.shards[shard].0.write(), Entries::allocation_size, |entries| {
-            entries.shrink_to_fit(|v| spread(v.hash));
-        });
+            hash::shrink(entries, |v| spread(v.hash))
+        })
     }
 
     /// The number of keys in the table, tombstones included.

@@ -163,13 +163,13 @@ impl<R> Pages<R> {
         page.read().newest.get(usize::from(slot))?.clone()
     }
 
-    /// Frees unused capacity of a page. Returns `false` past the last page.
-    pub(crate) fn shrink(&self, number: usize) -> bool {
-        let Some((page, _)) = Row::try_from(number * PAGE_ROWS).ok().and_then(|row| self.page(row)) else {
-            return false;
-        };
-        self.0.bytes.track(&mut *page.write(), Rows::heap_bytes, |rows| rows.newest.shrink_to_fit());
-        true
+    /// Frees unused capacity of a page. Returns whether it had any; `None` past the last page.
+    pub(crate) fn shrink(&self, number: usize) -> Option<bool> {
+        let (page, _) = Row::try_from(number * PAGE_ROWS).ok().and_then(|row| self.page(row))?;
+        let mut rows = page.write();
+        let is_loose = rows.newest.capacity() > rows.newest.len();
+        self.0.bytes.track(&mut *rows, Rows::heap_bytes, |rows| rows.newest.shrink_to_fit());
+        Some(is_loose)
     }
 
     /// One more than the highest row that has a slot.

@@ -1,68 +1,78 @@
 //! Upkeep: memory that is not used is given back, and what has become scattered is packed, slice by slice.
 //!
-//! Each slice is short and under the commit lock; between two of them commits have their turn. Readers wait for the part at hand
-//! alone. Nothing that anybody can see changes, so nothing is marked: whatever moves entries holds every guard concerned.
+//! A turn is as many slices as a bounded work allows, under the commit lock; between two turns commits have theirs. So the number of
+//! turns depends on the work: parts that are empty or packed cost next to nothing. Readers wait for the part at hand alone. Nothing
+//! that anybody can see changes, so nothing is marked: whatever moves entries holds every guard concerned.
 
 use super::table::Table;
-use crate::limits::KEY_SHARDS;
+use crate::limits::{KEY_SHARDS, UPKEEP_WORK};
 use crate::record::Record;
 use crate::rowset::RowSet;
 
 /// Where the next slice begins.
+#[derive(Clone, Copy)]
 pub(crate) enum Upkeep {
-    /// Of the key table: shards from here on.
+    /// The key table, from this shard on.
     Keys(usize),
-    /// Row pages from here on.
+    /// The row pages, from this one on.
     Pages(usize),
-    /// Of the column at this place: pages from here on.
+    /// The pages of the column at this place, from this one on.
     Column(usize, usize),
     /// The structure at this place, from its beginning or from where the last slice ended.
     Structure { place: usize, restart: bool },
 }
 
-/// Shards of the key table in a slice.
-const SHARDS: usize = 16;
-/// Row pages in a slice.
-const PAGES: usize = 16;
-/// Pages of a column in a slice.
-const COLUMN_PAGES: usize = 64;
+/// The work of moving a row page.
+const PAGE_WORK: usize = 16;
+/// The work of reading a page of a column.
+const COLUMN_PAGE_WORK: usize = 64;
 
 impl<R: Record> Table<R> {
-    /// One slice; where to go on. Under the commit lock.
-    pub(super) fn upkeep(&self, at: Upkeep) -> Option<Upkeep> {
-        match at {
-            Upkeep::Keys(from) if from < KEY_SHARDS => {
-                (from..KEY_SHARDS.min(from + SHARDS)).for_each(|shard| self.keys.shrink(shard));
-                Some(Upkeep::Keys(from + SHARDS))
-            }
+    /// One turn; where to go on. Under the commit lock.
+    pub(super) fn upkeep(&self, from: Upkeep) -> Option<Upkeep> {
+        let (mut at, mut work) = (from, 0);
+        while work < UPKEEP_WORK {
+            let (next, more) = self.slice(at)?;
+            (at, work) = (next, work + more);
+        }
+        Some(at)
+    }
+
+    /// One slice; where to go on, and its work.
+    fn slice(&self, at: Upkeep) -> Option<(Upkeep, usize)> {
+        Some(match at {
+            Upkeep::Keys(shard) if shard < KEY_SHARDS => (Upkeep::Keys(shard + 1), 1 + self.keys.shrink(shard)),
             Upkeep::Keys(_) => {
-                self.all_rows_bytes.track(&mut *self.all_rows.write(), RowSet::heap_bytes, RowSet::compact);
+                let mut all_rows = self.all_rows.write();
+                self.all_rows_bytes.track(&mut *all_rows, RowSet::heap_bytes, RowSet::compact);
+                let work = 1 + all_rows.heap_bytes() / 64;
+                drop(all_rows);
                 let mut writer = self.writer();
                 writer.free_rows.shrink_to_fit();
                 for (column, of_column) in self.columns.iter().zip(&mut writer.columns) {
                     column.tidy(of_column);
                 }
-                Some(Upkeep::Pages(0))
+                (Upkeep::Pages(0), work)
             }
-            Upkeep::Pages(from) => {
-                let more = (from..from + PAGES).all(|page| self.pages.shrink(page));
-                Some(if more { Upkeep::Pages(from + PAGES) } else { Upkeep::Column(0, 0) })
-            }
-            Upkeep::Column(place, from) => Some(match self.columns.get(place) {
-                Some(column) if column.tidy_pages(from, COLUMN_PAGES) => Upkeep::Column(place, from + COLUMN_PAGES),
-                Some(_) => Upkeep::Column(place + 1, 0),
-                None => Upkeep::Structure { place: 0, restart: true },
-            }),
+            Upkeep::Pages(page) => match self.pages.shrink(page) {
+                Some(is_loose) => (Upkeep::Pages(page + 1), if is_loose { PAGE_WORK } else { 1 }),
+                None => (Upkeep::Column(0, 0), 0),
+            },
+            Upkeep::Column(place, page) => match self.columns.get(place).map(|column| column.tidy_page(page)) {
+                Some(Some(has_values)) => {
+                    (Upkeep::Column(place, page + 1), if has_values { COLUMN_PAGE_WORK } else { 1 })
+                }
+                Some(None) => (Upkeep::Column(place + 1, 0), 0),
+                None => (Upkeep::Structure { place: 0, restart: true }, 0),
+            },
             Upkeep::Structure { place, restart } => {
                 let mut writer = self.writer();
                 // Structures may have gone since the last slice: then this one is another, or the last is behind us.
-                let maintained = writer.structures.get_mut(place)?;
-                Some(if maintained.structure.tidy(restart) {
-                    Upkeep::Structure { place, restart: false }
-                } else {
-                    Upkeep::Structure { place: place + 1, restart: true }
-                })
+                match writer.structures.get_mut(place)?.structure.tidy(restart) {
+                    Some(work) => (Upkeep::Structure { place, restart: false }, work),
+                    None => (Upkeep::Structure { place: place + 1, restart: true }, 0),
+                }
             }
-        }
+        })
     }
 }

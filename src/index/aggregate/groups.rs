@@ -8,7 +8,7 @@ use super::materialized::GroupChange;
 use super::plan::{AggregatePlan, Extracted, GroupKey};
 use super::tally::{LevelPlan, Tally};
 use crate::error::Cause;
-use crate::hash::{RandomState, spread};
+use crate::hash::{self, RandomState, spread};
 use crate::record::{Bucketer, FieldSource};
 use crate::sync::Arc;
 use hashbrown::HashTable;
@@ -293,12 +293,13 @@ impl Groups {
         groups + self.total.set_bytes()
     }
 
-    pub(super) fn shrink(&mut self) {
+    /// Gives unused memory back. Returns how many entries it moved, and one more.
+    pub(super) fn shrink(&mut self) -> usize {
         self.groups.shrink();
         let groups = &self.groups;
-        self.by_key.shrink_to_fit(|number| hash_of(groups, *number));
+        let moved = hash::shrink(&mut self.by_key, |number| hash_of(groups, *number));
         self.touched.shrink_to_fit();
-        self.interned.iter_mut().for_each(Interned::shrink);
+        1 + moved + self.interned.iter_mut().map(Interned::shrink).sum::<usize>()
     }
 }
 

@@ -122,10 +122,11 @@ impl Interned {
         self.values.walk_bytes() + self.by_hash.allocation_size()
     }
 
-    pub(super) fn shrink(&mut self) {
+    /// Gives unused memory back. Returns how many entries it moved.
+    pub(super) fn shrink(&mut self) -> usize {
         self.values.shrink();
         let values = &self.values;
-        self.by_hash.shrink_to_fit(|number| hash_of(values, *number));
+        hash::shrink(&mut self.by_hash, |number| hash_of(values, *number))
     }
 }
 

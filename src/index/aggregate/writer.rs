@@ -93,9 +93,8 @@ impl Maintain for AggregateWriter {
         self.shared.reclaim(&mut self.retained, pinned, budget)
     }
 
-    fn tidy(&mut self, _restart: bool) -> bool {
-        self.groups.shrink();
-        false
+    fn tidy(&mut self, restart: bool) -> Option<usize> {
+        restart.then(|| self.groups.shrink())
     }
 
     fn heap_bytes(&self) -> usize {

@@ -3,7 +3,7 @@
 use super::super::changes::{ABSENT, NEW, SCRATCH_KEPT};
 use super::super::slab::Slab;
 use super::postings::{NULL_CODE, Posting};
-use crate::hash::{shard, spread};
+use crate::hash::{self, shard, spread};
 use crate::limits::VALUE_SHARDS;
 use crate::sync::Arc;
 use hashbrown::HashTable;
@@ -174,13 +174,14 @@ impl CodeTable {
         self.lists.shrink();
     }
 
-    /// Gives unused memory of a shard back.
-    pub(super) fn shrink_shard(&mut self, at: usize) {
+    /// Gives unused memory of a shard back. Returns how many entries it moved.
+    pub(super) fn shrink_shard(&mut self, at: usize) -> usize {
         let CodeTable { postings, by_hash, hash_bytes, .. } = self;
-        let Some(of_shard) = by_hash.get_mut(at) else { return };
+        let Some(of_shard) = by_hash.get_mut(at) else { return 0 };
         *hash_bytes -= of_shard.allocation_size();
-        of_shard.shrink_to_fit(|code| hash_of(postings, *code));
+        let moved = hash::shrink(of_shard, |code| hash_of(postings, *code));
         *hash_bytes += of_shard.allocation_size();
+        moved
     }
 }
 

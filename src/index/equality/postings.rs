@@ -72,19 +72,23 @@ impl EqualityIndex {
         self.shards.iter().map(|shard| shard.0.read().len())
     }
 
-    /// Gives unused memory of a shard back, and compacts its row sets. `false` past the last.
-    pub(super) fn tidy_shard(&self, at: usize) -> bool {
-        let Some(shard) = self.shards.get(at) else { return false };
-        self.bytes.track(&mut *shard.0.write(), Entries::allocation_size, |entries| {
-            entries.shrink_to_fit(|p| spread(p.hash));
+    /// Gives unused memory of a shard back, and compacts its row sets. Returns its work; `None` past the last.
+    pub(super) fn tidy_shard(&self, at: usize) -> Option<usize> {
+        let shard = self.shards.get(at)?;
+        let mut work = 1 + self.bytes.track(&mut *shard.0.write(), Entries::allocation_size, |entries| {
+            hash::shrink(entries, |p| spread(p.hash))
         });
+        let mut compact = |posting: &Posting| {
+            self.edit(posting, RowSet::compact);
+            // A row set is read in cache lines.
+            work += 2 + posting.rows.read().heap_bytes() / 64;
+        };
         let postings: Vec<Arc<Posting>> = shard.0.read().iter().cloned().collect();
-        let compact = |posting: &Posting| self.edit(posting, RowSet::compact);
         postings.iter().for_each(|posting| compact(posting));
         if at == 0 {
             compact(&self.null);
         }
-        true
+        Some(work)
     }
 
     /// Changes the rows of a posting.

@@ -197,17 +197,15 @@ impl Maintain for EqualityWriter {
         emptied.into_iter().for_each(|code| self.remove(code));
     }
 
-    fn tidy(&mut self, restart: bool) -> bool {
+    fn tidy(&mut self, restart: bool) -> Option<usize> {
         if restart {
             self.codes.shrink();
             self.scratch = Scratch::default();
             self.tidy_from = 0;
-            return true;
         }
-        self.codes.shrink_shard(self.tidy_from);
-        let more = self.index.tidy_shard(self.tidy_from);
+        let work = self.index.tidy_shard(self.tidy_from)? + self.codes.shrink_shard(self.tidy_from);
         self.tidy_from += 1;
-        more
+        Some(work)
     }
 
     fn heap_bytes(&self) -> usize {

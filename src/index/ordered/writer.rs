@@ -38,7 +38,9 @@ impl<K: IndexKey> OrderedWriter<K> {
 }
 
 /// Pairs of leaves in a slice of upkeep.
-const TIDY_LEAVES: usize = 128;
+const TIDY_LEAVES: usize = 8;
+/// The work of joining or packing a leaf.
+const LEAF_WORK: usize = 16;
 
 impl<K: IndexKey> Maintain for OrderedWriter<K> {
     fn name(&self) -> &str {
@@ -101,19 +103,13 @@ impl<K: IndexKey> Maintain for OrderedWriter<K> {
         }
     }
 
-    fn tidy(&mut self, restart: bool) -> bool {
+    fn tidy(&mut self, restart: bool) -> Option<usize> {
         if restart {
             self.memory.shrink();
             self.tidy_from = None;
-            return true;
         }
-        match self.index.leaves.compact(self.tidy_from.take(), TIDY_LEAVES) {
-            Some(from) => {
-                self.tidy_from = from;
-                true
-            }
-            None => false,
-        }
+        self.tidy_from = self.index.leaves.compact(self.tidy_from.take(), TIDY_LEAVES)?;
+        Some(TIDY_LEAVES * LEAF_WORK)
     }
 
     fn heap_bytes(&self) -> usize {

@@ -77,7 +77,7 @@ fn race(values: [i64; 2], upkeep: bool, read: fn(&Shared, [i64; 2]) -> Option<i6
             let shared = shared.clone();
             thread::spawn(move || {
                 let _writer = shared.writer.lock();
-                shared.column.tidy_pages(0, 1);
+                shared.column.tidy_page(0);
             })
         });
         shared.check(values, || read(&shared, values));

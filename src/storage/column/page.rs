@@ -156,12 +156,17 @@ impl Page {
         self.overflow.read().iter().for_each(|(at, value)| visit((*at).into(), value));
     }
 
-    /// Narrows the zone to the present values, and releases unused memory. Under the commit lock.
-    pub(super) fn tidy(&self, bytes: &HeapBytes) {
+    /// Narrows the zone to the present values, and releases unused memory. Returns whether there can be any values. Under the
+    /// commit lock.
+    pub(super) fn tidy(&self, bytes: &HeapBytes) -> bool {
+        if self.zone().is_none() {
+            return false;
+        }
         let bits = || (0..PAGE_ROWS).filter_map(|at| self.bits(at));
         self.low.store(bits().min().unwrap_or(u64::MAX), Relaxed);
         self.high.store(bits().max().unwrap_or(0), Relaxed);
         bytes.track(&mut *self.overflow.write(), overflow_list_bytes, Vec::shrink_to_fit);
+        true
     }
 
     /// Whether the bits of all values lie in the zone.

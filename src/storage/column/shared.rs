@@ -159,12 +159,12 @@ impl Column {
         (writer.cells, writer.overflow) = (Vec::new(), Vec::new());
     }
 
-    /// Tidies up to `count` pages, and returns whether there are more. Under the commit lock.
-    pub(crate) fn tidy_pages(&self, from: usize, count: usize) -> bool {
+    /// Tidies a page. Returns whether there can be any values in it; `None` past the last page. Under the commit lock.
+    pub(crate) fn tidy_page(&self, number: usize) -> Option<bool> {
+        let page = self.pages.page(number)?;
         // A reader that loads a narrowed bound sees the marks of the commits that removed the excluded values.
         sync::fence_release();
-        let pages = (from..from.saturating_add(count)).map_while(|number| self.pages.page(number));
-        pages.inspect(|page| page.tidy(&self.pages.bytes)).count() == count
+        Some(page.tidy(&self.pages.bytes))
     }
 
     /// Heap bytes of both sides. O(retained codes' pins).
