@@ -109,7 +109,7 @@ impl EqualityIndex {
     pub(super) fn each(&self, mut visit: impl FnMut(&Arc<Posting>)) {
         visit(&self.null);
         for shard in &self.shards {
-            shard.0.read().iter().for_each(|posting| visit(posting));
+            shard.0.read().iter().for_each(&mut visit);
         }
     }
 }
