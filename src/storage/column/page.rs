@@ -74,7 +74,7 @@ impl Page {
     }
 
     /// The widths of all levels.
-    #[cfg(test)]
+    #[cfg(all(test, not(memdex_loom)))]
     pub(super) fn widths(&self) -> Vec<Width> {
         self.levels.iter().filter_map(OnceLock::get).map(Cells::width).collect()
     }

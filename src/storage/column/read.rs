@@ -72,7 +72,7 @@ impl Column {
     }
 
     /// The number of pages; later rows have no value.
-    #[cfg(test)]
+    #[cfg(all(test, not(memdex_loom)))]
     pub(crate) fn pages(&self) -> usize {
         self.pages.len()
     }
