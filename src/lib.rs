@@ -102,6 +102,7 @@ mod rowset;
 mod storage;
 mod store;
 mod sync;
+mod trace;
 mod user_code;
 pub mod write;
 

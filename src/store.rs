@@ -97,7 +97,10 @@ impl Store {
         }
         let collection = || name.to_owned();
         schema.check().map_err(|source| CollectionError::Schema { collection: collection(), source })?;
-        let new = || -> Arc<dyn AnyTable> { Arc::new(Table::<R>::new(name, schema.clone(), self.engine.seed.clone())) };
+        let new = || -> Arc<dyn AnyTable> {
+            let Engine { seed, counters, .. } = &*self.engine;
+            Arc::new(Table::<R>::new(name, schema.clone(), seed.clone(), counters.clone()))
+        };
         let table = self.engine.open(name, new, erased::<R>);
         let registered = table.type_name();
         let Ok(table) = table.into_any().downcast::<Table<R>>() else {

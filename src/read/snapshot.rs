@@ -6,6 +6,7 @@ use crate::latency::Latency;
 use crate::record::Record;
 use crate::storage::{Changed, Collection, Engine, Pinned, Rows, Table, TableCore};
 use crate::sync::Arc;
+use crate::trace::{self, Entered};
 use std::fmt;
 
 /// The store at one commit. Every read through it sees that commit, in all collections, for as long as you hold it.
@@ -130,8 +131,8 @@ impl<'a> AnyView<'a> {
     }
 
     /// Enters the tracing span of a query.
-    pub(super) fn span(&self) -> tracing::span::EnteredSpan {
-        tracing::debug_span!("query", collection = &*self.table.name).entered()
+    pub(super) fn span(&self) -> Entered<'a> {
+        trace::span!(self.table.counters.tracer, DEBUG, "query", collection = &*self.table.name)
     }
 
     /// The rows marked by commits after the snapshot's. Load them after the last index or column whose rows they

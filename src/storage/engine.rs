@@ -1,6 +1,7 @@
 //! What all collections of a store share: the sequence of commits, the pins, the commit lock, the clock and the hooks.
 
 use super::any_table::AnyTable;
+use super::counters::Counters;
 use super::garbage::Garbage;
 use super::hooks::{Hooks, Registration};
 use super::stats::{MemoryUse, Stats};
@@ -14,10 +15,11 @@ use crate::limits::RECLAIM_SLICE;
 use crate::memory::Total;
 use crate::reclaim::Backlog;
 use crate::sync::{
-    Arc, AtomicBool, AtomicU64, Mutex, MutexGuard, NameMap, OnceLock,
+    Arc, AtomicBool, Mutex, MutexGuard, NameMap, OnceLock,
     Ordering::{Relaxed, SeqCst},
     StatsCounter, thread,
 };
+use crate::trace;
 use crate::user_code;
 use std::any::Any;
 
@@ -26,7 +28,7 @@ pub(crate) struct Engine {
     pub(crate) clock: SteadyClock,
     pub(crate) hooks: Hooks,
     pub(crate) seed: RandomState,
-    pub(crate) counters: Counters,
+    pub(crate) counters: Arc<Counters>,
     pub(crate) latency: Latency,
     memory: Total,
     /// The collections by name.
@@ -60,15 +62,6 @@ struct Committer {
     backlog: Vec<Arc<dyn AnyTable>>,
 }
 
-/// Events that no other structure counts.
-#[derive(Default)]
-pub(crate) struct Counters {
-    pub(crate) refusals: AtomicU64,
-    pub(crate) lost_operations: AtomicU64,
-    pub(crate) drop_panics: AtomicU64,
-    pub(crate) hook_panics: AtomicU64,
-}
-
 impl Engine {
     pub(crate) fn new(clock: Box<dyn Clock>) -> Self {
         Engine {
@@ -76,7 +69,7 @@ impl Engine {
             clock: SteadyClock::new(clock),
             hooks: Hooks::default(),
             seed: crate::hash::random(),
-            counters: Counters::default(),
+            counters: Arc::default(),
             latency: Latency::default(),
             memory: Total::default(),
             registry: NameMap::default(),
@@ -207,6 +200,7 @@ impl Engine {
             lost_operations: counters.lost_operations.load(SeqCst),
             drop_panics: counters.drop_panics.load(SeqCst),
             hook_panics: counters.hook_panics.load(SeqCst),
+            subscriber_panics: counters.tracer.panics(),
             poisoned: self.poisoned().map(str::to_owned),
             latency: self.latency.stats(),
             memory: MemoryUse { now, peak },
@@ -263,8 +257,7 @@ impl Engine {
     /// Reclaims what no pinned reader sees: first what the current commit has displaced, by `own`, then a bounded slice of
     /// the backlog. Runs after the publish, so that no new reader can need any of it.
     fn reclaim(&self, committer: &mut Committer, own: impl FnOnce(&[Commit], &mut Garbage)) -> (Garbage, Backlog) {
-        // A tracing subscriber is user code too: it must not unwind through here, where the commit lock is held.
-        let span = user_code::run(|| tracing::trace_span!("reclaim").entered());
+        let _span = trace::span!(self.counters.tracer, TRACE, "reclaim");
         let mut garbage = Garbage::default();
         let mut budget = RECLAIM_SLICE;
         // Before the pins are read: a thread that drops one from here on and finds the lock taken requests it again.
@@ -294,7 +287,6 @@ impl Engine {
             // A pin that was dropped before `blocked_by_pins` was set has left its reclamation to nobody: read them again.
             let now_pinned = self.timeline.pinned();
             if left != Backlog::Pinned || pinned.iter().all(|e| now_pinned.binary_search(e).is_ok()) {
-                let _ = user_code::run(|| drop(span));
                 self.memory.change(std::mem::take(&mut garbage.memory));
                 return (garbage, left);
             }
@@ -305,8 +297,8 @@ impl Engine {
     /// Delivers the queued commits to the hooks, in order. Outside of every lock.
     pub(crate) fn deliver(&self) {
         let (hook_panics, drop_panics) = self.hooks.deliver();
-        self.report_hook_panics(hook_panics);
-        self.report_drop_panics(drop_panics);
+        self.counters.report_hook_panics(hook_panics);
+        self.counters.report_drop_panics(drop_panics);
     }
 
     /// Drops the garbage of a commit or a reclamation pass, outside of every lock.
@@ -314,21 +306,7 @@ impl Engine {
         let dropped = garbage.drop_all();
         self.memory.change(dropped.memory);
         self.memory.observe();
-        self.report_drop_panics(dropped.panics);
-    }
-
-    pub(crate) fn report_hook_panics(&self, panics: u64) {
-        if panics > 0 {
-            self.counters.hook_panics.fetch_add(panics, SeqCst);
-            let _ = user_code::run(|| tracing::error!(panics, "commit hooks panicked; the commit was not affected"));
-        }
-    }
-
-    fn report_drop_panics(&self, panics: u64) {
-        if panics > 0 {
-            self.counters.drop_panics.fetch_add(panics, SeqCst);
-            let _ = user_code::run(|| tracing::error!(panics, "records panicked in their Drop; the store is unharmed"));
-        }
+        self.counters.report_drop_panics(dropped.panics);
     }
 }
 
@@ -413,7 +391,8 @@ impl Drop for PoisonOnUnwind<'_> {
         };
         // Only the holder of the commit lock gets here, and only once.
         let _ = self.engine.poisoned.set(why.clone());
-        let _ = user_code::run(|| tracing::error!(why, "the store is poisoned: it refuses writes, reads still work"));
+        let tracer = &self.engine.counters.tracer;
+        trace::event!(tracer, ERROR, why, "the store is poisoned: it refuses writes, reads still work");
     }
 }
 

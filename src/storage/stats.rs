@@ -21,10 +21,12 @@ pub struct Stats {
     /// Operations that were never committed: their writer was dropped on a panicking thread or could not flush them, or a
     /// background writer returned them to a ticket that had been dropped.
     pub lost_operations: u64,
-    /// Panics in the `Drop` and in the `heap_size` of reclaimed records.
+    /// Panics in the `Drop` and in the `heap_size` of reclaimed records, and in the `Drop` of records that went with their collection.
     pub drop_panics: u64,
     /// Panics in commit hooks and observers, except in `prepare`, where a panic refuses the batch.
     pub hook_panics: u64,
+    /// Panics in `tracing` subscribers, and in the `Display` of your errors while a subscriber formats them.
+    pub subscriber_panics: u64,
     /// Why the store refuses writes, if a bug of memdex has made a commit fail.
     pub poisoned: Option<String>,
     /// Latencies of calls, since the store was created or [`Store::take_latency`](crate::Store::take_latency) was

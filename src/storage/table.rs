@@ -2,6 +2,7 @@
 //! everything that needs no record type.
 
 use super::changes::{CollectionChanges, RecordChange};
+use super::counters::Counters;
 use super::garbage::Garbage;
 use super::gauges::Counts;
 use super::key_table::KeyTable;
@@ -73,8 +74,8 @@ impl<R> Applied<R> {
 }
 
 impl<R: Record> Table<R> {
-    pub(crate) fn new(name: &str, schema: Schema, seed: RandomState) -> Self {
-        Table { core: TableCore::new(name, schema, seed), keys: KeyTable::new(), pages: Pages::new() }
+    pub(crate) fn new(name: &str, schema: Schema, seed: RandomState, counters: Arc<Counters>) -> Self {
+        Table { core: TableCore::new(name, schema, seed, counters), keys: KeyTable::new(), pages: Pages::new() }
     }
 
     /// The version of a key that `epoch`, which is pinned, sees. Only the key table proves absence; where it has a later version,
@@ -241,14 +242,7 @@ impl<R> Drop for Table<R> {
     fn drop(&mut self) {
         // Each version is in the key table or the pages, the newest in both: the second one to let go drops it.
         let from_pages: Vec<_> = self.pages.take_all().collect();
-        drop_versions(self.keys.take_all());
-        drop_versions(from_pages);
-    }
-}
-
-fn drop_versions<R>(versions: impl IntoIterator<Item = Arc<Version<R>>>) {
-    let panics = user_code::drop_each(versions);
-    if panics > 0 {
-        tracing::error!(panics, "records panicked in their Drop while their collection was dropped");
+        let panics = user_code::drop_each(self.keys.take_all()) + user_code::drop_each(from_pages);
+        self.counters.report_drop_panics(panics);
     }
 }

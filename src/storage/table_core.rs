@@ -4,6 +4,7 @@
 //! on small parts, one at a time; it holds the commit lock, and with it the [`TableWriter`].
 
 use super::column::{Cell, Column};
+use super::counters::Counters;
 use super::gauges::{Counts, Gauges};
 use super::lengths::Lengths;
 use super::marks::{Mark, Marks};
@@ -40,11 +41,13 @@ pub(crate) struct TableCore {
     pub(super) all_rows_bytes: HeapBytes,
     /// Shared with the garbage that is still to be dropped.
     pub(super) gauges: Arc<Gauges>,
+    /// Those of the store.
+    pub(crate) counters: Arc<Counters>,
     writer: Mutex<TableWriter>,
 }
 
 impl TableCore {
-    pub(super) fn new(name: &str, schema: Schema, seed: RandomState) -> Self {
+    pub(super) fn new(name: &str, schema: Schema, seed: RandomState, counters: Arc<Counters>) -> Self {
         let structures = index::of_schema(&schema, &seed);
         let with_column = schema.fields().iter().enumerate().filter(|(_, field)| field.is_column());
         let (columns, column_writers) = with_column.map(|(position, field)| Column::new(position, field)).unzip();
@@ -60,6 +63,7 @@ impl TableCore {
             lengths: Lengths::new(),
             all_rows_bytes: HeapBytes::default(),
             gauges: Arc::default(),
+            counters,
             writer: Mutex::new(writer),
         }
     }

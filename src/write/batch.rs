@@ -12,7 +12,7 @@ use crate::error::{Cause, Refusal};
 use crate::limits::MAX_BATCH_OPERATIONS;
 use crate::record::{Lookup, Record};
 use crate::storage::{Collection, Engine, Handle};
-use crate::sync::{Arc, Mutex, Ordering::SeqCst};
+use crate::sync::{Arc, Mutex};
 use memdex_query::value::IntoKey;
 use smallvec::SmallVec;
 use std::any::Any;
@@ -350,7 +350,7 @@ impl Batch {
     /// Drops the operations one by one, so that no panic of a `Drop` ends the calling thread, which belongs to memdex.
     pub(super) fn discard(mut self) {
         let panics: u64 = self.parts.iter_mut().map(|part| part.discard()).sum();
-        self.engine.counters.drop_panics.fetch_add(panics, SeqCst);
+        self.engine.counters.report_drop_panics(panics);
     }
 
     /// As [`flush`](Batch::flush), for several submissions together. A refusal is neither counted nor traced: the user made no

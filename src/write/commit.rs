@@ -4,8 +4,9 @@ use super::attribution::CommitReport;
 use super::part::Part;
 use super::receipt::{Counts, Receipt};
 use crate::error::{Cause, Refusal};
-use crate::storage::{CommitInfo, Engine, ProposedCommit};
+use crate::storage::{CommitInfo, Counters, Engine, ProposedCommit};
 use crate::sync::{Arc, Ordering::SeqCst};
+use crate::trace;
 use crate::user_code;
 use smallvec::SmallVec;
 use std::time::Instant;
@@ -24,7 +25,7 @@ pub(super) fn attempt(
 ) -> Result<Receipt, Refusal> {
     let started = Instant::now();
     let operations: usize = parts.iter().map(|part| part.len()).sum();
-    let _span = tracing::debug_span!("commit", operations).entered();
+    let _span = trace::span!(engine.counters.tracer, DEBUG, "commit", operations);
     let mut guard = engine.lock_to_write().map_err(Refusal::of_batch)?;
     let at = engine.clock.now();
     let no_commit =
@@ -53,7 +54,7 @@ pub(super) fn attempt(
         if let Err((cause, panics)) = engine.hooks.prepare(&proposed) {
             drop(proposed);
             staged.iter_mut().for_each(|part| part.retract());
-            engine.report_hook_panics(panics);
+            engine.counters.report_hook_panics(panics);
             return Err(Refusal::of_batch(cause));
         }
     }
@@ -92,7 +93,7 @@ pub(super) fn attempt(
     info.into_iter().for_each(|info| engine.hooks.enqueue(info));
     drop(guard);
     engine.dispose(garbage);
-    engine.report_hook_panics(panics);
+    engine.counters.report_hook_panics(panics);
     engine.deliver();
     let took = started.elapsed();
     engine.latency.commit(took);
@@ -101,8 +102,8 @@ pub(super) fn attempt(
 
 /// Counts and traces a refusal.
 pub(super) fn refused(engine: &Engine, refusal: &Refusal) {
-    engine.counters.refusals.fetch_add(1, SeqCst);
-    // A subscriber is user code too, and so are the words of an error.
-    let trace = || tracing::debug_span!("refusal").in_scope(|| tracing::debug!(%refusal, "a batch was refused"));
-    let _ = user_code::run(trace);
+    let Counters { refusals, tracer, .. } = &*engine.counters;
+    refusals.fetch_add(1, SeqCst);
+    let _span = trace::span!(tracer, DEBUG, "refusal");
+    trace::event!(tracer, DEBUG, %refusal, "a batch was refused");
 }

@@ -8,6 +8,7 @@ use crate::limits::DEFAULT_BULK_SIZE;
 use crate::record::Record;
 use crate::storage::{Collection, Engine};
 use crate::sync::{Arc, Ordering::SeqCst, panicking};
+use crate::trace;
 use std::fmt;
 
 /// Buffers operations and commits them as one batch whenever it holds [`bulk_size`](Writer::bulk_size) of them.
@@ -218,8 +219,15 @@ impl Drop for Writer {
             self.flush()
         };
         if let Err(refusal) = flushed {
-            self.batch.engine().counters.lost_operations.fetch_add(operations as u64, SeqCst);
-            tracing::error!(%refusal, operations, "a writer was dropped, and its last flush failed: its operations are lost");
+            let counters = &self.batch.engine().counters;
+            counters.lost_operations.fetch_add(operations as u64, SeqCst);
+            trace::event!(
+                counters.tracer,
+                ERROR,
+                %refusal,
+                operations,
+                "a writer was dropped, and its last flush failed: its operations are lost"
+            );
         }
     }
 }

@@ -12,7 +12,7 @@ use std::process::Command;
 const LEVELS: [&[&str]; 10] = [
     &["limits", "sync", "hash"],
     &["user_code", "latency", "memory"],
-    &["clock", "error"],
+    &["clock", "error", "trace"],
     &["keys", "record", "reclaim"],
     &["rowset"],
     &["index"],
@@ -159,6 +159,16 @@ fn locks_are_named_in_one_file() {
         for name in ["std::sync::", "parking_lot", "std::thread"] {
             assert!(!code.contains(name), "{} names {name}: take it from crate::sync", file.display());
         }
+    }
+}
+
+/// A subscriber is user code, so only the file that catches its panics may call it.
+#[test]
+fn subscribers_are_called_in_one_file() {
+    let mut files = Vec::new();
+    rust_files(&root().join("src"), &mut files);
+    for file in files.iter().filter(|file| !file.ends_with("src/trace.rs")) {
+        assert!(!code(file).contains("tracing"), "{} names tracing: take it from crate::trace", file.display());
     }
 }
 

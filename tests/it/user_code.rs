@@ -1,6 +1,6 @@
-//! Misbehaving user code: panics at every call of every closure, extractor, `Clone`, `Drop` and observer; writes from
-//! inside them, which are refused and never wait; reads from inside them, which work; extractors that return changing
-//! values.
+//! Misbehaving user code: panics at every call of every closure, extractor, `Clone`, `Drop`, observer and `tracing`
+//! subscriber; writes from inside them, which are refused and never wait; reads from inside them, which work; extractors
+//! that return changing values.
 
 mod drops;
 mod every_kind;
@@ -9,6 +9,7 @@ mod indexes;
 mod inside;
 mod observers;
 mod panics;
+mod subscribers;
 
 use memdex::stats::Stats;
 use memdex::typing::{KeyBuffer, ValueRef};

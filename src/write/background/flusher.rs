@@ -13,6 +13,7 @@ use super::ticket::{Applied, Reply};
 use crate::hash::spread;
 use crate::limits::{MAX_BATCH_OPERATIONS, TRIES_TOGETHER};
 use crate::sync::Arc;
+use crate::trace;
 use crate::user_code;
 use crossbeam_channel::Receiver;
 use hashbrown::HashTable;
@@ -175,9 +176,8 @@ impl Flusher {
     /// If even this panics, each reply answers when it is dropped.
     fn report_death(mut self, why: &str) {
         self.gate.die(why);
-        let _ = user_code::run(|| {
-            tracing::error!(why, "the thread of a background writer panicked, which is a bug of memdex")
-        });
+        let tracer = &self.together.engine().counters.tracer;
+        trace::event!(tracer, ERROR, why, "the thread of a background writer panicked, which is a bug of memdex");
         // The gate admits no more submissions.
         let queued = std::iter::from_fn(|| self.queue.try_recv().ok());
         for Submission { batch, reply, .. } in self.group.drain(..).chain(self.held.take()).chain(queued) {

@@ -187,7 +187,7 @@ impl BackgroundWriter {
             return Err(self.refuse(Refusal::new("submit", "", Cause::OtherStore), batch));
         }
         let size = Size { submissions: 1, operations: batch.len(), bytes: batch.bytes() };
-        let (ticket, reply) = Ticket::new();
+        let (ticket, reply) = Ticket::new(engine.counters.clone());
         let mut submission = Some(Submission { batch: Some(batch), size, reply });
         let admitted = gate.enter(size, patience, || {
             // The channel has a place for each submission that the gate admits. If it had none, the reply would answer.

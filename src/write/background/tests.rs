@@ -205,7 +205,7 @@ fn it_dies_while_it_parts_a_group() {
 
 #[test]
 fn a_reply_that_is_dropped_answers() {
-    let (mut ticket, reply) = super::ticket::Ticket::new();
+    let (mut ticket, reply) = super::ticket::Ticket::new(crate::sync::Arc::default());
     drop(reply);
     let (error, batch) = ticket.wait().unwrap_err().into_parts();
     assert!(matches!(error, BackgroundError::Died { .. }) && batch.is_none());

@@ -4,7 +4,9 @@ use super::super::batch::Batch;
 use super::error::{BackgroundError, SubmitError};
 use crate::clock::Timestamp;
 use crate::error::Commit;
+use crate::storage::Counters;
 use crate::sync::{Arc, Condvar, Mutex, Ordering::SeqCst};
+use crate::trace;
 use crate::user_code;
 use std::fmt;
 use std::future::Future;
@@ -71,6 +73,7 @@ type Answer = Result<Applied, SubmitError>;
 struct Cell {
     state: Mutex<State>,
     answered: Condvar,
+    counters: Arc<Counters>,
 }
 
 enum State {
@@ -96,8 +99,9 @@ impl State {
 
 impl Ticket {
     /// A ticket, and the reply that answers it.
-    pub(super) fn new() -> (Ticket, Reply) {
-        let cell = Arc::new(Cell { state: Mutex::new(State::Waiting(None)), answered: Condvar::default() });
+    pub(super) fn new(counters: Arc<Counters>) -> (Ticket, Reply) {
+        let (state, answered) = (Mutex::new(State::Waiting(None)), Condvar::default());
+        let cell = Arc::new(Cell { state, answered, counters });
         (Ticket { cell: cell.clone() }, Reply { cell: Some(cell) })
     }
 
@@ -184,19 +188,16 @@ impl Drop for Cell {
     fn drop(&mut self) {
         let unseen = std::mem::replace(&mut *self.state.lock(), State::Taken);
         if let State::Given(Err(error)) = unseen {
-            lost(error);
+            lost(&self.counters, error);
         }
     }
 }
 
 #[cold]
-fn lost(error: SubmitError) {
-    let _ = user_code::run(
-        || tracing::error!(%error, "a ticket was dropped before its answer was read: its batch is lost"),
-    );
+fn lost(counters: &Counters, error: SubmitError) {
+    trace::event!(counters.tracer, ERROR, %error, "a ticket was dropped before its answer was read: its batch is lost");
     let Some(batch) = error.into_batch() else { return };
-    let engine = batch.engine().clone();
-    engine.counters.lost_operations.fetch_add(batch.len() as u64, SeqCst);
+    counters.lost_operations.fetch_add(batch.len() as u64, SeqCst);
     batch.discard();
 }
 
