@@ -4,7 +4,7 @@
 //! would wait for a lock that their own thread holds. A dropped pin defers its reclamation until the outermost user
 //! code on the thread has returned.
 
-use crate::sync::per_thread;
+use crate::sync::{panicking, per_thread};
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -99,6 +99,15 @@ fn message(payload: &(dyn Any + Send)) -> String {
 /// Drops each value separately, and counts the `Drop`s that panicked.
 pub(crate) fn drop_each<T>(values: impl IntoIterator<Item = T>) -> u64 {
     values.into_iter().map(|value| u64::from(run(|| drop(value)).is_err())).sum()
+}
+
+/// For the `Drop` of what holds a value of the user. While a panic unwinds, a second one would abort the process, so this drops the
+/// value here and catches it. Otherwise the value is left where it is, and its panic reaches the caller.
+#[inline]
+pub(crate) fn drop_while_unwinding<T>(take: impl FnOnce() -> T) {
+    if panicking() {
+        drop_each([take()]);
+    }
 }
 
 #[cfg(all(test, not(any(memdex_shuttle, memdex_loom))))]

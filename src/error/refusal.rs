@@ -3,6 +3,7 @@
 #[cfg(feature = "documents")]
 use super::DocumentError;
 use super::{Commit, KeyError, QueryError};
+use crate::user_code;
 use memdex_query::error::Conflict;
 use memdex_query::value::{Key, Kind, Value};
 use std::error::Error;
@@ -322,6 +323,13 @@ impl Refusal {
     #[must_use]
     pub fn cause(&self) -> &Cause {
         &self.inner.cause
+    }
+}
+
+impl Drop for Refusal {
+    /// The error of a closure or of a hook is the user's.
+    fn drop(&mut self) {
+        user_code::drop_while_unwinding(|| std::mem::replace(&mut self.inner.cause, Cause::HalfEdited));
     }
 }
 

@@ -132,8 +132,9 @@ impl Engine {
 
     /// Registers a hook for every commit after the newest. Under the commit lock, so that no commit falls between.
     pub(crate) fn add_hook(&self, hook: Registration) -> Result<(), Cause> {
+        let hook = self.counters.hold(hook);
         let _guard = self.lock_to_write()?;
-        self.hooks.add(hook, self.timeline.published());
+        self.hooks.add(hook.into_inner(), self.timeline.published());
         Ok(())
     }
 

@@ -33,8 +33,13 @@ impl Garbage {
     ) {
         let values = values.into_iter();
         if values.len() > 0 {
-            self.parts.push(Box::new(|| Dropped { panics: user_code::drop_each(values), memory: 0 }));
+            self.add_dropping(|| user_code::drop_each(values));
         }
+    }
+
+    /// `drop_all` drops values, each separately, and returns the number of panics.
+    pub(crate) fn add_dropping(&mut self, drop_all: impl FnOnce() -> u64 + 'static) {
+        self.parts.push(Box::new(|| Dropped { panics: drop_all(), memory: 0 }));
     }
 
     /// Versions that no reader sees any longer. The heap memory of their records is subtracted when they are dropped,

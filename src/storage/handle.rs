@@ -74,8 +74,10 @@ impl<R> Handle<R> {
         R: Clone,
     {
         match Arc::try_unwrap(self.0) {
-            Ok(Version { record: Some(record), .. }) => record,
-            Ok(Version { record: None, .. }) => unreachable!("a handle is made from a version that holds a record"),
+            Ok(mut version) => match version.record.take() {
+                Some(record) => record,
+                None => unreachable!("a handle is made from a version that holds a record"),
+            },
             Err(shared) => Handle(shared).cloned(),
         }
     }

@@ -146,6 +146,13 @@ pub(crate) struct Hooks {
     delivering: Mutex<()>,
 }
 
+impl Drop for Hooks {
+    /// Drops each hook by itself: it is the user's.
+    fn drop(&mut self) {
+        user_code::drop_each(Arc::into_inner(std::mem::take(&mut *self.list.write())).into_iter().flatten());
+    }
+}
+
 impl Hooks {
     /// Registers a hook for every commit after `newest`.
     pub(crate) fn add(&self, registration: Registration, newest: Commit) {

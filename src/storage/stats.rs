@@ -21,7 +21,8 @@ pub struct Stats {
     /// Operations that were never committed: their writer was dropped on a panicking thread or could not flush them, or a
     /// background writer returned them to a ticket that had been dropped.
     pub lost_operations: u64,
-    /// Panics in the `Drop` and in the `heap_size` of reclaimed records, and in the `Drop` of records that went with their collection.
+    /// Panics in the `Drop` of records, closures, errors and keys that the store drops, and in the `heap_size` of reclaimed
+    /// records.
     pub drop_panics: u64,
     /// Panics in commit hooks and observers, except in `prepare`, where a panic refuses the batch.
     pub hook_panics: u64,

@@ -7,7 +7,9 @@
 use crate::error::Commit;
 use crate::rowset::Row;
 use crate::sync::Arc;
+use crate::user_code;
 use memdex_query::value::Key;
+use std::mem::needs_drop;
 
 /// In this order, the fields that a lookup compares share a cache line with the reference counts.
 #[repr(C)]
@@ -25,6 +27,15 @@ pub(crate) struct Version<R> {
 impl<R> Version<R> {
     pub(crate) fn is_tombstone(&self) -> bool {
         self.record.is_none()
+    }
+}
+
+impl<R> Drop for Version<R> {
+    #[inline]
+    fn drop(&mut self) {
+        if needs_drop::<R>() {
+            user_code::drop_while_unwinding(|| self.record.take());
+        }
     }
 }
 

@@ -181,8 +181,14 @@ impl Batch {
     /// As [`flush`](Batch::flush), with these options. Operations that are left out move into the report.
     pub(super) fn flush_with(&mut self, options: CommitOptions) -> Result<Report, Refusal> {
         let mut report = CommitReport { options, ..CommitReport::default() };
-        let receipt = attempt(&self.engine, &mut self.parts, Some(&mut report));
-        let receipt = receipt.inspect_err(|refusal| refused(&self.engine, refusal))?;
+        let receipt = match attempt(&self.engine, &mut self.parts, Some(&mut report)) {
+            Ok(receipt) => receipt,
+            Err(refusal) => {
+                refused(&self.engine, &refusal);
+                self.engine.counters.drop_each(report.refusals);
+                return Err(refusal);
+            }
+        };
         report.refusals.iter().for_each(|refusal| refused(&self.engine, refusal));
         self.next = 0;
         let engine = &self.engine;
@@ -271,12 +277,14 @@ impl Batch {
         collection: &Collection<R>,
         key: Q,
     ) -> Result<Option<Pending<'_, R>>, Refusal> {
+        let counters = &collection.table.counters;
+        let key = counters.hold(key);
         self.check_store(collection, "get")?;
-        let lookup = Lookup::new(&collection.table.seed, &key);
+        let lookup = Lookup::new(&collection.table.seed, &*key);
         let committed = collection.newest(&lookup).and_then(Handle::of);
         let mut key = committed.as_ref().map(|committed| committed.key().clone());
         let begin = committed.as_ref().map(Handle::commit);
-        let mut pending = committed.map(Pending::Committed);
+        let mut pending = counters.hold(committed.map(Pending::Committed));
         let part = self.parts.iter().find(|part| part.is_of(Arc::as_ptr(&collection.table).cast()));
         let part = part.and_then(|part| (&**part as &dyn Any).downcast_ref::<Operations<R>>());
         let operations = part.map_or(&[][..], |part| &part.list);
@@ -297,13 +305,14 @@ impl Batch {
                 }
             };
             let effect = operation.effect(&collection.table, key, present, begin);
-            pending = match effect.map_err(|cause| operation.refusal_at(&collection.table, Some(key), cause))? {
+            let next = match effect.map_err(|cause| operation.refusal_at(&collection.table, Some(key), cause))? {
                 Effect::Inserted | Effect::Replaced => operation.action.record().map(Pending::Brought),
                 Effect::Updated(record) => Some(Pending::Computed(record)),
                 Effect::Deleted | Effect::Missing => None,
             };
+            counters.drop_each(std::mem::replace(&mut *pending, next));
         }
-        Ok(pending)
+        Ok(pending.into_inner())
     }
 
     /// The memory that the batch takes, in bytes: its operations with the records that they bring and the
@@ -345,12 +354,6 @@ impl Batch {
             debug_assert!(given_back);
         }
         self.next = from;
-    }
-
-    /// Drops the operations one by one, so that no panic of a `Drop` ends the calling thread, which belongs to memdex.
-    pub(super) fn discard(mut self) {
-        let panics: u64 = self.parts.iter_mut().map(|part| part.discard()).sum();
-        self.engine.counters.report_drop_panics(panics);
     }
 
     /// As [`flush`](Batch::flush), for several submissions together. A refusal is neither counted nor traced: the user made no
@@ -407,10 +410,14 @@ impl Batch {
         operation: Result<Operation<R>, Refusal>,
     ) -> Result<(), Refusal> {
         let (operation, position) = (operation?, self.next);
-        self.check_store(collection, operation.name())?;
-        if position >= MAX_BATCH_OPERATIONS {
+        let mut fits = self.check_store(collection, operation.name());
+        if fits.is_ok() && position >= MAX_BATCH_OPERATIONS {
             let cause = Cause::BatchFull { limit: MAX_BATCH_OPERATIONS };
-            return Err(Refusal::new(operation.name(), collection.name(), cause));
+            fits = Err(Refusal::new(operation.name(), collection.name(), cause));
+        }
+        if let Err(refusal) = fits {
+            collection.table.counters.report_drop_panics(operation.action.drop_each());
+            return Err(refusal);
         }
         self.part(collection).list.push(Operation { position, ..operation });
         self.next += 1;
@@ -469,7 +476,9 @@ impl Refused {
 
     /// The batch as it was before the commit.
     pub fn into_batch(self) -> Batch {
-        self.into_parts().1
+        let (refusal, batch) = self.into_parts();
+        batch.engine.counters.drop_each([refusal]);
+        batch
     }
 
     /// The refusal. Drops the batch.

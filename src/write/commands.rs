@@ -126,10 +126,10 @@ mod sealed {
 
 /// Applies the closure of an update to a clone of the record.
 fn change<R: Clone, U: UpdateResult>(update: impl Fn(&mut R) -> U + Send + 'static) -> Change<R> {
-    Box::new(move |record| {
-        let mut changed = record.clone();
+    Box::new(move |record, counters| {
+        let mut changed = counters.hold(record.clone());
         update(&mut changed).into_result().map_err(Cause::Closure)?;
-        Ok(changed)
+        Ok(changed.into_inner())
     })
 }
 
@@ -178,7 +178,8 @@ macro_rules! commands_on_a_key {
             where
                 R: Clone,
             {
-                ($add)(Operation::of_key(&$collection.table, &key, $seen, Action::Update(change(update))))
+                let key = $collection.table.counters.hold(key);
+                ($add)(Operation::of_key(&$collection.table, &*key, $seen, Action::Update(change(update))))
             }
 
             /// Deletes the record of a key. Without a condition, a missing record is counted and is not an error.
@@ -188,7 +189,8 @@ macro_rules! commands_on_a_key {
             /// # Errors
             #[doc = $errors]
             pub fn delete<$($generics)* Q: IntoKey<R::Key>>($($receiver)*, key: Q) -> $output {
-                ($add)(Operation::of_key(&$collection.table, &key, $seen, Action::Delete))
+                let key = $collection.table.counters.hold(key);
+                ($add)(Operation::of_key(&$collection.table, &*key, $seen, Action::Delete))
             }
         }
     };
@@ -309,7 +311,8 @@ macro_rules! patch_command {
             #[doc = $errors]
             /// The patch must be an object, and not too deep.
             pub fn patch($($receiver)*, key: impl IntoKey<AnyKey>, patch: Json) -> $output {
-                ($add)(self::patch($collection, $seen, &key, patch))
+                let key = $collection.table.counters.hold(key);
+                ($add)(self::patch($collection, $seen, &*key, patch))
             }
         }
     };

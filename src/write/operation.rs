@@ -4,7 +4,7 @@ use super::outcome::Outcome;
 use crate::error::{Cause, Commit, Refusal};
 use crate::read;
 use crate::record::{Access, Condition, Fields, KeyBuffer, Record};
-use crate::storage::{Collection, Table, Version};
+use crate::storage::{Collection, Counters, Table, Version};
 use crate::sync::Arc;
 use crate::user_code;
 use memdex_query::query::Filter;
@@ -37,8 +37,8 @@ pub struct OperationInfo {
     pub key: Option<Key>,
 }
 
-/// Makes the new record from the current one.
-pub(super) type Change<R> = Box<dyn Fn(&R) -> Result<R, Cause> + Send>;
+/// Makes the new record from the current one. The counters are those of the store.
+pub(super) type Change<R> = Box<dyn Fn(&R, &Counters) -> Result<R, Cause> + Send>;
 
 pub(super) struct Operation<R: Record> {
     /// Its position in the batch.
@@ -162,6 +162,15 @@ impl<R> Action<R> {
         }
     }
 
+    /// Drops each value of the user by itself. Returns the number of panics.
+    pub(super) fn drop_each(self) -> u64 {
+        match self {
+            Action::Delete | Action::Done => 0,
+            Action::Upsert(record, change) => user_code::drop_each([record]) + user_code::drop_each([change]),
+            one_value => user_code::drop_each([one_value]),
+        }
+    }
+
     /// Whether dropping it runs user code.
     pub(super) fn holds_user_values(&self) -> bool {
         !matches!(self, Action::Delete | Action::Done)
@@ -200,6 +209,7 @@ impl<R: Record> Operation<R> {
                 let refusal = Refusal::new(action.name(), &table.name, cause);
                 // If only a field does not fit, the key is still known and names the record.
                 let key = action.record().and_then(|record| key_of(table, record).ok()?.checked().ok());
+                table.counters.report_drop_panics(action.drop_each());
                 Err(match key {
                     Some((key, _)) => refusal.with_key(&key),
                     None => refusal,
@@ -215,8 +225,9 @@ impl<R: Record> Operation<R> {
         seen: Option<Commit>,
         action: Action<R>,
     ) -> Result<Self, Refusal> {
+        let action = table.counters.hold(action);
         match KeyBuffer::of(&table.seed, key).checked() {
-            Ok((key, hash)) => Ok(Operation::new(Target::Key { key, hash }, seen, action)),
+            Ok((key, hash)) => Ok(Operation::new(Target::Key { key, hash }, seen, action.into_inner())),
             Err(error) => Err(Refusal::new(action.name(), &table.name, error)),
         }
     }
@@ -228,10 +239,11 @@ impl<R: Record> Operation<R> {
         action: Action<R>,
     ) -> Result<Self, Refusal> {
         let table = &collection.table;
+        let action = table.counters.hold(action);
         let condition = Condition::new(&table.name, &table.schema, &filter.into().into_predicate());
         let target = |condition| Target::Where(Box::new(Where { condition, collection: collection.clone() }));
         match condition {
-            Ok(condition) => Ok(Operation::new(target(condition), None, action)),
+            Ok(condition) => Ok(Operation::new(target(condition), None, action.into_inner())),
             Err(error) => Err(Refusal::new(action.name_by_condition(), &table.name, error)),
         }
     }
@@ -319,7 +331,7 @@ impl<R: Record> Operation<R> {
 }
 
 fn changed<R: Record>(table: &Table<R>, key: &Key, change: &Change<R>, record: &R) -> Result<Effect<R>, Cause> {
-    let changed = user_code::run(|| change(record));
+    let changed = user_code::run(|| change(record, &table.counters));
     let changed = changed.map_err(|message| Cause::Panicked { what: "update closure", message })??;
     let kept = key_of(table, &changed).and_then(|of_changed| match of_changed.bytes() == key.bytes() {
         true => Ok(()),
@@ -328,10 +340,15 @@ fn changed<R: Record>(table: &Table<R>, key: &Key, change: &Change<R>, record: &
     match changed.check_by(&table.schema).and(kept) {
         Ok(()) => Ok(Effect::Updated(changed)),
         Err(cause) => {
-            user_code::drop_each([changed]);
+            table.counters.drop_each([changed]);
             Err(cause)
         }
     }
+}
+
+/// Drops operations, each value of the user by itself. Returns the number of panics.
+pub(super) fn drop_operations<R: Record>(operations: impl IntoIterator<Item = Operation<R>>) -> u64 {
+    operations.into_iter().map(|operation| operation.action.drop_each()).sum()
 }
 
 /// Checks a record against the schema and returns its key with the hash.

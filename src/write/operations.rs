@@ -1,14 +1,13 @@
 //! The operations of a batch on one collection, with their record type.
 
 use super::attribution::CommitOptions;
-use super::operation::{Action, Operation, OperationInfo};
+use super::operation::{Action, Operation, OperationInfo, drop_operations};
 use super::part::{Part, Single, StagedPart};
 use super::stage::Staged;
 use crate::error::Refusal;
 use crate::record::{Access, Record};
 use crate::storage::Table;
 use crate::sync::Arc;
-use crate::user_code;
 use std::any::Any;
 
 pub(super) struct Operations<R: Record> {
@@ -41,6 +40,12 @@ impl<R: Record> Operations<R> {
         (info, Box::new(Operations { table: self.table.clone(), list }))
     }
 
+    /// Drops the operations from this index on.
+    fn drop_from(&mut self, at: usize) {
+        let panics = drop_operations(self.list.drain(at..));
+        self.table.counters.report_drop_panics(panics);
+    }
+
     /// The other part with its type, if it is of the same collection.
     fn same<'a>(&self, other: &'a mut dyn Part) -> Option<&'a mut Self> {
         let other = (other as &mut dyn Any).downcast_mut::<Self>()?;
@@ -62,7 +67,7 @@ impl<R: Record> Part for Operations<R> {
     }
 
     fn truncate(&mut self, position: usize) {
-        self.list.truncate(self.list.partition_point(|operation| operation.position < position));
+        self.drop_from(self.list.partition_point(|operation| operation.position < position));
     }
 
     fn remove(&mut self, position: usize) -> Option<Single> {
@@ -117,8 +122,10 @@ impl<R: Record> Part for Operations<R> {
     fn empty(&self) -> Box<dyn Part> {
         Box::new(Operations { table: self.table.clone(), list: Vec::new() })
     }
+}
 
-    fn discard(&mut self) -> u64 {
-        user_code::drop_each(std::mem::take(&mut self.list))
+impl<R: Record> Drop for Operations<R> {
+    fn drop(&mut self) {
+        self.drop_from(0);
     }
 }

@@ -8,7 +8,7 @@ use crate::storage::{AnyTable, CollectionChanges, Garbage, ProposedChanges};
 use crate::sync::Arc;
 use std::any::Any;
 
-/// The operations of a batch on one collection, in their order.
+/// The operations of a batch on one collection, in their order. Dropping it drops each value of the user by itself.
 pub(super) trait Part: Any + Send {
     fn len(&self) -> usize;
     fn stage(&mut self, options: CommitOptions) -> Result<Box<dyn StagedPart + '_>, Refusal>;
@@ -33,8 +33,6 @@ pub(super) trait Part: Any + Send {
     fn key_hashes(&self, hashes: &mut Vec<u64>) -> bool;
     /// An empty part of the same collection.
     fn empty(&self) -> Box<dyn Part>;
-    /// Drops its operations one by one and returns how many of them panicked.
-    fn discard(&mut self) -> u64;
 }
 
 /// One operation, described, in a part of its own at position 0.

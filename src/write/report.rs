@@ -104,7 +104,13 @@ impl TakenOperation {
     /// The record that the operation brings; `None` if it brings none, or one of another type.
     #[must_use]
     pub fn into_record<R: Record>(mut self) -> Option<R> {
-        self.part.take_record()?.downcast().ok().map(|record| *record)
+        match self.part.take_record()?.downcast() {
+            Ok(record) => Some(*record),
+            Err(other) => {
+                self.engine.counters.drop_each([other]);
+                None
+            }
+        }
     }
 }
 

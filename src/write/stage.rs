@@ -3,7 +3,7 @@
 
 use super::attribution::{Attribution, CommitOptions, CommitReport};
 use super::net::{Net, State};
-use super::operation::{Action, Operation};
+use super::operation::{Action, Operation, drop_operations};
 use super::part::StagedPart;
 use super::receipt::Counts;
 use super::resolve::{Resolution, look_up};
@@ -15,7 +15,6 @@ use crate::storage::{
     AnyTable, Applied, Change, CollectionChanges, Garbage, ProposedChanges, Table, TableWriter, Version,
 };
 use crate::sync::{Arc, MutexGuard};
-use crate::user_code;
 
 pub(super) struct Staged<'a, R: Record> {
     pub(super) table: &'a Arc<Table<R>>,
@@ -172,7 +171,7 @@ impl<R: Record> StagedPart for Staged<'_, R> {
     fn retract(&mut self) {
         let origins = std::mem::take(&mut self.origins);
         for (origin, change) in origins.into_iter().zip(std::mem::take(&mut self.applied.versions)) {
-            let record = Arc::into_inner(change.new).and_then(|version| version.record);
+            let record = Arc::into_inner(change.new).and_then(|mut version| version.record.take());
             match (origin, record) {
                 (Origin::Operation { at, inserts }, Some(record)) => {
                     self.operations[at].action.put_back(record, inserts)
@@ -218,7 +217,8 @@ impl<R: Record> StagedPart for Staged<'_, R> {
         // What the operations still hold is the user's. Their room is kept for the next batch where they hold nothing.
         let left_out = self.take_left_out();
         if self.operations.iter().any(|operation| operation.action.holds_user_values()) {
-            garbage.add(std::mem::take(self.operations));
+            let operations = std::mem::take(self.operations);
+            garbage.add_dropping(|| drop_operations(operations));
         }
         self.operations.clear();
         self.operations.extend(left_out);
@@ -234,8 +234,9 @@ impl<R: Record> StagedPart for Staged<'_, R> {
 impl<R: Record> Drop for Staged<'_, R> {
     /// Of a refused batch: what closures have made, each by itself. A second panic while one unwinds would be the last.
     fn drop(&mut self) {
-        user_code::drop_each(std::mem::take(&mut self.resolution.nets).into_iter().map(|net| net.state));
-        user_code::drop_each(std::mem::take(&mut self.resolution.superseded));
-        user_code::drop_each(self.attribution.take_refusals());
+        let counters = &self.table.counters;
+        counters.drop_each(std::mem::take(&mut self.resolution.nets).into_iter().map(|net| net.state));
+        counters.drop_each(std::mem::take(&mut self.resolution.superseded));
+        counters.drop_each(self.attribution.take_refusals());
     }
 }

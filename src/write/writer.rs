@@ -228,6 +228,7 @@ impl Drop for Writer {
                 operations,
                 "a writer was dropped, and its last flush failed: its operations are lost"
             );
+            counters.drop_each([refusal]);
         }
     }
 }

@@ -2,6 +2,7 @@
 //! subscriber; writes from inside them, which are refused and never wait; reads from inside them, which work; extractors
 //! that return changing values.
 
+mod double_drops;
 mod drops;
 mod every_kind;
 mod fickle;

@@ -138,7 +138,12 @@ impl SubmitError {
 
     /// The unchanged batch.
     pub fn into_batch(self) -> Option<Batch> {
-        self.batch.into_inner()
+        let (error, batch) = self.into_parts();
+        match &batch {
+            Some(batch) => batch.engine().counters.drop_each([error]),
+            None => drop(error),
+        }
+        batch
     }
 }
 

@@ -153,7 +153,7 @@ impl Flusher {
                     member.batch = Some(batch);
                 }
                 // It may hold an error of the user, whose drop may panic.
-                user_code::drop_each([refusal]);
+                self.together.engine().counters.drop_each([refusal]);
                 Err(at_fault.unwrap_or(count / 2))
             }
         }
@@ -183,7 +183,6 @@ impl Flusher {
         for Submission { batch, reply, .. } in self.group.drain(..).chain(self.held.take()).chain(queued) {
             reply.died(why, batch);
         }
-        self.together.discard();
     }
 }
 

@@ -172,7 +172,7 @@ impl Future for Ticket {
         };
         let answer = state.take();
         drop(state);
-        drop(displaced);
+        self.cell.counters.drop_each(displaced);
         answer.map_or(Poll::Pending, Poll::Ready)
     }
 }
@@ -187,8 +187,10 @@ impl Drop for Cell {
     /// The last of the two ends finds an answer that nobody has taken.
     fn drop(&mut self) {
         let unseen = std::mem::replace(&mut *self.state.lock(), State::Taken);
-        if let State::Given(Err(error)) = unseen {
-            lost(&self.counters, error);
+        match unseen {
+            State::Given(Err(error)) => lost(&self.counters, error),
+            State::Waiting(waker) => self.counters.drop_each(waker),
+            State::Given(Ok(_)) | State::Taken => {}
         }
     }
 }
@@ -196,9 +198,9 @@ impl Drop for Cell {
 #[cold]
 fn lost(counters: &Counters, error: SubmitError) {
     trace::event!(counters.tracer, ERROR, %error, "a ticket was dropped before its answer was read: its batch is lost");
-    let Some(batch) = error.into_batch() else { return };
-    counters.lost_operations.fetch_add(batch.len() as u64, SeqCst);
-    batch.discard();
+    if let Some(batch) = error.into_batch() {
+        counters.lost_operations.fetch_add(batch.len() as u64, SeqCst);
+    }
 }
 
 /// The flusher's end of a ticket. If it is dropped without an answer, it answers that the flusher has died, so that nobody waits

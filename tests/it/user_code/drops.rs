@@ -127,7 +127,7 @@ fn computed_in_a_batch_that_is_refused() {
     assert_eq!((batch.len(), bed.people.get(1).unwrap().score), (2, 0));
     batch.remove(1).unwrap();
     batch.commit().unwrap();
-    assert_eq!(panicked(&bed), 0);
+    assert_eq!(panicked(&bed), 1);
 }
 
 const CHILD: &str = "user_code::drops::two_at_once_in_a_batch_that_is_refused_child";
