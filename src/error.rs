@@ -29,7 +29,7 @@ pub enum CollectionError {
     Schema {
         /// The name of the collection.
         collection: String,
-        /// What is wrong with the schema.
+        /// The fault of the schema.
         source: SchemaError,
     },
     /// The type has no schema: pass one when you open the collection.
@@ -96,7 +96,7 @@ pub enum IndexError {
     Schema {
         /// The collection.
         collection: String,
-        /// What is wrong with the definition.
+        /// The fault of the definition.
         source: SchemaError,
     },
     /// The collection has no index of this name.

@@ -166,7 +166,7 @@ pub mod hook {
     pub use crate::storage::{CommitHook, CommitInfo, ProposedChange, ProposedCommit, RecordChange};
 }
 
-/// What a store measures of itself: counts, memory, latencies, and the result of an audit.
+/// Statistics of a store: counts, memory, latencies, and the result of an audit.
 pub mod stats {
     pub use crate::latency::{CallLatency, LatencyStats};
     pub use crate::storage::{

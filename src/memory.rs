@@ -1,4 +1,4 @@
-//! How much memory is in use? Counted where it changes, so that nobody has to walk what holds it.
+//! Memory in use, counted where it changes, so that nothing has to be walked.
 
 use crate::sync::{Ordering::Relaxed, SignedStatsCounter, StatsCounter};
 

@@ -24,7 +24,7 @@ pub(crate) trait AuditRows {
 pub(crate) struct AuditRow<'a> {
     pub(crate) key: &'a Key,
     pub(crate) record: &'a dyn FieldSource,
-    /// What the structure's committer remembers of the row.
+    /// The structure's back-references of the row.
     pub(crate) refs: &'a [u32],
 }
 
@@ -53,7 +53,7 @@ impl Findings {
     }
 }
 
-/// What an audit of an index needs from its kind. `F` is an entry as the index holds it.
+/// The functions that an audit needs from a kind of index. `F` is an entry as the index holds it.
 pub(super) struct IndexAudit<'a, F> {
     /// Passes every entry with its row; returns the number of values without rows.
     #[expect(clippy::type_complexity, reason = "an audit of every entry")]

@@ -1,4 +1,4 @@
-//! How many rows will it be? What is known exactly for a part, carried over to the whole. Pure arithmetic.
+//! Cardinality estimates: exact counts of a part, extrapolated to the whole. Pure arithmetic.
 
 /// The rows of that many values are counted; of the others the mean is taken.
 pub(crate) const COUNTED_VALUES: usize = 16;
@@ -31,7 +31,7 @@ pub(crate) fn of_stretch(ends: usize, between: usize, entries: usize, leaves: us
     ends.saturating_add(scale(entries, between, leaves)).min(entries)
 }
 
-/// What a look at some leaves shows of how many keys there are.
+/// The sample of leaves from which the number of keys is estimated.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Sample {
     pub(crate) leaves: usize,
@@ -42,7 +42,7 @@ pub(crate) struct Sample {
     pub(crate) firsts: usize,
 }
 
-/// How many different keys `entries` entries have: they change elsewhere as often as in the sample. But where most leaves of the sample
+/// The number of distinct keys of `entries` entries, if they change elsewhere as often as in the sample. But where most leaves of the sample
 /// have no change, and share their first keys, each key fills many leaves, and how many changes the sample has met is chance;
 /// the first keys are all that there are.
 pub(crate) fn of_distinct(sample: Sample, entries: usize) -> usize {
@@ -52,7 +52,7 @@ pub(crate) fn of_distinct(sample: Sample, entries: usize) -> usize {
     if few { firsts } else { by_changes.max(firsts) }.min(entries)
 }
 
-/// How many values a table has whose shards, filled evenly by hash, have so many.
+/// The number of values in a table, from the sizes of some of its shards, which a hash fills evenly.
 pub(crate) fn of_shards(mut lens: impl ExactSizeIterator<Item = usize>) -> usize {
     let shards = lens.len();
     let asked: usize = lens.by_ref().take(ASKED_SHARDS).sum();

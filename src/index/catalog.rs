@@ -1,4 +1,4 @@
-//! Where readers find what commits maintain.
+//! The catalog in which readers find the structures that commits maintain.
 
 use super::aggregate::Materialized;
 use super::read::Index;

@@ -1,4 +1,4 @@
-//! What a batch changes in one collection, without the type of its records.
+//! The changes of a batch in one collection, without the type of its records.
 //!
 //! *Back references* are what the committer remembers of a row for each structure: a few words, by which the row leaves the
 //! structure without its old record being read again. Their meaning is each structure's own; two values are common to all.
@@ -102,7 +102,7 @@ pub(crate) struct StagedRefs<'a> {
 pub(crate) type OldRefs<'a> = Option<(Row, &'a [u32])>;
 
 impl StagedRefs<'_> {
-    /// What a change finds, and the back references that it leaves, which are zero.
+    /// The state before a change, and the back-references that the change leaves, which are still zero.
     #[inline]
     pub(super) fn of(&mut self, change: usize) -> (OldRefs<'_>, &mut [u32]) {
         let ChangeSet { staged, old_refs, new_refs, .. } = &mut *self.changes;

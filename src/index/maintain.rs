@@ -91,7 +91,7 @@ pub(crate) trait Maintain: Send {
     fn audit(&self, rows: &dyn AuditRows, found: &mut Findings) -> usize;
 }
 
-/// What a structure is to users: names are unique within a role, and memory is reported by role.
+/// The role of a structure for users: names are unique within a role, and memory is reported by role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
     Index,

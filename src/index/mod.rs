@@ -1,5 +1,5 @@
-//! Which rows hold a value, and what do the records aggregate to? Indexes and materialized aggregates: what is derived from the
-//! records of a collection, and maintained by every commit.
+//! Indexes and materialized aggregates: the structures that are derived from the records of a collection and maintained by every
+//! commit.
 
 mod aggregate;
 mod audit;

@@ -1,4 +1,4 @@
-//! What a reader does with an index of any kind.
+//! The interface of an index for readers.
 //!
 //! Every answer is of the newest commit, published or in flight: a part of a query, to be corrected by the marks. Sets of rows are
 //! returned by reference count and computed with outside of the index's locks.
@@ -64,7 +64,7 @@ pub(crate) trait Index: Send + Sync {
     fn heap_bytes(&self) -> usize;
 }
 
-/// What every index has. `dyn Index` derefs to it.
+/// The part that every index has. `dyn Index` derefs to it.
 pub(crate) struct IndexHead {
     pub(crate) shape: IndexShape,
     pub(super) seed: RandomState,
@@ -74,7 +74,7 @@ pub(crate) struct IndexHead {
     pub(super) distinct_cache: AtomicU64,
 }
 
-/// What a planner wants to know the number of rows of.
+/// The access whose number of rows a planner estimates.
 pub(crate) enum Sought<'a> {
     /// One value, which may be missing; of several fields a [`tuple`](super::tuple).
     Value(ValueRef<'a>),

@@ -1,4 +1,4 @@
-//! What an index holds of a record: its fields, its condition, and the entry that they extract.
+//! The shape of an index: its fields, its condition, and the entry that they extract from a record.
 
 use crate::error::Cause;
 use crate::limits::{MAX_FIELD_VALUES, MAX_INDEXED_BYTES};
@@ -13,7 +13,7 @@ pub(crate) struct IndexShape {
     pub(crate) condition: Option<Condition>,
 }
 
-/// What one record contributes to one index.
+/// The entry of one record in one index.
 #[derive(Debug)]
 pub(crate) enum Entry<'a> {
     /// The condition is false: the index does not hold the record.

@@ -3,7 +3,7 @@
 pub(super) struct Slab<T> {
     values: Vec<Option<T>>,
     free: Vec<u32>,
-    /// What a value holds on the heap.
+    /// The heap memory of a value.
     weigh: fn(&T) -> usize,
     weight: usize,
 }
@@ -31,7 +31,7 @@ impl<T> Slab<T> {
         self.values.get((number as usize).checked_sub(1)?)?.as_ref()
     }
 
-    /// What it weighs must stay as it is.
+    /// Its heap memory must not change.
     pub(super) fn get_mut(&mut self, number: u32) -> Option<&mut T> {
         self.values.get_mut((number as usize).checked_sub(1)?)?.as_mut()
     }

@@ -1,4 +1,4 @@
-//! Which structures a definition asks for: the one place that chooses.
+//! Creates the structures that definitions request: the only place that chooses.
 
 use super::aggregate::{AggregatePlan, AggregateWriter};
 use super::catalog::{Catalog, Listing};

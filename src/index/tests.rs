@@ -261,14 +261,14 @@ fn estimates_of_values_are_exact_up_to_a_list_of_some() {
         let distinct = filled.index.distinct_estimate();
         assert!(near(distinct, if is_unique { 2_000 } else { 100 }), "{distinct}");
         assert_eq!(filled.index.records(), 2_030);
-        // What goes is no longer counted.
+        // Removed entries are no longer counted.
         filled.put((0..2_030).map(|row| (row, vec![Value::NULL])).collect());
         assert_eq!(filled.index.estimate(&Sought::Value(ValueRef::Null)), Some(2_030));
         assert_eq!(filled.index.distinct_estimate(), 0);
     }
 }
 
-/// What spans many leaves is near the truth, whatever order the values came in.
+/// Estimates over many leaves are close, in whatever order the values were inserted.
 #[test]
 fn estimates_of_ranges_are_near() {
     const ROWS: u32 = 40_000;

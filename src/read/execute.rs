@@ -67,7 +67,7 @@ pub(super) fn candidates(view: AnyView<'_>, condition: &Condition, access: &Step
     Candidates { rows, changed }
 }
 
-/// The number of records that match `condition`. Encoding no record if the plan's steps decide it.
+/// The number of records that match `condition`. Reads no record if the plan's steps decide it.
 pub(super) fn count(view: AnyView<'_>, condition: &Condition, plan: &Plan) -> usize {
     let Some(access) = plan.access.as_ref().filter(|_| plan.is_exact()) else {
         return execute(view, condition, plan).len();

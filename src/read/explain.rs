@@ -50,7 +50,7 @@ pub struct Explanation {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct ExplainStep {
-    /// What it does: `index "status" = "paid"`, `scan: …`, `filter candidates: …`.
+    /// The step: `index "status" = "paid"`, `scan: …`, `filter candidates: …`.
     pub what: String,
     /// The expected number of rows.
     pub expected: usize,

@@ -175,7 +175,7 @@ impl<R: Record> Find<R> {
         })
     }
 
-    /// How many records match, whatever the page. Encoding no record if indexes answer the whole predicate.
+    /// How many records match, whatever the page. Reads no record if indexes answer the whole predicate.
     ///
     /// # Errors
     /// As [`fetch`](Find::fetch) for the predicate and the order.
@@ -258,7 +258,7 @@ impl<R: Record> Find<R> {
     }
 
     /// Executes the query, and describes how: the chosen access paths, the expected and actual numbers of rows, and the time of each step.
-    /// Where records had to be read it says which index would have helped.
+    /// If records had to be read, it says which index would have helped.
     ///
     /// Each step runs once, and is completed before the next begins, so this costs somewhat more than the query itself.
     ///

@@ -86,7 +86,7 @@ impl Hit {
         self.field(field).map_or_else(Vec::new, |at| self.read(&at))
     }
 
-    /// The names of the selected fields with their values, in the order of the selection or of the schema. Encoding each value as
+    /// The names of the selected fields with their values, in the order of the selection or of the schema. Reads each value as
     /// [`value`](Hit::value) does.
     pub fn values(&self) -> impl Iterator<Item = (&str, Value)> {
         let value = |name| (name, self.value(name).unwrap_or(Value::NULL));

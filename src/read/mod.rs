@@ -1,4 +1,4 @@
-//! Encoding at one commit: snapshots, lookups by key, and the execution of queries.
+//! Reads at one commit: snapshots, lookups by key, and the execution of queries.
 //!
 //! Only `snapshot`, `lookup`, `find` and `iter` know record types; everything below them is compiled once, in this crate.
 

@@ -2,7 +2,7 @@
 
 use crate::rowset::RowSet;
 
-/// What to compute.
+/// A set to compute.
 pub(super) enum SetExpr {
     Set(RowSet),
     And(Vec<SetExpr>),

@@ -67,7 +67,7 @@ impl Stream {
         self.ready.pop()
     }
 
-    /// Encoding the next page. `false` if there is none.
+    /// Reads the next page. `false` if there is none.
     fn read_page(&mut self) -> bool {
         let Stream { snapshot, rows, source, next_page, ready } = self;
         let (epoch, page) = (snapshot.commit(), *next_page);

@@ -28,7 +28,7 @@ use std::ops::Bound;
 pub(super) struct WalkPlan {
     pub(super) index: Arc<dyn Index>,
     pub(super) spec: WalkSpec,
-    /// What decides the order among the records that meet the condition.
+    /// The order of the records that match the condition.
     order: Order,
     /// How many of its fields the index has in order.
     covers: usize,
@@ -36,9 +36,9 @@ pub(super) struct WalkPlan {
     nulls: Option<Ordering>,
     /// Rows among which all matches are, of parts of the condition that the walk does not answer.
     pub(super) within: Option<Step>,
-    /// What each of the rows is yet to be asked.
+    /// The residual filter to evaluate on each row.
     pub(super) residual: Option<Condition>,
-    /// How many entries are expected to be gone through.
+    /// The expected number of entries that the walk reads.
     pub(super) walked: usize,
     pub(super) cost: f64,
 }
@@ -149,7 +149,7 @@ fn plan(
     }
     let spec = WalkSpec { prefix, from, to, descending };
 
-    // What the walk does not answer, and how far it goes.
+    // The conditions that the walk does not answer, and how far it goes.
     let rest: Vec<Condition> =
         parts.iter().enumerate().filter(|(at, _)| !answered.contains(at)).map(|(_, part)| part.clone()).collect();
     let there = estimate::of_walk(&**index, &spec, planner.total);
@@ -187,7 +187,7 @@ struct Walking<'a> {
     fetched: Vec<SharedVersion>,
 }
 
-/// What a walk has found.
+/// The result of a walk.
 pub(super) struct Walked {
     /// The requested records, in their order.
     pub(super) found: Vec<SharedVersion>,
@@ -228,7 +228,7 @@ pub(super) fn first(
 }
 
 impl Walking<'_> {
-    /// Encoding along the index until there are enough hits. Then returns the last one that counts; all that are equal to it in the fields that
+    /// Reads along the index until there are enough hits. Then returns the last one that counts; all that are equal to it in the fields that
     /// the index orders have been read too.
     fn read_index(&mut self) -> Option<SharedVersion> {
         let mut walk = self.plan.index.walk(self.plan.spec.clone())?;
@@ -248,7 +248,7 @@ impl Walking<'_> {
         end
     }
 
-    /// Encoding the rows without a value. They are equal to each other, so none of them is the last to count before all are read.
+    /// Reads the rows without a value. They are equal to each other, so none of them is the last to count before all are read.
     fn read_nulls(&mut self) -> Option<SharedVersion> {
         let rows: Vec<Row> = self.plan.index.null_rows().iter().collect();
         self.read_rows(&rows);

@@ -80,7 +80,7 @@ impl<R: Record> Collection<R> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
-    /// Encoding every record; O(records), and O(records × log records) for an ordered index.
+    /// Reads every record; O(records), and O(records × log records) for an ordered index.
     ///
     /// # Errors
     /// An [`IndexError`], with nothing changed: the definition is invalid or names an unknown field, its name is taken,
@@ -129,7 +129,7 @@ impl<R: Record> Collection<R> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
-    /// Encoding every record; O(records).
+    /// Reads every record; O(records).
     ///
     /// # Errors
     /// An [`AggregateError`], with nothing changed: the definition is invalid or can't be materialized, its name is taken, a record

@@ -93,7 +93,7 @@ impl<R: Record> Table<R> {
         let gone = self.remove(&mut self.writer(), role, name, engine.timeline.published());
         engine.recount(self);
         drop(guard);
-        // What it holds is freed outside of the lock.
+        // Its memory is freed outside of the lock.
         Ok(gone.is_some())
     }
 }

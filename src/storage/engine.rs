@@ -1,4 +1,4 @@
-//! What all collections of a store share: the sequence of commits, the pins, the commit lock, the clock and the hooks.
+//! The state that all collections of a store share: the sequence of commits, the pins, the commit lock, the clock and the hooks.
 
 use super::any_table::AnyTable;
 use super::counters::Counters;
@@ -56,7 +56,7 @@ pub(crate) struct Registered {
 /// Makes a handle of a table without its record type. The layers above know which type the handle has: it can write.
 pub(crate) type Erase = fn(&Arc<Engine>, Arc<dyn AnyTable>) -> Box<dyn Any>;
 
-/// What only the holder of the commit lock may touch.
+/// State that only the holder of the commit lock may touch.
 struct Committer {
     /// Tables with versions, marks or lengths left to reclaim.
     backlog: Vec<Arc<dyn AnyTable>>,
@@ -265,7 +265,7 @@ impl Engine {
         self.reclaim_requested.store(false, SeqCst);
         let published = self.timeline.published();
         let mut pinned = self.timeline.pinned();
-        // What earlier commits left, before this one changes it: their threads may not have come to it yet.
+        // The memory that earlier commits left, before this one changes it: their threads may not have observed it yet.
         self.memory.observe();
         own(&pinned, &mut garbage);
         loop {

@@ -13,7 +13,7 @@ pub(super) struct Gauges {
     dropped: AtomicBool,
 }
 
-/// What the committer knows.
+/// The committer's statistics.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Counts {
     pub(super) rows_used: usize,

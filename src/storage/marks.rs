@@ -64,7 +64,7 @@ pub(crate) struct Watch {
     epoch: Commit,
     /// The newest marked commit when the marks were last loaded.
     seen: Commit,
-    /// What had changed at that time.
+    /// The changes at that time.
     pub(crate) changed: Changed,
 }
 

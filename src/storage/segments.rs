@@ -9,7 +9,7 @@ const SEGMENTS: usize = 32;
 
 pub(super) struct Segments<P> {
     list: [OnceLock<Box<[P]>>; SEGMENTS],
-    /// Of the pages, and of their contents as far as whoever writes them counts these.
+    /// The heap bytes of the pages, and of those contents that their writers count.
     pub(super) bytes: HeapBytes,
 }
 

@@ -216,7 +216,7 @@ impl<R: Record> Table<R> {
         counts.memory.total() as i64 - before.memory.total() as i64
     }
 
-    /// What the committer knows, from its counters: O(structures).
+    /// The committer's statistics, from its counters: O(structures).
     pub(super) fn counts(&self, writer: &TableWriter) -> Counts {
         let kept: usize = writer.kept.values().map(Vec::len).sum();
         let versions = writer.keys() + kept;

@@ -317,7 +317,7 @@ impl TableCore {
     }
 }
 
-/// What a column holds of a record. Runs its extractor.
+/// The value of a record in a column. Runs its extractor.
 fn cell_value<'a>(field: &FieldDef, at: &FieldAt, record: &'a dyn FieldSource) -> Result<ValueRef<'a>, Cause> {
     extract(|| checked(field, record.value_at(at)))
 }

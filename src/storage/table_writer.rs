@@ -188,7 +188,7 @@ impl TableWriter {
         structure
     }
 
-    /// What readers are to find.
+    /// The catalog for readers.
     pub(super) fn catalog(&self) -> Catalog {
         index::catalog(self.structures.iter().map(|maintained| &*maintained.structure))
     }

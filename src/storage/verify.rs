@@ -15,7 +15,7 @@ use memdex_query::value::ValueRef;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::AddAssign;
 
-/// What a clean audit has checked.
+/// The extent of an audit that found nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct VerifyReport {

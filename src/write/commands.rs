@@ -50,7 +50,7 @@ pub struct IfUnchanged<W> {
     seen: Commit,
 }
 
-/// What the closure of an update may return: `()`, or `Result<(), E>`.
+/// The results that the closure of an update may return: `()` and `Result<(), E>`.
 ///
 /// If the closure returns an error, its command is refused with [`Cause::Closure`], and nothing of its batch is applied.
 ///

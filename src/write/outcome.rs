@@ -1,6 +1,6 @@
 //! The outcome of one operation.
 
-/// What one operation of a committed batch did, given the operations before it: if a batch inserts a record and deletes it again,
+/// The effect of one operation of a committed batch, given the operations before it: if a batch inserts a record and deletes it again,
 /// the outcomes are `Created` and `Deleted`. See [`Batch::commit_reported`](crate::Batch::commit_reported) for an example.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]

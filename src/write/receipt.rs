@@ -1,4 +1,4 @@
-//! What a commit returns: the receipt.
+//! The receipt that a commit returns.
 
 use super::outcome::Outcome;
 use crate::clock::Timestamp;
@@ -6,7 +6,7 @@ use crate::error::Commit;
 use std::ops::AddAssign;
 use std::time::Duration;
 
-/// What a commit did.
+/// A summary of a commit.
 ///
 /// ```
 /// # use memdex::{Record, Store};
@@ -26,7 +26,7 @@ pub struct Receipt {
     pub at: Timestamp,
     /// How long the call took. Includes waiting for the commit lock, reclamation, and delivery to hooks.
     pub took: Duration,
-    /// What the operations did.
+    /// The effects of the operations, counted.
     pub counts: Counts,
 }
 

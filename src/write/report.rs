@@ -11,7 +11,7 @@ use crate::storage::Engine;
 use crate::sync::Arc;
 use std::fmt;
 
-/// What a commit did, operation by operation: [`Batch::commit_reported`](crate::Batch::commit_reported) and
+/// The effects of a commit, operation by operation: [`Batch::commit_reported`](crate::Batch::commit_reported) and
 /// [`Batch::commit_lenient`](crate::Batch::commit_lenient) return it.
 ///
 /// With the feature `serde` a report serializes. A refused operation is then an object of `position`, `operation`, `collection`, `key`

@@ -90,12 +90,12 @@ impl<'a, R: Record> Staged<'a, R> {
     fn restart(&mut self) {
         let resolution = look_up(self.table, self.operations);
         let Resolution { nets, mut superseded, .. } = std::mem::replace(&mut self.resolution, resolution);
-        // What closures have made is the user's: it is dropped with the rest.
+        // Records that closures made are the user's: they are dropped with the rest.
         superseded.extend(nets.into_iter().map(|net| net.state).filter(|state| matches!(state, State::Computed(_))));
         self.resolution.superseded = superseded;
     }
 
-    /// What the committer remembers of the rows before this batch.
+    /// Gathers the back-references of the rows before this batch.
     fn gather_back_refs(&mut self) {
         let before = |net: &Net<R>| net.old.as_ref().filter(|old| !old.is_tombstone()).map(|old| old.row);
         self.writer.gather(&mut self.applied.changes, self.resolution.nets.iter().map(before));
@@ -214,7 +214,7 @@ impl<R: Record> StagedPart for Staged<'_, R> {
         self.table.reclaim_displaced(&mut self.writer, pinned, &self.applied, garbage);
         // The changes themselves need not go to the garbage: what they displaced is kept by its page or is in the garbage by now,
         // so theirs are never the last references.
-        // What the operations still hold is the user's. Their room is kept for the next batch where they hold nothing.
+        // The operations may still hold values of the user. If they hold none, their memory is kept for the next batch.
         let left_out = self.take_left_out();
         if self.operations.iter().any(|operation| operation.action.holds_user_values()) {
             let operations = std::mem::take(self.operations);
@@ -232,7 +232,7 @@ impl<R: Record> StagedPart for Staged<'_, R> {
 }
 
 impl<R: Record> Drop for Staged<'_, R> {
-    /// Of a refused batch: what closures have made, each by itself. A second panic while one unwinds would be the last.
+    /// Drops the records that closures made for a refused batch, each by itself: a second panic while one unwinds would abort the process.
     fn drop(&mut self) {
         let counters = &self.table.counters;
         counters.drop_each(std::mem::take(&mut self.resolution.nets).into_iter().map(|net| net.state));

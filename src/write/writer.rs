@@ -147,7 +147,7 @@ impl Writer {
         self.batch.is_empty()
     }
 
-    /// What all flushed operations did, together.
+    /// The effects of all flushed operations, counted.
     #[must_use]
     pub fn counts(&self) -> Counts {
         self.counts

@@ -1,4 +1,4 @@
-//! What an audit sees of the committer's memory.
+//! The committer's memory, as an audit sees it.
 
 use super::super::changes::{ABSENT, NULL};
 use super::groups::{Groups, Mover, is, is_group};

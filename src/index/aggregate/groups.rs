@@ -26,7 +26,7 @@ pub(super) struct Groups {
     pub(super) interned: Vec<Interned>,
     /// Numbers of values that lost their last row in this batch, with the place of their field.
     left: Vec<(usize, u32)>,
-    /// What a group holds besides its sets, and the sets of all groups.
+    /// The memory of a group without its sets, and that of the sets of all groups.
     group_bytes: usize,
     set_bytes: usize,
     seed: RandomState,
@@ -41,7 +41,7 @@ pub(super) struct Group {
     touched: bool,
 }
 
-/// What a batch brings.
+/// The new entries of a batch.
 pub(super) struct NewEntries {
     bucketers: Vec<Bucketer>,
     groups: Vec<(u32, GroupKey)>,
@@ -68,7 +68,7 @@ impl NewEntries {
         self.values.iter_mut().for_each(NewValues::clear);
     }
 
-    /// What a record contributes; `None` if the condition is false. Runs its extractors. A value that can't be stored is a refusal.
+    /// The contribution of a record; `None` if the condition is false. Runs its extractors. A value that can't be stored is a refusal.
     pub(super) fn extract<'a>(
         &mut self,
         plan: &AggregatePlan,
@@ -331,7 +331,7 @@ impl Mover<'_> {
         }
     }
 
-    /// What words say of a kept field.
+    /// The value of a field, decoded from the back-references.
     pub(super) fn value(&self, place: usize, words: &[u32]) -> Option<ValueRef<'_>> {
         if !layout::has(words, place) {
             return None;

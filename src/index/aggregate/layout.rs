@@ -1,4 +1,4 @@
-//! What the committer remembers of a row: the words, and where each field is among them.
+//! The back-references of a row for an aggregate: the words, and the place of each field among them.
 //!
 //! The first word is the number of the row's group; [`NULL`](super::super::changes::NULL) if it is in none,
 //! [`ABSENT`](super::super::changes::ABSENT) if the condition is false. Then a bit for each field that has metrics, whether it has
@@ -22,7 +22,7 @@ pub(super) struct Layout {
     width: usize,
 }
 
-/// What is remembered of one field.
+/// The back-references of one field.
 pub(super) struct Kept {
     /// Its place among the fields of the question.
     pub(super) field: usize,

@@ -13,23 +13,23 @@ pub(crate) struct AggregatePlan {
     pub(crate) def: AggregateDef,
     pub(crate) bound: Bound,
     pub(crate) condition: Option<Condition>,
-    /// Of all records together.
+    /// The plan for all records together.
     pub(super) total: LevelPlan,
-    /// Of each group; without groups of no meaning.
+    /// The plan for each group; unused if there are no groups.
     pub(super) within: LevelPlan,
     pub(super) layout: Layout,
     bucketers: Vec<Bucketer>,
 }
 
-/// What tells a group from all others, part by part: a value, or the number of a step, a range, a date. In the order of the groups.
+/// The key of a group, part by part: a value, or the number of a step, a range or a date. Groups are ordered by it.
 pub(crate) type GroupKey = SmallVec<[Value; 1]>;
 
-/// What a record that meets the condition contributes.
+/// The contribution of a record that matches the condition.
 #[derive(Debug)]
 pub(crate) struct Extracted<'a> {
     /// Its group; `None` if it falls into none.
     pub(super) key: Option<SmallVec<[ValueRef<'a>; 2]>>,
-    /// Of each field that is asked for.
+    /// The value of each field that has metrics.
     pub(super) values: SmallVec<[ValueRef<'a>; 4]>,
 }
 
@@ -50,12 +50,12 @@ impl AggregatePlan {
         !self.bucketers.is_empty()
     }
 
-    /// How many words it remembers a row by.
+    /// The number of back-references that it keeps for a row.
     pub(crate) fn width(&self) -> usize {
         self.layout.width()
     }
 
-    /// What parts values: each user has its own, since those of dates learn.
+    /// The bucketers. Each user gets its own, since those of dates have a cache.
     pub(super) fn bucketers(&self) -> Vec<Bucketer> {
         self.bucketers.clone()
     }

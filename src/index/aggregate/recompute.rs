@@ -6,7 +6,7 @@ use crate::record::{Bucketer, FieldSource};
 use memdex_query::value::ValueRef;
 use std::collections::BTreeMap;
 
-/// What some records come to.
+/// The results of some records, computed from them.
 pub(crate) struct Recomputed<'s> {
     plan: &'s AggregatePlan,
     bucketers: Vec<Bucketer>,
@@ -33,7 +33,7 @@ impl<'s> Recomputed<'s> {
         }
     }
 
-    /// Of all records together.
+    /// The result of all records together.
     pub(crate) fn total(&self) -> GroupResult {
         self.total.finish(&self.plan.total)
     }

@@ -6,14 +6,14 @@ use crate::sync::Arc;
 use memdex_query::aggregate::{Moments, Multiset};
 use memdex_query::value::{Kind, Value, ValueRef};
 
-/// What is accumulated for each group of a level, and which results are made of it.
+/// The accumulators of each group of a level, and the results that are made of them.
 pub(crate) struct LevelPlan {
     pub(super) measured: Vec<Measured>,
     /// Metric by metric: what it is, and the place of its field among the measured ones; of the count of records none.
     metrics: Vec<(Function, Option<usize>)>,
 }
 
-/// What is accumulated of one field.
+/// The accumulators of one field.
 pub(super) struct Measured {
     /// Its place among the fields of the question.
     pub(super) field: usize,
@@ -25,7 +25,7 @@ pub(super) struct Measured {
     set: bool,
 }
 
-/// What one group's records have accumulated.
+/// The accumulated values of one group.
 pub(super) struct Tally {
     pub(super) records: u64,
     /// Entries of all sets.
@@ -57,7 +57,7 @@ impl Measured {
 }
 
 impl LevelPlan {
-    /// Of a level that may not be there.
+    /// The plan of a level, which may be missing.
     pub(super) fn new(bound: &Bound, level: Option<&Level>) -> Self {
         let (mut measured, mut metrics): (Vec<Measured>, Vec<_>) = (Vec::new(), Vec::new());
         for asked in level.map_or(&[][..], |level| &level.metrics) {
@@ -81,7 +81,7 @@ impl LevelPlan {
         LevelPlan { measured, metrics }
     }
 
-    /// What a tally holds on the heap besides its sets, at most.
+    /// The most heap memory that a tally holds, without its sets.
     pub(super) fn tally_bytes(&self) -> usize {
         let moments = self.measured.iter().filter(|of| of.moments && of.kind == Kind::Float).count() * FLOAT_SUM_BYTES;
         self.measured.len() * size_of::<Measure>() + moments
@@ -127,7 +127,7 @@ impl Tally {
         }
     }
 
-    /// What it comes to.
+    /// The finished result.
     pub(super) fn finish(&self, plan: &LevelPlan) -> GroupResult {
         let mut overflowed = Vec::new();
         let float = |x: Option<f64>| x.map_or(Value::NULL, Value::from);
@@ -156,7 +156,7 @@ impl Tally {
         GroupResult { records: self.records, values, overflowed }
     }
 
-    /// What its sets hold on the heap, roughly.
+    /// An estimate of the heap memory of its sets.
     pub(super) fn set_bytes(&self) -> usize {
         self.entries * VALUE_BYTES
     }

@@ -25,13 +25,13 @@ pub(super) struct CodeTable {
     pub(super) lists: Slab<Codes>,
 }
 
-/// What a batch brings that is new to the index.
+/// The values of a batch that are new to the index.
 #[derive(Default)]
 pub(super) struct NewValues {
     /// Places in `values`.
     by_hash: HashTable<u32>,
     values: Vec<NewValue>,
-    /// Of rows of many values, with provisional codes.
+    /// The code lists of rows with many values, with provisional codes.
     pub(super) lists: Vec<Codes>,
     /// The codes that the new values got.
     pub(super) admitted: Vec<u32>,

@@ -4,7 +4,7 @@ use crate::rowset::Row;
 use memdex_query::query::field;
 use memdex_query::value::{Kind, Value};
 
-/// What a record has in the field: these values; `None` if the index's condition is false.
+/// The values of a record in the field; `None` if the index's condition is false.
 type Cell = Option<&'static [&'static str]>;
 
 fn record(cell: Cell) -> TestRecord {

@@ -12,15 +12,15 @@ use super::leaves::Leaves;
 use super::position::{KeyBound, KeyRange};
 use crate::rowset::Row;
 
-/// Where a walk stands.
+/// The position of a walk.
 pub(super) struct Cursor<K> {
-    /// What is still to be read.
+    /// The range that is still to be read.
     left: KeyRange<K>,
     descending: bool,
     done: bool,
     /// Leaves that the directory has shown, the next one last.
     ahead: Ahead<K>,
-    /// How many it is asked for.
+    /// The number of leaves to request next.
     look: usize,
 }
 
@@ -134,7 +134,7 @@ mod tests {
         ]
     }
 
-    /// What a walk passes at its next step is what is there at that moment, each position once.
+    /// A step of a walk passes the entries that are present at that moment, each position once.
     fn next(cursor: &mut Cursor<u64>, leaves: &Leaves<u64>, model: &Model) -> Result<bool, TestCaseError> {
         let (before, mut rows) = (cursor.left.clone(), vec![Row::MAX]);
         let more = cursor.next(leaves, &mut rows);

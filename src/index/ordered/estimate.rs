@@ -1,5 +1,5 @@
-//! How many entries lie between two edges, and how many keys there are, by looks at a few leaves: their ranks in the directory say
-//! how many others lie between. What leaves hold may change between two looks: these are guesses, exact only where nothing moves.
+//! Estimates of the number of entries between two bounds, and of the number of keys, from a few leaves: their ranks in the directory
+//! give the number of leaves between them. Leaves may change between two reads, so the estimates are exact only if nothing moves.
 
 use super::super::cardinality::{self, Sample};
 use super::leaves::Leaves;
@@ -10,8 +10,8 @@ use crate::sync::Arc;
 const SAMPLED_LEAVES: usize = 16;
 
 impl<K: Ord + Clone> Leaves<K> {
-    /// How many entries lie in a span, of `entries` that there are: counted in the leaves at its ends, which is exact if no other
-    /// lies between.
+    /// The number of entries in a range, out of `entries`: counted in the leaves at its ends, which is exact if no other leaf lies
+    /// between.
     pub(super) fn estimate(&self, span: &KeyRange<K>, entries: usize) -> usize {
         if span.is_empty() {
             return 0;
@@ -29,7 +29,7 @@ impl<K: Ord + Clone> Leaves<K> {
         cardinality::of_stretch(count + last.0.read().places(span).len(), between, entries, leaves)
     }
 
-    /// How many different keys `entries` entries have: in leaves at equal distances it is counted how often they change.
+    /// The number of distinct keys of `entries` entries, estimated from how often keys change in leaves at equal distances.
     pub(super) fn distinct_estimate(&self, entries: usize) -> usize {
         let leaves: Vec<_> = {
             let directory = self.directory.read();

@@ -30,7 +30,7 @@ pub(super) trait IndexKey: Ord + Clone + Send + Sync + 'static {
     }
 }
 
-/// What the committer remembers of the keys of rows.
+/// The committer's copy of the keys of rows.
 pub(super) trait KeyMemory<K>: Default + Send {
     /// Words of back references for each row.
     const WIDTH: usize;
@@ -192,7 +192,7 @@ impl IndexKey for u64 {
         if let Entry::One(value) = entry { narrow_bits(*value) } else { None }
     }
 
-    /// Of values of 64 bits there is one a tuple.
+    /// Values of 64 bits have one part.
     fn bound(prefix: &[ValueRef<'_>], bound: Bound<&[Value]>, is_lower: bool) -> KeyBound<Self> {
         debug_assert!(prefix.is_empty(), "nothing precedes a single field");
         let open = if is_lower { KeyBound::Start } else { KeyBound::End };

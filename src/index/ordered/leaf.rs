@@ -25,7 +25,7 @@ pub(super) struct Entries<K> {
     pub(super) rows: Vec<Row>,
 }
 
-/// What a commit does at one position.
+/// The edit of a commit at one position.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Edit<K> {
     pub(super) at: Position<K>,
@@ -133,8 +133,8 @@ impl<K: Ord + Clone> Entries<K> {
     }
 }
 
-/// How many of ascending keys are less than one. Keys far apart are looked at first, all of one distance at once: none of these
-/// looks waits for another, so that their steps to memory overlap, where those of a binary search follow one another.
+/// The number of ascending keys that are less than one. It reads keys far apart first, all of one distance at once: these reads do not
+/// depend on each other, so their cache misses overlap, while those of a binary search follow one another.
 fn count_less<K: Ord>(keys: &[K], key: &K) -> usize {
     let mut from = 0;
     let mut rest = keys;

@@ -12,7 +12,7 @@ use crate::sync::{Arc, RwLock};
 
 pub(super) struct Leaves<K> {
     pub(super) directory: RwLock<Directory<K>>,
-    /// Of the directory and the leaves. Whoever makes edits counts the bytes of their keys.
+    /// The heap bytes of the directory and the leaves. The caller of `apply` counts those of the keys.
     pub(super) bytes: HeapBytes,
 }
 
@@ -217,7 +217,7 @@ mod tests {
         assert!(count * LEAF_ENTRIES < 100_000 * 5 / 4, "{count} leaves");
     }
 
-    /// What comes at one end and goes at the other leaves no leaves behind, a straggler in each of them neither.
+    /// A queue that grows at one end and shrinks at the other leaves no leaves behind, even if one entry stays in each.
     #[test]
     fn a_queue_takes_no_more_than_what_is_in_it() {
         let leaves = Leaves::new();
@@ -254,7 +254,7 @@ mod tests {
         ) {
             let (leaves, mut model) = (Leaves::new(), BTreeSet::new());
             for batch in batches {
-                // What is there is taken out, what is not is put in.
+                // Entries that are present are removed, the others inserted.
                 let toggled: BTreeSet<_> = batch.into_iter().collect();
                 leaves.apply(&edits(toggled.iter().map(|(key, row)| (*key, *row, !model.contains(&(*key, *row))))));
                 for at in toggled {

@@ -90,7 +90,7 @@ fn walks_onto_leaves_that_die() {
     });
 }
 
-/// What a walk is to read next moves to a new leaf.
+/// The entries that a walk would read next move to a new leaf.
 #[test]
 fn walks_beside_leaves_that_split() {
     explore(|| {

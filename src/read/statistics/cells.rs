@@ -75,7 +75,7 @@ impl<'t> Cells<'t> {
         }
     }
 
-    /// Encoding the cells. Reload the marks afterwards.
+    /// Reads the cells. Reload the marks afterwards.
     pub(super) fn read(&mut self, source: Source<'_>) {
         self.by_row = matches!(source, Source::Rows(_));
         match source {

@@ -52,7 +52,7 @@ impl<'t> ByColumns<'t> {
         }
     }
 
-    /// Encoding the cells.
+    /// Reads the cells.
     pub(super) fn read(&mut self, source: Source<'_>) {
         self.cells.iter_mut().for_each(|cells| cells.read(source));
     }

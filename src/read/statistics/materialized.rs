@@ -170,7 +170,7 @@ impl<'a> Known<'a> {
         Some(Known { collection: &question.collection, aggregate, total, groups })
     }
 
-    /// Encoding the result at a commit; `None` if the aggregate does not retain that commit.
+    /// Reads the result at a commit; `None` if the aggregate does not retain that commit.
     fn read(&self, materialized: &Materialized, epoch: impl FnOnce() -> Commit) -> Option<Answer> {
         materialized.read(epoch, |epoch, total, groups| self.put_together(total, groups).map(|values| (epoch, values)))
     }

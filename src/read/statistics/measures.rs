@@ -11,7 +11,7 @@ use hashbrown::HashTable;
 use memdex_query::aggregate::Moments;
 use memdex_query::value::{Kind, Value, ValueRef, saturated_bits, value_of_bits};
 
-/// What the metrics of one field need.
+/// The accumulators that the metrics of one field need.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Needs {
     pub(super) moments: bool,

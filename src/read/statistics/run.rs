@@ -131,7 +131,7 @@ fn by_records(view: AnyView<'_>, rows: &RowSet, accumulated: &mut Accumulated<'_
             places.extend(0..PAGE_ROWS as u16);
         }
         versions.clear();
-        // Encoding the versions at the epoch, so later changes don't matter.
+        // Reads the versions at the epoch, so later changes don't matter.
         view.rows.read_places(page, &places, view.epoch, &mut versions);
         debug_assert_eq!(versions.len(), places.len(), "an unmarked row must have a record at the epoch");
         add_versions(&versions, accumulated)?;

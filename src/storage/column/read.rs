@@ -1,4 +1,4 @@
-//! Encoding cells by page and by row. A caller copies the cells, then loads the marks, then uses the copy for the rows that are
+//! Reads cells by page and by row. A caller copies the cells, then loads the marks, then uses the copy for the rows that are
 //! not marked.
 
 use super::cells::Cell;

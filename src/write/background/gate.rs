@@ -22,7 +22,7 @@ impl Settings {
     }
 }
 
-/// What submissions take in the queue.
+/// The size of submissions in the queue.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Size {
     pub(super) submissions: usize,

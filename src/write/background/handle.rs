@@ -62,7 +62,7 @@ pub struct BackgroundWriter {
     shared: Arc<Shared>,
 }
 
-/// What all handles share. Dropping it ends the queue.
+/// The state that all handles share. Dropping it ends the queue.
 struct Shared {
     engine: Arc<Engine>,
     gate: Arc<Gate>,

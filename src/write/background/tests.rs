@@ -41,7 +41,7 @@ fn batch(store: &Store, items: &Collection<Item>, number: u32) -> Batch {
     batch
 }
 
-/// What a submitter knows in the end.
+/// The knowledge of a submitter at the end.
 #[derive(Debug, PartialEq)]
 enum Known {
     Applied,
