@@ -7,10 +7,10 @@ pub(crate) const COUNTED_VALUES: usize = 16;
 /// average.
 const VALUES_TO_A_HIT: usize = 8;
 
-/// So many shards of a table are asked how many values they have.
-const ASKED_SHARDS: usize = 16;
+/// The number of shards of a table whose values are counted.
+const SAMPLED_SHARDS: usize = 16;
 
-/// With fewer values in these, all shards are asked: few fall unevenly.
+/// With fewer values in these, all shards are counted: few values are spread unevenly.
 const FEW_VALUES: usize = 256;
 
 /// The rows of `wanted` values, of which `counted` values have `rows`, among `filed` rows that all values have together.
@@ -42,9 +42,9 @@ pub(crate) struct Sample {
     pub(crate) firsts: usize,
 }
 
-/// The number of distinct keys of `entries` entries, if they change elsewhere as often as in the sample. But where most leaves of the sample
-/// have no change, and share their first keys, each key fills many leaves, and how many changes the sample has met is chance;
-/// the first keys are all that there are.
+/// The number of distinct keys of `entries` entries, if they change elsewhere as often as in the sample. But if most leaves of the
+/// sample have no change and share their first keys, each key fills many leaves, and the number of changes in the sample is chance;
+/// then the first keys are counted.
 pub(crate) fn of_distinct(sample: Sample, entries: usize) -> usize {
     let Sample { leaves, pairs, changes, firsts } = sample;
     let by_changes = 1 + scale(entries.saturating_sub(1), changes, pairs);
@@ -55,8 +55,8 @@ pub(crate) fn of_distinct(sample: Sample, entries: usize) -> usize {
 /// The number of values in a table, from the sizes of some of its shards, which a hash fills evenly.
 pub(crate) fn of_shards(mut lens: impl ExactSizeIterator<Item = usize>) -> usize {
     let shards = lens.len();
-    let asked: usize = lens.by_ref().take(ASKED_SHARDS).sum();
-    if asked < FEW_VALUES { asked + lens.sum::<usize>() } else { scale(asked, shards, ASKED_SHARDS.min(shards)) }
+    let asked: usize = lens.by_ref().take(SAMPLED_SHARDS).sum();
+    if asked < FEW_VALUES { asked + lens.sum::<usize>() } else { scale(asked, shards, SAMPLED_SHARDS.min(shards)) }
 }
 
 /// `amount * part / whole`, rounded to the nearest; all of it if there is no whole.

@@ -203,7 +203,7 @@ proptest! {
     }
 }
 
-/// Integers beyond 64 bits, asked of an index whose keys have no more.
+/// Integers beyond 64 bits, looked up in an index of 64-bit keys.
 #[test]
 fn bounds_that_no_key_can_have() {
     let mut filled = Filled::new(&[(Kind::Int, true)], IndexDef::ordered);

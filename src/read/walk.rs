@@ -153,7 +153,7 @@ fn plan(
     let rest: Vec<Condition> =
         parts.iter().enumerate().filter(|(at, _)| !answered.contains(at)).map(|(_, part)| part.clone()).collect();
     let there = estimate::of_walk(&**index, &spec, planner.total);
-    // All that are equal in what the index has in order are gone through, since something else decides among them.
+    // All entries that are equal in the indexed fields are read, since other fields decide their order.
     let equal = if covers < order.0.len() { there / index.distinct_lately().max(1) } else { 0 };
     let walked = cost::walked(top.first, matches, there.max(matches)).max(equal);
     let known = if rest.is_empty() { None } else { planner.every(condition, &rest, (walked, cost::EVALUATION)) };

@@ -22,7 +22,7 @@ use memdex_query::schema::Condition;
 ///
 /// Documents and key/value records have no schema of their own, so here every filter on a field of theirs is an error.
 pub trait Matches<R> {
-    /// Whether the record meets it, as a query on a collection decides. Binds the filter to the schema of `R` at each call.
+    /// Whether the record matches, as in a query on a collection. Binds the filter to the schema of `R` at each call.
     ///
     /// # Errors
     /// [`QueryError`] if the filter does not fit the schema of `R`; not for filters from typed fields only.

@@ -29,7 +29,7 @@ pub(crate) trait AnyTable: Rows {
     fn stats(&self, published: Commit) -> CollectionStats;
     /// Brings its statistics up to date. Returns the change of its memory since the last call. Under the commit lock.
     fn recount(&self) -> i64;
-    /// One turn of upkeep; where to go on.
+    /// One turn of upkeep. Returns the place at which to continue.
     fn upkeep(&self, at: Upkeep) -> Option<Upkeep>;
     fn verify(&self, published: Commit) -> Result<VerifyReport, VerifyError>;
     /// Has all later commits to it refused. Returns the change of the heap memory of its records. Under the commit lock.

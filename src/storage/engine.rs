@@ -116,7 +116,7 @@ impl Engine {
         table
     }
 
-    /// Drops the collection of this name: whoever opens the name from here on gets a new one, and later commits to the old
+    /// Drops the collection of this name: opening the name from here on makes a new one, and later commits to the old
     /// one are refused. Returns whether there was one. Under the commit lock, so that no commit is in flight.
     pub(crate) fn drop_table(&self, name: &str) -> Result<bool, Cause> {
         let guard = self.lock_to_write()?;

@@ -1,7 +1,7 @@
 //! A table and its versions without the record type, as reads see them.
 //!
 //! Queries, pages and statistics work on these traits, so they are compiled once, in this crate, and not for each record type. The methods
-//! take many rows per call, so that dynamic dispatch costs nothing beside the steps to memory.
+//! take many rows per call, so that dynamic dispatch costs nothing compared with the cache misses.
 
 use super::pages::Pages;
 use super::table::Table;

@@ -81,7 +81,7 @@ impl TableCore {
         self.catalog.read().indexes.clone()
     }
 
-    /// Passes the unique index over all records on `field` alone to `read`.
+    /// Passes the unique index over all records on only this field to `read`.
     #[inline]
     pub(crate) fn with_unique_index<T>(
         &self,

@@ -1,8 +1,8 @@
-//! Upkeep: memory that is not used is given back, and what has become scattered is packed, slice by slice.
+//! Upkeep: frees unused memory and packs scattered entries, slice by slice.
 //!
-//! A turn is as many slices as a bounded work allows, under the commit lock; between two turns commits have theirs. So the number of
-//! turns depends on the work: parts that are empty or packed cost next to nothing. Readers wait for the part at hand alone. Nothing
-//! that anybody can see changes, so nothing is marked: whatever moves entries holds every guard concerned.
+//! A turn holds the commit lock for as many slices as its budget of work allows; commits run between two turns. So the number of turns
+//! depends on the work: parts that are empty or packed cost almost nothing. Readers wait only for the part that a slice works on.
+//! Nothing visible changes, so nothing is marked; code that moves entries holds every guard concerned.
 
 use super::table::Table;
 use crate::limits::{KEY_SHARDS, UPKEEP_WORK};
@@ -28,7 +28,7 @@ const PAGE_WORK: usize = 16;
 const COLUMN_PAGE_WORK: usize = 64;
 
 impl<R: Record> Table<R> {
-    /// One turn; where to go on. Under the commit lock.
+    /// One turn. Returns the place at which to continue. Under the commit lock.
     pub(super) fn upkeep(&self, from: Upkeep) -> Option<Upkeep> {
         let (mut at, mut work) = (from, 0);
         while work < UPKEEP_WORK {
@@ -38,7 +38,7 @@ impl<R: Record> Table<R> {
         Some(at)
     }
 
-    /// One slice; where to go on, and its work.
+    /// One slice. Returns the place at which to continue, and the work done.
     fn slice(&self, at: Upkeep) -> Option<(Upkeep, usize)> {
         Some(match at {
             Upkeep::Keys(shard) if shard < KEY_SHARDS => (Upkeep::Keys(shard + 1), 1 + self.keys.shrink(shard)),

@@ -11,7 +11,7 @@ pub(super) struct CommitOptions {
     /// Leave refused operations out instead of refusing the whole batch.
     pub(super) lenient: bool,
     /// The operations are those of several submissions, which must not depend on each other: no record may take a unique value
-    /// that another record gives up in the same commit.
+    /// that another record releases in the same commit.
     pub(super) grouped: bool,
 }
 
@@ -87,7 +87,7 @@ impl Attribution {
     }
 
     /// Whether to stage again, without the operations whose records could not be indexed. Operations that were refused while
-    /// they were resolved get another chance, since they may have met the effect of one that is out now.
+    /// they were resolved get another chance, since they may have seen the effect of one that is out now.
     pub(super) fn must_restage(&mut self, operations: usize) -> bool {
         let Some(attributed) = self.0.as_mut().filter(|attributed| attributed.refused.len() > attributed.resolved)
         else {

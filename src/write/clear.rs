@@ -7,8 +7,8 @@ use crate::storage::Collection;
 use memdex_query::query::Filter;
 
 impl<R: Record> Collection<R> {
-    /// Deletes all records in one commit, as [`delete_where`](Collection::delete_where) with a filter that every record
-    /// meets. The collection stays, with its indexes; sequences and commit numbers go on.
+    /// Deletes all records in one commit, as [`delete_where`](Collection::delete_where) with a filter that matches
+    /// every record. The collection stays, with its indexes; sequences and commit numbers are not reset.
     ///
     /// ```
     /// # use memdex::{Record, Store};

@@ -24,7 +24,7 @@ pub(super) struct Resolution<R> {
     pub(super) superseded: Vec<State<R>>,
 }
 
-/// The net change of each row that the batch has met. Its methods have no record type, so that they are compiled once.
+/// The net change of each row that the batch has touched. Its methods have no record type, so that they are compiled once.
 struct Rows(HashMap<Row, usize, RandomState>);
 
 impl Rows {
@@ -42,7 +42,7 @@ impl Rows {
     }
 }
 
-/// The net change of each key that the batch has met, as a hash table whose code has no record type.
+/// The net change of each key that the batch has touched, as a hash table whose code has no record type.
 struct Keys(HashTable<Known>);
 
 #[derive(Clone, Copy)]

@@ -65,7 +65,7 @@ impl<'a, R: Record> Staged<'a, R> {
         Ok(staged)
     }
 
-    /// Resolves the operations in their order against the newest state, then asks the net records for their values.
+    /// Resolves the operations in their order against the newest state, then extracts the values of the net records.
     fn pass(&mut self) -> Result<(), Refusal> {
         let table = self.table;
         // Before any user code runs, so that these cache misses overlap with each other and with what it does.

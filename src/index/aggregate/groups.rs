@@ -226,7 +226,7 @@ impl Groups {
         self.left.shrink_to(SCRATCH_KEPT);
     }
 
-    /// Values that no row has any longer are needed until all moves are made, and may come to have one again by then.
+    /// Values without a row are needed until all moves are made, and may have one again by then.
     fn count_values(&mut self, plan: &AggregatePlan, old: Option<&[u32]>, new: Option<&[u32]>) {
         for (place, kept) in plan.layout.kept.iter().enumerate() {
             let How::Number { at, of } = kept.how else { continue };

@@ -21,7 +21,7 @@ impl<'s> Recomputed<'s> {
         Recomputed { plan, bucketers: plan.bucketers(), total, groups: BTreeMap::new() }
     }
 
-    /// Adds a record if it meets the condition. Runs its extractors.
+    /// Adds a record if it matches the condition. Runs its extractors.
     pub(crate) fn add(&mut self, record: &dyn FieldSource) {
         let Recomputed { plan, bucketers, total, groups } = self;
         let Some(Extracted { key, values }) = plan.extract(bucketers, record) else { return };

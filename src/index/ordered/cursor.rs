@@ -1,11 +1,11 @@
-//! A walk over the entries between two edges, leaf by leaf, in either direction, while leaves are split and joined.
+//! A walk over the entries between two bounds, leaf by leaf, in either direction, while leaves are split and joined.
 //!
-//! A reader holds one guard at a time: it learns from the directory which leaf holds its position, lets the directory go, and checks
-//! the leaf's bounds under the leaf's guard; if the position has moved meanwhile it asks again. It goes on at a bound of the leaf
-//! that it has read, as it was under that guard: upwards at the upper one, downwards below the lower one. So whatever is split or
-//! joined between two steps, each position is read once.
+//! A reader holds one guard at a time. It finds the leaf of its position in the directory, releases the directory, and checks the
+//! leaf's bounds under the leaf's guard; if the position has moved meanwhile, it looks it up again. It continues at a bound of the leaf
+//! that it has read, as that was under the guard: upwards at the upper bound, downwards below the lower one. So each position is read
+//! once, however leaves are split and joined between two steps.
 //!
-//! The directory shows several leaves at a time, more the farther a walk goes. Each is checked as if it had just been looked up.
+//! The directory returns several leaves at a time, more the farther a walk goes. Each is checked as if it had just been looked up.
 
 use super::leaf::Ahead;
 use super::leaves::Leaves;
@@ -24,7 +24,7 @@ pub(super) struct Cursor<K> {
     look: usize,
 }
 
-/// Most leaves that are asked for at a time: they are held meanwhile.
+/// Most leaves that are requested at a time; the walk keeps them alive meanwhile.
 const LOOK_AHEAD: usize = 32;
 
 impl<K: Ord + Clone> Cursor<K> {

@@ -1,5 +1,5 @@
-//! Which leaf holds a position? The lower bounds of all leaves, ascending, in blocks of some hundred, so that a new leaf moves
-//! few of them and a look-up reads memory that lies side by side.
+//! The directory: the lower bounds of all leaves, ascending, in blocks of some hundred, so that a new leaf moves few of them and a
+//! look-up reads contiguous memory.
 
 use super::leaf::{Ahead, Leaf};
 use super::position::Position;

@@ -6,7 +6,7 @@ use super::leaves::Leaves;
 use super::position::KeyRange;
 use crate::sync::Arc;
 
-/// So many leaves are looked at to guess how many keys there are.
+/// The number of leaves from which the number of keys is estimated.
 const SAMPLED_LEAVES: usize = 16;
 
 impl<K: Ord + Clone> Leaves<K> {

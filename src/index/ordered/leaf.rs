@@ -1,7 +1,7 @@
 //! A leaf: sorted entries between two bounds, under one guard.
 //!
-//! Entries move between leaves in splits and merges, which concern rows that no mark shows: so a leaf carries its bounds, and
-//! who has come to it by the directory checks under its guard that what it looks for still belongs here.
+//! Splits and merges move entries of rows that no mark names. So a leaf has its bounds, and a reader that found the leaf in the
+//! directory checks under its guard that the position still belongs here.
 
 use super::position::{KeyBound, KeyRange, Position};
 use crate::rowset::Row;
@@ -147,5 +147,5 @@ fn count_less<K: Ord>(keys: &[K], key: &K) -> usize {
     from + rest.iter().map(|own| usize::from(own < key)).sum::<usize>()
 }
 
-/// Up to so many edits entries are moved one by one; with more of them all are merged anew.
+/// Up to this many edits move entries one by one; more rewrite the leaf in one merge.
 const FEW_EDITS: usize = 6;

@@ -88,7 +88,7 @@ impl<K: Ord + Clone> Leaves<K> {
         self.bytes.change(before, after + directory.heap_bytes());
     }
 
-    /// Joins a leaf that has become small with one beside it, if both fit one.
+    /// Joins a leaf that has become small with a neighbour, if both fit in one.
     fn merge(&self, small: &Arc<Leaf<K>>) {
         let mut directory = self.directory.write();
         let (lower, upper) = {
@@ -134,8 +134,8 @@ impl<K: Ord + Clone> Leaves<K> {
         leaves.iter().for_each(|leaf| look(&leaf.0.read()));
     }
 
-    /// Joins small neighbours, looking at `count` pairs from the leaf of `at` on; `None` is the first. Where to go on; nowhere at
-    /// the end. Under the commit lock.
+    /// Joins small neighbours among `count` pairs from the leaf of `at` on; `None` is the first. Returns the position at which to
+    /// continue, `None` at the end. Under the commit lock.
     #[expect(clippy::option_option, reason = "the inner one is a place, of which the first has no position")]
     pub(super) fn compact(&self, at: Option<Position<K>>, count: usize) -> Option<Option<Position<K>>> {
         let mut at = at;

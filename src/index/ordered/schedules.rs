@@ -1,4 +1,4 @@
-//! Walks beside a committer that splits and joins leaves, under the concurrency checker: leaves have two entries at most here, and
+//! Walks during the commits of a committer that splits and joins leaves, under the concurrency checker: leaves have two entries at most here, and
 //! one that empties is joined with a neighbour.
 //!
 //! `RUSTFLAGS="--cfg memdex_shuttle" cargo test --release --lib walks`
@@ -55,7 +55,7 @@ fn all() -> KeyRange<u64> {
     KeyRange { from: KeyBound::Start, to: KeyBound::End }
 }
 
-/// Edits, one commit after the other, beside two walks over all.
+/// Edits, one commit after the other, during two walks over all entries.
 fn beside(leaves: &Shared, commits: Vec<Vec<Edit<u64>>>, always: &'static [u64]) {
     let writer = thread::spawn({
         let leaves = leaves.clone();
@@ -80,7 +80,7 @@ fn walks_beside_leaves_that_join_to_their_left() {
     });
 }
 
-/// The leaf that a walk comes to has been taken into another, and is dead.
+/// The leaf that a walk reaches has been merged into another, and is dead.
 #[test]
 fn walks_onto_leaves_that_die() {
     explore(|| {

@@ -37,7 +37,7 @@ impl Shared {
         self.timeline.publish(commit);
     }
 
-    /// A reader loads what its commit wrote, or the marks tell it not to trust the cell.
+    /// A reader loads what its commit wrote, or the marks say not to trust the cell.
     fn check(&self, values: [i64; 2], read: impl FnOnce() -> Option<i64>) {
         let (pin, ()) = self.timeline.pin(|| ());
         let found = read();

@@ -1,8 +1,8 @@
 //! The flusher: takes submissions from the queue, commits as many together as it may, and answers each.
 //!
 //! Its effect on the store, and every answer, are the same as if it committed one submission after the other. So it commits
-//! submissions together only if no two of them touch the same key: then none can tell whether another came before it. One could
-//! still tell if it takes a unique value that another gives up: such a commit is refused. If the commit of several submissions is
+//! submissions together only if no two of them touch the same key: then none can detect whether another came before it. One could
+//! still detect it by claiming a unique value that another releases: such a commit is refused. If the commit of several submissions is
 //! refused, they are committed in smaller groups.
 
 use super::super::batch::Batch;

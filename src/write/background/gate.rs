@@ -1,4 +1,4 @@
-//! The gate before the queue: it admits submissions and tells the flusher when to work. All waiting happens here, none at the
+//! The gate before the queue: it admits submissions and wakes the flusher. All waiting happens here, none at the
 //! channel, which has a place for every submission that the gate admits.
 
 use super::error::BackgroundError;

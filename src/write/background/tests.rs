@@ -68,7 +68,7 @@ fn known(result: Result<super::Applied, SubmitError>) -> Known {
     }
 }
 
-/// Producers that block, one that awaits in place, one that flushes; then all of what they know is put beside the store.
+/// Producers that block, one that awaits in place, one that flushes; then all that they know is compared with the store.
 fn dies_at(step: Step, nth: usize) {
     const PRODUCERS: u32 = 3;
     const EACH: u32 = 6;
@@ -96,7 +96,7 @@ fn dies_at(step: Step, nth: usize) {
             Known::DiedMaybeApplied => assert!(records == 0 || records == 2, "{number}: half of it"),
         }
     }
-    // The steps of a refusal come by as often only if submissions happen to meet.
+    // The steps of a refusal are reached as often only if submissions happen to share a commit.
     let mut last = background.submit(batch(&store, &items, 900));
     let died = match &mut last {
         Ok(ticket) => ticket.wait().is_err_and(|error| matches!(error.error(), BackgroundError::Died { .. })),
@@ -174,7 +174,7 @@ fn whoever_waits_learns_that_the_flusher_has_died() {
     }
 }
 
-/// With submissions that are sure to meet, so that the steps of a refusal of several come by.
+/// With submissions that are sure to share a commit, so that the steps of a refusal of several are reached.
 #[test]
 fn it_dies_while_it_parts_a_group() {
     for step in [Step::Merge, Step::Merged, Step::Split, Step::Alone] {
