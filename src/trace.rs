@@ -50,7 +50,7 @@ impl Drop for Entered<'_> {
         }
         // Also after a panic of `enter`: the subscriber may have noted the span before it panicked.
         self.tracer.call(|| span.with_subscriber(|(id, subscriber)| subscriber.exit(id)));
-        // Closes it in a call of its own: a second panic while the first unwinds would abort the process.
+        // Closes it in a separate call: a second panic while the first unwinds would abort the process.
         self.tracer.call(|| drop(span));
     }
 }

@@ -185,7 +185,7 @@ impl Engine {
         self.poisoned.get().map(String::as_str)
     }
 
-    // ---- gauges ---------------------------------------------------------------------------------------------------
+    // ---- statistics ------------------------------------------------------------------------------------------------
 
     pub(crate) fn stats(&self) -> Stats {
         let published = self.timeline.published();

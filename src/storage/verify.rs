@@ -142,7 +142,7 @@ fn audit_memory<R: Record>(table: &Table<R>, writer: &TableWriter, walked: &Walk
         let what = format!("column {:?}", table.schema.fields()[column.field].name());
         found.expect_bytes(&what, column.heap_bytes(of_column), column.walk_bytes(of_column));
     }
-    // Garbage holds the gauges until its records have been counted, which may be going on without the commit lock.
+    // Garbage holds a reference to the gauges until its records have been subtracted, which happens without the commit lock.
     let is_counted = Arc::strong_count(&table.gauges) == 1;
     sync::fence_acquire();
     if let (true, Some(heap)) = (is_counted, walked.record_heap) {

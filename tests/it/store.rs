@@ -1,6 +1,32 @@
 //! The remaining promises: collections and their stores, handles, time, the writer, limits and their errors,
 //! observers, long histories.
 
+/// A hand-written record with the key `id`, and the heap size that a closure computes.
+macro_rules! keyed_by_id {
+    ($record:ty $(, $heap:expr)?) => {
+        impl memdex::Record for $record {
+            type Key = u32;
+
+            fn schema() -> memdex::Schema {
+                memdex::Schema::new([memdex::FieldDef::of::<u32>("id").key()])
+            }
+
+            fn key(&self, key: &mut memdex::typing::KeyBuffer) {
+                key.push(self.id.into());
+            }
+
+            fn value(&self, _: usize) -> memdex::typing::ValueRef<'_> {
+                self.id.into()
+            }
+
+            $(fn heap_size(&self) -> usize {
+                let heap: fn(&Self) -> usize = $heap;
+                heap(self)
+            })?
+        }
+    };
+}
+
 mod any_collection;
 mod chains;
 mod collections;

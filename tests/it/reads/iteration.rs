@@ -179,7 +179,7 @@ fn an_iterator_dropped_early_retains_nothing() {
         assert_eq!(retained(&store), (0, 0), "ordered: {has_order}");
         store.commit(|batch| (0..RECORDS).try_for_each(|id| batch.store(&items, item(id, 0)))).unwrap();
     }
-    // Without a snapshot of its own, an iterator pins the commit that was newest when it was made.
+    // An iterator that is given no snapshot pins the commit that is newest when it is created.
     let iterator = items.iter();
     let pinned = store.stats().oldest_pin;
     assert_eq!(pinned, Some(store.newest_commit()));

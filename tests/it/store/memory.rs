@@ -372,25 +372,7 @@ struct Waits {
     gate: Option<Arc<std::sync::Barrier>>,
 }
 
-impl Record for Waits {
-    type Key = u32;
-
-    fn schema() -> memdex::Schema {
-        memdex::Schema::new([memdex::FieldDef::of::<u32>("id").key()])
-    }
-
-    fn key(&self, key: &mut memdex::typing::KeyBuffer) {
-        key.push(self.id.into());
-    }
-
-    fn value(&self, _: usize) -> memdex::typing::ValueRef<'_> {
-        self.id.into()
-    }
-
-    fn heap_size(&self) -> usize {
-        1_000
-    }
-}
+keyed_by_id!(Waits, |_| 1_000);
 
 impl Drop for Waits {
     fn drop(&mut self) {
@@ -425,27 +407,11 @@ fn heap_memory_is_added_before_it_can_be_subtracted() {
 /// The size that a record claims cannot overflow a sum.
 #[test]
 fn absurd_heap_sizes_do_not_overflow() {
-    struct Absurd(u32);
-
-    impl Record for Absurd {
-        type Key = u32;
-
-        fn schema() -> memdex::Schema {
-            memdex::Schema::new([memdex::FieldDef::of::<u32>("id").key()])
-        }
-
-        fn key(&self, key: &mut memdex::typing::KeyBuffer) {
-            key.push(self.0.into());
-        }
-
-        fn value(&self, _: usize) -> memdex::typing::ValueRef<'_> {
-            self.0.into()
-        }
-
-        fn heap_size(&self) -> usize {
-            usize::MAX
-        }
+    struct Absurd {
+        id: u32,
     }
+
+    keyed_by_id!(Absurd, |_| usize::MAX);
 
     impl Drop for Absurd {
         fn drop(&mut self) {}
@@ -454,7 +420,7 @@ fn absurd_heap_sizes_do_not_overflow() {
     let store = Store::new();
     let records = store.collection::<Absurd>("Absurd").unwrap();
     let mut batch = store.batch();
-    (0..10).for_each(|id| batch.store(&records, Absurd(id)).unwrap());
+    (0..10).for_each(|id| batch.store(&records, Absurd { id }).unwrap());
     assert!(batch.bytes() > 1 << 40);
     batch.commit().unwrap();
     assert!(store.stats().memory.now > 1 << 40);

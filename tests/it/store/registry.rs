@@ -155,21 +155,7 @@ struct Busy {
     other: memdex::Collection<User>,
 }
 
-impl memdex::Record for Busy {
-    type Key = u32;
-
-    fn schema() -> memdex::Schema {
-        memdex::Schema::new([memdex::FieldDef::of::<u32>("id").key()])
-    }
-
-    fn key(&self, key: &mut memdex::typing::KeyBuffer) {
-        key.push(self.id.into());
-    }
-
-    fn value(&self, _: usize) -> memdex::typing::ValueRef<'_> {
-        self.id.into()
-    }
-}
+keyed_by_id!(Busy);
 
 impl Drop for Busy {
     fn drop(&mut self) {

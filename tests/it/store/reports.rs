@@ -251,25 +251,7 @@ fn an_operation_with_an_unmeasurable_record_is_left_out_by_itself() {
         name: String,
     }
 
-    impl memdex::Record for Sized {
-        type Key = u32;
-
-        fn schema() -> memdex::Schema {
-            memdex::Schema::new([memdex::FieldDef::of::<u32>("id").key()])
-        }
-
-        fn key(&self, key: &mut memdex::typing::KeyBuffer) {
-            key.push(self.id.into());
-        }
-
-        fn value(&self, _: usize) -> memdex::typing::ValueRef<'_> {
-            self.id.into()
-        }
-
-        fn heap_size(&self) -> usize {
-            self.size.expect("measurable")
-        }
-    }
+    keyed_by_id!(Sized, |record| record.size.expect("measurable"));
 
     let store = memdex::Store::new();
     let records = store.collection::<Sized>("Sized").unwrap();

@@ -114,7 +114,7 @@ fn everything(bed: &Bed) {
     drop(background);
 }
 
-/// Runs an ignored test of this file in a process of its own.
+/// Runs an ignored test of this file in a separate process.
 fn run_in_process(child: &str) {
     let (test, child) = (std::env::current_exe().unwrap(), format!("user_code::subscribers::{child}"));
     let output = Command::new(test).args(["--exact", &child, "--ignored"]).output().unwrap();
