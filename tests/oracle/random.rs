@@ -51,19 +51,57 @@ pub(super) fn compare_with_naive_evaluator(seed: u64, queries: usize) {
 
 /// Compares random queries with SQLite, and returns the number of those that SQLite can execute.
 pub(super) fn compare_with_sqlite(seed: u64, queries: usize) -> usize {
+    // The strings have NULs, at which SQLite's patterns end.
+    with_things(seed, queries, false, things::for_sqlite, |comparison, queries| {
+        let things: Vec<Thing> = comparison.collection.iter().map(|thing| Thing::clone(&thing)).collect();
+        fill(comparison.sqlite, "Thing", comparison.schema, &things);
+        let mut compared = 0;
+        for query in &queries {
+            match comparison.compare(query) {
+                Ok(()) => compared += 1,
+                Err(SqlError::Unsupported { .. } | SqlError::Value { .. }) => {}
+                Err(error) if is_expected(&error, query) => {}
+                Err(error) => panic!("{error}: {query:?}"),
+            }
+        }
+        compared
+    })
+}
+
+/// Passes random records that PostgreSQL can store, and random queries, to `compare`.
+pub(super) fn with_things_of_postgres(
+    seed: u64,
+    queries: usize,
+    compare: impl FnOnce(&Comparison<'_, Thing>, Vec<Query>) -> usize,
+) -> usize {
+    with_things(seed, queries, true, things::for_postgres, compare)
+}
+
+/// Whether the engine refuses a random query too.
+pub(super) fn is_expected(error: &SqlError, query: &Query) -> bool {
+    // NaN is not a valid bound of a range.
+    matches!(error, SqlError::Query(QueryError::BadBucket { .. })) && format!("{query:?}").contains("NaN")
+}
+
+fn with_things(
+    seed: u64,
+    queries: usize,
+    patterns: bool,
+    storable: fn(Thing) -> Thing,
+    compare: impl FnOnce(&Comparison<'_, Thing>, Vec<Query>) -> usize,
+) -> usize {
     let mut rng = Rng(seed);
     choose_schema(&mut rng);
     let (store, mut state) = (Store::new(), State::new());
     let collection = store.collection::<Thing>("Thing").unwrap();
     for _ in 0..150 {
-        let thing = things::for_sqlite(thing(&mut rng));
+        let thing = storable(thing(&mut rng));
         state.insert(thing.id(), thing.clone());
         collection.store(thing).unwrap();
     }
     let things: Vec<Thing> = state.into_values().collect();
     let rows: Vec<Row> = things.iter().map(Thing::row).collect();
     let (sqlite, shapes, schema) = (Connection::open_in_memory().unwrap(), shapes(), collection.schema());
-    fill(&sqlite, "Thing", schema, &things);
     let comparison = Comparison {
         collection: &collection,
         schema,
@@ -72,21 +110,11 @@ pub(super) fn compare_with_sqlite(seed: u64, queries: usize) -> usize {
         rows: &rows,
         id_field: "number",
     };
-    // The strings have NULs, at which SQLite's patterns end.
     let (columns, zones) = (columns(), vec!["UTC"]);
-    let mut generator = Generator { rng, collection: "Thing", columns, levels: 1, zones, patterns: false };
-    let mut compared = 0;
-    for _ in 0..queries {
-        let query = if generator.rng.once_in(2) { generator.record_query(12) } else { generator.aggregation_query() };
-        match comparison.compare(&query) {
-            Ok(()) => compared += 1,
-            Err(SqlError::Unsupported { .. } | SqlError::Value { .. }) => {}
-            // NaN is not a valid bound of a range.
-            Err(SqlError::Query(QueryError::BadBucket { .. })) if format!("{query:?}").contains("NaN") => {}
-            Err(error) => panic!("{error}: {query:?}"),
-        }
-    }
-    compared
+    let mut generator = Generator { rng, collection: "Thing", columns, levels: 1, zones, patterns };
+    let queries = (0..queries)
+        .map(|_| if generator.rng.once_in(2) { generator.record_query(12) } else { generator.aggregation_query() });
+    compare(&comparison, queries.collect())
 }
 
 struct Race {

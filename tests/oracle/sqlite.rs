@@ -95,7 +95,7 @@ pub(super) fn fill<R: Record>(sqlite: &Connection, name: &str, schema: &Schema, 
 }
 
 /// The positions of the fields that have a column.
-fn column_positions(schema: &Schema) -> Vec<usize> {
+pub(super) fn column_positions(schema: &Schema) -> Vec<usize> {
     (0..schema.fields().len()).filter(|at| !schema.fields()[*at].is_many()).collect()
 }
 

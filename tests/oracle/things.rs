@@ -210,3 +210,18 @@ pub(super) fn for_sqlite(mut thing: Thing) -> Thing {
     }
     thing
 }
+
+/// Removes the values that PostgreSQL cannot store.
+pub(super) fn for_postgres(mut thing: Thing) -> Thing {
+    for (cell, spec) in thing.0.iter_mut().zip(&FIELDS) {
+        match spec.name {
+            "zone" if cell[0] == Value::from("a\0") => cell[0] = Value::from("a"),
+            _ => cell.retain(|value| match value.as_ref() {
+                ValueRef::Str(text) => !text.contains('\0'),
+                ValueRef::Timestamp(nanos) => nanos % 1_000 == 0,
+                _ => true,
+            }),
+        }
+    }
+    thing
+}

@@ -7,6 +7,7 @@
 mod bucket;
 mod dialect;
 mod error;
+mod fold;
 mod name;
 mod predicate;
 mod records;

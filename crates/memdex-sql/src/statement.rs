@@ -143,6 +143,11 @@ impl<'a> Statement<'a> {
         Statement { dialect, schema: Some(schema), collection, literals: true, params: Vec::new() }
     }
 
+    /// Whether this is the condition of an index, which has no parameters and no subqueries.
+    pub(super) fn is_of_index(&self) -> bool {
+        self.literals
+    }
+
     fn finish(self, text: String) -> Result<Sql, SqlError> {
         let (given, limit) = (self.params.len(), self.dialect.max_params());
         if given > limit {

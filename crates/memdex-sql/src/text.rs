@@ -1,5 +1,4 @@
-//! Text conditions. Case-sensitive ones have exactly the same result as in memdex. Case-insensitive ones depend on the
-//! database: SQLite folds the case of ASCII only, and PostgreSQL uses the locale of the database.
+//! Text conditions. Those that ignore case fold the column (`fold`), and then compare with the folded pattern.
 
 use super::statement::Statement;
 use super::{Dialect, SqlError};
@@ -25,65 +24,56 @@ impl Statement<'_> {
             return Ok(format!("{column} IS NOT NULL"));
         }
         if test.ignore_case {
-            return self.case_insensitive(field, test);
+            let folded: String = pattern.chars().map(TextTest::fold_case).collect();
+            let column = self.folded(field, test, &folded)?;
+            return self.text_of(&column, field, test.op, &folded);
         }
-        Ok(match (test.op, self.dialect) {
-            (TextOp::Eq, _) => {
-                let value = self.value(field, &Value::from(pattern))?;
-                format!("{column} = {value}")
-            }
+        match test.op {
             // A range selects the same records and can use any index.
-            (TextOp::StartsWith, _) => {
+            TextOp::StartsWith => {
                 let from = Bound::Included(Value::from(pattern));
                 let to = prefix_end(pattern).map_or(Bound::Unbounded, |end| Bound::Excluded(Value::from(end)));
                 // The range has the depth of the test.
-                return self.condition(&Predicate::Range(field.to_owned().into(), from, to), depth + 1);
+                self.condition(&Predicate::Range(field.to_owned().into(), from, to), depth + 1)
+            }
+            op => self.text_of(&column, field, op, pattern),
+        }
+    }
+
+    /// A case-sensitive test of an expression.
+    fn text_of(&mut self, text: &str, field: &str, op: TextOp, pattern: &str) -> Result<String, SqlError> {
+        Ok(match (op, self.dialect) {
+            (TextOp::Eq, _) => {
+                let value = self.value(field, &Value::from(pattern))?;
+                format!("{text} = {value}")
             }
             // Compared as bytes, because text functions stop at a NUL. In UTF-8, no character contains the bytes of
             // another.
             (TextOp::EndsWith, Dialect::Sqlite) => {
                 let value = self.value(field, &Value::from(pattern.as_bytes()))?;
-                format!("substr(CAST({column} AS BLOB), -{}) = {value}", pattern.len())
+                format!("substr(CAST({text} AS BLOB), -{}) = {value}", pattern.len())
             }
             (TextOp::EndsWith, Dialect::Postgres) => {
                 let value = self.value(field, &Value::from(pattern))?;
-                format!("right({column}, {}) = {value}", pattern.chars().count())
+                format!("right({text}, {}) = {value}", pattern.chars().count())
             }
-            (TextOp::Contains, Dialect::Sqlite) => {
+            (TextOp::StartsWith | TextOp::Contains, Dialect::Sqlite) => {
                 let value = self.value(field, &Value::from(pattern.as_bytes()))?;
-                format!("instr(CAST({column} AS BLOB), {value}) > 0")
+                format!("instr(CAST({text} AS BLOB), {value}) {}", if op == TextOp::Contains { "> 0" } else { "= 1" })
             }
-            (TextOp::Contains, Dialect::Postgres) => {
+            (TextOp::StartsWith | TextOp::Contains, Dialect::Postgres) => {
                 let value = self.value(field, &Value::from(pattern))?;
-                format!("strpos({column} COLLATE \"C\", {value}) > 0")
+                let place = if op == TextOp::Contains { "> 0" } else { "= 1" };
+                format!("strpos({text} COLLATE \"C\", {value}) {place}")
             }
             (TextOp::Like, Dialect::Sqlite) => {
                 let value = self.pattern(field, &to_glob(pattern))?;
-                format!("{column} GLOB {value}")
+                format!("{text} GLOB {value}")
             }
             (TextOp::Like, Dialect::Postgres) => {
                 let value = self.value(field, &Value::from(pattern))?;
-                format!("{column} COLLATE \"C\" LIKE {value}")
+                format!("{text} COLLATE \"C\" LIKE {value}")
             }
-        })
-    }
-
-    /// A case-insensitive test, as a pattern.
-    fn case_insensitive(&mut self, field: &str, test: &TextTest) -> Result<String, SqlError> {
-        let column = self.column(field)?;
-        let literal = || escaped(&test.pattern);
-        let pattern = match test.op {
-            TextOp::Eq => literal(),
-            TextOp::StartsWith => format!("{}%", literal()),
-            TextOp::EndsWith => format!("%{}", literal()),
-            TextOp::Contains => format!("%{}%", literal()),
-            TextOp::Like => test.pattern.clone(),
-        };
-        let value = self.pattern(field, &pattern)?;
-        Ok(match self.dialect {
-            // SQLite has no default escape character.
-            Dialect::Sqlite => format!("{column} LIKE {value} ESCAPE '\\'"),
-            Dialect::Postgres => format!("{column} COLLATE \"default\" ILIKE {value}"),
         })
     }
 
@@ -145,18 +135,6 @@ fn to_glob(pattern: &str) -> String {
     glob
 }
 
-/// Escapes a string to a pattern that matches only this string.
-fn escaped(text: &str) -> String {
-    let mut pattern = String::with_capacity(text.len());
-    for c in text.chars() {
-        if matches!(c, '%' | '_' | '\\') {
-            pattern.push('\\');
-        }
-        pattern.push(c);
-    }
-    pattern
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -177,8 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn patterns_are_converted_and_escaped() {
+    fn patterns_are_converted() {
         assert_eq!(to_glob(r"a%b_c\%d\_e\\f*g?h[i]"), r"a*b?c%d_e\f[*]g[?]h[[]i]");
-        assert_eq!(escaped(r"50%_\"), r"50\%\_\\");
     }
 }

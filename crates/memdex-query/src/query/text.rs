@@ -61,6 +61,24 @@ impl TextTest {
         TextTest { op, pattern: pattern.into(), ignore_case: true }
     }
 
+    /// The representative of all characters that are equal when case is ignored: the result of [`char::to_lowercase`],
+    /// or the character itself if the result has several characters. (Only `İ` has; it equals no other character.)
+    ///
+    /// ```
+    /// use memdex::query::TextTest;
+    /// assert_eq!(['Ä', 'ä', '\u{212A}', 'ß'].map(TextTest::fold_case), ['ä', 'ä', 'k', 'ß']);
+    /// ```
+    pub fn fold_case(c: char) -> char {
+        if c.is_ascii() {
+            return c.to_ascii_lowercase();
+        }
+        let mut lower = c.to_lowercase();
+        match (lower.next(), lower.next()) {
+            (Some(one), None) => one,
+            _ => c,
+        }
+    }
+
     /// A test with an empty pattern for each operation, with case and without.
     #[cfg(feature = "json")]
     pub(super) fn kinds() -> impl Iterator<Item = TextTest> {

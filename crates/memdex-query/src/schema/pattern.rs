@@ -85,7 +85,7 @@ impl Pattern {
         let ignore_case = test.ignore_case && !pieces.iter().flatten().flatten().all(without_case);
         let piece = |chars: Vec<Option<char>>| {
             let plain = if ignore_case { None } else { chars.iter().copied().collect::<Option<String>>() };
-            let chars = chars.into_iter().map(|c| if ignore_case { c.map(fold) } else { c }).collect();
+            let chars = chars.into_iter().map(|c| if ignore_case { c.map(TextTest::fold_case) } else { c }).collect();
             Piece { chars, plain: plain.map(String::into_boxed_str) }
         };
         Some(Pattern { ignore_case, pieces: pieces.into_iter().map(piece).collect() })
@@ -138,7 +138,8 @@ impl Piece {
         let mut left = text.chars();
         for expected in &self.chars {
             let c = left.next()?;
-            let matches = expected.is_none_or(|expected| expected == if ignore_case { fold(c) } else { c });
+            let matches =
+                expected.is_none_or(|expected| expected == if ignore_case { TextTest::fold_case(c) } else { c });
             if !matches {
                 return None;
             }
@@ -170,19 +171,6 @@ impl Piece {
     }
 }
 
-/// The representative of all characters that are equal when case is ignored: the result of [`char::to_lowercase`], or
-/// the character itself if the result has several characters. (Only `İ` has; it equals no other character.)
-fn fold(c: char) -> char {
-    if c.is_ascii() {
-        return c.to_ascii_lowercase();
-    }
-    let mut lower = c.to_lowercase();
-    match (lower.next(), lower.next()) {
-        (Some(one), None) => one,
-        _ => c,
-    }
-}
-
 /// The lowest text above all texts with this prefix; `None` if there is none. (UTF-8 has the order of its characters.)
 fn end_of_prefix(prefix: &str) -> Option<String> {
     let mut prefix = prefix.to_owned();
@@ -206,6 +194,7 @@ mod tests {
     /// By definition: two characters are the same if their sequences in lower case are.
     #[test]
     fn folding_is_comparing_sequences_in_lower_case() {
+        let fold = TextTest::fold_case;
         let mut by_sequence: BTreeMap<Vec<char>, char> = BTreeMap::new();
         let mut of_folded: BTreeMap<char, Vec<char>> = BTreeMap::new();
         for c in '\0'..=char::MAX {

@@ -295,3 +295,61 @@ fn an_order_by_key_fields_repeats_the_key() {
     let [sqlite, _] = translated(&query(Predicate::All).order_by(by_key));
     assert!(sqlite.text.ends_with(" ORDER BY `org` ASC, `id` DESC, `org` ASC, `id` ASC"), "{}", sqlite.text);
 }
+
+#[test]
+fn tests_that_ignore_case_fold_the_letters_of_the_pattern() {
+    let [a, b] = translated(&query(field("status").eq_ignore_case("Ék1")));
+    assert!(a.text.ends_with("WHERE replace(replace(replace(`status`, ?1, ?2), ?3, ?4), ?5, ?6) = ?7"), "{}", a.text);
+    let params = ["K", "k", "É", "é", "\u{212A}", "k", "ék1"].map(text);
+    assert_eq!(a.params, params);
+    assert!(b.text.ends_with(r#"WHERE translate("status" COLLATE "C", $1::text, $2::text) = $3::text"#), "{}", b.text);
+    assert_eq!(b.params, [text("KÉ\u{212A}"), text("kék"), text("ék1")]);
+    for (predicate, sqlite, postgres) in [
+        (
+            field("status").starts_with_ignore_case("a"),
+            "instr(CAST({} AS BLOB), ?3) = 1",
+            r#"strpos({} COLLATE "C", $3::text) = 1"#,
+        ),
+        (field("status").ends_with_ignore_case("a"), "substr(CAST({} AS BLOB), -1) = ?3", "right({}, 1) = $3::text"),
+        (
+            field("status").contains_str_ignore_case("a"),
+            "instr(CAST({} AS BLOB), ?3) > 0",
+            r#"strpos({} COLLATE "C", $3::text) > 0"#,
+        ),
+        (field("status").like_ignore_case("a_"), "{} GLOB ?3", r#"{} COLLATE "C" LIKE $3::text"#),
+    ] {
+        let [a, b] = translated(&query(predicate));
+        let sqlite = sqlite.replace("{}", "replace(`status`, ?1, ?2)");
+        let postgres = postgres.replace("{}", r#"translate("status" COLLATE "C", $1::text, $2::text)"#);
+        assert!(a.text.ends_with(&format!(" WHERE {sqlite}")), "{}", a.text);
+        assert!(b.text.ends_with(&format!(" WHERE {postgres}")), "{}", b.text);
+    }
+    // Without letters, the test is the case-sensitive one.
+    assert_eq!(
+        translated(&query(field("status").like_ignore_case("1%"))).map(|sql| (sql.text, sql.params)),
+        translated(&query(field("status").like("1%"))).map(|sql| (sql.text, sql.params))
+    );
+}
+
+/// SQLite's parser has a small stack, and conditions of indexes can't have subqueries.
+#[test]
+fn long_patterns_are_folded_in_parts() {
+    let long = "zwölf boxkämpfer jagen viktor";
+    let predicate = field("status").eq_ignore_case(long);
+    let [a, b] = translated(&query(predicate.clone()));
+    let (inner, outer) = a.text.split_once(" FROM (SELECT ").map(|(outer, inner)| (inner, outer)).unwrap();
+    assert_eq!((outer.matches("replace(").count(), inner.matches("replace(").count()), (6, 16), "{}", a.text);
+    assert!(outer.contains("replace(`folded`, ") && inner.ends_with(") AS `folded`)) = ?45"), "{}", a.text);
+    assert_eq!(b.params.len(), 3);
+    let of_index = |text: &str| {
+        let index = IndexDef::ordered("amount").named("part").when(field("status").eq_ignore_case(text));
+        schema().with_index(index).to_sql(Dialect::Sqlite, "Payment")
+    };
+    let short = of_index("ä1").unwrap().pop().unwrap();
+    assert!(short.ends_with("WHERE replace(`status`, 'Ä', 'ä') = 'ä1'"), "{short}");
+    assert_eq!(
+        of_index(long).unwrap_err().to_string(),
+        "can't translate eq_ignore_case of more than 16 different letters in the condition of an index (field \"status\") \
+         to SQLite: no equivalent SQL exists; use fewer letters, or an index without a condition"
+    );
+}
