@@ -332,7 +332,7 @@ impl Store {
     }
 
     /// Checks every structure against every record, and the counted memory by a walk. Blocks writers, but not readers.
-    /// O(records × indexes).
+    /// O(records × indexes). Calls the extractors of all records, which must not wait for a thread that writes.
     ///
     /// # Errors
     /// A [`VerifyError`] with the first findings: a bug in memdex, or an extractor or `heap_size` that returns different

@@ -191,10 +191,6 @@ mod stand_in {
             self.0.read().unwrap_or_else(PoisonError::into_inner)
         }
 
-        pub(crate) fn read_recursive(&self) -> RwLockReadGuard<'_, T> {
-            self.read()
-        }
-
         pub(crate) fn write(&self) -> RwLockWriteGuard<'_, T> {
             self.0.write().unwrap_or_else(PoisonError::into_inner)
         }

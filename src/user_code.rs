@@ -1,8 +1,8 @@
 //! User code that runs inside a call to memdex: closures, extractors, hooks, observers, `Drop`s.
 //!
-//! While it runs, a flag of the thread is set. Reads then take their guards recursively. Writes are refused, as they
-//! would wait for a lock that their own thread holds. A dropped pin defers its reclamation until the outermost user
-//! code on the thread has returned.
+//! No guard of a shared structure is held while it runs, but the commit lock may be. A flag of the thread is set meanwhile. Writes
+//! are refused, as they would wait for a lock that their own thread holds. A dropped pin defers its reclamation until the
+//! outermost user code on the thread has returned.
 
 use crate::sync::{panicking, per_thread};
 use std::any::Any;
@@ -19,7 +19,7 @@ per_thread! {
     static DEFERRED: RefCell<Vec<(usize, Work)>> = RefCell::new(Vec::new());
 }
 
-/// While a scope exists, its thread is inside user code. Declare it before any guard, so that it is dropped after them.
+/// While a scope exists, its thread is inside user code. Deferred work runs at its end, so enter it under no guard.
 pub(crate) struct Scope(());
 
 impl Scope {

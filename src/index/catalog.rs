@@ -7,6 +7,7 @@ use crate::record::FieldSource;
 use crate::sync::Arc;
 
 /// The shared sides of all structures of a collection, in the order in which they were added.
+#[derive(Clone)]
 pub(crate) struct Catalog {
     pub(crate) indexes: Arc<[Arc<dyn Index>]>,
     pub(crate) aggregates: Arc<[Arc<Materialized>]>,

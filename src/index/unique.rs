@@ -23,6 +23,7 @@ use memdex_query::value::{Value, ValueRef};
 use std::collections::HashSet;
 use std::ops::ControlFlow;
 
+#[derive(Clone)]
 struct Holder {
     value: Value,
     hash: u32,
@@ -135,10 +136,11 @@ impl UniqueIndex {
         bytes
     }
 
-    /// Passes every value with its hash and its row, then the rows without one.
+    /// Passes every value with its hash and its row, then the rows without one. Under no guard.
     fn each(&self, mut visit: impl FnMut(u32, &Value, Row)) {
         for shard in &self.shards {
-            shard.0.read().iter().for_each(|holder| visit(holder.hash, &holder.value, holder.row));
+            let holders = shard.0.read().clone();
+            holders.iter().for_each(|holder| visit(holder.hash, &holder.value, holder.row));
         }
         let null = self.null.read().clone();
         null.iter().for_each(|row| visit(NULL, &Value::NULL, row));

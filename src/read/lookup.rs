@@ -3,15 +3,18 @@
 use super::snapshot::View;
 use crate::error::QueryError;
 use crate::record::{Lookup, Record};
-use crate::storage::{Collection, Handle};
+use crate::storage::{Collection, Handle, Table, Version};
+use crate::sync::Arc;
 use crate::user_code;
 use memdex_query::query::{Field, Predicate};
 use memdex_query::value::{FieldValue, IntoKey, Operand};
 
-enum Seen<T> {
-    Answer(Option<T>),
-    /// A commit in flight has changed this key.
-    InFlight,
+/// Passes the record of a version to `read`. A commit may have dropped all other references to it by the end.
+#[inline]
+fn read_held<R: Record, T>(table: &Table<R>, version: Arc<Version<R>>, read: impl FnOnce(&R) -> T) -> Option<T> {
+    let version = table.counters.hold(version);
+    let _scope = user_code::Scope::enter();
+    version.record.as_ref().map(read)
 }
 
 impl<R: Record> Collection<R> {
@@ -25,37 +28,16 @@ impl<R: Record> Collection<R> {
         })
     }
 
-    /// Calls `read` with the record of this key in place, without counting a reference: the cheapest read.
+    /// Calls `read` with the record of this key, at the newest commit. Costs as much as [`get`](Collection::get).
     ///
-    /// Changes to the key's shard wait until `read` returns. So `read` must be short and must not wait for a thread
-    /// that writes to this store. It may read from the store but not write to it.
+    /// The record does not change under `read`, which holds no lock: it may take its time, and wait for threads that read from
+    /// this store or write to it. It may read from the store itself but not write to it.
     #[inline]
     pub fn get_with<Q: IntoKey<R::Key>, T>(&self, key: Q, read: impl FnOnce(&R) -> T) -> Option<T> {
-        self.engine.latency.get(|| self.read_newest(&key, read))
-    }
-
-    #[inline]
-    fn read_newest<Q: IntoKey<R::Key>, T>(&self, key: &Q, read: impl FnOnce(&R) -> T) -> Option<T> {
-        let lookup = Lookup::new(&self.table.seed, key);
-        let mut read = Some(read);
-        let seen = self.table.keys.with_newest(
-            lookup.hash,
-            |key| lookup.matches(key),
-            |newest| match newest {
-                Some(newest) if newest.begin > self.engine.timeline.published() => Seen::InFlight,
-                newest => Seen::Answer(
-                    newest.and_then(|v| v.record.as_ref()).zip(read.take()).map(|(record, read)| read(record)),
-                ),
-            },
-        );
-        match seen {
-            Seen::Answer(answer) => answer,
-            Seen::InFlight => {
-                let version = self.newest_beside_commit(&lookup)?;
-                let _scope = user_code::Scope::enter();
-                version.record.as_ref().zip(read).map(|(record, read)| read(record))
-            }
-        }
+        self.engine.latency.get(|| {
+            let lookup = Lookup::new(&self.table.seed, &key);
+            self.newest(&lookup).and_then(|version| read_held(&self.table, version, read))
+        })
     }
 
     /// The records of several keys, at one commit, in the order of the keys.
@@ -103,13 +85,13 @@ impl<R: Record> Collection<R> {
             debug_assert!(newest.as_ref().is_none_or(|newest| newest.begin <= published));
             return Ok(newest.and_then(Handle::of));
         }
-        drop(newest);
+        self.table.counters.drop_each(newest);
         self.view().record_by(field, value)
     }
 
     /// Whether a record with this key exists.
     pub fn contains<Q: IntoKey<R::Key>>(&self, key: Q) -> bool {
-        self.get(key).is_some()
+        self.get_with(key, |_| ()).is_some()
     }
 
     /// The number of records. O(1).
@@ -126,12 +108,11 @@ impl<R: Record> Collection<R> {
 impl<R: Record> View<R> {
     /// The record with this key.
     pub fn get<Q: IntoKey<R::Key>>(&self, key: Q) -> Option<Handle<R>> {
-        self.latency().get(|| self.record_of(&key))
+        self.latency().get(|| self.version_of(&key).and_then(Handle::of))
     }
 
-    fn record_of<Q: IntoKey<R::Key>>(&self, key: &Q) -> Option<Handle<R>> {
-        let lookup = Lookup::new(&self.table.seed, key);
-        self.table.version_at(lookup.hash, |key| lookup.matches(key), self.snapshot.commit()).and_then(Handle::of)
+    fn version_of<Q: IntoKey<R::Key>>(&self, key: &Q) -> Option<Arc<Version<R>>> {
+        self.table.version_at(&Lookup::new(&self.table.seed, key), self.snapshot.commit())
     }
 
     /// The record with this value in a field that has a unique index, at this snapshot. Evaluates the records changed
@@ -165,11 +146,7 @@ impl<R: Record> View<R> {
 
     /// Calls `read` with the record of this key.
     pub fn get_with<Q: IntoKey<R::Key>, T>(&self, key: Q, read: impl FnOnce(&R) -> T) -> Option<T> {
-        self.latency().get(|| {
-            let record = self.record_of(&key)?;
-            let _scope = user_code::Scope::enter();
-            Some(read(&record))
-        })
+        self.latency().get(|| self.version_of(&key).and_then(|version| read_held(&self.table, version, read)))
     }
 
     /// The records of several keys, in the order of the keys.
@@ -179,7 +156,7 @@ impl<R: Record> View<R> {
 
     /// Whether a record with this key exists.
     pub fn contains<Q: IntoKey<R::Key>>(&self, key: Q) -> bool {
-        self.get(key).is_some()
+        self.get_with(key, |_| ()).is_some()
     }
 
     /// The number of records. O(1).

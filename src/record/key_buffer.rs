@@ -137,6 +137,14 @@ impl<'a, Q> Lookup<'a, Q> {
         }
     }
 
+    /// The key's parts, encoded.
+    pub(crate) fn encoded<K>(&self, seed: &RandomState) -> KeyBuffer
+    where
+        Q: IntoKey<K>,
+    {
+        KeyBuffer::of(seed, self.key)
+    }
+
     fn matches_part_by_part<K>(&self, key: &Key) -> bool
     where
         Q: IntoKey<K>,

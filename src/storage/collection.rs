@@ -30,20 +30,24 @@ impl<R: Record> Collection<R> {
     /// The version of a key at the newest commit. Takes no pin in the common case.
     #[inline]
     pub(crate) fn newest<Q: IntoKey<R::Key>>(&self, lookup: &Lookup<'_, Q>) -> Option<Arc<Version<R>>> {
-        let newest = self.table.keys.newest(lookup.hash, |key| lookup.matches(key))?;
+        let newest = self.table.newest(lookup)?;
         // Read `published` after finding the version: otherwise the batch in flight could become visible.
         if newest.begin <= self.engine.timeline.published() {
             return Some(newest);
         }
-        drop(newest);
-        self.newest_beside_commit(lookup)
+        self.newest_beside_commit(newest, lookup)
     }
 
     /// A commit in flight has just changed this key. The version before it can be looked up safely only under a pin.
     #[cold]
-    pub(crate) fn newest_beside_commit<Q: IntoKey<R::Key>>(&self, lookup: &Lookup<'_, Q>) -> Option<Arc<Version<R>>> {
+    fn newest_beside_commit<Q: IntoKey<R::Key>>(
+        &self,
+        in_flight: Arc<Version<R>>,
+        lookup: &Lookup<'_, Q>,
+    ) -> Option<Arc<Version<R>>> {
+        self.table.let_go(in_flight);
         let pinned = self.engine.pin();
-        self.table.version_at(lookup.hash, |key| lookup.matches(key), pinned.epoch())
+        self.table.version_at(lookup, pinned.epoch())
     }
 }
 

@@ -153,7 +153,7 @@ impl Engine {
         }
         self.reclaim_requested.store(true, SeqCst);
         if user_code::inside() {
-            // This thread may hold a guard further up, so reclamation waits until that call ends.
+            // This thread may hold the commit lock further up, so reclamation waits until that call ends.
             let engine = self.clone();
             user_code::defer(Arc::as_ptr(self).addr(), move || engine.reclaim_as_requested(Extent::All));
         } else {

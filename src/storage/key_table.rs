@@ -3,30 +3,22 @@
 //! Finding a key costs three memory accesses: the tags of the shard, the pointer, and the version. The hashes are
 //! stored in the versions, so a slot takes nine bytes. When a shard grows, it reads them again; only accesses to that
 //! shard wait.
+//!
+//! A look-up compares keys by code of the user's key type, which may wait for other threads. So that code never runs under the
+//! guard of a shard: there a look-up finds a version by its hash, or by the bytes of its key.
 
 use super::Version;
 use crate::hash::{self, shard, spread};
 use crate::limits::KEY_SHARDS;
 use crate::memory::HeapBytes;
 use crate::sync::{Arc, RwLock, RwLockReadGuard};
-use crate::user_code;
 use hashbrown::HashTable;
-use memdex_query::value::Key;
 
 type Entries<R> = HashTable<Arc<Version<R>>>;
 
 /// Fits in one cache line, so that a lookup touches only one line of the directory.
 #[repr(align(64))]
 struct Shard<R>(RwLock<Entries<R>>);
-
-impl<R> Shard<R> {
-    /// Inside user code (`nested`), this thread may already hold a guard of the same shard. Waiting behind a writer,
-    /// which waits for that guard, would then deadlock.
-    #[inline]
-    fn read(&self, nested: bool) -> RwLockReadGuard<'_, Entries<R>> {
-        if nested { self.0.read_recursive() } else { self.0.read() }
-    }
-}
 
 pub(crate) struct KeyTable<R> {
     shards: Box<[Shard<R>]>,
@@ -40,33 +32,21 @@ impl<R> KeyTable<R> {
     }
 
     #[inline]
-    fn read(&self, hash: u32, nested: bool) -> RwLockReadGuard<'_, Entries<R>> {
-        self.shards[shard(hash, KEY_SHARDS)].read(nested)
+    fn read(&self, hash: u32) -> RwLockReadGuard<'_, Entries<R>> {
+        self.shards[shard(hash, KEY_SHARDS)].0.read()
     }
 
     /// The newest version of a key. `None` proves that no epoch that may still be read has a record with that key.
     #[inline]
-    pub(crate) fn newest(&self, hash: u32, is: impl Fn(&Key) -> bool) -> Option<Arc<Version<R>>> {
-        let nested = user_code::inside();
-        // Comparing keys may call the user's code.
-        let _scope = user_code::Scope::enter();
-        let entries = self.read(hash, nested);
-        entries.find(spread(hash), |v| v.hash == hash && is(&v.key)).cloned()
+    pub(crate) fn newest(&self, hash: u32, key: &[u8]) -> Option<Arc<Version<R>>> {
+        self.read(hash).find(spread(hash), |v| v.hash == hash && v.key.bytes() == key).cloned()
     }
 
-    /// Passes the newest version of a key to `look`, which is user code, under the guard of the shard.
+    /// The newest version of some key with this hash. `None` proves as much as that of [`newest`](KeyTable::newest), for every
+    /// such key.
     #[inline]
-    pub(crate) fn with_newest<T>(
-        &self,
-        hash: u32,
-        is: impl Fn(&Key) -> bool,
-        look: impl FnOnce(Option<&Version<R>>) -> T,
-    ) -> T {
-        let nested = user_code::inside();
-        // Declared before the guard, so that deferred work runs after the guard is released.
-        let _scope = user_code::Scope::enter();
-        let entries = self.read(hash, nested);
-        look(entries.find(spread(hash), |v| v.hash == hash && is(&v.key)).map(|v| &**v))
+    pub(crate) fn newest_with_hash(&self, hash: u32) -> Option<Arc<Version<R>>> {
+        self.read(hash).find(spread(hash), |v| v.hash == hash).cloned()
     }
 
     /// Replaces `old` by `new`, or inserts `new` if there is no old version. The old one is found by pointer, so no
@@ -107,8 +87,7 @@ impl<R> KeyTable<R> {
 
     /// The number of keys in the table, tombstones included.
     pub(crate) fn len(&self) -> usize {
-        let nested = user_code::inside();
-        self.shards.iter().map(|shard| shard.read(nested).len()).sum()
+        self.shards.iter().map(|shard| shard.0.read().len()).sum()
     }
 
     /// O(1).
@@ -118,8 +97,7 @@ impl<R> KeyTable<R> {
 
     /// The heap bytes, by a walk; for audits.
     pub(crate) fn walk_bytes(&self) -> usize {
-        let nested = user_code::inside();
-        self.shards.iter().map(|shard| size_of::<Shard<R>>() + shard.read(nested).allocation_size()).sum()
+        self.shards.iter().map(|shard| size_of::<Shard<R>>() + shard.0.read().allocation_size()).sum()
     }
 
     /// Removes and returns every version, when the collection is dropped.

@@ -237,7 +237,8 @@ impl<R> Pages<R> {
         }
     }
 
-    /// Passes the newest version and the older ones of each row of a page to `look`, for audits and statistics.
+    /// Passes the newest version and the older ones of each row of a page to `look`, for audits and statistics. Under no guard,
+    /// since an audit runs user code.
     pub(crate) fn audit_page(
         &self,
         number: usize,
@@ -245,12 +246,14 @@ impl<R> Pages<R> {
     ) -> bool {
         let first = number * PAGE_ROWS;
         let Some((page, _)) = Row::try_from(first).ok().and_then(|row| self.page(row)) else { return false };
-        let rows = page.read();
-        for (slot, newest) in rows.newest.iter().enumerate() {
-            let slot_key = slot as u16;
-            let older: Vec<_> =
-                rows.older.range((slot_key, Commit::ZERO)..=(slot_key, Commit::MAX)).map(|(_, v)| v.clone()).collect();
-            look((first + slot) as Row, newest.as_ref(), &older);
+        let (newest, mut older) = {
+            let rows = page.read();
+            (rows.newest.clone(), rows.older.clone().into_iter().peekable())
+        };
+        for (slot, newest) in newest.iter().enumerate() {
+            let of_slot = std::iter::from_fn(|| older.next_if(|((at, _), _)| usize::from(*at) == slot));
+            let of_slot: Vec<_> = of_slot.map(|(_, version)| version).collect();
+            look((first + slot) as Row, newest.as_ref(), &of_slot);
         }
         true
     }

@@ -15,11 +15,11 @@ use crate::error::Commit;
 use crate::hash::RandomState;
 use crate::index::{ChangeSet, Role, RowChange};
 use crate::reclaim::Backlog;
-use crate::record::{KeyBuffer, Record, Schema};
+use crate::record::{KeyBuffer, Lookup, Record, Schema};
 use crate::rowset::{Row, RowSet};
 use crate::sync::Arc;
 use crate::user_code;
-use memdex_query::value::{Key, Value};
+use memdex_query::value::{IntoKey, Value};
 use smallvec::SmallVec;
 use std::ops::Deref;
 
@@ -78,18 +78,50 @@ impl<R: Record> Table<R> {
         Table { core: TableCore::new(name, schema, seed, counters), keys: KeyTable::new(), pages: Pages::new() }
     }
 
+    /// The newest version of a key, published or in flight.
+    #[inline]
+    pub(crate) fn newest<Q: IntoKey<R::Key>>(&self, lookup: &Lookup<'_, Q>) -> Option<Arc<Version<R>>> {
+        let candidate = self.keys.newest_with_hash(lookup.hash)?;
+        if lookup.matches(&candidate.key) {
+            return Some(candidate);
+        }
+        self.newest_despite(candidate, lookup)
+    }
+
+    /// Another key has the same hash.
+    #[cold]
+    fn newest_despite<Q: IntoKey<R::Key>>(
+        &self,
+        other: Arc<Version<R>>,
+        lookup: &Lookup<'_, Q>,
+    ) -> Option<Arc<Version<R>>> {
+        self.let_go(other);
+        let key = lookup.encoded(&self.seed);
+        self.keys.newest(lookup.hash, key.bytes())
+    }
+
+    /// Drops a reader's reference to a version, which a commit may have made the last one.
+    pub(crate) fn let_go(&self, version: Arc<Version<R>>) {
+        self.counters.drop_each([version]);
+    }
+
     /// The version of a key that `epoch`, which is pinned, sees. Only the key table proves absence; where it has a later version,
     /// the row page has the earlier ones.
-    pub(crate) fn version_at(&self, hash: u32, is: impl Fn(&Key) -> bool, epoch: Commit) -> Option<Arc<Version<R>>> {
-        let newest = self.keys.newest(hash, is)?;
+    pub(crate) fn version_at<Q: IntoKey<R::Key>>(
+        &self,
+        lookup: &Lookup<'_, Q>,
+        epoch: Commit,
+    ) -> Option<Arc<Version<R>>> {
+        let newest = self.newest(lookup)?;
         if newest.begin <= epoch {
             return Some(newest);
         }
         // While the epoch is pinned, a row that it sees keeps its key; a row that it does not see may have been reused, but then
         // has no version at this epoch.
-        let version = self.pages.at(newest.row, epoch)?;
-        debug_assert!(version.key == newest.key);
-        Some(version)
+        let version = self.pages.at(newest.row, epoch);
+        debug_assert!(version.as_ref().is_none_or(|version| version.key == newest.key));
+        self.let_go(newest);
+        version
     }
 
     /// The rows of these keys, given by their parts, in the newest state. A part of a query: read it before the marks. Costs a
@@ -98,7 +130,7 @@ impl<R: Record> Table<R> {
         let row = |parts: &Vec<Value>| {
             let mut key = KeyBuffer::new(&self.seed);
             parts.iter().for_each(|part| key.push(part.as_ref()));
-            let newest = self.keys.newest(key.hash(), |own| own.bytes() == key.bytes())?;
+            let newest = self.keys.newest(key.hash(), key.bytes())?;
             (!newest.is_tombstone()).then_some(newest.row)
         };
         let mut rows: Vec<Row> = keys.iter().filter_map(row).collect();
@@ -244,5 +276,52 @@ impl<R> Drop for Table<R> {
         let from_pages: Vec<_> = self.pages.take_all().collect();
         let panics = user_code::drop_each(self.keys.take_all()) + user_code::drop_each(from_pages);
         self.counters.report_drop_panics(panics);
+    }
+}
+
+#[cfg(all(test, not(any(memdex_shuttle, memdex_loom))))]
+mod tests {
+    use super::*;
+    use crate::hash;
+    use crate::record::FieldDef;
+    use memdex_query::value::ValueRef;
+
+    struct Item(&'static str);
+
+    impl Record for Item {
+        type Key = String;
+
+        fn schema() -> Schema {
+            Schema::new([FieldDef::of::<String>("id").key()])
+        }
+
+        fn key(&self, key: &mut KeyBuffer) {
+            key.push(self.0.into());
+        }
+
+        fn value(&self, _: usize) -> ValueRef<'_> {
+            self.0.into()
+        }
+    }
+
+    #[test]
+    fn keys_with_one_hash_are_told_apart() {
+        let seed = hash::seeded(1);
+        let table = Table::<Item>::new("Item", Item::schema(), seed.clone(), Arc::default());
+        let commit = Commit::from_number(1);
+        for (row, id) in ["a", "b", "c"].into_iter().enumerate() {
+            let key = KeyBuffer::of::<String, _>(&seed, &id).to_key();
+            table
+                .keys
+                .put(None, &Arc::new(Version { begin: commit, row: row as Row, hash: 7, key, record: Some(Item(id)) }));
+        }
+        let found = |id: &str| {
+            let mut lookup = Lookup::new::<String>(&seed, &id);
+            lookup.hash = 7;
+            let newest = table.newest(&lookup).map(|version| version.row);
+            assert_eq!(table.version_at(&lookup, commit).map(|version| version.row), newest);
+            newest
+        };
+        assert_eq!(["a", "b", "c", "d"].map(found), [Some(0), Some(1), Some(2), None]);
     }
 }

@@ -211,7 +211,9 @@ impl TableCore {
             .columns
             .iter()
             .all(|column| self.field_of(column).is_some_and(|(field, at)| cell_value(field, &at, record).is_ok()));
-        by_columns && self.catalog.read().accepts(record)
+        // Extractors run outside of the guard.
+        let catalog = self.catalog.read().clone();
+        by_columns && catalog.accepts(record)
     }
 
     fn field_of(&self, column: &Column) -> Option<(&FieldDef, FieldAt)> {

@@ -180,7 +180,7 @@ fn audit_row<R: Record>(
     found.expect(newest.hash == Lookup::new::<R::Key>(&table.seed, &newest.key).hash, || {
         format!("{key:?} has a wrong hash")
     });
-    let by_key = table.keys.newest(newest.hash, |key| *key == newest.key);
+    let by_key = table.keys.newest(newest.hash, newest.key.bytes());
     found.expect(by_key.is_some_and(|v| Arc::ptr_eq(&v, newest)), || {
         format!("the key table does not map {key:?} to row {row}")
     });

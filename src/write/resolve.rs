@@ -205,7 +205,7 @@ const NO_NET: usize = usize::MAX;
 /// Makes one unchanged net change per key. Does nothing else, so that the memory accesses of successive look-ups overlap.
 pub(super) fn look_up<R: Record>(table: &Table<R>, operations: &[Operation<R>]) -> Resolution<R> {
     let new = |at: usize, key: &Key, hash: u32| {
-        let old = table.keys.newest(hash, |other| other == key);
+        let old = table.keys.newest(hash, key.bytes());
         Net::new(at, old)
     };
     if let [Operation { target: Target::Key { key, hash }, .. }] = operations {

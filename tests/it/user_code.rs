@@ -11,6 +11,7 @@ mod inside;
 mod observers;
 mod panics;
 mod subscribers;
+mod waits;
 
 use memdex::stats::Stats;
 use memdex::typing::{KeyBuffer, ValueRef};

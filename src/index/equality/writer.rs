@@ -214,12 +214,13 @@ impl Maintain for EqualityWriter {
 
     fn audit(&self, rows: &dyn AuditRows, found: &mut Findings) -> usize {
         let each = |visit: &mut dyn FnMut(Row, Arc<Posting>)| {
-            let mut empty = 0;
-            self.index.each(|posting| {
-                let rows = posting.rows.read();
+            let (mut empty, mut postings) = (0, Vec::new());
+            self.index.each(|posting| postings.push(posting.clone()));
+            for posting in postings {
+                let rows = posting.rows.read().clone();
                 empty += usize::from(rows.is_empty() && posting.code != NULL_CODE);
                 rows.iter().for_each(|row| visit(row, posting.clone()));
-            });
+            }
             empty
         };
         let is_of = |entry: &Entry<'_>, posting: &Arc<Posting>| match (entry, posting.value.as_ref()) {

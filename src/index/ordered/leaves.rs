@@ -130,8 +130,12 @@ impl<K: Ord + Clone> Leaves<K> {
 
     /// Passes every leaf, ascending; for audits, under the commit lock or not.
     pub(super) fn each(&self, mut look: impl FnMut(&Entries<K>)) {
-        let leaves: Vec<_> = self.directory.read().leaves().cloned().collect();
-        leaves.iter().for_each(|leaf| look(&leaf.0.read()));
+        self.all().iter().for_each(|leaf| look(&leaf.0.read()));
+    }
+
+    /// Every leaf, ascending.
+    pub(super) fn all(&self) -> Vec<Arc<Leaf<K>>> {
+        self.directory.read().leaves().cloned().collect()
     }
 
     /// Joins small neighbours among `count` pairs from the leaf of `at` on; `None` is the first. Returns the position at which to

@@ -118,9 +118,13 @@ impl<K: IndexKey> Maintain for OrderedWriter<K> {
 
     fn audit(&self, rows: &dyn AuditRows, found: &mut Findings) -> usize {
         let each = |visit: &mut dyn FnMut(Row, Option<K>)| {
-            self.index.leaves.each(|entries| {
-                entries.keys.iter().zip(&entries.rows).for_each(|(key, row)| visit(*row, Some(key.clone())));
-            });
+            for leaf in self.index.leaves.all() {
+                let (keys, rows) = {
+                    let entries = leaf.0.read();
+                    (entries.keys.clone(), entries.rows.clone())
+                };
+                keys.into_iter().zip(rows).for_each(|(key, row)| visit(row, Some(key)));
+            }
             let null = self.index.null.read().clone();
             null.iter().for_each(|row| visit(row, None));
             0

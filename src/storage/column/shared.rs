@@ -205,10 +205,11 @@ impl Column {
                 let code = self.is_coded().then_some(bits as u32);
                 match (exact, code) {
                     (Some(exact), _) => visit(row, exact, None),
-                    (None, Some(code)) => self.with_dictionary(|values| {
-                        let value = values.get(code as usize).and_then(Option::as_ref);
-                        visit(row, value.map_or(ValueRef::Null, Value::as_ref), Some(code));
-                    }),
+                    (None, Some(code)) => {
+                        // By a copy: `visit` runs user code, under no guard.
+                        let value = self.with_dictionary(|values| values.get(code as usize).cloned().flatten());
+                        visit(row, value.as_ref().map_or(ValueRef::Null, Value::as_ref), Some(code));
+                    }
                     (None, None) => visit(row, self.plain_value(bits), None),
                 }
             }
