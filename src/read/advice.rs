@@ -39,6 +39,9 @@ impl Advisor<'_> {
         let mut advice = self.of_plan(plan);
         if let Some(first) = order.0.first().filter(|first| !self.has(&first.at, true)) {
             advice.push(format!("an ordered index on {:?} would have the order", first.name));
+            if self.lacks_column(&first.at) {
+                advice.push(format!("a column on {:?} would sort without reading the records", first.name));
+            }
         }
         advice
     }
@@ -48,14 +51,22 @@ impl Advisor<'_> {
         if field.undeclared().is_some() {
             return Some("a declared field with an index");
         }
-        let has_column = self.table.columns.iter().any(|column| column.field == field.position());
+        let or_column = |with: &'static str, without| if self.lacks_column(field) { with } else { without };
         match test {
-            Test::Range(..) => (!self.has(field, true)).then_some("an ordered index"),
-            Test::Ne(_) | Test::Text(_) => (!has_column).then_some("a column"),
+            Test::Range(..) => {
+                (!self.has(field, true)).then(|| or_column("an ordered index or a column", "an ordered index"))
+            }
+            Test::Ne(_) | Test::Text(_) => self.lacks_column(field).then_some("a column"),
             Test::Eq(_) | Test::In(_) | Test::IsNull | Test::Any(_) | Test::All(_) | Test::HasNone => {
-                (!self.has(field, false)).then_some("an index")
+                (!self.has(field, false)).then(|| or_column("an index or a column", "an index"))
             }
         }
+    }
+
+    /// Whether the field could have a column and has none.
+    fn lacks_column(&self, field: &FieldAt) -> bool {
+        let declared = self.table.schema.fields().get(field.position());
+        declared.is_some_and(|declared| !declared.is_column() && !declared.is_many())
     }
 
     /// Whether a single-field index over all records exists for this field.

@@ -196,7 +196,7 @@ impl<V: Send + Sync + 'static> Record for KeyValue<V> {
         self.key.iter().map(Value::heap_bytes).sum::<usize>() + self.fields.heap_bytes()
     }
 
-    fn engine_check(&self, schema: &Schema, _: Internal) -> Result<(), Cause> {
+    fn engine_admit(&mut self, schema: &Schema, _: Internal) -> Result<(), Cause> {
         for (name, _) in self.fields.iter() {
             let declared = schema.fields().iter().filter(|field| !field.is_key());
             if !declared.clone().any(|field| field.name() == name) {

@@ -1,6 +1,8 @@
 //! What is a record? Rust types, JSON documents and plain values, and the values of their fields in memdex's own terms.
 
 #[cfg(feature = "documents")]
+mod declared;
+#[cfg(feature = "documents")]
 mod document;
 mod field_values;
 mod fields;

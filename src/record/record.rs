@@ -137,9 +137,9 @@ pub trait Record: Sized + Send + Sync + 'static {
         None
     }
 
-    /// Whether the record fits the schema. For a Rust type, the compiler has checked that.
+    /// Checks whether the record fits the schema, and prepares it for reads by this schema. For a Rust type, the compiler has done both.
     #[doc(hidden)]
-    fn engine_check(&self, _: &Schema, _: Internal) -> Result<(), Cause> {
+    fn engine_admit(&mut self, _: &Schema, _: Internal) -> Result<(), Cause> {
         Ok(())
     }
 
@@ -177,8 +177,9 @@ pub(crate) trait Access: Record {
         Self::engine_opened_with(Internal(()))
     }
 
-    fn check_by(&self, schema: &Schema) -> Result<(), Cause> {
-        self.engine_check(schema, Internal(()))
+    /// Before anything else reads the record by a schema.
+    fn admit(&mut self, schema: &Schema) -> Result<(), Cause> {
+        self.engine_admit(schema, Internal(()))
     }
 
     fn built_by(schema: &Schema, values: &FieldValues) -> Result<Self, Cause> {

@@ -198,8 +198,8 @@ impl<R: Record> Operation<R> {
     }
 
     /// An operation that brings a record, and with it the key.
-    pub(super) fn of_record(table: &Table<R>, seen: Option<Commit>, action: Action<R>) -> Result<Self, Refusal> {
-        let keyed = match action.record() {
+    pub(super) fn of_record(table: &Table<R>, seen: Option<Commit>, mut action: Action<R>) -> Result<Self, Refusal> {
+        let keyed = match action.record_mut() {
             Some(record) => checked_key(table, record),
             None => unreachable!("only for actions that hold a record"),
         };
@@ -332,12 +332,13 @@ impl<R: Record> Operation<R> {
 
 fn changed<R: Record>(table: &Table<R>, key: &Key, change: &Change<R>, record: &R) -> Result<Effect<R>, Cause> {
     let changed = user_code::run(|| change(record, &table.counters));
-    let changed = changed.map_err(|message| Cause::Panicked { what: "update closure", message })??;
+    let mut changed = changed.map_err(|message| Cause::Panicked { what: "update closure", message })??;
+    let admitted = changed.admit(&table.schema);
     let kept = key_of(table, &changed).and_then(|of_changed| match of_changed.bytes() == key.bytes() {
         true => Ok(()),
         false => Err(Cause::KeyChanged { to: of_changed.to_key() }),
     });
-    match changed.check_by(&table.schema).and(kept) {
+    match admitted.and(kept) {
         Ok(()) => Ok(Effect::Updated(changed)),
         Err(cause) => {
             table.counters.drop_each([changed]);
@@ -352,8 +353,8 @@ pub(super) fn drop_operations<R: Record>(operations: impl IntoIterator<Item = Op
 }
 
 /// Checks a record against the schema and returns its key with the hash.
-fn checked_key<R: Record>(table: &Table<R>, record: &R) -> Result<(Key, u32), Cause> {
-    record.check_by(&table.schema)?;
+fn checked_key<R: Record>(table: &Table<R>, record: &mut R) -> Result<(Key, u32), Cause> {
+    record.admit(&table.schema)?;
     Ok(key_of(table, record)?.checked()?)
 }
 

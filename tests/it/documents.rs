@@ -39,6 +39,58 @@ fn keys(payments: &Collection<Document>, predicate: memdex::query::Predicate) ->
     keys.into_iter().map(|key| key.trim_matches('"').to_owned()).collect()
 }
 
+/// Danger: a collection reads declared fields from copies, which a change of the document, or another collection with fields at other
+/// positions, would leave behind.
+#[test]
+fn declared_fields_are_those_of_the_document_after_every_change() {
+    let store = Store::new();
+    let first = store.documents("First", schema()).unwrap();
+    let declared = [
+        FieldDef::new("amount", Kind::Float).ordered(),
+        FieldDef::new("id", Kind::Str).key(),
+        FieldDef::new("items.price", Kind::Float).many(),
+        FieldDef::new("status", Kind::Str).column(),
+    ];
+    let second = store.documents("Second", Schema::new(declared)).unwrap();
+    let check = |of: &Collection<Document>, status: &str, amount: i64, price: i64| {
+        let body = of.get("1").unwrap().body().clone();
+        let same = field("status").eq(status) & field("amount").eq(amount) & field("items.price").contains(price);
+        assert_eq!(keys(of, same), ["1"], "{body}");
+        let other = field("status").ne(status) | field("amount").ne(amount) | !field("items.price").contains(price);
+        assert_eq!(keys(of, other), [""; 0], "{body}");
+        store.verify().unwrap();
+    };
+    fn long() -> String {
+        "long ".repeat(100)
+    }
+    first
+        .store(document(json!({ "id": "1", "status": "a", "amount": 1, "items": [{ "price": 1 }, { "price": "?" }] })))
+        .unwrap();
+    check(&first, "a", 1, 1);
+    first.update("1", |payment| payment.set("status", long()).unwrap()).unwrap();
+    check(&first, &long(), 1, 1);
+    first.patch("1", json!({ "status": "b", "amount": 2 })).unwrap();
+    check(&first, "b", 2, 1);
+
+    let moved = first.get("1").unwrap().cloned();
+    let mut valid = moved.clone();
+    assert!(matches!(second.store(moved).unwrap_err().cause(), Cause::Conflict { .. }));
+    valid.set("items", json!([{ "price": 3 }])).unwrap();
+    second.store(valid.clone()).unwrap();
+    check(&second, "b", 2, 3);
+    first.store(second.get("1").unwrap().cloned()).unwrap();
+    check(&first, "b", 2, 3);
+
+    let mut batch = store.batch();
+    batch.store(&second, valid).unwrap();
+    assert!(batch.edit(&second, 0, |payment| payment.set("amount", 4).unwrap()).unwrap());
+    batch.patch(&second, "1", json!({ "status": "c" })).unwrap();
+    batch.commit().unwrap();
+    check(&second, "c", 4, 3);
+    second.update_where(field("status").eq("c"), |payment| payment.set("status", long()).unwrap()).unwrap();
+    check(&second, &long(), 4, 3);
+}
+
 #[test]
 fn every_command_takes_documents() {
     let (store, payments) = payments();

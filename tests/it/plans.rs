@@ -359,6 +359,9 @@ fn explanations_count_what_is_given_and_advise_what_is_not_there() {
     assert!(texts.advice[0].starts_with("a column on"), "{texts}");
     let sorts = things.find(Predicate::All).order_by(field("note").asc()).limit(3).explain().unwrap();
     assert!(sorts.advice.iter().any(|line| line.contains("would have the order")), "{sorts}");
+    assert!(sorts.advice.iter().any(|line| line.starts_with("a column on \"note\" would sort")), "{sorts}");
+    let equal = things.find(field("note").eq("a")).explain().unwrap();
+    assert!(equal.advice[0].starts_with("an index or a column on \"note\""), "{equal}");
     let either = Predicate::any_of((0..500).map(|n| field("note").eq(n.to_string()) & field("at").gt(n)));
     assert!(things.find(either).explain().unwrap().advice.len() <= 16);
 }
