@@ -43,6 +43,10 @@ pub const MAX_QUEUED_SUBMISSIONS: usize = 16_384;
 /// looks up all of their keys again.
 pub(crate) const TRIES_TOGETHER: usize = 4;
 
+/// A lenient commit replays an operation on a record at most this often, each time because an earlier operation was left out; if that
+/// runs a closure, once.
+pub(crate) const MAX_REPLAYS: u8 = 16;
+
 /// Number of pins that use one atomic slot each. Further pins use a map under a lock.
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
 pub(crate) const PIN_SLOTS: usize = 32;

@@ -173,6 +173,13 @@ pub enum Cause {
     /// The caller's closure returned an error.
     #[error("{0}")]
     Closure(Box<dyn Error + Send + Sync>),
+    /// In a [lenient](crate::Batch::commit_lenient) commit, earlier operations on the same record were left out one after the other, so that
+    /// the closure of this one would have to run a third time, or an operation without a closure too often.
+    #[error(
+        "earlier operations on the same record were left out one after the other, and this one was not tried again without the last of \
+         them: commit it again"
+    )]
+    DependsOnLeftOut,
     /// A [`CommitHook`](crate::hook::CommitHook) refused the batch.
     #[error("a commit hook refused the batch: {0}")]
     Hook(Box<dyn Error + Send + Sync>),

@@ -3,6 +3,7 @@
 use super::aggregate::Materialized;
 use super::read::Index;
 use super::shape::extract;
+use crate::error::Cause;
 use crate::record::FieldSource;
 use crate::sync::Arc;
 
@@ -27,10 +28,10 @@ impl Listing {
 }
 
 impl Catalog {
-    /// Whether each structure takes a record, as far as that depends on the record only. Runs its extractors.
-    pub(crate) fn accepts(&self, record: &dyn FieldSource) -> bool {
-        self.indexes.iter().all(|index| extract(|| index.shape.entry(record)).is_ok())
-            && self.aggregates.iter().all(|aggregate| extract(|| aggregate.plan.accepts(record)).is_ok())
+    /// Refuses a record that a structure can't hold, as far as that depends on the record only. Runs its extractors.
+    pub(crate) fn check(&self, record: &dyn FieldSource) -> Result<(), Cause> {
+        self.indexes.iter().try_for_each(|index| extract(|| index.shape.entry(record)).map(drop))?;
+        self.aggregates.iter().try_for_each(|aggregate| extract(|| aggregate.plan.accepts(record)))
     }
 
     /// Whether both list the same structures.

@@ -52,6 +52,18 @@ pub(crate) trait Maintain: Send {
         Vec::new()
     }
 
+    /// The value of a record that no other record may have. Runs extractors.
+    fn unique_value(&self, record: &dyn FieldSource) -> Result<Option<Value>, Cause> {
+        let _ = record;
+        Ok(None)
+    }
+
+    /// The row that has a unique value before the batch.
+    fn unique_holder(&self, value: ValueRef<'_>) -> Option<Row> {
+        let _ = value;
+        None
+    }
+
     /// Why a change is refused for a clash: the record's key is `key`, that of the other record `other`.
     fn clash_cause(&self, value: &Value, key: Key, other: Key) -> Cause {
         Cause::NotUnique { index: self.name().into(), value: display(value), key, other }
@@ -109,7 +121,6 @@ pub(crate) trait StagedRecords {
 pub(crate) struct Clash {
     /// The change at fault.
     pub(crate) change: usize,
-    pub(crate) value: Value,
     pub(crate) other: Other,
 }
 

@@ -12,10 +12,12 @@ use super::changes::{ABSENT, Move, Moves, NULL, NetChanges, OldRefs, SCRATCH_KEP
 use super::entries::{each_move, stage_entries};
 use super::maintain::{Clash, Maintain, Other, Role, StagedRecords};
 use super::read::{Index, IndexHead};
-use super::shape::Entry;
+use super::shape::{Entry, extract};
+use crate::error::Cause;
 use crate::hash::{self, RandomState, shard, spread};
 use crate::limits::VALUE_SHARDS;
 use crate::memory::HeapBytes;
+use crate::record::FieldSource;
 use crate::rowset::{Row, RowSet};
 use crate::sync::{Arc, RwLock};
 use hashbrown::HashTable;
@@ -225,7 +227,7 @@ impl Maintain for UniqueWriter {
             claims.iter().filter(|claim| claim.collides).map(|claim| claim.change).collect();
         let mut clashes = Vec::new();
         for (at, claim) in claims.iter().enumerate() {
-            let clash = |other| Clash { change: claim.change, value: claim.value.clone(), other };
+            let clash = |other| Clash { change: claim.change, other };
             let same = |of: &u32| {
                 let of = &claims[*of as usize];
                 of.hash == claim.hash && of.value == claim.value
@@ -242,6 +244,17 @@ impl Maintain for UniqueWriter {
             }
         }
         clashes
+    }
+
+    fn unique_value(&self, record: &dyn FieldSource) -> Result<Option<Value>, Cause> {
+        extract(|| {
+            let value = self.index.head.shape.entry(record)?.as_value(true).to_value();
+            Ok((!value.is_null()).then_some(value))
+        })
+    }
+
+    fn unique_holder(&self, value: ValueRef<'_>) -> Option<Row> {
+        self.index.unique_row(value)
     }
 
     fn admit(&mut self, _refs: &mut StagedRefs<'_>) {}

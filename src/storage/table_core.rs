@@ -20,9 +20,9 @@ use crate::limits::MAX_ROWS;
 use crate::memory::HeapBytes;
 use crate::reclaim::Backlog;
 use crate::record::{FieldAt, FieldDef, FieldSource, Schema};
-use crate::rowset::RowSet;
+use crate::rowset::{Row, RowSet};
 use crate::sync::{Arc, Mutex, MutexGuard, RwLock};
-use memdex_query::value::{Key, ValueRef};
+use memdex_query::value::{Key, Value, ValueRef};
 use smallvec::SmallVec;
 use std::cell::OnceCell;
 use std::ops::ControlFlow;
@@ -201,19 +201,40 @@ impl TableCore {
     }
 
     /// Why a change is refused for a clash in the structure at a place.
-    pub(crate) fn clash_cause(&self, writer: &TableWriter, at: usize, clash: &Clash, key: Key, other: Key) -> Cause {
-        writer.structures[at].structure.clash_cause(&clash.value, key, other)
+    pub(crate) fn clash_cause(&self, writer: &TableWriter, at: usize, value: &Value, key: Key, other: Key) -> Cause {
+        writer.structures[at].structure.clash_cause(value, key, other)
     }
 
-    /// Whether every structure and every column takes a record, as far as that depends on the record only.
-    pub(crate) fn accepts(&self, record: &dyn FieldSource) -> bool {
-        let by_columns = self
-            .columns
-            .iter()
-            .all(|column| self.field_of(column).is_some_and(|(field, at)| cell_value(field, &at, record).is_ok()));
+    /// The places of the structures with a constraint between records.
+    pub(crate) fn constraints(&self, writer: &TableWriter) -> Vec<usize> {
+        let constrained = writer.structures.iter().enumerate().filter(|(_, maintained)| maintained.has_constraint());
+        constrained.map(|(at, _)| at).collect()
+    }
+
+    /// The value of a record that no other may have in the structure at a place. Runs extractors.
+    pub(crate) fn unique_value(
+        &self,
+        writer: &TableWriter,
+        at: usize,
+        record: &dyn FieldSource,
+    ) -> Result<Option<Value>, Cause> {
+        writer.structures[at].structure.unique_value(record)
+    }
+
+    /// The row that has a value before the batch in the structure at a place.
+    pub(crate) fn unique_holder(&self, writer: &TableWriter, at: usize, value: ValueRef<'_>) -> Option<Row> {
+        writer.structures[at].structure.unique_holder(value)
+    }
+
+    /// Refuses a record that a structure or a column can't hold, as far as that depends on the record only. Runs its extractors.
+    pub(crate) fn check(&self, record: &dyn FieldSource) -> Result<(), Cause> {
         // Extractors run outside of the guard.
         let catalog = self.catalog.read().clone();
-        by_columns && catalog.accepts(record)
+        catalog.check(record)?;
+        for (field, at) in self.columns.iter().filter_map(|column| self.field_of(column)) {
+            cell_value(field, &at, record)?;
+        }
+        Ok(())
     }
 
     fn field_of(&self, column: &Column) -> Option<(&FieldDef, FieldAt)> {

@@ -2,6 +2,8 @@
 
 use super::outcome::Outcome;
 use crate::error::Refusal;
+use crate::limits::MAX_REPLAYS;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Options of a commit.
 #[derive(Clone, Copy, Debug, Default)]
@@ -24,111 +26,155 @@ pub(super) struct CommitReport {
 }
 
 /// Attributes refusals and outcomes to operations while those on one collection are staged. Operations are numbered by their
-/// place in the list of that collection. Empty if neither a report nor a lenient commit is requested.
-pub(super) struct Attribution(Option<Box<Attributed>>);
+/// place in the list of that collection.
+pub(super) struct Attribution {
+    options: CommitOptions,
+    /// The outcome of each operation that is not refused, ascending; only if they are requested.
+    outcomes: Vec<(usize, Outcome)>,
+    refused: BTreeMap<usize, Refusal>,
+    judged: Judged,
+    /// Refusals that no longer count. They may hold errors of the user, so they are dropped with the rest.
+    void: Vec<Refusal>,
+}
+
+/// The judgements after the first pass.
+#[derive(Default)]
+struct Judged {
+    /// Refused for good: the operation is not judged again.
+    left_out: HashSet<usize>,
+    returned: HashSet<u32>,
+    /// How often each operation was judged again on each record, by net change.
+    again: HashMap<(u32, u32), Again>,
+}
 
 #[derive(Default)]
-struct Attributed {
-    options: CommitOptions,
-    outcomes: Vec<(usize, Outcome)>,
-    /// The refusals of this pass.
-    refused: Vec<(usize, Refusal)>,
-    /// The number of `refused` that were found while the operations were resolved.
-    resolved: usize,
-    /// Operations whose records could not be indexed, in this pass or an earlier one. They stay out.
-    left_out: Vec<(usize, Refusal)>,
-    /// The same by operation; empty as long as there are none.
-    is_out: Vec<bool>,
-    /// Refusals of earlier passes that no longer count. They may hold errors of the user, so they are dropped with the rest.
-    void: Vec<Refusal>,
+struct Again {
+    times: u8,
+    has_run: bool,
 }
 
 impl Attribution {
     pub(super) fn new(options: CommitOptions) -> Self {
-        Attribution(
-            (options.outcomes || options.lenient).then(|| Box::new(Attributed { options, ..Attributed::default() })),
-        )
+        let (outcomes, refused, void) = (Vec::new(), BTreeMap::new(), Vec::new());
+        Attribution { options, outcomes, refused, judged: Judged::default(), void }
     }
 
     pub(super) fn is_lenient(&self) -> bool {
-        self.0.as_ref().is_some_and(|attributed| attributed.options.lenient)
+        self.options.lenient
     }
 
-    /// Records the refusal of one operation. A strict commit gets it back and stops staging; a lenient commit continues, to
-    /// find as many as there are.
-    pub(super) fn refuse(&mut self, operation: usize, refusal: Refusal) -> Result<(), Refusal> {
-        match &mut self.0 {
-            Some(attributed) if attributed.options.lenient => {
-                attributed.refused.push((operation, refusal));
-                Ok(())
-            }
-            _ => Err(refusal),
+    // ---- the first pass -------------------------------------------------------------------------------------------
+
+    pub(super) fn did(&mut self, operation: usize, outcome: Outcome) {
+        if self.options.outcomes {
+            self.outcomes.push((operation, outcome));
         }
     }
 
-    pub(super) fn did(&mut self, position: usize, outcome: Outcome) {
-        if let Some(attributed) = self.0.as_mut().filter(|attributed| attributed.options.outcomes) {
-            attributed.outcomes.push((position, outcome));
+    /// Records that an operation is refused as it was judged.
+    pub(super) fn refuse(&mut self, operation: usize, refusal: Refusal) {
+        self.void.extend(self.refused.insert(operation, refusal));
+    }
+
+    /// The operations that are refused, ascending.
+    pub(super) fn refused(&self) -> impl Iterator<Item = usize> {
+        self.refused.keys().copied()
+    }
+
+    /// Takes the refusal with the lowest number.
+    pub(super) fn take_first_refusal(&mut self) -> Option<(usize, Refusal)> {
+        self.refused.pop_first()
+    }
+
+    // ---- the judgement --------------------------------------------------------------------------------------------
+
+    /// Refuses an operation for good. Returns `false` if it was before.
+    pub(super) fn leave_out(&mut self, operation: usize, refusal: Refusal) -> bool {
+        let new = self.judged.left_out.insert(operation);
+        if new {
+            self.refuse(operation, refusal);
+        } else {
+            self.void.push(refusal);
         }
+        new
     }
 
-    pub(super) fn is_out(&self, operation: usize) -> bool {
-        self.0.as_ref().is_some_and(|attributed| attributed.is_out.get(operation).is_some_and(|out| *out))
+    /// Makes the refusal of an operation final.
+    pub(super) fn keep_out(&mut self, operation: usize) {
+        self.judged.left_out.insert(operation);
     }
 
-    /// Call when all operations are resolved: later refusals come from the indexes.
-    pub(super) fn all_resolved(&mut self) {
-        self.0.iter_mut().for_each(|attributed| attributed.resolved = attributed.refused.len());
+    pub(super) fn is_left_out(&self, operation: usize) -> bool {
+        self.judged.left_out.contains(&operation)
     }
 
-    /// Whether a record was refused in this pass since all operations were resolved.
-    pub(super) fn has_records(&self) -> bool {
-        self.0.as_ref().is_some_and(|attributed| attributed.refused.len() > attributed.resolved)
+    /// Undoes [`leave_out`](Self::leave_out), once.
+    pub(super) fn put_back(&mut self, operation: u32) {
+        self.judged.left_out.remove(&(operation as usize));
+        self.judged.returned.insert(operation);
     }
 
-    /// Whether to stage again, without the operations whose records could not be indexed. Operations that were refused while
-    /// they were resolved get another chance, since they may have seen the effect of one that is out now.
-    pub(super) fn must_restage(&mut self, operations: usize) -> bool {
-        let Some(attributed) = self.0.as_mut().filter(|attributed| attributed.refused.len() > attributed.resolved)
-        else {
-            return false;
-        };
-        attributed.is_out.resize(operations, false);
-        for (operation, refusal) in attributed.refused.split_off(attributed.resolved) {
-            if std::mem::replace(&mut attributed.is_out[operation], true) {
-                attributed.void.push(refusal);
-            } else {
-                attributed.left_out.push((operation, refusal));
-            }
+    pub(super) fn has_returned(&self, operation: u32) -> bool {
+        self.judged.returned.contains(&operation)
+    }
+
+    /// Records that an operation is not refused any longer.
+    pub(super) fn accept(&mut self, operation: usize) {
+        self.void.extend(self.refused.remove(&operation));
+    }
+
+    /// Whether an operation may be judged again on a record.
+    pub(super) fn may_judge_again(&self, operation: u32, net: u32, runs_closure: bool) -> bool {
+        let again = self.judged.again.get(&(operation, net));
+        again.is_none_or(|again| again.times < MAX_REPLAYS && !(runs_closure && again.has_run))
+    }
+
+    /// Counts that an operation is judged again on a record. Returns `false` if it must not be.
+    pub(super) fn judge_again(&mut self, operation: u32, net: u32, runs_closure: bool) -> bool {
+        let may = self.may_judge_again(operation, net, runs_closure);
+        if may {
+            let again = self.judged.again.entry((operation, net)).or_default();
+            again.times += 1;
+            again.has_run |= runs_closure;
         }
-        attributed.void.extend(attributed.refused.drain(..).map(|(_, refusal)| refusal));
-        attributed.outcomes.clear();
-        true
+        may
     }
+
+    /// The outcomes by operation, of which there are so many.
+    pub(super) fn take_outcomes(&mut self, operations: usize) -> Vec<Option<Outcome>> {
+        let mut by_operation = vec![None; operations];
+        self.outcomes.drain(..).for_each(|(at, outcome)| by_operation[at] = Some(outcome));
+        by_operation
+    }
+
+    pub(super) fn set_outcomes(&mut self, by_operation: Vec<Option<Outcome>>) {
+        let known = by_operation.into_iter().enumerate().filter_map(|(at, outcome)| Some((at, outcome?)));
+        self.outcomes = known.collect();
+    }
+
+    // ---- the end --------------------------------------------------------------------------------------------------
 
     /// All refusals that are not reported. They may hold errors of the user, whose drop may panic.
     pub(super) fn take_refusals(&mut self) -> Vec<Refusal> {
-        let Some(attributed) = &mut self.0 else { return Vec::new() };
-        let mut all = std::mem::take(&mut attributed.void);
-        all.extend(attributed.refused.drain(..).chain(attributed.left_out.drain(..)).map(|(_, refusal)| refusal));
+        let mut all = std::mem::take(&mut self.void);
+        all.extend(std::mem::take(&mut self.refused).into_values());
         all
     }
 
     /// Call when staging is done: adds the recorded outcomes and refusals to `report` and returns the operations that are left out,
-    /// ascending.
-    pub(super) fn report_outcomes(&mut self, report: &mut CommitReport) -> Vec<usize> {
-        let Some(attributed) = &mut self.0 else { return Vec::new() };
-        let mut all = std::mem::take(&mut attributed.left_out);
-        all.append(&mut attributed.refused);
-        all.sort_unstable_by_key(|(operation, _)| *operation);
-        report.outcomes.append(&mut attributed.outcomes);
-        let told = |(operation, refusal): (usize, Refusal)| {
-            if let Some(position) = refusal.position().filter(|_| attributed.options.outcomes) {
-                report.outcomes.push((position, Outcome::Refused));
-            }
-            report.refusals.push(refusal);
-            operation
-        };
-        all.into_iter().map(told).collect()
+    /// ascending. `position_of` returns the position of an operation.
+    pub(super) fn report_outcomes(
+        &mut self,
+        report: &mut CommitReport,
+        position_of: impl Fn(usize) -> usize,
+    ) -> Vec<usize> {
+        report.outcomes.extend(self.outcomes.drain(..).map(|(at, outcome)| (position_of(at), outcome)));
+        let refused = std::mem::take(&mut self.refused);
+        let left_out: Vec<usize> = refused.keys().copied().collect();
+        if self.options.outcomes {
+            report.outcomes.extend(left_out.iter().map(|at| (position_of(*at), Outcome::Refused)));
+        }
+        report.refusals.extend(refused.into_values());
+        left_out
     }
 }

@@ -72,10 +72,11 @@ impl Batch {
     }
 
     /// Commits the batch: all its operations become visible at once, or none. Waits for other commits; costs what its operations
-    /// cost.
+    /// cost. Unique values are compared in the state that the whole batch leaves, so two records can swap theirs.
     ///
     /// # Errors
-    /// [`Refused`], with the operation at fault, the cause, and the unchanged batch.
+    /// [`Refused`], with the first operation at fault of all collections, the cause, and the unchanged batch. An operation is not at
+    /// fault for a unique value that one which is refused would have released.
     pub fn commit(mut self) -> Result<Receipt, Refused> {
         self.flush().map_err(|refusal| Refused::new(refusal, self))
     }
@@ -109,12 +110,23 @@ impl Batch {
     }
 
     /// Commits every operation that can be applied, and leaves the others out. An operation that is left out has no effect on
-    /// those after it; the report returns it with the cause. Dropping the report drops those operations.
+    /// those after it; the report returns it with the cause, in the order of the positions. Dropping the report drops those operations.
+    /// If every operation is refused, there is no commit.
     ///
-    /// Records that violate a constraint are found when all operations have been evaluated. The operations at fault are then left out
-    /// and the others evaluated again, until no violation remains. It takes at most as many passes as there are operations that
-    /// depend on each other, by a shared key or by a unique value that one releases and another claims. Closures run again in
-    /// each pass, and all writers wait. If every operation is refused, there is no commit.
+    /// The operations are judged one by one, in their order, against the net state of those that are kept:
+    ///
+    /// - Two records can swap a unique value. If the operation that releases a value is left out, so is the one that takes it, and
+    ///   so on along a chain. Of two operations that take the same value, the first gets it.
+    /// - The operation that gave a record a value is left out, not a later one that changed the record again. Those after it on
+    ///   the same key are judged again without it.
+    /// - An operation that lost its values to one which is left out later gets them back, unless a later operation on its key
+    ///   is kept.
+    ///
+    /// A closure runs at most twice on a record. An operation that would have to run it a third time, because earlier ones on the same
+    /// record were left out one after the other, is left out too ([`Cause::DependsOnLeftOut`]). An operation by filter is left
+    /// out whole; once it was refused, it is not judged again.
+    ///
+    /// Costs O(n log n) for n operations, whatever is left out, and what its filters cost; all writers wait for it.
     ///
     /// ```
     /// # use memdex::{Record, Store};
@@ -283,7 +295,7 @@ impl Batch {
         let lookup = Lookup::new(&collection.table.seed, &*key);
         let committed = collection.newest(&lookup).and_then(Handle::of);
         let mut key = committed.as_ref().map(|committed| committed.key().clone());
-        let begin = committed.as_ref().map(Handle::commit);
+        let mut found = committed.as_ref().map(Handle::commit);
         let mut pending = counters.hold(committed.map(Pending::Committed));
         let part = self.parts.iter().find(|part| part.is_of(Arc::as_ptr(&collection.table).cast()));
         let part = part.and_then(|part| (&**part as &dyn Any).downcast_ref::<Operations<R>>());
@@ -304,11 +316,14 @@ impl Batch {
                     key
                 }
             };
-            let effect = operation.effect(&collection.table, key, present, begin);
+            let effect = operation.effect(&collection.table, key, present, found);
             let next = match effect.map_err(|cause| operation.refusal_at(&collection.table, Some(key), cause))? {
                 Effect::Inserted | Effect::Replaced => operation.action.record().map(Pending::Brought),
                 Effect::Updated(record) => Some(Pending::Computed(record)),
-                Effect::Deleted | Effect::Missing => None,
+                Effect::Deleted | Effect::Missing => {
+                    found = None;
+                    None
+                }
             };
             counters.drop_each(std::mem::replace(&mut *pending, next));
         }

@@ -23,6 +23,10 @@ use std::error::Error;
 /// `seen` is the commit that wrote the record as you read it: [`Handle::commit`](crate::Handle::commit). If another commit has
 /// written or deleted the record since, the command is refused with [`Cause::Stale`].
 ///
+/// In a batch, the condition sees the earlier operations of the batch. A record that the batch has changed still counts as written by
+/// the commit at which the batch found it. After a delete there is no record, and one that the batch stores then is new: the
+/// command is refused.
+///
 /// ```
 /// use memdex::{Record, Store};
 /// use memdex::error::Cause;

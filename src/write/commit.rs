@@ -37,12 +37,22 @@ pub(super) fn attempt(
     // 0. Stage: all user code that can change or refuse the commit runs here; nothing is touched yet.
     let options = report.as_ref().map(|report| report.options).unwrap_or_default();
     let to_stage = parts.iter_mut().filter(|part| part.len() > 0);
-    let staged = user_code::run(|| to_stage.map(|part| part.stage(options)).collect());
+    let mut refusals = Vec::new();
+    let staged =
+        user_code::run(|| to_stage.filter_map(|part| part.stage(options).map_err(|e| refusals.push(e)).ok()).collect());
     let panicked = |message| Refusal::of_batch(Cause::Panicked { what: "drop of an intermediate record", message });
-    let staged: Result<SmallVec<[_; 2]>, Refusal> = staged.map_err(panicked).and_then(|staged| staged);
-    let mut staged = staged?;
+    let mut staged: SmallVec<[_; 2]> = staged.map_err(panicked)?;
+    // The first operation at fault of all collections; before that, whatever concerns no single operation.
+    refusals.sort_by_key(Refusal::position);
+    let mut refusals = refusals.into_iter();
+    if let Some(first) = refusals.next() {
+        drop(staged);
+        engine.counters.drop_each(refusals);
+        return Err(first);
+    }
     if let Some(report) = &mut report {
         staged.iter_mut().for_each(|part| part.report_outcomes(report));
+        report.refusals.sort_by_key(Refusal::position);
         if report.refusals.len() == operations {
             return Ok(no_commit());
         }

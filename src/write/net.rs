@@ -14,10 +14,22 @@ pub(super) struct Net<R> {
     first: u32,
     /// The operation that made the state.
     pub(super) last: u32,
-    /// In a lenient commit, an earlier operation that made a record which can't be indexed and which no later one has fixed.
-    faulty: Option<u32>,
+    /// Where the state before that is among the steps of the batch; [`NO_STEP`] if it is that before the batch.
+    pub(super) step: u32,
+    /// Whether the batch has deleted the committed record. A record that it stores after that is a new one.
+    pub(super) deleted: bool,
     pub(super) old: Option<Arc<Version<R>>>,
     pub(super) state: State<R>,
+}
+
+pub(super) const NO_STEP: u32 = u32::MAX;
+
+/// A state of a key that a later operation of the batch has replaced, as [`Net`] describes it.
+pub(super) struct Step<R> {
+    pub(super) state: State<R>,
+    pub(super) last: u32,
+    pub(super) step: u32,
+    pub(super) deleted: bool,
 }
 
 pub(super) enum State<R> {
@@ -33,7 +45,7 @@ impl<R: Record> Net<R> {
     pub(super) fn new(first: usize, old: Option<Arc<Version<R>>>) -> Self {
         debug_assert!(first < MAX_BATCH_OPERATIONS);
         let first = first as u32;
-        Net { first, last: first, faulty: None, old, state: State::Unchanged }
+        Net { first, last: first, step: NO_STEP, deleted: false, old, state: State::Unchanged }
     }
 
     pub(super) fn key<'a>(&'a self, operations: &'a [Operation<R>]) -> (&'a Key, u32) {
@@ -44,26 +56,20 @@ impl<R: Record> Net<R> {
         }
     }
 
-    /// The operation at fault if the record can't be indexed, and its refusal.
-    pub(super) fn refusal(&self, table: &Table<R>, operations: &[Operation<R>], cause: Cause) -> (usize, Refusal) {
-        let culprit = self.faulty.unwrap_or(self.last) as usize;
-        (culprit, operations[culprit].refusal_at(table, Some(self.key(operations).0), cause))
+    /// The refusal of an operation because of the record.
+    pub(super) fn refusal(&self, table: &Table<R>, operations: &[Operation<R>], at: usize, cause: Cause) -> Refusal {
+        operations[at].refusal_at(table, Some(self.key(operations).0), cause)
     }
 
-    /// Checks, before another operation changes the state, whether the record can be indexed. Otherwise the error of the former
-    /// would be attributed to the latter.
-    pub(super) fn note_faulty(&mut self, table: &Table<R>, operations: &[Operation<R>]) {
-        let changed = matches!(self.state, State::Brought(_) | State::Computed(_));
-        let spoilt = changed && self.present(operations).is_some_and(|record| !can_be_indexed(table, record));
-        self.faulty = spoilt.then_some(self.faulty.unwrap_or(self.last));
+    /// The operation that made the state, unless it is that before the batch.
+    pub(super) fn maker(&self) -> Option<u32> {
+        (!matches!(self.state, State::Unchanged)).then_some(self.last)
     }
 
     pub(super) fn present<'a>(&'a self, operations: &'a [Operation<R>]) -> Option<&'a R> {
         match &self.state {
             State::Unchanged => self.old.as_ref()?.record.as_ref(),
-            State::Brought(at) => operations[*at].action.record(),
-            State::Computed(record) => Some(record),
-            State::Gone => None,
+            changed => changed.record(operations),
         }
     }
 
@@ -77,6 +83,12 @@ impl<R: Record> Net<R> {
         self.old.as_ref().filter(|old| !old.is_tombstone()).map(|old| old.begin)
     }
 
+    /// The commit that conditions find: that of the committed record, also if the batch has changed it, but not if the batch has
+    /// deleted it.
+    pub(super) fn found(&self) -> Option<Commit> {
+        if self.deleted { None } else { self.begin() }
+    }
+
     /// Whether the store must change. A record that the batch inserts and deletes again changes nothing.
     pub(super) fn changes_something(&self) -> bool {
         match self.state {
@@ -87,13 +99,24 @@ impl<R: Record> Net<R> {
     }
 }
 
-impl<R> State<R> {
+impl<R: Record> State<R> {
+    /// The record that an operation has made.
+    pub(super) fn record<'a>(&'a self, operations: &'a [Operation<R>]) -> Option<&'a R> {
+        match self {
+            State::Brought(at) => operations[*at].action.record(),
+            State::Computed(record) => Some(record),
+            State::Unchanged | State::Gone => None,
+        }
+    }
+
     pub(super) fn of_computed(effect: Effect<R>) -> Option<Self> {
         if let Effect::Updated(record) = effect { Some(State::Computed(record)) } else { None }
     }
 }
 
-/// Whether every structure and every column takes a record by itself.
-fn can_be_indexed<R: Record>(table: &Table<R>, record: &R) -> bool {
-    table.accepts(&Fields(record)) && record.measure_heap().is_ok()
+/// Refuses a record that a structure or a column can't hold, or whose heap memory can't be measured.
+pub(super) fn check<R: Record>(table: &Table<R>, record: &R) -> Result<(), Cause> {
+    table.check(&Fields(record))?;
+    let measured = record.measure_heap();
+    measured.map(drop).map_err(|message| Cause::Panicked { what: "heap_size", message })
 }

@@ -291,7 +291,13 @@ impl<R: Record> Operation<R> {
         Ok(true)
     }
 
-    /// The effect of this operation on the record `present` of a key. Before the batch, commit `begin` wrote the record. Runs
+    /// Whether its [`effect`](Self::effect) runs a closure.
+    pub(super) fn runs_closure(&self, is_present: bool, found: Option<Commit>) -> bool {
+        let fails_before = self.half_edited || self.seen.is_some_and(|seen| found != Some(seen));
+        is_present && !fails_before && matches!(self.action, Action::Update(_) | Action::Upsert(..))
+    }
+
+    /// The effect of this operation on the record `present` of a key. Conditions find the record that commit `found` wrote. Runs
     /// user code and changes nothing.
     #[inline]
     pub(super) fn effect(
@@ -299,13 +305,13 @@ impl<R: Record> Operation<R> {
         table: &Table<R>,
         key: &Key,
         present: Option<&R>,
-        begin: Option<Commit>,
+        found: Option<Commit>,
     ) -> Result<Effect<R>, Cause> {
         if self.half_edited {
             return Err(Cause::HalfEdited);
         }
-        if let Some(seen) = self.seen.filter(|seen| begin != Some(*seen)) {
-            return Err(Cause::Stale { seen, now: begin });
+        if let Some(seen) = self.seen.filter(|seen| found != Some(*seen)) {
+            return Err(Cause::Stale { seen, now: found });
         }
         match (&self.action, present) {
             (Action::Store(_), Some(_)) => Ok(Effect::Replaced),

@@ -1,7 +1,7 @@
 //! Resolving: the operations of a batch on one collection, in their order, become one net change per key.
 
 use super::attribution::Attribution;
-use super::net::{Net, State};
+use super::net::{Net, State, Step};
 use super::operation::{Effect, Operation, Target, Where};
 use super::outcome::Outcome;
 use super::receipt::Counts;
@@ -19,9 +19,15 @@ use std::collections::HashMap;
 /// The net changes of a batch, in the order in which it touched their keys, and the net change of each operation.
 pub(super) struct Resolution<R> {
     pub(super) nets: SmallVec<[Net<R>; 1]>,
-    net_of: SmallVec<[usize; 1]>,
-    /// Records that closures made and later operations changed again.
-    pub(super) superseded: Vec<State<R>>,
+    pub(super) net_of: SmallVec<[usize; 1]>,
+    /// The states before those of the net changes, for keys that several operations have changed.
+    steps: Vec<Step<R>>,
+    /// The net changes of each operation by filter.
+    pub(super) by_filter: Vec<(usize, Vec<usize>)>,
+    /// Net changes that change nothing, with their numbers, while they are set aside.
+    idle: Vec<(usize, Net<R>)>,
+    /// Records that closures made, which are not in use.
+    superseded: Vec<State<R>>,
 }
 
 /// The net change of each row that the batch has touched. Its methods have no record type, so that they are compiled once.
@@ -73,33 +79,39 @@ impl Keys {
 }
 
 impl<R: Record> Resolution<R> {
-    /// Applies the operations to the states, in their order.
+    fn new(nets: SmallVec<[Net<R>; 1]>, net_of: SmallVec<[usize; 1]>) -> Self {
+        let (steps, by_filter, idle, superseded) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Resolution { nets, net_of, steps, by_filter, idle, superseded }
+    }
+
+    /// Applies the operations to the states, in their order. A refused operation has no effect.
     pub(super) fn resolve(
         &mut self,
         table: &Table<R>,
         operations: &[Operation<R>],
         attribution: &mut Attribution,
-    ) -> Result<Counts, Refusal> {
+    ) -> Counts {
         let mut counts = Counts::default();
         let mut rows = None;
         for (at, operation) in operations.iter().enumerate() {
-            if attribution.is_out(at) {
-                continue;
-            }
-            let lenient = attribution.is_lenient();
             let outcome = match &operation.target {
-                Target::Key { key, .. } => self.resolve_on_key(table, operations, at, key, lenient),
-                Target::Where(condition) => self.resolve_where(table, operations, at, condition, &mut rows, lenient),
+                Target::Key { key, .. } => self.resolve_on_key(table, operations, at, key),
+                Target::Where(condition) => self.resolve_where(table, operations, at, condition, &mut rows),
             };
             match outcome {
                 Ok(outcome) => {
                     counts.add(outcome);
-                    attribution.did(operation.position, outcome);
+                    attribution.did(at, outcome);
                 }
-                Err(refusal) => attribution.refuse(at, refusal)?,
+                Err(refusal) => {
+                    attribution.refuse(at, refusal);
+                    if at == 0 && !attribution.is_lenient() {
+                        break; // No other can be at fault before it.
+                    }
+                }
             }
         }
-        Ok(counts)
+        counts
     }
 
     #[inline]
@@ -109,16 +121,12 @@ impl<R: Record> Resolution<R> {
         operations: &[Operation<R>],
         at: usize,
         key: &Key,
-        lenient: bool,
     ) -> Result<Outcome, Refusal> {
         let number = self.net_of[at];
         let (net, operation) = (&self.nets[number], &operations[at]);
-        let effect = operation.effect(table, key, net.present(operations), net.begin());
+        let effect = operation.effect(table, key, net.present(operations), net.found());
         let effect = effect.map_err(|cause| operation.refusal(table, cause))?;
         let outcome = Outcome::from(&effect);
-        if lenient {
-            self.nets[number].note_faulty(table, operations);
-        }
         self.put(number, at, effect);
         Ok(outcome)
     }
@@ -132,7 +140,6 @@ impl<R: Record> Resolution<R> {
         at: usize,
         condition: &Where<R>,
         rows: &mut Option<Rows>,
-        lenient: bool,
     ) -> Result<Outcome, Refusal> {
         let operation = &operations[at];
         let mut selected = Vec::new();
@@ -165,42 +172,145 @@ impl<R: Record> Resolution<R> {
         for number in &selected {
             let net = &self.nets[*number];
             let key = net.key(operations).0;
-            match operation.effect(table, key, net.present(operations), net.begin()) {
+            match operation.effect(table, key, net.present(operations), net.found()) {
                 Ok(effect) => effects.push(effect),
                 Err(cause) => {
-                    self.superseded.extend(effects.into_iter().filter_map(State::of_computed));
-                    return Err(operation.refusal_at(table, Some(key), cause));
+                    let refusal = operation.refusal_at(table, Some(key), cause);
+                    self.discard(effects);
+                    return Err(refusal);
                 }
             }
         }
         for (number, effect) in selected.iter().zip(effects) {
-            if lenient {
-                self.nets[*number].note_faulty(table, operations);
-            }
             self.put(*number, at, effect);
         }
-        Ok(operation.outcome_where(selected.len()))
+        let outcome = operation.outcome_where(selected.len());
+        self.by_filter.push((at, selected));
+        Ok(outcome)
     }
 
     /// Replaces the state of a key by the effect of an operation.
     #[inline]
-    fn put(&mut self, number: usize, at: usize, effect: Effect<R>) {
-        let state = match effect {
-            Effect::Inserted | Effect::Replaced => State::Brought(at),
-            Effect::Updated(record) => State::Computed(record),
-            Effect::Deleted => State::Gone,
+    pub(super) fn put(&mut self, number: usize, at: usize, effect: Effect<R>) {
+        let (state, deletes) = match effect {
+            Effect::Inserted | Effect::Replaced => (State::Brought(at), false),
+            Effect::Updated(record) => (State::Computed(record), false),
+            Effect::Deleted => (State::Gone, true),
             Effect::Missing => return,
         };
         let net = &mut self.nets[number];
-        net.last = at as u32;
-        if let computed @ State::Computed(_) = std::mem::replace(&mut net.state, state) {
-            self.superseded.push(computed);
+        let before = std::mem::replace(&mut net.state, state);
+        if !matches!(before, State::Unchanged) {
+            let step = self.steps.len() as u32;
+            self.steps.push(Step { state: before, last: net.last, step: net.step, deleted: net.deleted });
+            net.step = step;
         }
+        net.last = at as u32;
+        net.deleted |= deletes;
+    }
+
+    /// Undoes the last [`put`](Self::put) on a key.
+    pub(super) fn undo(&mut self, number: usize) {
+        let net = &mut self.nets[number];
+        let undone = match self.steps.get_mut(net.step as usize) {
+            Some(Step { state, last, step, deleted }) => {
+                (net.last, net.step, net.deleted) = (*last, *step, *deleted);
+                let before = std::mem::replace(state, State::Unchanged);
+                std::mem::replace(&mut net.state, before)
+            }
+            None => {
+                net.deleted = false;
+                std::mem::replace(&mut net.state, State::Unchanged)
+            }
+        };
+        self.superseded.extend(matches!(undone, State::Computed(_)).then_some(undone));
+    }
+
+    /// Keeps records that closures made, to be dropped later.
+    pub(super) fn discard(&mut self, effects: impl IntoIterator<Item = Effect<R>>) {
+        self.superseded.extend(effects.into_iter().filter_map(State::of_computed));
+    }
+
+    /// The operations that have made the states of a key and the record that each has left, from the last one to the first.
+    pub(super) fn states<'a>(
+        &'a self,
+        number: usize,
+        operations: &'a [Operation<R>],
+    ) -> impl Iterator<Item = (u32, Option<&'a R>)> {
+        let net = &self.nets[number];
+        let mut next = net.maker().map(|last| (last, &net.state, net.step));
+        std::iter::from_fn(move || {
+            let (last, state, step) = next?;
+            next = self.steps.get(step as usize).map(|before| (before.last, &before.state, before.step));
+            Some((last, state.record(operations)))
+        })
+    }
+
+    /// The operation since which the record of a key has a property that it has now.
+    pub(super) fn since(&self, number: usize, operations: &[Operation<R>], has: impl Fn(&R) -> bool) -> u32 {
+        let mut states = self.states(number, operations);
+        let last = states.next().map_or(0, |(last, _)| last);
+        let earlier = states.take_while(|(_, record)| record.is_some_and(&has));
+        earlier.last().map_or(last, |(since, _)| since)
+    }
+
+    /// Sets net changes aside that change nothing. Returns whether there are any.
+    pub(super) fn set_idle_aside(&mut self) -> bool {
+        debug_assert!(self.idle.is_empty());
+        if self.nets.iter().all(Net::changes_something) {
+            return false;
+        }
+        for (number, net) in std::mem::take(&mut self.nets).into_iter().enumerate() {
+            match net.changes_something() {
+                true => self.nets.push(net),
+                false => self.idle.push((number, net)),
+            }
+        }
+        true
+    }
+
+    /// Undoes [`set_idle_aside`](Self::set_idle_aside). Changes these numbers of net changes.
+    pub(super) fn take_idle_back(&mut self, numbers: &mut [usize]) {
+        if self.idle.is_empty() {
+            return;
+        }
+        let mut rest = std::mem::take(&mut self.nets).into_iter();
+        let mut moved = Vec::with_capacity(rest.len());
+        for (number, idle) in std::mem::take(&mut self.idle) {
+            while self.nets.len() < number {
+                let Some(net) = rest.next() else { break };
+                moved.push(self.nets.len());
+                self.nets.push(net);
+            }
+            self.nets.push(idle);
+        }
+        for net in rest {
+            moved.push(self.nets.len());
+            self.nets.push(net);
+        }
+        numbers.iter_mut().for_each(|number| *number = moved[*number]);
+    }
+
+    /// The records that closures made and that are not in use, or all with `in_use`.
+    pub(super) fn take_superseded(&mut self, in_use: bool) -> Vec<State<R>> {
+        let mut all = std::mem::take(&mut self.superseded);
+        all.extend(std::mem::take(&mut self.steps).into_iter().map(|step| step.state));
+        if in_use {
+            let idle = std::mem::take(&mut self.idle).into_iter().map(|(_, net)| net);
+            all.extend(std::mem::take(&mut self.nets).into_iter().chain(idle).map(|net| net.state));
+        }
+        all.retain(|state| matches!(state, State::Computed(_)));
+        all
+    }
+
+    /// Adds a record that a closure made and that is not in use.
+    pub(super) fn supersede(&mut self, record: R) {
+        self.superseded.push(State::Computed(record));
     }
 }
 
 /// The number of the net change of an operation by filter, which has none.
-const NO_NET: usize = usize::MAX;
+pub(super) const NO_NET: usize = usize::MAX;
 
 /// Makes one unchanged net change per key. Does nothing else, so that the memory accesses of successive look-ups overlap.
 pub(super) fn look_up<R: Record>(table: &Table<R>, operations: &[Operation<R>]) -> Resolution<R> {
@@ -209,7 +319,7 @@ pub(super) fn look_up<R: Record>(table: &Table<R>, operations: &[Operation<R>]) 
         Net::new(at, old)
     };
     if let [Operation { target: Target::Key { key, hash }, .. }] = operations {
-        return Resolution { nets: smallvec![new(0, key, *hash)], net_of: smallvec![0], superseded: Vec::new() };
+        return Resolution::new(smallvec![new(0, key, *hash)], smallvec![0]);
     }
     let mut nets: SmallVec<[Net<R>; 1]> = SmallVec::with_capacity(operations.len());
     let mut keys = Keys::with_capacity(operations.len());
@@ -222,5 +332,5 @@ pub(super) fn look_up<R: Record>(table: &Table<R>, operations: &[Operation<R>]) 
         number
     });
     let net_of = net_of.collect();
-    Resolution { nets, net_of, superseded: Vec::new() }
+    Resolution::new(nets, net_of)
 }

@@ -2,11 +2,13 @@
 //! all refusals happen here; until [`Staged::seal`] nothing has been given out, until [`Staged::mark`] nothing shared.
 
 use super::attribution::{Attribution, CommitOptions, CommitReport};
+use super::claims::Claims;
+use super::judge::Judge;
 use super::net::{Net, State};
 use super::operation::{Action, Operation, drop_operations};
 use super::part::StagedPart;
 use super::receipt::Counts;
-use super::resolve::{Resolution, look_up};
+use super::resolve::{NO_NET, Resolution, look_up};
 use crate::error::{Cause, Commit, Refusal};
 use crate::limits::MAX_ROWS;
 use crate::record::Record;
@@ -32,6 +34,20 @@ pub(super) struct Staged<'a, R: Record> {
     origins: Vec<Origin>,
 }
 
+/// Net changes at fault, as staging finds them.
+struct Faulty {
+    /// Their records can't be indexed, for these causes.
+    spoilt: Vec<(usize, Cause)>,
+    /// Their records have a unique value that another has too.
+    clashing: Vec<usize>,
+}
+
+impl Faulty {
+    fn is_empty(&self) -> bool {
+        self.spoilt.is_empty() && self.clashing.is_empty()
+    }
+}
+
 /// Where a record came from, so that it can return.
 enum Origin {
     Operation { at: usize, inserts: bool },
@@ -40,7 +56,8 @@ enum Origin {
 }
 
 impl<'a, R: Record> Staged<'a, R> {
-    /// Stages the operations; in a lenient commit again and again without those that are refused, until the rest stands.
+    /// Stages the operations. A strict commit is refused by the first operation at fault; a lenient commit leaves operations out
+    /// until none is.
     pub(super) fn new(
         table: &'a Arc<Table<R>>,
         operations: &'a mut Vec<Operation<R>>,
@@ -56,43 +73,91 @@ impl<'a, R: Record> Staged<'a, R> {
         let origins = Vec::new();
         let mut staged =
             Staged { table, writer, operations, counts, attribution, grouped, left_out, resolution, applied, origins };
-        staged.pass()?;
-        // Each further pass is without one operation more, at least.
-        while staged.attribution.must_restage(staged.operations.len()) {
-            staged.restart();
-            staged.pass()?;
+        // Before any user code runs, so that these cache misses overlap with each other and with what it does.
+        staged.gather_back_refs();
+        let known = staged.resolution.nets.len();
+        staged.counts = staged.resolution.resolve(table, staged.operations, &mut staged.attribution);
+        let faulty = staged.stage_net_records(known);
+        if options.lenient {
+            staged.leave_out(faulty);
+        } else {
+            staged.refuse_first(faulty)?;
         }
+        staged.check_room()?;
         Ok(staged)
     }
 
-    /// Resolves the operations in their order against the newest state, then extracts the values of the net records.
-    fn pass(&mut self) -> Result<(), Refusal> {
-        let table = self.table;
-        // Before any user code runs, so that these cache misses overlap with each other and with what it does.
-        self.gather_back_refs();
-        let known = self.resolution.nets.len();
-        self.counts = self.resolution.resolve(table, self.operations, &mut self.attribution)?;
-        self.attribution.all_resolved();
-        let touched = self.resolution.nets.len();
-        self.resolution.nets.retain(|net| net.changes_something());
-        if touched > known || self.resolution.nets.len() < touched {
+    /// Extracts the values of the net records and checks constraints between them. The back-references of the first `gathered` net
+    /// changes have been gathered.
+    fn stage_net_records(&mut self, gathered: usize) -> Faulty {
+        if self.resolution.set_idle_aside() || self.resolution.nets.len() != gathered {
             self.gather_back_refs();
         }
-        let new = self.resolution.nets.iter().filter(|net| net.old.is_none()).count();
-        if !table.has_room(&self.writer, new) {
-            return Err(Refusal::new("store", &table.name, Cause::CollectionFull { limit: MAX_ROWS }));
-        }
-        self.stage_derived()?;
-        self.stage_heap()?;
-        self.check_constraints()
+        let mut spoilt = self.stage_derived();
+        spoilt.extend(self.stage_heap());
+        // A record that can't be indexed may have values that are not staged, so constraints can't be checked yet.
+        let clashing = if spoilt.is_empty() { self.clashing() } else { Vec::new() };
+        Faulty { spoilt, clashing }
     }
 
-    fn restart(&mut self) {
-        let resolution = look_up(self.table, self.operations);
-        let Resolution { nets, mut superseded, .. } = std::mem::replace(&mut self.resolution, resolution);
-        // Records that closures made are the user's: they are dropped with the rest.
-        superseded.extend(nets.into_iter().map(|net| net.state).filter(|state| matches!(state, State::Computed(_))));
-        self.resolution.superseded = superseded;
+    /// Leaves operations out of a lenient commit until none is at fault.
+    fn leave_out(&mut self, mut faulty: Faulty) {
+        let mut may_return = true;
+        while !faulty.is_empty() {
+            let Faulty { spoilt, clashing } = self.take_idle_back(faulty);
+            let Staged { table, writer, operations, resolution, attribution, .. } = self;
+            let mut judge = Judge::new(table, writer, operations, resolution, attribution, |claims, _| claims, spoilt);
+            if !judge.run(may_return) {
+                judge.leave_makers_out(&clashing);
+            }
+            self.counts = judge.finish();
+            // Only user code that doesn't return the same twice makes a second round.
+            may_return = false;
+            faulty = self.stage_net_records(usize::MAX);
+        }
+    }
+
+    /// Refuses the batch if an operation is at fault. A clash doesn't count if the other record may be different without a refusal.
+    fn refuse_first(&mut self, faulty: Faulty) -> Result<(), Refusal> {
+        let Some(first) = self.attribution.refused().next().or((!faulty.is_empty()).then_some(usize::MAX)) else {
+            return Ok(());
+        };
+        let mut at_fault = None;
+        if first > 0 {
+            let Faulty { spoilt, clashing } = self.take_idle_back(faulty);
+            let Staged { table, writer, operations, resolution, attribution, grouped, .. } = self;
+            let refused: Vec<usize> = attribution.refused().collect();
+            let strict = |claims: Claims, resolution: &Resolution<R>| {
+                let by_filter = refused.iter().any(|at| resolution.net_of[*at] == NO_NET);
+                claims.strict(*grouped, refused.iter().map(|at| resolution.net_of[*at] as u32), by_filter)
+            };
+            let mut judge = Judge::new(table, writer, operations, resolution, attribution, strict, spoilt);
+            at_fault = judge.first_at_fault().or_else(|| {
+                // Extractors have not returned the same twice.
+                if first < usize::MAX { None } else { judge.makers(&clashing).into_iter().min_by_key(|(at, _)| *at) }
+            });
+        }
+        let refused = self.attribution.take_first_refusal();
+        match refused.into_iter().chain(at_fault).min_by_key(|(at, _)| *at) {
+            Some((_, refusal)) => Err(refusal),
+            None => Ok(()),
+        }
+    }
+
+    fn take_idle_back(&mut self, Faulty { mut spoilt, clashing }: Faulty) -> Faulty {
+        let mut numbers: Vec<usize> = spoilt.iter().map(|(number, _)| *number).chain(clashing).collect();
+        self.resolution.take_idle_back(&mut numbers);
+        let clashing = numbers.split_off(spoilt.len());
+        spoilt.iter_mut().zip(numbers).for_each(|((number, _), now)| *number = now);
+        Faulty { spoilt, clashing }
+    }
+
+    fn check_room(&self) -> Result<(), Refusal> {
+        let new = self.resolution.nets.iter().filter(|net| net.old.is_none()).count();
+        match self.table.has_room(&self.writer, new) {
+            true => Ok(()),
+            false => Err(Refusal::new("store", &self.table.name, Cause::CollectionFull { limit: MAX_ROWS })),
+        }
     }
 
     /// Gathers the back-references of the rows before this batch.
@@ -155,7 +220,7 @@ impl<R: Record> StagedPart for Staged<'_, R> {
     }
 
     fn report_outcomes(&mut self, report: &mut CommitReport) {
-        self.left_out = self.attribution.report_outcomes(report);
+        self.left_out = self.attribution.report_outcomes(report, |at| self.operations[at].position);
     }
 
     fn propose(&mut self, commit: Commit) -> ProposedChanges {
@@ -176,7 +241,7 @@ impl<R: Record> StagedPart for Staged<'_, R> {
                 (Origin::Operation { at, inserts }, Some(record)) => {
                     self.operations[at].action.put_back(record, inserts)
                 }
-                (_, Some(record)) => self.resolution.superseded.push(State::Computed(record)),
+                (_, Some(record)) => self.resolution.supersede(record),
                 (_, None) => {}
             }
         }
@@ -222,7 +287,7 @@ impl<R: Record> StagedPart for Staged<'_, R> {
         }
         self.operations.clear();
         self.operations.extend(left_out);
-        garbage.add(std::mem::take(&mut self.resolution.superseded));
+        garbage.add(self.resolution.take_superseded(false));
         garbage.add(self.attribution.take_refusals());
     }
 
@@ -235,8 +300,7 @@ impl<R: Record> Drop for Staged<'_, R> {
     /// Drops the records that closures made for a refused batch, each by itself: a second panic while one unwinds would abort the process.
     fn drop(&mut self) {
         let counters = &self.table.counters;
-        counters.drop_each(std::mem::take(&mut self.resolution.nets).into_iter().map(|net| net.state));
-        counters.drop_each(std::mem::take(&mut self.resolution.superseded));
+        counters.drop_each(self.resolution.take_superseded(true));
         counters.drop_each(self.attribution.take_refusals());
     }
 }

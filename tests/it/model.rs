@@ -5,9 +5,11 @@
 
 mod aggregates;
 mod books;
+mod collisions;
 mod compare;
 mod flights;
 mod indexes;
+mod judgement;
 mod lenient;
 mod operations;
 mod payments;
@@ -66,10 +68,8 @@ impl StateMachineTest for Race {
             Transition::Write { how: How::Writer { bulk, group, end }, .. } => {
                 race.write_in_bulk(world, bulk, group, end)
             }
-            Transition::Write { how: How::Lenient, ops, .. } => race.write_leniently(world, &ops),
-            Transition::Write { how: How::LenientBulk { bulk }, ops, .. } => {
-                race.write_leniently_in_bulk(world, &ops, bulk)
-            }
+            Transition::Write { how: How::Lenient, .. } => race.write_leniently(world),
+            Transition::Write { how: How::LenientBulk { bulk }, .. } => race.write_leniently_in_bulk(world, bulk),
             Transition::Write { how, .. } => world.attempts.iter().for_each(|attempt| race.write(world, attempt, how)),
             Transition::Snapshot => race.snapshots.push(race.store.snapshot()),
             Transition::CloneSnapshot(of) => race.snapshots.extend(race.snapshots.get(of % held).cloned()),

@@ -33,6 +33,7 @@ mod collections;
 mod conditions;
 mod errors;
 mod hooks;
+mod lenient;
 mod memory;
 mod observers;
 mod pages;

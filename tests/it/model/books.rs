@@ -99,6 +99,13 @@ pub(super) fn set_schema(plan: &Plan) {
     SCHEMA.set(plan.aggregates.iter().map(ModelAggregate::to_store).fold(schema, Schema::with_aggregate));
 }
 
+impl Book {
+    /// Makes it a record that an ordered index of ratings refuses.
+    pub(super) fn spoil(&mut self) {
+        self.0.rating = Some(f32::NAN);
+    }
+}
+
 impl Record for Book {
     type Key = u16;
 
@@ -265,6 +272,12 @@ impl Subject for Book {
 
     fn set_id(&mut self, id: u16) {
         self.0.id = id;
+    }
+
+    fn shift(&mut self) {
+        let next = |isbn: &String| format!("isbn-{}", (isbn[5..].parse::<u8>().unwrap() + 1) % 9);
+        self.0.isbn = self.0.isbn.as_ref().map(next);
+        self.0.depot.zip = self.0.depot.zip.map(|zip| (zip + 1) % 3);
     }
 
     fn id_of(key: &Key) -> u16 {

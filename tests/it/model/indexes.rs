@@ -89,21 +89,17 @@ impl Def {
     }
 
     /// The values of its fields, if it contains the record.
-    fn values<R: Subject>(&self, record: &R) -> Option<Vec<Val>> {
+    pub(super) fn values<R: Subject>(&self, record: &R) -> Option<Vec<Val>> {
         let holds = self.when.as_ref().is_none_or(|when| when.holds(record));
         holds.then(|| self.fields.iter().map(|at| record.see(*at)).collect())
     }
 
-    /// Records that the index can't order, with the field at fault.
-    pub(super) fn unorderable<R: Subject>(&self, shelf: &Shelf<R>) -> Vec<(R::Id, &'static str)> {
+    /// The field for which the index can't order the record.
+    pub(super) fn unordered<R: Subject>(&self, record: &R) -> Option<&'static str> {
         let is_nan = |value: &Val| matches!(value, Val::Float(x) if x.is_nan());
-        let of_record = |(id, (record, _)): (&R::Id, &(R, _))| {
-            let values = self.values(record)?;
-            let at_fault = self.fields.iter().zip(&values).filter(|(_, value)| is_nan(value));
-            let name = at_fault.map(|(at, _)| R::FIELDS[*at]).find(|name| !R::NAN_LAST.contains(name))?;
-            Some((id.clone(), name))
-        };
-        if self.kind == IndexKind::Ordered { shelf.iter().filter_map(of_record).collect() } else { Vec::new() }
+        let values = self.values(record).filter(|_| self.kind == IndexKind::Ordered)?;
+        let at_fault = self.fields.iter().zip(&values).filter(|(_, value)| is_nan(value));
+        at_fault.map(|(at, _)| R::FIELDS[*at]).find(|name| !R::NAN_LAST.contains(name))
     }
 
     /// Records that violate uniqueness.
@@ -162,7 +158,7 @@ impl Def {
     }
 }
 
-fn same(some: &[Val], others: &[Val]) -> bool {
+pub(super) fn same(some: &[Val], others: &[Val]) -> bool {
     let one = |(a, b): (&Val, &Val)| (a.is_null() && b.is_null()) || a.same(b);
     some.len() == others.len() && some.iter().zip(others).all(one)
 }

@@ -1,5 +1,5 @@
 //! Lenient commits, of batches and of the buffer of a writer: the operations that are applied, those that are left out and why,
-//! and that these are returned. The model checks whether the store's choice is valid.
+//! and that these are returned. The model knows which they are.
 
 use super::Race;
 use super::books::Book;
@@ -7,71 +7,50 @@ use super::flights::Flight;
 use super::operations::Op;
 use super::payments::Payment;
 use super::records::Subject;
-use super::reference::{Dids, Placed, World, seen};
+use super::reference::{Lenient, World};
 use super::transitions::AnyOp;
-use memdex::write::{Counts, RefusedOperation};
-use memdex::{Collection, Commit};
+use memdex::write::{RefusedOperation, Report};
 
 impl Race {
-    pub(super) fn write_leniently(&self, world: &World, ops: &[AnyOp]) {
-        let ops = self.place(ops);
-        let mut batch = self.store.batch();
-        ops.iter().for_each(|placed| self.put(&mut batch, placed).unwrap());
-        let report = batch.commit_lenient().unwrap();
-        let (counts, dids) = judged(world, &ops, report.refused);
-        assert_eq!(report.outcomes, dids);
-        assert_eq!((report.receipt.commit, report.receipt.counts), (world.newest(), counts));
+    pub(super) fn write_leniently(&self, world: &World) {
+        for predicted in &world.lenient {
+            let mut batch = self.store.batch();
+            predicted.ops.iter().for_each(|placed| self.put(&mut batch, placed).unwrap());
+            is_predicted(batch.commit_lenient().unwrap(), predicted);
+        }
         self.is_as_of(world, world.newest());
     }
 
-    pub(super) fn write_leniently_in_bulk(&self, world: &World, ops: &[AnyOp], bulk: usize) {
+    pub(super) fn write_leniently_in_bulk(&self, world: &World, bulk: usize) {
         let mut writer = self.store.writer().bulk_size(bulk + 1);
-        for ops in ops.chunks(bulk) {
-            let ops = self.place(ops);
-            ops.iter().for_each(|placed| self.put_in_writer(&mut writer, placed).unwrap());
-            let report = writer.take().commit_lenient().unwrap();
-            let (counts, dids) = judged(world, &ops, report.refused);
-            assert_eq!(report.outcomes, dids);
-            assert_eq!((report.receipt.commit, report.receipt.counts), (world.newest(), counts));
+        for predicted in &world.lenient {
+            predicted.ops.iter().for_each(|placed| self.put_in_writer(&mut writer, placed).unwrap());
+            is_predicted(writer.take().commit_lenient().unwrap(), predicted);
         }
         assert!(writer.is_empty());
         self.is_as_of(world, world.newest());
     }
-
-    /// Conditional forms name the store's commit, which may be ahead of the model's.
-    fn place(&self, ops: &[AnyOp]) -> Vec<Placed> {
-        fn begin<R: Subject>(of: &Collection<R>, op: &Op<R>) -> Commit {
-            seen(op, of.get(op.id()).map(|handle| handle.commit()))
-        }
-        let place = |(position, op): (usize, &AnyOp)| {
-            let seen = match op {
-                AnyOp::Payment(op) => begin(&self.payments, op),
-                AnyOp::Flight(op) => begin(&self.flights, op),
-                AnyOp::Book(op) => begin(&self.books, op),
-            };
-            Placed { position, seen, op: op.clone() }
-        };
-        ops.iter().enumerate().map(place).collect()
-    }
 }
 
-/// Checks one lenient commit.
-fn judged(world: &World, ops: &[Placed], refused: Vec<RefusedOperation>) -> (Counts, Dids) {
+fn is_predicted(report: Report, predicted: &Lenient) {
+    let Lenient { ops, commit, refused, counts, dids } = predicted;
     let position = |refused: &RefusedOperation| refused.operation.info.position;
-    let causes = refused.iter().map(|refused| (position(refused), refused.refusal.cause())).collect();
-    let done = world.apply_lenient(ops, &causes);
-    assert!(refused.iter().map(position).is_sorted_by(|a, b| a < b));
-    for refused in refused {
-        let at = position(&refused);
-        let RefusedOperation { refusal, operation, .. } = refused;
+    let left_out: Vec<usize> = report.refused.iter().map(position).collect();
+    assert!(refused.keys().eq(&left_out), "the model refuses {refused:?}, the store: {:?}", report.refused);
+    assert_eq!(&report.outcomes, dids);
+    assert_eq!((report.receipt.commit, report.receipt.counts), (*commit, *counts));
+    for of_store in report.refused {
+        let at = position(&of_store);
+        let RefusedOperation { refusal, operation, .. } = of_store;
         assert_eq!(refusal.position(), Some(at));
+        let is_due = refused[&at].iter().any(|fault| fault.is(refusal.cause()));
+        assert!(is_due, "the model refuses {at} for {:?}, the store says: {refusal}", refused[&at]);
         match &ops[at].op {
             AnyOp::Payment(op) => assert_eq!(operation.into_record::<Payment>(), brought(op)),
             AnyOp::Flight(op) => assert_eq!(operation.into_record::<Flight>(), brought(op)),
             AnyOp::Book(op) => assert_eq!(operation.into_record::<Book>(), brought(op)),
         }
     }
-    done
 }
 
 fn brought<R: Subject>(op: &Op<R>) -> Option<R> {

@@ -35,6 +35,8 @@ pub(super) enum Change<R: Subject> {
     /// Takes all fields but the key from this record.
     Fields(R),
     Rekey(R::Id),
+    /// Changes fields to values that depend on those that they had.
+    Shift,
     /// Changes the record, then returns an error; a closure without errors only changes it.
     Refuse(R),
 }
@@ -60,6 +62,8 @@ pub(super) enum Fault {
         now: Option<Commit>,
     },
     Closure,
+    /// Its closure would have to run a third time.
+    DependsOnLeftOut,
     /// Two records would share a value of this unique index.
     NotUnique {
         index: String,
@@ -77,7 +81,8 @@ impl Fault {
             (Fault::KeyExists, Cause::KeyExists)
             | (Fault::KeyMissing, Cause::KeyMissing)
             | (Fault::KeyChanged, Cause::KeyChanged { .. })
-            | (Fault::Closure, Cause::Closure(_)) => true,
+            | (Fault::Closure, Cause::Closure(_))
+            | (Fault::DependsOnLeftOut, Cause::DependsOnLeftOut) => true,
             (Fault::NotUnique { index }, Cause::NotUnique { index: reported, key, other, .. }) => {
                 index == reported && key != other
             }
@@ -98,6 +103,7 @@ impl<R: Subject> Change<R> {
             2 => Just(Change::Nothing),
             20 => R::any().prop_map(Change::Fields),
             1 => select(R::ids()).prop_map(Change::Rekey),
+            5 => Just(Change::Shift),
             1 => R::any().prop_map(Change::Refuse),
         ]
         .boxed()
@@ -113,6 +119,7 @@ impl<R: Subject> Change<R> {
                 record.set_id(id);
             }
             Change::Rekey(id) => record.set_id(id.clone()),
+            Change::Shift => record.shift(),
         }
         !matches!(self, Change::Refuse(_))
     }

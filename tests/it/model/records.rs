@@ -96,6 +96,8 @@ pub(super) trait Subject: Record + Clone + Debug + PartialEq {
     fn ids() -> Vec<Self::Id>;
     fn id(&self) -> Self::Id;
     fn set_id(&mut self, id: Self::Id);
+    /// Changes fields by the values that they have.
+    fn shift(&mut self) {}
     fn id_of(key: &Key) -> Self::Id;
     /// The value of the field at a position of `FIELDS`.
     fn see(&self, at: usize) -> Val;

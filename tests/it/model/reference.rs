@@ -5,16 +5,15 @@ use super::aggregates::ModelAggregate;
 use super::books::Book;
 use super::flights::Flight;
 use super::indexes::{Def, Plan, any_plan};
+use super::judgement::{Applied, Judgement};
 use super::operations::{Fault, Op, Seen, Verb};
 use super::payments::Payment;
 use super::records::Subject;
 use super::transitions::{self, AnyOp, End, How, Transition};
 use memdex::Commit;
-use memdex::error::Cause;
 use memdex::write::{Counts, Outcome as Did};
 use proptest::prelude::*;
 use proptest_state_machine::ReferenceStateMachine;
-use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -37,12 +36,22 @@ pub(super) struct Placed {
     pub op: AnyOp,
 }
 
-/// One refusal. The store resolves a batch collection by collection, so it may report the first operation at fault of
-/// any collection. If indexes refuse a record, it may report any operation on it.
+/// One refusal: the first operation at fault, the causes that the store may name, and the fix.
 #[derive(Clone, Debug)]
 pub(super) struct Round {
-    pub faults: Vec<(usize, Fault)>,
-    pub fixes: Vec<(usize, Fix)>,
+    pub at: usize,
+    pub faults: Vec<Fault>,
+    pub fix: Option<Fix>,
+}
+
+/// A lenient commit: the operations, the causes for which each that is left out may be refused, and the effects of the others.
+#[derive(Clone, Debug)]
+pub(super) struct Lenient {
+    pub ops: Vec<Placed>,
+    pub commit: Commit,
+    pub refused: BTreeMap<usize, Vec<Fault>>,
+    pub counts: Counts,
+    pub dids: Dids,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -78,10 +87,9 @@ pub(super) type Pendings<R> = Vec<(<R as Subject>::Id, Result<Option<R>, usize>)
 
 #[derive(Clone, Debug)]
 pub(super) struct World {
-    /// States by number of the commit. The store chooses what a lenient commit skips if values clash, so the model
-    /// adds the state of such a commit after the store has executed it, hence the cells.
-    history: RefCell<Vec<Arc<Shelves>>>,
-    refusals: Cell<u64>,
+    /// States by number of the commit.
+    history: Vec<Arc<Shelves>>,
+    refusals: u64,
     pub snapshots: Vec<Commit>,
     pub lost_operations: u64,
     pub steps: usize,
@@ -93,23 +101,27 @@ pub(super) struct World {
     pub aggregates: Vec<ModelAggregate>,
     /// The writes of the last transition.
     pub attempts: Vec<Attempt>,
+    /// Its lenient commits.
+    pub lenient: Vec<Lenient>,
     /// The possible errors of the requested change of indexes; empty if it must succeed.
     pub objections: Vec<&'static str>,
 }
 
-fn step<R: Subject>(
+/// Applies an operation. `gone` has the keys that the batch has deleted before.
+pub(super) fn step<R: Subject>(
     op: &Op<R>,
     seen: Commit,
     before: &Shelf<R>,
     now: &mut Shelf<R>,
+    gone: &mut BTreeSet<R::Id>,
     counts: &mut Counts,
     commit: Commit,
 ) -> Result<Did, Fault> {
     if op.is_by_predicate() {
-        return step_where(op, now, counts, commit);
+        return step_where(op, now, gone, counts, commit);
     }
     let id = op.id();
-    let found = before.get(&id).map(|(_, begin)| *begin);
+    let found = before.get(&id).filter(|_| !gone.contains(&id)).map(|(_, begin)| *begin);
     if op.seen.is_some() && found != Some(seen) {
         return Err(Fault::Stale { seen, now: found });
     }
@@ -131,6 +143,7 @@ fn step<R: Subject>(
         (Verb::Delete, Some(_)) => {
             counts.deleted += 1;
             now.remove(&id);
+            gone.insert(id);
             return Ok(Did::Deleted);
         }
         (Verb::Delete, None) => {
@@ -145,11 +158,18 @@ fn step<R: Subject>(
 }
 
 /// Applies an operation on the records that a predicate selects.
-fn step_where<R: Subject>(op: &Op<R>, now: &mut Shelf<R>, counts: &mut Counts, commit: Commit) -> Result<Did, Fault> {
+fn step_where<R: Subject>(
+    op: &Op<R>,
+    now: &mut Shelf<R>,
+    gone: &mut BTreeSet<R::Id>,
+    counts: &mut Counts,
+    commit: Commit,
+) -> Result<Did, Fault> {
     let mut matching: Vec<R> = now.values().map(|(record, _)| record).filter(|r| op.tree.holds(*r)).cloned().collect();
     if op.verb == Verb::DeleteWhere {
         counts.deleted += matching.len();
         matching.iter().for_each(|record| drop(now.remove(&record.id())));
+        gone.extend(matching.iter().map(R::id));
         return Ok(Did::DeletedWhere(matching.len()));
     }
     for record in &mut matching {
@@ -167,132 +187,72 @@ fn step_where<R: Subject>(op: &Op<R>, now: &mut Shelf<R>, counts: &mut Counts, c
     Ok(updated)
 }
 
-/// The books that the indexes refuse, and the reasons.
-fn refused_by(indexes: &[Def], books: &Shelf<Book>) -> Vec<(u16, Fault)> {
-    let unorderable = indexes.iter().flat_map(|index| {
-        let fault = |field| Fault::NotANumber { index: index.name::<Book>(), field };
-        index.unorderable(books).into_iter().map(move |(id, field)| (id, fault(field)))
-    });
-    let unorderable: Vec<_> = unorderable.collect();
-    if !unorderable.is_empty() {
-        return unorderable;
-    }
-    let clashing = indexes.iter().flat_map(|index| {
-        let fault = || Fault::NotUnique { index: index.name::<Book>() };
-        index.clashing(books).into_iter().map(move |id| (id, fault()))
-    });
-    clashing.collect()
+/// The operations on one collection.
+fn of<'a, R: Subject>(ops: &'a [Placed], is: fn(&'a AnyOp) -> Option<&'a Op<R>>) -> Vec<(usize, Commit, &'a Op<R>)> {
+    ops.iter().filter_map(|placed| Some((placed.position, placed.seen, is(&placed.op)?))).collect()
 }
 
 impl Shelves {
-    fn step(&self, placed: &Placed, now: &mut Shelves, counts: &mut Counts, commit: Commit) -> Result<Did, Fault> {
-        match &placed.op {
-            AnyOp::Payment(op) => step(op, placed.seen, &self.payments, &mut now.payments, counts, commit),
-            AnyOp::Flight(op) => step(op, placed.seen, &self.flights, &mut now.flights, counts, commit),
-            AnyOp::Book(op) => step(op, placed.seen, &self.books, &mut now.books, counts, commit),
-        }
-    }
-
-    /// The state after these operations, or the first fault of each collection. If indexes refuse the net result, all
-    /// operations that may have caused it are faults.
-    fn after(&self, ops: &[Placed], commit: Commit, indexes: &[Def]) -> Result<(Shelves, Counts, Dids), Faults> {
-        let (mut now, mut counts, mut dids) = (self.clone(), Counts::default(), Dids::new());
-        let mut faults = Faults::new();
-        let mut spoilt = BTreeSet::new();
-        for placed in ops {
-            let collection = placed.op.collection();
-            if !spoilt.contains(&collection) {
-                match self.step(placed, &mut now, &mut counts, commit) {
-                    Ok(did) => dids.push((placed.position, did)),
-                    Err(fault) => {
-                        spoilt.insert(collection);
-                        faults.push((placed.position, fault));
-                    }
-                }
-            }
-        }
-        if !spoilt.contains(&BOOKS) {
-            for (id, fault) in refused_by(indexes, &now.books) {
-                let may_have = |placed: &&Placed| matches!(&placed.op, AnyOp::Book(op) if op.may_have_made(id));
-                faults.extend(ops.iter().filter(may_have).map(|placed| (placed.position, fault.clone())));
-            }
-        }
-        if faults.is_empty() { Ok((now, counts, dids)) } else { Err(faults) }
-    }
-
-    /// The state after these operations without those that the store skipped; checks that the store had a reason to
-    /// skip each.
-    fn state_after_lenient(
+    /// The state after these operations, or the first at fault with the causes that the store may name.
+    fn after(
         &self,
         ops: &[Placed],
         commit: Commit,
-        left_out: &BTreeMap<usize, &Cause>,
         indexes: &[Def],
-    ) -> (Shelves, Counts, Dids) {
-        let (mut now, mut counts, mut dids) = (self.clone(), Counts::default(), Dids::new());
-        let mut for_indexes = 0;
-        for placed in ops {
-            let did = match left_out.get(&placed.position) {
-                None => self.step(placed, &mut now, &mut counts, commit).unwrap_or_else(|fault| {
-                    panic!("the model refuses {placed:?}: {fault:?}, but the store does not");
-                }),
-                Some(cause) => {
-                    let by_index = |index: &Def| {
-                        let index = index.name::<Book>();
-                        let faults = [Fault::NotUnique { index: index.clone() }].into_iter();
-                        let of_field = |field: &&'static str| Fault::NotANumber { index: index.clone(), field };
-                        let all = faults.chain(Book::FIELDS.iter().map(of_field));
-                        all.into_iter().any(|fault| fault.is(cause))
-                    };
-                    if matches!(placed.op, AnyOp::Book(_)) && indexes.iter().any(by_index) {
-                        for_indexes += 1;
-                    } else {
-                        match self.step(placed, &mut now.clone(), &mut Counts::default(), commit) {
-                            Err(fault) if fault.is(cause) => {}
-                            other => panic!("the store refuses {placed:?}: {cause}, the model says: {other:?}"),
-                        }
-                    }
-                    Did::Refused
-                }
-            };
-            dids.push((placed.position, did));
+    ) -> Result<(Shelves, Counts, Dids), (usize, Vec<Fault>)> {
+        let (payments, flights, books) = (of(ops, AnyOp::payment), of(ops, AnyOp::flight), of(ops, AnyOp::book));
+        let payments = Judgement::new(&self.payments, &payments, &[], commit).strict();
+        let flights = Judgement::new(&self.flights, &flights, &[], commit).strict();
+        let books = Judgement::new(&self.books, &books, indexes, commit).strict();
+        match (payments, flights, books) {
+            (Ok(payments), Ok(flights), Ok(books)) => Ok(together(payments, flights, books)),
+            (payments, flights, books) => {
+                let faults = payments.err().into_iter().chain(flights.err()).chain(books.err());
+                Err(faults.min_by_key(|(position, _)| *position).unwrap())
+            }
         }
-        assert_eq!(refused_by(indexes, &now.books), [], "{now:?}");
-        if for_indexes > 0 {
-            let mut all = self.clone();
-            let step = |placed: &Placed| drop(self.step(placed, &mut all, &mut Counts::default(), commit));
-            ops.iter().for_each(step);
-            assert_ne!(
-                refused_by(indexes, &all.books),
-                [],
-                "the store skipped operations for indexes without need: {left_out:?}"
-            );
-        }
-        (now, counts, dids)
+    }
+
+    /// The state after those of these operations that a lenient commit keeps, and the others with the causes that the store may name.
+    fn after_lenient(
+        &self,
+        ops: &[Placed],
+        commit: Commit,
+        indexes: &[Def],
+    ) -> ((Shelves, Counts, Dids), BTreeMap<usize, Vec<Fault>>) {
+        let (payments, flights, books) = (of(ops, AnyOp::payment), of(ops, AnyOp::flight), of(ops, AnyOp::book));
+        let (payments, mut refused) = Judgement::new(&self.payments, &payments, &[], commit).lenient();
+        let (flights, more) = Judgement::new(&self.flights, &flights, &[], commit).lenient();
+        refused.extend(more);
+        let (books, more) = Judgement::new(&self.books, &books, indexes, commit).lenient();
+        refused.extend(more);
+        let (now, counts, mut dids) = together(payments, flights, books);
+        dids.extend(refused.keys().map(|position| (*position, Did::Refused)));
+        dids.sort_by_key(|(position, _)| *position);
+        ((now, counts, dids), refused)
     }
 }
 
-type Faults = Vec<(usize, Fault)>;
-
-/// The number of their collection.
-const BOOKS: usize = 2;
+fn together(payments: Applied<Payment>, flights: Applied<Flight>, books: Applied<Book>) -> (Shelves, Counts, Dids) {
+    let mut counts = payments.counts;
+    counts += flights.counts;
+    counts += books.counts;
+    let mut dids: Dids = [payments.dids, flights.dids, books.dids].concat();
+    dids.sort_by_key(|(position, _)| *position);
+    (Shelves { payments: payments.now, flights: flights.now, books: books.now }, counts, dids)
+}
 
 impl AnyOp {
-    fn collection(&self) -> usize {
-        match self {
-            AnyOp::Payment(_) => 0,
-            AnyOp::Flight(_) => 1,
-            AnyOp::Book(_) => BOOKS,
-        }
+    fn payment(&self) -> Option<&Op<Payment>> {
+        if let AnyOp::Payment(op) = self { Some(op) } else { None }
     }
-}
 
-impl<R: Subject> Op<R> {
-    fn may_have_made(&self, id: R::Id) -> bool {
-        match self.verb {
-            Verb::Delete | Verb::DeleteWhere => false,
-            _ => self.is_by_predicate() || self.id() == id,
-        }
+    fn flight(&self) -> Option<&Op<Flight>> {
+        if let AnyOp::Flight(op) = self { Some(op) } else { None }
+    }
+
+    fn book(&self) -> Option<&Op<Book>> {
+        if let AnyOp::Book(op) = self { Some(op) } else { None }
     }
 }
 
@@ -303,9 +263,11 @@ fn pendings<R: Subject>(before: &Shelf<R>, ops: &[(usize, Commit, &Op<R>)]) -> P
     let of_id = |id: R::Id| {
         let mut now: Shelf<R> =
             before.iter().filter(|(of, _)| **of == id).map(|(k, v)| (k.clone(), v.clone())).collect();
+        let mut gone = BTreeSet::new();
         let mut own = ops.iter().filter(|(_, _, op)| op.is_by_predicate() || op.id() == id);
-        let fault =
-            own.find(|(_, seen, op)| step(op, *seen, before, &mut now, &mut Counts::default(), Commit::ZERO).is_err());
+        let fault = own.find(|(_, seen, op)| {
+            step(op, *seen, before, &mut now, &mut gone, &mut Counts::default(), Commit::ZERO).is_err()
+        });
         let pending = match fault {
             Some((position, _, _)) => Err(*position),
             None => Ok(now.remove(&id).map(|(record, _)| record)),
@@ -346,8 +308,8 @@ impl Placed {
 impl World {
     fn new(plan: Plan) -> World {
         World {
-            history: RefCell::new(vec![Arc::default()]),
-            refusals: Cell::new(0),
+            history: vec![Arc::default()],
+            refusals: 0,
             snapshots: Vec::new(),
             lost_operations: 0,
             steps: 0,
@@ -355,6 +317,7 @@ impl World {
             aggregates: plan.aggregates.clone(),
             plan,
             attempts: Vec::new(),
+            lenient: Vec::new(),
             objections: Vec::new(),
         }
     }
@@ -364,7 +327,8 @@ impl World {
         if self.objections.is_empty() {
             let books = &self.at(self.newest()).books;
             self.objections.extend((!def.clashing(books).is_empty()).then_some("NotUnique"));
-            self.objections.extend((!def.unorderable(books).is_empty()).then_some("Record"));
+            let unordered = books.values().any(|(book, _)| def.unordered(book).is_some());
+            self.objections.extend(unordered.then_some("Record"));
         }
         if self.objections.is_empty() {
             self.indexes.push(def.clone());
@@ -394,19 +358,19 @@ impl World {
     }
 
     pub(super) fn newest(&self) -> Commit {
-        Commit::from_number(self.history.borrow().len() as u64 - 1)
+        Commit::from_number(self.history.len() as u64 - 1)
     }
 
     pub(super) fn at(&self, commit: Commit) -> Arc<Shelves> {
-        self.history.borrow()[commit.get() as usize].clone()
+        self.history[commit.get() as usize].clone()
     }
 
     pub(super) fn refusals(&self) -> u64 {
-        self.refusals.get()
+        self.refusals
     }
 
-    fn refuse(&self, refusals: usize) {
-        self.refusals.update(|before| before + refusals as u64);
+    fn refuse(&mut self, refusals: usize) {
+        self.refusals += refusals as u64;
     }
 
     pub(super) fn pinned(&self) -> BTreeSet<Commit> {
@@ -416,8 +380,8 @@ impl World {
     fn write(&mut self, how: How, ops: &[AnyOp], rename: Option<usize>) {
         let (bulk, group, end) = match how {
             How::Batch | How::Closure | How::Reported | How::Once | How::Background => (usize::MAX, 1, End::Flushed),
-            // Checked after the store has executed it.
-            How::Lenient | How::LenientBulk { .. } => return,
+            How::Lenient => return self.write_leniently(ops),
+            How::LenientBulk { bulk } => return ops.chunks(bulk).for_each(|ops| self.write_leniently(ops)),
             How::Single => (1, 1, End::Flushed),
             How::Writer { bulk, group, end } => (bulk, group, end),
         };
@@ -445,16 +409,15 @@ impl World {
         ops.into_iter().enumerate().map(place).collect()
     }
 
-    /// Adds a lenient commit that the store has executed, from the operations it skipped, by position. Returns the
-    /// effects of the others.
-    pub(super) fn apply_lenient(&self, ops: &[Placed], left_out: &BTreeMap<usize, &Cause>) -> (Counts, Dids) {
-        let before = self.newest();
-        let (now, counts, dids) = self.at(before).state_after_lenient(ops, before.next(), left_out, &self.indexes);
-        self.refuse(left_out.len());
-        if left_out.len() < ops.len() {
-            self.history.borrow_mut().push(Arc::new(now));
+    fn write_leniently(&mut self, ops: &[AnyOp]) {
+        let (before, ops) = (self.newest(), self.place(ops.to_vec()));
+        let (after, refused) = self.at(before).after_lenient(&ops, before.next(), &self.indexes);
+        let (now, counts, dids) = after;
+        self.refuse(refused.len());
+        if refused.len() < ops.len() {
+            self.history.push(Arc::new(now));
         }
-        (counts, dids)
+        self.lenient.push(Lenient { ops, commit: self.newest(), refused, counts, dids });
     }
 
     fn attempt(&mut self, how: How, ops: Vec<AnyOp>, rename: Option<usize>, end: End) {
@@ -482,7 +445,7 @@ impl World {
             }
             match shelves.after(&left, before.next(), &self.indexes) {
                 Ok((now, counts, dids)) => {
-                    self.history.get_mut().push(Arc::new(now));
+                    self.history.push(Arc::new(now));
                     break Outcome::Committed(counts, dids);
                 }
                 Err(_) if end == End::Dropped => {
@@ -490,28 +453,22 @@ impl World {
                     self.lost_operations += left.len() as u64;
                     break Outcome::Gone;
                 }
-                Err(faults) if matches!(how, How::Once) => {
+                Err((at, faults)) if matches!(how, How::Once) => {
                     self.refuse(1);
-                    rounds.push(Round { faults, fixes: Vec::new() });
+                    rounds.push(Round { at, faults, fix: None });
                     break Outcome::Gone;
                 }
-                Err(faults) => {
+                Err((position, faults)) => {
                     self.refuse(1);
-                    let mut fixes = Vec::new();
-                    let at_fault: BTreeSet<usize> = faults.iter().map(|(position, _)| *position).collect();
-                    for position in &at_fault {
-                        let at = left.iter().position(|placed| placed.position == *position).unwrap();
-                        match rename {
-                            Some(number) if renamed.insert(*position) && left[at].rename(number) => {
-                                fixes.push((*position, Fix::Rename(number)));
-                            }
-                            _ => {
-                                left.remove(at);
-                                fixes.push((*position, Fix::Remove));
-                            }
+                    let at = left.iter().position(|placed| placed.position == position).unwrap();
+                    let fix = match rename {
+                        Some(number) if renamed.insert(position) && left[at].rename(number) => Fix::Rename(number),
+                        _ => {
+                            left.remove(at);
+                            Fix::Remove
                         }
-                    }
-                    rounds.push(Round { faults, fixes });
+                    };
+                    rounds.push(Round { at: position, faults, fix: Some(fix) });
                 }
             }
         };
@@ -533,6 +490,7 @@ impl ReferenceStateMachine for World {
 
     fn apply(mut world: World, transition: &Transition) -> World {
         world.attempts.clear();
+        world.lenient.clear();
         world.objections.clear();
         world.steps += 1;
         let held = world.snapshots.len().max(1);

@@ -5,7 +5,7 @@
 use super::Race;
 use super::books::Book;
 use super::flights::Flight;
-use super::operations::{Fault, Op, alone, put_in_batch, put_in_writer};
+use super::operations::{Op, alone, put_in_batch, put_in_writer};
 use super::payments::Payment;
 use super::records::Subject;
 use super::reference::{Attempt, Fix, Outcome, Pendings, Placed, Round, World};
@@ -79,8 +79,8 @@ fn is_predicted(refusal: &Refusal, predicted: Option<&Round>) {
     let Some(round) = predicted else { panic!("the model does not refuse, the store says: {refusal}") };
     // A single command has no position: it is operation 0 of the model.
     let at = refusal.position().unwrap_or(0);
-    let reported = |(position, fault): &(usize, Fault)| at == *position && fault.is(refusal.cause());
-    assert!(round.faults.iter().any(reported), "the model refuses {:?}, the store says: {refusal}", round.faults);
+    let is_due = at == round.at && round.faults.iter().any(|fault| fault.is(refusal.cause()));
+    assert!(is_due, "the model refuses {} for {:?}, the store says: {refusal}", round.at, round.faults);
 }
 
 impl Race {
@@ -199,11 +199,11 @@ impl Race {
                 self.is_as_added(bearer.batch(), attempt);
             }
             self.is_as_of(world, attempt.before);
-            for (position, mend) in &round.fixes {
-                match &attempt.ops[*position].op {
-                    AnyOp::Payment(op) => fixed(bearer.batch(), &self.payments, *position, op, *mend),
-                    AnyOp::Flight(op) => fixed(bearer.batch(), &self.flights, *position, op, *mend),
-                    AnyOp::Book(op) => fixed(bearer.batch(), &self.books, *position, op, *mend),
+            if let Some(fix) = round.fix {
+                match &attempt.ops[round.at].op {
+                    AnyOp::Payment(op) => fixed(bearer.batch(), &self.payments, round.at, op, fix),
+                    AnyOp::Flight(op) => fixed(bearer.batch(), &self.flights, round.at, op, fix),
+                    AnyOp::Book(op) => fixed(bearer.batch(), &self.books, round.at, op, fix),
                 }
             }
             result = bearer.commit(attempt.rounds.get(number + 1));

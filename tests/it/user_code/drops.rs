@@ -93,7 +93,7 @@ fn discarded_by_a_lenient_commit() {
         let scores: Vec<i64> = (1..=4).map(|id| bed.people.get(id).unwrap().score).collect();
         assert_eq!(scores, [1, 5, 5, 5]);
         if bed.hooks.clear() {
-            assert!(nth > 10, "{nth}");
+            assert!(nth > 5, "{nth}");
             return bed.is_well();
         }
         bed.is_well();
