@@ -5,6 +5,7 @@ mod aggregates;
 mod background;
 mod get;
 mod ingest;
+mod lenient;
 mod query;
 mod update;
 
@@ -61,5 +62,6 @@ fn main() {
     query::benches(&mut criterion);
     update::benches(&mut criterion);
     aggregates::benches(&mut criterion);
+    lenient::benches(&mut criterion);
     criterion.final_summary();
 }
