@@ -157,7 +157,8 @@ pub mod typing {
     pub use crate::write::any_collection::AnyCollection;
     pub use memdex_query::value::{
         AnyKey, DecimalError, DecimalValue, Each, Element, EntityKey, EntityKeyError, FromKey, FromValue, HeapSize,
-        IntoKey, KeySink, Many, Maybe, Multi, Nest, Nullable, Number, Operand, Single, Text, TimestampError, ValueRef,
+        IntoKey, KeyPart, KeySink, Many, Maybe, Multi, Nest, Nullable, Number, Operand, Single, Text, TimestampError,
+        ValueRef,
     };
 }
 

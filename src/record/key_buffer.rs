@@ -21,15 +21,14 @@ pub struct KeyBuffer {
     spilled: Vec<u8>,
     open: bool,
     missing_part: bool,
-    /// All parts so far are empty strings.
-    empty: bool,
+    any_part: bool,
 }
 
 impl KeyBuffer {
     pub(crate) fn new(seed: &RandomState) -> Self {
         let hasher = KeyHasher::new(seed);
         let inline = [0; INLINE_BYTES];
-        KeyBuffer { hasher, len: 0, inline, spilled: Vec::new(), open: false, missing_part: false, empty: true }
+        KeyBuffer { hasher, len: 0, inline, spilled: Vec::new(), open: false, missing_part: false, any_part: false }
     }
 
     /// The buffer with the parts of `key`.
@@ -42,7 +41,7 @@ impl KeyBuffer {
     /// Adds the next part of the key. A missing value makes the key invalid: the operation will be refused.
     pub fn push(&mut self, part: ValueRef<'_>) {
         self.hasher.push(part);
-        self.empty &= matches!(part, ValueRef::Str("") | ValueRef::Bytes([]));
+        self.any_part = true;
         self.missing_part |= part.is_null();
         let mut open = self.open;
         encode(part, &mut open, |bytes| self.write(bytes));
@@ -81,7 +80,7 @@ impl KeyBuffer {
     pub(crate) fn checked(&self) -> Result<(Key, u32), KeyError> {
         if self.missing_part {
             Err(KeyError::MissingPart)
-        } else if self.empty {
+        } else if !self.any_part {
             Err(KeyError::Empty)
         } else if self.len > MAX_KEY_BYTES {
             Err(KeyError::too_long(self.len, MAX_KEY_BYTES))
@@ -252,15 +251,16 @@ mod tests {
     fn invalid_keys_are_refused_with_their_reason() {
         let checked = |parts: &[ValueRef<'_>]| buffer(parts).checked().map(|_| ());
         assert_eq!(checked(&[]), Err(KeyError::Empty));
-        assert_eq!(checked(&[ValueRef::Str("")]), Err(KeyError::Empty));
+        assert!(checked(&[ValueRef::Str("")]).is_ok() && checked(&[ValueRef::Bytes(&[])]).is_ok());
         assert_eq!(checked(&[ValueRef::from(1), ValueRef::Null]), Err(KeyError::MissingPart));
         let fits = "x".repeat(MAX_KEY_BYTES - 1);
         assert!(checked(&[ValueRef::Str(&fits)]).is_ok());
         let long = "x".repeat(MAX_KEY_BYTES);
         assert_eq!(checked(&[ValueRef::Str(&long)]), Err(KeyError::too_long(MAX_KEY_BYTES + 1, MAX_KEY_BYTES)));
-        assert!(
-            checked(&[ValueRef::Str(""), ValueRef::Str("x")]).is_ok(),
-            "one empty part of several is a value like others"
-        );
+        let empty = ["", "x"].map(ValueRef::Str);
+        for parts in [&empty[..1], &empty[..], &[empty[0]; 2], &[empty[1], empty[0]]] {
+            let expected: Vec<Value> = parts.iter().map(|part| part.to_value()).collect();
+            assert_eq!(key(parts).parts(), expected, "an empty string is a part like others");
+        }
     }
 }

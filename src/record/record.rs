@@ -67,6 +67,12 @@ use std::mem::needs_drop;
 /// `key` and `value` must return the same for the same record each time. If they panic in a commit, the whole batch is refused; if
 /// they panic in a query, the panic reaches the caller.
 ///
+/// # Keys
+///
+/// A key has one or more parts, and none may be missing: an `Option` as a key does not compile. The empty string is a value like any
+/// other, as a key and as a part of one. A key takes at most [`limits::MAX_KEY_BYTES`](crate::limits::MAX_KEY_BYTES) bytes, encoded: a
+/// string takes a byte more than its length; a longer key is refused with [`KeyError::TooLong`](crate::error::KeyError::TooLong).
+///
 /// # Types that you can't annotate
 ///
 /// * Your own type in a crate that should not always depend on memdex: make the dependency optional and write

@@ -105,13 +105,9 @@ fn misfits_are_refused_by_name() {
 #[test]
 fn keys_have_limits_and_parts() {
     let (store, sessions) = sessions();
-    for (key, is) in [
-        (String::new(), KeyError::Empty),
-        ("k".repeat(MAX_KEY_BYTES), KeyError::too_long(MAX_KEY_BYTES + 1, MAX_KEY_BYTES)),
-    ] {
-        let refused = sessions.store(session(&key)).unwrap_err();
-        assert!(matches!(refused.cause(), Cause::Key(error) if *error == is), "{refused}");
-    }
+    let refused = sessions.store(session(&"k".repeat(MAX_KEY_BYTES))).unwrap_err();
+    let too_long = KeyError::too_long(MAX_KEY_BYTES + 1, MAX_KEY_BYTES);
+    assert!(matches!(refused.cause(), Cause::Key(error) if *error == too_long), "{refused}");
     let schema = Schema::new([FieldDef::new("host", Kind::Str).key().index(), FieldDef::new("port", Kind::Int).key()]);
     let pairs = store.key_values::<u8>("pairs", schema).unwrap();
     pairs.store(KeyValue::new(("a", 1), 1)).unwrap();

@@ -31,6 +31,7 @@ mod any_collection;
 mod chains;
 mod collections;
 mod conditions;
+mod empty_keys;
 mod errors;
 mod hooks;
 mod lenient;

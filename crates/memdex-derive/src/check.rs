@@ -7,8 +7,8 @@ use syn::Type;
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 
-/// The type of the only key field, as its own `Base`. Then a type that is not a `FieldValue` has no key type, and the
-/// compiler reports it once.
+/// The type of a key field, as its own `Base`. Then a type that is not a `FieldValue` has no key type, and an `Option` the
+/// key type of what it holds, so the compiler reports either once.
 pub(crate) fn key_type(ty: &Type) -> TokenStream {
     let (first, last) = ends(ty);
     let (start, base) = (quote_spanned!(first=> <), quote_spanned!(last=> Base));

@@ -286,7 +286,7 @@ fn of_record(
     let key_type = match keys.as_slice() {
         [one] => key_type(one.ty),
         several => {
-            let types = several.iter().map(|part| part.ty);
+            let types = several.iter().map(|part| key_type(part.ty));
             quote!((#(#types,)*))
         }
     };

@@ -68,7 +68,9 @@ impl Subject for Flight {
     }
 
     fn ids() -> Vec<Self::Id> {
-        [("EWR", 1), ("EWR", 2), ("JFK", 1), ("", 1)].map(|(origin, number)| (origin.to_owned(), number)).to_vec()
+        [("EWR", 1), ("EWR", 2), ("JFK", 1), ("", 1), ("", 0)]
+            .map(|(origin, number)| (origin.to_owned(), number))
+            .to_vec()
     }
 
     fn id(&self) -> Self::Id {

@@ -104,7 +104,7 @@ impl Subject for Payment {
     }
 
     fn ids() -> Vec<String> {
-        ["p1", "p2", "p3", "p\0four", LONG].map(str::to_owned).to_vec()
+        ["p1", "p2", "", "p\0four", LONG].map(str::to_owned).to_vec()
     }
 
     fn id(&self) -> String {

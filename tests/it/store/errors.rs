@@ -8,7 +8,7 @@ use memdex::typing::{KeyBuffer, ValueRef};
 use memdex::{Commit, FieldDef, Kind, Record, Schema, Store, Value, field};
 
 #[test]
-fn a_key_has_from_one_byte_to_the_limit() {
+fn a_key_has_up_to_the_limit_of_bytes() {
     let (store, users) = users();
     let longest = "k".repeat(MAX_KEY_BYTES - 1); // encoded, it has one byte more
     users.store(user(&longest, 1)).unwrap();
@@ -18,20 +18,34 @@ fn a_key_has_from_one_byte_to_the_limit() {
         matches!(error.cause(), Cause::Key(k) if *k == KeyError::too_long(MAX_KEY_BYTES + 1, MAX_KEY_BYTES)),
         "{error}"
     );
-    let error = users.store(user("", 1)).unwrap_err();
-    assert_eq!(error.to_string(), "store in \"users\" refused: the key is empty: give it at least one byte");
-    for error in [users.delete("").unwrap_err(), users.update("", |_| ()).unwrap_err()] {
-        assert!(matches!(error.cause(), Cause::Key(KeyError::Empty)));
-    }
-    assert!(users.get("").is_none() && users.get(format!("{longest}k")).is_none());
+    assert!(users.get(format!("{longest}k")).is_none());
     assert_eq!((users.len(), store.snapshot().commit().get()), (1, 1));
     store.verify().unwrap();
 }
 
 #[test]
+fn a_key_has_at_least_one_part() {
+    struct Keyless;
+    impl Record for Keyless {
+        type Key = u32;
+        fn schema() -> Schema {
+            Schema::new([FieldDef::of::<u32>("id").key()])
+        }
+        fn key(&self, _: &mut KeyBuffer) {}
+        fn value(&self, _: usize) -> ValueRef<'_> {
+            ValueRef::Null
+        }
+    }
+    let refused = Store::new().collection::<Keyless>("keyless").unwrap().store(Keyless).unwrap_err();
+    assert!(matches!(refused.cause(), Cause::Key(KeyError::Empty)));
+    let message = "store in \"keyless\" refused: the key has no parts: push at least one in `Record::key`";
+    assert_eq!(refused.to_string(), message);
+}
+
+#[test]
 fn a_key_may_hold_any_bytes() {
     let (store, users) = users();
-    let keys = ["\0", "\0\0", "\0\u{ff}", "a\0", "a", "\u{10ffff}", &"\0".repeat(40)];
+    let keys = ["", "\0", "\0\0", "\0\u{ff}", "a\0", "a", "\u{10ffff}", &"\0".repeat(40)];
     keys.iter()
         .enumerate()
         .for_each(|(n, key)| assert_eq!(users.insert(user(key, n as i64)).unwrap().counts.inserted, 1));
@@ -59,8 +73,8 @@ fn a_fix_to_an_invalid_key_is_harmless() {
     let (store, users) = users();
     let mut batch = store.batch();
     batch.insert(&users, user("1", 1)).unwrap();
-    let refusal = batch.edit(&users, 0, |user| user.id.clear()).unwrap_err();
-    assert!(matches!(refusal.cause(), Cause::Key(KeyError::Empty)), "{refusal}");
+    let refusal = batch.edit(&users, 0, |user| user.id = "k".repeat(MAX_KEY_BYTES)).unwrap_err();
+    assert!(matches!(refusal.cause(), Cause::Key(KeyError::TooLong { .. })), "{refusal}");
     let _ = batch.commit();
     store.verify().unwrap();
 }

@@ -2,6 +2,7 @@
 
 use super::{User, ids, state, user, users};
 use memdex::error::{Cause, KeyError, QueryError, Refusal};
+use memdex::limits::MAX_KEY_BYTES;
 use memdex::write::Outcome;
 use memdex::{Filter, field};
 use std::sync::Arc;
@@ -116,7 +117,10 @@ fn a_filter_that_does_not_fit_is_refused_at_once() {
     let other = memdex::Store::new().collection::<User>("users").unwrap();
     assert!(matches!(batch.delete_where(&other, Filter::all()).unwrap_err().cause(), Cause::OtherStore));
     assert!(
-        batch.is_empty() && batch.delete(&users, "").is_err_and(|r| matches!(r.cause(), Cause::Key(KeyError::Empty)))
+        batch.is_empty()
+            && batch
+                .delete(&users, "k".repeat(MAX_KEY_BYTES))
+                .is_err_and(|r| matches!(r.cause(), Cause::Key(KeyError::TooLong { .. })))
     );
     let refusal = Refusal::from(users.find(field("town").eq("Bern")).count().unwrap_err());
     assert!(matches!(refusal.cause(), Cause::Query(_)), "also of a query in the closure of a commit");

@@ -2,6 +2,7 @@
 
 use super::{User, ids, state, user, users};
 use memdex::error::Cause;
+use memdex::limits::MAX_KEY_BYTES;
 use memdex::write::{Outcome, Report, WriterError};
 use memdex::{Commit, Writer, field};
 
@@ -200,7 +201,7 @@ fn a_writer_leaves_out_refused_operations_by_a_lenient_commit_of_its_buffer() {
     }
     let done = writer.group(|batch| (9..=12).try_for_each(|n| batch.insert(&users, user(&n.to_string(), n))));
     lenient(&mut writer, done);
-    assert!(writer.group(|batch| batch.delete(&users, "")).is_err());
+    assert!(writer.group(|batch| batch.delete(&users, "k".repeat(MAX_KEY_BYTES))).is_err());
     writer.delete(&users, "1").unwrap();
     assert_eq!((writer.len(), writer.counts().inserted), (1, 4));
     assert_eq!(writer.flush().unwrap().counts.deleted, 1);

@@ -2,6 +2,7 @@
 
 use super::{ids, state, user, users};
 use memdex::error::{Cause, Refusal};
+use memdex::limits::MAX_KEY_BYTES;
 use memdex::write::WriterError;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -62,7 +63,7 @@ fn a_group_that_refuses_or_panics_leaves_nothing() {
     assert!(unwound.is_err());
     let broken = writer.group(|batch| {
         batch.insert(&users, user("4", 4))?;
-        batch.insert(&users, user("", 5))
+        batch.insert(&users, user(&"k".repeat(MAX_KEY_BYTES), 5))
     });
     assert!(matches!(broken, Err(WriterError::NotTaken(_))));
     assert_eq!(writer.batch_mut().operations().len(), 1);

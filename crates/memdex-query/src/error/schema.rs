@@ -11,8 +11,8 @@ errors! {
     #[non_exhaustive]
     pub enum KeyError {
         without_fields {
-            /// Every part is an empty string, or there is no part.
-            Empty => ("the key is empty: give it at least one byte"),
+            /// There is no part: the record's `key` has pushed none. An empty string is a part.
+            Empty => ("the key has no parts: push at least one in `Record::key`"),
             /// A part is a missing value.
             MissingPart => ("a part of the key is missing: key fields can't be null"),
         }

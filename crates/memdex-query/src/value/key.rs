@@ -201,6 +201,7 @@ pub mod sealed {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a key of type `{K}`",
     label = "expected `{K}`, a borrowed form of it, or a `Key`",
+    note = "a key has no missing parts: neither a key nor a part of one is an `Option`",
     note = "a compound key is a tuple with all its parts; integers must have the width of the key field"
 )]
 pub trait IntoKey<K> {
@@ -215,7 +216,20 @@ pub trait IntoKey<K> {
     }
 }
 
-impl<K: FieldValue> IntoKey<K> for K {
+/// A type that can be a key, or one part of a compound key: it has exactly one value.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be a key or a part of one",
+    label = "a key has no missing parts, so no part is an `Option`"
+)]
+pub trait KeyPart {}
+
+#[diagnostic::do_not_recommend]
+impl<T: FieldValue<Base = T>> KeyPart for T {}
+
+/// `#[derive(Record)]` reports a list in a key.
+impl<T> KeyPart for Many<T> {}
+
+impl<K: FieldValue + KeyPart> IntoKey<K> for K {
     #[inline]
     fn write_key<S: KeySink>(&self, key: &mut S) {
         key.push(self.value());
@@ -235,7 +249,7 @@ impl<T> IntoKey<Many<T>> for Many<T> {
     }
 }
 
-impl<K: FieldValue> IntoKey<K> for &K {
+impl<K: FieldValue + KeyPart> IntoKey<K> for &K {
     #[inline]
     fn write_key<S: KeySink>(&self, key: &mut S) {
         key.push((**self).value());
@@ -280,13 +294,13 @@ impl<K> IntoKey<K> for &Key {
 
 macro_rules! compound_keys {
     ($(($($k:ident $q:ident $at:tt),+))*) => {$(
-        impl<$($k: FieldValue, $q: Operand<$k>),+> IntoKey<($($k,)+)> for ($($q,)+) {
+        impl<$($k: KeyPart, $q: Operand<$k>),+> IntoKey<($($k,)+)> for ($($q,)+) {
             fn write_key<S: KeySink>(&self, key: &mut S) {
                 $(key.push(self.$at.operand());)+
             }
         }
 
-        impl<$($k: FieldValue, $q: Operand<$k>),+> IntoKey<($($k,)+)> for &($($q,)+) {
+        impl<$($k: KeyPart, $q: Operand<$k>),+> IntoKey<($($k,)+)> for &($($q,)+) {
             fn write_key<S: KeySink>(&self, key: &mut S) {
                 $(key.push(self.$at.operand());)+
             }

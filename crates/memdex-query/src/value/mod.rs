@@ -30,7 +30,7 @@ pub use from_value::{FromKey, FromValue};
 pub use heap_size::HeapSize;
 #[doc(hidden)]
 pub use heap_size::probe;
-pub use key::{IntoKey, Key, KeySink};
+pub use key::{IntoKey, Key, KeyPart, KeySink};
 #[doc(hidden)]
 pub use nest::NoAttribute;
 pub use nest::{Each, Maybe, Nest};

@@ -125,6 +125,15 @@ fn without_a_schema_values_determine_the_kinds() {
 }
 
 #[test]
+fn a_page_continues_after_an_empty_key() {
+    let key = [ValueRef::Str(""), ValueRef::from(7)];
+    let cursor = Cursor { key: Key::from_bytes(&encode_parts(key)), ..cursor_after([]) };
+    let [sqlite, _] = translated(&query(Predicate::All).after(cursor));
+    assert!(sqlite.text.contains("(`org` > ?2 OR (`org` = ?2 AND `id` > ?1))"), "{}", sqlite.text);
+    assert_eq!(sqlite.params, [int(7), text("")]);
+}
+
+#[test]
 fn pages_are_translated() {
     const COLUMNS: &str = "`org`, `id`, `status`, `amount`, `balance`, `price`, `open`, `grade`, `cover`, `uid`, `at`, \
                            `due`, `fee`, `home.city`";
