@@ -156,9 +156,9 @@ pub mod typing {
     pub use crate::record::{FieldValues, KeyBuffer};
     pub use crate::write::any_collection::AnyCollection;
     pub use memdex_query::value::{
-        AnyKey, DecimalError, DecimalValue, Each, Element, EntityKey, EntityKeyError, FromKey, FromValue, HeapSize,
-        IntoKey, KeyPart, KeySink, Many, Maybe, Multi, Nest, Nullable, Number, Operand, Single, Text, TimestampError,
-        ValueRef,
+        AnyKey, AnyNumber, DecimalError, DecimalValue, Each, Element, EntityKey, EntityKeyError, FromKey, FromValue,
+        HeapSize, IntoKey, KeyPart, KeySink, Many, Maybe, Multi, Nest, Nullable, Number, Operand, Single, Text,
+        TimestampError, ValueRef,
     };
 }
 

@@ -79,7 +79,7 @@ impl<R: Record> Collection<R> {
         // begun to change the collection. That commit would have marked it, so no pin is needed.
         let published = self.engine.timeline.published();
         let operand = value.operand();
-        let row = self.table.with_unique_index(&field.name(), |index| index.unique_row(operand))?;
+        let row = self.table.unique_row(&field.name(), operand)?;
         let newest = row.and_then(|row| self.table.pages.newest(row));
         if self.table.marks.is_nothing_after(published) {
             debug_assert!(newest.as_ref().is_none_or(|newest| newest.begin <= published));
@@ -134,7 +134,7 @@ impl<R: Record> View<R> {
         value: impl Operand<T::Base>,
     ) -> Result<Option<Handle<R>>, QueryError> {
         let (name, table, value) = (field.name(), &*self.table, value.operand());
-        let row = table.with_unique_index(&name, |index| index.unique_row(value))?;
+        let row = table.unique_row(&name, value)?;
         // Load the marks after the index: they decide whether its result can be trusted.
         let epoch = self.snapshot.commit();
         if table.marks.is_nothing_after(epoch) {

@@ -22,7 +22,7 @@ use crate::reclaim::Backlog;
 use crate::record::{FieldAt, FieldDef, FieldSource, Schema};
 use crate::rowset::{Row, RowSet};
 use crate::sync::{Arc, Mutex, MutexGuard, RwLock};
-use memdex_query::value::{Key, Value, ValueRef};
+use memdex_query::value::{Fitted, Key, Value, ValueRef};
 use smallvec::SmallVec;
 use std::cell::OnceCell;
 use std::ops::ControlFlow;
@@ -81,19 +81,20 @@ impl TableCore {
         self.catalog.read().indexes.clone()
     }
 
-    /// Passes the unique index over all records on only this field to `read`.
+    /// The row with this value in a field, by the unique index over all records on only this field. A number of another
+    /// kind than the field's is compared by value.
     #[inline]
-    pub(crate) fn with_unique_index<T>(
-        &self,
-        field: &str,
-        read: impl FnOnce(&dyn Index) -> T,
-    ) -> Result<T, QueryError> {
+    pub(crate) fn unique_row(&self, field: &str, value: ValueRef<'_>) -> Result<Option<Row>, QueryError> {
         // Changed under the commit lock only, whose holder waits for no other part meanwhile.
         let catalog = self.catalog.read();
-        match catalog.indexes.iter().find(|index| index.shape.is_unique_of(field)) {
-            Some(index) => Ok(read(&**index)),
-            None => Err(QueryError::no_unique_index(&*self.name, field)),
-        }
+        let Some(index) = catalog.indexes.iter().find(|index| index.shape.is_unique_of(field)) else {
+            return Err(QueryError::no_unique_index(&*self.name, field));
+        };
+        let other_kind = index.shape.single().map(FieldDef::kind).filter(|kind| value.kind() != Some(*kind));
+        Ok(match other_kind.and_then(|kind| Fitted::new(value, kind)) {
+            Some(fitted) => fitted.exact().and_then(|value| index.unique_row(value.as_ref())),
+            None => index.unique_row(value),
+        })
     }
 
     /// The materialized aggregates that a reader may use.

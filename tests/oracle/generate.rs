@@ -2,7 +2,7 @@
 
 use memdex::aggregate::{DateUnit, Statistics};
 use memdex::query::{OrderBy, Predicate, TextOp, TextTest};
-use memdex::typing::ValueRef;
+use memdex::typing::{DecimalValue, ValueRef};
 use memdex::{Bucket, GroupBy, Kind, Metric, Query, Value, field};
 use std::ops::Bound;
 
@@ -87,7 +87,42 @@ impl Generator {
     }
 
     fn values(&mut self, column: &Column, max: usize) -> Vec<Value> {
-        (0..self.rng.below(max + 1)).map(|_| self.rng.pick(&column.samples).clone()).collect()
+        (0..self.rng.below(max + 1)).map(|_| self.operand(column)).collect()
+    }
+
+    /// A value to compare a column with; some numbers are of another kind.
+    fn operand(&mut self, column: &Column) -> Value {
+        let value = self.rng.pick(&column.samples).clone();
+        if column.is_number() && self.rng.once_in(4) { self.in_other_kind(&value) } else { value }
+    }
+
+    /// A number near another one, of any kind.
+    fn in_other_kind(&mut self, value: &Value) -> Value {
+        let x = match value.as_ref() {
+            ValueRef::Int(n) => n as f64,
+            ValueRef::Int128(n) => n as f64,
+            ValueRef::Float(x) => x,
+            ValueRef::Decimal(number) => number.units() as f64 / 10_f64.powi(number.scale().into()),
+            other => panic!("{other} is not a number"),
+        };
+        let x = x + self.rng.pick(&[0.0, 0.5, -0.25]);
+        match self.rng.below(8) {
+            0..=2 => Value::from(x),
+            3 | 4 if x.abs() < 1e30 => format!("{x:.2}").parse::<DecimalValue>().unwrap().into(),
+            5 | 6 if x.abs() < 1e37 => Value::from(x as i128),
+            // Beyond the exact integers among floats, and beyond all integers.
+            _ => {
+                let numbers = [
+                    Value::from((1_i64 << 53) + 1),
+                    Value::from(9e15 + 0.5),
+                    Value::from(1e300),
+                    Value::from(f64::INFINITY),
+                    Value::from(f64::NEG_INFINITY),
+                    Value::from(f64::NAN),
+                ];
+                self.rng.pick(&numbers).clone()
+            }
+        }
     }
 
     pub(super) fn predicate(&mut self, depth: usize) -> Predicate {
@@ -106,7 +141,7 @@ impl Generator {
     fn test(&mut self) -> Predicate {
         let column = self.column();
         let name = column.name.into();
-        let value = self.rng.pick(&column.samples).clone();
+        let value = self.operand(&column);
         if self.rng.once_in(8) {
             return Predicate::IsNull(name);
         }
@@ -167,7 +202,7 @@ impl Generator {
     }
 
     fn bound(&mut self, column: &Column) -> Bound<Value> {
-        let value = self.rng.pick(&column.samples).clone();
+        let value = self.operand(column);
         match self.rng.below(3) {
             0 => Bound::Unbounded,
             1 => Bound::Included(value),

@@ -55,7 +55,13 @@ impl Val {
         })
     }
 
-    /// The order of two values of one kind. NaN is the greatest number, and there is one zero.
+    /// The other side of a comparison: a number keeps its kind.
+    pub(super) fn operand(value: ValueRef<'_>, kind: Kind) -> Option<Val> {
+        let own = value.kind().filter(|own| matches!(own, Kind::Int | Kind::Float | Kind::Decimal));
+        Val::of(value, own.unwrap_or(kind))
+    }
+
+    /// The order of two values of one kind, or of two numbers. NaN is the greatest number, and there is one zero.
     pub(super) fn order(&self, other: &Val) -> Ordering {
         match (self, other) {
             (Val::Bool(a), Val::Bool(b)) => a.cmp(b),
@@ -69,12 +75,56 @@ impl Val {
             (Val::Bytes(a), Val::Bytes(b)) => a.cmp(b),
             (Val::Uuid(a), Val::Uuid(b)) => a.cmp(b),
             (Val::Date(a), Val::Date(b)) => a.cmp(b),
-            (a, b) => panic!("{a:?} compared with {b:?}"),
+            (a, b) => a.number().partial_cmp(&b.number()).expect("every part is comparable"),
         }
+    }
+
+    /// A number by its digits, in the order of numbers: its sign, or that of infinity; then, of two negative numbers
+    /// reversed, the number of digits before the point, these digits, and those behind it.
+    fn number(&self) -> (i8, Digits) {
+        // Rust prints all digits of a float.
+        let text = match self {
+            Val::Int(n) => n.to_string(),
+            Val::Decimal(n) => {
+                let unit = 10_u128.pow(SCALE);
+                let sign = if *n < 0 { "-" } else { "" };
+                format!("{sign}{}.{:06}", n.unsigned_abs() / unit, n.unsigned_abs() % unit)
+            }
+            Val::Float(x) if x.is_nan() => return (3, Digits::default()),
+            Val::Float(x) if x.is_infinite() => return (if *x < 0.0 { -2 } else { 2 }, Digits::default()),
+            Val::Float(x) => format!("{x:.1100}"),
+            other => panic!("{other:?} is not a number"),
+        };
+        let magnitude = text.trim_start_matches('-');
+        let (whole, fraction) = magnitude.split_once('.').unwrap_or((magnitude, ""));
+        let (whole, fraction) = (whole.trim_start_matches('0'), fraction.trim_end_matches('0'));
+        let is_zero = whole.is_empty() && fraction.is_empty();
+        let sign = if is_zero {
+            0
+        } else if text.starts_with('-') {
+            -1
+        } else {
+            1
+        };
+        (sign, Digits { negative: sign < 0, digits: (whole.len(), whole.to_owned(), fraction.to_owned()) })
     }
 
     pub(super) fn equals(&self, other: &Val) -> bool {
         self.order(other).is_eq()
+    }
+}
+
+/// The digits of a number.
+#[derive(Default, PartialEq)]
+struct Digits {
+    negative: bool,
+    digits: (usize, String, String),
+}
+
+impl PartialOrd for Digits {
+    fn partial_cmp(&self, other: &Digits) -> Option<Ordering> {
+        let order = self.digits.cmp(&other.digits);
+        Some(if self.negative { order.reverse() } else { order })
     }
 }
 
@@ -106,7 +156,9 @@ impl<'a> Table<'a> {
 
     fn matches(&self, row: &Row, predicate: &Predicate) -> bool {
         let cell = |name: &str| &row[self.column(name)];
-        let read = |name: &str, value: &Value| self.value(value, self.column(name)).expect("operands are never null");
+        let kind = |name: &str| self.shapes[self.column(name)].kind;
+        let read =
+            |name: &str, value: &Value| Val::operand(value.as_ref(), kind(name)).expect("operands are never null");
         match predicate {
             Predicate::All => true,
             Predicate::TooDeep => false,

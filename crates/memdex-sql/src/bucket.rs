@@ -61,8 +61,12 @@ impl Statement<'_> {
     /// The label of a range, and its condition.
     pub(super) fn range(&mut self, field: &str, (from, to): &Range) -> Result<(String, String), SqlError> {
         let kind = self.require_field(field, "groups by range")?.kind();
-        let converted = |bound: &Option<Value>| bound.as_ref().map(|value| self.converted(field, value)).transpose();
-        let (from, to) = (converted(from)?, converted(to)?);
+        // As the engine does: the lower bound is included, and the upper one excluded.
+        let fitted = |bound: &Option<Value>| -> Result<Option<Value>, SqlError> {
+            let Some(bound) = bound else { return Ok(None) };
+            Ok(self.fitted(field, bound)?.at_or_above())
+        };
+        let (from, to) = (fitted(from)?, fitted(to)?);
         let name = range_name(&(from.clone(), to.clone()));
         let label = if let ValueRef::Str(label) = name.as_ref() { label.to_owned() } else { String::new() };
         let is_open = to.is_none();

@@ -6,7 +6,7 @@ use super::{Dialect, SqlError};
 use memdex_query::error::QueryError;
 use memdex_query::limits::MAX_PREDICATE_DEPTH;
 use memdex_query::query::Predicate;
-use memdex_query::value::{Kind, Value};
+use memdex_query::value::{Fitted, Kind, Value};
 use std::ops::Bound;
 
 /// The largest number of operands that are joined without parentheses. SQLite parses `n` operands as a tree of depth
@@ -32,34 +32,21 @@ impl Statement<'_> {
             Predicate::Not(part) => format!("{} IS NOT TRUE", parenthesized(self.condition(part, depth)?)),
             Predicate::Eq(field, value) => self.comparison(field, "=", value)?,
             Predicate::Ne(field, value) => self.comparison(field, "<>", value)?,
-            Predicate::In(_, values) if values.is_empty() => "FALSE".to_owned(),
             Predicate::In(field, values) => {
                 let column = self.column(field)?;
-                let values = values.iter().map(|value| self.value(field, value)).collect::<Result<Vec<_>, _>>()?;
-                format!("{column} IN ({})", values.join(", "))
+                let mut listed = Vec::with_capacity(values.len());
+                for value in values {
+                    if let Some(value) = self.fitted(field, value)?.exact() {
+                        listed.push(self.value(field, &value)?);
+                    }
+                }
+                if listed.is_empty() { "FALSE".to_owned() } else { format!("{column} IN ({})", listed.join(", ")) }
             }
             Predicate::IsNull(field) => {
                 self.single(field, "is_null")?;
                 format!("{} IS NULL", self.column(field)?)
             }
-            Predicate::Range(field, from, to) => {
-                let mut bounds = Vec::new();
-                match from {
-                    Bound::Unbounded => {}
-                    Bound::Included(value) => bounds.push(self.ordered_comparison(field, ">=", value)?),
-                    Bound::Excluded(value) => bounds.push(self.ordered_comparison(field, ">", value)?),
-                }
-                match to {
-                    Bound::Unbounded => {}
-                    Bound::Included(value) => bounds.push(self.ordered_comparison(field, "<=", value)?),
-                    Bound::Excluded(value) => bounds.push(self.ordered_comparison(field, "<", value)?),
-                }
-                match bounds.as_slice() {
-                    // An unbounded range contains every value, but not null.
-                    [] => format!("{} IS NOT NULL", self.column(field)?),
-                    several => join_balanced(several, " AND "),
-                }
-            }
+            Predicate::Range(field, from, to) => self.range_test(field, from, to)?,
             Predicate::Text(field, test) => self.text_test(field, test, depth)?,
             Predicate::AnyOf(field, _) => return self.many(field, "contains or any"),
             Predicate::AllOf(field, _) => return self.many(field, "all"),
@@ -70,8 +57,41 @@ impl Statement<'_> {
         parts.iter().map(|part| self.condition(part, depth)).collect()
     }
 
+    /// Equality, or inequality, which holds for every value if the field's kind does not have this one.
     fn comparison(&mut self, field: &str, operator: &str, value: &Value) -> Result<String, SqlError> {
-        Ok(format!("{} {operator} {}", self.column(field)?, self.value(field, value)?))
+        let column = self.column(field)?;
+        Ok(match self.fitted(field, value)?.exact() {
+            Some(value) => format!("{column} {operator} {}", self.value(field, &value)?),
+            None if operator == "=" => "FALSE".to_owned(),
+            None => format!("{column} IS NOT NULL"),
+        })
+    }
+
+    fn range_test(&mut self, field: &str, from: &Bound<Value>, to: &Bound<Value>) -> Result<String, SqlError> {
+        let fitted = |bound: &Bound<Value>| {
+            Ok::<_, SqlError>(match bound {
+                Bound::Unbounded => Bound::Unbounded,
+                Bound::Included(value) => Bound::Included(self.fitted(field, value)?),
+                Bound::Excluded(value) => Bound::Excluded(self.fitted(field, value)?),
+            })
+        };
+        let Some((from, to)) = Fitted::range(fitted(from)?, fitted(to)?) else { return Ok("FALSE".to_owned()) };
+        let mut bounds = Vec::new();
+        match from {
+            Bound::Unbounded => {}
+            Bound::Included(value) => bounds.push(self.ordered_comparison(field, ">=", &value)?),
+            Bound::Excluded(value) => bounds.push(self.ordered_comparison(field, ">", &value)?),
+        }
+        match to {
+            Bound::Unbounded => {}
+            Bound::Included(value) => bounds.push(self.ordered_comparison(field, "<=", &value)?),
+            Bound::Excluded(value) => bounds.push(self.ordered_comparison(field, "<", &value)?),
+        }
+        Ok(match bounds.as_slice() {
+            // An unbounded range contains every value, but not null.
+            [] => format!("{} IS NOT NULL", self.column(field)?),
+            several => join_balanced(several, " AND "),
+        })
     }
 
     /// A comparison that depends on the order of the values.

@@ -1,10 +1,9 @@
 //! Translates a query to a statement, and the state that its parts share.
 
-use super::value::as_kind;
 use super::{Dialect, SqlError, SqlTarget, SqlValue};
 use memdex_query::query::{Ask, Predicate, Query};
-use memdex_query::schema::{Condition, FieldDef, Schema};
-use memdex_query::value::{Kind, Value};
+use memdex_query::schema::{self, Condition, FieldDef, Schema};
+use memdex_query::value::{Fitted, Kind, Value};
 
 /// A statement and its parameters.
 ///
@@ -34,7 +33,8 @@ pub trait QueryToSql {
     ///
     /// `target` is a [`Dialect`], or a dialect [with the schema](Dialect::with) of the records. Filters and counts can
     /// be translated without a schema. Orders, pages and most statistics need the key and the kinds of the fields, so
-    /// they need a schema. With a schema, the filter is validated as the engine validates it, and the columns have the
+    /// they need a schema. Without one, values must have the kinds of
+    /// their columns. With a schema, the filter is validated as the engine validates it, and the columns have the
     /// order of the fields.
     ///
     /// * **Records** have the same order as in the engine, and ties are broken by the key. A page `after` a cursor starts with
@@ -223,9 +223,16 @@ impl<'a> Statement<'a> {
         })
     }
 
-    /// An operand, converted to the kind of its field if there is a schema.
+    /// An operand among the values of its field's kind. Without a schema it is of that kind already.
+    pub(super) fn fitted(&self, field: &str, value: &Value) -> Result<Fitted, SqlError> {
+        let fitted = self.def(field)?.map(|def| schema::fit(self.collection, def, value)).transpose()?;
+        Ok(fitted.unwrap_or_else(|| Fitted::Exact(value.clone())))
+    }
+
+    /// An operand, converted to the kind of its field if there is a schema and the kind has this value.
     pub(super) fn converted(&self, field: &str, value: &Value) -> Result<Value, SqlError> {
-        Ok(self.def(field)?.map_or_else(|| value.clone(), |def| as_kind(value, def.kind())))
+        let fitted = self.def(field)?.and_then(|def| schema::fit(self.collection, def, value).ok());
+        Ok(fitted.and_then(Fitted::exact).unwrap_or_else(|| value.clone()))
     }
 
     /// An operand as SQL: a parameter or a literal.

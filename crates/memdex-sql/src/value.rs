@@ -1,7 +1,7 @@
 //! Values as parameters, and as literals where SQL allows no parameter.
 
 use super::{Dialect, SqlError};
-use memdex_query::value::{DecimalValue, Kind, Value, ValueRef};
+use memdex_query::value::{Value, ValueRef};
 
 /// A parameter of a statement.
 ///
@@ -43,18 +43,6 @@ pub(super) struct Encoded {
 /// Years 1 to 9999, which memdex and PostgreSQL write alike.
 const POSTGRES_DAYS: std::ops::RangeInclusive<i128> = -719_162..=2_932_896;
 const NANOS_PER_DAY: i128 = 86_400_000_000_000;
-
-/// Converts a value to a kind. The schema has already accepted the value.
-pub(super) fn as_kind(value: &Value, kind: Kind) -> Value {
-    let fitting = match (kind, value.as_ref()) {
-        (Kind::Float, ValueRef::Int(n)) => Some(Value::from(n as f64)),
-        (Kind::Decimal, ValueRef::Int(n)) => Some(DecimalValue::from(n).into()),
-        (Kind::Decimal, ValueRef::Int128(n)) => Some(DecimalValue::from(n).into()),
-        (kind, ValueRef::Str(text)) => Value::from_text(kind, text),
-        _ => None,
-    };
-    fitting.unwrap_or_else(|| value.clone())
-}
 
 impl Dialect {
     /// The parameter for a value of a field.

@@ -1,7 +1,7 @@
 //! Random predicates: drawn as trees of the model, evaluated naively, and translated for the store, with a random mix
 //! of typed constants and names.
 
-use super::records::{Subject, Val};
+use super::records::{Subject, Val, decimal};
 use memdex::query::{Predicate, TextOp, TextTest};
 use memdex::{Filter, field};
 use proptest::collection::vec;
@@ -201,9 +201,13 @@ fn join<R: Subject>(parts: &[Tree], both: fn(Filter<R>, Filter<R>) -> Filter<R>)
 }
 
 pub(super) fn by_name(name: &'static str, test: &Test) -> Predicate {
-    // An integer may be compared with a float of the same value.
+    // Numbers are compared by value: some become the same number of another kind.
     let value = |value: &Val| match value {
-        Val::Float(x) if *x == 2.0 => 2.into(),
+        Val::Int(n) if n % 3 == 0 && n.unsigned_abs() < 1 << 53 => (*n as f64).into(),
+        Val::Int(n) if n % 3 == 1 && n.unsigned_abs() < 1 << 53 => decimal(n * 100).into(),
+        Val::Float(x) if x.fract() == 0.0 && x.abs() < 1e15 => (*x as i64).into(),
+        Val::Float(x) if (x * 4.0).fract() == 0.0 && x.abs() < 1e15 => decimal((x * 100.0) as i128).into(),
+        Val::Decimal(hundredths) if hundredths % 25 == 0 => (*hundredths as f64 / 100.0).into(),
         other => other.to_value(),
     };
     match test {

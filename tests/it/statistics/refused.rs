@@ -93,7 +93,10 @@ fn invalid_buckets() {
         assert!(matches!(bad_bucket(Bucket::width("x", width)), StatisticsError::BadWidth { .. }));
     }
     assert!(matches!(bad_bucket(Bucket::width_from("x", 1.0, f64::NAN)), StatisticsError::BadWidth { .. }));
-    assert!(matches!(bucket(Bucket::width("n", 0.5)), QueryError::WrongKind { .. }));
+    assert!(matches!(bad_bucket(Bucket::width("n", 0.5)), StatisticsError::BadWidth { .. }));
+    for (from, to) in [(Some(f64::INFINITY), None), (None, Some(f64::NAN)), (Some(1.2), Some(1.8))] {
+        assert!(matches!(bad_bucket(Bucket::ranges("n", [(from, to)])), StatisticsError::BadRange { .. }));
+    }
     assert!(matches!(bucket(Bucket::width("n", Value::NULL)), QueryError::WrongKind { .. }));
     assert!(matches!(bad_bucket(Bucket::ranges("n", [(Some(2), Some(1))])), StatisticsError::BadRange { .. }));
     assert!(matches!(bucket(Bucket::ranges("n", [(Some("a"), None)])), QueryError::WrongKind { .. }));

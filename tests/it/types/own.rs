@@ -109,9 +109,7 @@ fn values_of_the_wrong_kind_are_refused() {
         let error = payments.find(predicate.clone()).count().unwrap_err();
         assert!(matches!(error, QueryError::WrongKind { .. }), "{predicate:?}: {error}");
     };
-    refused(field("amount").eq(10.5));
     refused(field("amount").eq("ten"));
-    refused(field("amount").eq(u128::MAX));
     refused(field("at").eq(2_000_000));
     refused(field("at").eq("yesterday"));
     refused(field("id").eq(decimal("1")));

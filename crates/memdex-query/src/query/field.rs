@@ -2,7 +2,7 @@
 
 use super::predicate::FieldName;
 use super::{Filter, Predicate};
-use crate::value::{FieldValue, Multi, Nest, Nullable, Operand, Value};
+use crate::value::{AnyNumber, FieldValue, Multi, Nest, Nullable, Number, Operand, Value};
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Bound;
@@ -58,6 +58,32 @@ impl<R, T> Field<R, T> {
             [name] => FieldName::Borrowed(name),
             parts => FieldName::Owned(parts.join(".")),
         }
+    }
+}
+
+impl<R, T> Field<R, T> {
+    /// This field, for comparisons with numbers of any kind, by value: an integer field with `499.5`, a float field with
+    /// an integer, a decimal field with both. (Other comparisons of typed fields compile with the field's own type only.)
+    ///
+    /// ```
+    /// # use memdex::{Record, Store};
+    /// #[derive(Record)]
+    /// struct Payment { #[record(key)] id: u32, #[record(ordered)] cents: i64 }
+    /// let payments = Store::new().collection::<Payment>("Payment")?;
+    /// payments.store(Payment { id: 1, cents: 500 })?;
+    /// assert_eq!(payments.find(payment::CENTS.as_number().gt(499.5)).count()?, 1);
+    /// assert_eq!(payments.find(payment::CENTS.as_number().eq(500.0)).count()?, 1);
+    /// assert_eq!(payments.find(payment::CENTS.as_number().eq(499.5)).count()?, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// Conversions are exact, and done once for each query. Whether the field has one value or many is checked when the
+    /// query runs, as for a field by [name](crate::query::field).
+    pub const fn as_number(self) -> Field<R, AnyNumber>
+    where
+        T: Number,
+    {
+        Field { path: self.path, types: PhantomData }
     }
 }
 

@@ -9,7 +9,7 @@ use super::{FieldAt, FieldDef, Schema, undeclared};
 use crate::error::QueryError;
 use crate::limits::{MAX_LISTED_VALUES, MAX_PATTERN_BYTES, MAX_PREDICATE_DEPTH};
 use crate::query::{Fingerprint, Predicate, TextTest};
-use crate::value::{DecimalValue, Kind, Value, ValueRef};
+use crate::value::{Fitted, Kind, Value};
 use std::ops::Bound;
 
 impl Condition {
@@ -58,20 +58,24 @@ impl Binder<'_> {
             Predicate::And(parts) => Condition::And(all(parts)?),
             Predicate::Or(parts) => Condition::Or(all(parts)?),
             Predicate::Not(part) => Condition::Not(Box::new(self.bind(part)?)),
-            Predicate::Eq(name, value) => self.test(name, "eq", |field| Ok(Test::Eq(self.fit(field, value)?)))?,
-            Predicate::Ne(name, value) => self.test(name, "ne", |field| Ok(Test::Ne(self.fit(field, value)?)))?,
+            Predicate::Eq(name, value) => {
+                self.test(name, "eq", |field| Ok(self.fit(field, value)?.exact().map_or_else(nothing, Test::Eq)))?
+            }
+            Predicate::Ne(name, value) => {
+                self.test(name, "ne", |field| Ok(self.fit(field, value)?.exact().map_or_else(anything, Test::Ne)))?
+            }
             Predicate::In(name, values) => {
-                self.test(name, "is_in", |field| Ok(Test::In(self.fit_all(field, values)?)))?
+                self.test(name, "is_in", |field| Ok(Test::In(self.fit_each(field, values)?.0)))?
             }
             Predicate::Range(name, from, to) => self.test(name, "a range", |field| {
-                let fit = |bound: &Bound<Value>| -> Result<Bound<Value>, QueryError> {
+                let fit = |bound: &Bound<Value>| -> Result<Bound<Fitted>, QueryError> {
                     Ok(match bound {
                         Bound::Unbounded => Bound::Unbounded,
                         Bound::Included(value) => Bound::Included(self.fit(field, value)?),
                         Bound::Excluded(value) => Bound::Excluded(self.fit(field, value)?),
                     })
                 };
-                Ok(Test::Range(fit(from)?, fit(to)?))
+                Ok(Fitted::range(fit(from)?, fit(to)?).map_or_else(nothing, |(from, to)| Test::Range(from, to)))
             })?,
             Predicate::IsNull(name) => {
                 let field = self.find(name)?;
@@ -81,11 +85,12 @@ impl Binder<'_> {
             Predicate::Text(name, test) => self.test(name, test.name(), |field| self.text(field, test))?,
             Predicate::AnyOf(name, values) => {
                 let method = if values.len() == 1 { "contains" } else { "any" };
-                self.test(name, method, |field| Ok(Test::Any(self.fit_all(field, values)?)))?
+                self.test(name, method, |field| Ok(Test::Any(self.fit_each(field, values)?.0)))?
             }
-            Predicate::AllOf(name, values) => {
-                self.test(name, "all", |field| Ok(Test::All(self.fit_all(field, values)?)))?
-            }
+            Predicate::AllOf(name, values) => self.test(name, "all", |field| {
+                let (values, complete) = self.fit_each(field, values)?;
+                Ok(if complete { Test::All(values) } else { Test::Any(Values::default()) })
+            })?,
         })
     }
 
@@ -113,12 +118,17 @@ impl Binder<'_> {
         Ok(field.condition(test))
     }
 
-    fn fit_all(&self, field: &NamedField<'_>, values: &[Value]) -> Result<Values, QueryError> {
+    /// The values that the field can have, and whether these are all.
+    fn fit_each(&self, field: &NamedField<'_>, values: &[Value]) -> Result<(Values, bool), QueryError> {
         if values.len() > MAX_LISTED_VALUES {
             return Err(QueryError::too_many_values(self.collection, field.name, values.len(), MAX_LISTED_VALUES));
         }
-        let fitting: Result<Vec<Value>, _> = values.iter().map(|value| self.fit(field, value)).collect();
-        Ok(Values::new(fitting?))
+        let mut fitting = Vec::with_capacity(values.len());
+        for value in values {
+            fitting.extend(self.fit(field, value)?.exact());
+        }
+        let complete = fitting.len() == values.len();
+        Ok((Values::new(fitting), complete))
     }
 
     /// A text test; as an equality or a range if it is equivalent to one, so that indexes can answer it.
@@ -147,31 +157,38 @@ impl Binder<'_> {
         })
     }
 
-    fn fit(&self, field: &NamedField<'_>, value: &Value) -> Result<Value, QueryError> {
+    fn fit(&self, field: &NamedField<'_>, value: &Value) -> Result<Fitted, QueryError> {
         let Some(def) = field.def else {
-            return undeclared::operand(value).ok_or_else(|| QueryError::null_operand(self.collection, field.name));
+            let operand = undeclared::operand(value).map(Fitted::Exact);
+            return operand.ok_or_else(|| QueryError::null_operand(self.collection, field.name));
         };
         fit(self.collection, def, value)
     }
 }
 
-/// Converts a value to the kind of a field: an integer to a float or a decimal if that is exact, and a string to a kind
-/// that is written as text, such as a UUID. A float is never converted to a decimal, since the intended decimal is
-/// unknown.
+/// No single value.
+fn nothing() -> Test {
+    Test::In(Values::default())
+}
+
+/// Every value; a missing one is none.
+fn anything() -> Test {
+    Test::Range(Bound::Unbounded, Bound::Unbounded)
+}
+
+/// Converts a value to the kind of a field: a number to its place among the values of the kind, and a string to a kind
+/// that is written as text, such as a UUID.
 ///
 /// # Errors
 /// If the value does not fit the field.
-pub fn fit(collection: &str, def: &FieldDef, value: &Value) -> Result<Value, QueryError> {
-    match (def.kind(), value.as_ref()) {
-        (Kind::Float, ValueRef::Int(n)) if (n as f64) as i128 == i128::from(n) => Ok(Value::from(n as f64)),
-        (expected, fitting) if fitting.kind() == Some(expected) => Ok(value.clone()),
-        (Kind::Decimal, ValueRef::Int(n)) => Ok(DecimalValue::from(n).into()),
-        (Kind::Decimal, ValueRef::Int128(n)) => Ok(DecimalValue::from(n).into()),
-        (expected, given) => {
-            let parsed = given.as_str().and_then(|text| Value::from_text(expected, text));
-            parsed.ok_or_else(|| QueryError::wrong_kind(collection, def.name(), expected, given))
-        }
+pub fn fit(collection: &str, def: &FieldDef, value: &Value) -> Result<Fitted, QueryError> {
+    let (kind, given) = (def.kind(), value.as_ref());
+    if given.kind() == Some(kind) {
+        return Ok(Fitted::Exact(value.clone()));
     }
+    let parsed = || given.as_str().and_then(|text| Value::from_text(kind, text)).map(Fitted::Exact);
+    let fitted = Fitted::new(given, kind).or_else(parsed);
+    fitted.ok_or_else(|| QueryError::wrong_kind(collection, def.name(), kind, given))
 }
 
 /// A field that a predicate names.

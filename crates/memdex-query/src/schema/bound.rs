@@ -6,7 +6,7 @@ use crate::aggregate::{Buckets, DateBuckets, DayBuckets, Ranges, Zone};
 use crate::error::{QueryError, StatisticsError};
 use crate::limits::{MAX_GROUP_LEVELS, MAX_GROUP_PARTS, MAX_METRICS};
 use crate::query::{Aggregate, Bucket, GroupBy, Metric, Statistics};
-use crate::value::{Kind, Value};
+use crate::value::{Fitted, Kind, Value, ValueRef};
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -249,8 +249,11 @@ impl Binder<'_> {
             }
             Bucket::Width { width, offset, .. } => {
                 let (field, def) = self.single_of(name, &NUMBERS, "histogram")?;
-                let (width, offset) = (fit(self.collection, &def, width)?, fit(self.collection, &def, offset)?);
-                let buckets = Buckets::new(def.kind(), width.as_ref(), offset.as_ref());
+                let fitted = |value| fit(self.collection, &def, value).map(Fitted::exact);
+                let buckets = match fitted(width)?.zip(fitted(offset)?) {
+                    Some((width, offset)) => Buckets::new(def.kind(), width.as_ref(), offset.as_ref()),
+                    None => Err(StatisticsError::BadWidth { width: width.clone(), offset: offset.clone() }),
+                };
                 Ok(Bucketer {
                     field,
                     bucket: BoundBucket::Width(buckets.map_err(|source| self.bad_bucket(name, source))?),
@@ -263,8 +266,7 @@ impl Binder<'_> {
                 }
                 let mut bounds = Vec::with_capacity(ranges.len());
                 for (from, to) in ranges {
-                    let fit = |bound: &Option<Value>| bound.as_ref().map(|value| self.bound(&def, value)).transpose();
-                    bounds.push((fit(from)?, fit(to)?));
+                    bounds.push(self.range(&def, from.as_ref(), to.as_ref())?);
                 }
                 let ranges = Ranges::new(&bounds).map_err(|source| self.bad_bucket(name, source))?;
                 Ok(Bucketer { field, bucket: BoundBucket::Ranges(ranges, bounds) })
@@ -290,12 +292,25 @@ impl Binder<'_> {
         QueryError::bad_bucket(self.collection, field, source)
     }
 
-    /// A bound of a range, in the field's kind.
-    fn bound(&self, def: &FieldDef, value: &Value) -> Result<Value, QueryError> {
-        if value.as_ref().is_null() {
-            return Err(QueryError::null_operand(self.collection, def.name()));
+    /// A range in the field's kind: a bound between two of its values becomes the greater one, since the lower bound is
+    /// included and the upper one is excluded.
+    fn range(&self, def: &FieldDef, from: Option<&Value>, to: Option<&Value>) -> Result<Range, QueryError> {
+        let fitted = |bound: Option<&Value>| match bound {
+            None => Ok(None),
+            Some(value) if value.as_ref().is_null() => Err(QueryError::null_operand(self.collection, def.name())),
+            Some(value) => Ok(Some(fit(self.collection, def, value)?.at_or_above())),
+        };
+        let is_nan = |bound: Option<&Value>| matches!(bound.map(Value::as_ref), Some(ValueRef::Float(x)) if x.is_nan());
+        match (fitted(from)?, fitted(to)?) {
+            // Nothing is above the lower bound.
+            (Some(None), _) => Err(()),
+            _ if is_nan(to) => Err(()),
+            (from, to) => Ok((from.flatten(), to.flatten())),
         }
-        fit(self.collection, def, value)
+        .map_err(|()| {
+            let owned = |bound: Option<&Value>| bound.cloned().unwrap_or(Value::NULL);
+            self.bad_bucket(def.name(), StatisticsError::BadRange { from: owned(from), to: owned(to) })
+        })
     }
 }
 

@@ -1,12 +1,12 @@
 //! Tests on undeclared paths of documents, whose values can be of any kind.
 //!
-//! Integers and floats are compared as numbers, strings with strings, `bool`s with `bool`s. Values of different sorts
+//! Numbers of all kinds are compared by value, strings with strings, `bool`s with `bool`s. Values of different sorts
 //! are unequal, and in no range of each other. A path can have any number of values: a test of a single value holds if
 //! one of them matches.
 
 use super::test::Test;
 use super::{FieldAt, FieldSource};
-use crate::value::{Value, ValueRef};
+use crate::value::{Fitted, Kind, Value, ValueRef, compare_numbers};
 use std::cmp::Ordering;
 use std::ops::Bound;
 
@@ -20,11 +20,18 @@ pub(super) fn operand(value: &Value) -> Option<Value> {
     }
 }
 
-/// Converts floats without a fraction to integers, within the range of integers.
+/// The one form of a number: an integer if it is one, otherwise a float if that is exact.
 fn by_number(value: ValueRef<'_>) -> ValueRef<'_> {
     match value {
         ValueRef::Float(x) if x.fract() == 0.0 && (0.0..ABOVE_INTEGERS).contains(&x) => ValueRef::UInt128(x as u128),
         ValueRef::Float(x) if x.fract() == 0.0 && (LEAST_INTEGER..0.0).contains(&x) => ValueRef::Int128(x as i128),
+        ValueRef::Decimal(number) if number.scale() == 0 => ValueRef::Int128(number.units()),
+        ValueRef::Decimal(_) => {
+            match Fitted::new(value, Kind::Float).and_then(Fitted::exact).and_then(|x| x.as_f64()) {
+                Some(x) => ValueRef::Float(x),
+                None => value,
+            }
+        }
         other => other,
     }
     .canonical()
@@ -34,10 +41,11 @@ const LEAST_INTEGER: f64 = i128::MIN as f64;
 /// The lowest float above all integers.
 const ABOVE_INTEGERS: f64 = -2.0 * LEAST_INTEGER;
 
-/// The order of values of several kinds: integers and floats by number, all others in the order of kinds. It is total,
-/// since no kind is between these two.
+/// The order of values of several kinds: numbers by value, all others in the order of kinds. It is total, as all kinds
+/// of numbers have the place of integers among the others.
 pub fn order_of_all(a: ValueRef<'_>, b: ValueRef<'_>) -> Ordering {
-    order(by_number(a), by_number(b)).unwrap_or_else(|| a.cmp(&b))
+    let among_kinds = |value| if let ValueRef::Decimal(_) = value { ValueRef::Int(0) } else { value };
+    compare_numbers(a, b).unwrap_or_else(|| among_kinds(a).cmp(&among_kinds(b)))
 }
 
 /// Whether a range is empty. May miss some empty ranges.
@@ -71,28 +79,13 @@ pub(super) fn holds(test: &Test, record: &dyn FieldSource, at: &FieldAt) -> bool
 
 /// The order of two values of one sort; `None` for different sorts.
 fn order(a: ValueRef<'_>, b: ValueRef<'_>) -> Option<Ordering> {
-    let is_integer = |value| matches!(value, ValueRef::Int(_) | ValueRef::Int128(_) | ValueRef::UInt128(_));
-    match (a, b) {
-        (ValueRef::Float(x), n) if is_integer(n) => Some(against_integer(x, n)),
-        (n, ValueRef::Float(x)) if is_integer(n) => Some(against_integer(x, n).reverse()),
-        _ => (a.kind() == b.kind()).then(|| a.cmp(&b)),
-    }
-}
-
-/// Compares a float that [`by_number`] left a float with an integer, exactly.
-fn against_integer(x: f64, n: ValueRef<'_>) -> Ordering {
-    match x {
-        x if x < LEAST_INTEGER => Ordering::Less,
-        // Between two integers, so never equal.
-        x if x < ABOVE_INTEGERS && ValueRef::from(x.floor() as i128) < n => Ordering::Less,
-        // NaN comes last, as everywhere.
-        _ => Ordering::Greater,
-    }
+    compare_numbers(a, b).or_else(|| (a.kind() == b.kind()).then(|| a.cmp(&b)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::value::DecimalValue;
 
     #[test]
     fn numbers_are_compared_by_number() {
@@ -126,6 +119,15 @@ mod tests {
         }
         assert_eq!(by_number(ValueRef::Float(5.0)), ValueRef::from(5));
         assert_eq!(by_number(ValueRef::Float(-(2.0_f64.powi(127)))), ValueRef::from(i128::MIN));
+        let decimal = |units, scale| ValueRef::Decimal(DecimalValue::new(units, scale).unwrap());
+        assert_eq!(by_number(decimal(5, 1)), ValueRef::Float(0.5));
+        assert_eq!(by_number(decimal(50, 1)), ValueRef::from(5));
+        assert_eq!(by_number(decimal(1, 1)), decimal(1, 1));
+        assert_eq!(order(decimal(1, 1), ValueRef::Float(0.1)), Some(Ordering::Less));
+        // Above all kinds in the order of kinds, but among numbers here.
+        let mixed = [ValueRef::Bool(true), decimal(1, 1), ValueRef::Float(0.5), ValueRef::from(7), ValueRef::Char('a')];
+        assert!(mixed.is_sorted_by(|a, b| order_of_all(*a, *b).is_lt()));
+        assert_eq!(order_of_all(decimal(70, 1), ValueRef::from(7)), Ordering::Equal);
         assert_eq!(order(ValueRef::from(1), ValueRef::Str("1")), None);
         let by_kind = [ValueRef::Null, ValueRef::Bool(true), ValueRef::Float(f64::NEG_INFINITY), ValueRef::Char('a')];
         assert!(by_kind.is_sorted_by(|a, b| order_of_all(*a, *b).is_lt()));

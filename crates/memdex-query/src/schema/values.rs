@@ -4,7 +4,7 @@ use crate::value::{Value, ValueRef};
 use std::ops::Deref;
 
 /// A sorted set of distinct values.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Values(Vec<Value>);
 
 impl Values {

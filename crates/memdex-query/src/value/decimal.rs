@@ -9,8 +9,8 @@ const ONE: u128 = 10u128.pow(DecimalValue::MAX_SCALE as u32);
 
 /// An exact decimal number of up to 38 digits, up to 28 of them after the point.
 ///
-/// Comparison, order and hash go by number, so `1.5` equals `1.50`. Decimal fields can be compared with integers, but
-/// not with floats. This type is a field type without any feature; with the feature `rust_decimal`,
+/// Comparison, order and hash go by number, so `1.5` equals `1.50`. Queries compare decimal fields with integers and
+/// floats by value; few floats are decimals, so write `"0.1"` in JSON instead of `0.1`. This type is a field type without any feature; with the feature `rust_decimal`,
 /// `rust_decimal::Decimal` is one too. With the feature `serde` its form in readable formats is its text (`"12.5"`), so
 /// that no digit is lost.
 ///

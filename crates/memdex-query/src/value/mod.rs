@@ -2,6 +2,7 @@
 
 mod access;
 mod any_key;
+mod any_number;
 mod bits;
 pub mod civil;
 mod decimal;
@@ -14,6 +15,7 @@ mod json;
 mod key;
 mod key_encoding;
 mod nest;
+mod number;
 mod operand;
 mod other_types;
 mod scalar;
@@ -23,6 +25,7 @@ mod text;
 mod timestamp;
 
 pub use any_key::AnyKey;
+pub use any_number::AnyNumber;
 pub use decimal::{DecimalError, DecimalValue};
 pub use entity_key::{EntityKey, EntityKeyError};
 pub use field_value::{Element, FieldValue, Many, Multi, Nullable, Number, Single, Text};
@@ -34,6 +37,7 @@ pub use key::{IntoKey, Key, KeyPart, KeySink};
 #[doc(hidden)]
 pub use nest::NoAttribute;
 pub use nest::{Each, Maybe, Nest};
+pub use number::{Fitted, compare_numbers};
 pub use operand::Operand;
 pub use scalar::{Kind, Value, ValueRef};
 pub use timestamp::{Timestamp, TimestampError};

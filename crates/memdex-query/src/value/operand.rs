@@ -8,7 +8,8 @@ use std::sync::Arc;
 /// borrowed forms.
 ///
 /// Comparisons with other types do not compile. Integers need the field's own width, so that a literal such as `500`
-/// has one meaning: convert others with `i64::from`. Missing values are found with
+/// has one meaning: convert others with `i64::from`, or compare the field
+/// [as a number](crate::query::Field::as_number). Missing values are found with
 /// [`is_null`](crate::query::Field::is_null), not with `eq(None)`.
 ///
 /// ```compile_fail

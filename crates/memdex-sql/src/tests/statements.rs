@@ -362,3 +362,37 @@ fn long_patterns_are_folded_in_parts() {
          to SQLite: no equivalent SQL exists; use fewer letters, or an index without a condition"
     );
 }
+
+#[test]
+fn numbers_of_other_kinds_are_compared_by_value() {
+    let next = (1_i64 << 53) + 1;
+    for (predicate, expected) in [
+        (field("amount").eq(5.0), "`amount` = ?1"),
+        (field("amount").eq(5.5), "FALSE"),
+        (field("amount").ne(5.5), "`amount` IS NOT NULL"),
+        (field("amount").is_in([5.5, 6.0]), "`amount` IN (?1)"),
+        (field("amount").is_in([5.5]), "FALSE"),
+        (field("amount").ge(5.5), "`amount` > ?1"),
+        (field("amount").lt(5.5), "`amount` < ?1"),
+        (field("amount").le(f64::NAN), "`amount` IS NOT NULL"),
+        (field("amount").between(f64::INFINITY, 9), "FALSE"),
+        (field("price").eq(next), "FALSE"),
+        (field("price").ge(next), "`price` > ?1"),
+        (field("fee").eq(0.5), "`fee` = ?1"),
+        (field("fee").eq(0.1), "FALSE"),
+    ] {
+        let [a, b] = translated(&query(predicate.clone()));
+        assert!(a.text.ends_with(&format!(" WHERE {expected}")), "{predicate:?}: {}", a.text);
+        assert_eq!(a.params, b.params, "{predicate:?}");
+    }
+    let params = |predicate| translated(&query(predicate)).map(|sql| sql.params);
+    assert_eq!(params(field("amount").ge(5.5)), [[int(5)], [int(5)]]);
+    assert_eq!(params(field("amount").lt(5.5)), [[int(6)], [int(6)]]);
+    assert_eq!(
+        params(field("price").ge(next)),
+        [[SqlValue::Real(9_007_199_254_740_992.0)], [SqlValue::Real(9_007_199_254_740_992.0)]]
+    );
+    let ranges = GroupBy::new([Bucket::ranges("amount", [(Some(0.5), Some(9.5))])]).metrics([Metric::count()]);
+    let [a, _] = translated(&query(Predicate::All).statistics(ranges));
+    assert_eq!(a.params, [int(1), int(10), text("1..10")]);
+}
