@@ -138,7 +138,10 @@ impl Hit {
 impl<R: Record> Collection<R> {
     /// The record of a key at the newest commit, with all fields.
     pub(crate) fn hit(&self, key: &Key) -> Option<Hit> {
-        let newest = self.engine.latency.get(|| self.newest(&Lookup::<&Key>::new::<R::Key>(&self.table.seed, &key)))?;
+        let newest = self
+            .engine
+            .latency
+            .get(|| self.newest(&Lookup::<&Key>::new::<R::Key>(&self.table.seed, &self.table.key_kinds, &key)))?;
         (!newest.is_tombstone()).then(|| Hit::new(self.table.clone(), newest, Selected::Declared))
     }
 }

@@ -23,7 +23,7 @@ impl<R: Record> Collection<R> {
     #[inline]
     pub fn get<Q: IntoKey<R::Key>>(&self, key: Q) -> Option<Handle<R>> {
         self.engine.latency.get(|| {
-            let lookup = Lookup::new(&self.table.seed, &key);
+            let lookup = Lookup::new(&self.table.seed, &self.table.key_kinds, &key);
             self.newest(&lookup).and_then(Handle::of)
         })
     }
@@ -35,7 +35,7 @@ impl<R: Record> Collection<R> {
     #[inline]
     pub fn get_with<Q: IntoKey<R::Key>, T>(&self, key: Q, read: impl FnOnce(&R) -> T) -> Option<T> {
         self.engine.latency.get(|| {
-            let lookup = Lookup::new(&self.table.seed, &key);
+            let lookup = Lookup::new(&self.table.seed, &self.table.key_kinds, &key);
             self.newest(&lookup).and_then(|version| read_held(&self.table, version, read))
         })
     }
@@ -112,7 +112,7 @@ impl<R: Record> View<R> {
     }
 
     fn version_of<Q: IntoKey<R::Key>>(&self, key: &Q) -> Option<Arc<Version<R>>> {
-        self.table.version_at(&Lookup::new(&self.table.seed, key), self.snapshot.commit())
+        self.table.version_at(&Lookup::new(&self.table.seed, &self.table.key_kinds, key), self.snapshot.commit())
     }
 
     /// The record with this value in a field that has a unique index, at this snapshot. Evaluates the records changed

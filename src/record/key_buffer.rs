@@ -8,7 +8,7 @@ use crate::error::KeyError;
 use crate::hash::{KeyHasher, RandomState};
 use crate::limits::MAX_KEY_BYTES;
 use memdex_query::value::sealed::Sealed;
-use memdex_query::value::{IntoKey, Key, KeySink, ValueRef, encode};
+use memdex_query::value::{Fitted, IntoKey, Key, KeySink, Kind, ValueRef, encode};
 
 const INLINE_BYTES: usize = 64;
 
@@ -31,11 +31,11 @@ impl KeyBuffer {
         KeyBuffer { hasher, len: 0, inline, spilled: Vec::new(), open: false, missing_part: false, any_part: false }
     }
 
-    /// The buffer with the parts of `key`.
-    pub(crate) fn of<K, Q: IntoKey<K>>(seed: &RandomState, key: &Q) -> Self {
-        let mut buffer = KeyBuffer::new(seed);
-        key.write_key(&mut buffer);
-        buffer
+    /// The buffer with the parts of `key`; `kinds` are those of the key's fields.
+    pub(crate) fn of<K, Q: IntoKey<K>>(seed: &RandomState, kinds: &[Kind], key: &Q) -> Self {
+        let mut sink = OfKinds::new(kinds, KeyBuffer::new(seed));
+        key.write_key(&mut sink);
+        sink.sink
     }
 
     /// Adds the next part of the key. A missing value makes the key invalid: the operation will be refused.
@@ -107,21 +107,53 @@ impl KeySink for KeyHasher {
     }
 }
 
+/// Converts the numbers of a key whose type does not fix their kinds to the kinds of the key's fields.
+struct OfKinds<'a, S> {
+    kinds: std::slice::Iter<'a, Kind>,
+    sink: S,
+}
+
+impl<'a, S: KeySink> OfKinds<'a, S> {
+    #[inline]
+    fn new(kinds: &'a [Kind], sink: S) -> Self {
+        OfKinds { kinds: kinds.iter(), sink }
+    }
+}
+
+impl<S> Sealed for OfKinds<'_, S> {}
+
+impl<S: KeySink> KeySink for OfKinds<'_, S> {
+    #[inline]
+    fn push(&mut self, part: ValueRef<'_>) {
+        self.sink.push(part);
+    }
+
+    fn push_any(&mut self, part: ValueRef<'_>) {
+        let other_kind = self.kinds.next().filter(|kind| part.kind() != Some(**kind));
+        match other_kind.and_then(|kind| Fitted::new(part, *kind)).and_then(Fitted::exact) {
+            Some(number) => self.sink.push(number.as_ref()),
+            None => self.sink.push(part),
+        }
+    }
+}
+
 /// A key to look up: hashed, with its parts still in the caller's form.
 pub(crate) struct Lookup<'a, Q> {
     key: &'a Q,
+    /// The kinds of the key's fields.
+    kinds: &'a [Kind],
     pub(crate) hash: u32,
 }
 
 impl<'a, Q> Lookup<'a, Q> {
     #[inline]
-    pub(crate) fn new<K>(seed: &RandomState, key: &'a Q) -> Self
+    pub(crate) fn new<K>(seed: &RandomState, kinds: &'a [Kind], key: &'a Q) -> Self
     where
         Q: IntoKey<K>,
     {
-        let mut hasher = KeyHasher::new(seed);
+        let mut hasher = OfKinds::new(kinds, KeyHasher::new(seed));
         key.write_key(&mut hasher);
-        Lookup { key, hash: hasher.hash() }
+        Lookup { key, kinds, hash: hasher.sink.hash() }
     }
 
     /// Whether `key` is the key to look up.
@@ -141,16 +173,17 @@ impl<'a, Q> Lookup<'a, Q> {
     where
         Q: IntoKey<K>,
     {
-        KeyBuffer::of(seed, self.key)
+        KeyBuffer::of(seed, self.kinds, self.key)
     }
 
     fn matches_part_by_part<K>(&self, key: &Key) -> bool
     where
         Q: IntoKey<K>,
     {
-        let mut comparison = Comparison { rest: key.bytes(), equal: true, open: false };
+        let comparison = Comparison { rest: key.bytes(), equal: true, open: false };
+        let mut comparison = OfKinds::new(self.kinds, comparison);
         self.key.write_key(&mut comparison);
-        comparison.equal && comparison.rest.is_empty()
+        comparison.sink.equal && comparison.sink.rest.is_empty()
     }
 }
 
@@ -205,7 +238,7 @@ mod tests {
         let texts = ["", "a", "a\0", "a\0\u{2}b", "ab", "b", "a\0b"];
         let pairs: Vec<(&str, &str)> = texts.iter().flat_map(|x| texts.iter().map(move |y| (*x, *y))).collect();
         for pair in &pairs {
-            let lookup = Lookup::new::<(String, String)>(&seed(), pair);
+            let lookup = Lookup::new::<(String, String)>(&seed(), &[], pair);
             for (x, y) in &pairs {
                 let stored = buffer(&[ValueRef::Str(x), ValueRef::Str(y)]);
                 assert_eq!(
@@ -216,21 +249,21 @@ mod tests {
                 assert!(*pair != (*x, *y) || lookup.hash == stored.hash());
             }
             for text in texts {
-                let lookup = Lookup::new::<String>(&seed(), &text);
+                let lookup = Lookup::new::<String>(&seed(), &[], &text);
                 assert!(!lookup.matches::<String>(&buffer(&[ValueRef::Str(pair.0), ValueRef::Str(pair.1)]).to_key()));
                 assert_eq!(lookup.matches::<String>(&buffer(&[ValueRef::Str(pair.0)]).to_key()), text == pair.0);
             }
         }
         for bytes in [&b"a\0"[..], b"a\0\xff", b"a"] {
-            let lookup = Lookup::new::<Vec<u8>>(&seed(), &bytes);
+            let lookup = Lookup::new::<Vec<u8>>(&seed(), &[], &bytes);
             for stored in [&b"a\0"[..], b"a\0\xff", b"a"] {
                 assert_eq!(lookup.matches::<Vec<u8>>(&key(&[ValueRef::Bytes(stored)])), bytes == stored);
             }
         }
         let erased = key(&[ValueRef::Str("a\0"), ValueRef::from(7)]);
-        let lookup = Lookup::new::<(String, i32)>(&seed(), &erased);
+        let lookup = Lookup::new::<(String, i32)>(&seed(), &[], &erased);
         assert!(lookup.matches::<(String, i32)>(&erased));
-        assert_eq!(lookup.hash, Lookup::new::<(String, u64)>(&seed(), &("a\0", 7)).hash);
+        assert_eq!(lookup.hash, Lookup::new::<(String, u64)>(&seed(), &[], &("a\0", 7)).hash);
     }
 
     #[test]

@@ -310,13 +310,13 @@ mod tests {
         let table = Table::<Item>::new("Item", Item::schema(), seed.clone(), Arc::default());
         let commit = Commit::from_number(1);
         for (row, id) in ["a", "b", "c"].into_iter().enumerate() {
-            let key = KeyBuffer::of::<String, _>(&seed, &id).to_key();
+            let key = KeyBuffer::of::<String, _>(&seed, &[], &id).to_key();
             table
                 .keys
                 .put(None, &Arc::new(Version { begin: commit, row: row as Row, hash: 7, key, record: Some(Item(id)) }));
         }
         let found = |id: &str| {
-            let mut lookup = Lookup::new::<String>(&seed, &id);
+            let mut lookup = Lookup::new::<String>(&seed, &[], &id);
             lookup.hash = 7;
             let newest = table.newest(&lookup).map(|version| version.row);
             assert_eq!(table.version_at(&lookup, commit).map(|version| version.row), newest);

@@ -22,7 +22,7 @@ use crate::reclaim::Backlog;
 use crate::record::{FieldAt, FieldDef, FieldSource, Schema};
 use crate::rowset::{Row, RowSet};
 use crate::sync::{Arc, Mutex, MutexGuard, RwLock};
-use memdex_query::value::{Fitted, Key, Value, ValueRef};
+use memdex_query::value::{Fitted, Key, Kind, Value, ValueRef};
 use smallvec::SmallVec;
 use std::cell::OnceCell;
 use std::ops::ControlFlow;
@@ -31,6 +31,8 @@ pub(crate) struct TableCore {
     pub(crate) name: Arc<str>,
     pub(crate) schema: Schema,
     pub(crate) seed: RandomState,
+    /// The kinds of the key's fields.
+    pub(crate) key_kinds: Box<[Kind]>,
     /// The indexes and materialized aggregates that readers may use: complete ones. Changed under the commit lock.
     catalog: RwLock<Catalog>,
     pub(crate) columns: Vec<Column>,
@@ -52,10 +54,12 @@ impl TableCore {
         let with_column = schema.fields().iter().enumerate().filter(|(_, field)| field.is_column());
         let (columns, column_writers) = with_column.map(|(position, field)| Column::new(position, field)).unzip();
         let writer = TableWriter::new(structures, column_writers);
+        let key_kinds = schema.fields().iter().filter(|field| field.is_key()).map(FieldDef::kind).collect();
         TableCore {
             name: name.into(),
             schema,
             seed,
+            key_kinds,
             catalog: RwLock::new(writer.catalog()),
             columns,
             all_rows: RwLock::new(RowSet::new()),

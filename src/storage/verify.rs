@@ -177,7 +177,7 @@ fn audit_row<R: Record>(
     found.expect(!newest.is_tombstone() || !older.is_empty(), || {
         format!("{key:?} is a tombstone without older versions")
     });
-    found.expect(newest.hash == Lookup::new::<R::Key>(&table.seed, &newest.key).hash, || {
+    found.expect(newest.hash == Lookup::new::<R::Key>(&table.seed, &table.key_kinds, &newest.key).hash, || {
         format!("{key:?} has a wrong hash")
     });
     let by_key = table.keys.newest(newest.hash, newest.key.bytes());

@@ -292,7 +292,7 @@ impl Batch {
         let counters = &collection.table.counters;
         let key = counters.hold(key);
         self.check_store(collection, "get")?;
-        let lookup = Lookup::new(&collection.table.seed, &*key);
+        let lookup = Lookup::new(&collection.table.seed, &collection.table.key_kinds, &*key);
         let committed = collection.newest(&lookup).and_then(Handle::of);
         let mut key = committed.as_ref().map(|committed| committed.key().clone());
         let mut found = committed.as_ref().map(Handle::commit);

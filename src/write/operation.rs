@@ -226,7 +226,7 @@ impl<R: Record> Operation<R> {
         action: Action<R>,
     ) -> Result<Self, Refusal> {
         let action = table.counters.hold(action);
-        match KeyBuffer::of(&table.seed, key).checked() {
+        match KeyBuffer::of(&table.seed, &table.key_kinds, key).checked() {
             Ok((key, hash)) => Ok(Operation::new(Target::Key { key, hash }, seen, action.into_inner())),
             Err(error) => Err(Refusal::new(action.name(), &table.name, error)),
         }

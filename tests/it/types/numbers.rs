@@ -153,3 +153,27 @@ fn documents_are_compared_by_value() {
         assert_eq!(documents.find(field(name).gt(half)).count(), Ok(2));
     }
 }
+
+#[test]
+fn keys_are_numbers_by_value() {
+    let schema = Schema::new([FieldDef::new("id", Kind::Int).key(), FieldDef::new("part", Kind::Float).key()]);
+    let store = Store::new();
+    let documents = store.documents("Payment", schema).unwrap();
+    let document = |id: i64, part: f64| Document::new(json!({ "id": id, "part": part })).unwrap();
+    for (id, part) in [(1, 0.5), (2, 7.0), (BIG - 1, 1.0)] {
+        documents.store(document(id, part)).unwrap();
+    }
+    assert!(documents.contains((1.0, 0.5)) && documents.contains((2.0, 7)) && documents.contains((2, 7.0)));
+    assert!(documents.contains(&[memdex::Value::from(2.0), 7.into()][..]));
+    assert!(!documents.contains((1.5, 0.5)) && !documents.contains((BIG as f64, 1)) && !documents.contains(("1", 0.5)));
+    assert!(store.snapshot().of(&documents).get((2.0, 7)).is_some());
+    let mut batch = store.batch();
+    assert!(batch.get(&documents, (2.0, 7)).unwrap().is_some());
+    batch.delete(&documents, (1.0, 0.5)).unwrap();
+    batch.commit().unwrap();
+    assert_eq!(documents.len(), 2);
+    let payments = payments(&Store::new());
+    let key: memdex::Key = serde_json::from_str("2.0").unwrap();
+    assert_eq!(payments.get(&key).unwrap().id, 2);
+    assert!(payments.get(serde_json::from_str::<memdex::Key>("2.5").unwrap()).is_none());
+}

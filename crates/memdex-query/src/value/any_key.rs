@@ -7,7 +7,8 @@ use std::borrow::Cow;
 /// The key type of records without a Rust type of their own, whose schema defines the key. Strings, numbers, `bool`s,
 /// [`Value`]s and [`Key`](crate::value::Key)s are such keys, and tuples of these if the key has several parts.
 ///
-/// A value of another kind than the key finds no record and is not an error: `get(7)` does not find the key `"7"`.
+/// Numbers are compared by value: `get(7.0)` finds the key 7. A value of another sort finds no record and is not an error:
+/// `get(7)` does not find the key `"7"`.
 #[derive(Clone, Copy, Debug)]
 pub enum AnyKey {}
 
@@ -16,7 +17,7 @@ macro_rules! plain_keys {
         impl IntoKey<AnyKey> for $t {
             #[inline]
             fn write_key<S: KeySink>(&self, key: &mut S) {
-                key.push(ValueRef::from(*self));
+                key.push_any(ValueRef::from(*self));
             }
         }
     )*};
@@ -29,7 +30,7 @@ macro_rules! text_keys {
         impl IntoKey<AnyKey> for $t {
             #[inline]
             fn write_key<S: KeySink>(&self, key: &mut S) {
-                key.push(ValueRef::Str(self));
+                key.push_any(ValueRef::Str(self));
             }
 
             #[inline]
@@ -44,7 +45,7 @@ text_keys! { &str &&str String &String Cow<'_, str> }
 
 impl IntoKey<AnyKey> for Value {
     fn write_key<S: KeySink>(&self, key: &mut S) {
-        key.push(self.as_ref());
+        key.push_any(self.as_ref());
     }
 }
 
@@ -57,14 +58,14 @@ impl IntoKey<AnyKey> for AnyKey {
 
 impl IntoKey<AnyKey> for &Value {
     fn write_key<S: KeySink>(&self, key: &mut S) {
-        key.push((*self).as_ref());
+        key.push_any((*self).as_ref());
     }
 }
 
 /// Any number of parts.
 impl IntoKey<AnyKey> for &[Value] {
     fn write_key<S: KeySink>(&self, key: &mut S) {
-        self.iter().for_each(|part| key.push(part.as_ref()));
+        self.iter().for_each(|part| key.push_any(part.as_ref()));
     }
 }
 

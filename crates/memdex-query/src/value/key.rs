@@ -178,6 +178,13 @@ impl fmt::Display for Key {
 pub trait KeySink: sealed::Sealed {
     /// Receives the next part. A missing value makes the key invalid: the operation will be refused.
     fn push(&mut self, part: ValueRef<'_>);
+
+    /// Receives the next part of a key whose parts are known only at run time: if the schema declares a number of another
+    /// kind, the part becomes the same number of that kind.
+    #[inline]
+    fn push_any(&mut self, part: ValueRef<'_>) {
+        self.push(part);
+    }
 }
 
 #[doc(hidden)]
@@ -282,13 +289,13 @@ with_borrowed_forms!(borrowed_key);
 
 impl<K> IntoKey<K> for Key {
     fn write_key<S: KeySink>(&self, key: &mut S) {
-        self.parts().iter().for_each(|part| key.push(part.as_ref()));
+        self.parts().iter().for_each(|part| key.push_any(part.as_ref()));
     }
 }
 
 impl<K> IntoKey<K> for &Key {
     fn write_key<S: KeySink>(&self, key: &mut S) {
-        self.parts().iter().for_each(|part| key.push(part.as_ref()));
+        self.parts().iter().for_each(|part| key.push_any(part.as_ref()));
     }
 }
 
