@@ -47,7 +47,7 @@ impl Store {
 
     /// Returns a builder, for a store with other settings.
     pub fn builder() -> StoreBuilder {
-        StoreBuilder { clock: Box::new(SystemClock) }
+        StoreBuilder { clock: Box::new(SystemClock), reclaims_in_background: false }
     }
 
     /// The collection `name`, created if it does not exist.
@@ -424,18 +424,50 @@ pub struct CollectionInfo {
 /// Builder of a [`Store`]; see [`Store::builder`].
 pub struct StoreBuilder {
     clock: Box<dyn Clock>,
+    reclaims_in_background: bool,
 }
 
 impl StoreBuilder {
     /// Sets the clock that the store takes all times from.
     #[must_use]
     pub fn clock(self, clock: impl Clock) -> Self {
-        StoreBuilder { clock: Box::new(clock) }
+        StoreBuilder { clock: Box::new(clock), ..self }
+    }
+
+    /// Gives the store a thread that drops what a snapshot retained, soon after the snapshot has ended.
+    ///
+    /// A snapshot retains the records that it sees and that later commits have replaced or deleted. Dropping it returns at once,
+    /// and never runs a `Drop` of a record. Without this thread, each later commit drops at most as many of these records as it
+    /// has operations, or 512; [`Store::optimize`] drops all of them. Use the thread if large snapshots end while no commits
+    /// follow. It ends with the store.
+    ///
+    /// ```
+    /// # use memdex::{Record, Store};
+    /// # #[derive(Record)] struct User { #[record(key)] id: u32 }
+    /// let store = Store::builder().reclaim_in_background().build();
+    /// # let users = store.collection::<User>("User")?;
+    /// # users.store(User { id: 1 })?;
+    /// let snapshot = store.snapshot();
+    /// users.delete(1)?;
+    /// assert_eq!(store.stats().collections[0].versions_retained, 2);
+    /// drop(snapshot);
+    /// while store.stats().collections[0].versions_retained > 0 {
+    ///     std::thread::yield_now();
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn reclaim_in_background(self) -> Self {
+        StoreBuilder { reclaims_in_background: true, ..self }
     }
 
     /// Creates the store.
+    ///
+    /// # Panics
+    /// If the system cannot start the thread of [`reclaim_in_background`](Self::reclaim_in_background).
     pub fn build(self) -> Store {
-        Store { engine: Arc::new(Engine::new(self.clock)), keys: Arc::new(KeyMakers::new()) }
+        let engine = Engine::new(self.clock, self.reclaims_in_background);
+        Store { engine, keys: Arc::new(KeyMakers::new()) }
     }
 }
 

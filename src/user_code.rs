@@ -1,25 +1,18 @@
 //! User code that runs inside a call to memdex: closures, extractors, hooks, observers, `Drop`s.
 //!
 //! No guard of a shared structure is held while it runs, but the commit lock may be. A flag of the thread is set meanwhile. Writes
-//! are refused, as they would wait for a lock that their own thread holds. A dropped pin defers its reclamation until the
-//! outermost user code on the thread has returned.
+//! are refused, as they would wait for a lock that their own thread holds.
 
 use crate::sync::{panicking, per_thread};
 use std::any::Any;
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-
-type Work = Box<dyn FnOnce()>;
 
 per_thread! {
     static DEPTH: Cell<u32> = Cell::new(0);
-    /// Whether `DEFERRED` holds anything. Checked on every exit, so it must be cheap.
-    static ANY_DEFERRED: Cell<bool> = Cell::new(false);
-    /// Each with the address of the object that it concerns.
-    static DEFERRED: RefCell<Vec<(usize, Work)>> = RefCell::new(Vec::new());
 }
 
-/// While a scope exists, its thread is inside user code. Deferred work runs at its end, so enter it under no guard.
+/// While a scope exists, its thread is inside user code.
 pub(crate) struct Scope(());
 
 impl Scope {
@@ -33,13 +26,7 @@ impl Scope {
 impl Drop for Scope {
     #[inline]
     fn drop(&mut self) {
-        let outermost = DEPTH.with(|depth| {
-            depth.set(depth.get() - 1);
-            depth.get() == 0
-        });
-        if outermost && ANY_DEFERRED.with(Cell::get) {
-            run_deferred();
-        }
+        DEPTH.with(|depth| depth.set(depth.get() - 1));
     }
 }
 
@@ -47,30 +34,6 @@ impl Drop for Scope {
 #[inline]
 pub(crate) fn inside() -> bool {
     DEPTH.try_with(Cell::get).unwrap_or(0) > 0
-}
-
-/// Runs `work` after this thread has left all user code, once for all calls with the same `id`. On a thread that is
-/// exiting it may not run.
-pub(crate) fn defer(id: usize, work: impl FnOnce() + 'static) {
-    debug_assert!(inside());
-    let deferred = DEFERRED.try_with(|deferred| {
-        let mut deferred = deferred.borrow_mut();
-        if deferred.iter().all(|(of, _)| *of != id) {
-            deferred.push((id, Box::new(work)));
-        }
-    });
-    if deferred.is_ok() {
-        ANY_DEFERRED.with(|any| any.set(true));
-    }
-}
-
-#[cold]
-fn run_deferred() {
-    ANY_DEFERRED.with(|any| any.set(false));
-    let next = || DEFERRED.try_with(|deferred| deferred.borrow_mut().pop()).ok().flatten();
-    while let Some((_, work)) = next() {
-        work();
-    }
 }
 
 /// Runs user code, and converts its panic to the panic message.
@@ -113,25 +76,6 @@ pub(crate) fn drop_while_unwinding<T>(take: impl FnOnce() -> T) {
 #[cfg(all(test, not(any(memdex_shuttle, memdex_loom))))]
 mod tests {
     use super::*;
-    use std::rc::Rc;
-
-    #[test]
-    fn deferred_work_runs_when_the_outermost_scope_ends() {
-        let ran = Rc::new(Cell::new(0));
-        let outer = Scope::enter();
-        {
-            let _inner = Scope::enter();
-            for id in [1, 2, 1] {
-                let ran = ran.clone();
-                defer(id, move || ran.set(ran.get() + 1));
-            }
-        }
-        assert_eq!(ran.get(), 0);
-        assert!(inside());
-        drop(outer);
-        assert_eq!(ran.get(), 2);
-        assert!(!inside());
-    }
 
     #[test]
     fn a_panic_becomes_its_message_and_leaves_the_scope() {

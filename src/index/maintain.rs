@@ -10,7 +10,8 @@
 //! 3. [`admit`](Maintain::admit): after the last refusal, allocate codes for new values.
 //! 4. [`apply`](Maintain::apply): move the rows. Cannot fail.
 //! 5. [`record_versions`](Maintain::record_versions): before the commit is published, keep what older readers must still see.
-//! 6. [`reclaim`](Maintain::reclaim): after the commit, drop what no pinned reader sees.
+//! 6. [`reclaim_displaced`](Maintain::reclaim_displaced): after the commit, drop what it displaced and no reader sees.
+//! 7. [`end`](Maintain::end): after the end of a pin, drop what only its reader saw.
 //!
 //! Each call covers the whole batch, so that dynamic dispatch costs one call for a structure and a step, and so that cache misses
 //! of successive records overlap. To add a structure: implement the trait, and create it in [`super::structures`].
@@ -19,7 +20,7 @@ use super::audit::{AuditRows, Findings};
 use super::catalog::Listing;
 use super::changes::{Moves, NetChanges, StagedRefs};
 use crate::error::{Cause, Commit};
-use crate::reclaim::Backlog;
+use crate::reclaim::Pins;
 use crate::record::FieldSource;
 use crate::rowset::Row;
 use memdex_query::value::{Key, Value, ValueRef, decode_parts};
@@ -86,10 +87,21 @@ pub(crate) trait Maintain: Send {
         let _ = published;
     }
 
-    /// Drops what no pinned commit sees: all that the last commit displaced, then at most `budget` older states.
-    fn reclaim(&mut self, pinned: &[Commit], budget: &mut usize) -> Backlog {
-        let _ = (pinned, budget);
-        Backlog::Nothing
+    /// Drops what the last commit displaced and no pinned commit sees, and retains the rest.
+    fn reclaim_displaced(&mut self, pins: &Pins<'_>) {
+        let _ = pins;
+    }
+
+    /// No reader is at `ended` any longer: drops at most `budget` old states that nobody sees for that reason. Returns whether that
+    /// was all of them.
+    fn end(&mut self, ended: Commit, pins: &Pins<'_>, budget: &mut usize) -> bool {
+        let _ = (ended, pins, budget);
+        true
+    }
+
+    /// Whether any old state is retained.
+    fn retains(&self) -> bool {
+        false
     }
 
     /// One short slice of upkeep: gives unused memory back and packs what is scattered. From the beginning if `restart` is set.

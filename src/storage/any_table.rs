@@ -8,24 +8,27 @@ use super::table_core::TableCore;
 use super::upkeep::Upkeep;
 use super::verify::{self, VerifyError, VerifyReport};
 use crate::error::Commit;
-use crate::reclaim::Backlog;
+use crate::reclaim::Pass;
 use crate::record::{Record, Schema};
 use crate::sync::Arc;
 use std::any::{Any, type_name};
+
+/// The end of a pin in one table.
+pub(crate) struct Ended {
+    /// All that nobody sees for that reason has been dropped.
+    pub(crate) complete: bool,
+    /// Other pins retain old states of the table.
+    pub(crate) retains: bool,
+}
 
 /// See the head of this file.
 pub(crate) trait AnyTable: Rows {
     fn name(&self) -> &str;
     fn type_name(&self) -> &'static str;
     fn schema(&self) -> &Schema;
-    /// Reclaims what earlier commits left, at most `budget` versions. Says what is left then.
-    fn reclaim_backlog(
-        &self,
-        pinned: &[Commit],
-        published: Commit,
-        budget: &mut usize,
-        garbage: &mut Garbage,
-    ) -> Backlog;
+    /// No reader is at `ended` any longer: drops at most `budget` old states that nobody sees for that reason. Under the commit
+    /// lock.
+    fn end(&self, ended: Commit, pass: &Pass<'_>, budget: &mut usize, garbage: &mut Garbage) -> Ended;
     fn stats(&self, published: Commit) -> CollectionStats;
     /// Brings its statistics up to date. Returns the change of its memory since the last call. Under the commit lock.
     fn recount(&self) -> i64;
@@ -51,14 +54,11 @@ impl<R: Record> AnyTable for Table<R> {
         &self.schema
     }
 
-    fn reclaim_backlog(
-        &self,
-        pinned: &[Commit],
-        published: Commit,
-        budget: &mut usize,
-        garbage: &mut Garbage,
-    ) -> Backlog {
-        self.reclaim_backlog(pinned, published, budget, garbage)
+    fn end(&self, ended: Commit, pass: &Pass<'_>, budget: &mut usize, garbage: &mut Garbage) -> Ended {
+        let writer = &mut *self.writer();
+        let complete = Table::end(self, writer, ended, pass, budget, garbage);
+        garbage.memory += Table::recount(self, writer);
+        Ended { complete, retains: self.retains(writer) }
     }
 
     fn stats(&self, published: Commit) -> CollectionStats {
@@ -66,7 +66,7 @@ impl<R: Record> AnyTable for Table<R> {
     }
 
     fn recount(&self) -> i64 {
-        Table::recount(self)
+        Table::recount(self, &mut self.writer())
     }
 
     fn upkeep(&self, at: Upkeep) -> Option<Upkeep> {

@@ -1,9 +1,11 @@
 //! The state that all collections of a store share: the sequence of commits, the pins, the commit lock, the clock and the hooks.
 
 use super::any_table::AnyTable;
+use super::backlog::{Backlogged, Committer};
 use super::counters::Counters;
 use super::garbage::Garbage;
 use super::hooks::{Hooks, Registration};
+use super::reclaimer::Reclaimer;
 use super::stats::{MemoryUse, Stats};
 use super::timeline::{Pin, Timeline};
 use super::upkeep::Upkeep;
@@ -13,9 +15,9 @@ use crate::hash::RandomState;
 use crate::latency::Latency;
 use crate::limits::RECLAIM_SLICE;
 use crate::memory::Total;
-use crate::reclaim::Backlog;
+use crate::reclaim::{Backlog, Pass};
 use crate::sync::{
-    Arc, AtomicBool, Mutex, MutexGuard, NameMap, OnceLock,
+    Arc, Mutex, MutexGuard, NameMap, OnceLock,
     Ordering::{Relaxed, SeqCst},
     StatsCounter, thread,
 };
@@ -37,10 +39,8 @@ pub(crate) struct Engine {
     opened: StatsCounter,
     /// The commit lock.
     committer: Mutex<Committer>,
-    /// Set while pinned snapshots block reclamation: the thread that drops a pin must then reclaim.
-    blocked_by_pins: AtomicBool,
-    /// Set by a thread that found the commit lock taken: the holder reclaims for it.
-    reclaim_requested: AtomicBool,
+    /// The thread that reclaims after the end of a pin, if the store has one.
+    reclaimer: Option<Reclaimer>,
     /// Why the store refuses writes for good.
     poisoned: OnceLock<String>,
 }
@@ -56,15 +56,13 @@ pub(crate) struct Registered {
 /// Makes a handle of a table without its record type. The layers above know which type the handle has: it can write.
 pub(crate) type Erase = fn(&Arc<Engine>, Arc<dyn AnyTable>) -> Box<dyn Any>;
 
-/// State that only the holder of the commit lock may touch.
-struct Committer {
-    /// Tables with versions, marks or lengths left to reclaim.
-    backlog: Vec<Arc<dyn AnyTable>>,
-}
-
 impl Engine {
-    pub(crate) fn new(clock: Box<dyn Clock>) -> Self {
-        Engine {
+    /// With `has_reclaimer`, a thread of its own reclaims after the end of a pin.
+    ///
+    /// # Panics
+    /// If the system cannot start that thread.
+    pub(crate) fn new(clock: Box<dyn Clock>, has_reclaimer: bool) -> Arc<Self> {
+        let engine = Arc::new(Engine {
             timeline: Timeline::new(),
             clock: SteadyClock::new(clock),
             hooks: Hooks::default(),
@@ -74,11 +72,17 @@ impl Engine {
             memory: Total::default(),
             registry: NameMap::default(),
             opened: StatsCounter::new(0),
-            committer: Mutex::new(Committer { backlog: Vec::new() }),
-            blocked_by_pins: AtomicBool::new(false),
-            reclaim_requested: AtomicBool::new(false),
+            committer: Mutex::new(Committer::default()),
+            reclaimer: has_reclaimer.then(Reclaimer::default),
             poisoned: OnceLock::new(),
+        });
+        if let Some(reclaimer) = &engine.reclaimer {
+            // The store can be dropped between two slices.
+            let weak = Arc::downgrade(&engine);
+            let slice = move || weak.upgrade().and_then(|engine| engine.reclaim_slice().ok());
+            reclaimer.start(move || slice().unwrap_or(Backlog::Nothing));
         }
+        engine
     }
 
     // ---- collections ----------------------------------------------------------------------------------------------
@@ -146,18 +150,12 @@ impl Engine {
         Pinned { engine: self.clone(), pin, time }
     }
 
-    /// Releases a pin. No commit may follow, so what only this pin blocked is reclaimed here.
-    fn unpin(self: &Arc<Self>, pin: &Pin) {
-        if !self.timeline.unpin(pin) || !self.blocked_by_pins.load(SeqCst) {
-            return;
-        }
-        self.reclaim_requested.store(true, SeqCst);
-        if user_code::inside() {
-            // This thread may hold the commit lock further up, so reclamation waits until that call ends.
-            let engine = self.clone();
-            user_code::defer(Arc::as_ptr(self).addr(), move || engine.reclaim_as_requested(Extent::All));
-        } else {
-            self.reclaim_as_requested(Extent::All);
+    /// Releases a pin. Drops nothing: a later commit, `optimize` or the reclaimer does.
+    fn unpin(&self, pin: &Pin) {
+        if self.timeline.unpin(pin)
+            && let Some(reclaimer) = &self.reclaimer
+        {
+            reclaimer.pin_ended();
         }
     }
 
@@ -168,7 +166,7 @@ impl Engine {
         if user_code::inside() {
             return Err(Cause::InsideUserCode);
         }
-        let guard = CommitGuard { engine: self, committer: Some(self.committer.lock()) };
+        let guard = CommitGuard { engine: self, committer: self.committer.lock() };
         match self.poisoned.get() {
             Some(why) => Err(Cause::Poisoned { why: why.clone() }),
             None => Ok(guard),
@@ -177,7 +175,7 @@ impl Engine {
 
     /// Waits for the commit lock, to read what must not change meanwhile. `None` inside user code, whose thread may hold it.
     pub(crate) fn lock_to_audit(&self) -> Option<CommitGuard<'_>> {
-        (!user_code::inside()).then(|| CommitGuard { engine: self, committer: Some(self.committer.lock()) })
+        (!user_code::inside()).then(|| CommitGuard { engine: self, committer: self.committer.lock() })
     }
 
     /// Why writes are refused, if they are.
@@ -189,14 +187,14 @@ impl Engine {
 
     pub(crate) fn stats(&self) -> Stats {
         let published = self.timeline.published();
-        let pinned = self.timeline.pinned();
+        let pins = self.timeline.pins_now();
         let counters = &self.counters;
         let collections = self.tables().iter().map(|table| table.stats(published)).collect();
         let (now, peak) = self.memory.observe();
         Stats {
             commits: published.get(),
-            oldest_pin: pinned.first().copied(),
-            pinned_commits: pinned.len(),
+            oldest_pin: pins.oldest(),
+            pinned_commits: pins.count(),
             refusals: counters.refusals.load(SeqCst),
             lost_operations: counters.lost_operations.load(SeqCst),
             drop_panics: counters.drop_panics.load(SeqCst),
@@ -217,8 +215,12 @@ impl Engine {
 
     // ---- upkeep ----------------------------------------------------------------------------------------------------
 
-    /// All of it, collection by collection. Returns how many turns of the commit lock it has taken.
-    pub(crate) fn optimize(self: &Arc<Self>) -> Result<usize, Cause> {
+    /// All of it: reclaims what no reader sees, then collection by collection. Returns how many turns of the commit lock the
+    /// collections have taken.
+    pub(crate) fn optimize(&self) -> Result<usize, Cause> {
+        while self.reclaim_slice()? == Backlog::CutShort {
+            thread::yield_now();
+        }
         let mut turns = 0;
         for table in self.tables() {
             let mut at = Some(Upkeep::Keys(0));
@@ -236,63 +238,44 @@ impl Engine {
 
     // ---- reclamation -----------------------------------------------------------------------------------------------
 
-    /// Reclaims while someone requests it. Never waits for the commit lock: its holder checks the request after releasing
-    /// the lock. A slice that was cut short leaves the request for the next one.
-    fn reclaim_as_requested(&self, extent: Extent) {
-        while self.reclaim_requested.load(SeqCst) {
-            let Some(mut committer) = self.committer.try_lock() else { return };
-            if self.poisoned.get().is_some() {
-                return;
-            }
-            let poison = PoisonOnUnwind { engine: self, step: Step::Reclaim, complete: false };
-            let (garbage, left) = self.reclaim(&mut committer, |_, _| {});
-            poison.complete();
-            drop(committer);
-            self.dispose(garbage);
-            if left == Backlog::CutShort && extent == Extent::OneSlice {
-                return;
-            }
-        }
+    /// Drops a bounded number of old states that no reader sees. Waits for the commit lock.
+    pub(crate) fn reclaim_slice(&self) -> Result<Backlog, Cause> {
+        let mut guard = self.lock_to_write()?;
+        let poison = PoisonOnUnwind { engine: self, step: Step::Reclaim, complete: false };
+        let (garbage, left) = self.reclaim(&mut guard.committer, RECLAIM_SLICE, |_, _, _| {});
+        poison.complete();
+        drop(guard);
+        self.dispose(garbage);
+        Ok(left)
     }
 
-    /// Reclaims what no pinned reader sees: first what the current commit has displaced, by `own`, then a bounded slice of
-    /// the backlog. Runs after the publish, so that no new reader can need any of it.
-    fn reclaim(&self, committer: &mut Committer, own: impl FnOnce(&[Commit], &mut Garbage)) -> (Garbage, Backlog) {
+    /// Drops old states that no reader sees: first what the current commit has displaced, by `own`, then at most `budget` others.
+    /// Runs after the publish, so that no new reader can need any of it.
+    fn reclaim(
+        &self,
+        committer: &mut Committer,
+        mut budget: usize,
+        own: impl FnOnce(&Pass<'_>, &mut Garbage, &mut Backlogged),
+    ) -> (Garbage, Backlog) {
         let _span = trace::span!(self.counters.tracer, TRACE, "reclaim");
         let mut garbage = Garbage::default();
-        let mut budget = RECLAIM_SLICE;
-        // Before the pins are read: a thread that drops one from here on and finds the lock taken requests it again.
-        self.reclaim_requested.store(false, SeqCst);
-        let published = self.timeline.published();
-        let mut pinned = self.timeline.pinned();
         // The memory that earlier commits left, before this one changes it: their threads may not have observed it yet.
         self.memory.observe();
-        own(&pinned, &mut garbage);
-        loop {
-            let mut left = Backlog::Nothing;
-            committer.backlog.retain(|table| {
-                let of_table = table.reclaim_backlog(&pinned, published, &mut budget, &mut garbage);
-                left = left.max(of_table);
-                garbage.memory += table.recount();
-                let done = of_table == Backlog::Nothing;
-                if done && table.is_dropped() {
-                    // This may be the last reference, and records must not be dropped under the commit lock.
-                    garbage.add([table.clone()]);
-                }
-                !done
-            });
-            self.blocked_by_pins.store(left != Backlog::Nothing, SeqCst);
+        let pass = committer.begin_pass(&self.timeline);
+        own(&pass, &mut garbage, &mut committer.backlog);
+        let mut left = committer.end_pins(&pass, &mut budget, &mut garbage);
+        self.memory.change(std::mem::take(&mut garbage.memory));
+        if let Some(reclaimer) = &self.reclaimer {
+            reclaimer.set_blocked(left != Backlog::Nothing);
+            // A pin that ended before that has not called the reclaimer.
+            if left == Backlog::Pinned {
+                left = committer.pins_ended(&self.timeline);
+            }
             if left == Backlog::CutShort {
-                self.reclaim_requested.store(true, SeqCst);
+                reclaimer.wake();
             }
-            // A pin that was dropped before `blocked_by_pins` was set has left its reclamation to nobody: read them again.
-            let now_pinned = self.timeline.pinned();
-            if left != Backlog::Pinned || pinned.iter().all(|e| now_pinned.binary_search(e).is_ok()) {
-                self.memory.change(std::mem::take(&mut garbage.memory));
-                return (garbage, left);
-            }
-            pinned = now_pinned;
         }
+        (garbage, left)
     }
 
     /// Delivers the queued commits to the hooks, in order. Outside of every lock.
@@ -311,10 +294,10 @@ impl Engine {
     }
 }
 
-/// The commit lock, held. After releasing it, the holder reclaims what others requested meanwhile.
+/// The commit lock, held.
 pub(crate) struct CommitGuard<'a> {
     engine: &'a Engine,
-    committer: Option<MutexGuard<'a, Committer>>,
+    committer: MutexGuard<'a, Committer>,
 }
 
 impl<'a> CommitGuard<'a> {
@@ -324,42 +307,21 @@ impl<'a> CommitGuard<'a> {
         PoisonOnUnwind { engine: self.engine, step: Step::Commit(commit), complete: false }
     }
 
-    /// Has this and later reclamations visit a table that a commit has changed.
+    /// Has later reclamations visit a table.
     pub(crate) fn schedule_reclamation(&mut self, table: Arc<dyn AnyTable>) {
-        let backlog = &mut self.held().backlog;
-        if !backlog.iter().any(|known| Arc::ptr_eq(known, &table)) {
-            backlog.push(table);
-        }
+        self.committer.backlog.add(table);
     }
 
-    /// Reclaims what the current commit has displaced, by `own`, and a slice of the backlog.
-    pub(crate) fn reclaim(&mut self, own: impl FnOnce(&[Commit], &mut Garbage)) -> Garbage {
-        let engine = self.engine;
-        engine.reclaim(self.held(), own).0
+    /// Drops what the current commit, of so many operations, has displaced, by `own`, and a slice of what ended pins retained.
+    pub(crate) fn reclaim(
+        &mut self,
+        operations: usize,
+        own: impl FnOnce(&Pass<'_>, &mut Garbage, &mut Backlogged),
+    ) -> Garbage {
+        // A large commit reclaims more, so that commits can keep pace with what they displace.
+        let budget = RECLAIM_SLICE.max(operations);
+        self.engine.reclaim(&mut self.committer, budget, own).0
     }
-
-    fn held(&mut self) -> &mut Committer {
-        match self.committer.as_mut() {
-            Some(committer) => committer,
-            None => unreachable!("the guard holds the lock until it is dropped"),
-        }
-    }
-}
-
-impl Drop for CommitGuard<'_> {
-    fn drop(&mut self) {
-        self.committer = None;
-        self.engine.reclaim_as_requested(Extent::OneSlice);
-    }
-}
-
-/// How much a thread reclaims for others.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Extent {
-    /// Everything: for a thread whose pin blocked it.
-    All,
-    /// Until a slice is cut short: for a commit, which should not pay for the end of a long snapshot.
-    OneSlice,
 }
 
 /// Damages the store unless its step completes.

@@ -8,34 +8,16 @@
 //! two fences (see `column`). So release and acquire suffice. Loom could not detect a missing fence with stronger
 //! orderings, since it lets a sequentially consistent load always return the newest store.
 
+use super::mark_tree::{Mark, Node, heap_bytes};
 use crate::error::Commit;
 use crate::memory::HeapBytes;
-use crate::reclaim::newest_within;
+use crate::reclaim::Pins;
 use crate::rowset::{Row, RowSet};
 use crate::sync::{
-    AtomicU64,
+    Arc, AtomicU64,
     Ordering::{Acquire, Release},
     RwLock,
 };
-
-/// The change set of one commit, or of several merged ones, in one collection.
-#[derive(Clone)]
-pub(crate) struct Mark {
-    /// The newest commit of the change set.
-    pub(crate) commit: Commit,
-    /// Rows from this one on were unused before the first of the commits, and are not listed.
-    pub(crate) first_new_row: Row,
-    pub(crate) rows: RowSet,
-}
-
-impl Mark {
-    /// Merges the mark of later commits into this one.
-    fn merge(&mut self, later: &Mark) {
-        let known: Vec<Row> = later.rows.iter().take_while(|row| *row < self.first_new_row).collect();
-        self.rows.insert_all(&known);
-        self.commit = later.commit;
-    }
-}
 
 /// The union of all marks after an epoch.
 pub(crate) struct Changed {
@@ -91,19 +73,26 @@ impl Watch {
 pub(crate) struct Marks {
     /// The newest marked commit. Stored after the list contains the mark, and before the commit changes anything.
     newest: AtomicU64,
-    /// Oldest first.
-    list: RwLock<Vec<Mark>>,
+    list: RwLock<List>,
     bytes: HeapBytes,
 }
 
-/// O(marks).
-fn heap_bytes(list: &Vec<Mark>) -> usize {
-    list.capacity() * size_of::<Mark>() + list.iter().map(|mark| mark.rows.heap_bytes()).sum::<usize>()
+#[derive(Default)]
+struct List {
+    marks: Arc<Node>,
+    len: usize,
+}
+
+impl List {
+    /// To change it. Copies the nodes that a reader holds.
+    fn marks(&mut self) -> &mut Node {
+        Arc::make_mut(&mut self.marks)
+    }
 }
 
 impl Marks {
     pub(crate) fn new() -> Self {
-        Marks { newest: AtomicU64::new(0), list: RwLock::new(Vec::new()), bytes: HeapBytes::default() }
+        Marks { newest: AtomicU64::new(0), list: RwLock::new(List::default()), bytes: HeapBytes::default() }
     }
 
     #[inline]
@@ -113,10 +102,13 @@ impl Marks {
 
     pub(crate) fn add(&self, mark: Mark) {
         let commit = mark.commit;
+        self.bytes.change(0, heap_bytes(&mark));
         let mut list = self.list.write();
-        debug_assert!(list.last().is_none_or(|last| last.commit < commit && last.first_new_row <= mark.first_new_row));
-        self.bytes.change(0, mark.rows.heap_bytes());
-        self.bytes.track(&mut *list, |list| list.capacity() * size_of::<Mark>(), |list| list.push(mark));
+        debug_assert!(
+            list.marks.last().is_none_or(|last| last.commit < commit && last.first_new_row <= mark.first_new_row)
+        );
+        list.len += 1;
+        list.marks().push(mark);
         drop(list);
         self.newest.store(commit.get(), Release);
     }
@@ -132,41 +124,62 @@ impl Marks {
         if self.is_nothing_after(epoch) {
             return Changed { rows: RowSet::new(), first_new_row: Changed::NOTHING };
         }
-        let list = self.list.read();
-        let later = &list[list.partition_point(|mark| mark.commit <= epoch)..];
-        Changed {
-            rows: match later {
-                [one] => one.rows.clone(),
-                several => RowSet::union(several.iter().map(|mark| &mark.rows)),
-            },
-            first_new_row: later.first().map_or(Changed::NOTHING, |earliest| earliest.first_new_row),
+        // The union may take long: a commit must not wait for it.
+        let marks = self.list.read().marks.clone();
+        let first_new_row = marks.first_after(epoch).map_or(Changed::NOTHING, |earliest| earliest.first_new_row);
+        Changed { rows: marks.union_after(epoch), first_new_row }
+    }
+
+    /// After a commit: merges its mark with the one before if no pinned commit distinguishes them, and drops the marks that are
+    /// not newer than any reader's commit. O(log marks + rows of the smaller mark).
+    pub(crate) fn tidy(&self, pins: &Pins<'_>, published: Commit) {
+        let mut list = self.list.write();
+        self.drop_passed(&mut list, pins, published);
+        let newest = list.marks.last().map(|last| last.commit);
+        let before = newest.map(|newest| Commit::from_number(newest.get().saturating_sub(1)));
+        before.into_iter().for_each(|before| self.merge_around(&mut list, before, pins));
+    }
+
+    /// No reader is at `ended` any longer: drops the marks that are not newer than any reader's commit, and merges the two marks
+    /// around `ended` if no other pinned commit distinguishes them. O(log marks + rows of the smaller mark).
+    pub(crate) fn end(&self, ended: Commit, pins: &Pins<'_>, published: Commit) {
+        let mut list = self.list.write();
+        self.drop_passed(&mut list, pins, published);
+        self.merge_around(&mut list, ended, pins);
+    }
+
+    fn drop_passed(&self, list: &mut List, pins: &Pins<'_>, published: Commit) {
+        let Some(first) = list.marks.first().map(|first| first.commit) else { return };
+        let oldest = pins.oldest().map_or(published, |oldest| published.min(oldest));
+        if first <= oldest {
+            let mut removed = 0;
+            list.marks().remove(first, oldest, &mut |mark| {
+                removed += 1;
+                self.bytes.change(heap_bytes(&mark), 0);
+            });
+            list.len -= removed;
         }
     }
 
-    /// Drops the marks that are not newer than any reader's commit, and merges adjacent marks that no pinned commit
-    /// distinguishes. `pinned` ascends. O(marks + rows of the merged ones).
-    pub(crate) fn tidy(&self, pinned: &[Commit], published: Commit) {
-        let oldest = pinned.first().map_or(published, |e| published.min(*e));
-        let mut list = self.list.write();
-        let before = heap_bytes(&list);
-        let passed = list.partition_point(|mark| mark.commit <= oldest);
-        list.drain(..passed);
-        let mut last = 0;
-        for at in 1..list.len() {
-            let (before, from) = list.split_at_mut(at);
-            if newest_within(pinned, before[last].commit, from[0].commit).is_none() {
-                before[last].merge(&from[0]);
-            } else {
-                last += 1;
-                list.swap(last, at);
-            }
+    fn merge_around(&self, list: &mut List, commit: Commit, pins: &Pins<'_>) {
+        let Some(earlier) = list.marks.last_through(commit) else { return };
+        let Some(later) = list.marks.first_after(commit) else { return };
+        let before = heap_bytes(earlier) + heap_bytes(later);
+        let (earlier, later) = (earlier.commit, later.commit);
+        if pins.newest_within(earlier, later).is_some() {
+            return;
         }
-        list.truncate(last + 1);
-        self.bytes.change(before, heap_bytes(&list));
+        let mut removed = None;
+        list.marks().remove(later, later, &mut |mark| removed = Some(mark));
+        list.len -= 1;
+        if let (Some(earlier), Some(later)) = (list.marks().get_mut(earlier), removed) {
+            earlier.merge(Arc::unwrap_or_clone(later));
+            self.bytes.change(before, heap_bytes(earlier));
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.list.read().len()
+        self.list.read().len
     }
 
     /// O(1).
@@ -176,7 +189,9 @@ impl Marks {
 
     /// The heap bytes, by a walk; for audits.
     pub(crate) fn walk_bytes(&self) -> usize {
-        heap_bytes(&self.list.read())
+        let mut bytes = 0;
+        self.list.read().marks.for_each(&mut |mark| bytes += heap_bytes(mark));
+        bytes
     }
 }
 
@@ -205,7 +220,9 @@ mod tests {
         let before: Vec<_> = pinned.iter().map(|e| after(&marks, *e)).collect();
         assert_eq!(before[1], (vec![2, 5], 6));
         let newest = Commit::from_number(5);
-        marks.tidy(&pinned.map(Commit::from_number), newest);
+        let pins = Pins::on(&pinned.map(Commit::from_number));
+        marks.tidy(&pins, newest);
+        marks.end(Commit::from_number(2), &pins, newest);
         assert_eq!(marks.len(), 2, "marks 2 and 3 are merged, 4 and 5 too, and 1 is dropped");
         assert_eq!(
             after(&marks, 1),
@@ -214,7 +231,7 @@ mod tests {
         );
         assert_eq!(after(&marks, 3), before[1]);
         assert!(marks.after(newest).is_nothing());
-        marks.tidy(&[], newest);
+        marks.tidy(&Pins::on(&[]), newest);
         assert_eq!(marks.len(), 0);
     }
 }

@@ -2,6 +2,7 @@
 
 mod any_table;
 mod back_refs;
+mod backlog;
 mod build;
 mod changes;
 mod collection;
@@ -15,8 +16,10 @@ mod handle;
 mod hooks;
 mod key_table;
 mod lengths;
+mod mark_tree;
 mod marks;
 mod pages;
+mod reclaimer;
 mod rows;
 mod segments;
 mod stats;

@@ -10,7 +10,7 @@ use super::segments::Segments;
 use super::version::{Change, Version};
 use crate::error::Commit;
 use crate::limits::PAGE_ROWS;
-use crate::reclaim::newest_within;
+use crate::reclaim::Pins;
 use crate::rowset::Row;
 use crate::sync::{Arc, RwLock, RwLockReadGuard};
 use smallvec::SmallVec;
@@ -74,12 +74,12 @@ impl<R> Rows<R> {
         }
     }
 
-    fn reclaim(&mut self, slot: u16, begin: Commit, pinned: &[Commit]) -> Option<Fate<R>> {
+    fn reclaim(&mut self, slot: u16, begin: Commit, pins: &Pins<'_>) -> Option<Fate<R>> {
         let next = self.older.range((slot, begin.next())..=(slot, Commit::MAX)).next();
         let until = next
             .map(|(_, version)| version.begin)
             .or_else(|| Some(self.newest.get(usize::from(slot))?.as_ref()?.begin))?;
-        if let Some(pin) = newest_within(pinned, begin, until) {
+        if let Some(pin) = pins.newest_within(begin, until) {
             return Some(Fate::Kept(pin));
         }
         let forgotten = self.older.remove(&(slot, begin))?;
@@ -223,14 +223,14 @@ impl<R> Pages<R> {
     pub(crate) fn reclaim(
         &self,
         versions: &[(Row, Commit)],
-        pinned: &[Commit],
+        pins: &Pins<'_>,
         mut report: impl FnMut(Row, Commit, Fate<R>),
     ) {
         for of_page in versions.chunk_by(|a, b| a.0 as usize / PAGE_ROWS == b.0 as usize / PAGE_ROWS) {
             let Some((page, _)) = self.page(of_page[0].0) else { continue };
             let mut rows = page.write();
             for &(row, begin) in of_page {
-                if let Some(fate) = rows.reclaim(slot(row), begin, pinned) {
+                if let Some(fate) = rows.reclaim(slot(row), begin, pins) {
                     report(row, begin, fate);
                 }
             }
@@ -329,7 +329,7 @@ mod tests {
         let mut forgotten = 0;
         let order = (1..VERSIONS / 2).chain((VERSIONS / 2..VERSIONS).rev());
         let all: Vec<(Row, Commit)> = order.map(|commit| (7, Commit::from_number(commit))).collect();
-        pages.reclaim(&all, &pinned, |_, begin, fate| match fate {
+        pages.reclaim(&all, &Pins::on(&pinned), |_, begin, fate| match fate {
             Fate::Kept(pin) => assert_eq!(pin, begin, "a retained version is pinned at its own commit"),
             Fate::Forgotten(version, tombstone) => {
                 assert!(version.begin == begin && begin.get() % 1_000 != 0 && tombstone.is_none());

@@ -14,7 +14,7 @@ use super::version::{Change, Version, version_bytes};
 use crate::error::Commit;
 use crate::hash::RandomState;
 use crate::index::{ChangeSet, Role, RowChange};
-use crate::reclaim::Backlog;
+use crate::reclaim::{Pass, Pins};
 use crate::record::{KeyBuffer, Lookup, Record, Schema};
 use crate::rowset::{Row, RowSet};
 use crate::sync::Arc;
@@ -152,11 +152,11 @@ impl<R: Record> Table<R> {
         }
     }
 
-    /// Drops the versions that a commit has displaced and no reader sees, and retains the others.
+    /// Drops the old states that a commit has displaced and no reader sees, and retains the others.
     pub(crate) fn reclaim_displaced(
         &self,
         writer: &mut TableWriter,
-        pinned: &[Commit],
+        pass: &Pass<'_>,
         applied: &Applied<R>,
         garbage: &mut Garbage,
     ) {
@@ -166,10 +166,12 @@ impl<R: Record> Table<R> {
         if applied.record_heap > 0 {
             garbage.memory += self.gauges.add_heap(applied.record_heap);
         }
-        self.reclaim_versions(writer, &displaced, pinned, garbage);
+        self.reclaim_versions(writer, &displaced, &pass.pins, garbage);
         if displaced.capacity() <= SCRATCH_KEPT {
             writer.displaced = displaced;
         }
+        self.reclaim_derived(writer, pass);
+        garbage.memory += self.recount(writer);
     }
 
     /// The changes as hooks see them.
@@ -179,47 +181,43 @@ impl<R: Record> Table<R> {
         CollectionChanges::new(self.name.clone(), changes)
     }
 
-    /// Reclaims what earlier commits left, at most `budget` versions. Returns what is left still.
-    pub(super) fn reclaim_backlog(
+    /// No reader is at `ended` any longer: drops at most `budget` old states that nobody sees for that reason. Returns whether
+    /// that was all of them.
+    pub(super) fn end(
         &self,
-        pinned: &[Commit],
-        published: Commit,
+        writer: &mut TableWriter,
+        ended: Commit,
+        pass: &Pass<'_>,
         budget: &mut usize,
         garbage: &mut Garbage,
-    ) -> Backlog {
-        let writer = &mut *self.writer();
-        while *budget > 0 {
-            let Some((&pin, _)) = writer.kept.iter().find(|(pin, _)| pinned.binary_search(pin).is_err()) else { break };
-            let Some(filed) = writer.kept.get_mut(&pin) else { break };
-            let slice = filed.split_off(filed.len().saturating_sub(*budget));
-            if filed.is_empty() {
-                writer.kept.remove(&pin);
-            }
-            *budget -= slice.len();
-            self.reclaim_versions(writer, &slice, pinned, garbage);
-        }
-        let derived = self.reclaim_derived(writer, pinned, published, budget);
-        let versions = if writer.kept.keys().any(|pin| pinned.binary_search(pin).is_err()) {
-            Backlog::CutShort
-        } else if writer.kept.is_empty() && self.marks.len() == 0 && self.lengths.len() == 1 {
-            Backlog::Nothing
-        } else {
-            Backlog::Pinned
-        };
-        versions.max(derived)
+    ) -> bool {
+        let (versions, complete) = writer.kept.end(ended, &pass.pins, budget);
+        let mut versions: Vec<_> = versions.into_iter().map(|(begin, row)| (row, begin)).collect();
+        // Versions of one page share a guard.
+        versions.sort_unstable();
+        self.reclaim_versions(writer, &versions, &pass.pins, garbage);
+        complete & self.end_derived(writer, ended, pass, budget)
+    }
+
+    /// Whether any old state is retained.
+    pub(crate) fn retains(&self, writer: &TableWriter) -> bool {
+        !writer.kept.is_empty() || self.retains_derived(writer)
     }
 
     fn reclaim_versions(
         &self,
         writer: &mut TableWriter,
         versions: &[(Row, Commit)],
-        pinned: &[Commit],
+        pins: &Pins<'_>,
         garbage: &mut Garbage,
     ) {
+        if versions.is_empty() {
+            return;
+        }
         let mut forgotten: SmallVec<[Arc<Version<R>>; 2]> = SmallVec::with_capacity(versions.len());
         let mut tombstones = Vec::new();
-        self.pages.reclaim(versions, pinned, |row, begin, fate| match fate {
-            Fate::Kept(pin) => writer.kept.entry(pin).or_default().push((row, begin)),
+        self.pages.reclaim(versions, pins, |row, begin, fate| match fate {
+            Fate::Kept(pin) => writer.kept.add(pin, begin, row),
             Fate::Forgotten(version, tombstone) => {
                 forgotten.push(version);
                 tombstones.extend(tombstone);
@@ -236,8 +234,7 @@ impl<R: Record> Table<R> {
 
     /// Brings the statistics up to date. Returns the change of the memory since the last call, without the heap memory
     /// of the records. Under the commit lock.
-    pub(super) fn recount(&self) -> i64 {
-        let writer = &mut *self.writer();
+    pub(super) fn recount(&self, writer: &mut TableWriter) -> i64 {
         let counts = if self.gauges.is_dropped() { Counts::default() } else { self.counts(writer) };
         // Most updates leave all of it as it was.
         if counts == writer.counted {
@@ -250,7 +247,7 @@ impl<R: Record> Table<R> {
 
     /// The committer's statistics, from its counters: O(structures).
     pub(super) fn counts(&self, writer: &TableWriter) -> Counts {
-        let kept: usize = writer.kept.values().map(Vec::len).sum();
+        let kept = writer.kept.len();
         let versions = writer.keys() + kept;
         let columns = self.columns.iter().zip(&writer.columns);
         let memory = MemoryStats {
@@ -263,7 +260,7 @@ impl<R: Record> Table<R> {
             aggregates: writer.structure_bytes(Role::Aggregate),
             columns: columns.map(|(column, of_column)| column.heap_bytes(of_column)).sum(),
             back_references: writer.back_refs.heap_bytes(),
-            bookkeeping: kept * 16 + writer.free_rows.capacity() * 4 + self.marks.heap_bytes(),
+            bookkeeping: kept * size_of::<(Row, Commit)>() + writer.free_rows.capacity() * 4 + self.marks.heap_bytes(),
         };
         Counts { rows_used: writer.used_rows(), rows_free: writer.free_rows(), kept, memory }
     }

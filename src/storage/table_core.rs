@@ -3,11 +3,12 @@
 //! The shared structures hold the newest state, published or in flight. The committer changes them in place, under short locks
 //! on small parts, one at a time; it holds the commit lock, and with it the [`TableWriter`].
 
-use super::column::{Cell, Column};
+use super::column::{Cell, Column, ColumnWriter};
 use super::counters::Counters;
 use super::gauges::{Counts, Gauges};
 use super::lengths::Lengths;
-use super::marks::{Mark, Marks};
+use super::mark_tree::Mark;
+use super::marks::Marks;
 use super::stats::{AggregateStats, CollectionStats, IndexStats, MemoryStats};
 use super::table_writer::TableWriter;
 use crate::error::{Cause, Commit, QueryError};
@@ -18,7 +19,7 @@ use crate::index::{
 use crate::index::{checked, extract};
 use crate::limits::MAX_ROWS;
 use crate::memory::HeapBytes;
-use crate::reclaim::Backlog;
+use crate::reclaim::Pass;
 use crate::record::{FieldAt, FieldDef, FieldSource, Schema};
 use crate::rowset::{Row, RowSet};
 use crate::sync::{Arc, Mutex, MutexGuard, RwLock};
@@ -292,24 +293,42 @@ impl TableCore {
         writer.records = writer.records + added.len() - removed.len();
     }
 
-    /// Reclaims what earlier commits left in everything but the row pages: at most `budget` entries. Returns what is left there.
-    pub(super) fn reclaim_derived(
+    /// As [`Table::reclaim_displaced`](super::table::Table::reclaim_displaced), for everything but the row pages.
+    pub(super) fn reclaim_derived(&self, writer: &mut TableWriter, pass: &Pass<'_>) {
+        self.marks.tidy(&pass.pins, pass.published);
+        self.lengths.tidy(&pass.pins);
+        for (column, of_column) in self.columns.iter().zip(&mut writer.columns) {
+            column.reclaim_displaced(of_column, &pass.pins);
+        }
+        writer.structures.iter_mut().for_each(|of| of.structure.reclaim_displaced(&pass.pins));
+    }
+
+    /// As [`Table::end`](super::table::Table::end), for everything but the row pages.
+    pub(super) fn end_derived(
         &self,
         writer: &mut TableWriter,
-        pinned: &[Commit],
-        published: Commit,
+        ended: Commit,
+        pass: &Pass<'_>,
         budget: &mut usize,
-    ) -> Backlog {
-        self.marks.tidy(pinned, published);
-        self.lengths.reclaim(pinned);
-        let mut left = Backlog::Nothing;
+    ) -> bool {
+        self.marks.end(ended, &pass.pins, pass.published);
+        self.lengths.end(ended, &pass.pins);
+        let mut complete = true;
         for (column, of_column) in self.columns.iter().zip(&mut writer.columns) {
-            left = left.max(column.reclaim(of_column, pinned, budget));
+            complete &= column.end(of_column, ended, &pass.pins, budget);
         }
         for maintained in &mut writer.structures {
-            left = left.max(maintained.structure.reclaim(pinned, budget));
+            complete &= maintained.structure.end(ended, &pass.pins, budget);
         }
-        left
+        complete
+    }
+
+    /// Whether anything but the row pages retains an old state.
+    pub(super) fn retains_derived(&self, writer: &TableWriter) -> bool {
+        self.marks.len() > 0
+            || self.lengths.len() > 1
+            || writer.columns.iter().any(ColumnWriter::retains)
+            || writer.structures.iter().any(|of| of.structure.retains())
     }
 
     // ---- statistics ------------------------------------------------------------------------------------------------

@@ -6,8 +6,8 @@ use super::gauges::Counts;
 use crate::error::Commit;
 use crate::index::{self, Catalog, ChangeSet, Maintain, Moves, RefPlace, Role, Staged, StagedRefs};
 use crate::limits::MAX_ROWS;
+use crate::reclaim::Retained;
 use crate::rowset::Row;
-use std::collections::BTreeMap;
 
 /// Guarded by the commit lock.
 pub(crate) struct TableWriter {
@@ -24,9 +24,8 @@ pub(crate) struct TableWriter {
     pub(super) key_bytes: usize,
     /// As readers of the statistics see it.
     pub(super) counted: Counts,
-    /// Older versions, by row and begin, each retained under a pinned commit that sees it. They are checked again once that
-    /// commit has no pin left, so a snapshot that is held for long costs the commits under it nothing.
-    pub(super) kept: BTreeMap<Commit, Vec<(Row, Commit)>>,
+    /// The rows of older versions, each filed under a pinned commit that sees it.
+    pub(super) kept: Retained<Row>,
     pub(super) displaced: Vec<(Row, Commit)>,
 }
 
@@ -80,7 +79,7 @@ impl TableWriter {
             records: 0,
             key_bytes: 0,
             counted: Counts::default(),
-            kept: BTreeMap::new(),
+            kept: Retained::default(),
             displaced: Vec::new(),
         }
     }

@@ -1,7 +1,7 @@
 //! The newest published commit, and the commits that readers have pinned.
 //!
 //! `published` is the newest commit that readers may see. A pin occupies a slot that holds the pinned commit. Slots
-//! belong to pins, not to threads. If all slots are taken, further pins go into a map.
+//! belong to pins, not to threads. If all slots are taken, further pins are counted in a map.
 //!
 //! Invariant: a thread that publishes `c` and then reads the pins sees every pin that was or will be taken at a commit
 //! before `c`. The pinning thread stores its pin before it reads `published` again, and the committer publishes before
@@ -11,9 +11,9 @@
 
 use crate::error::Commit;
 use crate::limits::PIN_SLOTS;
-use crate::sync::{self, AtomicU64, Mutex, Ordering::SeqCst, per_thread};
+use crate::reclaim::{Overflow, Pins};
+use crate::sync::{self, AtomicU64, Ordering::SeqCst, per_thread};
 use std::cell::Cell;
-use std::collections::BTreeMap;
 
 const FREE: u64 = Commit::MAX.get();
 
@@ -24,13 +24,7 @@ struct Padded(AtomicU64);
 pub(crate) struct Timeline {
     published: Padded,
     slots: [Padded; PIN_SLOTS],
-    overflow: Mutex<Overflow>,
-}
-
-#[derive(Default)]
-struct Overflow {
-    next: u64,
-    pins: BTreeMap<u64, Commit>,
+    overflow: Overflow,
 }
 
 /// A taken pin. Release it with [`Timeline::unpin`]. It never moves to another slot.
@@ -45,7 +39,7 @@ pub(crate) struct Pin {
 #[derive(Clone, Copy, Debug)]
 enum Place {
     Slot(usize),
-    Overflow(u64),
+    Overflow,
 }
 
 per_thread! {
@@ -58,7 +52,7 @@ impl Timeline {
         Timeline {
             published: Padded(AtomicU64::new(0)),
             slots: std::array::from_fn(|_| Padded(AtomicU64::new(FREE))),
-            overflow: Mutex::new(Overflow::default()),
+            overflow: Overflow::default(),
         }
     }
 
@@ -87,9 +81,9 @@ impl Timeline {
             if newest == epoch {
                 return (Pin { epoch, place, moved }, value);
             }
+            self.announce_again(place, epoch, newest);
             epoch = newest;
             moved = true;
-            self.announce_again(place, epoch);
         }
     }
 
@@ -105,18 +99,16 @@ impl Timeline {
                 return Place::Slot(slot);
             }
         }
-        let mut overflow = self.overflow.lock();
-        overflow.next += 1;
-        let ticket = overflow.next;
-        overflow.pins.insert(ticket, epoch);
-        Place::Overflow(ticket)
+        self.overflow.add(epoch);
+        Place::Overflow
     }
 
-    fn announce_again(&self, place: Place, epoch: Commit) {
+    fn announce_again(&self, place: Place, before: Commit, epoch: Commit) {
         match place {
             Place::Slot(slot) => self.slots[slot].0.store(epoch.get(), SeqCst),
-            Place::Overflow(ticket) => {
-                self.overflow.lock().pins.insert(ticket, epoch);
+            Place::Overflow => {
+                self.overflow.add(epoch);
+                self.overflow.remove(before, || true);
             }
         }
     }
@@ -130,30 +122,40 @@ impl Timeline {
                 self.slots[slot].0.store(FREE, SeqCst);
                 sync::loom_fence();
             }
-            Place::Overflow(ticket) => {
-                let epoch = self.overflow.lock().pins.remove(&ticket);
-                debug_assert_eq!(epoch, Some(pin.epoch));
-            }
+            Place::Overflow => self.overflow.remove(pin.epoch, || self.published() != pin.epoch),
         }
         pin.moved || self.published() != pin.epoch
     }
 
-    /// The pinned commits, ascending and distinct. They include every pin that was taken before the newest publish.
-    pub(crate) fn pinned(&self) -> Vec<Commit> {
+    /// The pinned commits at some moment, for statistics.
+    pub(crate) fn pins_now(&self) -> Pins<'_> {
+        Pins::peek(self.in_slots(), &self.overflow)
+    }
+
+    fn in_slots(&self) -> impl Iterator<Item = Commit> {
+        let in_slots = self.slots.iter().map(|slot| slot.0.load(SeqCst)).filter(|commit| *commit != FREE);
+        in_slots.map(Commit::from_number)
+    }
+
+    /// The pinned commits: every pin that was taken before the newest publish, and perhaps some that have ended since. Also
+    /// returns the commits whose last pin in the map has ended since the last call.
+    pub(crate) fn pins(&self) -> (Pins<'_>, Vec<Commit>) {
         sync::loom_fence();
-        let in_slots = self.slots.iter().map(|s| s.0.load(SeqCst)).filter(|c| *c != FREE);
-        let mut pinned: Vec<Commit> = in_slots.map(Commit::from_number).collect();
-        pinned.extend(self.overflow.lock().pins.values());
-        pinned.sort_unstable();
-        pinned.dedup();
-        pinned
+        Pins::read(self.in_slots(), &self.overflow)
     }
 }
 
 #[cfg(all(test, not(any(memdex_shuttle, memdex_loom))))]
 mod tests {
     use super::*;
-    use crate::reclaim::newest_within;
+
+    /// The pinned commits among the first hundred.
+    fn pinned(timeline: &Timeline) -> Vec<Commit> {
+        let (pins, _) = timeline.pins();
+        let all: Vec<Commit> = (0..100).map(Commit::from_number).filter(|commit| pins.contains(*commit)).collect();
+        assert_eq!((pins.count(), pins.oldest()), (all.len(), all.first().copied()));
+        all
+    }
 
     #[test]
     fn more_pins_than_slots() {
@@ -165,20 +167,23 @@ mod tests {
             })
             .collect();
         let all: Vec<Commit> = (0..PIN_SLOTS as u64 * 2).map(Commit::from_number).collect();
-        assert_eq!(timeline.pinned(), all);
+        assert_eq!(pinned(&timeline), all);
         let last = pins.pop().unwrap();
         let first = pins.remove(0);
         assert!(!timeline.unpin(&last), "a pin on the newest commit can't have blocked a reclamation");
         assert!(timeline.unpin(&first));
-        assert_eq!(timeline.pinned(), all[1..all.len() - 1]);
+        assert_eq!(pinned(&timeline), all[1..all.len() - 1]);
         let within = |from, until| {
-            newest_within(&timeline.pinned(), Commit::from_number(from), Commit::from_number(until)).map(Commit::get)
+            let (pins, _) = timeline.pins();
+            pins.newest_within(Commit::from_number(from), Commit::from_number(until)).map(Commit::get)
         };
         assert_eq!(within(0, 1), None);
         assert_eq!(within(0, 3), Some(2));
         assert_eq!(within(3, 3), None);
         assert!(pins.iter().all(|pin| timeline.unpin(pin)));
-        assert!(timeline.pinned().is_empty());
+        let (left, ended) = timeline.pins();
+        assert_eq!((left.count(), left.oldest()), (0, None));
+        assert_eq!(ended, all[PIN_SLOTS..all.len() - 1], "those of the map, except the newest commit");
     }
 
     #[test]
@@ -191,7 +196,7 @@ mod tests {
             seen
         });
         assert_eq!((pin.epoch.get(), seen.get()), (9, 9));
-        assert_eq!(timeline.pinned(), [seen]);
+        assert_eq!(pinned(&timeline), [seen]);
         assert!(
             timeline.unpin(&pin),
             "something may have been retained for the commit at which the pin was first announced"
@@ -203,7 +208,6 @@ mod tests {
 #[cfg(all(test, memdex_loom))]
 mod orderings {
     use super::*;
-    use crate::reclaim::newest_within;
     use crate::sync::{Arc, AtomicBool, Ordering::Relaxed};
     use loom::thread;
 
@@ -223,7 +227,8 @@ mod orderings {
     fn commit(shared: &Shared) {
         shared.written.store(true, Relaxed);
         shared.timeline.publish(Commit::ZERO.next());
-        if newest_within(&shared.timeline.pinned(), Commit::ZERO, Commit::ZERO.next()).is_none() {
+        let (pins, _) = shared.timeline.pins();
+        if pins.newest_within(Commit::ZERO, Commit::ZERO.next()).is_none() {
             shared.forgotten.store(true, Relaxed);
         }
     }
@@ -252,7 +257,7 @@ mod orderings {
                 .collect();
             commit(&shared);
             readers.into_iter().for_each(|reader| reader.join().unwrap());
-            assert!(shared.timeline.pinned().is_empty());
+            assert_eq!(shared.timeline.pins().0.count(), 0);
         });
     }
 

@@ -102,7 +102,7 @@ pub(super) fn table<R: Record>(table: &Table<R>, published: Commit) -> Result<Ve
         "readers see other indexes or aggregates than the committer maintains".into()
     });
     audit_counts(table, &writer, published, live.len(), occupied, &mut found);
-    let filed: Vec<(Row, Commit)> = writer.kept.values().flatten().copied().collect();
+    let filed: Vec<(Row, Commit)> = writer.kept.iter().map(|(begin, row)| (*row, begin)).collect();
     let filed_once: BTreeSet<_> = filed.iter().copied().collect();
     found.expect(filed.len() == filed_once.len() && filed_once == older_versions, || {
         format!("{} older versions, but {} are registered for reclamation", older_versions.len(), filed.len())

@@ -92,10 +92,13 @@ pub(super) fn attempt(
         sum += part.counts();
         sum
     });
-    staged.iter().for_each(|part| guard.schedule_reclamation(part.table()));
-    let garbage = guard.reclaim(|pinned, garbage| {
+    let garbage = guard.reclaim(operations, |pass, garbage, backlog| {
         // Each part releases its table's writer when it is done.
-        staged.into_iter().for_each(|mut part| part.reclaim(pinned, garbage));
+        for mut part in staged {
+            if part.reclaim(pass, garbage) {
+                backlog.add(part.table());
+            }
+        }
     });
     poison.complete();
 

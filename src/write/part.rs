@@ -4,6 +4,7 @@ use super::attribution::{CommitOptions, CommitReport};
 use super::operation::OperationInfo;
 use super::receipt::Counts;
 use crate::error::{Commit, Refusal};
+use crate::reclaim::Pass;
 use crate::storage::{AnyTable, CollectionChanges, Garbage, ProposedChanges};
 use crate::sync::Arc;
 use std::any::Any;
@@ -52,6 +53,7 @@ pub(super) trait StagedPart {
     fn mark(&self, commit: Commit);
     fn apply(&mut self, commit: Commit);
     fn changes(&self) -> CollectionChanges;
-    fn reclaim(&mut self, pinned: &[Commit], garbage: &mut Garbage);
+    /// Drops what the commit has displaced and no reader sees. Returns whether the table retains any old state.
+    fn reclaim(&mut self, pass: &Pass<'_>, garbage: &mut Garbage) -> bool;
     fn table(&self) -> Arc<dyn AnyTable>;
 }

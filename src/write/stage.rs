@@ -11,6 +11,7 @@ use super::receipt::Counts;
 use super::resolve::{NO_NET, Resolution, look_up};
 use crate::error::{Cause, Commit, Refusal};
 use crate::limits::MAX_ROWS;
+use crate::reclaim::Pass;
 use crate::record::Record;
 use crate::rowset::Row;
 use crate::storage::{
@@ -275,8 +276,8 @@ impl<R: Record> StagedPart for Staged<'_, R> {
         self.table.changes(&self.applied)
     }
 
-    fn reclaim(&mut self, pinned: &[Commit], garbage: &mut Garbage) {
-        self.table.reclaim_displaced(&mut self.writer, pinned, &self.applied, garbage);
+    fn reclaim(&mut self, pass: &Pass<'_>, garbage: &mut Garbage) -> bool {
+        self.table.reclaim_displaced(&mut self.writer, pass, &self.applied, garbage);
         // The changes themselves need not go to the garbage: what they displaced is kept by its page or is in the garbage by now,
         // so theirs are never the last references.
         // The operations may still hold values of the user. If they hold none, their memory is kept for the next batch.
@@ -289,6 +290,7 @@ impl<R: Record> StagedPart for Staged<'_, R> {
         self.operations.extend(left_out);
         garbage.add(self.resolution.take_superseded(false));
         garbage.add(self.attribution.take_refusals());
+        self.table.retains(&self.writer)
     }
 
     fn table(&self) -> Arc<dyn AnyTable> {

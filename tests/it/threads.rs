@@ -317,6 +317,7 @@ fn every_sum_is_the_total_while_money_moves() {
     });
     assert!(bank.store.snapshot().commit().get() > 10_000);
     bank.store.verify().unwrap();
+    bank.store.optimize().unwrap();
     let stats = bank.store.stats();
     assert_eq!((stats.oldest_pin, stats.pinned_commits, stats.poisoned), (None, 0, None));
     for collection in &stats.collections {

@@ -150,6 +150,7 @@ impl Bed {
         self.store.verify().unwrap();
         self.people.store(self.person(99, 1)).unwrap();
         self.people.delete(99).unwrap();
+        self.store.optimize().unwrap();
         let stats = self.stats();
         assert_eq!((&stats.poisoned, stats.oldest_pin), (&None, None));
         assert_eq!((stats.collections[0].versions_retained, stats.collections[0].marks), (0, 0));

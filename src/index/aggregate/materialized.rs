@@ -10,7 +10,7 @@ use super::plan::{AggregatePlan, GroupKey};
 use super::tally::GroupResult;
 use crate::error::Commit;
 use crate::memory::HeapBytes;
-use crate::reclaim::{Backlog, newest_within};
+use crate::reclaim::{Pins, Retained};
 use crate::sync::{Arc, RwLock};
 use memdex_query::value::Value;
 use std::collections::BTreeMap;
@@ -40,8 +40,7 @@ struct Group {
 #[derive(Default)]
 struct History {
     newest: Entry,
-    /// Oldest first.
-    older: Vec<Entry>,
+    older: BTreeMap<Commit, Option<GroupResult>>,
 }
 
 type Entry = (Commit, Option<GroupResult>);
@@ -59,11 +58,17 @@ type Displaced = (Option<Arc<GroupKey>>, Commit);
 
 /// The committer's list of older results that are not dropped yet.
 #[derive(Default)]
-pub(super) struct Retained {
+pub(super) struct Displacements {
     /// Results that the current commit displaced.
     displaced: Vec<Displaced>,
-    /// The others, filed by a pinned commit that sees them.
-    by_pin: BTreeMap<Commit, Vec<Displaced>>,
+    /// The groups of the others.
+    filed: Retained<Option<Arc<GroupKey>>>,
+}
+
+impl Displacements {
+    pub(super) fn is_empty(&self) -> bool {
+        self.displaced.is_empty() && self.filed.is_empty()
+    }
 }
 
 /// One group at one commit.
@@ -79,7 +84,7 @@ pub(crate) struct GroupEntry<'a> {
 const ARC: usize = 16;
 
 /// The heap bytes of an entry's result.
-fn result_bytes((_, result): &Entry) -> usize {
+fn result_bytes(result: &Option<GroupResult>) -> usize {
     result.as_ref().map_or(0, |of| ARC + size_of_val(&*of.values))
 }
 
@@ -95,27 +100,26 @@ impl History {
         if self.newest.0 <= epoch {
             return self.newest.1.as_ref();
         }
-        let later = self.older.partition_point(|(begin, _)| *begin <= epoch);
-        later.checked_sub(1).and_then(|at| self.older[at].1.as_ref())
+        self.older.range(..=epoch).next_back().and_then(|(_, result)| result.as_ref())
     }
 
     /// Adds an entry; returns the commit of the entry that it displaces.
     fn push(&mut self, bytes: &HeapBytes, entry: Entry) -> Commit {
         debug_assert!(self.newest.0 < entry.0, "commits come in order");
-        bytes.change(0, size_of::<Entry>() + result_bytes(&entry));
-        let before = std::mem::replace(&mut self.newest, entry);
-        let displaced = before.0;
-        self.older.push(before);
+        bytes.change(0, size_of::<Entry>() + result_bytes(&entry.1));
+        let (displaced, result) = std::mem::replace(&mut self.newest, entry);
+        self.older.insert(displaced, result);
         displaced
     }
 
     /// Drops an older entry that no pinned commit sees; otherwise returns a commit that sees it.
-    fn reclaim(&mut self, bytes: &HeapBytes, begin: Commit, pinned: &[Commit]) -> Option<Commit> {
-        let at = self.older.binary_search_by_key(&begin, |(begin, _)| *begin).ok()?;
-        let until = self.older.get(at + 1).map_or(self.newest.0, |(begin, _)| *begin);
-        let seen = newest_within(pinned, begin, until);
-        if seen.is_none() {
-            bytes.change(size_of::<Entry>() + result_bytes(&self.older.remove(at)), 0);
+    fn reclaim(&mut self, bytes: &HeapBytes, begin: Commit, pins: &Pins<'_>) -> Option<Commit> {
+        let until = self.older.range(begin.next()..).next().map_or(self.newest.0, |(until, _)| *until);
+        let seen = pins.newest_within(begin, until);
+        if seen.is_none()
+            && let Some(result) = self.older.remove(&begin)
+        {
+            bytes.change(size_of::<Entry>() + result_bytes(&result), 0);
         }
         seen
     }
@@ -126,8 +130,8 @@ impl History {
     }
 
     fn walk_bytes(&self) -> usize {
-        let older = self.older.iter().map(|entry| size_of::<Entry>() + result_bytes(entry));
-        result_bytes(&self.newest) + older.sum::<usize>()
+        let older = self.older.values().map(|result| size_of::<Entry>() + result_bytes(result));
+        result_bytes(&self.newest.1) + older.sum::<usize>()
     }
 }
 
@@ -138,7 +142,7 @@ impl Materialized {
     }
 
     /// Adds the results that a commit changed, before it is published. The first call sets `since`.
-    pub(super) fn push(&self, retained: &mut Retained, commit: Commit, changes: Vec<GroupChange>) {
+    pub(super) fn push(&self, retained: &mut Displacements, commit: Commit, changes: Vec<GroupChange>) {
         if changes.is_empty() {
             return;
         }
@@ -150,7 +154,7 @@ impl Materialized {
                 if state.total.newest.1.is_none() {
                     debug_assert!(state.total.older.is_empty());
                     state.total.newest = (commit, result);
-                    self.bytes.change(0, result_bytes(&state.total.newest));
+                    self.bytes.change(0, result_bytes(&state.total.newest.1));
                 } else {
                     retained.displaced.push((None, state.total.push(&self.bytes, (commit, result))));
                 }
@@ -162,8 +166,8 @@ impl Materialized {
                 }
                 None if result.is_none() => {}
                 None => {
-                    let history = History { newest: (commit, result), older: Vec::new() };
-                    self.bytes.change(0, group_bytes(&key, &label) + result_bytes(&history.newest));
+                    let history = History { newest: (commit, result), older: BTreeMap::new() };
+                    self.bytes.change(0, group_bytes(&key, &label) + result_bytes(&history.newest.1));
                     state.groups.insert(key, Group { label, history });
                 }
             }
@@ -180,44 +184,34 @@ impl Materialized {
         self.state.write().until = published;
     }
 
-    /// Drops what the current commit has displaced and no reader sees, and retains the rest; of what is retained under commits that
-    /// have no pin any more, checks at most `budget` entries.
-    pub(super) fn reclaim(&self, retained: &mut Retained, pinned: &[Commit], budget: &mut usize) -> Backlog {
+    /// Drops what the current commit has displaced and no reader sees, and retains the rest.
+    pub(super) fn reclaim_displaced(&self, retained: &mut Displacements, pins: &Pins<'_>) {
         let displaced = std::mem::take(&mut retained.displaced);
-        self.drop_unseen(retained, displaced, pinned);
-        while *budget > 0 {
-            let Some(&pin) = retained.by_pin.keys().find(|pin| pinned.binary_search(pin).is_err()) else { break };
-            let Some(of_pin) = retained.by_pin.get_mut(&pin) else { break };
-            let slice = of_pin.split_off(of_pin.len().saturating_sub(*budget));
-            if of_pin.is_empty() {
-                retained.by_pin.remove(&pin);
-            }
-            *budget -= slice.len();
-            self.drop_unseen(retained, slice, pinned);
-        }
-        if retained.by_pin.keys().any(|pin| pinned.binary_search(pin).is_err()) {
-            Backlog::CutShort
-        } else if retained.by_pin.is_empty() {
-            Backlog::Nothing
-        } else {
-            Backlog::Pinned
-        }
+        self.drop_unseen(retained, displaced, pins);
     }
 
-    fn drop_unseen(&self, retained: &mut Retained, displaced: Vec<Displaced>, pinned: &[Commit]) {
+    /// No reader is at `ended` any longer: drops at most `budget` results that nobody sees for that reason. Returns whether that was
+    /// all of them.
+    pub(super) fn end(&self, retained: &mut Displacements, ended: Commit, pins: &Pins<'_>, budget: &mut usize) -> bool {
+        let (unseen, complete) = retained.filed.end(ended, pins, budget);
+        self.drop_unseen(retained, unseen.into_iter().map(|(begin, key)| (key, begin)).collect(), pins);
+        complete
+    }
+
+    fn drop_unseen(&self, retained: &mut Displacements, displaced: Vec<Displaced>, pins: &Pins<'_>) {
         if displaced.is_empty() {
             return;
         }
         let mut state = self.state.write();
         for (key, begin) in displaced {
             let Some(of) = &key else {
-                let seen = state.total.reclaim(&self.bytes, begin, pinned);
-                seen.into_iter().for_each(|pin| retained.by_pin.entry(pin).or_default().push((None, begin)));
+                let seen = state.total.reclaim(&self.bytes, begin, pins);
+                seen.into_iter().for_each(|pin| retained.filed.add(pin, begin, None));
                 continue;
             };
             let Some(group) = state.groups.get_mut(of) else { continue };
-            match group.history.reclaim(&self.bytes, begin, pinned) {
-                Some(pin) => retained.by_pin.entry(pin).or_default().push((key, begin)),
+            match group.history.reclaim(&self.bytes, begin, pins) {
+                Some(pin) => retained.filed.add(pin, begin, key),
                 None if group.history.is_gone() => {
                     self.bytes.change(group_bytes(of, &group.label), 0);
                     state.groups.remove(of);
@@ -271,19 +265,19 @@ impl Materialized {
     }
 
     /// Checks that each older entry is retained exactly once, and that no group is left without a result.
-    pub(super) fn audit(&self, retained: &Retained) -> Result<(), String> {
+    pub(super) fn audit(&self, retained: &Displacements) -> Result<(), String> {
         let state = self.state.read();
-        let mut listed: Vec<&Displaced> = retained.by_pin.values().flatten().chain(&retained.displaced).collect();
+        let filed = retained.filed.iter().map(|(begin, key)| (key.clone(), begin));
+        let mut listed: Vec<Displaced> = filed.chain(retained.displaced.iter().cloned()).collect();
         listed.sort_unstable();
-        let total = state.total.older.iter().map(|(begin, _)| (None, *begin));
+        let total = state.total.older.keys().map(|begin| (None, *begin));
         let of_group = |(key, group): (&Arc<GroupKey>, &Group)| {
             let key = key.clone();
-            let entries: Vec<Displaced> =
-                group.history.older.iter().map(|(begin, _)| (Some(key.clone()), *begin)).collect();
+            let entries: Vec<Displaced> = group.history.older.keys().map(|begin| (Some(key.clone()), *begin)).collect();
             entries
         };
         let older: Vec<Displaced> = total.chain(state.groups.iter().flat_map(of_group)).collect();
-        if !listed.iter().copied().eq(&older) {
+        if listed != older {
             return Err(format!(
                 "{} older results, and {} in the list of retained ones: they differ",
                 older.len(),

@@ -6,13 +6,13 @@ use super::super::changes::{Moves, StagedRefs};
 use super::super::maintain::{Maintain, Role, StagedRecords};
 use super::super::shape::extract;
 use super::groups::{Groups, NewEntries};
-use super::materialized::{GroupEntry, Materialized, Retained};
+use super::materialized::{Displacements, GroupEntry, Materialized};
 use super::plan::{AggregatePlan, GroupKey};
 use super::recompute::Recomputed;
 use super::tally::GroupResult;
 use crate::error::Commit;
 use crate::hash::RandomState;
-use crate::reclaim::Backlog;
+use crate::reclaim::Pins;
 use crate::sync::Arc;
 use crate::user_code;
 use std::collections::BTreeMap;
@@ -23,7 +23,7 @@ pub(crate) struct AggregateWriter {
     plan: Arc<AggregatePlan>,
     groups: Groups,
     new: NewEntries,
-    retained: Retained,
+    retained: Displacements,
     /// Whether readers have a first version.
     begun: bool,
 }
@@ -36,7 +36,7 @@ impl AggregateWriter {
             groups: Groups::new(&plan, seed),
             new: NewEntries::new(&plan),
             plan,
-            retained: Retained::default(),
+            retained: Displacements::default(),
             begun: false,
         }
     }
@@ -89,8 +89,16 @@ impl Maintain for AggregateWriter {
         self.shared.close(published);
     }
 
-    fn reclaim(&mut self, pinned: &[Commit], budget: &mut usize) -> Backlog {
-        self.shared.reclaim(&mut self.retained, pinned, budget)
+    fn reclaim_displaced(&mut self, pins: &Pins<'_>) {
+        self.shared.reclaim_displaced(&mut self.retained, pins);
+    }
+
+    fn end(&mut self, ended: Commit, pins: &Pins<'_>, budget: &mut usize) -> bool {
+        self.shared.end(&mut self.retained, ended, pins, budget)
+    }
+
+    fn retains(&self) -> bool {
+        !self.retained.is_empty()
     }
 
     fn tidy(&mut self, restart: bool) -> Option<usize> {

@@ -6,11 +6,10 @@
 use crate::error::Commit;
 use crate::hash::{self, RandomState, spread};
 use crate::memory::HeapBytes;
-use crate::reclaim::{Backlog, newest_within};
+use crate::reclaim::{Pins, Retained};
 use crate::sync::RwLock;
 use hashbrown::HashTable;
 use memdex_query::value::{Value, ValueRef};
-use std::collections::BTreeMap;
 
 /// The bit that marks a provisional code.
 const NEW: u32 = 1 << 31;
@@ -39,7 +38,7 @@ pub(super) struct Codes {
     /// By code: the commits in which a row had it.
     lifetimes: Vec<Lifetime>,
     /// Retired codes by a pinned commit in which a row had them.
-    retained: BTreeMap<Commit, Vec<u32>>,
+    retained: Retained<u32>,
     /// Hashes and values that are new in the current batch.
     new: Vec<(u32, Value)>,
 }
@@ -51,6 +50,12 @@ struct Lifetime {
     until: Commit,
     /// The code is in `retired` or `retained`.
     is_queued: bool,
+}
+
+impl Codes {
+    pub(super) fn retains(&self) -> bool {
+        !self.retained.is_empty()
+    }
 }
 
 impl Dictionary {
@@ -109,31 +114,20 @@ impl Dictionary {
         Admitted(admitted)
     }
 
-    /// Frees the retired codes that no pinned commit sees in use, and retains each of the others under a pin that does. Then
-    /// frees at most `budget` codes that were retained under pins that have ended.
-    pub(super) fn reclaim(&self, codes: &mut Codes, pinned: &[Commit], budget: &mut usize) -> Backlog {
+    /// Frees the codes that the last commit retired and no pinned commit sees in use, and retains the others.
+    pub(super) fn reclaim_retired(&self, codes: &mut Codes, pins: &Pins<'_>) {
         let retired = std::mem::take(&mut codes.retired);
-        self.free(codes, retired, pinned);
-        while *budget > 0 {
-            let Some(&pin) = codes.retained.keys().find(|pin| pinned.binary_search(pin).is_err()) else { break };
-            let Some(retained) = codes.retained.get_mut(&pin) else { break };
-            let slice = retained.split_off(retained.len().saturating_sub(*budget));
-            if retained.is_empty() {
-                codes.retained.remove(&pin);
-            }
-            *budget -= slice.len();
-            self.free(codes, slice, pinned);
-        }
-        if codes.retained.keys().any(|pin| pinned.binary_search(pin).is_err()) {
-            Backlog::CutShort
-        } else if codes.retained.is_empty() {
-            Backlog::Nothing
-        } else {
-            Backlog::Pinned
-        }
+        self.free(codes, retired, pins);
     }
 
-    fn free(&self, codes: &mut Codes, retired: Vec<u32>, pinned: &[Commit]) {
+    /// No reader is at `ended` any longer: frees at most `budget` codes for that reason. Returns whether that was all of them.
+    pub(super) fn end(&self, codes: &mut Codes, ended: Commit, pins: &Pins<'_>, budget: &mut usize) -> bool {
+        let (unseen, complete) = codes.retained.end(ended, pins, budget);
+        self.free(codes, unseen.into_iter().map(|(_, code)| code).collect(), pins);
+        complete
+    }
+
+    fn free(&self, codes: &mut Codes, retired: Vec<u32>, pins: &Pins<'_>) {
         let mut dictionary = None;
         for code in retired {
             let (count, hash) = codes.counts[code as usize];
@@ -143,9 +137,9 @@ impl Dictionary {
                 // A row has it again; the end of that row will retire it once more.
                 continue;
             }
-            if let Some(pin) = newest_within(pinned, lifetime.since, lifetime.until) {
+            if let Some(pin) = pins.newest_within(lifetime.since, lifetime.until) {
                 lifetime.is_queued = true;
-                codes.retained.entry(pin).or_default().push(code);
+                codes.retained.add(pin, lifetime.since, code);
             } else if let Ok(entry) = codes.by_hash.find_entry(spread(hash), |known| *known == code) {
                 entry.remove();
                 let value = dictionary.get_or_insert_with(|| self.values.write())[code as usize].take();
@@ -245,7 +239,7 @@ impl Codes {
             + self.counts.capacity() * 8
             + self.lifetimes.capacity() * size_of::<Lifetime>()
             + (self.free.capacity() + self.retired.capacity()) * 4
-            + self.retained.values().map(|codes| codes.capacity() * 4).sum::<usize>()
+            + self.retained.len() * size_of::<(Commit, u32)>()
     }
 }
 

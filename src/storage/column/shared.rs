@@ -6,7 +6,7 @@ use super::page::Page;
 use crate::error::Commit;
 use crate::hash::RandomState;
 use crate::limits::PAGE_ROWS;
-use crate::reclaim::Backlog;
+use crate::reclaim::Pins;
 use crate::record::FieldDef;
 use crate::rowset::Row;
 use crate::storage::segments::Segments;
@@ -148,9 +148,14 @@ impl Column {
         zone.map_or(0, |(low, high)| width_of(high - low)).min(WIDEST)
     }
 
-    /// Frees the retired codes that no reader can see, and reports the work left over.
-    pub(crate) fn reclaim(&self, writer: &mut ColumnWriter, pinned: &[Commit], budget: &mut usize) -> Backlog {
-        self.dictionary.reclaim(&mut writer.codes, pinned, budget)
+    /// Frees the codes that the last commit retired and no reader can see, and retains the others.
+    pub(crate) fn reclaim_displaced(&self, writer: &mut ColumnWriter, pins: &Pins<'_>) {
+        self.dictionary.reclaim_retired(&mut writer.codes, pins);
+    }
+
+    /// No reader is at `ended` any longer: frees at most `budget` codes for that reason. Returns whether that was all of them.
+    pub(crate) fn end(&self, writer: &mut ColumnWriter, ended: Commit, pins: &Pins<'_>, budget: &mut usize) -> bool {
+        self.dictionary.end(&mut writer.codes, ended, pins, budget)
     }
 
     /// Releases unused memory of the dictionary and of the committer's side. Under the commit lock.
@@ -167,7 +172,7 @@ impl Column {
         Some(page.tidy(&self.pages.bytes))
     }
 
-    /// Heap bytes of both sides. O(retained codes' pins).
+    /// Heap bytes of both sides. O(1).
     pub(crate) fn heap_bytes(&self, writer: &ColumnWriter) -> usize {
         self.pages.bytes.get() + self.dictionary.bytes.get() + writer.codes.heap_bytes()
     }
@@ -223,6 +228,11 @@ impl Column {
 }
 
 impl ColumnWriter {
+    /// Whether any retired code is retained.
+    pub(crate) fn retains(&self) -> bool {
+        self.codes.retains()
+    }
+
     /// Discards the state of an earlier batch, whether it was committed or refused.
     pub(crate) fn clear(&mut self) {
         self.codes.clear();

@@ -6,6 +6,7 @@ use super::{Column, ColumnWriter};
 use crate::error::Commit;
 use crate::hash::{self, RandomState};
 use crate::limits::PAGE_ROWS;
+use crate::reclaim::Pins;
 use crate::record::{FieldDef, Test, Values};
 use crate::rowset::{Row, RowSet};
 use memdex_query::value::{DecimalValue, Kind, Value, ValueRef};
@@ -54,7 +55,7 @@ impl Tested {
         self.column.admit(&mut self.writer, self.commit);
         let cells: Vec<_> = rows.into_iter().zip(std::mem::take(&mut self.writer.cells)).collect();
         self.column.apply(&mut self.writer, self.commit, &cells);
-        self.column.reclaim(&mut self.writer, &[], &mut usize::MAX.clone());
+        self.column.reclaim_displaced(&mut self.writer, &Pins::on(&[]));
     }
 
     fn widths(&self, page: usize) -> Vec<usize> {
@@ -312,7 +313,7 @@ fn a_code_visible_to_a_pin_keeps_its_value() {
     let mut tested = Tested::of([Value::from("a"), Value::from("b")]);
     let mut cells = RowCells::default();
     tested.column.read_rows(&[0], &mut cells);
-    let pinned = [tested.commit];
+    let pinned = tested.commit;
     let commit = tested.commit.next();
     for (row, text) in [(0, "c"), (0, "d"), (0, "e")] {
         tested.writer.clear();
@@ -321,11 +322,11 @@ fn a_code_visible_to_a_pin_keeps_its_value() {
         tested.column.admit(&mut tested.writer, commit);
         let cell = tested.writer.cells[0];
         tested.column.apply(&mut tested.writer, commit, &[(row, cell)]);
-        tested.column.reclaim(&mut tested.writer, &pinned, &mut 100);
+        tested.column.reclaim_displaced(&mut tested.writer, &Pins::on(&[pinned]));
         tested.column.tidy(&mut tested.writer);
         assert_eq!(tested.column.value_of(0, cells.bits[0], &cells.overflow), Value::from("a"));
     }
-    tested.column.reclaim(&mut tested.writer, &[], &mut 100);
+    assert!(tested.column.end(&mut tested.writer, pinned, &Pins::on(&[]), &mut 100));
     assert_eq!(tested.column.value_of(0, cells.bits[0], &cells.overflow), Value::NULL, "the pin has ended");
 }
 

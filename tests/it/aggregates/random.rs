@@ -316,6 +316,7 @@ proptest! {
             both.check();
         }
         both.held.clear();
+        both.kept.0.optimize().unwrap();
         prop_assert_eq!(both.kept.0.stats().collections[0].results_retained, 0, "without readers everything is reclaimed");
         both.check();
     }

@@ -107,6 +107,7 @@ fn readers_with_snapshots_see_their_state_through_clears() {
         }
         done.store(true, SeqCst);
     });
+    store.optimize().unwrap();
     assert_eq!(store.stats().collections[0].versions_retained, 0);
     store.verify().unwrap();
 }

@@ -135,6 +135,7 @@ impl Purses {
     }
 
     fn check_at_rest(&self) {
+        self.store.optimize().unwrap();
         let stats = self.store.stats();
         assert_eq!((stats.oldest_pin, &stats.poisoned), (None, &None));
         let left = &stats.collections[0];

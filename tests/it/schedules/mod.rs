@@ -190,7 +190,7 @@ fn shared_snapshots() {
     });
 }
 
-/// A snapshot is dropped during a commit, and no commit follows: its retained versions must still be reclaimed.
+/// A snapshot is dropped during a commit, and no commit follows: upkeep must find what it retained.
 #[test]
 fn last_pin_dropped_during_the_last_commit() {
     explore(|| {
@@ -210,7 +210,44 @@ fn last_pin_dropped_during_the_last_commit() {
     });
 }
 
-/// Two snapshots are dropped during an audit, which holds the commit lock and so inherits the reclamation of both.
+/// Snapshots begin and end during commits, and no commit follows: the thread of the store reclaims what they retained.
+#[test]
+fn reclaimed_in_background() {
+    explore(|| {
+        let store = memdex::Store::builder().reclaim_in_background().build();
+        let items = store.collection::<world::Item>("items").unwrap();
+        let put = |items: &memdex::Collection<world::Item>, stamp| {
+            items.store(world::Item { key: 0, a: 0, b: 0, c: 0, stamp }).unwrap();
+        };
+        put(&items, 0);
+        let held = store.snapshot();
+        let of_reader = store.clone();
+        let reader = thread::spawn(move || {
+            let later = of_reader.snapshot();
+            drop(held);
+            drop(later);
+        });
+        let short = {
+            let store = store.clone();
+            thread::spawn(move || drop(store.snapshot()))
+        };
+        put(&items, 1);
+        items.delete(0).unwrap();
+        reader.join().unwrap();
+        short.join().unwrap();
+        loop {
+            let stats = store.stats();
+            let of_items = &stats.collections[0];
+            if (of_items.versions_retained, of_items.marks, of_items.lengths_retained) == (0, 0, 0) {
+                break;
+            }
+            thread::yield_now();
+        }
+        store.verify().unwrap();
+    });
+}
+
+/// Two snapshots are dropped during an audit, which holds the commit lock.
 #[test]
 fn pins_dropped_during_an_audit() {
     explore(|| {

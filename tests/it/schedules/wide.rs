@@ -153,6 +153,7 @@ impl Shelves {
 
     fn check_at_rest(&self) {
         self.store.verify().unwrap();
+        self.store.optimize().unwrap();
         let stats = self.store.stats();
         let kept = (stats.collections[0].versions_retained, stats.collections[0].marks, stats.poisoned);
         assert_eq!(kept, (0, 0, None));

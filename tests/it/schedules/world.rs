@@ -206,8 +206,10 @@ impl World {
         at.unwrap_or_else(|| panic!("len between {from} and {to}: {got}"))
     }
 
-    /// Without readers, nothing is left to reclaim although no commit followed, and every structure is consistent.
+    /// Without readers, upkeep reclaims everything, and every structure is consistent, before and after.
     pub(super) fn check_at_rest(&self) {
+        self.store.verify().unwrap();
+        self.store.optimize().unwrap();
         let stats = self.store.stats();
         assert_eq!(stats.oldest_pin, None);
         assert_eq!(stats.poisoned, None);

@@ -79,6 +79,7 @@ fn sums_of_all_groups_equal_the_total() {
             });
         }
     });
+    store.optimize().unwrap();
     assert_eq!(store.stats().collections[0].versions_retained, 0);
     store.verify().unwrap();
 }

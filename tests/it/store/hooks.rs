@@ -68,6 +68,7 @@ fn taken(log: &Log) -> Vec<String> {
 fn is_untouched(store: &Store, users: &Collection<User>, commit: u64, expected: &[(String, i64)]) {
     assert_eq!((store.newest_commit().get(), state(users)), (commit, expected.to_vec()));
     store.verify().unwrap();
+    store.optimize().unwrap();
     let stats = store.stats();
     assert_eq!((stats.poisoned, stats.collections[0].versions_retained, stats.collections[0].marks), (None, 0, 0));
 }

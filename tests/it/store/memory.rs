@@ -159,6 +159,7 @@ proptest! {
         }
         drop(snapshots);
         items.clear().unwrap();
+        store.optimize().unwrap();
         store.verify().unwrap();
         let memory = store.stats().collections[0].memory;
         prop_assert_eq!((memory.records, memory.record_heap, memory.versions), (0, 0, 0));
@@ -220,6 +221,7 @@ fn the_peak_outlives_versions_of_a_snapshot() {
     let most = store.stats().memory;
     assert_eq!(most.peak, most.now);
     drop(held);
+    store.optimize().unwrap();
     let stats = store.stats();
     assert_eq!((stats.collections[0].versions_retained, stats.memory.peak), (0, most.now));
     assert!(stats.memory.now < most.now / 5, "{:?} of {most:?}", stats.memory);
@@ -278,6 +280,7 @@ fn strings_of_records_are_included_as_long_as_a_version_holds_them() {
     users.store(big(30_000)).unwrap();
     assert!(heap() >= 40_000, "the snapshot sees the first city: {}", heap());
     drop(snapshot);
+    store.optimize().unwrap();
     assert!((30_000..30_100).contains(&heap()), "{}", heap());
     users.update("1", |user| user.city = String::new()).unwrap();
     assert!(heap() < 1_000, "{}", heap());

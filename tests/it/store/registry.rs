@@ -181,6 +181,7 @@ fn records_of_a_dropped_collection_are_dropped_outside_the_lock() {
     store.drop_collection("Busy").unwrap();
     drop(busy);
     drop(snapshot);
+    store.optimize().unwrap();
     assert_eq!((users.len(), store.stats().drop_panics), (2, 0));
     assert!(users.contains("busy-1") && users.contains("busy-2"));
 }

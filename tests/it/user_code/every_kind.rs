@@ -183,6 +183,7 @@ impl Shelf {
         self.store.verify().unwrap();
         self.things.store(self.thing(99, 43)).unwrap();
         self.things.delete(99).unwrap();
+        self.store.optimize().unwrap();
         let stats = self.stats();
         assert_eq!((&stats.poisoned, stats.oldest_pin), (&None, None));
         let of_things = &stats.collections[0];

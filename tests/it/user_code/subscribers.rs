@@ -180,6 +180,7 @@ fn a_subscriber_may_read_but_not_write_child() {
             bed.people.insert(bed.person(1, 2)).unwrap_err();
             assert_eq!(bed.people.find(field("score").eq(5)).count(), Ok(1));
             drop(held);
+            bed.store.optimize().unwrap();
         });
         assert!(calls.load(SeqCst) > 20);
         assert_eq!(bed.stats().subscriber_panics, 0);
