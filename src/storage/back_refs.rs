@@ -16,18 +16,22 @@ pub(crate) struct BackRefs {
 /// The back references of the structures that were added together.
 pub(crate) struct RefGroup {
     width: usize,
+    /// A page without words has been released.
     pages: Vec<Box<[u32]>>,
+    /// How many pages have words.
+    filled: usize,
 }
 
 impl RefGroup {
     pub(crate) fn new(width: usize) -> Self {
-        RefGroup { width, pages: Vec::new() }
+        RefGroup { width, pages: Vec::new(), filled: 0 }
     }
 
     /// Zeros for a row that was never set.
     pub(crate) fn get(&self, row: Row) -> &[u32] {
         let from = row as usize % PAGE_ROWS * self.width;
-        self.pages.get(row as usize / PAGE_ROWS).map_or(&ZEROS[..self.width], |page| &page[from..from + self.width])
+        let page = self.pages.get(row as usize / PAGE_ROWS);
+        page.and_then(|page| page.get(from..from + self.width)).unwrap_or(&ZEROS[..self.width])
     }
 
     pub(crate) fn set(&mut self, row: Row, refs: &[u32]) {
@@ -36,11 +40,22 @@ impl RefGroup {
             return;
         }
         let page = row as usize / PAGE_ROWS;
-        while self.pages.len() <= page {
-            self.pages.push(vec![0; PAGE_ROWS * self.width].into());
+        if self.pages.len() <= page {
+            self.pages.resize_with(page + 1, Box::default);
+        }
+        if self.pages[page].is_empty() {
+            self.pages[page] = vec![0; PAGE_ROWS * self.width].into();
+            self.filled += 1;
         }
         let from = row as usize % PAGE_ROWS * self.width;
         self.pages[page][from..from + self.width].copy_from_slice(refs);
+    }
+
+    fn release(&mut self, page: usize) {
+        if let Some(words) = self.pages.get_mut(page).filter(|words| !words.is_empty()) {
+            *words = Box::default();
+            self.filled -= 1;
+        }
     }
 }
 
@@ -93,8 +108,24 @@ impl BackRefs {
         width
     }
 
+    /// Gives back the page of these rows, which are all free.
+    pub(super) fn release(&mut self, page: usize) {
+        self.groups.iter_mut().for_each(|group| group.release(page));
+    }
+
+    /// Gives back what lies behind the last page with rows before `end`.
+    pub(super) fn truncate(&mut self, end: Row) {
+        let pages = (end as usize).div_ceil(PAGE_ROWS);
+        for group in &mut self.groups {
+            (pages..group.pages.len()).for_each(|page| group.release(page));
+            group.pages.truncate(pages);
+            group.pages.shrink_to_fit();
+        }
+    }
+
     pub(crate) fn heap_bytes(&self) -> usize {
-        let of = |group: &RefGroup| group.pages.len() * (PAGE_ROWS * group.width * 4 + size_of::<Box<[u32]>>());
+        let of =
+            |group: &RefGroup| group.filled * PAGE_ROWS * group.width * 4 + group.pages.len() * size_of::<Box<[u32]>>();
         self.groups.iter().map(of).sum()
     }
 }

@@ -37,6 +37,13 @@ pub(crate) enum Fate<R> {
     Forgotten(Arc<Version<R>>, Option<Arc<Version<R>>>),
 }
 
+/// A page after upkeep.
+pub(crate) struct Shrunk {
+    pub(crate) has_changed: bool,
+    /// All its rows are free.
+    pub(crate) is_free: bool,
+}
+
 /// The number of rows that are fetched under guards held at the same time.
 pub(crate) const FETCHED_TOGETHER: usize = 32;
 
@@ -163,13 +170,17 @@ impl<R> Pages<R> {
         page.read().newest.get(usize::from(slot))?.clone()
     }
 
-    /// Frees unused capacity of a page. Returns whether it had any; `None` past the last page.
-    pub(crate) fn shrink(&self, number: usize) -> Option<bool> {
+    /// Frees unused memory of a page: that behind its last row that is not free. `None` past the last page.
+    pub(crate) fn shrink(&self, number: usize) -> Option<Shrunk> {
         let (page, _) = Row::try_from(number * PAGE_ROWS).ok().and_then(|row| self.page(row))?;
         let mut rows = page.write();
-        let is_loose = rows.newest.capacity() > rows.newest.len();
-        self.0.bytes.track(&mut *rows, Rows::heap_bytes, |rows| rows.newest.shrink_to_fit());
-        Some(is_loose)
+        let used = rows.newest.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
+        let shrunk = Shrunk { has_changed: rows.newest.capacity() > used, is_free: used == 0 };
+        self.0.bytes.track(&mut *rows, Rows::heap_bytes, |rows| {
+            rows.newest.truncate(used);
+            rows.newest.shrink_to_fit();
+        });
+        Some(shrunk)
     }
 
     /// One more than the highest row that has a slot.

@@ -74,7 +74,7 @@ pub struct CollectionStats {
     pub name: String,
     /// Records at the newest published commit.
     pub records: usize,
-    /// Row numbers ever used.
+    /// Row numbers ever used, up to the highest one in use at the last [`optimize`](crate::Store::optimize).
     pub rows_used: usize,
     /// Row numbers available for new records.
     pub rows_free: usize,

@@ -12,7 +12,7 @@ use crate::rowset::Row;
 /// Guarded by the commit lock.
 pub(crate) struct TableWriter {
     pub(super) free_rows: Vec<Row>,
-    /// Rows from here on were never used. Never falls.
+    /// Rows from here on were never used, or are forgotten.
     pub(super) used_rows: Row,
     pub(super) back_refs: BackRefs,
     /// Indexes and materialized aggregates, in the order in which they were added.
@@ -108,6 +108,14 @@ impl TableWriter {
             self.used_rows += 1;
             self.used_rows - 1
         })
+    }
+
+    /// All rows from here on are free: makes them count as never used.
+    pub(super) fn forget_rows_from(&mut self, end: Row) {
+        self.used_rows = end;
+        self.free_rows.retain(|row| *row < end);
+        self.free_rows.shrink_to_fit();
+        self.back_refs.truncate(end);
     }
 
     /// The row that [`new_row`](Self::new_row) will allocate after so many others.

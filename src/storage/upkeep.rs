@@ -4,10 +4,12 @@
 //! depends on the work: parts that are empty or packed cost almost nothing. Readers wait only for the part that a slice works on.
 //! Nothing visible changes, so nothing is marked; code that moves entries holds every guard concerned.
 
+use super::pages::Shrunk;
 use super::table::Table;
+use super::table_writer::TableWriter;
 use crate::limits::{KEY_SHARDS, UPKEEP_WORK};
 use crate::record::Record;
-use crate::rowset::RowSet;
+use crate::rowset::{Row, RowSet};
 
 /// Where the next slice begins.
 #[derive(Clone, Copy)]
@@ -16,6 +18,8 @@ pub(crate) enum Upkeep {
     Keys(usize),
     /// The row pages, from this one on.
     Pages(usize),
+    /// The free rows at the end.
+    Rows,
     /// The pages of the column at this place, from this one on.
     Column(usize, usize),
     /// The structure at this place, from its beginning or from where the last slice ended.
@@ -38,6 +42,18 @@ impl<R: Record> Table<R> {
         Some(at)
     }
 
+    /// Makes the free rows behind the last one that is not free count as never used. Returns the work done. Not while anything is
+    /// marked: a mark does not list the rows from its first new one on, so that one must not be lower than in an earlier mark.
+    fn forget_rows_at_the_end(&self, writer: &mut TableWriter) -> usize {
+        let end = self.pages.end();
+        if self.marks.len() > 0 || end >= writer.used_rows() {
+            return 1;
+        }
+        let work = writer.free_rows() / 16;
+        writer.forget_rows_from(end as Row);
+        work
+    }
+
     /// One slice. Returns the place at which to continue, and the work done.
     fn slice(&self, at: Upkeep) -> Option<(Upkeep, usize)> {
         Some(match at {
@@ -55,16 +71,30 @@ impl<R: Record> Table<R> {
                 (Upkeep::Pages(0), work)
             }
             Upkeep::Pages(page) => match self.pages.shrink(page) {
-                Some(is_loose) => (Upkeep::Pages(page + 1), if is_loose { PAGE_WORK } else { 1 }),
-                None => (Upkeep::Column(0, 0), 0),
-            },
-            Upkeep::Column(place, page) => match self.columns.get(place).map(|column| column.tidy_page(page)) {
-                Some(Some(has_values)) => {
-                    (Upkeep::Column(place, page + 1), if has_values { COLUMN_PAGE_WORK } else { 1 })
+                Some(Shrunk { has_changed, is_free }) => {
+                    if is_free {
+                        self.writer().back_refs.release(page);
+                    }
+                    (Upkeep::Pages(page + 1), if has_changed { PAGE_WORK } else { 1 })
                 }
-                Some(None) => (Upkeep::Column(place + 1, 0), 0),
-                None => (Upkeep::Structure { place: 0, restart: true }, 0),
+                None => (Upkeep::Rows, 0),
             },
+            Upkeep::Rows => {
+                let work = self.forget_rows_at_the_end(&mut self.writer());
+                (Upkeep::Column(0, 0), work)
+            }
+            Upkeep::Column(place, page) => {
+                let Some(column) = self.columns.get(place) else {
+                    return Some((Upkeep::Structure { place: 0, restart: true }, 0));
+                };
+                let of_column = &mut self.writer().columns[place];
+                match column.tidy_page(of_column, page) {
+                    Some(has_values) => {
+                        (Upkeep::Column(place, page + 1), if has_values { COLUMN_PAGE_WORK } else { 1 })
+                    }
+                    None => (Upkeep::Column(place + 1, 0), column.release_pages(of_column)),
+                }
+            }
             Upkeep::Structure { place, restart } => {
                 let mut writer = self.writer();
                 // Structures may have gone since the last slice: then this one is another, or the last is behind us.

@@ -2,6 +2,7 @@
 
 mod nan;
 mod partial;
+mod upkeep;
 
 use crate::cases::default_cases;
 use memdex::error::{Cause, IndexError, QueryError, SchemaError};
@@ -517,30 +518,6 @@ fn indexes_are_added_and_dropped_under_writers() {
     store.verify().unwrap();
     let kinds: Vec<IndexKind> = players.indexes().iter().map(IndexDef::kind).collect();
     assert!(kinds.contains(&IndexKind::Unique) && kinds.contains(&IndexKind::Ordered));
-}
-
-/// After most records are deleted, upkeep releases their memory in every structure.
-#[test]
-fn upkeep_releases_unused_memory() {
-    let store = Store::new();
-    let players = store.collection::<Player>("Player").unwrap();
-    let full = |id: u32| Player {
-        club: Some(format!("club number {id}")),
-        nick: Some(format!("{id}")),
-        tags: vec![format!("tag {id}"), "all".into()],
-        ..player(id)
-    };
-    store.commit(|batch| (0..4_000).try_for_each(|id| batch.store(&players, full(id)))).unwrap();
-    let before = store.stats().collections[0].memory;
-    store.commit(|batch| (20..4_000).try_for_each(|id| batch.delete(&players, id))).unwrap();
-    store.optimize().unwrap();
-    let after = store.stats().collections[0].memory;
-    assert!(after.indexes < before.indexes / 2, "{before:?} {after:?}");
-    assert!(after.columns < before.columns / 2, "{before:?} {after:?}");
-    assert!(after.key_table < before.key_table / 2, "{before:?} {after:?}");
-    store.commit(|batch| (0..4_000).try_for_each(|id| batch.store(&players, full(id)))).unwrap();
-    store.verify().unwrap();
-    assert_eq!(players.find(player::CLUB.eq("club number 3999")).count().unwrap(), 1);
 }
 
 /// Values that are added and removed under a snapshot that never saw them are not retained for it.

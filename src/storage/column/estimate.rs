@@ -1,5 +1,6 @@
 //! Cardinality estimates for the planner, from zones, the size of the dictionary and the number of values.
 
+use super::page::Page;
 use super::scan::Run;
 use super::shared::Column;
 use crate::limits::PAGE_ROWS;
@@ -16,13 +17,14 @@ impl Column {
     /// O(1) with a dictionary.
     pub(crate) fn estimate(&self, test: &Test) -> usize {
         let present = self.present.load(Relaxed) as f64;
+        let places = (self.pages().len() * PAGE_ROWS) as f64;
         let estimate = match test {
-            Test::IsNull => (self.pages.len() * PAGE_ROWS) as f64 - present,
+            Test::IsNull => places - present,
             Test::Any(_) | Test::All(_) | Test::HasNone => 0.0,
             _ if self.is_coded() => present * self.selectivity_of_codes(test),
             _ => self.selectivity_of_zones(&self.runs(test)) * present,
         };
-        estimate.clamp(0.0, (self.pages.len() * PAGE_ROWS) as f64).ceil() as usize
+        estimate.clamp(0.0, places).ceil() as usize
     }
 
     /// The selectivity of a test, on the assumption that all values have the same number of rows.
@@ -47,8 +49,9 @@ impl Column {
         // Prefix sums of the lengths of the runs, so that each page costs only two searches.
         let mut before = vec![0.0; runs.len() + 1];
         runs.iter().enumerate().for_each(|(at, (from, to))| before[at + 1] = before[at] + bits_of(*from, *to));
+        let list = self.pages();
         let (mut pages, mut matching) = (0, 0.0);
-        for (low, high) in self.pages.pages().filter_map(|page| page.zone()) {
+        for (low, high) in list.pages().flatten().filter_map(Page::zone) {
             pages += 1;
             let first = runs.partition_point(|(_, to)| *to < low);
             let end = runs.partition_point(|(from, _)| *from <= high);

@@ -21,6 +21,10 @@
 //! **Zones** are bounds on the bits of all values of a page. A commit widens them before it stores the first cell that
 //! needs it. Only upkeep narrows them, to the newest state. The bits of a row that no later commit has changed are always
 //! within the zone.
+//!
+//! **Pages without values are given back** by upkeep, which replaces the list of the pages by one without them. A reader takes the list
+//! after it has pinned its commit. If it still has the list before, it finds in a page that was given back the state of the
+//! replacement, when none of its rows had a value. Commits after that have marked the rows that they change.
 
 mod cells;
 mod dictionary;
@@ -29,6 +33,7 @@ mod estimate;
 mod orderings;
 mod packed;
 mod page;
+mod page_list;
 mod read;
 mod scan;
 mod shared;

@@ -71,15 +71,9 @@ impl Column {
         if self.is_coded() { Encoding::Codes } else { Encoding::Bits(self.kind) }
     }
 
-    /// The number of pages; later rows have no value.
-    #[cfg(all(test, not(memdex_loom)))]
-    pub(crate) fn pages(&self) -> usize {
-        self.pages.len()
-    }
-
     /// Inclusive bounds on the bits of a page, possibly wider than needed; `None` if it has no values.
     pub(crate) fn zone(&self, page: usize) -> Option<(u64, u64)> {
-        let zone = self.pages.page(page)?.zone();
+        let zone = self.pages().page(page)?.zone();
         sync::fence_acquire();
         zone
     }
@@ -88,7 +82,8 @@ impl Column {
     pub(crate) fn read_page(&self, number: usize, into: &mut PageCells) {
         into.present = [0; PAGE_WORDS];
         into.overflow.0.clear();
-        if let Some(page) = self.pages.page(number)
+        let pages = self.pages();
+        if let Some(page) = pages.page(number)
             && let Some(cells) = page.cells()
         {
             into.present = page.present();
@@ -112,12 +107,13 @@ impl Column {
         bits.clear();
         bits.resize(rows.len(), 0);
         // Locate many cells first, then load them: in short loops the memory accesses of many rows overlap.
+        let pages = self.pages();
         let mut places: SmallVec<[Option<(&Page, Cell<'_>)>; READ_TOGETHER]> = SmallVec::new();
         let groups = rows.chunks(READ_TOGETHER).zip(present.chunks_mut(READ_TOGETHER));
         for ((rows, present), bits) in groups.zip(bits.chunks_mut(READ_TOGETHER)) {
             places.clear();
             places.extend(rows.iter().map(|row| {
-                let page = self.pages.page(*row as usize / PAGE_ROWS)?;
+                let page = pages.page(*row as usize / PAGE_ROWS)?;
                 Some((page, page.cells()?.cell(*row as usize % PAGE_ROWS)))
             }));
             for (((place, row), present), bits) in places.iter().zip(rows).zip(present).zip(bits) {
@@ -134,9 +130,10 @@ impl Column {
 
     #[cold]
     fn read_overflow(&self, rows: &[Row], into: &mut RowCells) {
+        let pages = self.pages();
         for ((row, bits), present) in rows.iter().zip(&into.bits).zip(&into.present) {
             if *present && self.is_escape(*bits) {
-                let page = self.pages.page(*row as usize / PAGE_ROWS);
+                let page = pages.page(*row as usize / PAGE_ROWS);
                 let value = page.and_then(|page| page.overflow(*row as usize % PAGE_ROWS));
                 into.overflow.0.extend(value.map(|value| (*row, value)));
             }

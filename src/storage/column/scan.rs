@@ -42,8 +42,9 @@ impl Column {
         let table = if self.is_coded() && runs.len() > FEW_RUNS { table_of(&runs) } else { Vec::new() };
         let scan = Scan { test, runs, table };
         let mut lanes = Lanes::default();
-        let mut pages = self.pages.pages().enumerate().peekable();
-        let rows = RowSet::from_words(self.pages.len().div_ceil(PAGES_A_CHUNK), |chunk, words| {
+        let list = self.pages();
+        let mut pages = list.pages().enumerate().peekable();
+        let rows = RowSet::from_words(list.len().div_ceil(PAGES_A_CHUNK), |chunk, words| {
             let mut any = 0;
             while let Some((number, page)) = pages.next_if(|(number, _)| number / PAGES_A_CHUNK == chunk) {
                 let Some(matches) = self.rows_of(page, &scan, &mut lanes) else { continue };
@@ -100,11 +101,12 @@ impl Column {
     }
 
     /// A bitmap of the matching rows of a page; `None` if no row matches.
-    fn rows_of(&self, page: &Page, scan: &Scan<'_>, lanes: &mut Lanes) -> Option<[u64; PAGE_WORDS]> {
+    fn rows_of(&self, page: Option<&Page>, scan: &Scan<'_>, lanes: &mut Lanes) -> Option<[u64; PAGE_WORDS]> {
         if *scan.test == Test::IsNull {
             let all = u64::MAX >> (64 - PAGE_ROWS.min(64));
-            return Some(page.present().map(|present| !present & all));
+            return Some(page.map_or([0; PAGE_WORDS], Page::present).map(|present| !present & all));
         }
+        let page = page?;
         let (low, high) = page.zone()?;
         let near = touching(&scan.runs, low, high);
         let escapes = self.is_escape(low) || self.is_escape(high);

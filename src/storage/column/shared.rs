@@ -3,14 +3,14 @@
 use super::cells::{WIDEST, Width, width_of};
 use super::dictionary::{Codes, Dictionary};
 use super::page::Page;
+use super::page_list::PageList;
 use crate::error::Commit;
 use crate::hash::RandomState;
 use crate::limits::PAGE_ROWS;
 use crate::reclaim::Pins;
 use crate::record::FieldDef;
 use crate::rowset::Row;
-use crate::storage::segments::Segments;
-use crate::sync::{self, AtomicU64, Ordering::Relaxed};
+use crate::sync::{self, Arc, AtomicU64, Ordering::Relaxed, RwLock};
 use memdex_query::value::{Kind, Value, ValueRef, saturated_bits, zero_bits};
 use std::collections::BTreeMap;
 
@@ -18,7 +18,8 @@ use std::collections::BTreeMap;
 pub(crate) struct Column {
     pub(crate) field: usize,
     pub(super) kind: Kind,
-    pub(super) pages: Segments<Page>,
+    /// Replaced by upkeep.
+    list: RwLock<Arc<PageList>>,
     /// For kinds whose values have no ordered bits.
     pub(super) dictionary: Dictionary,
     /// The number of rows that have a value.
@@ -36,8 +37,9 @@ pub(crate) enum Cell {
 }
 
 /// The committer's side of a column, and the staged changes of the current batch.
-#[derive(Default)]
 pub(crate) struct ColumnWriter {
+    /// Those that readers find.
+    pages: Arc<PageList>,
     codes: Codes,
     /// The overflow values of the batch, with their escapes.
     overflow: Vec<(u64, Value)>,
@@ -47,14 +49,20 @@ pub(crate) struct ColumnWriter {
 
 impl Column {
     pub(crate) fn new(position: usize, field: &FieldDef) -> (Self, ColumnWriter) {
+        let pages = Arc::new(PageList::new());
         let column = Column {
             field: position,
             kind: field.kind(),
-            pages: Segments::new(),
+            list: RwLock::new(pages.clone()),
             dictionary: Dictionary::new(),
             present: AtomicU64::new(0),
         };
-        (column, ColumnWriter::default())
+        (column, ColumnWriter { pages, codes: Codes::default(), overflow: Vec::new(), cells: Vec::new() })
+    }
+
+    /// The pages, for a reader that has pinned its commit.
+    pub(super) fn pages(&self) -> Arc<PageList> {
+        self.list.read().clone()
     }
 
     /// Whether cells are codes.
@@ -105,9 +113,10 @@ impl Column {
         // A reader that loads anything stored after this fence sees the mark.
         sync::fence_release();
         let present = self.present.load(Relaxed);
-        let (bytes, mut added, mut removed) = (&self.pages.bytes, 0, 0);
+        let pages = writer.pages.clone();
+        let (bytes, mut added, mut removed) = (pages.bytes(), 0, 0);
         for page_cells in cells.chunk_by(|a, b| a.0 as usize / PAGE_ROWS == b.0 as usize / PAGE_ROWS) {
-            let page = self.prepare_page(writer, page_cells);
+            let page = self.prepare_page(&pages, writer, page_cells);
             let into = page.cells();
             for (row, cell) in page_cells {
                 let at = *row as usize % PAGE_ROWS;
@@ -128,24 +137,16 @@ impl Column {
     }
 
     /// The page of some cells, made wide enough for them.
-    fn prepare_page(&self, writer: &ColumnWriter, cells: &[(Row, Cell)]) -> &Page {
+    fn prepare_page<'a>(&self, pages: &'a PageList, writer: &ColumnWriter, cells: &[(Row, Cell)]) -> &'a Page {
         let number = cells[0].0 as usize / PAGE_ROWS;
-        let page = self.pages.page_to_write(number, Page::new);
+        let page = pages.page_to_write(number);
         let bits = || cells.iter().filter_map(|(_, cell)| writer.bits(*cell));
         if let (Some(low), Some(high)) = (bits().min(), bits().max()) {
             page.widen_zone(low, high);
-            let likely = self.likely_width(number, cells.len());
-            page.widen_cells(&self.pages.bytes, zero_bits(self.kind).unwrap_or(0), likely);
+            let likely = likely_width(pages, number, cells.len());
+            page.widen_cells(pages.bytes(), zero_bits(self.kind).unwrap_or(0), likely);
         }
         page
-    }
-
-    /// The least width for the first cells of a page: if they are few, the width that the previous page needs, since later
-    /// values are likely to resemble those.
-    fn likely_width(&self, page: usize, cells: usize) -> Width {
-        let before = page.checked_sub(1).filter(|_| cells < PAGE_ROWS / 2);
-        let zone = before.and_then(|before| self.pages.page(before)?.zone());
-        zone.map_or(0, |(low, high)| width_of(high - low)).min(WIDEST)
     }
 
     /// Frees the codes that the last commit retired and no reader can see, and retains the others.
@@ -165,22 +166,34 @@ impl Column {
     }
 
     /// Tidies a page. Returns whether there can be any values in it; `None` past the last page. Under the commit lock.
-    pub(crate) fn tidy_page(&self, number: usize) -> Option<bool> {
-        let page = self.pages.page(number)?;
+    pub(crate) fn tidy_page(&self, writer: &ColumnWriter, number: usize) -> Option<bool> {
+        if number >= writer.pages.len() {
+            return None;
+        }
+        let Some(page) = writer.pages.page(number) else { return Some(false) };
         // A reader that loads a narrowed bound sees the marks of the commits that removed the excluded values.
         sync::fence_release();
-        Some(page.tidy(&self.pages.bytes))
+        Some(page.tidy(writer.pages.bytes()))
+    }
+
+    /// Gives pages without values back, after all pages have been tidied. Under the commit lock. Returns the work done.
+    pub(crate) fn release_pages(&self, writer: &mut ColumnWriter) -> usize {
+        if let Some(rest) = writer.pages.without_empty() {
+            writer.pages = Arc::new(rest);
+            let before = std::mem::replace(&mut *self.list.write(), writer.pages.clone());
+            drop(before);
+        }
+        1 + writer.pages.len() / 64
     }
 
     /// Heap bytes of both sides. O(1).
     pub(crate) fn heap_bytes(&self, writer: &ColumnWriter) -> usize {
-        self.pages.bytes.get() + self.dictionary.bytes.get() + writer.codes.heap_bytes()
+        writer.pages.bytes().get() + self.dictionary.bytes.get() + writer.codes.heap_bytes()
     }
 
     /// The heap bytes, by a walk; for audits.
     pub(crate) fn walk_bytes(&self, writer: &ColumnWriter) -> usize {
-        let pages: usize = self.pages.pages().map(|page| size_of::<Page>() + page.walk_bytes()).sum();
-        pages + self.dictionary.walk_bytes() + writer.codes.heap_bytes()
+        writer.pages.walk_bytes() + self.dictionary.walk_bytes() + writer.codes.heap_bytes()
     }
 
     /// Passes each row's value, present or missing, to `visit` as readers find it, with its code if it has one; for audits.
@@ -188,7 +201,11 @@ impl Column {
     pub(crate) fn audit(&self, mut visit: impl FnMut(Row, ValueRef<'_>, Option<u32>)) -> Vec<String> {
         let mut flaws = Vec::new();
         let mut present = 0;
-        for (number, page) in self.pages.pages().enumerate() {
+        for (number, page) in self.pages().pages().enumerate() {
+            let Some(page) = page else {
+                (0..PAGE_ROWS).for_each(|at| visit((number * PAGE_ROWS + at) as Row, ValueRef::Null, None));
+                continue;
+            };
             if !page.is_sound() {
                 flaws.push(format!("page {number} has a value outside its zone"));
             }
@@ -225,6 +242,14 @@ impl Column {
         }
         flaws
     }
+}
+
+/// The least width for the first cells of a page: if they are few, the width that the previous page needs, since later
+/// values are likely to resemble those.
+fn likely_width(pages: &PageList, page: usize, cells: usize) -> Width {
+    let before = page.checked_sub(1).filter(|_| cells < PAGE_ROWS / 2);
+    let zone = before.and_then(|before| pages.page(before)?.zone());
+    zone.map_or(0, |(low, high)| width_of(high - low)).min(WIDEST)
 }
 
 impl ColumnWriter {

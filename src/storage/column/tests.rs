@@ -59,7 +59,7 @@ impl Tested {
     }
 
     fn widths(&self, page: usize) -> Vec<usize> {
-        self.column.pages.page(page).unwrap().widths().into_iter().map(|width| 1 << width).collect()
+        self.column.pages().page(page).unwrap().widths().into_iter().map(|width| 1 << width).collect()
     }
 
     fn value(&self, row: Row) -> Value {
@@ -82,9 +82,9 @@ impl Tested {
             values += usize::from(!value.is_null());
         });
         assert_eq!((flaws, values), (Vec::new(), self.model.len()));
-        assert!(self.column.pages() * PAGE_ROWS >= self.rows as usize);
+        assert!(self.column.pages().len() * PAGE_ROWS >= self.rows as usize);
         let mut page = PageCells::default();
-        for number in 0..=self.column.pages() {
+        for number in 0..=self.column.pages().len() {
             self.column.read_page(number, &mut page);
             let has_values = page.present.iter().any(|word| *word != 0);
             assert!(!has_values || self.column.zone(number).is_some(), "page {number} has values and no zone");
@@ -116,9 +116,10 @@ impl Tested {
     /// Upkeep narrows each zone to the values of its page. A zone may be wider before it, never narrower.
     fn tidy(&mut self) {
         self.column.tidy(&mut self.writer);
-        (0..).map_while(|number| self.column.tidy_page(number)).for_each(drop);
+        (0..).map_while(|number| self.column.tidy_page(&self.writer, number)).for_each(drop);
+        self.column.release_pages(&mut self.writer);
         let mut page = PageCells::default();
-        for number in 0..self.column.pages() {
+        for number in 0..self.column.pages().len() {
             self.column.read_page(number, &mut page);
             let cells = page.bits();
             let present = (0..PAGE_ROWS).filter(|at| page.present[at / 64] >> (at % 64) & 1 == 1);
@@ -130,7 +131,7 @@ impl Tested {
 
     fn check_test(&self, test: &Test) {
         let found: Vec<Row> = self.column.rows(test).iter().collect();
-        let all = (self.column.pages() * PAGE_ROWS) as Row;
+        let all = (self.column.pages().len() * PAGE_ROWS) as Row;
         let expected: Vec<Row> = (0..all).filter(|row| test.admits(self.value(*row).as_ref())).collect();
         assert_eq!(found, expected, "{test:?}");
         for step in [1, 3, 700] {
@@ -247,7 +248,10 @@ fn values_beyond_64_bits_are_overflow_values() {
     tested.put((0..8).map(|row| (row, Value::from(row))));
     tested.check();
     let before = tested.bytes();
-    assert_eq!((tested.column.tidy_page(0), tested.column.tidy_page(64)), (Some(true), None));
+    assert_eq!(
+        (tested.column.tidy_page(&tested.writer, 0), tested.column.tidy_page(&tested.writer, 64)),
+        (Some(true), None)
+    );
     assert!(tested.bytes() < before);
 }
 
@@ -258,7 +262,7 @@ fn only_upkeep_narrows_zones() {
     assert_eq!(tested.column.zone(0), Some((bits(5), bits(1_000))));
     tested.put([(0, Value::NULL), (2, Value::from(60))]);
     assert_eq!(tested.column.zone(0), Some((bits(5), bits(1_000))));
-    tested.column.tidy_page(0);
+    tested.column.tidy_page(&tested.writer, 0);
     assert_eq!(tested.column.zone(0), Some((bits(60), bits(70))));
     tested.put([(1, Value::NULL), (2, Value::NULL)]);
     assert_eq!(tested.column.zone(0), Some((bits(60), bits(70))), "the zone of the removed values");
@@ -485,7 +489,7 @@ fn column_timings() {
         });
         let mut page = PageCells::default();
         timed(&format!("all pages, {width:?} bytes"), &mut || {
-            let pages = 0..tested.column.pages();
+            let pages = 0..tested.column.pages().len();
             pages.fold(0, |sum, number| {
                 tested.column.read_page(number, &mut page);
                 sum ^ page.bits().get(PAGE_ROWS - 1) as usize
@@ -501,11 +505,37 @@ fn column_timings() {
     let tested = Tested::of((0..ROWS).map(|n| Value::from(["new", "paid", "sent", "done"][spread(n, 4) as usize])));
     let mut page = PageCells::default();
     timed("all pages, four codes", &mut || {
-        let pages = 0..tested.column.pages();
+        let pages = 0..tested.column.pages().len();
         pages.fold(0, |sum, number| {
             tested.column.read_page(number, &mut page);
             sum ^ page.bits().get(PAGE_WORDS) as usize
         })
     });
     timed("rows, one of four codes", &mut || tested.column.rows(&Test::Eq(Value::from("paid"))).len());
+}
+
+/// Upkeep gives pages back that have lost all their values, and a reader that took the list before still reads it.
+#[test]
+fn pages_without_values_are_given_back() {
+    const PAGES: u32 = 16;
+    let rows = PAGES * PAGE_ROWS as Row;
+    let mut tested = Tested::of((0..rows).map(|row| Value::from(i64::from(row) * 1_000)));
+    let full = tested.column.heap_bytes(&tested.writer);
+    let before = tested.column.pages();
+    // All but one row of the last page but one.
+    let left = rows - PAGE_ROWS as Row - 5;
+    tested.put((0..rows).filter(|row| *row != left).map(|row| (row, Value::NULL)));
+    tested.tidy();
+    let kept: Vec<usize> = (0..PAGES as usize).filter(|page| tested.column.pages().page(*page).is_some()).collect();
+    assert_eq!(kept, [PAGES as usize - 2]);
+    assert!(tested.column.heap_bytes(&tested.writer) < full / 8);
+    assert!(before.page(0).is_some_and(|page| page.zone().is_none()), "a reader finds the page without values");
+    tested.check();
+    let places = tested.column.pages().len() * PAGE_ROWS;
+    assert_eq!(tested.column.rows(&Test::IsNull).len(), places - 1);
+    tested.put([(3, Value::from(7)), (rows - 1, Value::from(8))]);
+    tested.check();
+    assert_eq!(tested.column.rows(&between(i64::MIN, i64::MAX)).len(), 3);
+    tested.tidy();
+    tested.check();
 }
