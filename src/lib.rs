@@ -171,7 +171,8 @@ pub mod hook {
 pub mod stats {
     pub use crate::latency::{CallLatency, LatencyStats};
     pub use crate::storage::{
-        AggregateStats, CollectionStats, IndexStats, MemoryStats, MemoryUse, Stats, VerifyError, VerifyReport,
+        AggregateStats, CollectionStats, IndexStats, MemoryStats, MemoryUse, Stats, VerifyError, VerifyProgress,
+        VerifyReport,
     };
 }
 

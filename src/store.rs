@@ -9,8 +9,8 @@ use crate::read::{QueryResult, Snapshot};
 use crate::record::Document;
 use crate::record::{Access, KeyValue, Record, Schema, key_value_schema};
 use crate::storage::{
-    AnyTable, Collection, CommitHook, CommitInfo, Engine, Registered, Registration, Stats, Table, VerifyError,
-    VerifyReport,
+    AnyTable, Collection, CommitHook, CommitInfo, Engine, Meter, Registered, Registration, Stats, Table, VerifyError,
+    VerifyProgress, VerifyReport,
 };
 use crate::sync::Arc;
 use crate::user_code;
@@ -332,17 +332,42 @@ impl Store {
     }
 
     /// Checks every structure against every record, and the counted memory by a walk. Blocks writers, but not readers.
-    /// O(records × indexes). Calls the extractors of all records, which must not wait for a thread that writes.
+    /// O(records × indexes), on as many threads as there are cores.
     ///
     /// # Errors
     /// A [`VerifyError`] with the first findings: a bug in memdex, or an extractor or `heap_size` that returns different
     /// results for the same record.
     pub fn verify(&self) -> Result<VerifyReport, VerifyError> {
+        self.verify_with(|_| ())
+    }
+
+    /// [`verify`](Store::verify) that reports its progress, after about every 65,536 checks.
+    ///
+    /// `progress` is called on several threads, one at a time; the reports ascend. Writes from inside it are refused. If it
+    /// panics, it is not called again, and the panic reaches the caller after the audit.
+    ///
+    /// ```
+    /// # use memdex::{Record, Store};
+    /// # #[derive(Record)] struct User { #[record(key)] id: u32, #[record(index)] city: String }
+    /// # let store = Store::new();
+    /// # let users = store.collection::<User>("User")?;
+    /// # users.store(User { id: 1, city: "Ulm".into() })?;
+    /// let mut last = 0;
+    /// store.verify_with(|progress| last = progress.done * 100 / progress.total)?;
+    /// assert_eq!(last, 100);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`verify`](Store::verify).
+    pub fn verify_with(&self, mut progress: impl FnMut(VerifyProgress) + Send) -> Result<VerifyReport, VerifyError> {
         let Some(_guard) = self.engine.lock_to_audit() else { return Err(VerifyError::InsideUserCode) };
         let published = self.engine.timeline.published();
+        let tables = self.engine.tables();
+        let meter = Meter::new(tables.iter().map(|table| table.checks()).sum(), &mut progress);
         let mut report = VerifyReport::default();
-        for table in self.engine.tables() {
-            report += table.verify(published)?;
+        for table in tables {
+            report += table.verify(published, &meter)?;
         }
         Ok(report)
     }
@@ -449,7 +474,7 @@ impl StoreBuilder {
     /// # users.store(User { id: 1 })?;
     /// let snapshot = store.snapshot();
     /// users.delete(1)?;
-    /// assert_eq!(store.stats().collections[0].versions_retained, 2);
+    /// assert_eq!(store.stats().collections[0].versions_retained, 1);
     /// drop(snapshot);
     /// while store.stats().collections[0].versions_retained > 0 {
     ///     std::thread::yield_now();

@@ -81,6 +81,44 @@ pub(crate) fn fence_acquire() {
     chosen::fence_of(Ordering::Acquire);
 }
 
+/// Work that [`run_in_parallel`] does.
+pub(crate) type Job<'a, T> = Box<dyn FnOnce() -> T + Send + 'a>;
+
+/// Runs all jobs, on as many threads as there are cores, and returns their results in their order. A panic of a job ends the call
+/// once the other threads have stopped.
+#[cfg(not(any(memdex_shuttle, memdex_loom)))]
+pub(crate) fn run_in_parallel<T: Send>(jobs: Vec<Job<'_, T>>) -> Vec<T> {
+    let threads = thread::available_parallelism().map_or(1, |cores| cores.get()).min(jobs.len());
+    let queue = Mutex::new(jobs.into_iter().enumerate());
+    let work = || {
+        let next = || queue.lock().next();
+        let mut done = Vec::new();
+        while let Some((at, job)) = next() {
+            done.push((at, job()));
+        }
+        done
+    };
+    let mut done = thread::scope(|scope| {
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+        let mut done = work();
+        for other in others {
+            match other.join() {
+                Ok(more) => done.extend(more),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        done
+    });
+    done.sort_unstable_by_key(|(at, _)| *at);
+    done.into_iter().map(|(_, result)| result).collect()
+}
+
+/// One after the other: the checkers explore the threads that use the store.
+#[cfg(any(memdex_shuttle, memdex_loom))]
+pub(crate) fn run_in_parallel<T: Send>(jobs: Vec<Job<'_, T>>) -> Vec<T> {
+    jobs.into_iter().map(|job| job()).collect()
+}
+
 /// The condition variable of `parking_lot`, with the signatures of `std`, which the checkers' variables have too.
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
 mod waiting {

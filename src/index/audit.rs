@@ -47,6 +47,13 @@ impl Findings {
         }
     }
 
+    /// Adds those of a part that comes after this one.
+    pub(crate) fn absorb(&mut self, later: Findings) {
+        let room = MOST_REPORTED - self.reported.len();
+        self.reported.extend(later.reported.into_iter().take(room));
+        self.count += later.count;
+    }
+
     /// Compares the counted memory of a structure with that which a walk has found.
     pub(crate) fn expect_bytes(&mut self, what: &str, counted: usize, walked: usize) {
         self.expect(counted == walked, || format!("the memory of {what} is {walked} bytes, but counted as {counted}"));

@@ -27,7 +27,7 @@ use memdex_query::value::{Key, Value, ValueRef, decode_parts};
 use std::ops::ControlFlow;
 
 /// The committer's side of a structure that commits maintain. Guarded by the commit lock.
-pub(crate) trait Maintain: Send {
+pub(crate) trait Maintain: Send + Sync {
     fn name(&self) -> &str;
 
     fn role(&self) -> Role;

@@ -6,7 +6,7 @@ use super::stats::CollectionStats;
 use super::table::Table;
 use super::table_core::TableCore;
 use super::upkeep::Upkeep;
-use super::verify::{self, VerifyError, VerifyReport};
+use super::verify::{self, Meter, VerifyError, VerifyReport};
 use crate::error::Commit;
 use crate::reclaim::Pass;
 use crate::record::{Record, Schema};
@@ -34,7 +34,9 @@ pub(crate) trait AnyTable: Rows {
     fn recount(&self) -> i64;
     /// One turn of upkeep. Returns the place at which to continue.
     fn upkeep(&self, at: Upkeep) -> Option<Upkeep>;
-    fn verify(&self, published: Commit) -> Result<VerifyReport, VerifyError>;
+    /// How many checks an audit takes. Under the commit lock.
+    fn checks(&self) -> u64;
+    fn verify(&self, published: Commit, meter: &Meter<'_>) -> Result<VerifyReport, VerifyError>;
     /// Has all later commits to it refused. Returns the change of the heap memory of its records. Under the commit lock.
     fn set_dropped(&self) -> i64;
     fn is_dropped(&self) -> bool;
@@ -73,8 +75,12 @@ impl<R: Record> AnyTable for Table<R> {
         Table::upkeep(self, at)
     }
 
-    fn verify(&self, published: Commit) -> Result<VerifyReport, VerifyError> {
-        verify::table(self, published)
+    fn checks(&self) -> u64 {
+        verify::checks(self)
+    }
+
+    fn verify(&self, published: Commit, meter: &Meter<'_>) -> Result<VerifyReport, VerifyError> {
+        verify::table(self, published, meter)
     }
 
     fn set_dropped(&self) -> i64 {

@@ -36,7 +36,7 @@ pub use collection::Collection;
 pub use handle::Handle;
 pub use hooks::CommitHook;
 pub use stats::{AggregateStats, CollectionStats, IndexStats, MemoryStats, MemoryUse, Stats};
-pub use verify::{VerifyError, VerifyReport};
+pub use verify::{VerifyError, VerifyProgress, VerifyReport};
 
 pub(crate) use any_table::AnyTable;
 pub(crate) use changes::{CollectionChanges, ProposedChanges};
@@ -51,4 +51,5 @@ pub(crate) use rows::{AnyVersion, Rows, SharedVersion, typed};
 pub(crate) use table::{Applied, Table};
 pub(crate) use table_core::TableCore;
 pub(crate) use table_writer::TableWriter;
+pub(crate) use verify::Meter;
 pub(crate) use version::{Change, Version};

@@ -183,6 +183,11 @@ impl<R> Pages<R> {
         Some(shrunk)
     }
 
+    /// The number of pages, used or not.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// One more than the highest row that has a slot.
     pub(crate) fn end(&self) -> usize {
         let used = self.0.pages().enumerate().filter_map(|(page, rows)| {

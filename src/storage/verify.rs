@@ -6,10 +6,9 @@ use super::table_writer::TableWriter;
 use super::version::Version;
 use crate::error::Commit;
 use crate::index::{AuditRow, AuditRows, Findings, RefPlace};
-use crate::limits::PAGE_ROWS;
 use crate::record::{Access, Fields, KeyBuffer, Lookup, Record};
 use crate::rowset::{Row, RowSet};
-use crate::sync::{self, Arc};
+use crate::sync::{self, Arc, AtomicU64, Job, Mutex, Ordering::SeqCst, run_in_parallel};
 use crate::user_code;
 use memdex_query::value::ValueRef;
 use std::collections::{BTreeMap, BTreeSet};
@@ -62,50 +61,109 @@ pub enum VerifyError {
     InsideUserCode,
 }
 
-/// Audits one collection. The caller holds the commit lock, so no commit is in flight. O(records × indexes).
-pub(super) fn table<R: Record>(table: &Table<R>, published: Commit) -> Result<VerifyReport, VerifyError> {
-    let writer = table.writer();
-    let mut found = Findings::default();
-    let mut live = Vec::new();
-    let mut older_versions = BTreeSet::new();
-    let (mut occupied, mut page) = (0, 0);
-    let mut walked = Walked { key_bytes: 0, record_heap: Some(0) };
-    while table.pages.audit_page(page, |row, newest, older| {
-        occupied += usize::from(newest.is_some());
-        older_versions.extend(older.iter().map(|version| (row, version.begin)));
-        older.iter().chain(newest).for_each(|version| walked.add(version));
-        audit_row(table, published, row, newest, older, &mut found);
-        if newest.is_some_and(|version| !version.is_tombstone()) {
-            live.push(row);
-        }
-        let freed = newest.is_none() && (row as usize) < writer.used_rows as usize;
-        found.expect(!freed || older.is_empty(), || format!("free row {row} has older versions"));
-    }) {
-        page += 1;
+/// How far an audit has come; see [`Store::verify_with`](crate::Store::verify_with).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct VerifyProgress {
+    /// Checks that are done: one for each record, and one for each record in each index, aggregate and column.
+    pub done: u64,
+    /// All checks.
+    pub total: u64,
+}
+
+/// Counts checks, and reports them from time to time.
+pub(crate) struct Meter<'a> {
+    done: AtomicU64,
+    total: u64,
+    /// `None` after it has panicked.
+    report: Mutex<Option<&'a mut (dyn FnMut(VerifyProgress) + Send)>>,
+}
+
+/// After so many checks, a job reports them.
+const CHECKS_A_REPORT: usize = 1 << 16;
+
+impl<'a> Meter<'a> {
+    pub(crate) fn new(total: u64, report: &'a mut (dyn FnMut(VerifyProgress) + Send)) -> Self {
+        Meter { done: AtomicU64::new(0), total, report: Mutex::new(Some(report)) }
     }
-    debug_assert!(page * PAGE_ROWS >= live.len());
-    let live_set = RowSet::from_sorted(&live);
-    found.expect(*table.all_rows.read() == live_set, || {
+
+    fn add(&self, checks: usize) {
+        if checks > 0 {
+            // Under the lock, so that the reports ascend.
+            let mut place = self.report.lock();
+            let done = (self.done.fetch_add(checks as u64, SeqCst) + checks as u64).min(self.total);
+            let Some(report) = place.take() else { return };
+            let _scope = user_code::Scope::enter();
+            report(VerifyProgress { done, total: self.total });
+            *place = Some(report);
+        }
+    }
+}
+
+/// How many checks the audit of a collection takes.
+pub(super) fn checks<R: Record>(table: &Table<R>) -> u64 {
+    let writer = table.writer();
+    writer.records as u64 * (1 + writer.structures.len() + table.columns.len()) as u64
+}
+
+/// Audits one collection, with as many threads as there are cores. The caller holds the commit lock, so no commit is in flight.
+/// O(records × indexes).
+pub(super) fn table<R: Record>(
+    table: &Table<R>,
+    published: Commit,
+    meter: &Meter<'_>,
+) -> Result<VerifyReport, VerifyError> {
+    let guard = table.writer();
+    let writer = &*guard;
+    let pages = table.pages.len();
+    let slices = (0..pages).step_by(PAGES_A_JOB).map(|first| first..(first + PAGES_A_JOB).min(pages));
+    let of_slices = slices.map(|slice| -> Job<'_, AuditedRows> {
+        Box::new(|| {
+            let audited = audit_rows(table, writer, published, slice);
+            meter.add(audited.live.len());
+            audited
+        })
+    });
+    let rows = run_in_parallel(of_slices.collect()).into_iter().fold(AuditedRows::default(), AuditedRows::followed_by);
+    let AuditedRows { live, older, occupied, walked, mut found } = rows;
+    found.expect(*table.all_rows.read() == RowSet::from_sorted(&live), || {
         "the set of all rows differs from the rows that have records".into()
     });
+
+    let live = &*live;
+    let of_structures = writer.structures.iter().map(|maintained| -> Job<'_, (usize, Findings)> {
+        Box::new(|| {
+            let mut found = Findings::default();
+            let place = maintained.place(writer.width());
+            let count = |checks| meter.add(checks);
+            let rows = Rows { table, writer, live, published, place, meter: &count };
+            let entries = maintained.structure.audit(&rows, &mut found);
+            (entries, found)
+        })
+    });
+    let of_columns = (0..table.columns.len()).map(|at| -> Job<'_, (usize, Findings)> {
+        Box::new(move || {
+            let mut found = Findings::default();
+            audit_column(table, writer, at, &mut found);
+            meter.add(live.len());
+            (0, found)
+        })
+    });
     let mut index_entries = 0;
-    for maintained in &writer.structures {
-        let place = maintained.place(writer.width());
-        let rows = Rows { table, writer: &writer, live: &live, published, place };
-        index_entries += maintained.structure.audit(&rows, &mut found);
+    for (entries, of_job) in run_in_parallel(of_structures.chain(of_columns).collect()) {
+        index_entries += entries;
+        found.absorb(of_job);
     }
-    for at in 0..table.columns.len() {
-        audit_column(table, &writer, at, &mut found);
-    }
-    audit_memory(table, &writer, &walked, &mut found);
-    found.expect(table.is_listed(&writer), || {
+
+    audit_memory(table, writer, &walked, &mut found);
+    found.expect(table.is_listed(writer), || {
         "readers see other indexes or aggregates than the committer maintains".into()
     });
-    audit_counts(table, &writer, published, live.len(), occupied, &mut found);
-    let filed: Vec<(Row, Commit)> = writer.kept.iter().map(|(begin, row)| (*row, begin)).collect();
-    let filed_once: BTreeSet<_> = filed.iter().copied().collect();
-    found.expect(filed.len() == filed_once.len() && filed_once == older_versions, || {
-        format!("{} older versions, but {} are registered for reclamation", older_versions.len(), filed.len())
+    audit_counts(table, writer, published, live.len(), occupied, &mut found);
+    let mut filed: Vec<(Row, Commit)> = writer.kept.iter().map(|(begin, row)| (*row, begin)).collect();
+    filed.sort_unstable();
+    found.expect(filed == older, || {
+        format!("{} older versions, but {} are registered for reclamation", older.len(), filed.len())
     });
     if found.count > 0 {
         let Findings { reported: problems, count: findings } = found;
@@ -116,6 +174,56 @@ pub(super) fn table<R: Record>(table: &Table<R>, published: Commit) -> Result<Ve
     Ok(VerifyReport { collections: 1, records, versions_retained, index_entries, aggregate_groups })
 }
 
+/// Row pages that one job audits.
+const PAGES_A_JOB: usize = 64;
+
+/// Rows in ascending order, audited.
+#[derive(Default)]
+struct AuditedRows {
+    /// Those that hold a record.
+    live: Vec<Row>,
+    /// The older versions.
+    older: Vec<(Row, Commit)>,
+    /// How many are not free.
+    occupied: usize,
+    walked: Walked,
+    found: Findings,
+}
+
+impl AuditedRows {
+    fn followed_by(mut self, mut later: AuditedRows) -> Self {
+        self.live.append(&mut later.live);
+        self.older.append(&mut later.older);
+        self.occupied += later.occupied;
+        self.walked.add_all(&later.walked);
+        self.found.absorb(later.found);
+        self
+    }
+}
+
+fn audit_rows<R: Record>(
+    table: &Table<R>,
+    writer: &TableWriter,
+    published: Commit,
+    pages: std::ops::Range<usize>,
+) -> AuditedRows {
+    let AuditedRows { mut live, mut older, mut occupied, mut walked, mut found } = AuditedRows::default();
+    for page in pages {
+        table.pages.audit_page(page, |row, newest, of_row| {
+            occupied += usize::from(newest.is_some());
+            older.extend(of_row.iter().map(|version| (row, version.begin)));
+            of_row.iter().chain(newest).for_each(|version| walked.add(version));
+            audit_row(table, published, row, newest, of_row, &mut found);
+            if newest.is_some_and(|version| !version.is_tombstone()) {
+                live.push(row);
+            }
+            let freed = newest.is_none() && (row as usize) < writer.used_rows as usize;
+            found.expect(!freed || of_row.is_empty(), || format!("free row {row} has older versions"));
+        });
+    }
+    AuditedRows { live, older, occupied, walked, found }
+}
+
 /// The memory that versions point to.
 struct Walked {
     key_bytes: usize,
@@ -123,7 +231,18 @@ struct Walked {
     record_heap: Option<usize>,
 }
 
+impl Default for Walked {
+    fn default() -> Self {
+        Walked { key_bytes: 0, record_heap: Some(0) }
+    }
+}
+
 impl Walked {
+    fn add_all(&mut self, other: &Walked) {
+        self.key_bytes += other.key_bytes;
+        self.record_heap = self.record_heap.zip(other.record_heap).map(|(one, other)| one.saturating_add(other));
+    }
+
     fn add<R: Record>(&mut self, version: &Version<R>) {
         self.key_bytes += version.key.heap_bytes();
         let heap = version.record.as_ref().map_or(Ok(0), Access::measure_heap);
@@ -202,6 +321,7 @@ struct Rows<'a, R> {
     live: &'a [Row],
     published: Commit,
     place: RefPlace,
+    meter: &'a dyn Fn(usize),
 }
 
 impl<R: Record> Rows<'_, R> {
@@ -223,8 +343,11 @@ impl<R: Record> AuditRows for Rows<'_, R> {
     }
 
     fn each(&self, visit: &mut dyn FnMut(&AuditRow<'_>)) {
-        for row in self.live {
-            self.with_row(*row, |row| row.into_iter().for_each(&mut *visit));
+        for rows in self.live.chunks(CHECKS_A_REPORT) {
+            for row in rows {
+                self.with_row(*row, |row| row.into_iter().for_each(&mut *visit));
+            }
+            (self.meter)(rows.len());
         }
     }
 

@@ -28,6 +28,7 @@ macro_rules! keyed_by_id {
 }
 
 mod any_collection;
+mod audits;
 mod chains;
 mod collections;
 mod conditions;

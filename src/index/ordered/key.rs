@@ -14,7 +14,7 @@ use std::ops::Bound;
 
 /// A key of an ordered index.
 pub(super) trait IndexKey: Ord + Clone + Send + Sync + 'static {
-    type Memory: KeyMemory<Self>;
+    type Memory: KeyMemory<Self> + Sync;
 
     /// The key of an entry; `None` if the entry has no value.
     fn of_entry(entry: &Entry<'_>) -> Option<Self>;
