@@ -72,7 +72,7 @@ impl<'a> Pins<'a> {
     }
 
     /// Pins on these commits, ascending.
-    #[cfg(test)]
+    #[cfg(all(test, not(any(memdex_shuttle, memdex_loom))))]
     pub(crate) fn on(commits: &[Commit]) -> Pins<'static> {
         Pins { in_slots: commits.into(), others: None }
     }

@@ -77,8 +77,8 @@ fn race(values: [i64; 2], upkeep: bool, read: fn(&Shared, [i64; 2]) -> Option<i6
         let upkeep = upkeep.then(|| {
             let shared = shared.clone();
             thread::spawn(move || {
-                let _writer = shared.writer.lock();
-                shared.column.tidy_page(&shared.writer.lock(), 0);
+                let writer = shared.writer.lock();
+                shared.column.tidy_page(&writer, 0);
             })
         });
         shared.check(values, || read(&shared, values));
