@@ -174,12 +174,18 @@ pub enum Cause {
     #[error("{0}")]
     Closure(Box<dyn Error + Send + Sync>),
     /// In a [lenient](crate::Batch::commit_lenient) commit, earlier operations on the same record were left out one after the other, so that
-    /// the closure of this one would have to run a third time, or an operation without a closure too often.
+    /// the closure of this one would have to run a third time, or an operation without a closure too often. Or the operation changes the
+    /// first records in an order, and an earlier one was left out, so that others might be the first.
     #[error(
-        "earlier operations on the same record were left out one after the other, and this one was not tried again without the last of \
-         them: commit it again"
+        "earlier operations on which this one depends were left out, and it was not tried again without the last of them: commit it again"
     )]
     DependsOnLeftOut,
+    /// [`Batch::get`](crate::Batch::get): an operation of the batch changes the first records in an order, and only the commit decides
+    /// whether this record is one of them.
+    #[error(
+        "only the commit decides which records come first: commit the batch, then read the changes that this operation returns"
+    )]
+    DecidedAtCommit,
     /// A [`CommitHook`](crate::hook::CommitHook) refused the batch.
     #[error("a commit hook refused the batch: {0}")]
     Hook(Box<dyn Error + Send + Sync>),

@@ -144,6 +144,11 @@ impl<R: Record> Collection<R> {
             .get(|| self.newest(&Lookup::<&Key>::new::<R::Key>(&self.table.seed, &self.table.key_kinds, &key)))?;
         (!newest.is_tombstone()).then(|| Hit::new(self.table.clone(), newest, Selected::Declared))
     }
+
+    /// The same record without its type, with these fields; with all if there are none.
+    pub(crate) fn hit_of(&self, record: &Handle<R>, fields: &[FieldName]) -> Hit {
+        Hit::new(self.table.clone(), record.version().clone(), Selected::new(fields))
+    }
 }
 
 impl fmt::Debug for Hit {

@@ -144,9 +144,22 @@ impl Order {
 
     /// The sort values of a record. Runs its extractors.
     pub(super) fn values(&self, version: &dyn AnyVersion) -> Vec<Value> {
-        let record = version.record();
-        let of = |field: &SortField| record.map_or(Value::NULL, |record| field.value_of(record).to_value());
-        self.0.iter().map(of).collect()
+        match version.record() {
+            Some(record) => self.values_of(record),
+            None => vec![Value::NULL; self.0.len()],
+        }
+    }
+
+    /// The sort values of a record. Runs its extractors.
+    pub(super) fn values_of(&self, record: &dyn FieldSource) -> Vec<Value> {
+        self.0.iter().map(|field| field.value_of(record).to_value()).collect()
+    }
+
+    /// Which of two records with these sort values comes first; equal if only the key decides.
+    pub(super) fn compare_values(&self, a: &[Value], b: &[Value]) -> Ordering {
+        let values = a.iter().zip(b);
+        let mut unequal = self.0.iter().zip(values).map(|(field, (a, b))| field.compare(a.as_ref(), b.as_ref()));
+        unequal.find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
     }
 
     /// Which of two records comes first, if the first `known` sort fields are known to be equal. Runs their extractors.

@@ -37,7 +37,7 @@ impl<R: Send + Sync + 'static> ChangeList for Vec<RecordChange<R>> {
 }
 
 /// The net change of one record in a commit.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 #[non_exhaustive]
 pub struct RecordChange<R> {
     /// The key.
@@ -48,7 +48,17 @@ pub struct RecordChange<R> {
     pub after: Option<Handle<R>>,
 }
 
+impl<R> Clone for RecordChange<R> {
+    fn clone(&self) -> Self {
+        RecordChange { key: self.key.clone(), before: self.before.clone(), after: self.after.clone() }
+    }
+}
+
 impl<R> RecordChange<R> {
+    pub(crate) fn of(change: &Change<R>) -> Self {
+        RecordChange::new(change.old.as_ref(), &change.new)
+    }
+
     pub(super) fn new(old: Option<&Arc<Version<R>>>, new: &Arc<Version<R>>) -> Self {
         RecordChange { key: new.key.clone(), before: old.cloned().and_then(Handle::of), after: Handle::of(new.clone()) }
     }

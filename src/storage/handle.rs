@@ -38,6 +38,10 @@ impl<R> Handle<R> {
         Handle(version)
     }
 
+    pub(crate) fn version(&self) -> &Arc<Version<R>> {
+        &self.0
+    }
+
     /// The record's key.
     pub fn key(&self) -> &Key {
         &self.0.key

@@ -2,12 +2,13 @@
 
 use super::batch::Batch;
 use super::operation::{Action, Operation};
+use super::returned::PendingHits;
 use crate::error::{Cause, QueryError, Refusal};
 use crate::read::{Hit, QueryResult, Snapshot};
 use crate::record::{Access, FieldValues, Record, Schema};
 use crate::storage::Collection;
 use crate::user_code;
-use memdex_query::query::Query;
+use memdex_query::query::{Ask, Paging, Query};
 use memdex_query::value::Key;
 use std::any::type_name;
 
@@ -89,6 +90,31 @@ pub trait AnyCollection: Send + Sync + sealed::Sealed {
     /// # Errors
     /// As [`Batch::delete`].
     fn delete_key(&self, batch: &mut Batch, key: &Key) -> Result<(), Refusal>;
+
+    /// Adds an operation to a batch that deletes the records that a query selects, and returns them once the batch is committed: all that
+    /// match its filter, or the first ones in its order if it has a limit. It sees the records as the earlier operations of the batch leave
+    /// them.
+    ///
+    /// ```
+    /// use memdex::{Query, Record, Store, Value, field};
+    /// # #[derive(Record)] struct Job { #[record(key)] id: u32, #[record(ordered)] due: u32 }
+    /// # let store = Store::new();
+    /// # let typed = store.collection::<Job>("Job")?;
+    /// # for id in 0..5 { typed.insert(Job { id, due: 10 - id })?; }
+    /// let jobs = store.any_collection("Job").unwrap();
+    /// let due = Query::over(["Job"]).filter(field("due").le(8)).order_by(field("due").asc()).limit(1);
+    /// let mut batch = store.batch();
+    /// let taken = jobs.delete_matching(&mut batch, &due)?;
+    /// batch.commit()?;
+    /// let taken = taken.get().unwrap();
+    /// assert_eq!((taken.len(), taken[0].value("due")), (1, Some(Value::from(6))));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Batch::delete_where`], and [`QueryError::WriteWithPart`](crate::error::QueryError::WriteWithPart) if the query is for
+    /// statistics, skips records or counts them.
+    fn delete_matching(&self, batch: &mut Batch, query: &Query) -> Result<PendingHits, Refusal>;
 }
 
 impl<R: Record> AnyCollection for Collection<R> {
@@ -113,10 +139,7 @@ impl<R: Record> AnyCollection for Collection<R> {
     }
 
     fn query(&self, query: &Query) -> Result<QueryResult, QueryError> {
-        if let Some(other) = query.collections.iter().find(|name| **name != *self.name()) {
-            let known = vec![self.name().to_owned()];
-            return Err(QueryError::unknown_collection(other.to_string(), known));
-        }
+        check_name(self.name(), query)?;
         Snapshot::new(&self.engine).query_of(self.table.clone(), query)
     }
 
@@ -132,6 +155,35 @@ impl<R: Record> AnyCollection for Collection<R> {
 
     fn delete_key(&self, batch: &mut Batch, key: &Key) -> Result<(), Refusal> {
         batch.delete(self, key)
+    }
+
+    fn delete_matching(&self, batch: &mut Batch, query: &Query) -> Result<PendingHits, Refusal> {
+        let refused = |error| Refusal::new("delete_where", self.name(), error);
+        let paging = deletable(self.name(), query).map_err(refused)?;
+        let all = batch.matching(self, query.filter.clone()).order_by(paging.order.clone());
+        let pending = if let Some(limit) = paging.limit { all.first(limit) } else { all }.delete()?;
+        Ok(PendingHits::new(pending, self.clone(), paging.select))
+    }
+}
+
+fn check_name(name: &str, query: &Query) -> Result<(), QueryError> {
+    match query.collections.iter().find(|other| ***other != *name) {
+        None => Ok(()),
+        Some(other) => Err(QueryError::unknown_collection(other.to_string(), vec![name.to_owned()])),
+    }
+}
+
+/// The order, the limit and the fields of a query that selects records to delete.
+fn deletable(name: &str, query: &Query) -> Result<Paging, QueryError> {
+    check_name(name, query)?;
+    let part = |part| Err(QueryError::write_with_part(name, part));
+    match &query.ask {
+        Ask::Statistics(_) => part("statistics"),
+        Ask::Records(Paging { page: Some(_), .. }) => part("a page number"),
+        Ask::Records(Paging { after: Some(_), .. }) => part("a cursor"),
+        Ask::Records(Paging { offset: 1.., .. }) => part("an offset"),
+        Ask::Records(Paging { total: true, .. }) => part("a total"),
+        Ask::Records(paging) => Ok(paging.clone()),
     }
 }
 

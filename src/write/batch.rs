@@ -124,7 +124,9 @@ impl Batch {
     ///
     /// A closure runs at most twice on a record. An operation that would have to run it a third time, because earlier ones on the same
     /// record were left out one after the other, is left out too ([`Cause::DependsOnLeftOut`]). An operation by filter is left
-    /// out whole; once it was refused, it is not judged again.
+    /// out whole; once it was refused, it is not judged again. One that changes the [first](crate::write::Matching::first) records
+    /// in an order depends on all earlier operations on its collection: if one of them is left out after it was applied, because of
+    /// its record or a unique value, then so is this one.
     ///
     /// Costs O(n log n) for n operations, whatever is left out, and what its filters cost; all writers wait for it.
     ///
@@ -283,7 +285,8 @@ impl Batch {
     ///
     /// # Errors
     /// The [`Refusal`] of the first operation on this key that fails by itself. Only the commit checks constraints between records,
-    /// such as unique indexes.
+    /// such as unique indexes. [`Cause::DecidedAtCommit`] if an operation changes the [first](crate::write::Matching::first) records
+    /// only, and this may be one of them.
     pub fn get<R: Record, Q: IntoKey<R::Key>>(
         &self,
         collection: &Collection<R>,
@@ -310,8 +313,11 @@ impl Batch {
                 Target::Where(condition) => {
                     let (Some(record), Some(key)) = (present, &key) else { continue };
                     let refuse = |cause| operation.refusal_at(&collection.table, Some(key), cause);
-                    if !condition.holds(record).map_err(refuse)? {
+                    if condition.first() == 0 || !condition.holds(record).map_err(refuse)? {
                         continue;
+                    }
+                    if condition.first() < usize::MAX {
+                        return Err(refuse(Cause::DecidedAtCommit));
                     }
                     key
                 }

@@ -1,7 +1,7 @@
 //! The commands, each declared and documented once, for collections, batches and writers.
 
 use super::batch::{Batch, Refused};
-use super::operation::{Action, Change, Operation};
+use super::operation::{Action, Change, Operation, Selection};
 use super::receipt::Receipt;
 use super::writer::{Writer, WriterError};
 use crate::error::{Cause, Commit, Refusal};
@@ -129,7 +129,7 @@ mod sealed {
 }
 
 /// Applies the closure of an update to a clone of the record.
-fn change<R: Clone, U: UpdateResult>(update: impl Fn(&mut R) -> U + Send + 'static) -> Change<R> {
+pub(super) fn change<R: Clone, U: UpdateResult>(update: impl Fn(&mut R) -> U + Send + 'static) -> Change<R> {
     Box::new(move |record, counters| {
         let mut changed = counters.hold(record.clone());
         update(&mut changed).into_result().map_err(Cause::Closure)?;
@@ -275,7 +275,7 @@ macro_rules! other_commands {
             where
                 R: Clone,
             {
-                ($add)(Operation::of_filter($collection, filter, Action::Update(change(update))))
+                ($add)(Operation::of_filter($collection, filter, Selection::ALL, Action::Update(change(update))))
             }
 
             /// Deletes every record that the filter selects. Sees and costs what `update_where` does; none selected is not an
@@ -286,7 +286,7 @@ macro_rules! other_commands {
             /// # Errors
             #[doc = $errors]
             pub fn delete_where<$($generics)*>($($receiver)*, filter: impl Into<Filter<R>>) -> $output {
-                ($add)(Operation::of_filter($collection, filter, Action::Delete))
+                ($add)(Operation::of_filter($collection, filter, Selection::ALL, Action::Delete))
             }
         }
     };

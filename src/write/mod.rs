@@ -10,6 +10,7 @@ mod commands;
 mod commit;
 mod entries;
 mod judge;
+mod matching;
 mod net;
 mod operation;
 mod operations;
@@ -20,17 +21,20 @@ mod receipt;
 mod replay;
 mod report;
 mod resolve;
+mod returned;
 mod stage;
 pub(crate) mod writer;
 
 pub use background::{Applied, BackgroundError, BackgroundWriterBuilder, Queued, SubmitError, Ticket};
 pub use batch::Refused;
 pub use commands::{IfUnchanged, UpdateResult};
+pub use matching::{AtOnce, Matching};
 pub use operation::OperationInfo;
 pub use outcome::Outcome;
 pub use pending::Pending;
 pub use receipt::{Counts, Receipt};
 pub use report::{RefusedOperation, Report, TakenOperation};
+pub use returned::{Changes, PendingChanges, PendingHits};
 pub use writer::WriterError;
 
 pub(crate) use batch::Batch;

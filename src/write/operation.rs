@@ -1,13 +1,14 @@
 //! One operation, on the record of a key or on all records that a filter selects, and its effect on a record.
 
 use super::outcome::Outcome;
+use super::returned::Returned;
 use crate::error::{Cause, Commit, Refusal};
-use crate::read;
+use crate::read::{self, Ranking};
 use crate::record::{Access, Condition, Fields, KeyBuffer, Record};
 use crate::storage::{Collection, Counters, Table, Version};
 use crate::sync::Arc;
 use crate::user_code;
-use memdex_query::query::Filter;
+use memdex_query::query::{Filter, OrderBy};
 use memdex_query::value::{IntoKey, Key};
 
 /// The description of an operation of a batch.
@@ -62,6 +63,22 @@ pub(super) enum Target<R: Record> {
 pub(super) struct Where<R: Record> {
     condition: Condition,
     collection: Collection<R>,
+    /// Only the first records in an order.
+    pub(super) ranking: Option<Ranking>,
+    /// Gets the changes of the records.
+    pub(super) returned: Option<Arc<Returned<R>>>,
+}
+
+/// Which of the records that a filter selects are changed, and whether they are returned.
+pub(super) struct Selection<'a, R> {
+    /// Only so many of the first ones in an order.
+    pub(super) first: Option<(&'a [OrderBy], usize)>,
+    pub(super) returned: Option<Arc<Returned<R>>>,
+}
+
+impl<R> Selection<'_, R> {
+    /// All records.
+    pub(super) const ALL: Self = Selection { first: None, returned: None };
 }
 
 pub(super) enum Action<R> {
@@ -178,9 +195,28 @@ impl<R> Action<R> {
 }
 
 impl<R: Record> Where<R> {
-    /// The committed records that it selects.
-    pub(super) fn evaluate(&self) -> Result<Vec<Arc<Version<R>>>, Cause> {
-        user_code::run(|| read::evaluate(&self.collection, &self.condition)).map_err(panicked)
+    /// The committed records that it selects, or the first of them in its order and `more` behind these.
+    pub(super) fn evaluate(&self, more: usize) -> Result<Vec<Arc<Version<R>>>, Cause> {
+        let evaluate = || match &self.ranking {
+            None => read::evaluate(&self.collection, &self.condition),
+            Some(ranking) => ranking.evaluate(&self.collection, &self.condition, more),
+        };
+        user_code::run(evaluate).map_err(panicked)
+    }
+
+    /// The most records that it selects.
+    pub(super) fn first(&self) -> usize {
+        self.ranking.as_ref().map_or(usize::MAX, |ranking| ranking.first)
+    }
+
+    /// Sorts records, which come with their keys.
+    pub(super) fn sort<T>(ranking: &Ranking, records: &mut Vec<(T, &R, &Key)>) -> Result<(), Cause> {
+        let values = |(_, record, _): &(T, &R, &Key)| ranking.values(&Fields(*record));
+        let values: Vec<_> = user_code::run(|| records.iter().map(values).collect()).map_err(panicked)?;
+        let mut sorted: Vec<_> = values.into_iter().zip(records.drain(..)).collect();
+        sorted.sort_by(|(a, (.., x)), (b, (.., y))| ranking.compare((a, x), (b, y)));
+        records.extend(sorted.into_iter().map(|(_, record)| record));
+        Ok(())
     }
 
     pub(super) fn holds(&self, record: &R) -> Result<bool, Cause> {
@@ -232,20 +268,35 @@ impl<R: Record> Operation<R> {
         }
     }
 
-    /// An operation on every record that a filter selects. Checks the filter's fields and values.
+    /// An operation on the records that a filter selects. Checks the fields and values of the filter, and those of the order.
     pub(super) fn of_filter(
         collection: &Collection<R>,
         filter: impl Into<Filter<R>>,
+        selection: Selection<'_, R>,
         action: Action<R>,
     ) -> Result<Self, Refusal> {
         let table = &collection.table;
         let action = table.counters.hold(action);
+        let Selection { first, returned } = selection;
         let condition = Condition::new(&table.name, &table.schema, &filter.into().into_predicate());
-        let target = |condition| Target::Where(Box::new(Where { condition, collection: collection.clone() }));
-        match condition {
-            Ok(condition) => Ok(Operation::new(target(condition), None, action.into_inner())),
+        let bound = condition.and_then(|condition| {
+            let ranking = first.map(|(order, first)| Ranking::new(table, order, first)).transpose()?;
+            Ok(Where { condition, collection: collection.clone(), ranking, returned })
+        });
+        match bound {
+            Ok(bound) => Ok(Operation::new(Target::Where(Box::new(bound)), None, action.into_inner())),
             Err(error) => Err(Refusal::new(action.name_by_condition(), &table.name, error)),
         }
+    }
+
+    /// Whether it is on the first records in an order.
+    pub(super) fn is_in_order(&self) -> bool {
+        matches!(&self.target, Target::Where(condition) if condition.ranking.is_some())
+    }
+
+    /// Where the changes of its records go.
+    pub(super) fn returned(&self) -> Option<&Arc<Returned<R>>> {
+        if let Target::Where(condition) = &self.target { condition.returned.as_ref() } else { None }
     }
 
     /// Its key; `None` if it is by filter.

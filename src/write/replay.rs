@@ -59,8 +59,13 @@ impl<R: Record> Judge<'_, R> {
         }
     }
 
-    /// Replays an operation by filter on these records. If it is refused on one of them, it is left out whole.
+    /// Replays an operation by filter on these records. If it is refused on one of them, it is left out whole; also if it is on the first
+    /// records in an order, since these may be others now.
     fn replay_by_filter(&mut self, at: u32, nets: &[u32]) {
+        let operation = &self.operations[at as usize];
+        if operation.is_in_order() {
+            return self.leave_out(at, operation.refusal(self.table, Cause::DependsOnLeftOut), false);
+        }
         match self.effects_by_filter(at, nets) {
             Ok(effects) => {
                 for (net, effect) in effects {

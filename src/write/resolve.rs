@@ -5,11 +5,12 @@ use super::net::{Net, State, Step};
 use super::operation::{Effect, Operation, Target, Where};
 use super::outcome::Outcome;
 use super::receipt::Counts;
+use super::returned::AllReturned;
 use crate::error::Refusal;
 use crate::hash::{self, RandomState, spread};
 use crate::record::Record;
 use crate::rowset::Row;
-use crate::storage::Table;
+use crate::storage::{Change, RecordChange, Table};
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 use memdex_query::value::Key;
@@ -24,6 +25,8 @@ pub(super) struct Resolution<R> {
     steps: Vec<Step<R>>,
     /// The net changes of each operation by filter.
     pub(super) by_filter: Vec<(usize, Vec<usize>)>,
+    /// The net changes of each operation on the first records in an order, in that order.
+    in_order: Vec<(usize, Vec<usize>)>,
     /// Net changes that change nothing, with their numbers, while they are set aside.
     idle: Vec<(usize, Net<R>)>,
     /// Records that closures made, which are not in use.
@@ -42,10 +45,21 @@ impl Rows {
         self.0.insert(row, number);
     }
 
+    fn find(&self, row: Row) -> Option<usize> {
+        self.0.get(&row).copied()
+    }
+
     /// The net change of a row; `next`, which is then noted, if it has none.
     fn number(&mut self, row: Row, next: usize) -> usize {
         *self.0.entry(row).or_insert(next)
     }
+}
+
+/// Where a record is that a filter selects: among the net changes, or among the committed records.
+#[derive(Clone, Copy)]
+enum Place {
+    Changed(usize),
+    Committed(usize),
 }
 
 /// The net change of each key that the batch has touched, as a hash table whose code has no record type.
@@ -80,8 +94,8 @@ impl Keys {
 
 impl<R: Record> Resolution<R> {
     fn new(nets: SmallVec<[Net<R>; 1]>, net_of: SmallVec<[usize; 1]>) -> Self {
-        let (steps, by_filter, idle, superseded) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Resolution { nets, net_of, steps, by_filter, idle, superseded }
+        let (steps, by_filter, in_order) = (Vec::new(), Vec::new(), Vec::new());
+        Resolution { nets, net_of, steps, by_filter, in_order, idle: Vec::new(), superseded: Vec::new() }
     }
 
     /// Applies the operations to the states, in their order. A refused operation has no effect.
@@ -142,32 +156,7 @@ impl<R: Record> Resolution<R> {
         rows: &mut Option<Rows>,
     ) -> Result<Outcome, Refusal> {
         let operation = &operations[at];
-        let mut selected = Vec::new();
-        for (number, net) in self.nets.iter().enumerate() {
-            if matches!(net.state, State::Unchanged) {
-                continue;
-            }
-            let Some(record) = net.present(operations) else { continue };
-            let holds = condition.holds(record);
-            if holds.map_err(|cause| operation.refusal_at(table, Some(net.key(operations).0), cause))? {
-                selected.push(number);
-            }
-        }
-        let rows = rows.get_or_insert_with(|| {
-            let mut rows = Rows::new();
-            let with_row = |(number, net): (usize, &Net<R>)| Some((net.old.as_ref()?.row, number));
-            self.nets.iter().enumerate().filter_map(with_row).for_each(|(row, number)| rows.insert(row, number));
-            rows
-        });
-        for old in condition.evaluate().map_err(|cause| operation.refusal(table, cause))? {
-            let number = rows.number(old.row, self.nets.len());
-            if number == self.nets.len() {
-                self.nets.push(Net::new(at, Some(old)));
-            } else if !matches!(self.nets[number].state, State::Unchanged) {
-                continue;
-            }
-            selected.push(number);
-        }
+        let selected = self.select(table, operations, at, condition, rows)?;
         let mut effects = Vec::with_capacity(selected.len());
         for number in &selected {
             let net = &self.nets[*number];
@@ -185,8 +174,70 @@ impl<R: Record> Resolution<R> {
             self.put(*number, at, effect);
         }
         let outcome = operation.outcome_where(selected.len());
+        if condition.ranking.is_some() {
+            self.in_order.push((at, selected.clone()));
+        }
         self.by_filter.push((at, selected));
         Ok(outcome)
+    }
+
+    /// The net changes of the records that a filter selects; new ones are added.
+    fn select(
+        &mut self,
+        table: &Table<R>,
+        operations: &[Operation<R>],
+        at: usize,
+        condition: &Where<R>,
+        rows: &mut Option<Rows>,
+    ) -> Result<Vec<usize>, Refusal> {
+        if condition.first() == 0 {
+            return Ok(Vec::new());
+        }
+        let operation = &operations[at];
+        let (mut changed, mut replaced) = (Vec::new(), 0);
+        for (number, net) in self.nets.iter().enumerate() {
+            if matches!(net.state, State::Unchanged) {
+                continue;
+            }
+            replaced += usize::from(net.begin().is_some());
+            let Some(record) = net.present(operations) else { continue };
+            let holds = condition.holds(record);
+            if holds.map_err(|cause| operation.refusal_at(table, Some(net.key(operations).0), cause))? {
+                changed.push((Place::Changed(number), record, net.key(operations).0));
+            }
+        }
+        let rows = rows.get_or_insert_with(|| {
+            let mut rows = Rows::new();
+            let with_row = |(number, net): (usize, &Net<R>)| Some((net.old.as_ref()?.row, number));
+            self.nets.iter().enumerate().filter_map(with_row).for_each(|(row, number)| rows.insert(row, number));
+            rows
+        });
+        // As many of the committed records as the batch has changed may not be there any more.
+        let committed = condition.evaluate(replaced).map_err(|cause| operation.refusal(table, cause))?;
+        let is_changed =
+            |row| rows.find(row).is_some_and(|number| !matches!(self.nets[number].state, State::Unchanged));
+        let is_merged = !changed.is_empty();
+        let unchanged = committed.iter().enumerate().filter(|(_, old)| !is_changed(old.row));
+        let mut selected = changed;
+        selected.extend(unchanged.filter_map(|(at, old)| Some((Place::Committed(at), old.record.as_ref()?, &old.key))));
+        if let Some(ranking) = condition.ranking.as_ref().filter(|_| is_merged) {
+            let sorted = Where::sort(ranking, &mut selected);
+            sorted.map_err(|cause| operation.refusal(table, cause))?;
+        }
+        selected.truncate(condition.first());
+        let selected: Vec<Place> = selected.into_iter().map(|(place, ..)| place).collect();
+        let selected = selected.into_iter().map(|place| match place {
+            Place::Changed(number) => number,
+            Place::Committed(at_committed) => {
+                let old = &committed[at_committed];
+                let number = rows.number(old.row, self.nets.len());
+                if number == self.nets.len() {
+                    self.nets.push(Net::new(at, Some(old.clone())));
+                }
+                number
+            }
+        });
+        Ok(selected.collect())
     }
 
     /// Replaces the state of a key by the effect of an operation.
@@ -289,6 +340,21 @@ impl<R: Record> Resolution<R> {
             self.nets.push(net);
         }
         numbers.iter_mut().for_each(|number| *number = moved[*number]);
+    }
+
+    /// The net changes of the operations that return them, while `changes` are the others than the idle ones, in their order.
+    pub(super) fn returned(&self, operations: &[Operation<R>], changes: &[Change<R>]) -> AllReturned<R> {
+        let change = |number: &usize| match self.idle.binary_search_by_key(number, |(idle, _)| *idle) {
+            Ok(at) => RecordChange { key: self.idle[at].1.key(operations).0.clone(), before: None, after: None },
+            Err(idle_before) => RecordChange::of(&changes[number - idle_before]),
+        };
+        let returned = self.by_filter.iter().filter_map(|(at, numbers)| {
+            let to = operations[*at].returned()?;
+            let ordered = self.in_order.binary_search_by_key(at, |(of, _)| *of);
+            let numbers = ordered.map_or(numbers, |place| &self.in_order[place].1);
+            Some((to.clone(), numbers.iter().map(change).collect()))
+        });
+        returned.collect()
     }
 
     /// The records that closures made and that are not in use, or all with `in_use`.

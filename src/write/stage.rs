@@ -9,6 +9,7 @@ use super::operation::{Action, Operation, drop_operations};
 use super::part::StagedPart;
 use super::receipt::Counts;
 use super::resolve::{NO_NET, Resolution, look_up};
+use super::returned::AllReturned;
 use crate::error::{Cause, Commit, Refusal};
 use crate::limits::MAX_ROWS;
 use crate::reclaim::Pass;
@@ -33,6 +34,8 @@ pub(super) struct Staged<'a, R: Record> {
     pub(super) applied: Applied<R>,
     /// Where the record of each proposed change came from.
     origins: Vec<Origin>,
+    /// The changes that operations return.
+    returned: AllReturned<R>,
 }
 
 /// Net changes at fault, as staging finds them.
@@ -71,9 +74,20 @@ impl<'a, R: Record> Staged<'a, R> {
         let resolution = look_up(table, operations);
         let (counts, applied, attribution) = (Counts::default(), Applied::default(), Attribution::new(options));
         let (grouped, left_out) = (options.grouped, Vec::new());
-        let origins = Vec::new();
-        let mut staged =
-            Staged { table, writer, operations, counts, attribution, grouped, left_out, resolution, applied, origins };
+        let (origins, returned) = (Vec::new(), Vec::new());
+        let mut staged = Staged {
+            table,
+            writer,
+            operations,
+            counts,
+            attribution,
+            grouped,
+            left_out,
+            resolution,
+            applied,
+            origins,
+            returned,
+        };
         // Before any user code runs, so that these cache misses overlap with each other and with what it does.
         staged.gather_back_refs();
         let known = staged.resolution.nets.len();
@@ -261,6 +275,7 @@ impl<R: Record> StagedPart for Staged<'_, R> {
                 debug_assert_eq!(row, change.row());
             }
         }
+        self.returned = self.resolution.returned(self.operations, &self.applied.versions);
         self.applied.sort(width);
     }
 
@@ -290,6 +305,11 @@ impl<R: Record> StagedPart for Staged<'_, R> {
         self.operations.extend(left_out);
         garbage.add(self.resolution.take_superseded(false));
         garbage.add(self.attribution.take_refusals());
+        let returned = std::mem::take(&mut self.returned).into_iter().map(|(to, changes)| {
+            to.set(changes);
+            to // It may be the last reference.
+        });
+        garbage.add(returned.collect::<Vec<_>>());
         self.table.retains(&self.writer)
     }
 

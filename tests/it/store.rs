@@ -36,6 +36,7 @@ mod empty_keys;
 mod errors;
 mod hooks;
 mod lenient;
+mod matching;
 mod memory;
 mod observers;
 mod pages;

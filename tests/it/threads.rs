@@ -2,6 +2,8 @@
 //! of it in every way (by scan, by index, by key, by statistics, page by page) during more than 10,000 commits. Every
 //! sum is the total, no reader goes back in time, and a snapshot that is held throughout returns the same results.
 
+mod queue;
+
 use memdex::aggregate::{MetricValues, Statistics};
 use memdex::error::{Cause, Refusal};
 use memdex::query::Cursor;

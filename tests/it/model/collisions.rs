@@ -9,11 +9,13 @@ use super::operations::{Change, Fault, Op, put_in_batch};
 use super::records::Subject;
 use super::reference::{Dids, Shelf, seen};
 use memdex::error::Cause;
+use memdex::hook::RecordChange;
 use memdex::schema::IndexKind;
 use memdex::write::Outcome;
-use memdex::{Commit, Store};
+use memdex::{Commit, Handle, Store};
 use proptest::collection::vec;
 use proptest::prelude::*;
+use std::collections::BTreeMap;
 
 fn plan() -> Plan {
     let kind = |name: &&str| match *name {
@@ -41,6 +43,27 @@ fn is_due(faults: &[Fault], cause: &Cause) -> bool {
     faults.iter().any(|fault| fault.is(cause))
 }
 
+/// The changes of the records of these keys.
+fn is_returned(
+    changes: &[RecordChange<Book>],
+    mut ids: Vec<u16>,
+    in_order: bool,
+    before: &Shelf<Book>,
+    after: &Shelf<Book>,
+) {
+    let mut changes: Vec<_> = changes.iter().map(|change| (Book::id_of(&change.key), change)).collect();
+    if !in_order {
+        changes.sort_by_key(|(id, _)| *id);
+        ids.sort_unstable();
+    }
+    assert!(changes.iter().map(|(id, _)| *id).eq(ids), "{changes:?}");
+    let of = |shelf: &Shelf<Book>, id| shelf.get(id).map(|(book, commit)| (book.clone(), *commit));
+    let shown = |handle: &Option<Handle<Book>>| handle.as_ref().map(|book| ((**book).clone(), book.commit()));
+    for (id, change) in &changes {
+        assert_eq!((shown(&change.before), shown(&change.after)), (of(before, id), of(after, id)));
+    }
+}
+
 proptest! {
     #![proptest_config(crate::cases::default_cases())]
 
@@ -61,7 +84,16 @@ proptest! {
             });
             let placed: Vec<_> = placed.collect();
             let mut batch = store.batch();
-            placed.iter().for_each(|(_, seen, op)| put_in_batch(&mut batch, &books, op, *seen).unwrap());
+            let mut pending = Vec::new();
+            for (position, seen, op) in &placed {
+                if op.is_by_predicate() {
+                    pending.push((*position, op.first.is_some(), op.put_matching(&mut batch, &books).unwrap()));
+                } else {
+                    put_in_batch(&mut batch, &books, op, *seen).unwrap();
+                }
+            }
+            let before = shelf.clone();
+            let mut selected = BTreeMap::new();
             let judgement = Judgement::new(&shelf, &placed, &indexes, commit);
             if *lenient {
                 let (applied, refused) = judgement.lenient();
@@ -76,13 +108,13 @@ proptest! {
                 dids.sort_by_key(|(at, _)| *at);
                 assert_eq!((&report.outcomes, report.receipt.counts), (&dids, applied.counts));
                 if refused.len() < ops.len() {
-                    shelf = applied.now;
+                    (shelf, selected) = (applied.now, applied.selected);
                 }
             } else {
                 match (judgement.strict(), batch.commit()) {
                     (Ok(applied), Ok(receipt)) => {
                         assert_eq!(receipt.counts, applied.counts);
-                        shelf = applied.now;
+                        (shelf, selected) = (applied.now, applied.selected);
                     }
                     (Err((at, due)), Err(refused)) => {
                         let refusal = refused.refusal();
@@ -94,6 +126,13 @@ proptest! {
                 }
             }
             compare::newest(&books, &shelf);
+            for (position, in_order, pending) in &pending {
+                let expected = selected.get(position);
+                assert_eq!(pending.get().map(<[_]>::len), expected.map(Vec::len));
+                if let (Some(changes), Some(ids)) = (pending.get(), expected) {
+                    is_returned(changes, ids.clone(), *in_order, &before, &shelf);
+                }
+            }
         }
         store.verify().unwrap();
     }

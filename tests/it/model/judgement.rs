@@ -37,6 +37,8 @@ pub(super) struct Applied<R: Subject> {
     refused: BTreeMap<usize, Fault>,
     /// The records that the operations have made of each key, one after the other.
     made: BTreeMap<R::Id, Vec<(usize, Option<R>)>>,
+    /// The keys that each write by predicate has changed, in its order, by position.
+    pub selected: BTreeMap<usize, Vec<R::Id>>,
 }
 
 type Faults = Vec<(usize, Fault)>;
@@ -105,7 +107,8 @@ impl<'a, R: Subject> Judgement<'a, R> {
     /// Applies the operations that are kept, in their order. Those on these keys, from these places on, are judged again.
     fn apply(&mut self, mut again: BTreeMap<R::Id, usize>) -> Applied<R> {
         let (now, counts, dids) = (self.before.clone(), Counts::default(), Dids::new());
-        let mut applied = Applied { now, counts, dids, refused: BTreeMap::new(), made: BTreeMap::new() };
+        let (refused, made, selected) = Default::default();
+        let mut applied = Applied { now, counts, dids, refused, made, selected };
         let mut gone = BTreeSet::new();
         for (at, (position, seen, op)) in self.ops.iter().enumerate() {
             if self.left_out.contains_key(&at) {
@@ -113,7 +116,7 @@ impl<'a, R: Subject> Judgement<'a, R> {
             }
             let on: Vec<R::Id> = match op.is_by_predicate() {
                 false => vec![op.id()],
-                true => applied.now.iter().filter(|(_, (r, _))| op.tree.holds(r)).map(|(id, _)| id.clone()).collect(),
+                true => op.selected(applied.now.values().map(|(record, _)| record)).into_iter().map(R::id).collect(),
             };
             let is_again = |id: &&R::Id| again.get(id).is_some_and(|from| *from <= at);
             let runs = |id: &&R::Id| {
@@ -122,7 +125,9 @@ impl<'a, R: Subject> Judgement<'a, R> {
                 !stale && applied.now.contains_key(id) && op.has_closure()
             };
             let rerun: Vec<_> = on.iter().filter(is_again).filter(runs).map(|id| (at, id.clone())).collect();
-            let ran_out = rerun.iter().any(|run| self.ran_twice.contains(run));
+            // Which records come first depends on all that was before.
+            let depends = op.first.is_some() && again.values().any(|from| *from <= at);
+            let ran_out = depends || rerun.iter().any(|run| self.ran_twice.contains(run));
             let (was, mut done) = (applied.now.clone(), Counts::default());
             let did = match ran_out {
                 true => Err(Fault::DependsOnLeftOut),
@@ -138,7 +143,10 @@ impl<'a, R: Subject> Judgement<'a, R> {
                             let record = applied.now.get(&id).map(|(record, _)| record.clone());
                             applied.made.entry(id).or_default().push((at, record));
                         };
-                        on.into_iter().for_each(&mut note);
+                        on.iter().cloned().for_each(&mut note);
+                    }
+                    if op.is_by_predicate() {
+                        applied.selected.insert(*position, on);
                     }
                 }
                 Err(fault) => {

@@ -3,10 +3,12 @@
 use super::predicates::{Tree, tree};
 use super::records::Subject;
 use memdex::error::{Cause, Refusal};
-use memdex::write::{Receipt, Refused, WriterError};
+use memdex::query::{Direction, Nulls, OrderBy};
+use memdex::write::{PendingChanges, Receipt, Refused, WriterError};
 use memdex::{Batch, Collection, Commit, Writer};
 use proptest::prelude::*;
 use proptest::sample::select;
+use std::cmp::Ordering;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Verb {
@@ -49,6 +51,59 @@ pub(super) struct Op<R: Subject> {
     pub record: R,
     pub change: Change<R>,
     pub tree: Tree,
+    /// Of a write by predicate: only the first records in an order.
+    pub first: Option<First>,
+}
+
+/// How many of the first records in an order.
+#[derive(Clone, Debug)]
+pub(super) struct First {
+    pub records: usize,
+    order: Vec<Sort>,
+}
+
+/// A field by its position in `FIELDS`.
+#[derive(Clone, Copy, Debug)]
+struct Sort {
+    field: usize,
+    descending: bool,
+    nulls_first: bool,
+}
+
+impl First {
+    fn any<R: Subject>() -> BoxedStrategy<Self> {
+        let single: Vec<usize> = (0..R::FIELDS.len()).filter(|at| !R::MANY.contains(&R::FIELDS[*at])).collect();
+        let sort = (select(single), any::<bool>(), any::<bool>());
+        let sort = sort.prop_map(|(field, descending, nulls_first)| Sort { field, descending, nulls_first });
+        let records = prop_oneof![8 => 1..4_usize, 1 => Just(0), 1 => Just(usize::MAX)];
+        (records, prop::collection::vec(sort, 0..3)).prop_map(|(records, order)| First { records, order }).boxed()
+    }
+
+    /// Which of two records comes first.
+    fn compare<R: Subject>(&self, a: &R, b: &R) -> Ordering {
+        let by = |sort: &Sort| {
+            let (a, b) = (a.see(sort.field), b.see(sort.field));
+            let nulls = if sort.nulls_first { Ordering::Less } else { Ordering::Greater };
+            match (a.is_null(), b.is_null()) {
+                (true, true) => Ordering::Equal,
+                (true, false) => nulls,
+                (false, true) => nulls.reverse(),
+                _ if sort.descending => b.order(&a).unwrap(),
+                _ => a.order(&b).unwrap(),
+            }
+        };
+        let unequal = self.order.iter().map(by).find(|order| order.is_ne());
+        unequal.unwrap_or_else(|| a.id().cmp(&b.id()))
+    }
+
+    fn to_store<R: Subject>(&self) -> Vec<OrderBy> {
+        let sort = |sort: &Sort| OrderBy {
+            field: R::FIELDS[sort.field].into(),
+            direction: if sort.descending { Direction::Descending } else { Direction::Ascending },
+            nulls: if sort.nulls_first { Nulls::First } else { Nulls::Last },
+        };
+        self.order.iter().map(sort).collect()
+    }
 }
 
 /// The model's reason for a refusal.
@@ -155,11 +210,12 @@ impl<R: Subject> Op<R> {
             3 => Just(Some(Seen::Right)),
             1 => (0..3_u64).prop_map(|off| Some(Seen::Wrong(off))),
         ];
-        let op = |(verb, seen, record, change, tree)| {
+        let op = |(verb, seen, record, change, tree, first)| {
             let conditional = matches!(verb, Verb::Store | Verb::Update | Verb::TryUpdate | Verb::Delete);
-            Op { verb, seen: if conditional { seen } else { None }, record, change, tree }
+            let op = Op { verb, seen: if conditional { seen } else { None }, record, change, tree, first: None };
+            if op.is_by_predicate() { Op { first, ..op } } else { op }
         };
-        (verb, seen, R::any(), Change::any(), tree::<R>()).prop_map(op).boxed()
+        (verb, seen, R::any(), Change::any(), tree::<R>(), prop::option::of(First::any::<R>())).prop_map(op).boxed()
     }
 
     pub(super) fn id(&self) -> R::Id {
@@ -181,6 +237,29 @@ impl<R: Subject> Op<R> {
         matches!(self.verb, Verb::UpdateWhere | Verb::TryUpdateWhere | Verb::DeleteWhere)
     }
 
+    /// The records that its predicate selects, in its order.
+    pub(super) fn selected<'a>(&self, records: impl Iterator<Item = &'a R>) -> Vec<&'a R> {
+        let mut matching: Vec<&R> = records.filter(|record| self.tree.holds(*record)).collect();
+        if let Some(first) = &self.first {
+            matching.sort_by(|a, b| first.compare(*a, *b));
+            matching.truncate(first.records);
+        }
+        matching
+    }
+
+    /// Adds a write by predicate that returns its records.
+    pub(super) fn put_matching(&self, batch: &mut Batch, of: &Collection<R>) -> Result<PendingChanges<R>, Refusal> {
+        let mut matching = batch.matching(of, self.tree.filter());
+        if let Some(first) = &self.first {
+            matching = matching.order_by(first.to_store::<R>()).first(first.records);
+        }
+        match self.verb {
+            Verb::UpdateWhere => matching.update(self.change.closure()),
+            Verb::TryUpdateWhere => matching.update(self.change.try_closure()),
+            _ => matching.delete(),
+        }
+    }
+
     /// Its name in descriptions.
     pub(super) fn name(&self) -> &'static str {
         match self.verb {
@@ -196,13 +275,16 @@ impl<R: Subject> Op<R> {
 }
 
 macro_rules! put {
-    ($name:ident: $gatherer:ty, $error:ty) => {
+    ($name:ident: $gatherer:ty, $error:ty, $in_batch:expr) => {
         pub(super) fn $name<R: Subject>(
             to: &mut $gatherer,
             of: &Collection<R>,
             op: &Op<R>,
             seen: Commit,
         ) -> Result<(), $error> {
+            if op.first.is_some() {
+                return $in_batch(to, |batch| op.put_matching(batch, of).map(drop));
+            }
             let (id, record, change) = (op.id(), op.record.clone(), &op.change);
             match (op.verb, op.seen.is_some()) {
                 (Verb::Store, false) => to.store(of, record),
@@ -223,12 +305,28 @@ macro_rules! put {
     };
 }
 
-put!(put_in_batch: Batch, Refusal);
-put!(put_in_writer: Writer, WriterError);
+fn in_batch(batch: &mut Batch, add: impl FnOnce(&mut Batch) -> Result<(), Refusal>) -> Result<(), Refusal> {
+    add(batch)
+}
+
+put!(put_in_batch: Batch, Refusal, in_batch);
+put!(put_in_writer: Writer, WriterError, Writer::group);
 
 /// The operation as a commit with one command.
 pub(super) fn alone<R: Subject>(of: &Collection<R>, op: &Op<R>, seen: Commit) -> Result<Receipt, Refused> {
     let (id, record, change) = (op.id(), op.record.clone(), &op.change);
+    if let Some(first) = &op.first {
+        let matching = of.matching(op.tree.filter()).order_by(first.to_store::<R>()).first(first.records);
+        let changes = match op.verb {
+            Verb::UpdateWhere => matching.update(change.closure()),
+            Verb::TryUpdateWhere => matching.update(change.try_closure()),
+            _ => matching.delete(),
+        };
+        return changes.map(|changes| {
+            assert_eq!(changes.records.len(), changes.receipt.counts.total());
+            changes.receipt
+        });
+    }
     match (op.verb, op.seen.is_some()) {
         (Verb::Store, false) => of.store(record),
         (Verb::Store, true) => of.if_unchanged(seen).store(record),

@@ -165,7 +165,7 @@ fn step_where<R: Subject>(
     counts: &mut Counts,
     commit: Commit,
 ) -> Result<Did, Fault> {
-    let mut matching: Vec<R> = now.values().map(|(record, _)| record).filter(|r| op.tree.holds(*r)).cloned().collect();
+    let mut matching: Vec<R> = op.selected(now.values().map(|(record, _)| record)).into_iter().cloned().collect();
     if op.verb == Verb::DeleteWhere {
         counts.deleted += matching.len();
         matching.iter().for_each(|record| drop(now.remove(&record.id())));
@@ -266,6 +266,13 @@ fn pendings<R: Subject>(before: &Shelf<R>, ops: &[(usize, Commit, &Op<R>)]) -> P
         let mut gone = BTreeSet::new();
         let mut own = ops.iter().filter(|(_, _, op)| op.is_by_predicate() || op.id() == id);
         let fault = own.find(|(_, seen, op)| {
+            if let Some(first) = &op.first {
+                // Only the commit decides which records come first.
+                let may_be_one = now.values().any(|(record, _)| op.tree.holds(record));
+                if may_be_one && (1..usize::MAX).contains(&first.records) {
+                    return true;
+                }
+            }
             step(op, *seen, before, &mut now, &mut gone, &mut Counts::default(), Commit::ZERO).is_err()
         });
         let pending = match fault {

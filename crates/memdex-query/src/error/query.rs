@@ -112,6 +112,13 @@ errors! {
             /// The page number.
             page: usize,
         } => ("page {page} of {collection:?} can't be combined with an offset or a cursor: use one of them"),
+        /// A write by a query that has more than a filter, an order, a limit and fields to return.
+        WriteWithPart [collection] {
+            /// What it has.
+            part: &'static str,
+        } pub fn write_with_part => (
+            "a write to {collection:?} by a query can't have {part}: give it a filter, an order and a limit only"
+        ),
         /// `one` found no record, or several.
         NotOne [collection] {
             /// Whether there are several; otherwise there is none.
