@@ -2,7 +2,7 @@
 
 use super::calendar;
 use super::naive::{Row, Table, Val};
-use memdex::aggregate::{Aggregate, Statistics};
+use memdex::aggregate::{Aggregate, DateStep, Statistics};
 use memdex::typing::ValueRef;
 use memdex::{Bucket, GroupBy, Kind, Metric, Value};
 use std::cmp::Ordering;
@@ -110,11 +110,15 @@ impl Table<'_> {
                     let step = self.step(value, width, offset, column);
                     step.map(|step| Part::Value(self.start(step, width, offset, column))).into_iter().collect()
                 }
-                Bucket::Date { unit, zone, .. } => vec![Part::Value(match value {
-                    Val::Time(nanos) => Val::Time(calendar::start(*nanos, *unit, zone)),
-                    Val::Date(days) => Val::Date(calendar::first_day(*days, *unit)),
-                    other => panic!("{other:?} by date"),
-                })],
+                Bucket::Date { unit, zone, every, offset_seconds, .. } => {
+                    let step = DateStep { unit: *unit, every: *every, offset_seconds: *offset_seconds };
+                    let later = calendar::days_later(step);
+                    vec![Part::Value(match value {
+                        Val::Time(nanos) => Val::Time(calendar::start(*nanos, step, zone)),
+                        Val::Date(days) => Val::Date(calendar::first_day(*days - later, step) + later),
+                        other => panic!("{other:?} by date"),
+                    })]
+                }
                 Bucket::Ranges { ranges, .. } => {
                     let read = |bound: &Option<Value>| bound.as_ref().and_then(|bound| self.value(bound, column));
                     let contains = |(from, to): &(Option<Value>, Option<Value>)| {
@@ -193,13 +197,15 @@ impl Table<'_> {
                     all.push(vec![Part::Value(self.start(at, width, offset, column))]);
                 }
             }
-            Bucket::Date { unit, zone, .. } => {
+            Bucket::Date { unit, zone, every, offset_seconds, .. } => {
+                let step = DateStep { unit: *unit, every: *every, offset_seconds: *offset_seconds };
+                let later = calendar::days_later(step);
                 let mut at = (*first).clone();
                 while at.order(last).is_le() {
                     all.push(vec![Part::Value(at.clone())]);
                     at = match at {
-                        Val::Time(nanos) => Val::Time(calendar::next(nanos, *unit, zone)),
-                        Val::Date(days) => Val::Date(calendar::next_day(days, *unit)),
+                        Val::Time(nanos) => Val::Time(calendar::next(nanos, step, zone)),
+                        Val::Date(days) => Val::Date(calendar::next_day(days - later, step) + later),
                         other => panic!("{other:?} by date"),
                     };
                 }

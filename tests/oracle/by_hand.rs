@@ -1,6 +1,6 @@
 //! Hand-written queries that cover each feature.
 
-use memdex::aggregate::{DateUnit, Statistics};
+use memdex::aggregate::{DateStep, DateUnit, Statistics, Weekday};
 use memdex::query::{IntoOrder, OrderBy, Predicate};
 use memdex::typing::{DecimalValue, ValueRef};
 use memdex::{Bucket, GroupBy, Metric, Query, Value, field};
@@ -323,6 +323,12 @@ fn groups() -> Vec<Query> {
         aggregation(all(), buckets(vec![Bucket::date("moment", DateUnit::Year)])),
         aggregation(all(), buckets(vec![Bucket::date("time_hour", DateUnit::Hour)])),
         aggregation(field("day").eq(16), buckets(vec![Bucket::date("moment", DateUnit::Minute)])),
+        aggregation(field("day").eq(16), buckets(vec![Bucket::date("moment", DateUnit::Minute.every(15))])),
+        aggregation(all(), buckets(vec![Bucket::date("moment", DateUnit::Hour.every(6).offset_seconds(-3_600))])),
+        aggregation(all(), buckets(vec![Bucket::date("moment", DateStep::weeks_from(Weekday::Sunday))])),
+        aggregation(all(), buckets(vec![Bucket::date("moment", DateUnit::Week.every(2))])),
+        aggregation(all(), buckets(vec![Bucket::date("date", DateStep::weeks_from(Weekday::Wednesday).every(2))])),
+        aggregation(all(), buckets(vec![Bucket::date("date", DateUnit::Day.every(10))])),
         aggregation(all(), buckets(vec![Bucket::date("date", DateUnit::Day)])),
         aggregation(all(), buckets(vec![Bucket::date("date", DateUnit::Week)])),
         aggregation(all(), buckets(vec![Bucket::date("date", DateUnit::Month)])),

@@ -1,8 +1,9 @@
 //! Calendar arithmetic by plain loops.
 
-use memdex::aggregate::DateUnit;
+use memdex::aggregate::{DateStep, DateUnit};
 
-const NANOS_PER_MINUTE: i128 = 60_000_000_000;
+const NANOS_PER_SECOND: i128 = 1_000_000_000;
+const NANOS_PER_MINUTE: i128 = 60 * NANOS_PER_SECOND;
 const NANOS_PER_DAY: i128 = 1_440 * NANOS_PER_MINUTE;
 
 fn is_leap(year: i64) -> bool {
@@ -36,23 +37,35 @@ fn date(mut days: i64) -> (i64, usize, i64) {
     (year, month, days)
 }
 
-/// The first day of the unit that contains a day.
-pub(super) fn first_day(days: i64, unit: DateUnit) -> i64 {
+/// The first day of the bucket that contains a day, without the offset.
+pub(super) fn first_day(days: i64, step: DateStep) -> i64 {
     let (year, month, day) = date(days);
-    match unit {
-        // Day 0 was a Thursday.
-        DateUnit::Week => days - (days + 3).rem_euclid(7),
-        DateUnit::Month => days - day,
-        DateUnit::Quarter => days - day - (month / 3 * 3..month).map(|m| days_of_month(year, m)).sum::<i64>(),
-        DateUnit::Year => days - day - (0..month).map(|m| days_of_month(year, m)).sum::<i64>(),
-        _ => days,
+    let every = i64::from(step.every);
+    let months = match step.unit {
+        // Day -3 was a Monday.
+        DateUnit::Week => return days - (days + 3).rem_euclid(7 * every),
+        DateUnit::Month => every,
+        DateUnit::Quarter => 3 * every,
+        DateUnit::Year => 12 * every,
+        _ => return days - days.rem_euclid(every),
+    };
+    let mut first = days - day;
+    for _ in 0..((year - 1970) * 12 + month as i64).rem_euclid(months) {
+        let (_, _, day) = date(first - 1);
+        first -= 1 + day;
     }
+    first
+}
+
+/// The days by which buckets of dates begin later.
+pub(super) fn days_later(step: DateStep) -> i64 {
+    step.offset_seconds / 86_400
 }
 
 /// The first day of the next unit.
-pub(super) fn next_day(first: i64, unit: DateUnit) -> i64 {
+pub(super) fn next_day(first: i64, step: DateStep) -> i64 {
     let mut day = first + 1;
-    while first_day(day, unit) == first {
+    while first_day(day, step) == first {
         day += 1;
     }
     day
@@ -72,25 +85,29 @@ fn offset(zone: &str) -> Option<i128> {
     Some(sign * (hours.parse::<i128>().ok()? * 60 + minutes.parse::<i128>().ok()?) * NANOS_PER_MINUTE)
 }
 
-/// The start of the unit that contains an instant.
-pub(super) fn start(nanos: i128, unit: DateUnit, zone: &str) -> i128 {
-    let Some(offset) = offset(zone) else { return named::start(nanos, unit, zone) };
+/// The start of the bucket that contains an instant.
+pub(super) fn start(nanos: i128, step: DateStep, zone: &str) -> i128 {
+    let Some(offset) = offset(zone) else { return named::start(nanos, step.unit, zone) };
+    let offset = offset - i128::from(step.offset_seconds) * NANOS_PER_SECOND;
     let local = nanos + offset;
-    let start = match unit {
-        DateUnit::Minute => local - local.rem_euclid(NANOS_PER_MINUTE),
-        DateUnit::Hour => local - local.rem_euclid(60 * NANOS_PER_MINUTE),
-        _ => i128::from(first_day(local.div_euclid(NANOS_PER_DAY) as i64, unit)) * NANOS_PER_DAY,
+    let every = i128::from(step.every);
+    let start = match step.unit {
+        DateUnit::Minute => local - local.rem_euclid(every * NANOS_PER_MINUTE),
+        DateUnit::Hour => local - local.rem_euclid(every * 60 * NANOS_PER_MINUTE),
+        _ => i128::from(first_day(local.div_euclid(NANOS_PER_DAY) as i64, step)) * NANOS_PER_DAY,
     };
     start - offset
 }
 
-/// The start of the next unit.
-pub(super) fn next(first: i128, unit: DateUnit, zone: &str) -> i128 {
-    let Some(offset) = offset(zone) else { return named::next(first, unit, zone) };
-    match unit {
-        DateUnit::Minute => first + NANOS_PER_MINUTE,
-        DateUnit::Hour => first + 60 * NANOS_PER_MINUTE,
-        _ => i128::from(next_day(((first + offset).div_euclid(NANOS_PER_DAY)) as i64, unit)) * NANOS_PER_DAY - offset,
+/// The start of the next bucket.
+pub(super) fn next(first: i128, step: DateStep, zone: &str) -> i128 {
+    let Some(offset) = offset(zone) else { return named::next(first, step.unit, zone) };
+    let offset = offset - i128::from(step.offset_seconds) * NANOS_PER_SECOND;
+    let every = i128::from(step.every);
+    match step.unit {
+        DateUnit::Minute => first + every * NANOS_PER_MINUTE,
+        DateUnit::Hour => first + every * 60 * NANOS_PER_MINUTE,
+        _ => i128::from(next_day(((first + offset).div_euclid(NANOS_PER_DAY)) as i64, step)) * NANOS_PER_DAY - offset,
     }
 }
 

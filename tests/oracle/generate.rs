@@ -336,7 +336,17 @@ impl Generator {
                 // Dates have no hours and no time zone.
                 let units = if column.kind == Kind::Date { &units[2..] } else { &units };
                 let zone = if column.kind == Kind::Date { "UTC" } else { self.rng.pick(&self.zones) };
-                Bucket::date_in(column.name, *self.rng.pick(units), zone)
+                let unit = *self.rng.pick(units);
+                // The naive calendar of named zones has single units only, and so does SQL for months and longer ones.
+                let months = matches!(unit, DateUnit::Month | DateUnit::Quarter | DateUnit::Year);
+                let several = !zone.contains('/') && (self.levels > 1 || !months);
+                if !several || self.rng.once_in(2) {
+                    return Bucket::date_in(column.name, unit, zone);
+                }
+                let days = 86_400 * (self.rng.below(9) as i64 - 4);
+                let offset = if column.kind == Kind::Date { days } else { days + 1_800 * self.rng.below(9) as i64 };
+                let step = unit.every(1 + self.rng.below(40) as u32).offset_seconds(offset);
+                Bucket::date_in(column.name, step, zone)
             }
             _ => {
                 let column = self.column_where(|column| !column.many);

@@ -59,5 +59,8 @@ pub const MAX_DOCUMENT_DEPTH: usize = 127;
 /// Most buckets of a histogram whose empty buckets are filled in.
 pub const MAX_BUCKETS: usize = 100_000;
 
+/// Most units of the calendar in one bucket.
+pub const MAX_DATE_UNITS: u32 = 10_000;
+
 /// Most explicit ranges of one statistics query.
 pub const MAX_RANGES: usize = 1_024;

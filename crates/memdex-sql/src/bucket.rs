@@ -3,7 +3,7 @@
 use super::statement::Statement;
 use super::{Dialect, SqlError, SqlValue};
 use memdex_query::error::QueryError;
-use memdex_query::query::{Bucket, DateUnit, Predicate};
+use memdex_query::query::{Bucket, DateStep, DateUnit, Predicate};
 use memdex_query::schema::range_name;
 use memdex_query::value::{Kind, Value, ValueRef};
 use std::ops::Bound;
@@ -20,8 +20,8 @@ pub(super) type Range = (Option<Value>, Option<Value>);
 
 const NANOS_PER_SECOND: i64 = 1_000_000_000;
 const NANOS_PER_DAY: i64 = 86_400 * NANOS_PER_SECOND;
-/// 1970-01-05, a Monday, in days.
-const FIRST_MONDAY: i64 = 4;
+/// 1969-12-29 in days. Several weeks are counted from there.
+const LAST_MONDAY_OF_1969: i64 = -3;
 /// The largest width whose triple fits into 64 bits.
 const MAX_WIDTH: i64 = i64::MAX / 4;
 
@@ -38,12 +38,13 @@ impl Statement<'_> {
                 let (key, condition) = self.width_bucket(field, width, offset)?;
                 Ok(KeyPart { name: field.to_string(), key, condition: Some(condition) })
             }
-            Bucket::Date { unit, zone, .. } => {
+            Bucket::Date { unit, zone, every, offset_seconds, .. } => {
                 if !["UTC", "Z"].iter().any(|utc| zone.eq_ignore_ascii_case(utc)) {
                     let help = "use UTC buckets";
                     return self.unsupported(format!("the time zone {zone}"), Some(field), help);
                 }
-                let key = self.date_bucket(field, *unit)?;
+                let step = DateStep { unit: *unit, every: *every, offset_seconds: *offset_seconds };
+                let key = self.date_bucket(field, step)?;
                 Ok(KeyPart { name: field.to_string(), key, condition: Some(self.not_null(field)?) })
             }
             Bucket::Ranges { .. } => {
@@ -85,6 +86,9 @@ impl Statement<'_> {
     fn width_bucket(&mut self, field: &str, width: &Value, offset: &Value) -> Result<(String, String), SqlError> {
         let def = self.require_field(field, "groups by width")?;
         let column = self.column(field)?;
+        if def.kind() == Kind::Timestamp {
+            return Ok((self.time_bucket(field, &column, width, offset)?, self.not_null(field)?));
+        }
         let (width, offset) = (self.converted(field, width)?, self.converted(field, offset)?);
         match (def.kind(), width.as_ref(), offset.as_ref(), self.dialect) {
             (Kind::Int, ValueRef::Int(width), ValueRef::Int(offset), Dialect::Sqlite) => {
@@ -154,13 +158,65 @@ impl Statement<'_> {
         Ok(format!("({expression} - {short} % {width_param})"))
     }
 
-    /// The first instant, or day, of the unit that contains a time or a date.
-    fn date_bucket(&mut self, field: &str, unit: DateUnit) -> Result<String, SqlError> {
+    /// The start of the bucket of one length that contains a time. PostgreSQL has microseconds.
+    fn time_bucket(&mut self, field: &str, column: &str, width: &Value, offset: &Value) -> Result<String, SqlError> {
+        let nanos = |value: &Value| value.as_ref().as_i128().and_then(|nanos| i64::try_from(nanos).ok());
+        match (nanos(width).filter(|width| *width > 0), nanos(offset), self.dialect) {
+            (Some(width), Some(offset), Dialect::Sqlite) => self.int_bucket(field, column, width, offset),
+            (Some(width), Some(offset), Dialect::Postgres) if width % 1_000 == 0 && offset % 1_000 == 0 => {
+                Ok(self.micros_bucket(column, width / 1_000, offset / 1_000))
+            }
+            _ => {
+                let help = "use a width in nanoseconds below 73 years, for PostgreSQL in whole microseconds";
+                self.unsupported(format!("groups by a width of {width} from {offset}"), Some(field), help)
+            }
+        }
+    }
+
+    /// The start of the bucket of a time, in PostgreSQL: by exact arithmetic, since `extract` of a time is a `numeric`.
+    fn micros_bucket(&mut self, column: &str, width: i64, offset: i64) -> String {
+        let exact = |micros: i64| Value::from(micros);
+        let (width, offset) = (self.exact_param(&exact(width)), self.exact_param(&exact(offset)));
+        let micros = format!("extract(epoch FROM {column}) * 1000000");
+        let rest = format!("mod(mod({micros} - {offset}, {width}) + {width}, {width})");
+        format!("({column} - {rest} * interval '1 microsecond')")
+    }
+
+    /// The first instant, or day, of the bucket that contains a time or a date.
+    fn date_bucket(&mut self, field: &str, step: DateStep) -> Result<String, SqlError> {
         let kind = self.require_field(field, "groups by date")?.kind();
         if !matches!(kind, Kind::Timestamp | Kind::Date) {
             return Err(QueryError::not_numeric(self.collection, field, kind, "groups by date").into());
         }
         let column = self.column(field)?;
+        let DateStep { unit, every, offset_seconds } = step;
+        // A length in days or in nanoseconds, and where a bucket begins.
+        let (day, second) = if kind == Kind::Date { (1, 1) } else { (NANOS_PER_DAY, NANOS_PER_SECOND) };
+        let even = match unit {
+            DateUnit::Minute => Some((60 * second, 0)),
+            DateUnit::Hour => Some((3_600 * second, 0)),
+            DateUnit::Day => Some((day, 0)),
+            DateUnit::Week => Some((7 * day, LAST_MONDAY_OF_1969 * day)),
+            DateUnit::Month | DateUnit::Quarter | DateUnit::Year => None,
+        };
+        if step != DateStep::from(unit) {
+            let help = "use one month, quarter or year without an offset, or buckets of weeks or shorter units";
+            let Some((length, begin)) = even else {
+                return self.unsupported("buckets of several months, or with an offset", Some(field), help);
+            };
+            let offset = if kind == Kind::Date { offset_seconds / 86_400 } else { offset_seconds * NANOS_PER_SECOND };
+            let length = length * i64::from(every);
+            return match (kind, self.dialect) {
+                (_, Dialect::Sqlite) => self.int_bucket(field, &column, length, begin + offset),
+                (Kind::Date, Dialect::Postgres) => {
+                    let (length, from) = (self.exact_param(&length.into()), self.exact_param(&(begin + offset).into()));
+                    let days = format!("({column} - date '1970-01-01')::numeric");
+                    let rest = format!("mod(mod({days} - {from}, {length}) + {length}, {length})");
+                    Ok(format!("({column} - ({rest})::integer)"))
+                }
+                (_, Dialect::Postgres) => Ok(self.micros_bucket(&column, length / 1_000, (begin + offset) / 1_000)),
+            };
+        }
         if self.dialect == Dialect::Postgres {
             let name = match unit {
                 DateUnit::Minute => "minute",
@@ -176,21 +232,17 @@ impl Statement<'_> {
                 _ => format!("date_trunc('{name}', {column}, 'UTC')"),
             });
         }
-        let (day, second) = if kind == Kind::Date { (1, 1) } else { (NANOS_PER_DAY, NANOS_PER_SECOND) };
-        let start = match (unit, kind) {
-            (DateUnit::Day, Kind::Date) => return Ok(column),
-            (DateUnit::Minute, _) => return self.int_bucket(field, &column, 60 * second, 0),
-            (DateUnit::Hour, _) => return self.int_bucket(field, &column, 3_600 * second, 0),
-            (DateUnit::Day, _) => return self.int_bucket(field, &column, day, 0),
-            (DateUnit::Week, _) => return self.int_bucket(field, &column, 7 * day, FIRST_MONDAY * day),
-            (DateUnit::Month, _) => "'start of month'".to_owned(),
-            (DateUnit::Quarter, _) => {
+        let start = match (unit, even) {
+            (DateUnit::Day, _) if kind == Kind::Date => return Ok(column),
+            (_, Some((length, begin))) => return self.int_bucket(field, &column, length, begin),
+            (DateUnit::Quarter, None) => {
                 format!(
                     "'start of month', '-' || ((strftime('%m', {0}, 'unixepoch') - 1) % 3) || ' months'",
                     seconds(&column, kind)
                 )
             }
-            (DateUnit::Year, _) => "'start of year'".to_owned(),
+            (DateUnit::Year, None) => "'start of year'".to_owned(),
+            (_, None) => "'start of month'".to_owned(),
         };
         let seconds = format!("CAST(strftime('%s', {}, 'unixepoch', {start}) AS INTEGER)", seconds(&column, kind));
         Ok(match kind {

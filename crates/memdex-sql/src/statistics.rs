@@ -42,6 +42,13 @@ impl Statement<'_> {
         if requested.empty {
             return self.unsupported("empty groups", first, "leave out `with_empty` and fill the gaps in the result");
         }
+        if requested.hard.is_some() || requested.extended.is_some() {
+            return self.unsupported(
+                "bounds of a histogram",
+                first,
+                "select the records between the bounds by the filter",
+            );
+        }
         match requested.by.as_slice() {
             [] => self.unsupported("groups without a bucket", None, "add a bucket"),
             [Bucket::Ranges { field, ranges }] => self.ranges(filter, field, ranges, requested),

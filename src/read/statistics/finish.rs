@@ -232,18 +232,24 @@ impl Assembly<'_, '_> {
         });
         let mut known: Vec<(u32, u32)> = known.collect();
         let found = known.len();
+        let asked = finished.asked;
+        let is_histogram = !matches!(asked.buckets[0].bucket, BoundBucket::Values | BoundBucket::Ranges(..));
+        if is_histogram && asked.hard.is_some() {
+            known.retain(|(number, _)| asked.has_bucket(part.get(*number)));
+        }
         let mut put = |key: Value, group| wanted.push(Wanted { key: vec![key], group, place: wanted.len() });
-        match &finished.asked.buckets[0].bucket {
+        match &asked.buckets[0].bucket {
             BoundBucket::Ranges(_, ranges) => {
                 let mut known = known.into_iter().peekable();
                 for range in 0..ranges.len() as u32 {
                     put(part.key(range), known.next_if(|(number, _)| *number == range).map(|(_, group)| group));
                 }
             }
-            BoundBucket::Width(_) | BoundBucket::Dates(_) | BoundBucket::Days(_)
-                if finished.asked.empty && found > 0 =>
-            {
-                let steps = part.between(known[0].0, known[found - 1].0).map_err(|source| {
+            BoundBucket::Width(_) | BoundBucket::Dates(_) | BoundBucket::Days(_) if asked.empty => {
+                let ends = known.first().zip(known.last());
+                let ends = ends.map(|(first, last)| (part.get(first.0), part.get(last.0)));
+                let steps = asked.filled(ends).map_or(Ok(Vec::new()), |(first, last)| part.between(&first, &last));
+                let steps = steps.map_err(|source| {
                     QueryError::bad_bucket(&*self.bound.collection, self.bound.fields[part.field].def.name(), source)
                 })?;
                 let mut known = known.drain(..).peekable();
@@ -255,7 +261,7 @@ impl Assembly<'_, '_> {
             }
             _ => known.into_iter().for_each(|(number, group)| put(part.key(number), Some(group))),
         }
-        *self.groups += wanted.len() - found;
+        *self.groups += wanted.len().saturating_sub(found);
         groups::at_most(self.bound, *self.groups)?;
         Ok(wanted)
     }

@@ -110,7 +110,7 @@ struct OfGroups<'a> {
     pick: Pick<'a>,
     /// Whether to include groups without records.
     filled: bool,
-    top: Option<&'a BoundTop>,
+    level: &'a Level,
 }
 
 /// The selected metrics.
@@ -134,7 +134,7 @@ impl<'a> Known<'a> {
         let groups = aggregate.has_groups().then(|| OfGroups {
             pick: pick(1),
             filled: is_filled(&aggregate.bound),
-            top: levels[1].top.as_ref(),
+            level: &levels[1],
         });
         Known { collection, aggregate, total: pick(0), groups }
     }
@@ -162,9 +162,7 @@ impl<'a> Known<'a> {
         let total = pick(0)?;
         let groups = match &question.levels[..] {
             [_] => None,
-            [_, requested] => {
-                Some(OfGroups { pick: pick(1)?, filled: is_filled(question), top: requested.top.as_ref() })
-            }
+            [_, requested] => Some(OfGroups { pick: pick(1)?, filled: is_filled(question), level: requested }),
             _ => return None,
         };
         Some(Known { collection: &question.collection, aggregate, total, groups })
@@ -213,16 +211,20 @@ impl<'a> Known<'a> {
     ) -> Result<(Vec<Group>, usize), QueryError> {
         let mut groups = Vec::with_capacity(FEW);
         if !requested.filled {
+            let entries = entries.filter(|entry| requested.level.has_bucket(&entry.key[0]));
             for GroupEntry { label, result, .. } in entries {
                 groups.push(requested.pick.group(label.to_vec(), requested.pick.values(self, result)?));
             }
         } else {
             let mut known: Vec<(Value, Value, Arc<[Value]>)> = Vec::with_capacity(FEW);
+            let entries = entries.filter(|entry| requested.level.has_bucket(&entry.key[0]));
             for GroupEntry { key, label, result } in entries {
                 // Only groups with a single-part key can be filled.
                 known.push((key[0].clone(), label[0].clone(), requested.pick.values(self, result)?));
             }
             let bounds = known.first().zip(known.last()).map(|(first, last)| (&first.0, &last.0));
+            let bounds = requested.level.filled(bounds);
+            let bounds = bounds.as_ref().map(|(first, last)| (first, last));
             let all = self.aggregate.all_between(bounds).map_err(|source| self.bad_bucket(source))?;
             let of_nothing: Arc<[Value]> = requested.pick.requested.iter().map(of_nothing).collect();
             let mut known = known.into_iter().peekable();
@@ -236,7 +238,7 @@ impl<'a> Known<'a> {
         if in_all > MAX_GROUPS {
             return Err(self.too_many());
         }
-        if let Some(best) = requested.top {
+        if let Some(best) = &requested.level.top {
             groups = first(groups, best);
         }
         Ok((groups, in_all))

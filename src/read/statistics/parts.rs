@@ -108,7 +108,7 @@ impl BucketIds {
             BoundBucket::Ranges(ranges, _) => {
                 rows.for_each(|(bits, number)| *number = ranges.of(value(bits)).first().copied().unwrap_or(NONE));
             }
-            BoundBucket::Width(Buckets::Ints(buckets)) => {
+            BoundBucket::Width(Buckets::Ints(buckets) | Buckets::Times(buckets)) => {
                 rows.for_each(|(bits, number)| *number = of_step(buckets.number_of(int_of(bits))));
             }
             BoundBucket::Width(Buckets::Floats(buckets)) => rows.for_each(|(bits, number)| {
@@ -133,7 +133,9 @@ impl BucketIds {
         let Some((low, high)) = zone.or_else(|| bits.extremes()) else { return false };
         let BucketIds { bucketer, values, of_bits, .. } = self;
         let even = match &mut bucketer.get_mut().bucket {
-            BoundBucket::Width(Buckets::Ints(buckets)) => buckets.even(int_of(low), int_of(high)),
+            BoundBucket::Width(Buckets::Ints(buckets) | Buckets::Times(buckets)) => {
+                buckets.even(int_of(low), int_of(high))
+            }
             BoundBucket::Dates(buckets) => buckets.even(int_of(low), int_of(high)),
             _ => None,
         };
@@ -172,7 +174,7 @@ impl BucketIds {
         // Bucket order follows value order.
         let one = match &mut self.bucketer.get_mut().bucket {
             BoundBucket::Values => low == high && value_of_bits(self.kind, low).is_some(),
-            BoundBucket::Width(Buckets::Ints(buckets)) => {
+            BoundBucket::Width(Buckets::Ints(buckets) | Buckets::Times(buckets)) => {
                 buckets.number_of(int_of(low)) == buckets.number_of(int_of(high))
             }
             BoundBucket::Dates(buckets) => buckets.number_of(int_of(low)) == buckets.number_of(int_of(high)),
@@ -230,10 +232,14 @@ impl BucketIds {
         ranks
     }
 
-    /// The names of all buckets from `first` to `last`, inclusive.
-    pub(super) fn between(&self, first: u32, last: u32) -> Result<Vec<Value>, StatisticsError> {
-        let known = (self.values.get(first), self.values.get(last));
-        let all = self.bucketer.borrow_mut().all_between(Some(known))?;
+    /// The value, or the number among all buckets, that a bucket stands for.
+    pub(super) fn get(&self, number: u32) -> &Value {
+        self.values.get(number)
+    }
+
+    /// The names of all buckets from `first` to `last`, inclusive, by their numbers among all buckets.
+    pub(super) fn between(&self, first: &Value, last: &Value) -> Result<Vec<Value>, StatisticsError> {
+        let all = self.bucketer.borrow_mut().all_between(Some((first, last)))?;
         Ok(all.into_iter().map(|(_, name)| name).collect())
     }
 }

@@ -136,6 +136,10 @@ fn bucket() -> impl Strategy<Value = Bucket> {
         1 => Just(Bucket::width("rate", 1e290)),
         1 => (select(vec!["at", "day"]), unit()).prop_map(|(field, unit)| Bucket::date(field, unit)),
         1 => Just(Bucket::date("at", DateUnit::Hour)),
+        1 => (2u32..9, -9i64..9).prop_map(|(every, days)| {
+            Bucket::date("day", DateUnit::Week.every(every).offset_seconds(days * 86_400))
+        }),
+        1 => Just(Bucket::every("at", std::time::Duration::from_secs(1_001))),
         1 => Just(Bucket::ranges("amount", [(None, Some(-5)), (Some(-5), Some(3)), (Some(7), None)])),
         1 => Just(Bucket::ranges("shop", [(Some("a"), None), (None, Some("a"))])),
     ]
@@ -147,6 +151,10 @@ fn group_by() -> impl Strategy<Value = GroupBy> {
         let histogram = matches!(&by[..], [Bucket::Width { .. } | Bucket::Date { .. }]);
         let mut group_by = GroupBy::new(by).metrics(metrics);
         group_by.empty = histogram && empty;
+        if matches!(&group_by.by[..], [Bucket::Date { field, .. }] if field == "day") && empty {
+            group_by.extended = Some((memdex::Value::from("1969-11-01"), memdex::Value::from("1970-01-20")));
+            group_by.hard = Some((memdex::Value::from("1969-12-01"), memdex::Value::from("1970-04-01")));
+        }
         match (top, group_by.within.metrics.first().map(|metric| metric.name.clone())) {
             (Some((count, true)), Some(metric)) => group_by.top(count, metric),
             (Some((count, false)), Some(metric)) => group_by.bottom(count, metric),

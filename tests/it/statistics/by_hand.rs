@@ -3,7 +3,10 @@
 use memdex::aggregate::{Aggregate, DateUnit, MetricValues, Statistics};
 use memdex::schema::AggregateDef;
 use memdex::typing::{DecimalValue, ValueRef};
-use memdex::{Bucket, Collection, FieldDef, GroupBy, KeyValue, Kind, Metric, Schema, Store, Timestamp, Value, field};
+use memdex::{
+    Bucket, Collection, FieldDef, Filter, GroupBy, KeyValue, Kind, Metric, Schema, Store, Timestamp, Value, field,
+};
+use std::time::Duration;
 
 type Records = Collection<KeyValue<()>>;
 
@@ -392,4 +395,55 @@ fn a_float_below_the_first_bucket_is_in_none() {
     store.commit(|batch| records.iter().try_for_each(|record| batch.store(&all, record.clone()))).unwrap();
     assert_eq!(all.aggregate("by x").unwrap().groups().len(), 3);
     store.verify().unwrap();
+}
+
+#[test]
+fn histograms_have_bounds() {
+    let store = Store::new();
+    let schema = Schema::new([FieldDef::new("at", Kind::Timestamp).column(), FieldDef::new("n", Kind::Int)]);
+    let all = store.key_values::<()>("Visit", schema).unwrap();
+    let by_hour = || GroupBy::from(Bucket::date("at", DateUnit::Hour.every(6))).metrics([Metric::count()]);
+    let counts = |by: GroupBy| -> Vec<(String, i64)> {
+        let result = all.find(Filter::all()).statistics(by).unwrap();
+        result.groups().iter().map(|group| (group.key[0].to_string(), group.int("count").unwrap())).collect()
+    };
+    let day = |hour: &str, count| (format!("2026-11-22T{hour}:00:00Z"), count);
+    let bounds = ("2026-11-22T07:00:00Z", "2026-11-22T20:00:00Z");
+    // Without any record, too.
+    assert_eq!(counts(by_hour().with_empty_between(bounds.0, bounds.1)), [day("06", 0), day("12", 0), day("18", 0)]);
+    assert_eq!(counts(by_hour().only_between(bounds.0, bounds.1)), []);
+    for (key, at) in [("a", "2026-11-22T01:00:00Z"), ("b", "2026-11-22T06:30:00Z"), ("c", "2026-11-22T13:00:00Z")] {
+        let at = Value::from_text(Kind::Timestamp, at).unwrap();
+        all.store(KeyValue::new(key, ()).with("at", at).with("n", 1)).unwrap();
+    }
+    assert_eq!(
+        counts(by_hour().with_empty_between(bounds.0, bounds.1)),
+        [day("00", 1), day("06", 1), day("12", 1), day("18", 0)]
+    );
+    // The bucket that contains a bound is within the bounds as a whole.
+    assert_eq!(counts(by_hour().only_between(bounds.0, bounds.1)), [day("06", 1), day("12", 1)]);
+    let both =
+        by_hour().with_empty_between("2026-11-21T00:00:00Z", "2026-11-23T00:00:00Z").only_between(bounds.0, bounds.1);
+    assert_eq!(counts(both.clone()), [day("06", 1), day("12", 1), day("18", 0)]);
+    // A materialized aggregate gives the same.
+    all.add_aggregate(AggregateDef::new("by_hour", by_hour())).unwrap();
+    assert_eq!(counts(both.clone()), [day("06", 1), day("12", 1), day("18", 0)]);
+    assert!(all.find(Filter::all()).statistics(both).unwrap().materialized);
+}
+
+#[test]
+fn times_have_buckets_of_one_length() {
+    let store = Store::new();
+    let all = store.key_values::<()>("Call", Schema::new([FieldDef::new("at", Kind::Timestamp).column()])).unwrap();
+    // The last ones need more than 64 bits.
+    let times = ["1969-12-31T23:59:59.9Z", "2026-11-22T00:00:00.3Z", "1066-10-14T09:00:00.5Z", "9999-12-31T23:59:59Z"];
+    for (key, at) in ["a", "b", "c", "d"].into_iter().zip(times) {
+        all.store(KeyValue::new(key, ()).with("at", Value::from_text(Kind::Timestamp, at).unwrap())).unwrap();
+    }
+    let by = GroupBy::from(Bucket::every("at", Duration::from_millis(250))).metrics([Metric::count()]);
+    let result = all.find(Filter::all()).statistics(by).unwrap();
+    let names: Vec<String> = result.groups().iter().map(|group| group.key[0].to_string()).collect();
+    let starts =
+        ["1066-10-14T09:00:00.5Z", "1969-12-31T23:59:59.75Z", "2026-11-22T00:00:00.25Z", "9999-12-31T23:59:59Z"];
+    assert_eq!(names, starts);
 }

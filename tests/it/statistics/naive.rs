@@ -1,6 +1,6 @@
 //! The naive evaluator: computes the expected result of a query record by record, without the engine's arithmetic.
 
-use memdex::aggregate::{Aggregate, DateUnit, MetricValues, Statistics};
+use memdex::aggregate::{Aggregate, DateStep, DateUnit, MetricValues, Statistics};
 use memdex::typing::{DecimalValue, ValueRef};
 use memdex::{Bucket, GroupBy, Kind, Metric, Value};
 use std::collections::BTreeMap;
@@ -45,13 +45,27 @@ fn groups<S: Fields>(rows: &[&S], by: &GroupBy) -> (Vec<(Vec<Value>, Expected)>,
         }
         keys.into_iter().for_each(|key| members.entry(key).or_default().push(row));
     }
+    let bucket = &by.by[0];
+    let begin = |value: &Value| start(value, bucket);
+    if let Some((from, to)) = &by.hard {
+        members.retain(|key, _| begin(from) <= key[0].0 && key[0].0 <= begin(to));
+    }
     if by.empty {
-        let all: Vec<Value> = members.keys().map(|key| key[0].0.clone()).collect();
-        if let (Some(first), Some(last)) = (all.first(), all.last()) {
+        let extended = by.extended.iter().flat_map(|(from, to)| [begin(from), begin(to)]);
+        let mut all: Vec<Value> = members.keys().map(|key| key[0].0.clone()).chain(extended).collect();
+        if let Some((from, to)) = &by.hard {
+            let (from, to) = (begin(from), begin(to));
+            all.iter_mut().for_each(|at| *at = at.clone().max(from.clone()).min(to.clone()));
+        }
+        if let (Some(first), Some(last)) = (all.iter().min(), all.iter().max()) {
             let mut at = first.clone();
-            while at < *last {
-                at = next(&at, &by.by[0]);
+            // With disjoint bounds nothing is left.
+            let none = by.extended.iter().zip(&by.hard).any(|((from, to), hard)| {
+                members.is_empty() && (begin(to) < begin(&hard.0) || begin(from) > begin(&hard.1))
+            });
+            while at <= *last && !none {
                 members.entry(vec![(at.clone(), at.clone())]).or_default();
+                at = next(&at, bucket);
             }
         }
     }
@@ -87,59 +101,84 @@ fn parts<S: Fields>(row: &S, bucket: &Bucket) -> Vec<Part> {
         Bucket::Values { .. } if values.is_empty() => vec![named(Value::NULL)],
         Bucket::Values { .. } => values.into_iter().map(named).collect(),
         _ if values[0] == Value::NULL => Vec::new(),
-        Bucket::Width { width, offset, .. } => {
-            let floored = |value: f64, width: f64, offset: f64| ((value - offset) / width).floor() * width + offset;
-            match values[0].as_ref() {
-                ValueRef::Float(x) if !x.is_finite() => Vec::new(),
-                ValueRef::Float(x) => vec![named(floored(x, float(width), float(offset)).into())],
-                ValueRef::Decimal(_) => {
-                    let (x, width, offset) = (cents(&values[0]), cents(width), cents(offset));
-                    let units = (x - offset).div_euclid(width) * width + offset;
-                    vec![named(DecimalValue::new(units, 2).unwrap().into())]
-                }
-                _ => {
-                    let (x, width, offset) = (int(&values[0]), int(width), int(offset));
-                    vec![named(((x - offset).div_euclid(width) * width + offset).into())]
-                }
-            }
-        }
+        Bucket::Width { .. } if matches!(values[0].as_ref(), ValueRef::Float(x) if !x.is_finite()) => Vec::new(),
+        Bucket::Width { .. } | Bucket::Date { .. } => vec![named(start(&values[0], bucket))],
         Bucket::Ranges { ranges, .. } => {
             let within = |(from, to): &(Option<Value>, Option<Value>)| {
                 from.as_ref().is_none_or(|from| *from <= values[0]) && to.as_ref().is_none_or(|to| values[0] < *to)
             };
             (0..ranges.len()).filter(|at| within(&ranges[*at])).map(|at| range(ranges, at)).collect()
         }
-        Bucket::Date { unit, .. } => vec![named(begin(&values[0], *unit))],
+    }
+}
+
+/// The start of the bucket of a value in a histogram.
+fn start(value: &Value, bucket: &Bucket) -> Value {
+    match bucket {
+        Bucket::Width { width, offset, .. } => match value.as_ref() {
+            ValueRef::Float(x) => {
+                let (width, offset) = (float(width), float(offset));
+                (((x - offset) / width).floor() * width + offset).into()
+            }
+            ValueRef::Decimal(_) => {
+                let (x, width, offset) = (cents(value), cents(width), cents(offset));
+                let units = (x - offset).div_euclid(width) * width + offset;
+                DecimalValue::new(units, 2).unwrap().into()
+            }
+            ValueRef::Timestamp(nanos) => {
+                let (width, offset) = (int(width), int(offset));
+                ValueRef::Timestamp((nanos - offset).div_euclid(width) * width + offset).to_value()
+            }
+            _ => {
+                let (x, width, offset) = (int(value), int(width), int(offset));
+                ((x - offset).div_euclid(width) * width + offset).into()
+            }
+        },
+        Bucket::Date { unit, every, offset_seconds, .. } => {
+            begin(value, DateStep { unit: *unit, every: *every, offset_seconds: *offset_seconds })
+        }
+        other => panic!("{other:?}"),
     }
 }
 
 const MINUTE: i128 = 60_000_000_000;
 const DAY: i128 = 24 * 60 * MINUTE;
 
-/// The start of the calendar unit that contains a time.
-fn begin(value: &Value, unit: DateUnit) -> Value {
+/// The start of the units of the calendar that contain a time.
+fn begin(value: &Value, step: DateStep) -> Value {
     if let ValueRef::Date(days) = value.as_ref() {
-        let time = begin(&ValueRef::Timestamp(i128::from(days) * DAY).to_value(), unit);
+        let time = begin(&ValueRef::Timestamp(i128::from(days) * DAY).to_value(), step);
         let ValueRef::Timestamp(nanos) = time.as_ref() else { panic!("{time}") };
         return ValueRef::Date((nanos / DAY) as i32).to_value();
     }
     let ValueRef::Timestamp(nanos) = value.as_ref() else { panic!("{value}") };
-    let floor =
-        |width: i128, from: i128| ValueRef::Timestamp((nanos - from).div_euclid(width) * width + from).to_value();
-    let text = value.to_string();
-    let calendar = |text: String| Value::from_text(Kind::Timestamp, &text).unwrap();
+    let DateStep { unit, every, offset_seconds } = step;
+    let later = i128::from(offset_seconds) * 1_000_000_000;
+    let at = |nanos: i128| ValueRef::Timestamp(nanos + later).to_value();
+    let nanos = nanos - later;
+    let floor = |width: i128, from: i128| {
+        let width = width * i128::from(every);
+        at((nanos - from).div_euclid(width) * width + from)
+    };
+    let months = |count: u32| {
+        let text = ValueRef::Timestamp(nanos).to_value().to_string();
+        let (year, month): (i64, i64) = (text[..4].parse().unwrap(), text[5..7].parse().unwrap());
+        let number = (year - 1_970) * 12 + month - 1;
+        let first = number - number.rem_euclid(i64::from(count * every));
+        let (year, month) = (1_970 + first.div_euclid(12), first.rem_euclid(12) + 1);
+        let begin = Value::from_text(Kind::Timestamp, &format!("{year:04}-{month:02}-01T00:00:00Z")).unwrap();
+        let ValueRef::Timestamp(nanos) = begin.as_ref() else { panic!("{begin}") };
+        at(nanos)
+    };
     match unit {
         DateUnit::Minute => floor(MINUTE, 0),
         DateUnit::Hour => floor(60 * MINUTE, 0),
         DateUnit::Day => floor(DAY, 0),
-        // The first Monday was January 5.
-        DateUnit::Week => floor(7 * DAY, 4 * DAY),
-        DateUnit::Month => calendar(format!("{}-01T00:00:00Z", &text[..7])),
-        DateUnit::Quarter => {
-            let month: u8 = text[5..7].parse().unwrap();
-            calendar(format!("{}-{:02}-01T00:00:00Z", &text[..4], (month - 1) / 3 * 3 + 1))
-        }
-        DateUnit::Year => calendar(format!("{}-01-01T00:00:00Z", &text[..4])),
+        // A Monday.
+        DateUnit::Week => floor(7 * DAY, -3 * DAY),
+        DateUnit::Month => months(1),
+        DateUnit::Quarter => months(3),
+        DateUnit::Year => months(12),
     }
 }
 
@@ -149,22 +188,24 @@ fn next(at: &Value, bucket: &Bucket) -> Value {
         Bucket::Width { width, .. } => match at.as_ref() {
             ValueRef::Float(x) => (x + float(width)).into(),
             ValueRef::Decimal(_) => DecimalValue::new(cents(at) + cents(width), 2).unwrap().into(),
+            ValueRef::Timestamp(nanos) => ValueRef::Timestamp(nanos + int(width)).to_value(),
             _ => (int(at) + int(width)).into(),
         },
-        Bucket::Date { unit, .. } => {
-            // Longer than the longest unit, and shorter than twice the shortest.
-            let days = match unit {
-                DateUnit::Minute | DateUnit::Hour | DateUnit::Day => 1,
-                DateUnit::Week => 7,
-                DateUnit::Month => 31,
-                DateUnit::Quarter => 92,
-                _ => 366,
-            };
-            match (at.as_ref(), unit) {
-                (ValueRef::Timestamp(nanos), DateUnit::Minute) => ValueRef::Timestamp(nanos + MINUTE).to_value(),
-                (ValueRef::Timestamp(nanos), DateUnit::Hour) => ValueRef::Timestamp(nanos + 60 * MINUTE).to_value(),
-                (ValueRef::Timestamp(nanos), _) => begin(&ValueRef::Timestamp(nanos + days * DAY).to_value(), *unit),
-                (ValueRef::Date(day), _) => begin(&ValueRef::Date(day + days as i32).to_value(), *unit),
+        Bucket::Date { unit, every, .. } => {
+            // At least as long as the longest bucket, and shorter than twice the shortest.
+            let length = i128::from(*every)
+                * match unit {
+                    DateUnit::Minute => MINUTE,
+                    DateUnit::Hour => 60 * MINUTE,
+                    DateUnit::Day => DAY,
+                    DateUnit::Week => 7 * DAY,
+                    DateUnit::Month => 31 * DAY,
+                    DateUnit::Quarter => 92 * DAY,
+                    DateUnit::Year => 366 * DAY,
+                };
+            match at.as_ref() {
+                ValueRef::Timestamp(nanos) => start(&ValueRef::Timestamp(nanos + length).to_value(), bucket),
+                ValueRef::Date(day) => start(&ValueRef::Date(day + (length / DAY) as i32).to_value(), bucket),
                 _ => panic!("{at}"),
             }
         }

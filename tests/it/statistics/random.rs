@@ -2,7 +2,7 @@
 //! collections with all columns, none and some return the same results, equal to those of the naive evaluator.
 
 use super::naive::{Fields, compare, expected};
-use memdex::aggregate::{Aggregate, DateUnit, Statistics};
+use memdex::aggregate::{Aggregate, DateStep, DateUnit, Statistics};
 use memdex::query::{FieldName, Predicate};
 use memdex::typing::{DecimalValue, KeyBuffer, ValueRef};
 use memdex::{Bucket, Collection, FieldDef, GroupBy, Kind, Metric, Record, Schema, Snapshot, Store, Value, field};
@@ -189,7 +189,37 @@ fn histogram() -> impl Strategy<Value = Bucket> {
         )
             .prop_map(|(field, unit)| Bucket::date(field, unit)),
         Just(Bucket::date("at", DateUnit::Hour)),
+        (select(vec!["at", "day"]), day_step()).prop_map(|(field, step)| Bucket::date(field, step)),
+        (select(vec![DateUnit::Minute, DateUnit::Hour]), 300u32..2_000, -100_000i64..100_000)
+            .prop_map(|(unit, every, offset)| Bucket::date("at", unit.every(every).offset_seconds(offset))),
+        (10_000u64..1_000_000, any::<i32>()).prop_map(|(seconds, offset)| {
+            let width = std::time::Duration::new(seconds, 7);
+            Bucket::width_from("at", width.as_nanos(), i64::from(offset))
+        }),
     ]
+}
+
+/// Several days, weeks, months, … from any day.
+fn day_step() -> impl Strategy<Value = DateStep> {
+    let units = [DateUnit::Day, DateUnit::Week, DateUnit::Month, DateUnit::Quarter, DateUnit::Year];
+    (select(units.to_vec()), 1u32..8, -9i64..9)
+        .prop_map(|(unit, every, days)| unit.every(every).offset_seconds(days * 86_400))
+}
+
+/// Two values of a histogram's field, the lower one first.
+fn bounds(field: &str) -> BoxedStrategy<(Value, Value)> {
+    let sorted = |(a, b): (Value, Value)| if a <= b { (a, b) } else { (b, a) };
+    let value = match field {
+        "at" => (0i128..500 * 86_400)
+            .prop_map(|at| ValueRef::Timestamp((1_690_000_000 + at) * 1_000_000_000).to_value())
+            .boxed(),
+        "day" => (-600i32..600).prop_map(|day| ValueRef::Date(day).to_value()).boxed(),
+        "price" => (-400i128..900).prop_map(|cents| DecimalValue::new(cents, 2).unwrap().into()).boxed(),
+        "rate" => (-20i64..60).prop_map(|x| Value::from(x as f64)).boxed(),
+        "amount" => (-900i64..1_500).prop_map(Value::from).boxed(),
+        _ => (-6i64..9).prop_map(Value::from).boxed(),
+    };
+    (value.clone(), value).prop_map(sorted).boxed()
 }
 
 fn bucket() -> impl Strategy<Value = Bucket> {
@@ -209,15 +239,19 @@ fn group_by(levels: u32) -> BoxedStrategy<GroupBy> {
     let deeper = if levels > 1 { proptest::option::of(group_by(levels - 1)).boxed() } else { Just(None).boxed() };
     let wide = (vec(bucket(), 1..3), Just(false)).boxed();
     // Small widths over amounts up to the limits of an `i64` produce too many empty buckets.
-    let filled = (histogram(), any::<bool>()).prop_map(|(bucket, empty)| {
+    let filled = (histogram(), any::<bool>()).prop_flat_map(|(bucket, empty)| {
         let empty = empty && !["amount", "rate"].contains(&&**bucket.field());
-        let hours = matches!(&bucket, Bucket::Date { unit: DateUnit::Hour, .. });
-        (vec![bucket], empty && !hours)
+        let empty = empty && !matches!(&bucket, Bucket::Date { unit: DateUnit::Hour, every: 1, .. });
+        let bounded = |weight| proptest::option::weighted(weight, bounds(bucket.field()));
+        let (extended, hard) = (bounded(0.4), bounded(0.3));
+        let by = bucket.clone();
+        (extended, hard).prop_map(move |(extended, hard)| (vec![by.clone()], empty, extended.filter(|_| empty), hard))
     });
+    let wide = wide.prop_map(|(by, empty)| (by, empty, None, None));
     (prop_oneof![wide, filled], within, deeper, proptest::option::of((1usize..4, any::<bool>())))
-        .prop_map(|((by, empty), metrics, deeper, top)| {
+        .prop_map(|((by, empty, extended, hard), metrics, deeper, top)| {
             let mut group_by = GroupBy::new(by).metrics(metrics);
-            group_by.empty = empty;
+            (group_by.empty, group_by.extended, group_by.hard) = (empty, extended, hard);
             if let Some(deeper) = deeper {
                 group_by = group_by.group_by(deeper);
             }

@@ -200,3 +200,29 @@ fn too_deep_nesting_is_refused() {
     assert!(copy == statistics && copy != Statistics::from(deep(limits::MAX_GROUP_LEVELS - 1)));
     assert!(matches!(refusal(copy), QueryError::TooMany { .. }), "{}", refusal(statistics));
 }
+
+#[test]
+fn steps_and_bounds_that_make_no_sense() {
+    for step in
+        [DateUnit::Day.every(0), DateUnit::Year.every(10_001), DateUnit::Day.every(1).offset_seconds(367 * 86_400)]
+    {
+        for field in ["at", "day"] {
+            assert!(matches!(bad_bucket(Bucket::date(field, step)), StatisticsError::BadStep { .. }));
+        }
+    }
+    let half_a_day = DateUnit::Day.every(1).offset_seconds(43_200);
+    assert!(matches!(bad_bucket(Bucket::date("day", half_a_day)), StatisticsError::BadStep { .. }));
+    for width in [std::time::Duration::ZERO, std::time::Duration::MAX] {
+        let bad = Bucket::Width { field: "at".into(), width: width.as_nanos().into(), offset: Value::from(1.5) };
+        assert!(matches!(bad_bucket(bad), StatisticsError::BadWidth { .. }));
+    }
+    let histogram = || GroupBy::from(Bucket::width("n", 10));
+    assert!(matches!(source(refusal(histogram().only_between(9, -9))), StatisticsError::BadBounds { .. }));
+    let floats = GroupBy::from(Bucket::width("x", 10.0));
+    assert!(matches!(source(refusal(floats.with_empty_between(0.0, f64::NAN))), StatisticsError::BadBounds { .. }));
+    let many = histogram().with_empty_between(i64::MIN, i64::MAX);
+    assert!(matches!(source(refusal(many)), StatisticsError::TooManyBuckets { .. }));
+    assert!(matches!(refusal(GroupBy::values("n").only_between(1, 2)), QueryError::NotAHistogram { .. }));
+    assert!(matches!(refusal(GroupBy::values("n").with_empty_between(1, 2)), QueryError::NotAHistogram { .. }));
+    assert!(matches!(refusal(histogram().only_between("a", "b")), QueryError::WrongKind { .. }));
+}

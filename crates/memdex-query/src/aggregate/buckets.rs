@@ -1,4 +1,4 @@
-//! Buckets of one width: maps a number to its bucket.
+//! Buckets of one width: maps a number, or a time, to its bucket.
 //!
 //! Bucket `k` holds the numbers from `offset + k·width`, its lower bound, to below that of the next bucket. The lower
 //! bound is the bucket's name in results; `k` is its number inside a grouping.
@@ -28,17 +28,21 @@ pub enum Buckets {
     Floats(FloatBuckets),
     /// Over decimals.
     Decimals(DecimalBuckets),
+    /// Over timestamps, in nanoseconds since 1970.
+    Times(IntBuckets),
 }
 
 impl Buckets {
-    /// Buckets over a field of this kind. Integers are converted to floats and decimals.
+    /// Buckets over a field of this kind. Integers are converted to floats and decimals. Timestamps take integers, in
+    /// nanoseconds.
     ///
     /// # Errors
-    /// [`StatisticsError::BadWidth`] unless the width is above 0, both are finite, and the kind is numeric.
+    /// [`StatisticsError::BadWidth`] unless the width is above 0, both are finite, and the kind is numeric or a timestamp.
     pub fn new(kind: Kind, width: ValueRef<'_>, offset: ValueRef<'_>) -> Result<Self, StatisticsError> {
         let int = ValueRef::as_i128;
         let decimal = ValueRef::as_decimal;
         let buckets = match kind {
+            Kind::Timestamp => int(width).zip(int(offset)).and_then(|(w, o)| IntBuckets::new(w, o)).map(Buckets::Times),
             Kind::Int => int(width).zip(int(offset)).and_then(|(w, o)| IntBuckets::new(w, o)).map(Buckets::Ints),
             Kind::Float => {
                 float(width).zip(float(offset)).and_then(|(w, o)| FloatBuckets::new(w, o)).map(Buckets::Floats)
@@ -56,9 +60,10 @@ impl Buckets {
     pub fn number_of(&self, value: ValueRef<'_>) -> Option<i128> {
         match (self, value) {
             (Buckets::Ints(ints), value) => ints.number_of_value(value),
+            (Buckets::Times(ints), ValueRef::Timestamp(nanos)) => ints.number_if_named(nanos),
             (Buckets::Floats(floats), ValueRef::Float(x)) => floats.number_of(x).map(i128::from),
             (Buckets::Decimals(decimals), ValueRef::Decimal(number)) => decimals.number_of(number),
-            (Buckets::Floats(_) | Buckets::Decimals(_), _) => None,
+            (Buckets::Floats(_) | Buckets::Decimals(_) | Buckets::Times(_), _) => None,
         }
     }
 
@@ -66,6 +71,10 @@ impl Buckets {
     pub fn lower_bound(&self, number: i128) -> Option<Value> {
         match self {
             Buckets::Ints(ints) => ints.lower_bound(number),
+            Buckets::Times(ints) => {
+                let nanos = ints.lower_bound(number)?.as_i128()?;
+                Some(ValueRef::Timestamp(nanos).to_value())
+            }
             Buckets::Floats(floats) => {
                 let bound = floats.lower_bound(number as f64);
                 bound.is_finite().then(|| bound.into())

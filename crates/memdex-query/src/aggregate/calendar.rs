@@ -2,7 +2,8 @@
 
 use super::buckets::count_buckets;
 use crate::error::StatisticsError;
-use crate::query::DateUnit;
+use crate::limits::MAX_DATE_UNITS;
+use crate::query::{DateStep, DateUnit};
 use crate::value::civil::{date_of_days, days_of_date};
 use crate::value::{Value, ValueRef};
 
@@ -60,32 +61,68 @@ impl DateUnit {
     }
 }
 
+/// The furthest that buckets begin from their unit.
+const MAX_OFFSET: i64 = 366 * SECONDS_PER_DAY;
+
+impl DateStep {
+    pub(super) fn check(self) -> Result<(), StatisticsError> {
+        let DateStep { unit, every, offset_seconds } = self;
+        if !(1..=MAX_DATE_UNITS).contains(&every) || offset_seconds.abs() > MAX_OFFSET {
+            return Err(StatisticsError::BadStep { unit: unit.name(), every, offset_seconds, limit: MAX_DATE_UNITS });
+        }
+        Ok(())
+    }
+
+    /// The number of the bucket that holds a day, without the offset; for units shorter than a day, of the day.
+    pub(super) fn number_of_day(self, days: i64) -> i64 {
+        self.unit.number_of_day(days).div_euclid(self.every.into())
+    }
+
+    /// The first day of the bucket with this number, without the offset.
+    pub(super) fn first_day(self, number: i64) -> i64 {
+        self.unit.first_day(number * i64::from(self.every))
+    }
+}
+
 /// Buckets of dates: days without a time or a zone.
 #[derive(Clone, Copy, Debug)]
-pub struct DayBuckets(DateUnit);
+pub struct DayBuckets(DateStep);
 
 impl DayBuckets {
-    /// Buckets of a unit.
+    /// Buckets of some units.
     ///
     /// # Errors
-    /// [`StatisticsError::NoTimeOfDay`] for minutes and hours.
-    pub fn new(unit: DateUnit) -> Result<Self, StatisticsError> {
-        match unit.seconds_within_day() {
-            Some(_) => Err(StatisticsError::NoTimeOfDay { unit: unit.name() }),
-            None => Ok(DayBuckets(unit)),
+    /// [`StatisticsError::NoTimeOfDay`] for minutes and hours; [`StatisticsError::BadStep`] for too many units, and an
+    /// offset that is too far or not in whole days.
+    pub fn new(step: impl Into<DateStep>) -> Result<Self, StatisticsError> {
+        let step = step.into();
+        let DateStep { unit, every, offset_seconds } = step;
+        if unit.seconds_within_day().is_some() {
+            return Err(StatisticsError::NoTimeOfDay { unit: unit.name() });
         }
+        if offset_seconds % SECONDS_PER_DAY != 0 {
+            return Err(StatisticsError::BadStep { unit: unit.name(), every, offset_seconds, limit: MAX_DATE_UNITS });
+        }
+        step.check()?;
+        Ok(DayBuckets(step))
+    }
+
+    fn offset_days(self) -> i64 {
+        self.0.offset_seconds / SECONDS_PER_DAY
     }
 
     /// The number of the bucket that holds a day, given by days since 1970-01-01.
     pub fn number_of(self, days: i32) -> i64 {
-        self.0.number_of_day(days.into())
+        self.0.number_of_day(i64::from(days) - self.offset_days())
     }
 
     /// The first day of a bucket; `None` if it does not fit `i32`.
     pub fn first_day(self, number: i64) -> Option<i32> {
-        // No unit is shorter than a day.
-        i32::try_from(number).ok()?;
-        i32::try_from(self.0.first_day(number)).ok()
+        // No unit is shorter than a day. An offset may move the last bucket behind the last date.
+        if number.abs_diff(0) > 1 << 32 {
+            return None;
+        }
+        i32::try_from(self.0.first_day(number) + self.offset_days()).ok()
     }
 
     /// The name of a bucket: its first day.

@@ -5,6 +5,8 @@
 //! that is its first existing instant. Minutes and hours follow the local clock, but the two passes through an hour
 //! that is repeated at the end of daylight saving time are two buckets: a new one begins whenever the clock goes back.
 //!
+//! Several units make one bucket by a division of their numbers. An offset moves local time, so that buckets begin later.
+//!
 //! Each bucket has a number, so that arrays can count by bucket. Numbers ascend with time. Number 0 is the local day,
 //! week … that holds 1970-01-01, or the minute or hour of its first instant in UTC. A number does not depend on earlier
 //! calls. Numbers of minutes and hours have no gap; others have one where the zone skipped a local day.
@@ -18,7 +20,7 @@ use super::calendar::{DAYS_SINCE_MONDAY, SECONDS_PER_DAY};
 use super::steps::Steps;
 use super::zone::{FIRST_SECOND, LAST_SECOND, LONG_AGO, MOST_OFFSET, Period, Zone};
 use crate::error::StatisticsError;
-use crate::query::DateUnit;
+use crate::query::{DateStep, DateUnit};
 use crate::value::{Value, ValueRef};
 
 const NANOS_PER_SECOND: i64 = 1_000_000_000;
@@ -34,14 +36,17 @@ pub const DAY: u64 = 24 * HOUR;
 /// A week in nanoseconds.
 pub const WEEK: u64 = 7 * DAY;
 
-/// Buckets of one unit in one time zone.
+/// Buckets of some units in one time zone.
 #[derive(Clone, Debug)]
 pub struct DateBuckets {
-    unit: DateUnit,
+    step: DateStep,
+    /// The length of a bucket, unless months or longer units make it.
+    length: Option<i64>,
     zone: Zone,
     /// The range of seconds that the steps cover. Empty (`from > to`) at first; later it always includes 1970.
     from: i64,
     to: i64,
+    /// With offsets that move local time so that the units begin where the buckets do.
     periods: Vec<Period>,
     /// For months and longer units, a step is the number itself. For others, it is the shift that makes a second's
     /// quotient by the length of the unit its number.
@@ -49,9 +54,22 @@ pub struct DateBuckets {
 }
 
 impl DateBuckets {
-    /// Buckets of a unit in a time zone.
-    pub fn new(unit: DateUnit, zone: Zone) -> Self {
-        DateBuckets { unit, zone, from: 1, to: 0, periods: Vec::new(), steps: Steps::default() }
+    /// Buckets of some units in a time zone.
+    ///
+    /// # Errors
+    /// [`StatisticsError::BadStep`] for too many units, and an offset that is too far.
+    pub fn new(step: impl Into<DateStep>, zone: Zone) -> Result<Self, StatisticsError> {
+        let step = step.into();
+        step.check()?;
+        let length = match step.unit {
+            DateUnit::Minute => Some(60),
+            DateUnit::Hour => Some(3_600),
+            DateUnit::Day => Some(SECONDS_PER_DAY),
+            DateUnit::Week => Some(SECONDS_PER_WEEK),
+            DateUnit::Month | DateUnit::Quarter | DateUnit::Year => None,
+        };
+        let length = length.map(|length| length * i64::from(step.every));
+        Ok(DateBuckets { step, length, zone, from: 1, to: 0, periods: Vec::new(), steps: Steps::default() })
     }
 
     /// The number of the bucket of a time, given in nanoseconds since 1970.
@@ -71,13 +89,8 @@ impl DateBuckets {
         self.ensure(least);
         self.ensure(greatest);
         let step = self.steps.find_both(least, greatest)?;
-        let (length, first) = match self.unit {
-            DateUnit::Minute => (60, quotient::<60>(least + step)),
-            DateUnit::Hour => (3_600, quotient::<3_600>(least + step)),
-            DateUnit::Day => (SECONDS_PER_DAY, quotient::<SECONDS_PER_DAY>(least + step)),
-            DateUnit::Week => (SECONDS_PER_WEEK, quotient::<SECONDS_PER_WEEK>(least + step)),
-            DateUnit::Month | DateUnit::Quarter | DateUnit::Year => return None,
-        };
+        let length = self.length?;
+        let first = quotient_by(least + step, length);
         let start = (first * length - step).wrapping_mul(NANOS_PER_SECOND);
         Some(Even { first, start, length: (length * NANOS_PER_SECOND).cast_unsigned() })
     }
@@ -94,21 +107,15 @@ impl DateBuckets {
             self.cover(second);
         }
         let step = self.steps.find(second);
-        match self.unit {
-            DateUnit::Minute => quotient::<60>(second + step),
-            DateUnit::Hour => quotient::<3_600>(second + step),
-            DateUnit::Day => quotient::<SECONDS_PER_DAY>(second + step),
-            DateUnit::Week => quotient::<SECONDS_PER_WEEK>(second + step),
-            DateUnit::Month | DateUnit::Quarter | DateUnit::Year => step,
-        }
+        self.length.map_or(step, |length| quotient_by(second + step, length))
     }
 
     /// The first instant of a bucket, in nanoseconds since 1970. `None` if the bucket does not exist: the zone skipped
     /// its local date, or it is outside of the years -9999 to 9999.
     pub fn start(&mut self, number: i64) -> Option<i128> {
-        let second = match self.unit.seconds_within_day() {
-            Some(length) => self.start_within_day(number, length),
-            None => self.start_of_days(number),
+        let second = match self.length {
+            Some(length) if self.step.unit.seconds_within_day().is_some() => self.start_within_day(number, length),
+            _ => self.start_of_days(number),
         };
         second.map(|second| i128::from(second) * i128::from(NANOS_PER_SECOND))
     }
@@ -134,32 +141,38 @@ impl DateBuckets {
         if !(-days..=days).contains(&number) {
             return None;
         }
-        let [start, end] = [number, number + 1].map(|number| self.unit.first_day(number) * SECONDS_PER_DAY);
-        if end + MOST_OFFSET < FIRST_SECOND || start - MOST_OFFSET > LAST_SECOND {
+        let most = self.most_offset();
+        let [start, end] = [number, number + 1].map(|number| self.step.first_day(number) * SECONDS_PER_DAY);
+        if end + most < FIRST_SECOND || start - most > LAST_SECOND {
             return None;
         }
-        for second in [start - MOST_OFFSET, end + MOST_OFFSET] {
+        for second in [start - most, end + most] {
             self.ensure(second.clamp(FIRST_SECOND, LAST_SECOND));
         }
-        let first = self.periods.partition_point(|period| period.start <= start - MOST_OFFSET).saturating_sub(1);
+        let first = self.periods.partition_point(|period| period.start <= start - most).saturating_sub(1);
         let ends = self.periods[first..].iter().skip(1).map(|next| next.start).chain([i64::MAX]);
         self.periods[first..]
             .iter()
             .zip(ends)
-            .take_while(|(period, _)| period.start < end + MOST_OFFSET)
+            .take_while(|(period, _)| period.start < end + most)
             .map(|(period, behind)| ((start - period.offset).max(period.start), (end - period.offset).min(behind)))
             .find(|(first, behind)| first < behind)
             .map(|(first, _)| first)
     }
 
-    /// The first second of a minute or an hour.
+    /// The most that a local time is from UTC.
+    fn most_offset(&self) -> i64 {
+        MOST_OFFSET + self.step.offset_seconds.abs()
+    }
+
+    /// The first second of a bucket of minutes or hours.
     fn start_within_day(&mut self, number: i64, length: i64) -> Option<i64> {
         let mut estimate = number.checked_mul(length)?;
         // Repeated hours shift the numbers, so an estimate is off by the shift. The next estimate uses the steps around
         // the previous one.
         for _ in 0..8 {
             // `FAR` covers the local offset and repeated hours.
-            if !(FIRST_SECOND - length - FAR..=LAST_SECOND + FAR).contains(&estimate) {
+            if !(FIRST_SECOND - length - FAR..=LAST_SECOND + length + FAR).contains(&estimate) {
                 return None;
             }
             self.ensure(estimate.clamp(FIRST_SECOND, LAST_SECOND));
@@ -195,8 +208,11 @@ impl DateBuckets {
         self.from = from.min(if second < from { second - around } else { from }).max(FIRST_SECOND);
         self.to = to.max(if second > to { second + around } else { to }).min(LAST_SECOND);
         self.periods = self.zone.periods(self.from, self.to);
-        let steps = match (self.unit, self.unit.seconds_within_day()) {
-            (_, Some(length)) => clock_steps(&self.periods, length),
+        self.periods.iter_mut().for_each(|period| period.offset -= self.step.offset_seconds);
+        let steps = match (self.step.unit, self.length) {
+            (DateUnit::Minute | DateUnit::Hour, Some(length)) => {
+                clock_steps(&self.periods, length, self.step.every > 1)
+            }
             (DateUnit::Day, _) => self.periods.iter().map(|period| (period.start, period.offset)).collect(),
             (DateUnit::Week, _) => {
                 let moved = |offset| offset + DAYS_SINCE_MONDAY * SECONDS_PER_DAY;
@@ -212,9 +228,9 @@ impl DateBuckets {
         let mut steps: Vec<(i64, i64)> = Vec::new();
         let ends = self.periods.iter().skip(1).map(|next| next.start - 1).chain([self.to]);
         for (period, end) in self.periods.iter().zip(ends) {
-            let number = |second: i64| self.unit.number_of_day((second + period.offset).div_euclid(SECONDS_PER_DAY));
+            let number = |second: i64| self.step.number_of_day((second + period.offset).div_euclid(SECONDS_PER_DAY));
             for number in number(period.start.max(self.from))..=number(end) {
-                let start = (self.unit.first_day(number) * SECONDS_PER_DAY - period.offset).max(period.start);
+                let start = (self.step.first_day(number) * SECONDS_PER_DAY - period.offset).max(period.start);
                 if steps.last().is_none_or(|last| last.1 != number) {
                     steps.push((start, number));
                 }
@@ -224,8 +240,9 @@ impl DateBuckets {
     }
 }
 
-/// More than the shift of an hour's number from UTC can be.
-const FAR: i64 = 30 * SECONDS_PER_DAY;
+/// More than the shift of an hour's number from UTC can be. With hours that don't divide a day, it grows with each
+/// repeated hour.
+const FAR: i64 = 20 * SECONDS_PER_YEAR;
 
 /// Converts nanoseconds to seconds, rounded down.
 #[inline]
@@ -250,9 +267,21 @@ fn quotient<const LENGTH: i64>(second: i64) -> i64 {
     (positive as u64 / LENGTH as u64) as i64 - WEEKS * (SECONDS_PER_WEEK / LENGTH)
 }
 
+/// The quotient by the length of a bucket, rounded down.
+#[inline]
+fn quotient_by(second: i64, length: i64) -> i64 {
+    match length {
+        60 => quotient::<60>(second),
+        3_600 => quotient::<3_600>(second),
+        SECONDS_PER_DAY => quotient::<SECONDS_PER_DAY>(second),
+        SECONDS_PER_WEEK => quotient::<SECONDS_PER_WEEK>(second),
+        other => second.div_euclid(other),
+    }
+}
+
 /// The shift of minutes or hours for each period: the local offset, minus the time repeated since 1970, plus the time
-/// skipped.
-fn clock_steps(periods: &[Period], length: i64) -> Vec<(i64, i64)> {
+/// skipped. With `join`, a bucket continues if the clock goes back by less than its length, and stays in it.
+fn clock_steps(periods: &[Period], length: i64, join: bool) -> Vec<(i64, i64)> {
     // In the period of 1970, 1970 itself gets number 0. The later periods continue from it, and the earlier ones
     // precede it.
     let epoch = periods.partition_point(|period| period.start <= 0).saturating_sub(1);
@@ -262,7 +291,9 @@ fn clock_steps(periods: &[Period], length: i64) -> Vec<(i64, i64)> {
     // before, or one more. It is the same number if the clock went forward within one unit.
     let follows = |before: Period, after: Period| {
         let [last, first] = [after.start - 1 + before.offset, after.start + after.offset].map(|s| s.div_euclid(length));
-        if after.offset > before.offset && first == last { 0 } else { (last + 1 - first) * length }
+        let back = before.offset - after.offset;
+        let continues = first == last && (back < 0 || join && back < length);
+        if continues { 0 } else { (last + 1 - first) * length }
     };
     for at in epoch + 1..periods.len() {
         let (before, after) = (periods[at - 1], periods[at]);

@@ -45,6 +45,28 @@ errors! {
             /// The percentile.
             percentile: Value,
         } => ("{percentile} is not a percentile: use a number from 0 to 100; 50 is the median"),
+        /// Buckets of no unit, or of too many; an offset of more than 366 days; for a field of dates, an offset that is
+        /// not in whole days.
+        BadStep [] {
+            /// The unit.
+            unit: &'static str,
+            /// The number of units.
+            every: u32,
+            /// The offset.
+            offset_seconds: i64,
+            /// The most units that are allowed.
+            limit: u32,
+        } => (
+            "buckets of {every} {unit}s from an offset of {offset_seconds} s on: use 1 to {limit} units, and an offset \
+             of at most 366 days, in whole days for a field of dates"
+        ),
+        /// Bounds of a histogram that are in no bucket, or in the wrong order.
+        BadBounds [] {
+            /// The first value.
+            from: Value,
+            /// The last value.
+            to: Value,
+        } => ("the bounds {from:?} and {to:?}: use two values of the field's kind that have a bucket, the lower one first"),
         /// Buckets of minutes or hours over a field of dates.
         NoTimeOfDay [] {
             /// The unit.

@@ -1,5 +1,6 @@
 //! Queries as plain data; the typed fields, names and JSON that build them; their fingerprints and serde forms.
 
+mod bucket;
 #[cfg(feature = "json")]
 mod criteria;
 mod cursor;
@@ -14,6 +15,7 @@ mod statistics;
 mod text;
 mod text_methods;
 
+pub use bucket::{Bucket, DateStep, DateUnit, Weekday};
 pub use cursor::{Cursor, CursorError};
 pub use field::{Field, NamedField, field};
 pub use filter::Filter;
@@ -23,7 +25,7 @@ pub use form::{FORM_VERSION, FormVersionError, Versioned};
 pub use order::{Direction, IntoOrder, Nulls, OrderBy};
 pub use predicate::{FieldName, Part, Parts, Predicate};
 pub use question::{Ask, Paging, Query};
-pub use statistics::{Aggregate, Bucket, DateUnit, GroupBy, Metric, Statistics, Top};
+pub use statistics::{Aggregate, GroupBy, Metric, Statistics, Top};
 pub use text::{TextOp, TextTest};
 
 pub use fingerprint::Fingerprinter;

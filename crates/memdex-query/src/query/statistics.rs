@@ -1,6 +1,6 @@
 //! Statistics as plain data: metrics, and the groups that they are computed for.
 
-use super::{Field, FieldName, NamedField};
+use super::{Bucket, Field, FieldName, NamedField};
 use crate::limits::MAX_GROUP_LEVELS;
 use crate::value::{Number, Value};
 use std::borrow::Cow;
@@ -320,6 +320,14 @@ pub struct GroupBy {
     /// or dates.
     #[cfg_attr(feature = "serde", serde(default))]
     pub empty: bool,
+    /// The result includes empty buckets at least from the bucket of the first value to that of the second; only for a
+    /// single histogram of numbers or dates.
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
+    pub extended: Option<(Value, Value)>,
+    /// The result has no bucket before that of the first value, or after that of the second; only for a single histogram
+    /// of numbers or dates.
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
+    pub hard: Option<(Value, Value)>,
     /// The choice of groups; all without one.
     #[cfg_attr(feature = "serde", serde(default))]
     pub top: Option<Top>,
@@ -351,7 +359,14 @@ pub struct Top {
 impl GroupBy {
     /// Groups by these buckets, each of which is one part of the key.
     pub fn new(by: impl IntoIterator<Item = Bucket>) -> Self {
-        GroupBy { by: by.into_iter().collect(), empty: false, top: None, within: Statistics::default() }
+        GroupBy {
+            by: by.into_iter().collect(),
+            empty: false,
+            extended: None,
+            hard: None,
+            top: None,
+            within: Statistics::default(),
+        }
     }
 
     /// One group for each value of a field.
@@ -396,163 +411,41 @@ impl GroupBy {
     pub fn with_empty(self) -> Self {
         GroupBy { empty: true, ..self }
     }
+
+    /// Includes empty groups between the first and the last, and beyond them, so that there are groups at least from the
+    /// bucket of `from` to that of `to`, even without any record.
+    ///
+    /// ```
+    /// use memdex::{Bucket, Filter, GroupBy, Metric, Record, Store};
+    ///
+    /// #[derive(Record)]
+    /// struct Visit { #[record(key)] id: u32, #[record(field)] hour: u8 }
+    ///
+    /// let visits = Store::new().collection::<Visit>("Visit")?;
+    /// visits.store(Visit { id: 1, hour: 9 })?;
+    /// visits.store(Visit { id: 2, hour: 23 })?;
+    /// let by_hour = || GroupBy::from(Bucket::width(visit::HOUR, 1)).metrics([Metric::count()]);
+    /// let all_day = visits.find(Filter::all()).statistics(by_hour().with_empty_between(0, 23))?;
+    /// assert_eq!((all_day.groups().len(), all_day.group(3).unwrap().int("count")), (24, Some(0)));
+    /// let morning = visits.find(Filter::all()).statistics(by_hour().only_between(6, 11))?;
+    /// assert_eq!((morning.groups().len(), morning.group(9).unwrap().int("count")), (1, Some(1)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn with_empty_between(self, from: impl Into<Value>, to: impl Into<Value>) -> Self {
+        GroupBy { empty: true, extended: Some((from.into(), to.into())), ..self }
+    }
+
+    /// Leaves out the groups before the bucket of `from` and those after the bucket of `to`. A record there is in no
+    /// group. Metrics of all records together include it.
+    #[must_use]
+    pub fn only_between(self, from: impl Into<Value>, to: impl Into<Value>) -> Self {
+        GroupBy { hard: Some((from.into(), to.into())), ..self }
+    }
 }
 
 impl From<Bucket> for GroupBy {
     fn from(bucket: Bucket) -> Self {
         GroupBy::new([bucket])
-    }
-}
-
-/// One part of a group's key: maps a value of a field to a bucket. A record whose value is in no bucket (outside of all
-/// ranges, or NaN) is in no group. A missing value is a bucket for [`Values`](Bucket::Values), and in no bucket
-/// otherwise.
-///
-/// ```
-/// use memdex::{Bucket, Filter, GroupBy, Metric, Record, Store};
-/// use memdex::aggregate::DateUnit;
-///
-/// #[derive(Record)]
-/// struct Payment { #[record(key)] id: u32, #[record(field)] amount: i64 }
-///
-/// let payments = Store::new().collection::<Payment>("Payment")?;
-/// for (id, amount) in [(1, 20), (2, 70), (3, 130)] {
-///     payments.store(Payment { id, amount })?;
-/// }
-/// let histogram = GroupBy::new([Bucket::width(payment::AMOUNT, 100)]).metrics([Metric::count()]);
-/// let result = payments.find(Filter::all()).statistics(histogram)?;
-/// assert_eq!(result.group(0).unwrap().int("count"), Some(2));
-/// assert_eq!(result.group(100).unwrap().int("count"), Some(1));
-/// // By month, in a time zone:
-/// let by_month = Bucket::date_in("paid_at", DateUnit::Month, "+02:00");
-/// # let _ = by_month;
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Clone, Debug, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
-pub enum Bucket {
-    /// Each value is a bucket, also each value of a field of many.
-    Values {
-        /// The field.
-        field: FieldName,
-    },
-    /// Numbers in buckets of one width. A bucket is named by the lowest number in it.
-    Width {
-        /// The field, of numbers.
-        field: FieldName,
-        /// A number above zero.
-        width: Value,
-        /// A number at which a bucket begins.
-        offset: Value,
-    },
-    /// Ranges of values, in the order of this list. The result includes empty ones. A bucket is named by its bounds, as
-    /// `100..200`.
-    Ranges {
-        /// The field.
-        field: FieldName,
-        /// The lower bound, included, and the upper bound, excluded; `None` is unbounded. Ranges may overlap.
-        ranges: Vec<(Option<Value>, Option<Value>)>,
-    },
-    /// Times or dates by the calendar. A bucket is named by its first moment.
-    Date {
-        /// The field, of timestamps or dates.
-        field: FieldName,
-        /// The length of a bucket.
-        unit: DateUnit,
-        /// The time zone: `UTC`, an offset like `+02:00`, or with the feature `time-zones` an IANA name like
-        /// `Europe/Zurich`. Dates take `UTC` only.
-        zone: Cow<'static, str>,
-    },
-}
-
-/// A unit of the calendar.
-///
-/// ```
-/// use memdex::Bucket;
-/// use memdex::aggregate::DateUnit;
-///
-/// let by_week = Bucket::date("created_at", DateUnit::Week);
-/// assert!(matches!(by_week, Bucket::Date { unit: DateUnit::Week, .. }));
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
-pub enum DateUnit {
-    /// 60 seconds.
-    Minute,
-    /// An hour of the clock.
-    Hour,
-    /// From midnight to midnight.
-    Day,
-    /// Seven days, from Monday.
-    Week,
-    /// A month.
-    Month,
-    /// Three months, from the first of January, April, July or October.
-    Quarter,
-    /// A year.
-    Year,
-}
-
-impl Bucket {
-    /// Each value is a bucket.
-    pub fn values(field: impl Into<FieldName>) -> Self {
-        Bucket::Values { field: field.into() }
-    }
-
-    /// Numbers in buckets of this width, one of which begins at zero.
-    pub fn width(field: impl Into<FieldName>, width: impl Into<Value>) -> Self {
-        Bucket::Width { field: field.into(), width: width.into(), offset: Value::from(0) }
-    }
-
-    /// Numbers in buckets of this width, one of which begins at `offset`.
-    pub fn width_from(field: impl Into<FieldName>, width: impl Into<Value>, offset: impl Into<Value>) -> Self {
-        Bucket::Width { field: field.into(), width: width.into(), offset: offset.into() }
-    }
-
-    /// Values in ranges of a lower bound, included, and an upper bound, excluded.
-    ///
-    /// ```
-    /// use memdex::Bucket;
-    ///
-    /// let small_and_big = Bucket::ranges("amount", [(None, Some(1_000)), (Some(1_000), None)]);
-    /// assert_eq!(small_and_big.field(), "amount");
-    /// ```
-    pub fn ranges<V: Into<Value>>(
-        field: impl Into<FieldName>,
-        ranges: impl IntoIterator<Item = (Option<V>, Option<V>)>,
-    ) -> Self {
-        let ranges = ranges.into_iter().map(|(from, to)| (from.map(Into::into), to.map(Into::into))).collect();
-        Bucket::Ranges { field: field.into(), ranges }
-    }
-
-    /// Times or dates by the calendar in UTC.
-    pub fn date(field: impl Into<FieldName>, unit: DateUnit) -> Self {
-        Bucket::date_in(field, unit, "UTC")
-    }
-
-    /// Times by the calendar in a time zone.
-    pub fn date_in(field: impl Into<FieldName>, unit: DateUnit, zone: impl Into<Cow<'static, str>>) -> Self {
-        Bucket::Date { field: field.into(), unit, zone: zone.into() }
-    }
-
-    fn field_mut(&mut self) -> &mut FieldName {
-        match self {
-            Bucket::Values { field }
-            | Bucket::Width { field, .. }
-            | Bucket::Ranges { field, .. }
-            | Bucket::Date { field, .. } => field,
-        }
-    }
-
-    /// Its field.
-    pub fn field(&self) -> &FieldName {
-        match self {
-            Bucket::Values { field }
-            | Bucket::Width { field, .. }
-            | Bucket::Ranges { field, .. }
-            | Bucket::Date { field, .. } => field,
-        }
     }
 }

@@ -5,7 +5,7 @@ use super::{FieldAt, FieldDef, Schema, fit};
 use crate::aggregate::{Buckets, DateBuckets, DayBuckets, Ranges, Zone};
 use crate::error::{QueryError, StatisticsError};
 use crate::limits::{MAX_GROUP_LEVELS, MAX_GROUP_PARTS, MAX_METRICS};
-use crate::query::{Aggregate, Bucket, GroupBy, Metric, Statistics};
+use crate::query::{Aggregate, Bucket, DateStep, GroupBy, Metric, Statistics};
 use crate::value::{Fitted, Kind, Value, ValueRef};
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -41,8 +41,30 @@ pub struct Level {
     pub names: Names,
     /// Whether empty buckets are included.
     pub empty: bool,
+    /// The numbers of the buckets that are included even if they are empty: at least those from one to another.
+    pub extended: Option<(i128, i128)>,
+    /// The numbers of the first and the last bucket that may be included.
+    pub hard: Option<(i128, i128)>,
     /// The choice of groups; all without one.
     pub top: Option<BoundTop>,
+}
+
+impl Level {
+    /// Whether a bucket of a histogram is within the hard bounds.
+    pub fn has_bucket(&self, part: &Value) -> bool {
+        self.hard.is_none_or(|(from, to)| part.as_i128().is_some_and(|number| (from..=to).contains(&number)))
+    }
+
+    /// The first and the last bucket of a histogram that includes empty ones, given the first and the last with records.
+    pub fn filled(&self, known: Option<(&Value, &Value)>) -> Option<(Value, Value)> {
+        let known = known.and_then(|(first, last)| first.as_i128().zip(last.as_i128()));
+        let (first, last) = match (known, self.extended) {
+            (Some((first, last)), Some((from, to))) => (first.min(from), last.max(to)),
+            (known, extended) => known.or(extended)?,
+        };
+        let (from, to) = self.hard.unwrap_or((first, last));
+        Some((Value::from(first.max(from)), Value::from(last.min(to))))
+    }
 }
 
 /// Computes one part of the groups' keys.
@@ -113,7 +135,7 @@ impl Bound {
     pub fn new(collection: &str, schema: &Schema, statistics: &Statistics) -> Result<Self, QueryError> {
         let mut binder = Binder { collection, schema, fields: Vec::new() };
         let first = binder.metrics(&statistics.metrics)?;
-        let mut levels = vec![Level { buckets: Vec::new(), empty: false, top: None, ..first }];
+        let mut levels = vec![first];
         let mut metrics = levels[0].metrics.len();
         let mut next = statistics.groups.as_deref();
         while let Some(group_by) = next {
@@ -182,7 +204,7 @@ impl Binder<'_> {
             bound.push(self.metric(metric)?);
         }
         let names = metrics.iter().map(|metric| metric.name.clone()).collect();
-        Ok(Level { buckets: Vec::new(), metrics: bound, names, empty: false, top: None })
+        Ok(Level { buckets: Vec::new(), metrics: bound, names, empty: false, extended: None, hard: None, top: None })
     }
 
     fn metric(&mut self, metric: &Metric) -> Result<BoundMetric, QueryError> {
@@ -217,14 +239,21 @@ impl Binder<'_> {
             return Err(QueryError::no_buckets(self.collection));
         }
         self.at_most("parts of the key of a group", group_by.by.len(), MAX_GROUP_PARTS)?;
-        let buckets = group_by.by.iter().map(|bucket| self.bucket(bucket)).collect::<Result<Vec<_>, _>>()?;
+        let mut buckets = group_by.by.iter().map(|bucket| self.bucket(bucket)).collect::<Result<Vec<_>, _>>()?;
         let is_histogram = matches!(
             &buckets[..],
             [Bucketer { bucket: BoundBucket::Width(_) | BoundBucket::Dates(_) | BoundBucket::Days(_), .. }]
         );
-        if group_by.empty && !is_histogram {
+        let GroupBy { extended, hard, .. } = group_by;
+        let empty = group_by.empty || extended.is_some();
+        if (empty || hard.is_some()) && !is_histogram {
             return Err(QueryError::not_a_histogram(self.collection));
         }
+        let mut numbers = |bounds: &Option<(Value, Value)>| match bounds {
+            None => Ok(None),
+            Some((from, to)) => self.bounds(&mut buckets[0], from, to).map(Some),
+        };
+        let (extended, hard) = (numbers(extended)?, numbers(hard)?);
         let level = self.metrics(&group_by.within.metrics)?;
         let top = group_by.top.as_ref().map(|top| {
             if top.groups == 0 {
@@ -237,7 +266,7 @@ impl Binder<'_> {
             })?;
             Ok(BoundTop { groups: top.groups, metric, descending: top.descending })
         });
-        Ok(Level { buckets, empty: group_by.empty, top: top.transpose()?, ..level })
+        Ok(Level { buckets, empty, extended, hard, top: top.transpose()?, ..level })
     }
 
     fn bucket(&mut self, bucket: &Bucket) -> Result<Bucketer, QueryError> {
@@ -248,8 +277,13 @@ impl Binder<'_> {
                 Ok(Bucketer { field, bucket: BoundBucket::Values })
             }
             Bucket::Width { width, offset, .. } => {
-                let (field, def) = self.single_of(name, &NUMBERS, "histogram")?;
-                let fitted = |value| fit(self.collection, &def, value).map(Fitted::exact);
+                let kinds = [Kind::Int, Kind::Float, Kind::Decimal, Kind::Timestamp];
+                let (field, def) = self.single_of(name, &kinds, "histogram")?;
+                let fitted = |value: &Value| match def.kind() {
+                    // Lengths of time are integers.
+                    Kind::Timestamp => Ok(Some(value.clone())),
+                    _ => fit(self.collection, &def, value).map(Fitted::exact),
+                };
                 let buckets = match fitted(width)?.zip(fitted(offset)?) {
                     Some((width, offset)) => Buckets::new(def.kind(), width.as_ref(), offset.as_ref()),
                     None => Err(StatisticsError::BadWidth { width: width.clone(), offset: offset.clone() }),
@@ -271,21 +305,36 @@ impl Binder<'_> {
                 let ranges = Ranges::new(&bounds).map_err(|source| self.bad_bucket(name, source))?;
                 Ok(Bucketer { field, bucket: BoundBucket::Ranges(ranges, bounds) })
             }
-            Bucket::Date { unit, zone, .. } => {
+            Bucket::Date { unit, zone, every, offset_seconds, .. } => {
+                let step = DateStep { unit: *unit, every: *every, offset_seconds: *offset_seconds };
                 let (field, def) = self.single_of(name, &[Kind::Timestamp, Kind::Date], "date histogram")?;
                 let bucket = || -> Result<BoundBucket, StatisticsError> {
                     let in_zone = Zone::parse(zone)?;
                     if def.kind() == Kind::Timestamp {
-                        return Ok(BoundBucket::Dates(DateBuckets::new(*unit, in_zone)));
+                        return DateBuckets::new(step, in_zone).map(BoundBucket::Dates);
                     }
                     if !in_zone.is_utc() {
                         return Err(StatisticsError::DateInZone { zone: zone.to_string() });
                     }
-                    DayBuckets::new(*unit).map(BoundBucket::Days)
+                    DayBuckets::new(step).map(BoundBucket::Days)
                 };
                 Ok(Bucketer { field, bucket: bucket().map_err(|source| self.bad_bucket(name, source))? })
             }
         }
+    }
+
+    /// The numbers of the buckets of two values.
+    fn bounds(&self, bucketer: &mut Bucketer, from: &Value, to: &Value) -> Result<(i128, i128), QueryError> {
+        let def = &self.fields[bucketer.field].def;
+        let mut number = |value: &Value| {
+            // A bound between two values of the field is as good as the next one.
+            let value = fit(self.collection, def, value)?.at_or_above();
+            Ok(value.and_then(|value| bucketer.number_of(value.as_ref())))
+        };
+        let numbers = number(from)?.zip(number(to)?).filter(|(from, to)| from <= to);
+        numbers.ok_or_else(|| {
+            self.bad_bucket(def.name(), StatisticsError::BadBounds { from: from.clone(), to: to.clone() })
+        })
     }
 
     fn bad_bucket(&self, field: &str, source: StatisticsError) -> QueryError {

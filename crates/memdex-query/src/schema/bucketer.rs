@@ -9,9 +9,16 @@ impl Bucketer {
     /// The part of the key for a record's values; `None` if the value is in no bucket.
     pub fn bucket<'a>(&mut self, values: &[ValueRef<'a>]) -> Option<ValueRef<'a>> {
         let value = values[self.field];
-        let number = match (&mut self.bucket, value) {
-            (BoundBucket::Values, value) => return Some(value),
-            (_, ValueRef::Null) => return None,
+        match self.bucket {
+            BoundBucket::Values => Some(value),
+            _ => self.number_of(value).map(|number| ValueRef::Int128(number).canonical()),
+        }
+    }
+
+    /// The number of the bucket of a value; `None` if it is in no bucket, and for groups by value.
+    pub fn number_of(&mut self, value: ValueRef<'_>) -> Option<i128> {
+        Some(match (&mut self.bucket, value) {
+            (BoundBucket::Values, _) | (_, ValueRef::Null) => return None,
             (BoundBucket::Width(buckets), value) => buckets.number_of(value)?,
             // A materialized aggregate has no overlapping ranges.
             (BoundBucket::Ranges(ranges, _), value) => i128::from(*ranges.of(value).first()?),
@@ -23,8 +30,7 @@ impl Bucketer {
                 number.into()
             }
             (BoundBucket::Dates(_) | BoundBucket::Days(_), _) => return None,
-        };
-        Some(ValueRef::Int128(number).canonical())
+        })
     }
 
     /// The name of a bucket in results, from a part of a group's key.

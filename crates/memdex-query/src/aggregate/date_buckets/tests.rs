@@ -20,7 +20,7 @@ fn nanos(text: &str) -> i64 {
 }
 
 fn buckets(unit: DateUnit, zone: &str) -> DateBuckets {
-    DateBuckets::new(unit, Zone::parse(zone).unwrap_or_else(|error| panic!("{error}")))
+    DateBuckets::new(unit, Zone::parse(zone).unwrap_or_else(|error| panic!("{error}"))).unwrap()
 }
 
 /// The name of a time's bucket.
@@ -28,7 +28,7 @@ fn name(unit: DateUnit, zone: &str, time: &str) -> String {
     let mut buckets = buckets(unit, zone);
     let number = buckets.number_of(nanos(time));
     // A new instance must return the same name.
-    let name = DateBuckets::new(unit, buckets.zone.clone()).name(number);
+    let name = DateBuckets::new(unit, buckets.zone.clone()).unwrap().name(number);
     assert_eq!(buckets.name(number), name);
     name.unwrap_or_else(|| panic!("{time} has no bucket")).to_string()
 }
@@ -98,7 +98,7 @@ proptest! {
     ) {
         let sign = if minutes < 0 { '-' } else { '+' };
         let mut buckets = buckets(unit, &format!("{sign}{:02}:{:02}", minutes.abs() / 60, minutes.abs() % 60));
-        check_even(&mut DateBuckets::new(unit, buckets.zone.clone()), &times);
+        check_even(&mut DateBuckets::new(unit, buckets.zone.clone()).unwrap(), &times);
         for time in times {
             let number = buckets.number_of(time);
             let local = time.div_euclid(1_000_000_000) + minutes * 60;
@@ -151,6 +151,89 @@ fn an_offset_moves_days() {
     assert_eq!(name(DateUnit::Day, "UTC", "1969-12-31T22:30:00Z"), "1969-12-31T00:00:00Z");
     assert_eq!(name(DateUnit::Week, "-01:00", "2026-11-22T12:00:00Z"), "2026-11-16T01:00:00Z");
     assert_eq!(name(DateUnit::Quarter, "UTC", "2026-11-22T12:00:00Z"), "2026-10-01T00:00:00Z");
+}
+
+/// The name of a time's bucket of several units.
+fn name_of(step: DateStep, zone: &str, time: &str) -> String {
+    let mut buckets = DateBuckets::new(step, Zone::parse(zone).unwrap()).unwrap();
+    let number = buckets.number_of(nanos(time));
+    buckets.name(number).unwrap_or_else(|| panic!("{time} has no bucket")).to_string()
+}
+
+#[test]
+fn several_units_are_counted_from_1970() {
+    let quarter_hour = DateUnit::Minute.every(15);
+    assert_eq!(name_of(quarter_hour, "UTC", "2026-11-22T06:14:59Z"), "2026-11-22T06:00:00Z");
+    assert_eq!(name_of(quarter_hour, "+05:45", "1969-12-31T23:59:00Z"), "1969-12-31T23:45:00Z");
+    assert_eq!(name_of(DateUnit::Week.every(2), "UTC", "1970-01-11T23:00:00Z"), "1969-12-29T00:00:00Z");
+    assert_eq!(name_of(DateUnit::Month.every(5), "UTC", "1969-12-31T00:00:00Z"), "1969-08-01T00:00:00Z");
+    assert_eq!(name_of(DateUnit::Year.every(10), "UTC", "2026-11-22T00:00:00Z"), "2020-01-01T00:00:00Z");
+    let sunday = DateStep::weeks_from(crate::query::Weekday::Sunday);
+    assert_eq!(name_of(sunday, "UTC", "2026-11-28T23:00:00Z"), "2026-11-22T00:00:00Z");
+    let office = DateStep::from(DateUnit::Day).offset_seconds(6 * 3_600);
+    assert_eq!(name_of(office, "+01:00", "2026-11-22T04:59:00Z"), "2026-11-21T05:00:00Z");
+    assert_eq!(
+        name_of(DateUnit::Month.every(1).offset_seconds(86_400), "UTC", "2026-03-01T09:00:00Z"),
+        "2026-02-02T00:00:00Z"
+    );
+}
+
+#[test]
+fn steps_of_nothing_and_of_too_much_are_refused() {
+    for step in [
+        DateUnit::Day.every(0),
+        DateUnit::Day.every(10_001),
+        DateUnit::Day.every(1).offset_seconds(367 * 86_400),
+        DateUnit::Day.every(1).offset_seconds(i64::MIN + 1),
+    ] {
+        let error = DateBuckets::new(step, Zone::UTC).unwrap_err();
+        assert!(matches!(error, StatisticsError::BadStep { .. }), "{error}");
+    }
+}
+
+#[cfg(feature = "time-zones")]
+#[test]
+fn long_buckets_contain_both_passes_of_a_repeated_hour() {
+    // The clock goes back from 3 to 2 o'clock at 2013-10-27T01:00:00Z.
+    let six_hours = DateUnit::Hour.every(6);
+    for time in ["2013-10-26T22:30:00Z", "2013-10-27T00:30:00Z", "2013-10-27T01:30:00Z", "2013-10-27T04:59:59Z"] {
+        assert_eq!(name_of(six_hours, "Europe/Zurich", time), "2013-10-26T22:00:00Z");
+    }
+    assert_eq!(name_of(six_hours, "Europe/Zurich", "2013-10-27T05:00:00Z"), "2013-10-27T05:00:00Z");
+    assert_eq!(name_of(DateUnit::Minute.every(30), "Europe/Zurich", "2013-10-27T01:10:00Z"), "2013-10-27T01:00:00Z");
+    // Days that begin at 6 o'clock, in summer and in winter.
+    let office = DateStep::from(DateUnit::Day).offset_seconds(6 * 3_600);
+    assert_eq!(name_of(office, "Europe/Zurich", "2013-10-27T04:59:00Z"), "2013-10-26T04:00:00Z");
+    assert_eq!(name_of(office, "Europe/Zurich", "2013-10-27T05:00:00Z"), "2013-10-27T05:00:00Z");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn buckets_of_several_units_begin_at_or_before_their_times(
+        unit in any_unit(),
+        every in prop_oneof![1u32..50, 1u32..=10_000],
+        offset in -31_622_400i64..=31_622_400,
+        zone in prop::sample::select(if cfg!(feature = "time-zones") {
+            vec!["UTC", "-07:30", "Europe/Zurich", "Australia/Lord_Howe", "Pacific/Apia"]
+        } else {
+            vec!["UTC", "-07:30"]
+        }),
+        times in prop::collection::vec(prop_oneof![any::<i64>(), 0..4_000_000_000_000_000_000i64], 1..12),
+    ) {
+        let mut buckets = DateBuckets::new(unit.every(every).offset_seconds(offset), Zone::parse(zone).unwrap()).unwrap();
+        check_even(&mut buckets.clone(), &times);
+        for time in times {
+            let number = buckets.number_of(time);
+            let start = buckets.start(number).unwrap();
+            prop_assert!(start <= time.into());
+            if start > i64::MIN.into() {
+                prop_assert_eq!(buckets.number_of_wide(start), Some(number));
+                prop_assert!(buckets.number_of_wide(start - 1) < Some(number));
+            }
+            prop_assert_eq!(buckets.clone().start(number), Some(start));
+        }
+    }
 }
 
 #[cfg(feature = "time-zones")]
@@ -217,7 +300,7 @@ mod named {
         let expected = i128::from(naive_start(unit, &jiff(zone), second)) * 1_000_000_000;
         assert_eq!(start, expected, "{unit:?} in {zone} of {second}");
         assert_eq!(buckets.number_of_wide(start), Some(number), "{unit:?} in {zone} of {second}");
-        let mut other = DateBuckets::new(unit, Zone::parse(zone).unwrap());
+        let mut other = DateBuckets::new(unit, Zone::parse(zone).unwrap()).unwrap();
         assert_eq!(other.start(number), Some(start), "{unit:?} in {zone} of {second}");
         assert_eq!(other.number_of(second * 1_000_000_000), number);
     }
