@@ -147,7 +147,7 @@ pub mod aggregate {
 /// Parts of a [`Schema`].
 pub mod schema {
     pub use crate::store::CollectionInfo;
-    pub use memdex_query::schema::{AggregateDef, FieldAt, FieldNames, IndexKind};
+    pub use memdex_query::schema::{AggregateDef, Collation, FieldAt, FieldNames, IndexKind};
 }
 
 /// Types of fields and keys: the traits that connect Rust types with [`Value`], values that Rust has no type for, and collections
@@ -156,9 +156,9 @@ pub mod typing {
     pub use crate::record::{FieldValues, KeyBuffer};
     pub use crate::write::any_collection::AnyCollection;
     pub use memdex_query::value::{
-        AnyKey, AnyNumber, DecimalError, DecimalValue, Each, Element, EntityKey, EntityKeyError, FromKey, FromValue,
-        HeapSize, IntoKey, KeyPart, KeySink, Many, Maybe, Multi, Nest, Nullable, Number, Operand, Single, Text,
-        TimestampError, ValueRef,
+        AnyKey, AnyNumber, Collated, DecimalError, DecimalValue, Each, Element, EntityKey, EntityKeyError, FromKey,
+        FromValue, HeapSize, IntoKey, KeyPart, KeySink, Many, Maybe, Multi, Nest, Nullable, Number, Operand, Single,
+        Text, TimestampError, ValueRef,
     };
 }
 

@@ -120,6 +120,9 @@ pub(crate) fn checked<'a>(field: &FieldDef, value: ValueRef<'a>) -> Result<Value
     }
     match value {
         ValueRef::Str(s) if s.len() > MAX_INDEXED_BYTES => Err(too_long(field, s.len())),
+        ValueRef::Collated(collated) if collated.key().len() > MAX_INDEXED_BYTES => {
+            Err(too_long(field, collated.key().len()))
+        }
         ValueRef::Bytes(b) if b.len() > MAX_INDEXED_BYTES => Err(too_long(field, b.len())),
         _ => Ok(value),
     }

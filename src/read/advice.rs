@@ -48,6 +48,9 @@ impl Advisor<'_> {
 
     /// The index or column that would evaluate a test; `None` if it exists.
     fn what(&self, field: &FieldAt, test: &Test) -> Option<&'static str> {
+        if field.is_as_written() {
+            return None;
+        }
         if field.undeclared().is_some() {
             return Some("a declared field with an index");
         }

@@ -123,7 +123,7 @@ impl Hit {
         let mut values = Vec::new();
         let mut add = |value: ValueRef<'_>| {
             if !value.is_null() {
-                values.push(value.to_value());
+                values.push(value.as_written().to_value());
             }
         };
         match self.version.record() {

@@ -275,7 +275,7 @@ impl<'a> Planner<'a> {
 
     /// Position of the column that can evaluate a test.
     fn column(&self, field: &FieldAt, test: &Test) -> Option<usize> {
-        if matches!(test, Test::Any(_) | Test::All(_) | Test::HasNone) {
+        if field.is_as_written() || matches!(test, Test::Any(_) | Test::All(_) | Test::HasNone) {
             return None;
         }
         self.table.columns.iter().position(|column| column.field == field.position())

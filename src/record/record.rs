@@ -204,11 +204,14 @@ pub(crate) trait Access: Record {
 
     #[inline]
     fn value_at(&self, field: &FieldAt) -> ValueRef<'_> {
-        self.engine_value(field, Internal(()))
+        field.read(self.engine_value(field, Internal(())))
     }
 
     fn values_at<'a>(&'a self, field: &FieldAt, visit: &mut dyn FnMut(ValueRef<'a>)) {
-        self.engine_values(field, visit, Internal(()));
+        if field.collation().is_none() {
+            return self.engine_values(field, visit, Internal(()));
+        }
+        self.engine_values(field, &mut |value| visit(field.read(value)), Internal(()));
     }
 }
 

@@ -98,7 +98,7 @@ impl TableCore {
         let other_kind = index.shape.single().map(FieldDef::kind).filter(|kind| value.kind() != Some(*kind));
         Ok(match other_kind.and_then(|kind| Fitted::new(value, kind)) {
             Some(fitted) => fitted.exact().and_then(|value| index.unique_row(value.as_ref())),
-            None => index.unique_row(value),
+            None => index.unique_row(index.shape.fields[0].0.read(value)),
         })
     }
 

@@ -10,6 +10,8 @@ mod background;
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
 mod cases;
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
+mod collations;
+#[cfg(not(any(memdex_shuttle, memdex_loom)))]
 pub mod derive;
 #[cfg(all(feature = "documents", not(any(memdex_shuttle, memdex_loom))))]
 mod documents;

@@ -2,7 +2,7 @@
 
 use crate::rename::Style;
 use crate::suggest::closest;
-use proc_macro2::Span;
+use proc_macro2::{Ident, Span};
 use quote::ToTokens;
 use std::fmt::Display;
 use syn::punctuated::Punctuated;
@@ -162,6 +162,15 @@ impl Options {
             errors.add(name, "a name can't be empty");
         }
         Some(name)
+    }
+
+    /// The variant of `Collation` that `collate` names.
+    pub(crate) fn collate(&self, errors: &mut Errors) -> Option<Ident> {
+        let name = self.text("collate")?;
+        if name.value() != "nocase" {
+            errors.add(name, format!("unknown collation {:?}; expected `nocase`", name.value()));
+        }
+        Some(Ident::new("NoCase", name.span()))
     }
 
     /// The style that `rename_all` names.

@@ -34,6 +34,14 @@ pub(crate) fn always_float(part: &Part<'_>) -> TokenStream {
     check_of_type(ty, quote!(::core::matches!(#kind, ::memdex::Kind::Float)), &message)
 }
 
+/// A field with a collation holds strings.
+pub(crate) fn always_text(part: &Part<'_>) -> TokenStream {
+    let (ty, name) = (part.ty, part.ident.unraw());
+    let message = format!("`collate` is for strings, and the field `{name}` is not one");
+    let kind = quote!(<#ty as ::memdex::FieldValue>::KIND);
+    check_of_type(ty, quote!(::core::matches!(#kind, ::memdex::Kind::Str)), &message)
+}
+
 /// A check at compile time, pointed at a type.
 fn check_of_type(ty: &Type, holds: TokenStream, message: &str) -> TokenStream {
     let (first, last) = ends(ty);

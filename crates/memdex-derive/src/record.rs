@@ -1,7 +1,7 @@
 //! `#[derive(Record)]` and `#[derive(Nested)]`.
 
 use crate::attributes::{Errors, Form, Known, Options, refuse_generics};
-use crate::check::{always_float, key_type, valid_key};
+use crate::check::{always_float, always_text, key_type, valid_key};
 use crate::methods::{extractors, from_values, heap_size, schema, value};
 use crate::part::{Part, Target};
 use crate::rename::{Style, constant, namespace};
@@ -38,6 +38,7 @@ const ON_FIELD: Known = Known {
         ("column", Form::Plain),
         ("field", Form::Plain),
         ("nested", Form::Plain),
+        ("collate", Form::Text),
         ("rename", Form::Text),
     ],
 };
@@ -97,7 +98,8 @@ pub(crate) fn derive(input: &DeriveInput, target: Target) -> Result<TokenStream>
     let constants = constants(input, &namespace, parts.iter().chain(&nested), &hidden);
     let keys = parts.iter().filter(|part| part.key).map(valid_key);
     let floats = parts.iter().filter(|part| part.nan_last).map(always_float);
-    Ok(quote! { #implementation #constants #(#keys)* #(#floats)* })
+    let texts = parts.iter().filter(|part| part.collate.is_some()).map(always_text);
+    Ok(quote! { #implementation #constants #(#keys)* #(#floats)* #(#texts)* })
 }
 
 /// The indexes declared on the struct: `index(field, field, name = "…", when = …)`.
@@ -226,6 +228,13 @@ fn part<'a>(
     if let (Some(word), true) = (options.get("nan_last"), nested) {
         errors.add(word, "`nan_last` does not apply to a nested struct; put it on a field of that struct");
     }
+    let collate = options.collate(errors);
+    if let (Some(word), true) = (options.get("collate"), nested) {
+        errors.add(word, "`collate` does not apply to a nested struct; put it on a field of that struct");
+    }
+    if let (Some(word), true) = (options.get("collate"), key) {
+        errors.add(word, "a key has no collation: it is compared by bytes; add a unique field with the collation");
+    }
     match (options.get("field"), options.get("nested")) {
         (Some(word), _) if key => errors.add(word, "`field` is redundant with `key`: queries can use every key field"),
         (Some(word), _) if others => {
@@ -250,7 +259,7 @@ fn part<'a>(
         (None, None) => ident.unraw().to_string(),
     };
     let (ty, place, constant) = (&field.ty, quote!(#owner.#ident), constant(ident));
-    Some(Part { ident, ty, place, name, constant, key, index, nan_last, column, nested })
+    Some(Part { ident, ty, place, name, constant, key, index, nan_last, column, collate, nested })
 }
 
 /// Refuses a name or a constant that an earlier field has.

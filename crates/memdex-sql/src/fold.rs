@@ -25,7 +25,7 @@ static FOLDINGS: LazyLock<Vec<(char, char)>> = LazyLock::new(|| {
 
 impl Statement<'_> {
     /// The text of a field, with each character folded that can equal one of a folded pattern.
-    pub(super) fn folded(&mut self, field: &str, test: &TextTest, pattern: &str) -> Result<String, SqlError> {
+    pub(super) fn folded(&mut self, field: &str, method: &str, pattern: &str) -> Result<String, SqlError> {
         let column = self.column(field)?;
         let wanted: BTreeSet<char> = pattern.chars().collect();
         let foldings: Vec<(char, char)> =
@@ -35,9 +35,8 @@ impl Statement<'_> {
         }
         match self.dialect {
             Dialect::Sqlite if self.is_of_index() && foldings.len() > MAX_NESTED_CALLS => {
-                let name = test.name();
                 let feature =
-                    format!("{name} of more than {MAX_NESTED_CALLS} different letters in the condition of an index");
+                    format!("{method} of more than {MAX_NESTED_CALLS} different letters in the condition of an index");
                 self.unsupported(feature, Some(field), "use fewer letters, or an index without a condition")
             }
             Dialect::Sqlite => self.replaced(column, field, &foldings),

@@ -6,6 +6,7 @@ use super::{Dialect, SqlError};
 use memdex_query::error::QueryError;
 use memdex_query::limits::MAX_PREDICATE_DEPTH;
 use memdex_query::query::Predicate;
+use memdex_query::schema::{Collation, FieldDef};
 use memdex_query::value::{Fitted, Kind, Value};
 use std::ops::Bound;
 
@@ -33,14 +34,18 @@ impl Statement<'_> {
             Predicate::Eq(field, value) => self.comparison(field, "=", value)?,
             Predicate::Ne(field, value) => self.comparison(field, "<>", value)?,
             Predicate::In(field, values) => {
-                let column = self.column(field)?;
-                let mut listed = Vec::with_capacity(values.len());
+                let mut fitting = Vec::with_capacity(values.len());
                 for value in values {
-                    if let Some(value) = self.fitted(field, value)?.exact() {
-                        listed.push(self.value(field, &value)?);
-                    }
+                    fitting.extend(self.operand(field, value)?.exact());
                 }
-                if listed.is_empty() { "FALSE".to_owned() } else { format!("{column} IN ({})", listed.join(", ")) }
+                if fitting.is_empty() {
+                    // An unknown field is an error all the same.
+                    self.column(field)?;
+                    return Ok("FALSE".to_owned());
+                }
+                let column = self.compared(field, "is_in", &fitting)?;
+                let listed = fitting.iter().map(|value| self.value(field, value)).collect::<Result<Vec<_>, _>>()?;
+                format!("{column} IN ({})", listed.join(", "))
             }
             Predicate::IsNull(field) => {
                 self.single(field, "is_null")?;
@@ -60,11 +65,37 @@ impl Statement<'_> {
     /// Equality, or inequality, which holds for every value if the field's kind does not have this one.
     fn comparison(&mut self, field: &str, operator: &str, value: &Value) -> Result<String, SqlError> {
         let column = self.column(field)?;
-        Ok(match self.fitted(field, value)?.exact() {
-            Some(value) => format!("{column} {operator} {}", self.value(field, &value)?),
+        Ok(match self.operand(field, value)?.exact() {
+            Some(value) => {
+                let column =
+                    self.compared(field, if operator == "=" { "eq" } else { "ne" }, std::slice::from_ref(&value))?;
+                format!("{column} {operator} {}", self.value(field, &value)?)
+            }
             None if operator == "=" => "FALSE".to_owned(),
             None => format!("{column} IS NOT NULL"),
         })
+    }
+
+    /// A column whose equality with any of these operands is that of the field: folded as far as they need it, if the field
+    /// ignores case.
+    fn compared(&mut self, field: &str, method: &'static str, operands: &[Value]) -> Result<String, SqlError> {
+        match self.collation(field)? {
+            None => self.column(field),
+            Some(Collation::NoCase) => {
+                let letters: String = operands.iter().filter_map(Value::as_str).collect();
+                self.folded(field, method, &letters)
+            }
+            Some(_) => self.has_collation(field, "comparisons"),
+        }
+    }
+
+    pub(super) fn collation(&self, field: &str) -> Result<Option<Collation>, SqlError> {
+        Ok(self.def(field)?.and_then(FieldDef::collation))
+    }
+
+    pub(super) fn has_collation<T>(&self, field: &str, feature: &str) -> Result<T, SqlError> {
+        let help = "store the folded text in a field of its own";
+        self.unsupported(format!("{feature} of a field with a collation"), Some(field), help)
     }
 
     fn range_test(&mut self, field: &str, from: &Bound<Value>, to: &Bound<Value>) -> Result<String, SqlError> {

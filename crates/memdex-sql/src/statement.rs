@@ -216,6 +216,9 @@ impl<'a> Statement<'a> {
     /// A column where the order of its values matters. Without an explicit collation, PostgreSQL uses that of the
     /// database.
     pub(super) fn collated(&self, field: &str, kind: Option<Kind>) -> Result<String, SqlError> {
+        if self.collation(field)?.is_some() {
+            return self.has_collation(field, "the order or groups");
+        }
         let column = self.column(field)?;
         Ok(match (self.dialect, kind) {
             (Dialect::Postgres, Some(Kind::Char | Kind::Str)) => format!("{column} COLLATE \"C\""),
@@ -226,6 +229,12 @@ impl<'a> Statement<'a> {
     /// An operand among the values of its field's kind. Without a schema it is of that kind already.
     pub(super) fn fitted(&self, field: &str, value: &Value) -> Result<Fitted, SqlError> {
         let fitted = self.def(field)?.map(|def| schema::fit(self.collection, def, value)).transpose()?;
+        Ok(fitted.unwrap_or_else(|| Fitted::Exact(value.clone())))
+    }
+
+    /// The same for a comparison of whole values: the key of the field's collation.
+    pub(super) fn operand(&self, field: &str, value: &Value) -> Result<Fitted, SqlError> {
+        let fitted = self.def(field)?.map(|def| schema::operand(self.collection, def, value)).transpose()?;
         Ok(fitted.unwrap_or_else(|| Fitted::Exact(value.clone())))
     }
 

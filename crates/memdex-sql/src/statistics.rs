@@ -173,6 +173,9 @@ impl Statement<'_> {
             Aggregate::Count => "count(*)".to_owned(),
             Aggregate::CountOf(field) => format!("count({})", self.countable_column(field, "the count")?),
             Aggregate::Distinct(field) => {
+                if self.collation(field)?.is_some() {
+                    return self.has_collation(field, "the number of distinct values");
+                }
                 format!("count(DISTINCT {})", self.countable_column(field, "the number of distinct values")?)
             }
             Aggregate::Sum(field) => format!("sum({})", self.numeric_column(field, "the sum")?),

@@ -79,6 +79,14 @@ fn index_to_sql(schema: &Schema, dialect: Dialect, table: &str, index: &IndexDef
         if def.is_some_and(FieldDef::is_many) {
             return Ok(None);
         }
+        if index.kind() == IndexKind::Unique && def.is_some_and(|def| def.collation().is_some()) {
+            return Err(SqlError::Unsupported {
+                dialect,
+                feature: "a unique index of a field with a collation".to_owned(),
+                field: Some(name.to_string()),
+                help: "create it by hand, of an expression that folds case as you need it",
+            });
+        }
         // Nulls first, as in the orders of queries.
         let ordered = index.kind() == IndexKind::Ordered && def.is_some_and(FieldDef::is_nullable);
         let nulls = if dialect == Dialect::Postgres && ordered { " NULLS FIRST" } else { "" };

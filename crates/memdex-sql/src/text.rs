@@ -25,12 +25,12 @@ impl Statement<'_> {
         }
         if test.ignore_case {
             let folded: String = pattern.chars().map(TextTest::fold_case).collect();
-            let column = self.folded(field, test, &folded)?;
+            let column = self.folded(field, test.name(), &folded)?;
             return self.text_of(&column, field, test.op, &folded);
         }
         match test.op {
             // A range selects the same records and can use any index.
-            TextOp::StartsWith => {
+            TextOp::StartsWith if self.collation(field)?.is_none() => {
                 let from = Bound::Included(Value::from(pattern));
                 let to = prefix_end(pattern).map_or(Bound::Unbounded, |end| Bound::Excluded(Value::from(end)));
                 // The range has the depth of the test.

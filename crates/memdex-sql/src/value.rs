@@ -66,6 +66,7 @@ impl Dialect {
             (_, ValueRef::Float(x)) => encoded(SqlValue::Real(x), &["double precision"]),
             (_, ValueRef::Char(c)) => self.text(c.to_string()).map_or_else(|(why, what)| refused(why, what), Ok),
             (_, ValueRef::Str(s)) => self.text(s.to_owned()).map_or_else(|(why, what)| refused(why, what), Ok),
+            (_, ValueRef::Collated(_)) => as_text(&[]),
             (_, ValueRef::Bytes(bytes)) => encoded(SqlValue::Blob(bytes.to_vec()), &["bytea"]),
             (Dialect::Sqlite, ValueRef::Uuid(bytes)) => encoded(SqlValue::Blob(bytes.to_vec()), &[]),
             (Dialect::Postgres, ValueRef::Uuid(_)) => as_text(&["text", "uuid"]),

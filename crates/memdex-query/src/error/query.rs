@@ -157,6 +157,14 @@ errors! {
             "field {field:?} of {collection:?} has many values, so it can't be used for {purpose}: use a field of \
              single values"
         ),
+        /// Groups by a field with a collation, or its lowest or highest value: equal texts may have several spellings.
+        HasCollation [collection, field] {
+            /// The use: groups, a metric.
+            purpose: String,
+        } pub(crate) fn has_collation => (
+            "field {field:?} of {collection:?} has a collation, so it can't be used for {purpose}, which would show one \
+             spelling of several: add a field of the spelling to be shown"
+        ),
         /// A metric or bucket of numbers or times on a field of another kind.
         NotNumeric [collection, field] {
             /// The kind of its values.

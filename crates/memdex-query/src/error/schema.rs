@@ -43,6 +43,19 @@ errors! {
         OptionalKey [field] {} => ("key field {field:?} is optional: a key has no missing parts, so make it required"),
         /// A key field holds many values.
         ListKey [field] {} => ("key field {field:?} holds many values: a list can't be a key"),
+        /// A collation on a field of the key, or of a kind other than strings.
+        Collation [field] {
+            /// The kind of the field.
+            kind: Kind,
+            /// Whether the field is part of the key.
+            key: bool,
+        } => (
+            "field {field:?} can't have a collation: it {}", if *key {
+                "is part of the key, which is compared by bytes; add a unique field with the collation".to_owned()
+            } else {
+                format!("is of kind {kind}, and a collation compares strings")
+            }
+        ),
         /// Two fields have the same name.
         DuplicateField [field] {} => ("two fields are called {field:?}: rename one"),
         /// A field has no name.

@@ -1,5 +1,7 @@
 //! Tests of strings, as plain data.
 
+use crate::value::fold_case;
+
 /// The comparison of a [`TextTest`].
 ///
 /// ```
@@ -69,14 +71,7 @@ impl TextTest {
     /// assert_eq!(['Ä', 'ä', '\u{212A}', 'ß'].map(TextTest::fold_case), ['ä', 'ä', 'k', 'ß']);
     /// ```
     pub fn fold_case(c: char) -> char {
-        if c.is_ascii() {
-            return c.to_ascii_lowercase();
-        }
-        let mut lower = c.to_lowercase();
-        match (lower.next(), lower.next()) {
-            (Some(one), None) => one,
-            _ => c,
-        }
+        fold_case(c)
     }
 
     /// A test with an empty pattern for each operation, with case and without.

@@ -9,7 +9,7 @@ use super::{FieldAt, FieldDef, Schema, undeclared};
 use crate::error::QueryError;
 use crate::limits::{MAX_LISTED_VALUES, MAX_PATTERN_BYTES, MAX_PREDICATE_DEPTH};
 use crate::query::{Fingerprint, Predicate, TextTest};
-use crate::value::{Fitted, Kind, Value};
+use crate::value::{Collation, Fitted, Kind, Value};
 use std::ops::Bound;
 
 impl Condition {
@@ -82,7 +82,7 @@ impl Binder<'_> {
                 let many = field.def.is_none_or(FieldDef::is_many);
                 field.condition(if many { Test::HasNone } else { Test::IsNull })
             }
-            Predicate::Text(name, test) => self.test(name, test.name(), |field| self.text(field, test))?,
+            Predicate::Text(name, test) => self.text_test(name, test)?,
             Predicate::AnyOf(name, values) => {
                 let method = if values.len() == 1 { "contains" } else { "any" };
                 self.test(name, method, |field| Ok(Test::Any(self.fit_each(field, values)?.0)))?
@@ -116,6 +116,23 @@ impl Binder<'_> {
         }
         let test = make(&field)?;
         Ok(field.condition(test))
+    }
+
+    /// The condition of a text test. With a collation that ignores case, the field is compared by folded texts, which
+    /// suffices for a test that ignores case; all others compare the text as it is written.
+    fn text_test(&self, name: &str, test: &TextTest) -> Result<Condition, QueryError> {
+        let of = |field: &NamedField<'_>| self.text(field, test);
+        match self.find(name)?.def.and_then(FieldDef::collation) {
+            Some(collation @ Collation::NoCase) if test.ignore_case => self.test(name, test.name(), |field| {
+                let folded = TextTest::new(test.op, collation.key(&test.pattern));
+                Ok(match self.text(field, &folded)? {
+                    // A pattern that is not a value or a range is compared with any spelling.
+                    Test::Text(_) => of(field)?,
+                    simple => simple,
+                })
+            }),
+            _ => Ok(self.test(name, test.name(), of)?.of_spelling()),
+        }
     }
 
     /// The values that the field can have, and whether these are all.
@@ -162,7 +179,7 @@ impl Binder<'_> {
             let operand = undeclared::operand(value).map(Fitted::Exact);
             return operand.ok_or_else(|| QueryError::null_operand(self.collection, field.name));
         };
-        fit(self.collection, def, value)
+        operand(self.collection, def, value)
     }
 }
 
@@ -189,6 +206,21 @@ pub fn fit(collection: &str, def: &FieldDef, value: &Value) -> Result<Fitted, Qu
     let parsed = || given.as_str().and_then(|text| Value::from_text(kind, text)).map(Fitted::Exact);
     let fitted = Fitted::new(given, kind).or_else(parsed);
     fitted.ok_or_else(|| QueryError::wrong_kind(collection, def.name(), kind, given))
+}
+
+/// Converts a value to the kind of a field, and to the key of its collation: the values that records are compared with.
+///
+/// # Errors
+/// If the value does not fit the field.
+pub fn operand(collection: &str, def: &FieldDef, value: &Value) -> Result<Fitted, QueryError> {
+    let fitted = fit(collection, def, value)?;
+    Ok(match (fitted, def.collation()) {
+        (Fitted::Exact(value), Some(collation)) => {
+            let key = value.as_str().map(|text| Value::from(&*collation.key(text)));
+            Fitted::Exact(key.unwrap_or(value))
+        }
+        (fitted, _) => fitted,
+    })
 }
 
 /// A field that a predicate names.

@@ -1,7 +1,7 @@
 //! Statistics bound to a schema: fields exist, kinds fit, and invalid metrics and buckets are refused before any record
 //! is read.
 
-use super::{FieldAt, FieldDef, Schema, fit};
+use super::{FieldAt, FieldDef, Schema, fit, operand};
 use crate::aggregate::{Buckets, DateBuckets, DayBuckets, Ranges, Zone};
 use crate::error::{QueryError, StatisticsError};
 use crate::limits::{MAX_GROUP_LEVELS, MAX_GROUP_PARTS, MAX_METRICS};
@@ -194,6 +194,13 @@ impl Binder<'_> {
         Ok((place, def))
     }
 
+    fn without_collation(&self, def: &FieldDef, purpose: &str) -> Result<(), QueryError> {
+        match def.collation() {
+            None => Ok(()),
+            Some(_) => Err(QueryError::has_collation(self.collection, def.name(), purpose)),
+        }
+    }
+
     fn metrics(&mut self, metrics: &[Metric]) -> Result<Level, QueryError> {
         self.at_most("metrics", metrics.len(), MAX_METRICS)?;
         let mut bound = Vec::with_capacity(metrics.len());
@@ -228,7 +235,11 @@ impl Binder<'_> {
         let Some(field) = aggregate.field() else { return Ok(BoundMetric { function, field: None }) };
         let (field, _) = match function {
             Function::Count | Function::Distinct => self.field(field, purpose)?,
-            Function::Min | Function::Max => self.single(field, purpose)?,
+            Function::Min | Function::Max => {
+                let found = self.single(field, purpose)?;
+                self.without_collation(&found.1, purpose)?;
+                found
+            }
             _ => self.single_of(field, &NUMBERS, purpose)?,
         };
         Ok(BoundMetric { function, field: Some(field) })
@@ -273,7 +284,8 @@ impl Binder<'_> {
         let name = bucket.field();
         match bucket {
             Bucket::Values { .. } => {
-                let (field, _) = self.field(name, "groups")?;
+                let (field, def) = self.field(name, "groups")?;
+                self.without_collation(&def, "groups")?;
                 Ok(Bucketer { field, bucket: BoundBucket::Values })
             }
             Bucket::Width { width, offset, .. } => {
@@ -347,7 +359,7 @@ impl Binder<'_> {
         let fitted = |bound: Option<&Value>| match bound {
             None => Ok(None),
             Some(value) if value.as_ref().is_null() => Err(QueryError::null_operand(self.collection, def.name())),
-            Some(value) => Ok(Some(fit(self.collection, def, value)?.at_or_above())),
+            Some(value) => Ok(Some(operand(self.collection, def, value)?.at_or_above())),
         };
         let is_nan = |bound: Option<&Value>| matches!(bound.map(Value::as_ref), Some(ValueRef::Float(x)) if x.is_nan());
         match (fitted(from)?, fitted(to)?) {

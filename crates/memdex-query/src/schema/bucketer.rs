@@ -82,8 +82,7 @@ impl Bucketer {
 pub fn range_name((from, to): &Range) -> Value {
     let plain = |bound: &Option<Value>| match bound.as_ref().map(Value::as_ref) {
         None => String::new(),
-        Some(ValueRef::Str(text)) => text.to_owned(),
-        Some(other) => other.to_string(),
+        Some(value) => value.to_string(),
     };
     Value::from(format!("{}..{}", plain(from), plain(to)))
 }

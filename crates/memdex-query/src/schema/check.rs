@@ -3,6 +3,7 @@
 use super::{AggregateDef, Condition, FieldDef, IndexDef, IndexKind, Schema};
 use crate::error::{AggregateDefError, SchemaError};
 use crate::limits;
+use crate::value::Kind;
 
 impl Schema {
     /// Checks that the schema has a key, that names are distinct, that indexes and aggregates fit the fields, and the
@@ -30,6 +31,9 @@ impl Schema {
             }
             if field.is_key() && field.is_nullable() {
                 return Err(SchemaError::OptionalKey { field: name() });
+            }
+            if field.collation().is_some() && (field.is_key() || field.kind() != Kind::Str) {
+                return Err(SchemaError::Collation { field: name(), kind: field.kind(), key: field.is_key() });
             }
             if field.is_column() && field.is_many() {
                 return Err(SchemaError::ManyValues { what: "a column", field: name() });

@@ -42,6 +42,11 @@ impl Condition {
         if parts.len() > 1 { Some(Condition::And(parts)) } else { parts.pop() }
     }
 
+    /// The same test of the field's strings as they are written.
+    pub(super) fn of_spelling(self) -> Condition {
+        if let Condition::Test(field, test) = self { Condition::Test(field.as_written(), test) } else { self }
+    }
+
     /// The negation. Double negation cancels out.
     pub fn negated(self) -> Condition {
         match self {

@@ -18,8 +18,9 @@ mod test;
 mod undeclared;
 mod values;
 
+pub use crate::value::Collation;
 pub use aggregate_def::AggregateDef;
-pub use bind::fit;
+pub use bind::{fit, operand};
 pub use bound::{Bound, Bucketer, Function, Level};
 pub use bound_aggregate::{BoundAggregate, overlap};
 pub use bucketer::range_name;

@@ -1,6 +1,6 @@
 //! The place of a field in a record: its position, and for records without a Rust type its path.
 
-use crate::value::{Kind, Value, ValueRef};
+use crate::value::{Collated, Collation, Kind, Value, ValueRef};
 use std::sync::Arc;
 
 /// The path to a field, parsed once: when a collection is opened, or a query is bound.
@@ -40,17 +40,56 @@ pub struct FieldAt {
     position: usize,
     /// The path, for records without a Rust type.
     path: Option<Arc<Path>>,
+    reading: Reading,
+}
+
+/// How the strings of a field are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reading {
+    /// The field has no collation.
+    Plain,
+    /// To be compared by the collation of the field.
+    By(Collation),
+    /// As they are written, although the field has a collation. Its indexes and its column hold keys of the collation, so
+    /// that only the record knows.
+    AsWritten,
 }
 
 impl FieldAt {
     /// The field at a position; with its path, for records without a Rust type.
-    pub(super) fn new(position: usize, path: Option<Arc<Path>>) -> Self {
-        FieldAt { position, path }
+    pub(super) fn new(position: usize, path: Option<Arc<Path>>, collation: Option<Collation>) -> Self {
+        FieldAt { position, path, reading: collation.map_or(Reading::Plain, Reading::By) }
+    }
+
+    /// The same field with its strings as they are written. It differs from the field if that has a collation.
+    #[must_use]
+    pub fn as_written(&self) -> Self {
+        let reading = if self.reading == Reading::Plain { Reading::Plain } else { Reading::AsWritten };
+        FieldAt { reading, ..self.clone() }
+    }
+
+    /// Whether these are the strings as written of a field with a collation: no index and no column has them.
+    pub fn is_as_written(&self) -> bool {
+        self.reading == Reading::AsWritten
+    }
+
+    /// The collation by which its values are compared.
+    pub fn collation(&self) -> Option<Collation> {
+        if let Reading::By(collation) = self.reading { Some(collation) } else { None }
+    }
+
+    /// A value of the field in a record, as the field is compared.
+    #[inline]
+    pub fn read<'a>(&self, value: ValueRef<'a>) -> ValueRef<'a> {
+        match (self.reading, value) {
+            (Reading::By(collation), ValueRef::Str(text)) => ValueRef::Collated(Collated::new(text, collation)),
+            _ => value,
+        }
     }
 
     /// An undeclared path.
     pub(super) fn of_undeclared(name: &str) -> Self {
-        FieldAt::new(usize::MAX, Some(Arc::new(Path::undeclared(name))))
+        FieldAt::new(usize::MAX, Some(Arc::new(Path::undeclared(name))), None)
     }
 
     /// The position in the schema; `usize::MAX` for an undeclared path of documents.

@@ -5,7 +5,7 @@ use super::index_def::{IndexDef, IndexKind};
 use super::path::{FieldAt, Path};
 use crate::error::{Conflict, QueryError};
 use crate::query::FormVersion;
-use crate::value::{FieldValue, Kind};
+use crate::value::{Collation, FieldValue, Kind};
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
@@ -45,6 +45,8 @@ pub struct FieldDef {
     #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "std::ops::Not::not"))]
     nan_last: bool,
     #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
+    collate: Option<Collation>,
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
     index: Option<IndexKind>,
 }
 
@@ -73,6 +75,7 @@ impl FieldDef {
             required: false,
             skip_conflicts: false,
             nan_last: false,
+            collate: None,
             index: None,
         }
     }
@@ -117,6 +120,30 @@ impl FieldDef {
     #[must_use]
     pub fn nan_last(self) -> Self {
         FieldDef { nan_last: true, ..self }
+    }
+
+    /// Compares the field's strings by a collation, everywhere: in `eq`, `ne`, `is_in`, `contains`, ranges, orders, pages
+    /// after a cursor, distinct counts and all of its indexes, so that a unique one refuses texts that are equal by
+    /// the collation. Records keep their spelling.
+    ///
+    /// Tests of strings (`starts_with`, `like`, …) still compare characters as they are written, which only the
+    /// records know: they read records. Those that ignore case can use indexes and columns of a field with
+    /// [`Collation::NoCase`]. Groups by such a field, and its lowest or highest value, are refused: which spelling would
+    /// they show? Not for keys, nor for kinds other than strings.
+    ///
+    /// ```
+    /// use memdex::{FieldDef, KeyValue, Kind, Schema, Store, field, schema::Collation};
+    ///
+    /// let schema = Schema::new([FieldDef::new("mail", Kind::Str).unique().collate(Collation::NoCase)]);
+    /// let users = Store::new().key_values::<()>("users", schema)?;
+    /// users.store(KeyValue::new("ada", ()).with("mail", "Ada@Example.org"))?;
+    /// assert_eq!(users.find(field("mail").eq("ada@example.ORG")).count()?, 1);
+    /// assert!(users.store(KeyValue::new("eve", ()).with("mail", "ADA@example.org")).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn collate(self, collation: Collation) -> Self {
+        FieldDef { collate: Some(collation), ..self }
     }
 
     /// Adds a column: the field's values in contiguous memory, so that a scan of them reads no record. It serves
@@ -198,6 +225,11 @@ impl FieldDef {
     /// Whether ordered indexes keep NaN.
     pub fn is_nan_last(&self) -> bool {
         self.nan_last
+    }
+
+    /// The collation by which its values are compared; without one, strings are compared by bytes.
+    pub fn collation(&self) -> Option<Collation> {
+        self.collate
     }
 
     /// The kind of its own index, if it has one.
@@ -409,7 +441,8 @@ impl Schema {
 
     /// The place of the field at a position.
     pub fn at(&self, position: usize) -> FieldAt {
-        FieldAt::new(position, self.paths.get(position).cloned())
+        let collation = self.fields.get(position).and_then(FieldDef::collation);
+        FieldAt::new(position, self.paths.get(position).cloned(), collation)
     }
 
     /// The place of an undeclared path, if queries may name one.
@@ -434,6 +467,7 @@ impl fmt::Display for Schema {
                 (field.index == Some(IndexKind::Unique), "unique"),
                 (field.index == Some(IndexKind::Ordered), "ordered"),
                 (field.nan_last, "nan_last"),
+                (field.collate == Some(Collation::NoCase), "nocase"),
                 (field.column, "column"),
                 (field.required, "required"),
                 (field.skip_conflicts, "skip_conflicts"),

@@ -73,7 +73,7 @@ impl Test {
                         Bound::Excluded(to) => order(to).is_some_and(Ordering::is_lt),
                     }
             }
-            Test::Text(pattern) => matches!(value, ValueRef::Str(text) if pattern.matches(text)),
+            Test::Text(pattern) => value.as_str().is_some_and(|text| pattern.matches(text)),
             Test::All(_) | Test::HasNone => false,
         }
     }

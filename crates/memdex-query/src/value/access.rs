@@ -52,9 +52,19 @@ impl<'a> ValueRef<'a> {
         if let ValueRef::Char(c) = self { Some(c) } else { None }
     }
 
+    /// The value as the record has it: without a collation.
+    #[must_use]
+    pub fn as_written(self) -> Self {
+        if let ValueRef::Collated(collated) = self { ValueRef::Str(collated.text()) } else { self }
+    }
+
     /// The string, if it is one.
     pub fn as_str(self) -> Option<&'a str> {
-        if let ValueRef::Str(s) = self { Some(s) } else { None }
+        match self {
+            ValueRef::Str(text) => Some(text),
+            ValueRef::Collated(collated) => Some(collated.text()),
+            _ => None,
+        }
     }
 
     /// The byte string, if it is one.

@@ -51,6 +51,10 @@ pub fn encode(part: ValueRef<'_>, open: &mut bool, mut write: impl FnMut(&[u8]))
             *open = true;
             escaped(TAG_STR, s.as_bytes(), write);
         }
+        ValueRef::Collated(collated) => {
+            *open = true;
+            escaped(TAG_STR, collated.key().as_bytes(), write);
+        }
         ValueRef::Bytes(b) => {
             *open = true;
             escaped(TAG_BYTES, b, write);

@@ -5,6 +5,7 @@ mod any_key;
 mod any_number;
 mod bits;
 pub mod civil;
+mod collation;
 mod decimal;
 mod entity_key;
 mod field_value;
@@ -26,6 +27,8 @@ mod timestamp;
 
 pub use any_key::AnyKey;
 pub use any_number::AnyNumber;
+pub(crate) use collation::fold_case;
+pub use collation::{Collated, Collation};
 pub use decimal::{DecimalError, DecimalValue};
 pub use entity_key::{EntityKey, EntityKeyError};
 pub use field_value::{Element, FieldValue, Many, Multi, Nullable, Number, Single, Text};

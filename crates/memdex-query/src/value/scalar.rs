@@ -4,7 +4,7 @@
 //! Equality compares meaning: integers of any width compare by number, `-0.0` equals `0.0`, and NaN equals NaN.
 //! Comparisons and hashes work on the [canonical](ValueRef::canonical) form, so equal values have equal hashes.
 
-use super::{DecimalValue, text};
+use super::{Collated, DecimalValue, text};
 use smol_str::SmolStr;
 use std::cmp::Ordering;
 use std::fmt;
@@ -83,6 +83,8 @@ pub enum ValueRef<'a> {
     Char(char),
     /// A string.
     Str(&'a str),
+    /// A string of a field with a collation: compared, hashed and encoded as the collation's key of it.
+    Collated(Collated<'a>),
     /// A byte string.
     Bytes(&'a [u8]),
     /// A UUID.
@@ -118,7 +120,7 @@ impl<'a> ValueRef<'a> {
             ValueRef::Int(_) | ValueRef::Int128(_) | ValueRef::UInt128(_) => Kind::Int,
             ValueRef::Float(_) => Kind::Float,
             ValueRef::Char(_) => Kind::Char,
-            ValueRef::Str(_) => Kind::Str,
+            ValueRef::Str(_) | ValueRef::Collated(_) => Kind::Str,
             ValueRef::Bytes(_) => Kind::Bytes,
             ValueRef::Uuid(_) => Kind::Uuid,
             ValueRef::Timestamp(_) => Kind::Timestamp,
@@ -133,7 +135,8 @@ impl<'a> ValueRef<'a> {
         matches!(self, ValueRef::Null)
     }
 
-    /// An owned copy in canonical form. Strings of up to 23 bytes need no allocation.
+    /// An owned copy in canonical form. Strings of up to 23 bytes need no allocation. The copy of a string with a
+    /// collation is the collation's key.
     pub fn to_value(self) -> Value {
         Value(match self.canonical() {
             ValueRef::Null => Repr::Null,
@@ -144,6 +147,7 @@ impl<'a> ValueRef<'a> {
             ValueRef::Float(x) => Repr::Float(x),
             ValueRef::Char(c) => Repr::Char(c),
             ValueRef::Str(s) => Repr::Str(SmolStr::new(s)),
+            ValueRef::Collated(collated) => Repr::Str(SmolStr::new(collated.key())),
             ValueRef::Bytes(b) => Repr::Bytes(b.into()),
             ValueRef::Uuid(bytes) => Repr::Uuid(bytes),
             ValueRef::Timestamp(nanos) => Repr::Timestamp(nanos.to_ne_bytes()),
@@ -165,6 +169,10 @@ impl PartialEq for ValueRef<'_> {
             (ValueRef::Float(a), ValueRef::Float(b)) => a.to_bits() == b.to_bits(),
             (ValueRef::Char(a), ValueRef::Char(b)) => a == b,
             (ValueRef::Str(a), ValueRef::Str(b)) => a == b,
+            (ValueRef::Collated(a), ValueRef::Collated(b)) => a.cmp(b).is_eq(),
+            (ValueRef::Collated(a), ValueRef::Str(b)) | (ValueRef::Str(b), ValueRef::Collated(a)) => {
+                a.cmp_key(b).is_eq()
+            }
             (ValueRef::Bytes(a), ValueRef::Bytes(b)) => a == b,
             (ValueRef::Uuid(a), ValueRef::Uuid(b)) => a == b,
             (ValueRef::Timestamp(a), ValueRef::Timestamp(b)) => a == b,
@@ -211,6 +219,9 @@ impl Ord for ValueRef<'_> {
             (ValueRef::Float(a), ValueRef::Float(b)) => a.total_cmp(&b),
             (ValueRef::Char(a), ValueRef::Char(b)) => a.cmp(&b),
             (ValueRef::Str(a), ValueRef::Str(b)) => a.cmp(b),
+            (ValueRef::Collated(a), ValueRef::Collated(b)) => a.cmp(b),
+            (ValueRef::Collated(a), ValueRef::Str(b)) => a.cmp_key(b),
+            (ValueRef::Str(a), ValueRef::Collated(b)) => b.cmp_key(a).reverse(),
             (ValueRef::Bytes(a), ValueRef::Bytes(b)) => a.cmp(b),
             (ValueRef::Uuid(a), ValueRef::Uuid(b)) => a.cmp(&b),
             (ValueRef::Timestamp(a), ValueRef::Timestamp(b)) => a.cmp(&b),
@@ -234,6 +245,7 @@ impl Hash for ValueRef<'_> {
             ValueRef::Float(x) => state.write_u64(x.to_bits()),
             ValueRef::Char(c) => state.write_u32(c.into()),
             ValueRef::Str(s) => state.write(s.as_bytes()),
+            ValueRef::Collated(collated) => state.write(collated.key().as_bytes()),
             ValueRef::Bytes(b) => state.write(b),
             ValueRef::Uuid(bytes) => state.write_u128(u128::from_ne_bytes(bytes)),
             ValueRef::Timestamp(nanos) => state.write_i128(nanos),
@@ -246,6 +258,7 @@ impl Hash for ValueRef<'_> {
 impl ValueRef<'_> {
     fn write(self, f: &mut fmt::Formatter<'_>, quoted: bool) -> fmt::Result {
         match self {
+            ValueRef::Collated(_) => self.as_written().write(f, quoted),
             ValueRef::Null => f.write_str("null"),
             ValueRef::Bool(b) => write!(f, "{b}"),
             ValueRef::Int(n) => write!(f, "{n}"),

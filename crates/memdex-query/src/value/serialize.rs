@@ -29,6 +29,7 @@ fn readable<S: Serializer>(value: ValueRef<'_>, serializer: S) -> Result<S::Ok, 
         ValueRef::Int(n) => return serializer.serialize_i64(n),
         ValueRef::Float(x) if x.is_finite() => return serializer.serialize_f64(x),
         ValueRef::Str(s) => return serializer.serialize_str(s),
+        ValueRef::Collated(collated) => return serializer.serialize_str(collated.text()),
         _ => {}
     }
     let mut map = serializer.serialize_map(Some(1))?;

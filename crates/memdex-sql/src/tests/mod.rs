@@ -6,7 +6,7 @@ mod tables;
 
 use super::{Dialect, QueryToSql, SchemaToSql, Sql, SqlValue};
 use memdex_query::query::{Cursor, Predicate, Query, field};
-use memdex_query::schema::{FieldDef, IndexDef, Schema};
+use memdex_query::schema::{Collation, FieldDef, IndexDef, Schema};
 use memdex_query::value::{DecimalValue, Key, Kind, Value, ValueRef, encode_parts};
 
 fn schema() -> Schema {

@@ -396,3 +396,52 @@ fn numbers_of_other_kinds_are_compared_by_value() {
     let [a, _] = translated(&query(Predicate::All).statistics(ranges));
     assert_eq!(a.params, [int(1), int(10), text("1..10")]);
 }
+
+#[test]
+fn equality_of_a_field_that_ignores_case_folds_the_column() {
+    let schema = Schema::new([
+        FieldDef::new("id", Kind::Int).key(),
+        FieldDef::new("mail", Kind::Str).index().collate(Collation::NoCase),
+    ]);
+    let sql = |dialect: Dialect, query: Query| query.to_sql(dialect.with(&schema));
+    let where_of = |dialect: Dialect, predicate: Predicate| {
+        let sql = sql(dialect, query(predicate)).unwrap();
+        (sql.text.split_once(" WHERE ").unwrap().1.to_owned(), sql.params)
+    };
+    let folded = ["A", "a", "a1"].map(text).to_vec();
+    let mail = || field("mail");
+    assert_eq!(where_of(Dialect::Sqlite, mail().eq("A1")), ("replace(`mail`, ?1, ?2) = ?3".to_owned(), folded.clone()));
+    assert_eq!(where_of(Dialect::Sqlite, mail().eq("A1")), where_of(Dialect::Sqlite, mail().eq_ignore_case("A1")));
+    assert_eq!(
+        where_of(Dialect::Postgres, mail().ne("A1")),
+        (r#"translate("mail" COLLATE "C", $1::text, $2::text) <> $3::text"#.to_owned(), folded)
+    );
+    assert_eq!(
+        where_of(Dialect::Sqlite, mail().is_in(["B", "A", "2"])),
+        (
+            "replace(replace(`mail`, ?1, ?2), ?3, ?4) IN (?5, ?6, ?7)".to_owned(),
+            ["A", "a", "B", "b", "b", "a", "2"].map(text).to_vec()
+        )
+    );
+    // Other tests compare the text as it is written.
+    assert_eq!(
+        where_of(Dialect::Postgres, mail().starts_with("A")),
+        (r#"strpos("mail" COLLATE "C", $1::text) = 1"#.to_owned(), vec![text("A")])
+    );
+    assert_eq!(where_of(Dialect::Postgres, mail().like("A")).1, [text("A")]);
+    for refused in [
+        query(mail().ge("a")),
+        query(Predicate::All).order_by(OrderBy::ascending("mail")),
+        query(Predicate::All).statistics(Statistics::of([field("mail").distinct()])),
+    ] {
+        let refused = sql(Dialect::Sqlite, refused).unwrap_err().to_string();
+        assert!(refused.contains("of a field with a collation (field \"mail\")"), "{refused}");
+    }
+    let unique = Schema::new([
+        FieldDef::new("id", Kind::Int).key(),
+        FieldDef::new("mail", Kind::Str).unique().collate(Collation::NoCase),
+    ]);
+    let refused = unique.to_sql(Dialect::Postgres, "users").unwrap_err().to_string();
+    assert!(refused.contains("a unique index of a field with a collation"), "{refused}");
+    schema.to_sql(Dialect::Sqlite, "users").unwrap();
+}

@@ -118,8 +118,8 @@ fn both((a, not_a): (Domain, bool), (b, not_b): (Domain, bool)) -> (Domain, bool
 
 /// Fields in the order of their positions; undeclared paths by name.
 pub(super) fn order(a: Option<&FieldAt>, b: Option<&FieldAt>) -> std::cmp::Ordering {
-    fn key(field: Option<&FieldAt>) -> Option<(usize, &str)> {
-        field.map(|field| (field.position(), field.path().map_or("", |path| &path.name)))
+    fn key(field: Option<&FieldAt>) -> Option<(usize, &str, bool)> {
+        field.map(|field| (field.position(), field.path().map_or("", |path| &path.name), field.is_as_written()))
     }
     key(a).cmp(&key(b))
 }

@@ -55,16 +55,16 @@ impl Node {
         if domain.is_empty() {
             return Node::nothing();
         }
-        let print = Fingerprinter::new("one").text(name(schema, &field));
+        let print = of_field("one", schema, &field);
         Node::new(domain.feed(print), Core::One(field, domain))
     }
 
     pub(super) fn text(schema: &Schema, field: FieldAt, test: Test) -> Self {
-        Node::new(feed(Fingerprinter::new("text").text(name(schema, &field)), &test), Core::Text(field, test))
+        Node::new(feed(of_field("text", schema, &field), &test), Core::Text(field, test))
     }
 
     pub(super) fn many(schema: &Schema, field: FieldAt, undeclared: bool, test: Test) -> Self {
-        let print = Fingerprinter::new(if undeclared { "loose" } else { "many" }).text(name(schema, &field));
+        let print = of_field(if undeclared { "loose" } else { "many" }, schema, &field);
         Node::new(feed(print, &test), Core::Many { field, undeclared, test })
     }
 
@@ -106,6 +106,16 @@ impl Node {
             Core::All | Core::Every(_) => None,
         }
     }
+}
+
+/// Starts with a tag and a field. A field with a collation has tests of its own.
+fn of_field(tag: &str, schema: &Schema, field: &FieldAt) -> Fingerprinter {
+    let print = match field.collation() {
+        Some(collation) => Fingerprinter::new("by").text(&collation.to_string()).text(tag),
+        None if field.is_as_written() => Fingerprinter::new("written").text(tag),
+        None => Fingerprinter::new(tag),
+    };
+    print.text(name(schema, field))
 }
 
 /// The name of a field that is bound to a schema.
