@@ -44,7 +44,15 @@ fn order_keys(a: &[Part], b: &[Part]) -> Ordering {
 
 impl Table<'_> {
     pub(super) fn aggregate(&self, rows: &[&Row], requested: &Statistics) -> NaiveResult {
-        let metrics = requested.metrics.iter().map(|metric| self.metric(rows, metric)).collect();
+        let mut metrics: Vec<_> = requested.metrics.iter().map(|metric| self.metric(rows, metric)).collect();
+        for (at, metric) in requested.metrics.iter().enumerate() {
+            if let Aggregate::Ratio(of, by) = &metric.aggregate {
+                let find = |name: &str| requested.metrics.iter().position(|metric| metric.name == name).unwrap();
+                let quotient = metrics[find(of)].as_ref().zip(metrics[find(by)].as_ref());
+                let quotient = quotient.map(|(of, by)| (of.as_float(), by.as_float())).filter(|(_, by)| *by != 0.0);
+                metrics[at] = quotient.map(|(of, by)| Val::Float(of / by));
+            }
+        }
         let groups = requested.groups.as_ref().map(|groups| self.groups(rows, groups));
         let (groups, total_groups) = groups.unzip();
         NaiveResult { metrics, groups, total_groups: total_groups.unwrap_or(0) }
@@ -216,6 +224,8 @@ impl Table<'_> {
     }
 
     fn metric(&self, rows: &[&Row], metric: &Metric) -> Option<Val> {
+        let kept = rows.iter().copied().filter(|row| metric.filter.iter().all(|filter| self.matches(row, filter)));
+        let rows = &kept.collect::<Vec<_>>()[..];
         let Some(field) = metric.aggregate.field() else { return Some(Val::Int(rows.len() as i128)) };
         let column = self.column(field);
         let mut values: Vec<Val> = rows.iter().flat_map(|row| row[column].iter().cloned()).collect();
@@ -229,6 +239,13 @@ impl Table<'_> {
             }
             Aggregate::Min(_) => return values.into_iter().min_by(Val::order),
             Aggregate::Max(_) => return values.into_iter().max_by(Val::order),
+            Aggregate::Mode(_) => {
+                values.sort_by(Val::order);
+                let runs = values.chunk_by(|a, b| a.equals(b));
+                return runs
+                    .reduce(|best, run| if run.len() > best.len() { run } else { best })
+                    .map(|run| run[0].clone());
+            }
             _ => {}
         }
         let numbers: Vec<f64> = values.iter().map(Val::as_float).collect();

@@ -323,6 +323,15 @@ fn groups() -> Vec<Query> {
         aggregation(all(), buckets(vec![Bucket::date("moment", DateUnit::Year)])),
         aggregation(all(), buckets(vec![Bucket::date("time_hour", DateUnit::Hour)])),
         aggregation(field("day").eq(16), buckets(vec![Bucket::date("moment", DateUnit::Minute)])),
+        aggregation(
+            all(),
+            Statistics::from(GroupBy::values("carrier").metrics([
+                Metric::count(),
+                Metric::count().filter(field("day").lt(10)).named("early"),
+                Metric::ratio("early", "count").named("share"),
+                field("moment").max().filter(field("day").lt(3) | field("carrier").eq("AA")).named("latest"),
+            ])),
+        ),
         aggregation(field("day").eq(16), buckets(vec![Bucket::date("moment", DateUnit::Minute.every(15))])),
         aggregation(all(), buckets(vec![Bucket::date("moment", DateUnit::Hour.every(6).offset_seconds(-3_600))])),
         aggregation(all(), buckets(vec![Bucket::date("moment", DateStep::weeks_from(Weekday::Sunday))])),

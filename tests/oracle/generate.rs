@@ -260,7 +260,8 @@ impl Generator {
     fn metric(&mut self) -> Metric {
         let any = self.column_where(|column| !column.many).name;
         let number = self.column_where(|column| column.is_number() && !column.many).name;
-        match self.rng.below(11) {
+        // SQL has no mode.
+        let metric = match self.rng.below(if self.levels > 1 { 12 } else { 11 }) {
             0 | 1 => Metric::count(),
             2 => field(any).count(),
             3 => field(any).min(),
@@ -270,11 +271,13 @@ impl Generator {
             7 => field(number).avg(),
             8 => field(number).stddev(),
             9 => field(number).stddev_pop(),
+            11 => field(any).mode(),
             _ => {
                 let percents = [0.0, 25.0, 50.0, 90.0, 99.5, 100.0];
                 field(number).percentile(*self.rng.pick(&percents))
             }
-        }
+        };
+        if self.rng.once_in(4) { metric.filter(self.predicate(1)) } else { metric }
     }
 
     fn groups(&mut self, levels: usize) -> GroupBy {

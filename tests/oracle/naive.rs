@@ -154,7 +154,7 @@ impl<'a> Table<'a> {
         Val::of(value.as_ref(), self.shapes[column].kind)
     }
 
-    fn matches(&self, row: &Row, predicate: &Predicate) -> bool {
+    pub(super) fn matches(&self, row: &Row, predicate: &Predicate) -> bool {
         let cell = |name: &str| &row[self.column(name)];
         let kind = |name: &str| self.shapes[self.column(name)].kind;
         let read =

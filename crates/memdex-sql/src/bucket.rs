@@ -29,6 +29,10 @@ impl Statement<'_> {
     pub(super) fn bucket(&mut self, bucket: &Bucket) -> Result<KeyPart, SqlError> {
         let field = bucket.field();
         match bucket {
+            Bucket::Values { missing: Some(_), .. } => {
+                let help = "leave it out, and name the group without a value in the result";
+                self.unsupported("a name for missing values", Some(field), help)
+            }
             Bucket::Values { .. } => {
                 let def = self.require_field(field, "groups by value")?;
                 let key = self.collated(field, Some(def.kind()))?;

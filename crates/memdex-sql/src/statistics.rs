@@ -49,6 +49,13 @@ impl Statement<'_> {
                 "select the records between the bounds by the filter",
             );
         }
+        if requested.having.is_some() {
+            return self.unsupported(
+                "conditions on groups",
+                first,
+                "leave out `having` and check the groups of the result",
+            );
+        }
         match requested.by.as_slice() {
             [] => self.unsupported("groups without a bucket", None, "add a bucket"),
             [Bucket::Ranges { field, ranges }] => self.ranges(filter, field, ranges, requested),
@@ -163,27 +170,53 @@ impl Statement<'_> {
             if metrics[..at].iter().any(|other| other.name == metric.name) {
                 return Err(QueryError::duplicate_metric(self.collection, &*metric.name).into());
             }
-            aggregates.push(self.aggregate(&metric.aggregate)?);
+            aggregates.push(self.metric(metric, metrics)?);
         }
         Ok(aggregates)
     }
 
-    fn aggregate(&mut self, aggregate: &Aggregate) -> Result<String, SqlError> {
+    fn metric(&mut self, metric: &Metric, all: &[Metric]) -> Result<String, SqlError> {
+        if let Aggregate::Ratio(numerator, denominator) = &metric.aggregate {
+            let known = || all.iter().map(|metric| metric.name.to_string()).collect::<Vec<_>>();
+            let find = |name: &str| {
+                let simple = |of: &&Metric| of.name == name && !matches!(of.aggregate, Aggregate::Ratio(..));
+                all.iter().find(simple).ok_or_else(|| QueryError::unknown_metric(self.collection, name, known()))
+            };
+            let (numerator, denominator) = (find(numerator)?, find(denominator)?);
+            let (numerator, denominator) = (self.metric(numerator, all)?, self.metric(denominator, all)?);
+            let float = if self.dialect == Dialect::Sqlite { "REAL" } else { "double precision" };
+            return Ok(format!("(CAST({numerator} AS {float}) / NULLIF(CAST({denominator} AS {float}), 0))"));
+        }
+        let filter = match &metric.filter {
+            Some(filter) => self.filter(filter)?,
+            None => Vec::new(),
+        };
+        let over = if filter.is_empty() { String::new() } else { format!(" FILTER (WHERE {})", filter.join(" AND ")) };
+        self.aggregate(&metric.aggregate, &over)
+    }
+
+    /// A function of the records that the clause `over` selects.
+    fn aggregate(&mut self, aggregate: &Aggregate, over: &str) -> Result<String, SqlError> {
         Ok(match aggregate {
-            Aggregate::Count => "count(*)".to_owned(),
-            Aggregate::CountOf(field) => format!("count({})", self.countable_column(field, "the count")?),
+            Aggregate::Count => format!("count(*){over}"),
+            Aggregate::CountOf(field) => format!("count({}){over}", self.countable_column(field, "the count")?),
             Aggregate::Distinct(field) => {
                 if self.collation(field)?.is_some() {
                     return self.has_collation(field, "the number of distinct values");
                 }
-                format!("count(DISTINCT {})", self.countable_column(field, "the number of distinct values")?)
+                format!("count(DISTINCT {}){over}", self.countable_column(field, "the number of distinct values")?)
             }
-            Aggregate::Sum(field) => format!("sum({})", self.numeric_column(field, "the sum")?),
-            Aggregate::Avg(field) => self.float_aggregate("avg", field, "the average")?,
-            Aggregate::Min(field) => self.min_or_max(field, "the minimum", "min")?,
-            Aggregate::Max(field) => self.min_or_max(field, "the maximum", "max")?,
-            Aggregate::StdDev(field) => self.deviation("stddev_samp", field)?,
-            Aggregate::StdDevPop(field) => self.deviation("stddev_pop", field)?,
+            Aggregate::Sum(field) => format!("sum({}){over}", self.numeric_column(field, "the sum")?),
+            Aggregate::Avg(field) => self.float_aggregate("avg", field, "the average", over)?,
+            Aggregate::Min(field) => self.min_or_max(field, "the minimum", "min", over)?,
+            Aggregate::Max(field) => self.min_or_max(field, "the maximum", "max", over)?,
+            Aggregate::StdDev(field) => self.deviation("stddev_samp", field, over)?,
+            Aggregate::StdDevPop(field) => self.deviation("stddev_pop", field, over)?,
+            Aggregate::Mode(field) => {
+                let help = "group by the field, and take the group with the highest count";
+                return self.unsupported("the most frequent value", Some(field), help);
+            }
+            Aggregate::Ratio(..) => return self.unsupported("ratios here", None, "divide the two metrics"),
             Aggregate::Percentile(field, percent) => {
                 if self.dialect == Dialect::Sqlite {
                     return self.unsupported(
@@ -194,7 +227,7 @@ impl Statement<'_> {
                 }
                 let column = self.numeric_column(field, "percentiles")?;
                 let fraction = self.param(SqlValue::Real(percent / 100.0), &["double precision"]);
-                format!("percentile_cont({fraction}) WITHIN GROUP (ORDER BY {column}::double precision)")
+                format!("percentile_cont({fraction}) WITHIN GROUP (ORDER BY {column}::double precision){over}")
             }
         })
     }
@@ -215,34 +248,34 @@ impl Statement<'_> {
         self.column(field)
     }
 
-    fn float_aggregate(&self, function: &str, field: &str, purpose: &str) -> Result<String, SqlError> {
+    fn float_aggregate(&self, function: &str, field: &str, purpose: &str, over: &str) -> Result<String, SqlError> {
         let column = self.numeric_column(field, purpose)?;
         Ok(match self.dialect {
-            Dialect::Sqlite => format!("{function}({column})"),
-            Dialect::Postgres => format!("{function}({column})::double precision"),
+            Dialect::Sqlite => format!("{function}({column}){over}"),
+            Dialect::Postgres => format!("({function}({column}){over})::double precision"),
         })
     }
 
-    fn deviation(&self, function: &str, field: &str) -> Result<String, SqlError> {
+    fn deviation(&self, function: &str, field: &str, over: &str) -> Result<String, SqlError> {
         if self.dialect == Dialect::Sqlite {
             let help = "fetch the values and compute it from them";
             return self.unsupported("the standard deviation", Some(field), help);
         }
-        self.float_aggregate(function, field, "the standard deviation")
+        self.float_aggregate(function, field, "the standard deviation", over)
     }
 
-    fn min_or_max(&self, field: &str, feature: &str, function: &str) -> Result<String, SqlError> {
+    fn min_or_max(&self, field: &str, feature: &str, function: &str, over: &str) -> Result<String, SqlError> {
         let kind = self.require_field(field, feature)?.kind();
         let column = self.collated(field, Some(kind))?;
         if self.dialect == Dialect::Sqlite {
-            return Ok(format!("{function}({column})"));
+            return Ok(format!("{function}({column}){over}"));
         }
         // PostgreSQL has no `min` and `max` of these types, so a type with the same order replaces them.
         Ok(match kind {
-            Kind::Bool => format!("{}({column})", if function == "min" { "bool_and" } else { "bool_or" }),
-            Kind::Uuid => format!("{function}({column}::text COLLATE \"C\")::uuid"),
-            Kind::Bytes => format!("decode({function}(encode({column}, 'hex') COLLATE \"C\"), 'hex')"),
-            _ => format!("{function}({column})"),
+            Kind::Bool => format!("{}({column}){over}", if function == "min" { "bool_and" } else { "bool_or" }),
+            Kind::Uuid => format!("({function}({column}::text COLLATE \"C\"){over})::uuid"),
+            Kind::Bytes => format!("decode({function}(encode({column}, 'hex') COLLATE \"C\"){over}, 'hex')"),
+            _ => format!("{function}({column}){over}"),
         })
     }
 }

@@ -73,7 +73,7 @@ impl LevelPlan {
                     Function::Sum | Function::Avg => of.moments = true,
                     Function::StdDev | Function::StdDevPop => (of.moments, of.squares) = (true, true),
                     Function::Min | Function::Max | Function::Distinct => of.set = true,
-                    Function::Count | Function::Percentile(_) => {}
+                    Function::Count | Function::Percentile(_) | Function::Mode | Function::Ratio(..) => {}
                 }
             }
             metrics.push((asked.function, place));
@@ -149,7 +149,8 @@ impl Tally {
                 Function::StdDevPop => float(moments.and_then(Moments::stddev_pop)),
                 Function::Min => set.and_then(Multiset::first).cloned().unwrap_or(Value::NULL),
                 Function::Max => set.and_then(Multiset::last).cloned().unwrap_or(Value::NULL),
-                Function::Percentile(_) => Value::NULL,
+                // Not maintained.
+                Function::Percentile(_) | Function::Mode | Function::Ratio(..) => Value::NULL,
             }
         });
         let values = values.collect();

@@ -24,6 +24,8 @@ pub(super) struct OfLevel {
     /// Number of records, by group.
     pub(super) counts: Vec<u64>,
     pub(super) measures: Vec<Measured>,
+    /// By filter: counts and measures of the metrics that have it.
+    pub(super) filtered: Vec<(Vec<u64>, Vec<Measured>)>,
 }
 
 pub(super) struct Measured {
@@ -44,6 +46,17 @@ impl<'b> Accumulated<'b> {
         self.fields = fields;
         // Each collection has its own dictionaries.
         self.levels.iter_mut().flat_map(|level| &mut level.parts).for_each(BucketIds::forget_codes);
+    }
+
+    /// Exchanges the counts and measures of a filter with those of the metrics without one: records are accumulated for
+    /// the former until the next call.
+    pub(super) fn exchange(&mut self, filter: usize) {
+        for level in &mut self.levels {
+            let (counts, measures) = &mut level.filtered[filter];
+            std::mem::swap(&mut level.counts, counts);
+            std::mem::swap(&mut level.measures, measures);
+            level.grow(level.groups.len().max(level.counts.len()));
+        }
     }
 
     /// Reserves capacity for all numbered groups. Fails if there are too many.
@@ -119,17 +132,26 @@ impl<'b> Accumulated<'b> {
 
 impl OfLevel {
     fn new(bound: &Bound, at: usize, level: &Level) -> Self {
-        let fields = 0..bound.fields.len();
-        let measures = fields.filter_map(|field| {
-            let mut asked = level.metrics.iter().filter(|asked| asked.field == Some(field)).peekable();
-            asked.peek()?;
-            Some(Measured { field, measures: Measures::new(bound.fields[field].def.kind(), Needs::of(asked)) })
-        });
+        let measures = |filter: Option<usize>| -> Vec<Measured> {
+            let measured = |field: usize| {
+                let of_field =
+                    level.metrics.iter().filter(|asked| asked.field == Some(field) && asked.filter == filter);
+                let mut asked = of_field.peekable();
+                asked.peek()?;
+                Some(Measured { field, measures: Measures::new(bound.fields[field].def.kind(), Needs::of(asked)) })
+            };
+            (0..bound.fields.len()).filter_map(measured).collect()
+        };
         let parts: Vec<BucketIds> = level.buckets.iter().map(|part| BucketIds::new(bound, part)).collect();
         let groups = Groups::new(parts.len().max(1), at <= 1);
-        let mut level = OfLevel { parts, groups, counts: Vec::new(), measures: measures.collect() };
+        let filtered = (0..bound.filters.len()).map(|filter| (Vec::new(), measures(Some(filter)))).collect();
+        let mut level = OfLevel { parts, groups, counts: Vec::new(), measures: measures(None), filtered };
         if at == 0 {
             level.grow(1);
+            for (counts, measures) in &mut level.filtered {
+                counts.resize(1, 0);
+                measures.iter_mut().for_each(|measured| measured.measures.grow(1));
+            }
         }
         level
     }

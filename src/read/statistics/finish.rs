@@ -6,7 +6,7 @@ use super::bind::{Bound, BoundBucket, BoundMetric, BoundTop, Function, Level};
 use super::groups;
 use super::measures::Measures;
 use crate::error::QueryError;
-use memdex_query::aggregate::percentiles;
+use memdex_query::aggregate::{percentiles, ratio};
 use memdex_query::value::{Value, ValueRef, value_of_bits};
 use std::cmp::Ordering;
 
@@ -43,20 +43,37 @@ impl<'b> Finished<'b> {
         let groups = accumulated.counts.len();
         let metrics = asked.metrics.len();
         let mut values = vec![Value::NULL; groups * metrics];
-        for (metric, of) in asked.metrics.iter().enumerate() {
-            let mut put = |group: usize, value: Value| values[group * metrics + metric] = value;
-            let Some(field) = of.field else {
-                accumulated.counts.iter().enumerate().for_each(|(group, count)| put(group, Value::from(*count)));
-                continue;
-            };
-            let Some(measured) = accumulated.measures.iter_mut().find(|measured| measured.field == field) else {
-                continue;
-            };
-            let name = || asked.names[metric].to_string();
-            measured.each_figure(bound, of, &name, &mut put)?;
+        let OfLevel { counts, measures, filtered, .. } = &mut accumulated;
+        let all = (None, &*counts, measures);
+        let filtered = filtered.iter_mut().enumerate().map(|(filter, (counts, measures))| {
+            counts.resize(groups, 0);
+            measures.iter_mut().for_each(|measured| measured.measures.grow(groups));
+            (Some(filter), &*counts, measures)
+        });
+        for (filter, counts, measures) in std::iter::once(all).chain(filtered) {
+            for (metric, of) in asked.metrics.iter().enumerate().filter(|(_, of)| of.filter == filter) {
+                let mut put = |group: usize, value: Value| values[group * metrics + metric] = value;
+                if of.field.is_none() {
+                    counts.iter().enumerate().for_each(|(group, count)| put(group, Value::from(*count)));
+                }
+                let measured = measures.iter_mut().find(|measured| Some(measured.field) == of.field);
+                let Some(measured) = measured else { continue };
+                let name = || asked.names[metric].to_string();
+                measured.each_figure(bound, of, &name, &mut put)?;
+            }
+            for measured in measures {
+                measured.collected(asked, filter, |group, metric, value| values[group * metrics + metric] = value);
+            }
         }
-        for measured in &mut accumulated.measures {
-            measured.percentiles(asked, |group, metric, value| values[group * metrics + metric] = value.into());
+        let ratios = asked.metrics.iter().enumerate().filter_map(|(metric, of)| match of.function {
+            Function::Ratio(numerator, denominator) => Some((metric, numerator, denominator)),
+            _ => None,
+        });
+        for (metric, numerator, denominator) in ratios {
+            for of_group in values.chunks_exact_mut(metrics) {
+                let ratio = ratio(of_group[numerator].as_ref(), of_group[denominator].as_ref());
+                of_group[metric] = ratio.map_or(Value::NULL, Value::from);
+            }
         }
         let ranks: Vec<Vec<u32>> = accumulated.parts.iter().map(|part| part.ranks()).collect();
         let (order, ends) = if at == 0 { (Vec::new(), Vec::new()) } else { in_order(&accumulated, &ranks) };
@@ -128,7 +145,8 @@ impl Measured {
                 continue;
             }
             let value = match asked.function {
-                Function::Count | Function::Distinct | Function::Percentile(_) => continue,
+                Function::Count | Function::Distinct => continue,
+                Function::Percentile(_) | Function::Mode | Function::Ratio(..) => continue,
                 Function::Sum => measures.moments[at].sum().map_err(|_| {
                     QueryError::overflow(&*bound.collection, name(), bound.fields[self.field].def.name())
                 })?,
@@ -145,10 +163,15 @@ impl Measured {
 }
 
 impl Measured {
-    /// Computes all percentiles for every group that has a value. Frees the collected values.
-    fn percentiles(&mut self, asked: &Level, mut put: impl FnMut(usize, usize, f64)) {
-        let wanted = asked.metrics.iter().enumerate().filter_map(|(metric, of)| match of.function {
-            Function::Percentile(percent) if of.field == Some(self.field) => Some((metric, percent)),
+    /// Computes modes and percentiles for every group that has a value. Frees the collected values.
+    fn collected(&mut self, asked: &Level, filter: Option<usize>, mut put: impl FnMut(usize, usize, Value)) {
+        let of_field = asked.metrics.iter().enumerate();
+        let of_field = of_field.filter(|(_, of)| of.field == Some(self.field) && of.filter == filter);
+        for (metric, _) in of_field.clone().filter(|(_, of)| of.function == Function::Mode) {
+            (0..self.measures.counts.len()).for_each(|group| put(group, metric, self.measures.mode(group)));
+        }
+        let wanted = of_field.filter_map(|(metric, of)| match of.function {
+            Function::Percentile(percent) => Some((metric, percent)),
             _ => None,
         });
         let (metrics, percents): (Vec<usize>, Vec<f64>) = wanted.unzip();
@@ -166,7 +189,7 @@ impl Measured {
                 percentiles(&mut numbers, &percents, |number| *number)
             };
             let found = found.unwrap_or_default();
-            metrics.iter().zip(found).for_each(|(metric, number)| put(group, *metric, number));
+            metrics.iter().zip(found).for_each(|(metric, number)| put(group, *metric, number.into()));
         }
     }
 }
@@ -197,6 +220,11 @@ impl Assembly<'_, '_> {
         let Some(finished) = self.levels.get(level) else { return Ok((Vec::new(), 0)) };
         let known = before.map_or(&[][..], |before| finished.within(before as usize));
         let mut wanted = self.wanted(finished, known)?;
+        if finished.asked.having.is_some() {
+            let of_none: Vec<Value> = finished.asked.metrics.iter().map(of_nothing).collect();
+            let metrics = |of: &Wanted| of.group.map_or(&of_none[..], |group| finished.values(group));
+            wanted.retain(|of| finished.asked.keeps(metrics(of)));
+        }
         let in_all = wanted.len();
         if let Some(best) = &finished.asked.top {
             let first = |a: &Wanted, b: &Wanted| finished.compare(best, a, b);

@@ -147,7 +147,8 @@ impl<'a> Known<'a> {
             let requested = question.levels.get(level)?;
             let place = |requested: &BoundMetric| {
                 known.levels.get(level)?.metrics.iter().position(|known| {
-                    known.function == requested.function
+                    requested.filter.is_none()
+                        && known.function == requested.function
                         && match (requested.field, known.field) {
                             (None, None) => true,
                             (Some(ours), Some(theirs)) => same_field(ours, theirs),
@@ -234,6 +235,7 @@ impl<'a> Known<'a> {
             }
             debug_assert!(known.next().is_none(), "every known group must be among all groups");
         }
+        groups.retain(|group| requested.level.keeps(&group.values.values));
         let in_all = groups.len();
         if in_all > MAX_GROUPS {
             return Err(self.too_many());

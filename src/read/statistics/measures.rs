@@ -10,6 +10,7 @@ use crate::hash::{self, RandomState};
 use hashbrown::HashTable;
 use memdex_query::aggregate::Moments;
 use memdex_query::value::{Kind, Value, ValueRef, saturated_bits, value_of_bits};
+use std::cmp::Ordering;
 
 /// The accumulators that the metrics of one field need.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,12 +27,12 @@ impl Needs {
         let mut needs = Needs::default();
         for asked in asked {
             match asked.function {
-                Function::Count => {}
+                Function::Count | Function::Ratio(..) => {}
                 Function::Sum | Function::Avg => needs.moments = true,
                 Function::StdDev | Function::StdDevPop => (needs.moments, needs.squares) = (true, true),
                 Function::Min | Function::Max => needs.extremes = true,
                 Function::Distinct => needs.distinct = true,
-                Function::Percentile(_) => needs.numbers = true,
+                Function::Percentile(_) | Function::Mode => needs.numbers = true,
             }
         }
         needs
@@ -141,6 +142,23 @@ impl Measures {
         counts
     }
 
+    /// The most frequent value of a group, and the lowest of several; null without values. Sorts the collected ones.
+    pub(super) fn mode(&mut self, group: usize) -> Value {
+        let bits = &mut self.bits.numbers[group];
+        bits.sort_unstable();
+        let of_bits = most_frequent(bits)
+            .map(|(bits, times)| (value_of_bits(self.kind, *bits).unwrap_or(ValueRef::Null).to_value(), times));
+        let values = &mut self.values.numbers[group];
+        values.sort_unstable();
+        let of_values = most_frequent(values).map(|(value, times)| (value.clone(), times));
+        let best = of_bits.into_iter().chain(of_values).reduce(|a, b| match a.1.cmp(&b.1) {
+            Ordering::Less => b,
+            Ordering::Greater => a,
+            Ordering::Equal => (a.0.min(b.0), a.1),
+        });
+        best.map_or(Value::NULL, |(value, _)| value)
+    }
+
     /// The minimum and maximum of a group that has values.
     pub(super) fn extremes(&self, group: usize) -> (Value, Value) {
         let (low, high) = self.bits.extremes[group];
@@ -152,6 +170,12 @@ impl Measures {
         let (low, high) = (value(low), value(high));
         if least.as_ref().is_null() { (low, high) } else { (least.min(low), most.max(high)) }
     }
+}
+
+/// The value that occurs most often in a sorted list, the first of several, and how often.
+fn most_frequent<T: PartialEq>(sorted: &[T]) -> Option<(&T, usize)> {
+    let runs = sorted.chunk_by(|a, b| a == b).map(|run| (&run[0], run.len()));
+    runs.reduce(|best, run| if run.1 > best.1 { run } else { best })
 }
 
 impl KeptBits {

@@ -61,8 +61,10 @@ impl BucketIds {
 
     /// The number of a missing value; `NONE` if it has no bucket.
     pub(super) fn of_missing(&mut self) -> u32 {
-        match &self.bucketer.get_mut().bucket {
-            BoundBucket::Values => *self.null.get_or_insert_with(|| self.values.number(ValueRef::Null)),
+        match self.bucketer.get_mut() {
+            Bucketer { bucket: BoundBucket::Values, missing, .. } => {
+                *self.null.get_or_insert_with(|| self.values.number(missing.as_ref()))
+            }
             _ => NONE,
         }
     }

@@ -52,7 +52,15 @@ pub(in crate::read) fn compute(
     let mut accumulated = Accumulated::new(first);
     for (of, bound) in of.iter().zip(&bounds) {
         accumulated.continue_with(&bound.fields);
-        accumulate(of, chooser, &mut accumulated)?;
+        accumulate(of.view, &of.condition, chooser, &mut accumulated)?;
+        // Metrics with a filter have a pass of their own over the records that match both conditions, so that indexes
+        // and columns serve the filter too.
+        for (at, filter) in bound.filters.iter().enumerate() {
+            let both = of.condition.and(filter, &of.view.table.schema);
+            accumulated.exchange(at);
+            accumulate(of.view, &both, chooser, &mut accumulated)?;
+            accumulated.exchange(at);
+        }
     }
     Ok(Computed { values: accumulated.finish()?, materialized: false })
 }
@@ -90,17 +98,20 @@ fn check_kinds(first: &Bound, other: &Bound) -> Result<(), QueryError> {
 }
 
 /// Accumulates the matches of one collection.
-fn accumulate(of: &Of<'_>, chooser: &Chooser, accumulated: &mut Accumulated<'_>) -> Result<(), QueryError> {
-    let Of { view, condition } = of;
-
+fn accumulate(
+    view: AnyView<'_>,
+    condition: &Condition,
+    chooser: &Chooser,
+    accumulated: &mut Accumulated<'_>,
+) -> Result<(), QueryError> {
     // 1. Find the matching rows, exact at the marks loaded then, and the records that had to be read.
     let plan = planner::plan(view.table, condition, chooser);
-    let Matches { rows, versions } = execute::execute(*view, condition, &plan);
+    let Matches { rows, versions } = execute::execute(view, condition, &plan);
 
     // 2. Add the rows, by columns or by records.
-    match path(*view, accumulated, chooser) {
-        Path::Columns(columns) => by_columns(*view, &rows, &columns, accumulated)?,
-        Path::Records => by_records(*view, &rows, accumulated)?,
+    match path(view, accumulated, chooser) {
+        Path::Columns(columns) => by_columns(view, &rows, &columns, accumulated)?,
+        Path::Records => by_records(view, &rows, accumulated)?,
     }
 
     // 3. Add the records: changed rows, and rows that no index could decide.

@@ -4,7 +4,8 @@ use memdex::aggregate::{Aggregate, DateUnit, MetricValues, Statistics};
 use memdex::schema::AggregateDef;
 use memdex::typing::{DecimalValue, ValueRef};
 use memdex::{
-    Bucket, Collection, FieldDef, Filter, GroupBy, KeyValue, Kind, Metric, Schema, Store, Timestamp, Value, field,
+    Bucket, Collection, FieldDef, Filter, GroupBy, KeyValue, Kind, Metric, Record, Schema, Store, Timestamp, Value,
+    field,
 };
 use std::time::Duration;
 
@@ -446,4 +447,140 @@ fn times_have_buckets_of_one_length() {
     let starts =
         ["1066-10-14T09:00:00.5Z", "1969-12-31T23:59:59.75Z", "2026-11-22T00:00:00.25Z", "9999-12-31T23:59:59Z"];
     assert_eq!(names, starts);
+}
+
+/// Visits of two shops, with and without columns.
+fn visits(columns: bool) -> Records {
+    let fields = [FieldDef::new("shop", Kind::Str), FieldDef::new("n", Kind::Int), FieldDef::new("open", Kind::Bool)];
+    let fields = fields.map(|field| if columns { field.column() } else { field });
+    let all = Store::new().key_values::<()>("Visit", Schema::new(fields)).unwrap();
+    for (key, shop, n, open) in
+        [(1, "a", 5, true), (2, "a", 5, false), (3, "a", 9, true), (4, "b", 7, true), (5, "b", 1, true)]
+    {
+        let visit = KeyValue::new(key.to_string(), ()).with("shop", shop).with("n", n).with("open", open);
+        all.store(visit).unwrap();
+    }
+    all
+}
+
+#[test]
+fn metrics_have_filters_of_their_own() {
+    for all in [visits(false), visits(true)] {
+        let closed = || field("open").eq(false);
+        let metrics = || {
+            [
+                Metric::count(),
+                Metric::count().filter(closed()).named("closed"),
+                field("n").sum().filter(field("n").ge(5)).named("big"),
+                field("n").max().filter(closed()).named("highest"),
+                field("n").median().filter(field("open").eq(true)),
+            ]
+        };
+        let result = all
+            .find(field("n").lt(9))
+            .statistics(Statistics::of(metrics()).group_by(GroupBy::values("shop").metrics(metrics())));
+        let result = result.unwrap();
+        assert_eq!((result.int("count"), result.int("closed"), result.int("big")), (Some(4), Some(1), Some(17)));
+        assert_eq!((result.int("highest"), result.float("median(n)")), (Some(5), Some(5.0)));
+        let b = result.group("b").unwrap();
+        assert_eq!((b.int("count"), b.int("closed"), b.int("big")), (Some(2), Some(0), Some(7)));
+        assert_eq!((b.get("highest"), b.float("median(n)")), (Some(&Value::NULL), Some(4.0)));
+    }
+}
+
+#[test]
+fn groups_are_left_out_by_their_metrics() {
+    for all in [visits(false), visits(true)] {
+        let by_n = || GroupBy::from(Bucket::width("n", 2)).metrics([Metric::count(), field("n").sum()]);
+        let keys = |by: GroupBy| -> Vec<Value> {
+            let result = all.find(Filter::all()).statistics(by).unwrap();
+            assert!(result.groups_in_all() >= result.groups().len());
+            result.groups().iter().map(|group| group.key[0].clone()).collect()
+        };
+        let ints = |all: &[i64]| all.iter().map(|n| Value::from(*n)).collect::<Vec<_>>();
+        assert_eq!(keys(by_n().having(field("count").ge(2))), ints(&[4]));
+        assert_eq!(keys(by_n().having(field("sum(n)").gt(6.5) & field("count").eq(1))), ints(&[6, 8]));
+        // Empty groups have a count of 0 and no sum.
+        assert_eq!(keys(by_n().with_empty().having(field("count").lt(2))), ints(&[0, 2, 6, 8]));
+        assert_eq!(keys(by_n().with_empty().having(field("sum(n)").is_null())), ints(&[2]));
+        // The condition first, then the choice.
+        assert_eq!(keys(by_n().having(field("count").eq(1)).top(1, "sum(n)")), ints(&[8]));
+        // A materialized aggregate gives the same.
+        let by_shop = || GroupBy::values("shop").metrics([Metric::count()]).having(field("count").gt(2));
+        all.add_aggregate(AggregateDef::new("by_shop", by_shop())).unwrap();
+        let result = all.find(Filter::all()).statistics(by_shop()).unwrap();
+        assert!(result.materialized && result.groups().len() == 1 && result.group("a").is_some());
+        assert_eq!(all.aggregate("by_shop").unwrap().groups().len(), 1);
+        // Ratios are not maintained.
+        let share = by_shop().metrics([Metric::count(), field("n").sum(), Metric::ratio("sum(n)", "count")]);
+        let result = all.find(Filter::all()).statistics(share).unwrap();
+        assert_eq!(result.group("a").unwrap().float("sum(n) / count"), Some(19.0 / 3.0));
+    }
+}
+
+#[test]
+fn modes_and_ratios() {
+    for all in [visits(false), visits(true)] {
+        let metrics = [
+            field("n").mode(),
+            field("shop").mode(),
+            field("n").sum(),
+            field("n").count().filter(field("n").gt(100)).named("none"),
+            Metric::ratio("sum(n)", "none").named("nothing"),
+            Metric::ratio("none", "sum(n)").named("zero"),
+        ];
+        let result = all.find(Filter::all()).statistics(metrics).unwrap();
+        assert_eq!((result.int("mode(n)"), result.get("mode(shop)")), (Some(5), Some(&Value::from("a"))));
+        assert_eq!((result.get("nothing"), result.float("zero")), (Some(&Value::NULL), Some(0.0)));
+        // Of several values that are as frequent, the lowest.
+        let result = all.find(field("n").ne(5)).statistics([field("n").mode(), field("open").mode()]).unwrap();
+        assert_eq!((result.int("mode(n)"), result.get("mode(open)")), (Some(1), Some(&Value::from(true))));
+        let nothing = all.find(field("n").gt(100)).statistics([field("n").mode()]).unwrap();
+        assert_eq!(nothing.get("mode(n)"), Some(&Value::NULL));
+    }
+}
+
+#[test]
+fn times_of_all_years_have_keys_columns_and_buckets() {
+    #[derive(Clone, Record)]
+    struct Event {
+        #[record(key)]
+        at: Timestamp,
+        #[record(column)]
+        seen: Timestamp,
+    }
+    let all = Store::new().collection::<Event>("Event").unwrap();
+    // Nanoseconds of 64 bits end in 1677 and 2262.
+    let times = [
+        "0001-01-01T00:00:00Z",
+        "1066-10-14T09:00:00.000001Z",
+        "1677-09-21T00:12:43Z",
+        "1969-12-31T23:59:59.999999Z",
+        "1970-01-01T00:00:00Z",
+        "2262-04-11T23:47:17Z",
+        "9999-12-30T21:59:59.999999Z",
+    ];
+    let times = times.map(|text| {
+        let time: Timestamp = text.parse().unwrap();
+        assert_eq!(time.to_string(), text);
+        time
+    });
+    assert!(times.is_sorted());
+    for time in times.iter().rev() {
+        all.store(Event { at: *time, seen: *time }).unwrap();
+    }
+    for time in times {
+        assert!(all.get(time).is_some(), "{time}");
+        assert_eq!(all.find(field("seen").eq(time)).count().unwrap(), 1, "{time}");
+    }
+    let before = |time: Timestamp| all.find(field("seen").lt(time)).count().unwrap();
+    assert_eq!(times.map(before), [0, 1, 2, 3, 4, 5, 6]);
+    for (unit, begin) in
+        [(DateUnit::Year.every(1), 7), (DateUnit::Year.every(1_000), 4), (DateUnit::Minute.every(7), 7)]
+    {
+        let by = GroupBy::from(Bucket::date("seen", unit)).metrics([Metric::count(), field("seen").min()]);
+        let result = all.find(Filter::all()).statistics(by).unwrap();
+        assert_eq!(result.groups().len(), begin, "{unit:?}");
+        assert!(result.groups().iter().all(|group| group.key[0] <= *group.get("min(seen)").unwrap()));
+    }
 }

@@ -1,14 +1,20 @@
 //! The naive evaluator: computes the expected result of a query record by record, without the engine's arithmetic.
 
 use memdex::aggregate::{Aggregate, DateStep, DateUnit, MetricValues, Statistics};
+use memdex::query::Predicate;
 use memdex::typing::{DecimalValue, ValueRef};
 use memdex::{Bucket, GroupBy, Kind, Metric, Value};
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 /// The values of a record's field, including the missing value of a single-valued field.
 pub(crate) trait Fields {
     fn values(&self, field: &str) -> Vec<Value>;
     fn kind(field: &str) -> Kind;
+    /// Whether the filter of a metric matches.
+    fn holds(&self, filter: &Predicate) -> bool {
+        panic!("{filter:?} is not one of the filters of the tests")
+    }
 }
 
 #[derive(Debug, PartialEq)]
@@ -22,7 +28,27 @@ pub(crate) struct Expected {
 type Part = (Value, Value);
 
 pub(crate) fn expected<S: Fields>(rows: &[&S], requested: &Statistics) -> Expected {
-    let metrics = requested.metrics.iter().map(|metric| (metric.name.to_string(), figure(rows, metric))).collect();
+    let mut metrics: Vec<(String, Value)> = Vec::new();
+    for metric in &requested.metrics {
+        let value = match &metric.aggregate {
+            Aggregate::Ratio(..) => Value::NULL,
+            _ => figure(rows, metric),
+        };
+        metrics.push((metric.name.to_string(), value));
+    }
+    let find = |name: &str| metrics.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone()).unwrap();
+    let ratios: Vec<(usize, Value)> = requested
+        .metrics
+        .iter()
+        .enumerate()
+        .filter_map(|(at, metric)| {
+            let Aggregate::Ratio(of, by) = &metric.aggregate else { return None };
+            let (of, by) = (find(of), find(by));
+            let missing = of == Value::NULL || by == Value::NULL || number(&by) == 0.0;
+            Some((at, if missing { Value::NULL } else { (number(&of) / number(&by)).into() }))
+        })
+        .collect();
+    ratios.into_iter().for_each(|(at, ratio)| metrics[at].1 = ratio);
     let (groups, in_all) = requested.groups.as_ref().map_or((Vec::new(), 0), |by| groups(rows, by));
     Expected { metrics, groups, in_all }
 }
@@ -73,6 +99,9 @@ fn groups<S: Fields>(rows: &[&S], by: &GroupBy) -> (Vec<(Vec<Value>, Expected)>,
         .into_iter()
         .map(|(key, rows)| (key.into_iter().map(|(_, name)| name).collect(), expected(&rows, &by.within)))
         .collect();
+    if let Some(having) = &by.having {
+        groups.retain(|(_, group)| keeps(group, having));
+    }
     let in_all = groups.len();
     if let Some(top) = &by.top {
         let figure = |group: &(Vec<Value>, Expected)| {
@@ -89,6 +118,18 @@ fn groups<S: Fields>(rows: &[&S], by: &GroupBy) -> (Vec<(Vec<Value>, Expected)>,
     (groups, in_all)
 }
 
+/// Whether a group's metrics match one of the conditions that the tests use.
+fn keeps(group: &Expected, having: &Predicate) -> bool {
+    let metric = |name: &str| &group.metrics.iter().find(|(known, _)| known == name).unwrap().1;
+    match having {
+        Predicate::Range(name, Bound::Included(from), Bound::Unbounded) => {
+            *metric(name) != Value::NULL && number(metric(name)) >= number(from)
+        }
+        Predicate::IsNull(name) => *metric(name) == Value::NULL,
+        other => panic!("{other:?}"),
+    }
+}
+
 fn range(ranges: &[(Option<Value>, Option<Value>)], at: usize) -> Part {
     let text = |bound: &Option<Value>| bound.as_ref().map_or(String::new(), |bound| bound.to_string().replace('"', ""));
     (Value::from(at), Value::from(format!("{}..{}", text(&ranges[at].0), text(&ranges[at].1))))
@@ -98,8 +139,11 @@ fn parts<S: Fields>(row: &S, bucket: &Bucket) -> Vec<Part> {
     let values = row.values(bucket.field());
     let named = |value: Value| (value.clone(), value);
     match bucket {
-        Bucket::Values { .. } if values.is_empty() => vec![named(Value::NULL)],
-        Bucket::Values { .. } => values.into_iter().map(named).collect(),
+        Bucket::Values { missing, .. } => {
+            let missing = missing.clone().unwrap_or(Value::NULL);
+            let values = if values.is_empty() { vec![Value::NULL] } else { values };
+            values.into_iter().map(|v| named(if v == Value::NULL { missing.clone() } else { v })).collect()
+        }
         _ if values[0] == Value::NULL => Vec::new(),
         Bucket::Width { .. } if matches!(values[0].as_ref(), ValueRef::Float(x) if !x.is_finite()) => Vec::new(),
         Bucket::Width { .. } | Bucket::Date { .. } => vec![named(start(&values[0], bucket))],
@@ -214,6 +258,8 @@ fn next(at: &Value, bucket: &Bucket) -> Value {
 }
 
 fn figure<S: Fields>(rows: &[&S], metric: &Metric) -> Value {
+    let kept: Vec<&S> = rows.iter().copied().filter(|row| metric.filter.iter().all(|f| row.holds(f))).collect();
+    let rows = &kept[..];
     let Some(field) = metric.aggregate.field() else { return Value::from(rows.len()) };
     let mut values: Vec<Value> = rows.iter().flat_map(|row| row.values(field)).filter(|v| *v != Value::NULL).collect();
     values.sort();
@@ -237,6 +283,11 @@ fn figure<S: Fields>(rows: &[&S], metric: &Metric) -> Value {
             return Value::from(values.len());
         }
         _ if values.is_empty() => return Value::NULL,
+        Aggregate::Mode(_) => {
+            let times = |value: &Value| values.iter().filter(|other| *other == value).count();
+            let most = values.iter().map(times).max().unwrap();
+            return values.iter().find(|value| times(value) == most).unwrap().clone();
+        }
         _ => {}
     }
     match &metric.aggregate {

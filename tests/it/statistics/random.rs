@@ -110,6 +110,11 @@ impl Fields for Sale {
         vec![self.show(at).to_value()]
     }
 
+    fn holds(&self, filter: &Predicate) -> bool {
+        let choices = choices();
+        choices.iter().find(|(predicate, _)| predicate == filter).unwrap().1(self)
+    }
+
     fn kind(field: &str) -> Kind {
         match field {
             "rate" => Kind::Float,
@@ -164,15 +169,30 @@ fn metric() -> impl Strategy<Value = Metric> {
         1 => numbers().prop_map(Aggregate::StdDev),
         1 => numbers().prop_map(Aggregate::StdDevPop),
         1 => all().prop_map(Aggregate::Distinct),
+        1 => all().prop_map(Aggregate::Mode),
         1 => (numbers(), select(vec![0.0, 25.0, 50.0, 99.5, 100.0])).prop_map(|(f, p)| Aggregate::Percentile(f, p)),
     ]
     .prop_map(Metric::from)
+    .prop_flat_map(|metric| {
+        proptest::option::weighted(0.25, 0..choices().len()).prop_map(move |filter| match filter {
+            Some(filter) => {
+                let name = format!("{} of {filter}", metric.name);
+                metric.clone().filter(choices().swap_remove(filter).0).named(name)
+            }
+            None => metric.clone(),
+        })
+    })
 }
 
 fn metrics() -> impl Strategy<Value = Vec<Metric>> {
     vec(metric(), 0..5).prop_map(|mut metrics| {
         metrics.sort_by(|a, b| a.name.cmp(&b.name));
         metrics.dedup_by(|a, b| a.name == b.name);
+        let exact = |metric: &&Metric| matches!(metric.aggregate, Aggregate::Count | Aggregate::CountOf(_));
+        let counts: Vec<_> = metrics.iter().filter(exact).map(|metric| metric.name.clone()).collect();
+        if let [first, .., last] = &counts[..] {
+            metrics.insert(0, Metric::ratio(first.clone(), last.clone()));
+        }
         metrics
     })
 }
@@ -225,6 +245,10 @@ fn bounds(field: &str) -> BoxedStrategy<(Value, Value)> {
 fn bucket() -> impl Strategy<Value = Bucket> {
     prop_oneof![
         4 => select(NAMES[1..].to_vec()).prop_map(Bucket::values),
+        1 => select(NAMES[1..].to_vec()).prop_map(|field| Bucket::values_or(field, "none")),
+        // These are also values of the field.
+        1 => select(vec![("shop", Value::from("a")), ("size", Value::from(2)), ("big", Value::from(-5)),
+            ("tags", Value::from("q"))]).prop_map(|(field, name)| Bucket::values_or(field, name)),
         2 => histogram(),
         1 => vec((proptest::option::of(-5i64..5), 0i64..6), 1..4).prop_map(|ranges| {
             let ranges = ranges.into_iter().map(|(from, len)| (from, (len > 0).then(|| from.unwrap_or(0) + len)));
@@ -260,6 +284,11 @@ fn group_by(levels: u32) -> BoxedStrategy<GroupBy> {
                 matches!(metric.aggregate, Aggregate::Count | Aggregate::CountOf(_) | Aggregate::Max(_))
             };
             let by_metric = group_by.within.metrics.iter().find(exact).map(|metric| metric.name.clone());
+            let count = group_by.within.metrics.iter().find(|metric| metric.aggregate == Aggregate::Count);
+            if let (Some(count), true) = (count.map(|metric| metric.name.to_string()), top.is_none_or(|(_, high)| high))
+            {
+                group_by = group_by.having(field(count).ge(1 + i64::from(empty)));
+            }
             match (top, by_metric) {
                 (Some((count, true)), Some(metric)) => group_by.top(count, metric),
                 (Some((count, false)), Some(metric)) => group_by.bottom(count, metric),

@@ -226,3 +226,31 @@ fn steps_and_bounds_that_make_no_sense() {
     assert!(matches!(refusal(GroupBy::values("n").with_empty_between(1, 2)), QueryError::NotAHistogram { .. }));
     assert!(matches!(refusal(histogram().only_between("a", "b")), QueryError::WrongKind { .. }));
 }
+
+#[test]
+fn filters_conditions_and_ratios_of_unknown_things() {
+    let unknown = refusal(Metric::count().filter(field("nothing").eq(1)));
+    assert!(matches!(&unknown, QueryError::UnknownField { field, .. } if field == "nothing"), "{unknown}");
+    assert!(matches!(refusal(Metric::count().filter(field("n").eq("x"))), QueryError::WrongKind { .. }));
+    let groups = || GroupBy::values("shop").metrics([Metric::count(), field("shop").max()]);
+    let error = refusal(groups().having(field("sum").ge(1)));
+    assert!(
+        matches!(&error, QueryError::UnknownMetric { metric, known, .. } if metric == "sum" && known.len() == 2),
+        "{error}"
+    );
+    assert!(matches!(refusal(groups().having(field("count").eq("x"))), QueryError::WrongKind { .. }));
+    let ratio = |numerator: &'static str, denominator: &'static str| {
+        let ratio = || Metric::ratio(numerator, denominator);
+        refusal([Metric::count(), field("shop").max(), ratio().named("r"), ratio().named("q")])
+    };
+    assert!(matches!(ratio("count", "sum"), QueryError::UnknownMetric { .. }));
+    assert!(matches!(ratio("count", "r"), QueryError::UnknownMetric { .. }));
+    assert!(matches!(ratio("max(shop)", "count"), QueryError::NotNumeric { .. }));
+    let filtered = [Metric::count(), Metric::ratio("count", "count").filter(field("n").eq(1))];
+    assert_eq!(source(refusal(filtered)), StatisticsError::FilteredRatio);
+    let all = Store::new().key_values::<()>("Sale", Schema::new([FieldDef::new("n", Kind::Int)])).unwrap();
+    for metric in [field("n").mode(), Metric::count().filter(field("n").eq(1))] {
+        let error = all.add_aggregate(memdex::schema::AggregateDef::new("one", [metric])).unwrap_err();
+        assert!(error.to_string().contains("can't be maintained"), "{error}");
+    }
+}

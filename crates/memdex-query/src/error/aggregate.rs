@@ -25,6 +25,11 @@ errors! {
         Percentile [metric, field] {} => (
             "{metric:?}, a percentile of {field:?}, can't be maintained: query it when you need it"
         ),
+        /// A metric with a filter, a mode or a ratio; groups with a name for missing values.
+        NotMaintained [metric] {} => (
+            "{metric:?} can't be maintained: query it when you need it, or maintain its parts; a condition of the \
+             aggregate is a filter for all its metrics"
+        ),
         /// Groups or a metric of a field of many values.
         ManyValues [field] {
             /// The name of the metric; `None` for groups.

@@ -207,12 +207,12 @@ errors! {
         Overflow [collection, metric, field] {} pub fn overflow => (
             "{metric:?} of {collection:?} overflows its kind: use the average of {field:?}, or group first"
         ),
-        /// The top groups by a metric that the groups do not have.
+        /// The top groups, a condition on groups or a ratio refers to a metric that the level does not have.
         UnknownMetric [collection, metric] {
             /// The metrics of the groups.
             known: Vec<String>,
         } pub fn unknown_metric => (
-            "groups of {collection:?} have no metric {metric:?} to choose the top ones by; {}",
+            "there is no metric {metric:?} at this level of statistics of {collection:?}; {}",
             ItHas { name: metric, known }
         ),
         /// More groups than [`limits::MAX_GROUPS`](crate::limits::MAX_GROUPS).

@@ -8,6 +8,10 @@ errors! {
     #[derive(Clone, Debug, PartialEq, Eq)]
     #[non_exhaustive]
     pub enum StatisticsError {
+        without_fields {
+            /// A ratio with a filter.
+            FilteredRatio => ("a ratio has no filter: set the filters of its two metrics"),
+        }
         /// A sum has more digits than a value of its kind can have.
         Overflow [] {
             /// The kind of the sum.

@@ -37,6 +37,9 @@ pub enum Bucket {
     Values {
         /// The field.
         field: FieldName,
+        /// The key of the records without a value, in place of null.
+        #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
+        missing: Option<Value>,
     },
     /// Numbers or times in buckets of one width. A bucket is named by the lowest number, or the first moment, in it.
     Width {
@@ -212,7 +215,29 @@ fn is_zero(offset: &i64) -> bool {
 impl Bucket {
     /// Each value is a bucket.
     pub fn values(field: impl Into<FieldName>) -> Self {
-        Bucket::Values { field: field.into() }
+        Bucket::Values { field: field.into(), missing: None }
+    }
+
+    /// Each value is a bucket. Records without a value are in the bucket of `missing`: together with those that have this
+    /// value, if the field may have it.
+    ///
+    /// ```
+    /// use memdex::{Bucket, Filter, GroupBy, Metric, Record, Store};
+    ///
+    /// #[derive(Record)]
+    /// struct Sale { #[record(key)] id: u32, #[record(field)] floor: Option<i32> }
+    ///
+    /// let sales = Store::new().collection::<Sale>("Sale")?;
+    /// for (id, floor) in [(1, Some(2)), (2, None), (3, None)] {
+    ///     sales.store(Sale { id, floor })?;
+    /// }
+    /// let by_floor = GroupBy::from(Bucket::values_or(sale::FLOOR, "unknown")).metrics([Metric::count()]);
+    /// let result = sales.find(Filter::all()).statistics(by_floor)?;
+    /// assert_eq!(result.group("unknown").unwrap().int("count"), Some(2));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn values_or(field: impl Into<FieldName>, missing: impl Into<Value>) -> Self {
+        Bucket::Values { field: field.into(), missing: Some(missing.into()) }
     }
 
     /// Numbers in buckets of this width, one of which begins at zero.
@@ -277,7 +302,7 @@ impl Bucket {
 
     pub(super) fn field_mut(&mut self) -> &mut FieldName {
         match self {
-            Bucket::Values { field }
+            Bucket::Values { field, .. }
             | Bucket::Width { field, .. }
             | Bucket::Ranges { field, .. }
             | Bucket::Date { field, .. } => field,
@@ -287,7 +312,7 @@ impl Bucket {
     /// Its field.
     pub fn field(&self) -> &FieldName {
         match self {
-            Bucket::Values { field }
+            Bucket::Values { field, .. }
             | Bucket::Width { field, .. }
             | Bucket::Ranges { field, .. }
             | Bucket::Date { field, .. } => field,

@@ -1,6 +1,6 @@
 //! Statistics as plain data: metrics, and the groups that they are computed for.
 
-use super::{Bucket, Field, FieldName, NamedField};
+use super::{Bucket, Field, FieldName, NamedField, Predicate};
 use crate::limits::MAX_GROUP_LEVELS;
 use crate::value::{Number, Value};
 use std::borrow::Cow;
@@ -69,8 +69,10 @@ impl Statistics {
     pub fn map_fields(mut self, rename: &dyn Fn(&FieldName) -> FieldName) -> Self {
         let mut level = Some(&mut self);
         while let Some(statistics) = level {
-            let of_metrics = statistics.metrics.iter_mut().filter_map(|metric| metric.aggregate.field_mut());
-            of_metrics.for_each(|field| *field = rename(field));
+            for metric in &mut statistics.metrics {
+                metric.aggregate.field_mut().into_iter().for_each(|field| *field = rename(field));
+                metric.filter = metric.filter.take().map(|filter| filter.map_fields(rename));
+            }
             level = statistics.groups.as_deref_mut().map(|groups| {
                 groups.by.iter_mut().map(Bucket::field_mut).for_each(|field| *field = rename(field));
                 &mut groups.within
@@ -124,9 +126,12 @@ pub struct Metric {
     pub name: Cow<'static, str>,
     /// The function, and its field.
     pub aggregate: Aggregate,
+    /// Computes it from the records that match, instead of all.
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
+    pub filter: Option<Predicate>,
 }
 
-/// A function of many values. Missing values are ignored. With no values, counts are 0 and every other metric is
+/// A function of many values, or of two metrics. Missing values are ignored. With no values, counts are 0 and every other metric is
 /// `None`.
 ///
 /// ```
@@ -164,13 +169,18 @@ pub enum Aggregate {
     /// numbers. Integers and decimals are interpolated exactly, and the result is rounded once, to the nearest float, ties
     /// to even. Floats are interpolated in floats. 50 is the median.
     Percentile(FieldName, f64),
+    /// The most frequent value, of any kind; the lowest of several.
+    Mode(FieldName),
+    /// The quotient of two other metrics of the same records, by their names: each is rounded to a float, then divided.
+    /// `None` if one of them is, or the second is zero.
+    Ratio(Cow<'static, str>, Cow<'static, str>),
 }
 
 /// The field of an aggregate, shared or mutable.
 macro_rules! field_of_aggregate {
     ($aggregate:expr) => {
         match $aggregate {
-            Aggregate::Count => None,
+            Aggregate::Count | Aggregate::Ratio(..) => None,
             Aggregate::CountOf(field)
             | Aggregate::Sum(field)
             | Aggregate::Avg(field)
@@ -179,13 +189,14 @@ macro_rules! field_of_aggregate {
             | Aggregate::StdDev(field)
             | Aggregate::StdDevPop(field)
             | Aggregate::Distinct(field)
+            | Aggregate::Mode(field)
             | Aggregate::Percentile(field, _) => Some(field),
         }
     };
 }
 
 impl Aggregate {
-    /// Its field; `None` for [`Count`](Aggregate::Count).
+    /// Its field; `None` for [`Count`](Aggregate::Count) and [`Ratio`](Aggregate::Ratio).
     pub fn field(&self) -> Option<&FieldName> {
         field_of_aggregate!(self)
     }
@@ -206,6 +217,8 @@ impl Aggregate {
             Aggregate::StdDevPop(_) => "stddev_pop",
             Aggregate::Distinct(_) => "distinct",
             Aggregate::Percentile(..) => "percentile",
+            Aggregate::Mode(_) => "mode",
+            Aggregate::Ratio(..) => "ratio",
         }
     }
 }
@@ -216,10 +229,44 @@ impl Metric {
         Metric::from(Aggregate::Count)
     }
 
+    /// The quotient of two metrics of the same records; named `a / b`. See [`Aggregate::Ratio`].
+    ///
+    /// ```
+    /// use memdex::{Filter, Metric, Record, Store};
+    ///
+    /// #[derive(Record)]
+    /// struct Flight { #[record(key)] id: u32, #[record(field)] late: bool }
+    ///
+    /// let flights = Store::new().collection::<Flight>("Flight")?;
+    /// for id in 0..8 {
+    ///     flights.store(Flight { id, late: id < 2 })?;
+    /// }
+    /// let late = Metric::count().filter(flight::LATE.eq(true)).named("late");
+    /// let metrics = [Metric::count(), late, Metric::ratio("late", "count").named("share")];
+    /// let result = flights.find(Filter::all()).statistics(metrics)?;
+    /// assert_eq!((result.int("count"), result.int("late"), result.float("share")), (Some(8), Some(2), Some(0.25)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn ratio(numerator: impl Into<Cow<'static, str>>, denominator: impl Into<Cow<'static, str>>) -> Self {
+        Metric::from(Aggregate::Ratio(numerator.into(), denominator.into()))
+    }
+
     /// Renames the metric.
     #[must_use]
     pub fn named(self, name: impl Into<Cow<'static, str>>) -> Self {
         Metric { name: name.into(), ..self }
+    }
+
+    /// Computes the metric only from the records that match a condition. Groups have the records of the query all the
+    /// same. Two filters are combined by *and*.
+    #[must_use]
+    pub fn filter(self, condition: impl Into<Predicate>) -> Self {
+        let condition = condition.into();
+        let filter = match self.filter {
+            Some(filter) => filter & condition,
+            None => condition,
+        };
+        Metric { filter: Some(filter), ..self }
     }
 }
 
@@ -227,10 +274,11 @@ impl From<Aggregate> for Metric {
     fn from(aggregate: Aggregate) -> Self {
         let name = match (&aggregate, aggregate.field()) {
             (Aggregate::Percentile(field, at), _) => Cow::Owned(format!("percentile({field}, {at})")),
+            (Aggregate::Ratio(of, by), _) => Cow::Owned(format!("{of} / {by}")),
             (_, Some(field)) => Cow::Owned(format!("{}({field})", aggregate.verb())),
             (_, None) => Cow::Borrowed(aggregate.verb()),
         };
-        Metric { name, aggregate }
+        Metric { name, aggregate, filter: None }
     }
 }
 
@@ -245,6 +293,14 @@ macro_rules! metrics {
             {
                 Aggregate::$aggregate(self.name()).into()
             })*
+
+            /// The median of its numbers: their 50th [percentile](Aggregate::Percentile).
+            pub fn median(&self) -> Metric
+            where
+                T: Number,
+            {
+                self.percentile(50.0).named(format!("median({})", self.name()))
+            }
 
             /// A percentile of its numbers; see [`Aggregate::Percentile`].
             pub fn percentile(&self, percent: f64) -> Metric
@@ -261,6 +317,12 @@ macro_rules! metrics {
             pub fn $method(self) -> Metric {
                 Aggregate::$aggregate(self.name).into()
             })*
+
+            /// The median of its numbers: their 50th [percentile](Aggregate::Percentile).
+            pub fn median(self) -> Metric {
+                let name = format!("median({})", self.name);
+                self.percentile(50.0).named(name)
+            }
 
             /// A percentile of its numbers; see [`Aggregate::Percentile`].
             pub fn percentile(self, percent: f64) -> Metric {
@@ -287,6 +349,8 @@ metrics! {
     stddev_pop [Number]: StdDevPop;
     /// The number of distinct ones; see [`Aggregate::Distinct`].
     distinct: Distinct;
+    /// The most frequent one; see [`Aggregate::Mode`].
+    mode: Mode;
 }
 
 /// Groups of records, and the statistics of each group.
@@ -328,6 +392,9 @@ pub struct GroupBy {
     /// of numbers or dates.
     #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
     pub hard: Option<(Value, Value)>,
+    /// The condition that a group must match, by the names of its metrics; see [`having`](GroupBy::having).
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
+    pub having: Option<Predicate>,
     /// The choice of groups; all without one.
     #[cfg_attr(feature = "serde", serde(default))]
     pub top: Option<Top>,
@@ -364,6 +431,7 @@ impl GroupBy {
             empty: false,
             extended: None,
             hard: None,
+            having: None,
             top: None,
             within: Statistics::default(),
         }
@@ -392,6 +460,30 @@ impl GroupBy {
         }
         self.within.groups = Some(Box::new(groups));
         self
+    }
+
+    /// Only the groups whose metrics match a condition. Its fields are the names of the groups' metrics. It is applied
+    /// to the finished groups, empty ones included, whose counts are 0 and whose other metrics are missing: before
+    /// [`top`](Self::top) chooses, and after [`with_empty`](Self::with_empty) adds. Metrics of all records are not changed.
+    ///
+    /// ```
+    /// use memdex::{Filter, GroupBy, Metric, Record, Store, field};
+    ///
+    /// #[derive(Record)]
+    /// struct Order { #[record(key)] id: u32, #[record(field)] customer: String }
+    ///
+    /// let orders = Store::new().collection::<Order>("Order")?;
+    /// for (id, customer) in [(1, "ada"), (2, "ada"), (3, "bob")] {
+    ///     orders.store(Order { id, customer: customer.into() })?;
+    /// }
+    /// let regular = GroupBy::values(order::CUSTOMER).metrics([Metric::count()]).having(field("count").ge(2));
+    /// let result = orders.find(Filter::all()).statistics(regular)?;
+    /// assert_eq!((result.groups_in_all(), result.groups()[0].key[0].as_str()), (1, Some("ada")));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn having(self, condition: impl Into<Predicate>) -> Self {
+        GroupBy { having: Some(condition.into()), ..self }
     }
 
     /// Only the groups with the highest values of one of their metrics.

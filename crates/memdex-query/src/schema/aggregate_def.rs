@@ -34,7 +34,7 @@ use std::fmt;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// All metrics are allowed except percentiles, on fields of single values. Groups have one level, by one field or
+/// All metrics are allowed except percentiles, modes, ratios and those with a filter, on fields of single values. Groups have one level, by one field or
 /// several: by values, buckets of one width, dates, and disjoint ranges.
 ///
 /// Cost: a few lookups and additions for each record that a commit changes, and the metrics of each group that it

@@ -33,6 +33,11 @@ impl Condition {
         Ok(normal_form::with_fingerprint(bind(collection, schema, predicate)?, schema))
     }
 
+    /// Both conditions, of one schema, normalized.
+    pub fn and(&self, other: &Condition, schema: &Schema) -> Condition {
+        normal_form(Condition::And(vec![self.clone(), other.clone()]), schema)
+    }
+
     /// Equal for conditions with one normal form, also of another schema with the same names and kinds.
     pub fn fingerprint(&self, schema: &Schema) -> Fingerprint {
         normal_form::fingerprint(self, schema)

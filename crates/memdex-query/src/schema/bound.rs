@@ -1,11 +1,11 @@
 //! Statistics bound to a schema: fields exist, kinds fit, and invalid metrics and buckets are refused before any record
 //! is read.
 
-use super::{FieldAt, FieldDef, Schema, fit, operand};
+use super::{Condition, FieldAt, FieldDef, FieldSource, Schema, fit, operand};
 use crate::aggregate::{Buckets, DateBuckets, DayBuckets, Ranges, Zone};
 use crate::error::{QueryError, StatisticsError};
 use crate::limits::{MAX_GROUP_LEVELS, MAX_GROUP_PARTS, MAX_METRICS};
-use crate::query::{Aggregate, Bucket, DateStep, GroupBy, Metric, Statistics};
+use crate::query::{Aggregate, Bucket, DateStep, GroupBy, Metric, Predicate, Statistics};
 use crate::value::{Fitted, Kind, Value, ValueRef};
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -19,6 +19,8 @@ pub struct Bound {
     pub collection: String,
     /// Every field in use, once.
     pub fields: Vec<FieldUse>,
+    /// Every filter of a metric, once.
+    pub filters: Vec<Condition>,
     /// All records, then each level of groups.
     pub levels: Vec<Level>,
 }
@@ -45,11 +47,31 @@ pub struct Level {
     pub extended: Option<(i128, i128)>,
     /// The numbers of the first and the last bucket that may be included.
     pub hard: Option<(i128, i128)>,
+    /// The condition on the metrics of a group, by their positions.
+    pub having: Option<Condition>,
     /// The choice of groups; all without one.
     pub top: Option<BoundTop>,
 }
 
+/// The metrics of a group, as a row of values.
+struct MetricRow<'a>(&'a [Value]);
+
+impl FieldSource for MetricRow<'_> {
+    fn value_at(&self, field: &FieldAt) -> ValueRef<'_> {
+        self.0.get(field.position()).map_or(ValueRef::Null, Value::as_ref)
+    }
+
+    fn values_at<'a>(&'a self, field: &FieldAt, each: &mut dyn FnMut(ValueRef<'a>)) {
+        each(self.value_at(field));
+    }
+}
+
 impl Level {
+    /// Whether a group with these metrics is part of the result.
+    pub fn keeps(&self, metrics: &[Value]) -> bool {
+        self.having.as_ref().is_none_or(|having| having.holds(&MetricRow(metrics)))
+    }
+
     /// Whether a bucket of a histogram is within the hard bounds.
     pub fn has_bucket(&self, part: &Value) -> bool {
         self.hard.is_none_or(|(from, to)| part.as_i128().is_some_and(|number| (from..=to).contains(&number)))
@@ -74,6 +96,8 @@ pub struct Bucketer {
     pub field: usize,
     /// The mapping of its values to buckets.
     pub bucket: BoundBucket,
+    /// The key of records without a value in groups by value.
+    pub missing: Value,
 }
 
 /// The mapping of values to buckets.
@@ -98,8 +122,10 @@ pub type Range = (Option<Value>, Option<Value>);
 pub struct BoundMetric {
     /// Its function.
     pub function: Function,
-    /// The position of its field in [`Bound::fields`]; `None` for the count of records.
+    /// The position of its field in [`Bound::fields`]; `None` for the count of records and for ratios.
     pub field: Option<usize>,
+    /// The position of its filter in [`Bound::filters`].
+    pub filter: Option<usize>,
 }
 
 /// The function of a metric.
@@ -115,6 +141,9 @@ pub enum Function {
     StdDevPop,
     Distinct,
     Percentile(f64),
+    Mode,
+    /// The positions of two other metrics of the level.
+    Ratio(usize, usize),
 }
 
 /// The choice of the top groups.
@@ -133,7 +162,7 @@ impl Bound {
     /// # Errors
     /// If a field does not exist, or can't have such a metric or bucket.
     pub fn new(collection: &str, schema: &Schema, statistics: &Statistics) -> Result<Self, QueryError> {
-        let mut binder = Binder { collection, schema, fields: Vec::new() };
+        let mut binder = Binder { collection, schema, fields: Vec::new(), filters: Vec::new() };
         let first = binder.metrics(&statistics.metrics)?;
         let mut levels = vec![first];
         let mut metrics = levels[0].metrics.len();
@@ -145,7 +174,8 @@ impl Bound {
             levels.push(binder.level(group_by)?);
             next = group_by.within.groups.as_deref();
         }
-        Ok(Bound { collection: collection.to_owned(), fields: binder.fields, levels })
+        let filters = binder.filters.into_iter().map(|(_, filter)| filter).collect();
+        Ok(Bound { collection: collection.to_owned(), fields: binder.fields, filters, levels })
     }
 }
 
@@ -153,9 +183,10 @@ struct Binder<'a> {
     collection: &'a str,
     schema: &'a Schema,
     fields: Vec<FieldUse>,
+    filters: Vec<(&'a Predicate, Condition)>,
 }
 
-impl Binder<'_> {
+impl<'a> Binder<'a> {
     fn at_most(&self, what: &'static str, given: usize, limit: usize) -> Result<(), QueryError> {
         if given <= limit { Ok(()) } else { Err(QueryError::too_many(self.collection, what, given, limit)) }
     }
@@ -201,20 +232,72 @@ impl Binder<'_> {
         }
     }
 
-    fn metrics(&mut self, metrics: &[Metric]) -> Result<Level, QueryError> {
+    fn metrics(&mut self, metrics: &'a [Metric]) -> Result<Level, QueryError> {
         self.at_most("metrics", metrics.len(), MAX_METRICS)?;
         let mut bound = Vec::with_capacity(metrics.len());
         for (at, metric) in metrics.iter().enumerate() {
             if metrics[..at].iter().any(|other| other.name == metric.name) {
                 return Err(QueryError::duplicate_metric(self.collection, &*metric.name));
             }
-            bound.push(self.metric(metric)?);
+            bound.push(self.metric(metric, metrics)?);
+        }
+        for (metric, of) in metrics.iter().zip(&bound) {
+            let Function::Ratio(numerator, denominator) = of.function else { continue };
+            for (place, name) in [(numerator, &metrics[numerator].name), (denominator, &metrics[denominator].name)] {
+                let kind = self.kind(&bound[place]);
+                if !NUMBERS.contains(&kind) {
+                    return Err(QueryError::not_numeric(self.collection, &**name, kind, metric.aggregate.verb()));
+                }
+            }
         }
         let names = metrics.iter().map(|metric| metric.name.clone()).collect();
-        Ok(Level { buckets: Vec::new(), metrics: bound, names, empty: false, extended: None, hard: None, top: None })
+        Ok(Level {
+            buckets: Vec::new(),
+            metrics: bound,
+            names,
+            empty: false,
+            extended: None,
+            hard: None,
+            having: None,
+            top: None,
+        })
     }
 
-    fn metric(&mut self, metric: &Metric) -> Result<BoundMetric, QueryError> {
+    /// The kind of a metric's value.
+    fn kind(&self, metric: &BoundMetric) -> Kind {
+        match (metric.function, metric.field) {
+            (Function::Count | Function::Distinct, _) => Kind::Int,
+            (Function::Sum | Function::Min | Function::Max | Function::Mode, Some(field)) => {
+                self.fields[field].def.kind()
+            }
+            _ => Kind::Float,
+        }
+    }
+
+    /// The position of a filter.
+    fn filter(&mut self, filter: &'a Predicate) -> Result<usize, QueryError> {
+        if let Some(known) = self.filters.iter().position(|(known, _)| *known == filter) {
+            return Ok(known);
+        }
+        self.filters.push((filter, Condition::new(self.collection, self.schema, filter)?));
+        Ok(self.filters.len() - 1)
+    }
+
+    /// The condition on the metrics of a group.
+    fn having(&self, level: &Level, having: &Predicate) -> Result<Condition, QueryError> {
+        let fields = level.names.iter().zip(&level.metrics);
+        let schema = Schema::new(fields.map(|(name, of)| FieldDef::new(name.clone(), self.kind(of)).optional()));
+        Condition::new(self.collection, &schema, having).map_err(|error| match error {
+            QueryError::UnknownField { field, .. } => self.unknown_metric(field, &level.names),
+            other => other,
+        })
+    }
+
+    fn unknown_metric(&self, name: impl Into<String>, known: &[Cow<'static, str>]) -> QueryError {
+        QueryError::unknown_metric(self.collection, name, known.iter().map(ToString::to_string).collect::<Vec<_>>())
+    }
+
+    fn metric(&mut self, metric: &'a Metric, all: &[Metric]) -> Result<BoundMetric, QueryError> {
         let aggregate = &metric.aggregate;
         let purpose = aggregate.verb();
         let function = match aggregate {
@@ -226,15 +309,34 @@ impl Binder<'_> {
             Aggregate::StdDev(_) => Function::StdDev,
             Aggregate::StdDevPop(_) => Function::StdDevPop,
             Aggregate::Distinct(_) => Function::Distinct,
+            Aggregate::Mode(_) => Function::Mode,
+            Aggregate::Ratio(..) if metric.filter.is_some() => {
+                return Err(QueryError::bad_metric(self.collection, &*metric.name, StatisticsError::FilteredRatio));
+            }
+            Aggregate::Ratio(numerator, denominator) => {
+                let simple = |metric: &Metric| !matches!(metric.aggregate, Aggregate::Ratio(..));
+                let known: Vec<_> = all.iter().filter(|metric| simple(metric)).map(|of| of.name.clone()).collect();
+                let place = |name: &Cow<'static, str>| {
+                    let place = all.iter().position(|metric| simple(metric) && metric.name == *name);
+                    place.ok_or_else(|| self.unknown_metric(&**name, &known))
+                };
+                Function::Ratio(place(numerator)?, place(denominator)?)
+            }
             Aggregate::Percentile(_, percent) if (0.0..=100.0).contains(percent) => Function::Percentile(*percent),
             Aggregate::Percentile(_, percent) => {
                 let source = StatisticsError::BadPercentile { percentile: Value::from(*percent) };
                 return Err(QueryError::bad_metric(self.collection, &*metric.name, source));
             }
         };
-        let Some(field) = aggregate.field() else { return Ok(BoundMetric { function, field: None }) };
+        let filter = metric.filter.as_ref().map(|filter| self.filter(filter)).transpose()?;
+        let Some(field) = aggregate.field() else { return Ok(BoundMetric { function, field: None, filter }) };
         let (field, _) = match function {
             Function::Count | Function::Distinct => self.field(field, purpose)?,
+            Function::Mode => {
+                let found = self.field(field, purpose)?;
+                self.without_collation(&found.1, purpose)?;
+                found
+            }
             Function::Min | Function::Max => {
                 let found = self.single(field, purpose)?;
                 self.without_collation(&found.1, purpose)?;
@@ -242,10 +344,10 @@ impl Binder<'_> {
             }
             _ => self.single_of(field, &NUMBERS, purpose)?,
         };
-        Ok(BoundMetric { function, field: Some(field) })
+        Ok(BoundMetric { function, field: Some(field), filter })
     }
 
-    fn level(&mut self, group_by: &GroupBy) -> Result<Level, QueryError> {
+    fn level(&mut self, group_by: &'a GroupBy) -> Result<Level, QueryError> {
         if group_by.by.is_empty() {
             return Err(QueryError::no_buckets(self.collection));
         }
@@ -271,22 +373,23 @@ impl Binder<'_> {
                 return Err(QueryError::top_of_nothing(self.collection));
             }
             let metric = level.names.iter().position(|name| *name == top.metric);
-            let metric = metric.ok_or_else(|| {
-                let known: Vec<String> = level.names.iter().map(|name| name.to_string()).collect();
-                QueryError::unknown_metric(self.collection, &*top.metric, known)
-            })?;
+            let metric = metric.ok_or_else(|| self.unknown_metric(&*top.metric, &level.names))?;
             Ok(BoundTop { groups: top.groups, metric, descending: top.descending })
         });
-        Ok(Level { buckets, empty, extended, hard, top: top.transpose()?, ..level })
+        let having = group_by.having.as_ref().map(|having| self.having(&level, having)).transpose()?;
+        Ok(Level { buckets, empty, extended, hard, having, top: top.transpose()?, ..level })
     }
 
     fn bucket(&mut self, bucket: &Bucket) -> Result<Bucketer, QueryError> {
         let name = bucket.field();
         match bucket {
-            Bucket::Values { .. } => {
+            Bucket::Values { missing, .. } => {
                 let (field, def) = self.field(name, "groups")?;
                 self.without_collation(&def, "groups")?;
-                Ok(Bucketer { field, bucket: BoundBucket::Values })
+                let missing = missing.clone().unwrap_or(Value::NULL);
+                // A name of another kind than the field's is a name all the same.
+                let fitted = fit(self.collection, &def, &missing).ok().and_then(Fitted::exact);
+                Ok(Bucketer { field, bucket: BoundBucket::Values, missing: fitted.unwrap_or(missing) })
             }
             Bucket::Width { width, offset, .. } => {
                 let kinds = [Kind::Int, Kind::Float, Kind::Decimal, Kind::Timestamp];
@@ -303,6 +406,7 @@ impl Binder<'_> {
                 Ok(Bucketer {
                     field,
                     bucket: BoundBucket::Width(buckets.map_err(|source| self.bad_bucket(name, source))?),
+                    missing: Value::NULL,
                 })
             }
             Bucket::Ranges { ranges, .. } => {
@@ -315,7 +419,7 @@ impl Binder<'_> {
                     bounds.push(self.range(&def, from.as_ref(), to.as_ref())?);
                 }
                 let ranges = Ranges::new(&bounds).map_err(|source| self.bad_bucket(name, source))?;
-                Ok(Bucketer { field, bucket: BoundBucket::Ranges(ranges, bounds) })
+                Ok(Bucketer { field, bucket: BoundBucket::Ranges(ranges, bounds), missing: Value::NULL })
             }
             Bucket::Date { unit, zone, every, offset_seconds, .. } => {
                 let step = DateStep { unit: *unit, every: *every, offset_seconds: *offset_seconds };
@@ -330,7 +434,8 @@ impl Binder<'_> {
                     }
                     DayBuckets::new(step).map(BoundBucket::Days)
                 };
-                Ok(Bucketer { field, bucket: bucket().map_err(|source| self.bad_bucket(name, source))? })
+                let bucket = bucket().map_err(|source| self.bad_bucket(name, source))?;
+                Ok(Bucketer { field, bucket, missing: Value::NULL })
             }
         }
     }

@@ -36,6 +36,10 @@ impl AggregateDef {
             if bound.fields[part.field].def.is_many() {
                 return Err(AggregateDefError::ManyValues { metric: None, field: field() });
             }
+            if !part.missing.as_ref().is_null() {
+                let metric = format!("groups by {} with a name for missing values", field());
+                return Err(AggregateDefError::NotMaintained { metric });
+            }
             if matches!(&part.bucket, BoundBucket::Ranges(_, ranges) if overlap(ranges)) {
                 return Err(AggregateDefError::Overlap { field: field() });
             }
@@ -57,6 +61,9 @@ impl AggregateDef {
         let mut level = Some(self.statistics());
         while let Some(statistics) = level {
             for metric in &statistics.metrics {
+                if metric.filter.is_some() || matches!(metric.aggregate, Aggregate::Mode(_) | Aggregate::Ratio(..)) {
+                    return Err(AggregateDefError::NotMaintained { metric: metric.name.to_string() });
+                }
                 if let Aggregate::Percentile(field, _) = &metric.aggregate {
                     let (metric, field) = (metric.name.to_string(), field.to_string());
                     return Err(AggregateDefError::Percentile { metric, field });
