@@ -36,11 +36,22 @@ pub enum Cause {
     #[error("no record has this key: use store or upsert to create it")]
     KeyMissing,
     /// The closure of an update changed the key.
-    #[error("the closure changed the key to {to:?}: delete the record and store it under its new key instead")]
+    #[error("the closure changed the key to {to:?}: use rekey to move a record to another key")]
     #[non_exhaustive]
     KeyChanged {
         /// The new key.
         to: Key,
+    },
+    /// The closure of a `rekey` did not give the record its new key.
+    #[error(
+        "rekey moves the record to the key {expected:?}, but the closure left it with {found:?}: set the key in the closure"
+    )]
+    #[non_exhaustive]
+    NotRekeyed {
+        /// The new key.
+        expected: Key,
+        /// The key of the record after the closure.
+        found: Key,
     },
     /// The record has changed since the caller read it.
     #[error("the caller read this record as commit {seen} wrote it, but {}: read it again", Now(*now))]
@@ -175,7 +186,8 @@ pub enum Cause {
     Closure(Box<dyn Error + Send + Sync>),
     /// In a [lenient](crate::Batch::commit_lenient) commit, earlier operations on the same record were left out one after the other, so that
     /// the closure of this one would have to run a third time, or an operation without a closure too often. Or the operation changes the
-    /// first records in an order, and an earlier one was left out, so that others might be the first.
+    /// first records in an order, and an earlier one was left out, so that others might be the first. Or it changes a key, and an earlier
+    /// one on one of the two keys was left out.
     #[error(
         "earlier operations on which this one depends were left out, and it was not tried again without the last of them: commit it again"
     )]

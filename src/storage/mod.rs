@@ -41,7 +41,7 @@ pub use verify::{VerifyError, VerifyProgress, VerifyReport};
 pub(crate) use any_table::AnyTable;
 pub(crate) use changes::{CollectionChanges, ProposedChanges};
 pub(crate) use column::{Column, Encoding, Packed, PackedCells, PageCells, RowCells, with_cells};
-pub(crate) use counters::Counters;
+pub(crate) use counters::{Counters, Held};
 pub(crate) use engine::{Engine, Pinned, Registered};
 pub(crate) use garbage::Garbage;
 pub(crate) use hooks::Registration;

@@ -2,18 +2,16 @@
 
 use super::attribution::{CommitOptions, CommitReport};
 use super::commit::{attempt, commit, refused};
-use super::operation::{Effect, Operation, OperationInfo, Target};
+use super::operation::{Operation, OperationInfo};
 use super::operations::Operations;
 use super::part::Part;
-use super::pending::Pending;
 use super::receipt::Receipt;
 use super::report::{Report, TakenOperation};
 use crate::error::{Cause, Refusal};
 use crate::limits::MAX_BATCH_OPERATIONS;
-use crate::record::{Lookup, Record};
-use crate::storage::{Collection, Engine, Handle};
+use crate::record::Record;
+use crate::storage::{Collection, Engine};
 use crate::sync::{Arc, Mutex};
-use memdex_query::value::IntoKey;
 use smallvec::SmallVec;
 use std::any::Any;
 use std::error::Error;
@@ -126,7 +124,7 @@ impl Batch {
     /// record were left out one after the other, is left out too ([`Cause::DependsOnLeftOut`]). An operation by filter is left
     /// out whole; once it was refused, it is not judged again. One that changes the [first](crate::write::Matching::first) records
     /// in an order depends on all earlier operations on its collection: if one of them is left out after it was applied, because of
-    /// its record or a unique value, then so is this one.
+    /// its record or a unique value, then so is this one. A [`rekey`](Batch::rekey) depends on those on its two keys in the same way.
     ///
     /// Costs O(n log n) for n operations, whatever is left out, and what its filters cost; all writers wait for it.
     ///
@@ -280,62 +278,6 @@ impl Batch {
         operation.edit(table, edit).map_err(|cause| operation.refusal(table, cause))
     }
 
-    /// The record of a key as the batch would leave it: the newest committed record with the batch's operations applied to it.
-    /// Runs the closures of updates, which run again at the commit. O(operations on the collection).
-    ///
-    /// # Errors
-    /// The [`Refusal`] of the first operation on this key that fails by itself. Only the commit checks constraints between records,
-    /// such as unique indexes. [`Cause::DecidedAtCommit`] if an operation changes the [first](crate::write::Matching::first) records
-    /// only, and this may be one of them.
-    pub fn get<R: Record, Q: IntoKey<R::Key>>(
-        &self,
-        collection: &Collection<R>,
-        key: Q,
-    ) -> Result<Option<Pending<'_, R>>, Refusal> {
-        let counters = &collection.table.counters;
-        let key = counters.hold(key);
-        self.check_store(collection, "get")?;
-        let lookup = Lookup::new(&collection.table.seed, &collection.table.key_kinds, &*key);
-        let committed = collection.newest(&lookup).and_then(Handle::of);
-        let mut key = committed.as_ref().map(|committed| committed.key().clone());
-        let mut found = committed.as_ref().map(Handle::commit);
-        let mut pending = counters.hold(committed.map(Pending::Committed));
-        let part = self.parts.iter().find(|part| part.is_of(Arc::as_ptr(&collection.table).cast()));
-        let part = part.and_then(|part| (&**part as &dyn Any).downcast_ref::<Operations<R>>());
-        let operations = part.map_or(&[][..], |part| &part.list);
-        for operation in operations {
-            let present = pending.as_deref();
-            let key = match &operation.target {
-                Target::Key { key: own, hash } if *hash == lookup.hash && lookup.matches(own) => {
-                    &*key.get_or_insert_with(|| own.clone())
-                }
-                Target::Key { .. } => continue,
-                Target::Where(condition) => {
-                    let (Some(record), Some(key)) = (present, &key) else { continue };
-                    let refuse = |cause| operation.refusal_at(&collection.table, Some(key), cause);
-                    if condition.first() == 0 || !condition.holds(record).map_err(refuse)? {
-                        continue;
-                    }
-                    if condition.first() < usize::MAX {
-                        return Err(refuse(Cause::DecidedAtCommit));
-                    }
-                    key
-                }
-            };
-            let effect = operation.effect(&collection.table, key, present, found);
-            let next = match effect.map_err(|cause| operation.refusal_at(&collection.table, Some(key), cause))? {
-                Effect::Inserted | Effect::Replaced => operation.action.record().map(Pending::Brought),
-                Effect::Updated(record) => Some(Pending::Computed(record)),
-                Effect::Deleted | Effect::Missing => {
-                    found = None;
-                    None
-                }
-            };
-            counters.drop_each(std::mem::replace(&mut *pending, next));
-        }
-        Ok(pending.into_inner())
-    }
-
     /// The memory that the batch takes, in bytes: its operations with the records that they bring and the
     /// [heap memory](Record::heap_size) of these, long keys, and the captures of closures. Memory that captures own on
     /// the heap is not counted, nor a record whose `heap_size` panics: the commit will refuse it. This is what
@@ -402,11 +344,22 @@ impl Batch {
         &self.engine
     }
 
-    fn check_store<R: Record>(&self, collection: &Collection<R>, operation: &'static str) -> Result<(), Refusal> {
+    pub(super) fn check_store<R: Record>(
+        &self,
+        collection: &Collection<R>,
+        operation: &'static str,
+    ) -> Result<(), Refusal> {
         match Arc::ptr_eq(&self.engine, &collection.engine) {
             true => Ok(()),
             false => Err(Refusal::new(operation, collection.name(), Cause::OtherStore)),
         }
+    }
+
+    /// The operations on a collection.
+    pub(super) fn operations_on<R: Record>(&self, collection: &Collection<R>) -> &[Operation<R>] {
+        let part = self.parts.iter().find(|part| part.is_of(Arc::as_ptr(&collection.table).cast()));
+        let part = part.and_then(|part| (&**part as &dyn Any).downcast_ref::<Operations<R>>());
+        part.map_or(&[], |part| &part.list)
     }
 
     /// The part of a collection of this store. Makes it if there is none yet.

@@ -186,6 +186,43 @@ macro_rules! commands_on_a_key {
                 ($add)(Operation::of_key(&$collection.table, &*key, $seen, Action::Update(change(update))))
             }
 
+            /// Moves the record of a key to another key: changes it by a closure, which must give it the new key. Refused if no record has the
+            /// old key, if one has the new key, if the closure gives it another key, or if the closure returns an error. With equal keys it is
+            /// an update.
+            ///
+            /// The record leaves its row: commit hooks see a deletion of the old key and an insertion of the new one, and the old key may be
+            /// used again, in the same batch too. The receipt counts one update.
+            ///
+            #[doc = $checked]
+            /// The closure is one of an update.
+            ///
+            /// ```
+            /// # use memdex::{Record, Store};
+            /// # #[derive(Clone, Record)] struct User { #[record(key)] name: String, #[record(unique)] email: String }
+            /// # let users = Store::new().collection::<User>("User")?;
+            /// users.insert(User { name: "ada".into(), email: "ada@example.org".into() })?;
+            /// users.rekey("ada", "countess", |user| user.name = "countess".into())?;
+            /// assert!(users.get("ada").is_none());
+            /// assert_eq!(users.get("countess").unwrap().email, "ada@example.org");
+            /// # Ok::<(), Box<dyn std::error::Error>>(())
+            /// ```
+            ///
+            /// # Errors
+            #[doc = $errors]
+            pub fn rekey<$($generics)* P: IntoKey<R::Key>, Q: IntoKey<R::Key>, U: UpdateResult>(
+                $($receiver)*,
+                old: P,
+                new: Q,
+                update: impl Fn(&mut R) -> U + Send + 'static,
+            ) -> $output
+            where
+                R: Clone,
+            {
+                let table = &$collection.table;
+                let (old, new) = (table.counters.hold(old), table.counters.hold(new));
+                ($add)(Operation::of_two_keys(table, (&*old, &*new), $seen, change(update)))
+            }
+
             /// Deletes the record of a key. Without a condition, a missing record is counted and is not an error.
             ///
             #[doc = $checked]

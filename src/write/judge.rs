@@ -39,7 +39,7 @@ pub(super) struct Judge<'s, R: Record> {
     spoilt: HashMap<u32, (u32, Cause)>,
     /// The unique values of states of records that several operations have changed, by net change and operation.
     known: HashMap<(u32, u32), Values, RandomState>,
-    /// The operations on each key that are not left out: net change and operation.
+    /// The operations on each key that are not left out: net change and operation. One of two keys is there twice.
     pub(super) on_key: BTreeSet<(u32, u32)>,
     /// The operations by filter that are not left out, and the net changes of the records that each has changed.
     pub(super) by_filter: BTreeMap<u32, BTreeSet<u32>>,
@@ -89,12 +89,15 @@ impl<'s, R: Record> Judge<'s, R> {
         let rows = resolution.nets.iter().map(|net| net.begin().and(net.old.as_ref()).map(|old| old.row));
         let claims = strict(Claims::new(constraints.len(), rows), resolution);
         let is_by_filter = |at: &usize| matches!(operations[*at].target, Target::Where(_));
-        // An operation by filter that was refused is not judged again.
-        let refused: Vec<usize> = attribution.refused().filter(is_by_filter).collect();
+        // An operation by filter or of two keys that was refused is not judged again.
+        let refused: Vec<usize> = attribution.refused().filter(|at| resolution.net_of[*at] == NO_NET).collect();
         refused.into_iter().for_each(|at| attribution.keep_out(at));
         let kept = |at: &usize| !attribution.is_left_out(*at);
         let on_key = (0..operations.len()).filter(kept).filter(|at| resolution.net_of[*at] != NO_NET);
-        let on_key = on_key.map(|at| (resolution.net_of[at] as u32, at as u32)).collect();
+        let on_key = on_key.map(|at| (resolution.net_of[at] as u32, at as u32));
+        let of_rekeys = resolution.rekeys.iter().filter(|(at, _)| kept(at));
+        let of_rekeys = of_rekeys.flat_map(|(at, nets)| nets.map(|net| (net as u32, *at as u32)));
+        let on_key = on_key.chain(of_rekeys).collect();
         let mut by_filter: BTreeMap<u32, BTreeSet<u32>> =
             (0..operations.len()).filter(kept).filter(is_by_filter).map(|at| (at as u32, BTreeSet::new())).collect();
         for (at, nets) in resolution.by_filter.drain(..) {
@@ -343,6 +346,14 @@ impl<'s, R: Record> Judge<'s, R> {
             return;
         }
         let net = self.resolution.net_of[at as usize];
+        if let Some(nets) = self.resolution.rekeys.get(&(at as usize)).copied() {
+            for net in nets.map(|net| net as u32) {
+                self.on_key.remove(&(net, at));
+                self.undo_from(net, at);
+                self.unfinished.insert((at + 1, net));
+            }
+            return;
+        }
         if net == NO_NET {
             for net in self.by_filter.remove(&at).into_iter().flatten() {
                 self.undo_from(net, at);

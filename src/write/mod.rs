@@ -17,6 +17,7 @@ mod operations;
 mod outcome;
 mod part;
 mod pending;
+mod preview;
 mod receipt;
 mod replay;
 mod report;

@@ -1,6 +1,6 @@
 //! The net change of one key by the operations of a batch.
 
-use super::operation::{Effect, Operation, Target};
+use super::operation::{Effect, Named, Operation};
 use crate::error::{Cause, Commit, Refusal};
 use crate::limits::MAX_BATCH_OPERATIONS;
 use crate::record::{Access, Fields, Record};
@@ -10,8 +10,9 @@ use memdex_query::value::Key;
 
 /// The net change of one key, before it has a row and a version.
 pub(super) struct Net<R> {
-    /// The operation that touched the key first. If it is by filter, `old` has the key.
+    /// The operation that touched the key first, and which of its keys it is. If it is by filter, `old` has the key.
     first: u32,
+    named: Named,
     /// The operation that made the state.
     pub(super) last: u32,
     /// Where the state before that is among the steps of the batch; [`NO_STEP`] if it is that before the batch.
@@ -42,17 +43,17 @@ pub(super) enum State<R> {
 }
 
 impl<R: Record> Net<R> {
-    pub(super) fn new(first: usize, old: Option<Arc<Version<R>>>) -> Self {
+    pub(super) fn new(first: usize, named: Named, old: Option<Arc<Version<R>>>) -> Self {
         debug_assert!(first < MAX_BATCH_OPERATIONS);
         let first = first as u32;
-        Net { first, last: first, step: NO_STEP, deleted: false, old, state: State::Unchanged }
+        Net { first, named, last: first, step: NO_STEP, deleted: false, old, state: State::Unchanged }
     }
 
     pub(super) fn key<'a>(&'a self, operations: &'a [Operation<R>]) -> (&'a Key, u32) {
-        match (&self.old, &operations[self.first as usize].target) {
+        match (&self.old, operations[self.first as usize].named(self.named)) {
             (Some(old), _) => (&old.key, old.hash),
-            (None, Target::Key { key, hash }) => (key, *hash),
-            (None, Target::Where(_)) => unreachable!("a filter selects existing records"),
+            (None, Some(named)) => named,
+            (None, None) => unreachable!("a filter selects existing records"),
         }
     }
 

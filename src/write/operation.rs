@@ -2,7 +2,7 @@
 
 use super::outcome::Outcome;
 use super::returned::Returned;
-use crate::error::{Cause, Commit, Refusal};
+use crate::error::{Cause, Commit, KeyError, Refusal};
 use crate::read::{self, Ranking};
 use crate::record::{Access, Condition, Fields, KeyBuffer, Record};
 use crate::storage::{Collection, Counters, Table, Version};
@@ -30,11 +30,11 @@ use memdex_query::value::{IntoKey, Key};
 pub struct OperationInfo {
     /// Its position in the batch, counted from 0. Removing other operations does not change it.
     pub position: usize,
-    /// The command: `store`, `insert`, `update`, `upsert`, `delete`, `update_where` or `delete_where`.
+    /// The command: `store`, `insert`, `update`, `upsert`, `delete`, `rekey`, `update_where` or `delete_where`.
     pub operation: &'static str,
     /// The name of its collection.
     pub collection: String,
-    /// The key of its record; `None` if it is by filter.
+    /// The key of its record, before a `rekey`; `None` if it is by filter.
     pub key: Option<Key>,
 }
 
@@ -56,8 +56,17 @@ pub(super) struct Operation<R: Record> {
 pub(super) enum Target<R: Record> {
     /// The record of this key.
     Key { key: Key, hash: u32 },
+    /// The record of the first key, which moves to the second one.
+    Rekey(Box<[(Key, u32); 2]>),
     /// Every record that a filter selects.
     Where(Box<Where<R>>),
+}
+
+/// Which of the keys of an operation.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Named {
+    First,
+    Second,
 }
 
 pub(super) struct Where<R: Record> {
@@ -268,6 +277,27 @@ impl<R: Record> Operation<R> {
         }
     }
 
+    /// An operation that moves the record of a key to another key. With equal keys it is an update.
+    pub(super) fn of_two_keys<P: IntoKey<R::Key>, Q: IntoKey<R::Key>>(
+        table: &Table<R>,
+        (old, new): (&P, &Q),
+        seen: Option<Commit>,
+        update: Change<R>,
+    ) -> Result<Self, Refusal> {
+        let action = table.counters.hold(Action::Update(update));
+        let checked = || -> Result<_, KeyError> {
+            let old = KeyBuffer::of(&table.seed, &table.key_kinds, old).checked()?;
+            Ok([old, KeyBuffer::of(&table.seed, &table.key_kinds, new).checked()?])
+        };
+        match checked() {
+            Ok([(key, hash), (new, _)]) if key == new => {
+                Ok(Operation::new(Target::Key { key, hash }, seen, action.into_inner()))
+            }
+            Ok(keys) => Ok(Operation::new(Target::Rekey(Box::new(keys)), seen, action.into_inner())),
+            Err(error) => Err(Refusal::new("rekey", &table.name, error)),
+        }
+    }
+
     /// An operation on the records that a filter selects. Checks the fields and values of the filter, and those of the order.
     pub(super) fn of_filter(
         collection: &Collection<R>,
@@ -299,19 +329,20 @@ impl<R: Record> Operation<R> {
         if let Target::Where(condition) = &self.target { condition.returned.as_ref() } else { None }
     }
 
-    /// Its key; `None` if it is by filter.
+    /// Its key, or its first one; `None` if it is by filter.
     pub(super) fn key(&self) -> Option<&Key> {
-        match &self.target {
-            Target::Key { key, .. } => Some(key),
-            Target::Where(_) => None,
-        }
+        self.named(Named::First).map(|(key, _)| key)
     }
 
-    /// The hash of its key; 0 if it is by filter.
-    pub(super) fn hash(&self) -> u32 {
-        match &self.target {
-            Target::Key { hash, .. } => *hash,
-            Target::Where(_) => 0,
+    /// One of its keys, with the hash.
+    pub(super) fn named(&self, which: Named) -> Option<(&Key, u32)> {
+        match (&self.target, which) {
+            (Target::Key { key, hash }, Named::First) => Some((key, *hash)),
+            (Target::Rekey(keys), which) => {
+                let (key, hash) = &keys[which as usize];
+                Some((key, *hash))
+            }
+            _ => None,
         }
     }
 
@@ -319,6 +350,7 @@ impl<R: Record> Operation<R> {
     pub(super) fn name(&self) -> &'static str {
         match &self.target {
             Target::Key { .. } => self.action.name(),
+            Target::Rekey(_) => "rekey",
             Target::Where(_) => self.action.name_by_condition(),
         }
     }
@@ -358,21 +390,54 @@ impl<R: Record> Operation<R> {
         present: Option<&R>,
         found: Option<Commit>,
     ) -> Result<Effect<R>, Cause> {
+        self.check(found)?;
+        match (&self.action, present) {
+            (Action::Store(_), Some(_)) => Ok(Effect::Replaced),
+            (Action::Insert(_), Some(_)) => Err(Cause::KeyExists),
+            (Action::Store(_) | Action::Insert(_) | Action::Upsert(..), None) => Ok(Effect::Inserted),
+            (Action::Update(change) | Action::Upsert(_, change), Some(record)) => {
+                let changed = changed(table, change, record, key, |to| Cause::KeyChanged { to })?;
+                Ok(Effect::Updated(changed))
+            }
+            (Action::Update(_), None) => Err(Cause::KeyMissing),
+            (Action::Delete, Some(_)) => Ok(Effect::Deleted),
+            (Action::Delete | Action::Done, _) => Ok(Effect::Missing),
+        }
+    }
+
+    /// The record that a `rekey` makes of `present`, the record of its first key, if no record has the second one. The key is that of
+    /// the refusal.
+    pub(super) fn rekeyed(
+        &self,
+        table: &Table<R>,
+        present: Option<&R>,
+        found: Option<Commit>,
+        is_taken: bool,
+    ) -> Result<R, Refusal> {
+        let (Target::Rekey(keys), Action::Update(change)) = (&self.target, &self.action) else {
+            unreachable!("it has two keys")
+        };
+        let [(old, _), (new, _)] = &**keys;
+        let refused = |key, cause| self.refusal_at(table, Some(key), cause);
+        self.check(found).map_err(|cause| refused(old, cause))?;
+        let record = present.ok_or_else(|| refused(old, Cause::KeyMissing))?;
+        if is_taken {
+            return Err(refused(new, Cause::KeyExists));
+        }
+        let other = |found| Cause::NotRekeyed { expected: new.clone(), found };
+        changed(table, change, record, new, other).map_err(|cause| refused(old, cause))
+    }
+
+    /// Checks the conditions; they find the record that commit `found` wrote.
+    #[inline]
+    fn check(&self, found: Option<Commit>) -> Result<(), Cause> {
         if self.half_edited {
             return Err(Cause::HalfEdited);
         }
         if let Some(seen) = self.seen.filter(|seen| found != Some(*seen)) {
             return Err(Cause::Stale { seen, now: found });
         }
-        match (&self.action, present) {
-            (Action::Store(_), Some(_)) => Ok(Effect::Replaced),
-            (Action::Insert(_), Some(_)) => Err(Cause::KeyExists),
-            (Action::Store(_) | Action::Insert(_) | Action::Upsert(..), None) => Ok(Effect::Inserted),
-            (Action::Update(change) | Action::Upsert(_, change), Some(record)) => changed(table, key, change, record),
-            (Action::Update(_), None) => Err(Cause::KeyMissing),
-            (Action::Delete, Some(_)) => Ok(Effect::Deleted),
-            (Action::Delete | Action::Done, _) => Ok(Effect::Missing),
-        }
+        Ok(())
     }
 
     /// The refusal of this operation.
@@ -387,16 +452,23 @@ impl<R: Record> Operation<R> {
     }
 }
 
-fn changed<R: Record>(table: &Table<R>, key: &Key, change: &Change<R>, record: &R) -> Result<Effect<R>, Cause> {
+/// Changes a clone of a record, which must then have this key; `other` is the cause if it has another one.
+fn changed<R: Record>(
+    table: &Table<R>,
+    change: &Change<R>,
+    record: &R,
+    key: &Key,
+    other: impl FnOnce(Key) -> Cause,
+) -> Result<R, Cause> {
     let changed = user_code::run(|| change(record, &table.counters));
     let mut changed = changed.map_err(|message| Cause::Panicked { what: "update closure", message })??;
     let admitted = changed.admit(&table.schema);
     let kept = key_of(table, &changed).and_then(|of_changed| match of_changed.bytes() == key.bytes() {
         true => Ok(()),
-        false => Err(Cause::KeyChanged { to: of_changed.to_key() }),
+        false => Err(other(of_changed.to_key())),
     });
     match admitted.and(kept) {
-        Ok(()) => Ok(Effect::Updated(changed)),
+        Ok(()) => Ok(changed),
         Err(cause) => {
             table.counters.drop_each([changed]);
             Err(cause)

@@ -1,7 +1,7 @@
 //! The operations of a batch on one collection, with their record type.
 
 use super::attribution::CommitOptions;
-use super::operation::{Action, Operation, OperationInfo, drop_operations};
+use super::operation::{Action, Named, Operation, OperationInfo, drop_operations};
 use super::part::{Part, Single, StagedPart};
 use super::stage::Staged;
 use crate::error::Refusal;
@@ -105,7 +105,10 @@ impl<R: Record> Part for Operations<R> {
     }
 
     fn bytes(&self) -> usize {
-        let of_key = |operation: &Operation<R>| operation.key().map_or(0, |key| key.heap_bytes());
+        let of_name = |operation: &Operation<R>, which| operation.named(which).map_or(0, |(key, _)| key.heap_bytes());
+        let of_key = |operation: &Operation<R>| {
+            [Named::First, Named::Second].map(|which| of_name(operation, which)).iter().sum::<usize>()
+        };
         let of_record = |record: &R| record.measure_heap().unwrap_or(0);
         let of_action =
             |action: &Action<R>| action.closure_bytes().saturating_add(action.record().map_or(0, of_record));
@@ -115,7 +118,9 @@ impl<R: Record> Part for Operations<R> {
 
     fn key_hashes(&self, hashes: &mut Vec<u64>) -> bool {
         let table = (Arc::as_ptr(&self.table).addr() as u64).rotate_left(32);
-        hashes.extend(self.list.iter().map(|operation| table ^ u64::from(operation.hash())));
+        let hash = |operation: &Operation<R>, which| operation.named(which).map(|(_, hash)| table ^ u64::from(hash));
+        let both = |operation| [Named::First, Named::Second].map(|which| hash(operation, which));
+        hashes.extend(self.list.iter().flat_map(both).flatten());
         self.list.iter().all(|operation| operation.key().is_some())
     }
 

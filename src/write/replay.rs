@@ -41,6 +41,10 @@ impl<R: Record> Judge<'_, R> {
 
     fn replay_on_key(&mut self, at: u32, net: u32) {
         let operation = &self.operations[at as usize];
+        if matches!(operation.target, Target::Rekey(_)) {
+            // It would have to be replayed on its other key too.
+            return self.leave_out(at, operation.refusal(self.table, Cause::DependsOnLeftOut), false);
+        }
         let runs_closure = self.runs_closure(at, net);
         if !self.attribution.judge_again(at, net, runs_closure) {
             return self.leave_out(at, operation.refusal(self.table, Cause::DependsOnLeftOut), false);

@@ -2,7 +2,7 @@
 
 use super::attribution::Attribution;
 use super::net::{Net, State, Step};
-use super::operation::{Effect, Operation, Target, Where};
+use super::operation::{Effect, Named, Operation, Target, Where};
 use super::outcome::Outcome;
 use super::receipt::Counts;
 use super::returned::AllReturned;
@@ -21,6 +21,8 @@ use std::collections::HashMap;
 pub(super) struct Resolution<R> {
     pub(super) nets: SmallVec<[Net<R>; 1]>,
     pub(super) net_of: SmallVec<[usize; 1]>,
+    /// The net changes of the two keys of each operation that changes a key.
+    pub(super) rekeys: HashMap<usize, [usize; 2]>,
     /// The states before those of the net changes, for keys that several operations have changed.
     steps: Vec<Step<R>>,
     /// The net changes of each operation by filter.
@@ -68,8 +70,8 @@ struct Keys(HashTable<Known>);
 #[derive(Clone, Copy)]
 struct Known {
     hash: u32,
-    /// The first operation on the key.
-    first: usize,
+    /// The first operation on the key, and which of its keys it is.
+    first: (usize, Named),
     number: usize,
 }
 
@@ -79,8 +81,14 @@ impl Keys {
     }
 
     /// The net change of a key; a new key gets `next`, and `at` as its first operation. `is_same` compares it with
-    /// the key of an earlier operation.
-    fn number(&mut self, hash: u32, at: usize, next: usize, is_same: &dyn Fn(usize) -> bool) -> usize {
+    /// a key of an earlier operation.
+    fn number(
+        &mut self,
+        hash: u32,
+        at: (usize, Named),
+        next: usize,
+        is_same: &dyn Fn((usize, Named)) -> bool,
+    ) -> usize {
         let same = |known: &Known| known.hash == hash && is_same(known.first);
         match self.0.entry(spread(hash), same, |known| spread(known.hash)) {
             Entry::Occupied(known) => known.get().number,
@@ -95,7 +103,16 @@ impl Keys {
 impl<R: Record> Resolution<R> {
     fn new(nets: SmallVec<[Net<R>; 1]>, net_of: SmallVec<[usize; 1]>) -> Self {
         let (steps, by_filter, in_order) = (Vec::new(), Vec::new(), Vec::new());
-        Resolution { nets, net_of, steps, by_filter, in_order, idle: Vec::new(), superseded: Vec::new() }
+        Resolution {
+            nets,
+            net_of,
+            rekeys: HashMap::new(),
+            steps,
+            by_filter,
+            in_order,
+            idle: Vec::new(),
+            superseded: Vec::new(),
+        }
     }
 
     /// Applies the operations to the states, in their order. A refused operation has no effect.
@@ -110,6 +127,7 @@ impl<R: Record> Resolution<R> {
         for (at, operation) in operations.iter().enumerate() {
             let outcome = match &operation.target {
                 Target::Key { key, .. } => self.resolve_on_key(table, operations, at, key),
+                Target::Rekey(_) => self.resolve_rekey(table, operations, at),
                 Target::Where(condition) => self.resolve_where(table, operations, at, condition, &mut rows),
             };
             match outcome {
@@ -143,6 +161,15 @@ impl<R: Record> Resolution<R> {
         let outcome = Outcome::from(&effect);
         self.put(number, at, effect);
         Ok(outcome)
+    }
+
+    fn resolve_rekey(&mut self, table: &Table<R>, operations: &[Operation<R>], at: usize) -> Result<Outcome, Refusal> {
+        let [old, new] = self.rekeys[&at];
+        let (of_old, is_taken) = (&self.nets[old], self.nets[new].present(operations).is_some());
+        let record = operations[at].rekeyed(table, of_old.present(operations), of_old.found(), is_taken)?;
+        self.put(old, at, Effect::Deleted);
+        self.put(new, at, Effect::Updated(record));
+        Ok(Outcome::Updated)
     }
 
     /// Applies an operation by filter: the filter sees the records that the batch has changed as it left them, and all others as
@@ -232,7 +259,7 @@ impl<R: Record> Resolution<R> {
                 let old = &committed[at_committed];
                 let number = rows.number(old.row, self.nets.len());
                 if number == self.nets.len() {
-                    self.nets.push(Net::new(at, Some(old.clone())));
+                    self.nets.push(Net::new(at, Named::First, Some(old.clone())));
                 }
                 number
             }
@@ -375,28 +402,39 @@ impl<R: Record> Resolution<R> {
     }
 }
 
-/// The number of the net change of an operation by filter, which has none.
+/// Instead of the net change of an operation that has none or two: by filter, or of two keys.
 pub(super) const NO_NET: usize = usize::MAX;
 
 /// Makes one unchanged net change per key. Does nothing else, so that the memory accesses of successive look-ups overlap.
 pub(super) fn look_up<R: Record>(table: &Table<R>, operations: &[Operation<R>]) -> Resolution<R> {
-    let new = |at: usize, key: &Key, hash: u32| {
+    let new = |at: usize, which: Named, key: &Key, hash: u32| {
         let old = table.keys.newest(hash, key.bytes());
-        Net::new(at, old)
+        Net::new(at, which, old)
     };
     if let [Operation { target: Target::Key { key, hash }, .. }] = operations {
-        return Resolution::new(smallvec![new(0, key, *hash)], smallvec![0]);
+        return Resolution::new(smallvec![new(0, Named::First, key, *hash)], smallvec![0]);
     }
     let mut nets: SmallVec<[Net<R>; 1]> = SmallVec::with_capacity(operations.len());
     let mut keys = Keys::with_capacity(operations.len());
-    let net_of = operations.iter().enumerate().map(|(at, operation)| {
-        let Target::Key { key, hash } = &operation.target else { return NO_NET };
-        let number = keys.number(*hash, at, nets.len(), &|first| operations[first].key() == Some(key));
+    let mut rekeys = HashMap::new();
+    let mut number_of = |at: usize, which: Named, key: &Key, hash: u32| {
+        let is_same = |(at, which): (usize, Named)| operations[at].named(which).is_some_and(|(of, _)| of == key);
+        let number = keys.number(hash, (at, which), nets.len(), &is_same);
         if number == nets.len() {
-            nets.push(new(at, key, *hash));
+            nets.push(new(at, which, key, hash));
         }
         number
+    };
+    let net_of = operations.iter().enumerate().map(|(at, operation)| match &operation.target {
+        Target::Key { key, hash } => number_of(at, Named::First, key, *hash),
+        Target::Rekey(keys) => {
+            let [(old, of_old), (new, of_new)] = &**keys;
+            let old = number_of(at, Named::First, old, *of_old);
+            rekeys.insert(at, [old, number_of(at, Named::Second, new, *of_new)]);
+            NO_NET
+        }
+        Target::Where(_) => NO_NET,
     });
     let net_of = net_of.collect();
-    Resolution::new(nets, net_of)
+    Resolution { rekeys, ..Resolution::new(nets, net_of) }
 }

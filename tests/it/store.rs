@@ -42,6 +42,7 @@ mod observers;
 mod pages;
 mod predicates;
 mod registry;
+mod rekey;
 mod reports;
 mod stats;
 mod time;

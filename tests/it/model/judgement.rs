@@ -58,7 +58,7 @@ impl<'a, R: Subject> Judgement<'a, R> {
     pub(super) fn strict(mut self) -> Result<Applied<R>, (usize, Vec<Fault>)> {
         let applied = self.apply(BTreeMap::new());
         let refused = applied.refused.first_key_value().map(|(at, fault)| (*at, fault.clone()));
-        let by_filter = applied.refused.keys().any(|at| self.ops[*at].2.is_by_predicate());
+        let by_filter = applied.refused.keys().any(|at| self.ops[*at].2.is_judged_once());
         let unsure: BTreeSet<R::Id> = applied.refused.keys().map(|at| self.ops[*at].2.id()).collect();
         let mut faults: Faults = applied.made.keys().flat_map(|id| self.faults(&applied, id, &unsure)).collect();
         faults.retain(|(_, fault)| !(by_filter && matches!(fault, Fault::NotUnique { .. })));
@@ -81,8 +81,8 @@ impl<'a, R: Subject> Judgement<'a, R> {
                 applied.made.keys().map(|id| self.faults(&applied, id, &BTreeSet::new())).collect();
             let first = faults.iter().flatten().map(|(at, _)| *at).min();
             if first.is_some() && !std::mem::replace(&mut judged, true) {
-                // From now on, an operation by predicate is refused for good.
-                let refused = applied.refused.iter().filter(|(at, _)| self.ops[**at].2.is_by_predicate());
+                // From now on, an operation by predicate or of two keys is refused for good.
+                let refused = applied.refused.iter().filter(|(at, _)| self.ops[**at].2.is_judged_once());
                 self.left_out.extend(refused.map(|(at, fault)| (*at, vec![fault.clone()])));
             }
             let again = match first {
@@ -115,6 +115,7 @@ impl<'a, R: Subject> Judgement<'a, R> {
                 continue;
             }
             let on: Vec<R::Id> = match op.is_by_predicate() {
+                false if op.is_rekey() => vec![op.id(), op.to.clone()],
                 false => vec![op.id()],
                 true => op.selected(applied.now.values().map(|(record, _)| record)).into_iter().map(R::id).collect(),
             };
@@ -125,9 +126,10 @@ impl<'a, R: Subject> Judgement<'a, R> {
                 !stale && applied.now.contains_key(id) && op.has_closure()
             };
             let rerun: Vec<_> = on.iter().filter(is_again).filter(runs).map(|id| (at, id.clone())).collect();
+            let moves = op.is_rekey() && on.iter().any(|id| is_again(&id));
             // Which records come first depends on all that was before.
             let depends = op.first.is_some() && again.values().any(|from| *from <= at);
-            let ran_out = depends || rerun.iter().any(|run| self.ran_twice.contains(run));
+            let ran_out = depends || moves || rerun.iter().any(|run| self.ran_twice.contains(run));
             let (was, mut done) = (applied.now.clone(), Counts::default());
             let did = match ran_out {
                 true => Err(Fault::DependsOnLeftOut),
@@ -261,7 +263,7 @@ impl<'a, R: Subject> Judgement<'a, R> {
                 let Some((_, record)) = made.iter().find(|(by, _)| *by == at) else { continue };
                 let from = again.entry(id.clone()).or_insert(at + 1);
                 *from = (*from).min(at + 1);
-                let (true, false, Some(record)) = (taken, op.is_by_predicate(), record) else { continue };
+                let (true, false, Some(record)) = (taken, op.is_judged_once(), record) else { continue };
                 if !self.returned.contains(&at) {
                     let values = (0..self.indexes.len()).filter_map(|index| Some((index, self.unique(index, record)?)));
                     self.needed.insert(at, values.collect());

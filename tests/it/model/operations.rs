@@ -18,6 +18,7 @@ pub(super) enum Verb {
     TryUpdate,
     Upsert,
     Delete,
+    Rekey,
     UpdateWhere,
     TryUpdateWhere,
     DeleteWhere,
@@ -50,6 +51,8 @@ pub(super) struct Op<R: Subject> {
     pub seen: Option<Seen>,
     pub record: R,
     pub change: Change<R>,
+    /// The new key of a rekey.
+    pub to: R::Id,
     pub tree: Tree,
     /// Of a write by predicate: only the first records in an order.
     pub first: Option<First>,
@@ -112,6 +115,7 @@ pub(super) enum Fault {
     KeyExists,
     KeyMissing,
     KeyChanged,
+    NotRekeyed,
     Stale {
         seen: Commit,
         now: Option<Commit>,
@@ -136,6 +140,7 @@ impl Fault {
             (Fault::KeyExists, Cause::KeyExists)
             | (Fault::KeyMissing, Cause::KeyMissing)
             | (Fault::KeyChanged, Cause::KeyChanged { .. })
+            | (Fault::NotRekeyed, Cause::NotRekeyed { .. })
             | (Fault::Closure, Cause::Closure(_))
             | (Fault::DependsOnLeftOut, Cause::DependsOnLeftOut) => true,
             (Fault::NotUnique { index }, Cause::NotUnique { index: reported, key, other, .. }) => {
@@ -201,6 +206,7 @@ impl<R: Subject> Op<R> {
             1 => Just(Verb::TryUpdate),
             3 => Just(Verb::Upsert),
             4 => Just(Verb::Delete),
+            2 => Just(Verb::Rekey),
             1 => Just(Verb::UpdateWhere),
             1 => Just(Verb::TryUpdateWhere),
             1 => Just(Verb::DeleteWhere),
@@ -210,12 +216,13 @@ impl<R: Subject> Op<R> {
             3 => Just(Some(Seen::Right)),
             1 => (0..3_u64).prop_map(|off| Some(Seen::Wrong(off))),
         ];
-        let op = |(verb, seen, record, change, tree, first)| {
-            let conditional = matches!(verb, Verb::Store | Verb::Update | Verb::TryUpdate | Verb::Delete);
-            let op = Op { verb, seen: if conditional { seen } else { None }, record, change, tree, first: None };
+        let op = |(verb, seen, record, change, to, tree, first)| {
+            let conditional = matches!(verb, Verb::Store | Verb::Update | Verb::TryUpdate | Verb::Delete | Verb::Rekey);
+            let op = Op { verb, seen: if conditional { seen } else { None }, record, change, to, tree, first: None };
             if op.is_by_predicate() { Op { first, ..op } } else { op }
         };
-        (verb, seen, R::any(), Change::any(), tree::<R>(), prop::option::of(First::any::<R>())).prop_map(op).boxed()
+        let first = prop::option::of(First::any::<R>());
+        (verb, seen, R::any(), Change::any(), select(R::ids()), tree::<R>(), first).prop_map(op).boxed()
     }
 
     pub(super) fn id(&self) -> R::Id {
@@ -235,6 +242,30 @@ impl<R: Subject> Op<R> {
     /// Whether a predicate selects its records.
     pub(super) fn is_by_predicate(&self) -> bool {
         matches!(self.verb, Verb::UpdateWhere | Verb::TryUpdateWhere | Verb::DeleteWhere)
+    }
+
+    /// Whether it moves a record to another key.
+    pub(super) fn is_rekey(&self) -> bool {
+        self.verb == Verb::Rekey && self.to != self.id()
+    }
+
+    /// Whether a lenient commit never judges it again once it was refused.
+    pub(super) fn is_judged_once(&self) -> bool {
+        self.is_by_predicate() || self.is_rekey()
+    }
+
+    /// Applies the change and sets the new key, unless the change is one of the key; returns false if the closure refuses.
+    pub(super) fn rekey(&self, record: &mut R) -> bool {
+        let agrees = self.change.apply(record);
+        if !matches!(self.change, Change::Rekey(_)) {
+            record.set_id(self.to.clone());
+        }
+        agrees
+    }
+
+    fn rekey_closure(&self) -> impl Fn(&mut R) -> Result<(), &'static str> + Send + 'static {
+        let op = self.clone();
+        move |record| if op.rekey(record) { Ok(()) } else { Err("the closure does not want to") }
     }
 
     /// The records that its predicate selects, in its order.
@@ -268,6 +299,8 @@ impl<R: Subject> Op<R> {
             Verb::Update | Verb::TryUpdate => "update",
             Verb::Upsert => "upsert",
             Verb::Delete => "delete",
+            Verb::Rekey if self.is_rekey() => "rekey",
+            Verb::Rekey => "update",
             Verb::UpdateWhere | Verb::TryUpdateWhere => "update_where",
             Verb::DeleteWhere => "delete_where",
         }
@@ -297,6 +330,8 @@ macro_rules! put {
                 (Verb::Upsert, _) => to.upsert(of, record, change.closure()),
                 (Verb::Delete, false) => to.delete(of, id),
                 (Verb::Delete, true) => to.if_unchanged(seen).delete(of, id),
+                (Verb::Rekey, false) => to.rekey(of, id, op.to.clone(), op.rekey_closure()),
+                (Verb::Rekey, true) => to.if_unchanged(seen).rekey(of, id, op.to.clone(), op.rekey_closure()),
                 (Verb::UpdateWhere, _) => to.update_where(of, op.tree.filter(), change.closure()),
                 (Verb::TryUpdateWhere, _) => to.update_where(of, op.tree.filter(), change.try_closure()),
                 (Verb::DeleteWhere, _) => to.delete_where(of, op.tree.filter()),
@@ -338,6 +373,8 @@ pub(super) fn alone<R: Subject>(of: &Collection<R>, op: &Op<R>, seen: Commit) ->
         (Verb::Upsert, _) => of.upsert(record, change.closure()),
         (Verb::Delete, false) => of.delete(id),
         (Verb::Delete, true) => of.if_unchanged(seen).delete(id),
+        (Verb::Rekey, false) => of.rekey(id, op.to.clone(), op.rekey_closure()),
+        (Verb::Rekey, true) => of.if_unchanged(seen).rekey(id, op.to.clone(), op.rekey_closure()),
         (Verb::UpdateWhere, _) => of.update_where(op.tree.filter(), change.closure()),
         (Verb::TryUpdateWhere, _) => of.update_where(op.tree.filter(), change.try_closure()),
         (Verb::DeleteWhere, _) => of.delete_where(op.tree.filter()),

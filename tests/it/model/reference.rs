@@ -128,7 +128,25 @@ pub(super) fn step<R: Subject>(
     let present = now.get(&id).map(|(record, _)| record.clone());
     let (counted, did, record) = match (op.verb, present) {
         (Verb::Insert, Some(_)) => return Err(Fault::KeyExists),
-        (Verb::Update | Verb::TryUpdate, None) => return Err(Fault::KeyMissing),
+        (Verb::Update | Verb::TryUpdate | Verb::Rekey, None) => return Err(Fault::KeyMissing),
+        (Verb::Rekey, Some(mut record)) => {
+            if op.is_rekey() && now.contains_key(&op.to) {
+                return Err(Fault::KeyExists);
+            }
+            if !op.rekey(&mut record) {
+                return Err(Fault::Closure);
+            }
+            if record.id() != op.to {
+                return Err(if op.is_rekey() { Fault::NotRekeyed } else { Fault::KeyChanged });
+            }
+            if op.is_rekey() {
+                now.remove(&id);
+                gone.insert(id);
+            }
+            counts.updated += 1;
+            now.insert(op.to.clone(), (record, commit));
+            return Ok(Did::Updated);
+        }
         (Verb::Store, Some(_)) => (&mut counts.replaced, Did::Replaced, op.record.clone()),
         (Verb::Store | Verb::Insert | Verb::Upsert, None) => (&mut counts.inserted, Did::Created, op.record.clone()),
         (Verb::Update | Verb::TryUpdate | Verb::Upsert, Some(mut record)) => {
@@ -261,10 +279,19 @@ pub(super) type Dids = Vec<(usize, Did)>;
 
 fn pendings<R: Subject>(before: &Shelf<R>, ops: &[(usize, Commit, &Op<R>)]) -> Pendings<R> {
     let of_id = |id: R::Id| {
-        let mut now: Shelf<R> =
-            before.iter().filter(|(of, _)| **of == id).map(|(k, v)| (k.clone(), v.clone())).collect();
+        // Also the keys from which and to which records of the key move.
+        let mut related = BTreeSet::from([id.clone()]);
+        for _ in 0..ops.len() {
+            for (_, _, op) in ops.iter().filter(|(_, _, op)| op.is_rekey()) {
+                if related.contains(&op.id()) || related.contains(&op.to) {
+                    related.extend([op.id(), op.to.clone()]);
+                }
+            }
+        }
+        let mut now = before.clone();
+        now.retain(|of, _| related.contains(of));
         let mut gone = BTreeSet::new();
-        let mut own = ops.iter().filter(|(_, _, op)| op.is_by_predicate() || op.id() == id);
+        let mut own = ops.iter().filter(|(_, _, op)| op.is_by_predicate() || related.contains(&op.id()));
         let fault = own.find(|(_, seen, op)| {
             if let Some(first) = &op.first {
                 // Only the commit decides which records come first.

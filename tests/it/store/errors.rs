@@ -228,7 +228,7 @@ fn refusals_say_what_to_do() {
     );
     assert_eq!(
         said(users.update("1", |user| user.id.push('0'))),
-        "the closure changed the key to \"10\": delete the record and store it under its new key instead"
+        "the closure changed the key to \"10\": use rekey to move a record to another key"
     );
     assert_eq!(said(users.update("1", |_| Err("too late"))), "too late");
     users.update("1", |user| user.visits = 2).unwrap();
