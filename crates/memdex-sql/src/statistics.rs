@@ -252,7 +252,7 @@ impl Statement<'_> {
         let column = self.numeric_column(field, purpose)?;
         Ok(match self.dialect {
             Dialect::Sqlite => format!("{function}({column}){over}"),
-            Dialect::Postgres => format!("({function}({column}){over})::double precision"),
+            Dialect::Postgres => format!("{function}({column}){over}::double precision"),
         })
     }
 
@@ -273,7 +273,7 @@ impl Statement<'_> {
         // PostgreSQL has no `min` and `max` of these types, so a type with the same order replaces them.
         Ok(match kind {
             Kind::Bool => format!("{}({column}){over}", if function == "min" { "bool_and" } else { "bool_or" }),
-            Kind::Uuid => format!("({function}({column}::text COLLATE \"C\"){over})::uuid"),
+            Kind::Uuid => format!("{function}({column}::text COLLATE \"C\"){over}::uuid"),
             Kind::Bytes => format!("decode({function}(encode({column}, 'hex') COLLATE \"C\"){over}, 'hex')"),
             _ => format!("{function}({column}){over}"),
         })
