@@ -37,7 +37,7 @@ impl Advisor<'_> {
     /// Suggestions for a query that fetches and sorts all matches.
     pub(super) fn of_sort(&self, plan: &Plan, order: &Order) -> Vec<String> {
         let mut advice = self.of_plan(plan);
-        if let Some(first) = order.0.first().filter(|first| !self.has(&first.at, true)) {
+        if let Some(first) = order.fields.first().filter(|first| !self.has(&first.at, true)) {
             advice.push(format!("an ordered index on {:?} would have the order", first.name));
             if self.lacks_column(&first.at) {
                 advice.push(format!("a column on {:?} would sort without reading the records", first.name));

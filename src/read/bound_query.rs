@@ -12,6 +12,7 @@ use crate::record::{Condition, Schema};
 use crate::storage::{AnyVersion, SharedVersion};
 use crate::user_code;
 use memdex_query::query::{Cursor, FieldName, Fingerprint, Fingerprinter, Paging, Predicate, Window};
+use memdex_query::value::{Key, Value};
 use std::cmp::Ordering;
 
 /// See the head of this file.
@@ -21,14 +22,41 @@ pub(super) struct BoundQuery<'q> {
     pub(super) order: Order,
     pub(super) window: Window,
     pub(super) after: Option<Place<'q>>,
+    /// Whether the page ends at its place. Then `order` is the opposite of the query's order.
+    backwards: bool,
+    /// The record around which the page is, with its sort values.
+    anchor: Option<(Vec<Value>, SharedVersion)>,
     /// Identifies the query to cursors: its predicate, its order and its collection.
     pub(super) fingerprint: Fingerprint,
 }
 
-/// The records of a page, in their order, and the cursor of the next page if there is one.
+/// The records of a page, in their order, and the cursors of the pages before and behind it, if there are such.
 pub(super) struct Found {
     pub(super) versions: Vec<SharedVersion>,
+    pub(super) prev: Option<Cursor>,
     pub(super) next: Option<Cursor>,
+}
+
+/// The number of records on all pages together.
+#[derive(Clone, Copy)]
+pub(super) struct Total {
+    pub(super) records: Option<usize>,
+    pub(super) is_exact: bool,
+}
+
+impl Total {
+    /// Of so many records, of which no more than requested were counted.
+    pub(super) fn of(counted: usize, paging: &Paging) -> Self {
+        let is_exact = paging.total_up_to.is_none_or(|most| counted <= most);
+        Total { records: Some(if is_exact { counted } else { paging.total_up_to.unwrap_or(counted) }), is_exact }
+    }
+
+    pub(super) const NONE: Self = Total { records: None, is_exact: true };
+}
+
+/// The number beyond which a query does not count; `None` if it does not count at all.
+pub(super) fn counts_up_to(paging: &Paging) -> Option<usize> {
+    if paging.total { Some(usize::MAX) } else { paging.total_up_to }
 }
 
 /// Binds a predicate.
@@ -39,6 +67,11 @@ pub(super) fn condition(view: AnyView<'_>, filter: &Predicate) -> Result<Conditi
 /// How many records match, whatever the page.
 pub(super) fn count(view: AnyView<'_>, condition: &Condition, chooser: &Chooser) -> usize {
     execute::count(view, condition, &planner::plan(view.table, condition, chooser))
+}
+
+/// How many records match, whatever the page; any number above `most` if there are more.
+pub(super) fn count_up_to(view: AnyView<'_>, condition: &Condition, most: usize, chooser: &Chooser) -> usize {
+    execute::count_up_to(view, condition, &planner::plan(view.table, condition, chooser), most)
 }
 
 /// All records that match.
@@ -70,18 +103,23 @@ impl<'q> BoundQuery<'q> {
         check_selected(view, paging)?;
         let (condition, of_predicate) = Condition::with_fingerprint(name, schema, filter)?;
         let order = Order::new(name, schema, &paging.order)?;
-        let fingerprint = Fingerprinter::new("page").text(name).print(of_predicate).number(order.0.len());
+        let fingerprint = Fingerprinter::new("page").text(name).print(of_predicate).number(order.fields.len());
         let fingerprint = order
-            .0
+            .fields
             .iter()
             .fold(fingerprint, |print, field| print.text(&field.name).flag(field.descending).flag(field.nulls_first));
-        Ok(BoundQuery { view, condition, order, window, after: None, fingerprint: fingerprint.finish() })
+        let (order, backwards) = if paging.before.is_some() { (order.reversed(), true) } else { (order, false) };
+        let fingerprint = fingerprint.finish();
+        Ok(BoundQuery { view, condition, order, window, after: None, backwards, anchor: None, fingerprint })
     }
 
     /// Binds a query of one collection.
     pub(super) fn of_one(view: AnyView<'q>, filter: &Predicate, paging: &'q Paging) -> Result<Self, QueryError> {
         let mut bound = BoundQuery::new(view, filter, paging)?;
-        if let Some(cursor) = &paging.after {
+        if let Some(key) = &paging.around {
+            bound.anchor = Some(bound.selected(key)?);
+        }
+        if let Some(cursor) = paging.after.as_ref().or(paging.before.as_ref()) {
             let is_own = cursor.query == bound.fingerprint.0
                 && cursor.collection.is_none()
                 && bound.order.has_values_of(cursor)
@@ -98,13 +136,38 @@ impl<'q> BoundQuery<'q> {
     /// Continues behind a cursor of a query of several collections. `position` says whether this collection comes before that of the
     /// cursor, or behind it.
     pub(super) fn continue_behind(&mut self, cursor: &'q Cursor, position: Ordering) {
+        let position = if self.backwards { position.reverse() } else { position };
         let tie = if position.is_eq() { Tie::Key(&cursor.key) } else { Tie::Always(position) };
         self.after = Some(Place { values: &cursor.values, tie, same_kinds: self.order.has_kinds_of(cursor) });
     }
 
     /// The request for at most `first` records.
     pub(super) fn top(&self, first: usize) -> TopK<'_> {
-        TopK { order: &self.order, after: self.after, first }
+        TopK { order: &self.order, after: self.place(), first }
+    }
+
+    fn place(&self) -> Option<Place<'_>> {
+        match &self.anchor {
+            Some((values, version)) => Some(Place { values, tie: Tie::Key(version.key()), same_kinds: true }),
+            None => self.after,
+        }
+    }
+
+    /// The record of a key, if the query selects it, with its sort values.
+    fn selected(&self, key: &Key) -> Result<(Vec<Value>, SharedVersion), QueryError> {
+        let (view, schema) = (self.view, &self.view.table.schema);
+        let not_selected = || QueryError::not_selected(&*view.table.name, format!("{key:?}"));
+        let (fields, parts) = (schema.fields().iter().filter(|field| field.is_key()), key.parts());
+        let names: Vec<FieldName> = fields.map(|field| field.name().to_owned().into()).collect();
+        if names.len() != parts.len() {
+            return Err(not_selected());
+        }
+        let is_it = names.into_iter().zip(parts).map(|(name, part)| Predicate::Eq(name, part));
+        let by_key = condition(view, &Predicate::all_of(is_it))?;
+        let found = matches(view, &by_key, &Chooser::Cheapest).fetch(view).pop();
+        let _scope = user_code::Scope::enter();
+        let found = found.filter(|version| execute::is_match(&self.condition, &**version)).ok_or_else(not_selected)?;
+        Ok((self.order.values(&*found), found))
     }
 
     /// As many records as the page needs, with those that it skips, and one more that shows whether another page follows.
@@ -121,20 +184,54 @@ impl<'q> BoundQuery<'q> {
 
     /// The page.
     pub(super) fn page(&self, chooser: &Chooser) -> Found {
-        let needed = self.needed();
-        let mut versions = self.first(needed, chooser);
-        let more = self.window.limit.is_some() && versions.len() == needed;
-        if more {
-            versions.pop();
+        if let Some((_, anchor)) = &self.anchor {
+            return self.page_around(anchor.clone(), chooser);
         }
-        let next = versions.last().filter(|_| more).map(|last| self.cursor(&**last));
-        versions.drain(..versions.len().min(self.window.offset));
-        Found { versions, next }
+        let mut versions = self.first(self.needed(), chooser);
+        let ends = self.cut(&mut versions);
+        self.with_cursors(versions, ends)
     }
 
-    fn cursor(&self, last: &dyn AnyVersion) -> Cursor {
+    /// Cuts what was read to the page. Returns whether there are records before it, and behind it.
+    pub(super) fn cut<T>(&self, read: &mut Vec<T>) -> (bool, bool) {
+        let more = self.window.limit.is_some() && read.len() == self.needed();
+        if more {
+            read.pop();
+        }
+        read.drain(..read.len().min(self.window.offset));
+        if self.backwards {
+            read.reverse();
+            return (more, true);
+        }
+        (self.after.is_some() || self.window.offset > 0, more)
+    }
+
+    /// The record with as many before it as behind it, or more on one side where the other has fewer.
+    fn page_around(&self, anchor: SharedVersion, chooser: &Chooser) -> Found {
+        let others = self.window.limit.unwrap_or(usize::MAX).saturating_sub(1);
+        let reversed = self.order.reversed();
+        let first = |order| {
+            let top = TopK { order, after: self.place(), first: others.saturating_add(1) };
+            top_k::first(self.view, &self.condition, &top, &top_k::choose(self.view, &self.condition, &top, chooser))
+        };
+        let (mut before, mut behind) = (first(&reversed), first(&self.order));
+        let (all_before, all_behind) = (before.len(), behind.len());
+        behind.truncate((others - others / 2).max(others.saturating_sub(all_before)));
+        before.truncate(others - behind.len());
+        let ends = (before.len() < all_before, behind.len() < all_behind);
+        let versions = before.into_iter().rev().chain([anchor]).chain(behind).collect();
+        self.with_cursors(versions, ends)
+    }
+
+    fn with_cursors(&self, versions: Vec<SharedVersion>, (before, behind): (bool, bool)) -> Found {
+        let prev = versions.first().filter(|_| before).map(|first| self.cursor(&**first));
+        let next = versions.last().filter(|_| behind).map(|last| self.cursor(&**last));
+        Found { versions, prev, next }
+    }
+
+    fn cursor(&self, at: &dyn AnyVersion) -> Cursor {
         let _scope = user_code::Scope::enter();
-        let (query, values, key) = (self.fingerprint.0, self.order.values(last), last.key().clone());
+        let (query, values, key) = (self.fingerprint.0, self.order.values(at), at.key().clone());
         Cursor { query, values, collection: None, key }
     }
 }

@@ -29,6 +29,34 @@ macro_rules! paging_methods {
             self
         }
 
+        /// Returns only the records before the first record of another page of this query: the last ones of them, in their order. With an
+        /// [`offset`](Self::offset), skips the last ones.
+        ///
+        /// ```
+        /// # use memdex::{Filter, Record, Store};
+        /// # #[derive(Record)] struct User { #[record(key)] id: u32 }
+        /// # let users = Store::new().collection::<User>("User")?;
+        /// # for id in 0..9 { users.store(User { id })?; }
+        /// let by_key = users.find(Filter::all()).limit(3);
+        /// let first = by_key.clone().fetch()?;
+        /// let second = by_key.clone().after(first.next.clone().unwrap()).fetch()?;
+        /// let back = by_key.before(second.prev.clone().unwrap()).fetch()?;
+        /// assert_eq!(back.records, first.records);
+        /// assert!(back.prev.is_none());
+        /// # Ok::<(), Box<dyn std::error::Error>>(())
+        /// ```
+        pub fn before(mut self, cursor: memdex_query::query::Cursor) -> Self {
+            self.query = self.query.before(cursor);
+            self
+        }
+
+        /// Counts the selected records too, but stops if there are more than `most`: then [`Page::total`](crate::Page::total) is `most`, and
+        /// [`total_is_exact`](crate::Page::total_is_exact) is false.
+        pub fn with_total_up_to(mut self, most: usize) -> Self {
+            self.query = self.query.with_total_up_to(most);
+            self
+        }
+
         /// Returns the page with this number, from 1. A page has 10 records unless [`size`](Self::size) says otherwise. Don't combine it with
         /// [`offset`](Self::offset) or [`after`](Self::after).
         pub fn page(mut self, number: usize) -> Self {
@@ -61,22 +89,36 @@ use memdex_query::query::{Ask, Cursor, Paging, Query};
 
 /// The paging of a query. One for statistics has none.
 pub(super) fn paging(query: &Query) -> &Paging {
-    static NONE: Paging =
-        Paging { order: Vec::new(), select: Vec::new(), limit: None, offset: 0, page: None, after: None, total: false };
+    static NONE: Paging = Paging {
+        order: Vec::new(),
+        select: Vec::new(),
+        limit: None,
+        offset: 0,
+        page: None,
+        after: None,
+        before: None,
+        around: None,
+        total: false,
+        total_up_to: None,
+    };
     match &query.ask {
         Ask::Records(paging) => paging,
         Ask::Statistics(_) => &NONE,
     }
 }
 
-/// The same query with at most `limit` records of its page. `collection` is for the error.
+/// The same query with at most `limit` records of its page, or with all where the page is found from its end. `collection` is for the error.
 pub(super) fn with_limit(query: &Query, collection: &str, limit: usize) -> Result<Query, QueryError> {
     let mut paging = paging(query).clone();
     let window = paging.window(collection)?;
+    (paging.total, paging.total_up_to) = (false, None);
+    if paging.before.is_some() || paging.around.is_some() {
+        // The first record is the last that is found.
+        return Ok(with_paging(query, paging));
+    }
     paging.offset = window.offset;
     paging.page = None;
     paging.limit = Some(window.limit.map_or(limit, |own| own.min(limit)));
-    paging.total = false;
     Ok(with_paging(query, paging))
 }
 

@@ -21,7 +21,7 @@ pub(super) fn columns_of(table: &TableCore, condition: &Condition, top: &TopK<'_
     if top.after.is_some_and(|place| !place.same_kinds) {
         return None;
     }
-    let deciding = top.order.0.iter().filter(|field| !is_constant(condition, &field.at));
+    let deciding = top.order.fields.iter().filter(|field| !is_constant(condition, &field.at));
     let place = |field: &SortField| table.columns.iter().position(|column| column.field == field.at.position());
     deciding.map(place).collect()
 }
@@ -52,7 +52,7 @@ impl Selection<'_> {
         };
         rows.sort_unstable();
         let column = &self.view.table.columns[place];
-        let fields = &self.top.order.0;
+        let fields = &self.top.order.fields;
         let Some(at) = fields.iter().position(|field| field.at.position() == column.field) else {
             return kept.extend(rows);
         };

@@ -82,6 +82,19 @@ pub(super) fn count(view: AnyView<'_>, condition: &Condition, plan: &Plan) -> us
     trusted(set.evaluate(), &marked).len() + changed.len()
 }
 
+/// As [`count`]; any number above `most` if there are more. Reads no more records than it needs to know that.
+pub(super) fn count_up_to(view: AnyView<'_>, condition: &Condition, plan: &Plan, most: usize) -> usize {
+    let Some(access) = &plan.access else { return scan_up_to(view, condition, most).len() };
+    let Some(residual) = &plan.residual else { return count(view, condition, plan) };
+    let Candidates { rows, changed: mut found } =
+        candidates(view, condition, access, &mut |step| access::take(view, step));
+    let mut rows = rows.iter().peekable();
+    while found.len() <= most && rows.peek().is_some() {
+        matching(view, rows.by_ref().take(ROWS_PER_CALL), residual, &mut found);
+    }
+    found.len()
+}
+
 impl Matches {
     pub(super) fn len(&self) -> usize {
         self.rows.len() + self.versions.len()
@@ -146,6 +159,11 @@ pub(super) fn matching(
 
 /// Full scan, page by page. Each row is decided when its page is read, so no marks are needed.
 fn scan(view: AnyView<'_>, condition: &Condition) -> Vec<SharedVersion> {
+    scan_up_to(view, condition, usize::MAX)
+}
+
+/// As [`scan`], but ends after the page on which it finds more than `most`.
+fn scan_up_to(view: AnyView<'_>, condition: &Condition, most: usize) -> Vec<SharedVersion> {
     let _scope = user_code::Scope::enter();
     let (mut page, mut matches) = (Vec::new(), Vec::new());
     for number in 0.. {
@@ -153,6 +171,9 @@ fn scan(view: AnyView<'_>, condition: &Condition) -> Vec<SharedVersion> {
             break;
         }
         matches.extend(page.drain(..).filter(|version| is_match(condition, &**version)));
+        if matches.len() > most {
+            break;
+        }
     }
     matches
 }

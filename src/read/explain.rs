@@ -101,7 +101,8 @@ pub(super) fn page(bound: &BoundQuery<'_>, chooser: &Chooser) -> Explained {
     let (what, from, advice, found) = match top_k::choose(view, condition, &top, chooser) {
         AccessPath::Sort(plan) => {
             let (from, matches) = of_plan(view, condition, &plan);
-            let what = if order.0.is_empty() { "sort by key".to_owned() } else { format!("sort by {}", names(order)) };
+            let what =
+                if order.fields.is_empty() { "sort by key".to_owned() } else { format!("sort by {}", names(order)) };
             (what, from, advisor.of_sort(&plan, order), in_order(matches.fetch(view), &top))
         }
         AccessPath::Columns(plan, columns) => {
@@ -136,7 +137,7 @@ pub(super) fn page(bound: &BoundQuery<'_>, chooser: &Chooser) -> Explained {
 }
 
 fn names(order: &Order) -> String {
-    order.0.iter().map(|field| &*field.name).collect::<Vec<_>>().join(", ")
+    order.fields.iter().map(|field| &*field.name).collect::<Vec<_>>().join(", ")
 }
 
 fn field_name(table: &TableCore, position: usize) -> &str {

@@ -1,6 +1,6 @@
 //! A query of one collection with a record type.
 
-use super::bound_query::{self, BoundQuery, Found};
+use super::bound_query::{self, BoundQuery, Found, Total};
 use super::builder::{paging_methods, with_limit};
 use super::choice::Chooser;
 use super::execute::Matches;
@@ -12,11 +12,11 @@ use super::snapshot::{Snapshot, View};
 use super::statistics::{self, AggregationResult, Of};
 use super::stream::Stream;
 use crate::error::QueryError;
-use crate::record::{Condition, Record};
+use crate::record::{Condition, KeyBuffer, Record};
 use crate::storage::{Collection, Handle, Version, typed};
 use crate::sync::Arc;
 use memdex_query::query::{FieldName, Filter, Fingerprint, Query, Statistics};
-use memdex_query::value::Key;
+use memdex_query::value::{IntoKey, Key};
 use std::fmt;
 use std::time::Instant;
 
@@ -99,6 +99,29 @@ fn versions<R: Record>(view: &View<R>, matches: Matches) -> Vec<Arc<Version<R>>>
 impl<R: Record> Find<R> {
     paging_methods!();
 
+    /// Returns the record of this key, with as many records before it as after it in the order of the query, or more on one side where the
+    /// other has fewer. A page has 10 records unless [`size`](Self::size) says otherwise. Costs two pages.
+    ///
+    /// [`fetch`](Find::fetch) returns [`NotSelected`](QueryError::NotSelected) if the query does not select the record.
+    ///
+    /// ```
+    /// # use memdex::{Filter, Record, Store};
+    /// # #[derive(Record)] struct User { #[record(key)] id: u32, #[record(ordered)] age: u8 }
+    /// # let users = Store::new().collection::<User>("User")?;
+    /// # for id in 0..50 { users.store(User { id, age: (90 - id) as u8 })?; }
+    /// let by_age = users.find(Filter::all()).order_by(user::AGE.asc());
+    /// let page = by_age.clone().around(20).size(5).fetch()?;
+    /// assert_eq!(page.iter().map(|user| user.id).collect::<Vec<_>>(), [22, 21, 20, 19, 18]);
+    /// let next = by_age.limit(5).after(page.next.unwrap()).fetch()?;
+    /// assert_eq!(next[0].id, 17);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn around<Q: IntoKey<R::Key>>(mut self, key: Q) -> Self {
+        let table = &self.view.table;
+        self.query = self.query.around(KeyBuffer::of(&table.seed, &table.key_kinds, &key).to_key());
+        self
+    }
+
     /// The same query, returning the values of these fields: by name, without the record type. See [`Hit`](crate::query::Hit).
     ///
     /// ```
@@ -141,21 +164,24 @@ impl<R: Record> Find<R> {
     /// # Errors
     /// A [`QueryError`] if the predicate names an unknown field, or compares one with a value that it can't hold. For the page
     /// [`PageSize`](QueryError::PageSize), [`PageZero`](QueryError::PageZero), [`PageWithPosition`](QueryError::PageWithPosition) and
-    /// [`ForeignCursor`](QueryError::ForeignCursor), for the order [`UnknownField`](QueryError::UnknownField),
+    /// [`ForeignCursor`](QueryError::ForeignCursor), [`SeveralPositions`](QueryError::SeveralPositions) and
+    /// [`NotSelected`](QueryError::NotSelected), for the order [`UnknownField`](QueryError::UnknownField),
     /// [`NotSingle`](QueryError::NotSingle) and [`TooMany`](QueryError::TooMany).
     pub fn fetch(&self) -> Result<Page<Handle<R>>, QueryError> {
         let started = Instant::now();
         self.view.latency().query(|| {
             let _span = self.view.any().span();
-            let (records, next, total) = if self.paging().is_paged() {
-                let (Found { versions, next }, total) = self.found()?;
-                (versions.into_iter().filter_map(typed).filter_map(Handle::of).collect(), next, total)
+            let (records, prev, next, total) = if self.paging().is_paged() {
+                let (Found { versions, prev, next }, total) = self.found()?;
+                (versions.into_iter().filter_map(typed).filter_map(Handle::of).collect(), prev, next, total)
             } else {
                 let records = self.records()?;
-                let total = self.paging().total.then_some(records.len());
-                (records, None, total)
+                let counted = bound_query::counts_up_to(self.paging());
+                let total = counted.map_or(Total::NONE, |_| Total::of(records.len(), self.paging()));
+                (records, None, None, total)
             };
-            Ok(Page { records, next, total, commit: self.snapshot().commit(), took: started.elapsed() })
+            let (commit, took) = (self.snapshot().commit(), started.elapsed());
+            Ok(Page { records, prev, next, total: total.records, total_is_exact: total.is_exact, commit, took })
         })
     }
 
@@ -192,7 +218,7 @@ impl<R: Record> Find<R> {
     /// # Errors
     /// As [`fetch`](Find::fetch).
     pub fn first(&self) -> Result<Option<Handle<R>>, QueryError> {
-        Ok(self.limited_to(1)?.fetch()?.records.pop())
+        Ok(self.limited_to(1)?.fetch()?.into_iter().next())
     }
 
     /// The only record.
@@ -362,10 +388,11 @@ impl<R: Record> Find<R> {
     }
 
     /// The records of the page, and the total if it is counted.
-    fn found(&self) -> Result<(Found, Option<usize>), QueryError> {
+    fn found(&self) -> Result<(Found, Total), QueryError> {
         let bound = BoundQuery::of_one(self.view.any(), &self.query.filter, self.paging())?;
-        let count = || bound_query::count(bound.view, &bound.condition, &self.chooser());
-        let total = self.paging().total.then(count);
+        let count = |most| bound_query::count_up_to(bound.view, &bound.condition, most, &self.chooser());
+        let counted = bound_query::counts_up_to(self.paging()).map(count);
+        let total = counted.map_or(Total::NONE, |counted| Total::of(counted, self.paging()));
         Ok((bound.page(&self.chooser()), total))
     }
 

@@ -17,11 +17,17 @@ pub(super) struct SortField {
     pub(super) kind: Option<Kind>,
     pub(super) descending: bool,
     pub(super) nulls_first: bool,
+    /// Whether it is of the opposite of a query's order.
+    backwards: bool,
 }
 
 /// The sort fields of a query; the key breaks ties. The order is total, since no two records have the same key.
 #[derive(Clone, Debug)]
-pub(super) struct Order(pub(super) Vec<SortField>);
+pub(super) struct Order {
+    pub(super) fields: Vec<SortField>,
+    /// Whether it is the opposite of a query's order, in which the keys descend.
+    pub(super) backwards: bool,
+}
 
 /// A place in an order: that of the last record of an earlier page.
 #[derive(Clone, Copy)]
@@ -43,14 +49,16 @@ pub(super) enum Tie<'a> {
 }
 
 impl SortField {
-    /// The value that a record is sorted by; of several values at an undeclared path the one that comes first. Runs the extractor.
+    /// The value that a record is sorted by; of several values at an undeclared path the one that comes first in the order of the query.
+    /// Runs the extractor.
     pub(super) fn value_of<'a>(&self, record: &'a dyn FieldSource) -> ValueRef<'a> {
         if self.kind.is_some() {
             return record.value_at(&self.at);
         }
         let mut first: Option<ValueRef<'a>> = None;
         record.values_at(&self.at, &mut |value| {
-            let is_first = first.is_none_or(|first| self.compare(value, first).is_lt());
+            let wanted = if self.backwards { Ordering::Greater } else { Ordering::Less };
+            let is_first = first.is_none_or(|first| self.compare(value, first) == wanted);
             if !value.is_null() && is_first {
                 first = Some(value);
             }
@@ -123,54 +131,72 @@ impl Order {
             // Records that an earlier field leaves equal are equal in the same field again.
             if fields.iter().all(|earlier| earlier.name != by.field) {
                 let (descending, nulls_first) = (by.direction == Direction::Descending, by.nulls == Nulls::First);
-                fields.push(SortField { at, name: by.field.clone(), kind, descending, nulls_first });
+                fields.push(SortField { at, name: by.field.clone(), kind, descending, nulls_first, backwards: false });
             }
         }
-        Ok(Order(fields))
+        Ok(Order { fields, backwards: false })
+    }
+
+    /// The opposite order.
+    pub(super) fn reversed(&self) -> Self {
+        let opposite = |field: &SortField| SortField {
+            descending: !field.descending,
+            nulls_first: !field.nulls_first,
+            backwards: !field.backwards,
+            ..field.clone()
+        };
+        Order { fields: self.fields.iter().map(opposite).collect(), backwards: !self.backwards }
+    }
+
+    /// Which of two records with the same sort values comes first.
+    pub(super) fn tie(&self, a: &Key, b: &Key) -> Ordering {
+        if self.backwards { b.cmp(a) } else { a.cmp(b) }
     }
 
     /// The fields that decide the order of records for which some fields are constant: the others, then the parts of the key.
     pub(super) fn effective(&self, schema: &Schema, is_constant: impl Fn(&FieldAt) -> bool) -> Self {
-        let mut fields: Vec<SortField> = self.0.iter().filter(|field| !is_constant(&field.at)).cloned().collect();
+        let mut fields: Vec<SortField> = self.fields.iter().filter(|field| !is_constant(&field.at)).cloned().collect();
         for (position, def) in schema.fields().iter().enumerate().filter(|(_, def)| def.is_key()) {
             let at = schema.at(position);
-            if self.0.iter().all(|field| field.at != at) && !is_constant(&at) {
+            if self.fields.iter().all(|field| field.at != at) && !is_constant(&at) {
                 let (name, kind) = (def.name().to_owned().into(), Some(def.kind()));
-                fields.push(SortField { at, name, kind, descending: false, nulls_first: true });
+                let backwards = self.backwards;
+                fields.push(SortField { at, name, kind, descending: backwards, nulls_first: !backwards, backwards });
             }
         }
-        Order(fields)
+        Order { fields, backwards: self.backwards }
     }
 
     /// The sort values of a record. Runs its extractors.
     pub(super) fn values(&self, version: &dyn AnyVersion) -> Vec<Value> {
         match version.record() {
             Some(record) => self.values_of(record),
-            None => vec![Value::NULL; self.0.len()],
+            None => vec![Value::NULL; self.fields.len()],
         }
     }
 
     /// The sort values of a record. Runs its extractors.
     pub(super) fn values_of(&self, record: &dyn FieldSource) -> Vec<Value> {
-        self.0.iter().map(|field| field.value_of(record).to_value()).collect()
+        self.fields.iter().map(|field| field.value_of(record).to_value()).collect()
     }
 
     /// Which of two records with these sort values comes first; equal if only the key decides.
     pub(super) fn compare_values(&self, a: &[Value], b: &[Value]) -> Ordering {
         let values = a.iter().zip(b);
-        let mut unequal = self.0.iter().zip(values).map(|(field, (a, b))| field.compare(a.as_ref(), b.as_ref()));
+        let mut unequal = self.fields.iter().zip(values).map(|(field, (a, b))| field.compare(a.as_ref(), b.as_ref()));
         unequal.find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
     }
 
     /// Which of two records comes first, if the first `known` sort fields are known to be equal. Runs their extractors.
     pub(super) fn compare_from(&self, known: usize, a: &dyn AnyVersion, b: &dyn AnyVersion) -> Ordering {
-        let mut unequal = self.0.iter().skip(known).map(|field| field.compare(value_of(a, field), value_of(b, field)));
-        unequal.find(|order| order.is_ne()).unwrap_or(Ordering::Equal).then_with(|| a.key().cmp(b.key()))
+        let mut unequal =
+            self.fields.iter().skip(known).map(|field| field.compare(value_of(a, field), value_of(b, field)));
+        unequal.find(|order| order.is_ne()).unwrap_or(Ordering::Equal).then_with(|| self.tie(a.key(), b.key()))
     }
 
     /// Whether a record comes before a place or behind it. Runs its extractors.
     pub(super) fn compare_to_place(&self, a: &dyn AnyVersion, place: &Place<'_>) -> Ordering {
-        let mut unequal = self.0.iter().zip(place.values).map(|(field, value)| {
+        let mut unequal = self.fields.iter().zip(place.values).map(|(field, value)| {
             let (own, value) = (value_of(a, field), value.as_ref());
             if place.same_kinds {
                 field.compare(own, value)
@@ -179,14 +205,14 @@ impl Order {
             }
         });
         unequal.find(|order| order.is_ne()).unwrap_or(Ordering::Equal).then_with(|| match place.tie {
-            Tie::Key(key) => a.key().cmp(key),
+            Tie::Key(key) => self.tie(a.key(), key),
             Tie::Always(order) => order,
         })
     }
 
     /// Whether a cursor has as many values as there are sort fields. One that was made elsewhere may have any.
     pub(super) fn has_values_of(&self, cursor: &Cursor) -> bool {
-        self.0.len() == cursor.values.len()
+        self.fields.len() == cursor.values.len()
     }
 
     /// Whether the values of a cursor have the kinds of the sort fields.
@@ -194,7 +220,7 @@ impl Order {
         let fits = |(field, value): (&SortField, &Value)| {
             value.as_ref().kind().is_none_or(|kind| field.kind.is_none_or(|of_field| of_field == kind))
         };
-        self.0.iter().zip(&cursor.values).all(fits)
+        self.fields.iter().zip(&cursor.values).all(fits)
     }
 }
 

@@ -25,10 +25,16 @@ use std::time::Duration;
 pub struct Page<T> {
     /// The records.
     pub records: Vec<T>,
-    /// The place behind which the next page begins; `None` if no records follow, or if the query has no limit.
+    /// The place behind which the next page begins; `None` if no records follow, or if the query has no limit. A page before a cursor is
+    /// assumed to have a next one.
     pub next: Option<Cursor>,
+    /// The place before which the previous page ends; `None` if no records come before. It is known for pages before a cursor and around
+    /// a key; a page with a position otherwise is assumed to have a previous one, which is empty if its records were deleted.
+    pub prev: Option<Cursor>,
     /// The number of records on all pages together, if the query counts them.
     pub total: Option<usize>,
+    /// Whether `total` is exact. If not, there are more records: the query counted no further.
+    pub total_is_exact: bool,
     /// The commit that the page describes.
     pub commit: Commit,
     /// How long the query took.

@@ -1,6 +1,6 @@
 //! One query of several collections, typed or not, at one commit.
 
-use super::bound_query::{self, BoundQuery};
+use super::bound_query::{self, BoundQuery, Total};
 use super::builder::{paging_methods, with_limit};
 use super::choice::Chooser;
 use super::explain::{self, Explanation};
@@ -16,7 +16,7 @@ use crate::storage::{Collection, Rows, SharedVersion};
 use crate::sync::Arc;
 use crate::user_code;
 use memdex_query::query::{
-    Cursor, FieldName, Fingerprint, Fingerprinter, Paging, Predicate, Query, Statistics, Window,
+    Cursor, FieldName, Fingerprint, Fingerprinter, OrderBy, Paging, Predicate, Query, Statistics,
 };
 use memdex_query::value::{Key, Value};
 use std::fmt;
@@ -112,6 +112,13 @@ impl Search {
 
     paging_methods!();
 
+    /// Returns the record of this key, with as many records before it as after it; see [`Find::around`](crate::query::Find::around). For one
+    /// collection.
+    pub fn around(mut self, key: Key) -> Self {
+        self.query = self.query.around(key);
+        self
+    }
+
     /// The snapshot that it reads.
     pub fn snapshot(&self) -> &Snapshot {
         &self.snapshot
@@ -138,9 +145,13 @@ impl Search {
         let started = Instant::now();
         self.snapshot.latency().query(|| {
             let parts = self.parts()?;
-            let total = if self.paging().total { Some(self.count_parts(&parts)?) } else { None };
-            let (records, next) = self.hits(&parts)?;
-            Ok(Page { records, next, total, commit: self.snapshot.commit(), took: started.elapsed() })
+            let total = match bound_query::counts_up_to(self.paging()) {
+                Some(most) => Total::of(self.count_parts(&parts, most)?, self.paging()),
+                None => Total::NONE,
+            };
+            let (records, Ends { prev, next }) = self.hits(&parts)?;
+            let (commit, took) = (self.snapshot.commit(), started.elapsed());
+            Ok(Page { records, prev, next, total: total.records, total_is_exact: total.is_exact, commit, took })
         })
     }
 
@@ -158,7 +169,7 @@ impl Search {
     /// # Errors
     /// As [`fetch`](Search::fetch).
     pub fn first(&self) -> Result<Option<Hit>, QueryError> {
-        Ok(self.limited_to(1)?.fetch()?.records.pop())
+        Ok(self.limited_to(1)?.fetch()?.into_iter().next())
     }
 
     /// The only record.
@@ -195,7 +206,7 @@ impl Search {
     /// # Errors
     /// As [`fetch`](Search::fetch), except for the page.
     pub fn count(&self) -> Result<usize, QueryError> {
-        self.snapshot.latency().query(|| self.count_parts(&self.parts()?))
+        self.snapshot.latency().query(|| self.count_parts(&self.parts()?, usize::MAX))
     }
 
     /// Statistics of all records that match, of all collections together; see [`Find::statistics`](crate::query::Find::statistics).
@@ -304,17 +315,19 @@ impl Search {
         self.unless_unknown(bound.and_then(|()| bound_query::condition(view, &self.query.filter)))
     }
 
-    fn count_parts(&self, parts: &[Part<'_>]) -> Result<usize, QueryError> {
+    /// How many records match; any number above `most` if there are more. Every collection is checked.
+    fn count_parts(&self, parts: &[Part<'_>], most: usize) -> Result<usize, QueryError> {
         let mut count = 0;
         for (_, view) in parts {
             let _span = view.span();
-            count +=
-                self.condition(*view)?.map_or(0, |condition| bound_query::count(*view, &condition, &Chooser::Cheapest));
+            if let Some(condition) = self.condition(*view)?.filter(|_| count <= most) {
+                count += bound_query::count_up_to(*view, &condition, most - count, &Chooser::Cheapest);
+            }
         }
         Ok(count)
     }
 
-    fn hits(&self, parts: &[Part<'_>]) -> Result<(Vec<Hit>, Option<Cursor>), QueryError> {
+    fn hits(&self, parts: &[Part<'_>]) -> Result<(Vec<Hit>, Ends), QueryError> {
         let selected = Selected::new(&self.paging().select);
         let hit = |rows: &Arc<dyn Rows>, version| Hit::new(rows.clone(), version, selected.clone());
         let mut hits = Vec::new();
@@ -326,25 +339,28 @@ impl Search {
                     hits.extend(found.into_iter().map(|version| hit(rows, version)));
                 }
             }
-            return Ok((hits, None));
+            return Ok((hits, Ends::default()));
         }
         if let [(rows, view)] = parts {
             let _span = view.span();
             let bound = self.unless_unknown(BoundQuery::of_one(*view, &self.query.filter, self.paging()))?;
-            let Some(bound) = bound else { return Ok((hits, None)) };
+            let Some(bound) = bound else { return Ok((hits, Ends::default())) };
             let found = bound.page(&Chooser::Cheapest);
             hits.extend(found.versions.into_iter().map(|version| hit(rows, version)));
-            return Ok((hits, found.next));
+            return Ok((hits, Ends { prev: found.prev, next: found.next }));
         }
-        let (merged, next) = self.merge(parts)?.page(self.paging());
+        let (merged, ends) = self.merge(parts)?.page(self.paging());
         hits.extend(merged.into_iter().map(|(rows, version)| hit(rows, version)));
-        Ok((hits, next))
+        Ok((hits, ends))
     }
 
     /// Binds the query to several collections.
     fn merge<'s>(&'s self, parts: &[Part<'s>]) -> Result<Merge<'s>, QueryError> {
         let paging = self.paging();
-        let window = paging.window(&self.names())?;
+        paging.window(&self.names())?;
+        if paging.around.is_some() {
+            return Err(QueryError::around_in_several(self.names()));
+        }
         let mut bound = Vec::with_capacity(parts.len());
         for (rows, view) in parts {
             let of_part = self.unless_unknown(BoundQuery::new(*view, &self.query.filter, paging))?;
@@ -352,8 +368,8 @@ impl Search {
         }
         let print = Fingerprinter::new("search").number(bound.len());
         let print = bound.iter().fold(print, |print, (_, bound)| print.print(bound.fingerprint));
-        let mut merge = Merge { bound, window, fingerprint: print.finish() };
-        if let Some(cursor) = &paging.after {
+        let mut merge = Merge { bound, fingerprint: print.finish() };
+        if let Some(cursor) = paging.after.as_ref().or(paging.before.as_ref()) {
             merge.continue_behind(cursor).ok_or_else(|| QueryError::foreign_cursor(self.names()))?;
         }
         Ok(merge)
@@ -367,10 +383,16 @@ impl Search {
     }
 }
 
+/// The cursors of the pages before and behind a page.
+#[derive(Default)]
+struct Ends {
+    prev: Option<Cursor>,
+    next: Option<Cursor>,
+}
+
 /// A query for a page of several collections together.
 struct Merge<'s> {
     bound: Vec<(&'s Arc<dyn Rows>, BoundQuery<'s>)>,
-    window: Window,
     /// Identifies the query to cursors.
     fingerprint: Fingerprint,
 }
@@ -400,15 +422,16 @@ impl<'s> Merge<'s> {
         }
     }
 
-    fn page(self, paging: &Paging) -> (Vec<Found<'s>>, Option<Cursor>) {
-        let Some((_, first)) = self.bound.first() else { return (Vec::new(), None) };
+    /// The records of the page, and the cursors of the pages before and behind it.
+    fn page(self, paging: &Paging) -> (Vec<Found<'s>>, Ends) {
+        let Some((_, first)) = self.bound.first() else { return (Vec::new(), Ends::default()) };
         let needed = first.needed();
         let mut hits: Vec<(Vec<Value>, usize, SharedVersion)> = Vec::new();
         // Each collection reads as many records as all of them together may return.
         for (at, (_, bound)) in self.bound.iter().enumerate() {
             let _span = bound.view.span();
             let is_done = bound.after.is_some_and(|place| matches!(place.tie, Tie::Always(order) if order.is_lt()));
-            if is_done && bound.order.0.is_empty() {
+            if is_done && bound.order.fields.is_empty() {
                 continue;
             }
             let versions = bound.first(needed, &Chooser::Cheapest);
@@ -416,20 +439,23 @@ impl<'s> Merge<'s> {
             hits.extend(versions.into_iter().map(|version| (bound.order.values(&*version), at, version)));
         }
         // Stable: ties are broken by collection, and within one by its order.
-        hits.sort_by(|(a, ..), (b, ..)| compare(&paging.order, a, b));
-        hits.truncate(needed);
-        let more = self.window.limit.is_some() && hits.len() == needed;
-        if more {
-            hits.pop();
+        if paging.before.is_some() {
+            let opposite: Vec<_> = paging.order.iter().cloned().map(OrderBy::reversed).collect();
+            hits.sort_by(|(a, of_a, _), (b, of_b, _)| compare(&opposite, a, b).then(of_b.cmp(of_a)));
+        } else {
+            hits.sort_by(|(a, ..), (b, ..)| compare(&paging.order, a, b));
         }
-        let next = hits.last().filter(|_| more).map(|(values, at, version)| Cursor {
+        hits.truncate(needed);
+        let (before, behind) = first.cut(&mut hits);
+        let cursor = |(values, at, version): &(Vec<Value>, usize, SharedVersion)| Cursor {
             query: self.fingerprint.0,
             values: values.clone(),
             collection: Some(self.name_of(*at)),
             key: version.key().clone(),
-        });
-        hits.drain(..hits.len().min(self.window.offset));
-        (hits.into_iter().map(|(_, at, version)| (self.bound[at].0, version)).collect(), next)
+        };
+        let prev = hits.first().filter(|_| before).map(cursor);
+        let ends = Ends { prev, next: hits.last().filter(|_| behind).map(cursor) };
+        (hits.into_iter().map(|(_, at, version)| (self.bound[at].0, version)).collect(), ends)
     }
 }
 
@@ -515,8 +541,10 @@ impl Chunks {
 
     fn read(&mut self) -> Result<(), QueryError> {
         let size = self.size.min(self.left);
+        // A page that is found from its end is read at once.
         let chunk = self.search.limited_to(size)?.fetch()?;
-        self.left -= chunk.records.len();
+        let (before, around) = (&self.search.paging().before, &self.search.paging().around);
+        self.left = if before.is_some() || around.is_some() { 0 } else { self.left - chunk.records.len() };
         self.size = (2 * self.size).min(LARGEST_CHUNK);
         self.is_last = chunk.next.is_none() || self.left == 0;
         if let Some(next) = chunk.next {

@@ -35,8 +35,8 @@ pub(super) fn in_order(mut versions: Vec<SharedVersion>, top: &TopK<'_>) -> Vec<
     if top.after.is_some() {
         versions.retain(|version| top.is_behind(&**version));
     }
-    let Some(lead) = top.order.0.first() else {
-        select(&mut versions, top.first, |a, b| a.key().cmp(b.key()));
+    let Some(lead) = top.order.fields.first() else {
+        select(&mut versions, top.first, |a, b| top.order.tie(a.key(), b.key()));
         return versions;
     };
     let keyed = versions.iter().enumerate().map(|(at, version)| Keyed { value: value_of(&**version, lead), at });

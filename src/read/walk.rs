@@ -86,13 +86,13 @@ fn plan(
         answered.push(at);
     }
     let alone = shape.fields.len() == 1;
-    let descending = order.0.first()?.descending;
+    let descending = order.fields.first()?.descending;
     let in_place = |(sort, (field, def)): &(&SortField, &(FieldAt, FieldDef))| {
         // Several fields together have missing values in their order, as the least.
         let nulls = alone || !def.is_nullable() || sort.nulls_first != sort.descending;
         sort.at == *field && sort.descending == descending && nulls
     };
-    let covers = order.0.iter().zip(&shape.fields[prefix.len()..]).take_while(in_place).count();
+    let covers = order.fields.iter().zip(&shape.fields[prefix.len()..]).take_while(in_place).count();
     if covers == 0 {
         return None;
     }
@@ -114,18 +114,18 @@ fn plan(
     if range.is_some() && !alone && from == Bound::Unbounded {
         from = Bound::Excluded(vec![Value::NULL]);
     }
-    let mut nulls = (alone && range.is_none() && first_def.is_nullable()).then_some(if order.0[0].nulls_first {
+    let mut nulls = (alone && range.is_none() && first_def.is_nullable()).then_some(if order.fields[0].nulls_first {
         Ordering::Less
     } else {
         Ordering::Greater
     });
     if let Some(after) = top.after.filter(|place| place.same_kinds) {
         let value_of = |field: &SortField| {
-            let place = top.order.0.iter().position(|own| own.at == field.at)?;
+            let place = top.order.fields.iter().position(|own| own.at == field.at)?;
             after.values.get(place).cloned()
         };
         // The key's fields are no values of the cursor: the tuple is of those before them.
-        let tuple: Vec<Value> = order.0[..covers].iter().map_while(value_of).collect();
+        let tuple: Vec<Value> = order.fields[..covers].iter().map_while(value_of).collect();
         if let Some(head) = tuple.first() {
             if alone && head.as_ref().is_null() {
                 // It is among the nulls: before the walk, or behind all of it.
@@ -154,7 +154,7 @@ fn plan(
         parts.iter().enumerate().filter(|(at, _)| !answered.contains(at)).map(|(_, part)| part.clone()).collect();
     let there = estimate::of_walk(&**index, &spec, planner.total);
     // All entries that are equal in the indexed fields are read, since other fields decide their order.
-    let equal = if covers < order.0.len() { there / index.distinct_lately().max(1) } else { 0 };
+    let equal = if covers < order.fields.len() { there / index.distinct_lately().max(1) } else { 0 };
     let walked = cost::walked(top.first, matches, there.max(matches)).max(equal);
     let known = if rest.is_empty() { None } else { planner.every(condition, &rest, (walked, cost::EVALUATION)) };
     let (within, residual) = match known {
@@ -240,7 +240,9 @@ impl Walking<'_> {
             if end.is_none() && self.hits.len() >= self.top.first {
                 let last = self.hits[self.top.first - 1].clone();
                 let _scope = user_code::Scope::enter();
-                let tuple = Order(self.plan.order.0[..self.plan.covers].to_vec()).values(&*last);
+                let tuple =
+                    Order { fields: self.plan.order.fields[..self.plan.covers].to_vec(), ..self.plan.order.clone() }
+                        .values(&*last);
                 walk.limit_to(Bound::Included(&tuple));
                 end = Some(last);
             }

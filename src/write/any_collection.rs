@@ -180,9 +180,10 @@ fn deletable(name: &str, query: &Query) -> Result<Paging, QueryError> {
     match &query.ask {
         Ask::Statistics(_) => part("statistics"),
         Ask::Records(Paging { page: Some(_), .. }) => part("a page number"),
-        Ask::Records(Paging { after: Some(_), .. }) => part("a cursor"),
+        Ask::Records(Paging { after: Some(_), .. } | Paging { before: Some(_), .. }) => part("a cursor"),
+        Ask::Records(Paging { around: Some(_), .. }) => part("a page around a key"),
         Ask::Records(Paging { offset: 1.., .. }) => part("an offset"),
-        Ask::Records(Paging { total: true, .. }) => part("a total"),
+        Ask::Records(Paging { total: true, .. } | Paging { total_up_to: Some(_), .. }) => part("a total"),
         Ask::Records(paging) => Ok(paging.clone()),
     }
 }

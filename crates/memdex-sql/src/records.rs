@@ -24,6 +24,15 @@ impl<'a> Statement<'a> {
             return Ok(select + &where_clause(&filter));
         }
         let Window { offset, limit } = paging.window(self.collection)?;
+        for (feature, is_there) in
+            [("a page before a cursor", paging.before.is_some()), ("a page around a key", paging.around.is_some())]
+        {
+            if is_there {
+                let (feature, help) =
+                    (feature.to_owned(), "use a page after a cursor, in the opposite order if need be");
+                return Err(SqlError::Unsupported { dialect: self.dialect, feature, field: None, help });
+            }
+        }
         let (order, key) = self.sort_keys(order)?;
         if let Some(after) = after {
             filter.extend(self.after_cursor(&order, &key, after)?);

@@ -149,3 +149,175 @@ fn a_cursor_belongs_to_its_collections() {
     assert_eq!(named(both().order_by(field("age").desc()).after(of_both)), "User, Other");
     assert!(both().after(of_one).iter().is_err(), "refused before the first record");
 }
+
+/// Walks, columns and sorts give the same pages backwards, and around each record.
+#[test]
+fn pages_backwards_by_every_path() {
+    #[derive(Clone, Debug, PartialEq, Record)]
+    struct Item {
+        #[record(key)]
+        id: u32,
+        #[record(ordered, column)]
+        weight: Option<i32>,
+        #[record(column)]
+        size: u8,
+        #[record(field)]
+        name: String,
+    }
+    let store = Store::new();
+    let items = store.collection::<Item>("Item").unwrap();
+    let item = |id: u32| Item {
+        id,
+        weight: (!id.is_multiple_of(4)).then_some((id * 31 % 9) as i32),
+        size: (id * 13 % 5) as u8,
+        name: format!("n{}", id * 17 % 7),
+    };
+    store.commit(|batch| (0..60).try_for_each(|id| batch.insert(&items, item(id)))).unwrap();
+    let orders = [
+        vec![],
+        vec![item::WEIGHT.asc()],
+        vec![item::WEIGHT.desc()],
+        vec![item::WEIGHT.asc().nulls_last(), item::SIZE.desc()],
+        vec![item::SIZE.desc(), item::WEIGHT.desc().nulls_first()],
+        vec![item::NAME.asc(), item::SIZE.asc()],
+        vec![item::ID.desc()],
+    ];
+    for order in orders {
+        for filter in [Filter::all(), item::SIZE.eq(2), item::WEIGHT.ge(3)] {
+            let find = items.find(filter).order_by(order.clone());
+            let all: Vec<Item> =
+                find.clone().limit(1_000).fetch().unwrap().iter().map(|item| (**item).clone()).collect();
+            let ids = |page: &memdex::Page<memdex::Handle<Item>>| page.iter().map(|item| item.id).collect::<Vec<_>>();
+            let expected: Vec<u32> = all.iter().map(|item| item.id).collect();
+            for at in 1..expected.len() {
+                let cursor = find.clone().limit(1).offset(at).fetch().unwrap().prev.unwrap();
+                let before = find.clone().limit(7).before(cursor);
+                for script in every_script(&before) {
+                    let page = before.clone().with_plan(script).fetch().unwrap();
+                    assert_eq!(ids(&page), expected[at.saturating_sub(7)..at], "{order:?}");
+                    assert_eq!(page.prev.is_some(), at > 7);
+                }
+                assert_eq!(before.explain().unwrap().root.actual, at.min(7));
+                let around = find.clone().around(expected[at]).size(5).fetch().unwrap();
+                assert!(ids(&around).contains(&expected[at]));
+                let from = (at.saturating_sub(2)).min(expected.len().saturating_sub(5));
+                assert_eq!(ids(&around), expected[from..(from + 5).min(expected.len())], "{order:?} {at}");
+            }
+        }
+    }
+}
+
+/// One alternative after the other at each decision.
+fn every_script<R: Record>(find: &memdex::query::Find<R>) -> Vec<Vec<usize>> {
+    let (mut scripts, mut open) = (Vec::new(), vec![Vec::new()]);
+    while let Some(script) = open.pop() {
+        let alternatives = find.clone().with_plan(script.clone()).plan_alternatives().unwrap();
+        match alternatives.get(script.len()) {
+            Some(of_next) if script.len() < 3 => {
+                open.extend((0..*of_next).map(|next| script.iter().copied().chain([next]).collect()));
+            }
+            _ => scripts.push(script),
+        }
+    }
+    scripts
+}
+
+#[test]
+fn positions_that_make_no_sense_are_refused() {
+    let (store, users, _) = users();
+    let find = || users.find(Filter::all()).order_by(user::AGE.asc()).limit(3);
+    let cursor = || find().fetch().unwrap().next.unwrap();
+    let several = |query: memdex::query::Find<User>| matches!(query.fetch(), Err(QueryError::SeveralPositions { .. }));
+    assert!(several(find().after(cursor()).before(cursor())));
+    assert!(several(find().around(3).after(cursor())));
+    assert!(several(find().around(3).before(cursor())));
+    assert!(several(find().around(3).offset(1)));
+    assert!(matches!(find().page(1).before(cursor()).fetch(), Err(QueryError::PageWithPosition { .. })));
+    assert!(matches!(find().page(1).around(3).fetch(), Err(QueryError::PageWithPosition { .. })));
+    let other = users.find(Filter::all()).limit(3).before(cursor());
+    assert!(matches!(other.fetch(), Err(QueryError::ForeignCursor { .. })));
+    let error = find().around(99).fetch().unwrap_err();
+    assert!(
+        matches!(&error, QueryError::NotSelected { collection, key, .. } if collection == "User" && key == "99"),
+        "{error}"
+    );
+    let error = users.find(user::AGE.gt(2)).around(0).fetch().unwrap_err();
+    assert!(matches!(error, QueryError::NotSelected { .. }), "it has no age");
+    let error = users.find(Filter::all()).around(0).fetch().unwrap();
+    assert_eq!(error.len(), DEFAULT_PAGE_SIZE);
+
+    // The record of a cursor may be gone.
+    let page = find().offset(3).fetch().unwrap();
+    let (first, at) = (page[0].id, page.prev.clone().unwrap());
+    users.delete(first).unwrap();
+    let back = find().before(at).fetch().unwrap();
+    assert_eq!(back.len(), 3);
+    store.verify().unwrap();
+}
+
+#[test]
+fn backward_pages_are_plain_data() {
+    let (store, users, ids) = users();
+    let by_age = || Query::over(["User"]).order_by(field("age").asc()).limit(4);
+    let page = store.query(&by_age().offset(10)).unwrap().records().unwrap();
+    let key = page[0].key().clone();
+    for (query, form, expected) in [
+        (by_age().before(page.prev.clone().unwrap()), "\"before\":\"", &ids[6..10]),
+        (by_age().around(key), "\"around\":", &ids[9..13]),
+        (by_age().with_total_up_to(7), "\"total_up_to\":7", &ids[0..4]),
+    ] {
+        let text = serde_json::to_string(&query).unwrap();
+        assert!(text.contains(form), "{text}");
+        let page = store.query(&serde_json::from_str(&text).unwrap()).unwrap().records().unwrap();
+        assert_eq!(page.iter().map(|hit| hit.record::<User>().unwrap().id).collect::<Vec<_>>(), expected);
+        assert_eq!(
+            (page.total, page.total_is_exact),
+            if form.contains("total") { (Some(7), false) } else { (None, true) }
+        );
+        use memdex::typing::AnyCollection;
+        let of_any = AnyCollection::query(&users, &query).unwrap().records().unwrap();
+        assert_eq!(of_any.len(), expected.len());
+    }
+    let text = serde_json::to_string(&by_age()).unwrap();
+    assert!(!text.contains("before") && !text.contains("around") && !text.contains("total_up_to"), "{text}");
+}
+
+/// A bound on the total ends a scan early.
+#[test]
+fn a_bounded_total_reads_no_more_than_it_must() {
+    use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+    static READ: AtomicUsize = AtomicUsize::new(0);
+    struct Counted(u32);
+    impl Record for Counted {
+        type Key = u32;
+        fn schema() -> memdex::Schema {
+            use memdex::FieldDef;
+            memdex::Schema::new([
+                FieldDef::of::<u32>("id").key(),
+                FieldDef::of::<u32>("weight"),
+                FieldDef::of::<u32>("shelf").index(),
+            ])
+        }
+        fn key(&self, key: &mut memdex::typing::KeyBuffer) {
+            key.push(self.0.into());
+        }
+        fn value(&self, at: usize) -> memdex::typing::ValueRef<'_> {
+            READ.fetch_add(1, SeqCst);
+            if at == 2 { (self.0 % 2).into() } else { self.0.into() }
+        }
+    }
+    let store = Store::new();
+    let counted = store.collection::<Counted>("Counted").unwrap();
+    store.commit(|batch| (0..100_000).try_for_each(|id| batch.insert(&counted, Counted(id)))).unwrap();
+    for filter in [field("weight").ge(5), field("weight").ge(5) & field("shelf").eq(1)] {
+        let search = store.snapshot().search(filter).over(&counted);
+        READ.store(0, SeqCst);
+        let page = search.clone().with_total_up_to(100).page(1).size(1).fetch().unwrap();
+        // The page itself reads all matches, since nothing has the order.
+        let of_page = READ.swap(0, SeqCst);
+        search.clone().page(1).size(1).fetch().unwrap();
+        let of_records = READ.load(SeqCst);
+        assert!(of_page - of_records < 20_000, "{of_page} {of_records}");
+        assert_eq!((page.total, page.total_is_exact), (Some(100), false));
+    }
+}

@@ -59,6 +59,8 @@ fn check_pages(search: &Search, expected: &[Name], (limit, offset): (usize, usiz
     assert_eq!(named(found), wanted);
     assert_eq!(named(page.iter().unwrap()), wanted);
 
+    check_backwards(search, expected, (limit, offset));
+
     // By cursors, each through text, with pages of different sizes.
     let mut names = Vec::new();
     let mut next: Option<Cursor> = None;
@@ -78,6 +80,67 @@ fn check_pages(search: &Search, expected: &[Name], (limit, offset): (usize, usiz
     let pages = expected.len().div_ceil(limit);
     let by_number = (1..=pages + 1).flat_map(|number| named(search.clone().page(number).size(limit).fetch().unwrap()));
     assert_eq!(by_number.collect::<Vec<_>>(), expected);
+}
+
+/// From each place the pages before it have the records that come before it, and pages around a key the records on both sides.
+fn check_backwards(search: &Search, expected: &[Name], (limit, offset): (usize, usize)) {
+    let through_text = |cursor: &Cursor| -> Cursor { cursor.to_string().parse().unwrap() };
+    let page = search.clone().limit(limit).offset(offset).fetch().unwrap();
+    let has_prev = offset > 0 && offset < expected.len();
+    assert_eq!(page.prev.is_some(), has_prev);
+    // From there to the first record, with pages of different sizes.
+    let (mut end, mut prev) = (offset, page.prev.as_ref().map(through_text));
+    for size in (1..=limit).cycle() {
+        let Some(cursor) = prev else { break };
+        let before = search.clone().limit(size).before(cursor.clone());
+        let page = before.fetch().unwrap();
+        let from = end.saturating_sub(size);
+        assert_eq!(page.prev.is_some(), from > 0);
+        // And back.
+        let rest = search.clone().limit(limit).after(page.next.clone().unwrap()).fetch().unwrap();
+        let behind: Vec<Name> = expected.iter().skip(end).take(limit).cloned().collect();
+        assert_eq!(named(rest), behind);
+        assert_eq!(named(before.iter().unwrap()), expected[from..end]);
+        assert_eq!(named(before.first().unwrap()), expected[from..=from]);
+        assert_eq!(before.one().is_ok(), end - from == 1);
+        let skipped = search.clone().limit(size).offset(1).before(cursor.clone()).fetch().unwrap();
+        assert_eq!(named(skipped), expected[(end - 1).saturating_sub(size)..end - 1]);
+        assert_eq!(named(search.clone().before(cursor).fetch().unwrap()), expected[..end], "without a limit");
+        prev = page.prev.as_ref().map(through_text);
+        assert_eq!(named(page), expected[from..end]);
+        end = from;
+    }
+    assert!(!has_prev || end == 0);
+
+    for most in [0, 1, expected.len().saturating_sub(1), expected.len(), expected.len() + 1] {
+        let page = search.clone().limit(limit).with_total_up_to(most).fetch().unwrap();
+        let is_exact = expected.len() <= most;
+        assert_eq!((page.total, page.total_is_exact), (Some(expected.len().min(most)), is_exact));
+    }
+
+    let is_one = search.query().collections.len() == 1;
+    for (at, name) in expected.iter().enumerate().step_by(3) {
+        let hit = search.clone().limit(1).offset(at).first().unwrap().unwrap();
+        let around = search.clone().size(limit).around(hit.key().clone());
+        if !is_one {
+            assert!(matches!(around.fetch(), Err(QueryError::AroundInSeveral { .. })));
+            break;
+        }
+        let page = around.fetch().unwrap();
+        let others = limit - 1;
+        let behind = (expected.len() - at - 1).min((others - others / 2).max(others.saturating_sub(at)));
+        let (from, to) = (at - at.min(others - behind), at + behind + 1);
+        assert_eq!((page.prev.is_some(), page.next.is_some()), (from > 0, to < expected.len()), "{name:?}");
+        if let Some(prev) = &page.prev {
+            let page = search.clone().limit(limit).before(through_text(prev)).fetch().unwrap();
+            assert_eq!(named(page), expected[from.saturating_sub(limit)..from]);
+        }
+        if let Some(next) = &page.next {
+            assert_eq!(named(search.clone().limit(1).after(through_text(next)).fetch().unwrap()), expected[to..=to]);
+        }
+        assert_eq!(named(page), expected[from..to]);
+        assert_eq!(named(around.iter().unwrap()), expected[from..to]);
+    }
 }
 
 fn check_statistics(search: &Search, searched: &Searched, found: &[&Row]) {

@@ -112,6 +112,21 @@ errors! {
             /// The page number.
             page: usize,
         } => ("page {page} of {collection:?} can't be combined with an offset or a cursor: use one of them"),
+        /// Several of `after`, `before` and `around`, or an offset with `around`.
+        SeveralPositions [collection] {} => (
+            "a page of {collection:?} has several positions: use one of after, before and around, and no offset with around"
+        ),
+        /// The page around a record that the query does not select.
+        NotSelected [collection] {
+            /// The key.
+            key: String,
+        } pub fn not_selected => (
+            "no page of {collection:?} is around the key {key}: no record has it, or the filter does not select it"
+        ),
+        /// The page around a record, of several collections.
+        AroundInSeveral [collection] {} pub fn around_in_several => (
+            "a page of {collection:?} together can't be around a key, which is one of a single collection: use a cursor"
+        ),
         /// A write by a query that has more than a filter, an order, a limit and fields to return.
         WriteWithPart [collection] {
             /// What it has.

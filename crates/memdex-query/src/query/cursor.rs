@@ -1,4 +1,4 @@
-//! Cursors: the position of the last record of a page.
+//! Cursors: the position of the last record of a page, or of the first.
 
 use crate::limits::{MAX_KEY_BYTES, MAX_ORDER_FIELDS};
 use crate::value::{Key, Value, decode_parts, encode_parts};
@@ -7,8 +7,9 @@ use std::fmt;
 use std::hash::Hasher;
 use std::str::FromStr;
 
-/// The position of the last record of a page, as opaque text. Pass it to `after` of the same query: the next page
-/// starts after it, even if other records were written or the record itself was deleted meanwhile.
+/// The position of the last record of a page, or of the first, as opaque text. Pass it to `after` or `before` of the same
+/// query: the next page starts after it, the previous one ends before it, even if other records were written or the
+/// record itself was deleted meanwhile.
 ///
 /// A cursor holds a fingerprint of its query (predicate, order, collections), so other queries refuse it, and a
 /// checksum, so damage is detected. It is not encrypted: its text contains the sort values and the key of the record,
@@ -30,11 +31,11 @@ use std::str::FromStr;
 pub struct Cursor {
     /// The fingerprint of the query.
     pub query: u128,
-    /// The sort values of the last record.
+    /// The sort values of the record.
     pub values: Vec<Value>,
-    /// The collection of the last record, if the query has several.
+    /// The collection of the record, if the query has several.
     pub collection: Option<String>,
-    /// The key of the last record.
+    /// The key of the record.
     pub key: Key,
 }
 
@@ -136,7 +137,7 @@ impl fmt::Display for Cursor {
 
 impl fmt::Debug for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Cursor(after {:?} of {:?})", self.key, self.values)
+        write!(f, "Cursor(at {:?} of {:?})", self.key, self.values)
     }
 }
 

@@ -59,6 +59,21 @@ impl OrderBy {
         OrderBy { field: field.into(), direction: Direction::Descending, nulls: Nulls::Last }
     }
 
+    /// The opposite order.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn reversed(self) -> Self {
+        let direction = match self.direction {
+            Direction::Ascending => Direction::Descending,
+            Direction::Descending => Direction::Ascending,
+        };
+        let nulls = match self.nulls {
+            Nulls::First => Nulls::Last,
+            Nulls::Last => Nulls::First,
+        };
+        OrderBy { direction, nulls, ..self }
+    }
+
     /// The same order with missing values before all others.
     #[must_use]
     pub fn nulls_first(self) -> Self {

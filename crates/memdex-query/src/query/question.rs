@@ -4,6 +4,7 @@ use super::form::FormVersion;
 use super::{Cursor, FieldName, IntoOrder, OrderBy, Predicate, Statistics};
 use crate::error::QueryError;
 use crate::limits::{DEFAULT_PAGE_SIZE, MAX_PAGE};
+use crate::value::Key;
 
 /// A query as plain data, without record types. Typed fields, names at run time and criteria maps all make one.
 /// `Store::query` executes it. With the feature `serde` you can send and store it.
@@ -44,6 +45,7 @@ pub struct Query {
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+#[allow(clippy::large_enum_variant, reason = "a query is made once, and most are for records")]
 pub enum Ask {
     /// The records, or a page of them.
     Records(Paging),
@@ -83,8 +85,17 @@ pub struct Paging {
     pub page: Option<usize>,
     /// Return only records after this position.
     pub after: Option<Cursor>,
+    /// Return only records before this position: the last ones, in their order.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub before: Option<Cursor>,
+    /// Return the record of this key, with those before it and after it.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub around: Option<Key>,
     /// Whether to count all selected records.
     pub total: bool,
+    /// Count the selected records, but stop behind this many.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub total_up_to: Option<usize>,
 }
 
 /// The number of records to skip, and the largest number to return.
@@ -99,8 +110,9 @@ impl Paging {
     /// Whether the records are ordered, or only some of them returned.
     #[doc(hidden)]
     pub fn is_paged(&self) -> bool {
-        let Paging { order, select: _, limit, offset, page, after, total: _ } = self;
-        !order.is_empty() || limit.is_some() || *offset > 0 || page.is_some() || after.is_some()
+        let Paging { order, select: _, limit, offset, page, after, before, around, total: _, total_up_to: _ } = self;
+        let has_position = page.is_some() || after.is_some() || before.is_some() || around.is_some();
+        !order.is_empty() || limit.is_some() || *offset > 0 || has_position
     }
 
     /// Checks the page number and the limit. `collection` is for the error.
@@ -110,11 +122,19 @@ impl Paging {
         if let Some(limit) = self.limit.filter(|limit| *limit == 0 || *limit > MAX_PAGE) {
             return Err(QueryError::PageSize { collection: collection(), limit, most: MAX_PAGE });
         }
-        let Some(page) = self.page else { return Ok(Window { offset: self.offset, limit: self.limit }) };
+        let positions = [self.after.is_some(), self.before.is_some(), self.around.is_some()];
+        let positions = positions.into_iter().filter(|has| *has).count();
+        let Some(page) = self.page else {
+            if positions > 1 || (self.around.is_some() && self.offset > 0) {
+                return Err(QueryError::SeveralPositions { collection: collection() });
+            }
+            let limit = self.limit.or(self.around.is_some().then_some(DEFAULT_PAGE_SIZE));
+            return Ok(Window { offset: self.offset, limit });
+        };
         let Some(before) = page.checked_sub(1) else {
             return Err(QueryError::PageZero { collection: collection() });
         };
-        if self.offset > 0 || self.after.is_some() {
+        if self.offset > 0 || positions > 0 {
             return Err(QueryError::PageWithPosition { collection: collection(), page });
         }
         let size = self.limit.unwrap_or(DEFAULT_PAGE_SIZE);
@@ -172,6 +192,18 @@ impl Query {
         self.with_paging(|paging| paging.after = Some(cursor))
     }
 
+    /// Returns only the records before the first record of another page of this query: the last ones of them, in their
+    /// order. With an offset, skips the last ones.
+    pub fn before(self, cursor: Cursor) -> Self {
+        self.with_paging(|paging| paging.before = Some(cursor))
+    }
+
+    /// Returns the record of this key, with as many records before it as after it, or more on one side where the other has
+    /// fewer. A page has 10 records unless [`size`](Query::size) says otherwise. For queries of one collection.
+    pub fn around(self, key: Key) -> Self {
+        self.with_paging(|paging| paging.around = Some(key))
+    }
+
     /// Returns the page with this number, from 1. A page has 10 records unless [`size`](Query::size) says otherwise.
     /// Don't combine it with [`offset`](Query::offset) or [`after`](Query::after).
     pub fn page(self, number: usize) -> Self {
@@ -185,7 +217,12 @@ impl Query {
 
     /// Counts all selected records too, those of other pages included.
     pub fn with_total(self) -> Self {
-        self.with_paging(|paging| paging.total = true)
+        self.with_paging(|paging| (paging.total, paging.total_up_to) = (true, None))
+    }
+
+    /// Counts the selected records too, but stops if there are more than `most`.
+    pub fn with_total_up_to(self, most: usize) -> Self {
+        self.with_paging(|paging| (paging.total, paging.total_up_to) = (false, Some(most)))
     }
 
     /// Returns statistics of all selected records instead of the records.

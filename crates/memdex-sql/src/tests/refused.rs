@@ -4,7 +4,8 @@ use super::super::SqlError;
 use super::*;
 use memdex_query::error::QueryError;
 use memdex_query::limits::{MAX_PAGE, MAX_PREDICATE_DEPTH};
-use memdex_query::query::{Bucket, DateUnit, GroupBy, Metric, Statistics};
+use memdex_query::query::{Bucket, Cursor, DateUnit, GroupBy, Metric, Statistics};
+use memdex_query::value::Key;
 
 fn refusal(query: &Query, dialect: Dialect) -> SqlError {
     match query.to_sql(dialect.with(&schema())) {
@@ -33,6 +34,9 @@ fn queries_without_equivalent_sql_are_refused() {
         let message = several.to_sql(dialect).unwrap_err().to_string();
         assert!(message.contains("2 collections") && message.contains("query each collection separately"), "{message}");
         assert!(Query::over(Vec::<&str>::new()).to_count_sql(dialect).is_err());
+        let cursor = Cursor { query: 0, values: vec![], collection: None, key: Key::none() };
+        assert_message(&query(Predicate::All).before(cursor), dialect, &["a page before a cursor", "after a cursor"]);
+        assert_message(&query(Predicate::All).around(Key::none()), dialect, &["a page around a key"]);
         assert_message(
             &query(field("tags").contains("x")),
             dialect,
