@@ -372,7 +372,8 @@ impl Store {
         Ok(report)
     }
 
-    /// Frees unused memory: packs row sets and the leaves of ordered indexes, and shrinks tables, lists and pages.
+    /// Frees unused memory: drops what ended snapshots kept, packs row sets and the leaves of ordered indexes, shrinks tables and
+    /// lists, and gives back pages whose records are all deleted.
     /// Useful after many deletes or a change of many values. Query results do not change. O(rows + values). Writers
     /// wait for a turn of about half a millisecond, and commit between two turns; an empty collection takes one.
     ///

@@ -58,13 +58,18 @@ pub(crate) struct Pins<'a> {
 impl<'a> Pins<'a> {
     /// Also returns the commits that have lost their last pin in `others` since the last call.
     pub(crate) fn read(in_slots: impl Iterator<Item = Commit>, others: &'a Overflow) -> (Self, Vec<Commit>) {
-        let ended = std::mem::take(&mut others.0.lock().ended);
-        (Pins::peek(in_slots, others), ended)
+        let mut counts = others.0.lock();
+        let ended = std::mem::take(&mut counts.ended);
+        (Pins::new(in_slots, others, &counts), ended)
     }
 
     /// As [`read`](Self::read), and leaves the ended ones for the next pass.
     pub(crate) fn peek(in_slots: impl Iterator<Item = Commit>, others: &'a Overflow) -> Self {
-        let others = (!others.0.lock().pins.is_empty()).then_some(others);
+        Pins::new(in_slots, others, &others.0.lock())
+    }
+
+    fn new(in_slots: impl Iterator<Item = Commit>, others: &'a Overflow, counts: &Counts) -> Self {
+        let others = (!counts.pins.is_empty()).then_some(others);
         let mut in_slots: SmallVec<[Commit; PIN_SLOTS]> = in_slots.collect();
         in_slots.sort_unstable();
         in_slots.dedup();

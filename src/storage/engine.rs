@@ -57,7 +57,7 @@ pub(crate) struct Registered {
 pub(crate) type Erase = fn(&Arc<Engine>, Arc<dyn AnyTable>) -> Box<dyn Any>;
 
 impl Engine {
-    /// With `has_reclaimer`, a thread of its own reclaims after the end of a pin.
+    /// If `has_reclaimer` is set, starts a thread that reclaims whenever a pin has ended.
     ///
     /// # Panics
     /// If the system cannot start that thread.

@@ -114,7 +114,8 @@ impl Batch {
     /// The operations are judged one by one, in their order, against the net state of those that are kept:
     ///
     /// - Two records can swap a unique value. If the operation that releases a value is left out, so is the one that takes it, and
-    ///   so on along a chain. Of two operations that take the same value, the first gets it.
+    ///   then the one that takes the value which that one would have released. If two operations take the same value, the first
+    ///   one gets it.
     /// - The operation that gave a record a value is left out, not a later one that changed the record again. Those after it on
     ///   the same key are judged again without it.
     /// - An operation that lost its values to one which is left out later gets them back, unless a later operation on its key

@@ -2,8 +2,8 @@
 //!
 //! Each value that a record takes has a slot: the record that has the value before the batch, and all records of the batch that
 //! take it, in the order of the operations that gave it to them. The first of them gets it, if the record before the batch
-//! releases it. A change of one record touches the slots of its own values only, so a chain of records that take each other's
-//! values is followed link by link.
+//! releases it. A change of one record touches only the slots of the values that it has or had. So a chain, in which each record
+//! takes the value of the next, is followed from one record to the next.
 
 use crate::hash::{self, RandomState};
 use crate::rowset::Row;

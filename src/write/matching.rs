@@ -20,7 +20,7 @@ pub struct Matching<'c, W, R: Record> {
     first: Option<usize>,
 }
 
-/// The writer of [`Collection::matching`]: each command is a commit of its own.
+/// The writer of [`Collection::matching`]: each command is one commit.
 #[derive(Debug)]
 pub struct AtOnce(());
 

@@ -62,7 +62,7 @@ fn a_unique_mail_is_unique_in_any_case() {
     assert_eq!(users.get_by(user::MAIL, "ADA@EXAMPLE.ORG").unwrap().unwrap().mail, "Ada@Example.org");
     assert_eq!(users.get_by(user::MAIL, "ZOË@example.org").unwrap().unwrap().id, 4);
     assert!(users.get_by(user::MAIL, "zoé@example.org").unwrap().is_none());
-    // A record can change the case of its own value, and two can swap.
+    // A record may change the case of its value, and two records may swap values.
     users.store(user(1, "ADA@example.org", "Ada")).unwrap();
     let old = store.snapshot();
     let swap = store.commit(|batch| {

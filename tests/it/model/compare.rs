@@ -69,8 +69,8 @@ pub(super) fn answers<R: Subject>(find: &Find<R>, tree: &Tree, shelf: &Shelf<R>)
     assert_eq!(find.count().unwrap(), expected.len(), "counted by {tree:?}");
 }
 
-/// Compares the store's statistics with the model, as far as the model knows them. What ended pins retained is reclaimed before if
-/// `is_reclaimed` is set; otherwise some of it may be left.
+/// Compares the store's statistics with the model, as far as the model knows them. If `is_reclaimed` is set, the store first drops
+/// the versions that ended snapshots retained; otherwise some of them may remain.
 pub(super) fn figures(store: &Store, world: &World, is_reclaimed: bool) {
     if is_reclaimed {
         store.optimize().unwrap();

@@ -108,7 +108,7 @@ impl Node {
     }
 }
 
-/// Starts with a tag and a field. A field with a collation has tests of its own.
+/// Starts with a tag and a field. A test by collation and one by spelling have different tags.
 fn of_field(tag: &str, schema: &Schema, field: &FieldAt) -> Fingerprinter {
     let print = match field.collation() {
         Some(collation) => Fingerprinter::new("by").text(&collation.to_string()).text(tag),
