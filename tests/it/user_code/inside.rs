@@ -207,6 +207,23 @@ fn reads_work_while_another_thread_writes() {
     );
 }
 
+/// Danger: if `get_with` held a guard of the key's shard, the writer would wait for it, and this thread for the writer.
+#[test]
+fn stats_can_be_read_inside_get_with() {
+    watched("stats in get_with", || {
+        let bed = Arc::new(Bed::new());
+        let of_writer = bed.clone();
+        let in_closure = bed.clone();
+        bed.people.get_with(1, move |person| {
+            let writer = std::thread::spawn(move || of_writer.people.delete(1).unwrap());
+            writer.join().unwrap();
+            assert_eq!(in_closure.stats().collections[0].records, 3);
+            assert_eq!(person.id, 1);
+        });
+        bed.is_well();
+    });
+}
+
 #[test]
 fn a_snapshot_dropped_inside_leaves_reclamation_to_others() {
     for place in PLACES {
