@@ -144,7 +144,7 @@ impl Tally {
                     overflowed.push(metric);
                     Value::NULL
                 }),
-                Function::Avg => float(moments.and_then(Moments::avg)),
+                Function::Avg => moments.and_then(Moments::avg).unwrap_or(Value::NULL),
                 Function::StdDev => float(moments.and_then(Moments::stddev)),
                 Function::StdDevPop => float(moments.and_then(Moments::stddev_pop)),
                 Function::Min => set.and_then(Multiset::first).cloned().unwrap_or(Value::NULL),

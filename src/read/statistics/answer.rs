@@ -3,6 +3,7 @@
 use crate::error::Commit;
 use crate::record::bound::Names;
 use crate::sync::Arc;
+use memdex_query::aggregate::nearest_float;
 use memdex_query::value::{Value, ValueRef};
 use std::ops::Deref;
 use std::time::Duration;
@@ -78,15 +79,9 @@ impl MetricValues {
         }
     }
 
-    /// A metric as a float. Wide integers are rounded. `None` for other kinds and for null.
+    /// A metric as the nearest float. `None` for kinds that are no numbers and for null.
     pub fn float(&self, metric: &str) -> Option<f64> {
-        match self.get(metric)?.as_ref() {
-            ValueRef::Float(x) => Some(x),
-            ValueRef::Int(n) => Some(n as f64),
-            ValueRef::Int128(n) => Some(n as f64),
-            ValueRef::UInt128(n) => Some(n as f64),
-            _ => None,
-        }
+        nearest_float(self.get(metric)?.as_ref())
     }
 
     /// All metrics with their names, in the order of the query.

@@ -150,7 +150,7 @@ impl Measured {
                 Function::Sum => measures.moments[at].sum().map_err(|_| {
                     QueryError::overflow(&*bound.collection, name(), bound.fields[self.field].def.name())
                 })?,
-                Function::Avg => float(measures.moments[at].avg()),
+                Function::Avg => measures.moments[at].avg().unwrap_or(Value::NULL),
                 Function::StdDev => float(measures.moments[at].stddev()),
                 Function::StdDevPop => float(measures.moments[at].stddev_pop()),
                 Function::Min => measures.extremes(at).0,

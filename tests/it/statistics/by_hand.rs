@@ -160,7 +160,16 @@ fn decimals_are_exact() {
     let p = || field("price");
     let figures = ask(&records, [p().sum(), p().avg(), p().min(), p().max(), p().percentile(50.0)]);
     assert_eq!(figures.get("sum(price)"), Some(&price("5.645").into()));
-    assert_eq!(figures.float("avg(price)"), Some(1.41125));
+    assert_eq!(
+        (figures.get("avg(price)"), figures.float("avg(price)")),
+        (Some(&price("1.41125").into()), Some(1.41125))
+    );
+    let third = ask(&records[..3], [p().avg()]);
+    assert_eq!(third.get("avg(price)"), Some(&price("4.215").into()));
+    assert_eq!(
+        ask(&records[1..], [p().avg()]).get("avg(price)"),
+        Some(&price("1.8483333333333333333333333333").into())
+    );
     assert_eq!(figures.get("min(price)"), Some(&price("-7").into()));
     assert_eq!(figures.get("max(price)"), Some(&price("12.345").into()));
     assert_eq!(figures.float("percentile(price, 50)"), Some(0.15));

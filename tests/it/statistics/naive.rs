@@ -296,6 +296,7 @@ fn figure<S: Fields>(rows: &[&S], metric: &Metric) -> Value {
             Kind::Decimal => DecimalValue::new(sum().0, 2).unwrap().into(),
             _ => sum().0.into(),
         },
+        Aggregate::Avg(_) if S::kind(field) == Kind::Decimal => mean_of_cents(sum().0, values.len() as i128),
         Aggregate::Avg(_) => (sum().1 / n).into(),
         Aggregate::Min(_) => values[0].clone(),
         Aggregate::Max(_) => values[values.len() - 1].clone(),
@@ -323,6 +324,14 @@ fn figure<S: Fields>(rows: &[&S], metric: &Metric) -> Value {
         }
         other => panic!("{other:?}"),
     }
+}
+
+/// To 28 digits behind the point, ties to even.
+fn mean_of_cents(sum: i128, count: i128) -> Value {
+    let units = sum * 10i128.pow(26);
+    let (whole, rest) = (units.div_euclid(count), units.rem_euclid(count));
+    let up = 2 * rest > count || 2 * rest == count && whole % 2 != 0;
+    DecimalValue::new(whole + i128::from(up), 28).unwrap().into()
 }
 
 fn int(value: &Value) -> i128 {

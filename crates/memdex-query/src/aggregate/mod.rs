@@ -29,5 +29,5 @@ pub use moments::Moments;
 pub use multiset::Multiset;
 pub use percentile::percentiles;
 pub use ranges::Ranges;
-pub use ratio::ratio;
+pub use ratio::{nearest_float, ratio};
 pub use zone::Zone;

@@ -126,9 +126,14 @@ impl Moments {
         }
     }
 
-    /// The mean, as the nearest `f64`; `None` for no values.
-    pub fn avg(&self) -> Option<f64> {
-        of_any_kind!(self, moments => moments.avg())
+    /// The mean; `None` for no values. Of integers and floats the nearest `f64`. Of decimals the nearest decimal, ties to even, with
+    /// as many digits after the point as fit, up to [`MAX_SCALE`](crate::value::DecimalValue::MAX_SCALE).
+    pub fn avg(&self) -> Option<Value> {
+        match self {
+            Moments::Ints(ints) => ints.avg().map(Value::from),
+            Moments::Floats(floats) => floats.avg().map(Value::from),
+            Moments::Decimals(decimals) => decimals.avg(),
+        }
     }
 
     /// The sample standard deviation, as the nearest `f64`: squared deviations are divided by the number of values
@@ -150,15 +155,13 @@ impl Moments {
 /// The unit of decimals, 10^-28, as two factors of 64 bits.
 pub(super) const DECIMAL_UNITS: [u64; 2] = [10u64.pow(14); 2];
 
-/// The mean of `count` values, from the sign and magnitude of their sum in units of two to the power of `exponent`
-/// divided by `units`.
-fn mean(count: u64, (negative, sum): (bool, Natural), exponent: i64, units: &[u64]) -> Option<f64> {
-    let divisors: Vec<u64> = [count].iter().chain(units).copied().collect();
-    (count > 0).then(|| signed(negative, sum.over(exponent, &divisors).round()))
+/// The mean of `count` values, from the sign and magnitude of their sum in units of two to the power of `exponent`.
+fn mean(count: u64, (negative, sum): (bool, Natural), exponent: i64) -> Option<f64> {
+    (count > 0).then(|| signed(negative, sum.over(exponent, &[count]).round()))
 }
 
-/// The standard deviation, from the same and the sum of squares in squared units; squared deviations are divided by
-/// `count - less`.
+/// The standard deviation, from the sum in units of two to the power of `exponent` divided by `units`, and the sum of squares in
+/// squared units. Squared deviations are divided by `count - less`.
 fn deviation(count: u64, less: u64, sum: &Natural, squares: &Natural, exponent: i64, units: &[u64]) -> Option<f64> {
     if count <= less {
         return None;

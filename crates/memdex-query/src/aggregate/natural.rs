@@ -38,6 +38,10 @@ impl Natural {
         }
     }
 
+    pub(super) fn is_odd(&self) -> bool {
+        self.bit(0)
+    }
+
     fn bit(&self, at: u64) -> bool {
         self.0.get((at / 64) as usize).is_some_and(|limb| limb >> (at % 64) & 1 == 1)
     }

@@ -1,15 +1,15 @@
-//! Quotients of finished metrics.
+//! Quotients of finished metrics, and metrics as floats.
 
 use crate::value::ValueRef;
 
 /// The quotient of two numbers, each rounded to a float; `None` if one of them is missing or the second is zero.
 pub fn ratio(numerator: ValueRef<'_>, denominator: ValueRef<'_>) -> Option<f64> {
-    let (numerator, denominator) = (nearest(numerator)?, nearest(denominator)?);
+    let (numerator, denominator) = (nearest_float(numerator)?, nearest_float(denominator)?);
     (denominator != 0.0).then(|| numerator / denominator)
 }
 
-/// The nearest float.
-fn nearest(number: ValueRef<'_>) -> Option<f64> {
+/// The float that is nearest to a number.
+pub fn nearest_float(number: ValueRef<'_>) -> Option<f64> {
     match number.canonical() {
         ValueRef::Float(x) => Some(x),
         ValueRef::Int(n) => Some(n as f64),

@@ -152,7 +152,8 @@ pub enum Aggregate {
     /// The sum of numbers: exact for integers and decimals; for floats computed exactly and rounded once, so that the
     /// order of records does not matter.
     Sum(FieldName),
-    /// The mean of numbers, as a float.
+    /// The mean of numbers: as a float; of decimals as a decimal, rounded to the nearest, ties to even, with up to 28 digits
+    /// after the point, fewer if all 38 digits would not hold them.
     Avg(FieldName),
     /// The lowest value, of any kind.
     Min(FieldName),

@@ -270,6 +270,7 @@ impl<'a> Binder<'a> {
             (Function::Sum | Function::Min | Function::Max | Function::Mode, Some(field)) => {
                 self.fields[field].def.kind()
             }
+            (Function::Avg, Some(field)) if self.fields[field].def.kind() == Kind::Decimal => Kind::Decimal,
             _ => Kind::Float,
         }
     }

@@ -2,9 +2,10 @@
 
 use super::super::natural::{multiply, to_limbs};
 use super::super::wide::{Wide, to_i128};
-use super::{DECIMAL_UNITS, deviation, mean};
+use super::{DECIMAL_UNITS, deviation};
 use crate::error::StatisticsError;
-use crate::value::{DecimalValue, Kind, Value};
+use crate::value::{DecimalValue, Kind, Value, ValueRef};
+use std::cmp::Ordering;
 
 /// The units of a number, by its scale.
 const UNITS: [u128; DecimalValue::MAX_SCALE as usize + 1] = {
@@ -94,7 +95,7 @@ impl DecimalMoments {
         loop {
             let fits = to_i128(negative, &magnitude).and_then(|units| DecimalValue::new(units, scale));
             if let Some(sum) = fits {
-                return Ok(crate::value::ValueRef::Decimal(sum).to_value());
+                return Ok(ValueRef::Decimal(sum).to_value());
             }
             // Drop trailing zeros.
             if scale == 0 || magnitude.divide(10) != 0 {
@@ -105,8 +106,26 @@ impl DecimalMoments {
     }
 
     /// See [`Moments::avg`](super::Moments::avg).
-    pub fn avg(&self) -> Option<f64> {
-        mean(self.count, self.sum.magnitude(), 0, &DECIMAL_UNITS)
+    pub fn avg(&self) -> Option<Value> {
+        let count = Some(self.count).filter(|count| *count > 0)?;
+        let (negative, mut whole) = self.sum.magnitude();
+        let rest = whole.divide(count);
+        // How the digits cut off compare with a half, and whether there are any.
+        let mut cut = u128::from(rest).saturating_mul(2).cmp(&count.into());
+        let mut inexact = rest != 0;
+        for scale in (0..=DecimalValue::MAX_SCALE).rev() {
+            let up = cut.is_gt() || (cut.is_eq() && whole.is_odd());
+            let rounded = if up { whole.plus(&1.into()) } else { whole.clone() };
+            let fits = to_i128(negative, &rounded).and_then(|units| DecimalValue::new(units, scale));
+            if let Some(mean) = fits {
+                return Some(ValueRef::Decimal(mean).to_value());
+            }
+            let digit = whole.divide(10);
+            cut = digit.cmp(&5).then(if inexact { Ordering::Greater } else { Ordering::Equal });
+            inexact |= digit != 0;
+        }
+        debug_assert!(false, "a mean lies between values that fit");
+        None
     }
 
     pub(super) fn deviation(&self, less: u64) -> Option<f64> {

@@ -58,7 +58,7 @@ impl FloatMoments {
     pub fn avg(&self) -> Option<f64> {
         match self.sum.special() {
             Some(special) if self.count > 0 => Some(special),
-            _ => mean(self.count, self.sum.magnitude(), LEAST_EXPONENT, &[]),
+            _ => mean(self.count, self.sum.magnitude(), LEAST_EXPONENT),
         }
     }
 

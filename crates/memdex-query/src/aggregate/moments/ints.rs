@@ -128,7 +128,7 @@ impl IntMoments {
             // Both are exact in `f64`, so the division rounds once.
             return Some(self.sum as f64 / self.count as f64);
         }
-        mean(self.count, self.magnitude(), 0, &[])
+        mean(self.count, self.magnitude(), 0)
     }
 
     pub(super) fn deviation(&self, less: u64) -> Option<f64> {

@@ -69,11 +69,22 @@ fn count(moments: &Moments) -> u64 {
     }
 }
 
-type Results = (u64, Result<Value, StatisticsError>, [Option<u64>; 3]);
+/// Whether a mean in units of 10^-28 is as near to the quotient as the digits of a decimal allow.
+fn is_nearest_decimal(mean: &Big, sum: &Big, count: i128) -> bool {
+    let magnitude = |n: &Big| if n.is_negative() { Big::default().minus(n) } else { n.clone() };
+    let (mut last_digit, mut most) = (Big::new(1), Big::new(i128::MAX));
+    while magnitude(mean).compare(&most).is_gt() {
+        (last_digit, most) = (last_digit.times(&Big::new(10)), most.times(&Big::new(10)));
+    }
+    let error = magnitude(&mean.times(&Big::new(count)).minus(sum));
+    error.times(&Big::new(2)).compare(&last_digit.times(&Big::new(count))).is_le()
+}
+
+type Results = (u64, Result<Value, StatisticsError>, Option<Value>, [Option<u64>; 2]);
 
 fn results(moments: &Moments) -> Results {
-    let bits = [moments.avg(), moments.stddev(), moments.stddev_pop()].map(|result| result.map(f64::to_bits));
-    (count(moments), moments.sum(), bits)
+    let bits = [moments.stddev(), moments.stddev_pop()].map(|result| result.map(f64::to_bits));
+    (count(moments), moments.sum(), moments.avg(), bits)
 }
 
 proptest! {
@@ -104,9 +115,12 @@ proptest! {
         let scale = if kind == Kind::Float { Big::new(1) } else { Big::new(1).shifted(1_080) };
         match all.avg() {
             None => prop_assert_eq!(n, 0),
-            Some(avg) => {
-                let divisor = unit(kind).times(&Big::new(n));
-                prop_assert!(is_nearest(avg, &sum.times(&scale), &divisor, 1_080), "{}", avg);
+            Some(avg) => match avg.as_ref() {
+                ValueRef::Float(avg) => {
+                    let divisor = unit(kind).times(&Big::new(n));
+                    prop_assert!(is_nearest(avg, &sum.times(&scale), &divisor, 1_080), "{}", avg);
+                }
+                _ => prop_assert!(is_nearest_decimal(&exact(&avg), &sum, n), "{}", avg),
             }
         }
         let squares = values.iter().fold(Big::default(), |sum, value| sum.plus(&exact(value).times(&exact(value))));
@@ -149,23 +163,23 @@ fn results_of_few_values_and_of_none() {
         assert_eq!((none.avg(), none.stddev(), none.stddev_pop()), (None, None, None));
     }
     let one = moments(Kind::Int, &[Value::from(7)]);
-    assert_eq!((one.avg(), one.stddev(), one.stddev_pop()), (Some(7.0), None, Some(0.0)));
+    assert_eq!((one.avg(), one.stddev(), one.stddev_pop()), (Some(7.0.into()), None, Some(0.0)));
     let mut known = moments(Kind::Int, [2, 4, 4, 4, 5, 5, 7, 9].map(Value::from).iter());
     assert_eq!(known.stddev_pop(), Some(2.0));
     known.add(ValueRef::Null);
-    assert_eq!((count(&known), known.avg()), (8, Some(5.0)));
+    assert_eq!((count(&known), known.avg()), (8, Some(5.0.into())));
     assert!(Moments::new(Kind::Str, false).is_none());
     let mut without = Moments::new(Kind::Int, false).unwrap();
     without.add(ValueRef::Int(1));
     without.add(ValueRef::Int(2));
-    assert_eq!((without.avg(), without.stddev()), (Some(1.5), None));
+    assert_eq!((without.avg(), without.stddev()), (Some(1.5.into()), None));
 }
 
 #[test]
 fn a_sum_that_overflows_is_refused_but_has_a_mean() {
     let mut wide = moments(Kind::Int, [u128::MAX, 1].map(Value::from).iter());
     assert_eq!(wide.sum(), Err(StatisticsError::Overflow { kind: Kind::Int }));
-    assert_eq!(wide.avg(), Some(2f64.powi(127)));
+    assert_eq!(wide.avg(), Some(2f64.powi(127).into()));
     wide.add(ValueRef::Int(-1));
     assert_eq!(wide.sum(), Ok(Value::from(u128::MAX)));
     let low = moments(Kind::Int, [i128::MIN, -1].map(Value::from).iter());
@@ -175,7 +189,7 @@ fn a_sum_that_overflows_is_refused_but_has_a_mean() {
     let error = moments(Kind::Decimal, &decimals).sum().unwrap_err();
     assert!(error.to_string().contains("a decimal"), "{error}");
     let infinite = moments(Kind::Float, [1.0, f64::INFINITY].map(Value::from).iter());
-    assert_eq!((infinite.avg(), infinite.sum()), (Some(f64::INFINITY), Ok(Value::from(f64::INFINITY))));
+    assert_eq!((infinite.avg(), infinite.sum()), (Some(f64::INFINITY.into()), Ok(Value::from(f64::INFINITY))));
     assert!(infinite.stddev().is_some_and(f64::is_nan));
 }
 
@@ -186,4 +200,27 @@ fn partial_sums_are_sums() {
     let mut whole = Moments::new(Kind::Int, false).unwrap();
     [1, 2, 3].iter().for_each(|n| whole.add(ValueRef::Int(*n)));
     assert_eq!(results(&Moments::Ints(parts)), results(&whole));
+}
+
+#[test]
+fn means_of_decimals_are_rounded_to_even_at_the_last_digit_that_fits() {
+    let mean = |texts: &[&str]| {
+        let values: Vec<Value> = texts.iter().map(|text| Value::from_text(Kind::Decimal, text).unwrap()).collect();
+        moments(Kind::Decimal, &values).avg().unwrap().as_ref().to_string()
+    };
+    let tiny = |digit: u8| format!("0.000000000000000000000000000{digit}");
+    assert_eq!(mean(&["0.1", "0.2"]), "0.15");
+    assert_eq!(mean(&["1", "0", "0"]), format!("0.{}", "3".repeat(28)));
+    assert_eq!(mean(&["-2", "0", "0"]), format!("-0.{}7", "6".repeat(27)));
+    // Halves of the last digit.
+    assert_eq!(mean(&[&tiny(1), &tiny(2)]), tiny(2));
+    assert_eq!(mean(&[&tiny(2), &tiny(3)]), tiny(2));
+    // Fewer digits fit behind the point of a great number.
+    let great = "9999999999999999999999999999999999";
+    assert_eq!(mean(&[great, great, "1"]), "6666666666666666666666666666666666.3333");
+    let max = i128::MAX.to_string();
+    assert_eq!(mean(&[&max, &max]), max);
+    assert_eq!(mean(&[&max, "0"]), "85070591730234615865843651857942052864");
+    let min = i128::MIN.to_string();
+    assert_eq!(mean(&[&min, &min, &min]), min);
 }
