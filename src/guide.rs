@@ -3,6 +3,7 @@
 //! | page | task |
 //! | --- | --- |
 //! | [`queries`] | filter, sort, page through, search several collections, explain |
+//! | [`json`] | send and store queries, predicates and statistics as JSON |
 //! | [`statistics`] | count, sum and group, histograms, materialized aggregates |
 //! | [`writing`] | batches, bulk, background writer, conditional writes, refusals |
 //! | [`documents`] | JSON documents, key/value records, types of other crates |
@@ -19,6 +20,9 @@
 
 #[doc = include_str!("../docs/guide/queries.md")]
 pub mod queries {}
+
+#[doc = include_str!("../docs/guide/json.md")]
+pub mod json {}
 
 #[doc = include_str!("../docs/guide/statistics.md")]
 pub mod statistics {}

@@ -389,7 +389,7 @@ proptest! {
 fn documents_have_collations_too() {
     use memdex::json;
     let schema = json!({
-        "version": 1,
+        "version": 2,
         "fields": [
             { "name": "id", "kind": "integer", "key": true },
             { "name": "mail", "kind": "string", "collate": "nocase", "index": "unique" },

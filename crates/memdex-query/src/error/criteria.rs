@@ -1,6 +1,6 @@
 //! JSON criteria that are not a predicate.
 
-use super::suggest::nearest;
+use super::suggest::DidYouMean;
 use std::error::Error;
 
 errors! {
@@ -16,9 +16,13 @@ errors! {
             found: &'static str,
         } => ("{place} must be a JSON object of fields and their criteria, not {found}"),
         /// An unknown operator of a field.
-        UnknownOperator [field, operator] {} => (
-            "field {field:?} has the unknown operator {operator:?}; the operators are {OPERATORS} and not{}",
-            suggestion(operator)
+        UnknownOperator [field, operator] {
+            /// The operators that exist.
+            known: Vec<String>,
+        } => (
+            "field {field:?} has the unknown operator {operator:?}; the operators are {}{}",
+            known.join(", "),
+            DidYouMean(operator.trim_start_matches('$'), known)
         ),
         /// An unknown name that begins with `$`; no field can have such a name.
         UnknownJoin [] {
@@ -57,17 +61,6 @@ errors! {
             limit: usize,
         } => ("the criteria are nested deeper than {limit} levels: flatten them"),
     }
-}
-
-/// Every operator of a field, except `not`.
-const OPERATORS: &str = "eq, ne, gt, gte, lt, lte, between, in, not_in, is_null, like, starts_with, ends_with, \
-                         contains_str, eq_ignore_case, like_ignore_case, starts_with_ignore_case, \
-                         ends_with_ignore_case, contains_str_ignore_case, contains, any, all";
-
-fn suggestion(operator: &str) -> String {
-    let known: Vec<String> = OPERATORS.split(", ").map(String::from).collect();
-    let near = nearest(operator.trim_start_matches('$'), &known);
-    near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"))
 }
 
 fn of_field(field: &str) -> String {

@@ -69,4 +69,4 @@ pub use criteria::CriteriaError;
 pub use query::QueryError;
 pub use schema::{Conflict, KeyError, SchemaError};
 pub use statistics::StatisticsError;
-pub use suggest::{ItHas, nearest};
+pub use suggest::{DidYouMean, ItHas, nearest};

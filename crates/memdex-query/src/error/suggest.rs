@@ -15,8 +15,16 @@ impl fmt::Display for ItHas<'_> {
         if self.known.is_empty() {
             return f.write_str("it has none");
         }
-        write!(f, "it has {}", self.known.join(", "))?;
-        match nearest(self.name, self.known) {
+        write!(f, "it has {}{}", self.known.join(", "), DidYouMean(self.name, self.known))
+    }
+}
+
+/// Writes ``; did you mean `a`?``, or nothing if no known name is near the name.
+pub struct DidYouMean<'a>(pub &'a str, pub &'a [String]);
+
+impl fmt::Display for DidYouMean<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match nearest(self.0, self.1) {
             Some(name) => write!(f, "; did you mean `{name}`?"),
             None => Ok(()),
         }

@@ -1,6 +1,8 @@
 //! Buckets as plain data: the parts of a group's key.
 
 use super::FieldName;
+#[cfg(feature = "serde")]
+use super::form::is_default;
 use crate::value::Value;
 use std::borrow::Cow;
 use std::time::Duration;
@@ -31,14 +33,14 @@ use std::time::Duration;
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case", deny_unknown_fields))]
 pub enum Bucket {
     /// Each value is a bucket, also each value of a field of many.
     Values {
         /// The field.
         field: FieldName,
         /// The key of the records without a value, in place of null.
-        #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
+        #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "is_default"))]
         missing: Option<Value>,
     },
     /// Numbers or times in buckets of one width. A bucket is named by the lowest number, or the first moment, in it.
@@ -48,6 +50,7 @@ pub enum Bucket {
         /// A number above zero; for timestamps, in nanoseconds.
         width: Value,
         /// A number at which a bucket begins; for timestamps, in nanoseconds since 1970.
+        #[cfg_attr(feature = "serde", serde(default = "zero", skip_serializing_if = "is_zero"))]
         offset: Value,
     },
     /// Ranges of values, in the order of this list. The result includes empty ones. A bucket is named by its bounds, as
@@ -66,12 +69,13 @@ pub enum Bucket {
         unit: DateUnit,
         /// The time zone: `UTC`, an offset like `+02:00`, or with the feature `time-zones` an IANA name like
         /// `Europe/Zurich`. Dates take `UTC` only.
+        #[cfg_attr(feature = "serde", serde(default = "utc", skip_serializing_if = "is_utc"))]
         zone: Cow<'static, str>,
         /// The number of units in a bucket, see [`DateStep::every`].
         #[cfg_attr(feature = "serde", serde(default = "one", skip_serializing_if = "is_one"))]
         every: u32,
         /// The seconds by which each bucket begins later, see [`DateStep::offset_seconds`].
-        #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "is_zero"))]
+        #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "is_default"))]
         offset_seconds: i64,
     },
 }
@@ -197,6 +201,27 @@ impl From<DateUnit> for DateStep {
     }
 }
 
+const UTC: Cow<'static, str> = Cow::Borrowed("UTC");
+
+fn zero() -> Value {
+    Value::from(0)
+}
+
+#[cfg(feature = "serde")]
+fn is_zero(offset: &Value) -> bool {
+    *offset == zero()
+}
+
+#[cfg(feature = "serde")]
+fn utc() -> Cow<'static, str> {
+    UTC
+}
+
+#[cfg(feature = "serde")]
+fn is_utc(zone: &str) -> bool {
+    zone == UTC
+}
+
 #[cfg(feature = "serde")]
 fn one() -> u32 {
     1
@@ -205,11 +230,6 @@ fn one() -> u32 {
 #[cfg(feature = "serde")]
 fn is_one(every: &u32) -> bool {
     *every == 1
-}
-
-#[cfg(feature = "serde")]
-fn is_zero(offset: &i64) -> bool {
-    *offset == 0
 }
 
 impl Bucket {
@@ -242,7 +262,7 @@ impl Bucket {
 
     /// Numbers in buckets of this width, one of which begins at zero.
     pub fn width(field: impl Into<FieldName>, width: impl Into<Value>) -> Self {
-        Bucket::Width { field: field.into(), width: width.into(), offset: Value::from(0) }
+        Bucket::Width { field: field.into(), width: width.into(), offset: zero() }
     }
 
     /// Numbers in buckets of this width, one of which begins at `offset`.
@@ -291,7 +311,7 @@ impl Bucket {
 
     /// Times or dates by the calendar in UTC: by a [`DateUnit`], or by a [`DateStep`] of several.
     pub fn date(field: impl Into<FieldName>, step: impl Into<DateStep>) -> Self {
-        Bucket::date_in(field, step, "UTC")
+        Bucket::date_in(field, step, UTC)
     }
 
     /// Times by the calendar in a time zone.

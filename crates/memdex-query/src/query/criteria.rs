@@ -1,5 +1,6 @@
 //! Predicates from JSON criteria.
 
+use super::operator::Operator;
 use super::{FieldName, Predicate, TextTest};
 use crate::error::CriteriaError;
 use crate::limits::MAX_PREDICATE_DEPTH;
@@ -22,7 +23,8 @@ impl Predicate {
     ///
     /// Operators: `eq`, `ne`, `gt`, `gte`, `lt`, `lte` take a plain value, `between` an array of the first and the last
     /// value, `in` and `not_in` an array, `is_null` a bool; `like`, `starts_with`, `ends_with` and `contains_str` take
-    /// a string, each also with the suffix `_ignore_case`, as does `eq_ignore_case`; `contains`, `any` and `all` are
+    /// a string, each also with the suffix `_ignore_case`, as does `eq_ignore_case`; `eq_str` is
+    /// equality of characters, also in fields with a collation; `contains`, `any` and `all` are
     /// for fields of many values; `not` takes a map of operators and negates it. Each means the same as the method of
     /// [`field`](crate::query::field). `not_in` is to `in` as `ne` is to `eq`: the field has a value, and it is none of
     /// these.
@@ -61,6 +63,9 @@ impl Predicate {
         map(criteria, "the criteria", MAX_PREDICATE_DEPTH)
     }
 }
+
+/// Two criteria make any range, and `$and` and `$or` join maps.
+const NO_CRITERIA: [Operator; 3] = [Operator::Range, Operator::And, Operator::Or];
 
 /// One level fewer; an error at the limit.
 fn below(levels: usize) -> Result<usize, CriteriaError> {
@@ -122,49 +127,48 @@ impl Criterion<'_> {
     }
 
     fn operator(&self, operator: &str, operand: &Json, levels: usize) -> Result<Predicate, CriteriaError> {
-        let name = || self.name();
-        let value = |operator| self.value(operator, operand);
-        let from = |operator, bound: fn(Value) -> Bound<Value>| {
-            Ok(Predicate::Range(name(), bound(value(operator)?), Bound::Unbounded))
+        use Bound::{Excluded, Included, Unbounded};
+        let unknown = || CriteriaError::UnknownOperator {
+            field: self.name.to_owned(),
+            operator: operator.to_owned(),
+            known: Operator::names_without(&NO_CRITERIA),
         };
-        let to = |operator, bound: fn(Value) -> Bound<Value>| {
-            Ok(Predicate::Range(name(), Bound::Unbounded, bound(value(operator)?)))
-        };
-        match operator {
-            "eq" => Ok(Predicate::Eq(name(), value("eq")?)),
-            "ne" => Ok(Predicate::Ne(name(), value("ne")?)),
-            "gt" => from("gt", Bound::Excluded),
-            "gte" => from("gte", Bound::Included),
-            "lt" => to("lt", Bound::Excluded),
-            "lte" => to("lte", Bound::Included),
-            "between" => match operand {
+        let operator = Operator::named(operator).ok_or_else(unknown)?;
+        let (name, verb) = (self.name(), operator.name());
+        let value = || self.value(verb, operand);
+        Ok(match operator {
+            Operator::Eq => Predicate::Eq(name, value()?),
+            Operator::Ne => Predicate::Ne(name, value()?),
+            Operator::Gt => Predicate::Range(name, Excluded(value()?), Unbounded),
+            Operator::Gte => Predicate::Range(name, Included(value()?), Unbounded),
+            Operator::Lt => Predicate::Range(name, Unbounded, Excluded(value()?)),
+            Operator::Lte => Predicate::Range(name, Unbounded, Included(value()?)),
+            Operator::Between => match operand {
                 Json::Array(ends) if ends.len() == 2 => {
-                    let end = |at: usize| Ok(Bound::Included(self.value("between", &ends[at])?));
-                    Ok(Predicate::Range(name(), end(0)?, end(1)?))
+                    Predicate::Range(name, Included(self.value(verb, &ends[0])?), Included(self.value(verb, &ends[1])?))
                 }
-                other => Err(self.wrong("between", "an array of the first and the last value", other)),
+                other => return Err(self.wrong(verb, "an array of the first and the last value", other)),
             },
-            "in" => self.one_of("in", operand),
-            "not_in" => {
-                let (values, _) = self.values("not_in", operand)?;
-                Ok(!Predicate::In(name(), values) & !Predicate::IsNull(name()))
+            Operator::In => self.one_of(verb, operand)?,
+            Operator::NotIn => {
+                let (values, _) = self.values(verb, operand)?;
+                !Predicate::In(name.clone(), values) & !Predicate::IsNull(name)
             }
-            "is_null" => match operand {
-                Json::Bool(true) => Ok(Predicate::IsNull(name())),
-                Json::Bool(false) => Ok(!Predicate::IsNull(name())),
-                other => Err(self.wrong("is_null", "a bool", other)),
+            Operator::IsNull => match operand {
+                Json::Bool(true) => Predicate::IsNull(name),
+                Json::Bool(false) => !Predicate::IsNull(name),
+                other => return Err(self.wrong(verb, "a bool", other)),
             },
-            "contains" => Ok(Predicate::AnyOf(name(), vec![value("contains")?])),
-            "any" => Ok(Predicate::AnyOf(name(), self.present("any", operand)?)),
-            "all" => Ok(Predicate::AllOf(name(), self.present("all", operand)?)),
-            "not" => Ok(!self.operators("not", operand, levels)?),
-            other => match TextTest::kinds().find(|test| test.name() == other) {
-                Some(test) => {
-                    Ok(Predicate::Text(name(), TextTest { pattern: self.text(test.name(), operand)?, ..test }))
-                }
-                None => Err(CriteriaError::UnknownOperator { field: self.name.to_owned(), operator: other.to_owned() }),
-            },
-        }
+            Operator::Text(op, ignore_case) => {
+                let Json::String(pattern) = operand else { return Err(self.wrong(verb, "a string", operand)) };
+                Predicate::Text(name, TextTest { op, pattern: pattern.clone(), ignore_case })
+            }
+            Operator::Contains => Predicate::AnyOf(name, vec![value()?]),
+            Operator::Any => Predicate::AnyOf(name, self.present(verb, operand)?),
+            Operator::All => Predicate::AllOf(name, self.present(verb, operand)?),
+            Operator::Not => !self.operators(verb, operand, levels)?,
+            Operator::Range | Operator::And | Operator::Or => return Err(unknown()),
+        })
     }
 
     /// One of these values; or a missing one, if null is in the array.
@@ -203,13 +207,6 @@ impl Criterion<'_> {
         value.map(|value| value.to_value()).ok_or_else(|| self.wrong(operator, expected, operand))
     }
 
-    fn text(&self, operator: &'static str, operand: &Json) -> Result<String, CriteriaError> {
-        match operand {
-            Json::String(text) => Ok(text.clone()),
-            other => Err(self.wrong(operator, "a string", other)),
-        }
-    }
-
     fn wrong(&self, operator: &'static str, expected: &'static str, found: &Json) -> CriteriaError {
         CriteriaError::WrongOperand { field: self.name.to_owned(), operator, expected, found: json_type_name(found) }
     }
@@ -218,7 +215,7 @@ impl Criterion<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::query::field;
+    use crate::query::{TextOp, field};
     use serde_json::json;
 
     #[test]
@@ -242,6 +239,7 @@ mod tests {
             (json!({ "a": { "starts_with": "x" } }), a().starts_with("x")),
             (json!({ "a": { "ends_with": "x" } }), a().ends_with("x")),
             (json!({ "a": { "contains_str": "x" } }), a().contains_str("x")),
+            (json!({ "a": { "eq_str": "x" } }), Predicate::Text("a".into(), TextTest::new(TextOp::Eq, "x"))),
             (json!({ "a": { "eq_ignore_case": "x" } }), a().eq_ignore_case("x")),
             (json!({ "a": { "like_ignore_case": "x" } }), a().like_ignore_case("x")),
             (json!({ "a": { "starts_with_ignore_case": "x" } }), a().starts_with_ignore_case("x")),
@@ -296,8 +294,15 @@ mod tests {
         ] {
             assert_eq!(Predicate::from_criteria(&criteria).unwrap_err().to_string(), expected);
         }
-        let unknown = Predicate::from_criteria(&json!({ "a": { "$gt": 1 } })).unwrap_err();
-        assert_eq!(unknown, CriteriaError::UnknownOperator { field: "a".into(), operator: "$gt".into() });
+        for (operator, suggestion) in [("$gt", "gt"), ("betwen", "between"), ("startswith", "starts_with")] {
+            let unknown = Predicate::from_criteria(&json!({ "a": { operator: 1 } })).unwrap_err().to_string();
+            let begin =
+                format!("field \"a\" has the unknown operator {operator:?}; the operators are eq, ne, gt, gte, ");
+            assert!(unknown.starts_with(&begin), "{unknown}");
+            assert!(unknown.ends_with(&format!("; did you mean `{suggestion}`?")), "{unknown}");
+        }
+        let join = Predicate::from_criteria(&json!({ "a": { "or": [] } })).unwrap_err();
+        assert!(matches!(join, CriteriaError::UnknownOperator { .. }), "{join}");
     }
 
     /// On a small stack, and without being dropped by recursion either.

@@ -1,13 +1,13 @@
-//! The serde forms of plain data: their version, bounds in one spelling, and the limit of recursion.
+//! The serde forms of plain data: their version, and the limit of recursion.
 
 /// The `version` entry of a form: always written; the current version where it is missing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct FormVersion;
 
 #[cfg(feature = "serde")]
-pub(super) use with_serde::{BoundForm, Level, guarded, too_deep};
-#[cfg(feature = "serde")]
 pub use with_serde::{FORM_VERSION, FormVersionError, Versioned};
+#[cfg(feature = "serde")]
+pub(super) use with_serde::{Level, guarded, is_default};
 
 #[cfg(feature = "serde")]
 mod with_serde {
@@ -17,11 +17,10 @@ mod with_serde {
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
     use std::cell::Cell;
     use std::fmt;
-    use std::ops::Bound;
 
     /// The version of the serde forms of [`Query`](crate::query::Query), [`Schema`](crate::schema::Schema) and
     /// [`Versioned`] values. It changes when a form changes so that an older memdex can't read it.
-    pub const FORM_VERSION: u32 = 1;
+    pub const FORM_VERSION: u32 = 2;
 
     /// A form has a version that this memdex does not read.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +33,11 @@ mod with_serde {
     impl fmt::Display for FormVersionError {
         fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             let version = self.version;
-            write!(f, "form version {version} is unknown, this memdex reads version {FORM_VERSION}: update memdex")
+            let advice = match version {
+                0..FORM_VERSION => "write the form again",
+                _ => "update memdex",
+            };
+            write!(f, "form version {version} is unknown, this memdex reads version {FORM_VERSION}: {advice}")
         }
     }
 
@@ -68,11 +71,11 @@ mod with_serde {
     /// use memdex_query::query::{Predicate, Versioned, field};
     /// use serde_json::json;
     ///
-    /// let form = json!({ "version": 1, "value": { "eq": ["status", "paid"] } });
+    /// let form = json!({ "version": 2, "value": { "eq": ["status", "paid"] } });
     /// assert_eq!(serde_json::to_value(Versioned::new(field("status").eq("paid")))?, form);
     /// assert_eq!(serde_json::from_value::<Versioned<Predicate>>(form)?.into_inner(), field("status").eq("paid"));
     /// let unknown = serde_json::from_value::<Versioned<Predicate>>(json!({ "version": 9, "value": "all" })).unwrap_err();
-    /// assert_eq!(unknown.to_string(), "form version 9 is unknown, this memdex reads version 1: update memdex");
+    /// assert_eq!(unknown.to_string(), "form version 9 is unknown, this memdex reads version 2: update memdex");
     /// # }
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -128,17 +131,9 @@ mod with_serde {
         T::deserialize(from)
     }
 
-    pub(in crate::query) fn too_deep<S: Serializer>(_: S) -> Result<S::Ok, S::Error> {
-        Err(serde::ser::Error::custom(QueryError::too_deep(MAX_PREDICATE_DEPTH)))
-    }
-
-    /// Bounds as `"unbounded"`, `{"included": value}` and `{"excluded": value}`.
-    #[derive(Serialize, Deserialize)]
-    #[serde(remote = "Bound", rename_all = "snake_case")]
-    pub(in crate::query) enum BoundForm<T> {
-        Unbounded,
-        Included(T),
-        Excluded(T),
+    /// Whether a form leaves this out.
+    pub(in crate::query) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+        *value == T::default()
     }
 }
 

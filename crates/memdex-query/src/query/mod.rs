@@ -8,10 +8,16 @@ mod field;
 mod filter;
 mod fingerprint;
 mod form;
+#[cfg(feature = "serde")]
+mod operator;
 mod order;
 mod predicate;
+#[cfg(feature = "serde")]
+mod predicate_form;
 mod question;
 mod statistics;
+#[cfg(feature = "serde")]
+mod statistics_form;
 mod text;
 mod text_methods;
 

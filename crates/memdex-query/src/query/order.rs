@@ -39,6 +39,7 @@ pub enum Nulls {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(from = "form::OrderForm", into = "form::OrderForm"))]
 pub struct OrderBy {
     /// The field, of single values.
     pub field: FieldName,
@@ -46,6 +47,45 @@ pub struct OrderBy {
     pub direction: Direction,
     /// The position of missing values.
     pub nulls: Nulls,
+}
+
+#[cfg(feature = "serde")]
+mod form {
+    use super::{Direction, FieldName, Nulls, OrderBy};
+    use crate::query::form::is_default;
+    use serde::{Deserialize, Serialize};
+
+    /// A sort field without defaults.
+    #[derive(Serialize, Deserialize)]
+    #[serde(rename = "OrderBy", deny_unknown_fields)]
+    pub(super) struct OrderForm {
+        field: FieldName,
+        #[serde(default, skip_serializing_if = "is_default")]
+        direction: Option<Direction>,
+        #[serde(default, skip_serializing_if = "is_default")]
+        nulls: Option<Nulls>,
+    }
+
+    fn of(field: FieldName, direction: Direction) -> OrderBy {
+        match direction {
+            Direction::Ascending => OrderBy::ascending(field),
+            Direction::Descending => OrderBy::descending(field),
+        }
+    }
+
+    impl From<OrderBy> for OrderForm {
+        fn from(OrderBy { field, direction, nulls }: OrderBy) -> Self {
+            let nulls = Some(nulls).filter(|nulls| *nulls != of(field.clone(), direction).nulls);
+            OrderForm { field, direction: Some(direction).filter(|to| *to != Direction::Ascending), nulls }
+        }
+    }
+
+    impl From<OrderForm> for OrderBy {
+        fn from(OrderForm { field, direction, nulls }: OrderForm) -> Self {
+            let order = of(field, direction.unwrap_or(Direction::Ascending));
+            OrderBy { nulls: nulls.unwrap_or(order.nulls), ..order }
+        }
+    }
 }
 
 impl OrderBy {

@@ -32,8 +32,9 @@ pub type FieldName = Cow<'static, str>;
 ///
 /// # Serde form
 ///
-/// A predicate is an object with one entry, `{operator: operand}`, or the string `"all"`.
-/// [`Query`](crate::query::Query) has the version of the form.
+/// A predicate is an object with one entry, `{operator: operand}`, or the string `"all"`. Operators have the names of
+/// [criteria](Predicate::from_criteria). [`Query`](crate::query::Query) has the version of the form. The form needs a
+/// format that describes itself, such as JSON.
 ///
 /// ```
 /// # #[cfg(feature = "documents")] {
@@ -44,8 +45,8 @@ pub type FieldName = Cow<'static, str>;
 /// let form = json!({ "and": [
 ///     { "eq": ["status", "paid"] },
 ///     { "or": [
-///         { "range": ["amount", { "included": 5 }, { "included": 10 }] },
-///         { "not": { "text": ["note", { "op": "starts_with", "pattern": "x", "ignore_case": false }] } },
+///         { "between": ["amount", 5, 10] },
+///         { "not": { "starts_with": ["note", "x"] } },
 ///     ] },
 /// ] });
 /// assert_eq!(serde_json::to_value(&predicate)?, form);
@@ -54,8 +55,6 @@ pub type FieldName = Cow<'static, str>;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Predicate {
     /// Every record.
     #[default]
@@ -69,11 +68,7 @@ pub enum Predicate {
     /// The field has no value.
     IsNull(FieldName),
     /// The field has a value between these bounds.
-    Range(
-        FieldName,
-        #[cfg_attr(feature = "serde", serde(with = "super::form::BoundForm"))] Bound<Value>,
-        #[cfg_attr(feature = "serde", serde(with = "super::form::BoundForm"))] Bound<Value>,
-    ),
+    Range(FieldName, Bound<Value>, Bound<Value>),
     /// The field has a string that matches.
     Text(FieldName, TextTest),
     /// The field, of many values, has at least one of these; `contains` is this with one value.
@@ -88,7 +83,6 @@ pub enum Predicate {
     Not(Part),
     /// A predicate that was nested too deep. Every query refuses it
     /// ([`QueryError::TooDeep`](crate::error::QueryError::TooDeep)), and serde does not write it.
-    #[cfg_attr(feature = "serde", serde(skip_deserializing, serialize_with = "super::form::too_deep"))]
     TooDeep,
 }
 

@@ -1,25 +1,35 @@
 //! A whole query as plain data: the collections, a filter, and the results to return.
 
 use super::form::FormVersion;
+#[cfg(feature = "serde")]
+use super::form::is_default;
 use super::{Cursor, FieldName, IntoOrder, OrderBy, Predicate, Statistics};
 use crate::error::QueryError;
 use crate::limits::{DEFAULT_PAGE_SIZE, MAX_PAGE};
 use crate::value::Key;
 
 /// A query as plain data, without record types. Typed fields, names at run time and criteria maps all make one.
-/// `Store::query` executes it. With the feature `serde` you can send and store it.
+/// `Store::query` executes it. With the feature `serde` you can send and store it, in a format that describes itself, such
+/// as JSON. The form leaves out defaults, except the version. Unknown entries are errors.
 ///
 /// ```
 /// use memdex::{Query, field};
 /// let query = Query::over(["Payment"]).filter(field("status").eq("completed")).order_by(field("amount").desc()).limit(10);
-/// # #[cfg(feature = "json")] {
-/// let text = serde_json::to_string(&query)?;
-/// assert_eq!(serde_json::from_str::<Query>(&text)?, query);
+/// # #[cfg(feature = "documents")] {
+/// let form = memdex::json!({
+///     "version": 2,
+///     "collections": ["Payment"],
+///     "filter": { "eq": ["status", "completed"] },
+///     "ask": { "records": { "order": [{ "field": "amount", "direction": "descending" }], "limit": 10 } },
+/// });
+/// assert_eq!(serde_json::to_value(&query)?, form);
+/// assert_eq!(serde_json::from_value::<Query>(form)?, query);
 /// # }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 #[must_use]
 pub struct Query {
     #[cfg_attr(feature = "serde", serde(default))]
@@ -27,10 +37,10 @@ pub struct Query {
     /// The names of the collections.
     pub collections: Vec<FieldName>,
     /// Selects records.
-    #[cfg_attr(feature = "serde", serde(default))]
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "is_default"))]
     pub filter: Predicate,
     /// The results to return.
-    #[cfg_attr(feature = "serde", serde(default))]
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "is_default"))]
     pub ask: Ask,
 }
 
@@ -70,31 +80,38 @@ impl Default for Ask {
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(default))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 pub struct Paging {
     /// The sort fields; the key breaks ties.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "is_default"))]
     pub order: Vec<OrderBy>,
     /// The fields to return; all declared fields if empty.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "is_default"))]
     pub select: Vec<FieldName>,
     /// The most records to return, or the size of a page: 1 to [`limits::MAX_PAGE`](crate::limits::MAX_PAGE). `None` is
     /// all records, or [`limits::DEFAULT_PAGE_SIZE`](crate::limits::DEFAULT_PAGE_SIZE) with a page number.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "is_default"))]
     pub limit: Option<usize>,
     /// The number of records to skip.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "is_default"))]
     pub offset: usize,
     /// The number of the page, from 1.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "is_default"))]
     pub page: Option<usize>,
     /// Return only records after this position.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "is_default"))]
     pub after: Option<Cursor>,
     /// Return only records before this position: the last ones, in their order.
-    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "is_default"))]
     pub before: Option<Cursor>,
     /// Return the record of this key, with those before it and after it.
-    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "is_default"))]
     pub around: Option<Key>,
     /// Whether to count all selected records.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "is_default"))]
     pub total: bool,
     /// Count the selected records, but stop behind this many.
-    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "is_default"))]
     pub total_up_to: Option<usize>,
 }
 

@@ -1,5 +1,7 @@
 //! Statistics as plain data: metrics, and the groups that they are computed for.
 
+#[cfg(feature = "serde")]
+use super::form::is_default;
 use super::{Bucket, Field, FieldName, NamedField, Predicate};
 use crate::limits::MAX_GROUP_LEVELS;
 use crate::value::{Number, Value};
@@ -26,6 +28,9 @@ use std::borrow::Cow;
 ///
 /// # Serde form
 ///
+/// Aggregates have the names of the methods that make them. Defaults are left out: the default name of a metric, and
+/// what is empty or false. The form needs a format that describes itself, such as JSON.
+///
 /// ```
 /// # #[cfg(feature = "documents")] {
 /// use memdex::{Bucket, GroupBy, Metric, field, json};
@@ -34,12 +39,11 @@ use std::borrow::Cow;
 /// let statistics = Statistics::of([Metric::count()])
 ///     .group_by(GroupBy::new([Bucket::width("amount", 100)]).metrics([field("amount").sum()]).top(3, "sum(amount)"));
 /// let form = json!({
-///     "metrics": [{ "name": "count", "aggregate": "count" }],
+///     "metrics": [{ "aggregate": "count" }],
 ///     "groups": {
-///         "by": [{ "width": { "field": "amount", "width": 100, "offset": 0 } }],
-///         "empty": false,
-///         "top": { "groups": 3, "metric": "sum(amount)", "descending": true },
-///         "within": { "metrics": [{ "name": "sum(amount)", "aggregate": { "sum": "amount" } }], "groups": null },
+///         "by": [{ "width": { "field": "amount", "width": 100 } }],
+///         "top": { "groups": 3, "metric": "sum(amount)" },
+///         "within": { "metrics": [{ "aggregate": { "sum": "amount" } }] },
 ///     },
 /// });
 /// assert_eq!(serde_json::to_value(&statistics)?, form);
@@ -52,10 +56,13 @@ use std::borrow::Cow;
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 pub struct Statistics {
     /// Metrics of all records together.
-    #[cfg_attr(feature = "serde", serde(default))]
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "is_default"))]
     pub metrics: Vec<Metric>,
     /// Groups of the records.
-    #[cfg_attr(feature = "serde", serde(default, deserialize_with = "super::form::guarded"))]
+    #[cfg_attr(
+        feature = "serde",
+        serde(default, deserialize_with = "super::form::guarded", skip_serializing_if = "is_default")
+    )]
     pub groups: Option<Box<GroupBy>>,
 }
 
@@ -119,15 +126,12 @@ impl From<GroupBy> for Statistics {
 /// assert_eq!(Metric::count().name, "count");
 /// ```
 #[derive(Clone, Debug, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 pub struct Metric {
     /// Its name in the result; by default `count`, `sum(amount)` and so on.
     pub name: Cow<'static, str>,
     /// The function, and its field.
     pub aggregate: Aggregate,
     /// Computes it from the records that match, instead of all.
-    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
     pub filter: Option<Predicate>,
 }
 
@@ -142,8 +146,6 @@ pub struct Metric {
 /// assert_eq!(Aggregate::Sum("amount".into()).field().unwrap(), "amount");
 /// ```
 #[derive(Clone, Debug, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Aggregate {
     /// The number of records.
     Count,
@@ -202,11 +204,11 @@ impl Aggregate {
         field_of_aggregate!(self)
     }
 
-    fn field_mut(&mut self) -> Option<&mut FieldName> {
+    pub(super) fn field_mut(&mut self) -> Option<&mut FieldName> {
         field_of_aggregate!(self)
     }
 
-    /// Its name in the names of metrics and in errors.
+    /// Its name in the names of metrics, in errors and in the serde form.
     pub fn verb(&self) -> &'static str {
         match self {
             Aggregate::Count | Aggregate::CountOf(_) => "count",
@@ -220,6 +222,16 @@ impl Aggregate {
             Aggregate::Percentile(..) => "percentile",
             Aggregate::Mode(_) => "mode",
             Aggregate::Ratio(..) => "ratio",
+        }
+    }
+
+    /// The name of its metric, unless it gets another.
+    pub(super) fn name(&self) -> Cow<'static, str> {
+        match (self, self.field()) {
+            (Aggregate::Percentile(field, at), _) => Cow::Owned(format!("percentile({field}, {at})")),
+            (Aggregate::Ratio(of, by), _) => Cow::Owned(format!("{of} / {by}")),
+            (_, Some(field)) => Cow::Owned(format!("{}({field})", self.verb())),
+            (_, None) => Cow::Borrowed(self.verb()),
         }
     }
 }
@@ -273,13 +285,7 @@ impl Metric {
 
 impl From<Aggregate> for Metric {
     fn from(aggregate: Aggregate) -> Self {
-        let name = match (&aggregate, aggregate.field()) {
-            (Aggregate::Percentile(field, at), _) => Cow::Owned(format!("percentile({field}, {at})")),
-            (Aggregate::Ratio(of, by), _) => Cow::Owned(format!("{of} / {by}")),
-            (_, Some(field)) => Cow::Owned(format!("{}({field})", aggregate.verb())),
-            (_, None) => Cow::Borrowed(aggregate.verb()),
-        };
-        Metric { name, aggregate, filter: None }
+        Metric { name: aggregate.name(), aggregate, filter: None }
     }
 }
 
@@ -383,24 +389,24 @@ pub struct GroupBy {
     pub by: Vec<Bucket>,
     /// Whether the result includes empty buckets between the first and the last; only for a single histogram of numbers
     /// or dates.
-    #[cfg_attr(feature = "serde", serde(default))]
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "is_default"))]
     pub empty: bool,
     /// The result includes empty buckets at least from the bucket of the first value to that of the second; only for a
     /// single histogram of numbers or dates.
-    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "is_default"))]
     pub extended: Option<(Value, Value)>,
     /// The result has no bucket before that of the first value, or after that of the second; only for a single histogram
     /// of numbers or dates.
-    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "is_default"))]
     pub hard: Option<(Value, Value)>,
     /// The condition that a group must match, by the names of its metrics; see [`having`](GroupBy::having).
-    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "is_default"))]
     pub having: Option<Predicate>,
     /// The choice of groups; all without one.
-    #[cfg_attr(feature = "serde", serde(default))]
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "is_default"))]
     pub top: Option<Top>,
     /// The statistics of each group.
-    #[cfg_attr(feature = "serde", serde(default))]
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "is_default"))]
     pub within: Statistics,
 }
 
@@ -421,7 +427,13 @@ pub struct Top {
     /// The name of one of the groups' metrics. Groups without a value come last.
     pub metric: Cow<'static, str>,
     /// Whether the highest come first, instead of the lowest. Ties are broken by the group's key.
+    #[cfg_attr(feature = "serde", serde(default = "highest_first", skip_serializing_if = "Clone::clone"))]
     pub descending: bool,
+}
+
+#[cfg(feature = "serde")]
+fn highest_first() -> bool {
+    true
 }
 
 impl GroupBy {

@@ -10,8 +10,6 @@ use crate::value::fold_case;
 /// assert_eq!(TextTest::new(TextOp::Like, "A%_").op, TextOp::Like);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum TextOp {
     /// The string equals the pattern.
     Eq,
@@ -41,14 +39,12 @@ pub enum TextOp {
 /// assert_eq!(field("mail").ends_with_ignore_case("@example.org"), Predicate::Text("mail".into(), test));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct TextTest {
     /// The comparison.
     pub op: TextOp,
     /// The string or pattern to compare with.
     pub pattern: String,
     /// Whether case is ignored.
-    #[cfg_attr(feature = "serde", serde(default))]
     pub ignore_case: bool,
 }
 
@@ -75,16 +71,17 @@ impl TextTest {
     }
 
     /// A test with an empty pattern for each operation, with case and without.
-    #[cfg(feature = "json")]
+    #[cfg(feature = "serde")]
     pub(super) fn kinds() -> impl Iterator<Item = TextTest> {
         let ops = [TextOp::Eq, TextOp::StartsWith, TextOp::EndsWith, TextOp::Contains, TextOp::Like];
         ops.into_iter().flat_map(|op| [TextTest::new(op, ""), TextTest::ignoring_case(op, "")])
     }
 
-    /// The name of the method that makes it.
+    /// The name of the method that makes it, which is also its name in criteria and serde forms. No method makes
+    /// `eq_str`.
     pub fn name(&self) -> &'static str {
         match (self.op, self.ignore_case) {
-            (TextOp::Eq, false) => "eq",
+            (TextOp::Eq, false) => "eq_str",
             (TextOp::Eq, true) => "eq_ignore_case",
             (TextOp::StartsWith, false) => "starts_with",
             (TextOp::StartsWith, true) => "starts_with_ignore_case",

@@ -49,13 +49,49 @@ impl fmt::Display for IndexKind {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
+#[cfg_attr(feature = "serde", serde(from = "form::IndexForm", into = "form::IndexForm"))]
 pub struct IndexDef {
     name: FieldName,
     fields: Vec<FieldName>,
     kind: IndexKind,
-    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
     when: Option<Predicate>,
+}
+
+#[cfg(feature = "serde")]
+mod form {
+    use super::{FieldName, IndexDef, IndexKind, Predicate, default_name};
+    use serde::{Deserialize, Serialize};
+
+    /// An index without its default name.
+    #[derive(Serialize, Deserialize)]
+    #[serde(rename = "IndexDef", deny_unknown_fields)]
+    pub(super) struct IndexForm {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<FieldName>,
+        fields: Vec<FieldName>,
+        kind: IndexKind,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        when: Option<Predicate>,
+    }
+
+    impl From<IndexDef> for IndexForm {
+        fn from(IndexDef { name, fields, kind, when }: IndexDef) -> Self {
+            IndexForm { name: Some(name).filter(|name| *name != default_name(&fields)), fields, kind, when }
+        }
+    }
+
+    impl From<IndexForm> for IndexDef {
+        fn from(IndexForm { name, fields, kind, when }: IndexForm) -> Self {
+            IndexDef { name: name.unwrap_or_else(|| default_name(&fields)), fields, kind, when }
+        }
+    }
+}
+
+fn default_name(fields: &[FieldName]) -> FieldName {
+    match fields {
+        [name] => name.clone(),
+        several => Cow::Owned(several.join("+")),
+    }
 }
 
 /// The names of an index's fields: one name, or an array or `Vec` of names.
@@ -91,11 +127,7 @@ impl<N: Into<FieldName>> FieldNames for Vec<N> {
 impl IndexDef {
     fn new(kind: IndexKind, fields: impl FieldNames) -> Self {
         let fields = fields.into_names();
-        let name = match fields.as_slice() {
-            [name] => name.clone(),
-            several => Cow::Owned(several.join("+")),
-        };
-        IndexDef { name, fields, kind, when: None }
+        IndexDef { name: default_name(&fields), fields, kind, when: None }
     }
 
     /// An index that answers equality. It is named like its field; for several fields, their names joined by `+`. A

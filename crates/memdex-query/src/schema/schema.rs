@@ -287,7 +287,8 @@ impl Path {
 ///
 /// # Serde form
 ///
-/// Flags that are false, and what is empty, can be left out. Unknown entries, and an unknown `version`, are errors.
+/// Flags that are false, what is empty, and the default name of an index are left out. Unknown entries, and an unknown
+/// `version`, are errors. The form needs a format that describes itself, such as JSON.
 ///
 /// ```
 /// # #[cfg(feature = "documents")] {
@@ -299,7 +300,7 @@ impl Path {
 /// ])
 /// .with_index(IndexDef::ordered(["city", "id"]).named("by_city"));
 /// let form = json!({
-///     "version": 1,
+///     "version": 2,
 ///     "fields": [
 ///         { "name": "id", "kind": "integer", "key": true },
 ///         { "name": "city", "kind": "string", "optional": true, "index": "equality" },
