@@ -67,15 +67,15 @@ impl Store {
     }
 
     /// The collection of JSON documents `name`, created if it does not exist. The schema declares, by their paths, the
-    /// key, the indexed fields and the kinds of all fields; see [`Document`].
+    /// key, the indexed fields and the kinds of all fields. A field can be of any kind: times, dates, UUIDs, decimals and
+    /// bytes are read from text. See [`Document`].
     ///
     /// # Errors
     /// A [`CollectionError`] if the name belongs to a collection of another type or schema, or the schema is invalid:
-    /// it has no key, an index on a path that it does not declare, or a kind that JSON does not have.
+    /// it has no key, or an index on a path that it does not declare.
     #[cfg(feature = "documents")]
     pub fn documents(&self, name: &str, schema: Schema) -> Result<Collection<Document>, CollectionError> {
-        let unsound = |source| CollectionError::Schema { collection: name.to_owned(), source };
-        self.open(name, Document::schema(schema).map_err(unsound)?)
+        self.open(name, Document::schema(schema))
     }
 
     /// The collection `name` of values of any type with separate keys, created if it does not exist. The schema

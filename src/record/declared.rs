@@ -7,10 +7,10 @@ use super::json::InJson;
 use super::{FieldDef, Schema};
 use crate::error::Cause;
 use memdex_query::schema::Path;
-use memdex_query::value::{Value, ValueRef, json_type_name, plain_json};
+use memdex_query::value::{Kind, Value, ValueRef, json_type_name, plain_json};
 use serde_json::Value as Json;
 
-/// A longer text is not copied: it stays where its path leads.
+/// A longer text of a field of strings is not copied: it stays where its path leads.
 const LONGEST_COPY: usize = 256;
 
 /// By the positions of the schema.
@@ -77,17 +77,19 @@ struct Values<'a> {
 
 impl<'a> Values<'a> {
     fn add(&mut self, json: &'a Json) {
-        let value = plain_json(json).filter(|value| !value.is_null());
-        match value.and_then(|value| self.path.coerce(value)) {
-            Some(value) => {
+        match plain_json(json) {
+            Some(ValueRef::Null) => {}
+            Some(ValueRef::Str(text)) if self.path.kind == Some(Kind::Str) && text.len() > LONGEST_COPY => {
                 self.any = true;
-                self.is_long |= matches!(value, ValueRef::Str(text) if text.len() > LONGEST_COPY);
-                if !self.is_long {
-                    self.copies.push(value.to_value());
-                }
+                self.is_long = true;
             }
-            None if json.is_null() => {}
-            None => self.conflict = self.conflict.or(Some(json)),
+            value => match value.and_then(|value| self.path.copy(value)) {
+                Some(copy) => {
+                    self.any = true;
+                    self.copies.push(copy);
+                }
+                None => self.conflict = self.conflict.or(Some(json)),
+            },
         }
     }
 }

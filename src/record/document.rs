@@ -2,12 +2,12 @@
 
 use super::KeyBuffer;
 use super::declared::{self, Declared, Extracted};
-use super::json::{InJson, heap_bytes, json_of, merge_patch, set, shallow};
+use super::json::{InJson, heap_bytes, merge_patch, set, shallow};
 use super::record::Internal;
 use super::{FieldAt, FieldValues, Record, Schema};
-use crate::error::{Cause, DocumentError, SchemaError};
+use crate::error::{Cause, DocumentError};
 use memdex_query::schema::Path;
-use memdex_query::value::{AnyKey, Kind, ValueRef, json_type_name, plain_json};
+use memdex_query::value::{AnyKey, ValueRef, json_of, json_type_name, plain_json};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
@@ -62,7 +62,7 @@ use std::str::FromStr;
 ///
 /// # Cost
 /// A collection copies the values of the declared fields when it takes a document, so that queries need not follow paths: 24 bytes
-/// a field, and the length of a text of more than 23 bytes. Texts of more than 256 bytes are not copied. The statistics count this
+/// a field, and the length of a text of more than 23 bytes. Strings of more than 256 bytes are not copied. The statistics count this
 /// [memory](crate::stats::MemoryStats::record_heap).
 pub struct Document {
     /// An object, and no deeper than the limit.
@@ -158,15 +158,11 @@ impl Document {
     }
 
     /// The schema of a collection of documents.
-    pub(crate) fn schema(schema: Schema) -> Result<Schema, SchemaError> {
-        let in_json = |kind| matches!(kind, Kind::Bool | Kind::Int | Kind::Float | Kind::Char | Kind::Str);
-        match schema.fields().iter().find(|field| !in_json(field.kind())) {
-            Some(field) => Err(SchemaError::not_in_documents(field.name(), field.kind())),
-            None => Ok(schema.by_name().open()),
-        }
+    pub(crate) fn schema(schema: Schema) -> Schema {
+        schema.by_name().open()
     }
 
-    /// The single value at the path of a declared field; null for a conflict.
+    /// The single value at the path of a declared field; null for a conflict. Bytes are always extracted.
     fn value_by(&self, path: &Path) -> ValueRef<'_> {
         let value = path.single(&self.body).and_then(plain_json);
         value.and_then(|value| path.coerce(value)).unwrap_or(ValueRef::Null)

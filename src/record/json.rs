@@ -4,7 +4,7 @@
 use crate::error::DocumentError;
 use crate::limits::MAX_DOCUMENT_DEPTH;
 use memdex_query::schema::Path;
-use memdex_query::value::{ValueRef, json_type_name};
+use memdex_query::value::json_type_name;
 use serde_json::{Map, Value as Json};
 
 /// Returns the tree if it is not too deep; otherwise drops it without recursion.
@@ -120,21 +120,6 @@ pub(super) fn set(body: &mut Json, path: &str, value: Json) -> Result<(), Docume
     }
     *at = value;
     Ok(())
-}
-
-/// A value as JSON; `None` if JSON has no such value.
-pub(super) fn json_of(value: ValueRef<'_>) -> Option<Json> {
-    match value {
-        ValueRef::Null => Some(Json::Null),
-        ValueRef::Bool(value) => Some(value.into()),
-        ValueRef::Float(value) => serde_json::Number::from_f64(value).map(Json::Number),
-        ValueRef::Char(value) => Some(value.to_string().into()),
-        ValueRef::Str(value) => Some(value.into()),
-        value => {
-            let number = value.as_i128()?;
-            i64::try_from(number).map(Json::from).or_else(|_| u64::try_from(number).map(Json::from)).ok()
-        }
-    }
 }
 
 /// RFC 7396, section 2. Recursion as deep as the patch.

@@ -8,7 +8,7 @@ use crate::error::KeyError;
 use crate::hash::{KeyHasher, RandomState};
 use crate::limits::MAX_KEY_BYTES;
 use memdex_query::value::sealed::Sealed;
-use memdex_query::value::{Fitted, IntoKey, Key, KeySink, Kind, ValueRef, encode};
+use memdex_query::value::{Fitted, IntoKey, Key, KeySink, Kind, Value, ValueRef, encode};
 
 const INLINE_BYTES: usize = 64;
 
@@ -107,7 +107,7 @@ impl KeySink for KeyHasher {
     }
 }
 
-/// Converts the numbers of a key whose type does not fix their kinds to the kinds of the key's fields.
+/// Converts the numbers and texts of a key whose type does not fix their kinds to the kinds of the key's fields.
 struct OfKinds<'a, S> {
     kinds: std::slice::Iter<'a, Kind>,
     sink: S,
@@ -130,8 +130,10 @@ impl<S: KeySink> KeySink for OfKinds<'_, S> {
 
     fn push_any(&mut self, part: ValueRef<'_>) {
         let other_kind = self.kinds.next().filter(|kind| part.kind() != Some(**kind));
-        match other_kind.and_then(|kind| Fitted::new(part, *kind)).and_then(Fitted::exact) {
-            Some(number) => self.sink.push(number.as_ref()),
+        let number = |kind| Fitted::new(part, kind).and_then(Fitted::exact);
+        let parsed = |kind| part.as_str().and_then(|text| Value::from_text(kind, text));
+        match other_kind.and_then(|kind| number(*kind).or_else(|| parsed(*kind))) {
+            Some(value) => self.sink.push(value.as_ref()),
             None => self.sink.push(part),
         }
     }
@@ -217,7 +219,6 @@ impl KeySink for Comparison<'_> {
 mod tests {
     use super::*;
     use crate::hash;
-    use memdex_query::value::Value;
 
     fn seed() -> RandomState {
         hash::seeded(1)

@@ -77,7 +77,8 @@ pub trait AnyCollection: Send + Sync + sealed::Sealed {
 
     /// Adds an operation to a batch that stores the record with these values: it inserts the record or replaces the one that has its
     /// key. Fields without a value are missing in the new record, those without an attribute get their `Default`. Documents take values
-    /// at any path, other records only at their fields.
+    /// at any path, other records only at their fields. In a document, values of kinds that JSON does not have become text, as
+    /// [`Document`](crate::Document) reads it.
     ///
     /// # Errors
     /// A [`Refusal`], and the operation is not added: the record can't be built from the values

@@ -1,7 +1,7 @@
 //! Collections without their record type: records from values and back.
 
 use memdex::error::{Cause, QueryError};
-use memdex::typing::{AnyCollection, FieldValues};
+use memdex::typing::{AnyCollection, FieldValues, ValueRef};
 use memdex::{FieldDef, FieldValue, KeyValue, Kind, Nested, Query, Record, Schema, Store, Timestamp, Value, field};
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
@@ -254,17 +254,19 @@ fn documents_take_values_at_any_path() {
         .with("meta.size", u64::MAX)
         .with("score", 0.5)
         .with_each("list", [1, 2])
+        .with("raw", &[0u8, 255][..])
         .with("none", Value::NULL);
     store.commit(|batch| any.store_values(batch, &values)).unwrap();
     let document = documents.get("d-1").unwrap();
     let expected = memdex::json!({
-        "id": "d-1", "meta": {"tags": ["one"], "size": u64::MAX}, "score": 0.5, "list": [1, 2], "none": null
+        "id": "d-1", "meta": {"tags": ["one"], "size": u64::MAX}, "score": 0.5, "list": [1, 2], "raw": "AP8=",
+        "none": null
     });
     assert_eq!(document.body(), &expected);
     for (path, value) in [
         ("x", Value::from(f64::NAN)),
         ("x", Value::from(u128::MAX)),
-        ("x", Value::from(&b"bytes"[..])),
+        ("x", ValueRef::Date(i32::MAX).to_value()),
         ("id.x", Value::from(1)),
         ("meta.tags", Value::from(1)),
     ] {

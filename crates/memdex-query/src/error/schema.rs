@@ -89,13 +89,6 @@ errors! {
         } => ("index {index:?}: the schema has no field {field:?}; {}", ItHas { name: field, known }),
         /// An index names a field twice.
         RepeatedField [index, field] {} => ("index {index:?} names field {field:?} twice: name it once"),
-        /// JSON documents can't hold values of this kind.
-        NotInDocuments [field] {
-            /// The kind.
-            kind: Kind,
-        } pub fn not_in_documents => (
-            "field {field:?} is of kind {kind}, which JSON does not have: declare it as a string or a number"
-        ),
         /// More indexes than [`limits::MAX_INDEXES`](crate::limits::MAX_INDEXES).
         TooManyIndexes [] {
             /// The most that is allowed.

@@ -25,11 +25,19 @@ impl Path {
         Path { name: name.into(), steps, kind: None, many: true, key_part: None }
     }
 
-    /// The value converted to the field's kind; `None` if it can't be.
+    /// The value converted to the field's kind; `None` if it can't be. See [`as_kind`].
     pub fn coerce<'a>(&self, value: ValueRef<'a>) -> Option<ValueRef<'a>> {
         match self.kind {
             Some(kind) => as_kind(value, kind),
             None => Some(value),
+        }
+    }
+
+    /// A copy of the value, converted to the field's kind. Unlike [`coerce`](Path::coerce) it reads bytes from text.
+    pub fn copy(&self, value: ValueRef<'_>) -> Option<Value> {
+        match (value, self.kind) {
+            (ValueRef::Str(text), Some(Kind::Bytes)) => Value::from_text(Kind::Bytes, text),
+            _ => self.coerce(value).map(ValueRef::to_value),
         }
     }
 }
@@ -109,13 +117,48 @@ impl FieldAt {
     }
 }
 
-/// Converts a value to a kind: any integer to a float, and a string of one character to a `char`.
+/// Converts a value to a kind, as records without a Rust type hold it: any integer to a float or a decimal, a float to the
+/// decimal that its shortest text writes, and a text to a value of a kind that is written as text, as
+/// [`Value::from_text`] reads it. Not bytes, which need memory of their own: see [`Path::copy`].
 pub fn as_kind(value: ValueRef<'_>, kind: Kind) -> Option<ValueRef<'_>> {
+    if value.kind() == Some(kind) {
+        return Some(value);
+    }
     match (value, kind) {
         (ValueRef::Int(n), Kind::Float) => Some(ValueRef::Float(n as f64)),
         (ValueRef::Int128(n), Kind::Float) => Some(ValueRef::Float(n as f64)),
         (ValueRef::UInt128(n), Kind::Float) => Some(ValueRef::Float(n as f64)),
-        (ValueRef::Str(text), Kind::Char) => Value::from_text(kind, text)?.as_char().map(ValueRef::Char),
-        (value, kind) => (value.kind() == Some(kind)).then_some(value),
+        (ValueRef::Float(x), Kind::Decimal) => ValueRef::from_text(kind, &x.to_string()),
+        (_, Kind::Decimal) if value.kind() == Some(Kind::Int) => value.as_decimal().map(ValueRef::Decimal),
+        (ValueRef::Str(text), _) => ValueRef::from_text(kind, text),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::value::DecimalValue;
+
+    #[test]
+    fn numbers_become_the_decimals_that_they_are_written_as() {
+        let decimal = |value: ValueRef<'_>| as_kind(value, Kind::Decimal).and_then(ValueRef::as_decimal);
+        let written = |text: &str| text.parse::<DecimalValue>().ok();
+        for (value, text) in [
+            (ValueRef::from(7), "7"),
+            (ValueRef::from(u64::MAX), "18446744073709551615"),
+            (ValueRef::from(0.1), "0.1"),
+            (ValueRef::from(-12.5), "-12.5"),
+            (ValueRef::from(-0.0), "0"),
+            (ValueRef::from(1e-28), "0.0000000000000000000000000001"),
+            (ValueRef::from(1e21), "1000000000000000000000"),
+            (ValueRef::from("12.50"), "12.5"),
+        ] {
+            assert_eq!(decimal(value), written(text), "{value:?}");
+            assert!(decimal(value).is_some(), "{value:?}");
+        }
+        for none in [f64::NAN.into(), f64::INFINITY.into(), 1e300.into(), 1e-29.into(), u128::MAX.into(), true.into()] {
+            assert_eq!(decimal(none), None, "{none:?}");
+        }
     }
 }

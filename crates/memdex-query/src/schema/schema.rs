@@ -63,6 +63,9 @@ impl FieldDef {
     }
 
     /// A field called `name` with one value of this kind: without an index, and not part of the key.
+    ///
+    /// Any kind is allowed in documents too: a collection reads times, dates, UUIDs, decimals and bytes from text, as
+    /// [`Value::from_text`](crate::value::Value::from_text) does.
     pub fn new(name: impl Into<Cow<'static, str>>, kind: Kind) -> Self {
         FieldDef {
             name: name.into(),

@@ -7,8 +7,9 @@ use std::borrow::Cow;
 /// The key type of records without a Rust type of their own, whose schema defines the key. Strings, numbers, `bool`s,
 /// [`Value`]s and [`Key`](crate::value::Key)s are such keys, and tuples of these if the key has several parts.
 ///
-/// Numbers are compared by value: `get(7.0)` finds the key 7. A value of another sort finds no record and is not an error:
-/// `get(7)` does not find the key `"7"`.
+/// Numbers are compared by value: `get(7.0)` finds the key 7. A string is read as a key of a kind that is written as text,
+/// such as a UUID or a time. A value of another sort finds no record and is not an error: `get(7)` does not find the key
+/// `"7"`.
 #[derive(Clone, Copy, Debug)]
 pub enum AnyKey {}
 

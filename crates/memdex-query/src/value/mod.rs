@@ -3,12 +3,14 @@
 mod access;
 mod any_key;
 mod any_number;
+mod base64;
 mod bits;
 pub mod civil;
 mod collation;
 mod decimal;
 mod entity_key;
 mod field_value;
+mod from_text;
 mod from_value;
 mod heap_size;
 #[cfg(feature = "json")]
@@ -47,7 +49,7 @@ pub use timestamp::{Timestamp, TimestampError};
 
 pub use bits::{bits_of_int, float_of, int_of, narrow_bits, saturated_bits, value_of_bits, zero_bits};
 #[cfg(feature = "json")]
-pub use json::{json_type_name, plain_json};
+pub use json::{json_of, json_type_name, plain_json};
 #[doc(hidden)]
 pub use key::sealed;
 pub use key_encoding::{decode_parts, encode, encode_parts};

@@ -352,30 +352,6 @@ impl Value {
         }
     }
 
-    /// Reads a value of a kind that formats such as JSON write as text: a single character, a UUID, a timestamp or a
-    /// date in RFC 3339, a decimal. `None` for other kinds and for texts that are not such a value. Queries by field
-    /// name read a string like this if the field is of such a kind.
-    ///
-    /// ```
-    /// use memdex::{Kind, Value};
-    /// use memdex::typing::ValueRef;
-    /// let second = Value::from_text(Kind::Timestamp, "1970-01-01T01:00:01+01:00").unwrap();
-    /// assert_eq!(second.as_ref(), ValueRef::Timestamp(1_000_000_000));
-    /// assert_eq!(second.to_string(), "1970-01-01T00:00:01Z");
-    /// assert_eq!(Value::from_text(Kind::Date, "2026-02-30"), None);
-    /// ```
-    pub fn from_text(kind: Kind, text: &str) -> Option<Self> {
-        let value = match kind {
-            Kind::Char => ValueRef::Char(text::read_char(text)?),
-            Kind::Uuid => ValueRef::Uuid(text::read_uuid(text)?),
-            Kind::Timestamp => ValueRef::Timestamp(text::read_timestamp(text)?),
-            Kind::Date => ValueRef::Date(text::read_date(text)?),
-            Kind::Decimal => ValueRef::Decimal(text.parse().ok()?),
-            _ => return None,
-        };
-        Some(value.to_value())
-    }
-
     /// The heap bytes of this value.
     pub fn heap_bytes(&self) -> usize {
         match &self.0 {
