@@ -329,7 +329,7 @@ impl<R: Record> Find<R> {
     ///
     /// # Errors
     /// A [`QueryError`]: as [`fetch`](Find::fetch) for the predicate. For metrics [`UnknownField`](QueryError::UnknownField),
-    /// [`UndeclaredField`](QueryError::UndeclaredField), [`NotSingle`](QueryError::NotSingle), [`NotNumeric`](QueryError::NotNumeric),
+    /// [`UndeclaredField`](QueryError::UndeclaredField), [`NotNumeric`](QueryError::NotNumeric),
     /// [`DuplicateMetric`](QueryError::DuplicateMetric), [`BadMetric`](QueryError::BadMetric) and, of sums,
     /// [`Overflow`](QueryError::Overflow). For groups besides [`NoBuckets`](QueryError::NoBuckets), [`BadBucket`](QueryError::BadBucket),
     /// [`WrongKind`](QueryError::WrongKind), [`NotAHistogram`](QueryError::NotAHistogram), [`TopOfNothing`](QueryError::TopOfNothing),

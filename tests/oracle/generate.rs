@@ -258,7 +258,9 @@ impl Generator {
     }
 
     fn metric(&mut self) -> Metric {
-        let any = self.column_where(|column| !column.many).name;
+        // SQL tables have no column of many values.
+        let many = self.levels > 1;
+        let any = self.column_where(|column| many || !column.many).name;
         let number = self.column_where(|column| column.is_number() && !column.many).name;
         // SQL has no mode.
         let metric = match self.rng.below(if self.levels > 1 { 12 } else { 11 }) {

@@ -25,11 +25,12 @@ fn schema(columns: bool) -> Schema {
         FieldDef::new("raw", Kind::Bytes),
     ];
     let fields = fields.map(|field| if columns { field.column() } else { field });
-    Schema::new(fields.into_iter().chain([FieldDef::new("tags", Kind::Str).many().index()]))
+    let many = [FieldDef::new("tags", Kind::Str).many().index(), FieldDef::new("marks", Kind::Int).many()];
+    Schema::new(fields.into_iter().chain(many))
 }
 
 /// Runs the same query on a collection with columns and on one without, and returns the common result.
-fn ask(records: &[KeyValue<()>], statistics: impl Into<Statistics>) -> MetricValues {
+pub(super) fn ask(records: &[KeyValue<()>], statistics: impl Into<Statistics>) -> MetricValues {
     let (store, statistics) = (Store::new(), statistics.into());
     let answers = [true, false].map(|columns| {
         let all: Records = store.key_values(&format!("columns: {columns}"), schema(columns)).unwrap();
@@ -43,7 +44,7 @@ fn ask(records: &[KeyValue<()>], statistics: impl Into<Statistics>) -> MetricVal
     figures
 }
 
-fn record(key: usize) -> KeyValue<()> {
+pub(super) fn record(key: usize) -> KeyValue<()> {
     KeyValue::new(format!("r-{key}"), ())
 }
 
@@ -56,11 +57,11 @@ fn keys(figures: &MetricValues) -> Vec<String> {
     figures.groups().iter().map(|group| text(&group.key)).collect()
 }
 
-fn counts(figures: &MetricValues) -> Vec<(String, i64)> {
+pub(super) fn counts(figures: &MetricValues) -> Vec<(String, i64)> {
     keys(figures).into_iter().zip(figures.groups().iter().map(|group| group.int("count").unwrap())).collect()
 }
 
-fn named(counts: &[(&str, i64)]) -> Vec<(String, i64)> {
+pub(super) fn named(counts: &[(&str, i64)]) -> Vec<(String, i64)> {
     counts.iter().map(|(key, count)| ((*key).to_owned(), *count)).collect()
 }
 
@@ -226,26 +227,6 @@ fn groups_by_value_with_missing_values_first() {
     assert_eq!(keys(&ties), ["\"b\"", "null"]);
     let all = ask(&records, by_shop().top(9, "count"));
     assert_eq!(keys(&all), ["null", "\"a\"", "\"b\""], "ties by key");
-}
-
-#[test]
-fn a_record_is_in_the_group_of_each_value() {
-    let tags = [vec!["p", "q", "p"], vec!["q"], vec![]];
-    let records: Vec<_> =
-        tags.into_iter().enumerate().map(|(key, tags)| record(key).with_each("tags", tags).with("n", 1)).collect();
-    let metrics = [Metric::count(), field("n").sum(), field("tags").count(), field("tags").distinct()];
-    let requested = Statistics::of(metrics.clone()).group_by(GroupBy::values("tags").metrics(metrics));
-    let figures = ask(&records, requested);
-    assert_eq!(
-        ["count", "sum(n)", "count(tags)", "distinct(tags)"].map(|name| figures.int(name).unwrap()),
-        [3, 3, 4, 2]
-    );
-    assert_eq!(counts(&figures), named(&[("null", 1), ("\"p\"", 1), ("\"q\"", 2)]));
-    assert_eq!(figures.group("p").unwrap().int("count(tags)"), Some(3));
-    let pairs =
-        ask(&records, GroupBy::new([Bucket::values("tags"), Bucket::values("tags")]).metrics([Metric::count()]));
-    assert_eq!(pairs.group_of(&["p".into(), "q".into()]).unwrap().int("count"), Some(1));
-    assert_eq!(pairs.groups().len(), 5);
 }
 
 #[test]

@@ -144,15 +144,25 @@ fn parts<S: Fields>(row: &S, bucket: &Bucket) -> Vec<Part> {
             let values = if values.is_empty() { vec![Value::NULL] } else { values };
             values.into_iter().map(|v| named(if v == Value::NULL { missing.clone() } else { v })).collect()
         }
-        _ if values[0] == Value::NULL => Vec::new(),
-        Bucket::Width { .. } if matches!(values[0].as_ref(), ValueRef::Float(x) if !x.is_finite()) => Vec::new(),
-        Bucket::Width { .. } | Bucket::Date { .. } => vec![named(start(&values[0], bucket))],
+        _ => values.iter().filter(|value| **value != Value::NULL).flat_map(|value| parts_of(value, bucket)).collect(),
+    }
+}
+
+/// The buckets of one value.
+fn parts_of(value: &Value, bucket: &Bucket) -> Vec<Part> {
+    match bucket {
+        Bucket::Width { .. } if matches!(value.as_ref(), ValueRef::Float(x) if !x.is_finite()) => Vec::new(),
+        Bucket::Width { .. } | Bucket::Date { .. } => {
+            let start = start(value, bucket);
+            vec![(start.clone(), start)]
+        }
         Bucket::Ranges { ranges, .. } => {
             let within = |(from, to): &(Option<Value>, Option<Value>)| {
-                from.as_ref().is_none_or(|from| *from <= values[0]) && to.as_ref().is_none_or(|to| values[0] < *to)
+                from.as_ref().is_none_or(|from| from <= value) && to.as_ref().is_none_or(|to| value < to)
             };
             (0..ranges.len()).filter(|at| within(&ranges[*at])).map(|at| range(ranges, at)).collect()
         }
+        Bucket::Values { .. } => panic!("{bucket:?}"),
     }
 }
 

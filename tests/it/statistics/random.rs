@@ -28,10 +28,12 @@ struct Sale {
     flag: bool,
     letter: Option<char>,
     tags: Vec<String>,
+    marks: Vec<i64>,
+    grades: Vec<f64>,
 }
 
-const NAMES: [&str; 12] =
-    ["id", "shop", "amount", "size", "big", "rate", "price", "at", "day", "flag", "letter", "tags"];
+const NAMES: [&str; 14] =
+    ["id", "shop", "amount", "size", "big", "rate", "price", "at", "day", "flag", "letter", "tags", "marks", "grades"];
 
 thread_local! {
     /// Which fields have columns, and which are indexed.
@@ -75,6 +77,8 @@ impl Record for Sale {
             FieldDef::of::<bool>("flag"),
             FieldDef::of::<Option<char>>("letter"),
             FieldDef::of::<Vec<String>>("tags"),
+            FieldDef::of::<Vec<i64>>("marks"),
+            FieldDef::of::<Vec<f64>>("grades"),
         ];
         DECLARED.with_borrow(|(columns, indexes)| {
             Schema::new(fields.into_iter().enumerate().map(|(at, field)| {
@@ -93,21 +97,21 @@ impl Record for Sale {
     }
 
     fn values<'a>(&'a self, field: usize, show: &mut dyn FnMut(ValueRef<'a>)) {
-        if NAMES[field] == "tags" {
-            self.tags.iter().for_each(|tag| show(tag.as_str().into()));
-        } else {
-            show(self.value(field));
+        match NAMES[field] {
+            "tags" => self.tags.iter().for_each(|tag| show(tag.as_str().into())),
+            "marks" => self.marks.iter().for_each(|mark| show((*mark).into())),
+            "grades" => self.grades.iter().for_each(|grade| show((*grade).into())),
+            _ => show(self.value(field)),
         }
     }
 }
 
 impl Fields for Sale {
     fn values(&self, field: &str) -> Vec<Value> {
-        if field == "tags" {
-            return self.tags.iter().map(Value::from).collect();
-        }
         let at = NAMES.iter().position(|name| *name == field).unwrap();
-        vec![self.show(at).to_value()]
+        let mut values = Vec::new();
+        Record::values(self, at, &mut |value| values.push(value.to_value()));
+        values
     }
 
     fn holds(&self, filter: &Predicate) -> bool {
@@ -117,7 +121,7 @@ impl Fields for Sale {
 
     fn kind(field: &str) -> Kind {
         match field {
-            "rate" => Kind::Float,
+            "rate" | "grades" => Kind::Float,
             "price" => Kind::Decimal,
             "shop" | "tags" => Kind::Str,
             "at" => Kind::Timestamp,
@@ -152,20 +156,22 @@ fn sale(id: u32, mut bits: u64) -> Sale {
         flag: below(2) == 0,
         letter: [None, Some('x'), Some('é')][below(3) as usize],
         tags: (0..below(4)).map(|_| ["p", "q", "r"][below(3) as usize].to_owned()).collect(),
+        marks: (0..below(4)).map(|_| if below(30) == 0 { i64::MAX } else { below(9) as i64 - 3 }).collect(),
+        grades: (0..below(3)).map(|_| below(24) as f64 / 4.0).collect(),
     }
 }
 
 fn metric() -> impl Strategy<Value = Metric> {
-    let numbers = || select(vec!["amount", "size", "big", "rate", "price"]).prop_map(FieldName::from);
-    let singles = || select(NAMES[..11].to_vec()).prop_map(FieldName::from);
+    let numbers =
+        || select(vec!["amount", "size", "big", "rate", "price", "marks", "grades"]).prop_map(FieldName::from);
     let all = || select(NAMES.to_vec()).prop_map(FieldName::from);
     prop_oneof![
         2 => Just(Aggregate::Count),
         1 => all().prop_map(Aggregate::CountOf),
         3 => numbers().prop_map(Aggregate::Sum),
         2 => numbers().prop_map(Aggregate::Avg),
-        1 => singles().prop_map(Aggregate::Min),
-        1 => singles().prop_map(Aggregate::Max),
+        1 => all().prop_map(Aggregate::Min),
+        1 => all().prop_map(Aggregate::Max),
         1 => numbers().prop_map(Aggregate::StdDev),
         1 => numbers().prop_map(Aggregate::StdDevPop),
         1 => all().prop_map(Aggregate::Distinct),
@@ -202,6 +208,7 @@ fn histogram() -> impl Strategy<Value = Bucket> {
         (1i64..500, -9i64..9).prop_map(|(width, offset)| Bucket::width_from("amount", width, offset)),
         (1i64..4).prop_map(|width| Bucket::width("size", width)),
         Just(Bucket::width_from("rate", 2.5, 0.25)),
+        (1i64..5, -2i64..2).prop_map(|(width, offset)| Bucket::width_from("grades", width, offset)),
         (1i64..40).prop_map(|quarter| Bucket::width("price", DecimalValue::new(i128::from(quarter) * 25, 2).unwrap())),
         (
             select(vec!["at", "day"]),
@@ -235,7 +242,7 @@ fn bounds(field: &str) -> BoxedStrategy<(Value, Value)> {
             .boxed(),
         "day" => (-600i32..600).prop_map(|day| ValueRef::Date(day).to_value()).boxed(),
         "price" => (-400i128..900).prop_map(|cents| DecimalValue::new(cents, 2).unwrap().into()).boxed(),
-        "rate" => (-20i64..60).prop_map(|x| Value::from(x as f64)).boxed(),
+        "rate" | "grades" => (-20i64..60).prop_map(|x| Value::from(x as f64)).boxed(),
         "amount" => (-900i64..1_500).prop_map(Value::from).boxed(),
         _ => (-6i64..9).prop_map(Value::from).boxed(),
     };
@@ -254,6 +261,8 @@ fn bucket() -> impl Strategy<Value = Bucket> {
             let ranges = ranges.into_iter().map(|(from, len)| (from, (len > 0).then(|| from.unwrap_or(0) + len)));
             Bucket::ranges("size", ranges)
         }),
+        1 => (1i64..4).prop_map(|width| Bucket::width("marks", width)),
+        1 => Just(Bucket::ranges("marks", [(None, Some(1)), (Some(0), Some(4)), (Some(4), None)])),
         1 => Just(Bucket::ranges("shop", [(None, Some("a")), (Some("a"), None)])),
     ]
 }

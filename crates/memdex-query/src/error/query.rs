@@ -166,7 +166,7 @@ errors! {
         ),
         /// A field of many values, where a single value is needed.
         NotSingle [collection, field] {
-            /// The use: an order, a metric.
+            /// The use: an order.
             purpose: String,
         } pub fn not_single => (
             "field {field:?} of {collection:?} has many values, so it can't be used for {purpose}: use a field of \

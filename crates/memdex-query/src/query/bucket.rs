@@ -9,7 +9,7 @@ use std::time::Duration;
 
 /// One part of a group's key: maps a value of a field to a bucket. A record whose value is in no bucket (outside of all
 /// ranges, or NaN) is in no group. A missing value is a bucket for [`Values`](Bucket::Values), and in no bucket
-/// otherwise.
+/// otherwise. A record of a field of many values is in the bucket of each of them, once.
 ///
 /// ```
 /// use memdex::{Bucket, Filter, GroupBy, Metric, Record, Store};
@@ -35,7 +35,7 @@ use std::time::Duration;
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case", deny_unknown_fields))]
 pub enum Bucket {
-    /// Each value is a bucket, also each value of a field of many.
+    /// Each value is a bucket.
     Values {
         /// The field.
         field: FieldName,

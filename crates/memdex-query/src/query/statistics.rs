@@ -135,8 +135,8 @@ pub struct Metric {
     pub filter: Option<Predicate>,
 }
 
-/// A function of many values, or of two metrics. Missing values are ignored. With no values, counts are 0 and every other metric is
-/// `None`.
+/// A function of the values of all records, or of two metrics. A record of a field of many values contributes each of them:
+/// `[3, 5]` counts as 3 and 5. Missing values are ignored. With no values, counts are 0 and every other metric is `None`.
 ///
 /// ```
 /// use memdex::{Metric, field};
@@ -149,7 +149,7 @@ pub struct Metric {
 pub enum Aggregate {
     /// The number of records.
     Count,
-    /// The number of values of the field; all of them for a field of many values.
+    /// The number of values of the field.
     CountOf(FieldName),
     /// The sum of numbers: exact for integers and decimals; for floats computed exactly and rounded once, so that the
     /// order of records does not matter.

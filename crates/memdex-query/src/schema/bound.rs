@@ -207,18 +207,9 @@ impl<'a> Binder<'a> {
         Ok((place, def))
     }
 
-    /// The same, for a field of single values.
-    fn single(&mut self, name: &str, purpose: &str) -> Result<(usize, FieldDef), QueryError> {
+    /// The same, for a field of some kinds.
+    fn field_of(&mut self, name: &str, kinds: &[Kind], purpose: &str) -> Result<(usize, FieldDef), QueryError> {
         let (place, def) = self.field(name, purpose)?;
-        if def.is_many() {
-            return Err(QueryError::not_single(self.collection, name, purpose));
-        }
-        Ok((place, def))
-    }
-
-    /// The same, for a field of single values of some kinds.
-    fn single_of(&mut self, name: &str, kinds: &[Kind], purpose: &str) -> Result<(usize, FieldDef), QueryError> {
-        let (place, def) = self.single(name, purpose)?;
         if !kinds.contains(&def.kind()) {
             return Err(QueryError::not_numeric(self.collection, name, def.kind(), purpose));
         }
@@ -333,17 +324,12 @@ impl<'a> Binder<'a> {
         let Some(field) = aggregate.field() else { return Ok(BoundMetric { function, field: None, filter }) };
         let (field, _) = match function {
             Function::Count | Function::Distinct => self.field(field, purpose)?,
-            Function::Mode => {
+            Function::Min | Function::Max | Function::Mode => {
                 let found = self.field(field, purpose)?;
                 self.without_collation(&found.1, purpose)?;
                 found
             }
-            Function::Min | Function::Max => {
-                let found = self.single(field, purpose)?;
-                self.without_collation(&found.1, purpose)?;
-                found
-            }
-            _ => self.single_of(field, &NUMBERS, purpose)?,
+            _ => self.field_of(field, &NUMBERS, purpose)?,
         };
         Ok(BoundMetric { function, field: Some(field), filter })
     }
@@ -394,7 +380,7 @@ impl<'a> Binder<'a> {
             }
             Bucket::Width { width, offset, .. } => {
                 let kinds = [Kind::Int, Kind::Float, Kind::Decimal, Kind::Timestamp];
-                let (field, def) = self.single_of(name, &kinds, "histogram")?;
+                let (field, def) = self.field_of(name, &kinds, "histogram")?;
                 let fitted = |value: &Value| match def.kind() {
                     // Lengths of time are integers.
                     Kind::Timestamp => Ok(Some(value.clone())),
@@ -411,7 +397,7 @@ impl<'a> Binder<'a> {
                 })
             }
             Bucket::Ranges { ranges, .. } => {
-                let (field, def) = self.single(name, "ranges")?;
+                let (field, def) = self.field(name, "ranges")?;
                 if ranges.is_empty() {
                     return Err(QueryError::no_buckets(self.collection));
                 }
@@ -424,7 +410,7 @@ impl<'a> Binder<'a> {
             }
             Bucket::Date { unit, zone, every, offset_seconds, .. } => {
                 let step = DateStep { unit: *unit, every: *every, offset_seconds: *offset_seconds };
-                let (field, def) = self.single_of(name, &[Kind::Timestamp, Kind::Date], "date histogram")?;
+                let (field, def) = self.field_of(name, &[Kind::Timestamp, Kind::Date], "date histogram")?;
                 let bucket = || -> Result<BoundBucket, StatisticsError> {
                     let in_zone = Zone::parse(zone)?;
                     if def.kind() == Kind::Timestamp {

@@ -44,7 +44,9 @@ fn queries_without_equivalent_sql_are_refused() {
         );
         assert_message(&query(field("tags").all(["x"])), dialect, &["all on multi-valued fields", "\"tags\""]);
         assert_message(&query(field("tags").is_null()), dialect, &["is_null on multi-valued fields", "\"tags\""]);
-        assert_message(&statistics(field("tags").count()), dialect, &["multi-valued fields", "\"tags\""]);
+        for metric in [field("tags").count(), field("tags").min(), field("tags").distinct()] {
+            assert_message(&statistics(metric), dialect, &["multi-valued fields", "\"tags\""]);
+        }
         assert_message(&statistics(GroupBy::values("tags")), dialect, &["multi-valued fields", "\"tags\""]);
         assert_message(
             &statistics(GroupBy::values("status").group_by(GroupBy::values("open"))),
