@@ -118,6 +118,13 @@ impl Hit {
         declared.or_else(|| Some((schema.undeclared(name)?, true)))
     }
 
+    /// Whether the values of a field are shown as a list. Those of an undeclared path are one if an array is on the way to them.
+    #[cfg(feature = "serde")]
+    fn is_list(&self, name: &str) -> bool {
+        let Some(at @ (_, true)) = self.field(name) else { return false };
+        at.0.undeclared().is_none() || self.read(&(at.0.clone(), false)).is_empty() && !self.read(&at).is_empty()
+    }
+
     fn read(&self, (at, is_many): &(FieldAt, bool)) -> Vec<Value> {
         let _scope = user_code::Scope::enter();
         let mut values = Vec::new();
@@ -158,7 +165,7 @@ impl fmt::Debug for Hit {
 }
 
 /// As `{"collection": …, "key": […], "commit": …, "values": {"field": value, …}}`, with the selected fields; a field of many values is a
-/// list.
+/// list, and so is an undeclared path through an array.
 #[cfg(feature = "serde")]
 impl serde::Serialize for Hit {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -180,9 +187,8 @@ impl serde::Serialize for NamedValues<'_> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeMap;
         let mut map = serializer.serialize_map(None)?;
-        let schema = &self.0.rows.core().schema;
         for name in self.0.names() {
-            if schema.find(name).is_some_and(|(_, def)| def.is_many()) {
+            if self.0.is_list(name) {
                 map.serialize_entry(name, &self.0.values_of(name))?;
             } else {
                 map.serialize_entry(name, &self.0.value(name))?;

@@ -254,7 +254,8 @@ impl Record for Document {
     fn engine_value(&self, field: &FieldAt, _: Internal) -> ValueRef<'_> {
         match (self.extracted(field.position()), field.path()) {
             (Some(Extracted::One(value)), _) => value.as_ref(),
-            (None, Some(path)) if !path.many => self.value_by(path),
+            // An undeclared path has one value if no array is on the way.
+            (None, Some(path)) if !path.many || path.kind.is_none() => self.value_by(path),
             _ => ValueRef::Null,
         }
     }

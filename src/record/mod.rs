@@ -29,6 +29,7 @@ pub(crate) use fields::Fields;
 pub(crate) use key_buffer::Lookup;
 pub(crate) use key_value::schema as key_value_schema;
 pub(crate) use memdex_query::schema::{
-    Bound, BoundAggregate, Bucketer, Condition, FieldSource, Function, Level, Test, Values, bound, order_of_all,
+    Bound, BoundAggregate, Bucketer, Condition, FieldSource, Function, Level, Test, Values, bound, by_number,
+    order_of_all,
 };
 pub(crate) use record::Access;

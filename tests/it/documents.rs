@@ -258,6 +258,34 @@ fn undeclared_paths_can_be_queried() {
 }
 
 #[test]
+fn undeclared_paths_are_returned_as_they_are() {
+    let (_, payments) = payments();
+    for (id, v) in [
+        ("float", json!(5.0)),
+        ("list", json!([5, "x"])),
+        ("none", json!([])),
+        ("object", json!({ "w": true })),
+        ("objects", json!([{ "w": 1 }])),
+    ] {
+        payments.store(document(json!({ "id": id, "v": v }))).unwrap();
+    }
+    let hits = payments.find(field("id").ge("")).order_by(field("id").asc()).select(["v", "v.w"]).fetch().unwrap();
+    let values: Vec<Json> = hits.iter().map(|hit| serde_json::to_value(hit).unwrap()["values"].take()).collect();
+    assert_eq!(
+        values,
+        [
+            json!({ "v": 5.0, "v.w": null }),
+            json!({ "v": [5, "x"], "v.w": null }),
+            json!({ "v": null, "v.w": null }),
+            json!({ "v": null, "v.w": true }),
+            json!({ "v": null, "v.w": [1] }),
+        ]
+    );
+    assert_eq!(hits[1].value("v"), Some(Value::from(5)));
+    assert_eq!(hits[1].values_of("v"), [Value::from(5), Value::from("x")]);
+}
+
+#[test]
 fn schemas_are_checked_when_a_collection_is_opened() {
     let store = Store::new();
     let source = |schema: Schema| match store.documents("d", schema).unwrap_err() {

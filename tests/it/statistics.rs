@@ -7,3 +7,5 @@ mod moving;
 pub(crate) mod naive;
 mod random;
 mod refused;
+#[cfg(feature = "documents")]
+mod undeclared;

@@ -46,16 +46,17 @@ impl Layout {
         let fields: Vec<usize> = (0..bound.fields.len()).filter(|at| all().any(|of| of.field == *at)).collect();
         let (mut width, mut interned) = (1 + fields.len().div_ceil(32), 0);
         let kept = fields.into_iter().map(|field| {
-            let def = &bound.fields[field].def;
+            // Undeclared paths are refused.
+            let def = bound.fields[field].def.as_ref().filter(|def| def.fits_64_bits());
             let values = all().any(|of| of.field == field && of.needs_values());
             let at = width;
-            let how = match (values, def.fits_64_bits()) {
+            let how = match (values, def) {
                 (false, _) => How::Presence,
-                (true, true) => {
+                (true, Some(def)) => {
                     width += 2;
                     How::Bits { at, kind: def.kind() }
                 }
-                (true, false) => {
+                (true, None) => {
                     (width, interned) = (width + 1, interned + 1);
                     How::Number { at, of: interned - 1 }
                 }

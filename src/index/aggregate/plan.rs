@@ -77,8 +77,8 @@ impl AggregatePlan {
 
     /// Refuses what a field can't hold or nobody can keep.
     pub(super) fn check(&self, extracted: &Extracted<'_>) -> Result<(), Cause> {
-        let mut fields = self.bound.fields.iter().zip(&extracted.values);
-        fields.try_for_each(|(field, value)| checked(&field.def, *value).map(drop))
+        let fields = self.bound.fields.iter().filter_map(|field| field.def.as_ref());
+        fields.zip(&extracted.values).try_for_each(|(def, value)| checked(def, *value).map(drop))
     }
 
     /// Whether each of a record's values can be stored. Runs its extractors.

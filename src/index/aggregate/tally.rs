@@ -19,7 +19,7 @@ pub(super) struct Measured {
     pub(super) field: usize,
     /// Its place among those that are remembered of a row.
     pub(super) kept: usize,
-    kind: Kind,
+    kind: Option<Kind>,
     moments: bool,
     squares: bool,
     set: bool,
@@ -63,7 +63,7 @@ impl LevelPlan {
         for asked in level.map_or(&[][..], |level| &level.metrics) {
             let place = asked.field.map(|field| {
                 measured.iter().position(|of| of.field == field).unwrap_or_else(|| {
-                    let kind = bound.fields[field].def.kind();
+                    let kind = bound.fields[field].kind();
                     measured.push(Measured { field, kept: 0, kind, moments: false, squares: false, set: false });
                     measured.len() - 1
                 })
@@ -83,7 +83,8 @@ impl LevelPlan {
 
     /// The most heap memory that a tally holds, without its sets.
     pub(super) fn tally_bytes(&self) -> usize {
-        let moments = self.measured.iter().filter(|of| of.moments && of.kind == Kind::Float).count() * FLOAT_SUM_BYTES;
+        let moments =
+            self.measured.iter().filter(|of| of.moments && of.kind == Some(Kind::Float)).count() * FLOAT_SUM_BYTES;
         self.measured.len() * size_of::<Measure>() + moments
     }
 
@@ -96,7 +97,7 @@ impl Tally {
     pub(super) fn new(plan: &LevelPlan) -> Self {
         let measure = |of: &Measured| Measure {
             count: 0,
-            moments: if of.moments { Moments::new(of.kind, of.squares) } else { None },
+            moments: of.kind.filter(|_| of.moments).and_then(|kind| Moments::new(kind, of.squares)),
             set: of.set.then(Multiset::default),
         };
         Tally { records: 0, entries: 0, measures: plan.measured.iter().map(measure).collect() }

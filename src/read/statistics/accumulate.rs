@@ -5,7 +5,7 @@ use super::groups::{self, Groups};
 use super::measures::{Measures, Needs};
 use super::parts::BucketIds;
 use crate::error::QueryError;
-use crate::record::FieldSource;
+use crate::record::{FieldSource, by_number};
 use memdex_query::value::ValueRef;
 use smallvec::{SmallVec, smallvec};
 
@@ -138,7 +138,7 @@ impl OfLevel {
                     level.metrics.iter().filter(|asked| asked.field == Some(field) && asked.filter == filter);
                 let mut asked = of_field.peekable();
                 asked.peek()?;
-                Some(Measured { field, measures: Measures::new(bound.fields[field].def.kind(), Needs::of(asked)) })
+                Some(Measured { field, measures: Measures::new(bound.fields[field].kind(), Needs::of(asked)) })
             };
             (0..bound.fields.len()).filter_map(measured).collect()
         };
@@ -173,14 +173,16 @@ impl<'a> Values<'a> {
     fn of(fields: &[FieldUse], record: &'a dyn FieldSource) -> Self {
         let mut values = Values { all: SmallVec::new(), ends: SmallVec::new() };
         for field in fields {
-            if field.def.is_many() {
-                record.values_at(&field.at, &mut |value| {
-                    if !value.is_null() {
-                        values.all.push(value);
-                    }
-                });
-            } else {
-                values.all.push(record.value_at(&field.at));
+            let all = &mut values.all;
+            let mut add = |value: ValueRef<'a>| {
+                if !value.is_null() {
+                    all.push(value);
+                }
+            };
+            match &field.def {
+                Some(def) if !def.is_many() => all.push(record.value_at(&field.at)),
+                Some(_) => record.values_at(&field.at, &mut add),
+                None => record.values_at(&field.at, &mut |value| add(by_number(value))),
             }
             values.ends.push(values.all.len());
         }

@@ -4,8 +4,9 @@ use super::accumulate::{Accumulated, Measured, OfLevel};
 use super::answer::{Group, MetricValues};
 use super::bind::{Bound, BoundBucket, BoundMetric, BoundTop, Function, Level};
 use super::groups;
-use super::measures::Measures;
+use super::measures::{Measures, numbers_of};
 use crate::error::QueryError;
+use crate::record::order_of_all;
 use memdex_query::aggregate::{percentiles, ratio};
 use memdex_query::value::{Value, ValueRef, value_of_bits};
 use std::cmp::Ordering;
@@ -147,9 +148,9 @@ impl Measured {
             let value = match asked.function {
                 Function::Count | Function::Distinct => continue,
                 Function::Percentile(_) | Function::Mode | Function::Ratio(..) => continue,
-                Function::Sum => measures.moments[at].sum().map_err(|_| {
-                    QueryError::overflow(&*bound.collection, name(), bound.fields[self.field].def.name())
-                })?,
+                Function::Sum => measures.moments[at]
+                    .sum()
+                    .map_err(|_| QueryError::overflow(&*bound.collection, name(), bound.fields[self.field].name()))?,
                 Function::Avg => measures.moments[at].avg().unwrap_or(Value::NULL),
                 Function::StdDev => float(measures.moments[at].stddev()),
                 Function::StdDevPop => float(measures.moments[at].stddev_pop()),
@@ -181,12 +182,16 @@ impl Measured {
         let Measures { kind, bits, values, .. } = &mut self.measures;
         for (group, (bits, values)) in bits.numbers.iter_mut().zip(&mut values.numbers).enumerate() {
             let (mut bits, values) = (std::mem::take(bits), std::mem::take(values));
-            let found = if values.is_empty() {
-                percentiles(&mut bits, &percents, |bits| value_of_bits(*kind, *bits).unwrap_or(ValueRef::Null))
-            } else {
-                let of_bits = bits.iter().filter_map(|bits| value_of_bits(*kind, *bits));
-                let mut numbers: Vec<ValueRef<'_>> = of_bits.chain(values.iter().map(Value::as_ref)).collect();
-                percentiles(&mut numbers, &percents, |number| *number)
+            let found = match *kind {
+                None => percentiles(&mut numbers_of(&values), &percents, |number| *number),
+                Some(kind) if values.is_empty() => {
+                    percentiles(&mut bits, &percents, |bits| value_of_bits(kind, *bits).unwrap_or(ValueRef::Null))
+                }
+                Some(kind) => {
+                    let of_bits = bits.iter().filter_map(|bits| value_of_bits(kind, *bits));
+                    let mut numbers: Vec<ValueRef<'_>> = of_bits.chain(values.iter().map(Value::as_ref)).collect();
+                    percentiles(&mut numbers, &percents, |number| *number)
+                }
             };
             let found = found.unwrap_or_default();
             metrics.iter().zip(found).for_each(|(metric, number)| put(group, *metric, number.into()));
@@ -278,7 +283,7 @@ impl Assembly<'_, '_> {
                 let ends = ends.map(|(first, last)| (part.get(first.0), part.get(last.0)));
                 let steps = asked.filled(ends).map_or(Ok(Vec::new()), |(first, last)| part.between(&first, &last));
                 let steps = steps.map_err(|source| {
-                    QueryError::bad_bucket(&*self.bound.collection, self.bound.fields[part.field].def.name(), source)
+                    QueryError::bad_bucket(&*self.bound.collection, self.bound.fields[part.field].name(), source)
                 })?;
                 let mut known = known.drain(..).peekable();
                 for step in steps {
@@ -313,8 +318,8 @@ impl Finished<'_> {
             (ValueRef::Null, ValueRef::Null) => Ordering::Equal,
             (ValueRef::Null, _) => Ordering::Greater,
             (_, ValueRef::Null) => Ordering::Less,
-            (x, y) if best.descending => y.cmp(&x),
-            (x, y) => x.cmp(&y),
+            (x, y) if best.descending => order_of_all(y, x),
+            (x, y) => order_of_all(x, y),
         };
         by_metric.then_with(|| a.place.cmp(&b.place))
     }

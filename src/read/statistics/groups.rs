@@ -209,7 +209,7 @@ pub(super) fn at_most(bound: &Bound, groups: usize) -> Result<(), QueryError> {
 
 #[cold]
 pub(super) fn too_many(bound: &Bound) -> QueryError {
-    let name = |field: usize| bound.fields[field].def.name().to_owned();
+    let name = |field: usize| bound.fields[field].name().to_owned();
     let parts = bound.levels.iter().flat_map(|level| &level.buckets);
     QueryError::too_many_groups(&*bound.collection, parts.map(|part| name(part.field)).collect::<Vec<_>>(), MAX_GROUPS)
 }

@@ -139,8 +139,8 @@ pub(super) fn add_bits(
     let needs = measures.needs;
     if needs.moments && !summed {
         match measures.kind {
-            Kind::Int if !needs.squares => sum_ints(&mut measures.moments, numbers, bits, counts, zone),
-            Kind::Int => each(&mut measures.moments, numbers, bits, |moments, bits| match moments {
+            Some(Kind::Int) if !needs.squares => sum_ints(&mut measures.moments, numbers, bits, counts, zone),
+            Some(Kind::Int) => each(&mut measures.moments, numbers, bits, |moments, bits| match moments {
                 Moments::Ints(ints) => ints.add(int_of(bits)),
                 _ => debug_assert!(false, "moments must match the kind of the field"),
             }),

@@ -250,7 +250,7 @@ impl<'a> Known<'a> {
     fn fields(&self) -> impl Iterator<Item = String> {
         let Bound { fields, levels, .. } = &self.aggregate.bound;
         let parts = levels.iter().flat_map(|level| &level.buckets);
-        parts.map(|part| fields[part.field].def.name().to_owned())
+        parts.map(|part| fields[part.field].name().to_owned())
     }
 
     #[cold]
@@ -294,7 +294,7 @@ impl Pick<'_> {
         let Some(metric) = (0..self.requested.len()).find(|metric| overflowed.contains(&place(*metric))) else {
             return Ok(());
         };
-        let field = self.requested[metric].field.map(|field| self.fields[field].def.name()).unwrap_or_default();
+        let field = self.requested[metric].field.map(|field| self.fields[field].name()).unwrap_or_default();
         Err(QueryError::overflow(known.collection, &*self.names[metric], field))
     }
 

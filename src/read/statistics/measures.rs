@@ -7,8 +7,10 @@
 use super::bind::{BoundMetric, Function};
 use super::groups::NONE;
 use crate::hash::{self, RandomState};
+use crate::record::order_of_all;
 use hashbrown::HashTable;
 use memdex_query::aggregate::Moments;
+use memdex_query::schema::as_kind;
 use memdex_query::value::{Kind, Value, ValueRef, saturated_bits, value_of_bits};
 use std::cmp::Ordering;
 
@@ -51,7 +53,8 @@ impl Needs {
 
 /// The measures, by group.
 pub(super) struct Measures {
-    pub(super) kind: Kind,
+    /// The kind of the values; `None` for an undeclared path, whose values are of any kind and have no bits.
+    pub(super) kind: Option<Kind>,
     pub(super) needs: Needs,
     /// Number of values.
     pub(super) counts: Vec<u64>,
@@ -90,7 +93,7 @@ pub(super) fn is_escape(kind: Kind, bits: u64) -> bool {
 }
 
 impl Measures {
-    pub(super) fn new(kind: Kind, needs: Needs) -> Self {
+    pub(super) fn new(kind: Option<Kind>, needs: Needs) -> Self {
         let (bits, values) = (KeptBits::default(), KeptValues::default());
         Measures { kind, needs, counts: Vec::new(), moments: Vec::new(), bits, values }
     }
@@ -102,7 +105,8 @@ impl Measures {
             return;
         }
         self.counts.resize(groups, 0);
-        if moments && let Some(none) = Moments::new(self.kind, squares) {
+        let none = self.kind.map_or_else(|| Some(Moments::mixed(squares)), |kind| Moments::new(kind, squares));
+        if moments && let Some(none) = none {
             self.moments.resize(groups, none);
         }
         if extremes {
@@ -127,7 +131,7 @@ impl Measures {
             self.moments[at].add_times(value, times);
         }
         if self.needs.extremes || self.needs.distinct || self.needs.numbers {
-            match bits_of(value) {
+            match self.kind.and_then(|_| bits_of(value)) {
                 Some(bits) => self.bits.add(self.needs, group, bits, times),
                 None => self.values.add(self.needs, group, value, times),
             }
@@ -146,10 +150,9 @@ impl Measures {
     pub(super) fn mode(&mut self, group: usize) -> Value {
         let bits = &mut self.bits.numbers[group];
         bits.sort_unstable();
-        let of_bits = most_frequent(bits)
-            .map(|(bits, times)| (value_of_bits(self.kind, *bits).unwrap_or(ValueRef::Null).to_value(), times));
+        let of_bits = most_frequent(bits).map(|(bits, times)| (value_of(self.kind, *bits), times));
         let values = &mut self.values.numbers[group];
-        values.sort_unstable();
+        values.sort_unstable_by(|a, b| order_of_all(a.as_ref(), b.as_ref()));
         let of_values = most_frequent(values).map(|(value, times)| (value.clone(), times));
         let best = of_bits.into_iter().chain(of_values).reduce(|a, b| match a.1.cmp(&b.1) {
             Ordering::Less => b,
@@ -166,10 +169,20 @@ impl Measures {
         if low > high {
             return (least, most);
         }
-        let value = |bits: u64| value_of_bits(self.kind, bits).unwrap_or(ValueRef::Null).to_value();
-        let (low, high) = (value(low), value(high));
+        let (low, high) = (value_of(self.kind, low), value_of(self.kind, high));
         if least.as_ref().is_null() { (low, high) } else { (least.min(low), most.max(high)) }
     }
+}
+
+fn value_of(kind: Option<Kind>, bits: u64) -> Value {
+    kind.and_then(|kind| value_of_bits(kind, bits)).unwrap_or(ValueRef::Null).to_value()
+}
+
+/// The numbers among values of any kind: integers if all of them are, otherwise floats.
+pub(super) fn numbers_of(values: &[Value]) -> Vec<ValueRef<'_>> {
+    let of_kind = |kind| values.iter().filter_map(move |value| as_kind(value.as_ref(), kind));
+    let (ints, numbers): (Vec<_>, Vec<_>) = (of_kind(Kind::Int).collect(), of_kind(Kind::Float).collect());
+    if ints.len() == numbers.len() { ints } else { numbers }
 }
 
 /// The value that occurs most often in a sorted list, the first of several, and how often.
@@ -208,11 +221,11 @@ impl KeptValues {
         let at = group as usize;
         if needs.extremes {
             let (least, most) = &mut self.extremes[at];
-            if least.as_ref().is_null() || value < least.as_ref() {
+            if least.as_ref().is_null() || order_of_all(value, least.as_ref()).is_lt() {
                 *least = value.to_value();
             }
             // Null sorts below all values.
-            if value > most.as_ref() {
+            if order_of_all(value, most.as_ref()).is_gt() {
                 *most = value.to_value();
             }
         }

@@ -5,17 +5,20 @@ use super::groups::{NONE, Values};
 use super::measures::{bits_of, is_escape};
 use crate::error::StatisticsError;
 use crate::hash::{self, RandomState};
+use crate::record::order_of_all;
 use crate::storage::{Packed, with_cells};
 use hashbrown::HashTable;
 use memdex_query::aggregate::{Buckets, DAY, Even, HOUR, MINUTE, WEEK};
 use memdex_query::schema::overlap;
 use memdex_query::value::{Kind, Value, ValueRef, bits_of_int, float_of, int_of, value_of_bits};
+use smallvec::SmallVec;
 use std::cell::RefCell;
 
 pub(super) struct BucketIds {
     /// Position of the field.
     pub(super) field: usize,
-    kind: Kind,
+    /// The kind of the values; `None` for the values of an undeclared path, which have no bits.
+    kind: Option<Kind>,
     /// In a `RefCell`, because names of dates may extend the times that it has cached.
     bucketer: RefCell<Bucketer>,
     /// Distinct values or bucket steps seen so far, by number.
@@ -34,7 +37,7 @@ impl BucketIds {
     pub(super) fn new(bound: &Bound, part: &Bucketer) -> Self {
         BucketIds {
             field: part.field,
-            kind: bound.fields[part.field].def.kind(),
+            kind: bound.fields[part.field].kind().or(part.numbers),
             bucketer: RefCell::new(part.clone()),
             values: Values::new(),
             of_bits: IdsByBits::new(),
@@ -50,6 +53,16 @@ impl BucketIds {
 
     /// Calls `visit` with the number of each bucket of a record, given its values of the field.
     pub(super) fn each(&mut self, values: &[ValueRef<'_>], mut visit: impl FnMut(u32)) {
+        let bucketer = self.bucketer.get_mut();
+        if bucketer.numbers.is_some() {
+            let numbers: SmallVec<[Value; 4]> = values.iter().filter_map(|value| bucketer.as_bounds(*value)).collect();
+            let numbers: SmallVec<[ValueRef<'_>; 4]> = numbers.iter().map(Value::as_ref).collect();
+            return self.each_fitting(&numbers, visit);
+        }
+        self.each_fitting(values, &mut visit);
+    }
+
+    fn each_fitting(&mut self, values: &[ValueRef<'_>], mut visit: impl FnMut(u32)) {
         match &self.bucketer.get_mut().bucket {
             BoundBucket::Values if values.is_empty() => visit(self.of_missing()),
             BoundBucket::Ranges(ranges, _) => {
@@ -74,7 +87,7 @@ impl BucketIds {
         if value.is_null() {
             return self.of_missing();
         }
-        if let Some(bits) = bits_of(value) {
+        if let Some(bits) = self.kind.and_then(|_| bits_of(value)) {
             let mut number = [NONE];
             self.of_bits(Packed::plain(&[bits]), None, &mut number);
             return number[0];
@@ -95,12 +108,13 @@ impl BucketIds {
 
     /// Like `of_value`, for values that have bits; `zone` is their bounds, if known.
     pub(super) fn of_bits(&mut self, bits: Packed<'_>, zone: Option<(u64, u64)>, numbers: &mut [u32]) {
-        let zone = zone.filter(|(low, high)| !is_escape(self.kind, *low) && !is_escape(self.kind, *high));
+        let Some(kind) = self.kind else { return };
+        let zone = zone.filter(|(low, high)| !is_escape(kind, *low) && !is_escape(kind, *high));
         if bits.len() > 1 && self.of_even(bits, zone, numbers) {
             return;
         }
-        let BucketIds { kind, bucketer, values, of_bits, .. } = self;
-        let value = |bits: u64| value_of_bits(*kind, bits).unwrap_or(ValueRef::Null);
+        let BucketIds { bucketer, values, of_bits, .. } = self;
+        let value = |bits: u64| value_of_bits(kind, bits).unwrap_or(ValueRef::Null);
         let mut of_step = |step: i64| of_bits.number(step.cast_unsigned(), || values.number(ValueRef::Int(step)));
         let rows = (0..bits.len()).map(|row| bits.get(row)).zip(numbers);
         match &mut bucketer.get_mut().bucket {
@@ -170,12 +184,10 @@ impl BucketIds {
     /// The number of the single bucket that contains all values between these bits, inclusive, if there is one. At
     /// least one such value must exist, as only buckets with values get numbers.
     pub(super) fn of_zone(&mut self, (low, high): (u64, u64)) -> Option<u32> {
-        if is_escape(self.kind, low) || is_escape(self.kind, high) {
-            return None;
-        }
+        let kind = self.kind.filter(|kind| !is_escape(*kind, low) && !is_escape(*kind, high))?;
         // Bucket order follows value order.
         let one = match &mut self.bucketer.get_mut().bucket {
-            BoundBucket::Values => low == high && value_of_bits(self.kind, low).is_some(),
+            BoundBucket::Values => low == high && value_of_bits(kind, low).is_some(),
             BoundBucket::Width(Buckets::Ints(buckets) | Buckets::Times(buckets)) => {
                 buckets.number_of(int_of(low)) == buckets.number_of(int_of(high))
             }
@@ -228,7 +240,11 @@ impl BucketIds {
             return (0..bounds.len() as u32).collect();
         }
         let mut order: Vec<u32> = (0..self.values.len() as u32).collect();
-        order.sort_unstable_by_key(|number| self.values.get(*number).as_ref());
+        let value = |number: &u32| self.values.get(*number).as_ref();
+        match self.kind {
+            Some(_) => order.sort_unstable_by_key(value),
+            None => order.sort_unstable_by(|a, b| order_of_all(value(a), value(b))),
+        }
         let mut ranks = vec![0; order.len()];
         order.iter().zip(0..).for_each(|(number, rank)| ranks[*number as usize] = rank);
         ranks

@@ -84,17 +84,19 @@ impl Computed {
     }
 }
 
-/// Checks that fields of one name have the same kind in all collections.
+/// Checks that fields of one name have the same kind in all collections, or are undeclared in all of them.
 fn check_kinds(first: &Bound, other: &Bound) -> Result<(), QueryError> {
-    let differs = |(a, b): &(&FieldUse, &FieldUse)| a.def.kind() != b.def.kind();
-    match first.fields.iter().zip(&other.fields).find(differs) {
-        None => Ok(()),
-        Some((a, b)) => Err(QueryError::different_kinds(
-            a.def.name(),
-            (first.collection.clone(), a.def.kind()),
-            (other.collection.clone(), b.def.kind()),
-        )),
-    }
+    let differs = |(a, b): &(&FieldUse, &FieldUse)| a.kind() != b.kind();
+    let Some((a, b)) = first.fields.iter().zip(&other.fields).find(differs) else { return Ok(()) };
+    let (of_a, of_b) = (&first.collection, &other.collection);
+    Err(match (a.kind(), b.kind()) {
+        (Some(x), Some(y)) => QueryError::different_kinds(a.name(), (of_a.clone(), x), (of_b.clone(), y)),
+        (x, _) => {
+            let (of, declaring) = if x.is_none() { (of_a, of_b) } else { (of_b, of_a) };
+            let purpose = format!("statistics together with {declaring:?}, which declares it");
+            QueryError::undeclared_field(of, a.name(), purpose)
+        }
+    })
 }
 
 /// Accumulates the matches of one collection.

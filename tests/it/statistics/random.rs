@@ -13,7 +13,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 #[derive(Clone, Debug)]
-struct Sale {
+pub(super) struct Sale {
     id: u32,
     shop: Option<String>,
     amount: i64,
@@ -32,15 +32,30 @@ struct Sale {
     grades: Vec<f64>,
 }
 
-const NAMES: [&str; 14] =
+pub(super) const NAMES: [&str; 14] =
     ["id", "shop", "amount", "size", "big", "rate", "price", "at", "day", "flag", "letter", "tags", "marks", "grades"];
 
 thread_local! {
     /// Which fields have columns, and which are indexed.
-    static DECLARED: RefCell<(Vec<bool>, Vec<bool>)> = const { RefCell::new((Vec::new(), Vec::new())) };
+    pub(super) static DECLARED: RefCell<(Vec<bool>, Vec<bool>)> = const { RefCell::new((Vec::new(), Vec::new())) };
 }
 
 impl Sale {
+    /// The fields whose values JSON has, without floats.
+    #[cfg(feature = "documents")]
+    pub(super) fn json(&self) -> memdex::Json {
+        memdex::json!({
+            "id": self.id,
+            "shop": self.shop,
+            "amount": self.amount,
+            "size": self.size,
+            "flag": self.flag,
+            "letter": self.letter,
+            "tags": self.tags,
+            "marks": self.marks,
+        })
+    }
+
     fn show<'a>(&'a self, field: usize) -> ValueRef<'a> {
         let null = ValueRef::Null;
         match NAMES[field] {
@@ -132,7 +147,7 @@ impl Fields for Sale {
 }
 
 /// A sale from a few random bits: each field has few values, including edge cases.
-fn sale(id: u32, mut bits: u64) -> Sale {
+pub(super) fn sale(id: u32, mut bits: u64) -> Sale {
     let mut below = |limit: u64| {
         bits = bits.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (bits >> 33) % limit
@@ -161,10 +176,35 @@ fn sale(id: u32, mut bits: u64) -> Sale {
     }
 }
 
-fn metric() -> impl Strategy<Value = Metric> {
-    let numbers =
-        || select(vec!["amount", "size", "big", "rate", "price", "marks", "grades"]).prop_map(FieldName::from);
-    let all = || select(NAMES.to_vec()).prop_map(FieldName::from);
+/// The fields of a query.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct FieldSet {
+    all: &'static [&'static str],
+    numbers: &'static [&'static str],
+    histogram: fn() -> BoxedStrategy<Bucket>,
+    /// Whether ranges of strings are among the buckets.
+    text_ranges: bool,
+}
+
+const EVERY_FIELD: FieldSet = FieldSet {
+    all: &NAMES,
+    numbers: &["amount", "size", "big", "rate", "price", "marks", "grades"],
+    histogram: any_histogram,
+    text_ranges: true,
+};
+
+/// The fields whose values JSON has, without floats.
+#[cfg(feature = "documents")]
+pub(super) const JSON_FIELDS: FieldSet = FieldSet {
+    all: &["id", "shop", "amount", "size", "flag", "tags", "marks"],
+    numbers: &["amount", "size", "marks"],
+    histogram: int_histogram,
+    text_ranges: false,
+};
+
+fn metric(of: FieldSet) -> impl Strategy<Value = Metric> {
+    let numbers = move || select(of.numbers).prop_map(FieldName::from);
+    let all = move || select(of.all).prop_map(FieldName::from);
     prop_oneof![
         2 => Just(Aggregate::Count),
         1 => all().prop_map(Aggregate::CountOf),
@@ -190,8 +230,8 @@ fn metric() -> impl Strategy<Value = Metric> {
     })
 }
 
-fn metrics() -> impl Strategy<Value = Vec<Metric>> {
-    vec(metric(), 0..5).prop_map(|mut metrics| {
+fn metrics(of: FieldSet) -> impl Strategy<Value = Vec<Metric>> {
+    vec(metric(of), 0..5).prop_map(|mut metrics| {
         metrics.sort_by(|a, b| a.name.cmp(&b.name));
         metrics.dedup_by(|a, b| a.name == b.name);
         let exact = |metric: &&Metric| matches!(metric.aggregate, Aggregate::Count | Aggregate::CountOf(_));
@@ -203,10 +243,24 @@ fn metrics() -> impl Strategy<Value = Vec<Metric>> {
     })
 }
 
-fn histogram() -> impl Strategy<Value = Bucket> {
+fn int_histogram() -> BoxedStrategy<Bucket> {
     prop_oneof![
         (1i64..500, -9i64..9).prop_map(|(width, offset)| Bucket::width_from("amount", width, offset)),
         (1i64..4).prop_map(|width| Bucket::width("size", width)),
+    ]
+    .boxed()
+}
+
+fn any_histogram() -> BoxedStrategy<Bucket> {
+    prop_oneof![
+        2 => int_histogram(),
+        7 => other_histogram(),
+    ]
+    .boxed()
+}
+
+fn other_histogram() -> impl Strategy<Value = Bucket> {
+    prop_oneof![
         Just(Bucket::width_from("rate", 2.5, 0.25)),
         (1i64..5, -2i64..2).prop_map(|(width, offset)| Bucket::width_from("grades", width, offset)),
         (1i64..40).prop_map(|quarter| Bucket::width("price", DecimalValue::new(i128::from(quarter) * 25, 2).unwrap())),
@@ -249,30 +303,32 @@ fn bounds(field: &str) -> BoxedStrategy<(Value, Value)> {
     (value.clone(), value).prop_map(sorted).boxed()
 }
 
-fn bucket() -> impl Strategy<Value = Bucket> {
+fn bucket(of: FieldSet) -> impl Strategy<Value = Bucket> {
+    let also_values =
+        [("shop", Value::from("a")), ("size", Value::from(2)), ("tags", Value::from("q")), ("big", Value::from(-5))];
+    let also_values: Vec<_> = also_values.into_iter().filter(|(field, _)| of.all.contains(field)).collect();
+    let text_ranges = Bucket::ranges("shop", [(None, Some("a")), (Some("a"), None)]);
     prop_oneof![
-        4 => select(NAMES[1..].to_vec()).prop_map(Bucket::values),
-        1 => select(NAMES[1..].to_vec()).prop_map(|field| Bucket::values_or(field, "none")),
-        // These are also values of the field.
-        1 => select(vec![("shop", Value::from("a")), ("size", Value::from(2)), ("big", Value::from(-5)),
-            ("tags", Value::from("q"))]).prop_map(|(field, name)| Bucket::values_or(field, name)),
-        2 => histogram(),
+        4 => select(&of.all[1..]).prop_map(Bucket::values),
+        1 => select(&of.all[1..]).prop_map(|field| Bucket::values_or(field, "none")),
+        1 => select(also_values).prop_map(|(field, name)| Bucket::values_or(field, name)),
+        2 => (of.histogram)(),
         1 => vec((proptest::option::of(-5i64..5), 0i64..6), 1..4).prop_map(|ranges| {
             let ranges = ranges.into_iter().map(|(from, len)| (from, (len > 0).then(|| from.unwrap_or(0) + len)));
             Bucket::ranges("size", ranges)
         }),
         1 => (1i64..4).prop_map(|width| Bucket::width("marks", width)),
         1 => Just(Bucket::ranges("marks", [(None, Some(1)), (Some(0), Some(4)), (Some(4), None)])),
-        1 => Just(Bucket::ranges("shop", [(None, Some("a")), (Some("a"), None)])),
+        1 => Just(if of.text_ranges { text_ranges } else { Bucket::values("shop") }),
     ]
 }
 
-fn group_by(levels: u32) -> BoxedStrategy<GroupBy> {
-    let within = metrics();
-    let deeper = if levels > 1 { proptest::option::of(group_by(levels - 1)).boxed() } else { Just(None).boxed() };
-    let wide = (vec(bucket(), 1..3), Just(false)).boxed();
+fn group_by(of: FieldSet, levels: u32) -> BoxedStrategy<GroupBy> {
+    let within = metrics(of);
+    let deeper = if levels > 1 { proptest::option::of(group_by(of, levels - 1)).boxed() } else { Just(None).boxed() };
+    let wide = (vec(bucket(of), 1..3), Just(false)).boxed();
     // Small widths over amounts up to the limits of an `i64` produce too many empty buckets.
-    let filled = (histogram(), any::<bool>()).prop_flat_map(|(bucket, empty)| {
+    let filled = ((of.histogram)(), any::<bool>()).prop_flat_map(|(bucket, empty)| {
         let empty = empty && !["amount", "rate"].contains(&&**bucket.field());
         let empty = empty && !matches!(&bucket, Bucket::Date { unit: DateUnit::Hour, every: 1, .. });
         let bounded = |weight| proptest::option::weighted(weight, bounds(bucket.field()));
@@ -307,8 +363,8 @@ fn group_by(levels: u32) -> BoxedStrategy<GroupBy> {
         .boxed()
 }
 
-fn statistics() -> impl Strategy<Value = Statistics> {
-    (metrics(), proptest::option::of(group_by(3))).prop_map(|(metrics, groups)| {
+pub(super) fn statistics(of: FieldSet) -> impl Strategy<Value = Statistics> {
+    (metrics(of), proptest::option::of(group_by(of, 3))).prop_map(|(metrics, groups)| {
         let statistics = Statistics::of(metrics);
         match groups {
             Some(groups) => statistics.group_by(groups),
@@ -318,9 +374,9 @@ fn statistics() -> impl Strategy<Value = Statistics> {
 }
 
 /// A predicate with its meaning.
-type Choice = (Predicate, fn(&Sale) -> bool);
+pub(super) type Choice = (Predicate, fn(&Sale) -> bool);
 
-fn choices() -> Vec<Choice> {
+pub(super) fn choices() -> Vec<Choice> {
     vec![
         (Predicate::All, |_| true),
         (field("shop").eq("a"), |sale| sale.shop.as_deref() == Some("a")),
@@ -347,7 +403,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         3 => vec((0u32..60, any::<u64>()), 1..20).prop_map(Step::Put),
         1 => (0u32..60).prop_map(Step::Delete),
         1 => Just(Step::Hold),
-        5 => (0..choices().len(), 0usize..4, statistics()).prop_map(|(c, s, q)| Step::Ask(c, s, Box::new(q))),
+        5 => (0..choices().len(), 0usize..4, statistics(EVERY_FIELD)).prop_map(|(c, s, q)| Step::Ask(c, s, Box::new(q))),
     ];
     vec(step, 1..12)
 }

@@ -172,23 +172,6 @@ fn too_many_groups() {
     }
 }
 
-#[cfg(feature = "documents")]
-#[test]
-fn document_paths_must_be_declared() {
-    let store = Store::new();
-    let schema = Schema::new([FieldDef::new("id", Kind::Str).key(), FieldDef::new("cart.total", Kind::Int).column()]);
-    let all = store.documents("Cart", schema).unwrap();
-    for (id, total) in [("a", 3), ("b", 4)] {
-        let json = memdex::json!({ "id": id, "cart": { "total": total, "items": total } });
-        all.store(memdex::Document::new(json).unwrap()).unwrap();
-    }
-    let find = all.find(field("cart.items").gt(0));
-    assert_eq!(find.statistics(field("cart.total").sum()).unwrap().int("sum(cart.total)"), Some(7));
-    let error = find.statistics(field("cart.items").sum()).unwrap_err();
-    assert!(matches!(&error, QueryError::UndeclaredField { field, .. } if field == "cart.items"), "{error}");
-    assert!(error.to_string().contains("declare"), "{error}");
-}
-
 #[test]
 fn too_deep_nesting_is_refused() {
     let deep = |levels| (0..levels).fold(GroupBy::values("shop"), |within, _| GroupBy::values("shop").group_by(within));

@@ -6,10 +6,12 @@
 mod decimals;
 mod floats;
 mod ints;
+mod mixed;
 
 pub(super) use decimals::DecimalMoments;
 pub(super) use floats::FloatMoments;
 pub(super) use ints::IntMoments;
+pub(super) use mixed::MixedMoments;
 
 use super::float_sum::signed;
 use super::natural::Natural;
@@ -25,6 +27,8 @@ pub enum Moments {
     Floats(FloatMoments),
     /// Decimals.
     Decimals(DecimalMoments),
+    /// Values of any kind, of which the numbers count.
+    Mixed(MixedMoments),
 }
 
 macro_rules! of_any_kind {
@@ -33,6 +37,7 @@ macro_rules! of_any_kind {
             Moments::Ints($moments) => $result,
             Moments::Floats($moments) => $result,
             Moments::Decimals($moments) => $result,
+            Moments::Mixed($moments) => $result,
         }
     };
 }
@@ -48,6 +53,12 @@ impl Moments {
         }
     }
 
+    /// Moments of the numbers among values of any kind, for a field whose kind is not known. As long as all of them are
+    /// integers, they are those of integers; otherwise those of floats, in which an integer counts as the nearest float.
+    pub fn mixed(squares: bool) -> Self {
+        Moments::Mixed(MixedMoments::new(squares))
+    }
+
     /// Adds a value; ignores null and other kinds.
     pub fn add(&mut self, value: ValueRef<'_>) {
         match (self, value) {
@@ -55,6 +66,7 @@ impl Moments {
             (Moments::Ints(ints), wide) => ints.change(wide, false),
             (Moments::Floats(floats), ValueRef::Float(x)) => floats.add(x),
             (Moments::Decimals(decimals), ValueRef::Decimal(number)) => decimals.add(number),
+            (Moments::Mixed(mixed), value) => mixed.add(value),
             (Moments::Floats(_) | Moments::Decimals(_), _) => {}
         }
     }
@@ -90,6 +102,7 @@ impl Moments {
             Moments::Ints(ints) => Moments::Ints(IntMoments::new(ints.squares.is_some())),
             Moments::Floats(floats) => Moments::Floats(FloatMoments::new(floats.squares.is_some())),
             Moments::Decimals(decimals) => Moments::Decimals(DecimalMoments::new(decimals.squares.is_some())),
+            Moments::Mixed(mixed) => Moments::Mixed(mixed.empty()),
         }
     }
 
@@ -100,6 +113,7 @@ impl Moments {
             (Moments::Ints(ints), wide) => ints.change(wide, true),
             (Moments::Floats(floats), ValueRef::Float(x)) => floats.remove(x),
             (Moments::Decimals(decimals), ValueRef::Decimal(number)) => decimals.remove(number),
+            (Moments::Mixed(mixed), value) => mixed.remove(value),
             (Moments::Floats(_) | Moments::Decimals(_), _) => {}
         }
     }
@@ -110,11 +124,13 @@ impl Moments {
             (Moments::Ints(a), Moments::Ints(b)) => a.merge(b),
             (Moments::Floats(a), Moments::Floats(b)) => a.merge(b),
             (Moments::Decimals(a), Moments::Decimals(b)) => a.merge(b),
+            (Moments::Mixed(a), Moments::Mixed(b)) => a.merge(b),
             _ => debug_assert!(false, "merged the moments of two fields of different kinds"),
         }
     }
 
-    /// The sum, of the field's kind; 0 for no values. A sum of floats may be infinite.
+    /// The sum, of the field's kind; 0 for no values, but null if no value of several kinds is a number. A sum of floats
+    /// may be infinite.
     ///
     /// # Errors
     /// [`StatisticsError::Overflow`] if it has more digits than a value of its kind.
@@ -123,6 +139,7 @@ impl Moments {
             Moments::Ints(ints) => ints.sum(),
             Moments::Floats(floats) => Ok(floats.sum().into()),
             Moments::Decimals(decimals) => decimals.sum(),
+            Moments::Mixed(mixed) => mixed.sum(),
         }
     }
 
@@ -133,6 +150,7 @@ impl Moments {
             Moments::Ints(ints) => ints.avg().map(Value::from),
             Moments::Floats(floats) => floats.avg().map(Value::from),
             Moments::Decimals(decimals) => decimals.avg(),
+            Moments::Mixed(mixed) => mixed.avg().map(Value::from),
         }
     }
 

@@ -187,12 +187,13 @@ errors! {
             /// The metric or bucket.
             purpose: String,
         } pub fn not_numeric => ("field {field:?} of {collection:?} is of kind {kind}, which has no {purpose}"),
-        /// A metric or bucket on a path of documents that the schema does not declare, so that its kind is unknown.
+        /// A path of documents that the schema does not declare, in a materialized aggregate; or in statistics of several
+        /// collections, of which another one declares it.
         UndeclaredField [collection, field] {
-            /// The metric or bucket.
+            /// The use.
             purpose: String,
-        } pub(crate) fn undeclared_field => (
-            "path {field:?} of {collection:?} is not declared, so it has no {purpose}: declare it in the schema"
+        } pub fn undeclared_field => (
+            "path {field:?} of {collection:?} is not declared, so it can't be used for {purpose}: declare it in the schema"
         ),
         /// Two metrics of the same records have the same name.
         DuplicateMetric [collection, metric] {} pub fn duplicate_metric => (

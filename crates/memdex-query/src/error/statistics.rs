@@ -11,6 +11,10 @@ errors! {
         without_fields {
             /// A ratio with a filter.
             FilteredRatio => ("a ratio has no filter: set the filters of its two metrics"),
+            /// Buckets of dates over an undeclared path of documents.
+            UndeclaredTimes => (
+                "an undeclared path has no dates: declare it in the schema, as a timestamp or as a date"
+            ),
         }
         /// A sum has more digits than a value of its kind can have.
         Overflow [] {

@@ -41,7 +41,8 @@ pub enum Nulls {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(from = "form::OrderForm", into = "form::OrderForm"))]
 pub struct OrderBy {
-    /// The field, of single values.
+    /// The field, of single values; or an undeclared path of documents. A document with several values at the path has the place of
+    /// the lowest in ascending order, and of the highest in descending order.
     pub field: FieldName,
     /// The direction.
     pub direction: Direction,

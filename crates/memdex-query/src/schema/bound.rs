@@ -1,11 +1,13 @@
 //! Statistics bound to a schema: fields exist, kinds fit, and invalid metrics and buckets are refused before any record
 //! is read.
 
-use super::{Condition, FieldAt, FieldDef, FieldSource, Schema, fit, operand};
+use super::having::Having;
+use super::undeclared::{self, kind_of_bounds};
+use super::{Condition, FieldAt, FieldDef, Schema, fit, operand};
 use crate::aggregate::{Buckets, DateBuckets, DayBuckets, Ranges, Zone};
 use crate::error::{QueryError, StatisticsError};
 use crate::limits::{MAX_GROUP_LEVELS, MAX_GROUP_PARTS, MAX_METRICS};
-use crate::query::{Aggregate, Bucket, DateStep, GroupBy, Metric, Predicate, Statistics};
+use crate::query::{Aggregate, Bucket, DateStep, FieldName, GroupBy, Metric, Predicate, Statistics};
 use crate::value::{Fitted, Kind, Value, ValueRef};
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -29,8 +31,25 @@ pub struct Bound {
 pub struct FieldUse {
     /// Its place in records.
     pub at: FieldAt,
-    /// Its definition.
-    pub def: FieldDef,
+    /// Its definition; `None` for an undeclared path, which may have any number of values of any kind.
+    pub def: Option<FieldDef>,
+}
+
+impl FieldUse {
+    /// Its name.
+    pub fn name(&self) -> &str {
+        self.def.as_ref().map(FieldDef::name).or(self.at.undeclared()).unwrap_or_default()
+    }
+
+    /// The kind of its values; `None` for an undeclared path.
+    pub fn kind(&self) -> Option<Kind> {
+        self.def.as_ref().map(FieldDef::kind)
+    }
+
+    /// Whether a record may have several values.
+    pub fn is_many(&self) -> bool {
+        self.def.as_ref().is_none_or(FieldDef::is_many)
+    }
 }
 
 /// One level of groups; the first one has no bucket.
@@ -47,29 +66,16 @@ pub struct Level {
     pub extended: Option<(i128, i128)>,
     /// The numbers of the first and the last bucket that may be included.
     pub hard: Option<(i128, i128)>,
-    /// The condition on the metrics of a group, by their positions.
-    pub having: Option<Condition>,
+    /// The condition on the metrics of a group.
+    pub having: Option<Having>,
     /// The choice of groups; all without one.
     pub top: Option<BoundTop>,
-}
-
-/// The metrics of a group, as a row of values.
-struct MetricRow<'a>(&'a [Value]);
-
-impl FieldSource for MetricRow<'_> {
-    fn value_at(&self, field: &FieldAt) -> ValueRef<'_> {
-        self.0.get(field.position()).map_or(ValueRef::Null, Value::as_ref)
-    }
-
-    fn values_at<'a>(&'a self, field: &FieldAt, each: &mut dyn FnMut(ValueRef<'a>)) {
-        each(self.value_at(field));
-    }
 }
 
 impl Level {
     /// Whether a group with these metrics is part of the result.
     pub fn keeps(&self, metrics: &[Value]) -> bool {
-        self.having.as_ref().is_none_or(|having| having.holds(&MetricRow(metrics)))
+        self.having.as_ref().is_none_or(|having| having.holds(&self.names, metrics))
     }
 
     /// Whether a bucket of a histogram is within the hard bounds.
@@ -98,6 +104,8 @@ pub struct Bucketer {
     pub bucket: BoundBucket,
     /// The key of records without a value in groups by value.
     pub missing: Value,
+    /// The kind of the bounds of buckets of the numbers of an undeclared path.
+    pub numbers: Option<Kind>,
 }
 
 /// The mapping of values to buckets.
@@ -191,15 +199,15 @@ impl<'a> Binder<'a> {
         if given <= limit { Ok(()) } else { Err(QueryError::too_many(self.collection, what, given, limit)) }
     }
 
-    /// The position of a field among those in use, and its definition.
-    fn field(&mut self, name: &str, purpose: &str) -> Result<(usize, FieldDef), QueryError> {
-        let Some((at, def)) = self.schema.find(name) else {
-            if self.schema.is_open() {
-                return Err(QueryError::undeclared_field(self.collection, name, purpose));
-            }
-            return Err(self.schema.unknown_field(self.collection, name));
+    /// The position of a field among those in use, and its definition; `None` for an undeclared path.
+    fn field(&mut self, name: &str) -> Result<(usize, Option<FieldDef>), QueryError> {
+        let (at, def) = match self.schema.find(name) {
+            Some((at, def)) => (at, Some(def.clone())),
+            None => match self.schema.undeclared(name) {
+                Some(at) => (at, None),
+                None => return Err(self.schema.unknown_field(self.collection, name)),
+            },
         };
-        let def = def.clone();
         let place = self.fields.iter().position(|known| known.at == at).unwrap_or_else(|| {
             self.fields.push(FieldUse { at, def: def.clone() });
             self.fields.len() - 1
@@ -208,18 +216,20 @@ impl<'a> Binder<'a> {
     }
 
     /// The same, for a field of some kinds.
-    fn field_of(&mut self, name: &str, kinds: &[Kind], purpose: &str) -> Result<(usize, FieldDef), QueryError> {
-        let (place, def) = self.field(name, purpose)?;
-        if !kinds.contains(&def.kind()) {
-            return Err(QueryError::not_numeric(self.collection, name, def.kind(), purpose));
+    fn field_of(&mut self, name: &str, kinds: &[Kind], purpose: &str) -> Result<(usize, Option<FieldDef>), QueryError> {
+        let (place, def) = self.field(name)?;
+        match def.as_ref().map(FieldDef::kind).filter(|kind| !kinds.contains(kind)) {
+            Some(kind) => Err(QueryError::not_numeric(self.collection, name, kind, purpose)),
+            None => Ok((place, def)),
         }
-        Ok((place, def))
     }
 
-    fn without_collation(&self, def: &FieldDef, purpose: &str) -> Result<(), QueryError> {
-        match def.collation() {
-            None => Ok(()),
-            Some(_) => Err(QueryError::has_collation(self.collection, def.name(), purpose)),
+    /// The same, for a field without a collation.
+    fn plain_field(&mut self, name: &str, purpose: &str) -> Result<(usize, Option<FieldDef>), QueryError> {
+        let (place, def) = self.field(name)?;
+        match def.as_ref().and_then(FieldDef::collation) {
+            Some(_) => Err(QueryError::has_collation(self.collection, name, purpose)),
+            None => Ok((place, def)),
         }
     }
 
@@ -235,8 +245,7 @@ impl<'a> Binder<'a> {
         for (metric, of) in metrics.iter().zip(&bound) {
             let Function::Ratio(numerator, denominator) = of.function else { continue };
             for (place, name) in [(numerator, &metrics[numerator].name), (denominator, &metrics[denominator].name)] {
-                let kind = self.kind(&bound[place]);
-                if !NUMBERS.contains(&kind) {
+                if let Some(kind) = self.kind(&bound[place]).filter(|kind| !NUMBERS.contains(kind)) {
                     return Err(QueryError::not_numeric(self.collection, &**name, kind, metric.aggregate.verb()));
                 }
             }
@@ -254,15 +263,13 @@ impl<'a> Binder<'a> {
         })
     }
 
-    /// The kind of a metric's value.
-    fn kind(&self, metric: &BoundMetric) -> Kind {
+    /// The kind of a metric's value; `None` if it depends on the values of an undeclared path.
+    fn kind(&self, metric: &BoundMetric) -> Option<Kind> {
         match (metric.function, metric.field) {
-            (Function::Count | Function::Distinct, _) => Kind::Int,
-            (Function::Sum | Function::Min | Function::Max | Function::Mode, Some(field)) => {
-                self.fields[field].def.kind()
-            }
-            (Function::Avg, Some(field)) if self.fields[field].def.kind() == Kind::Decimal => Kind::Decimal,
-            _ => Kind::Float,
+            (Function::Count | Function::Distinct, _) => Some(Kind::Int),
+            (Function::Sum | Function::Min | Function::Max | Function::Mode, Some(field)) => self.fields[field].kind(),
+            (Function::Avg, Some(field)) if self.fields[field].kind() == Some(Kind::Decimal) => Some(Kind::Decimal),
+            _ => Some(Kind::Float),
         }
     }
 
@@ -276,10 +283,9 @@ impl<'a> Binder<'a> {
     }
 
     /// The condition on the metrics of a group.
-    fn having(&self, level: &Level, having: &Predicate) -> Result<Condition, QueryError> {
-        let fields = level.names.iter().zip(&level.metrics);
-        let schema = Schema::new(fields.map(|(name, of)| FieldDef::new(name.clone(), self.kind(of)).optional()));
-        Condition::new(self.collection, &schema, having).map_err(|error| match error {
+    fn having(&self, level: &Level, having: &Predicate) -> Result<Having, QueryError> {
+        let kinds: Vec<Option<Kind>> = level.metrics.iter().map(|of| self.kind(of)).collect();
+        Having::new(self.collection, &level.names, &kinds, having).map_err(|error| match error {
             QueryError::UnknownField { field, .. } => self.unknown_metric(field, &level.names),
             other => other,
         })
@@ -323,12 +329,8 @@ impl<'a> Binder<'a> {
         let filter = metric.filter.as_ref().map(|filter| self.filter(filter)).transpose()?;
         let Some(field) = aggregate.field() else { return Ok(BoundMetric { function, field: None, filter }) };
         let (field, _) = match function {
-            Function::Count | Function::Distinct => self.field(field, purpose)?,
-            Function::Min | Function::Max | Function::Mode => {
-                let found = self.field(field, purpose)?;
-                self.without_collation(&found.1, purpose)?;
-                found
-            }
+            Function::Count | Function::Distinct => self.field(field)?,
+            Function::Min | Function::Max | Function::Mode => self.plain_field(field, purpose)?,
             _ => self.field_of(field, &NUMBERS, purpose)?,
         };
         Ok(BoundMetric { function, field: Some(field), filter })
@@ -371,16 +373,20 @@ impl<'a> Binder<'a> {
         let name = bucket.field();
         match bucket {
             Bucket::Values { missing, .. } => {
-                let (field, def) = self.field(name, "groups")?;
-                self.without_collation(&def, "groups")?;
+                let (field, def) = self.plain_field(name, "groups")?;
                 let missing = missing.clone().unwrap_or(Value::NULL);
                 // A name of another kind than the field's is a name all the same.
-                let fitted = fit(self.collection, &def, &missing).ok().and_then(Fitted::exact);
-                Ok(Bucketer { field, bucket: BoundBucket::Values, missing: fitted.unwrap_or(missing) })
+                let fitted = match def {
+                    Some(def) => fit(self.collection, &def, &missing).ok().and_then(Fitted::exact),
+                    None => undeclared::operand(&missing),
+                };
+                let missing = fitted.unwrap_or(missing);
+                Ok(Bucketer { field, bucket: BoundBucket::Values, missing, numbers: None })
             }
             Bucket::Width { width, offset, .. } => {
                 let kinds = [Kind::Int, Kind::Float, Kind::Decimal, Kind::Timestamp];
                 let (field, def) = self.field_of(name, &kinds, "histogram")?;
+                let (def, numbers) = of_numbers(name, def, [width, offset].into_iter());
                 let fitted = |value: &Value| match def.kind() {
                     // Lengths of time are integers.
                     Kind::Timestamp => Ok(Some(value.clone())),
@@ -394,10 +400,12 @@ impl<'a> Binder<'a> {
                     field,
                     bucket: BoundBucket::Width(buckets.map_err(|source| self.bad_bucket(name, source))?),
                     missing: Value::NULL,
+                    numbers,
                 })
             }
             Bucket::Ranges { ranges, .. } => {
-                let (field, def) = self.field(name, "ranges")?;
+                let (field, def) = self.field(name)?;
+                let (def, numbers) = of_numbers(name, def, ranges.iter().flat_map(|(from, to)| from.iter().chain(to)));
                 if ranges.is_empty() {
                     return Err(QueryError::no_buckets(self.collection));
                 }
@@ -406,12 +414,13 @@ impl<'a> Binder<'a> {
                     bounds.push(self.range(&def, from.as_ref(), to.as_ref())?);
                 }
                 let ranges = Ranges::new(&bounds).map_err(|source| self.bad_bucket(name, source))?;
-                Ok(Bucketer { field, bucket: BoundBucket::Ranges(ranges, bounds), missing: Value::NULL })
+                Ok(Bucketer { field, bucket: BoundBucket::Ranges(ranges, bounds), missing: Value::NULL, numbers })
             }
             Bucket::Date { unit, zone, every, offset_seconds, .. } => {
                 let step = DateStep { unit: *unit, every: *every, offset_seconds: *offset_seconds };
                 let (field, def) = self.field_of(name, &[Kind::Timestamp, Kind::Date], "date histogram")?;
                 let bucket = || -> Result<BoundBucket, StatisticsError> {
+                    let def = def.as_ref().ok_or(StatisticsError::UndeclaredTimes)?;
                     let in_zone = Zone::parse(zone)?;
                     if def.kind() == Kind::Timestamp {
                         return DateBuckets::new(step, in_zone).map(BoundBucket::Dates);
@@ -422,22 +431,25 @@ impl<'a> Binder<'a> {
                     DayBuckets::new(step).map(BoundBucket::Days)
                 };
                 let bucket = bucket().map_err(|source| self.bad_bucket(name, source))?;
-                Ok(Bucketer { field, bucket, missing: Value::NULL })
+                Ok(Bucketer { field, bucket, missing: Value::NULL, numbers: None })
             }
         }
     }
 
     /// The numbers of the buckets of two values.
     fn bounds(&self, bucketer: &mut Bucketer, from: &Value, to: &Value) -> Result<(i128, i128), QueryError> {
-        let def = &self.fields[bucketer.field].def;
+        let field = &self.fields[bucketer.field];
         let mut number = |value: &Value| {
-            // A bound between two values of the field is as good as the next one.
-            let value = fit(self.collection, def, value)?.at_or_above();
+            let value = match &field.def {
+                // A bound between two values of the field is as good as the next one.
+                Some(def) => fit(self.collection, def, value)?.at_or_above(),
+                None => bucketer.as_bounds(value.as_ref()),
+            };
             Ok(value.and_then(|value| bucketer.number_of(value.as_ref())))
         };
         let numbers = number(from)?.zip(number(to)?).filter(|(from, to)| from <= to);
         numbers.ok_or_else(|| {
-            self.bad_bucket(def.name(), StatisticsError::BadBounds { from: from.clone(), to: to.clone() })
+            self.bad_bucket(field.name(), StatisticsError::BadBounds { from: from.clone(), to: to.clone() })
         })
     }
 
@@ -464,6 +476,21 @@ impl<'a> Binder<'a> {
             let owned = |bound: Option<&Value>| bound.cloned().unwrap_or(Value::NULL);
             self.bad_bucket(def.name(), StatisticsError::BadRange { from: owned(from), to: owned(to) })
         })
+    }
+}
+
+/// The definition of a field with buckets of numbers, and for an undeclared path the kind of their bounds.
+fn of_numbers<'a>(
+    name: &FieldName,
+    def: Option<FieldDef>,
+    bounds: impl Iterator<Item = &'a Value>,
+) -> (FieldDef, Option<Kind>) {
+    match def {
+        Some(def) => (def, None),
+        None => {
+            let kind = kind_of_bounds(bounds);
+            (FieldDef::new(name.clone(), kind), Some(kind))
+        }
     }
 }
 

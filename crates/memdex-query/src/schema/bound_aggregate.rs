@@ -2,7 +2,7 @@
 
 use super::bound::{Bound, BoundBucket, Bucketer, Range};
 use super::{AggregateDef, Condition, Schema};
-use crate::error::AggregateDefError;
+use crate::error::{AggregateDefError, QueryError};
 use crate::query::Aggregate;
 use crate::value::Value;
 
@@ -25,6 +25,10 @@ impl AggregateDef {
         self.check_metrics()?;
         let refused = |source| AggregateDefError::Query { source: Box::new(source) };
         let bound = Bound::new(self.name(), schema, self.statistics()).map_err(refused)?;
+        if let Some(field) = bound.fields.iter().find(|field| field.def.is_none()) {
+            let purpose = "a materialized aggregate";
+            return Err(refused(QueryError::undeclared_field(self.name(), field.name(), purpose)));
+        }
         if bound.levels.len() > 2 {
             return Err(AggregateDefError::Levels { levels: bound.levels.len() - 1 });
         }
@@ -32,8 +36,8 @@ impl AggregateDef {
             return Err(AggregateDefError::Nothing);
         }
         for part in bound.levels.iter().flat_map(|level| &level.buckets) {
-            let field = || bound.fields[part.field].def.name().to_owned();
-            if bound.fields[part.field].def.is_many() {
+            let field = || bound.fields[part.field].name().to_owned();
+            if bound.fields[part.field].is_many() {
                 return Err(AggregateDefError::ManyValues { metric: None, field: field() });
             }
             if !part.missing.as_ref().is_null() {
@@ -45,7 +49,7 @@ impl AggregateDef {
             }
         }
         for (name, metric) in bound.levels.iter().flat_map(|level| level.names.iter().zip(&level.metrics)) {
-            if let Some(field) = metric.field.map(|field| &bound.fields[field].def).filter(|field| field.is_many()) {
+            if let Some(field) = metric.field.map(|field| &bound.fields[field]).filter(|field| field.is_many()) {
                 let (metric, field) = (Some(name.to_string()), field.name().to_owned());
                 return Err(AggregateDefError::ManyValues { metric, field });
             }

@@ -3,9 +3,20 @@
 
 use super::bound::{BoundBucket, Bucketer, Range};
 use crate::error::StatisticsError;
-use crate::value::{Value, ValueRef};
+use crate::value::{Fitted, Value, ValueRef};
 
 impl Bucketer {
+    /// The number of an undeclared path as its buckets take it: the greatest one of the kind of their bounds that is not
+    /// above it, which lies between the same bounds. `None` for other values, and for a number that is in no bucket.
+    pub fn as_bounds(&self, value: ValueRef<'_>) -> Option<Value> {
+        match (Fitted::new(value, self.numbers?)?, &self.bucket) {
+            (Fitted::Exact(number) | Fitted::Between(Some(number), Some(_)), _) => Some(number),
+            // Beyond all integers.
+            (Fitted::Between(low, high), BoundBucket::Ranges(..)) => low.or(high),
+            (Fitted::Between(..), _) => None,
+        }
+    }
+
     /// The part of the key for a record's values; `None` if the value is in no bucket.
     pub fn bucket<'a>(&mut self, values: &[ValueRef<'a>]) -> Option<ValueRef<'a>> {
         let value = values[self.field];

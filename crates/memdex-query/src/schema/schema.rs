@@ -421,7 +421,6 @@ impl Schema {
     }
 
     /// Lets queries name undeclared paths.
-    #[cfg(feature = "json")]
     pub fn open(self) -> Self {
         Schema { open: true, ..self }
     }

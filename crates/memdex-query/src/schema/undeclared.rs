@@ -20,8 +20,8 @@ pub(super) fn operand(value: &Value) -> Option<Value> {
     }
 }
 
-/// The one form of a number: an integer if it is one, otherwise a float if that is exact.
-fn by_number(value: ValueRef<'_>) -> ValueRef<'_> {
+/// The one form of a number: an integer if it is one, otherwise a float if that is exact. So numbers are equal by value.
+pub fn by_number(value: ValueRef<'_>) -> ValueRef<'_> {
     match value {
         ValueRef::Float(x) if x.fract() == 0.0 && (0.0..ABOVE_INTEGERS).contains(&x) => ValueRef::UInt128(x as u128),
         ValueRef::Float(x) if x.fract() == 0.0 && (LEAST_INTEGER..0.0).contains(&x) => ValueRef::Int128(x as i128),
@@ -44,8 +44,17 @@ const ABOVE_INTEGERS: f64 = -2.0 * LEAST_INTEGER;
 /// The order of values of several kinds: numbers by value, all others in the order of kinds. It is total, as all kinds
 /// of numbers have the place of integers among the others.
 pub fn order_of_all(a: ValueRef<'_>, b: ValueRef<'_>) -> Ordering {
+    if a.kind() == b.kind() {
+        return a.cmp(&b);
+    }
     let among_kinds = |value| if let ValueRef::Decimal(_) = value { ValueRef::Int(0) } else { value };
     compare_numbers(a, b).unwrap_or_else(|| among_kinds(a).cmp(&among_kinds(b)))
+}
+
+/// The kind of whole numbers if all of these are whole, otherwise that of floats.
+pub(super) fn kind_of_bounds<'a>(mut bounds: impl Iterator<Item = &'a Value>) -> Kind {
+    let is_whole = |bound: &Value| Fitted::new(bound.as_ref(), Kind::Int).and_then(Fitted::exact).is_some();
+    if bounds.all(is_whole) { Kind::Int } else { Kind::Float }
 }
 
 /// Whether a range is empty. May miss some empty ranges.

@@ -66,6 +66,7 @@ fn count(moments: &Moments) -> u64 {
         Moments::Ints(ints) => ints.count,
         Moments::Floats(floats) => floats.count,
         Moments::Decimals(decimals) => decimals.count,
+        Moments::Mixed(mixed) => mixed.all.count,
     }
 }
 
@@ -191,6 +192,25 @@ fn a_sum_that_overflows_is_refused_but_has_a_mean() {
     let infinite = moments(Kind::Float, [1.0, f64::INFINITY].map(Value::from).iter());
     assert_eq!((infinite.avg(), infinite.sum()), (Some(f64::INFINITY.into()), Ok(Value::from(f64::INFINITY))));
     assert!(infinite.stddev().is_some_and(f64::is_nan));
+}
+
+#[test]
+fn numbers_among_other_values_are_integers_or_floats() {
+    let mut mixed = Moments::mixed(true);
+    assert_eq!((mixed.sum(), mixed.avg()), (Ok(Value::NULL), None));
+    let all = [Value::from("x"), Value::from(true), Value::from(1_i64 << 60), Value::from(-3), Value::from(u128::MAX)];
+    all.iter().for_each(|value| mixed.add(value.as_ref()));
+    let ints = moments(Kind::Int, &all[2..]);
+    assert_eq!(results(&mixed), results(&ints), "exactly");
+    mixed.add_times(ValueRef::Float(0.5), 3);
+    let floats: Vec<Value> = [(1u64 << 60) as f64, -3.0, u128::MAX as f64, 0.5, 0.5, 0.5].map(Value::from).into();
+    assert_eq!(results(&mixed), results(&moments(Kind::Float, &floats)));
+    (0..3).for_each(|_| mixed.remove(ValueRef::Float(0.5)));
+    assert_eq!(results(&mixed), results(&ints));
+    let mut merged = Moments::mixed(true);
+    merged.merge(&mixed);
+    all.iter().for_each(|value| merged.remove(value.as_ref()));
+    assert_eq!((count(&merged), merged.sum()), (0, Ok(Value::NULL)));
 }
 
 #[test]
