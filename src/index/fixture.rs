@@ -28,6 +28,8 @@ impl FieldSource for TestRecord {
     fn values_at<'a>(&'a self, field: &FieldAt, each: &mut dyn FnMut(ValueRef<'a>)) {
         self.0[field.position()].iter().for_each(|value| each(value.as_ref()));
     }
+
+    fn elements_at(&self, _: &FieldAt, _: &mut dyn FnMut(&dyn FieldSource)) {}
 }
 
 pub(super) struct Fixture {

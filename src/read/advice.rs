@@ -59,6 +59,8 @@ impl Advisor<'_> {
             Test::Range(..) => {
                 (!self.has(field, true)).then(|| or_column("an ordered index or a column", "an ordered index"))
             }
+            // No index of a field with many values answers these.
+            Test::Has(_) => None,
             Test::Ne(_) | Test::Text(_) => self.lacks_column(field).then_some("a column"),
             Test::Eq(_) | Test::In(_) | Test::IsNull | Test::Any(_) | Test::All(_) | Test::HasNone => {
                 (!self.has(field, false)).then(|| or_column("an index or a column", "an index"))

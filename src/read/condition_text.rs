@@ -44,6 +44,10 @@ impl fmt::Display for ConditionText<'_> {
             Condition::Test(field, test) | Condition::Undeclared(field, test) => {
                 TestText { field: name(self.schema, field), test }.fmt(f)
             }
+            Condition::Element(field, condition) => {
+                let condition = ConditionText { schema: self.schema, condition };
+                write!(f, "{} has an element with ({condition})", name(self.schema, field))
+            }
             Condition::And(parts) => self.list(f, parts, " and "),
             Condition::Or(parts) => self.list(f, parts, " or "),
             Condition::Not(condition) => write!(f, "not ({})", ConditionText { schema: self.schema, condition }),
@@ -62,6 +66,10 @@ impl fmt::Display for TestText<'_> {
             Test::IsNull | Test::HasNone => f.write_str("is null"),
             Test::Range(from, to) => range(f, from, to),
             Test::Text(pattern) => write!(f, "{pattern}"),
+            Test::Has(test) => {
+                f.write_str("has a value ")?;
+                TestText { field: "", test }.fmt(f)
+            }
             Test::Any(values) => listed(f, "has any of", values.iter()),
             Test::All(values) => listed(f, "has all of", values.iter()),
         }

@@ -66,7 +66,7 @@ impl<'a> Planner<'a> {
             Condition::Nothing => Some(self.exact(Step::nothing())),
             Condition::Or(parts) => self.any(condition, parts),
             Condition::Not(part) => self.opposite(part),
-            Condition::Undeclared(..) => None,
+            Condition::Undeclared(..) | Condition::Element(..) => None,
             Condition::And(_) | Condition::Test(..) => {
                 self.every(condition, condition.conjuncts(), (self.total, cost::SCAN))
             }
@@ -258,7 +258,7 @@ impl<'a> Planner<'a> {
             Test::Range(from, to) if index.shape.def.kind() == IndexKind::Ordered => {
                 step(Lookup::Range(from.clone(), to.clone()))
             }
-            Test::Range(..) | Test::Text(_) => return None,
+            Test::Range(..) | Test::Text(_) | Test::Has(_) => return None,
         })
     }
 
@@ -275,7 +275,7 @@ impl<'a> Planner<'a> {
 
     /// Position of the column that can evaluate a test.
     fn column(&self, field: &FieldAt, test: &Test) -> Option<usize> {
-        if field.is_as_written() || matches!(test, Test::Any(_) | Test::All(_) | Test::HasNone) {
+        if field.is_as_written() || matches!(test, Test::Has(_) | Test::Any(_) | Test::All(_) | Test::HasNone) {
             return None;
         }
         self.table.columns.iter().position(|column| column.field == field.position())

@@ -6,7 +6,7 @@ use super::json::{InJson, heap_bytes, merge_patch, set, shallow};
 use super::record::Internal;
 use super::{FieldAt, FieldValues, Record, Schema};
 use crate::error::{Cause, DocumentError};
-use memdex_query::schema::Path;
+use memdex_query::schema::{FieldSource, Path};
 use memdex_query::value::{AnyKey, ValueRef, json_of, json_type_name, plain_json};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -57,8 +57,9 @@ use std::str::FromStr;
 /// # Other paths
 /// Queries may name any path. Conditions on undeclared paths have no index. They compare numbers as numbers, so that `eq(5)` finds
 /// `5.0`; values of different JSON types are never equal, and neither is less than the other. All tests are allowed; a test of a single
-/// value (`eq`, `ne`, `is_in`, ranges) matches if any value at the path does. `is_null` matches if there is no string, number or
-/// boolean at the path.
+/// value (`eq`, `is_in`, ranges, text) matches if any value at the path does, `ne` if there are values and none is equal. `is_null`
+/// matches if there is no string, number or boolean at the path. [`elem_match`](crate::query::Predicate::elem_match) tests
+/// several fields of one object in a list.
 ///
 /// # Cost
 /// A collection copies the values of the declared fields when it takes a document, so that queries need not follow paths: 24 bytes
@@ -264,15 +265,48 @@ impl Record for Document {
         match (self.extracted(field.position()), field.path()) {
             (Some(Extracted::One(value)), _) => visit(value.as_ref()),
             (Some(Extracted::Many(values)), _) => values.iter().for_each(|value| visit(value.as_ref())),
-            (_, Some(path)) if path.many => path.each(&self.body, &mut |json| {
-                let value = plain_json(json).filter(|value| !value.is_null());
-                if let Some(value) = value.and_then(|value| path.coerce(value)) {
-                    visit(value);
-                }
-            }),
+            (_, Some(path)) if path.many => values(path, &self.body, visit),
             (_, Some(path)) => visit(self.value_by(path)),
             (_, None) => {}
         }
+    }
+
+    fn engine_elements(&self, field: &FieldAt, each: &mut dyn FnMut(&dyn FieldSource), _: Internal) {
+        Element(&self.body).elements_at(field, each);
+    }
+}
+
+/// The values at a path, without nulls and conflicts.
+fn values<'a>(path: &Path, body: &'a Json, visit: &mut dyn FnMut(ValueRef<'a>)) {
+    path.each(body, &mut |json| {
+        let value = plain_json(json).filter(|value| !value.is_null());
+        if let Some(value) = value.and_then(|value| path.coerce(value)) {
+            visit(value);
+        }
+    });
+}
+
+/// An object in a document, whose fields have any number of values.
+struct Element<'a>(&'a Json);
+
+impl FieldSource for Element<'_> {
+    fn value_at(&self, _: &FieldAt) -> ValueRef<'_> {
+        ValueRef::Null
+    }
+
+    fn values_at<'a>(&'a self, field: &FieldAt, each: &mut dyn FnMut(ValueRef<'a>)) {
+        if let Some(path) = field.path() {
+            values(path, self.0, &mut |value| each(field.read(value)));
+        }
+    }
+
+    fn elements_at(&self, field: &FieldAt, each: &mut dyn FnMut(&dyn FieldSource)) {
+        let Some(path) = field.path() else { return };
+        path.each(self.0, &mut |json| {
+            if json.is_object() {
+                each(&Element(json));
+            }
+        });
     }
 }
 

@@ -18,4 +18,8 @@ impl<R: Record> FieldSource for Fields<'_, R> {
     fn values_at<'a>(&'a self, field: &FieldAt, each: &mut dyn FnMut(ValueRef<'a>)) {
         self.0.values_at(field, each);
     }
+
+    fn elements_at(&self, field: &FieldAt, each: &mut dyn FnMut(&dyn FieldSource)) {
+        self.0.elements_at(field, each);
+    }
 }

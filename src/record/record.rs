@@ -4,6 +4,7 @@ use super::{FieldAt, FieldValues, KeyBuffer, Schema};
 use crate::error::Cause;
 use crate::limits::LARGEST_HEAP;
 use crate::user_code;
+use memdex_query::schema::FieldSource;
 use memdex_query::value::{IntoKey, ValueRef};
 use std::mem::needs_drop;
 
@@ -170,6 +171,9 @@ pub trait Record: Sized + Send + Sync + 'static {
     fn engine_values<'a>(&'a self, field: &FieldAt, visit: &mut dyn FnMut(ValueRef<'a>), _: Internal) {
         self.values(field.position(), visit);
     }
+
+    #[doc(hidden)]
+    fn engine_elements(&self, _: &FieldAt, _: &mut dyn FnMut(&dyn FieldSource), _: Internal) {}
 }
 
 /// An argument that only this crate can pass.
@@ -212,6 +216,10 @@ pub(crate) trait Access: Record {
             return self.engine_values(field, visit, Internal(()));
         }
         self.engine_values(field, &mut |value| visit(field.read(value)), Internal(()));
+    }
+
+    fn elements_at(&self, field: &FieldAt, each: &mut dyn FnMut(&dyn FieldSource)) {
+        self.engine_elements(field, each, Internal(()));
     }
 }
 

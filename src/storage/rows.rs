@@ -53,6 +53,12 @@ impl<R: Record> FieldSource for Version<R> {
             record.values_at(field, each);
         }
     }
+
+    fn elements_at(&self, field: &FieldAt, each: &mut dyn FnMut(&dyn FieldSource)) {
+        if let Some(record) = &self.record {
+            record.elements_at(field, each);
+        }
+    }
 }
 
 /// A version that queries pass on.

@@ -145,7 +145,7 @@ impl Generator {
         if self.rng.once_in(8) {
             return Predicate::IsNull(name);
         }
-        if column.many {
+        if column.many && self.rng.once_in(2) {
             let values = self.values(&column, 3);
             return if self.rng.once_in(2) { Predicate::AnyOf(name, values) } else { Predicate::AllOf(name, values) };
         }

@@ -181,7 +181,9 @@ impl<'a> Table<'a> {
             Predicate::Not(part) => !self.matches(row, part),
             Predicate::IsNull(name) => cell(name).is_empty(),
             Predicate::Eq(name, value) => cell(name).iter().any(|has| has.equals(&read(name, value))),
-            Predicate::Ne(name, value) => cell(name).iter().any(|has| !has.equals(&read(name, value))),
+            Predicate::Ne(name, value) => {
+                !cell(name).is_empty() && cell(name).iter().all(|has| !has.equals(&read(name, value)))
+            }
             Predicate::In(name, values) | Predicate::AnyOf(name, values) => {
                 cell(name).iter().any(|has| values.iter().any(|value| has.equals(&read(name, value))))
             }
@@ -201,6 +203,7 @@ impl<'a> Table<'a> {
                 };
                 above && below
             }),
+            Predicate::ElemMatch(..) => panic!("typed records have no elements"),
             Predicate::Text(name, test) => cell(name).iter().any(|has| match has {
                 Val::Text(text) => matches_text(text, test),
                 other => panic!("{other:?} is not a string"),

@@ -247,6 +247,8 @@ impl FieldSource for Record<'_> {
             each(self.value.as_ref());
         }
     }
+
+    fn elements_at(&self, _: &FieldAt, _: &mut dyn FnMut(&dyn FieldSource)) {}
 }
 
 #[test]

@@ -76,6 +76,7 @@ fn predicate() -> impl Strategy<Value = Predicate> {
         prop_oneof![
             vec(inner.clone(), 0..4).prop_map(Predicate::all_of),
             vec(inner.clone(), 0..4).prop_map(Predicate::any_of),
+            (name(), inner.clone()).prop_map(|(name, part)| Predicate::elem_match(name, part)),
             inner.prop_map(|part| !part),
         ]
     })

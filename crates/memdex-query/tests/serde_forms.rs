@@ -64,6 +64,7 @@ fn predicate() -> Predicate {
         f().any([1, 2]),
         f().all(["x"]),
         f().any(Vec::<i64>::new()),
+        Predicate::elem_match("f", field("a").eq(1) & field("b").lt(2)),
         !(f().eq(1) | Predicate::All),
         Predicate::none(),
     ])

@@ -23,6 +23,14 @@ impl Statement<'_> {
         let Some(depth) = depth.checked_sub(1) else {
             return Err(QueryError::too_deep(MAX_PREDICATE_DEPTH).into());
         };
+        if let Predicate::Eq(field, _)
+        | Predicate::Ne(field, _)
+        | Predicate::In(field, _)
+        | Predicate::Range(field, ..)
+        | Predicate::Text(field, _) = predicate
+        {
+            self.single(field, "conditions")?;
+        }
         Ok(match predicate {
             Predicate::All => "TRUE".to_owned(),
             Predicate::TooDeep => return Err(QueryError::too_deep(MAX_PREDICATE_DEPTH).into()),
@@ -55,6 +63,7 @@ impl Statement<'_> {
             Predicate::Text(field, test) => self.text_test(field, test, depth)?,
             Predicate::AnyOf(field, _) => return self.many(field, "contains or any"),
             Predicate::AllOf(field, _) => return self.many(field, "all"),
+            Predicate::ElemMatch(field, _) => return self.elem_match(field),
         })
     }
 
@@ -143,6 +152,10 @@ impl Statement<'_> {
     /// Returns an error if the schema declares the field as multi-valued.
     fn single(&self, field: &str, feature: &'static str) -> Result<(), SqlError> {
         if self.def(field)?.is_some_and(|def| def.is_many()) { self.many(field, feature) } else { Ok(()) }
+    }
+
+    pub(super) fn elem_match<T>(&self, field: &str) -> Result<T, SqlError> {
+        self.unsupported("elem_match", Some(field), "store the elements in a separate table and join it")
     }
 
     fn many<T>(&self, field: &str, feature: &'static str) -> Result<T, SqlError> {

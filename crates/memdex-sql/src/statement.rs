@@ -1,6 +1,7 @@
 //! Translates a query to a statement, and the state that its parts share.
 
 use super::{Dialect, SqlError, SqlTarget, SqlValue};
+use memdex_query::error::QueryError;
 use memdex_query::query::{Ask, Predicate, Query};
 use memdex_query::schema::{self, Condition, FieldDef, Schema};
 use memdex_query::value::{Fitted, Kind, Value};
@@ -163,7 +164,10 @@ impl<'a> Statement<'a> {
     /// The conditions of a predicate; none if it selects all records.
     pub(super) fn filter(&mut self, predicate: &Predicate) -> Result<Vec<String>, SqlError> {
         if let Some(schema) = self.schema {
-            Condition::new(self.collection, schema, predicate)?;
+            match Condition::new(self.collection, schema, predicate) {
+                Err(QueryError::NoElements { field, .. }) => return self.elem_match(&field),
+                bound => bound?,
+            };
         }
         match predicate {
             Predicate::All => Ok(Vec::new()),

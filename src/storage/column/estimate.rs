@@ -20,7 +20,7 @@ impl Column {
         let places = (self.pages().len() * PAGE_ROWS) as f64;
         let estimate = match test {
             Test::IsNull => places - present,
-            Test::Any(_) | Test::All(_) | Test::HasNone => 0.0,
+            Test::Has(_) | Test::Any(_) | Test::All(_) | Test::HasNone => 0.0,
             _ if self.is_coded() => present * self.selectivity_of_codes(test),
             _ => self.selectivity_of_zones(&self.runs(test)) * present,
         };

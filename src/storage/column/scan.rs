@@ -151,7 +151,7 @@ impl Column {
                 joined(bits)
             }
             Test::Range(from, to) => range(from, to).into_iter().collect(),
-            Test::IsNull | Test::Text(_) | Test::Any(_) | Test::All(_) | Test::HasNone => Vec::new(),
+            Test::IsNull | Test::Text(_) | Test::Has(_) | Test::Any(_) | Test::All(_) | Test::HasNone => Vec::new(),
         };
         if matches!(self.kind, Kind::Int | Kind::Timestamp) {
             runs.iter_mut().for_each(|(from, to)| (*from, *to) = ((*from).max(1), (*to).min(u64::MAX - 1)));

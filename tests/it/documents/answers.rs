@@ -122,24 +122,24 @@ fn leaf() -> impl Strategy<Value = Predicate> {
         ("user.age", false, values((0..4).map(Value::from).collect())),
         ("items.price", true, values((0..4).map(Value::from).collect())),
     ];
-    let texts = |name| ["status", "user.city"].contains(&name);
-    (select(fields), any::<[prop::sample::Index; 2]>(), 0..15).prop_map(move |((name, many, values), at, test)| {
+    let texts = |name| ["status", "user.city", "tags"].contains(&name);
+    (select(fields), any::<[prop::sample::Index; 2]>(), 0..19).prop_map(move |((name, many, values), at, test)| {
         let [a, b] = at.map(|at| at.get(&values).clone());
         let is_text = texts(name);
         let name = field(name);
         let text = a.to_string().trim_matches('"').to_owned();
         let half = || text.chars().take(2).collect::<String>();
         match (test, many) {
-            (9, _) if is_text => name.starts_with(half()),
-            (10, _) if is_text => name.ends_with_ignore_case(text.to_uppercase()),
-            (11, _) if is_text => name.contains_str(half()),
-            (12, _) if is_text => name.like(format!("_{}%", text.chars().skip(1).take(2).collect::<String>())),
-            (13, _) if is_text => name.like_ignore_case(format!("%{}%_", half().to_uppercase())),
-            (14, _) if is_text => name.eq_ignore_case(text.to_uppercase()),
+            (13, _) if is_text => name.starts_with(half()),
+            (14, _) if is_text => name.ends_with_ignore_case(text.to_uppercase()),
+            (15, _) if is_text => name.contains_str(half()),
+            (16, _) if is_text => name.like(format!("_{}%", text.chars().skip(1).take(2).collect::<String>())),
+            (17, _) if is_text => name.like_ignore_case(format!("%{}%_", half().to_uppercase())),
+            (18, _) if is_text => name.eq_ignore_case(text.to_uppercase()),
             (0, _) => name.is_null(),
-            (1..=3, true) => name.contains(a),
-            (4..=6, true) => name.any([a, b]),
-            (_, true) => name.all([a, b]),
+            (8, true) => name.contains(a),
+            (9..=10, true) => name.any([a, b]),
+            (11..=12, true) => name.all([a, b]),
             (1, _) => name.eq(a),
             (2, _) => name.ne(a),
             (3, _) => name.is_in([a, b]),

@@ -2,7 +2,7 @@
 //! of typed constants and names.
 
 use super::records::{Subject, Val, decimal};
-use memdex::query::{Predicate, TextOp, TextTest};
+use memdex::query::{FieldName, Predicate, TextOp, TextTest};
 use memdex::{Filter, field};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -22,7 +22,7 @@ pub(super) enum Test {
     Between(Val, Val),
     IsNull,
     Text(Like),
-    // Tests of fields with many values:
+    // Only for fields with many values:
     Contains(Val),
     Any(Vec<Val>),
     All(Vec<Val>),
@@ -88,16 +88,22 @@ fn like(pattern: &[char], text: &[char], same: &dyn Fn(char, char) -> bool) -> b
 impl Test {
     /// Any test that is valid for the field at a position.
     pub(super) fn any<R: Subject>(at: usize) -> BoxedStrategy<Test> {
-        let value = || select(R::operands(at));
-        if R::MANY.contains(&R::FIELDS[at]) {
-            return prop_oneof![
-                3 => value().prop_map(Test::Contains),
-                2 => vec(value(), 0..3).prop_map(Test::Any),
-                2 => vec(value(), 0..3).prop_map(Test::All),
-                1 => Just(Test::IsNull),
-            ]
-            .boxed();
+        let of_one = Test::of_one::<R>(at);
+        if !R::MANY.contains(&R::FIELDS[at]) {
+            return of_one;
         }
+        let value = || select(R::operands(at));
+        prop_oneof![
+            3 => value().prop_map(Test::Contains),
+            2 => vec(value(), 0..3).prop_map(Test::Any),
+            2 => vec(value(), 0..3).prop_map(Test::All),
+            5 => of_one,
+        ]
+        .boxed()
+    }
+
+    fn of_one<R: Subject>(at: usize) -> BoxedStrategy<Test> {
+        let value = || select(R::operands(at));
         let texts: Vec<String> = R::operands(at)
             .iter()
             .filter_map(|value| if let Val::Text(s) = value { Some(s.clone()) } else { None })
@@ -119,8 +125,17 @@ impl Test {
         prop_oneof![3 => simple, 1 => Like::any(texts).prop_map(Test::Text)].boxed()
     }
 
-    /// A missing value is neither equal nor unequal to any value, and in no range.
+    /// A missing value is neither equal nor unequal to any value, and in no range. Of many values, one must match; `ne`
+    /// holds if there are values and none is equal.
     fn holds(&self, value: &Val) -> bool {
+        if let (Val::Many(of), Test::Ne(_)) = (value, self) {
+            return !of.is_empty() && of.iter().all(|item| self.holds(item));
+        }
+        if let (Val::Many(of), false) =
+            (value, matches!(self, Test::Contains(_) | Test::Any(_) | Test::All(_) | Test::IsNull))
+        {
+            return of.iter().any(|item| self.holds(item));
+        }
         let is = |wanted: &Val, orders: &[Ordering]| value.order(wanted).is_some_and(|order| orders.contains(&order));
         let among = |wanted: &Val| match value {
             Val::Many(of) => of.iter().any(|item| item.same(wanted)),
@@ -200,7 +215,8 @@ fn join<R: Subject>(parts: &[Tree], both: fn(Filter<R>, Filter<R>) -> Filter<R>)
     parts.iter().map(Tree::filter).reduce(both)
 }
 
-pub(super) fn by_name(name: &'static str, test: &Test) -> Predicate {
+pub(super) fn by_name(name: impl Into<FieldName>, test: &Test) -> Predicate {
+    let name = name.into();
     // Numbers are compared by value: some become the same number of another kind.
     let value = |value: &Val| match value {
         Val::Int(n) if n % 3 == 0 && n.unsigned_abs() < 1 << 53 => (*n as f64).into(),
@@ -220,11 +236,9 @@ pub(super) fn by_name(name: &'static str, test: &Test) -> Predicate {
         Test::Ge(bound) => field(name).ge(value(bound)),
         Test::Between(from, to) => field(name).between(value(from), value(to)),
         Test::IsNull => field(name).is_null(),
-        Test::Text(Like { op, pattern, ignore_case: false }) => {
-            Predicate::Text(name.into(), TextTest::new(*op, pattern))
-        }
+        Test::Text(Like { op, pattern, ignore_case: false }) => Predicate::Text(name, TextTest::new(*op, pattern)),
         Test::Text(Like { op, pattern, ignore_case: true }) => {
-            Predicate::Text(name.into(), TextTest::ignoring_case(*op, pattern))
+            Predicate::Text(name, TextTest::ignoring_case(*op, pattern))
         }
         Test::Contains(wanted) => field(name).contains(value(wanted)),
         Test::Any(wanted) => field(name).any(wanted.iter().map(value)),

@@ -1,7 +1,7 @@
 //! The records of the model: types with fields of every kind, with a second representation ([`Val`]), so that the
 //! naive evaluator shares nothing with the engine.
 
-use super::predicates::{Like, Test};
+use super::predicates::{Like, Test, by_name};
 use memdex::query::TextOp;
 use memdex::typing::{DecimalValue, IntoKey, Multi, Operand, Text};
 use memdex::{Field, FieldValue, Filter, Key, Record, Timestamp, Value, field};
@@ -158,7 +158,8 @@ pub(super) fn typed_many<R, T: Multi, Q: Operand<T::Item>>(
         Test::Any(values) => of.any(values.iter().map(operand)),
         Test::All(values) => of.all(values.iter().map(operand)),
         Test::IsNull => field(of.name()).is_null().into(),
-        of_one => panic!("{of_one:?} is drawn for a field of many values"),
+        // No method of the field.
+        of_one => by_name(of.name(), of_one).into(),
     }
 }
 

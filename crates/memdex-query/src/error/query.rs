@@ -46,16 +46,26 @@ errors! {
         NullOperand [collection, field] {} pub(crate) fn null_operand => (
             "field {field:?} of {collection:?} can't be compared with null: use is_null"
         ),
-        /// The method does not fit the field: `contains`, `any` and `all` need a field of many values, all others a
-        /// single value.
+        /// `contains`, `any` or `all` of a field with a single value.
         WrongTest [collection, field] {
             /// The method.
             test: &'static str,
             /// The kind of the field's values.
             kind: Kind,
-            /// Whether the field has many values.
-            many: bool,
-        } pub(crate) fn wrong_test => ("field {field:?} of {collection:?} {}", other_test(test, *kind, *many)),
+        } pub(crate) fn wrong_test => (
+            "field {field:?} of {collection:?} has a single value, but {test} needs a field of many values: did you mean \
+             `{}`?",
+            of_single(test, *kind)
+        ),
+        /// `elem_match` of records that are not documents.
+        NoElements [collection, field] {} pub(crate) fn no_elements => (
+            "elem_match of {field:?} needs documents, and {collection:?} has records of another type: test each field below \
+             {field:?} on its own"
+        ),
+        /// A test of bytes in an `elem_match`: documents hold them as text.
+        BytesInElement [collection, field] {} pub(crate) fn bytes_in_element => (
+            "elem_match can't compare field {field:?} of {collection:?}, whose values are bytes: test it outside of elem_match"
+        ),
         /// More values in one `is_in`, `any` or `all` than
         /// [`limits::MAX_LISTED_VALUES`](crate::limits::MAX_LISTED_VALUES).
         TooManyValues [collection, field] {
@@ -278,22 +288,11 @@ fn expected_one(collection: &str, several: bool) -> String {
     }
 }
 
-/// Why a test does not fit a field of single or of many values, and the test that does.
-fn other_test(test: &str, kind: Kind, many: bool) -> String {
-    if many {
-        let help = match test {
-            "eq" => "did you mean `contains`?",
-            "ne" => "did you mean `!contains`?",
-            "is_in" => "did you mean `any`?",
-            _ if kind == Kind::Str => "use contains, any or all, which compare whole strings",
-            _ => "use contains, any or all",
-        };
-        return format!("has many values, but {test} needs a single value: {help}");
-    }
-    let single = match test {
+/// The test of a single value that is closest to a test of many.
+fn of_single(test: &str, kind: Kind) -> &'static str {
+    match test {
         "contains" if kind == Kind::Str => "contains_str",
         "any" => "is_in",
         _ => "eq",
-    };
-    format!("has a single value, but {test} needs a field of many values: did you mean `{single}`?")
+    }
 }

@@ -25,9 +25,14 @@ impl Predicate {
     /// value, `in` and `not_in` an array, `is_null` a bool; `like`, `starts_with`, `ends_with` and `contains_str` take
     /// a string, each also with the suffix `_ignore_case`, as does `eq_ignore_case`; `eq_str` is
     /// equality of characters, also in fields with a collation; `contains`, `any` and `all` are
-    /// for fields of many values; `not` takes a map of operators and negates it. Each means the same as the method of
+    /// for fields of many values; `elem_match` takes a map of criteria, all of which one element of a list must match, see
+    /// [`Predicate::elem_match`]; `not` takes a map of operators and negates it. Each means the same as the method of
     /// [`field`](crate::query::field). `not_in` is to `in` as `ne` is to `eq`: the field has a value, and it is none of
     /// these.
+    ///
+    /// On a field of many values, a criterion of a single value means that at least one value matches: `{ "tags": "eu" }` is
+    /// `contains`. Of two operators each may be matched by another value, except in `between`. `ne` and `not_in` mean that
+    /// the field has values and none is equal.
     ///
     /// Names are those that [`field`](crate::query::field) takes, including paths of documents. No name begins with
     /// `$`. Integers stay integers, other numbers become floats. The query checks that the fields exist and have the
@@ -166,6 +171,7 @@ impl Criterion<'_> {
             Operator::Contains => Predicate::AnyOf(name, vec![value()?]),
             Operator::Any => Predicate::AnyOf(name, self.present(verb, operand)?),
             Operator::All => Predicate::AllOf(name, self.present(verb, operand)?),
+            Operator::ElemMatch => Predicate::elem_match(name, map(operand, verb, levels)?),
             Operator::Not => !self.operators(verb, operand, levels)?,
             Operator::Range | Operator::And | Operator::Or => return Err(unknown()),
         })
@@ -248,6 +254,10 @@ mod tests {
             (json!({ "a": { "contains": 1 } }), a().contains(1)),
             (json!({ "a": { "any": [1, 2] } }), a().any([1, 2])),
             (json!({ "a": { "all": [] } }), a().all(Vec::<i64>::new())),
+            (
+                json!({ "a": { "elem_match": { "b": 1, "c": null } } }),
+                Predicate::elem_match("a", field("b").eq(1) & field("c").is_null()),
+            ),
             (json!({ "a": { "not": { "gt": 1, "lt": 3 } } }), !(a().gt(1) & a().lt(3))),
             (json!({ "$not": { "a": 1 } }), !a().eq(1)),
             (json!({ "$or": [{ "a": 1 }, { "b": 2 }] }), a().eq(1) | field("b").eq(2)),

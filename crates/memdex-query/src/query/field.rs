@@ -288,12 +288,13 @@ pub struct NamedField {
 }
 
 impl NamedField {
-    /// The field has this value.
+    /// The field has this value. This and the other tests of a single value are also for fields of many values, of which at
+    /// least one must match.
     pub fn eq(self, value: impl Into<Value>) -> Predicate {
         Predicate::Eq(self.name, value.into())
     }
 
-    /// The field has a value other than this.
+    /// The field has a value other than this; a field of many values has some, and not this one.
     pub fn ne(self, value: impl Into<Value>) -> Predicate {
         Predicate::Ne(self.name, value.into())
     }

@@ -42,6 +42,7 @@ operators! {
     Contains = "contains",
     Any = "any",
     All = "all",
+    ElemMatch = "elem_match",
     And = "and",
     Or = "or",
     Not = "not",

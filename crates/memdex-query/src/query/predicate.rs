@@ -75,6 +75,8 @@ pub enum Predicate {
     AnyOf(FieldName, Vec<Value>),
     /// The field, of many values, has all of these; true for an empty list.
     AllOf(FieldName, Vec<Value>),
+    /// One element of a list in documents matches; see [`elem_match`](Predicate::elem_match).
+    ElemMatch(FieldName, Part),
     /// All parts are true; true without parts.
     And(Parts),
     /// At least one part is true; false without parts.
@@ -108,7 +110,8 @@ pub struct Parts {
     depth: usize,
 }
 
-/// The part of a [`Not`](Predicate::Not): derefs to the predicate. Made by `!`.
+/// The part of a [`Not`](Predicate::Not) or [`ElemMatch`](Predicate::ElemMatch): derefs to the predicate. Made by `!` and
+/// [`Predicate::elem_match`].
 #[derive(Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(transparent))]
 pub struct Part(Box<Predicate>);
@@ -131,6 +134,36 @@ impl Predicate {
         parts.into_iter().fold(Predicate::none(), BitOr::bitor)
     }
 
+    /// True if one object in a list of a document matches as a whole: tests of several fields concern the same object. The
+    /// names in `predicate` are relative to the object. A single object counts as a list of one; for lists in lists, nest
+    /// `elem_match` or name a path through them.
+    ///
+    /// Only documents can be tested so; for other records every query refuses it
+    /// ([`QueryError::NoElements`](crate::error::QueryError::NoElements)). A declared field of bytes can't be tested in it. An index of a declared path below the list narrows
+    /// the documents to read.
+    ///
+    /// ```
+    /// use memdex::{Document, FieldDef, Kind, Schema, Store, field, json};
+    /// use memdex::query::Predicate;
+    ///
+    /// let schema = Schema::new([
+    ///     FieldDef::new("id", Kind::Int).key(),
+    ///     FieldDef::new("items.sku", Kind::Str).many().index(),
+    /// ]);
+    /// let orders = Store::new().documents("Order", schema)?;
+    /// orders.store(Document::new(json!({ "id": 1, "items": [{ "sku": "x", "qty": 1 }, { "sku": "y", "qty": 9 }] }))?)?;
+    ///
+    /// let x_of = |qty| field("sku").eq("x") & field("qty").ge(qty);
+    /// assert_eq!(orders.find(Predicate::elem_match("items", x_of(1))).count()?, 1);
+    /// assert_eq!(orders.find(Predicate::elem_match("items", x_of(5))).count()?, 0);
+    /// // Without elem_match, two objects may match one condition each.
+    /// assert_eq!(orders.find(field("items.sku").eq("x") & field("items.qty").ge(5)).count()?, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn elem_match(list: impl Into<FieldName>, predicate: impl Into<Predicate>) -> Self {
+        Predicate::ElemMatch(list.into(), Part(Box::new(predicate.into()))).bounded()
+    }
+
     /// True for no record.
     pub fn none() -> Self {
         Predicate::Or(Parts::default())
@@ -140,7 +173,7 @@ impl Predicate {
     fn depth(&self) -> usize {
         match self {
             Predicate::And(parts) | Predicate::Or(parts) => parts.depth + 1,
-            Predicate::Not(part) => part.depth() + 1,
+            Predicate::Not(part) | Predicate::ElemMatch(_, part) => part.depth() + 1,
             Predicate::TooDeep => MAX_PREDICATE_DEPTH + 1,
             _ => 1,
         }
@@ -167,7 +200,8 @@ impl Predicate {
             | Predicate::Range(name, ..)
             | Predicate::Text(name, _)
             | Predicate::AnyOf(name, _)
-            | Predicate::AllOf(name, _) => *name = rename(name),
+            | Predicate::AllOf(name, _)
+            | Predicate::ElemMatch(name, _) => *name = rename(name),
             Predicate::And(parts) | Predicate::Or(parts) => parts.parts.iter_mut().for_each(|part| part.rename(rename)),
             Predicate::Not(part) => part.0.rename(rename),
         }

@@ -10,6 +10,7 @@ use crate::error::QueryError;
 use crate::limits::{MAX_LISTED_VALUES, MAX_PATTERN_BYTES, MAX_PREDICATE_DEPTH};
 use crate::query::{Fingerprint, Predicate, TextTest};
 use crate::value::{Collation, Fitted, Kind, Value};
+use std::borrow::Cow;
 use std::ops::Bound;
 
 impl Condition {
@@ -46,12 +47,14 @@ impl Condition {
 
 /// The condition of a predicate, part by part, not normalized. `collection` is the name in errors.
 pub(super) fn bind(collection: &str, schema: &Schema, predicate: &Predicate) -> Result<Condition, QueryError> {
-    Binder { collection, schema }.bind(predicate)
+    Binder { collection, schema, element: None }.bind(predicate)
 }
 
 struct Binder<'a> {
     collection: &'a str,
     schema: &'a Schema,
+    /// The path to the elements whose fields the predicate names.
+    element: Option<&'a str>,
 }
 
 impl Binder<'_> {
@@ -84,8 +87,7 @@ impl Binder<'_> {
             })?,
             Predicate::IsNull(name) => {
                 let field = self.find(name)?;
-                let many = field.def.is_none_or(FieldDef::is_many);
-                field.condition(if many { Test::HasNone } else { Test::IsNull })
+                field.condition(if field.is_many() { Test::HasNone } else { Test::IsNull })
             }
             Predicate::Text(name, test) => self.text_test(name, test)?,
             Predicate::AnyOf(name, values) => {
@@ -96,14 +98,49 @@ impl Binder<'_> {
                 let (values, complete) = self.fit_each(field, values)?;
                 Ok(if complete { Test::All(values) } else { Test::Any(Values::default()) })
             })?,
+            Predicate::ElemMatch(name, part) => self.element(name, part)?,
         })
     }
 
-    fn find<'n>(&'n self, name: &'n str) -> Result<NamedField<'n>, QueryError> {
-        if let Some((at, def)) = self.schema.find(name) {
-            return Ok(NamedField { name, at, def: Some(def) });
+    /// The condition that one element matches. The tests of fields with an index are repeated for all elements together: they
+    /// follow, and the index answers them.
+    fn element(&self, name: &str, part: &Predicate) -> Result<Condition, QueryError> {
+        let path = self.full(name);
+        let Some(at) = self.schema.undeclared(name) else {
+            return Err(QueryError::no_elements(self.collection, path));
+        };
+        let condition = Binder { element: Some(&path), ..*self }.bind(part)?;
+        let mut all = Vec::new();
+        if self.element.is_none() {
+            let condition = normal_form(condition.clone(), self.schema);
+            all.extend(condition.conjuncts().iter().filter_map(|part| {
+                let Condition::Test(field, test @ (Test::Any(_) | Test::All(_))) = part else { return None };
+                let (at, def) = self.schema.find(&format!("{path}.{}", field.path()?.name))?;
+                def.is_many().then(|| Condition::Test(at, test.clone()))
+            }));
         }
-        let undeclared = self.schema.undeclared(name).map(|at| NamedField { name, at, def: None });
+        all.push(Condition::Element(at, Box::new(condition)));
+        Ok(Condition::And(all))
+    }
+
+    /// The name of a field in the schema.
+    fn full<'n>(&self, name: &'n str) -> Cow<'n, str> {
+        self.element.map_or(Cow::Borrowed(name), |element| Cow::Owned(format!("{element}.{name}")))
+    }
+
+    fn find<'n>(&'n self, name: &'n str) -> Result<NamedField<'n>, QueryError> {
+        match self.schema.find(&self.full(name)) {
+            Some((_, def)) if self.element.is_some() => {
+                if def.kind() == Kind::Bytes {
+                    return Err(QueryError::bytes_in_element(self.collection, def.name()));
+                }
+                let at = FieldAt::of_element(name, def.kind(), def.collation());
+                return Ok(NamedField { name, at, def: Some(def), in_element: true });
+            }
+            Some((at, def)) => return Ok(NamedField { name, at, def: Some(def), in_element: false }),
+            None => {}
+        }
+        let undeclared = self.schema.undeclared(name).map(|at| NamedField { name, at, def: None, in_element: false });
         undeclared.ok_or_else(|| self.schema.unknown_field(self.collection, name))
     }
 
@@ -115,12 +152,11 @@ impl Binder<'_> {
         make: impl FnOnce(&NamedField<'_>) -> Result<Test, QueryError>,
     ) -> Result<Condition, QueryError> {
         let field = self.find(name)?;
-        let needs_many = matches!(method, "contains" | "any" | "all");
-        if let Some(def) = field.def.filter(|def| def.is_many() != needs_many) {
-            return Err(QueryError::wrong_test(self.collection, name, method, def.kind(), !needs_many));
+        if let (Some(def), false, "contains" | "any" | "all") = (field.def, field.is_many(), method) {
+            return Err(QueryError::wrong_test(self.collection, name, method, def.kind()));
         }
         let test = make(&field)?;
-        Ok(field.condition(test))
+        Ok(if field.is_many() { field.of_many(test) } else { field.condition(test) })
     }
 
     /// The condition of a text test. With a collation that ignores case, the field is compared by folded texts, which
@@ -234,13 +270,33 @@ struct NamedField<'a> {
     at: FieldAt,
     /// `None` for an undeclared path.
     def: Option<&'a FieldDef>,
+    /// Whether it is a field of an element, where a path leads to any number of values.
+    in_element: bool,
 }
 
 impl NamedField<'_> {
-    fn condition(self, test: Test) -> Condition {
+    fn is_many(&self) -> bool {
+        self.in_element || self.def.is_none_or(FieldDef::is_many)
+    }
+
+    fn condition(&self, test: Test) -> Condition {
         match self.def {
-            Some(_) => Condition::Test(self.at, test),
-            None => Condition::Undeclared(self.at, test),
+            Some(_) => Condition::Test(self.at.clone(), test),
+            None => Condition::Undeclared(self.at.clone(), test),
+        }
+    }
+
+    /// A test of a single value means that one of the values matches; `ne` that there are values, and none is equal.
+    fn of_many(&self, test: Test) -> Condition {
+        match test {
+            Test::Ne(value) => {
+                let no = |test| Condition::Not(Box::new(self.condition(test)));
+                Condition::And(vec![no(Test::HasNone), no(Test::Any(Values::new(vec![value])))])
+            }
+            Test::Eq(value) => self.condition(Test::Any(Values::new(vec![value]))),
+            Test::In(values) => self.condition(Test::Any(values)),
+            Test::Range(..) | Test::Text(_) if self.def.is_some() => self.condition(Test::Has(Box::new(test))),
+            of_many => self.condition(of_many),
         }
     }
 }

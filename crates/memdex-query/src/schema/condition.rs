@@ -15,6 +15,8 @@ pub enum Condition {
     Test(FieldAt, Test),
     /// A test of a path of documents that the schema does not declare, so that no index has it.
     Undeclared(FieldAt, Test),
+    /// One element of a list in documents matches. The condition names fields of the element.
+    Element(FieldAt, Box<Condition>),
     /// All parts hold.
     And(Vec<Condition>),
     /// At least one part holds.
@@ -31,6 +33,11 @@ impl Condition {
             Condition::Nothing => false,
             Condition::Test(field, test) => test.holds(record, field),
             Condition::Undeclared(path, test) => undeclared::holds(test, record, path),
+            Condition::Element(path, condition) => {
+                let mut found = false;
+                record.elements_at(path, &mut |element| found = found || condition.holds(element));
+                found
+            }
             Condition::And(parts) => parts.iter().all(|part| part.holds(record)),
             Condition::Or(parts) => parts.iter().any(|part| part.holds(record)),
             Condition::Not(part) => !part.holds(record),
@@ -58,7 +65,7 @@ impl Condition {
     /// Passes each test to `each`.
     pub fn each_test<'a>(&'a self, each: &mut dyn FnMut(&'a FieldAt, &'a Test)) {
         match self {
-            Condition::All | Condition::Nothing => {}
+            Condition::All | Condition::Nothing | Condition::Element(..) => {}
             Condition::Test(field, test) | Condition::Undeclared(field, test) => each(field, test),
             Condition::And(parts) | Condition::Or(parts) => parts.iter().for_each(|part| part.each_test(each)),
             Condition::Not(part) => part.each_test(each),
@@ -132,6 +139,7 @@ impl Condition {
             | (Condition::Undeclared(a, x), Condition::Undeclared(b, y)) => a == b && x == y,
             (Condition::And(a), Condition::And(b)) | (Condition::Or(a), Condition::Or(b)) => all(a, b),
             (Condition::Not(a), Condition::Not(b)) => a.is_same(b),
+            (Condition::Element(a, x), Condition::Element(b, y)) => a == b && x.is_same(y),
             _ => false,
         }
     }

@@ -75,4 +75,6 @@ impl FieldSource for MetricRow<'_> {
     fn values_at<'a>(&'a self, field: &FieldAt, each: &mut dyn FnMut(ValueRef<'a>)) {
         each(self.value_at(field));
     }
+
+    fn elements_at(&self, _: &FieldAt, _: &mut dyn FnMut(&dyn FieldSource)) {}
 }

@@ -100,6 +100,12 @@ impl FieldAt {
         FieldAt::new(usize::MAX, Some(Arc::new(Path::undeclared(name))), None)
     }
 
+    /// The path to a declared field from the element that has it.
+    pub(super) fn of_element(name: &str, kind: Kind, collation: Option<Collation>) -> Self {
+        let path = Path { kind: Some(kind), ..Path::undeclared(name) };
+        FieldAt::new(usize::MAX, Some(Arc::new(path)), collation)
+    }
+
     /// The position in the schema; `usize::MAX` for an undeclared path of documents.
     #[inline]
     pub fn position(&self) -> usize {

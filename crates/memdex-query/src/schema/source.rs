@@ -10,4 +10,7 @@ pub trait FieldSource {
 
     /// Passes each value of a field to `each`.
     fn values_at<'a>(&'a self, field: &FieldAt, each: &mut dyn FnMut(ValueRef<'a>));
+
+    /// Passes each element at a path to `each`: the objects there. Only documents have elements.
+    fn elements_at(&self, field: &FieldAt, each: &mut dyn FnMut(&dyn FieldSource));
 }

@@ -18,6 +18,8 @@ pub enum Test {
     Range(Bound<Value>, Bound<Value>),
     Text(Pattern),
     // For fields of many values:
+    /// One of the values matches this range or text test.
+    Has(Box<Test>),
     Any(Values),
     All(Values),
     HasNone,
@@ -30,6 +32,11 @@ impl Test {
             Test::Any(values) => {
                 let mut found = false;
                 record.values_at(field, &mut |value| found = found || values.has(value));
+                found
+            }
+            Test::Has(test) => {
+                let mut found = false;
+                record.values_at(field, &mut |value| found = found || test.admits(value));
                 found
             }
             Test::All(values) => values.all_among(|each| record.values_at(field, &mut |value| each(value))),
@@ -74,7 +81,7 @@ impl Test {
                     }
             }
             Test::Text(pattern) => value.as_str().is_some_and(|text| pattern.matches(text)),
-            Test::All(_) | Test::HasNone => false,
+            Test::Has(_) | Test::All(_) | Test::HasNone => false,
         }
     }
 
@@ -92,6 +99,9 @@ impl Test {
                 ends_within && lower(from) >= lower(low)
             }
             (range @ Test::Range(..), Test::Ne(value)) => !range.admits(value.as_ref()),
+            (Test::Has(test), Test::Has(other)) => test.is_within(other),
+            (Test::Any(values), Test::Has(other)) => values.iter().all(|value| other.admits(value.as_ref())),
+            (Test::All(values), Test::Has(other)) => values.iter().any(|value| other.admits(value.as_ref())),
             (Test::Any(values), Test::Any(other)) => values.iter().all(|value| other.has(value.as_ref())),
             (Test::All(values), Test::Any(other)) => values.iter().any(|value| other.has(value.as_ref())),
             (Test::All(values), Test::All(other)) => other.iter().all(|value| values.has(value.as_ref())),

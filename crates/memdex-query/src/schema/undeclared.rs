@@ -2,7 +2,7 @@
 //!
 //! Numbers of all kinds are compared by value, strings with strings, `bool`s with `bool`s. Values of different sorts
 //! are unequal, and in no range of each other. A path can have any number of values: a test of a single value holds if
-//! one of them matches.
+//! one of them matches. `bind` has made other tests of `ne`.
 
 use super::test::Test;
 use super::{FieldAt, FieldSource};

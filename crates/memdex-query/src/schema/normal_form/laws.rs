@@ -31,7 +31,9 @@ impl Laws<'_> {
                 Test::Range(from, to) => self.one(field, Domain::range(from, to)),
                 Test::Text(_) => Node::text(self.schema, field, test),
                 Test::Any(_) | Test::All(_) | Test::HasNone => many::node(self.schema, field, false, test),
+                Test::Has(test) => many::node(self.schema, field, false, *test),
             },
+            Condition::Element(field, condition) => Node::element(field, self.normal_form(*condition)),
             Condition::Undeclared(field, test) => many::node(self.schema, field, true, test),
         }
     }

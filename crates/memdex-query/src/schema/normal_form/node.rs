@@ -25,7 +25,9 @@ pub(super) enum Core {
     One(FieldAt, Domain),
     /// A field of single values has a matching string.
     Text(FieldAt, Test),
-    /// A test of a field of many values, or of an undeclared path.
+    /// One element of a list in documents matches.
+    Element(FieldAt, Box<Node>),
+    /// A test of a field of many values, or of an undeclared path. A range or a text test means one of the values.
     Many { field: FieldAt, undeclared: bool, test: Test },
     /// The conjunction of at least two nodes, in the order of their identities, none of them a conjunction itself.
     Every(Vec<Node>),
@@ -68,6 +70,14 @@ impl Node {
         Node::new(feed(print, &test), Core::Many { field, undeclared, test })
     }
 
+    pub(super) fn element(field: FieldAt, node: Node) -> Self {
+        if node.is_nothing() {
+            return node;
+        }
+        let print = Fingerprinter::new("element").text(field.path().map_or("", |path| &path.name));
+        Node::new(print.flag(node.negated).print(node.fingerprint), Core::Element(field, Box::new(node)))
+    }
+
     /// The conjunction of these, which must be in the order of their identities.
     pub(super) fn every(mut parts: Vec<Node>) -> Self {
         debug_assert!(parts.is_sorted_by_key(Node::identity));
@@ -102,7 +112,9 @@ impl Node {
     /// The field that it tests, if it is a test.
     pub(super) fn field(&self) -> Option<&FieldAt> {
         match &self.core {
-            Core::One(field, _) | Core::Text(field, _) | Core::Many { field, .. } => Some(field),
+            Core::One(field, _) | Core::Text(field, _) | Core::Many { field, .. } | Core::Element(field, _) => {
+                Some(field)
+            }
             Core::All | Core::Every(_) => None,
         }
     }
@@ -132,6 +144,7 @@ fn feed(print: Fingerprinter, test: &Test) -> Fingerprinter {
         Test::All(values) => listed(print.text("all"), values),
         Test::Eq(value) | Test::Ne(value) => print.text("ne").values([value.as_ref()]),
         Test::IsNull | Test::HasNone => print.text("none"),
+        Test::Has(test) => feed(print, test),
         Test::Range(from, to) => [from, to].into_iter().fold(print.text("range"), |print, bound| match bound {
             Bound::Unbounded => print.text("unbounded"),
             Bound::Included(value) => print.text("included").values([value.as_ref()]),

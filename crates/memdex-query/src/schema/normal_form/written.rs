@@ -14,9 +14,12 @@ pub(super) fn condition(node: Node) -> Condition {
         Core::All if negated => Condition::Nothing,
         Core::All => Condition::All,
         Core::One(field, domain) => one(&field, domain, negated),
-        Core::Text(field, test) | Core::Many { field, undeclared: false, test } => {
-            not_if(negated, Condition::Test(field, test))
+        Core::Text(field, test) => not_if(negated, Condition::Test(field, test)),
+        Core::Many { field, undeclared: false, test: test @ (Test::Range(..) | Test::Text(_)) } => {
+            not_if(negated, Condition::Test(field, Test::Has(Box::new(test))))
         }
+        Core::Many { field, undeclared: false, test } => not_if(negated, Condition::Test(field, test)),
+        Core::Element(field, node) => not_if(negated, Condition::Element(field, Box::new(self::condition(*node)))),
         Core::Many { field, undeclared: true, test } => not_if(negated, Condition::Undeclared(field, test)),
         Core::Every(parts) => {
             let mut parts: Vec<Node> = parts.into_iter().map(|part| part.opposite_if(negated)).collect();
@@ -34,7 +37,7 @@ fn rank(node: &Node) -> u8 {
         Core::All | Core::One(..) => 0,
         Core::Text(..) => 1,
         Core::Many { undeclared, .. } => 2 + u8::from(undeclared),
-        Core::Every(_) => 4,
+        Core::Element(..) | Core::Every(_) => 4,
     }
 }
 
