@@ -12,6 +12,7 @@ mod hooks;
 mod observed;
 mod pages;
 mod statistics;
+mod taken;
 mod wide;
 mod world;
 

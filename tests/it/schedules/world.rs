@@ -107,7 +107,17 @@ impl World {
     }
 
     pub(super) fn item(&self, key: u8, a: u8, b: u8) -> Item {
-        Item { key, a, b, c: b, stamp: self.stamps.fetch_add(1, Relaxed) }
+        Item { key, a, b, c: b, stamp: self.new_stamp() }
+    }
+
+    pub(super) fn new_stamp(&self) -> u32 {
+        self.stamps.fetch_add(1, Relaxed)
+    }
+
+    /// The items of the left collection after a commit, by key.
+    pub(super) fn left_at(&self, commit: u64) -> Vec<Item> {
+        let state = self.state(Commit::from_number(commit));
+        state.into_iter().filter(|((of, _), _)| *of == "left").map(|(_, item)| item).collect()
     }
 
     pub(super) fn random_item(&self, key: u8) -> Item {
