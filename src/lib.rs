@@ -141,7 +141,7 @@ pub mod query {
 /// [`GroupBy`], [`Metric`] and [`Bucket`] are at the root of the crate.
 pub mod aggregate {
     pub use crate::read::{AggregationResult, Group, MetricValues};
-    pub use memdex_query::query::{Aggregate, DateStep, DateUnit, Statistics, Top, Weekday};
+    pub use memdex_query::query::{Aggregate, DateStep, DateUnit, Statistics, Top, TopHits, Weekday};
 }
 
 /// Parts of a [`Schema`].

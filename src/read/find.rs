@@ -361,7 +361,7 @@ impl<R: Record> Find<R> {
         let (started, statistics) = (Instant::now(), statistics.into());
         self.view.latency().query(|| {
             let _span = self.view.any().span();
-            let of = Of { view: self.view.any(), condition: self.condition()? };
+            let of = Of { rows: self.view.table.clone(), view: self.view.any(), condition: self.condition()? };
             Ok(statistics::compute(&[of], &statistics, &self.chooser())?.result(self.snapshot().commit(), started))
         })
     }

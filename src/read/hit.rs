@@ -158,6 +158,14 @@ impl<R: Record> Collection<R> {
     }
 }
 
+/// Equal if both are the same version of one record, with the same fields.
+impl PartialEq for Hit {
+    fn eq(&self, other: &Self) -> bool {
+        let of = |hit: &Hit| (hit.collection().to_owned(), hit.commit(), hit.key().clone());
+        of(self) == of(other) && self.names().eq(other.names())
+    }
+}
+
 impl fmt::Debug for Hit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Hit({:?} of {:?}, commit {})", self.key(), self.collection(), self.commit())

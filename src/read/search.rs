@@ -218,11 +218,11 @@ impl Search {
         self.snapshot.latency().query(|| {
             let mut of = Vec::new();
             let mut unknown = None;
-            for (_, view) in self.parts()? {
+            for (rows, view) in self.parts()? {
                 let condition = bound_query::condition(view, &self.query.filter);
                 let bound = condition.and_then(|condition| {
                     statistics::check(view, &statistics)?;
-                    Ok(Of { view, condition })
+                    Ok(Of { rows: rows.clone(), view, condition })
                 });
                 match bound {
                     Ok(bound) => of.push(bound),

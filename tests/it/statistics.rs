@@ -2,6 +2,7 @@
 //! evaluator, sums under commits.
 
 mod by_hand;
+mod hits;
 mod many_values;
 mod moving;
 pub(crate) mod naive;

@@ -4,7 +4,7 @@
 
 use memdex_query::query::{
     Aggregate, Ask, Bucket, DateUnit, Direction, FieldName, GroupBy, Metric, Nulls, OrderBy, Paging, Predicate, Query,
-    Statistics, TextOp, TextTest, Top,
+    Statistics, TextOp, TextTest, Top, TopHits,
 };
 use memdex_query::value::{DecimalValue, Key, Value, ValueRef};
 use proptest::collection::vec;
@@ -98,6 +98,7 @@ fn metric() -> impl Strategy<Value = Metric> {
         Just(Aggregate::Count),
         (select(of_field), name()).prop_map(|(of, name)| of(name)),
         (name(), 0.0..100.0).prop_map(|(name, percent)| Aggregate::Percentile(name, percent)),
+        (name(), vec(order(), 0..3)).prop_map(|(field, order)| Aggregate::First(field, order)),
         (name(), name()).prop_map(|(numerator, denominator)| Aggregate::Ratio(numerator, denominator)),
     ];
     (aggregate, option::of(name()), option::of(predicate())).prop_map(|(aggregate, name, filter)| {
@@ -130,13 +131,15 @@ fn groups() -> impl Strategy<Value = GroupBy> {
     let top = (0..3_usize, name(), any::<bool>());
     let top = top.prop_map(|(groups, metric, descending)| Top { groups, metric, descending });
     let limits = || option::of((value(), value()));
+    let hits = (0..3_usize, vec(order(), 0..3)).prop_map(|(records, order)| TopHits { records, order });
     let parts = (vec(bucket(), 0..3), any::<bool>(), limits(), limits(), option::of(predicate()), option::of(top));
-    parts.prop_map(|(by, empty, extended, hard, having, top)| GroupBy {
+    (parts, option::of(hits)).prop_map(|((by, empty, extended, hard, having, top), hits)| GroupBy {
         empty,
         extended,
         hard,
         having,
         top,
+        hits,
         ..GroupBy::new(by)
     })
 }

@@ -84,6 +84,8 @@ fn statistics() -> Statistics {
         f().percentile(99.5),
         f().median(),
         f().mode(),
+        f().first_by(field("at").desc()),
+        f().last_by([field("at").asc(), field("f").asc()]),
         Metric::ratio("sum(f)", "count(f)"),
         Metric::count().named("all"),
         Metric::count().filter(f().gt(5)),
@@ -98,7 +100,8 @@ fn statistics() -> Statistics {
         Bucket::ranges("f", [(None, Some(1)), (Some(1), None)]),
         Bucket::date("at", DateUnit::Minute),
     ];
-    let groups = GroupBy::new(by).metrics([Metric::count(), f().avg()]).having(field("count").ge(2));
+    let groups =
+        GroupBy::new(by).metrics([Metric::count(), f().avg()]).having(field("count").ge(2)).hits(3, f().desc());
     let bottom = groups.clone().bottom(2, "count");
     Statistics::of(metrics).group_by(groups.top(3, "count").group_by(bottom.group_by(days)))
 }

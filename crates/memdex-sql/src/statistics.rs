@@ -56,6 +56,10 @@ impl Statement<'_> {
                 "leave out `having` and check the groups of the result",
             );
         }
+        if requested.hits.is_some() {
+            let help = "fetch the records of each group by a query of their own";
+            return self.unsupported("records of each group", first, help);
+        }
         match requested.by.as_slice() {
             [] => self.unsupported("groups without a bucket", None, "add a bucket"),
             [Bucket::Ranges { field, ranges }] => self.ranges(filter, field, ranges, requested),
@@ -215,6 +219,10 @@ impl Statement<'_> {
             Aggregate::Mode(field) => {
                 let help = "group by the field, and take the group with the highest count";
                 return self.unsupported("the most frequent value", Some(field), help);
+            }
+            Aggregate::First(field, _) => {
+                let help = "fetch the records in this order, and take the first of each group";
+                return self.unsupported("the first value in an order", Some(field), help);
             }
             Aggregate::Ratio(..) => return self.unsupported("ratios here", None, "divide the two metrics"),
             Aggregate::Percentile(field, percent) => {

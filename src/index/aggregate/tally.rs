@@ -73,7 +73,11 @@ impl LevelPlan {
                     Function::Sum | Function::Avg => of.moments = true,
                     Function::StdDev | Function::StdDevPop => (of.moments, of.squares) = (true, true),
                     Function::Min | Function::Max | Function::Distinct => of.set = true,
-                    Function::Count | Function::Percentile(_) | Function::Mode | Function::Ratio(..) => {}
+                    Function::Count
+                    | Function::Percentile(_)
+                    | Function::Mode
+                    | Function::First(_)
+                    | Function::Ratio(..) => {}
                 }
             }
             metrics.push((asked.function, place));
@@ -151,7 +155,7 @@ impl Tally {
                 Function::Min => set.and_then(Multiset::first).cloned().unwrap_or(Value::NULL),
                 Function::Max => set.and_then(Multiset::last).cloned().unwrap_or(Value::NULL),
                 // Not maintained.
-                Function::Percentile(_) | Function::Mode | Function::Ratio(..) => Value::NULL,
+                Function::Percentile(_) | Function::Mode | Function::First(_) | Function::Ratio(..) => Value::NULL,
             }
         });
         let values = values.collect();

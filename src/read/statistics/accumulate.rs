@@ -1,12 +1,15 @@
 //! Accumulates statistics: for each level its groups, their record counts, and the measures of their fields.
 
-use super::bind::{Bound, FieldUse, Level};
+use super::bind::{Bound, FieldUse, Function, Level};
+use super::firsts::{Candidate, Firsts};
 use super::groups::{self, Groups};
 use super::measures::{Measures, Needs};
 use super::parts::BucketIds;
 use crate::error::QueryError;
+use crate::read::order::Order;
 use crate::record::{FieldSource, by_number};
-use memdex_query::value::ValueRef;
+use crate::storage::SharedVersion;
+use memdex_query::value::{Value, ValueRef};
 use smallvec::{SmallVec, smallvec};
 
 pub(super) struct Accumulated<'b> {
@@ -14,6 +17,12 @@ pub(super) struct Accumulated<'b> {
     pub(super) bound: &'b Bound,
     /// The fields of the collection being read.
     pub(super) fields: &'b [FieldUse],
+    /// The orders of first values and hits, in the collection being read.
+    orders: &'b [Order],
+    /// The position of the collection being read.
+    collection: usize,
+    /// Whether the records are those of a filter of metrics.
+    is_filtered: bool,
     pub(super) levels: Vec<OfLevel>,
 }
 
@@ -26,24 +35,36 @@ pub(super) struct OfLevel {
     pub(super) measures: Vec<Measured>,
     /// By filter: counts and measures of the metrics that have it.
     pub(super) filtered: Vec<(Vec<u64>, Vec<Measured>)>,
+    /// The position of their order, and the records.
+    pub(super) hits: Option<(usize, Firsts<SharedVersion>)>,
 }
 
 pub(super) struct Measured {
     /// Position of the field.
     pub(super) field: usize,
     pub(super) measures: Measures,
+    /// The first values, by the position of their order.
+    pub(super) firsts: Vec<(usize, Firsts<Value>)>,
+}
+
+impl Measured {
+    pub(super) fn grow(&mut self, groups: usize) {
+        self.measures.grow(groups);
+        self.firsts.iter_mut().for_each(|(_, firsts)| firsts.grow(groups));
+    }
 }
 
 impl<'b> Accumulated<'b> {
     pub(super) fn new(bound: &'b Bound) -> Self {
         let levels = bound.levels.iter().enumerate().map(|(at, level)| OfLevel::new(bound, at, level));
-        Accumulated { bound, fields: &bound.fields, levels: levels.collect() }
+        let levels = levels.collect();
+        Accumulated { bound, fields: &bound.fields, orders: &[], collection: 0, is_filtered: false, levels }
     }
 
-    /// Continues with another collection, whose fields have the same kinds.
-    pub(super) fn continue_with(&mut self, fields: &'b [FieldUse]) {
+    /// Continues with the collection at this position, whose fields have the same kinds.
+    pub(super) fn continue_with(&mut self, collection: usize, fields: &'b [FieldUse], orders: &'b [Order]) {
         debug_assert_eq!(fields.len(), self.bound.fields.len());
-        self.fields = fields;
+        (self.collection, self.fields, self.orders) = (collection, fields, orders);
         // Each collection has its own dictionaries.
         self.levels.iter_mut().flat_map(|level| &mut level.parts).for_each(BucketIds::forget_codes);
     }
@@ -51,6 +72,7 @@ impl<'b> Accumulated<'b> {
     /// Exchanges the counts and measures of a filter with those of the metrics without one: records are accumulated for
     /// the former until the next call.
     pub(super) fn exchange(&mut self, filter: usize) {
+        self.is_filtered = !self.is_filtered;
         for level in &mut self.levels {
             let (counts, measures) = &mut level.filtered[filter];
             std::mem::swap(&mut level.counts, counts);
@@ -78,7 +100,9 @@ impl<'b> Accumulated<'b> {
     }
 
     /// Adds one record. Runs its extractors.
-    pub(super) fn add_record(&mut self, record: &dyn FieldSource) -> Result<(), QueryError> {
+    pub(super) fn add_record(&mut self, version: &SharedVersion) -> Result<(), QueryError> {
+        let Some(record) = version.record() else { return Ok(()) };
+        let candidate = Candidate { version, collection: self.collection };
         let values = Values::of(self.fields, record);
         let mut before: SmallVec<[u32; 8]> = smallvec![0];
         for at in 0..self.levels.len() {
@@ -90,9 +114,18 @@ impl<'b> Accumulated<'b> {
             for group in &before {
                 level.counts[*group as usize] += 1;
                 for measured in &mut level.measures {
-                    for value in values.of_field(measured.field) {
+                    let of_field = values.of_field(measured.field);
+                    for value in of_field {
                         measured.measures.add(*group, *value, 1);
                     }
+                    if let Some(value) = of_field.first().filter(|value| !value.is_null()) {
+                        for (order, firsts) in &mut measured.firsts {
+                            firsts.add(*group, &self.orders[*order], candidate, || value.as_written().to_value());
+                        }
+                    }
+                }
+                if let Some((order, firsts)) = level.hits.as_mut().filter(|_| !self.is_filtered) {
+                    firsts.add(*group, &self.orders[*order], candidate, || version.clone());
                 }
             }
             if before.is_empty() {
@@ -136,21 +169,28 @@ impl OfLevel {
             let measured = |field: usize| {
                 let of_field =
                     level.metrics.iter().filter(|asked| asked.field == Some(field) && asked.filter == filter);
+                let orders = of_field.clone().filter_map(|asked| match asked.function {
+                    Function::First(order) => Some((order, Firsts::new(1))),
+                    _ => None,
+                });
+                let firsts: Vec<(usize, Firsts<Value>)> = orders.collect();
                 let mut asked = of_field.peekable();
                 asked.peek()?;
-                Some(Measured { field, measures: Measures::new(bound.fields[field].kind(), Needs::of(asked)) })
+                let measures = Measures::new(bound.fields[field].kind(), Needs::of(asked));
+                Some(Measured { field, measures, firsts })
             };
             (0..bound.fields.len()).filter_map(measured).collect()
         };
         let parts: Vec<BucketIds> = level.buckets.iter().map(|part| BucketIds::new(bound, part)).collect();
         let groups = Groups::new(parts.len().max(1), at <= 1);
         let filtered = (0..bound.filters.len()).map(|filter| (Vec::new(), measures(Some(filter)))).collect();
-        let mut level = OfLevel { parts, groups, counts: Vec::new(), measures: measures(None), filtered };
+        let hits = level.hits.map(|(most, order)| (order, Firsts::new(most)));
+        let mut level = OfLevel { parts, groups, counts: Vec::new(), measures: measures(None), filtered, hits };
         if at == 0 {
             level.grow(1);
             for (counts, measures) in &mut level.filtered {
                 counts.resize(1, 0);
-                measures.iter_mut().for_each(|measured| measured.measures.grow(1));
+                measures.iter_mut().for_each(|measured| measured.grow(1));
             }
         }
         level
@@ -158,7 +198,8 @@ impl OfLevel {
 
     fn grow(&mut self, groups: usize) {
         self.counts.resize(groups, 0);
-        self.measures.iter_mut().for_each(|measured| measured.measures.grow(groups));
+        self.measures.iter_mut().for_each(|measured| measured.grow(groups));
+        self.hits.iter_mut().for_each(|(_, firsts)| firsts.grow(groups));
     }
 }
 

@@ -1,6 +1,7 @@
 //! The result of statistics: metric values, and groups with their own.
 
 use crate::error::Commit;
+use crate::read::hit::Hit;
 use crate::record::bound::Names;
 use crate::sync::Arc;
 use memdex_query::aggregate::nearest_float;
@@ -42,13 +43,15 @@ pub struct AggregationResult {
 
 /// The metrics of some records, and the groups of these records.
 ///
-/// With the feature `serde`, metrics are written by name: `{"metrics": {"count": 3}, "groups": […], "groups_in_all": 1}`.
+/// With the feature `serde`, metrics are written by name: `{"metrics": {"count": 3}, "groups": […], "groups_in_all": 1}`. A result
+/// with hits can be written as text, but not read.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct MetricValues {
     /// Shared by all groups of one level.
     pub(super) names: Names,
     /// Shared with the materialized aggregate that provided them.
     pub(super) values: Arc<[Value]>,
+    pub(super) hits: Vec<Hit>,
     pub(super) groups: Vec<Group>,
     pub(super) groups_in_all: usize,
 }
@@ -87,6 +90,11 @@ impl MetricValues {
     /// All metrics with their names, in the order of the query.
     pub fn metrics(&self) -> impl ExactSizeIterator<Item = (&str, &Value)> {
         self.names.iter().map(|name| &**name).zip(&*self.values)
+    }
+
+    /// The first records of a group; empty without [`GroupBy::hits`](crate::GroupBy::hits).
+    pub fn hits(&self) -> &[Hit] {
+        &self.hits
     }
 
     /// The groups; empty if the query has no grouping.

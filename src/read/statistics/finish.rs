@@ -6,14 +6,17 @@ use super::bind::{Bound, BoundBucket, BoundMetric, BoundTop, Function, Level};
 use super::groups;
 use super::measures::{Measures, numbers_of};
 use crate::error::QueryError;
+use crate::read::hit::{Hit, Selected};
 use crate::record::order_of_all;
+use crate::storage::{Rows, SharedVersion};
+use crate::sync::Arc;
 use memdex_query::aggregate::{percentiles, ratio};
 use memdex_query::value::{Value, ValueRef, value_of_bits};
 use std::cmp::Ordering;
 
 impl Accumulated<'_> {
-    /// The result.
-    pub(super) fn finish(self) -> Result<MetricValues, QueryError> {
+    /// The result. The tables are those of the collections, by their positions.
+    pub(super) fn finish(self, tables: &[Arc<dyn Rows>]) -> Result<MetricValues, QueryError> {
         let mut given = self.groups();
         let bound = self.bound;
         let levels: Vec<Finished> = self
@@ -23,7 +26,7 @@ impl Accumulated<'_> {
             .enumerate()
             .map(|(at, (accumulated, asked))| Finished::new(bound, at, asked, accumulated))
             .collect::<Result<_, _>>()?;
-        Assembly { bound, levels: &levels, groups: &mut given }.of_group(0, Some(0))
+        Assembly { bound, levels: &levels, tables, groups: &mut given }.of_group(0, Some(0))
     }
 }
 
@@ -48,7 +51,7 @@ impl<'b> Finished<'b> {
         let all = (None, &*counts, measures);
         let filtered = filtered.iter_mut().enumerate().map(|(filter, (counts, measures))| {
             counts.resize(groups, 0);
-            measures.iter_mut().for_each(|measured| measured.measures.grow(groups));
+            measures.iter_mut().for_each(|measured| measured.grow(groups));
             (Some(filter), &*counts, measures)
         });
         for (filter, counts, measures) in std::iter::once(all).chain(filtered) {
@@ -131,6 +134,13 @@ impl Measured {
     ) -> Result<(), QueryError> {
         let measures = &mut self.measures;
         let groups = measures.counts.len();
+        if let Function::First(order) = asked.function {
+            let firsts = self.firsts.iter().filter(|(of, _)| *of == order).map(|(_, firsts)| firsts);
+            for (at, firsts) in firsts.flat_map(|firsts| (0..groups).map(move |at| (at, firsts))) {
+                firsts.of(at).for_each(|(_, value)| put(at, value.clone()));
+            }
+            return Ok(());
+        }
         if asked.function == Function::Distinct {
             measures.distinct().into_iter().enumerate().for_each(|(at, count)| put(at, count.into()));
             return Ok(());
@@ -147,7 +157,7 @@ impl Measured {
             }
             let value = match asked.function {
                 Function::Count | Function::Distinct => continue,
-                Function::Percentile(_) | Function::Mode | Function::Ratio(..) => continue,
+                Function::Percentile(_) | Function::Mode | Function::First(_) | Function::Ratio(..) => continue,
                 Function::Sum => measures.moments[at]
                     .sum()
                     .map_err(|_| QueryError::overflow(&*bound.collection, name(), bound.fields[self.field].name()))?,
@@ -203,6 +213,7 @@ impl Measured {
 struct Assembly<'a, 'b> {
     bound: &'b Bound,
     levels: &'a [Finished<'b>],
+    tables: &'a [Arc<dyn Rows>],
     /// The number of groups so far, empty ones included.
     groups: &'a mut usize,
 }
@@ -216,8 +227,14 @@ impl Assembly<'_, '_> {
             None => finished.asked.metrics.iter().map(of_nothing).collect(),
         };
         let names = finished.asked.names.clone();
+        let firsts = finished.accumulated.hits.iter().map(|(_, firsts)| firsts);
+        let records = firsts.zip(group).flat_map(|(firsts, group)| firsts.of(group as usize));
+        let hit = |(table, version): (usize, &SharedVersion)| {
+            Hit::new(self.tables[table].clone(), version.clone(), Selected::Declared)
+        };
+        let hits = records.map(hit).collect();
         let (groups, groups_in_all) = self.groups(level + 1, group)?;
-        Ok(MetricValues { names, values, groups, groups_in_all })
+        Ok(MetricValues { names, values, hits, groups, groups_in_all })
     }
 
     /// The groups of a level within a parent group.

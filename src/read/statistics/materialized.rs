@@ -163,7 +163,9 @@ impl<'a> Known<'a> {
         let total = pick(0)?;
         let groups = match &question.levels[..] {
             [_] => None,
-            [_, requested] => Some(OfGroups { pick: pick(1)?, filled: is_filled(question), level: requested }),
+            [_, requested] if requested.hits.is_none() => {
+                Some(OfGroups { pick: pick(1)?, filled: is_filled(question), level: requested })
+            }
             _ => return None,
         };
         Some(Known { collection: &question.collection, aggregate, total, groups })

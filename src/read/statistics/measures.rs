@@ -29,7 +29,7 @@ impl Needs {
         let mut needs = Needs::default();
         for asked in asked {
             match asked.function {
-                Function::Count | Function::Ratio(..) => {}
+                Function::Count | Function::Ratio(..) | Function::First(_) => {}
                 Function::Sum | Function::Avg => needs.moments = true,
                 Function::StdDev | Function::StdDevPop => (needs.moments, needs.squares) = (true, true),
                 Function::Min | Function::Max => needs.extremes = true,

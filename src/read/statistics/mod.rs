@@ -5,6 +5,7 @@ mod answer;
 mod cells;
 mod columns;
 mod finish;
+mod firsts;
 mod groups;
 mod kernels;
 mod materialized;

@@ -11,11 +11,13 @@ use crate::error::{Commit, QueryError};
 use crate::limits::PAGE_ROWS;
 use crate::read::choice::Chooser;
 use crate::read::execute::{self, Matches};
+use crate::read::order::Order;
 use crate::read::planner;
 use crate::read::snapshot::AnyView;
 use crate::record::Condition;
 use crate::rowset::{PageRows, Row, RowSet};
-use crate::storage::{Column, SharedVersion, TableCore, Watch};
+use crate::storage::{Column, Rows, SharedVersion, TableCore, Watch};
+use crate::sync::Arc;
 use crate::user_code;
 use memdex_query::query::Statistics;
 use std::time::Instant;
@@ -30,6 +32,7 @@ enum Path<'t> {
 
 /// One collection of a query, and the condition that its records must match.
 pub(in crate::read) struct Of<'a> {
+    pub(in crate::read) rows: Arc<dyn Rows>,
     pub(in crate::read) view: AnyView<'a>,
     pub(in crate::read) condition: Condition,
 }
@@ -42,6 +45,8 @@ pub(in crate::read) fn compute(
 ) -> Result<Computed, QueryError> {
     let bounds = of.iter().map(|of| Bound::new(&of.view.table.name, &of.view.table.schema, statistics));
     let bounds: Vec<Bound> = bounds.collect::<Result<_, _>>()?;
+    let orders = of.iter().zip(&bounds).map(|(of, bound)| orders(of.view, bound));
+    let orders: Vec<Vec<Order>> = orders.collect::<Result<_, _>>()?;
     let Some((first, others)) = bounds.split_first() else { return Ok(Computed::default()) };
     others.iter().try_for_each(|other| check_kinds(first, other))?;
     if let ([of], Chooser::Cheapest) = (of, chooser)
@@ -50,8 +55,8 @@ pub(in crate::read) fn compute(
         return Ok(Computed { values: values?, materialized: true });
     }
     let mut accumulated = Accumulated::new(first);
-    for (of, bound) in of.iter().zip(&bounds) {
-        accumulated.continue_with(&bound.fields);
+    for (position, ((of, bound), orders)) in of.iter().zip(&bounds).zip(&orders).enumerate() {
+        accumulated.continue_with(position, &bound.fields, orders);
         accumulate(of.view, &of.condition, chooser, &mut accumulated)?;
         // Metrics with a filter have a pass of their own over the records that match both conditions, so that indexes
         // and columns serve the filter too.
@@ -62,12 +67,19 @@ pub(in crate::read) fn compute(
             accumulated.exchange(at);
         }
     }
-    Ok(Computed { values: accumulated.finish()?, materialized: false })
+    let tables: Vec<Arc<dyn Rows>> = of.iter().map(|of| of.rows.clone()).collect();
+    Ok(Computed { values: accumulated.finish(&tables)?, materialized: false })
+}
+
+/// The orders of first values and hits, bound to a collection.
+fn orders(view: AnyView<'_>, bound: &Bound) -> Result<Vec<Order>, QueryError> {
+    bound.orders.iter().map(|order| Order::new(&view.table.name, &view.table.schema, order)).collect()
 }
 
 /// Fails if the statistics don't fit a collection.
 pub(in crate::read) fn check(view: AnyView<'_>, statistics: &Statistics) -> Result<(), QueryError> {
-    Bound::new(&view.table.name, &view.table.schema, statistics).map(drop)
+    let bound = Bound::new(&view.table.name, &view.table.schema, statistics)?;
+    orders(view, &bound).map(drop)
 }
 
 /// The metrics, and whether a materialized aggregate provided them.
@@ -124,13 +136,15 @@ fn accumulate(
 ///
 /// Uses columns if every field has one: fetching a record costs a memory access, as much as hundreds of cells. Once a
 /// record is fetched, reading its fields is almost free, so columns are not used if any field lacks one. Values that
-/// may fall into several buckets are also read from records.
+/// may fall into several buckets are also read from records, and so are orders.
 fn path<'t>(view: AnyView<'t>, accumulated: &Accumulated<'_>, chooser: &Chooser) -> Path<'t> {
     let overlap = accumulated.levels.iter().flat_map(|level| &level.parts).any(BucketIds::overlap);
     let column = |field: &FieldUse| view.table.columns.iter().find(|column| column.field == field.at.position());
     let columns: Option<Vec<&Column>> = accumulated.fields.iter().map(column).collect();
     match columns {
-        Some(columns) if !overlap && chooser.pick(&[true, false]) == 0 => Path::Columns(columns),
+        Some(columns) if !overlap && accumulated.bound.orders.is_empty() && chooser.pick(&[true, false]) == 0 => {
+            Path::Columns(columns)
+        }
         _ => Path::Records,
     }
 }
@@ -155,7 +169,7 @@ fn by_records(view: AnyView<'_>, rows: &RowSet, accumulated: &mut Accumulated<'_
 /// Runs the extractors of records. Holds no guard.
 fn add_versions(versions: &[SharedVersion], accumulated: &mut Accumulated<'_>) -> Result<(), QueryError> {
     let _scope = user_code::Scope::enter();
-    versions.iter().filter_map(|version| version.record()).try_for_each(|record| accumulated.add_record(record))
+    versions.iter().try_for_each(|version| accumulated.add_record(version))
 }
 
 /// If fewer than one in `FEW` rows of a page are selected, they are read individually: that touches less memory.

@@ -1,4 +1,5 @@
-//! Serde form of `MetricValues`: `{"metrics": {"count": 3}, "groups": […], "groups_in_all": 1}`.
+//! Serde form of `MetricValues`: `{"metrics": {"count": 3}, "hits": […], "groups": […], "groups_in_all": 1}`, without `hits` if there
+//! are none. Hits can't be read back, because they belong to a store.
 
 use super::answer::{Group, MetricValues};
 use memdex_query::value::Value;
@@ -9,8 +10,15 @@ use std::fmt;
 
 impl Serialize for MetricValues {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut values = serializer.serialize_struct("MetricValues", 3)?;
+        let hits = usize::from(!self.hits.is_empty());
+        if hits > 0 && !serializer.is_human_readable() {
+            return Err(serde::ser::Error::custom("hits have no binary form: ask for first values instead"));
+        }
+        let mut values = serializer.serialize_struct("MetricValues", 3 + hits)?;
         values.serialize_field("metrics", &Written(self))?;
+        if hits > 0 {
+            values.serialize_field("hits", &self.hits)?;
+        }
         values.serialize_field("groups", &self.groups)?;
         values.serialize_field("groups_in_all", &self.groups_in_all)?;
         values.end()
@@ -34,12 +42,12 @@ impl<'de> Deserialize<'de> for MetricValues {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let Parts { metrics: Read(names, values), groups, groups_in_all } = Parts::deserialize(deserializer)?;
         let names = names.into_iter().map(Into::into).collect();
-        Ok(MetricValues { names, values: values.into(), groups, groups_in_all })
+        Ok(MetricValues { names, values: values.into(), hits: Vec::new(), groups, groups_in_all })
     }
 }
 
 #[derive(Deserialize)]
-#[serde(rename = "MetricValues")]
+#[serde(rename = "MetricValues", deny_unknown_fields)]
 struct Parts {
     metrics: Read,
     groups: Vec<Group>,

@@ -1,7 +1,7 @@
 //! The naive evaluator: computes the expected result of a query record by record, without the engine's arithmetic.
 
 use memdex::aggregate::{Aggregate, DateStep, DateUnit, MetricValues, Statistics};
-use memdex::query::Predicate;
+use memdex::query::{Direction, Nulls, OrderBy, Predicate};
 use memdex::typing::{DecimalValue, ValueRef};
 use memdex::{Bucket, GroupBy, Kind, Metric, Value};
 use std::collections::BTreeMap;
@@ -22,6 +22,8 @@ pub(crate) struct Expected {
     pub(crate) metrics: Vec<(String, Value)>,
     pub(crate) groups: Vec<(Vec<Value>, Expected)>,
     pub(crate) in_all: usize,
+    /// The keys of the first records of a group.
+    pub(crate) hits: Vec<Value>,
 }
 
 /// One part of a key: its position in the order of keys, and its name.
@@ -50,7 +52,7 @@ pub(crate) fn expected<S: Fields>(rows: &[&S], requested: &Statistics) -> Expect
         .collect();
     ratios.into_iter().for_each(|(at, ratio)| metrics[at].1 = ratio);
     let (groups, in_all) = requested.groups.as_ref().map_or((Vec::new(), 0), |by| groups(rows, by));
-    Expected { metrics, groups, in_all }
+    Expected { metrics, groups, in_all, hits: Vec::new() }
 }
 
 fn groups<S: Fields>(rows: &[&S], by: &GroupBy) -> (Vec<(Vec<Value>, Expected)>, usize) {
@@ -97,7 +99,12 @@ fn groups<S: Fields>(rows: &[&S], by: &GroupBy) -> (Vec<(Vec<Value>, Expected)>,
     }
     let mut groups: Vec<(Vec<Value>, Expected)> = members
         .into_iter()
-        .map(|(key, rows)| (key.into_iter().map(|(_, name)| name).collect(), expected(&rows, &by.within)))
+        .map(|(key, rows)| {
+            let hits = by.hits.iter().flat_map(|hits| in_order(&rows, &hits.order).into_iter().take(hits.records));
+            let hits = hits.map(|row| value(row, "id")).collect();
+            let key = key.into_iter().map(|(_, name)| name).collect();
+            (key, Expected { hits, ..expected(&rows, &by.within) })
+        })
         .collect();
     if let Some(having) = &by.having {
         groups.retain(|(_, group)| keeps(group, having));
@@ -267,10 +274,34 @@ fn next(at: &Value, bucket: &Bucket) -> Value {
     }
 }
 
+/// The first value of a field; null without one.
+fn value<S: Fields>(row: &S, field: &str) -> Value {
+    row.values(field).into_iter().next().unwrap_or(Value::NULL)
+}
+
+/// Sorted by an order, then by `id`.
+fn in_order<'a, S: Fields>(rows: &[&'a S], order: &[OrderBy]) -> Vec<&'a S> {
+    let mut rows = rows.to_vec();
+    rows.sort_by_key(|row| value(*row, "id"));
+    for by in order.iter().rev() {
+        rows.sort_by(|a, b| {
+            let (a, b) = (value(*a, &by.field), value(*b, &by.field));
+            let by_null = (a == Value::NULL).cmp(&(b == Value::NULL));
+            let by_null = if by.nulls == Nulls::First { by_null.reverse() } else { by_null };
+            by_null.then(if by.direction == Direction::Descending { b.cmp(&a) } else { a.cmp(&b) })
+        });
+    }
+    rows
+}
+
 fn figure<S: Fields>(rows: &[&S], metric: &Metric) -> Value {
     let kept: Vec<&S> = rows.iter().copied().filter(|row| metric.filter.iter().all(|f| row.holds(f))).collect();
     let rows = &kept[..];
     let Some(field) = metric.aggregate.field() else { return Value::from(rows.len()) };
+    if let Aggregate::First(_, order) = &metric.aggregate {
+        let mut values = in_order(rows, order).into_iter().map(|row| value(row, field));
+        return values.find(|value| *value != Value::NULL).unwrap_or(Value::NULL);
+    }
     let mut values: Vec<Value> = rows.iter().flat_map(|row| row.values(field)).filter(|v| *v != Value::NULL).collect();
     values.sort();
     let n = values.len() as f64;
@@ -394,6 +425,10 @@ pub(crate) fn compare(found: &MetricValues, expected: &Expected) -> Result<(), S
         if !near(value, wanted) {
             return Err(format!("{name} is {value}, expected {wanted}"));
         }
+    }
+    let hits: Vec<Value> = found.hits().iter().map(|hit| hit.value("id").unwrap()).collect();
+    if hits != expected.hits {
+        return Err(format!("the hits are {hits:?}, expected {:?}", expected.hits));
     }
     let keys: Vec<&Vec<Value>> = found.groups().iter().map(|group| &group.key).collect();
     let wanted: Vec<&Vec<Value>> = expected.groups.iter().map(|(key, _)| key).collect();

@@ -3,7 +3,7 @@
 
 use super::naive::{Fields, compare, expected};
 use memdex::aggregate::{Aggregate, DateStep, DateUnit, Statistics};
-use memdex::query::{FieldName, Predicate};
+use memdex::query::{FieldName, OrderBy, Predicate};
 use memdex::typing::{DecimalValue, KeyBuffer, ValueRef};
 use memdex::{Bucket, Collection, FieldDef, GroupBy, Kind, Metric, Record, Schema, Snapshot, Store, Value, field};
 use proptest::collection::vec;
@@ -216,6 +216,7 @@ fn metric(of: FieldSet) -> impl Strategy<Value = Metric> {
         1 => numbers().prop_map(Aggregate::StdDevPop),
         1 => all().prop_map(Aggregate::Distinct),
         1 => all().prop_map(Aggregate::Mode),
+        1 => (all(), order(of)).prop_map(|(field, order)| Aggregate::First(field, order)),
         1 => (numbers(), select(vec![0.0, 25.0, 50.0, 99.5, 100.0])).prop_map(|(f, p)| Aggregate::Percentile(f, p)),
     ]
     .prop_map(Metric::from)
@@ -228,6 +229,17 @@ fn metric(of: FieldSet) -> impl Strategy<Value = Metric> {
             None => metric.clone(),
         })
     })
+}
+
+fn order(of: FieldSet) -> impl Strategy<Value = Vec<OrderBy>> {
+    let singles = of.all.iter().copied().filter(|name| !["tags", "marks", "grades"].contains(name));
+    let by = (select(singles.collect::<Vec<_>>()), any::<bool>(), any::<bool>()).prop_map(
+        |(name, descends, nulls_first)| {
+            let by = if descends { field(name).desc() } else { field(name).asc() };
+            if nulls_first { by.nulls_first() } else { by.nulls_last() }
+        },
+    );
+    vec(by, 0..3)
 }
 
 fn metrics(of: FieldSet) -> impl Strategy<Value = Vec<Metric>> {
@@ -337,10 +349,14 @@ fn group_by(of: FieldSet, levels: u32) -> BoxedStrategy<GroupBy> {
         (extended, hard).prop_map(move |(extended, hard)| (vec![by.clone()], empty, extended.filter(|_| empty), hard))
     });
     let wide = wide.prop_map(|(by, empty)| (by, empty, None, None));
-    (prop_oneof![wide, filled], within, deeper, proptest::option::of((1usize..4, any::<bool>())))
-        .prop_map(|((by, empty, extended, hard), metrics, deeper, top)| {
+    let hits = proptest::option::weighted(0.2, (1usize..4, order(of)));
+    (prop_oneof![wide, filled], within, deeper, proptest::option::of((1usize..4, any::<bool>())), hits)
+        .prop_map(|((by, empty, extended, hard), metrics, deeper, top, hits)| {
             let mut group_by = GroupBy::new(by).metrics(metrics);
             (group_by.empty, group_by.extended, group_by.hard) = (empty, extended, hard);
+            if let Some((records, order)) = hits {
+                group_by = group_by.hits(records, order);
+            }
             if let Some(deeper) = deeper {
                 group_by = group_by.group_by(deeper);
             }
@@ -471,7 +487,8 @@ proptest! {
                         if let Err(error) = compare(&found, &expected) {
                             prop_assert!(false, "{}: {}\n{:?}", of.name(), error, requested);
                         }
-                        answers.push(found.values);
+                        // As text, without the names of the collections of hits.
+                        answers.push(format!("{:?}", found.values).replace(&format!("{:?}", of.name()), ""));
                     }
                     prop_assert!(answers.windows(2).all(|pair| pair[0] == pair[1]), "to the last bit");
                 }

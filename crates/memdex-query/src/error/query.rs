@@ -115,6 +115,15 @@ errors! {
             "a page of {limit} records of {collection:?}: the size must be 1 to {most}; read more records with the \
              page's cursor"
         ),
+        /// No record of each group, or more than [`limits::MAX_GROUP_HITS`](crate::limits::MAX_GROUP_HITS).
+        GroupHits [collection] {
+            /// The number of records.
+            records: usize,
+            /// The largest that is allowed.
+            most: usize,
+        } pub fn group_hits => (
+            "{records} records of each group of {collection:?}: the number must be 1 to {most}; read more of a group by a query of its own"
+        ),
         /// Page 0: pages are numbered from 1.
         PageZero [collection] {} => ("page 0 of {collection:?} does not exist: pages are numbered from 1"),
         /// A page number together with an offset or a cursor.

@@ -8,6 +8,9 @@ mod field;
 mod filter;
 mod fingerprint;
 mod form;
+mod metric;
+#[cfg(feature = "serde")]
+mod metric_form;
 #[cfg(feature = "serde")]
 mod operator;
 mod order;
@@ -16,8 +19,6 @@ mod predicate;
 mod predicate_form;
 mod question;
 mod statistics;
-#[cfg(feature = "serde")]
-mod statistics_form;
 mod text;
 mod text_methods;
 
@@ -28,10 +29,11 @@ pub use filter::Filter;
 pub use fingerprint::Fingerprint;
 #[cfg(feature = "serde")]
 pub use form::{FORM_VERSION, FormVersionError, Versioned};
+pub use metric::{Aggregate, Metric};
 pub use order::{Direction, IntoOrder, Nulls, OrderBy};
 pub use predicate::{FieldName, Part, Parts, Predicate};
 pub use question::{Ask, Paging, Query};
-pub use statistics::{Aggregate, GroupBy, Metric, Statistics, Top};
+pub use statistics::{GroupBy, Statistics, Top, TopHits};
 pub use text::{TextOp, TextTest};
 
 pub use fingerprint::Fingerprinter;

@@ -2,9 +2,9 @@
 
 #[cfg(feature = "serde")]
 use super::form::is_default;
-use super::{Bucket, Field, FieldName, NamedField, Predicate};
+use super::{Bucket, FieldName, IntoOrder, Metric, OrderBy, Predicate};
 use crate::limits::MAX_GROUP_LEVELS;
-use crate::value::{Number, Value};
+use crate::value::Value;
 use std::borrow::Cow;
 
 /// Metrics of all records that a query selects, and of groups of them, of groups within these, and so on.
@@ -78,10 +78,12 @@ impl Statistics {
         while let Some(statistics) = level {
             for metric in &mut statistics.metrics {
                 metric.aggregate.field_mut().into_iter().for_each(|field| *field = rename(field));
+                metric.aggregate.order_mut().iter_mut().for_each(|by| by.field = rename(&by.field));
                 metric.filter = metric.filter.take().map(|filter| filter.map_fields(rename));
             }
             level = statistics.groups.as_deref_mut().map(|groups| {
                 groups.by.iter_mut().map(Bucket::field_mut).for_each(|field| *field = rename(field));
+                groups.hits.iter_mut().flat_map(|hits| &mut hits.order).for_each(|by| by.field = rename(&by.field));
                 &mut groups.within
             });
         }
@@ -112,252 +114,6 @@ impl From<GroupBy> for Statistics {
     fn from(groups: GroupBy) -> Self {
         Statistics::default().group_by(groups)
     }
-}
-
-/// One number, or other value, computed from a set of records, under a name.
-///
-/// ```
-/// use memdex::{Metric, field};
-/// use memdex::aggregate::Aggregate;
-///
-/// let average = field("amount").avg();
-/// assert_eq!((&*average.name, &average.aggregate), ("avg(amount)", &Aggregate::Avg("amount".into())));
-/// assert_eq!(average.named("mean").name, "mean");
-/// assert_eq!(Metric::count().name, "count");
-/// ```
-#[derive(Clone, Debug, PartialEq)]
-pub struct Metric {
-    /// Its name in the result; by default `count`, `sum(amount)` and so on.
-    pub name: Cow<'static, str>,
-    /// The function, and its field.
-    pub aggregate: Aggregate,
-    /// Computes it from the records that match, instead of all.
-    pub filter: Option<Predicate>,
-}
-
-/// A function of the values of all records, or of two metrics. A record of a field of many values contributes each of them:
-/// `[3, 5]` counts as 3 and 5. Missing values are ignored. With no values, counts are 0 and every other metric is `None`.
-///
-/// ```
-/// use memdex::{Metric, field};
-/// use memdex::aggregate::Aggregate;
-///
-/// assert_eq!(Metric::from(Aggregate::Percentile("ms".into(), 95.0)), field("ms").percentile(95.0));
-/// assert_eq!(Aggregate::Sum("amount".into()).field().unwrap(), "amount");
-/// ```
-#[derive(Clone, Debug, PartialEq)]
-pub enum Aggregate {
-    /// The number of records.
-    Count,
-    /// The number of values of the field.
-    CountOf(FieldName),
-    /// The sum of numbers: exact for integers and decimals; for floats computed exactly and rounded once, so that the
-    /// order of records does not matter.
-    Sum(FieldName),
-    /// The mean of numbers: as a float; of decimals as a decimal, rounded to the nearest, ties to even, with up to 28 digits
-    /// after the point, fewer if all 38 digits would not hold them.
-    Avg(FieldName),
-    /// The lowest value, of any kind.
-    Min(FieldName),
-    /// The highest value, of any kind.
-    Max(FieldName),
-    /// The sample standard deviation of numbers (divided by their count minus one), as a float. `None` for fewer than
-    /// two.
-    StdDev(FieldName),
-    /// The population standard deviation of numbers (divided by their count), as a float.
-    StdDevPop(FieldName),
-    /// The number of distinct values of the field; exact.
-    Distinct(FieldName),
-    /// The given percentile of numbers, from 0 to 100, as a float, by linear interpolation between the two nearest
-    /// numbers. Integers and decimals are interpolated exactly, and the result is rounded once, to the nearest float, ties
-    /// to even. Floats are interpolated in floats. 50 is the median.
-    Percentile(FieldName, f64),
-    /// The most frequent value, of any kind; the lowest of several.
-    Mode(FieldName),
-    /// The quotient of two other metrics of the same records, by their names: each is rounded to a float, then divided.
-    /// `None` if one of them is, or the second is zero.
-    Ratio(Cow<'static, str>, Cow<'static, str>),
-}
-
-/// The field of an aggregate, shared or mutable.
-macro_rules! field_of_aggregate {
-    ($aggregate:expr) => {
-        match $aggregate {
-            Aggregate::Count | Aggregate::Ratio(..) => None,
-            Aggregate::CountOf(field)
-            | Aggregate::Sum(field)
-            | Aggregate::Avg(field)
-            | Aggregate::Min(field)
-            | Aggregate::Max(field)
-            | Aggregate::StdDev(field)
-            | Aggregate::StdDevPop(field)
-            | Aggregate::Distinct(field)
-            | Aggregate::Mode(field)
-            | Aggregate::Percentile(field, _) => Some(field),
-        }
-    };
-}
-
-impl Aggregate {
-    /// Its field; `None` for [`Count`](Aggregate::Count) and [`Ratio`](Aggregate::Ratio).
-    pub fn field(&self) -> Option<&FieldName> {
-        field_of_aggregate!(self)
-    }
-
-    pub(super) fn field_mut(&mut self) -> Option<&mut FieldName> {
-        field_of_aggregate!(self)
-    }
-
-    /// Its name in the names of metrics, in errors and in the serde form.
-    pub fn verb(&self) -> &'static str {
-        match self {
-            Aggregate::Count | Aggregate::CountOf(_) => "count",
-            Aggregate::Sum(_) => "sum",
-            Aggregate::Avg(_) => "avg",
-            Aggregate::Min(_) => "min",
-            Aggregate::Max(_) => "max",
-            Aggregate::StdDev(_) => "stddev",
-            Aggregate::StdDevPop(_) => "stddev_pop",
-            Aggregate::Distinct(_) => "distinct",
-            Aggregate::Percentile(..) => "percentile",
-            Aggregate::Mode(_) => "mode",
-            Aggregate::Ratio(..) => "ratio",
-        }
-    }
-
-    /// The name of its metric, unless it gets another.
-    pub(super) fn name(&self) -> Cow<'static, str> {
-        match (self, self.field()) {
-            (Aggregate::Percentile(field, at), _) => Cow::Owned(format!("percentile({field}, {at})")),
-            (Aggregate::Ratio(of, by), _) => Cow::Owned(format!("{of} / {by}")),
-            (_, Some(field)) => Cow::Owned(format!("{}({field})", self.verb())),
-            (_, None) => Cow::Borrowed(self.verb()),
-        }
-    }
-}
-
-impl Metric {
-    /// The number of records; named `count`.
-    pub fn count() -> Self {
-        Metric::from(Aggregate::Count)
-    }
-
-    /// The quotient of two metrics of the same records; named `a / b`. See [`Aggregate::Ratio`].
-    ///
-    /// ```
-    /// use memdex::{Filter, Metric, Record, Store};
-    ///
-    /// #[derive(Record)]
-    /// struct Flight { #[record(key)] id: u32, #[record(field)] late: bool }
-    ///
-    /// let flights = Store::new().collection::<Flight>("Flight")?;
-    /// for id in 0..8 {
-    ///     flights.store(Flight { id, late: id < 2 })?;
-    /// }
-    /// let late = Metric::count().filter(flight::LATE.eq(true)).named("late");
-    /// let metrics = [Metric::count(), late, Metric::ratio("late", "count").named("share")];
-    /// let result = flights.find(Filter::all()).statistics(metrics)?;
-    /// assert_eq!((result.int("count"), result.int("late"), result.float("share")), (Some(8), Some(2), Some(0.25)));
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn ratio(numerator: impl Into<Cow<'static, str>>, denominator: impl Into<Cow<'static, str>>) -> Self {
-        Metric::from(Aggregate::Ratio(numerator.into(), denominator.into()))
-    }
-
-    /// Renames the metric.
-    #[must_use]
-    pub fn named(self, name: impl Into<Cow<'static, str>>) -> Self {
-        Metric { name: name.into(), ..self }
-    }
-
-    /// Computes the metric only from the records that match a condition. Groups have the records of the query all the
-    /// same. Two filters are combined by *and*.
-    #[must_use]
-    pub fn filter(self, condition: impl Into<Predicate>) -> Self {
-        let condition = condition.into();
-        let filter = match self.filter {
-            Some(filter) => filter & condition,
-            None => condition,
-        };
-        Metric { filter: Some(filter), ..self }
-    }
-}
-
-impl From<Aggregate> for Metric {
-    fn from(aggregate: Aggregate) -> Self {
-        Metric { name: aggregate.name(), aggregate, filter: None }
-    }
-}
-
-macro_rules! metrics {
-    ($($(#[$doc:meta])* $method:ident $([$bound:ident])?: $aggregate:ident;)*) => {
-        /// Metrics of this field.
-        impl<R, T> Field<R, T> {
-            $($(#[$doc])*
-            pub fn $method(&self) -> Metric
-            where
-                $(T: $bound,)?
-            {
-                Aggregate::$aggregate(self.name()).into()
-            })*
-
-            /// The median of its numbers: their 50th [percentile](Aggregate::Percentile).
-            pub fn median(&self) -> Metric
-            where
-                T: Number,
-            {
-                self.percentile(50.0).named(format!("median({})", self.name()))
-            }
-
-            /// A percentile of its numbers; see [`Aggregate::Percentile`].
-            pub fn percentile(&self, percent: f64) -> Metric
-            where
-                T: Number,
-            {
-                Aggregate::Percentile(self.name(), percent).into()
-            }
-        }
-
-        /// Metrics of this field.
-        impl NamedField {
-            $($(#[$doc])*
-            pub fn $method(self) -> Metric {
-                Aggregate::$aggregate(self.name).into()
-            })*
-
-            /// The median of its numbers: their 50th [percentile](Aggregate::Percentile).
-            pub fn median(self) -> Metric {
-                let name = format!("median({})", self.name);
-                self.percentile(50.0).named(name)
-            }
-
-            /// A percentile of its numbers; see [`Aggregate::Percentile`].
-            pub fn percentile(self, percent: f64) -> Metric {
-                Aggregate::Percentile(self.name, percent).into()
-            }
-        }
-    };
-}
-
-metrics! {
-    /// The number of its values; see [`Aggregate::CountOf`].
-    count: CountOf;
-    /// Their sum; see [`Aggregate::Sum`].
-    sum [Number]: Sum;
-    /// Their mean; see [`Aggregate::Avg`].
-    avg [Number]: Avg;
-    /// The lowest; see [`Aggregate::Min`].
-    min: Min;
-    /// The highest; see [`Aggregate::Max`].
-    max: Max;
-    /// Their sample standard deviation; see [`Aggregate::StdDev`].
-    stddev [Number]: StdDev;
-    /// Their population standard deviation; see [`Aggregate::StdDevPop`].
-    stddev_pop [Number]: StdDevPop;
-    /// The number of distinct ones; see [`Aggregate::Distinct`].
-    distinct: Distinct;
-    /// The most frequent one; see [`Aggregate::Mode`].
-    mode: Mode;
 }
 
 /// Groups of records, and the statistics of each group.
@@ -405,6 +161,9 @@ pub struct GroupBy {
     /// The choice of groups; all without one.
     #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "is_default"))]
     pub top: Option<Top>,
+    /// The records of each group that the result includes; none without it.
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "is_default"))]
+    pub hits: Option<TopHits>,
     /// The statistics of each group.
     #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "is_default"))]
     pub within: Statistics,
@@ -436,6 +195,25 @@ fn highest_first() -> bool {
     true
 }
 
+/// The first records of each group in an order; see [`GroupBy::hits`].
+///
+/// ```
+/// use memdex::{GroupBy, field};
+///
+/// let hits = GroupBy::values("user").hits(3, field("created_at").desc()).hits.unwrap();
+/// assert_eq!((hits.records, &hits.order[..]), (3, &[field("created_at").desc()][..]));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
+pub struct TopHits {
+    /// The largest number of records of a group: 1 to [`limits::MAX_GROUP_HITS`](crate::limits::MAX_GROUP_HITS).
+    pub records: usize,
+    /// The sort fields; the key breaks ties.
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "is_default"))]
+    pub order: Vec<OrderBy>,
+}
+
 impl GroupBy {
     /// Groups by these buckets, each of which is one part of the key.
     pub fn new(by: impl IntoIterator<Item = Bucket>) -> Self {
@@ -446,6 +224,7 @@ impl GroupBy {
             hard: None,
             having: None,
             top: None,
+            hits: None,
             within: Statistics::default(),
         }
     }
@@ -509,6 +288,31 @@ impl GroupBy {
     #[must_use]
     pub fn bottom(self, groups: usize, metric: impl Into<Cow<'static, str>>) -> Self {
         GroupBy { top: Some(Top { groups, metric: metric.into(), descending: false }), ..self }
+    }
+
+    /// Includes the first records of each group in an order, ties broken by key: at most so many, 1 to
+    /// [`limits::MAX_GROUP_HITS`](crate::limits::MAX_GROUP_HITS). The records are those that the query selects, whatever the
+    /// filters of metrics. Every one of them is read, and compared with those that its group has so far.
+    ///
+    /// ```
+    /// use memdex::{Filter, GroupBy, Record, Store};
+    ///
+    /// #[derive(Clone, Record)]
+    /// struct Payment { #[record(key)] id: u32, #[record(index)] user: String, #[record(field)] amount: i64 }
+    ///
+    /// let payments = Store::new().collection::<Payment>("Payment")?;
+    /// for (id, user, amount) in [(1, "ada", 5), (2, "ada", 7), (3, "bob", 9)] {
+    ///     payments.store(Payment { id, user: user.into(), amount })?;
+    /// }
+    /// let newest = GroupBy::values(payment::USER).hits(1, payment::ID.desc());
+    /// let result = payments.find(Filter::all()).statistics(newest)?;
+    /// let of_ada = &result.group("ada").unwrap().hits()[0];
+    /// assert_eq!(of_ada.record::<Payment>().unwrap().amount, 7);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn hits(self, records: usize, order: impl IntoOrder) -> Self {
+        GroupBy { hits: Some(TopHits { records, order: order.into_order() }), ..self }
     }
 
     /// Includes empty groups between the first and the last.

@@ -6,8 +6,8 @@ use super::undeclared::{self, kind_of_bounds};
 use super::{Condition, FieldAt, FieldDef, Schema, fit, operand};
 use crate::aggregate::{Buckets, DateBuckets, DayBuckets, Ranges, Zone};
 use crate::error::{QueryError, StatisticsError};
-use crate::limits::{MAX_GROUP_LEVELS, MAX_GROUP_PARTS, MAX_METRICS};
-use crate::query::{Aggregate, Bucket, DateStep, FieldName, GroupBy, Metric, Predicate, Statistics};
+use crate::limits::{MAX_GROUP_HITS, MAX_GROUP_LEVELS, MAX_GROUP_PARTS, MAX_METRICS};
+use crate::query::{Aggregate, Bucket, DateStep, FieldName, GroupBy, Metric, OrderBy, Predicate, Statistics};
 use crate::value::{Fitted, Kind, Value, ValueRef};
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -23,6 +23,8 @@ pub struct Bound {
     pub fields: Vec<FieldUse>,
     /// Every filter of a metric, once.
     pub filters: Vec<Condition>,
+    /// Every order of a first value or of hits, once. Their fields are not checked.
+    pub orders: Vec<Vec<OrderBy>>,
     /// All records, then each level of groups.
     pub levels: Vec<Level>,
 }
@@ -70,6 +72,8 @@ pub struct Level {
     pub having: Option<Having>,
     /// The choice of groups; all without one.
     pub top: Option<BoundTop>,
+    /// The records of each group to return: at most how many, and the position of their order in [`Bound::orders`].
+    pub hits: Option<(usize, usize)>,
 }
 
 impl Level {
@@ -150,6 +154,8 @@ pub enum Function {
     Distinct,
     Percentile(f64),
     Mode,
+    /// The position of its order in [`Bound::orders`].
+    First(usize),
     /// The positions of two other metrics of the level.
     Ratio(usize, usize),
 }
@@ -170,7 +176,7 @@ impl Bound {
     /// # Errors
     /// If a field does not exist, or can't have such a metric or bucket.
     pub fn new(collection: &str, schema: &Schema, statistics: &Statistics) -> Result<Self, QueryError> {
-        let mut binder = Binder { collection, schema, fields: Vec::new(), filters: Vec::new() };
+        let mut binder = Binder { collection, schema, fields: Vec::new(), filters: Vec::new(), orders: Vec::new() };
         let first = binder.metrics(&statistics.metrics)?;
         let mut levels = vec![first];
         let mut metrics = levels[0].metrics.len();
@@ -182,8 +188,9 @@ impl Bound {
             levels.push(binder.level(group_by)?);
             next = group_by.within.groups.as_deref();
         }
-        let filters = binder.filters.into_iter().map(|(_, filter)| filter).collect();
-        Ok(Bound { collection: collection.to_owned(), fields: binder.fields, filters, levels })
+        let filters = std::mem::take(&mut binder.filters).into_iter().map(|(_, filter)| filter).collect();
+        let Binder { fields, orders, .. } = binder;
+        Ok(Bound { collection: collection.to_owned(), fields, filters, orders, levels })
     }
 }
 
@@ -192,6 +199,7 @@ struct Binder<'a> {
     schema: &'a Schema,
     fields: Vec<FieldUse>,
     filters: Vec<(&'a Predicate, Condition)>,
+    orders: Vec<Vec<OrderBy>>,
 }
 
 impl<'a> Binder<'a> {
@@ -260,6 +268,7 @@ impl<'a> Binder<'a> {
             hard: None,
             having: None,
             top: None,
+            hits: None,
         })
     }
 
@@ -267,7 +276,9 @@ impl<'a> Binder<'a> {
     fn kind(&self, metric: &BoundMetric) -> Option<Kind> {
         match (metric.function, metric.field) {
             (Function::Count | Function::Distinct, _) => Some(Kind::Int),
-            (Function::Sum | Function::Min | Function::Max | Function::Mode, Some(field)) => self.fields[field].kind(),
+            (Function::Sum | Function::Min | Function::Max | Function::Mode | Function::First(_), Some(field)) => {
+                self.fields[field].kind()
+            }
             (Function::Avg, Some(field)) if self.fields[field].kind() == Some(Kind::Decimal) => Some(Kind::Decimal),
             _ => Some(Kind::Float),
         }
@@ -280,6 +291,14 @@ impl<'a> Binder<'a> {
         }
         self.filters.push((filter, Condition::new(self.collection, self.schema, filter)?));
         Ok(self.filters.len() - 1)
+    }
+
+    /// The position of an order.
+    fn order(&mut self, order: &[OrderBy]) -> usize {
+        self.orders.iter().position(|known| known == order).unwrap_or_else(|| {
+            self.orders.push(order.to_vec());
+            self.orders.len() - 1
+        })
     }
 
     /// The condition on the metrics of a group.
@@ -308,6 +327,7 @@ impl<'a> Binder<'a> {
             Aggregate::StdDevPop(_) => Function::StdDevPop,
             Aggregate::Distinct(_) => Function::Distinct,
             Aggregate::Mode(_) => Function::Mode,
+            Aggregate::First(_, order) => Function::First(self.order(order)),
             Aggregate::Ratio(..) if metric.filter.is_some() => {
                 return Err(QueryError::bad_metric(self.collection, &*metric.name, StatisticsError::FilteredRatio));
             }
@@ -329,7 +349,7 @@ impl<'a> Binder<'a> {
         let filter = metric.filter.as_ref().map(|filter| self.filter(filter)).transpose()?;
         let Some(field) = aggregate.field() else { return Ok(BoundMetric { function, field: None, filter }) };
         let (field, _) = match function {
-            Function::Count | Function::Distinct => self.field(field)?,
+            Function::Count | Function::Distinct | Function::First(_) => self.field(field)?,
             Function::Min | Function::Max | Function::Mode => self.plain_field(field, purpose)?,
             _ => self.field_of(field, &NUMBERS, purpose)?,
         };
@@ -365,8 +385,15 @@ impl<'a> Binder<'a> {
             let metric = metric.ok_or_else(|| self.unknown_metric(&*top.metric, &level.names))?;
             Ok(BoundTop { groups: top.groups, metric, descending: top.descending })
         });
+        let hits = group_by.hits.as_ref().map(|hits| match hits.records {
+            limit if limit == 0 || limit > MAX_GROUP_HITS => {
+                Err(QueryError::group_hits(self.collection, limit, MAX_GROUP_HITS))
+            }
+            records => Ok((records, self.order(&hits.order))),
+        });
+        let hits = hits.transpose()?;
         let having = group_by.having.as_ref().map(|having| self.having(&level, having)).transpose()?;
-        Ok(Level { buckets, empty, extended, hard, having, top: top.transpose()?, ..level })
+        Ok(Level { buckets, empty, extended, hard, having, top: top.transpose()?, hits, ..level })
     }
 
     fn bucket(&mut self, bucket: &Bucket) -> Result<Bucketer, QueryError> {

@@ -65,13 +65,18 @@ impl AggregateDef {
         let mut level = Some(self.statistics());
         while let Some(statistics) = level {
             for metric in &statistics.metrics {
-                if metric.filter.is_some() || matches!(metric.aggregate, Aggregate::Mode(_) | Aggregate::Ratio(..)) {
+                if metric.filter.is_some()
+                    || matches!(metric.aggregate, Aggregate::Mode(_) | Aggregate::Ratio(..) | Aggregate::First(..))
+                {
                     return Err(AggregateDefError::NotMaintained { metric: metric.name.to_string() });
                 }
                 if let Aggregate::Percentile(field, _) = &metric.aggregate {
                     let (metric, field) = (metric.name.to_string(), field.to_string());
                     return Err(AggregateDefError::Percentile { metric, field });
                 }
+            }
+            if statistics.groups.as_ref().is_some_and(|groups| groups.hits.is_some()) {
+                return Err(AggregateDefError::NotMaintained { metric: "hits".to_owned() });
             }
             level = statistics.groups.as_ref().map(|groups| &groups.within);
         }

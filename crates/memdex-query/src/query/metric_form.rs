@@ -13,6 +13,7 @@ impl Serialize for Aggregate {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         match (self, self.field()) {
             (Aggregate::Percentile(field, percent), _) => to.collect_map([(self.verb(), (field, percent))]),
+            (Aggregate::First(field, order), _) => to.collect_map([(self.verb(), (field, order))]),
             (Aggregate::Ratio(numerator, denominator), _) => to.collect_map([(self.verb(), (numerator, denominator))]),
             (_, Some(field)) => to.collect_map([(self.verb(), field)]),
             (_, None) => to.serialize_str(self.verb()),
@@ -23,7 +24,7 @@ impl Serialize for Aggregate {
 const NO_NAME: Cow<'static, str> = Cow::Borrowed("");
 
 /// One aggregate of each kind with an operand.
-const WITH_OPERAND: [Aggregate; 11] = [
+const WITH_OPERAND: [Aggregate; 12] = [
     Aggregate::CountOf(NO_NAME),
     Aggregate::Sum(NO_NAME),
     Aggregate::Avg(NO_NAME),
@@ -34,6 +35,7 @@ const WITH_OPERAND: [Aggregate; 11] = [
     Aggregate::Distinct(NO_NAME),
     Aggregate::Percentile(NO_NAME, 0.0),
     Aggregate::Mode(NO_NAME),
+    Aggregate::First(NO_NAME, Vec::new()),
     Aggregate::Ratio(NO_NAME, NO_NAME),
 ];
 
@@ -75,6 +77,10 @@ impl<'de> Visitor<'de> for AggregateVisitor {
             Some(Aggregate::Percentile(..)) => {
                 let (field, percent) = map.next_value()?;
                 Aggregate::Percentile(field, percent)
+            }
+            Some(Aggregate::First(..)) => {
+                let (field, order) = map.next_value()?;
+                Aggregate::First(field, order)
             }
             Some(Aggregate::Ratio(..)) => {
                 let (numerator, denominator) = map.next_value()?;
