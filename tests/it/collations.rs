@@ -1,11 +1,13 @@
 //! Fields that are compared by a collation: in every test, index, column, order and page, and what they refuse.
 
 use crate::cases::default_cases;
-use memdex::aggregate::Statistics;
+use memdex::aggregate::{AggregationResult, Group, Statistics};
 use memdex::error::{Cause, QueryError, SchemaError};
 use memdex::query::{OrderBy, Predicate};
 use memdex::schema::{AggregateDef, Collation};
-use memdex::{Collection, FieldDef, GroupBy, IndexDef, KeyValue, Kind, Metric, Record, Schema, Store, field};
+use memdex::{
+    Bucket, Collection, FieldDef, GroupBy, IndexDef, KeyValue, Kind, Metric, Record, Schema, Store, Value, field,
+};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -143,11 +145,84 @@ fn what_a_collation_does_not_fit_is_refused() {
     let (_store, users) = users();
     let groups = || GroupBy::values("name").metrics([Metric::count()]);
     for statistics in [Statistics::from(groups()), Statistics::of([field("name").min()])] {
-        let refused = users.find(Predicate::All).statistics(statistics).unwrap_err();
-        assert!(matches!(&refused, QueryError::HasCollation { field, .. } if field == "name"), "{refused}");
+        let refused = users.add_aggregate(AggregateDef::new("by name", statistics)).unwrap_err();
+        assert!(refused.to_string().contains("has a collation, and the spellings"), "{refused}");
     }
-    let refused = users.add_aggregate(AggregateDef::new("by name", groups())).unwrap_err();
-    assert!(refused.to_string().contains("has a collation"), "{refused}");
+}
+
+/// Each group as `key count`, with the keys of its subgroups.
+fn shown(result: &AggregationResult) -> Vec<String> {
+    let text = |group: &Group| {
+        let key: Vec<String> = group.key.iter().map(Value::to_string).collect();
+        let within = group.groups().iter().map(|inner| format!(" {}", inner.key[0])).collect::<String>();
+        format!("{} {}{within}", key.join("+"), group.int("count").unwrap())
+    };
+    result.groups().iter().map(text).collect()
+}
+
+#[test]
+fn groups_show_the_lowest_spelling_of_their_records() {
+    let (store, users) = users();
+    let statistics = |filter: Predicate, requested: GroupBy| users.find(filter).statistics(requested).unwrap();
+    let count = || [Metric::count()];
+    let by_name = || GroupBy::values("name").metrics(count());
+    assert_eq!(shown(&statistics(Predicate::All, by_name())), ["null 1", "Ada 2", "BOB 2", "Zoë 1"]);
+    assert_eq!(shown(&statistics(field("id").gt(2), by_name())), ["null 1", "ada 1", "bob 1", "Zoë 1"]);
+    let or = |missing: &'static str| GroupBy::new([Bucket::values_or("name", missing)]).metrics(count());
+    assert_eq!(shown(&statistics(Predicate::All, or("ADA"))), ["ADA 3", "BOB 2", "Zoë 1"]);
+    assert_eq!(shown(&statistics(Predicate::All, or("bOb"))), ["Ada 2", "BOB 3", "Zoë 1"]);
+    // The spelling of a subgroup, or of one part of a key, is that of its own records.
+    let nested = GroupBy::values("tags").metrics(count()).group_by(GroupBy::values("name").metrics(count()));
+    let nested = statistics(!field("name").is_null(), nested);
+    assert_eq!(shown(&nested), ["A 1 Ada", "b 1 BOB", "e 1 ada", "EU 5 Ada BOB Zoë", "x 1 bob", "z 1 Zoë"]);
+    let both = GroupBy::new([Bucket::values("name"), Bucket::values("tags")]).metrics(count());
+    assert_eq!(shown(&statistics(field("name").eq("ADA"), both)), ["Ada+A 1", "ada+e 1", "Ada+EU 2"]);
+    store.verify().unwrap();
+}
+
+#[test]
+fn the_lowest_the_highest_and_the_most_frequent_value_are_found_by_the_collation() {
+    let (_store, users) = users();
+    let of = |filter: Predicate| {
+        let metrics = [field("name").min(), field("name").max(), field("name").mode(), field("tags").mode()];
+        let found = users.find(filter).statistics(Statistics::of(metrics)).unwrap();
+        found.metrics().map(|(_, value)| value.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(of(Predicate::All), ["Ada", "Zoë", "Ada", "EU"]);
+    assert_eq!(of(field("id").gt(1)), ["ada", "Zoë", "BOB", "EU"]);
+    assert_eq!(of(field("id").eq(5)), ["null", "null", "null", "EU"]);
+    users.store(user(7, "y@example.org", "ZOË")).unwrap();
+    assert_eq!(of(field("id").ge(4)), ["bob", "ZOË", "ZOË", "EU"]);
+
+    // Conditions and choices of groups compare such a metric by the collation too.
+    let by_tag = || GroupBy::values("tags").metrics([Metric::count(), field("name").min().named("first")]);
+    let having = users.find(Predicate::All).statistics(by_tag().having(field("first").eq("ADA"))).unwrap();
+    assert_eq!(shown(&having), ["A 1", "e 1", "EU 7"]);
+    let top = users.find(field("id").lt(7)).statistics(by_tag().bottom(4, "first")).unwrap();
+    assert_eq!(shown(&top), ["A 1", "e 1", "EU 6", "b 1"]);
+}
+
+#[test]
+fn collections_with_one_collation_have_common_groups() {
+    let (store, users) = users();
+    let fields = |collate: bool| {
+        let name = FieldDef::new("name", Kind::Str).column();
+        Schema::new([if collate { name.collate(Collation::NoCase) } else { name }])
+    };
+    let others = store.key_values::<()>("others", fields(true)).unwrap();
+    let plain = store.key_values::<()>("plain", fields(false)).unwrap();
+    others.store(KeyValue::new("1", ()).with("name", "ADA")).unwrap();
+    plain.store(KeyValue::new("1", ()).with("name", "ADA")).unwrap();
+    let by_name = || GroupBy::values("name").metrics([Metric::count()]);
+    let both = store.snapshot().search(Predicate::All).over(&users).over(&others);
+    assert_eq!(shown(&both.statistics(by_name()).unwrap()), ["null 1", "ADA 3", "BOB 2", "Zoë 1"]);
+    let refused = store.snapshot().search(Predicate::All).over(&users).over(&plain).statistics(by_name()).unwrap_err();
+    assert!(matches!(&refused, QueryError::DifferentCollations { field, .. } if field == "name"), "{refused}");
+    assert_eq!(
+        refused.to_string(),
+        "field \"name\" has the collation nocase in \"User\", but not in \"plain\": query these collections one by one, \
+         or give the field the same collation in both"
+    );
 }
 
 #[test]

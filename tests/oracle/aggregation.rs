@@ -38,6 +38,17 @@ impl Part {
     }
 }
 
+impl Part {
+    /// Replaces it by an equal part with a lower spelling.
+    fn lower(&mut self, other: Part) {
+        if let (Part::Value(a), Part::Value(b)) = (&*self, &other)
+            && b.spelling_order(a).is_lt()
+        {
+            *self = other;
+        }
+    }
+}
+
 fn order_keys(a: &[Part], b: &[Part]) -> Ordering {
     a.iter().zip(b).map(|(a, b)| a.order(b)).find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
 }
@@ -68,7 +79,10 @@ impl Table<'_> {
         let mut groups: Vec<(Vec<Part>, Vec<&Row>)> = Vec::new();
         for (key, row) in members {
             match groups.last_mut() {
-                Some((last, rows)) if order_keys(&key, last).is_eq() => rows.push(row),
+                Some((last, rows)) if order_keys(&key, last).is_eq() => {
+                    last.iter_mut().zip(key).for_each(|(lowest, part)| lowest.lower(part));
+                    rows.push(row);
+                }
                 _ => groups.push((key, vec![row])),
             }
         }
@@ -139,8 +153,9 @@ impl Table<'_> {
                 }
             };
             for part in here {
-                if parts.iter().all(|other| other.order(&part).is_ne()) {
-                    parts.push(part);
+                match parts.iter_mut().find(|other| other.order(&part).is_eq()) {
+                    Some(known) => known.lower(part),
+                    None => parts.push(part),
                 }
             }
         }
@@ -237,10 +252,13 @@ impl Table<'_> {
                 values.dedup_by(|a, b| a.equals(b));
                 return counted(values.len());
             }
-            Aggregate::Min(_) => return values.into_iter().min_by(Val::order),
-            Aggregate::Max(_) => return values.into_iter().max_by(Val::order),
+            Aggregate::Min(_) => return values.into_iter().min_by(Val::order_as_written),
+            // Of equal texts, the lowest spelling.
+            Aggregate::Max(_) => {
+                return values.into_iter().max_by(|a, b| a.order(b).then_with(|| b.spelling_order(a)));
+            }
             Aggregate::Mode(_) => {
-                values.sort_by(Val::order);
+                values.sort_by(Val::order_as_written);
                 let runs = values.chunk_by(|a, b| a.equals(b));
                 return runs
                     .reduce(|best, run| if run.len() > best.len() { run } else { best })

@@ -24,7 +24,7 @@ impl Corpus {
                 _ => Vec::new(),
             };
             let name = flights.shapes[at].name;
-            Column { name, kind: def.kind(), many: false, samples, widths, near: false }
+            Column { name, kind: def.kind(), many: false, samples, widths, near: false, nocase: false }
         });
         let columns = columns.collect();
         Corpus(Generator { rng, collection: "Flight", columns, levels: 1, zones: vec!["UTC"], patterns: true })

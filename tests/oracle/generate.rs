@@ -44,6 +44,8 @@ pub(super) struct Column {
     pub(super) widths: Vec<Value>,
     /// Whether the samples are so close together that few buckets lie between them.
     pub(super) near: bool,
+    /// Whether it ignores case.
+    pub(super) nocase: bool,
 }
 
 impl Column {
@@ -356,8 +358,12 @@ impl Generator {
             _ => {
                 let column = self.column_where(|column| !column.many);
                 let mut bounds = column.samples.clone();
-                bounds.sort();
-                bounds.dedup();
+                let compared = |value: &Value| match value.as_str() {
+                    Some(text) if column.nocase => Value::from(text.to_lowercase()),
+                    _ => value.clone(),
+                };
+                bounds.sort_by_key(compared);
+                bounds.dedup_by_key(|value| compared(value));
                 let count = 1 + self.rng.below(3);
                 let ranges: Vec<_> = (0..count).map(|_| self.range(&bounds)).collect();
                 Bucket::ranges(column.name, ranges)

@@ -15,6 +15,8 @@ pub(super) enum Val {
     Float(f64),
     Char(char),
     Text(String),
+    /// A text of a field that ignores case. It is compared with texts too.
+    Folded(String),
     Bytes(Vec<u8>),
     Uuid([u8; 16]),
     /// Nanoseconds.
@@ -72,6 +74,9 @@ impl Val {
             },
             (Val::Char(a), Val::Char(b)) => a.cmp(b),
             (Val::Text(a), Val::Text(b)) => a.as_bytes().cmp(b.as_bytes()),
+            (Val::Folded(a), Val::Folded(b) | Val::Text(b)) | (Val::Text(a), Val::Folded(b)) => {
+                a.to_lowercase().as_bytes().cmp(b.to_lowercase().as_bytes())
+            }
             (Val::Bytes(a), Val::Bytes(b)) => a.cmp(b),
             (Val::Uuid(a), Val::Uuid(b)) => a.cmp(b),
             (Val::Date(a), Val::Date(b)) => a.cmp(b),
@@ -107,6 +112,23 @@ impl Val {
             1
         };
         (sign, Digits { negative: sign < 0, digits: (whole.len(), whole.to_owned(), fraction.to_owned()) })
+    }
+
+    /// The order, and that of the spellings of equal texts.
+    pub(super) fn order_as_written(&self, other: &Val) -> Ordering {
+        self.order(other).then_with(|| self.spelling_order(other))
+    }
+
+    pub(super) fn spelling_order(&self, other: &Val) -> Ordering {
+        match (self, other) {
+            (Val::Folded(a), Val::Folded(b)) => a.as_bytes().cmp(b.as_bytes()),
+            _ => Ordering::Equal,
+        }
+    }
+
+    /// The value as a result shows it.
+    pub(super) fn into_written(self) -> Val {
+        if let Val::Folded(text) = self { Val::Text(text) } else { self }
     }
 
     pub(super) fn equals(&self, other: &Val) -> bool {
@@ -205,7 +227,7 @@ impl<'a> Table<'a> {
             }),
             Predicate::ElemMatch(..) => panic!("typed records have no elements"),
             Predicate::Text(name, test) => cell(name).iter().any(|has| match has {
-                Val::Text(text) => matches_text(text, test),
+                Val::Text(text) | Val::Folded(text) => matches_text(text, test),
                 other => panic!("{other:?} is not a string"),
             }),
         }

@@ -190,7 +190,7 @@ fn is_same(ours: &Option<Val>, theirs: &str) -> bool {
             *x == y || x.is_nan() && y.is_nan() || (x - y).abs() <= 1e-9 * x.abs().max(y.abs()).max(1.0)
         }),
         Some(Val::Char(c)) => theirs == c.to_string(),
-        Some(Val::Text(text)) => theirs == text,
+        Some(Val::Text(text) | Val::Folded(text)) => theirs == text,
         Some(Val::Bytes(bytes)) => theirs == format!("\\x{}", hex(bytes)),
         Some(Val::Time(_)) => {
             // The text ends with the offset of the server, in hours.

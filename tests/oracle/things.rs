@@ -2,6 +2,7 @@
 
 use super::generate::{Column, Rng};
 use super::naive::{Row, Shape, Val};
+use memdex::schema::Collation;
 use memdex::typing::{DecimalValue, KeyBuffer, ValueRef};
 use memdex::{FieldDef, IndexDef, Key, Kind, Record, Schema, Value, field};
 use std::cell::RefCell;
@@ -40,7 +41,11 @@ impl Record for Thing {
 impl Thing {
     pub(super) fn row(&self) -> Row {
         let cells = self.0.iter().zip(&FIELDS);
-        cells.map(|(cell, spec)| cell.iter().filter_map(|value| Val::of(value.as_ref(), spec.kind)).collect()).collect()
+        let val = |value: &Value, spec: &FieldSpec| match Val::of(value.as_ref(), spec.kind)? {
+            Val::Text(text) if spec.nocase => Some(Val::Folded(text)),
+            other => Some(other),
+        };
+        cells.map(|(cell, spec)| cell.iter().filter_map(|value| val(value, spec)).collect()).collect()
     }
 
     pub(super) fn id(&self) -> (String, u16) {
@@ -62,13 +67,15 @@ struct FieldSpec {
     nullable: bool,
     /// Whether a value may be NaN, which ordered indexes refuse.
     nan: bool,
+    /// Whether it ignores case.
+    nocase: bool,
 }
 
 const fn spec(name: &'static str, kind: Kind) -> FieldSpec {
-    FieldSpec { name, kind, many: false, nullable: true, nan: false }
+    FieldSpec { name, kind, many: false, nullable: true, nan: false, nocase: false }
 }
 
-const FIELDS: [FieldSpec; 16] = [
+const FIELDS: [FieldSpec; 18] = [
     FieldSpec { nullable: false, ..spec("zone", Kind::Str) },
     FieldSpec { nullable: false, ..spec("number", Kind::Int) },
     spec("name", Kind::Str),
@@ -85,6 +92,8 @@ const FIELDS: [FieldSpec; 16] = [
     spec("fee", Kind::Decimal),
     FieldSpec { many: true, ..spec("tags", Kind::Str) },
     FieldSpec { many: true, ..spec("marks", Kind::Int) },
+    FieldSpec { nocase: true, ..spec("nick", Kind::Str) },
+    FieldSpec { nocase: true, many: true, ..spec("groups", Kind::Str) },
 ];
 
 pub(super) fn shapes() -> Vec<Shape> {
@@ -104,6 +113,7 @@ fn samples(spec: &FieldSpec) -> Vec<Value> {
         "zone" => texts(&["a", "b", "B", "ä", "a\0"]),
         "number" => (0..60).map(Value::from).collect(),
         "name" | "tags" => texts(&["Ada", "ada", "Bob", "", "a%b", "a_b", "Zoë", "\u{1F6EB}", "a\0b"]),
+        "nick" | "groups" => texts(&["Ada", "ada", "ADA", "", "ÉA", "éa", "Zoë", "zoË", "x-y", "X-Y"]),
         "amount" => [-250, -100, -99, -1, 0, 1, 7, 99, 100, 101, 500].map(Value::from).to_vec(),
         "big" => [i128::from(i64::MIN) - 5, -7, 0, 7, i128::from(u64::MAX), 1 << 100].map(Value::from).to_vec(),
         "price" => [-7.25, -0.0, 0.0, 0.1, 0.2, 0.3, 1e15, 2.5, 99.99].map(Value::from).to_vec(),
@@ -145,7 +155,15 @@ pub(super) fn columns() -> Vec<Column> {
             _ => Vec::new(),
         };
         let near = matches!(spec.name, "amount" | "marks" | "fee");
-        Column { name: spec.name, kind: spec.kind, many: spec.many, samples: samples(spec), widths, near }
+        Column {
+            name: spec.name,
+            kind: spec.kind,
+            many: spec.many,
+            samples: samples(spec),
+            widths,
+            near,
+            nocase: spec.nocase,
+        }
     };
     FIELDS.iter().map(column).collect()
 }
@@ -168,6 +186,7 @@ pub(super) fn choose_schema(rng: &mut Rng) {
     let fields = FIELDS.iter().enumerate().map(|(at, spec)| {
         let field = FieldDef::new(spec.name, spec.kind);
         let field = if at < 2 { field.key() } else { field };
+        let field = if spec.nocase { field.collate(Collation::NoCase) } else { field };
         let field = match (spec.many, spec.nullable) {
             (true, _) => field.many(),
             (false, true) => field.optional(),
@@ -190,6 +209,8 @@ pub(super) fn choose_schema(rng: &mut Rng) {
         IndexDef::ordered("amount").named("flagged").when(field("flag").eq(true)),
         IndexDef::equality("name").named("priced").when(!field("price").is_null()),
         IndexDef::equality("tags").named("tagged").when(field("amount").gt(0)),
+        IndexDef::ordered(["nick", "amount"]),
+        IndexDef::equality("amount").named("of Ada").when(field("nick").eq("ADA")),
     ];
     for index in extra_indexes {
         if rng.once_in(3) {

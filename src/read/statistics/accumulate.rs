@@ -5,6 +5,7 @@ use super::firsts::{Candidate, Firsts};
 use super::groups::{self, Groups};
 use super::measures::{Measures, Needs};
 use super::parts::BucketIds;
+use super::spellings::Spellings;
 use crate::error::QueryError;
 use crate::read::order::Order;
 use crate::record::{FieldSource, by_number};
@@ -30,6 +31,7 @@ pub(super) struct Accumulated<'b> {
 pub(super) struct OfLevel {
     pub(super) parts: Vec<BucketIds>,
     pub(super) groups: Groups,
+    spellings: Vec<Spellings>,
     /// Number of records, by group.
     pub(super) counts: Vec<u64>,
     pub(super) measures: Vec<Measured>,
@@ -111,6 +113,12 @@ impl<'b> Accumulated<'b> {
                 self.grow()?;
             }
             let level = &mut self.levels[at];
+            let OfLevel { parts, groups, spellings, .. } = level;
+            for of_part in spellings {
+                let part = &mut parts[of_part.part];
+                let of_field = values.of_field(part.field);
+                of_part.add(part, groups, &before, of_field);
+            }
             for group in &before {
                 level.counts[*group as usize] += 1;
                 for measured in &mut level.measures {
@@ -176,16 +184,18 @@ impl OfLevel {
                 let firsts: Vec<(usize, Firsts<Value>)> = orders.collect();
                 let mut asked = of_field.peekable();
                 asked.peek()?;
-                let measures = Measures::new(bound.fields[field].kind(), Needs::of(asked));
+                let measures = Measures::new(&bound.fields[field], Needs::of(asked));
                 Some(Measured { field, measures, firsts })
             };
             (0..bound.fields.len()).filter_map(measured).collect()
         };
         let parts: Vec<BucketIds> = level.buckets.iter().map(|part| BucketIds::new(bound, part)).collect();
         let groups = Groups::new(parts.len().max(1), at <= 1);
+        let spellings = Spellings::of(&parts);
         let filtered = (0..bound.filters.len()).map(|filter| (Vec::new(), measures(Some(filter)))).collect();
         let hits = level.hits.map(|(most, order)| (order, Firsts::new(most)));
-        let mut level = OfLevel { parts, groups, counts: Vec::new(), measures: measures(None), filtered, hits };
+        let mut level =
+            OfLevel { parts, groups, spellings, counts: Vec::new(), measures: measures(None), filtered, hits };
         if at == 0 {
             level.grow(1);
             for (counts, measures) in &mut level.filtered {
@@ -200,6 +210,13 @@ impl OfLevel {
         self.counts.resize(groups, 0);
         self.measures.iter_mut().for_each(|measured| measured.grow(groups));
         self.hits.iter_mut().for_each(|(_, firsts)| firsts.grow(groups));
+        self.spellings.iter_mut().for_each(|spellings| spellings.grow(groups));
+    }
+
+    /// A part of the key of a group, by its position and its number.
+    pub(super) fn key(&self, group: u32, part: usize, number: u32) -> Value {
+        let spelled = self.spellings.iter().find(|spellings| spellings.part == part);
+        spelled.map_or_else(|| self.parts[part].key(number), |spellings| spellings.get(group))
     }
 }
 

@@ -249,7 +249,7 @@ impl Assembly<'_, '_> {
         }
         let in_all = wanted.len();
         if let Some(best) = &finished.asked.top {
-            let first = |a: &Wanted, b: &Wanted| finished.compare(best, a, b);
+            let first = |a: &Wanted, b: &Wanted| finished.compare(self.bound, best, a, b);
             if best.groups < wanted.len() {
                 wanted.select_nth_unstable_by(best.groups, first);
                 wanted.truncate(best.groups);
@@ -271,7 +271,8 @@ impl Assembly<'_, '_> {
         let [part] = &parts[..] else {
             for group in known {
                 groups.take_apart(*group, &mut numbers);
-                let key = numbers.iter().zip(parts).map(|(number, part)| part.key(*number)).collect();
+                let part = |(part, number): (usize, &u32)| finished.accumulated.key(*group, part, *number);
+                let key = numbers.iter().enumerate().map(part).collect();
                 wanted.push(Wanted { key, group: Some(*group), place: wanted.len() });
             }
             return Ok(wanted);
@@ -309,7 +310,9 @@ impl Assembly<'_, '_> {
                 }
                 debug_assert!(known.next().is_none(), "every bucket must be one of the steps");
             }
-            _ => known.into_iter().for_each(|(number, group)| put(part.key(number), Some(group))),
+            _ => known.into_iter().for_each(|(number, group)| {
+                put(finished.accumulated.key(group, 0, number), Some(group));
+            }),
         }
         *self.groups += wanted.len().saturating_sub(found);
         groups::at_most(self.bound, *self.groups)?;
@@ -328,9 +331,13 @@ struct Wanted {
 
 impl Finished<'_> {
     /// Order by a metric, missing values last; ties are broken by key.
-    fn compare(&self, best: &BoundTop, a: &Wanted, b: &Wanted) -> Ordering {
-        let of_none = of_nothing(&self.asked.metrics[best.metric]);
-        let value = |wanted: &Wanted| wanted.group.map_or(&of_none, |group| &self.values(group)[best.metric]).as_ref();
+    fn compare(&self, bound: &Bound, best: &BoundTop, a: &Wanted, b: &Wanted) -> Ordering {
+        let metric = &self.asked.metrics[best.metric];
+        let of_none = of_nothing(metric);
+        let value = |wanted: &Wanted| {
+            let value = wanted.group.map_or(&of_none, |group| &self.values(group)[best.metric]).as_ref();
+            metric.field.map_or(value, |field| bound.fields[field].at.read(value))
+        };
         let by_metric = match (value(a), value(b)) {
             (ValueRef::Null, ValueRef::Null) => Ordering::Equal,
             (ValueRef::Null, _) => Ordering::Greater,

@@ -4,14 +4,14 @@
 //! Values with an order-preserving 64-bit form are kept as these bits, as in columns; others as values. The form
 //! depends only on the value, not on where it was read.
 
-use super::bind::{BoundMetric, Function};
+use super::bind::{BoundMetric, FieldUse, Function};
 use super::groups::NONE;
 use crate::hash::{self, RandomState};
 use crate::record::order_of_all;
 use hashbrown::HashTable;
 use memdex_query::aggregate::Moments;
 use memdex_query::schema::as_kind;
-use memdex_query::value::{Kind, Value, ValueRef, saturated_bits, value_of_bits};
+use memdex_query::value::{Collation, Kind, Value, ValueRef, saturated_bits, value_of_bits};
 use std::cmp::Ordering;
 
 /// The accumulators that the metrics of one field need.
@@ -55,6 +55,8 @@ impl Needs {
 pub(super) struct Measures {
     /// The kind of the values; `None` for an undeclared path, whose values are of any kind and have no bits.
     pub(super) kind: Option<Kind>,
+    /// The collation by which values are compared. Of equal ones, the lowest spelling counts.
+    collation: Option<Collation>,
     pub(super) needs: Needs,
     /// Number of values.
     pub(super) counts: Vec<u64>,
@@ -93,9 +95,10 @@ pub(super) fn is_escape(kind: Kind, bits: u64) -> bool {
 }
 
 impl Measures {
-    pub(super) fn new(kind: Option<Kind>, needs: Needs) -> Self {
+    pub(super) fn new(field: &FieldUse, needs: Needs) -> Self {
         let (bits, values) = (KeptBits::default(), KeptValues::default());
-        Measures { kind, needs, counts: Vec::new(), moments: Vec::new(), bits, values }
+        let (kind, collation) = (field.kind(), field.at.collation());
+        Measures { kind, collation, needs, counts: Vec::new(), moments: Vec::new(), bits, values }
     }
 
     /// Reserves capacity for `groups` groups.
@@ -133,7 +136,7 @@ impl Measures {
         if self.needs.extremes || self.needs.distinct || self.needs.numbers {
             match self.kind.and_then(|_| bits_of(value)) {
                 Some(bits) => self.bits.add(self.needs, group, bits, times),
-                None => self.values.add(self.needs, group, value, times),
+                None => self.values.add(self.needs, self.collation, group, value, times),
             }
         }
     }
@@ -150,10 +153,12 @@ impl Measures {
     pub(super) fn mode(&mut self, group: usize) -> Value {
         let bits = &mut self.bits.numbers[group];
         bits.sort_unstable();
-        let of_bits = most_frequent(bits).map(|(bits, times)| (value_of(self.kind, *bits), times));
+        let of_bits = most_frequent_by(bits, |a, b| a == b).map(|(bits, times)| (value_of(self.kind, *bits), times));
         let values = &mut self.values.numbers[group];
-        values.sort_unstable_by(|a, b| order_of_all(a.as_ref(), b.as_ref()));
-        let of_values = most_frequent(values).map(|(value, times)| (value.clone(), times));
+        let collation = self.collation;
+        values.sort_unstable_by(|a, b| order_of_all(read(collation, a), read(collation, b)).then_with(|| a.cmp(b)));
+        let of_values = most_frequent_by(values, |a, b| read(collation, a) == read(collation, b))
+            .map(|(value, times)| (value.clone(), times));
         let best = of_bits.into_iter().chain(of_values).reduce(|a, b| match a.1.cmp(&b.1) {
             Ordering::Less => b,
             Ordering::Greater => a,
@@ -185,9 +190,14 @@ pub(super) fn numbers_of(values: &[Value]) -> Vec<ValueRef<'_>> {
     if ints.len() == numbers.len() { ints } else { numbers }
 }
 
+/// A value as it is written, to be compared by a collation.
+fn read(collation: Option<Collation>, value: &Value) -> ValueRef<'_> {
+    value.as_ref().collated(collation)
+}
+
 /// The value that occurs most often in a sorted list, the first of several, and how often.
-fn most_frequent<T: PartialEq>(sorted: &[T]) -> Option<(&T, usize)> {
-    let runs = sorted.chunk_by(|a, b| a == b).map(|run| (&run[0], run.len()));
+fn most_frequent_by<T>(sorted: &[T], is_same: impl Fn(&T, &T) -> bool) -> Option<(&T, usize)> {
+    let runs = sorted.chunk_by(is_same).map(|run| (&run[0], run.len()));
     runs.reduce(|best, run| if run.1 > best.1 { run } else { best })
 }
 
@@ -217,16 +227,22 @@ impl KeptBits {
 }
 
 impl KeptValues {
-    fn add(&mut self, needs: Needs, group: u32, value: ValueRef<'_>, times: u64) {
+    /// Adds a value, as it is written if the field has a collation.
+    fn add(&mut self, needs: Needs, collation: Option<Collation>, group: u32, value: ValueRef<'_>, times: u64) {
         let at = group as usize;
+        let written = value.as_written();
         if needs.extremes {
+            let replaces = |known: &Value, order: Ordering| match order_of_all(value, read(collation, known)) {
+                // Only spellings differ.
+                Ordering::Equal => collation.is_some() && written < known.as_ref(),
+                of_value => of_value == order || known.as_ref().is_null(),
+            };
             let (least, most) = &mut self.extremes[at];
-            if least.as_ref().is_null() || order_of_all(value, least.as_ref()).is_lt() {
-                *least = value.to_value();
+            if replaces(least, Ordering::Less) {
+                *least = written.to_value();
             }
-            // Null sorts below all values.
-            if order_of_all(value, most.as_ref()).is_gt() {
-                *most = value.to_value();
+            if replaces(most, Ordering::Greater) {
+                *most = written.to_value();
             }
         }
         if needs.distinct {
@@ -239,7 +255,7 @@ impl KeptValues {
             }
         }
         if needs.numbers {
-            self.numbers[at].extend(std::iter::repeat_n(value.to_value(), times as usize));
+            self.numbers[at].extend(std::iter::repeat_n(written.to_value(), times as usize));
         }
     }
 }

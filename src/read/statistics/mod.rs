@@ -14,6 +14,7 @@ mod parts;
 mod run;
 #[cfg(feature = "serde")]
 mod serial;
+mod spellings;
 
 use crate::record::bound as bind;
 

@@ -10,7 +10,7 @@ use crate::storage::{Packed, with_cells};
 use hashbrown::HashTable;
 use memdex_query::aggregate::{Buckets, DAY, Even, HOUR, MINUTE, WEEK};
 use memdex_query::schema::overlap;
-use memdex_query::value::{Kind, Value, ValueRef, bits_of_int, float_of, int_of, value_of_bits};
+use memdex_query::value::{Collation, Kind, Value, ValueRef, bits_of_int, float_of, int_of, value_of_bits};
 use smallvec::SmallVec;
 use std::cell::RefCell;
 
@@ -19,6 +19,8 @@ pub(super) struct BucketIds {
     pub(super) field: usize,
     /// The kind of the values; `None` for the values of an undeclared path, which have no bits.
     kind: Option<Kind>,
+    /// The collation of groups by value.
+    pub(super) collation: Option<Collation>,
     /// In a `RefCell`, because names of dates may extend the times that it has cached.
     bucketer: RefCell<Bucketer>,
     /// Distinct values or bucket steps seen so far, by number.
@@ -38,6 +40,7 @@ impl BucketIds {
         BucketIds {
             field: part.field,
             kind: bound.fields[part.field].kind().or(part.numbers),
+            collation: bound.fields[part.field].at.collation().filter(|_| matches!(part.bucket, BoundBucket::Values)),
             bucketer: RefCell::new(part.clone()),
             values: Values::new(),
             of_bits: IdsByBits::new(),
@@ -72,11 +75,17 @@ impl BucketIds {
         }
     }
 
+    /// The name of a missing value in groups by value.
+    pub(super) fn missing(&self) -> Value {
+        self.bucketer.borrow().missing.clone()
+    }
+
     /// The number of a missing value; `NONE` if it has no bucket.
     pub(super) fn of_missing(&mut self) -> u32 {
         match self.bucketer.get_mut() {
             Bucketer { bucket: BoundBucket::Values, missing, .. } => {
-                *self.null.get_or_insert_with(|| self.values.number(missing.as_ref()))
+                let missing = missing.as_ref().collated(self.collation);
+                *self.null.get_or_insert_with(|| self.values.number(missing))
             }
             _ => NONE,
         }

@@ -96,8 +96,17 @@ impl Computed {
     }
 }
 
-/// Checks that fields of one name have the same kind in all collections, or are undeclared in all of them.
+/// Checks that fields of one name are compared alike: they have the same kind and collation in all collections, or are
+/// undeclared in all of them.
 fn check_kinds(first: &Bound, other: &Bound) -> Result<(), QueryError> {
+    let is_other = |(a, b): &(&FieldUse, &FieldUse)| a.kind() == b.kind() && a.at.collation() != b.at.collation();
+    if let Some((a, b)) = first.fields.iter().zip(&other.fields).find(is_other) {
+        let of_first = a.at.collation().map(|collation| (&first.collection, collation, &other.collection));
+        let of_other = b.at.collation().map(|collation| (&other.collection, collation, &first.collection));
+        if let Some((of, collation, other)) = of_first.or(of_other) {
+            return Err(QueryError::different_collations(of, a.name(), collation, other));
+        }
+    }
     let differs = |(a, b): &(&FieldUse, &FieldUse)| a.kind() != b.kind();
     let Some((a, b)) = first.fields.iter().zip(&other.fields).find(differs) else { return Ok(()) };
     let (of_a, of_b) = (&first.collection, &other.collection);
@@ -136,10 +145,14 @@ fn accumulate(
 ///
 /// Uses columns if every field has one: fetching a record costs a memory access, as much as hundreds of cells. Once a
 /// record is fetched, reading its fields is almost free, so columns are not used if any field lacks one. Values that
-/// may fall into several buckets are also read from records, and so are orders.
+/// may fall into several buckets are also read from records, and so are orders. So are those of a field with a collation, if the result shows
+/// their spelling: columns hold its keys.
 fn path<'t>(view: AnyView<'t>, accumulated: &Accumulated<'_>, chooser: &Chooser) -> Path<'t> {
     let overlap = accumulated.levels.iter().flat_map(|level| &level.parts).any(BucketIds::overlap);
-    let column = |field: &FieldUse| view.table.columns.iter().find(|column| column.field == field.at.position());
+    let column = |field: &FieldUse| {
+        let mut columns = view.table.columns.iter();
+        columns.find(|column| column.field == field.at.position() && !field.spelled)
+    };
     let columns: Option<Vec<&Column>> = accumulated.fields.iter().map(column).collect();
     match columns {
         Some(columns) if !overlap && accumulated.bound.orders.is_empty() && chooser.pick(&[true, false]) == 0 => {

@@ -58,7 +58,7 @@ pub(super) struct Inner {
 
 #[derive(Clone, Debug, PartialEq, Nested)]
 struct Place {
-    #[record(field)]
+    #[record(field, collate = "nocase")]
     city: String,
     #[record(field)]
     zip: Option<u16>,
@@ -145,7 +145,8 @@ impl PartialEq for Book {
 
 const LONG: &str = "a text that is too long to be kept inline by anything";
 const TEXTS: [&str; 4] = ["a", "a\0", "b", LONG];
-const CITIES: [&str; 3] = ["Bern", "", "Basel"];
+/// Some differ in case only.
+const CITIES: [&str; 6] = ["Bern", "BERN", "", "Zürich", "ZÜRICH", "Basel"];
 const PRICES: [f64; 6] = [0.0, -0.0, 1.5, -7.25, 2.0, f64::NEG_INFINITY];
 const PAGES: [i128; 4] = [i128::MIN, -1, 7, i128::MAX];
 
@@ -306,14 +307,14 @@ impl Subject for Book {
             "due" => or_null(book.due, |due| Val::Time(due.as_micros())),
             "tags" => Val::Many(vals(&book.tags, |tag| Val::text(tag))),
             "marks" => Val::Many(vals(&book.marks, |mark| Val::Int((*mark).into()))),
-            "depot.city" => Val::text(&book.depot.city),
+            "depot.city" => Val::folded(&book.depot.city),
             "depot.zip" => or_null(book.depot.zip, |zip| Val::Int(zip.into())),
-            "publisher.city" => or_null(book.publisher.as_ref(), |place| Val::text(&place.city)),
+            "publisher.city" => or_null(book.publisher.as_ref(), |place| Val::folded(&place.city)),
             "publisher.zip" => or_null(book.publisher.as_ref().and_then(|place| place.zip), |zip| Val::Int(zip.into())),
             "copies.room" => copies(|copy| vec![Val::Int(copy.room.into())]),
             "copies.worn" => copies(|copy| vals(copy.worn, Val::Float)),
             "copies.labels" => copies(|copy| vals(&copy.labels, |label| Val::text(label))),
-            "copies.from.city" => copies(|copy| vals(&copy.from, |place| Val::text(&place.city))),
+            "copies.from.city" => copies(|copy| vals(&copy.from, |place| Val::folded(&place.city))),
             _ => copies(|copy| vals(copy.from.as_ref().and_then(|place| place.zip), |zip| Val::Int(zip.into()))),
         }
     }
@@ -332,7 +333,9 @@ impl Subject for Book {
             "cover" => vals([&b""[..], b"N1", b"\0\xff", b"\0"], |cover| Val::Bytes(cover.to_vec())),
             "fee" => vals([-150, 0, 5, 10_000, 1], Val::Decimal),
             "due" => vals([0, 7, 1_700_000_000_000_000, 8], Val::Time),
-            "depot.city" | "publisher.city" | "copies.from.city" => vals(CITIES.into_iter().chain(["Chur"]), Val::text),
+            "depot.city" | "publisher.city" | "copies.from.city" => {
+                vals(CITIES.into_iter().chain(["Chur", "zürich"]), Val::folded)
+            }
             "copies.worn" => vals([0.5, f64::NAN, 0.0, 2.0], Val::Float),
             _ => vals(0..4, Val::Int),
         }

@@ -106,7 +106,7 @@ impl Test {
         let value = || select(R::operands(at));
         let texts: Vec<String> = R::operands(at)
             .iter()
-            .filter_map(|value| if let Val::Text(s) = value { Some(s.clone()) } else { None })
+            .filter_map(|value| if let Val::Text(s) | Val::Folded(s) = value { Some(s.clone()) } else { None })
             .collect();
         let simple = prop_oneof![
             6 => value().prop_map(Test::Eq),
@@ -143,7 +143,7 @@ impl Test {
         };
         match self {
             Test::IsNull => value.is_null(),
-            Test::Text(like) => matches!(value, Val::Text(text) if like.holds(text)),
+            Test::Text(like) => matches!(value, Val::Text(text) | Val::Folded(text) if like.holds(text)),
             Test::Contains(wanted) => among(wanted),
             Test::Any(wanted) => wanted.iter().any(among),
             Test::All(wanted) => wanted.iter().all(among),

@@ -18,6 +18,8 @@ pub(super) enum Val {
     Float(f64),
     Char(char),
     Text(String),
+    /// A text of a field that ignores case.
+    Folded(String),
     Bytes(Vec<u8>),
     /// In hundredths.
     Decimal(i128),
@@ -30,6 +32,10 @@ pub(super) enum Val {
 impl Val {
     pub(super) fn text(s: &str) -> Val {
         Val::Text(s.to_owned())
+    }
+
+    pub(super) fn folded(s: &str) -> Val {
+        Val::Folded(s.to_owned())
     }
 
     /// Semantic equality: all NaNs are equal, both zeros are equal, an integer equals the float of the same number.
@@ -46,6 +52,7 @@ impl Val {
             (Val::Float(a), Val::Float(b)) => a.partial_cmp(b).unwrap_or_else(|| a.is_nan().cmp(&b.is_nan())),
             (Val::Char(a), Val::Char(b)) => a.cmp(b),
             (Val::Text(a), Val::Text(b)) => a.as_bytes().cmp(b.as_bytes()),
+            (Val::Folded(a), Val::Folded(b)) => a.to_lowercase().as_bytes().cmp(b.to_lowercase().as_bytes()),
             (Val::Bytes(a), Val::Bytes(b)) => a.cmp(b),
             (Val::Time(a), Val::Time(b)) => a.cmp(b),
             _ => return None,
@@ -67,7 +74,7 @@ impl Val {
             Val::Int(n) => (*n).into(),
             Val::Float(x) => (*x).into(),
             Val::Char(c) => (*c).into(),
-            Val::Text(s) => s.into(),
+            Val::Text(s) | Val::Folded(s) => s.into(),
             Val::Bytes(b) => b.clone().into(),
             Val::Decimal(hundredths) => decimal(*hundredths).into(),
             Val::Time(micros) => Timestamp::from_micros(*micros).into(),
@@ -164,17 +171,17 @@ pub(super) fn typed_many<R, T: Multi, Q: Operand<T::Item>>(
 }
 
 macro_rules! as_inner {
-    ($name:ident, $variant:ident, $t:ty) => {
+    ($name:ident, $($variant:ident)|+, $t:ty) => {
         pub(super) fn $name(value: &Val) -> $t {
             match value {
-                Val::$variant(inner) => inner.clone(),
+                $(Val::$variant(inner))|+ => inner.clone(),
                 other => panic!("{other:?} is drawn for a field of another kind"),
             }
         }
     };
 }
 
-as_inner!(as_text, Text, String);
+as_inner!(as_text, Text | Folded, String);
 as_inner!(as_bytes, Bytes, Vec<u8>);
 as_inner!(as_int, Int, i128);
 as_inner!(as_float, Float, f64);

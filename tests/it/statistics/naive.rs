@@ -11,6 +11,11 @@ use std::ops::Bound;
 pub(crate) trait Fields {
     fn values(&self, field: &str) -> Vec<Value>;
     fn kind(field: &str) -> Kind;
+    /// The form of a value by which the field is compared: the key of its collation.
+    fn compared(field: &str, value: &Value) -> Value {
+        let _ = field;
+        value.clone()
+    }
     /// Whether the filter of a metric matches.
     fn holds(&self, filter: &Predicate) -> bool {
         panic!("{filter:?} is not one of the filters of the tests")
@@ -56,31 +61,39 @@ pub(crate) fn expected<S: Fields>(rows: &[&S], requested: &Statistics) -> Expect
 }
 
 fn groups<S: Fields>(rows: &[&S], by: &GroupBy) -> (Vec<(Vec<Value>, Expected)>, usize) {
-    let mut members: BTreeMap<Vec<Part>, Vec<&S>> = BTreeMap::new();
+    // By the place among the groups: the name, and the records.
+    let mut members: BTreeMap<Vec<Value>, (Vec<Value>, Vec<&S>)> = BTreeMap::new();
     if let [Bucket::Ranges { ranges, .. }] = &by.by[..] {
-        members.extend((0..ranges.len()).map(|at| (vec![range(ranges, at)], Vec::new())));
+        let ranges = (0..ranges.len()).map(|at| range(ranges, at));
+        members.extend(ranges.map(|(place, name)| (vec![place], (vec![name], Vec::new()))));
     }
     for row in rows {
         let mut keys: Vec<Vec<Part>> = vec![Vec::new()];
         for bucket in &by.by {
             let mut parts = parts(*row, bucket);
+            // The lowest spelling comes first.
             parts.sort();
-            parts.dedup();
+            parts.dedup_by(|a, b| a.0 == b.0);
             keys = keys
                 .iter()
                 .flat_map(|key| parts.iter().map(|p| [&key[..], std::slice::from_ref(p)].concat()))
                 .collect();
         }
-        keys.into_iter().for_each(|key| members.entry(key).or_default().push(row));
+        for key in keys {
+            let (places, names): (Vec<Value>, Vec<Value>) = key.into_iter().unzip();
+            let group = members.entry(places).or_insert_with(|| (names.clone(), Vec::new()));
+            group.0.iter_mut().zip(names).for_each(|(lowest, name)| *lowest = name.min(lowest.clone()));
+            group.1.push(row);
+        }
     }
     let bucket = &by.by[0];
     let begin = |value: &Value| start(value, bucket);
     if let Some((from, to)) = &by.hard {
-        members.retain(|key, _| begin(from) <= key[0].0 && key[0].0 <= begin(to));
+        members.retain(|key, _| begin(from) <= key[0] && key[0] <= begin(to));
     }
     if by.empty {
         let extended = by.extended.iter().flat_map(|(from, to)| [begin(from), begin(to)]);
-        let mut all: Vec<Value> = members.keys().map(|key| key[0].0.clone()).chain(extended).collect();
+        let mut all: Vec<Value> = members.keys().map(|key| key[0].clone()).chain(extended).collect();
         if let Some((from, to)) = &by.hard {
             let (from, to) = (begin(from), begin(to));
             all.iter_mut().for_each(|at| *at = at.clone().max(from.clone()).min(to.clone()));
@@ -92,18 +105,17 @@ fn groups<S: Fields>(rows: &[&S], by: &GroupBy) -> (Vec<(Vec<Value>, Expected)>,
                 members.is_empty() && (begin(to) < begin(&hard.0) || begin(from) > begin(&hard.1))
             });
             while at <= *last && !none {
-                members.entry(vec![(at.clone(), at.clone())]).or_default();
+                members.entry(vec![at.clone()]).or_insert_with(|| (vec![at.clone()], Vec::new()));
                 at = next(&at, bucket);
             }
         }
     }
     let mut groups: Vec<(Vec<Value>, Expected)> = members
-        .into_iter()
-        .map(|(key, rows)| {
+        .into_values()
+        .map(|(names, rows)| {
             let hits = by.hits.iter().flat_map(|hits| in_order(&rows, &hits.order).into_iter().take(hits.records));
             let hits = hits.map(|row| value(row, "id")).collect();
-            let key = key.into_iter().map(|(_, name)| name).collect();
-            (key, Expected { hits, ..expected(&rows, &by.within) })
+            (names, Expected { hits, ..expected(&rows, &by.within) })
         })
         .collect();
     if let Some(having) = &by.having {
@@ -112,7 +124,11 @@ fn groups<S: Fields>(rows: &[&S], by: &GroupBy) -> (Vec<(Vec<Value>, Expected)>,
     let in_all = groups.len();
     if let Some(top) = &by.top {
         let figure = |group: &(Vec<Value>, Expected)| {
-            group.1.metrics.iter().find(|(name, _)| *name == top.metric).map(|(_, value)| value.clone()).unwrap()
+            let value = &group.1.metrics.iter().find(|(name, _)| *name == top.metric).unwrap().1;
+            match by.within.metrics.iter().find(|metric| metric.name == top.metric).map(|metric| &metric.aggregate) {
+                Some(Aggregate::Min(field) | Aggregate::Max(field)) => S::compared(field, value),
+                _ => value.clone(),
+            }
         };
         // A stable sort, so that ties stay in the order of the keys.
         groups.sort_by(|a, b| {
@@ -144,9 +160,9 @@ fn range(ranges: &[(Option<Value>, Option<Value>)], at: usize) -> Part {
 
 fn parts<S: Fields>(row: &S, bucket: &Bucket) -> Vec<Part> {
     let values = row.values(bucket.field());
-    let named = |value: Value| (value.clone(), value);
     match bucket {
-        Bucket::Values { missing, .. } => {
+        Bucket::Values { field, missing } => {
+            let named = |value: Value| (S::compared(field, &value), value);
             let missing = missing.clone().unwrap_or(Value::NULL);
             let values = if values.is_empty() { vec![Value::NULL] } else { values };
             values.into_iter().map(|v| named(if v == Value::NULL { missing.clone() } else { v })).collect()
@@ -285,7 +301,8 @@ fn in_order<'a, S: Fields>(rows: &[&'a S], order: &[OrderBy]) -> Vec<&'a S> {
     rows.sort_by_key(|row| value(*row, "id"));
     for by in order.iter().rev() {
         rows.sort_by(|a, b| {
-            let (a, b) = (value(*a, &by.field), value(*b, &by.field));
+            let compared = |row: &S| S::compared(&by.field, &value(row, &by.field));
+            let (a, b) = (compared(a), compared(b));
             let by_null = (a == Value::NULL).cmp(&(b == Value::NULL));
             let by_null = if by.nulls == Nulls::First { by_null.reverse() } else { by_null };
             by_null.then(if by.direction == Direction::Descending { b.cmp(&a) } else { a.cmp(&b) })
@@ -303,7 +320,8 @@ fn figure<S: Fields>(rows: &[&S], metric: &Metric) -> Value {
         return values.find(|value| *value != Value::NULL).unwrap_or(Value::NULL);
     }
     let mut values: Vec<Value> = rows.iter().flat_map(|row| row.values(field)).filter(|v| *v != Value::NULL).collect();
-    values.sort();
+    values.sort_by_cached_key(|value| (S::compared(field, value), value.clone()));
+    let same = |a: &Value, b: &Value| S::compared(field, a) == S::compared(field, b);
     let n = values.len() as f64;
     let sum = || -> (i128, f64) {
         match S::kind(field) {
@@ -320,12 +338,12 @@ fn figure<S: Fields>(rows: &[&S], metric: &Metric) -> Value {
     match &metric.aggregate {
         Aggregate::CountOf(_) => return Value::from(values.len()),
         Aggregate::Distinct(_) => {
-            values.dedup();
+            values.dedup_by(|a, b| same(a, b));
             return Value::from(values.len());
         }
         _ if values.is_empty() => return Value::NULL,
         Aggregate::Mode(_) => {
-            let times = |value: &Value| values.iter().filter(|other| *other == value).count();
+            let times = |value: &Value| values.iter().filter(|other| same(other, value)).count();
             let most = values.iter().map(times).max().unwrap();
             return values.iter().find(|value| times(value) == most).unwrap().clone();
         }
@@ -340,7 +358,7 @@ fn figure<S: Fields>(rows: &[&S], metric: &Metric) -> Value {
         Aggregate::Avg(_) if S::kind(field) == Kind::Decimal => mean_of_cents(sum().0, values.len() as i128),
         Aggregate::Avg(_) => (sum().1 / n).into(),
         Aggregate::Min(_) => values[0].clone(),
-        Aggregate::Max(_) => values[values.len() - 1].clone(),
+        Aggregate::Max(_) => values.iter().find(|value| same(value, &values[values.len() - 1])).unwrap().clone(),
         Aggregate::StdDev(_) => deviation(1.0),
         Aggregate::StdDevPop(_) => deviation(0.0),
         Aggregate::Percentile(_, percent) if S::kind(field) != Kind::Float => {

@@ -4,6 +4,7 @@
 use super::naive::{Fields, compare, expected};
 use memdex::aggregate::{Aggregate, DateStep, DateUnit, Statistics};
 use memdex::query::{FieldName, OrderBy, Predicate};
+use memdex::schema::Collation;
 use memdex::typing::{DecimalValue, KeyBuffer, ValueRef};
 use memdex::{Bucket, Collection, FieldDef, GroupBy, Kind, Metric, Record, Schema, Snapshot, Store, Value, field};
 use proptest::collection::vec;
@@ -30,10 +31,15 @@ pub(super) struct Sale {
     tags: Vec<String>,
     marks: Vec<i64>,
     grades: Vec<f64>,
+    /// Ignores case, as the labels do.
+    name: Option<&'static str>,
+    labels: Vec<&'static str>,
 }
 
-pub(super) const NAMES: [&str; 14] =
-    ["id", "shop", "amount", "size", "big", "rate", "price", "at", "day", "flag", "letter", "tags", "marks", "grades"];
+pub(super) const NAMES: [&str; 16] = [
+    "id", "shop", "amount", "size", "big", "rate", "price", "at", "day", "flag", "letter", "tags", "marks", "grades",
+    "name", "labels",
+];
 
 thread_local! {
     /// Which fields have columns, and which are indexed.
@@ -70,6 +76,7 @@ impl Sale {
             "day" => self.day.map_or(null, ValueRef::Date),
             "flag" => self.flag.into(),
             "letter" => self.letter.map_or(null, ValueRef::from),
+            "name" => self.name.map_or(null, ValueRef::from),
             _ => null,
         }
     }
@@ -94,6 +101,8 @@ impl Record for Sale {
             FieldDef::of::<Vec<String>>("tags"),
             FieldDef::of::<Vec<i64>>("marks"),
             FieldDef::of::<Vec<f64>>("grades"),
+            FieldDef::of::<Option<String>>("name").collate(Collation::NoCase),
+            FieldDef::of::<Vec<String>>("labels").collate(Collation::NoCase),
         ];
         DECLARED.with_borrow(|(columns, indexes)| {
             Schema::new(fields.into_iter().enumerate().map(|(at, field)| {
@@ -116,6 +125,7 @@ impl Record for Sale {
             "tags" => self.tags.iter().for_each(|tag| show(tag.as_str().into())),
             "marks" => self.marks.iter().for_each(|mark| show((*mark).into())),
             "grades" => self.grades.iter().for_each(|grade| show((*grade).into())),
+            "labels" => self.labels.iter().for_each(|label| show((*label).into())),
             _ => show(self.value(field)),
         }
     }
@@ -129,6 +139,13 @@ impl Fields for Sale {
         values
     }
 
+    fn compared(field: &str, value: &Value) -> Value {
+        match value.as_str() {
+            Some(text) if ["name", "labels"].contains(&field) => text.to_lowercase().into(),
+            _ => value.clone(),
+        }
+    }
+
     fn holds(&self, filter: &Predicate) -> bool {
         let choices = choices();
         choices.iter().find(|(predicate, _)| predicate == filter).unwrap().1(self)
@@ -138,7 +155,7 @@ impl Fields for Sale {
         match field {
             "rate" | "grades" => Kind::Float,
             "price" => Kind::Decimal,
-            "shop" | "tags" => Kind::Str,
+            "shop" | "tags" | "name" | "labels" => Kind::Str,
             "at" => Kind::Timestamp,
             "day" => Kind::Date,
             _ => Kind::Int,
@@ -173,6 +190,9 @@ pub(super) fn sale(id: u32, mut bits: u64) -> Sale {
         tags: (0..below(4)).map(|_| ["p", "q", "r"][below(3) as usize].to_owned()).collect(),
         marks: (0..below(4)).map(|_| if below(30) == 0 { i64::MAX } else { below(9) as i64 - 3 }).collect(),
         grades: (0..below(3)).map(|_| below(24) as f64 / 4.0).collect(),
+        name: [None, Some("ab"), Some("aB"), Some("Ab"), Some("é"), Some("É"), Some("a name of More than 23 bytes")]
+            [below(7) as usize],
+        labels: (0..below(4)).map(|_| ["x", "X", "y", "Y", "É"][below(5) as usize]).collect(),
     }
 }
 
@@ -316,9 +336,9 @@ fn bounds(field: &str) -> BoxedStrategy<(Value, Value)> {
 }
 
 fn bucket(of: FieldSet) -> impl Strategy<Value = Bucket> {
-    let also_values =
-        [("shop", Value::from("a")), ("size", Value::from(2)), ("tags", Value::from("q")), ("big", Value::from(-5))];
-    let also_values: Vec<_> = also_values.into_iter().filter(|(field, _)| of.all.contains(field)).collect();
+    let texts = [("shop", "a"), ("tags", "q"), ("name", "AB"), ("labels", "X")].map(|(of, text)| (of, text.into()));
+    let also_values = [("size", Value::from(2)), ("big", Value::from(-5))].into_iter().chain(texts);
+    let also_values: Vec<_> = also_values.filter(|(field, _)| of.all.contains(field)).collect();
     let text_ranges = Bucket::ranges("shop", [(None, Some("a")), (Some("a"), None)]);
     prop_oneof![
         4 => select(&of.all[1..]).prop_map(Bucket::values),

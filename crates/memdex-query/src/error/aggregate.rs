@@ -48,6 +48,12 @@ errors! {
         ),
         /// A value may lie in two of its ranges.
         Overlap [field] {} => ("ranges of {field:?} overlap, so a record may be in several groups: make them disjoint"),
+        /// Groups, or the lowest or highest value, of a field with a collation: they show a spelling, and the aggregate
+        /// does not maintain which spellings there are.
+        Collation [field] {} => (
+            "field {field:?} has a collation, and the spellings that its groups, minimum and maximum show can't be \
+             maintained: query them when you need them, or add a field of the spelling to be shown"
+        ),
         /// Its statistics or its condition do not fit the schema.
         Query [] {
             /// The error of the statistics or the condition.

@@ -2,7 +2,7 @@
 
 use super::StatisticsError;
 use super::suggest::ItHas;
-use crate::value::{Kind, Value};
+use crate::value::{Collation, Kind, Value};
 use std::error::Error;
 
 errors! {
@@ -168,6 +168,16 @@ errors! {
             "field {field:?} is of kind {} in {:?} and of kind {} in {:?}: query these collections one by one",
             first.1, first.0, other.1, other.0
         ),
+        /// Statistics of several collections in which a field is compared in different ways.
+        DifferentCollations [collection, field] {
+            /// The collation of the field in the collection.
+            collation: Collation,
+            /// A collection in which the field has another collation or none.
+            other: String,
+        } pub fn different_collations => (
+            "field {field:?} has the collation {collation} in {collection:?}, but not in {other:?}: query these \
+             collections one by one, or give the field the same collation in both"
+        ),
         /// The cursor was made by a query with another predicate, order or collection.
         ForeignCursor [collection] {} pub fn foreign_cursor => (
             "the cursor was made by a query other than this one of {collection:?}: restart without it"
@@ -190,14 +200,6 @@ errors! {
         } pub fn not_single => (
             "field {field:?} of {collection:?} has many values, so it can't be used for {purpose}: use a field of \
              single values"
-        ),
-        /// Groups by a field with a collation, or its lowest or highest value: equal texts may have several spellings.
-        HasCollation [collection, field] {
-            /// The use: groups, a metric.
-            purpose: String,
-        } pub(crate) fn has_collation => (
-            "field {field:?} of {collection:?} has a collation, so it can't be used for {purpose}, which would show one \
-             spelling of several: add a field of the spelling to be shown"
         ),
         /// A metric or bucket of numbers or times on a field of another kind.
         NotNumeric [collection, field] {

@@ -35,6 +35,8 @@ pub struct FieldUse {
     pub at: FieldAt,
     /// Its definition; `None` for an undeclared path, which may have any number of values of any kind.
     pub def: Option<FieldDef>,
+    /// Whether the result shows how its values are spelled, which only records know: the field has a collation.
+    pub spelled: bool,
 }
 
 impl FieldUse {
@@ -217,7 +219,7 @@ impl<'a> Binder<'a> {
             },
         };
         let place = self.fields.iter().position(|known| known.at == at).unwrap_or_else(|| {
-            self.fields.push(FieldUse { at, def: def.clone() });
+            self.fields.push(FieldUse { at, def: def.clone(), spelled: false });
             self.fields.len() - 1
         });
         Ok((place, def))
@@ -232,13 +234,12 @@ impl<'a> Binder<'a> {
         }
     }
 
-    /// The same, for a field without a collation.
-    fn plain_field(&mut self, name: &str, purpose: &str) -> Result<(usize, Option<FieldDef>), QueryError> {
+    /// The same, for a field whose values are part of the result.
+    fn shown_field(&mut self, name: &str) -> Result<(usize, Option<FieldDef>), QueryError> {
         let (place, def) = self.field(name)?;
-        match def.as_ref().and_then(FieldDef::collation) {
-            Some(_) => Err(QueryError::has_collation(self.collection, name, purpose)),
-            None => Ok((place, def)),
-        }
+        let field = &mut self.fields[place];
+        field.spelled = field.at.collation().is_some();
+        Ok((place, def))
     }
 
     fn metrics(&mut self, metrics: &'a [Metric]) -> Result<Level, QueryError> {
@@ -303,8 +304,16 @@ impl<'a> Binder<'a> {
 
     /// The condition on the metrics of a group.
     fn having(&self, level: &Level, having: &Predicate) -> Result<Having, QueryError> {
-        let kinds: Vec<Option<Kind>> = level.metrics.iter().map(|of| self.kind(of)).collect();
-        Having::new(self.collection, &level.names, &kinds, having).map_err(|error| match error {
+        let metric = |(name, of): (&Cow<'static, str>, &BoundMetric)| {
+            let metric = FieldDef::new(name.clone(), self.kind(of)?).optional();
+            let collation = of.field.and_then(|field| self.fields[field].at.collation());
+            Some(match collation.filter(|_| metric.kind() == Kind::Str) {
+                Some(collation) => metric.collate(collation),
+                None => metric,
+            })
+        };
+        let metrics = level.names.iter().zip(&level.metrics).map(metric);
+        Having::new(self.collection, &level.names, metrics, having).map_err(|error| match error {
             QueryError::UnknownField { field, .. } => self.unknown_metric(field, &level.names),
             other => other,
         })
@@ -350,7 +359,7 @@ impl<'a> Binder<'a> {
         let Some(field) = aggregate.field() else { return Ok(BoundMetric { function, field: None, filter }) };
         let (field, _) = match function {
             Function::Count | Function::Distinct | Function::First(_) => self.field(field)?,
-            Function::Min | Function::Max | Function::Mode => self.plain_field(field, purpose)?,
+            Function::Min | Function::Max | Function::Mode => self.shown_field(field)?,
             _ => self.field_of(field, &NUMBERS, purpose)?,
         };
         Ok(BoundMetric { function, field: Some(field), filter })
@@ -400,7 +409,7 @@ impl<'a> Binder<'a> {
         let name = bucket.field();
         match bucket {
             Bucket::Values { missing, .. } => {
-                let (field, def) = self.plain_field(name, "groups")?;
+                let (field, def) = self.shown_field(name)?;
                 let missing = missing.clone().unwrap_or(Value::NULL);
                 // A name of another kind than the field's is a name all the same.
                 let fitted = match def {

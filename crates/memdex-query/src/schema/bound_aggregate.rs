@@ -35,6 +35,9 @@ impl AggregateDef {
         if bound.levels.iter().all(|level| level.metrics.is_empty() && level.buckets.is_empty()) {
             return Err(AggregateDefError::Nothing);
         }
+        if let Some(field) = bound.fields.iter().find(|field| field.spelled) {
+            return Err(AggregateDefError::Collation { field: field.name().to_owned() });
+        }
         for part in bound.levels.iter().flat_map(|level| &level.buckets) {
             let field = || bound.fields[part.field].name().to_owned();
             if bound.fields[part.field].is_many() {

@@ -3,7 +3,7 @@
 use super::{Condition, FieldAt, FieldDef, FieldSource, Schema};
 use crate::error::QueryError;
 use crate::query::Predicate;
-use crate::value::{Kind, Value, ValueRef};
+use crate::value::{Value, ValueRef};
 use std::borrow::Cow;
 use std::cell::RefCell;
 
@@ -15,23 +15,21 @@ pub struct Having {
 }
 
 impl Having {
-    /// Binds a condition to metrics of these names and kinds. A metric without a known kind is tested as an undeclared
-    /// path is.
+    /// Binds a condition to metrics of these names. A metric without a known kind has no definition, and is tested as an
+    /// undeclared path is.
     ///
     /// # Errors
     /// [`QueryError::UnknownField`] for a metric that does not exist; if a value does not fit its metric.
     pub(super) fn new(
         collection: &str,
         names: &[Cow<'static, str>],
-        kinds: &[Option<Kind>],
+        metrics: impl Iterator<Item = Option<FieldDef>>,
         having: &Predicate,
     ) -> Result<Self, QueryError> {
         let (mut fields, mut places) = (Vec::new(), Vec::new());
-        for (place, (name, kind)) in names.iter().zip(kinds).enumerate() {
-            if let Some(kind) = kind {
-                fields.push(FieldDef::new(name.clone(), *kind).optional());
-                places.push(place);
-            }
+        for (place, metric) in metrics.enumerate().filter_map(|(place, metric)| Some((place, metric?))) {
+            fields.push(metric);
+            places.push(place);
         }
         let mut schema = Schema::new(fields);
         if places.len() < names.len() {
@@ -69,7 +67,8 @@ impl FieldSource for MetricRow<'_> {
             Some(name) => self.names.iter().position(|known| known == name),
             None => self.places.get(field.position()).copied(),
         };
-        place.and_then(|place| self.values.get(place)).map_or(ValueRef::Null, Value::as_ref)
+        let value = place.and_then(|place| self.values.get(place)).map_or(ValueRef::Null, Value::as_ref);
+        field.read(value)
     }
 
     fn values_at<'a>(&'a self, field: &FieldAt, each: &mut dyn FnMut(ValueRef<'a>)) {

@@ -1,6 +1,6 @@
 //! The place of a field in a record: its position, and for records without a Rust type its path.
 
-use crate::value::{Collated, Collation, Kind, Value, ValueRef};
+use crate::value::{Collation, Kind, Value, ValueRef};
 use std::sync::Arc;
 
 /// The path to a field, parsed once: when a collection is opened, or a query is bound.
@@ -82,6 +82,7 @@ impl FieldAt {
     }
 
     /// The collation by which its values are compared.
+    #[inline]
     pub fn collation(&self) -> Option<Collation> {
         if let Reading::By(collation) = self.reading { Some(collation) } else { None }
     }
@@ -89,10 +90,7 @@ impl FieldAt {
     /// A value of the field in a record, as the field is compared.
     #[inline]
     pub fn read<'a>(&self, value: ValueRef<'a>) -> ValueRef<'a> {
-        match (self.reading, value) {
-            (Reading::By(collation), ValueRef::Str(text)) => ValueRef::Collated(Collated::new(text, collation)),
-            _ => value,
-        }
+        value.collated(self.collation())
     }
 
     /// An undeclared path.

@@ -131,8 +131,9 @@ impl FieldDef {
     ///
     /// Tests of strings (`starts_with`, `like`, …) still compare characters as they are written, which only the
     /// records know: they read records. Those that ignore case can use indexes and columns of a field with
-    /// [`Collation::NoCase`]. Groups by such a field, and its lowest or highest value, are refused: which spelling would
-    /// they show? Not for keys, nor for kinds other than strings.
+    /// [`Collation::NoCase`]. Groups by such a field, and its lowest, highest and most frequent value, show the lowest
+    /// spelling by bytes among equal texts of their records, so they read records too; a materialized aggregate can't
+    /// have them. Not for keys, nor for kinds other than strings.
     ///
     /// ```
     /// use memdex::{FieldDef, KeyValue, Kind, Schema, Store, field, schema::Collation};

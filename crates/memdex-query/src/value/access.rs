@@ -1,6 +1,6 @@
 //! A value as a Rust type: `value.as_str()`, `value.to::<Status>()`.
 
-use super::{DecimalValue, FromValue, Kind, Timestamp, Value, ValueRef};
+use super::{Collated, Collation, DecimalValue, FromValue, Kind, Timestamp, Value, ValueRef};
 
 /// The integers up to this magnitude, 2^53, are exact as floats.
 const MAX_EXACT_FLOAT: u64 = 1 << 53;
@@ -50,6 +50,16 @@ impl<'a> ValueRef<'a> {
     /// The character, if it is one.
     pub fn as_char(self) -> Option<char> {
         if let ValueRef::Char(c) = self { Some(c) } else { None }
+    }
+
+    /// The value as a field with this collation is compared; itself without one.
+    #[must_use]
+    #[inline]
+    pub fn collated(self, collation: Option<Collation>) -> Self {
+        match (self, collation) {
+            (ValueRef::Str(text), Some(collation)) => ValueRef::Collated(Collated::new(text, collation)),
+            _ => self,
+        }
     }
 
     /// The value as the record has it: without a collation.

@@ -75,7 +75,7 @@ pub struct Collated<'a> {
 }
 
 impl<'a> Collated<'a> {
-    pub(crate) fn new(text: &'a str, collation: Collation) -> Self {
+    pub(super) fn new(text: &'a str, collation: Collation) -> Self {
         Collated { text, collation }
     }
 
