@@ -77,7 +77,7 @@ fn fields_are_compared_by_value() {
     assert_eq!((ids(parts.contains(3.0)), ids(parts.any([1.5, 2.0]))), (vec![3], vec![2]));
     assert_eq!((ids(parts.all([500.0, 4.0])), ids(parts.all([500.0, 4.5]))), (vec![4], vec![]));
     assert_eq!(ids(rate.is_null()), [5]);
-    assert_eq!((ids(parts.eq(500)), ids(parts.eq(1.5))), (vec![4], vec![]), "one of many values");
+    assert_eq!((ids(parts.eq(4.0)), ids(parts.eq(1.5))), (vec![4], vec![]), "one of many values");
 }
 
 #[test]
