@@ -93,7 +93,6 @@ fn script<R: Record>(data: &Comparison<'_, R>, translated: &[(Query, Sql)]) -> S
             Ask::Records(_) => format!("SELECT \"{}\" FROM ({text}) AS page", data.id_field),
             // A row of one empty text would be printed like no row.
             Ask::Statistics(_) => format!("SELECT 'row', result.* FROM ({text}) AS result"),
-            _ => text.clone(),
         };
         let params: Vec<String> = params.iter().map(literal).collect();
         let params = if params.is_empty() { String::new() } else { format!("({})", params.join(", ")) };
