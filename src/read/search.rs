@@ -212,7 +212,9 @@ impl Search {
     /// Statistics of all records that match, of all collections together; see [`Find::statistics`](crate::query::Find::statistics).
     ///
     /// # Errors
-    /// As [`Find::statistics`](crate::query::Find::statistics); [`QueryError::DifferentKinds`] if a field has different kinds.
+    /// As [`Find::statistics`](crate::query::Find::statistics); [`QueryError::DifferentKinds`] or
+    /// [`QueryError::DifferentCollations`] if a field has different kinds or collations; [`QueryError::UndeclaredField`] if only some of
+    /// the collections declare it.
     pub fn statistics(&self, statistics: impl Into<Statistics>) -> Result<AggregationResult, QueryError> {
         let (started, statistics) = (Instant::now(), statistics.into());
         self.snapshot.latency().query(|| {

@@ -49,7 +49,8 @@ use std::str::FromStr;
 /// # Declared fields
 /// `null`, and a path that does not exist, are a missing value. A field can be missing unless it is part of the key or
 /// [`required`](crate::FieldDef::required). An integer field takes integers (`5`, not `5.0`), a float field any number, a string
-/// field strings, a `bool` field `true` and `false`, a `char` field strings of one character. Any other value, such as an object,
+/// field strings, a `bool` field `true` and `false`, a `char` field strings of one character. Times, dates,
+/// UUIDs and bytes are read from text (see [`Value::from_text`](crate::Value::from_text)), decimals from text or numbers. Any other value, such as an object,
 /// or an array in a field of single values, is a *conflict*: the document is refused with [`Cause::Conflict`]; with
 /// [`skip_conflicts`](crate::FieldDef::skip_conflicts) the value counts as missing instead. In a field of many values, each value
 /// is checked on its own.

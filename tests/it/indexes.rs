@@ -455,6 +455,7 @@ fn an_invalid_index_is_refused_and_changes_nothing() {
     assert!(matches!(players.drop_index("rate"), Err(IndexError::Unknown { .. })));
     let after = players.indexes();
     assert_eq!(after.len(), before.len() - 1);
+    assert_eq!(players.find(field("tags").eq("x")).count(), players.find(field("tags").contains("x")).count());
     let not_many = players.find(field("team").contains("x")).count();
     assert!(matches!(not_many, Err(QueryError::WrongTest { test: "contains", .. })));
     assert!(matches!(players.get_by(player::TEAM, "x"), Err(QueryError::NoUniqueIndex { .. })));

@@ -45,7 +45,7 @@ pub const MAX_GROUP_PARTS: usize = 16;
 /// Most groups of one aggregation result, over all levels.
 pub const MAX_GROUPS: usize = 1 << 20;
 
-/// Most records of one group that an aggregation result includes.
+/// Most hits of one group in an aggregation result.
 pub const MAX_GROUP_HITS: usize = 1_000;
 
 /// Most values of one `is_in`, `any` or `all`.

@@ -157,7 +157,7 @@ fn unknown_versions_are_refused() {
         serde_json::from_str::<Schema>(r#"{ "version": 3, "fields": [] }"#).unwrap_err(),
         serde_json::from_str::<Versioned<Statistics>>(r#"{ "version": 3, "value": {} }"#).unwrap_err(),
     ] {
-        let unknown = "form version 3 is unknown, this memdex reads version 2: update memdex";
+        let unknown = "form version 3 is not supported, this memdex reads version 2: update memdex";
         assert!(error.to_string().starts_with(unknown), "{error}");
     }
     let older = serde_json::from_str::<Query>(r#"{ "version": 1, "collections": [] }"#).unwrap_err();

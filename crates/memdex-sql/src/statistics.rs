@@ -57,7 +57,7 @@ impl Statement<'_> {
             );
         }
         if requested.hits.is_some() {
-            let help = "fetch the records of each group by a query of their own";
+            let help = "query the records of each group separately";
             return self.unsupported("records of each group", first, help);
         }
         match requested.by.as_slice() {

@@ -12,7 +12,7 @@ pub(super) struct Candidate<'a> {
     pub(super) collection: usize,
 }
 
-/// What is kept of a record, with its place in the order.
+/// A retained record, or a part of it, with its place in the order.
 struct Ranked<T> {
     sort_values: Vec<Value>,
     collection: usize,
@@ -20,7 +20,7 @@ struct Ranked<T> {
     kept: T,
 }
 
-/// What is kept of the first records, by group, in the order.
+/// The first records of each group, in the order.
 pub(super) struct Firsts<T> {
     /// At most so many of each group.
     most: usize,
@@ -56,7 +56,7 @@ impl<T> Firsts<T> {
         first.insert(at, Ranked { sort_values, collection: record.collection, key, kept: keep() });
     }
 
-    /// What is kept of the records of a group, each with the position of its collection.
+    /// The retained records of a group, each with the position of its collection.
     pub(super) fn of(&self, group: usize) -> impl Iterator<Item = (usize, &T)> {
         self.groups.get(group).into_iter().flatten().map(|ranked| (ranked.collection, &ranked.kept))
     }

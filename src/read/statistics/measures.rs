@@ -55,7 +55,7 @@ impl Needs {
 pub(super) struct Measures {
     /// The kind of the values; `None` for an undeclared path, whose values are of any kind and have no bits.
     pub(super) kind: Option<Kind>,
-    /// The collation by which values are compared. Of equal ones, the lowest spelling counts.
+    /// The collation by which values are compared. Among equal values, the lowest spelling counts.
     collation: Option<Collation>,
     pub(super) needs: Needs,
     /// Number of values.

@@ -58,7 +58,7 @@ pub(in crate::read) fn compute(
     for (position, ((of, bound), orders)) in of.iter().zip(&bounds).zip(&orders).enumerate() {
         accumulated.continue_with(position, &bound.fields, orders);
         accumulate(of.view, &of.condition, chooser, &mut accumulated)?;
-        // Metrics with a filter have a pass of their own over the records that match both conditions, so that indexes
+        // Metrics with a filter have a separate pass over the records that match both conditions, so that indexes
         // and columns serve the filter too.
         for (at, filter) in bound.filters.iter().enumerate() {
             let both = of.condition.and(filter, &of.view.table.schema);

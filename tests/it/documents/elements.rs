@@ -4,6 +4,7 @@ use super::{document, keys};
 use memdex::error::{CriteriaError, QueryError};
 use memdex::limits::MAX_PREDICATE_DEPTH;
 use memdex::query::Predicate;
+use memdex::schema::Collation;
 use memdex::{Collection, Document, FieldDef, Json, Kind, Nested, Record, Schema, Store, field, json};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -25,6 +26,25 @@ fn undeclared() -> Schema {
 
 fn found(orders: &Collection<Document>, criteria: Json) -> Vec<String> {
     keys(orders, Predicate::from_criteria(&criteria).unwrap())
+}
+
+/// A field with a collation also keeps its texts as they are written, but its index does not.
+#[test]
+fn texts_of_elements_are_compared_as_the_test_says() {
+    let schema = Schema::new([
+        FieldDef::new("id", Kind::Str).key(),
+        FieldDef::new("items.sku", Kind::Str).many().index().collate(Collation::NoCase),
+    ]);
+    let orders = Store::new().documents("Order", schema).unwrap();
+    for (id, sku) in [("capital", "Ada"), ("small", "ada"), ("other", "bob")] {
+        orders.store(document(json!({ "id": id, "items": [{ "sku": sku }] }))).unwrap();
+    }
+    let element = |sku: Json| found(&orders, json!({ "items": { "elem_match": { "sku": sku } } }));
+    assert_eq!(element(json!("ADA")), ["capital", "small"]);
+    assert_eq!(element(json!({ "eq_str": "Ada" })), ["capital"]);
+    assert_eq!(element(json!({ "like": "Ada" })), ["capital"]);
+    assert_eq!(element(json!({ "like_ignore_case": "A%" })), ["capital", "small"]);
+    assert_eq!(element(json!({ "not": { "eq_str": "Ada" } })), ["other", "small"]);
 }
 
 #[test]

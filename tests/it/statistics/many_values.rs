@@ -18,6 +18,9 @@ fn a_record_is_in_the_group_of_each_value() {
     );
     assert_eq!(counts(&figures), named(&[("null", 1), ("\"p\"", 1), ("\"q\"", 2)]));
     assert_eq!(figures.group("p").unwrap().int("count(tags)"), Some(3));
+    let ranges = Bucket::ranges("tags", [(None, Some("q")), (Some("q"), None)]);
+    let by_range = ask(&records, GroupBy::from(ranges).metrics([Metric::count()]));
+    assert_eq!(by_range.groups().iter().map(|range| range.int("count")).collect::<Vec<_>>(), [Some(1), Some(2)]);
     let pairs =
         ask(&records, GroupBy::new([Bucket::values("tags"), Bucket::values("tags")]).metrics([Metric::count()]));
     assert_eq!(pairs.group_of(&["p".into(), "q".into()]).unwrap().int("count"), Some(1));

@@ -252,7 +252,7 @@ fn metric(of: FieldSet) -> impl Strategy<Value = Metric> {
 }
 
 fn order(of: FieldSet) -> impl Strategy<Value = Vec<OrderBy>> {
-    let singles = of.all.iter().copied().filter(|name| !["tags", "marks", "grades"].contains(name));
+    let singles = of.all.iter().copied().filter(|name| !["tags", "marks", "grades", "labels"].contains(name));
     let by = (select(singles.collect::<Vec<_>>()), any::<bool>(), any::<bool>()).prop_map(
         |(name, descends, nulls_first)| {
             let by = if descends { field(name).desc() } else { field(name).asc() };

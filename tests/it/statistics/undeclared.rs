@@ -78,6 +78,7 @@ fn metrics_take_values_of_all_kinds_and_compute_with_the_numbers() {
     );
     let wide = [json!(u64::MAX), json!(u64::MAX), json!(1)];
     assert_eq!(figures(&wide)[5], Value::from(2 * u128::from(u64::MAX) + 1), "exactly");
+    assert_eq!(figures(&[json!(3e38), json!(3e38)])[5], x(6e38), "too large for an integer");
     assert_eq!(ask(&[json!(1), json!("a"), json!(3)], v().sum().filter(v().gt(1))).int("sum(a.v)"), Some(3));
 }
 

@@ -143,8 +143,8 @@ impl Moments {
         }
     }
 
-    /// The mean; `None` for no values. Of integers and floats the nearest `f64`. Of decimals the nearest decimal, ties to even, with
-    /// as many digits after the point as fit, up to [`MAX_SCALE`](crate::value::DecimalValue::MAX_SCALE).
+    /// The mean; `None` for no values. For integers and floats, the nearest `f64`. For decimals, the nearest decimal, ties to even,
+    /// with as many digits after the point as fit, up to [`MAX_SCALE`](crate::value::DecimalValue::MAX_SCALE).
     pub fn avg(&self) -> Option<Value> {
         match self {
             Moments::Ints(ints) => ints.avg().map(Value::from),

@@ -60,7 +60,7 @@ errors! {
         /// `elem_match` of records that are not documents.
         NoElements [collection, field] {} pub(crate) fn no_elements => (
             "elem_match of {field:?} needs documents, and {collection:?} has records of another type: test each field below \
-             {field:?} on its own"
+             {field:?} separately"
         ),
         /// A test of bytes in an `elem_match`: documents hold them as text.
         BytesInElement [collection, field] {} pub(crate) fn bytes_in_element => (
@@ -122,7 +122,7 @@ errors! {
             /// The largest that is allowed.
             most: usize,
         } pub fn group_hits => (
-            "{records} records of each group of {collection:?}: the number must be 1 to {most}; read more of a group by a query of its own"
+            "{records} hits for each group of {collection:?}: ask for 1 to {most}, or query one group separately"
         ),
         /// Page 0: pages are numbered from 1.
         PageZero [collection] {} => ("page 0 of {collection:?} does not exist: pages are numbered from 1"),

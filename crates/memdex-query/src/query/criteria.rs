@@ -31,7 +31,7 @@ impl Predicate {
     /// these.
     ///
     /// On a field of many values, a criterion of a single value means that at least one value matches: `{ "tags": "eu" }` is
-    /// `contains`. Of two operators each may be matched by another value, except in `between`. `ne` and `not_in` mean that
+    /// `contains`. Different values may match two operators, except in `between`. `ne` and `not_in` mean that
     /// the field has values and none is equal.
     ///
     /// Names are those that [`field`](crate::query::field) takes, including paths of documents. No name begins with

@@ -37,7 +37,7 @@ mod with_serde {
                 0..FORM_VERSION => "write the form again",
                 _ => "update memdex",
             };
-            write!(f, "form version {version} is unknown, this memdex reads version {FORM_VERSION}: {advice}")
+            write!(f, "form version {version} is not supported, this memdex reads version {FORM_VERSION}: {advice}")
         }
     }
 
@@ -75,7 +75,7 @@ mod with_serde {
     /// assert_eq!(serde_json::to_value(Versioned::new(field("status").eq("paid")))?, form);
     /// assert_eq!(serde_json::from_value::<Versioned<Predicate>>(form)?.into_inner(), field("status").eq("paid"));
     /// let unknown = serde_json::from_value::<Versioned<Predicate>>(json!({ "version": 9, "value": "all" })).unwrap_err();
-    /// assert_eq!(unknown.to_string(), "form version 9 is unknown, this memdex reads version 2: update memdex");
+    /// assert_eq!(unknown.to_string(), "form version 9 is not supported, this memdex reads version 2: update memdex");
     /// # }
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```

@@ -64,8 +64,8 @@ pub enum Aggregate {
     Percentile(FieldName, f64),
     /// The most frequent value, of any kind; the lowest of several.
     Mode(FieldName),
-    /// The value of the first record in an order, of the records that have a value; ties are broken by key. Of a field of
-    /// many values the first. See [`Field::first_by`].
+    /// The value of the first record in an order, of the records that have a value; ties are broken by key. For a
+    /// field of many values, its first value. See [`Field::first_by`].
     First(FieldName, Vec<OrderBy>),
     /// The quotient of two other metrics of the same records, by their names: each is rounded to a float, then divided.
     /// `None` if one of them is, or the second is zero.

@@ -138,9 +138,9 @@ impl Predicate {
     /// names in `predicate` are relative to the object. A single object counts as a list of one; for lists in lists, nest
     /// `elem_match` or name a path through them.
     ///
-    /// Only documents can be tested so; for other records every query refuses it
-    /// ([`QueryError::NoElements`](crate::error::QueryError::NoElements)). A declared field of bytes can't be tested in it. An index of a declared path below the list narrows
-    /// the documents to read.
+    /// Only documents support it; queries of other records fail with
+    /// [`QueryError::NoElements`](crate::error::QueryError::NoElements). A declared field of bytes can't be tested in it. An
+    /// index of a declared path below the list narrows the documents to read.
     ///
     /// ```
     /// use memdex::{Document, FieldDef, Kind, Schema, Store, field, json};

@@ -291,8 +291,8 @@ impl GroupBy {
     }
 
     /// Includes the first records of each group in an order, ties broken by key: at most so many, 1 to
-    /// [`limits::MAX_GROUP_HITS`](crate::limits::MAX_GROUP_HITS). The records are those that the query selects, whatever the
-    /// filters of metrics. Every one of them is read, and compared with those that its group has so far.
+    /// [`limits::MAX_GROUP_HITS`](crate::limits::MAX_GROUP_HITS). Filters of metrics do not change the hits. Every selected
+    /// record is read, and compared with the hits of its group.
     ///
     /// ```
     /// use memdex::{Filter, GroupBy, Record, Store};

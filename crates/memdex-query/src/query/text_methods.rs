@@ -35,8 +35,8 @@ macro_rules! text_tests {
             })*
         }
 
-        /// Tests of strings; see [`TextTest`] for characters and case. Of a field of many values, and at an undeclared
-        /// path of documents, one of the strings must match.
+        /// Tests of strings; see [`TextTest`] for characters and case. For a field of many values or an undeclared path of
+        /// documents, one of the strings must match.
         impl NamedField {
             $($(#[$doc])*
             pub fn $method(self, text: impl Into<String>) -> Predicate {

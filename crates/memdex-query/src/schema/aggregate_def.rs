@@ -34,7 +34,8 @@ use std::fmt;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// All metrics are allowed except percentiles, modes, ratios and those with a filter, on fields of single values. Groups have one level, by one field or
+/// All metrics of fields of single values are allowed except percentiles, modes, ratios, first values and those with a filter.
+/// Hits are refused, and so are groups, minima and maxima of fields with a collation. Groups have one level, by one field or
 /// several: by values, buckets of one width, dates, and disjoint ranges.
 ///
 /// Cost: a few lookups and additions for each record that a commit changes, and the metrics of each group that it

@@ -102,8 +102,8 @@ impl Binder<'_> {
         })
     }
 
-    /// The condition that one element matches. The tests of fields with an index are repeated for all elements together: they
-    /// follow, and the index answers them.
+    /// The condition that one element matches. Tests of declared fields are repeated for all elements together, so that an index
+    /// can answer them; but not tests of texts as they are written, which an index with a collation does not know.
     fn element(&self, name: &str, part: &Predicate) -> Result<Condition, QueryError> {
         let path = self.full(name);
         let Some(at) = self.schema.undeclared(name) else {
@@ -115,6 +115,9 @@ impl Binder<'_> {
             let condition = normal_form(condition.clone(), self.schema);
             all.extend(condition.conjuncts().iter().filter_map(|part| {
                 let Condition::Test(field, test @ (Test::Any(_) | Test::All(_))) = part else { return None };
+                if field.is_as_written() {
+                    return None;
+                }
                 let (at, def) = self.schema.find(&format!("{path}.{}", field.path()?.name))?;
                 def.is_many().then(|| Condition::Test(at, test.clone()))
             }));

@@ -1,5 +1,6 @@
 //! The numbers among values of several kinds.
 
+use super::super::ratio::nearest_float;
 use super::{FloatMoments, IntMoments};
 use crate::error::StatisticsError;
 use crate::value::{Value, ValueRef};
@@ -22,12 +23,12 @@ impl MixedMoments {
 
     pub(super) fn add(&mut self, value: ValueRef<'_>) {
         self.ints.change(value, false);
-        float(value).into_iter().for_each(|x| self.all.add(x));
+        nearest_float(value).into_iter().for_each(|x| self.all.add(x));
     }
 
     pub(super) fn remove(&mut self, value: ValueRef<'_>) {
         self.ints.change(value, true);
-        float(value).into_iter().for_each(|x| self.all.remove(x));
+        nearest_float(value).into_iter().for_each(|x| self.all.remove(x));
     }
 
     pub(super) fn merge(&mut self, other: &Self) {
@@ -42,7 +43,8 @@ impl MixedMoments {
     pub(super) fn sum(&self) -> Result<Value, StatisticsError> {
         match self.all.count {
             0 => Ok(Value::NULL),
-            _ if self.are_integers() => self.ints.sum(),
+            // Whole floats are integers here, and may exceed them together.
+            _ if self.are_integers() => self.ints.sum().or_else(|_| Ok(self.all.sum().into())),
             _ => Ok(self.all.sum().into()),
         }
     }
@@ -53,16 +55,5 @@ impl MixedMoments {
 
     pub(super) fn deviation(&self, less: u64) -> Option<f64> {
         if self.are_integers() { self.ints.deviation(less) } else { self.all.deviation(less) }
-    }
-}
-
-/// The nearest float of an integer or a float.
-fn float(value: ValueRef<'_>) -> Option<f64> {
-    match value {
-        ValueRef::Int(n) => Some(n as f64),
-        ValueRef::Int128(n) => Some(n as f64),
-        ValueRef::UInt128(n) => Some(n as f64),
-        ValueRef::Float(x) => Some(x),
-        _ => None,
     }
 }
