@@ -144,9 +144,9 @@ fn accumulate(
 /// Chooses the path.
 ///
 /// Uses columns if every field has one: fetching a record costs a memory access, as much as hundreds of cells. Once a
-/// record is fetched, reading its fields is almost free, so columns are not used if any field lacks one. Values that
-/// may fall into several buckets are also read from records, and so are orders. So are those of a field with a collation, if the result shows
-/// their spelling: columns hold its keys.
+/// record is fetched, reading its fields is almost free, so columns are not used if any field lacks one. Records are also
+/// read for values that may fall into several buckets, for orders, and for a field with a collation if the result shows
+/// its spelling, because columns hold the keys of the collation.
 fn path<'t>(view: AnyView<'t>, accumulated: &Accumulated<'_>, chooser: &Chooser) -> Path<'t> {
     let overlap = accumulated.levels.iter().flat_map(|level| &level.parts).any(BucketIds::overlap);
     let column = |field: &FieldUse| {
