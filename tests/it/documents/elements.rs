@@ -180,7 +180,7 @@ fn a_criterion_of_many_values_means_that_one_of_them_matches() {
     assert_eq!(
         refused.to_string(),
         "elem_match of \"items\" needs documents, and \"Order\" has records of another type: test each field below \
-         \"items\" on its own"
+         \"items\" separately"
     );
 }
 
