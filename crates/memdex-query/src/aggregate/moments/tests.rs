@@ -198,15 +198,19 @@ fn a_sum_that_overflows_is_refused_but_has_a_mean() {
 fn numbers_among_other_values_are_integers_or_floats() {
     let mut mixed = Moments::mixed(true);
     assert_eq!((mixed.sum(), mixed.avg()), (Ok(Value::NULL), None));
-    let all = [Value::from("x"), Value::from(true), Value::from(1_i64 << 60), Value::from(-3), Value::from(u128::MAX)];
+    let all =
+        [Value::from("x"), Value::from(true), Value::from(1_i64 << 60), Value::from(-3), Value::from(u128::MAX / 2)];
     all.iter().for_each(|value| mixed.add(value.as_ref()));
     let ints = moments(Kind::Int, &all[2..]);
     assert_eq!(results(&mixed), results(&ints), "exactly");
     mixed.add_times(ValueRef::Float(0.5), 3);
-    let floats: Vec<Value> = [(1u64 << 60) as f64, -3.0, u128::MAX as f64, 0.5, 0.5, 0.5].map(Value::from).into();
+    let floats: Vec<Value> = [(1u64 << 60) as f64, -3.0, (u128::MAX / 2) as f64, 0.5, 0.5, 0.5].map(Value::from).into();
     assert_eq!(results(&mixed), results(&moments(Kind::Float, &floats)));
     (0..3).for_each(|_| mixed.remove(ValueRef::Float(0.5)));
     assert_eq!(results(&mixed), results(&ints));
+    let mut wide = mixed.clone();
+    wide.add(ValueRef::from(u128::MAX));
+    assert_eq!(wide.sum(), Ok(Value::from(1.5 * 2f64.powi(128))), "integers together may be too large for one");
     let mut merged = Moments::mixed(true);
     merged.merge(&mixed);
     all.iter().for_each(|value| merged.remove(value.as_ref()));
