@@ -220,7 +220,7 @@ macro_rules! metrics {
             }
 
             /// Its value in the first record in an order; named `first(field)`. Records without a value of this field are
-            /// ignored, and ties are broken by key. For whole records see [`GroupBy::hits`].
+            /// ignored, and ties are broken by key. For whole records see [`GroupBy::hits`](crate::query::GroupBy::hits).
             ///
             /// ```
             /// use memdex::{GroupBy, Filter, Record, Store};
