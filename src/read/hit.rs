@@ -158,11 +158,12 @@ impl<R: Record> Collection<R> {
     }
 }
 
-/// Equal if both are the same version of one record, with the same fields.
+/// Equal if the collections, keys, commits and selected fields are equal.
 impl PartialEq for Hit {
     fn eq(&self, other: &Self) -> bool {
-        let of = |hit: &Hit| (hit.collection().to_owned(), hit.commit(), hit.key().clone());
-        of(self) == of(other) && self.names().eq(other.names())
+        self.collection() == other.collection()
+            && (self.key(), self.commit()) == (other.key(), other.commit())
+            && self.names().eq(other.names())
     }
 }
 

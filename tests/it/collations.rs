@@ -171,7 +171,7 @@ fn groups_show_the_lowest_spelling_of_their_records() {
     let or = |missing: &'static str| GroupBy::new([Bucket::values_or("name", missing)]).metrics(count());
     assert_eq!(shown(&statistics(Predicate::All, or("ADA"))), ["ADA 3", "BOB 2", "Zoë 1"]);
     assert_eq!(shown(&statistics(Predicate::All, or("bOb"))), ["Ada 2", "BOB 3", "Zoë 1"]);
-    // The spelling of a subgroup, or of one part of a key, is that of its own records.
+    // A subgroup, and each part of a key, shows a spelling that its records have.
     let nested = GroupBy::values("tags").metrics(count()).group_by(GroupBy::values("name").metrics(count()));
     let nested = statistics(!field("name").is_null(), nested);
     assert_eq!(shown(&nested), ["A 1 Ada", "b 1 BOB", "e 1 ada", "EU 5 Ada BOB Zoë", "x 1 bob", "z 1 Zoë"]);

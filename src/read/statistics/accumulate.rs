@@ -178,10 +178,13 @@ impl OfLevel {
                 let of_field =
                     level.metrics.iter().filter(|asked| asked.field == Some(field) && asked.filter == filter);
                 let orders = of_field.clone().filter_map(|asked| match asked.function {
-                    Function::First(order) => Some((order, Firsts::new(1))),
+                    Function::First(order) => Some(order),
                     _ => None,
                 });
-                let firsts: Vec<(usize, Firsts<Value>)> = orders.collect();
+                let mut orders: Vec<usize> = orders.collect();
+                orders.sort_unstable();
+                orders.dedup();
+                let firsts = orders.into_iter().map(|order| (order, Firsts::new(1))).collect();
                 let mut asked = of_field.peekable();
                 asked.peek()?;
                 let measures = Measures::new(&bound.fields[field], Needs::of(asked));

@@ -135,9 +135,8 @@ impl Measured {
         let measures = &mut self.measures;
         let groups = measures.counts.len();
         if let Function::First(order) = asked.function {
-            let firsts = self.firsts.iter().filter(|(of, _)| *of == order).map(|(_, firsts)| firsts);
-            for (at, firsts) in firsts.flat_map(|firsts| (0..groups).map(move |at| (at, firsts))) {
-                firsts.of(at).for_each(|(_, value)| put(at, value.clone()));
+            if let Some((_, firsts)) = self.firsts.iter().find(|(of, _)| *of == order) {
+                (0..groups).for_each(|at| firsts.of(at).for_each(|(_, value)| put(at, value.clone())));
             }
             return Ok(());
         }

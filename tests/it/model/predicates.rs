@@ -125,8 +125,8 @@ impl Test {
         prop_oneof![3 => simple, 1 => Like::any(texts).prop_map(Test::Text)].boxed()
     }
 
-    /// A missing value is neither equal nor unequal to any value, and in no range. Of many values, one must match; `ne`
-    /// holds if there are values and none is equal.
+    /// A missing value fails `eq`, `ne` and every range. A field of many values matches if one of its values does, except that
+    /// `ne` needs values, none of which is equal.
     fn holds(&self, value: &Val) -> bool {
         if let (Val::Many(of), Test::Ne(_)) = (value, self) {
             return !of.is_empty() && of.iter().all(|item| self.holds(item));

@@ -144,6 +144,11 @@ fn conditions_on_groups_take_metrics_of_any_kind() {
     assert_eq!(having(!field("sum(a.v)").eq(5.0)), "1 2");
     let unknown = GroupBy::values("id").metrics([v().max()]).having(field("min(a.v)").gt(1));
     assert!(matches!(refusal(&values, unknown), QueryError::UnknownMetric { metric, .. } if metric == "min(a.v)"));
+    let element = Predicate::elem_match("max(a.v)", field("x").eq(1));
+    for metric in [v().max(), v().count().named("max(a.v)")] {
+        let list = GroupBy::values("id").metrics([metric]).having(!element.clone());
+        assert!(matches!(refusal(&values, list), QueryError::NoElements { .. }));
+    }
     let wrong = GroupBy::values("id").metrics([v().max(), Metric::count()]).having(field("count").gt("x"));
     assert!(matches!(refusal(&values, wrong), QueryError::WrongKind { .. }));
 }

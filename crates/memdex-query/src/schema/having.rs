@@ -2,7 +2,7 @@
 
 use super::{Condition, FieldAt, FieldDef, FieldSource, Schema};
 use crate::error::QueryError;
-use crate::query::Predicate;
+use crate::query::{FieldName, Predicate};
 use crate::value::{Value, ValueRef};
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -19,13 +19,17 @@ impl Having {
     /// undeclared path is.
     ///
     /// # Errors
-    /// [`QueryError::UnknownField`] for a metric that does not exist; if a value does not fit its metric.
+    /// [`QueryError::UnknownField`] for a metric that does not exist; [`QueryError::NoElements`] for an `elem_match`; if a value
+    /// does not fit its metric.
     pub(super) fn new(
         collection: &str,
         names: &[Cow<'static, str>],
         metrics: impl Iterator<Item = Option<FieldDef>>,
         having: &Predicate,
     ) -> Result<Self, QueryError> {
+        if let Some(list) = list_in(having) {
+            return Err(QueryError::no_elements(collection, list.to_string()));
+        }
         let (mut fields, mut places) = (Vec::new(), Vec::new());
         for (place, metric) in metrics.enumerate().filter_map(|(place, metric)| Some((place, metric?))) {
             fields.push(metric);
@@ -51,6 +55,16 @@ impl Having {
     /// Whether a group with these metrics matches.
     pub(super) fn holds(&self, names: &[Cow<'static, str>], values: &[Value]) -> bool {
         self.condition.holds(&MetricRow { names, places: &self.places, values })
+    }
+}
+
+/// The list of an `elem_match`; no metric is one.
+fn list_in(predicate: &Predicate) -> Option<&FieldName> {
+    match predicate {
+        Predicate::ElemMatch(list, _) => Some(list),
+        Predicate::And(parts) | Predicate::Or(parts) => parts.iter().find_map(list_in),
+        Predicate::Not(part) => list_in(part),
+        _ => None,
     }
 }
 
