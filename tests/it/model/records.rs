@@ -2,7 +2,7 @@
 //! naive evaluator shares nothing with the engine.
 
 use super::predicates::{Like, Test, by_name};
-use memdex::query::TextOp;
+use memdex::query::{Predicate, TextOp, TextTest};
 use memdex::typing::{DecimalValue, IntoKey, Multi, Operand, Text};
 use memdex::{Field, FieldValue, Filter, Key, Record, Timestamp, Value, field};
 use proptest::prelude::*;
@@ -142,7 +142,7 @@ pub(super) fn typed_text<R, T: FieldValue<Base: Text>, Q: Operand<T::Base>>(
     let Test::Text(Like { op, pattern, ignore_case }) = test else { return typed(of, test, operand) };
     let pattern = pattern.as_str();
     match (op, ignore_case) {
-        (TextOp::Eq, false) => field(of.name()).eq(pattern).into(),
+        (TextOp::Eq, false) => Predicate::Text(of.name(), TextTest::new(TextOp::Eq, pattern)).into(),
         (TextOp::Eq, true) => of.eq_ignore_case(pattern),
         (TextOp::StartsWith, false) => of.starts_with(pattern),
         (TextOp::StartsWith, true) => of.starts_with_ignore_case(pattern),
