@@ -2,14 +2,15 @@
 
 use crate::error::Cause;
 use crate::limits::{MAX_FIELD_VALUES, MAX_INDEXED_BYTES};
-use crate::record::{Condition, FieldAt, FieldDef, FieldSource, IndexDef, IndexKind, Schema};
+use crate::record::{Condition, FieldAt, FieldDef, FieldSource, IndexDef, IndexKind, Schema, by_number};
 use crate::user_code;
 use memdex_query::value::{Value, ValueRef, encode_parts, narrow_bits};
 
 /// An index's declaration, bound to a schema.
 pub(crate) struct IndexShape {
     pub(crate) def: IndexDef,
-    pub(crate) fields: Vec<(FieldAt, FieldDef)>,
+    /// The definition of a field is `None` for an undeclared path.
+    pub(crate) fields: Vec<(FieldAt, Option<FieldDef>)>,
     pub(crate) condition: Option<Condition>,
 }
 
@@ -20,7 +21,7 @@ pub(crate) enum Entry<'a> {
     Absent,
     /// One value, which may be missing.
     One(ValueRef<'a>),
-    /// The values of a field of many: canonical, ascending, each once.
+    /// The values of a field of many: canonical, ascending, each once. Numbers at an undeclared path have one form.
     Many(Vec<ValueRef<'a>>),
     /// Several fields together, encoded in their order; `complete` if none is missing.
     Tuple { bytes: Vec<u8>, complete: bool },
@@ -29,28 +30,36 @@ pub(crate) enum Entry<'a> {
 impl IndexShape {
     /// For a declaration that the schema has checked.
     pub(crate) fn new(def: IndexDef, schema: &Schema) -> Self {
-        let fields = def.fields().iter().filter_map(|name| schema.find(name));
-        let fields = fields.map(|(at, field)| (at, field.clone())).collect();
+        let fields = def.fields().iter().filter_map(|name| match schema.find(name) {
+            Some((at, field)) => Some((at, Some(field.clone()))),
+            None => Some((schema.undeclared(name)?, None)),
+        });
+        let fields = fields.collect();
         let condition = def.condition().and_then(|when| Condition::new(def.name(), schema, when).ok());
         debug_assert_eq!(condition.is_some(), def.condition().is_some());
         IndexShape { def, fields, condition }
     }
 
-    /// Whether its only field has many values.
+    /// Whether its only field can have many values.
     pub(crate) fn is_many(&self) -> bool {
-        self.fields[0].1.is_many()
+        self.fields[0].1.as_ref().is_none_or(FieldDef::is_many)
+    }
+
+    /// Whether it is of an undeclared path, whose values can be of several kinds.
+    pub(crate) fn is_undeclared(&self) -> bool {
+        self.fields[0].1.is_none()
     }
 
     /// Whether it guarantees, for all records, that no two have the same value in this field.
     pub(crate) fn is_unique_of(&self, field: &str) -> bool {
-        let alone = matches!(&self.fields[..], [(_, only)] if only.name() == field);
+        let alone = matches!(&self.fields[..], [(_, Some(only))] if only.name() == field);
         self.def.kind() == IndexKind::Unique && alone && self.condition.is_none()
     }
 
     /// The only field, if it is the only one and has single values.
     pub(crate) fn single(&self) -> Option<&FieldDef> {
         match self.fields.as_slice() {
-            [(_, field)] if !field.is_many() => Some(field),
+            [(_, Some(field))] if !field.is_many() => Some(field),
             _ => None,
         }
     }
@@ -62,11 +71,11 @@ impl IndexShape {
             return Ok(Entry::Absent);
         }
         match self.fields.as_slice() {
-            [(at, field)] if !field.is_many() => Ok(Entry::One(self.checked(field, record.value_at(at))?)),
-            [(at, field)] => self.values(at, field, record),
+            [(at, Some(field))] if !field.is_many() => Ok(Entry::One(self.checked(field, record.value_at(at))?)),
+            [(at, field)] => self.values(at, field.as_ref(), record),
             several => {
                 let mut parts = Vec::with_capacity(several.len());
-                for (at, field) in several {
+                for (at, field) in several.iter().filter_map(|(at, field)| Some((at, field.as_ref()?))) {
                     parts.push(self.checked(field, record.value_at(at))?);
                 }
                 let complete = parts.iter().all(|part| !part.is_null());
@@ -75,18 +84,27 @@ impl IndexShape {
         }
     }
 
-    fn values<'a>(&self, at: &FieldAt, field: &FieldDef, record: &'a dyn FieldSource) -> Result<Entry<'a>, Cause> {
+    fn values<'a>(
+        &self,
+        at: &FieldAt,
+        field: Option<&FieldDef>,
+        record: &'a dyn FieldSource,
+    ) -> Result<Entry<'a>, Cause> {
+        let name = || at.undeclared().or(field.map(FieldDef::name)).unwrap_or_default().into();
         let (mut values, mut count) = (Vec::new(), 0_usize);
         record.values_at(at, &mut |value| {
             count += 1;
             if !value.is_null() && count <= MAX_FIELD_VALUES {
-                values.push(value.canonical());
+                values.push(if field.is_some() { value.canonical() } else { by_number(value) });
             }
         });
         if count > MAX_FIELD_VALUES {
-            return Err(Cause::TooManyValues { field: field.name().into(), values: count, limit: MAX_FIELD_VALUES });
+            return Err(Cause::TooManyValues { field: name(), values: count, limit: MAX_FIELD_VALUES });
         }
-        values.iter().try_for_each(|value| self.checked(field, *value).map(drop))?;
+        values.iter().try_for_each(|value| match field {
+            Some(field) => self.checked(field, *value).map(drop),
+            None => short(*value).map(drop).map_err(|bytes| too_long(name(), bytes)),
+        })?;
         values.sort_unstable();
         values.dedup();
         Ok(Entry::Many(values))
@@ -118,12 +136,16 @@ pub(crate) fn checked<'a>(field: &FieldDef, value: ValueRef<'a>) -> Result<Value
     if !announced || (field.fits_64_bits() && !value.is_null() && narrow_bits(value).is_none()) {
         return Err(wrong_kind(field, value));
     }
+    short(value).map_err(|bytes| too_long(field.name().into(), bytes))
+}
+
+/// The value, or the length of one that is longer than an index or a column allows.
+#[inline]
+fn short(value: ValueRef<'_>) -> Result<ValueRef<'_>, usize> {
     match value {
-        ValueRef::Str(s) if s.len() > MAX_INDEXED_BYTES => Err(too_long(field, s.len())),
-        ValueRef::Collated(collated) if collated.key().len() > MAX_INDEXED_BYTES => {
-            Err(too_long(field, collated.key().len()))
-        }
-        ValueRef::Bytes(b) if b.len() > MAX_INDEXED_BYTES => Err(too_long(field, b.len())),
+        ValueRef::Str(s) if s.len() > MAX_INDEXED_BYTES => Err(s.len()),
+        ValueRef::Collated(collated) if collated.key().len() > MAX_INDEXED_BYTES => Err(collated.key().len()),
+        ValueRef::Bytes(b) if b.len() > MAX_INDEXED_BYTES => Err(b.len()),
         _ => Ok(value),
     }
 }
@@ -134,8 +156,8 @@ fn wrong_kind(field: &FieldDef, value: ValueRef<'_>) -> Cause {
 }
 
 #[cold]
-fn too_long(field: &FieldDef, bytes: usize) -> Cause {
-    Cause::ValueTooLong { field: field.name().into(), bytes, limit: MAX_INDEXED_BYTES }
+fn too_long(field: String, bytes: usize) -> Cause {
+    Cause::ValueTooLong { field, bytes, limit: MAX_INDEXED_BYTES }
 }
 
 impl Entry<'_> {

@@ -51,16 +51,13 @@ impl Advisor<'_> {
         if field.is_as_written() {
             return None;
         }
-        if field.undeclared().is_some() {
-            return Some("a declared field with an index");
-        }
         let or_column = |with: &'static str, without| if self.lacks_column(field) { with } else { without };
         match test {
             Test::Range(..) => {
                 (!self.has(field, true)).then(|| or_column("an ordered index or a column", "an ordered index"))
             }
-            // No index of a field with many values answers these.
-            Test::Has(_) => None,
+            Test::Has(test) => self.what(field, test),
+            Test::Text(_) if field.undeclared().is_some() => Some("a declared field with a column"),
             Test::Ne(_) | Test::Text(_) => self.lacks_column(field).then_some("a column"),
             Test::Eq(_) | Test::In(_) | Test::IsNull | Test::Any(_) | Test::All(_) | Test::HasNone => {
                 (!self.has(field, false)).then(|| or_column("an index or a column", "an index"))

@@ -66,8 +66,7 @@ impl<'a> Planner<'a> {
             Condition::Nothing => Some(self.exact(Step::nothing())),
             Condition::Or(parts) => self.any(condition, parts),
             Condition::Not(part) => self.opposite(part),
-            Condition::Undeclared(..) | Condition::Element(..) => None,
-            Condition::And(_) | Condition::Test(..) => {
+            Condition::And(_) | Condition::Test(..) | Condition::Undeclared(..) | Condition::Element(..) => {
                 self.every(condition, condition.conjuncts(), (self.total, cost::SCAN))
             }
         }
@@ -151,8 +150,12 @@ impl<'a> Planner<'a> {
         let mut candidates = Vec::new();
         for (at, part) in parts.iter().enumerate() {
             match part {
-                Condition::Test(field, test) => {
+                Condition::Test(field, test) | Condition::Undeclared(field, test) => {
                     candidates.extend(self.of_test(field, test).map(|step| Candidate { step, answers: vec![at] }));
+                }
+                Condition::Element(list, condition) => {
+                    let step = |step| Candidate { step, answers: Vec::new() };
+                    candidates.extend(self.of_element(list, condition).into_iter().map(step));
                 }
                 other => candidates.extend(self.known(other).map(|Known { step, residual }| Candidate {
                     step,
@@ -242,6 +245,32 @@ impl<'a> Planner<'a> {
         by_indexes.chain(self.of_column(field, test)).collect::<Vec<_>>().into_iter()
     }
 
+    /// Steps whose rows include every record with a matching element: the element's values are among those of the whole list.
+    fn of_element(&self, list: &FieldAt, condition: &Condition) -> Vec<Step> {
+        let schema = &self.table.schema;
+        let within = |field: &FieldAt| Some(format!("{}.{}", list.path()?.name, field.path()?.name));
+        let of_part = |part: &Condition| -> Vec<Step> {
+            match part {
+                Condition::Test(field, test) | Condition::Undeclared(field, test)
+                    if !field.is_as_written() && !matches!(test, Test::HasNone | Test::IsNull) =>
+                {
+                    let Some(name) = within(field) else { return Vec::new() };
+                    let at = match schema.find(&name) {
+                        Some((at, def)) => def.is_many().then_some(at),
+                        None => schema.undeclared(&name),
+                    };
+                    at.map_or(Vec::new(), |at| self.of_test(&at, test).collect())
+                }
+                Condition::Element(inner, condition) => {
+                    let inner = within(inner).and_then(|name| schema.undeclared(&name));
+                    inner.map_or(Vec::new(), |inner| self.of_element(&inner, condition))
+                }
+                _ => Vec::new(),
+            }
+        };
+        condition.conjuncts().iter().flat_map(of_part).collect()
+    }
+
     /// The rows that match a test, among the rows of a single-field index; `None` if the index can't evaluate it.
     fn of_index(&self, index: &Arc<dyn Index>, test: &Test) -> Option<Step> {
         let step = |lookup| self.look_up(index, lookup);
@@ -255,6 +284,8 @@ impl<'a> Planner<'a> {
             }
             Test::All(values) if values.is_empty() => self.all(),
             Test::All(values) => step(Lookup::Every(values.clone())),
+            // Of a field of many values: one of them lies in the range.
+            Test::Has(test) if let Test::Range(..) = **test => return self.of_index(index, test),
             Test::Range(from, to) if index.shape.def.kind() == IndexKind::Ordered => {
                 step(Lookup::Range(from.clone(), to.clone()))
             }
@@ -351,7 +382,7 @@ impl<'a> Planner<'a> {
 /// The tests of a field among parts, with their positions.
 fn tests_of<'p>(parts: &'p [Condition], field: &'p FieldAt) -> impl Iterator<Item = (usize, &'p Test)> {
     parts.iter().enumerate().filter_map(move |(at, part)| match part {
-        Condition::Test(of, test) if of == field => Some((at, test)),
+        Condition::Test(of, test) | Condition::Undeclared(of, test) if of == field => Some((at, test)),
         _ => None,
     })
 }

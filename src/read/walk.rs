@@ -53,7 +53,10 @@ pub(super) fn plans(
 ) -> Vec<WalkPlan> {
     let order = top.order.effective(&table.schema, |field| is_constant(condition, field));
     let planner = Planner::new(table, chooser);
-    let ordered = planner.indexes.iter().filter(|index| index.shape.def.kind() == IndexKind::Ordered);
+    let ordered = planner.indexes.iter().filter(|index| {
+        // A record is in an index of many values once for each.
+        index.shape.def.kind() == IndexKind::Ordered && !index.shape.is_many()
+    });
     ordered.filter_map(|index| plan(&planner, index, condition, top, &order, matches)).collect()
 }
 
@@ -87,9 +90,9 @@ fn plan(
     }
     let alone = shape.fields.len() == 1;
     let descending = order.fields.first()?.descending;
-    let in_place = |(sort, (field, def)): &(&SortField, &(FieldAt, FieldDef))| {
+    let in_place = |(sort, (field, def)): &(&SortField, &(FieldAt, Option<FieldDef>))| {
         // Several fields together have missing values in their order, as the least.
-        let nulls = alone || !def.is_nullable() || sort.nulls_first != sort.descending;
+        let nulls = alone || !is_nullable(def) || sort.nulls_first != sort.descending;
         sort.at == *field && sort.descending == descending && nulls
     };
     let covers = order.fields.iter().zip(&shape.fields[prefix.len()..]).take_while(in_place).count();
@@ -114,7 +117,7 @@ fn plan(
     if range.is_some() && !alone && from == Bound::Unbounded {
         from = Bound::Excluded(vec![Value::NULL]);
     }
-    let mut nulls = (alone && range.is_none() && first_def.is_nullable()).then_some(if order.fields[0].nulls_first {
+    let mut nulls = (alone && range.is_none() && is_nullable(first_def)).then_some(if order.fields[0].nulls_first {
         Ordering::Less
     } else {
         Ordering::Greater
@@ -166,6 +169,10 @@ fn plan(
     let cost =
         2.0 * cost::LOOKUP + walked as f64 * cost::WALKED + evaluations + within.as_ref().map_or(0.0, |step| step.cost);
     Some(WalkPlan { index: index.clone(), spec, order: order.clone(), covers, nulls, within, residual, walked, cost })
+}
+
+fn is_nullable(field: &Option<FieldDef>) -> bool {
+    field.as_ref().is_none_or(FieldDef::is_nullable)
 }
 
 /// Whether a value lies beyond another in the direction of a walk.

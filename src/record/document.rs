@@ -56,7 +56,7 @@ use std::str::FromStr;
 /// is checked on its own.
 ///
 /// # Other paths
-/// Queries may name any path. Conditions on undeclared paths have no index. They compare numbers as numbers, so that `eq(5)` finds
+/// Queries may name any path, and so may equality and ordered indexes. Conditions on undeclared paths compare numbers as numbers, so that `eq(5)` finds
 /// `5.0`; values of different JSON types are never equal, and neither is less than the other. All tests are allowed; a test of a single
 /// value (`eq`, `is_in`, ranges, text) matches if any value at the path does, `ne` if there are values and none is equal. `is_null`
 /// matches if there is no string, number or boolean at the path. [`elem_match`](crate::query::Predicate::elem_match) tests

@@ -30,6 +30,6 @@ pub(crate) use key_buffer::Lookup;
 pub(crate) use key_value::schema as key_value_schema;
 pub(crate) use memdex_query::schema::{
     Bound, BoundAggregate, Bucketer, Condition, FieldSource, Function, Level, Test, Values, bound, by_number,
-    order_of_all,
+    number_order, order_of_all,
 };
 pub(crate) use record::Access;

@@ -5,6 +5,7 @@ mod answers;
 mod elements;
 mod indexes;
 mod kinds;
+mod paths;
 mod searches;
 
 use memdex::error::{Cause, CollectionError, DocumentError, KeyError, QueryError, SchemaError};
@@ -294,8 +295,9 @@ fn schemas_are_checked_when_a_collection_is_opened() {
     };
     let id = || FieldDef::new("id", Kind::Str).key();
     assert_eq!(source(Schema::new([])), SchemaError::NoKey);
-    let unknown = source(Schema::new([id()]).with_index(IndexDef::equality("metadata.tags")));
-    assert_eq!(unknown.to_string(), "index \"metadata.tags\": the schema has no field \"metadata.tags\"; it has id");
+    let schema = Schema::new([]).with_index(IndexDef::equality("metadata.tags"));
+    let Err(CollectionError::Schema { source: unknown, .. }) = store.key_values::<()>("k", schema) else { panic!() };
+    assert_eq!(unknown.to_string(), "index \"metadata.tags\": the schema has no field \"metadata.tags\"; it has key");
     assert!(matches!(source(Schema::new([id(), id()])), SchemaError::DuplicateField { .. }));
     assert!(matches!(source(Schema::new([id().many()])), SchemaError::ListKey { .. }));
 

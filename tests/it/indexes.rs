@@ -437,7 +437,7 @@ fn an_invalid_index_is_refused_and_changes_nothing() {
         matches!(schema(IndexDef::equality("height")), SchemaError::UnknownField { field, .. } if field == "height")
     );
     assert!(matches!(schema(IndexDef::equality("team")), SchemaError::DuplicateIndex { .. }));
-    assert!(matches!(schema(IndexDef::ordered("tags").named("t")), SchemaError::ManyValues { .. }));
+    assert!(matches!(schema(IndexDef::unique("tags").named("t")), SchemaError::ManyValues { .. }));
     assert!(matches!(schema(IndexDef::equality(["team", "tags"])), SchemaError::ManyValues { .. }));
     assert!(matches!(schema(IndexDef::equality(["team", "team"])), SchemaError::RepeatedField { .. }));
     assert!(matches!(schema(IndexDef::equality(Vec::<String>::new())), SchemaError::EmptyIndex { .. }));

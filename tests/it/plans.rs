@@ -13,6 +13,7 @@ use std::cmp::Ordering;
 #[record(ordered(kind, amount))]
 #[record(ordered(place, at, name = "at_place"))]
 #[record(ordered(amount, name = "amounts_of_a", when = thing::KIND.eq("a")))]
+#[record(ordered(tags, name = "tags_in_order"))]
 struct Thing {
     #[record(key)]
     id: u32,
@@ -59,6 +60,7 @@ enum Ask {
     Level(f64),
     Note(&'static str),
     Tag(u16),
+    TagAbove(u16),
     Id(Vec<u32>),
     Not(Box<Ask>),
     Both(Vec<Ask>),
@@ -79,6 +81,7 @@ impl Ask {
             Ask::Level(above) => thing.level > *above,
             Ask::Note(note) => thing.note.as_deref() == Some(note),
             Ask::Tag(tag) => thing.tags.contains(tag),
+            Ask::TagAbove(tag) => thing.tags.iter().any(|own| own > tag),
             Ask::Id(of) => of.contains(&thing.id),
             Ask::Not(part) => !part.holds(thing),
             Ask::Both(parts) => parts.iter().all(|part| part.holds(thing)),
@@ -101,6 +104,7 @@ impl Ask {
             Ask::Level(above) => field("level").gt(*above),
             Ask::Note(note) => field("note").eq(*note),
             Ask::Tag(tag) => field("tags").contains(*tag),
+            Ask::TagAbove(tag) => field("tags").gt(*tag),
             Ask::Id(of) => field("id").is_in(of.iter().copied()),
             Ask::Not(part) => !part.predicate(),
             Ask::Both(parts) => Predicate::all_of(parts.iter().map(Ask::predicate)),
@@ -120,6 +124,7 @@ impl Ask {
             2 => (-3..6_i32).prop_map(|half| Ask::Level(f64::from(half) / 2.0)),
             1 => letter(&["a", "e"]).prop_map(Ask::Note),
             1 => (0..5_u16).prop_map(Ask::Tag),
+            1 => (0..4_u16).prop_map(Ask::TagAbove),
             1 => prop::collection::vec(0..80_u32, 1..9).prop_map(Ask::Id),
         ];
         leaf.prop_recursive(3, 8, 3, |inner| {

@@ -65,7 +65,7 @@ use syn::{DeriveInput, Error, parse_macro_input};
 /// | `#[record(key)]` | the key, or one of its parts in the order of declaration; at least one field must have it; it can't be an `Option` or a list. A lookup takes a tuple of up to eight parts |
 /// | `#[record(index)]` | an equality index |
 /// | `#[record(unique)]` | a unique index: no two records have the same value; records without a value are exempt |
-/// | `#[record(ordered)]` | an ordered index, for equality and ranges |
+/// | `#[record(ordered)]` | an ordered index, for equality and ranges; of a field of many values, for ranges that one value lies in |
 /// | `#[record(ordered, nan_last)]` | for a float: ordered indexes accept NaN and sort it last, instead of refusing it |
 /// | `#[record(column)]` | a column: the values are stored side by side, so that a scan reads no records; with or without an index. Floats, `bool`, `char`, dates and integers that fit an `i64` take up to nine bytes a record; other types four, and a dictionary of the distinct values |
 /// | `#[record(nested)]` | a struct with [`Nested`](macro@Nested), or an `Option`, `Vec` or `Box` of one, whose fields queries can name |

@@ -5,9 +5,10 @@ use super::super::walk::{Walk, WalkSpec};
 use super::cursor::Cursor;
 use super::key::IndexKey;
 use super::leaves::Leaves;
+use super::mixed;
 use super::position::KeyRange;
 use crate::rowset::{Collector, Row, RowSet};
-use crate::sync::RwLock;
+use crate::sync::{AtomicU64, Ordering::SeqCst, RwLock};
 use memdex_query::value::{Value, ValueRef};
 use std::ops::Bound;
 use std::slice;
@@ -17,11 +18,18 @@ pub(super) struct OrderedIndex<K> {
     pub(super) leaves: Leaves<K>,
     /// The rows without a value, in an index of one field. In a tuple, a missing value has its place before all others.
     pub(super) null: RwLock<RowSet>,
+    /// How many entries the leaves have. Written under the commit lock.
+    entries: AtomicU64,
 }
 
 impl<K: IndexKey> OrderedIndex<K> {
     pub(super) fn new(head: IndexHead) -> Self {
-        OrderedIndex { head, leaves: Leaves::new(), null: RwLock::new(RowSet::new()) }
+        OrderedIndex { head, leaves: Leaves::new(), null: RwLock::new(RowSet::new()), entries: AtomicU64::new(0) }
+    }
+
+    /// Under the commit lock.
+    pub(super) fn count_entries(&self, added: u64, removed: u64) {
+        self.entries.store(self.entries.load(SeqCst) + added - removed, SeqCst);
     }
 
     /// The keys with these values in their first fields, and in the next one a value between bounds. A missing value lies between
@@ -35,7 +43,16 @@ impl<K: IndexKey> OrderedIndex<K> {
 
     fn equal(&self, value: ValueRef<'_>) -> KeyRange<K> {
         let value = value.to_value();
-        self.key_range(&[], Some((Bound::Included(&value), Bound::Included(&value))))
+        self.between(Bound::Included(&value), Bound::Included(&value))
+    }
+
+    /// The keys of values between bounds, in an index of one field.
+    fn between(&self, from: Bound<&Value>, to: Bound<&Value>) -> KeyRange<K> {
+        if self.head.shape.is_undeclared() {
+            let (from, to) = mixed::range(from, to);
+            return K::range(&[], from.as_ref().map(|parts| &parts[..]), to.as_ref().map(|parts| &parts[..]));
+        }
+        self.key_range(&[], Some((from, to)))
     }
 
     fn rows_within(&self, range: KeyRange<K>) -> RowSet {
@@ -47,7 +64,7 @@ impl<K: IndexKey> OrderedIndex<K> {
 
     /// How many entries the leaves have.
     fn entries(&self) -> usize {
-        self.head.records().saturating_sub(self.null.read().len())
+        self.entries.load(SeqCst) as usize
     }
 }
 
@@ -68,7 +85,7 @@ impl<K: IndexKey> Index for OrderedIndex<K> {
     }
 
     fn range(&self, from: Bound<&Value>, to: Bound<&Value>) -> Option<RowSet> {
-        Some(self.rows_within(K::range(&[], from.map(slice::from_ref), to.map(slice::from_ref))))
+        Some(self.rows_within(self.between(from, to)))
     }
 
     fn prefix_range(&self, prefix: &[ValueRef<'_>], next: Option<(Bound<&Value>, Bound<&Value>)>) -> Option<RowSet> {
@@ -76,7 +93,7 @@ impl<K: IndexKey> Index for OrderedIndex<K> {
     }
 
     fn walk(&self, spec: WalkSpec) -> Option<Box<dyn Walk + '_>> {
-        if !spec.fits(self.head.shape.fields.len()) {
+        if !spec.fits(self.head.shape.fields.len()) || self.head.shape.is_many() {
             return None;
         }
         let cursor = Cursor::new(walk_range(&spec), spec.descending);
@@ -86,7 +103,7 @@ impl<K: IndexKey> Index for OrderedIndex<K> {
     fn estimate_range(&self, sought: &Sought<'_>) -> Option<usize> {
         let fields = self.head.shape.fields.len();
         let range = match sought {
-            Sought::Range(from, to) => self.key_range(&[], Some((*from, *to))),
+            Sought::Range(from, to) => self.between(*from, *to),
             Sought::Prefix(prefix, next) if prefix.len() <= fields => self.key_range(prefix, *next),
             Sought::Walk(spec) if spec.fits(fields) => walk_range(spec),
             _ => return None,

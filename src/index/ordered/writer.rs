@@ -2,23 +2,24 @@
 
 use super::super::audit::{AuditRows, Findings, IndexAudit};
 use super::super::catalog::Listing;
-use super::super::changes::{ABSENT, Move, Moves, NULL, StagedRefs};
+use super::super::changes::{Move, Moves, NULL, StagedRefs};
 use super::super::entries::{each_move, stage_entries};
 use super::super::maintain::{Maintain, Role, StagedRecords};
 use super::super::read::{Index, IndexHead};
 use super::super::shape::Entry;
 use super::index::OrderedIndex;
-use super::key::{IndexKey, KeyMemory, has_key};
+use super::key::IndexKey;
 use super::leaf::Edit;
+use super::memory::{KeyMemory, ListMemory, NarrowMemory, WideMemory, has_key};
 use super::position::Position;
 use crate::rowset::{Row, RowSet};
 use crate::sync::Arc;
 use memdex_query::value::Key;
 use std::ops::ControlFlow;
 
-pub(super) struct OrderedWriter<K: IndexKey> {
+pub(super) struct OrderedWriter<K, M> {
     index: Arc<OrderedIndex<K>>,
-    memory: K::Memory,
+    memory: M,
     /// Where upkeep continues; `None` is the first leaf.
     tidy_from: Option<Position<K>>,
 }
@@ -26,14 +27,16 @@ pub(super) struct OrderedWriter<K: IndexKey> {
 /// An ordered index with the keys that its fields need.
 pub(crate) fn ordered(head: IndexHead) -> Box<dyn Maintain> {
     match head.shape.single() {
-        Some(field) if field.fits_64_bits() => Box::new(OrderedWriter::<u64>::new(head)),
-        _ => Box::new(OrderedWriter::<Key>::new(head)),
+        Some(field) if field.fits_64_bits() => Box::new(OrderedWriter::<u64, NarrowMemory>::new(head)),
+        None if head.shape.is_many() => Box::new(OrderedWriter::<Key, ListMemory>::new(head)),
+        _ => Box::new(OrderedWriter::<Key, WideMemory>::new(head)),
     }
 }
 
-impl<K: IndexKey> OrderedWriter<K> {
+impl<K: IndexKey, M: KeyMemory<K>> OrderedWriter<K, M> {
     fn new(head: IndexHead) -> Self {
-        OrderedWriter { index: Arc::new(OrderedIndex::new(head)), memory: K::Memory::default(), tidy_from: None }
+        let memory = M::new(&head.shape);
+        OrderedWriter { index: Arc::new(OrderedIndex::new(head)), memory, tidy_from: None }
     }
 }
 
@@ -42,7 +45,7 @@ const TIDY_LEAVES: usize = 8;
 /// The work of joining or packing a leaf.
 const LEAF_WORK: usize = 16;
 
-impl<K: IndexKey> Maintain for OrderedWriter<K> {
+impl<K: IndexKey, M: KeyMemory<K>> Maintain for OrderedWriter<K, M> {
     fn name(&self) -> &str {
         self.index.head.name()
     }
@@ -52,7 +55,7 @@ impl<K: IndexKey> Maintain for OrderedWriter<K> {
     }
 
     fn width(&self) -> usize {
-        K::Memory::WIDTH
+        M::WIDTH
     }
 
     fn list(&self, listing: &mut Listing) {
@@ -62,9 +65,8 @@ impl<K: IndexKey> Maintain for OrderedWriter<K> {
     fn stage(&mut self, records: &mut dyn StagedRecords, refs: &mut StagedRefs<'_>) -> ControlFlow<()> {
         let OrderedWriter { index, memory, .. } = self;
         memory.clear();
-        stage_entries(&index.head.shape, records, refs, |_, entry, old, new| match K::of_entry(entry) {
-            Some(key) => memory.stage(key, old.map(|(_, refs)| refs), new),
-            None => new[0] = if matches!(entry, Entry::Absent) { ABSENT } else { NULL },
+        stage_entries(&index.head.shape, records, refs, |_, entry, old, new| {
+            memory.stage(entry, old.map(|(_, refs)| refs), new);
         })
     }
 
@@ -83,14 +85,13 @@ impl<K: IndexKey> Maintain for OrderedWriter<K> {
             }
             from_null.extend(old.filter(|refs| refs[0] == NULL).map(|_| row));
             to_null.extend(new.filter(|refs| refs[0] == NULL).map(|_| row));
-            for (refs, insert) in [(old, false), (new, true)] {
-                let Some(refs) = refs.filter(|refs| has_key(refs)) else { continue };
-                edits.extend(memory.key(refs).map(|key| Edit { at: (key, row), insert }));
-                freed.extend((K::Memory::IS_NUMBERED && !insert).then_some(refs));
-            }
+            memory.each_change(old, new, |key, insert| edits.push(Edit { at: (key, row), insert }));
+            freed.extend(old.filter(|refs| has_key(refs)));
         });
         edits.sort_unstable();
         index.leaves.apply(&edits);
+        let inserts = edits.iter().filter(|of| of.insert).count() as u64;
+        index.count_entries(inserts, edits.len() as u64 - inserts);
         let bytes = &index.leaves.bytes;
         let key_bytes = |insert| edits.iter().filter(|of| of.insert == insert).map(|of| of.at.0.heap_bytes()).sum();
         bytes.change(key_bytes(false), key_bytes(true));
@@ -129,11 +130,9 @@ impl<K: IndexKey> Maintain for OrderedWriter<K> {
             null.iter().for_each(|row| visit(row, None));
             0
         };
-        let is_of = |entry: &Entry<'_>, key: &Option<K>| {
-            !matches!(entry, Entry::Absent | Entry::Many(_)) && K::of_entry(entry) == *key
-        };
+        let is_of = |entry: &Entry<'_>, key: &Option<K>| self.memory.is_of(entry, key.as_ref());
         let is_remembered = |refs: &[u32], key: &Option<K>| match key {
-            Some(key) => has_key(refs) && self.memory.key(refs).as_ref() == Some(key),
+            Some(key) => self.memory.has(refs, key),
             None => refs[0] == NULL,
         };
         let audit = IndexAudit { each: &each, is_of: &is_of, is_remembered: &is_remembered };

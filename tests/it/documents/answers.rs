@@ -178,12 +178,17 @@ proptest! {
         let typed = store.collection::<Payment>("typed").unwrap();
         let documents = store.documents("documents", schema()).unwrap();
         let key_values = store.key_values::<()>("key_values", schema()).unwrap();
-        // Declares only the key. Every other field is an undeclared path with one or many values.
-        let open = store.documents("open", Schema::new([FieldDef::new("id", Kind::Int).key()])).unwrap();
+        // Declare only the key. Every other field is an undeclared path with one or many values.
+        let key = || Schema::new([FieldDef::new("id", Kind::Int).key()]);
+        let open = store.documents("open", key()).unwrap();
+        let of_paths = ["status", "tags", "grade", "items.price"].map(IndexDef::equality).into_iter();
+        let of_paths = of_paths.chain(["amount", "score", "user.city", "items.price"].map(|name| IndexDef::ordered(name).named(format!("order of {name}"))));
+        let indexed = store.documents("indexed", of_paths.fold(key(), Schema::with_index)).unwrap();
         store.commit(|batch| payments.iter().try_for_each(|payment| {
             let document = Document::of(payment).unwrap();
             batch.store(&documents, document.clone())?;
-            batch.store(&open, document)?;
+            batch.store(&open, document.clone())?;
+            batch.store(&indexed, document)?;
             batch.store(&key_values, key_value(payment))?;
             batch.store(&typed, payment.clone())
         })).unwrap();
@@ -192,6 +197,7 @@ proptest! {
             prop_assert_eq!(&answer(&documents, predicate), &expected, "documents: {:?}", predicate);
             prop_assert_eq!(&answer(&key_values, predicate), &expected, "key/values: {:?}", predicate);
             prop_assert_eq!(&answer(&open, predicate), &expected, "undeclared: {:?}", predicate);
+            prop_assert_eq!(&answer(&indexed, predicate), &expected, "undeclared, with indexes: {:?}", predicate);
         }
         store.verify().unwrap();
     }

@@ -5,7 +5,7 @@ use memdex::error::{CriteriaError, QueryError};
 use memdex::limits::MAX_PREDICATE_DEPTH;
 use memdex::query::Predicate;
 use memdex::schema::Collation;
-use memdex::{Collection, Document, FieldDef, Json, Kind, Nested, Record, Schema, Store, field, json};
+use memdex::{Collection, Document, FieldDef, IndexDef, Json, Kind, Nested, Record, Schema, Store, field, json};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -85,7 +85,12 @@ fn one_element_must_match_all_criteria() {
 
 #[test]
 fn an_index_below_the_list_narrows_the_documents() {
-    let orders = Store::new().documents("Order", declared()).unwrap();
+    for schema in [declared(), undeclared().with_index(IndexDef::equality("items.sku"))] {
+        narrows(&Store::new().documents("Order", schema).unwrap());
+    }
+}
+
+fn narrows(orders: &Collection<Document>) {
     for id in 0..200 {
         let items = json!([{ "sku": format!("s{id}"), "qty": id }, { "sku": "all", "qty": 1 }]);
         orders.store(document(json!({ "id": id.to_string(), "items": items }))).unwrap();
@@ -93,7 +98,7 @@ fn an_index_below_the_list_narrows_the_documents() {
     let one = Predicate::elem_match("items", field("sku").eq("s7") & field("qty").ge(5));
     let explanation = orders.find(one.clone()).explain().unwrap().to_string();
     assert!(explanation.contains("items.sku"), "{explanation}");
-    assert_eq!(keys(&orders, one), ["7"]);
+    assert_eq!(keys(orders, one), ["7"]);
     let text = orders.find(field("items.sku").eq("s7")).explain().unwrap().to_string();
     assert_eq!(
         text.lines().next(),
@@ -296,17 +301,21 @@ proptest! {
         let open = store.documents("open", undeclared()).unwrap();
         let schema = declared();
         let indexed = store.documents("indexed", schema).unwrap();
+        let paths = store.documents("paths", undeclared().with_index(IndexDef::equality("items.sku"))
+            .with_index(IndexDef::ordered("items.price")).with_index(IndexDef::ordered("items.parts.n"))).unwrap();
         let bodies: Vec<Json> =
             (0..).zip(bodies).map(|(id, items): (u32, _)| json!({ "id": id.to_string(), "items": items })).collect();
         for body in &bodies {
             open.store(document(body.clone())).unwrap();
             indexed.store(document(body.clone())).unwrap();
+            paths.store(document(body.clone())).unwrap();
         }
         for test in tests {
             let mut expected: Vec<&str> =
                 bodies.iter().filter(|body| test.holds(body)).map(|body| body["id"].as_str().unwrap()).collect();
             expected.sort_unstable();
             prop_assert_eq!(keys(&open, test.predicate()), expected.clone(), "{:?}", test);
+            prop_assert_eq!(keys(&paths, test.predicate()), expected.clone(), "with indexes of undeclared paths: {:?}", test);
             match indexed.find(test.predicate()).count() {
                 Ok(_) => prop_assert_eq!(keys(&indexed, test.predicate()), expected, "indexed: {:?}", test),
                 Err(error) => prop_assert!(matches!(error, QueryError::WrongKind { .. }), "{}", error),

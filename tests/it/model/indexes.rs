@@ -82,7 +82,7 @@ impl Def {
             ("EmptyIndex", self.names::<R>().is_empty()),
             ("UnknownField", self.flaw == Some(Flaw::UnknownField)),
             ("RepeatedField", self.flaw == Some(Flaw::RepeatedField) && !self.fields.is_empty()),
-            ("ManyValues", many && (self.names::<R>().len() > 1 || self.kind != IndexKind::Equality)),
+            ("ManyValues", many && (self.names::<R>().len() > 1 || self.kind == IndexKind::Unique)),
             ("Condition", self.flaw == Some(Flaw::Condition)),
         ];
         faults.into_iter().filter(|(_, there)| *there).map(|(name, _)| name).collect()
@@ -96,7 +96,13 @@ impl Def {
 
     /// The field for which the index can't order the record.
     pub(super) fn unordered<R: Subject>(&self, record: &R) -> Option<&'static str> {
-        let is_nan = |value: &Val| matches!(value, Val::Float(x) if x.is_nan());
+        fn is_nan(value: &Val) -> bool {
+            match value {
+                Val::Float(x) => x.is_nan(),
+                Val::Many(values) => values.iter().any(is_nan),
+                _ => false,
+            }
+        }
         let values = self.values(record).filter(|_| self.kind == IndexKind::Ordered)?;
         let at_fault = self.fields.iter().zip(&values).filter(|(_, value)| is_nan(value));
         at_fault.map(|(at, _)| R::FIELDS[*at]).find(|name| !R::NAN_LAST.contains(name))
@@ -218,7 +224,7 @@ pub(super) fn any_plan<R: Subject>() -> BoxedStrategy<Plan> {
         let many = R::MANY.contains(&name);
         let kind = match name {
             "isbn" => prop_oneof![1 => Just(IndexKind::Unique), 1 => any_kind()].boxed(),
-            _ if many => Just(IndexKind::Equality).boxed(),
+            _ if many => any_kind().prop_map(no_unique).boxed(),
             _ => prop_oneof![20 => any_kind().prop_map(no_unique), 1 => Just(IndexKind::Unique)].boxed(),
         };
         (proptest::option::weighted(0.3, kind), any::<bool>().prop_map(move |column| column && !many))

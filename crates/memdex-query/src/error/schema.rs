@@ -70,13 +70,14 @@ errors! {
             /// The most that is allowed.
             limit: usize,
         } => ("the schema has {fields} fields, the limit is {limit}: declare only those that you query"),
-        /// A column, or an index that takes single values only, on a field of many values.
+        /// A column, or an index that takes single values only, on a field of many values or an undeclared path of
+        /// documents, which can have many.
         ManyValues [field] {
             /// The part of the schema that takes single values only.
             what: &'static str,
         } => (
-            "field {field:?} has many values, but {what} takes single ones: only an equality index of this field and \
-             no other takes many"
+            "field {field:?} can have many values, but {what} takes single ones: an equality or an ordered index of \
+             this field and no other takes many; declare a path that has one value as such a field"
         ),
         /// Two indexes have the same name.
         DuplicateIndex [index] {} => ("two indexes are called {index:?}: choose another name for one"),

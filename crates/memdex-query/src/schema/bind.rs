@@ -102,28 +102,14 @@ impl Binder<'_> {
         })
     }
 
-    /// The condition that one element matches. Tests of declared fields are repeated for all elements together, so that an index
-    /// can answer them; but not tests of texts as they are written, which an index with a collation does not know.
+    /// The condition that one element matches.
     fn element(&self, name: &str, part: &Predicate) -> Result<Condition, QueryError> {
         let path = self.full(name);
         let Some(at) = self.schema.undeclared(name) else {
             return Err(QueryError::no_elements(self.collection, path));
         };
         let condition = Binder { element: Some(&path), ..*self }.bind(part)?;
-        let mut all = Vec::new();
-        if self.element.is_none() {
-            let condition = normal_form(condition.clone(), self.schema);
-            all.extend(condition.conjuncts().iter().filter_map(|part| {
-                let Condition::Test(field, test @ (Test::Any(_) | Test::All(_))) = part else { return None };
-                if field.is_as_written() {
-                    return None;
-                }
-                let (at, def) = self.schema.find(&format!("{path}.{}", field.path()?.name))?;
-                def.is_many().then(|| Condition::Test(at, test.clone()))
-            }));
-        }
-        all.push(Condition::Element(at, Box::new(condition)));
-        Ok(Condition::And(all))
+        Ok(Condition::Element(at, Box::new(condition)))
     }
 
     /// The name of a field in the schema.
@@ -220,8 +206,7 @@ impl Binder<'_> {
 
     fn fit(&self, field: &NamedField<'_>, value: &Value) -> Result<Fitted, QueryError> {
         let Some(def) = field.def else {
-            let operand = undeclared::operand(value).map(Fitted::Exact);
-            return operand.ok_or_else(|| QueryError::null_operand(self.collection, field.name));
+            return undeclared::fitted(value).ok_or_else(|| QueryError::null_operand(self.collection, field.name));
         };
         operand(self.collection, def, value)
     }

@@ -66,15 +66,19 @@ impl Schema {
             return Err(SchemaError::EmptyIndex { index: name() });
         }
         for (at, field) in index.fields().iter().enumerate() {
-            let Some((_, def)) = self.find(field) else {
-                let known = self.fields().iter().map(|field| field.name().to_owned()).collect();
-                return Err(SchemaError::UnknownField { index: name(), field: field.to_string(), known });
+            let is_many = match (self.find(field), self.undeclared(field)) {
+                (Some((_, def)), _) => def.is_many(),
+                (None, Some(_)) => true,
+                (None, None) => {
+                    let known = self.fields().iter().map(|field| field.name().to_owned()).collect();
+                    return Err(SchemaError::UnknownField { index: name(), field: field.to_string(), known });
+                }
             };
             if index.fields()[..at].contains(field) {
                 return Err(SchemaError::RepeatedField { index: name(), field: field.to_string() });
             }
-            if def.is_many() && (index.kind() != IndexKind::Equality || index.fields().len() > 1) {
-                let what = if index.fields().len() > 1 { "an index of several fields" } else { "such an index" };
+            if is_many && (index.kind() == IndexKind::Unique || index.fields().len() > 1) {
+                let what = if index.fields().len() > 1 { "an index of several fields" } else { "a unique index" };
                 return Err(SchemaError::ManyValues { what, field: field.to_string() });
             }
         }

@@ -13,7 +13,7 @@ pub enum Condition {
     Nothing,
     /// A test of a declared field.
     Test(FieldAt, Test),
-    /// A test of a path of documents that the schema does not declare, so that no index has it.
+    /// A test of a path of documents that the schema does not declare: it may have any number of values of any kind.
     Undeclared(FieldAt, Test),
     /// One element of a list in documents matches. The condition names fields of the element.
     Element(FieldAt, Box<Condition>),

@@ -131,19 +131,20 @@ impl IndexDef {
     }
 
     /// An index that answers equality. It is named like its field; for several fields, their names joined by `+`. A
-    /// field of many values must be its only field.
+    /// field of many values, or an undeclared path of documents, must be its only field.
     pub fn equality(fields: impl FieldNames) -> Self {
         IndexDef::new(IndexKind::Equality, fields)
     }
 
     /// An index that answers equality and refuses a second record with the same values. A record that lacks one of them
-    /// is exempt.
+    /// is exempt. Not for fields of many values.
     pub fn unique(fields: impl FieldNames) -> Self {
         IndexDef::new(IndexKind::Unique, fields)
     }
 
     /// An index that answers equality and ranges; for several fields, a range on the first one that has no equality
-    /// condition. Refuses NaN, except in fields that are [`nan_last`](crate::schema::FieldDef::nan_last).
+    /// condition. A field of many values, or an undeclared path of documents, must be its only field; then it has no
+    /// order of records, so that it does not serve sorted pages. Refuses NaN, except in fields that are [`nan_last`](crate::schema::FieldDef::nan_last).
     pub fn ordered(fields: impl FieldNames) -> Self {
         IndexDef::new(IndexKind::Ordered, fields)
     }

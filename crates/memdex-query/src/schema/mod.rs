@@ -31,5 +31,5 @@ pub use path::{FieldAt, Path, as_kind};
 pub use schema::{FieldDef, Schema};
 pub use source::FieldSource;
 pub use test::Test;
-pub use undeclared::{by_number, order_of_all};
+pub use undeclared::{by_number, number_order, order_of_all};
 pub use values::Values;

@@ -97,7 +97,8 @@ impl FieldDef {
         FieldDef { index: Some(IndexKind::Unique), ..self }
     }
 
-    /// Adds an ordered index. It answers what an equality index answers, and ranges. Not for a field of many values.
+    /// Adds an ordered index. It answers what an equality index answers, and ranges. For a field of many values a range
+    /// means that one of them lies in it; then the index has no order of records.
     ///
     /// Floats have one total order everywhere: by number from `-inf` to `inf`, then NaN. `-0.0` and `0.0` are one
     /// value, and so are all NaNs: NaN equals NaN and is greater than every number, as in PostgreSQL. As NaN is usually

@@ -20,6 +20,20 @@ pub(super) fn operand(value: &Value) -> Option<Value> {
     }
 }
 
+/// The place of such a value among those of a path; `None` for null. JSON has no decimals: one that is no float lies between two
+/// floats, or beyond 53 bits between two integers.
+pub(super) fn fitted(value: &Value) -> Option<Fitted> {
+    let operand = operand(value)?;
+    let kind = match operand.as_ref() {
+        ValueRef::Decimal(number) => {
+            let whole = number.units().unsigned_abs() / 10u128.pow(number.scale().into());
+            if whole < 1 << f64::MANTISSA_DIGITS { Kind::Float } else { Kind::Int }
+        }
+        _ => return Some(Fitted::Exact(operand)),
+    };
+    Fitted::new(operand.as_ref(), kind)
+}
+
 /// The one form of a number: an integer if it is one, otherwise a float if that is exact. So numbers are equal by value.
 pub fn by_number(value: ValueRef<'_>) -> ValueRef<'_> {
     match value {
@@ -40,6 +54,26 @@ pub fn by_number(value: ValueRef<'_>) -> ValueRef<'_> {
 const LEAST_INTEGER: f64 = i128::MIN as f64;
 /// The lowest float above all integers.
 const ABOVE_INTEGERS: f64 = -2.0 * LEAST_INTEGER;
+
+/// The number nearest to a number, and the distance from it: pairs in the order of the numbers. `None` for other values, and
+/// for a decimal that is no float. The value must have the one form of [`by_number`].
+pub fn number_order(value: ValueRef<'_>) -> Option<(f64, i128)> {
+    match value {
+        ValueRef::Float(x) => Some((x, 0)),
+        ValueRef::Int(n) => Some(nearest(n < 0, n.unsigned_abs().into())),
+        ValueRef::Int128(n) => Some(nearest(n < 0, n.unsigned_abs())),
+        ValueRef::UInt128(n) => Some(nearest(false, n)),
+        _ => None,
+    }
+}
+
+fn nearest(is_negative: bool, magnitude: u128) -> (f64, i128) {
+    let near = magnitude as f64;
+    // The float may be 2^128, which is 0 here. The distance is less than 2^75.
+    let integer = if near < ABOVE_INTEGERS { near as u128 } else { 0 };
+    let distance = magnitude.wrapping_sub(integer) as i128;
+    if is_negative { (-near, -distance) } else { (near, distance) }
+}
 
 /// The order of values of several kinds: numbers by value, all others in the order of kinds. It is total, as all kinds
 /// of numbers have the place of integers among the others.
@@ -126,6 +160,12 @@ mod tests {
                 assert_eq!(order_of_all(*a, *b), at.cmp(&bt), "{a} and {b}");
             }
         }
+        let places: Vec<_> = ascending.iter().filter_map(|value| number_order(by_number(*value))).collect();
+        assert_eq!(places.len(), ascending.len());
+        assert!(places.is_sorted_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)).is_lt()), "{places:?}");
+        assert_eq!(number_order(ValueRef::from(u64::MAX)), Some((2.0_f64.powi(64), -1)));
+        assert_eq!(number_order(ValueRef::from(-9_007_199_254_740_993_i64)), Some((-9_007_199_254_740_992.0, -1)));
+        assert_eq!(number_order(ValueRef::Str("1")), None);
         assert_eq!(by_number(ValueRef::Float(5.0)), ValueRef::from(5));
         assert_eq!(by_number(ValueRef::Float(-(2.0_f64.powi(127)))), ValueRef::from(i128::MIN));
         let decimal = |units, scale| ValueRef::Decimal(DecimalValue::new(units, scale).unwrap());
@@ -142,5 +182,16 @@ mod tests {
         assert!(by_kind.is_sorted_by(|a, b| order_of_all(*a, *b).is_lt()));
         assert_eq!(operand(&Value::from('é')), Some(Value::from("é")));
         assert_eq!(operand(&Value::NULL), None);
+        let range = |of: &str| {
+            let place = || Bound::Included(fitted(&Value::from(of.parse::<DecimalValue>().unwrap())).unwrap());
+            Fitted::range(place(), place())
+        };
+        let between = |low: Value, high: Value| Some((Bound::Excluded(low), Bound::Excluded(high)));
+        assert_eq!(range("0.1"), between(0.1_f64.next_down().into(), 0.1.into()));
+        assert_eq!(
+            range("9007199254740993.5"),
+            between(9_007_199_254_740_993_i64.into(), 9_007_199_254_740_994_i64.into())
+        );
+        assert_eq!(range("0.5"), Some((Bound::Included(0.5.into()), Bound::Included(0.5.into()))));
     }
 }
