@@ -215,12 +215,14 @@ fn an_ordered_index_of_many_values_answers_ranges() {
 fn an_index_is_built_while_documents_change() {
     let (store, notes) = notes();
     let body = |id: u64, round: u64| document(json!({ "id": id, "v": [id * 31 % 97, round] }));
-    (0..2_000).for_each(|id| drop(notes.store(body(id, 0)).unwrap()));
+    store.commit(|batch| (0..2_000).try_for_each(|id| batch.store(&notes, body(id, 0)))).unwrap();
     let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
         scope.spawn(|| {
             for round in 1..=40 {
-                (0..50).for_each(|n| drop(notes.store(body((round * 37 + n * 40) % 2_000, round)).unwrap()));
+                for n in 0..50 {
+                    notes.store(body((round * 37 + n * 40) % 2_000, round)).unwrap();
+                }
             }
             done.store(true, Ordering::SeqCst);
         });
