@@ -1,5 +1,6 @@
 //! Random queries over described fields; a seed determines them.
 
+use super::naive::folded;
 use memdex::aggregate::{DateUnit, Statistics};
 use memdex::query::{OrderBy, Predicate, TextOp, TextTest};
 use memdex::typing::{DecimalValue, ValueRef};
@@ -359,7 +360,7 @@ impl Generator {
                 let column = self.column_where(|column| !column.many);
                 let mut bounds = column.samples.clone();
                 let compared = |value: &Value| match value.as_str() {
-                    Some(text) if column.nocase => Value::from(text.to_lowercase()),
+                    Some(text) if column.nocase => Value::from(folded(text)),
                     _ => value.clone(),
                 };
                 bounds.sort_by_key(compared);

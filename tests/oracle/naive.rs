@@ -27,6 +27,21 @@ pub(super) enum Val {
     Decimal(i128),
 }
 
+/// Equal for characters that differ in case only: the lower case, as upper case and as lower case again. The upper case
+/// of `ı` is that of `i`, which differs from it.
+fn cases(c: char) -> String {
+    if c == 'ı' {
+        c.into()
+    } else {
+        c.to_lowercase().flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect()
+    }
+}
+
+/// The key of a text whose case is ignored. Its letters have cases of one character.
+pub(super) fn folded(text: &str) -> String {
+    text.chars().map(cases).collect()
+}
+
 /// Decimals are stored as integers in units of `10^-SCALE`.
 const SCALE: u32 = 6;
 
@@ -75,7 +90,7 @@ impl Val {
             (Val::Char(a), Val::Char(b)) => a.cmp(b),
             (Val::Text(a), Val::Text(b)) => a.as_bytes().cmp(b.as_bytes()),
             (Val::Folded(a), Val::Folded(b) | Val::Text(b)) | (Val::Text(a), Val::Folded(b)) => {
-                a.to_lowercase().as_bytes().cmp(b.to_lowercase().as_bytes())
+                folded(a).as_bytes().cmp(folded(b).as_bytes())
             }
             (Val::Bytes(a), Val::Bytes(b)) => a.cmp(b),
             (Val::Uuid(a), Val::Uuid(b)) => a.cmp(b),
@@ -311,6 +326,6 @@ fn matches_text(text: &str, test: &TextTest) -> bool {
         elements.push(Element::AnyRun);
     }
     let text: Vec<char> = text.chars().collect();
-    let same = |a: char, b: char| a == b || test.ignore_case && a.to_lowercase().eq(b.to_lowercase());
+    let same = |a: char, b: char| a == b || test.ignore_case && cases(a) == cases(b);
     matches_all(&elements, &text, &same)
 }

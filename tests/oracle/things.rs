@@ -113,7 +113,7 @@ fn samples(spec: &FieldSpec) -> Vec<Value> {
         "zone" => texts(&["a", "b", "B", "ä", "a\0"]),
         "number" => (0..60).map(Value::from).collect(),
         "name" | "tags" => texts(&["Ada", "ada", "Bob", "", "a%b", "a_b", "Zoë", "\u{1F6EB}", "a\0b"]),
-        "nick" | "groups" => texts(&["Ada", "ada", "ADA", "", "ÉA", "éa", "Zoë", "zoË", "x-y", "X-Y"]),
+        "nick" | "groups" => texts(&["Ada", "ada", "ADA", "", "ÉA", "éa", "Zoë", "zoË", "x-y", "X-Y", "ΑΣ", "ας"]),
         "amount" => [-250, -100, -99, -1, 0, 1, 7, 99, 100, 101, 500].map(Value::from).to_vec(),
         "big" => [i128::from(i64::MIN) - 5, -7, 0, 7, i128::from(u64::MAX), 1 << 100].map(Value::from).to_vec(),
         "price" => [-7.25, -0.0, 0.0, 0.1, 0.2, 0.3, 1e15, 2.5, 99.99].map(Value::from).to_vec(),

@@ -26,10 +26,10 @@ pub enum TextOp {
 
 /// A test of a string. A missing value never matches.
 ///
-/// A character is a Unicode scalar value. Case is ignored character by character: two are equal if
-/// [`char::to_lowercase`] is. So `É` equals `é` and `Σ` equals `σ`; `ß` does not equal `SS`, nor `ς` equal `σ`, since
-/// one character is never compared with several, and language rules do not apply. Strings are not normalized: an `é` of
-/// two characters does not equal one of one character.
+/// A character is a Unicode scalar value. Case is ignored character by character, by Unicode's simple case folding:
+/// `É` equals `é`, and `Σ` and `ς` equal `σ`. One character is never compared with several, so `ß` equals `ẞ`, but not
+/// `SS`. Language rules do not apply, so `İ` and `ı` equal themselves only. Strings are not normalized: an `é` of two
+/// characters does not equal one of one character.
 ///
 /// ```
 /// use memdex::field;
@@ -59,12 +59,13 @@ impl TextTest {
         TextTest { op, pattern: pattern.into(), ignore_case: true }
     }
 
-    /// The representative of all characters that are equal when case is ignored: the result of [`char::to_lowercase`],
-    /// or the character itself if the result has several characters. (Only `İ` has; it equals no other character.)
+    /// The representative of all characters that are equal when case is ignored, usually the lower case: the simple case
+    /// folding of Unicode (the statuses C and S of `CaseFolding.txt`).
     ///
     /// ```
     /// use memdex::query::TextTest;
     /// assert_eq!(['Ä', 'ä', '\u{212A}', 'ß'].map(TextTest::fold_case), ['ä', 'ä', 'k', 'ß']);
+    /// assert_eq!(['Σ', 'ς', 'ſ', 'İ', 'ı'].map(TextTest::fold_case), ['σ', 'σ', 's', 'İ', 'ı']);
     /// ```
     pub fn fold_case(c: char) -> char {
         fold_case(c)

@@ -1,5 +1,6 @@
 //! Collations: texts that count as equal although their characters differ, and their order.
 
+use super::fold::fold_case;
 use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt;
@@ -19,7 +20,8 @@ use std::fmt;
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum Collation {
-    /// Ignores case, character by character, as [`TextTest::fold_case`](crate::query::TextTest::fold_case) does. The key is the folded text.
+    /// Ignores case, character by character, by Unicode's simple case folding:
+    /// [`TextTest::fold_case`](crate::query::TextTest::fold_case). The key is the folded text.
     #[cfg_attr(feature = "serde", serde(rename = "nocase"))]
     NoCase,
 }
@@ -52,18 +54,6 @@ impl fmt::Display for Collation {
         f.write_str(match self {
             Collation::NoCase => "nocase",
         })
-    }
-}
-
-/// The representative of all characters that are equal when case is ignored.
-pub(crate) fn fold_case(c: char) -> char {
-    if c.is_ascii() {
-        return c.to_ascii_lowercase();
-    }
-    let mut lower = c.to_lowercase();
-    match (lower.next(), lower.next()) {
-        (Some(one), None) => one,
-        _ => c,
     }
 }
 

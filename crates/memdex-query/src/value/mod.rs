@@ -10,6 +10,7 @@ mod collation;
 mod decimal;
 mod entity_key;
 mod field_value;
+mod fold;
 mod from_text;
 mod from_value;
 mod heap_size;
@@ -29,11 +30,11 @@ mod timestamp;
 
 pub use any_key::AnyKey;
 pub use any_number::AnyNumber;
-pub(crate) use collation::fold_case;
 pub use collation::{Collated, Collation};
 pub use decimal::{DecimalError, DecimalValue};
 pub use entity_key::{EntityKey, EntityKeyError};
 pub use field_value::{Element, FieldValue, Many, Multi, Nullable, Number, Single, Text};
+pub(crate) use fold::fold_case;
 pub use from_value::{FromKey, FromValue};
 pub use heap_size::HeapSize;
 #[doc(hidden)]
