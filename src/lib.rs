@@ -62,6 +62,7 @@
 //! | `uuid` | no | `uuid::Uuid` in fields, `Store::uuid_v7` |
 //! | `jiff` | no | `jiff::Timestamp` and `jiff::civil::Date` in fields |
 //! | `rust_decimal` | no | `rust_decimal::Decimal` in fields |
+//! | `accents` | no | collations that ignore accents |
 //! | `time-zones` | no | date buckets in IANA time zones |
 //!
 //! # Promises

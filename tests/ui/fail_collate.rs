@@ -12,6 +12,8 @@ struct User {
     id: String,
     #[record(unique, collate = "de")]
     mail: String,
+    #[record(unique, collate = "nocase_noaccent")]
+    name: String,
     #[record(nested, collate = "nocase")]
     inner: Inner,
 }

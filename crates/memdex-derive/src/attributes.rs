@@ -167,10 +167,11 @@ impl Options {
     /// The variant of `Collation` that `collate` names.
     pub(crate) fn collate(&self, errors: &mut Errors) -> Option<Ident> {
         let name = self.text("collate")?;
-        if name.value() != "nocase" {
-            errors.add(name, format!("unknown collation {:?}; expected `nocase`", name.value()));
-        }
-        Some(Ident::new("NoCase", name.span()))
+        let variant = collation(&name.value(), cfg!(feature = "accents")).unwrap_or_else(|message| {
+            errors.add(name, message);
+            "NoCase"
+        });
+        Some(Ident::new(variant, name.span()))
     }
 
     /// The style that `rename_all` names.
@@ -182,6 +183,29 @@ impl Options {
             errors.add(name, format!("unknown style {:?}; expected one of {}", name.value(), known.join(", ")));
         }
         style
+    }
+}
+
+/// The names of collations, each with its variant of `Collation` and whether it ignores accents.
+const COLLATIONS: [(&str, &str, bool); 3] =
+    [("nocase", "NoCase", false), ("noaccents", "NoAccents", true), ("nocase_noaccents", "NoCaseNoAccents", true)];
+
+/// The variant of `Collation` with this name, or what is wrong with the name. `accents` tells whether the feature is
+/// enabled.
+fn collation(name: &str, accents: bool) -> std::result::Result<&'static str, String> {
+    match COLLATIONS.iter().find(|(known, ..)| *known == name) {
+        Some((.., true)) if !accents => {
+            Err(format!("the collation {name:?} needs the feature `accents` of memdex: enable it"))
+        }
+        Some((_, variant, _)) => Ok(variant),
+        None => {
+            let list = COLLATIONS.map(|(known, ..)| format!("`{known}`")).join(", ");
+            let mut message = format!("unknown collation {name:?}; expected one of {list}");
+            if let Some(similar) = closest(name, COLLATIONS.iter().map(|(known, ..)| *known)) {
+                message += &format!("; did you mean `{similar}`?");
+            }
+            Err(message)
+        }
     }
 }
 
@@ -200,5 +224,30 @@ pub(crate) fn refuse_generics(generics: &Generics, derive: &str, why: &str, erro
     if !generics.params.is_empty() {
         let message = format!("`{derive}` can't be derived for a generic type; {why}");
         errors.add(&generics.params, message);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn collations_have_names() {
+        let known = ["nocase", "noaccents", "nocase_noaccents"];
+        assert_eq!(known.map(|name| collation(name, true).unwrap()), ["NoCase", "NoAccents", "NoCaseNoAccents"]);
+        assert_eq!(
+            collation("noaccent", true).unwrap_err(),
+            "unknown collation \"noaccent\"; expected one of `nocase`, `noaccents`, `nocase_noaccents`; did you mean \
+             `noaccents`?"
+        );
+    }
+
+    #[test]
+    fn collations_without_accents_need_the_feature() {
+        assert_eq!(collation("nocase", false), Ok("NoCase"));
+        for name in ["noaccents", "nocase_noaccents"] {
+            let refused = collation(name, false).unwrap_err();
+            assert_eq!(refused, format!("the collation {name:?} needs the feature `accents` of memdex: enable it"));
+        }
     }
 }

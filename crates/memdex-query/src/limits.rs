@@ -4,7 +4,8 @@
 /// Longest key, in encoded bytes. A string of n bytes without NULs encodes to n + 1 bytes.
 pub const MAX_KEY_BYTES: usize = 4_096;
 
-/// Longest string or byte string, in bytes, that an index accepts. Longer values belong in a field without an index.
+/// Longest string or byte string, in bytes, that an index accepts. Longer values belong in a field without an index. In
+/// a field with a collation, the length of a string is that of its key.
 pub const MAX_INDEXED_BYTES: usize = 65_536;
 
 /// Most fields of one schema.

@@ -82,6 +82,11 @@ impl Sale {
     }
 }
 
+#[cfg(feature = "accents")]
+const OF_LABELS: Collation = Collation::NoCaseNoAccents;
+#[cfg(not(feature = "accents"))]
+const OF_LABELS: Collation = Collation::NoCase;
+
 impl Record for Sale {
     type Key = u32;
 
@@ -102,7 +107,7 @@ impl Record for Sale {
             FieldDef::of::<Vec<i64>>("marks"),
             FieldDef::of::<Vec<f64>>("grades"),
             FieldDef::of::<Option<String>>("name").collate(Collation::NoCase),
-            FieldDef::of::<Vec<String>>("labels").collate(Collation::NoCase),
+            FieldDef::of::<Vec<String>>("labels").collate(OF_LABELS),
         ];
         DECLARED.with_borrow(|(columns, indexes)| {
             Schema::new(fields.into_iter().enumerate().map(|(at, field)| {
@@ -141,7 +146,9 @@ impl Fields for Sale {
 
     fn compared(field: &str, value: &Value) -> Value {
         match value.as_str() {
-            Some(text) if ["name", "labels"].contains(&field) => text.to_lowercase().into(),
+            Some(text) if field == "name" => text.to_lowercase().into(),
+            Some(text) if field == "labels" && OF_LABELS == Collation::NoCase => text.to_lowercase().into(),
+            Some(text) if field == "labels" => text.to_lowercase().replace('é', "e").into(),
             _ => value.clone(),
         }
     }
@@ -192,7 +199,7 @@ pub(super) fn sale(id: u32, mut bits: u64) -> Sale {
         grades: (0..below(3)).map(|_| below(24) as f64 / 4.0).collect(),
         name: [None, Some("ab"), Some("aB"), Some("Ab"), Some("é"), Some("É"), Some("a name of More than 23 bytes")]
             [below(7) as usize],
-        labels: (0..below(4)).map(|_| ["x", "X", "y", "Y", "É"][below(5) as usize]).collect(),
+        labels: (0..below(4)).map(|_| ["x", "X", "y", "Y", "É", "e"][below(6) as usize]).collect(),
     }
 }
 

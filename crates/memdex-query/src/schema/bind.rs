@@ -148,8 +148,8 @@ impl Binder<'_> {
         Ok(if field.is_many() { field.of_many(test) } else { field.condition(test) })
     }
 
-    /// The condition of a text test. With a collation that ignores case, the field is compared by folded texts, which
-    /// suffices for a test that ignores case; all others compare the text as it is written.
+    /// The condition of a text test. With [`Collation::NoCase`], the field is compared by folded texts, which suffices for
+    /// a test that ignores case. All others compare the text as it is written.
     fn text_test(&self, name: &str, test: &TextTest) -> Result<Condition, QueryError> {
         let of = |field: &NamedField<'_>| self.text(field, test);
         match self.find(name)?.def.and_then(FieldDef::collation) {

@@ -131,8 +131,8 @@ impl FieldDef {
     /// the collation. Records keep their spelling.
     ///
     /// Tests of strings (`starts_with`, `like`, …) still compare characters as they are written, which only the
-    /// records know: they read records. Those that ignore case can use indexes and columns of a field with
-    /// [`Collation::NoCase`]. Groups by such a field, and its lowest, highest and most frequent value, show the lowest
+    /// records know: they read records, and accents count. Those that ignore case can use indexes and columns of a
+    /// field with [`Collation::NoCase`]. Groups by such a field, and its lowest, highest and most frequent value, show the lowest
     /// spelling by bytes among equal texts of their records, so they read records too; a materialized aggregate can't
     /// have them. Not for keys, nor for kinds other than strings.
     ///
@@ -466,13 +466,14 @@ impl fmt::Display for Schema {
         f.write_str("{ ")?;
         for (at, field) in self.fields.iter().enumerate() {
             f.write_str(if at == 0 { "" } else { ", " })?;
+            let collation = field.collate.map(|collation| collation.to_string()).unwrap_or_default();
             for (is_set, flag) in [
                 (field.key, "key"),
                 (field.index == Some(IndexKind::Equality), "index"),
                 (field.index == Some(IndexKind::Unique), "unique"),
                 (field.index == Some(IndexKind::Ordered), "ordered"),
                 (field.nan_last, "nan_last"),
-                (field.collate == Some(Collation::NoCase), "nocase"),
+                (field.collate.is_some(), &collation),
                 (field.column, "column"),
                 (field.required, "required"),
                 (field.skip_conflicts, "skip_conflicts"),

@@ -1,5 +1,7 @@
 //! Values of fields, the Rust types that they come from, and keys.
 
+#[cfg(feature = "accents")]
+mod accents;
 mod access;
 mod any_key;
 mod any_number;
