@@ -103,7 +103,7 @@ impl Statement<'_> {
     }
 
     pub(super) fn has_collation<T>(&self, field: &str, feature: &str) -> Result<T, SqlError> {
-        let help = "store the folded text in a field of its own";
+        let help = "store the key of the collation in a separate field";
         self.unsupported(format!("{feature} of a field with a collation"), Some(field), help)
     }
 

@@ -2,7 +2,7 @@
 
 use super::statement::Statement;
 use super::{Dialect, SqlError};
-use memdex_query::schema::{FieldDef, IndexDef, IndexKind, Schema};
+use memdex_query::schema::{Collation, FieldDef, IndexDef, IndexKind, Schema};
 
 /// Translates a [`Schema`] to SQL.
 pub trait SchemaToSql {
@@ -36,7 +36,8 @@ pub trait SchemaToSql {
     /// ```
     ///
     /// # Errors
-    /// [`SqlError::Schema`] if the schema is not valid, [`SqlError::Name`] if the dialect does not accept a name, and
+    /// [`SqlError::Schema`] if the schema is not valid, [`SqlError::Name`] if the dialect does not accept a name,
+    /// [`SqlError::Unsupported`] for a unique index of a field with a collation and any index of a field that ignores accents, and
     /// for conditions of indexes the errors of [`Query::to_sql`](crate::QueryToSql::to_sql).
     fn to_sql(&self, dialect: Dialect, table: &str) -> Result<Vec<String>, SqlError>;
 }
@@ -79,13 +80,23 @@ fn index_to_sql(schema: &Schema, dialect: Dialect, table: &str, index: &IndexDef
         if def.is_some_and(FieldDef::is_many) {
             return Ok(None);
         }
-        if index.kind() == IndexKind::Unique && def.is_some_and(|def| def.collation().is_some()) {
-            return Err(SqlError::Unsupported {
-                dialect,
-                feature: "a unique index of a field with a collation".to_owned(),
-                field: Some(name.to_string()),
-                help: "create it by hand, of an expression that folds case as you need it",
-            });
+        let unsupported = |feature: &str, help| SqlError::Unsupported {
+            dialect,
+            feature: feature.to_owned(),
+            field: Some(name.to_string()),
+            help,
+        };
+        match def.and_then(FieldDef::collation) {
+            Some(_) if index.kind() == IndexKind::Unique => {
+                let help = "create it by hand, of an expression that folds texts as you need it";
+                return Err(unsupported("a unique index of a field with a collation", help));
+            }
+            None | Some(Collation::NoCase) => {}
+            // No statement would use it, since equality is not translated either.
+            Some(_) => {
+                let help = "store the key of the collation in a separate field, and index that one";
+                return Err(unsupported("an index of a field that ignores accents", help));
+            }
         }
         // Nulls first, as in the orders of queries.
         let ordered = index.kind() == IndexKind::Ordered && def.is_some_and(FieldDef::is_nullable);

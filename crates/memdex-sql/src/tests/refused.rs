@@ -4,7 +4,7 @@ use super::super::SqlError;
 use super::*;
 use memdex_query::error::QueryError;
 use memdex_query::limits::{MAX_PAGE, MAX_PREDICATE_DEPTH};
-use memdex_query::query::{Bucket, Cursor, DateUnit, GroupBy, Metric, Statistics};
+use memdex_query::query::{Bucket, Cursor, DateUnit, GroupBy, Metric, OrderBy, Statistics};
 use memdex_query::value::Key;
 
 fn refusal(query: &Query, dialect: Dialect) -> SqlError {
@@ -239,4 +239,63 @@ fn names_are_quoted() {
     let long = Query::over(["t".repeat(64)]);
     assert!(long.to_sql(Dialect::Sqlite).is_ok());
     assert!(long.to_sql(Dialect::Postgres).unwrap_err().to_string().contains("63 bytes"));
+}
+
+/// No expression of both databases removes the accents of a text as memdex does.
+#[test]
+fn comparisons_that_ignore_accents_are_refused() {
+    let name = || field("name");
+    let count = || [Metric::count()];
+    let only_when = |predicate: Predicate| IndexDef::equality("id").named("some").when(predicate);
+    for collation in [Collation::NoAccents, Collation::NoCaseNoAccents] {
+        let plain = || FieldDef::new("name", Kind::Str).optional().collate(collation);
+        let schema = |def: FieldDef| Schema::new([FieldDef::new("id", Kind::Int).key(), def]);
+        for dialect in [Dialect::Sqlite, Dialect::Postgres] {
+            let of = |query: Query| query.to_sql(dialect.with(&schema(plain())));
+            for refused in [
+                query(name().eq("Zoe")),
+                query(!name().ne("Zoe")),
+                query(name().is_in(["Zoe", "Ada"])),
+                query(name().ge("Zoe")),
+                query(name().between("Ada", "Zoe")),
+                query(Predicate::All).order_by(OrderBy::ascending("name")),
+                query(Predicate::All).statistics(GroupBy::values("name").metrics(count())),
+                query(Predicate::All)
+                    .statistics(GroupBy::new([Bucket::ranges("name", [(Some("a"), None)])]).metrics(count())),
+                query(Predicate::All).statistics(Statistics::of([name().distinct()])),
+                query(Predicate::All).statistics(Statistics::of([name().min()])),
+                query(Predicate::All).statistics(Statistics::of([name().max()])),
+                query(Predicate::All).statistics(Statistics::of([Metric::count().filter(name().eq("Zoe"))])),
+            ] {
+                let error = of(refused.clone()).unwrap_err();
+                assert!(
+                    matches!(&error, SqlError::Unsupported { feature, field: Some(field), .. }
+                        if field == "name" && feature.ends_with("of a field with a collation")),
+                    "{refused:?}: {error}"
+                );
+            }
+            for index in [plain().index(), plain().unique(), plain().ordered()] {
+                let error = schema(index).to_sql(dialect, "User").unwrap_err();
+                assert!(
+                    matches!(&error, SqlError::Unsupported { field: Some(field), .. } if field == "name"),
+                    "{error}"
+                );
+            }
+            let compound = schema(plain()).with_index(IndexDef::ordered(["id", "name"]));
+            let error = compound.to_sql(dialect, "User").unwrap_err();
+            assert!(error.to_string().contains("an index of a field that ignores accents (field \"name\")"), "{error}");
+            assert!(schema(plain()).with_index(only_when(name().eq("Zoe"))).to_sql(dialect, "User").is_err());
+            // These compare the text as it is written.
+            for translated in [
+                name().is_null(),
+                name().starts_with("Zo"),
+                name().like("Zoë"),
+                name().eq_ignore_case("ZOË"),
+                name().contains_str_ignore_case("O"),
+            ] {
+                of(query(translated.clone())).unwrap_or_else(|error| panic!("{translated:?}: {error}"));
+            }
+            schema(plain()).with_index(only_when(name().is_null())).to_sql(dialect, "User").unwrap();
+        }
+    }
 }
