@@ -1,8 +1,8 @@
 //! Injected time: every time that the engine knows comes from one [`Clock`], so that a test can be its master.
 
-use crate::sync::{Arc, AtomicI64, Ordering, SignedStatsCounter};
+use crate::sync::{Arc, AtomicI64, Ordering, ProcessCell, SignedStatsCounter};
 use crate::user_code;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub(crate) use memdex_query::value::Timestamp;
 
@@ -14,13 +14,16 @@ pub trait Clock: Send + Sync + 'static {
     fn now(&self) -> Timestamp;
 }
 
-/// The operating system's clock.
+/// The operating system's clock: the wall time at the first call in this process, plus the time that has passed since by the
+/// monotonic clock. A step of the wall clock changes no lifetime.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
-        Timestamp::now()
+        static START: ProcessCell<(Instant, Timestamp)> = ProcessCell::new();
+        let (start, time) = START.get_or_init(|| (Instant::now(), Timestamp::now()));
+        *time + start.elapsed()
     }
 }
 
@@ -65,14 +68,52 @@ impl Clock for ManualClock {
 }
 
 /// The store's time: a [`Clock`] that never runs backwards.
+///
+/// While a commit [holds](Self::hold) it, the time of readers stands still at the time of the commit. So no reader that does not see the
+/// commit has a later time than the commit.
 pub(crate) struct SteadyClock {
     clock: Box<dyn Clock>,
     latest: AtomicI64,
+    /// The time of the commit that holds the clock.
+    held: AtomicI64,
+}
+
+/// The value of `held` if no commit holds the clock: no time is later.
+const NOT_HELD: i64 = i64::MAX;
+
+/// Holds the clock until it is dropped.
+pub(crate) struct Hold<'a> {
+    clock: &'a SteadyClock,
+    /// The time of the commit.
+    pub(crate) at: Timestamp,
+}
+
+impl Drop for Hold<'_> {
+    fn drop(&mut self) {
+        self.clock.held.store(NOT_HELD, Ordering::SeqCst);
+    }
 }
 
 impl SteadyClock {
     pub(crate) fn new(clock: Box<dyn Clock>) -> Self {
-        SteadyClock { clock, latest: AtomicI64::new(i64::MIN) }
+        SteadyClock { clock, latest: AtomicI64::new(i64::MIN), held: AtomicI64::new(NOT_HELD) }
+    }
+
+    /// Draws the time of a commit and holds the clock. Under the commit lock. Drop the hold after the publish.
+    ///
+    /// A reader draws its time before it looks at the hold. If it saw none, the commit's time is drawn later and is not earlier.
+    pub(crate) fn hold(&self) -> Hold<'_> {
+        self.held.store(self.now().as_micros(), Ordering::SeqCst);
+        let at = self.now();
+        self.held.store(at.as_micros(), Ordering::SeqCst);
+        Hold { clock: self, at }
+    }
+
+    /// The time of a reader.
+    #[inline]
+    pub(crate) fn for_reader(&self) -> Timestamp {
+        let now = self.now().as_micros();
+        Timestamp::from_micros(now.min(self.held.load(Ordering::SeqCst)))
     }
 
     /// The time now, never earlier than one given out before.

@@ -106,5 +106,11 @@ pub(crate) const UPKEEP_WORK: usize = 1;
 /// pays for the end of a long snapshot.
 pub(crate) const RECLAIM_SLICE: usize = 512;
 
+/// Most records that one commit removes because they have expired.
+pub(crate) const EXPIRED_A_COMMIT: usize = 100;
+
+/// The thread that removes expired records looks at the clock after this time.
+pub(crate) const LOOK_AT_CLOCK: Duration = Duration::from_millis(5);
+
 /// The largest heap size of one record that statistics of memory believe, in bytes: 128 TiB. It keeps sums from overflowing.
 pub(crate) const LARGEST_HEAP: usize = 1 << 47;

@@ -1,6 +1,9 @@
 //! The public entry point: the store, which connects its parts.
 
-use crate::clock::{Clock, SystemClock};
+mod builder;
+
+pub use builder::StoreBuilder;
+
 use crate::error::{CollectionError, Commit, QueryError, Refusal};
 use crate::keys::{KeyMakers, Sequence};
 use crate::latency::LatencyStats;
@@ -31,6 +34,19 @@ fn erased<R: Record>(engine: &Arc<Engine>, table: Arc<dyn AnyTable>) -> Box<dyn 
     }
 }
 
+/// Removes records that have expired, by at most one commit for each collection. Returns how many it was, and whether there may be more.
+fn remove_expired(engine: &Arc<Engine>) -> Result<(usize, bool), Refusal> {
+    let (mut records, mut more) = (0, false);
+    for Registered { table, erase, .. } in engine.registered_with_deadlines() {
+        if let Ok(collection) = erase(engine, table).downcast::<Arc<dyn AnyCollection>>() {
+            let (removed, left) = collection.remove_expired()?;
+            records += removed;
+            more |= left;
+        }
+    }
+    Ok((records, more))
+}
+
 /// An in-memory store: collections that share one sequence of commits. Cheap to clone; clones refer to the same store,
 /// which lives as long as any of its handles.
 #[derive(Clone)]
@@ -47,7 +63,7 @@ impl Store {
 
     /// Returns a builder, for a store with other settings.
     pub fn builder() -> StoreBuilder {
-        StoreBuilder { clock: Box::new(SystemClock), reclaims_in_background: false }
+        StoreBuilder::default()
     }
 
     /// The collection `name`, created if it does not exist.
@@ -331,6 +347,43 @@ impl Store {
         self.engine.add_hook(Registration::of_observer(observer)).map_err(|cause| Refusal::new("observe", "", cause))
     }
 
+    /// Removes all records whose [lifetime](crate::write::Lifetime) has ended, in commits of up to 100 records, and returns how many it was. Reads
+    /// and commands never see such records; this gives back their memory, and tells hooks and observers. See
+    /// [`StoreBuilder::expire_in_background`] for a thread that does it.
+    ///
+    /// ```
+    /// use memdex::{Record, Store};
+    /// use memdex::clock::ManualClock;
+    /// use std::time::Duration;
+    ///
+    /// #[derive(Record)]
+    /// struct Session { #[record(key)] id: u32 }
+    ///
+    /// let clock = ManualClock::default();
+    /// let store = Store::builder().clock(clock.clone()).build();
+    /// let sessions = store.collection::<Session>("Session")?;
+    /// sessions.with_lifetime(Duration::from_secs(60)).store(Session { id: 1 })?;
+    /// assert_eq!(store.expire_now()?, 0);
+    /// clock.advance(Duration::from_secs(60));
+    /// assert_eq!(sessions.len(), 0);
+    /// assert_eq!(store.expire_now()?, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// A [`Refusal`] inside an update closure, an extractor, a hook or `get_with`, if a hook refuses a commit, and if the store is
+    /// poisoned.
+    pub fn expire_now(&self) -> Result<usize, Refusal> {
+        let mut records = 0;
+        loop {
+            let (removed, more) = remove_expired(&self.engine)?;
+            records += removed;
+            if !more {
+                return Ok(records);
+            }
+        }
+    }
+
     /// Checks every structure against every record, and the counted memory by a walk. Blocks writers, but not readers.
     /// O(records × indexes), on as many threads as there are cores.
     ///
@@ -447,59 +500,19 @@ pub struct CollectionInfo {
     pub schema: Schema,
 }
 
-/// Builder of a [`Store`]; see [`Store::builder`].
-pub struct StoreBuilder {
-    clock: Box<dyn Clock>,
-    reclaims_in_background: bool,
-}
-
 impl StoreBuilder {
-    /// Sets the clock that the store takes all times from.
-    #[must_use]
-    pub fn clock(self, clock: impl Clock) -> Self {
-        StoreBuilder { clock: Box::new(clock), ..self }
-    }
-
-    /// Gives the store a thread that drops what a snapshot retained, soon after the snapshot has ended.
-    ///
-    /// A snapshot retains the records that it sees and that later commits have replaced or deleted. Dropping it returns at once,
-    /// and never runs a `Drop` of a record. Without this thread, each later commit drops at most as many of these records as it
-    /// has operations, or 512; [`Store::optimize`] drops all of them. Use the thread if large snapshots end while no commits
-    /// follow. It ends with the store.
-    ///
-    /// ```
-    /// # use memdex::{Record, Store};
-    /// # #[derive(Record)] struct User { #[record(key)] id: u32 }
-    /// let store = Store::builder().reclaim_in_background().build();
-    /// # let users = store.collection::<User>("User")?;
-    /// # users.store(User { id: 1 })?;
-    /// let snapshot = store.snapshot();
-    /// users.delete(1)?;
-    /// assert_eq!(store.stats().collections[0].versions_retained, 1);
-    /// drop(snapshot);
-    /// while store.stats().collections[0].versions_retained > 0 {
-    ///     std::thread::yield_now();
-    /// }
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    #[must_use]
-    pub fn reclaim_in_background(self) -> Self {
-        StoreBuilder { reclaims_in_background: true, ..self }
-    }
-
     /// Creates the store.
     ///
     /// # Panics
-    /// If the system cannot start the thread of [`reclaim_in_background`](Self::reclaim_in_background).
+    /// If the system cannot start the thread of [`reclaim_in_background`](Self::reclaim_in_background) or of
+    /// [`expire_in_background`](Self::expire_in_background).
     pub fn build(self) -> Store {
         let engine = Engine::new(self.clock, self.reclaims_in_background);
+        if self.expires_in_background {
+            // A store that refuses writes removes nothing any more.
+            engine.start_reaper(|engine| remove_expired(engine).is_ok_and(|(_, more)| more));
+        }
         Store { engine, keys: Arc::new(KeyMakers::new()) }
-    }
-}
-
-impl fmt::Debug for StoreBuilder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StoreBuilder").finish_non_exhaustive()
     }
 }
 

@@ -4,6 +4,9 @@
 //! `--cfg memdex_loom` selects loom's. Both imitate the locks of `std`, so thin wrappers give them the interface of
 //! `parking_lot`.
 
+/// A cell that the process sets once. Checkers don't see it.
+pub(crate) use std::sync::OnceLock as ProcessCell;
+
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
 mod chosen {
     pub(crate) use super::waiting::Condvar;

@@ -5,7 +5,7 @@ use super::DocumentError;
 use super::{Commit, KeyError, QueryError};
 use crate::user_code;
 use memdex_query::error::Conflict;
-use memdex_query::value::{Key, Kind, Value};
+use memdex_query::value::{Key, Kind, Timestamp, Value};
 use std::error::Error;
 use std::fmt;
 
@@ -62,6 +62,22 @@ pub enum Cause {
         /// The commit that wrote the current record; `None` if there is no record.
         now: Option<Commit>,
     },
+    /// A lifetime ends before the commit: the record would never be there.
+    #[error(
+        "its lifetime ends at {deadline}, and the commit's time is {now}: give it a later deadline, or delete the record"
+    )]
+    #[non_exhaustive]
+    Expired {
+        /// The end of the lifetime.
+        deadline: Timestamp,
+        /// The time of the commit.
+        now: Timestamp,
+    },
+    /// A default lifetime of less than a microsecond.
+    #[error(
+        "records can't have a lifetime of less than a microsecond: use a longer one, or `DefaultLifetime::Forever`"
+    )]
+    NoLifetime,
     /// The key is invalid.
     #[error(transparent)]
     Key(#[from] KeyError),

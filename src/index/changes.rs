@@ -43,6 +43,8 @@ pub(crate) struct Staged {
     pub(crate) before: Option<Row>,
     /// Whether the batch leaves a record.
     pub(crate) has_record: bool,
+    /// Whether the record before the batch has expired.
+    pub(crate) expired: bool,
 }
 
 /// The change of one row.
@@ -140,14 +142,14 @@ impl<'a> NetChanges<'a> {
 
     /// The change of a row that holds a record before the batch, and whether the row leaves its entry.
     pub(super) fn of_row(&self, row: Row) -> Option<(usize, bool)> {
-        if self.independent {
-            return None;
-        }
         let rows = || {
             let numbered = self.changes.staged.iter().enumerate();
             numbered.filter_map(|(number, staged)| Some((staged.before?, number))).collect()
         };
         let number = *self.by_row.get_or_init(rows).get(&row)?;
+        if self.independent && !self.changes.staged[number].expired {
+            return None;
+        }
         let place = self.place.of(number);
         let gone = !self.changes.staged[number].has_record;
         Some((number, gone || self.changes.old_refs[place.clone()] != self.changes.new_refs[place]))

@@ -65,7 +65,7 @@ impl Fixture {
         let mut changes = ChangeSet::default();
         for (row, _) in &batch {
             let old = self.refs.get(row);
-            changes.staged.push(Staged { before: old.map(|_| *row), has_record: true });
+            changes.staged.push(Staged { before: old.map(|_| *row), has_record: true, expired: false });
             changes.old_refs.extend(old.cloned().unwrap_or_else(|| vec![0; width]));
             changes.new_refs.extend(vec![0; width]);
         }

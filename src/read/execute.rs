@@ -63,7 +63,7 @@ pub(super) fn candidates(view: AnyView<'_>, condition: &Condition, access: &Step
 
     // 4. Evaluate the whole predicate on each changed row's version at the epoch, candidate or not.
     let mut changed = Vec::new();
-    matching(view, marked.rows.iter(), condition, &mut changed);
+    matching(view, marked.undecided().iter(), condition, &mut changed);
     Candidates { rows, changed }
 }
 
@@ -78,7 +78,7 @@ pub(super) fn count(view: AnyView<'_>, condition: &Condition, plan: &Plan) -> us
         return set.count();
     }
     let mut changed = Vec::new();
-    matching(view, marked.rows.iter(), condition, &mut changed);
+    matching(view, marked.undecided().iter(), condition, &mut changed);
     trusted(set.evaluate(), &marked).len() + changed.len()
 }
 
@@ -105,7 +105,7 @@ impl Matches {
         let Matches { rows, mut versions } = self;
         let expected = versions.len() + rows.len();
         versions.reserve_exact(rows.len());
-        fetch_rows(&rows, |some| view.rows.fetch(some, view.epoch, &mut versions));
+        fetch_rows(&rows, |some| view.rows.fetch(some, view.at, &mut versions));
         debug_assert_eq!(versions.len(), expected, "an unmarked row must have a record at the epoch");
         versions
     }
@@ -152,7 +152,7 @@ pub(super) fn matching(
         if some.is_empty() {
             return;
         }
-        view.rows.fetch(&some, view.epoch, &mut fetched);
+        view.rows.fetch(&some, view.at, &mut fetched);
         matches.extend(fetched.drain(..).filter(|version| is_match(condition, &**version)));
     }
 }
@@ -167,7 +167,7 @@ fn scan_up_to(view: AnyView<'_>, condition: &Condition, most: usize) -> Vec<Shar
     let _scope = user_code::Scope::enter();
     let (mut page, mut matches) = (Vec::new(), Vec::new());
     for number in 0.. {
-        if !view.rows.read_page(number, view.epoch, &mut page) {
+        if !view.rows.read_page(number, view.at, &mut page) {
             break;
         }
         matches.extend(page.drain(..).filter(|version| is_match(condition, &**version)));

@@ -91,7 +91,7 @@ fn versions<R: Record>(view: &View<R>, matches: Matches) -> Vec<Arc<Version<R>>>
     let expected = rows.len() + versions.len();
     let mut found: Vec<Arc<Version<R>>> = Vec::with_capacity(expected);
     found.extend(versions.into_iter().filter_map(typed));
-    super::execute::fetch_rows(&rows, |some| view.table.pages.fetch(some, view.snapshot.commit(), &mut found));
+    super::execute::fetch_rows(&rows, |some| view.table.pages.fetch(some, view.snapshot.at(), &mut found));
     debug_assert_eq!(found.len(), expected, "a row that is not marked has a record at the epoch");
     found
 }

@@ -2,7 +2,7 @@
 
 use crate::error::Commit;
 use crate::record::{FieldAt, FieldValues, Lookup, Record};
-use crate::storage::{Collection, Handle, Rows, SharedVersion, typed};
+use crate::storage::{Collection, Handle, Rows, SharedVersion, Use, typed};
 use crate::sync::Arc;
 use crate::user_code;
 use memdex_query::query::FieldName;
@@ -145,10 +145,9 @@ impl Hit {
 impl<R: Record> Collection<R> {
     /// The record of a key at the newest commit, with all fields.
     pub(crate) fn hit(&self, key: &Key) -> Option<Hit> {
-        let newest = self
-            .engine
-            .latency
-            .get(|| self.newest(&Lookup::<&Key>::new::<R::Key>(&self.table.seed, &self.table.key_kinds, &key)))?;
+        let newest = self.engine.latency.get(|| {
+            self.newest(&Lookup::<&Key>::new::<R::Key>(&self.table.seed, &self.table.key_kinds, &key), Use::Leaves)
+        })?;
         (!newest.is_tombstone()).then(|| Hit::new(self.table.clone(), newest, Selected::Declared))
     }
 

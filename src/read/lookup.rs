@@ -3,7 +3,7 @@
 use super::snapshot::View;
 use crate::error::QueryError;
 use crate::record::{Lookup, Record};
-use crate::storage::{Collection, Handle, Table, Version};
+use crate::storage::{Collection, Handle, Table, Use, Version};
 use crate::sync::Arc;
 use crate::user_code;
 use memdex_query::query::{Field, Predicate};
@@ -24,7 +24,15 @@ impl<R: Record> Collection<R> {
     pub fn get<Q: IntoKey<R::Key>>(&self, key: Q) -> Option<Handle<R>> {
         self.engine.latency.get(|| {
             let lookup = Lookup::new(&self.table.seed, &self.table.key_kinds, &key);
-            self.newest(&lookup).and_then(Handle::of)
+            self.newest(&lookup, Use::Extends).and_then(Handle::of)
+        })
+    }
+
+    /// As [`get`](Collection::get), but does not extend the lifetime of the record.
+    pub fn peek<Q: IntoKey<R::Key>>(&self, key: Q) -> Option<Handle<R>> {
+        self.engine.latency.get(|| {
+            let lookup = Lookup::new(&self.table.seed, &self.table.key_kinds, &key);
+            self.newest(&lookup, Use::Leaves).and_then(Handle::of)
         })
     }
 
@@ -36,13 +44,21 @@ impl<R: Record> Collection<R> {
     pub fn get_with<Q: IntoKey<R::Key>, T>(&self, key: Q, read: impl FnOnce(&R) -> T) -> Option<T> {
         self.engine.latency.get(|| {
             let lookup = Lookup::new(&self.table.seed, &self.table.key_kinds, &key);
-            self.newest(&lookup).and_then(|version| read_held(&self.table, version, read))
+            self.newest(&lookup, Use::Extends).and_then(|version| read_held(&self.table, version, read))
         })
     }
 
     /// The records of several keys, at one commit, in the order of the keys.
     pub fn get_many<Q: IntoKey<R::Key>>(&self, keys: impl IntoIterator<Item = Q>) -> Vec<Option<Handle<R>>> {
-        self.view().get_many(keys)
+        let lifetime = self.table.deadlines.sliding();
+        let view = self.view();
+        let mut found = view.get_many(keys);
+        if let Some(lifetime) = lifetime {
+            let time = view.snapshot.time();
+            let extends = |record: &Handle<R>| record.version().deadline.slide(time, time + lifetime);
+            found.iter_mut().for_each(|place| *place = place.take().filter(extends));
+        }
+        found
     }
 
     /// The record with this value in a field that has a unique index, at the newest commit.
@@ -78,12 +94,19 @@ impl<R: Record> Collection<R> {
         // Everything read between these two loads belongs to the state of `published`, unless a later commit has
         // begun to change the collection. That commit would have marked it, so no pin is needed.
         let published = self.engine.timeline.published();
-        let operand = value.operand();
-        let row = self.table.unique_row(&field.name(), operand)?;
+        let row = self.table.unique_row(&field.name(), value.operand())?;
         let newest = row.and_then(|row| self.table.pages.newest(row));
         if self.table.marks.is_nothing_after(published) {
             debug_assert!(newest.as_ref().is_none_or(|newest| newest.begin <= published));
-            return Ok(newest.and_then(Handle::of));
+            let Some(newest) = newest else { return Ok(None) };
+            if !newest.deadline.exists() {
+                return Ok(Handle::of(newest));
+            }
+            if let Some(living) = self.living(newest, Use::Extends) {
+                return Ok(Handle::of(living));
+            }
+            // A commit may have replaced it before the time was drawn.
+            return self.view().record_by(field, value);
         }
         self.table.counters.drop_each(newest);
         self.view().record_by(field, value)
@@ -91,11 +114,21 @@ impl<R: Record> Collection<R> {
 
     /// Whether a record with this key exists.
     pub fn contains<Q: IntoKey<R::Key>>(&self, key: Q) -> bool {
-        self.get_with(key, |_| ()).is_some()
+        self.engine.latency.get(|| {
+            let lookup = Lookup::new(&self.table.seed, &self.table.key_kinds, &key);
+            self.newest(&lookup, Use::Leaves).is_some_and(|version| {
+                let is_there = !version.is_tombstone();
+                self.table.let_go(version);
+                is_there
+            })
+        })
     }
 
-    /// The number of records. O(1).
+    /// The number of records. O(1); in a collection with lifetimes O(records that have expired and are not removed yet).
     pub fn len(&self) -> usize {
+        if self.table.deadlines.are_used() {
+            return self.view().len();
+        }
         self.table.lengths.newest(|| self.engine.timeline.published())
     }
 
@@ -112,7 +145,7 @@ impl<R: Record> View<R> {
     }
 
     fn version_of<Q: IntoKey<R::Key>>(&self, key: &Q) -> Option<Arc<Version<R>>> {
-        self.table.version_at(&Lookup::new(&self.table.seed, &self.table.key_kinds, key), self.snapshot.commit())
+        self.table.version_at(&Lookup::new(&self.table.seed, &self.table.key_kinds, key), self.snapshot.at())
     }
 
     /// The record with this value in a field that has a unique index, at this snapshot. Evaluates the records changed
@@ -136,9 +169,9 @@ impl<R: Record> View<R> {
         let (name, table, value) = (field.name(), &*self.table, value.operand());
         let row = table.unique_row(&name, value)?;
         // Load the marks after the index: they decide whether its result can be trusted.
-        let epoch = self.snapshot.commit();
-        if table.marks.is_nothing_after(epoch) {
-            return Ok(row.and_then(|row| table.pages.at(row, epoch)).and_then(Handle::of));
+        let at = self.snapshot.at();
+        if table.marks.is_nothing_after(at.epoch) {
+            return Ok(row.and_then(|row| table.pages.at(row, at)).and_then(Handle::of));
         }
         let found = self.find(Predicate::Eq(name, value.to_value()));
         found.records().map(|mut found| found.pop())
@@ -159,9 +192,10 @@ impl<R: Record> View<R> {
         self.get_with(key, |_| ()).is_some()
     }
 
-    /// The number of records. O(1).
+    /// The number of records. O(1); in a collection with lifetimes O(records that have changed since, or have expired and are not
+    /// removed yet).
     pub fn len(&self) -> usize {
-        self.table.lengths.at(self.snapshot.commit())
+        self.any().len()
     }
 
     /// Whether the collection has no records at this snapshot.

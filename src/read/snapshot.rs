@@ -4,7 +4,7 @@ use crate::clock::Timestamp;
 use crate::error::{Commit, QueryError};
 use crate::latency::Latency;
 use crate::record::Record;
-use crate::storage::{Changed, Collection, Engine, Pinned, Rows, Table, TableCore};
+use crate::storage::{At, Changed, Collection, Engine, Pinned, Rows, Table, TableCore};
 use crate::sync::Arc;
 use crate::trace::{self, Entered};
 use std::fmt;
@@ -43,6 +43,10 @@ impl Snapshot {
     /// When the snapshot was taken, by the store's clock. Never earlier than any commit that it sees.
     pub fn time(&self) -> Timestamp {
         self.0.time
+    }
+
+    pub(super) fn at(&self) -> At {
+        self.0.at()
     }
 
     pub(super) fn engine(&self) -> &Arc<Engine> {
@@ -122,12 +126,12 @@ impl<R: Record> View<R> {
 pub(super) struct AnyView<'a> {
     pub(super) rows: &'a dyn Rows,
     pub(super) table: &'a TableCore,
-    pub(super) epoch: Commit,
+    pub(super) at: At,
 }
 
 impl<'a> AnyView<'a> {
     pub(super) fn new(snapshot: &Snapshot, rows: &'a dyn Rows) -> Self {
-        AnyView { rows, table: rows.core(), epoch: snapshot.commit() }
+        AnyView { rows, table: rows.core(), at: snapshot.at() }
     }
 
     /// Enters the tracing span of a query.
@@ -135,10 +139,23 @@ impl<'a> AnyView<'a> {
         trace::span!(self.table.counters.tracer, DEBUG, "query", collection = &*self.table.name)
     }
 
-    /// The rows marked by commits after the snapshot's. Load them after the last index or column whose rows they
-    /// check.
+    /// The rows marked by commits after the snapshot's, and those that are overdue. Load them after the last index or column whose
+    /// rows they check.
     pub(super) fn changed(&self) -> Changed {
-        self.table.marks.after(self.epoch)
+        // The overdue rows are a part, so the marks come after them.
+        let overdue = self.table.deadlines.overdue(self.at.time);
+        self.table.marks.after(self.at.epoch).with(overdue)
+    }
+
+    /// The number of records.
+    pub(super) fn len(&self) -> usize {
+        let (core, at) = (self.table, self.at);
+        if !core.deadlines.are_used() && core.marks.is_nothing_after(at.epoch) {
+            return core.lengths.at(at.epoch);
+        }
+        let changed = self.changed();
+        let expired = changed.expired.len() + self.rows.count_expired(&changed.undecided(), at);
+        core.lengths.at(at.epoch) - expired
     }
 }
 

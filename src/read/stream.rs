@@ -70,11 +70,11 @@ impl Stream {
     /// Reads the next page. `false` if there is none.
     fn read_page(&mut self) -> bool {
         let Stream { snapshot, rows, source, next_page, ready } = self;
-        let (epoch, page) = (snapshot.commit(), *next_page);
+        let (at, page) = (snapshot.at(), *next_page);
         *next_page += 1;
         let filter = match source {
             Source::Scan(condition) => {
-                if !rows.read_page(page, epoch, ready) {
+                if !rows.read_page(page, at, ready) {
                     return false;
                 }
                 condition
@@ -90,7 +90,7 @@ impl Stream {
                     PageRows::All => places.extend(0..PAGE_ROWS as u16),
                 }
                 *left = left.saturating_sub(places.len());
-                rows.read_places(page, &places, epoch, ready);
+                rows.read_places(page, &places, at, ready);
                 residual
             }
         };

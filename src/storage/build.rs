@@ -15,6 +15,7 @@ use super::engine::{Engine, Pinned};
 use super::marks::Changed;
 use super::table::Table;
 use super::table_core::TableCore;
+use super::version::At;
 use super::version::Version;
 use crate::error::{Cause, Commit};
 use crate::index::{
@@ -189,7 +190,7 @@ impl<'a> Build<'a> {
         let mut changes = ChangeSet { new_refs: SmallVec::from_elem(0, rows.len() * width), ..ChangeSet::default() };
         for (row, has_record) in (0..rows.len()).map(|at| rows.row(at)) {
             let before = (held.get(row as usize) == Some(&true)).then_some(row);
-            changes.staged.push(Staged { before, has_record });
+            changes.staged.push(Staged { before, has_record, expired: false });
             changes.old_refs.extend_from_slice(refs.get(row));
         }
         let mut records = Records { rows: &**rows, refused: None };
@@ -262,14 +263,14 @@ struct Slice<'a, R> {
 impl<R: Record> RowSlice for Slice<'_, R> {
     fn add_page(&mut self, page: usize, epoch: Commit) -> bool {
         let mut versions = Vec::new();
-        let more = self.table.pages.read_page(page, epoch, &mut versions);
+        let more = self.table.pages.read_page(page, At::any_time(epoch), &mut versions);
         self.rows.extend(versions.into_iter().map(|version| (version.row, Some(version))));
         more
     }
 
     fn load(&mut self, rows: &[Row], epoch: Option<Commit>) {
         self.rows.clear();
-        let version = |row: &Row| (*row, epoch.and_then(|epoch| self.table.pages.at(*row, epoch)));
+        let version = |row: &Row| (*row, epoch.and_then(|epoch| self.table.pages.at(*row, At::any_time(epoch))));
         self.rows.extend(rows.iter().map(version));
     }
 

@@ -44,23 +44,46 @@ pub struct RecordChange<R> {
     pub key: Key,
     /// The record before the commit; `None` if there was none.
     pub before: Option<Handle<R>>,
-    /// The record after the commit; `None` if it was deleted.
+    /// The record after the commit; `None` if it was deleted or has expired.
     pub after: Option<Handle<R>>,
+    /// Whether the record before had [expired](crate::write::Lifetime). If the commit has stored another one under the key, that is the next
+    /// change.
+    pub expired: bool,
 }
 
 impl<R> Clone for RecordChange<R> {
     fn clone(&self) -> Self {
-        RecordChange { key: self.key.clone(), before: self.before.clone(), after: self.after.clone() }
+        RecordChange {
+            key: self.key.clone(),
+            before: self.before.clone(),
+            after: self.after.clone(),
+            expired: self.expired,
+        }
     }
 }
 
 impl<R> RecordChange<R> {
+    /// The change as an operation sees it: a record that has expired is missing.
     pub(crate) fn of(change: &Change<R>) -> Self {
-        RecordChange::new(change.old.as_ref(), &change.new)
+        let before = change.old.as_ref().filter(|_| !change.expired);
+        RecordChange {
+            key: change.new.key.clone(),
+            before: before.cloned().and_then(Handle::of),
+            after: Handle::of(change.new.clone()),
+            expired: false,
+        }
     }
 
-    pub(super) fn new(old: Option<&Arc<Version<R>>>, new: &Arc<Version<R>>) -> Self {
-        RecordChange { key: new.key.clone(), before: old.cloned().and_then(Handle::of), after: Handle::of(new.clone()) }
+    /// The change as it is told: a record that has expired leaves first.
+    pub(super) fn of_change(change: &Change<R>) -> impl Iterator<Item = Self> {
+        let expired = change.old.as_ref().filter(|_| change.expired).map(|old| RecordChange {
+            key: old.key.clone(),
+            before: Handle::of(old.clone()),
+            after: None,
+            expired: true,
+        });
+        let is_all = expired.is_some() && change.new.is_tombstone();
+        expired.into_iter().chain((!is_all).then(|| RecordChange::of(change)))
     }
 }
 
@@ -133,6 +156,7 @@ pub(crate) struct ProposedChanges {
 pub struct ProposedChange<R> {
     old: Option<Arc<Version<R>>>,
     new: Arc<Version<R>>,
+    expired: bool,
 }
 
 impl<R> ProposedChange<R> {
@@ -141,9 +165,9 @@ impl<R> ProposedChange<R> {
         &self.new.key
     }
 
-    /// The record before the commit; `None` if there is none.
+    /// The record before the commit; `None` if there is none, or it has expired.
     pub fn before(&self) -> Option<&R> {
-        self.old.as_ref()?.record.as_ref()
+        self.old.as_ref().filter(|_| !self.expired)?.record.as_ref()
     }
 
     /// The record after the commit; `None` if the commit deletes it.
@@ -164,7 +188,11 @@ impl<R: fmt::Debug> fmt::Debug for ProposedChange<R> {
 
 impl ProposedChanges {
     pub(crate) fn new<R: Send + Sync + 'static>(name: Arc<str>, changes: &[Change<R>]) -> Self {
-        let proposed = |change: &Change<R>| ProposedChange { old: change.old.clone(), new: change.new.clone() };
+        let proposed = |change: &Change<R>| ProposedChange {
+            old: change.old.clone(),
+            new: change.new.clone(),
+            expired: change.expired,
+        };
         let list: Vec<ProposedChange<R>> = changes.iter().map(proposed).collect();
         ProposedChanges { name, len: list.len(), changes: Box::new(list) }
     }

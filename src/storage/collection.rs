@@ -1,11 +1,13 @@
 //! The handle to a collection. Its commands are in `write`, its queries in `read`.
 
 use super::{Engine, Table, Version};
+use crate::clock::Timestamp;
 use crate::error::{AggregateError, IndexError};
 use crate::record::{AggregateDef, IndexDef, Lookup, Record, Schema};
 use crate::sync::Arc;
 use memdex_query::value::IntoKey;
 use std::fmt;
+use std::time::Duration;
 
 /// Records of one type with their key and indexes. Cheap to clone; clones refer to the same collection. A handle keeps
 /// its store alive.
@@ -14,6 +16,13 @@ use std::fmt;
 pub struct Collection<R: Record> {
     pub(crate) engine: Arc<Engine>,
     pub(crate) table: Arc<Table<R>>,
+}
+
+/// Whether a read extends the lifetime of the record, in a collection where reads do so.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Use {
+    Extends,
+    Leaves,
 }
 
 impl<R: Record> Collection<R> {
@@ -29,25 +38,57 @@ impl<R: Record> Collection<R> {
 
     /// The version of a key at the newest commit. Takes no pin in the common case.
     #[inline]
-    pub(crate) fn newest<Q: IntoKey<R::Key>>(&self, lookup: &Lookup<'_, Q>) -> Option<Arc<Version<R>>> {
+    pub(crate) fn newest<Q: IntoKey<R::Key>>(&self, lookup: &Lookup<'_, Q>, use_it: Use) -> Option<Arc<Version<R>>> {
         let newest = self.table.newest(lookup)?;
         // Read `published` after finding the version: otherwise the batch in flight could become visible.
         if newest.begin <= self.engine.timeline.published() {
-            return Some(newest);
+            return if newest.deadline.exists() { self.newest_living(newest, lookup, use_it) } else { Some(newest) };
         }
-        self.newest_beside_commit(newest, lookup)
+        self.table.let_go(newest);
+        self.newest_pinned(lookup, use_it)
     }
 
-    /// A commit in flight has just changed this key. The version before it can be looked up safely only under a pin.
-    #[cold]
-    fn newest_beside_commit<Q: IntoKey<R::Key>>(
+    fn newest_living<Q: IntoKey<R::Key>>(
         &self,
-        in_flight: Arc<Version<R>>,
+        newest: Arc<Version<R>>,
         lookup: &Lookup<'_, Q>,
+        use_it: Use,
     ) -> Option<Arc<Version<R>>> {
-        self.table.let_go(in_flight);
+        // A commit may have replaced it before the time was drawn. Then it was never missing.
+        self.living(newest, use_it).or_else(|| self.newest_pinned(lookup, use_it))
+    }
+
+    /// For a key that a commit in flight has just changed, and for a version that has expired. The version that such a commit has
+    /// replaced can be looked up safely only under a pin, and its time must be that of the pin.
+    #[cold]
+    fn newest_pinned<Q: IntoKey<R::Key>>(&self, lookup: &Lookup<'_, Q>, use_it: Use) -> Option<Arc<Version<R>>> {
+        let lifetime = self.extended_by(use_it);
         let pinned = self.engine.pin();
-        self.table.version_at(lookup, pinned.epoch())
+        let version = self.table.version_at(lookup, pinned.at())?;
+        self.extended(version, pinned.time, lifetime)
+    }
+
+    /// The version unless its record has expired. Extends its lifetime if that is what such a read does.
+    pub(crate) fn living(&self, version: Arc<Version<R>>, use_it: Use) -> Option<Arc<Version<R>>> {
+        let lifetime = self.extended_by(use_it);
+        self.extended(version, self.engine.clock.for_reader(), lifetime)
+    }
+
+    /// The lifetime from the time of a read on. Load it before that time is drawn.
+    fn extended_by(&self, use_it: Use) -> Option<Duration> {
+        self.table.deadlines.sliding().filter(|_| use_it == Use::Extends)
+    }
+
+    fn extended(&self, version: Arc<Version<R>>, time: Timestamp, by: Option<Duration>) -> Option<Arc<Version<R>>> {
+        let is_alive = match by {
+            Some(lifetime) => version.deadline.slide(time, time + lifetime),
+            None => !version.deadline.is_past(time),
+        };
+        if is_alive {
+            return Some(version);
+        }
+        self.table.let_go(version);
+        None
     }
 }
 

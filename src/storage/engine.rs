@@ -5,10 +5,12 @@ use super::backlog::{Backlogged, Committer};
 use super::counters::Counters;
 use super::garbage::Garbage;
 use super::hooks::{Hooks, Registration};
+use super::reaper::Reaper;
 use super::reclaimer::Reclaimer;
 use super::stats::{MemoryUse, Stats};
 use super::timeline::{Pin, Timeline};
 use super::upkeep::Upkeep;
+use super::version::At;
 use crate::clock::{Clock, SteadyClock, Timestamp};
 use crate::error::{Cause, Commit};
 use crate::hash::RandomState;
@@ -41,6 +43,8 @@ pub(crate) struct Engine {
     committer: Mutex<Committer>,
     /// The thread that reclaims after the end of a pin, if the store has one.
     reclaimer: Option<Reclaimer>,
+    /// The thread that removes records that have expired, if the store has one.
+    reaper: OnceLock<Reaper>,
     /// Why the store refuses writes for good.
     poisoned: OnceLock<String>,
 }
@@ -74,6 +78,7 @@ impl Engine {
             opened: StatsCounter::new(0),
             committer: Mutex::new(Committer::default()),
             reclaimer: has_reclaimer.then(Reclaimer::default),
+            reaper: OnceLock::new(),
             poisoned: OnceLock::new(),
         });
         if let Some(reclaimer) = &engine.reclaimer {
@@ -132,6 +137,23 @@ impl Engine {
         Ok(true)
     }
 
+    /// The collections in which records may expire.
+    pub(crate) fn registered_with_deadlines(&self) -> impl Iterator<Item = Registered> {
+        self.registry.values().into_iter().filter(|of| of.table.core().deadlines.are_used())
+    }
+
+    /// Starts a thread that calls `round` from time to time; see [`Reaper::start`]. Once.
+    ///
+    /// # Panics
+    /// If the system cannot start that thread.
+    pub(crate) fn start_reaper(self: &Arc<Self>, round: impl Fn(&Arc<Engine>) -> bool + Send + 'static) {
+        // The store can be dropped between two rounds.
+        let weak = Arc::downgrade(self);
+        let reaper = Reaper::default();
+        reaper.start(move || weak.upgrade().map(|engine| round(&engine)));
+        let _ = self.reaper.set(reaper);
+    }
+
     // ---- hooks -----------------------------------------------------------------------------------------------------
 
     /// Registers a hook for every commit after the newest. Under the commit lock, so that no commit falls between.
@@ -146,7 +168,7 @@ impl Engine {
 
     /// Pins the newest commit, and takes the time that belongs to it.
     pub(crate) fn pin(self: &Arc<Self>) -> Pinned {
-        let (pin, time) = self.timeline.pin(|| self.clock.now());
+        let (pin, time) = self.timeline.pin(|| self.clock.for_reader());
         Pinned { engine: self.clone(), pin, time }
     }
 
@@ -370,6 +392,10 @@ pub(crate) struct Pinned {
 impl Pinned {
     pub(crate) fn epoch(&self) -> Commit {
         self.pin.epoch
+    }
+
+    pub(crate) fn at(&self) -> At {
+        At { epoch: self.pin.epoch, time: self.time }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The owned handle that reads return.
 
 use super::Version;
+use crate::clock::Timestamp;
 use crate::error::Commit;
 use crate::sync::Arc;
 use memdex_query::value::Key;
@@ -50,6 +51,12 @@ impl<R> Handle<R> {
     /// The commit that wrote this state of the record. Conditional writes compare it with the newest one.
     pub fn commit(&self) -> Commit {
         self.0.begin
+    }
+
+    /// When the record expires: from this time on it counts as missing. `None` if never. A read may move it later meanwhile; see
+    /// [`DefaultLifetime::Sliding`](crate::write::DefaultLifetime::Sliding).
+    pub fn expires_at(&self) -> Option<Timestamp> {
+        self.0.deadline.time()
     }
 
     /// A copy of the record.

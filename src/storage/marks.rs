@@ -8,6 +8,7 @@
 //! two fences (see `column`). So release and acquire suffice. Loom could not detect a missing fence with stronger
 //! orderings, since it lets a sequentially consistent load always return the newest store.
 
+use super::deadlines::Overdue;
 use super::mark_tree::{Mark, Node, heap_bytes};
 use crate::error::Commit;
 use crate::memory::HeapBytes;
@@ -18,6 +19,7 @@ use crate::sync::{
     Ordering::{Acquire, Release},
     RwLock,
 };
+use std::borrow::Cow;
 
 /// The union of all marks after an epoch.
 pub(crate) struct Changed {
@@ -25,13 +27,33 @@ pub(crate) struct Changed {
     pub(crate) rows: RowSet,
     /// Rows from this one on do not exist at the epoch.
     pub(crate) first_new_row: Row,
+    /// Those of `rows` whose record at the epoch has expired: their versions need not be read.
+    pub(crate) expired: RowSet,
 }
 
 impl Changed {
     const NOTHING: Row = Row::MAX;
 
     pub(crate) fn is_nothing(&self) -> bool {
-        self.first_new_row == Self::NOTHING
+        self.first_new_row == Self::NOTHING && self.rows.is_empty()
+    }
+
+    /// The rows whose versions decide.
+    pub(crate) fn undecided(&self) -> Cow<'_, RowSet> {
+        if self.expired.is_empty() { Cow::Borrowed(&self.rows) } else { Cow::Owned(self.rows.minus(&self.expired)) }
+    }
+
+    /// Adds the rows that are overdue for the reader; they were read before the marks.
+    pub(crate) fn with(mut self, overdue: Overdue) -> Self {
+        if overdue.is_nothing() {
+            return self;
+        }
+        let Overdue { mut certain, mut doubtful } = overdue;
+        certain.truncate(self.first_new_row);
+        doubtful.truncate(self.first_new_row);
+        self.expired = certain.minus(&self.rows);
+        self.rows = self.rows.or(&certain).or(&doubtful);
+        self
     }
 
     /// Whether a row changed after the epoch or does not exist at it.
@@ -122,12 +144,12 @@ impl Marks {
     /// The changes after `epoch`. Call this after reading the last part.
     pub(crate) fn after(&self, epoch: Commit) -> Changed {
         if self.is_nothing_after(epoch) {
-            return Changed { rows: RowSet::new(), first_new_row: Changed::NOTHING };
+            return Changed { rows: RowSet::new(), first_new_row: Changed::NOTHING, expired: RowSet::new() };
         }
         // The union may take long: a commit must not wait for it.
         let marks = self.list.read().marks.clone();
         let first_new_row = marks.first_after(epoch).map_or(Changed::NOTHING, |earliest| earliest.first_new_row);
-        Changed { rows: marks.union_after(epoch), first_new_row }
+        Changed { rows: marks.union_after(epoch), first_new_row, expired: RowSet::new() }
     }
 
     /// After a commit: merges its mark with the one before if no pinned commit distinguishes them, and drops the marks that are

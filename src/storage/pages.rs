@@ -7,7 +7,7 @@
 //! costs nothing extra. The map retains only the versions that pinned epochs and the commit in flight need.
 
 use super::segments::Segments;
-use super::version::{Change, Version};
+use super::version::{At, Change, Version};
 use crate::error::Commit;
 use crate::limits::PAGE_ROWS;
 use crate::reclaim::Pins;
@@ -106,43 +106,38 @@ impl<R> Pages<R> {
         self.0.page(row as usize / PAGE_ROWS).map(|page| (&page.0, slot(row)))
     }
 
-    /// The version of a row that `epoch` sees, unless it is a tombstone.
-    pub(crate) fn at(&self, row: Row, epoch: Commit) -> Option<Arc<Version<R>>> {
+    /// The version of a row that a reader sees, unless it is a tombstone or has expired.
+    pub(crate) fn at(&self, row: Row, at: At) -> Option<Arc<Version<R>>> {
         let (page, slot) = self.page(row)?;
-        page.read().at(slot, epoch).filter(|version| !version.is_tombstone()).cloned()
+        page.read().at(slot, at.epoch).filter(|version| version.is_alive(at.time)).cloned()
     }
 
-    /// Appends the versions of these rows that `epoch` sees. `rows` ascends strictly. A row that is deleted by then
-    /// adds a tombstone or nothing, so callers that pass such rows check the result. The rows are read in steps of
+    /// Appends the versions of these rows that a reader sees. `rows` ascends strictly. A row that is deleted by then
+    /// adds a tombstone or nothing, so callers that pass such rows check the result; one that has expired adds nothing. The rows are read in steps of
     /// [`FETCHED_TOGETHER`] under the guards of their pages, in ascending order, so that the memory accesses of one
     /// step overlap. No guard is held while `found` is extended.
-    pub(crate) fn fetch(&self, rows: &[Row], epoch: Commit, found: &mut impl Extend<Arc<Version<R>>>) {
+    pub(crate) fn fetch(&self, rows: &[Row], at: At, found: &mut impl Extend<Arc<Version<R>>>) {
         let mut step = SmallVec::new();
         for together in rows.chunks(FETCHED_TOGETHER) {
-            self.fetch_together(together, epoch, &mut step);
+            self.fetch_together(together, at, &mut step);
             found.extend(step.drain(..));
         }
     }
 
     #[inline(never)]
-    fn fetch_together(
-        &self,
-        together: &[Row],
-        epoch: Commit,
-        found: &mut SmallVec<[Arc<Version<R>>; FETCHED_TOGETHER]>,
-    ) {
+    fn fetch_together(&self, together: &[Row], at: At, found: &mut SmallVec<[Arc<Version<R>>; FETCHED_TOGETHER]>) {
         let mut guards: SmallVec<[_; FETCHED_TOGETHER]> = SmallVec::new();
         for of_page in together.chunk_by(|a, b| *a as usize / PAGE_ROWS == *b as usize / PAGE_ROWS) {
             debug_assert!(of_page.is_sorted_by(|a, b| a < b), "a second guard of the same page could deadlock");
             guards.extend(self.page(of_page[0]).map(|(page, _)| (page.read(), of_page)));
         }
-        Self::find(&guards, epoch, found);
+        Self::find(&guards, at, found);
     }
 
-    /// Appends the versions that the epoch sees, for the rows of these guards.
+    /// Appends the versions that the reader sees, for the rows of these guards.
     fn find(
         guards: &[(RwLockReadGuard<'_, Rows<R>>, &[Row])],
-        epoch: Commit,
+        at: At,
         found: &mut SmallVec<[Arc<Version<R>>; FETCHED_TOGETHER]>,
     ) {
         // First collect the versions, then check when they began: loops this short let the memory accesses of all rows
@@ -156,12 +151,13 @@ impl<R> Pages<R> {
                 }
             }
         }
-        let seen = |version: &Version<R>| version.begin <= epoch;
+        let seen = |version: &Version<R>| version.begin <= at.epoch && !version.deadline.is_past(at.time);
         if newest.iter().fold(true, |all, version| all & seen(version)) {
             return found.extend(newest.iter().map(|version| Arc::clone(version)));
         }
-        let versions = guards.iter().flat_map(|(page, rows)| rows.iter().filter_map(|row| page.at(slot(*row), epoch)));
-        found.extend(versions.filter(|version| !version.is_tombstone()).cloned());
+        let versions =
+            guards.iter().flat_map(|(page, rows)| rows.iter().filter_map(|row| page.at(slot(*row), at.epoch)));
+        found.extend(versions.filter(|version| version.is_alive(at.time)).cloned());
     }
 
     /// The newest version of a row, published or in flight, possibly a tombstone.
@@ -197,29 +193,29 @@ impl<R> Pages<R> {
         used.last().unwrap_or(0)
     }
 
-    /// Appends the records of a page that `epoch` sees, in row order. Returns `false` past the last page.
-    pub(crate) fn read_page(&self, number: usize, epoch: Commit, versions: &mut impl Extend<Arc<Version<R>>>) -> bool {
+    /// Appends the records of a page that a reader sees, in row order. Returns `false` past the last page.
+    pub(crate) fn read_page(&self, number: usize, at: At, versions: &mut impl Extend<Arc<Version<R>>>) -> bool {
         let Some((page, _)) = Row::try_from(number * PAGE_ROWS).ok().and_then(|row| self.page(row)) else {
             return false;
         };
         let rows = page.read();
-        let visible = (0..rows.newest.len()).filter_map(|slot| rows.at(slot as u16, epoch));
-        versions.extend(visible.filter(|version| !version.is_tombstone()).cloned());
+        let visible = (0..rows.newest.len()).filter_map(|slot| rows.at(slot as u16, at.epoch));
+        versions.extend(visible.filter(|version| version.is_alive(at.time)).cloned());
         true
     }
 
-    /// Appends the records in these slots of a page that `epoch` sees, in slot order.
+    /// Appends the records in these slots of a page that a reader sees, in slot order.
     pub(crate) fn read_places(
         &self,
         number: usize,
         places: &[u16],
-        epoch: Commit,
+        at: At,
         versions: &mut impl Extend<Arc<Version<R>>>,
     ) {
         let Some(page) = self.0.page(number) else { return };
         let rows = page.0.read();
-        let visible = places.iter().filter_map(|place| rows.at(*place, epoch));
-        versions.extend(visible.filter(|version| !version.is_tombstone()).cloned());
+        let visible = places.iter().filter_map(|place| rows.at(*place, at.epoch));
+        versions.extend(visible.filter(|version| version.is_alive(at.time)).cloned());
     }
 
     /// Inserts the new versions, and moves the replaced ones to the older versions. Takes one guard for each page.
@@ -299,6 +295,7 @@ mod tests {
     use super::*;
     use crate::hash;
     use crate::record::KeyBuffer;
+    use crate::storage::deadline::Deadline;
     use memdex_query::value::Key;
 
     fn key() -> Key {
@@ -308,9 +305,15 @@ mod tests {
     }
 
     fn write(pages: &Pages<u64>, row: Row, begin: u64, old: Option<Arc<Version<u64>>>) -> Arc<Version<u64>> {
-        let new =
-            Arc::new(Version { begin: Commit::from_number(begin), row, hash: 0, key: key(), record: Some(begin) });
-        pages.apply(&[Change { old, new: new.clone() }]);
+        let new = Arc::new(Version {
+            begin: Commit::from_number(begin),
+            row,
+            hash: 0,
+            deadline: Deadline::none(),
+            key: key(),
+            record: Some(begin),
+        });
+        pages.apply(&[Change { expired: false, old, new: new.clone() }]);
         new
     }
 
@@ -318,9 +321,9 @@ mod tests {
     fn rows_have_a_place_of_their_own() {
         let page = PAGE_ROWS as Row;
         let pages = Pages::new();
-        assert!(pages.at(5 * page, Commit::from_number(9)).is_none(), "past the last page");
+        assert!(pages.at(5 * page, At::any_time(Commit::from_number(9))).is_none(), "past the last page");
         write(&pages, 5 * page + 3, 1, None);
-        let first = Commit::ZERO.next();
+        let first = At::any_time(Commit::ZERO.next());
         assert!(pages.at(5 * page + 3, first).is_some() && pages.at(5 * page + 2, first).is_none());
     }
 
@@ -332,7 +335,7 @@ mod tests {
         for begin in 1..=VERSIONS {
             newest = Some(write(&pages, 7, begin, newest));
         }
-        let seen = |epoch| pages.at(7, Commit::from_number(epoch)).map(|version| version.begin.get());
+        let seen = |epoch| pages.at(7, At::any_time(Commit::from_number(epoch))).map(|version| version.begin.get());
         assert_eq!(
             [0, 1, 499_999, VERSIONS, VERSIONS + 9].map(seen),
             [None, Some(1), Some(499_999), Some(VERSIONS), Some(VERSIONS)]

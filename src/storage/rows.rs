@@ -6,7 +6,7 @@
 use super::pages::Pages;
 use super::table::Table;
 use super::table_core::TableCore;
-use super::version::Version;
+use super::version::{At, Version};
 use crate::error::Commit;
 use crate::record::{Access, FieldAt, FieldSource, Record};
 use crate::rowset::{Row, RowSet};
@@ -74,17 +74,20 @@ pub(crate) fn typed<R: Record>(version: SharedVersion) -> Option<Arc<Version<R>>
 pub(crate) trait Rows: Any + Send + Sync {
     fn core(&self) -> &TableCore;
 
-    /// Adds the versions of these rows, which ascend strictly, that `epoch` sees; see [`Pages::fetch`].
-    fn fetch(&self, rows: &[Row], epoch: Commit, found: &mut Vec<SharedVersion>);
+    /// Adds the versions of these rows, which ascend strictly, that a reader sees; see [`Pages::fetch`].
+    fn fetch(&self, rows: &[Row], at: At, found: &mut Vec<SharedVersion>);
 
-    /// Adds the versions of these rows that `epoch` sees, in the order of the rows, which may be any. Skips rows without a record.
-    fn fetch_in_order(&self, rows: &[Row], epoch: Commit, found: &mut Vec<SharedVersion>);
+    /// Adds the versions of these rows that a reader sees, in the order of the rows, which may be any. Skips rows without a record.
+    fn fetch_in_order(&self, rows: &[Row], at: At, found: &mut Vec<SharedVersion>);
 
-    /// Adds all records of a page that `epoch` sees. `false` past the last page.
-    fn read_page(&self, number: usize, epoch: Commit, found: &mut Vec<SharedVersion>) -> bool;
+    /// Adds all records of a page that a reader sees. `false` past the last page.
+    fn read_page(&self, number: usize, at: At, found: &mut Vec<SharedVersion>) -> bool;
 
-    /// Adds the records at these places of a page that `epoch` sees.
-    fn read_places(&self, number: usize, places: &[u16], epoch: Commit, found: &mut Vec<SharedVersion>);
+    /// Adds the records at these places of a page that a reader sees.
+    fn read_places(&self, number: usize, places: &[u16], at: At, found: &mut Vec<SharedVersion>);
+
+    /// How many of these rows have a record that has expired, for a reader.
+    fn count_expired(&self, rows: &RowSet, at: At) -> usize;
 
     /// The rows of these keys, given by their parts, in the newest state. One lookup each. Read it before the marks.
     fn rows_of_keys(&self, keys: &[Vec<Value>]) -> RowSet;
@@ -95,20 +98,32 @@ impl<R: Record> Rows for Table<R> {
         self
     }
 
-    fn fetch(&self, rows: &[Row], epoch: Commit, found: &mut Vec<SharedVersion>) {
-        self.pages.fetch(rows, epoch, &mut Erased(found));
+    fn fetch(&self, rows: &[Row], at: At, found: &mut Vec<SharedVersion>) {
+        self.pages.fetch(rows, at, &mut Erased(found));
     }
 
-    fn fetch_in_order(&self, rows: &[Row], epoch: Commit, found: &mut Vec<SharedVersion>) {
-        found.extend(rows.iter().filter_map(|row| Some(self.pages.at(*row, epoch)? as SharedVersion)));
+    fn fetch_in_order(&self, rows: &[Row], at: At, found: &mut Vec<SharedVersion>) {
+        found.extend(rows.iter().filter_map(|row| Some(self.pages.at(*row, at)? as SharedVersion)));
     }
 
-    fn read_page(&self, number: usize, epoch: Commit, found: &mut Vec<SharedVersion>) -> bool {
-        Pages::read_page(&self.pages, number, epoch, &mut Erased(found))
+    fn read_page(&self, number: usize, at: At, found: &mut Vec<SharedVersion>) -> bool {
+        Pages::read_page(&self.pages, number, at, &mut Erased(found))
     }
 
-    fn read_places(&self, number: usize, places: &[u16], epoch: Commit, found: &mut Vec<SharedVersion>) {
-        self.pages.read_places(number, places, epoch, &mut Erased(found));
+    fn read_places(&self, number: usize, places: &[u16], at: At, found: &mut Vec<SharedVersion>) {
+        self.pages.read_places(number, places, at, &mut Erased(found));
+    }
+
+    fn count_expired(&self, rows: &RowSet, at: At) -> usize {
+        let has_expired = |row: &Row| {
+            let any = self.pages.at(*row, At::any_time(at.epoch));
+            any.is_some_and(|version| {
+                let expired = !version.is_alive(at.time);
+                self.let_go(version);
+                expired
+            })
+        };
+        rows.iter().filter(has_expired).count()
     }
 
     fn rows_of_keys(&self, keys: &[Vec<Value>]) -> RowSet {

@@ -1,5 +1,6 @@
 //! Statistics of a store: what it holds, where the memory goes, and what pinned snapshots retain.
 
+use crate::clock::Timestamp;
 use crate::error::Commit;
 use crate::latency::LatencyStats;
 use crate::record::IndexKind;
@@ -72,8 +73,13 @@ pub struct MemoryUse {
 pub struct CollectionStats {
     /// The name of the collection.
     pub name: String,
-    /// Records at the newest published commit.
+    /// Records at the newest published commit, with those that have expired and are not removed yet.
     pub records: usize,
+    /// Records with a lifetime.
+    pub with_lifetime: usize,
+    /// A time before which none of these expires; `None` if there are none. If it is long past, nobody removes what has expired: see
+    /// [`Store::expire_now`](crate::Store::expire_now).
+    pub next_deadline: Option<Timestamp>,
     /// Row numbers ever used, up to the highest one in use at the last [`optimize`](crate::Store::optimize).
     pub rows_used: usize,
     /// Row numbers available for new records.
@@ -147,6 +153,8 @@ pub struct MemoryStats {
     pub columns: usize,
     /// Row → the values or codes under which each index holds it.
     pub back_references: usize,
+    /// Row → deadline, of records with a lifetime.
+    pub deadlines: usize,
     /// Marks, the lists of retained versions, and the list of free rows.
     pub bookkeeping: usize,
 }
@@ -155,7 +163,7 @@ impl MemoryStats {
     /// All memory except the records and their heap memory.
     pub fn overhead(&self) -> usize {
         let shared = self.key_table + self.row_pages + self.indexes + self.aggregates + self.columns;
-        self.versions + shared + self.back_references + self.bookkeeping
+        self.versions + shared + self.back_references + self.deadlines + self.bookkeeping
     }
 
     /// Everything counted above.

@@ -10,7 +10,8 @@ use super::pages::{Fate, Pages};
 use super::stats::MemoryStats;
 use super::table_core::TableCore;
 use super::table_writer::TableWriter;
-use super::version::{Change, Version, version_bytes};
+use super::version::{At, Change, Version, version_bytes};
+use crate::clock::Timestamp;
 use crate::error::Commit;
 use crate::hash::RandomState;
 use crate::index::{ChangeSet, Role, RowChange};
@@ -19,7 +20,7 @@ use crate::record::{KeyBuffer, Lookup, Record, Schema};
 use crate::rowset::{Row, RowSet};
 use crate::sync::Arc;
 use crate::user_code;
-use memdex_query::value::{IntoKey, Value};
+use memdex_query::value::{IntoKey, Key, Value};
 use smallvec::SmallVec;
 use std::ops::Deref;
 
@@ -100,25 +101,56 @@ impl<R: Record> Table<R> {
         self.keys.newest(lookup.hash, key.bytes())
     }
 
+    /// The newest version of a row if its record has expired.
+    pub(crate) fn expired_at(&self, row: Row, time: Timestamp) -> Option<Arc<Version<R>>> {
+        let newest = self.pages.newest(row)?;
+        if !newest.is_tombstone() && newest.deadline.is_past(time) {
+            return Some(newest);
+        }
+        self.let_go(newest);
+        None
+    }
+
+    /// The keys of at most `most` records that have expired, the first ones first. Rows whose deadlines readers have moved are filed again.
+    /// Under the commit lock.
+    ///
+    /// Also returns the number of rows that it has looked at.
+    pub(crate) fn expired_keys(&self, time: Timestamp, most: usize) -> (usize, Vec<(Key, u32)>) {
+        let mut keys = Vec::new();
+        let due = self.deadlines.first_due(time, most);
+        let looked_at = due.len();
+        for (row, filed) in due {
+            let Some(newest) = self.pages.newest(row) else { continue };
+            match newest.deadline.time() {
+                Some(moved) if moved.as_micros() > filed && !newest.deadline.is_past(time) => {
+                    self.deadlines.file_again(row, moved);
+                }
+                _ => keys.push((newest.key.clone(), newest.hash)),
+            }
+            self.let_go(newest);
+        }
+        (looked_at, keys)
+    }
+
     /// Drops a reader's reference to a version, which a commit may have made the last one.
     pub(crate) fn let_go(&self, version: Arc<Version<R>>) {
         self.counters.drop_each([version]);
     }
 
-    /// The version of a key that `epoch`, which is pinned, sees. Only the key table proves absence; where it has a later version,
+    /// The version of a key that a reader, whose epoch is pinned, sees, unless it has expired. Only the key table proves absence; where it has a later version,
     /// the row page has the earlier ones.
-    pub(crate) fn version_at<Q: IntoKey<R::Key>>(
-        &self,
-        lookup: &Lookup<'_, Q>,
-        epoch: Commit,
-    ) -> Option<Arc<Version<R>>> {
+    pub(crate) fn version_at<Q: IntoKey<R::Key>>(&self, lookup: &Lookup<'_, Q>, at: At) -> Option<Arc<Version<R>>> {
         let newest = self.newest(lookup)?;
-        if newest.begin <= epoch {
+        if newest.begin <= at.epoch {
+            if newest.deadline.is_past(at.time) {
+                self.let_go(newest);
+                return None;
+            }
             return Some(newest);
         }
         // While the epoch is pinned, a row that it sees keeps its key; a row that it does not see may have been reused, but then
         // has no version at this epoch.
-        let version = self.pages.at(newest.row, epoch);
+        let version = self.pages.at(newest.row, at);
         debug_assert!(version.as_ref().is_none_or(|version| version.key == newest.key));
         self.let_go(newest);
         version
@@ -144,6 +176,7 @@ impl<R: Record> Table<R> {
         debug_assert!(applied.versions.iter().all(|change| change.new.begin == commit));
         let before = writer.records;
         self.core.apply(writer, commit, &applied.changes);
+        self.deadlines.apply(&applied.versions);
         self.pages.apply(&applied.versions);
         applied.versions.iter().for_each(|change| self.keys.put(change.old.as_ref(), &change.new));
         writer.key_bytes += applied.versions.iter().map(|change| change.new.key.heap_bytes()).sum::<usize>();
@@ -176,8 +209,7 @@ impl<R: Record> Table<R> {
 
     /// The changes as hooks see them.
     pub(crate) fn changes(&self, applied: &Applied<R>) -> CollectionChanges {
-        let changes =
-            applied.versions.iter().map(|change| RecordChange::new(change.old.as_ref(), &change.new)).collect();
+        let changes = applied.versions.iter().flat_map(RecordChange::of_change).collect();
         CollectionChanges::new(self.name.clone(), changes)
     }
 
@@ -260,6 +292,7 @@ impl<R: Record> Table<R> {
             aggregates: writer.structure_bytes(Role::Aggregate),
             columns: columns.map(|(column, of_column)| column.heap_bytes(of_column)).sum(),
             back_references: writer.back_refs.heap_bytes(),
+            deadlines: self.deadlines.heap_bytes(),
             bookkeeping: kept * size_of::<(Row, Commit)>() + writer.free_rows.capacity() * 4 + self.marks.heap_bytes(),
         };
         Counts { rows_used: writer.used_rows(), rows_free: writer.free_rows(), kept, memory }
@@ -308,15 +341,23 @@ mod tests {
         let commit = Commit::from_number(1);
         for (row, id) in ["a", "b", "c"].into_iter().enumerate() {
             let key = KeyBuffer::of::<String, _>(&seed, &[], &id).to_key();
-            table
-                .keys
-                .put(None, &Arc::new(Version { begin: commit, row: row as Row, hash: 7, key, record: Some(Item(id)) }));
+            table.keys.put(
+                None,
+                &Arc::new(Version {
+                    begin: commit,
+                    row: row as Row,
+                    hash: 7,
+                    deadline: crate::storage::deadline::Deadline::none(),
+                    key,
+                    record: Some(Item(id)),
+                }),
+            );
         }
         let found = |id: &str| {
             let mut lookup = Lookup::new::<String>(&seed, &[], &id);
             lookup.hash = 7;
             let newest = table.newest(&lookup).map(|version| version.row);
-            assert_eq!(table.version_at(&lookup, commit).map(|version| version.row), newest);
+            assert_eq!(table.version_at(&lookup, At::any_time(commit)).map(|version| version.row), newest);
             newest
         };
         assert_eq!(["a", "b", "c", "d"].map(found), [Some(0), Some(1), Some(2), None]);

@@ -5,6 +5,7 @@
 
 use super::column::{Cell, Column, ColumnWriter};
 use super::counters::Counters;
+use super::deadlines::Deadlines;
 use super::gauges::{Counts, Gauges};
 use super::lengths::Lengths;
 use super::mark_tree::Mark;
@@ -41,6 +42,7 @@ pub(crate) struct TableCore {
     pub(crate) all_rows: RwLock<RowSet>,
     pub(crate) marks: Marks,
     pub(crate) lengths: Lengths,
+    pub(crate) deadlines: Deadlines,
     pub(super) all_rows_bytes: HeapBytes,
     /// Shared with the garbage that is still to be dropped.
     pub(super) gauges: Arc<Gauges>,
@@ -66,6 +68,7 @@ impl TableCore {
             all_rows: RwLock::new(RowSet::new()),
             marks: Marks::new(),
             lengths: Lengths::new(),
+            deadlines: Deadlines::new(),
             all_rows_bytes: HeapBytes::default(),
             gauges: Arc::default(),
             counters,
@@ -351,6 +354,8 @@ impl TableCore {
         CollectionStats {
             name: self.name.to_string(),
             records: self.lengths.newest(|| published),
+            with_lifetime: self.deadlines.len(),
+            next_deadline: self.deadlines.next(),
             rows_used,
             rows_free,
             indexes: self.indexes().iter().map(of_index).collect(),

@@ -138,7 +138,7 @@ impl TableWriter {
     pub(crate) fn gather(&self, changes: &mut ChangeSet, before: impl Iterator<Item = Option<Row>>) {
         let ChangeSet { staged, old_refs, .. } = changes;
         staged.clear();
-        staged.extend(before.map(|before| Staged { before, has_record: false }));
+        staged.extend(before.map(|before| Staged { before, has_record: false, expired: false }));
         old_refs.clear();
         for change in &*staged {
             match change.before {

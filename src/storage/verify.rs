@@ -257,6 +257,8 @@ fn audit_memory<R: Record>(table: &Table<R>, writer: &TableWriter, walked: &Walk
     found.expect_bytes("the row pages", table.pages.heap_bytes(), table.pages.walk_bytes());
     found.expect_bytes("the set of all rows", table.all_rows_bytes.get(), table.all_rows.read().heap_bytes());
     found.expect_bytes("the marks", table.marks.heap_bytes(), table.marks.walk_bytes());
+    let (counted, walked_bytes) = table.deadlines.bytes();
+    found.expect_bytes("the deadlines", counted, walked_bytes);
     for (column, of_column) in table.columns.iter().zip(&writer.columns) {
         let what = format!("column {:?}", table.schema.fields()[column.field].name());
         found.expect_bytes(&what, column.heap_bytes(of_column), column.walk_bytes(of_column));
@@ -268,8 +270,9 @@ fn audit_memory<R: Record>(table: &Table<R>, writer: &TableWriter, walked: &Walk
         found.expect_bytes("records on the heap", table.gauges.record_heap(), heap);
     }
     let reported = table.gauges.counts().memory;
-    // A refused batch may have grown the hash table of a dictionary.
-    let counted = MemoryStats { columns: reported.columns, ..table.counts(writer).memory };
+    // A refused batch may have grown the hash table of a dictionary, and readers move rows of the wheel of deadlines.
+    let counted =
+        MemoryStats { columns: reported.columns, deadlines: reported.deadlines, ..table.counts(writer).memory };
     found.expect(reported == counted, || format!("the memory is {counted:?}, but reported as {reported:?}"));
 }
 
@@ -303,6 +306,14 @@ fn audit_row<R: Record>(
     found.expect(by_key.is_some_and(|v| Arc::ptr_eq(&v, newest)), || {
         format!("the key table does not map {key:?} to row {row}")
     });
+    let (filed, deadline) = (table.deadlines.filed(row), newest.deadline.time());
+    let is_filed = match (filed, deadline.filter(|_| !newest.is_tombstone())) {
+        // A read may have moved the deadline.
+        (Some(filed), Some(deadline)) => filed <= deadline.as_micros(),
+        (None, None) => true,
+        _ => false,
+    };
+    found.expect(is_filed, || format!("{key:?} expires at {deadline:?}, but is filed under {filed:?}"));
     let Some(record) = &newest.record else { return };
     let extracted = user_code::run(|| {
         let mut buffer = KeyBuffer::new(&table.seed);

@@ -4,8 +4,10 @@
 //! `until` is stored: if versions between the two were reclaimed, no pinned epoch lies there, and no later pin can,
 //! since new pins are never older than `published`.
 
+use crate::clock::Timestamp;
 use crate::error::Commit;
 use crate::rowset::Row;
+use crate::storage::deadline::Deadline;
 use crate::sync::Arc;
 use crate::user_code;
 use memdex_query::value::Key;
@@ -19,6 +21,8 @@ pub(crate) struct Version<R> {
     pub(crate) row: Row,
     /// The hash of the key. It fills alignment padding, and saves the key table from storing hashes.
     pub(crate) hash: u32,
+    /// When its record expires.
+    pub(crate) deadline: Deadline,
     pub(crate) key: Key,
     /// `None` for a tombstone.
     pub(crate) record: Option<R>,
@@ -27,6 +31,12 @@ pub(crate) struct Version<R> {
 impl<R> Version<R> {
     pub(crate) fn is_tombstone(&self) -> bool {
         self.record.is_none()
+    }
+
+    /// Whether it has a record that has not expired.
+    #[inline]
+    pub(crate) fn is_alive(&self, time: Timestamp) -> bool {
+        !self.is_tombstone() && !self.deadline.is_past(time)
     }
 }
 
@@ -39,8 +49,24 @@ impl<R> Drop for Version<R> {
     }
 }
 
+/// What a reader sees: the commit that it has pinned, and its time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct At {
+    pub(crate) epoch: Commit,
+    pub(crate) time: Timestamp,
+}
+
+impl At {
+    /// All records of a commit, expired or not.
+    pub(crate) fn any_time(epoch: Commit) -> Self {
+        At { epoch, time: Timestamp::from_micros(i64::MIN) }
+    }
+}
+
 /// The net change of one key.
 pub(crate) struct Change<R> {
+    /// Whether the old record had expired at the time of the commit.
+    pub(crate) expired: bool,
     pub(crate) old: Option<Arc<Version<R>>>,
     pub(crate) new: Arc<Version<R>>,
 }

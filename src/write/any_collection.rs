@@ -190,7 +190,17 @@ fn deletable(name: &str, query: &Query) -> Result<Paging, QueryError> {
 }
 
 mod sealed {
-    pub trait Sealed {}
+    use crate::error::Refusal;
+    use crate::write::expire::remove_some;
 
-    impl<R: crate::record::Record> Sealed for crate::storage::Collection<R> {}
+    pub trait Sealed {
+        #[doc(hidden)]
+        fn remove_expired(&self) -> Result<(usize, bool), Refusal>;
+    }
+
+    impl<R: crate::record::Record> Sealed for crate::storage::Collection<R> {
+        fn remove_expired(&self) -> Result<(usize, bool), Refusal> {
+            remove_some(self)
+        }
+    }
 }

@@ -434,7 +434,7 @@ impl<R: Record> Collection<R> {
         IfUnchanged { writes_to: self, seen }
     }
 
-    fn commit_one(&self, operation: Result<Operation<R>, Refusal>) -> Result<Receipt, Refused> {
+    pub(super) fn commit_one(&self, operation: Result<Operation<R>, Refusal>) -> Result<Receipt, Refused> {
         Batch::new(self.engine.clone()).commit_one(self, operation)
     }
 }

@@ -27,7 +27,9 @@ pub(super) fn attempt(
     let operations: usize = parts.iter().map(|part| part.len()).sum();
     let _span = trace::span!(engine.counters.tracer, DEBUG, "commit", operations);
     let mut guard = engine.lock_to_write().map_err(Refusal::of_batch)?;
-    let at = engine.clock.now();
+    // Until the publish, the time of readers stands still: none that sees an older commit has a later time.
+    let hold = engine.clock.hold();
+    let at = hold.at;
     let no_commit =
         || Receipt { commit: engine.timeline.published(), at, took: started.elapsed(), ..Receipt::default() };
     if operations == 0 {
@@ -38,8 +40,9 @@ pub(super) fn attempt(
     let options = report.as_ref().map(|report| report.options).unwrap_or_default();
     let to_stage = parts.iter_mut().filter(|part| part.len() > 0);
     let mut refusals = Vec::new();
-    let staged =
-        user_code::run(|| to_stage.filter_map(|part| part.stage(options).map_err(|e| refusals.push(e)).ok()).collect());
+    let staged = user_code::run(|| {
+        to_stage.filter_map(|part| part.stage(options, at).map_err(|e| refusals.push(e)).ok()).collect()
+    });
     let panicked = |message| Refusal::of_batch(Cause::Panicked { what: "drop of an intermediate record", message });
     let mut staged: SmallVec<[_; 2]> = staged.map_err(panicked)?;
     // The first operation at fault of all collections; before that, whatever concerns no single operation.
@@ -86,6 +89,7 @@ pub(super) fn attempt(
 
     // 4. Publish: one store makes the whole batch visible.
     engine.timeline.publish(commit);
+    drop(hold);
 
     // 5. Reclaim what no pinned reader sees, this commit's rows first.
     let counts = staged.iter().fold(Counts::default(), |mut sum, part| {

@@ -6,8 +6,12 @@ use super::net::Net;
 use super::operation::Operation;
 use super::stage::Staged;
 use crate::error::Cause;
-use crate::index::StagedRecords;
+use crate::index::{Clash, Other, StagedRecords};
 use crate::record::{Access, FieldSource, Fields, Record};
+use crate::rowset::Row;
+use crate::storage::Version;
+use crate::sync::Arc;
+use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 impl<R: Record> Staged<'_, R> {
@@ -16,6 +20,7 @@ impl<R: Record> Staged<'_, R> {
         let Staged { table, writer, operations, resolution, applied, .. } = self;
         for (staged, net) in applied.changes.staged.iter_mut().zip(&resolution.nets) {
             staged.has_record = net.result(operations).is_some();
+            staged.expired = net.expired;
         }
         let mut records = NetRecords { operations, nets: &resolution.nets, spoilt: Vec::new() };
         let staged = table.stage(writer, &mut applied.changes, &mut records);
@@ -40,10 +45,22 @@ impl<R: Record> Staged<'_, R> {
 
     /// Checks unique constraints on the net result of the batch. Returns net changes that violate one; not all, if several want the
     /// same value. In a group of submissions, none may use a value that another releases: committed by itself it would be refused.
-    pub(super) fn clashing(&mut self) -> Vec<usize> {
-        let Staged { table, writer, applied, grouped, .. } = self;
+    ///
+    /// Also returns the records that have expired, hold such a value, and have no net change yet, each once.
+    pub(super) fn clashing(&mut self) -> (Vec<usize>, Vec<Arc<Version<R>>>) {
+        let Staged { table, writer, applied, grouped, resolution, .. } = self;
         let clashes = table.clashes(writer, &applied.changes, *grouped);
-        clashes.into_iter().map(|(_, clash)| clash.change).collect()
+        let holder = |(_, clash): &(usize, Clash)| match clash.other {
+            Other::Row(row) => table.expired_at(row, resolution.time),
+            Other::Change(_) => None,
+        };
+        let mut expired: Vec<Arc<Version<R>>> = clashes.iter().filter_map(holder).collect();
+        if !expired.is_empty() {
+            let mut known: HashSet<Row> =
+                resolution.nets.iter().filter_map(|net| Some(net.old.as_ref()?.row)).collect();
+            expired.retain(|holder| known.insert(holder.row));
+        }
+        (clashes.into_iter().map(|(_, clash)| clash.change).collect(), expired)
     }
 }
 

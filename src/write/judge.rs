@@ -86,7 +86,10 @@ impl<'s, R: Record> Judge<'s, R> {
         spoilt: Vec<(usize, Cause)>,
     ) -> Self {
         let constraints = table.constraints(writer);
-        let rows = resolution.nets.iter().map(|net| net.begin().and(net.old.as_ref()).map(|old| old.row));
+        let rows = resolution.nets.iter().map(|net| {
+            let old = net.begin().and(net.old.as_ref()).filter(|_| !net.expired);
+            old.map(|old| old.row)
+        });
         let claims = strict(Claims::new(constraints.len(), rows), resolution);
         let is_by_filter = |at: &usize| matches!(operations[*at].target, Target::Where(_));
         // An operation by filter or of two keys that was refused is not judged again.
@@ -193,6 +196,7 @@ impl<'s, R: Record> Judge<'s, R> {
     fn read(&mut self, net: u32, spoilt: Option<Cause>) -> Content {
         let Judge { table, operations, resolution, .. } = self;
         match resolution.states(net as usize, operations).next() {
+            None if resolution.nets[net as usize].expired => return Content::Deleted,
             None => return Content::Unchanged,
             Some((_, None)) => return Content::Deleted,
             Some((_, Some(_))) => {}
@@ -266,7 +270,14 @@ impl<'s, R: Record> Judge<'s, R> {
 
     fn slot(&mut self, number: usize, value: Value) -> u32 {
         let (table, writer, at) = (self.table, self.writer, self.constraints[number]);
-        self.claims.slot(number, value, |value| table.unique_holder(writer, at, value.as_ref()))
+        let time = self.resolution.time;
+        self.claims.slot(number, value, |value| {
+            let holder = table.unique_holder(writer, at, value.as_ref())?;
+            let expired = table.expired_at(holder, time);
+            let holds = expired.is_none();
+            table.counters.drop_each(expired);
+            holds.then_some(holder)
+        })
     }
 
     /// The operations at fault for the state of a record.

@@ -1,6 +1,7 @@
 //! The net change of one key by the operations of a batch.
 
 use super::operation::{Effect, Named, Operation};
+use crate::clock::Timestamp;
 use crate::error::{Cause, Commit, Refusal};
 use crate::limits::MAX_BATCH_OPERATIONS;
 use crate::record::{Access, Fields, Record};
@@ -19,6 +20,8 @@ pub(super) struct Net<R> {
     pub(super) step: u32,
     /// Whether the batch has deleted the committed record. A record that it stores after that is a new one.
     pub(super) deleted: bool,
+    /// Whether the committed record has expired at the time of the commit. Then the state before the batch is that it is gone.
+    pub(super) expired: bool,
     pub(super) old: Option<Arc<Version<R>>>,
     pub(super) state: State<R>,
 }
@@ -43,10 +46,27 @@ pub(super) enum State<R> {
 }
 
 impl<R: Record> Net<R> {
-    pub(super) fn new(first: usize, named: Named, old: Option<Arc<Version<R>>>) -> Self {
+    /// For a commit at `time`.
+    pub(super) fn new(first: usize, named: Named, old: Option<Arc<Version<R>>>, time: Timestamp) -> Self {
         debug_assert!(first < MAX_BATCH_OPERATIONS);
         let first = first as u32;
-        Net { first, named, last: first, step: NO_STEP, deleted: false, old, state: State::Unchanged }
+        let expired = old.as_ref().is_some_and(|old| !old.is_tombstone() && old.deadline.is_past(time));
+        let state = if expired { State::Gone } else { State::Unchanged };
+        Net { first, named, last: first, step: NO_STEP, deleted: expired, expired, old, state }
+    }
+
+    /// The state before the batch.
+    pub(super) fn base(&self) -> State<R> {
+        if self.expired { State::Gone } else { State::Unchanged }
+    }
+
+    /// Whether the state is that before the batch.
+    fn is_base(&self) -> bool {
+        match self.state {
+            State::Unchanged => true,
+            State::Gone => self.expired && self.step == NO_STEP,
+            _ => false,
+        }
     }
 
     pub(super) fn key<'a>(&'a self, operations: &'a [Operation<R>]) -> (&'a Key, u32) {
@@ -64,7 +84,7 @@ impl<R: Record> Net<R> {
 
     /// The operation that made the state, unless it is that before the batch.
     pub(super) fn maker(&self) -> Option<u32> {
-        (!matches!(self.state, State::Unchanged)).then_some(self.last)
+        (!self.is_base()).then_some(self.last)
     }
 
     pub(super) fn present<'a>(&'a self, operations: &'a [Operation<R>]) -> Option<&'a R> {

@@ -1,7 +1,9 @@
 //! One operation, on the record of a key or on all records that a filter selects, and its effect on a record.
 
+use super::lifetime::Given;
 use super::outcome::Outcome;
 use super::returned::Returned;
+use crate::clock::Timestamp;
 use crate::error::{Cause, Commit, KeyError, Refusal};
 use crate::read::{self, Ranking};
 use crate::record::{Access, Condition, Fields, KeyBuffer, Record};
@@ -49,6 +51,8 @@ pub(super) struct Operation<R: Record> {
     pub(super) seen: Option<Commit>,
     /// An edit of its record failed halfway, so `target` may hold another key than the record.
     pub(super) half_edited: bool,
+    /// The lifetime that it gives its record.
+    pub(super) given: Option<Given>,
     pub(super) action: Action<R>,
 }
 
@@ -96,6 +100,8 @@ pub(super) enum Action<R> {
     Update(Change<R>),
     Upsert(R, Change<R>),
     Delete,
+    /// Removes the record if it has expired.
+    Expire,
     /// Its record has moved into the store.
     Done,
 }
@@ -131,6 +137,7 @@ impl<R> Action<R> {
             Action::Update(_) => "update",
             Action::Upsert(..) => "upsert",
             Action::Delete => "delete",
+            Action::Expire => "expire",
             Action::Done => "done",
         }
     }
@@ -191,7 +198,7 @@ impl<R> Action<R> {
     /// Drops each value of the user by itself. Returns the number of panics.
     pub(super) fn drop_each(self) -> u64 {
         match self {
-            Action::Delete | Action::Done => 0,
+            Action::Delete | Action::Expire | Action::Done => 0,
             Action::Upsert(record, change) => user_code::drop_each([record]) + user_code::drop_each([change]),
             one_value => user_code::drop_each([one_value]),
         }
@@ -199,7 +206,7 @@ impl<R> Action<R> {
 
     /// Whether dropping it runs user code.
     pub(super) fn holds_user_values(&self) -> bool {
-        !matches!(self, Action::Delete | Action::Done)
+        !matches!(self, Action::Delete | Action::Expire | Action::Done)
     }
 }
 
@@ -239,7 +246,7 @@ fn panicked(message: String) -> Cause {
 
 impl<R: Record> Operation<R> {
     fn new(target: Target<R>, seen: Option<Commit>, action: Action<R>) -> Self {
-        Operation { position: 0, target, seen, half_edited: false, action }
+        Operation { position: 0, target, seen, half_edited: false, given: None, action }
     }
 
     /// An operation that brings a record, and with it the key.
@@ -275,6 +282,11 @@ impl<R: Record> Operation<R> {
             Ok((key, hash)) => Ok(Operation::new(Target::Key { key, hash }, seen, action.into_inner())),
             Err(error) => Err(Refusal::new(action.name(), &table.name, error)),
         }
+    }
+
+    /// Removes the record of a key if it has expired.
+    pub(super) fn of_expired(key: Key, hash: u32) -> Self {
+        Operation::new(Target::Key { key, hash }, None, Action::Expire)
     }
 
     /// An operation that moves the record of a key to another key. With equal keys it is an update.
@@ -401,7 +413,8 @@ impl<R: Record> Operation<R> {
             }
             (Action::Update(_), None) => Err(Cause::KeyMissing),
             (Action::Delete, Some(_)) => Ok(Effect::Deleted),
-            (Action::Delete | Action::Done, _) => Ok(Effect::Missing),
+            // A record that has expired is gone before the batch.
+            (Action::Delete | Action::Expire | Action::Done, _) => Ok(Effect::Missing),
         }
     }
 
@@ -438,6 +451,15 @@ impl<R: Record> Operation<R> {
             return Err(Cause::Stale { seen, now: found });
         }
         Ok(())
+    }
+
+    /// Refuses a lifetime that has ended before the commit.
+    pub(super) fn check_lifetime(&self, time: Timestamp) -> Result<(), Cause> {
+        let deadline = self.given.and_then(|given| given.lifetime.deadline(time));
+        match deadline.filter(|deadline| *deadline <= time) {
+            Some(deadline) => Err(Cause::Expired { deadline, now: time }),
+            None => Ok(()),
+        }
     }
 
     /// The refusal of this operation.

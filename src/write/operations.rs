@@ -4,6 +4,7 @@ use super::attribution::CommitOptions;
 use super::operation::{Action, Named, Operation, OperationInfo, drop_operations};
 use super::part::{Part, Single, StagedPart};
 use super::stage::Staged;
+use crate::clock::Timestamp;
 use crate::error::Refusal;
 use crate::record::{Access, Record};
 use crate::storage::Table;
@@ -58,8 +59,8 @@ impl<R: Record> Part for Operations<R> {
         self.list.len()
     }
 
-    fn stage(&mut self, options: CommitOptions) -> Result<Box<dyn StagedPart + '_>, Refusal> {
-        Ok(Box::new(Staged::new(&self.table, &mut self.list, options)?))
+    fn stage(&mut self, options: CommitOptions, time: Timestamp) -> Result<Box<dyn StagedPart + '_>, Refusal> {
+        Ok(Box::new(Staged::new(&self.table, &mut self.list, options, time)?))
     }
 
     fn is_of(&self, table: *const ()) -> bool {

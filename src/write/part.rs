@@ -3,6 +3,7 @@
 use super::attribution::{CommitOptions, CommitReport};
 use super::operation::OperationInfo;
 use super::receipt::Counts;
+use crate::clock::Timestamp;
 use crate::error::{Commit, Refusal};
 use crate::reclaim::Pass;
 use crate::storage::{AnyTable, CollectionChanges, Garbage, ProposedChanges};
@@ -12,7 +13,7 @@ use std::any::Any;
 /// The operations of a batch on one collection, in their order. Dropping it drops each value of the user by itself.
 pub(super) trait Part: Any + Send {
     fn len(&self) -> usize;
-    fn stage(&mut self, options: CommitOptions) -> Result<Box<dyn StagedPart + '_>, Refusal>;
+    fn stage(&mut self, options: CommitOptions, time: Timestamp) -> Result<Box<dyn StagedPart + '_>, Refusal>;
     fn is_of(&self, table: *const ()) -> bool;
     /// Drops the operations from a position on.
     fn truncate(&mut self, position: usize);

@@ -58,10 +58,12 @@ pub struct Counts {
     pub deleted: usize,
     /// Deletes that found no record. A `delete_where` that selects none counts nowhere.
     pub missing: usize,
+    /// Records that had expired and were removed. They are no operations' own, so the total is without them.
+    pub expired: usize,
 }
 
 impl Counts {
-    /// The sum: the number of operations, if none of them was by filter.
+    /// The sum of the others: the number of operations, if none of them was by filter.
     pub fn total(&self) -> usize {
         self.inserted + self.replaced + self.updated + self.deleted + self.missing
     }
@@ -88,5 +90,6 @@ impl AddAssign for Counts {
         self.updated += other.updated;
         self.deleted += other.deleted;
         self.missing += other.missing;
+        self.expired += other.expired;
     }
 }

@@ -49,8 +49,7 @@ impl<R: Record> Judge<'_, R> {
         if !self.attribution.judge_again(at, net, runs_closure) {
             return self.leave_out(at, operation.refusal(self.table, Cause::DependsOnLeftOut), false);
         }
-        let of = &self.resolution.nets[net as usize];
-        match operation.effect(self.table, of.key(self.operations).0, of.present(self.operations), of.found()) {
+        match self.resolution.effect_on_key(self.table, self.operations, at as usize, net as usize) {
             Ok(effect) => {
                 self.outcomes[at as usize] = Some(Outcome::from(&effect));
                 self.attribution.accept(at as usize);

@@ -6,11 +6,13 @@ use super::operation::{Effect, Named, Operation, Target, Where};
 use super::outcome::Outcome;
 use super::receipt::Counts;
 use super::returned::AllReturned;
-use crate::error::Refusal;
+use crate::clock::Timestamp;
+use crate::error::{Cause, Refusal};
 use crate::hash::{self, RandomState, spread};
 use crate::record::Record;
 use crate::rowset::Row;
-use crate::storage::{Change, RecordChange, Table};
+use crate::storage::{Change, RecordChange, Table, Version};
+use crate::sync::Arc;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 use memdex_query::value::Key;
@@ -19,6 +21,8 @@ use std::collections::HashMap;
 
 /// The net changes of a batch, in the order in which it touched their keys, and the net change of each operation.
 pub(super) struct Resolution<R> {
+    /// The time of the commit.
+    pub(super) time: Timestamp,
     pub(super) nets: SmallVec<[Net<R>; 1]>,
     pub(super) net_of: SmallVec<[usize; 1]>,
     /// The net changes of the two keys of each operation that changes a key.
@@ -101,9 +105,10 @@ impl Keys {
 }
 
 impl<R: Record> Resolution<R> {
-    fn new(nets: SmallVec<[Net<R>; 1]>, net_of: SmallVec<[usize; 1]>) -> Self {
+    fn new(time: Timestamp, nets: SmallVec<[Net<R>; 1]>, net_of: SmallVec<[usize; 1]>) -> Self {
         let (steps, by_filter, in_order) = (Vec::new(), Vec::new(), Vec::new());
         Resolution {
+            time,
             nets,
             net_of,
             rekeys: HashMap::new(),
@@ -126,7 +131,7 @@ impl<R: Record> Resolution<R> {
         let mut rows = None;
         for (at, operation) in operations.iter().enumerate() {
             let outcome = match &operation.target {
-                Target::Key { key, .. } => self.resolve_on_key(table, operations, at, key),
+                Target::Key { .. } => self.resolve_on_key(table, operations, at),
                 Target::Rekey(_) => self.resolve_rekey(table, operations, at),
                 Target::Where(condition) => self.resolve_where(table, operations, at, condition, &mut rows),
             };
@@ -147,20 +152,27 @@ impl<R: Record> Resolution<R> {
     }
 
     #[inline]
-    fn resolve_on_key(
-        &mut self,
-        table: &Table<R>,
-        operations: &[Operation<R>],
-        at: usize,
-        key: &Key,
-    ) -> Result<Outcome, Refusal> {
+    fn resolve_on_key(&mut self, table: &Table<R>, operations: &[Operation<R>], at: usize) -> Result<Outcome, Refusal> {
         let number = self.net_of[at];
-        let (net, operation) = (&self.nets[number], &operations[at]);
-        let effect = operation.effect(table, key, net.present(operations), net.found());
-        let effect = effect.map_err(|cause| operation.refusal(table, cause))?;
+        let effect = self.effect_on_key(table, operations, at, number);
+        let effect = effect.map_err(|cause| operations[at].refusal(table, cause))?;
         let outcome = Outcome::from(&effect);
         self.put(number, at, effect);
         Ok(outcome)
+    }
+
+    /// The effect of an operation on the key of a net change.
+    #[inline]
+    pub(super) fn effect_on_key(
+        &self,
+        table: &Table<R>,
+        operations: &[Operation<R>],
+        at: usize,
+        number: usize,
+    ) -> Result<Effect<R>, Cause> {
+        let (net, operation) = (&self.nets[number], &operations[at]);
+        operation.check_lifetime(self.time)?;
+        operation.effect(table, net.key(operations).0, net.present(operations), net.found())
     }
 
     fn resolve_rekey(&mut self, table: &Table<R>, operations: &[Operation<R>], at: usize) -> Result<Outcome, Refusal> {
@@ -259,7 +271,7 @@ impl<R: Record> Resolution<R> {
                 let old = &committed[at_committed];
                 let number = rows.number(old.row, self.nets.len());
                 if number == self.nets.len() {
-                    self.nets.push(Net::new(at, Named::First, Some(old.clone())));
+                    self.nets.push(Net::new(at, Named::First, Some(old.clone()), self.time));
                 }
                 number
             }
@@ -277,8 +289,9 @@ impl<R: Record> Resolution<R> {
             Effect::Missing => return,
         };
         let net = &mut self.nets[number];
+        let is_first = net.maker().is_none();
         let before = std::mem::replace(&mut net.state, state);
-        if !matches!(before, State::Unchanged) {
+        if !is_first {
             let step = self.steps.len() as u32;
             self.steps.push(Step { state: before, last: net.last, step: net.step, deleted: net.deleted });
             net.step = step;
@@ -297,8 +310,9 @@ impl<R: Record> Resolution<R> {
                 std::mem::replace(&mut net.state, before)
             }
             None => {
-                net.deleted = false;
-                std::mem::replace(&mut net.state, State::Unchanged)
+                let base = net.base();
+                net.deleted = net.expired;
+                std::mem::replace(&mut net.state, base)
             }
         };
         self.superseded.extend(matches!(undone, State::Computed(_)).then_some(undone));
@@ -315,13 +329,30 @@ impl<R: Record> Resolution<R> {
         number: usize,
         operations: &'a [Operation<R>],
     ) -> impl Iterator<Item = (u32, Option<&'a R>)> {
-        let net = &self.nets[number];
+        self.steps_of(&self.nets[number]).map(|(last, state)| (last, state.record(operations)))
+    }
+
+    /// The states that operations have made of a key, from the last one to the first, each with its operation.
+    pub(super) fn steps_of<'a>(&'a self, net: &'a Net<R>) -> impl Iterator<Item = (u32, &'a State<R>)> {
         let mut next = net.maker().map(|last| (last, &net.state, net.step));
         std::iter::from_fn(move || {
             let (last, state, step) = next?;
             next = self.steps.get(step as usize).map(|before| (before.last, &before.state, before.step));
-            Some((last, state.record(operations)))
+            Some((last, state))
         })
+    }
+
+    /// The net change of a key. O(net changes).
+    pub(super) fn net_of_key(&self, key: &Key, operations: &[Operation<R>]) -> Option<&Net<R>> {
+        let idle = self.idle.iter().map(|(_, net)| net);
+        self.nets.iter().chain(idle).find(|net| net.key(operations).0 == key)
+    }
+
+    /// Takes the expired record of a row out of the collection, as a net change of its own.
+    pub(super) fn expire(&mut self, old: Arc<Version<R>>) {
+        let net = Net::new(0, Named::First, Some(old), self.time);
+        debug_assert!(net.expired);
+        self.nets.push(net);
     }
 
     /// The operation since which the record of a key has a property that it has now.
@@ -372,7 +403,12 @@ impl<R: Record> Resolution<R> {
     /// The net changes of the operations that return them, while `changes` are the others than the idle ones, in their order.
     pub(super) fn returned(&self, operations: &[Operation<R>], changes: &[Change<R>]) -> AllReturned<R> {
         let change = |number: &usize| match self.idle.binary_search_by_key(number, |(idle, _)| *idle) {
-            Ok(at) => RecordChange { key: self.idle[at].1.key(operations).0.clone(), before: None, after: None },
+            Ok(at) => RecordChange {
+                key: self.idle[at].1.key(operations).0.clone(),
+                before: None,
+                after: None,
+                expired: false,
+            },
             Err(idle_before) => RecordChange::of(&changes[number - idle_before]),
         };
         let returned = self.by_filter.iter().filter_map(|(at, numbers)| {
@@ -406,13 +442,13 @@ impl<R: Record> Resolution<R> {
 pub(super) const NO_NET: usize = usize::MAX;
 
 /// Makes one unchanged net change per key. Does nothing else, so that the memory accesses of successive look-ups overlap.
-pub(super) fn look_up<R: Record>(table: &Table<R>, operations: &[Operation<R>]) -> Resolution<R> {
+pub(super) fn look_up<R: Record>(table: &Table<R>, operations: &[Operation<R>], time: Timestamp) -> Resolution<R> {
     let new = |at: usize, which: Named, key: &Key, hash: u32| {
         let old = table.keys.newest(hash, key.bytes());
-        Net::new(at, which, old)
+        Net::new(at, which, old, time)
     };
     if let [Operation { target: Target::Key { key, hash }, .. }] = operations {
-        return Resolution::new(smallvec![new(0, Named::First, key, *hash)], smallvec![0]);
+        return Resolution::new(time, smallvec![new(0, Named::First, key, *hash)], smallvec![0]);
     }
     let mut nets: SmallVec<[Net<R>; 1]> = SmallVec::with_capacity(operations.len());
     let mut keys = Keys::with_capacity(operations.len());
@@ -436,5 +472,5 @@ pub(super) fn look_up<R: Record>(table: &Table<R>, operations: &[Operation<R>]) 
         Target::Where(_) => NO_NET,
     });
     let net_of = net_of.collect();
-    Resolution { rekeys, ..Resolution::new(nets, net_of) }
+    Resolution { rekeys, ..Resolution::new(time, nets, net_of) }
 }

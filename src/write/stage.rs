@@ -10,13 +10,14 @@ use super::part::StagedPart;
 use super::receipt::Counts;
 use super::resolve::{NO_NET, Resolution, look_up};
 use super::returned::AllReturned;
+use crate::clock::Timestamp;
 use crate::error::{Cause, Commit, Refusal};
 use crate::limits::MAX_ROWS;
 use crate::reclaim::Pass;
 use crate::record::Record;
 use crate::rowset::Row;
 use crate::storage::{
-    AnyTable, Applied, Change, CollectionChanges, Garbage, ProposedChanges, Table, TableWriter, Version,
+    AnyTable, Applied, Change, CollectionChanges, Deadline, Garbage, ProposedChanges, Table, TableWriter, Version,
 };
 use crate::sync::{Arc, MutexGuard};
 
@@ -66,12 +67,13 @@ impl<'a, R: Record> Staged<'a, R> {
         table: &'a Arc<Table<R>>,
         operations: &'a mut Vec<Operation<R>>,
         options: CommitOptions,
+        time: Timestamp,
     ) -> Result<Self, Refusal> {
         if table.is_dropped() {
             return Err(Refusal::new("commit", &table.name, Cause::CollectionDropped));
         }
         let writer = table.writer();
-        let resolution = look_up(table, operations);
+        let resolution = look_up(table, operations, time);
         let (counts, applied, attribution) = (Counts::default(), Applied::default(), Attribution::new(options));
         let (grouped, left_out) = (options.grouped, Vec::new());
         let (origins, returned) = (Vec::new(), Vec::new());
@@ -111,8 +113,14 @@ impl<'a, R: Record> Staged<'a, R> {
         let mut spoilt = self.stage_derived();
         spoilt.extend(self.stage_heap());
         // A record that can't be indexed may have values that are not staged, so constraints can't be checked yet.
-        let clashing = if spoilt.is_empty() { self.clashing() } else { Vec::new() };
-        Faulty { spoilt, clashing }
+        let (clashing, expired) = if spoilt.is_empty() { self.clashing() } else { Default::default() };
+        if expired.is_empty() {
+            return Faulty { spoilt, clashing };
+        }
+        // Records that have expired hold the values: they leave with this commit.
+        self.resolution.take_idle_back(&mut []);
+        expired.into_iter().for_each(|old| self.resolution.expire(old));
+        self.stage_net_records(usize::MAX)
     }
 
     /// Leaves operations out of a lenient commit until none is at fault.
@@ -208,11 +216,18 @@ impl<'a, R: Record> Staged<'a, R> {
 
     /// Turns the net changes into versions. A new key gets the row that `new_row` returns.
     fn make_versions(&mut self, commit: Commit, mut new_row: impl FnMut(&mut TableWriter) -> Row) {
-        let nets = std::mem::take(&mut self.resolution.nets);
-        self.applied.versions = nets.into_iter().map(|net| self.version(commit, net, &mut new_row)).collect();
+        let deadlines = self.resolution.deadlines(self.table, self.operations);
+        let nets = std::mem::take(&mut self.resolution.nets).into_iter().zip(deadlines);
+        self.applied.versions = nets.map(|(net, deadline)| self.version(commit, net, deadline, &mut new_row)).collect();
     }
 
-    fn version(&mut self, commit: Commit, net: Net<R>, new_row: &mut impl FnMut(&mut TableWriter) -> Row) -> Change<R> {
+    fn version(
+        &mut self,
+        commit: Commit,
+        net: Net<R>,
+        deadline: Deadline,
+        new_row: &mut impl FnMut(&mut TableWriter) -> Row,
+    ) -> Change<R> {
         let (key, hash) = net.key(self.operations);
         let key = key.clone();
         let record = match net.state {
@@ -224,14 +239,15 @@ impl<'a, R: Record> Staged<'a, R> {
             Some(old) => old.row,
             None => new_row(&mut self.writer),
         };
-        let version = Version { begin: commit, row, hash, key, record };
-        Change { old: net.old, new: Arc::new(version) }
+        let version = Version { begin: commit, row, hash, deadline, key, record };
+        Change { expired: net.expired, old: net.old, new: Arc::new(version) }
     }
 }
 
 impl<R: Record> StagedPart for Staged<'_, R> {
     fn counts(&self) -> Counts {
-        self.counts
+        let expired = self.applied.versions.iter().filter(|change| change.expired).count();
+        Counts { expired, ..self.counts }
     }
 
     fn report_outcomes(&mut self, report: &mut CommitReport) {

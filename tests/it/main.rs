@@ -24,6 +24,8 @@ mod key_values;
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
 mod layers;
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
+mod lifetimes;
+#[cfg(not(any(memdex_shuttle, memdex_loom)))]
 mod model;
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
 mod plans;

@@ -172,7 +172,7 @@ fn by_records(view: AnyView<'_>, rows: &RowSet, accumulated: &mut Accumulated<'_
         }
         versions.clear();
         // Reads the versions at the epoch, so later changes don't matter.
-        view.rows.read_places(page, &places, view.epoch, &mut versions);
+        view.rows.read_places(page, &places, view.at, &mut versions);
         debug_assert_eq!(versions.len(), places.len(), "an unmarked row must have a record at the epoch");
         add_versions(&versions, accumulated)?;
     }
@@ -200,10 +200,10 @@ fn by_columns(
     columns: &[&Column],
     accumulated: &mut Accumulated<'_>,
 ) -> Result<(), QueryError> {
-    let AnyView { table, epoch, .. } = view;
+    let AnyView { table, at, .. } = view;
     let mut pass = Pass {
         table,
-        watch: Watch::new(&table.marks, epoch),
+        watch: Watch::new(&table.marks, at.epoch),
         columns: ByColumns::new(columns, accumulated),
         accumulated,
         marked: Vec::new(),
@@ -236,7 +236,7 @@ fn by_columns(
 
     // Add the records of the removed rows, at the epoch.
     let mut versions = Vec::new();
-    view.rows.fetch_in_order(&changed, epoch, &mut versions);
+    view.rows.fetch_in_order(&changed, at, &mut versions);
     debug_assert_eq!(versions.len(), changed.len(), "a matching row must have a record at the epoch");
     add_versions(&versions, accumulated)
 }

@@ -1,0 +1,27 @@
+//! The removal of records that have expired, in small commits.
+
+use super::batch::Batch;
+use super::operation::Operation;
+use crate::error::Refusal;
+use crate::limits::EXPIRED_A_COMMIT;
+use crate::record::Record;
+use crate::storage::Collection;
+
+/// Removes the first records that have expired, by at most one commit. Returns how many it was, and whether there may be more.
+pub(super) fn remove_some<R: Record>(collection: &Collection<R>) -> Result<(usize, bool), Refusal> {
+    let Collection { engine, table } = collection;
+    let time = engine.clock.for_reader();
+    let guard = engine.lock_to_write().map_err(|cause| Refusal::new("expire", &table.name, cause))?;
+    let (looked_at, keys) = table.expired_keys(time, EXPIRED_A_COMMIT);
+    drop(guard);
+    let more = looked_at == EXPIRED_A_COMMIT;
+    if keys.is_empty() {
+        return Ok((0, more));
+    }
+    let mut batch = Batch::new(engine.clone());
+    for (key, hash) in keys {
+        batch.add(collection, Ok(Operation::of_expired(key, hash)))?;
+    }
+    let receipt = batch.commit().map_err(|refused| refused.into_refusal())?;
+    Ok((receipt.counts.expired, more))
+}
