@@ -9,6 +9,7 @@ mod aggregates;
 mod background;
 mod columns;
 mod hooks;
+mod lifetimes;
 mod observed;
 mod pages;
 mod statistics;
