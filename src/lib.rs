@@ -48,7 +48,8 @@
 //! * **Statistics**: [`Find::statistics`](query::Find::statistics) computes exact [`Metric`]s of all selected records or of groups ([`GroupBy`]). Materialized aggregates
 //!   ([`AggregateDef`](schema::AggregateDef)) are updated by every commit.
 //! * **Queries as data**: a [`Query`] can be sent with serde and executed by [`Store::query`]; the crate `memdex-sql` translates it to SQL.
-//! * **Hooks**: a [`CommitHook`](hook::CommitHook) can refuse commits, [`Store::observe`] reports each one.
+//! * **Hooks**: a [`CommitHook`](hook::CommitHook) can refuse commits, [`Store::observe`] reports each one to a closure.
+//! * **Change feed**: [`Store::subscribe`] returns a snapshot and a bounded, filtered [`Subscription`](feed::Subscription) to the later commits.
 //! * **Operation**: [`Store::stats`], [`Store::verify`], [`Store::optimize`], and `tracing` spans.
 //!
 //! The guide, in the module `guide` of this documentation, has a page for each task.
@@ -90,6 +91,7 @@ extern crate self as memdex;
 
 pub mod clock;
 pub mod error;
+pub mod feed;
 mod hash;
 mod index;
 mod keys;
@@ -165,15 +167,15 @@ pub mod typing {
 
 /// Commit hooks: code that takes part in every commit of a store.
 pub mod hook {
-    pub use crate::storage::{CommitHook, CommitInfo, ProposedChange, ProposedCommit, RecordChange};
+    pub use crate::storage::{ChangeKind, CommitHook, CommitInfo, ProposedChange, ProposedCommit, RecordChange};
 }
 
 /// Statistics of a store: counts, memory, latencies, and the result of an audit.
 pub mod stats {
     pub use crate::latency::{CallLatency, LatencyStats};
     pub use crate::storage::{
-        AggregateStats, CollectionStats, IndexStats, MemoryStats, MemoryUse, Stats, VerifyError, VerifyProgress,
-        VerifyReport,
+        AggregateStats, CollectionStats, IndexStats, MemoryStats, MemoryUse, Stats, SubscriptionStats, VerifyError,
+        VerifyProgress, VerifyReport,
     };
 }
 

@@ -35,6 +35,19 @@ pub const MAX_QUEUED_COMMITS: usize = 1_024;
 #[cfg(any(memdex_shuttle, memdex_loom))]
 pub const MAX_QUEUED_COMMITS: usize = 2;
 
+/// Most changes of records in the commits that wait to be delivered to [hooks](crate::hook::CommitHook) before further commits wait
+/// for the delivery.
+pub const MAX_QUEUED_CHANGES: usize = 1 << 17;
+
+/// Default limit of the operations in the queue of a [`Subscription`](crate::feed::Subscription).
+pub const DEFAULT_SUBSCRIBED_OPERATIONS: usize = 65_536;
+
+/// Default limit of the bytes in the queue of a [`Subscription`](crate::feed::Subscription).
+pub const DEFAULT_SUBSCRIBED_BYTES: usize = 64 << 20;
+
+/// A [`Subscription`](crate::feed::Subscription) with a filter reports its progress after about this many commits without an event.
+pub const DEFAULT_PROGRESS_COMMITS: u64 = 1_000;
+
 /// Most submissions in the queue of a [`BackgroundWriter`](crate::BackgroundWriter), for any limit of operations. The queue
 /// allocates a slot for each when it is created, about 100 bytes.
 pub const MAX_QUEUED_SUBMISSIONS: usize = 16_384;

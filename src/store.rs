@@ -5,6 +5,7 @@ mod builder;
 pub use builder::StoreBuilder;
 
 use crate::error::{CollectionError, Commit, QueryError, Refusal};
+use crate::feed::SubscriptionBuilder;
 use crate::keys::{KeyMakers, Sequence};
 use crate::latency::LatencyStats;
 use crate::read::{QueryResult, Snapshot};
@@ -173,7 +174,7 @@ impl Store {
     /// Opening the name again creates a new collection, of any type and schema. Handles of the dropped collection still
     /// answer queries, on snapshots too, and keep its memory. Commits through them are refused with
     /// [`Cause::CollectionDropped`](crate::error::Cause::CollectionDropped). Queries by name ([`Query`]) no longer find
-    /// it, even at an older snapshot. Hooks are not called, since no commit changes a record; call
+    /// it, even at an older snapshot. Subscriptions [report](crate::feed::FeedEvent::Dropped) it. Hooks are not called, since no commit changes a record; call
     /// [`clear`](Collection::clear) first if they must learn of the deletion.
     ///
     /// ```
@@ -382,6 +383,38 @@ impl Store {
                 return Ok(records);
             }
         }
+    }
+
+    /// Configures a subscription: a snapshot of the store, and an event for each later commit that changes what it follows, in order. The
+    /// subscriber reads the events whenever it likes, on any thread; writers do not wait for it unless you choose so.
+    /// [`observe`](Store::observe) calls a closure on the thread that commits instead.
+    ///
+    /// ```
+    /// use memdex::{Record, Store};
+    /// use memdex::feed::FeedEvent;
+    /// use memdex::hook::ChangeKind;
+    ///
+    /// #[derive(Clone, Record)]
+    /// struct Job { #[record(key)] id: u32, #[record(field)] state: String }
+    ///
+    /// let store = Store::new();
+    /// let jobs = store.collection::<Job>("Job")?;
+    /// jobs.insert(Job { id: 1, state: "open".into() })?;
+    ///
+    /// let (snapshot, mut subscription) = store.subscribe().matching(&jobs, job::STATE.eq("open")).start()?;
+    /// assert_eq!(snapshot.of(&jobs).len(), 1);
+    /// drop(snapshot);
+    ///
+    /// jobs.insert(Job { id: 2, state: "done".into() })?; // does not match
+    /// jobs.update(1, |job| job.state = "done".into())?;  // has matched before
+    /// let Some(FeedEvent::Commit(commit)) = subscription.next() else { panic!() };
+    /// let [change] = commit.changes::<Job>("Job") else { panic!() };
+    /// assert_eq!((commit.number().get(), change.kind()), (3, ChangeKind::Updated));
+    /// assert_eq!(change.before.as_ref().unwrap().state, "open");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn subscribe(&self) -> SubscriptionBuilder {
+        SubscriptionBuilder::new(self.engine.clone())
     }
 
     /// Checks every structure against every record, and the counted memory by a walk. Blocks writers, but not readers.

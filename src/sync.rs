@@ -53,7 +53,7 @@ pub(crate) use name_map::NameMap;
 pub(crate) use per_thread;
 
 pub(crate) use chosen::*;
-pub(crate) use std::sync::Arc;
+pub(crate) use std::sync::{Arc, Weak};
 pub(crate) use std::thread::panicking;
 
 /// Like [`StatsCounter`], for signed values.

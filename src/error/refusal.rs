@@ -8,6 +8,7 @@ use memdex_query::error::Conflict;
 use memdex_query::value::{Key, Kind, Timestamp, Value};
 use std::error::Error;
 use std::fmt;
+use std::time::Duration;
 
 /// Why an operation, and with it its batch, was refused. Nothing of the batch was applied.
 ///
@@ -214,6 +215,24 @@ pub enum Cause {
         "only the commit decides which records come first: commit the batch, then read the changes that this operation returns"
     )]
     DecidedAtCommit,
+    /// A subscription for which [writers wait](crate::feed::SubscriptionBuilder::writers_wait) had no room for the batch in time.
+    #[error(
+        "subscription {subscription:?} had no room for the batch within {waited:?}: its queue has {queued} of {limit} {unit}; read it \
+         faster, raise its limit, or let it miss commits"
+    )]
+    #[non_exhaustive]
+    SubscriptionFull {
+        /// The name of the subscription.
+        subscription: String,
+        /// How long the batch has waited.
+        waited: Duration,
+        /// Which limit leaves no room: `operations` or `bytes`.
+        unit: &'static str,
+        /// How many of them are in the queue or reserved for other commits.
+        queued: usize,
+        /// The limit.
+        limit: usize,
+    },
     /// A [`CommitHook`](crate::hook::CommitHook) refused the batch.
     #[error("a commit hook refused the batch: {0}")]
     Hook(Box<dyn Error + Send + Sync>),

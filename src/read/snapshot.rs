@@ -32,7 +32,11 @@ pub struct Snapshot(Arc<Pinned>);
 
 impl Snapshot {
     pub(crate) fn new(engine: &Arc<Engine>) -> Self {
-        Snapshot(Arc::new(engine.pin()))
+        Snapshot::of_pinned(engine.pin())
+    }
+
+    pub(crate) fn of_pinned(pinned: Pinned) -> Self {
+        Snapshot(Arc::new(pinned))
     }
 
     /// The commit that this snapshot sees.

@@ -1,11 +1,10 @@
 //! Views of a commit for hooks: `ProposedCommit` before it, `CommitInfo` after it.
 
-use super::handle::Handle;
+use super::record_change::{CollectionChanges, RecordChange};
 use super::version::{Change, Version};
 use crate::clock::Timestamp;
 use crate::error::Commit;
 use crate::sync::Arc;
-use crate::user_code;
 use memdex_query::value::Key;
 use std::any::Any;
 use std::fmt;
@@ -18,89 +17,30 @@ pub struct CommitInfo {
     collections: Vec<CollectionChanges>,
 }
 
-pub(crate) struct CollectionChanges {
-    name: Arc<str>,
-    len: usize,
-    changes: Box<dyn ChangeList>,
-}
-
-/// A `Vec<RecordChange<R>>` without its record type.
-trait ChangeList: Any + Send + Sync {
-    /// Drops each record by itself. Returns the number of panics.
-    fn drop_each(self: Box<Self>) -> u64;
-}
-
-impl<R: Send + Sync + 'static> ChangeList for Vec<RecordChange<R>> {
-    fn drop_each(self: Box<Self>) -> u64 {
-        user_code::drop_each(self.into_iter().flat_map(|change| [change.before, change.after]))
-    }
-}
-
-/// The net change of one record in a commit.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct RecordChange<R> {
-    /// The key.
-    pub key: Key,
-    /// The record before the commit; `None` if there was none.
-    pub before: Option<Handle<R>>,
-    /// The record after the commit; `None` if it was deleted or has expired.
-    pub after: Option<Handle<R>>,
-    /// Whether the record before had [expired](crate::write::Lifetime). If the commit has stored another one under the key, that is the next
-    /// change.
-    pub expired: bool,
-}
-
-impl<R> Clone for RecordChange<R> {
-    fn clone(&self) -> Self {
-        RecordChange {
-            key: self.key.clone(),
-            before: self.before.clone(),
-            after: self.after.clone(),
-            expired: self.expired,
-        }
-    }
-}
-
-impl<R> RecordChange<R> {
-    /// The change as an operation sees it: a record that has expired is missing.
-    pub(crate) fn of(change: &Change<R>) -> Self {
-        let before = change.old.as_ref().filter(|_| !change.expired);
-        RecordChange {
-            key: change.new.key.clone(),
-            before: before.cloned().and_then(Handle::of),
-            after: Handle::of(change.new.clone()),
-            expired: false,
-        }
-    }
-
-    /// The change as it is told: a record that has expired leaves first.
-    pub(super) fn of_change(change: &Change<R>) -> impl Iterator<Item = Self> {
-        let expired = change.old.as_ref().filter(|_| change.expired).map(|old| RecordChange {
-            key: old.key.clone(),
-            before: Handle::of(old.clone()),
-            after: None,
-            expired: true,
-        });
-        let is_all = expired.is_some() && change.new.is_tombstone();
-        expired.into_iter().chain((!is_all).then(|| RecordChange::of(change)))
-    }
-}
-
-impl CollectionChanges {
-    pub(super) fn new<R: Send + Sync + 'static>(name: Arc<str>, changes: Vec<RecordChange<R>>) -> Self {
-        CollectionChanges { name, len: changes.len(), changes: Box::new(changes) }
-    }
-}
-
 impl CommitInfo {
     pub(crate) fn new(number: Commit, at: Timestamp, collections: Vec<CollectionChanges>) -> Self {
         CommitInfo { number, at, collections }
     }
 
-    /// Drops each record by itself. Returns the number of panics.
-    pub(super) fn drop_each(self) -> u64 {
-        self.collections.into_iter().map(|changes| changes.changes.drop_each()).sum()
+    /// Drops a reference. If it is the last one, drops each record by itself. Returns the number of panics.
+    pub(crate) fn let_go(self: Arc<Self>) -> u64 {
+        let collections = Arc::into_inner(self).into_iter().flat_map(|info| info.collections);
+        collections.map(|changes| changes.list.drop_each()).sum()
+    }
+
+    /// The changes by collection.
+    pub(super) fn parts(&self) -> &[CollectionChanges] {
+        &self.collections
+    }
+
+    /// The same commit with fewer changes.
+    pub(super) fn with_parts(&self, collections: Vec<CollectionChanges>) -> Self {
+        CommitInfo { collections, ..*self }
+    }
+
+    /// The number of changes in all collections.
+    pub(super) fn changed(&self) -> usize {
+        self.collections.iter().map(|changes| changes.list.len()).sum()
     }
 
     /// The commit's number.
@@ -115,14 +55,12 @@ impl CommitInfo {
 
     /// The collections that the batch had operations on, by name, with the number of records that changed in each.
     pub fn collections(&self) -> impl Iterator<Item = (&str, usize)> {
-        self.collections.iter().map(|changes| (&*changes.name, changes.len))
+        self.collections.iter().map(|changes| (&*changes.name, changes.list.len()))
     }
 
     /// The net changes in the collection `name`, one per key. Empty if the collection holds another type or was not touched.
     pub fn changes<R: 'static>(&self, name: &str) -> &[RecordChange<R>] {
-        let of_name = self.collections.iter().find(|changes| &*changes.name == name);
-        let list = of_name.and_then(|changes| (&*changes.changes as &dyn Any).downcast_ref::<Vec<RecordChange<R>>>());
-        list.map_or(&[], Vec::as_slice)
+        self.collections.iter().find(|changes| &*changes.name == name).map_or(&[], CollectionChanges::of_type)
     }
 }
 

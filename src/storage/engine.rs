@@ -3,6 +3,7 @@
 use super::any_table::AnyTable;
 use super::backlog::{Backlogged, Committer};
 use super::counters::Counters;
+use super::feed::{Event, Queue, Room, Spec};
 use super::garbage::Garbage;
 use super::hooks::{Hooks, Registration};
 use super::reaper::Reaper;
@@ -12,7 +13,7 @@ use super::timeline::{Pin, Timeline};
 use super::upkeep::Upkeep;
 use super::version::At;
 use crate::clock::{Clock, SteadyClock, Timestamp};
-use crate::error::{Cause, Commit};
+use crate::error::{Cause, Commit, Refusal};
 use crate::hash::RandomState;
 use crate::latency::Latency;
 use crate::limits::RECLAIM_SLICE;
@@ -132,8 +133,13 @@ impl Engine {
         let Some(Registered { table, .. }) = self.registry.remove(name) else { return Ok(false) };
         self.memory.change(table.set_dropped());
         self.recount(&*table);
+        if self.hooks.feed.any() {
+            let dropped = Event::Dropped { collection: table.core().name.clone(), after: self.timeline.published() };
+            self.hooks.enqueue(dropped, Room::default());
+        }
         drop(guard);
         drop(table);
+        self.deliver();
         Ok(true)
     }
 
@@ -162,6 +168,25 @@ impl Engine {
         let _guard = self.lock_to_write()?;
         self.hooks.add(hook.into_inner(), self.timeline.published());
         Ok(())
+    }
+
+    /// Registers a subscription, and pins the commit with whose successor it begins. Both under the commit lock, so that no commit
+    /// falls between. The conditions of the subscription are on these tables.
+    pub(crate) fn subscribe(
+        self: &Arc<Self>,
+        spec: Spec,
+        tables: &[Arc<dyn AnyTable>],
+    ) -> Result<(Pinned, Arc<Queue>), Refusal> {
+        let refused = |collection: &str, cause| Refusal::new("subscribe", collection, cause);
+        let guard = self.lock_to_write().map_err(|cause| refused("", cause))?;
+        if let Some(dropped) = tables.iter().find(|table| table.is_dropped()) {
+            return Err(refused(dropped.name(), Cause::CollectionDropped));
+        }
+        let pinned = self.pin();
+        debug_assert_eq!(pinned.epoch(), self.timeline.published());
+        let queue = self.hooks.feed.register(spec, pinned.epoch());
+        drop(guard);
+        Ok((pinned, queue))
     }
 
     // ---- pins ------------------------------------------------------------------------------------------------------
@@ -225,6 +250,7 @@ impl Engine {
             poisoned: self.poisoned().map(str::to_owned),
             latency: self.latency.stats(),
             memory: MemoryUse { now, peak },
+            subscriptions: self.hooks.feed.stats(),
             collections,
         }
     }

@@ -1,11 +1,12 @@
-//! Commit hooks: code that takes part in every commit of a store. A journal, a constraint, a cache and a feed are hooks.
+//! Commit hooks: code that takes part in every commit of a store. A journal, a constraint and a cache are hooks.
 //!
-//! [`Hooks`] keeps them with the queue of commits that still have to be reported. All of its methods but `deliver` run under
-//! the commit lock, so hooks see commits one at a time and in order.
+//! [`Hooks`] keeps them with the queue of commits that still have to be reported, to them and to the [`Feed`]. All of its methods but
+//! `deliver` run under the commit lock, so hooks see commits one at a time and in order.
 
 use super::changes::{CommitInfo, ProposedCommit};
+use super::feed::{Event, Feed, Room};
 use crate::error::{Cause, Commit};
-use crate::limits::MAX_QUEUED_COMMITS;
+use crate::limits::{MAX_QUEUED_CHANGES, MAX_QUEUED_COMMITS};
 use crate::sync::{Arc, AtomicBool, Mutex, Ordering::SeqCst, RwLock};
 use crate::user_code;
 use std::collections::VecDeque;
@@ -94,7 +95,8 @@ pub trait CommitHook: Send + Sync + 'static {
     /// committed or on another thread that is delivering at that moment.
     ///
     /// Commits that are not delivered yet wait in a queue and keep their records in memory. When
-    /// [`limits::MAX_QUEUED_COMMITS`](crate::limits::MAX_QUEUED_COMMITS) are waiting, further commits return only after
+    /// [`limits::MAX_QUEUED_COMMITS`](crate::limits::MAX_QUEUED_COMMITS) are waiting, or
+    /// [`limits::MAX_QUEUED_CHANGES`](crate::limits::MAX_QUEUED_CHANGES), further commits return only after
     /// the queue has been delivered. So never wait here for a thread that writes to the store: hand the work over to it.
     fn committed(&self, commit: &CommitInfo) {
         let _ = commit;
@@ -141,14 +143,36 @@ pub(crate) struct Hooks {
     any: AtomicBool,
     any_can_refuse: AtomicBool,
     list: RwLock<Arc<Vec<Registration>>>,
-    queue: Mutex<VecDeque<Arc<CommitInfo>>>,
+    pub(crate) feed: Arc<Feed>,
+    queue: Mutex<Pending>,
     /// Held by the thread that delivers.
     delivering: Mutex<()>,
+}
+
+/// Events that have not been delivered, with the room that their commits have reserved.
+#[derive(Default)]
+struct Pending {
+    events: VecDeque<(Event, Room)>,
+    /// The changes of all of them.
+    changes: usize,
+}
+
+impl Pending {
+    fn is_full(&self) -> bool {
+        self.events.len() >= MAX_QUEUED_COMMITS || self.changes >= MAX_QUEUED_CHANGES
+    }
+
+    fn pop(&mut self) -> Option<(Event, Room)> {
+        let (event, room) = self.events.pop_front()?;
+        self.changes -= event.changed();
+        Some((event, room))
+    }
 }
 
 impl Drop for Hooks {
     /// Drops each hook by itself: it is the user's.
     fn drop(&mut self) {
+        self.feed.end();
         user_code::drop_each(Arc::into_inner(std::mem::take(&mut *self.list.write())).into_iter().flatten());
     }
 }
@@ -168,7 +192,7 @@ impl Hooks {
     /// Whether anyone learns of commits.
     #[inline]
     pub(crate) fn any(&self) -> bool {
-        self.any.load(SeqCst)
+        self.any.load(SeqCst) || self.feed.any()
     }
 
     /// Whether anyone can refuse them.
@@ -204,32 +228,42 @@ impl Hooks {
         }
     }
 
-    /// Queues a published commit. Under the commit lock, so that the queue has the order of the commits.
-    pub(crate) fn enqueue(&self, commit: Arc<CommitInfo>) {
-        self.queue.lock().push_back(commit);
+    /// Queues an event. Under the commit lock, so that the queue has the order of the commits.
+    pub(crate) fn enqueue(&self, event: Event, room: Room) {
+        let mut queue = self.queue.lock();
+        queue.changes += event.changed();
+        queue.events.push_back((event, room));
     }
 
-    /// Delivers the queued commits, in order and outside of every lock. While another thread delivers, that one delivers
-    /// these too; the caller then waits only if the queue is full. Returns the panics of hooks, and those in the `Drop` of
-    /// records whose last reference was in the queue.
+    /// Delivers the queued events, in order and outside of every lock: to the subscriptions, then to the hooks. While another thread
+    /// delivers, that one delivers these too; the caller then waits only if the queue is full. Returns the panics of hooks and filters,
+    /// and those in the `Drop` of records whose last reference was in the queue.
     pub(crate) fn deliver(&self) -> (u64, u64) {
         let (mut hook_panics, mut drop_panics) = (0, 0);
         loop {
-            let queued = self.queue.lock().len();
+            let (is_empty, is_full) = {
+                let queue = self.queue.lock();
+                (queue.events.is_empty(), queue.is_full())
+            };
             // A thread that delivers checks the queue again after it has let go, so nothing stays undelivered.
-            let delivering = match queued {
-                0 => break,
-                MAX_QUEUED_COMMITS.. => self.delivering.lock(),
+            let delivering = match (is_empty, is_full) {
+                (true, _) => break,
+                (_, true) => self.delivering.lock(),
                 _ => match self.delivering.try_lock() {
                     Some(delivering) => delivering,
                     None => break,
                 },
             };
             loop {
-                let next = self.queue.lock().pop_front();
-                let Some(commit) = next else { break };
-                hook_panics += self.each(&commit, |hook| hook.committed(&commit));
-                drop_panics += Arc::into_inner(commit).map_or(0, CommitInfo::drop_each);
+                let next = self.queue.lock().pop();
+                let Some((event, room)) = next else { break };
+                let panics = self.feed.deliver(&event, &room);
+                drop(room);
+                hook_panics += panics.filters;
+                if let Event::Commit(commit) = &event {
+                    hook_panics += self.each(commit, |hook| hook.committed(commit));
+                }
+                drop_panics += panics.drops + event.let_go();
             }
             drop(delivering);
         }

@@ -1,5 +1,6 @@
 //! Statistics of a store: what it holds, where the memory goes, and what pinned snapshots retain.
 
+use super::feed::SubscriptionStats;
 use crate::clock::Timestamp;
 use crate::error::Commit;
 use crate::latency::LatencyStats;
@@ -25,7 +26,8 @@ pub struct Stats {
     /// Panics in the `Drop` of records, closures, errors and keys that the store drops, and in the `heap_size` of reclaimed
     /// records.
     pub drop_panics: u64,
-    /// Panics in commit hooks and observers, except in `prepare`, where a panic refuses the batch.
+    /// Panics in commit hooks and observers, except in `prepare`, where a panic refuses the batch; and in the filters of subscriptions,
+    /// which pass the change on then.
     pub hook_panics: u64,
     /// Panics in `tracing` subscribers, and in the `Display` of your errors while a subscriber formats them.
     pub subscriber_panics: u64,
@@ -36,6 +38,8 @@ pub struct Stats {
     pub latency: LatencyStats,
     /// Memory of all collections together, now and at its peak.
     pub memory: MemoryUse,
+    /// The subscriptions, in the order in which they were started.
+    pub subscriptions: Vec<SubscriptionStats>,
     /// The collections, in the order in which they were opened.
     pub collections: Vec<CollectionStats>,
 }

@@ -1,12 +1,12 @@
 //! One collection's shared structures: the key table and the row pages of its records, and the [`TableCore`], which holds
 //! everything that needs no record type.
 
-use super::changes::{CollectionChanges, RecordChange};
 use super::counters::Counters;
 use super::garbage::Garbage;
 use super::gauges::Counts;
 use super::key_table::KeyTable;
 use super::pages::{Fate, Pages};
+use super::record_change::{CollectionChanges, RecordChange};
 use super::stats::MemoryStats;
 use super::table_core::TableCore;
 use super::table_writer::TableWriter;
@@ -209,8 +209,7 @@ impl<R: Record> Table<R> {
 
     /// The changes as hooks see them.
     pub(crate) fn changes(&self, applied: &Applied<R>) -> CollectionChanges {
-        let changes = applied.versions.iter().flat_map(RecordChange::of_change).collect();
-        CollectionChanges::new(self.name.clone(), changes)
+        CollectionChanges::new(self.name.clone(), applied.versions.iter().flat_map(RecordChange::told).collect())
     }
 
     /// No reader is at `ended` any longer: drops at most `budget` old states that nobody sees for that reason. Returns whether

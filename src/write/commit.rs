@@ -4,7 +4,7 @@ use super::attribution::CommitReport;
 use super::part::Part;
 use super::receipt::{Counts, Receipt};
 use crate::error::{Cause, Refusal};
-use crate::storage::{CommitInfo, Counters, Engine, ProposedCommit};
+use crate::storage::{CommitInfo, Counters, Engine, Event, Full, ProposedCommit, Queue, Room, Size};
 use crate::sync::{Arc, Ordering::SeqCst};
 use crate::trace;
 use crate::user_code;
@@ -26,6 +26,8 @@ pub(super) fn attempt(
     let started = Instant::now();
     let operations: usize = parts.iter().map(|part| part.len()).sum();
     let _span = trace::span!(engine.counters.tracer, DEBUG, "commit", operations);
+    // Before the lock, so that a commit that waits for a slow subscriber makes no other wait.
+    let mut room = reserve_room(engine, parts)?;
     let mut guard = engine.lock_to_write().map_err(Refusal::of_batch)?;
     // Until the publish, the time of readers stands still: none that sees an older commit has a later time.
     let hold = engine.clock.hold();
@@ -107,7 +109,7 @@ pub(super) fn attempt(
     poison.complete();
 
     // 6. Notify: queued under the lock, so in the order of the commits; delivered outside of it.
-    info.into_iter().for_each(|info| engine.hooks.enqueue(info));
+    info.into_iter().for_each(|info| engine.hooks.enqueue(Event::Commit(info), std::mem::take(&mut room)));
     drop(guard);
     engine.dispose(garbage);
     engine.counters.report_hook_panics(panics);
@@ -115,6 +117,19 @@ pub(super) fn attempt(
     let took = started.elapsed();
     engine.latency.commit(took);
     Ok(Receipt { commit, at, took, counts })
+}
+
+/// Waits until the subscriptions that make writers wait have room for the operations on the collections that they follow.
+fn reserve_room(engine: &Engine, parts: &[Box<dyn Part>]) -> Result<Room, Refusal> {
+    let size_in = |queue: &Queue| {
+        let followed = parts.iter().filter(|part| part.len() > 0 && queue.follows(part.collection()));
+        let sizes = followed.map(|part| Size { operations: part.len(), bytes: part.bytes() });
+        sizes.fold(Size::default(), Size::plus)
+    };
+    engine.hooks.feed.reserve(size_in).map_err(|full| {
+        let Full { subscription, waited, unit, queued, limit } = full;
+        Refusal::of_batch(Cause::SubscriptionFull { subscription, waited, unit, queued, limit })
+    })
 }
 
 /// Counts and traces a refusal.

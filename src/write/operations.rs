@@ -67,6 +67,10 @@ impl<R: Record> Part for Operations<R> {
         Arc::as_ptr(&self.table).cast() == table
     }
 
+    fn collection(&self) -> &str {
+        &self.table.name
+    }
+
     fn truncate(&mut self, position: usize) {
         self.drop_from(self.list.partition_point(|operation| operation.position < position));
     }

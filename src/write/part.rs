@@ -15,6 +15,8 @@ pub(super) trait Part: Any + Send {
     fn len(&self) -> usize;
     fn stage(&mut self, options: CommitOptions, time: Timestamp) -> Result<Box<dyn StagedPart + '_>, Refusal>;
     fn is_of(&self, table: *const ()) -> bool;
+    /// The name of its collection.
+    fn collection(&self) -> &str;
     /// Drops the operations from a position on.
     fn truncate(&mut self, position: usize);
     fn remove(&mut self, position: usize) -> Option<Single>;

@@ -403,12 +403,7 @@ impl<R: Record> Resolution<R> {
     /// The net changes of the operations that return them, while `changes` are the others than the idle ones, in their order.
     pub(super) fn returned(&self, operations: &[Operation<R>], changes: &[Change<R>]) -> AllReturned<R> {
         let change = |number: &usize| match self.idle.binary_search_by_key(number, |(idle, _)| *idle) {
-            Ok(at) => RecordChange {
-                key: self.idle[at].1.key(operations).0.clone(),
-                before: None,
-                after: None,
-                expired: false,
-            },
+            Ok(at) => RecordChange::idle(self.idle[at].1.key(operations).0.clone()),
             Err(idle_before) => RecordChange::of(&changes[number - idle_before]),
         };
         let returned = self.by_filter.iter().filter_map(|(at, numbers)| {

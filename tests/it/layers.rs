@@ -18,7 +18,7 @@ const LEVELS: [&[&str]; 10] = [
     &["index"],
     &["storage"],
     &["read"],
-    &["write"],
+    &["write", "feed"],
     &["store"],
 ];
 

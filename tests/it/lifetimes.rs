@@ -5,6 +5,7 @@ mod random;
 
 use memdex::clock::ManualClock;
 use memdex::error::Cause;
+use memdex::hook::ChangeKind;
 use memdex::schema::AggregateDef;
 use memdex::write::{DefaultLifetime, Lifetime};
 use memdex::{Collection, Filter, GroupBy, Metric, Record, Store, Timestamp};
@@ -166,7 +167,7 @@ fn hooks_are_told_what_expired() {
         .observe(move |commit| {
             for change in commit.changes::<Session>("Session") {
                 let users = [&change.before, &change.after].map(|of| of.as_ref().map(|of| of.user.clone()));
-                lines.lock().unwrap().push((change.key.to_string(), users, change.expired));
+                lines.lock().unwrap().push((change.key.to_string(), users, change.kind()));
             }
         })
         .unwrap();
@@ -180,9 +181,9 @@ fn hooks_are_told_what_expired() {
     assert_eq!(
         *told.lock().unwrap(),
         [
-            ("1".to_owned(), [user("ada"), None], true),
-            ("1".to_owned(), [None, user("bob")], false),
-            ("2".to_owned(), [user("ada"), None], true),
+            ("1".to_owned(), [user("ada"), None], ChangeKind::Expired),
+            ("1".to_owned(), [None, user("bob")], ChangeKind::Inserted),
+            ("2".to_owned(), [user("ada"), None], ChangeKind::Expired),
         ]
     );
 }
