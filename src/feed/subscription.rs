@@ -34,9 +34,9 @@ pub enum FeedEvent {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Missed {
-    /// The first commit that may be missing.
+    /// The first commit that is missing. One after the snapshot's if only the drop of a collection is missing.
     pub from: Commit,
-    /// The store at the last of them, `snapshot.commit()`. It was taken when this event was read.
+    /// The store at the last of them, `snapshot.commit()`, or at a later commit. It was taken when this event was read.
     pub snapshot: Snapshot,
 }
 
@@ -152,7 +152,7 @@ impl Subscription {
     /// What was taken, as it is reported; `None` if it is not, since a snapshot has shown it. `Some(None)` is the end.
     fn report(&mut self, taken: Taken) -> Option<Option<FeedEvent>> {
         match taken {
-            Taken::Event(event) if event.is_within(self.told) => {
+            Taken::Event(event) if event.position() <= self.told => {
                 self.counters.report_drop_panics(event.let_go());
                 None
             }
@@ -163,7 +163,10 @@ impl Subscription {
             Taken::Event(Event::Dropped { collection, after }) => {
                 Some(Some(FeedEvent::Dropped { collection: (*collection).to_owned(), after }))
             }
-            Taken::Gap(from) => {
+            // It has grown between another gap and the snapshot of that.
+            Taken::Gap(_, to) if to <= self.told => None,
+            Taken::Gap(from, _) => {
+                let from = from.max(self.told.next());
                 // A store that is gone has no snapshot; then the events end here.
                 let Some(engine) = self.engine.upgrade() else { return Some(None) };
                 let snapshot = Snapshot::new(&engine);

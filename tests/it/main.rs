@@ -18,6 +18,8 @@ mod documents;
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
 mod every_plan;
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
+mod feed;
+#[cfg(not(any(memdex_shuttle, memdex_loom)))]
 mod indexes;
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
 mod key_values;

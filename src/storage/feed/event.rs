@@ -13,11 +13,13 @@ pub(crate) enum Event {
 }
 
 impl Event {
-    /// The first commit of which a reader that misses this event may miss something.
-    pub(super) fn commit(&self) -> Commit {
+    /// Its place in the order of the commits. A snapshot of this commit, or of a later one, shows what the event reports. A collection is
+    /// dropped between two commits: only the second shows it for certain. Reporting a drop after a snapshot that shows it does no
+    /// harm, since no commit up to that snapshot has put anything into another collection of the name.
+    pub(crate) fn position(&self) -> Commit {
         match self {
             Event::Commit(info) => info.number(),
-            Event::Dropped { after, .. } => *after,
+            Event::Dropped { after, .. } => after.next(),
         }
     }
 
@@ -26,15 +28,6 @@ impl Event {
         match self {
             Event::Commit(info) => info.changed(),
             Event::Dropped { .. } => 0,
-        }
-    }
-
-    /// Whether a snapshot of `commit` shows it. A drop right after that commit is not shown, and reporting it twice does no harm:
-    /// no commit up to it has put anything into another collection of that name.
-    pub(crate) fn is_within(&self, commit: Commit) -> bool {
-        match self {
-            Event::Commit(info) => info.number() <= commit,
-            Event::Dropped { after, .. } => *after < commit,
         }
     }
 

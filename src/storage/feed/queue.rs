@@ -1,8 +1,8 @@
 //! The queue of one subscription: bounded, written by the thread that delivers, read by the subscriber.
 //!
 //! Events that do not fit make a *gap*: a mark behind the last event, which grows with every later commit until the reader gets to it.
-//! The reader then takes a snapshot, outside of the lock. Commits that arrive after the mark was taken are queued again; those that the
-//! snapshot shows are skipped by the reader. So nothing is lost between the two, and an unread gap pins nothing.
+//! The reader then takes a snapshot, outside of the lock. Commits that arrive after the mark was taken are queued again, or make another gap;
+//! the reader skips what the snapshot shows. So nothing is lost between the two, and an unread gap pins nothing.
 //!
 //! No user code runs under the lock: wakers are called, and records dropped, after it is released.
 
@@ -60,8 +60,8 @@ pub(crate) enum Patience {
 /// What a reader takes from a queue.
 pub(crate) enum Taken {
     Event(Event),
-    /// Events from this commit on are missing, up to any snapshot taken from now on.
-    Gap(Commit),
+    /// Events from the first to the second position are missing. A snapshot taken from now on shows them.
+    Gap(Commit, Commit),
     /// No other event up to this commit concerns the subscription.
     Progress(Commit),
     /// Nothing yet.
@@ -109,8 +109,8 @@ struct State {
     queued: Size,
     /// Room for commits that have not been delivered yet.
     reserved: Size,
-    /// Behind the last event: the first commit that is missing.
-    gap: Option<Commit>,
+    /// Behind the last event: the positions of the first and the last event that are missing.
+    gap: Option<(Commit, Commit)>,
     /// Behind the gap.
     progress: Option<Commit>,
     /// The newest commit that was queued, missed, or marked as progress.
@@ -132,8 +132,8 @@ impl State {
             self.queued = self.queued.minus(size);
             return Taken::Event(event);
         }
-        if let Some(from) = self.gap.take() {
-            return Taken::Gap(from);
+        if let Some((from, to)) = self.gap.take() {
+            return Taken::Gap(from, to);
         }
         match self.progress.take() {
             Some(commit) => Taken::Progress(commit),
@@ -164,18 +164,24 @@ impl Queue {
         if state.closed {
             return Some(event);
         }
-        state.newest = event.commit();
+        let position = event.position();
+        state.newest = position;
         let has_room = if is_reserved { size.fits(limit) } else { state.queued.plus(size).fits(limit) };
-        let missed = if state.gap.is_none() && has_room {
-            state.queued = state.queued.plus(size);
-            state.events.push_back((event, size));
-            None
-        } else {
-            if state.gap.is_none() {
-                state.gap = Some(event.commit());
-                state.gaps += 1;
+        let missed = match state.gap {
+            None if has_room => {
+                state.queued = state.queued.plus(size);
+                state.events.push_back((event, size));
+                None
             }
-            Some(event)
+            None => {
+                state.gap = Some((position, position));
+                state.gaps += 1;
+                Some(event)
+            }
+            Some((from, _)) => {
+                state.gap = Some((from, position));
+                Some(event)
+            }
         };
         self.wake(state);
         missed

@@ -8,6 +8,7 @@
 mod aggregates;
 mod background;
 mod columns;
+mod feed;
 mod hooks;
 mod lifetimes;
 mod observed;
