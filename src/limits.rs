@@ -46,7 +46,7 @@ pub const DEFAULT_SUBSCRIBED_OPERATIONS: usize = 65_536;
 pub const DEFAULT_SUBSCRIBED_BYTES: usize = 64 << 20;
 
 /// A [`Subscription`](crate::feed::Subscription) with a filter reports its progress after about this many commits without an event.
-pub const DEFAULT_PROGRESS_COMMITS: u64 = 1_000;
+pub const DEFAULT_PROGRESS_COMMITS: u64 = 10_000;
 
 /// Most submissions in the queue of a [`BackgroundWriter`](crate::BackgroundWriter), for any limit of operations. The queue
 /// allocates a slot for each when it is created, about 100 bytes.

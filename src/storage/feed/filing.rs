@@ -26,6 +26,15 @@ pub(super) type Share<'a> = &'a dyn Fn(&FieldAt) -> Option<f64>;
 const SHARE_OF_VALUE: f64 = 0.1;
 const SHARE_OF_RANGE: f64 = 0.3;
 
+/// Whether a record matches the condition if, and only if, it has a value at one of its places.
+pub(super) fn is_exact(condition: &Condition) -> bool {
+    match condition {
+        Condition::Test(_, Test::Eq(_) | Test::In(_) | Test::Any(_) | Test::Range(..)) => true,
+        Condition::Test(_, Test::Has(test)) => matches!(**test, Test::Range(..)),
+        _ => false,
+    }
+}
+
 /// The places of a condition; `None` if it can't be filed.
 pub(super) fn filings(condition: &Condition, share: Share<'_>) -> Option<Vec<Filing>> {
     best(condition, share).map(|(filings, _)| filings)

@@ -1,6 +1,6 @@
 //! The conditions on the records of one collection, filed by the values of fields.
 
-use super::filing::{Filing, Place};
+use super::filing::{Filing, Place, is_exact};
 use super::queue::Queue;
 use super::ranges::Ranges;
 use crate::hash::{RandomState, short, spread};
@@ -9,22 +9,31 @@ use crate::sync::Arc;
 use crate::user_code;
 use hashbrown::HashTable;
 use memdex_query::value::{Value, ValueRef};
-use smallvec::SmallVec;
 use std::collections::BTreeMap;
 
 /// One condition of a subscription.
 pub(super) struct Part {
     pub(super) queue: Arc<Queue>,
     /// Its place among the conditions of the subscription.
-    pub(super) number: usize,
-    pub(super) condition: Condition,
+    number: usize,
+    condition: Condition,
     /// `None` if it can't be filed.
-    pub(super) filings: Option<Vec<Filing>>,
+    filings: Option<Vec<Filing>>,
+    /// Whether its filings decide it.
+    pub(super) is_exact: bool,
 }
 
+/// Conditions, copied as a pointer: each part of a subscription has its own cache lines, which nobody touches without need.
+pub(super) type Parts = Arc<Vec<Arc<Part>>>;
+
 impl Part {
+    pub(super) fn new(queue: Arc<Queue>, number: usize, condition: Condition, filings: Option<Vec<Filing>>) -> Self {
+        let is_exact = filings.is_some() && is_exact(&condition);
+        Part { queue, number, condition, filings, is_exact }
+    }
+
     /// Orders the conditions of all subscriptions.
-    pub(super) fn id(&self) -> (u64, usize) {
+    fn id(&self) -> (u64, usize) {
         (self.queue.id, self.number)
     }
 
@@ -48,7 +57,7 @@ pub(super) type Filed = (FieldAt, bool);
 pub(super) struct Filings {
     all: BTreeMap<(u64, usize), Arc<Part>>,
     /// Those that can't be filed.
-    others: Arc<Vec<Arc<Part>>>,
+    others: Parts,
     /// The fields, in the order of `by_field`.
     fields: Arc<Vec<Filed>>,
     by_field: Vec<ByField>,
@@ -57,7 +66,7 @@ pub(super) struct Filings {
 
 #[derive(Default)]
 struct ByField {
-    values: HashTable<(Value, SmallVec<[Arc<Part>; 1]>)>,
+    values: HashTable<(Value, Parts)>,
     ranges: Ranges<Arc<Part>>,
 }
 
@@ -74,7 +83,7 @@ impl Filings {
         self.all.values()
     }
 
-    pub(super) fn others(&self) -> Arc<Vec<Arc<Part>>> {
+    pub(super) fn others(&self) -> Parts {
         self.others.clone()
     }
 
@@ -93,7 +102,8 @@ impl Filings {
                 Place::Value(value) => {
                     let hash = |value: &Value| spread(short(&self.seed, &value.as_ref()));
                     let entry = values.entry(hash(value), |(other, _)| other == value, |(other, _)| hash(other));
-                    entry.or_insert_with(|| (value.clone(), SmallVec::new())).into_mut().1.push(part.clone());
+                    Arc::make_mut(&mut entry.or_insert_with(|| (value.clone(), Parts::default())).into_mut().1)
+                        .push(part.clone());
                 }
             }
         }
@@ -120,7 +130,7 @@ impl Filings {
                 Place::Value(value) => {
                     let hash = spread(short(&self.seed, &value.as_ref()));
                     let Ok(mut entry) = values.find_entry(hash, |(other, _)| other == value) else { continue };
-                    entry.get_mut().1.retain(|of| !is_it(of));
+                    Arc::make_mut(&mut entry.get_mut().1).retain(|of| !is_it(of));
                     if entry.get().1.is_empty() {
                         entry.remove();
                     }
@@ -129,17 +139,19 @@ impl Filings {
         }
     }
 
-    /// Passes the conditions that are filed under this value of the field at `of_field` to `each`. Runs no user code.
-    pub(super) fn find(&self, of_field: usize, value: ValueRef<'_>, mut each: impl FnMut(&Arc<Part>)) {
+    /// Passes the conditions that are filed under this value of the field at `of_field` to `found`. Runs no user code.
+    pub(super) fn find(&self, of_field: usize, value: ValueRef<'_>, mut found: impl FnMut(Parts)) {
         // The list of fields may be older than a subscription that has ended since.
         let Some(ByField { values, ranges }) = self.by_field.get(of_field) else { return };
         if !values.is_empty() {
             let hash = spread(short(&self.seed, &value));
-            let found = values.find(hash, |(of, _)| of.as_ref() == value);
-            found.into_iter().flat_map(|(_, parts)| parts).for_each(&mut each);
+            let parts = values.find(hash, |(of, _)| of.as_ref() == value);
+            parts.into_iter().for_each(|(_, parts)| found(parts.clone()));
         }
         if !ranges.is_empty() {
-            ranges.find(value, each);
+            let mut parts = Vec::new();
+            ranges.find(value, |part| parts.push(part.clone()));
+            found(Arc::new(parts));
         }
     }
 }

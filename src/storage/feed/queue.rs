@@ -89,39 +89,43 @@ pub struct SubscriptionStats {
     pub refusals: u64,
 }
 
+/// In this order, the fields that a delivery touches share three cache lines: most queues are in no cache when an event comes.
+#[repr(C)]
 pub(crate) struct Queue {
     pub(super) id: u64,
+    /// The commit of the first snapshot. Later ones are reported.
+    pub(super) since: Commit,
+    limit: Size,
+    /// The reader waits here.
+    arrived: Condvar,
+    state: Mutex<State>,
+    /// Writers wait here.
+    room: Condvar,
     pub(crate) settings: Settings,
     /// The names of the collections that it follows; `None` for all.
     pub(super) collections: Option<Vec<Arc<str>>>,
-    /// The commit of the first snapshot. Later ones are reported.
-    pub(super) since: Commit,
-    state: Mutex<State>,
-    /// The reader waits here.
-    arrived: Condvar,
-    /// Writers wait here.
-    room: Condvar,
 }
 
 #[derive(Default)]
+#[repr(C)]
 struct State {
+    /// The subscription was dropped.
+    closed: bool,
     events: VecDeque<(Event, Size)>,
     queued: Size,
-    /// Room for commits that have not been delivered yet.
-    reserved: Size,
-    /// Behind the last event: the positions of the first and the last event that are missing.
-    gap: Option<(Commit, Commit)>,
-    /// Behind the gap.
-    progress: Option<Commit>,
     /// The newest commit that was queued, missed, or marked as progress.
     newest: Commit,
+    /// Behind the last event: the positions of the first and the last event that are missing.
+    gap: Option<(Commit, Commit)>,
+    waker: Option<Waker>,
+    /// Behind the gap.
+    progress: Option<Commit>,
+    /// Room for commits that have not been delivered yet.
+    reserved: Size,
     gaps: u64,
     refusals: u64,
     /// The thread that has read last. It never waits for room, since nobody else would make some.
     reader: Option<thread::ThreadId>,
-    waker: Option<Waker>,
-    /// The subscription was dropped.
-    closed: bool,
     /// The store was dropped.
     ended: bool,
 }
@@ -146,7 +150,8 @@ impl State {
 impl Queue {
     pub(super) fn new(id: u64, settings: Settings, collections: Option<Vec<Arc<str>>>, since: Commit) -> Self {
         let state = Mutex::new(State { newest: since, ..State::default() });
-        Queue { id, settings, collections, since, state, arrived: Condvar::default(), room: Condvar::default() }
+        let (limit, arrived, room) = (settings.limit, Condvar::default(), Condvar::default());
+        Queue { id, since, limit, arrived, state, room, settings, collections }
     }
 
     /// Whether it follows changes of a collection.
@@ -159,7 +164,7 @@ impl Queue {
     /// Queues an event, or makes a gap. An event for which room was reserved goes in although it may be larger than that, unless it
     /// exceeds the limit by itself. Returns the event if it was not queued: the caller drops it.
     pub(super) fn push(&self, event: Event, size: Size, is_reserved: bool) -> Option<Event> {
-        let limit = self.settings.limit;
+        let limit = self.limit;
         let mut state = self.state.lock();
         if state.closed {
             return Some(event);
@@ -228,7 +233,7 @@ impl Queue {
     /// the limit, the subscription has ended, or nobody would make room since this thread is the reader. The error is the size
     /// of the queue.
     pub(super) fn reserve(&self, size: Size, timeout: Duration) -> Result<bool, Size> {
-        let limit = self.settings.limit;
+        let limit = self.limit;
         if !size.fits(limit) {
             return Ok(false);
         }

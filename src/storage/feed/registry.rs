@@ -5,7 +5,7 @@
 
 use super::super::table_core::TableCore;
 use super::filing::filings;
-use super::filings::{Filed, Filings, Part};
+use super::filings::{Filed, Filings, Part, Parts};
 use super::queue::{Queue, Settings, Size, SubscriptionStats};
 use super::room::{Full, Room};
 use crate::error::Commit;
@@ -194,7 +194,7 @@ impl Registry {
         }
         let mut parts = Vec::with_capacity(conditions.len());
         for (number, SpecCondition { table, condition, filings }) in conditions.into_iter().enumerate() {
-            let part = Arc::new(Part { queue: queue.clone(), number, condition, filings });
+            let part = Arc::new(Part::new(queue.clone(), number, condition, filings));
             let seed = &self.seed;
             self.by_table.entry(address(&table)).or_insert_with(|| Filings::new(seed.clone())).add(&part);
             parts.push((table, part));
@@ -237,20 +237,20 @@ impl Registry {
     }
 
     /// The fields by whose values conditions on a table are filed, and the conditions that can't be filed.
-    pub(super) fn of_table(&self, table: &Arc<str>) -> Option<(Arc<Vec<Filed>>, Arc<Vec<Arc<Part>>>)> {
+    pub(super) fn of_table(&self, table: &Arc<str>) -> Option<(Arc<Vec<Filed>>, Parts)> {
         self.by_table.get(&address(table)).map(|filings| (filings.fields(), filings.others()))
     }
 
-    /// Passes the conditions on a table that are filed under a value to `each`.
-    pub(super) fn find(&self, table: &Arc<str>, of_field: usize, value: ValueRef<'_>, each: impl FnMut(&Arc<Part>)) {
+    /// Passes the conditions on a table that are filed under a value to `found`.
+    pub(super) fn find(&self, table: &Arc<str>, of_field: usize, value: ValueRef<'_>, found: impl FnMut(Parts)) {
         if let Some(filings) = self.by_table.get(&address(table)) {
-            filings.find(of_field, value, each);
+            filings.find(of_field, value, found);
         }
     }
 
     /// All conditions on a table.
-    pub(super) fn all_of_table(&self, table: &Arc<str>) -> Vec<Arc<Part>> {
-        self.by_table.get(&address(table)).into_iter().flat_map(Filings::all).cloned().collect()
+    pub(super) fn all_of_table(&self, table: &Arc<str>) -> Parts {
+        Arc::new(self.by_table.get(&address(table)).into_iter().flat_map(Filings::all).cloned().collect())
     }
 
     /// The subscriptions that may need a progress mark at this commit. The caller gives them [back](Self::due_again).

@@ -5,7 +5,7 @@
 
 use super::super::changes::CommitInfo;
 use super::event::Event;
-use super::filings::Part;
+use super::filings::Parts;
 use super::queue::{Queue, Size};
 use super::registry::Feed;
 use super::room::Room;
@@ -22,12 +22,22 @@ pub(crate) struct Panics {
 }
 
 /// A subscription follows a change, or all changes of a collection.
-struct Hit {
-    queue: Arc<Queue>,
+#[derive(Clone, Copy)]
+struct Hit<'a> {
+    queue: &'a Queue,
     /// The place of the collection in the commit.
     collection: usize,
     /// The place of the change; `None` for all.
     change: Option<usize>,
+}
+
+/// Conditions that a change may match.
+struct Candidates {
+    collection: usize,
+    change: usize,
+    parts: Parts,
+    /// They were found by a value of the record.
+    by_value: bool,
 }
 
 /// Changes whose candidates are looked up under one lock.
@@ -62,25 +72,38 @@ impl Feed {
             panics.drops += push(queue, event.clone(), sizes.of_all());
         }
 
-        // 2. Those that follow a collection, and those with a condition that a change matches.
-        let mut hits = Vec::new();
+        // 2. Look up those that follow a collection, and those with a condition that a change may match.
+        let (mut followers, mut candidates) = (Vec::new(), Vec::new());
         for (collection, changes) in info.parts().iter().enumerate().filter(|(_, changes)| changes.list.len() > 0) {
-            let queues = self.lock().of_name(&changes.name);
-            let of_all = queues.iter().flat_map(|queues| queues.iter()).filter(|queue| queue.since < commit);
-            hits.extend(of_all.map(|queue| Hit { queue: queue.clone(), collection, change: None }));
-            panics.filters += self.select(info, collection, &mut hits);
+            let of_name = self.lock().of_name(&changes.name);
+            followers.extend(of_name.map(|queues| (collection, queues)));
+            panics.filters += self.look_up(info, collection, &mut candidates);
         }
 
-        // 3. Each gets the changes that concern it, as one event.
-        let place = |hit: &Hit| (hit.queue.id, hit.collection, hit.change);
+        // 3. Evaluate the conditions: user code. Those that an exact look-up has found match.
+        let of_all = followers.iter().flat_map(|(collection, queues)| {
+            queues.iter().map(|queue| Hit { queue, collection: *collection, change: None })
+        });
+        let mut hits: Vec<Hit<'_>> = of_all.filter(|hit| hit.queue.since < commit).collect();
+        for Candidates { collection, change, parts, by_value } in &candidates {
+            let list = &info.parts()[*collection].list;
+            for part in parts.iter().filter(|part| part.queue.since < commit) {
+                if (*by_value && part.is_exact) || part.selects(list.images(*change), &mut panics.filters) {
+                    hits.push(Hit { queue: &part.queue, collection: *collection, change: Some(*change) });
+                }
+            }
+        }
+
+        // 4. Each subscription gets the changes that concern it, as one event.
+        let place = |hit: &Hit<'_>| (hit.queue.id, hit.collection, hit.change);
         hits.sort_unstable_by_key(place);
         hits.dedup_by_key(|hit| place(hit));
         for of_queue in hits.chunk_by(|a, b| a.queue.id == b.queue.id) {
             let (event, size) = only(info, of_queue, &mut sizes);
-            panics.drops += push(&of_queue[0].queue, event, size);
+            panics.drops += push(of_queue[0].queue, event, size);
         }
 
-        // 4. Some of the others learn from time to time that nothing up to here concerns them.
+        // 5. Some of the others learn from time to time that nothing up to here concerns them.
         let due = self.lock().due(commit);
         if !due.is_empty() {
             let again: Vec<_> = due.iter().map(|queue| (queue.mark_progress(commit), queue.id)).collect();
@@ -89,12 +112,11 @@ impl Feed {
         panics
     }
 
-    /// Finds the changes of a collection that match a condition before or after the commit. Returns the number of panics.
-    fn select(&self, info: &CommitInfo, collection: usize, hits: &mut Vec<Hit>) -> u64 {
+    /// Finds the conditions that the changes of a collection may match before or after the commit. Returns the number of panics.
+    fn look_up(&self, info: &CommitInfo, collection: usize, candidates: &mut Vec<Candidates>) -> u64 {
         let changes = &info.parts()[collection];
         let Some((fields, others)) = self.lock().of_table(&changes.name) else { return 0 };
         let mut panics = 0;
-        let mut candidates: Vec<(usize, Arc<Part>)> = Vec::new();
         let places: Vec<usize> = (0..changes.list.len()).collect();
         for places in places.chunks(CHANGES_PER_LOCK) {
             // Read the fields: user code, under no lock.
@@ -117,25 +139,22 @@ impl Feed {
                 }
             }
             // Look the values up. Only values of memdex are hashed and compared.
+            let found = |change, parts, by_value| Candidates { collection, change, parts, by_value };
             let registry = self.lock();
-            for (place, field, value) in values {
-                registry.find(&changes.name, field, value, |part| candidates.push((place, part.clone())));
+            for (at, value @ (place, field, _)) in values.iter().enumerate() {
+                // Most updates leave a value as it was.
+                let was_seen = values[at.saturating_sub(fields.len())..at].contains(value);
+                if !was_seen {
+                    registry.find(&changes.name, *field, value.2, |parts| candidates.push(found(*place, parts, true)));
+                }
             }
             // Any condition may match what could not be read.
             for place in unread {
-                candidates.extend(registry.all_of_table(&changes.name).into_iter().map(|part| (place, part)));
+                candidates.push(found(place, registry.all_of_table(&changes.name), false));
             }
             drop(registry);
-            for place in places {
-                candidates.extend(others.iter().map(|part| (*place, part.clone())));
-            }
-            // Evaluate the whole conditions: user code again.
-            candidates.sort_unstable_by_key(|(place, part)| (*place, part.id()));
-            candidates.dedup_by_key(|(place, part)| (*place, part.id()));
-            for (place, part) in candidates.drain(..).filter(|(_, part)| part.queue.since < info.number()) {
-                if part.selects(changes.list.images(place), &mut panics) {
-                    hits.push(Hit { queue: part.queue.clone(), collection, change: Some(place) });
-                }
+            if !others.is_empty() {
+                candidates.extend(places.iter().map(|place| found(*place, others.clone(), false)));
             }
         }
         panics
@@ -157,7 +176,7 @@ impl Feed {
 }
 
 /// The event for one subscription, from its hits, which are sorted. It shares as much of the commit as possible.
-fn only(info: &Arc<CommitInfo>, hits: &[Hit], sizes: &mut Sizes<'_>) -> (Event, Size) {
+fn only(info: &Arc<CommitInfo>, hits: &[Hit<'_>], sizes: &mut Sizes<'_>) -> (Event, Size) {
     let mut size = Size::default();
     let mut parts = Vec::new();
     let mut is_whole = true;
