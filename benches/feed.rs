@@ -1,7 +1,7 @@
 //! A commit of one record while 10,000 filtered subscriptions follow its collection.
 
 use criterion::{BenchmarkId, Criterion};
-use memdex::feed::Subscription;
+use memdex::hook::Subscription;
 use memdex::{Collection, Filter, Record, Store};
 use std::time::{Duration, Instant};
 

@@ -49,7 +49,7 @@
 //!   ([`AggregateDef`](schema::AggregateDef)) are updated by every commit.
 //! * **Queries as data**: a [`Query`] can be sent with serde and executed by [`Store::query`]; the crate `memdex-sql` translates it to SQL.
 //! * **Hooks**: a [`CommitHook`](hook::CommitHook) can refuse commits, [`Store::observe`] reports each one to a closure.
-//! * **Change feed**: [`Store::subscribe`] returns a snapshot and a bounded, filtered [`Subscription`](feed::Subscription) to the later commits.
+//! * **Change feed**: [`Store::subscribe`] returns a snapshot and a bounded, filtered [`Subscription`](hook::Subscription) to the later commits.
 //! * **Operation**: [`Store::stats`], [`Store::verify`], [`Store::optimize`], and `tracing` spans.
 //!
 //! The guide, in the module `guide` of this documentation, has a page for each task.
@@ -91,7 +91,7 @@ extern crate self as memdex;
 
 pub mod clock;
 pub mod error;
-pub mod feed;
+mod feed;
 mod hash;
 mod index;
 mod keys;
@@ -165,8 +165,9 @@ pub mod typing {
     };
 }
 
-/// Commit hooks: code that takes part in every commit of a store.
+/// Commit hooks, which take part in every commit of a store, and the change feed, which reports commits to subscribers.
 pub mod hook {
+    pub use crate::feed::{FeedEvent, Missed, Subscription, SubscriptionBuilder};
     pub use crate::storage::{ChangeKind, CommitHook, CommitInfo, ProposedChange, ProposedCommit, RecordChange};
 }
 

@@ -39,13 +39,13 @@ pub const MAX_QUEUED_COMMITS: usize = 2;
 /// for the delivery.
 pub const MAX_QUEUED_CHANGES: usize = 1 << 17;
 
-/// Default limit of the operations in the queue of a [`Subscription`](crate::feed::Subscription).
+/// Default limit of the operations in the queue of a [`Subscription`](crate::hook::Subscription).
 pub const DEFAULT_SUBSCRIBED_OPERATIONS: usize = 65_536;
 
-/// Default limit of the bytes in the queue of a [`Subscription`](crate::feed::Subscription).
+/// Default limit of the bytes in the queue of a [`Subscription`](crate::hook::Subscription).
 pub const DEFAULT_SUBSCRIBED_BYTES: usize = 64 << 20;
 
-/// A [`Subscription`](crate::feed::Subscription) with a filter reports its progress after about this many commits without an event.
+/// A [`Subscription`](crate::hook::Subscription) with a filter reports its progress after about this many commits without an event.
 pub const DEFAULT_PROGRESS_COMMITS: u64 = 10_000;
 
 /// Most submissions in the queue of a [`BackgroundWriter`](crate::BackgroundWriter), for any limit of operations. The queue

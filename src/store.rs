@@ -174,7 +174,7 @@ impl Store {
     /// Opening the name again creates a new collection, of any type and schema. Handles of the dropped collection still
     /// answer queries, on snapshots too, and keep its memory. Commits through them are refused with
     /// [`Cause::CollectionDropped`](crate::error::Cause::CollectionDropped). Queries by name ([`Query`]) no longer find
-    /// it, even at an older snapshot. Subscriptions [report](crate::feed::FeedEvent::Dropped) it. Hooks are not called, since no commit changes a record; call
+    /// it, even at an older snapshot. Subscriptions [report](crate::hook::FeedEvent::Dropped) it. Hooks are not called, since no commit changes a record; call
     /// [`clear`](Collection::clear) first if they must learn of the deletion.
     ///
     /// ```
@@ -391,7 +391,7 @@ impl Store {
     ///
     /// ```
     /// use memdex::{Record, Store};
-    /// use memdex::feed::FeedEvent;
+    /// use memdex::hook::FeedEvent;
     /// use memdex::hook::ChangeKind;
     ///
     /// #[derive(Clone, Record)]

@@ -215,7 +215,7 @@ pub enum Cause {
         "only the commit decides which records come first: commit the batch, then read the changes that this operation returns"
     )]
     DecidedAtCommit,
-    /// A subscription for which [writers wait](crate::feed::SubscriptionBuilder::writers_wait) had no room for the batch in time.
+    /// A subscription for which [writers wait](crate::hook::SubscriptionBuilder::writers_wait) had no room for the batch in time.
     #[error(
         "subscription {subscription:?} had no room for the batch within {waited:?}: its queue has {queued} of {limit} {unit}; read it \
          faster, raise its limit, or let it miss commits"

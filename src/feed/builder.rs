@@ -90,7 +90,7 @@ impl SubscriptionBuilder {
 
     /// Makes writers wait while the queue is full, up to `timeout`; then their batch is refused with
     /// [`Cause::SubscriptionFull`](crate::error::Cause::SubscriptionFull). Without this, a subscription whose queue is full
-    /// [misses](super::FeedEvent::Missed) commits.
+    /// [misses](crate::hook::FeedEvent::Missed) commits.
     ///
     /// A batch reserves room for its operations on the followed collections, and their bytes, before it waits for other commits and
     /// before any closure of it runs. So it waits whether its changes match a filter or not. A commit that turns out larger, such as
@@ -103,7 +103,7 @@ impl SubscriptionBuilder {
         self
     }
 
-    /// Reports its [progress](super::FeedEvent::Progress) if nothing has matched for this many commits; 0 for never. Default:
+    /// Reports its [progress](crate::hook::FeedEvent::Progress) if nothing has matched for this many commits; 0 for never. Default:
     /// [`limits::DEFAULT_PROGRESS_COMMITS`](crate::limits::DEFAULT_PROGRESS_COMMITS). A subscription to everything has no need
     /// of it.
     pub fn progress_every(mut self, commits: u64) -> Self {

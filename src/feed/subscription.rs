@@ -24,7 +24,9 @@ pub enum FeedEvent {
         /// The newest commit at that time.
         after: Commit,
     },
-    /// The queue was full, so commits are missing. Rebuild what you have from the snapshot; the subscription continues after it.
+    /// The queue was full, so commits are missing, and perhaps the drop of a collection
+    /// ([`Collection::is_dropped`](crate::Collection::is_dropped)). Rebuild what you have from the snapshot; the subscription continues
+    /// after it.
     Missed(Missed),
     /// Nothing else up to this commit concerns the subscription.
     Progress(Commit),
@@ -49,7 +51,7 @@ pub struct Missed {
 ///
 /// Events that are not read yet wait in a queue, which is bounded in operations and bytes. If it is full, the subscription misses commits
 /// and reports that as [`FeedEvent::Missed`]; or writers wait, with
-/// [`writers_wait`](super::SubscriptionBuilder::writers_wait).
+/// [`writers_wait`](crate::hook::SubscriptionBuilder::writers_wait).
 ///
 /// Dropping the subscription ends it and drops the records that are left in its queue.
 pub struct Subscription {
@@ -92,7 +94,7 @@ impl Subscription {
     ///
     /// ```
     /// use memdex::Store;
-    /// use memdex::feed::{FeedEvent, Subscription};
+    /// use memdex::hook::{FeedEvent, Subscription};
     /// use std::pin::Pin;
     /// use std::task::{Context, Poll};
     ///

@@ -36,6 +36,11 @@ impl<R: Record> Collection<R> {
         &self.table.schema
     }
 
+    /// Whether [`Store::drop_collection`](crate::Store::drop_collection) has dropped it.
+    pub fn is_dropped(&self) -> bool {
+        self.table.gauges.is_dropped()
+    }
+
     /// The version of a key at the newest commit. Takes no pin in the common case.
     #[inline]
     pub(crate) fn newest<Q: IntoKey<R::Key>>(&self, lookup: &Lookup<'_, Q>, use_it: Use) -> Option<Arc<Version<R>>> {

@@ -7,8 +7,8 @@ mod readers;
 mod rebuild;
 mod user_code;
 
-use memdex::feed::{FeedEvent, Subscription};
 use memdex::hook::{ChangeKind, CommitInfo};
+use memdex::hook::{FeedEvent, Subscription};
 use memdex::{Collection, Record, Store};
 use std::sync::Arc;
 

@@ -94,7 +94,7 @@ mod tests {
     /// The positions of the fields under which a predicate is filed, with the number of values; a range counts as none.
     fn filed(predicate: Predicate, share: Share<'_>) -> Option<Vec<(usize, usize)>> {
         let tags = FieldDef::new("tags", Kind::Str).many();
-        let one = |name: &str| FieldDef::new(name, Kind::Int);
+        let one = |name: &'static str| FieldDef::new(name, Kind::Int);
         let schema = Schema::new([one("id").key(), one("a"), one("b"), tags]);
         let condition = Condition::new("X", &schema, &predicate).unwrap();
         let mut counted: Vec<(usize, usize)> = Vec::new();

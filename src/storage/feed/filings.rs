@@ -83,6 +83,11 @@ impl Filings {
         self.all.values()
     }
 
+    /// Those that can be filed.
+    pub(super) fn filed(&self) -> impl Iterator<Item = &Arc<Part>> {
+        self.all().filter(|part| part.filings.is_some())
+    }
+
     pub(super) fn others(&self) -> Parts {
         self.others.clone()
     }

@@ -145,7 +145,7 @@ mod tests {
             1 | 2 => Bound::Included(value),
             _ => Bound::Excluded(value),
         };
-        let owned = |bound: Bound<i64>| bound.map(Value::Int);
+        let owned = |bound: Bound<i64>| bound.map(Value::from);
         for id in 0..2_000 {
             if random(3) == 0 && !naive.is_empty() {
                 let gone = *naive.keys().nth(random(naive.len() as u64) as usize).unwrap();

@@ -253,6 +253,11 @@ impl Registry {
         Arc::new(self.by_table.get(&address(table)).into_iter().flat_map(Filings::all).cloned().collect())
     }
 
+    /// All conditions on a table that can be filed.
+    pub(super) fn filed_of_table(&self, table: &Arc<str>) -> Parts {
+        Arc::new(self.by_table.get(&address(table)).into_iter().flat_map(Filings::filed).cloned().collect())
+    }
+
     /// The subscriptions that may need a progress mark at this commit. The caller gives them [back](Self::due_again).
     pub(super) fn due(&mut self, commit: Commit) -> Vec<Arc<Queue>> {
         let mut due = Vec::new();

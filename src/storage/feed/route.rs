@@ -150,7 +150,7 @@ impl Feed {
             }
             // Any condition may match what could not be read.
             for place in unread {
-                candidates.push(found(place, registry.all_of_table(&changes.name), false));
+                candidates.push(found(place, registry.filed_of_table(&changes.name), false));
             }
             drop(registry);
             if !others.is_empty() {

@@ -3,7 +3,7 @@
 use super::{commits, item, items, next, next_commit, put_each};
 use crate::user_code::watched;
 use memdex::error::Cause;
-use memdex::feed::FeedEvent;
+use memdex::hook::FeedEvent;
 use memdex::{Filter, Store};
 use std::sync::mpsc::channel;
 use std::thread;
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 const LONG: Duration = Duration::from_secs(600);
 
-fn missed(event: FeedEvent) -> memdex::feed::Missed {
+fn missed(event: FeedEvent) -> memdex::hook::Missed {
     match event {
         FeedEvent::Missed(missed) => missed,
         other => panic!("{other:?}"),

@@ -3,8 +3,8 @@
 use super::{Item, changes, commits, item, items, next, next_commit, put_each};
 use memdex::Commit;
 use memdex::error::Cause;
-use memdex::feed::FeedEvent;
 use memdex::hook::ChangeKind::{Deleted, Inserted, Updated};
+use memdex::hook::FeedEvent;
 
 #[test]
 fn a_subscription_begins_after_its_snapshot_and_reports_whole_commits() {
@@ -48,7 +48,7 @@ fn a_subscription_begins_after_its_snapshot_and_reports_whole_commits() {
 fn dropped_collections_are_reported_in_order() {
     let (store, items) = items();
     let others = store.collection::<Item>("others").unwrap();
-    let start = |build: memdex::feed::SubscriptionBuilder| build.start().unwrap().1;
+    let start = |build: memdex::hook::SubscriptionBuilder| build.start().unwrap().1;
     let mut all = start(store.subscribe());
     let mut by_name = start(store.subscribe().collection("items"));
     let mut by_filter = start(store.subscribe().matching(&items, super::item::GROUP.eq(1)));

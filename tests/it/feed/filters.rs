@@ -2,8 +2,8 @@
 
 use super::{Item, changes, commits, item, items, next_commit};
 use memdex::error::Cause;
-use memdex::feed::{FeedEvent, Subscription};
 use memdex::hook::ChangeKind::{Deleted, Inserted, Updated};
+use memdex::hook::{FeedEvent, Subscription};
 use memdex::query::Matches;
 use memdex::{Filter, Store, field};
 use proptest::prelude::*;
@@ -141,7 +141,7 @@ proptest! {
         let truth: Arc<Mutex<BTreeMap<u64, Images>>> = Arc::default();
         let observed = truth.clone();
         store.observe(move |commit| {
-            let image = |of: &Option<memdex::Handle<Item>>| of.as_ref().map(|item| Item::clone(item));
+            let image = |of: &Option<memdex::Handle<Item>>| of.as_deref().cloned();
             let images = commit.changes::<Item>("items").iter();
             let images = images.map(|change| (change.key.to().unwrap(), [image(&change.before), image(&change.after)]));
             observed.lock().unwrap().insert(commit.number().get(), images.collect());

@@ -2,7 +2,7 @@
 
 use super::{item, items, next_commit, put_each};
 use crate::user_code::watched;
-use memdex::feed::{FeedEvent, Subscription};
+use memdex::hook::{FeedEvent, Subscription};
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;

@@ -2,7 +2,7 @@
 
 use super::{item, items};
 use memdex::error::Cause;
-use memdex::feed::{FeedEvent, Subscription};
+use memdex::hook::{FeedEvent, Subscription};
 use memdex::typing::{KeyBuffer, ValueRef};
 use memdex::{Collection, FieldDef, Record, Schema, Store, field};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};

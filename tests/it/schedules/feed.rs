@@ -4,7 +4,7 @@
 use super::world::{Item, World};
 use super::{explore, join, spawn};
 use memdex::error::Cause;
-use memdex::feed::{FeedEvent, Subscription, SubscriptionBuilder};
+use memdex::hook::{FeedEvent, Subscription, SubscriptionBuilder};
 use memdex::{Collection, Commit, Snapshot, Store};
 use shuttle::future::block_on;
 use shuttle::rand::{Rng, thread_rng};
