@@ -123,7 +123,9 @@ pub(super) fn attempt(
 fn reserve_room(engine: &Engine, parts: &[Box<dyn Part>]) -> Result<Room, Refusal> {
     let size_in = |queue: &Queue| {
         let followed = parts.iter().filter(|part| part.len() > 0 && queue.follows(part.collection()));
-        let sizes = followed.map(|part| Size { operations: part.len(), bytes: part.bytes() });
+        // The removal of expired records waits for nobody.
+        let sizes = followed.filter(|part| part.is_of_callers());
+        let sizes = sizes.map(|part| Size { operations: part.len(), bytes: part.bytes() });
         sizes.fold(Size::default(), Size::plus)
     };
     engine.hooks.feed.reserve(size_in).map_err(|full| {

@@ -59,6 +59,10 @@ impl<R: Record> Part for Operations<R> {
         self.list.len()
     }
 
+    fn is_of_callers(&self) -> bool {
+        self.list.iter().any(|operation| !matches!(operation.action, Action::Expire))
+    }
+
     fn stage(&mut self, options: CommitOptions, time: Timestamp) -> Result<Box<dyn StagedPart + '_>, Refusal> {
         Ok(Box::new(Staged::new(&self.table, &mut self.list, options, time)?))
     }

@@ -13,6 +13,8 @@ use std::any::Any;
 /// The operations of a batch on one collection, in their order. Dropping it drops each value of the user by itself.
 pub(super) trait Part: Any + Send {
     fn len(&self) -> usize;
+    /// Whether any operation is a caller's, not one of the store itself.
+    fn is_of_callers(&self) -> bool;
     fn stage(&mut self, options: CommitOptions, time: Timestamp) -> Result<Box<dyn StagedPart + '_>, Refusal>;
     fn is_of(&self, table: *const ()) -> bool;
     /// The name of its collection.

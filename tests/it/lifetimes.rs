@@ -5,7 +5,8 @@ mod random;
 
 use memdex::clock::ManualClock;
 use memdex::error::Cause;
-use memdex::hook::ChangeKind;
+
+use memdex::hook::{ChangeKind, FeedEvent};
 use memdex::schema::AggregateDef;
 use memdex::write::{DefaultLifetime, Lifetime};
 use memdex::{Collection, Filter, GroupBy, Metric, Record, Store, Timestamp};
@@ -311,4 +312,37 @@ fn a_clock_that_runs_backwards_wakes_nobody() {
     sessions.with_lifetime(seconds(10)).store(session(1, "ada")).unwrap();
     clock.set(Timestamp::from_secs(2_000));
     assert!(sessions.get(1).is_some(), "the store's time has not moved");
+}
+
+/// The removal of what has expired is told to subscriptions that follow the collection, and waits for none of them.
+#[test]
+fn subscriptions_are_told_what_expired() {
+    let (store, sessions, clock) = sessions();
+    let (snapshot, mut subscription) = store
+        .subscribe()
+        .matching(&sessions, session::USER.eq("ada"))
+        .writers_wait(seconds(600))
+        .max_operations(3)
+        .start()
+        .unwrap();
+    drop(snapshot);
+    for (id, user) in [(1, "ada"), (2, "eve")] {
+        sessions.with_lifetime(seconds(1)).store(session(id, user)).unwrap();
+    }
+    let kinds = |event: Option<FeedEvent>| -> Vec<(String, ChangeKind)> {
+        let Some(FeedEvent::Commit(commit)) = event else { panic!("{event:?}") };
+        commit.changes::<Session>("Session").iter().map(|change| (change.key.to_string(), change.kind())).collect()
+    };
+    let one = |kind| vec![("1".to_owned(), kind)];
+    assert_eq!(kinds(subscription.next()), one(ChangeKind::Inserted));
+    clock.advance(seconds(1));
+    assert_eq!(store.expire_now().unwrap(), 2);
+    assert_eq!(kinds(subscription.next()), one(ChangeKind::Expired));
+    for id in 10..13 {
+        sessions.with_lifetime(seconds(1)).store(session(id, "ada")).unwrap();
+    }
+    clock.advance(seconds(1));
+    assert_eq!(store.expire_now().unwrap(), 3, "it does not wait for a full queue");
+    (0..3).for_each(|_| drop(subscription.next()));
+    assert!(matches!(subscription.next(), Some(FeedEvent::Missed(_))));
 }
