@@ -103,7 +103,10 @@ impl SteadyClock {
     ///
     /// A reader draws its time before it looks at the hold. If it saw none, the commit's time is drawn later and is not earlier.
     pub(crate) fn hold(&self) -> Hold<'_> {
-        self.held.store(self.now().as_micros(), Ordering::SeqCst);
+        // No reader has a later time than this yet.
+        let latest = self.latest.load(Ordering::SeqCst);
+        let held = if latest == i64::MIN { self.now().as_micros() } else { latest };
+        self.held.store(held, Ordering::SeqCst);
         let at = self.now();
         self.held.store(at.as_micros(), Ordering::SeqCst);
         Hold { clock: self, at }

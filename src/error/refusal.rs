@@ -74,6 +74,22 @@ pub enum Cause {
         /// The time of the commit.
         now: Timestamp,
     },
+    /// A field that holds no single timestamps can't have deadlines.
+    #[error(
+        "field {field:?} can't hold deadlines: {}",
+        match kind {
+            None => "the schema has no such field".to_owned(),
+            Some((_, true)) => "it has many values, and a record has one deadline".to_owned(),
+            Some((kind, false)) => format!("it is of kind {kind}, and a deadline is a timestamp"),
+        }
+    )]
+    #[non_exhaustive]
+    NotADeadline {
+        /// The field.
+        field: String,
+        /// The kind of its values, and whether it has many; `None` if there is no such field.
+        kind: Option<(Kind, bool)>,
+    },
     /// A default lifetime of less than a microsecond.
     #[error(
         "records can't have a lifetime of less than a microsecond: use a longer one, or `DefaultLifetime::Forever`"

@@ -7,6 +7,7 @@ use super::table::Table;
 use super::table_core::TableCore;
 use super::upkeep::Upkeep;
 use super::verify::{self, Meter, VerifyError, VerifyReport};
+use crate::clock::Timestamp;
 use crate::error::Commit;
 use crate::reclaim::Pass;
 use crate::record::{Record, Schema};
@@ -29,7 +30,7 @@ pub(crate) trait AnyTable: Rows {
     /// No reader is at `ended` any longer: drops at most `budget` old states that nobody sees for that reason. Under the commit
     /// lock.
     fn end(&self, ended: Commit, pass: &Pass<'_>, budget: &mut usize, garbage: &mut Garbage) -> Ended;
-    fn stats(&self, published: Commit) -> CollectionStats;
+    fn stats(&self, published: Commit, time: Timestamp) -> CollectionStats;
     /// Brings its statistics up to date. Returns the change of its memory since the last call. Under the commit lock.
     fn recount(&self) -> i64;
     /// One turn of upkeep. Returns the place at which to continue.
@@ -63,8 +64,8 @@ impl<R: Record> AnyTable for Table<R> {
         Ended { complete, retains: self.retains(writer) }
     }
 
-    fn stats(&self, published: Commit) -> CollectionStats {
-        TableCore::stats(self, published)
+    fn stats(&self, published: Commit, time: Timestamp) -> CollectionStats {
+        TableCore::stats(self, published, time)
     }
 
     fn recount(&self) -> i64 {

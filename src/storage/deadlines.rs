@@ -10,8 +10,9 @@
 use super::version::{Change, Version};
 use super::wheel::{Due, Wheel};
 use crate::clock::Timestamp;
+use crate::record::FieldAt;
 use crate::rowset::{Row, RowSet};
-use crate::sync::{AtomicI64, Ordering::SeqCst, RwLock};
+use crate::sync::{AtomicBool, AtomicI64, Ordering::SeqCst, RwLock};
 use std::time::Duration;
 
 pub(crate) struct Deadlines {
@@ -20,8 +21,12 @@ pub(crate) struct Deadlines {
     earliest: AtomicI64,
     /// The lifetime of records that are stored without another one, in microseconds; none if 0.
     lifetime: AtomicI64,
-    /// Whether a read extends it.
+    /// The lifetime that a read gives a record; none if 0.
     slides: AtomicI64,
+    /// The field whose values are the deadlines of records that are written without a lifetime.
+    field: RwLock<Option<FieldAt>>,
+    /// Whether reads have ever extended lifetimes here, so that a row may be filed under an earlier time than its deadline.
+    have_slid: AtomicBool,
 }
 
 /// The rows that are overdue at the time of a reader.
@@ -37,6 +42,11 @@ impl Overdue {
     pub(crate) fn is_nothing(&self) -> bool {
         self.certain.is_empty() && self.doubtful.is_empty()
     }
+
+    /// The number of rows. Some of them may have been extended.
+    pub(super) fn len(&self) -> usize {
+        self.certain.len() + self.doubtful.len()
+    }
 }
 
 /// The wheel is brought up to date by readers if it is so far behind.
@@ -49,20 +59,29 @@ impl Deadlines {
             earliest: AtomicI64::new(i64::MAX),
             lifetime: AtomicI64::new(0),
             slides: AtomicI64::new(0),
+            field: RwLock::new(None),
+            have_slid: AtomicBool::new(false),
         }
     }
 
     // ---- lifetimes ------------------------------------------------------------------------------------------------
 
-    /// The lifetime of records that are stored without another one; whether a read extends it.
-    pub(crate) fn set_lifetime(&self, lifetime: Option<Duration>, slides: bool) {
+    /// The lifetime of records that are stored without another one, whether a read extends it, and the field that has deadlines instead.
+    pub(crate) fn set_lifetime(&self, lifetime: Option<Duration>, slides: bool, field: Option<FieldAt>) {
+        *self.field.write() = field;
         let micros = lifetime.map_or(0, |lifetime| i64::try_from(lifetime.as_micros()).unwrap_or(i64::MAX));
         self.lifetime.store(micros, SeqCst);
+        self.have_slid.fetch_or(slides, SeqCst);
         self.slides.store(if slides { micros } else { 0 }, SeqCst);
     }
 
     pub(crate) fn lifetime(&self) -> Option<Duration> {
         Some(self.lifetime.load(SeqCst)).filter(|micros| *micros > 0).map(|micros| Duration::from_micros(micros as u64))
+    }
+
+    /// The field that has the deadlines.
+    pub(crate) fn field(&self) -> Option<FieldAt> {
+        self.field.read().clone()
     }
 
     /// The lifetime that a read gives a record. Load it before the time of the read is drawn.
@@ -86,8 +105,8 @@ impl Deadlines {
         if time < self.earliest.load(SeqCst) {
             return Overdue::default();
         }
-        // Read after the time was drawn: a read that begins after this has a time that is no earlier.
-        let slides = self.slides.load(SeqCst) > 0;
+        // The time has been drawn: if reads begin to extend lifetimes after this, they do it at times that are no earlier.
+        let have_slid = self.have_slid.load(SeqCst);
         if time.saturating_sub(self.wheel.read().reached()) > BEHIND {
             self.advance(time);
         }
@@ -95,7 +114,7 @@ impl Deadlines {
         rows.sort_unstable();
         rows.dedup();
         let due = RowSet::union(sets.iter().chain([&RowSet::from_sorted(&rows)]));
-        match slides {
+        match have_slid {
             true => Overdue { certain: RowSet::new(), doubtful: due },
             false => Overdue { certain: due, doubtful: RowSet::new() },
         }

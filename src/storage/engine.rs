@@ -236,7 +236,8 @@ impl Engine {
         let published = self.timeline.published();
         let pins = self.timeline.pins_now();
         let counters = &self.counters;
-        let collections = self.tables().iter().map(|table| table.stats(published)).collect();
+        let time = self.clock.for_reader();
+        let collections = self.tables().iter().map(|table| table.stats(published, time)).collect();
         let (now, peak) = self.memory.observe();
         Stats {
             commits: published.get(),

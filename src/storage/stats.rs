@@ -81,6 +81,8 @@ pub struct CollectionStats {
     pub records: usize,
     /// Records with a lifetime.
     pub with_lifetime: usize,
+    /// Those of them that have expired and are not removed yet; where reads extend lifetimes, at most.
+    pub expired: usize,
     /// A time before which none of these expires; `None` if there are none. If it is long past, nobody removes what has expired: see
     /// [`Store::expire_now`](crate::Store::expire_now).
     pub next_deadline: Option<Timestamp>,

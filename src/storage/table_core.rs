@@ -12,6 +12,7 @@ use super::mark_tree::Mark;
 use super::marks::Marks;
 use super::stats::{AggregateStats, CollectionStats, IndexStats, MemoryStats};
 use super::table_writer::TableWriter;
+use crate::clock::Timestamp;
 use crate::error::{Cause, Commit, QueryError};
 use crate::hash::RandomState;
 use crate::index::{
@@ -337,7 +338,7 @@ impl TableCore {
     // ---- statistics ------------------------------------------------------------------------------------------------
 
     /// Never waits for a commit.
-    pub(super) fn stats(&self, published: Commit) -> CollectionStats {
+    pub(super) fn stats(&self, published: Commit, time: Timestamp) -> CollectionStats {
         let Counts { rows_used, rows_free, kept, memory } = self.gauges.counts();
         let aggregates = self.aggregates();
         let of_index = |index: &Arc<dyn Index>| IndexStats {
@@ -355,6 +356,7 @@ impl TableCore {
             name: self.name.to_string(),
             records: self.lengths.newest(|| published),
             with_lifetime: self.deadlines.len(),
+            expired: self.deadlines.overdue(time).len(),
             next_deadline: self.deadlines.next(),
             rows_used,
             rows_free,

@@ -9,8 +9,14 @@ use crate::storage::{Deadline, Table};
 use smallvec::SmallVec;
 
 impl<R: Record> Resolution<R> {
-    /// The deadlines of the records that the batch leaves, in the order of the net changes.
-    pub(super) fn deadlines(&self, table: &Table<R>, operations: &[Operation<R>]) -> SmallVec<[Deadline; 1]> {
+    /// The deadlines of the records that the batch leaves, in the order of the net changes. `in_field` are those of the field that has
+    /// them.
+    pub(super) fn deadlines(
+        &self,
+        table: &Table<R>,
+        operations: &[Operation<R>],
+        in_field: Option<&[Option<Timestamp>]>,
+    ) -> SmallVec<[Deadline; 1]> {
         let are_given = table.deadlines.lifetime().is_some() || operations.iter().any(|of| of.given.is_some());
         // A record that moves to another key takes its deadline along.
         let are_used = are_given || (table.deadlines.are_used() && !self.rekeys.is_empty());
@@ -18,7 +24,10 @@ impl<R: Record> Resolution<R> {
             true => self.deadline(table, net, operations),
             false => Deadline::none(),
         };
-        self.nets.iter().map(of).collect()
+        let Some(in_field) = in_field else { return self.nets.iter().map(of).collect() };
+        let is_given = |net: &Net<R>| net.maker().is_some_and(|maker| operations[maker as usize].given.is_some());
+        let both = self.nets.iter().zip(in_field);
+        both.map(|(net, deadline)| if is_given(net) { of(net) } else { Deadline::new(*deadline) }).collect()
     }
 
     fn deadline(&self, table: &Table<R>, net: &Net<R>, operations: &[Operation<R>]) -> Deadline {

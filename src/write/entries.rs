@@ -5,12 +5,15 @@
 use super::net::Net;
 use super::operation::Operation;
 use super::stage::Staged;
+use crate::clock::Timestamp;
 use crate::error::Cause;
 use crate::index::{Clash, Other, StagedRecords};
 use crate::record::{Access, FieldSource, Fields, Record};
 use crate::rowset::Row;
 use crate::storage::Version;
 use crate::sync::Arc;
+use crate::user_code;
+use memdex_query::value::ValueRef;
 use std::collections::HashSet;
 use std::ops::ControlFlow;
 
@@ -43,6 +46,26 @@ impl<R: Record> Staged<'_, R> {
         spoilt
     }
 
+    /// Reads the deadlines of the net records from the field that has them. Returns those that can't be read, or are not after the commit.
+    pub(super) fn stage_deadlines(&mut self) -> Vec<(usize, Cause)> {
+        let Staged { table, operations, resolution, in_field, .. } = self;
+        *in_field = None;
+        let Some(field) = table.deadlines.field() else { return Vec::new() };
+        let (mut spoilt, now) = (Vec::new(), resolution.time);
+        let mut deadlines = vec![None; resolution.nets.len()];
+        for (number, net) in resolution.nets.iter().enumerate() {
+            let is_given = net.maker().is_some_and(|maker| operations[maker as usize].given.is_some());
+            let Some(record) = net.result(operations).filter(|_| !is_given) else { continue };
+            match user_code::run(|| deadline_of(Fields(record).value_at(&field))) {
+                Ok(Some(deadline)) if deadline <= now => spoilt.push((number, Cause::Expired { deadline, now })),
+                Ok(deadline) => deadlines[number] = deadline,
+                Err(message) => spoilt.push((number, Cause::Panicked { what: "field extractor", message })),
+            }
+        }
+        *in_field = Some(deadlines);
+        spoilt
+    }
+
     /// Checks unique constraints on the net result of the batch. Returns net changes that violate one; not all, if several want the
     /// same value. In a group of submissions, none may use a value that another releases: committed by itself it would be refused.
     ///
@@ -62,6 +85,13 @@ impl<R: Record> Staged<'_, R> {
         }
         (clashes.into_iter().map(|(_, clash)| clash.change).collect(), expired)
     }
+}
+
+/// The first microsecond that is not before a time.
+fn deadline_of(value: ValueRef<'_>) -> Option<Timestamp> {
+    let ValueRef::Timestamp(nanos) = value else { return None };
+    let micros = -(-nanos).div_euclid(1_000);
+    Some(Timestamp::from_micros(micros.clamp(i64::MIN.into(), i64::MAX.into()) as i64))
 }
 
 /// The records that a batch leaves, without their type.

@@ -9,7 +9,7 @@ use super::writer::{Writer, WriterError};
 use crate::error::{Cause, Refusal};
 use crate::record::Record;
 use crate::storage::{Collection, Handle};
-use memdex_query::value::IntoKey;
+use memdex_query::value::{IntoKey, Kind};
 
 /// Commands that give the record a lifetime: `with_lifetime(…)` of [`Collection`](Collection::with_lifetime),
 /// [`Batch`](Batch::with_lifetime) and [`Writer`](Writer::with_lifetime) returns it.
@@ -257,17 +257,25 @@ impl<R: Record> Collection<R> {
     /// ```
     ///
     /// # Errors
-    /// [`Cause::NoLifetime`] for a lifetime of less than a microsecond.
+    /// [`Cause::NoLifetime`] for a lifetime of less than a microsecond, [`Cause::NotADeadline`] for a field that has no single timestamps.
     pub fn set_default_lifetime(&self, lifetime: DefaultLifetime) -> Result<(), Refusal> {
-        let (duration, slides) = match lifetime {
-            DefaultLifetime::Forever => (None, false),
-            DefaultLifetime::Fixed(duration) => (Some(duration), false),
-            DefaultLifetime::Sliding(duration) => (Some(duration), true),
+        let refused = |cause| Refusal::new("set_default_lifetime", self.name(), cause);
+        let (duration, slides, field) = match lifetime {
+            DefaultLifetime::Forever => (None, false, None),
+            DefaultLifetime::Fixed(duration) => (Some(duration), false, None),
+            DefaultLifetime::Sliding(duration) => (Some(duration), true, None),
+            DefaultLifetime::Field(name) => match self.schema().find(&name) {
+                Some((at, def)) if def.kind() == Kind::Timestamp && !def.is_many() => (None, false, Some(at)),
+                found => {
+                    let kind = found.map(|(_, def)| (def.kind(), def.is_many()));
+                    return Err(refused(Cause::NotADeadline { field: name.into_owned(), kind }));
+                }
+            },
         };
         if duration.is_some_and(|duration| duration.as_micros() == 0) {
-            return Err(Refusal::new("set_default_lifetime", self.name(), Cause::NoLifetime));
+            return Err(refused(Cause::NoLifetime));
         }
-        self.table.deadlines.set_lifetime(duration, slides);
+        self.table.deadlines.set_lifetime(duration, slides, field);
         Ok(())
     }
 

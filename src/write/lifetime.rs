@@ -1,6 +1,7 @@
 //! Lifetimes of records.
 
 use crate::clock::Timestamp;
+use memdex_query::query::FieldName;
 use std::time::Duration;
 
 /// How long a record lives. From its deadline on it counts as missing to every read and every command, and the store removes it.
@@ -64,7 +65,8 @@ impl Lifetime {
 
 /// The lifetime of records that are stored without another one; see
 /// [`set_default_lifetime`](crate::Collection::set_default_lifetime).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum DefaultLifetime {
     /// They stay until they are deleted.
     #[default]
@@ -75,6 +77,10 @@ pub enum DefaultLifetime {
     /// `get_many` of the collection. Such a read moves every deadline of a record that is nearer. Queries, snapshots, `contains` and `peek`
     /// don't.
     Sliding(Duration),
+    /// Up to the time in this field, which has single timestamps; without a value, for ever. Each command without a lifetime of its own
+    /// that writes the record gives it this deadline, an update too; if that is not after the commit, it is refused. Records that are in
+    /// the collection keep the deadline that they have.
+    Field(FieldName),
 }
 
 /// The lifetime that an operation gives its record.

@@ -38,10 +38,12 @@ impl Batch {
             states.push(State::new(&table.counters, collection.newest(&lookup, Use::Leaves).and_then(Handle::of)));
         }
         let place = |named: (&Key, u32)| if is_requested(named) { Some(0) } else { places.get(named.0).copied() };
+        let now = collection.engine.clock.for_reader();
         for operation in operations {
             match &operation.target {
                 Target::Key { key, hash } => {
                     let Some(place) = place((key, *hash)) else { continue };
+                    operation.check_lifetime(now).map_err(|cause| operation.refusal(table, cause))?;
                     states[place].apply(table, operation, key)?;
                 }
                 Target::Where(condition) => {

@@ -33,6 +33,8 @@ pub(super) struct Staged<'a, R: Record> {
     left_out: Vec<usize>,
     pub(super) resolution: Resolution<R>,
     pub(super) applied: Applied<R>,
+    /// The deadlines of the net records by the field that has them, if there is one.
+    pub(super) in_field: Option<Vec<Option<Timestamp>>>,
     /// Where the record of each proposed change came from.
     origins: Vec<Origin>,
     /// The changes that operations return.
@@ -87,6 +89,7 @@ impl<'a, R: Record> Staged<'a, R> {
             left_out,
             resolution,
             applied,
+            in_field: None,
             origins,
             returned,
         };
@@ -112,6 +115,7 @@ impl<'a, R: Record> Staged<'a, R> {
         }
         let mut spoilt = self.stage_derived();
         spoilt.extend(self.stage_heap());
+        spoilt.extend(self.stage_deadlines());
         // A record that can't be indexed may have values that are not staged, so constraints can't be checked yet.
         let (clashing, expired) = if spoilt.is_empty() { self.clashing() } else { Default::default() };
         if expired.is_empty() {
@@ -216,7 +220,7 @@ impl<'a, R: Record> Staged<'a, R> {
 
     /// Turns the net changes into versions. A new key gets the row that `new_row` returns.
     fn make_versions(&mut self, commit: Commit, mut new_row: impl FnMut(&mut TableWriter) -> Row) {
-        let deadlines = self.resolution.deadlines(self.table, self.operations);
+        let deadlines = self.resolution.deadlines(self.table, self.operations, self.in_field.as_deref());
         let nets = std::mem::take(&mut self.resolution.nets).into_iter().zip(deadlines);
         self.applied.versions = nets.map(|(net, deadline)| self.version(commit, net, deadline, &mut new_row)).collect();
     }

@@ -9,7 +9,7 @@ use memdex::error::Cause;
 use memdex::hook::{ChangeKind, FeedEvent};
 use memdex::schema::AggregateDef;
 use memdex::write::{DefaultLifetime, Lifetime};
-use memdex::{Collection, Filter, GroupBy, Metric, Record, Store, Timestamp};
+use memdex::{Collection, Filter, GroupBy, Kind, Metric, Record, Store, Timestamp};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -272,6 +272,22 @@ fn reads_extend_a_sliding_lifetime() {
     assert_eq!(sessions.len(), 5);
 }
 
+/// Danger: a row stays filed under the time before the extension, also if reads extend nothing any more.
+#[test]
+fn what_was_extended_lives_on_under_another_default() {
+    let (store, sessions, clock) = sessions();
+    sessions.set_default_lifetime(DefaultLifetime::Sliding(seconds(10))).unwrap();
+    sessions.store(session(1, "ada")).unwrap();
+    clock.advance(seconds(9));
+    assert!(sessions.get(1).is_some());
+    sessions.set_default_lifetime(DefaultLifetime::Fixed(seconds(10))).unwrap();
+    clock.advance(seconds(9));
+    assert_eq!((sessions.len(), sessions.find(session::USER.eq("ada")).count()), (1, Ok(1)));
+    clock.advance(seconds(1));
+    assert_eq!((sessions.len(), sessions.find(session::USER.eq("ada")).count()), (0, Ok(0)));
+    assert_eq!(store.expire_now().unwrap(), 1);
+}
+
 #[test]
 fn lifetimes_that_make_no_sense_are_refused() {
     let (store, sessions, clock) = sessions();
@@ -286,6 +302,9 @@ fn lifetimes_that_make_no_sense_are_refused() {
         assert!(matches!(cause.cause(), Cause::NoLifetime), "{cause}");
     }
     let past = Timestamp::from_micros(7);
+    let mut batch = store.batch();
+    batch.with_lifetime(past).store(&sessions, session(1, "ada")).unwrap();
+    assert!(matches!(batch.get(&sessions, 1).unwrap_err().cause(), Cause::Expired { .. }));
     assert_eq!(refused(sessions.with_lifetime(past).insert(session(1, "ada")).unwrap_err()), (7, now));
     assert!(sessions.is_empty());
     sessions.store(session(1, "ada")).unwrap();
@@ -296,6 +315,66 @@ fn lifetimes_that_make_no_sense_are_refused() {
     clock.set(Timestamp::MAX);
     assert_eq!((sessions.len(), store.expire_now().unwrap()), (3, 0));
     assert_eq!(sessions.peek(2).unwrap().expires_at(), None);
+    store.verify().unwrap();
+}
+
+#[derive(Clone, Record)]
+struct Offer {
+    #[record(key)]
+    id: u32,
+    #[record(field)]
+    until: Option<Timestamp>,
+    #[record(field)]
+    price: i64,
+    #[record(field)]
+    days: Vec<Timestamp>,
+}
+
+#[test]
+fn a_field_has_the_deadlines() {
+    let (store, _, clock) = sessions();
+    let offers = store.collection::<Offer>("Offer").unwrap();
+    let now = Timestamp::from_secs(1_000);
+    let offer =
+        |id, until: Option<u64>| Offer { id, until: until.map(|of| now + seconds(of)), price: 1, days: Vec::new() };
+    for (name, kind) in [("price", Some((Kind::Int, false))), ("days", Some((Kind::Timestamp, true))), ("no", None)] {
+        let refused = offers.set_default_lifetime(DefaultLifetime::Field(name.into())).unwrap_err();
+        assert!(
+            matches!(refused.cause(), Cause::NotADeadline { field, kind: of, .. } if field == name && *of == kind),
+            "{refused}"
+        );
+    }
+    offers.store(offer(9, Some(1))).unwrap();
+    offers.set_default_lifetime(DefaultLifetime::Field("until".into())).unwrap();
+    let deadline = |id: u32| offers.peek(id).unwrap().expires_at();
+    assert_eq!(deadline(9), None, "it was there before");
+    store
+        .commit(|batch| {
+            batch.store(&offers, offer(1, Some(10)))?;
+            batch.store(&offers, offer(2, None))?;
+            batch.with_lifetime(seconds(5)).store(&offers, offer(3, Some(20)))?;
+            batch.store(&offers, offer(4, Some(10)))?;
+            batch.update(&offers, 4, |offer| offer.until = None)
+        })
+        .unwrap();
+    let after = |of| Some(now + seconds(of));
+    assert_eq!([deadline(1), deadline(2), deadline(3), deadline(4)], [after(10), None, after(5), None]);
+    offers.update(1, |offer| offer.price = 2).unwrap();
+    offers.update(3, |offer| offer.price = 2).unwrap();
+    assert_eq!([deadline(1), deadline(3)], [after(10), after(20)]);
+    offers.set_lifetime(3, seconds(7)).unwrap();
+    assert_eq!(deadline(3), after(7));
+    offers.rekey(1, 5, |offer| offer.id = 5).unwrap();
+    let mut batch = store.batch();
+    batch.store(&offers, offer(6, Some(0))).unwrap();
+    batch.store(&offers, offer(7, Some(1))).unwrap();
+    let report = batch.commit_lenient().unwrap();
+    assert!(matches!(report.refused[..], [ref one] if matches!(one.refusal.cause(), Cause::Expired { .. })));
+    assert_eq!(store.stats().collections[1].with_lifetime, 3);
+    clock.advance(seconds(10));
+    assert_eq!((offers.len(), store.stats().collections[1].expired), (3, 3));
+    assert_eq!(store.expire_now().unwrap(), 3);
+    assert_eq!(store.stats().collections[1].expired, 0);
     store.verify().unwrap();
 }
 

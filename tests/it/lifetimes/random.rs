@@ -142,8 +142,8 @@ impl Model {
 
     fn of_default(&self) -> Option<i64> {
         match self.default {
-            DefaultLifetime::Forever => None,
             DefaultLifetime::Fixed(of) | DefaultLifetime::Sliding(of) => Some(self.now + of.as_micros() as i64),
+            _ => None,
         }
     }
 
@@ -400,8 +400,8 @@ proptest! {
                     prop_assert_eq!(store.stats().collections[0].records, model.map.len());
                 }
                 Step::Default(lifetime) => {
-                    sessions.set_default_lifetime(*lifetime).unwrap();
-                    model.default = *lifetime;
+                    sessions.set_default_lifetime(lifetime.clone()).unwrap();
+                    model.default = lifetime.clone();
                 }
                 Step::Read(id) => {
                     model.purge();

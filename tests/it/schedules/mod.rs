@@ -238,15 +238,37 @@ fn reclaimed_in_background() {
         items.delete(0).unwrap();
         reader.join().unwrap();
         short.join().unwrap();
-        loop {
-            let stats = store.stats();
-            let of_items = &stats.collections[0];
-            if (of_items.versions_retained, of_items.marks, of_items.lengths_retained) == (0, 0, 0) {
-                break;
-            }
-            thread::yield_now();
+        await_reclamation(&store);
+    });
+}
+
+/// Waits until the thread of a store has dropped everything that snapshots retained.
+fn await_reclamation(store: &memdex::Store) {
+    loop {
+        let stats = store.stats();
+        let of_items = &stats.collections[0];
+        if (of_items.versions_retained, of_items.marks, of_items.lengths_retained) == (0, 0, 0) {
+            break;
         }
-        store.verify().unwrap();
+        thread::yield_now();
+    }
+    store.verify().unwrap();
+}
+
+/// One snapshot ends while the only commit under it looks which pins there are.
+#[test]
+fn reclaimed_in_background_after_one_commit() {
+    explore(|| {
+        let store = memdex::Store::builder().reclaim_in_background().build();
+        let items = store.collection::<world::Item>("items").unwrap();
+        items.store(world::Item { key: 0, a: 0, b: 0, c: 0, stamp: 0 }).unwrap();
+        let reader = {
+            let store = store.clone();
+            thread::spawn(move || drop(store.snapshot()))
+        };
+        items.delete(0).unwrap();
+        reader.join().unwrap();
+        await_reclamation(&store);
     });
 }
 
