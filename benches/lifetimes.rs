@@ -86,7 +86,7 @@ fn get() {
         ("with lifetimes", Some(DefaultLifetime::Fixed(HALF_AN_HOUR))),
         ("sliding", Some(DefaultLifetime::Sliding(HALF_AN_HOUR))),
     ];
-    let stores: Vec<_> = kinds.iter().map(|(name, lifetime)| (*name, filled(*lifetime))).collect();
+    let stores: Vec<_> = kinds.iter().map(|(name, lifetime)| (*name, filled(lifetime.clone()))).collect();
     let mut times: Vec<Vec<f64>> = vec![Vec::new(); stores.len()];
     for run in 0..9 {
         for (at, (_, (_, sessions))) in stores.iter().enumerate() {
