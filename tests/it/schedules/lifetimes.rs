@@ -210,3 +210,44 @@ fn who_inherits() {
         scene.end([clock, scene.spawn(heir(0)), scene.spawn(heir(1)), scene.spawn(heir(2)), scene.spawn(reader)]);
     });
 }
+
+fn sliding() -> Scene {
+    let scene = Scene::new();
+    scene.items.set_default_lifetime(DefaultLifetime::Sliding(Duration::from_micros(10))).unwrap();
+    scene.items.store(Item { key: 0, group: 0, rank: 0, name: 0, dies: 0 }).unwrap();
+    scene.clock.set(at(9));
+    scene
+}
+
+/// A read has drawn its time before the deadline, and extends the lifetime after another one has found it ended.
+#[test]
+fn a_late_extension() {
+    explore(|| {
+        let scene = sliding();
+        let clock = scene.spawn(|scene| scene.clock.set(at(12)));
+        let user = scene.spawn(|scene| drop(scene.items.get(0)));
+        let other = scene.spawn(|scene| {
+            let missing = scene.items.peek(0).is_none();
+            assert!(!(missing && scene.items.peek(0).is_some()), "it came back");
+        });
+        scene.end([clock, user, other]);
+    });
+}
+
+/// A row whose deadline has moved is filed again, beside a reader for whom that one is past too.
+#[test]
+fn filed_again_beside_a_reader() {
+    explore(|| {
+        let scene = sliding();
+        assert!(scene.items.get(0).is_some());
+        scene.clock.set(at(12));
+        let clock = scene.spawn(|scene| scene.clock.set(at(25)));
+        let reaper = scene.spawn(|scene| drop(scene.store.expire_now()));
+        let reader = scene.spawn(|scene| {
+            let snapshot = scene.store.snapshot();
+            let found = scene.check(&snapshot);
+            assert_eq!(found.is_empty(), snapshot.time() >= at(19), "at {}", snapshot.time());
+        });
+        scene.end([clock, reaper, reader]);
+    });
+}
