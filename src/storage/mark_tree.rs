@@ -252,8 +252,8 @@ mod tests {
         Remove(u8, u8),
         /// Replaces the rows of the mark at a place.
         Change(u8, Vec<Row>),
-        /// Looks at the union after a place.
-        Look(u8),
+        /// Looks at the union after a place; `true` holds the tree from then on.
+        Look(u8, bool),
     }
 
     fn step() -> impl Strategy<Value = Step> {
@@ -262,7 +262,7 @@ mod tests {
             8 => rows().prop_map(Step::Push),
             1 => any::<(u8, u8)>().prop_map(|(from, len)| Step::Remove(from, len / 4)),
             2 => (any::<u8>(), rows()).prop_map(|(at, rows)| Step::Change(at, rows)),
-            3 => any::<u8>().prop_map(Step::Look),
+            6 => any::<(u8, bool)>().prop_map(|(at, holds)| Step::Look(at, holds)),
         ]
     }
 
@@ -309,10 +309,10 @@ mod tests {
                         }
                         list.iter_mut().filter(|(of, _)| *of == commit).for_each(|(_, of)| of.clone_from(rows));
                     }
-                    // A reader holds the nodes, so later changes copy them.
-                    Step::Look(place) => {
+                    // While a reader holds the nodes, changes copy them; otherwise they change in place, with the union that they remember.
+                    Step::Look(place, holds) => {
                         check(&tree, &list, at(*place));
-                        held.push((tree.clone(), list.clone(), at(*place)));
+                        held.extend(holds.then(|| (tree.clone(), list.clone(), at(*place))));
                     }
                 }
             }
