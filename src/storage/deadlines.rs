@@ -1,6 +1,6 @@
 //! Which records of a collection have expired: expired is like marked.
 //!
-//! The deadline belongs to the version, so that an old version keeps its own. Beside that, the newest version of each row is filed in a
+//! The deadline belongs to the version, so that an old version keeps its own. In addition, the newest version of each row is filed in a
 //! timing wheel under its deadline, so that a query takes the overdue rows out of its sets as it does with marked rows. The overdue rows
 //! are a part of a query: it reads them before the marks. A row that is taken out of the wheel by a commit is marked first.
 //!

@@ -279,7 +279,8 @@ impl<R: Record> Collection<R> {
         Ok(())
     }
 
-    /// Deletes the record of a key and returns it; `None` if there is none. Of several callers at once, one gets the record.
+    /// Deletes the record of a key and returns it; `None` if there is none. If several callers take it at once,
+    /// one of them gets the record.
     ///
     /// ```
     /// # use memdex::{Record, Store};

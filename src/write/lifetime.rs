@@ -32,7 +32,7 @@ use std::time::Duration;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lifetime {
-    /// From the time of the commit on. Of no effect if the deadline would lie after the year 148,000.
+    /// From the time of the commit on. A deadline after the year 148,000 counts as none.
     For(Duration),
     /// Up to, but not at, this time.
     Until(Timestamp),
@@ -77,9 +77,9 @@ pub enum DefaultLifetime {
     /// `get_many` of the collection. Such a read moves every deadline of a record that is nearer. Queries, snapshots, `contains` and `peek`
     /// don't.
     Sliding(Duration),
-    /// Up to the time in this field, which has single timestamps; without a value, for ever. Each command without a lifetime of its own
-    /// that writes the record gives it this deadline, an update too; if that is not after the commit, it is refused. Records that are in
-    /// the collection keep the deadline that they have.
+    /// Up to the time in this field, which has single timestamps. A record without a value in it never expires. Each command that writes
+    /// the record and gives no lifetime sets this deadline, an update too. If the deadline is not after the commit, the command is refused.
+    /// Records that are in the collection already keep the deadline that they have.
     Field(FieldName),
 }
 

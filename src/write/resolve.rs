@@ -348,7 +348,7 @@ impl<R: Record> Resolution<R> {
         self.nets.iter().chain(idle).find(|net| net.key(operations).0 == key)
     }
 
-    /// Takes the expired record of a row out of the collection, as a net change of its own.
+    /// Takes the expired record of a row out of the collection, as a separate net change.
     pub(super) fn expire(&mut self, old: Arc<Version<R>>) {
         let net = Net::new(0, Named::First, Some(old), self.time);
         debug_assert!(net.expired);

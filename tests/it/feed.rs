@@ -29,7 +29,7 @@ fn item(id: u32, group: u8) -> Item {
     Item { id, group, score: Some(i64::from(id)), tags: vec![format!("tag {}", id % 3)], text: String::new() }
 }
 
-/// Stores an item of each identifier, in a commit of its own.
+/// Stores an item of each identifier. Each is a separate commit.
 fn put_each(items: &Collection<Item>, ids: impl IntoIterator<Item = u32>, group: u8) {
     for id in ids {
         items.store(item(id, group)).unwrap();

@@ -32,7 +32,7 @@
 //! # Expiry
 //!
 //! The expiry date of a session is the lifetime of its record, to the microsecond: an expired session is missing to every read, whether or not its
-//! memory has been freed. A store with [`expire_in_background`](memdex::StoreBuilder::expire_in_background) frees it on a thread of its own; otherwise
+//! memory has been freed. A store with [`expire_in_background`](memdex::StoreBuilder::expire_in_background) frees it in a background thread; otherwise
 //! call [`delete_expired`](tower_sessions_core::ExpiredDeletion::delete_expired) from time to time. The time is that of the store's
 //! [`Clock`](memdex::clock::Clock), so a test can move it.
 //!

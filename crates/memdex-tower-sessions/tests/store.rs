@@ -310,7 +310,7 @@ fn revoke_all_is_seen_as_a_whole() {
                 let filter = stored_session::USER.eq(user.to_owned());
                 snapshot.of(sessions.collection()).find(filter).count().unwrap()
             };
-            // The writer marks a round as complete by a session of its own, and revokes only complete rounds.
+            // After each round, the writer stores one more session as its mark. It revokes only rounds with a mark.
             match (of_user("complete"), of_user("ada")) {
                 (1, SESSIONS) => all += 1,
                 (1, 0) => none += 1,
