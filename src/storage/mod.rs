@@ -13,6 +13,7 @@ mod deadlines;
 mod definitions;
 mod engine;
 mod feed;
+mod filings;
 mod garbage;
 mod gauges;
 mod handle;

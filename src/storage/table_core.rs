@@ -106,6 +106,19 @@ impl TableCore {
         })
     }
 
+    /// The expected share of the records that have one value of a field, by an index.
+    pub(super) fn share_of_value(&self, field: &FieldAt) -> Option<f64> {
+        /// Fewer records say nothing about later ones.
+        const FEWEST: usize = 100;
+        let indexes = self.indexes();
+        let mut of_field = indexes.iter().filter(|index| {
+            let shape = &index.shape;
+            shape.condition.is_none() && shape.fields.len() == 1 && shape.fields[0].0 == *field
+        });
+        let index = of_field.find(|index| index.records() >= FEWEST)?;
+        Some(1.0 / index.distinct_estimate().max(1) as f64)
+    }
+
     /// The materialized aggregates that a reader may use.
     pub(crate) fn aggregates(&self) -> Arc<[Arc<Materialized>]> {
         self.catalog.read().aggregates.clone()

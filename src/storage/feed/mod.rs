@@ -1,10 +1,8 @@
 //! Which subscriptions does a commit concern, and how do its changes get to them?
 
 mod event;
-mod filing;
-mod filings;
+mod part;
 mod queue;
-mod ranges;
 mod registry;
 mod room;
 mod route;

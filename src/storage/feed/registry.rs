@@ -3,17 +3,16 @@
 //! The lock of the registry is held for look-ups by values that memdex has already read, and for copying pointers: never while user code
 //! runs, and never together with the lock of a queue.
 
+use super::super::filings::{FiledFields, FiledValues, Filing, Filings, filings};
 use super::super::table_core::TableCore;
-use super::filing::filings;
-use super::filings::{Filed, Filings, Part, Parts};
+use super::part::{Part, Parts};
 use super::queue::{Queue, Settings, Size, SubscriptionStats};
 use super::room::{Full, Room};
 use crate::error::Commit;
 use crate::hash;
-use crate::record::{Condition, FieldAt};
+use crate::record::Condition;
 use crate::sync::{Arc, AtomicU64, Mutex, Ordering::SeqCst};
 use crate::user_code;
-use memdex_query::value::ValueRef;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 
@@ -29,7 +28,7 @@ struct SpecCondition {
     /// The name of the table, whose allocation identifies it.
     table: Arc<str>,
     condition: Condition,
-    filings: Option<Vec<super::filing::Filing>>,
+    filings: Option<Vec<Filing>>,
 }
 
 impl Spec {
@@ -44,7 +43,7 @@ impl Spec {
 
     /// Chooses where to file the condition, from the current cardinalities of indexes.
     pub(crate) fn add_condition(&mut self, table: &TableCore, condition: Condition) {
-        let filings = filings(&condition, &|field| share_of_value(table, field));
+        let filings = filings(&condition, &|field| table.share_of_value(field));
         self.conditions.push(SpecCondition { table: table.name.clone(), condition, filings });
     }
 
@@ -54,19 +53,6 @@ impl Spec {
         let collections: Vec<Arc<str>> = self.names.iter().chain(tables).cloned().collect();
         (!collections.is_empty()).then_some(collections)
     }
-}
-
-/// The expected share of the records of a table that have one value of a field, by an index.
-fn share_of_value(table: &TableCore, field: &FieldAt) -> Option<f64> {
-    /// Fewer records say nothing about later ones.
-    const FEWEST: usize = 100;
-    let indexes = table.indexes();
-    let mut of_field = indexes.iter().filter(|index| {
-        let shape = &index.shape;
-        shape.condition.is_none() && shape.fields.len() == 1 && shape.fields[0].0 == *field
-    });
-    let index = of_field.find(|index| index.records() >= FEWEST)?;
-    Some(1.0 / index.distinct_estimate().max(1) as f64)
 }
 
 /// The change feed of a store.
@@ -87,7 +73,7 @@ pub(super) struct Registry {
     everything: Queues,
     by_name: BTreeMap<Arc<str>, Queues>,
     /// By the address of the table's name, which the parts keep alive.
-    by_table: BTreeMap<usize, Filings>,
+    by_table: BTreeMap<usize, Filings<Part>>,
     /// Those for which writers wait.
     waiting: Queues,
     /// The commits at which subscriptions may need a progress mark.
@@ -237,14 +223,14 @@ impl Registry {
     }
 
     /// The fields by whose values conditions on a table are filed, and the conditions that can't be filed.
-    pub(super) fn of_table(&self, table: &Arc<str>) -> Option<(Arc<Vec<Filed>>, Parts)> {
+    pub(super) fn of_table(&self, table: &Arc<str>) -> Option<(FiledFields, Parts)> {
         self.by_table.get(&address(table)).map(|filings| (filings.fields(), filings.others()))
     }
 
-    /// Passes the conditions on a table that are filed under a value to `found`.
-    pub(super) fn find(&self, table: &Arc<str>, of_field: usize, value: ValueRef<'_>, found: impl FnMut(Parts)) {
+    /// Passes the conditions on a table that are filed under values to `found`, each with the change that has the value.
+    pub(super) fn look_up(&self, table: &Arc<str>, values: &FiledValues<'_>, found: impl FnMut(usize, Parts)) {
         if let Some(filings) = self.by_table.get(&address(table)) {
-            filings.find(of_field, value, found);
+            values.look_up(filings, found);
         }
     }
 

@@ -4,14 +4,14 @@
 //! are user code, may take long without a reader or a writer waiting for them.
 
 use super::super::changes::CommitInfo;
+use super::super::filings::FiledValues;
 use super::event::Event;
-use super::filings::Parts;
+use super::part::Parts;
 use super::queue::{Queue, Size};
 use super::registry::Feed;
 use super::room::Room;
 use crate::error::Commit;
 use crate::sync::Arc;
-use crate::user_code;
 use smallvec::SmallVec;
 
 /// Panics of user code.
@@ -120,34 +120,20 @@ impl Feed {
         let places: Vec<usize> = (0..changes.list.len()).collect();
         for places in places.chunks(CHANGES_PER_LOCK) {
             // Read the fields: user code, under no lock.
-            let mut values = SmallVec::<[_; 8]>::new();
+            let mut values = FiledValues::new(&fields);
             let mut unread = Vec::new();
             for place in places {
                 for image in changes.list.images(*place).into_iter().flatten() {
-                    let read = user_code::run(|| {
-                        for (at, (field, is_many)) in fields.iter().enumerate() {
-                            match is_many {
-                                true => image.values_at(field, &mut |value| values.push((*place, at, value))),
-                                false => values.push((*place, at, image.value_at(field))),
-                            }
-                        }
-                    });
-                    if read.is_err() {
+                    if values.read(*place, image).is_err() {
                         panics += 1;
                         unread.push(*place);
                     }
                 }
             }
-            // Look the values up. Only values of memdex are hashed and compared.
+            // Look the values up.
             let found = |change, parts, by_value| Candidates { collection, change, parts, by_value };
             let registry = self.lock();
-            for (at, value @ (place, field, _)) in values.iter().enumerate() {
-                // Most updates leave a value as it was.
-                let was_seen = values[at.saturating_sub(fields.len())..at].contains(value);
-                if !was_seen {
-                    registry.find(&changes.name, *field, value.2, |parts| candidates.push(found(*place, parts, true)));
-                }
-            }
+            registry.look_up(&changes.name, &values, |place, parts| candidates.push(found(place, parts, true)));
             // Any condition may match what could not be read.
             for place in unread {
                 candidates.push(found(place, registry.filed_of_table(&changes.name), false));

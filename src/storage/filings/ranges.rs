@@ -1,10 +1,11 @@
 //! Ranges, found by a value in them.
 //!
-//! Sorted by their lower bounds, in chunks that know their greatest upper bound. A look-up skips the chunks that end below the value
-//! and stops at the first that begins above it: O(n / 128) comparisons, and those of the chunks that it enters. An insertion costs
-//! as much.
+//! Sorted by their lower bounds, in chunks that know their greatest upper bound. A binary tree over the chunks finds those that may
+//! contain a value: O(log n) comparisons for each of them, and those in the chunk. (An interval tree over chunks; T. Cormen et al.,
+//! *Introduction to Algorithms*, 14.3.)
 
 use memdex_query::value::{Value, ValueRef};
+use smallvec::SmallVec;
 use std::ops::Bound;
 
 #[cfg(not(test))]
@@ -13,7 +14,15 @@ const MOST: usize = 128;
 #[cfg(test)]
 const MOST: usize = 4;
 
-pub(super) struct Ranges<T>(Vec<Chunk<T>>);
+pub(super) struct Ranges<T> {
+    chunks: Vec<Chunk<T>>,
+    /// A complete binary tree with the chunks as its leaves, in the order of an array: each node is the number of the chunk with the
+    /// greatest end below it.
+    greatest: Vec<u32>,
+}
+
+/// A node without chunks.
+const NO_CHUNK: u32 = u32::MAX;
 
 /// Never empty.
 struct Chunk<T> {
@@ -60,7 +69,7 @@ fn ends_before(to: &Bound<Value>, value: ValueRef<'_>) -> bool {
 
 impl<T> Default for Ranges<T> {
     fn default() -> Self {
-        Ranges(Vec::new())
+        Ranges { chunks: Vec::new(), greatest: Vec::new() }
     }
 }
 
@@ -74,38 +83,80 @@ impl<T> Chunk<T> {
 
 impl<T> Ranges<T> {
     pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.chunks.is_empty()
     }
 
     pub(super) fn insert(&mut self, from: Bound<Value>, to: Bound<Value>, of: T) {
         let entry = Entry { from, to, of };
-        let behind = self.0.partition_point(|chunk| start(&chunk.entries[0].from) <= start(&entry.from));
-        let Some(chunk) = self.0.get_mut(behind.saturating_sub(1)) else { return self.0.push(Chunk::of(vec![entry])) };
+        let behind = self.chunks.partition_point(|chunk| start(&chunk.entries[0].from) <= start(&entry.from));
+        let at = behind.saturating_sub(1);
+        let Some(chunk) = self.chunks.get_mut(at) else {
+            self.chunks.push(Chunk::of(vec![entry]));
+            return self.plant();
+        };
         let place = chunk.entries.partition_point(|other| start(&other.from) <= start(&entry.from));
-        if end(&entry.to) > end(&chunk.end) {
+        let rises = end(&entry.to) > end(&chunk.end);
+        if rises {
             chunk.end = entry.to.clone();
         }
         chunk.entries.insert(place, entry);
         if chunk.entries.len() > MOST {
             let upper = Chunk::of(chunk.entries.split_off(MOST / 2));
             *chunk = Chunk::of(std::mem::take(&mut chunk.entries));
-            self.0.insert(behind.saturating_sub(1) + 1, upper);
+            self.chunks.insert(at + 1, upper);
+            self.plant();
+        } else if rises {
+            self.raise(at);
         }
     }
 
     /// Removes the entries with this lower bound that `is_it` names.
     pub(super) fn remove(&mut self, from: &Bound<Value>, is_it: impl Fn(&T) -> bool) {
-        for chunk in &mut self.0 {
+        // Entries with one lower bound may lie in several chunks, the first of which may begin below it.
+        let first = self.chunks.partition_point(|chunk| start(&chunk.entries[0].from) < start(from)).saturating_sub(1);
+        let mut at = first;
+        while let Some(chunk) = self.chunks.get_mut(at)
+            && start(&chunk.entries[0].from) <= start(from)
+        {
             let before = chunk.entries.len();
-            if start(&chunk.entries[0].from) > start(from) {
-                break;
-            }
             chunk.entries.retain(|entry| entry.from != *from || !is_it(&entry.of));
+            if chunk.entries.is_empty() {
+                self.chunks.remove(at);
+                self.plant();
+                continue;
+            }
             if chunk.entries.len() < before {
                 *chunk = Chunk::of(std::mem::take(&mut chunk.entries));
+                self.raise(at);
             }
+            at += 1;
         }
-        self.0.retain(|chunk| !chunk.entries.is_empty());
+    }
+
+    /// Makes the tree: O(chunks).
+    fn plant(&mut self) {
+        let leaves = self.chunks.len().next_power_of_two();
+        self.greatest.clear();
+        self.greatest.resize(2 * leaves, NO_CHUNK);
+        (0..self.chunks.len()).for_each(|at| self.greatest[leaves + at] = at as u32);
+        (1..leaves).rev().for_each(|node| self.greatest[node] = self.greater_below(node));
+    }
+
+    /// Corrects the tree above a chunk whose end has changed.
+    fn raise(&mut self, at: usize) {
+        let mut node = (self.greatest.len() / 2 + at) / 2;
+        while node > 0 {
+            self.greatest[node] = self.greater_below(node);
+            node /= 2;
+        }
+    }
+
+    fn greater_below(&self, node: usize) -> u32 {
+        match (self.greatest[2 * node], self.greatest[2 * node + 1]) {
+            (one, NO_CHUNK) => one,
+            (a, b) if end(&self.chunks[a as usize].end) >= end(&self.chunks[b as usize].end) => a,
+            (_, b) => b,
+        }
     }
 
     /// Passes each range that contains the value to `each`. A missing value is in none.
@@ -113,14 +164,23 @@ impl<T> Ranges<T> {
         if value.is_null() {
             return;
         }
-        for chunk in &self.0 {
-            if starts_after(&chunk.entries[0].from, value) {
-                break;
-            }
-            if ends_before(&chunk.end, value) {
+        let leaves = self.greatest.len() / 2;
+        // Chunks behind these begin above the value.
+        let most = self.chunks.partition_point(|chunk| !starts_after(&chunk.entries[0].from, value));
+        // Nodes, each with the number of its first leaf and of its leaves.
+        let mut open = SmallVec::<[(usize, usize, usize); 32]>::new();
+        open.extend((most > 0).then_some((1, 0, leaves)));
+        while let Some((node, first, below)) = open.pop() {
+            let greatest = self.greatest[node];
+            if first >= most || greatest == NO_CHUNK || ends_before(&self.chunks[greatest as usize].end, value) {
                 continue;
             }
-            let entries = chunk.entries.iter().take_while(|entry| !starts_after(&entry.from, value));
+            if node < leaves {
+                let half = below / 2;
+                open.extend([(2 * node + 1, first + half, half), (2 * node, first, half)]);
+                continue;
+            }
+            let entries = self.chunks[first].entries.iter().take_while(|entry| !starts_after(&entry.from, value));
             entries.filter(|entry| !ends_before(&entry.to, value)).for_each(|entry| each(&entry.of));
         }
     }
@@ -168,7 +228,7 @@ mod tests {
                 .collect();
             assert_eq!(found, expected, "{value} after {id}");
         }
-        assert!(ranges.0.len() > 20, "chunks were split");
+        assert!(ranges.chunks.len() > 20, "chunks were split");
         ranges.find(ValueRef::Null, |of| panic!("{of}"));
         for (id, (from, _)) in naive {
             ranges.remove(&owned(from), |of| *of == id);

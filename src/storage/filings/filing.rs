@@ -7,7 +7,7 @@ use crate::record::{Condition, FieldAt, Test};
 use memdex_query::value::Value;
 use std::ops::Bound;
 
-pub(super) struct Filing {
+pub(crate) struct Filing {
     pub(super) field: FieldAt,
     /// Whether the field can have many values.
     pub(super) is_many: bool,
@@ -20,14 +20,14 @@ pub(super) enum Place {
 }
 
 /// The expected share of the records that have a value of a field, if it is known.
-pub(super) type Share<'a> = &'a dyn Fn(&FieldAt) -> Option<f64>;
+pub(in crate::storage) type Share<'a> = &'a dyn Fn(&FieldAt) -> Option<f64>;
 
 /// The share of a value that is assumed if nothing is known of the field, and that of a range.
 const SHARE_OF_VALUE: f64 = 0.1;
 const SHARE_OF_RANGE: f64 = 0.3;
 
 /// Whether a record matches the condition if, and only if, it has a value at one of its places.
-pub(super) fn is_exact(condition: &Condition) -> bool {
+pub(in crate::storage) fn is_exact(condition: &Condition) -> bool {
     match condition {
         Condition::Test(_, Test::Eq(_) | Test::In(_) | Test::Any(_) | Test::Range(..)) => true,
         Condition::Test(_, Test::Has(test)) => matches!(**test, Test::Range(..)),
@@ -36,7 +36,7 @@ pub(super) fn is_exact(condition: &Condition) -> bool {
 }
 
 /// The places of a condition; `None` if it can't be filed.
-pub(super) fn filings(condition: &Condition, share: Share<'_>) -> Option<Vec<Filing>> {
+pub(in crate::storage) fn filings(condition: &Condition, share: Share<'_>) -> Option<Vec<Filing>> {
     best(condition, share).map(|(filings, _)| filings)
 }
 

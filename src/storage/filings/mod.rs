@@ -1,0 +1,9 @@
+//! Where is a condition filed, so that a change that may match it is found without evaluating it? For subscriptions and for cached answers.
+
+mod filing;
+mod filings;
+mod ranges;
+
+pub(crate) use filing::Filing;
+pub(in crate::storage) use filing::{filings, is_exact};
+pub(in crate::storage) use filings::{Filed, FiledFields, FiledValues, Filings, List};
