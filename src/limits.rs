@@ -119,6 +119,16 @@ pub(crate) const UPKEEP_WORK: usize = 1;
 /// pays for the end of a long snapshot.
 pub(crate) const RECLAIM_SLICE: usize = 512;
 
+/// An answer with more records is not cached, and statistics of more records are dropped by each commit that concerns them.
+pub const MAX_CACHED_RECORDS: usize = 65_536;
+
+/// Changes of a collection that are remembered for cached answers to questions that commits do not look at.
+#[cfg(not(any(memdex_shuttle, memdex_loom)))]
+pub(crate) const LOGGED_CHANGES: usize = 4_096;
+/// Few, so that concurrency checkers reach the end of the log.
+#[cfg(any(memdex_shuttle, memdex_loom))]
+pub(crate) const LOGGED_CHANGES: usize = 3;
+
 /// Most records that one commit removes because they have expired.
 pub(crate) const EXPIRED_A_COMMIT: usize = 100;
 

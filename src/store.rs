@@ -8,6 +8,7 @@ use crate::error::{CollectionError, Commit, QueryError, Refusal};
 use crate::feed::SubscriptionBuilder;
 use crate::keys::{KeyMakers, Sequence};
 use crate::latency::LatencyStats;
+use crate::read::cache::{AnswersOfStore, Cache};
 use crate::read::{QueryResult, Snapshot};
 #[cfg(feature = "documents")]
 use crate::record::Document;
@@ -482,6 +483,11 @@ impl Store {
         self.engine.optimize().map(drop).map_err(|cause| Refusal::new("optimize", "", cause))
     }
 
+    /// The cache of query results, to drop answers. See the module [`cache`](crate::cache).
+    pub fn cache(&self) -> Cache {
+        Cache::of_store(&self.engine)
+    }
+
     /// Counters, latencies and memory of the store. Never waits for a commit. O(distinct indexed values + rows /
     /// 1,000).
     pub fn stats(&self) -> Stats {
@@ -540,7 +546,8 @@ impl StoreBuilder {
     /// If the system cannot start the thread of [`reclaim_in_background`](Self::reclaim_in_background) or of
     /// [`expire_in_background`](Self::expire_in_background).
     pub fn build(self) -> Store {
-        let engine = Engine::new(self.clock, self.reclaims_in_background);
+        let answers = Arc::new(AnswersOfStore::new(self.cache));
+        let engine = Engine::new(self.clock, self.reclaims_in_background, answers);
         if self.expires_in_background {
             // A store that refuses writes removes nothing any more.
             engine.start_reaper(|engine| remove_expired(engine).is_ok_and(|(_, more)| more));

@@ -22,7 +22,9 @@ mod tests;
 mod unique;
 mod walk;
 
-pub(crate) use aggregate::{AggregatePlan, GroupEntry, GroupResult, MAX_AGGREGATE_WIDTH, Materialized, Recomputed};
+pub(crate) use aggregate::{
+    AggregatePlan, Contribution, GroupEntry, GroupResult, MAX_AGGREGATE_WIDTH, Materialized, Recomputed, Tallied,
+};
 pub(crate) use audit::{AuditRow, AuditRows, Findings};
 pub(crate) use catalog::Catalog;
 pub(crate) use changes::{ChangeSet, Moves, NetChanges, RefPlace, RowChange, Staged, StagedRefs};

@@ -75,10 +75,6 @@ macro_rules! paging_methods {
             self.query = self.query.with_total();
             self
         }
-
-        pub(super) fn paging(&self) -> &memdex_query::query::Paging {
-            super::builder::paging(&self.query)
-        }
     };
 }
 

@@ -1,7 +1,7 @@
 //! A query of one collection with a record type.
 
 use super::bound_query::{self, BoundQuery, Found, Total};
-use super::builder::{paging_methods, with_limit};
+use super::builder::{paging, paging_methods, with_limit};
 use super::choice::Chooser;
 use super::execute::Matches;
 use super::explain::{self, Explanation};
@@ -15,7 +15,7 @@ use crate::error::QueryError;
 use crate::record::{Condition, KeyBuffer, Record};
 use crate::storage::{Collection, Handle, Version, typed};
 use crate::sync::Arc;
-use memdex_query::query::{FieldName, Filter, Fingerprint, Query, Statistics};
+use memdex_query::query::{FieldName, Filter, Fingerprint, Paging, Query, Statistics};
 use memdex_query::value::{IntoKey, Key};
 use std::fmt;
 use std::time::Instant;
@@ -97,7 +97,16 @@ fn versions<R: Record>(view: &View<R>, matches: Matches) -> Vec<Arc<Version<R>>>
 }
 
 impl<R: Record> Find<R> {
+    /// A query of a view.
+    pub(super) fn of(view: View<R>, query: Query) -> Self {
+        Find { view, query, script: None }
+    }
+
     paging_methods!();
+
+    pub(super) fn paging(&self) -> &Paging {
+        paging(&self.query)
+    }
 
     /// Returns the record of this key, with as many records before it as after it in the order of the query, or more on one side where the
     /// other has fewer. A page has 10 records unless [`size`](Self::size) says otherwise. Costs two pages.

@@ -7,6 +7,7 @@ mod advice;
 mod bound_query;
 mod builder;
 mod by_columns;
+pub(crate) mod cache;
 mod choice;
 mod condition_text;
 mod cost;

@@ -1,7 +1,7 @@
 //! One query of several collections, typed or not, at one commit.
 
 use super::bound_query::{self, BoundQuery, Total};
-use super::builder::{paging_methods, with_limit};
+use super::builder::{paging, paging_methods, with_limit};
 use super::choice::Chooser;
 use super::explain::{self, Explanation};
 use super::hit::{Hit, Selected};
@@ -111,6 +111,10 @@ impl Search {
     }
 
     paging_methods!();
+
+    pub(super) fn paging(&self) -> &Paging {
+        paging(&self.query)
+    }
 
     /// Returns the record of this key, with as many records before it as after it; see [`Find::around`](crate::query::Find::around). For one
     /// collection.

@@ -25,6 +25,8 @@ pub(crate) struct Deadlines {
     slides: AtomicI64,
     /// The field whose values are the deadlines of records that are written without a lifetime.
     field: RwLock<Option<FieldAt>>,
+    /// Whether any record has ever had a deadline.
+    have_been_used: AtomicBool,
     /// Whether reads have ever extended lifetimes here, so that a row may be filed under an earlier time than its deadline.
     have_slid: AtomicBool,
 }
@@ -60,6 +62,7 @@ impl Deadlines {
             lifetime: AtomicI64::new(0),
             slides: AtomicI64::new(0),
             field: RwLock::new(None),
+            have_been_used: AtomicBool::new(false),
             have_slid: AtomicBool::new(false),
         }
     }
@@ -99,6 +102,11 @@ impl Deadlines {
         self.earliest.load(SeqCst) != i64::MAX
     }
 
+    /// Whether any record has ever had one.
+    pub(crate) fn have_been_used(&self) -> bool {
+        self.have_been_used.load(SeqCst)
+    }
+
     /// The rows that are overdue at the time of a reader. Read them before the marks.
     pub(crate) fn overdue(&self, time: Timestamp) -> Overdue {
         let time = time.as_micros();
@@ -120,6 +128,14 @@ impl Deadlines {
         }
     }
 
+    /// A time after `time` before which none of these rows expires, all of which are alive at `time`; `None` if none ever does.
+    pub(crate) fn next_of(&self, rows: &RowSet, time: Timestamp) -> Option<Timestamp> {
+        if !self.are_used() {
+            return None;
+        }
+        self.wheel.read().next_of(rows, time.as_micros()).map(Timestamp::from_micros)
+    }
+
     // ---- the steps of a commit, under the commit lock ---------------------------------------------------------------
 
     /// Files the rows of a batch under the deadlines of their new versions.
@@ -129,6 +145,7 @@ impl Deadlines {
         if !changes.iter().any(|change| old(change) || is_filed(&change.new)) {
             return;
         }
+        self.have_been_used.store(true, SeqCst);
         self.edit(|wheel| {
             for change in changes {
                 wheel.unfile(change.row());

@@ -1,5 +1,6 @@
 //! The state that all collections of a store share: the sequence of commits, the pins, the commit lock, the clock and the hooks.
 
+use super::answers::AnswerCache;
 use super::any_table::AnyTable;
 use super::backlog::{Backlogged, Committer};
 use super::counters::Counters;
@@ -32,6 +33,8 @@ pub(crate) struct Engine {
     pub(crate) timeline: Timeline,
     pub(crate) clock: SteadyClock,
     pub(crate) hooks: Hooks,
+    /// The cache of query results.
+    pub(crate) answers: Arc<dyn AnswerCache>,
     pub(crate) seed: RandomState,
     pub(crate) counters: Arc<Counters>,
     pub(crate) latency: Latency,
@@ -66,11 +69,12 @@ impl Engine {
     ///
     /// # Panics
     /// If the system cannot start that thread.
-    pub(crate) fn new(clock: Box<dyn Clock>, has_reclaimer: bool) -> Arc<Self> {
+    pub(crate) fn new(clock: Box<dyn Clock>, has_reclaimer: bool, answers: Arc<dyn AnswerCache>) -> Arc<Self> {
         let engine = Arc::new(Engine {
             timeline: Timeline::new(),
             clock: SteadyClock::new(clock),
             hooks: Hooks::default(),
+            answers,
             seed: crate::hash::random(),
             counters: Arc::default(),
             latency: Latency::default(),
@@ -252,6 +256,7 @@ impl Engine {
             latency: self.latency.stats(),
             memory: MemoryUse { now, peak },
             subscriptions: self.hooks.feed.stats(),
+            cache: self.answers.stats(),
             collections,
         }
     }

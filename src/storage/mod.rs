@@ -1,5 +1,6 @@
 //! What does a collection hold, and which of its states may a reader see? The shared state and its invariants.
 
+mod answers;
 mod any_table;
 mod back_refs;
 mod backlog;
@@ -23,6 +24,7 @@ mod lengths;
 mod mark_tree;
 mod marks;
 mod pages;
+mod questions;
 mod reaper;
 mod reclaimer;
 mod record_change;
@@ -38,6 +40,7 @@ mod verify;
 mod version;
 mod wheel;
 
+pub use answers::{CacheStats, ClassStats};
 pub use changes::{CommitInfo, ProposedChange, ProposedCommit};
 pub use collection::Collection;
 pub use feed::SubscriptionStats;
@@ -47,6 +50,7 @@ pub use record_change::{ChangeKind, RecordChange};
 pub use stats::{AggregateStats, CollectionStats, IndexStats, MemoryStats, MemoryUse, Stats};
 pub use verify::{VerifyError, VerifyProgress, VerifyReport};
 
+pub(crate) use answers::AnswerCache;
 pub(crate) use any_table::AnyTable;
 pub(crate) use changes::ProposedChanges;
 pub(crate) use collection::Use;
@@ -55,10 +59,12 @@ pub(crate) use counters::{Counters, Held};
 pub(crate) use deadline::Deadline;
 pub(crate) use engine::{Engine, Pinned, Registered};
 pub(crate) use feed::{Event, Feed, Full, Patience, Queue, Room, Settings, Size, Spec, Taken};
+pub(crate) use filings::{Filed, Filing};
 pub(crate) use garbage::Garbage;
 pub(crate) use hooks::Registration;
 pub(crate) use marks::{Changed, Watch};
 pub(crate) use pages::FETCHED_TOGETHER;
+pub(crate) use questions::{Effect, Effects, Logged, Look, Question, Questions};
 pub(crate) use record_change::CollectionChanges;
 pub(crate) use rows::{AnyVersion, Rows, SharedVersion, typed};
 pub(crate) use table::{Applied, Table};

@@ -3,6 +3,7 @@
 //! Queries, pages and statistics work on these traits, so they are compiled once, in this crate, and not for each record type. The methods
 //! take many rows per call, so that dynamic dispatch costs nothing compared with the cache misses.
 
+use super::deadline::Deadline;
 use super::pages::Pages;
 use super::table::Table;
 use super::table_core::TableCore;
@@ -20,6 +21,7 @@ pub(crate) trait AnyVersion: Any + Send + Sync {
     fn begin(&self) -> Commit;
     fn row(&self) -> Row;
     fn key(&self) -> &Key;
+    fn deadline(&self) -> &Deadline;
     /// `None` for a tombstone.
     fn record(&self) -> Option<&dyn FieldSource>;
 }
@@ -35,6 +37,10 @@ impl<R: Record> AnyVersion for Version<R> {
 
     fn key(&self) -> &Key {
         &self.key
+    }
+
+    fn deadline(&self) -> &Deadline {
+        &self.deadline
     }
 
     fn record(&self) -> Option<&dyn FieldSource> {

@@ -1,5 +1,6 @@
 //! Statistics of a store: what it holds, where the memory goes, and what pinned snapshots retain.
 
+use super::answers::CacheStats;
 use super::feed::SubscriptionStats;
 use crate::clock::Timestamp;
 use crate::error::Commit;
@@ -40,6 +41,8 @@ pub struct Stats {
     pub memory: MemoryUse,
     /// The subscriptions, in the order in which they were started.
     pub subscriptions: Vec<SubscriptionStats>,
+    /// The cache of query results.
+    pub cache: CacheStats,
     /// The collections, in the order in which they were opened.
     pub collections: Vec<CollectionStats>,
 }

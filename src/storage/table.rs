@@ -6,6 +6,7 @@ use super::garbage::Garbage;
 use super::gauges::Counts;
 use super::key_table::KeyTable;
 use super::pages::{Fate, Pages};
+use super::questions::Effects;
 use super::record_change::{CollectionChanges, RecordChange};
 use super::stats::MemoryStats;
 use super::table_core::TableCore;
@@ -205,6 +206,22 @@ impl<R: Record> Table<R> {
         }
         self.reclaim_derived(writer, pass);
         garbage.memory += self.recount(writer);
+    }
+
+    /// Looks for the cached questions that the changes concern. Runs user code.
+    pub(crate) fn look_for_questions(&self, commit: Commit, applied: &Applied<R>) -> Effects {
+        self.questions.look(commit, &applied.versions)
+    }
+
+    /// Brings the cached answers to the state of the commit. Runs no user code.
+    pub(crate) fn account_to_questions(
+        &self,
+        commit: Commit,
+        effects: Effects,
+        applied: &Applied<R>,
+        garbage: &mut Garbage,
+    ) {
+        self.questions.account(commit, effects, &applied.versions, garbage);
     }
 
     /// The changes as hooks see them.

@@ -6,10 +6,12 @@
 use super::column::{Cell, Column, ColumnWriter};
 use super::counters::Counters;
 use super::deadlines::Deadlines;
+use super::filings::{Filing, filings};
 use super::gauges::{Counts, Gauges};
 use super::lengths::Lengths;
 use super::mark_tree::Mark;
 use super::marks::Marks;
+use super::questions::Questions;
 use super::stats::{AggregateStats, CollectionStats, IndexStats, MemoryStats};
 use super::table_writer::TableWriter;
 use crate::clock::Timestamp;
@@ -22,7 +24,7 @@ use crate::index::{checked, extract};
 use crate::limits::MAX_ROWS;
 use crate::memory::HeapBytes;
 use crate::reclaim::Pass;
-use crate::record::{FieldAt, FieldDef, FieldSource, Schema};
+use crate::record::{Condition, FieldAt, FieldDef, FieldSource, Schema};
 use crate::rowset::{Row, RowSet};
 use crate::sync::{Arc, Mutex, MutexGuard, RwLock};
 use memdex_query::value::{Fitted, Key, Kind, Value, ValueRef};
@@ -44,6 +46,8 @@ pub(crate) struct TableCore {
     pub(crate) marks: Marks,
     pub(crate) lengths: Lengths,
     pub(crate) deadlines: Deadlines,
+    /// Those whose answers are cached.
+    pub(crate) questions: Arc<Questions>,
     pub(super) all_rows_bytes: HeapBytes,
     /// Shared with the garbage that is still to be dropped.
     pub(super) gauges: Arc<Gauges>,
@@ -62,6 +66,7 @@ impl TableCore {
         TableCore {
             name: name.into(),
             schema,
+            questions: Arc::new(Questions::new(seed.clone(), counters.clone())),
             seed,
             key_kinds,
             catalog: RwLock::new(writer.catalog()),
@@ -80,6 +85,11 @@ impl TableCore {
     /// The committer's side. Only under the commit lock, so that it is free.
     pub(crate) fn writer(&self) -> MutexGuard<'_, TableWriter> {
         self.writer.lock()
+    }
+
+    /// The places where a condition is filed; `None` if it can't be.
+    pub(crate) fn filings(&self, condition: &Condition) -> Option<Vec<Filing>> {
+        filings(condition, &|field| self.share_of_value(field))
     }
 
     // ---- what readers find ----------------------------------------------------------------------------------------
@@ -107,7 +117,7 @@ impl TableCore {
     }
 
     /// The expected share of the records that have one value of a field, by an index.
-    pub(super) fn share_of_value(&self, field: &FieldAt) -> Option<f64> {
+    fn share_of_value(&self, field: &FieldAt) -> Option<f64> {
         /// Fewer records say nothing about later ones.
         const FEWEST: usize = 100;
         let indexes = self.indexes();

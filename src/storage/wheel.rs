@@ -181,6 +181,19 @@ impl Wheel {
         filed.filter(|(_, filed)| *filed <= time).take(most).collect()
     }
 
+    /// A time after `time` and no later than those under which these rows are filed; a row that is filed earlier has been extended, so the
+    /// next moment decides. `None` if none is filed.
+    pub(super) fn next_of(&self, rows: &RowSet, time: i64) -> Option<i64> {
+        let next = time.saturating_add(1);
+        if self.past.iter().any(|past| past.rows.and_len(rows) > 0) {
+            return Some(next);
+        }
+        let first = |slices: &BTreeMap<i64, RowSet>| {
+            slices.iter().find(|(_, slice)| slice.and_len(rows) > 0).map(|(from, _)| (*from).max(next))
+        };
+        self.slices.iter().filter_map(first).min()
+    }
+
     /// One step of keeping up with the time: joins what is past, and moves rows of wide slices that begin soon. Returns whether
     /// there is more to do.
     pub(super) fn advance(&mut self, time: i64) -> bool {

@@ -1,6 +1,7 @@
 //! The settings of a store.
 
 use crate::clock::{Clock, SystemClock};
+use crate::read::cache::CacheSettings;
 use std::fmt;
 
 /// Builder of a [`Store`](crate::Store); see [`Store::builder`](crate::Store::builder).
@@ -8,12 +9,18 @@ pub struct StoreBuilder {
     pub(super) clock: Box<dyn Clock>,
     pub(super) reclaims_in_background: bool,
     pub(super) expires_in_background: bool,
+    pub(super) cache: CacheSettings,
 }
 
 impl Default for StoreBuilder {
     /// The settings of [`Store::new`](crate::Store::new).
     fn default() -> Self {
-        StoreBuilder { clock: Box::new(SystemClock), reclaims_in_background: false, expires_in_background: false }
+        StoreBuilder {
+            clock: Box::new(SystemClock),
+            reclaims_in_background: false,
+            expires_in_background: false,
+            cache: CacheSettings::default(),
+        }
     }
 }
 
@@ -22,6 +29,12 @@ impl StoreBuilder {
     #[must_use]
     pub fn clock(self, clock: impl Clock) -> Self {
         StoreBuilder { clock: Box::new(clock), ..self }
+    }
+
+    /// Sets the bounds and the lifetimes of the [cache](crate::cache) of query results.
+    #[must_use]
+    pub fn cache(self, cache: CacheSettings) -> Self {
+        StoreBuilder { cache, ..self }
     }
 
     /// Gives the store a thread that drops what a snapshot retained, soon after the snapshot has ended.

@@ -4,7 +4,7 @@ use super::attribution::CommitReport;
 use super::part::Part;
 use super::receipt::{Counts, Receipt};
 use crate::error::{Cause, Refusal};
-use crate::storage::{CommitInfo, Counters, Engine, Event, Full, ProposedCommit, Queue, Room, Size};
+use crate::storage::{CommitInfo, Counters, Engine, Event, Full, Garbage, ProposedCommit, Queue, Room, Size};
 use crate::sync::{Arc, Ordering::SeqCst};
 use crate::trace;
 use crate::user_code;
@@ -75,6 +75,7 @@ pub(super) fn attempt(
     }
     let poison = guard.poison_on_unwind(commit);
     staged.iter_mut().for_each(|part| part.seal(commit));
+    staged.iter_mut().for_each(|part| part.look_for_questions(commit));
 
     // 1. Mark: readers learn which rows are about to change before anything shared does.
     staged.iter().for_each(|part| part.mark(commit));
@@ -82,7 +83,9 @@ pub(super) fn attempt(
     // 2. Apply: every shared structure is brought to the new state, in place.
     staged.iter_mut().for_each(|part| part.apply(commit));
 
-    // 3. Invalidate what answers reads from memory: never after the publish, or a stale answer could be given under it.
+    // 3. Bring cached answers to the new state: never after the publish, or a stale answer could be given under it.
+    let mut released = Garbage::default();
+    staged.iter_mut().for_each(|part| part.account_to_questions(commit, &mut released));
     let info = engine.hooks.any().then(|| {
         let changes = staged.iter().map(|part| part.changes()).collect();
         Arc::new(CommitInfo::new(commit, at, changes))
@@ -112,6 +115,7 @@ pub(super) fn attempt(
     info.into_iter().for_each(|info| engine.hooks.enqueue(Event::Commit(info), std::mem::take(&mut room)));
     drop(guard);
     engine.dispose(garbage);
+    engine.dispose(released);
     engine.counters.report_hook_panics(panics);
     engine.deliver();
     let took = started.elapsed();

@@ -55,8 +55,12 @@ pub(super) trait StagedPart {
     fn retract(&mut self);
     /// Gives out rows, codes and versions. After the last refusal.
     fn seal(&mut self, commit: Commit);
+    /// Looks for the cached answers that the changes concern. The last step that runs user code.
+    fn look_for_questions(&mut self, commit: Commit);
     fn mark(&self, commit: Commit);
     fn apply(&mut self, commit: Commit);
+    /// Brings the cached answers to the state of the commit.
+    fn account_to_questions(&mut self, commit: Commit, garbage: &mut Garbage);
     fn changes(&self) -> CollectionChanges;
     /// Drops what the commit has displaced and no reader sees. Returns whether the table retains any old state.
     fn reclaim(&mut self, pass: &Pass<'_>, garbage: &mut Garbage) -> bool;

@@ -17,7 +17,8 @@ use crate::reclaim::Pass;
 use crate::record::Record;
 use crate::rowset::Row;
 use crate::storage::{
-    AnyTable, Applied, Change, CollectionChanges, Deadline, Garbage, ProposedChanges, Table, TableWriter, Version,
+    AnyTable, Applied, Change, CollectionChanges, Deadline, Effects, Garbage, ProposedChanges, Table, TableWriter,
+    Version,
 };
 use crate::sync::{Arc, MutexGuard};
 
@@ -39,6 +40,8 @@ pub(super) struct Staged<'a, R: Record> {
     origins: Vec<Origin>,
     /// The changes that operations return.
     returned: AllReturned<R>,
+    /// What the changes mean for cached answers.
+    effects: Effects,
 }
 
 /// Net changes at fault, as staging finds them.
@@ -92,6 +95,7 @@ impl<'a, R: Record> Staged<'a, R> {
             in_field: None,
             origins,
             returned,
+            effects: Effects::new(),
         };
         // Before any user code runs, so that these cache misses overlap with each other and with what it does.
         staged.gather_back_refs();
@@ -299,12 +303,21 @@ impl<R: Record> StagedPart for Staged<'_, R> {
         self.applied.sort(width);
     }
 
+    fn look_for_questions(&mut self, commit: Commit) {
+        self.effects = self.table.look_for_questions(commit, &self.applied);
+    }
+
     fn mark(&self, commit: Commit) {
         self.table.mark(commit, &self.applied.changes);
     }
 
     fn apply(&mut self, commit: Commit) {
         self.table.apply(&mut self.writer, commit, &self.applied);
+    }
+
+    fn account_to_questions(&mut self, commit: Commit, garbage: &mut Garbage) {
+        let effects = std::mem::take(&mut self.effects);
+        self.table.account_to_questions(commit, effects, &self.applied, garbage);
     }
 
     fn changes(&self) -> CollectionChanges {

@@ -8,6 +8,8 @@ mod aggregates;
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
 mod background;
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
+mod cache;
+#[cfg(not(any(memdex_shuttle, memdex_loom)))]
 mod cases;
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
 mod collations;

@@ -7,6 +7,7 @@ mod layout;
 mod materialized;
 mod plan;
 mod recompute;
+mod tallied;
 mod tally;
 mod writer;
 
@@ -14,5 +15,6 @@ pub(crate) use layout::MAX_AGGREGATE_WIDTH;
 pub(crate) use materialized::{GroupEntry, Materialized};
 pub(crate) use plan::AggregatePlan;
 pub(crate) use recompute::Recomputed;
+pub(crate) use tallied::{Contribution, Tallied};
 pub(crate) use tally::GroupResult;
 pub(super) use writer::AggregateWriter;

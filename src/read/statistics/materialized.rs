@@ -2,14 +2,14 @@
 
 use super::answer::{AggregationResult, Group, MetricValues};
 use crate::error::{Commit, QueryError, StatisticsError};
-use crate::index::{AggregatePlan, GroupEntry, GroupResult, Materialized, Recomputed};
+use crate::index::{AggregatePlan, GroupEntry, GroupResult, Materialized, Recomputed, Tallied};
 use crate::limits::MAX_GROUPS;
 use crate::read::choice::Chooser;
 use crate::read::snapshot::{AnyView, View};
 use crate::read::{execute, planner};
 use crate::record::bound::{Bound, BoundBucket, BoundMetric, BoundTop, FieldUse, Function, Level, Names};
-use crate::record::{Condition, Record};
-use crate::storage::Collection;
+use crate::record::{AggregateDef, Condition, Record};
+use crate::storage::{Collection, TableCore};
 use crate::sync::Arc;
 use crate::user_code;
 use memdex_query::query::Statistics;
@@ -116,6 +116,32 @@ pub(super) fn known(
     })
 }
 
+/// Statistics whose answers are kept exact row by row.
+pub(in crate::read) struct Maintained {
+    bound: Bound,
+    pub(in crate::read) plan: Arc<AggregatePlan>,
+}
+
+impl Maintained {
+    /// `None` if they can't be: minima and maxima of collated fields, percentiles, metrics with filters and the like.
+    pub(in crate::read) fn new(table: &TableCore, statistics: &Statistics) -> Option<Self> {
+        let mut kept = statistics.clone();
+        // They are applied to the finished groups.
+        if let Some(groups) = &mut kept.groups {
+            (groups.top, groups.having) = (None, None);
+        }
+        let plan = Arc::new(AggregatePlan::new(AggregateDef::new("cached", kept), &table.schema).ok()?);
+        let bound = Bound::new(&table.name, &table.schema, statistics).ok()?;
+        Known::of(&bound, &plan)?;
+        Some(Maintained { bound, plan })
+    }
+
+    pub(in crate::read) fn answer(&self, tallied: &Tallied) -> Result<MetricValues, QueryError> {
+        Known::of(&self.bound, &self.plan)
+            .map_or_else(|| Ok(MetricValues::default()), |known| known.of_tallied(tallied))
+    }
+}
+
 /// The part of a materialized aggregate that a query selects.
 struct Known<'a> {
     collection: &'a str,
@@ -207,6 +233,13 @@ impl<'a> Known<'a> {
         let mut entries = groups.iter().map(|(key, label, result)| GroupEntry { key, label, result });
         let values = self.put_together(Some(&recomputed.total()), &mut entries)?;
         Ok((view.at.epoch, values))
+    }
+
+    /// Computes the result from tallied rows.
+    fn of_tallied(&self, tallied: &Tallied) -> Result<MetricValues, QueryError> {
+        let groups: Vec<_> = tallied.groups().map(|(key, result)| (key, tallied.plan().named(key), result)).collect();
+        let mut entries = groups.iter().map(|(key, label, result)| GroupEntry { key, label, result });
+        self.put_together(Some(&tallied.total()), &mut entries)
     }
 
     fn put_together(

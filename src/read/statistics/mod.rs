@@ -19,4 +19,5 @@ mod spellings;
 use crate::record::bound as bind;
 
 pub use answer::{AggregationResult, Group, MetricValues};
+pub(super) use materialized::Maintained;
 pub(super) use run::{Of, check, compute};

@@ -3,7 +3,7 @@
 //! The lock of the registry is held for look-ups by values that memdex has already read, and for copying pointers: never while user code
 //! runs, and never together with the lock of a queue.
 
-use super::super::filings::{FiledFields, FiledValues, Filing, Filings, filings};
+use super::super::filings::{FiledFields, FiledValues, Filing, Filings};
 use super::super::table_core::TableCore;
 use super::part::{Part, Parts};
 use super::queue::{Queue, Settings, Size, SubscriptionStats};
@@ -43,7 +43,7 @@ impl Spec {
 
     /// Chooses where to file the condition, from the current cardinalities of indexes.
     pub(crate) fn add_condition(&mut self, table: &TableCore, condition: Condition) {
-        let filings = filings(&condition, &|field| table.share_of_value(field));
+        let filings = table.filings(&condition);
         self.conditions.push(SpecCondition { table: table.name.clone(), condition, filings });
     }
 

@@ -12,7 +12,7 @@ use smallvec::SmallVec;
 use std::collections::BTreeMap;
 
 /// What can be filed: it has a condition on the records of one collection.
-pub(in crate::storage) trait Filed: Send + Sync {
+pub(crate) trait Filed: Send + Sync {
     /// Orders all that are filed for one collection.
     fn id(&self) -> (u64, usize);
 
@@ -87,6 +87,10 @@ impl<T: Filed + ?Sized> Filings<T> {
     pub(in crate::storage) fn new(seed: RandomState) -> Self {
         let (all, others, fields, by_field) = (BTreeMap::new(), List::default(), FiledFields::default(), Vec::new());
         Filings { all, others, fields, by_field, seed }
+    }
+
+    pub(in crate::storage) fn len(&self) -> usize {
+        self.all.len()
     }
 
     pub(in crate::storage) fn is_empty(&self) -> bool {

@@ -6,4 +6,5 @@ mod ranges;
 
 pub(crate) use filing::Filing;
 pub(in crate::storage) use filing::{filings, is_exact};
-pub(in crate::storage) use filings::{Filed, FiledFields, FiledValues, Filings, List};
+pub(crate) use filings::Filed;
+pub(in crate::storage) use filings::{FiledFields, FiledValues, Filings, List};

@@ -54,7 +54,7 @@ pub type FieldName = Cow<'static, str>;
 /// # }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Predicate {
     /// Every record.
     #[default]
@@ -101,7 +101,7 @@ pub enum Predicate {
 ///     assert_eq!(parts.into_iter().count(), 2);
 /// }
 /// ```
-#[derive(Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(transparent))]
 pub struct Parts {
     parts: Vec<Predicate>,
@@ -112,7 +112,7 @@ pub struct Parts {
 
 /// The part of a [`Not`](Predicate::Not) or [`ElemMatch`](Predicate::ElemMatch): derefs to the predicate. Made by `!` and
 /// [`Predicate::elem_match`].
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(transparent))]
 pub struct Part(Box<Predicate>);
 

@@ -1,0 +1,468 @@
+//! Queries through the cache. The way of a query is [`CachedCollection::answer`], top to bottom.
+
+use super::super::builder::paging_methods;
+use super::super::page::Page;
+use super::super::snapshot::{Snapshot, View};
+use super::super::statistics::AggregationResult;
+use super::answer::Answer;
+use super::entry::{AnyAnswer, Entry, Filled, Found};
+use super::kept::{Kept, Shape};
+use super::lease::{Lease, QuestionKey};
+use super::prepared::Prepared;
+use super::settings::{Class, add};
+use super::shelf::{Asked, Spelled};
+use super::store_cache::Inner;
+use super::wanted::{Bound, Computed, Count, Figures, Records, Wanted};
+use crate::clock::Timestamp;
+use crate::error::{Commit, QueryError};
+use crate::record::{KeyBuffer, Record};
+use crate::storage::{At, Collection, Handle};
+use crate::sync::{Arc, Weak};
+use memdex_query::query::{Ask, FieldName, Filter, Query, Statistics};
+use memdex_query::value::IntoKey;
+use std::fmt;
+use std::time::{Duration, Instant};
+
+/// A collection whose queries are answered from the [cache](crate::cache), from [`Collection::cached`] and [`View::cached`].
+pub struct CachedCollection<R: Record> {
+    pub(super) collection: Collection<R>,
+    pub(super) cache: Arc<Inner>,
+    snapshot: Option<Snapshot>,
+    age: Option<Duration>,
+    class: Option<Class>,
+}
+
+/// A query through the cache, from [`CachedCollection::find`].
+#[must_use = "a query does nothing until you call `fetch` or another method that executes it"]
+pub struct CachedFind<R: Record> {
+    of: CachedCollection<R>,
+    query: Query,
+    name: Option<Arc<str>>,
+}
+
+impl<R: Record> Collection<R> {
+    /// This collection with its queries answered from the cache of the store. See the module [`cache`](crate::cache).
+    ///
+    /// ```
+    /// # use memdex::{Record, Store};
+    /// # #[derive(Clone, Record)]
+    /// # struct User { #[record(key)] id: u32, #[record(index)] city: String, #[record(field)] age: u8 }
+    /// # let users = Store::new().collection::<User>("User")?;
+    /// # users.store(User { id: 1, city: "Bern".into(), age: 40 })?;
+    /// let cached = users.cached();
+    /// let of_bern = || cached.find(user::CITY.eq("Bern"));
+    /// assert!(!of_bern().fetch()?.is_cached());
+    /// assert!(of_bern().fetch()?.is_cached());
+    /// users.store(User { id: 2, city: "Bern".into(), age: 30 })?;
+    /// let both = of_bern().fetch()?;
+    /// assert_eq!((both.len(), both.is_cached()), (2, true));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn cached(&self) -> CachedCollection<R> {
+        let (collection, cache) = (self.clone(), Inner::of(&self.engine));
+        CachedCollection { collection, cache, snapshot: None, age: None, class: None }
+    }
+}
+
+impl<R: Record> View<R> {
+    /// This view with its queries answered from the cache of the store, where an answer holds at this snapshot. Answers are always exact.
+    pub fn cached(&self) -> CachedCollection<R> {
+        let engine = self.snapshot.engine().clone();
+        let cached = Collection { engine, table: self.table.clone() }.cached();
+        CachedCollection { snapshot: Some(self.snapshot.clone()), ..cached }
+    }
+}
+
+impl<R: Record> CachedCollection<R> {
+    /// Selects the records that match a filter. Takes no snapshot.
+    pub fn find(&self, filter: impl Into<Filter<R>>) -> CachedFind<R> {
+        let query = Query::over::<FieldName>([]).filter(filter.into().into_predicate());
+        CachedFind { of: self.clone(), query, name: None }
+    }
+
+    /// Allows answers that were exact at most so long ago, by the clock of the store. Commits don't keep them exact, so they cost writers
+    /// nothing, and what one caller gets may go back in time. Through a snapshot, answers are exact all the same.
+    ///
+    /// ```
+    /// # use memdex::{Filter, Record, Store};
+    /// # use memdex::clock::ManualClock;
+    /// # use std::time::Duration;
+    /// # #[derive(Clone, Record)] struct User { #[record(key)] id: u32 }
+    /// let clock = ManualClock::default();
+    /// let users = Store::builder().clock(clock.clone()).build().collection::<User>("User")?;
+    /// let about = users.cached().within(Duration::from_secs(5));
+    /// assert_eq!(*about.find(Filter::all()).count()?, 0);
+    /// users.store(User { id: 1 })?;
+    /// assert_eq!(*about.find(Filter::all()).count()?, 0);
+    /// clock.advance(Duration::from_secs(5));
+    /// assert_eq!(*about.find(Filter::all()).count()?, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn within(self, age: Duration) -> Self {
+        let age = if self.snapshot.is_none() { Some(age) } else { None };
+        CachedCollection { age, ..self }
+    }
+
+    /// Puts the queries into a class, which has a lifetime and figures of its own.
+    #[must_use]
+    pub fn class(self, class: impl Into<Class>) -> Self {
+        CachedCollection { class: Some(class.into()), ..self }
+    }
+
+    /// Executes queries so that their answers are in the cache. Of each query only the filter and what it asks for count, not its
+    /// collections. Returns how many answers were computed.
+    ///
+    /// ```
+    /// # use memdex::{Metric, Query, Record, Store, field};
+    /// # #[derive(Clone, Record)]
+    /// # struct Payment { #[record(key)] id: u32, #[record(ordered)] cents: i64 }
+    /// # let payments = Store::new().collection::<Payment>("Payment")?;
+    /// let largest = Query::over(["Payment"]).order_by(field("cents").desc()).limit(100);
+    /// let total = Query::over(["Payment"]).statistics(payment::CENTS.sum());
+    /// assert_eq!(payments.cached().warm_up([largest, total])?, 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// That of the first query that fails; those before it are in the cache.
+    pub fn warm_up(&self, queries: impl IntoIterator<Item = Query>) -> Result<usize, QueryError> {
+        let mut computed = 0;
+        for mut query in queries {
+            query.collections.clear();
+            let is_cached = match &query.ask {
+                Ask::Records(_) => self.answer::<Records<R>>(&query, None)?.is_cached(),
+                Ask::Statistics(_) => self.answer::<Figures>(&query, None)?.is_cached(),
+            };
+            computed += usize::from(!is_cached);
+        }
+        Ok(computed)
+    }
+
+    // ---- the way of a query -------------------------------------------------------------------------------------------
+
+    /// The answer to a query.
+    pub(super) fn answer<W: Wanted<R>>(
+        &self,
+        query: &Query,
+        name: Option<&Arc<str>>,
+    ) -> Result<Answer<W::Answer>, QueryError> {
+        // 1. The question as it is written leads to its entry.
+        let table = &self.collection.table.name;
+        let hash = self.cache.hash(table, (W::ASKED, &self.class, self.age), name, query);
+        let known = self.cache.get(hash).filter(|spelled| self.is_it::<W>(spelled, query, name));
+        if let Some(spelled) = known {
+            return self.answer_of::<W>(&spelled.lease, query, |bytes| {
+                if bytes > 2 * spelled.weight {
+                    self.put::<W>(hash, query, name, &spelled.lease, bytes);
+                }
+            });
+        }
+        // 2. Otherwise its meaning does.
+        let lease = match self.lease::<W>(query)? {
+            Ok(lease) => lease,
+            Err(bound) => return self.uncached::<W>(query, &bound),
+        };
+        self.answer_of::<W>(&lease, query, |bytes| self.put::<W>(hash, query, name, &lease, bytes))
+    }
+
+    /// The answer from an entry: the one that it has, or a new one. `filled` gets the memory of a new one.
+    pub(super) fn answer_of<W: Wanted<R>>(
+        &self,
+        lease: &Lease,
+        query: &Query,
+        filled: impl FnOnce(usize),
+    ) -> Result<Answer<W::Answer>, QueryError> {
+        if let Some(answer) = self.found::<W>(&lease.entry, query)? {
+            return Ok(answer);
+        }
+        // 3. One reader computes it; the others wait for a moment, and look again.
+        let computing = lease.entry.compute();
+        if computing.is_none()
+            && let Some(answer) = self.found::<W>(&lease.entry, query)?
+        {
+            return Ok(answer);
+        }
+        // 4. The question is registered by now: pin, and compute.
+        add(&lease.entry.figures.misses, 1);
+        let started = Instant::now();
+        let view = self.view();
+        let entry = &lease.entry;
+        let Computed { kept, answer, rows, is_too_large } = W::compute(&view, query, (&entry.condition, &entry.shape))?;
+        let At { epoch, time } = view.snapshot().at();
+        let answer: Arc<W::Answer> = match answer {
+            Some(answer) => own(answer),
+            None => {
+                let mut answer = W::finish(query, &entry.shape, &kept, epoch)?;
+                W::set_took(&mut answer, started.elapsed());
+                Arc::new(answer)
+            }
+        };
+        // 5. Fill it in, unless a commit since the pin concerns it.
+        let bytes = size_of::<W::Answer>() + kept.heap_bytes();
+        if !is_too_large && bytes <= self.cache.settings.bytes / 8 {
+            let deadlines = &self.collection.table.deadlines;
+            let before = match (&kept, rows) {
+                (Kept::Set(_), _) | (Kept::Page(_), None) => kept.next_deadline(),
+                (_, Some(rows)) => deadlines.next_of(&rows, time),
+                // All of them may be part of it.
+                (_, None) => deadlines.next_of(&self.collection.table.all_rows.read().clone(), time),
+            };
+            let is_filled = entry.fill(
+                Filled {
+                    kept,
+                    answer: Some(answer.clone()),
+                    from: epoch,
+                    seen: if entry.filings.is_some() { Commit::MAX } else { epoch },
+                    since: if deadlines.have_been_used() { time } else { Timestamp::MIN },
+                    before: before.unwrap_or(Timestamp::MAX),
+                    made: time,
+                },
+                &|one, other| match (one.downcast_ref(), other.downcast_ref()) {
+                    (Some(one), Some(other)) => W::same(one, other),
+                    _ => false,
+                },
+            );
+            if is_filled {
+                filled(entry.bytes());
+            }
+        }
+        drop(computing);
+        Ok(Answer { answer, is_cached: false, from: epoch, commit: epoch })
+    }
+
+    /// The answer that an entry has, if it holds for this reader.
+    fn found<W: Wanted<R>>(&self, entry: &Entry, query: &Query) -> Result<Option<Answer<W::Answer>>, QueryError> {
+        let at = self.at();
+        if entry.filings.is_none() && self.age.is_none() {
+            entry.catch_up(at.epoch);
+        }
+        let finish = |shape: &Shape, kept: &Kept, commit| -> Result<AnyAnswer, QueryError> {
+            Ok(Arc::new(W::finish(query, shape, kept, commit)?))
+        };
+        let found = entry.find(at, self.age, &finish)?;
+        Ok(found.map(|Found { answer, from }| Answer { answer: own(answer), is_cached: true, from, commit: at.epoch }))
+    }
+
+    /// The commit and the time for which this reader asks.
+    fn at(&self) -> At {
+        if let Some(snapshot) = &self.snapshot {
+            return snapshot.at();
+        }
+        let engine = &self.collection.engine;
+        let mut epoch = engine.timeline.published();
+        loop {
+            // The time belongs to a commit only if no other one has been published meanwhile.
+            let time = engine.clock.for_reader();
+            let newest = engine.timeline.published();
+            if newest == epoch {
+                return At { epoch, time };
+            }
+            epoch = newest;
+        }
+    }
+
+    fn view(&self) -> View<R> {
+        match &self.snapshot {
+            Some(snapshot) => View { snapshot: snapshot.clone(), table: self.collection.table.clone() },
+            None => self.collection.view(),
+        }
+    }
+
+    fn class_of<W: Wanted<R>>(&self) -> Class {
+        self.class.clone().unwrap_or(match W::ASKED {
+            Asked::Records => Class::Search,
+            Asked::Count | Asked::Statistics => Class::Statistics,
+        })
+    }
+
+    /// Whether a question on the shelf is this one.
+    fn is_it<W: Wanted<R>>(&self, spelled: &Spelled, query: &Query, name: Option<&Arc<str>>) -> bool {
+        let key = &spelled.lease.key;
+        let same_class = match &self.class {
+            Some(class) => *class == key.class,
+            None => !matches!(key.class, Class::Named(_)),
+        };
+        Arc::ptr_eq(&spelled.table, &self.collection.table.name)
+            && spelled.asked == W::ASKED
+            && spelled.name.as_ref() == name
+            && same_class
+            && key.age == self.age
+            && spelled.query.filter == query.filter
+            && spelled.query.ask == query.ask
+    }
+
+    /// The entry of a question, which is registered; the question itself if it is not to be cached.
+    pub(super) fn lease<W: Wanted<R>>(&self, query: &Query) -> Result<Result<Arc<Lease>, Bound>, QueryError> {
+        let view = self.view();
+        let bound = W::bind(view.any(), query)?;
+        drop(view);
+        let class = self.class_of::<W>();
+        let lifetime = self.cache.settings.lifetime_of(&class);
+        if self.cache.settings.caches_nothing() || lifetime.is_zero() {
+            return Ok(Err(bound));
+        }
+        let table = &self.collection.table;
+        let key = QuestionKey {
+            table: Arc::as_ptr(&table.name).addr(),
+            asked: W::ASKED,
+            fingerprint: bound.fingerprint,
+            class,
+            age: self.age,
+        };
+        let figures = self.cache.figures(&key.class);
+        Ok(Ok(self.cache.lease(key, &table.name, |id| {
+            let Bound { condition, shape, .. } = bound;
+            let (filings, questions) = match self.age {
+                None => (table.filings(&condition), Arc::downgrade(&table.questions)),
+                Some(_) => (None, Weak::new()),
+            };
+            let counters = table.counters.clone();
+            Entry::new(id, questions, counters, condition, filings, shape, (figures, lifetime))
+        })))
+    }
+
+    fn put<W: Wanted<R>>(&self, hash: u64, query: &Query, name: Option<&Arc<str>>, lease: &Arc<Lease>, bytes: usize) {
+        let (table, query, name, lease) =
+            (self.collection.table.name.clone(), query.clone(), name.cloned(), lease.clone());
+        let weight = bytes.max(self.cache.settings.least_weight());
+        self.cache.put(hash, Spelled { table, asked: W::ASKED, name, query, lease, weight });
+    }
+
+    fn uncached<W: Wanted<R>>(&self, query: &Query, bound: &Bound) -> Result<Answer<W::Answer>, QueryError> {
+        let (started, view) = (Instant::now(), self.view());
+        let Computed { kept, answer, .. } = W::compute(&view, query, (&bound.condition, &bound.shape))?;
+        let commit = view.snapshot().commit();
+        let answer = match answer {
+            Some(answer) => own(answer),
+            None => {
+                let mut answer = W::finish(query, &bound.shape, &kept, commit)?;
+                W::set_took(&mut answer, started.elapsed());
+                Arc::new(answer)
+            }
+        };
+        Ok(Answer { answer, is_cached: false, from: commit, commit })
+    }
+}
+
+/// An answer with its type, which the kind of the question determines.
+fn own<T: Send + Sync + 'static>(answer: AnyAnswer) -> Arc<T> {
+    match answer.downcast() {
+        Ok(answer) => answer,
+        Err(_) => unreachable!("an entry has answers of one type"),
+    }
+}
+
+impl<R: Record> CachedFind<R> {
+    paging_methods!();
+
+    /// The record of this key, with those around it; see [`Find::around`](crate::query::Find::around).
+    pub fn around<Q: IntoKey<R::Key>>(mut self, key: Q) -> Self {
+        let table = &self.of.collection.table;
+        self.query = self.query.around(KeyBuffer::of(&table.seed, &table.key_kinds, &key).to_key());
+        self
+    }
+
+    /// Gives the query a name, by which its answer can be [invalidated](crate::cache::Cache::invalidate), and which finds it somewhat faster. If
+    /// another query of the collection has had the name, it loses its answer.
+    pub fn named(self, name: impl Into<Arc<str>>) -> Self {
+        CachedFind { name: Some(name.into()), ..self }
+    }
+
+    /// The records; see [`Find::fetch`](crate::query::Find::fetch).
+    ///
+    /// # Errors
+    /// As [`Find::fetch`](crate::query::Find::fetch).
+    pub fn fetch(&self) -> Result<Answer<Page<Handle<R>>>, QueryError> {
+        self.of.answer::<Records<R>>(&self.query, self.name.as_ref())
+    }
+
+    /// How many records match, whatever the page.
+    ///
+    /// # Errors
+    /// As [`Find::count`](crate::query::Find::count).
+    pub fn count(&self) -> Result<Answer<usize>, QueryError> {
+        self.of.answer::<Count>(&self.query, self.name.as_ref())
+    }
+
+    /// Metrics of all records that match, whatever the page.
+    ///
+    /// # Errors
+    /// As [`Find::statistics`](crate::query::Find::statistics).
+    pub fn statistics(&self, statistics: impl Into<Statistics>) -> Result<Answer<AggregationResult>, QueryError> {
+        self.of.answer::<Figures>(&self.with_statistics(statistics.into()), self.name.as_ref())
+    }
+
+    /// Prepares [`fetch`](CachedFind::fetch): a prepared query knows its place in the cache, and keeps it.
+    ///
+    /// ```
+    /// # use memdex::{Record, Store};
+    /// # #[derive(Clone, Record)] struct User { #[record(key)] id: u32, #[record(index)] city: String }
+    /// # let users = Store::new().collection::<User>("User")?;
+    /// # users.store(User { id: 1, city: "Bern".into() })?;
+    /// let of_bern = users.cached().find(user::CITY.eq("Bern")).limit(20).prepare()?;
+    /// assert_eq!(of_bern.fetch()?.len(), 1);
+    /// users.delete(1)?;
+    /// assert_eq!(of_bern.fetch()?.len(), 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Find::fetch`](crate::query::Find::fetch).
+    pub fn prepare(&self) -> Result<Prepared<R, Page<Handle<R>>>, QueryError> {
+        Prepared::new::<Records<R>>(&self.of, self.query.clone())
+    }
+
+    /// Prepares [`count`](CachedFind::count).
+    ///
+    /// # Errors
+    /// As [`Find::count`](crate::query::Find::count).
+    pub fn prepare_count(&self) -> Result<Prepared<R, usize>, QueryError> {
+        Prepared::new::<Count>(&self.of, self.query.clone())
+    }
+
+    /// Prepares [`statistics`](CachedFind::statistics).
+    ///
+    /// # Errors
+    /// As [`Find::statistics`](crate::query::Find::statistics).
+    pub fn prepare_statistics(
+        &self,
+        statistics: impl Into<Statistics>,
+    ) -> Result<Prepared<R, AggregationResult>, QueryError> {
+        Prepared::new::<Figures>(&self.of, self.with_statistics(statistics.into()))
+    }
+
+    fn with_statistics(&self, statistics: Statistics) -> Query {
+        self.query.clone().statistics(statistics)
+    }
+}
+
+impl<R: Record> Clone for CachedCollection<R> {
+    fn clone(&self) -> Self {
+        CachedCollection {
+            collection: self.collection.clone(),
+            cache: self.cache.clone(),
+            snapshot: self.snapshot.clone(),
+            age: self.age,
+            class: self.class.clone(),
+        }
+    }
+}
+
+impl<R: Record> fmt::Debug for CachedCollection<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CachedCollection").field("name", &self.collection.name()).finish_non_exhaustive()
+    }
+}
+
+impl<R: Record> Clone for CachedFind<R> {
+    fn clone(&self) -> Self {
+        CachedFind { of: self.of.clone(), query: self.query.clone(), name: self.name.clone() }
+    }
+}
+
+impl<R: Record> fmt::Debug for CachedFind<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CachedFind").field("collection", &self.of).field("query", &self.query).finish()
+    }
+}
