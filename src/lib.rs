@@ -173,6 +173,12 @@ pub mod cache {
     pub use crate::read::cache::{Answer, Cache, CacheSettings, CachedCollection, CachedFind, Class, Prepared};
 }
 
+/// Live queries: an answer, and then how each commit changes it. Start at [`Collection::watch`].
+pub mod watch {
+    pub use crate::feed::watch::{Figures, Follow, Records, Update, Watch, WatchBuilder, WatchError, WatchThread};
+    pub use crate::read::Difference;
+}
+
 /// Statistics: counts, sums, groups and histograms, and their results.
 ///
 /// [`GroupBy`], [`Metric`] and [`Bucket`] are at the root of the crate.

@@ -122,6 +122,16 @@ pub(crate) const RECLAIM_SLICE: usize = 512;
 /// An answer with more records is not cached, and statistics of more records are dropped by each commit that concerns them.
 pub const MAX_CACHED_RECORDS: usize = 65_536;
 
+/// Most records that match a query which is [watched](crate::watch).
+pub const MAX_WATCHED_RECORDS: usize = 1 << 20;
+
+/// Updates that a [watch](crate::watch) keeps for those who read it slowly. Older ones are joined to one.
+#[cfg(not(any(memdex_shuttle, memdex_loom)))]
+pub const KEPT_UPDATES: usize = 1_024;
+/// Few, so that concurrency checkers join updates.
+#[cfg(any(memdex_shuttle, memdex_loom))]
+pub const KEPT_UPDATES: usize = 1;
+
 /// Changes of a collection that are remembered for cached answers to questions that commits do not look at.
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
 pub(crate) const LOGGED_CHANGES: usize = 4_096;

@@ -4,6 +4,7 @@
 
 mod builder;
 mod subscription;
+pub(crate) mod watch;
 
 pub use builder::SubscriptionBuilder;
 pub use subscription::{FeedEvent, Missed, Subscription};

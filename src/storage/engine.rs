@@ -23,11 +23,15 @@ use crate::reclaim::{Backlog, Pass};
 use crate::sync::{
     Arc, Mutex, MutexGuard, NameMap, OnceLock,
     Ordering::{Relaxed, SeqCst},
-    StatsCounter, thread,
+    StatsCounter, Weak, thread,
 };
 use crate::trace;
 use crate::user_code;
 use std::any::Any;
+use std::collections::HashMap;
+
+/// See [`Engine::watched`].
+type Watched = Mutex<HashMap<(usize, u128), Weak<dyn Any + Send + Sync>>>;
 
 pub(crate) struct Engine {
     pub(crate) timeline: Timeline,
@@ -35,6 +39,8 @@ pub(crate) struct Engine {
     pub(crate) hooks: Hooks,
     /// The cache of query results.
     pub(crate) answers: Arc<dyn AnswerCache>,
+    /// The live queries, by collection and fingerprint, so that equal ones share their work.
+    pub(crate) watched: Watched,
     pub(crate) seed: RandomState,
     pub(crate) counters: Arc<Counters>,
     pub(crate) latency: Latency,
@@ -75,6 +81,7 @@ impl Engine {
             clock: SteadyClock::new(clock),
             hooks: Hooks::default(),
             answers,
+            watched: Mutex::default(),
             seed: crate::hash::random(),
             counters: Arc::default(),
             latency: Latency::default(),
@@ -330,6 +337,15 @@ impl Engine {
             }
         }
         (garbage, left)
+    }
+
+    /// Returns once everything that was committed before this call has been delivered; inside user code, perhaps earlier.
+    pub(crate) fn deliver_now(&self) {
+        self.deliver();
+        // Another thread may be at it.
+        if !user_code::inside() {
+            self.hooks.wait_for_delivery();
+        }
     }
 
     /// Delivers the queued commits to the hooks, in order. Outside of every lock.

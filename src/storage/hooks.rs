@@ -270,6 +270,11 @@ impl Hooks {
         (hook_panics, drop_panics)
     }
 
+    /// Waits until nobody delivers.
+    pub(crate) fn wait_for_delivery(&self) {
+        drop(self.delivering.lock());
+    }
+
     fn each(&self, commit: &CommitInfo, call: impl Fn(&dyn CommitHook)) -> u64 {
         let list = self.list.read().clone();
         let taking_part = list.iter().filter(|of| of.since < commit.number());

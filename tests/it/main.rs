@@ -49,3 +49,5 @@ mod threads;
 mod types;
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
 mod user_code;
+#[cfg(not(any(memdex_shuttle, memdex_loom)))]
+mod watch;

@@ -19,14 +19,17 @@ use crate::record::{KeyBuffer, Record};
 use crate::storage::{At, Collection, Handle};
 use crate::sync::{Arc, Weak};
 use memdex_query::query::{Ask, FieldName, Filter, Query, Statistics};
-use memdex_query::value::IntoKey;
+use memdex_query::value::{IntoKey, Key};
 use std::fmt;
 use std::time::{Duration, Instant};
 
 /// A collection whose queries are answered from the [cache](crate::cache), from [`Collection::cached`] and [`View::cached`].
-pub struct CachedCollection<R: Record> {
-    pub(super) collection: Collection<R>,
-    pub(super) cache: Arc<Inner>,
+pub struct CachedCollection<R: Record>(Arc<Parts<R>>);
+
+/// Behind one pointer, so that a query costs one reference count.
+struct Parts<R: Record> {
+    collection: Collection<R>,
+    cache: Arc<Inner>,
     snapshot: Option<Snapshot>,
     age: Option<Duration>,
     class: Option<Class>,
@@ -60,7 +63,7 @@ impl<R: Record> Collection<R> {
     /// ```
     pub fn cached(&self) -> CachedCollection<R> {
         let (collection, cache) = (self.clone(), Inner::of(&self.engine));
-        CachedCollection { collection, cache, snapshot: None, age: None, class: None }
+        CachedCollection(Arc::new(Parts { collection, cache, snapshot: None, age: None, class: None }))
     }
 }
 
@@ -69,7 +72,7 @@ impl<R: Record> View<R> {
     pub fn cached(&self) -> CachedCollection<R> {
         let engine = self.snapshot.engine().clone();
         let cached = Collection { engine, table: self.table.clone() }.cached();
-        CachedCollection { snapshot: Some(self.snapshot.clone()), ..cached }
+        cached.with(|parts| parts.snapshot = Some(self.snapshot.clone()))
     }
 }
 
@@ -100,14 +103,27 @@ impl<R: Record> CachedCollection<R> {
     /// ```
     #[must_use]
     pub fn within(self, age: Duration) -> Self {
-        let age = if self.snapshot.is_none() { Some(age) } else { None };
-        CachedCollection { age, ..self }
+        self.with(|parts| parts.age = if parts.snapshot.is_none() { Some(age) } else { None })
     }
 
     /// Puts the queries into a class, which has a lifetime and figures of its own.
     #[must_use]
     pub fn class(self, class: impl Into<Class>) -> Self {
-        CachedCollection { class: Some(class.into()), ..self }
+        self.with(|parts| parts.class = Some(class.into()))
+    }
+
+    fn with(&self, change: impl FnOnce(&mut Parts<R>)) -> Self {
+        let Parts { collection, cache, snapshot, age, class } = &*self.0;
+        let (collection, cache, snapshot) = (collection.clone(), cache.clone(), snapshot.clone());
+        let mut parts = Parts { collection, cache, snapshot, age: *age, class: class.clone() };
+        change(&mut parts);
+        CachedCollection(Arc::new(parts))
+    }
+
+    /// Where a record with this key would be in a query.
+    fn key<Q: IntoKey<R::Key>>(&self, key: &Q) -> Key {
+        let table = &self.0.collection.table;
+        KeyBuffer::of(&table.seed, &table.key_kinds, key).to_key()
     }
 
     /// Executes queries so that their answers are in the cache. Of each query only the filter and what it asks for count, not its
@@ -148,30 +164,33 @@ impl<R: Record> CachedCollection<R> {
         name: Option<&Arc<str>>,
     ) -> Result<Answer<W::Answer>, QueryError> {
         // 1. The question as it is written leads to its entry.
-        let table = &self.collection.table.name;
-        let hash = self.cache.hash(table, (W::ASKED, &self.class, self.age), name, query);
-        let known = self.cache.get(hash).filter(|spelled| self.is_it::<W>(spelled, query, name));
+        let table = &self.0.collection.table.name;
+        let hash = self.0.cache.hash(table, (W::ASKED, &self.0.class, self.0.age), name, query);
+        let known = self.0.cache.get(hash).filter(|spelled| self.is_it::<W>(spelled, query, name));
         if let Some(spelled) = known {
-            return self.answer_of::<W>(&spelled.lease, query, |bytes| {
-                if bytes > 2 * spelled.weight {
-                    self.put::<W>(hash, query, name, &spelled.lease, bytes);
-                }
-            });
+            let answer = self.answer_of::<W>(&spelled.lease, query)?;
+            if !answer.is_cached && spelled.lease.entry.bytes() > 2 * spelled.weight {
+                self.put::<W>(hash, query, name, &spelled.lease);
+            }
+            return Ok(answer);
         }
         // 2. Otherwise its meaning does.
         let lease = match self.lease::<W>(query)? {
             Ok(lease) => lease,
             Err(bound) => return self.uncached::<W>(query, &bound),
         };
-        self.answer_of::<W>(&lease, query, |bytes| self.put::<W>(hash, query, name, &lease, bytes))
+        let answer = self.answer_of::<W>(&lease, query)?;
+        if !lease.entry.is_empty() {
+            self.put::<W>(hash, query, name, &lease);
+        }
+        Ok(answer)
     }
 
-    /// The answer from an entry: the one that it has, or a new one. `filled` gets the memory of a new one.
+    /// The answer from an entry: the one that it has, or a new one.
     pub(super) fn answer_of<W: Wanted<R>>(
         &self,
         lease: &Lease,
         query: &Query,
-        filled: impl FnOnce(usize),
     ) -> Result<Answer<W::Answer>, QueryError> {
         if let Some(answer) = self.found::<W>(&lease.entry, query)? {
             return Ok(answer);
@@ -200,15 +219,15 @@ impl<R: Record> CachedCollection<R> {
         };
         // 5. Fill it in, unless a commit since the pin concerns it.
         let bytes = size_of::<W::Answer>() + kept.heap_bytes();
-        if !is_too_large && bytes <= self.cache.settings.bytes / 8 {
-            let deadlines = &self.collection.table.deadlines;
+        if !is_too_large && bytes <= self.0.cache.settings.bytes / 8 {
+            let deadlines = &self.0.collection.table.deadlines;
             let before = match (&kept, rows) {
                 (Kept::Set(_), _) | (Kept::Page(_), None) => kept.next_deadline(),
                 (_, Some(rows)) => deadlines.next_of(&rows, time),
                 // All of them may be part of it.
-                (_, None) => deadlines.next_of(&self.collection.table.all_rows.read().clone(), time),
+                (_, None) => deadlines.next_of(&self.0.collection.table.all_rows.read().clone(), time),
             };
-            let is_filled = entry.fill(
+            entry.fill(
                 Filled {
                     kept,
                     answer: Some(answer.clone()),
@@ -223,9 +242,6 @@ impl<R: Record> CachedCollection<R> {
                     _ => false,
                 },
             );
-            if is_filled {
-                filled(entry.bytes());
-            }
         }
         drop(computing);
         Ok(Answer { answer, is_cached: false, from: epoch, commit: epoch })
@@ -234,22 +250,22 @@ impl<R: Record> CachedCollection<R> {
     /// The answer that an entry has, if it holds for this reader.
     fn found<W: Wanted<R>>(&self, entry: &Entry, query: &Query) -> Result<Option<Answer<W::Answer>>, QueryError> {
         let at = self.at();
-        if entry.filings.is_none() && self.age.is_none() {
+        if entry.filings.is_none() && self.0.age.is_none() {
             entry.catch_up(at.epoch);
         }
         let finish = |shape: &Shape, kept: &Kept, commit| -> Result<AnyAnswer, QueryError> {
             Ok(Arc::new(W::finish(query, shape, kept, commit)?))
         };
-        let found = entry.find(at, self.age, &finish)?;
+        let found = entry.find(at, self.0.age, &finish)?;
         Ok(found.map(|Found { answer, from }| Answer { answer: own(answer), is_cached: true, from, commit: at.epoch }))
     }
 
     /// The commit and the time for which this reader asks.
     fn at(&self) -> At {
-        if let Some(snapshot) = &self.snapshot {
+        if let Some(snapshot) = &self.0.snapshot {
             return snapshot.at();
         }
-        let engine = &self.collection.engine;
+        let engine = &self.0.collection.engine;
         let mut epoch = engine.timeline.published();
         loop {
             // The time belongs to a commit only if no other one has been published meanwhile.
@@ -263,14 +279,14 @@ impl<R: Record> CachedCollection<R> {
     }
 
     fn view(&self) -> View<R> {
-        match &self.snapshot {
-            Some(snapshot) => View { snapshot: snapshot.clone(), table: self.collection.table.clone() },
-            None => self.collection.view(),
+        match &self.0.snapshot {
+            Some(snapshot) => View { snapshot: snapshot.clone(), table: self.0.collection.table.clone() },
+            None => self.0.collection.view(),
         }
     }
 
     fn class_of<W: Wanted<R>>(&self) -> Class {
-        self.class.clone().unwrap_or(match W::ASKED {
+        self.0.class.clone().unwrap_or(match W::ASKED {
             Asked::Records => Class::Search,
             Asked::Count | Asked::Statistics => Class::Statistics,
         })
@@ -279,15 +295,15 @@ impl<R: Record> CachedCollection<R> {
     /// Whether a question on the shelf is this one.
     fn is_it<W: Wanted<R>>(&self, spelled: &Spelled, query: &Query, name: Option<&Arc<str>>) -> bool {
         let key = &spelled.lease.key;
-        let same_class = match &self.class {
+        let same_class = match &self.0.class {
             Some(class) => *class == key.class,
             None => !matches!(key.class, Class::Named(_)),
         };
-        Arc::ptr_eq(&spelled.table, &self.collection.table.name)
+        Arc::ptr_eq(&spelled.table, &self.0.collection.table.name)
             && spelled.asked == W::ASKED
             && spelled.name.as_ref() == name
             && same_class
-            && key.age == self.age
+            && key.age == self.0.age
             && spelled.query.filter == query.filter
             && spelled.query.ask == query.ask
     }
@@ -298,22 +314,22 @@ impl<R: Record> CachedCollection<R> {
         let bound = W::bind(view.any(), query)?;
         drop(view);
         let class = self.class_of::<W>();
-        let lifetime = self.cache.settings.lifetime_of(&class);
-        if self.cache.settings.caches_nothing() || lifetime.is_zero() {
+        let lifetime = self.0.cache.settings.lifetime_of(&class);
+        if self.0.cache.settings.caches_nothing() || lifetime.is_zero() {
             return Ok(Err(bound));
         }
-        let table = &self.collection.table;
+        let table = &self.0.collection.table;
         let key = QuestionKey {
             table: Arc::as_ptr(&table.name).addr(),
             asked: W::ASKED,
             fingerprint: bound.fingerprint,
             class,
-            age: self.age,
+            age: self.0.age,
         };
-        let figures = self.cache.figures(&key.class);
-        Ok(Ok(self.cache.lease(key, &table.name, |id| {
+        let figures = self.0.cache.figures(&key.class);
+        Ok(Ok(self.0.cache.lease(key, &table.name, |id| {
             let Bound { condition, shape, .. } = bound;
-            let (filings, questions) = match self.age {
+            let (filings, questions) = match self.0.age {
                 None => (table.filings(&condition), Arc::downgrade(&table.questions)),
                 Some(_) => (None, Weak::new()),
             };
@@ -322,11 +338,11 @@ impl<R: Record> CachedCollection<R> {
         })))
     }
 
-    fn put<W: Wanted<R>>(&self, hash: u64, query: &Query, name: Option<&Arc<str>>, lease: &Arc<Lease>, bytes: usize) {
+    fn put<W: Wanted<R>>(&self, hash: u64, query: &Query, name: Option<&Arc<str>>, lease: &Arc<Lease>) {
         let (table, query, name, lease) =
-            (self.collection.table.name.clone(), query.clone(), name.cloned(), lease.clone());
-        let weight = bytes.max(self.cache.settings.least_weight());
-        self.cache.put(hash, Spelled { table, asked: W::ASKED, name, query, lease, weight });
+            (self.0.collection.table.name.clone(), query.clone(), name.cloned(), lease.clone());
+        let weight = lease.entry.bytes().max(self.0.cache.settings.least_weight());
+        self.0.cache.put(hash, Spelled { table, asked: W::ASKED, name, query, lease, weight });
     }
 
     fn uncached<W: Wanted<R>>(&self, query: &Query, bound: &Bound) -> Result<Answer<W::Answer>, QueryError> {
@@ -358,8 +374,7 @@ impl<R: Record> CachedFind<R> {
 
     /// The record of this key, with those around it; see [`Find::around`](crate::query::Find::around).
     pub fn around<Q: IntoKey<R::Key>>(mut self, key: Q) -> Self {
-        let table = &self.of.collection.table;
-        self.query = self.query.around(KeyBuffer::of(&table.seed, &table.key_kinds, &key).to_key());
+        self.query = self.query.around(self.of.key(&key));
         self
     }
 
@@ -439,19 +454,13 @@ impl<R: Record> CachedFind<R> {
 
 impl<R: Record> Clone for CachedCollection<R> {
     fn clone(&self) -> Self {
-        CachedCollection {
-            collection: self.collection.clone(),
-            cache: self.cache.clone(),
-            snapshot: self.snapshot.clone(),
-            age: self.age,
-            class: self.class.clone(),
-        }
+        CachedCollection(self.0.clone())
     }
 }
 
 impl<R: Record> fmt::Debug for CachedCollection<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CachedCollection").field("name", &self.collection.name()).finish_non_exhaustive()
+        f.debug_struct("CachedCollection").field("name", &self.0.collection.name()).finish_non_exhaustive()
     }
 }
 

@@ -306,8 +306,8 @@ impl Entry {
     }
 
     /// Fills in an answer that was computed at `filled.from`, unless a later commit concerns it. `same` compares it with one that a
-    /// commit has dropped. Returns whether it was filled in.
-    pub(super) fn fill(&self, filled: Filled, same: &dyn Fn(&AnyAnswer, &AnyAnswer) -> bool) -> bool {
+    /// commit has dropped.
+    pub(super) fn fill(&self, filled: Filled, same: &dyn Fn(&AnyAnswer, &AnyAnswer) -> bool) {
         let mut released = Released::default();
         let mut state = self.state.lock();
         let newer = |known: &Filled| known.from > filled.from || known.seen > filled.seen;
@@ -325,7 +325,6 @@ impl Entry {
             released.answers.extend([dropped, answer]);
         }
         released.drop_by(&self.counters);
-        !is_late
     }
 
     // ---- commits ------------------------------------------------------------------------------------------------------

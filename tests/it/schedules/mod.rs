@@ -7,6 +7,7 @@
 
 mod aggregates;
 mod background;
+mod cache;
 mod columns;
 mod feed;
 mod hooks;

@@ -3,6 +3,7 @@
 //! An observer records the state between mark and publish, under the commit lock, so it is there before any reader can
 //! see the commit. It is protected by `std`'s locks, which the checker does not schedule, so it adds no interleavings.
 
+use memdex::cache::CacheSettings;
 use memdex::error::Refusal;
 use memdex::hook::{CommitHook, CommitInfo, RecordChange};
 use memdex::{Collection, Commit, Filter, Handle, Record, Snapshot, Store, field};
@@ -99,7 +100,11 @@ fn between(from: Commit, to: Commit) -> impl Iterator<Item = Commit> {
 
 impl World {
     pub(super) fn new() -> Self {
-        let store = Store::new();
+        World::with_cache(CacheSettings::default())
+    }
+
+    pub(super) fn with_cache(cache: CacheSettings) -> Self {
+        let store = Store::builder().cache(cache).build();
         let (left, right) = (store.collection("left").unwrap(), store.collection("right").unwrap());
         let truth = Arc::new(Truth { states: Mutex::new(vec![State::new()]), reported: Mutex::new(Vec::new()) });
         store.add_hook(truth.clone()).unwrap();
