@@ -8,7 +8,9 @@
 //! | [`writing`] | batches, bulk, background writer, conditional writes, refusals |
 //! | [`documents`] | JSON documents, key/value records, types of other crates |
 //! | [`errors`] | which error means what, and what to do |
-//! | [`observe`] | tracing, stats, commit hooks |
+//! | [`caching`] | answer repeated queries from the cache |
+//! | [`feeds`] | live queries, subscriptions, observers |
+//! | [`observe`] | tracing, stats, latencies, audits |
 //! | [`async_code`] | use memdex from async code |
 //! | [`mod@test`] | a test double, snapshots as assertions, a manual clock, fault injection |
 //! | [`property_tests`] | check memdex, or your code on top of it, against a model |
@@ -35,6 +37,12 @@ pub mod documents {}
 
 #[doc = include_str!("../docs/guide/errors.md")]
 pub mod errors {}
+
+#[doc = include_str!("../docs/guide/caching.md")]
+pub mod caching {}
+
+#[doc = include_str!("../docs/guide/feeds.md")]
+pub mod feeds {}
 
 #[doc = include_str!("../docs/guide/observe.md")]
 pub mod observe {}

@@ -193,7 +193,7 @@ fn who_reads_late_gets_one_joined_update() {
     let (_, tasks) = tasks();
     let watch = || tasks.watch(Filter::all()).order_by(task::POINTS.asc()).limit(5).start().unwrap();
     let (mut quick, mut slow) = (Follower::new(watch()), Follower::new(watch()));
-    for round in 0..KEPT_UPDATES as u32 + 10 {
+    for round in 0..KEPT_UPDATES as u32 * 4 {
         tasks.store(task_of(round % 20, "ada", i64::from(round * 7 % 31))).unwrap();
         quick.read();
     }

@@ -24,7 +24,8 @@ struct State<F: Follow> {
     follow: F,
     /// The commit that the answer is of.
     commit: Commit,
-    log: VecDeque<F::Update>,
+    /// Each with its commit.
+    log: VecDeque<(Commit, F::Update)>,
     /// The number of the first update in the log.
     first: u64,
     /// An extractor has panicked while a commit was taken in, so the answer has to be read again.
@@ -191,18 +192,19 @@ impl<F: Follow> Hub<F> {
             place.commit = state.commit;
             return update;
         }
-        place.commit = place.commit.max(if place.next == end { state.commit } else { place.commit });
-        let update = state.log.get((place.next - state.first) as usize)?.clone();
-        place.next += 1;
-        F::apply(&update, &mut place.answer);
-        if place.next == end {
+        let Some((commit, update)) = state.log.get((place.next - state.first) as usize).cloned() else {
+            // The commits since the last update do not concern the answer.
             place.commit = state.commit;
-        }
+            return None;
+        };
+        place.next += 1;
+        place.commit = commit;
+        F::apply(&update, &mut place.answer);
         Some(update)
     }
 
     /// Takes the next event of the subscription in; `false` at its end. Runs extractors.
-    fn take_in_next(&self, state: &mut State<F>, dropped: &mut Vec<F::Update>) -> Poll<bool> {
+    fn take_in_next(&self, state: &mut State<F>, dropped: &mut Vec<(Commit, F::Update)>) -> Poll<bool> {
         if state.is_ended {
             return Poll::Ready(false);
         }
@@ -225,7 +227,7 @@ impl<F: Follow> Hub<F> {
                 state.commit = info.number();
                 match taken {
                     Ok(Some(update)) => {
-                        state.log.push_back(update);
+                        state.log.push_back((info.number(), update));
                         while state.log.len() > KEPT_UPDATES {
                             dropped.extend(state.log.pop_front());
                             state.first += 1;
@@ -245,7 +247,12 @@ impl<F: Follow> Hub<F> {
     }
 
     /// Reads the answer from a snapshot. Everybody gets the differences from what they have.
-    fn read_again(&self, state: &mut State<F>, snapshot: &crate::read::Snapshot, dropped: &mut Vec<F::Update>) {
+    fn read_again(
+        &self,
+        state: &mut State<F>,
+        snapshot: &crate::read::Snapshot,
+        dropped: &mut Vec<(Commit, F::Update)>,
+    ) {
         state.is_stale = true;
         let loaded = state.follow.load(&snapshot.of_table(&self.table));
         state.is_stale = false;

@@ -16,6 +16,7 @@ mod observed;
 mod pages;
 mod statistics;
 mod taken;
+mod watch;
 mod wide;
 mod world;
 
