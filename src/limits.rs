@@ -122,6 +122,9 @@ pub(crate) const RECLAIM_SLICE: usize = 512;
 /// An answer with more records is not cached, and statistics of more records are dropped by each commit that concerns them.
 pub const MAX_CACHED_RECORDS: usize = 65_536;
 
+/// An audit evaluates the conditions of cached answers at most so often for each collection.
+pub const MAX_AUDITED_EVALUATIONS: usize = 50_000_000;
+
 /// Most records that match a query which is [watched](crate::watch).
 pub const MAX_WATCHED_RECORDS: usize = 1 << 20;
 

@@ -14,8 +14,8 @@ use crate::read::{QueryResult, Snapshot};
 use crate::record::Document;
 use crate::record::{Access, KeyValue, Record, Schema, key_value_schema};
 use crate::storage::{
-    AnyTable, Collection, CommitHook, CommitInfo, Engine, Meter, Registered, Registration, Stats, Table, VerifyError,
-    VerifyProgress, VerifyReport,
+    AnyTable, At, Collection, CommitHook, CommitInfo, Engine, Meter, Registered, Registration, Stats, Table,
+    VerifyError, VerifyProgress, VerifyReport,
 };
 use crate::sync::Arc;
 use crate::user_code;
@@ -449,12 +449,12 @@ impl Store {
     /// As [`verify`](Store::verify).
     pub fn verify_with(&self, mut progress: impl FnMut(VerifyProgress) + Send) -> Result<VerifyReport, VerifyError> {
         let Some(_guard) = self.engine.lock_to_audit() else { return Err(VerifyError::InsideUserCode) };
-        let published = self.engine.timeline.published();
+        let at = At { epoch: self.engine.timeline.published(), time: self.engine.clock.for_reader() };
         let tables = self.engine.tables();
         let meter = Meter::new(tables.iter().map(|table| table.checks()).sum(), &mut progress);
         let mut report = VerifyReport::default();
         for table in tables {
-            report += table.verify(published, &meter)?;
+            report += table.verify(at, &meter)?;
         }
         Ok(report)
     }

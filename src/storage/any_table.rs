@@ -7,6 +7,7 @@ use super::table::Table;
 use super::table_core::TableCore;
 use super::upkeep::Upkeep;
 use super::verify::{self, Meter, VerifyError, VerifyReport};
+use super::version::At;
 use crate::clock::Timestamp;
 use crate::error::Commit;
 use crate::reclaim::Pass;
@@ -37,7 +38,7 @@ pub(crate) trait AnyTable: Rows {
     fn upkeep(&self, at: Upkeep) -> Option<Upkeep>;
     /// How many checks an audit takes. Under the commit lock.
     fn checks(&self) -> u64;
-    fn verify(&self, published: Commit, meter: &Meter<'_>) -> Result<VerifyReport, VerifyError>;
+    fn verify(&self, at: At, meter: &Meter<'_>) -> Result<VerifyReport, VerifyError>;
     /// Has all later commits to it refused. Returns the change of the heap memory of its records. Under the commit lock.
     fn set_dropped(&self) -> i64;
     fn is_dropped(&self) -> bool;
@@ -80,8 +81,8 @@ impl<R: Record> AnyTable for Table<R> {
         verify::checks(self)
     }
 
-    fn verify(&self, published: Commit, meter: &Meter<'_>) -> Result<VerifyReport, VerifyError> {
-        verify::table(self, published, meter)
+    fn verify(&self, at: At, meter: &Meter<'_>) -> Result<VerifyReport, VerifyError> {
+        verify::table(self, at, meter)
     }
 
     fn set_dropped(&self) -> i64 {

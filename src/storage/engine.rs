@@ -341,10 +341,14 @@ impl Engine {
 
     /// Returns once everything that was committed before this call has been delivered; inside user code, perhaps earlier.
     pub(crate) fn deliver_now(&self) {
+        // A commit is published before it is queued.
+        drop(self.lock_to_audit());
         self.deliver();
         // Another thread may be at it.
         if !user_code::inside() {
             self.hooks.wait_for_delivery();
+            // What was queued meanwhile has been left to this thread.
+            self.deliver();
         }
     }
 

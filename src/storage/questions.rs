@@ -15,10 +15,10 @@ use super::counters::Counters;
 use super::filings::{Filed, FiledValues, Filings, List};
 use super::garbage::Garbage;
 use super::rows::SharedVersion;
-use super::version::Change;
+use super::version::{At, Change};
 use crate::error::Commit;
 use crate::hash::RandomState;
-use crate::limits::LOGGED_CHANGES;
+use crate::limits::{LOGGED_CHANGES, MAX_AUDITED_EVALUATIONS};
 use crate::record::{FieldSource, Record};
 use crate::rowset::Row;
 use crate::sync::{Arc, AtomicU64, Mutex, Ordering::SeqCst};
@@ -33,6 +33,10 @@ pub(crate) trait Question: Filed {
 
     /// The effect of a change that could not be looked at.
     fn outdate(self: Arc<Self>) -> Effect;
+
+    /// Compares the answer with these records, which are all that a reader at `at` finds. `None` if it need not hold there, `Some(None)` if
+    /// it agrees; otherwise the difference. Runs user code.
+    fn audit(&self, at: At, records: &[SharedVersion]) -> Option<Option<String>>;
 }
 
 /// A change of a record, to be looked at.
@@ -144,6 +148,17 @@ impl Questions {
         let from = registry.log.partition_point(|logged| logged.commit <= after);
         let to = registry.log.partition_point(|logged| logged.commit <= up_to);
         Some(registry.log.range(from..to).cloned().collect())
+    }
+
+    /// The findings of [`Question::audit`] for all questions, or for as many as the limit allows. Under the commit lock.
+    pub(super) fn audit(&self, at: At, records: &[SharedVersion]) -> Vec<Option<String>> {
+        let all: Vec<Arc<dyn Question>> = self.registry.lock().filings.all().cloned().collect();
+        let most = (MAX_AUDITED_EVALUATIONS / records.len().max(1)).max(1);
+        let audited = all.iter().take(most).map(|question| {
+            let found = user_code::run(|| question.audit(at, records));
+            found.unwrap_or_else(|message| Some(Some(format!("a cached question can't be audited: {message}"))))
+        });
+        audited.flatten().collect()
     }
 
     // ---- the steps of a commit, under the commit lock ---------------------------------------------------------------

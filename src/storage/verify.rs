@@ -1,9 +1,10 @@
 //! The audit: checks every structure against every record, and the committer's private state against both.
 
+use super::rows::SharedVersion;
 use super::stats::MemoryStats;
 use super::table::Table;
 use super::table_writer::TableWriter;
-use super::version::Version;
+use super::version::{At, Version};
 use crate::error::Commit;
 use crate::index::{AuditRow, AuditRows, Findings, RefPlace};
 use crate::record::{Access, Fields, KeyBuffer, Lookup, Record};
@@ -28,6 +29,9 @@ pub struct VerifyReport {
     pub index_entries: usize,
     /// Groups of materialized aggregates.
     pub aggregate_groups: usize,
+    /// Cached answers that commits keep exact. Their conditions are evaluated on every record, unless that is more than
+    /// [`limits::MAX_AUDITED_EVALUATIONS`](crate::limits::MAX_AUDITED_EVALUATIONS); then the rest is left out.
+    pub cached_answers: usize,
 }
 
 impl AddAssign for VerifyReport {
@@ -37,6 +41,7 @@ impl AddAssign for VerifyReport {
         self.versions_retained += other.versions_retained;
         self.index_entries += other.index_entries;
         self.aggregate_groups += other.aggregate_groups;
+        self.cached_answers += other.cached_answers;
     }
 }
 
@@ -108,11 +113,8 @@ pub(super) fn checks<R: Record>(table: &Table<R>) -> u64 {
 
 /// Audits one collection, with as many threads as there are cores. The caller holds the commit lock, so no commit is in flight.
 /// O(records × indexes).
-pub(super) fn table<R: Record>(
-    table: &Table<R>,
-    published: Commit,
-    meter: &Meter<'_>,
-) -> Result<VerifyReport, VerifyError> {
+pub(super) fn table<R: Record>(table: &Table<R>, at: At, meter: &Meter<'_>) -> Result<VerifyReport, VerifyError> {
+    let published = at.epoch;
     let guard = table.writer();
     let writer = &*guard;
     let pages = table.pages.len();
@@ -165,13 +167,23 @@ pub(super) fn table<R: Record>(
     found.expect(filed == older, || {
         format!("{} older versions, but {} are registered for reclamation", older.len(), filed.len())
     });
+    let mut cached_answers = 0;
+    if table.questions.len() > 0 {
+        let versions = live.iter().filter_map(|row| table.pages.newest(*row));
+        let alive: Vec<SharedVersion> =
+            versions.filter(|version| version.is_alive(at.time)).map(|version| version as SharedVersion).collect();
+        for audited in table.questions.audit(at, &alive) {
+            cached_answers += usize::from(audited.is_none());
+            audited.into_iter().for_each(|problem| found.expect(false, || problem));
+        }
+    }
     if found.count > 0 {
         let Findings { reported: problems, count: findings } = found;
         return Err(VerifyError::Inconsistent { collection: table.name.to_string(), problems, findings });
     }
     let aggregate_groups = table.aggregates().iter().map(|aggregate| aggregate.groups()).sum();
     let (records, versions_retained) = (live.len(), filed.len());
-    Ok(VerifyReport { collections: 1, records, versions_retained, index_entries, aggregate_groups })
+    Ok(VerifyReport { collections: 1, records, versions_retained, index_entries, aggregate_groups, cached_answers })
 }
 
 /// Row pages that one job audits.

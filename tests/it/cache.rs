@@ -326,3 +326,100 @@ fn cached_answers_under_writers_are_exact() {
     assert!(hits > 0 && misses > 0 && repairs > 0);
     store.verify().unwrap();
 }
+
+thread_local! {
+    /// Whether the extractor of `Nosy` asks the cache, and whether it panics.
+    static ASKS: std::cell::Cell<(bool, bool)> = const { std::cell::Cell::new((false, false)) };
+}
+
+static NOSY: std::sync::OnceLock<memdex::Collection<Nosy>> = std::sync::OnceLock::new();
+
+/// Its extractor asks the question for which it is called.
+struct Nosy(u32);
+
+impl Record for Nosy {
+    type Key = u32;
+
+    fn schema() -> memdex::Schema {
+        let [id, even] = ["id", "even"].map(|name| memdex::FieldDef::new(name, memdex::Kind::Int));
+        memdex::Schema::new([id.key(), even])
+    }
+
+    fn key(&self, key: &mut memdex::typing::KeyBuffer) {
+        key.push(memdex::typing::ValueRef::Int(self.0.into()));
+    }
+
+    fn value(&self, position: usize) -> memdex::typing::ValueRef<'_> {
+        let (asks, panics) = ASKS.get();
+        assert!(position == 0 || !panics, "nosy");
+        if asks && position == 1 {
+            ASKS.set((false, false));
+            NOSY.get().unwrap().cached().find(field("even").eq(0)).count().unwrap();
+            ASKS.set((true, false));
+        }
+        memdex::typing::ValueRef::Int(if position == 0 { self.0.into() } else { i64::from(self.0 % 2) })
+    }
+}
+
+#[test]
+fn nobody_waits_for_itself_or_for_who_panics() {
+    let store = Store::new();
+    let nosy = NOSY.get_or_init(|| store.collection::<Nosy>("Nosy").unwrap());
+    (0..10).for_each(|id| assert!(nosy.store(Nosy(id)).is_ok()));
+    let even = || nosy.cached().find(field("even").eq(0)).count();
+    ASKS.set((true, false));
+    assert_eq!(*even().unwrap(), 5);
+    nosy.store(Nosy(12)).unwrap();
+    ASKS.set((false, false));
+    assert_eq!(*even().unwrap(), 6);
+
+    store.cache().clear();
+    ASKS.set((false, true));
+    assert!(std::panic::catch_unwind(even).is_err());
+    ASKS.set((false, false));
+    assert_eq!(store.stats().cache.computing, 0);
+    let count = even().unwrap();
+    assert_eq!((*count, count.is_cached()), (6, false));
+    assert!(even().unwrap().is_cached());
+    assert_eq!(store.verify().unwrap().cached_answers, 1);
+}
+
+#[test]
+fn an_audit_finds_answers_that_are_wrong() {
+    // An extractor that does not return the same each time makes a cached answer differ from the records.
+    static POINTS: AtomicU64 = AtomicU64::new(1);
+    struct Fickle(u32);
+    impl Record for Fickle {
+        type Key = u32;
+        fn schema() -> memdex::Schema {
+            let [id, points] = ["id", "points"].map(|name| memdex::FieldDef::new(name, memdex::Kind::Int));
+            memdex::Schema::new([id.key(), points])
+        }
+        fn key(&self, key: &mut memdex::typing::KeyBuffer) {
+            key.push(memdex::typing::ValueRef::Int(self.0.into()));
+        }
+        fn value(&self, position: usize) -> memdex::typing::ValueRef<'_> {
+            let points = POINTS.load(Ordering::SeqCst) as i64;
+            memdex::typing::ValueRef::Int(if position == 0 { self.0.into() } else { points })
+        }
+    }
+    let store = Store::new();
+    let fickle = store.collection::<Fickle>("Fickle").unwrap();
+    fickle.store(Fickle(1)).unwrap();
+    let ones = fickle.cached().find(field("points").eq(1));
+    assert_eq!(*ones.count().unwrap(), 1);
+    store.verify().unwrap();
+    POINTS.store(2, Ordering::SeqCst);
+    let found = store.verify().unwrap_err().to_string();
+    assert!(found.contains("a cached answer at commit 1 differs"), "{found}");
+    // Whatever it returns: the store stays sound.
+    for points in 0..20 {
+        POINTS.store(points % 3, Ordering::SeqCst);
+        fickle.store(Fickle(points as u32 % 2)).unwrap();
+        fickle.delete(points as u32 % 5).unwrap();
+        let _ = ones.count().unwrap();
+        let _ = ones.statistics(field("points").sum()).unwrap();
+    }
+    store.cache().clear();
+    store.verify().unwrap();
+}

@@ -3,12 +3,12 @@
 //! The answer holds for a rectangle: for commits from `from` on, since each later one that concerns it changes it before it is published; and
 //! for times from `since` up to, and not including, `before`, when the next of its records expires.
 
-use super::kept::{Kept, Placed, Shape, Taken};
+use super::kept::{Item, Kept, Placed, Shape, Taken};
 use super::settings::{Figures, add};
 use crate::clock::Timestamp;
 use crate::error::{Commit, QueryError};
 use crate::record::{Condition, FieldSource};
-use crate::rowset::Row;
+use crate::rowset::{Row, RowSet};
 use crate::storage::{At, Counters, Effect, Filed, Filing, Garbage, Logged, Look, Question, Questions, SharedVersion};
 use crate::sync::{Arc, Condvar, Mutex, Weak};
 use crate::user_code;
@@ -452,6 +452,39 @@ impl Question for Entry {
             self.take_in(&mut self.state.lock(), commit, row, placed, &mut released);
             released.to_garbage(garbage);
         }))
+    }
+
+    fn audit(&self, At { epoch, time }: At, records: &[SharedVersion]) -> Option<Option<String>> {
+        let state = self.state.lock();
+        let filled = state.filled.as_ref()?;
+        let holds = filled.from <= epoch && filled.since <= time && time < filled.before;
+        if !holds || (self.filings.is_none() && filled.seen < epoch) {
+            return None;
+        }
+        let kept = filled.kept.rows()?;
+        let shown = match &filled.kept {
+            Kept::Page(window) => {
+                Some((window.items.iter().map(|item| item.version.row()).collect::<Vec<_>>(), window.complete))
+            }
+            _ => None,
+        };
+        drop(state);
+        // No commit changes it meanwhile. No user code runs under its lock.
+        let matches = records.iter().filter_map(|version| Some((version, version.record()?)));
+        let matches = matches.filter(|(_, record)| self.condition.holds(*record)).map(|(version, record)| {
+            let values = if let Shape::Page(page) = &self.shape { page.order.values_of(record) } else { Vec::new() };
+            Item { values, version: version.clone() }
+        });
+        let matches: Vec<Item> = matches.collect();
+        let agrees = match (&self.shape, shown) {
+            (Shape::Page(page), Some((shown, complete))) => page.begins_with(matches, &shown, complete),
+            _ => {
+                let mut rows: Vec<Row> = matches.iter().map(|item| item.version.row()).collect();
+                rows.sort_unstable();
+                kept == RowSet::from_sorted(&rows)
+            }
+        };
+        Some((!agrees).then(|| format!("a cached answer at commit {epoch} differs from its records")))
     }
 
     fn outdate(self: Arc<Self>) -> Effect {

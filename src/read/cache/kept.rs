@@ -50,6 +50,17 @@ impl PageShape {
         self.needed.saturating_add(SPARE.max(self.needed / 2))
     }
 
+    /// Whether these records, in the order of the page, begin with these rows, and are no more if that is said.
+    pub(super) fn begins_with(&self, mut records: Vec<Item>, shown: &[Row], complete: bool) -> bool {
+        records.retain(|item| self.is_behind(&item.values, item.version.key()));
+        records.sort_unstable_by(|a, b| {
+            let order = self.order.compare_values(&a.values, &b.values);
+            order.then_with(|| self.order.tie(a.version.key(), b.version.key()))
+        });
+        let rows = records.iter().map(|item| item.version.row()).take(shown.len());
+        rows.eq(shown.iter().copied()) && (!complete || records.len() == shown.len())
+    }
+
     /// Whether a record comes behind the place where the page begins.
     fn is_behind(&self, values: &[Value], key: &Key) -> bool {
         self.after.as_ref().is_none_or(|(of_place, key_of_place)| {
@@ -143,6 +154,19 @@ impl Kept {
             Kept::Statistics(tallied) => tallied.contains(row),
             Kept::Nothing => true,
         }
+    }
+
+    /// Its rows, for audits; of a page only those that it keeps. `None` if it keeps nothing.
+    pub(super) fn rows(&self) -> Option<RowSet> {
+        let mut rows: Vec<Row> = match self {
+            Kept::Set(versions) => versions.keys().copied().collect(),
+            Kept::Page(window) => window.items.iter().map(|item| item.version.row()).collect(),
+            Kept::Count(rows) => return Some(rows.clone()),
+            Kept::Statistics(tallied) => return Some(tallied.rows()),
+            Kept::Nothing => return None,
+        };
+        rows.sort_unstable();
+        Some(RowSet::from_sorted(&rows))
     }
 
     /// Takes the new state of a row in. Runs no user code: versions that it lets go of are added to `released`.
