@@ -1,7 +1,7 @@
 //! Cached queries over a million records, next to plain caches with the same keys, and commits that keep 100,000 answers exact.
 
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion, measurement::WallTime};
-use memdex::cache::{CacheSettings, CachedCollection, Prepared};
+use memdex::query::cache::{CacheSettings, CachedCollection, Prepared};
 use memdex::{Collection, GroupBy, Handle, Metric, Page, Record, Store};
 use memdex_benches::Random;
 use std::hint::black_box;

@@ -137,46 +137,40 @@ pub mod query {
         Ask, Cursor, CursorError, Direction, FieldName, Fingerprint, IntoOrder, NamedField, Nulls, OrderBy, Paging,
         Part, Parts, Predicate, TextOp, TextTest,
     };
-}
 
-/// The cache of query results: exact answers to questions that are asked again.
-///
-/// Queries go through the cache if you ask for it: [`Collection::cached`] and [`View::cached`] return the collection with the same queries. A
-/// cached answer is the answer that the query would compute at that moment. Each commit finds the answers that its changes concern, and
-/// brings them to the new state, or drops those that it can't: it changes counts, sums, groups and sets by the difference, and
-/// pages as long as they have spare records. A record that expires leaves the answers at its deadline.
-///
-/// A hit costs 100 to 500 nanoseconds and shares the answer, so it pays off for queries that cost more than that: pages, statistics, conditions
-/// without an index. A lookup by key does not.
-///
-/// ```
-/// use memdex::{GroupBy, Metric, Record, Store};
-///
-/// #[derive(Clone, Record)]
-/// struct Payment { #[record(key)] id: u32, #[record(index)] status: String, #[record(field)] cents: i64 }
-///
-/// let store = Store::new();
-/// let payments = store.collection::<Payment>("Payment")?;
-/// payments.store(Payment { id: 1, status: "paid".into(), cents: 500 })?;
-///
-/// let paid = payments.cached().find(payment::STATUS.eq("paid"));
-/// assert_eq!(paid.statistics(payment::CENTS.sum())?.int("sum(cents)"), Some(500));
-/// payments.update(1, |payment| payment.cents += 100)?;
-/// let answer = paid.statistics(payment::CENTS.sum())?;
-/// assert_eq!((answer.int("sum(cents)"), answer.is_cached()), (Some(600), true));
-///
-/// let class = &store.stats().cache.classes[0];
-/// assert_eq!((class.class.as_str(), class.hits, class.misses, class.repairs), ("statistics", 1, 1, 1));
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-pub mod cache {
-    pub use crate::read::cache::{Answer, Cache, CacheSettings, CachedCollection, CachedFind, Class, Prepared};
-}
-
-/// Live queries: an answer, and then how each commit changes it. Start at [`Collection::watch`].
-pub mod watch {
-    pub use crate::feed::watch::{Figures, Follow, Records, Update, Watch, WatchBuilder, WatchError, WatchThread};
-    pub use crate::read::Difference;
+    /// The cache of query results: exact answers to questions that are asked again.
+    ///
+    /// Queries go through the cache if you ask for it: [`Collection::cached`] and [`View::cached`] return the collection with the same queries. A
+    /// cached answer is the answer that the query would compute at that moment. Each commit finds the answers that its changes concern, and
+    /// brings them to the new state, or drops those that it can't: it changes counts, sums, groups and sets by the difference, and
+    /// pages as long as they have spare records. A record that expires leaves the answers at its deadline.
+    ///
+    /// A hit costs 100 to 500 nanoseconds and shares the answer, so it pays off for queries that cost more than that: pages, statistics, conditions
+    /// without an index. A lookup by key does not.
+    ///
+    /// ```
+    /// use memdex::{GroupBy, Metric, Record, Store};
+    ///
+    /// #[derive(Clone, Record)]
+    /// struct Payment { #[record(key)] id: u32, #[record(index)] status: String, #[record(field)] cents: i64 }
+    ///
+    /// let store = Store::new();
+    /// let payments = store.collection::<Payment>("Payment")?;
+    /// payments.store(Payment { id: 1, status: "paid".into(), cents: 500 })?;
+    ///
+    /// let paid = payments.cached().find(payment::STATUS.eq("paid"));
+    /// assert_eq!(paid.statistics(payment::CENTS.sum())?.int("sum(cents)"), Some(500));
+    /// payments.update(1, |payment| payment.cents += 100)?;
+    /// let answer = paid.statistics(payment::CENTS.sum())?;
+    /// assert_eq!((answer.int("sum(cents)"), answer.is_cached()), (Some(600), true));
+    ///
+    /// let class = &store.stats().cache.classes[0];
+    /// assert_eq!((class.class.as_str(), class.hits, class.misses, class.repairs), ("statistics", 1, 1, 1));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub mod cache {
+        pub use crate::read::cache::{Answer, Cache, CacheSettings, CachedCollection, CachedFind, Class, Prepared};
+    }
 }
 
 /// Statistics: counts, sums, groups and histograms, and their results.
@@ -209,6 +203,12 @@ pub mod typing {
 pub mod hook {
     pub use crate::feed::{FeedEvent, Missed, Subscription, SubscriptionBuilder};
     pub use crate::storage::{ChangeKind, CommitHook, CommitInfo, ProposedChange, ProposedCommit, RecordChange};
+
+    /// Live queries: an answer, and then how each commit changes it. Start at [`Collection::watch`].
+    pub mod watch {
+        pub use crate::feed::watch::{Figures, Follow, Records, Update, Watch, WatchBuilder, WatchError, WatchThread};
+        pub use crate::read::Difference;
+    }
 }
 
 /// Statistics of a store: counts, memory, latencies, and the result of an audit.

@@ -125,10 +125,10 @@ pub const MAX_CACHED_RECORDS: usize = 65_536;
 /// An audit evaluates the conditions of cached answers at most so often for each collection.
 pub const MAX_AUDITED_EVALUATIONS: usize = 50_000_000;
 
-/// Most records that match a query which is [watched](crate::watch).
+/// Most records that match a query which is [watched](crate::hook::watch).
 pub const MAX_WATCHED_RECORDS: usize = 1 << 20;
 
-/// Updates that a [watch](crate::watch) keeps for those who read it slowly. Older ones are joined to one.
+/// Updates that a [watch](crate::hook::watch) keeps for those who read it slowly. Older ones are joined to one.
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
 pub const KEPT_UPDATES: usize = 1_024;
 /// Few, so that concurrency checkers join updates.

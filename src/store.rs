@@ -483,7 +483,7 @@ impl Store {
         self.engine.optimize().map(drop).map_err(|cause| Refusal::new("optimize", "", cause))
     }
 
-    /// The cache of query results, to drop answers. See the module [`cache`](crate::cache).
+    /// The cache of query results, to drop answers. See the module [`cache`](crate::query::cache).
     pub fn cache(&self) -> Cache {
         Cache::of_store(&self.engine)
     }

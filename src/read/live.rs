@@ -26,7 +26,7 @@ use std::time::Duration;
 ///
 /// To bring a list to the new answer: remove the records that have left or moved, from the last to the first; then insert those that
 /// have entered or moved at their new places, from the first to the last; then replace those that have changed.
-/// [`Update::apply`](crate::watch::Update::apply) does so.
+/// [`Update::apply`](crate::hook::watch::Update::apply) does so.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Difference<R> {

@@ -7,7 +7,7 @@ pub(crate) trait AnswerCache: Any + Send + Sync {
     fn stats(&self) -> CacheStats;
 }
 
-/// Statistics of the [cache](crate::cache) of query results.
+/// Statistics of the [cache](crate::query::cache) of query results.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]

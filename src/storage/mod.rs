@@ -2,6 +2,7 @@
 
 mod answers;
 mod any_table;
+mod any_version;
 mod back_refs;
 mod backlog;
 mod build;
@@ -52,6 +53,7 @@ pub use verify::{VerifyError, VerifyProgress, VerifyReport};
 
 pub(crate) use answers::AnswerCache;
 pub(crate) use any_table::AnyTable;
+pub(crate) use any_version::{AnyVersion, SharedVersion, typed};
 pub(crate) use changes::ProposedChanges;
 pub(crate) use collection::Use;
 pub(crate) use column::{Column, Encoding, Packed, PackedCells, PageCells, RowCells, with_cells};
@@ -66,7 +68,7 @@ pub(crate) use marks::{Changed, Watch};
 pub(crate) use pages::FETCHED_TOGETHER;
 pub(crate) use questions::{Effect, Effects, Logged, Look, Question, Questions};
 pub(crate) use record_change::CollectionChanges;
-pub(crate) use rows::{AnyVersion, Rows, SharedVersion, typed};
+pub(crate) use rows::Rows;
 pub(crate) use table::{Applied, Table};
 pub(crate) use table_core::TableCore;
 pub(crate) use table_writer::TableWriter;

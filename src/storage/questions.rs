@@ -11,10 +11,10 @@
 //! Questions that can't be filed are not looked at by commits. A short log has the changes, and whoever asks such a question goes
 //! through those since its answer.
 
+use super::any_version::SharedVersion;
 use super::counters::Counters;
 use super::filings::{Filed, FiledValues, Filings, List};
 use super::garbage::Garbage;
-use super::rows::SharedVersion;
 use super::version::{At, Change};
 use crate::error::Commit;
 use crate::hash::RandomState;

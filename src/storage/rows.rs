@@ -1,80 +1,18 @@
-//! A table and its versions without the record type, as reads see them.
+//! A table without the record type, as reads see it.
 //!
 //! Queries, pages and statistics work on these traits, so they are compiled once, in this crate, and not for each record type. The methods
 //! take many rows per call, so that dynamic dispatch costs nothing compared with the cache misses.
 
-use super::deadline::Deadline;
+use super::any_version::SharedVersion;
 use super::pages::Pages;
 use super::table::Table;
 use super::table_core::TableCore;
 use super::version::{At, Version};
-use crate::error::Commit;
-use crate::record::{Access, FieldAt, FieldSource, Record};
+use crate::record::Record;
 use crate::rowset::{Row, RowSet};
 use crate::sync::Arc;
-use memdex_query::value::{Key, Value, ValueRef};
+use memdex_query::value::Value;
 use std::any::Any;
-
-/// A version of any record type.
-pub(crate) trait AnyVersion: Any + Send + Sync {
-    /// The commit that wrote it.
-    fn begin(&self) -> Commit;
-    fn row(&self) -> Row;
-    fn key(&self) -> &Key;
-    fn deadline(&self) -> &Deadline;
-    /// `None` for a tombstone.
-    fn record(&self) -> Option<&dyn FieldSource>;
-}
-
-impl<R: Record> AnyVersion for Version<R> {
-    fn begin(&self) -> Commit {
-        self.begin
-    }
-
-    fn row(&self) -> Row {
-        self.row
-    }
-
-    fn key(&self) -> &Key {
-        &self.key
-    }
-
-    fn deadline(&self) -> &Deadline {
-        &self.deadline
-    }
-
-    fn record(&self) -> Option<&dyn FieldSource> {
-        (!self.is_tombstone()).then_some(self)
-    }
-}
-
-/// The fields of its record.
-impl<R: Record> FieldSource for Version<R> {
-    fn value_at(&self, field: &FieldAt) -> ValueRef<'_> {
-        self.record.as_ref().map_or(ValueRef::Null, |record| record.value_at(field))
-    }
-
-    fn values_at<'a>(&'a self, field: &FieldAt, each: &mut dyn FnMut(ValueRef<'a>)) {
-        if let Some(record) = &self.record {
-            record.values_at(field, each);
-        }
-    }
-
-    fn elements_at(&self, field: &FieldAt, each: &mut dyn FnMut(&dyn FieldSource)) {
-        if let Some(record) = &self.record {
-            record.elements_at(field, each);
-        }
-    }
-}
-
-/// A version that queries pass on.
-pub(crate) type SharedVersion = Arc<dyn AnyVersion>;
-
-/// The version with its record type; `None` if it has another one.
-pub(crate) fn typed<R: Record>(version: SharedVersion) -> Option<Arc<Version<R>>> {
-    let any: Arc<dyn Any + Send + Sync> = version;
-    any.downcast().ok()
-}
 
 /// The records of a table, of any type.
 pub(crate) trait Rows: Any + Send + Sync {

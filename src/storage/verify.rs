@@ -1,6 +1,6 @@
 //! The audit: checks every structure against every record, and the committer's private state against both.
 
-use super::rows::SharedVersion;
+use super::any_version::SharedVersion;
 use super::stats::MemoryStats;
 use super::table::Table;
 use super::table_writer::TableWriter;

@@ -31,7 +31,7 @@ impl StoreBuilder {
         StoreBuilder { clock: Box::new(clock), ..self }
     }
 
-    /// Sets the bounds and the lifetimes of the [cache](crate::cache) of query results.
+    /// Sets the bounds and the lifetimes of the [cache](crate::query::cache) of query results.
     #[must_use]
     pub fn cache(self, cache: CacheSettings) -> Self {
         StoreBuilder { cache, ..self }

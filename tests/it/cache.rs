@@ -2,8 +2,8 @@
 
 mod random;
 
-use memdex::cache::CacheSettings;
 use memdex::clock::ManualClock;
+use memdex::query::cache::CacheSettings;
 use memdex::{Filter, GroupBy, Metric, Query, Record, Store, Timestamp, field};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -145,7 +145,8 @@ fn snapshots_share_what_holds_for_them() {
     let store = Store::new();
     let tasks = stored(&store, [task_of(1, "ada", 1), task_of(2, "bob", 2)]);
     let before = store.snapshot();
-    let of_ada = |cached: memdex::cache::CachedCollection<Task>| cached.find(task::USER.eq("ada")).fetch().unwrap();
+    let of_ada =
+        |cached: memdex::query::cache::CachedCollection<Task>| cached.find(task::USER.eq("ada")).fetch().unwrap();
     assert!(!of_ada(tasks.cached()).is_cached());
     tasks.store(task_of(3, "bob", 3)).unwrap();
     assert!(of_ada(before.of(&tasks).cached()).is_cached(), "the commit does not concern it");
@@ -375,7 +376,7 @@ fn nobody_waits_for_itself_or_for_who_panics() {
 
     store.cache().clear();
     ASKS.set((false, true));
-    assert!(std::panic::catch_unwind(even).is_err());
+    assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(even)).is_err());
     ASKS.set((false, false));
     assert_eq!(store.stats().cache.computing, 0);
     let count = even().unwrap();

@@ -1,9 +1,9 @@
 //! Live queries.
 
 use memdex::clock::ManualClock;
+use memdex::hook::watch::{Difference, Figures, Records, Watch, WatchError};
 use memdex::limits::KEPT_UPDATES;
 use memdex::query::Predicate;
-use memdex::watch::{Difference, Figures, Records, Watch, WatchError};
 use memdex::{Collection, Filter, GroupBy, Handle, Metric, Record, Store, Timestamp, field};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -76,7 +76,7 @@ fn a_page_tells_who_enters_leaves_moves_and_changes() {
 
     tasks.update(1, |task| task.points = 35).unwrap();
     let update = watch.try_next().unwrap();
-    let kinds = |update: &memdex::watch::Update<Task>| -> Vec<String> {
+    let kinds = |update: &memdex::hook::watch::Update<Task>| -> Vec<String> {
         let kind = |difference: &Difference<Task>| match difference {
             Difference::Entered { at, record, .. } => format!("+{}@{at}", record.id),
             Difference::Left { from, record, .. } => format!("-{}@{from}", record.id),

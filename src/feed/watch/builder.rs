@@ -28,7 +28,7 @@ impl<R: Record> Collection<R> {
     ///
     /// ```
     /// use memdex::{Record, Store};
-    /// use memdex::watch::Difference;
+    /// use memdex::hook::watch::Difference;
     ///
     /// #[derive(Clone, Record)]
     /// struct Player { #[record(key)] id: u32, #[record(index)] team: String, #[record(ordered)] points: u32 }

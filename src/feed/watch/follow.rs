@@ -6,7 +6,7 @@ use crate::record::Record;
 use crate::storage::{Handle, RecordChange};
 use crate::sync::Arc;
 
-/// A change of the answer that a [`Watch`](crate::watch::Watch) reports.
+/// A change of the answer that a [`Watch`](crate::hook::watch::Watch) reports.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Update<R> {

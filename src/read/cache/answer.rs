@@ -5,7 +5,7 @@ use crate::sync::Arc;
 use std::fmt;
 use std::ops::Deref;
 
-/// The answer to a query through the [cache](crate::cache). It derefs to the answer, which it shares with the cache and with others who ask:
+/// The answer to a query through the [cache](crate::query::cache). It derefs to the answer, which it shares with the cache and with others who ask:
 /// a clone costs one reference count.
 pub struct Answer<T> {
     pub(super) answer: Arc<T>,

@@ -1,29 +1,25 @@
 //! Queries through the cache. The way of a query is [`CachedCollection::answer`], top to bottom.
 
-use super::super::builder::paging_methods;
-use super::super::page::Page;
 use super::super::snapshot::{Snapshot, View};
-use super::super::statistics::AggregationResult;
 use super::answer::Answer;
 use super::entry::{AnyAnswer, Entry, Filled, Found};
 use super::kept::{Kept, Shape};
-use super::lease::{Lease, QuestionKey};
-use super::prepared::Prepared;
+use super::lease::{Asked, Lease, QuestionKey};
 use super::settings::{Class, add};
-use super::shelf::{Asked, Spelled};
+use super::shelf::Spelled;
 use super::store_cache::Inner;
-use super::wanted::{Bound, Computed, Count, Figures, Records, Wanted};
+use super::wanted::{Bound, Computed, Figures, Records, Wanted};
 use crate::clock::Timestamp;
 use crate::error::{Commit, QueryError};
 use crate::record::{KeyBuffer, Record};
-use crate::storage::{At, Collection, Handle};
+use crate::storage::{At, Collection};
 use crate::sync::{Arc, Weak};
-use memdex_query::query::{Ask, FieldName, Filter, Query, Statistics};
+use memdex_query::query::{Ask, Query};
 use memdex_query::value::{IntoKey, Key};
 use std::fmt;
 use std::time::{Duration, Instant};
 
-/// A collection whose queries are answered from the [cache](crate::cache), from [`Collection::cached`] and [`View::cached`].
+/// A collection whose queries are answered from the [cache](crate::query::cache), from [`Collection::cached`] and [`View::cached`].
 pub struct CachedCollection<R: Record>(Arc<Parts<R>>);
 
 /// Behind one pointer, so that a query costs one reference count.
@@ -35,16 +31,8 @@ struct Parts<R: Record> {
     class: Option<Class>,
 }
 
-/// A query through the cache, from [`CachedCollection::find`].
-#[must_use = "a query does nothing until you call `fetch` or another method that executes it"]
-pub struct CachedFind<R: Record> {
-    of: CachedCollection<R>,
-    query: Query,
-    name: Option<Arc<str>>,
-}
-
 impl<R: Record> Collection<R> {
-    /// This collection with its queries answered from the cache of the store. See the module [`cache`](crate::cache).
+    /// This collection with its queries answered from the cache of the store. See the module [`cache`](crate::query::cache).
     ///
     /// ```
     /// # use memdex::{Record, Store};
@@ -77,12 +65,6 @@ impl<R: Record> View<R> {
 }
 
 impl<R: Record> CachedCollection<R> {
-    /// Selects the records that match a filter. Takes no snapshot.
-    pub fn find(&self, filter: impl Into<Filter<R>>) -> CachedFind<R> {
-        let query = Query::over::<FieldName>([]).filter(filter.into().into_predicate());
-        CachedFind { of: self.clone(), query, name: None }
-    }
-
     /// Allows answers that were exact at most so long ago, by the clock of the store. Commits don't keep them exact, so they cost writers
     /// nothing, and what one caller gets may go back in time. Through a snapshot, answers are exact all the same.
     ///
@@ -121,7 +103,7 @@ impl<R: Record> CachedCollection<R> {
     }
 
     /// Where a record with this key would be in a query.
-    fn key<Q: IntoKey<R::Key>>(&self, key: &Q) -> Key {
+    pub(super) fn key<Q: IntoKey<R::Key>>(&self, key: &Q) -> Key {
         let table = &self.0.collection.table;
         KeyBuffer::of(&table.seed, &table.key_kinds, key).to_key()
     }
@@ -369,89 +351,6 @@ fn own<T: Send + Sync + 'static>(answer: AnyAnswer) -> Arc<T> {
     }
 }
 
-impl<R: Record> CachedFind<R> {
-    paging_methods!();
-
-    /// The record of this key, with those around it; see [`Find::around`](crate::query::Find::around).
-    pub fn around<Q: IntoKey<R::Key>>(mut self, key: Q) -> Self {
-        self.query = self.query.around(self.of.key(&key));
-        self
-    }
-
-    /// Gives the query a name, by which its answer can be [invalidated](crate::cache::Cache::invalidate), and which finds it somewhat faster. If
-    /// another query of the collection has had the name, it loses its answer.
-    pub fn named(self, name: impl Into<Arc<str>>) -> Self {
-        CachedFind { name: Some(name.into()), ..self }
-    }
-
-    /// The records; see [`Find::fetch`](crate::query::Find::fetch).
-    ///
-    /// # Errors
-    /// As [`Find::fetch`](crate::query::Find::fetch).
-    pub fn fetch(&self) -> Result<Answer<Page<Handle<R>>>, QueryError> {
-        self.of.answer::<Records<R>>(&self.query, self.name.as_ref())
-    }
-
-    /// How many records match, whatever the page.
-    ///
-    /// # Errors
-    /// As [`Find::count`](crate::query::Find::count).
-    pub fn count(&self) -> Result<Answer<usize>, QueryError> {
-        self.of.answer::<Count>(&self.query, self.name.as_ref())
-    }
-
-    /// Metrics of all records that match, whatever the page.
-    ///
-    /// # Errors
-    /// As [`Find::statistics`](crate::query::Find::statistics).
-    pub fn statistics(&self, statistics: impl Into<Statistics>) -> Result<Answer<AggregationResult>, QueryError> {
-        self.of.answer::<Figures>(&self.with_statistics(statistics.into()), self.name.as_ref())
-    }
-
-    /// Prepares [`fetch`](CachedFind::fetch): a prepared query knows its place in the cache, and keeps it.
-    ///
-    /// ```
-    /// # use memdex::{Record, Store};
-    /// # #[derive(Clone, Record)] struct User { #[record(key)] id: u32, #[record(index)] city: String }
-    /// # let users = Store::new().collection::<User>("User")?;
-    /// # users.store(User { id: 1, city: "Bern".into() })?;
-    /// let of_bern = users.cached().find(user::CITY.eq("Bern")).limit(20).prepare()?;
-    /// assert_eq!(of_bern.fetch()?.len(), 1);
-    /// users.delete(1)?;
-    /// assert_eq!(of_bern.fetch()?.len(), 0);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    /// As [`Find::fetch`](crate::query::Find::fetch).
-    pub fn prepare(&self) -> Result<Prepared<R, Page<Handle<R>>>, QueryError> {
-        Prepared::new::<Records<R>>(&self.of, self.query.clone())
-    }
-
-    /// Prepares [`count`](CachedFind::count).
-    ///
-    /// # Errors
-    /// As [`Find::count`](crate::query::Find::count).
-    pub fn prepare_count(&self) -> Result<Prepared<R, usize>, QueryError> {
-        Prepared::new::<Count>(&self.of, self.query.clone())
-    }
-
-    /// Prepares [`statistics`](CachedFind::statistics).
-    ///
-    /// # Errors
-    /// As [`Find::statistics`](crate::query::Find::statistics).
-    pub fn prepare_statistics(
-        &self,
-        statistics: impl Into<Statistics>,
-    ) -> Result<Prepared<R, AggregationResult>, QueryError> {
-        Prepared::new::<Figures>(&self.of, self.with_statistics(statistics.into()))
-    }
-
-    fn with_statistics(&self, statistics: Statistics) -> Query {
-        self.query.clone().statistics(statistics)
-    }
-}
-
 impl<R: Record> Clone for CachedCollection<R> {
     fn clone(&self) -> Self {
         CachedCollection(self.0.clone())
@@ -461,17 +360,5 @@ impl<R: Record> Clone for CachedCollection<R> {
 impl<R: Record> fmt::Debug for CachedCollection<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CachedCollection").field("name", &self.0.collection.name()).finish_non_exhaustive()
-    }
-}
-
-impl<R: Record> Clone for CachedFind<R> {
-    fn clone(&self) -> Self {
-        CachedFind { of: self.of.clone(), query: self.query.clone(), name: self.name.clone() }
-    }
-}
-
-impl<R: Record> fmt::Debug for CachedFind<R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CachedFind").field("collection", &self.of).field("query", &self.query).finish()
     }
 }

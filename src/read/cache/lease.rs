@@ -3,11 +3,18 @@
 
 use super::entry::Entry;
 use super::settings::Class;
-use super::shelf::Asked;
 use crate::sync::{Arc, Mutex, Weak};
 use hashbrown::HashMap;
 use memdex_query::query::Fingerprint;
 use std::time::Duration;
+
+/// What is asked about the records that a query selects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) enum Asked {
+    Records,
+    Count,
+    Statistics,
+}
 
 /// Identifies a question: equal for all ways to write it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -6,6 +6,7 @@
 mod answer;
 mod collection;
 mod entry;
+mod find;
 mod kept;
 mod lease;
 mod prepared;
@@ -15,7 +16,8 @@ mod store_cache;
 mod wanted;
 
 pub use answer::Answer;
-pub use collection::{CachedCollection, CachedFind};
+pub use collection::CachedCollection;
+pub use find::CachedFind;
 pub use prepared::Prepared;
 pub use settings::{CacheSettings, Class};
 pub use store_cache::Cache;

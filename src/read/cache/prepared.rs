@@ -10,7 +10,7 @@ use crate::sync::Arc;
 use memdex_query::query::Query;
 use std::fmt;
 
-/// A query that knows its place in the [cache](crate::cache), from [`CachedFind::prepare`](crate::cache::CachedFind::prepare). As long as it lives,
+/// A query that knows its place in the [cache](crate::query::cache), from [`CachedFind::prepare`](crate::query::cache::CachedFind::prepare). As long as it lives,
 /// commits keep its answer exact, whatever else has to leave the cache.
 pub struct Prepared<R: Record, T> {
     of: CachedCollection<R>,

@@ -14,7 +14,7 @@ pub enum Class {
     Search,
     /// Counts and statistics, kept for 3,600 s.
     Statistics,
-    /// A class of the program's own, kept for 300 s. See [`CachedCollection::class`](crate::cache::CachedCollection::class).
+    /// A class of the program's own, kept for 300 s. See [`CachedCollection::class`](crate::query::cache::CachedCollection::class).
     Named(Cow<'static, str>),
 }
 
@@ -24,11 +24,11 @@ impl From<&'static str> for Class {
     }
 }
 
-/// The settings of the [cache](crate::cache) of a store; see [`StoreBuilder::cache`](crate::StoreBuilder::cache).
+/// The settings of the [cache](crate::query::cache) of a store; see [`StoreBuilder::cache`](crate::StoreBuilder::cache).
 ///
 /// ```
 /// use memdex::Store;
-/// use memdex::cache::{CacheSettings, Class};
+/// use memdex::query::cache::{CacheSettings, Class};
 /// use std::time::Duration;
 ///
 /// let settings = CacheSettings::default()

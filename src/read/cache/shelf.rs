@@ -1,6 +1,6 @@
 //! Where the answers are kept, by the hash of the question as it is written: a bounded map that decides which answers leave.
 
-use super::lease::Lease;
+use super::lease::{Asked, Lease};
 use crate::sync::Arc;
 use memdex_query::query::Query;
 
@@ -13,14 +13,6 @@ pub(super) struct Spelled {
     pub(super) query: Query,
     pub(super) lease: Arc<Lease>,
     pub(super) weight: usize,
-}
-
-/// What is asked about the records that a query selects.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) enum Asked {
-    Records,
-    Count,
-    Statistics,
 }
 
 /// The map. It runs no code of memdex or of the user under its locks: whatever it lets go of is returned.

@@ -1,9 +1,9 @@
 //! The cache of a store: which entry answers a question, and how many there may be.
 
 use super::entry::Entry;
-use super::lease::{ByQuestion, Lease, QuestionKey};
+use super::lease::{Asked, ByQuestion, Lease, QuestionKey};
 use super::settings::{CacheSettings, Class, Figures, add};
-use super::shelf::{Asked, Shelf, Spelled};
+use super::shelf::{Shelf, Spelled};
 use crate::clock::Timestamp;
 use crate::hash::{self, RandomState};
 use crate::storage::{AnswerCache, CacheStats, Engine};
@@ -16,7 +16,7 @@ use std::fmt;
 use std::hash::{BuildHasher, Hash, Hasher};
 use std::time::Duration;
 
-/// The [cache](crate::cache) of a store, from [`Store::cache`](crate::Store::cache). Cheap to clone.
+/// The [cache](crate::query::cache) of a store, from [`Store::cache`](crate::Store::cache). Cheap to clone.
 #[derive(Clone)]
 pub struct Cache {
     pub(super) inner: Arc<Inner>,
@@ -188,7 +188,7 @@ impl Cache {
         Cache { inner: Inner::of(engine), engine: engine.clone() }
     }
 
-    /// Drops the answers of the queries that have this [name](crate::cache::CachedFind::named). Returns whether there was one.
+    /// Drops the answers of the queries that have this [name](crate::query::cache::CachedFind::named). Returns whether there was one.
     ///
     /// Exact answers need no invalidation: commits change or drop them.
     pub fn invalidate(&self, name: &str) -> bool {

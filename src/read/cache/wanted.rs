@@ -11,7 +11,7 @@ use super::super::snapshot::{AnyView, View};
 use super::super::statistics::{self, AggregationResult, Maintained, Of};
 use super::entry::AnyAnswer;
 use super::kept::{Item, Kept, PageShape, Shape, Window};
-use super::shelf::Asked;
+use super::lease::Asked;
 use crate::error::{Commit, QueryError};
 use crate::index::{Contribution, Tallied};
 use crate::limits::MAX_CACHED_RECORDS;

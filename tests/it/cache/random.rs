@@ -3,8 +3,8 @@
 
 use super::{Task, task};
 use memdex::aggregate::{AggregationResult, Statistics};
-use memdex::cache::{Answer, CacheSettings, CachedCollection, CachedFind, Prepared};
 use memdex::clock::ManualClock;
+use memdex::query::cache::{Answer, CacheSettings, CachedCollection, CachedFind, Prepared};
 use memdex::query::{Cursor, Find, Predicate};
 use memdex::{Bucket, Collection, GroupBy, Handle, IndexDef, Metric, Page, Snapshot, Store, Timestamp, field};
 use proptest::collection::vec;

@@ -3,8 +3,8 @@
 
 use super::world::{Item, World, item};
 use super::{explore, join, spawn};
-use memdex::cache::{CacheSettings, CachedCollection};
 use memdex::clock::ManualClock;
+use memdex::query::cache::{CacheSettings, CachedCollection};
 use memdex::write::Lifetime;
 use memdex::{Commit, Filter, GroupBy, Metric, Record, Store, Timestamp, field};
 use shuttle::rand::{Rng, thread_rng};

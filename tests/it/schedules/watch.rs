@@ -2,7 +2,7 @@
 
 use super::world::{Item, World, item};
 use super::{explore, join, spawn};
-use memdex::watch::{Records, Watch};
+use memdex::hook::watch::{Records, Watch};
 use shuttle::future::block_on;
 use shuttle::thread;
 

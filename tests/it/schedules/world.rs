@@ -3,9 +3,9 @@
 //! An observer records the state between mark and publish, under the commit lock, so it is there before any reader can
 //! see the commit. It is protected by `std`'s locks, which the checker does not schedule, so it adds no interleavings.
 
-use memdex::cache::CacheSettings;
 use memdex::error::Refusal;
 use memdex::hook::{CommitHook, CommitInfo, RecordChange};
+use memdex::query::cache::CacheSettings;
 use memdex::{Collection, Commit, Filter, Handle, Record, Snapshot, Store, field};
 use shuttle::rand::{Rng, thread_rng};
 use std::collections::BTreeMap;
