@@ -40,7 +40,8 @@
 //! * **Indexes** are equality, unique or ordered; on one field, several fields, each of many values, or only on records that match a condition. Attributes
 //!   declare them, or [`Collection::add_index`] adds one at run time. Fields without an index are scanned, through their column if they have one.
 //! * **Writes**: each command on a [`Collection`] is a commit; a [`Batch`] is one commit of many operations. [`Batch::commit_lenient`] leaves out the
-//!   operations that are refused. [`Collection::update_where`] and [`Collection::delete_where`] take a filter instead of a key. For bulk loads use a
+//!   operations that are refused. [`Collection::update_where`] and [`Collection::delete_where`] take a filter instead of a key.
+//!   [`Collection::increment`] adds to one field. For bulk loads use a
 //!   [`Writer`], or a [`BackgroundWriter`] with its [`Ticket`](write::Ticket)s.
 //! * **Reads**: [`Collection::get`] by key, [`Collection::get_by`] by a unique field, [`Collection::find`] by a [`Filter`] of typed fields or names
 //!   ([`field`]). A [`Snapshot`] reads all collections at one commit, and [`Snapshot::search`] queries several of them.
@@ -65,6 +66,7 @@
 //! | `rust_decimal` | no | `rust_decimal::Decimal` in fields |
 //! | `accents` | no | collations that ignore accents |
 //! | `time-zones` | no | date buckets in IANA time zones |
+//! | `windows` | no | `aggregate::Window`: counts, sums and percentiles of the last minutes |
 //!
 //! # Promises
 //!
@@ -107,6 +109,8 @@ mod store;
 mod sync;
 mod trace;
 mod user_code;
+#[cfg(feature = "windows")]
+mod window;
 pub mod write;
 
 pub use error::commit::Commit;
@@ -134,8 +138,8 @@ pub mod query {
     pub use crate::read::{ExplainStep, Explanation, Find, Hit, Hits, QueryResult, Records, Search};
     pub use crate::record::Matches;
     pub use memdex_query::query::{
-        Ask, Cursor, CursorError, Direction, FieldName, Fingerprint, IntoOrder, NamedField, Nulls, OrderBy, Paging,
-        Part, Parts, Predicate, TextOp, TextTest,
+        Ask, Cursor, CursorError, Direction, FieldName, Fingerprint, IntoOrder, ListField, NamedField, Nulls,
+        NumberField, OrderBy, Paging, Part, Parts, Predicate, TextOp, TextTest, ValueField,
     };
 
     /// The cache of query results: exact answers to questions that are asked again.
@@ -173,11 +177,13 @@ pub mod query {
     }
 }
 
-/// Statistics: counts, sums, groups and histograms, and their results.
+/// Statistics: counts, sums, groups and histograms, and their results; with the feature `windows` also sliding windows of values.
 ///
 /// [`GroupBy`], [`Metric`] and [`Bucket`] are at the root of the crate.
 pub mod aggregate {
     pub use crate::read::{AggregationResult, Group, MetricValues};
+    #[cfg(feature = "windows")]
+    pub use crate::window::{Window, WindowBucket, WindowError, WindowSummary};
     pub use memdex_query::query::{Aggregate, DateStep, DateUnit, Statistics, Top, TopHits, Weekday};
 }
 
@@ -221,4 +227,4 @@ pub mod stats {
 }
 
 #[doc(hidden)]
-pub use memdex_query::value::{NoAttribute, probe};
+pub use memdex_query::value::{NoAttribute, probe, set_probe};

@@ -9,6 +9,9 @@ pub const MAX_BATCH_OPERATIONS: usize = 1 << 24;
 /// Most rows of one collection. (There are at most as many value codes as rows, and the engine needs one bit of a code.)
 pub const MAX_ROWS: usize = 1 << 30;
 
+/// Most buckets of a sliding window of values. Reading the window looks each of them up.
+pub const MAX_WINDOW_BUCKETS: usize = 10_000;
+
 /// Default number of operations that a [`Writer`](crate::Writer) buffers before it flushes.
 pub const DEFAULT_BULK_SIZE: usize = 100;
 

@@ -4,7 +4,7 @@
 use super::DocumentError;
 use super::{Commit, KeyError, QueryError};
 use crate::user_code;
-use memdex_query::error::Conflict;
+use memdex_query::error::{Conflict, FieldError};
 use memdex_query::value::{Key, Kind, Timestamp, Value};
 use std::error::Error;
 use std::fmt;
@@ -199,6 +199,15 @@ pub enum Cause {
         expected: &'static str,
         /// The value, or the values.
         found: String,
+    },
+    /// A command that changes one field, such as [`increment`](crate::Collection::increment), can't change this one.
+    #[error("field {field:?} {error}")]
+    #[non_exhaustive]
+    Field {
+        /// The field.
+        field: String,
+        /// What is wrong.
+        error: FieldError,
     },
     /// The records of the collection can't be built from values by field name.
     #[error("{record} can't be built from values: put #[record(from_values)] on it, or implement Record::from_values")]

@@ -2,10 +2,10 @@
 
 use super::KeyBuffer;
 use super::declared::{self, Declared, Extracted};
-use super::json::{InJson, heap_bytes, merge_patch, set, shallow};
+use super::json::{InJson, append, heap_bytes, merge_patch, set, shallow};
 use super::record::Internal;
 use super::{FieldAt, FieldValues, Record, Schema};
-use crate::error::{Cause, DocumentError};
+use crate::error::{Cause, DocumentError, FieldError};
 use memdex_query::schema::{FieldSource, Path};
 use memdex_query::value::{AnyKey, ValueRef, json_of, json_type_name, plain_json};
 use serde::Serialize;
@@ -275,6 +275,35 @@ impl Record for Document {
     fn engine_elements(&self, field: &FieldAt, each: &mut dyn FnMut(&dyn FieldSource), _: Internal) {
         Element(&self.body).elements_at(field, each);
     }
+
+    fn engine_set(&mut self, field: &FieldAt, value: ValueRef<'_>, _: Internal) -> Result<(), FieldError> {
+        let (path, json) = (settable(field)?, in_json(value)?);
+        self.declared = None;
+        // Something else than an object is in the way.
+        set(&mut self.body, &path.name, json).map_err(|_| FieldError::NoStruct)
+    }
+
+    fn engine_append(
+        &mut self,
+        field: &FieldAt,
+        value: ValueRef<'_>,
+        keep: usize,
+        _: Internal,
+    ) -> Result<(), FieldError> {
+        let (path, json) = (settable(field)?, in_json(value)?);
+        self.declared = None;
+        append(&mut self.body, &path.name, json, keep).ok_or(FieldError::NoList)
+    }
+}
+
+/// The path of a field, unless a document with a value there would be too deep.
+fn settable(field: &FieldAt) -> Result<&Path, FieldError> {
+    let path = field.path().filter(|path| path.steps.len() < crate::limits::MAX_DOCUMENT_DEPTH);
+    path.ok_or(FieldError::NoSetter)
+}
+
+fn in_json(value: ValueRef<'_>) -> Result<Json, FieldError> {
+    json_of(value).ok_or_else(|| FieldError::DoesNotFit { given: value.to_value(), expected: "JSON value" })
 }
 
 /// The values at a path, without nulls and conflicts.

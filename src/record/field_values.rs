@@ -61,6 +61,17 @@ impl FieldValues {
         self.0.extend(values.into_iter().map(|value| (field.clone(), value.into())));
     }
 
+    /// Adds a value of a field, and removes the oldest ones, so that at most `keep` are left.
+    pub(super) fn append(&mut self, field: &str, value: Value, keep: usize) {
+        let mut surplus = (self.get(field).count() + 1).saturating_sub(keep);
+        self.0.retain(|(name, _)| {
+            let dropped = surplus > 0 && name == field;
+            surplus -= usize::from(dropped);
+            !dropped
+        });
+        self.0.push((field.to_owned().into(), value));
+    }
+
     /// The values of a field.
     pub fn get<'a>(&'a self, field: &'a str) -> impl Iterator<Item = &'a Value> {
         self.0.iter().filter(move |(name, _)| name == field).map(|(_, value)| value)

@@ -122,6 +122,28 @@ pub(super) fn set(body: &mut Json, path: &str, value: Json) -> Result<(), Docume
     Ok(())
 }
 
+/// Appends to the array at a path, and removes its first values, so that at most `keep` are left. Creates missing objects and
+/// the array; a single value becomes an array. `None` if something else is in the way.
+pub(super) fn append(body: &mut Json, path: &str, value: Json, keep: usize) -> Option<()> {
+    let mut at = body;
+    for step in path.split('.') {
+        if at.is_null() {
+            *at = Json::Object(Map::new());
+        }
+        at = at.as_object_mut()?.entry(step).or_insert(Json::Null);
+    }
+    let mut items = match at.take() {
+        Json::Array(items) => items,
+        Json::Null => Vec::new(),
+        single => vec![single],
+    };
+    items.push(value);
+    let surplus = items.len().saturating_sub(keep);
+    items.drain(..surplus);
+    *at = Json::Array(items);
+    Some(())
+}
+
 /// RFC 7396, section 2. Recursion as deep as the patch.
 pub(super) fn merge_patch(target: &mut Json, patch: &Json) {
     let Json::Object(changes) = patch else {
@@ -202,6 +224,16 @@ mod tests {
         let text = nested(MAX_DOCUMENT_DEPTH).to_string();
         assert_eq!(text.parse::<Json>().unwrap(), nested(MAX_DOCUMENT_DEPTH));
         assert!(format!("[{text}]").parse::<Json>().is_err());
+    }
+
+    #[test]
+    fn append_makes_the_list_and_keeps_its_end() {
+        let mut body = json!({"a": {"b": [1, 2, 3]}, "s": "x"});
+        assert_eq!(append(&mut body, "a.b", json!(4), 2), Some(()));
+        assert_eq!(append(&mut body, "c.d", json!("y"), 1), Some(()));
+        assert_eq!(append(&mut body, "s", json!("y"), 2), Some(()));
+        assert_eq!(body, json!({"a": {"b": [3, 4]}, "c": {"d": ["y"]}, "s": ["x", "y"]}));
+        assert_eq!(append(&mut body, "a.b.c", json!(1), 2), None);
     }
 
     #[test]

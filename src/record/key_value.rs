@@ -3,7 +3,7 @@
 use super::KeyBuffer;
 use super::record::Internal;
 use super::{FieldAt, FieldDef, FieldValues, Record, Schema};
-use crate::error::Cause;
+use crate::error::{Cause, FieldError};
 use memdex_query::query::FieldName;
 use memdex_query::schema::Path;
 use memdex_query::value::{AnyKey, IntoKey, KeySink, Kind, Value, ValueRef};
@@ -244,6 +244,25 @@ impl<V: Send + Sync + 'static> Record for KeyValue<V> {
             Some(path) => visit(self.single(path)),
             None => {}
         }
+    }
+
+    fn engine_set(&mut self, field: &FieldAt, value: ValueRef<'_>, _: Internal) -> Result<(), FieldError> {
+        let path = field.path().ok_or(FieldError::NoSetter)?;
+        let value = (!value.is_null()).then(|| value.to_value());
+        self.fields.set_each(path.name.to_string(), value);
+        Ok(())
+    }
+
+    fn engine_append(
+        &mut self,
+        field: &FieldAt,
+        value: ValueRef<'_>,
+        keep: usize,
+        _: Internal,
+    ) -> Result<(), FieldError> {
+        let path = field.path().ok_or(FieldError::NoSetter)?;
+        self.fields.append(&path.name, value.to_value(), keep);
+        Ok(())
     }
 }
 

@@ -1,7 +1,7 @@
 //! Nested structs, whose fields queries can name: `address.city`.
 
 use super::{FieldDef, FieldValues, Schema};
-use crate::error::Cause;
+use crate::error::{Cause, FieldError};
 use memdex_query::value::{Nest, ValueRef};
 
 /// A struct whose fields queries can name through the record that holds it. Derive it, with the attributes of
@@ -23,6 +23,24 @@ pub trait Nested: Nest {
     /// multi-valued: the default passes only [`value`](Self::value).
     fn values<'a>(&'a self, field: usize, visit: &mut dyn FnMut(ValueRef<'a>)) {
         visit(self.value(field));
+    }
+
+    /// Sets a field by its position, like [`Record::set_value`](crate::Record::set_value).
+    ///
+    /// # Errors
+    /// As [`Record::set_value`](crate::Record::set_value).
+    fn set_value(&mut self, field: usize, value: ValueRef<'_>) -> Result<(), FieldError> {
+        let _ = (field, value);
+        Err(FieldError::NoSetter)
+    }
+
+    /// Appends to a field by its position, like [`Record::append_value`](crate::Record::append_value).
+    ///
+    /// # Errors
+    /// As [`Record::append_value`](crate::Record::append_value).
+    fn append_value(&mut self, field: usize, value: ValueRef<'_>, keep: usize) -> Result<(), FieldError> {
+        let _ = (field, value, keep);
+        Err(FieldError::NoSetter)
     }
 
     /// Builds the struct from the fields whose names begin with `prefix` and a dot, like
@@ -54,6 +72,14 @@ impl<N: Nested> Nested for Option<N> {
         self.iter().for_each(|inner| inner.values(field, visit));
     }
 
+    fn set_value(&mut self, field: usize, value: ValueRef<'_>) -> Result<(), FieldError> {
+        self.as_mut().ok_or(FieldError::NoStruct)?.set_value(field, value)
+    }
+
+    fn append_value(&mut self, field: usize, value: ValueRef<'_>, keep: usize) -> Result<(), FieldError> {
+        self.as_mut().ok_or(FieldError::NoStruct)?.append_value(field, value, keep)
+    }
+
     fn from_values(values: &FieldValues, prefix: &str) -> Result<Self, Cause> {
         if values.has_below(prefix) { N::from_values(values, prefix).map(Some) } else { Ok(None) }
     }
@@ -76,6 +102,10 @@ impl<N: Nested> Nested for Vec<N> {
         ValueRef::Null
     }
 
+    fn append_value(&mut self, _: usize, _: ValueRef<'_>, _: usize) -> Result<(), FieldError> {
+        Err(FieldError::NoList)
+    }
+
     fn values<'a>(&'a self, field: usize, visit: &mut dyn FnMut(ValueRef<'a>)) {
         self.iter().for_each(|inner| inner.values(field, visit));
     }
@@ -94,6 +124,14 @@ impl<N: Nested> Nested for Box<N> {
 
     fn values<'a>(&'a self, field: usize, visit: &mut dyn FnMut(ValueRef<'a>)) {
         (**self).values(field, visit);
+    }
+
+    fn set_value(&mut self, field: usize, value: ValueRef<'_>) -> Result<(), FieldError> {
+        (**self).set_value(field, value)
+    }
+
+    fn append_value(&mut self, field: usize, value: ValueRef<'_>, keep: usize) -> Result<(), FieldError> {
+        (**self).append_value(field, value, keep)
     }
 
     fn from_values(values: &FieldValues, prefix: &str) -> Result<Self, Cause> {

@@ -1,7 +1,7 @@
 //! The trait of the values that a collection holds.
 
 use super::{FieldAt, FieldValues, KeyBuffer, Schema};
-use crate::error::Cause;
+use crate::error::{Cause, FieldError};
 use crate::limits::LARGEST_HEAP;
 use crate::user_code;
 use memdex_query::schema::FieldSource;
@@ -135,6 +135,28 @@ pub trait Record: Sized + Send + Sync + 'static {
         Err(Cause::NotFromValues { record: std::any::type_name::<Self>() })
     }
 
+    /// Sets the field at a position of the schema, which is not a part of the key, to a single value; `Null` makes it missing.
+    /// Commands that change one field call it: [`increment`](crate::Collection::increment), `max`, `min`. The derived
+    /// implementation sets every field whose type implements [`FromValue`](crate::typing::FromValue).
+    ///
+    /// # Errors
+    /// A [`FieldError`], and the record must be unchanged then. The default always returns [`FieldError::NoSetter`].
+    fn set_value(&mut self, field: usize, value: ValueRef<'_>) -> Result<(), FieldError> {
+        let _ = (field, value);
+        Err(FieldError::NoSetter)
+    }
+
+    /// Appends a value to the field at a position of the schema, which has many values, and drops the oldest ones, so that at most
+    /// `keep` are left. [`append_bounded`](crate::Collection::append_bounded) calls it. The derived implementation appends to a
+    /// `Vec` of a type that implements [`FromValue`](crate::typing::FromValue).
+    ///
+    /// # Errors
+    /// A [`FieldError`], and the record must be unchanged then. The default always returns [`FieldError::NoSetter`].
+    fn append_value(&mut self, field: usize, value: ValueRef<'_>, keep: usize) -> Result<(), FieldError> {
+        let _ = (field, value, keep);
+        Err(FieldError::NoSetter)
+    }
+
     // The engine calls the methods below. Records without a Rust type of their own find their fields by more than a position. The
     // argument of a private type keeps other crates from overriding them.
 
@@ -174,6 +196,24 @@ pub trait Record: Sized + Send + Sync + 'static {
 
     #[doc(hidden)]
     fn engine_elements(&self, _: &FieldAt, _: &mut dyn FnMut(&dyn FieldSource), _: Internal) {}
+
+    /// After an error, a record without a Rust type of its own may be changed.
+    #[doc(hidden)]
+    #[inline]
+    fn engine_set(&mut self, field: &FieldAt, value: ValueRef<'_>, _: Internal) -> Result<(), FieldError> {
+        self.set_value(field.position(), value)
+    }
+
+    #[doc(hidden)]
+    fn engine_append(
+        &mut self,
+        field: &FieldAt,
+        value: ValueRef<'_>,
+        keep: usize,
+        _: Internal,
+    ) -> Result<(), FieldError> {
+        self.append_value(field.position(), value, keep)
+    }
 }
 
 /// An argument that only this crate can pass.
@@ -220,6 +260,15 @@ pub(crate) trait Access: Record {
 
     fn elements_at(&self, field: &FieldAt, each: &mut dyn FnMut(&dyn FieldSource)) {
         self.engine_elements(field, each, Internal(()));
+    }
+
+    #[inline]
+    fn set_at(&mut self, field: &FieldAt, value: ValueRef<'_>) -> Result<(), FieldError> {
+        self.engine_set(field, value, Internal(()))
+    }
+
+    fn append_at(&mut self, field: &FieldAt, value: ValueRef<'_>, keep: usize) -> Result<(), FieldError> {
+        self.engine_append(field, value, keep, Internal(()))
     }
 }
 

@@ -1,7 +1,8 @@
 //! The commands, each declared and documented once, for collections, batches and writers.
 
 use super::batch::{Batch, Refused};
-use super::operation::{Action, Change, Operation, Selection};
+use super::change::Change;
+use super::operation::{Action, Operation, Selection};
 use super::receipt::Receipt;
 use super::writer::{Writer, WriterError};
 use crate::error::{Cause, Commit, Refusal};
@@ -50,8 +51,8 @@ use std::error::Error;
 #[derive(Debug)]
 #[must_use = "it does nothing until one of its commands is called"]
 pub struct IfUnchanged<W> {
-    writes_to: W,
-    seen: Commit,
+    pub(super) writes_to: W,
+    pub(super) seen: Commit,
 }
 
 /// The results that the closure of an update may return: `()` and `Result<(), E>`.
@@ -130,11 +131,11 @@ mod sealed {
 
 /// Applies the closure of an update to a clone of the record.
 pub(super) fn change<R: Clone, U: UpdateResult>(update: impl Fn(&mut R) -> U + Send + 'static) -> Change<R> {
-    Box::new(move |record, counters| {
+    Change::Closure(Box::new(move |record, counters| {
         let mut changed = counters.hold(record.clone());
         update(&mut changed).into_result().map_err(Cause::Closure)?;
         Ok(changed.into_inner())
-    })
+    }))
 }
 
 /// The commands on one key, with and without a condition.

@@ -38,11 +38,11 @@ use memdex_query::value::{IntoKey, Kind};
 #[derive(Debug)]
 #[must_use = "it does nothing until one of its commands is called"]
 pub struct WithLifetime<W> {
-    writes_to: W,
-    lifetime: Lifetime,
+    pub(super) writes_to: W,
+    pub(super) lifetime: Lifetime,
 }
 
-fn given<R: Record>(
+pub(super) fn given<R: Record>(
     operation: Result<Operation<R>, Refusal>,
     lifetime: Lifetime,
     only_later: bool,

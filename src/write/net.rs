@@ -40,8 +40,10 @@ pub(super) enum State<R> {
     Unchanged,
     /// The record that the operation of this index brings.
     Brought(usize),
-    /// The record that closures made.
+    /// The record that closures or edits made.
     Computed(R),
+    /// The record that an edit made and a later one has changed in place.
+    Folded,
     Gone,
 }
 
@@ -115,7 +117,7 @@ impl<R: Record> Net<R> {
         match self.state {
             State::Unchanged => false,
             State::Gone => self.begin().is_some(),
-            State::Brought(_) | State::Computed(_) => true,
+            State::Brought(_) | State::Computed(_) | State::Folded => true,
         }
     }
 }
@@ -126,7 +128,7 @@ impl<R: Record> State<R> {
         match self {
             State::Brought(at) => operations[*at].action.record(),
             State::Computed(record) => Some(record),
-            State::Unchanged | State::Gone => None,
+            State::Unchanged | State::Folded | State::Gone => None,
         }
     }
 

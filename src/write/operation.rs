@@ -1,5 +1,6 @@
 //! One operation, on the record of a key or on all records that a filter selects, and its effect on a record.
 
+use super::change::{Change, Edit};
 use super::lifetime::Given;
 use super::outcome::Outcome;
 use super::returned::Returned;
@@ -7,7 +8,7 @@ use crate::clock::Timestamp;
 use crate::error::{Cause, Commit, KeyError, Refusal};
 use crate::read::{self, Ranking};
 use crate::record::{Access, Condition, Fields, KeyBuffer, Record};
-use crate::storage::{Collection, Counters, Table, Version};
+use crate::storage::{Collection, Table, Version};
 use crate::sync::Arc;
 use crate::user_code;
 use memdex_query::query::{Filter, OrderBy};
@@ -32,16 +33,14 @@ use memdex_query::value::{IntoKey, Key};
 pub struct OperationInfo {
     /// Its position in the batch, counted from 0. Removing other operations does not change it.
     pub position: usize,
-    /// The command: `store`, `insert`, `update`, `upsert`, `delete`, `rekey`, `update_where` or `delete_where`.
+    /// The command: `store`, `insert`, `update`, `upsert`, `delete`, `rekey`, `update_where`, `delete_where`, `increment`, `max`, `min` or
+    /// `append_bounded`.
     pub operation: &'static str,
     /// The name of its collection.
     pub collection: String,
     /// The key of its record, before a `rekey`; `None` if it is by filter.
     pub key: Option<Key>,
 }
-
-/// Makes the new record from the current one. The counters are those of the store.
-pub(super) type Change<R> = Box<dyn Fn(&R, &Counters) -> Result<R, Cause> + Send>;
 
 pub(super) struct Operation<R: Record> {
     /// Its position in the batch.
@@ -134,6 +133,7 @@ impl<R> Action<R> {
         match self {
             Action::Store(_) => "store",
             Action::Insert(_) => "insert",
+            Action::Update(Change::Edit(edit)) | Action::Upsert(_, Change::Edit(edit)) => edit.name(),
             Action::Update(_) => "update",
             Action::Upsert(..) => "upsert",
             Action::Delete => "delete",
@@ -187,18 +187,24 @@ impl<R> Action<R> {
         };
     }
 
-    /// The size of its closures' captures.
-    pub(super) fn closure_bytes(&self) -> usize {
-        match self {
-            Action::Update(change) | Action::Upsert(_, change) => size_of_val(&**change),
-            _ => 0,
-        }
+    pub(super) fn change(&self) -> Option<&Change<R>> {
+        if let Action::Update(change) | Action::Upsert(_, change) = self { Some(change) } else { None }
+    }
+
+    /// The edit of a field that it makes of a record which exists.
+    pub(super) fn edit(&self) -> Option<&Edit<R>> {
+        self.change()?.edit()
+    }
+
+    /// The size of its closures' captures, or of its edit.
+    pub(super) fn change_bytes(&self) -> usize {
+        self.change().map_or(0, Change::bytes)
     }
 
     /// Drops each value of the user by itself. Returns the number of panics.
     pub(super) fn drop_each(self) -> u64 {
         match self {
-            Action::Delete | Action::Expire | Action::Done => 0,
+            Action::Delete | Action::Expire | Action::Done | Action::Update(Change::Edit(_)) => 0,
             Action::Upsert(record, change) => user_code::drop_each([record]) + user_code::drop_each([change]),
             one_value => user_code::drop_each([one_value]),
         }
@@ -206,7 +212,7 @@ impl<R> Action<R> {
 
     /// Whether dropping it runs user code.
     pub(super) fn holds_user_values(&self) -> bool {
-        !matches!(self, Action::Delete | Action::Expire | Action::Done)
+        !matches!(self, Action::Delete | Action::Expire | Action::Done | Action::Update(Change::Edit(_)))
     }
 }
 
@@ -268,6 +274,33 @@ impl<R: Record> Operation<R> {
                 })
             }
         }
+    }
+
+    /// An operation that edits a field of the record of a key.
+    pub(super) fn of_edit<Q: IntoKey<R::Key>>(
+        table: &Table<R>,
+        key: &Q,
+        seen: Option<Commit>,
+        edit: Result<Edit<R>, Refusal>,
+    ) -> Result<Self, Refusal> {
+        Operation::of_key(table, key, seen, Action::Update(Change::Edit(Box::new(edit?))))
+    }
+
+    /// An operation that edits a field of the record which has the key of `record`, or brings `record`, edited.
+    pub(super) fn of_edit_or_insert(
+        table: &Table<R>,
+        record: R,
+        edit: Result<Edit<R>, Refusal>,
+    ) -> Result<Self, Refusal> {
+        let mut record = table.counters.hold(record);
+        let edit = edit?;
+        let edited = user_code::run(|| {
+            record.admit(&table.schema)?;
+            edit.apply(table, &mut record)
+        });
+        let edited = edited.map_err(|message| Cause::Panicked { what: "record's `set_value`", message });
+        edited.flatten().map_err(|cause| Refusal::new(edit.name(), &table.name, cause))?;
+        Operation::of_record(table, None, Action::Upsert(record.into_inner(), Change::Edit(Box::new(edit))))
     }
 
     /// An operation on the record of a key.
@@ -389,7 +422,7 @@ impl<R: Record> Operation<R> {
     /// Whether its [`effect`](Self::effect) runs a closure.
     pub(super) fn runs_closure(&self, is_present: bool, found: Option<Commit>) -> bool {
         let fails_before = self.half_edited || self.seen.is_some_and(|seen| found != Some(seen));
-        is_present && !fails_before && matches!(self.action, Action::Update(_) | Action::Upsert(..))
+        is_present && !fails_before && matches!(self.action.change(), Some(Change::Closure(_)))
     }
 
     /// The effect of this operation on the record `present` of a key. Conditions find the record that commit `found` wrote. Runs
@@ -443,7 +476,7 @@ impl<R: Record> Operation<R> {
 
     /// Checks the conditions; they find the record that commit `found` wrote.
     #[inline]
-    fn check(&self, found: Option<Commit>) -> Result<(), Cause> {
+    pub(super) fn check(&self, found: Option<Commit>) -> Result<(), Cause> {
         if self.half_edited {
             return Err(Cause::HalfEdited);
         }
@@ -482,20 +515,26 @@ fn changed<R: Record>(
     key: &Key,
     other: impl FnOnce(Key) -> Cause,
 ) -> Result<R, Cause> {
-    let changed = user_code::run(|| change(record, &table.counters));
-    let mut changed = changed.map_err(|message| Cause::Panicked { what: "update closure", message })??;
+    let mut changed = change.of(table, record)?;
     let admitted = changed.admit(&table.schema);
-    let kept = key_of(table, &changed).and_then(|of_changed| match of_changed.bytes() == key.bytes() {
-        true => Ok(()),
-        false => Err(other(of_changed.to_key())),
-    });
-    match admitted.and(kept) {
+    match admitted.and_then(|()| keeps_key(table, &changed, key, other)) {
         Ok(()) => Ok(changed),
         Err(cause) => {
             table.counters.drop_each([changed]);
             Err(cause)
         }
     }
+}
+
+/// Checks that a changed record has this key; `other` is the cause if it has another one.
+pub(super) fn keeps_key<R: Record>(
+    table: &Table<R>,
+    changed: &R,
+    key: &Key,
+    other: impl FnOnce(Key) -> Cause,
+) -> Result<(), Cause> {
+    let of_changed = key_of(table, changed)?;
+    if of_changed.bytes() == key.bytes() { Ok(()) } else { Err(other(of_changed.to_key())) }
 }
 
 /// Drops operations, each value of the user by itself. Returns the number of panics.

@@ -28,7 +28,7 @@ pub(super) struct Resolution<R> {
     /// The net changes of the two keys of each operation that changes a key.
     pub(super) rekeys: HashMap<usize, [usize; 2]>,
     /// The states before those of the net changes, for keys that several operations have changed.
-    steps: Vec<Step<R>>,
+    pub(super) steps: Vec<Step<R>>,
     /// The net changes of each operation by filter.
     pub(super) by_filter: Vec<(usize, Vec<usize>)>,
     /// The net changes of each operation on the first records in an order, in that order.
@@ -36,7 +36,9 @@ pub(super) struct Resolution<R> {
     /// Net changes that change nothing, with their numbers, while they are set aside.
     idle: Vec<(usize, Net<R>)>,
     /// Records that closures made, which are not in use.
-    superseded: Vec<State<R>>,
+    pub(super) superseded: Vec<State<R>>,
+    /// A record could not be restored, because user code does not return the same twice.
+    pub(super) broken: Option<Refusal>,
 }
 
 /// The net change of each row that the batch has touched. Its methods have no record type, so that they are compiled once.
@@ -117,6 +119,7 @@ impl<R: Record> Resolution<R> {
             in_order,
             idle: Vec::new(),
             superseded: Vec::new(),
+            broken: None,
         }
     }
 
@@ -154,6 +157,9 @@ impl<R: Record> Resolution<R> {
     #[inline]
     fn resolve_on_key(&mut self, table: &Table<R>, operations: &[Operation<R>], at: usize) -> Result<Outcome, Refusal> {
         let number = self.net_of[at];
+        if let Some(folded) = self.fold(table, operations, at, number) {
+            return folded.map(|()| Outcome::Updated).map_err(|cause| operations[at].refusal(table, cause));
+        }
         let effect = self.effect_on_key(table, operations, at, number);
         let effect = effect.map_err(|cause| operations[at].refusal(table, cause))?;
         let outcome = Outcome::from(&effect);

@@ -101,9 +101,12 @@ impl<'a, R: Record> Staged<'a, R> {
         staged.gather_back_refs();
         let known = staged.resolution.nets.len();
         staged.counts = staged.resolution.resolve(table, staged.operations, &mut staged.attribution);
+        if let Some(refusal) = staged.resolution.broken.take() {
+            return Err(refusal);
+        }
         let faulty = staged.stage_net_records(known);
         if options.lenient {
-            staged.leave_out(faulty);
+            staged.leave_out(faulty)?;
         } else {
             staged.refuse_first(faulty)?;
         }
@@ -132,9 +135,10 @@ impl<'a, R: Record> Staged<'a, R> {
     }
 
     /// Leaves operations out of a lenient commit until none is at fault.
-    fn leave_out(&mut self, mut faulty: Faulty) {
+    fn leave_out(&mut self, mut faulty: Faulty) -> Result<(), Refusal> {
         let mut may_return = true;
         while !faulty.is_empty() {
+            self.resolution.unfold(self.table, self.operations)?;
             let Faulty { spoilt, clashing } = self.take_idle_back(faulty);
             let Staged { table, writer, operations, resolution, attribution, .. } = self;
             let mut judge = Judge::new(table, writer, operations, resolution, attribution, |claims, _| claims, spoilt);
@@ -146,6 +150,7 @@ impl<'a, R: Record> Staged<'a, R> {
             may_return = false;
             faulty = self.stage_net_records(usize::MAX);
         }
+        Ok(())
     }
 
     /// Refuses the batch if an operation is at fault. A clash doesn't count if the other record may be different without a refusal.
@@ -155,6 +160,7 @@ impl<'a, R: Record> Staged<'a, R> {
         };
         let mut at_fault = None;
         if first > 0 {
+            self.resolution.unfold(self.table, self.operations)?;
             let Faulty { spoilt, clashing } = self.take_idle_back(faulty);
             let Staged { table, writer, operations, resolution, attribution, grouped, .. } = self;
             let refused: Vec<usize> = attribution.refused().collect();
@@ -218,7 +224,7 @@ impl<'a, R: Record> Staged<'a, R> {
                 Origin::Operation { at, inserts }
             }
             State::Computed(_) => Origin::Closure,
-            State::Gone | State::Unchanged => Origin::Deleted,
+            State::Folded | State::Gone | State::Unchanged => Origin::Deleted,
         }
     }
 
@@ -241,7 +247,7 @@ impl<'a, R: Record> Staged<'a, R> {
         let record = match net.state {
             State::Brought(at) => self.operations[at].action.take_record(),
             State::Computed(record) => Some(record),
-            State::Gone | State::Unchanged => None,
+            State::Folded | State::Gone | State::Unchanged => None,
         };
         let row = match &net.old {
             Some(old) => old.row,

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Modules of `src`, bottom first. A module imports from lower lines only.
-const LEVELS: [&[&str]; 10] = [
+const LEVELS: [&[&str]; 11] = [
     &["limits", "sync", "hash"],
     &["user_code", "latency", "memory"],
     &["clock", "error", "trace"],
@@ -20,6 +20,7 @@ const LEVELS: [&[&str]; 10] = [
     &["read"],
     &["write", "feed"],
     &["store"],
+    &["window"],
 ];
 
 /// The crates of the workspace that each crate may depend on.
@@ -36,6 +37,9 @@ const CRATES: [(&str, &[&str]); 8] = [
 
 /// Most packages in the tree of a crate with its default features, itself included.
 const MOST_PACKAGES: [(&str, usize); 3] = [("memdex-query", 10), ("memdex", 45), ("memdex-tower-sessions", 70)];
+
+/// Most packages that a feature of `memdex` adds to the default ones.
+const MOST_OF_FEATURES: [(&str, usize); 1] = [("windows", 3)];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -147,10 +151,20 @@ fn crates_depend_downward() {
 
 #[test]
 fn crates_bring_few_packages() {
+    let packages = |name: &str, features: &str| -> BTreeSet<String> {
+        let tree =
+            cargo(&["tree", "--package", name, "--features", features, "--edges", "normal", "--prefix", "none"]);
+        tree.lines().map(|line| line.trim_end_matches(" (*)").to_owned()).collect()
+    };
     for (name, most) in MOST_PACKAGES {
-        let tree = cargo(&["tree", "--package", name, "--edges", "normal", "--prefix", "none"]);
-        let packages: BTreeSet<&str> = tree.lines().map(|line| line.trim_end_matches(" (*)")).collect();
+        let packages = packages(name, "");
         assert!(packages.len() <= most, "{name} brings {} packages, more than {most}:\n{packages:#?}", packages.len());
+    }
+    let by_default = packages("memdex", "");
+    for (feature, most) in MOST_OF_FEATURES {
+        let with_feature = packages("memdex", feature);
+        let added: Vec<&String> = with_feature.difference(&by_default).collect();
+        assert!(!added.is_empty() && added.len() <= most, "{feature} adds {added:#?}");
     }
 }
 

@@ -96,6 +96,8 @@ use syn::{DeriveInput, Error, parse_macro_input};
 /// - A struct `Type` or `Match` gets `r#type`, `r#match`, because the plain name is a keyword.
 /// - An underscore is appended if the name is taken or would hide a primitive type or a crate: `str_`, `u8_`, `std_`, `memdex_`;
 ///   and `payment_` for a struct that is itself named `payment`.
+/// - `Record::set_value` sets every field with an attribute whose type implements `FromValue`, except those of the key; so
+///   `increment`, `max` and `min` can change it. `Record::append_value` appends to fields of the type `Vec`.
 /// - `Record::heap_size` adds the [`HeapSize`] of all fields whose type implements it.
 ///
 /// [`HeapSize`]: https://docs.rs/memdex/latest/memdex/trait.HeapSize.html

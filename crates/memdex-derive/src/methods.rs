@@ -67,21 +67,10 @@ pub(crate) fn schema(parts: &[Part<'_>], nested: &[Part<'_>], indexes: &[TokenSt
 pub(crate) fn extractors(parts: &[Part<'_>], nested: &[Part<'_>]) -> TokenStream {
     let positions: Vec<_> = (0..parts.len()).collect();
     let own = parts.len();
+    let behind = |call: &dyn Fn(&Part<'_>) -> TokenStream| behind(nested, call);
     let value_of = parts.iter().map(value);
     let values_of =
         parts.iter().map(|Part { place, ty, .. }| quote!(<#ty as ::memdex::FieldValue>::values(&#place, __visit)));
-    let behind = |call: &dyn Fn(&Part<'_>) -> TokenStream| -> Vec<TokenStream> {
-        let each = nested.iter().map(|part| {
-            let (ty, call) = (part.ty, call(part));
-            quote! {
-                if __field < <#ty as ::memdex::Nested>::FIELDS {
-                    return #call;
-                }
-                let __field = __field - <#ty as ::memdex::Nested>::FIELDS;
-            }
-        });
-        each.collect()
-    };
     let nested_value = behind(&|Part { place, ty, .. }| quote!(<#ty as ::memdex::Nested>::value(&#place, __field)));
     let nested_values =
         behind(&|Part { place, ty, .. }| quote!(<#ty as ::memdex::Nested>::values(&#place, __field, __visit)));
@@ -112,6 +101,77 @@ pub(crate) fn extractors(parts: &[Part<'_>], nested: &[Part<'_>]) -> TokenStream
             #(#nested_values)*
         }
     }
+}
+
+/// `set_value` and `append_value`. A field whose type can't be built from a value has no setter.
+pub(crate) fn setters(parts: &[Part<'_>], nested: &[Part<'_>]) -> TokenStream {
+    let positions: Vec<_> = (0..parts.len()).collect();
+    let own = parts.len();
+    let set = |method: &str, arguments: TokenStream| -> Vec<TokenStream> {
+        let method = Ident::new(method, Span::call_site());
+        let each = parts.iter().map(|Part { place, key, .. }| match key {
+            true => quote!(::core::result::Result::Err(::memdex::error::FieldError::PartOfKey)),
+            false => quote!((&mut ::memdex::set_probe::Slot(&mut #place)).#method(#arguments)),
+        });
+        each.collect()
+    };
+    let set_own = set("__memdex_set", quote!(__value));
+    let append_own = set("__memdex_append", quote!(__value, __keep));
+    let set_nested =
+        behind(nested, &|Part { place, ty, .. }| quote!(<#ty as ::memdex::Nested>::set_value(&mut #place, __field, __value)));
+    let append_nested = behind(nested, &|Part { place, ty, .. }| {
+        quote!(<#ty as ::memdex::Nested>::append_value(&mut #place, __field, __value, __keep))
+    });
+    quote! {
+        #[allow(unused_variables, unreachable_code)]
+        fn set_value(
+            &mut self,
+            __field: ::core::primitive::usize,
+            __value: ::memdex::typing::ValueRef<'_>,
+        ) -> ::core::result::Result<(), ::memdex::error::FieldError> {
+            #[allow(unused_imports)]
+            use ::memdex::set_probe::{SetKnown as _, SetUnknown as _};
+            match __field {
+                #(#positions => return #set_own,)*
+                _ => {}
+            }
+            let __field = __field.wrapping_sub(#own);
+            #(#set_nested)*
+            ::core::result::Result::Err(::memdex::error::FieldError::NoSetter)
+        }
+
+        #[allow(unused_variables, unreachable_code)]
+        fn append_value(
+            &mut self,
+            __field: ::core::primitive::usize,
+            __value: ::memdex::typing::ValueRef<'_>,
+            __keep: ::core::primitive::usize,
+        ) -> ::core::result::Result<(), ::memdex::error::FieldError> {
+            #[allow(unused_imports)]
+            use ::memdex::set_probe::{AppendKnown as _, AppendUnknown as _};
+            match __field {
+                #(#positions => return #append_own,)*
+                _ => {}
+            }
+            let __field = __field.wrapping_sub(#own);
+            #(#append_nested)*
+            ::core::result::Result::Err(::memdex::error::FieldError::NoSetter)
+        }
+    }
+}
+
+/// A call for each nested struct, for the fields behind the plain ones.
+fn behind(nested: &[Part<'_>], call: &dyn Fn(&Part<'_>) -> TokenStream) -> Vec<TokenStream> {
+    let each = nested.iter().map(|part| {
+        let (ty, call) = (part.ty, call(part));
+        quote! {
+            if __field < <#ty as ::memdex::Nested>::FIELDS {
+                return #call;
+            }
+            let __field = __field - <#ty as ::memdex::Nested>::FIELDS;
+        }
+    });
+    each.collect()
 }
 
 /// The value of a field. It names the type, so that an error points at a type that is not a `FieldValue`.

@@ -2,7 +2,7 @@
 
 use crate::attributes::{Errors, Form, Known, Options, refuse_generics};
 use crate::check::{always_float, always_text, key_type, valid_key};
-use crate::methods::{extractors, from_values, heap_size, schema, value};
+use crate::methods::{extractors, from_values, heap_size, schema, setters, value};
 use crate::part::{Part, Target};
 use crate::rename::{Style, constant, namespace};
 use proc_macro2::{Ident, TokenStream};
@@ -301,7 +301,7 @@ fn of_record(
     };
     let key_values = keys.iter().map(|part| value(part));
     let schema = schema(parts, nested, indexes);
-    let extractors = extractors(parts, nested);
+    let (extractors, setters) = (extractors(parts, nested), setters(parts, nested));
     // Parameters have names that no constant of the user has: a constant would turn the parameter into a pattern.
     quote! {
         #[automatically_derived]
@@ -319,6 +319,8 @@ fn of_record(
             }
 
             #extractors
+
+            #setters
 
             fn heap_size(&self) -> ::core::primitive::usize {
                 #heap_size
@@ -338,7 +340,7 @@ fn of_nested(
     from_values: &Option<TokenStream>,
 ) -> TokenStream {
     let schema = schema(parts, nested, indexes);
-    let extractors = extractors(parts, nested);
+    let (extractors, setters) = (extractors(parts, nested), setters(parts, nested));
     let own = parts.len();
     let inner = nested.iter().map(|part| part.ty);
     quote! {
@@ -358,6 +360,8 @@ fn of_nested(
             }
 
             #extractors
+
+            #setters
 
             #from_values
         }

@@ -58,6 +58,7 @@ macro_rules! errors {
 mod aggregate;
 #[cfg(feature = "json")]
 mod criteria;
+mod field;
 mod query;
 mod schema;
 mod statistics;
@@ -66,6 +67,7 @@ mod suggest;
 pub use aggregate::AggregateDefError;
 #[cfg(feature = "json")]
 pub use criteria::CriteriaError;
+pub use field::FieldError;
 pub use query::QueryError;
 pub use schema::{Conflict, KeyError, SchemaError};
 pub use statistics::StatisticsError;

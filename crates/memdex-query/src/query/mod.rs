@@ -19,6 +19,7 @@ mod predicate;
 mod predicate_form;
 mod question;
 mod statistics;
+mod target;
 mod text;
 mod text_methods;
 
@@ -34,6 +35,7 @@ pub use order::{Direction, IntoOrder, Nulls, OrderBy};
 pub use predicate::{FieldName, Part, Parts, Predicate};
 pub use question::{Ask, Paging, Query};
 pub use statistics::{GroupBy, Statistics, Top, TopHits};
+pub use target::{ListField, NumberField, ValueField};
 pub use text::{TextOp, TextTest};
 
 pub use fingerprint::Fingerprinter;

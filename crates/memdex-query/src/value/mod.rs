@@ -27,6 +27,8 @@ mod other_types;
 mod scalar;
 #[cfg(feature = "serde")]
 mod serialize;
+mod set;
+mod sum;
 mod text;
 mod timestamp;
 
@@ -48,6 +50,9 @@ pub use nest::{Each, Maybe, Nest};
 pub use number::{Fitted, compare_numbers};
 pub use operand::Operand;
 pub use scalar::{Kind, Value, ValueRef};
+#[doc(hidden)]
+pub use set::set_probe;
+pub use sum::checked_sum;
 pub use timestamp::{Timestamp, TimestampError};
 
 pub use bits::{bits_of_int, float_of, int_of, narrow_bits, saturated_bits, value_of_bits, zero_bits};

@@ -1,0 +1,104 @@
+//! Folding: successive edits of one record by a batch change one clone of it in place, so that a thousand increments cost one clone.
+//!
+//! The states between the edits are then not kept. The judgement, which finds the operations at fault, needs them: [`Resolution::unfold`]
+//! repeats the edits on clones. It runs no closure, since only edits are folded.
+
+use super::net::{State, Step};
+use super::operation::{Operation, keeps_key};
+use super::resolve::Resolution;
+use crate::error::{Cause, Refusal};
+use crate::record::{Access, Record};
+use crate::storage::Table;
+use crate::user_code;
+
+impl<R: Record> Resolution<R> {
+    /// Edits the record that an edit of the batch has made, in place. `None` if the operation or the record is of another sort.
+    ///
+    /// Records without a Rust type of their own are not folded: after an edit that does not fit their schema, they are changed.
+    pub(super) fn fold(
+        &mut self,
+        table: &Table<R>,
+        operations: &[Operation<R>],
+        at: usize,
+        number: usize,
+    ) -> Option<Result<(), Cause>> {
+        let operation = &operations[at];
+        let edit = operation.action.edit().filter(|_| R::opened_with().is_none())?;
+        let net = &mut self.nets[number];
+        operations[net.last as usize].action.edit()?;
+        if !matches!(net.state, State::Computed(_)) {
+            return None;
+        }
+        if let Err(cause) = operation.check_lifetime(self.time).and_then(|()| operation.check(net.found())) {
+            return Some(Err(cause));
+        }
+        let State::Computed(mut record) = std::mem::replace(&mut net.state, State::Folded) else { return None };
+        let edited = user_code::run(|| edit.apply(table, &mut record));
+        let (edited, is_unchanged) = match edited {
+            Ok(Err(cause)) => (Err(cause), true),
+            Ok(Ok(())) => {
+                (keeps_key(table, &record, net.key(operations).0, |to| Cause::KeyChanged { to }), false)
+            }
+            Err(message) => (Err(Cause::Panicked { what: "record's `set_value`", message }), false),
+        };
+        let state = State::Computed(record);
+        if edited.is_ok() {
+            let step = self.steps.len() as u32;
+            let before = std::mem::replace(&mut net.state, state);
+            self.steps.push(Step { state: before, last: net.last, step: net.step, deleted: net.deleted });
+            (net.step, net.last) = (step, at as u32);
+            return Some(Ok(()));
+        }
+        net.state = state;
+        if !is_unchanged && let Err(refusal) = self.repeat_last(table, operations, number) {
+            self.broken.get_or_insert(refusal);
+        }
+        Some(edited)
+    }
+
+    /// Restores the states that edits in place have not kept.
+    pub(super) fn unfold(&mut self, table: &Table<R>, operations: &[Operation<R>]) -> Result<(), Refusal> {
+        (0..self.nets.len()).try_for_each(|number| self.unfold_one(table, operations, number))
+    }
+
+    fn unfold_one(&mut self, table: &Table<R>, operations: &[Operation<R>], number: usize) -> Result<(), Refusal> {
+        let (mut folded, mut next) = (Vec::new(), self.nets[number].step);
+        while let Some(Step { state: State::Folded, step, .. }) = self.steps.get(next as usize) {
+            folded.push(next as usize);
+            next = *step;
+        }
+        for at in folded.into_iter().rev() {
+            let Step { last, step: below, .. } = self.steps[at];
+            let record = self.edited(table, operations, number, (last, below))?;
+            self.steps[at].state = State::Computed(record);
+        }
+        Ok(())
+    }
+
+    /// Makes the record again that an edit has spoilt, by the edits before.
+    fn repeat_last(&mut self, table: &Table<R>, operations: &[Operation<R>], number: usize) -> Result<(), Refusal> {
+        self.unfold_one(table, operations, number)?;
+        let (last, below) = (self.nets[number].last, self.nets[number].step);
+        let record = self.edited(table, operations, number, (last, below))?;
+        let spoilt = std::mem::replace(&mut self.nets[number].state, State::Computed(record));
+        self.superseded.push(spoilt);
+        Ok(())
+    }
+
+    /// The record that the edit of operation `last` makes of the state of the step `below`.
+    fn edited(
+        &self,
+        table: &Table<R>,
+        operations: &[Operation<R>],
+        number: usize,
+        (last, below): (u32, u32),
+    ) -> Result<R, Refusal> {
+        let (operation, net) = (&operations[last as usize], &self.nets[number]);
+        let record = match self.steps.get(below as usize) {
+            Some(Step { state: State::Unchanged, .. }) | None => net.old.as_ref().and_then(|old| old.record.as_ref()),
+            Some(step) => step.state.record(operations),
+        };
+        let made = operation.action.change().zip(record).map(|(change, record)| change.of(table, record));
+        made.unwrap_or(Err(Cause::KeyMissing)).map_err(|cause| operation.refusal(table, cause))
+    }
+}
