@@ -114,7 +114,9 @@ impl Values {
 #[non_exhaustive]
 pub enum WindowError {
     /// The width of a bucket is less than a microsecond, or more than 290,000 years.
-    #[error("a bucket of {width:?} is too narrow or too wide: use at least a microsecond, and at most 290,000 years for the window")]
+    #[error(
+        "a bucket of {width:?} is too narrow or too wide: use at least a microsecond, and at most 290,000 years for the window"
+    )]
     #[non_exhaustive]
     Width {
         /// The width.
@@ -357,8 +359,12 @@ impl WindowSummary {
     #[must_use]
     pub fn percentile(&self, percent: f64) -> Option<u64> {
         let (min, max) = self.bounds?;
-        let quantile = if percent.is_nan() { 1.0 } else { (percent / 100.0).clamp(0.0, 1.0) };
-        Some(self.values.as_ref()?.0.value_at_quantile(quantile).clamp(min, max))
+        // The histogram has the bounds only within one percent.
+        match percent {
+            ..=0.0 => Some(min),
+            ..100.0 => Some(self.values.as_ref()?.0.value_at_quantile(percent / 100.0).clamp(min, max)),
+            _ => Some(max),
+        }
     }
 }
 

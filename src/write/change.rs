@@ -101,7 +101,8 @@ impl<R: Record> Edit<R> {
             _ if current.is_null() => record.set_at(&self.field, value),
             How::Increment => {
                 let current = current.to_value();
-                let out_of_range = |expected| FieldError::Overflow { value: current.clone(), by: self.value.clone(), expected };
+                let out_of_range =
+                    |expected| FieldError::Overflow { value: current.clone(), by: self.value.clone(), expected };
                 let sum = checked_sum(current.as_ref(), value);
                 let sum = sum.ok_or_else(|| out_of_range(widest(value))).map_err(refused)?;
                 record.set_at(&self.field, sum.as_ref()).map_err(|error| match error {

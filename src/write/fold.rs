@@ -36,9 +36,7 @@ impl<R: Record> Resolution<R> {
         let edited = user_code::run(|| edit.apply(table, &mut record));
         let (edited, is_unchanged) = match edited {
             Ok(Err(cause)) => (Err(cause), true),
-            Ok(Ok(())) => {
-                (keeps_key(table, &record, net.key(operations).0, |to| Cause::KeyChanged { to }), false)
-            }
+            Ok(Ok(())) => (keeps_key(table, &record, net.key(operations).0, |to| Cause::KeyChanged { to }), false),
             Err(message) => (Err(Cause::Panicked { what: "record's `set_value`", message }), false),
         };
         let state = State::Computed(record);

@@ -119,8 +119,7 @@ impl<R: Record> Part for Operations<R> {
             [Named::First, Named::Second].map(|which| of_name(operation, which)).iter().sum::<usize>()
         };
         let of_record = |record: &R| record.measure_heap().unwrap_or(0);
-        let of_action =
-            |action: &Action<R>| action.change_bytes().saturating_add(action.record().map_or(0, of_record));
+        let of_action = |action: &Action<R>| action.change_bytes().saturating_add(action.record().map_or(0, of_record));
         let of_heap = |operation: &Operation<R>| of_key(operation).saturating_add(of_action(&operation.action));
         self.list.iter().map(of_heap).fold(size_of_val(&*self.list), usize::saturating_add)
     }

@@ -152,8 +152,7 @@ fn crates_depend_downward() {
 #[test]
 fn crates_bring_few_packages() {
     let packages = |name: &str, features: &str| -> BTreeSet<String> {
-        let tree =
-            cargo(&["tree", "--package", name, "--features", features, "--edges", "normal", "--prefix", "none"]);
+        let tree = cargo(&["tree", "--package", name, "--features", features, "--edges", "normal", "--prefix", "none"]);
         tree.lines().map(|line| line.trim_end_matches(" (*)").to_owned()).collect()
     };
     for (name, most) in MOST_PACKAGES {

@@ -14,6 +14,8 @@ mod cases;
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
 mod collations;
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
+mod counters;
+#[cfg(not(any(memdex_shuttle, memdex_loom)))]
 pub mod derive;
 #[cfg(all(feature = "documents", not(any(memdex_shuttle, memdex_loom))))]
 mod documents;

@@ -117,11 +117,14 @@ pub(crate) fn setters(parts: &[Part<'_>], nested: &[Part<'_>]) -> TokenStream {
     };
     let set_own = set("__memdex_set", quote!(__value));
     let append_own = set("__memdex_append", quote!(__value, __keep));
-    let set_nested =
-        behind(nested, &|Part { place, ty, .. }| quote!(<#ty as ::memdex::Nested>::set_value(&mut #place, __field, __value)));
-    let append_nested = behind(nested, &|Part { place, ty, .. }| {
-        quote!(<#ty as ::memdex::Nested>::append_value(&mut #place, __field, __value, __keep))
-    });
+    let set_nested = behind(
+        nested,
+        &|Part { place, ty, .. }| quote!(<#ty as ::memdex::Nested>::set_value(&mut #place, __field, __value)),
+    );
+    let append_nested = behind(
+        nested,
+        &|Part { place, ty, .. }| quote!(<#ty as ::memdex::Nested>::append_value(&mut #place, __field, __value, __keep)),
+    );
     quote! {
         #[allow(unused_variables, unreachable_code)]
         fn set_value(

@@ -5,6 +5,11 @@ use crate::value::{FieldValue, Multi, Number, Operand, Value};
 
 /// A field of numbers of the records `R`, for `increment`: a typed field of numbers, or [`field`](crate::query::field) with
 /// a name, which is checked at run time.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a field of numbers of `{R}`",
+    label = "increment needs integers, floats or decimals of this record",
+    note = "pass a constant of the derive, such as `page::VIEWS`, or `field(\"views\")`"
+)]
 pub trait NumberField<R> {
     /// The name of the field.
     fn into_name(self) -> FieldName;
@@ -25,6 +30,10 @@ impl<R> NumberField<R> for NamedField {
 }
 
 /// A field of the records `R` that can have the value `V`, for `max` and `min`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a field of `{R}` that can have a `{V}`",
+    label = "expected a field of this record, and a value of its type"
+)]
 pub trait ValueField<R, V> {
     /// The name of the field, and the value.
     fn with_value(self, value: V) -> (FieldName, Value);
@@ -45,6 +54,10 @@ impl<R, V: Into<Value>> ValueField<R, V> for NamedField {
 }
 
 /// A field of the records `R` with many values that can have the value `V` among them, for `append_bounded`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a list of `{R}` that can have a `{V}`",
+    label = "expected a `Vec` of this record, and a value of its elements' type"
+)]
 pub trait ListField<R, V> {
     /// The name of the field, and the value.
     fn with_item(self, value: V) -> (FieldName, Value);

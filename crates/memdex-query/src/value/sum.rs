@@ -52,7 +52,10 @@ mod tests {
         assert_eq!(sum(1, u128::MAX), None);
         assert_eq!(checked_sum(ValueRef::from(i128::MIN), ValueRef::Int(-1)), None);
         assert_eq!(checked_sum(ValueRef::from(u128::MAX), ValueRef::from(u128::MAX)), None);
-        assert_eq!(checked_sum(ValueRef::Int(i64::MIN), ValueRef::Int(-1)), Some(Value::from(i128::from(i64::MIN) - 1)));
+        assert_eq!(
+            checked_sum(ValueRef::Int(i64::MIN), ValueRef::Int(-1)),
+            Some(Value::from(i128::from(i64::MIN) - 1))
+        );
         assert_eq!(checked_sum(ValueRef::Int(1), ValueRef::Float(1.0)), None);
         assert_eq!(checked_sum(ValueRef::Str("1"), ValueRef::Str("1")), None);
     }
