@@ -7,8 +7,7 @@
 //!
 //! The requests are simulated: each tick stands for half a minute, by a clock that the program moves.
 
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
-use comfy_table::{CellAlignment, Table};
+use comfy_table::{CellAlignment, LineStyle, Table, TableStyle};
 use memdex::aggregate::Window;
 use memdex::clock::ManualClock;
 use memdex::{Batch, Collection, Filter, GroupBy, Metric, Record, Store, Timestamp};
@@ -45,6 +44,7 @@ const ROUTES: [(&str, u64, u64); 6] = [
 const TICKS: u32 = 45;
 const FRAMES: u32 = 5;
 const REQUESTS_PER_TICK: u32 = 400;
+const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
 const PAUSE: Duration = Duration::from_millis(40);
 
 type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
@@ -101,7 +101,7 @@ fn count(batch: &mut Batch, counters: &Collection<Counter>, request: &Request, n
 
 fn show(counters: &Collection<Counter>, latencies: &Window, tick: u32) -> Result<()> {
     let mut table = Table::new();
-    table.load_preset(UTF8_HORIZONTAL_ONLY);
+    table.load_style(STYLE);
     table.set_header(["route", "requests", "errors", "last 15 min", "p50", "p99", "last minute", "slowest"]);
     (1..8)
         .filter_map(|column| table.column_mut(column).map(|of| of.set_cell_alignment(CellAlignment::Right)))

@@ -25,9 +25,8 @@ impl<R: Record> Resolution<R> {
             false => Deadline::none(),
         };
         let Some(in_field) = in_field else { return self.nets.iter().map(of).collect() };
-        let is_given = |net: &Net<R>| net.maker().is_some_and(|maker| operations[maker as usize].given.is_some());
         let both = self.nets.iter().zip(in_field);
-        both.map(|(net, deadline)| if is_given(net) { of(net) } else { Deadline::new(*deadline) }).collect()
+        both.map(|(net, deadline)| if net.is_given(operations) { of(net) } else { Deadline::new(*deadline) }).collect()
     }
 
     fn deadline(&self, table: &Table<R>, net: &Net<R>, operations: &[Operation<R>]) -> Deadline {
@@ -36,9 +35,8 @@ impl<R: Record> Resolution<R> {
         }
         let deadline = self.deadline_before(table, net, operations, u32::MAX);
         let slides = table.deadlines.sliding().filter(|_| matches!(net.state, State::Computed(_)));
-        let given = net.maker().is_some_and(|maker| operations[maker as usize].given.is_some());
         Deadline::new(match slides {
-            Some(lifetime) if !given => deadline.map(|deadline| deadline.max(self.time + lifetime)),
+            Some(lifetime) if !net.is_given(operations) => deadline.map(|deadline| deadline.max(self.time + lifetime)),
             _ => deadline,
         })
     }

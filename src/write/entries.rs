@@ -54,8 +54,7 @@ impl<R: Record> Staged<'_, R> {
         let (mut spoilt, now) = (Vec::new(), resolution.time);
         let mut deadlines = vec![None; resolution.nets.len()];
         for (number, net) in resolution.nets.iter().enumerate() {
-            let is_given = net.maker().is_some_and(|maker| operations[maker as usize].given.is_some());
-            let Some(record) = net.result(operations).filter(|_| !is_given) else { continue };
+            let Some(record) = net.result(operations).filter(|_| !net.is_given(operations)) else { continue };
             match user_code::run(|| deadline_of(Fields(record).value_at(&field))) {
                 Ok(Some(deadline)) if deadline <= now => spoilt.push((number, Cause::Expired { deadline, now })),
                 Ok(deadline) => deadlines[number] = deadline,

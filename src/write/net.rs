@@ -89,6 +89,11 @@ impl<R: Record> Net<R> {
         (!self.is_base()).then_some(self.last)
     }
 
+    /// Whether the operation that made the state gave its record a lifetime.
+    pub(super) fn is_given(&self, operations: &[Operation<R>]) -> bool {
+        self.maker().is_some_and(|maker| operations[maker as usize].given.is_some())
+    }
+
     pub(super) fn present<'a>(&'a self, operations: &'a [Operation<R>]) -> Option<&'a R> {
         match &self.state {
             State::Unchanged => self.old.as_ref()?.record.as_ref(),
