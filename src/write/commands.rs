@@ -6,16 +6,10 @@ use super::operation::{Action, Operation, Selection};
 use super::receipt::Receipt;
 use super::writer::{Writer, WriterError};
 use crate::error::{Cause, Commit, Refusal};
-#[cfg(feature = "documents")]
-use crate::record::Document;
 use crate::record::Record;
 use crate::storage::Collection;
 use memdex_query::query::Filter;
-#[cfg(feature = "documents")]
-use memdex_query::value::AnyKey;
 use memdex_query::value::IntoKey;
-#[cfg(feature = "documents")]
-use serde_json::Value as Json;
 use std::error::Error;
 
 /// Commands that take effect only if the record is unchanged since a commit: `if_unchanged(seen)` of
@@ -138,11 +132,11 @@ pub(super) fn change<R: Clone, U: UpdateResult>(update: impl Fn(&mut R) -> U + S
     }))
 }
 
-/// The commands on one key, with and without a condition.
+/// The commands `store` and `update`, with and without a condition or a lifetime.
 ///
 /// `generics` are parameters of each method, `receiver` its first arguments, `collection` and `seen` expressions in terms of
 /// them, and `add` what takes the operation. `checked` and `errors` are sentences of the documentation.
-macro_rules! commands_on_a_key {
+macro_rules! store_and_update {
     (
         impl[$($of:ident)?] $target:ty,
         generics: [$($generics:tt)*],
@@ -186,7 +180,36 @@ macro_rules! commands_on_a_key {
                 let key = $collection.table.counters.hold(key);
                 ($add)(Operation::of_key(&$collection.table, &*key, $seen, Action::Update(change(update))))
             }
+        }
+    };
+}
+pub(super) use store_and_update;
 
+/// The commands on one key, with and without a condition; the arguments are those of [`store_and_update`].
+macro_rules! commands_on_a_key {
+    (
+        impl[$($of:ident)?] $target:ty,
+        generics: [$($generics:tt)*],
+        receiver: ($($receiver:tt)*),
+        collection: $collection:expr,
+        seen: $seen:expr,
+        add: $add:expr => $output:ty,
+        checked: $checked:literal,
+        errors: $errors:literal,
+    ) => {
+        store_and_update! {
+            impl[$($of)?] $target,
+            generics: [$($generics)*],
+            receiver: ($($receiver)*),
+            collection: $collection,
+            seen: $seen,
+            add: $add => $output,
+            checked: $checked,
+            errors: $errors,
+        }
+
+        #[allow(clippy::multiple_bound_locations, reason = "the macro takes the other bounds from its caller")]
+        impl<$($of: Record)?> $target {
             /// Moves the record of a key to another key: changes it by a closure, which must give it the new key. Refused if no record has the
             /// old key, if one has the new key, if the closure gives it another key, or if the closure returns an error. With equal keys it is
             /// an update.
@@ -238,8 +261,8 @@ macro_rules! commands_on_a_key {
     };
 }
 
-/// The commands that know no condition; the arguments are those of [`commands_on_a_key`].
-macro_rules! other_commands {
+/// The commands `insert` and `upsert`, with and without a lifetime; the arguments are those of [`store_and_update`].
+macro_rules! insert_and_upsert {
     (
         impl[$($of:ident)?] $target:ty,
         generics: [$($generics:tt)*],
@@ -277,7 +300,34 @@ macro_rules! other_commands {
             {
                 ($add)(Operation::of_record(&$collection.table, None, Action::Upsert(record, change(update))))
             }
+        }
+    };
+}
+pub(super) use insert_and_upsert;
 
+/// The commands that know no condition; the arguments are those of [`store_and_update`].
+macro_rules! other_commands {
+    (
+        impl[$($of:ident)?] $target:ty,
+        generics: [$($generics:tt)*],
+        receiver: ($($receiver:tt)*),
+        collection: $collection:expr,
+        add: $add:expr => $output:ty,
+        checked: $checked:literal,
+        errors: $errors:literal,
+    ) => {
+        insert_and_upsert! {
+            impl[$($of)?] $target,
+            generics: [$($generics)*],
+            receiver: ($($receiver)*),
+            collection: $collection,
+            add: $add => $output,
+            checked: $checked,
+            errors: $errors,
+        }
+
+        #[allow(clippy::multiple_bound_locations, reason = "the macro takes the other bounds from its caller")]
+        impl<$($of: Record)?> $target {
             /// Changes every record that the filter selects, as `update` does. The receipt counts them; none selected is not an
             /// error.
             ///
@@ -330,49 +380,6 @@ macro_rules! other_commands {
     };
 }
 
-/// The command on documents only; the arguments are those of [`commands_on_a_key`].
-#[cfg(feature = "documents")]
-macro_rules! patch_command {
-    (
-        impl $target:ty,
-        receiver: ($($receiver:tt)*),
-        collection: $collection:expr,
-        seen: $seen:expr,
-        add: $add:expr => $output:ty,
-        checked: $checked:literal,
-        errors: $errors:literal,
-    ) => {
-        impl $target {
-            /// Merges a JSON merge patch (RFC 7396) into the document of a key: `null` removes a field, objects are merged, any
-            /// other value replaces what is there, arrays included. It is an update: refused if no document has the key, if
-            /// the patch changes the key, or if the result does not fit the schema.
-            ///
-            #[doc = $checked]
-            ///
-            /// # Errors
-            #[doc = $errors]
-            /// The patch must be an object, and not too deep.
-            pub fn patch($($receiver)*, key: impl IntoKey<AnyKey>, patch: Json) -> $output {
-                let key = $collection.table.counters.hold(key);
-                ($add)(self::patch($collection, $seen, &*key, patch))
-            }
-        }
-    };
-}
-
-/// An update that merges a patch into the document of a key.
-#[cfg(feature = "documents")]
-fn patch<Q: IntoKey<AnyKey>>(
-    collection: &Collection<Document>,
-    seen: Option<Commit>,
-    key: &Q,
-    patch: Json,
-) -> Result<Operation<Document>, Refusal> {
-    let patch = Document::new(patch).map_err(|error| Refusal::new("patch", collection.name(), error))?;
-    let action = Action::Update(change(move |document: &mut Document| document.merge(&patch)));
-    Operation::of_key(&collection.table, key, seen, action)
-}
-
 // A command on a collection is a commit.
 
 commands_on_a_key! {
@@ -404,28 +411,6 @@ other_commands! {
     collection: self,
     add: |operation| self.commit_one(operation) => Result<Receipt, Refused>,
     checked: "The command is a commit of its own.",
-    errors: "[`Refused`], with the cause, and a batch of this one operation.",
-}
-
-#[cfg(feature = "documents")]
-patch_command! {
-    impl Collection<Document>,
-    receiver: (&self),
-    collection: self,
-    seen: None,
-    add: |operation| self.commit_one(operation) => Result<Receipt, Refused>,
-    checked: "The command is a commit of its own.",
-    errors: "[`Refused`], with the cause, and a batch of this one operation.",
-}
-
-#[cfg(feature = "documents")]
-patch_command! {
-    impl IfUnchanged<&Collection<Document>>,
-    receiver: (self),
-    collection: self.writes_to,
-    seen: Some(self.seen),
-    add: |operation| self.writes_to.commit_one(operation) => Result<Receipt, Refused>,
-    checked: "The command is a commit of its own. Refused if the document has changed since.",
     errors: "[`Refused`], with the cause, and a batch of this one operation.",
 }
 
@@ -472,28 +457,6 @@ macro_rules! gathered_commands {
             collection: collection,
             add: |operation| self.add(collection, operation) => $output,
             checked: "It is applied, or refused with its whole batch, when the batch is committed.",
-            errors: $errors,
-        }
-
-        #[cfg(feature = "documents")]
-        patch_command! {
-            impl $target,
-            receiver: (&mut self, collection: &Collection<Document>),
-            collection: collection,
-            seen: None,
-            add: |operation| self.add(collection, operation) => $output,
-            checked: "It is applied, or refused with its whole batch, when the batch is committed.",
-            errors: $errors,
-        }
-
-        #[cfg(feature = "documents")]
-        patch_command! {
-            impl IfUnchanged<&mut $target>,
-            receiver: (self, collection: &Collection<Document>),
-            collection: collection,
-            seen: Some(self.seen),
-            add: |operation| self.writes_to.add(collection, operation) => $output,
-            checked: "It is applied when the batch is committed, or refused with its whole batch if the document has changed since.",
             errors: $errors,
         }
 

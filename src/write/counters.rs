@@ -23,7 +23,7 @@ fn edit<R: Record + Clone>(
     edit.map_err(|cause| Refusal::new(how.name(), collection.name(), cause))
 }
 
-/// The commands on the record of a key. The arguments are those of `commands_on_a_key`.
+/// The commands on the record of a key. The arguments are those of `store_and_update`.
 macro_rules! edits_of_a_key {
     (
         impl[$($of:ident)?] $target:ty,
@@ -112,7 +112,7 @@ macro_rules! edits_of_a_key {
     };
 }
 
-/// The commands that insert a missing record. The arguments are those of `commands_on_a_key`.
+/// The commands that insert a missing record. The arguments are those of `store_and_update`.
 macro_rules! edits_or_inserts {
     (
         impl[$($of:ident)?] $target:ty,

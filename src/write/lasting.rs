@@ -1,7 +1,7 @@
 //! Commands that give records a lifetime, and the default of a collection.
 
 use super::batch::{Batch, Refused};
-use super::commands::{UpdateResult, change};
+use super::commands::{UpdateResult, change, insert_and_upsert, store_and_update};
 use super::lifetime::{DefaultLifetime, Given, Lifetime};
 use super::operation::{Action, Operation};
 use super::receipt::Receipt;
@@ -50,7 +50,7 @@ pub(super) fn given<R: Record>(
     operation.map(|operation| Operation { given: Some(Given { lifetime, only_later }), ..operation })
 }
 
-/// The commands of [`WithLifetime`], and those that change lifetimes. The arguments are those of `commands_on_a_key`.
+/// The commands of [`WithLifetime`]. The arguments are those of `store_and_update`.
 macro_rules! commands_with_lifetime {
     (
         impl[$($of:ident)?] $target:ty,
@@ -60,59 +60,25 @@ macro_rules! commands_with_lifetime {
         add: $add:expr => $output:ty,
         errors: $errors:literal,
     ) => {
-        #[allow(clippy::multiple_bound_locations, reason = "the macro takes the other bounds from its caller")]
-        impl<$($of: Record)?> WithLifetime<$target> {
-            /// As `store`, with this lifetime.
-            ///
-            /// # Errors
-            #[doc = $errors]
-            pub fn store<$($generics)*>($($receiver)*, record: R) -> $output {
-                let operation = Operation::of_record(&$collection.table, None, Action::Store(record));
-                ($add)(operation)
-            }
+        store_and_update! {
+            impl[$($of)?] WithLifetime<$target>,
+            generics: [$($generics)*],
+            receiver: ($($receiver)*),
+            collection: $collection,
+            seen: None,
+            add: $add => $output,
+            checked: "The record then has this lifetime.",
+            errors: $errors,
+        }
 
-            /// As `insert`, with this lifetime. A record that has expired is no obstacle.
-            ///
-            /// # Errors
-            #[doc = $errors]
-            pub fn insert<$($generics)*>($($receiver)*, record: R) -> $output {
-                let operation = Operation::of_record(&$collection.table, None, Action::Insert(record));
-                ($add)(operation)
-            }
-
-            /// As `update`; the record then has this lifetime.
-            ///
-            /// # Errors
-            #[doc = $errors]
-            pub fn update<$($generics)* Q: IntoKey<R::Key>, U: UpdateResult>(
-                $($receiver)*,
-                key: Q,
-                update: impl Fn(&mut R) -> U + Send + 'static,
-            ) -> $output
-            where
-                R: Clone,
-            {
-                let key = $collection.table.counters.hold(key);
-                let operation = Operation::of_key(&$collection.table, &*key, None, Action::Update(change(update)));
-                ($add)(operation)
-            }
-
-            /// As `upsert`; the record then has this lifetime, new or not.
-            ///
-            /// # Errors
-            #[doc = $errors]
-            pub fn upsert<$($generics)* U: UpdateResult>(
-                $($receiver)*,
-                record: R,
-                update: impl Fn(&mut R) -> U + Send + 'static,
-            ) -> $output
-            where
-                R: Clone,
-            {
-                let action = Action::Upsert(record, change(update));
-                let operation = Operation::of_record(&$collection.table, None, action);
-                ($add)(operation)
-            }
+        insert_and_upsert! {
+            impl[$($of)?] WithLifetime<$target>,
+            generics: [$($generics)*],
+            receiver: ($($receiver)*),
+            collection: $collection,
+            add: $add => $output,
+            checked: "The record then has this lifetime. One that has expired is no obstacle.",
+            errors: $errors,
         }
     };
 }

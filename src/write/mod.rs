@@ -23,6 +23,8 @@ mod operation;
 mod operations;
 mod outcome;
 mod part;
+#[cfg(feature = "documents")]
+mod patch;
 mod pending;
 mod preview;
 mod receipt;
