@@ -15,6 +15,14 @@ struct Counter {
     id: u64,
     #[record(field)]
     n: u64,
+    #[record(field)]
+    route: String,
+    #[record(field)]
+    labels: Vec<String>,
+}
+
+fn counter(id: u64) -> Counter {
+    Counter { id, n: 0, route: format!("/route/{id}"), labels: vec!["region=eu".into(), "tier=1".into()] }
 }
 
 const KEYS: u64 = 100_000;
@@ -24,9 +32,7 @@ const BATCH: u64 = 1_000;
 fn filled() -> (Store, Collection<Counter>) {
     let store = Store::new();
     let counters = store.collection::<Counter>("Counter").expect("the schema is valid");
-    store
-        .commit(|batch| (0..KEYS).try_for_each(|id| batch.insert(&counters, Counter { id, n: 0 })))
-        .expect("all are valid");
+    store.commit(|batch| (0..KEYS).try_for_each(|id| batch.insert(&counters, counter(id)))).expect("all are valid");
     (store, counters)
 }
 

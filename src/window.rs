@@ -133,7 +133,7 @@ pub enum WindowError {
     },
     /// Its collection could not be opened.
     #[error(transparent)]
-    Collection(#[from] CollectionError),
+    Open(#[from] CollectionError),
 }
 
 impl Window {

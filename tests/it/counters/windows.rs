@@ -101,7 +101,7 @@ fn what_is_no_window_is_refused() {
         id: u32,
     }
     store.collection::<Other>("other").unwrap().insert(Other { id: 1 }).unwrap();
-    assert!(matches!(Window::new(&store, "other", MINUTE, 1).unwrap_err(), WindowError::Collection(_)));
+    assert!(matches!(Window::new(&store, "other", MINUTE, 1).unwrap_err(), WindowError::Open(_)));
     store.drop_collection("latencies").unwrap();
     let (store, window, _) = self::window(1);
     store.drop_collection("latencies").unwrap();
