@@ -137,10 +137,42 @@ pub trait Record: Sized + Send + Sync + 'static {
 
     /// Sets the field at a position of the schema, which is not a part of the key, to a single value; `Null` makes it missing.
     /// Commands that change one field call it: [`increment`](crate::Collection::increment), `max`, `min`. The derived
-    /// implementation sets every field whose type implements [`FromValue`](crate::typing::FromValue).
+    /// implementation sets every field whose type implements [`FromValue`](crate::typing::FromValue). By hand:
+    ///
+    /// ```
+    /// # use memdex::{FieldDef, Record, Schema, Store, field};
+    /// # use memdex::error::FieldError;
+    /// # use memdex::typing::{KeyBuffer, ValueRef};
+    /// #[derive(Clone)]
+    /// struct Page { id: u32, views: u64 }
+    ///
+    /// impl Record for Page {
+    /// #   type Key = u32;
+    /// #   fn schema() -> Schema { Schema::new([FieldDef::of::<u32>("id").key(), FieldDef::of::<u64>("views")]) }
+    /// #   fn key(&self, key: &mut KeyBuffer) { key.push(self.id.into()) }
+    /// #   fn value(&self, field: usize) -> ValueRef<'_> { if field == 0 { self.id.into() } else { self.views.into() } }
+    ///     // …
+    ///     fn set_value(&mut self, field: usize, value: ValueRef<'_>) -> Result<(), FieldError> {
+    ///         if field != 1 {
+    ///             return Err(FieldError::NoSetter);
+    ///         }
+    ///         let out_of_range = || FieldError::DoesNotFit { given: value.to_value(), expected: "u64" };
+    ///         self.views = value.as_u64().ok_or_else(out_of_range)?;
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// let pages = Store::new().collection::<Page>("Page")?;
+    /// pages.increment_or_insert(Page { id: 1, views: 0 }, field("views"), 3)?;
+    /// assert!(pages.increment(1, field("views"), -4).is_err());
+    /// assert_eq!(pages.get(1).unwrap().views, 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// It must not change the key. It is called on a clone, which is dropped after an error.
     ///
     /// # Errors
-    /// A [`FieldError`], and the record must be unchanged then. The default always returns [`FieldError::NoSetter`].
+    /// A [`FieldError`]. The default always returns [`FieldError::NoSetter`].
     fn set_value(&mut self, field: usize, value: ValueRef<'_>) -> Result<(), FieldError> {
         let _ = (field, value);
         Err(FieldError::NoSetter)
@@ -151,7 +183,7 @@ pub trait Record: Sized + Send + Sync + 'static {
     /// `Vec` of a type that implements [`FromValue`](crate::typing::FromValue).
     ///
     /// # Errors
-    /// A [`FieldError`], and the record must be unchanged then. The default always returns [`FieldError::NoSetter`].
+    /// A [`FieldError`]. The default always returns [`FieldError::NoSetter`].
     fn append_value(&mut self, field: usize, value: ValueRef<'_>, keep: usize) -> Result<(), FieldError> {
         let _ = (field, value, keep);
         Err(FieldError::NoSetter)
@@ -197,7 +229,6 @@ pub trait Record: Sized + Send + Sync + 'static {
     #[doc(hidden)]
     fn engine_elements(&self, _: &FieldAt, _: &mut dyn FnMut(&dyn FieldSource), _: Internal) {}
 
-    /// After an error, a record without a Rust type of its own may be changed.
     #[doc(hidden)]
     #[inline]
     fn engine_set(&mut self, field: &FieldAt, value: ValueRef<'_>, _: Internal) -> Result<(), FieldError> {

@@ -91,7 +91,7 @@ impl<R: Record> Edit<R> {
         Ok(edited.into_inner())
     }
 
-    /// Edits a record, which is unchanged after an error if its setters are as they should be. Runs user code.
+    /// Edits a record. Runs user code. After an error, the record is not to be used.
     pub(super) fn apply(&self, table: &Table<R>, record: &mut R) -> Result<(), Cause> {
         let refused = |error| refused(table.schema.fields()[self.field.position()].name(), error);
         let value = self.value.as_ref();

@@ -14,7 +14,7 @@ use crate::user_code;
 impl<R: Record> Resolution<R> {
     /// Edits the record that an edit of the batch has made, in place. `None` if the operation or the record is of another sort.
     ///
-    /// Records without a Rust type of their own are not folded: after an edit that does not fit their schema, they are changed.
+    /// Records without a Rust type of their own are not folded, since a collection must read all their fields again after each edit.
     pub(super) fn fold(
         &mut self,
         table: &Table<R>,
@@ -34,21 +34,15 @@ impl<R: Record> Resolution<R> {
         }
         let State::Computed(mut record) = std::mem::replace(&mut net.state, State::Folded) else { return None };
         let edited = user_code::run(|| edit.apply(table, &mut record));
-        let (edited, is_unchanged) = match edited {
-            Ok(Err(cause)) => (Err(cause), true),
-            Ok(Ok(())) => (keeps_key(table, &record, net.key(operations).0, |to| Cause::KeyChanged { to }), false),
-            Err(message) => (Err(Cause::Panicked { what: "record's `set_value`", message }), false),
-        };
-        let state = State::Computed(record);
+        let edited = edited.unwrap_or_else(|message| Err(Cause::Panicked { what: "record's `set_value`", message }));
+        let key = net.key(operations).0;
+        let edited = edited.and_then(|()| keeps_key(table, &record, key, |to| Cause::KeyChanged { to }));
+        let before = std::mem::replace(&mut net.state, State::Computed(record));
         if edited.is_ok() {
             let step = self.steps.len() as u32;
-            let before = std::mem::replace(&mut net.state, state);
             self.steps.push(Step { state: before, last: net.last, step: net.step, deleted: net.deleted });
             (net.step, net.last) = (step, at as u32);
-            return Some(Ok(()));
-        }
-        net.state = state;
-        if !is_unchanged && let Err(refusal) = self.repeat_last(table, operations, number) {
+        } else if let Err(refusal) = self.repeat_last(table, operations, number) {
             self.broken.get_or_insert(refusal);
         }
         Some(edited)
@@ -73,7 +67,8 @@ impl<R: Record> Resolution<R> {
         Ok(())
     }
 
-    /// Makes the record again that an edit has spoilt, by the edits before.
+    /// Makes the record again that an edit may have spoilt, by the edits before. All in all this repeats each edit at most once, and the
+    /// last one of them for each that fails.
     fn repeat_last(&mut self, table: &Table<R>, operations: &[Operation<R>], number: usize) -> Result<(), Refusal> {
         self.unfold_one(table, operations, number)?;
         let (last, below) = (self.nets[number].last, self.nets[number].step);

@@ -11,7 +11,7 @@ pub enum Outcome {
     Created,
     /// It replaced a record.
     Replaced,
-    /// It changed a record by its closure.
+    /// It changed a record by its closure, or one field of it.
     Updated,
     /// It deleted a record.
     Deleted,

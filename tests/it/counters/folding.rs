@@ -150,7 +150,10 @@ impl Record for Odd {
         let n = value.as_i64().ok_or(FieldError::NoSetter)?;
         if n % 10 == 0 {
             match self.at_ten {
-                Fault::Refuses => return Err(FieldError::NoSetter),
+                Fault::Refuses => {
+                    (self.id, self.n) = (9, -77);
+                    return Err(FieldError::NoSetter);
+                }
                 Fault::ChangesTheKey => self.id += 1,
                 Fault::Panics => {
                     self.n = -77;
