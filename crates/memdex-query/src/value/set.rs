@@ -77,12 +77,12 @@ mod tests {
     #[test]
     fn a_slot_takes_what_its_type_can_represent() {
         let (mut narrow, mut optional, mut rounded) = (7_u8, Some(7_u8), 0.0_f32);
-        assert_eq!((&mut Slot(&mut narrow)).__memdex_set(ValueRef::Int(255)), Ok(()));
-        let refused = (&mut Slot(&mut narrow)).__memdex_set(ValueRef::Int(256));
+        assert_eq!(Slot(&mut narrow).__memdex_set(ValueRef::Int(255)), Ok(()));
+        let refused = Slot(&mut narrow).__memdex_set(ValueRef::Int(256));
         assert_eq!(refused, Err(FieldError::DoesNotFit { given: Value::from(256), expected: "u8" }));
         assert_eq!(narrow, 255);
-        assert_eq!((&mut Slot(&mut optional)).__memdex_set(ValueRef::Null), Ok(()));
-        assert_eq!((&mut Slot(&mut rounded)).__memdex_set(ValueRef::Float(0.1)), Ok(()));
+        assert_eq!(Slot(&mut optional).__memdex_set(ValueRef::Null), Ok(()));
+        assert_eq!(Slot(&mut rounded).__memdex_set(ValueRef::Float(0.1)), Ok(()));
         assert_eq!((optional, rounded), (None, 0.1));
         let mut borrowed = "a";
         assert_eq!((&mut Slot(&mut borrowed)).__memdex_set(ValueRef::Str("b")), Err(FieldError::NoSetter));
@@ -91,9 +91,9 @@ mod tests {
     #[test]
     fn a_list_keeps_its_last_values() {
         let mut list = vec![1_u32, 2, 3, 4];
-        assert_eq!((&mut Slot(&mut list)).__memdex_append(ValueRef::Int(5), 3), Ok(()));
+        assert_eq!(Slot(&mut list).__memdex_append(ValueRef::Int(5), 3), Ok(()));
         assert_eq!(list, [3, 4, 5]);
-        assert!((&mut Slot(&mut list)).__memdex_append(ValueRef::Int(-1), 3).is_err());
+        assert!(Slot(&mut list).__memdex_append(ValueRef::Int(-1), 3).is_err());
         assert_eq!(list, [3, 4, 5]);
         let mut set = BTreeSet::from([1_u32]);
         assert_eq!((&mut Slot(&mut set)).__memdex_append(ValueRef::Int(5), 3), Err(FieldError::NoList));
