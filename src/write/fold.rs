@@ -50,13 +50,20 @@ impl<R: Record> Resolution<R> {
 
     /// Restores the states that edits in place have not kept.
     pub(super) fn unfold(&mut self, table: &Table<R>, operations: &[Operation<R>]) -> Result<(), Refusal> {
-        (0..self.nets.len()).try_for_each(|number| self.unfold_one(table, operations, number))
+        (0..self.nets.len()).try_for_each(|number| self.unfold_steps(table, operations, number, |_| true))
     }
 
-    fn unfold_one(&mut self, table: &Table<R>, operations: &[Operation<R>], number: usize) -> Result<(), Refusal> {
+    /// Restores the states of a record from the last one back to the first for which `goes_on` does not hold.
+    fn unfold_steps(
+        &mut self,
+        table: &Table<R>,
+        operations: &[Operation<R>],
+        number: usize,
+        goes_on: impl Fn(&State<R>) -> bool,
+    ) -> Result<(), Refusal> {
         let (mut folded, mut next) = (Vec::new(), self.nets[number].step);
-        while let Some(Step { state: State::Folded, step, .. }) = self.steps.get(next as usize) {
-            folded.push(next as usize);
+        while let Some(Step { state, step, .. }) = self.steps.get(next as usize).filter(|step| goes_on(&step.state)) {
+            folded.extend(matches!(state, State::Folded).then_some(next as usize));
             next = *step;
         }
         for at in folded.into_iter().rev() {
@@ -70,7 +77,7 @@ impl<R: Record> Resolution<R> {
     /// Makes the record again that an edit may have spoilt, by the edits before. All in all this repeats each edit at most once, and the
     /// last one of them for each that fails.
     fn repeat_last(&mut self, table: &Table<R>, operations: &[Operation<R>], number: usize) -> Result<(), Refusal> {
-        self.unfold_one(table, operations, number)?;
+        self.unfold_steps(table, operations, number, |state| matches!(state, State::Folded))?;
         let (last, below) = (self.nets[number].last, self.nets[number].step);
         let record = self.edited(table, operations, number, (last, below))?;
         let spoilt = std::mem::replace(&mut self.nets[number].state, State::Computed(record));

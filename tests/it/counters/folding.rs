@@ -115,6 +115,30 @@ fn the_edit_that_takes_a_unique_value_is_at_fault() {
     store.verify().unwrap();
 }
 
+#[test]
+fn folded_edits_before_a_closure_are_found_too() {
+    let store = Store::new();
+    let counters = store.collection::<Counter>("Counter").unwrap();
+    let clones = CountsClones(Arc::default());
+    for (id, place) in [(1, 0), (2, 3)] {
+        counters.insert(Counter { id, n: 0, place: Some(place), clones: clones.clone() }).unwrap();
+    }
+    let batch = || {
+        let mut batch = store.batch();
+        batch.increment(&counters, 1, counter::PLACE, 1).unwrap();
+        batch.increment(&counters, 1, counter::PLACE, 2).unwrap();
+        batch.increment(&counters, 1, counter::N, 5).unwrap();
+        batch.update(&counters, 1, |counter| counter.n *= 2).unwrap();
+        batch
+    };
+    assert_eq!(batch().commit().unwrap_err().refusal().position(), Some(1));
+    let report = batch().commit_lenient().unwrap();
+    assert_eq!((report.refused.len(), report.outcome(1)), (1, Some(Outcome::Refused)));
+    let counter = counters.get(1).unwrap();
+    assert_eq!((counter.place, counter.n), (Some(1), 10));
+    store.verify().unwrap();
+}
+
 /// A record by hand, with setters that misbehave.
 #[derive(Clone, Debug, PartialEq)]
 struct Odd {
