@@ -138,8 +138,8 @@ impl<'a, R: Record> Staged<'a, R> {
     fn leave_out(&mut self, mut faulty: Faulty) -> Result<(), Refusal> {
         let mut may_return = true;
         while !faulty.is_empty() {
-            self.resolution.unfold(self.table, self.operations)?;
             let Faulty { spoilt, clashing } = self.take_idle_back(faulty);
+            self.resolution.unfold(self.table, self.operations)?;
             let Staged { table, writer, operations, resolution, attribution, .. } = self;
             let mut judge = Judge::new(table, writer, operations, resolution, attribution, |claims, _| claims, spoilt);
             if !judge.run(may_return) {
@@ -160,8 +160,8 @@ impl<'a, R: Record> Staged<'a, R> {
         };
         let mut at_fault = None;
         if first > 0 {
-            self.resolution.unfold(self.table, self.operations)?;
             let Faulty { spoilt, clashing } = self.take_idle_back(faulty);
+            self.resolution.unfold(self.table, self.operations)?;
             let Staged { table, writer, operations, resolution, attribution, grouped, .. } = self;
             let refused: Vec<usize> = attribution.refused().collect();
             let strict = |claims: Claims, resolution: &Resolution<R>| {

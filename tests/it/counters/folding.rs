@@ -139,6 +139,27 @@ fn folded_edits_before_a_closure_are_found_too() {
     store.verify().unwrap();
 }
 
+/// The key that the record leaves is without a record before and after the batch.
+#[test]
+fn folded_edits_of_a_record_that_leaves_its_key_are_found_too() {
+    let store = Store::new();
+    let counters = store.collection::<Counter>("Counter").unwrap();
+    let clones = CountsClones(Arc::default());
+    let new = |id| Counter { id, n: 0, place: Some(5), clones: clones.clone() };
+    let mut batch = store.batch();
+    batch.insert(&counters, new(3)).unwrap();
+    batch.insert(&counters, new(1)).unwrap();
+    batch.increment(&counters, 3, counter::N, 1).unwrap();
+    batch.increment(&counters, 3, counter::N, 1).unwrap();
+    batch.rekey(&counters, 3, 4, |counter| counter.id = 4).unwrap();
+    let report = batch.commit_lenient().unwrap();
+    let outcomes: Vec<_> = report.outcomes.iter().map(|(_, outcome)| *outcome).collect();
+    use Outcome::{Created, Refused, Updated};
+    assert_eq!(outcomes, [Created, Refused, Updated, Updated, Refused]);
+    assert_eq!((counters.len(), counters.get(3).unwrap().n), (1, 2));
+    store.verify().unwrap();
+}
+
 /// A record by hand, with setters that misbehave.
 #[derive(Clone, Debug, PartialEq)]
 struct Odd {
