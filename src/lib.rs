@@ -208,7 +208,9 @@ pub mod typing {
 /// Commit hooks, which take part in every commit of a store, and the change feed, which reports commits to subscribers.
 pub mod hook {
     pub use crate::feed::{FeedEvent, Missed, Subscription, SubscriptionBuilder};
-    pub use crate::storage::{ChangeKind, CommitHook, CommitInfo, ProposedChange, ProposedCommit, RecordChange};
+    pub use crate::storage::{
+        ChangeKind, CommitHook, CommitInfo, ProposedChange, ProposedCommit, ReadInfo, ReadOf, RecordChange,
+    };
 
     /// Live queries: an answer, and then how each commit changes it. Start at [`Collection::watch`].
     pub mod watch {

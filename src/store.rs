@@ -14,7 +14,7 @@ use crate::read::{QueryResult, Snapshot};
 use crate::record::Document;
 use crate::record::{Access, KeyValue, Record, Schema, key_value_schema};
 use crate::storage::{
-    AnyTable, At, Collection, CommitHook, CommitInfo, Engine, Meter, Registered, Registration, Stats, Table,
+    AnyTable, At, Collection, CommitHook, CommitInfo, Engine, Meter, ReadInfo, Registered, Registration, Stats, Table,
     VerifyError, VerifyProgress, VerifyReport,
 };
 use crate::sync::Arc;
@@ -481,6 +481,31 @@ impl Store {
     /// A [`Refusal`] inside an update closure, an extractor, a hook or `get_with`, and if the store is poisoned.
     pub fn optimize(&self) -> Result<(), Refusal> {
         self.engine.optimize().map(drop).map_err(|cause| Refusal::new("optimize", "", cause))
+    }
+
+    /// Calls a closure before each read: of keys, of queries, also of those that the cache answers, of aggregates and of all records. For
+    /// audits. `len`, `is_empty`, `stats`, the evaluation of a write by filter, and what subscriptions and watches follow are not reported. There is no way to remove it.
+    ///
+    /// It runs on the thread that reads, outside of every lock. It may read, which is reported too, but not write. A panic reaches the caller of the read. A
+    /// store that nobody observes pays for one load in each read.
+    ///
+    /// ```
+    /// # use memdex::{Record, Store};
+    /// # use std::sync::{Arc, Mutex};
+    /// # #[derive(Clone, Record)] struct User { #[record(key)] id: u32, #[record(index)] city: String }
+    /// let store = Store::new();
+    /// let users = store.collection::<User>("User")?;
+    /// let log = Arc::new(Mutex::new(Vec::new()));
+    /// let lines = log.clone();
+    /// store.observe_reads(move |read| lines.lock().unwrap().push(format!("{}: {:?}", read.collection, read.what)));
+    /// users.get(7);
+    /// users.find(user::CITY.eq("Bern")).count()?;
+    /// let log = log.lock().unwrap();
+    /// assert!(log[0].starts_with("User: Key(") && log[1].contains("Bern"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn observe_reads(&self, observer: impl Fn(&ReadInfo<'_>) + Send + Sync + 'static) {
+        self.engine.reads.observe(Arc::new(observer));
     }
 
     /// The cache of query results, to drop answers. See the module [`cache`](crate::query::cache).

@@ -1,5 +1,5 @@
 //! Metrics of a web server: counters by route and status, latencies of the last 15 minutes with percentiles, and the routes with the
-//! most requests, in a table that is printed anew while the requests arrive.
+//! most requests, in a table that is printed again and again while the requests arrive.
 //!
 //! ```text
 //! cargo run --release --example metrics

@@ -13,7 +13,7 @@ use super::statistics::{self, AggregationResult, Of};
 use super::stream::Stream;
 use crate::error::QueryError;
 use crate::record::{Condition, KeyBuffer, Record};
-use crate::storage::{Collection, Handle, Version, typed};
+use crate::storage::{Collection, Handle, ReadOf, Version, typed};
 use crate::sync::Arc;
 use memdex_query::query::{FieldName, Filter, Fingerprint, Paging, Query, Statistics};
 use memdex_query::value::{IntoKey, Key};
@@ -177,6 +177,7 @@ impl<R: Record> Find<R> {
     /// [`NotSelected`](QueryError::NotSelected), for the order [`UnknownField`](QueryError::UnknownField),
     /// [`NotSingle`](QueryError::NotSingle) and [`TooMany`](QueryError::TooMany).
     pub fn fetch(&self) -> Result<Page<Handle<R>>, QueryError> {
+        self.view.tell(|| ReadOf::Query(&self.query));
         let started = Instant::now();
         self.view.latency().query(|| {
             let _span = self.view.any().span();
@@ -199,6 +200,7 @@ impl<R: Record> Find<R> {
     /// # Errors
     /// As [`fetch`](Find::fetch).
     pub fn keys(&self) -> Result<Vec<Key>, QueryError> {
+        self.view.tell(|| ReadOf::Query(&self.query));
         self.view.latency().query(|| {
             let _span = self.view.any().span();
             let versions = if self.paging().is_paged() {
@@ -215,6 +217,7 @@ impl<R: Record> Find<R> {
     /// # Errors
     /// As [`fetch`](Find::fetch) for the predicate and the order.
     pub fn count(&self) -> Result<usize, QueryError> {
+        self.view.tell(|| ReadOf::Query(&self.query));
         self.view.latency().query(|| {
             let _span = self.view.any().span();
             bound_query::check_fields(self.view.any(), self.paging())?;
@@ -247,6 +250,7 @@ impl<R: Record> Find<R> {
     /// # Errors
     /// As [`fetch`](Find::fetch) for the predicate and the order.
     pub fn exists(&self) -> Result<bool, QueryError> {
+        self.view.tell(|| ReadOf::Query(&self.query));
         self.view.latency().query(|| {
             let _span = self.view.any().span();
             Ok(self.stream()?.next().is_some())
@@ -275,6 +279,7 @@ impl<R: Record> Find<R> {
     /// # Errors
     /// As [`fetch`](Find::fetch), before the first record.
     pub fn iter(&self) -> Result<Records<R>, QueryError> {
+        self.view.tell(|| ReadOf::Query(&self.query));
         let source = if self.paging().is_paged() {
             Source::Ordered(self.search().iter()?)
         } else {
@@ -367,6 +372,7 @@ impl<R: Record> Find<R> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn statistics(&self, statistics: impl Into<Statistics>) -> Result<AggregationResult, QueryError> {
+        self.view.tell(|| ReadOf::Query(&self.query));
         let (started, statistics) = (Instant::now(), statistics.into());
         self.view.latency().query(|| {
             let _span = self.view.any().span();

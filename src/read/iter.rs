@@ -4,7 +4,7 @@ use super::search::Hits;
 use super::snapshot::View;
 use super::stream::Stream;
 use crate::record::Record;
-use crate::storage::{Collection, Handle, typed};
+use crate::storage::{Collection, Handle, ReadOf, typed};
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -45,6 +45,7 @@ impl<R: Record> Records<R> {
 impl<R: Record> View<R> {
     /// All records, in no particular order.
     pub fn iter(&self) -> Records<R> {
+        self.tell(|| ReadOf::All);
         Records::new(Source::Unordered(Stream::all(self.snapshot.clone(), self.table.clone())))
     }
 }

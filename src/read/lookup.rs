@@ -2,12 +2,17 @@
 
 use super::snapshot::View;
 use crate::error::QueryError;
-use crate::record::{Lookup, Record};
-use crate::storage::{Collection, Handle, Table, Use, Version};
+use crate::record::{KeyBuffer, Lookup, Record};
+use crate::storage::{Collection, Handle, ReadInfo, ReadOf, Table, Use, Version};
 use crate::sync::Arc;
 use crate::user_code;
-use memdex_query::query::{Field, Predicate};
-use memdex_query::value::{FieldValue, IntoKey, Operand};
+use memdex_query::query::{Field, FieldName, Predicate};
+use memdex_query::value::{FieldValue, IntoKey, Key, Operand, ValueRef};
+
+/// A key as data.
+fn key_of<R: Record, Q: IntoKey<R::Key>>(table: &Table<R>, key: &Q) -> Key {
+    KeyBuffer::of(&table.seed, &table.key_kinds, key).to_key()
+}
 
 /// Passes the record of a version to `read`. A commit may have dropped all other references to it by the end.
 #[inline]
@@ -22,6 +27,7 @@ impl<R: Record> Collection<R> {
     /// the same shard.
     #[inline]
     pub fn get<Q: IntoKey<R::Key>>(&self, key: Q) -> Option<Handle<R>> {
+        self.tell_key(&key);
         self.engine.latency.get(|| {
             let lookup = Lookup::new(&self.table.seed, &self.table.key_kinds, &key);
             self.newest(&lookup, Use::Extends).and_then(Handle::of)
@@ -30,6 +36,7 @@ impl<R: Record> Collection<R> {
 
     /// As [`get`](Collection::get), but does not extend the lifetime of the record.
     pub fn peek<Q: IntoKey<R::Key>>(&self, key: Q) -> Option<Handle<R>> {
+        self.tell_key(&key);
         self.engine.latency.get(|| {
             let lookup = Lookup::new(&self.table.seed, &self.table.key_kinds, &key);
             self.newest(&lookup, Use::Leaves).and_then(Handle::of)
@@ -42,6 +49,7 @@ impl<R: Record> Collection<R> {
     /// this store or write to it. It may read from the store itself but not write to it.
     #[inline]
     pub fn get_with<Q: IntoKey<R::Key>, T>(&self, key: Q, read: impl FnOnce(&R) -> T) -> Option<T> {
+        self.tell_key(&key);
         self.engine.latency.get(|| {
             let lookup = Lookup::new(&self.table.seed, &self.table.key_kinds, &key);
             self.newest(&lookup, Use::Extends).and_then(|version| read_held(&self.table, version, read))
@@ -83,18 +91,30 @@ impl<R: Record> Collection<R> {
         field: Field<R, T>,
         value: impl Operand<T::Base>,
     ) -> Result<Option<Handle<R>>, QueryError> {
-        self.engine.latency.get(|| self.newest_by(field, value))
+        let (field, value) = (field.name(), value.operand());
+        self.engine.reads.tell(|| ReadInfo {
+            collection: &self.table.name,
+            what: ReadOf::Value(&field, value.to_value()),
+            commit: None,
+        });
+        self.engine.latency.get(|| self.newest_by(&field, value))
     }
 
-    fn newest_by<T: FieldValue>(
-        &self,
-        field: Field<R, T>,
-        value: impl Operand<T::Base>,
-    ) -> Result<Option<Handle<R>>, QueryError> {
+    /// Reports the read of a key.
+    #[inline]
+    fn tell_key<Q: IntoKey<R::Key>>(&self, key: &Q) {
+        self.engine.reads.tell(|| ReadInfo {
+            collection: &self.table.name,
+            what: ReadOf::Key(key_of(&self.table, key)),
+            commit: None,
+        });
+    }
+
+    fn newest_by(&self, field: &FieldName, value: ValueRef<'_>) -> Result<Option<Handle<R>>, QueryError> {
         // Everything read between these two loads belongs to the state of `published`, unless a later commit has
         // begun to change the collection. That commit would have marked it, so no pin is needed.
         let published = self.engine.timeline.published();
-        let row = self.table.unique_row(&field.name(), value.operand())?;
+        let row = self.table.unique_row(field, value)?;
         let newest = row.and_then(|row| self.table.pages.newest(row));
         if self.table.marks.is_nothing_after(published) {
             debug_assert!(newest.as_ref().is_none_or(|newest| newest.begin <= published));
@@ -114,6 +134,7 @@ impl<R: Record> Collection<R> {
 
     /// Whether a record with this key exists.
     pub fn contains<Q: IntoKey<R::Key>>(&self, key: Q) -> bool {
+        self.tell_key(&key);
         self.engine.latency.get(|| {
             let lookup = Lookup::new(&self.table.seed, &self.table.key_kinds, &key);
             self.newest(&lookup, Use::Leaves).is_some_and(|version| {
@@ -141,6 +162,7 @@ impl<R: Record> Collection<R> {
 impl<R: Record> View<R> {
     /// The record with this key.
     pub fn get<Q: IntoKey<R::Key>>(&self, key: Q) -> Option<Handle<R>> {
+        self.tell_key(&key);
         self.latency().get(|| self.version_of(&key).and_then(Handle::of))
     }
 
@@ -158,27 +180,37 @@ impl<R: Record> View<R> {
         field: Field<R, T>,
         value: impl Operand<T::Base>,
     ) -> Result<Option<Handle<R>>, QueryError> {
-        self.latency().get(|| self.record_by(field, value))
+        let (field, value) = (field.name(), value.operand());
+        self.tell(|| ReadOf::Value(&field, value.to_value()));
+        self.latency().get(|| self.record_by(&field, value))
     }
 
-    fn record_by<T: FieldValue>(
-        &self,
-        field: Field<R, T>,
-        value: impl Operand<T::Base>,
-    ) -> Result<Option<Handle<R>>, QueryError> {
-        let (name, table, value) = (field.name(), &*self.table, value.operand());
-        let row = table.unique_row(&name, value)?;
+    /// Reports a read.
+    #[inline]
+    pub(super) fn tell<'a>(&'a self, what: impl FnOnce() -> ReadOf<'a>) {
+        let (collection, commit) = (&*self.table.name, Some(self.snapshot.commit()));
+        self.snapshot.engine().reads.tell(|| ReadInfo { collection, what: what(), commit });
+    }
+
+    fn tell_key<Q: IntoKey<R::Key>>(&self, key: &Q) {
+        self.tell(|| ReadOf::Key(key_of(&self.table, key)));
+    }
+
+    fn record_by(&self, name: &FieldName, value: ValueRef<'_>) -> Result<Option<Handle<R>>, QueryError> {
+        let table = &*self.table;
+        let row = table.unique_row(name, value)?;
         // Load the marks after the index: they decide whether its result can be trusted.
         let at = self.snapshot.at();
         if table.marks.is_nothing_after(at.epoch) {
             return Ok(row.and_then(|row| table.pages.at(row, at)).and_then(Handle::of));
         }
-        let found = self.find(Predicate::Eq(name, value.to_value()));
+        let found = self.find(Predicate::Eq(name.clone(), value.to_value()));
         found.records().map(|mut found| found.pop())
     }
 
     /// Calls `read` with the record of this key.
     pub fn get_with<Q: IntoKey<R::Key>, T>(&self, key: Q, read: impl FnOnce(&R) -> T) -> Option<T> {
+        self.tell_key(&key);
         self.latency().get(|| self.version_of(&key).and_then(|version| read_held(&self.table, version, read)))
     }
 

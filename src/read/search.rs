@@ -12,7 +12,7 @@ use super::statistics::{self, AggregationResult, Of};
 use super::stream::Stream;
 use crate::error::QueryError;
 use crate::record::{Condition, Record};
-use crate::storage::{Collection, Rows, SharedVersion};
+use crate::storage::{Collection, ReadInfo, ReadOf, Rows, SharedVersion};
 use crate::sync::Arc;
 use crate::user_code;
 use memdex_query::query::{
@@ -146,6 +146,7 @@ impl Search {
     /// [`ForeignCursor`](QueryError::ForeignCursor), for the order [`NotSingle`](QueryError::NotSingle) and
     /// [`TooMany`](QueryError::TooMany).
     pub fn fetch(&self) -> Result<Page<Hit>, QueryError> {
+        self.tell();
         let started = Instant::now();
         self.snapshot.latency().query(|| {
             let parts = self.parts()?;
@@ -193,6 +194,7 @@ impl Search {
     /// # Errors
     /// As [`fetch`](Search::fetch), except for the page.
     pub fn exists(&self) -> Result<bool, QueryError> {
+        self.tell();
         self.snapshot.latency().query(|| {
             for (rows, _) in self.parts()? {
                 if let Some(mut stream) = self.unless_unknown(self.stream(rows))?
@@ -210,6 +212,7 @@ impl Search {
     /// # Errors
     /// As [`fetch`](Search::fetch), except for the page.
     pub fn count(&self) -> Result<usize, QueryError> {
+        self.tell();
         self.snapshot.latency().query(|| self.count_parts(&self.parts()?, usize::MAX))
     }
 
@@ -220,6 +223,7 @@ impl Search {
     /// [`QueryError::DifferentCollations`] if a field has different kinds or collations; [`QueryError::UndeclaredField`] if only some of
     /// the collections declare it.
     pub fn statistics(&self, statistics: impl Into<Statistics>) -> Result<AggregationResult, QueryError> {
+        self.tell();
         let (started, statistics) = (Instant::now(), statistics.into());
         self.snapshot.latency().query(|| {
             let mut of = Vec::new();
@@ -276,6 +280,7 @@ impl Search {
     /// # Errors
     /// As [`fetch`](Search::fetch), before the first record.
     pub fn iter(&self) -> Result<Hits, QueryError> {
+        self.tell();
         let source = if self.paging().is_paged() {
             Source::Ordered(Box::new(Chunks::new(self)?))
         } else {
@@ -298,6 +303,17 @@ impl Search {
     /// The same query for the first records of its page.
     fn limited_to(&self, limit: usize) -> Result<Self, QueryError> {
         Ok(Search { query: with_limit(&self.query, &self.names(), limit)?, ..self.clone() })
+    }
+
+    /// Reports a read of each collection.
+    fn tell(&self) {
+        for member in &self.members {
+            self.snapshot.engine().reads.tell(|| ReadInfo {
+                collection: &member.rows.core().name,
+                what: ReadOf::Query(&self.query),
+                commit: Some(self.snapshot.commit()),
+            });
+        }
     }
 
     fn names(&self) -> String {

@@ -7,6 +7,7 @@ use super::counters::Counters;
 use super::feed::{Event, Queue, Room, Spec};
 use super::garbage::Garbage;
 use super::hooks::{Hooks, Registration};
+use super::reads::Reads;
 use super::reaper::Reaper;
 use super::reclaimer::Reclaimer;
 use super::stats::{MemoryUse, Stats};
@@ -39,6 +40,7 @@ pub(crate) struct Engine {
     pub(crate) hooks: Hooks,
     /// The cache of query results.
     pub(crate) answers: Arc<dyn AnswerCache>,
+    pub(crate) reads: Reads,
     /// The live queries, by collection and fingerprint, so that equal ones share their work.
     pub(crate) watched: Watched,
     pub(crate) seed: RandomState,
@@ -81,6 +83,7 @@ impl Engine {
             clock: SteadyClock::new(clock),
             hooks: Hooks::default(),
             answers,
+            reads: Reads::default(),
             watched: Mutex::default(),
             seed: crate::hash::random(),
             counters: Arc::default(),

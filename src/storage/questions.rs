@@ -23,7 +23,7 @@ use crate::record::{FieldSource, Record};
 use crate::rowset::Row;
 use crate::sync::{Arc, AtomicU64, Mutex, Ordering::SeqCst};
 use crate::user_code;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// A question whose answer is cached.
 pub(crate) trait Question: Filed {
@@ -70,7 +70,7 @@ pub(crate) struct Questions {
 struct Registry {
     filings: Filings<dyn Question>,
     /// Those that the commit in flight has not looked for.
-    young: Vec<Arc<dyn Question>>,
+    young: BTreeMap<(u64, usize), Arc<dyn Question>>,
     /// The number of questions that can't be filed.
     unfiled: usize,
     /// The changes since `logged_since`, if there are such questions.
@@ -85,7 +85,7 @@ impl Questions {
     pub(super) fn new(seed: RandomState, counters: Arc<Counters>) -> Self {
         let registry = Registry {
             filings: Filings::new(seed),
-            young: Vec::new(),
+            young: BTreeMap::new(),
             unfiled: 0,
             log: VecDeque::new(),
             logged_since: Commit::default(),
@@ -103,7 +103,7 @@ impl Questions {
     pub(crate) fn register(&self, question: &Arc<dyn Question>) -> Commit {
         let mut registry = self.registry.lock();
         registry.filings.add(question);
-        registry.young.push(question.clone());
+        registry.young.insert(question.id(), question.clone());
         // The committer stores `accounted` before it loads the count: it finds this question, or this finds its commit.
         self.registered.fetch_add(1, SeqCst);
         let accounted = Commit::from_number(self.accounted.load(SeqCst));
@@ -125,8 +125,7 @@ impl Questions {
             return;
         }
         self.registered.fetch_sub(1, SeqCst);
-        let young = registry.young.iter().position(|young| young.id() == question.id());
-        let young = young.map(|at| registry.young.swap_remove(at));
+        let young = registry.young.remove(&question.id());
         let mut log = VecDeque::new();
         if question.filings().is_none() {
             registry.unfiled -= 1;
@@ -230,7 +229,7 @@ impl Questions {
         }
         drop(registry);
         // Those that can't be filed go through the log.
-        for question in young.into_iter().filter(|question| question.filings().is_some()) {
+        for question in young.into_values().filter(|question| question.filings().is_some()) {
             question.outdate()(commit, garbage);
         }
     }

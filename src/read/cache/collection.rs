@@ -12,7 +12,7 @@ use super::wanted::{Bound, Computed, Figures, Records, Wanted};
 use crate::clock::Timestamp;
 use crate::error::{Commit, QueryError};
 use crate::record::{KeyBuffer, Record};
-use crate::storage::{At, Collection};
+use crate::storage::{At, Collection, ReadInfo, ReadOf};
 use crate::sync::{Arc, Weak};
 use memdex_query::query::{Ask, Query};
 use memdex_query::value::{IntoKey, Key};
@@ -145,6 +145,7 @@ impl<R: Record> CachedCollection<R> {
         query: &Query,
         name: Option<&Arc<str>>,
     ) -> Result<Answer<W::Answer>, QueryError> {
+        self.tell(query);
         // 1. The question as it is written leads to its entry.
         let table = &self.0.collection.table.name;
         let hash = self.0.cache.hash(table, (W::ASKED, &self.0.class, self.0.age), name, query);
@@ -240,6 +241,17 @@ impl<R: Record> CachedCollection<R> {
         };
         let found = entry.find(at, self.0.age, &finish)?;
         Ok(found.map(|Found { answer, from }| Answer { answer: own(answer), is_cached: true, from, commit: at.epoch }))
+    }
+
+    /// Reports the read of a query.
+    #[inline]
+    pub(super) fn tell(&self, query: &Query) {
+        let Parts { collection, snapshot, .. } = &*self.0;
+        collection.engine.reads.tell(|| ReadInfo {
+            collection: &collection.table.name,
+            what: ReadOf::Query(query),
+            commit: snapshot.as_ref().map(Snapshot::commit),
+        });
     }
 
     /// The commit and the time for which this reader asks.

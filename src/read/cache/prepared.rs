@@ -25,7 +25,10 @@ type Run<R, T> = fn(&Prepared<R, T>) -> Result<Answer<T>, QueryError>;
 impl<R: Record, T> Prepared<R, T> {
     pub(super) fn new<W: Wanted<R, Answer = T>>(of: &CachedCollection<R>, query: Query) -> Result<Self, QueryError> {
         let answer: Run<R, T> = |prepared| match &prepared.lease {
-            Some(lease) => prepared.of.answer_of::<W>(lease, &prepared.query),
+            Some(lease) => {
+                prepared.of.tell(&prepared.query);
+                prepared.of.answer_of::<W>(lease, &prepared.query)
+            }
             None => prepared.of.answer::<W>(&prepared.query, None),
         };
         let lease = of.lease::<W>(&query)?.ok();

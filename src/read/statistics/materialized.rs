@@ -9,7 +9,7 @@ use crate::read::snapshot::{AnyView, View};
 use crate::read::{execute, planner};
 use crate::record::bound::{Bound, BoundBucket, BoundMetric, BoundTop, FieldUse, Function, Level, Names};
 use crate::record::{AggregateDef, Condition, Record};
-use crate::storage::{Collection, TableCore};
+use crate::storage::{Collection, ReadInfo, ReadOf, TableCore};
 use crate::sync::Arc;
 use crate::user_code;
 use memdex_query::query::Statistics;
@@ -39,16 +39,18 @@ impl<R: Record> Collection<R> {
     /// # Errors
     /// [`QueryError::UnknownAggregate`]; [`QueryError::Overflow`] if a sum overflows; [`QueryError::TooManyGroups`].
     pub fn aggregate(&self, name: &str) -> Result<AggregationResult, QueryError> {
+        let (collection, what) = (&*self.table.name, ReadOf::Aggregate(name));
+        self.engine.reads.tell(|| ReadInfo { collection, what, commit: None });
         let started = Instant::now();
         let materialized = self.table.aggregate(name)?;
         let requested = Known::all_of(&self.table.name, &materialized.plan);
         if self.table.deadlines.are_used() {
-            return self.view().aggregate(name);
+            return self.view().read_aggregate(name);
         }
         match requested.read(&materialized, || self.engine.timeline.published()) {
             Some(answer) => result(answer, started, true),
             // The aggregate was dropped in the meantime.
-            None => self.view().aggregate(name),
+            None => self.view().read_aggregate(name),
         }
     }
 }
@@ -60,6 +62,11 @@ impl<R: Record> View<R> {
     /// # Errors
     /// The same as [`Collection::aggregate`].
     pub fn aggregate(&self, name: &str) -> Result<AggregationResult, QueryError> {
+        self.tell(|| ReadOf::Aggregate(name));
+        self.read_aggregate(name)
+    }
+
+    fn read_aggregate(&self, name: &str) -> Result<AggregationResult, QueryError> {
         let started = Instant::now();
         let materialized = self.table.aggregate(name)?;
         let requested = Known::all_of(&self.table.name, &materialized.plan);

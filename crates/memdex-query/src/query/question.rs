@@ -173,12 +173,13 @@ impl Query {
 
     /// Changes the paging. A query for statistics becomes one for records.
     fn with_paging(mut self, change: impl FnOnce(&mut Paging)) -> Self {
-        let mut paging = match self.ask {
-            Ask::Records(paging) => paging,
-            Ask::Statistics(_) => Paging::default(),
-        };
-        change(&mut paging);
-        self.ask = Ask::Records(paging);
+        if let Ask::Statistics(_) = self.ask {
+            self.ask = Ask::default();
+        }
+        // In place: a cached query costs little more than this.
+        if let Ask::Records(paging) = &mut self.ask {
+            change(paging);
+        }
         self
     }
 
@@ -194,6 +195,7 @@ impl Query {
     }
 
     /// Returns at most this many records: 1 to [`limits::MAX_PAGE`](crate::limits::MAX_PAGE).
+    #[inline]
     pub fn limit(self, limit: usize) -> Self {
         self.with_paging(|paging| paging.limit = Some(limit))
     }
