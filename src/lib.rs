@@ -187,6 +187,13 @@ pub mod aggregate {
     pub use memdex_query::query::{Aggregate, DateStep, DateUnit, Statistics, Top, TopHits, Weekday};
 }
 
+/// Bounds of collections, and the records that leave because of them.
+///
+/// [`Collection::set_bound`] has the rules.
+pub mod eviction {
+    pub use crate::storage::{Bound, Policy};
+}
+
 /// Parts of a [`Schema`].
 pub mod schema {
     pub use crate::store::CollectionInfo;
@@ -223,7 +230,7 @@ pub mod hook {
 pub mod stats {
     pub use crate::latency::{CallLatency, LatencyStats};
     pub use crate::storage::{
-        AggregateStats, CacheStats, ClassStats, CollectionStats, IndexStats, MemoryStats, MemoryUse, Stats,
+        AggregateStats, BoundStats, CacheStats, ClassStats, CollectionStats, IndexStats, MemoryStats, MemoryUse, Stats,
         SubscriptionStats, VerifyError, VerifyProgress, VerifyReport,
     };
 }

@@ -148,6 +148,9 @@ pub(crate) const LOGGED_CHANGES: usize = 3;
 /// Most records that one commit removes because they have expired.
 pub(crate) const EXPIRED_A_COMMIT: usize = 100;
 
+/// Most records that one commit evicts in addition to those that it must, while a collection shrinks to a new bound.
+pub(crate) const EVICTED_A_COMMIT: usize = 100;
+
 /// The thread that removes expired records looks at the clock after this time.
 pub(crate) const LOOK_AT_CLOCK: Duration = Duration::from_millis(5);
 

@@ -95,6 +95,53 @@ pub enum Cause {
         "records can't have a lifetime of less than a microsecond: use a longer one, or `DefaultLifetime::Forever`"
     )]
     NoLifetime,
+    /// A [`Bound`](crate::eviction::Bound) of 0.
+    #[error("a bound of 0 leaves no record in the collection: use a bound of 1 or more, or `clear`")]
+    ZeroBound,
+    /// A bound of weight for records that have none.
+    #[error(
+        "a bound of weight needs the weights of the records: mark a field with #[record(weight)], or give the bound a closure with `weigh`"
+    )]
+    NoWeight,
+    /// A field that holds no single integers can't have weights.
+    #[error(
+        "field {field:?} can't hold weights: {}",
+        if *is_many { "it has many values, and a record has one weight".to_owned() } else { format!("it is of kind {kind}, and a weight is an integer") }
+    )]
+    #[non_exhaustive]
+    NotAWeight {
+        /// The field.
+        field: String,
+        /// The kind of its values.
+        kind: Kind,
+        /// Whether it has many values.
+        is_many: bool,
+    },
+    /// A record is heavier than the [`Bound`](crate::eviction::Bound) of the collection.
+    #[error("the record weighs {weight}, and the collection has a bound of {limit}: raise the bound, or split the record")]
+    #[non_exhaustive]
+    TooHeavy {
+        /// The weight of the record.
+        weight: u64,
+        /// The bound.
+        limit: u64,
+    },
+    /// The records that a batch writes do not fit into the [`Bound`](crate::eviction::Bound) of the collection, whatever leaves it.
+    #[error(
+        "the batch writes {written} {unit}, and {protected} are protected, but the collection has a bound of {limit}: commit smaller \
+         batches, raise the bound, or protect fewer records"
+    )]
+    #[non_exhaustive]
+    BeyondBound {
+        /// What is counted: `records`, or `units of weight`.
+        unit: &'static str,
+        /// Those that the batch writes.
+        written: u64,
+        /// Those that can't be evicted, without the ones that the batch writes.
+        protected: u64,
+        /// The bound.
+        limit: u64,
+    },
     /// The key is invalid.
     #[error(transparent)]
     Key(#[from] KeyError),

@@ -48,6 +48,8 @@ use std::time::Instant;
 pub struct Find<R: Record> {
     view: View<R>,
     pub(super) query: Query,
+    /// Whether the records of a page count as used.
+    is_use: bool,
     /// Overrides the choices of the planner, for tests.
     script: Option<Arc<[usize]>>,
 }
@@ -56,7 +58,7 @@ impl<R: Record> View<R> {
     /// Selects the records that match a filter, at this snapshot.
     pub fn find(&self, filter: impl Into<Filter<R>>) -> Find<R> {
         let query = Query::over::<FieldName>([]).filter(filter.into().into_predicate());
-        Find { view: self.clone(), query, script: None }
+        Find { view: self.clone(), query, is_use: false, script: None }
     }
 }
 
@@ -74,7 +76,7 @@ impl<R: Record> Collection<R> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn find(&self, filter: impl Into<Filter<R>>) -> Find<R> {
-        self.view().find(filter)
+        Find { is_use: true, ..self.view().find(filter) }
     }
 }
 
@@ -183,7 +185,11 @@ impl<R: Record> Find<R> {
             let _span = self.view.any().span();
             let (records, prev, next, total) = if self.paging().is_paged() {
                 let (Found { versions, prev, next }, total) = self.found()?;
-                (versions.into_iter().filter_map(typed).filter_map(Handle::of).collect(), prev, next, total)
+                let records: Vec<Handle<R>> = versions.into_iter().filter_map(typed).filter_map(Handle::of).collect();
+                if self.is_use {
+                    records.iter().for_each(|record| record.version().deadline.count_use());
+                }
+                (records, prev, next, total)
             } else {
                 let records = self.records()?;
                 let counted = bound_query::counts_up_to(self.paging());
@@ -443,7 +449,7 @@ impl<R: Record> Find<R> {
 
 impl<R: Record> Clone for Find<R> {
     fn clone(&self) -> Self {
-        Find { view: self.view.clone(), query: self.query.clone(), script: self.script.clone() }
+        Find { view: self.view.clone(), query: self.query.clone(), is_use: self.is_use, script: self.script.clone() }
     }
 }
 

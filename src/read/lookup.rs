@@ -34,7 +34,8 @@ impl<R: Record> Collection<R> {
         })
     }
 
-    /// As [`get`](Collection::get), but does not extend the lifetime of the record.
+    /// As [`get`](Collection::get), but is no use of the record: it does not extend its lifetime, and does not keep it from being
+    /// [evicted](crate::eviction).
     pub fn peek<Q: IntoKey<R::Key>>(&self, key: Q) -> Option<Handle<R>> {
         self.tell_key(&key);
         self.engine.latency.get(|| {
@@ -61,6 +62,7 @@ impl<R: Record> Collection<R> {
         let lifetime = self.table.deadlines.sliding();
         let view = self.view();
         let mut found = view.get_many(keys);
+        found.iter().flatten().for_each(|record| record.version().deadline.count_use());
         if let Some(lifetime) = lifetime {
             let time = view.snapshot.time();
             let extends = |record: &Handle<R>| record.version().deadline.slide(time, time + lifetime);
@@ -119,7 +121,7 @@ impl<R: Record> Collection<R> {
         if self.table.marks.is_nothing_after(published) {
             debug_assert!(newest.as_ref().is_none_or(|newest| newest.begin <= published));
             let Some(newest) = newest else { return Ok(None) };
-            if !newest.deadline.exists() {
+            if newest.deadline.is_plain() {
                 return Ok(Handle::of(newest));
             }
             if let Some(living) = self.living(newest, Use::Extends) {

@@ -18,7 +18,7 @@ pub struct Collection<R: Record> {
     pub(crate) table: Arc<Table<R>>,
 }
 
-/// Whether a read extends the lifetime of the record, in a collection where reads do so.
+/// Whether a read is a use of the record: then it counts where the collection has a bound, and extends the lifetime where reads do so.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Use {
     Extends,
@@ -47,7 +47,7 @@ impl<R: Record> Collection<R> {
         let newest = self.table.newest(lookup)?;
         // Read `published` after finding the version: otherwise the batch in flight could become visible.
         if newest.begin <= self.engine.timeline.published() {
-            return if newest.deadline.exists() { self.newest_living(newest, lookup, use_it) } else { Some(newest) };
+            return if newest.deadline.is_plain() { Some(newest) } else { self.newest_living(newest, lookup, use_it) };
         }
         self.table.let_go(newest);
         self.newest_pinned(lookup, use_it)
@@ -70,13 +70,16 @@ impl<R: Record> Collection<R> {
         let lifetime = self.extended_by(use_it);
         let pinned = self.engine.pin();
         let version = self.table.version_at(lookup, pinned.at())?;
-        self.extended(version, pinned.time, lifetime)
+        self.extended(version, pinned.time, lifetime, use_it)
     }
 
     /// The version unless its record has expired. Extends its lifetime if that is what such a read does.
     pub(crate) fn living(&self, version: Arc<Version<R>>, use_it: Use) -> Option<Arc<Version<R>>> {
+        if !version.deadline.exists() {
+            return Some(counted(version, use_it));
+        }
         let lifetime = self.extended_by(use_it);
-        self.extended(version, self.engine.clock.for_reader(), lifetime)
+        self.extended(version, self.engine.clock.for_reader(), lifetime, use_it)
     }
 
     /// The lifetime from the time of a read on. Load it before that time is drawn.
@@ -84,17 +87,32 @@ impl<R: Record> Collection<R> {
         self.table.deadlines.sliding().filter(|_| use_it == Use::Extends)
     }
 
-    fn extended(&self, version: Arc<Version<R>>, time: Timestamp, by: Option<Duration>) -> Option<Arc<Version<R>>> {
+    fn extended(
+        &self,
+        version: Arc<Version<R>>,
+        time: Timestamp,
+        by: Option<Duration>,
+        use_it: Use,
+    ) -> Option<Arc<Version<R>>> {
         let is_alive = match by {
             Some(lifetime) => version.deadline.slide(time, time + lifetime),
             None => !version.deadline.is_past(time),
         };
         if is_alive {
-            return Some(version);
+            return Some(counted(version, use_it));
         }
         self.table.let_go(version);
         None
     }
+}
+
+/// Counts the use of a version.
+#[inline]
+fn counted<R>(version: Arc<Version<R>>, use_it: Use) -> Arc<Version<R>> {
+    if use_it == Use::Extends {
+        version.deadline.count_use();
+    }
+    version
 }
 
 impl<R: Record> Clone for Collection<R> {

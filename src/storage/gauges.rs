@@ -1,5 +1,6 @@
 //! A copy of the committer's counters, so that reading statistics never waits for a commit.
 
+use super::eviction::Usage;
 use super::stats::MemoryStats;
 use crate::sync::{AtomicBool, Mutex, Ordering::SeqCst, StatsCounter};
 
@@ -20,6 +21,7 @@ pub(super) struct Counts {
     pub(super) rows_free: usize,
     /// Older versions that pinned readers retain.
     pub(super) kept: usize,
+    pub(super) bound: Option<Usage>,
     /// Without the heap memory of the records.
     pub(super) memory: MemoryStats,
 }

@@ -6,6 +6,8 @@
 //! version in O(log n) however long the history is, dropping them needs no recursion, and a record without history
 //! costs nothing extra. The map retains only the versions that pinned epochs and the commit in flight need.
 
+use super::deadline::Deadline;
+use super::eviction::Newest;
 use super::segments::Segments;
 use super::version::{At, Change, Version};
 use crate::error::Commit;
@@ -97,6 +99,16 @@ impl<R> Rows<R> {
     }
 }
 
+impl<R: Send + Sync> Newest for Pages<R> {
+    fn newest(&self, row: Row, read: &mut dyn FnMut(u32, &Deadline)) {
+        let Some((page, slot)) = self.page(row) else { return };
+        let rows = page.read();
+        if let Some(Some(version)) = rows.newest.get(usize::from(slot)) {
+            read(version.hash, &version.deadline);
+        }
+    }
+}
+
 impl<R> Pages<R> {
     pub(crate) fn new() -> Self {
         Pages(Segments::new())
@@ -164,6 +176,17 @@ impl<R> Pages<R> {
     pub(crate) fn newest(&self, row: Row) -> Option<Arc<Version<R>>> {
         let (page, slot) = self.page(row)?;
         page.read().newest.get(usize::from(slot))?.clone()
+    }
+
+    /// Calls `visit` with each record of the newest state, and its row, page by page under no guard.
+    pub(crate) fn each_newest(&self, mut visit: impl FnMut(Row, &Arc<Version<R>>)) {
+        let mut page = 0;
+        let mut each = |row, newest: Option<&Arc<Version<R>>>, _: &[_]| {
+            newest.filter(|newest| !newest.is_tombstone()).into_iter().for_each(|newest| visit(row, newest));
+        };
+        while self.audit_page(page, &mut each) {
+            page += 1;
+        }
     }
 
     /// Frees unused memory of a page: that behind its last row that is not free. `None` past the last page.
@@ -295,7 +318,6 @@ mod tests {
     use super::*;
     use crate::hash;
     use crate::record::KeyBuffer;
-    use crate::storage::deadline::Deadline;
     use memdex_query::value::Key;
 
     fn key() -> Key {
@@ -313,7 +335,7 @@ mod tests {
             key: key(),
             record: Some(begin),
         });
-        pages.apply(&[Change { expired: false, old, new: new.clone() }]);
+        pages.apply(&[Change { expired: false, evicted: false, measured: None, old, new: new.clone() }]);
         new
     }
 

@@ -22,6 +22,8 @@ pub enum ChangeKind {
     /// The lifetime of the record had ended: it was missing already. If the commit has stored another one under its key, that is the next
     /// change.
     Expired,
+    /// The record left because of the [`Bound`](crate::eviction::Bound) of the collection, displaced by the others of the commit.
+    Evicted,
 }
 
 /// The net change of one record in a commit.
@@ -32,7 +34,7 @@ pub struct RecordChange<R> {
     pub key: Key,
     /// The record before the commit; `None` if there was none.
     pub before: Option<Handle<R>>,
-    /// The record after the commit; `None` if it was deleted or has expired.
+    /// The record after the commit; `None` if it was deleted or evicted, or has expired.
     pub after: Option<Handle<R>>,
     kind: ChangeKind,
 }
@@ -47,6 +49,7 @@ impl<R> Clone for RecordChange<R> {
 impl<R> Change<R> {
     fn kind(&self) -> ChangeKind {
         match (self.had_record() && !self.expired, self.new.is_tombstone()) {
+            (_, true) if self.evicted => ChangeKind::Evicted,
             (_, true) => ChangeKind::Deleted,
             (true, false) => ChangeKind::Updated,
             (false, false) => ChangeKind::Inserted,

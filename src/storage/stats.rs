@@ -1,6 +1,7 @@
 //! Statistics of a store: what it holds, where the memory goes, and what pinned snapshots retain.
 
 use super::answers::CacheStats;
+use super::eviction::{Policy, Usage};
 use super::feed::SubscriptionStats;
 use crate::clock::Timestamp;
 use crate::error::Commit;
@@ -89,6 +90,8 @@ pub struct CollectionStats {
     /// A time before which none of these expires; `None` if there are none. If it is long past, nobody removes what has expired: see
     /// [`Store::expire_now`](crate::Store::expire_now).
     pub next_deadline: Option<Timestamp>,
+    /// The bound, if the collection has one. What snapshots hold up is not in it: see `versions_retained`.
+    pub bound: Option<BoundStats>,
     /// Row numbers ever used, up to the highest one in use at the last [`optimize`](crate::Store::optimize).
     pub rows_used: usize,
     /// Row numbers available for new records.
@@ -107,6 +110,31 @@ pub struct CollectionStats {
     pub results_retained: usize,
     /// Memory by part.
     pub memory: MemoryStats,
+}
+
+/// The [`Bound`](crate::eviction::Bound) of a collection, and how far it is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct BoundStats {
+    /// The most records, or the greatest weight.
+    pub limit: u64,
+    /// Whether the bound is a weight. Otherwise each record weighs 1.
+    pub by_weight: bool,
+    /// Which records leave first.
+    pub policy: Policy,
+    /// The weight of all records, with those that have expired and are not removed yet.
+    pub weight: u64,
+    /// The weight of the protected records.
+    pub protected: u64,
+    /// How many records were evicted since the collection got a bound. Records that had expired are not counted.
+    pub evictions: u64,
+}
+
+impl From<Usage> for BoundStats {
+    fn from(Usage { limit, by_weight, policy, weight, protected, evictions }: Usage) -> Self {
+        BoundStats { limit, by_weight, policy, weight, protected, evictions }
+    }
 }
 
 /// Statistics of an index.
@@ -164,6 +192,8 @@ pub struct MemoryStats {
     pub back_references: usize,
     /// Row → deadline, of records with a lifetime.
     pub deadlines: usize,
+    /// Row → weight and place in the order of eviction, in a collection with a bound.
+    pub eviction: usize,
     /// Marks, the lists of retained versions, and the list of free rows.
     pub bookkeeping: usize,
 }
@@ -172,7 +202,7 @@ impl MemoryStats {
     /// All memory except the records and their heap memory.
     pub fn overhead(&self) -> usize {
         let shared = self.key_table + self.row_pages + self.indexes + self.aggregates + self.columns;
-        self.versions + shared + self.back_references + self.deadlines + self.bookkeeping
+        self.versions + shared + self.back_references + self.deadlines + self.eviction + self.bookkeeping
     }
 
     /// Everything counted above.

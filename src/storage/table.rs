@@ -2,6 +2,7 @@
 //! everything that needs no record type.
 
 use super::counters::Counters;
+use super::eviction::{Bounded, Moved};
 use super::garbage::Garbage;
 use super::gauges::Counts;
 use super::key_table::KeyTable;
@@ -19,7 +20,7 @@ use crate::index::{ChangeSet, Role, RowChange};
 use crate::reclaim::{Pass, Pins};
 use crate::record::{KeyBuffer, Lookup, Record, Schema};
 use crate::rowset::{Row, RowSet};
-use crate::sync::Arc;
+use crate::sync::{Arc, RwLock};
 use crate::user_code;
 use memdex_query::value::{IntoKey, Key, Value};
 use smallvec::SmallVec;
@@ -29,6 +30,8 @@ pub(crate) struct Table<R> {
     core: TableCore,
     pub(crate) keys: KeyTable<R>,
     pub(crate) pages: Pages<R>,
+    /// The bound. Changed under the commit lock.
+    pub(super) bound: RwLock<Option<Arc<Bounded<R>>>>,
 }
 
 impl<R> Deref for Table<R> {
@@ -75,9 +78,24 @@ impl<R> Applied<R> {
     }
 }
 
+impl<R> Change<R> {
+    /// The change as the queue of a bound sees it.
+    fn moved(&self) -> Moved<'_> {
+        Moved {
+            row: self.row(),
+            hash: self.new.hash,
+            deadline: &self.new.deadline,
+            measured: self.measured,
+            is_update: self.had_record() && !self.expired,
+            is_evicted: self.evicted,
+        }
+    }
+}
+
 impl<R: Record> Table<R> {
     pub(crate) fn new(name: &str, schema: Schema, seed: RandomState, counters: Arc<Counters>) -> Self {
-        Table { core: TableCore::new(name, schema, seed, counters), keys: KeyTable::new(), pages: Pages::new() }
+        let core = TableCore::new(name, schema, seed, counters);
+        Table { core, keys: KeyTable::new(), pages: Pages::new(), bound: RwLock::new(None) }
     }
 
     /// The newest version of a key, published or in flight.
@@ -179,6 +197,9 @@ impl<R: Record> Table<R> {
         self.core.apply(writer, commit, &applied.changes);
         self.deadlines.apply(&applied.versions);
         self.pages.apply(&applied.versions);
+        if let Some(queue) = &mut writer.bound {
+            queue.apply(applied.versions.iter().map(Change::moved));
+        }
         applied.versions.iter().for_each(|change| self.keys.put(change.old.as_ref(), &change.new));
         writer.key_bytes += applied.versions.iter().map(|change| change.new.key.heap_bytes()).sum::<usize>();
         if writer.records != before {
@@ -309,9 +330,11 @@ impl<R: Record> Table<R> {
             columns: columns.map(|(column, of_column)| column.heap_bytes(of_column)).sum(),
             back_references: writer.back_refs.heap_bytes(),
             deadlines: self.deadlines.heap_bytes(),
+            eviction: writer.bound.as_ref().map_or(0, |queue| queue.heap_bytes()),
             bookkeeping: kept * size_of::<(Row, Commit)>() + writer.free_rows.capacity() * 4 + self.marks.heap_bytes(),
         };
-        Counts { rows_used: writer.used_rows(), rows_free: writer.free_rows(), kept, memory }
+        let bound = writer.bound.as_ref().map(|queue| queue.usage());
+        Counts { rows_used: writer.used_rows(), rows_free: writer.free_rows(), kept, bound, memory }
     }
 }
 

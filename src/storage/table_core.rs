@@ -12,7 +12,7 @@ use super::lengths::Lengths;
 use super::mark_tree::Mark;
 use super::marks::Marks;
 use super::questions::Questions;
-use super::stats::{AggregateStats, CollectionStats, IndexStats, MemoryStats};
+use super::stats::{AggregateStats, BoundStats, CollectionStats, IndexStats, MemoryStats};
 use super::table_writer::TableWriter;
 use crate::clock::Timestamp;
 use crate::error::{Cause, Commit, QueryError};
@@ -182,6 +182,16 @@ impl TableCore {
     }
 
     // ---- the steps of a commit ------------------------------------------------------------------------------------
+
+    /// Adds victims to a batch that is staged, each with whether it has expired.
+    pub(crate) fn stage_removed(
+        &self,
+        writer: &mut TableWriter,
+        changes: &mut ChangeSet,
+        rows: impl Iterator<Item = (Row, bool)>,
+    ) {
+        writer.stage_removed(changes, rows);
+    }
 
     /// Whether `new` more rows fit.
     pub(crate) fn has_room(&self, writer: &TableWriter, new: usize) -> bool {
@@ -362,7 +372,7 @@ impl TableCore {
 
     /// Never waits for a commit.
     pub(super) fn stats(&self, published: Commit, time: Timestamp) -> CollectionStats {
-        let Counts { rows_used, rows_free, kept, memory } = self.gauges.counts();
+        let Counts { rows_used, rows_free, kept, bound, memory } = self.gauges.counts();
         let aggregates = self.aggregates();
         let of_index = |index: &Arc<dyn Index>| IndexStats {
             name: index.name().to_owned(),
@@ -381,6 +391,7 @@ impl TableCore {
             with_lifetime: self.deadlines.len(),
             expired: self.deadlines.overdue(time).len(),
             next_deadline: self.deadlines.next(),
+            bound: bound.map(BoundStats::from),
             rows_used,
             rows_free,
             indexes: self.indexes().iter().map(of_index).collect(),

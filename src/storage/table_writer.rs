@@ -1,7 +1,8 @@
 //! The committer's side of a collection: free rows, back references, and its side of everything derived from the records.
 
 use super::back_refs::{BackRefs, RefGroup};
-use super::column::ColumnWriter;
+use super::column::{Cell, ColumnWriter};
+use super::eviction::Queue;
 use super::gauges::Counts;
 use crate::error::Commit;
 use crate::index::{self, Catalog, ChangeSet, Maintain, Moves, RefPlace, Role, Staged, StagedRefs};
@@ -27,6 +28,8 @@ pub(crate) struct TableWriter {
     /// The rows of older versions, each filed under a pinned commit that sees it.
     pub(super) kept: Retained<Row>,
     pub(super) displaced: Vec<(Row, Commit)>,
+    /// The order of eviction, if the collection has a bound.
+    pub(crate) bound: Option<Box<Queue>>,
 }
 
 /// A structure that commits maintain, and where its back references are.
@@ -81,6 +84,7 @@ impl TableWriter {
             counted: Counts::default(),
             kept: Retained::default(),
             displaced: Vec::new(),
+            bound: None,
         }
     }
 
@@ -145,6 +149,16 @@ impl TableWriter {
                 Some(row) => self.back_refs.gather(row, old_refs),
                 None => old_refs.extend(std::iter::repeat_n(0, self.back_refs.width())),
             }
+        }
+    }
+
+    /// Adds changes that only remove records, behind those that are staged.
+    pub(super) fn stage_removed(&mut self, changes: &mut ChangeSet, rows: impl Iterator<Item = (Row, bool)>) {
+        for (row, expired) in rows {
+            changes.staged.push(Staged { before: Some(row), has_record: false, expired });
+            self.back_refs.gather(row, &mut changes.old_refs);
+            changes.new_refs.extend(std::iter::repeat_n(0, self.back_refs.width()));
+            self.columns.iter_mut().for_each(|column| column.cells.push(Cell::Missing));
         }
     }
 

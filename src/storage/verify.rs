@@ -162,6 +162,9 @@ pub(super) fn table<R: Record>(table: &Table<R>, at: At, meter: &Meter<'_>) -> R
         "readers see other indexes or aggregates than the committer maintains".into()
     });
     audit_counts(table, writer, published, live.len(), occupied, &mut found);
+    for flaw in writer.bound.iter().flat_map(|queue| queue.audit(live)) {
+        found.expect(false, || flaw);
+    }
     let mut filed: Vec<(Row, Commit)> = writer.kept.iter().map(|(begin, row)| (*row, begin)).collect();
     filed.sort_unstable();
     found.expect(filed == older, || {
@@ -282,9 +285,9 @@ fn audit_memory<R: Record>(table: &Table<R>, writer: &TableWriter, walked: &Walk
         found.expect_bytes("records on the heap", table.gauges.record_heap(), heap);
     }
     let reported = table.gauges.counts().memory;
-    // A refused batch may have grown the hash table of a dictionary, and readers move rows of the wheel of deadlines.
-    let counted =
-        MemoryStats { columns: reported.columns, deadlines: reported.deadlines, ..table.counts(writer).memory };
+    // A refused batch may have grown the hash table of a dictionary and the list of ghosts, and readers move rows of the wheel of deadlines.
+    let MemoryStats { columns, deadlines, eviction, .. } = reported;
+    let counted = MemoryStats { columns, deadlines, eviction, ..table.counts(writer).memory };
     found.expect(reported == counted, || format!("the memory is {counted:?}, but reported as {reported:?}"));
 }
 

@@ -8,6 +8,7 @@ use crate::clock::Timestamp;
 use crate::error::Commit;
 use crate::rowset::Row;
 use crate::storage::deadline::Deadline;
+use crate::storage::eviction::Measured;
 use crate::sync::Arc;
 use crate::user_code;
 use memdex_query::value::Key;
@@ -21,7 +22,7 @@ pub(crate) struct Version<R> {
     pub(crate) row: Row,
     /// The hash of the key. It fills alignment padding, and saves the key table from storing hashes.
     pub(crate) hash: u32,
-    /// When its record expires.
+    /// When its record expires, and how often it was used.
     pub(crate) deadline: Deadline,
     pub(crate) key: Key,
     /// `None` for a tombstone.
@@ -31,6 +32,12 @@ pub(crate) struct Version<R> {
 impl<R> Version<R> {
     pub(crate) fn is_tombstone(&self) -> bool {
         self.record.is_none()
+    }
+
+    /// Has readers' uses counted, after those of the version before. Writing a record that is there is a use of it.
+    pub(crate) fn count_uses_after(&self, before: Option<&Self>) {
+        let uses = before.filter(|before| !before.is_tombstone()).map_or(0, |before| before.deadline.uses() + 1);
+        self.deadline.set_uses(uses);
     }
 
     /// Whether it has a record that has not expired.
@@ -67,6 +74,10 @@ impl At {
 pub(crate) struct Change<R> {
     /// Whether the old record had expired at the time of the commit.
     pub(crate) expired: bool,
+    /// Whether the record leaves because of the bound of the collection.
+    pub(crate) evicted: bool,
+    /// What the bound of the collection knows of the new record.
+    pub(crate) measured: Option<Measured>,
     pub(crate) old: Option<Arc<Version<R>>>,
     pub(crate) new: Arc<Version<R>>,
 }

@@ -32,7 +32,7 @@ use std::time::Duration;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lifetime {
-    /// From the time of the commit on. A deadline after the year 148,000 counts as none.
+    /// From the time of the commit on. A deadline after the year 38,000 counts as none.
     For(Duration),
     /// Up to, but not at, this time.
     Until(Timestamp),

@@ -22,6 +22,8 @@ pub(super) struct Net<R> {
     pub(super) deleted: bool,
     /// Whether the committed record has expired at the time of the commit. Then the state before the batch is that it is gone.
     pub(super) expired: bool,
+    /// Whether the record is a victim of the bound: no operation touches it.
+    pub(super) evicted: bool,
     pub(super) old: Option<Arc<Version<R>>>,
     pub(super) state: State<R>,
 }
@@ -54,7 +56,7 @@ impl<R: Record> Net<R> {
         let first = first as u32;
         let expired = old.as_ref().is_some_and(|old| !old.is_tombstone() && old.deadline.is_past(time));
         let state = if expired { State::Gone } else { State::Unchanged };
-        Net { first, named, last: first, step: NO_STEP, deleted: expired, expired, old, state }
+        Net { first, named, last: first, step: NO_STEP, deleted: expired, expired, evicted: false, old, state }
     }
 
     /// The state before the batch.
@@ -146,5 +148,6 @@ impl<R: Record> State<R> {
 pub(super) fn check<R: Record>(table: &Table<R>, record: &R) -> Result<(), Cause> {
     table.check(&Fields(record))?;
     let measured = record.measure_heap();
-    measured.map(drop).map_err(|message| Cause::Panicked { what: "heap_size", message })
+    measured.map(drop).map_err(|message| Cause::Panicked { what: "heap_size", message })?;
+    table.check_weight(record)
 }

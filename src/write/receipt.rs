@@ -60,10 +60,12 @@ pub struct Counts {
     pub missing: usize,
     /// Records that had expired and were removed. They are no operations' own, so the total is without them.
     pub expired: usize,
+    /// Records that were evicted because of the [`Bound`](crate::eviction::Bound) of their collection. As above, not in the total.
+    pub evicted: usize,
 }
 
 impl Counts {
-    /// The sum of the others: the number of operations, if none of them was by filter.
+    /// The sum of the others but `expired` and `evicted`: the number of operations, if none of them was by filter.
     pub fn total(&self) -> usize {
         self.inserted + self.replaced + self.updated + self.deleted + self.missing
     }
@@ -91,5 +93,6 @@ impl AddAssign for Counts {
         self.deleted += other.deleted;
         self.missing += other.missing;
         self.expired += other.expired;
+        self.evicted += other.evicted;
     }
 }

@@ -361,6 +361,13 @@ impl<R: Record> Resolution<R> {
         self.nets.push(net);
     }
 
+    /// Takes a victim out of the collection, as a separate net change.
+    pub(super) fn evict(&mut self, old: Arc<Version<R>>) {
+        let mut net = Net::new(0, Named::First, Some(old), self.time);
+        (net.evicted, net.state) = (!net.expired, State::Gone);
+        self.nets.push(net);
+    }
+
     /// The operation since which the record of a key has a property that it has now.
     pub(super) fn since(&self, number: usize, operations: &[Operation<R>], has: impl Fn(&R) -> bool) -> u32 {
         let mut states = self.states(number, operations);

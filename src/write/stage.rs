@@ -17,7 +17,7 @@ use crate::reclaim::Pass;
 use crate::record::Record;
 use crate::rowset::Row;
 use crate::storage::{
-    AnyTable, Applied, Change, CollectionChanges, Deadline, Effects, Garbage, ProposedChanges, Table, TableWriter,
+    AnyTable, Applied, Change, CollectionChanges, Deadline, Effects, Garbage, Measured, ProposedChanges, Table, TableWriter,
     Version,
 };
 use crate::sync::{Arc, MutexGuard};
@@ -36,6 +36,8 @@ pub(super) struct Staged<'a, R: Record> {
     pub(super) applied: Applied<R>,
     /// The deadlines of the net records by the field that has them, if there is one.
     pub(super) in_field: Option<Vec<Option<Timestamp>>>,
+    /// What the bound of the collection knows of the net records, if it has one.
+    pub(super) measured: Vec<Option<Measured>>,
     /// Where the record of each proposed change came from.
     origins: Vec<Origin>,
     /// The changes that operations return.
@@ -93,6 +95,7 @@ impl<'a, R: Record> Staged<'a, R> {
             resolution,
             applied,
             in_field: None,
+            measured: Vec::new(),
             origins,
             returned,
             effects: Effects::new(),
@@ -111,6 +114,7 @@ impl<'a, R: Record> Staged<'a, R> {
             staged.refuse_first(faulty)?;
         }
         staged.check_room()?;
+        staged.make_room()?;
         Ok(staged)
     }
 
@@ -123,6 +127,7 @@ impl<'a, R: Record> Staged<'a, R> {
         let mut spoilt = self.stage_derived();
         spoilt.extend(self.stage_heap());
         spoilt.extend(self.stage_deadlines());
+        spoilt.extend(self.stage_weights());
         // A record that can't be indexed may have values that are not staged, so constraints can't be checked yet.
         let (clashing, expired) = if spoilt.is_empty() { self.clashing() } else { Default::default() };
         if expired.is_empty() {
@@ -232,7 +237,12 @@ impl<'a, R: Record> Staged<'a, R> {
     fn make_versions(&mut self, commit: Commit, mut new_row: impl FnMut(&mut TableWriter) -> Row) {
         let deadlines = self.resolution.deadlines(self.table, self.operations, self.in_field.as_deref());
         let nets = std::mem::take(&mut self.resolution.nets).into_iter().zip(deadlines);
-        self.applied.versions = nets.map(|(net, deadline)| self.version(commit, net, deadline, &mut new_row)).collect();
+        let mut measured = std::mem::take(&mut self.measured).into_iter();
+        let versions = nets.map(|(net, deadline)| {
+            let measured = measured.next().flatten();
+            Change { measured, ..self.version(commit, net, deadline, &mut new_row) }
+        });
+        self.applied.versions = versions.collect();
     }
 
     fn version(
@@ -254,14 +264,19 @@ impl<'a, R: Record> Staged<'a, R> {
             None => new_row(&mut self.writer),
         };
         let version = Version { begin: commit, row, hash, deadline, key, record };
-        Change { expired: net.expired, old: net.old, new: Arc::new(version) }
+        if self.writer.bound.is_some() {
+            version.count_uses_after(net.old.as_deref().filter(|_| !net.expired));
+        }
+        let (expired, evicted) = (net.expired, net.evicted);
+        Change { expired, evicted, measured: None, old: net.old, new: Arc::new(version) }
     }
 }
 
 impl<R: Record> StagedPart for Staged<'_, R> {
     fn counts(&self) -> Counts {
         let expired = self.applied.versions.iter().filter(|change| change.expired).count();
-        Counts { expired, ..self.counts }
+        let evicted = self.applied.versions.iter().filter(|change| change.evicted).count();
+        Counts { expired, evicted, ..self.counts }
     }
 
     fn report_outcomes(&mut self, report: &mut CommitReport) {
@@ -360,6 +375,7 @@ impl<R: Record> StagedPart for Staged<'_, R> {
 impl<R: Record> Drop for Staged<'_, R> {
     /// Drops the records that closures made for a refused batch, each by itself: a second panic while one unwinds would abort the process.
     fn drop(&mut self) {
+        self.release_victims();
         let counters = &self.table.counters;
         counters.drop_each(self.resolution.take_superseded(true));
         counters.drop_each(self.attribution.take_refusals());

@@ -68,6 +68,7 @@ use syn::{DeriveInput, Error, parse_macro_input};
 /// | `#[record(ordered)]` | an ordered index, for equality and ranges; of a field of many values, for ranges that one value lies in |
 /// | `#[record(ordered, nan_last)]` | for a float: ordered indexes accept NaN and sort it last, instead of refusing it |
 /// | `#[record(column)]` | a column: the values are stored side by side, so that a scan reads no records; with or without an index. Floats, `bool`, `char`, dates and integers that fit an `i64` take up to nine bytes a record; other types four, and a dictionary of the distinct values |
+/// | `#[record(weight)]` | the weight of the record, for a bound of the collection in weight: a single integer; with or without an index |
 /// | `#[record(nested)]` | a struct with [`Nested`](macro@Nested), or an `Option`, `Vec` or `Box` of one, whose fields queries can name |
 /// | `#[record(unique, collate = "nocase")]` | for strings: the field and all of its indexes ignore case, as `FieldDef::collate` does; with the feature `accents` of memdex, `"noaccents"` ignores accents, and `"nocase_noaccents"` both. Combines with every other attribute except `key` |
 /// | `#[record(key, index)]` | a part of the key that also has an equality index |

@@ -41,10 +41,11 @@ pub(crate) fn heap_size(places: impl IntoIterator<Item = TokenStream>) -> TokenS
 }
 
 pub(crate) fn schema(parts: &[Part<'_>], nested: &[Part<'_>], indexes: &[TokenStream]) -> TokenStream {
-    let definitions = parts.iter().map(|Part { ty, name, key, index, nan_last, column, collate, .. }| {
+    let definitions = parts.iter().map(|Part { ty, name, key, index, nan_last, column, weight, collate, .. }| {
         let nan_last = nan_last.then(|| quote!(.nan_last()));
         let key = key.then(|| quote!(.key()));
         let column = column.then(|| quote!(.column()));
+        let weight = weight.then(|| quote!(.weight()));
         let collate = collate.as_ref().map(|collation| quote!(.collate(::memdex::schema::Collation::#collation)));
         let index = index.map(|word| {
             let index = Ident::new(word, Span::call_site());
@@ -56,7 +57,7 @@ pub(crate) fn schema(parts: &[Part<'_>], nested: &[Part<'_>], indexes: &[TokenSt
             let constant = Ident::new(constant, Span::call_site());
             quote!(<#ty as ::memdex::FieldValue>::#constant)
         });
-        quote!(::memdex::FieldDef::derived(#name, #(#of_type),*) #key #index #nan_last #column #collate)
+        quote!(::memdex::FieldDef::derived(#name, #(#of_type),*) #key #index #nan_last #column #weight #collate)
     });
     let nested =
         nested.iter().map(|Part { ty, name, .. }| quote!(.with_nested(#name, <#ty as ::memdex::Nested>::schema())));

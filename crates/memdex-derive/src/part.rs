@@ -17,6 +17,7 @@ pub(crate) struct Part<'a> {
     pub(crate) index: Option<&'static str>,
     pub(crate) nan_last: bool,
     pub(crate) column: bool,
+    pub(crate) weight: bool,
     /// The variant of `Collation`.
     pub(crate) collate: Option<Ident>,
     pub(crate) nested: bool,

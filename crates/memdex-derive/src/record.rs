@@ -36,6 +36,7 @@ const ON_FIELD: Known = Known {
         ("ordered", Form::Plain),
         ("nan_last", Form::Plain),
         ("column", Form::Plain),
+        ("weight", Form::Plain),
         ("field", Form::Plain),
         ("nested", Form::Plain),
         ("collate", Form::Text),
@@ -224,7 +225,8 @@ fn part<'a>(
         let message = "a field attribute declares one index; declare further ones on the struct: `#[record(ordered(field, name = \"…\"))]`";
         errors.add(options.get(second), message);
     }
-    let others = key || column || index.is_some();
+    let weight = options.has("weight");
+    let others = key || column || weight || index.is_some();
     if let (Some(word), true) = (options.get("nan_last"), nested) {
         errors.add(word, "`nan_last` does not apply to a nested struct; put it on a field of that struct");
     }
@@ -246,7 +248,7 @@ fn part<'a>(
         ),
         (None, None) if !others && options.valid => {
             let message = format!(
-                "the role of field `{}` is missing; add one of `key`, `index`, `unique`, `ordered`, `column`, `field`, `nested`",
+                "the role of field `{}` is missing; add one of `key`, `index`, `unique`, `ordered`, `column`, `weight`, `field`, `nested`",
                 ident.unraw()
             );
             errors.append(Error::new(span, message));
@@ -259,7 +261,7 @@ fn part<'a>(
         (None, None) => ident.unraw().to_string(),
     };
     let (ty, place, constant) = (&field.ty, quote!(#owner.#ident), constant(ident));
-    Some(Part { ident, ty, place, name, constant, key, index, nan_last, column, collate, nested })
+    Some(Part { ident, ty, place, name, constant, key, index, nan_last, column, weight, collate, nested })
 }
 
 /// Refuses a name or a constant that an earlier field has.

@@ -44,6 +44,8 @@ pub struct FieldDef {
     skip_conflicts: bool,
     #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "std::ops::Not::not"))]
     nan_last: bool,
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "std::ops::Not::not"))]
+    weight: bool,
     #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
     collate: Option<Collation>,
     #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
@@ -78,6 +80,7 @@ impl FieldDef {
             required: false,
             skip_conflicts: false,
             nan_last: false,
+            weight: false,
             collate: None,
             index: None,
         }
@@ -165,6 +168,13 @@ impl FieldDef {
         FieldDef { column: true, ..self }
     }
 
+    /// Makes the field the weight of the records, for a bound of the collection in weight: a single integer. A schema has one such
+    /// field; of several, the first one counts.
+    #[must_use]
+    pub fn weight(self) -> Self {
+        FieldDef { weight: true, ..self }
+    }
+
     /// Makes the field a part of the key. The parts have the order of the fields, which must be the order in which the
     /// record writes them to its key.
     #[must_use]
@@ -230,6 +240,11 @@ impl FieldDef {
     /// Whether ordered indexes keep NaN.
     pub fn is_nan_last(&self) -> bool {
         self.nan_last
+    }
+
+    /// Whether it is the weight of the records.
+    pub fn is_weight(&self) -> bool {
+        self.weight
     }
 
     /// The collation by which its values are compared; without one, strings are compared by bytes.
@@ -475,6 +490,7 @@ impl fmt::Display for Schema {
                 (field.nan_last, "nan_last"),
                 (field.collate.is_some(), &collation),
                 (field.column, "column"),
+                (field.weight, "weight"),
                 (field.required, "required"),
                 (field.skip_conflicts, "skip_conflicts"),
             ] {
