@@ -38,11 +38,9 @@ impl<R: Record> Staged<'_, R> {
         let mut exempt: SmallVec<[Row; 4]> =
             self.resolution.nets.iter().filter_map(|net| Some(net.old.as_ref()?.row)).collect();
         let displaced: u64 = exempt.iter().map(|row| queue.weight(*row)).sum();
-        let protected = protected - exempt.iter().map(|row| queue.protected(*row)).sum::<u64>();
+        let protected_of = |rows: &[Row]| -> u64 { rows.iter().map(|row| queue.protected(*row)).sum() };
         let protects: u64 = self.measured.iter().flatten().filter(|of| of.is_protected).map(|of| of.weight).sum();
-        if protected + protects > limit {
-            return Err(self.beyond_bound(written, protected));
-        }
+        let (others, changed) = (protected, protected_of(&exempt));
         let after = before - displaced + written;
         // While a collection shrinks to a new bound, a commit may leave it as heavy as it was.
         let needed = after.saturating_sub(limit.max(before));
@@ -51,18 +49,20 @@ impl<R: Record> Staged<'_, R> {
             return Ok(());
         }
         exempt.sort_unstable();
-        let taken = self.take(&mut exempt, needed, wanted);
-        if taken < needed {
+        let (taken, expired) = self.take(&mut exempt, needed, wanted);
+        // While it shrinks, protected records must not take its place for good.
+        if taken < needed || others - changed - expired + protects > limit {
             return Err(self.beyond_bound(written, after - written - taken));
         }
         Ok(())
     }
 
-    /// Takes victims that weigh `needed`, and some more until they weigh `wanted`. Returns what they weigh.
-    fn take(&mut self, exempt: &mut SmallVec<[Row; 4]>, needed: u64, wanted: u64) -> u64 {
+    /// Takes victims that weigh `needed`, and some more until they weigh `wanted`. Returns what they weigh, and what the protected ones
+    /// among them do, which have expired.
+    fn take(&mut self, exempt: &mut SmallVec<[Row; 4]>, needed: u64, wanted: u64) -> (u64, u64) {
         let Staged { table, writer, resolution, applied, in_field, .. } = self;
-        let Some(queue) = &mut writer.bound else { return 0 };
-        let (mut taken, mut more) = (0, EVICTED_A_COMMIT);
+        let Some(queue) = &mut writer.bound else { return (0, 0) };
+        let (mut taken, mut protected, mut more) = (0, 0, EVICTED_A_COMMIT);
         let mut victims = Vec::new();
         for row in table.first_expired(resolution.time, exempt, needed as usize + more) {
             if taken >= needed && (taken >= wanted || more == 0) {
@@ -70,6 +70,7 @@ impl<R: Record> Staged<'_, R> {
             }
             more -= usize::from(taken >= needed);
             taken += queue.weight(row);
+            protected += queue.protected(row);
             victims.push(row);
         }
         exempt.extend(victims.iter().copied());
@@ -86,7 +87,7 @@ impl<R: Record> Staged<'_, R> {
         if let Some(deadlines) = in_field {
             deadlines.resize(resolution.nets.len(), None);
         }
-        taken
+        (taken, protected)
     }
 
     /// The victims of a batch that is refused stay.

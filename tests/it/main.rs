@@ -22,6 +22,8 @@ mod documents;
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
 mod every_plan;
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
+mod eviction;
+#[cfg(not(any(memdex_shuttle, memdex_loom)))]
 mod feed;
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
 mod indexes;

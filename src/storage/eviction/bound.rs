@@ -201,7 +201,9 @@ impl<R: Record> Bounded<R> {
 
 fn weight_of(value: ValueRef<'_>) -> u64 {
     match value {
-        ValueRef::Int(weight) => u64::try_from(weight.max(1)).unwrap_or(u64::MAX),
+        ValueRef::Int(weight) => weight.max(1).unsigned_abs(),
+        ValueRef::Int128(weight) => u64::try_from(weight.max(1)).unwrap_or(u64::MAX),
+        ValueRef::UInt128(_) => u64::MAX,
         _ => 1,
     }
 }

@@ -40,6 +40,9 @@ pub(super) trait Order: Send + Sync {
     /// Takes the next victim. At least one row that was not taken is not exempt.
     fn take(&mut self, among: &Candidates<'_>) -> Option<Row>;
 
+    /// The victims that were taken for a batch leave with its commit.
+    fn settle(&mut self) {}
+
     /// Undoes the last [`take`](Order::take) that is not undone yet.
     fn put_back(&mut self, item: Item);
 

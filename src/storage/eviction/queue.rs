@@ -134,6 +134,7 @@ impl Queue {
     /// The changes of a commit.
     pub(crate) fn apply<'a>(&mut self, moved: impl Iterator<Item = Moved<'a>>) {
         self.taken.clear();
+        self.order.settle();
         for Moved { row, hash, deadline, measured, is_update, is_evicted } in moved {
             self.usage.evictions += u64::from(is_evicted);
             let before = self.entry(row);

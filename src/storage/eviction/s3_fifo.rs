@@ -22,11 +22,13 @@ pub(super) struct S3Fifo {
     small: u64,
     share: u64,
     ghosts: Ghosts,
+    /// The lists and the hashes of the victims of the batch that is being staged, in the order in which they were taken.
+    taken: Vec<(usize, u32)>,
 }
 
 impl S3Fifo {
     pub(super) fn new(limit: u64) -> Self {
-        S3Fifo { lists: Lists::new(), small: 0, share: limit / 10, ghosts: Ghosts::new() }
+        S3Fifo { lists: Lists::new(), small: 0, share: limit / 10, ghosts: Ghosts::new(), taken: Vec::new() }
     }
 
     fn push(&mut self, list: usize, row: Row, weight: u64) {
@@ -62,7 +64,7 @@ impl Order for S3Fifo {
         loop {
             let from_small = self.small > self.share || self.lists.len(MAIN) == 0;
             let list = if from_small && self.lists.len(SMALL) > 0 { SMALL } else { MAIN };
-            let row = self.lists.oldest(list).or_else(|| self.lists.oldest(SMALL))?;
+            let row = self.lists.oldest(list)?;
             let (weight, is_exempt) = (among.weight(row), among.is_exempt(row));
             let uses = if is_exempt { MOVES_ON } else { among.uses(row) };
             if is_exempt || (uses >= if list == SMALL { MOVES_ON } else { 1 } && steps > 0) {
@@ -74,16 +76,23 @@ impl Order for S3Fifo {
                 }
                 continue;
             }
-            if self.unlink(row, weight) == Some(SMALL) {
-                let most = self.lists.len(SMALL) + self.lists.len(MAIN);
-                self.ghosts.add(among.hash(row), most);
-            }
+            self.unlink(row, weight);
+            self.taken.push((list, among.hash(row)));
             return Some(row);
         }
     }
 
-    fn put_back(&mut self, Item { row, weight, hash, .. }: Item) {
-        let list = if self.ghosts.remove(hash) { SMALL } else { MAIN };
+    fn settle(&mut self) {
+        let most = self.lists.len(SMALL) + self.lists.len(MAIN);
+        for (list, hash) in self.taken.drain(..) {
+            if list == SMALL {
+                self.ghosts.add(hash, most);
+            }
+        }
+    }
+
+    fn put_back(&mut self, Item { row, weight, .. }: Item) {
+        let Some((list, _)) = self.taken.pop() else { return };
         let oldest = self.lists.oldest(list);
         self.lists.insert_before(list, row, oldest);
         self.small += if list == SMALL { weight } else { 0 };

@@ -9,6 +9,7 @@ mod aggregates;
 mod background;
 mod cache;
 mod columns;
+mod eviction;
 mod feed;
 mod hooks;
 mod lifetimes;
