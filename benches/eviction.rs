@@ -108,8 +108,8 @@ fn ratios() {
     for (skew, scans) in [(0.7, false), (0.9, false), (1.1, false), (0.7, true), (0.9, true), (1.1, true)] {
         let requests = requests(skew, scans);
         for bound in [1_000, 10_000] {
-            let [s3_fifo, sieve, oldest] = [Policy::S3Fifo, Policy::Sieve, Policy::OldestFirst]
-                .map(|policy| of_policy(&requests, bound, policy));
+            let [s3_fifo, sieve, oldest] =
+                [Policy::S3Fifo, Policy::Sieve, Policy::OldestFirst].map(|policy| of_policy(&requests, bound, policy));
             let moka = of_moka(&requests, bound);
             worst = worst.min(s3_fifo - moka);
             let name = format!("Zipf {skew}{}", if scans { " + scans" } else { "" });
@@ -136,7 +136,9 @@ fn filled(bound: Option<Policy>) -> (Store, Collection<Page>) {
         pages.set_bound(Bound::records(RECORDS as usize).policy(policy)).expect("the bound is valid");
     }
     for from in (0..RECORDS).step_by(1_000) {
-        store.commit(|batch| (from..from + 1_000).try_for_each(|id| batch.store(&pages, page(id)))).expect("all are valid");
+        store
+            .commit(|batch| (from..from + 1_000).try_for_each(|id| batch.store(&pages, page(id))))
+            .expect("all are valid");
     }
     (store, pages)
 }

@@ -15,6 +15,7 @@
 //! | [`mod@test`] | a test double, snapshots as assertions, a manual clock, fault injection |
 //! | [`property_tests`] | check memdex, or your code on top of it, against a model |
 //! | [`sessions`] | cache sessions |
+//! | [`bounds`] | bound a collection in records or weight, evict the others |
 //! | [`metrics`] | collect metrics |
 //! | [`benchmark`] | benchmark with memdex |
 //!
@@ -58,6 +59,9 @@ pub mod property_tests {}
 
 #[doc = include_str!("../docs/guide/sessions.md")]
 pub mod sessions {}
+
+#[doc = include_str!("../docs/guide/bounds.md")]
+pub mod bounds {}
 
 #[doc = include_str!("../docs/guide/metrics.md")]
 pub mod metrics {}

@@ -118,7 +118,9 @@ pub enum Cause {
         is_many: bool,
     },
     /// A record is heavier than the [`Bound`](crate::eviction::Bound) of the collection.
-    #[error("the record weighs {weight}, and the collection has a bound of {limit}: raise the bound, or split the record")]
+    #[error(
+        "the record weighs {weight}, and the collection has a bound of {limit}: raise the bound, or split the record"
+    )]
     #[non_exhaustive]
     TooHeavy {
         /// The weight of the record.

@@ -26,7 +26,11 @@ impl<R: Record> Table<R> {
 
     /// Sets or removes the bound. Measures every record, under the commit lock. Returns the bound before, which is to be dropped
     /// outside of it.
-    pub(crate) fn set_bound(&self, engine: &Engine, bound: Option<Arc<Bounded<R>>>) -> Result<Option<Arc<Bounded<R>>>, Cause> {
+    pub(crate) fn set_bound(
+        &self,
+        engine: &Engine,
+        bound: Option<Arc<Bounded<R>>>,
+    ) -> Result<Option<Arc<Bounded<R>>>, Cause> {
         let guard = engine.lock_to_write()?;
         if self.gauges.is_dropped() {
             return Err(Cause::CollectionDropped);

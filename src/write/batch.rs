@@ -150,7 +150,7 @@ impl Batch {
     ///
     /// # Errors
     /// [`Refused`], with the unchanged batch, only for causes that concern no single operation: the collection is full, the
-    /// store is poisoned, or the call comes from inside user code.
+    /// records exceed its [bound](Collection::set_bound), the store is poisoned, or the call comes from inside user code.
     pub fn commit_lenient(mut self) -> Result<Report, Refused> {
         let options = CommitOptions { outcomes: true, lenient: true, ..CommitOptions::default() };
         self.flush_with(options).map_err(|refusal| Refused::new(refusal, self))

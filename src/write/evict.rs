@@ -13,10 +13,10 @@ use smallvec::SmallVec;
 impl<R: Record> Staged<'_, R> {
     /// Measures the net records for the bound. Returns those that can't be weighed, or are heavier than it.
     pub(super) fn stage_weights(&mut self) -> Vec<(usize, Cause)> {
-        let Staged { table, operations, resolution, measured, .. } = self;
-        measured.clear();
+        let Staged { table, writer, operations, resolution, measured, .. } = self;
         let mut spoilt = Vec::new();
-        let Some(bound) = table.bound() else { return spoilt };
+        let Some(bound) = writer.bound.as_ref().and_then(|_| table.bound()) else { return spoilt };
+        measured.clear();
         for (number, net) in resolution.nets.iter().enumerate() {
             let of_net = net.result(operations).map(|record| bound.measure(record)).transpose();
             measured.push(of_net.unwrap_or_else(|cause| {

@@ -143,7 +143,10 @@ fn a_batch_that_alone_exceeds_the_bound_is_refused() {
             batch
         };
         let refused = fill(1_000, 1_000).commit().unwrap_err();
-        assert!(matches!(refused.cause(), Cause::BeyondBound { unit: "records", written: 1_000, protected: 0, limit: 100, .. }));
+        assert!(matches!(
+            refused.cause(),
+            Cause::BeyondBound { unit: "records", written: 1_000, protected: 0, limit: 100, .. }
+        ));
         assert_eq!((refused.refusal().position(), refused.into_batch().len()), (None, 1_000));
         let refused = fill(1_000, 101).commit_lenient().unwrap_err();
         assert!(refused.to_string().contains("the batch writes 101 records"), "{refused}");
@@ -174,7 +177,9 @@ fn victims_are_chosen_after_the_operations_that_a_lenient_commit_leaves_out() {
         let (store, items, _) = full(policy, 10);
         let mut batch = store.batch();
         for id in 20..28 {
-            batch.insert(&items, Item { name: format!("n{}", if id < 25 { id - 20 } else { id }), ..item(id) }).unwrap();
+            batch
+                .insert(&items, Item { name: format!("n{}", if id < 25 { id - 20 } else { id }), ..item(id) })
+                .unwrap();
         }
         let report = batch.commit_lenient().unwrap();
         // Five want the names of records that are there, evicted or not.
@@ -315,7 +320,10 @@ fn what_has_expired_leaves_first() {
         let log = log(&store);
         let counts = items.store(item(7)).unwrap().counts;
         assert_eq!((counts.evicted, counts.expired), (0, 1));
-        assert_eq!(taken(&log).into_iter().find(|(_, kind)| *kind != ChangeKind::Inserted), Some((0, ChangeKind::Expired)));
+        assert_eq!(
+            taken(&log).into_iter().find(|(_, kind)| *kind != ChangeKind::Inserted),
+            Some((0, ChangeKind::Expired))
+        );
         let mut batch = store.batch();
         (8..10).for_each(|id| batch.store(&items, item(id)).unwrap());
         let counts = batch.commit().unwrap().counts;

@@ -96,7 +96,13 @@ impl Queue {
     /// Takes victims: as many as weigh `needed`, and then at most `more` as long as `wanted` is not reached. `exempt` rows, ascending,
     /// can't be victims. Returns what they weigh, which is less than `needed` if there are not enough. Follow it with
     /// [`apply`](Queue::apply) or [`undo`](Queue::undo).
-    pub(crate) fn take(&mut self, exempt: &[Row], (needed, wanted): (u64, u64), more: usize, newest: &dyn Newest) -> u64 {
+    pub(crate) fn take(
+        &mut self,
+        exempt: &[Row],
+        (needed, wanted): (u64, u64),
+        more: usize,
+        newest: &dyn Newest,
+    ) -> u64 {
         let Queue { entries, order, queued, taken, .. } = self;
         let weights = |row: Row| entries[row as usize].weight;
         let is_queued = |row: &&Row| entries.get(**row as usize).is_some_and(|of| of.weight > 0 && !of.is_protected);

@@ -4,8 +4,8 @@ use super::{Item, bound_of, ids, item, items, pinned, put};
 use memdex::error::{Cause, QueryError};
 use memdex::eviction::{Bound, Policy};
 use memdex::{FieldDef, KeyValue, Kind, Record, Schema, Store, Value, field};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 
 #[derive(Clone, Record)]
 struct Plain {
@@ -40,10 +40,16 @@ fn a_bound_that_makes_no_sense_is_refused() {
 #[test]
 fn a_field_with_weights_holds_single_integers() {
     let store = Store::new();
-    for (n, def) in [FieldDef::new("w", Kind::Str).weight(), FieldDef::new("w", Kind::Int).many().weight()].into_iter().enumerate() {
+    for (n, def) in
+        [FieldDef::new("w", Kind::Str).weight(), FieldDef::new("w", Kind::Int).many().weight()].into_iter().enumerate()
+    {
         let of = store.key_values::<()>(&format!("kv{n}"), Schema::new([def])).unwrap();
         let refused = of.set_bound(Bound::weight(10)).unwrap_err();
-        assert!(matches!(refused.cause(), Cause::NotAWeight { .. }) && refused.to_string().contains("\"w\" can't hold weights"), "{refused}");
+        assert!(
+            matches!(refused.cause(), Cause::NotAWeight { .. })
+                && refused.to_string().contains("\"w\" can't hold weights"),
+            "{refused}"
+        );
     }
     let of = store.key_values::<()>("kv", Schema::new([FieldDef::new("w", Kind::Int).weight()])).unwrap();
     of.set_bound(Bound::weight(10)).unwrap();

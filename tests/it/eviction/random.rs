@@ -106,7 +106,8 @@ struct Kept {
 type Map = BTreeMap<u32, Kept>;
 
 fn add(batch: &mut Batch, items: &Collection<Item>, command: &Command) {
-    let record = |of: &Brought| Item { name: format!("n{}", of.name), weight: of.weight, pinned: of.pinned, ..item(of.id) };
+    let record =
+        |of: &Brought| Item { name: format!("n{}", of.name), weight: of.weight, pinned: of.pinned, ..item(of.id) };
     match command {
         Command::Store(of) => match of.lifetime {
             Some(lifetime) => batch.with_lifetime(seconds(lifetime)).store(items, record(of)),
@@ -256,16 +257,17 @@ impl Model {
         // Only what was necessary, and only once nothing that has expired is left.
         let victims: Vec<Kept> = evicted.iter().map(|id| self.map.remove(id).expect("it was there")).collect();
         assert!(victims.iter().any(|of| bound.weight + self.weight(&of.record) > bound.limit), "too many: {evicted:?}");
-        let overdue = self.map.iter().filter(|(id, of)| !changed.contains(id) && of.deadline.is_some_and(|at| at <= self.now));
+        let overdue =
+            self.map.iter().filter(|(id, of)| !changed.contains(id) && of.deadline.is_some_and(|at| at <= self.now));
         assert!(overdue.count() == 0 && stats.expired == 0, "what has expired leaves first");
         for (id, victim) in evicted.iter().zip(&victims) {
             assert!(!changed.contains(id) && !self.is_protected(&victim.record), "{id} stays");
-            for (other, kept) in self.map.iter().filter(|(id, of)| !changed.contains(id) && !self.is_protected(&of.record)) {
+            for (other, kept) in
+                self.map.iter().filter(|(id, of)| !changed.contains(id) && !self.is_protected(&of.record))
+            {
                 let is_first = match limits.policy {
                     Policy::OldestFirst => victim.inserted <= kept.inserted,
-                    Policy::SoonestToExpire => {
-                        victim.deadline.unwrap_or(i64::MAX) <= kept.deadline.unwrap_or(i64::MAX)
-                    }
+                    Policy::SoonestToExpire => victim.deadline.unwrap_or(i64::MAX) <= kept.deadline.unwrap_or(i64::MAX),
                     _ => true,
                 };
                 assert!(is_first, "{id} has left and {other} has not: {victim:?}, {kept:?}");

@@ -88,8 +88,7 @@ fn evicted_beside_readers(policy: Policy) {
         assert!(scene.items.len() <= BOUND);
         assert_eq!(scene.check(&snapshot), found);
     };
-    let threads =
-        [scene.spawn(writer(3..5)), scene.spawn(writer(5..7)), scene.spawn(reader), scene.spawn(reader)];
+    let threads = [scene.spawn(writer(3..5)), scene.spawn(writer(5..7)), scene.spawn(reader), scene.spawn(reader)];
     scene.end(threads);
 }
 
