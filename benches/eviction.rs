@@ -2,7 +2,7 @@
 //!
 //! `cargo bench --bench eviction`, or with one of `ratios`, `get`, `store`.
 
-use memdex::eviction::{Bound, Policy};
+use memdex::write::{Bound, EvictionPolicy};
 use memdex::{Collection, Record, Store};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -77,7 +77,7 @@ fn ratio(requests: &[u64], mut request: impl FnMut(u64) -> bool) -> f64 {
     100.0 * hits as f64 / requests.len() as f64
 }
 
-fn of_policy(requests: &[u64], bound: usize, policy: Policy) -> f64 {
+fn of_policy(requests: &[u64], bound: usize, policy: EvictionPolicy) -> f64 {
     let store = Store::new();
     let pages = store.collection::<Page>("pages").expect("the schema is valid");
     pages.set_bound(Bound::records(bound).policy(policy)).expect("the bound is valid");
@@ -108,8 +108,8 @@ fn ratios() {
     for (skew, scans) in [(0.7, false), (0.9, false), (1.1, false), (0.7, true), (0.9, true), (1.1, true)] {
         let requests = requests(skew, scans);
         for bound in [1_000, 10_000] {
-            let [s3_fifo, sieve, oldest] =
-                [Policy::S3Fifo, Policy::Sieve, Policy::OldestFirst].map(|policy| of_policy(&requests, bound, policy));
+            let [s3_fifo, sieve, oldest] = [EvictionPolicy::S3Fifo, EvictionPolicy::Sieve, EvictionPolicy::OldestFirst]
+                .map(|policy| of_policy(&requests, bound, policy));
             let moka = of_moka(&requests, bound);
             worst = worst.min(s3_fifo - moka);
             let name = format!("Zipf {skew}{}", if scans { " + scans" } else { "" });
@@ -129,7 +129,7 @@ fn median(mut all: Vec<f64>) -> f64 {
 
 const RECORDS: u64 = 1_000_000;
 
-fn filled(bound: Option<Policy>) -> (Store, Collection<Page>) {
+fn filled(bound: Option<EvictionPolicy>) -> (Store, Collection<Page>) {
     let store = Store::new();
     let pages = store.collection::<Page>("pages").expect("the schema is valid");
     if let Some(policy) = bound {
@@ -146,7 +146,7 @@ fn filled(bound: Option<Policy>) -> (Store, Collection<Page>) {
 /// A look-up of a random record.
 fn get() {
     println!("get of a random one of a million records, ns (medians of 9 runs of 1,000,000)");
-    let stores = [("without a bound", filled(None)), ("with a bound", filled(Some(Policy::S3Fifo)))];
+    let stores = [("without a bound", filled(None)), ("with a bound", filled(Some(EvictionPolicy::S3Fifo)))];
     let mut times = [Vec::new(), Vec::new()];
     for run in 0..9 {
         for (times, (_, (_, pages))) in times.iter_mut().zip(&stores) {
@@ -168,10 +168,10 @@ fn store() {
     println!("store of a new record in a commit of its own, us: median, p99, longest of 200,000");
     let kinds = [
         ("without a bound", None),
-        ("S3-FIFO", Some(Policy::S3Fifo)),
-        ("SIEVE", Some(Policy::Sieve)),
-        ("oldest first", Some(Policy::OldestFirst)),
-        ("soonest to expire", Some(Policy::SoonestToExpire)),
+        ("S3-FIFO", Some(EvictionPolicy::S3Fifo)),
+        ("SIEVE", Some(EvictionPolicy::Sieve)),
+        ("oldest first", Some(EvictionPolicy::OldestFirst)),
+        ("soonest to expire", Some(EvictionPolicy::SoonestToExpire)),
     ];
     for (name, policy) in kinds {
         let (_store, pages) = filled(policy);

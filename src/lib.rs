@@ -187,13 +187,6 @@ pub mod aggregate {
     pub use memdex_query::query::{Aggregate, DateStep, DateUnit, Statistics, Top, TopHits, Weekday};
 }
 
-/// Bounds of collections, and the records that leave because of them.
-///
-/// [`Collection::set_bound`] has the rules.
-pub mod eviction {
-    pub use crate::storage::{Bound, Policy};
-}
-
 /// Parts of a [`Schema`].
 pub mod schema {
     pub use crate::store::CollectionInfo;

@@ -95,7 +95,7 @@ pub enum Cause {
         "records can't have a lifetime of less than a microsecond: use a longer one, or `DefaultLifetime::Forever`"
     )]
     NoLifetime,
-    /// A [`Bound`](crate::eviction::Bound) of 0.
+    /// A [`Bound`](crate::write::Bound) of 0.
     #[error("a bound of 0 leaves no record in the collection: use a bound of 1 or more, or `clear`")]
     ZeroBound,
     /// A bound of weight for records that have none.
@@ -117,7 +117,7 @@ pub enum Cause {
         /// Whether it has many values.
         is_many: bool,
     },
-    /// A record is heavier than the [`Bound`](crate::eviction::Bound) of the collection.
+    /// A record is heavier than the [`Bound`](crate::write::Bound) of the collection.
     #[error(
         "the record weighs {weight}, and the collection has a bound of {limit}: raise the bound, or split the record"
     )]
@@ -128,7 +128,7 @@ pub enum Cause {
         /// The bound.
         limit: u64,
     },
-    /// The records that a batch writes do not fit into the [`Bound`](crate::eviction::Bound) of the collection, whatever leaves it.
+    /// The records that a batch writes do not fit into the [`Bound`](crate::write::Bound) of the collection, whatever leaves it.
     #[error(
         "the batch writes {written} {unit}, and {protected} are protected, but the collection has a bound of {limit}: commit smaller \
          batches, raise the bound, or protect fewer records"

@@ -35,7 +35,7 @@ impl<R: Record> Collection<R> {
     }
 
     /// As [`get`](Collection::get), but is no use of the record: it does not extend its lifetime, and does not keep it from being
-    /// [evicted](crate::eviction).
+    /// [evicted](Collection::set_bound).
     pub fn peek<Q: IntoKey<R::Key>>(&self, key: Q) -> Option<Handle<R>> {
         self.tell_key(&key);
         self.engine.latency.get(|| {

@@ -47,7 +47,7 @@ mod wheel;
 pub use answers::{CacheStats, ClassStats};
 pub use changes::{CommitInfo, ProposedChange, ProposedCommit};
 pub use collection::Collection;
-pub use eviction::{Bound, Policy};
+pub use eviction::{Bound, EvictionPolicy};
 pub use feed::SubscriptionStats;
 pub use handle::Handle;
 pub use hooks::CommitHook;

@@ -22,7 +22,7 @@ pub enum ChangeKind {
     /// The lifetime of the record had ended: it was missing already. If the commit has stored another one under its key, that is the next
     /// change.
     Expired,
-    /// The record left because of the [`Bound`](crate::eviction::Bound) of the collection, displaced by the others of the commit.
+    /// The record left because of the [`Bound`](crate::write::Bound) of the collection, displaced by the others of the commit.
     Evicted,
 }
 

@@ -1,7 +1,7 @@
 //! Statistics of a store: what it holds, where the memory goes, and what pinned snapshots retain.
 
 use super::answers::CacheStats;
-use super::eviction::{Policy, Usage};
+use super::eviction::{EvictionPolicy, Usage};
 use super::feed::SubscriptionStats;
 use crate::clock::Timestamp;
 use crate::error::Commit;
@@ -112,7 +112,7 @@ pub struct CollectionStats {
     pub memory: MemoryStats,
 }
 
-/// The [`Bound`](crate::eviction::Bound) of a collection, and how far it is used.
+/// The [`Bound`](crate::write::Bound) of a collection, and how far it is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
@@ -122,7 +122,7 @@ pub struct BoundStats {
     /// Whether the bound is a weight. Otherwise each record weighs 1.
     pub by_weight: bool,
     /// Which records leave first.
-    pub policy: Policy,
+    pub policy: EvictionPolicy,
     /// The weight of all records, with those that have expired and are not removed yet.
     pub weight: u64,
     /// The weight of the protected records.

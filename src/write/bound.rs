@@ -15,7 +15,7 @@ impl<R: Record> Collection<R> {
     /// ```
     /// use memdex::{Record, Store};
     /// use memdex::error::Cause;
-    /// use memdex::eviction::Bound;
+    /// use memdex::write::Bound;
     ///
     /// #[derive(Clone, Record)]
     /// struct Page { #[record(key)] url: String, #[record(weight)] bytes: u32 }
@@ -41,7 +41,7 @@ impl<R: Record> Collection<R> {
     ///   So an operation never fails or succeeds because of a record that leaves: an insert is refused for a unique value
     ///   although the record that has the value would be evicted.
     /// * Records that have expired leave before all others, and count as expired. Then the
-    ///   [policy](crate::eviction::Policy) decides.
+    ///   [policy](crate::write::EvictionPolicy) decides.
     /// * A batch whose own records exceed the bound is refused with [`Cause::BeyondBound`], also if protected records leave it no room, and a lenient
     ///   one as a whole. A record that is heavier than the bound is refused with [`Cause::TooHeavy`].
     /// * A background writer splits submissions that do not fit into the bound together.

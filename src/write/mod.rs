@@ -37,6 +37,7 @@ mod returned;
 mod stage;
 pub(crate) mod writer;
 
+pub use crate::storage::{Bound, EvictionPolicy};
 pub use background::{Applied, BackgroundError, BackgroundWriterBuilder, Queued, SubmitError, Ticket};
 pub use batch::Refused;
 pub use commands::{IfUnchanged, UpdateResult};

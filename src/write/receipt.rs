@@ -60,7 +60,7 @@ pub struct Counts {
     pub missing: usize,
     /// Records that had expired and were removed. They are no operations' own, so the total is without them.
     pub expired: usize,
-    /// Records that were evicted because of the [`Bound`](crate::eviction::Bound) of their collection. As above, not in the total.
+    /// Records that were evicted because of the [`Bound`](crate::write::Bound) of their collection. As above, not in the total.
     pub evicted: usize,
 }
 

@@ -6,10 +6,9 @@ mod random;
 
 use memdex::clock::ManualClock;
 use memdex::error::Cause;
-use memdex::eviction::{Bound, Policy};
 use memdex::hook::{ChangeKind, CommitHook, CommitInfo, FeedEvent, ProposedCommit};
 use memdex::stats::BoundStats;
-use memdex::write::Outcome;
+use memdex::write::{Bound, EvictionPolicy, Outcome};
 use memdex::{Collection, Filter, Record, Store, Timestamp};
 use std::error::Error;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -30,7 +29,8 @@ struct Item {
     pinned: bool,
 }
 
-const POLICIES: [Policy; 4] = [Policy::S3Fifo, Policy::Sieve, Policy::OldestFirst, Policy::SoonestToExpire];
+const POLICIES: [EvictionPolicy; 4] =
+    [EvictionPolicy::S3Fifo, EvictionPolicy::Sieve, EvictionPolicy::OldestFirst, EvictionPolicy::SoonestToExpire];
 
 fn item(id: u32) -> Item {
     Item { id, name: format!("n{id}"), rank: i64::from(id), weight: 1, pinned: false }
@@ -62,7 +62,7 @@ fn put(items: &Collection<Item>, records: impl IntoIterator<Item = Item>) {
 }
 
 /// A collection of these items, oldest first, with room for no more.
-fn full(policy: Policy, ids: u32) -> (Store, Collection<Item>, ManualClock) {
+fn full(policy: EvictionPolicy, ids: u32) -> (Store, Collection<Item>, ManualClock) {
     let (store, items, clock) = items();
     items.set_bound(Bound::records(ids as usize).policy(policy)).unwrap();
     put(&items, (0..ids).map(|id| item(id)));
@@ -423,7 +423,7 @@ fn hooks_see_victims_as_deletions_and_can_refuse_them() {
 
 #[test]
 fn subscriptions_report_evictions() {
-    let (store, items, _) = full(Policy::OldestFirst, 2);
+    let (store, items, _) = full(EvictionPolicy::OldestFirst, 2);
     let (snapshot, mut events) = store.subscribe().start().unwrap();
     items.store(item(5)).unwrap();
     let Some(FeedEvent::Commit(commit)) = events.try_next() else { panic!("there is an event") };

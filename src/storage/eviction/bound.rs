@@ -16,7 +16,7 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
-pub enum Policy {
+pub enum EvictionPolicy {
     /// S3-FIFO: keeps what is used often, and lets records that are used once pass through a tenth of the collection, so that a scan
     /// displaces little.
     #[default]
@@ -34,14 +34,14 @@ pub enum Policy {
 ///
 /// ```
 /// use memdex::{Record, Store};
-/// use memdex::eviction::{Bound, Policy};
+/// use memdex::write::{Bound, EvictionPolicy};
 ///
 /// #[derive(Record)]
 /// struct Image { #[record(key)] url: String, #[record(index)] pinned: bool, pixels: Vec<u8> }
 ///
 /// let images = Store::new().collection::<Image>("Image")?;
 /// let bound = Bound::weight(10_000).weigh(|image: &Image| 100 + image.pixels.len() as u64);
-/// images.set_bound(bound.policy(Policy::Sieve).protect(image::PINNED.eq(true)))?;
+/// images.set_bound(bound.policy(EvictionPolicy::Sieve).protect(image::PINNED.eq(true)))?;
 /// images.store(Image { url: "logo".into(), pinned: true, pixels: vec![0; 900] })?;
 /// for n in 0..30 {
 ///     images.store(Image { url: n.to_string(), pinned: false, pixels: vec![0; 900] })?;
@@ -53,7 +53,7 @@ pub enum Policy {
 pub struct Bound<R> {
     limit: u64,
     by_weight: bool,
-    policy: Policy,
+    policy: EvictionPolicy,
     weigh: Option<Weigh<R>>,
     protect: Option<Predicate>,
 }
@@ -62,7 +62,7 @@ type Weigh<R> = Box<dyn Fn(&R) -> u64 + Send + Sync>;
 
 impl<R: Record> Bound<R> {
     fn new(limit: u64, by_weight: bool) -> Self {
-        Bound { limit, by_weight, policy: Policy::default(), weigh: None, protect: None }
+        Bound { limit, by_weight, policy: EvictionPolicy::default(), weigh: None, protect: None }
     }
 
     /// At most this many records.
@@ -76,8 +76,8 @@ impl<R: Record> Bound<R> {
         Bound::new(weight, true)
     }
 
-    /// Which records leave first. Without it, [`Policy::S3Fifo`].
-    pub fn policy(mut self, policy: Policy) -> Self {
+    /// Which records leave first. Without it, [`EvictionPolicy::S3Fifo`].
+    pub fn policy(mut self, policy: EvictionPolicy) -> Self {
         self.policy = policy;
         self
     }
@@ -151,7 +151,7 @@ impl<R> fmt::Debug for Bound<R> {
 pub(crate) struct Bounded<R> {
     pub(crate) limit: u64,
     pub(crate) by_weight: bool,
-    pub(crate) policy: Policy,
+    pub(crate) policy: EvictionPolicy,
     measure: Measure<R>,
     protect: Option<Condition>,
 }

@@ -14,7 +14,7 @@ mod s3_fifo;
 mod sieve;
 mod soonest;
 
-pub use bound::{Bound, Policy};
+pub use bound::{Bound, EvictionPolicy};
 pub(crate) use bound::{Bounded, Measured};
 pub(crate) use order::Newest;
 pub(crate) use queue::{Moved, Queue, Usage};

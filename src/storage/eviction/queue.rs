@@ -1,6 +1,6 @@
 //! The committer's side of a bound: the weight of each record, and the order in which they are evicted.
 
-use super::bound::{Bounded, Measured, Policy};
+use super::bound::{Bounded, EvictionPolicy, Measured};
 use super::oldest::Oldest;
 use super::order::{Candidates, Item, Newest, Order};
 use super::s3_fifo::S3Fifo;
@@ -27,7 +27,7 @@ pub(crate) struct Queue {
 pub(crate) struct Usage {
     pub(crate) limit: u64,
     pub(crate) by_weight: bool,
-    pub(crate) policy: Policy,
+    pub(crate) policy: EvictionPolicy,
     /// The weight of all records.
     pub(crate) weight: u64,
     /// That of the protected ones.
@@ -63,10 +63,10 @@ impl Queue {
     pub(crate) fn new<R>(bounded: &Bounded<R>, evictions: u64) -> Self {
         let Bounded { limit, by_weight, policy, .. } = *bounded;
         let order: Box<dyn Order> = match policy {
-            Policy::S3Fifo => Box::new(S3Fifo::new(limit)),
-            Policy::Sieve => Box::new(Sieve::new()),
-            Policy::OldestFirst => Box::new(Oldest::new()),
-            Policy::SoonestToExpire => Box::new(Soonest::new()),
+            EvictionPolicy::S3Fifo => Box::new(S3Fifo::new(limit)),
+            EvictionPolicy::Sieve => Box::new(Sieve::new()),
+            EvictionPolicy::OldestFirst => Box::new(Oldest::new()),
+            EvictionPolicy::SoonestToExpire => Box::new(Soonest::new()),
         };
         let usage = Usage { limit, by_weight, policy, weight: 0, protected: 0, evictions };
         Queue { entries: Vec::new(), order, queued: 0, taken: Vec::new(), usage }

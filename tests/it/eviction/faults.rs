@@ -2,7 +2,7 @@
 
 use super::{Item, bound_of, ids, item, items, pinned, put};
 use memdex::error::{Cause, QueryError};
-use memdex::eviction::{Bound, Policy};
+use memdex::write::{Bound, EvictionPolicy};
 use memdex::{FieldDef, KeyValue, Kind, Record, Schema, Store, Value, field};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
@@ -164,7 +164,7 @@ fn a_record_that_is_too_heavy_for_a_new_bound_leaves() {
     put(&items, (1..5).map(|id| Item { weight: 10, ..item(id) }));
     let refused = items.set_bound(Bound::weight(100).protect(super::item::ID.eq(0))).unwrap_err();
     assert!(matches!(refused.cause(), Cause::BeyondBound { protected: 500, limit: 100, .. }), "{refused}");
-    items.set_bound(Bound::weight(100).policy(Policy::OldestFirst)).unwrap();
+    items.set_bound(Bound::weight(100).policy(EvictionPolicy::OldestFirst)).unwrap();
     assert_eq!((ids(&items), bound_of(&store).weight), (vec![1, 2, 3, 4], 40));
     items.store(pinned(7)).unwrap();
     store.verify().unwrap();

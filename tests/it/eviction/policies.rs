@@ -1,8 +1,7 @@
 //! Which record leaves: the order of each policy, and the reads that count as uses.
 
 use super::{Item, bound_of, full, ids, item, items, put, seconds};
-use memdex::eviction::{Bound, Policy};
-use memdex::write::{DefaultLifetime, Lifetime};
+use memdex::write::{Bound, DefaultLifetime, EvictionPolicy, Lifetime};
 use memdex::{Collection, Filter, Metric, Store};
 
 /// Stores new records, from 100 on, and returns the ids of those that leave, one after the other.
@@ -19,7 +18,7 @@ fn leaving(store: &Store, items: &Collection<Item>, records: u32) -> Vec<u32> {
 
 #[test]
 fn oldest_first_ignores_uses() {
-    let (store, items, _) = full(Policy::OldestFirst, 5);
+    let (store, items, _) = full(EvictionPolicy::OldestFirst, 5);
     (0..3).for_each(|_| drop(items.get(0)));
     items.store(item(1)).unwrap();
     items.update(2, |of| of.rank = 70).unwrap();
@@ -31,7 +30,7 @@ fn oldest_first_ignores_uses() {
 
 #[test]
 fn soonest_to_expire_follows_the_deadlines() {
-    let (store, items, clock) = full(Policy::SoonestToExpire, 6);
+    let (store, items, clock) = full(EvictionPolicy::SoonestToExpire, 6);
     items.with_lifetime(seconds(50)).store(item(3)).unwrap();
     items.with_lifetime(seconds(20)).store(item(4)).unwrap();
     items.with_lifetime(seconds(30)).store(item(5)).unwrap();
@@ -54,7 +53,7 @@ fn soonest_to_expire_follows_the_deadlines() {
 
 #[test]
 fn sieve_passes_over_what_was_used() {
-    let (store, items, _) = full(Policy::Sieve, 5);
+    let (store, items, _) = full(EvictionPolicy::Sieve, 5);
     [0, 1, 3].iter().for_each(|id| drop(items.get(*id)));
     // The hand leaves 0 and 1 and takes 2, then it leaves 3 and takes 4.
     assert_eq!(leaving(&store, &items, 2), [2, 4]);
@@ -91,7 +90,7 @@ fn s3_fifo_keeps_the_working_set_through_a_scan() {
 }
 
 /// Two records of which the older one is read: then the other one leaves if that was a use.
-fn is_use(policy: Policy, read: impl Fn(&Store, &Collection<Item>)) -> bool {
+fn is_use(policy: EvictionPolicy, read: impl Fn(&Store, &Collection<Item>)) -> bool {
     let (store, items, _) = full(policy, 2);
     (0..2).for_each(|_| read(&store, &items));
     items.store(item(9)).unwrap();
@@ -139,7 +138,7 @@ fn some_reads_are_uses() {
         }),
         ("get_many of a snapshot", |store, items| drop(store.snapshot().of(items).get_many([0]))),
     ];
-    for policy in [Policy::S3Fifo, Policy::Sieve] {
+    for policy in [EvictionPolicy::S3Fifo, EvictionPolicy::Sieve] {
         for (name, read) in uses {
             assert!(is_use(policy, read), "{name} under {policy:?}");
         }
@@ -151,7 +150,7 @@ fn some_reads_are_uses() {
 
 #[test]
 fn uses_belong_to_a_record_and_not_to_its_row() {
-    for policy in [Policy::S3Fifo, Policy::Sieve] {
+    for policy in [EvictionPolicy::S3Fifo, EvictionPolicy::Sieve] {
         let (store, items, _) = full(policy, 3);
         (0..5).for_each(|_| drop(items.get(0)));
         items.delete(0).unwrap();
@@ -172,14 +171,14 @@ fn uses_belong_to_a_record_and_not_to_its_row() {
 
 #[test]
 fn uses_from_before_the_bound_do_not_count() {
-    for policy in [Policy::S3Fifo, Policy::Sieve] {
+    for policy in [EvictionPolicy::S3Fifo, EvictionPolicy::Sieve] {
         let (store, items, _) = items();
         put(&items, (0..4).map(|id| item(id)));
         items.set_bound(Bound::records(4).policy(policy)).unwrap();
         (0..3).for_each(|_| drop(items.get(1)));
         assert_eq!(leaving(&store, &items, 2), [0, 2], "{policy:?}");
         assert!(items.contains(1));
-        items.set_bound(Bound::records(4).policy(Policy::OldestFirst)).unwrap();
+        items.set_bound(Bound::records(4).policy(EvictionPolicy::OldestFirst)).unwrap();
         assert_eq!((leaving(&store, &items, 1), bound_of(&store).evictions), (vec![1], 3));
         store.verify().unwrap();
     }
@@ -187,7 +186,7 @@ fn uses_from_before_the_bound_do_not_count() {
 
 #[test]
 fn a_commit_looks_at_few_used_records() {
-    for policy in [Policy::S3Fifo, Policy::Sieve] {
+    for policy in [EvictionPolicy::S3Fifo, EvictionPolicy::Sieve] {
         let (store, items, _) = items();
         items.set_bound(Bound::records(5_000).policy(policy)).unwrap();
         let mut batch = store.batch();

@@ -3,8 +3,8 @@
 
 use super::{Item, POLICIES, item, items, log, seconds, taken};
 use memdex::error::Cause;
-use memdex::eviction::{Bound, Policy};
 use memdex::hook::ChangeKind;
+use memdex::write::{Bound, EvictionPolicy};
 use memdex::{Batch, Collection, Filter, Snapshot, Store, field};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -37,7 +37,7 @@ struct Limits {
     limit: u32,
     by_weight: bool,
     protects: bool,
-    policy: Policy,
+    policy: EvictionPolicy,
 }
 
 #[derive(Clone, Debug)]
@@ -266,8 +266,10 @@ impl Model {
                 self.map.iter().filter(|(id, of)| !changed.contains(id) && !self.is_protected(&of.record))
             {
                 let is_first = match limits.policy {
-                    Policy::OldestFirst => victim.inserted <= kept.inserted,
-                    Policy::SoonestToExpire => victim.deadline.unwrap_or(i64::MAX) <= kept.deadline.unwrap_or(i64::MAX),
+                    EvictionPolicy::OldestFirst => victim.inserted <= kept.inserted,
+                    EvictionPolicy::SoonestToExpire => {
+                        victim.deadline.unwrap_or(i64::MAX) <= kept.deadline.unwrap_or(i64::MAX)
+                    }
                     _ => true,
                 };
                 assert!(is_first, "{id} has left and {other} has not: {victim:?}, {kept:?}");
@@ -402,7 +404,7 @@ proptest! {
                             for (id, of) in &mut model.map {
                                 of.inserted = items.peek(*id).map_or(0, |of| of.commit().get());
                             }
-                            let order_is_known = limits.policy != Policy::OldestFirst;
+                            let order_is_known = limits.policy != EvictionPolicy::OldestFirst;
                             let evicted: Vec<_> = changes.into_iter().filter(|(_, kind)| *kind == ChangeKind::Evicted).collect();
                             if order_is_known {
                                 model.lose(&store, &evicted, &BTreeSet::new());

@@ -2,8 +2,7 @@
 
 use super::explore;
 use memdex::clock::ManualClock;
-use memdex::eviction::{Bound, Policy};
-use memdex::write::DefaultLifetime;
+use memdex::write::{Bound, DefaultLifetime, EvictionPolicy};
 use memdex::{Collection, Filter, Record, Snapshot, Store, Timestamp};
 use shuttle::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -32,12 +31,18 @@ struct Scene {
 const BOUND: usize = 3;
 
 impl Scene {
-    fn new(policy: Policy) -> Self {
+    fn new(policy: EvictionPolicy) -> Self {
         let clock = ManualClock::default();
         let store = Store::builder().clock(clock.clone()).build();
         let items = store.collection("items").unwrap();
         items.set_bound(Bound::records(BOUND).policy(policy)).unwrap();
         Scene { store, items, clock }
+    }
+
+    fn put(&self, keys: std::ops::Range<u8>) {
+        for key in keys {
+            self.items.store(item(key)).unwrap();
+        }
     }
 
     fn spawn(&self, run: impl FnOnce(Scene) + Send + 'static) -> JoinHandle<()> {
@@ -67,9 +72,9 @@ impl Scene {
     }
 }
 
-fn evicted_beside_readers(policy: Policy) {
+fn evicted_beside_readers(policy: EvictionPolicy) {
     let scene = Scene::new(policy);
-    (0..3).for_each(|key| drop(scene.items.store(item(key)).map_err(|refused| panic!("{refused}"))));
+    scene.put(0..3);
     let writer = |keys: std::ops::Range<u8>| {
         move |scene: Scene| {
             for key in keys {
@@ -95,25 +100,23 @@ fn evicted_beside_readers(policy: Policy) {
 /// Records leave while others read them, by key, by a unique value and in snapshots.
 #[test]
 fn evicted_beside_readers_by_s3_fifo() {
-    explore(|| evicted_beside_readers(Policy::S3Fifo));
+    explore(|| evicted_beside_readers(EvictionPolicy::S3Fifo));
 }
 
 #[test]
 fn evicted_beside_readers_by_sieve() {
-    explore(|| evicted_beside_readers(Policy::Sieve));
+    explore(|| evicted_beside_readers(EvictionPolicy::Sieve));
 }
 
 /// The bound is set while writers fill the collection: from then on nobody sees more.
 #[test]
 fn bound_beside_writers() {
     explore(|| {
-        let scene = Scene::new(Policy::Sieve);
+        let scene = Scene::new(EvictionPolicy::Sieve);
         scene.items.remove_bound().unwrap();
-        (0..4).for_each(|key| drop(scene.items.store(item(key)).map_err(|refused| panic!("{refused}"))));
+        scene.put(0..4);
         let writer = scene.spawn(|scene| {
-            for key in 4..7 {
-                scene.items.store(item(key)).unwrap();
-            }
+            scene.put(4..7);
         });
         let setter = scene.spawn(|scene| {
             scene.items.set_bound(Bound::records(BOUND)).unwrap();
@@ -133,20 +136,24 @@ fn bound_beside_writers() {
 #[test]
 fn uses_are_taken_back_beside_an_extension() {
     explore(|| {
-        let scene = Scene::new(Policy::Sieve);
+        let scene = Scene::new(EvictionPolicy::Sieve);
         let lifetime = Duration::from_micros(10);
         scene.items.set_default_lifetime(DefaultLifetime::Sliding(lifetime)).unwrap();
-        (0..3).for_each(|key| drop(scene.items.store(item(key)).map_err(|refused| panic!("{refused}"))));
+        scene.put(0..3);
         scene.items.get(0).unwrap();
         scene.clock.set(Timestamp::from_micros(8));
+        // Otherwise a commit could hold readers at an earlier time.
+        assert_eq!(scene.store.snapshot().time(), Timestamp::from_micros(8));
         let reader = scene.spawn(|scene| {
             // Its lifetime does not end before 18.
-            let extended = scene.items.get(0).is_some();
+            let until = scene.items.get(0).expect("it was used before").expires_at();
             scene.clock.set(Timestamp::from_micros(15));
-            assert!(extended && scene.items.peek(0).is_some(), "the extension got lost");
+            let snapshot = scene.store.snapshot();
+            let found = scene.items.peek(0).is_some();
+            assert!(found, "the extension to {until:?} got lost at {:?}", snapshot.time());
         });
         // The hand passes over 0, which was used, and takes 1.
-        let writer = scene.spawn(|scene| drop(scene.items.store(item(3)).map_err(|refused| panic!("{refused}"))));
+        let writer = scene.spawn(|scene| scene.put(3..4));
         scene.end([reader, writer]);
     });
 }
