@@ -90,7 +90,7 @@ impl<R: Record> Bound<R> {
     }
 
     /// Never evicts the records that match a filter. They count, so a write is refused if it needs their place. The filter is evaluated
-    /// when a record is written.
+    /// when a record is written. A record that no longer matches counts as inserted at that moment.
     pub fn protect(mut self, filter: impl Into<Filter<R>>) -> Self {
         self.protect = Some(filter.into().into_predicate());
         self

@@ -24,11 +24,20 @@ pub(super) struct S3Fifo {
     ghosts: Ghosts,
     /// The lists and the hashes of the victims of the batch that is being staged, in the order in which they were taken.
     taken: Vec<(usize, u32)>,
+    /// The rows of the main queue that could not be taken for this batch.
+    skipped: usize,
 }
 
 impl S3Fifo {
     pub(super) fn new(limit: u64) -> Self {
-        S3Fifo { lists: Lists::new(), small: 0, share: limit / 10, ghosts: Ghosts::new(), taken: Vec::new() }
+        S3Fifo {
+            lists: Lists::new(),
+            small: 0,
+            share: limit / 10,
+            ghosts: Ghosts::new(),
+            taken: Vec::new(),
+            skipped: 0,
+        }
     }
 
     fn push(&mut self, list: usize, row: Row, weight: u64) {
@@ -59,10 +68,15 @@ impl Order for S3Fifo {
         self.unlink(row, weight);
     }
 
+    fn begin(&mut self) {
+        self.skipped = 0;
+    }
+
     fn take(&mut self, among: &Candidates<'_>) -> Option<Row> {
         let mut steps = STEPS;
         loop {
-            let from_small = self.small > self.share || self.lists.len(MAIN) == 0;
+            // The batch may change the whole main queue.
+            let from_small = self.small > self.share || self.skipped >= self.lists.len(MAIN);
             let list = if from_small && self.lists.len(SMALL) > 0 { SMALL } else { MAIN };
             let row = self.lists.oldest(list)?;
             let (weight, is_exempt) = (among.weight(row), among.is_exempt(row));
@@ -70,7 +84,9 @@ impl Order for S3Fifo {
             if is_exempt || (uses >= if list == SMALL { MOVES_ON } else { 1 } && steps > 0) {
                 self.unlink(row, weight);
                 self.push(MAIN, row, weight);
-                if !is_exempt {
+                if is_exempt {
+                    self.skipped += usize::from(list == MAIN);
+                } else {
                     among.set_uses(row, if list == SMALL { 0 } else { uses - 1 });
                     steps -= 1;
                 }

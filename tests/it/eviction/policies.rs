@@ -89,6 +89,30 @@ fn s3_fifo_keeps_the_working_set_through_a_scan() {
     store.verify().unwrap();
 }
 
+#[test]
+fn a_batch_that_changes_the_whole_main_queue_displaces_others() {
+    let (store, items, _) = items();
+    items.set_bound(Bound::records(20)).unwrap();
+    put(&items, (0..18).map(item));
+    (0..18).for_each(|id| (0..3).for_each(|_| drop(items.get(id))));
+    put(&items, (18..21).map(item));
+    items.delete(18).unwrap();
+    assert_eq!(ids(&items), (1..18).chain([19, 20]).collect::<Vec<_>>(), "those that were used are in the main queue");
+    let mut batch = store.batch();
+    (1..18).for_each(|id| batch.update(&items, id, |of| of.rank += 1).unwrap());
+    [50, 51].iter().for_each(|id| batch.store(&items, item(*id)).unwrap());
+    assert_eq!(batch.commit().unwrap().counts.evicted, 1);
+    assert!(!items.contains(19) && items.contains(20));
+    store.verify().unwrap();
+    // And if the batch changes all of the others, those of the main queue leave.
+    let mut batch = store.batch();
+    [20, 50, 51].iter().for_each(|id| batch.update(&items, *id, |of| of.rank += 1).unwrap());
+    (60..65).for_each(|id| batch.store(&items, item(id)).unwrap());
+    assert_eq!(batch.commit().unwrap().counts.evicted, 5);
+    assert_eq!(ids(&items).iter().filter(|id| **id < 18).count(), 12);
+    store.verify().unwrap();
+}
+
 /// Two records of which the older one is read: then the other one leaves if that was a use.
 fn is_use(policy: EvictionPolicy, read: impl Fn(&Store, &Collection<Item>)) -> bool {
     let (store, items, _) = full(policy, 2);

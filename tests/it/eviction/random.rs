@@ -202,9 +202,15 @@ impl Model {
     }
 
     /// A record that is there before and after a batch has been updated, also if the batch has deleted it meanwhile.
+    /// One that is no longer protected joins the others as the newest.
     fn keep_places(&mut self, before: &Map) {
+        let protects = self.limits.is_some_and(|limits| limits.protects);
         for (id, of) in &mut self.map {
-            of.inserted = before.get(id).map_or(of.inserted, |before| before.inserted);
+            let joins = |before: &Kept| protects && before.record.pinned && !of.record.pinned;
+            of.inserted = match before.get(id) {
+                Some(before) if !joins(before) => before.inserted,
+                _ => self.commits + 1,
+            };
         }
     }
 
