@@ -147,7 +147,9 @@ mod tests {
             lists.walk().unwrap();
         }
         assert_eq!((from_oldest(&lists, 0), lists.len(0), lists.len(1)), (vec![4, 6, 7], 3, 1));
-        [4, 6, 7, 3].iter().for_each(|row| drop(lists.remove(*row)));
+        for row in [4, 6, 7, 3] {
+            lists.remove(row);
+        }
         assert_eq!((lists.oldest(0), lists.oldest(1), lists.walk()), (None, None, Some(Vec::new())));
     }
 }
