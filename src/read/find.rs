@@ -101,7 +101,7 @@ fn versions<R: Record>(view: &View<R>, matches: Matches) -> Vec<Arc<Version<R>>>
 impl<R: Record> Find<R> {
     /// A query of a view.
     pub(super) fn of(view: View<R>, query: Query) -> Self {
-        Find { view, query, script: None }
+        Find { view, query, script: None, is_use: false }
     }
 
     paging_methods!();

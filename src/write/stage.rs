@@ -17,8 +17,8 @@ use crate::reclaim::Pass;
 use crate::record::Record;
 use crate::rowset::Row;
 use crate::storage::{
-    AnyTable, Applied, Change, CollectionChanges, Deadline, Effects, Garbage, Measured, ProposedChanges, Table, TableWriter,
-    Version,
+    AnyTable, Applied, Change, CollectionChanges, Deadline, Effects, Garbage, Measured, ProposedChanges, Table,
+    TableWriter, Version,
 };
 use crate::sync::{Arc, MutexGuard};
 
