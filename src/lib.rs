@@ -214,7 +214,9 @@ pub mod hook {
 
     /// Live queries: an answer, and then how each commit changes it. Start at [`Collection::watch`].
     pub mod watch {
-        pub use crate::feed::watch::{Figures, Follow, Records, Update, Watch, WatchBuilder, WatchError, WatchThread};
+        pub use crate::feed::watch::{
+            Follow, Update, Watch, WatchBuilder, WatchError, WatchThread, WatchedRecords, WatchedStatistics,
+        };
         pub use crate::read::Difference;
     }
 }

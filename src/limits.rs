@@ -138,6 +138,9 @@ pub const KEPT_UPDATES: usize = 1_024;
 #[cfg(any(memdex_shuttle, memdex_loom))]
 pub const KEPT_UPDATES: usize = 1;
 
+/// Differences in the updates that a [watch](crate::hook::watch) keeps.
+pub const KEPT_DIFFERENCES: usize = 1 << 16;
+
 /// Changes of a collection that are remembered for cached answers to questions that commits do not look at.
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
 pub(crate) const LOGGED_CHANGES: usize = 4_096;

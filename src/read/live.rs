@@ -102,6 +102,8 @@ pub(crate) struct LiveRecords {
     /// In the order.
     items: Vec<Item>,
     by_row: HashMap<Row, Item, RandomState>,
+    /// Versions that have left, to be dropped under no lock.
+    released: Vec<SharedVersion>,
 }
 
 #[derive(Clone)]
@@ -122,7 +124,8 @@ impl LiveRecords {
             Fingerprinter::new("live records").print(bound.fingerprint).text(&format!("{:?}", paging(query)));
         let BoundQuery { condition, order, window, .. } = bound;
         let (items, by_row) = (Vec::new(), HashMap::with_hasher(view.table.seed.clone()));
-        let live = LiveRecords { condition, order, offset: window.offset, limit: window.limit, items, by_row };
+        let (offset, limit, released) = (window.offset, window.limit, Vec::new());
+        let live = LiveRecords { condition, order, offset, limit, items, by_row, released };
         Ok((live, fingerprint.finish()))
     }
 
@@ -138,10 +141,16 @@ impl LiveRecords {
         let mut items: Vec<Item> = versions.into_iter().map(item).collect();
         drop(scope);
         items.sort_unstable_by(|a, b| self.compare(a, b));
+        self.released.extend(self.items.drain(..).map(|item| item.version));
         self.by_row = HashMap::with_hasher(view.table.seed.clone());
         self.by_row.extend(items.iter().map(|item| (item.version.row(), item.clone())));
         self.items = items;
         Ok(())
+    }
+
+    /// Versions that have left since the last call.
+    pub(crate) fn released(&mut self) -> Vec<SharedVersion> {
+        std::mem::take(&mut self.released)
     }
 
     fn compare(&self, a: &Item, b: &Item) -> Ordering {
@@ -164,10 +173,10 @@ impl LiveRecords {
         self.items[self.shown_range()].iter().filter_map(handle).collect()
     }
 
-    /// Takes the changes of a commit in. Runs extractors; if one panics, nothing has changed.
-    pub(crate) fn take_in<R: Record>(&mut self, changes: &[RecordChange<R>]) -> Result<Vec<Difference<R>>, TooMany> {
-        // The last state of each row: one that has expired may have been stored again.
-        let mut placed: Vec<(Row, Option<Item>)> = Vec::with_capacity(changes.len());
+    /// The state of each row after the changes, in their order: a record that has expired may have been stored again. Runs extractors.
+    fn placed<R: Record>(&self, changes: &[RecordChange<R>]) -> Vec<(Row, Option<Item>)> {
+        let _scope = user_code::Scope::enter();
+        let mut placed = Vec::with_capacity(changes.len());
         for change in changes {
             let Some(image) = change.before.as_ref().or(change.after.as_ref()) else { continue };
             let after = change.after.as_ref().map(|after| after.version().clone() as SharedVersion);
@@ -178,6 +187,12 @@ impl LiveRecords {
             });
             placed.push((image.version().row, item));
         }
+        placed
+    }
+
+    /// Takes the changes of a commit in. Runs extractors; if one panics, nothing has changed.
+    pub(crate) fn take_in<R: Record>(&mut self, changes: &[RecordChange<R>]) -> Result<Vec<Difference<R>>, TooMany> {
+        let placed = self.placed(changes);
         let changed: HashSet<Row, RandomState> = {
             let mut rows = HashSet::with_hasher(self.by_row.hasher().clone());
             rows.extend(placed.iter().map(|(row, _)| *row));
@@ -199,6 +214,7 @@ impl LiveRecords {
             if let Some(item) = self.by_row.remove(&row) {
                 let at = self.place(&item);
                 self.items.remove(at);
+                self.released.push(item.version);
             }
             if let Some(item) = item {
                 let at = self.place(&item);
@@ -316,13 +332,13 @@ pub(crate) fn apply<R>(differences: &[Difference<R>], list: &mut Vec<Handle<R>>)
 }
 
 /// Statistics that follow changes.
-pub(crate) struct LiveFigures {
+pub(crate) struct LiveStatistics {
     condition: Condition,
     maintained: Maintained,
     tallied: Tallied,
 }
 
-impl LiveFigures {
+impl LiveStatistics {
     /// Without records. The inner error says why the statistics can't follow changes.
     #[allow(clippy::type_complexity, reason = "two errors of different kinds")]
     pub(crate) fn new<R: Record>(
@@ -340,7 +356,7 @@ impl LiveFigures {
         let fingerprint = Fingerprinter::new("live statistics").print(condition.fingerprint(&table.schema));
         let fingerprint = fingerprint.text(&format!("{statistics:?}")).finish();
         let tallied = Tallied::new(maintained.plan.clone(), table.seed.clone());
-        Ok(Ok((LiveFigures { condition, maintained, tallied }, fingerprint)))
+        Ok(Ok((LiveStatistics { condition, maintained, tallied }, fingerprint)))
     }
 
     /// Reads everything again. Runs extractors.
@@ -363,6 +379,7 @@ impl LiveFigures {
     /// Takes the changes of a commit in. Returns whether they may have changed the answer. Runs extractors; if one panics, nothing has
     /// changed.
     pub(crate) fn take_in<R: Record>(&mut self, changes: &[RecordChange<R>]) -> bool {
+        let scope = user_code::Scope::enter();
         let mut placed = Vec::with_capacity(changes.len());
         for change in changes {
             let Some(image) = change.before.as_ref().or(change.after.as_ref()) else { continue };
@@ -372,6 +389,7 @@ impl LiveFigures {
             });
             placed.push((image.version().row, contribution));
         }
+        drop(scope);
         let mut touched = false;
         for (row, contribution) in placed {
             touched |= contribution.is_some() || self.tallied.contains(row);

@@ -40,7 +40,7 @@ pub(crate) use find::evaluate;
 pub use hit::Hit;
 pub use iter::Records;
 pub use live::Difference;
-pub(crate) use live::{LiveFigures, LiveRecords, TooMany, apply, differences};
+pub(crate) use live::{LiveRecords, LiveStatistics, TooMany, apply, differences};
 pub use page::Page;
 pub use query::QueryResult;
 pub(crate) use ranking::Ranking;

@@ -141,6 +141,45 @@ fn answers_end_with_their_lifetime_and_their_records() {
 }
 
 #[test]
+fn an_answer_does_not_outlive_the_records_of_its_commit() {
+    let clock = ManualClock::starting_at(Timestamp::from_secs(0));
+    let store = Store::builder().clock(clock.clone()).build();
+    let tasks = store.collection::<Task>("Task").unwrap();
+    let seconds = Duration::from_secs;
+    tasks.with_lifetime(seconds(20)).store(task_of(1, "ada", 1)).unwrap();
+    let count = |snapshot: &memdex::Snapshot| *snapshot.of(&tasks).cached().find(Filter::all()).count().unwrap();
+    assert_eq!(*tasks.cached().find(Filter::all()).count().unwrap(), 1);
+    clock.advance(seconds(10));
+    let early = store.snapshot();
+    clock.advance(seconds(15));
+    let late = store.snapshot();
+    // The same commit, before and after the record has expired; then it is removed, and its deadline is filed no longer.
+    assert_eq!((early.commit(), store.expire_now().unwrap()), (late.commit(), 1));
+    for _ in 0..3 {
+        assert_eq!((count(&late), count(&early), count(&late)), (0, 1, 0));
+    }
+}
+
+#[test]
+fn large_answers_are_not_kept() {
+    let store = Store::builder().cache(CacheSettings::default().bytes(1 << 20)).build();
+    let tasks = stored(&store, (0..20_000).map(|id| task_of(id, "ada", id.into())));
+    let all = tasks.cached().find(task::USER.eq("ada"));
+    let asked = || [all.fetch().unwrap().is_cached(), all.fetch().unwrap().is_cached()];
+    assert_eq!((asked(), store.stats().cache.entries), ([false; 2], 0));
+    // One that becomes large is dropped.
+    let of_bob = tasks.cached().find(task::USER.eq("bob"));
+    assert!(of_bob.fetch().unwrap().is_empty());
+    store.commit(|batch| (0..4_000).try_for_each(|id| batch.store(&tasks, task_of(id, "bob", 0)))).unwrap();
+    let answer = of_bob.fetch().unwrap();
+    assert_eq!((answer.len(), answer.is_cached()), (4_000, true));
+    store.commit(|batch| (4_000..9_000).try_for_each(|id| batch.store(&tasks, task_of(id, "bob", 0)))).unwrap();
+    let answer = of_bob.fetch().unwrap();
+    assert_eq!((answer.len(), answer.is_cached()), (9_000, false));
+    assert!(store.stats().cache.bytes <= 1 << 20);
+}
+
+#[test]
 fn snapshots_share_what_holds_for_them() {
     let store = Store::new();
     let tasks = stored(&store, [task_of(1, "ada", 1), task_of(2, "bob", 2)]);

@@ -1,7 +1,7 @@
 //! Live queries.
 
 use memdex::clock::ManualClock;
-use memdex::hook::watch::{Difference, Figures, Records, Watch, WatchError};
+use memdex::hook::watch::{Difference, Watch, WatchError, WatchedRecords, WatchedStatistics};
 use memdex::limits::KEPT_UPDATES;
 use memdex::query::Predicate;
 use memdex::{Collection, Filter, GroupBy, Handle, Metric, Record, Store, Timestamp, field};
@@ -40,13 +40,13 @@ fn ids(list: &[Handle<Task>]) -> Vec<u32> {
 
 /// A watch, and a copy of its answer that only its updates change.
 struct Follower {
-    watch: Watch<Records<Task>>,
+    watch: Watch<WatchedRecords<Task>>,
     copy: Vec<Handle<Task>>,
     updates: usize,
 }
 
 impl Follower {
-    fn new(watch: Watch<Records<Task>>) -> Self {
+    fn new(watch: Watch<WatchedRecords<Task>>) -> Self {
         let copy = watch.answer().clone();
         Follower { watch, copy, updates: 0 }
     }
@@ -126,7 +126,7 @@ trait CountUpdates {
     fn count_updates(&mut self) -> usize;
 }
 
-impl CountUpdates for Watch<Records<Task>> {
+impl CountUpdates for Watch<WatchedRecords<Task>> {
     fn count_updates(&mut self) -> usize {
         std::iter::from_fn(|| self.try_next()).count()
     }
@@ -136,7 +136,7 @@ impl CountUpdates for Watch<Records<Task>> {
 fn statistics_change_commit_by_commit() {
     let (_, tasks) = tasks();
     let groups = GroupBy::values("user").metrics([Metric::count(), task::POINTS.sum()]);
-    let mut watch: Watch<Figures<Task>> = tasks.watch(task::POINTS.gt(0)).statistics(groups).unwrap();
+    let mut watch: Watch<WatchedStatistics<Task>> = tasks.watch(task::POINTS.gt(0)).statistics(groups).unwrap();
     assert_eq!(watch.answer().as_ref().unwrap().groups().len(), 0);
     tasks.store(task_of(1, "ada", 5)).unwrap();
     tasks.store(task_of(2, "ada", 6)).unwrap();
@@ -249,6 +249,60 @@ fn an_extractor_that_panics_is_survived() {
     store.verify().unwrap();
 }
 
+thread_local! {
+    /// Asked by the extractor of `Nosy`.
+    static OWN: std::cell::RefCell<Option<Watch<WatchedRecords<Nosy>>>> = const { std::cell::RefCell::new(None) };
+    static OF: std::cell::RefCell<Option<Collection<Nosy>>> = const { std::cell::RefCell::new(None) };
+}
+
+/// Its extractor reads the watch that it is called for, writes, and starts another watch.
+struct Nosy(u32);
+
+impl Record for Nosy {
+    type Key = u32;
+
+    fn schema() -> memdex::Schema {
+        let [id, even] = ["id", "even"].map(|name| memdex::FieldDef::new(name, memdex::Kind::Int));
+        memdex::Schema::new([id.key(), even])
+    }
+
+    fn key(&self, key: &mut memdex::typing::KeyBuffer) {
+        key.push(memdex::typing::ValueRef::Int(self.0.into()));
+    }
+
+    fn value(&self, position: usize) -> memdex::typing::ValueRef<'_> {
+        if position == 1
+            && let Some(mut own) = OWN.take()
+        {
+            assert!(own.try_next().is_none(), "its own thread is at it");
+            let collection = OF.with_borrow(|of| of.clone().unwrap());
+            assert!(collection.delete(0).is_err(), "an extractor can't write");
+            // It may be refused, but does not wait for itself.
+            let _ = collection.watch(field("even").eq(0)).start();
+            OWN.set(Some(own));
+        }
+        memdex::typing::ValueRef::Int(if position == 0 { self.0.into() } else { i64::from(self.0 % 2) })
+    }
+}
+
+#[test]
+fn an_extractor_may_read_the_watch_that_calls_it() {
+    let store = Store::new();
+    let nosy = store.collection::<Nosy>("Nosy").unwrap();
+    let watch = || nosy.watch(field("even").eq(0)).start().unwrap();
+    let mut watched = watch();
+    nosy.store(Nosy(1)).unwrap();
+    nosy.store(Nosy(2)).unwrap();
+    OF.set(Some(nosy.clone()));
+    OWN.set(Some(watch()));
+    nosy.store(Nosy(4)).unwrap();
+    while watched.try_next().is_some() {}
+    let mut own = OWN.take().unwrap();
+    OF.set(None);
+    while own.try_next().is_some() {}
+    assert_eq!((watched.answer().len(), own.answer().len()), (2, 2));
+}
+
 #[test]
 fn watches_beside_writers_miss_nothing() {
     let (store, tasks) = tasks();
@@ -348,7 +402,7 @@ fn order(ascending: bool) -> memdex::query::OrderBy {
     if ascending { field("points").asc() } else { field("points").desc() }
 }
 
-fn watched(tasks: &Collection<Task>, question: &Question) -> Watch<Records<Task>> {
+fn watched(tasks: &Collection<Task>, question: &Question) -> Watch<WatchedRecords<Task>> {
     let watch = tasks.watch(question.filter.clone());
     match question.page {
         Some((ascending, limit, offset)) => watch.order_by(order(ascending)).limit(limit).offset(offset),

@@ -1,12 +1,12 @@
 //! Starts watches.
 
 use super::error::WatchError;
-use super::follow::{Figures, Follow, Records};
+use super::follow::{Follow, WatchedRecords, WatchedStatistics};
 use super::hub::Hub;
 use super::reader::Watch;
 use crate::feed::SubscriptionBuilder;
 use crate::limits::MAX_WATCHED_RECORDS;
-use crate::read::{LiveFigures, LiveRecords, Snapshot, TooMany, View};
+use crate::read::{LiveRecords, LiveStatistics, Snapshot, TooMany, View};
 use crate::record::Record;
 use crate::storage::Collection;
 use crate::sync::{Arc, Weak};
@@ -72,10 +72,10 @@ impl<R: Record> WatchBuilder<R> {
     ///
     /// # Errors
     /// A [`WatchError`].
-    pub fn start(self) -> Result<Watch<Records<R>>, WatchError> {
+    pub fn start(self) -> Result<Watch<WatchedRecords<R>>, WatchError> {
         self.watch(|view, query| {
             let (live, fingerprint) = LiveRecords::new(view, query)?;
-            Ok((Records { live, of: PhantomData }, fingerprint))
+            Ok((WatchedRecords { live, of: PhantomData }, fingerprint))
         })
     }
 
@@ -84,13 +84,13 @@ impl<R: Record> WatchBuilder<R> {
     ///
     /// # Errors
     /// A [`WatchError`].
-    pub fn statistics(mut self, statistics: impl Into<Statistics>) -> Result<Watch<Figures<R>>, WatchError> {
+    pub fn statistics(mut self, statistics: impl Into<Statistics>) -> Result<Watch<WatchedStatistics<R>>, WatchError> {
         let statistics = statistics.into();
         self.query.ask = Ask::default();
         self.watch(|view, query| {
-            let made = LiveFigures::new(view, query, &statistics)?.map_err(WatchError::Statistics)?;
+            let made = LiveStatistics::new(view, query, &statistics)?.map_err(WatchError::Statistics)?;
             let (live, fingerprint) = made;
-            Ok((Figures { live, last: None, of: PhantomData }, fingerprint))
+            Ok((WatchedStatistics { live, last: None, of: PhantomData }, fingerprint))
         })
     }
 
@@ -107,14 +107,14 @@ impl<R: Record> WatchBuilder<R> {
         if let Some(hub) = known.and_then(|any| any.downcast::<Hub<F>>().ok()) {
             // Everything that was committed before this call is part of the first answer.
             engine.deliver_now();
-            return Ok(Watch::new(hub));
+            if let Some(watch) = Watch::new(hub) {
+                return Ok(watch);
+            }
         }
         let subscribe = SubscriptionBuilder::new(engine.clone()).named("watch").matching(&collection, filter);
         let (snapshot, subscription) = subscribe.start()?;
-        follow.load(&snapshot.of_table(table)).map_err(|TooMany| WatchError::TooMany {
-            collection: table.name.to_string(),
-            limit: MAX_WATCHED_RECORDS,
-        })?;
+        let too_many = || WatchError::TooMany { collection: table.name.to_string(), limit: MAX_WATCHED_RECORDS };
+        follow.load(&snapshot.of_table(table)).map_err(|TooMany| too_many())?;
         let hub = Arc::new(Hub::new(engine, table.clone(), subscription, follow, snapshot.commit()));
         drop(snapshot);
         let any: Arc<dyn Any + Send + Sync> = hub.clone();
@@ -122,7 +122,7 @@ impl<R: Record> WatchBuilder<R> {
         watched.retain(|_, hub| hub.strong_count() > 0);
         watched.insert(key, Arc::downgrade(&any));
         drop(watched);
-        Ok(Watch::new(hub))
+        Watch::new(hub).ok_or_else(too_many)
     }
 }
 

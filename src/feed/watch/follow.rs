@@ -1,9 +1,9 @@
 //! What a watch follows: the records that a query selects, or statistics of them.
 
 use crate::error::{Commit, QueryError};
-use crate::read::{AggregationResult, Difference, LiveFigures, LiveRecords, TooMany, View, apply, differences};
+use crate::read::{AggregationResult, Difference, LiveRecords, LiveStatistics, TooMany, View, apply, differences};
 use crate::record::Record;
-use crate::storage::{Handle, RecordChange};
+use crate::storage::{Handle, RecordChange, SharedVersion};
 use crate::sync::Arc;
 
 /// A change of the answer that a [`Watch`](crate::hook::watch::Watch) reports.
@@ -66,6 +66,17 @@ pub trait Follow: sealed::Sealed + Send + Sized + 'static {
     #[doc(hidden)]
     fn since(&self, answer: &Self::Answer, commit: Commit) -> Option<Self::Update>;
 
+    /// The number of differences in an update.
+    #[doc(hidden)]
+    fn size(update: &Self::Update) -> usize;
+
+    /// Versions that have left, to be dropped under no lock.
+    #[doc(hidden)]
+    #[allow(private_interfaces, reason = "it is sealed")]
+    fn released(&mut self) -> Vec<SharedVersion> {
+        Vec::new()
+    }
+
     /// Brings an answer to the next one.
     #[doc(hidden)]
     fn apply(update: &Self::Update, answer: &mut Self::Answer);
@@ -76,14 +87,14 @@ mod sealed {
 }
 
 /// A watch of records. Its answer is a list of them, in the order of the query, or of the key; its updates are [`Update`]s.
-pub struct Records<R: Record> {
+pub struct WatchedRecords<R: Record> {
     pub(super) live: LiveRecords,
     pub(super) of: std::marker::PhantomData<fn() -> R>,
 }
 
-impl<R: Record> sealed::Sealed for Records<R> {}
+impl<R: Record> sealed::Sealed for WatchedRecords<R> {}
 
-impl<R: Record> Follow for Records<R> {
+impl<R: Record> Follow for WatchedRecords<R> {
     type Record = R;
     type Answer = Vec<Handle<R>>;
     type Update = Arc<Update<R>>;
@@ -109,22 +120,31 @@ impl<R: Record> Follow for Records<R> {
         (!differences.is_empty()).then(|| Arc::new(Update { commit, differences, is_joined: true }))
     }
 
+    fn size(update: &Self::Update) -> usize {
+        update.differences.len()
+    }
+
+    #[allow(private_interfaces, reason = "it is sealed")]
+    fn released(&mut self) -> Vec<SharedVersion> {
+        self.live.released()
+    }
+
     fn apply(update: &Self::Update, answer: &mut Self::Answer) {
         update.apply(answer);
     }
 }
 
 /// A watch of statistics. Its answer is their result, and so are its updates; an error if a sum has overflowed.
-pub struct Figures<R: Record> {
-    pub(super) live: LiveFigures,
+pub struct WatchedStatistics<R: Record> {
+    pub(super) live: LiveStatistics,
     /// The last answer.
     pub(super) last: Option<Result<AggregationResult, QueryError>>,
     pub(super) of: std::marker::PhantomData<fn() -> R>,
 }
 
-impl<R: Record> sealed::Sealed for Figures<R> {}
+impl<R: Record> sealed::Sealed for WatchedStatistics<R> {}
 
-impl<R: Record> Follow for Figures<R> {
+impl<R: Record> Follow for WatchedStatistics<R> {
     type Record = R;
     type Answer = Result<AggregationResult, QueryError>;
     type Update = Result<AggregationResult, QueryError>;
@@ -154,6 +174,10 @@ impl<R: Record> Follow for Figures<R> {
     fn since(&self, answer: &Self::Answer, commit: Commit) -> Option<Self::Update> {
         let now = self.live.answer(commit);
         (!same(&now, answer)).then_some(now)
+    }
+
+    fn size(update: &Self::Update) -> usize {
+        update.as_ref().map_or(1, |result| 1 + result.groups().len())
     }
 
     fn apply(update: &Self::Update, answer: &mut Self::Answer) {

@@ -1,13 +1,13 @@
-//! One answer for all who watch the same question. Whoever reads first takes the next commit in; the others find its update in a short log.
+//! One answer for all who watch the same question. The first reader takes the next commit in; the others find its update in a short log.
 
 use super::follow::Follow;
 use crate::error::Commit;
 use crate::feed::{FeedEvent, Subscription};
-use crate::limits::KEPT_UPDATES;
-use crate::storage::{Counters, Engine, Table};
-use crate::sync::{Arc, Condvar, Mutex, MutexGuard, Weak};
+use crate::limits::{KEPT_DIFFERENCES, KEPT_UPDATES};
+use crate::storage::{CommitInfo, Counters, Engine, Table};
+use crate::sync::{Arc, AtomicBool, AtomicU64, Condvar, Mutex, MutexGuard, Ordering::SeqCst, Weak};
 use crate::user_code;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Instant;
 
@@ -17,6 +17,21 @@ pub(super) struct Hub<F: Follow> {
     counters: Arc<Counters>,
     state: Mutex<State<F>>,
     bell: Arc<Bell>,
+    /// A reader in user code has found the lock taken, and waits for the bell.
+    has_missed: AtomicBool,
+    next_reader: AtomicU64,
+}
+
+/// What a reader drops once it has released the lock.
+struct Dropped<U> {
+    updates: Vec<(Commit, U)>,
+    commits: Vec<Arc<CommitInfo>>,
+}
+
+impl<U> Default for Dropped<U> {
+    fn default() -> Self {
+        Dropped { updates: Vec::new(), commits: Vec::new() }
+    }
 }
 
 struct State<F: Follow> {
@@ -26,6 +41,8 @@ struct State<F: Follow> {
     commit: Commit,
     /// Each with its commit.
     log: VecDeque<(Commit, F::Update)>,
+    /// The differences in the log.
+    logged: usize,
     /// The number of the first update in the log.
     first: u64,
     /// An extractor has panicked while a commit was taken in, so the answer has to be read again.
@@ -35,6 +52,8 @@ struct State<F: Follow> {
 
 /// The place of a reader.
 pub(super) struct Place<F: Follow> {
+    /// Its number.
+    reader: u64,
     /// The number of the next update that it reads.
     next: u64,
     pub(super) answer: F::Answer,
@@ -51,7 +70,8 @@ pub(super) struct Bell {
 #[derive(Default)]
 struct BellState {
     times: u64,
-    wakers: Vec<Waker>,
+    /// By reader.
+    wakers: BTreeMap<u64, Waker>,
 }
 
 impl Wake for Bell {
@@ -68,20 +88,16 @@ impl Bell {
         drop(state);
         self.rung.notify_all();
         // Foreign code, under no lock.
-        user_code::drop_each(wakers.into_iter().map(Ringing));
+        user_code::drop_each(wakers.into_values().map(Ringing));
     }
 
     fn times(&self) -> u64 {
         self.state.lock().times
     }
 
-    /// Has a waker called when it rings next.
-    fn register(&self, waker: Waker) {
-        let mut state = self.state.lock();
-        let old = state.wakers.iter().position(|other| other.will_wake(&waker));
-        let old = old.map(|at| state.wakers.swap_remove(at));
-        state.wakers.push(waker);
-        drop(state);
+    /// Has the waker of a reader called when it rings next.
+    fn register(&self, reader: u64, waker: Waker) {
+        let old = self.state.lock().wakers.insert(reader, waker);
         drop(old);
     }
 
@@ -128,27 +144,44 @@ impl<F: Follow> Hub<F> {
         follow: F,
         commit: Commit,
     ) -> Self {
-        let (log, first, is_stale, is_ended) = (VecDeque::new(), 0, false, false);
-        let state = State { subscription, follow, commit, log, first, is_stale, is_ended };
+        let (log, logged, first, is_stale, is_ended) = (VecDeque::new(), 0, 0, false, false);
+        let state = State { subscription, follow, commit, log, logged, first, is_stale, is_ended };
         Hub {
             table,
             engine: Arc::downgrade(engine),
             counters: engine.counters.clone(),
             state: Mutex::new(state),
             bell: Arc::default(),
+            has_missed: AtomicBool::new(false),
+            next_reader: AtomicU64::new(0),
         }
     }
 
-    /// A new reader, from the answer after everything that has been delivered.
-    pub(super) fn join(&self) -> Place<F> {
-        let mut dropped = Vec::new();
-        let mut state = self.state.lock();
+    /// A new reader, from the answer after everything that has been delivered. `None` if the updates have ended, or another reader is in
+    /// the way of one inside user code.
+    pub(super) fn join(&self) -> Option<Place<F>> {
+        let mut dropped = Dropped::default();
+        let mut state = self.lock()?;
         while let Poll::Ready(true) = self.take_in_next(&mut state, &mut dropped) {}
         let (next, commit) = (state.first + state.log.len() as u64, state.commit);
-        let place = Place { next, answer: state.follow.answer(commit), commit };
-        drop(state);
-        self.counters.drop_each(dropped);
+        let reader = self.next_reader.fetch_add(1, SeqCst);
+        let place = (!state.is_ended).then(|| Place { reader, next, answer: state.follow.answer(commit), commit });
+        self.release(state, dropped);
         place
+    }
+
+    /// Releases the lock, then drops what has left.
+    fn release(&self, mut state: MutexGuard<'_, State<F>>, dropped: Dropped<F::Update>) {
+        let released = state.follow.released();
+        drop(state);
+        // Those who found the lock taken look again.
+        if self.has_missed.swap(false, SeqCst) {
+            self.bell.ring();
+        }
+        let Dropped { updates, commits } = dropped;
+        self.counters.drop_each(updates);
+        self.counters.drop_each(released);
+        self.counters.report_drop_panics(commits.into_iter().map(CommitInfo::let_go).sum());
     }
 
     // ---- the way of an update -------------------------------------------------------------------------------------------
@@ -157,10 +190,10 @@ impl<F: Follow> Hub<F> {
     pub(super) fn poll(&self, place: &mut Place<F>, waker: Option<&Waker>) -> Next<F::Update> {
         if let Some(waker) = waker {
             // Before the look, so that it misses nothing.
-            self.bell.register(waker.clone());
+            self.bell.register(place.reader, waker.clone());
         }
         let Some(mut state) = self.lock() else { return Next::Nothing };
-        let mut dropped = Vec::new();
+        let mut dropped = Dropped::default();
         let next = loop {
             // 1. The log has the updates that others have made.
             if let Some(update) = self.logged(&mut state, place) {
@@ -173,14 +206,20 @@ impl<F: Follow> Hub<F> {
                 Poll::Pending => break Next::Nothing,
             }
         };
-        drop(state);
-        self.counters.drop_each(dropped);
+        self.release(state, dropped);
         next
     }
 
     /// Inside user code, which may run while the thread takes a commit in, nobody waits.
     fn lock(&self) -> Option<MutexGuard<'_, State<F>>> {
-        if user_code::inside() { self.state.try_lock() } else { Some(self.state.lock()) }
+        if !user_code::inside() {
+            return Some(self.state.lock());
+        }
+        self.state.try_lock().or_else(|| {
+            // Either the lock is free by now, or its holder finds the flag after it has released it.
+            self.has_missed.store(true, SeqCst);
+            self.state.try_lock()
+        })
     }
 
     fn logged(&self, state: &mut State<F>, place: &mut Place<F>) -> Option<F::Update> {
@@ -204,7 +243,7 @@ impl<F: Follow> Hub<F> {
     }
 
     /// Takes the next event of the subscription in; `false` at its end. Runs extractors.
-    fn take_in_next(&self, state: &mut State<F>, dropped: &mut Vec<(Commit, F::Update)>) -> Poll<bool> {
+    fn take_in_next(&self, state: &mut State<F>, dropped: &mut Dropped<F::Update>) -> Poll<bool> {
         if state.is_ended {
             return Poll::Ready(false);
         }
@@ -225,12 +264,18 @@ impl<F: Follow> Hub<F> {
                 let taken = state.follow.take_in(info.number(), info.changes(&self.table.name));
                 state.is_stale = false;
                 state.commit = info.number();
+                dropped.commits.push(info);
                 match taken {
                     Ok(Some(update)) => {
-                        state.log.push_back((info.number(), update));
-                        while state.log.len() > KEPT_UPDATES {
-                            dropped.extend(state.log.pop_front());
+                        state.logged += F::size(&update);
+                        let commit = state.commit;
+                        state.log.push_back((commit, update));
+                        while (state.log.len() > KEPT_UPDATES || state.logged > KEPT_DIFFERENCES)
+                            && let Some(oldest) = state.log.pop_front()
+                        {
+                            state.logged -= F::size(&oldest.1);
                             state.first += 1;
+                            dropped.updates.push(oldest);
                         }
                     }
                     Ok(None) => {}
@@ -238,7 +283,7 @@ impl<F: Follow> Hub<F> {
                 }
             }
             // A snapshot has shown it.
-            Some(FeedEvent::Commit(_)) => {}
+            Some(FeedEvent::Commit(info)) => dropped.commits.push(info),
             Some(FeedEvent::Progress(commit)) => state.commit = state.commit.max(commit),
             Some(FeedEvent::Missed(missed)) => self.read_again(state, &missed.snapshot, dropped),
             Some(FeedEvent::Dropped { .. }) | None => state.is_ended = true,
@@ -247,19 +292,15 @@ impl<F: Follow> Hub<F> {
     }
 
     /// Reads the answer from a snapshot. Everybody gets the differences from what they have.
-    fn read_again(
-        &self,
-        state: &mut State<F>,
-        snapshot: &crate::read::Snapshot,
-        dropped: &mut Vec<(Commit, F::Update)>,
-    ) {
+    fn read_again(&self, state: &mut State<F>, snapshot: &crate::read::Snapshot, dropped: &mut Dropped<F::Update>) {
         state.is_stale = true;
         let loaded = state.follow.load(&snapshot.of_table(&self.table));
         state.is_stale = false;
         state.is_ended |= loaded.is_err();
         state.commit = snapshot.commit();
         state.first += state.log.len() as u64 + 1;
-        dropped.extend(state.log.drain(..));
+        state.logged = 0;
+        dropped.updates.extend(state.log.drain(..));
     }
 
     /// As [`poll`](Self::poll), but waits for the update.

@@ -8,5 +8,5 @@ mod reader;
 
 pub use builder::WatchBuilder;
 pub use error::WatchError;
-pub use follow::{Figures, Follow, Records, Update};
+pub use follow::{Follow, Update, WatchedRecords, WatchedStatistics};
 pub use reader::{Watch, WatchThread};

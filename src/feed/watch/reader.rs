@@ -29,9 +29,10 @@ pub struct Watch<F: Follow> {
 }
 
 impl<F: Follow> Watch<F> {
-    pub(super) fn new(hub: Arc<Hub<F>>) -> Self {
-        let place = hub.join();
-        Watch { hub, place }
+    /// `None` if the updates have ended.
+    pub(super) fn new(hub: Arc<Hub<F>>) -> Option<Self> {
+        let place = hub.join()?;
+        Some(Watch { hub, place })
     }
 
     /// The answer after the last update that was read.

@@ -44,6 +44,10 @@ impl Tallied {
         &self.plan
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
     pub(crate) fn contains(&self, row: Row) -> bool {
         self.rows.contains_key(&row)
     }

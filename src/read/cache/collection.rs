@@ -8,7 +8,7 @@ use super::lease::{Asked, Lease, QuestionKey};
 use super::settings::{Class, add};
 use super::shelf::Spelled;
 use super::store_cache::Inner;
-use super::wanted::{Bound, Computed, Figures, Records, Wanted};
+use super::wanted::{Bound, Computed, Metrics, Records, Wanted};
 use crate::clock::Timestamp;
 use crate::error::{Commit, QueryError};
 use crate::record::{KeyBuffer, Record};
@@ -130,7 +130,7 @@ impl<R: Record> CachedCollection<R> {
             query.collections.clear();
             let is_cached = match &query.ask {
                 Ask::Records(_) => self.answer::<Records<R>>(&query, None)?.is_cached(),
-                Ask::Statistics(_) => self.answer::<Figures>(&query, None)?.is_cached(),
+                Ask::Statistics(_) => self.answer::<Metrics>(&query, None)?.is_cached(),
             };
             computed += usize::from(!is_cached);
         }
@@ -152,7 +152,8 @@ impl<R: Record> CachedCollection<R> {
         let known = self.0.cache.get(hash).filter(|spelled| self.is_it::<W>(spelled, query, name));
         if let Some(spelled) = known {
             let answer = self.answer_of::<W>(&spelled.lease, query)?;
-            if !answer.is_cached && spelled.lease.entry.bytes() > 2 * spelled.weight {
+            let entry = &spelled.lease.entry;
+            if entry.has_grown() || (!answer.is_cached && entry.bytes() > 2 * spelled.weight) {
                 self.put::<W>(hash, query, name, &spelled.lease);
             }
             return Ok(answer);
@@ -201,8 +202,8 @@ impl<R: Record> CachedCollection<R> {
             }
         };
         // 5. Fill it in, unless a commit since the pin concerns it.
-        let bytes = size_of::<W::Answer>() + kept.heap_bytes();
-        if !is_too_large && bytes <= self.0.cache.settings.bytes / 8 {
+        let answer_bytes = size_of::<W::Answer>() + W::heap_bytes(&answer);
+        if !is_too_large && answer_bytes + kept.heap_bytes() <= self.0.cache.settings.largest() {
             let deadlines = &self.0.collection.table.deadlines;
             let before = match (&kept, rows) {
                 (Kept::Set(_), _) | (Kept::Page(_), None) => kept.next_deadline(),
@@ -210,6 +211,12 @@ impl<R: Record> CachedCollection<R> {
                 // All of them may be part of it.
                 (_, None) => deadlines.next_of(&self.0.collection.table.all_rows.read().clone(), time),
             };
+            // A commit since may have moved deadlines that the answer depends on: it marks first.
+            let marks = &self.0.collection.table.marks;
+            if deadlines.have_been_used() && !marks.is_nothing_after(epoch) {
+                return Ok(Answer { answer, is_cached: false, from: epoch, commit: epoch });
+            }
+            let records = kept.len();
             entry.fill(
                 Filled {
                     kept,
@@ -219,6 +226,8 @@ impl<R: Record> CachedCollection<R> {
                     since: if deadlines.have_been_used() { time } else { Timestamp::MIN },
                     before: before.unwrap_or(Timestamp::MAX),
                     made: time,
+                    records,
+                    answer_bytes,
                 },
                 &|one, other| match (one.downcast_ref(), other.downcast_ref()) {
                     (Some(one), Some(other)) => W::same(one, other),

@@ -4,13 +4,14 @@
 //! for times from `since` up to, and not including, `before`, when the next of its records expires.
 
 use super::kept::{Item, Kept, Placed, Shape, Taken};
-use super::settings::{Figures, add};
+use super::settings::{ClassCounters, add};
 use crate::clock::Timestamp;
 use crate::error::{Commit, QueryError};
+use crate::limits::MAX_CACHED_RECORDS;
 use crate::record::{Condition, FieldSource};
 use crate::rowset::{Row, RowSet};
 use crate::storage::{At, Counters, Effect, Filed, Filing, Garbage, Logged, Look, Question, Questions, SharedVersion};
-use crate::sync::{Arc, Condvar, Mutex, Weak};
+use crate::sync::{Arc, AtomicBool, Condvar, Mutex, Ordering::SeqCst, Weak};
 use crate::user_code;
 use std::any::Any;
 use std::time::{Duration, Instant};
@@ -26,8 +27,10 @@ pub(super) struct Entry {
     pub(super) condition: Condition,
     pub(super) filings: Option<Vec<Filing>>,
     pub(super) shape: Shape,
-    pub(super) figures: Arc<Figures>,
+    pub(super) figures: Arc<ClassCounters>,
     pub(super) lifetime: Duration,
+    /// Whether it takes much more room than the cache knows.
+    has_grown: AtomicBool,
     state: Mutex<State>,
     computed: Condvar,
 }
@@ -56,6 +59,10 @@ pub(super) struct Filled {
     pub(super) before: Timestamp,
     /// When it was computed.
     pub(super) made: Timestamp,
+    /// The records that it had then.
+    pub(super) records: usize,
+    /// The memory of the answer.
+    pub(super) answer_bytes: usize,
 }
 
 /// An answer of the cache.
@@ -104,6 +111,9 @@ impl Drop for Computing<'_> {
 /// One reader waits for the computation of another so long at most.
 const PATIENCE: Duration = Duration::from_millis(1);
 
+/// An answer may grow to so many records, or to eight times as many as it had when it was computed, before it is dropped.
+const FEW_RECORDS: usize = 4_096;
+
 /// A quarter of the drops is compared with the next answer.
 const SAMPLE: u64 = 4;
 
@@ -116,7 +126,7 @@ impl Entry {
         condition: Condition,
         filings: Option<Vec<Filing>>,
         shape: Shape,
-        (figures, lifetime): (Arc<Figures>, Duration),
+        (figures, lifetime): (Arc<ClassCounters>, Duration),
     ) -> Self {
         let state = State {
             needs: Commit::default(),
@@ -128,7 +138,8 @@ impl Entry {
             retired: false,
         };
         let (state, computed) = (Mutex::new(state), Condvar::default());
-        Entry { id, questions, counters, condition, filings, shape, figures, lifetime, state, computed }
+        let has_grown = AtomicBool::new(false);
+        Entry { id, questions, counters, condition, filings, shape, figures, lifetime, has_grown, state, computed }
     }
 
     /// Has commits keep it exact from here on.
@@ -233,7 +244,11 @@ impl Entry {
         let changes = questions.changes(seen, epoch);
         let mut released = Released::default();
         let examined: Option<Vec<_>> = changes.map(|changes| {
-            changes.iter().map(|logged| (logged.commit, logged.row, self.examine_logged(logged))).collect()
+            let examined =
+                changes.iter().map(|logged| (logged.commit, logged.row, self.examine_logged(logged))).collect();
+            let versions = changes.into_iter().flat_map(|logged| [logged.before, logged.after]);
+            released.versions.extend(versions.flatten());
+            examined
         });
         let mut state = self.state.lock();
         // Another reader may have caught up meanwhile.
@@ -252,6 +267,9 @@ impl Entry {
                 }
                 None => self.drop_answer(&mut state, epoch, &mut released),
             }
+        } else {
+            let placed = examined.into_iter().flatten().filter_map(|(_, _, placed)| placed?.into_version());
+            released.versions.extend(placed);
         }
         drop(state);
         released.drop_by(&self.counters);
@@ -331,15 +349,23 @@ impl Entry {
 
     /// Takes the new state of a row in. Runs no user code.
     fn take_in(&self, state: &mut State, commit: Commit, row: Row, placed: Placed, released: &mut Released) {
-        let Some(filled) = &mut state.filled else { return };
         let expires = placed.expires();
-        if matches!(self.shape, Shape::Opaque) {
-            return;
-        }
+        let filled = match &mut state.filled {
+            Some(filled) if !matches!(self.shape, Shape::Opaque) => filled,
+            _ => return released.versions.extend(placed.into_version()),
+        };
         match filled.kept.take_in(&self.shape, row, placed, &mut released.versions) {
             Taken::Unknown => self.drop_answer(state, commit, released),
             taken => {
                 filled.before = filled.before.min(expires.unwrap_or(Timestamp::MAX));
+                let (records, before) = (filled.kept.len(), filled.records);
+                // It takes more room than it was given.
+                if records > MAX_CACHED_RECORDS.min(before.saturating_mul(8).max(FEW_RECORDS)) {
+                    return self.drop_answer(state, commit, released);
+                }
+                if records > before.saturating_mul(2).max(SAMPLE as usize) {
+                    self.has_grown.store(true, SeqCst);
+                }
                 if taken == Taken::Changed {
                     filled.from = commit;
                     released.answers.extend(filled.answer.take());
@@ -399,11 +425,22 @@ impl Entry {
         state.filled.is_none() && !state.computing
     }
 
+    /// Whether it has grown since the last call.
+    pub(super) fn has_grown(&self) -> bool {
+        if !self.has_grown.load(SeqCst) {
+            return false;
+        }
+        if let Some(filled) = &mut self.state.lock().filled {
+            filled.records = filled.kept.len();
+        }
+        self.has_grown.swap(false, SeqCst)
+    }
+
     /// An estimate of its memory.
     pub(super) fn bytes(&self) -> usize {
         let filings = self.filings.as_ref().map_or(0, |filings| filings.len() * FILING_BYTES);
         let state = self.state.lock();
-        let kept = state.filled.as_ref().map_or(0, |filled| filled.kept.heap_bytes());
+        let kept = state.filled.as_ref().map_or(0, |filled| filled.kept.heap_bytes() + filled.answer_bytes);
         size_of::<Entry>() + filings + kept
     }
 }

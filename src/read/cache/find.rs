@@ -6,7 +6,7 @@ use super::super::statistics::AggregationResult;
 use super::answer::Answer;
 use super::collection::CachedCollection;
 use super::prepared::Prepared;
-use super::wanted::{Count, Figures, Records};
+use super::wanted::{Count, Metrics, Records};
 use crate::error::QueryError;
 use crate::record::Record;
 use crate::storage::Handle;
@@ -67,7 +67,7 @@ impl<R: Record> CachedFind<R> {
     /// # Errors
     /// As [`Find::statistics`](crate::query::Find::statistics).
     pub fn statistics(&self, statistics: impl Into<Statistics>) -> Result<Answer<AggregationResult>, QueryError> {
-        self.of.answer::<Figures>(&self.with_statistics(statistics.into()), self.name.as_ref())
+        self.of.answer::<Metrics>(&self.with_statistics(statistics.into()), self.name.as_ref())
     }
 
     /// Prepares [`fetch`](CachedFind::fetch): a prepared query knows its place in the cache, and keeps it.
@@ -106,7 +106,7 @@ impl<R: Record> CachedFind<R> {
         &self,
         statistics: impl Into<Statistics>,
     ) -> Result<Prepared<R, AggregationResult>, QueryError> {
-        Prepared::new::<Figures>(&self.of, self.with_statistics(statistics.into()))
+        Prepared::new::<Metrics>(&self.of, self.with_statistics(statistics.into()))
     }
 
     fn with_statistics(&self, statistics: Statistics) -> Query {

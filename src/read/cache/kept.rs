@@ -116,6 +116,14 @@ pub(super) enum Taken {
 }
 
 impl Placed {
+    /// Its version, to be dropped.
+    pub(super) fn into_version(self) -> Option<SharedVersion> {
+        match self {
+            Placed::Gone => None,
+            Placed::Matches(version) | Placed::Sorted(version, _) | Placed::Counts(version, _) => Some(version),
+        }
+    }
+
     /// When the record expires.
     pub(super) fn expires(&self) -> Option<Timestamp> {
         match self {
@@ -153,6 +161,17 @@ impl Kept {
             Kept::Count(rows) => rows.contains(row),
             Kept::Statistics(tallied) => tallied.contains(row),
             Kept::Nothing => true,
+        }
+    }
+
+    /// The number of its records.
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Kept::Set(versions) => versions.len(),
+            Kept::Page(window) => window.items.len(),
+            Kept::Statistics(tallied) => tallied.len(),
+            // Rows of a count are compressed.
+            Kept::Count(_) | Kept::Nothing => 0,
         }
     }
 
@@ -297,7 +316,7 @@ impl Window {
                 released.push(version);
             }
         }
-        if self.items.len() > 2 * page.kept() {
+        if self.items.len() > page.kept().saturating_mul(2) {
             released.extend(self.items.drain(page.kept()..).map(|item| item.version));
             self.complete = false;
         }

@@ -54,8 +54,8 @@ impl Default for CacheSettings {
 }
 
 impl CacheSettings {
-    /// Limits the memory of the answers, as the cache estimates it. An answer that needs more than an eighth of it is not kept. With 0 nothing
-    /// is cached.
+    /// Limits the memory of the answers, as the cache estimates it, without their records: those are shared with the store until they are
+    /// replaced. An answer that needs more than a sixteenth of it is not kept. With 0 nothing is cached.
     #[must_use]
     pub fn bytes(self, bytes: usize) -> Self {
         CacheSettings { bytes, ..self }
@@ -88,6 +88,11 @@ impl CacheSettings {
         self.bytes.div_ceil(self.entries.max(1)).max(1)
     }
 
+    /// The most that an answer may need.
+    pub(super) fn largest(&self) -> usize {
+        self.bytes / 16
+    }
+
     pub(super) fn caches_nothing(&self) -> bool {
         self.bytes == 0 || self.entries == 0
     }
@@ -95,7 +100,7 @@ impl CacheSettings {
 
 /// The figures of a class.
 #[derive(Debug, Default)]
-pub(super) struct Figures {
+pub(super) struct ClassCounters {
     /// Without those that entries still count.
     pub(super) hits: StatsCounter,
     pub(super) misses: StatsCounter,
@@ -111,7 +116,7 @@ pub(super) fn add(counter: &StatsCounter, more: u64) {
     counter.fetch_add(more, Relaxed);
 }
 
-impl Figures {
+impl ClassCounters {
     pub(super) fn stats(&self, class: &Class) -> ClassStats {
         let of = |counter: &StatsCounter| counter.load(Relaxed);
         ClassStats {

@@ -15,12 +15,12 @@ pub(super) struct Spelled {
     pub(super) weight: usize,
 }
 
-/// The map. It runs no code of memdex or of the user under its locks: whatever it lets go of is returned.
+/// The map. It runs no code of memdex or of the user under its locks: it returns what leaves.
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
 mod chosen {
     use super::{Arc, Spelled};
     use quick_cache::sync::Cache;
-    use quick_cache::{Lifecycle, Weighter};
+    use quick_cache::{Lifecycle, OptionsBuilder, Weighter};
     use std::hash::{BuildHasherDefault, Hasher};
 
     /// S3-FIFO, by weight. See ARCHITECTURE.md for why it is this crate.
@@ -66,12 +66,24 @@ mod chosen {
 
     impl Shelf {
         pub(in super::super) fn new(entries: usize, weight: usize) -> Self {
-            Shelf(Cache::with(entries.clamp(1, 100_000), weight as u64, Weight, BuildHasherDefault::default(), LetGo))
+            /// Each has its share of the weight, which limits the largest answer.
+            const SHARDS: usize = 8;
+            let options = OptionsBuilder::new()
+                .estimated_items_capacity(entries.clamp(1, 100_000))
+                .weight_capacity(weight as u64)
+                .shards(SHARDS)
+                .build();
+            let options = options.unwrap_or_else(|_| unreachable!("both capacities are given"));
+            Shelf(Cache::with_options(options, Weight, BuildHasherDefault::default(), LetGo))
         }
 
         #[inline]
         pub(in super::super) fn get(&self, hash: u64) -> Option<Arc<Spelled>> {
             self.0.get(&hash)
+        }
+
+        pub(in super::super) fn contains(&self, hash: u64) -> bool {
+            self.0.contains_key(&hash)
         }
 
         /// Puts a question on the shelf. Returns those that had to leave, and the one that had its place.
@@ -122,6 +134,10 @@ mod chosen {
 
         pub(in super::super) fn get(&self, hash: u64) -> Option<Arc<Spelled>> {
             self.places.lock().iter().find(|(of, _)| *of == hash).map(|(_, spelled)| spelled.clone())
+        }
+
+        pub(in super::super) fn contains(&self, hash: u64) -> bool {
+            self.places.lock().iter().any(|(of, _)| *of == hash)
         }
 
         pub(in super::super) fn put(

@@ -2,7 +2,7 @@
 
 use super::entry::Entry;
 use super::lease::{Asked, ByQuestion, Lease, QuestionKey};
-use super::settings::{CacheSettings, Class, Figures, add};
+use super::settings::{CacheSettings, Class, ClassCounters, add};
 use super::shelf::{Shelf, Spelled};
 use crate::clock::Timestamp;
 use crate::hash::{self, RandomState};
@@ -28,7 +28,7 @@ pub(crate) struct Inner {
     pub(super) settings: CacheSettings,
     shelf: Shelf,
     pub(super) by_question: Arc<ByQuestion>,
-    classes: Mutex<BTreeMap<Class, Arc<Figures>>>,
+    classes: Mutex<BTreeMap<Class, Arc<ClassCounters>>>,
     /// The hashes of the questions with a name.
     names: Mutex<HashMap<Arc<str>, Vec<u64>, RandomState>>,
     next_id: AtomicU64,
@@ -72,7 +72,7 @@ impl Inner {
         self.next_id.fetch_add(1, Relaxed)
     }
 
-    pub(super) fn figures(&self, class: &Class) -> Arc<Figures> {
+    pub(super) fn figures(&self, class: &Class) -> Arc<ClassCounters> {
         let mut classes = self.classes.lock();
         match classes.get(class) {
             Some(figures) => figures.clone(),
@@ -122,7 +122,7 @@ impl Inner {
         self.shelf.get(hash)
     }
 
-    /// Puts a question on the shelf; whatever leaves it for that is dropped.
+    /// Puts a question on the shelf, and drops what has to leave it.
     pub(super) fn put(&self, hash: u64, spelled: Spelled) {
         if let Some(name) = &spelled.name {
             let mut names = self.names.lock();
@@ -145,7 +145,7 @@ impl Inner {
     fn forget_name(&self, name: &Arc<str>) {
         let mut names = self.names.lock();
         if let Some(hashes) = names.get_mut(name) {
-            hashes.retain(|hash| self.shelf.get(*hash).is_some());
+            hashes.retain(|hash| self.shelf.contains(*hash));
             if hashes.is_empty() {
                 names.remove(name);
             }
@@ -213,7 +213,8 @@ impl Cache {
         let cleaned = leases.iter().filter(|lease| lease.entry.clean(time)).count();
         for (hash, spelled) in self.inner.shelf.all() {
             if spelled.lease.entry.is_empty() {
-                self.inner.shelf.remove(hash);
+                drop(self.inner.shelf.remove(hash));
+                spelled.name.iter().for_each(|name| self.inner.forget_name(name));
             }
         }
         cleaned

@@ -8,7 +8,7 @@ use super::super::find::Find;
 use super::super::order::Order;
 use super::super::page::Page;
 use super::super::snapshot::{AnyView, View};
-use super::super::statistics::{self, AggregationResult, Maintained, Of};
+use super::super::statistics::{self, AggregationResult, Group, Maintained, MetricValues, Of};
 use super::entry::AnyAnswer;
 use super::kept::{Item, Kept, PageShape, Shape, Window};
 use super::lease::Asked;
@@ -21,6 +21,7 @@ use crate::storage::{Handle, SharedVersion, typed};
 use crate::sync::Arc;
 use crate::user_code;
 use memdex_query::query::{Ask, Cursor, Fingerprint, Fingerprinter, Paging, Query, Statistics};
+use memdex_query::value::Value;
 use std::marker::PhantomData;
 use std::time::{Duration, Instant};
 
@@ -56,6 +57,9 @@ pub(super) trait Wanted<R: Record>: Sized {
 
     /// Notes how long it took to compute.
     fn set_took(answer: &mut Self::Answer, took: Duration);
+
+    /// An estimate of its memory, without the records.
+    fn heap_bytes(answer: &Self::Answer) -> usize;
 
     /// Whether two answers say the same.
     fn same(one: &Self::Answer, other: &Self::Answer) -> bool;
@@ -165,6 +169,10 @@ impl<R: Record> Wanted<R> for Records<R> {
         answer.took = took;
     }
 
+    fn heap_bytes(answer: &Self::Answer) -> usize {
+        answer.records.capacity() * size_of::<Handle<R>>()
+    }
+
     fn same(one: &Self::Answer, other: &Self::Answer) -> bool {
         let same = |(a, b): (&Handle<R>, &Handle<R>)| a.commit() == b.commit() && a.key() == b.key();
         one.total == other.total && one.len() == other.len() && one.iter().zip(other).all(same)
@@ -204,6 +212,10 @@ impl<R: Record> Wanted<R> for Count {
 
     fn set_took(_: &mut usize, _: Duration) {}
 
+    fn heap_bytes(_: &usize) -> usize {
+        0
+    }
+
     fn same(one: &usize, other: &usize) -> bool {
         one == other
     }
@@ -212,7 +224,7 @@ impl<R: Record> Wanted<R> for Count {
 // ---- statistics -------------------------------------------------------------------------------------------------------
 
 /// Metrics and groups.
-pub(super) struct Figures;
+pub(super) struct Metrics;
 
 fn statistics_of(query: &Query) -> Statistics {
     match &query.ask {
@@ -221,7 +233,7 @@ fn statistics_of(query: &Query) -> Statistics {
     }
 }
 
-impl<R: Record> Wanted<R> for Figures {
+impl<R: Record> Wanted<R> for Metrics {
     type Answer = AggregationResult;
     const ASKED: Asked = Asked::Statistics;
 
@@ -274,6 +286,15 @@ impl<R: Record> Wanted<R> for Figures {
 
     fn set_took(answer: &mut AggregationResult, took: Duration) {
         answer.took = took;
+    }
+
+    fn heap_bytes(answer: &AggregationResult) -> usize {
+        fn of(values: &MetricValues) -> usize {
+            let own = values.metrics().len() * size_of::<Value>() + size_of_val(values.hits());
+            let group = |group: &Group| size_of::<Group>() + size_of_val(&*group.key) + of(&group.values);
+            own + values.groups().iter().map(group).sum::<usize>()
+        }
+        of(&answer.values)
     }
 
     fn same(one: &AggregationResult, other: &AggregationResult) -> bool {

@@ -43,10 +43,23 @@ enum Step {
 #[derive(Clone, Debug)]
 enum Form {
     Set,
-    Page { ascending: bool, limit: usize, offset: usize, total: bool },
-    Behind { ascending: bool, limit: usize },
-    Before { limit: usize },
-    Around { id: u32 },
+    /// With a limit of 0 all records.
+    Page {
+        ascending: bool,
+        limit: usize,
+        offset: usize,
+        total: bool,
+    },
+    Behind {
+        ascending: bool,
+        limit: usize,
+    },
+    Before {
+        limit: usize,
+    },
+    Around {
+        id: u32,
+    },
     Count,
     Statistics(Statistics),
 }
@@ -93,7 +106,7 @@ fn statistics() -> impl Strategy<Value = Statistics> {
 fn question() -> impl Strategy<Value = Question> {
     let form = prop_oneof![
         3 => Just(Form::Set),
-        5 => (any::<bool>(), 1..5_usize, 0..3_usize, any::<bool>())
+        6 => (any::<bool>(), prop_oneof![5 => 1..5_usize, 1 => Just(0)], 0..3_usize, any::<bool>())
             .prop_map(|(ascending, limit, offset, total)| Form::Page { ascending, limit, offset, total }),
         1 => (any::<bool>(), 1..4_usize).prop_map(|(ascending, limit)| Form::Behind { ascending, limit }),
         1 => (1..4_usize).prop_map(|limit| Form::Before { limit }),
@@ -159,7 +172,8 @@ macro_rules! query {
         let find = $find;
         match &$question.form {
             Form::Page { ascending, limit, offset, total } => {
-                let find = find.order_by(by_points(*ascending)).limit(*limit).offset(*offset);
+                let find = find.order_by(by_points(*ascending)).offset(*offset);
+                let find = if *limit > 0 { find.limit(*limit) } else { find };
                 if *total { find.with_total() } else { find }
             }
             Form::Behind { ascending, limit } => {

@@ -233,6 +233,10 @@ fn cache_under_deadlines() {
                     assert_eq!(keys(&found), expected, "{:?}, cached: {}", snapshot.time(), found.is_cached());
                     let count = view.cached().find(of_group.clone()).count().unwrap();
                     assert_eq!(*count, expected.len(), "{:?}, cached: {}", snapshot.time(), count.is_cached());
+                    // Nobody can file this one.
+                    let all = view.find(Filter::all()).count().unwrap();
+                    let count = view.cached().find(Filter::all()).count().unwrap();
+                    assert_eq!(*count, all, "{:?}, cached: {}", snapshot.time(), count.is_cached());
                     let before = store.snapshot().time().as_micros();
                     let newest = items.cached().find(of_group).fetch().unwrap();
                     assert!(newest.iter().all(|item| item.dies == 0 || item.dies > before), "{newest:?} at {before}");

@@ -2,11 +2,11 @@
 
 use super::world::{Item, World, item};
 use super::{explore, join, spawn};
-use memdex::hook::watch::{Records, Watch};
+use memdex::hook::watch::{Watch, WatchedRecords};
 use shuttle::future::block_on;
 use shuttle::thread;
 
-type Watched = Watch<Records<Item>>;
+type Watched = Watch<WatchedRecords<Item>>;
 
 fn watch(world: &World) -> Watched {
     world.left.watch(item::A.eq(0)).order_by(item::C.asc()).start().unwrap()
