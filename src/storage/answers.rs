@@ -43,6 +43,6 @@ pub struct ClassStats {
     pub false_drops: u64,
     /// Answers that were dropped because their lifetime had ended, or that of a record in them.
     pub expirations: u64,
-    /// Answers that were dropped for want of room.
+    /// Answers that had to make room for others.
     pub evictions: u64,
 }

@@ -8,7 +8,7 @@
 //! * One that is registered after that finds in `accounted` that the commit is done with questions, and takes no answer of an earlier one.
 //! * A look forbids the answers of earlier commits ([`Question::look`]), so that none is filled in between the look and the effect.
 //!
-//! Questions that can't be filed are not looked at by commits. A short log has the changes, and whoever asks such a question goes
+//! Questions that can't be filed are not looked at by commits. A short log has the changes, and the reader that asks such a question goes
 //! through those since its answer.
 
 use super::any_version::SharedVersion;
@@ -46,7 +46,7 @@ pub(crate) struct Look<'a> {
     pub(crate) after: Option<&'a SharedVersion>,
 }
 
-/// Brings an answer to the state of a commit. Runs no user code: what the answer lets go of goes to the garbage.
+/// Brings an answer to the state of a commit. Runs no user code: what leaves the answer goes to the garbage.
 pub(crate) type Effect = Box<dyn FnOnce(Commit, &mut Garbage) + Send>;
 
 /// A change in the log.

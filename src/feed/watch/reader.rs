@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 /// An answer and, commit by commit, how it changes; [`Collection::watch`](crate::Collection::watch) starts it.
 ///
 /// It is an iterator over the updates that blocks the thread until the next one. [`next_timeout`](Self::next_timeout) and
-/// [`try_next`](Self::try_next) wait less, [`poll_next`](Self::poll_next) and [`next_async`](Self::next_async) not at all; they work with any
-/// executor. [`in_background`](Self::in_background) calls a closure. The updates end when the store or the collection is dropped, and when more records
+/// [`try_next`](Self::try_next) wait less; [`poll_next`](Self::poll_next) and [`next_async`](Self::next_async) work with any executor. None of these
+/// waits for a commit, but each may wait for another reader of the same question, which takes one in. [`in_background`](Self::in_background) calls a closure. The updates end when the store or the collection is dropped, and when more records
 /// match than [`limits::MAX_WATCHED_RECORDS`](crate::limits::MAX_WATCHED_RECORDS).
 ///
 /// [`answer`](Self::answer) is the answer after the last update that was read: what the query returns at [`commit`](Self::commit), or at a later
@@ -45,7 +45,7 @@ impl<F: Follow> Watch<F> {
         self.place.commit
     }
 
-    /// The next update, if there is one. Never blocks.
+    /// The next update, if there is one. Waits for no commit.
     pub fn try_next(&mut self) -> Option<F::Update> {
         match self.hub.poll(&mut self.place, None) {
             Next::Update(update) => Some(update),
@@ -76,7 +76,7 @@ impl<F: Follow> Watch<F> {
     }
 
     /// Calls a closure with each update and the answer after it, on a thread of its own, until the updates end or the returned handle is dropped. A
-    /// panic of the closure ends the thread.
+    /// panic of the closure, or of an extractor, ends the thread.
     ///
     /// # Panics
     /// If the system cannot start the thread.

@@ -5,7 +5,7 @@ use crate::sync::Arc;
 use std::fmt;
 use std::ops::Deref;
 
-/// The answer to a query through the [cache](crate::query::cache). It derefs to the answer, which it shares with the cache and with others who ask:
+/// The answer to a query through the [cache](crate::query::cache). It derefs to the answer, which it shares with the cache and with other readers:
 /// a clone costs one reference count.
 pub struct Answer<T> {
     pub(super) answer: Arc<T>,
@@ -20,7 +20,8 @@ impl<T> Answer<T> {
         self.is_cached
     }
 
-    /// The commit at which it was computed, or that has changed it last. No later commit up to [`commit`](Answer::commit) concerns it.
+    /// The commit at which it was computed, or that has changed it last. Of an exact answer, no later commit up to
+    /// [`commit`](Answer::commit) concerns it.
     pub fn from_commit(&self) -> Commit {
         self.from
     }

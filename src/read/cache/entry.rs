@@ -71,7 +71,7 @@ pub(super) struct Found {
     pub(super) from: Commit,
 }
 
-/// What an entry lets go of, to be dropped under no lock.
+/// What has left an entry, to be dropped under no lock.
 #[derive(Default)]
 pub(super) struct Released {
     versions: Vec<SharedVersion>,
@@ -98,7 +98,7 @@ impl Released {
 /// Makes an answer of what an entry keeps.
 pub(super) type Finish<'a> = &'a dyn Fn(&Shape, &Kept, Commit) -> Result<AnyAnswer, QueryError>;
 
-/// Whoever has it computes the answer; others may wait for that.
+/// Its holder computes the answer; others may wait for that.
 pub(super) struct Computing<'a>(&'a Entry);
 
 impl Drop for Computing<'_> {
@@ -234,7 +234,7 @@ impl Entry {
         true
     }
 
-    /// Of a question that can't be filed: takes in what commits have changed since its answer.
+    /// Takes in what commits have changed since the answer, if the question can't be filed.
     pub(super) fn catch_up(&self, epoch: Commit) {
         let Some(questions) = self.questions.upgrade().filter(|_| self.filings.is_none()) else { return };
         let Some(seen) = self.state.lock().filled.as_ref().map(|filled| filled.seen).filter(|seen| *seen < epoch)

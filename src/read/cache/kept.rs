@@ -188,7 +188,7 @@ impl Kept {
         Some(RowSet::from_sorted(&rows))
     }
 
-    /// Takes the new state of a row in. Runs no user code: versions that it lets go of are added to `released`.
+    /// Takes the new state of a row in. Runs no user code: versions that leave are added to `released`.
     pub(super) fn take_in(
         &mut self,
         shape: &Shape,

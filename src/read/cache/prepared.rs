@@ -11,7 +11,7 @@ use memdex_query::query::Query;
 use std::fmt;
 
 /// A query that knows its place in the [cache](crate::query::cache), from [`CachedFind::prepare`](crate::query::cache::CachedFind::prepare). As long as it lives,
-/// commits keep its answer exact, whatever else has to leave the cache.
+/// commits keep its answer exact, also if the cache has no room for it.
 pub struct Prepared<R: Record, T> {
     of: CachedCollection<R>,
     query: Query,
