@@ -6,26 +6,26 @@ macro_rules! paging_methods {
         /// Sorts the records: by one [`OrderBy`](crate::query::OrderBy) or several. Ties are broken by key, ascending, so pages never overlap or skip
         /// records. Costs least where an ordered index has the order, or columns have the fields.
         pub fn order_by(mut self, order: impl memdex_query::query::IntoOrder) -> Self {
-            self.query = self.query.order_by(order);
+            self.query.paging_mut().order = order.into_order();
             self
         }
 
         /// Returns at most this many records: 1 to [`limits::MAX_PAGE`](crate::limits::MAX_PAGE).
         pub fn limit(mut self, limit: usize) -> Self {
-            self.query = self.query.limit(limit);
+            self.query.paging_mut().limit = Some(limit);
             self
         }
 
         /// Skips the first records. They are read all the same, so use [`after`](Self::after) for pages far behind.
         pub fn offset(mut self, offset: usize) -> Self {
-            self.query = self.query.offset(offset);
+            self.query.paging_mut().offset = offset;
             self
         }
 
         /// Returns only the records behind the last record of another page of this query. The limit may differ, and the snapshot may be
         /// later.
         pub fn after(mut self, cursor: memdex_query::query::Cursor) -> Self {
-            self.query = self.query.after(cursor);
+            self.query.paging_mut().after = Some(cursor);
             self
         }
 
@@ -46,33 +46,35 @@ macro_rules! paging_methods {
         /// # Ok::<(), Box<dyn std::error::Error>>(())
         /// ```
         pub fn before(mut self, cursor: memdex_query::query::Cursor) -> Self {
-            self.query = self.query.before(cursor);
+            self.query.paging_mut().before = Some(cursor);
             self
         }
 
         /// Counts the selected records too, but stops if there are more than `most`: then [`Page::total`](crate::Page::total) is `most`, and
         /// [`total_is_exact`](crate::Page::total_is_exact) is false.
         pub fn with_total_up_to(mut self, most: usize) -> Self {
-            self.query = self.query.with_total_up_to(most);
+            let paging = self.query.paging_mut();
+            (paging.total, paging.total_up_to) = (false, Some(most));
             self
         }
 
         /// Returns the page with this number, from 1. A page has 10 records unless [`size`](Self::size) says otherwise. Don't combine it with
         /// [`offset`](Self::offset) or [`after`](Self::after).
         pub fn page(mut self, number: usize) -> Self {
-            self.query = self.query.page(number);
+            self.query.paging_mut().page = Some(number);
             self
         }
 
         /// Sets the size of a page, as [`limit`](Self::limit) does: 1 to [`limits::MAX_PAGE`](crate::limits::MAX_PAGE).
         pub fn size(mut self, records: usize) -> Self {
-            self.query = self.query.size(records);
+            self.query.paging_mut().limit = Some(records);
             self
         }
 
         /// Counts all selected records too, those of other pages included; see [`Page::total`](crate::Page::total).
         pub fn with_total(mut self) -> Self {
-            self.query = self.query.with_total();
+            let paging = self.query.paging_mut();
+            (paging.total, paging.total_up_to) = (true, None);
             self
         }
     };

@@ -89,7 +89,11 @@ impl Released {
         garbage.add(self.answers);
     }
 
+    #[inline]
     fn drop_by(self, counters: &Counters) {
+        if self.versions.is_empty() && self.answers.is_empty() {
+            return;
+        }
         counters.drop_each(self.versions);
         counters.drop_each(self.answers);
     }

@@ -11,7 +11,7 @@ use crate::error::QueryError;
 use crate::record::Record;
 use crate::storage::Handle;
 use crate::sync::Arc;
-use memdex_query::query::{FieldName, Filter, Query, Statistics};
+use memdex_query::query::{Filter, Query, Statistics};
 use memdex_query::value::IntoKey;
 use std::fmt;
 
@@ -25,9 +25,9 @@ pub struct CachedFind<R: Record> {
 
 impl<R: Record> CachedCollection<R> {
     /// Selects the records that match a filter. Takes no snapshot.
+    #[inline]
     pub fn find(&self, filter: impl Into<Filter<R>>) -> CachedFind<R> {
-        let query = Query::over::<FieldName>([]).filter(filter.into().into_predicate());
-        CachedFind { of: self.clone(), query, name: None }
+        CachedFind { of: self.clone(), query: Query::selecting(filter.into().into_predicate()), name: None }
     }
 }
 

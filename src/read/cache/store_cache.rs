@@ -105,8 +105,17 @@ impl Inner {
         query.filter.hash(&mut hasher);
         match &query.ask {
             Ask::Records(paging) => {
-                (paging.limit, paging.offset, paging.page, paging.total, paging.total_up_to).hash(&mut hasher);
-                (&paging.order, &paging.after, &paging.before, &paging.around).hash(&mut hasher);
+                // The question is compared, so what is seldom written need not be hashed apart.
+                let numbers = [paging.limit, Some(paging.offset), paging.page].map(|number| number.unwrap_or(0) as u64);
+                let numbers = numbers.into_iter().fold(0_u64, |sum, number| sum.rotate_left(21) ^ number);
+                hasher.write_u64(numbers ^ u64::from(paging.total) << 63);
+                if !paging.order.is_empty() {
+                    paging.order.hash(&mut hasher);
+                }
+                for cursor in [&paging.after, &paging.before].into_iter().flatten() {
+                    cursor.hash(&mut hasher);
+                }
+                paging.around.iter().for_each(|key| key.hash(&mut hasher));
             }
             Ask::Statistics(statistics) => {
                 statistics.metrics.len().hash(&mut hasher);

@@ -171,15 +171,27 @@ impl Query {
         Query { filter: self.filter & predicate.into(), ..self }
     }
 
-    /// Changes the paging. A query for statistics becomes one for records.
+    /// The records that a predicate selects, of no collection yet.
+    #[doc(hidden)]
+    #[inline]
+    pub fn selecting(filter: Predicate) -> Self {
+        Query { version: FormVersion, collections: Vec::new(), filter, ask: Ask::Records(Paging::default()) }
+    }
+
+    /// The paging. A query for statistics becomes one for records.
+    #[doc(hidden)]
+    #[inline]
+    pub fn paging_mut(&mut self) -> &mut Paging {
+        loop {
+            match self.ask {
+                Ask::Records(ref mut paging) => return paging,
+                Ask::Statistics(_) => self.ask = Ask::default(),
+            }
+        }
+    }
+
     fn with_paging(mut self, change: impl FnOnce(&mut Paging)) -> Self {
-        if let Ask::Statistics(_) = self.ask {
-            self.ask = Ask::default();
-        }
-        // In place: a cached query costs little more than this.
-        if let Ask::Records(paging) = &mut self.ask {
-            change(paging);
-        }
+        change(self.paging_mut());
         self
     }
 
