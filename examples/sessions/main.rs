@@ -1,4 +1,5 @@
-//! A cache of sessions: they live for half an hour after their last use, and a subscriber learns how each of them ends.
+//! A cache of sessions: they live for half an hour after their last use, only so many are kept, and a subscriber learns how each of them
+//! ends.
 //!
 //! ```text
 //! cargo run --release --example sessions
@@ -9,7 +10,7 @@
 use memdex::clock::ManualClock;
 use memdex::error::Cause;
 use memdex::hook::{ChangeKind, FeedEvent, Subscription};
-use memdex::write::DefaultLifetime;
+use memdex::write::{Bound, DefaultLifetime};
 use memdex::{Collection, GroupBy, Metric, Record, Store, Timestamp};
 use std::error::Error;
 use std::time::Duration;
@@ -71,6 +72,19 @@ fn main() -> Result<()> {
     println!("{signed_out} session ends at once.");
     show(&sessions)?;
 
+    println!("\nFrom now on at most four sessions are kept, and none of the operator is given up for others.");
+    sessions.set_bound(Bound::records(4).protect(session::USER.eq("operator")))?;
+    sign_in(&sessions, "operator", "console")?;
+    for device in ["laptop", "phone", "tablet", "watch"] {
+        sign_in(&sessions, "eve", device)?;
+        // Ada's phone is in use, so the policy keeps it, too.
+        sessions.get("ada-phone");
+    }
+    show(&sessions)?;
+    if let Some(bound) = &store.stats().collections[0].bound {
+        println!("{} sessions have been evicted.", bound.evictions);
+    }
+
     println!("\nThe subscriber was told of every end:");
     report(&mut ends);
     store.verify()?;
@@ -118,6 +132,7 @@ fn report(ends: &mut Subscription) {
             let how = match change.kind() {
                 ChangeKind::Expired => "expired",
                 ChangeKind::Deleted => "was ended",
+                ChangeKind::Evicted => "was evicted",
                 _ => continue,
             };
             let Some(session) = &change.before else { continue };

@@ -84,7 +84,7 @@ impl Released {
         self.answers.extend(filled.answer);
     }
 
-    fn to_garbage(self, garbage: &mut Garbage) {
+    fn into_garbage(self, garbage: &mut Garbage) {
         garbage.add(self.versions);
         garbage.add(self.answers);
     }
@@ -491,7 +491,7 @@ impl Question for Entry {
         Some(Box::new(move |commit, garbage| {
             let mut released = Released::default();
             self.take_in(&mut self.state.lock(), commit, row, placed, &mut released);
-            released.to_garbage(garbage);
+            released.into_garbage(garbage);
         }))
     }
 
@@ -532,7 +532,7 @@ impl Question for Entry {
         Box::new(move |commit, garbage| {
             let mut released = Released::default();
             self.drop_answer(&mut self.state.lock(), commit, &mut released);
-            released.to_garbage(garbage);
+            released.into_garbage(garbage);
         })
     }
 }
