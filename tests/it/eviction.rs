@@ -65,7 +65,7 @@ fn put(items: &Collection<Item>, records: impl IntoIterator<Item = Item>) {
 fn full(policy: EvictionPolicy, ids: u32) -> (Store, Collection<Item>, ManualClock) {
     let (store, items, clock) = items();
     items.set_bound(Bound::records(ids as usize).policy(policy)).unwrap();
-    put(&items, (0..ids).map(|id| item(id)));
+    put(&items, (0..ids).map(item));
     (store, items, clock)
 }
 
@@ -282,8 +282,8 @@ fn protected_records_stay() {
     for policy in POLICIES {
         let (store, items, _) = items();
         items.set_bound(Bound::records(5).policy(policy).protect(item::PINNED.eq(true))).unwrap();
-        put(&items, (0..3).map(|id| pinned(id)));
-        put(&items, (10..40).map(|id| item(id)));
+        put(&items, (0..3).map(pinned));
+        put(&items, (10..40).map(item));
         assert_eq!((ids(&items)[..3].to_vec(), items.len()), (vec![0, 1, 2], 5));
         assert_eq!(bound_of(&store).protected, 3);
         let mut batch = store.batch();
@@ -315,7 +315,7 @@ fn what_has_expired_leaves_first() {
         items.with_lifetime(seconds(10)).store(pinned(0)).unwrap();
         items.with_lifetime(seconds(20)).store(item(1)).unwrap();
         items.with_lifetime(seconds(30)).store(item(2)).unwrap();
-        put(&items, (3..6).map(|id| item(id)));
+        put(&items, (3..6).map(item));
         clock.advance(seconds(25));
         let log = log(&store);
         let counts = items.store(item(7)).unwrap().counts;
@@ -370,7 +370,7 @@ fn a_full_collection_shrinks_in_small_commits() {
         store.verify().unwrap();
         items.remove_bound().unwrap();
         assert_eq!(store.stats().collections[0].bound, None);
-        put(&items, (0..1_000).map(|id| item(id)));
+        put(&items, (0..1_000).map(item));
         assert_eq!(items.len(), 1_000);
         assert_eq!(items.set_bound(Bound::records(2_000).policy(policy)).unwrap(), 0);
         store.verify().unwrap();
@@ -438,7 +438,7 @@ fn snapshots_keep_what_has_left() {
     for policy in POLICIES {
         let (store, items, _) = full(policy, 3);
         let before = store.snapshot();
-        put(&items, (10..30).map(|id| item(id)));
+        put(&items, (10..30).map(item));
         let view = before.of(&items);
         assert_eq!((view.len(), (0..3).all(|id| view.contains(id))), (3, true));
         assert_eq!(view.find(item::RANK.lt(3)).count(), Ok(3));

@@ -67,7 +67,7 @@ fn a_field_with_weights_holds_single_integers() {
 #[test]
 fn a_closure_that_panics_leaves_the_store_unharmed() {
     let (store, items, _) = items();
-    put(&items, (0..4).map(|id| item(id)));
+    put(&items, (0..4).map(item));
     let panics = Arc::new(AtomicBool::new(true));
     let weigh = |of: &Arc<AtomicBool>| {
         let of = of.clone();
@@ -94,7 +94,7 @@ fn a_closure_that_panics_leaves_the_store_unharmed() {
     let report = refused.into_batch().commit_lenient().unwrap();
     assert_eq!((report.refused.len(), report.receipt.counts.inserted, report.receipt.counts.evicted), (3, 3, 3));
     // Victims are not weighed again.
-    put(&items, (30..60).step_by(2).map(|id| item(id)));
+    put(&items, (30..60).step_by(2).map(item));
     assert_eq!((items.len(), bound_of(&store).weight), (4, 40));
     store.verify().unwrap();
 }

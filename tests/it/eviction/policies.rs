@@ -77,14 +77,14 @@ fn s3_fifo_keeps_the_working_set_through_a_scan() {
         }
         assert!(round == 0 || (0..80).all(|id| items.peek(id).is_some()));
     }
-    put(&items, (1_000..3_000).map(|id| item(id)));
+    put(&items, (1_000..3_000).map(item));
     let kept = (0..80).filter(|id| items.peek(*id).is_some()).count();
     assert!(kept >= 70, "{kept} of 80");
     // A record that comes back soon after it was evicted joins the main queue.
     let last: Vec<u32> = (2_900..3_000).filter(|id| items.peek(*id).is_none()).collect();
     let back = *last.last().unwrap();
     items.store(item(back)).unwrap();
-    put(&items, (5_000..5_060).map(|id| item(id)));
+    put(&items, (5_000..5_060).map(item));
     assert!(items.peek(back).is_some());
     store.verify().unwrap();
 }
@@ -197,7 +197,7 @@ fn uses_belong_to_a_record_and_not_to_its_row() {
 fn uses_from_before_the_bound_do_not_count() {
     for policy in [EvictionPolicy::S3Fifo, EvictionPolicy::Sieve] {
         let (store, items, _) = items();
-        put(&items, (0..4).map(|id| item(id)));
+        put(&items, (0..4).map(item));
         items.set_bound(Bound::records(4).policy(policy)).unwrap();
         (0..3).for_each(|_| drop(items.get(1)));
         assert_eq!(leaving(&store, &items, 2), [0, 2], "{policy:?}");
