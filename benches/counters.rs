@@ -67,11 +67,15 @@ fn compare(title: &str, hot: bool) {
     let (store, counters) = filled();
     let single = &keys[..200_000];
     let by_closure = timed(|| {
-        single.iter().for_each(|key| drop(counters.update(*key, |counter| counter.n += 1).expect("it exists").commit));
+        for key in &single {
+            counters.update(*key, |counter| counter.n += 1).expect("it exists");
+        }
         single.len() as u64
     });
     let by_field = timed(|| {
-        single.iter().for_each(|key| drop(counters.increment(*key, counter::N, 1).expect("it exists").commit));
+        for key in &single {
+            counters.increment(*key, counter::N, 1).expect("it exists");
+        }
         single.len() as u64
     });
     let batched = |add: &dyn Fn(&mut memdex::Batch, u64)| {
@@ -89,7 +93,9 @@ fn compare(title: &str, hot: bool) {
     let fields = batched(&|batch, key| batch.increment(&counters, key, counter::N, 1).expect("the field is a number"));
     let peer: DashMap<u64, AtomicU64, RandomState> = (0..KEYS).map(|id| (id, AtomicU64::new(0))).collect();
     let atomics = timed(|| {
-        keys.iter().for_each(|key| drop(peer.get(key).map(|counter| counter.fetch_add(1, Relaxed))));
+        for key in &keys {
+            peer.get(key).expect("it exists").fetch_add(1, Relaxed);
+        }
         keys.len() as u64
     });
     println!("  DashMap of AtomicU64          {atomics:8.1}");
