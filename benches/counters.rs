@@ -67,13 +67,13 @@ fn compare(title: &str, hot: bool) {
     let (store, counters) = filled();
     let single = &keys[..200_000];
     let by_closure = timed(|| {
-        for key in &single {
+        for key in single {
             counters.update(*key, |counter| counter.n += 1).expect("it exists");
         }
         single.len() as u64
     });
     let by_field = timed(|| {
-        for key in &single {
+        for key in single {
             counters.increment(*key, counter::N, 1).expect("it exists");
         }
         single.len() as u64
