@@ -12,6 +12,12 @@ pub trait Clock: Send + Sync + 'static {
     /// The time now. Called at every commit and every pin of a snapshot, so it should cost no more than some tens of
     /// nanoseconds, and must not call the store.
     fn now(&self) -> Timestamp;
+
+    /// Whether it is the clock of the system, whose code can't panic.
+    #[doc(hidden)]
+    fn is_system(&self) -> bool {
+        false
+    }
 }
 
 /// The operating system's clock: the wall time at the first call in this process, plus the time that has passed since by the
@@ -24,6 +30,10 @@ impl Clock for SystemClock {
         static START: ProcessCell<(Instant, Timestamp)> = ProcessCell::new();
         let (start, time) = START.get_or_init(|| (Instant::now(), Timestamp::now()));
         *time + start.elapsed()
+    }
+
+    fn is_system(&self) -> bool {
+        true
     }
 }
 
@@ -73,6 +83,7 @@ impl Clock for ManualClock {
 /// commit has a later time than the commit.
 pub(crate) struct SteadyClock {
     clock: Box<dyn Clock>,
+    is_system: bool,
     latest: AtomicI64,
     /// The time of the commit that holds the clock.
     held: AtomicI64,
@@ -96,7 +107,8 @@ impl Drop for Hold<'_> {
 
 impl SteadyClock {
     pub(crate) fn new(clock: Box<dyn Clock>) -> Self {
-        SteadyClock { clock, latest: AtomicI64::new(i64::MIN), held: AtomicI64::new(NOT_HELD) }
+        let is_system = user_code::run(|| clock.is_system()).unwrap_or(false);
+        SteadyClock { clock, is_system, latest: AtomicI64::new(i64::MIN), held: AtomicI64::new(NOT_HELD) }
     }
 
     /// Draws the time of a commit and holds the clock. Under the commit lock. Drop the hold after the publish.
@@ -122,8 +134,11 @@ impl SteadyClock {
     /// The time now, never earlier than one given out before.
     pub(crate) fn now(&self) -> Timestamp {
         let latest = self.latest.load(Ordering::SeqCst);
-        // A clock of the user's that panics stands still.
-        let now = user_code::run(|| self.clock.now().as_micros()).unwrap_or(latest);
+        let now = match self.is_system {
+            true => SystemClock.now().as_micros(),
+            // A clock of the user's that panics stands still.
+            false => user_code::run(|| self.clock.now().as_micros()).unwrap_or(latest),
+        };
         // Most calls within one microsecond find nothing to raise and so leave the shared line alone.
         if now <= latest {
             return Timestamp::from_micros(latest);

@@ -504,9 +504,7 @@ impl Question for Entry {
         }
         let kept = filled.kept.rows()?;
         let shown = match &filled.kept {
-            Kept::Page(window) => {
-                Some((window.items.iter().map(|item| item.version.row()).collect::<Vec<_>>(), window.complete))
-            }
+            Kept::Page(window) => Some((window.items.iter().map(|item| item.row).collect::<Vec<_>>(), window.complete)),
             _ => None,
         };
         drop(state);
@@ -514,13 +512,13 @@ impl Question for Entry {
         let matches = records.iter().filter_map(|version| Some((version, version.record()?)));
         let matches = matches.filter(|(_, record)| self.condition.holds(*record)).map(|(version, record)| {
             let values = if let Shape::Page(page) = &self.shape { page.order.values_of(record) } else { Vec::new() };
-            Item { values, version: version.clone() }
+            Item { row: version.row(), values, version: version.clone() }
         });
         let matches: Vec<Item> = matches.collect();
         let agrees = match (&self.shape, shown) {
             (Shape::Page(page), Some((shown, complete))) => page.begins_with(matches, &shown, complete),
             _ => {
-                let mut rows: Vec<Row> = matches.iter().map(|item| item.version.row()).collect();
+                let mut rows: Vec<Row> = matches.iter().map(|item| item.row).collect();
                 rows.sort_unstable();
                 kept == RowSet::from_sorted(&rows)
             }

@@ -57,7 +57,7 @@ impl PageShape {
             let order = self.order.compare_values(&a.values, &b.values);
             order.then_with(|| self.order.tie(a.version.key(), b.version.key()))
         });
-        let rows = records.iter().map(|item| item.version.row()).take(shown.len());
+        let rows = records.iter().map(|item| item.row).take(shown.len());
         rows.eq(shown.iter().copied()) && (!complete || records.len() == shown.len())
     }
 
@@ -91,6 +91,8 @@ pub(super) struct Window {
 }
 
 pub(super) struct Item {
+    /// Of the version, so that a search touches nothing else.
+    pub(super) row: Row,
     pub(super) values: Vec<Value>,
     pub(super) version: SharedVersion,
 }
@@ -155,8 +157,7 @@ impl Kept {
         match self {
             Kept::Set(versions) => versions.contains_key(&row),
             Kept::Page(Window { items, rows, .. }) => {
-                rows.as_ref().is_some_and(|rows| rows.contains(row))
-                    || items.iter().any(|item| item.version.row() == row)
+                rows.as_ref().is_some_and(|rows| rows.contains(row)) || items.iter().any(|item| item.row == row)
             }
             Kept::Count(rows) => rows.contains(row),
             Kept::Statistics(tallied) => tallied.contains(row),
@@ -179,7 +180,7 @@ impl Kept {
     pub(super) fn rows(&self) -> Option<RowSet> {
         let mut rows: Vec<Row> = match self {
             Kept::Set(versions) => versions.keys().copied().collect(),
-            Kept::Page(window) => window.items.iter().map(|item| item.version.row()).collect(),
+            Kept::Page(window) => window.items.iter().map(|item| item.row).collect(),
             Kept::Count(rows) => return Some(rows.clone()),
             Kept::Statistics(tallied) => return Some(tallied.rows()),
             Kept::Nothing => return None,
@@ -297,7 +298,7 @@ impl Window {
         {
             taken = Taken::Changed;
         }
-        if let Some(at) = self.items.iter().position(|item| item.version.row() == row) {
+        if let Some(at) = self.items.iter().position(|item| item.row == row) {
             released.push(self.items.remove(at).version);
             taken = Taken::Changed;
         }
@@ -310,7 +311,7 @@ impl Window {
             // Behind the last record that it knows there may be others before this one.
             let is_known = at < self.items.len() || self.complete;
             if is_known && page.is_behind(&values, version.key()) {
-                self.items.insert(at, Item { values, version });
+                self.items.insert(at, Item { row, values, version });
                 taken = Taken::Changed;
             } else {
                 released.push(version);

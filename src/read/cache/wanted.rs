@@ -182,7 +182,7 @@ impl<R: Record> Wanted<R> for Records<R> {
 /// Runs extractors.
 fn items(order: &Order, versions: Vec<SharedVersion>) -> Vec<Item> {
     let _scope = user_code::Scope::enter();
-    versions.into_iter().map(|version| Item { values: order.values(&*version), version }).collect()
+    versions.into_iter().map(|version| Item { row: version.row(), values: order.values(&*version), version }).collect()
 }
 
 // ---- counts -----------------------------------------------------------------------------------------------------------
