@@ -144,7 +144,7 @@ pub mod query {
 
     /// The cache of query results: exact answers to questions that are asked again.
     ///
-    /// Queries go through the cache if you ask for it: [`Collection::cached`] and [`View::cached`] return the collection with the same queries. A
+    /// Queries go through the cache if you ask for it: [`Collection::cached`](crate::Collection::cached) and [`View::cached`](crate::View::cached) return the collection with the same queries. A
     /// cached answer is the answer that the query would compute at that moment. Each commit finds the answers that its changes concern, and
     /// brings them to the new state, or drops those that it can't: it changes counts, sums, groups and sets by the difference, and
     /// pages as long as they have spare records. A record that expires leaves the answers at its deadline.
@@ -212,7 +212,7 @@ pub mod hook {
         ChangeKind, CommitHook, CommitInfo, ProposedChange, ProposedCommit, ReadInfo, ReadOf, RecordChange,
     };
 
-    /// Live queries: an answer, and then how each commit changes it. Start at [`Collection::watch`].
+    /// Live queries: an answer, and then how each commit changes it. Start at [`Collection::watch`](crate::Collection::watch).
     pub mod watch {
         pub use crate::feed::watch::{
             Follow, Update, Watch, WatchBuilder, WatchError, WatchThread, WatchedRecords, WatchedStatistics,
