@@ -92,6 +92,22 @@ fn a_page_is_repaired_until_its_spare_records_are_used_up() {
 }
 
 #[test]
+fn a_page_takes_no_record_in_behind_its_end() {
+    let store = Store::new();
+    let tasks = stored(&store, (0..200).map(|id| task_of(id, "ada", id.into())));
+    let top = || tasks.cached().find(task::USER.eq("ada")).order_by(task::POINTS.desc()).limit(20).fetch().unwrap();
+    top();
+    // The page keeps 41 records. These come behind them, and behind others that it does not know.
+    (300..310).for_each(|id| assert!(tasks.store(task_of(id, "ada", 50)).is_ok()));
+    for gone in 0..60 {
+        tasks.delete(199 - gone).unwrap();
+        let fresh = tasks.find(task::USER.eq("ada")).order_by(task::POINTS.desc()).limit(20).fetch().unwrap();
+        let ids = |page: &memdex::Page<memdex::Handle<Task>>| page.iter().map(|task| task.id).collect::<Vec<_>>();
+        assert_eq!(ids(&top()), ids(&fresh), "without {}", 199 - gone);
+    }
+}
+
+#[test]
 fn statistics_are_repaired_to_the_last_bit() {
     let store = Store::new();
     let tasks = stored(&store, (0..500).map(|id| task_of(id, ["ada", "bob", "eve"][id as usize % 3], id.into())));

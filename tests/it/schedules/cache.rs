@@ -249,3 +249,27 @@ fn cache_under_deadlines() {
         store.verify().unwrap();
     });
 }
+
+/// A record is extended before its first deadline, and then that passes: it was never missing.
+#[test]
+fn cache_record_extended_in_time() {
+    explore(|| {
+        let clock = ManualClock::default();
+        let store = Store::builder().clock(clock.clone()).build();
+        let items = store.collection::<Mortal>("items").unwrap();
+        let until = |micros: i64| Lifetime::Until(Timestamp::from_micros(micros));
+        items.with_lifetime(until(10)).store(Mortal { key: 0, group: 0, dies: 10 }).unwrap();
+        let found = {
+            let items = items.clone();
+            move || assert_eq!(items.cached().find(mortal::GROUP.eq(0)).fetch().unwrap().len(), 1)
+        };
+        found();
+        let writer = thread::spawn(move || {
+            items.with_lifetime(until(40)).store(Mortal { key: 0, group: 0, dies: 40 }).unwrap();
+            clock.set(Timestamp::from_micros(12));
+        });
+        let reader = thread::spawn(found.clone());
+        [writer, reader].into_iter().for_each(|thread| thread.join().unwrap());
+        found();
+    });
+}

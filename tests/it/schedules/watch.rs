@@ -84,3 +84,18 @@ fn watch_awaited_beside_commits() {
         join(&world, [blocked, awaited, writer]);
     });
 }
+
+/// Watches that join another during the last commit leave it delivered.
+#[test]
+fn watch_joined_beside_the_last_commit() {
+    explore(|| {
+        let world = World::new();
+        let first = watch(&world);
+        let joins = |world: World| drop(watch(&world));
+        let writer = spawn(&world, |world| world.put(&[(0, 0, 0)]));
+        let threads = [spawn(&world, joins), spawn(&world, joins), writer];
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        drop(first);
+        join(&world, []);
+    });
+}
