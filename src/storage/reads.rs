@@ -26,7 +26,7 @@ pub enum ReadOf<'a> {
     Key(Key),
     /// The record with this value in a field with a unique index.
     Value(&'a str, Value),
-    /// The records that a query selects, their number, or statistics of them. Of statistics the query has the filter only.
+    /// A query for records, for their number, or for statistics. For statistics, it may have the filter only.
     Query(&'a Query),
     /// The result of a materialized aggregate.
     Aggregate(&'a str),

@@ -90,7 +90,7 @@ pub struct CollectionStats {
     /// A time before which none of these expires; `None` if there are none. If it is long past, nobody removes what has expired: see
     /// [`Store::expire_now`](crate::Store::expire_now).
     pub next_deadline: Option<Timestamp>,
-    /// The bound, if the collection has one. What snapshots hold up is not in it: see `versions_retained`.
+    /// The bound, if the collection has one. It does not count records that only snapshots see: see `versions_retained`.
     pub bound: Option<BoundStats>,
     /// Row numbers ever used, up to the highest one in use at the last [`optimize`](crate::Store::optimize).
     pub rows_used: usize,

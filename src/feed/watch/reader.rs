@@ -75,8 +75,8 @@ impl<F: Follow> Watch<F> {
         poll_fn(|context| self.poll_next(context))
     }
 
-    /// Calls a closure with each update and the answer after it, on a thread of its own, until the updates end or the returned handle is dropped. A
-    /// panic of the closure, or of an extractor, ends the thread.
+    /// Starts a thread that calls a closure with each update and the answer after it. The thread ends with the updates, or when the
+    /// returned handle is dropped. A panic of the closure, or of an extractor, ends it too.
     ///
     /// # Panics
     /// If the system cannot start the thread.

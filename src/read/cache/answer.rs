@@ -20,7 +20,7 @@ impl<T> Answer<T> {
         self.is_cached
     }
 
-    /// The commit at which it was computed, or that has changed it last. Of an exact answer, no later commit up to
+    /// The commit at which it was computed, or the last one that changed it. If the answer is exact, no later commit up to
     /// [`commit`](Answer::commit) concerns it.
     pub fn from_commit(&self) -> Commit {
         self.from

@@ -88,7 +88,7 @@ impl<R: Record> CachedCollection<R> {
         self.with(|parts| parts.age = if parts.snapshot.is_none() { Some(age) } else { None })
     }
 
-    /// Puts the queries into a class, which has a lifetime and figures of its own.
+    /// Puts the queries into a class. Each class has its own lifetime and its own figures.
     #[must_use]
     pub fn class(self, class: impl Into<Class>) -> Self {
         self.with(|parts| parts.class = Some(class.into()))
@@ -108,8 +108,8 @@ impl<R: Record> CachedCollection<R> {
         KeyBuffer::of(&table.seed, &table.key_kinds, key).to_key()
     }
 
-    /// Executes queries so that their answers are in the cache. Of each query only the filter and what it asks for count, not its
-    /// collections. Returns how many answers were computed.
+    /// Executes queries, so that their answers are in the cache. The collections that a query names are ignored. Returns how many
+    /// answers were computed.
     ///
     /// ```
     /// # use memdex::{Metric, Query, Record, Store, field};
@@ -193,14 +193,7 @@ impl<R: Record> CachedCollection<R> {
         let entry = &lease.entry;
         let Computed { kept, answer, rows, is_too_large } = W::compute(&view, query, (&entry.condition, &entry.shape))?;
         let At { epoch, time } = view.snapshot().at();
-        let answer: Arc<W::Answer> = match answer {
-            Some(answer) => own(answer),
-            None => {
-                let mut answer = W::finish(query, &entry.shape, &kept, epoch)?;
-                W::set_took(&mut answer, started.elapsed());
-                Arc::new(answer)
-            }
-        };
+        let answer = finished::<R, W>(answer, query, (&entry.shape, &kept), epoch, started)?;
         // 5. Fill it in, unless a commit since the pin concerns it.
         let answer_bytes = size_of::<W::Answer>() + W::heap_bytes(&answer);
         if !is_too_large && answer_bytes + kept.heap_bytes() <= self.0.cache.settings.largest() {
@@ -352,16 +345,25 @@ impl<R: Record> CachedCollection<R> {
         let (started, view) = (Instant::now(), self.view());
         let Computed { kept, answer, .. } = W::compute(&view, query, (&bound.condition, &bound.shape))?;
         let commit = view.snapshot().commit();
-        let answer = match answer {
-            Some(answer) => own(answer),
-            None => {
-                let mut answer = W::finish(query, &bound.shape, &kept, commit)?;
-                W::set_took(&mut answer, started.elapsed());
-                Arc::new(answer)
-            }
-        };
+        let answer = finished::<R, W>(answer, query, (&bound.shape, &kept), commit, started)?;
         Ok(Answer { answer, is_cached: false, from: commit, commit })
     }
+}
+
+/// A computed answer: the one that there is, or the one that what is kept makes.
+fn finished<R: Record, W: Wanted<R>>(
+    answer: Option<AnyAnswer>,
+    query: &Query,
+    (shape, kept): (&Shape, &Kept),
+    commit: Commit,
+    started: Instant,
+) -> Result<Arc<W::Answer>, QueryError> {
+    if let Some(answer) = answer {
+        return Ok(own(answer));
+    }
+    let mut answer = W::finish(query, shape, kept, commit)?;
+    W::set_took(&mut answer, started.elapsed());
+    Ok(Arc::new(answer))
 }
 
 /// An answer with its type, which the kind of the question determines.

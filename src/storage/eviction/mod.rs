@@ -2,7 +2,7 @@
 //!
 //! The committer owns a [`Queue`] for each such collection: the weight of every record, and an order of eviction, which is a policy's.
 //! A commit asks it for victims when nothing can refuse the batch any more, and moves them into its net changes. A queue reads the
-//! marks that readers set, which are in the versions (`src/storage/deadline.rs`), so it needs no lock of its own.
+//! marks that readers set in the versions (`src/storage/deadline.rs`). The commit lock guards it.
 
 mod bound;
 mod ghosts;
