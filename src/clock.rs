@@ -82,7 +82,7 @@ impl Clock for ManualClock {
 /// While a commit [holds](Self::hold) it, the time of readers stands still at the time of the commit. So no reader that does not see the
 /// commit has a later time than the commit.
 pub(crate) struct SteadyClock {
-    clock: Box<dyn Clock>,
+    clock: Arc<dyn Clock>,
     is_system: bool,
     latest: AtomicI64,
     /// The time of the commit that holds the clock.
@@ -106,9 +106,16 @@ impl Drop for Hold<'_> {
 }
 
 impl SteadyClock {
-    pub(crate) fn new(clock: Box<dyn Clock>) -> Self {
+    pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
         let is_system = user_code::run(|| clock.is_system()).unwrap_or(false);
         SteadyClock { clock, is_system, latest: AtomicI64::new(i64::MIN), held: AtomicI64::new(NOT_HELD) }
+    }
+
+    /// The time of a fork: the same clock, or another one. It begins no earlier than the last time that was given out.
+    pub(crate) fn fork(&self, clock: Option<Arc<dyn Clock>>) -> Self {
+        let forked = SteadyClock::new(clock.unwrap_or_else(|| self.clock.clone()));
+        forked.latest.store(self.latest.load(Ordering::SeqCst), Ordering::SeqCst);
+        forked
     }
 
     /// Draws the time of a commit and holds the clock. Under the commit lock. Drop the hold after the publish.
@@ -160,14 +167,14 @@ mod tests {
                 Timestamp::from_micros(7)
             }
         }
-        let steady = SteadyClock::new(Box::new(Broken(SignedStatsCounter::new(0))));
+        let steady = SteadyClock::new(Arc::new(Broken(SignedStatsCounter::new(0))));
         assert_eq!((steady.now(), steady.now()), (Timestamp::from_micros(7), Timestamp::from_micros(7)));
     }
 
     #[test]
     fn time_given_out_never_runs_backwards() {
         let manual = ManualClock::starting_at(Timestamp::from_micros(1_000));
-        let steady = SteadyClock::new(Box::new(manual.clone()));
+        let steady = SteadyClock::new(Arc::new(manual.clone()));
         assert_eq!(steady.now().as_micros(), 1_000);
         manual.set(Timestamp::from_micros(10));
         assert_eq!(steady.now().as_micros(), 1_000);

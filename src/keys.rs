@@ -79,6 +79,16 @@ impl KeyMakers {
         }
     }
 
+    /// Those of a fork: the sequences at their numbers.
+    pub(crate) fn fork(&self) -> Self {
+        let forked = KeyMakers::new();
+        for (name, sequence) in self.sequences.entries() {
+            let next = sequence.next.load(Ordering::Relaxed);
+            forked.sequences.get_or_insert(&name, Sequence::starting_at(next));
+        }
+        forked
+    }
+
     /// The sequence of this name. The first call makes it, from 1.
     pub(crate) fn sequence(&self, name: &str) -> Sequence {
         self.sequences.get(name).unwrap_or_else(|| self.sequences.get_or_insert(name, Sequence::new()))

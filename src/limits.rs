@@ -84,6 +84,16 @@ pub(crate) const VALUE_SHARDS: usize = 256;
 #[cfg(any(memdex_shuttle, memdex_loom))]
 pub(crate) const VALUE_SHARDS: usize = 2;
 
+/// Shards of the key table and of the indexes of a fork's own records, which are few.
+pub(crate) const FORK_SHARDS: usize = 1;
+
+/// Most records that one commit of a fork takes over from its base.
+#[cfg(not(any(memdex_shuttle, memdex_loom)))]
+pub(crate) const TAKEN_OVER_A_COMMIT: usize = 8_192;
+/// Few, so that concurrency checkers take three records over in two commits.
+#[cfg(any(memdex_shuttle, memdex_loom))]
+pub(crate) const TAKEN_OVER_A_COMMIT: usize = 2;
+
 /// Rows of a page; each page has one lock.
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
 pub(crate) const PAGE_ROWS: usize = 1_024;

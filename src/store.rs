@@ -1,11 +1,12 @@
 //! The public entry point: the store, which connects its parts.
 
 mod builder;
+mod fork;
 mod observe;
 
 pub use builder::StoreBuilder;
 
-use crate::error::{CollectionError, Commit, QueryError, Refusal};
+use crate::error::{Cause, CollectionError, Commit, QueryError, Refusal};
 use crate::keys::{KeyMakers, Sequence};
 use crate::latency::LatencyStats;
 use crate::read::cache::{AnswersOfStore, Cache};
@@ -118,7 +119,8 @@ impl Store {
             let Engine { seed, counters, .. } = &*self.engine;
             Arc::new(Table::<R>::new(name, schema.clone(), seed.clone(), counters.clone()))
         };
-        let table = self.engine.open(name, new, erased::<R>);
+        let panicked = |cause: Cause| CollectionError::Panicked { collection: collection(), message: cause.to_string() };
+        let table = self.engine.open(name, new, erased::<R>).map_err(panicked)?;
         let registered = table.type_name();
         let Ok(table) = table.into_any().downcast::<Table<R>>() else {
             let requested = type_name::<R>();
@@ -143,7 +145,7 @@ impl Store {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn any_collection(&self, name: &str) -> Option<Arc<dyn AnyCollection>> {
-        let Registered { table, erase, .. } = self.engine.registered(name)?;
+        let Registered { table, erase, .. } = self.engine.find(name).ok().flatten()?;
         erase(&self.engine, table).downcast().ok().map(|handle| *handle)
     }
 
@@ -165,7 +167,7 @@ impl Store {
             record_type: table.type_name(),
             schema: table.schema().clone(),
         };
-        self.engine.tables().into_iter().map(info).collect()
+        self.engine.tables().into_iter().chain(self.engine.unopened()).map(info).collect()
     }
 
     /// Drops the collection `name` with its records and indexes. Returns whether it existed. Atomic: each commit
@@ -203,6 +205,7 @@ impl Store {
     /// The store at the newest commit, pinned until the last clone is dropped. Copies nothing and never blocks; see
     /// [`Snapshot`] for what it costs while it is held.
     pub fn snapshot(&self) -> Snapshot {
+        self.engine.catch_up();
         Snapshot::new(&self.engine)
     }
 

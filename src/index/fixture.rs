@@ -52,7 +52,7 @@ impl StagedRecords for Batch<'_> {
 
 impl Fixture {
     pub(super) fn new(schema: &Schema, def: IndexDef) -> Self {
-        let structure = index(def, schema, hash::seeded(1));
+        let structure = index(def, schema, hash::seeded(1), crate::limits::VALUE_SHARDS);
         let index = catalog(once(&*structure)).indexes[0].clone();
         Fixture { structure, index, refs: BTreeMap::new(), records: BTreeMap::new(), audited: Cell::new(0) }
     }

@@ -30,6 +30,6 @@ pub(crate) use catalog::Catalog;
 pub(crate) use changes::{ChangeSet, Moves, NetChanges, RefPlace, RowChange, Staged, StagedRefs};
 pub(crate) use maintain::{Clash, Maintain, Other, Role, StagedRecords};
 pub(crate) use read::{Index, Sought};
-pub(crate) use shape::{checked, extract, tuple};
+pub(crate) use shape::{IndexShape, checked, extract, tuple};
 pub(crate) use structures::{aggregate, catalog, index, of_schema};
 pub(crate) use walk::WalkSpec;

@@ -68,6 +68,8 @@ pub(crate) trait Index: Send + Sync {
 pub(crate) struct IndexHead {
     pub(crate) shape: IndexShape,
     pub(super) seed: RandomState,
+    /// The number of shards of a table by value.
+    pub(super) shards: usize,
     /// Written under the commit lock.
     records: AtomicU64,
     /// The last [`distinct_lately`](super::Index::distinct_lately), and, in the upper half, the number of records at that time.
@@ -89,8 +91,8 @@ pub(crate) enum Sought<'a> {
 }
 
 impl IndexHead {
-    pub(super) fn new(shape: IndexShape, seed: RandomState) -> Self {
-        IndexHead { shape, seed, records: AtomicU64::new(0), distinct_cache: AtomicU64::new(0) }
+    pub(super) fn new(shape: IndexShape, seed: RandomState, shards: usize) -> Self {
+        IndexHead { shape, seed, shards, records: AtomicU64::new(0), distinct_cache: AtomicU64::new(0) }
     }
 
     pub(crate) fn name(&self) -> &str {

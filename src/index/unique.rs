@@ -15,7 +15,6 @@ use super::read::{Index, IndexHead};
 use super::shape::{Entry, extract};
 use crate::error::Cause;
 use crate::hash::{self, RandomState, shard, spread};
-use crate::limits::VALUE_SHARDS;
 use crate::memory::HeapBytes;
 use crate::record::FieldSource;
 use crate::rowset::{Row, RowSet};
@@ -111,7 +110,7 @@ impl Claims {
 
 impl UniqueIndex {
     fn shard(&self, hash: u32) -> &RwLock<Holders> {
-        &self.shards[shard(hash, VALUE_SHARDS)].0
+        &self.shards[shard(hash, self.shards.len())].0
     }
 
     fn row_of(&self, hash: u32, value: ValueRef<'_>) -> Option<Row> {
@@ -184,8 +183,8 @@ impl Index for UniqueIndex {
 
 impl UniqueWriter {
     pub(super) fn new(head: IndexHead) -> Self {
-        let shards = (0..VALUE_SHARDS).map(|_| Shard(RwLock::new(Holders::new()))).collect();
-        let bytes = HeapBytes::new(VALUE_SHARDS * size_of::<Shard>());
+        let shards: Box<[_]> = (0..head.shards).map(|_| Shard(RwLock::new(Holders::new()))).collect();
+        let bytes = HeapBytes::new(shards.len() * size_of::<Shard>());
         let index = Arc::new(UniqueIndex { head, shards, null: RwLock::new(RowSet::new()), bytes });
         UniqueWriter { index, claims: Claims::default(), tidy_from: 0 }
     }

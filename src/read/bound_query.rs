@@ -5,7 +5,7 @@ use super::execute::{self, Matches};
 use super::order::{Order, Place, Tie};
 use super::planner;
 use super::snapshot::AnyView;
-use super::sort::TopK;
+use super::sort::{TopK, in_order};
 use super::top_k;
 use crate::error::QueryError;
 use crate::record::{Condition, Schema};
@@ -66,17 +66,45 @@ pub(super) fn condition(view: AnyView<'_>, filter: &Predicate) -> Result<Conditi
 
 /// How many records match, whatever the page.
 pub(super) fn count(view: AnyView<'_>, condition: &Condition, chooser: &Chooser) -> usize {
-    execute::count(view, condition, &planner::plan(view.table, condition, chooser))
+    let of_part = |part: AnyView<'_>| execute::count(part, condition, &planner::plan(part.table, condition, chooser));
+    view.parts().into_iter().map(of_part).sum()
 }
 
 /// How many records match, whatever the page; any number above `most` if there are more.
 pub(super) fn count_up_to(view: AnyView<'_>, condition: &Condition, most: usize, chooser: &Chooser) -> usize {
-    execute::count_up_to(view, condition, &planner::plan(view.table, condition, chooser), most)
+    let mut count = 0;
+    for part in view.parts() {
+        if count <= most {
+            let plan = planner::plan(part.table, condition, chooser);
+            count += execute::count_up_to(part, condition, &plan, most - count);
+        }
+    }
+    count
 }
 
 /// All records that match.
 pub(super) fn matches(view: AnyView<'_>, condition: &Condition, chooser: &Chooser) -> Matches {
-    execute::execute(view, condition, &planner::plan(view.table, condition, chooser))
+    let mut all = Matches::default();
+    for part in view.parts() {
+        let matches = execute::execute(part, condition, &planner::plan(part.table, condition, chooser));
+        // The rows are those of the view's own table.
+        if part.layer().is_some() {
+            all.versions.append(&mut matches.fetch(part));
+        } else {
+            all = matches;
+        }
+    }
+    all
+}
+
+/// The first records in an order that match.
+pub(super) fn first(view: AnyView<'_>, condition: &Condition, top: &TopK<'_>, chooser: &Chooser) -> Vec<SharedVersion> {
+    let of_part = |part: AnyView<'_>| top_k::first(part, condition, top, &top_k::choose(part, condition, top, chooser));
+    match &view.parts()[..] {
+        [part] => of_part(*part),
+        // The first of all are among the first of each.
+        parts => in_order(parts.iter().flat_map(|part| of_part(*part)).collect(), top),
+    }
 }
 
 /// Refuses fields to return that no record has.
@@ -177,9 +205,7 @@ impl<'q> BoundQuery<'q> {
 
     /// The first records in the order.
     pub(super) fn first(&self, first: usize, chooser: &Chooser) -> Vec<SharedVersion> {
-        let top = self.top(first);
-        let path = top_k::choose(self.view, &self.condition, &top, chooser);
-        top_k::first(self.view, &self.condition, &top, &path)
+        self::first(self.view, &self.condition, &self.top(first), chooser)
     }
 
     /// The page.
@@ -212,7 +238,7 @@ impl<'q> BoundQuery<'q> {
         let reversed = self.order.reversed();
         let first = |order| {
             let top = TopK { order, after: self.place(), first: others.saturating_add(1) };
-            top_k::first(self.view, &self.condition, &top, &top_k::choose(self.view, &self.condition, &top, chooser))
+            self::first(self.view, &self.condition, &top, chooser)
         };
         let (mut before, mut behind) = (first(&reversed), first(&self.order));
         let (all_before, all_behind) = (before.len(), behind.len());

@@ -11,6 +11,7 @@ use crate::user_code;
 use smallvec::SmallVec;
 
 /// The matches of a query.
+#[derive(Default)]
 pub(super) struct Matches {
     /// Matches decided by indexes and columns; unmarked by later commits when the marks were loaded.
     pub(super) rows: RowSet,
@@ -170,7 +171,8 @@ fn scan_up_to(view: AnyView<'_>, condition: &Condition, most: usize) -> Vec<Shar
         if !view.rows.read_page(number, view.at, &mut page) {
             break;
         }
-        matches.extend(page.drain(..).filter(|version| is_match(condition, &**version)));
+        let of_view = page.drain(..).filter(|version| !view.hides(version.row()));
+        matches.extend(of_view.filter(|version| is_match(condition, &**version)));
         if matches.len() > most {
             break;
         }

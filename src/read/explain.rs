@@ -82,8 +82,12 @@ pub(super) fn together(commit: Commit, mut parts: Vec<Explained>, took: Duration
     Explanation { commit, advice, root: ExplainStep { what, expected, actual, took, from } }
 }
 
-/// Executes a query for all records, in no order.
-pub(super) fn records(view: AnyView<'_>, condition: &Condition, chooser: &Chooser) -> Explained {
+/// Executes a query for all records, in no order, part by part.
+pub(super) fn records(view: AnyView<'_>, condition: &Condition, chooser: &Chooser) -> Vec<Explained> {
+    view.parts().into_iter().map(|part| records_of_part(part, condition, chooser)).collect()
+}
+
+fn records_of_part(view: AnyView<'_>, condition: &Condition, chooser: &Chooser) -> Explained {
     let plan = planner::plan(view.table, condition, chooser);
     let started = Instant::now();
     let (mut step, matches) = of_plan(view, condition, &plan);
@@ -92,10 +96,14 @@ pub(super) fn records(view: AnyView<'_>, condition: &Condition, chooser: &Choose
     Explained { root: step, advice: Advisor { table: view.table }.of_plan(&plan) }
 }
 
-/// Executes a query for a page.
-pub(super) fn page(bound: &BoundQuery<'_>, chooser: &Chooser) -> Explained {
-    let BoundQuery { view, condition, order, window, .. } = bound;
-    let (view, started) = (*view, Instant::now());
+/// Executes a query for a page, part by part.
+pub(super) fn page(bound: &BoundQuery<'_>, chooser: &Chooser) -> Vec<Explained> {
+    bound.view.parts().into_iter().map(|part| page_of_part(part, bound, chooser)).collect()
+}
+
+fn page_of_part(view: AnyView<'_>, bound: &BoundQuery<'_>, chooser: &Chooser) -> Explained {
+    let BoundQuery { condition, order, window, .. } = bound;
+    let started = Instant::now();
     let top = bound.top(bound.needed());
     let advisor = Advisor { table: view.table };
     let (what, from, advice, found) = match top_k::choose(view, condition, &top, chooser) {

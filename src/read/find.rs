@@ -76,6 +76,7 @@ impl<R: Record> Collection<R> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn find(&self, filter: impl Into<Filter<R>>) -> Find<R> {
+        self.catch_up();
         Find { is_use: true, ..self.view().find(filter) }
     }
 }
@@ -336,7 +337,7 @@ impl<R: Record> Find<R> {
         } else {
             explain::records(view, &self.condition()?, &self.chooser())
         };
-        Ok(explain::together(self.snapshot().commit(), vec![explained], started.elapsed()))
+        Ok(explain::together(self.snapshot().commit(), explained, started.elapsed()))
     }
 
     /// Metrics of all records that match, whatever the page, and of groups of them: exact, at the snapshot's commit. With no records, counts
@@ -398,9 +399,9 @@ impl<R: Record> Find<R> {
     }
 
     fn stream(&self) -> Result<Stream, QueryError> {
-        let View { snapshot, table } = &self.view;
-        bound_query::check_fields(self.view.any(), self.paging())?;
-        Stream::matching(snapshot.clone(), table.clone(), &self.query.filter, &self.chooser())
+        let (View { snapshot, table, .. }, view) = (&self.view, self.view.any());
+        bound_query::check_fields(view, self.paging())?;
+        Stream::matching(snapshot, view, table.clone(), &self.query.filter, &self.chooser())
     }
 
     /// The same query for the first records of its page.

@@ -66,7 +66,7 @@ impl Hit {
 
     /// The commit that wrote this version of the record.
     pub fn commit(&self) -> Commit {
-        self.version.begin()
+        self.version.written()
     }
 
     /// The record, if it has this type.

@@ -46,7 +46,7 @@ impl<R: Record> View<R> {
     /// All records, in no particular order.
     pub fn iter(&self) -> Records<R> {
         self.tell(|| ReadOf::All);
-        Records::new(Source::Unordered(Stream::all(self.snapshot.clone(), self.table.clone())))
+        Records::new(Source::Unordered(Stream::all(&self.snapshot, self.any(), self.table.clone())))
     }
 }
 
@@ -63,6 +63,7 @@ impl<R: Record> Collection<R> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn iter(&self) -> Records<R> {
+        self.catch_up();
         self.view().iter()
     }
 }

@@ -88,7 +88,7 @@ impl<R> Clone for Difference<R> {
 impl Snapshot {
     /// A table at this snapshot, whose store has it.
     pub(crate) fn of_table<R: Record>(&self, table: &Arc<Table<R>>) -> View<R> {
-        View { snapshot: self.clone(), table: table.clone() }
+        View::new(self.clone(), table.clone())
     }
 }
 

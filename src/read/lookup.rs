@@ -3,7 +3,7 @@
 use super::snapshot::View;
 use crate::error::QueryError;
 use crate::record::{KeyBuffer, Lookup, Record};
-use crate::storage::{Collection, Handle, ReadInfo, ReadOf, Table, Use, Version};
+use crate::storage::{Collection, Handle, ReadInfo, ReadOf, Table, Use, Version, typed};
 use crate::sync::Arc;
 use crate::user_code;
 use memdex_query::query::{Field, FieldName, Predicate};
@@ -19,7 +19,7 @@ fn key_of<R: Record, Q: IntoKey<R::Key>>(table: &Table<R>, key: &Q) -> Key {
 fn read_held<R: Record, T>(table: &Table<R>, version: Arc<Version<R>>, read: impl FnOnce(&R) -> T) -> Option<T> {
     let version = table.counters.hold(version);
     let _scope = user_code::Scope::enter();
-    version.record.as_ref().map(read)
+    version.record().map(read)
 }
 
 impl<R: Record> Collection<R> {
@@ -113,6 +113,10 @@ impl<R: Record> Collection<R> {
     }
 
     fn newest_by(&self, field: &FieldName, value: ValueRef<'_>) -> Result<Option<Handle<R>>, QueryError> {
+        if self.table.base.is_some() {
+            self.catch_up();
+            return self.view().record_by(field, value);
+        }
         // Everything read between these two loads belongs to the state of `published`, unless a later commit has
         // begun to change the collection. That commit would have marked it, so no pin is needed.
         let published = self.engine.timeline.published();
@@ -149,7 +153,7 @@ impl<R: Record> Collection<R> {
 
     /// The number of records. O(1); in a collection with lifetimes O(records that have expired and are not removed yet).
     pub fn len(&self) -> usize {
-        if self.table.deadlines.are_used() {
+        if self.table.deadlines.are_used() || self.table.base.is_some() {
             return self.view().len();
         }
         self.table.lengths.newest(|| self.engine.timeline.published())
@@ -199,15 +203,33 @@ impl<R: Record> View<R> {
     }
 
     fn record_by(&self, name: &FieldName, value: ValueRef<'_>) -> Result<Option<Handle<R>>, QueryError> {
-        let table = &*self.table;
+        let by_query = || {
+            let found = self.find(Predicate::Eq(name.clone(), value.to_value()));
+            found.records().map(|mut found| found.pop())
+        };
+        let (table, at) = (&*self.table, self.snapshot.at());
         let row = table.unique_row(name, value)?;
         // Load the marks after the index: they decide whether its result can be trusted.
-        let at = self.snapshot.at();
-        if table.marks.is_nothing_after(at.epoch) {
-            return Ok(row.and_then(|row| table.pages.at(row, at)).and_then(Handle::of));
+        if !table.marks.is_nothing_after(at.epoch) {
+            return by_query();
         }
-        let found = self.find(Predicate::Eq(name.clone(), value.to_value()));
-        found.records().map(|mut found| found.pop())
+        let own = row.and_then(|row| table.pages.at(row, at)).and_then(Handle::of);
+        if own.is_some() || self.under.is_none() {
+            return Ok(own);
+        }
+        for part in self.any().parts().into_iter().filter(|part| part.layer().is_some()) {
+            // The base of a fork may have dropped the index.
+            let Ok(row) = part.table.unique_row(name, value) else { return by_query() };
+            if !part.is_unchanged() {
+                return by_query();
+            }
+            let mut found = Vec::new();
+            part.rows.fetch(row.filter(|row| !part.hides(*row)).as_slice(), part.at, &mut found);
+            if let Some(found) = found.pop().and_then(typed).and_then(Handle::of) {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
     }
 
     /// Calls `read` with the record of this key.

@@ -1,13 +1,13 @@
 //! The first records in an order, for writes by predicate: they look for them among committed records, then merge these with
 //! the records that their batch has changed.
 
+use super::bound_query;
 use super::choice::Chooser;
 use super::order::Order;
 use super::sort::TopK;
-use super::top_k;
 use crate::error::QueryError;
 use crate::record::{Condition, FieldSource, Record};
-use crate::storage::{Collection, SharedVersion, TableCore, Version, typed};
+use crate::storage::{Collection, TableCore, Version, typed};
 use crate::sync::Arc;
 use memdex_query::query::OrderBy;
 use memdex_query::value::{Key, Value};
@@ -34,8 +34,7 @@ impl Ranking {
     ) -> Vec<Arc<Version<R>>> {
         let view = collection.view();
         let top = TopK { order: &self.order, after: None, first: self.first.saturating_add(more) };
-        let path = top_k::choose(view.any(), condition, &top, &Chooser::Cheapest);
-        let found: Vec<SharedVersion> = top_k::first(view.any(), condition, &top, &path);
+        let found = bound_query::first(view.any(), condition, &top, &Chooser::Cheapest);
         found.into_iter().filter_map(typed).collect()
     }
 

@@ -12,7 +12,7 @@ use super::statistics::{self, AggregationResult, Of};
 use super::stream::Stream;
 use crate::error::QueryError;
 use crate::record::{Condition, Record};
-use crate::storage::{Collection, ReadInfo, ReadOf, Rows, SharedVersion};
+use crate::storage::{Collection, ReadInfo, ReadOf, Rows, SharedVersion, Under};
 use crate::sync::Arc;
 use crate::user_code;
 use memdex_query::query::{
@@ -40,6 +40,8 @@ pub struct Search {
 struct Member {
     rows: Arc<dyn Rows>,
     is_foreign: bool,
+    /// The layers of a fork.
+    under: Option<Under>,
 }
 
 /// A collection and its part of the query.
@@ -80,12 +82,14 @@ impl Search {
     /// Searches this collection too. Naming it again changes nothing.
     pub fn over<R: Record>(self, collection: &Collection<R>) -> Self {
         let is_foreign = !Arc::ptr_eq(self.snapshot.engine(), &collection.engine);
-        self.with_member(Member { rows: collection.table.clone(), is_foreign })
+        let under = if is_foreign { None } else { collection.table.under(self.snapshot.commit()) };
+        self.with_member(Member { rows: collection.table.clone(), is_foreign, under })
     }
 
     /// Searches a collection of the snapshot's store too.
     pub(super) fn over_rows(self, rows: Arc<dyn Rows>) -> Self {
-        self.with_member(Member { rows, is_foreign: false })
+        let under = rows.under(self.snapshot.commit());
+        self.with_member(Member { rows, is_foreign: false, under })
     }
 
     fn with_member(mut self, member: Member) -> Self {
@@ -196,8 +200,8 @@ impl Search {
     pub fn exists(&self) -> Result<bool, QueryError> {
         self.tell();
         self.snapshot.latency().query(|| {
-            for (rows, _) in self.parts()? {
-                if let Some(mut stream) = self.unless_unknown(self.stream(rows))?
+            for part in self.parts()? {
+                if let Some(mut stream) = self.unless_unknown(self.stream(part))?
                     && stream.next().is_some()
                 {
                     return Ok(true);
@@ -258,15 +262,15 @@ impl Search {
         if !self.paging().is_paged() {
             for (_, view) in &parts {
                 if let Some(condition) = self.condition(*view)? {
-                    explained.push(explain::records(*view, &condition, &Chooser::Cheapest));
+                    explained.extend(explain::records(*view, &condition, &Chooser::Cheapest));
                 }
             }
         } else if let [(_, view)] = &parts[..] {
             let bound = self.unless_unknown(BoundQuery::of_one(*view, &self.query.filter, self.paging()))?;
-            explained.extend(bound.map(|bound| explain::page(&bound, &Chooser::Cheapest)));
+            explained.extend(bound.iter().flat_map(|bound| explain::page(bound, &Chooser::Cheapest)));
         } else {
             let Merge { bound, .. } = self.merge(&parts)?;
-            explained.extend(bound.iter().map(|(_, bound)| explain::page(bound, &Chooser::Cheapest)));
+            explained.extend(bound.iter().flat_map(|(_, bound)| explain::page(bound, &Chooser::Cheapest)));
         }
         Ok(explain::together(self.snapshot.commit(), explained, started.elapsed()))
     }
@@ -285,8 +289,8 @@ impl Search {
             Source::Ordered(Box::new(Chunks::new(self)?))
         } else {
             let mut streams = Vec::new();
-            for (rows, _) in self.parts()? {
-                streams.extend(self.unless_unknown(self.stream(rows))?);
+            for part in self.parts()? {
+                streams.extend(self.unless_unknown(self.stream(part))?);
             }
             streams.reverse();
             Source::Unordered(streams)
@@ -294,10 +298,9 @@ impl Search {
         Ok(Hits { source, selected: Selected::new(&self.paging().select) })
     }
 
-    fn stream(&self, rows: &Arc<dyn Rows>) -> Result<Stream, QueryError> {
-        let view = AnyView::new(&self.snapshot, &**rows);
+    fn stream(&self, (rows, view): Part<'_>) -> Result<Stream, QueryError> {
         bound_query::check_fields(view, self.paging())?;
-        Stream::matching(self.snapshot.clone(), rows.clone(), &self.query.filter, &Chooser::Cheapest)
+        Stream::matching(&self.snapshot, view, rows.clone(), &self.query.filter, &Chooser::Cheapest)
     }
 
     /// The same query for the first records of its page.
@@ -322,11 +325,11 @@ impl Search {
 
     fn parts(&self) -> Result<Vec<Part<'_>>, QueryError> {
         let mut parts = Vec::with_capacity(self.members.len());
-        for Member { rows, is_foreign } in &self.members {
+        for Member { rows, is_foreign, under } in &self.members {
             if *is_foreign {
                 return Err(QueryError::other_store(&*rows.core().name));
             }
-            parts.push((rows, AnyView::new(&self.snapshot, &**rows)));
+            parts.push((rows, AnyView::new(&self.snapshot, &**rows, under)));
         }
         Ok(parts)
     }

@@ -2,11 +2,16 @@
 
 use crate::clock::Timestamp;
 use crate::error::{Commit, QueryError};
+use crate::index::Materialized;
 use crate::latency::Latency;
 use crate::record::Record;
-use crate::storage::{At, Changed, Collection, Engine, Pinned, Rows, Table, TableCore};
+use crate::rowset::Row;
+use crate::storage::{
+    At, Changed, Collection, Engine, LayerView, Pinned, Rows, Table, TableCore, Under, Which,
+};
 use crate::sync::Arc;
 use crate::trace::{self, Entered};
+use smallvec::SmallVec;
 use std::fmt;
 
 /// The store at one commit. Every read through it sees that commit, in all collections, for as long as you hold it.
@@ -49,6 +54,14 @@ impl Snapshot {
         self.0.time
     }
 
+    pub(crate) fn is_of(&self, engine: &Arc<Engine>) -> bool {
+        Arc::ptr_eq(&self.0.engine, engine)
+    }
+
+    pub(crate) fn pinned(&self) -> &Arc<Pinned> {
+        &self.0
+    }
+
     pub(super) fn at(&self) -> At {
         self.0.at()
     }
@@ -81,7 +94,7 @@ impl Snapshot {
         if !Arc::ptr_eq(&self.0.engine, &collection.engine) {
             return Err(QueryError::other_store(collection.name()));
         }
-        Ok(View { snapshot: self.clone(), table: collection.table.clone() })
+        Ok(View::new(self.clone(), collection.table.clone()))
     }
 }
 
@@ -108,9 +121,16 @@ impl fmt::Debug for Snapshot {
 pub struct View<R: Record> {
     pub(super) snapshot: Snapshot,
     pub(super) table: Arc<Table<R>>,
+    /// The layers of a fork.
+    pub(super) under: Option<Under>,
 }
 
 impl<R: Record> View<R> {
+    pub(super) fn new(snapshot: Snapshot, table: Arc<Table<R>>) -> Self {
+        let under = table.under(snapshot.commit());
+        View { snapshot, table, under }
+    }
+
     /// The snapshot that this view reads.
     pub fn snapshot(&self) -> &Snapshot {
         &self.snapshot
@@ -121,7 +141,7 @@ impl<R: Record> View<R> {
     }
 
     pub(super) fn any(&self) -> AnyView<'_> {
-        AnyView::new(&self.snapshot, &*self.table)
+        AnyView::new(&self.snapshot, &*self.table, &self.under)
     }
 }
 
@@ -131,11 +151,51 @@ pub(super) struct AnyView<'a> {
     pub(super) rows: &'a dyn Rows,
     pub(super) table: &'a TableCore,
     pub(super) at: At,
+    /// The layers below it, in a fork.
+    under: &'a [LayerView],
+    /// Such a layer itself.
+    layer: Option<&'a LayerView>,
 }
 
 impl<'a> AnyView<'a> {
-    pub(super) fn new(snapshot: &Snapshot, rows: &'a dyn Rows) -> Self {
-        AnyView { rows, table: rows.core(), at: snapshot.at() }
+    pub(super) fn new(snapshot: &Snapshot, rows: &'a dyn Rows, under: &'a Option<Under>) -> Self {
+        let under = under.as_deref().unwrap_or_default();
+        AnyView { rows, table: rows.core(), at: snapshot.at(), under, layer: None }
+    }
+
+    /// The views whose records together are those of this one. The parts of a fork are its own table and the layers below it; each key is
+    /// in one of them.
+    pub(super) fn parts(self) -> SmallVec<[AnyView<'a>; 1]> {
+        let own = AnyView { under: &[], ..self };
+        let below = self.under.iter().map(|layer| AnyView {
+            rows: &*layer.rows,
+            table: layer.rows.core(),
+            at: layer.at,
+            under: &[],
+            layer: Some(layer),
+        });
+        let is_first = !self.under.is_empty() && self.table.is_untouched();
+        (!is_first).then_some(own).into_iter().chain(below).collect()
+    }
+
+    /// Whether the view does not have a row that the table holds.
+    pub(super) fn hides(&self, row: Row) -> bool {
+        self.layer.is_some_and(|layer| layer.covered.rows.contains(row))
+    }
+
+    /// Whether its table maintains a materialized aggregate.
+    pub(super) fn maintains(&self, aggregate: &Arc<Materialized>) -> bool {
+        self.table.aggregates().iter().any(|of| Arc::ptr_eq(of, aggregate))
+    }
+
+    /// Whether the view lacks rows that the table holds.
+    pub(super) fn hides_any(&self) -> bool {
+        self.layer.is_some_and(|layer| !layer.covered.rows.is_empty())
+    }
+
+    /// The layer of a fork that it is.
+    pub(super) fn layer(&self) -> Option<&'a LayerView> {
+        self.layer
     }
 
     /// Enters the tracing span of a query.
@@ -146,14 +206,32 @@ impl<'a> AnyView<'a> {
     /// The rows marked by commits after the snapshot's, and those that are overdue. Load them after the last index or column whose
     /// rows they check.
     pub(super) fn changed(&self) -> Changed {
+        if let Some(LayerView { covered, .. }) = self.layer {
+            return covered.changed(&self.table.marks, self.at.epoch);
+        }
         // The overdue rows are a part, so the marks come after them.
         let overdue = self.table.deadlines.overdue(self.at.time);
         self.table.marks.after(self.at.epoch).with(overdue)
     }
 
+    /// Whether no commit has begun to change what the view sees, but for the rows that it [hides](Self::hides). Ask after the last part.
+    pub(super) fn is_unchanged(&self) -> bool {
+        match self.layer {
+            Some(LayerView { covered, .. }) => !covered.is_behind(&self.table.marks),
+            None => self.table.marks.is_nothing_after(self.at.epoch),
+        }
+    }
+
     /// The number of records.
     pub(super) fn len(&self) -> usize {
+        self.parts().iter().map(AnyView::own_len).sum()
+    }
+
+    fn own_len(&self) -> usize {
         let (core, at) = (self.table, self.at);
+        if let Some(LayerView { covered, .. }) = self.layer {
+            return core.lengths.at(at.epoch) - covered.records;
+        }
         if !core.deadlines.are_used() && core.marks.is_nothing_after(at.epoch) {
             return core.lengths.at(at.epoch);
         }
@@ -165,7 +243,7 @@ impl<'a> AnyView<'a> {
 
 impl<R: Record> Clone for View<R> {
     fn clone(&self) -> Self {
-        View { snapshot: self.snapshot.clone(), table: self.table.clone() }
+        View { snapshot: self.snapshot.clone(), table: self.table.clone(), under: self.under.clone() }
     }
 }
 
@@ -178,6 +256,16 @@ impl<R: Record> fmt::Debug for View<R> {
 impl<R: Record> Collection<R> {
     /// This collection at the newest commit.
     pub(super) fn view(&self) -> View<R> {
-        View { snapshot: Snapshot::new(&self.engine), table: self.table.clone() }
+        View::new(Snapshot::new(&self.engine), self.table.clone())
+    }
+
+    /// Has a fork take over what commits have changed in its base, so that queries need not look at it one by one. Without that they are as
+    /// exact, so nothing is lost if it is not possible now.
+    pub(super) fn catch_up(&self) {
+        if let Some(base) = &self.table.base
+            && base.is_behind()
+        {
+            let _ = self.table.take_over(&self.engine, Which::Changed);
+        }
     }
 }

@@ -9,19 +9,28 @@ use crate::error::QueryError;
 use crate::limits::PAGE_ROWS;
 use crate::record::Condition;
 use crate::rowset::{PageRows, RowSet};
-use crate::storage::{Rows, SharedVersion};
+use crate::storage::{At, Covered, Rows, SharedVersion};
 use crate::sync::Arc;
 use crate::user_code;
 use memdex_query::query::Predicate;
 
 /// See the head of this file. Holds its snapshot, but no lock, between two records.
 pub(super) struct Stream {
-    pub(super) snapshot: Snapshot,
+    _snapshot: Snapshot,
+    /// The collection.
     pub(super) rows: Arc<dyn Rows>,
-    source: Source,
-    next_page: usize,
+    /// The parts of the collection that are still to be read, the next one last. Only forks have several.
+    parts: Vec<Part>,
     /// Records that were read and not yet returned, reversed.
     ready: Vec<SharedVersion>,
+}
+
+struct Part {
+    rows: Arc<dyn Rows>,
+    at: At,
+    covered: Option<Arc<Covered>>,
+    source: Source,
+    next_page: usize,
 }
 
 enum Source {
@@ -33,49 +42,69 @@ enum Source {
 
 impl Stream {
     /// All records.
-    pub(super) fn all(snapshot: Snapshot, rows: Arc<dyn Rows>) -> Self {
-        Stream { snapshot, rows, source: Source::Scan(None), next_page: 0, ready: Vec::new() }
+    pub(super) fn all(snapshot: &Snapshot, view: AnyView<'_>, rows: Arc<dyn Rows>) -> Self {
+        Stream::new(snapshot, view, rows, |_, _| Source::Scan(None))
     }
 
     /// The records that match, in no particular order.
     pub(super) fn matching(
-        snapshot: Snapshot,
+        snapshot: &Snapshot,
+        view: AnyView<'_>,
         rows: Arc<dyn Rows>,
         filter: &Predicate,
         chooser: &Chooser,
     ) -> Result<Self, QueryError> {
-        let view = AnyView::new(&snapshot, &*rows);
         let condition = bound_query::condition(view, filter)?;
-        let plan = planner::plan(view.table, &condition, chooser);
-        let (source, ready) = match plan.access {
-            None => (Source::Scan(Some(condition)), Vec::new()),
-            Some(step) => {
-                let Candidates { rows, changed } =
-                    candidates(view, &condition, &step, &mut |step| access::take(view, step));
-                (Source::Candidates { left: rows.len(), rows, residual: plan.residual }, changed)
-            }
-        };
-        Ok(Stream { snapshot, rows, source, next_page: 0, ready })
+        Ok(Stream::new(snapshot, view, rows, |part, ready| {
+            let plan = planner::plan(part.table, &condition, chooser);
+            let Some(step) = plan.access else { return Source::Scan(Some(condition.clone())) };
+            let Candidates { rows, changed } = candidates(part, &condition, &step, &mut |step| access::take(part, step));
+            ready.extend(changed);
+            Source::Candidates { left: rows.len(), rows, residual: plan.residual }
+        }))
+    }
+
+    fn new(
+        snapshot: &Snapshot,
+        view: AnyView<'_>,
+        rows: Arc<dyn Rows>,
+        mut source: impl FnMut(AnyView<'_>, &mut Vec<SharedVersion>) -> Source,
+    ) -> Self {
+        let mut ready = Vec::new();
+        let parts = view.parts().into_iter().map(|part| Part {
+            rows: part.layer().map_or_else(|| rows.clone(), |layer| layer.rows.clone()),
+            at: part.at,
+            covered: part.layer().map(|layer| layer.covered.clone()),
+            source: source(part, &mut ready),
+            next_page: 0,
+        });
+        let parts = parts.collect();
+        Stream { _snapshot: snapshot.clone(), rows, parts, ready }
     }
 
     pub(super) fn next(&mut self) -> Option<SharedVersion> {
         while self.ready.is_empty() {
-            if !self.read_page() {
-                return None;
+            if !self.parts.last_mut()?.read_page(&mut self.ready) {
+                self.parts.pop();
             }
         }
         self.ready.pop()
     }
+}
 
+impl Part {
     /// Reads the next page. `false` if there is none.
-    fn read_page(&mut self) -> bool {
-        let Stream { snapshot, rows, source, next_page, ready } = self;
-        let (at, page) = (snapshot.at(), *next_page);
+    fn read_page(&mut self, ready: &mut Vec<SharedVersion>) -> bool {
+        let Part { rows, at, covered, source, next_page } = self;
+        let (at, page) = (*at, *next_page);
         *next_page += 1;
         let filter = match source {
             Source::Scan(condition) => {
                 if !rows.read_page(page, at, ready) {
                     return false;
+                }
+                if let Some(covered) = covered {
+                    ready.retain(|version| !covered.rows.contains(version.row()));
                 }
                 condition
             }

@@ -1,5 +1,7 @@
 //! A table without its record type, as the engine keeps it.
 
+use super::engine::Engine;
+use super::fork::{ForkPoint, Which};
 use super::garbage::Garbage;
 use super::rows::Rows;
 use super::stats::CollectionStats;
@@ -9,7 +11,7 @@ use super::upkeep::Upkeep;
 use super::verify::{self, Meter, VerifyError, VerifyReport};
 use super::version::At;
 use crate::clock::Timestamp;
-use crate::error::Commit;
+use crate::error::{Cause, Commit};
 use crate::reclaim::Pass;
 use crate::record::{Record, Schema};
 use crate::sync::Arc;
@@ -42,6 +44,10 @@ pub(crate) trait AnyTable: Rows {
     /// Has all later commits to it refused. Returns the change of the heap memory of its records. Under the commit lock.
     fn set_dropped(&self) -> i64;
     fn is_dropped(&self) -> bool;
+    /// The table of a fork over this one.
+    fn fork(self: Arc<Self>, engine: &Engine, point: &ForkPoint) -> Result<Arc<dyn AnyTable>, Cause>;
+    /// Takes over what commits have changed in the base of a fork, if that is possible now. Queries are exact without it.
+    fn catch_up(self: Arc<Self>, engine: &Engine);
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
 }
 
@@ -91,6 +97,16 @@ impl<R: Record> AnyTable for Table<R> {
 
     fn is_dropped(&self) -> bool {
         self.gauges.is_dropped()
+    }
+
+    fn fork(self: Arc<Self>, engine: &Engine, point: &ForkPoint) -> Result<Arc<dyn AnyTable>, Cause> {
+        Ok(self.forked(engine, point)?)
+    }
+
+    fn catch_up(self: Arc<Self>, engine: &Engine) {
+        if self.base.as_ref().is_some_and(|base| base.is_behind()) {
+            let _ = self.take_over(engine, Which::Changed);
+        }
     }
 
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {

@@ -11,8 +11,8 @@ use std::any::Any;
 
 /// A version of any record type.
 pub(crate) trait AnyVersion: Any + Send + Sync {
-    /// The commit that wrote it.
-    fn begin(&self) -> Commit;
+    /// The commit that wrote its record.
+    fn written(&self) -> Commit;
     fn row(&self) -> Row;
     fn key(&self) -> &Key;
     fn deadline(&self) -> &Deadline;
@@ -21,8 +21,8 @@ pub(crate) trait AnyVersion: Any + Send + Sync {
 }
 
 impl<R: Record> AnyVersion for Version<R> {
-    fn begin(&self) -> Commit {
-        self.begin
+    fn written(&self) -> Commit {
+        Version::written(self)
     }
 
     fn row(&self) -> Row {
@@ -45,17 +45,17 @@ impl<R: Record> AnyVersion for Version<R> {
 /// The fields of its record.
 impl<R: Record> FieldSource for Version<R> {
     fn value_at(&self, field: &FieldAt) -> ValueRef<'_> {
-        self.record.as_ref().map_or(ValueRef::Null, |record| record.value_at(field))
+        self.record().map_or(ValueRef::Null, |record| record.value_at(field))
     }
 
     fn values_at<'a>(&'a self, field: &FieldAt, each: &mut dyn FnMut(ValueRef<'a>)) {
-        if let Some(record) = &self.record {
+        if let Some(record) = self.record() {
             record.values_at(field, each);
         }
     }
 
     fn elements_at(&self, field: &FieldAt, each: &mut dyn FnMut(&dyn FieldSource)) {
-        if let Some(record) = &self.record {
+        if let Some(record) = self.record() {
             record.elements_at(field, each);
         }
     }

@@ -2,6 +2,7 @@
 
 use super::engine::Engine;
 use super::eviction::{Bounded, Measured, Queue};
+use super::fork::Which;
 use super::table::Table;
 use super::version::Version;
 use crate::clock::Timestamp;
@@ -27,10 +28,14 @@ impl<R: Record> Table<R> {
     /// Sets or removes the bound. Measures every record, under the commit lock. Returns the bound before, which is to be dropped
     /// outside of it.
     pub(crate) fn set_bound(
-        &self,
+        self: &Arc<Self>,
         engine: &Engine,
         bound: Option<Arc<Bounded<R>>>,
     ) -> Result<Option<Arc<Bounded<R>>>, Cause> {
+        if bound.is_some() {
+            // The queue of a fork has the records of the base too.
+            self.take_over(engine, Which::All)?;
+        }
         let guard = engine.lock_to_write()?;
         if self.gauges.is_dropped() {
             return Err(Cause::CollectionDropped);
@@ -41,7 +46,7 @@ impl<R: Record> Table<R> {
         writer.bound = queue.map(Box::new);
         let before = std::mem::replace(&mut *self.bound.write(), bound);
         drop(writer);
-        engine.recount(self);
+        engine.recount(&**self);
         drop(guard);
         Ok(before)
     }
@@ -105,7 +110,7 @@ impl<R: Record> Table<R> {
 fn measured<R: Record>(bound: &Bounded<R>, records: &mut [Arc<Version<R>>]) -> Result<Vec<Measured>, Cause> {
     records.sort_unstable_by_key(|version| (version.begin, version.row));
     let (mut all, mut sum, mut protected) = (Vec::with_capacity(records.len()), 0_u64, 0_u64);
-    for record in records.iter().filter_map(|version| version.record.as_ref()) {
+    for record in records.iter().filter_map(|version| version.record()) {
         let measured = bound.weigh(record)?;
         sum = sum.saturating_add(measured.weight);
         protected += if measured.is_protected { measured.weight.min(HEAVIEST) } else { 0 };

@@ -12,6 +12,7 @@
 use super::any_table::AnyTable;
 use super::back_refs::RefGroup;
 use super::engine::{Engine, Pinned};
+use super::fork::Which;
 use super::marks::Changed;
 use super::table::Table;
 use super::table_core::TableCore;
@@ -59,6 +60,10 @@ impl<R: Record> Table<R> {
             return Ok(Err(NotBuilt::Refused(Cause::InsideUserCode)));
         }
         check()?;
+        // A structure of a fork must have the records of the base too.
+        if let Err(cause) = self.take_over(engine, Which::All) {
+            return Ok(Err(NotBuilt::Refused(cause)));
+        }
         let mut rows = Slice { table: self, rows: Vec::new() };
         let mut build = Build::new(self, &mut rows, make());
 
@@ -289,7 +294,7 @@ impl<R: Record> RowSlice for Slice<'_, R> {
 
     fn each(&self, visit: &mut dyn FnMut(usize, &Key, &dyn FieldSource) -> ControlFlow<()>) -> ControlFlow<()> {
         for (at, (_, version)) in self.rows.iter().enumerate() {
-            let Some((key, record)) = version.as_ref().and_then(|v| Some((&v.key, v.record.as_ref()?))) else {
+            let Some((key, record)) = version.as_ref().and_then(|v| Some((&v.key, v.record()?))) else {
                 continue;
             };
             visit(at, key, &Fields(record))?;

@@ -105,12 +105,12 @@ impl<R> ProposedChange<R> {
 
     /// The record before the commit; `None` if there is none, or it has expired.
     pub fn before(&self) -> Option<&R> {
-        self.old.as_ref().filter(|_| !self.expired)?.record.as_ref()
+        self.old.as_ref().filter(|_| !self.expired)?.record()
     }
 
     /// The record after the commit; `None` if the commit deletes it.
     pub fn after(&self) -> Option<&R> {
-        self.new.record.as_ref()
+        self.new.record()
     }
 }
 
@@ -127,7 +127,7 @@ impl<R: fmt::Debug> fmt::Debug for ProposedChange<R> {
 impl ProposedChanges {
     pub(crate) fn new<R: Send + Sync + 'static>(name: Arc<str>, changes: &[Change<R>]) -> Self {
         let proposed = |change: &Change<R>| ProposedChange {
-            old: change.old.clone(),
+            old: change.before().cloned(),
             new: change.new.clone(),
             expired: change.expired,
         };

@@ -44,13 +44,19 @@ impl<R: Record> Collection<R> {
     /// The version of a key at the newest commit. Takes no pin in the common case.
     #[inline]
     pub(crate) fn newest<Q: IntoKey<R::Key>>(&self, lookup: &Lookup<'_, Q>, use_it: Use) -> Option<Arc<Version<R>>> {
-        let newest = self.table.newest(lookup)?;
+        let Some(newest) = self.table.newest(lookup) else { return self.of_base(lookup) };
         // Read `published` after finding the version: otherwise the batch in flight could become visible.
         if newest.begin <= self.engine.timeline.published() {
             return if newest.deadline.is_plain() { Some(newest) } else { self.newest_living(newest, lookup, use_it) };
         }
         self.table.let_go(newest);
         self.newest_pinned(lookup, use_it)
+    }
+
+    /// For a key that the collection's own table does not know: only a fork has a record of it.
+    #[inline]
+    fn of_base<Q: IntoKey<R::Key>>(&self, lookup: &Lookup<'_, Q>) -> Option<Arc<Version<R>>> {
+        if self.table.base.is_none() { None } else { self.table.of_base(lookup) }
     }
 
     fn newest_living<Q: IntoKey<R::Key>>(
@@ -216,6 +222,6 @@ impl<R: Record> Collection<R> {
 
     /// The materialized aggregates, in the order in which they were added; those of the schema first.
     pub fn aggregates(&self) -> Vec<AggregateDef> {
-        self.table.aggregates().iter().map(|aggregate| aggregate.plan.def.clone()).collect()
+        self.table.all_aggregates().iter().map(|aggregate| aggregate.plan.def.clone()).collect()
     }
 }

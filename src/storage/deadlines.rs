@@ -78,6 +78,11 @@ impl Deadlines {
         self.slides.store(if slides { micros } else { 0 }, SeqCst);
     }
 
+    /// Passes the settings of lifetimes to another collection of the same schema.
+    pub(super) fn pass_lifetime_to(&self, other: &Deadlines) {
+        other.set_lifetime(self.lifetime(), self.sliding().is_some(), self.field());
+    }
+
     pub(crate) fn lifetime(&self) -> Option<Duration> {
         Some(self.lifetime.load(SeqCst)).filter(|micros| *micros > 0).map(|micros| Duration::from_micros(micros as u64))
     }

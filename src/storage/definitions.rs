@@ -5,6 +5,7 @@ use super::engine::Engine;
 use super::table::Table;
 use crate::error::{AggregateError, Cause, IndexError, SchemaError};
 use crate::index::{self, AggregatePlan, Role};
+use crate::limits::VALUE_SHARDS;
 use crate::record::{AggregateDef, IndexDef, Record};
 use crate::sync::Arc;
 
@@ -22,7 +23,7 @@ impl<R: Record> Table<R> {
             NotBuilt::Record { key, cause } => IndexError::Record { collection, index, key, cause: Box::new(cause) },
             NotBuilt::NotUnique { key, other } => IndexError::NotUnique { collection, index, key, other },
         };
-        let make = || index::index(def.clone(), &self.schema, self.seed.clone());
+        let make = || index::index(def.clone(), &self.schema, self.seed.clone(), VALUE_SHARDS);
         self.build(engine, &check, make)?.map_err(failed)
     }
 
@@ -38,7 +39,7 @@ impl<R: Record> Table<R> {
             AggregateError::Schema { collection: self.name.to_string(), source }
         };
         let check = || {
-            let present: Vec<AggregateDef> = self.aggregates().iter().map(|of| of.plan.def.clone()).collect();
+            let present: Vec<AggregateDef> = self.all_aggregates().iter().map(|of| of.plan.def.clone()).collect();
             self.schema.check_aggregate(&def, &present).map_err(unsound)
         };
         let failed = |why| match why {
@@ -77,7 +78,7 @@ impl<R: Record> Table<R> {
         match self.drop_structure(engine, Role::Aggregate, name) {
             Ok(true) => Ok(()),
             Ok(false) => {
-                let known = self.aggregates().iter().map(|of| of.plan.name().to_owned()).collect();
+                let known = self.all_aggregates().iter().map(|of| of.plan.name().to_owned()).collect();
                 Err(AggregateError::Unknown { collection, aggregate, known })
             }
             Err(cause) => Err(AggregateError::Refused { collection, aggregate, cause: Box::new(cause) }),
@@ -88,7 +89,7 @@ impl<R: Record> Table<R> {
     fn drop_structure(&self, engine: &Arc<Engine>, role: Role, name: &str) -> Result<bool, Cause> {
         let guard = engine.lock_to_write()?;
         if self.writer().position(role, name).is_none() {
-            return Ok(false);
+            return Ok(role == Role::Aggregate && self.base.as_ref().is_some_and(|base| base.drop_aggregate(name)));
         }
         let gone = self.remove(&mut self.writer(), role, name, engine.timeline.published());
         engine.recount(self);

@@ -5,6 +5,7 @@ use super::any_table::AnyTable;
 use super::backlog::{Backlogged, Committer};
 use super::counters::Counters;
 use super::feed::{Event, Queue, Room, Spec};
+use super::fork::{ForkPoint, Origin};
 use super::garbage::Garbage;
 use super::hooks::{Hooks, Registration};
 use super::reads::Reads;
@@ -45,10 +46,13 @@ pub(crate) struct Engine {
     pub(crate) watched: Watched,
     pub(crate) seed: RandomState,
     pub(crate) counters: Arc<Counters>,
-    pub(crate) latency: Latency,
+    /// Those of a fork are its base's.
+    pub(crate) latency: Arc<Latency>,
     memory: Total,
     /// The collections by name.
     registry: NameMap<Registered>,
+    /// The tables of the base that a fork has not opened yet.
+    origin: Option<Origin>,
     /// How many collections were ever opened.
     opened: StatsCounter,
     /// The commit lock.
@@ -77,24 +81,16 @@ impl Engine {
     ///
     /// # Panics
     /// If the system cannot start that thread.
-    pub(crate) fn new(clock: Box<dyn Clock>, has_reclaimer: bool, answers: Arc<dyn AnswerCache>) -> Arc<Self> {
+    pub(crate) fn new(clock: Arc<dyn Clock>, has_reclaimer: bool, answers: Arc<dyn AnswerCache>) -> Arc<Self> {
         let engine = Arc::new(Engine {
-            timeline: Timeline::new(),
-            clock: SteadyClock::new(clock),
-            hooks: Hooks::default(),
-            answers,
-            reads: Reads::default(),
-            watched: Mutex::default(),
-            seed: crate::hash::random(),
-            counters: Arc::default(),
-            latency: Latency::default(),
-            memory: Total::default(),
-            registry: NameMap::default(),
-            opened: StatsCounter::new(0),
-            committer: Mutex::new(Committer::default()),
             reclaimer: has_reclaimer.then(Reclaimer::default),
-            reaper: OnceLock::new(),
-            poisoned: OnceLock::new(),
+            ..Engine::empty(
+                Timeline::starting_at(Commit::ZERO),
+                SteadyClock::new(clock),
+                crate::hash::random(),
+                Arc::default(),
+                answers,
+            )
         });
         if let Some(reclaimer) = &engine.reclaimer {
             // The store can be dropped between two slices.
@@ -105,46 +101,148 @@ impl Engine {
         engine
     }
 
+    fn empty(
+        timeline: Timeline,
+        clock: SteadyClock,
+        seed: RandomState,
+        latency: Arc<Latency>,
+        answers: Arc<dyn AnswerCache>,
+    ) -> Self {
+        Engine {
+            timeline,
+            clock,
+            hooks: Hooks::default(),
+            answers,
+            reads: Reads::default(),
+            watched: Mutex::default(),
+            seed,
+            counters: Arc::default(),
+            latency,
+            memory: Total::default(),
+            registry: NameMap::default(),
+            origin: None,
+            opened: StatsCounter::new(0),
+            committer: Mutex::new(Committer::default()),
+            reclaimer: None,
+            reaper: OnceLock::new(),
+            poisoned: OnceLock::new(),
+        }
+    }
+
+    /// A fork at a pinned commit of this engine. Its commits continue the numbers, so that conditions on records of the base hold.
+    pub(crate) fn fork(
+        self: &Arc<Self>,
+        pinned: &Arc<Pinned>,
+        clock: Option<Arc<dyn Clock>>,
+        answers: Arc<dyn AnswerCache>,
+    ) -> Arc<Self> {
+        let mut registered = self.registry.values();
+        registered.sort_unstable_by_key(|of| of.place);
+        let opened = registered.into_iter().map(|registered| ForkPoint {
+            catalog: registered.table.core().catalog(),
+            pinned: pinned.clone(),
+            failed: None,
+            registered,
+        });
+        let unopened = self.origin.iter().flat_map(Origin::all);
+        let mut points: Vec<ForkPoint> = opened.chain(unopened).collect();
+        points.sort_by_key(|point| point.registered.place);
+        let slide = |point: &&ForkPoint| point.registered.table.core().deadlines.sliding().is_some();
+        let to_open: Vec<String> =
+            points.iter().filter(slide).map(|point| point.registered.table.name().to_owned()).collect();
+        let timeline = Timeline::starting_at(pinned.epoch());
+        let (clock, seed, latency) = (self.clock.fork(clock), self.seed.clone(), self.latency.clone());
+        let engine = Arc::new(Engine {
+            opened: StatsCounter::new(self.opened.load(Relaxed)),
+            origin: Some(Origin::new(points)),
+            ..Engine::empty(timeline, clock, seed, latency, answers)
+        });
+        // Reads of the base would extend lifetimes that the fork shares. Without a copy, such a collection can't be opened.
+        for name in to_open {
+            if let (Err(cause), Some(origin)) = (engine.find(&name), &engine.origin) {
+                origin.fail(&name, &cause);
+            }
+        }
+        engine
+    }
+
     // ---- collections ----------------------------------------------------------------------------------------------
 
-    /// All collections, in the order in which they were opened.
+    /// All collections, in the order in which they were opened, but for those of the base that a fork has not opened.
     pub(crate) fn tables(&self) -> Vec<Arc<dyn AnyTable>> {
         let mut registered = self.registry.values();
         registered.sort_unstable_by_key(|of| of.place);
         registered.into_iter().map(|of| of.table).collect()
     }
 
-    /// The collection of this name.
-    pub(crate) fn table(&self, name: &str) -> Option<Arc<dyn AnyTable>> {
-        self.registered(name).map(|of| of.table)
+    /// The tables of the base that a fork has not opened yet, in the order in which they were opened.
+    pub(crate) fn unopened(&self) -> Vec<Arc<dyn AnyTable>> {
+        self.origin.iter().flat_map(Origin::all).map(|point| point.registered.table).collect()
     }
 
-    pub(crate) fn registered(&self, name: &str) -> Option<Registered> {
-        self.registry.get(name)
+    /// Has a fork take over what commits have changed in its base.
+    pub(crate) fn catch_up(&self) {
+        if self.origin.is_some() {
+            self.registry.values().into_iter().for_each(|of| of.table.catch_up(self));
+        }
+    }
+
+    /// The collection of this name; `None` too if a fork can't open it, because an extractor panics.
+    pub(crate) fn table(&self, name: &str) -> Option<Arc<dyn AnyTable>> {
+        self.find(name).ok().flatten().map(|of| of.table)
+    }
+
+    /// The collection of this name. A fork opens it if its base has it.
+    ///
+    /// # Errors
+    /// If it must be copied for that, and an extractor panics.
+    pub(crate) fn find(&self, name: &str) -> Result<Option<Registered>, Cause> {
+        let known = self.registry.get(name);
+        let Some(origin) = self.origin.as_ref().filter(|_| known.is_none()) else { return Ok(known) };
+        // Another thread may just have opened it.
+        let Some(point) = origin.find(name)? else { return Ok(self.registry.get(name)) };
+        let table = point.registered.table.clone().fork(self, &point)?;
+        let registered = self.register(name, Registered { table, ..point.registered });
+        origin.forget(name);
+        Ok(Some(registered))
     }
 
     /// The collection of this name; `make` makes it if there is none.
-    pub(crate) fn open(&self, name: &str, make: impl FnOnce() -> Arc<dyn AnyTable>, erase: Erase) -> Arc<dyn AnyTable> {
-        if let Some(table) = self.table(name) {
-            return table;
+    ///
+    /// # Errors
+    /// As [`find`](Self::find).
+    pub(crate) fn open(
+        &self,
+        name: &str,
+        make: impl FnOnce() -> Arc<dyn AnyTable>,
+        erase: Erase,
+    ) -> Result<Arc<dyn AnyTable>, Cause> {
+        if let Some(known) = self.find(name)? {
+            return Ok(known.table);
         }
-        let new = make();
-        self.recount(&*new);
-        let registered = Registered { place: self.opened.fetch_add(1, Relaxed), table: new.clone(), erase };
-        let table = self.registry.get_or_insert(name, registered).table;
-        if !Arc::ptr_eq(&table, &new) {
+        let place = self.opened.fetch_add(1, Relaxed);
+        Ok(self.register(name, Registered { place, table: make(), erase }).table)
+    }
+
+    fn register(&self, name: &str, new: Registered) -> Registered {
+        let table = new.table.clone();
+        self.recount(&*table);
+        let registered = self.registry.get_or_insert(name, new);
+        if !Arc::ptr_eq(&registered.table, &table) {
             // Another thread was first.
-            new.set_dropped();
-            self.recount(&*new);
+            table.set_dropped();
+            self.recount(&*table);
         }
-        table
+        registered
     }
 
     /// Drops the collection of this name: opening the name from here on makes a new one, and later commits to the old
     /// one are refused. Returns whether there was one. Under the commit lock, so that no commit is in flight.
     pub(crate) fn drop_table(&self, name: &str) -> Result<bool, Cause> {
         let guard = self.lock_to_write()?;
-        let Some(Registered { table, .. }) = self.registry.remove(name) else { return Ok(false) };
+        let Some(Registered { table, .. }) = self.registry.remove(name) else {
+            return Ok(self.origin.as_ref().is_some_and(|origin| origin.forget(name)));
+        };
         self.memory.change(table.set_dropped());
         self.recount(&*table);
         if self.hooks.feed.any() {

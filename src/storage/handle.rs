@@ -50,7 +50,7 @@ impl<R> Handle<R> {
 
     /// The commit that wrote this state of the record. Conditional writes compare it with the newest one.
     pub fn commit(&self) -> Commit {
-        self.0.begin
+        self.0.written()
     }
 
     /// When the record expires: from this time on it counts as missing. `None` if never. A read may move it later meanwhile; see
@@ -85,10 +85,7 @@ impl<R> Handle<R> {
         R: Clone,
     {
         match Arc::try_unwrap(self.0) {
-            Ok(mut version) => match version.record.take() {
-                Some(record) => record,
-                None => unreachable!("a handle is made from a version that holds a record"),
-            },
+            Ok(mut version) => version.stored.take_own().unwrap_or_else(|| Handle(Arc::new(version)).cloned()),
             Err(shared) => Handle(shared).cloned(),
         }
     }
@@ -99,7 +96,7 @@ impl<R> Deref for Handle<R> {
 
     #[inline]
     fn deref(&self) -> &R {
-        match &self.0.record {
+        match self.0.record() {
             Some(record) => record,
             None => unreachable!("a handle is made from a version that holds a record"),
         }

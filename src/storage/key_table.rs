@@ -9,7 +9,6 @@
 
 use super::Version;
 use crate::hash::{self, shard, spread};
-use crate::limits::KEY_SHARDS;
 use crate::memory::HeapBytes;
 use crate::sync::{Arc, RwLock, RwLockReadGuard};
 use hashbrown::HashTable;
@@ -26,14 +25,15 @@ pub(crate) struct KeyTable<R> {
 }
 
 impl<R> KeyTable<R> {
-    pub(crate) fn new() -> Self {
-        let shards = (0..KEY_SHARDS).map(|_| Shard(RwLock::new(Entries::new()))).collect();
-        KeyTable { shards, bytes: HeapBytes::new(KEY_SHARDS * size_of::<Shard<R>>()) }
+    /// The number of shards is a power of two.
+    pub(crate) fn new(shards: usize) -> Self {
+        let bytes = HeapBytes::new(shards * size_of::<Shard<R>>());
+        KeyTable { shards: (0..shards).map(|_| Shard(RwLock::new(Entries::new()))).collect(), bytes }
     }
 
     #[inline]
     fn read(&self, hash: u32) -> RwLockReadGuard<'_, Entries<R>> {
-        self.shards[shard(hash, KEY_SHARDS)].0.read()
+        self.shards[shard(hash, self.shards.len())].0.read()
     }
 
     /// The newest version of a key. `None` proves that no epoch that may still be read has a record with that key.
@@ -53,7 +53,7 @@ impl<R> KeyTable<R> {
     /// keys are compared.
     pub(crate) fn put(&self, old: Option<&Arc<Version<R>>>, new: &Arc<Version<R>>) {
         let hash = spread(new.hash);
-        let mut entries = self.shards[shard(new.hash, KEY_SHARDS)].0.write();
+        let mut entries = self.shards[shard(new.hash, self.shards.len())].0.write();
         match old {
             None => {
                 self.bytes.track(&mut *entries, Entries::allocation_size, |entries| {
@@ -70,7 +70,7 @@ impl<R> KeyTable<R> {
 
     /// Removes a key whose newest version is `tombstone`.
     pub(crate) fn forget(&self, tombstone: &Arc<Version<R>>) {
-        let mut entries = self.shards[shard(tombstone.hash, KEY_SHARDS)].0.write();
+        let mut entries = self.shards[shard(tombstone.hash, self.shards.len())].0.write();
         match entries.find_entry(spread(tombstone.hash), |v| Arc::ptr_eq(v, tombstone)) {
             // The caller holds the tombstone, so nothing is dropped under the guard.
             Ok(entry) => drop(entry.remove()),
@@ -78,11 +78,10 @@ impl<R> KeyTable<R> {
         }
     }
 
-    /// Frees unused capacity of a shard. Returns how many entries it moved.
-    pub(crate) fn shrink(&self, shard: usize) -> usize {
-        self.bytes.track(&mut *self.shards[shard].0.write(), Entries::allocation_size, |entries| {
-            hash::shrink(entries, |v| spread(v.hash))
-        })
+    /// Frees unused capacity of a shard. Returns how many entries it moved; `None` past the last shard.
+    pub(crate) fn shrink(&self, shard: usize) -> Option<usize> {
+        let mut entries = self.shards.get(shard)?.0.write();
+        Some(self.bytes.track(&mut *entries, Entries::allocation_size, |entries| hash::shrink(entries, |v| spread(v.hash))))
     }
 
     /// The number of keys in the table, tombstones included.

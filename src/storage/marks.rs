@@ -117,8 +117,9 @@ impl Marks {
         Marks { newest: AtomicU64::new(0), list: RwLock::new(List::default()), bytes: HeapBytes::default() }
     }
 
+    /// The newest marked commit.
     #[inline]
-    fn newest(&self) -> Commit {
+    pub(super) fn newest(&self) -> Commit {
         Commit::from_number(self.newest.load(Acquire))
     }
 

@@ -94,7 +94,7 @@ impl<R> Rows<R> {
         let forgotten = self.older.remove(&(slot, begin))?;
         let alone = self.older.range((slot, Commit::ZERO)..=(slot, Commit::MAX)).next().is_none();
         let newest = &mut self.newest[usize::from(slot)];
-        let tombstone = newest.take_if(|newest| alone && newest.is_tombstone());
+        let tombstone = newest.take_if(|newest| alone && newest.is_removable());
         Some(Fate::Forgotten(forgotten, tombstone))
     }
 }
@@ -122,6 +122,12 @@ impl<R> Pages<R> {
     pub(crate) fn at(&self, row: Row, at: At) -> Option<Arc<Version<R>>> {
         let (page, slot) = self.page(row)?;
         page.read().at(slot, at.epoch).filter(|version| version.is_alive(at.time)).cloned()
+    }
+
+    /// The version of a row that a reader sees, a tombstone too, expired or not.
+    pub(crate) fn with_tombstone(&self, row: Row, epoch: Commit) -> Option<Arc<Version<R>>> {
+        let (page, slot) = self.page(row)?;
+        page.read().at(slot, epoch).cloned()
     }
 
     /// Appends the versions of these rows that a reader sees. `rows` ascends strictly. A row that is deleted by then
@@ -333,9 +339,9 @@ mod tests {
             hash: 0,
             deadline: Deadline::none(),
             key: key(),
-            record: Some(begin),
+            stored: Stored::Own(begin),
         });
-        pages.apply(&[Change { expired: false, evicted: false, measured: None, old, new: new.clone() }]);
+        pages.apply(&[Change { expired: false, evicted: false, measured: None, old, under: None, new: new.clone() }]);
         new
     }
 

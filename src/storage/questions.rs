@@ -252,7 +252,7 @@ fn looked_at(question: &Arc<dyn Question>, commit: Commit, look: &Look<'_>) -> O
 
 fn images<R: Record>(change: &Change<R>) -> [Option<&dyn FieldSource>; 2] {
     let source = |version: &'_ Arc<super::version::Version<R>>| !version.is_tombstone();
-    let before = change.old.as_ref().filter(|old| source(old)).map(|old| &**old as &dyn FieldSource);
+    let before = change.before().filter(|old| source(old)).map(|old| &**old as &dyn FieldSource);
     let after = Some(&change.new).filter(|new| source(new)).map(|new| &**new as &dyn FieldSource);
     [before, after]
 }
@@ -263,7 +263,7 @@ impl Registry {
         let logged = |change: &Change<R>| Logged {
             commit,
             row: change.row(),
-            before: change.old.clone().filter(|old| !old.is_tombstone()).map(|old| old as SharedVersion),
+            before: change.before().cloned().filter(|old| !old.is_tombstone()).map(|old| old as SharedVersion),
             after: Some(change.new.clone()).filter(|new| !new.is_tombstone()).map(|new| new as SharedVersion),
         };
         let mut dropped = Vec::new();

@@ -60,13 +60,13 @@ impl<R> Change<R> {
 impl<R> RecordChange<R> {
     /// The change as an operation sees it: a record that has expired is missing.
     pub(crate) fn of(change: &Change<R>) -> Self {
-        let before = change.old.clone().filter(|_| !change.expired).and_then(Handle::of);
+        let before = change.before().cloned().filter(|_| !change.expired).and_then(Handle::of);
         RecordChange { key: change.new.key.clone(), before, after: Handle::of(change.new.clone()), kind: change.kind() }
     }
 
     /// The change as it is told: a record that has expired leaves first.
     pub(super) fn told(change: &Change<R>) -> impl Iterator<Item = Self> {
-        let expired = change.old.clone().filter(|_| change.expired).map(|old| RecordChange {
+        let expired = change.before().cloned().filter(|_| change.expired).map(|old| RecordChange {
             key: old.key.clone(),
             before: Handle::of(old),
             after: None,

@@ -4,10 +4,12 @@
 //! take many rows per call, so that dynamic dispatch costs nothing compared with the cache misses.
 
 use super::any_version::SharedVersion;
+use super::fork::Under;
 use super::pages::Pages;
 use super::table::Table;
 use super::table_core::TableCore;
 use super::version::{At, Version};
+use crate::error::Commit;
 use crate::record::Record;
 use crate::rowset::{Row, RowSet};
 use crate::sync::Arc;
@@ -32,6 +34,9 @@ pub(crate) trait Rows: Any + Send + Sync {
 
     /// How many of these rows have a record that has expired, for a reader.
     fn count_expired(&self, rows: &RowSet, at: At) -> usize;
+
+    /// The layers below the table at one of its commits. Empty if it is no fork's.
+    fn under(&self, epoch: Commit) -> Option<Under>;
 
     /// The rows of these keys, given by their parts, in the newest state. One lookup each. Read it before the marks.
     fn rows_of_keys(&self, keys: &[Vec<Value>]) -> RowSet;
@@ -68,6 +73,10 @@ impl<R: Record> Rows for Table<R> {
             })
         };
         rows.iter().filter(has_expired).count()
+    }
+
+    fn under(&self, epoch: Commit) -> Option<Under> {
+        self.base.as_ref().map(|base| base.views(epoch))
     }
 
     fn rows_of_keys(&self, keys: &[Vec<Value>]) -> RowSet {

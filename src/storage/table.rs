@@ -3,6 +3,7 @@
 
 use super::counters::Counters;
 use super::eviction::{Bounded, Moved};
+use super::fork::Base;
 use super::garbage::Garbage;
 use super::gauges::Counts;
 use super::key_table::KeyTable;
@@ -12,11 +13,12 @@ use super::record_change::{CollectionChanges, RecordChange};
 use super::stats::MemoryStats;
 use super::table_core::TableCore;
 use super::table_writer::TableWriter;
-use super::version::{At, Change, Version, version_bytes};
+use super::version::{At, Change, Stored, Version, version_bytes};
 use crate::clock::Timestamp;
 use crate::error::Commit;
 use crate::hash::RandomState;
-use crate::index::{ChangeSet, Role, RowChange};
+use crate::index::{self, ChangeSet, Materialized, Role, RowChange};
+use crate::limits::KEY_SHARDS;
 use crate::reclaim::{Pass, Pins};
 use crate::record::{KeyBuffer, Lookup, Record, Schema};
 use crate::rowset::{Row, RowSet};
@@ -32,6 +34,8 @@ pub(crate) struct Table<R> {
     pub(crate) pages: Pages<R>,
     /// The bound. Changed under the commit lock.
     pub(super) bound: RwLock<Option<Arc<Bounded<R>>>>,
+    /// The layers on which the table lies, if it is a fork's.
+    pub(crate) base: Option<Box<Base<R>>>,
 }
 
 impl<R> Deref for Table<R> {
@@ -66,7 +70,7 @@ impl<R> Applied<R> {
     pub(crate) fn sort(&mut self, width: usize) {
         let row_change = |change: &Change<R>| RowChange {
             row: change.row(),
-            had_record: change.had_record(),
+            had_record: change.old.as_ref().is_some_and(|old| !old.is_tombstone()),
             has_record: !change.new.is_tombstone(),
         };
         self.changes.set_rows(self.versions.iter().map(row_change));
@@ -94,8 +98,14 @@ impl<R> Change<R> {
 
 impl<R: Record> Table<R> {
     pub(crate) fn new(name: &str, schema: Schema, seed: RandomState, counters: Arc<Counters>) -> Self {
-        let core = TableCore::new(name, schema, seed, counters);
-        Table { core, keys: KeyTable::new(), pages: Pages::new(), bound: RwLock::new(None) }
+        let structures = index::of_schema(&schema, &seed);
+        Table::with(TableCore::new(name, schema, seed, counters, structures), KEY_SHARDS, None)
+    }
+
+    /// An empty table, perhaps over a base.
+    pub(super) fn with(core: TableCore, key_shards: usize, base: Option<Base<R>>) -> Self {
+        let (keys, pages) = (KeyTable::new(key_shards), Pages::new());
+        Table { core, keys, pages, bound: RwLock::new(None), base: base.map(Box::new) }
     }
 
     /// The newest version of a key, published or in flight.
@@ -159,7 +169,7 @@ impl<R: Record> Table<R> {
     /// The version of a key that a reader, whose epoch is pinned, sees, unless it has expired. Only the key table proves absence; where it has a later version,
     /// the row page has the earlier ones.
     pub(crate) fn version_at<Q: IntoKey<R::Key>>(&self, lookup: &Lookup<'_, Q>, at: At) -> Option<Arc<Version<R>>> {
-        let newest = self.newest(lookup)?;
+        let Some(newest) = self.newest(lookup) else { return self.of_base(lookup) };
         if newest.begin <= at.epoch {
             if newest.deadline.is_past(at.time) {
                 self.let_go(newest);
@@ -169,10 +179,29 @@ impl<R: Record> Table<R> {
         }
         // While the epoch is pinned, a row that it sees keeps its key; a row that it does not see may have been reused, but then
         // has no version at this epoch.
-        let version = self.pages.at(newest.row, at);
+        let version = match &self.base {
+            None => self.pages.at(newest.row, at),
+            Some(_) => match self.pages.with_tombstone(newest.row, at.epoch) {
+                Some(version) => Some(version).filter(|version| version.is_alive(at.time)),
+                None => self.of_base(lookup),
+            },
+        };
         debug_assert!(version.as_ref().is_none_or(|version| version.key == newest.key));
         self.let_go(newest);
         version
+    }
+
+    /// The materialized aggregates: the own ones, then those of a fork's base.
+    pub(crate) fn all_aggregates(&self) -> Vec<Arc<Materialized>> {
+        let of_base = self.base.iter().flat_map(|base| base.aggregates().to_vec());
+        self.aggregates().iter().cloned().chain(of_base).collect()
+    }
+
+    /// The version of a key with which a fork began, for a key that the fork's own table does not know.
+    #[cold]
+    pub(crate) fn of_base<Q: IntoKey<R::Key>>(&self, lookup: &Lookup<'_, Q>) -> Option<Arc<Version<R>>> {
+        let (_, version) = self.base.as_ref()?.find(|table| table.newest(lookup))?;
+        Some(version)
     }
 
     /// The rows of these keys, given by their parts, in the newest state. A part of a query: read it before the marks. Costs a
@@ -205,6 +234,9 @@ impl<R: Record> Table<R> {
         if writer.records != before {
             self.lengths.push(commit, writer.records);
         }
+        if let Some(base) = &self.base {
+            base.apply(commit, applied);
+        }
     }
 
     /// Drops the old states that a commit has displaced and no reader sees, and retains the others.
@@ -226,6 +258,9 @@ impl<R: Record> Table<R> {
             writer.displaced = displaced;
         }
         self.reclaim_derived(writer, pass);
+        if let Some(base) = &self.base {
+            base.tidy(&pass.pins);
+        }
         garbage.memory += self.recount(writer);
     }
 
@@ -265,12 +300,15 @@ impl<R: Record> Table<R> {
         // Versions of one page share a guard.
         versions.sort_unstable();
         self.reclaim_versions(writer, &versions, &pass.pins, garbage);
+        if let Some(base) = &self.base {
+            base.end(ended, &pass.pins);
+        }
         complete & self.end_derived(writer, ended, pass, budget)
     }
 
     /// Whether any old state is retained.
     pub(crate) fn retains(&self, writer: &TableWriter) -> bool {
-        !writer.kept.is_empty() || self.retains_derived(writer)
+        !writer.kept.is_empty() || self.retains_derived(writer) || self.base.as_ref().is_some_and(|base| base.retains())
     }
 
     fn reclaim_versions(
@@ -320,9 +358,9 @@ impl<R: Record> Table<R> {
         let versions = writer.keys() + kept;
         let columns = self.columns.iter().zip(&writer.columns);
         let memory = MemoryStats {
-            records: versions * size_of::<Option<R>>(),
+            records: versions * size_of::<Stored<R>>(),
             record_heap: 0,
-            versions: versions * (version_bytes::<R>() - size_of::<Option<R>>()) + writer.key_bytes,
+            versions: versions * (version_bytes::<R>() - size_of::<Stored<R>>()) + writer.key_bytes,
             key_table: self.keys.heap_bytes(),
             row_pages: self.pages.heap_bytes(),
             indexes: writer.structure_bytes(Role::Index) + self.all_rows_bytes.get(),
@@ -388,7 +426,7 @@ mod tests {
                     hash: 7,
                     deadline: crate::storage::deadline::Deadline::none(),
                     key,
-                    record: Some(Item(id)),
+                    stored: Stored::Own(Item(id)),
                 }),
             );
         }

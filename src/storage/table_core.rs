@@ -3,12 +3,12 @@
 //! The shared structures hold the newest state, published or in flight. The committer changes them in place, under short locks
 //! on small parts, one at a time; it holds the commit lock, and with it the [`TableWriter`].
 
+use super::by_commit::ByCommit;
 use super::column::{Cell, Column, ColumnWriter};
 use super::counters::Counters;
 use super::deadlines::Deadlines;
 use super::filings::{Filing, filings};
 use super::gauges::{Counts, Gauges};
-use super::lengths::Lengths;
 use super::mark_tree::Mark;
 use super::marks::Marks;
 use super::questions::Questions;
@@ -18,7 +18,7 @@ use crate::clock::Timestamp;
 use crate::error::{Cause, Commit, QueryError};
 use crate::hash::RandomState;
 use crate::index::{
-    self, Catalog, ChangeSet, Clash, Index, Maintain, Materialized, NetChanges, Role, StagedRecords, StagedRefs,
+    Catalog, ChangeSet, Clash, Index, Maintain, Materialized, NetChanges, Role, StagedRecords, StagedRefs,
 };
 use crate::index::{checked, extract};
 use crate::limits::MAX_ROWS;
@@ -44,7 +44,8 @@ pub(crate) struct TableCore {
     /// Rows that hold a record.
     pub(crate) all_rows: RwLock<RowSet>,
     pub(crate) marks: Marks,
-    pub(crate) lengths: Lengths,
+    /// The number of records.
+    pub(crate) lengths: ByCommit<usize>,
     pub(crate) deadlines: Deadlines,
     /// Those whose answers are cached.
     pub(crate) questions: Arc<Questions>,
@@ -57,8 +58,13 @@ pub(crate) struct TableCore {
 }
 
 impl TableCore {
-    pub(super) fn new(name: &str, schema: Schema, seed: RandomState, counters: Arc<Counters>) -> Self {
-        let structures = index::of_schema(&schema, &seed);
+    pub(super) fn new(
+        name: &str,
+        schema: Schema,
+        seed: RandomState,
+        counters: Arc<Counters>,
+        structures: Vec<Box<dyn Maintain>>,
+    ) -> Self {
         let with_column = schema.fields().iter().enumerate().filter(|(_, field)| field.is_column());
         let (columns, column_writers) = with_column.map(|(position, field)| Column::new(position, field)).unzip();
         let writer = TableWriter::new(structures, column_writers);
@@ -73,7 +79,7 @@ impl TableCore {
             columns,
             all_rows: RwLock::new(RowSet::new()),
             marks: Marks::new(),
-            lengths: Lengths::new(),
+            lengths: ByCommit::new(0),
             deadlines: Deadlines::new(),
             all_rows_bytes: HeapBytes::default(),
             gauges: Arc::default(),
@@ -129,6 +135,11 @@ impl TableCore {
         Some(1.0 / index.distinct_estimate().max(1) as f64)
     }
 
+    /// Everything that a reader may use.
+    pub(crate) fn catalog(&self) -> Catalog {
+        self.catalog.read().clone()
+    }
+
     /// The materialized aggregates that a reader may use.
     pub(crate) fn aggregates(&self) -> Arc<[Arc<Materialized>]> {
         self.catalog.read().aggregates.clone()
@@ -142,6 +153,11 @@ impl TableCore {
             let known: Vec<_> = catalog.aggregates.iter().map(|of| of.plan.name().to_owned()).collect();
             QueryError::unknown_aggregate(&*self.name, name, known)
         })
+    }
+
+    /// Whether no commit has ever changed anything here.
+    pub(crate) fn is_untouched(&self) -> bool {
+        self.marks.newest() == Commit::ZERO && self.all_rows.read().is_empty()
     }
 
     /// Whether readers find what the committer maintains.
@@ -252,6 +268,12 @@ impl TableCore {
     pub(crate) fn constraints(&self, writer: &TableWriter) -> Vec<usize> {
         let constrained = writer.structures.iter().enumerate().filter(|(_, maintained)| maintained.has_constraint());
         constrained.map(|(at, _)| at).collect()
+    }
+
+    /// The shared side of the index at a place.
+    pub(crate) fn constraint(&self, writer: &TableWriter, at: usize) -> Option<Arc<dyn Index>> {
+        let name = writer.structures[at].structure.name();
+        self.indexes().iter().find(|index| index.name() == name).cloned()
     }
 
     /// The value of a record that no other may have in the structure at a place. Runs extractors.

@@ -48,9 +48,15 @@ per_thread! {
 }
 
 impl Timeline {
+    #[cfg(test)]
     pub(crate) fn new() -> Self {
+        Timeline::starting_at(Commit::ZERO)
+    }
+
+    /// The next commit is the one after `published`.
+    pub(crate) fn starting_at(published: Commit) -> Self {
         Timeline {
-            published: Padded(AtomicU64::new(0)),
+            published: Padded(AtomicU64::new(published.get())),
             slots: std::array::from_fn(|_| Padded(AtomicU64::new(FREE))),
             overflow: Overflow::default(),
         }

@@ -7,7 +7,7 @@
 use super::pages::Shrunk;
 use super::table::Table;
 use super::table_writer::TableWriter;
-use crate::limits::{KEY_SHARDS, UPKEEP_WORK};
+use crate::limits::UPKEEP_WORK;
 use crate::record::Record;
 use crate::rowset::{Row, RowSet};
 
@@ -57,8 +57,10 @@ impl<R: Record> Table<R> {
     /// One slice. Returns the place at which to continue, and the work done.
     fn slice(&self, at: Upkeep) -> Option<(Upkeep, usize)> {
         Some(match at {
-            Upkeep::Keys(shard) if shard < KEY_SHARDS => (Upkeep::Keys(shard + 1), 1 + self.keys.shrink(shard)),
-            Upkeep::Keys(_) => {
+            Upkeep::Keys(shard) => {
+                if let Some(moved) = self.keys.shrink(shard) {
+                    return Some((Upkeep::Keys(shard + 1), 1 + moved));
+                }
                 let mut all_rows = self.all_rows.write();
                 self.all_rows_bytes.track(&mut *all_rows, RowSet::heap_bytes, RowSet::compact);
                 let work = 1 + all_rows.heap_bytes() / 64;

@@ -260,7 +260,7 @@ impl Walked {
 
     fn add<R: Record>(&mut self, version: &Version<R>) {
         self.key_bytes += version.key.heap_bytes();
-        let heap = version.record.as_ref().map_or(Ok(0), Access::measure_heap);
+        let heap = version.stored.own().map_or(Ok(0), Access::measure_heap);
         self.record_heap = self.record_heap.zip(heap.ok()).map(|(sum, heap)| heap.saturating_add(sum));
     }
 }
@@ -311,7 +311,7 @@ fn audit_row<R: Record>(
     found.expect(older.iter().chain([newest]).all(|v| v.row == row), || {
         format!("a version of {key:?} has another row number than {row}")
     });
-    found.expect(!newest.is_tombstone() || !older.is_empty(), || {
+    found.expect(!newest.is_removable() || !older.is_empty(), || {
         format!("{key:?} is a tombstone without older versions")
     });
     found.expect(newest.hash == Lookup::new::<R::Key>(&table.seed, &table.key_kinds, &newest.key).hash, || {
@@ -329,7 +329,7 @@ fn audit_row<R: Record>(
         _ => false,
     };
     found.expect(is_filed, || format!("{key:?} expires at {deadline:?}, but is filed under {filed:?}"));
-    let Some(record) = &newest.record else { return };
+    let Some(record) = newest.record() else { return };
     let extracted = user_code::run(|| {
         let mut buffer = KeyBuffer::new(&table.seed);
         record.key_by(&table.schema, &mut buffer);
@@ -353,7 +353,7 @@ struct Rows<'a, R> {
 impl<R: Record> Rows<'_, R> {
     fn with_row<T>(&self, row: Row, visit: impl FnOnce(Option<&AuditRow<'_>>) -> T) -> T {
         let version = self.table.pages.newest(row);
-        let Some((version, record)) = version.as_ref().and_then(|v| Some((v, v.record.as_ref()?))) else {
+        let Some((version, record)) = version.as_ref().and_then(|v| Some((v, v.record()?))) else {
             return visit(None);
         };
         let mut refs = Vec::new();
@@ -393,7 +393,7 @@ fn audit_column<R: Record>(table: &Table<R>, writer: &TableWriter, at: usize, fo
             *counts.entry(code).or_default() += 1;
         }
         let version = table.pages.newest(row);
-        let record = version.as_ref().and_then(|version| version.record.as_ref());
+        let record = version.as_ref().and_then(|version| version.record());
         let agrees = user_code::run(|| record.map_or(ValueRef::Null, |record| record.value_at(&field_at)) == held);
         found.expect(agrees == Ok(true), || format!("column {:?} differs from the record in row {row}", field.name()));
     });

@@ -9,6 +9,7 @@ use crate::error::Commit;
 use crate::rowset::Row;
 use crate::storage::deadline::Deadline;
 use crate::storage::eviction::Measured;
+use crate::storage::fork::BaseRow;
 use crate::sync::Arc;
 use crate::user_code;
 use memdex_query::value::Key;
@@ -25,13 +26,78 @@ pub(crate) struct Version<R> {
     /// When its record expires, and how often it was used.
     pub(crate) deadline: Deadline,
     pub(crate) key: Key,
-    /// `None` for a tombstone.
-    pub(crate) record: Option<R>,
+    pub(crate) stored: Stored<R>,
+}
+
+/// The record of a version.
+pub(crate) enum Stored<R> {
+    /// A tombstone.
+    Gone,
+    /// A tombstone that hides a record of the base from a fork: it stays as long as the fork.
+    Hidden,
+    Own(R),
+    /// The record that an earlier version owns, written again by this version's commit.
+    Restored(Arc<Version<R>>),
+    /// A record of the base, which the fork has taken over as it was: it counts as written by its own commit.
+    TakenOver(Arc<Version<R>>),
+}
+
+impl<R> Stored<R> {
+    /// The record of `version` again, without a copy of it.
+    pub(crate) fn restored(version: &Arc<Version<R>>) -> Self {
+        match &version.stored {
+            Stored::Restored(owner) => Stored::Restored(owner.clone()),
+            _ => Stored::Restored(version.clone()),
+        }
+    }
+
+    /// The record, unless another version owns it.
+    pub(crate) fn own(&self) -> Option<&R> {
+        if let Stored::Own(record) = self { Some(record) } else { None }
+    }
+
+    /// Moves the record out, unless another version owns it.
+    pub(crate) fn take_own(&mut self) -> Option<R> {
+        match std::mem::replace(self, Stored::Gone) {
+            Stored::Own(record) => Some(record),
+            other => {
+                *self = other;
+                None
+            }
+        }
+    }
 }
 
 impl<R> Version<R> {
+    #[inline]
     pub(crate) fn is_tombstone(&self) -> bool {
-        self.record.is_none()
+        matches!(self.stored, Stored::Gone | Stored::Hidden)
+    }
+
+    /// Whether it can go once no reader sees a version before it.
+    pub(crate) fn is_removable(&self) -> bool {
+        matches!(self.stored, Stored::Gone)
+    }
+
+    /// `None` for a tombstone.
+    #[inline]
+    pub(crate) fn record(&self) -> Option<&R> {
+        match &self.stored {
+            Stored::Own(record) => Some(record),
+            Stored::Restored(owner) | Stored::TakenOver(owner) => owner.record(),
+            Stored::Gone | Stored::Hidden => None,
+        }
+    }
+
+    /// The version that owns the record, if it is another one.
+    pub(crate) fn owner(&self) -> Option<&Arc<Version<R>>> {
+        if let Stored::Restored(owner) | Stored::TakenOver(owner) = &self.stored { Some(owner) } else { None }
+    }
+
+    /// The commit that wrote the record, as conditions and readers see it.
+    #[inline]
+    pub(crate) fn written(&self) -> Commit {
+        if let Stored::TakenOver(owner) = &self.stored { owner.written() } else { self.begin }
     }
 
     /// Has readers' uses counted, after those of the version before. Writing a record that is there is a use of it.
@@ -50,8 +116,8 @@ impl<R> Version<R> {
 impl<R> Drop for Version<R> {
     #[inline]
     fn drop(&mut self) {
-        if needs_drop::<R>() {
-            user_code::drop_while_unwinding(|| self.record.take());
+        if needs_drop::<R>() || !matches!(self.stored, Stored::Own(_)) {
+            user_code::drop_while_unwinding(|| std::mem::replace(&mut self.stored, Stored::Gone));
         }
     }
 }
@@ -78,7 +144,10 @@ pub(crate) struct Change<R> {
     pub(crate) evicted: bool,
     /// What the bound of the collection knows of the new record.
     pub(crate) measured: Option<Measured>,
+    /// The version before in the table.
     pub(crate) old: Option<Arc<Version<R>>>,
+    /// The version before in the base of a fork, if the table has none: the change covers its row.
+    pub(crate) under: Option<(BaseRow, Arc<Version<R>>)>,
     pub(crate) new: Arc<Version<R>>,
 }
 
@@ -87,8 +156,13 @@ impl<R> Change<R> {
         self.new.row
     }
 
+    /// The version before.
+    pub(crate) fn before(&self) -> Option<&Arc<Version<R>>> {
+        self.old.as_ref().or(self.under.as_ref().map(|(_, under)| under))
+    }
+
     pub(crate) fn had_record(&self) -> bool {
-        self.old.as_ref().is_some_and(|old| !old.is_tombstone())
+        self.before().is_some_and(|before| !before.is_tombstone())
     }
 }
 

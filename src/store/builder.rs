@@ -2,11 +2,12 @@
 
 use crate::clock::{Clock, SystemClock};
 use crate::read::cache::CacheSettings;
+use crate::sync::Arc;
 use std::fmt;
 
 /// Builder of a [`Store`](crate::Store); see [`Store::builder`](crate::Store::builder).
 pub struct StoreBuilder {
-    pub(super) clock: Box<dyn Clock>,
+    pub(super) clock: Arc<dyn Clock>,
     pub(super) reclaims_in_background: bool,
     pub(super) expires_in_background: bool,
     pub(super) cache: CacheSettings,
@@ -16,7 +17,7 @@ impl Default for StoreBuilder {
     /// The settings of [`Store::new`](crate::Store::new).
     fn default() -> Self {
         StoreBuilder {
-            clock: Box::new(SystemClock),
+            clock: Arc::new(SystemClock),
             reclaims_in_background: false,
             expires_in_background: false,
             cache: CacheSettings::default(),
@@ -28,7 +29,7 @@ impl StoreBuilder {
     /// Sets the clock that the store takes all times from.
     #[must_use]
     pub fn clock(self, clock: impl Clock) -> Self {
-        StoreBuilder { clock: Box::new(clock), ..self }
+        StoreBuilder { clock: Arc::new(clock), ..self }
     }
 
     /// Sets the bounds and the lifetimes of the [cache](crate::query::cache) of query results.

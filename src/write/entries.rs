@@ -10,11 +10,11 @@ use crate::error::Cause;
 use crate::index::{Clash, Other, StagedRecords};
 use crate::record::{Access, FieldSource, Fields, Record};
 use crate::rowset::Row;
-use crate::storage::Version;
+use crate::storage::{BaseRow, Version};
 use crate::sync::Arc;
 use crate::user_code;
 use memdex_query::value::ValueRef;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 
 impl<R: Record> Staged<'_, R> {
@@ -82,7 +82,34 @@ impl<R: Record> Staged<'_, R> {
                 resolution.nets.iter().filter_map(|net| Some(net.old.as_ref()?.row)).collect();
             expired.retain(|holder| known.insert(holder.row));
         }
-        (clashes.into_iter().map(|(_, clash)| clash.change).collect(), expired)
+        let mut clashing: Vec<usize> = clashes.into_iter().map(|(_, clash)| clash.change).collect();
+        clashing.extend(self.clashing_with_base());
+        (clashing, expired)
+    }
+
+    /// The net changes whose records have a unique value that a record of a fork's base keeps. Those that clash with each other are found
+    /// without the base.
+    fn clashing_with_base(&self) -> Vec<usize> {
+        let Staged { table, writer, operations, grouped, resolution, .. } = self;
+        let Some(base) = &table.base else { return Vec::new() };
+        let constraints = table.constraints(writer).into_iter();
+        let constraints: Vec<_> = constraints.filter_map(|at| Some((at, table.constraint(writer, at)?))).collect();
+        let changed: HashMap<BaseRow, usize> =
+            resolution.nets.iter().enumerate().filter_map(|(number, net)| Some((net.under?, number))).collect();
+        let clashes = |(number, net): (usize, &Net<R>)| {
+            let record = net.result(operations)?;
+            let is_kept = constraints.iter().any(|(at, index)| {
+                let value = table.unique_value(writer, *at, &Fields(record)).ok().flatten();
+                let holder = value.and_then(|value| base.holder(&index.shape, value.as_ref()));
+                match holder.map(|(place, _)| changed.get(&place)) {
+                    None => false,
+                    Some(None) => true,
+                    Some(Some(holder)) => *grouped && *holder != number,
+                }
+            });
+            is_kept.then_some(number)
+        };
+        resolution.nets.iter().enumerate().filter_map(clashes).collect()
     }
 }
 

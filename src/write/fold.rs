@@ -95,7 +95,7 @@ impl<R: Record> Resolution<R> {
     ) -> Result<R, Refusal> {
         let (operation, net) = (&operations[last as usize], &self.nets[number]);
         let record = match self.steps.get(below as usize) {
-            Some(Step { state: State::Unchanged, .. }) | None => net.old.as_ref().and_then(|old| old.record.as_ref()),
+            Some(Step { state: State::Unchanged, .. }) | None => net.old.as_ref().and_then(|old| old.record()),
             Some(step) => step.state.record(operations),
         };
         let made = operation.action.change().zip(record).map(|(change, record)| change.of(table, record));

@@ -270,9 +270,13 @@ impl<'s, R: Record> Judge<'s, R> {
 
     fn slot(&mut self, number: usize, value: Value) -> u32 {
         let (table, writer, at) = (self.table, self.writer, self.constraints[number]);
-        let time = self.resolution.time;
+        let Resolution { time, phantoms, .. } = &mut *self.resolution;
+        let time = *time;
         self.claims.slot(number, value, |value| {
-            let holder = table.unique_holder(writer, at, value.as_ref())?;
+            let Some(holder) = table.unique_holder(writer, at, value.as_ref()) else {
+                let found = table.base.as_ref()?.holder(&table.constraint(writer, at)?.shape, value.as_ref())?;
+                return Some(phantoms.of(found).row);
+            };
             let expired = table.expired_at(holder, time);
             let holds = expired.is_none();
             table.counters.drop_each(expired);
@@ -294,9 +298,10 @@ impl<'s, R: Record> Judge<'s, R> {
             let other = match self.claims.blocker(net, *claim) {
                 None => continue,
                 Some(Blocker::Net(other)) => self.key(other).clone(),
-                Some(Blocker::Row(row)) => {
-                    self.table.pages.newest(row).map_or_else(Key::none, |version| version.key.clone())
-                }
+                Some(Blocker::Row(row)) => match self.resolution.phantoms.key(row) {
+                    Some(key) => key.clone(),
+                    None => self.table.pages.newest(row).map_or_else(Key::none, |version| version.key.clone()),
+                },
             };
             faults.push((claim.since, Fault::Taken { constraint: self.constraints[number], slot: claim.slot, other }));
         }

@@ -25,6 +25,7 @@ mod operation;
 mod operations;
 mod outcome;
 mod part;
+mod phantoms;
 #[cfg(feature = "documents")]
 mod patch;
 mod pending;

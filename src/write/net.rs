@@ -5,7 +5,8 @@ use crate::clock::Timestamp;
 use crate::error::{Cause, Commit, Refusal};
 use crate::limits::MAX_BATCH_OPERATIONS;
 use crate::record::{Access, Fields, Record};
-use crate::storage::{Table, Version};
+use crate::rowset::Row;
+use crate::storage::{BaseRow, Table, Version};
 use crate::sync::Arc;
 use memdex_query::value::Key;
 
@@ -24,7 +25,10 @@ pub(super) struct Net<R> {
     pub(super) expired: bool,
     /// Whether the record is a victim of the bound: no operation touches it.
     pub(super) evicted: bool,
+    /// The version before the batch. A record of a fork's base has a [phantom](super::phantoms) here.
     pub(super) old: Option<Arc<Version<R>>>,
+    /// Its place in the base, if it is such a record.
+    pub(super) under: Option<BaseRow>,
     pub(super) state: State<R>,
 }
 
@@ -56,7 +60,18 @@ impl<R: Record> Net<R> {
         let first = first as u32;
         let expired = old.as_ref().is_some_and(|old| !old.is_tombstone() && old.deadline.is_past(time));
         let state = if expired { State::Gone } else { State::Unchanged };
-        Net { first, named, last: first, step: NO_STEP, deleted: expired, expired, evicted: false, old, state }
+        let (deleted, under) = (expired, None);
+        Net { first, named, last: first, step: NO_STEP, deleted, expired, evicted: false, old, under, state }
+    }
+
+    /// The same, of a record at this place in the base of a fork.
+    pub(super) fn under(self, place: Option<BaseRow>) -> Self {
+        Net { under: place, ..self }
+    }
+
+    /// The row that holds the record before the batch.
+    pub(super) fn old_row(&self) -> Option<Row> {
+        self.old.as_ref().filter(|old| self.under.is_none() && !old.is_tombstone()).map(|old| old.row)
     }
 
     /// The state before the batch.
@@ -98,7 +113,7 @@ impl<R: Record> Net<R> {
 
     pub(super) fn present<'a>(&'a self, operations: &'a [Operation<R>]) -> Option<&'a R> {
         match &self.state {
-            State::Unchanged => self.old.as_ref()?.record.as_ref(),
+            State::Unchanged => self.old.as_ref()?.record(),
             changed => changed.record(operations),
         }
     }
@@ -110,7 +125,7 @@ impl<R: Record> Net<R> {
 
     /// The commit that wrote the record before the batch.
     pub(super) fn begin(&self) -> Option<Commit> {
-        self.old.as_ref().filter(|old| !old.is_tombstone()).map(|old| old.begin)
+        self.old.as_ref().filter(|old| !old.is_tombstone()).map(|old| old.written())
     }
 
     /// The commit that conditions find: that of the committed record, also if the batch has changed it, but not if the batch has

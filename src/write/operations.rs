@@ -6,8 +6,8 @@ use super::part::{Part, Single, StagedPart};
 use super::stage::Staged;
 use crate::clock::Timestamp;
 use crate::error::Refusal;
-use crate::record::{Access, Record};
-use crate::storage::Table;
+use crate::record::{Access, IndexKind, Record};
+use crate::storage::{Engine, Table, Which};
 use crate::sync::Arc;
 use std::any::Any;
 
@@ -65,6 +65,16 @@ impl<R: Record> Part for Operations<R> {
 
     fn stage(&mut self, options: CommitOptions, time: Timestamp) -> Result<Box<dyn StagedPart + '_>, Refusal> {
         Ok(Box::new(Staged::new(&self.table, &mut self.list, options, time)?))
+    }
+
+    fn catch_up(&self, engine: &Engine) {
+        if let Some(base) = &self.table.base
+            && base.is_behind()
+            && self.table.indexes().iter().any(|index| index.shape.def.kind() == IndexKind::Unique)
+        {
+            // If it is not possible now, staging compares one by one.
+            let _ = self.table.take_over(engine, Which::Changed);
+        }
     }
 
     fn is_of(&self, table: *const ()) -> bool {

@@ -6,7 +6,7 @@ use super::receipt::Counts;
 use crate::clock::Timestamp;
 use crate::error::{Commit, Refusal};
 use crate::reclaim::Pass;
-use crate::storage::{AnyTable, CollectionChanges, Garbage, ProposedChanges};
+use crate::storage::{AnyTable, CollectionChanges, Engine, Garbage, ProposedChanges};
 use crate::sync::Arc;
 use std::any::Any;
 
@@ -16,6 +16,8 @@ pub(super) trait Part: Any + Send {
     /// Whether any operation is a caller's, not one of the store itself.
     fn is_of_callers(&self) -> bool;
     fn stage(&mut self, options: CommitOptions, time: Timestamp) -> Result<Box<dyn StagedPart + '_>, Refusal>;
+    /// Has a fork take over what its base has changed, if the operations are to be compared with it. Not under the commit lock.
+    fn catch_up(&self, engine: &Engine);
     fn is_of(&self, table: *const ()) -> bool;
     /// The name of its collection.
     fn collection(&self) -> &str;

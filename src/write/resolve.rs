@@ -4,6 +4,7 @@ use super::attribution::Attribution;
 use super::net::{Net, State, Step};
 use super::operation::{Effect, Named, Operation, Target, Where};
 use super::outcome::Outcome;
+use super::phantoms::Phantoms;
 use super::receipt::Counts;
 use super::returned::AllReturned;
 use crate::clock::Timestamp;
@@ -39,6 +40,8 @@ pub(super) struct Resolution<R> {
     pub(super) superseded: Vec<State<R>>,
     /// A record could not be restored, because user code does not return the same twice.
     pub(super) broken: Option<Refusal>,
+    /// The records of a fork's base that the batch has met.
+    pub(super) phantoms: Phantoms<R>,
 }
 
 /// The net change of each row that the batch has touched. Its methods have no record type, so that they are compiled once.
@@ -120,6 +123,7 @@ impl<R: Record> Resolution<R> {
             idle: Vec::new(),
             superseded: Vec::new(),
             broken: None,
+            phantoms: Phantoms::default(),
         }
     }
 
@@ -258,13 +262,23 @@ impl<R: Record> Resolution<R> {
             rows
         });
         // As many of the committed records as the batch has changed may not be there any more.
-        let committed = condition.evaluate(replaced).map_err(|cause| operation.refusal(table, cause))?;
+        let mut committed = condition.evaluate(replaced).map_err(|cause| operation.refusal(table, cause))?;
+        if let Some(base) = &table.base {
+            for version in &mut committed {
+                let own = table.keys.newest(version.hash, version.key.bytes());
+                if own.is_none()
+                    && let Some(found) = base.of_key(version.hash, version.key.bytes())
+                {
+                    *version = self.phantoms.of(found);
+                }
+            }
+        }
         let is_changed =
             |row| rows.find(row).is_some_and(|number| !matches!(self.nets[number].state, State::Unchanged));
         let is_merged = !changed.is_empty();
         let unchanged = committed.iter().enumerate().filter(|(_, old)| !is_changed(old.row));
         let mut selected = changed;
-        selected.extend(unchanged.filter_map(|(at, old)| Some((Place::Committed(at), old.record.as_ref()?, &old.key))));
+        selected.extend(unchanged.filter_map(|(at, old)| Some((Place::Committed(at), old.record()?, &old.key))));
         if let Some(ranking) = condition.ranking.as_ref().filter(|_| is_merged) {
             let sorted = Where::sort(ranking, &mut selected);
             sorted.map_err(|cause| operation.refusal(table, cause))?;
@@ -277,7 +291,8 @@ impl<R: Record> Resolution<R> {
                 let old = &committed[at_committed];
                 let number = rows.number(old.row, self.nets.len());
                 if number == self.nets.len() {
-                    self.nets.push(Net::new(at, Named::First, Some(old.clone()), self.time));
+                    let net = Net::new(at, Named::First, Some(old.clone()), self.time);
+                    self.nets.push(net.under(self.phantoms.place(old.row)));
                 }
                 number
             }
@@ -451,12 +466,20 @@ pub(super) const NO_NET: usize = usize::MAX;
 
 /// Makes one unchanged net change per key. Does nothing else, so that the memory accesses of successive look-ups overlap.
 pub(super) fn look_up<R: Record>(table: &Table<R>, operations: &[Operation<R>], time: Timestamp) -> Resolution<R> {
-    let new = |at: usize, which: Named, key: &Key, hash: u32| {
+    let mut phantoms = Phantoms::default();
+    let mut new = |at: usize, which: Named, key: &Key, hash: u32| {
         let old = table.keys.newest(hash, key.bytes());
+        if let (None, Some(base)) = (&old, &table.base)
+            && let Some(found) = base.of_key(hash, key.bytes())
+        {
+            let place = Some(found.0);
+            return Net::new(at, which, Some(phantoms.of(found)), time).under(place);
+        }
         Net::new(at, which, old, time)
     };
     if let [Operation { target: Target::Key { key, hash }, .. }] = operations {
-        return Resolution::new(time, smallvec![new(0, Named::First, key, *hash)], smallvec![0]);
+        let nets = smallvec![new(0, Named::First, key, *hash)];
+        return Resolution { phantoms, ..Resolution::new(time, nets, smallvec![0]) };
     }
     let mut nets: SmallVec<[Net<R>; 1]> = SmallVec::with_capacity(operations.len());
     let mut keys = Keys::with_capacity(operations.len());
@@ -480,5 +503,5 @@ pub(super) fn look_up<R: Record>(table: &Table<R>, operations: &[Operation<R>], 
         Target::Where(_) => NO_NET,
     });
     let net_of = net_of.collect();
-    Resolution { rekeys, ..Resolution::new(time, nets, net_of) }
+    Resolution { rekeys, phantoms, ..Resolution::new(time, nets, net_of) }
 }

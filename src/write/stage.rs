@@ -17,7 +17,7 @@ use crate::reclaim::Pass;
 use crate::record::Record;
 use crate::rowset::Row;
 use crate::storage::{
-    AnyTable, Applied, Change, CollectionChanges, Deadline, Effects, Garbage, Measured, ProposedChanges, Table,
+    AnyTable, Applied, Change, CollectionChanges, Deadline, Effects, Garbage, Measured, ProposedChanges, Stored, Table,
     TableWriter, Version,
 };
 use crate::sync::{Arc, MutexGuard};
@@ -195,7 +195,7 @@ impl<'a, R: Record> Staged<'a, R> {
     }
 
     fn check_room(&self) -> Result<(), Refusal> {
-        let new = self.resolution.nets.iter().filter(|net| net.old.is_none()).count();
+        let new = self.resolution.nets.iter().filter(|net| net.old.is_none() || net.under.is_some()).count();
         match self.table.has_room(&self.writer, new) {
             true => Ok(()),
             false => Err(Refusal::new("store", &self.table.name, Cause::CollectionFull { limit: MAX_ROWS })),
@@ -204,8 +204,7 @@ impl<'a, R: Record> Staged<'a, R> {
 
     /// Gathers the back-references of the rows before this batch.
     fn gather_back_refs(&mut self) {
-        let before = |net: &Net<R>| net.old.as_ref().filter(|old| !old.is_tombstone()).map(|old| old.row);
-        self.writer.gather(&mut self.applied.changes, self.resolution.nets.iter().map(before));
+        self.writer.gather(&mut self.applied.changes, self.resolution.nets.iter().map(Net::old_row));
     }
 
     /// The operations that are left out, which stay with the batch.
@@ -259,16 +258,26 @@ impl<'a, R: Record> Staged<'a, R> {
             State::Computed(record) => Some(record),
             State::Folded | State::Gone | State::Unchanged => None,
         };
-        let row = match &net.old {
+        let (old, under) = match (net.old, net.under) {
+            (Some(phantom), Some(place)) => (None, phantom.owner().map(|owner| (place, owner.clone()))),
+            (old, _) => (old, None),
+        };
+        let row = match &old {
             Some(old) => old.row,
             None => new_row(&mut self.writer),
         };
-        let version = Version { begin: commit, row, hash, deadline, key, record };
+        let hides = || self.table.base.as_ref().is_some_and(|base| base.of_key(hash, key.bytes()).is_some());
+        let stored = match record {
+            Some(record) => Stored::Own(record),
+            None if hides() => Stored::Hidden,
+            None => Stored::Gone,
+        };
+        let version = Version { begin: commit, row, hash, deadline, key, stored };
         if self.writer.bound.is_some() {
-            version.count_uses_after(net.old.as_deref().filter(|_| !net.expired));
+            version.count_uses_after(old.as_deref().filter(|_| !net.expired));
         }
         let (expired, evicted) = (net.expired, net.evicted);
-        Change { expired, evicted, measured: None, old: net.old, new: Arc::new(version) }
+        Change { expired, evicted, measured: None, old, under, new: Arc::new(version) }
     }
 }
 
@@ -296,7 +305,7 @@ impl<R: Record> StagedPart for Staged<'_, R> {
     fn retract(&mut self) {
         let origins = std::mem::take(&mut self.origins);
         for (origin, change) in origins.into_iter().zip(std::mem::take(&mut self.applied.versions)) {
-            let record = Arc::into_inner(change.new).and_then(|mut version| version.record.take());
+            let record = Arc::into_inner(change.new).and_then(|mut version| version.stored.take_own());
             match (origin, record) {
                 (Origin::Operation { at, inserts }, Some(record)) => {
                     self.operations[at].action.put_back(record, inserts)

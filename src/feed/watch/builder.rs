@@ -4,11 +4,12 @@ use super::error::WatchError;
 use super::follow::{Follow, WatchedRecords, WatchedStatistics};
 use super::hub::Hub;
 use super::reader::Watch;
+use crate::error::Refusal;
 use crate::feed::SubscriptionBuilder;
 use crate::limits::MAX_WATCHED_RECORDS;
 use crate::read::{LiveRecords, LiveStatistics, Snapshot, TooMany, View};
 use crate::record::Record;
-use crate::storage::Collection;
+use crate::storage::{Collection, Which};
 use crate::sync::{Arc, Weak};
 use memdex_query::query::{Ask, FieldName, Filter, Fingerprint, IntoOrder, Query, Statistics};
 use std::any::Any;
@@ -102,6 +103,9 @@ impl<R: Record> WatchBuilder<R> {
         let Collection { engine, table } = &collection;
         // Bind it first: what makes no sense starts nothing.
         let (mut follow, fingerprint) = make(&Snapshot::new(engine).of_table(table), &query)?;
+        // Watches identify records by their rows, which the layers of a fork number each for themselves.
+        let refused = |cause| Refusal::new("watch", &table.name, cause);
+        table.take_over(engine, Which::All).map_err(refused)?;
         let key = (Arc::as_ptr(&table.name).addr(), fingerprint.0);
         let known = engine.watched.lock().get(&key).and_then(Weak::upgrade);
         if let Some(hub) = known.and_then(|any| any.downcast::<Hub<F>>().ok()) {

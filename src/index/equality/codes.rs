@@ -4,7 +4,6 @@ use super::super::changes::{ABSENT, NEW, SCRATCH_KEPT};
 use super::super::slab::Slab;
 use super::postings::{NULL_CODE, Posting};
 use crate::hash::{self, shard, spread};
-use crate::limits::VALUE_SHARDS;
 use crate::sync::Arc;
 use hashbrown::HashTable;
 use memdex_query::value::{Value, ValueRef};
@@ -78,8 +77,8 @@ impl NewValues {
 }
 
 impl CodeTable {
-    pub(super) fn new(null: Arc<Posting>) -> Self {
-        let by_hash = (0..VALUE_SHARDS).map(|_| HashTable::new()).collect();
+    pub(super) fn new(null: Arc<Posting>, shards: usize) -> Self {
+        let by_hash = (0..shards).map(|_| HashTable::new()).collect();
         CodeTable { postings: vec![Some(null)], by_hash, hash_bytes: 0, free: Vec::new(), lists: Slab::new(list_bytes) }
     }
 
@@ -92,7 +91,7 @@ impl CodeTable {
     pub(super) fn code(&self, hash: u32, value: ValueRef<'_>) -> Option<u32> {
         debug_assert!(!value.is_null());
         let is = |posting: &Arc<Posting>| posting.hash == hash && posting.value.as_ref() == value;
-        let of_shard = &self.by_hash[shard(hash, VALUE_SHARDS)];
+        let of_shard = &self.by_hash[shard(hash, self.by_hash.len())];
         let found = of_shard.find(spread(hash), |code| self.postings[*code as usize].as_ref().is_some_and(is));
         found.copied()
     }
@@ -126,7 +125,8 @@ impl CodeTable {
             None => self.postings.push(Some(posting)),
         }
         let CodeTable { postings, by_hash, hash_bytes, .. } = self;
-        let of_shard = &mut by_hash[shard(new.hash, VALUE_SHARDS)];
+        let shards = by_hash.len();
+        let of_shard = &mut by_hash[shard(new.hash, shards)];
         let before = of_shard.allocation_size();
         of_shard.insert_unique(spread(new.hash), code, |code| hash_of(postings, *code));
         *hash_bytes += of_shard.allocation_size() - before;
@@ -136,7 +136,8 @@ impl CodeTable {
     /// Frees a code, and returns its posting.
     pub(super) fn remove(&mut self, code: u32) -> Option<Arc<Posting>> {
         let posting = self.postings[code as usize].take()?;
-        let of_shard = &mut self.by_hash[shard(posting.hash, VALUE_SHARDS)];
+        let shards = self.by_hash.len();
+        let of_shard = &mut self.by_hash[shard(posting.hash, shards)];
         let of_code = of_shard.find_entry(spread(posting.hash), |known| *known == code);
         debug_assert!(of_code.is_ok(), "a code is found by its value until it is free");
         if let Ok(known) = of_code {
@@ -159,7 +160,7 @@ impl CodeTable {
 
     fn list_bytes(&self) -> usize {
         let postings = self.postings.capacity() * size_of::<Option<Arc<Posting>>>();
-        postings + VALUE_SHARDS * size_of::<HashTable<u32>>() + self.free.capacity() * 4
+        postings + self.by_hash.len() * size_of::<HashTable<u32>>() + self.free.capacity() * 4
     }
 
     /// Gives unused memory back, but for the shards.

@@ -4,7 +4,6 @@ use super::super::cardinality;
 use super::super::changes::NULL;
 use super::super::read::{Index, IndexHead};
 use crate::hash::{self, shard, spread};
-use crate::limits::VALUE_SHARDS;
 use crate::memory::HeapBytes;
 use crate::rowset::RowSet;
 use crate::sync::{Arc, RwLock};
@@ -47,14 +46,14 @@ pub(super) struct EqualityIndex {
 
 impl EqualityIndex {
     pub(super) fn new(head: IndexHead) -> Self {
-        let shards = (0..VALUE_SHARDS).map(|_| Shard(RwLock::new(Entries::new()))).collect();
+        let shards: Box<[_]> = (0..head.shards).map(|_| Shard(RwLock::new(Entries::new()))).collect();
         let null = Posting::new(Value::NULL, 0, NULL_CODE);
-        let bytes = HeapBytes::new(VALUE_SHARDS * size_of::<Shard>() + null.empty_bytes());
+        let bytes = HeapBytes::new(shards.len() * size_of::<Shard>() + null.empty_bytes());
         EqualityIndex { head, shards, null, bytes }
     }
 
     pub(super) fn shard(&self, hash: u32) -> &RwLock<Entries> {
-        &self.shards[shard(hash, VALUE_SHARDS)].0
+        &self.shards[shard(hash, self.shards.len())].0
     }
 
     /// The posting of a value. By reference count, so that no two guards are held at once.

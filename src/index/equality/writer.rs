@@ -36,8 +36,9 @@ struct Scratch {
 impl EqualityWriter {
     pub(crate) fn new(head: IndexHead) -> Self {
         let many = head.shape.is_many();
+        let shards = head.shards;
         let index = Arc::new(EqualityIndex::new(head));
-        let codes = CodeTable::new(index.null.clone());
+        let codes = CodeTable::new(index.null.clone(), shards);
         EqualityWriter { index, codes, new: NewValues::default(), many, scratch: Scratch::default(), tidy_from: 0 }
     }
 

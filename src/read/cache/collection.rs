@@ -276,7 +276,7 @@ impl<R: Record> CachedCollection<R> {
 
     fn view(&self) -> View<R> {
         match &self.0.snapshot {
-            Some(snapshot) => View { snapshot: snapshot.clone(), table: self.0.collection.table.clone() },
+            Some(snapshot) => View::new(snapshot.clone(), self.0.collection.table.clone()),
             None => self.0.collection.view(),
         }
     }
@@ -311,7 +311,9 @@ impl<R: Record> CachedCollection<R> {
         drop(view);
         let class = self.class_of::<W>();
         let lifetime = self.0.cache.settings.lifetime_of(&class);
-        if self.0.cache.settings.caches_nothing() || lifetime.is_zero() {
+        // Entries identify records by their rows, which the layers of a fork number each for themselves.
+        let is_fork = self.0.collection.table.base.is_some();
+        if is_fork || self.0.cache.settings.caches_nothing() || lifetime.is_zero() {
             return Ok(Err(bound));
         }
         let table = &self.0.collection.table;

@@ -6,7 +6,7 @@ use crate::index::{AggregatePlan, GroupEntry, GroupResult, Materialized, Recompu
 use crate::limits::MAX_GROUPS;
 use crate::read::choice::Chooser;
 use crate::read::snapshot::{AnyView, View};
-use crate::read::{execute, planner};
+use crate::read::bound_query;
 use crate::record::bound::{Bound, BoundBucket, BoundMetric, BoundTop, FieldUse, Function, Level, Names};
 use crate::record::{AggregateDef, Condition, Record};
 use crate::storage::{Collection, ReadInfo, ReadOf, TableCore};
@@ -42,11 +42,12 @@ impl<R: Record> Collection<R> {
         let (collection, what) = (&*self.table.name, ReadOf::Aggregate(name));
         self.engine.reads.tell(|| ReadInfo { collection, what, commit: None });
         let started = Instant::now();
-        let materialized = self.table.aggregate(name)?;
-        let requested = Known::all_of(&self.table.name, &materialized.plan);
-        if self.table.deadlines.are_used() {
+        if self.table.deadlines.are_used() || self.table.base.is_some() {
+            self.catch_up();
             return self.view().read_aggregate(name);
         }
+        let materialized = self.table.aggregate(name)?;
+        let requested = Known::all_of(&self.table.name, &materialized.plan);
         match requested.read(&materialized, || self.engine.timeline.published()) {
             Some(answer) => result(answer, started, true),
             // The aggregate was dropped in the meantime.
@@ -68,10 +69,25 @@ impl<R: Record> View<R> {
 
     fn read_aggregate(&self, name: &str) -> Result<AggregationResult, QueryError> {
         let started = Instant::now();
-        let materialized = self.table.aggregate(name)?;
+        let materialized = match &self.table.base {
+            None => self.table.aggregate(name)?,
+            Some(_) => {
+                let all = self.table.all_aggregates();
+                let unknown = || {
+                    let known: Vec<String> = all.iter().map(|of| of.plan.name().to_owned()).collect();
+                    QueryError::unknown_aggregate(&*self.table.name, name, known)
+                };
+                all.iter().find(|of| of.plan.name() == name).cloned().ok_or_else(unknown)?
+            }
+        };
         let requested = Known::all_of(&self.table.name, &materialized.plan);
-        let answer =
-            if has_expired(self.any()) { None } else { requested.read(&materialized, || self.snapshot.commit()) };
+        let answer = match self.any().parts()[..] {
+            [part] if !has_expired(part) && part.maintains(&materialized) => {
+                requested.read(&materialized, || part.at.epoch).map(|answer| answer.map(|(_, values)| values))
+            }
+            _ => None,
+        };
+        let answer = answer.map(|answer| answer.map(|values| (self.snapshot.commit(), values)));
         match answer {
             Some(answer) => result(answer, started, true),
             None => result(requested.recompute(self.any(), &materialized.plan), started, false),
@@ -79,9 +95,13 @@ impl<R: Record> View<R> {
     }
 }
 
-/// Whether a record of the view's commit has expired. Figures that are finished can't lose it, so they are computed again.
+/// Whether the view lacks records of its table's commit, since they have expired or a fork has covered them. Figures that are finished can't
+/// lose them, so they are computed again.
 fn has_expired(view: AnyView<'_>) -> bool {
-    let AnyView { rows, table, at } = view;
+    let AnyView { rows, table, at, .. } = view;
+    if view.hides_any() {
+        return true;
+    }
     if !table.deadlines.are_used() && table.marks.is_nothing_after(at.epoch) {
         return false;
     }
@@ -230,8 +250,7 @@ impl<'a> Known<'a> {
     /// Computes the result from all records that a snapshot sees.
     fn recompute(&self, view: AnyView<'_>, aggregate: &AggregatePlan) -> Answer {
         let condition = aggregate.condition.as_ref().unwrap_or(&Condition::All);
-        let plan = planner::plan(view.table, condition, &Chooser::Cheapest);
-        let versions = execute::execute(view, condition, &plan).fetch(view);
+        let versions = bound_query::matches(view, condition, &Chooser::Cheapest).fetch(view);
         let mut recomputed = Recomputed::new(aggregate);
         let scope = user_code::Scope::enter();
         versions.iter().filter_map(|version| version.record()).for_each(|record| recomputed.add(record));

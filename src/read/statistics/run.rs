@@ -20,6 +20,7 @@ use crate::storage::{Column, Rows, SharedVersion, TableCore, Watch};
 use crate::sync::Arc;
 use crate::user_code;
 use memdex_query::query::Statistics;
+use smallvec::SmallVec;
 use std::time::Instant;
 
 /// How to read the rows.
@@ -49,22 +50,26 @@ pub(in crate::read) fn compute(
     let orders: Vec<Vec<Order>> = orders.collect::<Result<_, _>>()?;
     let Some((first, others)) = bounds.split_first() else { return Ok(Computed::default()) };
     others.iter().try_for_each(|other| check_kinds(first, other))?;
-    if let ([of], Chooser::Cheapest) = (of, chooser)
-        && let Some(values) = materialized::known(of.view, &of.condition, statistics, first)
+    let parts: Vec<SmallVec<[AnyView<'_>; 1]>> = of.iter().map(|of| of.view.parts()).collect();
+    if let ([of], [parts], Chooser::Cheapest) = (of, &parts[..], chooser)
+        && let [part] = parts[..]
+        && let Some(values) = materialized::known(part, &of.condition, statistics, first)
     {
         return Ok(Computed { values: values?, materialized: true });
     }
     let mut accumulated = Accumulated::new(first);
-    for (position, ((of, bound), orders)) in of.iter().zip(&bounds).zip(&orders).enumerate() {
-        accumulated.continue_with(position, &bound.fields, orders);
-        accumulate(of.view, &of.condition, chooser, &mut accumulated)?;
-        // Metrics with a filter have a separate pass over the records that match both conditions, so that indexes
-        // and columns serve the filter too.
-        for (at, filter) in bound.filters.iter().enumerate() {
-            let both = of.condition.and(filter, &of.view.table.schema);
-            accumulated.exchange(at);
-            accumulate(of.view, &both, chooser, &mut accumulated)?;
-            accumulated.exchange(at);
+    for (position, (((of, parts), bound), orders)) in of.iter().zip(&parts).zip(&bounds).zip(&orders).enumerate() {
+        for part in parts {
+            accumulated.continue_with(position, &bound.fields, orders);
+            accumulate(*part, &of.condition, chooser, &mut accumulated)?;
+            // Metrics with a filter have a separate pass over the records that match both conditions, so that indexes
+            // and columns serve the filter too.
+            for (at, filter) in bound.filters.iter().enumerate() {
+                let both = of.condition.and(filter, &of.view.table.schema);
+                accumulated.exchange(at);
+                accumulate(*part, &both, chooser, &mut accumulated)?;
+                accumulated.exchange(at);
+            }
         }
     }
     let tables: Vec<Arc<dyn Rows>> = of.iter().map(|of| of.rows.clone()).collect();

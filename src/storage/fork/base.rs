@@ -1,0 +1,241 @@
+//! The layers on which a table of a fork lies: tables of the store, or of the forks, that it was forked from. Each is pinned at the commit
+//! at which it was forked, and read less the rows that are covered.
+//!
+//! A key belongs to the first layer that knows it, the fork's own table before all others. So a key whose row is covered has a version
+//! in the own table for as long as the fork lives: a record, or a tombstone that hides the one below.
+
+use super::super::by_commit::ByCommit;
+use super::super::engine::Pinned;
+use super::super::rows::Rows;
+use super::super::table::{Applied, Table};
+use super::super::version::{At, Version};
+use super::covered::Covered;
+use crate::error::Commit;
+use crate::index::{Catalog, IndexShape, Materialized};
+use crate::reclaim::Pins;
+use crate::record::{FieldSource, Record};
+use crate::rowset::Row;
+use crate::sync::{Arc, RwLock};
+use memdex_query::value::ValueRef;
+
+/// See the head of this file.
+pub(crate) struct Base<R> {
+    /// The nearest one first.
+    pub(super) layers: Vec<Layer<R>>,
+    /// The materialized aggregates of the base. The fork computes their results.
+    aggregates: RwLock<Arc<[Arc<Materialized>]>>,
+}
+
+pub(crate) struct Layer<R> {
+    pub(super) table: Arc<Table<R>>,
+    pub(super) pinned: Arc<Pinned>,
+    pub(super) covers: ByCommit<Arc<Covered>>,
+}
+
+/// A row of a layer, by the number of the layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct BaseRow {
+    pub(crate) layer: usize,
+    pub(crate) row: Row,
+}
+
+/// A layer as a reader of the fork sees it, without its record type.
+pub(crate) struct LayerView {
+    pub(crate) rows: Arc<dyn Rows>,
+    pub(crate) at: At,
+    pub(crate) covered: Arc<Covered>,
+}
+
+/// The layers below a table at one of its commits. Empty for a table that is no fork's.
+pub(crate) type Under = Arc<[LayerView]>;
+
+impl<R> Layer<R> {
+    /// Records of a layer don't expire: a collection with lifetimes is copied.
+    pub(super) fn at(&self) -> At {
+        At::any_time(self.pinned.epoch())
+    }
+
+    pub(super) fn newest_covered(&self) -> Arc<Covered> {
+        self.covers.newest(|| Commit::MAX)
+    }
+}
+
+impl<R: Record> Base<R> {
+    /// For a fork of `table`, which lies on layers itself if it is a fork's.
+    pub(super) fn new(table: Arc<Table<R>>, pinned: Arc<Pinned>, catalog: &Catalog) -> Self {
+        let epoch = pinned.epoch();
+        let below = table.base.iter().flat_map(|base| &base.layers).map(|layer| Layer {
+            table: layer.table.clone(),
+            pinned: layer.pinned.clone(),
+            covers: ByCommit::new(layer.covers.at(epoch)),
+        });
+        let below: Vec<_> = below.filter(|layer| !layer.newest_covered().is_all).collect();
+        let of_base = table.base.iter().flat_map(|base| base.aggregates().to_vec());
+        let aggregates = catalog.aggregates.iter().cloned().chain(of_base).collect();
+        let covers = ByCommit::new(Arc::new(Covered::nothing(epoch)));
+        let layers = std::iter::once(Layer { table, pinned, covers }).chain(below).collect();
+        Base { layers, aggregates: RwLock::new(aggregates) }
+    }
+
+    /// The materialized aggregates of the base.
+    pub(crate) fn aggregates(&self) -> Arc<[Arc<Materialized>]> {
+        self.aggregates.read().clone()
+    }
+
+    /// Drops one of them. Returns whether there was one of this name.
+    pub(crate) fn drop_aggregate(&self, name: &str) -> bool {
+        let mut aggregates = self.aggregates.write();
+        let left: Arc<[_]> = aggregates.iter().filter(|of| of.plan.name() != name).cloned().collect();
+        let has_dropped = left.len() < aggregates.len();
+        *aggregates = left;
+        has_dropped
+    }
+
+    // ---- by key ----------------------------------------------------------------------------------------------------
+
+    /// The version of a key that the fork began with. `newest` finds the newest version of the key in a table.
+    pub(crate) fn find(
+        &self,
+        mut newest: impl FnMut(&Table<R>) -> Option<Arc<Version<R>>>,
+    ) -> Option<(BaseRow, Arc<Version<R>>)> {
+        for (number, layer) in self.layers.iter().enumerate() {
+            let Some(newest) = newest(&layer.table) else { continue };
+            let epoch = layer.pinned.epoch();
+            let seen = if newest.begin <= epoch {
+                Some(newest)
+            } else {
+                let seen = layer.table.pages.with_tombstone(newest.row, epoch);
+                layer.table.let_go(newest);
+                seen
+            };
+            match seen {
+                // A tombstone of a fork hides what lies below it.
+                Some(version) if version.is_tombstone() => return None,
+                Some(version) => return Some((BaseRow { layer: number, row: version.row }, version)),
+                None => {}
+            }
+        }
+        None
+    }
+
+    /// The version of a key, by its hash and its bytes.
+    pub(crate) fn of_key(&self, hash: u32, key: &[u8]) -> Option<(BaseRow, Arc<Version<R>>)> {
+        self.find(|table| table.keys.newest(hash, key))
+    }
+
+    // ---- by a unique value -------------------------------------------------------------------------------------------
+
+    /// The record that the fork began with, has not covered, and that has a value of a unique index. Runs extractors.
+    pub(crate) fn holder(&self, shape: &IndexShape, value: ValueRef<'_>) -> Option<(BaseRow, Arc<Version<R>>)> {
+        let has_value = |version: &Arc<Version<R>>| holds(shape, &**version, value);
+        self.layers.iter().enumerate().find_map(|(layer, of)| {
+            let version = of.holder(shape, value, &has_value)?;
+            Some((BaseRow { layer, row: version.row }, version))
+        })
+    }
+
+    /// Whether commits of the base have changed records that are not taken over. A hint.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.layers.iter().any(|layer| {
+            let covered = layer.newest_covered();
+            !covered.is_all && covered.is_behind(&layer.table.marks)
+        })
+    }
+
+    // ---- queries -----------------------------------------------------------------------------------------------------
+
+    /// The layers at a commit of the fork.
+    pub(crate) fn views(&self, epoch: Commit) -> Under {
+        let views = self.layers.iter().map(|layer| LayerView {
+            rows: layer.table.clone(),
+            at: layer.at(),
+            covered: layer.covers.at(epoch),
+        });
+        views.filter(|view| !view.covered.is_all).collect()
+    }
+
+    // ---- the steps of a commit ---------------------------------------------------------------------------------------
+
+    /// Covers the rows of the layers whose records a commit has changed.
+    pub(crate) fn apply(&self, commit: Commit, applied: &Applied<R>) {
+        let mut rows: Vec<BaseRow> = applied.versions.iter().filter_map(|change| Some(change.under.as_ref()?.0)).collect();
+        rows.sort_unstable();
+        for of_layer in rows.chunk_by(|a, b| a.layer == b.layer) {
+            let Some(layer) = self.layers.get(of_layer[0].layer) else { continue };
+            let rows: Vec<Row> = of_layer.iter().map(|of| of.row).collect();
+            layer.covers.push(commit, Arc::new(layer.newest_covered().and(&rows)));
+        }
+    }
+
+    pub(crate) fn tidy(&self, pins: &Pins<'_>) {
+        self.layers.iter().for_each(|layer| layer.covers.tidy(pins));
+    }
+
+    pub(crate) fn end(&self, ended: Commit, pins: &Pins<'_>) {
+        self.layers.iter().for_each(|layer| layer.covers.end(ended, pins));
+    }
+
+    pub(crate) fn retains(&self) -> bool {
+        self.layers.iter().any(|layer| layer.covers.len() > 1)
+    }
+}
+
+impl<R: Record> Layer<R> {
+    fn holder(
+        &self,
+        shape: &IndexShape,
+        value: ValueRef<'_>,
+        has_value: &impl Fn(&Arc<Version<R>>) -> bool,
+    ) -> Option<Arc<Version<R>>> {
+        let covered = self.newest_covered();
+        if covered.is_all {
+            return None;
+        }
+        let indexes = self.table.indexes();
+        let Some(index) = indexes.iter().find(|index| index.shape.def == shape.def) else {
+            // The base has dropped it.
+            return self.scan(&covered, has_value);
+        };
+        let row = index.unique_row(value);
+        let changed = covered.changed(&self.table.marks, self.pinned.epoch());
+        if let Some(row) = row.filter(|row| !changed.has(*row)) {
+            return self.table.pages.at(row, self.at());
+        }
+        self.among(changed.undecided().iter(), has_value)
+    }
+
+    fn scan(&self, covered: &Covered, has_value: &impl Fn(&Arc<Version<R>>) -> bool) -> Option<Arc<Version<R>>> {
+        let mut page = Vec::new();
+        (0..self.table.pages.len()).find_map(|number| {
+            self.read_page(number, covered, &mut page);
+            page.drain(..).find(has_value)
+        })
+    }
+
+    /// Adds the records of a page that are not covered.
+    pub(super) fn read_page(&self, number: usize, covered: &Covered, found: &mut Vec<Arc<Version<R>>>) {
+        if !covered.is_all {
+            let before = found.len();
+            self.table.pages.read_page(number, self.at(), found);
+            let mut at = 0;
+            found.retain(|version| {
+                at += 1;
+                at <= before || !covered.rows.contains(version.row)
+            });
+        }
+    }
+
+    fn among(
+        &self,
+        rows: impl Iterator<Item = Row>,
+        has_value: &impl Fn(&Arc<Version<R>>) -> bool,
+    ) -> Option<Arc<Version<R>>> {
+        rows.filter_map(|row| self.table.pages.at(row, self.at())).find(has_value)
+    }
+}
+
+/// Whether a record has a value in a unique index.
+fn holds<R: Record>(shape: &IndexShape, version: &Version<R>, value: ValueRef<'_>) -> bool {
+    let held = crate::index::extract(|| shape.entry(version as &dyn FieldSource).map(|entry| entry.as_value(true) == value));
+    held.unwrap_or(false)
+}

@@ -1,0 +1,54 @@
+//! Records of a fork's base, as staging sees them before the fork has a row for them.
+//!
+//! Staging identifies records by their rows. A record of the base that a batch touches, or that stands in its way, gets a *phantom*: a
+//! version with a row that no table gives out, which refers to the version of the base. If the batch changes the record, the new version
+//! gets a row of the fork's own table, and the row of the base is covered.
+
+use crate::record::Record;
+use crate::rowset::Row;
+use crate::storage::{BaseRow, Deadline, Stored, Version};
+use crate::sync::Arc;
+use memdex_query::value::Key;
+use std::collections::HashMap;
+
+/// The phantoms of a batch, by their rows, which descend from the last one there is.
+pub(super) struct Phantoms<R> {
+    list: Vec<(BaseRow, Arc<Version<R>>)>,
+    by_place: HashMap<BaseRow, usize>,
+}
+
+const LAST: Row = Row::MAX - 1;
+
+impl<R> Default for Phantoms<R> {
+    fn default() -> Self {
+        Phantoms { list: Vec::new(), by_place: HashMap::new() }
+    }
+}
+
+impl<R: Record> Phantoms<R> {
+    /// The phantom of a version of the base.
+    pub(super) fn of(&mut self, (place, version): (BaseRow, Arc<Version<R>>)) -> Arc<Version<R>> {
+        let next = self.list.len();
+        let at = *self.by_place.entry(place).or_insert(next);
+        if at == next {
+            let (begin, hash, key) = (version.begin, version.hash, version.key.clone());
+            let (row, deadline) = (LAST - at as Row, Deadline::none());
+            let stored = Stored::TakenOver(version);
+            self.list.push((place, Arc::new(Version { begin, row, hash, deadline, key, stored })));
+        }
+        self.list[at].1.clone()
+    }
+
+    fn get(&self, row: Row) -> Option<&(BaseRow, Arc<Version<R>>)> {
+        self.list.get((LAST.checked_sub(row)?) as usize)
+    }
+
+    /// The place in the base of a phantom, by its row; `None` for a row of a table.
+    pub(super) fn place(&self, row: Row) -> Option<BaseRow> {
+        self.get(row).map(|(place, _)| *place)
+    }
+
+    pub(super) fn key(&self, row: Row) -> Option<&Key> {
+        self.get(row).map(|(_, phantom)| &phantom.key)
+    }
+}
