@@ -81,7 +81,7 @@ impl KeyMakers {
 
     /// Those of a fork: the sequences at their numbers.
     pub(crate) fn fork(&self) -> Self {
-        let forked = KeyMakers::new();
+        let forked = KeyMakers { sequences: NameMap::small(), ..KeyMakers::new() };
         for (name, sequence) in self.sequences.entries() {
             let next = sequence.next.load(Ordering::Relaxed);
             forked.sequences.get_or_insert(&name, Sequence::starting_at(next));

@@ -84,6 +84,12 @@ pub(crate) const VALUE_SHARDS: usize = 256;
 #[cfg(any(memdex_shuttle, memdex_loom))]
 pub(crate) const VALUE_SHARDS: usize = 2;
 
+/// Slots for pins of a fork, which few threads read.
+#[cfg(not(any(memdex_shuttle, memdex_loom)))]
+pub(crate) const FORK_PIN_SLOTS: usize = 4;
+#[cfg(any(memdex_shuttle, memdex_loom))]
+pub(crate) const FORK_PIN_SLOTS: usize = 1;
+
 /// Shards of the key table and of the indexes of a fork's own records, which are few.
 pub(crate) const FORK_SHARDS: usize = 1;
 

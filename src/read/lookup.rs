@@ -214,7 +214,7 @@ impl<R: Record> View<R> {
             return by_query();
         }
         let own = row.and_then(|row| table.pages.at(row, at)).and_then(Handle::of);
-        if own.is_some() || self.under.is_none() {
+        if self.under.is_none() || (own.is_some() && !table.is_untouched()) {
             return Ok(own);
         }
         for part in self.any().parts().into_iter().filter(|part| part.layer().is_some()) {

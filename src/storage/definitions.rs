@@ -88,6 +88,7 @@ impl<R: Record> Table<R> {
     /// Returns whether there was one.
     fn drop_structure(&self, engine: &Arc<Engine>, role: Role, name: &str) -> Result<bool, Cause> {
         let guard = engine.lock_to_write()?;
+        self.make_deferred(&mut self.writer());
         if self.writer().position(role, name).is_none() {
             return Ok(role == Role::Aggregate && self.base.as_ref().is_some_and(|base| base.drop_aggregate(name)));
         }

@@ -19,7 +19,7 @@ use crate::clock::{Clock, SteadyClock, Timestamp};
 use crate::error::{Cause, Commit, Refusal};
 use crate::hash::RandomState;
 use crate::latency::Latency;
-use crate::limits::RECLAIM_SLICE;
+use crate::limits::{FORK_PIN_SLOTS, RECLAIM_SLICE};
 use crate::memory::Total;
 use crate::reclaim::{Backlog, Pass};
 use crate::sync::{
@@ -85,11 +85,12 @@ impl Engine {
         let engine = Arc::new(Engine {
             reclaimer: has_reclaimer.then(Reclaimer::default),
             ..Engine::empty(
-                Timeline::starting_at(Commit::ZERO),
+                Timeline::new(),
                 SteadyClock::new(clock),
                 crate::hash::random(),
                 Arc::default(),
                 answers,
+                NameMap::default(),
             )
         });
         if let Some(reclaimer) = &engine.reclaimer {
@@ -107,6 +108,7 @@ impl Engine {
         seed: RandomState,
         latency: Arc<Latency>,
         answers: Arc<dyn AnswerCache>,
+        registry: NameMap<Registered>,
     ) -> Self {
         Engine {
             timeline,
@@ -119,7 +121,7 @@ impl Engine {
             counters: Arc::default(),
             latency,
             memory: Total::default(),
-            registry: NameMap::default(),
+            registry,
             origin: None,
             opened: StatsCounter::new(0),
             committer: Mutex::new(Committer::default()),
@@ -150,12 +152,12 @@ impl Engine {
         let slide = |point: &&ForkPoint| point.registered.table.core().deadlines.sliding().is_some();
         let to_open: Vec<String> =
             points.iter().filter(slide).map(|point| point.registered.table.name().to_owned()).collect();
-        let timeline = Timeline::starting_at(pinned.epoch());
+        let timeline = Timeline::starting_at(pinned.epoch(), FORK_PIN_SLOTS);
         let (clock, seed, latency) = (self.clock.fork(clock), self.seed.clone(), self.latency.clone());
         let engine = Arc::new(Engine {
             opened: StatsCounter::new(self.opened.load(Relaxed)),
             origin: Some(Origin::new(points)),
-            ..Engine::empty(timeline, clock, seed, latency, answers)
+            ..Engine::empty(timeline, clock, seed, latency, answers, NameMap::small())
         });
         // Reads of the base would extend lifetimes that the fork shares. Without a copy, such a collection can't be opened.
         for name in to_open {

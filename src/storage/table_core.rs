@@ -18,19 +18,19 @@ use crate::clock::Timestamp;
 use crate::error::{Cause, Commit, QueryError};
 use crate::hash::RandomState;
 use crate::index::{
-    Catalog, ChangeSet, Clash, Index, Maintain, Materialized, NetChanges, Role, StagedRecords, StagedRefs,
+    self, Catalog, ChangeSet, Clash, Index, Maintain, Materialized, NetChanges, Role, StagedRecords, StagedRefs,
 };
 use crate::index::{checked, extract};
-use crate::limits::MAX_ROWS;
+use crate::limits::{FORK_SHARDS, MAX_ROWS};
 use crate::memory::HeapBytes;
 use crate::reclaim::Pass;
 use crate::record::{Condition, FieldAt, FieldDef, FieldSource, Schema};
 use crate::rowset::{Row, RowSet};
-use crate::sync::{Arc, Mutex, MutexGuard, RwLock};
+use crate::sync::{Arc, Mutex, MutexGuard, OnceLock, RwLock};
 use memdex_query::value::{Fitted, Key, Kind, Value, ValueRef};
 use smallvec::SmallVec;
 use std::cell::OnceCell;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Deref};
 
 pub(crate) struct TableCore {
     pub(crate) name: Arc<str>,
@@ -40,7 +40,7 @@ pub(crate) struct TableCore {
     pub(crate) key_kinds: Box<[Kind]>,
     /// The indexes and materialized aggregates that readers may use: complete ones. Changed under the commit lock.
     catalog: RwLock<Catalog>,
-    pub(crate) columns: Vec<Column>,
+    pub(crate) columns: Columns,
     /// Rows that hold a record.
     pub(crate) all_rows: RwLock<RowSet>,
     pub(crate) marks: Marks,
@@ -65,9 +65,49 @@ impl TableCore {
         counters: Arc<Counters>,
         structures: Vec<Box<dyn Maintain>>,
     ) -> Self {
-        let with_column = schema.fields().iter().enumerate().filter(|(_, field)| field.is_column());
-        let (columns, column_writers) = with_column.map(|(position, field)| Column::new(position, field)).unzip();
+        let (columns, column_writers) = columns_of(&schema);
         let writer = TableWriter::new(structures, column_writers);
+        let catalog = writer.catalog();
+        let core = TableCore::with(name, schema, seed, counters, writer, catalog);
+        core.columns.set(columns);
+        core
+    }
+
+    /// Of a fork: makes the structures when it first stages something. Until then it lists those of the base.
+    pub(super) fn deferred(
+        name: &str,
+        schema: Schema,
+        seed: RandomState,
+        counters: Arc<Counters>,
+        indexes: Arc<[Arc<dyn Index>]>,
+    ) -> Self {
+        let mut writer = TableWriter::new(Vec::new(), Vec::new());
+        writer.is_deferred = true;
+        TableCore::with(name, schema, seed, counters, writer, Catalog { indexes, aggregates: Arc::default() })
+    }
+
+    /// Makes structures that are deferred. Under the commit lock, before anything is staged.
+    pub(crate) fn make_deferred(&self, writer: &mut TableWriter) {
+        if !std::mem::take(&mut writer.is_deferred) {
+            return;
+        }
+        let indexes = self.indexes();
+        let defs = indexes.iter().map(|index| index.shape.def.clone());
+        let structures = defs.map(|def| index::index(def, &self.schema, self.seed.clone(), FORK_SHARDS)).collect();
+        let (columns, column_writers) = columns_of(&self.schema);
+        *writer = TableWriter::new(structures, column_writers);
+        self.columns.set(columns);
+        self.list(writer);
+    }
+
+    fn with(
+        name: &str,
+        schema: Schema,
+        seed: RandomState,
+        counters: Arc<Counters>,
+        writer: TableWriter,
+        catalog: Catalog,
+    ) -> Self {
         let key_kinds = schema.fields().iter().filter(|field| field.is_key()).map(FieldDef::kind).collect();
         TableCore {
             name: name.into(),
@@ -75,8 +115,8 @@ impl TableCore {
             questions: Arc::new(Questions::new(seed.clone(), counters.clone())),
             seed,
             key_kinds,
-            catalog: RwLock::new(writer.catalog()),
-            columns,
+            catalog: RwLock::new(catalog),
+            columns: Columns::default(),
             all_rows: RwLock::new(RowSet::new()),
             marks: Marks::new(),
             lengths: ByCommit::new(0),
@@ -162,7 +202,7 @@ impl TableCore {
 
     /// Whether readers find what the committer maintains.
     pub(super) fn is_listed(&self, writer: &TableWriter) -> bool {
-        self.catalog.read().is_same(&writer.catalog())
+        writer.is_deferred || self.catalog.read().is_same(&writer.catalog())
     }
 
     /// Adds a structure that has been built, complete at `published`, the newest commit. Under the commit lock.
@@ -424,6 +464,31 @@ impl TableCore {
             results_retained: aggregates.iter().map(|aggregate| aggregate.older_entries()).sum(),
             memory: MemoryStats { record_heap: self.gauges.record_heap(), ..memory },
         }
+    }
+}
+
+fn columns_of(schema: &Schema) -> (Vec<Column>, Vec<ColumnWriter>) {
+    let with_column = schema.fields().iter().enumerate().filter(|(_, field)| field.is_column());
+    with_column.map(|(position, field)| Column::new(position, field)).unzip()
+}
+
+/// The columns of a table, once they are made.
+#[derive(Default)]
+pub(crate) struct Columns(OnceLock<Vec<Column>>);
+
+impl Columns {
+    fn set(&self, columns: Vec<Column>) {
+        let made = self.0.set(columns);
+        debug_assert!(made.is_ok(), "they are made once, under the commit lock");
+    }
+}
+
+impl Deref for Columns {
+    type Target = [Column];
+
+    #[inline]
+    fn deref(&self) -> &[Column] {
+        self.0.get().map_or(&[], Vec::as_slice)
     }
 }
 

@@ -23,7 +23,8 @@ struct Padded(AtomicU64);
 
 pub(crate) struct Timeline {
     published: Padded,
-    slots: [Padded; PIN_SLOTS],
+    /// Their number is a power of two.
+    slots: Box<[Padded]>,
     overflow: Overflow,
 }
 
@@ -48,16 +49,15 @@ per_thread! {
 }
 
 impl Timeline {
-    #[cfg(test)]
     pub(crate) fn new() -> Self {
-        Timeline::starting_at(Commit::ZERO)
+        Timeline::starting_at(Commit::ZERO, PIN_SLOTS)
     }
 
     /// The next commit is the one after `published`.
-    pub(crate) fn starting_at(published: Commit) -> Self {
+    pub(crate) fn starting_at(published: Commit, slots: usize) -> Self {
         Timeline {
             published: Padded(AtomicU64::new(published.get())),
-            slots: std::array::from_fn(|_| Padded(AtomicU64::new(FREE))),
+            slots: (0..slots).map(|_| Padded(AtomicU64::new(FREE))).collect(),
             overflow: Overflow::default(),
         }
     }
@@ -95,8 +95,8 @@ impl Timeline {
 
     fn announce(&self, epoch: Commit) -> Place {
         let hint = LAST_SLOT.try_with(Cell::get).unwrap_or(0);
-        for at in 0..PIN_SLOTS {
-            let slot = (hint + at) % PIN_SLOTS;
+        for at in 0..self.slots.len() {
+            let slot = (hint + at) & (self.slots.len() - 1);
             let place = &self.slots[slot].0;
             // Load first: a compare-exchange would take the cache line away from its owner.
             if place.load(SeqCst) == FREE && place.compare_exchange(FREE, epoch.get(), SeqCst, SeqCst).is_ok() {

@@ -25,6 +25,11 @@ impl<V> Default for NameMap<V> {
 
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
 impl<V: Clone> NameMap<V> {
+    /// With few shards, for few names and threads.
+    pub(crate) fn small() -> Self {
+        NameMap(DashMap::with_shard_amount(2))
+    }
+
     pub(crate) fn get(&self, name: &str) -> Option<V> {
         self.0.get(name).map(|entry| entry.value().clone())
     }
@@ -49,6 +54,10 @@ impl<V: Clone> NameMap<V> {
 
 #[cfg(any(memdex_shuttle, memdex_loom))]
 impl<V: Clone> NameMap<V> {
+    pub(crate) fn small() -> Self {
+        NameMap::default()
+    }
+
     pub(crate) fn get(&self, name: &str) -> Option<V> {
         self.0.read().get(name).cloned()
     }

@@ -99,7 +99,10 @@ impl<R: Record> Staged<'_, R> {
         let clashes = |(number, net): (usize, &Net<R>)| {
             let record = net.result(operations)?;
             let is_kept = constraints.iter().any(|(at, index)| {
-                let value = table.unique_value(writer, *at, &Fields(record)).ok().flatten();
+                let value = |record: &R| table.unique_value(writer, *at, &Fields(record)).ok().flatten();
+                let before = net.old.as_ref().filter(|_| net.under.is_some()).and_then(|old| value(old.record()?));
+                // It keeps a value that it has before the batch.
+                let value = value(record).filter(|value| before.as_ref() != Some(value));
                 let holder = value.and_then(|value| base.holder(&index.shape, value.as_ref()));
                 match holder.map(|(place, _)| changed.get(&place)) {
                     None => false,

@@ -79,7 +79,8 @@ impl<'a, R: Record> Staged<'a, R> {
         if table.is_dropped() {
             return Err(Refusal::new("commit", &table.name, Cause::CollectionDropped));
         }
-        let writer = table.writer();
+        let mut writer = table.writer();
+        table.make_deferred(&mut writer);
         let resolution = look_up(table, operations, time);
         let (counts, applied, attribution) = (Counts::default(), Applied::default(), Attribution::new(options));
         let (grouped, left_out) = (options.grouped, Vec::new());

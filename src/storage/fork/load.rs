@@ -112,6 +112,7 @@ impl<R: Record> Table<R> {
 
     /// Stages versions of the base as new rows, which are given out. Nothing shared changes, and nothing is given out if it fails.
     fn stage_taken(&self, writer: &mut TableWriter, commit: Commit, taken: Taken<R>) -> Result<Applied<R>, Cause> {
+        self.make_deferred(writer);
         let mut applied = Applied::default();
         let changes = &mut applied.changes;
         writer.gather(changes, taken.iter().map(|_| None));

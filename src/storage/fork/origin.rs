@@ -73,23 +73,23 @@ impl<R: Record> Table<R> {
         let bound = self.bound();
         let is_copied = self.deadlines.have_been_used() || bound.is_some();
         let base = Base::new(self.clone(), point.pinned.clone(), &point.catalog);
-        let (key_shards, shards) = if is_copied { (KEY_SHARDS, VALUE_SHARDS) } else { (FORK_SHARDS, FORK_SHARDS) };
-        let defs = point.catalog.indexes.iter().map(|index| index.shape.def.clone());
-        let mut structures: Vec<_> = defs.map(|def| index::index(def, &schema, seed.clone(), shards)).collect();
-        if is_copied {
-            let plans = base.aggregates();
-            let defs = plans.iter().map(|of| of.plan.def.clone());
-            let plans = defs.filter_map(|def| AggregatePlan::new(def, &schema).ok());
-            structures.extend(plans.map(|plan| index::aggregate(plan, seed.clone())));
+        if !is_copied {
+            let core = TableCore::deferred(name, schema, seed, counters, point.catalog.indexes.clone());
+            let table = Table::with(core, FORK_SHARDS, Some(base));
+            self.deadlines.pass_lifetime_to(&table.deadlines);
+            return Ok(Arc::new(table));
         }
-        let core = TableCore::new(name, schema, seed, counters, structures);
-        let table = Arc::new(Table::with(core, key_shards, (!is_copied).then_some(base)));
+        let defs = point.catalog.indexes.iter().map(|index| index.shape.def.clone());
+        let indexes = defs.map(|def| index::index(def, &schema, seed.clone(), VALUE_SHARDS));
+        let plans = base.aggregates();
+        let plans = plans.iter().filter_map(|of| AggregatePlan::new(of.plan.def.clone(), &schema).ok());
+        let structures = indexes.chain(plans.map(|plan| index::aggregate(plan, seed.clone()))).collect();
+        let core = TableCore::new(name, schema.clone(), seed.clone(), counters, structures);
+        let table = Arc::new(Table::with(core, KEY_SHARDS, None));
         self.deadlines.pass_lifetime_to(&table.deadlines);
-        if is_copied {
-            table.load(&self, point.pinned.at(), point.pinned.epoch())?;
-            if bound.is_some() {
-                table.set_bound(engine, bound)?;
-            }
+        table.load(&self, point.pinned.at(), point.pinned.epoch())?;
+        if bound.is_some() {
+            table.set_bound(engine, bound)?;
         }
         Ok(table)
     }
