@@ -89,6 +89,20 @@ impl KeyMakers {
         forked
     }
 
+    /// The next number of each sequence.
+    pub(crate) fn numbers(&self) -> Vec<(Box<str>, u64)> {
+        let entries = self.sequences.entries().into_iter();
+        entries.map(|(name, sequence)| (name, sequence.next.load(Ordering::Relaxed))).collect()
+    }
+
+    /// Has the sequences continue with these numbers, and the others with 1.
+    pub(crate) fn set_numbers(&self, numbers: &[(Box<str>, u64)]) {
+        for (name, sequence) in self.sequences.entries() {
+            let next = numbers.iter().find(|(of, _)| *of == name).map_or(1, |(_, next)| *next);
+            sequence.next.store(next, Ordering::Relaxed);
+        }
+    }
+
     /// The sequence of this name. The first call makes it, from 1.
     pub(crate) fn sequence(&self, name: &str) -> Sequence {
         self.sequences.get(name).unwrap_or_else(|| self.sequences.get_or_insert(name, Sequence::new()))

@@ -1,6 +1,7 @@
 //! The public entry point: the store, which connects its parts.
 
 mod builder;
+mod checkpoint;
 mod fork;
 mod observe;
 
@@ -17,10 +18,10 @@ use crate::record::{Access, KeyValue, Record, Schema, key_value_schema};
 use crate::storage::{
     AnyTable, At, Collection, Engine, Meter, Registered, Stats, Table, VerifyError, VerifyProgress, VerifyReport,
 };
-use crate::sync::Arc;
+use crate::sync::{Arc, Mutex};
 use crate::user_code;
 use crate::write::any_collection::AnyCollection;
-use crate::write::{BackgroundWriterBuilder, Batch, Receipt, Refused, Writer};
+use crate::write::{BackgroundWriterBuilder, Batch, Receipt, Refused, Undone, Writer};
 use memdex_query::query::Query;
 use std::any::{Any, type_name};
 use std::fmt;
@@ -55,6 +56,8 @@ fn remove_expired(engine: &Arc<Engine>) -> Result<(usize, bool), Refusal> {
 pub struct Store {
     engine: Arc<Engine>,
     keys: Arc<KeyMakers>,
+    /// The rollbacks to checkpoints.
+    undone: Arc<Mutex<Undone>>,
 }
 
 impl Store {
@@ -147,6 +150,12 @@ impl Store {
     pub fn any_collection(&self, name: &str) -> Option<Arc<dyn AnyCollection>> {
         let Registered { table, erase, .. } = self.engine.find(name).ok().flatten()?;
         erase(&self.engine, table).downcast().ok().map(|handle| *handle)
+    }
+
+    /// The handles of all collections that are open.
+    fn any_collections(&self) -> Vec<Arc<dyn AnyCollection>> {
+        let tables = self.engine.tables();
+        tables.iter().filter_map(|table| self.any_collection(table.name())).collect()
     }
 
     /// The collections of this store, in the order in which they were opened.
@@ -477,7 +486,7 @@ impl StoreBuilder {
             // A store that refuses writes removes nothing any more.
             engine.start_reaper(|engine| remove_expired(engine).is_ok_and(|(_, more)| more));
         }
-        Store { engine, keys: Arc::new(KeyMakers::new()) }
+        Store { engine, keys: Arc::new(KeyMakers::new()), undone: Arc::default() }
     }
 }
 

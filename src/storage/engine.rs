@@ -61,8 +61,19 @@ pub(crate) struct Engine {
     reclaimer: Option<Reclaimer>,
     /// The thread that removes records that have expired, if the store has one.
     reaper: OnceLock<Reaper>,
+    /// The queues of the background writers.
+    queues: Mutex<Vec<Weak<dyn Drain>>>,
     /// Why the store refuses writes for good.
     poisoned: OnceLock<String>,
+}
+
+/// The queue of a background writer.
+pub(crate) trait Drain: Send + Sync {
+    /// Waits until everything is committed that was submitted before, or refused.
+    ///
+    /// # Errors
+    /// The reason if the writer has died.
+    fn drain(&self) -> Result<(), String>;
 }
 
 /// A collection, with its place in the order of opening.
@@ -127,6 +138,7 @@ impl Engine {
             committer: Mutex::new(Committer::default()),
             reclaimer: None,
             reaper: OnceLock::new(),
+            queues: Mutex::default(),
             poisoned: OnceLock::new(),
         }
     }
@@ -342,6 +354,27 @@ impl Engine {
     /// Why writes are refused, if they are.
     pub(crate) fn poisoned(&self) -> Option<&str> {
         self.poisoned.get().map(String::as_str)
+    }
+
+    // ---- background writers ----------------------------------------------------------------------------------------
+
+    /// Registers the queue of a background writer.
+    pub(crate) fn add_queue(&self, queue: Weak<dyn Drain>) {
+        let mut queues = self.queues.lock();
+        queues.retain(|queue| queue.strong_count() > 0);
+        queues.push(queue);
+    }
+
+    /// Waits until everything is committed that was submitted to background writers before.
+    ///
+    /// # Errors
+    /// The reason if a writer has died, or the thread is inside user code.
+    pub(crate) fn drain(&self) -> Result<(), String> {
+        if user_code::inside() {
+            return Err(Cause::InsideUserCode.to_string());
+        }
+        let queues: Vec<_> = self.queues.lock().iter().filter_map(Weak::upgrade).collect();
+        queues.iter().try_for_each(|queue| queue.drain())
     }
 
     // ---- statistics ------------------------------------------------------------------------------------------------

@@ -75,7 +75,7 @@ impl Garbage {
 fn drop_measured<R: Record>(version: Arc<Version<R>>, heap: &mut usize) -> u64 {
     let mut left = Some(version);
     let measure_and_drop = || {
-        let record = left.as_ref().and_then(|version| version.stored.own());
+        let record = left.as_ref().and_then(|version| version.stored.counted());
         *heap = heap.saturating_add(record.map_or(0, Record::heap_size).min(LARGEST_HEAP));
         drop(left.take());
     };

@@ -65,7 +65,7 @@ pub(crate) use collection::Use;
 pub(crate) use column::{Column, Encoding, Packed, PackedCells, PageCells, RowCells, with_cells};
 pub(crate) use counters::{Counters, Held};
 pub(crate) use deadline::Deadline;
-pub(crate) use engine::{Engine, Pinned, Registered};
+pub(crate) use engine::{Drain, Engine, Pinned, Registered};
 pub(crate) use eviction::{Bounded, Measured, Usage};
 pub(crate) use feed::{Event, Feed, Full, Patience, Queue, Room, Settings, Size, Spec, Taken};
 pub(crate) use filings::{Filed, Filing};

@@ -7,6 +7,7 @@ use super::fork::Base;
 use super::garbage::Garbage;
 use super::gauges::Counts;
 use super::key_table::KeyTable;
+use super::marks::Changed;
 use super::pages::{Fate, Pages};
 use super::questions::Effects;
 use super::record_change::{CollectionChanges, RecordChange};
@@ -189,6 +190,34 @@ impl<R: Record> Table<R> {
         debug_assert!(version.as_ref().is_none_or(|version| version.key == newest.key));
         self.let_go(newest);
         version
+    }
+
+    /// The version of a key that a commit, which is pinned, has seen, expired or not.
+    pub(crate) fn seen(&self, hash: u32, key: &[u8], epoch: Commit) -> Option<Arc<Version<R>>> {
+        let own = match self.keys.newest(hash, key) {
+            Some(newest) if newest.begin <= epoch => Some(newest),
+            Some(newest) => self.pages.with_tombstone(newest.row, epoch),
+            None => None,
+        };
+        let version = own.or_else(|| Some(self.base.as_ref()?.of_key(hash, key)?.1))?;
+        (!version.is_tombstone()).then_some(version)
+    }
+
+    /// The newest versions, tombstones too, of all rows that commits after a pinned one have changed.
+    pub(crate) fn changed_since(&self, epoch: Commit) -> Vec<Arc<Version<R>>> {
+        let Changed { rows, first_new_row, .. } = self.marks.after(epoch);
+        let new = first_new_row..(self.pages.end() as Row).max(first_new_row);
+        let below = rows.iter().take_while(|row| *row < first_new_row);
+        below.chain(new).filter_map(|row| self.pages.newest(row)).collect()
+    }
+
+    /// Calls `visit` with each version of the table itself that a reader sees.
+    pub(crate) fn each_at(&self, at: At, mut visit: impl FnMut(&Arc<Version<R>>)) {
+        let mut page = Vec::new();
+        for number in 0..self.pages.len() {
+            self.pages.read_page(number, at, &mut page);
+            page.drain(..).for_each(|version| visit(&version));
+        }
     }
 
     /// The materialized aggregates: the own ones, then those of a fork's base.

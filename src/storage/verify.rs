@@ -260,7 +260,7 @@ impl Walked {
 
     fn add<R: Record>(&mut self, version: &Version<R>) {
         self.key_bytes += version.key.heap_bytes();
-        let heap = version.stored.own().map_or(Ok(0), Access::measure_heap);
+        let heap = version.stored.counted().map_or(Ok(0), Access::measure_heap);
         self.record_heap = self.record_heap.zip(heap.ok()).map(|(sum, heap)| heap.saturating_add(sum));
     }
 }

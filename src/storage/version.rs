@@ -51,9 +51,13 @@ impl<R> Stored<R> {
         }
     }
 
-    /// The record, unless another version owns it.
-    pub(crate) fn own(&self) -> Option<&R> {
-        if let Stored::Own(record) = self { Some(record) } else { None }
+    /// The record as far as it counts as memory of its table: not if the base of a fork has it.
+    pub(crate) fn counted(&self) -> Option<&R> {
+        match self {
+            Stored::Own(record) => Some(record),
+            Stored::Restored(owner) => owner.record(),
+            Stored::TakenOver(_) | Stored::Gone | Stored::Hidden => None,
+        }
     }
 
     /// Moves the record out, unless another version owns it.

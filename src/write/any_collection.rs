@@ -190,17 +190,38 @@ fn deletable(name: &str, query: &Query) -> Result<Paging, QueryError> {
 }
 
 mod sealed {
+    use crate::clock::Timestamp;
     use crate::error::Refusal;
+    use crate::read::Snapshot;
+    use crate::write::Batch;
+    use crate::write::checkpoint::{Checkpoint, deadlines_of, restore_collection};
     use crate::write::expire::remove_some;
+    use std::collections::HashMap;
 
     pub trait Sealed {
         #[doc(hidden)]
         fn remove_expired(&self) -> Result<(usize, bool), Refusal>;
+
+        /// Adds the operations that restore the state of a checkpoint; `now` is the newest commit.
+        #[doc(hidden)]
+        fn restore(&self, batch: &mut Batch, to: &Checkpoint, now: &Snapshot) -> Result<(), Refusal>;
+
+        /// The deadlines of all records, if reads extend them.
+        #[doc(hidden)]
+        fn sliding_deadlines(&self, snapshot: &Snapshot) -> Option<HashMap<u32, Timestamp>>;
     }
 
     impl<R: crate::record::Record> Sealed for crate::storage::Collection<R> {
         fn remove_expired(&self) -> Result<(usize, bool), Refusal> {
             remove_some(self)
+        }
+
+        fn restore(&self, batch: &mut Batch, to: &Checkpoint, now: &Snapshot) -> Result<(), Refusal> {
+            restore_collection(self, batch, to, now)
+        }
+
+        fn sliding_deadlines(&self, snapshot: &Snapshot) -> Option<HashMap<u32, Timestamp>> {
+            self.table.deadlines.sliding().map(|_| deadlines_of(self, snapshot))
         }
     }
 }

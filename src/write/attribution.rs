@@ -1,7 +1,7 @@
 //! Attribution: which operation of a batch is responsible for a refusal, and what each operation did.
 
 use super::outcome::Outcome;
-use crate::error::Refusal;
+use crate::error::{Commit, Refusal};
 use crate::limits::MAX_REPLAYS;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -15,6 +15,8 @@ pub(super) struct CommitOptions {
     /// The operations are those of several submissions, which must not depend on each other: no record may take a unique value
     /// that another record releases in the same commit.
     pub(super) grouped: bool,
+    /// Commit only if this is the newest commit.
+    pub(super) only_after: Option<Commit>,
 }
 
 /// The outcomes and refusals that a commit has recorded.

@@ -39,8 +39,12 @@ pub(super) fn attempt(
         return Ok(no_commit());
     }
 
-    // 0. Stage: all user code that can change or refuse the commit runs here; nothing is touched yet.
     let options = report.as_ref().map(|report| report.options).unwrap_or_default();
+    if let Some(seen) = options.only_after.filter(|seen| *seen != engine.timeline.published()) {
+        return Err(Refusal::of_batch(Cause::Stale { seen, now: Some(engine.timeline.published()) }));
+    }
+
+    // 0. Stage: all user code that can change or refuse the commit runs here; nothing is touched yet.
     let to_stage = parts.iter_mut().filter(|part| part.len() > 0);
     let mut refusals = Vec::new();
     let staged = user_code::run(|| {

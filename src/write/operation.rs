@@ -1,7 +1,7 @@
 //! One operation, on the record of a key or on all records that a filter selects, and its effect on a record.
 
 use super::change::{Change, Edit};
-use super::lifetime::Given;
+use super::lifetime::{Given, Lifetime};
 use super::outcome::Outcome;
 use super::returned::Returned;
 use crate::clock::Timestamp;
@@ -13,6 +13,7 @@ use crate::sync::Arc;
 use crate::user_code;
 use memdex_query::query::{Filter, OrderBy};
 use memdex_query::value::{IntoKey, Key};
+use std::time::Duration;
 
 /// The description of an operation of a batch.
 ///
@@ -101,6 +102,8 @@ pub(super) enum Action<R> {
     Delete,
     /// Removes the record if it has expired.
     Expire,
+    /// Stores the record of an earlier version again.
+    Restore(Arc<Version<R>>),
     /// Its record has moved into the store.
     Done,
 }
@@ -138,6 +141,7 @@ impl<R> Action<R> {
             Action::Upsert(..) => "upsert",
             Action::Delete => "delete",
             Action::Expire => "expire",
+            Action::Restore(_) => "restore",
             Action::Done => "done",
         }
     }
@@ -152,6 +156,7 @@ impl<R> Action<R> {
     pub(super) fn record(&self) -> Option<&R> {
         match self {
             Action::Store(record) | Action::Insert(record) | Action::Upsert(record, _) => Some(record),
+            Action::Restore(version) => version.record(),
             _ => None,
         }
     }
@@ -317,6 +322,18 @@ impl<R: Record> Operation<R> {
         }
     }
 
+    /// An operation that stores the record of an earlier version again, and leaves it so much time.
+    pub(super) fn of_restored(version: Arc<Version<R>>, left: Option<Duration>) -> Self {
+        let target = Target::Key { key: version.key.clone(), hash: version.hash };
+        let given = Given { lifetime: left.map_or(Lifetime::Forever, Lifetime::For), only_later: false };
+        Operation { given: Some(given), ..Operation::new(target, None, Action::Restore(version)) }
+    }
+
+    /// An operation that deletes the record of a key.
+    pub(super) fn of_deleted(key: Key, hash: u32) -> Self {
+        Operation::new(Target::Key { key, hash }, None, Action::Delete)
+    }
+
     /// Removes the record of a key if it has expired.
     pub(super) fn of_expired(key: Key, hash: u32) -> Self {
         Operation::new(Target::Key { key, hash }, None, Action::Expire)
@@ -437,9 +454,11 @@ impl<R: Record> Operation<R> {
     ) -> Result<Effect<R>, Cause> {
         self.check(found)?;
         match (&self.action, present) {
-            (Action::Store(_), Some(_)) => Ok(Effect::Replaced),
+            (Action::Store(_) | Action::Restore(_), Some(_)) => Ok(Effect::Replaced),
             (Action::Insert(_), Some(_)) => Err(Cause::KeyExists),
-            (Action::Store(_) | Action::Insert(_) | Action::Upsert(..), None) => Ok(Effect::Inserted),
+            (Action::Store(_) | Action::Restore(_) | Action::Insert(_) | Action::Upsert(..), None) => {
+                Ok(Effect::Inserted)
+            }
             (Action::Update(change) | Action::Upsert(_, change), Some(record)) => {
                 let changed = changed(table, change, record, key, |to| Cause::KeyChanged { to })?;
                 Ok(Effect::Updated(changed))

@@ -254,9 +254,12 @@ impl<'a, R: Record> Staged<'a, R> {
     ) -> Change<R> {
         let (key, hash) = net.key(self.operations);
         let key = key.clone();
-        let record = match net.state {
-            State::Brought(at) => self.operations[at].action.take_record(),
-            State::Computed(record) => Some(record),
+        let stored = match net.state {
+            State::Brought(at) => match &mut self.operations[at].action {
+                Action::Restore(version) => Some(Stored::restored(version)),
+                action => action.take_record().map(Stored::Own),
+            },
+            State::Computed(record) => Some(Stored::Own(record)),
             State::Folded | State::Gone | State::Unchanged => None,
         };
         let (old, under) = match (net.old, net.under) {
@@ -268,8 +271,8 @@ impl<'a, R: Record> Staged<'a, R> {
             None => new_row(&mut self.writer),
         };
         let hides = || self.table.base.as_ref().is_some_and(|base| base.of_key(hash, key.bytes()).is_some());
-        let stored = match record {
-            Some(record) => Stored::Own(record),
+        let stored = match stored {
+            Some(stored) => stored,
             None if hides() => Stored::Hidden,
             None => Stored::Gone,
         };

@@ -7,7 +7,7 @@ use super::flusher::Flusher;
 use super::gate::{Gate, Settings};
 use super::handle::BackgroundWriter;
 use crate::limits::{DEFAULT_BACKGROUND_BULK_SIZE, DEFAULT_LINGER, DEFAULT_QUEUED_BYTES, DEFAULT_QUEUED_OPERATIONS};
-use crate::storage::Engine;
+use crate::storage::{Drain, Engine};
 use crate::sync::{Arc, thread};
 use std::fmt;
 use std::time::Duration;
@@ -95,6 +95,8 @@ impl BackgroundWriterBuilder {
     pub fn start(self) -> Result<BackgroundWriter, BackgroundError> {
         let BackgroundWriterBuilder { engine, settings, death } = self;
         let gate = Arc::new(Gate::new(settings));
+        let queue: Arc<dyn Drain> = gate.clone();
+        engine.add_queue(Arc::downgrade(&queue));
         let (sender, queue) = crossbeam_channel::bounded(settings.max_submissions());
         let flusher = Flusher::new(gate.clone(), queue, Batch::new(engine.clone()), death);
         let thread = thread::Builder::new().name("memdex-flusher".to_owned()).spawn(move || flusher.run())?;

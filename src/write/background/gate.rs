@@ -2,6 +2,7 @@
 //! channel, which has a place for every submission that the gate admits.
 
 use super::error::BackgroundError;
+use crate::storage::Drain;
 use crate::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -78,6 +79,12 @@ struct State {
     closed: bool,
     /// The message of the panic, if the flusher has died.
     dead: Option<Arc<str>>,
+}
+
+impl Drain for Gate {
+    fn drain(&self) -> Result<(), String> {
+        self.flush().map_err(|why| why.to_string())
+    }
 }
 
 impl Gate {
