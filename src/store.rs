@@ -122,7 +122,8 @@ impl Store {
             let Engine { seed, counters, .. } = &*self.engine;
             Arc::new(Table::<R>::new(name, schema.clone(), seed.clone(), counters.clone()))
         };
-        let panicked = |cause: Cause| CollectionError::Panicked { collection: collection(), message: cause.to_string() };
+        let panicked =
+            |cause: Cause| CollectionError::Panicked { collection: collection(), message: cause.to_string() };
         let table = self.engine.open(name, new, erased::<R>).map_err(panicked)?;
         let registered = table.type_name();
         let Ok(table) = table.into_any().downcast::<Table<R>>() else {

@@ -6,9 +6,7 @@ use crate::index::Materialized;
 use crate::latency::Latency;
 use crate::record::Record;
 use crate::rowset::Row;
-use crate::storage::{
-    At, Changed, Collection, Engine, LayerView, Pinned, Rows, Table, TableCore, Under, Which,
-};
+use crate::storage::{At, Changed, Collection, Engine, LayerView, Pinned, Rows, Table, TableCore, Under, Which};
 use crate::sync::Arc;
 use crate::trace::{self, Entered};
 use smallvec::SmallVec;

@@ -58,7 +58,8 @@ impl Stream {
         Ok(Stream::new(snapshot, view, rows, |part, ready| {
             let plan = planner::plan(part.table, &condition, chooser);
             let Some(step) = plan.access else { return Source::Scan(Some(condition.clone())) };
-            let Candidates { rows, changed } = candidates(part, &condition, &step, &mut |step| access::take(part, step));
+            let Candidates { rows, changed } =
+                candidates(part, &condition, &step, &mut |step| access::take(part, step));
             ready.extend(changed);
             Source::Candidates { left: rows.len(), rows, residual: plan.residual }
         }))

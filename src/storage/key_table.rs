@@ -81,7 +81,10 @@ impl<R> KeyTable<R> {
     /// Frees unused capacity of a shard. Returns how many entries it moved; `None` past the last shard.
     pub(crate) fn shrink(&self, shard: usize) -> Option<usize> {
         let mut entries = self.shards.get(shard)?.0.write();
-        Some(self.bytes.track(&mut *entries, Entries::allocation_size, |entries| hash::shrink(entries, |v| spread(v.hash))))
+        Some(
+            self.bytes
+                .track(&mut *entries, Entries::allocation_size, |entries| hash::shrink(entries, |v| spread(v.hash))),
+        )
     }
 
     /// The number of keys in the table, tombstones included.

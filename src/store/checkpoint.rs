@@ -46,7 +46,7 @@ impl Store {
     ///
     /// Schemas, indexes, bounds, the clock, and held snapshots stay as they are. Collections that were opened since are cleared, those
     /// that were dropped don't come back. Restored records are written by the new commit, so a condition on an earlier commit
-    /// ([`store_if`](crate::Collection::store_if)) fails. Hooks and subscriptions see the changes. What was submitted to background writers
+    /// ([`if_unchanged`](crate::Collection::if_unchanged)) fails. Hooks and subscriptions see the changes. What was submitted to background writers
     /// is committed before.
     ///
     /// Costs about as much as the commits that it undoes, and O(records) in collections whose records have lifetimes, if time has passed.

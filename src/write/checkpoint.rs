@@ -196,4 +196,3 @@ fn is_same<R>(a: &Arc<Version<R>>, b: &Arc<Version<R>>) -> bool {
     }
     a.written() == b.written() && Arc::ptr_eq(owner(a), owner(b))
 }
-

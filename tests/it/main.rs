@@ -26,6 +26,8 @@ mod eviction;
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
 mod feed;
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
+mod forks;
+#[cfg(not(any(memdex_shuttle, memdex_loom)))]
 mod indexes;
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
 mod key_values;

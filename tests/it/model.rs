@@ -1,6 +1,6 @@
 //! Runs the store against a naive model: random commands of every kind over three collections with few keys, committed
 //! in every way, refused, fixed and committed again. One collection has a schema that is drawn for each case, and
-//! indexes that are added and dropped. Random queries run on the newest state and on every held snapshot, with audits
+//! indexes that are added and dropped. The store is forked, and returns to checkpoints. Random queries run on the newest state and on every held snapshot, with audits
 //! and statistics in between. `reference.rs` has the model, which shares no code with the engine.
 
 mod aggregates;
@@ -24,6 +24,7 @@ use books::Book;
 use flights::Flight;
 use memdex::error::{AggregateError, IndexError};
 use memdex::schema::AggregateDef;
+use memdex::write::{Checkpoint, RollbackError};
 use memdex::{BackgroundWriter, Collection, IndexDef, Snapshot, Store};
 use payments::Payment;
 use predicates::Tree;
@@ -47,6 +48,9 @@ struct Race {
     books: Collection<Book>,
     background: BackgroundWriter,
     snapshots: Vec<Snapshot>,
+    checkpoints: Vec<Checkpoint>,
+    /// The stores of which this one is a fork.
+    bases: Vec<Store>,
 }
 
 impl StateMachineTest for Race {
@@ -59,7 +63,8 @@ impl StateMachineTest for Race {
         books::set_schema(&world.plan);
         let books = store.collection("books").unwrap();
         let background = store.background_writer().linger(Duration::ZERO).start().unwrap();
-        Race { store, payments, flights, books, background, snapshots: Vec::new() }
+        let (snapshots, checkpoints, bases) = (Vec::new(), Vec::new(), Vec::new());
+        Race { store, payments, flights, books, background, snapshots, checkpoints, bases }
     }
 
     fn apply(mut race: Race, world: &World, transition: Transition) -> Race {
@@ -87,13 +92,19 @@ impl StateMachineTest for Race {
             Transition::DropAggregate(name) => race.aggregates_change(world, race.books.drop_aggregate(name)),
             Transition::Optimize => race.store.optimize().unwrap(),
             Transition::Look => race.check_snapshots(world),
+            Transition::Fork => race = race.forked(),
+            Transition::Checkpoint => race.checkpoints.push(race.store.checkpoint().unwrap()),
+            Transition::Rollback(_) if race.checkpoints.is_empty() => {}
+            Transition::Rollback(to) => race.roll_back(world, to % race.checkpoints.len()),
         }
         race
     }
 
     fn check_invariants(race: &Race, world: &World) {
         race.is_as_of(world, world.newest());
-        compare::figures(&race.store, world, world.steps.is_multiple_of(2));
+        if world.forked_at.is_none() {
+            compare::figures(&race.store, world, world.steps.is_multiple_of(2));
+        }
         if world.steps.is_multiple_of(3) {
             race.audit(world);
         }
@@ -101,18 +112,51 @@ impl StateMachineTest for Race {
 
     fn teardown(mut race: Race, mut world: World) {
         race.check_snapshots(&world);
+        race.checkpoints.clear();
+        world.checkpoints.clear();
         while !race.snapshots.is_empty() {
             drop(race.snapshots.swap_remove(0));
             world.snapshots.swap_remove(0);
             race.audit(&world);
         }
         // No pin is left, which the statistics and an audit must confirm.
-        compare::figures(&race.store, &world, true);
+        if world.forked_at.is_none() {
+            compare::figures(&race.store, &world, true);
+        }
+        race.store.optimize().unwrap();
         assert_eq!(race.store.verify().unwrap().versions_retained, 0);
+        for base in race.bases {
+            base.verify().unwrap();
+        }
     }
 }
 
 impl Race {
+    fn forked(mut self) -> Race {
+        self.snapshots.clear();
+        self.checkpoints.clear();
+        let store = self.store.fork();
+        let (payments, flights) = (store.collection("payments").unwrap(), store.collection("flights").unwrap());
+        let books = store.collection("books").unwrap();
+        let background = store.background_writer().linger(Duration::ZERO).start().unwrap();
+        self.bases.push(self.store);
+        Race { store, payments, flights, books, background, ..self }
+    }
+
+    fn roll_back(&mut self, world: &World, to: usize) {
+        let (commit, done) = (self.checkpoints[to].commit(), self.store.rollback(&self.checkpoints[to]));
+        match &world.objections[..] {
+            [] => assert_eq!(done.unwrap().commit, world.newest()),
+            _ => return assert!(matches!(done, Err(RollbackError::Refused(_))), "{done:?}"),
+        }
+        let is_undone =
+            |checkpoint: &Checkpoint| matches!(self.store.rollback(checkpoint), Err(RollbackError::Undone { .. }));
+        let later = self.checkpoints.iter().filter(|checkpoint| checkpoint.commit() > commit);
+        // The newest commit may be one that the rollback found.
+        later.for_each(|later| assert!(is_undone(later) || later.commit() == world.newest()));
+        self.checkpoints.retain(|checkpoint| checkpoint.commit() <= commit);
+    }
+
     /// The newest state of the store equals the model's state at a commit.
     fn is_as_of(&self, world: &World, commit: memdex::Commit) {
         assert_eq!(self.store.snapshot().commit(), commit);
@@ -186,6 +230,9 @@ impl Race {
 
     fn audit(&self, world: &World) {
         let report = self.store.verify().unwrap();
+        if world.forked_at.is_some() {
+            return;
+        }
         let newest = world.at(world.newest());
         let records = newest.payments.len() + newest.flights.len() + newest.books.len();
         assert_eq!((report.collections, report.records), (3, records));

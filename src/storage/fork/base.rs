@@ -158,7 +158,8 @@ impl<R: Record> Base<R> {
 
     /// Covers the rows of the layers whose records a commit has changed.
     pub(crate) fn apply(&self, commit: Commit, applied: &Applied<R>) {
-        let mut rows: Vec<BaseRow> = applied.versions.iter().filter_map(|change| Some(change.under.as_ref()?.0)).collect();
+        let mut rows: Vec<BaseRow> =
+            applied.versions.iter().filter_map(|change| Some(change.under.as_ref()?.0)).collect();
         rows.sort_unstable();
         for of_layer in rows.chunk_by(|a, b| a.layer == b.layer) {
             let Some(layer) = self.layers.get(of_layer[0].layer) else { continue };
@@ -236,6 +237,7 @@ impl<R: Record> Layer<R> {
 
 /// Whether a record has a value in a unique index.
 fn holds<R: Record>(shape: &IndexShape, version: &Version<R>, value: ValueRef<'_>) -> bool {
-    let held = crate::index::extract(|| shape.entry(version as &dyn FieldSource).map(|entry| entry.as_value(true) == value));
+    let held =
+        crate::index::extract(|| shape.entry(version as &dyn FieldSource).map(|entry| entry.as_value(true) == value));
     held.unwrap_or(false)
 }

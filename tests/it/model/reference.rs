@@ -103,8 +103,13 @@ pub(super) struct World {
     pub attempts: Vec<Attempt>,
     /// Its lenient commits.
     pub lenient: Vec<Lenient>,
-    /// The possible errors of the requested change of indexes; empty if it must succeed.
+    /// The possible errors of the requested change of indexes or rollback; empty if it must succeed.
     pub objections: Vec<&'static str>,
+    /// The commit of the last fork.
+    pub forked_at: Option<Commit>,
+    /// Whether the fork has taken over all books of its base.
+    taken_over: bool,
+    pub checkpoints: Vec<Commit>,
 }
 
 /// Applies an operation. `gone` has the keys that the batch has deleted before.
@@ -353,12 +358,16 @@ impl World {
             attempts: Vec::new(),
             lenient: Vec::new(),
             objections: Vec::new(),
+            forked_at: None,
+            taken_over: false,
+            checkpoints: Vec::new(),
         }
     }
 
     fn add_index(&mut self, def: &Def) {
         self.objections = def.faults::<Book>(&self.indexes);
         if self.objections.is_empty() {
+            self.take_over();
             let books = &self.at(self.newest()).books;
             self.objections.extend((!def.clashing(books).is_empty()).then_some("NotUnique"));
             let unordered = books.values().any(|(book, _)| def.unordered(book).is_some());
@@ -380,6 +389,7 @@ impl World {
         if self.aggregates.iter().any(|other| other.name == aggregate.name) {
             self.objections.push("Duplicate");
         } else {
+            self.take_over();
             self.aggregates.push(aggregate.clone());
         }
     }
@@ -389,6 +399,50 @@ impl World {
             Some(at) => drop(self.aggregates.remove(at)),
             None => self.objections.push("Unknown"),
         }
+    }
+
+    fn fork(&mut self) {
+        (self.forked_at, self.taken_over) = (Some(self.newest()), false);
+        self.snapshots.clear();
+        self.checkpoints.clear();
+        // Those of the fork.
+        (self.refusals, self.lost_operations) = (0, 0);
+    }
+
+    /// A fork has the books of its base in its own table from here on: if there are any, by a commit that changes nothing.
+    fn take_over(&mut self) {
+        let Some(forked_at) = self.forked_at.filter(|_| !self.taken_over) else { return };
+        self.taken_over = true;
+        let now = self.at(self.newest());
+        if now.books.values().any(|(_, begin)| *begin <= forked_at) {
+            self.history.push(now);
+        }
+    }
+
+    fn rollback(&mut self, to: Commit) {
+        let (now, then, commit) = (self.at(self.newest()), self.at(to), self.newest().next());
+        fn back<R: Subject>(now: &Shelf<R>, then: &Shelf<R>, commit: Commit) -> Shelf<R> {
+            let state = |(id, (record, begin)): (&R::Id, &(R, Commit))| {
+                let is_same = now.get(id).is_some_and(|(_, newest)| newest == begin);
+                (id.clone(), (record.clone(), if is_same { *begin } else { commit }))
+            };
+            then.iter().map(state).collect()
+        }
+        let payments = back(&now.payments, &then.payments, commit);
+        let flights = back(&now.flights, &then.flights, commit);
+        let books = back(&now.books, &then.books, commit);
+        let is_same = (&payments, &flights, &books) == (&now.payments, &now.flights, &now.books);
+        let fits = |def: &Def| {
+            def.clashing(&books).is_empty() && books.values().all(|(book, _)| def.unordered(book).is_none())
+        };
+        if !is_same && !self.indexes.iter().all(fits) {
+            self.refuse(1);
+            return self.objections.push("Refused");
+        }
+        if !is_same {
+            self.history.push(Arc::new(Shelves { payments, flights, books }));
+        }
+        self.checkpoints.retain(|checkpoint| *checkpoint <= to);
     }
 
     pub(super) fn newest(&self) -> Commit {
@@ -408,7 +462,7 @@ impl World {
     }
 
     pub(super) fn pinned(&self) -> BTreeSet<Commit> {
-        self.snapshots.iter().copied().collect()
+        self.snapshots.iter().chain(&self.checkpoints).copied().collect()
     }
 
     fn write(&mut self, how: How, ops: &[AnyOp], rename: Option<usize>) {
@@ -540,6 +594,11 @@ impl ReferenceStateMachine for World {
             Transition::DropIndex(name) => world.drop_index(name),
             Transition::AddAggregate(aggregate) => world.add_aggregate(aggregate),
             Transition::DropAggregate(name) => world.drop_aggregate(name),
+            Transition::Fork => world.fork(),
+            Transition::Checkpoint => world.checkpoints.push(world.newest()),
+            Transition::Rollback(to) if !world.checkpoints.is_empty() => {
+                world.rollback(world.checkpoints[to % world.checkpoints.len()]);
+            }
             _ => {}
         }
         world

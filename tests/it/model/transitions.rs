@@ -74,6 +74,11 @@ pub(super) enum Transition {
     DropAggregate(&'static str),
     Optimize,
     Look,
+    /// The store is replaced by a fork of it.
+    Fork,
+    Checkpoint,
+    /// To one of the checkpoints.
+    Rollback(usize),
 }
 
 fn how() -> BoxedStrategy<How> {
@@ -122,6 +127,9 @@ pub(super) fn transition(indexes: &[Def]) -> BoxedStrategy<Transition> {
         1 => select(vec!["one", "two", "three"]).prop_map(Transition::DropAggregate),
         1 => Just(Transition::Optimize),
         2 => Just(Transition::Look),
+        1 => Just(Transition::Fork),
+        1 => Just(Transition::Checkpoint),
+        2 => any::<usize>().prop_map(Transition::Rollback),
     ]
     .boxed()
 }

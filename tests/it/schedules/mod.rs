@@ -11,6 +11,7 @@ mod cache;
 mod columns;
 mod eviction;
 mod feed;
+mod forks;
 mod hooks;
 mod lifetimes;
 mod observed;
