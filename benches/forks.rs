@@ -98,7 +98,11 @@ fn main() {
     let (before, started) = (resident(), Instant::now());
     let copy = store.fork();
     open(&copy).add_index(IndexDef::ordered("cents")).expect("the index is new");
-    println!("| one full copy, which shares the records, and an index | {:.0?} | {} KiB |", started.elapsed(), resident() - before);
+    println!(
+        "| one full copy, which shares the records, and an index | {:.0?} | {} KiB |",
+        started.elapsed(),
+        resident() - before
+    );
     drop(copy);
     let whole = timed(301, |at| {
         let fork = store.fork();

@@ -215,7 +215,9 @@ impl Store {
     /// The store at the newest commit, pinned until the last clone is dropped. Copies nothing and never blocks; see
     /// [`Snapshot`] for what it costs while it is held.
     pub fn snapshot(&self) -> Snapshot {
-        self.engine.catch_up();
+        if self.engine.is_fork() {
+            self.any_collections().iter().for_each(|collection| collection.take_over());
+        }
         Snapshot::new(&self.engine)
     }
 

@@ -259,7 +259,7 @@ impl<R: Record> Collection<R> {
 
     /// Has a fork take over what commits have changed in its base, so that queries need not look at it one by one. Without that they are as
     /// exact, so nothing is lost if it is not possible now.
-    pub(super) fn catch_up(&self) {
+    pub(crate) fn catch_up(&self) {
         if let Some(base) = &self.table.base
             && base.is_behind()
         {

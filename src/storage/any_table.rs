@@ -1,7 +1,7 @@
 //! A table without its record type, as the engine keeps it.
 
-use super::engine::Engine;
-use super::fork::{ForkPoint, Which};
+use super::counters::Counters;
+use super::fork::BasePoint;
 use super::garbage::Garbage;
 use super::rows::Rows;
 use super::stats::CollectionStats;
@@ -45,9 +45,7 @@ pub(crate) trait AnyTable: Rows {
     fn set_dropped(&self) -> i64;
     fn is_dropped(&self) -> bool;
     /// The table of a fork over this one.
-    fn fork(self: Arc<Self>, engine: &Engine, point: &ForkPoint) -> Result<Arc<dyn AnyTable>, Cause>;
-    /// Takes over what commits have changed in the base of a fork, if that is possible now. Queries are exact without it.
-    fn catch_up(self: Arc<Self>, engine: &Engine);
+    fn fork(self: Arc<Self>, point: &BasePoint, counters: Arc<Counters>) -> Result<Arc<dyn AnyTable>, Cause>;
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
 }
 
@@ -99,14 +97,8 @@ impl<R: Record> AnyTable for Table<R> {
         self.gauges.is_dropped()
     }
 
-    fn fork(self: Arc<Self>, engine: &Engine, point: &ForkPoint) -> Result<Arc<dyn AnyTable>, Cause> {
-        Ok(self.forked(engine, point)?)
-    }
-
-    fn catch_up(self: Arc<Self>, engine: &Engine) {
-        if self.base.as_ref().is_some_and(|base| base.is_behind()) {
-            let _ = self.take_over(engine, Which::Changed);
-        }
+    fn fork(self: Arc<Self>, point: &BasePoint, counters: Arc<Counters>) -> Result<Arc<dyn AnyTable>, Cause> {
+        Ok(self.forked(point, counters)?)
     }
 
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {

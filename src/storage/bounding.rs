@@ -40,15 +40,26 @@ impl<R: Record> Table<R> {
         if self.gauges.is_dropped() {
             return Err(Cause::CollectionDropped);
         }
+        let before = self.replace_bound(bound)?;
+        engine.recount(&**self);
+        drop(guard);
+        Ok(before)
+    }
+
+    /// Sets the bound of a new table.
+    pub(super) fn bound_new(&self, bound: Option<Arc<Bounded<R>>>) -> Result<(), Cause> {
+        if bound.is_some() {
+            self.replace_bound(bound)?;
+        }
+        Ok(())
+    }
+
+    fn replace_bound(&self, bound: Option<Arc<Bounded<R>>>) -> Result<Option<Arc<Bounded<R>>>, Cause> {
         let mut writer = self.writer();
         let evictions = writer.bound.as_ref().map_or(0, |queue| queue.usage().evictions);
         let queue = bound.as_ref().map(|bound| self.queue(bound, evictions)).transpose()?;
         writer.bound = queue.map(Box::new);
-        let before = std::mem::replace(&mut *self.bound.write(), bound);
-        drop(writer);
-        engine.recount(&**self);
-        drop(guard);
-        Ok(before)
+        Ok(std::mem::replace(&mut *self.bound.write(), bound))
     }
 
     /// The queue of the present records, in the order in which they were last written.

@@ -236,9 +236,7 @@ impl<'a> Build<'a> {
     /// Brings it up to the newest commit, and hands it to the committer. Under the commit lock.
     fn hand_over(mut self, pinned: &Pinned, published: Commit) -> Result<(), NotBuilt> {
         self.bring_up(&self.table.marks.after(pinned.epoch()), published)?;
-        let writer = &mut *self.table.writer();
-        self.table.make_deferred(writer);
-        self.table.add(writer, self.structure, self.refs, published);
+        self.table.add(&mut self.table.writer(), self.structure, self.refs, published);
         Ok(())
     }
 }

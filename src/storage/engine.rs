@@ -5,7 +5,7 @@ use super::any_table::AnyTable;
 use super::backlog::{Backlogged, Committer};
 use super::counters::Counters;
 use super::feed::{Event, Queue, Room, Spec};
-use super::fork::{ForkPoint, Origin};
+use super::fork::{BasePoint, Unopened};
 use super::garbage::Garbage;
 use super::hooks::{Hooks, Registration};
 use super::reads::Reads;
@@ -51,8 +51,8 @@ pub(crate) struct Engine {
     memory: Total,
     /// The collections by name.
     registry: NameMap<Registered>,
-    /// The tables of the base that a fork has not opened yet.
-    origin: Option<Origin>,
+    /// The collections of the base that a fork has not opened yet.
+    unopened: Option<Unopened<(Registered, BasePoint)>>,
     /// How many collections were ever opened.
     opened: StatsCounter,
     /// The commit lock.
@@ -133,7 +133,7 @@ impl Engine {
             latency,
             memory: Total::default(),
             registry,
-            origin: None,
+            unopened: None,
             opened: StatsCounter::new(0),
             committer: Mutex::new(Committer::default()),
             reclaimer: None,
@@ -150,31 +150,27 @@ impl Engine {
         clock: Option<Arc<dyn Clock>>,
         answers: Arc<dyn AnswerCache>,
     ) -> Arc<Self> {
-        let mut registered = self.registry.values();
-        registered.sort_unstable_by_key(|of| of.place);
-        let opened = registered.into_iter().map(|registered| ForkPoint {
-            catalog: registered.table.core().catalog(),
-            pinned: pinned.clone(),
-            failed: None,
-            registered,
+        let pin: Arc<dyn Any + Send + Sync> = pinned.clone();
+        let opened = self.registry.entries().into_iter().map(|(name, registered)| {
+            let (at, catalog) = (pinned.at(), registered.table.core().catalog());
+            (name, (registered, BasePoint { pin: pin.clone(), at, catalog }))
         });
-        let unopened = self.origin.iter().flat_map(Origin::all);
-        let mut points: Vec<ForkPoint> = opened.chain(unopened).collect();
-        points.sort_by_key(|point| point.registered.place);
-        let slide = |point: &&ForkPoint| point.registered.table.core().deadlines.sliding().is_some();
-        let to_open: Vec<String> =
-            points.iter().filter(slide).map(|point| point.registered.table.name().to_owned()).collect();
+        let mut points: Vec<_> = opened.chain(self.unopened.iter().flat_map(Unopened::all)).collect();
+        points.sort_by_key(|(_, (registered, _))| registered.place);
+        let slide =
+            |(_, (registered, _)): &&(_, (Registered, _))| registered.table.core().deadlines.sliding().is_some();
+        let to_open: Vec<Box<str>> = points.iter().filter(slide).map(|(name, _)| name.clone()).collect();
         let timeline = Timeline::starting_at(pinned.epoch(), FORK_PIN_SLOTS);
         let (clock, seed, latency) = (self.clock.fork(clock), self.seed.clone(), self.latency.clone());
         let engine = Arc::new(Engine {
             opened: StatsCounter::new(self.opened.load(Relaxed)),
-            origin: Some(Origin::new(points)),
+            unopened: Some(Unopened::new(points.into_iter())),
             ..Engine::empty(timeline, clock, seed, latency, answers, NameMap::small())
         });
         // Reads of the base would extend lifetimes that the fork shares. Without a copy, such a collection can't be opened.
         for name in to_open {
-            if let (Err(cause), Some(origin)) = (engine.find(&name), &engine.origin) {
-                origin.fail(&name, &cause);
+            if let (Err(cause), Some(unopened)) = (engine.find(&name), &engine.unopened) {
+                unopened.fail(&name, &cause);
             }
         }
         engine
@@ -191,14 +187,12 @@ impl Engine {
 
     /// The tables of the base that a fork has not opened yet, in the order in which they were opened.
     pub(crate) fn unopened(&self) -> Vec<Arc<dyn AnyTable>> {
-        self.origin.iter().flat_map(Origin::all).map(|point| point.registered.table).collect()
+        self.unopened.iter().flat_map(Unopened::all).map(|(_, (registered, _))| registered.table).collect()
     }
 
-    /// Has a fork take over what commits have changed in its base.
-    pub(crate) fn catch_up(&self) {
-        if self.origin.is_some() {
-            self.registry.values().into_iter().for_each(|of| of.table.catch_up(self));
-        }
+    /// Whether it is that of a fork.
+    pub(crate) fn is_fork(&self) -> bool {
+        self.unopened.is_some()
     }
 
     /// The collection of this name; `None` too if a fork can't open it, because an extractor panics.
@@ -212,12 +206,12 @@ impl Engine {
     /// If it must be copied for that, and an extractor panics.
     pub(crate) fn find(&self, name: &str) -> Result<Option<Registered>, Cause> {
         let known = self.registry.get(name);
-        let Some(origin) = self.origin.as_ref().filter(|_| known.is_none()) else { return Ok(known) };
+        let Some(unopened) = self.unopened.as_ref().filter(|_| known.is_none()) else { return Ok(known) };
         // Another thread may just have opened it.
-        let Some(point) = origin.find(name)? else { return Ok(self.registry.get(name)) };
-        let table = point.registered.table.clone().fork(self, &point)?;
-        let registered = self.register(name, Registered { table, ..point.registered });
-        origin.forget(name);
+        let Some((of_base, point)) = unopened.find(name)? else { return Ok(self.registry.get(name)) };
+        let table = of_base.table.clone().fork(&point, self.counters.clone())?;
+        let registered = self.register(name, Registered { table, ..of_base });
+        unopened.forget(name);
         Ok(Some(registered))
     }
 
@@ -255,7 +249,7 @@ impl Engine {
     pub(crate) fn drop_table(&self, name: &str) -> Result<bool, Cause> {
         let guard = self.lock_to_write()?;
         let Some(Registered { table, .. }) = self.registry.remove(name) else {
-            return Ok(self.origin.as_ref().is_some_and(|origin| origin.forget(name)));
+            return Ok(self.unopened.as_ref().is_some_and(|unopened| unopened.forget(name)));
         };
         self.memory.change(table.set_dropped());
         self.recount(&*table);

@@ -4,7 +4,7 @@
 //! take many rows per call, so that dynamic dispatch costs nothing compared with the cache misses.
 
 use super::any_version::SharedVersion;
-use super::fork::Under;
+use super::fork::Covered;
 use super::pages::Pages;
 use super::table::Table;
 use super::table_core::TableCore;
@@ -15,6 +15,16 @@ use crate::rowset::{Row, RowSet};
 use crate::sync::Arc;
 use memdex_query::value::Value;
 use std::any::Any;
+
+/// A layer of a fork as one of its readers sees it.
+pub(crate) struct LayerView {
+    pub(crate) rows: Arc<dyn Rows>,
+    pub(crate) at: At,
+    pub(crate) covered: Arc<Covered>,
+}
+
+/// The layers below a table at one of its commits.
+pub(crate) type Under = Arc<[LayerView]>;
 
 /// The records of a table, of any type.
 pub(crate) trait Rows: Any + Send + Sync {

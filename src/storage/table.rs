@@ -1,9 +1,10 @@
 //! One collection's shared structures: the key table and the row pages of its records, and the [`TableCore`], which holds
 //! everything that needs no record type.
 
+use super::by_commit::ByCommit;
 use super::counters::Counters;
 use super::eviction::{Bounded, Moved};
-use super::fork::Base;
+use super::fork::Covered;
 use super::garbage::Garbage;
 use super::gauges::Counts;
 use super::key_table::KeyTable;
@@ -27,6 +28,7 @@ use crate::sync::{Arc, RwLock};
 use crate::user_code;
 use memdex_query::value::{IntoKey, Key, Value};
 use smallvec::SmallVec;
+use std::any::Any;
 use std::ops::Deref;
 
 pub(crate) struct Table<R> {
@@ -37,6 +39,24 @@ pub(crate) struct Table<R> {
     pub(super) bound: RwLock<Option<Arc<Bounded<R>>>>,
     /// The layers on which the table lies, if it is a fork's.
     pub(crate) base: Option<Box<Base<R>>>,
+}
+
+/// The layers on which a table of a fork lies; see `fork/base.rs`.
+pub(crate) struct Base<R> {
+    /// The nearest one first.
+    pub(super) layers: Vec<Layer<R>>,
+    /// The materialized aggregates of the base. The fork computes their results.
+    pub(super) aggregates: RwLock<Arc<[Arc<Materialized>]>>,
+}
+
+/// A table at a pinned commit, less the rows that the fork has covered.
+pub(crate) struct Layer<R> {
+    pub(super) table: Arc<Table<R>>,
+    /// Keeps the commit pinned.
+    pub(super) pin: Arc<dyn Any + Send + Sync>,
+    pub(super) epoch: Commit,
+    /// By the commits of the fork.
+    pub(super) covers: ByCommit<Arc<Covered>>,
 }
 
 impl<R> Deref for Table<R> {

@@ -81,14 +81,13 @@ impl TableCore {
         counters: Arc<Counters>,
         indexes: Arc<[Arc<dyn Index>]>,
     ) -> Self {
-        let mut writer = TableWriter::new(Vec::new(), Vec::new());
-        writer.is_deferred = true;
+        let writer = TableWriter::new(Vec::new(), Vec::new());
         TableCore::with(name, schema, seed, counters, writer, Catalog { indexes, aggregates: Arc::default() })
     }
 
-    /// Makes structures that are deferred. Under the commit lock, before anything is staged.
-    pub(crate) fn make_deferred(&self, writer: &mut TableWriter) {
-        if !std::mem::take(&mut writer.is_deferred) {
+    /// Makes structures that are [deferred](Self::deferred). Under the commit lock.
+    pub(super) fn make_deferred(&self, writer: &mut TableWriter) {
+        if self.columns.are_made() {
             return;
         }
         let indexes = self.indexes();
@@ -202,7 +201,7 @@ impl TableCore {
 
     /// Whether readers find what the committer maintains.
     pub(super) fn is_listed(&self, writer: &TableWriter) -> bool {
-        writer.is_deferred || self.catalog.read().is_same(&writer.catalog())
+        !self.columns.are_made() || self.catalog.read().is_same(&writer.catalog())
     }
 
     /// Adds a structure that has been built, complete at `published`, the newest commit. Under the commit lock.
@@ -477,6 +476,11 @@ fn columns_of(schema: &Schema) -> (Vec<Column>, Vec<ColumnWriter>) {
 pub(crate) struct Columns(OnceLock<Vec<Column>>);
 
 impl Columns {
+    /// Whether the table has its structures.
+    pub(crate) fn are_made(&self) -> bool {
+        self.0.get().is_some()
+    }
+
     fn set(&self, columns: Vec<Column>) {
         let made = self.0.set(columns);
         debug_assert!(made.is_ok(), "they are made once, under the commit lock");

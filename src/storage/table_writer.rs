@@ -30,8 +30,6 @@ pub(crate) struct TableWriter {
     pub(super) displaced: Vec<(Row, Commit)>,
     /// The order of eviction, if the collection has a bound.
     pub(crate) bound: Option<Box<Queue>>,
-    /// Whether the structures of a fork's table are still to be made.
-    pub(super) is_deferred: bool,
 }
 
 /// A structure that commits maintain, and where its back references are.
@@ -87,7 +85,6 @@ impl TableWriter {
             kept: Retained::default(),
             displaced: Vec::new(),
             bound: None,
-            is_deferred: false,
         }
     }
 

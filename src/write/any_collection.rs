@@ -202,6 +202,10 @@ mod sealed {
         #[doc(hidden)]
         fn remove_expired(&self) -> Result<(usize, bool), Refusal>;
 
+        /// Has a fork take over what commits have changed in its base.
+        #[doc(hidden)]
+        fn take_over(&self);
+
         /// Adds the operations that restore the state of a checkpoint; `now` is the newest commit.
         #[doc(hidden)]
         fn restore(&self, batch: &mut Batch, to: &Checkpoint, now: &Snapshot) -> Result<(), Refusal>;
@@ -214,6 +218,10 @@ mod sealed {
     impl<R: crate::record::Record> Sealed for crate::storage::Collection<R> {
         fn remove_expired(&self) -> Result<(usize, bool), Refusal> {
             remove_some(self)
+        }
+
+        fn take_over(&self) {
+            self.catch_up();
         }
 
         fn restore(&self, batch: &mut Batch, to: &Checkpoint, now: &Snapshot) -> Result<(), Refusal> {

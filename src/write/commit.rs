@@ -28,7 +28,7 @@ pub(super) fn attempt(
     let _span = trace::span!(engine.counters.tracer, DEBUG, "commit", operations);
     // Before the lock, so that a commit that waits for a slow subscriber makes no other wait.
     let mut room = reserve_room(engine, parts)?;
-    parts.iter().for_each(|part| part.catch_up(engine));
+    parts.iter().filter(|part| part.len() > 0).try_for_each(|part| part.prepare(engine)).map_err(Refusal::of_batch)?;
     let mut guard = engine.lock_to_write().map_err(Refusal::of_batch)?;
     // Until the publish, the time of readers stands still: none that sees an older commit has a later time.
     let hold = engine.clock.hold();

@@ -5,7 +5,7 @@ use super::operation::{Action, Named, Operation, OperationInfo, drop_operations}
 use super::part::{Part, Single, StagedPart};
 use super::stage::Staged;
 use crate::clock::Timestamp;
-use crate::error::Refusal;
+use crate::error::{Cause, Refusal};
 use crate::record::{Access, IndexKind, Record};
 use crate::storage::{Engine, Table, Which};
 use crate::sync::Arc;
@@ -67,7 +67,8 @@ impl<R: Record> Part for Operations<R> {
         Ok(Box::new(Staged::new(&self.table, &mut self.list, options, time)?))
     }
 
-    fn catch_up(&self, engine: &Engine) {
+    fn prepare(&self, engine: &Engine) -> Result<(), Cause> {
+        self.table.make_structures(engine)?;
         if let Some(base) = &self.table.base
             && base.is_behind()
             && self.table.indexes().iter().any(|index| index.shape.def.kind() == IndexKind::Unique)
@@ -75,6 +76,7 @@ impl<R: Record> Part for Operations<R> {
             // If it is not possible now, staging compares one by one.
             let _ = self.table.take_over(engine, Which::Changed);
         }
+        Ok(())
     }
 
     fn is_of(&self, table: *const ()) -> bool {

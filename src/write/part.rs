@@ -4,7 +4,7 @@ use super::attribution::{CommitOptions, CommitReport};
 use super::operation::OperationInfo;
 use super::receipt::Counts;
 use crate::clock::Timestamp;
-use crate::error::{Commit, Refusal};
+use crate::error::{Cause, Commit, Refusal};
 use crate::reclaim::Pass;
 use crate::storage::{AnyTable, CollectionChanges, Engine, Garbage, ProposedChanges};
 use crate::sync::Arc;
@@ -16,8 +16,9 @@ pub(super) trait Part: Any + Send {
     /// Whether any operation is a caller's, not one of the store itself.
     fn is_of_callers(&self) -> bool;
     fn stage(&mut self, options: CommitOptions, time: Timestamp) -> Result<Box<dyn StagedPart + '_>, Refusal>;
-    /// Has a fork take over what its base has changed, if the operations are to be compared with it. Not under the commit lock.
-    fn catch_up(&self, engine: &Engine);
+    /// Prepares the table of a fork: makes its structures, and has it take over what its base has changed, if the operations are to be
+    /// compared with it. Not under the commit lock.
+    fn prepare(&self, engine: &Engine) -> Result<(), Cause>;
     fn is_of(&self, table: *const ()) -> bool;
     /// The name of its collection.
     fn collection(&self) -> &str;

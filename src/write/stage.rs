@@ -79,8 +79,8 @@ impl<'a, R: Record> Staged<'a, R> {
         if table.is_dropped() {
             return Err(Refusal::new("commit", &table.name, Cause::CollectionDropped));
         }
-        let mut writer = table.writer();
-        table.make_deferred(&mut writer);
+        debug_assert!(table.columns.are_made(), "the structures of a fork's table are made before the commit");
+        let writer = table.writer();
         let resolution = look_up(table, operations, time);
         let (counts, applied, attribution) = (Counts::default(), Applied::default(), Attribution::new(options));
         let (grouped, left_out) = (options.grouped, Vec::new());

@@ -5,54 +5,23 @@
 //! in the own table for as long as the fork lives: a record, or a tombstone that hides the one below.
 
 use super::super::by_commit::ByCommit;
-use super::super::engine::Pinned;
-use super::super::rows::Rows;
-use super::super::table::{Applied, Table};
+use super::super::rows::{LayerView, Under};
+use super::super::table::{Applied, Base, Layer, Table};
 use super::super::version::{At, Version};
-use super::covered::Covered;
+use super::covered::{BaseRow, Covered};
+use super::point::BasePoint;
 use crate::error::Commit;
-use crate::index::{Catalog, IndexShape, Materialized};
+use crate::index::{IndexShape, Materialized};
 use crate::reclaim::Pins;
 use crate::record::{FieldSource, Record};
 use crate::rowset::Row;
 use crate::sync::{Arc, RwLock};
 use memdex_query::value::ValueRef;
 
-/// See the head of this file.
-pub(crate) struct Base<R> {
-    /// The nearest one first.
-    pub(super) layers: Vec<Layer<R>>,
-    /// The materialized aggregates of the base. The fork computes their results.
-    aggregates: RwLock<Arc<[Arc<Materialized>]>>,
-}
-
-pub(crate) struct Layer<R> {
-    pub(super) table: Arc<Table<R>>,
-    pub(super) pinned: Arc<Pinned>,
-    pub(super) covers: ByCommit<Arc<Covered>>,
-}
-
-/// A row of a layer, by the number of the layer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct BaseRow {
-    pub(crate) layer: usize,
-    pub(crate) row: Row,
-}
-
-/// A layer as a reader of the fork sees it, without its record type.
-pub(crate) struct LayerView {
-    pub(crate) rows: Arc<dyn Rows>,
-    pub(crate) at: At,
-    pub(crate) covered: Arc<Covered>,
-}
-
-/// The layers below a table at one of its commits. Empty for a table that is no fork's.
-pub(crate) type Under = Arc<[LayerView]>;
-
 impl<R> Layer<R> {
     /// Records of a layer don't expire: a collection with lifetimes is copied.
     pub(super) fn at(&self) -> At {
-        At::any_time(self.pinned.epoch())
+        At::any_time(self.epoch)
     }
 
     pub(super) fn newest_covered(&self) -> Arc<Covered> {
@@ -62,18 +31,19 @@ impl<R> Layer<R> {
 
 impl<R: Record> Base<R> {
     /// For a fork of `table`, which lies on layers itself if it is a fork's.
-    pub(super) fn new(table: Arc<Table<R>>, pinned: Arc<Pinned>, catalog: &Catalog) -> Self {
-        let epoch = pinned.epoch();
+    pub(super) fn new(table: Arc<Table<R>>, point: &BasePoint) -> Self {
+        let epoch = point.at.epoch;
         let below = table.base.iter().flat_map(|base| &base.layers).map(|layer| Layer {
             table: layer.table.clone(),
-            pinned: layer.pinned.clone(),
+            pin: layer.pin.clone(),
+            epoch: layer.epoch,
             covers: ByCommit::new(layer.covers.at(epoch)),
         });
         let below: Vec<_> = below.filter(|layer| !layer.newest_covered().is_all).collect();
         let of_base = table.base.iter().flat_map(|base| base.aggregates().to_vec());
-        let aggregates = catalog.aggregates.iter().cloned().chain(of_base).collect();
+        let aggregates = point.catalog.aggregates.iter().cloned().chain(of_base).collect();
         let covers = ByCommit::new(Arc::new(Covered::nothing(epoch)));
-        let layers = std::iter::once(Layer { table, pinned, covers }).chain(below).collect();
+        let layers = std::iter::once(Layer { table, pin: point.pin.clone(), epoch, covers }).chain(below).collect();
         Base { layers, aggregates: RwLock::new(aggregates) }
     }
 
@@ -100,7 +70,7 @@ impl<R: Record> Base<R> {
     ) -> Option<(BaseRow, Arc<Version<R>>)> {
         for (number, layer) in self.layers.iter().enumerate() {
             let Some(newest) = newest(&layer.table) else { continue };
-            let epoch = layer.pinned.epoch();
+            let epoch = layer.epoch;
             let seen = if newest.begin <= epoch {
                 Some(newest)
             } else {
@@ -198,7 +168,7 @@ impl<R: Record> Layer<R> {
             return self.scan(&covered, has_value);
         };
         let row = index.unique_row(value);
-        let changed = covered.changed(&self.table.marks, self.pinned.epoch());
+        let changed = covered.changed(&self.table.marks, self.epoch);
         if let Some(row) = row.filter(|row| !changed.has(*row)) {
             return self.table.pages.at(row, self.at());
         }

@@ -8,6 +8,13 @@ use super::super::marks::{Changed, Marks};
 use crate::error::Commit;
 use crate::rowset::{Row, RowSet};
 
+/// A row of a layer, by the number of the layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct BaseRow {
+    pub(crate) layer: usize,
+    pub(crate) row: Row,
+}
+
 /// See the head of this file. One value for each commit of the fork.
 pub(crate) struct Covered {
     pub(crate) rows: RowSet,
@@ -23,7 +30,7 @@ pub(crate) struct Covered {
 
 impl Covered {
     /// Nothing, of a layer that is pinned at a commit.
-    pub(super) fn nothing(pinned: Commit) -> Self {
+    pub(in crate::storage) fn nothing(pinned: Commit) -> Self {
         Covered { rows: RowSet::new(), records: 0, is_all: false, through: pinned, first_new_row: Row::MAX }
     }
 

@@ -3,11 +3,10 @@
 //! A version that is taken over refers to the version of the base, and so shares its record. The own structures file it like any other.
 
 use super::super::engine::Engine;
-use super::super::table::{Applied, Table};
+use super::super::table::{Applied, Layer, Table};
 use super::super::table_writer::TableWriter;
 use super::super::version::{At, Change, Stored, Version};
-use super::base::{BaseRow, Layer};
-use super::covered::Covered;
+use super::covered::{BaseRow, Covered};
 use crate::error::{Cause, Commit};
 use crate::index::StagedRecords;
 use crate::limits::{PAGE_ROWS, TAKEN_OVER_A_COMMIT};
@@ -29,8 +28,10 @@ pub(crate) enum Which {
 }
 
 impl<R: Record> Table<R> {
-    /// Loads all records of a new table from another one, as `at` sees them. They count as there since the commit `since`.
-    pub(super) fn load(&self, from: &Table<R>, at: At, since: Commit) -> Result<(), Cause> {
+    /// Loads all records of a new table from another one, as `at` sees them.
+    pub(super) fn load(&self, from: &Table<R>, at: At) -> Result<(), Cause> {
+        // No reader of the fork is at an earlier commit.
+        let since = at.epoch;
         let mut writer = self.writer();
         let mut some = Vec::new();
         let mut load = |some: &mut Vec<Arc<Version<R>>>| {
@@ -65,12 +66,23 @@ impl<R: Record> Table<R> {
         Ok(())
     }
 
+    /// Makes the structures of a fork's table, which are deferred until it is first written. Waits for other commits.
+    pub(crate) fn make_structures(&self, engine: &Engine) -> Result<(), Cause> {
+        if !self.columns.are_made() {
+            let _guard = engine.lock_to_write()?;
+            self.make_deferred(&mut self.writer());
+            engine.recount(self);
+        }
+        Ok(())
+    }
+
     /// Takes records of the base over, in commits of a bounded size. Does nothing for a table that has no base. Runs extractors.
     ///
     /// # Errors
     /// The store refuses writes, the thread is inside user code, or an extractor panics. Queries remain exact without it.
     pub(crate) fn take_over(self: &Arc<Self>, engine: &Engine, which: Which) -> Result<(), Cause> {
         let Some(base) = &self.base else { return Ok(()) };
+        self.make_structures(engine)?;
         let mut place = Place { layer: 0, page: 0 };
         while base.layers.len() > place.layer {
             let mut guard = engine.lock_to_write()?;
@@ -112,7 +124,6 @@ impl<R: Record> Table<R> {
 
     /// Stages versions of the base as new rows, which are given out. Nothing shared changes, and nothing is given out if it fails.
     fn stage_taken(&self, writer: &mut TableWriter, commit: Commit, taken: Taken<R>) -> Result<Applied<R>, Cause> {
-        self.make_deferred(writer);
         let mut applied = Applied::default();
         let changes = &mut applied.changes;
         writer.gather(changes, taken.iter().map(|_| None));
@@ -158,7 +169,7 @@ impl<R: Record> Layer<R> {
             if covered.is_all || !covered.is_behind(&self.table.marks) {
                 return Some(Box::new(|layer| layer.newest_covered().same()));
             }
-            let changed = self.table.marks.after(self.pinned.epoch());
+            let changed = self.table.marks.after(self.epoch);
             let rows = changed.rows.minus(&covered.rows);
             let room = TAKEN_OVER_A_COMMIT.saturating_sub(taken.len());
             let mut versions = rows.iter().filter_map(|row| self.table.pages.at(row, self.at()));

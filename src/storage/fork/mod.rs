@@ -3,9 +3,11 @@
 mod base;
 mod covered;
 mod load;
-mod origin;
+mod open;
+mod point;
+mod unopened;
 
-pub(crate) use base::{Base, BaseRow, LayerView, Under};
-pub(crate) use covered::Covered;
+pub(crate) use covered::{BaseRow, Covered};
 pub(crate) use load::Which;
-pub(super) use origin::{ForkPoint, Origin};
+pub(crate) use point::BasePoint;
+pub(crate) use unopened::Unopened;

@@ -86,9 +86,13 @@ fn schema(Plan(plan, has_aggregate): &Plan) -> Schema {
     if *has_aggregate { schema.with_aggregate(AggregateDef::new("words", groups)) } else { schema }
 }
 
+fn name_of(key: u8) -> String {
+    format!("{key:02}")
+}
+
 fn record(values: &Values) -> Row {
     let Values { key, value, word, number, price, code, tags } = values;
-    let mut row = KeyValue::new(i64::from(*key), *value).with("number", *number);
+    let mut row = KeyValue::new(name_of(*key), *value).with("number", *number);
     word.iter().for_each(|word| row.set("word", WORDS[*word]));
     price.iter().for_each(|price| row.set("price", *price));
     code.iter().for_each(|code| row.set("code", i64::from(*code)));
@@ -132,20 +136,20 @@ impl Pair {
                 match op {
                     Op::Store(values) => batch.store(rows, record(values)),
                     Op::Insert(values) => batch.insert(rows, record(values)),
-                    Op::Delete(key) => batch.delete(rows, i64::from(*key)),
+                    Op::Delete(key) => batch.delete(rows, name_of(*key)),
                     Op::Add(key, by) => {
                         let by = *by;
-                        batch.update(rows, i64::from(*key), move |row: &mut Row| {
+                        batch.update(rows, name_of(*key), move |row: &mut Row| {
                             let number = row.field("number").next().and_then(|n| n.as_i64()).unwrap_or(0);
                             row.set("number", number + by);
                         })
                     }
                     Op::Rekey(from, to) => {
-                        let (from, to) = (i64::from(*from), i64::from(*to));
-                        let record = rows.get(from).map(|row| row.cloned());
+                        let (from, to) = (name_of(*from), name_of(*to));
+                        let record = rows.get(&*from).map(|row| row.cloned());
                         match record {
-                            None => batch.delete(rows, from),
-                            Some(row) => batch.delete(rows, from).and_then(|()| {
+                            None => batch.delete(rows, &*from),
+                            Some(row) => batch.delete(rows, &*from).and_then(|()| {
                                 let mut moved = KeyValue::new(to, *row);
                                 for name in FIELDS {
                                     moved.set_each(name, row.field(name).cloned());
@@ -217,7 +221,7 @@ impl Pair {
         for snapshots in &self.snapshots {
             let told = [0, 1].map(|at| {
                 let view = snapshots[at].of(&self.of[at].1);
-                let keys: Vec<_> = (0..KEYS).map(|key| view.get(i64::from(key)).map(|row| shown(&row))).collect();
+                let keys: Vec<_> = (0..KEYS).map(|key| view.get(name_of(key)).map(|row| shown(&row))).collect();
                 let words = view.aggregate("words").map(|of| shown_statistics(&of)).map_err(|_| ());
                 (answers(|| view.find(predicate.clone()), statistics), keys, view.len(), view.iter().count(), words)
             });
@@ -237,7 +241,7 @@ fn opened(store: Store, plan: &Plan) -> (Store, Collection<Row>) {
 }
 
 fn by_key(rows: &Collection<Row>) -> (usize, Vec<Option<String>>, Vec<bool>) {
-    let keys = || (0..KEYS).map(i64::from);
+    let keys = || (0..KEYS).map(name_of);
     let many = rows.get_many(keys());
     let single: Vec<_> = keys().map(|key| rows.get(key).map(|row| shown(&row))).collect();
     assert!(many.iter().map(|row| row.as_ref().map(|row| shown(row))).eq(single.iter().cloned()));

@@ -44,7 +44,15 @@ fn check(items: &Collection<Item>, expected: &[Item]) {
     assert_eq!(found(&items.find(Filter::all())), expected);
     let of_team: Vec<Item> = expected.iter().filter(|item| item.team == 1).cloned().collect();
     assert_eq!(found(&items.find(item::TEAM.eq(1))), of_team);
-    let by_size: Vec<u8> = items.find(item::SIZE.ge(1)).order_by(item::SIZE.desc()).limit(2).fetch().unwrap().iter().map(|item| item.size).collect();
+    let by_size: Vec<u8> = items
+        .find(item::SIZE.ge(1))
+        .order_by(item::SIZE.desc())
+        .limit(2)
+        .fetch()
+        .unwrap()
+        .iter()
+        .map(|item| item.size)
+        .collect();
     let mut sizes: Vec<u8> = expected.iter().map(|item| item.size).filter(|size| *size >= 1).collect();
     sizes.sort_by(|a, b| b.cmp(a));
     sizes.truncate(2);
