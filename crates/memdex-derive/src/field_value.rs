@@ -124,6 +124,7 @@ fn names(input: &DeriveInput, data: &DataEnum, errors: &mut Errors) -> Result<Bo
     let variants = data.variants.iter().map(|variant| &variant.ident);
     let value = quote! {
         const KIND: ::memdex::Kind = ::memdex::Kind::Str;
+        const CHOICES: &'static [&'static ::core::primitive::str] = &[#(#names),*];
 
         #[inline]
         fn value(&self) -> ::memdex::typing::ValueRef<'_> {
@@ -156,6 +157,7 @@ fn newtype(input: &DeriveInput, fields: &Fields, errors: &mut Errors) -> Result<
         const NULLABLE: ::core::primitive::bool = <#ty as ::memdex::FieldValue>::NULLABLE;
         const MANY: ::core::primitive::bool = <#ty as ::memdex::FieldValue>::MANY;
         const NARROW: ::core::primitive::bool = <#ty as ::memdex::FieldValue>::NARROW;
+        const CHOICES: &'static [&'static ::core::primitive::str] = <#ty as ::memdex::FieldValue>::CHOICES;
 
         #[inline]
         fn value(&self) -> ::memdex::typing::ValueRef<'_> {

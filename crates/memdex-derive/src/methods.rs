@@ -57,7 +57,8 @@ pub(crate) fn schema(parts: &[Part<'_>], nested: &[Part<'_>], indexes: &[TokenSt
             let constant = Ident::new(constant, Span::call_site());
             quote!(<#ty as ::memdex::FieldValue>::#constant)
         });
-        quote!(::memdex::FieldDef::derived(#name, #(#of_type),*) #key #index #nan_last #column #weight #collate)
+        let choices = quote!(.derived_choices(<#ty as ::memdex::FieldValue>::CHOICES));
+        quote!(::memdex::FieldDef::derived(#name, #(#of_type),*) #choices #key #index #nan_last #column #weight #collate)
     });
     let nested =
         nested.iter().map(|Part { ty, name, .. }| quote!(.with_nested(#name, <#ty as ::memdex::Nested>::schema())));

@@ -50,12 +50,34 @@ pub struct FieldDef {
     collate: Option<Collation>,
     #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
     index: Option<IndexKind>,
+    #[cfg_attr(feature = "serde", serde(skip))]
+    choices: Choices,
 }
+
+/// The only values of the field's Rust type. They are not part of the definition: all of them are equal, and the serde form has none.
+#[derive(Clone, Copy, Debug, Default)]
+struct Choices(&'static [&'static str]);
+
+impl PartialEq for Choices {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Choices {}
 
 impl FieldDef {
     /// A field called `name` for values of the Rust type `T`: without an index, and not part of the key.
     pub fn of<T: FieldValue>(name: impl Into<Cow<'static, str>>) -> Self {
         FieldDef { nullable: T::NULLABLE, many: T::MANY, narrow: T::NARROW, ..FieldDef::new(name, T::KIND) }
+            .derived_choices(T::CHOICES)
+    }
+
+    /// For the derive macro.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn derived_choices(self, choices: &'static [&'static str]) -> Self {
+        FieldDef { choices: Choices(choices), ..self }
     }
 
     /// For the derive macro, which names each constant of the type.
@@ -83,6 +105,7 @@ impl FieldDef {
             weight: false,
             collate: None,
             index: None,
+            choices: Choices::default(),
         }
     }
 
@@ -245,6 +268,22 @@ impl FieldDef {
     /// Whether it is the weight of the records.
     pub fn is_weight(&self) -> bool {
         self.weight
+    }
+
+    /// The only values of the field's Rust type, if it is an enum; else empty. Tools that make records up read them.
+    ///
+    /// ```
+    /// use memdex::{FieldDef, FieldValue};
+    ///
+    /// #[derive(FieldValue)]
+    /// #[field(rename_all = "snake_case")]
+    /// enum Status { Pending, PaidOut }
+    ///
+    /// assert_eq!(FieldDef::of::<Option<Status>>("status").choices(), ["pending", "paid_out"]);
+    /// assert!(FieldDef::of::<String>("name").choices().is_empty());
+    /// ```
+    pub fn choices(&self) -> &'static [&'static str] {
+        self.choices.0
     }
 
     /// The collation by which its values are compared; without one, strings are compared by bytes.

@@ -57,6 +57,9 @@ pub trait FieldValue {
     /// Whether all its values are integers that fit an `i64`. An ordered index then takes fewer bytes.
     const NARROW: bool = false;
 
+    /// The only values of a type that has few, such as an enum; empty for other types. Tools that make records up read it.
+    const CHOICES: &'static [&'static str] = &[];
+
     /// The value, borrowed; `Null` for a type of [many](FieldValue::MANY) values. It must return the same value each
     /// time, and should cost O(1) and not allocate.
     fn value(&self) -> ValueRef<'_>;
@@ -211,6 +214,7 @@ impl<T: Single> FieldValue for Option<T> {
     const KIND: Kind = T::KIND;
     const NULLABLE: bool = true;
     const NARROW: bool = T::NARROW;
+    const CHOICES: &'static [&'static str] = T::CHOICES;
 
     #[inline]
     fn value(&self) -> ValueRef<'_> {
@@ -248,6 +252,7 @@ macro_rules! collections {
             const NULLABLE: bool = true;
             const MANY: bool = true;
             const NARROW: bool = T::NARROW;
+            const CHOICES: &'static [&'static str] = T::CHOICES;
 
             fn value(&self) -> ValueRef<'_> {
                 ValueRef::Null

@@ -1,0 +1,9 @@
+//! The state machine: generated histories on repositories, compared with the model or with each other.
+
+mod difference;
+mod minimize;
+mod runner;
+mod sequential;
+
+pub use difference::{Difference, Step};
+pub use runner::{Machine, RunReport};

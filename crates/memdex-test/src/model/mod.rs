@@ -1,0 +1,13 @@
+//! The naive model: what a correct repository does.
+
+mod calendar;
+mod commands;
+pub(crate) mod compare;
+mod metrics;
+pub(crate) mod predicate;
+mod statistics;
+mod summary;
+mod table;
+
+pub use commands::{Model, Scratch};
+pub use summary::Summary;
