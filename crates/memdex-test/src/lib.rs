@@ -1,6 +1,7 @@
 //! Tests for repositories.
 #![forbid(unsafe_code)]
 
+pub mod history;
 mod machine;
 mod model;
 mod operation;
@@ -9,7 +10,7 @@ mod row;
 mod store;
 pub mod strategy;
 
-pub use machine::{Difference, Machine, RunReport, Step};
+pub use machine::{Difference, Machine, RunReport, Step, ThreadFailure};
 pub use model::{Model, Scratch, Summary};
 pub use operation::{Operation, Outcome, RefusalKind};
 pub use repository::Repository;

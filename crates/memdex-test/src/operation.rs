@@ -106,12 +106,7 @@ impl Operation {
     }
 
     /// An [`Operation::Add`].
-    pub fn add(
-        collection: impl Into<FieldName>,
-        key: impl Into<RowKey>,
-        field: impl Into<FieldName>,
-        by: i64,
-    ) -> Self {
+    pub fn add(collection: impl Into<FieldName>, key: impl Into<RowKey>, field: impl Into<FieldName>, by: i64) -> Self {
         Operation::Add { collection: collection.into(), key: key.into(), field: field.into(), by }
     }
 

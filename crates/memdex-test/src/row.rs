@@ -88,9 +88,8 @@ impl Row {
 
     /// The values in memdex's form.
     pub fn to_values(&self) -> FieldValues {
-        self.iter().fold(FieldValues::new(), |values, (name, each)| {
-            values.with_each(name.to_owned(), each.iter().cloned())
-        })
+        self.iter()
+            .fold(FieldValues::new(), |values, (name, each)| values.with_each(name.to_owned(), each.iter().cloned()))
     }
 }
 

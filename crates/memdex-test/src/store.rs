@@ -109,15 +109,13 @@ impl Repository for StoreRepository {
             Operation::Find(query) => self.find(query),
             Operation::Walk(query) => self.walk(query),
             Operation::Get { collection, key } => match self.collections.get(&**collection) {
-                Some(held) => {
-                    match self.store.query(&Query::over([collection.clone()]).filter(held.key_filter(key))) {
-                        Ok(result) => {
-                            let found = result.records().and_then(|page| page.iter().next().map(|hit| hit.to_values()));
-                            Outcome::Record(found.as_ref().map(Row::from))
-                        }
-                        Err(error) => Outcome::Failed(error.to_string()),
+                Some(held) => match self.store.query(&Query::over([collection.clone()]).filter(held.key_filter(key))) {
+                    Ok(result) => {
+                        let found = result.records().and_then(|page| page.iter().next().map(|hit| hit.to_values()));
+                        Outcome::Record(found.as_ref().map(Row::from))
                     }
-                }
+                    Err(error) => Outcome::Failed(error.to_string()),
+                },
                 None => Outcome::Unsupported,
             },
             Operation::DeleteWhere(query) => {
@@ -246,8 +244,14 @@ impl<R: Record + Clone> Typed<R> {
         change: impl Fn(&mut Row) -> Result<(), RefusalKind> + Send + 'static,
     ) -> Result<Result<(), Refusal>, RefusalKind> {
         let (form, parts) = (self.form.clone(), key.clone());
-        let names: Vec<String> =
-            self.collection.schema().fields().iter().filter(|field| field.is_key()).map(|f| f.name().to_owned()).collect();
+        let names: Vec<String> = self
+            .collection
+            .schema()
+            .fields()
+            .iter()
+            .filter(|field| field.is_key())
+            .map(|f| f.name().to_owned())
+            .collect();
         let key = self.keys.find(key)?;
         Ok(batch.update(&self.collection, &key, move |record: &mut R| {
             let mut row = form.read(record);

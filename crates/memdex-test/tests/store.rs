@@ -13,7 +13,12 @@ fn schemas_to_try() -> u32 {
 
 #[test]
 fn the_store_equals_the_model_under_random_schemas() {
-    let config = ProptestConfig { cases: schemas_to_try(), failure_persistence: None, max_shrink_iters: 0, ..ProptestConfig::default() };
+    let config = ProptestConfig {
+        cases: schemas_to_try(),
+        failure_persistence: None,
+        max_shrink_iters: 0,
+        ..ProptestConfig::default()
+    };
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[7; 32]);
     let mut runner = TestRunner::new_with_rng(config, rng);
     let (compared, skipped) = (Cell::new(0), Cell::new(0));

@@ -141,7 +141,8 @@ mod tests {
     #[test]
     fn only_the_needed_operations_remain() {
         let insert = |id: i32| Operation::insert("User", Row::new().with("id", id));
-        let query = Query::over(["User"]).filter(field("id").eq(1) & !field("id").eq(2)).order_by(field("id").asc()).limit(3);
+        let query =
+            Query::over(["User"]).filter(field("id").eq(1) & !field("id").eq(2)).order_by(field("id").asc()).limit(3);
         let history = vec![insert(1), insert(2), Operation::Batch(vec![insert(3), insert(4)]), Operation::Walk(query)];
         // Fails if record 4 is inserted before a query with a limit.
         let mut fails = |history: &[Operation]| {

@@ -4,6 +4,8 @@ mod difference;
 mod minimize;
 mod runner;
 mod sequential;
+mod threads;
 
 pub use difference::{Difference, Step};
 pub use runner::{Machine, RunReport};
+pub use threads::ThreadFailure;

@@ -18,9 +18,7 @@ impl Machine {
     /// The shortest history found on which the repository differs.
     pub fn check<R: Repository>(&self, fresh: impl Fn() -> R) -> Result<RunReport, Box<Difference>> {
         let counts = Counts::default();
-        let mut run = |history: &[Operation]| {
-            self.run(history, &fresh(), &counts)
-        };
+        let mut run = |history: &[Operation]| self.run(history, &fresh(), &counts);
         self.run_all(&mut run, ["model", "repository"], &counts)
     }
 
@@ -87,12 +85,7 @@ impl Machine {
         history.iter().cloned().chain(all).collect()
     }
 
-    fn run(
-        &self,
-        history: &[Operation],
-        repository: &dyn Repository,
-        counts: &Counts,
-    ) -> Result<(), Vec<Step>> {
+    fn run(&self, history: &[Operation], repository: &dyn Repository, counts: &Counts) -> Result<(), Vec<Step>> {
         let (mut model, mut steps) = (self.model.clone(), Vec::new());
         for operation in self.with_final_reads(history) {
             if self.is_skipped(&model, &operation) {

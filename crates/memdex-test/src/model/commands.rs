@@ -362,7 +362,10 @@ mod tests {
             (Operation::update("User", key(1), "id", 2), RefusalKind::Invalid),
             (Operation::add("User", key(1), "visits", 1), RefusalKind::Missing),
             (
-                Operation::Batch(vec![Operation::delete("User", key(1)), Operation::update("User", key(1), "mail", "x")]),
+                Operation::Batch(vec![
+                    Operation::delete("User", key(1)),
+                    Operation::update("User", key(1), "mail", "x"),
+                ]),
                 RefusalKind::Missing,
             ),
         ] {

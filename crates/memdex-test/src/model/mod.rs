@@ -9,5 +9,6 @@ mod statistics;
 mod summary;
 mod table;
 
+pub(crate) use commands::Undo;
 pub use commands::{Model, Scratch};
 pub use summary::Summary;

@@ -7,6 +7,26 @@ use memdex::schema::Collation;
 use memdex::{Schema, Value};
 use std::ops::Bound;
 
+impl Row {
+    /// Whether the record matches a predicate over the fields of a schema, by plain loops: for repositories in tests.
+    ///
+    /// ```
+    /// use memdex::{FieldDef, Kind, Schema, field};
+    /// use memdex_test::Row;
+    ///
+    /// let schema = Schema::new([FieldDef::new("id", Kind::Int).key(), FieldDef::new("city", Kind::Str).optional()]);
+    /// let row = Row::new().with("id", 1).with("city", "Bern");
+    /// assert!(row.matches(&schema, &(field("id").le(1) & field("city").starts_with("B"))));
+    /// assert!(!row.matches(&schema, &field("city").is_null()));
+    /// ```
+    ///
+    /// # Panics
+    /// On `elem_match`, and on a predicate that is nested too deep.
+    pub fn matches(&self, schema: &Schema, predicate: &Predicate) -> bool {
+        matches(schema, self, predicate)
+    }
+}
+
 /// Whether a record matches. A missing value matches no comparison; a field of many matches if one of its values does, but `ne` needs
 /// values, none of which is equal.
 ///
@@ -14,9 +34,8 @@ use std::ops::Bound;
 pub(crate) fn matches(schema: &Schema, row: &Row, predicate: &Predicate) -> bool {
     let values = |name: &str| row.all(name);
     let collation = |name: &str| collation(schema, name);
-    let has = |name: &str, wanted: &Value| {
-        values(name).iter().any(|value| compare(value, wanted, collation(name)).is_eq())
-    };
+    let has =
+        |name: &str, wanted: &Value| values(name).iter().any(|value| compare(value, wanted, collation(name)).is_eq());
     match predicate {
         Predicate::All => true,
         Predicate::And(parts) => parts.iter().all(|part| matches(schema, row, part)),

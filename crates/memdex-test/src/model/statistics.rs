@@ -36,7 +36,11 @@ pub(super) fn aggregate(schema: &Schema, rows: &[&Row], requested: &Statistics) 
     Ok(Summary { metrics, groups, groups_in_all })
 }
 
-fn group(schema: &Schema, rows: &[&Row], requested: &GroupBy) -> Result<(Vec<(GroupKey, Summary)>, usize), &'static str> {
+fn group(
+    schema: &Schema,
+    rows: &[&Row],
+    requested: &GroupBy,
+) -> Result<(Vec<(GroupKey, Summary)>, usize), &'static str> {
     if requested.hits.is_some() || requested.extended.is_some() || requested.hard.is_some() {
         return Err("hits, extended and hard bounds of groups");
     }
@@ -81,11 +85,13 @@ fn group(schema: &Schema, rows: &[&Row], requested: &GroupBy) -> Result<(Vec<(Gr
     let total = results.len();
     if let Some(top) = &requested.top {
         let at = requested.within.metrics.iter().position(|metric| metric.name == top.metric).unwrap_or(0);
+        let field = requested.within.metrics.get(at).and_then(|metric| metric.aggregate.field());
+        let by = field.and_then(|field| collation(schema, field));
         // A stable sort, so that ties stay in the order of their keys. Groups without the metric come last.
         results.sort_by(|(_, a), (_, b)| match (&a.metrics[at], &b.metrics[at]) {
             (a, b) if a.is_null() || b.is_null() => a.is_null().cmp(&b.is_null()),
-            (a, b) if top.descending => compare(b, a, None),
-            (a, b) => compare(a, b, None),
+            (a, b) if top.descending => compare(b, a, by),
+            (a, b) => compare(a, b, by),
         });
         results.truncate(top.groups);
     }
@@ -115,10 +121,14 @@ fn parts(schema: &Schema, row: &Row, bucket: &Bucket) -> Result<Vec<Value>, &'st
             Bucket::Date { unit, zone, every, offset_seconds, .. } => {
                 let step = DateStep { unit: *unit, every: *every, offset_seconds: *offset_seconds };
                 let zone = calendar::offset(zone).ok_or("named time zones")?;
-                vec![dated(value, |nanos| calendar::start(nanos, step, zone), |days| {
-                    let later = calendar::days_later(step);
-                    calendar::first_day(days - later, step) + later
-                })]
+                vec![dated(
+                    value,
+                    |nanos| calendar::start(nanos, step, zone),
+                    |days| {
+                        let later = calendar::days_later(step);
+                        calendar::first_day(days - later, step) + later
+                    },
+                )]
             }
             Bucket::Ranges { ranges, .. } => {
                 let contains = |(from, to): &(Option<Value>, Option<Value>)| {
@@ -229,9 +239,11 @@ fn without_records(
             let mut at = (*first).clone();
             while at <= **last {
                 all.push(vec![at.clone()]);
-                at = dated(&at, |nanos| calendar::next(nanos, step, zone), |days| {
-                    calendar::next_day(days - later, step) + later
-                });
+                at = dated(
+                    &at,
+                    |nanos| calendar::next(nanos, step, zone),
+                    |days| calendar::next_day(days - later, step) + later,
+                );
             }
         }
         _ => {

@@ -65,7 +65,11 @@ impl Summary {
             let is_range = |at: usize| matches!(by.by.get(at), Some(memdex::Bucket::Ranges { .. }));
             let same = |(at, (a, b)): (usize, (&Value, &Value))| is_range(at) && !a.is_null() && !b.is_null() || a == b;
             if key.len() != other_key.len() || !key.iter().zip(other_key).enumerate().all(same) {
-                return Err(format!("group {other_key:?}, not {key:?}, of groups {:?}, not {:?}", keys(given), keys(self)));
+                return Err(format!(
+                    "group {other_key:?}, not {key:?}, of groups {:?}, not {:?}",
+                    keys(given),
+                    keys(self)
+                ));
             }
             own.compare(other, &by.within).map_err(|difference| format!("group {key:?}: {difference}"))?;
         }

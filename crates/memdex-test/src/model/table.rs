@@ -70,7 +70,9 @@ impl Table {
     }
 
     pub(super) fn is_integer(&self, field: &FieldName) -> bool {
-        self.schema.find(field).is_some_and(|(_, field)| field.kind() == Kind::Int && !field.is_many() && !field.is_key())
+        self.schema
+            .find(field)
+            .is_some_and(|(_, field)| field.kind() == Kind::Int && !field.is_many() && !field.is_key())
     }
 
     fn order(&self, a: &Row, b: &Row, order: &[OrderBy]) -> Ordering {
@@ -117,7 +119,7 @@ impl Table {
                     Err(_) => Outcome::Unsupported,
                 }
             }
-            Ask::Records(Paging { after: None, before: None, around: None, .. } ) => {
+            Ask::Records(Paging { after: None, before: None, around: None, .. }) => {
                 let Ask::Records(paging) = &query.ask else { return Outcome::Unsupported };
                 let rows = self.selected(query, &paging.order);
                 let total = (paging.total && !whole).then_some(rows.len());

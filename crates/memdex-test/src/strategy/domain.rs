@@ -174,13 +174,18 @@ impl Domain {
     pub fn of_schema(collection: impl Into<FieldName>, schema: Schema) -> Result<Self, DomainError> {
         let name = collection.into();
         let table = (name.to_string(), schema.clone());
-        Domain::new(name, schema, Arc::new(move |row| {
-            let mut model = Model::new([table.clone()]);
-            match model.apply(&Operation::store(table.0.clone(), row.clone())) {
-                Outcome::Done => Ok(row.clone()),
-                _ => Err(missing(&table.1, row)),
-            }
-        }), Vec::new())
+        Domain::new(
+            name,
+            schema,
+            Arc::new(move |row| {
+                let mut model = Model::new([table.clone()]);
+                match model.apply(&Operation::store(table.0.clone(), row.clone())) {
+                    Outcome::Done => Ok(row.clone()),
+                    _ => Err(missing(&table.1, row)),
+                }
+            }),
+            Vec::new(),
+        )
     }
 
     fn of_form<R: Record>(
@@ -382,7 +387,8 @@ impl Domain {
         let mut values = named.or_else(|| keys.next()).map_or_else(Vec::new, |of| of.pool.clone());
         if dangling {
             let at = self.position(field)?;
-            let others: Vec<Value> = self.fields[at].pool.iter().filter(|value| !values.contains(value)).cloned().collect();
+            let others: Vec<Value> =
+                self.fields[at].pool.iter().filter(|value| !values.contains(value)).cloned().collect();
             values.extend(others.into_iter().take(2));
         }
         self.values(field, values)
@@ -455,11 +461,6 @@ impl Domain {
     pub(super) fn update_of(&self, at: usize) -> BoxedStrategy<(FieldName, Vec<Value>)> {
         let field = &self.fields[at];
         (Just(field.def.name().to_owned().into()), field.values()).boxed()
-    }
-
-    /// Whether the record accepts a row.
-    pub(crate) fn accepts(&self, row: &Row) -> bool {
-        (self.normalize)(row).is_ok_and(|built| built == *row)
     }
 }
 

@@ -103,7 +103,8 @@ impl Form<KeyValue<()>> {
             }
         };
         let read = move |record: &KeyValue<()>| {
-            let each = |name: &String| record.field(name).map(|value| (name.clone(), value.clone())).collect::<Vec<_>>();
+            let each =
+                |name: &String| record.field(name).map(|value| (name.clone(), value.clone())).collect::<Vec<_>>();
             names.iter().flat_map(each).collect()
         };
         Form { schema, build: Arc::new(build), read: Arc::new(read) }
@@ -220,7 +221,9 @@ fn plain(json: &Json, kind: Kind) -> Option<Value> {
     match (json, kind) {
         (Json::Bool(b), Kind::Bool) => Some((*b).into()),
         (Json::Number(number), Kind::Float) => number.as_f64().map(Value::from),
-        (Json::Number(number), Kind::Int) => number.as_i64().map(Value::from).or_else(|| number.as_u64().map(Value::from)),
+        (Json::Number(number), Kind::Int) => {
+            number.as_i64().map(Value::from).or_else(|| number.as_u64().map(Value::from))
+        }
         (Json::String(text), Kind::Str) => Some(text.as_str().into()),
         (Json::String(text), _) => Value::from_text(kind, text),
         _ => None,

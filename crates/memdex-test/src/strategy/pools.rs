@@ -22,7 +22,9 @@ pub(super) fn pool(field: &FieldDef) -> Vec<Value> {
             all.extend([(1 << 53) + 1, i128::from(u64::MAX) + 1]);
             all.into_iter().map(Value::from).collect()
         }
-        Kind::Float => [0.0, 1.0, 2.0, -1.0, 0.5, 0.25, 0.1, 0.3, -7.25, 99.99, 1e-9, 1e15, f64::NAN].map(Value::from).into(),
+        Kind::Float => {
+            [0.0, 1.0, 2.0, -1.0, 0.5, 0.25, 0.1, 0.3, -7.25, 99.99, 1e-9, 1e15, f64::NAN].map(Value::from).into()
+        }
         Kind::Char => ['a', 'b', 'A', 'z', 'ä', '\u{1F6EB}'].map(Value::from).to_vec(),
         Kind::Str => {
             let texts = ["a", "b", "B", "ab", "", "Ada", "ada", "a%b", "a_b", "ä", "É", "\u{1F6EB}", "z\0"];
@@ -46,7 +48,9 @@ pub(super) fn pool(field: &FieldDef) -> Vec<Value> {
         ]
         .map(|nanos| ValueRef::Timestamp(nanos).to_value())
         .to_vec(),
-        Kind::Date => [0, 1, -1, 30, 31, 59, 364, 365, -400, 18_321].map(|days| ValueRef::Date(days).to_value()).to_vec(),
+        Kind::Date => {
+            [0, 1, -1, 30, 31, 59, 364, 365, -400, 18_321].map(|days| ValueRef::Date(days).to_value()).to_vec()
+        }
         Kind::Decimal => [(0, 0), (1, 0), (2, 0), (-15, 1), (1, 2), (10, 0), (333, 2), (99_999, 3)]
             .into_iter()
             .filter_map(|(units, scale)| DecimalValue::new(units, scale))

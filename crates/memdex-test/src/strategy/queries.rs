@@ -69,7 +69,9 @@ impl Domain {
     pub fn walks(&self) -> BoxedStrategy<Query> {
         let name = self.name().clone();
         (self.predicates(), self.orders(), 1..=LARGEST_PAGE)
-            .prop_map(move |(filter, order, size)| Query::over([name.clone()]).filter(filter).order_by(order).limit(size))
+            .prop_map(move |(filter, order, size)| {
+                Query::over([name.clone()]).filter(filter).order_by(order).limit(size)
+            })
             .boxed()
     }
 

@@ -38,7 +38,8 @@ pub fn schemas() -> BoxedStrategy<Schema> {
             let mut names = 0..;
             let mut name = |prefix: &str| format!("{prefix}{}", names.next().unwrap_or(0));
             let keys: Vec<FieldDef> = keys.into_iter().map(|kind| FieldDef::new(name("key"), kind).key()).collect();
-            let fields = fields.into_iter().map(|drawn| drawn.define(&name(if drawn.is_nested { "in.f" } else { "f" })));
+            let fields =
+                fields.into_iter().map(|drawn| drawn.define(&name(if drawn.is_nested { "in.f" } else { "f" })));
             Schema::new(keys.into_iter().chain(fields))
         })
         .prop_flat_map(with_indexes)

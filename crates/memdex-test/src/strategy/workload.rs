@@ -153,16 +153,23 @@ impl fmt::Debug for Workload {
 fn of_kind(domain: &Domain, kind: OperationKind) -> Option<BoxedStrategy<Operation>> {
     let collection = domain.name().clone();
     let [rows, keys] = [0, 1].map(|_| collection.clone());
-    let with_row = |make: fn(FieldName, Row) -> Operation| domain.rows().prop_map(move |row| make(rows.clone(), row)).boxed();
+    let with_row =
+        |make: fn(FieldName, Row) -> Operation| domain.rows().prop_map(move |row| make(rows.clone(), row)).boxed();
     let key = domain.key_values();
     Some(match kind {
         OperationKind::Insert => with_row(|collection, row| Operation::Insert { collection, row }),
         OperationKind::Store => with_row(|collection, row| Operation::Store { collection, row }),
         OperationKind::Update => updates(domain)?,
         OperationKind::Add => {
-            let is_integer = |field: &&memdex::FieldDef| field.kind() == Kind::Int && !field.is_many() && !field.is_key();
-            let fields: Vec<FieldName> =
-                domain.schema().fields().iter().filter(is_integer).map(|field| field.name().to_owned().into()).collect();
+            let is_integer =
+                |field: &&memdex::FieldDef| field.kind() == Kind::Int && !field.is_many() && !field.is_key();
+            let fields: Vec<FieldName> = domain
+                .schema()
+                .fields()
+                .iter()
+                .filter(is_integer)
+                .map(|field| field.name().to_owned().into())
+                .collect();
             let field = (!fields.is_empty()).then(|| select(fields))?;
             (key, field, prop_oneof![4 => 1..=3_i64, 1 => Just(-1)])
                 .prop_map(move |(key, field, by)| Operation::Add { collection: collection.clone(), key, field, by })
