@@ -10,7 +10,7 @@ mod row;
 mod store;
 pub mod strategy;
 
-pub use machine::{Difference, Machine, RunReport, Step, ThreadFailure};
+pub use machine::{Difference, Machine, RunReport, Step, Suite, ThreadFailure};
 pub use model::{Model, Scratch, Summary};
 pub use operation::{Operation, Outcome, RefusalKind};
 pub use repository::Repository;

@@ -4,8 +4,10 @@ mod difference;
 mod minimize;
 mod runner;
 mod sequential;
+mod suite;
 mod threads;
 
 pub use difference::{Difference, Step};
 pub use runner::{Machine, RunReport};
+pub use suite::Suite;
 pub use threads::ThreadFailure;

@@ -11,7 +11,7 @@ const SEED: u64 = 0x6d65_6d64_6578;
 /// The state machine: it draws histories from a [`Workload`], applies them to repositories, and compares the outcomes.
 ///
 /// * [`check`](Machine::check) compares a repository with the [`Model`], one operation after the other.
-/// * [`compare`](Machine::compare) compares two repositories.
+/// * A [`Suite`](crate::Suite) compares several repositories with each other.
 /// * [`check_threads`](Machine::check_threads) lets several threads use one repository, and checks the recorded history.
 ///
 /// A difference is shrunk and printed with its seed. The seed is the same in every run unless you set another, by
@@ -120,7 +120,7 @@ impl Machine {
         let mut bytes = [0; 32];
         bytes[..8].copy_from_slice(&self.seed.to_le_bytes());
         let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
-        let config = Config { cases, failure_persistence: None, max_shrink_iters: 2_000, ..Config::default() };
+        let config = Config { cases, failure_persistence: None, max_shrink_iters: 256, ..Config::default() };
         TestRunner::new_with_rng(config, rng)
     }
 }

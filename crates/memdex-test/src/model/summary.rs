@@ -39,7 +39,8 @@ impl Summary {
         Summary { metrics, groups: groups.collect(), groups_in_all: values.groups_in_all() }
     }
 
-    /// Compares the result of a backend with this one: floats that are computed to nine digits, everything else exactly. Labels of
+    /// Compares the result of a backend with this one: sums, means and the like to nine digits unless they are integers, everything else
+    /// exactly. Labels of
     /// ranges depend on the type of the field and are not compared.
     ///
     /// # Errors
@@ -78,15 +79,17 @@ impl Summary {
 }
 
 fn is_same(metric: &Metric, own: &Value, other: &Value) -> bool {
-    let is_computed = !matches!(metric.aggregate, Aggregate::Min(_) | Aggregate::Max(_) | Aggregate::Mode(_));
-    match (own.as_ref(), other.as_ref()) {
-        (ValueRef::Float(a), ValueRef::Float(b)) if is_computed => {
-            a == b || a.is_nan() && b.is_nan() || (a - b).abs() <= 1e-9 * a.abs().max(b.abs())
-        }
-        // The model computes the mean of decimals as a float.
-        (ValueRef::Float(a), ValueRef::Decimal(b)) if is_computed => {
-            b.to_string().parse().is_ok_and(|b: f64| (a - b).abs() <= 1e-9 * a.abs().max(b.abs()))
-        }
-        (a, b) => a == b,
-    }
+    let is_rounded = !matches!(
+        metric.aggregate,
+        Aggregate::Min(_) | Aggregate::Max(_) | Aggregate::Mode(_) | Aggregate::Count | Aggregate::CountOf(_) | Aggregate::Distinct(_)
+    );
+    // The mean of decimals is a decimal in memdex, and a float in the model.
+    let number = |value: &Value| match value.as_ref() {
+        ValueRef::Float(x) => Some(x),
+        ValueRef::Decimal(number) => number.to_string().parse().ok(),
+        _ => None,
+    };
+    own == other
+        || is_rounded
+            && number(own).zip(number(other)).is_some_and(|(a, b)| (a - b).abs() <= 1e-9 * a.abs().max(b.abs()))
 }
