@@ -20,7 +20,9 @@ impl Postgres {
         let address = std::env::var("MEMDEX_POSTGRES").expect("MEMDEX_POSTGRES names a server: run with .ci/postgres");
         let mut client = Client::connect(&address, NoTls).unwrap();
         // Temporary tables end with the connection.
-        client.batch_execute("SET TIME ZONE 'UTC'; SET search_path TO pg_temp; SET client_min_messages TO error").unwrap();
+        client
+            .batch_execute("SET TIME ZONE 'UTC'; SET search_path TO pg_temp; SET client_min_messages TO error")
+            .unwrap();
         for domain in domains {
             let statements = domain.schema().to_sql(Dialect::Postgres, domain.name()).unwrap();
             let statements = statements.join(";\n").replacen("CREATE TABLE", "CREATE TEMPORARY TABLE", 1);
@@ -31,7 +33,8 @@ impl Postgres {
 
     /// The same connection with empty tables.
     pub(crate) fn emptied<'a>(&self, domains: impl IntoIterator<Item = &'a Domain>) -> Self {
-        let names: Vec<String> = domains.into_iter().map(|domain| format!("DELETE FROM \"{}\"", domain.name())).collect();
+        let names: Vec<String> =
+            domains.into_iter().map(|domain| format!("DELETE FROM \"{}\"", domain.name())).collect();
         self.0.borrow_mut().batch_execute(&format!("ROLLBACK; {}", names.join("; "))).unwrap();
         self.clone()
     }

@@ -53,7 +53,8 @@ impl<D: Database> SqlRepository<D> {
             Operation::Store { collection, row } => {
                 let schema = self.schema(collection);
                 let set = schema.fields().iter().filter(|field| !field.is_key());
-                let set: Vec<String> = set.map(|field| format!("{0} = excluded.{0}", quoted::<D>(field.name()))).collect();
+                let set: Vec<String> =
+                    set.map(|field| format!("{0} = excluded.{0}", quoted::<D>(field.name()))).collect();
                 let keys = keys(schema).map(|field| quoted::<D>(field.name())).collect::<Vec<_>>().join(", ");
                 let set = if set.is_empty() { "NOTHING".to_owned() } else { format!("UPDATE SET {}", set.join(", ")) };
                 self.insert(collection, row, &format!(" ON CONFLICT ({keys}) DO {set}"))?;
@@ -124,11 +125,12 @@ impl<D: Database> SqlRepository<D> {
     fn rows(&self, query: &Query) -> Result<Option<Vec<Row>>, DatabaseError> {
         let schema = self.schema(&query.collections[0]);
         let Some(sql) = translated(query.to_sql(D::DIALECT.with(schema)))? else { return Ok(None) };
-        let row = |cells: &Vec<SqlValue>| {
-            schema.fields().iter().zip(cells).fold(Row::new(), |row, (field, cell)| {
-                row.with(field.name().to_owned(), D::decode(cell, field.kind()))
-            })
-        };
+        let row =
+            |cells: &Vec<SqlValue>| {
+                schema.fields().iter().zip(cells).fold(Row::new(), |row, (field, cell)| {
+                    row.with(field.name().to_owned(), D::decode(cell, field.kind()))
+                })
+            };
         Ok(Some(self.database.query(&sql.text, &sql.params)?.iter().map(row).collect()))
     }
 
@@ -168,7 +170,8 @@ impl<D: Database> SqlRepository<D> {
         let buckets: &[Bucket] = requested.groups.as_ref().map_or(&[], |groups| &groups.by);
         let is_odd = |bucket: &Bucket| matches!(bucket, Bucket::Ranges { .. });
         // SQL returns groups or totals, the first groups without their number, and names of ranges of its own.
-        let is_nested = requested.groups.as_ref().is_some_and(|groups| groups.top.is_some() || groups.within.groups.is_some());
+        let is_nested =
+            requested.groups.as_ref().is_some_and(|groups| groups.top.is_some() || groups.within.groups.is_some());
         if is_nested || buckets.iter().any(is_odd) || !buckets.is_empty() && !requested.metrics.is_empty() {
             return Ok(Outcome::Unsupported);
         }
@@ -180,7 +183,8 @@ impl<D: Database> SqlRepository<D> {
             let metrics = metrics.iter().zip(cells).map(|(metric, cell)| D::decode(cell, result_kind(schema, metric)));
             (keys.collect(), Summary { metrics: metrics.collect(), groups: Vec::new(), groups_in_all: 0 })
         };
-        let mut results: Vec<(Vec<Value>, Summary)> = self.database.query(&sql.text, &sql.params)?.iter().map(result).collect();
+        let mut results: Vec<(Vec<Value>, Summary)> =
+            self.database.query(&sql.text, &sql.params)?.iter().map(result).collect();
         Ok(Outcome::Summary(if requested.groups.is_none() {
             results.swap_remove(0).1
         } else {
@@ -238,7 +242,9 @@ fn kind_of(schema: &Schema, field: &str) -> Kind {
 
 fn result_kind(schema: &Schema, metric: &Metric) -> Kind {
     match &metric.aggregate {
-        Aggregate::Min(field) | Aggregate::Max(field) | Aggregate::Mode(field) | Aggregate::Sum(field) => kind_of(schema, field),
+        Aggregate::Min(field) | Aggregate::Max(field) | Aggregate::Mode(field) | Aggregate::Sum(field) => {
+            kind_of(schema, field)
+        }
         Aggregate::Avg(field) if kind_of(schema, field) == Kind::Decimal => Kind::Decimal,
         Aggregate::Count | Aggregate::CountOf(_) | Aggregate::Distinct(_) => Kind::Int,
         _ => Kind::Float,

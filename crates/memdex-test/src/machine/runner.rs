@@ -116,11 +116,11 @@ impl Machine {
     }
 
     /// A runner of proptest whose random numbers depend on the seed only.
-    pub(super) fn runner(&self, cases: u32) -> TestRunner {
+    pub(super) fn runner(&self) -> TestRunner {
         let mut bytes = [0; 32];
         bytes[..8].copy_from_slice(&self.seed.to_le_bytes());
         let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
-        let config = Config { cases, failure_persistence: None, max_shrink_iters: 256, ..Config::default() };
+        let config = Config { failure_persistence: None, ..Config::default() };
         TestRunner::new_with_rng(config, rng)
     }
 }

@@ -7,8 +7,11 @@ use crate::model::Model;
 use crate::operation::{Operation, Outcome};
 use crate::repository::{Repository, agrees, apply_caught};
 use memdex::Query;
-use proptest::test_runner::{TestCaseError, TestError};
+use proptest::strategy::{Strategy, ValueTree};
 use std::cell::Cell;
+
+/// Most runs in which proptest makes the values of a failing history simpler.
+const MOST_SHRINKS: usize = 256;
 
 impl Machine {
     /// Compares a repository with the model. `fresh` makes an empty one for each history. At the end of each history all records are
@@ -66,23 +69,30 @@ impl Machine {
         sides: &dyn Fn() -> [String; 2],
         counts: &Counts,
     ) -> Result<RunReport, Box<Difference>> {
-        let histories = Cell::new(0);
-        let found = {
-            let run = std::cell::RefCell::new(&mut *run);
-            self.runner(self.cases).run(&self.workload.histories(self.length), |history| {
-                histories.set(histories.get() + 1);
-                let differs = run.borrow_mut()(&history).is_err();
-                if differs { Err(TestCaseError::fail("the sides differ")) } else { Ok(()) }
-            })
-        };
-        let history = match found {
-            Ok(()) => return Ok(counts.report(histories.get())),
-            Err(TestError::Fail(_, history)) => history,
-            Err(TestError::Abort(why)) => panic!("the workload has no histories: {why}"),
-        };
-        let shortest = minimize(history, &mut |history| run(history).is_err());
-        let steps = run(&shortest).err().unwrap_or_default();
-        Err(Box::new(Difference { seed: self.seed, sides: sides(), steps }))
+        let (mut runner, histories) = (self.runner(), self.workload.histories(self.length));
+        for _ in 0..self.cases {
+            let mut tree = histories.new_tree(&mut runner).expect("the workload has operations");
+            let mut history = tree.current();
+            if run(&history).is_ok() {
+                continue;
+            }
+            // Simpler values first, by proptest; then fewer and simpler operations.
+            let mut fails = true;
+            for _ in 0..MOST_SHRINKS {
+                if !(if fails { tree.simplify() } else { tree.complicate() }) {
+                    break;
+                }
+                let candidate = tree.current();
+                fails = run(&candidate).is_err();
+                if fails {
+                    history = candidate;
+                }
+            }
+            let shortest = minimize(history, &mut |history| run(history).is_err());
+            let steps = run(&shortest).err().unwrap_or_default();
+            return Err(Box::new(Difference { seed: self.seed, sides: sides(), steps }));
+        }
+        Ok(counts.report(self.cases as usize))
     }
 }
 

@@ -62,7 +62,7 @@ impl Machine {
     /// The first round whose history is not linearizable, with the anomaly by name if a [version field](Machine::version_field) is set.
     pub fn check_threads<R: Repository + Sync>(&self, fresh: impl Fn() -> R) -> Result<RunReport, Box<ThreadFailure>> {
         let workload = self.workload.clone().without([OperationKind::Walk]);
-        let mut runner = self.runner(self.cases);
+        let mut runner = self.runner();
         let plan = self.plans(&workload);
         let (mut report, mut version) = (RunReport::default(), 1_000);
         for round in 0..self.cases {

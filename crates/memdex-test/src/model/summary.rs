@@ -81,7 +81,12 @@ impl Summary {
 fn is_same(metric: &Metric, own: &Value, other: &Value) -> bool {
     let is_rounded = !matches!(
         metric.aggregate,
-        Aggregate::Min(_) | Aggregate::Max(_) | Aggregate::Mode(_) | Aggregate::Count | Aggregate::CountOf(_) | Aggregate::Distinct(_)
+        Aggregate::Min(_)
+            | Aggregate::Max(_)
+            | Aggregate::Mode(_)
+            | Aggregate::Count
+            | Aggregate::CountOf(_)
+            | Aggregate::Distinct(_)
     );
     // The mean of decimals is a decimal in memdex, and a float in the model.
     let number = |value: &Value| match value.as_ref() {
