@@ -1,0 +1,91 @@
+//! Runs the same test on SQLite, PostgreSQL and memdex, each time with a fresh repository and fixtures, and prints how many times
+//! faster the double is.
+//!
+//! ```text
+//! cargo run --release -p memdex-test-double
+//! .ci/postgres cargo run --release -p memdex-test-double
+//! ```
+
+use memdex::Timestamp;
+use memdex::clock::ManualClock;
+use memdex_test_double::{
+    InMemoryPayments, Payment, PaymentRepository, PostgresPayments, RepositoryError, SqlitePayments, Status, Total,
+    fixtures,
+};
+use std::error::Error;
+use std::time::{Duration, Instant};
+
+type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
+
+/// Tests with each backend.
+const TESTS: u32 = 300;
+
+fn main() -> Result<()> {
+    let payments = fixtures::payments()?;
+    println!(
+        "{TESTS} tests with each backend: a fresh repository, {} payments from a file, nine commands\n",
+        payments.len()
+    );
+    let double = measure(|clock| Ok(InMemoryPayments::new(clock)?), &payments)?;
+    print("memdex", double, double);
+    let sqlite = measure(|clock| Ok(SqlitePayments::in_memory(clock)?), &payments)?;
+    print("SQLite in memory", sqlite, double);
+
+    let folder = std::env::temp_dir().join(format!("test_double.{}", std::process::id()));
+    std::fs::create_dir_all(&folder)?;
+    let mut files = 0;
+    let on_disk = measure(
+        |clock| {
+            files += 1;
+            Ok(SqlitePayments::create(&folder.join(format!("{files}.db")), clock)?)
+        },
+        &payments,
+    );
+    std::fs::remove_dir_all(&folder)?;
+    print("SQLite in files", on_disk?, double);
+
+    match std::env::var("MEMDEX_POSTGRES") {
+        Ok(address) => {
+            let postgres = measure(|clock| Ok(PostgresPayments::connect(&address, clock)?), &payments)?;
+            print("PostgreSQL", postgres, double);
+        }
+        Err(_) => println!("PostgreSQL was not measured: run with .ci/postgres"),
+    }
+    Ok(())
+}
+
+fn print(name: &str, time: Duration, double: Duration) {
+    let times = time.as_secs_f64() / double.as_secs_f64();
+    let times = if time == double { String::new() } else { format!(", {times:.1} times as long as with memdex") };
+    println!("{name:>16}: {:>6} µs a test{times}", time.as_micros());
+}
+
+/// The time of one test.
+fn measure<P: PaymentRepository>(
+    mut fresh: impl FnMut(ManualClock) -> Result<P>,
+    payments: &[Payment],
+) -> Result<Duration> {
+    let began = Instant::now();
+    for _ in 0..TESTS {
+        let clock = ManualClock::starting_at(Timestamp::from_secs(1_767_225_600));
+        let repository = fresh(clock.clone())?;
+        fixtures::load(&repository, payments)?;
+        test(&repository, &clock)?;
+    }
+    Ok(began.elapsed() / TESTS)
+}
+
+fn test(payments: &impl PaymentRepository, clock: &ManualClock) -> Result<()> {
+    let first = payments.by_id(1)?.ok_or("payment 1 is a fixture")?;
+    assert_eq!(payments.add(&Payment { id: 6, ..first.clone() }), Err(RepositoryError::Duplicate));
+    assert_eq!(payments.open_of("ada")?.len(), 2);
+    payments.settle(1)?;
+    assert!(payments.settle(1).is_err());
+    payments.refund(1)?;
+    clock.advance(Duration::from_secs(86_400 * 15));
+    assert_eq!(payments.overdue()?.len(), 1);
+    payments.add(&Payment { id: 6, reference: "INV-6".to_owned(), ..first })?;
+    let open = Total { status: Status::Open, payments: 3, cents: 12_600 };
+    assert_eq!(payments.totals()?.first(), Some(&open));
+    Ok(())
+}
