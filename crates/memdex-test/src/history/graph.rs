@@ -166,6 +166,9 @@ mod tests {
         assert!(skew.without_adjacent_anti_dependencies().shortest_cycle().is_none());
         skew.add(1, 2, WriteWrite, 0);
         skew.add(2, 0, ReadWrite, 0);
+        // Around the cycle, the last one and the first follow each other.
+        assert!(skew.without_adjacent_anti_dependencies().shortest_cycle().is_none());
+        skew.add(2, 0, WriteRead, 0);
         assert!(skew.without_adjacent_anti_dependencies().shortest_cycle().is_some());
 
         let mut fork = Graph::new(4);

@@ -79,7 +79,7 @@ pub fn isolated(
 ) -> Result<IsolationReport, Violation> {
     let versions = Versions::collect(history, start)?;
     if level >= Level::Snapshot {
-        lost_updates(history, &versions)?;
+        lost_updates(&versions)?;
     }
     let graph = dependencies(history, &versions, level);
     let checked = match level {
@@ -93,12 +93,10 @@ pub fn isolated(
 }
 
 /// Two transactions that read one version and both replaced it.
-fn lost_updates(history: &[Transaction], versions: &Versions<'_>) -> Result<(), Violation> {
+fn lost_updates(versions: &Versions<'_>) -> Result<(), Violation> {
     let mut first: HashMap<(usize, Option<usize>), usize> = HashMap::new();
     for read in versions.reads.iter().filter(|read| !read.is_by_predicate) {
-        // Of an unknown end, nobody knows whether its write took place.
-        let is_committed = history[read.reader].end == End::Committed;
-        if !is_committed || !versions.written[read.item].contains(&read.reader) {
+        if !versions.written[read.item].contains(&read.reader) {
             continue;
         }
         let other = *first.entry((read.item, read.writer)).or_insert(read.reader);
@@ -127,7 +125,7 @@ fn dependencies(history: &[Transaction], versions: &Versions<'_>, level: Level) 
                 graph.add(transactions + at - 1, transactions + at, Dependency::RealTime, usize::MAX);
             }
         }
-        for (at, of) in history.iter().enumerate().filter(|(_, of)| of.end != End::Aborted) {
+        for (at, of) in history.iter().enumerate().filter(|(at, _)| versions.took_place[*at]) {
             let before = ends.partition_point(|(end, _)| *end < of.began);
             if before > 0 {
                 graph.add(transactions + before - 1, at, Dependency::RealTime, usize::MAX);

@@ -41,6 +41,8 @@ pub(super) struct Versions<'a> {
     pub(super) written: Vec<Vec<usize>>,
     /// Reads whose version is ambiguous.
     pub(super) skipped: usize,
+    /// The transactions that took place: those that were committed, and of those whose end is unknown the ones that others read.
+    pub(super) took_place: Vec<bool>,
 }
 
 impl<'a> Versions<'a> {
@@ -54,6 +56,7 @@ impl<'a> Versions<'a> {
             reads: Vec::new(),
             written: Vec::new(),
             skipped: 0,
+            took_place: history.iter().map(|of| of.end == End::Committed).collect(),
         };
         for (item, version) in start {
             let at = versions.number(item, start);
@@ -62,10 +65,39 @@ impl<'a> Versions<'a> {
         for (at, transaction) in history.iter().enumerate() {
             versions.add_writes(at, transaction, start);
         }
-        for (at, transaction) in history.iter().enumerate().filter(|(_, of)| of.end != End::Aborted) {
-            versions.add_reads(at, transaction, start)?;
+        versions.find_unknown();
+        for (at, transaction) in history.iter().enumerate() {
+            if versions.took_place[at] {
+                versions.add_reads(at, transaction, start)?;
+            }
         }
         Ok(versions)
+    }
+
+    /// A transaction of unknown end took place if one that did read a version of it.
+    fn find_unknown(&mut self) {
+        let mut new: Vec<usize> = (0..self.history.len()).filter(|at| self.took_place[*at]).collect();
+        while let Some(reader) = new.pop() {
+            for access in &self.history[reader].accesses {
+                let read: &[(Item, Version)] = match access {
+                    Access::Read(item, version) => &[(item.clone(), version.clone())],
+                    Access::Scan { found, .. } => found,
+                    Access::Write(..) => &[],
+                };
+                for (item, version) in read {
+                    let writer = self.numbers.get(item).and_then(|item| self.writers[*item].get(version));
+                    if let Some(Writer::Final(writer)) = writer
+                        && self.history[*writer].end == End::Unknown
+                        && !self.took_place[*writer]
+                    {
+                        self.took_place[*writer] = true;
+                        new.push(*writer);
+                    }
+                }
+            }
+        }
+        let took_place = &self.took_place;
+        self.written.iter_mut().for_each(|writers| writers.retain(|writer| took_place[*writer]));
     }
 
     fn number(&mut self, item: &Item, start: &BTreeMap<Item, Version>) -> usize {

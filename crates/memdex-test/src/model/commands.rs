@@ -1,6 +1,6 @@
 //! The commands of the model: every operation, one after the other.
 
-use super::table::Table;
+use super::table::{Accept, Table};
 use crate::operation::{Operation, Outcome, RefusalKind};
 use crate::row::{Row, RowKey};
 use memdex::query::FieldName;
@@ -82,6 +82,12 @@ impl Model {
     #[must_use]
     pub fn immediate_uniqueness(self) -> Self {
         Model { is_immediate: true, ..self }
+    }
+
+    /// Lets the records of a collection obey a type too, not only the schema.
+    pub(crate) fn accepting(mut self, collection: &str, accept: Accept) -> Self {
+        self.tables.entry(collection.to_owned()).and_modify(|table| table.accept = Some(accept));
+        self
     }
 
     /// The names of the collections with their schemas.
@@ -193,6 +199,10 @@ impl Scratch<'_> {
     pub fn put(&mut self, collection: &str, row: Row) -> Result<(), RefusalKind> {
         let table = self.model.tables.get(collection).ok_or(RefusalKind::Invalid)?;
         let key = table.admit(&row)?;
+        let row = match &table.accept {
+            Some(accept) => accept(&row).ok_or(RefusalKind::Invalid)?,
+            None => row,
+        };
         if self.is_batch && !self.model.is_immediate {
             self.judge_later.push((collection.to_owned(), key.clone()));
         } else if table.is_duplicate(&key, &row) {

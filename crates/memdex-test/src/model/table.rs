@@ -11,18 +11,24 @@ use memdex::typing::ValueRef;
 use memdex::{IndexDef, Kind, Query, Schema};
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-#[derive(Clone, Debug)]
+/// The row as a record of the collection's type holds it; `None` if the type refuses it.
+pub(crate) type Accept = Arc<dyn Fn(&Row) -> Option<Row> + Send + Sync>;
+
+#[derive(Clone)]
 pub(crate) struct Table {
     pub(crate) schema: Schema,
     indexes: Vec<IndexDef>,
+    /// What the type of the records adds to the rules of the schema.
+    pub(super) accept: Option<Accept>,
     pub(crate) rows: BTreeMap<RowKey, Row>,
 }
 
 impl Table {
     pub(super) fn new(schema: Schema) -> Self {
         let indexes = schema.indexes();
-        Table { schema, indexes, rows: BTreeMap::new() }
+        Table { schema, indexes, accept: None, rows: BTreeMap::new() }
     }
 
     /// The key of a record that fits the schema.

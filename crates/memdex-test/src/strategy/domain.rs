@@ -66,6 +66,8 @@ pub(super) struct FieldDomain {
     pub(super) pool: Vec<Value>,
     /// How often a value is present that may be missing.
     presence: f64,
+    /// Whether it can be set and be missing whatever the other fields are; a field of an optional struct can't.
+    is_independent: bool,
 }
 
 /// A field for which no test values can be found, or that does not exist.
@@ -173,19 +175,13 @@ impl Domain {
     /// [`DomainError::Schema`].
     pub fn of_schema(collection: impl Into<FieldName>, schema: Schema) -> Result<Self, DomainError> {
         let name = collection.into();
-        let table = (name.to_string(), schema.clone());
-        Domain::new(
-            name,
-            schema,
-            Arc::new(move |row| {
-                let mut model = Model::new([table.clone()]);
-                match model.apply(&Operation::store(table.0.clone(), row.clone())) {
-                    Outcome::Done => Ok(row.clone()),
-                    _ => Err(missing(&table.1, row)),
-                }
-            }),
-            Vec::new(),
-        )
+        let required: Vec<String> =
+            schema.fields().iter().filter(|field| !field.is_nullable()).map(|field| field.name().to_owned()).collect();
+        let normalize = move |row: &Row| match required.iter().find(|name| row.all(name).is_empty()) {
+            Some(name) => Err(missing_field(name)),
+            None => Ok(row.clone()),
+        };
+        Domain::new(name, schema, Arc::new(normalize), Vec::new())
     }
 
     fn of_form<R: Record>(
@@ -232,7 +228,7 @@ impl Domain {
             if refuses_nan(def) {
                 pool.retain(|value| !matches!(value.as_ref(), ValueRef::Float(x) if x.is_nan()));
             }
-            FieldDomain { def: def.clone(), pool, presence: 0.75 }
+            FieldDomain { def: def.clone(), pool, presence: 0.75, is_independent: true }
         };
         let fields = schema.fields().iter().map(field).collect();
         let mut domain = Domain { name, schema, fields, normalize };
@@ -270,15 +266,30 @@ impl Domain {
         for at in 0..self.fields.len() {
             let name = self.fields[at].def.name().to_owned();
             let mut last = None;
-            let fits = |value: &Value| {
-                let row = base.clone().with(name.clone(), value.clone());
-                self.complete(row).map_err(|cause| last = Some(cause)).is_ok()
-            };
-            let pool: Vec<Value> = self.fields[at].pool.iter().cloned().filter(fits).collect();
+            let mut pool: Vec<Value> = Vec::new();
+            for value in &self.fields[at].pool {
+                match self.complete(base.clone().with(name.clone(), value.clone())) {
+                    // As the record holds it: an `f32` rounds.
+                    Ok(built) => pool.extend(built.one(&name).cloned().filter(|value| !pool.contains(value))),
+                    Err(cause) => last = Some(cause),
+                }
+            }
             match last {
                 Some(cause) if pool.is_empty() => return Err(self.no_value(at, &cause)),
                 _ => self.fields[at].pool = pool,
             }
+        }
+        let all = self
+            .fields
+            .iter()
+            .fold(Row::new(), |row, field| row.with_each(field.def.name().to_owned(), field.pool.first().cloned()));
+        for at in 0..self.fields.len() {
+            let name = self.fields[at].def.name().to_owned();
+            let is_single = !self.fields[at].def.is_nullable();
+            let alone = base.clone().with_each(name.clone(), self.fields[at].pool.first().cloned());
+            let without = all.clone().with_each(name, Vec::<Value>::new());
+            let both = [alone, without].iter().all(|row| (self.normalize)(row).is_ok());
+            self.fields[at].is_independent = is_single || both;
         }
         Ok(())
     }
@@ -457,6 +468,16 @@ impl Domain {
         parts.boxed()
     }
 
+    pub(super) fn is_independent(&self, at: usize) -> bool {
+        self.fields[at].is_independent
+    }
+
+    /// What the model does with a row: the row as the record holds it.
+    pub(super) fn acceptance(&self) -> Arc<dyn Fn(&Row) -> Option<Row> + Send + Sync> {
+        let normalize = self.normalize.clone();
+        Arc::new(move |row| normalize(row).ok())
+    }
+
     /// Values of one field, for updates: none if it may be missing.
     pub(super) fn update_of(&self, at: usize) -> BoxedStrategy<(FieldName, Vec<Value>)> {
         let field = &self.fields[at];
@@ -485,12 +506,6 @@ impl fmt::Debug for Domain {
         let pools = self.fields.iter().map(|field| (field.def.name(), &field.pool));
         f.debug_map().entry(&"collection", &self.name).entries(pools).finish()
     }
-}
-
-fn missing(schema: &Schema, row: &Row) -> Cause {
-    let lacks = |field: &&FieldDef| !field.is_nullable() && row.all(field.name()).is_empty();
-    let field = schema.fields().iter().find(lacks).map_or("", FieldDef::name);
-    missing_field(field)
 }
 
 /// The field that a record refuses.

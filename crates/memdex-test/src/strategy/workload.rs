@@ -100,7 +100,8 @@ impl Workload {
 
     /// An empty model of the collections.
     pub fn model(&self) -> Model {
-        Model::new(self.domains.iter().map(|domain| (domain.name().to_string(), domain.schema().clone())))
+        let empty = Model::new(self.domains.iter().map(|domain| (domain.name().to_string(), domain.schema().clone())));
+        self.domains.iter().fold(empty, |model, domain| model.accepting(domain.name(), domain.acceptance()))
     }
 
     /// Single operations.
@@ -188,8 +189,10 @@ fn of_kind(domain: &Domain, kind: OperationKind) -> Option<BoxedStrategy<Operati
 /// Updates of one or two fields.
 fn updates(domain: &Domain) -> Option<BoxedStrategy<Operation>> {
     let fields = domain.schema().fields();
-    let changeable: Vec<_> =
-        (0..fields.len()).filter(|at| !fields[*at].is_key()).map(|at| domain.update_of(at)).collect();
+    let changeable: Vec<_> = (0..fields.len())
+        .filter(|at| !fields[*at].is_key() && domain.is_independent(*at))
+        .map(|at| domain.update_of(at))
+        .collect();
     let field = (!changeable.is_empty()).then(|| select(changeable).prop_flat_map(|field| field))?;
     let collection = domain.name().clone();
     let update = (domain.key_values(), vec(field, 1..=2)).prop_map(move |(key, set)| {
