@@ -157,7 +157,7 @@ impl Repository for Box<dyn Repository + '_> {
 ///     }
 ///     tests { names_are_unique }
 /// }
-/// # fn main() { sorted::names_are_unique(); listed::names_are_unique() }
+/// # fn main() { names_are_unique(&Sorted::default()); names_are_unique(&Listed::default()) }
 /// ```
 #[macro_export]
 macro_rules! repository_suite {
@@ -174,8 +174,7 @@ macro_rules! repository_suite {
     (@test [$(#[$attribute:meta])*] $test:ident, $make:expr) => {
         #[test]
         $(#[$attribute])*
-        #[allow(dead_code)]
-        pub(super) fn $test() {
+        fn $test() {
             super::$test(&$make)
         }
     };
