@@ -51,6 +51,12 @@ impl Sequence {
         self.next.fetch_add(1, Ordering::Relaxed)
     }
 
+    /// The number that comes next.
+    #[cfg(feature = "saved")]
+    pub(crate) fn peek(&self) -> u64 {
+        self.next.load(Ordering::Relaxed)
+    }
+
     /// Skips all numbers below `first`.
     pub fn skip_to(&self, first: u64) {
         self.next.fetch_max(first, Ordering::Relaxed);
@@ -82,6 +88,14 @@ impl KeyMakers {
     /// The sequence of this name. The first call makes it, from 1.
     pub(crate) fn sequence(&self, name: &str) -> Sequence {
         self.sequences.get(name).unwrap_or_else(|| self.sequences.get_or_insert(name, Sequence::new()))
+    }
+
+    /// The sequences by name, each with its next number, in the order of the names.
+    #[cfg(feature = "saved")]
+    pub(crate) fn sequences(&self) -> Vec<(Box<str>, u64)> {
+        let mut all: Vec<_> = self.sequences.entries().into_iter().map(|(name, of)| (name, of.peek())).collect();
+        all.sort_unstable();
+        all
     }
 
     /// A UUID with this time, greater than all earlier ones of this store.

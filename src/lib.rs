@@ -67,6 +67,7 @@
 //! | `accents` | no | collations that ignore accents |
 //! | `time-zones` | no | date buckets in IANA time zones |
 //! | `windows` | no | `aggregate::Window`: counts, sums and percentiles of the last minutes |
+//! | `saved` | no | `typing::saved`: snapshots as files |
 //!
 //! # Promises
 //!
@@ -104,6 +105,8 @@ mod read;
 mod reclaim;
 mod record;
 mod rowset;
+#[cfg(feature = "saved")]
+mod saved;
 mod storage;
 mod store;
 mod sync;
@@ -203,6 +206,12 @@ pub mod typing {
         FromValue, HeapSize, IntoKey, KeyPart, KeySink, Many, Maybe, Multi, Nest, Nullable, Number, Operand, Single,
         Text, TimestampError, ValueRef,
     };
+
+    /// Snapshots as files (feature `saved`). Start at [`Archive`](saved::Archive).
+    #[cfg(feature = "saved")]
+    pub mod saved {
+        pub use crate::saved::{Archive, Damage, LoadError, Place, Progress, SaveError, Saved};
+    }
 }
 
 /// Commit hooks, which take part in every commit of a store, and the change feed, which reports commits to subscribers.

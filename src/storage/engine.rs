@@ -17,6 +17,7 @@ use super::version::At;
 use crate::clock::{Clock, SteadyClock, Timestamp};
 use crate::error::{Cause, Commit, Refusal};
 use crate::hash::RandomState;
+use crate::keys::KeyMakers;
 use crate::latency::Latency;
 use crate::limits::RECLAIM_SLICE;
 use crate::memory::Total;
@@ -47,6 +48,8 @@ pub(crate) struct Engine {
     pub(crate) counters: Arc<Counters>,
     pub(crate) latency: Latency,
     memory: Total,
+    /// The sequences, and the state of UUIDs by time.
+    pub(crate) keys: KeyMakers,
     /// The collections by name.
     registry: NameMap<Registered>,
     /// How many collections were ever opened.
@@ -89,6 +92,7 @@ impl Engine {
             counters: Arc::default(),
             latency: Latency::default(),
             memory: Total::default(),
+            keys: KeyMakers::new(),
             registry: NameMap::default(),
             opened: StatsCounter::new(0),
             committer: Mutex::new(Committer::default()),

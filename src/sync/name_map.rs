@@ -41,6 +41,11 @@ impl<V: Clone> NameMap<V> {
     pub(crate) fn values(&self) -> Vec<V> {
         self.0.iter().map(|entry| entry.value().clone()).collect()
     }
+
+    #[cfg(feature = "saved")]
+    pub(crate) fn entries(&self) -> Vec<(Box<str>, V)> {
+        self.0.iter().map(|entry| (entry.key().clone(), entry.value().clone())).collect()
+    }
 }
 
 #[cfg(any(memdex_shuttle, memdex_loom))]
@@ -59,5 +64,10 @@ impl<V: Clone> NameMap<V> {
 
     pub(crate) fn values(&self) -> Vec<V> {
         self.0.read().values().cloned().collect()
+    }
+
+    #[cfg(feature = "saved")]
+    pub(crate) fn entries(&self) -> Vec<(Box<str>, V)> {
+        self.0.read().iter().map(|(name, value)| (name.clone(), value.clone())).collect()
     }
 }
