@@ -5,6 +5,7 @@
 
 use super::guard::Guarded;
 use bincode::config::{Configuration, Limit, standard};
+use bincode::error::DecodeError;
 use serde::{Deserialize, Serialize};
 
 /// The most bytes of one value.
@@ -22,9 +23,24 @@ pub(super) fn encode<T: Serialize + ?Sized>(value: &T, to: &mut Vec<u8>) -> Resu
 pub(super) fn decode<'de, T: Deserialize<'de>>(from: &mut &'de [u8]) -> Result<T, String> {
     let seed = Guarded::<T>::of(from.len());
     let decoded = bincode::serde::seed_decode_from_slice(seed, from, CONFIG);
-    let (value, bytes) = decoded.map_err(|error| error.to_string())?;
+    let (value, bytes) = decoded.map_err(in_words)?;
     *from = &from[bytes..];
     Ok(value)
+}
+
+/// The codec's own messages are debug output.
+fn in_words(error: DecodeError) -> String {
+    match error {
+        DecodeError::UnexpectedEnd { .. } => "it ends early".to_owned(),
+        DecodeError::LimitExceeded => format!("it takes more than {MAX_VALUE_BYTES} bytes"),
+        DecodeError::Utf8 { .. } => "a text that is not UTF-8".to_owned(),
+        DecodeError::InvalidCharEncoding(_) => "a character that does not exist".to_owned(),
+        DecodeError::InvalidBooleanValue(byte) => format!("{byte} in place of a truth value"),
+        DecodeError::UnexpectedVariant { found, type_name, .. } => format!("{type_name} has no variant {found}"),
+        DecodeError::OtherString(message) => message,
+        DecodeError::Other(message) => message.to_owned(),
+        other => other.to_string(),
+    }
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ const LEVELS: [&[&str]; 11] = [
     &["read"],
     &["write", "feed"],
     &["store"],
-    &["window"],
+    &["window", "saved"],
 ];
 
 /// The crates of the workspace that each crate may depend on.
@@ -39,7 +39,7 @@ const CRATES: [(&str, &[&str]); 8] = [
 const MOST_PACKAGES: [(&str, usize); 3] = [("memdex-query", 10), ("memdex", 45), ("memdex-tower-sessions", 70)];
 
 /// Most packages that a feature of `memdex` adds to the default ones.
-const MOST_OF_FEATURES: [(&str, usize); 1] = [("windows", 3)];
+const MOST_OF_FEATURES: [(&str, usize); 2] = [("windows", 3), ("saved", 4)];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
