@@ -191,16 +191,32 @@ fn deletable(name: &str, query: &Query) -> Result<Paging, QueryError> {
 
 mod sealed {
     use crate::error::Refusal;
+    use crate::write::batch::Batch;
     use crate::write::expire::remove_some;
+    use std::any::Any;
 
     pub trait Sealed {
         #[doc(hidden)]
         fn remove_expired(&self) -> Result<(usize, bool), Refusal>;
+
+        #[doc(hidden)]
+        fn new_batch(&self) -> Batch;
+
+        #[doc(hidden)]
+        fn as_any(&self) -> &dyn Any;
     }
 
     impl<R: crate::record::Record> Sealed for crate::storage::Collection<R> {
         fn remove_expired(&self) -> Result<(usize, bool), Refusal> {
             remove_some(self)
+        }
+
+        fn new_batch(&self) -> Batch {
+            Batch::new(self.engine.clone())
+        }
+
+        fn as_any(&self) -> &dyn Any {
+            self
         }
     }
 }

@@ -20,7 +20,7 @@ const LEVELS: [&[&str]; 11] = [
     &["read"],
     &["write", "feed"],
     &["store"],
-    &["window", "saved"],
+    &["window", "saved", "fixtures"],
 ];
 
 /// The crates of the workspace that each crate may depend on.
