@@ -2,7 +2,7 @@
 
 use super::error::{LoadError, SaveError};
 use super::file::replace;
-use super::forms::{Form, of_documents, of_key_values, of_type};
+use super::forms::{Declared, of_documents, of_key_values, of_type};
 use super::head::Encoding;
 use super::layout::in_file;
 use super::load::Loader;
@@ -73,8 +73,7 @@ use std::path::Path;
 /// proportion to the length of the file, whatever it claims. The checksums find accidents; they do not show who has written the file.
 #[derive(Clone, Default)]
 pub struct Archive {
-    /// `None` for a collection that is left out.
-    collections: BTreeMap<String, Option<Arc<dyn Form>>>,
+    collections: BTreeMap<String, Declared>,
     report: Option<Arc<Report>>,
     builder: Option<Arc<dyn Fn() -> StoreBuilder + Send + Sync>>,
 }
@@ -115,8 +114,8 @@ impl Archive {
         Archive::default()
     }
 
-    fn with(mut self, name: impl Into<String>, form: Option<Arc<dyn Form>>) -> Self {
-        self.collections.insert(name.into(), form);
+    fn with(mut self, name: impl Into<String>, declared: Declared) -> Self {
+        self.collections.insert(name.into(), declared);
         self
     }
 
@@ -127,7 +126,7 @@ impl Archive {
     /// ([`SaveError::NotReadBack`]): see [`collection_as_json`](Archive::collection_as_json).
     #[must_use]
     pub fn collection<R: Record + Serialize + DeserializeOwned>(self, name: impl Into<String>) -> Self {
-        self.with(name, Some(of_type::<R>(Encoding::Binary)))
+        self.with(name, Declared::As(of_type::<R>(Encoding::Binary)))
     }
 
     /// The collection `name` has records of type `R`, written as JSON: longer and slower, but it takes every serde attribute, and
@@ -157,14 +156,14 @@ impl Archive {
     /// ```
     #[must_use]
     pub fn collection_as_json<R: Record + Serialize + DeserializeOwned>(self, name: impl Into<String>) -> Self {
-        self.with(name, Some(of_type::<R>(Encoding::Json)))
+        self.with(name, Declared::As(of_type::<R>(Encoding::Json)))
     }
 
     /// The collection `name` has documents, with this schema from now on. Only needed if its indexes, columns or aggregates may differ
     /// from the saved ones: without it, the saved schema is used.
     #[must_use]
     pub fn documents(self, name: impl Into<String>, schema: Schema) -> Self {
-        self.with(name, Some(of_documents(Some(schema))))
+        self.with(name, Declared::As(of_documents(Some(schema))))
     }
 
     /// The collection `name` has [key/value records](crate::KeyValue) with values of type `V`.
@@ -188,7 +187,7 @@ impl Archive {
     where
         V: Serialize + DeserializeOwned + Send + Sync + 'static,
     {
-        self.with(name, Some(of_key_values::<V>(None, Encoding::Binary)))
+        self.with(name, Declared::As(of_key_values::<V>(None, Encoding::Binary)))
     }
 
     /// As [`key_values`](Archive::key_values), with this schema from now on: if its indexes, columns or aggregates may differ from the
@@ -198,13 +197,16 @@ impl Archive {
     where
         V: Serialize + DeserializeOwned + Send + Sync + 'static,
     {
-        self.with(name, Some(of_key_values::<V>(Some(crate::record::key_value_schema(schema)), Encoding::Binary)))
+        self.with(
+            name,
+            Declared::As(of_key_values::<V>(Some(crate::record::key_value_schema(schema)), Encoding::Binary)),
+        )
     }
 
     /// Leaves a collection out, of the file and of the loaded store.
     #[must_use]
     pub fn without(self, name: impl Into<String>) -> Self {
-        self.with(name, None)
+        self.with(name, Declared::LeftOut)
     }
 
     /// Calls `report` after each block of up to 4,096 records.
@@ -275,12 +277,8 @@ impl Archive {
         Ok(store)
     }
 
-    fn declared(&self, name: &str) -> Result<Option<Arc<dyn Form>>, ()> {
-        match self.collections.get(name) {
-            Some(None) => Err(()),
-            Some(Some(form)) => Ok(Some(form.clone())),
-            None => Ok(None),
-        }
+    fn declared(&self, name: &str) -> Declared {
+        self.collections.get(name).cloned().unwrap_or(Declared::Undeclared)
     }
 
     fn report(&self, progress: &Progress<'_>) {
@@ -292,7 +290,10 @@ impl Archive {
 
 impl fmt::Debug for Archive {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let types = self.collections.iter().map(|(name, form)| (name, form.as_ref().map(|form| form.record_type())));
+        let types = self.collections.iter().map(|(name, declared)| match declared {
+            Declared::As(form) => (name, Some(form.record_type())),
+            _ => (name, None),
+        });
         f.debug_map().entries(types).finish()
     }
 }

@@ -182,7 +182,7 @@ pub enum LoadError {
         /// Where the file describes it.
         place: Place,
         /// The error.
-        source: CollectionError,
+        source: Box<CollectionError>,
     },
     /// An index that was added at run time could not be added again.
     #[error("{source} {place}")]
@@ -191,7 +191,7 @@ pub enum LoadError {
         /// Where the file describes it.
         place: Place,
         /// The error.
-        source: IndexError,
+        source: Box<IndexError>,
     },
     /// A materialized aggregate that was added at run time could not be added again.
     #[error("{source} {place}")]
@@ -200,7 +200,7 @@ pub enum LoadError {
         /// Where the file describes it.
         place: Place,
         /// The error.
-        source: AggregateError,
+        source: Box<AggregateError>,
     },
     /// The store refuses records: two with one key or one unique value, or a record that does not fit the schema.
     #[error("{source} {place}")]

@@ -26,6 +26,14 @@ const BLOCK_RECORDS: usize = 4_096;
 /// Takes the content of a block, and the number of its records.
 pub(super) type Sink<'a> = dyn FnMut(&[u8], usize) -> Result<(), SaveError> + 'a;
 
+/// What an archive says of a collection.
+#[derive(Clone)]
+pub(super) enum Declared {
+    As(Arc<dyn Form>),
+    Undeclared,
+    LeftOut,
+}
+
 /// The form of the records of a collection, without their type.
 pub(super) trait Form: Send + Sync {
     fn record_type(&self) -> &'static str;

@@ -3,7 +3,7 @@
 use super::archive::Progress;
 use super::codec::decode;
 use super::error::{Damage, LoadError, Place};
-use super::forms::{Form, Loading, NotInserted, of_documents, of_key_values};
+use super::forms::{Declared, Form, Loading, NotInserted, of_documents, of_key_values};
 use super::head::{CollectionHead, Encoding, EndOfFile, RecordKind, StoreHead};
 use super::layout::{Block, Input, Kind, damaged};
 use super::schema::difference;
@@ -17,8 +17,7 @@ use std::io::Read;
 
 /// What an archive says of the collections, and to whom it reports.
 pub(super) struct Loader<'a> {
-    /// The declared form of a collection; `Err` if the archive leaves it out.
-    pub(super) declared: &'a dyn Fn(&str) -> Result<Option<Arc<dyn Form>>, ()>,
+    pub(super) declared: &'a dyn Fn(&str) -> Declared,
     pub(super) report: &'a dyn Fn(&Progress<'_>),
 }
 
@@ -122,12 +121,12 @@ impl Loader<'_> {
     /// The form of the records; `None` if the archive leaves the collection out.
     fn form(&self, head: &CollectionHead) -> Result<Option<Arc<dyn Form>>, LoadError> {
         let of = || (head.name.clone(), head.record_type.clone());
-        let Ok(declared) = (self.declared)(&head.name) else { return Ok(None) };
         let units = || of_key_values::<()>(None, Encoding::Binary);
-        let form = match (declared, head.kind) {
-            (Some(form), _) => form,
-            (None, RecordKind::Document) => of_documents(None),
-            (None, RecordKind::KeyValue) if units().record_type() == head.record_type => units(),
+        let form = match ((self.declared)(&head.name), head.kind) {
+            (Declared::LeftOut, _) => return Ok(None),
+            (Declared::As(form), _) => form,
+            (Declared::Undeclared, RecordKind::Document) => of_documents(None),
+            (Declared::Undeclared, RecordKind::KeyValue) if units().record_type() == head.record_type => units(),
             _ => {
                 let (collection, record_type) = of();
                 return Err(LoadError::Undeclared { collection, record_type });
@@ -151,17 +150,18 @@ fn open(store: &Store, head: &CollectionHead, form: &dyn Form, place: &Place) ->
     let indexes: Vec<IndexDef> = definition(&head.indexes, "list of indexes", place)?;
     let aggregates: Vec<AggregateDef> = definition(&head.aggregates, "list of materialized aggregates", place)?;
     let place = || place.clone();
-    let loading =
-        form.open(store, &head.name, &saved).map_err(|source| LoadError::Collection { place: place(), source })?;
+    let loading = form
+        .open(store, &head.name, &saved)
+        .map_err(|source| LoadError::Collection { place: place(), source: Box::new(source) })?;
     if let Some(difference) = difference(&saved, loading.schema()) {
         return Err(LoadError::OtherSchema { collection: head.name.clone(), difference });
     }
     let plan = Plan::of(&saved.indexes(), &indexes, &loading.schema().indexes(), IndexDef::name);
-    let failed = |source| LoadError::Index { place: place(), source };
+    let failed = |source| LoadError::Index { place: place(), source: Box::new(source) };
     plan.dropped.iter().try_for_each(|name| loading.drop_index(name)).map_err(failed)?;
     plan.added.into_iter().try_for_each(|index| loading.add_index(index)).map_err(failed)?;
     let plan = Plan::of(saved.aggregates(), &aggregates, loading.schema().aggregates(), AggregateDef::name);
-    let failed = |source| LoadError::Aggregate { place: place(), source };
+    let failed = |source| LoadError::Aggregate { place: place(), source: Box::new(source) };
     plan.dropped.iter().try_for_each(|name| loading.drop_aggregate(name)).map_err(failed)?;
     plan.added.into_iter().try_for_each(|aggregate| loading.add_aggregate(aggregate)).map_err(failed)?;
     let lifetime = head.lifetime.clone().into();

@@ -3,7 +3,7 @@
 use super::archive::{Progress, Saved};
 use super::codec::encode;
 use super::error::SaveError;
-use super::forms::{Form, of_documents, of_key_values};
+use super::forms::{Declared, Form, of_documents, of_key_values};
 use super::head::{CollectionHead, Encoding, EndOfFile, SavedLifetime, StoreHead};
 use super::layout::{Kind, Output};
 use crate::read::Snapshot;
@@ -14,8 +14,7 @@ use std::io::Write;
 
 /// What an archive says of the collections, and to whom it reports.
 pub(super) struct Saver<'a> {
-    /// The declared form of a collection; `Err` if the archive leaves it out.
-    pub(super) declared: &'a dyn Fn(&str) -> Result<Option<Arc<dyn Form>>, ()>,
+    pub(super) declared: &'a dyn Fn(&str) -> Declared,
     pub(super) report: &'a dyn Fn(&Progress<'_>),
 }
 
@@ -25,9 +24,9 @@ impl Saver<'_> {
         let mut tables = Vec::new();
         for table in engine.tables() {
             match (self.declared)(table.name()) {
-                Err(()) => {}
-                Ok(Some(form)) => tables.push((table, form)),
-                Ok(None) => {
+                Declared::LeftOut => {}
+                Declared::As(form) => tables.push((table, form)),
+                Declared::Undeclared => {
                     let form = default_form(&*table)?;
                     tables.push((table, form));
                 }

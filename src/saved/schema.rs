@@ -33,7 +33,8 @@ fn of_field(saved: &FieldDef, now: &FieldDef) -> Option<String> {
         let name = |field: &FieldDef| field.collation().map_or("none".to_owned(), |collation| collation.to_string());
         return Some(format!("had the collation {}, and has {}", name(saved), name(now)));
     }
-    let flags: [(&str, fn(&FieldDef) -> bool); 6] = [
+    type Flag = fn(&FieldDef) -> bool;
+    let flags: [(&str, Flag); 6] = [
         ("part of the key", FieldDef::is_key),
         ("a field of many values", FieldDef::is_many),
         ("optional", FieldDef::is_nullable),

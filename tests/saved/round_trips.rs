@@ -53,7 +53,8 @@ fn lifetimes_go_on_by_the_clock() {
     let clock = clock();
     let before = store(&clock, 40);
     let file = saved(&archive(&clock), &before);
-    let expired = |id: u32, seconds: u64| id % 4 == 1 && u64::from(id) + 5 <= seconds || id % 4 == 0 && seconds >= 50;
+    let expired =
+        |id: u32, seconds: u64| id % 4 == 1 && u64::from(id) + 5 <= seconds || id.is_multiple_of(4) && seconds >= 50;
     for seconds in [0, 10, 12, 60] {
         let clock = crate::world::clock();
         clock.advance(Duration::from_secs(seconds));
