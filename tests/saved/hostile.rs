@@ -3,7 +3,7 @@
 use crate::allocator::peak_of;
 use crate::blocks::{Block, COLLECTION, COLLECTION_END, END, RECORDS, STORE, build, encoded, parse};
 use crate::damage::Random;
-use crate::world::{archive, clock, content, load, saved, small_file, store};
+use crate::world::{archive, clock, load, saved, small_file, store};
 use memdex::Store;
 use memdex::typing::saved::LoadError;
 use serde::Serialize;
@@ -15,7 +15,10 @@ fn try_load(file: &[u8]) -> Result<Store, LoadError> {
     assert!(peak < 200 * file.len() + (16 << 20), "{peak} bytes for a file of {}", file.len());
     if let Ok(store) = &result {
         store.verify().unwrap();
-        drop(content(store));
+        for collection in store.collections() {
+            let all = memdex::Query::over([collection.name]);
+            store.query(&all).unwrap().records().unwrap();
+        }
     }
     result
 }
