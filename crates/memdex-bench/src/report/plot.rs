@@ -3,10 +3,10 @@
 
 use super::data::{QUANTILES, TargetReport};
 use super::html::escaped;
-use super::units::{rate, time};
+use super::units::{power_of_ten, rate};
 
 const WIDTH: f64 = 760.0;
-const NAMES: f64 = 150.0;
+const NAMES: f64 = 190.0;
 /// Colors repeat after so many targets.
 pub(super) const COLORS: usize = 6;
 
@@ -43,7 +43,7 @@ pub(super) fn throughputs(targets: &[TargetReport]) -> String {
 pub(super) fn latencies(targets: &[TargetReport]) -> String {
     const HEIGHT: f64 = 300.0;
     const LEFT: f64 = 70.0;
-    let (right, top, bottom) = (WIDTH - 20.0, 14.0, HEIGHT - 40.0);
+    let (right, top, bottom) = (WIDTH - 40.0, 14.0, HEIGHT - 40.0);
     let all = || targets.iter().flat_map(|target| &target.quantiles_nanos).map(|nanos| (*nanos).max(1));
     let (Some(low), Some(high)) = (all().min(), all().max()) else { return String::new() };
     // Whole powers of ten.
@@ -59,7 +59,7 @@ pub(super) fn latencies(targets: &[TargetReport]) -> String {
             "<path d=\"M{LEFT:.1} {at:.1}H{right:.1}\" class=\"grid\"/><text x=\"{:.1}\" y=\"{:.1}\" class=\"name\">{}</text>\n",
             LEFT - 6.0,
             at + 4.0,
-            time(nanos).replace(".00", ""),
+            power_of_ten(nanos),
         );
     }
     for (quantile, label) in

@@ -11,6 +11,11 @@ pub(super) fn time(nanos: f64) -> String {
     format!("{} {unit}", digits(value))
 }
 
+/// `10 µs`, without digits that say nothing.
+pub(super) fn power_of_ten(nanos: f64) -> String {
+    time(nanos).replace(".00", "").replace(".0", "")
+}
+
 /// `1.23 M/s`.
 pub(super) fn rate(per_second: f64) -> String {
     let (value, unit) = match per_second {
@@ -46,6 +51,7 @@ mod tests {
         ] {
             assert_eq!(time(nanos), text);
         }
+        assert_eq!((power_of_ten(1e4), power_of_ten(1e6)), ("10 µs".to_owned(), "1 ms".to_owned()));
         for (per_second, text) in [(7.0, "7.00/s"), (12_345.0, "12.3 k/s"), (4.2e6, "4.20 M/s")] {
             assert_eq!(rate(per_second), text);
         }
