@@ -6,9 +6,8 @@ use super::forms::{Declared, of_documents, of_key_values, of_type};
 use super::head::Encoding;
 use super::layout::in_file;
 use super::load::Loader;
+use super::progress::{Progress, Saved};
 use super::save::Saver;
-use crate::clock::Timestamp;
-use crate::error::Commit;
 use crate::read::Snapshot;
 use crate::record::{Record, Schema};
 use crate::store::{Store, StoreBuilder};
@@ -79,34 +78,6 @@ pub struct Archive {
 }
 
 type Report = dyn Fn(&Progress<'_>) + Send + Sync;
-
-/// How far a save or a load is; see [`Archive::progress`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Progress<'a> {
-    /// The collection whose records are being written or read.
-    pub collection: &'a str,
-    /// The records so far, of all collections.
-    pub records: u64,
-    /// How many there are in all; an estimate if records expire meanwhile.
-    pub total: u64,
-}
-
-/// What was saved.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Saved {
-    /// The commit of the snapshot.
-    pub commit: Commit,
-    /// When the snapshot was taken.
-    pub time: Timestamp,
-    /// The number of collections.
-    pub collections: usize,
-    /// The number of records.
-    pub records: u64,
-    /// The length of the file.
-    pub bytes: u64,
-}
 
 impl Archive {
     /// An archive of stores whose collections need no declaration.

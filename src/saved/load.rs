@@ -1,11 +1,11 @@
 //! Loading: reads the blocks in their order, opens the collections, and inserts the records, a block in a commit.
 
-use super::archive::Progress;
 use super::codec::decode;
 use super::error::{Damage, LoadError, Place};
 use super::forms::{Declared, Form, Loading, NotInserted, of_documents, of_key_values};
 use super::head::{CollectionHead, Encoding, EndOfFile, RecordKind, StoreHead};
 use super::layout::{Block, Input, Kind, damaged};
+use super::progress::Progress;
 use super::schema::difference;
 use crate::error::Commit;
 use crate::record::{AggregateDef, IndexDef, Schema};

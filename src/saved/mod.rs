@@ -13,8 +13,10 @@ mod head;
 mod layout;
 mod load;
 mod probe;
+mod progress;
 mod save;
 mod schema;
 
-pub use archive::{Archive, Progress, Saved};
+pub use archive::Archive;
 pub use error::{Damage, LoadError, Place, SaveError};
+pub use progress::{Progress, Saved};

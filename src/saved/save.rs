@@ -1,11 +1,11 @@
 //! Saving: the store, then each collection with its records.
 
-use super::archive::{Progress, Saved};
 use super::codec::encode;
 use super::error::SaveError;
 use super::forms::{Declared, Form, of_documents, of_key_values};
 use super::head::{CollectionHead, Encoding, EndOfFile, SavedLifetime, StoreHead};
 use super::layout::{Kind, Output};
+use super::progress::{Progress, Saved};
 use crate::read::Snapshot;
 use crate::storage::{AnyTable, TableCore};
 use crate::sync::Arc;

@@ -1,7 +1,7 @@
 //! Two reports, compared.
 
 use super::data::{Report, Spread, TargetReport};
-use super::markdown::escaped;
+use super::escape::markdown as escaped;
 use super::units::{rate, time};
 use std::fmt;
 

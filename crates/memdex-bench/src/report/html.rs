@@ -1,6 +1,7 @@
 //! A report as one HTML page that needs nothing else.
 
 use super::data::{Report, WorkloadReport};
+use super::escape::html as escaped;
 use super::plot::{COLORS, latencies, throughputs};
 use super::units::{rate, time};
 
@@ -86,21 +87,4 @@ fn section(workload: &WorkloadReport) -> String {
         );
     }
     html + "</table>\n"
-}
-
-/// Text that means nothing to HTML, inside elements and in quoted attributes.
-pub(super) fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => escaped += "&amp;",
-            '<' => escaped += "&lt;",
-            '>' => escaped += "&gt;",
-            '"' => escaped += "&quot;",
-            '\'' => escaped += "&#39;",
-            c if c.is_control() => escaped.push(' '),
-            c => escaped.push(c),
-        }
-    }
-    escaped
 }

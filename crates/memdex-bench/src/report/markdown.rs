@@ -1,6 +1,7 @@
 //! A report as Markdown.
 
 use super::data::{Report, Spread, WorkloadReport};
+use super::escape::markdown as escaped;
 use super::units::{rate, time};
 
 impl Report {
@@ -51,17 +52,4 @@ fn latencies(workload: &WorkloadReport) -> String {
         }
     }
     text
-}
-
-/// A name on one line that Markdown shows as it is.
-pub(super) fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '\\' | '|' | '*' | '_' | '`' | '[' | ']' | '<' | '>' | '#' | '&' | '!' | '~' => escaped.extend(['\\', c]),
-            c if c.is_control() => escaped.push(' '),
-            c => escaped.push(c),
-        }
-    }
-    escaped
 }

@@ -2,6 +2,7 @@
 
 mod compare;
 mod data;
+mod escape;
 mod html;
 mod machine;
 mod markdown;

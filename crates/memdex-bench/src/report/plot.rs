@@ -2,7 +2,7 @@
 //! dark backgrounds.
 
 use super::data::{QUANTILES, TargetReport};
-use super::html::escaped;
+use super::escape::html as escaped;
 use super::units::{power_of_ten, rate};
 
 const WIDTH: f64 = 760.0;
