@@ -13,6 +13,8 @@
 //! | [`observe`] | tracing, stats, latencies, audits |
 //! | [`async_code`] | use memdex from async code |
 //! | [`mod@test`] | a test double, snapshots as assertions, a manual clock, fault injection |
+//! | [`fixtures`] | load records from JSON, JSON Lines and CSV |
+//! | [`saved`] | save and load a store |
 //! | [`property_tests`] | check memdex, or your code on top of it, against a model |
 //! | [`sessions`] | cache sessions |
 //! | [`bounds`] | bound a collection in records or weight, evict the others |
@@ -53,6 +55,12 @@ pub mod async_code {}
 
 #[doc = include_str!("../docs/guide/test.md")]
 pub mod test {}
+
+#[doc = include_str!("../docs/guide/fixtures.md")]
+pub mod fixtures {}
+
+#[doc = include_str!("../docs/guide/saved.md")]
+pub mod saved {}
 
 #[doc = include_str!("../docs/guide/property-tests.md")]
 pub mod property_tests {}

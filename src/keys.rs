@@ -51,6 +51,11 @@ impl Sequence {
         self.next.fetch_add(1, Ordering::Relaxed)
     }
 
+    /// The number that comes next.
+    pub(crate) fn peek(&self) -> u64 {
+        self.next.load(Ordering::Relaxed)
+    }
+
     /// Skips all numbers below `first`.
     pub fn skip_to(&self, first: u64) {
         self.next.fetch_max(first, Ordering::Relaxed);
@@ -82,17 +87,10 @@ impl KeyMakers {
     /// Those of a fork: the sequences at their numbers.
     pub(crate) fn fork(&self) -> Self {
         let forked = KeyMakers { sequences: NameMap::small(), ..KeyMakers::new() };
-        for (name, sequence) in self.sequences.entries() {
-            let next = sequence.next.load(Ordering::Relaxed);
+        for (name, next) in self.sequences() {
             forked.sequences.get_or_insert(&name, Sequence::starting_at(next));
         }
         forked
-    }
-
-    /// The next number of each sequence.
-    pub(crate) fn numbers(&self) -> Vec<(Box<str>, u64)> {
-        let entries = self.sequences.entries().into_iter();
-        entries.map(|(name, sequence)| (name, sequence.next.load(Ordering::Relaxed))).collect()
     }
 
     /// Has the sequences continue with these numbers, and the others with 1.
@@ -106,6 +104,13 @@ impl KeyMakers {
     /// The sequence of this name. The first call makes it, from 1.
     pub(crate) fn sequence(&self, name: &str) -> Sequence {
         self.sequences.get(name).unwrap_or_else(|| self.sequences.get_or_insert(name, Sequence::new()))
+    }
+
+    /// The sequences by name, each with its next number, in the order of the names.
+    pub(crate) fn sequences(&self) -> Vec<(Box<str>, u64)> {
+        let mut all: Vec<_> = self.sequences.entries().into_iter().map(|(name, of)| (name, of.peek())).collect();
+        all.sort_unstable();
+        all
     }
 
     /// A UUID with this time, greater than all earlier ones of this store.

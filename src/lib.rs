@@ -67,6 +67,8 @@
 //! | `accents` | no | collations that ignore accents |
 //! | `time-zones` | no | date buckets in IANA time zones |
 //! | `windows` | no | `aggregate::Window`: counts, sums and percentiles of the last minutes |
+//! | `fixtures` | no | `typing::fixtures`: records from JSON, JSON Lines and CSV |
+//! | `saved` | no | `typing::saved`: snapshots as files |
 //!
 //! # Promises
 //!
@@ -94,6 +96,8 @@ extern crate self as memdex;
 pub mod clock;
 pub mod error;
 mod feed;
+#[cfg(feature = "fixtures")]
+mod fixtures;
 mod hash;
 mod index;
 mod keys;
@@ -104,6 +108,8 @@ mod read;
 mod reclaim;
 mod record;
 mod rowset;
+#[cfg(feature = "saved")]
+mod saved;
 mod storage;
 mod store;
 mod sync;
@@ -203,6 +209,18 @@ pub mod typing {
         FromValue, HeapSize, IntoKey, KeyPart, KeySink, Many, Maybe, Multi, Nest, Nullable, Number, Operand, Single,
         Text, TimestampError, ValueRef,
     };
+
+    /// Records from JSON, JSON Lines and CSV (feature `fixtures`). Start at [`Fixtures`](fixtures::Fixtures).
+    #[cfg(feature = "fixtures")]
+    pub mod fixtures {
+        pub use crate::fixtures::{FixtureError, FixturePlace, Fixtures, Format, Loaded, load_folder};
+    }
+
+    /// Snapshots as files (feature `saved`). Start at [`Archive`](saved::Archive).
+    #[cfg(feature = "saved")]
+    pub mod saved {
+        pub use crate::saved::{Archive, Damage, LoadError, Place, Progress, SaveError, Saved};
+    }
 }
 
 /// Commit hooks, which take part in every commit of a store, and the change feed, which reports commits to subscribers.

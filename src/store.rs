@@ -8,7 +8,7 @@ mod observe;
 pub use builder::StoreBuilder;
 
 use crate::error::{Cause, CollectionError, Commit, QueryError, Refusal};
-use crate::keys::{KeyMakers, Sequence};
+use crate::keys::Sequence;
 use crate::latency::LatencyStats;
 use crate::read::cache::{AnswersOfStore, Cache};
 use crate::read::{QueryResult, Snapshot};
@@ -55,7 +55,6 @@ fn remove_expired(engine: &Arc<Engine>) -> Result<(usize, bool), Refusal> {
 #[derive(Clone)]
 pub struct Store {
     engine: Arc<Engine>,
-    keys: Arc<KeyMakers>,
     /// The rollbacks to checkpoints.
     undone: Arc<Mutex<Undone>>,
 }
@@ -64,6 +63,11 @@ impl Store {
     /// Creates an empty store that uses the system clock.
     pub fn new() -> Self {
         Store::builder().build()
+    }
+
+    #[cfg(feature = "saved")]
+    pub(crate) fn engine(&self) -> &Arc<Engine> {
+        &self.engine
     }
 
     /// Returns a builder, for a store with other settings.
@@ -294,7 +298,7 @@ impl Store {
     /// assert_eq!(store.sequence("Invoice").next(), 3);
     /// ```
     pub fn sequence(&self, name: &str) -> Sequence {
-        self.keys.sequence(name)
+        self.engine.keys.sequence(name)
     }
 
     /// Returns a new UUID of version 7 with the time of the store's clock. It is greater than every UUID that this
@@ -315,7 +319,7 @@ impl Store {
     /// ```
     #[cfg(feature = "uuid")]
     pub fn uuid_v7(&self) -> uuid::Uuid {
-        self.keys.uuid_v7(self.engine.clock.now())
+        self.engine.keys.uuid_v7(self.engine.clock.now())
     }
 
     /// Removes all records whose [lifetime](crate::write::Lifetime) has ended, in commits of up to 100 records, and returns how many it was. Reads
@@ -489,7 +493,7 @@ impl StoreBuilder {
             // A store that refuses writes removes nothing any more.
             engine.start_reaper(|engine| remove_expired(engine).is_ok_and(|(_, more)| more));
         }
-        Store { engine, keys: Arc::new(KeyMakers::new()), undone: Arc::default() }
+        Store { engine, undone: Arc::default() }
     }
 }
 

@@ -6,6 +6,7 @@
 pub mod peer;
 
 use memdex::{Collection, FieldValue, Record, Store};
+use serde::{Deserialize, Serialize};
 use std::fmt::Write;
 
 /// Number of payments.
@@ -19,7 +20,7 @@ const STATUSES: [Status; 4] = [Status::Pending, Status::Completed, Status::Refun
 /// Operations of a batch while payments are loaded.
 const BULK_SIZE: usize = 1_000;
 
-#[derive(Clone, Debug, Record)]
+#[derive(Clone, Debug, Record, Serialize, Deserialize)]
 pub struct Payment {
     #[record(key)]
     pub payment_id: String,
@@ -37,7 +38,7 @@ pub struct Payment {
     pub description: String,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, FieldValue)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, FieldValue, Serialize, Deserialize)]
 #[field(rename_all = "snake_case")]
 pub enum Status {
     Pending,

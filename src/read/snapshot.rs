@@ -64,7 +64,7 @@ impl Snapshot {
         self.0.at()
     }
 
-    pub(super) fn engine(&self) -> &Arc<Engine> {
+    pub(crate) fn engine(&self) -> &Arc<Engine> {
         &self.0.engine
     }
 

@@ -92,6 +92,18 @@ impl<V> KeyValue<V> {
         self.fields.get(name)
     }
 
+    /// The parts of the key, the value and the fields.
+    #[cfg(feature = "saved")]
+    pub(crate) fn parts(&self) -> (&[Value], &V, &FieldValues) {
+        (&self.key, &self.value, &self.fields)
+    }
+
+    /// From its [`parts`](Self::parts).
+    #[cfg(feature = "saved")]
+    pub(crate) fn from_parts(key: Vec<Value>, value: V, fields: FieldValues) -> Self {
+        KeyValue { key: key.into(), value, fields }
+    }
+
     /// Returns the value.
     pub fn into_value(self) -> V {
         self.value

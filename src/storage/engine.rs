@@ -18,6 +18,7 @@ use super::version::At;
 use crate::clock::{Clock, SteadyClock, Timestamp};
 use crate::error::{Cause, Commit, Refusal};
 use crate::hash::RandomState;
+use crate::keys::KeyMakers;
 use crate::latency::Latency;
 use crate::limits::{FORK_PIN_SLOTS, RECLAIM_SLICE};
 use crate::memory::Total;
@@ -49,6 +50,8 @@ pub(crate) struct Engine {
     /// Those of a fork are its base's.
     pub(crate) latency: Arc<Latency>,
     memory: Total,
+    /// The sequences, and the state of UUIDs by time.
+    pub(crate) keys: KeyMakers,
     /// The collections by name.
     registry: NameMap<Registered>,
     /// The collections of the base that a fork has not opened yet.
@@ -101,6 +104,7 @@ impl Engine {
                 crate::hash::random(),
                 Arc::default(),
                 answers,
+                KeyMakers::new(),
                 NameMap::default(),
             )
         });
@@ -119,6 +123,7 @@ impl Engine {
         seed: RandomState,
         latency: Arc<Latency>,
         answers: Arc<dyn AnswerCache>,
+        keys: KeyMakers,
         registry: NameMap<Registered>,
     ) -> Self {
         Engine {
@@ -132,6 +137,7 @@ impl Engine {
             counters: Arc::default(),
             latency,
             memory: Total::default(),
+            keys,
             registry,
             unopened: None,
             opened: StatsCounter::new(0),
@@ -165,7 +171,7 @@ impl Engine {
         let engine = Arc::new(Engine {
             opened: StatsCounter::new(self.opened.load(Relaxed)),
             unopened: Some(Unopened::new(points.into_iter())),
-            ..Engine::empty(timeline, clock, seed, latency, answers, NameMap::small())
+            ..Engine::empty(timeline, clock, seed, latency, answers, self.keys.fork(), NameMap::small())
         });
         // Reads of the base would extend lifetimes that the fork shares. Without a copy, such a collection can't be opened.
         for name in to_open {

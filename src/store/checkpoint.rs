@@ -32,7 +32,7 @@ impl Store {
     pub fn checkpoint(&self) -> Result<Checkpoint, RollbackError> {
         self.engine.drain().map_err(RollbackError::Background)?;
         let snapshot = self.snapshot();
-        let sequences = self.keys.numbers();
+        let sequences = self.engine.keys.sequences();
         let deadlines = self.any_collections().into_iter().filter_map(|collection| {
             let deadlines = collection.sliding_deadlines(&snapshot)?;
             Some((collection.name().to_owned(), deadlines))
@@ -68,7 +68,7 @@ impl Store {
         let receipt = restore(&self.engine, || self.any_collections(), to)?;
         undone.add(to.commit(), receipt.commit);
         drop(undone);
-        self.keys.set_numbers(&to.sequences);
+        self.engine.keys.set_numbers(&to.sequences);
         Ok(receipt)
     }
 }

@@ -101,6 +101,6 @@ impl Store {
     fn forked(&self, snapshot: &Snapshot, clock: Option<Arc<dyn Clock>>) -> Store {
         let answers = Arc::new(AnswersOfStore::new(CacheSettings::default().entries(0)));
         let engine = self.engine.fork(snapshot.pinned(), clock, answers);
-        Store { engine, keys: Arc::new(self.keys.fork()), undone: Arc::default() }
+        Store { engine, undone: Arc::default() }
     }
 }

@@ -193,9 +193,10 @@ mod sealed {
     use crate::clock::Timestamp;
     use crate::error::Refusal;
     use crate::read::Snapshot;
-    use crate::write::Batch;
+    use crate::write::batch::Batch;
     use crate::write::checkpoint::{Checkpoint, deadlines_of, restore_collection};
     use crate::write::expire::remove_some;
+    use std::any::Any;
     use std::collections::HashMap;
 
     pub trait Sealed {
@@ -213,6 +214,12 @@ mod sealed {
         /// The deadlines of all records, if reads extend them.
         #[doc(hidden)]
         fn sliding_deadlines(&self, snapshot: &Snapshot) -> Option<HashMap<u32, Timestamp>>;
+
+        #[doc(hidden)]
+        fn new_batch(&self) -> Batch;
+
+        #[doc(hidden)]
+        fn as_any(&self) -> &dyn Any;
     }
 
     impl<R: crate::record::Record> Sealed for crate::storage::Collection<R> {
@@ -230,6 +237,14 @@ mod sealed {
 
         fn sliding_deadlines(&self, snapshot: &Snapshot) -> Option<HashMap<u32, Timestamp>> {
             self.table.deadlines.sliding().map(|_| deadlines_of(self, snapshot))
+        }
+
+        fn new_batch(&self) -> Batch {
+            Batch::new(self.engine.clone())
+        }
+
+        fn as_any(&self) -> &dyn Any {
+            self
         }
     }
 }

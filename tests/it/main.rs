@@ -25,6 +25,8 @@ mod every_plan;
 mod eviction;
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
 mod feed;
+#[cfg(all(feature = "fixtures", not(any(memdex_shuttle, memdex_loom))))]
+mod fixtures;
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
 mod forks;
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
