@@ -2,6 +2,8 @@
 
 mod builder;
 mod observe;
+#[cfg(feature = "testing")]
+mod testing;
 
 pub use builder::StoreBuilder;
 
@@ -203,6 +205,8 @@ impl Store {
     /// The store at the newest commit, pinned until the last clone is dropped. Copies nothing and never blocks; see
     /// [`Snapshot`] for what it costs while it is held.
     pub fn snapshot(&self) -> Snapshot {
+        #[cfg(feature = "testing")]
+        self.meet_snapshot();
         Snapshot::new(&self.engine)
     }
 

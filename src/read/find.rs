@@ -179,7 +179,7 @@ impl<R: Record> Find<R> {
     /// [`NotSelected`](QueryError::NotSelected), for the order [`UnknownField`](QueryError::UnknownField),
     /// [`NotSingle`](QueryError::NotSingle) and [`TooMany`](QueryError::TooMany).
     pub fn fetch(&self) -> Result<Page<Handle<R>>, QueryError> {
-        self.view.tell(|| ReadOf::Query(&self.query));
+        self.view.tell(|| ReadOf::Query(&self.query))?;
         let started = Instant::now();
         self.view.latency().query(|| {
             let _span = self.view.any().span();
@@ -206,7 +206,7 @@ impl<R: Record> Find<R> {
     /// # Errors
     /// As [`fetch`](Find::fetch).
     pub fn keys(&self) -> Result<Vec<Key>, QueryError> {
-        self.view.tell(|| ReadOf::Query(&self.query));
+        self.view.tell(|| ReadOf::Query(&self.query))?;
         self.view.latency().query(|| {
             let _span = self.view.any().span();
             let versions = if self.paging().is_paged() {
@@ -223,7 +223,7 @@ impl<R: Record> Find<R> {
     /// # Errors
     /// As [`fetch`](Find::fetch) for the predicate and the order.
     pub fn count(&self) -> Result<usize, QueryError> {
-        self.view.tell(|| ReadOf::Query(&self.query));
+        self.view.tell(|| ReadOf::Query(&self.query))?;
         self.view.latency().query(|| {
             let _span = self.view.any().span();
             bound_query::check_fields(self.view.any(), self.paging())?;
@@ -256,7 +256,7 @@ impl<R: Record> Find<R> {
     /// # Errors
     /// As [`fetch`](Find::fetch) for the predicate and the order.
     pub fn exists(&self) -> Result<bool, QueryError> {
-        self.view.tell(|| ReadOf::Query(&self.query));
+        self.view.tell(|| ReadOf::Query(&self.query))?;
         self.view.latency().query(|| {
             let _span = self.view.any().span();
             Ok(self.stream()?.next().is_some())
@@ -285,7 +285,7 @@ impl<R: Record> Find<R> {
     /// # Errors
     /// As [`fetch`](Find::fetch), before the first record.
     pub fn iter(&self) -> Result<Records<R>, QueryError> {
-        self.view.tell(|| ReadOf::Query(&self.query));
+        self.view.tell(|| ReadOf::Query(&self.query))?;
         let source = if self.paging().is_paged() {
             Source::Ordered(self.search().iter()?)
         } else {
@@ -378,7 +378,7 @@ impl<R: Record> Find<R> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn statistics(&self, statistics: impl Into<Statistics>) -> Result<AggregationResult, QueryError> {
-        self.view.tell(|| ReadOf::Query(&self.query));
+        self.view.tell(|| ReadOf::Query(&self.query))?;
         let (started, statistics) = (Instant::now(), statistics.into());
         self.view.latency().query(|| {
             let _span = self.view.any().span();

@@ -98,14 +98,15 @@ impl<R: Record> Collection<R> {
             collection: &self.table.name,
             what: ReadOf::Value(&field, value.to_value()),
             commit: None,
-        });
+        })?;
         self.engine.latency.get(|| self.newest_by(&field, value))
     }
 
     /// Reports the read of a key.
     #[inline]
     fn tell_key<Q: IntoKey<R::Key>>(&self, key: &Q) {
-        self.engine.reads.tell(|| ReadInfo {
+        // Reads by key have no error.
+        let _ = self.engine.reads.tell(|| ReadInfo {
             collection: &self.table.name,
             what: ReadOf::Key(key_of(&self.table, key)),
             commit: None,
@@ -183,19 +184,20 @@ impl<R: Record> View<R> {
         value: impl Operand<T::Base>,
     ) -> Result<Option<Handle<R>>, QueryError> {
         let (field, value) = (field.name(), value.operand());
-        self.tell(|| ReadOf::Value(&field, value.to_value()));
+        self.tell(|| ReadOf::Value(&field, value.to_value()))?;
         self.latency().get(|| self.record_by(&field, value))
     }
 
     /// Reports a read.
     #[inline]
-    pub(super) fn tell<'a>(&'a self, what: impl FnOnce() -> ReadOf<'a>) {
+    pub(super) fn tell<'a>(&'a self, what: impl FnOnce() -> ReadOf<'a>) -> Result<(), QueryError> {
         let (collection, commit) = (&*self.table.name, Some(self.snapshot.commit()));
-        self.snapshot.engine().reads.tell(|| ReadInfo { collection, what: what(), commit });
+        self.snapshot.engine().reads.tell(|| ReadInfo { collection, what: what(), commit })
     }
 
     fn tell_key<Q: IntoKey<R::Key>>(&self, key: &Q) {
-        self.tell(|| ReadOf::Key(key_of(&self.table, key)));
+        // Reads by key have no error.
+        let _ = self.tell(|| ReadOf::Key(key_of(&self.table, key)));
     }
 
     fn record_by(&self, name: &FieldName, value: ValueRef<'_>) -> Result<Option<Handle<R>>, QueryError> {

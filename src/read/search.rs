@@ -146,7 +146,7 @@ impl Search {
     /// [`ForeignCursor`](QueryError::ForeignCursor), for the order [`NotSingle`](QueryError::NotSingle) and
     /// [`TooMany`](QueryError::TooMany).
     pub fn fetch(&self) -> Result<Page<Hit>, QueryError> {
-        self.tell();
+        self.tell()?;
         let started = Instant::now();
         self.snapshot.latency().query(|| {
             let parts = self.parts()?;
@@ -194,7 +194,7 @@ impl Search {
     /// # Errors
     /// As [`fetch`](Search::fetch), except for the page.
     pub fn exists(&self) -> Result<bool, QueryError> {
-        self.tell();
+        self.tell()?;
         self.snapshot.latency().query(|| {
             for (rows, _) in self.parts()? {
                 if let Some(mut stream) = self.unless_unknown(self.stream(rows))?
@@ -212,7 +212,7 @@ impl Search {
     /// # Errors
     /// As [`fetch`](Search::fetch), except for the page.
     pub fn count(&self) -> Result<usize, QueryError> {
-        self.tell();
+        self.tell()?;
         self.snapshot.latency().query(|| self.count_parts(&self.parts()?, usize::MAX))
     }
 
@@ -223,7 +223,7 @@ impl Search {
     /// [`QueryError::DifferentCollations`] if a field has different kinds or collations; [`QueryError::UndeclaredField`] if only some of
     /// the collections declare it.
     pub fn statistics(&self, statistics: impl Into<Statistics>) -> Result<AggregationResult, QueryError> {
-        self.tell();
+        self.tell()?;
         let (started, statistics) = (Instant::now(), statistics.into());
         self.snapshot.latency().query(|| {
             let mut of = Vec::new();
@@ -280,7 +280,7 @@ impl Search {
     /// # Errors
     /// As [`fetch`](Search::fetch), before the first record.
     pub fn iter(&self) -> Result<Hits, QueryError> {
-        self.tell();
+        self.tell()?;
         let source = if self.paging().is_paged() {
             Source::Ordered(Box::new(Chunks::new(self)?))
         } else {
@@ -306,14 +306,14 @@ impl Search {
     }
 
     /// Reports a read of each collection.
-    fn tell(&self) {
-        for member in &self.members {
+    fn tell(&self) -> Result<(), QueryError> {
+        self.members.iter().try_for_each(|member| {
             self.snapshot.engine().reads.tell(|| ReadInfo {
                 collection: &member.rows.core().name,
                 what: ReadOf::Query(&self.query),
                 commit: Some(self.snapshot.commit()),
-            });
-        }
+            })
+        })
     }
 
     fn names(&self) -> String {

@@ -26,6 +26,8 @@ use crate::sync::{
     Ordering::{Relaxed, SeqCst},
     StatsCounter, Weak, thread,
 };
+#[cfg(feature = "testing")]
+use crate::testing::Testing;
 use crate::trace;
 use crate::user_code;
 use std::any::Any;
@@ -41,6 +43,8 @@ pub(crate) struct Engine {
     /// The cache of query results.
     pub(crate) answers: Arc<dyn AnswerCache>,
     pub(crate) reads: Reads,
+    #[cfg(feature = "testing")]
+    pub(crate) testing: Arc<Testing>,
     /// The live queries, by collection and fingerprint, so that equal ones share their work.
     pub(crate) watched: Watched,
     pub(crate) seed: RandomState,
@@ -78,12 +82,20 @@ impl Engine {
     /// # Panics
     /// If the system cannot start that thread.
     pub(crate) fn new(clock: Box<dyn Clock>, has_reclaimer: bool, answers: Arc<dyn AnswerCache>) -> Arc<Self> {
+        let clock = SteadyClock::new(clock);
+        #[cfg(feature = "testing")]
+        let testing = Arc::new(Testing::new(clock.jumps()));
         let engine = Arc::new(Engine {
             timeline: Timeline::new(),
-            clock: SteadyClock::new(clock),
+            clock,
             hooks: Hooks::default(),
             answers,
+            #[cfg(feature = "testing")]
+            reads: Reads::new(testing.clone()),
+            #[cfg(not(feature = "testing"))]
             reads: Reads::default(),
+            #[cfg(feature = "testing")]
+            testing,
             watched: Mutex::default(),
             seed: crate::hash::random(),
             counters: Arc::default(),

@@ -16,6 +16,8 @@ mod deadlines;
 mod definitions;
 mod engine;
 mod eviction;
+#[cfg(feature = "testing")]
+mod faults;
 mod feed;
 mod filings;
 mod garbage;

@@ -1,6 +1,8 @@
 //! The write path: how a batch becomes visible at once. One committer at a time.
 
 use super::attribution::CommitReport;
+#[cfg(feature = "testing")]
+use super::faults;
 use super::part::Part;
 use super::receipt::{Counts, Receipt};
 use crate::error::{Cause, Refusal};
@@ -21,9 +23,23 @@ pub(super) fn commit(engine: &Engine, parts: &mut [Box<dyn Part>]) -> Result<Rec
 pub(super) fn attempt(
     engine: &Engine,
     parts: &mut [Box<dyn Part>],
-    mut report: Option<&mut CommitReport>,
+    report: Option<&mut CommitReport>,
 ) -> Result<Receipt, Refusal> {
     let started = Instant::now();
+    #[cfg(feature = "testing")]
+    faults::before_commit(engine, parts)?;
+    let receipt = attempt_since(started, engine, parts, report);
+    #[cfg(feature = "testing")]
+    faults::after_commit(engine, parts);
+    receipt
+}
+
+fn attempt_since(
+    started: Instant,
+    engine: &Engine,
+    parts: &mut [Box<dyn Part>],
+    mut report: Option<&mut CommitReport>,
+) -> Result<Receipt, Refusal> {
     let operations: usize = parts.iter().map(|part| part.len()).sum();
     let _span = trace::span!(engine.counters.tracer, DEBUG, "commit", operations);
     // Before the lock, so that a commit that waits for a slow subscriber makes no other wait.

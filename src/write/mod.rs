@@ -15,6 +15,8 @@ mod deadline;
 mod entries;
 mod evict;
 mod expire;
+#[cfg(feature = "testing")]
+pub(crate) mod faults;
 mod fold;
 mod judge;
 mod lasting;

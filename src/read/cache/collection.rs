@@ -145,7 +145,7 @@ impl<R: Record> CachedCollection<R> {
         query: &Query,
         name: Option<&Arc<str>>,
     ) -> Result<Answer<W::Answer>, QueryError> {
-        self.tell(query);
+        self.tell(query)?;
         // 1. The question as it is written leads to its entry.
         let table = &self.0.collection.table.name;
         let hash = self.0.cache.hash(table, (W::ASKED, &self.0.class, self.0.age), name, query);
@@ -247,13 +247,13 @@ impl<R: Record> CachedCollection<R> {
 
     /// Reports the read of a query.
     #[inline]
-    pub(super) fn tell(&self, query: &Query) {
+    pub(super) fn tell(&self, query: &Query) -> Result<(), QueryError> {
         let Parts { collection, snapshot, .. } = &*self.0;
         collection.engine.reads.tell(|| ReadInfo {
             collection: &collection.table.name,
             what: ReadOf::Query(query),
             commit: snapshot.as_ref().map(Snapshot::commit),
-        });
+        })
     }
 
     /// The commit and the time for which this reader asks.

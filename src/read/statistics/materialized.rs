@@ -40,7 +40,7 @@ impl<R: Record> Collection<R> {
     /// [`QueryError::UnknownAggregate`]; [`QueryError::Overflow`] if a sum overflows; [`QueryError::TooManyGroups`].
     pub fn aggregate(&self, name: &str) -> Result<AggregationResult, QueryError> {
         let (collection, what) = (&*self.table.name, ReadOf::Aggregate(name));
-        self.engine.reads.tell(|| ReadInfo { collection, what, commit: None });
+        self.engine.reads.tell(|| ReadInfo { collection, what, commit: None })?;
         let started = Instant::now();
         let materialized = self.table.aggregate(name)?;
         let requested = Known::all_of(&self.table.name, &materialized.plan);
@@ -62,7 +62,7 @@ impl<R: Record> View<R> {
     /// # Errors
     /// The same as [`Collection::aggregate`].
     pub fn aggregate(&self, name: &str) -> Result<AggregationResult, QueryError> {
-        self.tell(|| ReadOf::Aggregate(name));
+        self.tell(|| ReadOf::Aggregate(name))?;
         self.read_aggregate(name)
     }
 
