@@ -199,6 +199,7 @@ impl Store {
 
     /// The newest commit that readers see.
     pub fn newest_commit(&self) -> Commit {
+        self.engine.refresh_if_due();
         self.engine.timeline.published()
     }
 
@@ -375,7 +376,7 @@ impl Store {
     /// As [`verify`](Store::verify).
     pub fn verify_with(&self, mut progress: impl FnMut(VerifyProgress) + Send) -> Result<VerifyReport, VerifyError> {
         let Some(_guard) = self.engine.lock_to_audit() else { return Err(VerifyError::InsideUserCode) };
-        let at = At { epoch: self.engine.timeline.published(), time: self.engine.clock.for_reader() };
+        let at = At { epoch: self.engine.timeline.newest(), time: self.engine.clock.for_reader() };
         let tables = self.engine.tables();
         let meter = Meter::new(tables.iter().map(|table| table.checks()).sum(), &mut progress);
         let mut report = VerifyReport::default();

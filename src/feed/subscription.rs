@@ -229,7 +229,7 @@ impl Subscription {
                 let from = from.max(self.told.next());
                 // A store that is gone has no snapshot; then the events end here.
                 let Some(engine) = self.engine.upgrade() else { return Some(None) };
-                let snapshot = Snapshot::new(&engine);
+                let snapshot = Snapshot::of_newest(&engine);
                 self.told = snapshot.commit();
                 Some(Some(FeedEvent::Missed(Missed { from, snapshot })))
             }

@@ -116,6 +116,7 @@ impl<R: Record> Collection<R> {
     fn newest_by(&self, field: &FieldName, value: ValueRef<'_>) -> Result<Option<Handle<R>>, QueryError> {
         // Everything read between these two loads belongs to the state of `published`, unless a later commit has
         // begun to change the collection. That commit would have marked it, so no pin is needed.
+        self.engine.refresh_if_due();
         let published = self.engine.timeline.published();
         let row = self.table.unique_row(field, value)?;
         let newest = row.and_then(|row| self.table.pages.newest(row));
@@ -153,6 +154,7 @@ impl<R: Record> Collection<R> {
         if self.table.deadlines.are_used() {
             return self.view().len();
         }
+        self.engine.refresh_if_due();
         self.table.lengths.newest(|| self.engine.timeline.published())
     }
 

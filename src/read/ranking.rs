@@ -4,6 +4,7 @@
 use super::choice::Chooser;
 use super::order::Order;
 use super::sort::TopK;
+use super::strict;
 use super::top_k;
 use crate::error::QueryError;
 use crate::record::{Condition, FieldSource, Record};
@@ -31,12 +32,14 @@ impl Ranking {
         collection: &Collection<R>,
         condition: &Condition,
         more: usize,
-    ) -> Vec<Arc<Version<R>>> {
-        let view = collection.view();
+    ) -> Result<Vec<Arc<Version<R>>>, QueryError> {
+        let view = collection.newest_view();
         let top = TopK { order: &self.order, after: None, first: self.first.saturating_add(more) };
-        let path = top_k::choose(view.any(), condition, &top, &Chooser::Cheapest);
-        let found: Vec<SharedVersion> = top_k::first(view.any(), condition, &top, &path);
-        found.into_iter().filter_map(typed).collect()
+        let found: Vec<SharedVersion> = strict::judged_write(view.snapshot(), view.any(), condition, || {
+            let path = top_k::choose(view.any(), condition, &top, &Chooser::Cheapest);
+            top_k::first(view.any(), condition, &top, &path)
+        })?;
+        Ok(found.into_iter().filter_map(typed).collect())
     }
 
     /// The sort values of a record. Runs its extractors.

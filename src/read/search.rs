@@ -10,6 +10,7 @@ use super::page::Page;
 use super::snapshot::{AnyView, Snapshot};
 use super::statistics::{self, AggregationResult, Of};
 use super::stream::Stream;
+use super::strict::{self, Purpose};
 use crate::error::QueryError;
 use crate::record::{Condition, Record};
 use crate::storage::{Collection, ReadInfo, ReadOf, Rows, SharedVersion};
@@ -19,6 +20,7 @@ use memdex_query::query::{
     Cursor, FieldName, Fingerprint, Fingerprinter, OrderBy, Paging, Predicate, Query, Statistics,
 };
 use memdex_query::value::{Key, Value};
+use smallvec::SmallVec;
 use std::fmt;
 use std::time::Instant;
 
@@ -148,16 +150,19 @@ impl Search {
     pub fn fetch(&self) -> Result<Page<Hit>, QueryError> {
         self.tell()?;
         let started = Instant::now();
-        self.snapshot.latency().query(|| {
-            let parts = self.parts()?;
-            let total = match bound_query::counts_up_to(self.paging()) {
-                Some(most) => Total::of(self.count_parts(&parts, most)?, self.paging()),
-                None => Total::NONE,
-            };
-            let (records, Ends { prev, next }) = self.hits(&parts)?;
-            let (commit, took) = (self.snapshot.commit(), started.elapsed());
-            Ok(Page { records, prev, next, total: total.records, total_is_exact: total.is_exact, commit, took })
-        })
+        self.judged(
+            Purpose::Records,
+            |page: &Page<_>| page.records.len(),
+            |parts| {
+                let total = match bound_query::counts_up_to(self.paging()) {
+                    Some(most) => Total::of(self.count_parts(parts, most)?, self.paging()),
+                    None => Total::NONE,
+                };
+                let (records, Ends { prev, next }) = self.hits(parts)?;
+                let (commit, took) = (self.snapshot.commit(), started.elapsed());
+                Ok(Page { records, prev, next, total: total.records, total_is_exact: total.is_exact, commit, took })
+            },
+        )
     }
 
     /// The collections and keys of the records that [`fetch`](Search::fetch) returns.
@@ -195,8 +200,8 @@ impl Search {
     /// As [`fetch`](Search::fetch), except for the page.
     pub fn exists(&self) -> Result<bool, QueryError> {
         self.tell()?;
-        self.snapshot.latency().query(|| {
-            for (rows, _) in self.parts()? {
+        self.judged(Purpose::Count, no_records, |parts| {
+            for (rows, _) in parts {
                 if let Some(mut stream) = self.unless_unknown(self.stream(rows))?
                     && stream.next().is_some()
                 {
@@ -213,7 +218,7 @@ impl Search {
     /// As [`fetch`](Search::fetch), except for the page.
     pub fn count(&self) -> Result<usize, QueryError> {
         self.tell()?;
-        self.snapshot.latency().query(|| self.count_parts(&self.parts()?, usize::MAX))
+        self.judged(Purpose::Count, no_records, |parts| self.count_parts(parts, usize::MAX))
     }
 
     /// Statistics of all records that match, of all collections together; see [`Find::statistics`](crate::query::Find::statistics).
@@ -225,14 +230,14 @@ impl Search {
     pub fn statistics(&self, statistics: impl Into<Statistics>) -> Result<AggregationResult, QueryError> {
         self.tell()?;
         let (started, statistics) = (Instant::now(), statistics.into());
-        self.snapshot.latency().query(|| {
+        self.judged(Purpose::Statistics, no_records, |parts| {
             let mut of = Vec::new();
             let mut unknown = None;
-            for (rows, view) in self.parts()? {
-                let condition = bound_query::condition(view, &self.query.filter);
+            for (rows, view) in parts {
+                let condition = bound_query::condition(*view, &self.query.filter);
                 let bound = condition.and_then(|condition| {
-                    statistics::check(view, &statistics)?;
-                    Ok(Of { rows: rows.clone(), view, condition })
+                    statistics::check(*view, &statistics)?;
+                    Ok(Of { rows: Arc::clone(rows), view: *view, condition })
                 });
                 match bound {
                     Ok(bound) => of.push(bound),
@@ -281,6 +286,12 @@ impl Search {
     /// As [`fetch`](Search::fetch), before the first record.
     pub fn iter(&self) -> Result<Hits, QueryError> {
         self.tell()?;
+        #[cfg(feature = "testing")]
+        self.dry_run()?;
+        self.iter_unjudged()
+    }
+
+    pub(super) fn iter_unjudged(&self) -> Result<Hits, QueryError> {
         let source = if self.paging().is_paged() {
             Source::Ordered(Box::new(Chunks::new(self)?))
         } else {
@@ -314,6 +325,32 @@ impl Search {
                 commit: Some(self.snapshot.commit()),
             })
         })
+    }
+
+    /// Runs the query: measures it, and refuses it if the store is too strict for it. `size` is the number of records that it returns.
+    fn judged<T>(
+        &self,
+        purpose: Purpose,
+        size: impl FnOnce(&T) -> usize,
+        run: impl FnOnce(&[Part<'_>]) -> Result<T, QueryError>,
+    ) -> Result<T, QueryError> {
+        self.snapshot.latency().query(|| {
+            let parts = self.parts()?;
+            let views: SmallVec<[AnyView<'_>; 2]> = parts.iter().map(|(_, view)| *view).collect();
+            strict::judged(&self.snapshot, &views, &self.query, purpose, size, || run(&parts))
+        })
+    }
+
+    /// Refuses an iteration, which can't fail later, if the store is too strict for it: then it executes the query once more.
+    #[cfg(feature = "testing")]
+    fn dry_run(&self) -> Result<(), QueryError> {
+        let (parts, testing) = (self.parts()?, &self.snapshot.engine().testing);
+        if parts.iter().all(|(_, view)| testing.for_reads(&view.table.name).is_none()) {
+            return Ok(());
+        }
+        let views: Vec<AnyView<'_>> = parts.iter().map(|(_, view)| *view).collect();
+        let run = || Ok(self.hits(&parts)?.0.len());
+        strict::judged(&self.snapshot, &views, &self.query, Purpose::Records, |size| *size, run).map(drop)
     }
 
     fn names(&self) -> String {
@@ -403,6 +440,11 @@ impl Search {
             result => result.map(Some),
         }
     }
+}
+
+/// The size of an answer that is no list of records.
+fn no_records<T>(_: &T) -> usize {
+    0
 }
 
 /// The cursors of the pages before and behind a page.

@@ -35,6 +35,11 @@ impl Snapshot {
         Snapshot::of_pinned(engine.pin())
     }
 
+    /// At the newest commit, whether or not readers see it yet.
+    pub(crate) fn of_newest(engine: &Arc<Engine>) -> Self {
+        Snapshot::of_pinned(engine.pin_newest())
+    }
+
     pub(crate) fn of_pinned(pinned: Pinned) -> Self {
         Snapshot(Arc::new(pinned))
     }
@@ -176,6 +181,11 @@ impl<R: Record> fmt::Debug for View<R> {
 }
 
 impl<R: Record> Collection<R> {
+    /// This collection at the newest commit, whether or not readers see it yet: for what writes.
+    pub(super) fn newest_view(&self) -> View<R> {
+        View { snapshot: Snapshot::of_newest(&self.engine), table: self.table.clone() }
+    }
+
     /// This collection at the newest commit.
     pub(super) fn view(&self) -> View<R> {
         View { snapshot: Snapshot::new(&self.engine), table: self.table.clone() }

@@ -53,6 +53,11 @@ impl<R: Record> Collection<R> {
         self.newest_pinned(lookup, use_it)
     }
 
+    /// The version of a key at the newest commit, whatever readers see: for what judges writes.
+    pub(crate) fn newest_applied<Q: IntoKey<R::Key>>(&self, lookup: &Lookup<'_, Q>) -> Option<Arc<Version<R>>> {
+        self.table.version_at(lookup, self.engine.pin_newest().at())
+    }
+
     fn newest_living<Q: IntoKey<R::Key>>(
         &self,
         newest: Arc<Version<R>>,
@@ -68,6 +73,9 @@ impl<R: Record> Collection<R> {
     #[cold]
     fn newest_pinned<Q: IntoKey<R::Key>>(&self, lookup: &Lookup<'_, Q>, use_it: Use) -> Option<Arc<Version<R>>> {
         let lifetime = self.extended_by(use_it);
+        #[cfg(feature = "testing")]
+        let pinned = self.engine.pin_for_key();
+        #[cfg(not(feature = "testing"))]
         let pinned = self.engine.pin();
         let version = self.table.version_at(lookup, pinned.at())?;
         self.extended(version, pinned.time, lifetime, use_it)

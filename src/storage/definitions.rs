@@ -90,7 +90,7 @@ impl<R: Record> Table<R> {
         if self.writer().position(role, name).is_none() {
             return Ok(false);
         }
-        let gone = self.remove(&mut self.writer(), role, name, engine.timeline.published());
+        let gone = self.remove(&mut self.writer(), role, name, engine.timeline.newest());
         engine.recount(self);
         drop(guard);
         // Its memory is freed outside of the lock.

@@ -14,6 +14,8 @@ use super::stats::{MemoryUse, Stats};
 use super::timeline::{Pin, Timeline};
 use super::upkeep::Upkeep;
 use super::version::At;
+#[cfg(feature = "testing")]
+use super::visibility::Shown;
 use crate::clock::{Clock, SteadyClock, Timestamp};
 use crate::error::{Cause, Commit, Refusal};
 use crate::hash::RandomState;
@@ -45,6 +47,8 @@ pub(crate) struct Engine {
     pub(crate) reads: Reads,
     #[cfg(feature = "testing")]
     pub(crate) testing: Arc<Testing>,
+    #[cfg(feature = "testing")]
+    pub(super) shown: Shown,
     /// The live queries, by collection and fingerprint, so that equal ones share their work.
     pub(crate) watched: Watched,
     pub(crate) seed: RandomState,
@@ -95,9 +99,14 @@ impl Engine {
             #[cfg(not(feature = "testing"))]
             reads: Reads::default(),
             #[cfg(feature = "testing")]
-            testing,
+            testing: testing.clone(),
+            #[cfg(feature = "testing")]
+            shown: Shown::default(),
             watched: Mutex::default(),
             seed: crate::hash::random(),
+            #[cfg(feature = "testing")]
+            counters: Arc::new(Counters { testing: Some(testing), ..Counters::default() }),
+            #[cfg(not(feature = "testing"))]
             counters: Arc::default(),
             latency: Latency::default(),
             memory: Total::default(),
@@ -160,7 +169,7 @@ impl Engine {
         self.memory.change(table.set_dropped());
         self.recount(&*table);
         if self.hooks.feed.any() {
-            let dropped = Event::Dropped { collection: table.core().name.clone(), after: self.timeline.published() };
+            let dropped = Event::Dropped { collection: table.core().name.clone(), after: self.timeline.newest() };
             self.hooks.enqueue(dropped, Room::default());
         }
         drop(guard);
@@ -192,7 +201,7 @@ impl Engine {
     pub(crate) fn add_hook(&self, hook: Registration) -> Result<(), Cause> {
         let hook = self.counters.hold(hook);
         let _guard = self.lock_to_write()?;
-        self.hooks.add(hook.into_inner(), self.timeline.published());
+        self.hooks.add(hook.into_inner(), self.timeline.newest());
         Ok(())
     }
 
@@ -208,8 +217,8 @@ impl Engine {
         if let Some(dropped) = tables.iter().find(|table| table.is_dropped()) {
             return Err(refused(dropped.name(), Cause::CollectionDropped));
         }
-        let pinned = self.pin();
-        debug_assert_eq!(pinned.epoch(), self.timeline.published());
+        let pinned = self.pin_newest();
+        debug_assert_eq!(pinned.epoch(), self.timeline.newest());
         let queue = self.hooks.feed.register(spec, pinned.epoch());
         drop(guard);
         Ok((pinned, queue))
@@ -217,14 +226,33 @@ impl Engine {
 
     // ---- pins ------------------------------------------------------------------------------------------------------
 
-    /// Pins the newest commit, and takes the time that belongs to it.
+    /// Pins the commit that readers see, and takes the time that belongs to it.
     pub(crate) fn pin(self: &Arc<Self>) -> Pinned {
+        self.refresh_if_due();
         let (pin, time) = self.timeline.pin(|| self.clock.for_reader());
         Pinned { engine: self.clone(), pin, time }
     }
 
+    /// As [`pin`](Self::pin), for the newest commit: for what writes, and for what follows each commit as it happens.
+    pub(crate) fn pin_newest(self: &Arc<Self>) -> Pinned {
+        let (pin, time) = self.timeline.pin_newest(|| self.clock.for_reader());
+        Pinned { engine: self.clone(), pin, time }
+    }
+
+    /// Call it before `published` is read to read that commit. Tests may have readers see commits late.
+    #[cfg(not(feature = "testing"))]
+    #[inline(always)]
+    pub(crate) fn refresh_if_due(&self) {}
+
+    /// Makes a commit visible.
+    #[cfg(not(feature = "testing"))]
+    #[inline(always)]
+    pub(crate) fn publish(&self, commit: Commit) {
+        self.timeline.publish(commit);
+    }
+
     /// Releases a pin. Drops nothing: a later commit, `optimize` or the reclaimer does.
-    fn unpin(&self, pin: &Pin) {
+    pub(super) fn unpin(&self, pin: &Pin) {
         if self.timeline.unpin(pin)
             && let Some(reclaimer) = &self.reclaimer
         {
@@ -259,7 +287,7 @@ impl Engine {
     // ---- statistics ------------------------------------------------------------------------------------------------
 
     pub(crate) fn stats(&self) -> Stats {
-        let published = self.timeline.published();
+        let published = self.timeline.newest();
         let pins = self.timeline.pins_now();
         let counters = &self.counters;
         let time = self.clock.for_reader();

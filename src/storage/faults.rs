@@ -41,7 +41,7 @@ impl Engine {
         if by_condition && self.testing.faults.needs_hook() {
             let hook = Registration::of_hook(Arc::new(ByCondition { engine: Arc::downgrade(self) }));
             // It only prepares commits, so it may begin with any of them.
-            self.hooks.add(hook, self.timeline.published());
+            self.hooks.add(hook, self.timeline.newest());
         }
         let before = self.testing.faults.set(plan);
         self.reads.arm(of_reads);

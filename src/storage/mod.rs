@@ -36,6 +36,8 @@ mod reclaimer;
 mod record_change;
 mod rows;
 mod segments;
+#[cfg(feature = "testing")]
+mod sizes;
 mod stats;
 mod table;
 mod table_core;
@@ -44,6 +46,8 @@ mod timeline;
 mod upkeep;
 mod verify;
 mod version;
+#[cfg(feature = "testing")]
+mod visibility;
 mod wheel;
 
 pub use answers::{CacheStats, ClassStats};

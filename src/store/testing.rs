@@ -1,8 +1,10 @@
 //! Faults, strictness and delayed visibility of a store.
 
 use super::Store;
-use crate::record::Condition;
-use crate::testing::{Fault, FaultPlan, FaultPlanError, OperationKind, micros};
+use crate::error::Refusal;
+use crate::record::{Condition, Record};
+use crate::storage::Collection;
+use crate::testing::{Fault, FaultPlan, FaultPlanError, OperationKind, Strictness, Visibility, micros};
 use std::time::Duration;
 
 impl Store {
@@ -90,5 +92,88 @@ impl Store {
     pub(super) fn meet_snapshot(&self) {
         // It has no error.
         let _ = self.engine.meet(OperationKind::Snapshot, "snapshot", &[]);
+    }
+
+    /// Sets when readers see a commit, from now on; see [`Visibility`]. What readers see already they never lose: if they see the newest commit,
+    /// they see it until a later one is shown. Waits for other commits.
+    ///
+    /// While readers are behind, the store keeps what the shown commit sees, as a snapshot does; with a lag of `n` commits, as much as `n`
+    /// snapshots do. A record may change under its reader's feet: [`if_unchanged`](crate::Collection::if_unchanged) with a commit that
+    /// is not the newest is refused, as on a database with replicas.
+    ///
+    /// ```
+    /// use memdex::{Record, Store};
+    /// use memdex::hook::testing::Visibility;
+    ///
+    /// #[derive(Clone, Record)]
+    /// struct User { #[record(key)] id: u32 }
+    ///
+    /// let store = Store::new();
+    /// let users = store.collection::<User>("User")?;
+    /// store.set_visibility(Visibility::lag(2))?;
+    /// for id in 1..=5 {
+    ///     users.insert(User { id })?;
+    /// }
+    /// assert_eq!((users.len(), store.newest_commit().get()), (3, 3));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// A [`Refusal`] inside an update closure, an extractor, a hook or `get_with`, and if the store is poisoned.
+    pub fn set_visibility(&self, visibility: Visibility) -> Result<(), Refusal> {
+        self.engine.set_visibility(visibility).map_err(|cause| Refusal::new("set_visibility", "", cause))
+    }
+
+    /// When readers see a commit.
+    #[must_use]
+    pub fn visibility(&self) -> Visibility {
+        self.engine.visibility()
+    }
+
+    /// Lets readers see the newest commit, whatever the [visibility](Self::set_visibility); later commits wait again. Snapshots that exist stay
+    /// at their commit. Waits for no commit.
+    pub fn refresh(&self) {
+        self.engine.refresh();
+    }
+
+    /// Sets what the store refuses from now on, in all collections that have no setting of their own; see [`Strictness`]. Answers that are in
+    /// the cache already stay there. Cursors of refused pages stay valid.
+    pub fn set_strictness(&self, strictness: Strictness) {
+        self.engine.testing.set_strictness(None, Some(strictness));
+    }
+
+    /// What the store refuses.
+    #[must_use]
+    pub fn strictness(&self) -> Strictness {
+        self.engine.testing.of_store()
+    }
+}
+
+/// Strictness of a collection that stands in for a table of a production database.
+impl<R: Record> Collection<R> {
+    /// Sets what this collection refuses from now on, instead of what [the store](Store::set_strictness) does; with `None` as the store again.
+    /// The setting is that of the name: a collection that is opened again by it has the same.
+    ///
+    /// ```
+    /// # use memdex::{Filter, Record, Store};
+    /// use memdex::hook::testing::Strictness;
+    /// # #[derive(Record)] struct User { #[record(key)] id: u32, #[record(field)] age: u8 }
+    /// let store = Store::new();
+    /// let users = store.collection::<User>("User")?;
+    /// # users.store(User { id: 1, age: 40 })?;
+    /// store.set_strictness(Strictness::new().refuse_scans());
+    /// assert!(users.find(user::AGE.gt(30)).fetch().is_err());
+    /// users.set_strictness(Some(Strictness::new())); // a small table, which may be scanned
+    /// assert_eq!(users.find(user::AGE.gt(30)).fetch()?.len(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn set_strictness(&self, strictness: impl Into<Option<Strictness>>) {
+        self.engine.testing.set_strictness(Some(&self.table.name), strictness.into());
+    }
+
+    /// What this collection refuses.
+    #[must_use]
+    pub fn strictness(&self) -> Strictness {
+        self.engine.testing.of_collection(&self.table.name)
     }
 }

@@ -48,8 +48,7 @@ fn attempt_since(
     // Until the publish, the time of readers stands still: none that sees an older commit has a later time.
     let hold = engine.clock.hold();
     let at = hold.at;
-    let no_commit =
-        || Receipt { commit: engine.timeline.published(), at, took: started.elapsed(), ..Receipt::default() };
+    let no_commit = || Receipt { commit: engine.timeline.newest(), at, took: started.elapsed(), ..Receipt::default() };
     if operations == 0 {
         return Ok(no_commit());
     }
@@ -79,7 +78,7 @@ fn attempt_since(
         }
     }
     // Hooks refuse last, when everything else has agreed.
-    let commit = engine.timeline.published().next();
+    let commit = engine.timeline.newest().next();
     if engine.hooks.any_can_refuse() {
         let proposed = ProposedCommit::new(commit, at, staged.iter_mut().map(|part| part.propose(commit)).collect());
         if let Err((cause, panics)) = engine.hooks.prepare(&proposed) {
@@ -109,7 +108,7 @@ fn attempt_since(
     let panics = info.as_ref().map_or(0, |info| engine.hooks.invalidate(info));
 
     // 4. Publish: one store makes the whole batch visible.
-    engine.timeline.publish(commit);
+    engine.publish(commit);
     drop(hold);
 
     // 5. Reclaim what no pinned reader sees, this commit's rows first.

@@ -228,7 +228,7 @@ impl<R: Record> Where<R> {
             None => read::evaluate(&self.collection, &self.condition),
             Some(ranking) => ranking.evaluate(&self.collection, &self.condition, more),
         };
-        user_code::run(evaluate).map_err(panicked)
+        Ok(user_code::run(evaluate).map_err(panicked)??)
     }
 
     /// The most records that it selects.

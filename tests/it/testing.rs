@@ -2,6 +2,8 @@
 
 mod faults;
 mod random_faults;
+mod strictness;
+mod visibility;
 
 use memdex::{Collection, Field, Record, Store};
 

@@ -47,6 +47,7 @@ impl<R: Record> Collection<R> {
         if self.table.deadlines.are_used() {
             return self.view().read_aggregate(name);
         }
+        self.engine.refresh_if_due();
         match requested.read(&materialized, || self.engine.timeline.published()) {
             Some(answer) => result(answer, started, true),
             // The aggregate was dropped in the meantime.

@@ -73,7 +73,7 @@ errors! {
             values: usize,
             /// The most that is allowed.
             limit: usize,
-        } pub(crate) fn too_many_values => (
+        } pub fn too_many_values => (
             "field {field:?} of {collection:?} is compared with {values} values, the limit is {limit}: use several \
              queries"
         ),
