@@ -12,7 +12,9 @@
 //! | [`feeds`] | live queries, subscriptions, observers |
 //! | [`observe`] | tracing, stats, latencies, audits |
 //! | [`async_code`] | use memdex from async code |
-//! | [`mod@test`] | a test double, snapshots as assertions, a manual clock, fault injection |
+//! | [`mod@test`] | a test double, snapshots as assertions, a manual clock, refusing hooks |
+//! | [`faults`] | let operations of a test double fail, wait and lose events |
+//! | [`strict`] | make a test double refuse what production refuses, and show commits late |
 //! | [`property_tests`] | check memdex, or your code on top of it, against a model |
 //! | [`sessions`] | cache sessions |
 //! | [`bounds`] | bound a collection in records or weight, evict the others |
@@ -53,6 +55,12 @@ pub mod async_code {}
 
 #[doc = include_str!("../docs/guide/test.md")]
 pub mod test {}
+
+#[doc = include_str!("../docs/guide/faults.md")]
+pub mod faults {}
+
+#[doc = include_str!("../docs/guide/strict.md")]
+pub mod strict {}
 
 #[doc = include_str!("../docs/guide/property-tests.md")]
 pub mod property_tests {}

@@ -4,7 +4,7 @@
 //! a test has few records. What a query looks at is measured while it is executed.
 
 #[cfg(feature = "testing")]
-pub(super) use strict::{judged, judged_write};
+pub(super) use judge::{judged, judged_write};
 
 /// The purpose of a query.
 #[derive(Clone, Copy, PartialEq)]
@@ -42,7 +42,7 @@ pub(super) fn judged_write<'v, T>(
 }
 
 #[cfg(feature = "testing")]
-mod strict {
+mod judge {
     use super::super::advice::Advisor;
     use super::super::bound_query::{self, BoundQuery};
     use super::super::builder::paging;

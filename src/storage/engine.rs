@@ -311,6 +311,12 @@ impl Engine {
         }
     }
 
+    /// The memory that the store takes now.
+    #[cfg(feature = "testing")]
+    pub(crate) fn memory_now(&self) -> usize {
+        self.memory.observe().0
+    }
+
     /// Adds the change of the memory of a table that no commit has made. Under the commit lock, or for a new table.
     pub(super) fn recount(&self, table: &dyn AnyTable) {
         self.memory.change(table.recount());

@@ -46,7 +46,11 @@ impl Store {
             // A collection that is opened later is checked when the rule meets it.
             if let Some(table) = self.engine.table(name) {
                 let bound = Condition::new(name, table.schema(), predicate);
-                bound.map_err(|source| FaultPlanError::Query { at, name: rule.name.clone(), source })?;
+                bound.map_err(|source| FaultPlanError::Query {
+                    at,
+                    name: rule.name.clone(),
+                    source: Box::new(source),
+                })?;
             }
         }
         Ok(self.engine.set_faults(plan))

@@ -491,7 +491,7 @@ pub enum FaultPlanError {
         /// The name of the rule.
         name: String,
         /// The fault of the condition.
-        source: memdex_query::error::QueryError,
+        source: Box<memdex_query::error::QueryError>,
     },
 }
 

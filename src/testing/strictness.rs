@@ -51,6 +51,8 @@ pub struct Strictness {
     pub max_batch_operations: Option<usize>,
     /// Refuse batches of more bytes, as [`Batch::bytes`](crate::Batch::bytes) counts them. The setting of the store counts.
     pub max_batch_bytes: Option<usize>,
+    /// Refuse batches that do more than delete, while the store takes more [memory](crate::stats::MemoryUse). The setting of the store counts.
+    pub max_store_bytes: Option<usize>,
 }
 
 macro_rules! setters {
@@ -87,8 +89,9 @@ impl Strictness {
     }
 
     pub(super) fn is_of_writes(&self) -> bool {
-        let Strictness { max_value_bytes, max_record_bytes, max_batch_operations, max_batch_bytes, .. } = self;
-        let limits = [max_value_bytes, max_record_bytes, max_batch_operations, max_batch_bytes];
+        let Strictness { max_value_bytes, max_record_bytes, max_batch_operations, .. } = self;
+        let Strictness { max_batch_bytes, max_store_bytes, .. } = self;
+        let limits = [max_value_bytes, max_record_bytes, max_batch_operations, max_batch_bytes, max_store_bytes];
         limits.iter().any(|limit| limit.is_some())
     }
 }
@@ -110,4 +113,6 @@ setters! {
     max_batch_operations(operations);
     /// Sets [`max_batch_bytes`](Self::max_batch_bytes).
     max_batch_bytes(bytes);
+    /// Sets [`max_store_bytes`](Self::max_store_bytes).
+    max_store_bytes(bytes);
 }

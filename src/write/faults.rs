@@ -90,7 +90,14 @@ fn check_size(engine: &Engine, parts: &[Box<dyn Part>]) -> Result<(), Refusal> {
         _ => Ok(()),
     };
     check(limits.max_batch_operations, "operations", &|| parts.iter().map(|part| part.len()).sum())?;
-    check(limits.max_batch_bytes, "bytes", &|| parts.iter().map(|part| part.bytes()).fold(0, usize::saturating_add))
+    check(limits.max_batch_bytes, "bytes", &|| parts.iter().map(|part| part.bytes()).fold(0, usize::saturating_add))?;
+    let Some(limit) = limits.max_store_bytes else { return Ok(()) };
+    let (size, mut infos) = (engine.memory_now(), Vec::new());
+    parts.iter().for_each(|part| part.infos(&mut infos));
+    if size <= limit || infos.iter().all(|info| info.operation.starts_with("delete")) {
+        return Ok(());
+    }
+    Err(Refusal::of_batch(Cause::BeyondLimit { what: "the store".to_owned(), size, unit: "bytes", limit }))
 }
 
 /// How an operation is to fail, if it is.

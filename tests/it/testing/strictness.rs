@@ -250,6 +250,15 @@ fn limits_of_values_records_and_batches() {
     assert_eq!((&*what, unit), ("the batch", "bytes"));
     assert_eq!(size, refused.into_batch().bytes());
 
+    // The memory of the store.
+    store.set_strictness(strict().max_store_bytes(store.stats().memory.now - 1));
+    assert_eq!(beyond(gather(10..11).unwrap_err().cause()).0, "the store");
+    assert!(payments.update(1, |_| ()).is_err());
+    payments.delete(1).unwrap();
+    payments.delete_where(field("id").lt(30)).unwrap();
+    store.set_strictness(strict().max_store_bytes(store.stats().memory.now + (1 << 20)));
+    gather(10..11).unwrap();
+
     // Lists of values too.
     store.set_strictness(strict().max_value_bytes(5));
     let tagged = store.key_values::<()>("Tagged", Schema::new([FieldDef::new("tags", Kind::Str).many()])).unwrap();

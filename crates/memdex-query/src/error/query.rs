@@ -286,22 +286,26 @@ errors! {
              failure that it imitates, or change the plan"
         ),
         /// No index answers the query, and the store refuses full scans.
-        FullScan [collection, plan] {
+        FullScan [collection] {
+            /// How the query would be executed, a line a step.
+            plan: Box<str>,
             /// The indexes that would help.
-            advice: Vec<String>,
+            advice: Box<[String]>,
         } pub fn full_scan => (
             "query of {collection:?} refused: no index answers it, and the store refuses full scans; add an index, or \
              allow scans of this collection{}\n{plan}",
             advised(advice)
         ),
         /// The query has looked at more records than the store allows.
-        TooManyExamined [collection, plan] {
+        TooManyExamined [collection] {
+            /// How the query was executed, a line a step.
+            plan: Box<str>,
             /// The number of records, index entries and column cells that it has looked at.
             examined: usize,
             /// The most that is allowed.
             limit: usize,
             /// The indexes that would help.
-            advice: Vec<String>,
+            advice: Box<[String]>,
         } pub fn too_many_examined => (
             "query of {collection:?} refused: it looked at {examined} records, the store allows {limit}; add an index, \
              narrow the filter, or raise the limit{}\n{plan}",
