@@ -11,7 +11,7 @@ use super::search::Search;
 use super::snapshot::{Snapshot, View};
 use super::statistics::{self, AggregationResult, Of};
 use super::stream::Stream;
-use super::strict::{self, Purpose};
+use super::strict::{self, Purpose, no_records};
 use crate::error::QueryError;
 use crate::record::{Condition, KeyBuffer, Record};
 use crate::storage::{Collection, Handle, ReadOf, SharedVersion, Version, typed};
@@ -103,11 +103,6 @@ fn versions<R: Record>(view: &View<R>, matches: Matches) -> Vec<Arc<Version<R>>>
     super::execute::fetch_rows(&rows, |some| view.table.pages.fetch(some, view.snapshot.at(), &mut found));
     debug_assert_eq!(found.len(), expected, "a row that is not marked has a record at the epoch");
     found
-}
-
-/// The size of an answer that is no list of records.
-fn no_records<T>(_: &T) -> usize {
-    0
 }
 
 impl<R: Record> Find<R> {

@@ -19,6 +19,7 @@ mod hit;
 mod iter;
 mod live;
 mod lookup;
+mod merge;
 mod order;
 mod page;
 mod plan;

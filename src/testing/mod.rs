@@ -9,6 +9,8 @@ pub(crate) mod meter;
 #[cfg(feature = "testing")]
 mod plan;
 #[cfg(feature = "testing")]
+mod plan_check;
+#[cfg(feature = "testing")]
 mod strictness;
 #[cfg(feature = "testing")]
 mod switchboard;
@@ -18,7 +20,8 @@ mod visibility;
 #[cfg(feature = "testing")]
 pub use {
     faults::Fault,
-    plan::{FaultAction, FaultPlan, FaultPlanError, FaultRule, OperationKind, When},
+    plan::{FaultAction, FaultPlan, FaultRule, OperationKind, When},
+    plan_check::FaultPlanError,
     strictness::Strictness,
     visibility::Visibility,
 };
