@@ -10,12 +10,12 @@ use super::hooks::{Hooks, Registration};
 use super::reads::Reads;
 use super::reaper::Reaper;
 use super::reclaimer::Reclaimer;
+#[cfg(feature = "testing")]
+use super::shown::Shown;
 use super::stats::{MemoryUse, Stats};
 use super::timeline::{Pin, Timeline};
 use super::upkeep::Upkeep;
 use super::version::At;
-#[cfg(feature = "testing")]
-use super::visibility::Shown;
 use crate::clock::{Clock, SteadyClock, Timestamp};
 use crate::error::{Cause, Commit, Refusal};
 use crate::hash::RandomState;
@@ -260,6 +260,12 @@ impl Engine {
         }
     }
 
+    /// Has the reclaimer look at pins that a reader does not need any longer.
+    #[cfg(feature = "testing")]
+    pub(super) fn pins_have_ended(&self) {
+        self.reclaimer.iter().for_each(Reclaimer::pin_ended);
+    }
+
     // ---- the commit lock -------------------------------------------------------------------------------------------
 
     /// Waits for the commit lock, to write.
@@ -368,6 +374,8 @@ impl Engine {
         own: impl FnOnce(&Pass<'_>, &mut Garbage, &mut Backlogged),
     ) -> (Garbage, Backlog) {
         let _span = trace::span!(self.counters.tracer, TRACE, "reclaim");
+        #[cfg(feature = "testing")]
+        self.release_ended();
         let mut garbage = Garbage::default();
         // The memory that earlier commits left, before this one changes it: their threads may not have observed it yet.
         self.memory.observe();

@@ -3,7 +3,8 @@
 use super::changes::ProposedCommit;
 use super::engine::Engine;
 use super::hooks::{CommitHook, Registration};
-use crate::error::{Cause, Failure, Refusal};
+use super::injected::Injected;
+use crate::error::{Cause, Refusal};
 use crate::record::Condition;
 use crate::sync::{Arc, Weak};
 use crate::testing::{FaultPlan, FaultRule, OperationKind, Stop, Target};
@@ -70,21 +71,5 @@ impl CommitHook for ByCondition {
             Some(Stop::Fails { rule, failure }) => Err(Box::new(Injected { rule, failure })),
             _ => Ok(()),
         }
-    }
-}
-
-/// The refusal of [`ByCondition`].
-#[derive(Debug, thiserror::Error)]
-#[error("injected by rule {rule:?}: {failure}")]
-pub(super) struct Injected {
-    pub(super) rule: String,
-    pub(super) failure: Failure,
-}
-
-/// The cause of a hook's error.
-pub(super) fn cause_of(error: Box<dyn Error + Send + Sync>) -> Cause {
-    match error.downcast::<Injected>() {
-        Ok(injected) => Cause::Injected { rule: injected.rule, failure: injected.failure },
-        Err(error) => Cause::Hook(error),
     }
 }

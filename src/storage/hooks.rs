@@ -209,7 +209,7 @@ impl Hooks {
             let cause = match user_code::run(|| of.hook.prepare(commit)) {
                 Ok(Ok(())) => continue,
                 #[cfg(feature = "testing")]
-                Ok(Err(error)) => super::faults::cause_of(error),
+                Ok(Err(error)) => super::injected::cause_of(error),
                 #[cfg(not(feature = "testing"))]
                 Ok(Err(error)) => Cause::Hook(error),
                 Err(message) => Cause::Panicked { what: "prepare of a commit hook", message },

@@ -24,6 +24,8 @@ mod garbage;
 mod gauges;
 mod handle;
 mod hooks;
+#[cfg(feature = "testing")]
+mod injected;
 mod key_table;
 mod lengths;
 mod mark_tree;
@@ -36,6 +38,8 @@ mod reclaimer;
 mod record_change;
 mod rows;
 mod segments;
+#[cfg(feature = "testing")]
+mod shown;
 #[cfg(feature = "testing")]
 mod sizes;
 mod stats;

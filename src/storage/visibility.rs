@@ -1,56 +1,13 @@
-//! Which commit readers see: the newest one, or, in tests, an earlier one.
-//!
-//! While readers are to see commits late, `published` stays behind the newest commit that has been applied. Everything that reads finds its
-//! commit by `published`, and everything that writes by [`Timeline::newest`]. One pin is held on each commit that may still be shown, in the
-//! order of the commits; the first of them is on `published`. So a reader that pins `published` finds all that it sees, as ever: no state
-//! of `published` is reclaimed before `published` has moved on, and readers that are still at the commit have pins of their own by then.
+//! The settings of visibility; `shown` has the protocol.
 
 use super::engine::{Engine, Pinned};
-use super::timeline::{Pin, Timeline};
 use crate::clock::Timestamp;
 use crate::error::{Cause, Commit};
 use crate::sync::{
-    Arc, AtomicBool, Mutex,
+    Arc,
     Ordering::{Relaxed, SeqCst},
 };
 use crate::testing::Visibility;
-use std::collections::VecDeque;
-
-#[derive(Default)]
-pub(crate) struct Shown {
-    /// Whether `published` may be behind. Changed under the commit lock.
-    is_late: AtomicBool,
-    /// Whether the store refreshes after a time.
-    refreshes: AtomicBool,
-    real_time_keys: AtomicBool,
-    /// No user code runs under this lock, and no other lock is taken but that of the pins.
-    state: Mutex<State>,
-}
-
-#[derive(Default)]
-struct State {
-    visibility: Visibility,
-    /// Pins on the commits that may still be shown, ascending.
-    held: VecDeque<Pin>,
-    /// When to refresh.
-    next: Option<Timestamp>,
-}
-
-impl State {
-    /// Shows the newest commit that is far enough behind. Returns the pins that are not needed any longer.
-    fn advance(&mut self, timeline: &Timeline, lag: u64) -> Vec<Pin> {
-        let newest = timeline.newest().get();
-        let is_far = |pin: &Pin| pin.epoch.get().saturating_add(lag) <= newest;
-        let mut gone = Vec::new();
-        while self.held.get(1).is_some_and(is_far) {
-            gone.extend(self.held.pop_front());
-        }
-        if let Some(first) = self.held.front().filter(|_| !gone.is_empty()) {
-            timeline.show(first.epoch);
-        }
-        gone
-    }
-}
 
 impl Engine {
     /// Makes a commit visible that has been applied, or has it wait. Under the commit lock.
@@ -83,15 +40,24 @@ impl Engine {
         state.next = state.visibility.every.map(|every| now + every);
         let (pin, ()) = self.timeline.pin_newest(|| ());
         let is_held = state.held.back().is_some_and(|last| pin.epoch <= last.epoch);
-        let mut gone = Vec::new();
         if is_held {
-            gone.push(pin);
+            self.unpin(&pin);
         } else {
             state.held.push_back(pin);
         }
-        gone.extend(state.advance(&self.timeline, 0));
+        let mut gone = state.advance(&self.timeline, 0);
+        state.ended.append(&mut gone);
         drop(state);
-        gone.iter().for_each(|pin| self.unpin(pin));
+        self.shown.has_ended.store(true, SeqCst);
+        self.pins_have_ended();
+    }
+
+    /// Releases the pins that refreshing has made superfluous. Under the commit lock.
+    pub(super) fn release_ended(&self) {
+        if self.shown.has_ended.swap(false, SeqCst) {
+            let ended = std::mem::take(&mut self.shown.state.lock().ended);
+            ended.iter().for_each(|pin| self.unpin(pin));
+        }
     }
 
     /// Refreshes if it is time to.
@@ -133,6 +99,7 @@ impl Engine {
         }
         drop(state);
         gone.iter().for_each(|pin| self.unpin(pin));
+        self.release_ended();
         Ok(())
     }
 

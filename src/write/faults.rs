@@ -1,45 +1,15 @@
 //! Faults and limits of commits: what a fault plan and the store's strictness say before anything is staged.
 
+use super::doom::{Doom, Subject};
 use super::part::Part;
-use crate::error::{Cause, Commit, Failure, QueryError, Refusal};
-use crate::record::{Condition, FieldSource};
-use crate::storage::{Engine, TableCore};
+use crate::error::{Cause, QueryError, Refusal};
+use crate::record::Condition;
+use crate::storage::Engine;
 use crate::testing::{FaultAction, FaultRule, OperationKind, Stop, Target};
 use crate::user_code;
-use memdex_query::value::Key;
 
 /// The beginning of the message with which a background writer dies on demand.
 pub(super) const INJECTED: &str = "injected by rule ";
-
-/// How an operation fails in a commit.
-pub(super) enum Doom {
-    Fails { rule: String, failure: Failure },
-    Stale,
-}
-
-impl Doom {
-    /// The cause of the refusal; the operation finds the record that commit `found` wrote.
-    pub(super) fn cause(&self, seen: Option<Commit>, found: Option<Commit>) -> Cause {
-        match self {
-            Doom::Fails { rule, failure } => Cause::Injected { rule: rule.clone(), failure: *failure },
-            Doom::Stale => {
-                let seen = seen.unwrap_or_default();
-                Cause::Stale { seen, now: Some(found.map_or(seen, |found| found.max(seen)).next()) }
-            }
-        }
-    }
-}
-
-/// An operation, as rules see it.
-pub(super) struct Subject<'a> {
-    pub(super) table: &'a TableCore,
-    pub(super) position: usize,
-    pub(super) key: Option<&'a Key>,
-    pub(super) command: &'static str,
-    pub(super) is_conditional: bool,
-    /// The record that it brings.
-    pub(super) record: Option<&'a dyn FieldSource>,
-}
 
 /// Lets the fault plan and the limits judge a commit, before it takes any lock.
 pub(super) fn before_commit(engine: &Engine, parts: &mut [Box<dyn Part>]) -> Result<(), Refusal> {

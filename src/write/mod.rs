@@ -12,6 +12,8 @@ mod commands;
 mod commit;
 mod counters;
 mod deadline;
+#[cfg(feature = "testing")]
+mod doom;
 mod entries;
 mod evict;
 mod expire;

@@ -2,7 +2,7 @@
 
 use super::change::{Change, Edit};
 #[cfg(feature = "testing")]
-use super::faults::Doom;
+use super::doom::Doom;
 use super::lifetime::Given;
 use super::outcome::Outcome;
 use super::returned::Returned;

@@ -2,7 +2,7 @@
 
 use super::attribution::CommitOptions;
 #[cfg(feature = "testing")]
-use super::faults::{Doom, Subject};
+use super::doom::{Doom, Subject};
 use super::operation::{Action, Named, Operation, OperationInfo, drop_operations};
 use super::part::{Part, Single, StagedPart};
 use super::stage::Staged;

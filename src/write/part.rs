@@ -2,7 +2,7 @@
 
 use super::attribution::{CommitOptions, CommitReport};
 #[cfg(feature = "testing")]
-use super::faults::{Doom, Subject};
+use super::doom::{Doom, Subject};
 use super::operation::OperationInfo;
 use super::receipt::Counts;
 use crate::clock::Timestamp;

@@ -329,6 +329,25 @@ fn settings_are_refused_inside_user_code_and_refreshing_works_there() {
     assert_eq!((payments.get(1).unwrap().cents, store.visibility().lag), (1, None));
 }
 
+/// A pass of reclamation reads the pins one after the other. If a pin on the shown commit ended meanwhile, it could miss both that one and the
+/// pin of a new reader, whose place it has read before. So it ends only while no pass runs.
+#[test]
+fn held_pins_end_under_the_commit_lock() {
+    let (store, payments) = super::store();
+    payments.store(payment(1, "open", 1)).unwrap();
+    store.set_visibility(Visibility::on_refresh()).unwrap();
+    payments.store(payment(1, "open", 2)).unwrap();
+    store.refresh();
+    assert_eq!(payments.get(1).unwrap().cents, 2);
+    let stats = store.stats();
+    assert_eq!((stats.oldest_pin.unwrap().get(), stats.collections[0].versions_retained), (1, 1), "not yet");
+    (0..100).for_each(|_| store.refresh());
+    assert_eq!(store.stats().pinned_commits, 2, "refreshing again pins nothing more");
+    store.optimize().unwrap();
+    let stats = store.stats();
+    assert_eq!((stats.oldest_pin.unwrap().get(), stats.collections[0].versions_retained), (2, 0));
+}
+
 #[derive(Clone, Debug, Record)]
 struct Account {
     #[record(key)]
