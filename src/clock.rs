@@ -87,6 +87,21 @@ pub(crate) struct SteadyClock {
     latest: AtomicI64,
     /// The time of the commit that holds the clock.
     held: AtomicI64,
+    #[cfg(feature = "testing")]
+    jumps: Jumps,
+}
+
+/// How far tests have moved the clock, in microseconds.
+#[cfg(feature = "testing")]
+#[derive(Clone, Default)]
+pub(crate) struct Jumps(Arc<SignedStatsCounter>);
+
+#[cfg(feature = "testing")]
+impl Jumps {
+    pub(crate) fn jump(&self, micros: i64) {
+        // The closure always gives a value, so the update cannot fail.
+        let _ = self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |jumped| Some(jumped.saturating_add(micros)));
+    }
 }
 
 /// The value of `held` if no commit holds the clock: no time is later.
@@ -108,13 +123,27 @@ impl Drop for Hold<'_> {
 impl SteadyClock {
     pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
         let is_system = user_code::run(|| clock.is_system()).unwrap_or(false);
-        SteadyClock { clock, is_system, latest: AtomicI64::new(i64::MIN), held: AtomicI64::new(NOT_HELD) }
+        SteadyClock {
+            clock,
+            is_system,
+            latest: AtomicI64::new(i64::MIN),
+            held: AtomicI64::new(NOT_HELD),
+            #[cfg(feature = "testing")]
+            jumps: Jumps::default(),
+        }
+    }
+
+    #[cfg(feature = "testing")]
+    pub(crate) fn jumps(&self) -> Jumps {
+        self.jumps.clone()
     }
 
     /// The time of a fork: the same clock, or another one. It begins no earlier than the last time that was given out.
     pub(crate) fn fork(&self, clock: Option<Arc<dyn Clock>>) -> Self {
         let forked = SteadyClock::new(clock.unwrap_or_else(|| self.clock.clone()));
         forked.latest.store(self.latest.load(Ordering::SeqCst), Ordering::SeqCst);
+        #[cfg(feature = "testing")]
+        forked.jumps.jump(self.jumps.0.load(Ordering::SeqCst));
         forked
     }
 
@@ -138,13 +167,22 @@ impl SteadyClock {
         Timestamp::from_micros(now.min(self.held.load(Ordering::SeqCst)))
     }
 
+    /// A time of the clock, in microseconds, with the jumps of tests.
+    #[inline(always)]
+    fn jumped(&self, time: Timestamp) -> i64 {
+        let micros = time.as_micros();
+        #[cfg(feature = "testing")]
+        let micros = micros.saturating_add(self.jumps.0.load(Ordering::SeqCst));
+        micros
+    }
+
     /// The time now, never earlier than one given out before.
     pub(crate) fn now(&self) -> Timestamp {
         let latest = self.latest.load(Ordering::SeqCst);
         let now = match self.is_system {
-            true => SystemClock.now().as_micros(),
+            true => self.jumped(SystemClock.now()),
             // A clock of the user's that panics stands still.
-            false => user_code::run(|| self.clock.now().as_micros()).unwrap_or(latest),
+            false => user_code::run(|| self.clock.now()).map_or(latest, |now| self.jumped(now)),
         };
         // Most calls within one microsecond find nothing to raise and so leave the shared line alone.
         if now <= latest {

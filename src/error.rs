@@ -10,7 +10,9 @@ pub(crate) use commit::Commit;
 pub use document::DocumentError;
 #[cfg(feature = "documents")]
 pub use memdex_query::error::CriteriaError;
-pub use memdex_query::error::{AggregateDefError, FieldError, KeyError, QueryError, SchemaError, StatisticsError};
+pub use memdex_query::error::{
+    AggregateDefError, Failure, FieldError, KeyError, QueryError, SchemaError, StatisticsError,
+};
 pub use refusal::{Cause, Refusal};
 
 use memdex_query::error::ItHas;

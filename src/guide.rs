@@ -12,9 +12,11 @@
 //! | [`feeds`] | live queries, subscriptions, observers |
 //! | [`observe`] | tracing, stats, latencies, audits |
 //! | [`async_code`] | use memdex from async code |
-//! | [`mod@test`] | a test double, snapshots as assertions, a manual clock, fault injection |
 //! | [`fixtures`] | load records from JSON, JSON Lines and CSV |
 //! | [`saved`] | save and load a store |
+//! | [`mod@test`] | a test double, snapshots as assertions, a manual clock, refusing hooks |
+//! | [`faults`] | let operations of a test double fail, wait and lose events |
+//! | [`strict`] | make a test double refuse what production refuses, and show commits late |
 //! | [`property_tests`] | check memdex, or your code on top of it, against a model |
 //! | [`sessions`] | cache sessions |
 //! | [`bounds`] | bound a collection in records or weight, evict the others |
@@ -61,6 +63,12 @@ pub mod fixtures {}
 
 #[doc = include_str!("../docs/guide/saved.md")]
 pub mod saved {}
+
+#[doc = include_str!("../docs/guide/faults.md")]
+pub mod faults {}
+
+#[doc = include_str!("../docs/guide/strict.md")]
+pub mod strict {}
 
 #[doc = include_str!("../docs/guide/property-tests.md")]
 pub mod property_tests {}

@@ -69,6 +69,7 @@
 //! | `windows` | no | `aggregate::Window`: counts, sums and percentiles of the last minutes |
 //! | `fixtures` | no | `typing::fixtures`: records from JSON, JSON Lines and CSV |
 //! | `saved` | no | `typing::saved`: snapshots as files |
+//! | `testing` | no | faults, strictness and delayed visibility, for test doubles: `hook::testing` |
 //!
 //! # Promises
 //!
@@ -113,6 +114,7 @@ mod saved;
 mod storage;
 mod store;
 mod sync;
+mod testing;
 mod trace;
 mod user_code;
 #[cfg(feature = "windows")]
@@ -229,6 +231,18 @@ pub mod hook {
     pub use crate::storage::{
         ChangeKind, CommitHook, CommitInfo, ProposedChange, ProposedCommit, ReadInfo, ReadOf, RecordChange,
     };
+
+    /// Makes a store that stands in for a production database as unkind as production: faults on demand, refusals of what production
+    /// refuses or should, and readers that see commits late.
+    ///
+    /// Start at [`Store::set_faults`](crate::Store::set_faults), [`Store::set_strictness`](crate::Store::set_strictness) and
+    /// [`Store::set_visibility`](crate::Store::set_visibility).
+    #[cfg(feature = "testing")]
+    pub mod testing {
+        pub use crate::testing::{
+            Fault, FaultAction, FaultPlan, FaultPlanError, FaultRule, OperationKind, Strictness, Visibility, When,
+        };
+    }
 
     /// Live queries: an answer, and then how each commit changes it. Start at [`Collection::watch`](crate::Collection::watch).
     pub mod watch {

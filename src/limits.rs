@@ -164,6 +164,10 @@ pub(crate) const LOGGED_CHANGES: usize = 4_096;
 #[cfg(any(memdex_shuttle, memdex_loom))]
 pub(crate) const LOGGED_CHANGES: usize = 3;
 
+/// Most faults that a store lists; it forgets the oldest.
+#[cfg(feature = "testing")]
+pub const MAX_LISTED_FAULTS: usize = 1 << 16;
+
 /// Most records that one commit removes because they have expired.
 pub(crate) const EXPIRED_A_COMMIT: usize = 100;
 

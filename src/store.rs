@@ -4,6 +4,8 @@ mod builder;
 mod checkpoint;
 mod fork;
 mod observe;
+#[cfg(feature = "testing")]
+mod testing;
 
 pub use builder::StoreBuilder;
 
@@ -213,12 +215,15 @@ impl Store {
 
     /// The newest commit that readers see.
     pub fn newest_commit(&self) -> Commit {
+        self.engine.refresh_if_due();
         self.engine.timeline.published()
     }
 
     /// The store at the newest commit, pinned until the last clone is dropped. Copies nothing and never blocks; see
     /// [`Snapshot`] for what it costs while it is held.
     pub fn snapshot(&self) -> Snapshot {
+        #[cfg(feature = "testing")]
+        self.meet_snapshot();
         if self.engine.is_fork() {
             self.any_collections().iter().for_each(|collection| collection.take_over());
         }
@@ -390,7 +395,7 @@ impl Store {
     /// As [`verify`](Store::verify).
     pub fn verify_with(&self, mut progress: impl FnMut(VerifyProgress) + Send) -> Result<VerifyReport, VerifyError> {
         let Some(_guard) = self.engine.lock_to_audit() else { return Err(VerifyError::InsideUserCode) };
-        let at = At { epoch: self.engine.timeline.published(), time: self.engine.clock.for_reader() };
+        let at = At { epoch: self.engine.timeline.newest(), time: self.engine.clock.for_reader() };
         let tables = self.engine.tables();
         let meter = Meter::new(tables.iter().map(|table| table.checks()).sum(), &mut progress);
         let mut report = VerifyReport::default();

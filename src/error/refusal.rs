@@ -4,7 +4,7 @@
 use super::DocumentError;
 use super::{Commit, KeyError, QueryError};
 use crate::user_code;
-use memdex_query::error::{Conflict, FieldError};
+use memdex_query::error::{Conflict, Failure, FieldError};
 use memdex_query::value::{Key, Kind, Timestamp, Value};
 use std::error::Error;
 use std::fmt;
@@ -324,6 +324,30 @@ pub enum Cause {
         "writes don't work inside a closure, an extractor or an observer: write after it has returned; reads work there"
     )]
     InsideUserCode,
+    /// A fault plan has failed the operation.
+    #[error(
+        "injected by rule {rule:?} of the fault plan: {failure}; handle it as the failure that it imitates, or change the plan"
+    )]
+    #[non_exhaustive]
+    Injected {
+        /// The rule.
+        rule: String,
+        /// The failure that it imitates.
+        failure: Failure,
+    },
+    /// A value, a record or a batch exceeds a limit of the store's strictness.
+    #[error("{what} has {size} {unit}, the store allows {limit}: make it smaller, or raise the limit")]
+    #[non_exhaustive]
+    BeyondLimit {
+        /// What exceeds the limit: `the batch`, `the record`, `field "note"`.
+        what: String,
+        /// Its size.
+        size: usize,
+        /// The unit of the size: `operations` or `bytes`.
+        unit: &'static str,
+        /// The limit.
+        limit: usize,
+    },
     /// The collection belongs to another store.
     #[error("the collection belongs to another store: open it on this one")]
     OtherStore,
@@ -386,13 +410,16 @@ struct Details {
     operation: &'static str,
     collection: String,
     key: Option<Key>,
+    injected: bool,
     cause: Cause,
 }
 
 impl Refusal {
     pub(crate) fn new(operation: &'static str, collection: &str, cause: impl Into<Cause>) -> Self {
         let collection = collection.to_owned();
-        Refusal { inner: Box::new(Details { position: None, operation, collection, key: None, cause: cause.into() }) }
+        let cause = cause.into();
+        let injected = matches!(&cause, Cause::Injected { .. } | Cause::Query(QueryError::Injected { .. }));
+        Refusal { inner: Box::new(Details { position: None, operation, collection, key: None, injected, cause }) }
     }
 
     pub(crate) fn of_batch(cause: impl Into<Cause>) -> Self {
@@ -407,6 +434,13 @@ impl Refusal {
     /// Without a position: the operation is in no batch that the user knows of.
     pub(crate) fn without_position(mut self) -> Self {
         self.inner.position = None;
+        self
+    }
+
+    /// The cause is a real one, but a fault plan has forced it.
+    #[cfg(feature = "testing")]
+    pub(crate) fn forced(mut self) -> Self {
+        self.inner.injected = true;
         self
     }
 
@@ -453,6 +487,12 @@ impl Refusal {
         self.inner.key.as_ref()
     }
 
+    /// Whether a fault plan has injected it: [`Cause::Injected`], or a forced [`Cause::Stale`].
+    #[must_use]
+    pub fn is_injected(&self) -> bool {
+        self.inner.injected
+    }
+
     /// The cause.
     #[must_use]
     pub fn cause(&self) -> &Cause {
@@ -475,7 +515,7 @@ impl From<QueryError> for Refusal {
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Details { position, operation, collection, key, cause } = &*self.inner;
+        let Details { position, operation, collection, key, cause, .. } = &*self.inner;
         f.write_str(operation)?;
         if let Some(key) = key {
             write!(f, " of {key:?}")?;

@@ -121,6 +121,12 @@ impl SubscriptionBuilder {
         if let Some(fault) = fault {
             return Err(fault);
         }
+        #[cfg(feature = "testing")]
+        {
+            let names = spec.collections().unwrap_or_default();
+            let names: Vec<&str> = names.iter().map(|name| &**name).collect();
+            engine.meet(crate::testing::OperationKind::Subscribe, "subscribe", &names)?;
+        }
         let (pinned, queue) = engine.subscribe(spec, &tables)?;
         let snapshot = Snapshot::of_pinned(pinned);
         let subscription = Subscription::new(&engine, queue, snapshot.commit());

@@ -1,6 +1,8 @@
 //! The reader's end of a subscription.
 
 use crate::error::Commit;
+#[cfg(feature = "testing")]
+use crate::error::Refusal;
 use crate::read::Snapshot;
 use crate::storage::{CommitInfo, Counters, Engine, Event, Feed, Patience, Queue, Taken};
 use crate::sync::{Arc, Weak};
@@ -61,12 +63,23 @@ pub struct Subscription {
     queue: Arc<Queue>,
     /// The newest commit that was reported, by an event or by a snapshot.
     told: Commit,
+    /// A fault plan has ended it.
+    #[cfg(feature = "testing")]
+    is_cut: bool,
 }
 
 impl Subscription {
     pub(super) fn new(engine: &Arc<Engine>, queue: Arc<Queue>, told: Commit) -> Self {
         let (feed, counters) = (engine.hooks.feed.clone(), engine.counters.clone());
-        Subscription { engine: Arc::downgrade(engine), feed, counters, queue, told }
+        Subscription {
+            engine: Arc::downgrade(engine),
+            feed,
+            counters,
+            queue,
+            told,
+            #[cfg(feature = "testing")]
+            is_cut: false,
+        }
     }
 
     /// The name that it was given.
@@ -114,6 +127,10 @@ impl Subscription {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<FeedEvent>> {
+        #[cfg(feature = "testing")]
+        if self.is_cut_now() {
+            return Poll::Ready(None);
+        }
         loop {
             // Wakers are foreign code: cloned and dropped outside of the lock.
             let (taken, displaced) = self.queue.poll(context.waker().clone());
@@ -136,10 +153,18 @@ impl Subscription {
     /// Whether the store is gone and every event was read.
     #[must_use]
     pub fn is_ended(&self) -> bool {
+        #[cfg(feature = "testing")]
+        if self.is_cut {
+            return true;
+        }
         self.queue.is_ended()
     }
 
     fn take(&mut self, patience: Patience) -> Option<FeedEvent> {
+        #[cfg(feature = "testing")]
+        if self.is_cut_now() {
+            return None;
+        }
         loop {
             match self.queue.take(patience) {
                 Taken::Nothing => return None,
@@ -149,6 +174,39 @@ impl Subscription {
                 },
             }
         }
+    }
+
+    /// Lets the fault plan act on a read. Returns whether the subscription has ended.
+    #[cfg(feature = "testing")]
+    fn is_cut_now(&mut self) -> bool {
+        use crate::testing::{OperationKind, Stop, Target};
+        if self.is_cut {
+            return true;
+        }
+        let Some(engine) = self.engine.upgrade() else { return false };
+        if !engine.testing.faults.has(OperationKind::FeedRead) {
+            return false;
+        }
+        let names = self.queue.collections().unwrap_or_default();
+        let names: Vec<&str> = if names.is_empty() { vec![""] } else { names.iter().map(|name| &**name).collect() };
+        let targets: Vec<_> = names.iter().map(|collection| Target { collection, key: None, command: "" }).collect();
+        match engine.testing.faults.meet(OperationKind::FeedRead, &targets, |_| Ok::<_, Refusal>(true)) {
+            Ok(Some(Stop::LoseEvents)) => self.counters.report_drop_panics(self.queue.lose().map(Event::let_go).sum()),
+            Ok(Some(Stop::EndSubscription)) => {
+                self.is_cut = true;
+                self.close();
+            }
+            _ => {}
+        }
+        self.is_cut
+    }
+
+    /// Takes no more events, and drops those in the queue.
+    fn close(&self) {
+        self.feed.unregister(&self.queue);
+        let (events, waker) = self.queue.close();
+        self.counters.report_drop_panics(events.map(Event::let_go).sum());
+        self.counters.drop_each(waker);
     }
 
     /// What was taken, as it is reported; `None` if it is not, since a snapshot has shown it. `Some(None)` is the end.
@@ -171,7 +229,7 @@ impl Subscription {
                 let from = from.max(self.told.next());
                 // A store that is gone has no snapshot; then the events end here.
                 let Some(engine) = self.engine.upgrade() else { return Some(None) };
-                let snapshot = Snapshot::new(&engine);
+                let snapshot = Snapshot::of_newest(&engine);
                 self.told = snapshot.commit();
                 Some(Some(FeedEvent::Missed(Missed { from, snapshot })))
             }
@@ -197,10 +255,7 @@ impl Iterator for Subscription {
 
 impl Drop for Subscription {
     fn drop(&mut self) {
-        self.feed.unregister(&self.queue);
-        let (events, waker) = self.queue.close();
-        self.counters.report_drop_panics(events.map(Event::let_go).sum());
-        self.counters.drop_each(waker);
+        self.close();
     }
 }
 

@@ -4,9 +4,11 @@
 use super::plan::{Lookup, Source, Step};
 use super::set_expr::SetExpr;
 use super::snapshot::AnyView;
+use crate::error::Commit;
 use crate::index::{Index, tuple};
 use crate::record::IndexKind;
 use crate::rowset::RowSet;
+use crate::testing::meter;
 use memdex_query::value::{Value, ValueRef};
 use std::ops::Bound;
 
@@ -19,9 +21,14 @@ pub(super) fn take(view: AnyView<'_>, step: &Step) -> SetExpr {
         Source::All => SetExpr::Set(table.all_rows.read().clone()),
         Source::Keys(keys) => SetExpr::Set(view.rows.rows_of_keys(keys)),
         Source::Index(index, lookup) => look_up(&**index, lookup),
-        Source::Column(column, test) => SetExpr::Set(table.columns[*column].rows(test)),
+        Source::Column(column, test) => {
+            meter::look(table.lengths.newest(|| Commit::MAX));
+            SetExpr::Set(table.columns[*column].rows(test))
+        }
         Source::Among(step, column, test) => {
-            SetExpr::Set(table.columns[*column].rows_among(&take(view, step).evaluate(), test))
+            let among = take(view, step).evaluate();
+            meter::look(among.len());
+            SetExpr::Set(table.columns[*column].rows_among(&among, test))
         }
         Source::Or(steps) => SetExpr::Or(all(steps)),
         Source::Without(from, less) => SetExpr::Minus(Box::new(take(view, from)), Box::new(take(view, less))),

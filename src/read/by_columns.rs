@@ -7,6 +7,7 @@ use super::sort::TopK;
 use crate::record::Condition;
 use crate::rowset::{Row, RowSet};
 use crate::storage::{Column, Encoding, RowCells, SharedVersion, TableCore};
+use crate::testing::meter;
 use memdex_query::value::{Value, saturated_bits};
 
 /// The records among which the first ones in an order are. `matches` are all that match.
@@ -38,6 +39,7 @@ struct Selection<'a> {
 impl Selection<'_> {
     fn select(mut self, rows: &RowSet) -> Vec<SharedVersion> {
         let mut kept = Vec::new();
+        meter::look(rows.len());
         self.among(rows.iter().collect(), 0, self.top.first, self.top.after.is_some(), &mut kept);
         kept.sort_unstable();
         self.view.rows.fetch(&kept, self.view.at, &mut self.versions);

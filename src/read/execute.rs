@@ -7,6 +7,7 @@ use super::snapshot::AnyView;
 use crate::record::Condition;
 use crate::rowset::{Row, RowSet};
 use crate::storage::{AnyVersion, Changed, FETCHED_TOGETHER, SharedVersion};
+use crate::testing::meter;
 use crate::user_code;
 use smallvec::SmallVec;
 
@@ -38,6 +39,7 @@ pub(super) fn execute_with(view: AnyView<'_>, condition: &Condition, plan: &Plan
     match &plan.residual {
         None => Matches { rows, versions },
         Some(residual) => {
+            meter::look(rows.len());
             matching(view, rows.iter(), residual, &mut versions);
             Matches { rows: RowSet::new(), versions }
         }
@@ -91,7 +93,8 @@ pub(super) fn count_up_to(view: AnyView<'_>, condition: &Condition, plan: &Plan,
         candidates(view, condition, access, &mut |step| access::take(view, step));
     let mut rows = rows.iter().peekable();
     while found.len() <= most && rows.peek().is_some() {
-        matching(view, rows.by_ref().take(ROWS_PER_CALL), residual, &mut found);
+        let candidates = rows.by_ref().take(ROWS_PER_CALL).inspect(|_| meter::look(1));
+        matching(view, candidates, residual, &mut found);
     }
     found.len()
 }
@@ -106,6 +109,7 @@ impl Matches {
         let Matches { rows, mut versions } = self;
         let expected = versions.len() + rows.len();
         versions.reserve_exact(rows.len());
+        meter::look(rows.len());
         fetch_rows(&rows, |some| view.rows.fetch(some, view.at, &mut versions));
         debug_assert_eq!(versions.len(), expected, "an unmarked row must have a record at the epoch");
         versions
@@ -171,6 +175,7 @@ fn scan_up_to(view: AnyView<'_>, condition: &Condition, most: usize) -> Vec<Shar
         if !view.rows.read_page(number, view.at, &mut page) {
             break;
         }
+        meter::look(page.len());
         let of_view = page.drain(..).filter(|version| !view.hides(version.row()));
         matches.extend(of_view.filter(|version| is_match(condition, &**version)));
         if matches.len() > most {

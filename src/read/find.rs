@@ -11,10 +11,12 @@ use super::search::Search;
 use super::snapshot::{Snapshot, View};
 use super::statistics::{self, AggregationResult, Of};
 use super::stream::Stream;
+use super::strict::{self, Purpose, no_records};
 use crate::error::QueryError;
 use crate::record::{Condition, KeyBuffer, Record};
-use crate::storage::{Collection, Handle, ReadOf, Version, typed};
+use crate::storage::{Collection, Handle, ReadOf, SharedVersion, Version, typed};
 use crate::sync::Arc;
+use crate::testing::meter;
 use memdex_query::query::{FieldName, Filter, Fingerprint, Paging, Query, Statistics};
 use memdex_query::value::{IntoKey, Key};
 use std::fmt;
@@ -82,10 +84,14 @@ impl<R: Record> Collection<R> {
 }
 
 /// The evaluator of writes by predicate: the records that `find` would return. Under the commit lock no commit is in flight.
-pub(crate) fn evaluate<R: Record>(collection: &Collection<R>, condition: &Condition) -> Vec<Arc<Version<R>>> {
-    let view = collection.view();
-    let matches = bound_query::matches(view.any(), condition, &Chooser::Cheapest);
-    versions(&view, matches)
+pub(crate) fn evaluate<R: Record>(
+    collection: &Collection<R>,
+    condition: &Condition,
+) -> Result<Vec<Arc<Version<R>>>, QueryError> {
+    let view = collection.newest_view();
+    strict::judged_write(&view.snapshot, view.any(), condition, || {
+        versions(&view, bound_query::matches(view.any(), condition, &Chooser::Cheapest))
+    })
 }
 
 /// Fetches matches with their record type.
@@ -94,6 +100,7 @@ fn versions<R: Record>(view: &View<R>, matches: Matches) -> Vec<Arc<Version<R>>>
     let expected = rows.len() + versions.len();
     let mut found: Vec<Arc<Version<R>>> = Vec::with_capacity(expected);
     found.extend(versions.into_iter().filter_map(typed));
+    meter::look(rows.len());
     super::execute::fetch_rows(&rows, |some| view.table.pages.fetch(some, view.snapshot.at(), &mut found));
     debug_assert_eq!(found.len(), expected, "a row that is not marked has a record at the epoch");
     found
@@ -180,26 +187,30 @@ impl<R: Record> Find<R> {
     /// [`NotSelected`](QueryError::NotSelected), for the order [`UnknownField`](QueryError::UnknownField),
     /// [`NotSingle`](QueryError::NotSingle) and [`TooMany`](QueryError::TooMany).
     pub fn fetch(&self) -> Result<Page<Handle<R>>, QueryError> {
-        self.view.tell(|| ReadOf::Query(&self.query));
+        self.view.tell(|| ReadOf::Query(&self.query))?;
         let started = Instant::now();
-        self.view.latency().query(|| {
-            let _span = self.view.any().span();
-            let (records, prev, next, total) = if self.paging().is_paged() {
-                let (Found { versions, prev, next }, total) = self.found()?;
-                let records: Vec<Handle<R>> = versions.into_iter().filter_map(typed).filter_map(Handle::of).collect();
-                if self.is_use {
-                    records.iter().for_each(|record| record.version().deadline.count_use());
-                }
-                (records, prev, next, total)
-            } else {
-                let records = self.records()?;
-                let counted = bound_query::counts_up_to(self.paging());
-                let total = counted.map_or(Total::NONE, |_| Total::of(records.len(), self.paging()));
-                (records, None, None, total)
-            };
-            let (commit, took) = (self.snapshot().commit(), started.elapsed());
-            Ok(Page { records, prev, next, total: total.records, total_is_exact: total.is_exact, commit, took })
-        })
+        self.judged(
+            Purpose::Records,
+            |page: &Page<_>| page.records.len(),
+            || {
+                let (records, prev, next, total) = if self.paging().is_paged() {
+                    let (Found { versions, prev, next }, total) = self.found()?;
+                    let records: Vec<Handle<R>> =
+                        versions.into_iter().filter_map(typed).filter_map(Handle::of).collect();
+                    if self.is_use {
+                        records.iter().for_each(|record| record.version().deadline.count_use());
+                    }
+                    (records, prev, next, total)
+                } else {
+                    let records = self.records()?;
+                    let counted = bound_query::counts_up_to(self.paging());
+                    let total = counted.map_or(Total::NONE, |_| Total::of(records.len(), self.paging()));
+                    (records, None, None, total)
+                };
+                let (commit, took) = (self.snapshot().commit(), started.elapsed());
+                Ok(Page { records, prev, next, total: total.records, total_is_exact: total.is_exact, commit, took })
+            },
+        )
     }
 
     /// The keys of the records that [`fetch`](Find::fetch) returns.
@@ -207,14 +218,9 @@ impl<R: Record> Find<R> {
     /// # Errors
     /// As [`fetch`](Find::fetch).
     pub fn keys(&self) -> Result<Vec<Key>, QueryError> {
-        self.view.tell(|| ReadOf::Query(&self.query));
-        self.view.latency().query(|| {
-            let _span = self.view.any().span();
-            let versions = if self.paging().is_paged() {
-                self.found()?.0.versions
-            } else {
-                bound_query::matches(self.view.any(), &self.condition()?, &self.chooser()).fetch(self.view.any())
-            };
+        self.view.tell(|| ReadOf::Query(&self.query))?;
+        self.judged(Purpose::Records, Vec::len, || {
+            let versions = self.fetched()?;
             Ok(versions.iter().map(|version| version.key().clone()).collect())
         })
     }
@@ -224,9 +230,8 @@ impl<R: Record> Find<R> {
     /// # Errors
     /// As [`fetch`](Find::fetch) for the predicate and the order.
     pub fn count(&self) -> Result<usize, QueryError> {
-        self.view.tell(|| ReadOf::Query(&self.query));
-        self.view.latency().query(|| {
-            let _span = self.view.any().span();
+        self.view.tell(|| ReadOf::Query(&self.query))?;
+        self.judged(Purpose::Count, no_records, || {
             bound_query::check_fields(self.view.any(), self.paging())?;
             Ok(bound_query::count(self.view.any(), &self.condition()?, &self.chooser()))
         })
@@ -257,11 +262,8 @@ impl<R: Record> Find<R> {
     /// # Errors
     /// As [`fetch`](Find::fetch) for the predicate and the order.
     pub fn exists(&self) -> Result<bool, QueryError> {
-        self.view.tell(|| ReadOf::Query(&self.query));
-        self.view.latency().query(|| {
-            let _span = self.view.any().span();
-            Ok(self.stream()?.next().is_some())
-        })
+        self.view.tell(|| ReadOf::Query(&self.query))?;
+        self.judged(Purpose::Count, no_records, || Ok(self.stream()?.next().is_some()))
     }
 
     /// The records that [`fetch`](Find::fetch) returns, read lazily. Without an order, a limit, an offset or a cursor it reads a page of about
@@ -286,9 +288,11 @@ impl<R: Record> Find<R> {
     /// # Errors
     /// As [`fetch`](Find::fetch), before the first record.
     pub fn iter(&self) -> Result<Records<R>, QueryError> {
-        self.view.tell(|| ReadOf::Query(&self.query));
+        self.view.tell(|| ReadOf::Query(&self.query))?;
+        #[cfg(feature = "testing")]
+        self.dry_run()?;
         let source = if self.paging().is_paged() {
-            Source::Ordered(self.search().iter()?)
+            Source::Ordered(self.search().iter_unjudged()?)
         } else {
             Source::Unordered(self.stream()?)
         };
@@ -379,13 +383,45 @@ impl<R: Record> Find<R> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn statistics(&self, statistics: impl Into<Statistics>) -> Result<AggregationResult, QueryError> {
-        self.view.tell(|| ReadOf::Query(&self.query));
+        self.view.tell(|| ReadOf::Query(&self.query))?;
         let (started, statistics) = (Instant::now(), statistics.into());
-        self.view.latency().query(|| {
-            let _span = self.view.any().span();
+        self.judged(Purpose::Statistics, no_records, || {
             let of = Of { rows: self.view.table.clone(), view: self.view.any(), condition: self.condition()? };
             Ok(statistics::compute(&[of], &statistics, &self.chooser())?.result(self.snapshot().commit(), started))
         })
+    }
+
+    /// Runs the query: measures it, and refuses it if the store is too strict for it. `size` is the number of records that it returns.
+    fn judged<T>(
+        &self,
+        purpose: Purpose,
+        size: impl FnOnce(&T) -> usize,
+        run: impl FnOnce() -> Result<T, QueryError>,
+    ) -> Result<T, QueryError> {
+        let (view, snapshot) = (self.view.any(), &self.view.snapshot);
+        self.view.latency().query(|| {
+            let _span = view.span();
+            strict::judged(snapshot, &[view], &self.query, purpose, size, run)
+        })
+    }
+
+    /// Refuses an iteration, which can't fail later, if the store is too strict for it: then it executes the query once more.
+    #[cfg(feature = "testing")]
+    fn dry_run(&self) -> Result<(), QueryError> {
+        let view = self.view.any();
+        if self.view.snapshot.engine().testing.for_reads(&view.table.name).is_none() {
+            return Ok(());
+        }
+        let found = |found: &Vec<SharedVersion>| found.len();
+        strict::judged(&self.view.snapshot, &[view], &self.query, Purpose::Records, found, || self.fetched()).map(drop)
+    }
+
+    /// The records that `fetch` returns, without their type.
+    fn fetched(&self) -> Result<Vec<SharedVersion>, QueryError> {
+        if self.paging().is_paged() {
+            return Ok(self.found()?.0.versions);
+        }
+        Ok(bound_query::matches(self.view.any(), &self.condition()?, &self.chooser()).fetch(self.view.any()))
     }
 
     /// The records, as part of another call: not measured.

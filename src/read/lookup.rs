@@ -98,14 +98,15 @@ impl<R: Record> Collection<R> {
             collection: &self.table.name,
             what: ReadOf::Value(&field, value.to_value()),
             commit: None,
-        });
+        })?;
         self.engine.latency.get(|| self.newest_by(&field, value))
     }
 
     /// Reports the read of a key.
     #[inline]
     fn tell_key<Q: IntoKey<R::Key>>(&self, key: &Q) {
-        self.engine.reads.tell(|| ReadInfo {
+        // Reads by key have no error.
+        let _ = self.engine.reads.tell(|| ReadInfo {
             collection: &self.table.name,
             what: ReadOf::Key(key_of(&self.table, key)),
             commit: None,
@@ -119,6 +120,7 @@ impl<R: Record> Collection<R> {
         }
         // Everything read between these two loads belongs to the state of `published`, unless a later commit has
         // begun to change the collection. That commit would have marked it, so no pin is needed.
+        self.engine.refresh_if_due();
         let published = self.engine.timeline.published();
         let row = self.table.unique_row(field, value)?;
         let newest = row.and_then(|row| self.table.pages.newest(row));
@@ -156,6 +158,7 @@ impl<R: Record> Collection<R> {
         if self.table.deadlines.are_used() || self.table.base.is_some() {
             return self.view().len();
         }
+        self.engine.refresh_if_due();
         self.table.lengths.newest(|| self.engine.timeline.published())
     }
 
@@ -187,19 +190,20 @@ impl<R: Record> View<R> {
         value: impl Operand<T::Base>,
     ) -> Result<Option<Handle<R>>, QueryError> {
         let (field, value) = (field.name(), value.operand());
-        self.tell(|| ReadOf::Value(&field, value.to_value()));
+        self.tell(|| ReadOf::Value(&field, value.to_value()))?;
         self.latency().get(|| self.record_by(&field, value))
     }
 
     /// Reports a read.
     #[inline]
-    pub(super) fn tell<'a>(&'a self, what: impl FnOnce() -> ReadOf<'a>) {
+    pub(super) fn tell<'a>(&'a self, what: impl FnOnce() -> ReadOf<'a>) -> Result<(), QueryError> {
         let (collection, commit) = (&*self.table.name, Some(self.snapshot.commit()));
-        self.snapshot.engine().reads.tell(|| ReadInfo { collection, what: what(), commit });
+        self.snapshot.engine().reads.tell(|| ReadInfo { collection, what: what(), commit })
     }
 
     fn tell_key<Q: IntoKey<R::Key>>(&self, key: &Q) {
-        self.tell(|| ReadOf::Key(key_of(&self.table, key)));
+        // Reads by key have no error.
+        let _ = self.tell(|| ReadOf::Key(key_of(&self.table, key)));
     }
 
     fn record_by(&self, name: &FieldName, value: ValueRef<'_>) -> Result<Option<Handle<R>>, QueryError> {

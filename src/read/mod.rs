@@ -19,6 +19,7 @@ mod hit;
 mod iter;
 mod live;
 mod lookup;
+mod merge;
 mod order;
 mod page;
 mod plan;
@@ -31,6 +32,7 @@ mod snapshot;
 mod sort;
 mod statistics;
 mod stream;
+mod strict;
 mod top_k;
 mod walk;
 

@@ -5,6 +5,7 @@ use super::bound_query;
 use super::choice::Chooser;
 use super::order::Order;
 use super::sort::TopK;
+use super::strict;
 use crate::error::QueryError;
 use crate::record::{Condition, FieldSource, Record};
 use crate::storage::{Collection, TableCore, Version, typed};
@@ -31,11 +32,13 @@ impl Ranking {
         collection: &Collection<R>,
         condition: &Condition,
         more: usize,
-    ) -> Vec<Arc<Version<R>>> {
-        let view = collection.view();
+    ) -> Result<Vec<Arc<Version<R>>>, QueryError> {
+        let view = collection.newest_view();
         let top = TopK { order: &self.order, after: None, first: self.first.saturating_add(more) };
-        let found = bound_query::first(view.any(), condition, &top, &Chooser::Cheapest);
-        found.into_iter().filter_map(typed).collect()
+        let found = strict::judged_write(view.snapshot(), view.any(), condition, || {
+            bound_query::first(view.any(), condition, &top, &Chooser::Cheapest)
+        })?;
+        Ok(found.into_iter().filter_map(typed).collect())
     }
 
     /// The sort values of a record. Runs its extractors.

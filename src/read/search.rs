@@ -5,20 +5,19 @@ use super::builder::{paging, paging_methods, with_limit};
 use super::choice::Chooser;
 use super::explain::{self, Explanation};
 use super::hit::{Hit, Selected};
-use super::order::{Tie, compare};
+use super::merge::{Ends, Merge};
 use super::page::Page;
 use super::snapshot::{AnyView, Snapshot};
 use super::statistics::{self, AggregationResult, Of};
 use super::stream::Stream;
+use super::strict::{self, Purpose, no_records};
 use crate::error::QueryError;
 use crate::record::{Condition, Record};
-use crate::storage::{Collection, ReadInfo, ReadOf, Rows, SharedVersion, Under};
+use crate::storage::{Collection, ReadInfo, ReadOf, Rows, Under};
 use crate::sync::Arc;
-use crate::user_code;
-use memdex_query::query::{
-    Cursor, FieldName, Fingerprint, Fingerprinter, OrderBy, Paging, Predicate, Query, Statistics,
-};
-use memdex_query::value::{Key, Value};
+use memdex_query::query::{FieldName, Fingerprinter, Paging, Predicate, Query, Statistics};
+use memdex_query::value::Key;
+use smallvec::SmallVec;
 use std::fmt;
 use std::time::Instant;
 
@@ -150,18 +149,21 @@ impl Search {
     /// [`ForeignCursor`](QueryError::ForeignCursor), for the order [`NotSingle`](QueryError::NotSingle) and
     /// [`TooMany`](QueryError::TooMany).
     pub fn fetch(&self) -> Result<Page<Hit>, QueryError> {
-        self.tell();
+        self.tell()?;
         let started = Instant::now();
-        self.snapshot.latency().query(|| {
-            let parts = self.parts()?;
-            let total = match bound_query::counts_up_to(self.paging()) {
-                Some(most) => Total::of(self.count_parts(&parts, most)?, self.paging()),
-                None => Total::NONE,
-            };
-            let (records, Ends { prev, next }) = self.hits(&parts)?;
-            let (commit, took) = (self.snapshot.commit(), started.elapsed());
-            Ok(Page { records, prev, next, total: total.records, total_is_exact: total.is_exact, commit, took })
-        })
+        self.judged(
+            Purpose::Records,
+            |page: &Page<_>| page.records.len(),
+            |parts| {
+                let total = match bound_query::counts_up_to(self.paging()) {
+                    Some(most) => Total::of(self.count_parts(parts, most)?, self.paging()),
+                    None => Total::NONE,
+                };
+                let (records, Ends { prev, next }) = self.hits(parts)?;
+                let (commit, took) = (self.snapshot.commit(), started.elapsed());
+                Ok(Page { records, prev, next, total: total.records, total_is_exact: total.is_exact, commit, took })
+            },
+        )
     }
 
     /// The collections and keys of the records that [`fetch`](Search::fetch) returns.
@@ -198,10 +200,10 @@ impl Search {
     /// # Errors
     /// As [`fetch`](Search::fetch), except for the page.
     pub fn exists(&self) -> Result<bool, QueryError> {
-        self.tell();
-        self.snapshot.latency().query(|| {
-            for part in self.parts()? {
-                if let Some(mut stream) = self.unless_unknown(self.stream(part))?
+        self.tell()?;
+        self.judged(Purpose::Count, no_records, |parts| {
+            for part in parts {
+                if let Some(mut stream) = self.unless_unknown(self.stream(*part))?
                     && stream.next().is_some()
                 {
                     return Ok(true);
@@ -216,8 +218,8 @@ impl Search {
     /// # Errors
     /// As [`fetch`](Search::fetch), except for the page.
     pub fn count(&self) -> Result<usize, QueryError> {
-        self.tell();
-        self.snapshot.latency().query(|| self.count_parts(&self.parts()?, usize::MAX))
+        self.tell()?;
+        self.judged(Purpose::Count, no_records, |parts| self.count_parts(parts, usize::MAX))
     }
 
     /// Statistics of all records that match, of all collections together; see [`Find::statistics`](crate::query::Find::statistics).
@@ -227,16 +229,16 @@ impl Search {
     /// [`QueryError::DifferentCollations`] if a field has different kinds or collations; [`QueryError::UndeclaredField`] if only some of
     /// the collections declare it.
     pub fn statistics(&self, statistics: impl Into<Statistics>) -> Result<AggregationResult, QueryError> {
-        self.tell();
+        self.tell()?;
         let (started, statistics) = (Instant::now(), statistics.into());
-        self.snapshot.latency().query(|| {
+        self.judged(Purpose::Statistics, no_records, |parts| {
             let mut of = Vec::new();
             let mut unknown = None;
-            for (rows, view) in self.parts()? {
-                let condition = bound_query::condition(view, &self.query.filter);
+            for (rows, view) in parts {
+                let condition = bound_query::condition(*view, &self.query.filter);
                 let bound = condition.and_then(|condition| {
-                    statistics::check(view, &statistics)?;
-                    Ok(Of { rows: rows.clone(), view, condition })
+                    statistics::check(*view, &statistics)?;
+                    Ok(Of { rows: Arc::clone(rows), view: *view, condition })
                 });
                 match bound {
                     Ok(bound) => of.push(bound),
@@ -284,7 +286,13 @@ impl Search {
     /// # Errors
     /// As [`fetch`](Search::fetch), before the first record.
     pub fn iter(&self) -> Result<Hits, QueryError> {
-        self.tell();
+        self.tell()?;
+        #[cfg(feature = "testing")]
+        self.dry_run()?;
+        self.iter_unjudged()
+    }
+
+    pub(super) fn iter_unjudged(&self) -> Result<Hits, QueryError> {
         let source = if self.paging().is_paged() {
             Source::Ordered(Box::new(Chunks::new(self)?))
         } else {
@@ -309,14 +317,40 @@ impl Search {
     }
 
     /// Reports a read of each collection.
-    fn tell(&self) {
-        for member in &self.members {
+    fn tell(&self) -> Result<(), QueryError> {
+        self.members.iter().try_for_each(|member| {
             self.snapshot.engine().reads.tell(|| ReadInfo {
                 collection: &member.rows.core().name,
                 what: ReadOf::Query(&self.query),
                 commit: Some(self.snapshot.commit()),
-            });
+            })
+        })
+    }
+
+    /// Runs the query: measures it, and refuses it if the store is too strict for it. `size` is the number of records that it returns.
+    fn judged<T>(
+        &self,
+        purpose: Purpose,
+        size: impl FnOnce(&T) -> usize,
+        run: impl FnOnce(&[Part<'_>]) -> Result<T, QueryError>,
+    ) -> Result<T, QueryError> {
+        self.snapshot.latency().query(|| {
+            let parts = self.parts()?;
+            let views: SmallVec<[AnyView<'_>; 2]> = parts.iter().map(|(_, view)| *view).collect();
+            strict::judged(&self.snapshot, &views, &self.query, purpose, size, || run(&parts))
+        })
+    }
+
+    /// Refuses an iteration, which can't fail later, if the store is too strict for it: then it executes the query once more.
+    #[cfg(feature = "testing")]
+    fn dry_run(&self) -> Result<(), QueryError> {
+        let (parts, testing) = (self.parts()?, &self.snapshot.engine().testing);
+        if parts.iter().all(|(_, view)| testing.for_reads(&view.table.name).is_none()) {
+            return Ok(());
         }
+        let views: Vec<AnyView<'_>> = parts.iter().map(|(_, view)| *view).collect();
+        let run = || Ok(self.hits(&parts)?.0.len());
+        strict::judged(&self.snapshot, &views, &self.query, Purpose::Records, |size| *size, run).map(drop)
     }
 
     fn names(&self) -> String {
@@ -405,82 +439,6 @@ impl Search {
             Err(QueryError::UnknownField { .. }) if self.skip_unknown => Ok(None),
             result => result.map(Some),
         }
-    }
-}
-
-/// The cursors of the pages before and behind a page.
-#[derive(Default)]
-struct Ends {
-    prev: Option<Cursor>,
-    next: Option<Cursor>,
-}
-
-/// A query for a page of several collections together.
-struct Merge<'s> {
-    bound: Vec<(&'s Arc<dyn Rows>, BoundQuery<'s>)>,
-    /// Identifies the query to cursors.
-    fingerprint: Fingerprint,
-}
-
-/// A record that was found, with the table that holds it.
-type Found<'s> = (&'s Arc<dyn Rows>, SharedVersion);
-
-impl<'s> Merge<'s> {
-    /// Starts each collection behind the cursor. `None` if the cursor was made by another query.
-    fn continue_behind(&mut self, cursor: &'s Cursor) -> Option<()> {
-        let name = cursor.collection.as_deref()?;
-        let position = (0..self.bound.len()).find(|at| self.name_of(*at) == name)?;
-        let has_values = self.bound.iter().all(|(_, bound)| bound.order.has_values_of(cursor));
-        (cursor.query == self.fingerprint.0 && has_values).then_some(())?;
-        for (at, (_, bound)) in self.bound.iter_mut().enumerate() {
-            bound.continue_behind(cursor, at.cmp(&position));
-        }
-        Some(())
-    }
-
-    /// The name of a collection in cursors. A number distinguishes a dropped collection from the one that took its name.
-    fn name_of(&self, at: usize) -> String {
-        let name = |at: usize| &*self.bound[at].1.view.table.name;
-        match (0..at).filter(|earlier| name(*earlier) == name(at)).count() {
-            0 => name(at).to_owned(),
-            earlier => format!("{}\0{earlier}", name(at)),
-        }
-    }
-
-    /// The records of the page, and the cursors of the pages before and behind it.
-    fn page(self, paging: &Paging) -> (Vec<Found<'s>>, Ends) {
-        let Some((_, first)) = self.bound.first() else { return (Vec::new(), Ends::default()) };
-        let needed = first.needed();
-        let mut hits: Vec<(Vec<Value>, usize, SharedVersion)> = Vec::new();
-        // Each collection reads as many records as all of them together may return.
-        for (at, (_, bound)) in self.bound.iter().enumerate() {
-            let _span = bound.view.span();
-            let is_done = bound.after.is_some_and(|place| matches!(place.tie, Tie::Always(order) if order.is_lt()));
-            if is_done && bound.order.fields.is_empty() {
-                continue;
-            }
-            let versions = bound.first(needed, &Chooser::Cheapest);
-            let _scope = user_code::Scope::enter();
-            hits.extend(versions.into_iter().map(|version| (bound.order.values(&*version), at, version)));
-        }
-        // Stable: ties are broken by collection, and within one by its order.
-        if paging.before.is_some() {
-            let opposite: Vec<_> = paging.order.iter().cloned().map(OrderBy::reversed).collect();
-            hits.sort_by(|(a, of_a, _), (b, of_b, _)| compare(&opposite, a, b).then(of_b.cmp(of_a)));
-        } else {
-            hits.sort_by(|(a, ..), (b, ..)| compare(&paging.order, a, b));
-        }
-        hits.truncate(needed);
-        let (before, behind) = first.cut(&mut hits);
-        let cursor = |(values, at, version): &(Vec<Value>, usize, SharedVersion)| Cursor {
-            query: self.fingerprint.0,
-            values: values.clone(),
-            collection: Some(self.name_of(*at)),
-            key: version.key().clone(),
-        };
-        let prev = hits.first().filter(|_| before).map(cursor);
-        let ends = Ends { prev, next: hits.last().filter(|_| behind).map(cursor) };
-        (hits.into_iter().map(|(_, at, version)| (self.bound[at].0, version)).collect(), ends)
     }
 }
 

@@ -38,6 +38,11 @@ impl Snapshot {
         Snapshot::of_pinned(engine.pin())
     }
 
+    /// At the newest commit, whether or not readers see it yet.
+    pub(crate) fn of_newest(engine: &Arc<Engine>) -> Self {
+        Snapshot::of_pinned(engine.pin_newest())
+    }
+
     pub(crate) fn of_pinned(pinned: Pinned) -> Self {
         Snapshot(Arc::new(pinned))
     }
@@ -252,6 +257,11 @@ impl<R: Record> fmt::Debug for View<R> {
 }
 
 impl<R: Record> Collection<R> {
+    /// This collection at the newest commit, whether or not readers see it yet: for what writes.
+    pub(super) fn newest_view(&self) -> View<R> {
+        View::new(Snapshot::of_newest(&self.engine), self.table.clone())
+    }
+
     /// This collection at the newest commit.
     pub(super) fn view(&self) -> View<R> {
         View::new(Snapshot::new(&self.engine), self.table.clone())

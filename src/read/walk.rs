@@ -19,6 +19,7 @@ use crate::record::{Condition, FieldAt, FieldDef, IndexKind, Test};
 use crate::rowset::{Row, RowSet};
 use crate::storage::{SharedVersion, TableCore};
 use crate::sync::Arc;
+use crate::testing::meter;
 use crate::user_code;
 use memdex_query::value::Value;
 use std::cmp::Ordering;
@@ -268,6 +269,7 @@ impl Walking<'_> {
     fn read_rows(&mut self, rows: &[Row]) {
         let Walking { view, plan, top, within, hits, read, fetched } = self;
         *read += rows.len();
+        meter::look(rows.len());
         // After the part, the marks.
         let changed = view.changed();
         let candidates: Vec<Row> = rows

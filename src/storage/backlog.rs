@@ -35,7 +35,7 @@ impl Backlogged {
 impl Committer {
     /// Reads the pins, after the newest commit is published.
     pub(super) fn begin_pass<'a>(&mut self, timeline: &'a Timeline) -> Pass<'a> {
-        let published = timeline.published();
+        let published = timeline.newest();
         let (pins, ended) = timeline.pins();
         if self.backlog.0.is_empty() {
             // Nothing is retained under any of them.

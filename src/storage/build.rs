@@ -82,7 +82,7 @@ impl<R: Record> Table<R> {
             return Ok(Err(NotBuilt::Refused(Cause::CollectionDropped)));
         }
         check()?;
-        if let Err(why) = build.hand_over(&pinned, engine.timeline.published()) {
+        if let Err(why) = build.hand_over(&pinned, engine.timeline.newest()) {
             return Ok(Err(why));
         }
         engine.recount(&**self);
@@ -130,10 +130,10 @@ impl<'a> Build<'a> {
     /// Puts every row in as a snapshot sees it, and brings that up to one newer one after the other. Returns the last one, since
     /// which few rows have changed, or the rounds are used up.
     fn until_few(&mut self, engine: &Arc<Engine>) -> Result<Pinned, NotBuilt> {
-        let mut pinned = engine.pin();
+        let mut pinned = engine.pin_newest();
         self.add_all(pinned.epoch())?;
         for _ in 0..ROUNDS {
-            let newer = engine.pin();
+            let newer = engine.pin_newest();
             let changed = self.table.marks.after(pinned.epoch());
             let few = changed.rows.len() + self.new_rows(&changed) <= FEW;
             self.bring_up(&changed, newer.epoch())?;

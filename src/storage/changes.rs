@@ -4,6 +4,9 @@ use super::record_change::{CollectionChanges, RecordChange};
 use super::version::{Change, Version};
 use crate::clock::Timestamp;
 use crate::error::Commit;
+use crate::record::Record;
+#[cfg(feature = "testing")]
+use crate::record::{Condition, Fields};
 use crate::sync::Arc;
 use memdex_query::value::Key;
 use std::any::Any;
@@ -88,6 +91,9 @@ pub(crate) struct ProposedChanges {
     name: Arc<str>,
     len: usize,
     changes: Box<dyn Any + Send + Sync>,
+    /// Whether a change matches a condition before or after the commit.
+    #[cfg(feature = "testing")]
+    any_matches: fn(&(dyn Any + Send + Sync), &Condition) -> bool,
 }
 
 /// The net change of one record in a [`ProposedCommit`].
@@ -125,20 +131,37 @@ impl<R: fmt::Debug> fmt::Debug for ProposedChange<R> {
 }
 
 impl ProposedChanges {
-    pub(crate) fn new<R: Send + Sync + 'static>(name: Arc<str>, changes: &[Change<R>]) -> Self {
+    pub(crate) fn new<R: Record>(name: Arc<str>, changes: &[Change<R>]) -> Self {
         let proposed = |change: &Change<R>| ProposedChange {
             old: change.before().cloned(),
             new: change.new.clone(),
             expired: change.expired,
         };
         let list: Vec<ProposedChange<R>> = changes.iter().map(proposed).collect();
-        ProposedChanges { name, len: list.len(), changes: Box::new(list) }
+        ProposedChanges {
+            name,
+            len: list.len(),
+            changes: Box::new(list),
+            #[cfg(feature = "testing")]
+            any_matches: |changes, condition| {
+                let list = changes.downcast_ref::<Vec<ProposedChange<R>>>().map_or(&[][..], Vec::as_slice);
+                let images = list.iter().flat_map(|change| [change.before(), change.after()]);
+                images.flatten().any(|record| condition.holds(&Fields(record)))
+            },
+        }
     }
 }
 
 impl ProposedCommit {
     pub(crate) fn new(number: Commit, at: Timestamp, collections: Vec<ProposedChanges>) -> Self {
         ProposedCommit { number, at, collections }
+    }
+
+    /// Whether a change in the collection `name` matches a condition before or after the commit. Runs extractors.
+    #[cfg(feature = "testing")]
+    pub(super) fn any_matches(&self, name: &str, condition: &Condition) -> bool {
+        let of_name = self.collections.iter().filter(|changes| &*changes.name == name);
+        of_name.into_iter().any(|changes| (changes.any_matches)(&*changes.changes, condition))
     }
 
     /// The number that the commit gets. If it is refused, the next commit gets the same number.

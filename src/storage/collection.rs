@@ -59,6 +59,11 @@ impl<R: Record> Collection<R> {
         if self.table.base.is_none() { None } else { self.table.of_base(lookup) }
     }
 
+    /// The version of a key at the newest commit, whatever readers see: for what judges writes.
+    pub(crate) fn newest_applied<Q: IntoKey<R::Key>>(&self, lookup: &Lookup<'_, Q>) -> Option<Arc<Version<R>>> {
+        self.table.version_at(lookup, self.engine.pin_newest().at())
+    }
+
     fn newest_living<Q: IntoKey<R::Key>>(
         &self,
         newest: Arc<Version<R>>,
@@ -74,6 +79,9 @@ impl<R: Record> Collection<R> {
     #[cold]
     fn newest_pinned<Q: IntoKey<R::Key>>(&self, lookup: &Lookup<'_, Q>, use_it: Use) -> Option<Arc<Version<R>>> {
         let lifetime = self.extended_by(use_it);
+        #[cfg(feature = "testing")]
+        let pinned = self.engine.pin_for_key();
+        #[cfg(not(feature = "testing"))]
         let pinned = self.engine.pin();
         let version = self.table.version_at(lookup, pinned.at())?;
         self.extended(version, pinned.time, lifetime, use_it)

@@ -1,6 +1,10 @@
 //! Events that no other structure counts, shared by a store and its collections.
 
+#[cfg(feature = "testing")]
+use crate::sync::Arc;
 use crate::sync::{AtomicU64, Ordering::SeqCst};
+#[cfg(feature = "testing")]
+use crate::testing::Testing;
 use crate::trace::{self, Tracer};
 use crate::user_code;
 use std::mem::needs_drop;
@@ -13,6 +17,8 @@ pub(crate) struct Counters {
     pub(super) drop_panics: AtomicU64,
     pub(super) hook_panics: AtomicU64,
     pub(crate) tracer: Tracer,
+    #[cfg(feature = "testing")]
+    pub(super) testing: Option<Arc<Testing>>,
 }
 
 impl Counters {

@@ -92,7 +92,7 @@ impl<R: Record> Table<R> {
         if self.writer().position(role, name).is_none() {
             return Ok(role == Role::Aggregate && self.base.as_ref().is_some_and(|base| base.drop_aggregate(name)));
         }
-        let gone = self.remove(&mut self.writer(), role, name, engine.timeline.published());
+        let gone = self.remove(&mut self.writer(), role, name, engine.timeline.newest());
         engine.recount(self);
         drop(guard);
         // Its memory is freed outside of the lock.

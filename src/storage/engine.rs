@@ -11,6 +11,8 @@ use super::hooks::{Hooks, Registration};
 use super::reads::Reads;
 use super::reaper::Reaper;
 use super::reclaimer::Reclaimer;
+#[cfg(feature = "testing")]
+use super::shown::Shown;
 use super::stats::{MemoryUse, Stats};
 use super::timeline::{Pin, Timeline};
 use super::upkeep::Upkeep;
@@ -28,6 +30,8 @@ use crate::sync::{
     Ordering::{Relaxed, SeqCst},
     StatsCounter, Weak, thread,
 };
+#[cfg(feature = "testing")]
+use crate::testing::Testing;
 use crate::trace;
 use crate::user_code;
 use std::any::Any;
@@ -43,6 +47,10 @@ pub(crate) struct Engine {
     /// The cache of query results.
     pub(crate) answers: Arc<dyn AnswerCache>,
     pub(crate) reads: Reads,
+    #[cfg(feature = "testing")]
+    pub(crate) testing: Arc<Testing>,
+    #[cfg(feature = "testing")]
+    pub(super) shown: Shown,
     /// The live queries, by collection and fingerprint, so that equal ones share their work.
     pub(crate) watched: Watched,
     pub(crate) seed: RandomState,
@@ -126,14 +134,26 @@ impl Engine {
         keys: KeyMakers,
         registry: NameMap<Registered>,
     ) -> Self {
+        #[cfg(feature = "testing")]
+        let testing = Arc::new(Testing::new(clock.jumps()));
         Engine {
             timeline,
+            #[cfg(feature = "testing")]
+            reads: Reads::new(testing.clone()),
+            #[cfg(not(feature = "testing"))]
+            reads: Reads::default(),
+            #[cfg(feature = "testing")]
+            testing: testing.clone(),
+            #[cfg(feature = "testing")]
+            shown: Shown::default(),
             clock,
             hooks: Hooks::default(),
             answers,
-            reads: Reads::default(),
             watched: Mutex::default(),
             seed,
+            #[cfg(feature = "testing")]
+            counters: Arc::new(Counters { testing: Some(testing), ..Counters::default() }),
+            #[cfg(not(feature = "testing"))]
             counters: Arc::default(),
             latency,
             memory: Total::default(),
@@ -260,7 +280,7 @@ impl Engine {
         self.memory.change(table.set_dropped());
         self.recount(&*table);
         if self.hooks.feed.any() {
-            let dropped = Event::Dropped { collection: table.core().name.clone(), after: self.timeline.published() };
+            let dropped = Event::Dropped { collection: table.core().name.clone(), after: self.timeline.newest() };
             self.hooks.enqueue(dropped, Room::default());
         }
         drop(guard);
@@ -292,7 +312,7 @@ impl Engine {
     pub(crate) fn add_hook(&self, hook: Registration) -> Result<(), Cause> {
         let hook = self.counters.hold(hook);
         let _guard = self.lock_to_write()?;
-        self.hooks.add(hook.into_inner(), self.timeline.published());
+        self.hooks.add(hook.into_inner(), self.timeline.newest());
         Ok(())
     }
 
@@ -308,8 +328,8 @@ impl Engine {
         if let Some(dropped) = tables.iter().find(|table| table.is_dropped()) {
             return Err(refused(dropped.name(), Cause::CollectionDropped));
         }
-        let pinned = self.pin();
-        debug_assert_eq!(pinned.epoch(), self.timeline.published());
+        let pinned = self.pin_newest();
+        debug_assert_eq!(pinned.epoch(), self.timeline.newest());
         let queue = self.hooks.feed.register(spec, pinned.epoch());
         drop(guard);
         Ok((pinned, queue))
@@ -317,19 +337,44 @@ impl Engine {
 
     // ---- pins ------------------------------------------------------------------------------------------------------
 
-    /// Pins the newest commit, and takes the time that belongs to it.
+    /// Pins the commit that readers see, and takes the time that belongs to it.
     pub(crate) fn pin(self: &Arc<Self>) -> Pinned {
+        self.refresh_if_due();
         let (pin, time) = self.timeline.pin(|| self.clock.for_reader());
         Pinned { engine: self.clone(), pin, time }
     }
 
+    /// As [`pin`](Self::pin), for the newest commit: for what writes, and for what follows each commit as it happens.
+    pub(crate) fn pin_newest(self: &Arc<Self>) -> Pinned {
+        let (pin, time) = self.timeline.pin_newest(|| self.clock.for_reader());
+        Pinned { engine: self.clone(), pin, time }
+    }
+
+    /// Call it before `published` is read to read that commit. Tests may have readers see commits late.
+    #[cfg(not(feature = "testing"))]
+    #[inline(always)]
+    pub(crate) fn refresh_if_due(&self) {}
+
+    /// Makes a commit visible.
+    #[cfg(not(feature = "testing"))]
+    #[inline(always)]
+    pub(crate) fn publish(&self, commit: Commit) {
+        self.timeline.publish(commit);
+    }
+
     /// Releases a pin. Drops nothing: a later commit, `optimize` or the reclaimer does.
-    fn unpin(&self, pin: &Pin) {
+    pub(super) fn unpin(&self, pin: &Pin) {
         if self.timeline.unpin(pin)
             && let Some(reclaimer) = &self.reclaimer
         {
             reclaimer.pin_ended();
         }
+    }
+
+    /// Has the reclaimer look at pins that a reader does not need any longer.
+    #[cfg(feature = "testing")]
+    pub(super) fn pins_have_ended(&self) {
+        self.reclaimer.iter().for_each(Reclaimer::pin_ended);
     }
 
     // ---- the commit lock -------------------------------------------------------------------------------------------
@@ -380,7 +425,7 @@ impl Engine {
     // ---- statistics ------------------------------------------------------------------------------------------------
 
     pub(crate) fn stats(&self) -> Stats {
-        let published = self.timeline.published();
+        let published = self.timeline.newest();
         let pins = self.timeline.pins_now();
         let counters = &self.counters;
         let time = self.clock.for_reader();
@@ -402,6 +447,12 @@ impl Engine {
             cache: self.answers.stats(),
             collections,
         }
+    }
+
+    /// The memory that the store takes now.
+    #[cfg(feature = "testing")]
+    pub(crate) fn memory_now(&self) -> usize {
+        self.memory.observe().0
     }
 
     /// Adds the change of the memory of a table that no commit has made. Under the commit lock, or for a new table.
@@ -455,6 +506,8 @@ impl Engine {
         own: impl FnOnce(&Pass<'_>, &mut Garbage, &mut Backlogged),
     ) -> (Garbage, Backlog) {
         let _span = trace::span!(self.counters.tracer, TRACE, "reclaim");
+        #[cfg(feature = "testing")]
+        self.release_ended();
         let mut garbage = Garbage::default();
         // The memory that earlier commits left, before this one changes it: their threads may not have observed it yet.
         self.memory.observe();

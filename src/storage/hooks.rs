@@ -208,6 +208,9 @@ impl Hooks {
         for (at, of) in refusing.iter().enumerate() {
             let cause = match user_code::run(|| of.hook.prepare(commit)) {
                 Ok(Ok(())) => continue,
+                #[cfg(feature = "testing")]
+                Ok(Err(error)) => super::injected::cause_of(error),
+                #[cfg(not(feature = "testing"))]
                 Ok(Err(error)) => Cause::Hook(error),
                 Err(message) => Cause::Panicked { what: "prepare of a commit hook", message },
             };

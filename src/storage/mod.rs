@@ -17,6 +17,8 @@ mod deadlines;
 mod definitions;
 mod engine;
 mod eviction;
+#[cfg(feature = "testing")]
+mod faults;
 mod feed;
 mod filings;
 mod fork;
@@ -24,6 +26,8 @@ mod garbage;
 mod gauges;
 mod handle;
 mod hooks;
+#[cfg(feature = "testing")]
+mod injected;
 mod key_table;
 mod mark_tree;
 mod marks;
@@ -35,6 +39,10 @@ mod reclaimer;
 mod record_change;
 mod rows;
 mod segments;
+#[cfg(feature = "testing")]
+mod shown;
+#[cfg(feature = "testing")]
+mod sizes;
 mod stats;
 mod table;
 mod table_core;
@@ -43,6 +51,8 @@ mod timeline;
 mod upkeep;
 mod verify;
 mod version;
+#[cfg(feature = "testing")]
+mod visibility;
 mod wheel;
 
 pub use answers::{CacheStats, ClassStats};

@@ -1,7 +1,9 @@
 //! Observers of reads, for audits: who asks is known to the program, and what is asked is told here.
 
-use crate::error::Commit;
+use crate::error::{Commit, QueryError};
 use crate::sync::{Arc, AtomicBool, Ordering::SeqCst, RwLock};
+#[cfg(feature = "testing")]
+use crate::testing::{OperationKind, Stop, Target, Testing};
 use crate::user_code;
 use memdex_query::query::Query;
 use memdex_query::value::{Key, Value};
@@ -36,36 +38,68 @@ pub enum ReadOf<'a> {
 
 type Observer = Arc<dyn Fn(&ReadInfo<'_>) + Send + Sync>;
 
-#[derive(Default)]
+#[cfg_attr(not(feature = "testing"), derive(Default))]
 pub(crate) struct Reads {
     any: AtomicBool,
     list: RwLock<Arc<Vec<Observer>>>,
+    #[cfg(feature = "testing")]
+    testing: Arc<Testing>,
 }
 
 impl Reads {
+    #[cfg(feature = "testing")]
+    pub(super) fn new(testing: Arc<Testing>) -> Self {
+        Reads { any: AtomicBool::default(), list: RwLock::default(), testing }
+    }
+
+    /// Has reads reported also if nobody observes them: a fault plan has rules for them.
+    #[cfg(feature = "testing")]
+    pub(crate) fn arm(&self, for_faults: bool) {
+        let list = self.list.write();
+        self.any.store(for_faults || !list.is_empty(), SeqCst);
+    }
+
     pub(crate) fn observe(&self, observer: Observer) {
         let mut list = self.list.write();
         let more = list.iter().cloned().chain([observer]).collect();
         let before = std::mem::replace(&mut *list, Arc::new(more));
+        self.any.store(true, SeqCst);
         drop(list);
         drop(before);
-        self.any.store(true, SeqCst);
     }
 
-    /// Reports a read, before it is executed. One load if nobody observes reads.
+    /// Reports a read, before it is executed. One load if nobody observes reads. The error is one that a fault plan injects; reads by key
+    /// and of all records, which have no error, get none.
     #[inline]
-    pub(crate) fn tell<'a>(&self, read: impl FnOnce() -> ReadInfo<'a>) {
-        if self.any.load(SeqCst) {
-            self.tell_all(&read());
-        }
+    pub(crate) fn tell<'a>(&self, read: impl FnOnce() -> ReadInfo<'a>) -> Result<(), QueryError> {
+        if self.any.load(SeqCst) { self.tell_all(&read()) } else { Ok(()) }
     }
 
     #[cold]
-    fn tell_all(&self, read: &ReadInfo<'_>) {
+    fn tell_all(&self, read: &ReadInfo<'_>) -> Result<(), QueryError> {
         let list = self.list.read().clone();
         // A panic is that of the caller's own code.
-        let _scope = user_code::Scope::enter();
+        let scope = user_code::Scope::enter();
         list.iter().for_each(|observer| observer(read));
+        drop(scope);
+        #[cfg(feature = "testing")]
+        self.meet(read)?;
+        Ok(())
+    }
+
+    #[cfg(feature = "testing")]
+    fn meet(&self, read: &ReadInfo<'_>) -> Result<(), QueryError> {
+        let (kind, key) = match &read.what {
+            ReadOf::Key(key) => (OperationKind::Get, Some(key)),
+            ReadOf::Value(..) => (OperationKind::Lookup, None),
+            ReadOf::Query(_) | ReadOf::Aggregate(_) => (OperationKind::Query, None),
+            ReadOf::All => (OperationKind::Scan, None),
+        };
+        let target = Target { collection: read.collection, key, command: "" };
+        match self.testing.faults.meet(kind, &[target], |_| Ok(true))? {
+            Some(Stop::Fails { rule, failure }) => Err(QueryError::injected(read.collection, rule, failure)),
+            _ => Ok(()),
+        }
     }
 }
 

@@ -23,6 +23,9 @@ struct Padded(AtomicU64);
 
 pub(crate) struct Timeline {
     published: Padded,
+    /// The newest commit that has been applied. Readers may see it late; see `visibility`.
+    #[cfg(feature = "testing")]
+    applied: Padded,
     /// Their number is a power of two.
     slots: Box<[Padded]>,
     overflow: Overflow,
@@ -57,6 +60,8 @@ impl Timeline {
     pub(crate) fn starting_at(published: Commit, slots: usize) -> Self {
         Timeline {
             published: Padded(AtomicU64::new(published.get())),
+            #[cfg(feature = "testing")]
+            applied: Padded(AtomicU64::new(published.get())),
             slots: (0..slots).map(|_| Padded(AtomicU64::new(FREE))).collect(),
             overflow: Overflow::default(),
         }
@@ -68,22 +73,63 @@ impl Timeline {
         Commit::from_number(self.published.0.load(SeqCst))
     }
 
+    /// The newest commit, whether or not readers see it yet. Writes judge its state.
+    #[inline]
+    pub(crate) fn newest(&self) -> Commit {
+        #[cfg(feature = "testing")]
+        return Commit::from_number(self.applied.0.load(SeqCst));
+        #[cfg(not(feature = "testing"))]
+        self.published()
+    }
+
     /// Makes `commit` visible: one store publishes the whole batch.
     pub(crate) fn publish(&self, commit: Commit) {
+        #[cfg(feature = "testing")]
+        self.apply(commit);
+        self.show(commit);
+    }
+
+    /// Makes `commit` the newest, and leaves what readers see.
+    #[cfg(feature = "testing")]
+    pub(super) fn apply(&self, commit: Commit) {
+        self.applied.0.store(commit.get(), SeqCst);
+        sync::loom_fence();
+    }
+
+    /// Lets readers see `commit`. If it is not the newest, a pin on it is held.
+    pub(super) fn show(&self, commit: Commit) {
         self.published.0.store(commit.get(), SeqCst);
         sync::loom_fence();
     }
 
-    /// Pins the newest commit. `between` runs after the pin is announced and before it is confirmed, and may run
+    /// Holds a pin on the newest commit. Under the commit lock, so that it stays the newest meanwhile.
+    #[cfg(feature = "testing")]
+    pub(super) fn hold(&self, newest: Commit) -> Pin {
+        // The slots are left to readers.
+        self.overflow.add(newest);
+        Pin { epoch: newest, place: Place::Overflow, moved: false }
+    }
+
+    /// Pins the commit that readers see. `between` runs after the pin is announced and before it is confirmed, and may run
     /// several times. The returned value belongs to the pinned commit.
-    pub(crate) fn pin<T>(&self, mut between: impl FnMut() -> T) -> (Pin, T) {
-        let mut epoch = self.published();
+    pub(crate) fn pin<T>(&self, between: impl FnMut() -> T) -> (Pin, T) {
+        self.pin_by(Timeline::published, between)
+    }
+
+    /// As [`pin`](Self::pin), for the newest commit.
+    pub(crate) fn pin_newest<T>(&self, between: impl FnMut() -> T) -> (Pin, T) {
+        self.pin_by(Timeline::newest, between)
+    }
+
+    #[inline]
+    fn pin_by<T>(&self, newest_of: impl Fn(&Timeline) -> Commit, mut between: impl FnMut() -> T) -> (Pin, T) {
+        let mut epoch = newest_of(self);
         let place = self.announce(epoch);
         let mut moved = false;
         loop {
             sync::loom_fence();
             let value = between();
-            let newest = self.published();
+            let newest = newest_of(self);
             if newest == epoch {
                 return (Pin { epoch, place, moved }, value);
             }

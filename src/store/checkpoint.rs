@@ -1,6 +1,7 @@
 //! Checkpoints, and the way back to them.
 
 use super::Store;
+use crate::read::Snapshot;
 use crate::write::{Checkpoint, Receipt, RollbackError, restore};
 
 impl Store {
@@ -31,7 +32,7 @@ impl Store {
     /// [`RollbackError::Background`] if a background writer has died, and inside user code.
     pub fn checkpoint(&self) -> Result<Checkpoint, RollbackError> {
         self.engine.drain().map_err(RollbackError::Background)?;
-        let snapshot = self.snapshot();
+        let snapshot = Snapshot::of_newest(&self.engine);
         let sequences = self.engine.keys.sequences();
         let deadlines = self.any_collections().into_iter().filter_map(|collection| {
             let deadlines = collection.sliding_deadlines(&snapshot)?;

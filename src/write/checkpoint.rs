@@ -111,7 +111,7 @@ pub(crate) fn restore(
     const TRIES: usize = 1_000;
     let mut tries = 0;
     loop {
-        let now = Snapshot::new(engine);
+        let now = Snapshot::of_newest(engine);
         let mut batch = Batch::new(engine.clone());
         for collection in collections() {
             collection.restore(&mut batch, to, &now)?;

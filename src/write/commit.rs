@@ -1,6 +1,8 @@
 //! The write path: how a batch becomes visible at once. One committer at a time.
 
 use super::attribution::CommitReport;
+#[cfg(feature = "testing")]
+use super::faults;
 use super::part::Part;
 use super::receipt::{Counts, Receipt};
 use crate::error::{Cause, Refusal};
@@ -21,9 +23,23 @@ pub(super) fn commit(engine: &Engine, parts: &mut [Box<dyn Part>]) -> Result<Rec
 pub(super) fn attempt(
     engine: &Engine,
     parts: &mut [Box<dyn Part>],
-    mut report: Option<&mut CommitReport>,
+    report: Option<&mut CommitReport>,
 ) -> Result<Receipt, Refusal> {
     let started = Instant::now();
+    #[cfg(feature = "testing")]
+    faults::before_commit(engine, parts)?;
+    let receipt = attempt_since(started, engine, parts, report);
+    #[cfg(feature = "testing")]
+    faults::after_commit(engine, parts);
+    receipt
+}
+
+fn attempt_since(
+    started: Instant,
+    engine: &Engine,
+    parts: &mut [Box<dyn Part>],
+    mut report: Option<&mut CommitReport>,
+) -> Result<Receipt, Refusal> {
     let operations: usize = parts.iter().map(|part| part.len()).sum();
     let _span = trace::span!(engine.counters.tracer, DEBUG, "commit", operations);
     // Before the lock, so that a commit that waits for a slow subscriber makes no other wait.
@@ -33,15 +49,14 @@ pub(super) fn attempt(
     // Until the publish, the time of readers stands still: none that sees an older commit has a later time.
     let hold = engine.clock.hold();
     let at = hold.at;
-    let no_commit =
-        || Receipt { commit: engine.timeline.published(), at, took: started.elapsed(), ..Receipt::default() };
+    let no_commit = || Receipt { commit: engine.timeline.newest(), at, took: started.elapsed(), ..Receipt::default() };
     if operations == 0 {
         return Ok(no_commit());
     }
 
     let options = report.as_ref().map(|report| report.options).unwrap_or_default();
-    if let Some(seen) = options.only_after.filter(|seen| *seen != engine.timeline.published()) {
-        return Err(Refusal::of_batch(Cause::Stale { seen, now: Some(engine.timeline.published()) }));
+    if let Some(seen) = options.only_after.filter(|seen| *seen != engine.timeline.newest()) {
+        return Err(Refusal::of_batch(Cause::Stale { seen, now: Some(engine.timeline.newest()) }));
     }
 
     // 0. Stage: all user code that can change or refuse the commit runs here; nothing is touched yet.
@@ -68,7 +83,7 @@ pub(super) fn attempt(
         }
     }
     // Hooks refuse last, when everything else has agreed.
-    let commit = engine.timeline.published().next();
+    let commit = engine.timeline.newest().next();
     if engine.hooks.any_can_refuse() {
         let proposed = ProposedCommit::new(commit, at, staged.iter_mut().map(|part| part.propose(commit)).collect());
         if let Err((cause, panics)) = engine.hooks.prepare(&proposed) {
@@ -98,7 +113,7 @@ pub(super) fn attempt(
     let panics = info.as_ref().map_or(0, |info| engine.hooks.invalidate(info));
 
     // 4. Publish: one store makes the whole batch visible.
-    engine.timeline.publish(commit);
+    engine.publish(commit);
     drop(hold);
 
     // 5. Reclaim what no pinned reader sees, this commit's rows first.

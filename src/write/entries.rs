@@ -38,7 +38,13 @@ impl<R: Record> Staged<'_, R> {
         let mut spoilt = Vec::new();
         for (number, net) in resolution.nets.iter().enumerate() {
             match net.result(operations).map(|record| record.measure_heap()) {
-                Some(Ok(bytes)) => applied.record_heap = applied.record_heap.saturating_add(bytes),
+                Some(Ok(bytes)) => {
+                    applied.record_heap = applied.record_heap.saturating_add(bytes);
+                    #[cfg(feature = "testing")]
+                    if let Some(record) = net.result(operations) {
+                        spoilt.extend(self.table.check_size(record, bytes).err().map(|cause| (number, cause)));
+                    }
+                }
                 Some(Err(message)) => spoilt.push((number, Cause::Panicked { what: "heap_size", message })),
                 None => {}
             }

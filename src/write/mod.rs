@@ -13,9 +13,13 @@ mod commands;
 mod commit;
 mod counters;
 mod deadline;
+#[cfg(feature = "testing")]
+mod doom;
 mod entries;
 mod evict;
 mod expire;
+#[cfg(feature = "testing")]
+pub(crate) mod faults;
 mod fold;
 mod judge;
 mod lasting;

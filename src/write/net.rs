@@ -163,6 +163,8 @@ impl<R: Record> State<R> {
 pub(super) fn check<R: Record>(table: &Table<R>, record: &R) -> Result<(), Cause> {
     table.check(&Fields(record))?;
     let measured = record.measure_heap();
-    measured.map(drop).map_err(|message| Cause::Panicked { what: "heap_size", message })?;
+    let _heap = measured.map_err(|message| Cause::Panicked { what: "heap_size", message })?;
+    #[cfg(feature = "testing")]
+    table.check_size(record, _heap)?;
     table.check_weight(record)
 }

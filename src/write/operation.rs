@@ -1,6 +1,8 @@
 //! One operation, on the record of a key or on all records that a filter selects, and its effect on a record.
 
 use super::change::{Change, Edit};
+#[cfg(feature = "testing")]
+use super::doom::Doom;
 use super::lifetime::{Given, Lifetime};
 use super::outcome::Outcome;
 use super::returned::Returned;
@@ -51,6 +53,9 @@ pub(super) struct Operation<R: Record> {
     pub(super) seen: Option<Commit>,
     /// An edit of its record failed halfway, so `target` may hold another key than the record.
     pub(super) half_edited: bool,
+    /// How it fails in this commit, because a fault plan says so.
+    #[cfg(feature = "testing")]
+    pub(super) doom: Option<Doom>,
     /// The lifetime that it gives its record.
     pub(super) given: Option<Given>,
     pub(super) action: Action<R>,
@@ -228,7 +233,7 @@ impl<R: Record> Where<R> {
             None => read::evaluate(&self.collection, &self.condition),
             Some(ranking) => ranking.evaluate(&self.collection, &self.condition, more),
         };
-        user_code::run(evaluate).map_err(panicked)
+        Ok(user_code::run(evaluate).map_err(panicked)??)
     }
 
     /// The most records that it selects.
@@ -257,7 +262,16 @@ fn panicked(message: String) -> Cause {
 
 impl<R: Record> Operation<R> {
     fn new(target: Target<R>, seen: Option<Commit>, action: Action<R>) -> Self {
-        Operation { position: 0, target, seen, half_edited: false, given: None, action }
+        Operation {
+            position: 0,
+            target,
+            seen,
+            half_edited: false,
+            #[cfg(feature = "testing")]
+            doom: None,
+            given: None,
+            action,
+        }
     }
 
     /// An operation that brings a record, and with it the key.
@@ -438,6 +452,10 @@ impl<R: Record> Operation<R> {
 
     /// Whether its [`effect`](Self::effect) runs a closure.
     pub(super) fn runs_closure(&self, is_present: bool, found: Option<Commit>) -> bool {
+        #[cfg(feature = "testing")]
+        if self.doom.is_some() {
+            return false;
+        }
         let fails_before = self.half_edited || self.seen.is_some_and(|seen| found != Some(seen));
         is_present && !fails_before && matches!(self.action.change(), Some(Change::Closure(_)))
     }
@@ -499,6 +517,10 @@ impl<R: Record> Operation<R> {
         if self.half_edited {
             return Err(Cause::HalfEdited);
         }
+        #[cfg(feature = "testing")]
+        if let Some(doom) = &self.doom {
+            return Err(doom.cause(self.seen, found));
+        }
         if let Some(seen) = self.seen.filter(|seen| found != Some(*seen)) {
             return Err(Cause::Stale { seen, now: found });
         }
@@ -521,7 +543,11 @@ impl<R: Record> Operation<R> {
 
     /// The refusal of this operation because of the record of this key.
     pub(super) fn refusal_at(&self, table: &Table<R>, key: Option<&Key>, cause: Cause) -> Refusal {
+        #[cfg(feature = "testing")]
+        let is_forced = matches!((&self.doom, &cause), (Some(Doom::Stale), Cause::Stale { .. }));
         let refusal = Refusal::new(self.name(), &table.name, cause).at(self.position);
+        #[cfg(feature = "testing")]
+        let refusal = if is_forced { refusal.forced() } else { refusal };
         if let Some(key) = key { refusal.with_key(key) } else { refusal }
     }
 }

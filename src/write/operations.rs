@@ -1,12 +1,16 @@
 //! The operations of a batch on one collection, with their record type.
 
 use super::attribution::CommitOptions;
+#[cfg(feature = "testing")]
+use super::doom::{Doom, Subject};
 use super::operation::{Action, Named, Operation, OperationInfo, drop_operations};
 use super::part::{Part, Single, StagedPart};
 use super::stage::Staged;
 use crate::clock::Timestamp;
 use crate::error::{Cause, Refusal};
 use crate::record::{Access, IndexKind, Record};
+#[cfg(feature = "testing")]
+use crate::record::{FieldSource, Fields};
 use crate::storage::{Engine, Table, Which};
 use crate::sync::Arc;
 use std::any::Any;
@@ -142,6 +146,23 @@ impl<R: Record> Part for Operations<R> {
         let both = |operation| [Named::First, Named::Second].map(|which| hash(operation, which));
         hashes.extend(self.list.iter().flat_map(both).flatten());
         self.list.iter().all(|operation| operation.key().is_some())
+    }
+
+    #[cfg(feature = "testing")]
+    fn doom(&mut self, judge: &mut dyn FnMut(&Subject<'_>) -> Result<Option<Doom>, Refusal>) -> Result<(), Refusal> {
+        for operation in &mut self.list {
+            let record = operation.action.record().map(Fields);
+            let subject = Subject {
+                table: &self.table,
+                position: operation.position,
+                key: operation.key(),
+                command: operation.name(),
+                is_conditional: operation.seen.is_some(),
+                record: record.as_ref().map(|record| record as &dyn FieldSource),
+            };
+            operation.doom = judge(&subject)?;
+        }
+        Ok(())
     }
 
     fn empty(&self) -> Box<dyn Part> {

@@ -1,6 +1,8 @@
 //! The part of a batch on one collection, before and after it is staged: traits without the record type.
 
 use super::attribution::{CommitOptions, CommitReport};
+#[cfg(feature = "testing")]
+use super::doom::{Doom, Subject};
 use super::operation::OperationInfo;
 use super::receipt::Counts;
 use crate::clock::Timestamp;
@@ -40,6 +42,9 @@ pub(super) trait Part: Any + Send {
     /// Adds a fingerprint of each operation's collection and key: equal for equal keys, most likely different for others.
     /// Returns `false` if one of the operations is by filter.
     fn key_hashes(&self, hashes: &mut Vec<u64>) -> bool;
+    /// Asks `judge` about each operation, whether it is to fail.
+    #[cfg(feature = "testing")]
+    fn doom(&mut self, judge: &mut dyn FnMut(&Subject<'_>) -> Result<Option<Doom>, Refusal>) -> Result<(), Refusal>;
     /// An empty part of the same collection.
     fn empty(&self) -> Box<dyn Part>;
 }

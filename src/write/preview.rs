@@ -5,7 +5,7 @@ use super::operation::{Effect, Named, Operation, Target};
 use super::pending::Pending;
 use crate::error::{Cause, Commit, Refusal};
 use crate::record::{Lookup, Record};
-use crate::storage::{Collection, Counters, Handle, Held, Table, Use};
+use crate::storage::{Collection, Counters, Handle, Held, Table};
 use memdex_query::value::{IntoKey, Key};
 use std::collections::{HashMap, HashSet};
 
@@ -29,13 +29,12 @@ impl Batch {
         let operations = self.operations_on(collection);
         let is_requested = |(key, hash): (&Key, u32)| hash == lookup.hash && lookup.matches(key);
         // The requested key comes first.
-        let mut states =
-            vec![State::new(&table.counters, collection.newest(&lookup, Use::Leaves).and_then(Handle::of))];
+        let mut states = vec![State::new(&table.counters, collection.newest_applied(&lookup).and_then(Handle::of))];
         let mut places: HashMap<&Key, usize> = HashMap::new();
         for key in related(operations, is_requested) {
             let lookup = Lookup::<&Key>::new::<R::Key>(&table.seed, &table.key_kinds, &key);
             places.insert(key, states.len());
-            states.push(State::new(&table.counters, collection.newest(&lookup, Use::Leaves).and_then(Handle::of)));
+            states.push(State::new(&table.counters, collection.newest_applied(&lookup).and_then(Handle::of)));
         }
         let place = |named: (&Key, u32)| if is_requested(named) { Some(0) } else { places.get(named.0).copied() };
         let now = collection.engine.clock.for_reader();

@@ -205,6 +205,7 @@ impl<R: Record> Resolution<R> {
         rows: &mut Option<Rows>,
     ) -> Result<Outcome, Refusal> {
         let operation = &operations[at];
+        operation.check(None).map_err(|cause| operation.refusal(table, cause))?;
         let selected = self.select(table, operations, at, condition, rows)?;
         let mut effects = Vec::with_capacity(selected.len());
         for number in &selected {

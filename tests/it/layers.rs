@@ -13,7 +13,7 @@ const LEVELS: [&[&str]; 11] = [
     &["limits", "sync", "hash"],
     &["user_code", "latency", "memory"],
     &["clock", "error", "trace"],
-    &["keys", "record", "reclaim"],
+    &["keys", "record", "reclaim", "testing"],
     &["rowset"],
     &["index"],
     &["storage"],

@@ -51,6 +51,8 @@ mod reads;
 mod statistics;
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
 mod store;
+#[cfg(all(feature = "testing", not(any(memdex_shuttle, memdex_loom))))]
+mod testing;
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
 mod threads;
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]

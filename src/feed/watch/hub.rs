@@ -250,7 +250,7 @@ impl<F: Follow> Hub<F> {
         if state.is_stale
             && let Some(engine) = self.engine.upgrade()
         {
-            self.read_again(state, &crate::read::Snapshot::new(&engine), dropped);
+            self.read_again(state, &crate::read::Snapshot::of_newest(&engine), dropped);
             return Poll::Ready(!state.is_ended);
         }
         let waker = Waker::from(self.bell.clone());

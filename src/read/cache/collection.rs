@@ -1,6 +1,7 @@
 //! Queries through the cache. The way of a query is [`CachedCollection::answer`], top to bottom.
 
 use super::super::snapshot::{Snapshot, View};
+use super::super::strict::{self, Purpose};
 use super::answer::Answer;
 use super::entry::{AnyAnswer, Entry, Filled, Found};
 use super::kept::{Kept, Shape};
@@ -11,7 +12,7 @@ use super::store_cache::Inner;
 use super::wanted::{Bound, Computed, Metrics, Records, Wanted};
 use crate::clock::Timestamp;
 use crate::error::{Commit, QueryError};
-use crate::record::{KeyBuffer, Record};
+use crate::record::{Condition, KeyBuffer, Record};
 use crate::storage::{At, Collection, ReadInfo, ReadOf};
 use crate::sync::{Arc, Weak};
 use memdex_query::query::{Ask, Query};
@@ -145,7 +146,7 @@ impl<R: Record> CachedCollection<R> {
         query: &Query,
         name: Option<&Arc<str>>,
     ) -> Result<Answer<W::Answer>, QueryError> {
-        self.tell(query);
+        self.tell(query)?;
         // 1. The question as it is written leads to its entry.
         let table = &self.0.collection.table.name;
         let hash = self.0.cache.hash(table, (W::ASKED, &self.0.class, self.0.age), name, query);
@@ -191,7 +192,8 @@ impl<R: Record> CachedCollection<R> {
         let started = Instant::now();
         let view = self.view();
         let entry = &lease.entry;
-        let Computed { kept, answer, rows, is_too_large } = W::compute(&view, query, (&entry.condition, &entry.shape))?;
+        let bound = (&entry.condition, &entry.shape);
+        let Computed { kept, answer, rows, is_too_large } = self.computed::<W>(&view, query, bound)?;
         let At { epoch, time } = view.snapshot().at();
         let answer = finished::<R, W>(answer, query, (&entry.shape, &kept), epoch, started)?;
         // 5. Fill it in, unless a commit since the pin concerns it.
@@ -232,6 +234,22 @@ impl<R: Record> CachedCollection<R> {
         Ok(Answer { answer, is_cached: false, from: epoch, commit: epoch })
     }
 
+    /// Computes an answer, and refuses the query if the store is too strict for it.
+    fn computed<W: Wanted<R>>(
+        &self,
+        view: &View<R>,
+        query: &Query,
+        bound: (&Condition, &Shape),
+    ) -> Result<Computed, QueryError> {
+        let purpose = match W::ASKED {
+            Asked::Records => Purpose::Records,
+            Asked::Count => Purpose::Count,
+            Asked::Statistics => Purpose::Statistics,
+        };
+        let size = |computed: &Computed| computed.kept.len();
+        strict::judged(view.snapshot(), &[view.any()], query, purpose, size, || W::compute(view, query, bound))
+    }
+
     /// The answer that an entry has, if it holds for this reader.
     fn found<W: Wanted<R>>(&self, entry: &Entry, query: &Query) -> Result<Option<Answer<W::Answer>>, QueryError> {
         let at = self.at();
@@ -247,13 +265,13 @@ impl<R: Record> CachedCollection<R> {
 
     /// Reports the read of a query.
     #[inline]
-    pub(super) fn tell(&self, query: &Query) {
+    pub(super) fn tell(&self, query: &Query) -> Result<(), QueryError> {
         let Parts { collection, snapshot, .. } = &*self.0;
         collection.engine.reads.tell(|| ReadInfo {
             collection: &collection.table.name,
             what: ReadOf::Query(query),
             commit: snapshot.as_ref().map(Snapshot::commit),
-        });
+        })
     }
 
     /// The commit and the time for which this reader asks.
@@ -262,6 +280,7 @@ impl<R: Record> CachedCollection<R> {
             return snapshot.at();
         }
         let engine = &self.0.collection.engine;
+        engine.refresh_if_due();
         let mut epoch = engine.timeline.published();
         loop {
             // The time belongs to a commit only if no other one has been published meanwhile.
@@ -345,7 +364,7 @@ impl<R: Record> CachedCollection<R> {
 
     fn uncached<W: Wanted<R>>(&self, query: &Query, bound: &Bound) -> Result<Answer<W::Answer>, QueryError> {
         let (started, view) = (Instant::now(), self.view());
-        let Computed { kept, answer, .. } = W::compute(&view, query, (&bound.condition, &bound.shape))?;
+        let Computed { kept, answer, .. } = self.computed::<W>(&view, query, (&bound.condition, &bound.shape))?;
         let commit = view.snapshot().commit();
         let answer = finished::<R, W>(answer, query, (&bound.shape, &kept), commit, started)?;
         Ok(Answer { answer, is_cached: false, from: commit, commit })

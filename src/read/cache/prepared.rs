@@ -26,7 +26,7 @@ impl<R: Record, T> Prepared<R, T> {
     pub(super) fn new<W: Wanted<R, Answer = T>>(of: &CachedCollection<R>, query: Query) -> Result<Self, QueryError> {
         let answer: Run<R, T> = |prepared| match &prepared.lease {
             Some(lease) => {
-                prepared.of.tell(&prepared.query);
+                prepared.of.tell(&prepared.query)?;
                 prepared.of.answer_of::<W>(lease, &prepared.query)
             }
             None => prepared.of.answer::<W>(&prepared.query, None),

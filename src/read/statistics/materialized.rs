@@ -40,12 +40,13 @@ impl<R: Record> Collection<R> {
     /// [`QueryError::UnknownAggregate`]; [`QueryError::Overflow`] if a sum overflows; [`QueryError::TooManyGroups`].
     pub fn aggregate(&self, name: &str) -> Result<AggregationResult, QueryError> {
         let (collection, what) = (&*self.table.name, ReadOf::Aggregate(name));
-        self.engine.reads.tell(|| ReadInfo { collection, what, commit: None });
+        self.engine.reads.tell(|| ReadInfo { collection, what, commit: None })?;
         let started = Instant::now();
         if self.table.deadlines.are_used() || self.table.base.is_some() {
             self.catch_up();
             return self.view().read_aggregate(name);
         }
+        self.engine.refresh_if_due();
         let materialized = self.table.aggregate(name)?;
         let requested = Known::all_of(&self.table.name, &materialized.plan);
         match requested.read(&materialized, || self.engine.timeline.published()) {
@@ -63,7 +64,7 @@ impl<R: Record> View<R> {
     /// # Errors
     /// The same as [`Collection::aggregate`].
     pub fn aggregate(&self, name: &str) -> Result<AggregationResult, QueryError> {
-        self.tell(|| ReadOf::Aggregate(name));
+        self.tell(|| ReadOf::Aggregate(name))?;
         self.read_aggregate(name)
     }
 

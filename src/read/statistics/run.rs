@@ -18,6 +18,7 @@ use crate::record::Condition;
 use crate::rowset::{PageRows, Row, RowSet};
 use crate::storage::{Column, Rows, SharedVersion, TableCore, Watch};
 use crate::sync::Arc;
+use crate::testing::meter;
 use crate::user_code;
 use memdex_query::query::Statistics;
 use smallvec::SmallVec;
@@ -176,6 +177,7 @@ fn by_records(view: AnyView<'_>, rows: &RowSet, accumulated: &mut Accumulated<'_
             places.extend(0..PAGE_ROWS as u16);
         }
         versions.clear();
+        meter::look(places.len());
         // Reads the versions at the epoch, so later changes don't matter.
         view.rows.read_places(page, &places, view.at, &mut versions);
         debug_assert_eq!(versions.len(), places.len(), "an unmarked row must have a record at the epoch");
@@ -275,6 +277,7 @@ impl Pass<'_, '_, '_> {
 
         // 3. Accumulate the others, field by field.
         let count = picks.map_or(source.len(), <[u16]>::len);
+        meter::look(count);
         if count > 0 {
             self.columns.pick(source, picks);
             self.columns.add(self.accumulated, count)?;

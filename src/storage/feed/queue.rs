@@ -317,6 +317,28 @@ impl Queue {
         taken
     }
 
+    /// The names of the collections that it follows; `None` for all.
+    #[cfg(feature = "testing")]
+    pub(crate) fn collections(&self) -> Option<Vec<Arc<str>>> {
+        self.collections.clone()
+    }
+
+    /// Takes all events out, to be dropped, and makes a gap of them.
+    #[cfg(feature = "testing")]
+    pub(crate) fn lose(&self) -> impl Iterator<Item = Event> + use<> {
+        let mut state = self.state.lock();
+        let events = mem::take(&mut state.events);
+        if let (Some((first, _)), Some((last, _))) = (events.front(), events.back()) {
+            let to = state.gap.map_or(last.position(), |(_, to)| to);
+            state.gaps += u64::from(state.gap.is_none());
+            state.gap = Some((first.position(), to));
+            state.queued = Size::default();
+        }
+        drop(state);
+        self.room.notify_all();
+        events.into_iter().map(|(event, _)| event)
+    }
+
     /// Whether the store is gone and everything was taken.
     pub(crate) fn is_ended(&self) -> bool {
         let state = self.state.lock();

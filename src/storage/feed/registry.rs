@@ -48,7 +48,7 @@ impl Spec {
     }
 
     /// The names of the collections that it follows; `None` for all.
-    fn collections(&self) -> Option<Vec<Arc<str>>> {
+    pub(crate) fn collections(&self) -> Option<Vec<Arc<str>>> {
         let tables = self.conditions.iter().map(|of| &of.table);
         let collections: Vec<Arc<str>> = self.names.iter().chain(tables).cloned().collect();
         (!collections.is_empty()).then_some(collections)

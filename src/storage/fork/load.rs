@@ -99,14 +99,14 @@ impl<R: Record> Table<R> {
             }
             // Until the publish, the time of readers stands still, as for every commit.
             let hold = engine.clock.hold();
-            let commit = engine.timeline.published().next();
+            let commit = engine.timeline.newest().next();
             let mut writer = self.writer();
             let applied = self.stage_taken(&mut writer, commit, taken)?;
             let poison = guard.poison_on_unwind(commit);
             self.mark(commit, &applied.changes);
             self.apply(&mut writer, commit, &applied);
             complete.into_iter().for_each(|(layer, done)| layer.covers.push(commit, Arc::new(done(layer))));
-            engine.timeline.publish(commit);
+            engine.publish(commit);
             drop(hold);
             let garbage = guard.reclaim(applied.versions.len(), |pass, garbage, backlog| {
                 self.reclaim_displaced(&mut writer, pass, &applied, garbage);

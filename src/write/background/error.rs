@@ -1,6 +1,8 @@
 //! Errors of the background writer.
 
 use super::super::batch::{Batch, Refused};
+#[cfg(feature = "testing")]
+use super::super::faults::INJECTED;
 use crate::error::Refusal;
 use crate::sync::Mutex;
 use std::error::Error;
@@ -71,6 +73,19 @@ pub enum BackgroundError {
     /// An earlier call has returned the answer of this ticket.
     #[error("an earlier call has returned the answer of this ticket: keep it there")]
     AnswerTaken,
+}
+
+impl BackgroundError {
+    /// Whether a fault plan has injected it.
+    #[cfg(feature = "testing")]
+    #[must_use]
+    pub fn is_injected(&self) -> bool {
+        match self {
+            BackgroundError::Refused(refusal) => refusal.is_injected(),
+            BackgroundError::Died { why } => why.starts_with(INJECTED),
+            _ => false,
+        }
+    }
 }
 
 /// A batch that was not taken into the queue, or not applied: why, and the unchanged batch.

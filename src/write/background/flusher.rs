@@ -6,6 +6,8 @@
 //! refused, they are committed in smaller groups.
 
 use super::super::batch::Batch;
+#[cfg(feature = "testing")]
+use super::super::faults;
 use super::death::{Death, Step};
 use super::error::SubmitError;
 use super::gate::{Gate, Size};
@@ -90,6 +92,11 @@ impl Flusher {
             }
             self.group.push_back(next);
             self.death.comes_at(Step::Taken);
+            #[cfg(feature = "testing")]
+            if self.together.engine().testing.judges_commits() {
+                // Each submission is judged as a commit of its own.
+                break;
+            }
         }
         debug_assert!(!self.group.is_empty());
     }
@@ -100,6 +107,8 @@ impl Flusher {
         // The number of submissions before the one that seems to be at fault. They are tried together, then that one by itself.
         let mut before: Option<usize> = None;
         while !self.group.is_empty() {
+            #[cfg(feature = "testing")]
+            faults::meet_flusher(self.together.engine(), "commit");
             let count = match before {
                 _ if refusals >= TRIES_TOGETHER => 1,
                 None => self.group.len(),
@@ -161,6 +170,9 @@ impl Flusher {
 
     /// Answers the first submissions of the group, then releases their room.
     fn answer_first(&mut self, answers: impl IntoIterator<Item = Result<Applied, SubmitError>>) {
+        // While it has the submissions, so that their tickets tell why it has died.
+        #[cfg(feature = "testing")]
+        faults::meet_flusher(self.together.engine(), "answer");
         let mut room = Size::default();
         for answer in answers {
             let Some(Submission { size, reply, .. }) = self.group.pop_front() else { break };

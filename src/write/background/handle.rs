@@ -9,6 +9,8 @@ use super::ticket::Ticket;
 use crate::error::{Cause, Refusal};
 use crate::storage::Engine;
 use crate::sync::{Arc, thread};
+#[cfg(feature = "testing")]
+use crate::testing::OperationKind;
 use crate::user_code;
 use crossbeam_channel::Sender;
 use std::fmt;
@@ -168,6 +170,8 @@ impl BackgroundWriter {
         if user_code::inside() {
             return Err(self.inside_user_code("flush"));
         }
+        #[cfg(feature = "testing")]
+        self.shared.engine.meet(OperationKind::Flush, "flush", &[]).map_err(BackgroundError::Refused)?;
         self.shared.gate.flush().map_err(|why| BackgroundError::Died { why: why.to_string() })
     }
 
@@ -185,6 +189,10 @@ impl BackgroundWriter {
         }
         if !Arc::ptr_eq(batch.engine(), engine) {
             return Err(self.refuse(Refusal::new("submit", "", Cause::OtherStore), batch));
+        }
+        #[cfg(feature = "testing")]
+        if let Err(refusal) = engine.meet(OperationKind::Submit, "submit", &[]) {
+            return Err(self.refuse(refusal, batch));
         }
         let size = Size { submissions: 1, operations: batch.len(), bytes: batch.bytes() };
         let (ticket, reply) = Ticket::new(engine.counters.clone());

@@ -58,6 +58,7 @@ macro_rules! errors {
 mod aggregate;
 #[cfg(feature = "json")]
 mod criteria;
+mod failure;
 mod field;
 mod query;
 mod schema;
@@ -67,6 +68,7 @@ mod suggest;
 pub use aggregate::AggregateDefError;
 #[cfg(feature = "json")]
 pub use criteria::CriteriaError;
+pub use failure::Failure;
 pub use field::FieldError;
 pub use query::QueryError;
 pub use schema::{Conflict, KeyError, SchemaError};

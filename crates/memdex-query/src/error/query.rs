@@ -1,7 +1,7 @@
 //! Queries that can't be answered.
 
-use super::StatisticsError;
 use super::suggest::ItHas;
+use super::{Failure, StatisticsError};
 use crate::value::{Collation, Kind, Value};
 use std::error::Error;
 
@@ -73,7 +73,7 @@ errors! {
             values: usize,
             /// The most that is allowed.
             limit: usize,
-        } pub(crate) fn too_many_values => (
+        } pub fn too_many_values => (
             "field {field:?} of {collection:?} is compared with {values} values, the limit is {limit}: use several \
              queries"
         ),
@@ -277,7 +277,73 @@ errors! {
         } pub fn unknown_collection => (
             "no collection {collection:?} is open in the store; {}", ItHas { name: collection, known }
         ),
+        /// A fault plan has failed the read.
+        Injected [collection, rule] {
+            /// The failure that it imitates.
+            failure: Failure,
+        } pub fn injected => (
+            "read of {collection:?} failed, injected by rule {rule:?} of the fault plan: {failure}; handle it as the \
+             failure that it imitates, or change the plan"
+        ),
+        /// No index answers the query, and the store refuses full scans.
+        FullScan [collection] {
+            /// How the query would be executed, a line a step.
+            plan: Box<str>,
+            /// The indexes that would help.
+            advice: Box<[String]>,
+        } pub fn full_scan => (
+            "query of {collection:?} refused: no index answers it, and the store refuses full scans; add an index, or \
+             allow scans of this collection{}\n{plan}",
+            advised(advice)
+        ),
+        /// The query has looked at more records than the store allows.
+        TooManyExamined [collection] {
+            /// How the query was executed, a line a step.
+            plan: Box<str>,
+            /// The number of records, index entries and column cells that it has looked at.
+            examined: usize,
+            /// The most that is allowed.
+            limit: usize,
+            /// The indexes that would help.
+            advice: Box<[String]>,
+        } pub fn too_many_examined => (
+            "query of {collection:?} refused: it looked at {examined} records, the store allows {limit}; add an index, \
+             narrow the filter, or raise the limit{}\n{plan}",
+            advised(advice)
+        ),
+        /// The query has no limit, and selects more records than the store allows without one.
+        Unbounded [collection] {
+            /// The number of records that it selects.
+            records: usize,
+            /// The most that is allowed.
+            limit: usize,
+        } pub fn unbounded => (
+            "query of {collection:?} refused: it has no limit and selects {records} records, the store allows {limit} \
+             without one; set a limit and continue with the page's cursor"
+        ),
+        /// The page ends behind the last place that the store allows.
+        BeyondWindow [collection] {
+            /// The offset and the limit together.
+            window: usize,
+            /// The most that is allowed.
+            limit: usize,
+        } pub fn beyond_window => (
+            "query of {collection:?} refused: its offset and limit reach to record {window}, the result window ends at \
+             {limit}; continue with the page's cursor instead of an offset"
+        ),
     }
+}
+
+impl QueryError {
+    /// Whether a fault plan has injected it.
+    #[must_use]
+    pub fn is_injected(&self) -> bool {
+        matches!(self, QueryError::Injected { .. })
+    }
+}
+
+fn advised(advice: &[String]) -> String {
+    advice.iter().map(|advice| format!("; {advice}")).collect()
 }
 
 impl Error for QueryError {
