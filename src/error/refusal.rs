@@ -190,12 +190,72 @@ pub enum Cause {
     NotUnique {
         /// The index.
         index: String,
+        /// Its name as a constraint of the collection, as PostgreSQL gives it.
+        constraint: String,
         /// The value; a tuple if the index has several fields.
         value: String,
         /// The key of one record.
         key: Key,
         /// The key of the other record.
         other: Key,
+    },
+    /// A check of the schema is false for the record.
+    #[error("the record violates check {constraint:?}, which is {condition}: change the record, or the check")]
+    #[non_exhaustive]
+    CheckFailed {
+        /// The name of the check.
+        constraint: String,
+        /// Its condition.
+        condition: String,
+    },
+    /// The record refers to one that does not exist, or has expired.
+    #[error(
+        "reference {constraint:?}: no record of {collection:?} has the key {key:?}: add it in the same batch or before, or leave the \
+         reference out"
+    )]
+    #[non_exhaustive]
+    ParentMissing {
+        /// The name of the reference.
+        constraint: String,
+        /// The collection to which it refers.
+        collection: String,
+        /// The key of the missing record.
+        key: Key,
+    },
+    /// The commit would delete a record, or move it to another key, to which another one still refers.
+    #[error(
+        "reference {constraint:?}: record {key:?} of {collection:?} still refers to this one: delete or change it in the same batch, or \
+         declare what the reference does on delete and on update"
+    )]
+    #[non_exhaustive]
+    StillReferred {
+        /// The name of the reference.
+        constraint: String,
+        /// The collection of the record that refers to this one.
+        collection: String,
+        /// The key of that record.
+        key: Key,
+    },
+    /// References change more records than [`limits::MAX_CASCADED`](crate::limits::MAX_CASCADED) in one commit.
+    #[error(
+        "references change more than {limit} other records in this commit, which is the limit: delete those in smaller commits first"
+    )]
+    #[non_exhaustive]
+    TooManyCascaded {
+        /// The limit.
+        limit: usize,
+    },
+    /// Others refer to the records of the collection, so it can't be dropped, have a bound, or have lifetimes as long as one of the references
+    /// restricts deletions.
+    #[error("reference {constraint:?} of {collection:?} refers to these records: {what}")]
+    #[non_exhaustive]
+    IsReferredTo {
+        /// The name of the reference.
+        constraint: String,
+        /// The collection with the reference.
+        collection: String,
+        /// What to do.
+        what: &'static str,
     },
     /// A hand-written [`Record`](crate::Record) returned a value whose kind differs from its schema.
     #[error("field {field:?} is of kind {expected}, but its value is {given:?}: fix the schema or the extractor")]

@@ -13,6 +13,7 @@ mod column;
 mod counters;
 mod deadline;
 mod deadlines;
+mod checks;
 mod definitions;
 mod engine;
 mod eviction;

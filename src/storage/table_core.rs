@@ -3,6 +3,7 @@
 //! The shared structures hold the newest state, published or in flight. The committer changes them in place, under short locks
 //! on small parts, one at a time; it holds the commit lock, and with it the [`TableWriter`].
 
+use super::checks::Checks;
 use super::column::{Cell, Column, ColumnWriter};
 use super::counters::Counters;
 use super::deadlines::Deadlines;
@@ -38,6 +39,8 @@ pub(crate) struct TableCore {
     pub(crate) seed: RandomState,
     /// The kinds of the key's fields.
     pub(crate) key_kinds: Box<[Kind]>,
+    /// What every record must meet.
+    pub(crate) checks: Checks,
     /// The indexes and materialized aggregates that readers may use: complete ones. Changed under the commit lock.
     catalog: RwLock<Catalog>,
     pub(crate) columns: Vec<Column>,
@@ -65,6 +68,7 @@ impl TableCore {
         let key_kinds = schema.fields().iter().filter(|field| field.is_key()).map(FieldDef::kind).collect();
         TableCore {
             name: name.into(),
+            checks: Checks::new(name, &schema),
             schema,
             questions: Arc::new(Questions::new(seed.clone(), counters.clone())),
             seed,
@@ -245,7 +249,13 @@ impl TableCore {
 
     /// Why a change is refused for a clash in the structure at a place.
     pub(crate) fn clash_cause(&self, writer: &TableWriter, at: usize, value: &Value, key: Key, other: Key) -> Cause {
-        writer.structures[at].structure.clash_cause(value, key, other)
+        let mut cause = writer.structures[at].structure.clash_cause(value, key, other);
+        if let Cause::NotUnique { index, constraint, .. } = &mut cause
+            && let Some(of) = self.catalog.read().indexes.iter().find(|of| of.name() == index)
+        {
+            *constraint = of.shape.def.constraint_name(&self.name);
+        }
+        cause
     }
 
     /// The places of the structures with a constraint between records.
@@ -277,7 +287,7 @@ impl TableCore {
         for (field, at) in self.columns.iter().filter_map(|column| self.field_of(column)) {
             cell_value(field, &at, record)?;
         }
-        Ok(())
+        self.checks.check(record)
     }
 
     fn field_of(&self, column: &Column) -> Option<(&FieldDef, FieldAt)> {

@@ -65,6 +65,16 @@ impl<R: Record> Staged<'_, R> {
         spoilt
     }
 
+    /// Evaluates the checks of the collection on the net records. Returns those for which one is false.
+    pub(super) fn stage_checks(&mut self) -> Vec<(usize, Cause)> {
+        let Staged { table, operations, resolution, .. } = self;
+        if table.checks.is_empty() {
+            return Vec::new();
+        }
+        let results = resolution.nets.iter().enumerate().filter_map(|(number, net)| Some((number, net.result(operations)?)));
+        results.filter_map(|(number, record)| Some((number, table.checks.check(&Fields(record)).err()?))).collect()
+    }
+
     /// Checks unique constraints on the net result of the batch. Returns net changes that violate one; not all, if several want the
     /// same value. In a group of submissions, none may use a value that another releases: committed by itself it would be refused.
     ///

@@ -128,6 +128,7 @@ impl<'a, R: Record> Staged<'a, R> {
         spoilt.extend(self.stage_heap());
         spoilt.extend(self.stage_deadlines());
         spoilt.extend(self.stage_weights());
+        spoilt.extend(self.stage_checks());
         // A record that can't be indexed may have values that are not staged, so constraints can't be checked yet.
         let (clashing, expired) = if spoilt.is_empty() { self.clashing() } else { Default::default() };
         if expired.is_empty() {
