@@ -118,7 +118,14 @@ impl Store {
             let Engine { seed, counters, .. } = &*self.engine;
             Arc::new(Table::<R>::new(name, schema.clone(), seed.clone(), counters.clone()))
         };
+        // Before anybody finds the collection, its references are known.
+        let kept = self.engine.links.keep();
+        if self.engine.table(name).is_none() {
+            let record = R::cloner().is_none().then(type_name::<R>);
+            self.engine.links.add(name, &schema, record, |to| self.engine.table(to))?;
+        }
         let table = self.engine.open(name, new, erased::<R>);
+        drop(kept);
         let registered = table.type_name();
         let Ok(table) = table.into_any().downcast::<Table<R>>() else {
             let requested = type_name::<R>();

@@ -13,6 +13,7 @@ use crate::error::Commit;
 use crate::reclaim::Pass;
 use crate::record::{Record, Schema};
 use crate::sync::Arc;
+use memdex_query::value::Key;
 use std::any::{Any, type_name};
 
 /// The end of a pin in one table.
@@ -42,6 +43,9 @@ pub(crate) trait AnyTable: Rows {
     /// Has all later commits to it refused. Returns the change of the heap memory of its records. Under the commit lock.
     fn set_dropped(&self) -> i64;
     fn is_dropped(&self) -> bool;
+    /// Whether a key has a record at a time, in the newest state.
+    fn has_key(&self, key: &Key, hash: u32, time: Timestamp) -> bool;
+    fn has_bound(&self) -> bool;
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
 }
 
@@ -91,6 +95,17 @@ impl<R: Record> AnyTable for Table<R> {
 
     fn is_dropped(&self) -> bool {
         self.gauges.is_dropped()
+    }
+
+    fn has_key(&self, key: &Key, hash: u32, time: Timestamp) -> bool {
+        let Some(newest) = self.keys.newest(hash, key.bytes()) else { return false };
+        let is_there = !newest.is_tombstone() && !newest.deadline.is_past(time);
+        self.let_go(newest);
+        is_there
+    }
+
+    fn has_bound(&self) -> bool {
+        self.bound.read().is_some()
     }
 
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {

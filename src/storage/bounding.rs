@@ -35,6 +35,11 @@ impl<R: Record> Table<R> {
         if self.gauges.is_dropped() {
             return Err(Cause::CollectionDropped);
         }
+        let _kept = engine.links.keep();
+        if bound.is_some() {
+            let what = "records to which others refer can't be evicted, so set no bound";
+            engine.links.refuse_if_referred(&self.name, what, |_| true)?;
+        }
         let mut writer = self.writer();
         let evictions = writer.bound.as_ref().map_or(0, |queue| queue.usage().evictions);
         let queue = bound.as_ref().map(|bound| self.queue(bound, evictions)).transpose()?;

@@ -7,6 +7,7 @@ use super::counters::Counters;
 use super::feed::{Event, Queue, Room, Spec};
 use super::garbage::Garbage;
 use super::hooks::{Hooks, Registration};
+use super::links::Links;
 use super::reads::Reads;
 use super::reaper::Reaper;
 use super::reclaimer::Reclaimer;
@@ -38,6 +39,8 @@ pub(crate) struct Engine {
     pub(crate) timeline: Timeline,
     pub(crate) clock: SteadyClock,
     pub(crate) hooks: Hooks,
+    /// The references between collections.
+    pub(crate) links: Links,
     /// The cache of query results.
     pub(crate) answers: Arc<dyn AnswerCache>,
     pub(crate) reads: Reads,
@@ -82,6 +85,7 @@ impl Engine {
             timeline: Timeline::new(),
             clock: SteadyClock::new(clock),
             hooks: Hooks::default(),
+            links: Links::default(),
             answers,
             reads: Reads::default(),
             watched: Mutex::default(),
@@ -144,7 +148,14 @@ impl Engine {
     /// one are refused. Returns whether there was one. Under the commit lock, so that no commit is in flight.
     pub(crate) fn drop_table(&self, name: &str) -> Result<bool, Cause> {
         let guard = self.lock_to_write()?;
+        let kept = self.links.keep();
+        let what = "delete those first, or drop that collection";
+        self.links.refuse_if_referred(name, what, |edge| {
+            *edge.of != *name && self.table(&edge.of).is_some_and(|of| !of.core().all_rows.read().is_empty())
+        })?;
         let Some(Registered { table, .. }) = self.registry.remove(name) else { return Ok(false) };
+        self.links.remove(name);
+        drop(kept);
         self.memory.change(table.set_dropped());
         self.recount(&*table);
         if self.hooks.feed.any() {

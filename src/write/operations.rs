@@ -1,13 +1,14 @@
 //! The operations of a batch on one collection, with their record type.
 
 use super::attribution::CommitOptions;
-use super::operation::{Action, Named, Operation, OperationInfo, drop_operations};
-use super::part::{Part, Single, StagedPart};
+use super::linked::Linked;
+use super::operation::{Action, Named, Operation, OperationInfo, Target, drop_operations};
+use super::part::{Member, Part, Single, StagedPart};
 use super::stage::Staged;
 use crate::clock::Timestamp;
 use crate::error::Refusal;
 use crate::record::{Access, Record};
-use crate::storage::Table;
+use crate::storage::{Collection, Edge, Engine, Table};
 use crate::sync::Arc;
 use std::any::Any;
 
@@ -65,6 +66,25 @@ impl<R: Record> Part for Operations<R> {
 
     fn stage(&mut self, options: CommitOptions, time: Timestamp) -> Result<Box<dyn StagedPart + '_>, Refusal> {
         Ok(Box::new(Staged::new(&self.table, &mut self.list, options, time)?))
+    }
+
+    fn link(
+        &mut self,
+        engine: &Arc<Engine>,
+        edges: &[Arc<Edge>],
+        options: CommitOptions,
+        time: Timestamp,
+    ) -> Result<Box<dyn Member<'_> + '_>, Refusal> {
+        let collection = Collection { engine: engine.clone(), table: self.table.clone() };
+        Ok(Box::new(Linked::new(collection, &self.table, &mut self.list, edges, options, time)?))
+    }
+
+    fn removes(&self) -> bool {
+        let by_operation = |operation: &Operation<R>| match (&operation.target, &operation.action) {
+            (Target::Rekey(_), _) | (_, Action::Delete | Action::Expire) => true,
+            _ => false,
+        };
+        self.table.deadlines.are_used() || self.list.iter().any(by_operation)
     }
 
     fn is_of(&self, table: *const ()) -> bool {

@@ -179,10 +179,16 @@ impl std::fmt::Display for ReferenceFault {
                 write!(f, "field {field:?} can have many values, so it must be the only field of the reference")
             }
             ReferenceFault::WritesMany(field) => {
-                write!(f, "field {field:?} can have many values, which are not written: use restrict, or cascade on delete")
+                write!(
+                    f,
+                    "field {field:?} can have many values, which are not written: use restrict, or cascade on delete"
+                )
             }
             ReferenceFault::WritesKey(field) => {
-                write!(f, "field {field:?} is part of the key, which is not written: use restrict, or cascade on delete")
+                write!(
+                    f,
+                    "field {field:?} is part of the key, which is not written: use restrict, or cascade on delete"
+                )
             }
             ReferenceFault::NeverNull(field) => {
                 write!(f, "field {field:?} can't be missing, so it can't be set to null: make it optional")

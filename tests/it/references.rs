@@ -1,0 +1,4 @@
+//! References between collections, and checks.
+
+mod directed;
+mod random;
