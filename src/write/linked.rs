@@ -42,6 +42,8 @@ pub(super) struct Linked<'a, R: Record> {
     gathered: usize,
     /// What becomes of the records whose keys the batch touches, once it is judged.
     standing: HashMap<Key, Standing>,
+    /// In a lenient commit, how many operations name each key.
+    named: HashMap<Key, usize>,
     /// Nothing has been resolved yet.
     is_fresh: bool,
     /// What went wrong while a reference was followed, with the position of the operation that has caused it.
@@ -100,6 +102,7 @@ impl<'a, R: Record> Linked<'a, R> {
             rows: Rows::new(),
             gathered: 0,
             standing: HashMap::new(),
+            named: HashMap::new(),
             is_fresh: true,
             failed: Vec::new(),
         })
@@ -347,6 +350,13 @@ impl<'a, R: Record> Member<'a> for Linked<'a, R> {
             (net.key(operations).0.clone(), standing)
         });
         self.standing = taken_back.chain(left).collect();
+        self.named.clear();
+        let kept = operations.iter().enumerate().filter(|(at, _)| !self.staged.attribution.is_left_out(*at));
+        for (_, operation) in kept.filter(|_| self.options.lenient) {
+            for (key, _) in [Named::First, Named::Second].into_iter().filter_map(|which| operation.named(which)) {
+                *self.named.entry(key.clone()).or_default() += 1;
+            }
+        }
         self.rows = Rows::new();
         self.note_rows(0);
         Ok(self.staged.to_expire.as_ref().is_none_or(Vec::is_empty))
@@ -408,8 +418,9 @@ impl<'a, R: Record> Member<'a> for Linked<'a, R> {
     fn made_by(&self, net: usize, at: usize) -> Option<Key> {
         let of = &self.staged.resolution.nets[net];
         let is_new = of.begin().is_none() || of.expired;
-        let is_only = of.maker() == Some(at as u32) && of.step == NO_STEP;
-        (is_new && is_only).then(|| of.key(self.staged.operations).0.clone())
+        let is_made = of.maker() == Some(at as u32) && of.step == NO_STEP;
+        let key = of.key(self.staged.operations).0;
+        (is_new && is_made && self.named.get(key) == Some(&1)).then(|| key.clone())
     }
 
     fn position(&self, at: usize) -> usize {

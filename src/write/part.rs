@@ -113,7 +113,7 @@ pub(super) trait Member<'a> {
     fn taken_away(&self) -> Vec<(Key, usize, bool)>;
     /// A record that refers to a key and that the batch does not change.
     fn unchanged_referring(&self, edge: &Edge, key: &Key) -> Result<Option<Key>, Refusal>;
-    /// If the operation has made the record of a net change, and there was none before: its key.
+    /// If the operation has made the record of a net change, there was none before, and no other operation could make one: its key.
     fn made_by(&self, net: usize, at: usize) -> Option<Key>;
     fn position(&self, at: usize) -> usize;
     fn refusal(&self, at: usize, key: Option<&Key>, cause: Cause) -> Refusal;

@@ -9,7 +9,7 @@ use crate::error::{Cause, Refusal};
 use crate::storage::{Edge, Engine};
 use crate::sync::Arc;
 use memdex_query::value::Key;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// All that is at fault in one pass.
 pub(super) struct Faults {
@@ -123,13 +123,19 @@ impl Faults {
                 by_key.entry((parent, of.key.clone())).or_default().push(at);
             }
         }
+        let mut changed: HashSet<(usize, usize)> = HashSet::new();
         for Fault { position, other, refusal, child } in self.faults {
+            // Without an earlier operation on the record, this one may do something else.
+            if child.is_some_and(|(child, net, _)| changed.contains(&(child, net))) {
+                continue;
+            }
             if excluded.contains_key(&position) || other.is_some_and(|other| excluded.contains_key(&other)) {
                 continue;
             }
             excluded.insert(position, refusal);
             let mut made: Vec<_> = child.into_iter().collect();
             while let Some((number, net, at)) = made.pop() {
+                changed.insert((number, net));
                 let Some(key) = members[number].made_by(net, at) else { continue };
                 for resting in by_key.remove(&(number, key)).into_iter().flatten() {
                     let (edge, child, of) = &self.referring[resting];

@@ -152,7 +152,13 @@ impl Graph {
     ) -> Result<(), Again> {
         let faults = find(&self.edges, members, engine, time).map_err(|refusal| Again::Refused(vec![refusal]))?;
         match options.lenient {
-            true => Again::without(faults.exclude(&self.edges, members)),
+            true => {
+                let at_fault = faults.exclude(&self.edges, members);
+                // What was left out before stays so: it was judged with these.
+                let before = members.iter_mut().filter(|_| !at_fault.is_empty()).flat_map(|member| member.take_exclusions());
+                let before: Vec<_> = before.collect();
+                Again::without(before.into_iter().chain(at_fault).collect())
+            }
             false => Again::without(faults.into_first()),
         }
     }
