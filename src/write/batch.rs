@@ -6,6 +6,7 @@ use super::operation::{Operation, OperationInfo};
 use super::operations::Operations;
 use super::part::Part;
 use super::receipt::Receipt;
+use super::references::Sharing;
 use super::report::{Report, TakenOperation};
 use crate::error::{Cause, Refusal};
 use crate::limits::MAX_BATCH_OPERATIONS;
@@ -294,6 +295,11 @@ impl Batch {
         // Every part adds its hashes, also after one that is not by key.
         self.parts.iter().for_each(|part| by_key &= part.key_hashes(hashes));
         by_key
+    }
+
+    /// With which others it may share a commit, so that none notices the other by a reference.
+    pub(super) fn sharing(&self) -> Sharing {
+        Sharing::new(&self.engine, &self.parts)
     }
 
     /// Appends the operations of another batch of the same store, which is left empty.

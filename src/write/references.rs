@@ -28,6 +28,45 @@ pub(super) struct Graph {
 type Members<'a> = Vec<Box<dyn Member<'a> + 'a>>;
 type StagedParts<'a> = SmallVec<[Box<dyn StagedPart + 'a>; 2]>;
 
+/// With which other submissions one may share a commit, so that none can notice the other by a reference.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) enum Sharing {
+    /// It touches no collection with references.
+    #[default]
+    Any,
+    /// Of those that touch such collections, with others that touch this one only.
+    Of(String),
+    /// With none that touches such a collection.
+    Alone,
+}
+
+impl Sharing {
+    /// Those of a batch.
+    pub(super) fn new(engine: &Engine, parts: &[Box<dyn Part>]) -> Self {
+        let Some(graph) = Graph::of(engine, parts) else { return Sharing::Any };
+        let mut touched = parts.iter().filter(|part| part.len() > 0 && graph.concerns(part.collection()));
+        let (Some(part), None) = (touched.next(), touched.next()) else { return Sharing::Alone };
+        let refers = graph.edges.iter().any(|edge| *edge.of == *part.collection());
+        let is_referred_to = graph.edges.iter().any(|edge| *edge.to == *part.collection());
+        match (refers, is_referred_to) {
+            (true, true) => Sharing::Alone,
+            (false, true) if part.removes() => Sharing::Alone,
+            _ => Sharing::Of(part.collection().to_owned()),
+        }
+    }
+
+    /// Adds another one, if they may share a commit.
+    pub(super) fn add(&mut self, other: Sharing) -> bool {
+        match (&*self, &other) {
+            (_, Sharing::Any) => {}
+            (Sharing::Any, _) => *self = other,
+            (Sharing::Of(one), Sharing::Of(other)) if one == other => {}
+            _ => return false,
+        }
+        true
+    }
+}
+
 impl Graph {
     /// `None` if the commit concerns no reference.
     pub(super) fn of(engine: &Engine, parts: &[Box<dyn Part>]) -> Option<Self> {
