@@ -46,6 +46,8 @@ pub(super) struct Linked<'a, R: Record> {
     named: HashMap<Key, usize>,
     /// Nothing has been resolved yet.
     is_fresh: bool,
+    /// The states between edits are known.
+    is_unfolded: bool,
     /// What went wrong while a reference was followed, with the position of the operation that has caused it.
     failed: Vec<(usize, Refusal)>,
 }
@@ -104,6 +106,7 @@ impl<'a, R: Record> Linked<'a, R> {
             standing: HashMap::new(),
             named: HashMap::new(),
             is_fresh: true,
+            is_unfolded: false,
             failed: Vec::new(),
         })
     }
@@ -201,6 +204,7 @@ impl<'a, R: Record> Member<'a> for Linked<'a, R> {
         }
         (self.order, self.standing, self.failed) = Default::default();
         self.rows = Rows::new();
+        self.is_unfolded = false;
         self.edges.iter_mut().for_each(|(_, changed)| *changed = Changed::default());
         let Staged { operations, resolution, attribution, .. } = &mut self.staged;
         let mut touched = HashSet::new();
@@ -391,7 +395,10 @@ impl<'a, R: Record> Member<'a> for Linked<'a, R> {
         if before.is_some_and(refers) {
             return None;
         }
-        let _ = resolution.unfold(table, operations);
+        if !std::mem::replace(&mut self.is_unfolded, true) {
+            // An edit that can't be repeated leaves an operation after it at fault.
+            let _ = resolution.unfold(table, operations);
+        }
         Some(resolution.since(of.net, operations, refers) as usize)
     }
 

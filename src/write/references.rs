@@ -194,7 +194,8 @@ impl Graph {
             true => {
                 let at_fault = faults.exclude(&self.edges, members);
                 // What was left out before stays so: it was judged with these.
-                let before = members.iter_mut().filter(|_| !at_fault.is_empty()).flat_map(|member| member.take_exclusions());
+                let before =
+                    members.iter_mut().filter(|_| !at_fault.is_empty()).flat_map(|member| member.take_exclusions());
                 let before: Vec<_> = before.collect();
                 Again::without(before.into_iter().chain(at_fault).collect())
             }
