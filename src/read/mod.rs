@@ -31,6 +31,7 @@ mod snapshot;
 mod sort;
 mod statistics;
 mod stream;
+mod through;
 mod top_k;
 mod walk;
 

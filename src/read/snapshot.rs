@@ -131,11 +131,13 @@ pub(super) struct AnyView<'a> {
     pub(super) rows: &'a dyn Rows,
     pub(super) table: &'a TableCore,
     pub(super) at: At,
+    /// The store, to reach other collections.
+    pub(super) engine: &'a Engine,
 }
 
 impl<'a> AnyView<'a> {
-    pub(super) fn new(snapshot: &Snapshot, rows: &'a dyn Rows) -> Self {
-        AnyView { rows, table: rows.core(), at: snapshot.at() }
+    pub(super) fn new(snapshot: &'a Snapshot, rows: &'a dyn Rows) -> Self {
+        AnyView { rows, table: rows.core(), at: snapshot.at(), engine: snapshot.engine() }
     }
 
     /// Enters the tracing span of a query.

@@ -57,16 +57,20 @@ impl Tree {
             Tree::Less(at, value) => values[*at].map(|of| of < *value),
             Tree::Any(at) => values[*at].map(|_| true),
             Tree::Null(at) => Some(values[*at].is_none()),
-            Tree::And(parts) => parts.iter().map(|part| part.truth(values)).fold(Some(true), |all, one| match (all, one) {
-                (Some(false), _) | (_, Some(false)) => Some(false),
-                (Some(true), Some(true)) => Some(true),
-                _ => None,
-            }),
-            Tree::Or(parts) => parts.iter().map(|part| part.truth(values)).fold(Some(false), |any, one| match (any, one) {
-                (Some(true), _) | (_, Some(true)) => Some(true),
-                (Some(false), Some(false)) => Some(false),
-                _ => None,
-            }),
+            Tree::And(parts) => {
+                parts.iter().map(|part| part.truth(values)).fold(Some(true), |all, one| match (all, one) {
+                    (Some(false), _) | (_, Some(false)) => Some(false),
+                    (Some(true), Some(true)) => Some(true),
+                    _ => None,
+                })
+            }
+            Tree::Or(parts) => {
+                parts.iter().map(|part| part.truth(values)).fold(Some(false), |any, one| match (any, one) {
+                    (Some(true), _) | (_, Some(true)) => Some(true),
+                    (Some(false), Some(false)) => Some(false),
+                    _ => None,
+                })
+            }
             Tree::Not(part) => part.truth(values).map(|truth| !truth),
         }
     }
@@ -116,7 +120,10 @@ fn same_checks(tree: &Tree, values: &[[Option<i64>; 3]]) {
         let passes = match records.insert(record) {
             Ok(_) => true,
             Err(refused) => {
-                assert_eq!((refused.cause().sqlstate(), refused.refusal().constraint().as_deref()), (Some("23514"), Some("it")));
+                assert_eq!(
+                    (refused.cause().sqlstate(), refused.refusal().constraint().as_deref()),
+                    (Some("23514"), Some("it"))
+                );
                 false
             }
         };
@@ -211,7 +218,9 @@ fn statement(op: &Op) -> (String, bool) {
         }
         Op::Delete(of, id) => (format!("DELETE FROM {} WHERE id = {id}", table(of)), false),
         Op::Rekey(of, id, to) => (format!("UPDATE {} SET id = {to} WHERE id = {id}", table(of)), true),
-        Op::DeleteWhere(of, field, value) => (format!("DELETE FROM {} WHERE {} = {value}", table(of), REFS[*field]), false),
+        Op::DeleteWhere(of, field, value) => {
+            (format!("DELETE FROM {} WHERE {} = {value}", table(of), REFS[*field]), false)
+        }
         Op::SetWhere(of, field, value, to) => {
             let name = REFS[*field];
             (format!("UPDATE {} SET {name} = {} WHERE {name} = {value}", table(of), in_sql(*to)), false)
@@ -239,11 +248,13 @@ fn transaction(sqlite: &Connection, ops: &[Op]) -> Result<(), Option<&'static st
 
 fn sqlstate(error: &rusqlite::Error) -> Option<&'static str> {
     match error {
-        rusqlite::Error::SqliteFailure(error, _) if error.code == ErrorCode::ConstraintViolation => match error.extended_code {
-            787 => Some("23503"),
-            1555 | 2067 => Some("23505"),
-            other => panic!("{other}"),
-        },
+        rusqlite::Error::SqliteFailure(error, _) if error.code == ErrorCode::ConstraintViolation => {
+            match error.extended_code {
+                787 => Some("23503"),
+                1555 | 2067 => Some("23505"),
+                other => panic!("{other}"),
+            }
+        }
         other => panic!("{other}"),
     }
 }
@@ -282,8 +293,10 @@ fn same_references(edges: &[Edge], batches: &[Vec<Op>]) {
                 .map(|record| (record.key().parts()[0].as_i64().unwrap(), [int(record, "x"), int(record, "y")]))
                 .collect();
             let int = |cell: &Cell| if let Cell::Integer(value) = cell { Some(*value) } else { None };
-            let theirs: BTreeMap<i64, _> =
-                rows(&sqlite, &query(records.name())).iter().map(|row| (int(&row[0]).unwrap(), [int(&row[1]), int(&row[2])])).collect();
+            let theirs: BTreeMap<i64, _> = rows(&sqlite, &query(records.name()))
+                .iter()
+                .map(|row| (int(&row[0]).unwrap(), [int(&row[1]), int(&row[2])]))
+                .collect();
             assert_eq!(ours, theirs, "{} after {ops:?}", records.name());
         }
     }

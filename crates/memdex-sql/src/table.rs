@@ -84,7 +84,8 @@ fn references_to_sql(schema: &Schema, dialect: Dialect, table: &str) -> Result<V
     let named = schema.references().iter().zip(schema.reference_names(table));
     let single = named.filter(|(reference, _)| !reference.fields().iter().any(|name| is_many(name)));
     let constraint = |(reference, name): (&memdex_query::schema::Reference, String)| {
-        let columns: Vec<String> = reference.fields().iter().map(|name| dialect.quoted(name)).collect::<Result<_, _>>()?;
+        let columns: Vec<String> =
+            reference.fields().iter().map(|name| dialect.quoted(name)).collect::<Result<_, _>>()?;
         let (name, to) = (dialect.quoted(&name)?, dialect.quoted(reference.to())?);
         let on_delete = match reference.deletes() {
             OnDelete::Cascade => " ON DELETE CASCADE",

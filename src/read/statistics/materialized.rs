@@ -81,7 +81,7 @@ impl<R: Record> View<R> {
 
 /// Whether a record of the view's commit has expired. Figures that are finished can't lose it, so they are computed again.
 fn has_expired(view: AnyView<'_>) -> bool {
-    let AnyView { rows, table, at } = view;
+    let AnyView { rows, table, at, .. } = view;
     if !table.deadlines.are_used() && table.marks.is_nothing_after(at.epoch) {
         return false;
     }

@@ -605,3 +605,58 @@ fn documents_refer_too() -> Tested {
     store.verify()?;
     Ok(())
 }
+
+#[test]
+fn conditions_lead_through_references() -> Tested {
+    use memdex::error::QueryError;
+    use memdex::{GroupBy, Metric, Query};
+    let Bank { store, accounts } = bank();
+    let (cards, notes) = (store.collection::<Card>("Card")?, store.collection::<Note>("Note")?);
+    accounts.update(2, |account| account.balance = None)?;
+    accounts.update(3, |account| account.balance = Some(50))?;
+    store.commit(|batch| (0..30).try_for_each(|id| batch.insert(&cards, card(id, id % 3 + 1))))?;
+    notes.insert(Note { id: 1, account: None })?;
+    notes.insert(Note { id: 2, account: Some(3) })?;
+    let ids = |find: memdex::query::Find<Card>| find.keys().unwrap().len();
+    let balance = || card::ACCOUNT.through(account::BALANCE);
+    assert_eq!(ids(cards.find(balance().gt(10))), 10);
+    assert_eq!(ids(cards.find(balance().is_null())), 10);
+    assert_eq!(ids(cards.find(!balance().gt(10))), 20);
+    assert_eq!(ids(cards.find(balance().ge(0) & card::ACCOUNT.through(account::NAME).ne("a1") & card::ID.lt(15))), 5);
+    assert_eq!(ids(cards.find(field("account.name").eq("a1") | field("account.name").eq("a2"))), 20);
+    // A record that refers to nothing meets no condition, but its opposite.
+    assert_eq!(notes.find(field("account.name").eq("a3")).count()?, 1);
+    assert_eq!(notes.find(field("account.balance").is_null()).count()?, 0);
+    assert_eq!(notes.find(!field("account.name").eq("a3")).count()?, 1);
+    // At one snapshot.
+    let snapshot = store.snapshot();
+    accounts.update(1, |account| account.balance = Some(99))?;
+    cards.delete_where(card::ID.lt(6))?;
+    let rich = Query::over(["Card"]).filter(field("account.balance").gt(10));
+    let count = |at: &memdex::Snapshot| at.search_by(&rich).unwrap().count().unwrap();
+    assert_eq!((count(&snapshot), count(&store.snapshot())), (10, 16));
+    let groups = store.query(&rich.clone().statistics(GroupBy::values("account").metrics([Metric::count()])))?;
+    assert_eq!(groups.aggregation().unwrap().groups().len(), 2);
+    // Pages continue although other accounts meet the condition by then.
+    let page = |after| {
+        let find = cards.find(field("account.balance").gt(10)).order_by(card::ID.asc()).limit(5);
+        if let Some(cursor) = after { find.after(cursor).fetch() } else { find.fetch() }
+    };
+    let first = page(None)?;
+    accounts.update(2, |account| account.balance = Some(11))?;
+    let second = page(first.next.clone())?;
+    assert_eq!(second[0].id, first[4].id + 1);
+    // What follows one collection refuses it.
+    let through =
+        |error: QueryError| matches!(&error, QueryError::ThroughReference { field, .. } if field == "account.balance");
+    assert!(through(cards.cached().find(balance().gt(10)).count().unwrap_err()));
+    assert!(through(cards.cached().find(balance().gt(10)).fetch().unwrap_err()));
+    let refused = cards.delete_where(balance().gt(10)).unwrap_err();
+    assert!(matches!(refused.cause(), Cause::Query(QueryError::ThroughReference { .. })));
+    assert!(cards.watch(balance().gt(10)).start().is_err());
+    assert!(store.subscribe().matching(&cards, balance().gt(10)).start().is_err());
+    assert!(
+        matches!(cards.find(field("account.nme").eq("x")).count(), Err(QueryError::UnknownField { collection, .. }) if collection == "Account")
+    );
+    Ok(())
+}

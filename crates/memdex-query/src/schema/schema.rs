@@ -466,6 +466,16 @@ impl Schema {
         &self.references
     }
 
+    /// The reference through which a name leads to a field of another collection, and the name there: `account.country`, where the field
+    /// `account` is a reference.
+    pub fn through<'n>(&self, name: &'n str) -> Option<(&Reference, &'n str)> {
+        let through = |reference| match Reference::fields(reference) {
+            [field] => Some((reference, name.strip_prefix(&**field)?.strip_prefix('.')?)),
+            _ => None,
+        };
+        self.references.iter().find_map(through).filter(|_| self.position(name).is_none())
+    }
+
     /// The names of the references in a collection, in their order.
     pub fn reference_names(&self, collection: &str) -> Vec<String> {
         let name = |of: &Reference| (of.name_in(collection), of.name().is_some());
