@@ -1,9 +1,9 @@
 //! References between collections, and checks.
 
 mod batches;
-mod beside;
 mod collections;
 mod random;
+mod together;
 
 use memdex::{Collection, Record, Store};
 use std::error::Error;

@@ -1,4 +1,4 @@
-//! References beside other things: background writers, user code that panics, hooks and readers.
+//! References with background writers, user code that panics, hooks and readers.
 
 use super::{Bank, Card, Payment, Tested, account, bank, card};
 use memdex::error::Cause;
@@ -36,7 +36,7 @@ fn background_submissions_do_not_notice_that_they_share_a_commit() -> Tested {
     // Children of one collection share a commit.
     let before = store.newest_commit().get();
     for id in 100..200 {
-        submit(&|batch| batch.insert(&payments, Payment { id, account: 3 }))?;
+        drop(submit(&|batch| batch.insert(&payments, Payment { id, account: 3 }))?);
     }
     background.flush()?;
     assert_eq!(payments.len(), 100);
