@@ -70,8 +70,8 @@ impl Store {
     /// The collection `name`, created if it does not exist.
     ///
     /// # Errors
-    /// A [`CollectionError`] if the name belongs to a collection of another type or schema, the schema is invalid, or
-    /// the type does not define a schema (a `Document`, a [`KeyValue`]).
+    /// A [`CollectionError`] if the name belongs to a collection of another type or schema, the schema is invalid, a reference does not fit the
+    /// key of the other collection, or the type does not define a schema (a `Document`, a [`KeyValue`]).
     pub fn collection<R: Record>(&self, name: &str) -> Result<Collection<R>, CollectionError> {
         let collection = || name.to_owned();
         if let Some(open_with) = R::opened_with() {
@@ -197,7 +197,8 @@ impl Store {
     /// ```
     ///
     /// # Errors
-    /// A [`Refusal`] inside an update closure, an extractor, a hook or `get_with`, and if the store is poisoned.
+    /// A [`Refusal`] inside an update closure, an extractor, a hook or `get_with`, and if the store is poisoned;
+    /// [`Cause::IsReferredTo`](crate::error::Cause::IsReferredTo) if another collection with records refers to this one.
     pub fn drop_collection(&self, name: &str) -> Result<bool, Refusal> {
         self.engine.drop_table(name).map_err(|cause| Refusal::new("drop_collection", name, cause))
     }

@@ -43,11 +43,10 @@ impl Refusal {
     pub fn constraint(&self) -> Option<Cow<'_, str>> {
         match self.cause() {
             Cause::KeyExists => Some(Cow::Owned(format!("{}_pkey", self.collection()))),
-            Cause::NotUnique { constraint, .. }
-            | Cause::ParentMissing { constraint, .. }
+            Cause::ParentMissing { constraint, .. }
             | Cause::StillReferred { constraint, .. }
             | Cause::CheckFailed { constraint, .. } => Some(Cow::Borrowed(constraint)),
-            _ => None,
+            _ => self.given_constraint().map(Cow::Borrowed),
         }
     }
 }

@@ -190,8 +190,6 @@ pub enum Cause {
     NotUnique {
         /// The index.
         index: String,
-        /// Its name as a constraint of the collection, as PostgreSQL gives it.
-        constraint: String,
         /// The value; a tuple if the index has several fields.
         value: String,
         /// The key of one record.
@@ -447,12 +445,15 @@ struct Details {
     collection: String,
     key: Option<Key>,
     cause: Cause,
+    /// The violated constraint, if the cause does not name it.
+    constraint: Option<String>,
 }
 
 impl Refusal {
     pub(crate) fn new(operation: &'static str, collection: &str, cause: impl Into<Cause>) -> Self {
         let collection = collection.to_owned();
-        Refusal { inner: Box::new(Details { position: None, operation, collection, key: None, cause: cause.into() }) }
+        let (position, key, constraint) = (None, None, None);
+        Refusal { inner: Box::new(Details { position, operation, collection, key, cause: cause.into(), constraint }) }
     }
 
     pub(crate) fn of_batch(cause: impl Into<Cause>) -> Self {
@@ -462,6 +463,16 @@ impl Refusal {
     pub(crate) fn with_key(mut self, key: &Key) -> Self {
         self.inner.key = Some(key.clone());
         self
+    }
+
+    /// Names the violated constraint.
+    pub(crate) fn violating(mut self, constraint: String) -> Self {
+        self.inner.constraint = Some(constraint);
+        self
+    }
+
+    pub(super) fn given_constraint(&self) -> Option<&str> {
+        self.inner.constraint.as_deref()
     }
 
     /// Without a position: the operation is in no batch that the user knows of.
@@ -535,7 +546,7 @@ impl From<QueryError> for Refusal {
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Details { position, operation, collection, key, cause } = &*self.inner;
+        let Details { position, operation, collection, key, cause, .. } = &*self.inner;
         f.write_str(operation)?;
         if let Some(key) = key {
             write!(f, " of {key:?}")?;

@@ -67,8 +67,7 @@ pub(crate) trait Maintain: Send + Sync {
 
     /// Why a change is refused for a clash: the record's key is `key`, that of the other record `other`.
     fn clash_cause(&self, value: &Value, key: Key, other: Key) -> Cause {
-        let (index, constraint) = (self.name().to_owned(), self.name().to_owned());
-        Cause::NotUnique { index, constraint, value: display(value), key, other }
+        Cause::NotUnique { index: self.name().into(), value: display(value), key, other }
     }
 
     /// Allocates what is new, and makes provisional back references final. After the last refusal.

@@ -48,8 +48,8 @@ impl<R: Record> Table<R> {
             }
             // An aggregate has no constraint, so it reports no clash.
             NotBuilt::NotUnique { key, other } => {
-                let (index, constraint, value) = (aggregate.clone(), aggregate.clone(), String::new());
-                let cause = Cause::NotUnique { index, constraint, value, key: key.clone(), other };
+                let cause =
+                    Cause::NotUnique { index: aggregate.clone(), value: String::new(), key: key.clone(), other };
                 AggregateError::Record { collection, aggregate, key, cause: Box::new(cause) }
             }
         };

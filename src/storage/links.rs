@@ -42,12 +42,8 @@ pub(crate) struct Links {
 
 impl Edge {
     fn new(of: &str, schema: &Schema, reference: &Reference, name: String) -> Self {
-        let (fields, defs) = reference
-            .fields()
-            .iter()
-            .filter_map(|name| Some(schema.find(name)?))
-            .map(|(at, def)| (at, def.clone()))
-            .unzip();
+        let (fields, defs) =
+            reference.fields().iter().filter_map(|name| schema.find(name)).map(|(at, def)| (at, def.clone())).unzip();
         Edge {
             name,
             of: of.into(),

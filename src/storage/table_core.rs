@@ -249,13 +249,15 @@ impl TableCore {
 
     /// Why a change is refused for a clash in the structure at a place.
     pub(crate) fn clash_cause(&self, writer: &TableWriter, at: usize, value: &Value, key: Key, other: Key) -> Cause {
-        let mut cause = writer.structures[at].structure.clash_cause(value, key, other);
-        if let Cause::NotUnique { index, constraint, .. } = &mut cause
-            && let Some(of) = self.catalog.read().indexes.iter().find(|of| of.name() == index)
-        {
-            *constraint = of.shape.def.constraint_name(&self.name);
-        }
-        cause
+        writer.structures[at].structure.clash_cause(value, key, other)
+    }
+
+    /// The name of the structure at a place as a constraint of the collection.
+    pub(crate) fn constraint_name(&self, writer: &TableWriter, at: usize) -> Option<String> {
+        let name = writer.structures[at].structure.name();
+        let catalog = self.catalog.read();
+        let index = catalog.indexes.iter().find(|index| index.name() == name)?;
+        Some(index.shape.def.constraint_name(&self.name))
     }
 
     /// The places of the structures with a constraint between records.

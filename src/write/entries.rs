@@ -81,14 +81,14 @@ impl<R: Record> Staged<'_, R> {
     ///
     /// Also returns the records that have expired, hold such a value, and have no net change yet, each once, with the net change that
     /// wants it.
-    pub(super) fn clashing(&mut self) -> (Vec<usize>, Vec<(usize, Arc<Version<R>>)>) {
+    pub(super) fn clashing(&mut self) -> (Vec<usize>, Vec<Wanted<R>>) {
         let Staged { table, writer, applied, grouped, resolution, .. } = self;
         let clashes = table.clashes(writer, &applied.changes, *grouped);
         let holder = |(_, clash): &(usize, Clash)| match clash.other {
             Other::Row(row) => Some((clash.change, table.expired_at(row, resolution.time)?)),
             Other::Change(_) => None,
         };
-        let mut expired: Vec<(usize, Arc<Version<R>>)> = clashes.iter().filter_map(holder).collect();
+        let mut expired: Vec<Wanted<R>> = clashes.iter().filter_map(holder).collect();
         if !expired.is_empty() {
             let mut known: HashSet<Row> =
                 resolution.nets.iter().filter_map(|net| Some(net.old.as_ref()?.row)).collect();
@@ -97,6 +97,9 @@ impl<R: Record> Staged<'_, R> {
         (clashes.into_iter().map(|(_, clash)| clash.change).collect(), expired)
     }
 }
+
+/// A record that has expired and has a value that a net change wants.
+pub(super) type Wanted<R> = (usize, Arc<Version<R>>);
 
 /// The first microsecond that is not before a time.
 fn deadline_of(value: ValueRef<'_>) -> Option<Timestamp> {

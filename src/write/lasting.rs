@@ -233,7 +233,8 @@ impl<R: Record> Collection<R> {
     /// ```
     ///
     /// # Errors
-    /// [`Cause::NoLifetime`] for a lifetime of less than a microsecond, [`Cause::NotADeadline`] for a field that has no single timestamps.
+    /// [`Cause::NoLifetime`] for a lifetime of less than a microsecond, [`Cause::NotADeadline`] for a field that has no single timestamps,
+    /// [`Cause::IsReferredTo`] if another collection refers to this one and restricts deletions.
     pub fn set_default_lifetime(&self, lifetime: DefaultLifetime) -> Result<(), Refusal> {
         let refused = |cause| Refusal::new("set_default_lifetime", self.name(), cause);
         let (duration, slides, field) = match lifetime {

@@ -324,7 +324,7 @@ impl<'a, R: Record> Member<'a> for Linked<'a, R> {
                     let outcome = Outcome::from(&effect);
                     resolution.put(number, at, effect);
                     followed += usize::from(outcome != Outcome::Missing);
-                    moved.extend((outcome == Outcome::Deleted).then(|| Moved { key, to: None }));
+                    moved.extend((outcome == Outcome::Deleted).then_some(Moved { key, to: None }));
                 }
                 Err(cause) => attribution.refuse(at, operations[at].refusal(table, cause)),
             }

@@ -80,9 +80,11 @@ impl<R: Record> Part for Operations<R> {
     }
 
     fn removes(&self) -> bool {
-        let by_operation = |operation: &Operation<R>| match (&operation.target, &operation.action) {
-            (Target::Rekey(_), _) | (_, Action::Delete | Action::Expire) => true,
-            _ => false,
+        let by_operation = |operation: &Operation<R>| {
+            matches!(
+                (&operation.target, &operation.action),
+                (Target::Rekey(_), _) | (_, Action::Delete | Action::Expire)
+            )
         };
         self.table.deadlines.are_used() || self.list.iter().any(by_operation)
     }

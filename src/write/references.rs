@@ -212,11 +212,11 @@ impl Graph {
             queue.extend(expired.map(|(position, moved)| (number, moved, Because { position, before_all: true })));
         }
         self.follow(members, &mut queue, &mut left)?;
-        let each = |(number, member): (usize, &Box<dyn Member<'_> + '_>)| {
+        let mut operations = Vec::new();
+        for (number, member) in members.iter().enumerate() {
             let positions = member.positions().into_iter().enumerate();
-            positions.map(|(at, position)| (position, number, at)).collect::<Vec<_>>()
-        };
-        let mut operations: Vec<_> = members.iter().enumerate().flat_map(each).collect();
+            operations.extend(positions.map(|(at, position)| (position, number, at)));
+        }
         operations.sort_unstable();
         let mut moved = Vec::new();
         for (position, number, at) in operations {

@@ -45,7 +45,7 @@ impl Constraints {
             name: text("constraint"),
             fields: Vec::new(),
         };
-        self.add(&[part.name.clone()], &entries, to.span(), errors);
+        self.add(std::slice::from_ref(&part.name), &entries, to.span(), errors);
     }
 
     /// The references and checks on the struct.
