@@ -1,6 +1,7 @@
 //! Errors: what was tried, what is wrong, and what to do.
 
 pub(crate) mod commit;
+mod constraint;
 #[cfg(feature = "documents")]
 mod document;
 mod refusal;
@@ -11,12 +12,12 @@ pub use document::DocumentError;
 #[cfg(feature = "documents")]
 pub use memdex_query::error::CriteriaError;
 pub use memdex_query::error::{
-    AggregateDefError, Failure, FieldError, KeyError, QueryError, SchemaError, StatisticsError,
+    AggregateDefError, Failure, FieldError, KeyError, QueryError, ReferenceFault, SchemaError, StatisticsError,
 };
 pub use refusal::{Cause, Refusal};
 
 use memdex_query::error::ItHas;
-use memdex_query::value::Key;
+use memdex_query::value::{Key, Kind};
 
 /// Why a collection could not be opened.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -77,6 +78,19 @@ pub enum CollectionError {
         /// The requested schema.
         requested: String,
     },
+    /// The collection and one to which it refers, or which refers to it, do not fit together.
+    #[error("collection {collection:?} can't have reference {constraint:?} to {to:?}: {why}")]
+    #[non_exhaustive]
+    Reference {
+        /// The collection with the reference.
+        collection: String,
+        /// The name of the reference.
+        constraint: String,
+        /// The collection to which it refers.
+        to: String,
+        /// What is wrong.
+        why: ReferenceMismatch,
+    },
     /// The code that returns the schema panicked.
     #[error("collection {collection:?}: the code that returns its schema panicked: {message}")]
     #[non_exhaustive]
@@ -85,6 +99,50 @@ pub enum CollectionError {
         collection: String,
         /// The message of the panic.
         message: String,
+    },
+}
+
+/// Why a reference does not fit the collections.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReferenceMismatch {
+    /// The key has another number of parts than the reference has fields.
+    #[error("it has {fields} fields, and the key has {parts} parts: name a field for each part")]
+    #[non_exhaustive]
+    Parts {
+        /// The fields of the reference.
+        fields: usize,
+        /// The parts of the key.
+        parts: usize,
+    },
+    /// A field has another kind than its part of the key.
+    #[error("field {field:?} is of kind {kind}, and the part of the key is of kind {part}: use one kind")]
+    #[non_exhaustive]
+    Kind {
+        /// The field.
+        field: String,
+        /// The kind of its values.
+        kind: Kind,
+        /// The kind of the part.
+        part: Kind,
+    },
+    /// The reference writes fields of records whose type can't be cloned by the store.
+    #[error(
+        "it writes records of type {record}, which the store can't clone: implement `Record::cloner`, which the derive does for references \
+         in attributes, or use restrict or cascade"
+    )]
+    #[non_exhaustive]
+    NoCloner {
+        /// The type of the records.
+        record: &'static str,
+    },
+    /// Records to which others refer may vanish by themselves: the collection has lifetimes and the reference restricts deletions, or it
+    /// has a bound.
+    #[error("{what} may remove records to which others refer: use cascade or set_null for lifetimes, and no bound")]
+    #[non_exhaustive]
+    Vanishes {
+        /// What may remove them.
+        what: &'static str,
     },
 }
 

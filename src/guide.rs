@@ -6,6 +6,7 @@
 //! | [`json`] | send and store queries, predicates and statistics as JSON |
 //! | [`statistics`] | count, sum and group, histograms, materialized aggregates |
 //! | [`writing`] | batches, bulk, background writer, conditional writes, refusals |
+//! | [`references`] | refer to other records: foreign keys, cascades, checks |
 //! | [`documents`] | JSON documents, key/value records, types of other crates |
 //! | [`errors`] | which error means what, and what to do |
 //! | [`caching`] | answer repeated queries from the cache |
@@ -36,6 +37,9 @@ pub mod statistics {}
 
 #[doc = include_str!("../docs/guide/writing.md")]
 pub mod writing {}
+
+#[doc = include_str!("../docs/guide/references.md")]
+pub mod references {}
 
 #[doc = include_str!("../docs/guide/documents.md")]
 pub mod documents {}

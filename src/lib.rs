@@ -198,7 +198,9 @@ pub mod aggregate {
 /// Parts of a [`Schema`].
 pub mod schema {
     pub use crate::store::CollectionInfo;
-    pub use memdex_query::schema::{AggregateDef, Collation, FieldAt, FieldNames, IndexKind};
+    pub use memdex_query::schema::{
+        AggregateDef, Check, Collation, FieldAt, FieldNames, IndexKind, OnDelete, OnUpdate, Reference,
+    };
 }
 
 /// Types of fields and keys: the traits that connect Rust types with [`Value`], values that Rust has no type for, and collections

@@ -12,6 +12,9 @@ pub const MAX_ROWS: usize = 1 << 30;
 /// Most buckets of a sliding window of values. Reading the window looks each of them up.
 pub const MAX_WINDOW_BUCKETS: usize = 10_000;
 
+/// Most records that one commit deletes or changes because they refer to others.
+pub const MAX_CASCADED: usize = 1 << 20;
+
 /// Default number of operations that a [`Writer`](crate::Writer) buffers before it flushes.
 pub const DEFAULT_BULK_SIZE: usize = 100;
 

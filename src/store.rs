@@ -80,8 +80,8 @@ impl Store {
     /// The collection `name`, created if it does not exist.
     ///
     /// # Errors
-    /// A [`CollectionError`] if the name belongs to a collection of another type or schema, the schema is invalid, or
-    /// the type does not define a schema (a `Document`, a [`KeyValue`]).
+    /// A [`CollectionError`] if the name belongs to a collection of another type or schema, the schema is invalid, a reference does not fit the
+    /// key of the other collection, or the type does not define a schema (a `Document`, a [`KeyValue`]).
     pub fn collection<R: Record>(&self, name: &str) -> Result<Collection<R>, CollectionError> {
         let collection = || name.to_owned();
         if let Some(open_with) = R::opened_with() {
@@ -130,7 +130,14 @@ impl Store {
         };
         let panicked =
             |cause: Cause| CollectionError::Panicked { collection: collection(), message: cause.to_string() };
+        // Before anybody finds the collection, its references are known.
+        let kept = self.engine.links.keep();
+        if self.engine.find(name).map_err(panicked)?.is_none() {
+            let record = R::cloner().is_none().then(type_name::<R>);
+            self.engine.links.add(name, &schema, record, |to| self.engine.table(to))?;
+        }
         let table = self.engine.open(name, new, erased::<R>).map_err(panicked)?;
+        drop(kept);
         let registered = table.type_name();
         let Ok(table) = table.into_any().downcast::<Table<R>>() else {
             let requested = type_name::<R>();
@@ -208,7 +215,8 @@ impl Store {
     /// ```
     ///
     /// # Errors
-    /// A [`Refusal`] inside an update closure, an extractor, a hook or `get_with`, and if the store is poisoned.
+    /// A [`Refusal`] inside an update closure, an extractor, a hook or `get_with`, and if the store is poisoned;
+    /// [`Cause::IsReferredTo`](crate::error::Cause::IsReferredTo) if another collection with records refers to this one.
     pub fn drop_collection(&self, name: &str) -> Result<bool, Refusal> {
         self.engine.drop_table(name).map_err(|cause| Refusal::new("drop_collection", name, cause))
     }

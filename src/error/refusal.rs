@@ -197,6 +197,64 @@ pub enum Cause {
         /// The key of the other record.
         other: Key,
     },
+    /// A check of the schema is false for the record.
+    #[error("the record violates check {constraint:?}, which is {condition}: change the record, or the check")]
+    #[non_exhaustive]
+    CheckFailed {
+        /// The name of the check.
+        constraint: String,
+        /// Its condition.
+        condition: String,
+    },
+    /// The record refers to one that does not exist, or has expired.
+    #[error(
+        "reference {constraint:?}: no record of {collection:?} has the key {key:?}: add it in the same batch or before, or leave the \
+         reference out"
+    )]
+    #[non_exhaustive]
+    ParentMissing {
+        /// The name of the reference.
+        constraint: String,
+        /// The collection to which it refers.
+        collection: String,
+        /// The key of the missing record.
+        key: Key,
+    },
+    /// The commit would delete a record, or move it to another key, to which another one still refers.
+    #[error(
+        "reference {constraint:?}: record {key:?} of {collection:?} still refers to this one: delete or change it in the same batch, or \
+         declare what the reference does on delete and on update"
+    )]
+    #[non_exhaustive]
+    StillReferred {
+        /// The name of the reference.
+        constraint: String,
+        /// The collection of the record that refers to this one.
+        collection: String,
+        /// The key of that record.
+        key: Key,
+    },
+    /// References change more records than [`limits::MAX_CASCADED`](crate::limits::MAX_CASCADED) in one commit.
+    #[error(
+        "references change more than {limit} other records in this commit, which is the limit: delete those in smaller commits first"
+    )]
+    #[non_exhaustive]
+    TooManyCascaded {
+        /// The limit.
+        limit: usize,
+    },
+    /// Others refer to the records of the collection, so it can't be dropped, have a bound, or have lifetimes as long as one of the references
+    /// restricts deletions.
+    #[error("reference {constraint:?} of {collection:?} refers to these records: {what}")]
+    #[non_exhaustive]
+    IsReferredTo {
+        /// The name of the reference.
+        constraint: String,
+        /// The collection with the reference.
+        collection: String,
+        /// What to do.
+        what: &'static str,
+    },
     /// A hand-written [`Record`](crate::Record) returned a value whose kind differs from its schema.
     #[error("field {field:?} is of kind {expected}, but its value is {given:?}: fix the schema or the extractor")]
     #[non_exhaustive]
@@ -412,6 +470,8 @@ struct Details {
     key: Option<Key>,
     injected: bool,
     cause: Cause,
+    /// The violated constraint, if the cause does not name it.
+    constraint: Option<String>,
 }
 
 impl Refusal {
@@ -419,7 +479,8 @@ impl Refusal {
         let collection = collection.to_owned();
         let cause = cause.into();
         let injected = matches!(&cause, Cause::Injected { .. } | Cause::Query(QueryError::Injected { .. }));
-        Refusal { inner: Box::new(Details { position: None, operation, collection, key: None, injected, cause }) }
+        let (position, key, constraint) = (None, None, None);
+        Refusal { inner: Box::new(Details { position, operation, collection, key, injected, cause, constraint }) }
     }
 
     pub(crate) fn of_batch(cause: impl Into<Cause>) -> Self {
@@ -429,6 +490,16 @@ impl Refusal {
     pub(crate) fn with_key(mut self, key: &Key) -> Self {
         self.inner.key = Some(key.clone());
         self
+    }
+
+    /// Names the violated constraint.
+    pub(crate) fn violating(mut self, constraint: String) -> Self {
+        self.inner.constraint = Some(constraint);
+        self
+    }
+
+    pub(super) fn given_constraint(&self) -> Option<&str> {
+        self.inner.constraint.as_deref()
     }
 
     /// Without a position: the operation is in no batch that the user knows of.

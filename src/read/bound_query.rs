@@ -6,6 +6,7 @@ use super::order::{Order, Place, Tie};
 use super::planner;
 use super::snapshot::AnyView;
 use super::sort::{TopK, in_order};
+use super::through;
 use super::top_k;
 use crate::error::QueryError;
 use crate::record::{Condition, Schema};
@@ -13,6 +14,7 @@ use crate::storage::{AnyVersion, SharedVersion};
 use crate::user_code;
 use memdex_query::query::{Cursor, FieldName, Fingerprint, Fingerprinter, Paging, Predicate, Window};
 use memdex_query::value::{Key, Value};
+use std::borrow::Cow;
 use std::cmp::Ordering;
 
 /// See the head of this file.
@@ -61,7 +63,12 @@ pub(super) fn counts_up_to(paging: &Paging) -> Option<usize> {
 
 /// Binds a predicate.
 pub(super) fn condition(view: AnyView<'_>, filter: &Predicate) -> Result<Condition, QueryError> {
-    Condition::new(&view.table.name, &view.table.schema, filter)
+    Condition::new(&view.table.name, &view.table.schema, &*through::replaced(view, filter)?)
+}
+
+/// Refuses a predicate whose answers depend on other collections.
+pub(super) fn check_own(view: AnyView<'_>, filter: &Predicate) -> Result<(), QueryError> {
+    through::refuse(view, filter)
 }
 
 /// How many records match, whatever the page.
@@ -129,7 +136,13 @@ impl<'q> BoundQuery<'q> {
         let (name, schema) = (&*view.table.name, &view.table.schema);
         let window = paging.window(name)?;
         check_selected(view, paging)?;
-        let (condition, of_predicate) = Condition::with_fingerprint(name, schema, filter)?;
+        let own = through::replaced(view, filter)?;
+        let (condition, of_predicate) = Condition::with_fingerprint(name, schema, &own)?;
+        let of_predicate = match own {
+            Cow::Borrowed(_) => of_predicate,
+            // The cursor is of the query, not of the keys that it has found.
+            Cow::Owned(_) => Fingerprinter::new("through").text(&format!("{filter:?}")).finish(),
+        };
         let order = Order::new(name, schema, &paging.order)?;
         let fingerprint = Fingerprinter::new("page").text(name).print(of_predicate).number(order.fields.len());
         let fingerprint = order

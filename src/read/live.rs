@@ -119,6 +119,7 @@ pub(crate) struct TooMany;
 impl LiveRecords {
     /// Without records.
     pub(crate) fn new<R: Record>(view: &View<R>, query: &Query) -> Result<(Self, Fingerprint), QueryError> {
+        bound_query::check_own(view.any(), &query.filter)?;
         let bound = BoundQuery::of_one(view.any(), &query.filter, paging(query))?;
         let fingerprint =
             Fingerprinter::new("live records").print(bound.fingerprint).text(&format!("{:?}", paging(query)));
@@ -347,6 +348,7 @@ impl LiveStatistics {
         statistics: &Statistics,
     ) -> Result<Result<(Self, Fingerprint), AggregateDefError>, QueryError> {
         let (table, any) = (&*view.table, view.any());
+        bound_query::check_own(any, &query.filter)?;
         let condition = bound_query::condition(any, &query.filter)?;
         super::statistics::check(any, statistics)?;
         let Some(maintained) = Maintained::new(table, statistics) else {

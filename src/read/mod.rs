@@ -33,6 +33,7 @@ mod sort;
 mod statistics;
 mod stream;
 mod strict;
+mod through;
 mod top_k;
 mod walk;
 

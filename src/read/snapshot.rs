@@ -158,12 +158,18 @@ pub(super) struct AnyView<'a> {
     under: &'a [LayerView],
     /// Such a layer itself.
     layer: Option<&'a LayerView>,
+    /// The store, to reach other collections.
+    pub(super) engine: &'a Engine,
 }
 
 impl<'a> AnyView<'a> {
-    pub(super) fn new(snapshot: &Snapshot, rows: &'a dyn Rows, under: &'a Option<Under>) -> Self {
+    pub(super) fn new(snapshot: &'a Snapshot, rows: &'a dyn Rows, under: &'a Option<Under>) -> Self {
+        AnyView::at(snapshot.engine(), snapshot.at(), rows, under)
+    }
+
+    pub(super) fn at(engine: &'a Engine, at: At, rows: &'a dyn Rows, under: &'a Option<Under>) -> Self {
         let under = under.as_deref().unwrap_or_default();
-        AnyView { rows, table: rows.core(), at: snapshot.at(), under, layer: None }
+        AnyView { rows, table: rows.core(), at, under, layer: None, engine }
     }
 
     /// The views whose records together are those of this one. The parts of a fork are its own table and the layers below it; each key is
@@ -176,6 +182,7 @@ impl<'a> AnyView<'a> {
             at: layer.at,
             under: &[],
             layer: Some(layer),
+            engine: self.engine,
         });
         let is_first = !self.under.is_empty() && self.table.is_untouched();
         (!is_first).then_some(own).into_iter().chain(below).collect()

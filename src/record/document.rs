@@ -238,6 +238,10 @@ impl Record for Document {
         heap_bytes(&self.body) + self.declared.as_deref().map_or(0, declared::heap_bytes)
     }
 
+    fn cloner() -> Option<fn(&Self) -> Self> {
+        Some(Clone::clone)
+    }
+
     fn engine_admit(&mut self, schema: &Schema, _: Internal) -> Result<(), Cause> {
         self.declared = None;
         self.declared = Some(declared::extract(&self.body, schema)?);

@@ -208,6 +208,12 @@ impl<V: Send + Sync + 'static> Record for KeyValue<V> {
         self.key.iter().map(Value::heap_bytes).sum::<usize>() + self.fields.heap_bytes()
     }
 
+    /// Only for the value `()`: others need not be `Clone`.
+    fn cloner() -> Option<fn(&Self) -> Self> {
+        let of_unit: Box<dyn Any> = Box::new(KeyValue::<()>::clone as fn(&KeyValue<()>) -> KeyValue<()>);
+        of_unit.downcast::<fn(&Self) -> Self>().ok().map(|cloner| *cloner)
+    }
+
     fn engine_admit(&mut self, schema: &Schema, _: Internal) -> Result<(), Cause> {
         for (name, _) in self.fields.iter() {
             let declared = schema.fields().iter().filter(|field| !field.is_key());

@@ -189,6 +189,13 @@ pub trait Record: Sized + Send + Sync + 'static {
         Err(FieldError::NoSetter)
     }
 
+    /// The function that clones a record, for references that write their fields in other records: `set_null` and cascading changes of a
+    /// key. The derive returns one for a record with such a reference in its attributes, which then must be `Clone`. By hand:
+    /// `Some(Clone::clone)`. Without one, a collection with such a reference is not opened.
+    fn cloner() -> Option<fn(&Self) -> Self> {
+        None
+    }
+
     // The engine calls the methods below. Records without a Rust type of their own find their fields by more than a position. The
     // argument of a private type keeps other crates from overriding them.
 

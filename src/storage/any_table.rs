@@ -15,6 +15,7 @@ use crate::error::{Cause, Commit};
 use crate::reclaim::Pass;
 use crate::record::{Record, Schema};
 use crate::sync::Arc;
+use memdex_query::value::Key;
 use std::any::{Any, type_name};
 
 /// The end of a pin in one table.
@@ -46,6 +47,11 @@ pub(crate) trait AnyTable: Rows {
     fn is_dropped(&self) -> bool;
     /// The table of a fork over this one.
     fn fork(self: Arc<Self>, point: &BasePoint, counters: Arc<Counters>) -> Result<Arc<dyn AnyTable>, Cause>;
+    /// Whether a key has a record at a time, in the newest state.
+    fn has_key(&self, key: &Key, hash: u32, time: Timestamp) -> bool;
+    fn has_bound(&self) -> bool;
+    /// Whether there are records at a commit, expired or not.
+    fn has_records(&self, epoch: Commit) -> bool;
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
 }
 
@@ -99,6 +105,25 @@ impl<R: Record> AnyTable for Table<R> {
 
     fn fork(self: Arc<Self>, point: &BasePoint, counters: Arc<Counters>) -> Result<Arc<dyn AnyTable>, Cause> {
         Ok(self.forked(point, counters)?)
+    }
+
+    fn has_key(&self, key: &Key, hash: u32, time: Timestamp) -> bool {
+        let newest = match (self.keys.newest(hash, key.bytes()), &self.base) {
+            (Some(newest), _) => newest,
+            (None, None) => return false,
+            (None, Some(base)) => return base.of_key(hash, key.bytes()).is_some(),
+        };
+        let is_there = !newest.is_tombstone() && !newest.deadline.is_past(time);
+        self.let_go(newest);
+        is_there
+    }
+
+    fn has_records(&self, epoch: Commit) -> bool {
+        !self.all_rows.read().is_empty() || self.base.as_ref().is_some_and(|base| base.has_records(epoch))
+    }
+
+    fn has_bound(&self) -> bool {
+        self.bound.read().is_some()
     }
 
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {

@@ -40,6 +40,11 @@ impl<R: Record> Table<R> {
         if self.gauges.is_dropped() {
             return Err(Cause::CollectionDropped);
         }
+        let _kept = engine.links.keep();
+        if bound.is_some() {
+            let what = "records to which others refer can't be evicted, so set no bound";
+            engine.links.refuse_if_referred(&self.name, what, |_| true)?;
+        }
         let before = self.replace_bound(bound)?;
         engine.recount(&**self);
         drop(guard);

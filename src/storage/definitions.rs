@@ -87,8 +87,8 @@ impl<R: Record> Table<R> {
 
     /// Returns whether there was one.
     fn drop_structure(&self, engine: &Arc<Engine>, role: Role, name: &str) -> Result<bool, Cause> {
-        self.make_structures(engine)?;
         let guard = engine.lock_to_write()?;
+        self.make_structures(engine);
         if self.writer().position(role, name).is_none() {
             return Ok(role == Role::Aggregate && self.base.as_ref().is_some_and(|base| base.drop_aggregate(name)));
         }

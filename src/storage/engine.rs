@@ -8,6 +8,7 @@ use super::feed::{Event, Queue, Room, Spec};
 use super::fork::{BasePoint, Unopened};
 use super::garbage::Garbage;
 use super::hooks::{Hooks, Registration};
+use super::links::Links;
 use super::reads::Reads;
 use super::reaper::Reaper;
 use super::reclaimer::Reclaimer;
@@ -44,6 +45,8 @@ pub(crate) struct Engine {
     pub(crate) timeline: Timeline,
     pub(crate) clock: SteadyClock,
     pub(crate) hooks: Hooks,
+    /// The references between collections.
+    pub(crate) links: Links,
     /// The cache of query results.
     pub(crate) answers: Arc<dyn AnswerCache>,
     pub(crate) reads: Reads,
@@ -148,6 +151,7 @@ impl Engine {
             shown: Shown::default(),
             clock,
             hooks: Hooks::default(),
+            links: Links::default(),
             answers,
             watched: Mutex::default(),
             seed,
@@ -191,6 +195,7 @@ impl Engine {
         let engine = Arc::new(Engine {
             opened: StatsCounter::new(self.opened.load(Relaxed)),
             unopened: Some(Unopened::new(points.into_iter())),
+            links: self.links.fork(),
             ..Engine::empty(timeline, clock, seed, latency, answers, self.keys.fork(), NameMap::small())
         });
         // Reads of the base would extend lifetimes that the fork shares. Without a copy, such a collection can't be opened.
@@ -274,9 +279,17 @@ impl Engine {
     /// one are refused. Returns whether there was one. Under the commit lock, so that no commit is in flight.
     pub(crate) fn drop_table(&self, name: &str) -> Result<bool, Cause> {
         let guard = self.lock_to_write()?;
-        let Some(Registered { table, .. }) = self.registry.remove(name) else {
+        let kept = self.links.keep();
+        let what = "delete those first, or drop that collection";
+        self.links.refuse_if_referred(name, what, |edge| {
+            *edge.of != *name && self.table(&edge.of).is_some_and(|of| of.has_records(self.timeline.newest()))
+        })?;
+        let removed = self.registry.remove(name);
+        self.links.remove(name);
+        let Some(Registered { table, .. }) = removed else {
             return Ok(self.unopened.as_ref().is_some_and(|unopened| unopened.forget(name)));
         };
+        drop(kept);
         self.memory.change(table.set_dropped());
         self.recount(&*table);
         if self.hooks.feed.any() {

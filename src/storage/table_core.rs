@@ -4,6 +4,7 @@
 //! on small parts, one at a time; it holds the commit lock, and with it the [`TableWriter`].
 
 use super::by_commit::ByCommit;
+use super::checks::Checks;
 use super::column::{Cell, Column, ColumnWriter};
 use super::counters::Counters;
 use super::deadlines::Deadlines;
@@ -38,6 +39,8 @@ pub(crate) struct TableCore {
     pub(crate) seed: RandomState,
     /// The kinds of the key's fields.
     pub(crate) key_kinds: Box<[Kind]>,
+    /// What every record must meet.
+    pub(crate) checks: Checks,
     /// The indexes and materialized aggregates that readers may use: complete ones. Changed under the commit lock.
     catalog: RwLock<Catalog>,
     pub(crate) columns: Columns,
@@ -110,6 +113,7 @@ impl TableCore {
         let key_kinds = schema.fields().iter().filter(|field| field.is_key()).map(FieldDef::kind).collect();
         TableCore {
             name: name.into(),
+            checks: Checks::new(name, &schema),
             schema,
             questions: Arc::new(Questions::new(seed.clone(), counters.clone())),
             seed,
@@ -303,6 +307,14 @@ impl TableCore {
         writer.structures[at].structure.clash_cause(value, key, other)
     }
 
+    /// The name of the structure at a place as a constraint of the collection.
+    pub(crate) fn constraint_name(&self, writer: &TableWriter, at: usize) -> Option<String> {
+        let name = writer.structures[at].structure.name();
+        let catalog = self.catalog.read();
+        let index = catalog.indexes.iter().find(|index| index.name() == name)?;
+        Some(index.shape.def.constraint_name(&self.name))
+    }
+
     /// The places of the structures with a constraint between records.
     pub(crate) fn constraints(&self, writer: &TableWriter) -> Vec<usize> {
         let constrained = writer.structures.iter().enumerate().filter(|(_, maintained)| maintained.has_constraint());
@@ -338,7 +350,7 @@ impl TableCore {
         for (field, at) in self.columns.iter().filter_map(|column| self.field_of(column)) {
             cell_value(field, &at, record)?;
         }
-        Ok(())
+        self.checks.check(record)
     }
 
     fn field_of(&self, column: &Column) -> Option<(&FieldDef, FieldAt)> {

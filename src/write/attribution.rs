@@ -88,6 +88,22 @@ impl Attribution {
         self.refused.pop_first()
     }
 
+    /// Gives the operations other numbers.
+    pub(super) fn renumber(&mut self, to: &[u32]) {
+        self.outcomes.iter_mut().for_each(|(at, _)| *at = to[*at] as usize);
+        self.outcomes.sort_unstable_by_key(|(at, _)| *at);
+        let refused = std::mem::take(&mut self.refused).into_iter();
+        self.refused = refused.map(|(at, refusal)| (to[at] as usize, refusal)).collect();
+        let left_out = self.judged.left_out.drain().map(|at| to[at] as usize).collect();
+        self.judged.left_out = left_out;
+    }
+
+    /// Takes the refusals that are final, with the operations.
+    pub(super) fn take_final_refusals(&mut self) -> Vec<(usize, Refusal)> {
+        let left_out = &self.judged.left_out;
+        self.refused.extract_if(.., |at, _| left_out.contains(at)).collect()
+    }
+
     // ---- the judgement --------------------------------------------------------------------------------------------
 
     /// Refuses an operation for good. Returns `false` if it was before.

@@ -6,6 +6,7 @@ use super::operation::{Operation, OperationInfo};
 use super::operations::Operations;
 use super::part::Part;
 use super::receipt::Receipt;
+use super::references::Sharing;
 use super::report::{Report, TakenOperation};
 use crate::error::{Cause, Refusal};
 use crate::limits::MAX_BATCH_OPERATIONS;
@@ -70,7 +71,8 @@ impl Batch {
     }
 
     /// Commits the batch: all its operations become visible at once, or none. Waits for other commits; costs what its operations
-    /// cost. Unique values are compared in the state that the whole batch leaves, so two records can swap theirs.
+    /// cost. Unique values are compared in the state that the whole batch leaves, so two records can swap theirs, and references are
+    /// judged by it, so a record and the one to which it refers come in any order.
     ///
     /// # Errors
     /// [`Refused`], with the first operation at fault of all collections, the cause, and the unchanged batch. An operation is not at
@@ -126,6 +128,11 @@ impl Batch {
     /// out whole; once it was refused, it is not judged again. One that changes the [first](crate::write::Matching::first) records
     /// in an order depends on all earlier operations on its collection: if one of them is left out after it was applied, because of
     /// its record or a unique value, then so is this one. A [`rekey`](Batch::rekey) depends on those on its two keys in the same way.
+    ///
+    /// If collections [refer](crate::schema::Reference) to each other, each of them is judged first, then the references. Of an operation that
+    /// refers to a record and one that takes that record away, the later one is left out, with all that refer to records which it would have
+    /// made; then all others are applied again. So closures run once more in each such pass, an operation that was left out does not return, and an
+    /// operation is left out for a reference that it caused to fail: a deletion for a cascade that is refused.
     ///
     /// Costs O(n log n) for n operations, whatever is left out, and what its filters cost; all writers wait for it.
     ///
@@ -294,6 +301,11 @@ impl Batch {
         // Every part adds its hashes, also after one that is not by key.
         self.parts.iter().for_each(|part| by_key &= part.key_hashes(hashes));
         by_key
+    }
+
+    /// With which others it may share a commit, so that none notices the other by a reference.
+    pub(super) fn sharing(&self) -> Sharing {
+        Sharing::new(&self.engine, &self.parts)
     }
 
     /// Appends the operations of another batch of the same store, which is left empty.

@@ -55,7 +55,8 @@ impl<R: Record> Collection<R> {
     ///
     /// # Errors
     /// A [`Refusal`] with the bound before unchanged: [`Cause::ZeroBound`], [`Cause::NoWeight`] or [`Cause::NotAWeight`], a [`Cause::Query`] for the filter of
-    /// protected records, [`Cause::BeyondBound`] if more records are protected than the bound allows, [`Cause::Panicked`] if a record can't
+    /// protected records, [`Cause::IsReferredTo`] if other collections refer to
+    /// this one, [`Cause::BeyondBound`] if more records are protected than the bound allows, [`Cause::Panicked`] if a record can't
     /// be weighed, or a cause that refuses every write. If a hook refuses an eviction, the bound is set, and later commits evict.
     pub fn set_bound(&self, bound: Bound<R>) -> Result<usize, Refusal> {
         let (bound, checked) = bound.bind(self.name(), self.schema());

@@ -1,10 +1,12 @@
 //! The write path: how a batch becomes visible at once. One committer at a time.
 
-use super::attribution::CommitReport;
+use super::attribution::{CommitOptions, CommitReport};
 #[cfg(feature = "testing")]
 use super::faults;
-use super::part::Part;
+use super::part::{Part, StagedPart};
 use super::receipt::{Counts, Receipt};
+use super::references::Graph;
+use crate::clock::Timestamp;
 use crate::error::{Cause, Refusal};
 use crate::storage::{CommitInfo, Counters, Engine, Event, Full, Garbage, ProposedCommit, Queue, Room, Size};
 use crate::sync::{Arc, Ordering::SeqCst};
@@ -14,14 +16,14 @@ use smallvec::SmallVec;
 use std::time::Instant;
 
 /// Commits the operations of all `parts`, whole, or refuses them whole and leaves them as they are.
-pub(super) fn commit(engine: &Engine, parts: &mut [Box<dyn Part>]) -> Result<Receipt, Refusal> {
+pub(super) fn commit(engine: &Arc<Engine>, parts: &mut [Box<dyn Part>]) -> Result<Receipt, Refusal> {
     attempt(engine, parts, None).inspect_err(|refusal| refused(engine, refusal))
 }
 
 /// As [`commit`]; records outcomes and refusals in `report`. A lenient commit leaves refused operations in `parts`. Neither counts nor
 /// traces a refusal.
 pub(super) fn attempt(
-    engine: &Engine,
+    engine: &Arc<Engine>,
     parts: &mut [Box<dyn Part>],
     report: Option<&mut CommitReport>,
 ) -> Result<Receipt, Refusal> {
@@ -36,7 +38,7 @@ pub(super) fn attempt(
 
 fn attempt_since(
     started: Instant,
-    engine: &Engine,
+    engine: &Arc<Engine>,
     parts: &mut [Box<dyn Part>],
     mut report: Option<&mut CommitReport>,
 ) -> Result<Receipt, Refusal> {
@@ -44,7 +46,7 @@ fn attempt_since(
     let _span = trace::span!(engine.counters.tracer, DEBUG, "commit", operations);
     // Before the lock, so that a commit that waits for a slow subscriber makes no other wait.
     let mut room = reserve_room(engine, parts)?;
-    parts.iter().filter(|part| part.len() > 0).try_for_each(|part| part.prepare(engine)).map_err(Refusal::of_batch)?;
+    parts.iter().for_each(|part| part.catch_up(engine));
     let mut guard = engine.lock_to_write().map_err(Refusal::of_batch)?;
     // Until the publish, the time of readers stands still: none that sees an older commit has a later time.
     let hold = engine.clock.hold();
@@ -60,21 +62,16 @@ fn attempt_since(
     }
 
     // 0. Stage: all user code that can change or refuse the commit runs here; nothing is touched yet.
+    let graph = Graph::of(engine, parts);
+    let mut pulled_in = graph.as_ref().map_or_else(Vec::new, |graph| graph.pull_in(engine, parts));
+    parts.iter().chain(&pulled_in).for_each(|part| part.make_structures(engine));
     let to_stage = parts.iter_mut().filter(|part| part.len() > 0);
-    let mut refusals = Vec::new();
-    let staged = user_code::run(|| {
-        to_stage.filter_map(|part| part.stage(options, at).map_err(|e| refusals.push(e)).ok()).collect()
+    let staged = user_code::run(|| match &graph {
+        None => stage_each(to_stage, options, at),
+        Some(graph) => graph.stage(engine, to_stage.chain(&mut pulled_in), options, at),
     });
     let panicked = |message| Refusal::of_batch(Cause::Panicked { what: "drop of an intermediate record", message });
-    let mut staged: SmallVec<[_; 2]> = staged.map_err(panicked)?;
-    // The first operation at fault of all collections; before that, whatever concerns no single operation.
-    refusals.sort_by_key(Refusal::position);
-    let mut refusals = refusals.into_iter();
-    if let Some(first) = refusals.next() {
-        drop(staged);
-        engine.counters.drop_each(refusals);
-        return Err(first);
-    }
+    let mut staged = staged.map_err(panicked)?.map_err(|refusals| first_of(engine, refusals))?;
     if let Some(report) = &mut report {
         staged.iter_mut().for_each(|part| part.report_outcomes(report));
         report.refusals.sort_by_key(Refusal::position);
@@ -141,6 +138,27 @@ fn attempt_since(
     let took = started.elapsed();
     engine.latency.commit(took);
     Ok(Receipt { commit, at, took, counts })
+}
+
+/// Stages parts that have nothing to do with each other. The error has a refusal of each part at fault.
+fn stage_each<'p>(
+    parts: impl Iterator<Item = &'p mut Box<dyn Part>>,
+    options: CommitOptions,
+    at: Timestamp,
+) -> Result<SmallVec<[Box<dyn StagedPart + 'p>; 2]>, Vec<Refusal>> {
+    let mut refusals = Vec::new();
+    let staged = parts.filter_map(|part| part.stage(options, at).map_err(|refusal| refusals.push(refusal)).ok());
+    let staged = staged.collect();
+    if refusals.is_empty() { Ok(staged) } else { Err(refusals) }
+}
+
+/// The first operation at fault of all collections; before that, whatever concerns no single operation.
+fn first_of(engine: &Engine, mut refusals: Vec<Refusal>) -> Refusal {
+    refusals.sort_by_key(Refusal::position);
+    let mut refusals = refusals.into_iter();
+    let Some(first) = refusals.next() else { unreachable!("a refused commit has a refusal") };
+    engine.counters.drop_each(refusals);
+    first
 }
 
 /// Waits until the subscriptions that make writers wait have room for the operations on the collections that they follow.

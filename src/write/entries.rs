@@ -71,22 +71,34 @@ impl<R: Record> Staged<'_, R> {
         spoilt
     }
 
+    /// Evaluates the checks of the collection on the net records. Returns those for which one is false.
+    pub(super) fn stage_checks(&mut self) -> Vec<(usize, Cause)> {
+        let Staged { table, operations, resolution, .. } = self;
+        if table.checks.is_empty() {
+            return Vec::new();
+        }
+        let results =
+            resolution.nets.iter().enumerate().filter_map(|(number, net)| Some((number, net.result(operations)?)));
+        results.filter_map(|(number, record)| Some((number, table.checks.check(&Fields(record)).err()?))).collect()
+    }
+
     /// Checks unique constraints on the net result of the batch. Returns net changes that violate one; not all, if several want the
     /// same value. In a group of submissions, none may use a value that another releases: committed by itself it would be refused.
     ///
-    /// Also returns the records that have expired, hold such a value, and have no net change yet, each once.
-    pub(super) fn clashing(&mut self) -> (Vec<usize>, Vec<Arc<Version<R>>>) {
+    /// Also returns the records that have expired, hold such a value, and have no net change yet, each once, with the net change that
+    /// wants it.
+    pub(super) fn clashing(&mut self) -> (Vec<usize>, Vec<Wanted<R>>) {
         let Staged { table, writer, applied, grouped, resolution, .. } = self;
         let clashes = table.clashes(writer, &applied.changes, *grouped);
         let holder = |(_, clash): &(usize, Clash)| match clash.other {
-            Other::Row(row) => table.expired_at(row, resolution.time),
+            Other::Row(row) => Some((clash.change, table.expired_at(row, resolution.time)?)),
             Other::Change(_) => None,
         };
-        let mut expired: Vec<Arc<Version<R>>> = clashes.iter().filter_map(holder).collect();
+        let mut expired: Vec<Wanted<R>> = clashes.iter().filter_map(holder).collect();
         if !expired.is_empty() {
             let mut known: HashSet<Row> =
                 resolution.nets.iter().filter_map(|net| Some(net.old.as_ref()?.row)).collect();
-            expired.retain(|holder| known.insert(holder.row));
+            expired.retain(|(_, holder)| known.insert(holder.row));
         }
         let mut clashing: Vec<usize> = clashes.into_iter().map(|(_, clash)| clash.change).collect();
         clashing.extend(self.clashing_with_base());
@@ -121,6 +133,9 @@ impl<R: Record> Staged<'_, R> {
         resolution.nets.iter().enumerate().filter_map(clashes).collect()
     }
 }
+
+/// A record that has expired and has a value that a net change wants.
+pub(super) type Wanted<R> = (usize, Arc<Version<R>>);
 
 /// The first microsecond that is not before a time.
 fn deadline_of(value: ValueRef<'_>) -> Option<Timestamp> {

@@ -22,6 +22,12 @@ pub(super) fn remove_some<R: Record>(collection: &Collection<R>) -> Result<(usiz
     for (key, hash) in keys {
         batch.add(collection, Ok(Operation::of_expired(key, hash)))?;
     }
+    if engine.links.any() {
+        // A record that can't go because of others that refer to it keeps no other from going.
+        let report = batch.commit_lenient().map_err(|refused| refused.into_refusal())?;
+        let removed = report.receipt.counts.expired;
+        return Ok((removed, more && removed > 0));
+    }
     let receipt = batch.commit().map_err(|refused| refused.into_refusal())?;
     Ok((receipt.counts.expired, more))
 }

@@ -314,6 +314,10 @@ impl<'s, R: Record> Judge<'s, R> {
 
     /// The refusal for a fault, once.
     fn refusal(&mut self, at: u32, net: u32, fault: Fault) -> Option<Refusal> {
+        let constraint = match &fault {
+            Fault::Spoilt => None,
+            Fault::Taken { constraint, .. } => self.table.constraint_name(self.writer, *constraint),
+        };
         let cause = match fault {
             Fault::Spoilt => self.spoilt.remove(&net)?.1,
             Fault::Taken { constraint, slot, other } => {
@@ -321,7 +325,8 @@ impl<'s, R: Record> Judge<'s, R> {
                 self.table.clash_cause(self.writer, constraint, value, self.key(net).clone(), other)
             }
         };
-        Some(self.resolution.nets[net as usize].refusal(self.table, self.operations, at as usize, cause))
+        let refusal = self.resolution.nets[net as usize].refusal(self.table, self.operations, at as usize, cause);
+        Some(if let Some(name) = constraint { refusal.violating(name) } else { refusal })
     }
 
     // ---- leaving out and returning --------------------------------------------------------------------------------

@@ -8,7 +8,8 @@ use super::receipt::Receipt;
 use super::writer::{Writer, WriterError};
 use crate::error::{Cause, Refusal};
 use crate::record::Record;
-use crate::storage::{Collection, Handle};
+use crate::storage::{Collection, Edge, Handle};
+use memdex_query::schema::OnDelete;
 use memdex_query::value::{IntoKey, Kind};
 
 /// Commands that give the record a lifetime: `with_lifetime(…)` of [`Collection`](Collection::with_lifetime),
@@ -40,6 +41,15 @@ use memdex_query::value::{IntoKey, Kind};
 pub struct WithLifetime<W> {
     pub(super) writes_to: W,
     pub(super) lifetime: Lifetime,
+}
+
+/// What to do about a lifetime that a reference forbids.
+pub(super) const NO_LIFETIMES: &str =
+    "it restricts deletions, so they can't have lifetimes: use none, or cascade or set_null on delete";
+
+/// Whether records to which others refer by this must not vanish by themselves.
+pub(super) fn restricts(edge: &Edge) -> bool {
+    edge.on_delete == OnDelete::Restrict
 }
 
 pub(super) fn given<R: Record>(
@@ -223,7 +233,8 @@ impl<R: Record> Collection<R> {
     /// ```
     ///
     /// # Errors
-    /// [`Cause::NoLifetime`] for a lifetime of less than a microsecond, [`Cause::NotADeadline`] for a field that has no single timestamps.
+    /// [`Cause::NoLifetime`] for a lifetime of less than a microsecond, [`Cause::NotADeadline`] for a field that has no single timestamps,
+    /// [`Cause::IsReferredTo`] if another collection refers to this one and restricts deletions.
     pub fn set_default_lifetime(&self, lifetime: DefaultLifetime) -> Result<(), Refusal> {
         let refused = |cause| Refusal::new("set_default_lifetime", self.name(), cause);
         let (duration, slides, field) = match lifetime {
@@ -240,6 +251,10 @@ impl<R: Record> Collection<R> {
         };
         if duration.is_some_and(|duration| duration.as_micros() == 0) {
             return Err(refused(Cause::NoLifetime));
+        }
+        let _kept = self.engine.links.keep();
+        if duration.is_some() || field.is_some() {
+            self.engine.links.refuse_if_referred(self.name(), NO_LIFETIMES, restricts).map_err(refused)?;
         }
         self.table.deadlines.set_lifetime(duration, slides, field);
         Ok(())

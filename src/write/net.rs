@@ -88,6 +88,22 @@ impl<R: Record> Net<R> {
         }
     }
 
+    /// Gives the operations other numbers.
+    pub(super) fn renumber(&mut self, to: &[u32]) {
+        (self.first, self.last) = (to[self.first as usize], to[self.last as usize]);
+        self.state.renumber(to);
+    }
+
+    /// The operation that touched the key first.
+    pub(super) fn first(&self) -> usize {
+        self.first as usize
+    }
+
+    /// Has the record be there although it has expired: no operation of the batch touches it.
+    pub(super) fn leave_expired(&mut self) {
+        (self.expired, self.deleted, self.state) = (false, false, State::Unchanged);
+    }
+
     pub(super) fn key<'a>(&'a self, operations: &'a [Operation<R>]) -> (&'a Key, u32) {
         match (&self.old, operations[self.first as usize].named(self.named)) {
             (Some(old), _) => (&old.key, old.hash),
@@ -151,6 +167,13 @@ impl<R: Record> State<R> {
             State::Brought(at) => operations[*at].action.record(),
             State::Computed(record) => Some(record),
             State::Unchanged | State::Folded | State::Gone => None,
+        }
+    }
+
+    /// Gives the operations other numbers.
+    pub(super) fn renumber(&mut self, to: &[u32]) {
+        if let State::Brought(at) = self {
+            *at = to[*at] as usize;
         }
     }
 

@@ -3,6 +3,7 @@
 use super::change::{Change, Edit};
 #[cfg(feature = "testing")]
 use super::doom::Doom;
+use super::follow::{Follow, Followed};
 use super::lifetime::{Given, Lifetime};
 use super::outcome::Outcome;
 use super::returned::Returned;
@@ -51,6 +52,8 @@ pub(super) struct Operation<R: Record> {
     pub(super) target: Target<R>,
     /// The commit at which the caller last saw the record, if that is a condition.
     pub(super) seen: Option<Commit>,
+    /// The store has added it to the batch, for a reference.
+    pub(super) by_reference: bool,
     /// An edit of its record failed halfway, so `target` may hold another key than the record.
     pub(super) half_edited: bool,
     /// How it fails in this commit, because a fault plan says so.
@@ -109,6 +112,8 @@ pub(super) enum Action<R> {
     Expire,
     /// Stores the record of an earlier version again.
     Restore(Arc<Version<R>>),
+    /// Does what a reference demands.
+    Follow(Follow<R>),
     /// Its record has moved into the store.
     Done,
 }
@@ -136,7 +141,7 @@ impl<R> From<&Effect<R>> for Outcome {
     }
 }
 
-impl<R> Action<R> {
+impl<R: Record> Action<R> {
     pub(super) fn name(&self) -> &'static str {
         match self {
             Action::Store(_) => "store",
@@ -147,6 +152,7 @@ impl<R> Action<R> {
             Action::Delete => "delete",
             Action::Expire => "expire",
             Action::Restore(_) => "restore",
+            Action::Follow(follow) => follow.name(),
             Action::Done => "done",
         }
     }
@@ -214,7 +220,7 @@ impl<R> Action<R> {
     /// Drops each value of the user by itself. Returns the number of panics.
     pub(super) fn drop_each(self) -> u64 {
         match self {
-            Action::Delete | Action::Expire | Action::Done | Action::Update(Change::Edit(_)) => 0,
+            Action::Delete | Action::Expire | Action::Follow(_) | Action::Done | Action::Update(Change::Edit(_)) => 0,
             Action::Upsert(record, change) => user_code::drop_each([record]) + user_code::drop_each([change]),
             one_value => user_code::drop_each([one_value]),
         }
@@ -222,7 +228,8 @@ impl<R> Action<R> {
 
     /// Whether dropping it runs user code.
     pub(super) fn holds_user_values(&self) -> bool {
-        !matches!(self, Action::Delete | Action::Expire | Action::Done | Action::Update(Change::Edit(_)))
+        use Action::{Delete, Done, Expire, Follow, Update};
+        !matches!(self, Delete | Expire | Follow(_) | Done | Update(Change::Edit(_)))
     }
 }
 
@@ -266,6 +273,7 @@ impl<R: Record> Operation<R> {
             position: 0,
             target,
             seen,
+            by_reference: false,
             half_edited: false,
             #[cfg(feature = "testing")]
             doom: None,
@@ -351,6 +359,12 @@ impl<R: Record> Operation<R> {
     /// Removes the record of a key if it has expired.
     pub(super) fn of_expired(key: Key, hash: u32) -> Self {
         Operation::new(Target::Key { key, hash }, None, Action::Expire)
+    }
+
+    /// An operation that the store adds for a reference, because of the caller's operation at `position`.
+    pub(super) fn of_reference(position: usize, key: Key, hash: u32, action: Action<R>) -> Self {
+        let by_reference = true;
+        Operation { position, by_reference, ..Operation::new(Target::Key { key, hash }, None, action) }
     }
 
     /// An operation that moves the record of a key to another key. With equal keys it is an update.
@@ -483,8 +497,15 @@ impl<R: Record> Operation<R> {
             }
             (Action::Update(_), None) => Err(Cause::KeyMissing),
             (Action::Delete, Some(_)) => Ok(Effect::Deleted),
+            (Action::Follow(follow), Some(record)) => match follow.of(table, record)? {
+                Followed::Unconcerned => Ok(Effect::Missing),
+                Followed::Deleted => Ok(Effect::Deleted),
+                Followed::Changed(changed) => {
+                    admitted(table, changed, key, |to| Cause::KeyChanged { to }).map(Effect::Updated)
+                }
+            },
             // A record that has expired is gone before the batch.
-            (Action::Delete | Action::Expire | Action::Done, _) => Ok(Effect::Missing),
+            (Action::Delete | Action::Expire | Action::Follow(_) | Action::Done, _) => Ok(Effect::Missing),
         }
     }
 
@@ -560,7 +581,16 @@ fn changed<R: Record>(
     key: &Key,
     other: impl FnOnce(Key) -> Cause,
 ) -> Result<R, Cause> {
-    let mut changed = change.of(table, record)?;
+    admitted(table, change.of(table, record)?, key, other)
+}
+
+/// Has the schema admit a changed record, and checks its key.
+fn admitted<R: Record>(
+    table: &Table<R>,
+    mut changed: R,
+    key: &Key,
+    other: impl FnOnce(Key) -> Cause,
+) -> Result<R, Cause> {
     let admitted = changed.admit(&table.schema);
     match admitted.and_then(|()| keeps_key(table, &changed, key, other)) {
         Ok(()) => Ok(changed),

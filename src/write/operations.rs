@@ -3,15 +3,16 @@
 use super::attribution::CommitOptions;
 #[cfg(feature = "testing")]
 use super::doom::{Doom, Subject};
-use super::operation::{Action, Named, Operation, OperationInfo, drop_operations};
-use super::part::{Part, Single, StagedPart};
+use super::linked::Linked;
+use super::operation::{Action, Named, Operation, OperationInfo, Target, drop_operations};
+use super::part::{Member, Part, Single, StagedPart};
 use super::stage::Staged;
 use crate::clock::Timestamp;
-use crate::error::{Cause, Refusal};
+use crate::error::Refusal;
 use crate::record::{Access, IndexKind, Record};
 #[cfg(feature = "testing")]
 use crate::record::{FieldSource, Fields};
-use crate::storage::{Engine, Table, Which};
+use crate::storage::{Collection, Edge, Engine, Table, Which};
 use crate::sync::Arc;
 use std::any::Any;
 
@@ -71,8 +72,7 @@ impl<R: Record> Part for Operations<R> {
         Ok(Box::new(Staged::new(&self.table, &mut self.list, options, time)?))
     }
 
-    fn prepare(&self, engine: &Engine) -> Result<(), Cause> {
-        self.table.make_structures(engine)?;
+    fn catch_up(&self, engine: &Engine) {
         if let Some(base) = &self.table.base
             && base.is_behind()
             && self.table.indexes().iter().any(|index| index.shape.def.kind() == IndexKind::Unique)
@@ -80,7 +80,31 @@ impl<R: Record> Part for Operations<R> {
             // If it is not possible now, staging compares one by one.
             let _ = self.table.take_over(engine, Which::Changed);
         }
-        Ok(())
+    }
+
+    fn make_structures(&self, engine: &Engine) {
+        self.table.make_structures(engine);
+    }
+
+    fn link(
+        &mut self,
+        engine: &Arc<Engine>,
+        edges: &[Arc<Edge>],
+        options: CommitOptions,
+        time: Timestamp,
+    ) -> Result<Box<dyn Member<'_> + '_>, Refusal> {
+        let collection = Collection { engine: engine.clone(), table: self.table.clone() };
+        Ok(Box::new(Linked::new(collection, &self.table, &mut self.list, edges, options, time)?))
+    }
+
+    fn removes(&self) -> bool {
+        let by_operation = |operation: &Operation<R>| {
+            matches!(
+                (&operation.target, &operation.action),
+                (Target::Rekey(_), _) | (_, Action::Delete | Action::Expire)
+            )
+        };
+        self.table.deadlines.are_used() || self.list.iter().any(by_operation)
     }
 
     fn is_of(&self, table: *const ()) -> bool {

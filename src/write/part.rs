@@ -8,9 +8,11 @@ use super::receipt::Counts;
 use crate::clock::Timestamp;
 use crate::error::{Cause, Commit, Refusal};
 use crate::reclaim::Pass;
-use crate::storage::{AnyTable, CollectionChanges, Engine, Garbage, ProposedChanges};
+use crate::storage::{AnyTable, CollectionChanges, Edge, Engine, Garbage, ProposedChanges};
 use crate::sync::Arc;
+use memdex_query::value::Key;
 use std::any::Any;
+use std::collections::BTreeMap;
 
 /// The operations of a batch on one collection, in their order. Dropping it drops each value of the user by itself.
 pub(super) trait Part: Any + Send {
@@ -18,9 +20,20 @@ pub(super) trait Part: Any + Send {
     /// Whether any operation is a caller's, not one of the store itself.
     fn is_of_callers(&self) -> bool;
     fn stage(&mut self, options: CommitOptions, time: Timestamp) -> Result<Box<dyn StagedPart + '_>, Refusal>;
-    /// Prepares the table of a fork: makes its structures, and has it take over what its base has changed, if the operations are to be
-    /// compared with it. Not under the commit lock.
-    fn prepare(&self, engine: &Engine) -> Result<(), Cause>;
+    /// Has a fork take over what its base has changed, if the operations are to be compared with it. Not under the commit lock.
+    fn catch_up(&self, engine: &Engine);
+    /// Makes the structures of the table of a fork, which are deferred until it is first written. Under the commit lock.
+    fn make_structures(&self, engine: &Engine);
+    /// Begins to stage it as one of several collections that refer to each other; see [`Member`].
+    fn link(
+        &mut self,
+        engine: &Arc<Engine>,
+        edges: &[Arc<Edge>],
+        options: CommitOptions,
+        time: Timestamp,
+    ) -> Result<Box<dyn Member<'_> + '_>, Refusal>;
+    /// Whether it may take records away from their keys.
+    fn removes(&self) -> bool;
     fn is_of(&self, table: *const ()) -> bool;
     /// The name of its collection.
     fn collection(&self) -> &str;
@@ -47,6 +60,75 @@ pub(super) trait Part: Any + Send {
     fn doom(&mut self, judge: &mut dyn FnMut(&Subject<'_>) -> Result<Option<Doom>, Refusal>) -> Result<(), Refusal>;
     /// An empty part of the same collection.
     fn empty(&self) -> Box<dyn Part>;
+}
+
+/// A key whose record a batch has taken away, and where it has moved.
+pub(super) struct Moved {
+    pub(super) key: Key,
+    pub(super) to: Option<Key>,
+}
+
+/// Why a record is changed by a reference.
+#[derive(Clone, Copy)]
+pub(super) struct Because {
+    /// The position of the operation that took the other record away.
+    pub(super) position: usize,
+    /// That record had expired: it was gone before all operations.
+    pub(super) before_all: bool,
+}
+
+/// What a batch leaves of a record to which others may refer.
+#[derive(Clone, Copy)]
+pub(super) enum Standing {
+    /// As it is committed.
+    Untouched,
+    Present,
+    /// Taken away by the operation at this place.
+    Gone(usize),
+}
+
+/// A record that a batch changes, with a key to which it then refers.
+pub(super) struct Referring {
+    pub(super) net: usize,
+    pub(super) key: Key,
+    pub(super) hash: u32,
+}
+
+/// One collection's part of a commit over collections that refer to each other: its operations are resolved in their order over all of
+/// them. Operations are named by their place, as in [`Attribution`](super::attribution::Attribution).
+pub(super) trait Member<'a> {
+    fn collection(&self) -> &str;
+    /// Begins, or begins again, without the operations at these positions.
+    fn begin(&mut self, excluded: &dyn Fn(usize) -> bool);
+    /// The positions of the operations.
+    fn positions(&self) -> Vec<usize>;
+    /// The keys whose records have expired, and the position of the first operation on each.
+    fn expired(&self) -> Vec<(usize, Moved)>;
+    /// Applies the operation at a place. Adds the keys that it has taken away.
+    fn resolve(&mut self, at: usize, moved: &mut Vec<Moved>);
+    /// Has the records that refer to a key do what the reference demands. Adds the keys that it has taken away. Returns how many records it
+    /// was.
+    fn follow(&mut self, edge: &Arc<Edge>, of: &Moved, because: Because, moved: &mut Vec<Moved>) -> usize;
+    /// Judges the net changes by themselves, once all operations are resolved. Returns `false` if it must begin again.
+    fn complete(&mut self) -> Result<bool, Refusal>;
+    /// Takes the refusals, with their positions, that are final or because of a reference: those operations must be excluded.
+    fn take_exclusions(&mut self) -> Vec<(usize, Refusal)>;
+    /// Adds what the net records refer to.
+    fn referring(&self, edge: &Edge, found: &mut Vec<Referring>);
+    /// The operation since which a net record refers to a key; `None` if it did so before the batch.
+    fn since(&mut self, edge: &Edge, of: &Referring) -> Option<usize>;
+    fn standing(&self, key: &Key) -> Standing;
+    /// The keys whose records the batch takes away, with the operation, and whether that moves the record.
+    fn taken_away(&self) -> Vec<(Key, usize, bool)>;
+    /// A record that refers to a key and that the batch does not change.
+    fn unchanged_referring(&self, edge: &Edge, key: &Key) -> Result<Option<Key>, Refusal>;
+    /// If the operation has made the record of a net change, there was none before, and no other operation could make one: its key.
+    fn made_by(&self, net: usize, at: usize) -> Option<Key>;
+    fn position(&self, at: usize) -> usize;
+    fn refusal(&self, at: usize, key: Option<&Key>, cause: Cause) -> Refusal;
+    fn key(&self, net: usize) -> &Key;
+    /// Ends the judgement: excludes the operations with these refusals. `None` if the commit does not concern the collection.
+    fn into_staged(self: Box<Self>, excluded: &mut BTreeMap<usize, Refusal>) -> Option<Box<dyn StagedPart + 'a>>;
 }
 
 /// One operation, described, in a part of its own at position 0.

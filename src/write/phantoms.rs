@@ -6,7 +6,7 @@
 
 use crate::record::Record;
 use crate::rowset::Row;
-use crate::storage::{BaseRow, Deadline, Stored, Version};
+use crate::storage::{BaseRow, Deadline, Stored, Table, Version};
 use crate::sync::Arc;
 use memdex_query::value::Key;
 use std::collections::HashMap;
@@ -37,6 +37,19 @@ impl<R: Record> Phantoms<R> {
             self.list.push((place, Arc::new(Version { begin, row, hash, deadline, key, stored })));
         }
         self.list[at].1.clone()
+    }
+
+    /// Gives committed records of a fork's base their phantoms.
+    pub(super) fn locate(&mut self, table: &Table<R>, committed: &mut [Arc<Version<R>>]) {
+        let Some(base) = &table.base else { return };
+        for version in committed {
+            let own = table.keys.newest(version.hash, version.key.bytes());
+            if own.is_none()
+                && let Some(found) = base.of_key(version.hash, version.key.bytes())
+            {
+                *version = self.of(found);
+            }
+        }
     }
 
     fn get(&self, row: Row) -> Option<&(BaseRow, Arc<Version<R>>)> {

@@ -15,7 +15,8 @@ impl Batch {
     ///
     /// # Errors
     /// The [`Refusal`] of the first operation that fails by itself, on this key or on one from which or to which the batch moves the
-    /// record. Only the commit checks constraints between records, such as unique indexes. [`Cause::DecidedAtCommit`] if an operation
+    /// record. Only the commit checks constraints between records, such as unique indexes, and
+    /// does what references demand. [`Cause::DecidedAtCommit`] if an operation
     /// changes the [first](crate::write::Matching::first) records only, and this may be one of them.
     pub fn get<R: Record, Q: IntoKey<R::Key>>(
         &self,

@@ -60,12 +60,15 @@ pub struct Counts {
     pub missing: usize,
     /// Records that had expired and were removed. They are no operations' own, so the total is without them.
     pub expired: usize,
+    /// Records that a [reference](crate::schema::Reference) has deleted or changed, because the record to which they refer was deleted or has
+    /// moved to another key. As above, not in the total.
+    pub cascaded: usize,
     /// Records that were evicted because of the [`Bound`](crate::write::Bound) of their collection. As above, not in the total.
     pub evicted: usize,
 }
 
 impl Counts {
-    /// The sum of the others but `expired` and `evicted`: the number of operations, if none of them was by filter.
+    /// The sum of the others but `expired`, `cascaded` and `evicted`: the number of operations, if none of them was by filter.
     pub fn total(&self) -> usize {
         self.inserted + self.replaced + self.updated + self.deleted + self.missing
     }
@@ -94,5 +97,6 @@ impl AddAssign for Counts {
         self.missing += other.missing;
         self.expired += other.expired;
         self.evicted += other.evicted;
+        self.cascaded += other.cascaded;
     }
 }

@@ -51,7 +51,7 @@ impl<R: Record> Judge<'_, R> {
         }
         match self.resolution.effect_on_key(self.table, self.operations, at as usize, net as usize) {
             Ok(effect) => {
-                self.outcomes[at as usize] = Some(Outcome::from(&effect));
+                self.outcomes[at as usize] = (!operation.by_reference).then(|| Outcome::from(&effect));
                 self.attribution.accept(at as usize);
                 self.resolution.put(net as usize, at as usize, effect);
             }

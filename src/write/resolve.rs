@@ -45,18 +45,18 @@ pub(super) struct Resolution<R> {
 }
 
 /// The net change of each row that the batch has touched. Its methods have no record type, so that they are compiled once.
-struct Rows(HashMap<Row, usize, RandomState>);
+pub(super) struct Rows(HashMap<Row, usize, RandomState>);
 
 impl Rows {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Rows(HashMap::with_hasher(hash::random()))
     }
 
-    fn insert(&mut self, row: Row, number: usize) {
+    pub(super) fn insert(&mut self, row: Row, number: usize) {
         self.0.insert(row, number);
     }
 
-    fn find(&self, row: Row) -> Option<usize> {
+    pub(super) fn find(&self, row: Row) -> Option<usize> {
         self.0.get(&row).copied()
     }
 
@@ -136,13 +136,8 @@ impl<R: Record> Resolution<R> {
     ) -> Counts {
         let mut counts = Counts::default();
         let mut rows = None;
-        for (at, operation) in operations.iter().enumerate() {
-            let outcome = match &operation.target {
-                Target::Key { .. } => self.resolve_on_key(table, operations, at),
-                Target::Rekey(_) => self.resolve_rekey(table, operations, at),
-                Target::Where(condition) => self.resolve_where(table, operations, at, condition, &mut rows),
-            };
-            match outcome {
+        for at in 0..operations.len() {
+            match self.resolve_one(table, operations, at, &mut rows) {
                 Ok(outcome) => {
                     counts.add(outcome);
                     attribution.did(at, outcome);
@@ -156,6 +151,37 @@ impl<R: Record> Resolution<R> {
             }
         }
         counts
+    }
+
+    /// Applies one operation. `rows` are those of the net changes, if they are known.
+    #[inline]
+    pub(super) fn resolve_one(
+        &mut self,
+        table: &Table<R>,
+        operations: &[Operation<R>],
+        at: usize,
+        rows: &mut Option<Rows>,
+    ) -> Result<Outcome, Refusal> {
+        match &operations[at].target {
+            Target::Key { .. } => self.resolve_on_key(table, operations, at),
+            Target::Rekey(_) => self.resolve_rekey(table, operations, at),
+            Target::Where(condition) => self.resolve_where(table, operations, at, condition, rows),
+        }
+    }
+
+    /// Gives the operations other numbers: `to` has the new one of each.
+    pub(super) fn renumber(&mut self, to: &[u32]) {
+        let new = |at: usize| to[at] as usize;
+        self.nets.iter_mut().for_each(|net| net.renumber(to));
+        for step in &mut self.steps {
+            step.last = to[step.last as usize];
+            step.state.renumber(to);
+        }
+        let mut net_of = self.net_of.clone();
+        self.net_of.iter().enumerate().for_each(|(at, net)| net_of[new(at)] = *net);
+        self.net_of = net_of;
+        self.rekeys = self.rekeys.drain().map(|(at, nets)| (new(at), nets)).collect();
+        self.by_filter.iter_mut().chain(&mut self.in_order).for_each(|(at, _)| *at = new(*at));
     }
 
     #[inline]
@@ -264,16 +290,7 @@ impl<R: Record> Resolution<R> {
         });
         // As many of the committed records as the batch has changed may not be there any more.
         let mut committed = condition.evaluate(replaced).map_err(|cause| operation.refusal(table, cause))?;
-        if let Some(base) = &table.base {
-            for version in &mut committed {
-                let own = table.keys.newest(version.hash, version.key.bytes());
-                if own.is_none()
-                    && let Some(found) = base.of_key(version.hash, version.key.bytes())
-                {
-                    *version = self.phantoms.of(found);
-                }
-            }
-        }
+        self.phantoms.locate(table, &mut committed);
         let is_changed =
             |row| rows.find(row).is_some_and(|number| !matches!(self.nets[number].state, State::Unchanged));
         let is_merged = !changed.is_empty();
@@ -405,6 +422,13 @@ impl<R: Record> Resolution<R> {
             }
         }
         true
+    }
+
+    /// The keys whose records the batch has made and taken away again, each with the operation that did that, while these net changes are
+    /// set aside.
+    pub(super) fn taken_back<'a>(&'a self, operations: &'a [Operation<R>]) -> impl Iterator<Item = (&'a Key, usize)> {
+        let taken = self.idle.iter().filter(|(_, net)| matches!(net.state, State::Gone));
+        taken.filter_map(|(_, net)| Some((net.key(operations).0, net.maker()? as usize)))
     }
 
     /// Undoes [`set_idle_aside`](Self::set_idle_aside). Changes these numbers of net changes.

@@ -26,7 +26,7 @@ pub(super) struct Staged<'a, R: Record> {
     pub(super) table: &'a Arc<Table<R>>,
     pub(super) writer: MutexGuard<'a, TableWriter>,
     pub(super) operations: &'a mut Vec<Operation<R>>,
-    counts: Counts,
+    pub(super) counts: Counts,
     pub(super) attribution: Attribution,
     /// Whether it is of several submissions.
     pub(super) grouped: bool,
@@ -44,6 +44,9 @@ pub(super) struct Staged<'a, R: Record> {
     returned: AllReturned<R>,
     /// What the changes mean for cached answers.
     effects: Effects,
+    /// In a collection to which others refer: records that have expired and are to leave in this commit, although no operation names them,
+    /// each with the position of an operation that needs it.
+    pub(super) to_expire: Option<Vec<(usize, Arc<Version<R>>)>>,
 }
 
 /// Net changes at fault, as staging finds them.
@@ -79,6 +82,20 @@ impl<'a, R: Record> Staged<'a, R> {
         if table.is_dropped() {
             return Err(Refusal::new("commit", &table.name, Cause::CollectionDropped));
         }
+        let mut staged = Staged::begin(table, operations, options, time);
+        let known = staged.resolution.nets.len();
+        staged.counts = staged.resolution.resolve(table, staged.operations, &mut staged.attribution);
+        staged.complete(known)?;
+        Ok(staged)
+    }
+
+    /// Looks the keys of the operations up.
+    pub(super) fn begin(
+        table: &'a Arc<Table<R>>,
+        operations: &'a mut Vec<Operation<R>>,
+        options: CommitOptions,
+        time: Timestamp,
+    ) -> Self {
         debug_assert!(table.columns.are_made(), "the structures of a fork's table are made before the commit");
         let writer = table.writer();
         let resolution = look_up(table, operations, time);
@@ -100,23 +117,52 @@ impl<'a, R: Record> Staged<'a, R> {
             origins,
             returned,
             effects: Effects::new(),
+            to_expire: None,
         };
         // Before any user code runs, so that these cache misses overlap with each other and with what it does.
         staged.gather_back_refs();
-        let known = staged.resolution.nets.len();
-        staged.counts = staged.resolution.resolve(table, staged.operations, &mut staged.attribution);
-        if let Some(refusal) = staged.resolution.broken.take() {
+        staged
+    }
+
+    /// Drops the records that closures have made, and the refusals, each by itself: a second panic while one unwinds would abort the
+    /// process.
+    pub(super) fn drop_resolved(&mut self) {
+        self.release_victims();
+        let counters = &self.table.counters;
+        counters.drop_each(self.resolution.take_superseded(true));
+        counters.drop_each(self.attribution.take_refusals());
+    }
+
+    /// Looks the keys up once more, after [`drop_resolved`](Self::drop_resolved).
+    pub(super) fn begin_again(&mut self, options: CommitOptions, time: Timestamp) {
+        self.resolution = look_up(self.table, self.operations, time);
+        (self.counts, self.attribution) = (Counts::default(), Attribution::new(options));
+        (self.applied, self.in_field) = (Applied::default(), None);
+        self.measured.clear();
+        self.gather_back_refs();
+    }
+
+    /// Judges the net changes, once all operations are resolved. The back-references of the first `known` of them have been gathered.
+    pub(super) fn complete(&mut self, known: usize) -> Result<(), Refusal> {
+        if let Some(refusal) = self.resolution.broken.take() {
             return Err(refusal);
         }
-        let faulty = staged.stage_net_records(known);
-        if options.lenient {
-            staged.leave_out(faulty)?;
-        } else {
-            staged.refuse_first(faulty)?;
+        let faulty = self.stage_net_records(known);
+        if self.must_expire() {
+            return Ok(());
         }
-        staged.check_room()?;
-        staged.make_room()?;
-        Ok(staged)
+        if self.attribution.is_lenient() {
+            self.leave_out(faulty)?;
+        } else {
+            self.refuse_first(faulty)?;
+        }
+        self.check_room()?;
+        self.make_room()
+    }
+
+    /// Whether records must expire first, and all of it begin again.
+    fn must_expire(&self) -> bool {
+        self.to_expire.as_ref().is_some_and(|to_expire| !to_expire.is_empty())
     }
 
     /// Extracts the values of the net records and checks constraints between them. The back-references of the first `gathered` net
@@ -129,14 +175,21 @@ impl<'a, R: Record> Staged<'a, R> {
         spoilt.extend(self.stage_heap());
         spoilt.extend(self.stage_deadlines());
         spoilt.extend(self.stage_weights());
+        spoilt.extend(self.stage_checks());
         // A record that can't be indexed may have values that are not staged, so constraints can't be checked yet.
         let (clashing, expired) = if spoilt.is_empty() { self.clashing() } else { Default::default() };
         if expired.is_empty() {
             return Faulty { spoilt, clashing };
         }
+        if let Some(to_expire) = &mut self.to_expire {
+            // Others refer to these: what that means for them comes first.
+            let because = |change: usize| self.resolution.nets[change].maker().map_or(0, |at| at as usize);
+            to_expire.extend(expired.into_iter().map(|(change, old)| (self.operations[because(change)].position, old)));
+            return Faulty { spoilt, clashing };
+        }
         // Records that have expired hold the values: they leave with this commit.
         self.resolution.take_idle_back(&mut []);
-        expired.into_iter().for_each(|old| self.resolution.expire(old));
+        expired.into_iter().for_each(|(_, old)| self.resolution.expire(old));
         self.stage_net_records(usize::MAX)
     }
 
@@ -155,6 +208,9 @@ impl<'a, R: Record> Staged<'a, R> {
             // Only user code that doesn't return the same twice makes a second round.
             may_return = false;
             faulty = self.stage_net_records(usize::MAX);
+            if self.must_expire() {
+                break;
+            }
         }
         Ok(())
     }
@@ -386,11 +442,9 @@ impl<R: Record> StagedPart for Staged<'_, R> {
 }
 
 impl<R: Record> Drop for Staged<'_, R> {
-    /// Drops the records that closures made for a refused batch, each by itself: a second panic while one unwinds would abort the process.
+    /// The operations of a refused batch stay as the caller has made them.
     fn drop(&mut self) {
-        self.release_victims();
-        let counters = &self.table.counters;
-        counters.drop_each(self.resolution.take_superseded(true));
-        counters.drop_each(self.attribution.take_refusals());
+        self.operations.retain(|operation| !operation.by_reference);
+        self.drop_resolved();
     }
 }

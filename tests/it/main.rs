@@ -48,6 +48,8 @@ mod public_api;
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
 mod reads;
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
+mod references;
+#[cfg(not(any(memdex_shuttle, memdex_loom)))]
 mod statistics;
 #[cfg(not(any(memdex_shuttle, memdex_loom)))]
 mod store;

@@ -44,6 +44,7 @@ mod generate;
 mod naive;
 mod postgres;
 mod random;
+mod references;
 mod results;
 mod sqlite;
 mod things;

@@ -4,6 +4,7 @@
 
 mod attributes;
 mod check;
+mod constraint;
 mod field_value;
 mod methods;
 mod part;
@@ -55,6 +56,9 @@ use syn::{DeriveInput, Error, parse_macro_input};
 /// | `#[record(index(a, b))]`, `unique(…)`, `ordered(…)` | an index of several fields, given by their names in Rust; fields of nested structs with dots (`home.city`) |
 /// | `#[record(index(a, name = "…"))]` | the same with a name, by which it can be dropped; by default the field names joined by `+` |
 /// | `#[record(index(a, when = filter))]` | the same as a partial index, of the records that match the filter: `when = payment::STATUS.eq(Status::Pending)` |
+/// | `#[record(reference(a, b, to = "Account"))]` | a [reference](https://docs.rs/memdex/latest/memdex/schema/struct.Reference.html) of several fields to a compound key; with `on_delete`, `on_update` and `constraint` as on a field |
+/// | `#[record(check(filter))]` | a check of each record: `check(payment::AMOUNT_CENTS.gt(0))`; a missing value passes, as in SQL |
+/// | `#[record(check(filter, constraint = "…"))]` | the same with a name |
 /// | `#[record(fields = "PaymentFields")]` | the name of the generated type with the constants; `fields = "Self"` puts them on the record |
 /// | `#[record(rename_all = "…")]` | the style of all names in queries: `lowercase`, `UPPERCASE`, `PascalCase`, `camelCase`, `snake_case`, `SCREAMING_SNAKE_CASE`, `kebab-case` or `SCREAMING-KEBAB-CASE`, each as in serde |
 ///
@@ -72,6 +76,10 @@ use syn::{DeriveInput, Error, parse_macro_input};
 /// | `#[record(nested)]` | a struct with [`Nested`](macro@Nested), or an `Option`, `Vec` or `Box` of one, whose fields queries can name |
 /// | `#[record(unique, collate = "nocase")]` | for strings: the field and all of its indexes ignore case, as `FieldDef::collate` does; with the feature `accents` of memdex, `"noaccents"` ignores accents, and `"nocase_noaccents"` both. Combines with every other attribute except `key` |
 /// | `#[record(key, index)]` | a part of the key that also has an equality index |
+/// | `#[record(references = "Account")]` | a reference: the value is the key of a record in the collection `Account`. The field has an equality index, unless it has another one |
+/// | `#[record(references = "Account", on_delete = "cascade")]` | what becomes of the record when the other one is deleted: `restrict` (refuse that, by default), `cascade` (delete it too), `set_null` (the field becomes missing: an `Option`, and the record is `Clone`) |
+/// | `#[record(references = "Account", on_update = "cascade")]` | the same when the other record moves to another key: `restrict` or `cascade` (the record is `Clone`) |
+/// | `#[record(references = "Account", constraint = "…")]` | the name of the reference |
 /// | `#[record(field)]` | a field without an index: queries evaluate it on the records |
 /// | `#[record(…, rename = "…")]` | the name in queries, instead of that of `rename_all` |
 /// | none | queries can't use the field, and it can have any type |

@@ -2,8 +2,9 @@
 
 use crate::attributes::{Errors, Form, Known, Options, refuse_generics};
 use crate::check::{always_float, always_text, key_type, valid_key};
+use crate::constraint::Constraints;
 use crate::methods::{extractors, from_values, heap_size, schema, setters, value};
-use crate::part::{Part, Target};
+use crate::part::{Part, Target, field_name};
 use crate::rename::{Style, constant, namespace};
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, quote};
@@ -23,6 +24,8 @@ const ON_STRUCT: Known = Known {
         ("index", Form::List),
         ("unique", Form::List),
         ("ordered", Form::List),
+        ("reference", Form::List),
+        ("check", Form::List),
     ],
 };
 
@@ -41,6 +44,10 @@ const ON_FIELD: Known = Known {
         ("nested", Form::Plain),
         ("collate", Form::Text),
         ("rename", Form::Text),
+        ("references", Form::Text),
+        ("on_delete", Form::Text),
+        ("on_update", Form::Text),
+        ("constraint", Form::Text),
     ],
 };
 
@@ -55,6 +62,7 @@ pub(crate) fn derive(input: &DeriveInput, target: Target) -> Result<TokenStream>
     let owner = if target == Target::Wrapper { quote!(self.0) } else { quote!(self) };
     let on_struct = Options::parse(&input.attrs, &ON_STRUCT, &mut errors);
     let style = on_struct.rename_all(&mut errors);
+    let mut constraints = Constraints::new(target);
     let mut parts: Vec<Part<'_>> = Vec::new();
     let mut keyed = false;
     let mut hidden: Vec<&Ident> = Vec::new();
@@ -67,6 +75,7 @@ pub(crate) fn derive(input: &DeriveInput, target: Target) -> Result<TokenStream>
         match part(field, &options, style, &owner, &mut errors) {
             Some(part) => {
                 clashes(&part, &options, &parts, &mut errors);
+                constraints.add_field(&part, &options, &mut errors);
                 parts.push(part);
             }
             None => hidden.extend(&field.ident),
@@ -77,7 +86,9 @@ pub(crate) fn derive(input: &DeriveInput, target: Target) -> Result<TokenStream>
             .add(&input.ident, "a record needs a key: put `#[record(key)]` on the field, or fields, that identify it");
     }
     let namespace = Namespace::parse(&input.ident, &on_struct, &mut errors);
-    let indexes = indexes(&on_struct, &parts, &mut errors);
+    let mut calls = indexes(&on_struct, &parts, &mut errors);
+    constraints.add_struct(&on_struct, &parts, &mut errors);
+    calls.append(&mut constraints.calls);
     if let (Target::Wrapper, Some(option)) = (target, on_struct.get("from_values")) {
         errors.add(
             option,
@@ -92,9 +103,10 @@ pub(crate) fn derive(input: &DeriveInput, target: Target) -> Result<TokenStream>
     let (nested, parts): (Vec<_>, Vec<_>) = parts.into_iter().partition(|part| part.nested);
     let implementation = match target {
         Target::Record | Target::Wrapper => {
-            of_record(&input.ident, &parts, &nested, &indexes, &heap_size, &from_values)
+            let more = [from_values, constraints.cloner()];
+            of_record(&input.ident, &parts, &nested, &calls, &heap_size, &more)
         }
-        Target::Nested => of_nested(&input.ident, &parts, &nested, &indexes, &heap_size, &from_values),
+        Target::Nested => of_nested(&input.ident, &parts, &nested, &calls, &heap_size, &from_values),
     };
     let constants = constants(input, &namespace, parts.iter().chain(&nested), &hidden);
     let keys = parts.iter().filter(|part| part.key).map(valid_key);
@@ -105,7 +117,8 @@ pub(crate) fn derive(input: &DeriveInput, target: Target) -> Result<TokenStream>
 
 /// The indexes declared on the struct: `index(field, field, name = "…", when = …)`.
 fn indexes(on_struct: &Options, parts: &[Part<'_>], errors: &mut Errors) -> Vec<TokenStream> {
-    on_struct.lists().filter_map(|(kind, list)| index(kind, list, parts, errors)).collect()
+    let lists = on_struct.lists().filter(|(kind, _)| INDEXES.contains(kind));
+    lists.filter_map(|(kind, list)| index(kind, list, parts, errors)).collect()
 }
 
 fn index(kind: &str, list: &MetaList, parts: &[Part<'_>], errors: &mut Errors) -> Option<TokenStream> {
@@ -177,24 +190,6 @@ fn condition(input: ParseStream<'_>) -> Result<Expr> {
     input.parse().map_err(|error: Error| Error::new(error.span(), EXPECTED))
 }
 
-/// The query name of a field given by its name in Rust; names after a dot are taken as they are.
-fn field_name(path: &[Ident], parts: &[Part<'_>]) -> Result<String> {
-    let Some(part) = parts.iter().find(|part| part.ident.unraw() == path[0].unraw()) else {
-        let message = format!("no field `{}` with a `#[record(…)]` attribute; add `#[record(field)]` to it", path[0]);
-        return Err(Error::new(path[0].span(), message));
-    };
-    if part.nested != (path.len() > 1) {
-        let message = if part.nested {
-            "add a field of the nested struct, after a dot"
-        } else {
-            "this field is not a nested struct"
-        };
-        return Err(Error::new(path[0].span(), format!("`{}`: {message}", path[0])));
-    }
-    let inner = path[1..].iter().map(|ident| ident.unraw().to_string());
-    Ok(std::iter::once(part.name.clone()).chain(inner).collect::<Vec<_>>().join("."))
-}
-
 fn named_fields(input: &DeriveInput) -> Result<&FieldsNamed> {
     let (at, what) = match &input.data {
         Data::Struct(data) => match &data.fields {
@@ -226,7 +221,8 @@ fn part<'a>(
         errors.add(options.get(second), message);
     }
     let weight = options.has("weight");
-    let others = key || column || weight || index.is_some();
+    let refers = options.has("references");
+    let others = key || column || weight || refers || index.is_some();
     if let (Some(word), true) = (options.get("nan_last"), nested) {
         errors.add(word, "`nan_last` does not apply to a nested struct; put it on a field of that struct");
     }
@@ -248,7 +244,7 @@ fn part<'a>(
         ),
         (None, None) if !others && options.valid => {
             let message = format!(
-                "the role of field `{}` is missing; add one of `key`, `index`, `unique`, `ordered`, `column`, `weight`, `field`, `nested`",
+                "the role of field `{}` is missing; add one of `key`, `index`, `unique`, `ordered`, `column`, `weight`, `references`, `field`, `nested`",
                 ident.unraw()
             );
             errors.append(Error::new(span, message));
@@ -291,7 +287,7 @@ fn of_record(
     nested: &[Part<'_>],
     indexes: &[TokenStream],
     heap_size: &TokenStream,
-    from_values: &Option<TokenStream>,
+    more: &[Option<TokenStream>],
 ) -> TokenStream {
     let keys: Vec<_> = parts.iter().filter(|part| part.key).collect();
     let key_type = match keys.as_slice() {
@@ -328,7 +324,7 @@ fn of_record(
                 #heap_size
             }
 
-            #from_values
+            #(#more)*
         }
     }
 }

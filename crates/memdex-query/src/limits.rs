@@ -17,6 +17,12 @@ pub const MAX_INDEXES: usize = 256;
 /// Most materialized aggregates of one collection.
 pub const MAX_AGGREGATES: usize = 64;
 
+/// Most references of one schema.
+pub const MAX_REFERENCES: usize = 64;
+
+/// Most checks of one schema.
+pub const MAX_CHECKS: usize = 64;
+
 /// Most values that a multi-valued indexed field can have in one record.
 pub const MAX_FIELD_VALUES: usize = 4_096;
 

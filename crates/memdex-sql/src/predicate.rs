@@ -38,6 +38,9 @@ impl Statement<'_> {
             Predicate::Or(parts) if parts.is_empty() => "FALSE".to_owned(),
             Predicate::And(parts) => join_balanced(&self.conditions(parts, depth)?, " AND "),
             Predicate::Or(parts) => join_balanced(&self.conditions(parts, depth)?, " OR "),
+            Predicate::Not(part) if self.is_three_valued() => {
+                format!("NOT {}", parenthesized(self.condition(part, depth)?))
+            }
             Predicate::Not(part) => format!("{} IS NOT TRUE", parenthesized(self.condition(part, depth)?)),
             Predicate::Eq(field, value) => self.comparison(field, "=", value)?,
             Predicate::Ne(field, value) => self.comparison(field, "<>", value)?,
@@ -47,9 +50,7 @@ impl Statement<'_> {
                     fitting.extend(self.operand(field, value)?.exact());
                 }
                 if fitting.is_empty() {
-                    // An unknown field is an error all the same.
-                    self.column(field)?;
-                    return Ok("FALSE".to_owned());
+                    return self.nothing(field);
                 }
                 let column = self.compared(field, "is_in", &fitting)?;
                 let listed = fitting.iter().map(|value| self.value(field, value)).collect::<Result<Vec<_>, _>>()?;
@@ -73,15 +74,14 @@ impl Statement<'_> {
 
     /// Equality, or inequality, which holds for every value if the field's kind does not have this one.
     fn comparison(&mut self, field: &str, operator: &str, value: &Value) -> Result<String, SqlError> {
-        let column = self.column(field)?;
         Ok(match self.operand(field, value)?.exact() {
             Some(value) => {
                 let column =
                     self.compared(field, if operator == "=" { "eq" } else { "ne" }, std::slice::from_ref(&value))?;
                 format!("{column} {operator} {}", self.value(field, &value)?)
             }
-            None if operator == "=" => "FALSE".to_owned(),
-            None => format!("{column} IS NOT NULL"),
+            None if operator == "=" => self.nothing(field)?,
+            None => self.anything(field)?,
         })
     }
 
@@ -115,7 +115,7 @@ impl Statement<'_> {
                 Bound::Excluded(value) => Bound::Excluded(self.fitted(field, value)?),
             })
         };
-        let Some((from, to)) = Fitted::range(fitted(from)?, fitted(to)?) else { return Ok("FALSE".to_owned()) };
+        let Some((from, to)) = Fitted::range(fitted(from)?, fitted(to)?) else { return self.nothing(field) };
         let mut bounds = Vec::new();
         match from {
             Bound::Unbounded => {}
@@ -129,7 +129,7 @@ impl Statement<'_> {
         }
         Ok(match bounds.as_slice() {
             // An unbounded range contains every value, but not null.
-            [] => format!("{} IS NOT NULL", self.column(field)?),
+            [] => self.anything(field)?,
             several => join_balanced(several, " AND "),
         })
     }

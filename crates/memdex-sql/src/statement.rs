@@ -118,6 +118,8 @@ pub(super) struct Statement<'a> {
     pub(super) collection: &'a str,
     /// Whether values become literals. Conditions of indexes cannot have parameters.
     literals: bool,
+    /// Whether a condition on a missing value is unknown, and so is its opposite: as in a check, which accepts what is unknown.
+    three_valued: bool,
     params: Vec<SqlValue>,
 }
 
@@ -136,12 +138,34 @@ impl<'a> Statement<'a> {
                 });
             }
         };
-        Ok(Statement { dialect, schema, collection, literals: false, params: Vec::new() })
+        Ok(Statement { dialect, schema, collection, literals: false, three_valued: false, params: Vec::new() })
     }
 
     /// A statement with literals, for the condition of an index.
     pub(super) fn with_literals(collection: &'a str, dialect: Dialect, schema: &'a Schema) -> Self {
-        Statement { dialect, schema: Some(schema), collection, literals: true, params: Vec::new() }
+        Statement { dialect, schema: Some(schema), collection, literals: true, three_valued: false, params: Vec::new() }
+    }
+
+    /// The same for a check.
+    pub(super) fn of_check(collection: &'a str, dialect: Dialect, schema: &'a Schema) -> Self {
+        Statement { three_valued: true, ..Statement::with_literals(collection, dialect, schema) }
+    }
+
+    /// Whether a condition on a missing value is unknown, and so is its opposite.
+    pub(super) fn is_three_valued(&self) -> bool {
+        self.three_valued
+    }
+
+    /// A condition that no value of a column meets.
+    pub(super) fn nothing(&self, field: &str) -> Result<String, SqlError> {
+        let column = self.column(field)?;
+        Ok(if self.three_valued { format!("({column} IS NULL AND NULL)") } else { "FALSE".to_owned() })
+    }
+
+    /// A condition that every value of a column meets.
+    pub(super) fn anything(&self, field: &str) -> Result<String, SqlError> {
+        let column = self.column(field)?;
+        Ok(if self.three_valued { format!("({column} IS NOT NULL OR NULL)") } else { format!("{column} IS NOT NULL") })
     }
 
     /// Whether this is the condition of an index, which has no parameters and no subqueries.

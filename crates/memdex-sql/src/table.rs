@@ -2,7 +2,7 @@
 
 use super::statement::Statement;
 use super::{Dialect, SqlError};
-use memdex_query::schema::{Collation, FieldDef, IndexDef, IndexKind, Schema};
+use memdex_query::schema::{Collation, FieldDef, IndexDef, IndexKind, OnDelete, OnUpdate, Schema};
 
 /// Translates a [`Schema`] to SQL.
 pub trait SchemaToSql {
@@ -10,8 +10,12 @@ pub trait SchemaToSql {
     ///
     /// * Each field has a column with its name and the type of its kind, `NOT NULL` if the field is never null. The table has
     ///   the primary key of the schema. In SQLite it is `STRICT`.
-    /// * Each index has an index named `table_index`.
-    /// * Multi-valued fields have no column, and their indexes are left out. Everything else is translated, or an error.
+    /// * Each reference is a foreign key to the primary key of the other table, `DEFERRABLE INITIALLY DEFERRED`: like a batch, a transaction is
+    ///   judged by what it leaves. `restrict` is the `NO ACTION` that SQL has by default, since it is judged at the end too. SQLite keeps
+    ///   references only with `PRAGMA foreign_keys = ON`.
+    /// * Each check is a `CHECK`. In PostgreSQL, constraints have the same names as in refusals.
+    /// * Each index has an index named `table_index`; a unique one has the name of its constraint, such as `table_field_key`.
+    /// * Multi-valued fields have no column, and their indexes and references are left out. Everything else is translated, or an error.
     /// * Conditions of partial indexes cannot have parameters, so their values are literals, escaped. The text contains no other
     ///   values.
     ///
@@ -59,8 +63,10 @@ impl SchemaToSql for Schema {
         let key = key.collect::<Result<Vec<_>, _>>()?.join(", ");
         let strict = if dialect == Dialect::Sqlite { " STRICT" } else { "" };
         let name = dialect.quoted(table)?;
-        let columns = columns.join(", ");
-        let mut statements = vec![format!("CREATE TABLE {name} ({columns}, PRIMARY KEY ({key})){strict}")];
+        columns.push(format!("PRIMARY KEY ({key})"));
+        columns.extend(references_to_sql(self, dialect, table)?);
+        columns.extend(checks_to_sql(self, dialect, table)?);
+        let mut statements = vec![format!("CREATE TABLE {name} ({}){strict}", columns.join(", "))];
         let indexes = self.indexes();
         for (at, index) in indexes.iter().enumerate() {
             if indexes[..at].iter().any(|other| clash(dialect, other.name(), index.name())) {
@@ -71,6 +77,39 @@ impl SchemaToSql for Schema {
         }
         Ok(statements)
     }
+}
+
+fn references_to_sql(schema: &Schema, dialect: Dialect, table: &str) -> Result<Vec<String>, SqlError> {
+    let is_many = |name: &str| schema.find(name).is_some_and(|(_, field)| field.is_many());
+    let named = schema.references().iter().zip(schema.reference_names(table));
+    let single = named.filter(|(reference, _)| !reference.fields().iter().any(|name| is_many(name)));
+    let constraint = |(reference, name): (&memdex_query::schema::Reference, String)| {
+        let columns: Vec<String> =
+            reference.fields().iter().map(|name| dialect.quoted(name)).collect::<Result<_, _>>()?;
+        let (name, to) = (dialect.quoted(&name)?, dialect.quoted(reference.to())?);
+        let on_delete = match reference.deletes() {
+            OnDelete::Cascade => " ON DELETE CASCADE",
+            OnDelete::SetNull => " ON DELETE SET NULL",
+            _ => "",
+        };
+        let on_update = if reference.updates() == OnUpdate::Cascade { " ON UPDATE CASCADE" } else { "" };
+        let columns = columns.join(", ");
+        let deferred = "DEFERRABLE INITIALLY DEFERRED";
+        Ok(format!("CONSTRAINT {name} FOREIGN KEY ({columns}) REFERENCES {to}{on_delete}{on_update} {deferred}"))
+    };
+    single.map(constraint).collect()
+}
+
+fn checks_to_sql(schema: &Schema, dialect: Dialect, table: &str) -> Result<Vec<String>, SqlError> {
+    let mut constraints = Vec::new();
+    for (check, name) in schema.checks().iter().zip(schema.check_names(table)) {
+        let mut statement = Statement::of_check(table, dialect, schema);
+        let conditions = statement.filter(check.predicate())?;
+        for condition in conditions {
+            constraints.push(format!("CONSTRAINT {} CHECK ({condition})", dialect.quoted(&name)?));
+        }
+    }
+    Ok(constraints)
 }
 
 fn index_to_sql(schema: &Schema, dialect: Dialect, table: &str, index: &IndexDef) -> Result<Option<String>, SqlError> {
@@ -104,7 +143,11 @@ fn index_to_sql(schema: &Schema, dialect: Dialect, table: &str, index: &IndexDef
         columns.push(format!("{}{nulls}", dialect.quoted(name)?));
     }
     let unique = if index.kind() == IndexKind::Unique { "UNIQUE " } else { "" };
-    let name = dialect.quoted(&format!("{table}_{}", index.name()))?;
+    let name = match index.kind() {
+        IndexKind::Unique => index.constraint_name(table),
+        _ => format!("{table}_{}", index.name()),
+    };
+    let name = dialect.quoted(&name)?;
     let (table_name, columns) = (dialect.quoted(table)?, columns.join(", "));
     let condition = match index.condition() {
         None => String::new(),

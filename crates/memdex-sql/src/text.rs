@@ -21,7 +21,7 @@ impl Statement<'_> {
         }
         let is_substring = matches!(test.op, TextOp::StartsWith | TextOp::EndsWith | TextOp::Contains);
         if is_substring && pattern.is_empty() {
-            return Ok(format!("{column} IS NOT NULL"));
+            return self.anything(field);
         }
         if test.ignore_case {
             let folded: String = pattern.chars().map(TextTest::fold_case).collect();

@@ -90,6 +90,7 @@ impl<R: Record> Wanted<R> for Records<R> {
 
     fn bind(view: AnyView<'_>, query: &Query) -> Result<Bound, QueryError> {
         let of_query = paging(query);
+        bound_query::check_own(view, &query.filter)?;
         let bound = BoundQuery::of_one(view, &query.filter, of_query)?;
         let shape = match of_query {
             Paging { before: Some(_), .. } | Paging { around: Some(_), .. } => Shape::Opaque,
@@ -196,6 +197,7 @@ impl<R: Record> Wanted<R> for Count {
 
     fn bind(view: AnyView<'_>, query: &Query) -> Result<Bound, QueryError> {
         bound_query::check_fields(view, paging(query))?;
+        bound_query::check_own(view, &query.filter)?;
         let condition = bound_query::condition(view, &query.filter)?;
         let fingerprint = fingerprint("cached count", condition.fingerprint(&view.table.schema), "");
         Ok(Bound { condition, shape: Shape::Count, fingerprint })
@@ -239,6 +241,7 @@ impl<R: Record> Wanted<R> for Metrics {
 
     fn bind(view: AnyView<'_>, query: &Query) -> Result<Bound, QueryError> {
         let statistics = statistics_of(query);
+        bound_query::check_own(view, &query.filter)?;
         let condition = bound_query::condition(view, &query.filter)?;
         statistics::check(view, &statistics)?;
         let of_predicate = condition.fingerprint(&view.table.schema);

@@ -104,6 +104,11 @@ impl<R: Record> Base<R> {
         })
     }
 
+    /// Whether the layers have records at a commit of the fork.
+    pub(crate) fn has_records(&self, epoch: Commit) -> bool {
+        self.layers.iter().any(|layer| layer.table.lengths.at(layer.epoch) > layer.covers.at(epoch).records)
+    }
+
     /// Whether commits of the base have changed records that are not taken over. A hint.
     pub(crate) fn is_behind(&self) -> bool {
         self.layers.iter().any(|layer| {

@@ -66,14 +66,12 @@ impl<R: Record> Table<R> {
         Ok(())
     }
 
-    /// Makes the structures of a fork's table, which are deferred until it is first written. Waits for other commits.
-    pub(crate) fn make_structures(&self, engine: &Engine) -> Result<(), Cause> {
+    /// Makes the structures of a fork's table, which are deferred until it is first written. Under the commit lock.
+    pub(crate) fn make_structures(&self, engine: &Engine) {
         if !self.columns.are_made() {
-            let _guard = engine.lock_to_write()?;
             self.make_deferred(&mut self.writer());
             engine.recount(self);
         }
-        Ok(())
     }
 
     /// Takes records of the base over, in commits of a bounded size. Does nothing for a table that has no base. Runs extractors.
@@ -82,10 +80,10 @@ impl<R: Record> Table<R> {
     /// The store refuses writes, the thread is inside user code, or an extractor panics. Queries remain exact without it.
     pub(crate) fn take_over(self: &Arc<Self>, engine: &Engine, which: Which) -> Result<(), Cause> {
         let Some(base) = &self.base else { return Ok(()) };
-        self.make_structures(engine)?;
         let mut place = Place { layer: 0, page: 0 };
         while base.layers.len() > place.layer {
             let mut guard = engine.lock_to_write()?;
+            self.make_structures(engine);
             let (mut taken, mut complete) = (Taken::new(), Vec::new());
             while let Some(layer) = base.layers.get(place.layer)
                 && let Some(done) = layer.select(which, &mut place, &mut taken)

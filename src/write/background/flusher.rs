@@ -1,13 +1,14 @@
 //! The flusher: takes submissions from the queue, commits as many together as it may, and answers each.
 //!
 //! Its effect on the store, and every answer, are the same as if it committed one submission after the other. So it commits
-//! submissions together only if no two of them touch the same key: then none can detect whether another came before it. One could
+//! submissions together only if no two of them touch the same key, nor two sides of a reference: then none can detect whether another came before it. One could
 //! still detect it by claiming a unique value that another releases: such a commit is refused. If the commit of several submissions is
 //! refused, they are committed in smaller groups.
 
 use super::super::batch::Batch;
 #[cfg(feature = "testing")]
 use super::super::faults;
+use super::super::references::Sharing;
 use super::death::{Death, Step};
 use super::error::SubmitError;
 use super::gate::{Gate, Size};
@@ -205,12 +206,14 @@ struct Touched {
     of_batch: Vec<u64>,
     /// The group has a batch by filter, which shares no commit.
     closed: bool,
+    sharing: Sharing,
 }
 
 impl Touched {
     fn clear(&mut self) {
         self.table.clear();
         self.closed = false;
+        self.sharing = Sharing::Any;
     }
 
     /// Adds the keys of a batch, unless one of them is there already.
@@ -222,10 +225,13 @@ impl Touched {
         if self.closed || !(by_key || alone) {
             return false;
         }
-        self.closed = !by_key;
         if self.of_batch.iter().any(|new| self.table.find(hash(new), |old| old == new).is_some()) {
             return false;
         }
+        if !self.sharing.add(batch.sharing()) {
+            return false;
+        }
+        self.closed = !by_key;
         for new in &self.of_batch {
             self.table.entry(hash(new), |old| old == new, hash).or_insert(*new);
         }

@@ -71,6 +71,6 @@ pub use criteria::CriteriaError;
 pub use failure::Failure;
 pub use field::FieldError;
 pub use query::QueryError;
-pub use schema::{Conflict, KeyError, SchemaError};
+pub use schema::{Conflict, KeyError, ReferenceFault, SchemaError};
 pub use statistics::StatisticsError;
 pub use suggest::{DidYouMean, ItHas, nearest};

@@ -57,6 +57,11 @@ errors! {
              `{}`?",
             of_single(test, *kind)
         ),
+        /// A condition on a field of another collection, reached through a reference, where only own fields can be followed.
+        ThroughReference [collection, field] {} pub(crate) fn through_reference => (
+            "field {field:?} of {collection:?} leads through a reference, which only finds and queries at a snapshot follow: query \
+             the keys of the other collection first, and use is_in"
+        ),
         /// `elem_match` of records that are not documents.
         NoElements [collection, field] {} pub(crate) fn no_elements => (
             "elem_match of {field:?} needs documents, and {collection:?} has records of another type: test each field below \

@@ -100,6 +100,25 @@ errors! {
             /// The error of the condition.
             source: Box<QueryError>,
         } => ("the condition of index {index:?}: {source}"),
+        /// A reference that can't be kept.
+        Reference [reference] {
+            /// What is wrong.
+            fault: ReferenceFault,
+        } => ("reference {reference}: {fault}"),
+        /// The condition of a check does not fit the schema.
+        Check [check] {
+            /// The error of the condition.
+            source: Box<QueryError>,
+        } => ("check {check:?}: {source}"),
+        /// Two constraints have the same name.
+        DuplicateConstraint [constraint] {} => ("two constraints are called {constraint:?}: choose another name for one"),
+        /// More references or checks than the limit.
+        TooManyConstraints [] {
+            /// References or checks.
+            what: &'static str,
+            /// The most that is allowed.
+            limit: usize,
+        } => ("the schema has more than {limit} {what}, which is the limit: leave some out"),
         /// A materialized aggregate can't be maintained.
         Aggregate [aggregate] {
             /// The error of its definition.
@@ -111,9 +130,69 @@ errors! {
 impl Error for SchemaError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            SchemaError::Condition { source, .. } => Some(&**source),
+            SchemaError::Condition { source, .. } | SchemaError::Check { source, .. } => Some(&**source),
             SchemaError::Aggregate { source, .. } => Some(source),
             _ => None,
+        }
+    }
+}
+
+/// What is wrong with a [`Reference`](crate::schema::Reference).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ReferenceFault {
+    /// It has no fields, or names no collection.
+    Empty,
+    /// A field that does not exist, among the ones that do.
+    UnknownField {
+        /// The name.
+        field: String,
+        /// The fields that exist.
+        known: Vec<String>,
+    },
+    /// A field is named twice.
+    RepeatedField(String),
+    /// A field with a collation, by which other texts than the key are equal to it.
+    Collation(String),
+    /// One of several fields has many values.
+    OneOfMany(String),
+    /// `set null` or a cascading change of the key would write a field of many values.
+    WritesMany(String),
+    /// `set null` or a cascading change of the key would write a part of the record's own key.
+    WritesKey(String),
+    /// `set null` on a field that can't be missing.
+    NeverNull(String),
+}
+
+impl std::fmt::Display for ReferenceFault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            ReferenceFault::Empty => f.write_str("it needs at least one field, and the name of a collection"),
+            ReferenceFault::UnknownField { field, known } => {
+                write!(f, "the schema has no field {field:?}; {}", ItHas { name: field, known })
+            }
+            ReferenceFault::RepeatedField(field) => write!(f, "it names field {field:?} twice: name it once"),
+            ReferenceFault::Collation(field) => {
+                write!(f, "field {field:?} has a collation, but keys are compared by bytes: leave the collation out")
+            }
+            ReferenceFault::OneOfMany(field) => {
+                write!(f, "field {field:?} can have many values, so it must be the only field of the reference")
+            }
+            ReferenceFault::WritesMany(field) => {
+                write!(
+                    f,
+                    "field {field:?} can have many values, which are not written: use restrict, or cascade on delete"
+                )
+            }
+            ReferenceFault::WritesKey(field) => {
+                write!(
+                    f,
+                    "field {field:?} is part of the key, which is not written: use restrict, or cascade on delete"
+                )
+            }
+            ReferenceFault::NeverNull(field) => {
+                write!(f, "field {field:?} can't be missing, so it can't be set to null: make it optional")
+            }
         }
     }
 }

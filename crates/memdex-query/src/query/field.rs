@@ -111,19 +111,57 @@ impl<R, N: Nest> Field<R, N> {
     /// # Panics
     /// If the path has more than 8 parts: at compile time where it is a constant.
     pub const fn dot<T>(self, inner: Field<N::Leaf, T>) -> Field<R, N::Of<T>> {
-        let mut path = self.path;
-        let mut at = 0;
-        while !path[at].is_empty() {
-            at += 1;
-        }
-        let mut from = 0;
-        while from < MAX_PATH && !inner.path[from].is_empty() {
-            path[at] = inner.path[from];
-            at += 1;
-            from += 1;
-        }
+        Field { path: joined(self.path, inner.path), types: PhantomData }
+    }
+}
+
+impl<R, T> Field<R, T> {
+    /// The field `other` of the record to which this field refers, by a [`Reference`](crate::schema::Reference) with one field. A condition on it
+    /// is true for records that refer to one which meets it: a semi-join, answered by the indexes of the other collection and that of this
+    /// field, at one snapshot. With `!` it is also true for records that refer to nothing.
+    ///
+    /// Finds and queries at a snapshot support it. Writes by predicate, cached queries, watches, subscriptions, conditions of indexes and
+    /// checks refuse it with [`QueryError::ThroughReference`](crate::error::QueryError::ThroughReference), since they follow one collection.
+    ///
+    /// ```
+    /// # use memdex::{Record, Store, field};
+    /// #[derive(Record)]
+    /// struct Account { #[record(key)] id: u32, #[record(index)] country: String }
+    /// #[derive(Record)]
+    /// struct Payment { #[record(key)] id: u32, #[record(references = "Account")] account: Option<u32> }
+    ///
+    /// let store = Store::new();
+    /// let accounts = store.collection::<Account>("Account")?;
+    /// let payments = store.collection::<Payment>("Payment")?;
+    /// accounts.insert(Account { id: 1, country: "CH".into() })?;
+    /// payments.insert(Payment { id: 7, account: Some(1) })?;
+    /// payments.insert(Payment { id: 8, account: None })?;
+    /// assert_eq!(payments.find(payment::ACCOUNT.through(account::COUNTRY).eq("CH")).count()?, 1);
+    /// assert_eq!(payments.find(field("account.country").eq("CH")).one()?.id, 7);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Panics
+    /// If the path has more than 8 parts: at compile time where it is a constant.
+    pub const fn through<S, U>(self, other: Field<S, U>) -> Field<R, U> {
+        let path = joined(self.path, other.path);
         Field { path, types: PhantomData }
     }
+}
+
+/// The path behind another one.
+const fn joined(mut path: [&'static str; MAX_PATH], inner: [&'static str; MAX_PATH]) -> [&'static str; MAX_PATH] {
+    let mut at = 0;
+    while !path[at].is_empty() {
+        at += 1;
+    }
+    let mut from = 0;
+    while from < MAX_PATH && !inner[from].is_empty() {
+        path[at] = inner[from];
+        at += 1;
+        from += 1;
+    }
+    path
 }
 
 impl<R, T> Field<R, T> {

@@ -190,6 +190,24 @@ impl Predicate {
         self
     }
 
+    /// Passes the name of each field to `each`; of an [`elem_match`](Predicate::elem_match), that of the list.
+    pub fn each_field<'a>(&'a self, each: &mut dyn FnMut(&'a FieldName)) {
+        match self {
+            Predicate::All | Predicate::TooDeep => {}
+            Predicate::Eq(name, _)
+            | Predicate::Ne(name, _)
+            | Predicate::In(name, _)
+            | Predicate::IsNull(name)
+            | Predicate::Range(name, ..)
+            | Predicate::Text(name, _)
+            | Predicate::AnyOf(name, _)
+            | Predicate::AllOf(name, _)
+            | Predicate::ElemMatch(name, _) => each(name),
+            Predicate::And(parts) | Predicate::Or(parts) => parts.iter().for_each(|part| part.each_field(each)),
+            Predicate::Not(part) => part.0.each_field(each),
+        }
+    }
+
     fn rename(&mut self, rename: &dyn Fn(&FieldName) -> FieldName) {
         match self {
             Predicate::All | Predicate::TooDeep => {}

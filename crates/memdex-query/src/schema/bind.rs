@@ -129,6 +129,9 @@ impl Binder<'_> {
             Some((at, def)) => return Ok(NamedField { name, at, def: Some(def), in_element: false }),
             None => {}
         }
+        if self.element.is_none() && self.schema.through(name).is_some() {
+            return Err(QueryError::through_reference(self.collection, name));
+        }
         let undeclared = self.schema.undeclared(name).map(|at| NamedField { name, at, def: None, in_element: false });
         undeclared.ok_or_else(|| self.schema.unknown_field(self.collection, name))
     }

@@ -1,7 +1,7 @@
 //! Checks a schema, before a collection is opened with it.
 
-use super::{AggregateDef, Condition, FieldDef, IndexDef, IndexKind, Schema};
-use crate::error::{AggregateDefError, SchemaError};
+use super::{AggregateDef, Condition, FieldDef, IndexDef, IndexKind, OnDelete, Reference, Schema, ThreeValued};
+use crate::error::{AggregateDefError, ReferenceFault, SchemaError};
 use crate::limits;
 use crate::value::Kind;
 
@@ -39,6 +39,8 @@ impl Schema {
                 return Err(SchemaError::ManyValues { what: "a column", field: name() });
             }
         }
+        // Before the indexes, of which some are those of references.
+        self.check_constraints()?;
         let indexes = self.indexes();
         for (at, index) in indexes.iter().enumerate() {
             self.check_index(index, &indexes[..at])?;
@@ -46,6 +48,55 @@ impl Schema {
         for (at, def) in self.aggregates().iter().enumerate() {
             let refused = |source| SchemaError::Aggregate { aggregate: def.name().to_owned(), source };
             self.check_aggregate(def, &self.aggregates()[..at]).map_err(refused)?;
+        }
+        Ok(())
+    }
+
+    fn check_constraints(&self) -> Result<(), SchemaError> {
+        let numbers = [
+            ("references", self.references().len(), limits::MAX_REFERENCES),
+            ("checks", self.checks().len(), limits::MAX_CHECKS),
+        ];
+        if let Some((what, _, limit)) = numbers.into_iter().find(|(_, given, limit)| given > limit) {
+            return Err(SchemaError::TooManyConstraints { what, limit });
+        }
+        for reference in self.references() {
+            let refused = |fault| SchemaError::Reference { reference: reference.fields().join(", "), fault };
+            self.check_reference(reference).map_err(refused)?;
+        }
+        let names = self.check_names("");
+        for (check, name) in self.checks().iter().zip(&names) {
+            let bound = ThreeValued::new(name, self, check.predicate());
+            bound.map_err(|source| SchemaError::Check { check: name.clone(), source: Box::new(source) })?;
+        }
+        let mut given: Vec<&str> = self.references().iter().filter_map(Reference::name).collect();
+        given.extend(self.checks().iter().filter_map(|check| check.name()));
+        let duplicate = given.iter().enumerate().find(|(at, name)| given[..*at].contains(name) || name.is_empty());
+        duplicate.map_or(Ok(()), |(_, name)| Err(SchemaError::DuplicateConstraint { constraint: (*name).to_owned() }))
+    }
+
+    fn check_reference(&self, reference: &Reference) -> Result<(), ReferenceFault> {
+        if reference.fields().is_empty() || reference.to().is_empty() {
+            return Err(ReferenceFault::Empty);
+        }
+        for (at, name) in reference.fields().iter().enumerate() {
+            let field = || name.to_string();
+            let Some((_, def)) = self.find(name) else {
+                let known = self.fields().iter().map(|field| field.name().to_owned()).collect();
+                return Err(ReferenceFault::UnknownField { field: field(), known });
+            };
+            let set_null = reference.deletes() == OnDelete::SetNull;
+            let faults = [
+                (reference.fields()[..at].contains(name), ReferenceFault::RepeatedField(field())),
+                (def.collation().is_some(), ReferenceFault::Collation(field())),
+                (def.is_many() && reference.fields().len() > 1, ReferenceFault::OneOfMany(field())),
+                (def.is_many() && reference.writes(), ReferenceFault::WritesMany(field())),
+                (def.is_key() && reference.writes(), ReferenceFault::WritesKey(field())),
+                (!def.is_nullable() && set_null, ReferenceFault::NeverNull(field())),
+            ];
+            if let Some((_, fault)) = faults.into_iter().find(|(is_fault, _)| *is_fault) {
+                return Err(fault);
+            }
         }
         Ok(())
     }

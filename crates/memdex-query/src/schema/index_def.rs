@@ -184,6 +184,15 @@ impl IndexDef {
         &self.fields
     }
 
+    /// The name of a unique index as a constraint of a collection. Without a name of its own, that is the one which PostgreSQL gives
+    /// it: `User_mail_key`.
+    pub fn constraint_name(&self, collection: &str) -> String {
+        match self.name == default_name(&self.fields) {
+            true => format!("{collection}_{}_key", self.fields.join("_")),
+            false => self.name.to_string(),
+        }
+    }
+
     /// Its kind.
     pub fn kind(&self) -> IndexKind {
         self.kind

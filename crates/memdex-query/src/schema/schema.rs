@@ -1,6 +1,7 @@
 //! Schemas: the fields of a collection, its key, its indexes and its materialized aggregates.
 
 use super::aggregate_def::AggregateDef;
+use super::constraint::{self, Check, Reference};
 use super::index_def::{IndexDef, IndexKind};
 use super::path::{FieldAt, Path};
 use crate::error::{Conflict, QueryError};
@@ -382,6 +383,10 @@ pub struct Schema {
     indexes: Vec<IndexDef>,
     #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Vec::is_empty"))]
     aggregates: Vec<AggregateDef>,
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Vec::is_empty"))]
+    references: Vec<Reference>,
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Vec::is_empty"))]
+    checks: Vec<Check>,
     /// The paths of the fields of records without a Rust type; otherwise empty.
     #[cfg_attr(feature = "serde", serde(skip))]
     paths: Vec<Arc<Path>>,
@@ -395,7 +400,8 @@ impl Schema {
     pub fn new(fields: impl IntoIterator<Item = FieldDef>) -> Self {
         let fields = fields.into_iter().collect();
         let version = FormVersion;
-        Schema { version, fields, indexes: Vec::new(), aggregates: Vec::new(), paths: Vec::new(), open: false }
+        let (indexes, aggregates, references, checks, paths) = Default::default();
+        Schema { version, fields, indexes, aggregates, references, checks, paths, open: false }
     }
 
     /// The schema for records whose fields are read by name: a field that is not required can be missing.
@@ -426,14 +432,30 @@ impl Schema {
         self
     }
 
-    /// Adds the fields, indexes and aggregates of a nested struct, with the field name `prefix` and a dot before their
-    /// names.
+    /// Adds a reference to another collection, or to the own one.
+    #[must_use]
+    pub fn with_reference(mut self, reference: Reference) -> Self {
+        self.references.push(reference);
+        self
+    }
+
+    /// Adds a check of each record.
+    #[must_use]
+    pub fn with_check(mut self, check: Check) -> Self {
+        self.checks.push(check);
+        self
+    }
+
+    /// Adds the fields, indexes, aggregates, references and checks of a nested struct, with the field name `prefix` and a dot before
+    /// their names.
     #[must_use]
     pub fn with_nested(mut self, prefix: &str, nested: Schema) -> Self {
         let fields = nested.fields.into_iter();
         self.fields.extend(fields.map(|f| FieldDef { name: Cow::Owned(format!("{prefix}.{}", f.name)), ..f }));
         self.indexes.extend(nested.indexes.into_iter().map(|index| index.within(prefix)));
         self.aggregates.extend(nested.aggregates.into_iter().map(|aggregate| aggregate.within(prefix)));
+        self.references.extend(nested.references.into_iter().map(|reference| reference.within(prefix)));
+        self.checks.extend(nested.checks.into_iter().map(|check| check.within(prefix)));
         self
     }
 
@@ -454,7 +476,8 @@ impl Schema {
         &self.fields
     }
 
-    /// All indexes: those declared on fields, in the order of the fields, then the others.
+    /// All indexes: those declared on fields, in the order of the fields, then the others, then an equality index on the fields of each
+    /// reference for which there is no index on exactly these fields and all records.
     pub fn indexes(&self) -> Vec<IndexDef> {
         let own = self.fields.iter().filter_map(|field| {
             Some(match field.index? {
@@ -463,7 +486,49 @@ impl Schema {
                 IndexKind::Ordered => IndexDef::ordered(field.name.clone()),
             })
         });
-        own.chain(self.indexes.iter().cloned()).collect()
+        let mut all: Vec<IndexDef> = own.chain(self.indexes.iter().cloned()).collect();
+        let key: Vec<&str> = self.fields.iter().filter(|field| field.key).map(|field| &*field.name).collect();
+        for fields in self.references.iter().map(Reference::fields) {
+            let fits = |index: &IndexDef| index.fields() == fields && index.condition().is_none();
+            if fields != key && !all.iter().any(fits) {
+                let index = IndexDef::equality(fields.to_vec());
+                let is_taken = all.iter().any(|other| other.name() == index.name());
+                let name = if is_taken { format!("{}_fkey", index.name()) } else { index.name().to_owned() };
+                all.push(index.named(name));
+            }
+        }
+        all
+    }
+
+    /// The references.
+    pub fn references(&self) -> &[Reference] {
+        &self.references
+    }
+
+    /// The reference through which a name leads to a field of another collection, and the name there: `account.country`, where the field
+    /// `account` is a reference.
+    pub fn through<'n>(&self, name: &'n str) -> Option<(&Reference, &'n str)> {
+        let through = |reference| match Reference::fields(reference) {
+            [field] => Some((reference, name.strip_prefix(&**field)?.strip_prefix('.')?)),
+            _ => None,
+        };
+        self.references.iter().find_map(through).filter(|_| self.position(name).is_none())
+    }
+
+    /// The names of the references in a collection, in their order.
+    pub fn reference_names(&self, collection: &str) -> Vec<String> {
+        let name = |of: &Reference| (of.name_in(collection), of.name().is_some());
+        constraint::distinct(self.references.iter().map(name))
+    }
+
+    /// The checks.
+    pub fn checks(&self) -> &[Check] {
+        &self.checks
+    }
+
+    /// The names of the checks in a collection, in their order.
+    pub fn check_names(&self, collection: &str) -> Vec<String> {
+        constraint::distinct(self.checks.iter().map(|of| (of.name_in(collection), of.name().is_some())))
     }
 
     /// The materialized aggregates.
@@ -547,6 +612,8 @@ impl fmt::Display for Schema {
         for aggregate in &self.aggregates {
             write!(f, ", {aggregate}")?;
         }
+        self.references.iter().try_for_each(|reference| write!(f, ", {reference}"))?;
+        self.checks.iter().try_for_each(|check| write!(f, ", {check}"))?;
         f.write_str(" }")
     }
 }

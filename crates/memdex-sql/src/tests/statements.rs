@@ -445,3 +445,31 @@ fn equality_of_a_field_that_ignores_case_folds_the_column() {
     assert!(refused.contains("a unique index of a field with a collation"), "{refused}");
     schema.to_sql(Dialect::Sqlite, "users").unwrap();
 }
+
+#[test]
+fn references_and_checks() {
+    use memdex_query::schema::{Check, OnDelete, OnUpdate, Reference};
+    let schema = Schema::new([
+        FieldDef::new("id", Kind::Int).key(),
+        FieldDef::new("account", Kind::Int).optional(),
+        FieldDef::new("bank", Kind::Str).optional(),
+        FieldDef::new("branch", Kind::Int).optional(),
+        FieldDef::new("tags", Kind::Int).many(),
+    ])
+    .with_reference(Reference::new("account", "Account").on_delete(OnDelete::SetNull).on_update(OnUpdate::Cascade))
+    .with_reference(Reference::new(["bank", "branch"], "Branch").on_delete(OnDelete::Cascade).named("at"))
+    .with_reference(Reference::new("tags", "Tag"))
+    .with_check(Check::new(field("branch").gt(0) & !field("branch").is_in([7, 8])))
+    .with_check(Check::new(!(field("account").eq(1.5) | field("bank").starts_with(""))).named("odd"));
+    let create = |dialect| schema.to_sql(dialect, "Payment").unwrap().remove(0);
+    assert_eq!(
+        create(Dialect::Postgres),
+        "CREATE TABLE \"Payment\" (\"id\" numeric NOT NULL, \"account\" numeric, \"bank\" text COLLATE \"C\", \"branch\" numeric, PRIMARY KEY (\"id\"), \
+         CONSTRAINT \"Payment_account_fkey\" FOREIGN KEY (\"account\") REFERENCES \"Account\" ON DELETE SET NULL ON UPDATE CASCADE \
+         DEFERRABLE INITIALLY DEFERRED, \
+         CONSTRAINT \"at\" FOREIGN KEY (\"bank\", \"branch\") REFERENCES \"Branch\" ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED, \
+         CONSTRAINT \"Payment_branch_check\" CHECK ((\"branch\" > '0'::bigint AND NOT (\"branch\" IN ('7'::bigint, '8'::bigint)))), \
+         CONSTRAINT \"odd\" CHECK (NOT ((\"account\" IS NULL AND NULL) OR (\"bank\" IS NOT NULL OR NULL))))"
+    );
+    assert!(create(Dialect::Sqlite).contains("CONSTRAINT `odd` CHECK (NOT ((`account` IS NULL AND NULL)"));
+}

@@ -15,7 +15,7 @@ fn a_schema_becomes_a_table() {
              PRIMARY KEY (`org`, `id`)) STRICT",
             "CREATE INDEX `Payment_status` ON `Payment` (`status`)",
             "CREATE INDEX `Payment_amount` ON `Payment` (`amount`)",
-            "CREATE UNIQUE INDEX `Payment_uid` ON `Payment` (`uid`)",
+            "CREATE UNIQUE INDEX `Payment_uid_key` ON `Payment` (`uid`)",
             "CREATE INDEX `Payment_open ones` ON `Payment` (`status`, `amount`) WHERE `open` = 1",
         ]
     );
@@ -29,7 +29,7 @@ fn a_schema_becomes_a_table() {
              PRIMARY KEY (\"org\", \"id\"))",
             "CREATE INDEX \"Payment_status\" ON \"Payment\" (\"status\")",
             "CREATE INDEX \"Payment_amount\" ON \"Payment\" (\"amount\" NULLS FIRST)",
-            "CREATE UNIQUE INDEX \"Payment_uid\" ON \"Payment\" (\"uid\")",
+            "CREATE UNIQUE INDEX \"Payment_uid_key\" ON \"Payment\" (\"uid\")",
             "CREATE INDEX \"Payment_open ones\" ON \"Payment\" (\"status\" NULLS FIRST, \"amount\" NULLS FIRST) \
              WHERE \"open\" = TRUE::boolean",
         ]
