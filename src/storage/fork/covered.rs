@@ -52,7 +52,7 @@ impl Covered {
     }
 
     /// The same, as all rows of the layer.
-    pub(super) fn as_all(self) -> Self {
+    pub(super) fn covering_all(self) -> Self {
         Covered { is_all: true, ..self }
     }
 

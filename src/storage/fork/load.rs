@@ -186,7 +186,7 @@ impl<R: Record> Layer<R> {
             taken.extend(page.drain(..).map(add));
             place.page += 1;
         }
-        Some(Box::new(|layer| layer.newest_covered().same().as_all()))
+        Some(Box::new(|layer| layer.newest_covered().same().covering_all()))
     }
 }
 
