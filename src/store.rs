@@ -23,7 +23,7 @@ use crate::storage::{
 use crate::sync::{Arc, Mutex};
 use crate::user_code;
 use crate::write::any_collection::AnyCollection;
-use crate::write::{BackgroundWriterBuilder, Batch, Receipt, Refused, Undone, Writer};
+use crate::write::{BackgroundWriterBuilder, Batch, Receipt, Refused, Undone, Writer, empty_part};
 use memdex_query::query::Query;
 use std::any::{Any, type_name};
 use std::fmt;
@@ -136,7 +136,7 @@ impl Store {
             let record = R::cloner().is_none().then(type_name::<R>);
             self.engine.links.add(name, &schema, record, |to| self.engine.table(to))?;
         }
-        let table = self.engine.open(name, new, erased::<R>).map_err(panicked)?;
+        let table = self.engine.open(name, new, (erased::<R>, empty_part::<R>)).map_err(panicked)?;
         drop(kept);
         let registered = table.type_name();
         let Ok(table) = table.into_any().downcast::<Table<R>>() else {

@@ -96,10 +96,15 @@ pub(crate) struct Registered {
     place: u64,
     pub(crate) table: Arc<dyn AnyTable>,
     pub(crate) erase: Erase,
+    /// Makes an empty part of a batch.
+    pub(crate) part: MakePart,
 }
 
 /// Makes a handle of a table without its record type. The layers above know which type the handle has: it can write.
 pub(crate) type Erase = fn(&Arc<Engine>, Arc<dyn AnyTable>) -> Box<dyn Any>;
+
+/// Makes a part of a batch without operations, for commits that reach the table by references. The layers above know its type.
+pub(crate) type MakePart = fn(Arc<dyn AnyTable>) -> Box<dyn Any>;
 
 impl Engine {
     /// If `has_reclaimer` is set, starts a thread that reclaims whenever a pin has ended.
@@ -254,13 +259,13 @@ impl Engine {
         &self,
         name: &str,
         make: impl FnOnce() -> Arc<dyn AnyTable>,
-        erase: Erase,
+        (erase, part): (Erase, MakePart),
     ) -> Result<Arc<dyn AnyTable>, Cause> {
         if let Some(known) = self.find(name)? {
             return Ok(known.table);
         }
         let place = self.opened.fetch_add(1, Relaxed);
-        Ok(self.register(name, Registered { place, table: make(), erase }).table)
+        Ok(self.register(name, Registered { place, table: make(), erase, part }).table)
     }
 
     fn register(&self, name: &str, new: Registered) -> Registered {

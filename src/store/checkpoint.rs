@@ -66,7 +66,9 @@ impl Store {
         if let Some(by) = undone.by(to.commit()) {
             return Err(RollbackError::Undone { checkpoint: to.commit(), by });
         }
-        let receipt = restore(&self.engine, || self.any_collections(), to)?;
+        let receipt = restore(&self.engine, |batch, now| {
+            self.any_collections().iter().try_for_each(|collection| collection.restore(batch, to, now))
+        })?;
         undone.add(to.commit(), receipt.commit);
         drop(undone);
         self.engine.keys.set_numbers(&to.sequences);

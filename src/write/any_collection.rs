@@ -2,7 +2,6 @@
 
 use super::batch::Batch;
 use super::operation::{Action, Operation};
-use super::part::Part;
 use super::returned::PendingHits;
 use crate::error::{Cause, QueryError, Refusal};
 use crate::read::{Hit, QueryResult, Snapshot};
@@ -168,10 +167,6 @@ impl<R: Record> AnyCollection for Collection<R> {
     }
 }
 
-/// A part of a batch without operations, for commits that reach the collection by references.
-#[doc(hidden)]
-pub struct EmptyPart(pub(super) Box<dyn Part>);
-
 fn check_name(name: &str, query: &Query) -> Result<(), QueryError> {
     match query.collections.iter().find(|other| ***other != *name) {
         None => Ok(()),
@@ -195,21 +190,16 @@ fn deletable(name: &str, query: &Query) -> Result<Paging, QueryError> {
 }
 
 mod sealed {
-    use super::EmptyPart;
     use crate::clock::Timestamp;
     use crate::error::Refusal;
     use crate::read::Snapshot;
     use crate::write::batch::Batch;
     use crate::write::checkpoint::{Checkpoint, deadlines_of, restore_collection};
     use crate::write::expire::remove_some;
-    use crate::write::operations::Operations;
     use std::any::Any;
     use std::collections::HashMap;
 
     pub trait Sealed {
-        #[doc(hidden)]
-        fn empty_part(&self) -> EmptyPart;
-
         #[doc(hidden)]
         fn remove_expired(&self) -> Result<(usize, bool), Refusal>;
 
@@ -233,10 +223,6 @@ mod sealed {
     }
 
     impl<R: crate::record::Record> Sealed for crate::storage::Collection<R> {
-        fn empty_part(&self) -> EmptyPart {
-            EmptyPart(Box::new(Operations::new(self.table.clone())))
-        }
-
         fn remove_expired(&self) -> Result<(usize, bool), Refusal> {
             remove_some(self)
         }

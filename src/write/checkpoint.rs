@@ -4,7 +4,6 @@
 //! way of every other: it is judged, told to hooks and subscriptions, and refused whole if a constraint that was added meanwhile does
 //! not allow the earlier state.
 
-use super::any_collection::AnyCollection;
 use super::attribution::CommitOptions;
 use super::batch::Batch;
 use super::operation::Operation;
@@ -101,11 +100,10 @@ impl Undone {
     }
 }
 
-/// Restores the state of a checkpoint in these collections.
+/// Restores an earlier state: `compare` adds the operations that lead there from the state of a snapshot, the newest.
 pub(crate) fn restore(
     engine: &Arc<Engine>,
-    collections: impl Fn() -> Vec<Arc<dyn AnyCollection>>,
-    to: &Checkpoint,
+    compare: impl Fn(&mut Batch, &Snapshot) -> Result<(), Refusal>,
 ) -> Result<Receipt, Refusal> {
     /// After so many commits of other threads in between, the rollback is refused.
     const TRIES: usize = 1_000;
@@ -113,9 +111,7 @@ pub(crate) fn restore(
     loop {
         let now = Snapshot::of_newest(engine);
         let mut batch = Batch::new(engine.clone());
-        for collection in collections() {
-            collection.restore(&mut batch, to, &now)?;
-        }
+        compare(&mut batch, &now)?;
         if batch.is_empty() {
             return batch.flush();
         }

@@ -2,14 +2,13 @@
 
 use super::batch::{Batch, Refused};
 use super::commands::{UpdateResult, change, insert_and_upsert, store_and_update};
-use super::lifetime::{DefaultLifetime, Given, Lifetime};
+use super::lifetime::{DefaultLifetime, Given, Lifetime, NO_LIFETIMES, restricts};
 use super::operation::{Action, Operation};
 use super::receipt::Receipt;
 use super::writer::{Writer, WriterError};
 use crate::error::{Cause, Refusal};
 use crate::record::Record;
-use crate::storage::{Collection, Edge, Handle};
-use memdex_query::schema::OnDelete;
+use crate::storage::{Collection, Handle};
 use memdex_query::value::{IntoKey, Kind};
 
 /// Commands that give the record a lifetime: `with_lifetime(…)` of [`Collection`](Collection::with_lifetime),
@@ -41,15 +40,6 @@ use memdex_query::value::{IntoKey, Kind};
 pub struct WithLifetime<W> {
     pub(super) writes_to: W,
     pub(super) lifetime: Lifetime,
-}
-
-/// What to do about a lifetime that a reference forbids.
-pub(super) const NO_LIFETIMES: &str =
-    "it restricts deletions, so they can't have lifetimes: use none, or cascade or set_null on delete";
-
-/// Whether records to which others refer by this must not vanish by themselves.
-pub(super) fn restricts(edge: &Edge) -> bool {
-    edge.on_delete == OnDelete::Restrict
 }
 
 pub(super) fn given<R: Record>(

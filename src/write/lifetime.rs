@@ -1,7 +1,9 @@
 //! Lifetimes of records.
 
 use crate::clock::Timestamp;
+use crate::storage::Edge;
 use memdex_query::query::FieldName;
+use memdex_query::schema::OnDelete;
 use std::time::Duration;
 
 /// How long a record lives. From its deadline on it counts as missing to every read and every command, and the store removes it.
@@ -89,4 +91,13 @@ pub(super) struct Given {
     pub(super) lifetime: Lifetime,
     /// Only if that is later than the deadline that the record has.
     pub(super) only_later: bool,
+}
+
+/// What to do about a lifetime that a reference forbids.
+pub(super) const NO_LIFETIMES: &str =
+    "it restricts deletions, so they can't have lifetimes: use none, or cascade or set_null on delete";
+
+/// Whether records to which others refer by this must not vanish by themselves.
+pub(super) fn restricts(edge: &Edge) -> bool {
+    edge.on_delete == OnDelete::Restrict
 }

@@ -6,8 +6,7 @@
 
 use super::attribution::CommitOptions;
 use super::follow::Follow;
-use super::lasting::{NO_LIFETIMES, restricts};
-use super::lifetime::Lifetime;
+use super::lifetime::{Lifetime, NO_LIFETIMES, restricts};
 use super::net::{NO_STEP, Net};
 use super::operation::{Action, Named, Operation, Target};
 use super::outcome::Outcome;

@@ -65,4 +65,5 @@ pub use writer::WriterError;
 
 pub(crate) use batch::Batch;
 pub(crate) use checkpoint::{Undone, restore};
+pub(crate) use operations::empty_part;
 pub(crate) use writer::Writer;

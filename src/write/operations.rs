@@ -5,14 +5,14 @@ use super::attribution::CommitOptions;
 use super::doom::{Doom, Subject};
 use super::linked::Linked;
 use super::operation::{Action, Named, Operation, OperationInfo, Target, drop_operations};
-use super::part::{Member, Part, Single, StagedPart};
+use super::part::{EmptyPart, Member, Part, Single, StagedPart};
 use super::stage::Staged;
 use crate::clock::Timestamp;
 use crate::error::Refusal;
 use crate::record::{Access, IndexKind, Record};
 #[cfg(feature = "testing")]
 use crate::record::{FieldSource, Fields};
-use crate::storage::{Collection, Edge, Engine, Table, Which};
+use crate::storage::{AnyTable, Collection, Edge, Engine, Table, Which};
 use crate::sync::Arc;
 use std::any::Any;
 
@@ -56,6 +56,14 @@ impl<R: Record> Operations<R> {
     fn same<'a>(&self, other: &'a mut dyn Part) -> Option<&'a mut Self> {
         let other = (other as &mut dyn Any).downcast_mut::<Self>()?;
         Arc::ptr_eq(&self.table, &other.table).then_some(other)
+    }
+}
+
+/// An [`EmptyPart`] of a table of `R`s.
+pub(crate) fn empty_part<R: Record>(table: Arc<dyn AnyTable>) -> Box<dyn Any> {
+    match table.into_any().downcast::<Table<R>>() {
+        Ok(table) => Box::new(EmptyPart(Box::new(Operations::new(table)))),
+        Err(other) => Box::new(other),
     }
 }
 

@@ -131,6 +131,9 @@ pub(super) trait Member<'a> {
     fn into_staged(self: Box<Self>, excluded: &mut BTreeMap<usize, Refusal>) -> Option<Box<dyn StagedPart + 'a>>;
 }
 
+/// A part without operations, for commits that reach its collection by references.
+pub(crate) struct EmptyPart(pub(super) Box<dyn Part>);
+
 /// One operation, described, in a part of its own at position 0.
 pub(super) type Single = (OperationInfo, Box<dyn Part>);
 

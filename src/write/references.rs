@@ -8,14 +8,13 @@
 //! A lenient commit excludes the operations at fault, with those that rest on them, and begins again without them.
 
 use super::attribution::CommitOptions;
-use super::part::{Because, Member, Moved, Part, StagedPart};
+use super::part::{Because, EmptyPart, Member, Moved, Part, StagedPart};
 use super::reference_faults::find;
 use crate::clock::Timestamp;
 use crate::error::{Cause, Refusal};
 use crate::limits::MAX_CASCADED;
 use crate::storage::{Edge, Engine, Registered};
 use crate::sync::Arc;
-use crate::write::any_collection::{AnyCollection, EmptyPart};
 use memdex_query::schema::OnDelete;
 use smallvec::SmallVec;
 use std::collections::{BTreeMap, HashSet, VecDeque};
@@ -99,8 +98,8 @@ impl Graph {
             }
         }
         let part = |name: &str| {
-            let Registered { table, erase, .. } = engine.find(name).ok().flatten()?;
-            let EmptyPart(part) = erase(engine, table).downcast::<Arc<dyn AnyCollection>>().ok()?.empty_part();
+            let Registered { table, part, .. } = engine.find(name).ok().flatten()?;
+            let EmptyPart(part) = *part(table).downcast().ok()?;
             Some(part)
         };
         pulled.into_iter().filter_map(part).collect()

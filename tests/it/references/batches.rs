@@ -214,7 +214,9 @@ fn what_rests_on_a_refused_operation_is_refused_in_the_same_pass() -> Tested {
     let runs = Arc::new(AtomicUsize::new(0));
     let counted = runs.clone();
     let mut batch = store.batch();
-    batch.update(&nodes, -1, move |_| drop(counted.fetch_add(1, SeqCst)))?;
+    batch.update(&nodes, -1, move |_| {
+        counted.fetch_add(1, SeqCst);
+    })?;
     batch.insert(&nodes, KeyValue::new(0, ()).with("above", 1_000_000))?;
     for id in 1..20_000_i64 {
         batch.insert(&nodes, KeyValue::new(id, ()).with("above", id - 1))?;
