@@ -15,6 +15,20 @@ pub const MAX_WINDOW_BUCKETS: usize = 10_000;
 /// Most records that one commit deletes or changes because they refer to others.
 pub const MAX_CASCADED: usize = 1 << 20;
 
+/// Most bytes of a block in a saved file: a longer one is not read. A record can have a megabyte less.
+#[cfg(feature = "saved")]
+pub const MAX_SAVED_BLOCK_BYTES: usize = 256 << 20;
+
+/// Most levels of a record in a saved file.
+#[cfg(feature = "saved")]
+pub const MAX_SAVED_LEVELS: u32 = 128;
+
+/// A block of a saved file ends after so many bytes, or so many records. One block is one commit of the store that loads it.
+#[cfg(feature = "saved")]
+pub(crate) const SAVED_BLOCK_BYTES: usize = 1 << 20;
+#[cfg(feature = "saved")]
+pub(crate) const SAVED_BLOCK_RECORDS: usize = 4_096;
+
 /// Default number of operations that a [`Writer`](crate::Writer) buffers before it flushes.
 pub const DEFAULT_BULK_SIZE: usize = 100;
 

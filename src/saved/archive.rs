@@ -69,7 +69,9 @@ use std::path::Path;
 /// # Limits
 ///
 /// A file may come from anywhere: one that is damaged, foreign or made to harm is refused with a [`LoadError`]. Reading takes memory in
-/// proportion to the length of the file, whatever it claims. The checksums find accidents; they do not show who has written the file.
+/// proportion to the length of the file, whatever it claims. A record can be nested
+/// [`MAX_SAVED_LEVELS`](crate::limits::MAX_SAVED_LEVELS) deep, documents as deep as elsewhere, and take
+/// [`MAX_SAVED_BLOCK_BYTES`](crate::limits::MAX_SAVED_BLOCK_BYTES) less a megabyte. The checksums find accidents; they do not show who has written the file.
 #[derive(Clone, Default)]
 pub struct Archive {
     collections: BTreeMap<String, Declared>,

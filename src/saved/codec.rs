@@ -4,15 +4,13 @@
 //! there; [`Guarded`] bounds the depth and the number of elements.
 
 use super::guard::Guarded;
+use crate::limits::MAX_SAVED_BLOCK_BYTES;
 use bincode::config::{Configuration, Limit, standard};
 use bincode::error::DecodeError;
 use serde::{Deserialize, Serialize};
 
-/// The most bytes of one value.
-pub(super) const MAX_VALUE_BYTES: usize = 256 << 20;
-
-const CONFIG: Configuration<bincode::config::LittleEndian, bincode::config::Varint, Limit<MAX_VALUE_BYTES>> =
-    standard().with_limit::<MAX_VALUE_BYTES>();
+const CONFIG: Configuration<bincode::config::LittleEndian, bincode::config::Varint, Limit<MAX_SAVED_BLOCK_BYTES>> =
+    standard().with_limit::<MAX_SAVED_BLOCK_BYTES>();
 
 /// Appends a value.
 pub(super) fn encode<T: Serialize + ?Sized>(value: &T, to: &mut Vec<u8>) -> Result<(), String> {
@@ -32,7 +30,7 @@ pub(super) fn decode<'de, T: Deserialize<'de>>(from: &mut &'de [u8]) -> Result<T
 fn in_words(error: DecodeError) -> String {
     match error {
         DecodeError::UnexpectedEnd { .. } => "it ends early".to_owned(),
-        DecodeError::LimitExceeded => format!("it takes more than {MAX_VALUE_BYTES} bytes"),
+        DecodeError::LimitExceeded => format!("it takes more than {MAX_SAVED_BLOCK_BYTES} bytes"),
         DecodeError::Utf8 { .. } => "a text that is not UTF-8".to_owned(),
         DecodeError::InvalidCharEncoding(_) => "a character that does not exist".to_owned(),
         DecodeError::InvalidBooleanValue(byte) => format!("{byte} in place of a truth value"),

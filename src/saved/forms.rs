@@ -7,6 +7,7 @@ use super::head::{Encoding, RecordKind};
 use super::probe::fields_of;
 use crate::clock::Timestamp;
 use crate::error::{AggregateError, Cause, CollectionError, IndexError, Refusal};
+use crate::limits::{MAX_SAVED_BLOCK_BYTES, SAVED_BLOCK_BYTES, SAVED_BLOCK_RECORDS};
 use crate::read::Snapshot;
 use crate::record::{AggregateDef, Document, FieldValues, IndexDef, KeyValue, Record, Schema};
 use crate::storage::{AnyTable, Collection, Table};
@@ -18,10 +19,6 @@ use memdex_query::value::Value;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::any::type_name;
-
-/// A block ends after so many bytes, or so many records. One block is one commit of the store that loads it.
-const BLOCK_BYTES: usize = 1 << 20;
-const BLOCK_RECORDS: usize = 4_096;
 
 /// Takes the content of a block, and the number of its records.
 pub(super) type Sink<'a> = dyn FnMut(&[u8], usize) -> Result<(), SaveError> + 'a;
@@ -192,13 +189,13 @@ impl<R: Record> Form for FormOf<R> {
                 })?;
             }
             let bytes = block.len() - start;
-            if bytes > super::layout::MAX_BLOCK_BYTES - BLOCK_BYTES {
+            if bytes > MAX_SAVED_BLOCK_BYTES - SAVED_BLOCK_BYTES {
                 let (collection, key) = key();
-                let limit = super::layout::MAX_BLOCK_BYTES - BLOCK_BYTES;
+                let limit = MAX_SAVED_BLOCK_BYTES - SAVED_BLOCK_BYTES;
                 return Err(SaveError::TooLong { collection, key, bytes, limit });
             }
             records += 1;
-            if block.len() >= BLOCK_BYTES || records == BLOCK_RECORDS {
+            if block.len() >= SAVED_BLOCK_BYTES || records == SAVED_BLOCK_RECORDS {
                 sink(&block, records)?;
                 block.clear();
                 records = 0;

@@ -1,15 +1,13 @@
 //! A deserializer around another one, which bounds the depth of its values and the number of their elements: the format has a limit for
 //! bytes only, so a few bytes could ask for an endless list of empty elements, or nest until the stack overflows.
 
+use crate::limits::MAX_SAVED_LEVELS;
 use serde::de::{
     Deserialize, DeserializeSeed, Deserializer, EnumAccess, Error, MapAccess, SeqAccess, VariantAccess, Visitor,
 };
 use std::cell::Cell;
 use std::fmt;
 use std::marker::PhantomData;
-
-/// The most levels of a record.
-const MAX_LEVELS: u32 = 128;
 
 /// More elements than bytes are possible only if elements take no bytes; so many are allowed.
 const MAX_EMPTY_ELEMENTS: usize = 1 << 16;
@@ -32,7 +30,7 @@ impl<'de, T: Deserialize<'de>> DeserializeSeed<'de> for Guarded<T> {
 
     fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<T, D::Error> {
         let elements = Cell::new(self.elements);
-        T::deserialize(Guard { inner: from, levels: MAX_LEVELS, elements: &elements })
+        T::deserialize(Guard { inner: from, levels: MAX_SAVED_LEVELS, elements: &elements })
     }
 }
 
@@ -54,7 +52,7 @@ impl<'a, T> Guard<'a, T> {
     fn below<U, E: Error>(&self, inner: U) -> Result<Guard<'a, U>, E> {
         match self.levels.checked_sub(1) {
             Some(levels) => Ok(Guard { inner, levels, elements: self.elements }),
-            None => Err(E::custom(format_args!("nested deeper than {MAX_LEVELS} levels"))),
+            None => Err(E::custom(format_args!("nested deeper than {MAX_SAVED_LEVELS} levels"))),
         }
     }
 

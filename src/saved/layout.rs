@@ -4,6 +4,7 @@
 //! the kind, the length and the number of the block, so blocks can't be left out, doubled or swapped. Numbers are little-endian.
 
 use super::error::{Damage, LoadError, Place, SaveError};
+use crate::limits::MAX_SAVED_BLOCK_BYTES;
 use crc32fast::Hasher;
 use std::io::{self, Read, Write};
 use std::path::Path;
@@ -11,9 +12,6 @@ use std::path::Path;
 /// Like that of PNG: not ASCII, so that no text begins with it, and with a line end that transfers as text change.
 const MAGIC: [u8; 8] = *b"\x89memdex\n";
 const VERSION: u32 = 1;
-
-/// The longest content of a block.
-pub(super) const MAX_BLOCK_BYTES: usize = super::codec::MAX_VALUE_BYTES;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -72,7 +70,7 @@ impl<W: Write> Output<W> {
     }
 
     pub(super) fn block(&mut self, kind: Kind, content: &[u8]) -> Result<(), SaveError> {
-        debug_assert!(content.len() <= MAX_BLOCK_BYTES);
+        debug_assert!(content.len() <= MAX_SAVED_BLOCK_BYTES);
         self.block += 1;
         let (kind, length) = ([kind as u8], (content.len() as u32).to_le_bytes());
         let checksum = checksum(&[&self.block.to_le_bytes(), &kind, &length, content]).to_le_bytes();
@@ -148,8 +146,8 @@ impl<R: Read> Input<R> {
         };
         let length = [l0, l1, l2, l3];
         let (bytes, stored) = (u32::from_le_bytes(length) as usize, u32::from_le_bytes([c0, c1, c2, c3]));
-        if bytes > MAX_BLOCK_BYTES {
-            let damage = Damage::BlockTooLong { bytes, limit: MAX_BLOCK_BYTES };
+        if bytes > MAX_SAVED_BLOCK_BYTES {
+            let damage = Damage::BlockTooLong { bytes, limit: MAX_SAVED_BLOCK_BYTES };
             return Err(damaged(self.place_at(start, collection), damage));
         }
         self.content_at = self.offset;

@@ -63,7 +63,16 @@ fn lifetimes_go_on_by_the_clock() {
         left.sort_unstable();
         assert_eq!(left, (0..40).filter(|id| !expired(*id, seconds)).collect::<Vec<_>>(), "after {seconds} s");
     }
+    // All of them.
+    let clock = crate::world::clock();
+    let short = Store::builder().clock(clock.clone()).build();
+    let codes = short.key_values::<()>("Code", Schema::new([])).unwrap();
+    codes.with_lifetime(Duration::from_secs(1)).store(KeyValue::new("a", ())).unwrap();
+    let file = saved(&archive(&clock), &short);
+    clock.advance(Duration::from_secs(1));
+    assert_eq!(archive(&clock).load_from(&file[..]).unwrap().any_collection("Code").unwrap().len(), 0);
     // The default lifetime too.
+    let (file, clock) = (saved(&archive(&crate::world::clock()), &before), crate::world::clock());
     let loaded = archive(&clock).load_from(&file[..]).unwrap();
     let users = loaded.collection::<User>("User").unwrap();
     users.store(user(99)).unwrap();
