@@ -4,6 +4,7 @@ pub(crate) mod commit;
 mod constraint;
 #[cfg(feature = "documents")]
 mod document;
+mod now;
 mod refusal;
 
 pub(crate) use commit::Commit;

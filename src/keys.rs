@@ -77,8 +77,12 @@ pub(crate) struct KeyMakers {
 
 impl KeyMakers {
     pub(crate) fn new() -> Self {
+        KeyMakers::with(NameMap::default())
+    }
+
+    fn with(sequences: NameMap<Sequence>) -> Self {
         KeyMakers {
-            sequences: NameMap::default(),
+            sequences,
             #[cfg(feature = "uuid")]
             v7: Mutex::new(uuid::ContextV7::new()),
         }
@@ -86,7 +90,7 @@ impl KeyMakers {
 
     /// Those of a fork: the sequences at their numbers.
     pub(crate) fn fork(&self) -> Self {
-        let forked = KeyMakers { sequences: NameMap::small(), ..KeyMakers::new() };
+        let forked = KeyMakers::with(NameMap::small());
         for (name, next) in self.sequences() {
             forked.sequences.get_or_insert(&name, Sequence::starting_at(next));
         }

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "documents")]
 use super::DocumentError;
+use super::now::Now;
 use super::{Commit, KeyError, QueryError};
 use crate::user_code;
 use memdex_query::error::{Conflict, Failure, FieldError};
@@ -440,17 +441,6 @@ pub enum Cause {
 impl From<Conflict> for Cause {
     fn from(Conflict { field, expected, found }: Conflict) -> Self {
         Cause::Conflict { field, expected, found }
-    }
-}
-
-struct Now(Option<Commit>);
-
-impl fmt::Display for Now {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Some(commit) => write!(f, "commit {commit} has changed it since"),
-            None => f.write_str("it is gone"),
-        }
     }
 }
 

@@ -1,10 +1,12 @@
 //! The state that all collections of a store share: the sequence of commits, the pins, the commit lock, the clock and the hooks.
 
+mod collections;
+
 use super::answers::AnswerCache;
 use super::any_table::AnyTable;
 use super::backlog::{Backlogged, Committer};
 use super::counters::Counters;
-use super::feed::{Event, Queue, Room, Spec};
+use super::feed::{Queue, Spec};
 use super::fork::{BasePoint, Unopened};
 use super::garbage::Garbage;
 use super::hooks::{Hooks, Registration};
@@ -23,14 +25,10 @@ use crate::error::{Cause, Commit, Refusal};
 use crate::hash::RandomState;
 use crate::keys::KeyMakers;
 use crate::latency::Latency;
-use crate::limits::{FORK_PIN_SLOTS, RECLAIM_SLICE};
+use crate::limits::RECLAIM_SLICE;
 use crate::memory::Total;
 use crate::reclaim::{Backlog, Pass};
-use crate::sync::{
-    Arc, Mutex, MutexGuard, NameMap, OnceLock,
-    Ordering::{Relaxed, SeqCst},
-    StatsCounter, Weak, thread,
-};
+use crate::sync::{Arc, Mutex, MutexGuard, NameMap, OnceLock, Ordering::SeqCst, StatsCounter, Weak, thread};
 #[cfg(feature = "testing")]
 use crate::testing::Testing;
 use crate::trace;
@@ -176,152 +174,6 @@ impl Engine {
             queues: Mutex::default(),
             poisoned: OnceLock::new(),
         }
-    }
-
-    /// A fork at a pinned commit of this engine. Its commits continue the numbers, so that conditions on records of the base hold.
-    pub(crate) fn fork(
-        self: &Arc<Self>,
-        pinned: &Arc<Pinned>,
-        clock: Option<Arc<dyn Clock>>,
-        answers: Arc<dyn AnswerCache>,
-    ) -> Arc<Self> {
-        let pin: Arc<dyn Any + Send + Sync> = pinned.clone();
-        let opened = self.registry.entries().into_iter().map(|(name, registered)| {
-            let (at, catalog) = (pinned.at(), registered.table.core().catalog());
-            (name, (registered, BasePoint { pin: pin.clone(), at, catalog }))
-        });
-        let mut points: Vec<_> = opened.chain(self.unopened.iter().flat_map(Unopened::all)).collect();
-        points.sort_by_key(|(_, (registered, _))| registered.place);
-        let slide =
-            |(_, (registered, _)): &&(_, (Registered, _))| registered.table.core().deadlines.sliding().is_some();
-        let to_open: Vec<Box<str>> = points.iter().filter(slide).map(|(name, _)| name.clone()).collect();
-        let timeline = Timeline::starting_at(pinned.epoch(), FORK_PIN_SLOTS);
-        let (clock, seed, latency) = (self.clock.fork(clock), self.seed.clone(), self.latency.clone());
-        let engine = Arc::new(Engine {
-            opened: StatsCounter::new(self.opened.load(Relaxed)),
-            unopened: Some(Unopened::new(points.into_iter())),
-            links: self.links.fork(),
-            ..Engine::empty(timeline, clock, seed, latency, answers, self.keys.fork(), NameMap::small())
-        });
-        // Reads of the base would extend lifetimes that the fork shares. Without a copy, such a collection can't be opened.
-        for name in to_open {
-            if let (Err(cause), Some(unopened)) = (engine.find(&name), &engine.unopened) {
-                unopened.fail(&name, &cause);
-            }
-        }
-        engine
-    }
-
-    // ---- collections ----------------------------------------------------------------------------------------------
-
-    /// All collections, in the order in which they were opened, but for those of the base that a fork has not opened.
-    pub(crate) fn tables(&self) -> Vec<Arc<dyn AnyTable>> {
-        let mut registered = self.registry.values();
-        registered.sort_unstable_by_key(|of| of.place);
-        registered.into_iter().map(|of| of.table).collect()
-    }
-
-    /// The tables of the base that a fork has not opened yet, in the order in which they were opened.
-    pub(crate) fn unopened(&self) -> Vec<Arc<dyn AnyTable>> {
-        self.unopened.iter().flat_map(Unopened::all).map(|(_, (registered, _))| registered.table).collect()
-    }
-
-    /// Whether it is that of a fork.
-    pub(crate) fn is_fork(&self) -> bool {
-        self.unopened.is_some()
-    }
-
-    /// The collection of this name; `None` too if a fork can't open it, because an extractor panics.
-    pub(crate) fn table(&self, name: &str) -> Option<Arc<dyn AnyTable>> {
-        self.find(name).ok().flatten().map(|of| of.table)
-    }
-
-    /// The collection of this name. A fork opens it if its base has it.
-    ///
-    /// # Errors
-    /// If it must be copied for that, and an extractor panics.
-    pub(crate) fn find(&self, name: &str) -> Result<Option<Registered>, Cause> {
-        let known = self.registry.get(name);
-        let Some(unopened) = self.unopened.as_ref().filter(|_| known.is_none()) else { return Ok(known) };
-        // Another thread may just have opened it.
-        let Some((of_base, point)) = unopened.find(name)? else { return Ok(self.registry.get(name)) };
-        let table = of_base.table.clone().fork(&point, self.counters.clone())?;
-        let registered = self.register(name, Registered { table, ..of_base });
-        unopened.forget(name);
-        Ok(Some(registered))
-    }
-
-    /// The collection of this name; `make` makes it if there is none.
-    ///
-    /// # Errors
-    /// As [`find`](Self::find).
-    pub(crate) fn open(
-        &self,
-        name: &str,
-        make: impl FnOnce() -> Arc<dyn AnyTable>,
-        (erase, part): (Erase, MakePart),
-    ) -> Result<Arc<dyn AnyTable>, Cause> {
-        if let Some(known) = self.find(name)? {
-            return Ok(known.table);
-        }
-        let place = self.opened.fetch_add(1, Relaxed);
-        Ok(self.register(name, Registered { place, table: make(), erase, part }).table)
-    }
-
-    fn register(&self, name: &str, new: Registered) -> Registered {
-        let table = new.table.clone();
-        self.recount(&*table);
-        let registered = self.registry.get_or_insert(name, new);
-        if !Arc::ptr_eq(&registered.table, &table) {
-            // Another thread was first.
-            table.set_dropped();
-            self.recount(&*table);
-        }
-        registered
-    }
-
-    /// Drops the collection of this name: opening the name from here on makes a new one, and later commits to the old
-    /// one are refused. Returns whether there was one. Under the commit lock, so that no commit is in flight.
-    pub(crate) fn drop_table(&self, name: &str) -> Result<bool, Cause> {
-        let guard = self.lock_to_write()?;
-        let kept = self.links.keep();
-        let what = "delete those first, or drop that collection";
-        self.links.refuse_if_referred(name, what, |edge| {
-            *edge.of != *name && self.table(&edge.of).is_some_and(|of| of.has_records(self.timeline.newest()))
-        })?;
-        let removed = self.registry.remove(name);
-        self.links.remove(name);
-        let Some(Registered { table, .. }) = removed else {
-            return Ok(self.unopened.as_ref().is_some_and(|unopened| unopened.forget(name)));
-        };
-        drop(kept);
-        self.memory.change(table.set_dropped());
-        self.recount(&*table);
-        if self.hooks.feed.any() {
-            let dropped = Event::Dropped { collection: table.core().name.clone(), after: self.timeline.newest() };
-            self.hooks.enqueue(dropped, Room::default());
-        }
-        drop(guard);
-        drop(table);
-        self.deliver();
-        Ok(true)
-    }
-
-    /// The collections in which records may expire.
-    pub(crate) fn registered_with_deadlines(&self) -> impl Iterator<Item = Registered> {
-        self.registry.values().into_iter().filter(|of| of.table.core().deadlines.are_used())
-    }
-
-    /// Starts a thread that calls `round` from time to time; see [`Reaper::start`]. Once.
-    ///
-    /// # Panics
-    /// If the system cannot start that thread.
-    pub(crate) fn start_reaper(self: &Arc<Self>, round: impl Fn(&Arc<Engine>) -> bool + Send + 'static) {
-        // The store can be dropped between two rounds.
-        let weak = Arc::downgrade(self);
-        let reaper = Reaper::default();
-        reaper.start(move || weak.upgrade().map(|engine| round(&engine)));
-        let _ = self.reaper.set(reaper);
     }
 
     // ---- hooks -----------------------------------------------------------------------------------------------------

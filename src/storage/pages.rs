@@ -324,6 +324,7 @@ mod tests {
     use super::*;
     use crate::hash;
     use crate::record::KeyBuffer;
+    use crate::storage::Stored;
     use memdex_query::value::Key;
 
     fn key() -> Key {

@@ -2,8 +2,9 @@
 
 use super::batch::{Batch, Refused};
 use super::change::Change;
-use super::operation::{Action, Operation, Selection};
+use super::operation::{Action, Operation};
 use super::receipt::Receipt;
+use super::selection::Selection;
 use super::writer::{Writer, WriterError};
 use crate::error::{Cause, Commit, Refusal};
 use crate::record::Record;

@@ -2,8 +2,9 @@
 
 use super::batch::{Batch, Refused};
 use super::commands::{UpdateResult, change};
-use super::operation::{Action, Operation, Selection};
+use super::operation::{Action, Operation};
 use super::returned::{Changes, PendingChanges};
+use super::selection::Selection;
 use crate::error::Refusal;
 use crate::record::Record;
 use crate::storage::Collection;

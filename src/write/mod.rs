@@ -44,6 +44,7 @@ mod replay;
 mod report;
 mod resolve;
 mod returned;
+mod selection;
 mod stage;
 pub(crate) mod writer;
 

@@ -7,14 +7,15 @@ use super::follow::{Follow, Followed};
 use super::lifetime::{Given, Lifetime};
 use super::outcome::Outcome;
 use super::returned::Returned;
+use super::selection::{Selection, Where};
 use crate::clock::Timestamp;
 use crate::error::{Cause, Commit, KeyError, Refusal};
-use crate::read::{self, Ranking};
-use crate::record::{Access, Condition, Fields, KeyBuffer, Record};
+use crate::read::Ranking;
+use crate::record::{Access, Condition, KeyBuffer, Record};
 use crate::storage::{Collection, Table, Version};
 use crate::sync::Arc;
 use crate::user_code;
-use memdex_query::query::{Filter, OrderBy};
+use memdex_query::query::Filter;
 use memdex_query::value::{IntoKey, Key};
 use std::time::Duration;
 
@@ -79,27 +80,6 @@ pub(super) enum Target<R: Record> {
 pub(super) enum Named {
     First,
     Second,
-}
-
-pub(super) struct Where<R: Record> {
-    condition: Condition,
-    collection: Collection<R>,
-    /// Only the first records in an order.
-    pub(super) ranking: Option<Ranking>,
-    /// Gets the changes of the records.
-    pub(super) returned: Option<Arc<Returned<R>>>,
-}
-
-/// Which of the records that a filter selects are changed, and whether they are returned.
-pub(super) struct Selection<'a, R> {
-    /// Only so many of the first ones in an order.
-    pub(super) first: Option<(&'a [OrderBy], usize)>,
-    pub(super) returned: Option<Arc<Returned<R>>>,
-}
-
-impl<R> Selection<'_, R> {
-    /// All records.
-    pub(super) const ALL: Self = Selection { first: None, returned: None };
 }
 
 pub(super) enum Action<R> {
@@ -231,40 +211,6 @@ impl<R: Record> Action<R> {
         use Action::{Delete, Done, Expire, Follow, Update};
         !matches!(self, Delete | Expire | Follow(_) | Done | Update(Change::Edit(_)))
     }
-}
-
-impl<R: Record> Where<R> {
-    /// The committed records that it selects, or the first of them in its order and `more` behind these.
-    pub(super) fn evaluate(&self, more: usize) -> Result<Vec<Arc<Version<R>>>, Cause> {
-        let evaluate = || match &self.ranking {
-            None => read::evaluate(&self.collection, &self.condition),
-            Some(ranking) => ranking.evaluate(&self.collection, &self.condition, more),
-        };
-        Ok(user_code::run(evaluate).map_err(panicked)??)
-    }
-
-    /// The most records that it selects.
-    pub(super) fn first(&self) -> usize {
-        self.ranking.as_ref().map_or(usize::MAX, |ranking| ranking.first)
-    }
-
-    /// Sorts records, which come with their keys.
-    pub(super) fn sort<T>(ranking: &Ranking, records: &mut Vec<(T, &R, &Key)>) -> Result<(), Cause> {
-        let values = |(_, record, _): &(T, &R, &Key)| ranking.values(&Fields(*record));
-        let values: Vec<_> = user_code::run(|| records.iter().map(values).collect()).map_err(panicked)?;
-        let mut sorted: Vec<_> = values.into_iter().zip(records.drain(..)).collect();
-        sorted.sort_by(|(a, (.., x)), (b, (.., y))| ranking.compare((a, x), (b, y)));
-        records.extend(sorted.into_iter().map(|(_, record)| record));
-        Ok(())
-    }
-
-    pub(super) fn holds(&self, record: &R) -> Result<bool, Cause> {
-        user_code::run(|| self.condition.holds(&Fields(record))).map_err(panicked)
-    }
-}
-
-fn panicked(message: String) -> Cause {
-    Cause::Panicked { what: "field extractor", message }
 }
 
 impl<R: Record> Operation<R> {

@@ -2,11 +2,12 @@
 
 use super::attribution::Attribution;
 use super::net::{Net, State, Step};
-use super::operation::{Effect, Named, Operation, Target, Where};
+use super::operation::{Effect, Named, Operation, Target};
 use super::outcome::Outcome;
 use super::phantoms::Phantoms;
 use super::receipt::Counts;
 use super::returned::AllReturned;
+use super::selection::Where;
 use crate::clock::Timestamp;
 use crate::error::{Cause, Refusal};
 use crate::hash::{self, RandomState, spread};

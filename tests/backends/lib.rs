@@ -105,7 +105,10 @@ impl<R: Repository> Repository for Wrong<R> {
     }
 }
 
-const DIFFERENCES: [(&str, fn(&Operation, Outcome) -> Outcome); 4] = [
+/// Changes the outcome of an operation.
+type Distort = fn(&Operation, Outcome) -> Outcome;
+
+const DIFFERENCES: [(&str, Distort); 4] = [
     ("updates report success for missing records", |operation, outcome| match (operation, outcome) {
         (Operation::Update { .. }, Outcome::Refused(_)) => Outcome::Done,
         (_, outcome) => outcome,

@@ -57,20 +57,8 @@ impl Tree {
             Tree::Less(at, value) => values[*at].map(|of| of < *value),
             Tree::Any(at) => values[*at].map(|_| true),
             Tree::Null(at) => Some(values[*at].is_none()),
-            Tree::And(parts) => {
-                parts.iter().map(|part| part.truth(values)).fold(Some(true), |all, one| match (all, one) {
-                    (Some(false), _) | (_, Some(false)) => Some(false),
-                    (Some(true), Some(true)) => Some(true),
-                    _ => None,
-                })
-            }
-            Tree::Or(parts) => {
-                parts.iter().map(|part| part.truth(values)).fold(Some(false), |any, one| match (any, one) {
-                    (Some(true), _) | (_, Some(true)) => Some(true),
-                    (Some(false), Some(false)) => Some(false),
-                    _ => None,
-                })
-            }
+            Tree::And(parts) => joined(parts, values, false),
+            Tree::Or(parts) => joined(parts, values, true),
             Tree::Not(part) => part.truth(values).map(|truth| !truth),
         }
     }
@@ -228,15 +216,23 @@ fn statement(op: &Op) -> (String, bool) {
     }
 }
 
+/// The truth of several conditions together, which one of this truth decides.
+fn joined(parts: &[Tree], values: &[Option<i64>; 3], deciding: bool) -> Option<bool> {
+    let truths: Vec<Option<bool>> = parts.iter().map(|part| part.truth(values)).collect();
+    let undecided = if truths.contains(&None) { None } else { Some(!deciding) };
+    if truths.contains(&Some(deciding)) { Some(deciding) } else { undecided }
+}
+
 /// Runs a batch as a transaction. The error is the SQLSTATE; of an update that finds no record, none.
 fn transaction(sqlite: &Connection, ops: &[Op]) -> Result<(), Option<&'static str>> {
     sqlite.execute_batch("BEGIN").unwrap();
-    let run = |op: &Op| match (statement(op), op) {
-        ((sql, must_change), _) => match sqlite.execute(&sql, []) {
+    let run = |op: &Op| {
+        let (sql, must_change) = statement(op);
+        match sqlite.execute(&sql, []) {
             Ok(0) if must_change => Err(None),
             Ok(_) => Ok(()),
             Err(error) => Err(sqlstate(&error)),
-        },
+        }
     };
     let done = ops.iter().try_for_each(run);
     let done = done.and_then(|()| sqlite.execute_batch("COMMIT").map_err(|error| sqlstate(&error)));

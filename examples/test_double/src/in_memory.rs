@@ -90,7 +90,7 @@ impl PaymentRepository for InMemoryPayments {
         let totals = totals.map_err(|error| RepositoryError::Unavailable(error.to_string()))?;
         let total = |group: &memdex::aggregate::Group| {
             let status = Status::of_name(group.key[0].as_str().unwrap_or_default())?;
-            let int = |name: &str| group.values.int(name).and_then(|n| i64::try_from(n).ok()).unwrap_or_default();
+            let int = |name: &str| group.values.int(name).unwrap_or_default();
             Ok(Total { status, payments: int("count"), cents: int("sum(cents)") })
         };
         totals.values.groups().iter().map(total).collect()

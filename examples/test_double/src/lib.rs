@@ -4,6 +4,7 @@
 //! `tests/suite.rs` runs one suite on all of them: a contract that is written once, and generated histories. `src/main.rs` prints
 //! how many times faster the double is.
 
+#![allow(clippy::missing_errors_doc, reason = "each error is that of the database")]
 #![expect(missing_docs, reason = "the names of fields and errors say it")]
 
 pub mod fixtures;

@@ -26,7 +26,7 @@ fn main() -> Result<()> {
         "{TESTS} tests with each backend: a fresh repository, {} payments from a file, nine commands\n",
         payments.len()
     );
-    let double = measure(|clock| Ok(InMemoryPayments::new(clock)?), &payments)?;
+    let double = measure(|clock| InMemoryPayments::new(clock), &payments)?;
     print("memdex", double, double);
     let sqlite = measure(|clock| Ok(SqlitePayments::in_memory(clock)?), &payments)?;
     print("SQLite in memory", sqlite, double);

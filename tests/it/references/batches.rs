@@ -15,7 +15,7 @@ fn a_record_refers_to_one_that_the_commit_leaves() -> Tested {
     let refused = payments.insert(Payment { id: 1, account: 9 }).unwrap_err();
     let refusal = refused.refusal();
     assert!(
-        matches!(refusal.cause(), Cause::ParentMissing { collection, key, .. } if collection == "Account" && key.to_string() == "9")
+        matches!(refusal.cause(), Cause::ParentMissing { collection, key, .. } if collection == "Account" && format!("{key}") == "9")
     );
     assert_eq!(
         (refusal.cause().sqlstate(), refusal.constraint().as_deref()),
@@ -28,7 +28,7 @@ fn a_record_refers_to_one_that_the_commit_leaves() -> Tested {
     })?;
     let refused = accounts.delete(9).unwrap_err();
     assert!(
-        matches!(refused.cause(), Cause::StillReferred { collection, key, .. } if collection == "Payment" && key.to_string() == "1")
+        matches!(refused.cause(), Cause::StillReferred { collection, key, .. } if collection == "Payment" && format!("{key}") == "1")
     );
     assert_eq!(refused.refusal().constraint().as_deref(), Some("Payment_account_fkey"));
     // Restrict is judged by what the batch leaves.

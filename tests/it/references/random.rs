@@ -88,12 +88,15 @@ enum Fault {
     Referred,
 }
 
+/// The records that operations have made, each with the operation.
+type Made = Vec<(usize, Option<Rec>)>;
+
 struct Applied {
     now: Shelf,
     cascaded: usize,
     refused: BTreeMap<usize, Fault>,
     /// By key, what each operation has left.
-    made: BTreeMap<(usize, i64), Vec<(usize, Option<Rec>)>>,
+    made: BTreeMap<(usize, i64), Made>,
 }
 
 struct Model<'a> {

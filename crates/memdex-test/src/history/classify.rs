@@ -118,12 +118,12 @@ impl Naming<'_> {
                 // The other fields are unknown.
                 transaction.rows.retain(|(of, _)| *of != item);
             }
-            (Operation::Add { collection, key, field, by }, Outcome::Number(sum)) => {
-                if self.counters.contains(&(collection.to_string(), field.to_string())) {
-                    let item = Item::new(collection.to_string(), key.clone()).part(field.to_string());
-                    transaction.accesses.push(Access::Read(item.clone(), Value::from(sum - by)));
-                    transaction.accesses.push(Access::Write(item, Value::from(*sum)));
-                }
+            (Operation::Add { collection, key, field, by }, Outcome::Number(sum))
+                if self.counters.contains(&(collection.to_string(), field.to_string())) =>
+            {
+                let item = Item::new(collection.to_string(), key.clone()).part(field.to_string());
+                transaction.accesses.push(Access::Read(item.clone(), Value::from(sum - by)));
+                transaction.accesses.push(Access::Write(item, Value::from(*sum)));
             }
             (Operation::Delete { collection, key }, Outcome::Number(1) | Outcome::Done) => {
                 let item = Item::new(collection.to_string(), key.clone());

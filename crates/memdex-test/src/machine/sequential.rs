@@ -13,6 +13,9 @@ use std::cell::Cell;
 /// Most runs in which proptest makes the values of a failing history simpler.
 const MOST_SHRINKS: usize = 256;
 
+/// Runs a history. The error has its steps up to the difference.
+type Run<'a> = dyn FnMut(&[Operation]) -> Result<(), Vec<Step>> + 'a;
+
 impl Machine {
     /// Compares a repository with the model. `fresh` makes an empty one for each history. At the end of each history all records are
     /// compared.
@@ -65,7 +68,7 @@ impl Machine {
 
     pub(super) fn run_all(
         &self,
-        run: &mut dyn FnMut(&[Operation]) -> Result<(), Vec<Step>>,
+        run: &mut Run<'_>,
         sides: &dyn Fn() -> [String; 2],
         counts: &Counts,
     ) -> Result<RunReport, Box<Difference>> {

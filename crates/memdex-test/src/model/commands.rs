@@ -137,7 +137,7 @@ impl Model {
     }
 
     fn replace(&mut self, collection: &str, key: RowKey, row: Option<Row>) -> Option<Row> {
-        let Some(table) = self.tables.get_mut(collection) else { return None };
+        let table = self.tables.get_mut(collection)?;
         if let Some(row) = &row {
             self.fingerprint ^= hash(collection, &key, row);
         }

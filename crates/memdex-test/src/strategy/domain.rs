@@ -2,6 +2,7 @@
 
 use super::form::{Form, missing_field};
 use super::pools::{is_portable, key_pool, pool};
+use crate::model::Accept;
 use crate::model::Model;
 use crate::operation::{Operation, Outcome};
 use crate::row::{Row, RowKey};
@@ -473,7 +474,7 @@ impl Domain {
     }
 
     /// What the model does with a row: the row as the record holds it.
-    pub(super) fn acceptance(&self) -> Arc<dyn Fn(&Row) -> Option<Row> + Send + Sync> {
+    pub(super) fn acceptance(&self) -> Accept {
         let normalize = self.normalize.clone();
         Arc::new(move |row| normalize(row).ok())
     }
