@@ -17,6 +17,7 @@ use std::fmt;
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
+#[allow(clippy::large_enum_variant, reason = "histories are short")]
 pub enum Operation {
     /// Add a record. Refused if its key exists.
     Insert {

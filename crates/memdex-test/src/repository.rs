@@ -51,7 +51,7 @@ impl<F: Fn(&Operation) -> Outcome> Repository for F {
 }
 
 /// Applies an operation; a panic of the repository is a failure.
-pub(crate) fn apply_caught(repository: &dyn Repository, operation: &Operation) -> Outcome {
+pub(crate) fn apply_caught<R: Repository + ?Sized>(repository: &R, operation: &Operation) -> Outcome {
     catch_unwind(AssertUnwindSafe(|| repository.apply(operation))).unwrap_or_else(|panic| {
         let message = panic_message(&*panic);
         Outcome::Failed(format!("panicked: {message}"))

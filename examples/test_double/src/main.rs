@@ -7,7 +7,7 @@
 //! ```
 
 use memdex::Timestamp;
-use memdex::clock::ManualClock;
+use memdex::clock::{ManualClock, SystemClock};
 use memdex_test_double::{
     InMemoryPayments, Payment, PaymentRepository, PostgresPayments, RepositoryError, SqlitePayments, Status, Total,
     fixtures,
@@ -17,36 +17,39 @@ use std::time::{Duration, Instant};
 
 type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
 
-/// Tests with each backend.
-const TESTS: u32 = 300;
+/// Tests with each backend in memory, and with each other one.
+const TESTS: [u32; 2] = [300, 30];
+
+/// The body of a test.
+type Body<'a> = &'a dyn Fn(&dyn PaymentRepository) -> Result<()>;
 
 fn main() -> Result<()> {
     let payments = fixtures::payments()?;
-    println!(
-        "{TESTS} tests with each backend: a fresh repository, {} payments from a file, nine commands\n",
-        payments.len()
-    );
-    let double = measure(|clock| InMemoryPayments::new(clock), &payments)?;
+    println!("each test has a fresh repository, {} payments from a file, and nine commands\n", payments.len());
+    let [many, few] = TESTS;
+    let double = measure(many, &payments, |clock, body| body(&InMemoryPayments::new(clock)?))?;
     print("memdex", double, double);
-    let sqlite = measure(|clock| Ok(SqlitePayments::in_memory(clock)?), &payments)?;
+    let sqlite = measure(many, &payments, |clock, body| body(&SqlitePayments::in_memory(clock)?))?;
     print("SQLite in memory", sqlite, double);
 
     let folder = std::env::temp_dir().join(format!("test_double.{}", std::process::id()));
     std::fs::create_dir_all(&folder)?;
     let mut files = 0;
-    let on_disk = measure(
-        |clock| {
-            files += 1;
-            Ok(SqlitePayments::create(&folder.join(format!("{files}.db")), clock)?)
-        },
-        &payments,
-    );
+    let in_files = measure(few, &payments, |clock, body| {
+        files += 1;
+        body(&SqlitePayments::create(&folder.join(format!("{files}.db")), clock)?)
+    });
     std::fs::remove_dir_all(&folder)?;
-    print("SQLite in files", on_disk?, double);
+    print("SQLite in files", in_files?, double);
 
     match std::env::var("MEMDEX_POSTGRES") {
         Ok(address) => {
-            let postgres = measure(|clock| Ok(PostgresPayments::connect(&address, clock)?), &payments)?;
+            // One connection, whose table each test empties.
+            let mut repository = PostgresPayments::connect(&address, SystemClock)?;
+            let postgres = measure(few, &payments, |clock, body| {
+                repository.reset(clock)?;
+                body(&repository)
+            })?;
             print("PostgreSQL", postgres, double);
         }
         Err(_) => println!("PostgreSQL was not measured: run with .ci/postgres"),
@@ -56,26 +59,28 @@ fn main() -> Result<()> {
 
 fn print(name: &str, time: Duration, double: Duration) {
     let times = time.as_secs_f64() / double.as_secs_f64();
-    let times = if time == double { String::new() } else { format!(", {times:.1} times as long as with memdex") };
+    let times = if time == double { String::new() } else { format!(": memdex is {times:.1} times faster") };
     println!("{name:>16}: {:>6} µs a test{times}", time.as_micros());
 }
 
-/// The time of one test.
-fn measure<P: PaymentRepository>(
-    mut fresh: impl FnMut(ManualClock) -> Result<P>,
+/// The time of one test. `with_fresh` calls the body with a fresh repository.
+fn measure(
+    tests: u32,
     payments: &[Payment],
+    mut with_fresh: impl FnMut(ManualClock, Body<'_>) -> Result<()>,
 ) -> Result<Duration> {
     let began = Instant::now();
-    for _ in 0..TESTS {
+    for _ in 0..tests {
         let clock = ManualClock::starting_at(Timestamp::from_secs(1_767_225_600));
-        let repository = fresh(clock.clone())?;
-        fixtures::load(&repository, payments)?;
-        test(&repository, &clock)?;
+        with_fresh(clock.clone(), &|repository| {
+            fixtures::load(repository, payments)?;
+            test(repository, &clock)
+        })?;
     }
-    Ok(began.elapsed() / TESTS)
+    Ok(began.elapsed() / tests)
 }
 
-fn test(payments: &impl PaymentRepository, clock: &ManualClock) -> Result<()> {
+fn test(payments: &dyn PaymentRepository, clock: &ManualClock) -> Result<()> {
     let first = payments.by_id(1)?.ok_or("payment 1 is a fixture")?;
     assert_eq!(payments.add(&Payment { id: 6, ..first.clone() }), Err(RepositoryError::Duplicate));
     assert_eq!(payments.open_of("ada")?.len(), 2);

@@ -191,13 +191,12 @@ impl<'a> Search<'a> {
     }
 
     fn run(&mut self) -> Found {
-        let mut stack: Vec<(usize, Undo, bool)> = Vec::new();
+        let mut stack: Vec<(usize, Undo)> = Vec::new();
         let (mut set, mut deepest, mut blocked) = (0_u128, 0, usize::MAX);
         let mut at = self.entries[0].next;
         loop {
             // Only operations that never returned may be left out.
-            let is_done = self.entries[0].next == 0 || at == 0;
-            if is_done {
+            if at == 0 {
                 return Found::Order;
             }
             let Entry { event, is_call, next, .. } = self.entries[at];
@@ -208,7 +207,7 @@ impl<'a> Search<'a> {
                         if self.visited.len() > MOST_CONFIGURATIONS {
                             return Found::GaveUp;
                         }
-                        stack.push((at, undo, true));
+                        stack.push((at, undo));
                         set = with;
                         self.unlink(event);
                         at = self.entries[0].next;
@@ -223,7 +222,7 @@ impl<'a> Search<'a> {
             if stack.len() >= deepest {
                 (deepest, blocked) = (stack.len(), event);
             }
-            let Some((call, undo, _)) = stack.pop() else { return Found::Nothing(blocked) };
+            let Some((call, undo)) = stack.pop() else { return Found::Nothing(blocked) };
             let last = self.entries[call].event;
             self.model.undo(undo);
             set ^= hash_of(last);

@@ -10,6 +10,9 @@ use memdex::Query;
 use proptest::strategy::{Strategy, ValueTree};
 use std::cell::Cell;
 
+/// Runs a history; the error has the steps up to the first difference.
+pub(super) type Run<'a> = dyn FnMut(&[Operation]) -> Result<(), Vec<Step>> + 'a;
+
 /// Most runs in which proptest makes the values of a failing history simpler.
 const MOST_SHRINKS: usize = 256;
 

@@ -75,7 +75,7 @@ impl<'a> Suite<'a> {
                 continue;
             }
             model.apply(&operation);
-            let outcomes: Vec<Outcome> = sides.iter().map(|side| apply_caught(side, &operation)).collect();
+            let outcomes: Vec<Outcome> = sides.iter().map(|side| apply_caught(&**side, &operation)).collect();
             let supported = outcomes.iter().filter(|outcome| **outcome != Outcome::Unsupported).count();
             let is_left_out = supported == 0 || operation.is_read() && supported < outcomes.len();
             if is_left_out {
@@ -103,12 +103,6 @@ impl fmt::Debug for Suite<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<&String> = self.backends.iter().map(|(name, _)| name).collect();
         f.debug_struct("Suite").field("machine", &self.machine).field("backends", &names).finish()
-    }
-}
-
-impl Repository for Box<dyn Repository + '_> {
-    fn apply(&self, operation: &Operation) -> Outcome {
-        (**self).apply(operation)
     }
 }
 

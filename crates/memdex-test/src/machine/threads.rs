@@ -101,7 +101,7 @@ impl Machine {
         let recorder = Recorder::new();
         let Some((start, clients)) = plan.split_first() else { return Vec::new() };
         for operation in start {
-            recorder.record(0, operation.clone(), |operation| apply_caught(&repository, operation));
+            recorder.record(0, operation.clone(), |operation| apply_caught(repository, operation));
         }
         let together = Barrier::new(clients.len());
         std::thread::scope(|scope| {
@@ -110,7 +110,7 @@ impl Machine {
                 scope.spawn(move || {
                     together.wait();
                     for operation in operations {
-                        recorder.record(client, operation.clone(), |operation| apply_caught(&repository, operation));
+                        recorder.record(client, operation.clone(), |operation| apply_caught(repository, operation));
                     }
                 });
             }
@@ -146,12 +146,6 @@ impl Machine {
             }
         }
         events
-    }
-}
-
-impl Repository for &(dyn Repository + Sync) {
-    fn apply(&self, operation: &Operation) -> Outcome {
-        (**self).apply(operation)
     }
 }
 

@@ -12,5 +12,4 @@ mod table;
 pub(crate) use commands::Undo;
 pub use commands::{Model, Scratch};
 pub use summary::Summary;
-
 pub(crate) use table::Accept;

@@ -14,7 +14,9 @@ use std::cmp::Ordering;
 
 /// A key of a group. A range is its position.
 type GroupKey = Vec<Value>;
-type Groups = Vec<(GroupKey, Summary)>;
+
+/// Groups, and their number with those left out.
+type Groups = (Vec<(GroupKey, Summary)>, usize);
 
 /// Computes statistics of these records; the error names a part that the model does not have.
 pub(super) fn aggregate(schema: &Schema, rows: &[&Row], requested: &Statistics) -> Result<Summary, &'static str> {
@@ -37,7 +39,7 @@ pub(super) fn aggregate(schema: &Schema, rows: &[&Row], requested: &Statistics) 
     Ok(Summary { metrics, groups, groups_in_all })
 }
 
-fn group(schema: &Schema, rows: &[&Row], requested: &GroupBy) -> Result<(Groups, usize), &'static str> {
+fn group(schema: &Schema, rows: &[&Row], requested: &GroupBy) -> Result<Groups, &'static str> {
     if requested.hits.is_some() || requested.extended.is_some() || requested.hard.is_some() {
         return Err("hits, extended and hard bounds of groups");
     }

@@ -2,8 +2,7 @@
 
 use super::form::{Form, missing_field};
 use super::pools::{is_portable, key_pool, pool};
-use crate::model::Accept;
-use crate::model::Model;
+use crate::model::{Accept, Model};
 use crate::operation::{Operation, Outcome};
 use crate::row::{Row, RowKey};
 use memdex::error::{Cause, SchemaError};
