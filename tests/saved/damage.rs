@@ -28,11 +28,12 @@ fn refused(file: &[u8], what: impl std::fmt::Display) -> LoadError {
 
 #[test]
 fn every_truncation_is_refused() {
-    [tiny_file(), small_file()].iter().for_each(|file| truncate(file));
+    truncate(&tiny_file(), 1);
+    truncate(&small_file(), 7);
 }
 
-fn truncate(file: &[u8]) {
-    for length in 0..file.len() {
+fn truncate(file: &[u8], step: usize) {
+    for length in (0..file.len()).step_by(step) {
         let error = refused(&file[..length], format_args!("cut at {length}"));
         match error {
             LoadError::Foreign { found, .. } if length < 8 => assert_eq!(found, &file[..length]),
@@ -49,14 +50,14 @@ fn every_flipped_bit_is_refused() {
     let file = tiny_file();
     assert!((300..900).contains(&file.len()), "{}", file.len());
     flip(&file, 1);
-    // About one bit of each byte.
-    flip(&small_file(), 7);
+    flip(&small_file(), 37);
 }
 
 /// `cargo test --release --features saved --test saved -- --ignored`.
 #[test]
 #[ignore = "takes a minute"]
-fn every_flipped_bit_of_a_file_with_collections_of_every_form_is_refused() {
+fn every_damage_of_a_file_with_collections_of_every_form_is_refused() {
+    truncate(&small_file(), 1);
     flip(&small_file(), 1);
 }
 
@@ -142,7 +143,7 @@ fn damage_at_random(records: u32, cases: usize, seed: u64) {
 
 #[test]
 fn random_damage_of_a_large_file_is_refused() {
-    damage_at_random(1_000, 100, 1);
+    damage_at_random(1_000, 60, 1);
 }
 
 /// `cargo test --release --features saved --test saved -- --ignored`.
