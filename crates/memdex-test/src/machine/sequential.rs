@@ -16,9 +16,6 @@ pub(super) type Run<'a> = dyn FnMut(&[Operation]) -> Result<(), Vec<Step>> + 'a;
 /// Most runs in which proptest makes the values of a failing history simpler.
 const MOST_SHRINKS: usize = 256;
 
-/// Runs a history. The error has its steps up to the difference.
-type Run<'a> = dyn FnMut(&[Operation]) -> Result<(), Vec<Step>> + 'a;
-
 impl Machine {
     /// Compares a repository with the model. `fresh` makes an empty one for each history. At the end of each history all records are
     /// compared.
