@@ -2,9 +2,8 @@
 //! also removes parts of batches and of queries.
 
 use crate::operation::Operation;
-use crate::row::Row;
+use memdex::Query;
 use memdex::query::{Ask, Paging, Predicate};
-use memdex::{Query, Value};
 
 /// Most runs of one minimization.
 const MOST_RUNS: usize = 4_000;
@@ -64,12 +63,6 @@ fn simpler(operation: &Operation) -> Vec<Operation> {
             queries(query).into_iter().map(Operation::Walk).chain([find]).collect()
         }
         Operation::DeleteWhere(query) => queries(query).into_iter().map(Operation::DeleteWhere).collect(),
-        Operation::Insert { collection, row } => {
-            fewer_values(row).map(|row| Operation::Insert { collection: collection.clone(), row }).collect()
-        }
-        Operation::Store { collection, row } => {
-            fewer_values(row).map(|row| Operation::Store { collection: collection.clone(), row }).collect()
-        }
         Operation::Update { collection, key, set } if set.len() > 1 => {
             let without = |at: usize| {
                 let mut set = set.clone();
@@ -80,11 +73,6 @@ fn simpler(operation: &Operation) -> Vec<Operation> {
         }
         _ => Vec::new(),
     }
-}
-
-/// The record without one of its fields. If the field is required, both sides refuse it, and the history does not fail.
-fn fewer_values(row: &Row) -> impl Iterator<Item = Row> {
-    row.iter().map(|(name, _)| row.clone().with_each(name.to_owned(), Vec::<Value>::new()))
 }
 
 fn queries(query: &Query) -> Vec<Query> {
@@ -147,6 +135,7 @@ fn filters(filter: &Predicate) -> Vec<Predicate> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::row::Row;
     use memdex::field;
 
     #[test]
