@@ -267,3 +267,9 @@ pub enum AggregateError {
 fn public_path(name: &str) -> String {
     name.replace("memdex::record::document::", "memdex::").replace("memdex::record::key_value::", "memdex::")
 }
+
+impl From<QueryError> for Refusal {
+    fn from(error: QueryError) -> Self {
+        Refusal::of_batch(error)
+    }
+}

@@ -568,12 +568,6 @@ impl Drop for Refusal {
     }
 }
 
-impl From<QueryError> for Refusal {
-    fn from(error: QueryError) -> Self {
-        Refusal::of_batch(error)
-    }
-}
-
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Details { position, operation, collection, key, cause, .. } = &*self.inner;

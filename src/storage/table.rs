@@ -240,10 +240,10 @@ impl<R: Record> Table<R> {
         }
     }
 
-    /// The materialized aggregates: the own ones, then those of a fork's base.
+    /// The materialized aggregates: those of a fork's base, then the own ones.
     pub(crate) fn all_aggregates(&self) -> Vec<Arc<Materialized>> {
         let of_base = self.base.iter().flat_map(|base| base.aggregates().to_vec());
-        self.aggregates().iter().cloned().chain(of_base).collect()
+        of_base.chain(self.aggregates().iter().cloned()).collect()
     }
 
     /// The version of a key with which a fork began, for a key that the fork's own table does not know.

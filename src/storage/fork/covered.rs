@@ -8,13 +8,6 @@ use super::super::marks::{Changed, Marks};
 use crate::error::Commit;
 use crate::rowset::{Row, RowSet};
 
-/// A row of a layer, by the number of the layer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct BaseRow {
-    pub(crate) layer: usize,
-    pub(crate) row: Row,
-}
-
 /// See the head of this file. One value for each commit of the fork.
 pub(crate) struct Covered {
     pub(crate) rows: RowSet,

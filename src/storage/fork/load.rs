@@ -6,7 +6,8 @@ use super::super::engine::Engine;
 use super::super::table::{Applied, Layer, Table};
 use super::super::table_writer::TableWriter;
 use super::super::version::{At, Change, Stored, Version};
-use super::covered::{BaseRow, Covered};
+use super::base_row::BaseRow;
+use super::covered::Covered;
 use crate::error::{Cause, Commit};
 use crate::index::StagedRecords;
 use crate::limits::{PAGE_ROWS, TAKEN_OVER_A_COMMIT};
@@ -107,13 +108,14 @@ impl<R: Record> Table<R> {
             engine.publish(commit);
             drop(hold);
             let garbage = guard.reclaim(applied.versions.len(), |pass, garbage, backlog| {
+                // The writer is released before the ends of pins visit the table.
+                let mut writer = writer;
                 self.reclaim_displaced(&mut writer, pass, &applied, garbage);
                 if self.retains(&writer) {
                     backlog.add(self.clone());
                 }
             });
             poison.complete();
-            drop(writer);
             drop(guard);
             engine.dispose(garbage);
         }
