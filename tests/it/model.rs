@@ -5,6 +5,7 @@
 
 mod aggregates;
 mod books;
+mod branches;
 mod collisions;
 mod compare;
 mod flights;

@@ -88,8 +88,8 @@ pub(super) type Pendings<R> = Vec<(<R as Subject>::Id, Result<Option<R>, usize>)
 #[derive(Clone, Debug)]
 pub(super) struct World {
     /// States by number of the commit.
-    history: Vec<Arc<Shelves>>,
-    refusals: u64,
+    pub history: Vec<Arc<Shelves>>,
+    pub refusals: u64,
     pub snapshots: Vec<Commit>,
     pub lost_operations: u64,
     pub steps: usize,
@@ -108,7 +108,7 @@ pub(super) struct World {
     /// The commit of the last fork.
     pub forked_at: Option<Commit>,
     /// Whether the fork has taken over all books of its base.
-    taken_over: bool,
+    pub taken_over: bool,
     pub checkpoints: Vec<Commit>,
 }
 
@@ -401,50 +401,6 @@ impl World {
         }
     }
 
-    fn fork(&mut self) {
-        (self.forked_at, self.taken_over) = (Some(self.newest()), false);
-        self.snapshots.clear();
-        self.checkpoints.clear();
-        // Those of the fork.
-        (self.refusals, self.lost_operations) = (0, 0);
-    }
-
-    /// A fork has the books of its base in its own table from here on: if there are any, by a commit that changes nothing.
-    fn take_over(&mut self) {
-        let Some(forked_at) = self.forked_at.filter(|_| !self.taken_over) else { return };
-        self.taken_over = true;
-        let now = self.at(self.newest());
-        if now.books.values().any(|(_, begin)| *begin <= forked_at) {
-            self.history.push(now);
-        }
-    }
-
-    fn rollback(&mut self, to: Commit) {
-        let (now, then, commit) = (self.at(self.newest()), self.at(to), self.newest().next());
-        fn back<R: Subject>(now: &Shelf<R>, then: &Shelf<R>, commit: Commit) -> Shelf<R> {
-            let state = |(id, (record, begin)): (&R::Id, &(R, Commit))| {
-                let is_same = now.get(id).is_some_and(|(_, newest)| newest == begin);
-                (id.clone(), (record.clone(), if is_same { *begin } else { commit }))
-            };
-            then.iter().map(state).collect()
-        }
-        let payments = back(&now.payments, &then.payments, commit);
-        let flights = back(&now.flights, &then.flights, commit);
-        let books = back(&now.books, &then.books, commit);
-        let is_same = (&payments, &flights, &books) == (&now.payments, &now.flights, &now.books);
-        let fits = |def: &Def| {
-            def.clashing(&books).is_empty() && books.values().all(|(book, _)| def.unordered(book).is_none())
-        };
-        if !is_same && !self.indexes.iter().all(fits) {
-            self.refuse(1);
-            return self.objections.push("Refused");
-        }
-        if !is_same {
-            self.history.push(Arc::new(Shelves { payments, flights, books }));
-        }
-        self.checkpoints.retain(|checkpoint| *checkpoint <= to);
-    }
-
     pub(super) fn newest(&self) -> Commit {
         Commit::from_number(self.history.len() as u64 - 1)
     }
@@ -457,7 +413,7 @@ impl World {
         self.refusals
     }
 
-    fn refuse(&mut self, refusals: usize) {
+    pub(super) fn refuse(&mut self, refusals: usize) {
         self.refusals += refusals as u64;
     }
 

@@ -1,0 +1,53 @@
+//! The model of forks and rollbacks.
+
+use super::indexes::Def;
+use super::records::Subject;
+use super::reference::{Shelf, Shelves, World};
+use memdex::Commit;
+use std::sync::Arc;
+
+impl World {
+    pub(super) fn fork(&mut self) {
+        (self.forked_at, self.taken_over) = (Some(self.newest()), false);
+        self.snapshots.clear();
+        self.checkpoints.clear();
+        // Those of the fork.
+        (self.refusals, self.lost_operations) = (0, 0);
+    }
+
+    /// A fork has the books of its base in its own table from here on: if there are any, by a commit that changes nothing.
+    pub(super) fn take_over(&mut self) {
+        let Some(forked_at) = self.forked_at.filter(|_| !self.taken_over) else { return };
+        self.taken_over = true;
+        let now = self.at(self.newest());
+        if now.books.values().any(|(_, begin)| *begin <= forked_at) {
+            self.history.push(now);
+        }
+    }
+
+    pub(super) fn rollback(&mut self, to: Commit) {
+        let (now, then, commit) = (self.at(self.newest()), self.at(to), self.newest().next());
+        fn back<R: Subject>(now: &Shelf<R>, then: &Shelf<R>, commit: Commit) -> Shelf<R> {
+            let state = |(id, (record, begin)): (&R::Id, &(R, Commit))| {
+                let is_same = now.get(id).is_some_and(|(_, newest)| newest == begin);
+                (id.clone(), (record.clone(), if is_same { *begin } else { commit }))
+            };
+            then.iter().map(state).collect()
+        }
+        let payments = back(&now.payments, &then.payments, commit);
+        let flights = back(&now.flights, &then.flights, commit);
+        let books = back(&now.books, &then.books, commit);
+        let is_same = (&payments, &flights, &books) == (&now.payments, &now.flights, &now.books);
+        let fits = |def: &Def| {
+            def.clashing(&books).is_empty() && books.values().all(|(book, _)| def.unordered(book).is_none())
+        };
+        if !is_same && !self.indexes.iter().all(fits) {
+            self.refuse(1);
+            return self.objections.push("Refused");
+        }
+        if !is_same {
+            self.history.push(Arc::new(Shelves { payments, flights, books }));
+        }
+        self.checkpoints.retain(|checkpoint| *checkpoint <= to);
+    }
+}
