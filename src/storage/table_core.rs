@@ -119,7 +119,7 @@ impl TableCore {
             seed,
             key_kinds,
             catalog: RwLock::new(catalog),
-            columns: Columns::default(),
+            columns: Columns(OnceLock::new()),
             all_rows: RwLock::new(RowSet::new()),
             marks: Marks::new(),
             lengths: ByCommit::new(0),
@@ -484,7 +484,6 @@ fn columns_of(schema: &Schema) -> (Vec<Column>, Vec<ColumnWriter>) {
 }
 
 /// The columns of a table, once they are made.
-#[derive(Default)]
 pub(crate) struct Columns(OnceLock<Vec<Column>>);
 
 impl Columns {

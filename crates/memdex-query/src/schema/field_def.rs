@@ -6,7 +6,7 @@ use crate::error::Conflict;
 use crate::value::{Collation, FieldValue, Kind};
 use std::borrow::Cow;
 
-/// One field of a [`Schema`]: its name, the kind of its values, its index, and its column.
+/// One field of a [`Schema`](crate::schema::Schema): its name, the kind of its values, its index, and its column.
 ///
 /// ```
 /// use memdex::{FieldDef, Kind};
