@@ -111,7 +111,7 @@ impl Target for Sqlite {
 }
 
 fn main() -> Result<(), BoxError> {
-    // Cargo passes arguments of its own.
+    // Cargo adds options, such as `--bench`.
     let mut arguments = std::env::args().skip(1).filter(|argument| !argument.starts_with("--"));
     if std::env::args().any(|argument| argument == "--test") {
         return Ok(());

@@ -50,7 +50,7 @@ impl Store {
         self.forked(&self.snapshot(), None)
     }
 
-    /// As [`fork`](Store::fork), with a clock of its own. Its time begins no earlier than the time of this store.
+    /// As [`fork`](Store::fork), with another clock. Its time begins no earlier than the time of this store.
     ///
     /// ```
     /// # use memdex::{Record, Store};

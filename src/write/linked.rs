@@ -343,7 +343,7 @@ impl<'a, R: Record> Member<'a> for Linked<'a, R> {
         self.put_in_order();
         let cascaded = self.staged.counts.cascaded;
         self.staged.complete(self.gathered)?;
-        // A judgement counts anew.
+        // Each judgement counts from zero.
         self.staged.counts.cascaded = cascaded;
         let Staged { operations, resolution, .. } = &self.staged;
         let taken_back = resolution.taken_back(operations).map(|(key, at)| (key.clone(), Standing::Gone(at)));

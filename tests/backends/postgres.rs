@@ -10,7 +10,7 @@ use postgres::{Client, Error, NoTls, SimpleQueryMessage};
 use std::cell::RefCell;
 use std::rc::Rc;
 
-/// A connection with a schema of its own, which ends with it.
+/// A connection with a new schema, which is dropped with it.
 #[derive(Clone)]
 pub(crate) struct Postgres(Rc<RefCell<Client>>);
 

@@ -1,4 +1,4 @@
-//! Saved snapshots: round trips, changes of the program, damage, hostile files, memory and errors of the system. A binary of its own,
+//! Saved snapshots: round trips, changes of the program, damage, hostile files, memory and errors of the system. A separate binary,
 //! because its allocator counts.
 
 #![cfg(not(any(memdex_shuttle, memdex_loom)))]

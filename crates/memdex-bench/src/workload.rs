@@ -168,7 +168,7 @@ impl Workload {
         let mut sampler = KeySampler::new(self.keys, self.records);
         let mut inserted = 0;
         let (threads, thread) = (self.threads as u64, thread as u64);
-        // Each thread inserts keys of its own, and chooses among those that are there from the start and its own.
+        // Each thread inserts its own keys. It chooses among these and the keys that were there at the start.
         let key_of = |position: u64| match position.checked_sub(self.records) {
             None => position,
             Some(own) => self.records + own * threads + thread,

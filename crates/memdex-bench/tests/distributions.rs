@@ -66,7 +66,7 @@ fn many_keys_are_all_reached_in_constant_memory() {
     assert!(drawn.iter().all(|key| *key < 1 << 40));
     let halves = drawn.iter().filter(|key| **key < 1 << 39).count();
     assert!((3_000..7_000).contains(&halves), "{halves}");
-    // Each rank has a key of its own.
+    // No two ranks share a key.
     let keys = sorted(counts(Keys::Zipf { exponent: 0.01 }, 1_000, 200_000, 1));
     assert!(keys.iter().all(|count| *count > 0));
 }

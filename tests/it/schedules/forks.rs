@@ -1,4 +1,4 @@
-//! Forks beside commits of their base, of their own, and of other readers.
+//! Forks, while their base commits, while they commit, and while others read.
 
 use super::explore;
 use memdex::query::Find;
@@ -168,7 +168,7 @@ fn layers_are_written() {
     });
 }
 
-/// A rollback beside commits of another thread restores the state of the checkpoint, or is refused; nothing is lost in between.
+/// A rollback while another thread commits restores the state of the checkpoint, or is refused; nothing is lost in between.
 #[test]
 fn a_rollback_is_one_commit() {
     explore(|| {

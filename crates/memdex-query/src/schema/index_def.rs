@@ -184,7 +184,7 @@ impl IndexDef {
         &self.fields
     }
 
-    /// The name of a unique index as a constraint of a collection. Without a name of its own, that is the one which PostgreSQL gives
+    /// The name of a unique index as a constraint of a collection. An unnamed index has the name that PostgreSQL gives
     /// it: `User_mail_key`.
     pub fn constraint_name(&self, collection: &str) -> String {
         match self.name == default_name(&self.fields) {

@@ -1,7 +1,7 @@
 //! Isolation: do the transactions of a history fit a level of isolation?
 //!
 //! The check follows Elle (Kingsbury and Alvaro, *Elle: Inferring Isolation Anomalies from Experimental Observations*, 2020). Since each
-//! write has a version of its own, a read names its writer. Dirty, intermediate and unknown reads are found directly. Then a graph
+//! write sets a different version, so a read names its writer. Dirty, intermediate and unknown reads are found directly. Then a graph
 //! of dependencies (Adya, *Weak Consistency*, 1999) is built and searched for cycles; by Cerone and Gotsman (*Analysing Snapshot
 //! Isolation*, 2016) a history fits snapshot isolation if and only if (SO ∪ WR ∪ WW) ; RW? is acyclic.
 

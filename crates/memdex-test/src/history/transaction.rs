@@ -87,7 +87,7 @@ pub enum End {
 /// A transaction that a client observed: what it read and wrote, in order.
 ///
 /// Each write needs a version that no other write of the item has; else its readers can't be told apart and are left out of the check.
-/// Put a number of its own into each record.
+/// Put a different number into each record.
 ///
 /// ```
 /// use memdex_test::history::{Access, Item, Transaction};
