@@ -92,8 +92,19 @@ pub enum CollectionError {
         /// What is wrong.
         why: ReferenceMismatch,
     },
-    /// The code that returns the schema panicked.
-    #[error("collection {collection:?}: the code that returns its schema panicked: {message}")]
+    /// The collection is one of a fork. Since the fork was made, reads of the base have begun to extend the lifetimes of records, and the
+    /// deadlines that they had are not known any more.
+    #[error(
+        "collection {collection:?}: the base has begun to extend lifetimes since the fork was made: open the collection in the fork \
+         before set_default_lifetime is called on the base"
+    )]
+    #[non_exhaustive]
+    LifetimesExtended {
+        /// The name of the collection.
+        collection: String,
+    },
+    /// The code that returns the schema panicked, or in a fork that must copy the collection, an extractor.
+    #[error("collection {collection:?}: user code panicked when it was opened: {message}")]
     #[non_exhaustive]
     Panicked {
         /// The name of the collection.

@@ -9,7 +9,7 @@ mod testing;
 
 pub use builder::StoreBuilder;
 
-use crate::error::{Cause, CollectionError, Commit, QueryError, Refusal};
+use crate::error::{CollectionError, Commit, QueryError, Refusal};
 use crate::keys::Sequence;
 use crate::latency::LatencyStats;
 use crate::read::cache::{AnswersOfStore, Cache};
@@ -128,15 +128,13 @@ impl Store {
             let Engine { seed, counters, .. } = &*self.engine;
             Arc::new(Table::<R>::new(name, schema.clone(), seed.clone(), counters.clone()))
         };
-        let panicked =
-            |cause: Cause| CollectionError::Panicked { collection: collection(), message: cause.to_string() };
         // Before anybody finds the collection, its references are known.
         let kept = self.engine.links.keep();
-        if self.engine.find(name).map_err(panicked)?.is_none() {
+        if self.engine.find(name).map_err(|cause| cause.of(name))?.is_none() {
             let record = R::cloner().is_none().then(type_name::<R>);
             self.engine.links.add(name, &schema, record, |to| self.engine.table(to))?;
         }
-        let table = self.engine.open(name, new, (erased::<R>, empty_part::<R>)).map_err(panicked)?;
+        let table = self.engine.open(name, new, (erased::<R>, empty_part::<R>)).map_err(|cause| cause.of(name))?;
         drop(kept);
         let registered = table.type_name();
         let Ok(table) = table.into_any().downcast::<Table<R>>() else {

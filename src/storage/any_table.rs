@@ -1,7 +1,7 @@
 //! A table without its record type, as the engine keeps it.
 
 use super::counters::Counters;
-use super::fork::BasePoint;
+use super::fork::{BasePoint, CannotOpen};
 use super::garbage::Garbage;
 use super::rows::Rows;
 use super::stats::CollectionStats;
@@ -11,7 +11,7 @@ use super::upkeep::Upkeep;
 use super::verify::{self, Meter, VerifyError, VerifyReport};
 use super::version::At;
 use crate::clock::Timestamp;
-use crate::error::{Cause, Commit};
+use crate::error::Commit;
 use crate::reclaim::Pass;
 use crate::record::{Record, Schema};
 use crate::sync::Arc;
@@ -46,7 +46,7 @@ pub(crate) trait AnyTable: Rows {
     fn set_dropped(&self) -> i64;
     fn is_dropped(&self) -> bool;
     /// The table of a fork over this one.
-    fn fork(self: Arc<Self>, point: &BasePoint, counters: Arc<Counters>) -> Result<Arc<dyn AnyTable>, Cause>;
+    fn fork(self: Arc<Self>, point: &BasePoint, counters: Arc<Counters>) -> Result<Arc<dyn AnyTable>, CannotOpen>;
     /// Whether a key has a record at a time, in the newest state.
     fn has_key(&self, key: &Key, hash: u32, time: Timestamp) -> bool;
     fn has_bound(&self) -> bool;
@@ -103,7 +103,7 @@ impl<R: Record> AnyTable for Table<R> {
         self.gauges.is_dropped()
     }
 
-    fn fork(self: Arc<Self>, point: &BasePoint, counters: Arc<Counters>) -> Result<Arc<dyn AnyTable>, Cause> {
+    fn fork(self: Arc<Self>, point: &BasePoint, counters: Arc<Counters>) -> Result<Arc<dyn AnyTable>, CannotOpen> {
         Ok(self.forked(point, counters)?)
     }
 

@@ -112,6 +112,11 @@ impl Deadlines {
         self.have_been_used.load(SeqCst)
     }
 
+    /// Whether reads may have extended deadlines here, since the beginning.
+    pub(super) fn have_slid(&self) -> bool {
+        self.have_slid.load(SeqCst)
+    }
+
     /// The rows that are overdue at the time of a reader. Read them before the marks.
     pub(crate) fn overdue(&self, time: Timestamp) -> Overdue {
         let time = time.as_micros();

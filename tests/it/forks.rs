@@ -212,6 +212,22 @@ fn what_the_base_changes_is_taken_over_once() {
 }
 
 #[test]
+fn a_query_takes_over_after_a_snapshot_of_the_fork_has_ended() {
+    let (store, tasks) = base(20);
+    let fork = store.fork();
+    let of_fork = open(&fork);
+    let snapshot = fork.snapshot();
+    for id in 0..10 {
+        of_fork.update(id, |task| task.points = -1).unwrap();
+        tasks.update(id + 10, |task| task.team = 9).unwrap();
+    }
+    drop(snapshot);
+    // This query commits what it takes over. The commit also frees the versions that the snapshot kept.
+    assert_eq!(ids(&of_fork, field("team").eq(4)), [4, 9, 14, 19]);
+    assert_eq!(ids(&of_fork, field("points").eq(-1)).len(), 10);
+}
+
+#[test]
 fn hooks_and_feeds_of_a_fork_see_only_its_own_changes() {
     let (store, tasks) = base(10);
     let mut of_base = store.subscribe().start().unwrap().1;
@@ -279,6 +295,21 @@ fn lifetimes_and_bounds_are_those_of_the_fork() {
     let alive = |of: &Collection<Task>| (0..10).filter(|id| of.peek(*id).is_some()).collect::<Vec<u32>>();
     assert_eq!((alive(&tasks), alive(&forked)), (vec![1], vec![2]));
     assert_eq!((fork.expire_now().unwrap(), forked.len(), store.expire_now().unwrap()), (9, 1, 9));
+
+    // Reads of the base begin to extend lifetimes before the fork has copied them.
+    let tasks: Collection<Task> = store.collection("Other").unwrap();
+    tasks.with_lifetime(minute).store(task(1)).unwrap();
+    let (fork, of_earlier) = (store.fork(), store.fork());
+    let opened: Collection<Task> = of_earlier.collection("Other").unwrap();
+    tasks.set_default_lifetime(DefaultLifetime::Sliding(minute)).unwrap();
+    clock.advance(minute / 2);
+    assert!(tasks.get(1).is_some());
+    let refused = fork.collection::<Task>("Other");
+    assert!(matches!(refused, Err(CollectionError::LifetimesExtended { .. })), "{refused:?}");
+    assert!(matches!(fork.fork().collection::<Task>("Other"), Err(CollectionError::LifetimesExtended { .. })));
+    clock.advance(minute / 2);
+    assert_eq!((tasks.peek(1).is_some(), opened.peek(1).is_some()), (true, false));
+    assert!(store.fork().collection::<Task>("Other").unwrap().peek(1).is_some());
 
     let (store, tasks) = base(10);
     let fork = store.fork();

@@ -3,7 +3,7 @@
 use super::super::answers::AnswerCache;
 use super::super::any_table::AnyTable;
 use super::super::feed::{Event, Room};
-use super::super::fork::{BasePoint, Unopened};
+use super::super::fork::{BasePoint, CannotOpen, Unopened};
 use super::super::reaper::Reaper;
 use super::super::timeline::Timeline;
 use super::{Engine, Erase, MakePart, Pinned, Registered};
@@ -23,14 +23,14 @@ impl Engine {
     ) -> Arc<Self> {
         let pin: Arc<dyn Any + Send + Sync> = pinned.clone();
         let opened = self.registry.entries().into_iter().map(|(name, registered)| {
-            let (at, catalog) = (pinned.at(), registered.table.core().catalog());
-            (name, (registered, BasePoint { pin: pin.clone(), at, catalog }))
+            let core = registered.table.core();
+            let (at, catalog, has_slid) = (pinned.at(), core.catalog(), core.deadlines.have_slid());
+            (name, (registered, BasePoint { pin: pin.clone(), at, catalog, has_slid }))
         });
         let mut points: Vec<_> = opened.chain(self.unopened.iter().flat_map(Unopened::all)).collect();
         points.sort_by_key(|(_, (registered, _))| registered.place);
-        let slide =
-            |(_, (registered, _)): &&(_, (Registered, _))| registered.table.core().deadlines.sliding().is_some();
-        let to_open: Vec<Box<str>> = points.iter().filter(slide).map(|(name, _)| name.clone()).collect();
+        let slid = points.iter().filter(|(_, (_, point))| point.has_slid);
+        let to_open: Vec<Box<str>> = slid.map(|(name, _)| name.clone()).collect();
         let timeline = Timeline::starting_at(pinned.epoch(), FORK_PIN_SLOTS);
         let (clock, seed, latency) = (self.clock.fork(clock), self.seed.clone(), self.latency.clone());
         let engine = Arc::new(Engine {
@@ -39,10 +39,10 @@ impl Engine {
             links: self.links.fork(),
             ..Engine::empty(timeline, clock, seed, latency, answers, self.keys.fork(), NameMap::small())
         });
-        // Reads of the base would extend lifetimes that the fork shares. Without a copy, such a collection can't be opened.
+        // Reads of the base extend lifetimes that the fork shares. Without a copy, such a collection can't be opened.
         for name in to_open {
             if let (Err(cause), Some(unopened)) = (engine.find(&name), &engine.unopened) {
-                unopened.fail(&name, &cause);
+                unopened.fail(&name, cause);
             }
         }
         engine
@@ -65,7 +65,7 @@ impl Engine {
         self.unopened.is_some()
     }
 
-    /// The collection of this name; `None` too if a fork can't open it, because an extractor panics.
+    /// The collection of this name; `None` too if a fork can't open it, see [`CannotOpen`].
     pub(crate) fn table(&self, name: &str) -> Option<Arc<dyn AnyTable>> {
         self.find(name).ok().flatten().map(|of| of.table)
     }
@@ -73,8 +73,8 @@ impl Engine {
     /// The collection of this name. A fork opens it if its base has it.
     ///
     /// # Errors
-    /// If it must be copied for that, and an extractor panics.
-    pub(crate) fn find(&self, name: &str) -> Result<Option<Registered>, Cause> {
+    /// If it must be copied for that, and can't be.
+    pub(crate) fn find(&self, name: &str) -> Result<Option<Registered>, CannotOpen> {
         let known = self.registry.get(name);
         let Some(unopened) = self.unopened.as_ref().filter(|_| known.is_none()) else { return Ok(known) };
         // Another thread may just have opened it.
@@ -94,7 +94,7 @@ impl Engine {
         name: &str,
         make: impl FnOnce() -> Arc<dyn AnyTable>,
         (erase, part): (Erase, MakePart),
-    ) -> Result<Arc<dyn AnyTable>, Cause> {
+    ) -> Result<Arc<dyn AnyTable>, CannotOpen> {
         if let Some(known) = self.find(name)? {
             return Ok(known.table);
         }

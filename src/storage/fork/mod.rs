@@ -12,4 +12,4 @@ pub(crate) use base_row::BaseRow;
 pub(crate) use covered::Covered;
 pub(crate) use load::Which;
 pub(crate) use point::BasePoint;
-pub(crate) use unopened::Unopened;
+pub(crate) use unopened::{CannotOpen, Unopened};

@@ -4,7 +4,7 @@ use super::super::counters::Counters;
 use super::super::table::{Base, Table};
 use super::super::table_core::TableCore;
 use super::point::BasePoint;
-use crate::error::Cause;
+use super::unopened::CannotOpen;
 use crate::index::{self, AggregatePlan};
 use crate::limits::{FORK_SHARDS, KEY_SHARDS, VALUE_SHARDS};
 use crate::record::Record;
@@ -14,8 +14,8 @@ impl<R: Record> Table<R> {
     /// The table of a fork over this one.
     ///
     /// # Errors
-    /// If it must be copied, and user code panics.
-    pub(crate) fn forked(self: Arc<Self>, point: &BasePoint, counters: Arc<Counters>) -> Result<Arc<Self>, Cause> {
+    /// If it must be copied, and user code panics or the deadlines have moved since.
+    pub(crate) fn forked(self: Arc<Self>, point: &BasePoint, counters: Arc<Counters>) -> Result<Arc<Self>, CannotOpen> {
         let (name, schema, seed) = (&*self.name, self.schema.clone(), self.seed.clone());
         // Records that expire or make room for others change without a commit of the fork, so such a collection is copied.
         let bound = self.bound();
@@ -36,6 +36,9 @@ impl<R: Record> Table<R> {
         let table = Arc::new(Table::with(core, KEY_SHARDS, None));
         self.deadlines.pass_lifetime_to(&table.deadlines);
         table.load(&self, point.at)?;
+        if self.deadlines.have_slid() && !point.has_slid {
+            return Err(CannotOpen::LifetimesExtended);
+        }
         table.bound_new(bound)?;
         Ok(table)
     }

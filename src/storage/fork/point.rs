@@ -14,4 +14,6 @@ pub(crate) struct BasePoint {
     pub(crate) at: At,
     /// The indexes and materialized aggregates at that time.
     pub(crate) catalog: Catalog,
+    /// Whether reads of the table had extended lifetimes before: then the fork copies it at once.
+    pub(crate) has_slid: bool,
 }

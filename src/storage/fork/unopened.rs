@@ -1,7 +1,32 @@
 //! The collections of the base that a fork has not opened yet. A fork allocates nothing else for them.
 
-use crate::error::Cause;
+use crate::error::{Cause, CollectionError};
 use crate::sync::Mutex;
+
+/// Why a fork can't open a collection of its base.
+#[derive(Clone)]
+pub(crate) enum CannotOpen {
+    /// User code panicked during the copy.
+    Panicked(String),
+    /// The base has extended lifetimes since the fork was made, and the versions have only the later deadlines.
+    LifetimesExtended,
+}
+
+impl CannotOpen {
+    pub(crate) fn of(self, collection: &str) -> CollectionError {
+        let collection = collection.to_owned();
+        match self {
+            CannotOpen::Panicked(message) => CollectionError::Panicked { collection, message },
+            CannotOpen::LifetimesExtended => CollectionError::LifetimesExtended { collection },
+        }
+    }
+}
+
+impl From<Cause> for CannotOpen {
+    fn from(cause: Cause) -> Self {
+        CannotOpen::Panicked(cause.to_string())
+    }
+}
 
 /// Collections in the order in which the base has opened them.
 pub(crate) struct Unopened<C>(Mutex<Vec<Entry<C>>>);
@@ -10,8 +35,7 @@ pub(crate) struct Unopened<C>(Mutex<Vec<Entry<C>>>);
 struct Entry<C> {
     name: Box<str>,
     collection: C,
-    /// Why the fork can't open it, if it can't.
-    failed: Option<String>,
+    failed: Option<CannotOpen>,
 }
 
 impl<C: Clone> Unopened<C> {
@@ -28,18 +52,18 @@ impl<C: Clone> Unopened<C> {
     ///
     /// # Errors
     /// If it can't be opened.
-    pub(crate) fn find(&self, name: &str) -> Result<Option<C>, Cause> {
+    pub(crate) fn find(&self, name: &str) -> Result<Option<C>, CannotOpen> {
         let entry = self.0.lock().iter().find(|entry| &*entry.name == name).cloned();
         match entry {
-            Some(Entry { failed: Some(message), .. }) => Err(Cause::Panicked { what: "field extractor", message }),
+            Some(Entry { failed: Some(cause), .. }) => Err(cause),
             entry => Ok(entry.map(|entry| entry.collection)),
         }
     }
 
     /// From here on a collection can't be opened.
-    pub(crate) fn fail(&self, name: &str, cause: &Cause) {
+    pub(crate) fn fail(&self, name: &str, cause: CannotOpen) {
         if let Some(entry) = self.0.lock().iter_mut().find(|entry| &*entry.name == name) {
-            entry.failed = Some(cause.to_string());
+            entry.failed = Some(cause);
         }
     }
 
