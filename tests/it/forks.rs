@@ -228,6 +228,25 @@ fn a_query_takes_over_after_a_snapshot_of_the_fork_has_ended() {
 }
 
 #[test]
+fn cached_queries_of_a_fork_count_the_records_of_both_layers() {
+    let (store, _) = base(3);
+    let fork = store.fork();
+    let forked = open(&fork);
+    // Rows of the fork have the numbers of rows of the base.
+    (10..13).for_each(|id| drop(forked.insert(task(id)).unwrap()));
+    let cached = forked.cached();
+    let of_all = || cached.find(Filter::all());
+    for _ in 0..2 {
+        assert_eq!((*of_all().count().unwrap(), of_all().fetch().unwrap().len()), (6, 6));
+        let page = of_all().order_by(task::POINTS.asc()).size(2).with_total().fetch().unwrap();
+        assert_eq!((page.len(), page.total), (2, Some(6)));
+        let sums = of_all().statistics([Metric::count(), task::POINTS.sum()]).unwrap();
+        assert_eq!((sums.int("count"), sums.int("sum(points)")), (Some(6), Some(3 * (1 + 2 + 10 + 11 + 12))));
+        assert_eq!(*of_all().prepare_count().unwrap().fetch().unwrap(), 6);
+    }
+}
+
+#[test]
 fn hooks_and_feeds_of_a_fork_see_only_its_own_changes() {
     let (store, tasks) = base(10);
     let mut of_base = store.subscribe().start().unwrap().1;
@@ -273,6 +292,13 @@ fn watches_and_new_structures_copy_the_collection() {
     assert_eq!(count(&forked), 8);
     forked.drop_aggregate("by team").unwrap();
     assert!(forked.aggregate("by team").is_err() && tasks.aggregate("by team").is_ok());
+
+    // A fork of a fork has them in the order in which they were added.
+    let (middle, more) = (store.fork(), GroupBy::values("team").metrics([Metric::count()]));
+    open(&middle).add_aggregate(AggregateDef::new("again", more)).unwrap();
+    let above = middle.fork();
+    let names: Vec<_> = open(&above).aggregates().into_iter().map(|def| def.name).collect();
+    assert_eq!(names, ["by team", "again"]);
     fork.verify().unwrap();
 }
 

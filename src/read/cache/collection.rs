@@ -146,6 +146,9 @@ impl<R: Record> CachedCollection<R> {
         query: &Query,
         name: Option<&Arc<str>>,
     ) -> Result<Answer<W::Answer>, QueryError> {
+        if self.caches_nothing() {
+            return self.ask::<W>(query);
+        }
         self.tell(query)?;
         // 1. The question as it is written leads to its entry.
         let table = &self.0.collection.table.name;
@@ -330,9 +333,7 @@ impl<R: Record> CachedCollection<R> {
         drop(view);
         let class = self.class_of::<W>();
         let lifetime = self.0.cache.settings.lifetime_of(&class);
-        // Entries identify records by their rows, which the layers of a fork number each for themselves.
-        let is_fork = self.0.collection.table.base.is_some();
-        if is_fork || self.0.cache.settings.caches_nothing() || lifetime.is_zero() {
+        if self.caches_nothing() || lifetime.is_zero() {
             return Ok(Err(bound));
         }
         let table = &self.0.collection.table;
@@ -362,6 +363,20 @@ impl<R: Record> CachedCollection<R> {
         self.0.cache.put(hash, Spelled { table, asked: W::ASKED, name, query, lease, weight });
     }
 
+    /// Entries identify records by their rows, which the layers of a fork number each for themselves.
+    fn caches_nothing(&self) -> bool {
+        self.0.collection.table.base.is_some() || self.0.cache.settings.caches_nothing()
+    }
+
+    /// The answer of a query that is not cached.
+    fn ask<W: Wanted<R>>(&self, query: &Query) -> Result<Answer<W::Answer>, QueryError> {
+        let view = self.view();
+        W::bind(view.any(), query)?;
+        let (answer, commit) = (Arc::new(W::ask(&view, query)?), view.snapshot().commit());
+        Ok(Answer { answer, is_cached: false, from: commit, commit })
+    }
+
+    /// The answer of a query whose class is not cached.
     fn uncached<W: Wanted<R>>(&self, query: &Query, bound: &Bound) -> Result<Answer<W::Answer>, QueryError> {
         let (started, view) = (Instant::now(), self.view());
         let Computed { kept, answer, .. } = self.computed::<W>(&view, query, (&bound.condition, &bound.shape))?;

@@ -50,7 +50,11 @@ pub(super) trait Wanted<R: Record>: Sized {
 
     fn bind(view: AnyView<'_>, query: &Query) -> Result<Bound, QueryError>;
 
+    /// Computes the answer, and what an entry keeps of it.
     fn compute(view: &View<R>, query: &Query, bound: (&Condition, &Shape)) -> Result<Computed, QueryError>;
+
+    /// Only computes the answer.
+    fn ask(view: &View<R>, query: &Query) -> Result<Self::Answer, QueryError>;
 
     /// Makes the answer of what is kept. Runs no user code.
     fn finish(query: &Query, shape: &Shape, kept: &Kept, commit: Commit) -> Result<Self::Answer, QueryError>;
@@ -138,6 +142,10 @@ impl<R: Record> Wanted<R> for Records<R> {
         }
     }
 
+    fn ask(view: &View<R>, query: &Query) -> Result<Self::Answer, QueryError> {
+        Find::of(view.clone(), query.clone()).fetch()
+    }
+
     fn finish(query: &Query, shape: &Shape, kept: &Kept, commit: Commit) -> Result<Self::Answer, QueryError> {
         let handle = |version: &SharedVersion| typed(version.clone()).and_then(Handle::of);
         let of_query = paging(query);
@@ -206,6 +214,10 @@ impl<R: Record> Wanted<R> for Count {
     fn compute(view: &View<R>, _: &Query, (condition, _): (&Condition, &Shape)) -> Result<Computed, QueryError> {
         let rows = rows_of(&matches_of(view, condition));
         Ok(Computed { kept: Kept::Count(rows.clone()), answer: None, rows: Some(rows), is_too_large: false })
+    }
+
+    fn ask(view: &View<R>, query: &Query) -> Result<usize, QueryError> {
+        Find::of(view.clone(), query.clone()).count()
     }
 
     fn finish(_: &Query, _: &Shape, kept: &Kept, _: Commit) -> Result<usize, QueryError> {
@@ -277,6 +289,10 @@ impl<R: Record> Wanted<R> for Metrics {
         let computed = statistics::compute(&[of], &statistics, &Chooser::Cheapest)?;
         let answer = computed.result(view.snapshot().commit(), started);
         Ok(Computed { kept: Kept::Nothing, answer: Some(Arc::new(answer)), rows: Some(rows), is_too_large: false })
+    }
+
+    fn ask(view: &View<R>, query: &Query) -> Result<AggregationResult, QueryError> {
+        Find::of(view.clone(), query.clone()).statistics(statistics_of(query))
     }
 
     fn finish(_: &Query, shape: &Shape, kept: &Kept, commit: Commit) -> Result<AggregationResult, QueryError> {

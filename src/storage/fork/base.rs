@@ -42,7 +42,7 @@ impl<R: Record> Base<R> {
         });
         let below: Vec<_> = below.filter(|layer| !layer.newest_covered().is_all).collect();
         let of_base = table.base.iter().flat_map(|base| base.aggregates().to_vec());
-        let aggregates = point.catalog.aggregates.iter().cloned().chain(of_base).collect();
+        let aggregates = of_base.chain(point.catalog.aggregates.iter().cloned()).collect();
         let covers = ByCommit::new(Arc::new(Covered::nothing(epoch)));
         let layers = std::iter::once(Layer { table, pin: point.pin.clone(), epoch, covers }).chain(below).collect();
         Base { layers, aggregates: RwLock::new(aggregates) }
