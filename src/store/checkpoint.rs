@@ -26,7 +26,7 @@ impl Store {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
-    /// Costs as much as a snapshot, and for collections whose reads [extend](crate::write::DefaultLifetime::Sliding) lifetimes O(records).
+    /// Costs as much as a snapshot, and O(records) in collections whose records have lifetimes.
     ///
     /// # Errors
     /// [`RollbackError::Background`] if a background writer has died, and inside user code.
@@ -35,7 +35,7 @@ impl Store {
         let snapshot = Snapshot::of_newest(&self.engine);
         let sequences = self.engine.keys.sequences();
         let deadlines = self.any_collections().into_iter().filter_map(|collection| {
-            let deadlines = collection.sliding_deadlines(&snapshot)?;
+            let deadlines = collection.deadlines(&snapshot)?;
             Some((collection.name().to_owned(), deadlines))
         });
         let deadlines = deadlines.collect();

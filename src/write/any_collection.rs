@@ -211,9 +211,9 @@ mod sealed {
         #[doc(hidden)]
         fn restore(&self, batch: &mut Batch, to: &Checkpoint, now: &Snapshot) -> Result<(), Refusal>;
 
-        /// The deadlines of all records, if reads extend them.
+        /// The deadlines of all records, if any record has ever had one.
         #[doc(hidden)]
-        fn sliding_deadlines(&self, snapshot: &Snapshot) -> Option<HashMap<u32, Timestamp>>;
+        fn deadlines(&self, snapshot: &Snapshot) -> Option<HashMap<u32, Timestamp>>;
 
         #[doc(hidden)]
         fn new_batch(&self) -> Batch;
@@ -235,8 +235,8 @@ mod sealed {
             restore_collection(self, batch, to, now)
         }
 
-        fn sliding_deadlines(&self, snapshot: &Snapshot) -> Option<HashMap<u32, Timestamp>> {
-            self.table.deadlines.sliding().map(|_| deadlines_of(self, snapshot))
+        fn deadlines(&self, snapshot: &Snapshot) -> Option<HashMap<u32, Timestamp>> {
+            self.table.deadlines.have_been_used().then(|| deadlines_of(self, snapshot))
         }
 
         fn new_batch(&self) -> Batch {

@@ -25,7 +25,7 @@ pub struct Checkpoint {
     pub(crate) snapshot: Snapshot,
     /// The next numbers of the sequences.
     pub(crate) sequences: Vec<(Box<str>, u64)>,
-    /// The deadlines in collections whose reads extend lifetimes, by name: they move in the versions that the checkpoint sees.
+    /// The deadlines in collections whose records have lifetimes, by name. Reads may move those of the versions that the checkpoint sees.
     pub(crate) deadlines: HashMap<String, HashMap<Row, Timestamp>>,
 }
 

@@ -41,6 +41,18 @@ fn sessions() -> (Store, Collection<Session>, ManualClock) {
 }
 
 #[test]
+fn a_rollback_takes_back_what_reads_have_extended_since() {
+    let (store, sessions, clock) = sessions();
+    sessions.with_lifetime(seconds(10)).store(session(1, "ada")).unwrap();
+    let before = store.checkpoint().unwrap();
+    sessions.set_default_lifetime(DefaultLifetime::Sliding(seconds(60))).unwrap();
+    clock.advance(seconds(5));
+    assert_eq!(sessions.get(1).unwrap().expires_at(), Some(Timestamp::from_secs(1_065)));
+    store.rollback(&before).unwrap();
+    assert_eq!(sessions.peek(1).unwrap().expires_at(), Some(Timestamp::from_secs(1_015)));
+}
+
+#[test]
 fn every_read_misses_what_has_expired() {
     let (store, sessions, clock) = sessions();
     sessions.add_aggregate(AggregateDef::new("by_user", GroupBy::values("user").metrics([Metric::count()]))).unwrap();
