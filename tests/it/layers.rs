@@ -24,12 +24,13 @@ const LEVELS: [&[&str]; 11] = [
 ];
 
 /// The crates of the workspace that each crate may depend on.
-const CRATES: [(&str, &[&str]); 12] = [
+const CRATES: [(&str, &[&str]); 13] = [
     ("memdex-query", &[]),
     ("memdex-derive", &[]),
     ("memdex-sql", &["memdex-query"]),
     ("memdex", &["memdex-derive", "memdex-query"]),
     ("memdex-test", &["memdex"]),
+    ("memdex-torture", &["memdex"]),
     ("memdex-tower-sessions", &["memdex"]),
     ("memdex-bench", &["memdex"]),
     ("memdex-examples", &["memdex"]),

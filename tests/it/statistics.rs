@@ -5,7 +5,6 @@ mod by_hand;
 mod hits;
 mod many_values;
 mod moving;
-pub(crate) mod naive;
 mod random;
 mod refused;
 #[cfg(feature = "documents")]

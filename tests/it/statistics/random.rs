@@ -1,12 +1,12 @@
 //! Random records under random schemas, random filters and random statistics, at held snapshots between commits:
 //! collections with all columns, none and some return the same results, equal to those of the naive evaluator.
 
-use super::naive::{Fields, compare, expected};
 use memdex::aggregate::{Aggregate, DateStep, DateUnit, Statistics};
 use memdex::query::{FieldName, OrderBy, Predicate};
 use memdex::schema::Collation;
 use memdex::typing::{DecimalValue, KeyBuffer, ValueRef};
 use memdex::{Bucket, Collection, FieldDef, GroupBy, Kind, Metric, Record, Schema, Snapshot, Store, Value, field};
+use memdex_torture::naive::{Fields, compare, expected};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;

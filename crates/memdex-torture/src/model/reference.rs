@@ -8,7 +8,9 @@ use super::indexes::{Def, Plan, any_plan};
 use super::judgement::{Applied, Judgement};
 use super::operations::{Fault, Op, Seen, Verb};
 use super::payments::Payment;
+use super::questions::{Asked, Question};
 use super::records::Subject;
+use super::sessions::{Entries, Sessions};
 use super::transitions::{self, AnyOp, End, How, Transition};
 use memdex::Commit;
 use memdex::write::{Counts, Outcome as Did};
@@ -109,7 +111,23 @@ pub(super) struct World {
     pub forked_at: Option<Commit>,
     /// Whether the fork has taken over all books of its base.
     pub taken_over: bool,
-    pub checkpoints: Vec<Commit>,
+    pub checkpoints: Vec<Kept>,
+    /// The questions that the cache answers, and those of live queries.
+    pub cached: Vec<Question>,
+    pub live: Vec<Question>,
+    pub sessions: Sessions,
+    /// The sessions of each snapshot.
+    pub snapshot_sessions: Vec<Entries>,
+    /// The last number of the sequence.
+    pub number: u64,
+}
+
+/// The parts of a checkpoint that are not in the history.
+#[derive(Clone, Debug)]
+pub(super) struct Kept {
+    pub commit: Commit,
+    pub sessions: Sessions,
+    pub number: u64,
 }
 
 /// Applies an operation. `gone` has the keys that the batch has deleted before.
@@ -361,6 +379,11 @@ impl World {
             forked_at: None,
             taken_over: false,
             checkpoints: Vec::new(),
+            cached: Vec::new(),
+            live: Vec::new(),
+            sessions: Sessions::new(),
+            snapshot_sessions: Vec::new(),
+            number: 0,
         }
     }
 
@@ -418,7 +441,7 @@ impl World {
     }
 
     pub(super) fn pinned(&self) -> BTreeSet<Commit> {
-        self.snapshots.iter().chain(&self.checkpoints).copied().collect()
+        self.snapshots.iter().copied().chain(self.checkpoints.iter().map(|kept| kept.commit)).collect()
     }
 
     fn write(&mut self, how: How, ops: &[AnyOp], rename: Option<usize>) {
@@ -440,6 +463,11 @@ impl World {
         if !buffer.is_empty() {
             self.attempt(how, buffer, rename, end);
         }
+    }
+
+    /// A commit that changes none of these records.
+    pub(super) fn repeat_newest(&mut self) {
+        self.history.push(self.at(self.newest()));
     }
 
     fn place(&self, ops: Vec<AnyOp>) -> Vec<Placed> {
@@ -540,21 +568,41 @@ impl ReferenceStateMachine for World {
         let held = world.snapshots.len().max(1);
         match transition {
             Transition::Write { how, ops, rename } => world.write(*how, ops, *rename),
-            Transition::Snapshot => world.snapshots.push(world.newest()),
-            Transition::CloneSnapshot(of) => world.snapshots.extend(world.snapshots.get(of % held).copied()),
+            Transition::Snapshot => {
+                world.snapshots.push(world.newest());
+                world.snapshot_sessions.push(world.sessions.alive());
+            }
+            Transition::CloneSnapshot(of) => {
+                world.snapshots.extend(world.snapshots.get(of % held).copied());
+                world.snapshot_sessions.extend(world.snapshot_sessions.get(of % held).cloned());
+            }
             Transition::DropSnapshot(at) if !world.snapshots.is_empty() => {
                 world.snapshots.remove(at % held);
+                world.snapshot_sessions.remove(at % held);
             }
-            Transition::DropAllSnapshots => world.snapshots.clear(),
+            Transition::DropAllSnapshots => {
+                world.snapshots.clear();
+                world.snapshot_sessions.clear();
+            }
             Transition::AddIndex(def) => world.add_index(def),
             Transition::DropIndex(name) => world.drop_index(name),
             Transition::AddAggregate(aggregate) => world.add_aggregate(aggregate),
             Transition::DropAggregate(name) => world.drop_aggregate(name),
             Transition::Fork => world.fork(),
-            Transition::Checkpoint => world.checkpoints.push(world.newest()),
-            Transition::Rollback(to) if !world.checkpoints.is_empty() => {
-                world.rollback(world.checkpoints[to % world.checkpoints.len()]);
+            Transition::Checkpoint => {
+                let (commit, sessions, number) = (world.newest(), world.sessions.clone(), world.number);
+                world.checkpoints.push(Kept { commit, sessions, number });
             }
+            Transition::Rollback(to) if !world.checkpoints.is_empty() => {
+                world.rollback(&world.checkpoints[to % world.checkpoints.len()].clone());
+            }
+            Transition::Ask(question, Asked::Cached) => world.cached.push(Question::clone(question)),
+            Transition::Ask(question, Asked::Live) => {
+                world.take_over();
+                world.live.push(Question::clone(question));
+            }
+            Transition::Sessions(step) => world.sessions_step(step),
+            Transition::Number => world.number += 1,
             _ => {}
         }
         world

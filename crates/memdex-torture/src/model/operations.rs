@@ -74,7 +74,7 @@ struct Sort {
 }
 
 impl First {
-    fn any<R: Subject>() -> BoxedStrategy<Self> {
+    pub(super) fn any<R: Subject>() -> BoxedStrategy<Self> {
         let single: Vec<usize> = (0..R::FIELDS.len()).filter(|at| !R::MANY.contains(&R::FIELDS[*at])).collect();
         let sort = (select(single), any::<bool>(), any::<bool>());
         let sort = sort.prop_map(|(field, descending, nulls_first)| Sort { field, descending, nulls_first });
@@ -82,8 +82,15 @@ impl First {
         (records, prop::collection::vec(sort, 0..3)).prop_map(|(records, order)| First { records, order }).boxed()
     }
 
+    /// Without an order, the results of a query come in any.
+    pub(super) fn sort_at_least_by_key(&mut self) {
+        if self.order.is_empty() {
+            self.order.push(Sort { field: 0, descending: false, nulls_first: false });
+        }
+    }
+
     /// Which of two records comes first.
-    fn compare<R: Subject>(&self, a: &R, b: &R) -> Ordering {
+    pub(super) fn compare<R: Subject>(&self, a: &R, b: &R) -> Ordering {
         let by = |sort: &Sort| {
             let (a, b) = (a.see(sort.field), b.see(sort.field));
             let nulls = if sort.nulls_first { Ordering::Less } else { Ordering::Greater };
@@ -99,7 +106,7 @@ impl First {
         unequal.unwrap_or_else(|| a.id().cmp(&b.id()))
     }
 
-    fn to_store<R: Subject>(&self) -> Vec<OrderBy> {
+    pub(super) fn to_store<R: Subject>(&self) -> Vec<OrderBy> {
         let sort = |sort: &Sort| OrderBy {
             field: R::FIELDS[sort.field].into(),
             direction: if sort.descending { Direction::Descending } else { Direction::Ascending },

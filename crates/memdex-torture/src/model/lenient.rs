@@ -1,9 +1,9 @@
 //! Lenient commits, of batches and of the buffer of a writer: the operations that are applied, those that are left out and why,
 //! and that these are returned. The model knows which they are.
 
-use super::Race;
 use super::books::Book;
 use super::flights::Flight;
+use super::machine::Race;
 use super::operations::Op;
 use super::payments::Payment;
 use super::records::Subject;

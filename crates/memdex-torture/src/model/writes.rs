@@ -2,9 +2,9 @@
 //! refusals: checks the error, that nothing has changed, that the batch is returned unchanged, and that it can be
 //! fixed.
 
-use super::Race;
 use super::books::Book;
 use super::flights::Flight;
+use super::machine::Race;
 use super::operations::{Op, alone, put_in_batch, put_in_writer};
 use super::payments::Payment;
 use super::records::Subject;

@@ -8,8 +8,10 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 
 /// The values of a record's field, including the missing value of a single-valued field.
-pub(crate) trait Fields {
+pub trait Fields {
+    /// The values of a field; that of a single-valued field may be missing.
     fn values(&self, field: &str) -> Vec<Value>;
+    /// The kind of the values of a field.
     fn kind(field: &str) -> Kind;
     /// The form of a value by which the field is compared: the key of its collation.
     fn compared(field: &str, value: &Value) -> Value {
@@ -22,19 +24,24 @@ pub(crate) trait Fields {
     }
 }
 
+/// The expected result of metrics, for all records and for each group.
 #[derive(Debug, PartialEq)]
-pub(crate) struct Expected {
-    pub(crate) metrics: Vec<(String, Value)>,
-    pub(crate) groups: Vec<(Vec<Value>, Expected)>,
-    pub(crate) in_all: usize,
+pub struct Expected {
+    /// By the name of the metric.
+    pub metrics: Vec<(String, Value)>,
+    /// By their keys.
+    pub groups: Vec<(Vec<Value>, Expected)>,
+    /// The number of groups before the limit.
+    pub in_all: usize,
     /// The keys of the first records of a group.
-    pub(crate) hits: Vec<Value>,
+    pub hits: Vec<Value>,
 }
 
 /// One part of a key: its position in the order of keys, and its name.
 type Part = (Value, Value);
 
-pub(crate) fn expected<S: Fields>(rows: &[&S], requested: &Statistics) -> Expected {
+/// The expected result of a query over these records.
+pub fn expected<S: Fields>(rows: &[&S], requested: &Statistics) -> Expected {
     let mut metrics: Vec<(String, Value)> = Vec::new();
     for metric in &requested.metrics {
         let value = match &metric.aggregate {
@@ -434,7 +441,11 @@ fn near(a: &Value, b: &Value) -> bool {
     }
 }
 
-pub(crate) fn compare(found: &MetricValues, expected: &Expected) -> Result<(), String> {
+/// Compares a result with the expected one.
+///
+/// # Errors
+/// The first difference, in words.
+pub fn compare(found: &MetricValues, expected: &Expected) -> Result<(), String> {
     let names: Vec<&str> = found.metrics().map(|(name, _)| name).collect();
     if names != expected.metrics.iter().map(|(name, _)| &**name).collect::<Vec<_>>() {
         return Err(format!("metrics {names:?}"));

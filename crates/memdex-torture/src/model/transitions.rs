@@ -8,6 +8,8 @@ use super::indexes::{Def, any_def};
 use super::operations::Op;
 use super::payments::Payment;
 use super::predicates::{Tree, tree};
+use super::questions::{Asked, Question, any_question};
+use super::sessions;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -79,6 +81,43 @@ pub(super) enum Transition {
     Checkpoint,
     /// To one of the checkpoints.
     Rollback(usize),
+    Ask(Box<Question>, Asked),
+    /// Subscribes to the feed, with room for so many changes.
+    Follow(usize),
+    Sessions(sessions::Step),
+    /// Draws a number of a sequence.
+    Number,
+}
+
+impl Transition {
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Transition::Write { how, .. } => match how {
+                How::Batch | How::Closure | How::Reported | How::Once => "batch",
+                How::Single => "command",
+                How::Background => "batch of a background writer",
+                How::Lenient => "lenient batch",
+                How::LenientBulk { .. } => "batches of a lenient writer",
+                How::Writer { .. } => "batches of a writer",
+            },
+            Transition::Snapshot | Transition::CloneSnapshot(_) => "snapshot",
+            Transition::DropSnapshot(_) | Transition::DropAllSnapshots => "end of snapshots",
+            Transition::FindPayments(_) | Transition::FindFlights(_) | Transition::FindBooks(_) => "predicates",
+            Transition::AddIndex(_) | Transition::DropIndex(_) => "change of indexes",
+            Transition::AddAggregate(_) | Transition::DropAggregate(_) => "change of aggregates",
+            Transition::Optimize => "upkeep",
+            Transition::Look => "look at all snapshots",
+            Transition::Fork => "fork",
+            Transition::Checkpoint => "checkpoint",
+            Transition::Rollback(_) => "rollback",
+            Transition::Ask(_, Asked::Once) => "query in an order, by pages, with statistics",
+            Transition::Ask(_, Asked::Cached) => "cached query",
+            Transition::Ask(_, Asked::Live) => "live query",
+            Transition::Follow(_) => "subscription",
+            Transition::Sessions(step) => step.kind(),
+            Transition::Number => "number of a sequence",
+        }
+    }
 }
 
 fn how() -> BoxedStrategy<How> {
@@ -114,6 +153,7 @@ pub(super) fn transition(indexes: &[Def]) -> BoxedStrategy<Transition> {
         3 => vec(tree::<Book>(), 1..4).prop_map(Transition::FindBooks),
         5 => vec(Union::new_weighted(aimed), 1..6).prop_map(Transition::FindBooks),
     ];
+    let asked = prop_oneof![3 => Just(Asked::Once), 1 => Just(Asked::Cached), 1 => Just(Asked::Live)];
     prop_oneof![
         12 => write.prop_map(|(how, ops, rename)| Transition::Write { how, ops, rename }),
         3 => Just(Transition::Snapshot),
@@ -130,6 +170,10 @@ pub(super) fn transition(indexes: &[Def]) -> BoxedStrategy<Transition> {
         1 => Just(Transition::Fork),
         1 => Just(Transition::Checkpoint),
         2 => any::<usize>().prop_map(Transition::Rollback),
+        5 => (any_question().prop_map(Box::new), asked).prop_map(|(question, asked)| Transition::Ask(question, asked)),
+        1 => prop_oneof![1..8_usize, Just(1_000)].prop_map(Transition::Follow),
+        8 => sessions::any_step().prop_map(Transition::Sessions),
+        1 => Just(Transition::Number),
     ]
     .boxed()
 }

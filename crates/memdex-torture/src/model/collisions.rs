@@ -64,13 +64,22 @@ fn is_returned(
     }
 }
 
-proptest! {
-    #![proptest_config(crate::cases::default_cases())]
+/// Batches of operations that depend on each other, each with whether it is committed leniently.
+#[derive(Debug)]
+pub struct Collisions(Vec<(bool, Vec<Op<Book>>)>);
 
-    #[test]
-    fn batches_that_collide_leave_out_what_the_model_does(
-        batches in vec((prop::bool::weighted(0.8), vec(op(), 1..=14)), 1..8),
-    ) {
+/// Random batches over few keys and few unique values.
+pub fn collisions() -> impl Strategy<Value = Collisions> {
+    vec((prop::bool::weighted(0.8), vec(op(), 1..=14)), 1..8).prop_map(Collisions)
+}
+
+impl Collisions {
+    /// Commits the batches one after the other, and compares the outcomes and states with the model.
+    ///
+    /// # Panics
+    /// If they differ.
+    pub fn run(self) {
+        let batches = self.0;
         let plan = plan();
         books::set_schema(&plan);
         let (store, indexes) = (Store::new(), plan.indexes());

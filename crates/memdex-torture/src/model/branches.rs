@@ -2,7 +2,7 @@
 
 use super::indexes::Def;
 use super::records::Subject;
-use super::reference::{Shelf, Shelves, World};
+use super::reference::{Kept, Shelf, Shelves, World};
 use memdex::Commit;
 use std::sync::Arc;
 
@@ -10,7 +10,10 @@ impl World {
     pub(super) fn fork(&mut self) {
         (self.forked_at, self.taken_over) = (Some(self.newest()), false);
         self.snapshots.clear();
+        self.snapshot_sessions.clear();
         self.checkpoints.clear();
+        self.cached.clear();
+        self.live.clear();
         // Those of the fork.
         (self.refusals, self.lost_operations) = (0, 0);
     }
@@ -21,11 +24,13 @@ impl World {
         self.taken_over = true;
         let now = self.at(self.newest());
         if now.books.values().any(|(_, begin)| *begin <= forked_at) {
-            self.history.push(now);
+            self.repeat_newest();
         }
     }
 
-    pub(super) fn rollback(&mut self, to: Commit) {
+    pub(super) fn rollback(&mut self, kept: &Kept) {
+        self.expire_sessions();
+        let to = kept.commit;
         let (now, then, commit) = (self.at(self.newest()), self.at(to), self.newest().next());
         fn back<R: Subject>(now: &Shelf<R>, then: &Shelf<R>, commit: Commit) -> Shelf<R> {
             let state = |(id, (record, begin)): (&R::Id, &(R, Commit))| {
@@ -37,7 +42,8 @@ impl World {
         let payments = back(&now.payments, &then.payments, commit);
         let flights = back(&now.flights, &then.flights, commit);
         let books = back(&now.books, &then.books, commit);
-        let is_same = (&payments, &flights, &books) == (&now.payments, &now.flights, &now.books);
+        let sessions = self.sessions_rolled_back(&kept.sessions, to, commit);
+        let is_same = sessions.is_none() && (&payments, &flights, &books) == (&now.payments, &now.flights, &now.books);
         let fits = |def: &Def| {
             def.clashing(&books).is_empty() && books.values().all(|(book, _)| def.unordered(book).is_none())
         };
@@ -48,6 +54,8 @@ impl World {
         if !is_same {
             self.history.push(Arc::new(Shelves { payments, flights, books }));
         }
-        self.checkpoints.retain(|checkpoint| *checkpoint <= to);
+        self.sessions = sessions.unwrap_or_else(|| self.sessions.clone());
+        self.number = kept.number;
+        self.checkpoints.retain(|checkpoint| checkpoint.commit <= to);
     }
 }

@@ -5,7 +5,7 @@ use super::books::Book;
 use super::predicates::{Tree, leaf};
 use super::records::Subject;
 use super::reference::Shelf;
-use crate::statistics::naive::{self, Fields};
+use crate::naive::{self, Fields};
 use memdex::aggregate::{Aggregate, MetricValues, Statistics};
 use memdex::query::FieldName;
 use memdex::schema::AggregateDef;
@@ -34,10 +34,14 @@ impl ModelAggregate {
     pub(super) fn check(&self, figures: &MetricValues, books: &Shelf<Book>) {
         let held =
             books.values().map(|(book, _)| book).filter(|book| self.when.as_ref().is_none_or(|when| when.holds(*book)));
-        let expected = naive::expected(&held.collect::<Vec<_>>(), &self.statistics);
-        if let Err(error) = naive::compare(figures, &expected) {
-            panic!("{self:?}: {error}");
-        }
+        check_statistics(figures, &held.collect::<Vec<_>>(), &self.statistics);
+    }
+}
+
+/// Checks a result against the records that it is about.
+pub(super) fn check_statistics(figures: &MetricValues, held: &[&Book], statistics: &Statistics) {
+    if let Err(error) = naive::compare(figures, &naive::expected(held, statistics)) {
+        panic!("{statistics:?}: {error}");
     }
 }
 
@@ -97,22 +101,27 @@ fn any_metrics() -> BoxedStrategy<Vec<Metric>> {
     vec(metric.prop_map(Metric::from), 0..4).prop_map(distinct).boxed()
 }
 
-/// Valid aggregates, under one of a few names.
-pub(super) fn any_aggregate() -> BoxedStrategy<ModelAggregate> {
+/// Valid statistics.
+pub(super) fn any_statistics() -> BoxedStrategy<Statistics> {
     let bucket = prop_oneof![
         4 => select(shown()).prop_map(Bucket::values),
         1 => (1..4_i64).prop_map(|width| Bucket::width("shelf", width)),
         1 => Just(Bucket::ranges("shelf", [(None, Some(0)), (Some(0), Some(2))])),
     ];
     let groups = (vec(bucket, 1..3), any_metrics()).prop_map(|(by, metrics)| GroupBy::new(by).metrics(metrics));
+    let make = |(metrics, groups): (Vec<Metric>, Option<GroupBy>)| {
+        let metrics = if groups.is_none() && metrics.is_empty() { vec![Metric::count()] } else { metrics };
+        groups.into_iter().fold(Statistics::of(metrics), Statistics::group_by)
+    };
+    (any_metrics(), proptest::option::weighted(0.8, groups)).prop_map(make).boxed()
+}
+
+/// Valid aggregates, under one of a few names.
+pub(super) fn any_aggregate() -> BoxedStrategy<ModelAggregate> {
     let when = proptest::option::weighted(0.4, leaf::<Book>());
     let name = select(vec!["one", "two", "three"]);
-    let make = |(name, metrics, groups, when): (_, Vec<Metric>, Option<GroupBy>, _)| {
-        let metrics = if groups.is_none() && metrics.is_empty() { vec![Metric::count()] } else { metrics };
-        let statistics = groups.into_iter().fold(Statistics::of(metrics), Statistics::group_by);
-        ModelAggregate { name, statistics, when }
-    };
-    (name, any_metrics(), proptest::option::weighted(0.8, groups), when).prop_map(make).boxed()
+    let make = |(name, statistics, when)| ModelAggregate { name, statistics, when };
+    (name, any_statistics(), when).prop_map(make).boxed()
 }
 
 /// The aggregates of a schema, at most one for each name.
