@@ -50,6 +50,8 @@ impl Store {
     /// ([`if_unchanged`](crate::Collection::if_unchanged)) fails. Hooks and subscriptions see the changes. What was submitted to background writers
     /// is committed before.
     ///
+    /// Rollbacks run one after another. An observer must not wait for one in another thread.
+    ///
     /// Costs about as much as the commits that it undoes, and O(records) in collections whose records have lifetimes, if time has passed.
     /// It copies no record: a restored version refers to the earlier one.
     ///

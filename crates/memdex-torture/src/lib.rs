@@ -20,4 +20,4 @@
 mod model;
 pub mod naive;
 
-pub use model::{Collisions, History, collisions, histories};
+pub use model::{Collisions, History, collisions, histories, history_of};

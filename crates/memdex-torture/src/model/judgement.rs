@@ -4,7 +4,8 @@
 use super::indexes::Def;
 use super::operations::{Fault, Op, Verb};
 use super::records::{Subject, Val};
-use super::reference::{Dids, Shelf, step};
+use super::reference::{Dids, Shelf};
+use super::steps::step;
 use memdex::Commit;
 use memdex::schema::IndexKind;
 use memdex::write::{Counts, Outcome as Did};

@@ -21,6 +21,8 @@ use memdex::write::{Checkpoint, RollbackError};
 use memdex::{BackgroundWriter, Collection, IndexDef, Snapshot, Store};
 use proptest::collection::SizeRange;
 use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 use proptest_state_machine::{ReferenceStateMachine, StateMachineTest};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -39,6 +41,25 @@ pub struct History {
 pub fn histories(operations: impl Into<SizeRange>) -> impl Strategy<Value = History> {
     let make = |(world, transitions, seen)| History { world, transitions, seen };
     World::sequential_strategy(operations).prop_map(make)
+}
+
+/// The history that these seeds draw: the first one a schema, each other one an operation. Without seeds there is none. For fuzzers: a change
+/// of one seed leaves the operations before it, and most of those behind it.
+pub fn history_of(seeds: impl IntoIterator<Item = [u8; 16]>) -> Option<History> {
+    fn draw<T: fmt::Debug>(seed: [u8; 16], strategy: impl Strategy<Value = T>) -> Option<T> {
+        let rng = TestRng::from_seed(RngAlgorithm::XorShift, &seed);
+        let mut runner = TestRunner::new_with_rng(ProptestConfig::default(), rng);
+        strategy.new_tree(&mut runner).ok().map(|tree| tree.current())
+    }
+    let mut seeds = seeds.into_iter();
+    let world = draw(seeds.next()?, World::init_state())?;
+    let (mut now, mut transitions) = (world.clone(), Vec::new());
+    for seed in seeds {
+        let transition = draw(seed, World::transitions(&now))?;
+        now = World::apply(now, &transition);
+        transitions.push(transition);
+    }
+    Some(History { world, transitions, seen: None })
 }
 
 impl History {

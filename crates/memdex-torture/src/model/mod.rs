@@ -18,8 +18,9 @@ mod questions;
 mod records;
 mod reference;
 mod sessions;
+mod steps;
 mod transitions;
 mod writes;
 
 pub use collisions::{Collisions, collisions};
-pub use machine::{History, histories};
+pub use machine::{History, histories, history_of};
