@@ -9,6 +9,7 @@ use crate::error::Commit;
 use crate::rowset::{Row, RowSet};
 
 /// See the head of this file. One value for each commit of the fork.
+#[derive(Clone)]
 pub(crate) struct Covered {
     pub(crate) rows: RowSet,
     /// How many of them have a record that the fork began with.
@@ -32,11 +33,6 @@ impl Covered {
         let mut rows = self.rows.clone();
         rows.insert_all(more);
         Covered { rows, records: self.records + more.len(), ..*self }
-    }
-
-    /// A copy.
-    pub(super) fn same(&self) -> Self {
-        Covered { rows: self.rows.clone(), ..*self }
     }
 
     /// The same, with all rows that the base has changed up to a commit, from `first_new_row` on by being new.

@@ -167,7 +167,7 @@ impl<R: Record> Layer<R> {
             // Read this before the marks: what is marked later is left for the next time.
             let through = self.table.marks.newest();
             if covered.is_all || !covered.is_behind(&self.table.marks) {
-                return Some(Box::new(|layer| layer.newest_covered().same()));
+                return Some(Box::new(|layer| layer.newest_covered().as_ref().clone()));
             }
             let changed = self.table.marks.after(self.epoch);
             let rows = changed.rows.minus(&covered.rows);
@@ -177,7 +177,7 @@ impl<R: Record> Layer<R> {
             if taken.len() >= TAKEN_OVER_A_COMMIT && versions.next().is_some() {
                 return None;
             }
-            return Some(Box::new(move |layer| layer.newest_covered().same().through(through, &changed)));
+            return Some(Box::new(move |layer| layer.newest_covered().as_ref().clone().through(through, &changed)));
         }
         let mut page = Vec::new();
         while !covered.is_all && place.page < self.table.pages.len() {
@@ -188,7 +188,7 @@ impl<R: Record> Layer<R> {
             taken.extend(page.drain(..).map(add));
             place.page += 1;
         }
-        Some(Box::new(|layer| layer.newest_covered().same().covering_all()))
+        Some(Box::new(|layer| layer.newest_covered().as_ref().clone().covering_all()))
     }
 }
 
