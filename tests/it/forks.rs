@@ -233,7 +233,7 @@ fn cached_queries_of_a_fork_count_the_records_of_both_layers() {
     let fork = store.fork();
     let forked = open(&fork);
     // Rows of the fork have the numbers of rows of the base.
-    (10..13).for_each(|id| drop(forked.insert(task(id)).unwrap()));
+    (10..13).for_each(|id| assert!(forked.insert(task(id)).is_ok()));
     let cached = forked.cached();
     let of_all = || cached.find(Filter::all());
     for _ in 0..2 {
@@ -297,7 +297,7 @@ fn watches_and_new_structures_copy_the_collection() {
     let (middle, more) = (store.fork(), GroupBy::values("team").metrics([Metric::count()]));
     open(&middle).add_aggregate(AggregateDef::new("again", more)).unwrap();
     let above = middle.fork();
-    let names: Vec<_> = open(&above).aggregates().into_iter().map(|def| def.name).collect();
+    let names: Vec<_> = open(&above).aggregates().into_iter().map(|def| def.name().to_owned()).collect();
     assert_eq!(names, ["by team", "again"]);
     fork.verify().unwrap();
 }

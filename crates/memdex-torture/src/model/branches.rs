@@ -14,6 +14,7 @@ impl World {
         self.checkpoints.clear();
         self.cached.clear();
         self.live.clear();
+        self.sessions.fork();
         // Those of the fork.
         (self.refusals, self.lost_operations) = (0, 0);
     }

@@ -60,6 +60,16 @@ pub(super) enum Given {
     Forever,
 }
 
+impl Command {
+    fn key(&self) -> Option<u32> {
+        match *self {
+            Command::Store(id, ..) | Command::Insert(id, ..) | Command::Update(id, _) => Some(id),
+            Command::SetLifetime(id, _) | Command::Extend(id, _) | Command::Delete(id) => Some(id),
+            Command::DeleteWhere(_) => None,
+        }
+    }
+}
+
 impl Step {
     pub(super) fn kind(&self) -> &'static str {
         match self {
@@ -128,6 +138,11 @@ impl Sessions {
     pub(super) fn new() -> Self {
         let (now, default) = (10 * SECOND, DefaultLifetime::Forever);
         Sessions { entries: Entries::new(), now, clock: now, default, refused: None, removed: 0 }
+    }
+
+    /// A fork has those that are alive.
+    pub(super) fn fork(&mut self) {
+        self.entries = self.alive();
     }
 
     /// A clock at the time of the model.
@@ -214,11 +229,12 @@ impl World {
                     of.entries = before;
                     return self.refuse(1);
                 }
-                // The store still has the expired ones that nothing replaces.
-                let expired =
-                    before.into_iter().filter(|(_, (_, deadline, _))| deadline.is_some_and(|at| at <= of.now));
-                for (id, expired) in expired {
-                    of.entries.entry(id).or_insert(expired);
+                // The store still has the expired ones whose keys are not written.
+                for (id, entry) in before {
+                    let has_expired = entry.1.is_some_and(|at| at <= of.now);
+                    if has_expired && commands.iter().all(|command| command.key() != Some(id)) {
+                        of.entries.insert(id, entry);
+                    }
                 }
                 self.repeat_newest();
             }
