@@ -13,7 +13,7 @@ use crate::record::{Condition, Schema};
 use crate::storage::{AnyVersion, SharedVersion};
 use crate::user_code;
 use memdex_query::query::{Cursor, FieldName, Fingerprint, Fingerprinter, Paging, Predicate, Window};
-use memdex_query::value::{Key, Value};
+use memdex_query::value::{Key, Value, encode};
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
@@ -164,7 +164,8 @@ impl<'q> BoundQuery<'q> {
             let is_own = cursor.query == bound.fingerprint.0
                 && cursor.collection.is_none()
                 && bound.order.has_values_of(cursor)
-                && bound.order.has_kinds_of(cursor);
+                && bound.order.has_kinds_of(cursor)
+                && bound.has_key_of(cursor);
             if !is_own {
                 return Err(QueryError::foreign_cursor(&*view.table.name));
             }
@@ -172,6 +173,16 @@ impl<'q> BoundQuery<'q> {
             bound.after = Some(Place { values: &cursor.values, tie, same_kinds: true });
         }
         Ok(bound)
+    }
+
+    /// Whether the key of a cursor could be that of a record here. One that was made elsewhere may be any.
+    pub(super) fn has_key_of(&self, cursor: &Cursor) -> bool {
+        let (fields, parts) = (self.view.table.schema.fields().iter(), cursor.key.parts());
+        let kinds = fields.filter(|field| field.is_key()).map(|field| Some(field.kind()));
+        // Bytes that are no part end the parts.
+        let (mut bytes, mut open) = (Vec::new(), false);
+        parts.iter().for_each(|part| encode(part.as_ref(), &mut open, |more| bytes.extend_from_slice(more)));
+        bytes == cursor.key.bytes() && kinds.eq(parts.iter().map(|part| part.as_ref().kind()))
     }
 
     /// Continues behind a cursor of a query of several collections. `position` says whether this collection comes before that of the

@@ -32,7 +32,8 @@ impl<'s> Merge<'s> {
         let name = cursor.collection.as_deref()?;
         let position = (0..self.bound.len()).find(|at| self.name_of(*at) == name)?;
         let has_values = self.bound.iter().all(|(_, bound)| bound.order.has_values_of(cursor));
-        (cursor.query == self.fingerprint.0 && has_values).then_some(())?;
+        let has_key = self.bound[position].1.has_key_of(cursor);
+        (cursor.query == self.fingerprint.0 && has_values && has_key).then_some(())?;
         for (at, (_, bound)) in self.bound.iter_mut().enumerate() {
             bound.continue_behind(cursor, at.cmp(&position));
         }

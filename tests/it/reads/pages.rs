@@ -3,7 +3,7 @@
 use memdex::error::QueryError;
 use memdex::limits::{DEFAULT_PAGE_SIZE, MAX_PAGE};
 use memdex::query::{Cursor, Predicate};
-use memdex::{Collection, Filter, Query, Record, Store, field};
+use memdex::{Collection, FieldDef, Filter, KeyValue, Kind, Query, Record, Schema, Store, field};
 
 #[derive(Clone, Debug, Record)]
 struct User {
@@ -148,6 +148,32 @@ fn a_cursor_belongs_to_its_collections() {
     assert_eq!(named(both().order_by(field("id").asc()).after(of_both.clone())), "User, Other");
     assert_eq!(named(both().order_by(field("age").desc()).after(of_both)), "User, Other");
     assert!(both().after(of_one).iter().is_err(), "refused before the first record");
+}
+
+/// The text of a cursor can be forged.
+#[test]
+fn a_cursor_with_a_key_of_another_kind_is_foreign() {
+    let (store, users, _) = users();
+    let others = store.collection::<User>("Other").unwrap();
+    others.store(User { id: 1, age: Some(1) }).unwrap();
+    let tags = store.key_values::<()>("Tag", Schema::new([])).unwrap();
+    let places = Schema::new([FieldDef::new("x", Kind::Int).key(), FieldDef::new("y", Kind::Int).key()]);
+    let places = store.key_values::<()>("Place", places).unwrap();
+    tags.store(KeyValue::new("a", ())).unwrap();
+    places.store(KeyValue::new((1, 2), ())).unwrap();
+    let one = || users.find(Filter::all()).order_by(user::AGE.asc()).limit(3);
+    let snapshot = store.snapshot();
+    let both = || snapshot.search(Predicate::All).over(&users).over(&others).order_by(field("age").asc()).limit(3);
+    let (of_one, of_both) = (one().fetch().unwrap().next.unwrap(), both().fetch().unwrap().next.unwrap());
+    for key in [tags.get("a").unwrap().key().clone(), places.get((1, 2)).unwrap().key().clone()] {
+        let forged = |cursor: &Cursor| Cursor { key: key.clone(), ..cursor.clone() };
+        let is_foreign = |error: QueryError| matches!(error, QueryError::ForeignCursor { .. });
+        assert!(is_foreign(one().after(forged(&of_one)).fetch().unwrap_err()), "{key:?}");
+        assert!(is_foreign(one().before(forged(&of_one)).fetch().unwrap_err()), "{key:?}");
+        assert!(is_foreign(both().after(forged(&of_both)).fetch().unwrap_err()), "{key:?}");
+    }
+    let moved = |cursor: &Cursor| Cursor { key: users.get(7).unwrap().key().clone(), ..cursor.clone() };
+    assert!(one().after(moved(&of_one)).fetch().is_ok() && both().after(moved(&of_both)).fetch().is_ok());
 }
 
 /// Walks, columns and sorts give the same pages backwards, and around each record.
