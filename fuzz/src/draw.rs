@@ -19,20 +19,25 @@ const MOST_TESTS: usize = 12;
 /// uniform numbers reject for ever. So any change of the bytes draws another value. A target takes a few bytes for each of many small
 /// values; then a fuzzer can keep, leave out, copy and move them.
 pub fn draw<S: Strategy>(bytes: &[u8], strategy: S) -> Option<S::Value> {
-    let hash = |key| {
-        let mut hasher = SipHasher13::new_with_keys(0x6472_6177, key);
-        hasher.write(bytes);
-        hasher.finish().to_le_bytes()
-    };
     let config = Config {
         max_local_rejects: MOST_REJECTS,
         max_global_rejects: MOST_REJECTS,
         failure_persistence: None,
         ..Config::default()
     };
-    let rng = TestRng::from_seed(RngAlgorithm::XorShift, &[hash(1), hash(2)].concat());
+    let rng = TestRng::from_seed(RngAlgorithm::XorShift, &seed(bytes));
     let mut runner = TestRunner::new_with_rng(config, rng);
     strategy.new_tree(&mut runner).ok().map(|tree| tree.current())
+}
+
+/// The seed that these bytes are.
+pub(crate) fn seed(bytes: &[u8]) -> [u8; 16] {
+    let hash = |key| {
+        let mut hasher = SipHasher13::new_with_keys(0x6472_6177, key);
+        hasher.write(bytes);
+        u128::from(hasher.finish())
+    };
+    (hash(1) | hash(2) << 64).to_le_bytes()
 }
 
 /// The predicate of a program in postfix form: an instruction draws a test from the next two bytes, or joins the last ones.

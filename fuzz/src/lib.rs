@@ -10,6 +10,7 @@ pub mod documents;
 mod draw;
 mod input;
 mod naive;
+pub mod operations;
 pub mod queries;
 mod results;
 pub mod saved;
@@ -24,9 +25,10 @@ pub use input::Input;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 6] = [
+pub const TARGETS: [Target; 7] = [
     ("cursors", cursors::run),
     ("documents", documents::run),
+    ("operations", operations::run),
     ("queries", queries::run),
     ("saved", saved::run),
     ("schemas", schemas::run),

@@ -132,7 +132,7 @@ fn compared(domain: &Domain, choices: &[u8]) {
             break;
         }
         let seed = input.bytes(4);
-        let strategy = if seed[0] % 2 == 0 { &queries } else { &statistics };
+        let strategy = if seed[0].is_multiple_of(2) { &queries } else { &statistics };
         if let Some(query) = draw(seed, strategy) {
             asked(&store, &sqlite, schema, &columns, &query.filter(predicate(input.part(), &predicates)));
         }
