@@ -4,6 +4,7 @@ use crate::draw::{draw, predicate};
 use crate::input::Input;
 use crate::queries::over_both;
 use crate::results::rows;
+use crate::tally;
 use crate::world::World;
 use memdex::error::QueryError;
 use memdex::query::{Ask, Cursor, Direction, Nulls, OrderBy};
@@ -106,6 +107,7 @@ fn walked(choices: &[u8]) {
                 assert!(found.len() <= expected.len(), "too many records by {query:?}");
             }
             assert_eq!(found, expected, "by {query:?}");
+            tally::count();
             if let Some(cursor) = last {
                 before(&query, &cursor);
             }
@@ -145,6 +147,7 @@ fn merged(mut input: Input<'_>) {
                 }
             }
             assert_eq!(found.concat(), all, "by {query:?}");
+            tally::count();
             let mut pages = found.pop().into_iter().collect::<Vec<_>>();
             while let (true, Some(cursor)) = (is_back, last) {
                 let page = read(&query.clone().limit(size).before(cursor)).expect("a valid query");
@@ -252,6 +255,7 @@ fn page(query: &Query, cursor: &Cursor, asked: Query, is_after: bool) {
         let skipped = if is_after { 0 } else { beyond.len().saturating_sub(limit) };
         let expected: Vec<Row> = beyond.into_iter().skip(skipped).take(limit).collect();
         assert_eq!(found, expected, "after: {is_after}, {cursor:?} of {query:?}");
+        tally::count();
     });
 }
 

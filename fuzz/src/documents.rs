@@ -2,6 +2,7 @@
 
 use crate::input::Input;
 use crate::naive;
+use crate::tally;
 use memdex::error::Cause;
 use memdex::query::Predicate;
 use memdex::schema::Collation;
@@ -205,7 +206,10 @@ impl Notes {
             .collect::<Option<Vec<_>>>()
             .map(|keys| keys.into_iter().flatten().collect());
         match (plain, matching) {
-            (Ok(found), Some(expected)) => assert_eq!(found, expected, "by {criteria}"),
+            (Ok(found), Some(expected)) => {
+                assert_eq!(found, expected, "by {criteria}");
+                tally::count();
+            }
             (Ok(found), None) => panic!("{found:?} by {criteria}, which has an operand that does not fit its field"),
             // The naive search knows no limits, and no tests that a field does not have.
             (Err(error), _) => assert!(!error.to_string().is_empty()),
@@ -224,7 +228,10 @@ impl Notes {
 
 fn judged(written: Result<(), Refused>, is_expected: bool, json: &Json) {
     match written {
-        Ok(()) => assert!(is_expected, "{json} was taken"),
+        Ok(()) => {
+            assert!(is_expected, "{json} was taken");
+            tally::count();
+        }
         Err(refused) => {
             assert!(!refused.to_string().is_empty());
             // A key or a value can be too long for the engine.

@@ -16,10 +16,12 @@ mod results;
 pub mod saved;
 pub mod schemas;
 pub mod sql;
+mod tally;
 mod world;
 
 pub use draw::draw;
 pub use input::Input;
+pub use tally::compared;
 
 /// A target: its name, which is that of its folders under `seeds` and `crashes`, and its function.
 pub type Target = (&'static str, fn(&[u8]));

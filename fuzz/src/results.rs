@@ -1,5 +1,6 @@
 //! Answers of stores in a form that compares.
 
+use crate::tally;
 use memdex::aggregate::Statistics;
 use memdex::query::{Ask, Hit, Predicate, QueryResult};
 use memdex::typing::ValueRef;
@@ -70,12 +71,14 @@ pub(crate) fn compare_with_model(model: &Model, schema: &Schema, query: &Query, 
                 expected.sort();
             }
             assert_eq!(rows, expected, "by {query:?}");
+            tally::count();
         }
         (Outcome::Summary(expected), Answer::Statistics(summary, _)) => {
             let Ask::Statistics(requested) = &query.ask else { return };
             if let Err(difference) = expected.compare(summary, requested) {
                 panic!("{difference}, by {query:?}\n{summary:?}\nnot {expected:?}");
             }
+            tally::count();
         }
         (expected, given) => panic!("{given:?}, not {expected:?}, by {query:?}"),
     }

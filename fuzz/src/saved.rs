@@ -2,6 +2,7 @@
 //! and loaded again as the same.
 
 use crate::input::Input;
+use crate::tally;
 use memdex::clock::ManualClock;
 use memdex::typing::saved::{Archive, LoadError};
 use memdex::{Query, Record, Store, Timestamp};
@@ -72,6 +73,7 @@ fn sound(store: &Store) {
     again.verify().expect("the store is sound");
     let content = |file: &[u8]| parse(file).into_iter().filter(|(kind, _)| *kind != STORE).collect::<Vec<_>>();
     assert_eq!(content(&save(&again)), content(&file));
+    tally::count();
 }
 
 type Block = (u8, Vec<u8>);

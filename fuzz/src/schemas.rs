@@ -3,6 +3,7 @@
 
 use crate::draw::draw;
 use crate::input::Input;
+use crate::tally;
 use memdex::error::Cause;
 use memdex::{KeyValue, Schema, Store};
 use memdex_sql::{Dialect, SchemaToSql};
@@ -92,7 +93,10 @@ fn filled(store: &Store, schema: &Schema, seed: &[u8]) {
         let expected = model.apply(&Operation::insert("Any", row.clone()));
         let given = form.build(&row.to_values()).map(|record| things.insert(record));
         match given {
-            Ok(Ok(_)) => assert_eq!(expected, Outcome::Done, "{row:?} in {schema:?}"),
+            Ok(Ok(_)) => {
+                assert_eq!(expected, Outcome::Done, "{row:?} in {schema:?}");
+                tally::count();
+            }
             Ok(Err(refused)) => {
                 let is_limit =
                     matches!(refused.cause(), Cause::Key(_) | Cause::ValueTooLong { .. } | Cause::TooManyValues { .. });

@@ -3,6 +3,7 @@
 use crate::draw::{draw, predicate};
 use crate::input::Input;
 use crate::results::{Answer, answer, is_ordered};
+use crate::tally;
 use memdex::aggregate::Statistics;
 use memdex::query::Ask;
 use memdex::typing::ValueRef;
@@ -180,6 +181,7 @@ fn asked(store: &Store, sqlite: &Connection, schema: &Schema, columns: &[&str], 
                 found.sort_by_key(|row| format!("{row:?}"));
             }
             assert_eq!(found, expected, "{sql:?} of {query:?}");
+            tally::count();
             if let (Some(total), Ok(count)) = (total, query.to_count_sql(Dialect::Sqlite.with(schema))) {
                 assert_eq!(selected(sqlite, &count), [[Cell::Integer(*total as i64)]], "{count:?} of {query:?}");
             }
@@ -189,6 +191,7 @@ fn asked(store: &Store, sqlite: &Connection, schema: &Schema, columns: &[&str], 
             let same = |a: &Vec<Cell>, b: &Vec<Cell>| a.len() == b.len() && a.iter().zip(b).all(|(a, b)| is_same(a, b));
             let all = found.len() == expected.len() && found.iter().zip(&expected).all(|(a, b)| same(a, b));
             assert!(all, "{found:?}, not {expected:?}, by {sql:?} of {query:?}");
+            tally::count();
         }
         _ => panic!("{given:?}, but {sql:?}, of {query:?}"),
     }

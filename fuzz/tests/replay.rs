@@ -2,7 +2,7 @@
 //!
 //! The changes are the same in each run. `FUZZ_RUNS` is their number for each target.
 
-use memdex_fuzz::TARGETS;
+use memdex_fuzz::{TARGETS, compared};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -10,6 +10,9 @@ use std::path::{Path, PathBuf};
 const MOST_BYTES: usize = 4_096;
 
 const DEFAULT_RUNS: usize = 500;
+
+/// One of so many inputs must reach an oracle. Most changes of a saved file are refused.
+const LEAST_COMPARED: usize = 50;
 
 /// The files of a folder, by name.
 fn inputs(folder: &str, target: &str) -> Vec<(PathBuf, Vec<u8>)> {
@@ -82,6 +85,7 @@ fn replay(target: &str) {
     let (_, run) = TARGETS.into_iter().find(|(name, _)| *name == target).expect("a target");
     let seeds = inputs("seeds", target);
     assert!(seeds.len() >= 3, "{target} has {} seeds", seeds.len());
+    let before = compared();
     for (path, bytes) in seeds.iter().chain(&inputs("crashes", target)) {
         let _named = Named(target, path.display().to_string());
         run(bytes);
@@ -95,6 +99,9 @@ fn replay(target: &str) {
         let _named = Named(target, format!("{:?}", bytes.escape_ascii().to_string()));
         run(&bytes);
     }
+    let (compared, runs) = (compared() - before, seeds.len() + runs());
+    println!("{target}: {compared} comparisons in {runs} runs");
+    assert!(compared * LEAST_COMPARED > runs, "{target} has compared {compared} times in {runs} runs");
 }
 
 macro_rules! replays {
