@@ -99,7 +99,7 @@ fn replay(target: &str) {
         let _named = Named(target, format!("{:?}", bytes.escape_ascii().to_string()));
         run(&bytes);
     }
-    let (compared, runs) = (compared() - before, seeds.len() + runs());
+    let (compared, runs) = (compared() - before, seeds.len() + runs);
     println!("{target}: {compared} comparisons in {runs} runs");
     assert!(compared * LEAST_COMPARED > runs, "{target} has compared {compared} times in {runs} runs");
 }
