@@ -128,14 +128,19 @@ impl Store {
             let Engine { seed, counters, .. } = &*self.engine;
             Arc::new(Table::<R>::new(name, schema.clone(), seed.clone(), counters.clone()))
         };
-        // Before anybody finds the collection, its references are known.
-        let kept = self.engine.links.keep();
-        if self.engine.find(name).map_err(|cause| cause.of(name))?.is_none() {
-            let record = R::cloner().is_none().then(type_name::<R>);
-            self.engine.links.add(name, &schema, record, |to| self.engine.table(to))?;
-        }
-        let table = self.engine.open(name, new, (erased::<R>, empty_part::<R>)).map_err(|cause| cause.of(name))?;
-        drop(kept);
+        // Under no lock: a fork may copy the collection now, and extractors may open it too.
+        let table = match self.engine.find(name).map_err(|cause| cause.of(name))? {
+            Some(known) => known.table,
+            None => {
+                // Before anybody finds the collection, its references are known.
+                let _kept = self.engine.links.keep();
+                if self.engine.find(name).map_err(|cause| cause.of(name))?.is_none() {
+                    let record = R::cloner().is_none().then(type_name::<R>);
+                    self.engine.links.add(name, &schema, record, |to| self.engine.table(to))?;
+                }
+                self.engine.open(name, new, (erased::<R>, empty_part::<R>)).map_err(|cause| cause.of(name))?
+            }
+        };
         let registered = table.type_name();
         let Ok(table) = table.into_any().downcast::<Table<R>>() else {
             let requested = type_name::<R>();

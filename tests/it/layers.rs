@@ -204,9 +204,17 @@ fn subscribers_are_called_in_one_file() {
 #[test]
 fn files_stay_short() {
     let mut files = Vec::new();
-    for folder in
-        ["src", "crates", "tests/it", "tests/backends", "tests/mutants", "tests/oracle", "benches", "examples", "fuzz/src"]
-    {
+    for folder in [
+        "src",
+        "crates",
+        "tests/it",
+        "tests/backends",
+        "tests/mutants",
+        "tests/oracle",
+        "benches",
+        "examples",
+        "fuzz/src",
+    ] {
         rust_files(&root().join(folder), &mut files);
     }
     for file in files {

@@ -6,6 +6,7 @@ mod double_drops;
 mod drops;
 mod every_kind;
 mod fickle;
+mod forks;
 mod indexes;
 mod inside;
 mod observers;
