@@ -7,6 +7,7 @@ use crate::sync::{Arc, AtomicBool, AtomicU64, Mutex, Ordering::SeqCst, RwLock, S
 use memdex_query::error::Failure;
 use memdex_query::value::Key;
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -52,6 +53,8 @@ pub(crate) enum Stop {
 struct Active {
     plan: FaultPlan,
     counts: Vec<Count>,
+    /// Held to count an operation for all rules that it matches: so each has the same numbers whichever thread is first.
+    counting: Mutex<()>,
 }
 
 #[derive(Default)]
@@ -62,7 +65,7 @@ struct Count {
 
 impl Active {
     fn new(plan: FaultPlan) -> Self {
-        Active { counts: plan.rules.iter().map(|_| Count::default()).collect(), plan }
+        Active { counts: plan.rules.iter().map(|_| Count::default()).collect(), plan, counting: Mutex::new(()) }
     }
 
     /// Counts an operation that the rule at a place matches. Returns its number.
@@ -163,13 +166,18 @@ impl Faults {
             return Ok(None);
         }
         let active = self.active.read().clone();
-        let mut stop = None;
+        let mut matched: SmallVec<[_; 4]> = SmallVec::new();
         for (at, rule) in active.plan.rules.iter().enumerate().filter(|(_, rule)| rule.on == kind) {
             let Some(target) = targets.iter().find(|target| is_of(rule, target)) else { continue };
-            if !matches(rule)? {
-                continue;
+            if matches(rule)? {
+                matched.push((at, rule, target, 0));
             }
-            let number = active.count(at);
+        }
+        let counting = active.counting.lock();
+        matched.iter_mut().for_each(|(at, .., number)| *number = active.count(*at));
+        drop(counting);
+        let mut stop = None;
+        for (at, rule, target, number) in matched {
             if stop.is_some() || !active.fires(at, number) {
                 continue;
             }
