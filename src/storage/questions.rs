@@ -116,14 +116,10 @@ impl Questions {
         accounted
     }
 
-    /// Removes a question.
+    /// Removes a registered question.
     pub(crate) fn unregister(&self, question: &(dyn Question + 'static)) {
         let mut registry = self.registry.lock();
-        let before = registry.filings.len();
         registry.filings.remove(question);
-        if registry.filings.len() == before {
-            return;
-        }
         self.registered.fetch_sub(1, SeqCst);
         let young = registry.young.remove(&question.id());
         let mut log = VecDeque::new();

@@ -89,10 +89,6 @@ impl<T: Filed + ?Sized> Filings<T> {
         Filings { all, others, fields, by_field, seed }
     }
 
-    pub(in crate::storage) fn len(&self) -> usize {
-        self.all.len()
-    }
-
     pub(in crate::storage) fn is_empty(&self) -> bool {
         self.all.is_empty()
     }

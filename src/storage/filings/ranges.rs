@@ -172,7 +172,8 @@ impl<T> Ranges<T> {
         open.extend((most > 0).then_some((1, 0, leaves)));
         while let Some((node, first, below)) = open.pop() {
             let greatest = self.greatest[node];
-            if first >= most || greatest == NO_CHUNK || ends_before(&self.chunks[greatest as usize].end, value) {
+            // Nodes without any chunk are behind `most` too.
+            if first >= most || ends_before(&self.chunks[greatest as usize].end, value) {
                 continue;
             }
             if node < leaves {
