@@ -339,6 +339,18 @@ mod tests {
     }
 
     #[test]
+    fn the_next_deadline_of_some_rows_is_not_that_of_others() {
+        let mut wheel = Wheel::new();
+        wheel.advance(0);
+        wheel.file(1, 1_000);
+        wheel.file(2, 80_000_000);
+        while wheel.advance(50_000) {}
+        let next = |row: Row| wheel.next_of(&RowSet::from_sorted(&[row]), 50_000);
+        assert_eq!((next(1), next(3)), (Some(50_001), None));
+        assert!(next(2).is_some_and(|time| time > 60_000_000 && time <= 80_000_000), "{:?}", next(2));
+    }
+
+    #[test]
     fn a_million_overdue_rows_are_a_few_sets() {
         let mut wheel = Wheel::new();
         wheel.advance(0);

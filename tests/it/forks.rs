@@ -1,5 +1,6 @@
 //! Forks: what they share with their base and what they don't, and random forks that equal full copies. `model` forks its store too.
 
+mod checkpoints;
 mod random;
 
 use memdex::clock::ManualClock;
@@ -115,6 +116,10 @@ fn a_base_without_the_index_still_has_the_values() {
     tasks.drop_index("name").unwrap();
     tasks.store(Task { name: "task 1".into(), ..task(2) }).unwrap();
     assert!(forked.insert(Task { name: "task 2".into(), ..task(90) }).is_err());
+    assert!(
+        forked.insert(Task { name: "task 3".into(), ..task(91) }).is_err(),
+        "a record that the base has not changed"
+    );
     assert_eq!(forked.get_by(task::NAME, "task 2").unwrap().unwrap().id, 2);
     assert!(matches!(tasks.get_by(task::NAME, "task 2"), Err(QueryError::NoUniqueIndex { .. })));
 }
@@ -408,9 +413,12 @@ fn records_need_no_clone_and_are_shared() {
     forked.clear().unwrap();
     fork.rollback(&before).unwrap();
     assert_eq!((forked.len(), LIVING.load(SeqCst)), (100, 100), "no record was copied");
-    drop((before, forked, fork));
+    forked.insert(heavy(100)).unwrap();
+    drop((before, forked));
+    fork.drop_collection("Heavy").unwrap();
+    fork.optimize().unwrap();
     store.optimize().unwrap();
-    assert_eq!(LIVING.load(SeqCst), 0);
+    assert_eq!(LIVING.load(SeqCst), 0, "a dropped collection of a fork retains nothing");
 }
 
 #[test]
@@ -447,4 +455,45 @@ fn a_fork_is_exact_while_its_base_is_written() {
     });
     fork.verify().unwrap();
     store.verify().unwrap();
+}
+
+/// Such a collection of a fork is copied, with the records that only the base has.
+#[test]
+fn a_fork_of_a_fork_with_lifetimes_has_the_records_of_the_base() {
+    let (store, _) = base(10);
+    let fork = store.fork();
+    open(&fork).with_lifetime(Duration::from_secs(60)).store(task(20)).unwrap();
+    open(&fork).delete(3).unwrap();
+    let of_fork = fork.fork();
+    assert_eq!(ids(&open(&of_fork), field("id").ge(0)), [0, 1, 2, 4, 5, 6, 7, 8, 9, 20]);
+    of_fork.verify().unwrap();
+}
+
+#[test]
+fn a_fork_caches_no_answers() {
+    let (store, _) = base(10);
+    let fork = store.fork();
+    let cached = open(&fork).cached();
+    let prepared = cached.find(task::TEAM.eq(2)).prepare().unwrap();
+    for _ in 0..2 {
+        assert!(!cached.find(task::TEAM.eq(1)).fetch().unwrap().is_cached());
+        assert!(!prepared.fetch().unwrap().is_cached());
+    }
+    assert_eq!(fork.stats().cache.entries, 0);
+}
+
+#[test]
+fn a_fork_begins_at_the_commit_of_a_snapshot() {
+    let (store, tasks) = base(5);
+    let before = store.snapshot();
+    tasks.delete(1).unwrap();
+    tasks.update(2, |task| task.points = -1).unwrap();
+    tasks.insert(task(9)).unwrap();
+    let fork = store.fork_at(&before).unwrap();
+    drop(before);
+    let forked = open(&fork);
+    assert_eq!((ids(&forked, field("id").ge(0)), forked.get(2).unwrap().points), (vec![0, 1, 2, 3, 4], 6));
+    forked.insert(Task { name: "task 9".into(), ..task(7) }).unwrap();
+    assert_eq!((forked.len(), tasks.len()), (6, 5));
+    fork.verify().unwrap();
 }
