@@ -1,5 +1,6 @@
 //! The cache of query results.
 
+mod kept;
 mod random;
 
 use memdex::clock::ManualClock;
