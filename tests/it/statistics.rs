@@ -7,5 +7,6 @@ mod many_values;
 mod moving;
 mod random;
 mod refused;
+mod together;
 #[cfg(feature = "documents")]
 mod undeclared;

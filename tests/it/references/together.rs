@@ -95,7 +95,8 @@ fn a_panic_in_a_cascade_refuses_the_commit() -> Tested {
         batch.commit_lenient()?
     };
     BREAKS.store(false, SeqCst);
-    assert!(matches!(refused.unwrap_err().cause(), Cause::Panicked { .. }));
+    let refused = refused.unwrap_err();
+    assert!(matches!(refused.cause(), Cause::Panicked { what: "field extractor", .. }), "{refused}");
     assert_eq!((lenient.outcome(0), lenient.outcome(1)), (Some(Outcome::Refused), Some(Outcome::Created)));
     assert!(accounts.contains(1) && fragile.get(1).unwrap().account == Some(1));
     assert_eq!(accounts.delete(1)?.counts.cascaded, 1);

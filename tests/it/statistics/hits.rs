@@ -147,3 +147,19 @@ fn results_with_hits_are_written_as_json() {
     let refused = serde_json::from_value::<memdex::aggregate::MetricValues>(json).unwrap_err();
     assert!(refused.to_string().contains("hits"), "{refused}");
 }
+
+/// A form without names could not leave the hits out.
+#[cfg(feature = "serde")]
+#[test]
+fn results_with_hits_have_no_binary_form() {
+    let (_store, payments) = payments();
+    let encoded = |hits| {
+        let by_user = GroupBy::values(payment::USER).metrics([Metric::count()]);
+        let by_user = if hits { by_user.hits(1, payment::ID.desc()) } else { by_user };
+        let result = payments.find(payment::USER.eq("bob")).statistics(by_user).unwrap();
+        bincode::serde::encode_to_vec(&result.values, bincode::config::standard()).map_err(|error| error.to_string())
+    };
+    assert!(encoded(false).is_ok());
+    let refused = encoded(true).unwrap_err();
+    assert!(refused.contains("hits have no binary form"), "{refused}");
+}

@@ -350,3 +350,37 @@ fn a_chain_reads_each_record_a_few_times() {
     let reads = reads.load(SeqCst);
     assert!(reads <= 5 * LENGTH as usize, "{reads} reads");
 }
+
+/// What a batch has counted before the judgement is counted once more: an operation that is refused on the second run has no effect.
+#[test]
+fn operations_that_are_refused_when_replayed_are_not_counted() {
+    let (store, guests) = guests(1..=2);
+    let mut batch = store.batch();
+    batch.insert(&guests, guest(3, 1)).unwrap();
+    batch.update(&guests, 3, |guest| guest.visits += 1).unwrap();
+    batch.update(&guests, 2, |guest| guest.visits += 1).unwrap();
+    let report = batch.commit_lenient().unwrap();
+    assert_eq!(refused(&report), [0, 1]);
+    let counts = report.receipt.counts;
+    assert_eq!((counts.inserted, counts.updated, counts.total()), (0, 1, 1));
+    assert_eq!((report.outcome(1), report.outcome(2)), (Some(Outcome::Refused), Some(Outcome::Updated)));
+}
+
+/// The refused operation would have moved the guest who has the seat, so the insertion before it is not at fault.
+#[test]
+fn a_strict_commit_names_the_write_by_filter_that_would_have_prevented_the_clash() {
+    let (store, guests) = guests(1..=2);
+    let moves = |fails: bool| {
+        let committed = store.commit(|batch| {
+            batch.insert(&guests, guest(10, 1))?;
+            batch.update_where(&guests, guest::ID.eq(1), move |guest| {
+                guest.seat = Some(50);
+                if fails { Err("no") } else { Ok(()) }
+            })
+        });
+        committed.map_err(|refused| refused.refusal().position())
+    };
+    assert_eq!(moves(true).unwrap_err(), Some(1));
+    assert_eq!(moves(false).unwrap().counts.total(), 2);
+    assert_eq!(seats(&guests), [(1, Some(50)), (2, Some(2)), (10, Some(1))]);
+}

@@ -72,6 +72,9 @@ fn a_group_that_refuses_or_panics_leaves_nothing() {
     assert_eq!(positions, [0, 1]);
     writer.flush().unwrap();
     assert_eq!(state(&users), ids([1, 6]));
+    writer.delete(&users, "6").unwrap();
+    assert_eq!(writer.batch_mut().operations()[0].position, 0, "positions begin again after a flush");
+    writer.flush().unwrap();
 }
 
 #[test]

@@ -148,6 +148,41 @@ fn what_a_query_looks_at_is_measured() {
 }
 
 #[test]
+fn one_side_of_a_disjunction_that_only_a_column_answers_is_a_scan() {
+    #[derive(Record)]
+    struct Visit {
+        #[record(key)]
+        id: u32,
+        #[record(index)]
+        page: u32,
+        #[record(column)]
+        millis: i64,
+    }
+    let store = Store::new();
+    let visits = store.collection::<Visit>("Payment").unwrap();
+    let visit = |id: u32| Visit { id, page: id % 500, millis: id.into() };
+    store.commit(|batch| (0..2_000).try_for_each(|id| batch.store(&visits, visit(id)))).unwrap();
+    store.set_strictness(strict().refuse_scans());
+    assert!(!is_scan(visits.find(visit::PAGE.eq(7) | visit::ID.eq(9)).count()));
+    assert!(is_scan(visits.find(visit::PAGE.eq(7) | visit::MILLIS.eq(9)).count()));
+    assert!(is_scan(visits.find(visit::MILLIS.eq(9)).count()));
+}
+
+#[test]
+fn a_page_far_behind_the_first_looks_at_as_few_records() {
+    let (store, payments) = filled(4_000);
+    // A walk reads a leaf or two.
+    store.set_strictness(strict().max_examined(600));
+    let mut page = payments.find(Filter::all()).order_by(cents().asc()).limit(50).fetch().unwrap();
+    let mut records = page.len();
+    while let Some(next) = page.next.take() {
+        page = payments.find(Filter::all()).order_by(cents().asc()).limit(50).after(next).fetch().unwrap();
+        records += page.len();
+    }
+    assert_eq!(records, 4_000);
+}
+
+#[test]
 fn unbounded_queries_are_refused() {
     let (store, payments) = filled(100);
     store.set_strictness(strict().max_unbounded(20));
@@ -254,6 +289,11 @@ fn limits_of_values_records_and_batches() {
     store.set_strictness(strict().max_store_bytes(store.stats().memory.now - 1));
     assert_eq!(beyond(gather(10..11).unwrap_err().cause()).0, "the store");
     assert!(payments.update(1, |_| ()).is_err());
+    let mixed = store.commit(|batch| {
+        batch.delete(&payments, 11)?;
+        batch.insert(&payments, payment(90, "open", 1))
+    });
+    assert_eq!(beyond(mixed.unwrap_err().cause()).0, "the store");
     payments.delete(1).unwrap();
     payments.delete_where(field("id").lt(30)).unwrap();
     store.set_strictness(strict().max_store_bytes(store.stats().memory.now + (1 << 20)));

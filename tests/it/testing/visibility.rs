@@ -443,3 +443,26 @@ fn threads_see_whole_commits_in_their_order() {
         store.verify().unwrap();
     }
 }
+
+#[test]
+fn the_first_read_after_the_time_refreshes_whatever_it_reads() {
+    let clock = ManualClock::default();
+    let store = Store::builder().clock(clock.clone()).build();
+    let payments = store.collection::<Payment>("Payment").unwrap();
+    payments.store(payment(1, "open", 0)).unwrap();
+    store.set_visibility(Visibility::on_refresh().every(Duration::from_secs(1))).unwrap();
+    let reads: [fn(&Collection<Payment>) -> i64; 6] = [
+        |payments| payments.get(1).unwrap().cents,
+        |payments| payments.get_with(1, |payment| payment.cents).unwrap(),
+        |payments| payments.get_by(reference(), "r-1").unwrap().unwrap().cents,
+        |payments| payments.iter().next().unwrap().cents,
+        |payments| payments.find(field("status").eq("open")).fetch().unwrap()[0].cents,
+        |payments| payments.cached().find(field("status").eq("open")).fetch().unwrap()[0].cents,
+    ];
+    for (cents, read) in (1..).zip(reads) {
+        payments.store(payment(1, "open", cents)).unwrap();
+        assert_eq!(read(&payments), cents - 1, "it is not time yet");
+        clock.advance(Duration::from_secs(1));
+        assert_eq!(read(&payments), cents);
+    }
+}

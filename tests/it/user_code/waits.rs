@@ -166,3 +166,24 @@ fn the_last_reference_may_be_that_of_contains() {
     };
     (1..=2).for_each(|nth| watched("contains", move || test(nth)));
 }
+
+/// A commit drops what it displaces and what it has computed in between, each after it has released its locks.
+#[test]
+fn a_drop_may_wait_for_a_commit_of_another_thread() {
+    for nth in 1..=2 {
+        watched("a drop that waits for a commit", move || {
+            let bed = Arc::new(Bed::new());
+            let other = bed.clone();
+            bed.hooks.set(Call::Drop, nth, move || {
+                thread::spawn(move || other.people.insert(other.person(50, 1)).unwrap()).join().unwrap();
+            });
+            let twice = bed.store.commit(|batch| {
+                batch.update(&bed.people, 1, |person| person.score += 1)?;
+                batch.update(&bed.people, 1, |person| person.score += 1)
+            });
+            assert_eq!(twice.unwrap().counts.updated, 2);
+            assert!(!bed.hooks.clear() && bed.people.contains(50), "drop {nth}");
+            bed.is_well();
+        });
+    }
+}
