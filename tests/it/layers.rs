@@ -24,7 +24,7 @@ const LEVELS: [&[&str]; 11] = [
 ];
 
 /// The crates of the workspace that each crate may depend on.
-const CRATES: [(&str, &[&str]); 13] = [
+const CRATES: [(&str, &[&str]); 14] = [
     ("memdex-query", &[]),
     ("memdex-derive", &[]),
     ("memdex-sql", &["memdex-query"]),
