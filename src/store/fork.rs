@@ -42,6 +42,7 @@ impl Store {
     /// to twice as much. The collections of the base that a fork does not open cost it nothing. Some things are exact only on a copy, which
     /// refers to the records of the base: a collection with a [bound](crate::Collection::set_bound), or whose records have had lifetimes,
     /// is copied when the fork opens it, one whose reads [extend](crate::write::DefaultLifetime::Sliding) lifetimes when the fork is made.
+    /// If reads of the base begin to extend lifetimes only then, open such a collection before, or the fork refuses to open it.
     /// Adding an index or an aggregate to a fork, setting a bound, and watching a query copy the collection too. Cached queries are computed each time.
     ///
     /// The numbers of a fork's commits continue those of its base. If the base changes records that the fork has not changed, the fork takes

@@ -68,7 +68,7 @@ fn a_rollback_in_a_fork_leaves_the_base_as_it_is() {
     assert_eq!((forked.len(), tasks.len()), (3, 2));
 }
 
-/// The rollback compares the states under a snapshot of its own, which must not outlive the comparison.
+/// The rollback takes a snapshot to compare the states. It must not outlive the comparison.
 #[test]
 fn a_rollback_retains_nothing_but_what_the_checkpoint_sees() {
     let (store, tasks) = base(5);

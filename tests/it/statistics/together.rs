@@ -3,7 +3,7 @@
 use memdex::query::Predicate;
 use memdex::{GroupBy, Metric, Record, Store};
 
-/// Each column has a dictionary of its own, in which the same value has another code.
+/// Each column has a separate dictionary, so the same value has different codes.
 #[test]
 fn groups_of_two_collections_are_joined_by_value() {
     #[derive(Record)]

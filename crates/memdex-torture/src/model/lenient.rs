@@ -18,7 +18,7 @@ impl Race {
             predicted.ops.iter().for_each(|placed| self.put(&mut batch, placed).unwrap());
             is_predicted(batch.commit_lenient().unwrap(), predicted);
         }
-        self.is_as_of(world, world.newest());
+        self.equals_model_at(world, world.newest());
     }
 
     pub(super) fn write_leniently_in_bulk(&self, world: &World, bulk: usize) {
@@ -28,7 +28,7 @@ impl Race {
             is_predicted(writer.take().commit_lenient().unwrap(), predicted);
         }
         assert!(writer.is_empty());
-        self.is_as_of(world, world.newest());
+        self.equals_model_at(world, world.newest());
     }
 }
 

@@ -1,7 +1,7 @@
-//! Runs the store against a naive model: random commands of every kind over three collections with few keys, committed
-//! in every way, refused, fixed and committed again. One collection has a schema that is drawn for each case, and
-//! indexes that are added and dropped. The store is forked, and returns to checkpoints. Random queries run on the newest state and on every held snapshot, with audits
-//! and statistics in between. `reference.rs` has the model, which shares no code with the engine.
+//! Runs the store against the model: commands of every kind over collections with few keys, committed in every way, refused, fixed and
+//! committed again. One collection has a schema that is drawn for each history, and indexes that are added and dropped. The store is
+//! forked, and returns to checkpoints. Random queries run on the newest state and on every held snapshot, with audits and statistics in
+//! between. `reference.rs` has the model, which shares no code with the engine.
 
 use super::aggregates::ModelAggregate;
 use super::books::{self, Book};
@@ -63,16 +63,6 @@ pub fn history_of(seeds: impl IntoIterator<Item = [u8; 16]>) -> Option<History> 
 }
 
 impl History {
-    /// The number of operations.
-    pub fn len(&self) -> usize {
-        self.transitions.len()
-    }
-
-    /// Whether there is no operation.
-    pub fn is_empty(&self) -> bool {
-        self.transitions.is_empty()
-    }
-
     /// How many operations of each kind it has.
     pub fn kinds(&self) -> BTreeMap<&'static str, u64> {
         let mut kinds = BTreeMap::new();
@@ -184,7 +174,7 @@ impl StateMachineTest for Race {
 
     fn check_invariants(race: &Race, world: &World) {
         race.check_sessions(world);
-        race.is_as_of(world, world.newest());
+        race.equals_model_at(world, world.newest());
         if world.forked_at.is_none() {
             compare::figures(&race.store, world, world.steps.is_multiple_of(2));
         }
@@ -245,7 +235,7 @@ impl Race {
     }
 
     /// The newest state of the store equals the model's state at a commit.
-    pub(super) fn is_as_of(&self, world: &World, commit: memdex::Commit) {
+    pub(super) fn equals_model_at(&self, world: &World, commit: memdex::Commit) {
         assert_eq!(self.store.snapshot().commit(), commit);
         compare::newest(&self.payments, &world.at(commit).payments);
         compare::newest(&self.flights, &world.at(commit).flights);

@@ -113,7 +113,7 @@ impl Race {
         }
         if let (How::Once, Outcome::Gone) = (how, &attempt.outcome) {
             is_predicted(result.expect_err("the model refuses it").refusal(), first);
-            return self.is_as_of(world, attempt.before);
+            return self.equals_model_at(world, attempt.before);
         }
         self.follow(world, attempt, result.map(Done::from).map_err(|refused| Bearer::of(refused, first)));
     }
@@ -198,7 +198,7 @@ impl Race {
             if number == 0 {
                 self.is_as_added(bearer.batch(), attempt);
             }
-            self.is_as_of(world, attempt.before);
+            self.equals_model_at(world, attempt.before);
             if let Some(fix) = round.fix {
                 match &attempt.ops[round.at].op {
                     AnyOp::Payment(op) => fixed(bearer.batch(), &self.payments, round.at, op, fix),
@@ -214,7 +214,7 @@ impl Race {
             Outcome::Empty | Outcome::Gone => (attempt.before, Counts::default()),
         };
         assert_eq!((done.commit, done.counts.unwrap_or(counts)), (commit, counts));
-        self.is_as_of(world, commit);
+        self.equals_model_at(world, commit);
     }
 
     /// Checks that the batch describes its operations as they were added.
