@@ -132,6 +132,10 @@ impl Store {
         let table = match self.engine.find(name).map_err(|cause| cause.of(name))? {
             Some(known) => known.table,
             None => {
+                // Those to which it refers, too.
+                for reference in schema.references() {
+                    self.engine.table(reference.to());
+                }
                 // Before anybody finds the collection, its references are known.
                 let _kept = self.engine.links.keep();
                 if self.engine.find(name).map_err(|cause| cause.of(name))?.is_none() {

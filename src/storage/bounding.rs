@@ -40,12 +40,19 @@ impl<R: Record> Table<R> {
         if self.gauges.is_dropped() {
             return Err(Cause::CollectionDropped);
         }
+        let may_be_set = || match bound {
+            Some(_) => {
+                let what = "records to which others refer can't be evicted, so set no bound";
+                engine.links.refuse_if_referred(&self.name, what, |_| true)
+            }
+            None => Ok(()),
+        };
+        may_be_set()?;
+        // Weights are the user's code, which may open collections. So the references are kept only from here on.
+        let queue = self.queue(bound.as_deref())?;
         let _kept = engine.links.keep();
-        if bound.is_some() {
-            let what = "records to which others refer can't be evicted, so set no bound";
-            engine.links.refuse_if_referred(&self.name, what, |_| true)?;
-        }
-        let before = self.replace_bound(bound)?;
+        may_be_set()?;
+        let before = self.replace_bound(bound, queue);
         engine.recount(&**self);
         drop(guard);
         Ok(before)
@@ -54,21 +61,21 @@ impl<R: Record> Table<R> {
     /// Sets the bound of a new table.
     pub(super) fn bound_new(&self, bound: Option<Arc<Bounded<R>>>) -> Result<(), Cause> {
         if bound.is_some() {
-            self.replace_bound(bound)?;
+            let queue = self.queue(bound.as_deref())?;
+            self.replace_bound(bound, queue);
         }
         Ok(())
     }
 
-    fn replace_bound(&self, bound: Option<Arc<Bounded<R>>>) -> Result<Option<Arc<Bounded<R>>>, Cause> {
-        let mut writer = self.writer();
-        let evictions = writer.bound.as_ref().map_or(0, |queue| queue.usage().evictions);
-        let queue = bound.as_ref().map(|bound| self.queue(bound, evictions)).transpose()?;
-        writer.bound = queue.map(Box::new);
-        Ok(std::mem::replace(&mut *self.bound.write(), bound))
+    fn replace_bound(&self, bound: Option<Arc<Bounded<R>>>, queue: Option<Box<Queue>>) -> Option<Arc<Bounded<R>>> {
+        self.writer().bound = queue;
+        std::mem::replace(&mut *self.bound.write(), bound)
     }
 
-    /// The queue of the present records, in the order in which they were last written.
-    fn queue(&self, bound: &Bounded<R>, evictions: u64) -> Result<Queue, Cause> {
+    /// The queue of the present records for a bound, in the order in which they were last written. Runs weights.
+    fn queue(&self, bound: Option<&Bounded<R>>) -> Result<Option<Box<Queue>>, Cause> {
+        let Some(bound) = bound else { return Ok(None) };
+        let evictions = self.writer().bound.as_ref().map_or(0, |queue| queue.usage().evictions);
         let mut queue = Queue::new(bound, evictions);
         let mut records: Vec<Arc<Version<R>>> = Vec::new();
         self.pages.each_newest(|_, version| records.push(version.clone()));
@@ -78,7 +85,7 @@ impl<R: Record> Table<R> {
             version.deadline.set_uses(0);
             queue.insert(version.row, version.hash, version.deadline.time(), measured);
         }
-        Ok(queue)
+        Ok(Some(Box::new(queue)))
     }
 
     /// One of the keys of a collection that is above its bound, with the hash; `None` if it is not.

@@ -117,6 +117,10 @@ impl Engine {
     /// Drops the collection of this name: opening the name from here on makes a new one, and later commits to the old
     /// one are refused. Returns whether there was one. Under the commit lock, so that no commit is in flight.
     pub(crate) fn drop_table(&self, name: &str) -> Result<bool, Cause> {
+        // A fork may have to copy a collection with references to this one, which runs extractors: under no lock.
+        for edge in self.links.edges().iter().filter(|edge| *edge.to == *name) {
+            self.table(&edge.of);
+        }
         let guard = self.lock_to_write()?;
         let kept = self.links.keep();
         let what = "delete those first, or drop that collection";

@@ -1,9 +1,9 @@
-//! Extractors that panic, or open the collection, while a fork copies it.
+//! Extractors that panic or open collections while a fork copies records, and weights that open collections.
 
 use super::{Bed, Call, Unruly, watched};
-use memdex::Store;
 use memdex::error::CollectionError;
 use memdex::write::{Bound, DefaultLifetime};
+use memdex::{Record, Store};
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
@@ -65,5 +65,65 @@ fn a_collection_that_is_opened_during_its_copy_counts_once() {
         assert_eq!((outer.len(), expected.len()), (3, 3));
         assert_eq!(fork.stats().memory.now, plain.stats().memory.now);
         fork.verify().unwrap();
+    });
+}
+
+/// A fork copies `people` to check the references to them.
+#[derive(Clone, Record)]
+struct Badge {
+    #[record(key)]
+    id: u32,
+    #[record(index, references = "people", on_delete = "cascade")]
+    owner: u32,
+}
+
+#[derive(Clone, Record)]
+struct Other {
+    #[record(key)]
+    id: u32,
+}
+
+/// A bed whose people are copied by each fork that opens them.
+fn mortal() -> Bed {
+    let bed = Bed::new();
+    bed.people.with_lifetime(Duration::from_secs(3_600)).store(bed.person(5, 0)).unwrap();
+    bed
+}
+
+#[test]
+fn extractors_open_new_collections_while_a_fork_copies_those_of_references() {
+    watched("a collection that is opened while references are checked", || {
+        let bed = mortal();
+        // The first collection with references to them.
+        let fork = bed.store.fork();
+        let opened = fork.clone();
+        bed.hooks.set(Call::Field, 2, move || assert!(opened.collection::<Other>("new").unwrap().is_empty()));
+        let badges = fork.collection::<Badge>("badges").unwrap();
+        assert!(!bed.hooks.clear(), "the extractor ran");
+        badges.insert(Badge { id: 1, owner: 2 }).unwrap();
+        assert!(badges.insert(Badge { id: 2, owner: 9 }).is_err());
+        assert_eq!(fork.collections().len(), 3);
+        fork.verify().unwrap();
+    });
+}
+
+#[test]
+fn weights_open_new_collections() {
+    watched("a collection that is opened by a weight", || {
+        let bed = Bed::new();
+        let store = bed.store.clone();
+        let weight = move |_: &Unruly| store.collection::<Other>("new").unwrap().len() as u64 + 1;
+        bed.people.set_bound(Bound::weight(4).weigh(weight)).unwrap();
+        assert_eq!((bed.people.len(), bed.store.collections().len()), (4, 2));
+        // The bound holds the store.
+        bed.people.remove_bound().unwrap();
+        // A reference that a weight has added refuses the bound.
+        let bed = Bed::new();
+        let store = bed.store.clone();
+        let weight = move |_: &Unruly| store.collection::<Badge>("badges").unwrap().len() as u64 + 1;
+        let refused = bed.people.set_bound(Bound::weight(4).weigh(weight)).unwrap_err();
+        assert!(matches!(refused.cause(), memdex::error::Cause::IsReferredTo { .. }), "{refused}");
+        bed.people.store(bed.person(9, 0)).unwrap();
+        assert_eq!(bed.people.len(), 5);
     });
 }
