@@ -10,7 +10,7 @@ use super::lifetime::{Lifetime, NO_LIFETIMES, restricts};
 use super::net::{NO_STEP, Net};
 use super::operation::{Action, Named, Operation, Target};
 use super::outcome::Outcome;
-use super::part::{Because, Member, Moved, Referring, StagedPart, Standing};
+use super::part::{Because, Member, Moved, Referring, StagedPart, Standing, Touched};
 use super::resolve::Rows;
 use super::stage::Staged;
 use crate::clock::Timestamp;
@@ -403,6 +403,22 @@ impl<'a, R: Record> Member<'a> for Linked<'a, R> {
         Some(resolution.since(of.net, operations, refers) as usize)
     }
 
+    fn touched(&self) -> Vec<Touched> {
+        let Staged { operations, resolution, .. } = &self.staged;
+        let of_filter: HashMap<usize, &Vec<usize>> =
+            resolution.by_filter.iter().map(|(at, nets)| (*at, nets)).collect();
+        let touched = operations.iter().enumerate().map(|(at, operation)| {
+            let nets = match &operation.target {
+                Target::Key { .. } => SmallVec::from_slice(&[resolution.net_of[at]]),
+                Target::Rekey(_) => SmallVec::from(resolution.rekeys[&at]),
+                Target::Where(_) => of_filter.get(&at).copied().into_iter().flatten().copied().collect(),
+            };
+            let selects_all = matches!(&operation.target, Target::Where(of) if of.ranking.is_none());
+            Touched { position: operation.position, nets, depends: !selects_all && !operation.by_reference }
+        });
+        touched.collect()
+    }
+
     fn standing(&self, key: &Key) -> Standing {
         self.standing.get(key).copied().unwrap_or(Standing::Untouched)
     }
@@ -417,9 +433,10 @@ impl<'a, R: Record> Member<'a> for Linked<'a, R> {
         told.collect()
     }
 
-    fn unchanged_referring(&self, edge: &Edge, key: &Key) -> Result<Option<Key>, Refusal> {
+    fn unchanged_referring(&mut self, edge: &Edge, key: &Key) -> Result<Option<Key>, Refusal> {
         let committed = self.committed(edge, key);
-        let committed = committed.map_err(|cause| Refusal::new("commit", &self.staged.table.name, cause))?;
+        let mut committed = committed.map_err(|cause| Refusal::new("commit", &self.staged.table.name, cause))?;
+        self.staged.resolution.phantoms.locate(self.staged.table, &mut committed);
         Ok(committed.iter().find(|old| self.rows.find(old.row).is_none()).map(|old| old.key.clone()))
     }
 

@@ -11,6 +11,7 @@ use crate::reclaim::Pass;
 use crate::storage::{AnyTable, CollectionChanges, Edge, Engine, Garbage, ProposedChanges};
 use crate::sync::Arc;
 use memdex_query::value::Key;
+use smallvec::SmallVec;
 use std::any::Any;
 use std::collections::BTreeMap;
 
@@ -94,6 +95,14 @@ pub(super) struct Referring {
     pub(super) hash: u32,
 }
 
+/// The net changes that an operation touches.
+pub(super) struct Touched {
+    pub(super) position: usize,
+    pub(super) nets: SmallVec<[usize; 2]>,
+    /// It depends on each of these what becomes of the others, and of what references do because of the operation.
+    pub(super) depends: bool,
+}
+
 /// One collection's part of a commit over collections that refer to each other: its operations are resolved in their order over all of
 /// them. Operations are named by their place, as in [`Attribution`](super::attribution::Attribution).
 pub(super) trait Member<'a> {
@@ -117,11 +126,13 @@ pub(super) trait Member<'a> {
     fn referring(&self, edge: &Edge, found: &mut Vec<Referring>);
     /// The operation since which a net record refers to a key; `None` if it did so before the batch.
     fn since(&mut self, edge: &Edge, of: &Referring) -> Option<usize>;
+    /// The net changes that each operation touches.
+    fn touched(&self) -> Vec<Touched>;
     fn standing(&self, key: &Key) -> Standing;
     /// The keys whose records the batch takes away, with the operation, and whether that moves the record.
     fn taken_away(&self) -> Vec<(Key, usize, bool)>;
     /// A record that refers to a key and that the batch does not change.
-    fn unchanged_referring(&self, edge: &Edge, key: &Key) -> Result<Option<Key>, Refusal>;
+    fn unchanged_referring(&mut self, edge: &Edge, key: &Key) -> Result<Option<Key>, Refusal>;
     /// If the operation has made the record of a net change, there was none before, and no other operation could make one: its key.
     fn made_by(&self, net: usize, at: usize) -> Option<Key>;
     fn position(&self, at: usize) -> usize;

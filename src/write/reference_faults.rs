@@ -73,9 +73,9 @@ pub(super) fn find(
     }
     for parent in 0..members.len() {
         for (key, at, moves) in members[parent].taken_away() {
-            for edge in edges.iter().filter(|edge| *edge.to == *members[parent].collection()) {
+            for edge in edges {
                 // Of the others, those that referred to the key have been changed.
-                if !edge.restricts(moves) {
+                if *edge.to != *members[parent].collection() || !edge.restricts(moves) {
                     continue;
                 }
                 let Some(child) = member(members, &edge.of) else { continue };
@@ -106,6 +106,49 @@ fn still_referred(members: &Members<'_>, edge: &Edge, (parent, at): (usize, usiz
     members[parent].refusal(at, Some(to), cause)
 }
 
+/// The net changes, by member, that may be others without the operations that are excluded.
+struct Changing {
+    changed: HashSet<(usize, usize)>,
+    /// All that the operation at a position touches.
+    touched: HashMap<usize, Vec<(usize, usize)>>,
+    /// The positions of the operations that depend on a net change.
+    dependent: HashMap<(usize, usize), Vec<usize>>,
+}
+
+impl Changing {
+    /// Knows nothing if no operation will be excluded.
+    fn new(members: &Members<'_>, is_needed: bool) -> Self {
+        let (changed, mut touched, mut dependent) = (HashSet::new(), HashMap::new(), HashMap::new());
+        for (number, member) in members.iter().enumerate().filter(|_| is_needed) {
+            for of in member.touched() {
+                let nets = of.nets.iter().map(|net| (number, *net));
+                touched.entry(of.position).or_insert_with(Vec::new).extend(nets.clone());
+                nets.filter(|_| of.depends)
+                    .for_each(|net| dependent.entry(net).or_insert_with(Vec::new).push(of.position));
+            }
+        }
+        Changing { changed, touched, dependent }
+    }
+
+    /// Whether the operation at a position may do something else.
+    fn concerns(&self, position: usize) -> bool {
+        let nets = self.touched.get(&position);
+        nets.is_some_and(|nets| nets.iter().any(|net| self.changed.contains(net)))
+    }
+
+    /// Notes that the operation at a position is excluded.
+    fn without(&mut self, position: usize) {
+        let mut left = vec![position];
+        while let Some(position) = left.pop() {
+            for net in self.touched.get(&position).into_iter().flatten() {
+                if self.changed.insert(*net) {
+                    left.extend(self.dependent.get(net).into_iter().flatten());
+                }
+            }
+        }
+    }
+}
+
 impl Faults {
     /// The first operation at fault.
     pub(super) fn into_first(self) -> Vec<(usize, Refusal)> {
@@ -123,28 +166,30 @@ impl Faults {
                 by_key.entry((parent, of.key.clone())).or_default().push(at);
             }
         }
-        let mut changed: HashSet<(usize, usize)> = HashSet::new();
+        let mut changing = Changing::new(members, !self.faults.is_empty());
         for Fault { position, other, refusal, child } in self.faults {
-            // Without an earlier operation on the record, this one may do something else.
-            if child.is_some_and(|(child, net, _)| changed.contains(&(child, net))) {
+            // Without an earlier operation, this one may do something else.
+            if changing.concerns(position) {
                 continue;
             }
             if excluded.contains_key(&position) || other.is_some_and(|other| excluded.contains_key(&other)) {
                 continue;
             }
             excluded.insert(position, refusal);
+            changing.without(position);
             let mut made: Vec<_> = child.into_iter().collect();
             while let Some((number, net, at)) = made.pop() {
-                changed.insert((number, net));
                 let Some(key) = members[number].made_by(net, at) else { continue };
                 for resting in by_key.remove(&(number, key)).into_iter().flatten() {
                     let (edge, child, of) = &self.referring[resting];
                     let Some(at) = members[*child].since(&edges[*edge], of) else { continue };
                     let position = members[*child].position(at);
-                    if let std::collections::btree_map::Entry::Vacant(free) = excluded.entry(position) {
-                        free.insert(missing(members, &edges[*edge], (*child, at), of));
-                        made.push((*child, of.net, at));
+                    if excluded.contains_key(&position) || changing.concerns(position) {
+                        continue;
                     }
+                    excluded.insert(position, missing(members, &edges[*edge], (*child, at), of));
+                    changing.without(position);
+                    made.push((*child, of.net, at));
                 }
             }
         }

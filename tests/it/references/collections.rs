@@ -5,7 +5,7 @@ use memdex::clock::ManualClock;
 use memdex::error::{Cause, CollectionError, QueryError, ReferenceMismatch};
 use memdex::schema::{OnDelete, Reference};
 use memdex::write::{Bound, DefaultLifetime};
-use memdex::{FieldDef, GroupBy, Kind, Metric, Query, Schema, Store, field};
+use memdex::{FieldDef, GroupBy, KeyValue, Kind, Metric, Query, Schema, Store, field};
 use std::time::Duration;
 
 #[test]
@@ -168,5 +168,38 @@ fn conditions_lead_through_references() -> Tested {
     assert!(
         matches!(cards.find(field("account.nme").eq("x")).count(), Err(QueryError::UnknownField { collection, .. }) if collection == "Account")
     );
+    Ok(())
+}
+
+/// Danger: a fork finds the records that refer to a key in its own tables and in those of its base, which number their rows each for themselves.
+#[test]
+fn references_of_a_base_hold_in_a_fork() -> Tested {
+    let Bank { store, accounts } = bank();
+    let payments = store.collection::<Payment>("Payment")?;
+    payments.insert(Payment { id: 1, account: 1 })?;
+    let nodes = Schema::new([FieldDef::new("id", Kind::Int).key(), FieldDef::new("above", Kind::Int)])
+        .with_reference(Reference::new("above", "Node"));
+    let base = store.key_values::<()>("Node", nodes.clone())?;
+    base.insert(KeyValue::new(1, ()).with("above", 1))?;
+    base.insert(KeyValue::new(2, ()).with("above", 1))?;
+    let fork = store.fork();
+    let (own, of_fork) = (fork.collection::<Account>("Account")?, fork.collection::<Payment>("Payment")?);
+    of_fork.insert(Payment { id: 5, account: 2 })?;
+    let refused = fork.commit(|batch| {
+        batch.update(&of_fork, 5, |payment| payment.account = 3)?;
+        batch.delete(&own, 1)
+    });
+    assert!(matches!(refused.unwrap_err().cause(), Cause::StillReferred { .. }));
+    assert_eq!((own.len(), of_fork.get(5).unwrap().account), (3, 2));
+    // What goes in the same batch refers no longer.
+    let nodes = fork.key_values::<()>("Node", nodes)?;
+    assert!(matches!(nodes.delete(1).unwrap_err().cause(), Cause::StillReferred { .. }));
+    fork.commit(|batch| (1..=2).try_for_each(|id| batch.delete(&nodes, id)))?;
+    fork.commit(|batch| {
+        batch.delete(&of_fork, 1)?;
+        batch.delete(&own, 1)
+    })?;
+    fork.verify()?;
+    assert_eq!((accounts.len(), payments.len(), base.len(), own.len(), nodes.len()), (3, 1, 2, 2, 0));
     Ok(())
 }
