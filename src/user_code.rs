@@ -44,14 +44,16 @@ pub(crate) fn run<T>(code: impl FnOnce() -> T) -> Result<T, String> {
 
 /// Converts a panic to its message. Unlike [`run`], this is for memdex's own code, so that code may write.
 pub(crate) fn caught<T>(code: impl FnOnce() -> T) -> Result<T, String> {
-    catch_unwind(AssertUnwindSafe(code)).map_err(|payload| {
-        let message = message(&*payload);
-        // The payload belongs to the user as well: if its `Drop` panics, the payload of that panic is never dropped.
-        if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-            std::mem::forget(again);
-        }
-        message
-    })
+    catch_unwind(AssertUnwindSafe(code)).map_err(into_message)
+}
+
+fn into_message(payload: Box<dyn Any + Send>) -> String {
+    let message = message(&*payload);
+    // The payload belongs to the user as well: if its `Drop` panics, the payload of that panic is never dropped.
+    if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+        std::mem::forget(again);
+    }
+    message
 }
 
 fn message(payload: &(dyn Any + Send)) -> String {

@@ -146,15 +146,12 @@ impl<R: Record> CachedCollection<R> {
         query: &Query,
         name: Option<&Arc<str>>,
     ) -> Result<Answer<W::Answer>, QueryError> {
-        if self.caches_nothing() {
-            return self.ask::<W>(query);
-        }
-        self.tell(query)?;
         // 1. The question as it is written leads to its entry.
         let table = &self.0.collection.table.name;
         let hash = self.0.cache.hash(table, (W::ASKED, &self.0.class, self.0.age), name, query);
         let known = self.0.cache.get(hash).filter(|spelled| self.is_it::<W>(spelled, query, name));
         if let Some(spelled) = known {
+            self.tell(query)?;
             let answer = self.answer_of::<W>(&spelled.lease, query)?;
             let entry = &spelled.lease.entry;
             if entry.has_grown() || (!answer.is_cached && entry.bytes() > 2 * spelled.weight) {
@@ -163,10 +160,10 @@ impl<R: Record> CachedCollection<R> {
             return Ok(answer);
         }
         // 2. Otherwise its meaning does.
-        let lease = match self.lease::<W>(query)? {
-            Ok(lease) => lease,
-            Err(bound) => return self.uncached::<W>(query, &bound),
+        let Some(lease) = self.lease::<W>(query)? else {
+            return self.ask::<W>(query);
         };
+        self.tell(query)?;
         let answer = self.answer_of::<W>(&lease, query)?;
         if !lease.entry.is_empty() {
             self.put::<W>(hash, query, name, &lease);
@@ -326,15 +323,13 @@ impl<R: Record> CachedCollection<R> {
             && spelled.query.ask == query.ask
     }
 
-    /// The entry of a question, which is registered; the question itself if it is not to be cached.
-    pub(super) fn lease<W: Wanted<R>>(&self, query: &Query) -> Result<Result<Arc<Lease>, Bound>, QueryError> {
-        let view = self.view();
-        let bound = W::bind(view.any(), query)?;
-        drop(view);
+    /// The entry of a question, which is registered; `None` if it is not to be cached.
+    pub(super) fn lease<W: Wanted<R>>(&self, query: &Query) -> Result<Option<Arc<Lease>>, QueryError> {
+        let bound = W::bind(self.view().any(), query)?;
         let class = self.class_of::<W>();
         let lifetime = self.0.cache.settings.lifetime_of(&class);
         if self.caches_nothing() || lifetime.is_zero() {
-            return Ok(Err(bound));
+            return Ok(None);
         }
         let table = &self.0.collection.table;
         let key = QuestionKey {
@@ -345,7 +340,7 @@ impl<R: Record> CachedCollection<R> {
             age: self.0.age,
         };
         let figures = self.0.cache.figures(&key.class);
-        Ok(Ok(self.0.cache.lease(key, &table.name, |id| {
+        Ok(Some(self.0.cache.lease(key, &table.name, |id| {
             let Bound { condition, shape, .. } = bound;
             let (filings, questions) = match self.0.age {
                 None => (table.filings(&condition), Arc::downgrade(&table.questions)),
@@ -371,17 +366,7 @@ impl<R: Record> CachedCollection<R> {
     /// The answer of a query that is not cached.
     fn ask<W: Wanted<R>>(&self, query: &Query) -> Result<Answer<W::Answer>, QueryError> {
         let view = self.view();
-        W::bind(view.any(), query)?;
         let (answer, commit) = (Arc::new(W::ask(&view, query)?), view.snapshot().commit());
-        Ok(Answer { answer, is_cached: false, from: commit, commit })
-    }
-
-    /// The answer of a query whose class is not cached.
-    fn uncached<W: Wanted<R>>(&self, query: &Query, bound: &Bound) -> Result<Answer<W::Answer>, QueryError> {
-        let (started, view) = (Instant::now(), self.view());
-        let Computed { kept, answer, .. } = self.computed::<W>(&view, query, (&bound.condition, &bound.shape))?;
-        let commit = view.snapshot().commit();
-        let answer = finished::<R, W>(answer, query, (&bound.shape, &kept), commit, started)?;
         Ok(Answer { answer, is_cached: false, from: commit, commit })
     }
 }

@@ -31,7 +31,7 @@ impl<R: Record, T> Prepared<R, T> {
             }
             None => prepared.of.answer::<W>(&prepared.query, None),
         };
-        let lease = of.lease::<W>(&query)?.ok();
+        let lease = of.lease::<W>(&query)?;
         Ok(Prepared { of: of.clone(), query, lease, answer })
     }
 
