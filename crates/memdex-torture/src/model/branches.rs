@@ -4,17 +4,45 @@ use super::indexes::Def;
 use super::records::Subject;
 use super::reference::{Kept, Shelf, Shelves, World};
 use memdex::Commit;
+use std::collections::BTreeMap;
 use std::sync::Arc;
+
+/// A record with its deadline and the commit that wrote it.
+pub(super) type Lasting<R> = (R, Option<i64>, Commit);
+
+/// The records of a checkpoint at a commit again, with the lifetimes that remained then; `None` if nothing changes. The times are now and
+/// that of the checkpoint.
+pub(super) fn rolled_back<R: Clone>(
+    now: &BTreeMap<u32, Lasting<R>>,
+    then: &BTreeMap<u32, Lasting<R>>,
+    (time, time_then): (i64, i64),
+    at: Commit,
+    commit: Commit,
+) -> Option<BTreeMap<u32, Lasting<R>>> {
+    let (mut records, mut changes) = (now.clone(), false);
+    // One that was there at the checkpoint and had expired stays away.
+    records.retain(|id, (_, _, written)| then.contains_key(id) || *written <= at);
+    changes |= records.len() < now.len();
+    for (id, (record, deadline, written)) in then {
+        let is_unchanged = now.get(id).is_some_and(|(_, _, newest)| newest == written);
+        if !(is_unchanged && (deadline.is_none() || time == time_then)) {
+            changes = true;
+            let deadline = deadline.map(|deadline| time + (deadline - time_then));
+            records.insert(*id, (record.clone(), deadline, commit));
+        }
+    }
+    changes.then_some(records)
+}
 
 impl World {
     pub(super) fn fork(&mut self) {
         (self.forked_at, self.taken_over) = (Some(self.newest()), false);
         self.snapshots.clear();
-        self.snapshot_sessions.clear();
+        self.snapshot_others.clear();
         self.checkpoints.clear();
         self.cached.clear();
         self.live.clear();
-        self.sessions.fork();
+        self.others.sessions.fork();
         // Those of the fork.
         (self.refusals, self.lost_operations) = (0, 0);
     }
@@ -43,8 +71,8 @@ impl World {
         let payments = back(&now.payments, &then.payments, commit);
         let flights = back(&now.flights, &then.flights, commit);
         let books = back(&now.books, &then.books, commit);
-        let sessions = self.sessions_rolled_back(&kept.sessions, to, commit);
-        let is_same = sessions.is_none() && (&payments, &flights, &books) == (&now.payments, &now.flights, &now.books);
+        let others = self.others.rolled_back(&kept.others, to, commit);
+        let is_same = others.is_none() && (&payments, &flights, &books) == (&now.payments, &now.flights, &now.books);
         let fits = |def: &Def| {
             def.clashing(&books).is_empty() && books.values().all(|(book, _)| def.unordered(book).is_none())
         };
@@ -55,7 +83,7 @@ impl World {
         if !is_same {
             self.history.push(Arc::new(Shelves { payments, flights, books }));
         }
-        self.sessions = sessions.unwrap_or_else(|| self.sessions.clone());
+        self.others = others.unwrap_or_else(|| self.others.clone());
         self.number = kept.number;
         self.checkpoints.retain(|checkpoint| checkpoint.commit <= to);
     }

@@ -1,6 +1,6 @@
 //! Runs the store against the model: commands of every kind over collections with few keys, committed in every way, refused, fixed and
-//! committed again. One collection has a schema that is drawn for each history, and indexes that are added and dropped. The store is
-//! forked, and returns to checkpoints. Random queries run on the newest state and on every held snapshot, with audits and statistics in
+//! committed again. One collection has a schema that is drawn for each history, and indexes that are added and dropped. Others have lifetimes,
+//! a bound, and references. The store is forked, and returns to checkpoints. Random queries run on the newest state and on every held snapshot, with audits and statistics in
 //! between. `reference.rs` has the model, which shares no code with the engine.
 
 use super::aggregates::ModelAggregate;
@@ -14,6 +14,7 @@ use super::questions::Live;
 use super::reference::World;
 use super::sessions::{self, Session};
 use super::transitions::{How, Transition};
+use super::{ledger, recent};
 use memdex::clock::ManualClock;
 use memdex::error::{AggregateError, IndexError};
 use memdex::schema::AggregateDef;
@@ -98,6 +99,8 @@ pub(super) struct Race {
     /// The stores of which this one is a fork.
     pub(super) bases: Vec<Store>,
     pub(super) sessions: Collection<Session>,
+    pub(super) items: Collection<recent::Item>,
+    pub(super) ledger: ledger::Books,
     pub(super) clock: ManualClock,
     pub(super) live: Vec<Live>,
     pub(super) follower: Option<Follower>,
@@ -108,13 +111,14 @@ impl StateMachineTest for Race {
     type Reference = World;
 
     fn init_test(world: &World) -> Race {
-        let clock = world.sessions.to_clock();
+        let clock = world.others.sessions.to_clock();
         let store = Store::builder().clock(clock.clone()).build();
         let (payments, flights) = (store.collection("payments").unwrap(), store.collection("flights").unwrap());
         books::set_schema(&world.plan);
         let books = store.collection("books").unwrap();
         let background = store.background_writer().linger(Duration::ZERO).start().unwrap();
         let sessions = store.collection("sessions").unwrap();
+        let (items, ledger) = (recent::open(&store), ledger::Books::open(&store));
         let (snapshots, checkpoints, bases, live) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let follower = None;
         Race {
@@ -127,6 +131,8 @@ impl StateMachineTest for Race {
             checkpoints,
             bases,
             sessions,
+            items,
+            ledger,
             clock,
             live,
             follower,
@@ -165,6 +171,8 @@ impl StateMachineTest for Race {
             Transition::Ask(question, asked) => race.ask(world, &question, asked),
             Transition::Follow(room) => race.subscribe(room),
             Transition::Sessions(step) => race.sessions_step(world, &step),
+            Transition::Recent(step) => race.recent_step(world, &step),
+            Transition::Ledger(step) => race.ledger_step(world, &step),
             Transition::Number => assert_eq!(race.store.sequence("numbers").next(), world.number),
         }
         race.check_questions(world);
@@ -174,6 +182,10 @@ impl StateMachineTest for Race {
 
     fn check_invariants(race: &Race, world: &World) {
         race.check_sessions(world);
+        let newest = race.store.snapshot();
+        race.check_recent_at(&newest, &world.others.recent);
+        race.ledger.check_at(&newest, &world.others.ledger, false);
+        drop(newest);
         race.equals_model_at(world, world.newest());
         if world.forked_at.is_none() {
             compare::figures(&race.store, world, world.steps.is_multiple_of(2));
@@ -190,7 +202,7 @@ impl StateMachineTest for Race {
         while !race.snapshots.is_empty() {
             drop(race.snapshots.swap_remove(0));
             world.snapshots.swap_remove(0);
-            world.snapshot_sessions.swap_remove(0);
+            world.snapshot_others.swap_remove(0);
             race.audit(&world);
         }
         // No pin is left, which the statistics and an audit must confirm.
@@ -212,11 +224,12 @@ impl Race {
         self.live.clear();
         let store = self.store.fork();
         let sessions = store.collection("sessions").unwrap();
+        let (items, ledger) = (store.collection("items").unwrap(), ledger::Books::open(&store));
         let (payments, flights) = (store.collection("payments").unwrap(), store.collection("flights").unwrap());
         let books = store.collection("books").unwrap();
         let background = store.background_writer().linger(Duration::ZERO).start().unwrap();
         self.bases.push(self.store);
-        Race { store, payments, flights, books, background, sessions, follower: None, ..self }
+        Race { store, payments, flights, books, background, sessions, items, ledger, follower: None, ..self }
     }
 
     fn roll_back(&mut self, world: &World, to: usize) {
@@ -247,8 +260,10 @@ impl Race {
 
     pub(super) fn check_snapshots(&self, world: &World) {
         assert!(self.snapshots.iter().map(Snapshot::commit).eq(world.snapshots.iter().copied()));
-        for (snapshot, sessions) in self.snapshots.iter().zip(&world.snapshot_sessions) {
-            sessions::check_at(snapshot, &self.sessions, sessions);
+        for (snapshot, others) in self.snapshots.iter().zip(&world.snapshot_others) {
+            sessions::check_at(snapshot, &self.sessions, &others.sessions.alive());
+            self.check_recent_at(snapshot, &others.recent);
+            self.ledger.check_at(snapshot, &others.ledger, false);
             compare::snapshot(&snapshot.of(&self.payments), &world.at(snapshot.commit()).payments);
             compare::snapshot(&snapshot.of(&self.flights), &world.at(snapshot.commit()).flights);
             let (books, expected) = (snapshot.of(&self.books), world.at(snapshot.commit()));
@@ -313,8 +328,8 @@ impl Race {
         }
         let newest = world.at(world.newest());
         let records = newest.payments.len() + newest.flights.len() + newest.books.len();
-        let (least, most) = world.sessions.held();
-        assert_eq!(report.collections, 4);
+        let (least, most) = world.others.held();
+        assert_eq!(report.collections, 8);
         assert!((records + least..=records + most).contains(&report.records), "{report:?}");
         let kept: usize = self.store.stats().collections.iter().map(|collection| collection.versions_retained).sum();
         assert_eq!(report.versions_retained, kept);

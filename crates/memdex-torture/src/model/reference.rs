@@ -7,10 +7,10 @@ use super::flights::Flight;
 use super::indexes::{Def, Plan, any_plan};
 use super::judgement::{Applied, Judgement};
 use super::operations::{Fault, Op, Seen};
+use super::others::Others;
 use super::payments::Payment;
 use super::questions::{Asked, Question};
 use super::records::Subject;
-use super::sessions::{Entries, Sessions};
 use super::steps::step;
 use super::transitions::{self, AnyOp, End, How, Transition};
 use memdex::Commit;
@@ -116,9 +116,9 @@ pub(super) struct World {
     /// The questions that the cache answers, and those of live queries.
     pub cached: Vec<Question>,
     pub live: Vec<Question>,
-    pub sessions: Sessions,
-    /// The sessions of each snapshot.
-    pub snapshot_sessions: Vec<Entries>,
+    pub others: Others,
+    /// Those of each snapshot.
+    pub snapshot_others: Vec<Others>,
     /// The last number of the sequence.
     pub number: u64,
 }
@@ -127,7 +127,7 @@ pub(super) struct World {
 #[derive(Clone, Debug)]
 pub(super) struct Kept {
     pub commit: Commit,
-    pub sessions: Sessions,
+    pub others: Others,
     pub number: u64,
 }
 
@@ -284,8 +284,8 @@ impl World {
             checkpoints: Vec::new(),
             cached: Vec::new(),
             live: Vec::new(),
-            sessions: Sessions::new(),
-            snapshot_sessions: Vec::new(),
+            others: Others::new(),
+            snapshot_others: Vec::new(),
             number: 0,
         }
     }
@@ -473,19 +473,19 @@ impl ReferenceStateMachine for World {
             Transition::Write { how, ops, rename } => world.write(*how, ops, *rename),
             Transition::Snapshot => {
                 world.snapshots.push(world.newest());
-                world.snapshot_sessions.push(world.sessions.alive());
+                world.snapshot_others.push(world.others.clone());
             }
             Transition::CloneSnapshot(of) => {
                 world.snapshots.extend(world.snapshots.get(of % held).copied());
-                world.snapshot_sessions.extend(world.snapshot_sessions.get(of % held).cloned());
+                world.snapshot_others.extend(world.snapshot_others.get(of % held).cloned());
             }
             Transition::DropSnapshot(at) if !world.snapshots.is_empty() => {
                 world.snapshots.remove(at % held);
-                world.snapshot_sessions.remove(at % held);
+                world.snapshot_others.remove(at % held);
             }
             Transition::DropAllSnapshots => {
                 world.snapshots.clear();
-                world.snapshot_sessions.clear();
+                world.snapshot_others.clear();
             }
             Transition::AddIndex(def) => world.add_index(def),
             Transition::DropIndex(name) => world.drop_index(name),
@@ -493,8 +493,8 @@ impl ReferenceStateMachine for World {
             Transition::DropAggregate(name) => world.drop_aggregate(name),
             Transition::Fork => world.fork(),
             Transition::Checkpoint => {
-                let (commit, sessions, number) = (world.newest(), world.sessions.clone(), world.number);
-                world.checkpoints.push(Kept { commit, sessions, number });
+                let (commit, others, number) = (world.newest(), world.others.clone(), world.number);
+                world.checkpoints.push(Kept { commit, others, number });
             }
             Transition::Rollback(to) if !world.checkpoints.is_empty() => {
                 world.rollback(&world.checkpoints[to % world.checkpoints.len()].clone());
@@ -505,6 +505,8 @@ impl ReferenceStateMachine for World {
                 world.live.push(Question::clone(question));
             }
             Transition::Sessions(step) => world.sessions_step(step),
+            Transition::Recent(step) => world.recent_step(step),
+            Transition::Ledger(step) => world.ledger_step(step),
             Transition::Number => world.number += 1,
             _ => {}
         }

@@ -1,5 +1,7 @@
 //! Sessions: records whose lifetimes end, some of which reads extend, under a clock that the history moves.
 
+use super::branches::{Lasting, rolled_back};
+use super::ledger::{self, Loan, Owner, schema_of_notes};
 use super::machine::Race;
 use super::reference::World;
 use memdex::clock::ManualClock;
@@ -114,8 +116,7 @@ pub(super) fn any_step() -> BoxedStrategy<Step> {
 
 // ---- the model ----------------------------------------------------------------------------------------------------------
 
-/// A session with its deadline and the commit that wrote it.
-type Entry = (Session, Option<i64>, Commit);
+type Entry = Lasting<Session>;
 
 /// All sessions that the store may still hold, some of them expired.
 pub(super) type Entries = BTreeMap<u32, Entry>;
@@ -143,6 +144,17 @@ impl Sessions {
     /// A fork has those that are alive.
     pub(super) fn fork(&mut self) {
         self.entries = self.alive();
+    }
+
+    /// The time of the store.
+    pub(super) fn now(&self) -> i64 {
+        self.now
+    }
+
+    /// The sessions of a checkpoint again; `None` if nothing changes.
+    pub(super) fn rolled_back(&self, to: &Sessions, at: Commit, commit: Commit) -> Option<Sessions> {
+        let entries = rolled_back(&self.entries, &to.alive(), (self.now, to.now), at, commit)?;
+        Some(Sessions { entries, ..self.clone() })
     }
 
     /// A clock at the time of the model.
@@ -216,7 +228,7 @@ fn new(id: u32, user: &str) -> Session {
 impl World {
     pub(super) fn sessions_step(&mut self, step: &Step) {
         let commit = self.newest().next();
-        let of = &mut self.sessions;
+        let of = &mut self.others.sessions;
         (of.refused, of.removed) = (None, 0);
         match step {
             Step::Write(commands) => {
@@ -257,36 +269,12 @@ impl World {
 
     /// Removes the expired ones, by a commit if there are any.
     pub(super) fn expire_sessions(&mut self) {
-        let alive = self.sessions.alive();
-        self.sessions.removed = self.sessions.entries.len() - alive.len();
-        self.sessions.entries = alive;
-        if self.sessions.removed > 0 {
+        let alive = self.others.sessions.alive();
+        self.others.sessions.removed = self.others.sessions.entries.len() - alive.len();
+        self.others.sessions.entries = alive;
+        if self.others.sessions.removed > 0 {
             self.repeat_newest();
         }
-    }
-
-    /// Returns to the sessions of a checkpoint. Returns whether anything changes.
-    pub(super) fn sessions_rolled_back(&self, to: &Sessions, at: Commit, commit: Commit) -> Option<Sessions> {
-        let (of, time) = (&self.sessions, self.sessions.now);
-        let mut entries = of.entries.clone();
-        let (then, mut changes) = (to.alive(), false);
-        for id in 0..IDS {
-            match (of.entries.get(&id), then.get(&id)) {
-                (None, None) => {}
-                (Some((_, _, written)), None) if *written <= at => {}
-                (Some(_), None) => changes |= entries.remove(&id).is_some(),
-                (now, Some((session, deadline, written))) => {
-                    let is_unchanged = now.is_some_and(|(_, _, newest)| newest == written);
-                    let stays = if is_unchanged { deadline.is_none() || time == to.now } else { false };
-                    if !stays {
-                        changes = true;
-                        let deadline = deadline.map(|deadline| time + (deadline - to.now));
-                        entries.insert(id, (session.clone(), deadline, commit));
-                    }
-                }
-            }
-        }
-        changes.then(|| Sessions { entries, ..of.clone() })
     }
 }
 
@@ -299,7 +287,7 @@ impl Race {
             Step::Write(commands) => {
                 let mut batch = store.batch();
                 commands.iter().for_each(|command| put(&mut batch, sessions, command));
-                match (batch.commit(), world.sessions.refused) {
+                match (batch.commit(), world.others.sessions.refused) {
                     (Ok(receipt), None) => assert_eq!(receipt.commit, world.newest()),
                     (Err(refused), Some((at, cause))) => {
                         let refusal = refused.refusal();
@@ -317,35 +305,40 @@ impl Race {
             Step::Advance(seconds) => {
                 let now = memdex::clock::Clock::now(&self.clock).as_micros();
                 self.clock.set(Timestamp::from_micros(now + seconds * SECOND));
-                assert_eq!(store.snapshot().time().as_micros(), world.sessions.now);
+                assert_eq!(store.snapshot().time().as_micros(), world.others.sessions.now);
             }
             Step::ExpireNow => self.expire_sessions(world),
             Step::Default(default) => sessions.set_default_lifetime(default.clone()).unwrap(),
             Step::Read(id) => {
-                let expected = world.sessions.alive().remove(id).map(|(session, _, _)| session);
+                let expected = world.others.sessions.alive().remove(id).map(|(session, _, _)| session);
                 assert_eq!(sessions.get(*id).map(|of| of.cloned()), expected);
             }
             Step::SaveAndLoad => {
                 let clock = self.clock.clone();
                 let archive = Archive::new().collection::<Session>("sessions").without("payments").without("flights");
-                let archive = archive.without("books");
+                let archive = archive.without("books").without("items");
+                let archive = archive
+                    .collection::<Owner>("owners")
+                    .collection::<Loan>("loans")
+                    .documents("notes", schema_of_notes());
                 let archive = archive.builder(move || Store::builder().clock(clock.clone()));
                 let mut file = Vec::new();
                 archive.save_to(&store.snapshot(), &mut file).unwrap();
                 let loaded = archive.load_from(&file[..]).unwrap();
-                check(&loaded.collection("sessions").unwrap(), &world.sessions.alive());
+                check(&loaded.collection("sessions").unwrap(), &world.others.sessions.alive());
+                ledger::Books::open(&loaded).check_at(&loaded.snapshot(), &world.others.ledger, true);
                 loaded.verify().unwrap();
             }
         }
     }
 
     pub(super) fn expire_sessions(&self, world: &World) {
-        assert_eq!(self.store.expire_now().unwrap(), world.sessions.removed);
+        assert_eq!(self.store.expire_now().unwrap(), world.others.sessions.removed);
     }
 
     /// Checks the sessions now. Extends no lifetime.
     pub(super) fn check_sessions(&self, world: &World) {
-        check(&self.sessions, &world.sessions.alive());
+        check(&self.sessions, &world.others.sessions.alive());
     }
 }
 

@@ -9,7 +9,7 @@ use super::operations::Op;
 use super::payments::Payment;
 use super::predicates::{Tree, tree};
 use super::questions::{Asked, Question, any_question};
-use super::sessions;
+use super::{ledger, recent, sessions};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -85,6 +85,8 @@ pub(super) enum Transition {
     /// Subscribes to the feed, with room for so many changes.
     Follow(usize),
     Sessions(sessions::Step),
+    Recent(recent::Step),
+    Ledger(ledger::Step),
     /// Draws a number of a sequence.
     Number,
 }
@@ -115,6 +117,8 @@ impl Transition {
             Transition::Ask(_, Asked::Live) => "live query",
             Transition::Follow(_) => "subscription",
             Transition::Sessions(step) => step.kind(),
+            Transition::Recent(_) => "batch of a bounded collection",
+            Transition::Ledger(_) => "batch of referring records and documents",
             Transition::Number => "number of a sequence",
         }
     }
@@ -173,6 +177,8 @@ pub(super) fn transition(indexes: &[Def]) -> BoxedStrategy<Transition> {
         5 => (any_question().prop_map(Box::new), asked).prop_map(|(question, asked)| Transition::Ask(question, asked)),
         1 => prop_oneof![1..8_usize, Just(1_000)].prop_map(Transition::Follow),
         8 => sessions::any_step().prop_map(Transition::Sessions),
+        3 => recent::any_step().prop_map(Transition::Recent),
+        6 => ledger::any_step().prop_map(Transition::Ledger),
         1 => Just(Transition::Number),
     ]
     .boxed()
