@@ -3,37 +3,35 @@
 use super::{Payment, PaymentRepository, RepositoryError, Status, Total, payment};
 use memdex::clock::Clock;
 use memdex::error::Cause;
-use memdex::hook::{CommitHook, ProposedCommit};
 use memdex::query::IntoOrder;
 use memdex::write::Refused;
 use memdex::{Collection, Filter, GroupBy, Metric, Store, Timestamp};
 use std::error::Error;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 
 /// Payments in memory. It checks what the database checks, with the same errors.
 pub struct InMemoryPayments {
     store: Store,
     payments: Collection<Payment>,
     clock: Arc<dyn Clock>,
-    faults: Arc<Faults>,
 }
 
 impl InMemoryPayments {
     /// An empty repository, which takes the time from a clock.
     pub fn new(clock: impl Clock + Clone + 'static) -> Result<Self, Box<dyn Error>> {
-        let store = Store::builder().clock(clock.clone()).build();
-        let faults = Arc::new(Faults::default());
-        store.add_hook(faults.clone())?;
-        Ok(InMemoryPayments { payments: store.collection("Payment")?, store, clock: Arc::new(clock), faults })
+        InMemoryPayments::of(Store::builder().clock(clock.clone()).build(), clock)
     }
 
-    /// Lets the next writes fail, as if the database was down.
-    pub fn fail_writes(&self, writes: u32) {
-        self.faults.0.store(writes, SeqCst);
+    /// An independent repository that begins with the payments of this one, for one test. It copies none of them.
+    pub fn fork(&self, clock: impl Clock + Clone + 'static) -> Result<Self, Box<dyn Error>> {
+        InMemoryPayments::of(self.store.fork_with_clock(clock.clone()), clock)
     }
 
-    /// The store, for snapshots and audits.
+    fn of(store: Store, clock: impl Clock + 'static) -> Result<Self, Box<dyn Error>> {
+        Ok(InMemoryPayments { payments: store.collection("Payment")?, store, clock: Arc::new(clock) })
+    }
+
+    /// The store, for faults, snapshots and audits.
     pub fn store(&self) -> &Store {
         &self.store
     }
@@ -107,16 +105,5 @@ fn error(refused: &Refused, id: i64) -> RepositoryError {
             None => RepositoryError::Unavailable(rule.to_string()),
         },
         other => RepositoryError::Unavailable(other.to_string()),
-    }
-}
-
-/// Refuses the next commits.
-#[derive(Default)]
-struct Faults(AtomicU32);
-
-impl CommitHook for Faults {
-    fn prepare(&self, _: &ProposedCommit) -> Result<(), Box<dyn Error + Send + Sync>> {
-        let fails = self.0.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1)).is_ok();
-        if fails { Err("connection reset".into()) } else { Ok(()) }
     }
 }

@@ -1,17 +1,20 @@
 //! One suite on every backend: a contract that is written once, and generated histories.
 //!
-//! Each test gets a new repository with the payments of `fixtures/payments.json`, and a clock that it can move. The tests with
+//! Each test gets a repository of its own with the payments of `fixtures/payments.json`, and a clock that it can move. The tests with
 //! PostgreSQL need a server: `.ci/postgres cargo test -p memdex-test-double -- --include-ignored`.
 
 mod histories;
 
 use memdex::clock::ManualClock;
+use memdex::error::Failure;
+use memdex::hook::testing::{FaultPlan, FaultRule, OperationKind};
 use memdex::{Filter, Timestamp};
 use memdex_test::repository_suite;
 use memdex_test_double::{
     InMemoryPayments, Payment, PaymentRepository, PostgresPayments, RepositoryError, SqlitePayments, Status, Total,
     fixtures,
 };
+use std::sync::LazyLock;
 use std::time::Duration;
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -22,15 +25,25 @@ struct Subject<P> {
     clock: ManualClock,
 }
 
-fn subject<P: PaymentRepository>(make: impl FnOnce(ManualClock) -> P) -> Subject<P> {
-    let clock = ManualClock::starting_at("2026-01-01T00:00:00Z".parse().unwrap());
-    let payments = make(clock.clone());
-    fixtures::load(&payments, &fixtures::payments().unwrap()).unwrap();
-    Subject { payments, clock }
+fn clock() -> ManualClock {
+    ManualClock::starting_at("2026-01-01T00:00:00Z".parse().unwrap())
 }
 
+fn loaded<P: PaymentRepository>(payments: P) -> P {
+    fixtures::load(&payments, &fixtures::payments().unwrap()).unwrap();
+    payments
+}
+
+fn subject<P: PaymentRepository>(make: impl FnOnce(ManualClock) -> P) -> Subject<P> {
+    let clock = clock();
+    Subject { payments: loaded(make(clock.clone())), clock }
+}
+
+/// A fork of one repository for all tests, which run side by side.
 fn memdex() -> Subject<InMemoryPayments> {
-    subject(|clock| InMemoryPayments::new(clock).unwrap())
+    static FIXTURES: LazyLock<InMemoryPayments> = LazyLock::new(|| loaded(InMemoryPayments::new(clock()).unwrap()));
+    let clock = clock();
+    Subject { payments: FIXTURES.fork(clock.clone()).unwrap(), clock }
 }
 
 fn sqlite() -> Subject<SqlitePayments> {
@@ -139,12 +152,16 @@ fn settle_reliably(payments: &dyn PaymentRepository, id: i64) -> Result<(), Repo
 #[test]
 fn a_failed_write_is_tried_again() {
     let Subject { payments, .. } = memdex();
-    payments.fail_writes(2);
+    let fail_commits = |times| {
+        let rule = FaultRule::on(OperationKind::Commit).at_most(times).fail(Failure::Unavailable);
+        payments.store().set_faults(FaultPlan::new(1).rule(rule)).unwrap();
+    };
+    fail_commits(2);
     settle_reliably(&payments, 1).unwrap();
     assert_eq!(payments.by_id(1).unwrap().unwrap().status, Status::Settled);
 
     let before = payments.store().snapshot();
-    payments.fail_writes(3);
+    fail_commits(3);
     assert!(matches!(settle_reliably(&payments, 3), Err(RepositoryError::Unavailable(_))));
     let after = payments.store().snapshot();
     assert_eq!(before.commit(), after.commit(), "a failed write changes nothing");

@@ -157,7 +157,7 @@ fn sqlite_and_the_double_return_the_same() {
 
 #[test]
 #[ignore = "needs the PostgreSQL server that MEMDEX_POSTGRES names"]
-fn all_three_return_the_same() {
+fn postgres_returns_the_same_too() {
     // One connection for all histories: each empties the table.
     let shared = Rc::new(RefCell::new(PostgresPayments::connect(&server(), clock()).unwrap()));
     let postgres = || {
