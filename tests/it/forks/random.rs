@@ -216,6 +216,15 @@ impl Pair {
             (hits.total, hits.iter().map(|hit| hit.key().to_string()).collect::<Vec<_>>())
         });
         assert_eq!(searched[0], searched[1]);
+        // From the cache of the copy; a fork computes them.
+        for _ in 0..2 {
+            let cached = of.map(|(_, rows)| {
+                let find = rows.cached().find(predicate.clone()).order_by(field("number").desc());
+                let keys: Vec<String> = find.fetch().unwrap().iter().map(|row| row.key().to_string()).collect();
+                (keys, *find.count().unwrap(), shown_statistics(&find.statistics(statistics.clone()).unwrap()))
+            });
+            assert_eq!(cached[0], cached[1], "cached: {predicate:?} {statistics:?}");
+        }
         let words = of.map(|(_, rows)| rows.aggregate("words").map(|of| shown_statistics(&of)).map_err(|_| ()));
         assert_eq!(words[0], words[1]);
         for snapshots in &self.snapshots {

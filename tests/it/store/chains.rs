@@ -2,6 +2,7 @@
 //! it.
 
 use super::{User, user, users};
+use crate::cases::rounds;
 use memdex::stats::Stats;
 use memdex::{Commit, Snapshot};
 
@@ -14,7 +15,8 @@ fn many_updates_under_one_snapshot_retain_one_version() {
     let (store, users) = users();
     users.store(user("1", 0)).unwrap();
     let held = store.snapshot();
-    for n in 1..=100_000 {
+    let updates = i64::from(rounds(100_000));
+    for n in 1..=updates {
         users.store(user("1", n)).unwrap();
         if n % 10_000 == 0 {
             let (versions, marks) = kept(&store.stats());
@@ -22,7 +24,7 @@ fn many_updates_under_one_snapshot_retain_one_version() {
             assert!(marks <= 2, "{marks} marks");
         }
     }
-    assert_eq!((held.of(&users).get("1").unwrap().visits, users.get("1").unwrap().visits), (0, 100_000));
+    assert_eq!((held.of(&users).get("1").unwrap().visits, users.get("1").unwrap().visits), (0, updates));
     assert_eq!(held.of(&users).find(super::user::VISITS.eq(0)).count(), Ok(1));
     assert_eq!(store.verify().unwrap().versions_retained, 1);
     drop(held);

@@ -1,6 +1,7 @@
 //! Memory in use and its peak. `Store::verify` compares each counter with a walk.
 
 use super::{User, user, users};
+use crate::cases::rounds;
 use memdex::aggregate::Statistics;
 use memdex::error::Cause;
 use memdex::schema::AggregateDef;
@@ -182,7 +183,7 @@ fn emptied(fill: impl Fn(&Store, &Collection<User>), empty: impl Fn(&Store, &Col
     assert!(memory.peak >= most.now / 100 * 99 && memory.peak <= most.now / 100 * 101, "{memory:?} of {most:?}");
 }
 
-const MANY: i64 = 100_000;
+const MANY: i64 = rounds(100_000) as i64;
 
 /// Gives each user a different city, so that the index has a relevant size.
 fn fill(store: &Store, users: &Collection<User>) {
