@@ -24,8 +24,9 @@ const LEVELS: [&[&str]; 11] = [
 ];
 
 /// The crates of the workspace that each crate may depend on.
-const CRATES: [(&str, &[&str]); 14] = [
+const CRATES: [(&str, &[&str]); 15] = [
     ("memdex-query", &[]),
+    ("memdex-text", &[]),
     ("memdex-derive", &[]),
     ("memdex-sql", &["memdex-query"]),
     ("memdex", &["memdex-derive", "memdex-query"]),
@@ -42,8 +43,14 @@ const CRATES: [(&str, &[&str]); 14] = [
 ];
 
 /// Most packages in the tree of a crate with its default features, itself included.
-const MOST_PACKAGES: [(&str, usize); 5] =
-    [("memdex-query", 10), ("memdex", 45), ("memdex-test", 70), ("memdex-tower-sessions", 70), ("memdex-bench", 50)];
+const MOST_PACKAGES: [(&str, usize); 6] = [
+    ("memdex-text", 10),
+    ("memdex-query", 10),
+    ("memdex", 45),
+    ("memdex-test", 70),
+    ("memdex-tower-sessions", 70),
+    ("memdex-bench", 50),
+];
 
 /// Most packages that a feature of `memdex` adds to the default ones.
 const MOST_OF_FEATURES: [(&str, usize); 3] = [("windows", 3), ("saved", 3), ("fixtures", 3)];

@@ -15,7 +15,9 @@ const MOST_AT_ROOT: usize = 45;
 #[test]
 fn public_names_are_those_of_the_files() {
     let mut differences = Vec::new();
-    for package in ["memdex", "memdex-query", "memdex-sql", "memdex-test", "memdex-tower-sessions", "memdex-bench"] {
+    for package in
+        ["memdex", "memdex-query", "memdex-text", "memdex-sql", "memdex-test", "memdex-tower-sessions", "memdex-bench"]
+    {
         let names = names_of(package);
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/api/{package}.txt"));
         if package == "memdex" {
