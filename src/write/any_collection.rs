@@ -190,14 +190,12 @@ fn deletable(name: &str, query: &Query) -> Result<Paging, QueryError> {
 }
 
 mod sealed {
-    use crate::clock::Timestamp;
     use crate::error::Refusal;
     use crate::read::Snapshot;
     use crate::write::batch::Batch;
-    use crate::write::checkpoint::{Checkpoint, deadlines_of, restore_collection};
+    use crate::write::checkpoint::{Checkpoint, DeadlinesByVersion, deadlines_of, restore_collection};
     use crate::write::expire::remove_some;
     use std::any::Any;
-    use std::collections::HashMap;
 
     pub trait Sealed {
         #[doc(hidden)]
@@ -213,7 +211,7 @@ mod sealed {
 
         /// The deadlines of all records, if any record has ever had one.
         #[doc(hidden)]
-        fn deadlines(&self, snapshot: &Snapshot) -> Option<HashMap<u32, Timestamp>>;
+        fn deadlines(&self, snapshot: &Snapshot) -> Option<DeadlinesByVersion>;
 
         #[doc(hidden)]
         fn new_batch(&self) -> Batch;
@@ -235,7 +233,7 @@ mod sealed {
             restore_collection(self, batch, to, now)
         }
 
-        fn deadlines(&self, snapshot: &Snapshot) -> Option<HashMap<u32, Timestamp>> {
+        fn deadlines(&self, snapshot: &Snapshot) -> Option<DeadlinesByVersion> {
             self.table.deadlines.have_been_used().then(|| deadlines_of(self, snapshot))
         }
 

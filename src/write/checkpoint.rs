@@ -26,8 +26,11 @@ pub struct Checkpoint {
     /// The next numbers of the sequences.
     pub(crate) sequences: Vec<(Box<str>, u64)>,
     /// The deadlines in collections whose records have lifetimes, by name. Reads may move those of the versions that the checkpoint sees.
-    pub(crate) deadlines: HashMap<String, HashMap<Row, Timestamp>>,
+    pub(crate) deadlines: HashMap<String, DeadlinesByVersion>,
 }
+
+/// By row and first commit: a fork also sees versions in the rows of its base, which it numbers apart.
+pub(crate) type DeadlinesByVersion = HashMap<(Row, Commit), Timestamp>;
 
 impl Checkpoint {
     /// The commit at which it was made.
@@ -126,11 +129,11 @@ pub(crate) fn restore(
 }
 
 /// The deadlines of all records of a collection.
-pub(super) fn deadlines_of<R: Record>(collection: &Collection<R>, snapshot: &Snapshot) -> HashMap<Row, Timestamp> {
+pub(super) fn deadlines_of<R: Record>(collection: &Collection<R>, snapshot: &Snapshot) -> DeadlinesByVersion {
     let mut deadlines = HashMap::new();
     let at = At::any_time(snapshot.commit());
     collection.table.each_at(at, |version| {
-        deadlines.extend(version.deadline.time().map(|deadline| (version.row, deadline)));
+        deadlines.extend(version.deadline.time().map(|deadline| ((version.row, version.begin), deadline)));
     });
     deadlines
 }
@@ -146,7 +149,9 @@ pub(super) fn restore_collection<R: Record>(
     let moved = to.deadlines.get(collection.name());
     // What is left of the lifetime of a record at the checkpoint; `None` if it had expired by then.
     let lifetime = |version: &Version<R>| {
-        let deadline = moved.and_then(|moved| moved.get(&version.row).copied()).or_else(|| version.deadline.time());
+        let deadline = moved
+            .and_then(|moved| moved.get(&(version.row, version.begin)).copied())
+            .or_else(|| version.deadline.time());
         match deadline {
             None => Some(None),
             Some(deadline) => deadline.checked_duration_since(time).filter(|left| !left.is_zero()).map(Some),

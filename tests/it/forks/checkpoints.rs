@@ -78,3 +78,22 @@ fn a_rollback_retains_nothing_but_what_the_checkpoint_sees() {
     store.rollback(&before).unwrap();
     assert_eq!(store.stats().collections[0].versions_retained, 2);
 }
+
+/// Danger: the fork and its base number their rows each for themselves, and the first record with a lifetime of the fork has the row of one of the base.
+#[test]
+fn a_rollback_in_a_fork_gives_no_record_the_lifetime_of_another() {
+    let clock = ManualClock::default();
+    let base = Store::builder().clock(clock.clone()).build();
+    base.collection::<Task>("Task").unwrap().insert(task(1)).unwrap();
+    let store = base.fork();
+    let tasks = store.collection::<Task>("Task").unwrap();
+    tasks.with_lifetime(Duration::from_secs(1)).insert(task(2)).unwrap();
+    let checkpoint = store.checkpoint().unwrap();
+    tasks.store(Task { points: 9, ..task(1) }).unwrap();
+    store.rollback(&checkpoint).unwrap();
+    let deadlines = [1, 2].map(|id| tasks.peek(id).unwrap().expires_at().is_some());
+    assert_eq!((deadlines, tasks.get(1).unwrap().points), ([false, true], task(1).points));
+    clock.advance(Duration::from_secs(1));
+    assert_eq!((tasks.contains(1), tasks.contains(2)), (true, false));
+    store.verify().unwrap();
+}
