@@ -116,10 +116,9 @@ struct Changing {
 }
 
 impl Changing {
-    /// Knows nothing if no operation will be excluded.
-    fn new(members: &Members<'_>, is_needed: bool) -> Self {
+    fn new(members: &Members<'_>) -> Self {
         let (changed, mut touched, mut dependent) = (HashSet::new(), HashMap::new(), HashMap::new());
-        for (number, member) in members.iter().enumerate().filter(|_| is_needed) {
+        for (number, member) in members.iter().enumerate() {
             for of in member.touched() {
                 let nets = of.nets.iter().map(|net| (number, *net));
                 touched.entry(of.position).or_insert_with(Vec::new).extend(nets.clone());
@@ -158,15 +157,16 @@ impl Faults {
     /// The operations at fault, and those that refer to a record which one of them would have made. A fault that is one only because of
     /// another of them is left for the next pass.
     pub(super) fn exclude(self, edges: &[Arc<Edge>], members: &mut Members<'_>) -> Vec<(usize, Refusal)> {
+        if self.faults.is_empty() {
+            return Vec::new();
+        }
         let mut excluded: BTreeMap<usize, Refusal> = BTreeMap::new();
         let mut by_key: HashMap<(usize, Key), Vec<usize>> = HashMap::new();
-        if !self.faults.is_empty() {
-            for (at, (edge, _, of)) in self.referring.iter().enumerate() {
-                let Some(parent) = member(members, &edges[*edge].to) else { continue };
-                by_key.entry((parent, of.key.clone())).or_default().push(at);
-            }
+        for (at, (edge, _, of)) in self.referring.iter().enumerate() {
+            let Some(parent) = member(members, &edges[*edge].to) else { continue };
+            by_key.entry((parent, of.key.clone())).or_default().push(at);
         }
-        let mut changing = Changing::new(members, !self.faults.is_empty());
+        let mut changing = Changing::new(members);
         for Fault { position, other, refusal, child } in self.faults {
             // Without an earlier operation, this one may do something else.
             if changing.concerns(position) {

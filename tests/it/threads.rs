@@ -4,7 +4,6 @@
 
 mod queue;
 
-use crate::cases::rounds;
 use memdex::aggregate::{MetricValues, Statistics};
 use memdex::error::{Cause, Refusal};
 use memdex::query::Cursor;
@@ -16,10 +15,10 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 const ACCOUNTS: u32 = 64;
 const TOTAL: i64 = 1_000 * ACCOUNTS as i64;
-const COMMITS_A_WRITER: usize = rounds(5_100) as usize;
+const COMMITS_A_WRITER: usize = 5_100;
 const READERS: usize = 3;
 /// The least number of rounds of each reader.
-const ROUNDS_A_READER: usize = rounds(60) as usize;
+const ROUNDS_A_READER: usize = 60;
 
 #[derive(Clone, Copy, Debug, PartialEq, FieldValue)]
 enum Region {
@@ -318,7 +317,7 @@ fn every_sum_is_the_total_while_money_moves() {
             });
         }
     });
-    assert!(bank.store.snapshot().commit().get() as usize >= 2 * COMMITS_A_WRITER);
+    assert!(bank.store.snapshot().commit().get() > 10_000);
     bank.store.verify().unwrap();
     bank.store.optimize().unwrap();
     let stats = bank.store.stats();

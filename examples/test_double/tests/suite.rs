@@ -1,6 +1,6 @@
 //! One suite on every backend: a contract that is written once, and generated histories.
 //!
-//! Each test gets a repository of its own with the payments of `fixtures/payments.json`, and a clock that it can move. The tests with
+//! Each test has its own repository, which begins with the payments of `fixtures/payments.json`, and its own clock, which it can move. The tests with
 //! PostgreSQL need a server: `.ci/postgres cargo test -p memdex-test-double -- --include-ignored`.
 
 mod histories;

@@ -1,7 +1,7 @@
 //! Readers that see commits late, against a naive model that keeps all old states.
 
 use super::{Payment, cents, payment, reference};
-use crate::cases::{default_cases, rounds};
+use crate::cases::default_cases;
 use memdex::clock::ManualClock;
 use memdex::hook::FeedEvent;
 use memdex::hook::testing::Visibility;
@@ -382,7 +382,7 @@ fn threads_see_whole_commits_in_their_order() {
             for writer in 0..2_u32 {
                 let (store, accounts, done, transfers) = (&store, &accounts, &done, &transfers);
                 scope.spawn(move || {
-                    for number in 0..rounds(1_500) {
+                    for number in 0..1_500_u32 {
                         let from = (number * 7 + writer) % ACCOUNTS;
                         let to = (number * 13 + writer * 5 + 1) % ACCOUNTS;
                         if from != to {

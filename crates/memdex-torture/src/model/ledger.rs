@@ -302,7 +302,7 @@ impl Books {
     }
 }
 
-/// Checks a collection. A store that was loaded from a file has commits of its own.
+/// Checks a collection. The records of a loaded store have other commit numbers, so these are not compared there.
 fn check<R: Record>(view: &View<R>, of: Of, ledger: &Ledger, is_loaded: bool, same: impl Fn(&R, u32, &Entry) -> bool) {
     let expected: BTreeMap<u32, &(Entry, Commit)> =
         ledger.entries.iter().filter(|((at, _), _)| *at == of).map(|((_, id), entry)| (*id, entry)).collect();
