@@ -18,36 +18,35 @@ use crate::read::{QueryResult, Snapshot};
 use crate::record::Document;
 use crate::record::{Access, KeyValue, Record, Schema, key_value_schema};
 use crate::storage::{
-    AnyTable, At, Collection, Engine, Meter, Registered, Stats, Table, VerifyError, VerifyProgress, VerifyReport,
+    At, Collection, Engine, Erase, Meter, RecordType, Registered, Stats, Table, TableOf, VerifyError, VerifyProgress,
+    VerifyReport,
 };
 use crate::sync::{Arc, Mutex};
 use crate::user_code;
 use crate::write::any_collection::AnyCollection;
-use crate::write::{BackgroundWriterBuilder, Batch, Receipt, Refused, Undone, Writer, empty_part};
+use crate::write::{BackgroundWriterBuilder, Batch, Receipt, Refused, Undone, Writer, remove_some};
 use memdex_query::query::Query;
 use std::any::{Any, type_name};
 use std::fmt;
 
 /// The handle of a table of `R`s, for [`Store::any_collection`]: a boxed `Arc<dyn AnyCollection>`.
-fn erased<R: Record>(engine: &Arc<Engine>, table: Arc<dyn AnyTable>) -> Box<dyn Any> {
-    match table.into_any().downcast::<Table<R>>() {
-        Ok(table) => {
+fn erased<R: Record>(engine: &Arc<Engine>, table: Arc<Table>) -> Box<dyn Any> {
+    match TableOf::<R>::new(table) {
+        Some(table) => {
             let collection: Arc<dyn AnyCollection> = Arc::new(Collection { engine: engine.clone(), table });
             Box::new(collection)
         }
-        Err(other) => Box::new(other),
+        None => Box::new(()),
     }
 }
 
 /// Removes records that have expired, by at most one commit for each collection. Returns how many it was, and whether there may be more.
 fn remove_expired(engine: &Arc<Engine>) -> Result<(usize, bool), Refusal> {
     let (mut records, mut more) = (0, false);
-    for Registered { table, erase, .. } in engine.registered_with_deadlines() {
-        if let Ok(collection) = erase(engine, table).downcast::<Arc<dyn AnyCollection>>() {
-            let (removed, left) = collection.remove_expired()?;
-            records += removed;
-            more |= left;
-        }
+    for Registered { table, .. } in engine.registered_with_deadlines() {
+        let (removed, left) = remove_some(engine, &table)?;
+        records += removed;
+        more |= left;
     }
     Ok((records, more))
 }
@@ -119,14 +118,28 @@ impl Store {
 
     /// The collection of this name, type and schema.
     fn open<R: Record>(&self, name: &str, schema: Schema) -> Result<Collection<R>, CollectionError> {
+        let table = self.open_table(name, schema, RecordType::of::<R>(), erased::<R>)?;
+        match TableOf::new(table) {
+            Some(table) => Ok(Collection { engine: self.engine.clone(), table }),
+            None => unreachable!("the type has been compared"),
+        }
+    }
+
+    fn open_table(
+        &self,
+        name: &str,
+        schema: Schema,
+        record_type: RecordType,
+        erase: Erase,
+    ) -> Result<Arc<Table>, CollectionError> {
         if name.is_empty() {
             return Err(CollectionError::EmptyName);
         }
         let collection = || name.to_owned();
         schema.check().map_err(|source| CollectionError::Schema { collection: collection(), source })?;
-        let new = || -> Arc<dyn AnyTable> {
+        let new = || {
             let Engine { seed, counters, .. } = &*self.engine;
-            Arc::new(Table::<R>::new(name, schema.clone(), seed.clone(), counters.clone()))
+            Arc::new(Table::new(record_type, name, schema.clone(), seed.clone(), counters.clone()))
         };
         // Under no lock: a fork may copy the collection now, and extractors may open it too.
         let table = match self.engine.find(name).map_err(|cause| cause.of(name))? {
@@ -139,22 +152,21 @@ impl Store {
                 // Before anybody finds the collection, its references are known.
                 let _kept = self.engine.links.keep();
                 if self.engine.find(name).map_err(|cause| cause.of(name))?.is_none() {
-                    let record = R::cloner().is_none().then(type_name::<R>);
+                    let record = record_type.cloner.is_none().then_some(record_type.name);
                     self.engine.links.add(name, &schema, record, |to| self.engine.table(to))?;
                 }
-                self.engine.open(name, new, (erased::<R>, empty_part::<R>)).map_err(|cause| cause.of(name))?
+                self.engine.open(name, new, erase).map_err(|cause| cause.of(name))?
             }
         };
-        let registered = table.type_name();
-        let Ok(table) = table.into_any().downcast::<Table<R>>() else {
-            let requested = type_name::<R>();
+        if table.record_type.id != record_type.id {
+            let (registered, requested) = (table.record_type.name, record_type.name);
             return Err(CollectionError::OtherType { collection: collection(), registered, requested });
-        };
+        }
         if table.schema != schema {
             let (registered, requested) = (table.schema.to_string(), schema.to_string());
             return Err(CollectionError::OtherSchema { collection: collection(), registered, requested });
         }
-        Ok(Collection { engine: self.engine.clone(), table })
+        Ok(table)
     }
 
     /// The collection `name` without its record type, for generic tools; `None` if there is none.
@@ -173,12 +185,6 @@ impl Store {
         erase(&self.engine, table).downcast().ok().map(|handle| *handle)
     }
 
-    /// The handles of all collections that are open.
-    fn any_collections(&self) -> Vec<Arc<dyn AnyCollection>> {
-        let tables = self.engine.tables();
-        tables.iter().filter_map(|table| self.any_collection(table.name())).collect()
-    }
-
     /// The collections of this store, in the order in which they were opened.
     ///
     /// ```
@@ -192,10 +198,10 @@ impl Store {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn collections(&self) -> Vec<CollectionInfo> {
-        let info = |table: Arc<dyn AnyTable>| CollectionInfo {
-            name: table.name().to_owned(),
-            record_type: table.type_name(),
-            schema: table.schema().clone(),
+        let info = |table: Arc<Table>| CollectionInfo {
+            name: table.name.to_string(),
+            record_type: table.record_type.name,
+            schema: table.schema.clone(),
         };
         self.engine.tables().into_iter().chain(self.engine.unopened()).map(info).collect()
     }
@@ -240,7 +246,7 @@ impl Store {
         #[cfg(feature = "testing")]
         self.meet_snapshot();
         if self.engine.is_fork() {
-            self.any_collections().iter().for_each(|collection| collection.take_over());
+            self.engine.tables().iter().for_each(|table| table.catch_up(&self.engine));
         }
         Snapshot::new(&self.engine)
     }
@@ -412,7 +418,7 @@ impl Store {
         let Some(_guard) = self.engine.lock_to_audit() else { return Err(VerifyError::InsideUserCode) };
         let at = At { epoch: self.engine.timeline.newest(), time: self.engine.clock.for_reader() };
         let tables = self.engine.tables();
-        let meter = Meter::new(tables.iter().map(|table| table.checks()).sum(), &mut progress);
+        let meter = Meter::new(tables.iter().map(|table| table.checks_of_audit()).sum(), &mut progress);
         let mut report = VerifyReport::default();
         for table in tables {
             report += table.verify(at, &meter)?;
@@ -482,7 +488,7 @@ impl Default for Store {
 
 impl fmt::Debug for Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let collections: Vec<String> = self.engine.tables().iter().map(|table| table.name().to_owned()).collect();
+        let collections: Vec<String> = self.engine.tables().iter().map(|table| table.name.to_string()).collect();
         let commits = self.engine.timeline.published();
         f.debug_struct("Store").field("commits", &commits).field("collections", &collections).finish()
     }

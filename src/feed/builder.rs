@@ -5,7 +5,7 @@ use crate::error::{Cause, Refusal};
 use crate::limits::{DEFAULT_PROGRESS_COMMITS, DEFAULT_SUBSCRIBED_BYTES, DEFAULT_SUBSCRIBED_OPERATIONS};
 use crate::read::Snapshot;
 use crate::record::{Condition, Record};
-use crate::storage::{AnyTable, Collection, Engine, Settings, Size, Spec};
+use crate::storage::{Collection, Engine, Settings, Size, Spec, Table};
 use crate::sync::Arc;
 use memdex_query::query::Filter;
 use std::fmt;
@@ -20,7 +20,7 @@ pub struct SubscriptionBuilder {
     engine: Arc<Engine>,
     spec: Spec,
     /// The tables of the conditions.
-    tables: Vec<Arc<dyn AnyTable>>,
+    tables: Vec<Arc<Table>>,
     /// The first fault of a condition, for `start`.
     fault: Option<Refusal>,
 }
@@ -65,7 +65,7 @@ impl SubscriptionBuilder {
         match bound {
             Ok(condition) => {
                 self.spec.add_condition(table, condition);
-                self.tables.push(table.clone());
+                self.tables.push(table.shared());
             }
             Err(cause) => self.fault = self.fault.or_else(|| Some(Refusal::new("subscribe", &table.name, cause))),
         }

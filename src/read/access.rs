@@ -19,7 +19,7 @@ pub(super) fn take(view: AnyView<'_>, step: &Step) -> SetExpr {
     match &step.source {
         Source::Nothing => SetExpr::Set(RowSet::new()),
         Source::All => SetExpr::Set(table.all_rows.read().clone()),
-        Source::Keys(keys) => SetExpr::Set(view.rows.rows_of_keys(keys)),
+        Source::Keys(keys) => SetExpr::Set(view.table.rows_of_keys(keys)),
         Source::Index(index, lookup) => look_up(&**index, lookup),
         Source::Column(column, test) => {
             meter::look(table.lengths.newest(|| Commit::MAX));

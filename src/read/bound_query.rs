@@ -200,7 +200,7 @@ impl<'q> BoundQuery<'q> {
 
     fn place(&self) -> Option<Place<'_>> {
         match &self.anchor {
-            Some((values, version)) => Some(Place { values, tie: Tie::Key(version.key()), same_kinds: true }),
+            Some((values, version)) => Some(Place { values, tie: Tie::Key(&version.key), same_kinds: true }),
             None => self.after,
         }
     }
@@ -281,7 +281,7 @@ impl<'q> BoundQuery<'q> {
 
     fn cursor(&self, at: &dyn AnyVersion) -> Cursor {
         let _scope = user_code::Scope::enter();
-        let (query, values, key) = (self.fingerprint.0, self.order.values(at), at.key().clone());
+        let (query, values, key) = (self.fingerprint.0, self.order.values(at), at.key.clone());
         Cursor { query, values, collection: None, key }
     }
 }

@@ -42,7 +42,7 @@ impl Selection<'_> {
         meter::look(rows.len());
         self.among(rows.iter().collect(), 0, self.top.first, self.top.after.is_some(), &mut kept);
         kept.sort_unstable();
-        self.view.rows.fetch(&kept, self.view.at, &mut self.versions);
+        self.view.table.fetch(&kept, self.view.at, &mut self.versions);
         self.versions
     }
 
@@ -123,7 +123,7 @@ impl Selection<'_> {
             }
         }
         // They match: nothing had changed them when the marks were loaded after the last part of the condition.
-        self.view.rows.fetch(&moved, self.view.at, &mut self.versions);
+        self.view.table.fetch(&moved, self.view.at, &mut self.versions);
         SortKeys { keys, from }
     }
 }

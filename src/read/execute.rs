@@ -110,7 +110,7 @@ impl Matches {
         let expected = versions.len() + rows.len();
         versions.reserve_exact(rows.len());
         meter::look(rows.len());
-        fetch_rows(&rows, |some| view.rows.fetch(some, view.at, &mut versions));
+        fetch_rows(&rows, |some| view.table.fetch(some, view.at, &mut versions));
         debug_assert_eq!(versions.len(), expected, "an unmarked row must have a record at the epoch");
         versions
     }
@@ -157,7 +157,7 @@ pub(super) fn matching(
         if some.is_empty() {
             return;
         }
-        view.rows.fetch(&some, view.at, &mut fetched);
+        view.table.fetch(&some, view.at, &mut fetched);
         matches.extend(fetched.drain(..).filter(|version| is_match(condition, &**version)));
     }
 }
@@ -172,11 +172,11 @@ fn scan_up_to(view: AnyView<'_>, condition: &Condition, most: usize) -> Vec<Shar
     let _scope = user_code::Scope::enter();
     let (mut page, mut matches) = (Vec::new(), Vec::new());
     for number in 0.. {
-        if !view.rows.read_page(number, view.at, &mut page) {
+        if !view.table.read_page(number, view.at, &mut page) {
             break;
         }
         meter::look(page.len());
-        let of_view = page.drain(..).filter(|version| !view.hides(version.row()));
+        let of_view = page.drain(..).filter(|version| !view.hides(version.row));
         matches.extend(of_view.filter(|version| is_match(condition, &**version)));
         if matches.len() > most {
             break;

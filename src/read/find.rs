@@ -8,13 +8,13 @@ use super::explain::{self, Explanation};
 use super::iter::{Records, Source};
 use super::page::Page;
 use super::search::Search;
-use super::snapshot::{Snapshot, View};
+use super::snapshot::{AnyView, Snapshot, View};
 use super::statistics::{self, AggregationResult, Of};
 use super::stream::Stream;
 use super::strict::{self, Purpose, no_records};
 use crate::error::QueryError;
 use crate::record::{Condition, KeyBuffer, Record};
-use crate::storage::{Collection, Handle, ReadOf, SharedVersion, Version, typed};
+use crate::storage::{Collection, Engine, Handle, ReadOf, SharedVersion, Table, Version, typed};
 use crate::sync::Arc;
 use crate::testing::meter;
 use memdex_query::query::{FieldName, Filter, Fingerprint, Paging, Query, Statistics};
@@ -84,24 +84,26 @@ impl<R: Record> Collection<R> {
 }
 
 /// The evaluator of writes by predicate: the records that `find` would return. Under the commit lock no commit is in flight.
-pub(crate) fn evaluate<R: Record>(
-    collection: &Collection<R>,
+pub(crate) fn evaluate(
+    engine: &Arc<Engine>,
+    table: &Table,
     condition: &Condition,
-) -> Result<Vec<Arc<Version<R>>>, QueryError> {
-    let view = collection.newest_view();
-    strict::judged_write(&view.snapshot, view.any(), condition, || {
-        versions(&view, bound_query::matches(view.any(), condition, &Chooser::Cheapest))
+) -> Result<Vec<SharedVersion>, QueryError> {
+    let snapshot = Snapshot::of_newest(engine);
+    let under = table.under(snapshot.commit());
+    let view = AnyView::new(&snapshot, table, &under);
+    strict::judged_write(&snapshot, view, condition, || {
+        bound_query::matches(view, condition, &Chooser::Cheapest).fetch(view)
     })
 }
 
 /// Fetches matches with their record type.
-fn versions<R: Record>(view: &View<R>, matches: Matches) -> Vec<Arc<Version<R>>> {
-    let Matches { rows, versions } = matches;
+fn versions<R: Record>(view: &View<R>, Matches { rows, versions }: Matches) -> Vec<Arc<Version<R>>> {
     let expected = rows.len() + versions.len();
     let mut found: Vec<Arc<Version<R>>> = Vec::with_capacity(expected);
     found.extend(versions.into_iter().filter_map(typed));
     meter::look(rows.len());
-    super::execute::fetch_rows(&rows, |some| view.table.pages.fetch(some, view.snapshot.at(), &mut found));
+    super::execute::fetch_rows(&rows, |some| view.table.fetch(some, view.snapshot.at(), &mut found));
     debug_assert_eq!(found.len(), expected, "a row that is not marked has a record at the epoch");
     found
 }
@@ -159,7 +161,7 @@ impl<R: Record> Find<R> {
 
     /// The same query without the record type.
     fn search(&self) -> Search {
-        Search::new(self.view.snapshot.clone(), self.query.clone()).over_rows(self.view.table.clone())
+        Search::new(self.view.snapshot.clone(), self.query.clone()).over_rows(self.view.table.shared())
     }
 
     /// The snapshot that it reads.
@@ -221,7 +223,7 @@ impl<R: Record> Find<R> {
         self.view.tell(|| ReadOf::Query(&self.query))?;
         self.judged(Purpose::Records, Vec::len, || {
             let versions = self.fetched()?;
-            Ok(versions.iter().map(|version| version.key().clone()).collect())
+            Ok(versions.iter().map(|version| version.key.clone()).collect())
         })
     }
 
@@ -386,7 +388,7 @@ impl<R: Record> Find<R> {
         self.view.tell(|| ReadOf::Query(&self.query))?;
         let (started, statistics) = (Instant::now(), statistics.into());
         self.judged(Purpose::Statistics, no_records, || {
-            let of = Of { rows: self.view.table.clone(), view: self.view.any(), condition: self.condition()? };
+            let of = Of { table: self.view.table.shared(), view: self.view.any(), condition: self.condition()? };
             Ok(statistics::compute(&[of], &statistics, &self.chooser())?.result(self.snapshot().commit(), started))
         })
     }
@@ -437,7 +439,7 @@ impl<R: Record> Find<R> {
     fn stream(&self) -> Result<Stream, QueryError> {
         let (View { snapshot, table, .. }, view) = (&self.view, self.view.any());
         bound_query::check_fields(view, self.paging())?;
-        Stream::matching(snapshot, view, table.clone(), &self.query.filter, &self.chooser())
+        Stream::matching(snapshot, view, table.shared(), &self.query.filter, &self.chooser())
     }
 
     /// The same query for the first records of its page.

@@ -2,7 +2,7 @@
 
 use crate::error::Commit;
 use crate::record::{FieldAt, FieldValues, Lookup, Record};
-use crate::storage::{Collection, Handle, Rows, SharedVersion, Use, typed};
+use crate::storage::{Collection, Handle, SharedVersion, Table, Use, typed};
 use crate::sync::Arc;
 use crate::user_code;
 use memdex_query::query::FieldName;
@@ -30,7 +30,7 @@ use std::fmt;
 /// ```
 #[derive(Clone)]
 pub struct Hit {
-    rows: Arc<dyn Rows>,
+    rows: Arc<Table>,
     version: SharedVersion,
     selected: Selected,
 }
@@ -50,18 +50,18 @@ impl Selected {
 }
 
 impl Hit {
-    pub(super) fn new(rows: Arc<dyn Rows>, version: SharedVersion, selected: Selected) -> Self {
+    pub(super) fn new(rows: Arc<Table>, version: SharedVersion, selected: Selected) -> Self {
         Hit { rows, version, selected }
     }
 
     /// The name of its collection.
     pub fn collection(&self) -> &str {
-        &self.rows.core().name
+        &self.rows.name
     }
 
     /// Its key.
     pub fn key(&self) -> &Key {
-        self.version.key()
+        &self.version.key
     }
 
     /// The commit that wrote this version of the record.
@@ -105,7 +105,7 @@ impl Hit {
     /// The names of the selected fields.
     fn names(&self) -> impl Iterator<Item = &str> {
         let (declared, these) = match &self.selected {
-            Selected::Declared => (self.rows.core().schema.fields(), &[][..]),
+            Selected::Declared => (self.rows.schema.fields(), &[][..]),
             Selected::These(these) => (&[][..], &these[..]),
         };
         declared.iter().map(|field| field.name()).chain(these.iter().map(|name| &**name))
@@ -113,7 +113,7 @@ impl Hit {
 
     /// Where records have a field, and whether it may have many values.
     fn field(&self, name: &str) -> Option<(FieldAt, bool)> {
-        let schema = &self.rows.core().schema;
+        let schema = &self.rows.schema;
         let declared = schema.find(name).map(|(at, def)| (at, def.is_many()));
         declared.or_else(|| Some((schema.undeclared(name)?, true)))
     }
@@ -148,12 +148,12 @@ impl<R: Record> Collection<R> {
         let newest = self.engine.latency.get(|| {
             self.newest(&Lookup::<&Key>::new::<R::Key>(&self.table.seed, &self.table.key_kinds, &key), Use::Leaves)
         })?;
-        (!newest.is_tombstone()).then(|| Hit::new(self.table.clone(), newest, Selected::Declared))
+        (!newest.is_tombstone()).then(|| Hit::new(self.table.shared(), newest, Selected::Declared))
     }
 
     /// The same record without its type, with these fields; with all if there are none.
     pub(crate) fn hit_of(&self, record: &Handle<R>, fields: &[FieldName]) -> Hit {
-        Hit::new(self.table.clone(), record.version().clone(), Selected::new(fields))
+        Hit::new(self.table.shared(), record.version().clone(), Selected::new(fields))
     }
 }
 

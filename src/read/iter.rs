@@ -47,7 +47,7 @@ impl<R: Record> View<R> {
     pub fn iter(&self) -> Records<R> {
         // It has no error.
         let _ = self.tell(|| ReadOf::All);
-        Records::new(Source::Unordered(Stream::all(&self.snapshot, self.any(), self.table.clone())))
+        Records::new(Source::Unordered(Stream::all(&self.snapshot, self.any(), self.table.shared())))
     }
 }
 

@@ -12,7 +12,7 @@ use crate::index::{Contribution, Tallied};
 use crate::limits::MAX_WATCHED_RECORDS;
 use crate::record::{AggregateDef, Condition, Record};
 use crate::rowset::Row;
-use crate::storage::{Handle, RecordChange, SharedVersion, Table, typed};
+use crate::storage::{Handle, RecordChange, SharedVersion, TableOf, typed};
 use crate::sync::Arc;
 use crate::user_code;
 use hashbrown::{HashMap, HashSet};
@@ -87,7 +87,7 @@ impl<R> Clone for Difference<R> {
 
 impl Snapshot {
     /// A table at this snapshot, whose store has it.
-    pub(crate) fn of_table<R: Record>(&self, table: &Arc<Table<R>>) -> View<R> {
+    pub(crate) fn of_table<R: Record>(&self, table: &TableOf<R>) -> View<R> {
         View::new(self.clone(), table.clone())
     }
 }
@@ -144,7 +144,7 @@ impl LiveRecords {
         items.sort_unstable_by(|a, b| self.compare(a, b));
         self.released.extend(self.items.drain(..).map(|item| item.version));
         self.by_row = HashMap::with_hasher(view.table.seed.clone());
-        self.by_row.extend(items.iter().map(|item| (item.version.row(), item.clone())));
+        self.by_row.extend(items.iter().map(|item| (item.version.row, item.clone())));
         self.items = items;
         Ok(())
     }
@@ -156,7 +156,7 @@ impl LiveRecords {
 
     fn compare(&self, a: &Item, b: &Item) -> Ordering {
         let order = self.order.compare_values(&a.values, &b.values);
-        order.then_with(|| self.order.tie(a.version.key(), b.version.key()))
+        order.then_with(|| self.order.tie(&a.version.key, &b.version.key))
     }
 
     fn place(&self, item: &Item) -> usize {
@@ -236,7 +236,7 @@ impl LiveRecords {
         }
         let mut old_rows = HashSet::with_hasher(self.by_row.hasher().clone());
         for (from, item) in old_window.iter().enumerate() {
-            let row = item.version.row();
+            let row = item.version.row;
             old_rows.insert(row);
             let is_shown = || self.by_row.get(&row).is_some_and(|item| after.contains(&self.place(item)));
             if !changed.contains(&row) && !is_shown() {
@@ -245,7 +245,7 @@ impl LiveRecords {
         }
         if edges {
             for (at, item) in self.items[after].iter().enumerate() {
-                let row = item.version.row();
+                let row = item.version.row;
                 if !changed.contains(&row) && !old_rows.contains(&row) {
                     differences.extend(self.difference(None, Some((at, item))));
                 }
@@ -372,7 +372,7 @@ impl LiveStatistics {
         let _scope = user_code::Scope::enter();
         for version in &versions {
             let contribution = version.record().and_then(|record| Contribution::of(&self.maintained.plan, record));
-            tallied.replace(version.row(), contribution);
+            tallied.replace(version.row, contribution);
         }
         self.tallied = tallied;
         Ok(())

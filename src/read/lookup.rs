@@ -10,13 +10,13 @@ use memdex_query::query::{Field, FieldName, Predicate};
 use memdex_query::value::{FieldValue, IntoKey, Key, Operand, ValueRef};
 
 /// A key as data.
-fn key_of<R: Record, Q: IntoKey<R::Key>>(table: &Table<R>, key: &Q) -> Key {
+fn key_of<K, Q: IntoKey<K>>(table: &Table, key: &Q) -> Key {
     KeyBuffer::of(&table.seed, &table.key_kinds, key).to_key()
 }
 
 /// Passes the record of a version to `read`. A commit may have dropped all other references to it by the end.
 #[inline]
-fn read_held<R: Record, T>(table: &Table<R>, version: Arc<Version<R>>, read: impl FnOnce(&R) -> T) -> Option<T> {
+fn read_held<R: Record, T>(table: &Table, version: Arc<Version<R>>, read: impl FnOnce(&R) -> T) -> Option<T> {
     let version = table.counters.hold(version);
     let _scope = user_code::Scope::enter();
     version.record().map(read)
@@ -123,7 +123,7 @@ impl<R: Record> Collection<R> {
         self.engine.refresh_if_due();
         let published = self.engine.timeline.published();
         let row = self.table.unique_row(field, value)?;
-        let newest = row.and_then(|row| self.table.pages.newest(row));
+        let newest = row.and_then(|row| typed(self.table.pages.newest(row)?));
         if self.table.marks.is_nothing_after(published) {
             debug_assert!(newest.as_ref().is_none_or(|newest| newest.begin <= published));
             let Some(newest) = newest else { return Ok(None) };
@@ -217,7 +217,7 @@ impl<R: Record> View<R> {
         if !table.marks.is_nothing_after(at.epoch) {
             return by_query();
         }
-        let own = row.and_then(|row| table.pages.at(row, at)).and_then(Handle::of);
+        let own = row.and_then(|row| typed(table.pages.at(row, at)?)).and_then(Handle::of);
         if self.under.is_none() || (own.is_some() && !table.is_untouched()) {
             return Ok(own);
         }
@@ -228,7 +228,7 @@ impl<R: Record> View<R> {
                 return by_query();
             }
             let mut found = Vec::new();
-            part.rows.fetch(row.filter(|row| !part.hides(*row)).as_slice(), part.at, &mut found);
+            part.table.fetch(row.filter(|row| !part.hides(*row)).as_slice(), part.at, &mut found);
             if let Some(found) = found.pop().and_then(typed).and_then(Handle::of) {
                 return Ok(Some(found));
             }

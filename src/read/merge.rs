@@ -3,7 +3,7 @@
 use super::bound_query::BoundQuery;
 use super::choice::Chooser;
 use super::order::{Tie, compare};
-use crate::storage::{Rows, SharedVersion};
+use crate::storage::{SharedVersion, Table};
 use crate::sync::Arc;
 use crate::user_code;
 use memdex_query::query::{Cursor, Fingerprint, OrderBy, Paging};
@@ -18,13 +18,13 @@ pub(super) struct Ends {
 
 /// A query for a page of several collections together.
 pub(super) struct Merge<'s> {
-    pub(super) bound: Vec<(&'s Arc<dyn Rows>, BoundQuery<'s>)>,
+    pub(super) bound: Vec<(&'s Arc<Table>, BoundQuery<'s>)>,
     /// Identifies the query to cursors.
     pub(super) fingerprint: Fingerprint,
 }
 
 /// A record that was found, with the table that holds it.
-pub(super) type Found<'s> = (&'s Arc<dyn Rows>, SharedVersion);
+pub(super) type Found<'s> = (&'s Arc<Table>, SharedVersion);
 
 impl<'s> Merge<'s> {
     /// Starts each collection behind the cursor. `None` if the cursor was made by another query.
@@ -78,7 +78,7 @@ impl<'s> Merge<'s> {
             query: self.fingerprint.0,
             values: values.clone(),
             collection: Some(self.name_of(*at)),
-            key: version.key().clone(),
+            key: version.key.clone(),
         };
         let prev = hits.first().filter(|_| before).map(cursor);
         let ends = Ends { prev, next: hits.last().filter(|_| behind).map(cursor) };

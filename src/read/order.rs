@@ -191,7 +191,7 @@ impl Order {
     pub(super) fn compare_from(&self, known: usize, a: &dyn AnyVersion, b: &dyn AnyVersion) -> Ordering {
         let mut unequal =
             self.fields.iter().skip(known).map(|field| field.compare(value_of(a, field), value_of(b, field)));
-        unequal.find(|order| order.is_ne()).unwrap_or(Ordering::Equal).then_with(|| self.tie(a.key(), b.key()))
+        unequal.find(|order| order.is_ne()).unwrap_or(Ordering::Equal).then_with(|| self.tie(&a.key, &b.key))
     }
 
     /// Whether a record comes before a place or behind it. Runs its extractors.
@@ -205,7 +205,7 @@ impl Order {
             }
         });
         unequal.find(|order| order.is_ne()).unwrap_or(Ordering::Equal).then_with(|| match place.tie {
-            Tie::Key(key) => self.tie(a.key(), key),
+            Tie::Key(key) => self.tie(&a.key, key),
             Tie::Always(order) => order,
         })
     }

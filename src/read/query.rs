@@ -6,7 +6,7 @@ use super::search::Search;
 use super::snapshot::Snapshot;
 use super::statistics::AggregationResult;
 use crate::error::QueryError;
-use crate::storage::Rows;
+use crate::storage::Table;
 use crate::sync::Arc;
 use memdex_query::query::{Ask, Query};
 
@@ -73,7 +73,7 @@ impl Snapshot {
     }
 
     /// Executes a query on this collection, whatever collections it names.
-    pub(crate) fn query_of(&self, rows: Arc<dyn Rows>, query: &Query) -> Result<QueryResult, QueryError> {
+    pub(crate) fn query_of(&self, rows: Arc<Table>, query: &Query) -> Result<QueryResult, QueryError> {
         execute(&self.search_of(query).over_rows(rows), query)
     }
 
@@ -107,11 +107,11 @@ impl Snapshot {
     }
 
     /// The records of the collection with this name.
-    fn rows_of(&self, name: &str) -> Result<Arc<dyn Rows>, QueryError> {
+    fn rows_of(&self, name: &str) -> Result<Arc<Table>, QueryError> {
         match self.engine().table(name) {
             Some(table) => Ok(table),
             None => {
-                let known: Vec<String> = self.engine().tables().iter().map(|table| table.name().to_owned()).collect();
+                let known: Vec<String> = self.engine().tables().iter().map(|table| table.name.to_string()).collect();
                 Err(QueryError::unknown_collection(name, known))
             }
         }

@@ -4,11 +4,12 @@
 use super::bound_query;
 use super::choice::Chooser;
 use super::order::Order;
+use super::snapshot::{AnyView, Snapshot};
 use super::sort::TopK;
 use super::strict;
 use crate::error::QueryError;
-use crate::record::{Condition, FieldSource, Record};
-use crate::storage::{Collection, TableCore, Version, typed};
+use crate::record::{Condition, FieldSource};
+use crate::storage::{Engine, SharedVersion, Table, TableCore};
 use crate::sync::Arc;
 use memdex_query::query::OrderBy;
 use memdex_query::value::{Key, Value};
@@ -27,18 +28,20 @@ impl Ranking {
     }
 
     /// The first committed records that match, in the order, and `more` behind them. Under the commit lock no commit is in flight.
-    pub(crate) fn evaluate<R: Record>(
+    pub(crate) fn evaluate(
         &self,
-        collection: &Collection<R>,
+        engine: &Arc<Engine>,
+        table: &Table,
         condition: &Condition,
         more: usize,
-    ) -> Result<Vec<Arc<Version<R>>>, QueryError> {
-        let view = collection.newest_view();
+    ) -> Result<Vec<SharedVersion>, QueryError> {
+        let snapshot = Snapshot::of_newest(engine);
+        let under = table.under(snapshot.commit());
+        let view = AnyView::new(&snapshot, table, &under);
         let top = TopK { order: &self.order, after: None, first: self.first.saturating_add(more) };
-        let found = strict::judged_write(view.snapshot(), view.any(), condition, || {
-            bound_query::first(view.any(), condition, &top, &Chooser::Cheapest)
-        })?;
-        Ok(found.into_iter().filter_map(typed).collect())
+        strict::judged_write(&snapshot, view, condition, || {
+            bound_query::first(view, condition, &top, &Chooser::Cheapest)
+        })
     }
 
     /// The sort values of a record. Runs its extractors.

@@ -13,7 +13,7 @@ use super::stream::Stream;
 use super::strict::{self, Purpose, no_records};
 use crate::error::QueryError;
 use crate::record::{Condition, Record};
-use crate::storage::{Collection, ReadInfo, ReadOf, Rows, Under};
+use crate::storage::{Collection, ReadInfo, ReadOf, Table, Under};
 use crate::sync::Arc;
 use memdex_query::query::{FieldName, Fingerprinter, Paging, Predicate, Query, Statistics};
 use memdex_query::value::Key;
@@ -37,14 +37,14 @@ pub struct Search {
 /// A collection that is searched.
 #[derive(Clone)]
 struct Member {
-    rows: Arc<dyn Rows>,
+    rows: Arc<Table>,
     is_foreign: bool,
     /// The layers of a fork.
     under: Option<Under>,
 }
 
 /// A collection and its part of the query.
-type Part<'a> = (&'a Arc<dyn Rows>, AnyView<'a>);
+type Part<'a> = (&'a Arc<Table>, AnyView<'a>);
 
 impl Snapshot {
     /// Queries several collections by field names: typed ones, documents and key/value records in any mix. Name the collections with
@@ -82,11 +82,11 @@ impl Search {
     pub fn over<R: Record>(self, collection: &Collection<R>) -> Self {
         let is_foreign = !Arc::ptr_eq(self.snapshot.engine(), &collection.engine);
         let under = if is_foreign { None } else { collection.table.under(self.snapshot.commit()) };
-        self.with_member(Member { rows: collection.table.clone(), is_foreign, under })
+        self.with_member(Member { rows: collection.table.shared(), is_foreign, under })
     }
 
     /// Searches a collection of the snapshot's store too.
-    pub(super) fn over_rows(self, rows: Arc<dyn Rows>) -> Self {
+    pub(super) fn over_rows(self, rows: Arc<Table>) -> Self {
         let under = rows.under(self.snapshot.commit());
         self.with_member(Member { rows, is_foreign: false, under })
     }
@@ -94,7 +94,7 @@ impl Search {
     fn with_member(mut self, member: Member) -> Self {
         let is_known = |own: &Member| Arc::as_ptr(&own.rows).cast::<()>() == Arc::as_ptr(&member.rows).cast::<()>();
         if !self.members.iter().any(is_known) {
-            self.query.collections.push(member.rows.core().name.to_string().into());
+            self.query.collections.push(member.rows.name.to_string().into());
             self.members.push(member);
         }
         self
@@ -238,7 +238,7 @@ impl Search {
                 let condition = bound_query::condition(*view, &self.query.filter);
                 let bound = condition.and_then(|condition| {
                     statistics::check(*view, &statistics)?;
-                    Ok(Of { rows: Arc::clone(rows), view: *view, condition })
+                    Ok(Of { table: Arc::clone(rows), view: *view, condition })
                 });
                 match bound {
                     Ok(bound) => of.push(bound),
@@ -320,7 +320,7 @@ impl Search {
     fn tell(&self) -> Result<(), QueryError> {
         self.members.iter().try_for_each(|member| {
             self.snapshot.engine().reads.tell(|| ReadInfo {
-                collection: &member.rows.core().name,
+                collection: &member.rows.name,
                 what: ReadOf::Query(&self.query),
                 commit: Some(self.snapshot.commit()),
             })
@@ -354,16 +354,16 @@ impl Search {
     }
 
     fn names(&self) -> String {
-        self.members.iter().map(|member| &*member.rows.core().name).collect::<Vec<_>>().join(", ")
+        self.members.iter().map(|member| &*member.rows.name).collect::<Vec<_>>().join(", ")
     }
 
     fn parts(&self) -> Result<Vec<Part<'_>>, QueryError> {
         let mut parts = Vec::with_capacity(self.members.len());
         for Member { rows, is_foreign, under } in &self.members {
             if *is_foreign {
-                return Err(QueryError::other_store(&*rows.core().name));
+                return Err(QueryError::other_store(&*rows.name));
             }
-            parts.push((rows, AnyView::new(&self.snapshot, &**rows, under)));
+            parts.push((rows, AnyView::new(&self.snapshot, rows, under)));
         }
         Ok(parts)
     }
@@ -388,7 +388,7 @@ impl Search {
 
     fn hits(&self, parts: &[Part<'_>]) -> Result<(Vec<Hit>, Ends), QueryError> {
         let selected = Selected::new(&self.paging().select);
-        let hit = |rows: &Arc<dyn Rows>, version| Hit::new(rows.clone(), version, selected.clone());
+        let hit = |rows: &Arc<Table>, version| Hit::new(rows.clone(), version, selected.clone());
         let mut hits = Vec::new();
         if !self.paging().is_paged() {
             for (rows, view) in parts {

@@ -6,7 +6,7 @@ use crate::index::Materialized;
 use crate::latency::Latency;
 use crate::record::Record;
 use crate::rowset::Row;
-use crate::storage::{At, Changed, Collection, Engine, LayerView, Pinned, Rows, Table, TableCore, Under, Which};
+use crate::storage::{At, Changed, Collection, Engine, LayerView, Pinned, Table, TableOf, Under};
 use crate::sync::Arc;
 use crate::trace::{self, Entered};
 use smallvec::SmallVec;
@@ -123,13 +123,13 @@ impl fmt::Debug for Snapshot {
 /// ```
 pub struct View<R: Record> {
     pub(super) snapshot: Snapshot,
-    pub(super) table: Arc<Table<R>>,
+    pub(super) table: TableOf<R>,
     /// The layers of a fork.
     pub(super) under: Option<Under>,
 }
 
 impl<R: Record> View<R> {
-    pub(super) fn new(snapshot: Snapshot, table: Arc<Table<R>>) -> Self {
+    pub(super) fn new(snapshot: Snapshot, table: TableOf<R>) -> Self {
         let under = table.under(snapshot.commit());
         View { snapshot, table, under }
     }
@@ -144,15 +144,14 @@ impl<R: Record> View<R> {
     }
 
     pub(super) fn any(&self) -> AnyView<'_> {
-        AnyView::new(&self.snapshot, &*self.table, &self.under)
+        AnyView::new(&self.snapshot, &self.table, &self.under)
     }
 }
 
 /// A collection of any record type at one commit, for the planner and the executor.
 #[derive(Clone, Copy)]
 pub(super) struct AnyView<'a> {
-    pub(super) rows: &'a dyn Rows,
-    pub(super) table: &'a TableCore,
+    pub(super) table: &'a Table,
     pub(super) at: At,
     /// The layers below it, in a fork.
     under: &'a [LayerView],
@@ -163,13 +162,13 @@ pub(super) struct AnyView<'a> {
 }
 
 impl<'a> AnyView<'a> {
-    pub(super) fn new(snapshot: &'a Snapshot, rows: &'a dyn Rows, under: &'a Option<Under>) -> Self {
-        AnyView::at(snapshot.engine(), snapshot.at(), rows, under)
+    pub(super) fn new(snapshot: &'a Snapshot, table: &'a Table, under: &'a Option<Under>) -> Self {
+        AnyView::at(snapshot.engine(), snapshot.at(), table, under)
     }
 
-    pub(super) fn at(engine: &'a Engine, at: At, rows: &'a dyn Rows, under: &'a Option<Under>) -> Self {
+    pub(super) fn at(engine: &'a Engine, at: At, table: &'a Table, under: &'a Option<Under>) -> Self {
         let under = under.as_deref().unwrap_or_default();
-        AnyView { rows, table: rows.core(), at, under, layer: None, engine }
+        AnyView { table, at, under, layer: None, engine }
     }
 
     /// The views whose records together are those of this one. The parts of a fork are its own table and the layers below it; each key is
@@ -177,8 +176,7 @@ impl<'a> AnyView<'a> {
     pub(super) fn parts(self) -> SmallVec<[AnyView<'a>; 1]> {
         let own = AnyView { under: &[], ..self };
         let below = self.under.iter().map(|layer| AnyView {
-            rows: &*layer.rows,
-            table: layer.rows.core(),
+            table: &layer.table,
             at: layer.at,
             under: &[],
             layer: Some(layer),
@@ -246,7 +244,7 @@ impl<'a> AnyView<'a> {
             return core.lengths.at(at.epoch);
         }
         let changed = self.changed();
-        let expired = changed.expired.len() + self.rows.count_expired(&changed.undecided(), at);
+        let expired = changed.expired.len() + self.table.count_expired(&changed.undecided(), at);
         core.lengths.at(at.epoch) - expired
     }
 }
@@ -264,23 +262,13 @@ impl<R: Record> fmt::Debug for View<R> {
 }
 
 impl<R: Record> Collection<R> {
-    /// This collection at the newest commit, whether or not readers see it yet: for what writes.
-    pub(super) fn newest_view(&self) -> View<R> {
-        View::new(Snapshot::of_newest(&self.engine), self.table.clone())
-    }
-
     /// This collection at the newest commit.
     pub(super) fn view(&self) -> View<R> {
         View::new(Snapshot::new(&self.engine), self.table.clone())
     }
 
-    /// Has a fork take over what commits have changed in its base, so that queries need not look at it one by one. Without that they are as
-    /// exact, so nothing is lost if it is not possible now.
+    /// See [`Table::catch_up`](crate::storage::Table::catch_up).
     pub(crate) fn catch_up(&self) {
-        if let Some(base) = &self.table.base
-            && base.is_behind()
-        {
-            let _ = self.table.take_over(&self.engine, Which::Changed);
-        }
+        self.table.catch_up(&self.engine);
     }
 }

@@ -36,7 +36,7 @@ pub(super) fn in_order(mut versions: Vec<SharedVersion>, top: &TopK<'_>) -> Vec<
         versions.retain(|version| top.is_behind(&**version));
     }
     let Some(lead) = top.order.fields.first() else {
-        select(&mut versions, top.first, |a, b| top.order.tie(a.key(), b.key()));
+        select(&mut versions, top.first, |a, b| top.order.tie(&a.key, &b.key));
         return versions;
     };
     let keyed = versions.iter().enumerate().map(|(at, version)| Keyed { value: value_of(&**version, lead), at });

@@ -9,7 +9,7 @@ use crate::error::QueryError;
 use crate::limits::PAGE_ROWS;
 use crate::record::Condition;
 use crate::rowset::{PageRows, RowSet};
-use crate::storage::{At, Covered, Rows, SharedVersion};
+use crate::storage::{At, Covered, SharedVersion, Table};
 use crate::sync::Arc;
 use crate::user_code;
 use memdex_query::query::Predicate;
@@ -18,7 +18,7 @@ use memdex_query::query::Predicate;
 pub(super) struct Stream {
     _snapshot: Snapshot,
     /// The collection.
-    pub(super) rows: Arc<dyn Rows>,
+    pub(super) rows: Arc<Table>,
     /// The parts of the collection that are still to be read, the next one last. Only forks have several.
     parts: Vec<Part>,
     /// Records that were read and not yet returned, reversed.
@@ -26,7 +26,7 @@ pub(super) struct Stream {
 }
 
 struct Part {
-    rows: Arc<dyn Rows>,
+    rows: Arc<Table>,
     at: At,
     covered: Option<Arc<Covered>>,
     source: Source,
@@ -42,7 +42,7 @@ enum Source {
 
 impl Stream {
     /// All records.
-    pub(super) fn all(snapshot: &Snapshot, view: AnyView<'_>, rows: Arc<dyn Rows>) -> Self {
+    pub(super) fn all(snapshot: &Snapshot, view: AnyView<'_>, rows: Arc<Table>) -> Self {
         Stream::new(snapshot, view, rows, |_, _| Source::Scan(None))
     }
 
@@ -50,7 +50,7 @@ impl Stream {
     pub(super) fn matching(
         snapshot: &Snapshot,
         view: AnyView<'_>,
-        rows: Arc<dyn Rows>,
+        rows: Arc<Table>,
         filter: &Predicate,
         chooser: &Chooser,
     ) -> Result<Self, QueryError> {
@@ -68,12 +68,12 @@ impl Stream {
     fn new(
         snapshot: &Snapshot,
         view: AnyView<'_>,
-        rows: Arc<dyn Rows>,
+        rows: Arc<Table>,
         mut source: impl FnMut(AnyView<'_>, &mut Vec<SharedVersion>) -> Source,
     ) -> Self {
         let mut ready = Vec::new();
         let parts = view.parts().into_iter().map(|part| Part {
-            rows: part.layer().map_or_else(|| rows.clone(), |layer| layer.rows.clone()),
+            rows: part.layer().map_or_else(|| rows.clone(), |layer| layer.table.clone()),
             at: part.at,
             covered: part.layer().map(|layer| layer.covered.clone()),
             source: source(part, &mut ready),
@@ -105,7 +105,7 @@ impl Part {
                     return false;
                 }
                 if let Some(covered) = covered {
-                    ready.retain(|version| !covered.rows.contains(version.row()));
+                    ready.retain(|version| !covered.rows.contains(version.row));
                 }
                 condition
             }

@@ -79,7 +79,7 @@ fn semi_join(view: AnyView<'_>, condition: Predicate) -> Result<Predicate, Query
     let field = &reference.fields()[0];
     let Some(table) = view.engine.table(reference.to()) else { return Ok(Predicate::In(field.clone(), Vec::new())) };
     let under = table.under(view.at.epoch);
-    let to = AnyView::at(view.engine, view.at, &*table, &under);
+    let to = AnyView::at(view.engine, view.at, &table, &under);
     let theirs = condition.map_fields(&|name| name[field.len() + 1..].to_owned().into());
     let condition = Condition::new(&to.table.name, &to.table.schema, &*replaced(to, &theirs)?)?;
     let mut versions = Vec::new();
@@ -87,7 +87,7 @@ fn semi_join(view: AnyView<'_>, condition: Predicate) -> Result<Predicate, Query
         let plan = planner::plan(part.table, &condition, &Chooser::Cheapest);
         versions.append(&mut execute::execute(part, &condition, &plan).fetch(part));
     }
-    let keys: Vec<Value> = versions.iter().filter_map(|version| version.key().parts().into_iter().next()).collect();
+    let keys: Vec<Value> = versions.iter().filter_map(|version| version.key.parts().into_iter().next()).collect();
     view.table.counters.drop_each(versions);
     Ok(Predicate::In(field.clone(), keys))
 }

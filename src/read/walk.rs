@@ -227,7 +227,7 @@ pub(super) fn first(
     let changed = view.changed();
     let Walking { hits: mut found, read, .. } = walking;
     if !changed.is_nothing() {
-        found.retain(|version| !changed.has(version.row()));
+        found.retain(|version| !changed.has(version.row));
         matching(view, changed.undecided().iter(), condition, &mut found);
     }
     let found = in_order(found, top);
@@ -277,7 +277,7 @@ impl Walking<'_> {
             .copied()
             .filter(|row| !changed.has(*row) && within.as_ref().is_none_or(|within| within.contains(*row)))
             .collect();
-        view.rows.fetch_in_order(&candidates, view.at, fetched);
+        view.table.fetch_in_order(&candidates, view.at, fetched);
         let _scope = user_code::Scope::enter();
         hits.extend(fetched.drain(..).filter(|version| {
             let matches = plan.residual.as_ref().is_none_or(|residual| is_match(residual, &**version));

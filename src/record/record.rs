@@ -2,11 +2,8 @@
 
 use super::{FieldAt, FieldValues, KeyBuffer, Schema};
 use crate::error::{Cause, FieldError};
-use crate::limits::LARGEST_HEAP;
-use crate::user_code;
 use memdex_query::schema::FieldSource;
 use memdex_query::value::{IntoKey, ValueRef};
-use std::mem::needs_drop;
 
 /// A type whose values a collection can hold.
 ///
@@ -272,12 +269,6 @@ pub(crate) trait Access: Record {
 
     fn built_by(schema: &Schema, values: &FieldValues) -> Result<Self, Cause> {
         Self::engine_from_values(values, schema, Internal(()))
-    }
-
-    /// The heap bytes, or the message of a panic.
-    fn measure_heap(&self) -> Result<usize, String> {
-        // A type without a destructor owns nothing.
-        if needs_drop::<Self>() { user_code::run(|| self.heap_size().min(LARGEST_HEAP)) } else { Ok(0) }
     }
 
     fn key_by(&self, schema: &Schema, key: &mut KeyBuffer) {

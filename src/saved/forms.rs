@@ -10,7 +10,7 @@ use crate::error::{AggregateError, Cause, CollectionError, IndexError, Refusal};
 use crate::limits::{MAX_SAVED_BLOCK_BYTES, SAVED_BLOCK_BYTES, SAVED_BLOCK_RECORDS};
 use crate::read::Snapshot;
 use crate::record::{AggregateDef, Document, FieldValues, IndexDef, KeyValue, Record, Schema};
-use crate::storage::{AnyTable, Collection, Table};
+use crate::storage::{Collection, Table, TableOf};
 use crate::store::Store;
 use crate::sync::Arc;
 use crate::user_code;
@@ -38,7 +38,7 @@ pub(super) trait Form: Send + Sync {
     fn encoding(&self) -> Encoding;
     fn fields(&self) -> Vec<String>;
     /// Passes the records of the table to `sink`, block by block.
-    fn save(&self, snapshot: &Snapshot, table: Arc<dyn AnyTable>, sink: &mut Sink<'_>) -> Result<(), SaveError>;
+    fn save(&self, snapshot: &Snapshot, table: Arc<Table>, sink: &mut Sink<'_>) -> Result<(), SaveError>;
     /// Opens the collection: with the program's schema, or if there is none with the saved one.
     fn open(&self, store: &Store, name: &str, saved: &Schema) -> Result<Box<dyn Loading>, CollectionError>;
 }
@@ -164,9 +164,9 @@ impl<R: Record> Form for FormOf<R> {
         self.fields.clone()
     }
 
-    fn save(&self, snapshot: &Snapshot, table: Arc<dyn AnyTable>, sink: &mut Sink<'_>) -> Result<(), SaveError> {
-        let (name, record_type) = (table.name().to_owned(), table.type_name());
-        let Ok(table) = table.into_any().downcast::<Table<R>>() else {
+    fn save(&self, snapshot: &Snapshot, table: Arc<Table>, sink: &mut Sink<'_>) -> Result<(), SaveError> {
+        let (name, record_type) = (table.name.to_string(), table.record_type.name);
+        let Some(table) = TableOf::<R>::new(table) else {
             return Err(SaveError::OtherType { collection: name, record_type, declared: type_name::<R>() });
         };
         let collection = Collection { engine: snapshot.engine().clone(), table };

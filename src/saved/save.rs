@@ -7,7 +7,7 @@ use super::head::{CollectionHead, Encoding, EndOfFile, SavedLifetime, StoreHead}
 use super::layout::{Kind, Output};
 use super::progress::{Progress, Saved};
 use crate::read::Snapshot;
-use crate::storage::{AnyTable, TableCore};
+use crate::storage::{Table, TableCore};
 use crate::sync::Arc;
 use serde::Serialize;
 use std::io::Write;
@@ -23,24 +23,24 @@ impl Saver<'_> {
         let engine = snapshot.engine();
         let mut tables = Vec::new();
         for table in engine.tables() {
-            match (self.declared)(table.name()) {
+            match (self.declared)(&table.name) {
                 Declared::LeftOut => {}
                 Declared::As(form) => tables.push((table, form)),
                 Declared::Undeclared => {
-                    let form = default_form(&*table)?;
+                    let form = default_form(&table)?;
                     tables.push((table, form));
                 }
             }
         }
-        let total = tables.iter().map(|(table, _)| table.core().lengths.at(snapshot.commit()) as u64).sum();
+        let total = tables.iter().map(|(table, _)| table.lengths.at(snapshot.commit()) as u64).sum();
         let mut output = Output::start(to)?;
         let sequences = engine.keys.sequences().into_iter().map(|(name, next)| (name.into(), next)).collect();
         let head = StoreHead { commit: snapshot.commit().get(), time: snapshot.time(), sequences, records: total };
         output.block(Kind::Store, &content(&head))?;
         let (collections, mut done) = (tables.len(), 0);
         for (table, form) in tables {
-            let name = table.name().to_owned();
-            output.block(Kind::Collection, &content(&collection_head(&*table, &*form)))?;
+            let name = table.name.to_string();
+            output.block(Kind::Collection, &content(&collection_head(&table, &*form)))?;
             let mut records = 0;
             form.save(snapshot, table, &mut |block, count| {
                 output.block(Kind::Records, block)?;
@@ -59,23 +59,26 @@ impl Saver<'_> {
 }
 
 /// The form of records that need no declaration.
-fn default_form(table: &dyn AnyTable) -> Result<Arc<dyn Form>, SaveError> {
+fn default_form(table: &Table) -> Result<Arc<dyn Form>, SaveError> {
     let forms = [of_documents(None), of_key_values::<()>(None, Encoding::Binary)];
-    let form = forms.into_iter().find(|form| form.record_type() == table.type_name());
-    form.ok_or_else(|| SaveError::Undeclared { collection: table.name().to_owned(), record_type: table.type_name() })
+    let form = forms.into_iter().find(|form| form.record_type() == table.record_type.name);
+    form.ok_or_else(|| SaveError::Undeclared {
+        collection: table.name.to_string(),
+        record_type: table.record_type.name,
+    })
 }
 
-fn collection_head(table: &dyn AnyTable, form: &dyn Form) -> CollectionHead {
-    let core = table.core();
+fn collection_head(table: &Table, form: &dyn Form) -> CollectionHead {
+    let core: &TableCore = table;
     let indexes: Vec<_> = core.indexes().iter().map(|index| index.shape.def.clone()).collect();
     let aggregates: Vec<_> = core.aggregates().iter().map(|of| of.plan.def.clone()).collect();
     CollectionHead {
-        name: table.name().to_owned(),
+        name: table.name.to_string(),
         kind: form.kind(),
-        record_type: table.type_name().to_owned(),
+        record_type: table.record_type.name.to_owned(),
         encoding: form.encoding(),
         fields: form.fields(),
-        schema: json(table.schema()),
+        schema: json(&table.schema),
         indexes: json(&indexes),
         aggregates: json(&aggregates),
         lifetime: lifetime(core),

@@ -1,7 +1,8 @@
 //! The committer's knowledge of what old states are left: which tables retain some, and which pins have ended.
 
-use super::any_table::{AnyTable, Ended};
 use super::garbage::Garbage;
+use super::table::Table;
+use super::table_ends::Ended;
 use super::timeline::Timeline;
 use crate::error::Commit;
 use crate::limits::PIN_SLOTS;
@@ -22,10 +23,10 @@ pub(super) struct Committer {
 
 /// Tables that retain old states.
 #[derive(Default)]
-pub(crate) struct Backlogged(Vec<Arc<dyn AnyTable>>);
+pub(crate) struct Backlogged(Vec<Arc<Table>>);
 
 impl Backlogged {
-    pub(crate) fn add(&mut self, table: Arc<dyn AnyTable>) {
+    pub(crate) fn add(&mut self, table: Arc<Table>) {
         if !self.0.iter().any(|known| Arc::ptr_eq(known, &table)) {
             self.0.push(table);
         }
@@ -63,7 +64,7 @@ impl Committer {
             if !pass.pins.contains(epoch) {
                 let mut all_complete = true;
                 tables.retain(|table| {
-                    let Ended { complete, retains } = table.end(epoch, pass, budget, garbage);
+                    let Ended { complete, retains } = table.end_pin(epoch, pass, budget, garbage);
                     all_complete &= complete;
                     if !retains && table.is_dropped() {
                         // This may be the last reference, and records must not be dropped under the commit lock.

@@ -1,13 +1,12 @@
 //! The bound of a collection: how it is set, and what a commit asks the table about it.
 
+use super::any_version::{AnyVersion, SharedVersion};
 use super::engine::Engine;
 use super::eviction::{Bounded, Measured, Queue};
 use super::fork::Which;
 use super::table::Table;
-use super::version::Version;
 use crate::clock::Timestamp;
 use crate::error::Cause;
-use crate::record::Record;
 use crate::rowset::Row;
 use crate::sync::Arc;
 use memdex_query::value::Key;
@@ -15,13 +14,13 @@ use memdex_query::value::Key;
 /// All records together weigh at most so much when a bound is set, so that sums don't overflow.
 const HEAVIEST: u64 = 1 << 62;
 
-impl<R: Record> Table<R> {
-    pub(crate) fn bound(&self) -> Option<Arc<Bounded<R>>> {
+impl Table {
+    pub(crate) fn bound(&self) -> Option<Arc<Bounded>> {
         self.bound.read().clone()
     }
 
     /// Refuses a record that can't be weighed, or is heavier than the bound.
-    pub(crate) fn check_weight(&self, record: &R) -> Result<(), Cause> {
+    pub(crate) fn check_weight(&self, record: &dyn AnyVersion) -> Result<(), Cause> {
         self.bound().map_or(Ok(()), |bound| bound.measure(record).map(drop))
     }
 
@@ -30,8 +29,8 @@ impl<R: Record> Table<R> {
     pub(crate) fn set_bound(
         self: &Arc<Self>,
         engine: &Engine,
-        bound: Option<Arc<Bounded<R>>>,
-    ) -> Result<Option<Arc<Bounded<R>>>, Cause> {
+        bound: Option<Arc<Bounded>>,
+    ) -> Result<Option<Arc<Bounded>>, Cause> {
         if bound.is_some() {
             // The queue of a fork has the records of the base too.
             self.take_over(engine, Which::All)?;
@@ -53,13 +52,13 @@ impl<R: Record> Table<R> {
         let _kept = engine.links.keep();
         may_be_set()?;
         let before = self.replace_bound(bound, queue);
-        engine.recount(&**self);
+        engine.recount(self);
         drop(guard);
         Ok(before)
     }
 
     /// Sets the bound of a new table.
-    pub(super) fn bound_new(&self, bound: Option<Arc<Bounded<R>>>) -> Result<(), Cause> {
+    pub(super) fn bound_new(&self, bound: Option<Arc<Bounded>>) -> Result<(), Cause> {
         if bound.is_some() {
             let queue = self.queue(bound.as_deref())?;
             self.replace_bound(bound, queue);
@@ -67,18 +66,20 @@ impl<R: Record> Table<R> {
         Ok(())
     }
 
-    fn replace_bound(&self, bound: Option<Arc<Bounded<R>>>, queue: Option<Box<Queue>>) -> Option<Arc<Bounded<R>>> {
+    fn replace_bound(&self, bound: Option<Arc<Bounded>>, queue: Option<Box<Queue>>) -> Option<Arc<Bounded>> {
         self.writer().bound = queue;
         std::mem::replace(&mut *self.bound.write(), bound)
     }
 
     /// The queue of the present records for a bound, in the order in which they were last written. Runs weights.
-    fn queue(&self, bound: Option<&Bounded<R>>) -> Result<Option<Box<Queue>>, Cause> {
+    fn queue(&self, bound: Option<&Bounded>) -> Result<Option<Box<Queue>>, Cause> {
         let Some(bound) = bound else { return Ok(None) };
         let evictions = self.writer().bound.as_ref().map_or(0, |queue| queue.usage().evictions);
         let mut queue = Queue::new(bound, evictions);
-        let mut records: Vec<Arc<Version<R>>> = Vec::new();
-        self.pages.each_newest(|_, version| records.push(version.clone()));
+        let mut records: Vec<SharedVersion> = Vec::new();
+        for page in (0..).map_while(|page| self.pages.copy_page(page)) {
+            page.each_row(|_, newest, _| records.extend(newest.filter(|newest| !newest.is_tombstone()).cloned()));
+        }
         // Commits wait, so the pages hold all records, and none is dropped here.
         let measured = measured(bound, &mut records)?;
         for (version, measured) in records.iter().zip(measured) {
@@ -130,11 +131,11 @@ impl<R: Record> Table<R> {
 }
 
 /// Sorts records by the commits that wrote them, and measures them.
-fn measured<R: Record>(bound: &Bounded<R>, records: &mut [Arc<Version<R>>]) -> Result<Vec<Measured>, Cause> {
+fn measured(bound: &Bounded, records: &mut [SharedVersion]) -> Result<Vec<Measured>, Cause> {
     records.sort_unstable_by_key(|version| (version.begin, version.row));
     let (mut all, mut sum, mut protected) = (Vec::with_capacity(records.len()), 0_u64, 0_u64);
-    for record in records.iter().filter_map(|version| version.record()) {
-        let measured = bound.weigh(record)?;
+    for record in records {
+        let measured = bound.weigh(&**record)?;
         sum = sum.saturating_add(measured.weight);
         protected += if measured.is_protected { measured.weight.min(HEAVIEST) } else { 0 };
         if sum > HEAVIEST {

@@ -9,7 +9,7 @@
 //! structures only. A reader of an older commit may use a new index as well: rows that have changed since are marked for it, and
 //! every other row is in the index as that reader sees it. A materialized aggregate says from which commit on it can be read.
 
-use super::any_table::AnyTable;
+use super::any_version::SharedVersion;
 use super::back_refs::RefGroup;
 use super::engine::{Engine, Pinned};
 use super::fork::Which;
@@ -17,13 +17,12 @@ use super::marks::Changed;
 use super::table::Table;
 use super::table_core::TableCore;
 use super::version::At;
-use super::version::Version;
 use crate::error::{Cause, Commit};
 use crate::index::{
     ChangeSet, Maintain, Moves, NetChanges, Other, RefPlace, RowChange, Staged, StagedRecords, StagedRefs,
 };
 use crate::limits::BUILD_SLICE;
-use crate::record::{FieldSource, Fields, Record};
+use crate::record::FieldSource;
 use crate::rowset::Row;
 use crate::sync::Arc;
 use crate::user_code;
@@ -47,7 +46,7 @@ pub(super) enum NotBuilt {
     NotUnique { key: Key, other: Key },
 }
 
-impl<R: Record> Table<R> {
+impl Table {
     /// Builds a structure and lists it for readers. The outer error is that of `check`, which runs before, and once more under the
     /// commit lock.
     pub(super) fn build<E>(
@@ -85,7 +84,7 @@ impl<R: Record> Table<R> {
         if let Err(why) = build.hand_over(&pinned, engine.timeline.newest()) {
             return Ok(Err(why));
         }
-        engine.recount(&**self);
+        engine.recount(self);
         guard.schedule_reclamation(self.clone());
         drop(guard);
         drop::<Pinned>(pinned);
@@ -96,33 +95,15 @@ impl<R: Record> Table<R> {
 /// A structure on its way: only the builder knows of it.
 struct Build<'a> {
     table: &'a TableCore,
-    rows: &'a mut dyn RowSlice,
+    rows: &'a mut Slice<'a>,
     structure: Box<dyn Maintain>,
     refs: RefGroup,
     /// By row: whether the structure has it.
     held: Vec<bool>,
 }
 
-/// Some rows of a table as one commit sees them, ascending, without the type of their records.
-trait RowSlice {
-    /// Adds the records of a page; `false` past the last page.
-    fn add_page(&mut self, page: usize, epoch: Commit) -> bool;
-    /// Loads these rows instead; without an epoch, as rows without a record.
-    fn load(&mut self, rows: &[Row], epoch: Option<Commit>);
-    fn clear(&mut self);
-    fn len(&self) -> usize;
-    /// A row, and whether it has a record.
-    fn row(&self, at: usize) -> (Row, bool);
-    /// Passes each record, with its place and its key, to `visit`.
-    fn each(&self, visit: &mut dyn FnMut(usize, &Key, &dyn FieldSource) -> ControlFlow<()>) -> ControlFlow<()>;
-    /// The key of a row: of the slice, or as it is now.
-    fn key(&self, row: Row) -> Key;
-    /// The number of rows that the table has ever used, rounded up to pages.
-    fn end(&self) -> usize;
-}
-
 impl<'a> Build<'a> {
-    fn new(table: &'a TableCore, rows: &'a mut dyn RowSlice, structure: Box<dyn Maintain>) -> Self {
+    fn new(table: &'a TableCore, rows: &'a mut Slice<'a>, structure: Box<dyn Maintain>) -> Self {
         let refs = RefGroup::new(structure.width());
         Build { table, rows, structure, refs, held: Vec::new() }
     }
@@ -198,7 +179,7 @@ impl<'a> Build<'a> {
             changes.staged.push(Staged { before, has_record, expired: false });
             changes.old_refs.extend_from_slice(refs.get(row));
         }
-        let mut records = Records { rows: &**rows, refused: None };
+        let mut records = Records { rows, refused: None };
         let staged = structure.stage(&mut records, &mut StagedRefs { changes: &mut changes, place });
         if let (ControlFlow::Break(()), Some(refused)) = (staged, records.refused) {
             return Err(refused);
@@ -243,7 +224,7 @@ impl<'a> Build<'a> {
 
 /// The records of a slice, as a structure stages them.
 struct Records<'a> {
-    rows: &'a dyn RowSlice,
+    rows: &'a Slice<'a>,
     refused: Option<NotBuilt>,
 }
 
@@ -260,12 +241,14 @@ impl StagedRecords for Records<'_> {
     }
 }
 
-struct Slice<'a, R> {
-    table: &'a Table<R>,
-    rows: Vec<(Row, Option<Arc<Version<R>>>)>,
+/// Some rows of a table as one commit sees them, ascending.
+struct Slice<'a> {
+    table: &'a Table,
+    rows: Vec<(Row, Option<SharedVersion>)>,
 }
 
-impl<R: Record> RowSlice for Slice<'_, R> {
+impl Slice<'_> {
+    /// Adds the records of a page; `false` past the last page.
     fn add_page(&mut self, page: usize, epoch: Commit) -> bool {
         let mut versions = Vec::new();
         let more = self.table.pages.read_page(page, At::any_time(epoch), &mut versions);
@@ -273,6 +256,7 @@ impl<R: Record> RowSlice for Slice<'_, R> {
         more
     }
 
+    /// Loads these rows instead; without an epoch, as rows without a record.
     fn load(&mut self, rows: &[Row], epoch: Option<Commit>) {
         self.rows.clear();
         let version = |row: &Row| (*row, epoch.and_then(|epoch| self.table.pages.at(*row, At::any_time(epoch))));
@@ -287,27 +271,31 @@ impl<R: Record> RowSlice for Slice<'_, R> {
         self.rows.len()
     }
 
+    /// A row, and whether it has a record.
     fn row(&self, at: usize) -> (Row, bool) {
         let (row, version) = &self.rows[at];
         (*row, version.as_ref().is_some_and(|version| !version.is_tombstone()))
     }
 
+    /// Passes each record, with its place and its key, to `visit`.
     fn each(&self, visit: &mut dyn FnMut(usize, &Key, &dyn FieldSource) -> ControlFlow<()>) -> ControlFlow<()> {
         for (at, (_, version)) in self.rows.iter().enumerate() {
             let Some((key, record)) = version.as_ref().and_then(|v| Some((&v.key, v.record()?))) else {
                 continue;
             };
-            visit(at, key, &Fields(record))?;
+            visit(at, key, record)?;
         }
         ControlFlow::Continue(())
     }
 
+    /// The key of a row: of the slice, or as it is now.
     fn key(&self, row: Row) -> Key {
         let of_slice =
             self.rows.binary_search_by_key(&row, |(row, _)| *row).ok().and_then(|at| self.rows[at].1.clone());
         of_slice.or_else(|| self.table.pages.newest(row)).map_or_else(Key::none, |version| version.key.clone())
     }
 
+    /// The number of rows that the table has ever used, rounded up to pages.
     fn end(&self) -> usize {
         self.table.pages.end()
     }

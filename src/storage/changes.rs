@@ -1,12 +1,14 @@
 //! Views of a commit for hooks: `ProposedCommit` before it, `CommitInfo` after it.
 
+use super::any_version::{SharedVersion, typed};
+use super::change::Change;
 use super::record_change::{CollectionChanges, RecordChange};
-use super::version::{Change, Version};
+use super::version::Version;
 use crate::clock::Timestamp;
 use crate::error::Commit;
 use crate::record::Record;
 #[cfg(feature = "testing")]
-use crate::record::{Condition, Fields};
+use crate::record::{Condition, FieldSource};
 use crate::sync::Arc;
 use memdex_query::value::Key;
 use std::any::Any;
@@ -89,11 +91,39 @@ pub struct ProposedCommit {
 /// The proposed changes in one collection, without their record type: a `Vec<ProposedChange<R>>`.
 pub(crate) struct ProposedChanges {
     name: Arc<str>,
-    len: usize,
-    changes: Box<dyn Any + Send + Sync>,
-    /// Whether a change matches a condition before or after the commit.
+    changes: Box<dyn ProposedList>,
+}
+
+/// A `Vec<ProposedChange<R>>` without its record type.
+pub(super) trait ProposedList: Any + Send + Sync {
+    fn len(&self) -> usize;
+    /// The record before and after a change.
     #[cfg(feature = "testing")]
-    any_matches: fn(&(dyn Any + Send + Sync), &Condition) -> bool,
+    fn images(&self, place: usize) -> [Option<&dyn FieldSource>; 2];
+}
+
+impl<R: Record> ProposedList for Vec<ProposedChange<R>> {
+    fn len(&self) -> usize {
+        self.len()
+    }
+
+    #[cfg(feature = "testing")]
+    fn images(&self, place: usize) -> [Option<&dyn FieldSource>; 2] {
+        let ProposedChange { old, new, expired } = &self[place];
+        let [old, new] = [old.as_ref().filter(|_| !expired), Some(new)];
+        [old, new]
+            .map(|image| image.filter(|version| !version.is_tombstone()).map(|version| &**version as &dyn FieldSource))
+    }
+}
+
+/// The changes as hooks see them before a commit.
+pub(super) fn proposed<R: Record>(changes: &[Change]) -> Box<dyn ProposedList> {
+    let version = |version: &SharedVersion| typed::<R>(version.clone());
+    let proposed = |change: &Change| {
+        let (old, new) = (change.before().and_then(version), version(&change.new)?);
+        Some(ProposedChange { old, new, expired: change.expired })
+    };
+    Box::new(changes.iter().filter_map(proposed).collect::<Vec<_>>())
 }
 
 /// The net change of one record in a [`ProposedCommit`].
@@ -131,24 +161,8 @@ impl<R: fmt::Debug> fmt::Debug for ProposedChange<R> {
 }
 
 impl ProposedChanges {
-    pub(crate) fn new<R: Record>(name: Arc<str>, changes: &[Change<R>]) -> Self {
-        let proposed = |change: &Change<R>| ProposedChange {
-            old: change.before().cloned(),
-            new: change.new.clone(),
-            expired: change.expired,
-        };
-        let list: Vec<ProposedChange<R>> = changes.iter().map(proposed).collect();
-        ProposedChanges {
-            name,
-            len: list.len(),
-            changes: Box::new(list),
-            #[cfg(feature = "testing")]
-            any_matches: |changes, condition| {
-                let list = changes.downcast_ref::<Vec<ProposedChange<R>>>().map_or(&[][..], Vec::as_slice);
-                let images = list.iter().flat_map(|change| [change.before(), change.after()]);
-                images.flatten().any(|record| condition.holds(&Fields(record)))
-            },
-        }
+    pub(super) fn new(name: Arc<str>, changes: Box<dyn ProposedList>) -> Self {
+        ProposedChanges { name, changes }
     }
 }
 
@@ -161,7 +175,10 @@ impl ProposedCommit {
     #[cfg(feature = "testing")]
     pub(super) fn any_matches(&self, name: &str, condition: &Condition) -> bool {
         let of_name = self.collections.iter().filter(|changes| &*changes.name == name);
-        of_name.into_iter().any(|changes| (changes.any_matches)(&*changes.changes, condition))
+        of_name.into_iter().any(|changes| {
+            let images = (0..changes.changes.len()).flat_map(|place| changes.changes.images(place));
+            images.flatten().any(|record| condition.holds(record))
+        })
     }
 
     /// The number that the commit gets. If it is refused, the next commit gets the same number.
@@ -176,13 +193,13 @@ impl ProposedCommit {
 
     /// The collections that the batch has operations on, by name, with the number of records that change in each.
     pub fn collections(&self) -> impl Iterator<Item = (&str, usize)> {
-        self.collections.iter().map(|changes| (&*changes.name, changes.len))
+        self.collections.iter().map(|changes| (&*changes.name, changes.changes.len()))
     }
 
     /// The net changes in the collection `name`, one per key. Empty if the collection holds another type or is not touched.
     pub fn changes<R: 'static>(&self, name: &str) -> &[ProposedChange<R>] {
         let of_name = self.collections.iter().find(|changes| &*changes.name == name);
-        let list = of_name.and_then(|changes| changes.changes.downcast_ref::<Vec<ProposedChange<R>>>());
+        let list = of_name.and_then(|changes| (&*changes.changes as &dyn Any).downcast_ref::<Vec<ProposedChange<R>>>());
         list.map_or(&[], Vec::as_slice)
     }
 }

@@ -1,6 +1,6 @@
 //! The handle to a collection. Its commands are in `write`, its queries in `read`.
 
-use super::{Engine, Table, Version};
+use super::{Engine, TableOf, Version};
 use crate::clock::Timestamp;
 use crate::error::{AggregateError, IndexError};
 use crate::record::{AggregateDef, IndexDef, Lookup, Record, Schema};
@@ -15,7 +15,7 @@ use std::time::Duration;
 /// Get one from [`Store::collection`](crate::Store::collection).
 pub struct Collection<R: Record> {
     pub(crate) engine: Arc<Engine>,
-    pub(crate) table: Arc<Table<R>>,
+    pub(crate) table: TableOf<R>,
 }
 
 /// Whether a read is a use of the record: then it counts where the collection has a bound, and extends the lifetime where reads do so.
@@ -57,11 +57,6 @@ impl<R: Record> Collection<R> {
     #[inline]
     fn of_base<Q: IntoKey<R::Key>>(&self, lookup: &Lookup<'_, Q>) -> Option<Arc<Version<R>>> {
         if self.table.base.is_none() { None } else { self.table.of_base(lookup) }
-    }
-
-    /// The version of a key at the newest commit, whatever readers see: for what judges writes.
-    pub(crate) fn newest_applied<Q: IntoKey<R::Key>>(&self, lookup: &Lookup<'_, Q>) -> Option<Arc<Version<R>>> {
-        self.table.version_at(lookup, self.engine.pin_newest().at())
     }
 
     fn newest_living<Q: IntoKey<R::Key>>(

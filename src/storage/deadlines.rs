@@ -7,7 +7,8 @@
 //! A reader may move a deadline to a later time (`slide`). The row stays filed under the earlier one, so it may be overdue here and not be
 //! expired: then its version decides. Filing it again holds the lock of the wheel, so no reader misses it between two places.
 
-use super::version::{Change, Version};
+use super::any_version::AnyVersion;
+use super::change::Change;
 use super::wheel::{Due, Wheel};
 use crate::clock::Timestamp;
 use crate::record::FieldAt;
@@ -149,18 +150,18 @@ impl Deadlines {
     // ---- the steps of a commit, under the commit lock ---------------------------------------------------------------
 
     /// Files the rows of a batch under the deadlines of their new versions.
-    pub(super) fn apply<R>(&self, changes: &[Change<R>]) {
-        let is_filed = |version: &Version<R>| !version.is_tombstone() && version.deadline.exists();
-        let old = |change: &Change<R>| change.old.as_deref().is_some_and(is_filed);
-        if !changes.iter().any(|change| old(change) || is_filed(&change.new)) {
+    pub(super) fn apply(&self, changes: &[Change]) {
+        let is_filed = |version: &dyn AnyVersion| !version.is_tombstone() && version.deadline.exists();
+        let old = |change: &Change| change.old.as_deref().is_some_and(is_filed);
+        if !changes.iter().any(|change| old(change) || is_filed(&*change.new)) {
             return;
         }
         self.have_been_used.store(true, SeqCst);
         self.edit(|wheel| {
             for change in changes {
-                wheel.unfile(change.row());
+                wheel.unfile(change.row);
                 let deadline = if change.new.is_tombstone() { None } else { change.new.deadline.time() };
-                deadline.into_iter().for_each(|time| wheel.file(change.row(), time.as_micros()));
+                deadline.into_iter().for_each(|time| wheel.file(change.row, time.as_micros()));
             }
         });
     }

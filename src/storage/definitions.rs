@@ -6,10 +6,10 @@ use super::table::Table;
 use crate::error::{AggregateError, Cause, IndexError, SchemaError};
 use crate::index::{self, AggregatePlan, Role};
 use crate::limits::VALUE_SHARDS;
-use crate::record::{AggregateDef, IndexDef, Record};
+use crate::record::{AggregateDef, IndexDef};
 use crate::sync::Arc;
 
-impl<R: Record> Table<R> {
+impl Table {
     /// Builds an index, and lists it for readers once it is complete.
     pub(crate) fn add_index(self: &Arc<Self>, engine: &Arc<Engine>, def: IndexDef) -> Result<(), IndexError> {
         let (collection, index) = (self.name.to_string(), def.name().to_owned());

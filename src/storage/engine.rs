@@ -3,7 +3,6 @@
 mod collections;
 
 use super::answers::AnswerCache;
-use super::any_table::AnyTable;
 use super::backlog::{Backlogged, Committer};
 use super::counters::Counters;
 use super::feed::{Queue, Spec};
@@ -17,6 +16,7 @@ use super::reclaimer::Reclaimer;
 #[cfg(feature = "testing")]
 use super::shown::Shown;
 use super::stats::{MemoryUse, Stats};
+use super::table::Table;
 use super::timeline::{Pin, Timeline};
 use super::upkeep::Upkeep;
 use super::version::At;
@@ -92,17 +92,12 @@ pub(crate) trait Drain: Send + Sync {
 #[derive(Clone)]
 pub(crate) struct Registered {
     place: u64,
-    pub(crate) table: Arc<dyn AnyTable>,
+    pub(crate) table: Arc<Table>,
     pub(crate) erase: Erase,
-    /// Makes an empty part of a batch.
-    pub(crate) part: MakePart,
 }
 
 /// Makes a handle of a table without its record type. The layers above know which type the handle has: it can write.
-pub(crate) type Erase = fn(&Arc<Engine>, Arc<dyn AnyTable>) -> Box<dyn Any>;
-
-/// Makes a part of a batch without operations, for commits that reach the table by references. The layers above know its type.
-pub(crate) type MakePart = fn(Arc<dyn AnyTable>) -> Box<dyn Any>;
+pub(crate) type Erase = fn(&Arc<Engine>, Arc<Table>) -> Box<dyn Any>;
 
 impl Engine {
     /// If `has_reclaimer` is set, starts a thread that reclaims whenever a pin has ended.
@@ -191,12 +186,12 @@ impl Engine {
     pub(crate) fn subscribe(
         self: &Arc<Self>,
         spec: Spec,
-        tables: &[Arc<dyn AnyTable>],
+        tables: &[Arc<Table>],
     ) -> Result<(Pinned, Arc<Queue>), Refusal> {
         let refused = |collection: &str, cause| Refusal::new("subscribe", collection, cause);
         let guard = self.lock_to_write().map_err(|cause| refused("", cause))?;
         if let Some(dropped) = tables.iter().find(|table| table.is_dropped()) {
-            return Err(refused(dropped.name(), Cause::CollectionDropped));
+            return Err(refused(&dropped.name, Cause::CollectionDropped));
         }
         let pinned = self.pin_newest();
         debug_assert_eq!(pinned.epoch(), self.timeline.newest());
@@ -326,8 +321,8 @@ impl Engine {
     }
 
     /// Adds the change of the memory of a table that no commit has made. Under the commit lock, or for a new table.
-    pub(super) fn recount(&self, table: &dyn AnyTable) {
-        self.memory.change(table.recount());
+    pub(super) fn recount(&self, table: &Table) {
+        self.memory.change(table.recount_all());
         self.memory.observe();
     }
 
@@ -345,7 +340,7 @@ impl Engine {
             while let Some(from) = at {
                 let guard = self.lock_to_write()?;
                 at = table.upkeep(from);
-                self.recount(&*table);
+                self.recount(&table);
                 drop(guard);
                 turns += 1;
                 thread::yield_now();
@@ -441,7 +436,7 @@ impl<'a> CommitGuard<'a> {
     }
 
     /// Has later reclamations visit a table.
-    pub(crate) fn schedule_reclamation(&mut self, table: Arc<dyn AnyTable>) {
+    pub(crate) fn schedule_reclamation(&mut self, table: Arc<Table>) {
         self.committer.backlog.add(table);
     }
 

@@ -64,7 +64,7 @@ impl CommitHook for ByCondition {
         let matches = |rule: &FaultRule| -> Result<bool, Box<dyn Error + Send + Sync>> {
             let (Some(predicate), Some(name)) = (&rule.condition, &rule.collection) else { return Ok(false) };
             let Some(table) = engine.table(name) else { return Ok(false) };
-            let condition = Condition::new(name, &table.core().schema, predicate)?;
+            let condition = Condition::new(name, &table.schema, predicate)?;
             Ok(commit.any_matches(name, &condition))
         };
         match engine.testing.faults.meet(OperationKind::Commit, &targets, matches)? {

@@ -1,13 +1,10 @@
 //! Values that commits and reclamation passes have removed, to be dropped after every lock is released.
 
+use super::any_version::SharedVersion;
 use super::gauges::Gauges;
-use super::version::Version;
-use crate::limits::LARGEST_HEAP;
-use crate::record::Record;
 use crate::sync::Arc;
 use crate::user_code;
 use smallvec::SmallVec;
-use std::mem::needs_drop;
 
 /// See the module documentation.
 #[derive(Default)]
@@ -44,12 +41,11 @@ impl Garbage {
 
     /// Versions that no reader sees any longer. The heap memory of their records is subtracted when they are dropped,
     /// since only user code can measure it.
-    pub(super) fn add_versions<R: Record>(&mut self, versions: SmallVec<[Arc<Version<R>>; 2]>, gauges: &Arc<Gauges>) {
-        if !needs_drop::<R>() {
-            return self.add(versions);
-        }
-        if versions.is_empty() {
-            return;
+    pub(super) fn add_versions(&mut self, versions: SmallVec<[SharedVersion; 2]>, gauges: &Arc<Gauges>) {
+        match versions.first() {
+            None => return,
+            Some(version) if !version.owns_heap() => return self.add(versions),
+            Some(_) => {}
         }
         let gauges = gauges.clone();
         self.parts.push(Box::new(move || {
@@ -72,11 +68,10 @@ impl Garbage {
 }
 
 /// Adds the heap memory of a record to `heap` and drops it. Returns how many of the two panicked.
-fn drop_measured<R: Record>(version: Arc<Version<R>>, heap: &mut usize) -> u64 {
+fn drop_measured(version: SharedVersion, heap: &mut usize) -> u64 {
     let mut left = Some(version);
     let measure_and_drop = || {
-        let record = left.as_ref().and_then(|version| version.stored.counted());
-        *heap = heap.saturating_add(record.map_or(0, Record::heap_size).min(LARGEST_HEAP));
+        *heap = heap.saturating_add(left.as_ref().map_or(0, |version| version.counted_heap()));
         drop(left.take());
     };
     let panics = u64::from(user_code::run(measure_and_drop).is_err());

@@ -85,7 +85,7 @@ impl<R> Handle<R> {
         R: Clone,
     {
         match Arc::try_unwrap(self.0) {
-            Ok(mut version) => version.stored.take_own().unwrap_or_else(|| Handle(Arc::new(version)).cloned()),
+            Ok(mut version) => version.take_own().unwrap_or_else(|| Handle(Arc::new(version)).cloned()),
             Err(shared) => Handle(shared).cloned(),
         }
     }

@@ -3,7 +3,7 @@
 //! A reference is known from the moment at which its collection is opened. The other collection is found by its name at each commit,
 //! so it may be opened later, or be dropped and opened again.
 
-use super::any_table::AnyTable;
+use super::table::Table;
 use crate::error::{Cause, CollectionError, ReferenceMismatch};
 use crate::hash::RandomState;
 use crate::record::{FieldAt, FieldSource, KeyBuffer, Schema};
@@ -118,8 +118,8 @@ impl Edge {
     }
 
     /// Whether a collection to which this refers could lose records that nobody deletes.
-    fn check_stays(&self, to: &dyn AnyTable) -> Result<(), ReferenceMismatch> {
-        let deadlines = &to.core().deadlines;
+    fn check_stays(&self, to: &Table) -> Result<(), ReferenceMismatch> {
+        let deadlines = &to.deadlines;
         let expires = deadlines.have_been_used() || deadlines.lifetime().is_some() || deadlines.field().is_some();
         match () {
             () if to.has_bound() => Err(ReferenceMismatch::Vanishes { what: "the bound" }),
@@ -168,7 +168,7 @@ impl Links {
         collection: &str,
         schema: &Schema,
         record: Option<&'static str>,
-        table: impl Fn(&str) -> Option<Arc<dyn AnyTable>>,
+        table: impl Fn(&str) -> Option<Arc<Table>>,
     ) -> Result<(), CollectionError> {
         let before = self.edges();
         let named = schema.references().iter().zip(schema.reference_names(collection));
@@ -180,7 +180,7 @@ impl Links {
             }
             let fits = match table(&edge.to) {
                 _ if *edge.to == *collection => edge.mismatch(schema),
-                Some(to) => edge.mismatch(to.schema()).and_then(|()| edge.check_stays(&*to)),
+                Some(to) => edge.mismatch(&to.schema).and_then(|()| edge.check_stays(&to)),
                 None => Ok(()),
             };
             fits.map_err(|why| edge.refused(why))?;

@@ -1,13 +1,13 @@
 //! What does a collection hold, and which of its states may a reader see? The shared state and its invariants.
 
 mod answers;
-mod any_table;
 mod any_version;
 mod back_refs;
 mod backlog;
 mod bounding;
 mod build;
 mod by_commit;
+mod change;
 mod changes;
 mod checks;
 mod collection;
@@ -16,6 +16,7 @@ mod counters;
 mod deadline;
 mod deadlines;
 mod definitions;
+mod draft;
 mod engine;
 mod eviction;
 #[cfg(feature = "testing")]
@@ -39,6 +40,7 @@ mod reads;
 mod reaper;
 mod reclaimer;
 mod record_change;
+mod record_type;
 mod rows;
 mod segments;
 #[cfg(feature = "testing")]
@@ -48,6 +50,8 @@ mod sizes;
 mod stats;
 mod table;
 mod table_core;
+mod table_ends;
+mod table_of;
 mod table_writer;
 mod timeline;
 mod upkeep;
@@ -70,14 +74,15 @@ pub use stats::{AggregateStats, BoundStats, CollectionStats, IndexStats, MemoryS
 pub use verify::{VerifyError, VerifyProgress, VerifyReport};
 
 pub(crate) use answers::AnswerCache;
-pub(crate) use any_table::AnyTable;
 pub(crate) use any_version::{AnyVersion, SharedVersion, typed};
+pub(crate) use change::Change;
 pub(crate) use changes::ProposedChanges;
 pub(crate) use collection::Use;
 pub(crate) use column::{Column, Encoding, Packed, PackedCells, PageCells, RowCells, with_cells};
 pub(crate) use counters::{Counters, Held};
 pub(crate) use deadline::Deadline;
-pub(crate) use engine::{Drain, Engine, Pinned, Registered};
+pub(crate) use draft::Draft;
+pub(crate) use engine::{Drain, Engine, Erase, Pinned, Registered};
 pub(crate) use eviction::{Bounded, Measured, Usage};
 pub(crate) use feed::{Event, Feed, Full, Patience, Queue, Room, Settings, Size, Spec, Taken};
 pub(crate) use filings::{Filed, Filing};
@@ -88,10 +93,12 @@ pub(crate) use links::{Edge, ReferredKeys};
 pub(crate) use marks::{Changed, Watch};
 pub(crate) use pages::FETCHED_TOGETHER;
 pub(crate) use questions::{Effect, Effects, Logged, Look, Question, Questions};
-pub(crate) use record_change::CollectionChanges;
-pub(crate) use rows::{LayerView, Rows, Under};
+pub(crate) use record_change::{CollectionChanges, RawChange};
+pub(crate) use record_type::RecordType;
+pub(crate) use rows::{LayerView, Under};
 pub(crate) use table::{Applied, Table};
 pub(crate) use table_core::TableCore;
+pub(crate) use table_of::TableOf;
 pub(crate) use table_writer::TableWriter;
 pub(crate) use verify::Meter;
-pub(crate) use version::{At, Change, Stored, Version};
+pub(crate) use version::{At, Head, Version};

@@ -12,14 +12,15 @@
 //! through those since its answer.
 
 use super::any_version::SharedVersion;
+use super::change::Change;
 use super::counters::Counters;
 use super::filings::{Filed, FiledValues, Filings, List};
 use super::garbage::Garbage;
-use super::version::{At, Change};
+use super::version::At;
 use crate::error::Commit;
 use crate::hash::RandomState;
 use crate::limits::{LOGGED_CHANGES, MAX_AUDITED_EVALUATIONS};
-use crate::record::{FieldSource, Record};
+use crate::record::FieldSource;
 use crate::rowset::Row;
 use crate::sync::{Arc, AtomicU64, Mutex, Ordering::SeqCst};
 use crate::user_code;
@@ -159,7 +160,7 @@ impl Questions {
     // ---- the steps of a commit, under the commit lock ---------------------------------------------------------------
 
     /// Looks for the questions that changes concern. Runs user code. After the last refusal, before the mark.
-    pub(super) fn look<R: Record>(&self, commit: Commit, changes: &[Change<R>]) -> Effects {
+    pub(super) fn look(&self, commit: Commit, changes: &[Change]) -> Effects {
         if self.len() == 0 {
             return Effects::new();
         }
@@ -194,9 +195,9 @@ impl Questions {
             for (place, question) in candidates.iter().flat_map(|(place, list)| list.iter().map(|of| (*place, of))) {
                 if candidates.len() == 1 || seen.insert((place, question.id())) {
                     let change = &changes[place];
-                    let after = (!change.new.is_tombstone()).then(|| change.new.clone() as SharedVersion);
+                    let after = (!change.new.is_tombstone()).then(|| change.new.clone());
                     let [before, _] = images(change);
-                    let look = Look { row: change.row(), before, after: after.as_ref() };
+                    let look = Look { row: change.row, before, after: after.as_ref() };
                     effects.extend(looked_at(question, commit, &look));
                 }
             }
@@ -205,13 +206,7 @@ impl Questions {
     }
 
     /// Brings the answers to the state of a commit. After the last change of it, before the publish. Runs no user code.
-    pub(super) fn account<R: Record>(
-        &self,
-        commit: Commit,
-        effects: Effects,
-        changes: &[Change<R>],
-        garbage: &mut Garbage,
-    ) {
+    pub(super) fn account(&self, commit: Commit, effects: Effects, changes: &[Change], garbage: &mut Garbage) {
         effects.into_iter().for_each(|effect| effect(commit, garbage));
         self.accounted.store(commit.get(), SeqCst);
         if self.len() == 0 {
@@ -246,21 +241,18 @@ fn looked_at(question: &Arc<dyn Question>, commit: Commit, look: &Look<'_>) -> O
     looked.unwrap_or_else(|_| Some(question.clone().outdate()))
 }
 
-fn images<R: Record>(change: &Change<R>) -> [Option<&dyn FieldSource>; 2] {
-    let source = |version: &'_ Arc<super::version::Version<R>>| !version.is_tombstone();
-    let before = change.before().filter(|old| source(old)).map(|old| &**old as &dyn FieldSource);
-    let after = Some(&change.new).filter(|new| source(new)).map(|new| &**new as &dyn FieldSource);
-    [before, after]
+fn images(change: &Change) -> [Option<&dyn FieldSource>; 2] {
+    [change.before().and_then(|before| before.record()), change.new.record()]
 }
 
 impl Registry {
     /// Adds changes to the log. Returns those that it has no room for any longer.
-    fn log_changes<R: Record>(&mut self, commit: Commit, changes: &[Change<R>]) -> Vec<Logged> {
-        let logged = |change: &Change<R>| Logged {
+    fn log_changes(&mut self, commit: Commit, changes: &[Change]) -> Vec<Logged> {
+        let logged = |change: &Change| Logged {
             commit,
-            row: change.row(),
-            before: change.before().cloned().filter(|old| !old.is_tombstone()).map(|old| old as SharedVersion),
-            after: Some(change.new.clone()).filter(|new| !new.is_tombstone()).map(|new| new as SharedVersion),
+            row: change.row,
+            before: change.before().cloned().filter(|old| !old.is_tombstone()),
+            after: Some(change.new.clone()).filter(|new| !new.is_tombstone()),
         };
         let mut dropped = Vec::new();
         if changes.len() > LOGGED_CHANGES {

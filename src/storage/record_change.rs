@@ -1,8 +1,10 @@
 //! The net changes of a commit in one collection, with and without their record type.
 
+use super::any_version::{AnyVersion, SharedVersion, typed};
+use super::change::Change;
 use super::handle::Handle;
-use super::version::{Change, version_bytes};
-use crate::record::{Access, FieldSource, Record};
+use super::version::version_bytes;
+use crate::record::{FieldSource, Record};
 use crate::sync::Arc;
 use crate::user_code;
 use memdex_query::value::Key;
@@ -46,7 +48,7 @@ impl<R> Clone for RecordChange<R> {
     }
 }
 
-impl<R> Change<R> {
+impl Change {
     fn kind(&self) -> ChangeKind {
         match (self.had_record() && !self.expired, self.new.is_tombstone()) {
             (_, true) if self.evicted => ChangeKind::Evicted,
@@ -57,30 +59,48 @@ impl<R> Change<R> {
     }
 }
 
-impl<R> RecordChange<R> {
+/// A [`RecordChange`] without the record type.
+pub(crate) struct RawChange {
+    key: Key,
+    before: Option<SharedVersion>,
+    after: Option<SharedVersion>,
+    kind: ChangeKind,
+}
+
+impl RawChange {
     /// The change as an operation sees it: a record that has expired is missing.
-    pub(crate) fn of(change: &Change<R>) -> Self {
-        let before = change.before().cloned().filter(|_| !change.expired).and_then(Handle::of);
-        RecordChange { key: change.new.key.clone(), before, after: Handle::of(change.new.clone()), kind: change.kind() }
+    pub(crate) fn of(change: &Change) -> Self {
+        let image = |version: &SharedVersion| (!version.is_tombstone()).then(|| version.clone());
+        let before = change.before().filter(|_| !change.expired).and_then(image);
+        RawChange { key: change.new.key.clone(), before, after: image(&change.new), kind: change.kind() }
     }
 
     /// The change as it is told: a record that has expired leaves first.
-    pub(super) fn told(change: &Change<R>) -> impl Iterator<Item = Self> {
-        let expired = change.before().cloned().filter(|_| change.expired).map(|old| RecordChange {
+    pub(super) fn told(change: &Change) -> impl Iterator<Item = Self> {
+        let expired = change.before().filter(|_| change.expired).map(|old| RawChange {
             key: old.key.clone(),
-            before: Handle::of(old),
+            before: (!old.is_tombstone()).then(|| old.clone()),
             after: None,
             kind: ChangeKind::Expired,
         });
         let is_all = expired.is_some() && change.new.is_tombstone();
-        expired.into_iter().chain((!is_all).then(|| RecordChange::of(change)))
+        expired.into_iter().chain((!is_all).then(|| RawChange::of(change)))
     }
 
     /// The change of a key for which there is no record before and after the batch.
     pub(crate) fn idle(key: Key) -> Self {
-        RecordChange { key, before: None, after: None, kind: ChangeKind::Deleted }
+        RawChange { key, before: None, after: None, kind: ChangeKind::Deleted }
     }
+}
 
+impl<R: Record> RecordChange<R> {
+    pub(crate) fn from_raw(RawChange { key, before, after, kind }: RawChange) -> Self {
+        let handle = |version| typed(version).and_then(Handle::of);
+        RecordChange { key, before: before.and_then(handle), after: after.and_then(handle), kind }
+    }
+}
+
+impl<R> RecordChange<R> {
     /// What the commit did to the record. A write that stores an equal record is an update too; a batch that deletes a record and
     /// inserts its key again updates it.
     pub fn kind(&self) -> ChangeKind {
@@ -97,8 +117,8 @@ pub(crate) struct CollectionChanges {
 }
 
 impl CollectionChanges {
-    pub(super) fn new<R: Record>(name: Arc<str>, changes: Vec<RecordChange<R>>) -> Self {
-        CollectionChanges { name, list: Arc::new(changes) }
+    pub(super) fn new(name: Arc<str>, list: Arc<dyn ChangeList>) -> Self {
+        CollectionChanges { name, list }
     }
 
     /// Only the changes at these places, which ascend.
@@ -137,7 +157,8 @@ impl<R: Record> ChangeList for Vec<RecordChange<R>> {
     fn bytes(&self) -> usize {
         let of_image = |handle: &Handle<R>| {
             let fixed = version_bytes::<R>() + handle.key().heap_bytes();
-            handle.measure_heap().unwrap_or(0).saturating_add(fixed)
+            let version: &dyn AnyVersion = &**handle.version();
+            version.measure_heap().unwrap_or(0).saturating_add(fixed)
         };
         let images = self.iter().flat_map(|change| [&change.before, &change.after]).flatten();
         images.map(of_image).fold(size_of_val(&**self), usize::saturating_add)

@@ -56,12 +56,6 @@ impl<P> Segments<P> {
     pub(super) fn pages(&self) -> impl Iterator<Item = &P> {
         self.list.iter().filter_map(OnceLock::get).flat_map(|pages| pages.iter())
     }
-
-    /// Removes and returns all pages.
-    pub(super) fn take(&mut self) -> impl Iterator<Item = P> + use<P> {
-        let segments = std::mem::replace(&mut self.list, std::array::from_fn(|_| OnceLock::new()));
-        segments.into_iter().filter_map(OnceLock::into_inner).flat_map(|pages| pages.into_iter())
-    }
 }
 
 #[cfg(all(test, not(any(memdex_shuttle, memdex_loom))))]

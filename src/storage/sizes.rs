@@ -1,27 +1,27 @@
 //! Limits of the size of values and records, for stores that stand in for a production database.
 
+use super::any_version::AnyVersion;
 use super::table::Table;
 use crate::error::Cause;
-use crate::record::{FieldSource, Fields, Record};
 use crate::user_code;
 use memdex_query::value::ValueRef;
 
-impl<R: Record> Table<R> {
+impl Table {
     /// Refuses a record, with so much memory on the heap, that is too large or has too long a value. Runs extractors.
-    pub(crate) fn check_size(&self, record: &R, heap: usize) -> Result<(), Cause> {
+    pub(crate) fn check_size(&self, record: &dyn AnyVersion, heap: usize) -> Result<(), Cause> {
         let testing = self.counters.testing.as_ref();
         let Some(limits) = testing.and_then(|testing| testing.for_writes(&self.name)) else { return Ok(()) };
         let beyond = |what: String, size, limit: Option<usize>| match limit {
             Some(limit) if size > limit => Err(Cause::BeyondLimit { what, size, unit: "bytes", limit }),
             _ => Ok(()),
         };
-        beyond("the record".to_owned(), size_of::<R>().saturating_add(heap), limits.max_record_bytes)?;
+        beyond("the record".to_owned(), self.record_type.size.saturating_add(heap), limits.max_record_bytes)?;
         if limits.max_value_bytes.is_none() {
             return Ok(());
         }
         let longest = |field: usize| {
             let at = self.schema.at(field);
-            let (record, mut longest) = (Fields(record), 0);
+            let mut longest = 0;
             if self.schema.fields()[field].is_many() {
                 record.values_at(&at, &mut |value| longest = longest.max(length(value)));
             } else {

@@ -1,57 +1,61 @@
 //! One collection's shared structures: the key table and the row pages of its records, and the [`TableCore`], which holds
-//! everything that needs no record type.
+//! everything else.
 
+use super::any_version::{AnyVersion, SharedVersion};
 use super::by_commit::ByCommit;
+use super::change::Change;
+use super::changes::ProposedChanges;
 use super::counters::Counters;
 use super::eviction::{Bounded, Moved};
 use super::fork::Covered;
 use super::garbage::Garbage;
 use super::gauges::Counts;
-use super::key_table::KeyTable;
+use super::key_table::AnyKeyTable;
 use super::marks::Changed;
-use super::pages::{Fate, Pages};
+use super::pages::{AnyPages, Fate};
 use super::questions::Effects;
-use super::record_change::{CollectionChanges, RecordChange};
+use super::record_change::{CollectionChanges, RawChange};
+use super::record_type::RecordType;
 use super::stats::MemoryStats;
 use super::table_core::TableCore;
 use super::table_writer::TableWriter;
-use super::version::{At, Change, Stored, Version, version_bytes};
+use super::version::At;
 use crate::clock::Timestamp;
 use crate::error::Commit;
 use crate::hash::RandomState;
 use crate::index::{self, ChangeSet, Materialized, Role, RowChange};
 use crate::limits::KEY_SHARDS;
 use crate::reclaim::{Pass, Pins};
-use crate::record::{KeyBuffer, Lookup, Record, Schema};
+use crate::record::{KeyBuffer, Schema};
 use crate::rowset::{Row, RowSet};
 use crate::sync::{Arc, RwLock};
-use crate::user_code;
-use memdex_query::value::{IntoKey, Key, Value};
+use memdex_query::value::{Key, Value};
 use smallvec::SmallVec;
 use std::any::Any;
 use std::ops::Deref;
 
-pub(crate) struct Table<R> {
+pub(crate) struct Table {
     core: TableCore,
-    pub(crate) keys: KeyTable<R>,
-    pub(crate) pages: Pages<R>,
+    pub(crate) record_type: RecordType,
+    pub(crate) keys: Arc<dyn AnyKeyTable>,
+    pub(crate) pages: Arc<dyn AnyPages>,
     /// The bound. Changed under the commit lock.
-    pub(super) bound: RwLock<Option<Arc<Bounded<R>>>>,
+    pub(super) bound: RwLock<Option<Arc<Bounded>>>,
     /// The layers on which the table lies, if it is a fork's.
-    pub(crate) base: Option<Box<Base<R>>>,
+    pub(crate) base: Option<Box<Base>>,
 }
 
 /// The layers on which a table of a fork lies; see `fork/base.rs`.
-pub(crate) struct Base<R> {
+pub(crate) struct Base {
     /// The nearest one first.
-    pub(super) layers: Vec<Layer<R>>,
+    pub(super) layers: Vec<Layer>,
     /// The materialized aggregates of the base. The fork computes their results.
     pub(super) aggregates: RwLock<Arc<[Arc<Materialized>]>>,
 }
 
 /// A table at a pinned commit, less the rows that the fork has covered.
-pub(crate) struct Layer<R> {
-    pub(super) table: Arc<Table<R>>,
+pub(crate) struct Layer {
+    pub(super) table: Arc<Table>,
     /// Keeps the commit pinned.
     pub(super) pin: Arc<dyn Any + Send + Sync>,
     pub(super) epoch: Commit,
@@ -59,7 +63,7 @@ pub(crate) struct Layer<R> {
     pub(super) covers: ByCommit<Arc<Covered>>,
 }
 
-impl<R> Deref for Table<R> {
+impl Deref for Table {
     type Target = TableCore;
 
     #[inline]
@@ -72,42 +76,41 @@ impl<R> Deref for Table<R> {
 const SCRATCH_KEPT: usize = 16_384;
 
 /// All that a commit changes in one collection, ready to be moved into place.
-pub(crate) struct Applied<R> {
+pub(crate) struct Applied {
     /// In the order of `changes`.
-    pub(crate) versions: SmallVec<[Change<R>; 1]>,
+    pub(crate) versions: SmallVec<[Change; 1]>,
     pub(crate) changes: ChangeSet,
     /// The heap memory of the new records.
     pub(crate) record_heap: usize,
 }
 
-impl<R> Default for Applied<R> {
+impl Default for Applied {
     fn default() -> Self {
         Applied { versions: SmallVec::new(), changes: ChangeSet::default(), record_heap: 0 }
     }
 }
 
-impl<R> Applied<R> {
+impl Applied {
     /// Sorts the versions, with their back references of `width` words each, by row. They are in the order of staging.
     pub(crate) fn sort(&mut self, width: usize) {
-        let row_change = |change: &Change<R>| RowChange {
-            row: change.row(),
+        let row_change = |change: &Change| RowChange {
+            row: change.row,
             had_record: change.old.as_ref().is_some_and(|old| !old.is_tombstone()),
             has_record: !change.new.is_tombstone(),
         };
         self.changes.set_rows(self.versions.iter().map(row_change));
         if let Some(order) = self.changes.sort(width) {
-            let mut versions: Vec<Option<Change<R>>> =
-                std::mem::take(&mut self.versions).into_iter().map(Some).collect();
+            let mut versions: Vec<Option<Change>> = std::mem::take(&mut self.versions).into_iter().map(Some).collect();
             self.versions = order.into_iter().filter_map(|at| versions[at].take()).collect();
         }
     }
 }
 
-impl<R> Change<R> {
+impl Change {
     /// The change as the queue of a bound sees it.
     fn moved(&self) -> Moved<'_> {
         Moved {
-            row: self.row(),
+            row: self.row,
             hash: self.new.hash,
             deadline: &self.new.deadline,
             measured: self.measured,
@@ -117,42 +120,26 @@ impl<R> Change<R> {
     }
 }
 
-impl<R: Record> Table<R> {
-    pub(crate) fn new(name: &str, schema: Schema, seed: RandomState, counters: Arc<Counters>) -> Self {
+impl Table {
+    pub(crate) fn new(
+        record_type: RecordType,
+        name: &str,
+        schema: Schema,
+        seed: RandomState,
+        counters: Arc<Counters>,
+    ) -> Self {
         let structures = index::of_schema(&schema, &seed);
-        Table::with(TableCore::new(name, schema, seed, counters, structures), KEY_SHARDS, None)
+        Table::with(record_type, TableCore::new(name, schema, seed, counters, structures), KEY_SHARDS, None)
     }
 
     /// An empty table, perhaps over a base.
-    pub(super) fn with(core: TableCore, key_shards: usize, base: Option<Base<R>>) -> Self {
-        let (keys, pages) = (KeyTable::new(key_shards), Pages::new());
-        Table { core, keys, pages, bound: RwLock::new(None), base: base.map(Box::new) }
-    }
-
-    /// The newest version of a key, published or in flight.
-    #[inline]
-    pub(crate) fn newest<Q: IntoKey<R::Key>>(&self, lookup: &Lookup<'_, Q>) -> Option<Arc<Version<R>>> {
-        let candidate = self.keys.newest_with_hash(lookup.hash)?;
-        if lookup.matches(&candidate.key) {
-            return Some(candidate);
-        }
-        self.newest_despite(candidate, lookup)
-    }
-
-    /// Another key has the same hash.
-    #[cold]
-    fn newest_despite<Q: IntoKey<R::Key>>(
-        &self,
-        other: Arc<Version<R>>,
-        lookup: &Lookup<'_, Q>,
-    ) -> Option<Arc<Version<R>>> {
-        self.let_go(other);
-        let key = lookup.encoded(&self.seed);
-        self.keys.newest(lookup.hash, key.bytes())
+    pub(super) fn with(record_type: RecordType, core: TableCore, key_shards: usize, base: Option<Base>) -> Self {
+        let (keys, pages) = ((record_type.keys)(key_shards), (record_type.pages)());
+        Table { core, record_type, keys, pages, bound: RwLock::new(None), base: base.map(Box::new) }
     }
 
     /// The newest version of a row if its record has expired.
-    pub(crate) fn expired_at(&self, row: Row, time: Timestamp) -> Option<Arc<Version<R>>> {
+    pub(crate) fn expired_at(&self, row: Row, time: Timestamp) -> Option<SharedVersion> {
         let newest = self.pages.newest(row)?;
         if !newest.is_tombstone() && newest.deadline.is_past(time) {
             return Some(newest);
@@ -183,14 +170,21 @@ impl<R: Record> Table<R> {
     }
 
     /// Drops a reader's reference to a version, which a commit may have made the last one.
-    pub(crate) fn let_go(&self, version: Arc<Version<R>>) {
+    pub(crate) fn let_go<V: AnyVersion + ?Sized>(&self, version: Arc<V>) {
         self.counters.drop_each([version]);
     }
 
-    /// The version of a key that a reader, whose epoch is pinned, sees, unless it has expired. Only the key table proves absence; where it has a later version,
-    /// the row page has the earlier ones.
-    pub(crate) fn version_at<Q: IntoKey<R::Key>>(&self, lookup: &Lookup<'_, Q>, at: At) -> Option<Arc<Version<R>>> {
-        let Some(newest) = self.newest(lookup) else { return self.of_base(lookup) };
+    /// The version of a key that a reader, whose epoch is pinned, sees, unless it has expired. Only the key table proves absence; where it
+    /// has a later version, the row page has the earlier ones.
+    pub(crate) fn version_at(&self, hash: u32, key: &[u8], at: At) -> Option<SharedVersion> {
+        match self.keys.newest(hash, key) {
+            Some(newest) => self.seen_from(newest, at),
+            None => Some(self.base.as_ref()?.of_key(hash, key)?.1),
+        }
+    }
+
+    /// The same, from the newest version of the key on.
+    pub(super) fn seen_from(&self, newest: SharedVersion, at: At) -> Option<SharedVersion> {
         if newest.begin <= at.epoch {
             if newest.deadline.is_past(at.time) {
                 self.let_go(newest);
@@ -202,9 +196,9 @@ impl<R: Record> Table<R> {
         // has no version at this epoch.
         let version = match &self.base {
             None => self.pages.at(newest.row, at),
-            Some(_) => match self.pages.with_tombstone(newest.row, at.epoch) {
+            Some(base) => match self.pages.with_tombstone(newest.row, at.epoch) {
                 Some(version) => Some(version).filter(|version| version.is_alive(at.time)),
-                None => self.of_base(lookup),
+                None => base.of_key(newest.hash, newest.key.bytes()).map(|(_, version)| version),
             },
         };
         debug_assert!(version.as_ref().is_none_or(|version| version.key == newest.key));
@@ -213,7 +207,7 @@ impl<R: Record> Table<R> {
     }
 
     /// The version of a key that a commit, which is pinned, has seen, expired or not.
-    pub(crate) fn seen(&self, hash: u32, key: &[u8], epoch: Commit) -> Option<Arc<Version<R>>> {
+    pub(crate) fn seen(&self, hash: u32, key: &[u8], epoch: Commit) -> Option<SharedVersion> {
         let own = match self.keys.newest(hash, key) {
             Some(newest) if newest.begin <= epoch => Some(newest),
             Some(newest) => self.pages.with_tombstone(newest.row, epoch),
@@ -224,7 +218,7 @@ impl<R: Record> Table<R> {
     }
 
     /// The newest versions, tombstones too, of all rows that commits after a pinned one have changed.
-    pub(crate) fn changed_since(&self, epoch: Commit) -> Vec<Arc<Version<R>>> {
+    pub(crate) fn changed_since(&self, epoch: Commit) -> Vec<SharedVersion> {
         let Changed { rows, first_new_row, .. } = self.marks.after(epoch);
         let new = first_new_row..(self.pages.end() as Row).max(first_new_row);
         let below = rows.iter().take_while(|row| *row < first_new_row);
@@ -232,7 +226,7 @@ impl<R: Record> Table<R> {
     }
 
     /// Calls `visit` with each version of the table itself that a reader sees.
-    pub(crate) fn each_at(&self, at: At, mut visit: impl FnMut(&Arc<Version<R>>)) {
+    pub(crate) fn each_at(&self, at: At, visit: &mut dyn FnMut(&SharedVersion)) {
         let mut page = Vec::new();
         for number in 0..self.pages.len() {
             self.pages.read_page(number, at, &mut page);
@@ -244,13 +238,6 @@ impl<R: Record> Table<R> {
     pub(crate) fn all_aggregates(&self) -> Vec<Arc<Materialized>> {
         let of_base = self.base.iter().flat_map(|base| base.aggregates().to_vec());
         of_base.chain(self.aggregates().iter().cloned()).collect()
-    }
-
-    /// The version of a key with which a fork began, for a key that the fork's own table does not know.
-    #[cold]
-    pub(crate) fn of_base<Q: IntoKey<R::Key>>(&self, lookup: &Lookup<'_, Q>) -> Option<Arc<Version<R>>> {
-        let (_, version) = self.base.as_ref()?.find(|table| table.newest(lookup))?;
-        Some(version)
     }
 
     /// The rows of these keys, given by their parts, in the newest state. A part of a query: read it before the marks. Costs a
@@ -269,7 +256,7 @@ impl<R: Record> Table<R> {
     }
 
     /// Brings every shared structure to the newest state. Cannot fail.
-    pub(crate) fn apply(&self, writer: &mut TableWriter, commit: Commit, applied: &Applied<R>) {
+    pub(crate) fn apply(&self, writer: &mut TableWriter, commit: Commit, applied: &Applied) {
         debug_assert!(applied.versions.iter().all(|change| change.new.begin == commit));
         let before = writer.records;
         self.core.apply(writer, commit, &applied.changes);
@@ -278,7 +265,7 @@ impl<R: Record> Table<R> {
         if let Some(queue) = &mut writer.bound {
             queue.apply(applied.versions.iter().map(Change::moved));
         }
-        applied.versions.iter().for_each(|change| self.keys.put(change.old.as_ref(), &change.new));
+        self.keys.apply(&applied.versions);
         writer.key_bytes += applied.versions.iter().map(|change| change.new.key.heap_bytes()).sum::<usize>();
         if writer.records != before {
             self.lengths.push(commit, writer.records);
@@ -293,12 +280,12 @@ impl<R: Record> Table<R> {
         &self,
         writer: &mut TableWriter,
         pass: &Pass<'_>,
-        applied: &Applied<R>,
+        applied: &Applied,
         garbage: &mut Garbage,
     ) {
         let mut displaced = std::mem::take(&mut writer.displaced);
         displaced.clear();
-        displaced.extend(applied.versions.iter().filter_map(|change| Some((change.row(), change.old.as_ref()?.begin))));
+        displaced.extend(applied.versions.iter().filter_map(|change| Some((change.row, change.old.as_ref()?.begin))));
         if applied.record_heap > 0 {
             garbage.memory += self.gauges.add_heap(applied.record_heap);
         }
@@ -314,7 +301,7 @@ impl<R: Record> Table<R> {
     }
 
     /// Looks for the cached questions that the changes concern. Runs user code.
-    pub(crate) fn look_for_questions(&self, commit: Commit, applied: &Applied<R>) -> Effects {
+    pub(crate) fn look_for_questions(&self, commit: Commit, applied: &Applied) -> Effects {
         self.questions.look(commit, &applied.versions)
     }
 
@@ -323,15 +310,21 @@ impl<R: Record> Table<R> {
         &self,
         commit: Commit,
         effects: Effects,
-        applied: &Applied<R>,
+        applied: &Applied,
         garbage: &mut Garbage,
     ) {
         self.questions.account(commit, effects, &applied.versions, garbage);
     }
 
+    /// The changes as hooks see them before the commit.
+    pub(crate) fn proposed(&self, applied: &Applied) -> ProposedChanges {
+        ProposedChanges::new(self.name.clone(), (self.record_type.proposed)(&applied.versions))
+    }
+
     /// The changes as hooks see them.
-    pub(crate) fn changes(&self, applied: &Applied<R>) -> CollectionChanges {
-        CollectionChanges::new(self.name.clone(), applied.versions.iter().flat_map(RecordChange::told).collect())
+    pub(crate) fn changes(&self, applied: &Applied) -> CollectionChanges {
+        let told = applied.versions.iter().flat_map(RawChange::told).collect();
+        CollectionChanges::new(self.name.clone(), (self.record_type.told)(told))
     }
 
     /// No reader is at `ended` any longer: drops at most `budget` old states that nobody sees for that reason. Returns whether
@@ -370,9 +363,9 @@ impl<R: Record> Table<R> {
         if versions.is_empty() {
             return;
         }
-        let mut forgotten: SmallVec<[Arc<Version<R>>; 2]> = SmallVec::with_capacity(versions.len());
+        let mut forgotten: SmallVec<[SharedVersion; 2]> = SmallVec::with_capacity(versions.len());
         let mut tombstones = Vec::new();
-        self.pages.reclaim(versions, pins, |row, begin, fate| match fate {
+        self.pages.reclaim(versions, pins, &mut |row, begin, fate| match fate {
             Fate::Kept(pin) => writer.kept.add(pin, begin, row),
             Fate::Forgotten(version, tombstone) => {
                 forgotten.push(version);
@@ -380,7 +373,7 @@ impl<R: Record> Table<R> {
             }
         });
         for tombstone in tombstones {
-            self.keys.forget(&tombstone);
+            self.keys.forget(&*tombstone);
             writer.free_rows.push(tombstone.row);
             forgotten.push(tombstone);
         }
@@ -406,10 +399,11 @@ impl<R: Record> Table<R> {
         let kept = writer.kept.len();
         let versions = writer.keys() + kept;
         let columns = self.columns.iter().zip(&writer.columns);
+        let RecordType { version, stored, .. } = self.record_type;
         let memory = MemoryStats {
-            records: versions * size_of::<Stored<R>>(),
+            records: versions * stored,
             record_heap: 0,
-            versions: versions * (version_bytes::<R>() - size_of::<Stored<R>>()) + writer.key_bytes,
+            versions: versions * (version - stored) + writer.key_bytes,
             key_table: self.keys.heap_bytes(),
             row_pages: self.pages.heap_bytes(),
             indexes: writer.structure_bytes(Role::Index) + self.all_rows_bytes.get(),
@@ -425,12 +419,11 @@ impl<R: Record> Table<R> {
     }
 }
 
-impl<R> Drop for Table<R> {
+impl Drop for Table {
     /// Drops the versions one by one, so that a panicking `Drop` leaks no other record.
     fn drop(&mut self) {
         // Each version is in the key table or the pages, the newest in both: the second one to let go drops it.
-        let from_pages: Vec<_> = self.pages.take_all().collect();
-        let panics = user_code::drop_each(self.keys.take_all()) + user_code::drop_each(from_pages);
+        let panics = self.pages.drop_all() + self.keys.drop_all();
         self.counters.report_drop_panics(panics);
     }
 }
@@ -439,7 +432,11 @@ impl<R> Drop for Table<R> {
 mod tests {
     use super::*;
     use crate::hash;
-    use crate::record::FieldDef;
+    use crate::record::{FieldDef, Lookup, Record};
+    use crate::storage::deadline::Deadline;
+    use crate::storage::draft::Draft;
+    use crate::storage::table_of::TableOf;
+    use crate::storage::version::Head;
     use memdex_query::value::ValueRef;
 
     struct Item(&'static str);
@@ -463,27 +460,23 @@ mod tests {
     #[test]
     fn keys_with_one_hash_are_told_apart() {
         let seed = hash::seeded(1);
-        let table = Table::<Item>::new("Item", Item::schema(), seed.clone(), Arc::default());
+        let table = Table::new(RecordType::of::<Item>(), "Item", Item::schema(), seed.clone(), Arc::default());
+        let table = TableOf::<Item>::new(Arc::new(table)).unwrap();
         let commit = Commit::from_number(1);
         for (row, id) in ["a", "b", "c"].into_iter().enumerate() {
             let key = KeyBuffer::of::<String, _>(&seed, &[], &id).to_key();
-            table.keys.put(
-                None,
-                &Arc::new(Version {
-                    begin: commit,
-                    row: row as Row,
-                    hash: 7,
-                    deadline: crate::storage::deadline::Deadline::none(),
-                    key,
-                    stored: Stored::Own(Item(id)),
-                }),
-            );
+            let head = Head { begin: commit, row: row as Row, hash: 7, deadline: Deadline::none(), key };
+            let new = Draft::new(Item(id)).into_version(head);
+            table.keys.apply(&[Change::new(None, None, new)]);
         }
         let found = |id: &str| {
             let mut lookup = Lookup::new::<String>(&seed, &[], &id);
             lookup.hash = 7;
             let newest = table.newest(&lookup).map(|version| version.row);
-            assert_eq!(table.version_at(&lookup, At::any_time(commit)).map(|version| version.row), newest);
+            let at = At::any_time(commit);
+            assert_eq!(table.version_at(&lookup, at).map(|version| version.row), newest);
+            let key = KeyBuffer::of::<String, _>(&seed, &[], &id);
+            assert_eq!(Table::version_at(&table, 7, key.bytes(), at).map(|version| version.row), newest);
             newest
         };
         assert_eq!(["a", "b", "c", "d"].map(found), [Some(0), Some(1), Some(2), None]);

@@ -1,4 +1,4 @@
-//! The part of a collection that needs no record type: everything but its key table and its row pages.
+//! A collection without its records: everything but its key table and its row pages.
 //!
 //! The shared structures hold the newest state, published or in flight. The committer changes them in place, under short locks
 //! on small parts, one at a time; it holds the commit lock, and with it the [`TableWriter`].

@@ -8,7 +8,6 @@ use super::pages::Shrunk;
 use super::table::Table;
 use super::table_writer::TableWriter;
 use crate::limits::UPKEEP_WORK;
-use crate::record::Record;
 use crate::rowset::{Row, RowSet};
 
 /// Where the next slice begins.
@@ -31,7 +30,7 @@ const PAGE_WORK: usize = 16;
 /// The work of reading a page of a column.
 const COLUMN_PAGE_WORK: usize = 64;
 
-impl<R: Record> Table<R> {
+impl Table {
     /// One turn. Returns the place at which to continue. Under the commit lock.
     pub(super) fn upkeep(&self, from: Upkeep) -> Option<Upkeep> {
         let (mut at, mut work) = (from, 0);

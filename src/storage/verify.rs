@@ -1,17 +1,17 @@
 //! The audit: checks every structure against every record, and the committer's private state against both.
 
-use super::any_version::SharedVersion;
+use super::any_version::{AnyVersion, SharedVersion};
 use super::stats::MemoryStats;
 use super::table::Table;
 use super::table_writer::TableWriter;
-use super::version::{At, Version};
+use super::version::At;
 use crate::error::Commit;
 use crate::index::{AuditRow, AuditRows, Findings, RefPlace};
-use crate::record::{Access, Fields, KeyBuffer, Lookup, Record};
+use crate::record::{KeyBuffer, Lookup};
 use crate::rowset::{Row, RowSet};
 use crate::sync::{self, Arc, AtomicU64, Job, Mutex, Ordering::SeqCst, run_in_parallel};
 use crate::user_code;
-use memdex_query::value::ValueRef;
+use memdex_query::value::{Key, ValueRef};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::AddAssign;
 
@@ -106,14 +106,14 @@ impl<'a> Meter<'a> {
 }
 
 /// How many checks the audit of a collection takes.
-pub(super) fn checks<R: Record>(table: &Table<R>) -> u64 {
+pub(super) fn checks(table: &Table) -> u64 {
     let writer = table.writer();
     writer.records as u64 * (1 + writer.structures.len() + table.columns.len()) as u64
 }
 
 /// Audits one collection, with as many threads as there are cores. The caller holds the commit lock, so no commit is in flight.
 /// O(records × indexes).
-pub(super) fn table<R: Record>(table: &Table<R>, at: At, meter: &Meter<'_>) -> Result<VerifyReport, VerifyError> {
+pub(super) fn table(table: &Table, at: At, meter: &Meter<'_>) -> Result<VerifyReport, VerifyError> {
     let published = at.epoch;
     let guard = table.writer();
     let writer = &*guard;
@@ -173,8 +173,7 @@ pub(super) fn table<R: Record>(table: &Table<R>, at: At, meter: &Meter<'_>) -> R
     let mut cached_answers = 0;
     if table.questions.len() > 0 {
         let versions = live.iter().filter_map(|row| table.pages.newest(*row));
-        let alive: Vec<SharedVersion> =
-            versions.filter(|version| version.is_alive(at.time)).map(|version| version as SharedVersion).collect();
+        let alive: Vec<SharedVersion> = versions.filter(|version| version.is_alive(at.time)).collect();
         for audited in table.questions.audit(at, &alive) {
             cached_answers += usize::from(audited.is_none());
             audited.into_iter().for_each(|problem| found.expect(false, || problem));
@@ -216,18 +215,14 @@ impl AuditedRows {
     }
 }
 
-fn audit_rows<R: Record>(
-    table: &Table<R>,
-    writer: &TableWriter,
-    published: Commit,
-    pages: std::ops::Range<usize>,
-) -> AuditedRows {
+fn audit_rows(table: &Table, writer: &TableWriter, published: Commit, pages: std::ops::Range<usize>) -> AuditedRows {
     let AuditedRows { mut live, mut older, mut occupied, mut walked, mut found } = AuditedRows::default();
     for page in pages {
-        table.pages.audit_page(page, |row, newest, of_row| {
+        let Some(copy) = table.pages.copy_page(page) else { continue };
+        copy.each_row(|row, newest, of_row| {
             occupied += usize::from(newest.is_some());
             older.extend(of_row.iter().map(|version| (row, version.begin)));
-            of_row.iter().chain(newest).for_each(|version| walked.add(version));
+            of_row.iter().chain(newest).for_each(|version| walked.add(&**version));
             audit_row(table, published, row, newest, of_row, &mut found);
             if newest.is_some_and(|version| !version.is_tombstone()) {
                 live.push(row);
@@ -258,15 +253,15 @@ impl Walked {
         self.record_heap = self.record_heap.zip(other.record_heap).map(|(one, other)| one.saturating_add(other));
     }
 
-    fn add<R: Record>(&mut self, version: &Version<R>) {
+    fn add(&mut self, version: &dyn AnyVersion) {
         self.key_bytes += version.key.heap_bytes();
-        let heap = version.stored.counted().map_or(Ok(0), Access::measure_heap);
+        let heap = if version.owns_heap() { user_code::run(|| version.counted_heap()) } else { Ok(0) };
         self.record_heap = self.record_heap.zip(heap.ok()).map(|(sum, heap)| heap.saturating_add(sum));
     }
 }
 
 /// Compares the counters of memory with walks. Indexes and aggregates compare their own.
-fn audit_memory<R: Record>(table: &Table<R>, writer: &TableWriter, walked: &Walked, found: &mut Findings) {
+fn audit_memory(table: &Table, writer: &TableWriter, walked: &Walked, found: &mut Findings) {
     found.expect_bytes("the keys", writer.key_bytes, walked.key_bytes);
     found.expect_bytes("the key table", table.keys.heap_bytes(), table.keys.walk_bytes());
     found.expect_bytes("the row pages", table.pages.heap_bytes(), table.pages.walk_bytes());
@@ -292,12 +287,12 @@ fn audit_memory<R: Record>(table: &Table<R>, writer: &TableWriter, walked: &Walk
 }
 
 /// Checks the versions of one row for consistency, and against the key table.
-fn audit_row<R: Record>(
-    table: &Table<R>,
+fn audit_row(
+    table: &Table,
     published: Commit,
     row: Row,
-    newest: Option<&Arc<Version<R>>>,
-    older: &[Arc<Version<R>>],
+    newest: Option<&SharedVersion>,
+    older: &[SharedVersion],
     found: &mut Findings,
 ) {
     let Some(newest) = newest else { return };
@@ -314,7 +309,7 @@ fn audit_row<R: Record>(
     found.expect(!newest.is_removable() || !older.is_empty(), || {
         format!("{key:?} is a tombstone without older versions")
     });
-    found.expect(newest.hash == Lookup::new::<R::Key>(&table.seed, &table.key_kinds, &newest.key).hash, || {
+    found.expect(newest.hash == Lookup::new::<Key>(&table.seed, &table.key_kinds, &newest.key).hash, || {
         format!("{key:?} has a wrong hash")
     });
     let by_key = table.keys.newest(newest.hash, newest.key.bytes());
@@ -329,20 +324,19 @@ fn audit_row<R: Record>(
         _ => false,
     };
     found.expect(is_filed, || format!("{key:?} expires at {deadline:?}, but is filed under {filed:?}"));
-    let Some(record) = newest.record() else { return };
-    let extracted = user_code::run(|| {
-        let mut buffer = KeyBuffer::new(&table.seed);
-        record.key_by(&table.schema, &mut buffer);
-        buffer.to_key()
-    });
+    if newest.is_tombstone() {
+        return;
+    }
+    let mut buffer = KeyBuffer::new(&table.seed);
+    let extracted = newest.read_key(&table.schema, &mut buffer).map(|()| buffer.to_key());
     found.expect(extracted.as_ref() == Ok(key), || {
         format!("the stored key is {key:?}, but the record's key is now {extracted:?}")
     });
 }
 
 /// The rows of a table, as the audit of one structure sees them.
-struct Rows<'a, R> {
-    table: &'a Table<R>,
+struct Rows<'a> {
+    table: &'a Table,
     writer: &'a TableWriter,
     live: &'a [Row],
     published: Commit,
@@ -350,7 +344,7 @@ struct Rows<'a, R> {
     meter: &'a dyn Fn(usize),
 }
 
-impl<R: Record> Rows<'_, R> {
+impl Rows<'_> {
     fn with_row<T>(&self, row: Row, visit: impl FnOnce(Option<&AuditRow<'_>>) -> T) -> T {
         let version = self.table.pages.newest(row);
         let Some((version, record)) = version.as_ref().and_then(|v| Some((v, v.record()?))) else {
@@ -359,11 +353,11 @@ impl<R: Record> Rows<'_, R> {
         let mut refs = Vec::new();
         self.writer.back_refs.gather(row, &mut refs);
         let RefPlace { from, width, .. } = self.place;
-        visit(Some(&AuditRow { key: &version.key, record: &Fields(record), refs: &refs[from..from + width] }))
+        visit(Some(&AuditRow { key: &version.key, record, refs: &refs[from..from + width] }))
     }
 }
 
-impl<R: Record> AuditRows for Rows<'_, R> {
+impl AuditRows for Rows<'_> {
     fn published(&self) -> Commit {
         self.published
     }
@@ -383,7 +377,7 @@ impl<R: Record> AuditRows for Rows<'_, R> {
 }
 
 /// Checks every cell of a column against the record, and the committer's counts against both.
-fn audit_column<R: Record>(table: &Table<R>, writer: &TableWriter, at: usize, found: &mut Findings) {
+fn audit_column(table: &Table, writer: &TableWriter, at: usize, found: &mut Findings) {
     let column = &table.columns[at];
     let field = &table.schema.fields()[column.field];
     let Some((field_at, _)) = table.schema.find(field.name()) else { return };
@@ -405,8 +399,8 @@ fn audit_column<R: Record>(table: &Table<R>, writer: &TableWriter, at: usize, fo
     });
 }
 
-fn audit_counts<R: Record>(
-    table: &Table<R>,
+fn audit_counts(
+    table: &Table,
     writer: &TableWriter,
     published: Commit,
     live: usize,

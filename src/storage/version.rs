@@ -4,20 +4,19 @@
 //! `until` is stored: if versions between the two were reclaimed, no pinned epoch lies there, and no later pin can,
 //! since new pins are never older than `published`.
 
+use super::deadline::Deadline;
 use crate::clock::Timestamp;
 use crate::error::Commit;
 use crate::rowset::Row;
-use crate::storage::deadline::Deadline;
-use crate::storage::eviction::Measured;
-use crate::storage::fork::BaseRow;
 use crate::sync::Arc;
 use crate::user_code;
 use memdex_query::value::Key;
 use std::mem::needs_drop;
+use std::ops::Deref;
 
-/// In this order, the fields that a lookup compares share a cache line with the reference counts.
+/// All of a version but its record. In this order, the fields that a lookup compares share a cache line with the reference counts.
 #[repr(C)]
-pub(crate) struct Version<R> {
+pub(crate) struct Head {
     /// The commit that wrote it.
     pub(crate) begin: Commit,
     pub(crate) row: Row,
@@ -26,11 +25,16 @@ pub(crate) struct Version<R> {
     /// When its record expires, and how often it was used.
     pub(crate) deadline: Deadline,
     pub(crate) key: Key,
-    pub(crate) stored: Stored<R>,
+}
+
+#[repr(C)]
+pub(crate) struct Version<R> {
+    pub(super) head: Head,
+    pub(super) stored: Stored<R>,
 }
 
 /// The record of a version.
-pub(crate) enum Stored<R> {
+pub(super) enum Stored<R> {
     /// A tombstone.
     Gone,
     /// A tombstone that hides a record of the base from a fork: it stays as long as the fork.
@@ -42,33 +46,12 @@ pub(crate) enum Stored<R> {
     TakenOver(Arc<Version<R>>),
 }
 
-impl<R> Stored<R> {
-    /// The record of `version` again, without a copy of it.
-    pub(crate) fn restored(version: &Arc<Version<R>>) -> Self {
-        match &version.stored {
-            Stored::Restored(owner) => Stored::Restored(owner.clone()),
-            _ => Stored::Restored(version.clone()),
-        }
-    }
+impl<R> Deref for Version<R> {
+    type Target = Head;
 
-    /// The record as far as it counts as memory of its table: not if the base of a fork has it.
-    pub(crate) fn counted(&self) -> Option<&R> {
-        match self {
-            Stored::Own(record) => Some(record),
-            Stored::Restored(owner) => owner.record(),
-            Stored::TakenOver(_) | Stored::Gone | Stored::Hidden => None,
-        }
-    }
-
-    /// Moves the record out, unless another version owns it.
-    pub(crate) fn take_own(&mut self) -> Option<R> {
-        match std::mem::replace(self, Stored::Gone) {
-            Stored::Own(record) => Some(record),
-            other => {
-                *self = other;
-                None
-            }
-        }
+    #[inline]
+    fn deref(&self) -> &Head {
+        &self.head
     }
 }
 
@@ -76,11 +59,6 @@ impl<R> Version<R> {
     #[inline]
     pub(crate) fn is_tombstone(&self) -> bool {
         matches!(self.stored, Stored::Gone | Stored::Hidden)
-    }
-
-    /// Whether it can go once no reader sees a version before it.
-    pub(crate) fn is_removable(&self) -> bool {
-        matches!(self.stored, Stored::Gone)
     }
 
     /// `None` for a tombstone.
@@ -93,27 +71,30 @@ impl<R> Version<R> {
         }
     }
 
-    /// The version that owns the record, if it is another one.
-    pub(crate) fn owner(&self) -> Option<&Arc<Version<R>>> {
-        if let Stored::Restored(owner) | Stored::TakenOver(owner) = &self.stored { Some(owner) } else { None }
+    /// The record as far as it counts as memory of its table: not if the base of a fork has it.
+    pub(super) fn counted(&self) -> Option<&R> {
+        match &self.stored {
+            Stored::Own(record) => Some(record),
+            Stored::Restored(owner) => owner.record(),
+            Stored::TakenOver(_) | Stored::Gone | Stored::Hidden => None,
+        }
+    }
+
+    /// Moves the record out, unless another version owns it.
+    pub(super) fn take_own(&mut self) -> Option<R> {
+        match std::mem::replace(&mut self.stored, Stored::Gone) {
+            Stored::Own(record) => Some(record),
+            other => {
+                self.stored = other;
+                None
+            }
+        }
     }
 
     /// The commit that wrote the record, as conditions and readers see it.
     #[inline]
     pub(crate) fn written(&self) -> Commit {
         if let Stored::TakenOver(owner) = &self.stored { owner.written() } else { self.begin }
-    }
-
-    /// Has readers' uses counted, after those of the version before. Writing a record that is there is a use of it.
-    pub(crate) fn count_uses_after(&self, before: Option<&Self>) {
-        let uses = before.filter(|before| !before.is_tombstone()).map_or(0, |before| before.deadline.uses() + 1);
-        self.deadline.set_uses(uses);
-    }
-
-    /// Whether it has a record that has not expired.
-    #[inline]
-    pub(crate) fn is_alive(&self, time: Timestamp) -> bool {
-        !self.is_tombstone() && !self.deadline.is_past(time)
     }
 }
 
@@ -140,39 +121,10 @@ impl At {
     }
 }
 
-/// The net change of one key.
-pub(crate) struct Change<R> {
-    /// Whether the old record had expired at the time of the commit.
-    pub(crate) expired: bool,
-    /// Whether the record leaves because of the bound of the collection.
-    pub(crate) evicted: bool,
-    /// What the bound of the collection knows of the new record.
-    pub(crate) measured: Option<Measured>,
-    /// The version before in the table.
-    pub(crate) old: Option<Arc<Version<R>>>,
-    /// The version before in the base of a fork, if the table has none: the change covers its row.
-    pub(crate) under: Option<(BaseRow, Arc<Version<R>>)>,
-    pub(crate) new: Arc<Version<R>>,
-}
-
-impl<R> Change<R> {
-    pub(crate) fn row(&self) -> Row {
-        self.new.row
-    }
-
-    /// The version before.
-    pub(crate) fn before(&self) -> Option<&Arc<Version<R>>> {
-        self.old.as_ref().or(self.under.as_ref().map(|(_, under)| under))
-    }
-
-    pub(crate) fn had_record(&self) -> bool {
-        self.before().is_some_and(|before| !before.is_tombstone())
-    }
-}
-
 /// A version with its record, without what these point to.
 pub(super) fn version_bytes<R>() -> usize {
-    /// The two counts of an `Arc`.
-    const HEADER: usize = 16;
-    HEADER + size_of::<Version<R>>()
+    ARC_HEADER + size_of::<Version<R>>()
 }
+
+/// The two counts of an `Arc`.
+pub(super) const ARC_HEADER: usize = 16;

@@ -2,7 +2,7 @@
 
 use super::Store;
 use crate::read::Snapshot;
-use crate::write::{Checkpoint, Receipt, RollbackError, restore};
+use crate::write::{Checkpoint, Receipt, RollbackError, deadlines_of, restore, restore_collection};
 
 impl Store {
     /// Remembers the present state, for [`rollback`](Store::rollback): for tests that share a store and leave it as they have found it, and
@@ -34,10 +34,8 @@ impl Store {
         self.engine.drain().map_err(RollbackError::Background)?;
         let snapshot = Snapshot::of_newest(&self.engine);
         let sequences = self.engine.keys.sequences();
-        let deadlines = self.any_collections().into_iter().filter_map(|collection| {
-            let deadlines = collection.deadlines(&snapshot)?;
-            Some((collection.name().to_owned(), deadlines))
-        });
+        let tables = self.engine.tables().into_iter();
+        let deadlines = tables.filter_map(|table| Some((table.name.to_string(), deadlines_of(&table, &snapshot)?)));
         let deadlines = deadlines.collect();
         Ok(Checkpoint { snapshot, sequences, deadlines })
     }
@@ -69,7 +67,8 @@ impl Store {
             return Err(RollbackError::Undone { checkpoint: to.commit(), by });
         }
         let receipt = restore(&self.engine, |batch, now| {
-            self.any_collections().iter().try_for_each(|collection| collection.restore(batch, to, now))
+            let tables = self.engine.tables();
+            tables.iter().try_for_each(|table| restore_collection(&self.engine, table, batch, to, now))
         })?;
         undone.add(to.commit(), receipt.commit);
         drop(undone);

@@ -45,7 +45,7 @@ impl Store {
             let (Some(predicate), Some(name)) = (&rule.condition, &rule.collection) else { continue };
             // A collection that is opened later is checked when the rule meets it.
             if let Some(table) = self.engine.table(name) {
-                let bound = Condition::new(name, table.schema(), predicate);
+                let bound = Condition::new(name, &table.schema, predicate);
                 bound.map_err(|source| FaultPlanError::Query {
                     at,
                     name: rule.name.clone(),

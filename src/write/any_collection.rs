@@ -1,7 +1,8 @@
 //! Collections without their record type, for generic tools.
 
+use super::action::Action;
 use super::batch::Batch;
-use super::operation::{Action, Operation};
+use super::operation::Operation;
 use super::returned::PendingHits;
 use crate::error::{Cause, QueryError, Refusal};
 use crate::read::{Hit, QueryResult, Snapshot};
@@ -141,7 +142,7 @@ impl<R: Record> AnyCollection for Collection<R> {
 
     fn query(&self, query: &Query) -> Result<QueryResult, QueryError> {
         check_name(self.name(), query)?;
-        Snapshot::new(&self.engine).query_of(self.table.clone(), query)
+        Snapshot::new(&self.engine).query_of((*self.table).clone(), query)
     }
 
     fn store_values(&self, batch: &mut Batch, values: &FieldValues) -> Result<(), Refusal> {
@@ -150,7 +151,7 @@ impl<R: Record> AnyCollection for Collection<R> {
             built.unwrap_or_else(|message| Err(Cause::Panicked { what: "`from_values` of a record", message }));
         let refused = |cause| Refusal::new("store", self.name(), cause);
         let operation =
-            record.map_err(refused).and_then(|record| Operation::of_record(&self.table, None, Action::Store(record)));
+            record.map_err(refused).and_then(|record| Operation::of_record(&self.table, None, Action::store(record)));
         batch.add(self, operation)
     }
 
@@ -190,29 +191,10 @@ fn deletable(name: &str, query: &Query) -> Result<Paging, QueryError> {
 }
 
 mod sealed {
-    use crate::error::Refusal;
-    use crate::read::Snapshot;
     use crate::write::batch::Batch;
-    use crate::write::checkpoint::{Checkpoint, DeadlinesByVersion, deadlines_of, restore_collection};
-    use crate::write::expire::remove_some;
     use std::any::Any;
 
     pub trait Sealed {
-        #[doc(hidden)]
-        fn remove_expired(&self) -> Result<(usize, bool), Refusal>;
-
-        /// Has a fork take over what commits have changed in its base.
-        #[doc(hidden)]
-        fn take_over(&self);
-
-        /// Adds the operations that restore the state of a checkpoint; `now` is the newest commit.
-        #[doc(hidden)]
-        fn restore(&self, batch: &mut Batch, to: &Checkpoint, now: &Snapshot) -> Result<(), Refusal>;
-
-        /// The deadlines of all records, if any record has ever had one.
-        #[doc(hidden)]
-        fn deadlines(&self, snapshot: &Snapshot) -> Option<DeadlinesByVersion>;
-
         #[doc(hidden)]
         fn new_batch(&self) -> Batch;
 
@@ -221,22 +203,6 @@ mod sealed {
     }
 
     impl<R: crate::record::Record> Sealed for crate::storage::Collection<R> {
-        fn remove_expired(&self) -> Result<(usize, bool), Refusal> {
-            remove_some(self)
-        }
-
-        fn take_over(&self) {
-            self.catch_up();
-        }
-
-        fn restore(&self, batch: &mut Batch, to: &Checkpoint, now: &Snapshot) -> Result<(), Refusal> {
-            restore_collection(self, batch, to, now)
-        }
-
-        fn deadlines(&self, snapshot: &Snapshot) -> Option<DeadlinesByVersion> {
-            self.table.deadlines.have_been_used().then(|| deadlines_of(self, snapshot))
-        }
-
         fn new_batch(&self) -> Batch {
             Batch::new(self.engine.clone())
         }

@@ -4,17 +4,15 @@ use super::attribution::{CommitOptions, CommitReport};
 use super::commit::{attempt, commit, refused};
 use super::operation::{Operation, OperationInfo};
 use super::operations::Operations;
-use super::part::Part;
 use super::receipt::Receipt;
 use super::references::Sharing;
 use super::report::{Report, TakenOperation};
 use crate::error::{Cause, Refusal};
 use crate::limits::MAX_BATCH_OPERATIONS;
 use crate::record::Record;
-use crate::storage::{Collection, Engine};
+use crate::storage::{Collection, Draft, Engine, Table};
 use crate::sync::{Arc, Mutex};
 use smallvec::SmallVec;
-use std::any::Any;
 use std::error::Error;
 use std::fmt;
 
@@ -46,7 +44,7 @@ use std::fmt;
 #[must_use = "a batch does nothing until it is committed"]
 pub struct Batch {
     engine: Arc<Engine>,
-    parts: SmallVec<[Box<dyn Part>; 1]>,
+    parts: SmallVec<[Operations; 1]>,
     /// The position that the next operation gets.
     next: usize,
     /// The part of the last operation.
@@ -167,9 +165,13 @@ impl Batch {
     pub(super) fn commit_one<R: Record>(
         mut self,
         collection: &Collection<R>,
-        operation: Result<Operation<R>, Refusal>,
+        operation: Result<Operation, Refusal>,
     ) -> Result<Receipt, Refused> {
         let added = self.add(collection, operation);
+        self.commit_added(added)
+    }
+
+    fn commit_added(mut self, added: Result<(), Refusal>) -> Result<Receipt, Refused> {
         added.and_then(|()| attempt(&self.engine, &mut self.parts, None)).map_err(|refusal| {
             let refusal = refusal.without_position();
             refused(&self.engine, &refusal);
@@ -246,7 +248,7 @@ impl Batch {
         if self.next >= MAX_BATCH_OPERATIONS {
             return refuse(Cause::BatchFull { limit: MAX_BATCH_OPERATIONS });
         }
-        self.append_part(&mut *part);
+        self.append_part(&mut part);
         self.next += 1;
         Ok(())
     }
@@ -279,10 +281,15 @@ impl Batch {
         position: usize,
         edit: impl FnOnce(&mut R),
     ) -> Result<bool, Refusal> {
-        self.check_store(collection, "edit")?;
-        let part = self.part(collection);
+        self.check_store(&collection.engine, &collection.table, "edit")?;
+        let part = self.part(&collection.table);
         let Some(at) = part.at(position) else { return Ok(false) };
         let (table, operation) = (&part.table, &mut part.list[at]);
+        let edit = |draft: &mut Draft| {
+            if let Some(record) = draft.record_mut() {
+                edit(record);
+            }
+        };
         operation.edit(table, edit).map_err(|cause| operation.refusal(table, cause))
     }
 
@@ -311,11 +318,11 @@ impl Batch {
     /// Appends the operations of another batch of the same store, which is left empty.
     pub(super) fn append(&mut self, other: &mut Batch) {
         debug_assert!(Arc::ptr_eq(&self.engine, &other.engine));
-        other.parts.iter_mut().for_each(|part| self.append_part(&mut **part));
+        other.parts.iter_mut().for_each(|part| self.append_part(part));
         self.next += other.next;
     }
 
-    fn append_part(&mut self, part: &mut dyn Part) {
+    fn append_part(&mut self, part: &mut Operations) {
         if !self.parts.iter_mut().any(|own| own.append(part, self.next)) {
             let mut own = part.empty();
             own.append(part, self.next);
@@ -326,7 +333,7 @@ impl Batch {
     /// Undoes the last [`append`](Batch::append): returns the operations from position `from` on to `other`.
     pub(super) fn give_back(&mut self, other: &mut Batch, from: usize) {
         for part in &mut other.parts {
-            let given_back = self.parts.iter_mut().any(|own| own.give_back(&mut **part, from));
+            let given_back = self.parts.iter_mut().any(|own| own.give_back(part, from));
             debug_assert!(given_back);
         }
         self.next = from;
@@ -357,56 +364,59 @@ impl Batch {
         &self.engine
     }
 
-    pub(super) fn check_store<R: Record>(
+    pub(super) fn check_store(
         &self,
-        collection: &Collection<R>,
+        engine: &Arc<Engine>,
+        table: &Table,
         operation: &'static str,
     ) -> Result<(), Refusal> {
-        match Arc::ptr_eq(&self.engine, &collection.engine) {
+        match Arc::ptr_eq(&self.engine, engine) {
             true => Ok(()),
-            false => Err(Refusal::new(operation, collection.name(), Cause::OtherStore)),
+            false => Err(Refusal::new(operation, &table.name, Cause::OtherStore)),
         }
     }
 
     /// The operations on a collection.
-    pub(super) fn operations_on<R: Record>(&self, collection: &Collection<R>) -> &[Operation<R>] {
-        let part = self.parts.iter().find(|part| part.is_of(Arc::as_ptr(&collection.table).cast()));
-        let part = part.and_then(|part| (&**part as &dyn Any).downcast_ref::<Operations<R>>());
-        part.map_or(&[], |part| &part.list)
+    pub(super) fn operations_on(&self, table: &Arc<Table>) -> &[Operation] {
+        self.parts.iter().find(|part| part.is_of(table)).map_or(&[], |part| &part.list)
     }
 
     /// The part of a collection of this store. Makes it if there is none yet.
-    fn part<R: Record>(&mut self, collection: &Collection<R>) -> &mut Operations<R> {
-        let table = Arc::as_ptr(&collection.table).cast();
+    fn part(&mut self, table: &Arc<Table>) -> &mut Operations {
         if !self.parts.get(self.last_part).is_some_and(|part| part.is_of(table)) {
             self.last_part = self.parts.iter().position(|part| part.is_of(table)).unwrap_or_else(|| {
-                self.parts.push(Box::new(Operations::new(collection.table.clone())));
+                self.parts.push(Operations::new(table.clone()));
                 self.parts.len() - 1
             });
         }
-        let part: &mut dyn Any = &mut *self.parts[self.last_part];
-        match part.downcast_mut() {
-            Some(part) => part,
-            None => unreachable!("a table has one record type"),
-        }
+        &mut self.parts[self.last_part]
     }
 
     pub(super) fn add<R: Record>(
         &mut self,
         collection: &Collection<R>,
-        operation: Result<Operation<R>, Refusal>,
+        operation: Result<Operation, Refusal>,
+    ) -> Result<(), Refusal> {
+        self.add_to(&collection.engine, &collection.table, operation)
+    }
+
+    pub(super) fn add_to(
+        &mut self,
+        engine: &Arc<Engine>,
+        table: &Arc<Table>,
+        operation: Result<Operation, Refusal>,
     ) -> Result<(), Refusal> {
         let (operation, position) = (operation?, self.next);
-        let mut fits = self.check_store(collection, operation.name());
+        let mut fits = self.check_store(engine, table, operation.name());
         if fits.is_ok() && position >= MAX_BATCH_OPERATIONS {
             let cause = Cause::BatchFull { limit: MAX_BATCH_OPERATIONS };
-            fits = Err(Refusal::new(operation.name(), collection.name(), cause));
+            fits = Err(Refusal::new(operation.name(), &table.name, cause));
         }
         if let Err(refusal) = fits {
-            collection.table.counters.report_drop_panics(operation.action.drop_each());
+            table.counters.report_drop_panics(operation.action.drop_each());
             return Err(refusal);
         }
-        self.part(collection).list.push(Operation { position, ..operation });
+        self.part(table).list.push(Operation { position, ..operation });
         self.next += 1;
         Ok(())
     }

@@ -78,8 +78,8 @@ impl<R: Record> Collection<R> {
     /// Drops bounds that are not set, whose closures are the user's.
     fn finish_bound(
         &self,
-        mine: [Option<Arc<Bounded<R>>>; 1],
-        set: Result<Option<Arc<Bounded<R>>>, Cause>,
+        mine: [Option<Arc<Bounded>>; 1],
+        set: Result<Option<Arc<Bounded>>, Cause>,
     ) -> Result<(), Refusal> {
         let (before, result) = match set {
             Ok(before) => (before, Ok(())),

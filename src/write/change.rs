@@ -1,25 +1,25 @@
 //! The change that an update makes of a record: by a closure, or by an edit of one field.
 
 use crate::error::{Cause, FieldError};
-use crate::record::{Access, FieldAt, FieldDef, Record};
-use crate::storage::{Counters, Table};
+use crate::record::{FieldAt, FieldDef, Record};
+use crate::storage::{AnyVersion, Counters, Draft, Table};
 use crate::user_code;
 use memdex_query::query::FieldName;
 use memdex_query::schema::as_kind;
 use memdex_query::value::{Fitted, Kind, Value, ValueRef, checked_sum};
 
 /// Makes the new record from the current one.
-pub(super) enum Change<R> {
+pub(super) enum Change {
     /// The counters are those of the store.
-    Closure(Closure<R>),
-    Edit(Box<Edit<R>>),
+    Closure(Closure),
+    Edit(Box<Edit>),
 }
 
-pub(super) type Closure<R> = Box<dyn Fn(&R, &Counters) -> Result<R, Cause> + Send>;
+pub(super) type Closure = Box<dyn Fn(&dyn AnyVersion, &Counters) -> Result<Draft, Cause> + Send>;
 
-impl<R: Record> Change<R> {
+impl Change {
     /// The new record. The schema has not admitted it yet.
-    pub(super) fn of(&self, table: &Table<R>, record: &R) -> Result<R, Cause> {
+    pub(super) fn of(&self, table: &Table, record: &dyn AnyVersion) -> Result<Draft, Cause> {
         let (what, made) = match self {
             Change::Closure(change) => ("update closure", user_code::run(|| change(record, &table.counters))),
             Change::Edit(edit) => ("record's `clone` or `set_value`", user_code::run(|| edit.of(table, record))),
@@ -28,8 +28,8 @@ impl<R: Record> Change<R> {
     }
 }
 
-impl<R> Change<R> {
-    pub(super) fn edit(&self) -> Option<&Edit<R>> {
+impl Change {
+    pub(super) fn edit(&self) -> Option<&Edit> {
         if let Change::Edit(edit) = self { Some(edit) } else { None }
     }
 
@@ -37,18 +37,18 @@ impl<R> Change<R> {
     pub(super) fn bytes(&self) -> usize {
         match self {
             Change::Closure(change) => size_of_val(&**change),
-            Change::Edit(edit) => size_of::<Edit<R>>() + edit.value.heap_bytes(),
+            Change::Edit(edit) => size_of::<Edit>() + edit.value.heap_bytes(),
         }
     }
 }
 
 /// The change of one field.
-pub(super) struct Edit<R> {
+pub(super) struct Edit {
     field: FieldAt,
     how: How,
     /// Of the kind of the field.
     value: Value,
-    clone: fn(&R) -> R,
+    clone: fn(&dyn AnyVersion) -> Option<Draft>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -71,28 +71,32 @@ impl How {
     }
 }
 
-impl<R: Record> Edit<R> {
+impl Edit {
     /// Checks whether the field can be edited like this.
-    pub(super) fn new(table: &Table<R>, name: &FieldName, how: How, value: &Value) -> Result<Self, Cause>
-    where
-        R: Clone,
-    {
+    pub(super) fn new<R: Record + Clone>(
+        table: &Table,
+        name: &FieldName,
+        how: How,
+        value: &Value,
+    ) -> Result<Self, Cause> {
         let Some((field, def)) = table.schema.find(name) else {
             return Err(table.schema.unknown_field(&table.name, name).into());
         };
         let value = checked(def, how, value).map_err(|error| refused(name, error))?;
-        Ok(Edit { field, how, value, clone: R::clone })
+        Ok(Edit { field, how, value, clone: |record| record.record_as::<R>().map(|record| Draft::new(record.clone())) })
     }
 
     /// An edited clone.
-    fn of(&self, table: &Table<R>, record: &R) -> Result<R, Cause> {
-        let mut edited = table.counters.hold((self.clone)(record));
+    fn of(&self, table: &Table, record: &dyn AnyVersion) -> Result<Draft, Cause> {
+        let cloned = (self.clone)(record).ok_or(Cause::KeyMissing)?;
+        let mut edited = table.counters.hold(cloned);
         self.apply(table, &mut edited)?;
         Ok(edited.into_inner())
     }
 
     /// Edits a record. Runs user code. After an error, the record is not to be used.
-    pub(super) fn apply(&self, table: &Table<R>, record: &mut R) -> Result<(), Cause> {
+    pub(super) fn apply(&self, table: &Table, record: &mut Draft) -> Result<(), Cause> {
+        let record = record.version_mut();
         let refused = |error| refused(table.schema.fields()[self.field.position()].name(), error);
         let value = self.value.as_ref();
         let current = if let How::Append(_) = self.how { ValueRef::Null } else { record.value_at(&self.field) };
@@ -118,7 +122,7 @@ impl<R: Record> Edit<R> {
     }
 }
 
-impl<R> Edit<R> {
+impl Edit {
     pub(super) fn name(&self) -> &'static str {
         self.how.name()
     }

@@ -11,9 +11,8 @@ use super::receipt::Receipt;
 use crate::clock::Timestamp;
 use crate::error::{Cause, Commit, Refusal};
 use crate::read::Snapshot;
-use crate::record::Record;
 use crate::rowset::Row;
-use crate::storage::{At, Collection, Engine, Version};
+use crate::storage::{AnyVersion, At, Engine, SharedVersion, Table};
 use crate::sync::Arc;
 use std::collections::HashMap;
 use std::time::Duration;
@@ -128,27 +127,31 @@ pub(crate) fn restore(
     }
 }
 
-/// The deadlines of all records of a collection.
-pub(super) fn deadlines_of<R: Record>(collection: &Collection<R>, snapshot: &Snapshot) -> DeadlinesByVersion {
+/// The deadlines of all records of a collection, if any record has ever had one.
+pub(crate) fn deadlines_of(table: &Table, snapshot: &Snapshot) -> Option<DeadlinesByVersion> {
+    if !table.deadlines.have_been_used() {
+        return None;
+    }
     let mut deadlines = HashMap::new();
     let at = At::any_time(snapshot.commit());
-    collection.table.each_at(at, |version| {
+    table.each_at(at, &mut |version| {
         deadlines.extend(version.deadline.time().map(|deadline| ((version.row, version.begin), deadline)));
     });
-    deadlines
+    Some(deadlines)
 }
 
 /// Adds the operations that bring a collection from its state at `now`, the newest commit, to that of a checkpoint.
-pub(super) fn restore_collection<R: Record>(
-    collection: &Collection<R>,
+pub(crate) fn restore_collection(
+    engine: &Arc<Engine>,
+    table: &Arc<Table>,
     batch: &mut Batch,
     to: &Checkpoint,
     now: &Snapshot,
 ) -> Result<(), Refusal> {
-    let (table, epoch, time) = (&collection.table, to.snapshot.commit(), to.snapshot.time());
-    let moved = to.deadlines.get(collection.name());
+    let (epoch, time) = (to.snapshot.commit(), to.snapshot.time());
+    let moved = to.deadlines.get(&*table.name);
     // What is left of the lifetime of a record at the checkpoint; `None` if it had expired by then.
-    let lifetime = |version: &Version<R>| {
+    let lifetime = |version: &dyn AnyVersion| {
         let deadline = moved
             .and_then(|moved| moved.get(&(version.row, version.begin)).copied())
             .or_else(|| version.deadline.time());
@@ -157,29 +160,29 @@ pub(super) fn restore_collection<R: Record>(
             Some(deadline) => deadline.checked_duration_since(time).filter(|left| !left.is_zero()).map(Some),
         }
     };
-    let restore = |batch: &mut Batch, version: Arc<Version<R>>, left: Option<Duration>| {
-        batch.add(collection, Ok(Operation::of_restored(version, left)))
+    let restore = |batch: &mut Batch, version: SharedVersion, left: Option<Duration>| {
+        batch.add_to(engine, table, Ok(Operation::of_restored(version, left)))
     };
 
     // 1. The keys of all rows that have changed.
     for newest in table.changed_since(epoch) {
         let seen = table.seen(newest.hash, newest.key.bytes(), epoch);
-        let seen = seen.and_then(|seen| lifetime(&seen).map(|left| (seen, left)));
+        let seen = seen.and_then(|seen| lifetime(&*seen).map(|left| (seen, left)));
         match seen {
             Some((seen, left)) if left.is_some() || !is_same(&seen, &newest) => restore(batch, seen, left)?,
             Some(_) => {}
             None if newest.is_tombstone() => {}
-            None => batch.add(collection, Ok(Operation::of_deleted(newest.key.clone(), newest.hash)))?,
+            None => batch.add_to(engine, table, Ok(Operation::of_deleted(newest.key.clone(), newest.hash)))?,
         }
     }
 
     // 2. The clock has gone on: the other records get what was left of their lifetimes.
     if table.deadlines.have_been_used() && now.time() > time {
         let mut with_lifetime = Vec::new();
-        table.each_at(At::any_time(epoch), |version| {
+        table.each_at(At::any_time(epoch), &mut |version| {
             let newest = table.keys.newest(version.hash, version.key.bytes());
             let is_unchanged = newest.is_some_and(|newest| Arc::ptr_eq(&newest, version));
-            if is_unchanged && let Some(Some(left)) = lifetime(version) {
+            if is_unchanged && let Some(Some(left)) = lifetime(&**version) {
                 with_lifetime.push((version.clone(), left));
             }
         });
@@ -191,9 +194,9 @@ pub(super) fn restore_collection<R: Record>(
 }
 
 /// Whether two versions have the same record, written by the same commit.
-fn is_same<R>(a: &Arc<Version<R>>, b: &Arc<Version<R>>) -> bool {
-    fn owner<R>(version: &Arc<Version<R>>) -> &Arc<Version<R>> {
-        version.owner().map_or(version, owner)
+fn is_same(a: &SharedVersion, b: &SharedVersion) -> bool {
+    fn owner(version: &SharedVersion) -> SharedVersion {
+        version.owner().map_or_else(|| version.clone(), |owned| owner(&owned))
     }
-    a.written() == b.written() && Arc::ptr_eq(owner(a), owner(b))
+    a.written() == b.written() && Arc::ptr_eq(&owner(a), &owner(b))
 }

@@ -1,14 +1,15 @@
 //! The commands, each declared and documented once, for collections, batches and writers.
 
+use super::action::Action;
 use super::batch::{Batch, Refused};
 use super::change::Change;
-use super::operation::{Action, Operation};
+use super::operation::Operation;
 use super::receipt::Receipt;
 use super::selection::Selection;
 use super::writer::{Writer, WriterError};
 use crate::error::{Cause, Commit, Refusal};
 use crate::record::Record;
-use crate::storage::Collection;
+use crate::storage::{Collection, Draft};
 use memdex_query::query::Filter;
 use memdex_query::value::IntoKey;
 use std::error::Error;
@@ -125,11 +126,11 @@ mod sealed {
 }
 
 /// Applies the closure of an update to a clone of the record.
-pub(super) fn change<R: Clone, U: UpdateResult>(update: impl Fn(&mut R) -> U + Send + 'static) -> Change<R> {
+pub(super) fn change<R: Record + Clone, U: UpdateResult>(update: impl Fn(&mut R) -> U + Send + 'static) -> Change {
     Change::Closure(Box::new(move |record, counters| {
-        let mut changed = counters.hold(record.clone());
+        let mut changed = counters.hold(record.record_as::<R>().ok_or(Cause::KeyMissing)?.clone());
         update(&mut changed).into_result().map_err(Cause::Closure)?;
-        Ok(changed.into_inner())
+        Ok(Draft::new(changed.into_inner()))
     }))
 }
 
@@ -157,7 +158,7 @@ macro_rules! store_and_update {
             /// # Errors
             #[doc = $errors]
             pub fn store<$($generics)*>($($receiver)*, record: R) -> $output {
-                ($add)(Operation::of_record(&$collection.table, $seen, Action::Store(record)))
+                ($add)(Operation::of_record(&$collection.table, $seen, Action::store(record)))
             }
 
             /// Changes the record of a key by a closure. Refused if no record has the key, if the closure changes the key, or if the
@@ -282,7 +283,7 @@ macro_rules! insert_and_upsert {
             /// # Errors
             #[doc = $errors]
             pub fn insert<$($generics)*>($($receiver)*, record: R) -> $output {
-                ($add)(Operation::of_record(&$collection.table, None, Action::Insert(record)))
+                ($add)(Operation::of_record(&$collection.table, None, Action::insert(record)))
             }
 
             /// Inserts `record` if no record has its key, otherwise changes the existing one by the closure, as `update` does.
@@ -299,7 +300,7 @@ macro_rules! insert_and_upsert {
             where
                 R: Clone,
             {
-                ($add)(Operation::of_record(&$collection.table, None, Action::Upsert(record, change(update))))
+                ($add)(Operation::of_record(&$collection.table, None, Action::upsert(record, change(update))))
             }
         }
     };
@@ -421,7 +422,7 @@ impl<R: Record> Collection<R> {
         IfUnchanged { writes_to: self, seen }
     }
 
-    pub(super) fn commit_one(&self, operation: Result<Operation<R>, Refusal>) -> Result<Receipt, Refused> {
+    pub(super) fn commit_one(&self, operation: Result<Operation, Refusal>) -> Result<Receipt, Refused> {
         Batch::new(self.engine.clone()).commit_one(self, operation)
     }
 }

@@ -3,9 +3,10 @@
 use super::attribution::{CommitOptions, CommitReport};
 #[cfg(feature = "testing")]
 use super::faults;
-use super::part::{Part, StagedPart};
+use super::operations::Operations;
 use super::receipt::{Counts, Receipt};
 use super::references::Graph;
+use super::stage::Staged;
 use crate::clock::Timestamp;
 use crate::error::{Cause, Refusal};
 use crate::storage::{CommitInfo, Counters, Engine, Event, Full, Garbage, ProposedCommit, Queue, Room, Size};
@@ -16,7 +17,7 @@ use smallvec::SmallVec;
 use std::time::Instant;
 
 /// Commits the operations of all `parts`, whole, or refuses them whole and leaves them as they are.
-pub(super) fn commit(engine: &Arc<Engine>, parts: &mut [Box<dyn Part>]) -> Result<Receipt, Refusal> {
+pub(super) fn commit(engine: &Arc<Engine>, parts: &mut [Operations]) -> Result<Receipt, Refusal> {
     attempt(engine, parts, None).inspect_err(|refusal| refused(engine, refusal))
 }
 
@@ -24,7 +25,7 @@ pub(super) fn commit(engine: &Arc<Engine>, parts: &mut [Box<dyn Part>]) -> Resul
 /// traces a refusal.
 pub(super) fn attempt(
     engine: &Arc<Engine>,
-    parts: &mut [Box<dyn Part>],
+    parts: &mut [Operations],
     report: Option<&mut CommitReport>,
 ) -> Result<Receipt, Refusal> {
     let started = Instant::now();
@@ -39,7 +40,7 @@ pub(super) fn attempt(
 fn attempt_since(
     started: Instant,
     engine: &Arc<Engine>,
-    parts: &mut [Box<dyn Part>],
+    parts: &mut [Operations],
     mut report: Option<&mut CommitReport>,
 ) -> Result<Receipt, Refusal> {
     let operations: usize = parts.iter().map(|part| part.len()).sum();
@@ -142,10 +143,10 @@ fn attempt_since(
 
 /// Stages parts that have nothing to do with each other. The error has a refusal of each part at fault.
 fn stage_each<'p>(
-    parts: impl Iterator<Item = &'p mut Box<dyn Part>>,
+    parts: impl Iterator<Item = &'p mut Operations>,
     options: CommitOptions,
     at: Timestamp,
-) -> Result<SmallVec<[Box<dyn StagedPart + 'p>; 2]>, Vec<Refusal>> {
+) -> Result<SmallVec<[Staged<'p>; 2]>, Vec<Refusal>> {
     let mut refusals = Vec::new();
     let staged = parts.filter_map(|part| part.stage(options, at).map_err(|refusal| refusals.push(refusal)).ok());
     let staged = staged.collect();
@@ -162,7 +163,7 @@ fn first_of(engine: &Engine, mut refusals: Vec<Refusal>) -> Refusal {
 }
 
 /// Waits until the subscriptions that make writers wait have room for the operations on the collections that they follow.
-fn reserve_room(engine: &Engine, parts: &[Box<dyn Part>]) -> Result<Room, Refusal> {
+fn reserve_room(engine: &Engine, parts: &[Operations]) -> Result<Room, Refusal> {
     let size_in = |queue: &Queue| {
         let followed = parts.iter().filter(|part| part.len() > 0 && queue.follows(part.collection()));
         // The removal of expired records waits for nobody.

@@ -9,7 +9,7 @@ use super::receipt::Receipt;
 use super::writer::{Writer, WriterError};
 use crate::error::Refusal;
 use crate::record::Record;
-use crate::storage::Collection;
+use crate::storage::{Collection, Draft};
 use memdex_query::query::{FieldName, ListField, NumberField, ValueField};
 use memdex_query::value::{IntoKey, Value};
 
@@ -18,8 +18,8 @@ fn edit<R: Record + Clone>(
     collection: &Collection<R>,
     how: How,
     (field, value): (FieldName, Value),
-) -> Result<Edit<R>, Refusal> {
-    let edit = Edit::new(&collection.table, &field, how, &value);
+) -> Result<Edit, Refusal> {
+    let edit = Edit::new::<R>(&collection.table, &field, how, &value);
     edit.map_err(|cause| Refusal::new(how.name(), collection.name(), cause))
 }
 
@@ -137,7 +137,7 @@ macro_rules! edits_or_inserts {
                 by: impl Into<Value>,
             ) -> $output {
                 let edit = edit($collection, How::Increment, (field.into_name(), by.into()));
-                ($add)(Operation::of_edit_or_insert(&$collection.table, default, edit))
+                ($add)(Operation::of_edit_or_insert(&$collection.table, Draft::new(default), edit))
             }
 
             /// As `max`, for the record with the key of `default`. If there is none, inserts `default` with its field changed so.
@@ -152,7 +152,7 @@ macro_rules! edits_or_inserts {
                 value: V,
             ) -> $output {
                 let edit = edit($collection, How::Max, field.with_value(value));
-                ($add)(Operation::of_edit_or_insert(&$collection.table, default, edit))
+                ($add)(Operation::of_edit_or_insert(&$collection.table, Draft::new(default), edit))
             }
 
             /// As `min`, for the record with the key of `default`. If there is none, inserts `default` with its field changed so.
@@ -167,7 +167,7 @@ macro_rules! edits_or_inserts {
                 value: V,
             ) -> $output {
                 let edit = edit($collection, How::Min, field.with_value(value));
-                ($add)(Operation::of_edit_or_insert(&$collection.table, default, edit))
+                ($add)(Operation::of_edit_or_insert(&$collection.table, Draft::new(default), edit))
             }
 
             /// As `append_bounded`, for the record with the key of `default`. If there is none, inserts `default` with the value
@@ -184,7 +184,7 @@ macro_rules! edits_or_inserts {
                 keep: usize,
             ) -> $output {
                 let edit = edit($collection, How::Append(keep), field.with_item(value));
-                ($add)(Operation::of_edit_or_insert(&$collection.table, default, edit))
+                ($add)(Operation::of_edit_or_insert(&$collection.table, Draft::new(default), edit))
             }
         }
     };

@@ -4,23 +4,22 @@ use super::net::{Net, State};
 use super::operation::{Named, Operation, Target};
 use super::resolve::Resolution;
 use crate::clock::Timestamp;
-use crate::record::Record;
 use crate::storage::{Deadline, Table};
 use smallvec::SmallVec;
 
-impl<R: Record> Resolution<R> {
+impl Resolution {
     /// The deadlines of the records that the batch leaves, in the order of the net changes. `in_field` are those of the field that has
     /// them.
     pub(super) fn deadlines(
         &self,
-        table: &Table<R>,
-        operations: &[Operation<R>],
+        table: &Table,
+        operations: &[Operation],
         in_field: Option<&[Option<Timestamp>]>,
     ) -> SmallVec<[Deadline; 1]> {
         let are_given = table.deadlines.lifetime().is_some() || operations.iter().any(|of| of.given.is_some());
         // A record that moves to another key takes its deadline along.
         let are_used = are_given || (table.deadlines.are_used() && !self.rekeys.is_empty());
-        let of = |net: &Net<R>| match are_used || net.old.as_ref().is_some_and(|old| old.deadline.exists()) {
+        let of = |net: &Net| match are_used || net.old.as_ref().is_some_and(|old| old.deadline.exists()) {
             true => self.deadline(table, net, operations),
             false => Deadline::none(),
         };
@@ -29,7 +28,7 @@ impl<R: Record> Resolution<R> {
         both.map(|(net, deadline)| if net.is_given(operations) { of(net) } else { Deadline::new(*deadline) }).collect()
     }
 
-    fn deadline(&self, table: &Table<R>, net: &Net<R>, operations: &[Operation<R>]) -> Deadline {
+    fn deadline(&self, table: &Table, net: &Net, operations: &[Operation]) -> Deadline {
         if !matches!(net.state, State::Brought(_) | State::Computed(_)) {
             return Deadline::none();
         }
@@ -42,13 +41,7 @@ impl<R: Record> Resolution<R> {
     }
 
     /// The deadline that the operations before one leave.
-    fn deadline_before(
-        &self,
-        table: &Table<R>,
-        net: &Net<R>,
-        operations: &[Operation<R>],
-        before: u32,
-    ) -> Option<Timestamp> {
+    fn deadline_before(&self, table: &Table, net: &Net, operations: &[Operation], before: u32) -> Option<Timestamp> {
         let mut extended = None;
         let latest = |deadline: Option<Timestamp>, extended: Option<Timestamp>| match (deadline, extended) {
             (Some(deadline), Some(extended)) => Some(deadline.max(extended)),

@@ -8,16 +8,15 @@ use super::stage::Staged;
 use crate::clock::Timestamp;
 use crate::error::Cause;
 use crate::index::{Clash, Other, StagedRecords};
-use crate::record::{Access, FieldSource, Fields, Record};
+use crate::record::FieldSource;
 use crate::rowset::Row;
-use crate::storage::{BaseRow, Version};
-use crate::sync::Arc;
+use crate::storage::{AnyVersion, BaseRow, SharedVersion};
 use crate::user_code;
 use memdex_query::value::ValueRef;
 use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 
-impl<R: Record> Staged<'_, R> {
+impl Staged<'_> {
     /// Extracts the entries of every structure from the net records. Returns the net changes whose records can't be indexed.
     pub(super) fn stage_derived(&mut self) -> Vec<(usize, Cause)> {
         let Staged { table, writer, operations, resolution, applied, .. } = self;
@@ -61,7 +60,7 @@ impl<R: Record> Staged<'_, R> {
         let mut deadlines = vec![None; resolution.nets.len()];
         for (number, net) in resolution.nets.iter().enumerate() {
             let Some(record) = net.result(operations).filter(|_| !net.is_given(operations)) else { continue };
-            match user_code::run(|| deadline_of(Fields(record).value_at(&field))) {
+            match user_code::run(|| deadline_of(record.value_at(&field))) {
                 Ok(Some(deadline)) if deadline <= now => spoilt.push((number, Cause::Expired { deadline, now })),
                 Ok(deadline) => deadlines[number] = deadline,
                 Err(message) => spoilt.push((number, Cause::Panicked { what: "field extractor", message })),
@@ -79,7 +78,7 @@ impl<R: Record> Staged<'_, R> {
         }
         let results =
             resolution.nets.iter().enumerate().filter_map(|(number, net)| Some((number, net.result(operations)?)));
-        results.filter_map(|(number, record)| Some((number, table.checks.check(&Fields(record)).err()?))).collect()
+        results.filter_map(|(number, record)| Some((number, table.checks.check(record).err()?))).collect()
     }
 
     /// Checks unique constraints on the net result of the batch. Returns net changes that violate one; not all, if several want the
@@ -87,14 +86,14 @@ impl<R: Record> Staged<'_, R> {
     ///
     /// Also returns the records that have expired, hold such a value, and have no net change yet, each once, with the net change that
     /// wants it.
-    pub(super) fn clashing(&mut self) -> (Vec<usize>, Vec<Wanted<R>>) {
+    pub(super) fn clashing(&mut self) -> (Vec<usize>, Vec<Wanted>) {
         let Staged { table, writer, applied, grouped, resolution, .. } = self;
         let clashes = table.clashes(writer, &applied.changes, *grouped);
         let holder = |(_, clash): &(usize, Clash)| match clash.other {
             Other::Row(row) => Some((clash.change, table.expired_at(row, resolution.time)?)),
             Other::Change(_) => None,
         };
-        let mut expired: Vec<Wanted<R>> = clashes.iter().filter_map(holder).collect();
+        let mut expired: Vec<Wanted> = clashes.iter().filter_map(holder).collect();
         if !expired.is_empty() {
             let mut known: HashSet<Row> =
                 resolution.nets.iter().filter_map(|net| Some(net.old.as_ref()?.row)).collect();
@@ -114,11 +113,11 @@ impl<R: Record> Staged<'_, R> {
         let constraints: Vec<_> = constraints.filter_map(|at| Some((at, table.constraint(writer, at)?))).collect();
         let changed: HashMap<BaseRow, usize> =
             resolution.nets.iter().enumerate().filter_map(|(number, net)| Some((net.under?, number))).collect();
-        let clashes = |(number, net): (usize, &Net<R>)| {
+        let clashes = |(number, net): (usize, &Net)| {
             let record = net.result(operations)?;
             let is_kept = constraints.iter().any(|(at, index)| {
-                let value = |record: &R| table.unique_value(writer, *at, &Fields(record)).ok().flatten();
-                let before = net.old.as_ref().filter(|_| net.under.is_some()).and_then(|old| value(old.record()?));
+                let value = |record: &dyn AnyVersion| table.unique_value(writer, *at, record).ok().flatten();
+                let before = net.old.as_ref().filter(|_| net.under.is_some()).and_then(|old| value(&**old));
                 // It keeps a value that it has before the batch.
                 let value = value(record).filter(|value| before.as_ref() != Some(value));
                 let holder = value.and_then(|value| base.holder(&index.shape, value.as_ref()));
@@ -135,7 +134,7 @@ impl<R: Record> Staged<'_, R> {
 }
 
 /// A record that has expired and has a value that a net change wants.
-pub(super) type Wanted<R> = (usize, Arc<Version<R>>);
+pub(super) type Wanted = (usize, SharedVersion);
 
 /// The first microsecond that is not before a time.
 fn deadline_of(value: ValueRef<'_>) -> Option<Timestamp> {
@@ -145,17 +144,17 @@ fn deadline_of(value: ValueRef<'_>) -> Option<Timestamp> {
 }
 
 /// The records that a batch leaves, without their type.
-struct NetRecords<'a, R: Record> {
-    operations: &'a [Operation<R>],
-    nets: &'a [Net<R>],
+struct NetRecords<'a> {
+    operations: &'a [Operation],
+    nets: &'a [Net],
     spoilt: Vec<(usize, Cause)>,
 }
 
-impl<R: Record> StagedRecords for NetRecords<'_, R> {
+impl StagedRecords for NetRecords<'_> {
     fn each(&mut self, visit: &mut dyn FnMut(usize, &dyn FieldSource) -> Result<(), Cause>) -> ControlFlow<()> {
         for (number, net) in self.nets.iter().enumerate() {
             let Some(record) = net.result(self.operations) else { continue };
-            if let Err(cause) = visit(number, &Fields(record)) {
+            if let Err(cause) = visit(number, record) {
                 self.spoilt.push((number, cause));
             }
         }

@@ -5,12 +5,11 @@ use super::net::Net;
 use super::stage::Staged;
 use crate::error::{Cause, Refusal};
 use crate::limits::EVICTED_A_COMMIT;
-use crate::record::Record;
 use crate::rowset::Row;
 use crate::storage::{Measured, Usage};
 use smallvec::SmallVec;
 
-impl<R: Record> Staged<'_, R> {
+impl Staged<'_> {
     /// Measures the net records for the bound. Returns those that can't be weighed, or are heavier than it.
     pub(super) fn stage_weights(&mut self) -> Vec<(usize, Cause)> {
         let Staged { table, writer, operations, resolution, measured, .. } = self;
@@ -76,12 +75,12 @@ impl<R: Record> Staged<'_, R> {
         exempt.extend(victims.iter().copied());
         exempt.sort_unstable();
         let left = (needed.saturating_sub(taken), wanted.saturating_sub(taken));
-        taken += queue.take(exempt, left, more, &table.pages);
+        taken += queue.take(exempt, left, more, &*table.pages);
         victims.extend_from_slice(queue.taken());
         let from = resolution.nets.len();
         let versions = victims.iter().filter_map(|row| table.pages.newest(*row));
         versions.for_each(|old| resolution.evict(old));
-        let of_net = |net: &Net<R>| Some((net.old.as_ref()?.row, net.expired));
+        let of_net = |net: &Net| Some((net.old.as_ref()?.row, net.expired));
         let removed = resolution.nets[from..].iter().filter_map(of_net);
         table.stage_removed(writer, &mut applied.changes, removed);
         if let Some(deadlines) = in_field {
@@ -93,7 +92,7 @@ impl<R: Record> Staged<'_, R> {
     /// The victims of a batch that is refused stay.
     pub(super) fn release_victims(&mut self) {
         if let Some(queue) = &mut self.writer.bound {
-            queue.undo(&self.table.pages);
+            queue.undo(&*self.table.pages);
         }
     }
 
@@ -111,7 +110,7 @@ impl<R: Record> Staged<'_, R> {
 
     /// The first operation whose record does not fit into `room` together with those of the operations before.
     fn first_beyond(&self, room: u64) -> Option<usize> {
-        let weighed = |(net, of): (&Net<R>, &Option<Measured>)| Some((net.maker()?, of.as_ref()?.weight));
+        let weighed = |(net, of): (&Net, &Option<Measured>)| Some((net.maker()?, of.as_ref()?.weight));
         let mut weights: Vec<(u32, u64)> =
             self.resolution.nets.iter().zip(&self.measured).filter_map(weighed).collect();
         weights.sort_unstable();

@@ -4,12 +4,11 @@ use super::batch::Batch;
 use super::operation::Operation;
 use crate::error::Refusal;
 use crate::limits::EXPIRED_A_COMMIT;
-use crate::record::Record;
-use crate::storage::Collection;
+use crate::storage::{Engine, Table};
+use crate::sync::Arc;
 
 /// Removes the first records that have expired, by at most one commit. Returns how many it was, and whether there may be more.
-pub(super) fn remove_some<R: Record>(collection: &Collection<R>) -> Result<(usize, bool), Refusal> {
-    let Collection { engine, table } = collection;
+pub(crate) fn remove_some(engine: &Arc<Engine>, table: &Arc<Table>) -> Result<(usize, bool), Refusal> {
     let time = engine.clock.for_reader();
     let guard = engine.lock_to_write().map_err(|cause| Refusal::new("expire", &table.name, cause))?;
     let (looked_at, keys) = table.expired_keys(time, EXPIRED_A_COMMIT);
@@ -20,7 +19,7 @@ pub(super) fn remove_some<R: Record>(collection: &Collection<R>) -> Result<(usiz
     }
     let mut batch = Batch::new(engine.clone());
     for (key, hash) in keys {
-        batch.add(collection, Ok(Operation::of_expired(key, hash)))?;
+        batch.add_to(engine, table, Ok(Operation::of_expired(key, hash)))?;
     }
     if engine.links.any() {
         // A record that can't go because of others that refer to it keeps no other from going.

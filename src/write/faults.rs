@@ -1,7 +1,7 @@
 //! Faults and limits of commits: what a fault plan and the store's strictness say before anything is staged.
 
 use super::doom::{Doom, Subject};
-use super::part::Part;
+use super::operations::Operations;
 use crate::error::{Cause, QueryError, Refusal};
 use crate::record::Condition;
 use crate::storage::Engine;
@@ -12,7 +12,7 @@ use crate::user_code;
 pub(super) const INJECTED: &str = "injected by rule ";
 
 /// Lets the fault plan and the limits judge a commit, before it takes any lock.
-pub(super) fn before_commit(engine: &Engine, parts: &mut [Box<dyn Part>]) -> Result<(), Refusal> {
+pub(super) fn before_commit(engine: &Engine, parts: &mut [Operations]) -> Result<(), Refusal> {
     let testing = &engine.testing;
     if !testing.judges_commits() || !parts.iter().any(|part| part.len() > 0 && part.is_of_callers()) {
         return Ok(());
@@ -42,7 +42,7 @@ pub(super) fn before_commit(engine: &Engine, parts: &mut [Box<dyn Part>]) -> Res
 }
 
 /// Lets the operations of a commit that are still there live.
-pub(super) fn after_commit(engine: &Engine, parts: &mut [Box<dyn Part>]) {
+pub(super) fn after_commit(engine: &Engine, parts: &mut [Operations]) {
     if engine.testing.faults.has_had(OperationKind::Write) {
         for part in parts {
             // The judge refuses nothing.
@@ -51,7 +51,7 @@ pub(super) fn after_commit(engine: &Engine, parts: &mut [Box<dyn Part>]) {
     }
 }
 
-fn check_size(engine: &Engine, parts: &[Box<dyn Part>]) -> Result<(), Refusal> {
+fn check_size(engine: &Engine, parts: &[Operations]) -> Result<(), Refusal> {
     let Some(limits) = engine.testing.for_batches() else { return Ok(()) };
     let check = |limit: Option<usize>, unit, size: &dyn Fn() -> usize| match limit.map(|limit| (limit, size())) {
         Some((limit, size)) if size > limit => {

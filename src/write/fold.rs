@@ -7,23 +7,22 @@ use super::net::{State, Step};
 use super::operation::{Operation, keeps_key};
 use super::resolve::Resolution;
 use crate::error::{Cause, Refusal};
-use crate::record::{Access, Record};
-use crate::storage::Table;
+use crate::storage::{Draft, Table};
 use crate::user_code;
 
-impl<R: Record> Resolution<R> {
+impl Resolution {
     /// Edits the record that an edit of the batch has made, in place. `None` if the operation or the record is of another sort.
     ///
     /// Records without a Rust type of their own are not folded, since a collection must read all their fields again after each edit.
     pub(super) fn fold(
         &mut self,
-        table: &Table<R>,
-        operations: &[Operation<R>],
+        table: &Table,
+        operations: &[Operation],
         at: usize,
         number: usize,
     ) -> Option<Result<(), Cause>> {
         let operation = &operations[at];
-        let edit = operation.action.edit().filter(|_| R::opened_with().is_none())?;
+        let edit = operation.action.edit().filter(|_| !table.record_type.is_untyped)?;
         let net = &mut self.nets[number];
         operations[net.last as usize].action.edit()?;
         if !matches!(net.state, State::Computed(_)) {
@@ -36,7 +35,7 @@ impl<R: Record> Resolution<R> {
         let edited = user_code::run(|| edit.apply(table, &mut record));
         let edited = edited.unwrap_or_else(|message| Err(Cause::Panicked { what: "record's `set_value`", message }));
         let key = net.key(operations).0;
-        let edited = edited.and_then(|()| keeps_key(table, &record, key, |to| Cause::KeyChanged { to }));
+        let edited = edited.and_then(|()| keeps_key(table, &*record, key, |to| Cause::KeyChanged { to }));
         let before = std::mem::replace(&mut net.state, State::Computed(record));
         if edited.is_ok() {
             let step = self.steps.len() as u32;
@@ -49,17 +48,17 @@ impl<R: Record> Resolution<R> {
     }
 
     /// Restores the states that edits in place have not kept.
-    pub(super) fn unfold(&mut self, table: &Table<R>, operations: &[Operation<R>]) -> Result<(), Refusal> {
+    pub(super) fn unfold(&mut self, table: &Table, operations: &[Operation]) -> Result<(), Refusal> {
         (0..self.nets.len()).try_for_each(|number| self.unfold_steps(table, operations, number, |_| true))
     }
 
     /// Restores the states of a record from the last one back to the first for which `goes_on` does not hold.
     fn unfold_steps(
         &mut self,
-        table: &Table<R>,
-        operations: &[Operation<R>],
+        table: &Table,
+        operations: &[Operation],
         number: usize,
-        goes_on: impl Fn(&State<R>) -> bool,
+        goes_on: impl Fn(&State) -> bool,
     ) -> Result<(), Refusal> {
         let (mut folded, mut next) = (Vec::new(), self.nets[number].step);
         while let Some(Step { state, step, .. }) = self.steps.get(next as usize).filter(|step| goes_on(&step.state)) {
@@ -76,7 +75,7 @@ impl<R: Record> Resolution<R> {
 
     /// Makes the record again that an edit may have spoilt, by the edits before. All in all this repeats each edit at most once, and the
     /// last one of them for each that fails.
-    fn repeat_last(&mut self, table: &Table<R>, operations: &[Operation<R>], number: usize) -> Result<(), Refusal> {
+    fn repeat_last(&mut self, table: &Table, operations: &[Operation], number: usize) -> Result<(), Refusal> {
         self.unfold_steps(table, operations, number, |state| matches!(state, State::Folded))?;
         let (last, below) = (self.nets[number].last, self.nets[number].step);
         let record = self.edited(table, operations, number, (last, below))?;
@@ -88,14 +87,14 @@ impl<R: Record> Resolution<R> {
     /// The record that the edit of operation `last` makes of the state of the step `below`.
     fn edited(
         &self,
-        table: &Table<R>,
-        operations: &[Operation<R>],
+        table: &Table,
+        operations: &[Operation],
         number: usize,
         (last, below): (u32, u32),
-    ) -> Result<R, Refusal> {
+    ) -> Result<Draft, Refusal> {
         let (operation, net) = (&operations[last as usize], &self.nets[number]);
         let record = match self.steps.get(below as usize) {
-            Some(Step { state: State::Unchanged, .. }) | None => net.old.as_ref().and_then(|old| old.record()),
+            Some(Step { state: State::Unchanged, .. }) | None => net.old.as_deref().filter(|old| !old.is_tombstone()),
             Some(step) => step.state.record(operations),
         };
         let made = operation.action.change().zip(record).map(|(change, record)| change.of(table, record));

@@ -20,17 +20,16 @@ use super::receipt::Counts;
 use super::resolve::{NO_NET, Resolution};
 use crate::error::{Cause, Refusal};
 use crate::hash::{self, RandomState};
-use crate::record::{Fields, Record};
 use crate::storage::{Table, TableWriter};
 use memdex_query::value::{Key, Value};
 use smallvec::SmallVec;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-pub(super) struct Judge<'s, R: Record> {
-    pub(super) table: &'s Table<R>,
+pub(super) struct Judge<'s> {
+    pub(super) table: &'s Table,
     writer: &'s TableWriter,
-    pub(super) operations: &'s [Operation<R>],
-    pub(super) resolution: &'s mut Resolution<R>,
+    pub(super) operations: &'s [Operation],
+    pub(super) resolution: &'s mut Resolution,
     pub(super) attribution: &'s mut Attribution,
     /// The structures with a constraint, by their places.
     constraints: Vec<usize>,
@@ -74,15 +73,15 @@ enum Fault {
     Taken { constraint: usize, slot: u32, other: Key },
 }
 
-impl<'s, R: Record> Judge<'s, R> {
+impl<'s> Judge<'s> {
     /// `spoilt` are the net changes whose records can't be indexed, with the causes.
     pub(super) fn new(
-        table: &'s Table<R>,
+        table: &'s Table,
         writer: &'s TableWriter,
-        operations: &'s [Operation<R>],
-        resolution: &'s mut Resolution<R>,
+        operations: &'s [Operation],
+        resolution: &'s mut Resolution,
         attribution: &'s mut Attribution,
-        strict: impl FnOnce(Claims, &Resolution<R>) -> Claims,
+        strict: impl FnOnce(Claims, &Resolution) -> Claims,
         spoilt: Vec<(usize, Cause)>,
     ) -> Self {
         let constraints = table.constraints(writer);
@@ -222,7 +221,7 @@ impl<'s, R: Record> Judge<'s, R> {
         let has_states_below = unknown.len() > 1 || !below.is_empty();
         for (at, record) in unknown.into_iter().rev() {
             let value = |(number, place): (usize, &usize)| {
-                let value = table.unique_value(writer, *place, &Fields(record?)).ok().flatten()?;
+                let value = table.unique_value(writer, *place, record?).ok().flatten()?;
                 let same = below.iter().find(|(of, earlier, _)| (*of, earlier) == (number, &value));
                 let since = same.map_or(at, |(.., since)| *since);
                 Some((number, value, since))
@@ -401,7 +400,7 @@ impl<'s, R: Record> Judge<'s, R> {
         let made = self.resolution.states(net as usize, self.operations).find(|(by, _)| *by == at);
         let Some((_, Some(record))) = made else { return SmallVec::new() };
         for (number, place) in self.constraints.iter().enumerate() {
-            if let Ok(Some(value)) = self.table.unique_value(self.writer, *place, &Fields(record)) {
+            if let Ok(Some(value)) = self.table.unique_value(self.writer, *place, record) {
                 values.push((number, value));
             }
         }

@@ -1,9 +1,10 @@
 //! Commands that give records a lifetime, and the default of a collection.
 
+use super::action::Action;
 use super::batch::{Batch, Refused};
 use super::commands::{UpdateResult, change, insert_and_upsert, store_and_update};
 use super::lifetime::{DefaultLifetime, Given, Lifetime, NO_LIFETIMES, restricts};
-use super::operation::{Action, Operation};
+use super::operation::Operation;
 use super::receipt::Receipt;
 use super::writer::{Writer, WriterError};
 use crate::error::{Cause, Refusal};
@@ -42,11 +43,11 @@ pub struct WithLifetime<W> {
     pub(super) lifetime: Lifetime,
 }
 
-pub(super) fn given<R: Record>(
-    operation: Result<Operation<R>, Refusal>,
+pub(super) fn given(
+    operation: Result<Operation, Refusal>,
     lifetime: Lifetime,
     only_later: bool,
-) -> Result<Operation<R>, Refusal> {
+) -> Result<Operation, Refusal> {
     operation.map(|operation| Operation { given: Some(Given { lifetime, only_later }), ..operation })
 }
 

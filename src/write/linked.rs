@@ -4,29 +4,32 @@
 //! all collections are resolved, the added ones are at the end of the list; then they move to their places, so that the judgement sees all
 //! operations in their order.
 
+use super::action::Action;
 use super::attribution::CommitOptions;
 use super::follow::Follow;
 use super::lifetime::{Lifetime, NO_LIFETIMES, restricts};
+use super::moved::{Because, Moved, Referring, Standing, Touched};
 use super::net::{NO_STEP, Net};
-use super::operation::{Action, Named, Operation, Target};
+use super::operation::{Named, Operation, Target};
 use super::outcome::Outcome;
-use super::part::{Because, Member, Moved, Referring, StagedPart, Standing, Touched};
 use super::resolve::Rows;
 use super::stage::Staged;
 use crate::clock::Timestamp;
 use crate::error::{Cause, Refusal};
 use crate::read;
-use crate::record::{Condition, Fields, Record};
-use crate::storage::{AnyTable, Collection, Edge, ReferredKeys, Table, Version};
+use crate::record::Condition;
+use crate::storage::{AnyVersion, Edge, Engine, ReferredKeys, SharedVersion, Table};
 use crate::sync::Arc;
 use crate::user_code;
 use memdex_query::value::Key;
 use smallvec::SmallVec;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-pub(super) struct Linked<'a, R: Record> {
-    staged: Staged<'a, R>,
-    collection: Collection<R>,
+/// One collection's part of a commit over collections that refer to each other: its operations are resolved in their order over all of
+/// them. Operations are named by their place, as in [`Attribution`](super::attribution::Attribution).
+pub(super) struct Linked<'a> {
+    staged: Staged<'a>,
+    engine: Arc<Engine>,
     options: CommitOptions,
     /// The references from this collection, and for each what the records that the batch has changed refer to.
     edges: Vec<(Arc<Edge>, Changed)>,
@@ -74,11 +77,11 @@ impl Changed {
     }
 }
 
-impl<'a, R: Record> Linked<'a, R> {
+impl<'a> Linked<'a> {
     pub(super) fn new(
-        collection: Collection<R>,
-        table: &'a Arc<Table<R>>,
-        operations: &'a mut Vec<Operation<R>>,
+        engine: Arc<Engine>,
+        table: &'a Arc<Table>,
+        operations: &'a mut Vec<Operation>,
         edges: &[Arc<Edge>],
         options: CommitOptions,
         time: Timestamp,
@@ -94,7 +97,7 @@ impl<'a, R: Record> Linked<'a, R> {
         staged.to_expire = is_referred_to.then(Vec::new);
         Ok(Linked {
             staged,
-            collection,
+            engine,
             options,
             edges: from_this.map(|edge| (edge.clone(), Changed::default())).collect(),
             restricting,
@@ -117,7 +120,7 @@ impl<'a, R: Record> Linked<'a, R> {
         let record = net.maker().and_then(|_| net.present(staged.operations));
         for (edge, changed) in edges {
             // What panics here will do so when the indexes are staged, and is refused then.
-            let keys = record.and_then(|record| user_code::run(|| edge.keys(&staged.table.seed, &Fields(record))).ok());
+            let keys = record.and_then(|record| user_code::run(|| edge.keys(&staged.table.seed, record)).ok());
             changed.set(number, keys.unwrap_or_default());
         }
     }
@@ -129,10 +132,10 @@ impl<'a, R: Record> Linked<'a, R> {
     }
 
     /// The committed records that refer to a key.
-    fn committed(&self, edge: &Edge, key: &Key) -> Result<Vec<Arc<Version<R>>>, Cause> {
+    fn committed(&self, edge: &Edge, key: &Key) -> Result<Vec<SharedVersion>, Cause> {
         let table = self.staged.table;
         let condition = Condition::new(&table.name, &table.schema, &edge.predicate(key))?;
-        let found = user_code::run(|| read::evaluate(&self.collection, &condition));
+        let found = user_code::run(|| read::evaluate(&self.engine, table, &condition));
         Ok(found.map_err(|message| Cause::Panicked { what: "field extractor", message })??)
     }
 
@@ -183,10 +186,10 @@ impl<'a, R: Record> Linked<'a, R> {
     fn begin_again(&mut self) {
         let time = self.staged.resolution.time;
         let to_expire = self.staged.to_expire.as_mut().map(std::mem::take).unwrap_or_default();
-        let is_kept = |operation: &Operation<R>| !operation.by_reference || matches!(operation.action, Action::Expire);
+        let is_kept = |operation: &Operation| !operation.by_reference || matches!(operation.action, Action::Expire);
         self.staged.drop_resolved();
         self.staged.operations.retain(is_kept);
-        let expires = |(position, old): (usize, Arc<Version<R>>)| {
+        let expires = |(position, old): (usize, SharedVersion)| {
             Operation::of_reference(position, old.key.clone(), old.hash, Action::Expire)
         };
         self.staged.operations.splice(0..0, to_expire.into_iter().map(expires));
@@ -194,12 +197,13 @@ impl<'a, R: Record> Linked<'a, R> {
     }
 }
 
-impl<'a, R: Record> Member<'a> for Linked<'a, R> {
-    fn collection(&self) -> &str {
+impl<'a> Linked<'a> {
+    pub(super) fn collection(&self) -> &str {
         &self.staged.table.name
     }
 
-    fn begin(&mut self, excluded: &dyn Fn(usize) -> bool) {
+    /// Begins, or begins again, without the operations at these positions.
+    pub(super) fn begin(&mut self, excluded: &dyn Fn(usize) -> bool) {
         if !std::mem::take(&mut self.is_fresh) {
             self.begin_again();
         }
@@ -226,11 +230,13 @@ impl<'a, R: Record> Member<'a> for Linked<'a, R> {
         self.note_rows(0);
     }
 
-    fn positions(&self) -> Vec<usize> {
+    /// The positions of the operations.
+    pub(super) fn positions(&self) -> Vec<usize> {
         self.staged.operations.iter().map(|operation| operation.position).collect()
     }
 
-    fn expired(&self) -> Vec<(usize, Moved)> {
+    /// The keys whose records have expired, and the position of the first operation on each.
+    pub(super) fn expired(&self) -> Vec<(usize, Moved)> {
         let Staged { operations, resolution, attribution, .. } = &self.staged;
         let touches = |at: usize, number: usize| {
             let both = resolution.rekeys.get(&at).copied().unwrap_or([resolution.net_of[at]; 2]);
@@ -244,7 +250,8 @@ impl<'a, R: Record> Member<'a> for Linked<'a, R> {
         moved.collect()
     }
 
-    fn resolve(&mut self, at: usize, moved: &mut Vec<Moved>) {
+    /// Applies the operation at a place. Adds the keys that it has taken away.
+    pub(super) fn resolve(&mut self, at: usize, moved: &mut Vec<Moved>) {
         let Staged { table, operations, resolution, attribution, counts, .. } = &mut self.staged;
         let operation = &operations[at];
         if attribution.is_left_out(at) {
@@ -291,9 +298,12 @@ impl<'a, R: Record> Member<'a> for Linked<'a, R> {
         touched.into_iter().for_each(|number| self.note(number));
     }
 
-    fn follow(&mut self, edge: &Arc<Edge>, of: &Moved, because: Because, moved: &mut Vec<Moved>) -> usize {
+    /// Has the records that refer to a key do what the reference demands. Adds the keys that it has taken away. Returns how many records it
+    /// was.
+    pub(super) fn follow(&mut self, edge: &Arc<Edge>, of: &Moved, because: Because, moved: &mut Vec<Moved>) -> usize {
         let Some(edge) = self.edges.iter().position(|(own, _)| Arc::ptr_eq(own, edge)) else { return 0 };
-        let follow = |edge: &Arc<Edge>| Follow::new(edge, &of.key, of.to.as_ref());
+        let table = self.staged.table;
+        let follow = |edge: &Arc<Edge>| Follow::new(table, edge, &of.key, of.to.as_ref());
         if follow(&self.edges[edge].0).is_none() {
             return 0;
         }
@@ -335,7 +345,8 @@ impl<'a, R: Record> Member<'a> for Linked<'a, R> {
         followed
     }
 
-    fn complete(&mut self) -> Result<bool, Refusal> {
+    /// Judges the net changes by themselves, once all operations are resolved. Returns `false` if it must begin again.
+    pub(super) fn complete(&mut self) -> Result<bool, Refusal> {
         if !self.options.lenient && !self.failed.is_empty() {
             let (_, refusal) = self.failed.remove(0);
             return Err(refusal);
@@ -367,7 +378,8 @@ impl<'a, R: Record> Member<'a> for Linked<'a, R> {
         Ok(self.staged.to_expire.as_ref().is_none_or(Vec::is_empty))
     }
 
-    fn take_exclusions(&mut self) -> Vec<(usize, Refusal)> {
+    /// Takes the refusals, with their positions, that are final or because of a reference: those operations must be excluded.
+    pub(super) fn take_exclusions(&mut self) -> Vec<(usize, Refusal)> {
         let Staged { operations, attribution, .. } = &mut self.staged;
         let refused: Vec<usize> = attribution.refused().filter(|at| operations[*at].by_reference).collect();
         refused.into_iter().for_each(|at| attribution.keep_out(at));
@@ -375,24 +387,26 @@ impl<'a, R: Record> Member<'a> for Linked<'a, R> {
         self.failed.drain(..).chain(taken.map(|(at, refusal)| (operations[at].position, refusal))).collect()
     }
 
-    fn referring(&self, edge: &Edge, found: &mut Vec<Referring>) {
+    /// Adds what the net records refer to.
+    pub(super) fn referring(&self, edge: &Edge, found: &mut Vec<Referring>) {
         let Staged { table, operations, resolution, .. } = &self.staged;
         for (net, of) in resolution.nets.iter().enumerate() {
             let Some(record) = of.result(operations) else { continue };
             // What panics here has been refused by the index of the reference.
-            let keys = user_code::run(|| edge.keys(&table.seed, &Fields(record))).unwrap_or_default();
+            let keys = user_code::run(|| edge.keys(&table.seed, record)).unwrap_or_default();
             found.extend(keys.into_iter().map(|(key, hash)| Referring { net, key, hash }));
         }
     }
 
-    fn since(&mut self, edge: &Edge, of: &Referring) -> Option<usize> {
+    /// The operation since which a net record refers to a key; `None` if it did so before the batch.
+    pub(super) fn since(&mut self, edge: &Edge, of: &Referring) -> Option<usize> {
         let Staged { table, operations, resolution, .. } = &mut self.staged;
-        let refers = |record: &R| {
-            let keys = user_code::run(|| edge.keys(&table.seed, &Fields(record))).unwrap_or_default();
+        let refers = |record: &dyn AnyVersion| {
+            let keys = user_code::run(|| edge.keys(&table.seed, record)).unwrap_or_default();
             keys.iter().any(|(key, _)| *key == of.key)
         };
         let net = &resolution.nets[of.net];
-        let before = net.old.as_ref().filter(|_| !net.expired).and_then(|old| old.record());
+        let before = net.old.as_deref().filter(|old| !net.expired && !old.is_tombstone());
         if before.is_some_and(refers) {
             return None;
         }
@@ -403,7 +417,8 @@ impl<'a, R: Record> Member<'a> for Linked<'a, R> {
         Some(resolution.since(of.net, operations, refers) as usize)
     }
 
-    fn touched(&self) -> Vec<Touched> {
+    /// The net changes that each operation touches.
+    pub(super) fn touched(&self) -> Vec<Touched> {
         let Staged { operations, resolution, .. } = &self.staged;
         let of_filter: HashMap<usize, &Vec<usize>> =
             resolution.by_filter.iter().map(|(at, nets)| (*at, nets)).collect();
@@ -419,11 +434,12 @@ impl<'a, R: Record> Member<'a> for Linked<'a, R> {
         touched.collect()
     }
 
-    fn standing(&self, key: &Key) -> Standing {
+    pub(super) fn standing(&self, key: &Key) -> Standing {
         self.standing.get(key).copied().unwrap_or(Standing::Untouched)
     }
 
-    fn taken_away(&self) -> Vec<(Key, usize, bool)> {
+    /// The keys whose records the batch takes away, with the operation, and whether that moves the record.
+    pub(super) fn taken_away(&self) -> Vec<(Key, usize, bool)> {
         let Staged { operations, resolution, .. } = &self.staged;
         let gone = resolution.nets.iter().filter(|net| net.begin().is_some() && net.result(operations).is_none());
         let told = gone.map(|net| {
@@ -433,14 +449,16 @@ impl<'a, R: Record> Member<'a> for Linked<'a, R> {
         told.collect()
     }
 
-    fn unchanged_referring(&mut self, edge: &Edge, key: &Key) -> Result<Option<Key>, Refusal> {
+    /// A record that refers to a key and that the batch does not change.
+    pub(super) fn unchanged_referring(&mut self, edge: &Edge, key: &Key) -> Result<Option<Key>, Refusal> {
         let committed = self.committed(edge, key);
         let mut committed = committed.map_err(|cause| Refusal::new("commit", &self.staged.table.name, cause))?;
         self.staged.resolution.phantoms.locate(self.staged.table, &mut committed);
         Ok(committed.iter().find(|old| self.rows.find(old.row).is_none()).map(|old| old.key.clone()))
     }
 
-    fn made_by(&self, net: usize, at: usize) -> Option<Key> {
+    /// If the operation has made the record of a net change, there was none before, and no other operation could make one: its key.
+    pub(super) fn made_by(&self, net: usize, at: usize) -> Option<Key> {
         let of = &self.staged.resolution.nets[net];
         let is_new = of.begin().is_none() || of.expired;
         let is_made = of.maker() == Some(at as u32) && of.step == NO_STEP;
@@ -448,19 +466,20 @@ impl<'a, R: Record> Member<'a> for Linked<'a, R> {
         (is_new && is_made && self.named.get(key) == Some(&1)).then(|| key.clone())
     }
 
-    fn position(&self, at: usize) -> usize {
+    pub(super) fn position(&self, at: usize) -> usize {
         self.staged.operations[at].position
     }
 
-    fn refusal(&self, at: usize, key: Option<&Key>, cause: Cause) -> Refusal {
+    pub(super) fn refusal(&self, at: usize, key: Option<&Key>, cause: Cause) -> Refusal {
         self.staged.operations[at].refusal_at(self.staged.table, key, cause)
     }
 
-    fn key(&self, net: usize) -> &Key {
+    pub(super) fn key(&self, net: usize) -> &Key {
         self.staged.resolution.nets[net].key(self.staged.operations).0
     }
 
-    fn into_staged(mut self: Box<Self>, excluded: &mut BTreeMap<usize, Refusal>) -> Option<Box<dyn StagedPart + 'a>> {
+    /// Ends the judgement: excludes the operations with these refusals. `None` if the commit does not concern the collection.
+    pub(super) fn into_staged(mut self, excluded: &mut BTreeMap<usize, Refusal>) -> Option<Staged<'a>> {
         let Staged { operations, attribution, .. } = &mut self.staged;
         for (at, operation) in operations.iter().enumerate().filter(|(_, operation)| !operation.by_reference) {
             if let Some(refusal) = excluded.remove(&operation.position) {
@@ -468,6 +487,6 @@ impl<'a, R: Record> Member<'a> for Linked<'a, R> {
             }
         }
         let concerns = !self.staged.resolution.nets.is_empty() || !self.staged.operations.is_empty();
-        concerns.then(|| Box::new(self.staged) as Box<dyn StagedPart + 'a>)
+        concerns.then_some(self.staged)
     }
 }

@@ -1,8 +1,9 @@
 //! Writes by predicate that return the records that they change, and may change the first ones in an order only.
 
+use super::action::Action;
 use super::batch::{Batch, Refused};
 use super::commands::{UpdateResult, change};
-use super::operation::{Action, Operation};
+use super::operation::Operation;
 use super::returned::{Changes, PendingChanges};
 use super::selection::Selection;
 use crate::error::Refusal;
@@ -102,7 +103,7 @@ impl<'c, W, R: Record> Matching<'c, W, R> {
         self
     }
 
-    fn operation(&mut self, action: Action<R>) -> (Result<Operation<R>, Refusal>, PendingChanges<R>) {
+    fn operation(&mut self, action: Action) -> (Result<Operation, Refusal>, PendingChanges<R>) {
         let (pending, returned) = PendingChanges::new();
         let first = (self.first.is_some() || !self.order.is_empty()).then(|| self.first.unwrap_or(usize::MAX));
         let selection = Selection { first: first.map(|first| (&self.order[..], first)), returned: Some(returned) };
@@ -131,7 +132,7 @@ impl<R: Record> Matching<'_, AtOnce, R> {
         self.commit(Action::Delete)
     }
 
-    fn commit(mut self, action: Action<R>) -> Result<Changes<R>, Refused> {
+    fn commit(mut self, action: Action) -> Result<Changes<R>, Refused> {
         let (operation, pending) = self.operation(action);
         let receipt = Batch::new(self.collection.engine.clone()).commit_one(self.collection, operation)?;
         Ok(Changes { receipt, records: pending.into_records() })
@@ -161,7 +162,7 @@ impl<R: Record> Matching<'_, &mut Batch, R> {
         self.add(Action::Delete)
     }
 
-    fn add(mut self, action: Action<R>) -> Result<PendingChanges<R>, Refusal> {
+    fn add(mut self, action: Action) -> Result<PendingChanges<R>, Refusal> {
         let (operation, pending) = self.operation(action);
         self.writes_to.add(self.collection, operation)?;
         Ok(pending)

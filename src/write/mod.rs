@@ -1,5 +1,6 @@
 //! How are records changed? Commands, the batches that gather them, and the commit that makes a batch visible at once.
 
+mod action;
 pub(crate) mod any_collection;
 mod attribution;
 pub(crate) mod background;
@@ -27,11 +28,11 @@ mod lasting;
 mod lifetime;
 mod linked;
 mod matching;
+mod moved;
 mod net;
 mod operation;
 mod operations;
 mod outcome;
-mod part;
 #[cfg(feature = "documents")]
 mod patch;
 mod pending;
@@ -65,6 +66,6 @@ pub use returned::{Changes, PendingChanges, PendingHits};
 pub use writer::WriterError;
 
 pub(crate) use batch::Batch;
-pub(crate) use checkpoint::{Undone, restore};
-pub(crate) use operations::empty_part;
+pub(crate) use checkpoint::{Undone, deadlines_of, restore, restore_collection};
+pub(crate) use expire::remove_some;
 pub(crate) use writer::Writer;

@@ -4,14 +4,12 @@ use super::operation::{Effect, Named, Operation};
 use crate::clock::Timestamp;
 use crate::error::{Cause, Commit, Refusal};
 use crate::limits::MAX_BATCH_OPERATIONS;
-use crate::record::{Access, Fields, Record};
 use crate::rowset::Row;
-use crate::storage::{BaseRow, Table, Version};
-use crate::sync::Arc;
+use crate::storage::{AnyVersion, BaseRow, Draft, SharedVersion, Table};
 use memdex_query::value::Key;
 
 /// The net change of one key, before it has a row and a version.
-pub(super) struct Net<R> {
+pub(super) struct Net {
     /// The operation that touched the key first, and which of its keys it is. If it is by filter, `old` has the key.
     first: u32,
     named: Named,
@@ -25,43 +23,46 @@ pub(super) struct Net<R> {
     pub(super) expired: bool,
     /// Whether the record is a victim of the bound: no operation touches it.
     pub(super) evicted: bool,
+    /// The commit that wrote the record before the batch; `None` if there was none.
+    begin: Option<Commit>,
     /// The version before the batch. A record of a fork's base has a [phantom](super::phantoms) here.
-    pub(super) old: Option<Arc<Version<R>>>,
+    pub(super) old: Option<SharedVersion>,
     /// Its place in the base, if it is such a record.
     pub(super) under: Option<BaseRow>,
-    pub(super) state: State<R>,
+    pub(super) state: State,
 }
 
 pub(super) const NO_STEP: u32 = u32::MAX;
 
 /// A state of a key that a later operation of the batch has replaced, as [`Net`] describes it.
-pub(super) struct Step<R> {
-    pub(super) state: State<R>,
+pub(super) struct Step {
+    pub(super) state: State,
     pub(super) last: u32,
     pub(super) step: u32,
     pub(super) deleted: bool,
 }
 
-pub(super) enum State<R> {
+pub(super) enum State {
     Unchanged,
     /// The record that the operation of this index brings.
     Brought(usize),
     /// The record that closures or edits made.
-    Computed(R),
+    Computed(Draft),
     /// The record that an edit made and a later one has changed in place.
     Folded,
     Gone,
 }
 
-impl<R: Record> Net<R> {
+impl Net {
     /// For a commit at `time`.
-    pub(super) fn new(first: usize, named: Named, old: Option<Arc<Version<R>>>, time: Timestamp) -> Self {
+    pub(super) fn new(first: usize, named: Named, old: Option<SharedVersion>, time: Timestamp) -> Self {
         debug_assert!(first < MAX_BATCH_OPERATIONS);
         let first = first as u32;
-        let expired = old.as_ref().is_some_and(|old| !old.is_tombstone() && old.deadline.is_past(time));
+        let begin = old.as_ref().filter(|old| !old.is_tombstone()).map(|old| old.written());
+        let expired = begin.is_some() && old.as_ref().is_some_and(|old| old.deadline.is_past(time));
         let state = if expired { State::Gone } else { State::Unchanged };
         let (deleted, under) = (expired, None);
-        Net { first, named, last: first, step: NO_STEP, deleted, expired, evicted: false, old, under, state }
+        Net { first, named, last: first, step: NO_STEP, deleted, expired, evicted: false, begin, old, under, state }
     }
 
     /// The same, of a record at this place in the base of a fork.
@@ -71,11 +72,11 @@ impl<R: Record> Net<R> {
 
     /// The row that holds the record before the batch.
     pub(super) fn old_row(&self) -> Option<Row> {
-        self.old.as_ref().filter(|old| self.under.is_none() && !old.is_tombstone()).map(|old| old.row)
+        self.old.as_ref().filter(|_| self.under.is_none() && self.begin.is_some()).map(|old| old.row)
     }
 
     /// The state before the batch.
-    pub(super) fn base(&self) -> State<R> {
+    pub(super) fn base(&self) -> State {
         if self.expired { State::Gone } else { State::Unchanged }
     }
 
@@ -104,7 +105,7 @@ impl<R: Record> Net<R> {
         (self.expired, self.deleted, self.state) = (false, false, State::Unchanged);
     }
 
-    pub(super) fn key<'a>(&'a self, operations: &'a [Operation<R>]) -> (&'a Key, u32) {
+    pub(super) fn key<'a>(&'a self, operations: &'a [Operation]) -> (&'a Key, u32) {
         match (&self.old, operations[self.first as usize].named(self.named)) {
             (Some(old), _) => (&old.key, old.hash),
             (None, Some(named)) => named,
@@ -113,7 +114,7 @@ impl<R: Record> Net<R> {
     }
 
     /// The refusal of an operation because of the record.
-    pub(super) fn refusal(&self, table: &Table<R>, operations: &[Operation<R>], at: usize, cause: Cause) -> Refusal {
+    pub(super) fn refusal(&self, table: &Table, operations: &[Operation], at: usize, cause: Cause) -> Refusal {
         operations[at].refusal_at(table, Some(self.key(operations).0), cause)
     }
 
@@ -123,25 +124,25 @@ impl<R: Record> Net<R> {
     }
 
     /// Whether the operation that made the state gave its record a lifetime.
-    pub(super) fn is_given(&self, operations: &[Operation<R>]) -> bool {
+    pub(super) fn is_given(&self, operations: &[Operation]) -> bool {
         self.maker().is_some_and(|maker| operations[maker as usize].given.is_some())
     }
 
-    pub(super) fn present<'a>(&'a self, operations: &'a [Operation<R>]) -> Option<&'a R> {
+    pub(super) fn present<'a>(&'a self, operations: &'a [Operation]) -> Option<&'a dyn AnyVersion> {
         match &self.state {
-            State::Unchanged => self.old.as_ref()?.record(),
+            State::Unchanged => self.old.as_deref().filter(|_| self.begin.is_some()),
             changed => changed.record(operations),
         }
     }
 
     /// The record that the batch leaves, if any.
-    pub(super) fn result<'a>(&'a self, operations: &'a [Operation<R>]) -> Option<&'a R> {
+    pub(super) fn result<'a>(&'a self, operations: &'a [Operation]) -> Option<&'a dyn AnyVersion> {
         if matches!(self.state, State::Gone) { None } else { self.present(operations) }
     }
 
     /// The commit that wrote the record before the batch.
     pub(super) fn begin(&self) -> Option<Commit> {
-        self.old.as_ref().filter(|old| !old.is_tombstone()).map(|old| old.written())
+        self.begin
     }
 
     /// The commit that conditions find: that of the committed record, also if the batch has changed it, but not if the batch has
@@ -160,12 +161,12 @@ impl<R: Record> Net<R> {
     }
 }
 
-impl<R: Record> State<R> {
+impl State {
     /// The record that an operation has made.
-    pub(super) fn record<'a>(&'a self, operations: &'a [Operation<R>]) -> Option<&'a R> {
+    pub(super) fn record<'a>(&'a self, operations: &'a [Operation]) -> Option<&'a dyn AnyVersion> {
         match self {
             State::Brought(at) => operations[*at].action.record(),
-            State::Computed(record) => Some(record),
+            State::Computed(record) => Some(&**record),
             State::Unchanged | State::Folded | State::Gone => None,
         }
     }
@@ -177,14 +178,14 @@ impl<R: Record> State<R> {
         }
     }
 
-    pub(super) fn of_computed(effect: Effect<R>) -> Option<Self> {
+    pub(super) fn of_computed(effect: Effect) -> Option<Self> {
         if let Effect::Updated(record) = effect { Some(State::Computed(record)) } else { None }
     }
 }
 
 /// Refuses a record that a structure or a column can't hold, or whose heap memory can't be measured.
-pub(super) fn check<R: Record>(table: &Table<R>, record: &R) -> Result<(), Cause> {
-    table.check(&Fields(record))?;
+pub(super) fn check(table: &Table, record: &dyn AnyVersion) -> Result<(), Cause> {
+    table.check(record)?;
     let measured = record.measure_heap();
     let _heap = measured.map_err(|message| Cause::Panicked { what: "heap_size", message })?;
     #[cfg(feature = "testing")]

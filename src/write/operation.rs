@@ -1,21 +1,22 @@
 //! One operation, on the record of a key or on all records that a filter selects, and its effect on a record.
 
+use super::action::Action;
 use super::change::{Change, Edit};
 #[cfg(feature = "testing")]
 use super::doom::Doom;
-use super::follow::{Follow, Followed};
+use super::follow::Followed;
 use super::lifetime::{Given, Lifetime};
 use super::outcome::Outcome;
-use super::returned::Returned;
+use super::returned::ReturnTo;
 use super::selection::{Selection, Where};
 use crate::clock::Timestamp;
 use crate::error::{Cause, Commit, KeyError, Refusal};
 use crate::read::Ranking;
-use crate::record::{Access, Condition, KeyBuffer, Record};
-use crate::storage::{Collection, Table, Version};
+use crate::record::{Condition, KeyBuffer, Record};
+use crate::storage::{AnyVersion, Collection, Draft, Engine, Held, SharedVersion, Table};
 use crate::sync::Arc;
 use crate::user_code;
-use memdex_query::query::Filter;
+use memdex_query::query::{Filter, Predicate};
 use memdex_query::value::{IntoKey, Key};
 use std::time::Duration;
 
@@ -47,10 +48,10 @@ pub struct OperationInfo {
     pub key: Option<Key>,
 }
 
-pub(super) struct Operation<R: Record> {
+pub(super) struct Operation {
     /// Its position in the batch.
     pub(super) position: usize,
-    pub(super) target: Target<R>,
+    pub(super) target: Target,
     /// The commit at which the caller last saw the record, if that is a condition.
     pub(super) seen: Option<Commit>,
     /// The store has added it to the batch, for a reference.
@@ -62,17 +63,17 @@ pub(super) struct Operation<R: Record> {
     pub(super) doom: Option<Doom>,
     /// The lifetime that it gives its record.
     pub(super) given: Option<Given>,
-    pub(super) action: Action<R>,
+    pub(super) action: Action,
 }
 
 /// The records that an operation changes.
-pub(super) enum Target<R: Record> {
+pub(super) enum Target {
     /// The record of this key.
     Key { key: Key, hash: u32 },
     /// The record of the first key, which moves to the second one.
     Rekey(Box<[(Key, u32); 2]>),
     /// Every record that a filter selects.
-    Where(Box<Where<R>>),
+    Where(Box<Where>),
 }
 
 /// Which of the keys of an operation.
@@ -82,35 +83,19 @@ pub(super) enum Named {
     Second,
 }
 
-pub(super) enum Action<R> {
-    Store(R),
-    Insert(R),
-    Update(Change<R>),
-    Upsert(R, Change<R>),
-    Delete,
-    /// Removes the record if it has expired.
-    Expire,
-    /// Stores the record of an earlier version again.
-    Restore(Arc<Version<R>>),
-    /// Does what a reference demands.
-    Follow(Follow<R>),
-    /// Its record has moved into the store.
-    Done,
-}
-
 /// The effect of an operation on one record.
-pub(super) enum Effect<R> {
+pub(super) enum Effect {
     /// Inserts the record that the operation brings.
     Inserted,
     /// Replaces the record by the one that the operation brings.
     Replaced,
-    Updated(R),
+    Updated(Draft),
     Deleted,
     Missing,
 }
 
-impl<R> From<&Effect<R>> for Outcome {
-    fn from(effect: &Effect<R>) -> Self {
+impl From<&Effect> for Outcome {
+    fn from(effect: &Effect) -> Self {
         match effect {
             Effect::Inserted => Outcome::Created,
             Effect::Replaced => Outcome::Replaced,
@@ -121,100 +106,8 @@ impl<R> From<&Effect<R>> for Outcome {
     }
 }
 
-impl<R: Record> Action<R> {
-    pub(super) fn name(&self) -> &'static str {
-        match self {
-            Action::Store(_) => "store",
-            Action::Insert(_) => "insert",
-            Action::Update(Change::Edit(edit)) | Action::Upsert(_, Change::Edit(edit)) => edit.name(),
-            Action::Update(_) => "update",
-            Action::Upsert(..) => "upsert",
-            Action::Delete => "delete",
-            Action::Expire => "expire",
-            Action::Restore(_) => "restore",
-            Action::Follow(follow) => follow.name(),
-            Action::Done => "done",
-        }
-    }
-
-    pub(super) fn name_by_condition(&self) -> &'static str {
-        match self {
-            Action::Update(_) => "update_where",
-            _ => "delete_where",
-        }
-    }
-
-    pub(super) fn record(&self) -> Option<&R> {
-        match self {
-            Action::Store(record) | Action::Insert(record) | Action::Upsert(record, _) => Some(record),
-            Action::Restore(version) => version.record(),
-            _ => None,
-        }
-    }
-
-    pub(super) fn record_mut(&mut self) -> Option<&mut R> {
-        match self {
-            Action::Store(record) | Action::Insert(record) | Action::Upsert(record, _) => Some(record),
-            _ => None,
-        }
-    }
-
-    pub(super) fn take_record(&mut self) -> Option<R> {
-        match std::mem::replace(self, Action::Done) {
-            Action::Store(record) | Action::Insert(record) => Some(record),
-            Action::Upsert(record, change) => {
-                // Dropping the closure is user code, so it stays with the operation, which is dropped after the locks.
-                *self = Action::Update(change);
-                Some(record)
-            }
-            other => {
-                *self = other;
-                None
-            }
-        }
-    }
-
-    /// Undoes [`take_record`](Action::take_record).
-    pub(super) fn put_back(&mut self, record: R, inserts: bool) {
-        *self = match std::mem::replace(self, Action::Done) {
-            Action::Update(change) => Action::Upsert(record, change),
-            _ if inserts => Action::Insert(record),
-            _ => Action::Store(record),
-        };
-    }
-
-    pub(super) fn change(&self) -> Option<&Change<R>> {
-        if let Action::Update(change) | Action::Upsert(_, change) = self { Some(change) } else { None }
-    }
-
-    /// The edit of a field that it makes of a record which exists.
-    pub(super) fn edit(&self) -> Option<&Edit<R>> {
-        self.change()?.edit()
-    }
-
-    /// The size of its closures' captures, or of its edit.
-    pub(super) fn change_bytes(&self) -> usize {
-        self.change().map_or(0, Change::bytes)
-    }
-
-    /// Drops each value of the user by itself. Returns the number of panics.
-    pub(super) fn drop_each(self) -> u64 {
-        match self {
-            Action::Delete | Action::Expire | Action::Follow(_) | Action::Done | Action::Update(Change::Edit(_)) => 0,
-            Action::Upsert(record, change) => user_code::drop_each([record]) + user_code::drop_each([change]),
-            one_value => user_code::drop_each([one_value]),
-        }
-    }
-
-    /// Whether dropping it runs user code.
-    pub(super) fn holds_user_values(&self) -> bool {
-        use Action::{Delete, Done, Expire, Follow, Update};
-        !matches!(self, Delete | Expire | Follow(_) | Done | Update(Change::Edit(_)))
-    }
-}
-
-impl<R: Record> Operation<R> {
-    fn new(target: Target<R>, seen: Option<Commit>, action: Action<R>) -> Self {
+impl Operation {
+    fn new(target: Target, seen: Option<Commit>, action: Action) -> Self {
         Operation {
             position: 0,
             target,
@@ -229,7 +122,7 @@ impl<R: Record> Operation<R> {
     }
 
     /// An operation that brings a record, and with it the key.
-    pub(super) fn of_record(table: &Table<R>, seen: Option<Commit>, mut action: Action<R>) -> Result<Self, Refusal> {
+    pub(super) fn of_record(table: &Table, seen: Option<Commit>, mut action: Action) -> Result<Self, Refusal> {
         let keyed = match action.record_mut() {
             Some(record) => checked_key(table, record),
             None => unreachable!("only for actions that hold a record"),
@@ -239,7 +132,11 @@ impl<R: Record> Operation<R> {
             Err(cause) => {
                 let refusal = Refusal::new(action.name(), &table.name, cause);
                 // If only a field does not fit, the key is still known and names the record.
-                let key = action.record().and_then(|record| key_of(table, record).ok()?.checked().ok());
+                let key = action.record().and_then(|record| {
+                    let mut key = KeyBuffer::new(&table.seed);
+                    read_key(table, record, &mut key).ok()?;
+                    key.checked().ok()
+                });
                 table.counters.report_drop_panics(action.drop_each());
                 Err(match key {
                     Some((key, _)) => refusal.with_key(&key),
@@ -250,25 +147,25 @@ impl<R: Record> Operation<R> {
     }
 
     /// An operation that edits a field of the record of a key.
-    pub(super) fn of_edit<Q: IntoKey<R::Key>>(
-        table: &Table<R>,
+    pub(super) fn of_edit<K, Q: IntoKey<K>>(
+        table: &Table,
         key: &Q,
         seen: Option<Commit>,
-        edit: Result<Edit<R>, Refusal>,
+        edit: Result<Edit, Refusal>,
     ) -> Result<Self, Refusal> {
         Operation::of_key(table, key, seen, Action::Update(Change::Edit(Box::new(edit?))))
     }
 
     /// An operation that edits a field of the record which has the key of `record`, or brings `record`, edited.
     pub(super) fn of_edit_or_insert(
-        table: &Table<R>,
-        record: R,
-        edit: Result<Edit<R>, Refusal>,
+        table: &Table,
+        record: Draft,
+        edit: Result<Edit, Refusal>,
     ) -> Result<Self, Refusal> {
         let mut record = table.counters.hold(record);
         let edit = edit?;
         let edited = user_code::run(|| {
-            record.admit(&table.schema)?;
+            record.version_mut().admit(&table.schema)?;
             edit.apply(table, &mut record)
         });
         let edited = edited.map_err(|message| Cause::Panicked { what: "record's `set_value`", message });
@@ -277,21 +174,31 @@ impl<R: Record> Operation<R> {
     }
 
     /// An operation on the record of a key.
-    pub(super) fn of_key<Q: IntoKey<R::Key>>(
-        table: &Table<R>,
+    pub(super) fn of_key<K, Q: IntoKey<K>>(
+        table: &Table,
         key: &Q,
         seen: Option<Commit>,
-        action: Action<R>,
+        action: Action,
     ) -> Result<Self, Refusal> {
         let action = table.counters.hold(action);
-        match KeyBuffer::of(&table.seed, &table.key_kinds, key).checked() {
+        let keyed = KeyBuffer::of(&table.seed, &table.key_kinds, key).checked();
+        Operation::on_key(table, keyed, seen, action)
+    }
+
+    fn on_key(
+        table: &Table,
+        keyed: Result<(Key, u32), KeyError>,
+        seen: Option<Commit>,
+        action: Held<'_, Action>,
+    ) -> Result<Self, Refusal> {
+        match keyed {
             Ok((key, hash)) => Ok(Operation::new(Target::Key { key, hash }, seen, action.into_inner())),
             Err(error) => Err(Refusal::new(action.name(), &table.name, error)),
         }
     }
 
     /// An operation that stores the record of an earlier version again, and leaves it so much time.
-    pub(super) fn of_restored(version: Arc<Version<R>>, left: Option<Duration>) -> Self {
+    pub(super) fn of_restored(version: SharedVersion, left: Option<Duration>) -> Self {
         let target = Target::Key { key: version.key.clone(), hash: version.hash };
         let given = Given { lifetime: left.map_or(Lifetime::Forever, Lifetime::For), only_later: false };
         Operation { given: Some(given), ..Operation::new(target, None, Action::Restore(version)) }
@@ -308,24 +215,33 @@ impl<R: Record> Operation<R> {
     }
 
     /// An operation that the store adds for a reference, because of the caller's operation at `position`.
-    pub(super) fn of_reference(position: usize, key: Key, hash: u32, action: Action<R>) -> Self {
+    pub(super) fn of_reference(position: usize, key: Key, hash: u32, action: Action) -> Self {
         let by_reference = true;
         Operation { position, by_reference, ..Operation::new(Target::Key { key, hash }, None, action) }
     }
 
     /// An operation that moves the record of a key to another key. With equal keys it is an update.
-    pub(super) fn of_two_keys<P: IntoKey<R::Key>, Q: IntoKey<R::Key>>(
-        table: &Table<R>,
+    pub(super) fn of_two_keys<K, P: IntoKey<K>, Q: IntoKey<K>>(
+        table: &Table,
         (old, new): (&P, &Q),
         seen: Option<Commit>,
-        update: Change<R>,
+        update: Change,
     ) -> Result<Self, Refusal> {
         let action = table.counters.hold(Action::Update(update));
         let checked = || -> Result<_, KeyError> {
             let old = KeyBuffer::of(&table.seed, &table.key_kinds, old).checked()?;
             Ok([old, KeyBuffer::of(&table.seed, &table.key_kinds, new).checked()?])
         };
-        match checked() {
+        Operation::on_two_keys(table, checked(), seen, action)
+    }
+
+    fn on_two_keys(
+        table: &Table,
+        keyed: Result<[(Key, u32); 2], KeyError>,
+        seen: Option<Commit>,
+        action: Held<'_, Action>,
+    ) -> Result<Self, Refusal> {
+        match keyed {
             Ok([(key, hash), (new, _)]) if key == new => {
                 Ok(Operation::new(Target::Key { key, hash }, seen, action.into_inner()))
             }
@@ -335,19 +251,28 @@ impl<R: Record> Operation<R> {
     }
 
     /// An operation on the records that a filter selects. Checks the fields and values of the filter, and those of the order.
-    pub(super) fn of_filter(
+    pub(super) fn of_filter<R: Record>(
         collection: &Collection<R>,
         filter: impl Into<Filter<R>>,
-        selection: Selection<'_, R>,
-        action: Action<R>,
+        selection: Selection<'_>,
+        action: Action,
     ) -> Result<Self, Refusal> {
-        let table = &collection.table;
-        let action = table.counters.hold(action);
-        let Selection { first, returned } = selection;
-        let condition = Condition::new(&table.name, &table.schema, &filter.into().into_predicate());
+        let action = collection.table.counters.hold(action);
+        let predicate = filter.into().into_predicate();
+        Operation::of_predicate(&collection.engine, &collection.table, &predicate, selection, action)
+    }
+
+    fn of_predicate(
+        engine: &Arc<Engine>,
+        table: &Arc<Table>,
+        predicate: &Predicate,
+        Selection { first, returned }: Selection<'_>,
+        action: Held<'_, Action>,
+    ) -> Result<Self, Refusal> {
+        let condition = Condition::new(&table.name, &table.schema, predicate);
         let bound = condition.and_then(|condition| {
             let ranking = first.map(|(order, first)| Ranking::new(table, order, first)).transpose()?;
-            Ok(Where { condition, collection: collection.clone(), ranking, returned })
+            Ok(Where { condition, engine: engine.clone(), table: table.clone(), ranking, returned })
         });
         match bound {
             Ok(bound) => Ok(Operation::new(Target::Where(Box::new(bound)), None, action.into_inner())),
@@ -361,7 +286,7 @@ impl<R: Record> Operation<R> {
     }
 
     /// Where the changes of its records go.
-    pub(super) fn returned(&self) -> Option<&Arc<Returned<R>>> {
+    pub(super) fn returned(&self) -> Option<&Arc<dyn ReturnTo>> {
         if let Target::Where(condition) = &self.target { condition.returned.as_ref() } else { None }
     }
 
@@ -400,7 +325,7 @@ impl<R: Record> Operation<R> {
     }
 
     /// Edits the record that the operation brings, which may change its key.
-    pub(super) fn edit(&mut self, table: &Table<R>, edit: impl FnOnce(&mut R)) -> Result<bool, Cause> {
+    pub(super) fn edit(&mut self, table: &Table, edit: impl FnOnce(&mut Draft)) -> Result<bool, Cause> {
         let Some(record) = self.action.record_mut() else { return Ok(false) };
         self.half_edited = true;
         edit(record);
@@ -425,11 +350,11 @@ impl<R: Record> Operation<R> {
     #[inline]
     pub(super) fn effect(
         &self,
-        table: &Table<R>,
+        table: &Table,
         key: &Key,
-        present: Option<&R>,
+        present: Option<&dyn AnyVersion>,
         found: Option<Commit>,
-    ) -> Result<Effect<R>, Cause> {
+    ) -> Result<Effect, Cause> {
         self.check(found)?;
         match (&self.action, present) {
             (Action::Store(_) | Action::Restore(_), Some(_)) => Ok(Effect::Replaced),
@@ -459,11 +384,11 @@ impl<R: Record> Operation<R> {
     /// the refusal.
     pub(super) fn rekeyed(
         &self,
-        table: &Table<R>,
-        present: Option<&R>,
+        table: &Table,
+        present: Option<&dyn AnyVersion>,
         found: Option<Commit>,
         is_taken: bool,
-    ) -> Result<R, Refusal> {
+    ) -> Result<Draft, Refusal> {
         let (Target::Rekey(keys), Action::Update(change)) = (&self.target, &self.action) else {
             unreachable!("it has two keys")
         };
@@ -504,12 +429,12 @@ impl<R: Record> Operation<R> {
     }
 
     /// The refusal of this operation.
-    pub(super) fn refusal(&self, table: &Table<R>, cause: Cause) -> Refusal {
+    pub(super) fn refusal(&self, table: &Table, cause: Cause) -> Refusal {
         self.refusal_at(table, self.key(), cause)
     }
 
     /// The refusal of this operation because of the record of this key.
-    pub(super) fn refusal_at(&self, table: &Table<R>, key: Option<&Key>, cause: Cause) -> Refusal {
+    pub(super) fn refusal_at(&self, table: &Table, key: Option<&Key>, cause: Cause) -> Refusal {
         #[cfg(feature = "testing")]
         let is_forced = matches!((&self.doom, &cause), (Some(Doom::Stale), Cause::Stale { .. }));
         let refusal = Refusal::new(self.name(), &table.name, cause).at(self.position);
@@ -520,25 +445,20 @@ impl<R: Record> Operation<R> {
 }
 
 /// Changes a clone of a record, which must then have this key; `other` is the cause if it has another one.
-fn changed<R: Record>(
-    table: &Table<R>,
-    change: &Change<R>,
-    record: &R,
+fn changed(
+    table: &Table,
+    change: &Change,
+    record: &dyn AnyVersion,
     key: &Key,
     other: impl FnOnce(Key) -> Cause,
-) -> Result<R, Cause> {
+) -> Result<Draft, Cause> {
     admitted(table, change.of(table, record)?, key, other)
 }
 
 /// Has the schema admit a changed record, and checks its key.
-fn admitted<R: Record>(
-    table: &Table<R>,
-    mut changed: R,
-    key: &Key,
-    other: impl FnOnce(Key) -> Cause,
-) -> Result<R, Cause> {
-    let admitted = changed.admit(&table.schema);
-    match admitted.and_then(|()| keeps_key(table, &changed, key, other)) {
+fn admitted(table: &Table, mut changed: Draft, key: &Key, other: impl FnOnce(Key) -> Cause) -> Result<Draft, Cause> {
+    let admitted = changed.version_mut().admit(&table.schema);
+    match admitted.and_then(|()| keeps_key(table, &*changed, key, other)) {
         Ok(()) => Ok(changed),
         Err(cause) => {
             table.counters.drop_each([changed]);
@@ -548,32 +468,31 @@ fn admitted<R: Record>(
 }
 
 /// Checks that a changed record has this key; `other` is the cause if it has another one.
-pub(super) fn keeps_key<R: Record>(
-    table: &Table<R>,
-    changed: &R,
+pub(super) fn keeps_key(
+    table: &Table,
+    changed: &dyn AnyVersion,
     key: &Key,
     other: impl FnOnce(Key) -> Cause,
 ) -> Result<(), Cause> {
-    let of_changed = key_of(table, changed)?;
+    let mut of_changed = KeyBuffer::new(&table.seed);
+    read_key(table, changed, &mut of_changed)?;
     if of_changed.bytes() == key.bytes() { Ok(()) } else { Err(other(of_changed.to_key())) }
 }
 
 /// Drops operations, each value of the user by itself. Returns the number of panics.
-pub(super) fn drop_operations<R: Record>(operations: impl IntoIterator<Item = Operation<R>>) -> u64 {
+pub(super) fn drop_operations(operations: impl IntoIterator<Item = Operation>) -> u64 {
     operations.into_iter().map(|operation| operation.action.drop_each()).sum()
 }
 
 /// Checks a record against the schema and returns its key with the hash.
-fn checked_key<R: Record>(table: &Table<R>, record: &mut R) -> Result<(Key, u32), Cause> {
-    record.admit(&table.schema)?;
-    Ok(key_of(table, record)?.checked()?)
+fn checked_key(table: &Table, record: &mut Draft) -> Result<(Key, u32), Cause> {
+    record.version_mut().admit(&table.schema)?;
+    let mut key = KeyBuffer::new(&table.seed);
+    read_key(table, &**record, &mut key)?;
+    Ok(key.checked()?)
 }
 
-fn key_of<R: Record>(table: &Table<R>, record: &R) -> Result<KeyBuffer, Cause> {
-    let extracted = user_code::run(|| {
-        let mut buffer = KeyBuffer::new(&table.seed);
-        record.key_by(&table.schema, &mut buffer);
-        buffer
-    });
-    extracted.map_err(|message| Cause::Panicked { what: "key extractor", message })
+fn read_key(table: &Table, record: &dyn AnyVersion, key: &mut KeyBuffer) -> Result<(), Cause> {
+    let read = record.read_key(&table.schema, key);
+    read.map_err(|message| Cause::Panicked { what: "key extractor", message })
 }

@@ -1,8 +1,9 @@
 //! The command `patch` of collections, batches and writers, on documents.
 
+use super::action::Action;
 use super::batch::{Batch, Refused};
 use super::commands::{IfUnchanged, change};
-use super::operation::{Action, Operation};
+use super::operation::Operation;
 use super::receipt::Receipt;
 use super::writer::{Writer, WriterError};
 use crate::error::{Commit, Refusal};
@@ -46,7 +47,7 @@ fn patch<Q: IntoKey<AnyKey>>(
     seen: Option<Commit>,
     key: &Q,
     patch: Json,
-) -> Result<Operation<Document>, Refusal> {
+) -> Result<Operation, Refusal> {
     let patch = Document::new(patch).map_err(|error| Refusal::new("patch", collection.name(), error))?;
     let action = Action::Update(change(move |document: &mut Document| document.merge(&patch)));
     Operation::of_key(&collection.table, key, seen, action)

@@ -4,43 +4,35 @@
 //! version with a row that no table gives out, which refers to the version of the base. If the batch changes the record, the new version
 //! gets a row of the fork's own table, and the row of the base is covered.
 
-use crate::record::Record;
 use crate::rowset::Row;
-use crate::storage::{BaseRow, Deadline, Stored, Table, Version};
-use crate::sync::Arc;
+use crate::storage::{BaseRow, Deadline, Head, SharedVersion, Table};
 use memdex_query::value::Key;
 use std::collections::HashMap;
 
 /// The phantoms of a batch, by their rows, which descend from the last one there is.
-pub(super) struct Phantoms<R> {
-    list: Vec<(BaseRow, Arc<Version<R>>)>,
+#[derive(Default)]
+pub(super) struct Phantoms {
+    list: Vec<(BaseRow, SharedVersion)>,
     by_place: HashMap<BaseRow, usize>,
 }
 
 const LAST: Row = Row::MAX - 1;
 
-impl<R> Default for Phantoms<R> {
-    fn default() -> Self {
-        Phantoms { list: Vec::new(), by_place: HashMap::new() }
-    }
-}
-
-impl<R: Record> Phantoms<R> {
+impl Phantoms {
     /// The phantom of a version of the base.
-    pub(super) fn of(&mut self, (place, version): (BaseRow, Arc<Version<R>>)) -> Arc<Version<R>> {
+    pub(super) fn of(&mut self, (place, version): (BaseRow, SharedVersion)) -> SharedVersion {
         let next = self.list.len();
         let at = *self.by_place.entry(place).or_insert(next);
         if at == next {
             let (begin, hash, key) = (version.begin, version.hash, version.key.clone());
             let (row, deadline) = (LAST - at as Row, Deadline::none());
-            let stored = Stored::TakenOver(version);
-            self.list.push((place, Arc::new(Version { begin, row, hash, deadline, key, stored })));
+            self.list.push((place, version.again(Head { begin, row, hash, deadline, key }, true)));
         }
         self.list[at].1.clone()
     }
 
     /// Gives committed records of a fork's base their phantoms.
-    pub(super) fn locate(&mut self, table: &Table<R>, committed: &mut [Arc<Version<R>>]) {
+    pub(super) fn locate(&mut self, table: &Table, committed: &mut [SharedVersion]) {
         let Some(base) = &table.base else { return };
         for version in committed {
             let own = table.keys.newest(version.hash, version.key.bytes());
@@ -52,7 +44,7 @@ impl<R: Record> Phantoms<R> {
         }
     }
 
-    fn get(&self, row: Row) -> Option<&(BaseRow, Arc<Version<R>>)> {
+    fn get(&self, row: Row) -> Option<&(BaseRow, SharedVersion)> {
         self.list.get((LAST.checked_sub(row)?) as usize)
     }
 

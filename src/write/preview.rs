@@ -4,10 +4,11 @@ use super::batch::Batch;
 use super::operation::{Effect, Named, Operation, Target};
 use super::pending::Pending;
 use crate::error::{Cause, Commit, Refusal};
-use crate::record::{Lookup, Record};
-use crate::storage::{Collection, Counters, Handle, Held, Table};
+use crate::record::{KeyBuffer, Record};
+use crate::storage::{AnyVersion, Collection, Counters, Draft, Engine, Handle, Held, SharedVersion, Table, typed};
+use crate::sync::Arc;
 use memdex_query::value::{IntoKey, Key};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 impl Batch {
     /// The record of a key as the batch would leave it: the newest committed record with the batch's operations applied to it.
@@ -23,32 +24,43 @@ impl Batch {
         collection: &Collection<R>,
         key: Q,
     ) -> Result<Option<Pending<'_, R>>, Refusal> {
-        let table = &*collection.table;
+        let Collection { engine, table } = collection;
         let key = table.counters.hold(key);
-        self.check_store(collection, "get")?;
-        let lookup = Lookup::new(&table.seed, &table.key_kinds, &*key);
-        let operations = self.operations_on(collection);
-        let is_requested = |(key, hash): (&Key, u32)| hash == lookup.hash && lookup.matches(key);
+        self.check_store(engine, table, "get")?;
+        let key = KeyBuffer::of(&table.seed, &table.key_kinds, &*key);
+        let mut left = table.counters.hold(self.left_of(engine, table, (&key.to_key(), key.hash()))?);
+        Ok(left.take().and_then(|left| match left {
+            Left::Committed(version) => typed(version).and_then(Handle::of).map(Pending::Committed),
+            Left::Brought(record) => record.record_as().map(Pending::Brought),
+            Left::Computed(draft) => draft.into_record().map(Pending::Computed),
+        }))
+    }
+
+    fn left_of(
+        &self,
+        engine: &Arc<Engine>,
+        table: &Arc<Table>,
+        (requested, hash): (&Key, u32),
+    ) -> Result<Option<Left<'_>>, Refusal> {
+        let operations = self.operations_on(table);
         // The requested key comes first.
-        let mut states = vec![State::new(&table.counters, collection.newest_applied(&lookup).and_then(Handle::of))];
-        let mut places: HashMap<&Key, usize> = HashMap::new();
-        for key in related(operations, is_requested) {
-            let lookup = Lookup::<&Key>::new::<R::Key>(&table.seed, &table.key_kinds, &key);
+        let mut places = HashMap::from([(requested, 0)]);
+        let mut states = vec![State::new(engine, table, (requested, hash))];
+        for (key, hash) in related(operations, requested) {
             places.insert(key, states.len());
-            states.push(State::new(&table.counters, collection.newest_applied(&lookup).and_then(Handle::of)));
+            states.push(State::new(engine, table, (key, hash)));
         }
-        let place = |named: (&Key, u32)| if is_requested(named) { Some(0) } else { places.get(named.0).copied() };
-        let now = collection.engine.clock.for_reader();
+        let now = engine.clock.for_reader();
         for operation in operations {
             match &operation.target {
-                Target::Key { key, hash } => {
-                    let Some(place) = place((key, *hash)) else { continue };
+                Target::Key { key, .. } => {
+                    let Some(place) = places.get(key).copied() else { continue };
                     operation.check_lifetime(now).map_err(|cause| operation.refusal(table, cause))?;
                     states[place].apply(table, operation, key)?;
                 }
                 Target::Where(condition) => {
                     for state in &mut states {
-                        let (Some(record), Some(key)) = (state.pending.as_deref(), state.key.clone()) else { continue };
+                        let (Some(record), Some(key)) = (state.record(), state.key.clone()) else { continue };
                         let refuse = |cause| operation.refusal_at(table, Some(&key), cause);
                         if condition.first() == 0 || !condition.holds(record).map_err(refuse)? {
                             continue;
@@ -60,64 +72,82 @@ impl Batch {
                     }
                 }
                 Target::Rekey(keys) => {
-                    let [(old, of_old), (new, of_new)] = &**keys;
-                    let (Some(from), Some(to)) = (place((old, *of_old)), place((new, *of_new))) else { continue };
-                    let (State { pending, found, .. }, is_taken) = (&states[from], states[to].pending.is_some());
-                    let record = operation.rekeyed(table, pending.as_deref(), *found, is_taken)?;
-                    states[from].set(None);
-                    states[to].key.get_or_insert_with(|| new.clone());
-                    states[to].set(Some(Pending::Computed(record)));
+                    let [(old, _), (new, _)] = &**keys;
+                    let (Some(from), Some(to)) = (places.get(old), places.get(new)) else { continue };
+                    let (is_taken, of_old) = (states[*to].left.is_some(), &states[*from]);
+                    let record = operation.rekeyed(table, of_old.record(), of_old.found, is_taken)?;
+                    states[*from].set(None);
+                    states[*to].key.get_or_insert_with(|| new.clone());
+                    states[*to].set(Some(Left::Computed(record)));
                 }
             }
         }
-        Ok(states.swap_remove(0).pending.into_inner())
+        Ok(states.swap_remove(0).left.into_inner())
     }
 }
 
-/// The keys from which or to which operations move records of the requested key, directly or not, without this key itself.
-fn related<R: Record>(operations: &[Operation<R>], is_requested: impl Fn((&Key, u32)) -> bool) -> HashSet<&Key> {
-    let mut moves: HashMap<&Key, Vec<&Key>> = HashMap::new();
+/// The keys from which or to which operations move records of the requested key, directly or not, without this key itself; each with its
+/// hash.
+fn related<'o>(operations: &'o [Operation], requested: &Key) -> HashMap<&'o Key, u32> {
+    let mut moves: HashMap<&Key, Vec<(&Key, u32)>> = HashMap::new();
     let mut next = Vec::new();
     for operation in operations {
         let (Some(old), Some(new)) = (operation.named(Named::First), operation.named(Named::Second)) else { continue };
-        next.extend([old, new].iter().filter(|named| is_requested(**named)).map(|(key, _)| *key));
-        moves.entry(old.0).or_default().push(new.0);
-        moves.entry(new.0).or_default().push(old.0);
+        next.extend([old, new].into_iter().filter(|(key, _)| *key == requested));
+        moves.entry(old.0).or_default().push(new);
+        moves.entry(new.0).or_default().push(old);
     }
-    let mut related = HashSet::new();
-    let requested = next.first().copied();
-    while let Some(key) = next.pop() {
-        if related.insert(key) {
+    let mut related = HashMap::new();
+    while let Some((key, hash)) = next.pop() {
+        if related.insert(key, hash).is_none() {
             next.extend(moves.get(key).into_iter().flatten());
         }
     }
-    if let Some(requested) = requested {
-        related.remove(requested);
-    }
+    related.remove(requested);
     related
 }
 
+/// A record as a batch would leave it.
+enum Left<'b> {
+    Committed(SharedVersion),
+    Brought(&'b dyn AnyVersion),
+    Computed(Draft),
+}
+
 /// The record of a key after some of the operations.
-struct State<'c, 'b, R> {
+struct State<'c, 'b> {
     /// Known once there is a record.
     key: Option<Key>,
     /// The commit that conditions find.
     found: Option<Commit>,
-    pending: Held<'c, Option<Pending<'b, R>>>,
+    left: Held<'c, Option<Left<'b>>>,
     counters: &'c Counters,
 }
 
-impl<'c, 'b, R: Record> State<'c, 'b, R> {
-    fn new(counters: &'c Counters, committed: Option<Handle<R>>) -> Self {
-        let (key, found) = committed.as_ref().map(|record| (record.key().clone(), record.commit())).unzip();
-        State { key, found, pending: counters.hold(committed.map(Pending::Committed)), counters }
+impl<'c, 'b> State<'c, 'b> {
+    /// As it is committed, whether or not readers see it yet.
+    fn new(engine: &Arc<Engine>, table: &'c Table, (key, hash): (&Key, u32)) -> Self {
+        let committed = table.version_at(hash, key.bytes(), engine.pin_newest().at());
+        let committed = committed.filter(|version| !version.is_tombstone());
+        let (key, found) = committed.as_ref().map(|version| (version.key.clone(), version.written())).unzip();
+        let counters = &*table.counters;
+        State { key, found, left: counters.hold(committed.map(Left::Committed)), counters }
     }
 
-    fn apply(&mut self, table: &Table<R>, operation: &'b Operation<R>, key: &Key) -> Result<(), Refusal> {
-        let effect = operation.effect(table, key, self.pending.as_deref(), self.found);
+    fn record(&self) -> Option<&dyn AnyVersion> {
+        match &*self.left {
+            Some(Left::Committed(version)) => Some(&**version),
+            Some(Left::Brought(record)) => Some(*record),
+            Some(Left::Computed(draft)) => Some(&**draft),
+            None => None,
+        }
+    }
+
+    fn apply(&mut self, table: &Table, operation: &'b Operation, key: &Key) -> Result<(), Refusal> {
+        let effect = operation.effect(table, key, self.record(), self.found);
         let next = match effect.map_err(|cause| operation.refusal_at(table, Some(key), cause))? {
-            Effect::Inserted | Effect::Replaced => operation.action.record().map(Pending::Brought),
-            Effect::Updated(record) => Some(Pending::Computed(record)),
+            Effect::Inserted | Effect::Replaced => operation.action.record().map(Left::Brought),
+            Effect::Updated(record) => Some(Left::Computed(record)),
             Effect::Deleted | Effect::Missing => None,
         };
         self.key.get_or_insert_with(|| key.clone());
@@ -125,10 +155,10 @@ impl<'c, 'b, R: Record> State<'c, 'b, R> {
         Ok(())
     }
 
-    fn set(&mut self, next: Option<Pending<'b, R>>) {
+    fn set(&mut self, next: Option<Left<'b>>) {
         if next.is_none() {
             self.found = None;
         }
-        self.counters.drop_each(std::mem::replace(&mut *self.pending, next));
+        self.counters.drop_each(std::mem::replace(&mut *self.left, next));
     }
 }

@@ -3,7 +3,8 @@
 //! A record may not refer to a key without a record. Of the operation that had it refer there, and the one that took the other record away, the
 //! later one is at fault. A reference that was there before the batch, to a record that was missing before it, is nobody's fault.
 
-use super::part::{Member, Referring, Standing};
+use super::linked::Linked;
+use super::moved::{Referring, Standing};
 use crate::clock::Timestamp;
 use crate::error::{Cause, Refusal};
 use crate::storage::{Edge, Engine};
@@ -28,7 +29,7 @@ struct Fault {
     child: Option<(usize, usize, usize)>,
 }
 
-type Members<'a> = [Box<dyn Member<'a> + 'a>];
+type Members<'a> = [Linked<'a>];
 
 /// Finds all faults. The error is that of user code.
 pub(super) fn find(

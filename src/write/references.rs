@@ -8,12 +8,15 @@
 //! A lenient commit excludes the operations at fault, with those that rest on them, and begins again without them.
 
 use super::attribution::CommitOptions;
-use super::part::{Because, EmptyPart, Member, Moved, Part, StagedPart};
+use super::linked::Linked;
+use super::moved::{Because, Moved};
+use super::operations::Operations;
 use super::reference_faults::find;
+use super::stage::Staged;
 use crate::clock::Timestamp;
 use crate::error::{Cause, Refusal};
 use crate::limits::MAX_CASCADED;
-use crate::storage::{Edge, Engine, Registered};
+use crate::storage::{Edge, Engine};
 use crate::sync::Arc;
 use memdex_query::schema::OnDelete;
 use smallvec::SmallVec;
@@ -24,8 +27,8 @@ pub(super) struct Graph {
     edges: Arc<[Arc<Edge>]>,
 }
 
-type Members<'a> = Vec<Box<dyn Member<'a> + 'a>>;
-type StagedParts<'a> = SmallVec<[Box<dyn StagedPart + 'a>; 2]>;
+type Members<'a> = Vec<Linked<'a>>;
+type StagedParts<'a> = SmallVec<[Staged<'a>; 2]>;
 
 /// With which other submissions one may share a commit, so that none can notice the other by a reference.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -41,7 +44,7 @@ pub(super) enum Sharing {
 
 impl Sharing {
     /// Those of a batch.
-    pub(super) fn new(engine: &Engine, parts: &[Box<dyn Part>]) -> Self {
+    pub(super) fn new(engine: &Engine, parts: &[Operations]) -> Self {
         let Some(graph) = Graph::of(engine, parts) else { return Sharing::Any };
         let mut touched = parts.iter().filter(|part| part.len() > 0 && graph.concerns(part.collection()));
         let (Some(part), None) = (touched.next(), touched.next()) else { return Sharing::Alone };
@@ -68,7 +71,7 @@ impl Sharing {
 
 impl Graph {
     /// `None` if the commit concerns no reference.
-    pub(super) fn of(engine: &Engine, parts: &[Box<dyn Part>]) -> Option<Self> {
+    pub(super) fn of(engine: &Engine, parts: &[Operations]) -> Option<Self> {
         if !engine.links.any() {
             return None;
         }
@@ -81,7 +84,7 @@ impl Graph {
     }
 
     /// Parts without operations, of the other collections whose records refer to some that may be taken away.
-    pub(super) fn pull_in(&self, engine: &Arc<Engine>, parts: &[Box<dyn Part>]) -> Vec<Box<dyn Part>> {
+    pub(super) fn pull_in(&self, engine: &Arc<Engine>, parts: &[Operations]) -> Vec<Operations> {
         let present: HashSet<&str> = parts.iter().filter(|part| part.len() > 0).map(|part| part.collection()).collect();
         let removing = parts.iter().filter(|part| part.len() > 0 && part.removes()).map(|part| part.collection());
         let mut losing: Vec<&str> = removing.collect();
@@ -97,19 +100,15 @@ impl Graph {
                 }
             }
         }
-        let part = |name: &str| {
-            let Registered { table, part, .. } = engine.find(name).ok().flatten()?;
-            let EmptyPart(part) = *part(table).downcast().ok()?;
-            Some(part)
-        };
-        pulled.into_iter().filter_map(part).collect()
+        let table = |name: &str| Some(engine.find(name).ok().flatten()?.table);
+        pulled.into_iter().filter_map(table).map(Operations::new).collect()
     }
 
     /// Stages parts that have operations or were pulled in. The error has a refusal of each part at fault.
     pub(super) fn stage<'p>(
         &self,
         engine: &Arc<Engine>,
-        parts: impl Iterator<Item = &'p mut Box<dyn Part>>,
+        parts: impl Iterator<Item = &'p mut Operations>,
         options: CommitOptions,
         time: Timestamp,
     ) -> Result<StagedParts<'p>, Vec<Refusal>> {

@@ -5,9 +5,8 @@ use super::operation::{Effect, Target};
 use super::outcome::Outcome;
 use super::resolve::Resolution;
 use crate::error::{Cause, Refusal};
-use crate::record::Record;
 
-impl<R: Record> Judge<'_, R> {
+impl Judge<'_> {
     /// Replays the operations on the unfinished records.
     pub(super) fn replay(&mut self) {
         while let Some((from, net)) = self.unfinished.pop_first() {
@@ -80,11 +79,11 @@ impl<R: Record> Judge<'_, R> {
         }
     }
 
-    fn effects_by_filter(&mut self, at: u32, nets: &[u32]) -> Result<Vec<(u32, Effect<R>)>, Refusal> {
+    fn effects_by_filter(&mut self, at: u32, nets: &[u32]) -> Result<Vec<(u32, Effect)>, Refusal> {
         let operation = &self.operations[at as usize];
         let Target::Where(condition) = &operation.target else { unreachable!("it is by filter") };
         let Judge { table, operations, resolution, attribution, .. } = self;
-        let refused = |resolution: &Resolution<R>, net: u32, cause| {
+        let refused = |resolution: &Resolution, net: u32, cause| {
             let key = resolution.nets[net as usize].key(operations).0;
             operation.refusal_at(table, Some(key), cause)
         };

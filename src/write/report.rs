@@ -2,8 +2,8 @@
 
 use super::attribution::CommitReport;
 use super::operation::OperationInfo;
+use super::operations::{Operations, Single};
 use super::outcome::Outcome;
-use super::part::{Part, Single};
 use super::receipt::Receipt;
 use crate::error::Refusal;
 use crate::record::Record;
@@ -92,7 +92,7 @@ pub struct TakenOperation {
     /// The description of the operation as it was in its batch.
     pub info: OperationInfo,
     /// A part with this operation at position 0.
-    pub(super) part: Box<dyn Part>,
+    pub(super) part: Operations,
     pub(super) engine: Arc<Engine>,
 }
 
@@ -104,13 +104,9 @@ impl TakenOperation {
     /// The record that the operation brings; `None` if it brings none, or one of another type.
     #[must_use]
     pub fn into_record<R: Record>(mut self) -> Option<R> {
-        match self.part.take_record()?.downcast() {
-            Ok(record) => Some(*record),
-            Err(other) => {
-                self.engine.counters.drop_each([other]);
-                None
-            }
-        }
+        let mut draft = self.engine.counters.hold(self.part.take_record()?);
+        draft.record_mut::<R>()?;
+        draft.into_inner().into_record()
     }
 }
 

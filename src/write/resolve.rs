@@ -11,10 +11,8 @@ use super::selection::Where;
 use crate::clock::Timestamp;
 use crate::error::{Cause, Refusal};
 use crate::hash::{self, RandomState, spread};
-use crate::record::Record;
 use crate::rowset::Row;
-use crate::storage::{Change, RecordChange, Table, Version};
-use crate::sync::Arc;
+use crate::storage::{AnyVersion, Change, Draft, RawChange, SharedVersion, Table};
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 use memdex_query::value::Key;
@@ -22,30 +20,30 @@ use smallvec::{SmallVec, smallvec};
 use std::collections::HashMap;
 
 /// The net changes of a batch, in the order in which it touched their keys, and the net change of each operation.
-pub(super) struct Resolution<R> {
+pub(super) struct Resolution {
     /// The time of the commit.
     pub(super) time: Timestamp,
-    pub(super) nets: SmallVec<[Net<R>; 1]>,
+    pub(super) nets: SmallVec<[Net; 1]>,
     pub(super) net_of: SmallVec<[usize; 1]>,
     /// The net changes of the two keys of each operation that changes a key.
     pub(super) rekeys: HashMap<usize, [usize; 2]>,
     /// The states before those of the net changes, for keys that several operations have changed.
-    pub(super) steps: Vec<Step<R>>,
+    pub(super) steps: Vec<Step>,
     /// The net changes of each operation by filter.
     pub(super) by_filter: Vec<(usize, Vec<usize>)>,
     /// The net changes of each operation on the first records in an order, in that order.
     in_order: Vec<(usize, Vec<usize>)>,
     /// Net changes that change nothing, with their numbers, while they are set aside.
-    idle: Vec<(usize, Net<R>)>,
+    idle: Vec<(usize, Net)>,
     /// Records that closures made, which are not in use.
-    pub(super) superseded: Vec<State<R>>,
+    pub(super) superseded: Vec<State>,
     /// A record could not be restored, because user code does not return the same twice.
     pub(super) broken: Option<Refusal>,
     /// The records of a fork's base that the batch has met.
-    pub(super) phantoms: Phantoms<R>,
+    pub(super) phantoms: Phantoms,
 }
 
-/// The net change of each row that the batch has touched. Its methods have no record type, so that they are compiled once.
+/// The net change of each row that the batch has touched.
 pub(super) struct Rows(HashMap<Row, usize, RandomState>);
 
 impl Rows {
@@ -74,7 +72,7 @@ enum Place {
     Committed(usize),
 }
 
-/// The net change of each key that the batch has touched, as a hash table whose code has no record type.
+/// The net change of each key that the batch has touched.
 struct Keys(HashTable<Known>);
 
 #[derive(Clone, Copy)]
@@ -110,8 +108,8 @@ impl Keys {
     }
 }
 
-impl<R: Record> Resolution<R> {
-    fn new(time: Timestamp, nets: SmallVec<[Net<R>; 1]>, net_of: SmallVec<[usize; 1]>) -> Self {
+impl Resolution {
+    fn new(time: Timestamp, nets: SmallVec<[Net; 1]>, net_of: SmallVec<[usize; 1]>) -> Self {
         let (steps, by_filter, in_order) = (Vec::new(), Vec::new(), Vec::new());
         Resolution {
             time,
@@ -129,12 +127,7 @@ impl<R: Record> Resolution<R> {
     }
 
     /// Applies the operations to the states, in their order. A refused operation has no effect.
-    pub(super) fn resolve(
-        &mut self,
-        table: &Table<R>,
-        operations: &[Operation<R>],
-        attribution: &mut Attribution,
-    ) -> Counts {
+    pub(super) fn resolve(&mut self, table: &Table, operations: &[Operation], attribution: &mut Attribution) -> Counts {
         let mut counts = Counts::default();
         let mut rows = None;
         for at in 0..operations.len() {
@@ -158,8 +151,8 @@ impl<R: Record> Resolution<R> {
     #[inline]
     pub(super) fn resolve_one(
         &mut self,
-        table: &Table<R>,
-        operations: &[Operation<R>],
+        table: &Table,
+        operations: &[Operation],
         at: usize,
         rows: &mut Option<Rows>,
     ) -> Result<Outcome, Refusal> {
@@ -186,7 +179,7 @@ impl<R: Record> Resolution<R> {
     }
 
     #[inline]
-    fn resolve_on_key(&mut self, table: &Table<R>, operations: &[Operation<R>], at: usize) -> Result<Outcome, Refusal> {
+    fn resolve_on_key(&mut self, table: &Table, operations: &[Operation], at: usize) -> Result<Outcome, Refusal> {
         let number = self.net_of[at];
         if let Some(folded) = self.fold(table, operations, at, number) {
             return folded.map(|()| Outcome::Updated).map_err(|cause| operations[at].refusal(table, cause));
@@ -202,17 +195,17 @@ impl<R: Record> Resolution<R> {
     #[inline]
     pub(super) fn effect_on_key(
         &self,
-        table: &Table<R>,
-        operations: &[Operation<R>],
+        table: &Table,
+        operations: &[Operation],
         at: usize,
         number: usize,
-    ) -> Result<Effect<R>, Cause> {
+    ) -> Result<Effect, Cause> {
         let (net, operation) = (&self.nets[number], &operations[at]);
         operation.check_lifetime(self.time)?;
         operation.effect(table, net.key(operations).0, net.present(operations), net.found())
     }
 
-    fn resolve_rekey(&mut self, table: &Table<R>, operations: &[Operation<R>], at: usize) -> Result<Outcome, Refusal> {
+    fn resolve_rekey(&mut self, table: &Table, operations: &[Operation], at: usize) -> Result<Outcome, Refusal> {
         let [old, new] = self.rekeys[&at];
         let (of_old, is_taken) = (&self.nets[old], self.nets[new].present(operations).is_some());
         let record = operations[at].rekeyed(table, of_old.present(operations), of_old.found(), is_taken)?;
@@ -225,10 +218,10 @@ impl<R: Record> Resolution<R> {
     /// they are committed. No state changes before the effects on all of them are known.
     fn resolve_where(
         &mut self,
-        table: &Table<R>,
-        operations: &[Operation<R>],
+        table: &Table,
+        operations: &[Operation],
         at: usize,
-        condition: &Where<R>,
+        condition: &Where,
         rows: &mut Option<Rows>,
     ) -> Result<Outcome, Refusal> {
         let operation = &operations[at];
@@ -261,10 +254,10 @@ impl<R: Record> Resolution<R> {
     /// The net changes of the records that a filter selects; new ones are added.
     fn select(
         &mut self,
-        table: &Table<R>,
-        operations: &[Operation<R>],
+        table: &Table,
+        operations: &[Operation],
         at: usize,
-        condition: &Where<R>,
+        condition: &Where,
         rows: &mut Option<Rows>,
     ) -> Result<Vec<usize>, Refusal> {
         if condition.first() == 0 {
@@ -285,7 +278,7 @@ impl<R: Record> Resolution<R> {
         }
         let rows = rows.get_or_insert_with(|| {
             let mut rows = Rows::new();
-            let with_row = |(number, net): (usize, &Net<R>)| Some((net.old.as_ref()?.row, number));
+            let with_row = |(number, net): (usize, &Net)| Some((net.old.as_ref()?.row, number));
             self.nets.iter().enumerate().filter_map(with_row).for_each(|(row, number)| rows.insert(row, number));
             rows
         });
@@ -297,7 +290,9 @@ impl<R: Record> Resolution<R> {
         let is_merged = !changed.is_empty();
         let unchanged = committed.iter().enumerate().filter(|(_, old)| !is_changed(old.row));
         let mut selected = changed;
-        selected.extend(unchanged.filter_map(|(at, old)| Some((Place::Committed(at), old.record()?, &old.key))));
+        selected.extend(
+            unchanged.filter(|(_, old)| !old.is_tombstone()).map(|(at, old)| (Place::Committed(at), &**old, &old.key)),
+        );
         if let Some(ranking) = condition.ranking.as_ref().filter(|_| is_merged) {
             let sorted = Where::sort(ranking, &mut selected);
             sorted.map_err(|cause| operation.refusal(table, cause))?;
@@ -321,7 +316,7 @@ impl<R: Record> Resolution<R> {
 
     /// Replaces the state of a key by the effect of an operation.
     #[inline]
-    pub(super) fn put(&mut self, number: usize, at: usize, effect: Effect<R>) {
+    pub(super) fn put(&mut self, number: usize, at: usize, effect: Effect) {
         let (state, deletes) = match effect {
             Effect::Inserted | Effect::Replaced => (State::Brought(at), false),
             Effect::Updated(record) => (State::Computed(record), false),
@@ -359,7 +354,7 @@ impl<R: Record> Resolution<R> {
     }
 
     /// Keeps records that closures made, to be dropped later.
-    pub(super) fn discard(&mut self, effects: impl IntoIterator<Item = Effect<R>>) {
+    pub(super) fn discard(&mut self, effects: impl IntoIterator<Item = Effect>) {
         self.superseded.extend(effects.into_iter().filter_map(State::of_computed));
     }
 
@@ -367,13 +362,13 @@ impl<R: Record> Resolution<R> {
     pub(super) fn states<'a>(
         &'a self,
         number: usize,
-        operations: &'a [Operation<R>],
-    ) -> impl Iterator<Item = (u32, Option<&'a R>)> {
+        operations: &'a [Operation],
+    ) -> impl Iterator<Item = (u32, Option<&'a dyn AnyVersion>)> {
         self.steps_of(&self.nets[number]).map(|(last, state)| (last, state.record(operations)))
     }
 
     /// The states that operations have made of a key, from the last one to the first, each with its operation.
-    pub(super) fn steps_of<'a>(&'a self, net: &'a Net<R>) -> impl Iterator<Item = (u32, &'a State<R>)> {
+    pub(super) fn steps_of<'a>(&'a self, net: &'a Net) -> impl Iterator<Item = (u32, &'a State)> {
         let mut next = net.maker().map(|last| (last, &net.state, net.step));
         std::iter::from_fn(move || {
             let (last, state, step) = next?;
@@ -383,27 +378,27 @@ impl<R: Record> Resolution<R> {
     }
 
     /// The net change of a key. O(net changes).
-    pub(super) fn net_of_key(&self, key: &Key, operations: &[Operation<R>]) -> Option<&Net<R>> {
+    pub(super) fn net_of_key(&self, key: &Key, operations: &[Operation]) -> Option<&Net> {
         let idle = self.idle.iter().map(|(_, net)| net);
         self.nets.iter().chain(idle).find(|net| net.key(operations).0 == key)
     }
 
     /// Takes the expired record of a row out of the collection, as a separate net change.
-    pub(super) fn expire(&mut self, old: Arc<Version<R>>) {
+    pub(super) fn expire(&mut self, old: SharedVersion) {
         let net = Net::new(0, Named::First, Some(old), self.time);
         debug_assert!(net.expired);
         self.nets.push(net);
     }
 
     /// Takes a victim out of the collection, as a separate net change.
-    pub(super) fn evict(&mut self, old: Arc<Version<R>>) {
+    pub(super) fn evict(&mut self, old: SharedVersion) {
         let mut net = Net::new(0, Named::First, Some(old), self.time);
         (net.evicted, net.state) = (!net.expired, State::Gone);
         self.nets.push(net);
     }
 
     /// The operation since which the record of a key has a property that it has now.
-    pub(super) fn since(&self, number: usize, operations: &[Operation<R>], has: impl Fn(&R) -> bool) -> u32 {
+    pub(super) fn since(&self, number: usize, operations: &[Operation], has: impl Fn(&dyn AnyVersion) -> bool) -> u32 {
         let mut states = self.states(number, operations);
         let last = states.next().map_or(0, |(last, _)| last);
         let earlier = states.take_while(|(_, record)| record.is_some_and(&has));
@@ -427,7 +422,7 @@ impl<R: Record> Resolution<R> {
 
     /// The keys whose records the batch has made and taken away again, each with the operation that did that, while these net changes are
     /// set aside.
-    pub(super) fn taken_back<'a>(&'a self, operations: &'a [Operation<R>]) -> impl Iterator<Item = (&'a Key, usize)> {
+    pub(super) fn taken_back<'a>(&'a self, operations: &'a [Operation]) -> impl Iterator<Item = (&'a Key, usize)> {
         let taken = self.idle.iter().filter(|(_, net)| matches!(net.state, State::Gone));
         taken.filter_map(|(_, net)| Some((net.key(operations).0, net.maker()? as usize)))
     }
@@ -455,10 +450,10 @@ impl<R: Record> Resolution<R> {
     }
 
     /// The net changes of the operations that return them, while `changes` are the others than the idle ones, in their order.
-    pub(super) fn returned(&self, operations: &[Operation<R>], changes: &[Change<R>]) -> AllReturned<R> {
+    pub(super) fn returned(&self, operations: &[Operation], changes: &[Change]) -> AllReturned {
         let change = |number: &usize| match self.idle.binary_search_by_key(number, |(idle, _)| *idle) {
-            Ok(at) => RecordChange::idle(self.idle[at].1.key(operations).0.clone()),
-            Err(idle_before) => RecordChange::of(&changes[number - idle_before]),
+            Ok(at) => RawChange::idle(self.idle[at].1.key(operations).0.clone()),
+            Err(idle_before) => RawChange::of(&changes[number - idle_before]),
         };
         let returned = self.by_filter.iter().filter_map(|(at, numbers)| {
             let to = operations[*at].returned()?;
@@ -470,7 +465,7 @@ impl<R: Record> Resolution<R> {
     }
 
     /// The records that closures made and that are not in use, or all with `in_use`.
-    pub(super) fn take_superseded(&mut self, in_use: bool) -> Vec<State<R>> {
+    pub(super) fn take_superseded(&mut self, in_use: bool) -> Vec<State> {
         let mut all = std::mem::take(&mut self.superseded);
         all.extend(std::mem::take(&mut self.steps).into_iter().map(|step| step.state));
         if in_use {
@@ -482,7 +477,7 @@ impl<R: Record> Resolution<R> {
     }
 
     /// Adds a record that a closure made and that is not in use.
-    pub(super) fn supersede(&mut self, record: R) {
+    pub(super) fn supersede(&mut self, record: Draft) {
         self.superseded.push(State::Computed(record));
     }
 }
@@ -490,11 +485,10 @@ impl<R: Record> Resolution<R> {
 /// Instead of the net change of an operation that has none or two: by filter, or of two keys.
 pub(super) const NO_NET: usize = usize::MAX;
 
-/// Makes one unchanged net change per key. Does nothing else, so that the memory accesses of successive look-ups overlap.
-pub(super) fn look_up<R: Record>(table: &Table<R>, operations: &[Operation<R>], time: Timestamp) -> Resolution<R> {
+/// Makes one unchanged net change per key.
+pub(super) fn look_up(table: &Table, operations: &[Operation], time: Timestamp) -> Resolution {
     let mut phantoms = Phantoms::default();
-    let mut new = |at: usize, which: Named, key: &Key, hash: u32| {
-        let old = table.keys.newest(hash, key.bytes());
+    let mut new = |(at, which): (usize, Named), key: &Key, hash: u32, old: Option<SharedVersion>| {
         if let (None, Some(base)) = (&old, &table.base)
             && let Some(found) = base.of_key(hash, key.bytes())
         {
@@ -504,17 +498,18 @@ pub(super) fn look_up<R: Record>(table: &Table<R>, operations: &[Operation<R>], 
         Net::new(at, which, old, time)
     };
     if let [Operation { target: Target::Key { key, hash }, .. }] = operations {
-        let nets = smallvec![new(0, Named::First, key, *hash)];
+        let nets = smallvec![new((0, Named::First), key, *hash, table.keys.newest(*hash, key.bytes()))];
         return Resolution { phantoms, ..Resolution::new(time, nets, smallvec![0]) };
     }
-    let mut nets: SmallVec<[Net<R>; 1]> = SmallVec::with_capacity(operations.len());
     let mut keys = Keys::with_capacity(operations.len());
+    let mut first: Vec<(usize, Named)> = Vec::with_capacity(operations.len());
     let mut rekeys = HashMap::new();
+    let named = |(at, which): (usize, Named)| operations[at].named(which);
     let mut number_of = |at: usize, which: Named, key: &Key, hash: u32| {
-        let is_same = |(at, which): (usize, Named)| operations[at].named(which).is_some_and(|(of, _)| of == key);
-        let number = keys.number(hash, (at, which), nets.len(), &is_same);
-        if number == nets.len() {
-            nets.push(new(at, which, key, hash));
+        let is_same = |of| named(of).is_some_and(|(of, _)| of == key);
+        let number = keys.number(hash, (at, which), first.len(), &is_same);
+        if number == first.len() {
+            first.push((at, which));
         }
         number
     };
@@ -529,5 +524,13 @@ pub(super) fn look_up<R: Record>(table: &Table<R>, operations: &[Operation<R>], 
         Target::Where(_) => NO_NET,
     });
     let net_of = net_of.collect();
+    let wanted: Vec<(u32, &[u8])> =
+        first.iter().filter_map(|of| named(*of)).map(|(key, hash)| (hash, key.bytes())).collect();
+    let olds = table.keys.newest_of_each(&wanted);
+    let nets = first.into_iter().zip(olds).filter_map(|(of, old)| {
+        let (key, hash) = named(of)?;
+        Some(new(of, key, hash, old))
+    });
+    let nets = nets.collect();
     Resolution { rekeys, phantoms, ..Resolution::new(time, nets, net_of) }
 }

@@ -3,7 +3,7 @@
 use super::receipt::Receipt;
 use crate::read::Hit;
 use crate::record::Record;
-use crate::storage::{Collection, RecordChange};
+use crate::storage::{Collection, RawChange, RecordChange};
 use crate::sync::{Arc, OnceLock};
 use memdex_query::query::FieldName;
 use std::fmt;
@@ -28,12 +28,17 @@ pub struct PendingChanges<R>(Arc<Returned<R>>);
 pub(super) struct Returned<R>(OnceLock<Vec<RecordChange<R>>>);
 
 /// The changes for each operation that returns them.
-pub(super) type AllReturned<R> = Vec<(Arc<Returned<R>>, Vec<RecordChange<R>>)>;
+pub(super) type AllReturned = Vec<(Arc<dyn ReturnTo>, Vec<RawChange>)>;
 
-impl<R> Returned<R> {
+/// A [`Returned`] without the record type.
+pub(super) trait ReturnTo: Send + Sync {
     /// Called once, by the commit.
-    pub(super) fn set(&self, changes: Vec<RecordChange<R>>) {
-        let set = self.0.set(changes);
+    fn set(&self, changes: Vec<RawChange>);
+}
+
+impl<R: Record> ReturnTo for Returned<R> {
+    fn set(&self, changes: Vec<RawChange>) {
+        let set = self.0.set(changes.into_iter().map(RecordChange::from_raw).collect());
         debug_assert!(set.is_ok(), "an operation is committed once");
     }
 }

@@ -1,12 +1,12 @@
 //! Staging: a batch's operations on one collection become one net change a key. All user code of a write runs here, and
 //! all refusals happen here; until [`Staged::seal`] nothing has been given out, until [`Staged::mark`] nothing shared.
 
+use super::action::Action;
 use super::attribution::{Attribution, CommitOptions, CommitReport};
 use super::claims::Claims;
 use super::judge::Judge;
 use super::net::{Net, State};
-use super::operation::{Action, Operation, drop_operations};
-use super::part::StagedPart;
+use super::operation::{Operation, drop_operations};
 use super::receipt::Counts;
 use super::resolve::{NO_NET, Resolution, look_up};
 use super::returned::AllReturned;
@@ -14,26 +14,26 @@ use crate::clock::Timestamp;
 use crate::error::{Cause, Commit, Refusal};
 use crate::limits::MAX_ROWS;
 use crate::reclaim::Pass;
-use crate::record::Record;
 use crate::rowset::Row;
 use crate::storage::{
-    AnyTable, Applied, Change, CollectionChanges, Deadline, Effects, Garbage, Measured, ProposedChanges, Stored, Table,
-    TableWriter, Version,
+    Applied, Change, CollectionChanges, Deadline, Draft, Effects, Garbage, Head, Measured, ProposedChanges,
+    SharedVersion, Table, TableWriter,
 };
 use crate::sync::{Arc, MutexGuard};
 
-pub(super) struct Staged<'a, R: Record> {
-    pub(super) table: &'a Arc<Table<R>>,
+/// One collection's part of a commit, staged.
+pub(super) struct Staged<'a> {
+    pub(super) table: &'a Arc<Table>,
     pub(super) writer: MutexGuard<'a, TableWriter>,
-    pub(super) operations: &'a mut Vec<Operation<R>>,
+    pub(super) operations: &'a mut Vec<Operation>,
     pub(super) counts: Counts,
     pub(super) attribution: Attribution,
     /// Whether it is of several submissions.
     pub(super) grouped: bool,
     /// Operations that are left out, ascending: they stay with the batch.
     left_out: Vec<usize>,
-    pub(super) resolution: Resolution<R>,
-    pub(super) applied: Applied<R>,
+    pub(super) resolution: Resolution,
+    pub(super) applied: Applied,
     /// The deadlines of the net records by the field that has them, if there is one.
     pub(super) in_field: Option<Vec<Option<Timestamp>>>,
     /// What the bound of the collection knows of the net records, if it has one.
@@ -41,12 +41,12 @@ pub(super) struct Staged<'a, R: Record> {
     /// Where the record of each proposed change came from.
     origins: Vec<Origin>,
     /// The changes that operations return.
-    returned: AllReturned<R>,
+    returned: AllReturned,
     /// What the changes mean for cached answers.
     effects: Effects,
     /// In a collection to which others refer: records that have expired and are to leave in this commit, although no operation names them,
     /// each with the position of an operation that needs it.
-    pub(super) to_expire: Option<Vec<(usize, Arc<Version<R>>)>>,
+    pub(super) to_expire: Option<Vec<(usize, SharedVersion)>>,
 }
 
 /// Net changes at fault, as staging finds them.
@@ -63,19 +63,30 @@ impl Faulty {
     }
 }
 
-/// Where a record came from, so that it can return.
-enum Origin {
-    Operation { at: usize, inserts: bool },
-    Closure,
-    Deleted,
+/// The record that a batch leaves under a key.
+enum Left {
+    Draft(Draft),
+    /// The record of an earlier version.
+    Again(SharedVersion),
 }
 
-impl<'a, R: Record> Staged<'a, R> {
+/// Where a record came from, so that it can return.
+enum Origin {
+    Operation {
+        at: usize,
+        inserts: bool,
+    },
+    Closure,
+    /// There is none, or the operation has it still.
+    Kept,
+}
+
+impl<'a> Staged<'a> {
     /// Stages the operations. A strict commit is refused by the first operation at fault; a lenient commit leaves operations out
     /// until none is.
     pub(super) fn new(
-        table: &'a Arc<Table<R>>,
-        operations: &'a mut Vec<Operation<R>>,
+        table: &'a Arc<Table>,
+        operations: &'a mut Vec<Operation>,
         options: CommitOptions,
         time: Timestamp,
     ) -> Result<Self, Refusal> {
@@ -91,8 +102,8 @@ impl<'a, R: Record> Staged<'a, R> {
 
     /// Looks the keys of the operations up.
     pub(super) fn begin(
-        table: &'a Arc<Table<R>>,
-        operations: &'a mut Vec<Operation<R>>,
+        table: &'a Arc<Table>,
+        operations: &'a mut Vec<Operation>,
         options: CommitOptions,
         time: Timestamp,
     ) -> Self {
@@ -226,7 +237,7 @@ impl<'a, R: Record> Staged<'a, R> {
             self.resolution.unfold(self.table, self.operations)?;
             let Staged { table, writer, operations, resolution, attribution, grouped, .. } = self;
             let refused: Vec<usize> = attribution.refused().collect();
-            let strict = |claims: Claims, resolution: &Resolution<R>| {
+            let strict = |claims: Claims, resolution: &Resolution| {
                 let by_filter = refused.iter().any(|at| resolution.net_of[*at] == NO_NET);
                 claims.strict(*grouped, refused.iter().map(|at| resolution.net_of[*at] as u32), by_filter)
             };
@@ -265,7 +276,7 @@ impl<'a, R: Record> Staged<'a, R> {
     }
 
     /// The operations that are left out, which stay with the batch.
-    fn take_left_out(&mut self) -> Vec<Operation<R>> {
+    fn take_left_out(&mut self) -> Vec<Operation> {
         if self.left_out.is_empty() {
             return Vec::new();
         }
@@ -278,14 +289,15 @@ impl<'a, R: Record> Staged<'a, R> {
         left_out
     }
 
-    fn origin(&self, net: &Net<R>) -> Origin {
+    fn origin(&self, net: &Net) -> Origin {
         match net.state {
+            State::Brought(at) if matches!(self.operations[at].action, Action::Restore(_)) => Origin::Kept,
             State::Brought(at) => {
                 let inserts = matches!(self.operations[at].action, Action::Insert(_));
                 Origin::Operation { at, inserts }
             }
             State::Computed(_) => Origin::Closure,
-            State::Folded | State::Gone | State::Unchanged => Origin::Deleted,
+            State::Folded | State::Gone | State::Unchanged => Origin::Kept,
         }
     }
 
@@ -304,79 +316,85 @@ impl<'a, R: Record> Staged<'a, R> {
     fn version(
         &mut self,
         commit: Commit,
-        net: Net<R>,
+        net: Net,
         deadline: Deadline,
         new_row: &mut impl FnMut(&mut TableWriter) -> Row,
-    ) -> Change<R> {
+    ) -> Change {
         let (key, hash) = net.key(self.operations);
         let key = key.clone();
-        let stored = match net.state {
+        let record = match net.state {
             State::Brought(at) => match &mut self.operations[at].action {
-                Action::Restore(version) => Some(Stored::restored(version)),
-                action => action.take_record().map(Stored::Own),
+                Action::Restore(version) => Some(Left::Again(version.clone())),
+                action => action.take_record().map(Left::Draft),
             },
-            State::Computed(record) => Some(Stored::Own(record)),
+            State::Computed(record) => Some(Left::Draft(record)),
             State::Folded | State::Gone | State::Unchanged => None,
         };
         let (old, under) = match (net.old, net.under) {
-            (Some(phantom), Some(place)) => (None, phantom.owner().map(|owner| (place, owner.clone()))),
+            (Some(phantom), Some(place)) => (None, phantom.owner().map(|owner| (place, owner))),
             (old, _) => (old, None),
         };
         let row = match &old {
             Some(old) => old.row,
             None => new_row(&mut self.writer),
         };
-        let hides = || self.table.base.as_ref().is_some_and(|base| base.of_key(hash, key.bytes()).is_some());
-        let stored = match stored {
-            Some(stored) => stored,
-            None if hides() => Stored::Hidden,
-            None => Stored::Gone,
+        let base = self.table.base.as_ref().filter(|_| record.is_none());
+        let hides = base.is_some_and(|base| base.of_key(hash, key.bytes()).is_some());
+        let head = Head { begin: commit, row, hash, deadline, key };
+        let new = match (record, old.as_ref().or(under.as_ref().map(|(_, under)| under))) {
+            (Some(Left::Draft(draft)), _) => draft.into_version(head),
+            (Some(Left::Again(version)), _) => version.again(head, false),
+            (None, Some(before)) => before.tombstone(head, hides),
+            (None, None) => unreachable!("only a record that is there is deleted"),
         };
-        let version = Version { begin: commit, row, hash, deadline, key, stored };
         if self.writer.bound.is_some() {
-            version.count_uses_after(old.as_deref().filter(|_| !net.expired));
+            new.count_uses_after(old.as_deref().filter(|_| !net.expired));
         }
         let (expired, evicted) = (net.expired, net.evicted);
-        Change { expired, evicted, measured: None, old, under, new: Arc::new(version) }
+        Change { expired, evicted, ..Change::new(old, under, new) }
     }
 }
 
-impl<R: Record> StagedPart for Staged<'_, R> {
-    fn counts(&self) -> Counts {
+/// The steps of a commit.
+impl Staged<'_> {
+    pub(super) fn counts(&self) -> Counts {
         let expired = self.applied.versions.iter().filter(|change| change.expired).count();
         let evicted = self.applied.versions.iter().filter(|change| change.evicted).count();
         Counts { expired, evicted, ..self.counts }
     }
 
-    fn report_outcomes(&mut self, report: &mut CommitReport) {
+    /// Adds the outcomes and refusals of its operations to `report`. After the last refusal.
+    pub(super) fn report_outcomes(&mut self, report: &mut CommitReport) {
         self.left_out = self.attribution.report_outcomes(report, |at| self.operations[at].position);
     }
 
-    fn propose(&mut self, commit: Commit) -> ProposedChanges {
+    /// Makes the versions of this commit for hooks that may refuse it. Rows are only foreseen, not given out.
+    pub(super) fn propose(&mut self, commit: Commit) -> ProposedChanges {
         self.origins = self.resolution.nets.iter().map(|net| self.origin(net)).collect();
         let mut new_rows = 0;
         self.make_versions(commit, |writer| {
             new_rows += 1;
             writer.row_ahead(new_rows - 1)
         });
-        ProposedChanges::new(self.table.name.clone(), &self.applied.versions)
+        self.table.proposed(&self.applied)
     }
 
-    fn retract(&mut self) {
+    /// Undoes `propose`: the records return to their operations. The proposal has been dropped.
+    pub(super) fn retract(&mut self) {
         let origins = std::mem::take(&mut self.origins);
         for (origin, change) in origins.into_iter().zip(std::mem::take(&mut self.applied.versions)) {
-            let record = Arc::into_inner(change.new).and_then(|mut version| version.stored.take_own());
-            match (origin, record) {
-                (Origin::Operation { at, inserts }, Some(record)) => {
-                    self.operations[at].action.put_back(record, inserts)
+            match origin {
+                Origin::Operation { at, inserts } => {
+                    self.operations[at].action.put_back(Draft::of_version(change.new), inserts);
                 }
-                (_, Some(record)) => self.resolution.supersede(record),
-                (_, None) => {}
+                Origin::Closure => self.resolution.supersede(Draft::of_version(change.new)),
+                Origin::Kept => {}
             }
         }
     }
 
-    fn seal(&mut self, commit: Commit) {
+    /// Gives out rows, codes and versions. After the last refusal.
+    pub(super) fn seal(&mut self, commit: Commit) {
         self.applied.changes.first_new_row = self.writer.used_rows() as Row;
         let width = self.writer.width();
         self.table.admit(&mut self.writer, commit, &mut self.applied.changes);
@@ -386,35 +404,38 @@ impl<R: Record> StagedPart for Staged<'_, R> {
             // Proposed before, with the rows that are given out now.
             for change in self.applied.versions.iter().filter(|change| change.old.is_none()) {
                 let row = self.writer.new_row();
-                debug_assert_eq!(row, change.row());
+                debug_assert_eq!(row, change.row);
             }
         }
         self.returned = self.resolution.returned(self.operations, &self.applied.versions);
         self.applied.sort(width);
     }
 
-    fn look_for_questions(&mut self, commit: Commit) {
+    /// Looks for the cached answers that the changes concern. The last step that runs user code.
+    pub(super) fn look_for_questions(&mut self, commit: Commit) {
         self.effects = self.table.look_for_questions(commit, &self.applied);
     }
 
-    fn mark(&self, commit: Commit) {
+    pub(super) fn mark(&self, commit: Commit) {
         self.table.mark(commit, &self.applied.changes);
     }
 
-    fn apply(&mut self, commit: Commit) {
+    pub(super) fn apply(&mut self, commit: Commit) {
         self.table.apply(&mut self.writer, commit, &self.applied);
     }
 
-    fn account_to_questions(&mut self, commit: Commit, garbage: &mut Garbage) {
+    /// Brings the cached answers to the state of the commit.
+    pub(super) fn account_to_questions(&mut self, commit: Commit, garbage: &mut Garbage) {
         let effects = std::mem::take(&mut self.effects);
         self.table.account_to_questions(commit, effects, &self.applied, garbage);
     }
 
-    fn changes(&self) -> CollectionChanges {
+    pub(super) fn changes(&self) -> CollectionChanges {
         self.table.changes(&self.applied)
     }
 
-    fn reclaim(&mut self, pass: &Pass<'_>, garbage: &mut Garbage) -> bool {
+    /// Drops what the commit has displaced and no reader sees. Returns whether the table retains any old state.
+    pub(super) fn reclaim(&mut self, pass: &Pass<'_>, garbage: &mut Garbage) -> bool {
         self.table.reclaim_displaced(&mut self.writer, pass, &self.applied, garbage);
         // The changes themselves need not go to the garbage: what they displaced is kept by its page or is in the garbage by now,
         // so theirs are never the last references.
@@ -436,12 +457,12 @@ impl<R: Record> StagedPart for Staged<'_, R> {
         self.table.retains(&self.writer)
     }
 
-    fn table(&self) -> Arc<dyn AnyTable> {
+    pub(super) fn table(&self) -> Arc<Table> {
         self.table.clone()
     }
 }
 
-impl<R: Record> Drop for Staged<'_, R> {
+impl Drop for Staged<'_> {
     /// The operations of a refused batch stay as the caller has made them.
     fn drop(&mut self) {
         self.operations.retain(|operation| !operation.by_reference);

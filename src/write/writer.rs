@@ -169,7 +169,7 @@ impl Writer {
     pub(super) fn add<R: Record>(
         &mut self,
         collection: &Collection<R>,
-        operation: Result<Operation<R>, Refusal>,
+        operation: Result<Operation, Refusal>,
     ) -> Result<(), WriterError> {
         self.batch.add(collection, operation).map_err(WriterError::NotTaken)?;
         self.flush_if_full()

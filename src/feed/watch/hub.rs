@@ -4,7 +4,7 @@ use super::follow::Follow;
 use crate::error::Commit;
 use crate::feed::{FeedEvent, Subscription};
 use crate::limits::{KEPT_DIFFERENCES, KEPT_UPDATES};
-use crate::storage::{CommitInfo, Counters, Engine, Table};
+use crate::storage::{CommitInfo, Counters, Engine, TableOf};
 use crate::sync::{Arc, AtomicBool, AtomicU64, Condvar, Mutex, MutexGuard, Ordering::SeqCst, Weak};
 use crate::user_code;
 use std::collections::{BTreeMap, VecDeque};
@@ -12,7 +12,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Instant;
 
 pub(super) struct Hub<F: Follow> {
-    table: Arc<Table<F::Record>>,
+    table: TableOf<F::Record>,
     engine: Weak<Engine>,
     counters: Arc<Counters>,
     state: Mutex<State<F>>,
@@ -139,7 +139,7 @@ pub(super) enum Next<U> {
 impl<F: Follow> Hub<F> {
     pub(super) fn new(
         engine: &Arc<Engine>,
-        table: Arc<Table<F::Record>>,
+        table: TableOf<F::Record>,
         subscription: Subscription,
         follow: F,
         commit: Commit,

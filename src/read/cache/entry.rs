@@ -512,7 +512,7 @@ impl Question for Entry {
         let matches = records.iter().filter_map(|version| Some((version, version.record()?)));
         let matches = matches.filter(|(_, record)| self.condition.holds(*record)).map(|(version, record)| {
             let values = if let Shape::Page(page) = &self.shape { page.order.values_of(record) } else { Vec::new() };
-            Item { row: version.row(), values, version: version.clone() }
+            Item { row: version.row, values, version: version.clone() }
         });
         let matches: Vec<Item> = matches.collect();
         let agrees = match (&self.shape, shown) {

@@ -52,10 +52,10 @@ impl PageShape {
 
     /// Whether these records, in the order of the page, begin with these rows, and are no more if that is said.
     pub(super) fn begins_with(&self, mut records: Vec<Item>, shown: &[Row], complete: bool) -> bool {
-        records.retain(|item| self.is_behind(&item.values, item.version.key()));
+        records.retain(|item| self.is_behind(&item.values, &item.version.key));
         records.sort_unstable_by(|a, b| {
             let order = self.order.compare_values(&a.values, &b.values);
-            order.then_with(|| self.order.tie(a.version.key(), b.version.key()))
+            order.then_with(|| self.order.tie(&a.version.key, &b.version.key))
         });
         let rows = records.iter().map(|item| item.row).take(shown.len());
         rows.eq(shown.iter().copied()) && (!complete || records.len() == shown.len())
@@ -131,7 +131,7 @@ impl Placed {
         match self {
             Placed::Gone => None,
             Placed::Matches(version) | Placed::Sorted(version, _) | Placed::Counts(version, _) => {
-                version.deadline().time()
+                version.deadline.time()
             }
         }
     }
@@ -242,12 +242,12 @@ impl Kept {
     pub(super) fn expire(&mut self, shape: &Shape, time: Timestamp, released: &mut Vec<SharedVersion>) -> bool {
         match (self, shape) {
             (Kept::Set(versions), _) => {
-                let is_past = |_: &Row, version: &mut SharedVersion| version.deadline().is_past(time);
+                let is_past = |_: &Row, version: &mut SharedVersion| version.deadline.is_past(time);
                 released.extend(versions.extract_if(is_past).map(|(_, version)| version));
                 true
             }
             (Kept::Page(window), Shape::Page(page)) if window.rows.is_none() => {
-                let expired = window.items.extract_if(.., |item| item.version.deadline().is_past(time));
+                let expired = window.items.extract_if(.., |item| item.version.deadline.is_past(time));
                 released.extend(expired.map(|item| item.version));
                 window.complete || window.items.len() >= page.needed
             }
@@ -257,7 +257,7 @@ impl Kept {
 
     /// A time before which none of its records expires, if it keeps them.
     pub(super) fn next_deadline(&self) -> Option<Timestamp> {
-        let of = |version: &SharedVersion| version.deadline().time();
+        let of = |version: &SharedVersion| version.deadline.time();
         match self {
             Kept::Set(versions) => versions.values().filter_map(of).min(),
             Kept::Page(window) => window.items.iter().filter_map(|item| of(&item.version)).min(),
@@ -305,12 +305,12 @@ impl Window {
         if let Placed::Sorted(version, values) = placed {
             let behind = |item: &Item| {
                 let order = page.order.compare_values(&item.values, &values);
-                order.then_with(|| page.order.tie(item.version.key(), version.key())) == Ordering::Less
+                order.then_with(|| page.order.tie(&item.version.key, &version.key)) == Ordering::Less
             };
             let at = self.items.partition_point(behind);
             // Behind the last record that it knows there may be others before this one.
             let is_known = at < self.items.len() || self.complete;
-            if is_known && page.is_behind(&values, version.key()) {
+            if is_known && page.is_behind(&values, &version.key) {
                 self.items.insert(at, Item { row, values, version });
                 taken = Taken::Changed;
             } else {

@@ -74,7 +74,7 @@ fn fingerprint(tag: &str, of_predicate: Fingerprint, rest: &str) -> Fingerprint 
 }
 
 fn rows_of(matches: &Matches) -> RowSet {
-    let mut rows: Vec<Row> = matches.versions.iter().map(|version| version.row()).collect();
+    let mut rows: Vec<Row> = matches.versions.iter().map(|version| version.row).collect();
     rows.sort_unstable();
     matches.rows.or(&RowSet::from_sorted(&rows))
 }
@@ -121,7 +121,7 @@ impl<R: Record> Wanted<R> for Records<R> {
             Shape::Set => {
                 let matches = matches_of(view, condition);
                 let is_too_large = matches.len() > MAX_CACHED_RECORDS;
-                let versions = matches.fetch(view.any()).into_iter().map(|version| (version.row(), version));
+                let versions = matches.fetch(view.any()).into_iter().map(|version| (version.row, version));
                 Ok(Computed { kept: Kept::Set(versions.collect()), answer: None, rows: None, is_too_large })
             }
             Shape::Page(page) => {
@@ -159,7 +159,7 @@ impl<R: Record> Wanted<R> for Records<R> {
                 let has_next = page.window.limit.is_some() && window.items.len() >= page.needed;
                 let has_prev = page.after.is_some() || page.window.offset > 0;
                 let cursor = |item: &Item| {
-                    let (values, key) = (item.values.clone(), item.version.key().clone());
+                    let (values, key) = (item.values.clone(), item.version.key.clone());
                     Cursor { query: page.query, values, collection: None, key }
                 };
                 let prev = of_page.first().filter(|_| has_prev).map(cursor);
@@ -191,7 +191,7 @@ impl<R: Record> Wanted<R> for Records<R> {
 /// Runs extractors.
 fn items(order: &Order, versions: Vec<SharedVersion>) -> Vec<Item> {
     let _scope = user_code::Scope::enter();
-    versions.into_iter().map(|version| Item { row: version.row(), values: order.values(&*version), version }).collect()
+    versions.into_iter().map(|version| Item { row: version.row, values: order.values(&*version), version }).collect()
 }
 
 // ---- counts -----------------------------------------------------------------------------------------------------------
@@ -276,7 +276,7 @@ impl<R: Record> Wanted<R> for Metrics {
             let scope = user_code::Scope::enter();
             for version in &versions {
                 let contribution = version.record().and_then(|record| Contribution::of(&maintained.plan, record));
-                tallied.replace(version.row(), contribution);
+                tallied.replace(version.row, contribution);
             }
             drop(scope);
             let rows = tallied.rows();
@@ -285,7 +285,7 @@ impl<R: Record> Wanted<R> for Metrics {
         }
         let rows = rows_of(&matches);
         let (started, statistics) = (Instant::now(), statistics_of(query));
-        let of = Of { rows: view.table.clone(), view: view.any(), condition: condition.clone() };
+        let of = Of { table: view.table.shared(), view: view.any(), condition: condition.clone() };
         let computed = statistics::compute(&[of], &statistics, &Chooser::Cheapest)?;
         let answer = computed.result(view.snapshot().commit(), started);
         Ok(Computed { kept: Kept::Nothing, answer: Some(Arc::new(answer)), rows: Some(rows), is_too_large: false })

@@ -8,7 +8,7 @@ use super::measures::{Measures, numbers_of};
 use crate::error::QueryError;
 use crate::read::hit::{Hit, Selected};
 use crate::record::order_of_all;
-use crate::storage::{Rows, SharedVersion};
+use crate::storage::{SharedVersion, Table};
 use crate::sync::Arc;
 use memdex_query::aggregate::{percentiles, ratio};
 use memdex_query::value::{Value, ValueRef, value_of_bits};
@@ -16,7 +16,7 @@ use std::cmp::Ordering;
 
 impl Accumulated<'_> {
     /// The result. The tables are those of the collections, by their positions.
-    pub(super) fn finish(self, tables: &[Arc<dyn Rows>]) -> Result<MetricValues, QueryError> {
+    pub(super) fn finish(self, tables: &[Arc<Table>]) -> Result<MetricValues, QueryError> {
         let mut given = self.groups();
         let bound = self.bound;
         let levels: Vec<Finished> = self
@@ -212,7 +212,7 @@ impl Measured {
 struct Assembly<'a, 'b> {
     bound: &'b Bound,
     levels: &'a [Finished<'b>],
-    tables: &'a [Arc<dyn Rows>],
+    tables: &'a [Arc<Table>],
     /// The number of groups so far, empty ones included.
     groups: &'a mut usize,
 }

@@ -52,7 +52,7 @@ impl<T> Firsts<T> {
         }
         let at = first.partition_point(|other| !comes_before(other));
         let version: &dyn AnyVersion = &**record.version;
-        let (sort_values, key) = (order.values(version), version.key().clone());
+        let (sort_values, key) = (order.values(version), version.key.clone());
         first.insert(at, Ranked { sort_values, collection: record.collection, key, kept: keep() });
     }
 

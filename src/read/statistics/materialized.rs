@@ -99,7 +99,7 @@ impl<R: Record> View<R> {
 /// Whether the view lacks records of its table's commit, since they have expired or a fork has covered them. Figures that are finished can't
 /// lose them, so they are computed again.
 fn has_expired(view: AnyView<'_>) -> bool {
-    let AnyView { rows, table, at, .. } = view;
+    let AnyView { table, at, .. } = view;
     if view.hides_any() {
         return true;
     }
@@ -107,7 +107,7 @@ fn has_expired(view: AnyView<'_>) -> bool {
         return false;
     }
     let changed = view.changed();
-    !changed.expired.is_empty() || rows.count_expired(&changed.undecided(), at) > 0
+    !changed.expired.is_empty() || table.count_expired(&changed.undecided(), at) > 0
 }
 
 type Answer = Result<(Commit, MetricValues), QueryError>;

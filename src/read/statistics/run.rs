@@ -16,7 +16,7 @@ use crate::read::planner;
 use crate::read::snapshot::AnyView;
 use crate::record::Condition;
 use crate::rowset::{PageRows, Row, RowSet};
-use crate::storage::{Column, Rows, SharedVersion, TableCore, Watch};
+use crate::storage::{Column, SharedVersion, Table, TableCore, Watch};
 use crate::sync::Arc;
 use crate::testing::meter;
 use crate::user_code;
@@ -34,7 +34,7 @@ enum Path<'t> {
 
 /// One collection of a query, and the condition that its records must match.
 pub(in crate::read) struct Of<'a> {
-    pub(in crate::read) rows: Arc<dyn Rows>,
+    pub(in crate::read) table: Arc<Table>,
     pub(in crate::read) view: AnyView<'a>,
     pub(in crate::read) condition: Condition,
 }
@@ -73,7 +73,7 @@ pub(in crate::read) fn compute(
             }
         }
     }
-    let tables: Vec<Arc<dyn Rows>> = of.iter().map(|of| of.rows.clone()).collect();
+    let tables: Vec<Arc<Table>> = of.iter().map(|of| of.table.clone()).collect();
     Ok(Computed { values: accumulated.finish(&tables)?, materialized: false })
 }
 
@@ -179,7 +179,7 @@ fn by_records(view: AnyView<'_>, rows: &RowSet, accumulated: &mut Accumulated<'_
         versions.clear();
         meter::look(places.len());
         // Reads the versions at the epoch, so later changes don't matter.
-        view.rows.read_places(page, &places, view.at, &mut versions);
+        view.table.read_places(page, &places, view.at, &mut versions);
         debug_assert_eq!(versions.len(), places.len(), "an unmarked row must have a record at the epoch");
         add_versions(&versions, accumulated)?;
     }
@@ -243,7 +243,7 @@ fn by_columns(
 
     // Add the records of the removed rows, at the epoch.
     let mut versions = Vec::new();
-    view.rows.fetch_in_order(&changed, at, &mut versions);
+    view.table.fetch_in_order(&changed, at, &mut versions);
     debug_assert_eq!(versions.len(), changed.len(), "a matching row must have a record at the epoch");
     add_versions(&versions, accumulated)
 }

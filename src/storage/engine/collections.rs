@@ -1,12 +1,12 @@
 //! The collections of a store: by name, and those of the base that a fork has not opened yet.
 
 use super::super::answers::AnswerCache;
-use super::super::any_table::AnyTable;
 use super::super::feed::{Event, Room};
 use super::super::fork::{BasePoint, CannotOpen, Unopened};
 use super::super::reaper::Reaper;
+use super::super::table::Table;
 use super::super::timeline::Timeline;
-use super::{Engine, Erase, MakePart, Pinned, Registered};
+use super::{Engine, Erase, Pinned, Registered};
 use crate::clock::Clock;
 use crate::error::Cause;
 use crate::limits::FORK_PIN_SLOTS;
@@ -23,7 +23,7 @@ impl Engine {
     ) -> Arc<Self> {
         let pin: Arc<dyn Any + Send + Sync> = pinned.clone();
         let opened = self.registry.entries().into_iter().map(|(name, registered)| {
-            let core = registered.table.core();
+            let core = &registered.table;
             let (at, catalog, has_slid) = (pinned.at(), core.catalog(), core.deadlines.have_slid());
             (name, (registered, BasePoint { pin: pin.clone(), at, catalog, has_slid }))
         });
@@ -49,14 +49,14 @@ impl Engine {
     }
 
     /// All collections, in the order in which they were opened, but for those of the base that a fork has not opened.
-    pub(crate) fn tables(&self) -> Vec<Arc<dyn AnyTable>> {
+    pub(crate) fn tables(&self) -> Vec<Arc<Table>> {
         let mut registered = self.registry.values();
         registered.sort_unstable_by_key(|of| of.place);
         registered.into_iter().map(|of| of.table).collect()
     }
 
     /// The tables of the base that a fork has not opened yet, in the order in which they were opened.
-    pub(crate) fn unopened(&self) -> Vec<Arc<dyn AnyTable>> {
+    pub(crate) fn unopened(&self) -> Vec<Arc<Table>> {
         self.unopened.iter().flat_map(Unopened::all).map(|(_, (registered, _))| registered.table).collect()
     }
 
@@ -66,7 +66,7 @@ impl Engine {
     }
 
     /// The collection of this name; `None` too if a fork can't open it, see [`CannotOpen`].
-    pub(crate) fn table(&self, name: &str) -> Option<Arc<dyn AnyTable>> {
+    pub(crate) fn table(&self, name: &str) -> Option<Arc<Table>> {
         self.find(name).ok().flatten().map(|of| of.table)
     }
 
@@ -79,7 +79,7 @@ impl Engine {
         let Some(unopened) = self.unopened.as_ref().filter(|_| known.is_none()) else { return Ok(known) };
         // Another thread may just have opened it.
         let Some((of_base, point)) = unopened.find(name)? else { return Ok(self.registry.get(name)) };
-        let table = of_base.table.clone().fork(&point, self.counters.clone())?;
+        let table = of_base.table.clone().forked(&point, self.counters.clone())?;
         let registered = self.register(name, Registered { table, ..of_base });
         unopened.forget(name);
         Ok(Some(registered))
@@ -92,24 +92,24 @@ impl Engine {
     pub(crate) fn open(
         &self,
         name: &str,
-        make: impl FnOnce() -> Arc<dyn AnyTable>,
-        (erase, part): (Erase, MakePart),
-    ) -> Result<Arc<dyn AnyTable>, CannotOpen> {
+        make: impl FnOnce() -> Arc<Table>,
+        erase: Erase,
+    ) -> Result<Arc<Table>, CannotOpen> {
         if let Some(known) = self.find(name)? {
             return Ok(known.table);
         }
         let place = self.opened.fetch_add(1, Relaxed);
-        Ok(self.register(name, Registered { place, table: make(), erase, part }).table)
+        Ok(self.register(name, Registered { place, table: make(), erase }).table)
     }
 
     fn register(&self, name: &str, new: Registered) -> Registered {
         let table = new.table.clone();
-        self.recount(&*table);
+        self.recount(&table);
         let registered = self.registry.get_or_insert(name, new);
         if !Arc::ptr_eq(&registered.table, &table) {
             // Another thread was first.
             table.set_dropped();
-            self.recount(&*table);
+            self.recount(&table);
         }
         registered
     }
@@ -134,9 +134,9 @@ impl Engine {
         };
         drop(kept);
         self.memory.change(table.set_dropped());
-        self.recount(&*table);
+        self.recount(&table);
         if self.hooks.feed.any() {
-            let dropped = Event::Dropped { collection: table.core().name.clone(), after: self.timeline.newest() };
+            let dropped = Event::Dropped { collection: table.name.clone(), after: self.timeline.newest() };
             self.hooks.enqueue(dropped, Room::default());
         }
         drop(guard);
@@ -147,7 +147,7 @@ impl Engine {
 
     /// The collections in which records may expire.
     pub(crate) fn registered_with_deadlines(&self) -> impl Iterator<Item = Registered> {
-        self.registry.values().into_iter().filter(|of| of.table.core().deadlines.are_used())
+        self.registry.values().into_iter().filter(|of| of.table.deadlines.are_used())
     }
 
     /// Starts a thread that calls `round` from time to time; see [`Reaper::start`]. Once.

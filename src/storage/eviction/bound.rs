@@ -1,7 +1,8 @@
 //! The bound of a collection, as its user describes it, and as the committer applies it.
 
+use super::super::any_version::AnyVersion;
 use crate::error::Cause;
-use crate::record::{Access, Condition, FieldAt, FieldDef, Fields, Record, Schema};
+use crate::record::{Condition, FieldAt, FieldDef, Record, Schema};
 use crate::user_code;
 use memdex_query::query::{Filter, Predicate};
 use memdex_query::value::{Kind, ValueRef};
@@ -97,14 +98,14 @@ impl<R: Record> Bound<R> {
     }
 
     /// Binds it to a collection. On an error also returns the closure, whose drop is user code.
-    pub(crate) fn bind(self, collection: &str, schema: &Schema) -> (Bounded<R>, Result<(), Cause>) {
+    pub(crate) fn bind(self, collection: &str, schema: &Schema) -> (Bounded, Result<(), Cause>) {
         let Bound { limit, by_weight, policy, weigh, protect } = self;
         // So that the sum of two bounds does not overflow.
         let limit = limit.min(1 << 62);
         let mut bounded = Bounded { limit, by_weight, policy, measure: Measure::One, protect: None };
         let mut problem = (limit == 0).then_some(Cause::ZeroBound);
         bounded.measure = match (by_weight, weigh) {
-            (_, Some(weigh)) => Measure::Closure(weigh),
+            (_, Some(weigh)) => Measure::Closure(Box::new(move |version| version.record_as().map_or(1, &*weigh))),
             (false, None) => Measure::One,
             (true, None) => match weight_field(schema) {
                 Ok(field) => Measure::Field(field),
@@ -148,18 +149,21 @@ impl<R> fmt::Debug for Bound<R> {
 }
 
 /// A bound that fits the schema of its collection.
-pub(crate) struct Bounded<R> {
+pub(crate) struct Bounded {
     pub(crate) limit: u64,
     pub(crate) by_weight: bool,
     pub(crate) policy: EvictionPolicy,
-    measure: Measure<R>,
+    measure: Measure,
     protect: Option<Condition>,
 }
 
-enum Measure<R> {
+/// The weight of the record of a version.
+type Weight = Box<dyn Fn(&dyn AnyVersion) -> u64 + Send + Sync>;
+
+enum Measure {
     One,
     Field(FieldAt),
-    Closure(Weigh<R>),
+    Closure(Weight),
 }
 
 /// What the bound knows of a record.
@@ -169,9 +173,9 @@ pub(crate) struct Measured {
     pub(crate) is_protected: bool,
 }
 
-impl<R: Record> Bounded<R> {
+impl Bounded {
     /// Measures a record. Runs user code. Refuses one that is heavier than the bound.
-    pub(crate) fn measure(&self, record: &R) -> Result<Measured, Cause> {
+    pub(crate) fn measure(&self, record: &dyn AnyVersion) -> Result<Measured, Cause> {
         let measured = self.weigh(record)?;
         match measured.weight > self.limit {
             true => Err(Cause::TooHeavy { weight: measured.weight, limit: self.limit }),
@@ -180,7 +184,7 @@ impl<R: Record> Bounded<R> {
     }
 
     /// Measures a record, however heavy it is. Runs user code.
-    pub(crate) fn weigh(&self, record: &R) -> Result<Measured, Cause> {
+    pub(crate) fn weigh(&self, record: &dyn AnyVersion) -> Result<Measured, Cause> {
         let weight = user_code::run(|| match &self.measure {
             _ if !self.by_weight => 1,
             Measure::One => 1,
@@ -188,7 +192,7 @@ impl<R: Record> Bounded<R> {
             Measure::Closure(weigh) => weigh(record),
         });
         let weight = weight.map_err(|message| Cause::Panicked { what: "weight of a record", message })?.max(1);
-        let is_protected = user_code::run(|| self.protect.as_ref().is_some_and(|of| of.holds(&Fields(record))));
+        let is_protected = user_code::run(|| self.protect.as_ref().is_some_and(|of| of.holds(record)));
         let is_protected = is_protected.map_err(|message| Cause::Panicked { what: "field extractor", message })?;
         Ok(Measured { weight, is_protected })
     }

@@ -7,7 +7,7 @@ use crate::storage::deadline::Deadline;
 /// The newest version of a row, for the queue. The row pages have them.
 pub(crate) trait Newest {
     /// Passes the hash of the key and the deadline, which has the marks of readers, to `read`. Under the guard of the page.
-    fn newest(&self, row: Row, read: &mut dyn FnMut(u32, &Deadline));
+    fn read_newest(&self, row: Row, read: &mut dyn FnMut(u32, &Deadline));
 }
 
 /// A policy looks at so many used records for one victim at most. Then it takes the next record, used or not, so that no commit
@@ -71,7 +71,7 @@ impl Candidates<'_> {
 
     fn read<T: Default>(&self, row: Row, read: impl Fn(u32, &Deadline) -> T) -> T {
         let mut found = T::default();
-        self.newest.newest(row, &mut |hash, deadline| found = read(hash, deadline));
+        self.newest.read_newest(row, &mut |hash, deadline| found = read(hash, deadline));
         found
     }
 

@@ -60,7 +60,7 @@ pub(crate) struct Moved<'a> {
 
 impl Queue {
     /// Without records. `evictions` are those before.
-    pub(crate) fn new<R>(bounded: &Bounded<R>, evictions: u64) -> Self {
+    pub(crate) fn new(bounded: &Bounded, evictions: u64) -> Self {
         let Bounded { limit, by_weight, policy, .. } = *bounded;
         let order: Box<dyn Order> = match policy {
             EvictionPolicy::S3Fifo => Box::new(S3Fifo::new(limit)),
@@ -129,7 +129,7 @@ impl Queue {
     pub(crate) fn undo(&mut self, newest: &dyn Newest) {
         for row in std::mem::take(&mut self.taken).into_iter().rev() {
             let weight = self.weight(row);
-            newest.newest(row, &mut |hash, deadline| {
+            newest.read_newest(row, &mut |hash, deadline| {
                 self.order.put_back(Item { row, weight, hash, deadline: deadline.time() });
             });
         }

@@ -4,22 +4,22 @@
 //! A key belongs to the first layer that knows it, the fork's own table before all others. So a key whose row is covered has a version
 //! in the own table for as long as the fork lives: a record, or a tombstone that hides the one below.
 
+use super::super::any_version::{AnyVersion, SharedVersion};
 use super::super::by_commit::ByCommit;
 use super::super::rows::{LayerView, Under};
 use super::super::table::{Applied, Base, Layer, Table};
-use super::super::version::{At, Version};
+use super::super::version::At;
 use super::base_row::BaseRow;
 use super::covered::Covered;
 use super::point::BasePoint;
 use crate::error::Commit;
 use crate::index::{IndexShape, Materialized};
 use crate::reclaim::Pins;
-use crate::record::{FieldSource, Record};
 use crate::rowset::Row;
 use crate::sync::{Arc, RwLock};
 use memdex_query::value::ValueRef;
 
-impl<R> Layer<R> {
+impl Layer {
     /// Records of a layer don't expire: a collection with lifetimes is copied.
     pub(super) fn at(&self) -> At {
         At::any_time(self.epoch)
@@ -30,9 +30,9 @@ impl<R> Layer<R> {
     }
 }
 
-impl<R: Record> Base<R> {
+impl Base {
     /// For a fork of `table`, which lies on layers itself if it is a fork's.
-    pub(super) fn new(table: Arc<Table<R>>, point: &BasePoint) -> Self {
+    pub(super) fn new(table: Arc<Table>, point: &BasePoint) -> Self {
         let epoch = point.at.epoch;
         let below = table.base.iter().flat_map(|base| &base.layers).map(|layer| Layer {
             table: layer.table.clone(),
@@ -64,13 +64,10 @@ impl<R: Record> Base<R> {
 
     // ---- by key ----------------------------------------------------------------------------------------------------
 
-    /// The version of a key that the fork began with. `newest` finds the newest version of the key in a table.
-    pub(crate) fn find(
-        &self,
-        mut newest: impl FnMut(&Table<R>) -> Option<Arc<Version<R>>>,
-    ) -> Option<(BaseRow, Arc<Version<R>>)> {
+    /// The version of a key with which the fork began, by the hash and the bytes of the key.
+    pub(crate) fn of_key(&self, hash: u32, key: &[u8]) -> Option<(BaseRow, SharedVersion)> {
         for (number, layer) in self.layers.iter().enumerate() {
-            let Some(newest) = newest(&layer.table) else { continue };
+            let Some(newest) = layer.table.keys.newest(hash, key) else { continue };
             let epoch = layer.epoch;
             let seen = if newest.begin <= epoch {
                 Some(newest)
@@ -89,16 +86,11 @@ impl<R: Record> Base<R> {
         None
     }
 
-    /// The version of a key, by its hash and its bytes.
-    pub(crate) fn of_key(&self, hash: u32, key: &[u8]) -> Option<(BaseRow, Arc<Version<R>>)> {
-        self.find(|table| table.keys.newest(hash, key))
-    }
-
     // ---- by a unique value -------------------------------------------------------------------------------------------
 
     /// The record that the fork began with, has not covered, and that has a value of a unique index. Runs extractors.
-    pub(crate) fn holder(&self, shape: &IndexShape, value: ValueRef<'_>) -> Option<(BaseRow, Arc<Version<R>>)> {
-        let has_value = |version: &Arc<Version<R>>| holds(shape, &**version, value);
+    pub(crate) fn holder(&self, shape: &IndexShape, value: ValueRef<'_>) -> Option<(BaseRow, SharedVersion)> {
+        let has_value = |version: &SharedVersion| holds(shape, &**version, value);
         self.layers.iter().enumerate().find_map(|(layer, of)| {
             let version = of.holder(shape, value, &has_value)?;
             Some((BaseRow { layer, row: version.row }, version))
@@ -123,7 +115,7 @@ impl<R: Record> Base<R> {
     /// The layers at a commit of the fork.
     pub(crate) fn views(&self, epoch: Commit) -> Under {
         let views = self.layers.iter().map(|layer| LayerView {
-            rows: layer.table.clone(),
+            table: layer.table.clone(),
             at: layer.at(),
             covered: layer.covers.at(epoch),
         });
@@ -133,7 +125,7 @@ impl<R: Record> Base<R> {
     // ---- the steps of a commit ---------------------------------------------------------------------------------------
 
     /// Covers the rows of the layers whose records a commit has changed.
-    pub(crate) fn apply(&self, commit: Commit, applied: &Applied<R>) {
+    pub(crate) fn apply(&self, commit: Commit, applied: &Applied) {
         let mut rows: Vec<BaseRow> =
             applied.versions.iter().filter_map(|change| Some(change.under.as_ref()?.0)).collect();
         rows.sort_unstable();
@@ -157,13 +149,13 @@ impl<R: Record> Base<R> {
     }
 }
 
-impl<R: Record> Layer<R> {
+impl Layer {
     fn holder(
         &self,
         shape: &IndexShape,
         value: ValueRef<'_>,
-        has_value: &impl Fn(&Arc<Version<R>>) -> bool,
-    ) -> Option<Arc<Version<R>>> {
+        has_value: &dyn Fn(&SharedVersion) -> bool,
+    ) -> Option<SharedVersion> {
         let covered = self.newest_covered();
         if covered.is_all {
             return None;
@@ -181,7 +173,7 @@ impl<R: Record> Layer<R> {
         self.among(changed.undecided().iter(), has_value)
     }
 
-    fn scan(&self, covered: &Covered, has_value: &impl Fn(&Arc<Version<R>>) -> bool) -> Option<Arc<Version<R>>> {
+    fn scan(&self, covered: &Covered, has_value: &dyn Fn(&SharedVersion) -> bool) -> Option<SharedVersion> {
         let mut page = Vec::new();
         (0..self.table.pages.len()).find_map(|number| {
             self.read_page(number, covered, &mut page);
@@ -190,7 +182,7 @@ impl<R: Record> Layer<R> {
     }
 
     /// Adds the records of a page that are not covered.
-    pub(super) fn read_page(&self, number: usize, covered: &Covered, found: &mut Vec<Arc<Version<R>>>) {
+    pub(super) fn read_page(&self, number: usize, covered: &Covered, found: &mut Vec<SharedVersion>) {
         if !covered.is_all {
             let before = found.len();
             self.table.pages.read_page(number, self.at(), found);
@@ -205,15 +197,14 @@ impl<R: Record> Layer<R> {
     fn among(
         &self,
         rows: impl Iterator<Item = Row>,
-        has_value: &impl Fn(&Arc<Version<R>>) -> bool,
-    ) -> Option<Arc<Version<R>>> {
+        has_value: &dyn Fn(&SharedVersion) -> bool,
+    ) -> Option<SharedVersion> {
         rows.filter_map(|row| self.table.pages.at(row, self.at())).find(has_value)
     }
 }
 
 /// Whether a record has a value in a unique index.
-fn holds<R: Record>(shape: &IndexShape, version: &Version<R>, value: ValueRef<'_>) -> bool {
-    let held =
-        crate::index::extract(|| shape.entry(version as &dyn FieldSource).map(|entry| entry.as_value(true) == value));
+fn holds(shape: &IndexShape, version: &dyn AnyVersion, value: ValueRef<'_>) -> bool {
+    let held = crate::index::extract(|| shape.entry(version).map(|entry| entry.as_value(true) == value));
     held.unwrap_or(false)
 }

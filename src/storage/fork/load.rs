@@ -2,23 +2,25 @@
 //!
 //! A version that is taken over refers to the version of the base, and so shares its record. The own structures file it like any other.
 
+use super::super::any_version::SharedVersion;
+use super::super::change::Change;
 use super::super::engine::Engine;
 use super::super::table::{Applied, Layer, Table};
 use super::super::table_writer::TableWriter;
-use super::super::version::{At, Change, Stored, Version};
+use super::super::version::{At, Head};
 use super::base_row::BaseRow;
 use super::covered::Covered;
 use crate::error::{Cause, Commit};
 use crate::index::StagedRecords;
 use crate::limits::{PAGE_ROWS, TAKEN_OVER_A_COMMIT};
-use crate::record::{FieldSource, Record};
+use crate::record::FieldSource;
 use crate::rowset::Row;
 use crate::storage::Deadline;
 use crate::sync::Arc;
 use std::ops::ControlFlow;
 
 /// Versions to take over, each with its row in the base if that is to be covered.
-type Taken<R> = Vec<(Option<BaseRow>, Arc<Version<R>>)>;
+type Taken = Vec<(Option<BaseRow>, SharedVersion)>;
 
 /// Which records of the base a fork takes over.
 #[derive(Clone, Copy, PartialEq)]
@@ -28,14 +30,14 @@ pub(crate) enum Which {
     All,
 }
 
-impl<R: Record> Table<R> {
+impl Table {
     /// Loads all records of a new table from another one, as `at` sees them.
-    pub(super) fn load(&self, from: &Table<R>, at: At) -> Result<(), Cause> {
+    pub(super) fn load(&self, from: &Table, at: At) -> Result<(), Cause> {
         // No reader of the fork is at an earlier commit.
         let since = at.epoch;
         let mut writer = self.writer();
         let mut some = Vec::new();
-        let mut load = |some: &mut Vec<Arc<Version<R>>>| {
+        let mut load = |some: &mut Vec<SharedVersion>| {
             if some.is_empty() {
                 return Ok(());
             }
@@ -72,6 +74,14 @@ impl<R: Record> Table<R> {
         if !self.columns.are_made() {
             self.make_deferred(&mut self.writer());
             engine.recount(self);
+        }
+    }
+
+    /// Has a fork take over what commits have changed in its base, so that queries need not look at it one by one. Without that they are as
+    /// exact, so nothing is lost if it is not possible now.
+    pub(crate) fn catch_up(self: &Arc<Self>, engine: &Engine) {
+        if self.base.as_ref().is_some_and(|base| base.is_behind()) {
+            let _ = self.take_over(engine, Which::Changed);
         }
     }
 
@@ -123,7 +133,7 @@ impl<R: Record> Table<R> {
     }
 
     /// Stages versions of the base as new rows, which are given out. Nothing shared changes, and nothing is given out if it fails.
-    fn stage_taken(&self, writer: &mut TableWriter, commit: Commit, taken: Taken<R>) -> Result<Applied<R>, Cause> {
+    fn stage_taken(&self, writer: &mut TableWriter, commit: Commit, taken: Taken) -> Result<Applied, Cause> {
         let mut applied = Applied::default();
         let changes = &mut applied.changes;
         writer.gather(changes, taken.iter().map(|_| None));
@@ -139,8 +149,8 @@ impl<R: Record> Table<R> {
             let (row, hash, key) = (writer.new_row(), from.hash, from.key.clone());
             let deadline = Deadline::new(from.deadline.time());
             let under = covers.map(|covers| (covers, from.clone()));
-            let new = Version { begin: commit, row, hash, deadline, key, stored: Stored::TakenOver(from) };
-            Change { expired: false, evicted: false, measured: None, old: None, under, new: Arc::new(new) }
+            let new = from.again(Head { begin: commit, row, hash, deadline, key }, true);
+            Change::new(None, under, new)
         });
         applied.versions = versions.collect();
         applied.sort(writer.width());
@@ -155,14 +165,14 @@ struct Place {
 }
 
 /// What covers a layer once all that was selected is taken over.
-type Done<R> = Box<dyn FnOnce(&Layer<R>) -> Covered>;
+type Done = Box<dyn FnOnce(&Layer) -> Covered>;
 
-impl<R: Record> Layer<R> {
+impl Layer {
     /// Adds records to take over, from a place on, up to a bound. Returns what covers the layer then if these are the last ones.
-    fn select(&self, which: Which, place: &mut Place, taken: &mut Taken<R>) -> Option<Done<R>> {
+    fn select(&self, which: Which, place: &mut Place, taken: &mut Taken) -> Option<Done> {
         let covered = self.newest_covered();
         let number = place.layer;
-        let add = |version: Arc<Version<R>>| (Some(BaseRow { layer: number, row: version.row }), version);
+        let add = |version: SharedVersion| (Some(BaseRow { layer: number, row: version.row }), version);
         if which == Which::Changed {
             // Read this before the marks: what is marked later is left for the next time.
             let through = self.table.marks.newest();
@@ -193,15 +203,15 @@ impl<R: Record> Layer<R> {
 }
 
 /// Versions as the records of a batch.
-struct Records<'a, R> {
-    taken: &'a Taken<R>,
+struct Records<'a> {
+    taken: &'a Taken,
     refused: Option<Cause>,
 }
 
-impl<R: Record> StagedRecords for Records<'_, R> {
+impl StagedRecords for Records<'_> {
     fn each(&mut self, visit: &mut dyn FnMut(usize, &dyn FieldSource) -> Result<(), Cause>) -> ControlFlow<()> {
         for (number, (_, version)) in self.taken.iter().enumerate() {
-            if let Err(cause) = visit(number, &**version as &dyn FieldSource) {
+            if let Err(cause) = visit(number, &**version) {
                 self.refused = Some(cause);
                 return ControlFlow::Break(());
             }

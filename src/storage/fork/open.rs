@@ -7,10 +7,9 @@ use super::point::BasePoint;
 use super::unopened::CannotOpen;
 use crate::index::{self, AggregatePlan};
 use crate::limits::{FORK_SHARDS, KEY_SHARDS, VALUE_SHARDS};
-use crate::record::Record;
 use crate::sync::Arc;
 
-impl<R: Record> Table<R> {
+impl Table {
     /// The table of a fork over this one.
     ///
     /// # Errors
@@ -23,7 +22,7 @@ impl<R: Record> Table<R> {
         let base = Base::new(self.clone(), point);
         if !is_copied {
             let core = TableCore::deferred(name, schema, seed, counters, point.catalog.indexes.clone());
-            let table = Table::with(core, FORK_SHARDS, Some(base));
+            let table = Table::with(self.record_type, core, FORK_SHARDS, Some(base));
             self.deadlines.pass_lifetime_to(&table.deadlines);
             return Ok(Arc::new(table));
         }
@@ -33,7 +32,7 @@ impl<R: Record> Table<R> {
         let plans = plans.iter().filter_map(|of| AggregatePlan::new(of.plan.def.clone(), &schema).ok());
         let structures = indexes.chain(plans.map(|plan| index::aggregate(plan, seed.clone()))).collect();
         let core = TableCore::new(name, schema.clone(), seed.clone(), counters, structures);
-        let table = Arc::new(Table::with(core, KEY_SHARDS, None));
+        let table = Arc::new(Table::with(self.record_type, core, KEY_SHARDS, None));
         self.deadlines.pass_lifetime_to(&table.deadlines);
         table.load(&self, point.at)?;
         if self.deadlines.have_slid() && !point.has_slid {
